@@ -105,6 +105,8 @@ HOLDER_ARRAY, HOLDER_RT, HOLDER_BYTES, HOLDER_SIZE = (HEAD + 8 * i for i in rang
 
 # What `cell_set` answers beside 0 and the thread that has locked the cell.
 SET_REFUSED, SET_FAILED = -1, -2  # an array of another kind; an exception is set
+# What `pin` does then: nothing, release the GIL, or have the call watched, which keeps it.
+PIN_ALONE, PIN_RELEASE, PIN_WATCH = range(3)
 
 # How `prepare` looks for storage: the variable's own if only its cell holds it; never its own; its own if only its
 # cell and this call's pin hold it.
@@ -117,16 +119,25 @@ FR_ARENA = 40  # newest block of this call
 FR_TSTATE = 48  # the thread state while the GIL is released, else NULL
 FR_PINNED = 56  # 1: this call has locked its cells
 FR_POLLED = 64  # cycle counter at the last look for signals
-FR_ARGS = 72  # one source per argument
+FR_JUMP = 72  # of a pinned call: what `longjmp` takes to end it
+FR_WATCHED = 80  # of a pinned call: 1 while the main thread's watch is this frame
+FR_ARGS = 88  # one source per argument
+JUMP_SIZE = 512  # bytes that hold a jump of every C library
+
+# -- a watch: what a thread has that may be stopped (`codegen.signal_text`).  Of the main thread the frame of the call;
+# of a thread of the pool, under a key of its own, this record.
+WATCH_POOL, WATCH_DONE, WATCH_ARENA, WATCH_JUMP = 0, 8, 16, 24  # chunks it has begun and not reported; blocks it holds
+WATCH_SIZE = WATCH_JUMP + JUMP_SIZE
 
 # The kinds; 0: nothing has failed.  What gives storage, or NULL, gives NULL once something has.
 ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL = range(1, 9)
-ERR_ABSENT, ERR_UNRECORDED, ERR_DEVICE, ERR_OUTGROWN = range(9, 13)
+ERR_ABSENT, ERR_UNRECORDED, ERR_DEVICE, ERR_OUTGROWN, ERR_FORKED = range(9, 14)
 # ERR_BUSY is no error: on_error waits for the other call and calls again.  ERR_INDEX: run_nest saw a bad index.
 # ERR_ABSENT is none either: on_error fills in kernels.  A: which, of choice k bit 2k or 2k + 1; B: what k counts from.
 # ERR_OUTGROWN is none: on_error has the function run a program that was made for any lengths, and calls it.
 # ERR_UNRECORDED: no recording of a device's function fits, Python makes the call.  ERR_DEVICE: A: what the driver
-# said, B: the number of its function (`DRIVER_CALLS`).
+# said, B: the number of its function (`DRIVER_CALLS`).  ERR_FORKED: this is a child of a signal's handler, without the
+# threads that had parts of the call.
 
 COMMIT = Struct("<II")  # an update of a variable: its number, the slot
 
@@ -217,9 +228,10 @@ HELPERS = {
     "new_like": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64, ptr)",
     "new_list": "ptr (ptr, ptr, i64, i64, ptr)",  # ctx, frame, site, n, slot -> the list; NULL: failed
     "prepare": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64)",  # ctx, frame, site, shared, dims, slot, PREPARE_* -> data
-    # ctx, frame, site, slots (n_shared consecutive objs), 1: release the GIL at once -> 0: pinned, else failed
+    # ctx, frame, site, slots (n_shared consecutive objs), what then (PIN_*) -> 0: pinned, else failed
     "pin": "i64 (ptr, ptr, i64, ptr, i64)",
     "save_thread": "void (ptr, ptr, i64)",  # ctx, frame, when: releases the GIL if the call is pinned, unless when = 0
+    "unwatch": "void (ptr)",  # frame: no signal may end the call any more
     "restore_thread": "void (ptr, ptr)",  # ctx, frame: takes it back if it was released
     # ctx, objs, updates (COMMIT of each), how many: swaps in what objs has in a slot, if it is not NULL
     "commit": "void (ptr, ptr, ptr, i64)",
@@ -252,6 +264,8 @@ HELPERS = {
     "copy": "void (ptr, ptr, ptr, i64)",  # rt, to, from, bytes: nothing if they are one
     "memcpy": "ptr (ptr, ptr, i64)",  # to, from, bytes
     "memset": "ptr (ptr, i32, i64)",  # to, byte, bytes
+    "clear": "void (ptr, i64)",  # to, bytes
+    "_setjmp": "i32 (ptr)",  # where a call is ended from within (FR_JUMP)
 }
 # What only the library itself calls.
 _CPYTHON = (
@@ -259,14 +273,18 @@ _CPYTHON = (
     "PyEval_RestoreThread", "PyErr_CheckSignals", "PyThread_get_thread_ident", "PyObject_GC_UnTrack", "PyObject_GC_Del",
     "PyObject_ClearWeakRefs", "PyLong_AsLongLongAndOverflow", "PyTraceMalloc_Track", "PyType_GenericAlloc",
     "PyType_IsSubtype", "PyObject_Free", "PyBuffer_FillInfo", "PyGC_Disable", "PyGC_Enable",
+    "PyGILState_Check", "PyOS_InterruptOccurred", "PyErr_SetInterrupt",
 )  # fmt: skip
-_LIBC = ("aligned_alloc", "free", "malloc", "realloc", "madvise")
+_LIBC = (
+    "aligned_alloc", "free", "malloc", "realloc", "madvise", "longjmp", "pthread_getspecific", "pthread_setspecific",
+    "sched_yield",
+)  # fmt: skip
 _THREADS = ("pthread_getattr_np", "pthread_attr_getstack", "pthread_attr_destroy", "pthread_self")  # or NULL
 _DATA = (
     "np_type", "int_type", "np_new", "holder_type", "pool", "blas_int", "cblas_float64", "cblas_float32",
     "gemv_float64", "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads", "np_handler",
     "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "ways", "rooms", "main_stack", "main_stack_bytes",
-    *_THREADS,
+    "main_thread", "watched", "watch_key", "look_at", *_THREADS,
 )  # fmt: skip
 # blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
 # dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
@@ -274,10 +292,20 @@ _DATA = (
 # huge_pages: 1 where NumPy asks for them.  kept: slots of blocks, large ones first; kept_bytes: the most that one may
 # have.  ways: bits of large operands (`nest_ways`).  rooms: slots of stacks that launches run on (`nest_rooms`), but
 # for those that are called on the main thread's stack, within `main_stack_bytes` of `main_stack`.
+# main_thread: its identifier; watched: its watch, or NULL.
+# watch_key: of the watches of the pool's threads.  look_at: the cycle count from which those who are watched look for
+# signals; 0: as soon as one has polled for the first time; all ones while nobody is.
 
 RT_NAMES = (*HELPERS, *_CPYTHON, *_LIBC, *_DATA)
 RT = {name: 8 * i for i, name in enumerate(RT_NAMES)}  # byte offsets
-CPYTHON_NAMES, LIBC_NAMES, THREAD_NAMES = _CPYTHON, (*_LIBC, "memcpy", "memset"), _THREADS
+CPYTHON_NAMES, LIBC_NAMES, THREAD_NAMES = _CPYTHON, (*_LIBC, "memcpy", "memset", "_setjmp"), _THREADS
+POLL, HOLD, DROP, GIVE_BACK = (
+    "poll_signals",
+    "hold_block",
+    "drop_block",
+    "give_back",
+)  # what the other libraries call of the native one
+TABLE = "run_time_table"  # where the native and the threads' library have the address of the table
 
 # -- the pool of threads: words that threads write lie on cache lines of their own ------------------------------------
 TH_REMAINING, TH_GENERATION, TH_BUSY, TH_SLEEPERS = 64, 128, 192, 256
@@ -285,6 +313,8 @@ TH_SPARE = 1024  # tickets behind those of chunks: more than threads that take o
 TH_CORE, TH_HOW = 264, 272  # the core of the last caller that woke threads; what blocks signals
 # In one line: what a thread needs of a job, and what changes with it.
 TH_TICKET, TH_FN, TH_JOB, TH_N, TH_JOINED, TH_WANTED, TH_STARTED, TH_ASKED = range(320, 384, 8)
+# The watch of the one whose job it is, or 0; chunks that it has begun and not reported; whether all are to stop.
+TH_OWNER, TH_MINE, TH_STOP = 280, 288, 296
 TH_LOCK_SIZE = 128  # bytes that hold a mutex, a condition or a set of signals on every system
 TH_MUTEX, TH_COND, TH_SIGNALS = 384, 512, 640
 _THREAD_CALLS = (
@@ -326,7 +356,8 @@ LIBRARY = {
         "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "copy",
         "release", "fail", "judge", "take_arena", "free_arena", "host_call", "poll", "stub", "wary_stub",
         "new_function", "tp_traverse", "tp_clear", "tp_dealloc", "cell_set", "cell_get", "holder_dealloc",
-        "holder_buffer", "each_part", "take_slot", "leave_slot", "report", *DATA_FUNCTIONS,
+        "holder_buffer", "each_part", "take_slot", "leave_slot", "report", "clear", "unwatch", POLL, HOLD, DROP,
+        GIVE_BACK, *DATA_FUNCTIONS,
     ),
     **{f"gemm_{t}": (f"gemm_{t}", f"gemms_{t}", f"gemm_then_{t}") for t in ("float64", "float32")},
     **_NEST,

@@ -31,6 +31,9 @@ from tensordsl.types import TensorType
 WRITES = ("inc_take", "inc_subtensor")  # what writes to parts
 RELEASE_GIL = 10_000_000  # ps of estimated work from which the GIL is released
 KEEP_GIL = 4_000_000_000  # ps for which it is taken back to compute state in place; Python's turns are longer
+SMALL = 256  # of what a call is given: with nothing larger, it does not take long
+INTEGERS = frozenset(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64))
+MANY_POINTS = 1 << 40  # of each term of an estimate, at most: it fits an int64
 SCATTER_WORK = 500  # ns per 1,000 elements written at positions
 LIBRARY_WORK = {  # ns per 1,000 elements of the result
     "sort": 10_000, "sort_part": 1_000, "argsort": 20_000, "argsort_part": 2_000,
@@ -217,11 +220,11 @@ class _Function:
         changed = {} if b.device else keep_orders(b, [*b.entry.code, *self.storage, *self.body.code])
         self.storage, body = ([changed.get(id(i), i) for i in code] for code in (self.storage, self.body.code))
         has_loop = any(isinstance(i, p.For) for i in p.walk_program(body))
+        unpinned = bool(program.n_hosts) or self.late_storage
         # Callbacks may run other calls, and loops may be interrupted: both need the state held, not written in place.
         held = has_loop or bool(program.n_hosts and program.shared)
         prepares = [i for i in self.storage if isinstance(i, p.Prepare)]
         early, late = body[: self.late_at], body[self.late_at :]
-        unpinned = bool(program.n_hosts) or self.late_storage
         waits = any(i.late for i in prepares) and not (held or unpinned or self.writes_parts)
         is_long = self._is_long(late) if waits else ""
         if is_long is None:
@@ -230,6 +233,8 @@ class _Function:
         if not partly:
             early, late = body, []
         work = b.name(0) if held else "" if unpinned else self._releasable(early, late, is_long if partly else "")
+        watched = not b.device and (unpinned or work is None)
+        work = work if held else self._magnitude() if watched else work
         required = [] if b.device else [*self._outgrown(), *requires(b, body)]
         head = [*b.entry.code, *required]
         if b.arena:
@@ -237,10 +242,13 @@ class _Function:
         head += [i for i in self.storage if not isinstance(i, p.Prepare)]
         if work:
             site = b.site("busy", None, "shared variables in use")
-            head.append(p.Pin(work, -1 if held else RELEASE_GIL, tuple(pins), site))
+            least = -1 if held else SMALL if watched else RELEASE_GIL
+            head.append(p.Pin(work, least, tuple(pins), site, watched))
         head += [i for i in prepares if not i.late]
         tail: list[p.Instr] = []
-        if work and not unpinned:
+        if watched:
+            tail.append(p.Unwatch())
+        elif work and not unpinned:
             head.append(p.ReleaseGil())
             tail.append(p.AcquireGil())
             if partly and is_long:
@@ -256,14 +264,14 @@ class _Function:
         large += [*(may_pay(self.b, run) for run in self.runs), *self.b.outgrown]
         return [p.Outgrow(tuple(dict.fromkeys(large)), self.b.common_site("kernels"))] if large else []
 
-    def _releasable(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str:
-        """The name of the estimated work that the GIL need not be held for, "" if there is none or it is not known at
-        entry."""
+    def _releasable(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str | None:
+        """The name of the estimated work that the GIL need not be held for, "" if there is none; None if it is not
+        known at entry."""
         b, length = self.b, self.b.lengths()
         work = _work(b.program, early, length)
         all_work = _work(b.program, [*early, *late], length) if is_long else work
         if work is None or not known_at_entry(all_work):
-            return ""
+            return None
         if isinstance(all_work, int) and all_work <= RELEASE_GIL:
             return ""  # never long enough
         name = _estimate(b, work)
@@ -271,6 +279,20 @@ class _Function:
             b.entry.code.append(p.Select(dst := b.fresh("z"), is_long, _estimate(b, all_work), name))
             return dst
         return name
+
+    def _magnitude(self) -> str:
+        """The name of the greatest length or integer that the call is given, where only the run tells how much there is
+        to do."""
+        b, names = self.b, list[str]()
+        for v in [v for v in b.graph.values if v.op in ("arg", "shared")]:
+            names += [b.name(n) for n in map(b.find, v.shape) if not isinstance(n, int)]
+            if not v.shape and v.number in b.refs and v.dtype in INTEGERS:
+                names.append(b.fresh("n"))
+                b.entry.code.append(p.LoadScalar(names[-1], b.ref(v).ptr, v.dtype))
+        largest = b.name(SMALL + 1) if not names else names[0]
+        for name in names[1:]:
+            largest = b.once(b.entry, "w", p.Arith, "max", largest, name)
+        return largest
 
     def _is_long(self, late: list[p.Instr]) -> str | None:
         """The name of whether the destructive steps would keep the GIL for too long; None: it is not known at entry."""
@@ -281,16 +303,20 @@ class _Function:
 
 
 def _estimate(b: Bufferiser, work: Any) -> str:
-    """The name of what is estimated at entry.  It may wrap: nothing but the call's way depends on it."""
+    """The name of what is estimated at entry, at least of so many points as no call does in no time.  It may wrap only
+    where lengths are refused."""
     if isinstance(work, int):
         return b.name(work)
     overflow, total = b.common_site("overflow"), ""
     for monomial, coefficient in work.terms:
-        names = [*(b.name(ex.atom(*a)) for a in monomial), *([b.name(coefficient)] if coefficient != 1 else [])]
-        term = names[0]
+        names = [b.name(ex.atom(*a)) for a in monomial]
+        term = names[0] if names else b.name(1)
         for n in names[1:]:
             checked = b.entry.names.get((p.Mul, term, n, overflow))
             term = checked or b.once(b.entry, "w", p.Arith, "mul", term, n)
+        if names:
+            term = b.once(b.entry, "w", p.Arith, "min", term, b.name(MANY_POINTS))
+        term = b.once(b.entry, "w", p.Arith, "mul", term, b.name(coefficient)) if coefficient != 1 else term
         total = b.once(b.entry, "w", p.Arith, "add", total, term) if total else term
     return total
 
@@ -499,7 +525,7 @@ def _work(program: p.Program, body: Sequence[p.Instr], length: Mapping[str, Any]
     for i in body:
         if isinstance(i, p.Launch):
             for price, axes in program.plans[i.plan].work:
-                add(price, [i.extents[k] for k in axes])
+                add(max(price, 1), [i.extents[k] for k in axes])
         elif isinstance(i, p.Gemm):
             add(1000 // GEMM_RATE, (i.m, i.n, i.k, *(() if i.count is None else (i.count,))))
         elif isinstance(i, p.Scatter):

@@ -17,6 +17,7 @@ from tensordsl.codegen.code import Code, llvm_type, load, memory_type, store
 from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.nest_squares import SIDE, turned
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED
+from tensordsl.codegen.signal_text import POLL, long_loop
 from tensordsl.types import COMPLEX
 
 CHAINS = (8, 4, 2, 1)  # scalars side by side
@@ -95,7 +96,7 @@ class Cumulate:
         kind = llvm_type(self.result, many * self.parts)
         start = [self.advance(f, None, x, y, many) for x, y in zip(sources, targets, strict=True)]
         steps = (("i64", "%x_step"), ("i64", "%y_step"))
-        with f.loop("%n", *((kind, s) for s in start), *steps, start=1) as loop:
+        with long_loop(f, "%n", *((kind, s) for s in start), *steps, start=1) as loop:
             *states, x_at, y_at = loop.values
             rows = zip(states, sources, targets, strict=True)
             loop.next = [self.advance(f, s, f.gep(x, x_at), f.gep(y, y_at), many) for s, x, y in rows]
@@ -112,7 +113,7 @@ class Cumulate:
         with f.loop("%m", step=self.lanes) as column:
             self.advance(f, None, *self.elements(f, "%x", "%y", column.index), self.lanes)
         unrolled = f.op(f"and i64 %m, {-UNROLL * self.lanes}")
-        with f.loop("%n", ("ptr", "%x"), ("ptr", "%y"), start=1) as row:
+        with long_loop(f, "%n", ("ptr", "%x"), ("ptr", "%y"), start=1) as row:
             x, y = f.gep(row.values[0], "%x_step"), f.gep(row.values[1], "%y_step")
             row.next = [x, y]
             for first, end, k in (("0", unrolled, UNROLL), (unrolled, "%m", 1)):
@@ -134,7 +135,7 @@ class Cumulate:
             for p, u in (("%x", "%x_unit"), ("%y", "%y_unit"))
         )
         whole = f.op(f"and i64 %n, {-SIDE}")
-        with f.loop(whole, (kind, f"splat ({t} {IDENTITY[self.word]})"), step=SIDE) as loop:
+        with long_loop(f, whole, (kind, f"splat ({t} {IDENTITY[self.word]})"), step=SIDE) as loop:
             rows = [f.op(f"load {kind}, ptr {f.gep(x, loop.index, t)}, align {size}") for x in xs]
             (state,), columns = loop.values, []
             for column in turned(f, kind, rows):
@@ -262,4 +263,4 @@ def cumulate_text(dtype: str, vector_bytes: int = 64, isa: str = "") -> str:
     both = [Cumulate(f, dtype, vector_bytes, isa) for f in ("cumsum", "cumprod")]
     bodies = [c.text() for c in both]
     declarations = both[0].declarations | both[1].declarations
-    return "".join((*(d + "\n" for d in declarations.values()), *bodies, METADATA))
+    return "".join((POLL, *(d + "\n" for d in declarations.values()), *bodies, METADATA))

@@ -27,7 +27,7 @@ Operand = str | int
 HUGE = 1 << 47  # bytes of an arena's item beyond which every allocator fails; sums of items stay in 64 bits
 FEW_SLOTS = 8  # cleared by a store each
 BLOCK = 500  # lines; LLVM's time grows faster than the length of a block
-ARRAYS = ("bases", "strides", "spans", "ints", "dims", "hosts", "slots", "env", "tile", "given")
+ARRAYS = ("bases", "strides", "spans", "ints", "dims", "hosts", "slots", "env", "tile", "given", "jump")
 
 MEMORY = {"bool": "i8", **{f"{u}int{n}": f"i{n}" for u in ("", "u") for n in (8, 16, 32, 64)}}
 SIGNED_OPS = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
@@ -520,8 +520,8 @@ class Emitter:
         self.put(f"call void {f}(ptr %rt, ptr {v[i.dst]}, ptr {v[i.src]}, i64 {v[i.bytes]})")
 
     def fill(self, i: p.Fill) -> None:
-        f = self.helper("memset")
-        self.op(f"call ptr {f}(ptr {self.values[i.dst]}, i32 0, i64 {self.values[i.bytes]})")
+        f = self.helper("clear")
+        self.put(f"call void {f}(ptr {self.values[i.dst]}, i64 {self.values[i.bytes]})")
 
     def host_call(self, i: p.HostCall) -> None:
         self.inject(i.site)
@@ -547,9 +547,14 @@ class Emitter:
         long = self.op(f"icmp sgt i64 {self.values[i.work]}, {i.threshold}")
         self.put(f"br i1 {long}, label %{take}, label %{go}")
         self.place(take)
+        self.sizes["jump"] = abi.JUMP_SIZE // 8
+        stopped = self.op(f"call i32 {self.helper('_setjmp')}(ptr %jump) returns_twice")
+        self.guard(self.op(f"icmp eq i32 {stopped}, 0"))
+        self.store("ptr", "%jump", "%frame", abi.FR_JUMP)
         slots = self.slot(i.slots[0]) if i.slots else "%objs"
         self.released = isinstance(self.then, p.ReleaseGil) and self.then.when is None
-        given = f"ptr %ctx, ptr %frame, i64 {i.site}, ptr {slots}, i64 {+self.released}"
+        then = abi.PIN_WATCH if i.watched else abi.PIN_RELEASE if self.released else abi.PIN_ALONE
+        given = f"ptr %ctx, ptr %frame, i64 {i.site}, ptr {slots}, i64 {then}"
         bad = self.op(f"call i64 {self.helper('pin')}({given})")
         self.put(f"br i1 {self.op(f'icmp eq i64 {bad}, 0')}, label %{go}, label %fail")
         self.place(go)
@@ -563,6 +568,10 @@ class Emitter:
     def acquire_gil(self, i: p.AcquireGil) -> None:
         if not isinstance(self.then, p.Return) or self.then.list_slot >= 0:  # else `release` takes it
             self.put(f"call void {self.helper('restore_thread')}(ptr %ctx, ptr %frame)")
+
+    def unwatch(self, i: p.Unwatch) -> None:
+        if not isinstance(self.then, (p.Commit, p.Return)):  # these do not poll, and `release` ends it
+            self.put(f"call void {self.helper('unwatch')}(ptr %frame)")
 
     def commit(self, i: p.Commit) -> None:
         if i.updates:
@@ -593,5 +602,6 @@ EMIT: dict[type[Instr], Callable[[Emitter, Any], None]] = {
     p.Require: Emitter.require, p.Outgrow: Emitter.outgrow, p.Gemm: gemm, p.Scatter: Emitter.scatter,
     p.Copy: Emitter.copy, p.Fill: Emitter.fill, p.HostCall: Emitter.host_call, p.LibraryCall: Emitter.library_call,
     p.For: loop, p.If: branch, p.Blocks: blocks, p.Pin: Emitter.pin, p.ReleaseGil: Emitter.release_gil,
-    p.AcquireGil: Emitter.acquire_gil, p.Commit: Emitter.commit, p.Return: Emitter.ret,
+    p.AcquireGil: Emitter.acquire_gil, p.Unwatch: Emitter.unwatch,
+    p.Commit: Emitter.commit, p.Return: Emitter.ret,
 }  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, over_vectors
 from tensordsl.codegen.nest_words import Function
+from tensordsl.codegen.signal_text import poll_each
 
 ROWS = (2, 3)
 LONG_ROW, BLOCK_BYTES = 512, 8192  # bytes of a row of C: the least, and those that are done at a time
@@ -65,6 +66,7 @@ def _driver(v: Vector) -> str:
         for m in ROWS:
             with f.when(f.test("eq", "%m", m)), f.loop(whole, step=terms) as p:
                 f.call("void", f"@few_{kind}_{m}", f"i64 {n}", *operands(p.index))
+                poll_each(f, p.index, 64, terms)
         with f.when(f.test("sgt", rest, 0)):
             f.call("void", f"@rows_{kind}", "i64 %m", f"i64 {n}", f"i64 {rest}", *operands(whole), "i1 true")
     return f.end()

@@ -11,6 +11,7 @@ from tensordsl.codegen.assembly import Asm, passed
 from tensordsl.codegen.gemm_narrow import LONG
 from tensordsl.codegen.gemm_panels import turn
 from tensordsl.codegen.gemm_tiles import Vector, element
+from tensordsl.codegen.signal_text import poll
 
 ROWS, BLOCKS = 64, 12  # of C at a time, at least; and such blocks, at most: for each, B is packed again
 # Rows of C, more than `ROWS`, as the first block is such a product again; terms of its sums, and both multiplied: from
@@ -66,6 +67,7 @@ def _mirror_all(kind: str) -> str:
     with f.loop("%n", step=SQUARE) as at:
         rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.op(f'sub i64 %n, {at.index}')}, i64 {SQUARE})")
         _mirror_rows(f, kind, at.index, rows)
+        poll(f)
     f.ret()
     return f.text
 

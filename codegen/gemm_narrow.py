@@ -17,6 +17,7 @@ from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element
 from tensordsl.codegen.jobs import named, operands
 from tensordsl.codegen.nest_words import Function
+from tensordsl.codegen.signal_text import drop, hold, poll
 
 LONG = 64  # terms of a sum for which it is little work to add up lanes, or to turn the result
 TERMS = 1024  # of a block of dot products: 4 rows of A stay in the first-level cache
@@ -59,7 +60,13 @@ def _room(f: Function, size: str) -> tuple[str, str]:
     block = f.call("ptr", "@take_block", "ptr %rt", f"i64 {size}")
     with f.when(f.is_null(block)):
         f.ret("i1", "false")
+    hold(f, block)
     return block, f.gep(block, abi.BLOCK_HEAD)
+
+
+def _leave_room(f: Function, block: str) -> None:
+    drop(f)
+    f.call("void", "@give_block", "ptr %rt", f"ptr {block}")
 
 
 def _by_dots(v: Vector) -> str:
@@ -76,7 +83,8 @@ def _by_dots(v: Vector) -> str:
             "void", f"@dots_{kind}", "i64 %m", "i64 %n", f"i64 {k}", f"ptr {a}", "i64 %rsa", f"ptr {columns}",
             f"i64 {k}", "ptr %c", "i64 %ldc", f"{kind} %alpha", f"i1 {add}",
         )  # fmt: skip
-    f.call("void", "@give_block", "ptr %rt", f"ptr {block}")
+        poll(f)
+    _leave_room(f, block)
     return f.end("i1", "true")
 
 
@@ -119,7 +127,7 @@ def _turned(v: Vector) -> str:
             "void", f"@add_turned_{kind}", f"i64 {m}", "i64 %n", f"ptr {t}", f"i64 {width}", f"ptr {c}", "i64 %ldc",
             "i1 %add",
         )  # fmt: skip
-    f.call("void", "@give_block", "ptr %rt", f"ptr {block}")
+    _leave_room(f, block)
     return f.end("i1", "true")
 
 

@@ -16,6 +16,7 @@ from tensordsl.codegen.gemm_panels import BROAD, ROWS, WIDE, panel_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, duration, element
 from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
 from tensordsl.codegen.nest_words import Function
+from tensordsl.codegen.signal_text import drop, hold, poll
 
 BLOCK_K, BLOCK_M, PACKED = 256, 64, 1 << 19  # packed: bytes of panels at most
 PACK_ROWS, PACK_BYTES = 48, 1 << 16  # of C and B, from which packing rows of B pays
@@ -112,6 +113,8 @@ def _product(v: Vector) -> str:
     c = Function("i1", f"product_{v.kind}", _params(v), internal=True)
     most = _columns_together(c, v)
     packs, block = _panel_block(c, v, most)
+    with c.when(packs):
+        hold(c, block)
     panels, together = c.gep(block, abi.BLOCK_HEAD), _rows_together(c, v, c.min("%n", most))
     with c.loop("%n", step=most) as jc, c.loop("%k", step=BLOCK_K) as pc, c.loop("%m", step=BLOCK_M) as ic:
         columns = c.min(c.arith("sub", "%n", jc.index), most)
@@ -127,14 +130,16 @@ def _product(v: Vector) -> str:
         strided = c.is_null(strips)
         rows = c.choose(strided, a, c.gep(strips, abi.BLOCK_HEAD), "ptr"), below
         _panels(c, v, (m, columns, k), (ic.index, jc.index), rows, b, panels, (packs, strided), adds)
+        with c.when(c.not_null(strips)):
+            c.call("void", "@give_block", "ptr %rt", f"ptr {strips}")
         end = c.arith("add", ic.index, m)
         is_whole = c.any(c.test("eq", end, "%m"), c.test("eq", c.arith("srem", end, together), 0))
         with c.when(c.all(last, is_whole)):
             first = c.arith("mul", c.arith("sdiv", ic.index, together), together)
             run_epilogue(c, (first, jc.index), (c.arith("sub", end, first), columns))
-        with c.when(c.not_null(strips)):
-            c.call("void", "@give_block", "ptr %rt", f"ptr {strips}")
+        poll(c)
     with c.when(packs):
+        drop(c)
         c.call("void", "@give_block", "ptr %rt", f"ptr {block}")
     return c.end("i1", "true")
 

@@ -11,13 +11,14 @@ so large that threads share each of them.  A product is the same sums whoever do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, added, duration, element, readable
 from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
 from tensordsl.codegen.nest_words import Function
+from tensordsl.codegen.signal_text import poll
 
 MOST_K = 16  # rows of B in registers
 TALL = 8  # rows of C above which a single column is left to dot products
@@ -29,6 +30,7 @@ LARGE = 1 << 20  # of one, which threads share
 PER_THREAD = 4  # parts: the system may take a thread's core away
 
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
+AT_ONCE = 1 << 14  # small products, between two polls
 SEVERAL = ("i64 count", "i64 sa", "i64 sb")
 PARAMS = ("ptr rt", *SIZES, *STRIDED, "double alpha", "double beta", "ptr scratch", *SEVERAL)
 JOB = Job((*PARAMS, "i64 most"))  # products of a part
@@ -183,15 +185,31 @@ def _in_turn(v: Vector, dtype: str) -> str:
         alpha, beta = (f.op(f"fptrunc double {x} to float") for x in (alpha, beta))
     bits = "i64" if kind == "double" else "i32"
     add = f.compare("ne", bits, f.op(f"bitcast {kind} {beta} to {bits}"), 0)  # -0 multiplies
-    given = (*passed((*SIZES, *STRIDED)), f"{kind} {alpha}", f"{kind} {beta}", f"i1 {add}", *passed(SEVERAL))
-    with f.when(f.call("i1", f"@small_{kind}", *given)):
-        f.ret()
     steps = ("%sa", "%sb", f.arith("mul", "%m", "%ldc"))
+    small, done, each = f.label("small"), f.label("done"), f.label("each")
+    with f.loop("%count", step=AT_ONCE) as t:
+        at = {x: f"ptr {element(f, kind, f'%{x}', t.index, step)}" for x, step in zip("abc", steps, strict=True)}
+        some = f.min(f.arith("sub", "%count", t.index), AT_ONCE)
+        given = (*passed((*SIZES, *STRIDED)), f"{kind} {alpha}", f"{kind} {beta}", f"i1 {add}", *passed(SEVERAL))
+        f.branch(f.call("i1", f"@small_{kind}", *(_moved(x, at, some) for x in given)), small, each)
+        f.place(small)
+        with f.when(f.test("eq", some, AT_ONCE)):
+            poll(f)
+    f.jump(done)
+    f.place(done)
+    f.ret()
+    f.place(each)
     with f.loop("%count") as t:
         of = {x: f"ptr {element(f, kind, f'%{x}', t.index, step)}" for x, step in zip("abc", steps, strict=True)}
         operands = [of.get(x.split("%")[1], x) for x in passed(PARAMS[: -len(SEVERAL)])]
         f.call("void", f"@gemm_{dtype}", *operands)
     return f.end()
+
+
+def _moved(operand: str, places: Mapping[str, str], count: str) -> str:
+    """An operand of a call for some of the products."""
+    name = operand.split("%")[-1]
+    return f"i64 {count}" if name == "count" else places.get(name, operand)
 
 
 def _part(v: Vector) -> str:

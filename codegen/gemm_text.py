@@ -53,7 +53,8 @@ from tensordsl.codegen.gemm_stacks import stack_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, layout, over_vectors, readable, tile_texts
 from tensordsl.codegen.jobs import Job, operands
 from tensordsl.codegen.nest_words import LAUNCH, Function
-from tensordsl.codegen.stack_text import STACK_INTRINSICS, in_room, is_away, of_table_text, room_texts
+from tensordsl.codegen.signal_text import BLOCKS, POLL, poll, poll_each
+from tensordsl.codegen.stack_text import STACK_INTRINSICS, in_room, is_elsewhere, of_table_text, room_texts
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 FLAT = 4  # k of a product of any number of rows for which tiles read and write no slower than memory does
@@ -65,6 +66,10 @@ LEAST_K = 64  # of a piece: C is read and written once for each
 FEW_ROWS = 3  # of which panels would read B slower than a BLAS does
 FEW_THREADS = 2  # of the BLAS, of which one more than ours gains less than it costs where other processes run
 BLOCK_K, BLOCK_N = 256, 64  # of the fallback: a block of B stays in the second-level cache
+# Of what takes long, so that signals are looked for in between (`signal_text`): multiplications for each thread of the
+# BLAS, in whole blocks of rows and columns; elements of a matrix of which that is multiplied by a vector; of rows of C.
+BLAS_AT_ONCE, BLAS_BLOCK, VECTOR_AT_ONCE, AT_ONCE = 1 << 31, 768, 1 << 27, 1 << 22
+TERMS_AT_ONCE = 1 << 26  # of sums of which there are few; the rest is added to them
 INT_MAX = (1 << 31) - 1
 FACTORS = (2.0**-24, 2.0**24)  # a BLAS may apply alpha to an operand, which beyond could overflow or vanish
 ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112
@@ -97,7 +102,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False, lines: b
     )
     declared += "declare i64 @llvm.smin.i64(i64, i64)\ndeclare i64 @llvm.smax.i64(i64, i64)\n"
     declared += f"declare {kind} @llvm.fabs.f{8 * size}({kind})\n"
-    return vector.declarations() + declared + STACK_INTRINSICS + "".join(bodies) + METADATA
+    return vector.declarations() + POLL + BLOCKS + declared + STACK_INTRINSICS + "".join(bodies) + METADATA
 
 
 # What the BLAS and its replacement need
@@ -108,6 +113,7 @@ def _pack(kind: str) -> str:
     params = ("ptr to", "ptr from", "i64 rows", "i64 columns", "i64 rs", "i64 cs")
     f = Asm("void", f"pack_{kind}", params, internal=True)
     with f.loop("%rows") as i:
+        poll_each(f, i.index, 64)
         row = element(f, kind, "%to", i.index, "%columns")
         source = element(f, kind, "%from", i.index, "%rs")
         with f.loop("%columns") as j:
@@ -121,11 +127,13 @@ def _scale(v: Vector) -> str:
     kind = v.kind
     f = Asm("void", f"scale_{kind}", ("i64 m", "i64 n", "ptr c", "i64 ldc", f"{kind} beta"), internal=True)
     beta, whole = v.splat(f, "%beta"), f.compare("eq", "i64", "%n", "%ldc")
+    whole = f.all(whole, f.compare("sle", "i64", f.op("mul i64 %m, %n"), AT_ONCE))
     m = f.op(f"select i1 {whole}, i64 1, i64 %m")
     n = f.op(f"select i1 {whole}, i64 {f.op('mul i64 %m, %n')}, i64 %n")
 
     def rows(value: Callable[[str, str], str]) -> None:
         with f.loop(m) as i:
+            poll_each(f, i.index, 64)
             row = element(f, kind, "%c", i.index, "%ldc")
 
             def store(j: str, mask: str) -> None:
@@ -153,6 +161,7 @@ def _triple_loop(kind: str) -> str:
     with f.loop("%m") as i:
         a, c = element(f, kind, "%a", i.index, "%rsa"), element(f, kind, "%c", i.index, "%ldc")
         with f.loop("%n") as j:
+            poll_each(f, j.index, 64)
             b, at = element(f, kind, "%b", j.index, "%csb"), f.gep(c, j.index, kind)
             with f.loop("%k", (kind, "0.0")) as p:
                 x = f.load(kind, element(f, kind, a, p.index, "%csa"))
@@ -214,6 +223,11 @@ def _at_most(f: Asm, piece: str, length: str, index: str) -> str:
     return f.op(f"call i64 @llvm.smin.i64(i64 {piece}, i64 {f.op(f'sub i64 {length}, {index}')})")
 
 
+def _whole_blocks(f: Asm, length: str) -> str:
+    """A multiple of the blocks of all BLASes, at least one."""
+    return f.op(f"call i64 @llvm.smax.i64(i64 {f.op(f'and i64 {length}, {-BLAS_BLOCK}')}, i64 {BLAS_BLOCK})")
+
+
 def _gemv(kind: str, dtype: str) -> str:
     """i1: has the BLAS multiplied the one matrix by the other, which is a row or a column?  C = 0 is done first: a BLAS
     may read what beta = 0 says not to."""
@@ -246,7 +260,8 @@ def _gemv(kind: str, dtype: str) -> str:
     flag = f.op(f"select i1 {plain}, i32 {NO_TRANS}, i32 {TRANS}")
     rows, columns = (f.op(f"select i1 {plain}, i64 {x}, i64 {y}") for x, y in ((count, "%k"), ("%k", count)))
     some = f.op(f"call i64 @llvm.smax.i64(i64 {f.op(f'sdiv i64 {VECTOR_ALONE}, {columns}')}, i64 1)")
-    piece = _piece(f, rows, some, "true")
+    most = f.op(f"call i64 @llvm.smax.i64(i64 {f.op(f'sdiv i64 {VECTOR_AT_ONCE}, {columns}')}, i64 1)")
+    piece = f.op(f"call i64 @llvm.smin.i64(i64 {_piece(f, rows, some, 'true')}, i64 {most})")
     with f.loop(rows, step=piece) as i:
         here = _at_most(f, piece, rows, i.index)
         along_x, along_y = (
@@ -258,6 +273,8 @@ def _gemv(kind: str, dtype: str) -> str:
             f"ptr {element(f, kind, matrix, i.index, lead)}", f"i64 {lead}", f"ptr {f.gep(vector, along_x, kind)}",
             f"i64 {step}", f"{kind} 1.0", f"ptr {f.gep('%c', along_y, kind)}", f"i64 {out}",
         )  # fmt: skip
+        with f.when(f.compare("eq", "i64", here, most)):
+            poll(f)
     f.ret("i1", "true")
     f.place(refuse)
     f.ret("i1", "false")
@@ -269,7 +286,7 @@ def _blas(kind: str, dtype: str) -> str:
     OpenBLAS has 43 KB on the stack."""
     params = ("ptr rt", *SIZES, *STRIDED, f"{kind} alpha", "i1 add", "ptr scratch")
     g = Asm("i1", f"blas_{kind}", params, internal=True)
-    with g.when(is_away(g, "%rt", g.op("alloca i64, align 8"))):
+    with g.when(is_elsewhere(g, "%rt", g.op("alloca i64, align 8"))):
         g.ret("i1", g.op(f"trunc i64 {in_room(g, f'blas_here_{kind}', params)} to i1"))
     g.ret("i1", g.call("i1", f"@blas_here_{kind}", *passed(params)))
     f = Asm("i1", f"blas_here_{kind}", params, internal=True)
@@ -297,19 +314,25 @@ def _blas(kind: str, dtype: str) -> str:
     f.place(run)
     some = f.op(f"sdiv i64 {ALONE}, {f.op('mul i64 %m, %n')}")
     piece = _piece(f, "%k", some, f.compare("sge", "i64", some, LEAST_K))
-    with f.loop("%k", step=piece) as p:
+    threads = f.op(f"call i64 @llvm.smax.i64(i64 {f.load('i64', '%rt', abi.RT['blas_threads'])}, i64 1)")
+    most = f.op(f"sdiv i64 {f.op(f'mul i64 {threads}, {BLAS_AT_ONCE}')}, %k")
+    high = _whole_blocks(f, f.op(f"sdiv i64 {most}, %n"))
+    wide = _whole_blocks(f, f.op(f"sdiv i64 {most}, {high}"))
+    with f.loop("%m", step=high) as i, f.loop("%n", step=wide) as j, f.loop("%k", step=piece) as p:
+        m, n = _at_most(f, high, "%m", i.index), _at_most(f, wide, "%n", j.index)
         adds = f.op(f"or i1 %add, {f.compare('sgt', 'i64', p.index, 0)}")
-        steps = []
-        for flag, plain, turned in ((ta, "1", lda), (tb, ldb, "1")):
+        places = []
+        for at, flag, lead, row, column in ((a, ta, lda, i.index, p.index), (b, tb, ldb, p.index, j.index)):
             is_plain = f.compare("eq", "i32", flag, NO_TRANS)
-            steps.append(f.op(f"select i1 {is_plain}, i64 {plain}, i64 {turned}"))
+            steps = [f.op(f"select i1 {is_plain}, i64 {x}, i64 {y}") for x, y in ((lead, "1"), ("1", lead))]
+            places.append(element(f, kind, element(f, kind, at, row, steps[0]), column, steps[1]))
         f.call(
-            "void", gemm, f"i32 {ROW_MAJOR}", f"i32 {ta}", f"i32 {tb}", "i64 %m", "i64 %n",
-            f"i64 {_at_most(f, piece, '%k', p.index)}", f"{kind} %alpha",
-            f"ptr {element(f, kind, a, p.index, steps[0])}", f"i64 {lda}",
-            f"ptr {element(f, kind, b, p.index, steps[1])}", f"i64 {ldb}",
-            f"{kind} {f.op(f'select i1 {adds}, {kind} 1.0, {kind} 0.0')}", "ptr %c", f"i64 {ldc}",
+            "void", gemm, f"i32 {ROW_MAJOR}", f"i32 {ta}", f"i32 {tb}", f"i64 {m}", f"i64 {n}",
+            f"i64 {_at_most(f, piece, '%k', p.index)}", f"{kind} %alpha", f"ptr {places[0]}", f"i64 {lda}",
+            f"ptr {places[1]}", f"i64 {ldb}", f"{kind} {f.op(f'select i1 {adds}, {kind} 1.0, {kind} 0.0')}",
+            f"ptr {f.gep(element(f, kind, '%c', i.index, ldc), j.index, kind)}", f"i64 {ldc}",
         )  # fmt: skip
+        poll(f)
     f.ret("i1", "true")
     f.place(refuse)
     f.ret("i1", "false")
@@ -463,8 +486,16 @@ def _thin(f: Asm, kind: str, alpha: str, add: str) -> None:
     rows = f.all(f.op(f"or i1 {few}, {flat}"), f.compare("sle", "i64", "%k", THIN), adjacent)
     common = ("i64 %m", "i64 %n", "i64 %k", "ptr %a", "i64 %rsa")
     with f.when(rows):
-        rest = ("i64 %csa", "ptr %b", "i64 %rsb", "ptr %c", "i64 %ldc")
-        f.call("void", f"@rows_{kind}", *common, *rest, *how)
+        with f.loop("%n", step=AT_ONCE) as j:
+            some, b, c = (
+                _at_most(f, str(AT_ONCE), "%n", j.index),
+                f.gep("%b", j.index, kind),
+                f.gep("%c", j.index, kind),
+            )
+            rest = ("i64 %csa", f"ptr {b}", "i64 %rsb", f"ptr {c}", "i64 %ldc")
+            f.call("void", f"@rows_{kind}", "i64 %m", f"i64 {some}", *common[2:], *rest, *how)
+            with f.when(f.compare("eq", "i64", some, AT_ONCE)):
+                poll(f)
         f.ret()
     units = f.all(f.compare("eq", "i64", "%csa", 1), f.compare("eq", "i64", "%rsb", 1))
     small = f.all(few, f.compare("sle", "i64", "%n", THIN))
@@ -472,9 +503,16 @@ def _thin(f: Asm, kind: str, alpha: str, add: str) -> None:
     size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
     vector = f.all(vector, f.compare("sle", "i64", size, LARGE))
     for condition, name in ((vector, f"@vector_dots_{kind}"), (small, f"@dots_{kind}")):
-        with f.when(f.all(units, condition)):
-            f.call("void", name, *common, "ptr %b", "i64 %csb", "ptr %c", "i64 %ldc", *how)
-            f.ret()
+        with f.when(f.all(units, condition)), f.loop("%k", step=TERMS_AT_ONCE) as p:
+            some, adds = _at_most(f, str(TERMS_AT_ONCE), "%k", p.index), f.compare("sgt", "i64", p.index, 0)
+            places = f"ptr {f.gep('%a', p.index, kind)}", "i64 %rsa", f"ptr {f.gep('%b', p.index, kind)}", "i64 %csb"
+            result = "ptr %c", "i64 %ldc", how[0], f"i1 {f.op(f'or i1 {add}, {adds}')}"
+            f.call("void", name, "i64 %m", "i64 %n", f"i64 {some}", *places, *result)
+            with f.when(f.compare("eq", "i64", some, TERMS_AT_ONCE)):
+                poll(f)
+            last = f.compare("sge", "i64", f.op(f"add i64 {p.index}, {some}"), "%k")
+            with f.when(last):
+                f.ret()
 
 
 def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, add: str, tiles: str, scratch: str) -> None:

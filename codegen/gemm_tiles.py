@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.ahead import LINE
 from tensordsl.codegen.assembly import Asm
+from tensordsl.codegen.signal_text import poll_each
 
 UNROLLED = (1, 2, 4)  # k with code of its own
 ROWS = (4, 1)
@@ -210,6 +211,7 @@ def rows_driver(v: Vector) -> str:
 
     with f.loop(fours, step=4) as loop:
         run(4, loop.index)
+        poll_each(f, loop.index, 256, 4)
     with f.loop("%m", start=fours) as loop:
         run(1, loop.index)
     f.ret()
@@ -375,6 +377,8 @@ def dots_driver(v: Vector) -> str:
             for width in (w for r, w in DOTS if r == rows):
                 _dot_columns(f, v, loop.index, rows, (done, ends[width], width))
                 done = ends[width]
+            if rows == 4:
+                poll_each(f, loop.index, 256, 4)
     f.ret()
     return f.text
 

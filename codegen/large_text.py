@@ -21,13 +21,14 @@ KEPT = 1 << 19  # bytes of the smallest block that is kept
 HUGE_PAGE = 1 << 21
 HUGE = HUGE_PAGE * 3 // 4  # bytes for which a huge page is asked
 LARGE = 1 << 23  # bytes of those of which few are kept
+PIECE = 1 << 22  # bytes of pages that are filled between two looks for an interrupt
 STREAMED = 1 << 25  # bytes of results that are written past the caches, and from which the system may take them
 PAGE, MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE = 4096, 8, 14, 23
 LOOSE = 2  # a block may be larger than what is asked for by 1 / 2**LOOSE
 
 
 def large_text() -> str:
-    return _take_kept() + _drop_kept() + _take_large() + _give_large()
+    return _fill_pages() + _take_kept() + _drop_kept() + _take_large() + _give_large()
 
 
 def _slots(f: Asm, bytes: str) -> tuple[str, str]:
@@ -46,6 +47,27 @@ def _advise(f: Asm, block: str, bytes: str, advice: int) -> None:
     end = f.op(f"and i64 {f.op(f'add i64 {address}, {bytes}')}, -{PAGE}")
     pages = f"ptr {f.op(f'inttoptr i64 {start} to ptr')}", f"i64 {f.op(f'sub i64 {end}, {start}')}"
     f.call("i32", f.load("ptr", "%rt", abi.RT["madvise"]), *pages, f"i32 {advice}")
+
+
+def _fill_pages() -> str:
+    """Have a block's pages at once, unless somebody wants to interrupt the program meanwhile: Python is asked only
+    whether, as nothing may be called here, and told again."""
+    f = Asm("void", "fill_pages", ("ptr rt", "ptr block", "i64 bytes"), internal=True)
+    thread = f.call("i64", f.load("ptr", "%rt", abi.RT["PyThread_get_thread_ident"]))
+    is_main = f.compare("eq", "i64", thread, f.load("i64", "%rt", abi.RT["main_thread"]))
+    with f.loop("%bytes", step=PIECE) as loop:
+        left = f.op(f"sub i64 %bytes, {loop.index}")
+        some = f.op(f"select i1 {f.compare('slt', 'i64', left, PIECE)}, i64 {left}, i64 {PIECE}")
+        _advise(f, f.gep("%block", loop.index), some, MADV_POPULATE_WRITE)
+        with f.when(is_main), f.when(_is_true(f, "PyGILState_Check")), f.when(_is_true(f, "PyOS_InterruptOccurred")):
+            f.call("void", f.load("ptr", "%rt", abi.RT["PyErr_SetInterrupt"]))
+            f.ret()
+    f.ret()
+    return f.text
+
+
+def _is_true(f: Asm, name: str) -> str:
+    return f.compare("ne", "i32", f.call("i32", f.load("ptr", "%rt", abi.RT[name])), 0)
 
 
 def _take_kept() -> str:
@@ -94,10 +116,12 @@ def _take_large() -> str:
     f.ret("ptr", "null")
     f.place(got)
     block = f.op(f"phi ptr {', '.join(found)}")
-    for needs, least, advice in (("huge_pages", HUGE, MADV_HUGEPAGE), ("kept_bytes", STREAMED, MADV_POPULATE_WRITE)):
-        wanted = f.compare("ne", "i64", f.load("i64", "%rt", abi.RT[needs]), 0)
-        with f.when(f.all(wanted, f.compare("sge", "i64", rounded, least))):
-            _advise(f, block, rounded, advice)
+    is_wanted = f.compare("ne", "i64", f.load("i64", "%rt", abi.RT["huge_pages"]), 0)
+    with f.when(f.all(is_wanted, f.compare("sge", "i64", rounded, HUGE))):
+        _advise(f, block, rounded, MADV_HUGEPAGE)
+    is_wanted = f.compare("ne", "i64", f.load("i64", "%rt", abi.RT["kept_bytes"]), 0)
+    with f.when(f.all(is_wanted, f.compare("sge", "i64", rounded, STREAMED))):
+        f.call("void", "@fill_pages", "ptr %rt", f"ptr {block}", f"i64 {rounded}")
     f.store("i64", rounded, block)  # only now: a page that is in use stays small
     f.ret("ptr", block)
     return f.text

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.assembly import Asm, passed
+from tensordsl.codegen.signal_text import poll_each
 
 AXES = ("ptr dims", "ptr xs", "ptr ys", "i64 level", "i64 last")
 
@@ -33,5 +34,6 @@ def walk_text(name: str, params: Sequence[str], end: Callable[[Asm], None]) -> s
         x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", x_unit), ("%y", y_unit)))
         axes = (*passed(AXES[:3]), f"i64 {below}", "i64 %last")
         f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", *passed(params[2:]), *axes)
+        poll_each(f, loop.index, 64)
     f.ret()
     return f.text

@@ -8,6 +8,7 @@ kept is narrowed in turn.  Where the sample was wrong, or keeps too much, the ca
 from __future__ import annotations
 
 from tensordsl.codegen.assembly import UNLIKELY, Asm, passed
+from tensordsl.codegen.signal_text import long_loop
 from tensordsl.codegen.sort_block import Vectors, set_lanes
 from tensordsl.codegen.sort_keys import Keys
 from tensordsl.codegen.sort_orders import ROW, compressed, compression, orders, permutation, permuted
@@ -81,7 +82,7 @@ def _between(k: Keys, source: str) -> str:
     limits = {W: {"slt": _every(f, k, "%low", W), "sgt": _every(f, k, "%high", W)} for W in (1, k.lanes)}
     adjacent = f.compare("eq", "i64", "%x_step", k.size if source == "numbers" else k.width // 8)
     whole, bits = f.op(f"select i1 {adjacent}, i64 {f.op(f'and i64 %n, {-k.lanes}')}, i64 0"), k.typed(1, k.lanes)
-    with f.loop(whole, ("i64", "0"), ("i64", "0"), (bits, "zeroinitializer"), step=k.lanes) as loop:
+    with long_loop(f, whole, ("i64", "0"), ("i64", "0"), (bits, "zeroinitializer"), step=k.lanes) as loop:
         loop.next = look(k.lanes, loop.index, *loop.values)
     flag = f.op(f"icmp ne i{k.lanes} {f.op(f'bitcast {bits} {loop.values[2]} to i{k.lanes}')}, 0")
     with f.loop("%n", *zip(("i64", "i64", "i1"), (*loop.values[:2], flag), strict=True), start=whole) as loop:

@@ -5,6 +5,9 @@ One object for every function of the process; `codegen.abi.HELPERS` says what ea
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from tensordsl.codegen import abi
 from tensordsl.codegen.arena_text import arena_text
 from tensordsl.codegen.array_text import array_text
@@ -14,9 +17,11 @@ from tensordsl.codegen.entry_text import entry_text, incref, record, table, unle
 from tensordsl.codegen.judge_text import judge_text
 from tensordsl.codegen.order_text import like_texts, strides_like
 from tensordsl.codegen.parts_text import DECLARATION, parts_text
+from tensordsl.codegen.signal_text import DECLARATIONS, poll, run_time_table, signal_text
 
 # Cycles between two looks for signals: about 10 ms.  AArch64 counts the ticks of a clock, which differ: 1 to 40 ms.
 X86_CYCLES, ARM_TICKS = 30_000_000, 1_000_000
+PIECE = 1 << 22  # bytes copied or cleared between two polls
 
 
 def native_text(is_arm: bool) -> str:
@@ -30,9 +35,10 @@ def native_text(is_arm: bool) -> str:
         entry_text(), decref_text(), new_array_text(), array_text(), like_texts(), _new_outs(), _new_list(),
         _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _copy(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
-        arena_text(), _host_call(), _poll(interval), cell_text(), parts_text(), judge_text(),
+        arena_text(), _host_call(), _poll(interval), cell_text(), parts_text(), judge_text(), _clear(),
+        signal_text(is_arm),
     )  # fmt: skip
-    return DECLARATION + declarations + "".join(parts) + METADATA
+    return DECLARATION + DECLARATIONS + declarations + "".join(parts) + METADATA
 
 
 def decref_text() -> str:
@@ -207,10 +213,32 @@ def _commit() -> str:
 
 def _copy() -> str:
     f = Asm("void", "copy", ("ptr rt", "ptr to", "ptr from", "i64 bytes"))
+    copy = f.load("ptr", "%rt", abi.RT["memcpy"])
     with f.when(f.compare("ne", "ptr", "%to", "%from")):
-        f.call("ptr", f.load("ptr", "%rt", abi.RT["memcpy"]), "ptr %to", "ptr %from", "i64 %bytes")
+        with _in_pieces(f) as (at, some):
+            f.call("ptr", copy, f"ptr {f.gep('%to', at)}", f"ptr {f.gep('%from', at)}", f"i64 {some}")
     f.ret()
     return f.text
+
+
+def _clear() -> str:
+    f = Asm("void", "clear", ("ptr to", "i64 bytes"))
+    clear = f.load("ptr", run_time_table(f), abi.RT["memset"])
+    with _in_pieces(f) as (at, some):
+        f.call("ptr", clear, f"ptr {f.gep('%to', at)}", "i32 0", f"i64 {some}")
+    f.ret()
+    return f.text
+
+
+@contextmanager
+def _in_pieces(f: Asm) -> Iterator[tuple[str, str]]:
+    """(place, length) of pieces of so many %bytes, between which signals are looked for."""
+    with f.loop("%bytes", step=PIECE) as loop:
+        left = f.op(f"sub i64 %bytes, {loop.index}")
+        some = f.op(f"select i1 {f.compare('slt', 'i64', left, PIECE)}, i64 {left}, i64 {PIECE}")
+        yield loop.index, some
+        with f.when(f.compare("eq", "i64", some, PIECE)):
+            poll(f)
 
 
 def _pin() -> str:
@@ -219,7 +247,7 @@ def _pin() -> str:
 
     The additional reference is what makes `prepare` choose other storage, so that nobody sees a write without the GIL.
     """
-    f = Asm("i64", "pin", ("ptr ctx", "ptr frame", "i64 site", "ptr slots", "i64 at_once"))
+    f = Asm("i64", "pin", ("ptr ctx", "ptr frame", "i64 site", "ptr slots", "i64 then"))
     count = f.load("i64", "%ctx", abi.CTX_N_SHARED)
     thread = f.call("i64", f.load("ptr", table(f), abi.RT["PyThread_get_thread_ident"]))
     with f.loop(count) as loop:
@@ -229,14 +257,17 @@ def _pin() -> str:
             record(f, abi.ERR_BUSY)
             f.ret("i64", 1)
     f.store("i64", 1, "%frame", abi.FR_PINNED)
+    f.store("i64", 0, "%frame", abi.FR_WATCHED)
     with f.loop(count) as loop:
         cell = _cell(f, loop.index)
         f.store("i64", thread, cell, abi.CELL_LOCK)
         array = f.load("ptr", cell, abi.CELL_ARRAY)
         incref(f, array)
         f.do(f"store ptr {array}, ptr {f.gep('%slots', loop.index, 'ptr')}")
-    with f.when(f.compare("ne", "i64", "%at_once", 0)):
+    with f.when(f.compare("eq", "i64", "%then", abi.PIN_RELEASE)):
         _save(f)
+    with f.when(f.compare("eq", "i64", "%then", abi.PIN_WATCH)):
+        f.call("void", "@watch", "ptr %frame")
     f.ret("i64", 0)
     return f.text
 
@@ -255,6 +286,7 @@ def _save_thread() -> str:
 def _save(f: Asm) -> None:
     state = f.call("ptr", f.load("ptr", table(f), abi.RT["PyEval_SaveThread"]))
     f.store("ptr", state, "%frame", abi.FR_TSTATE)
+    f.call("void", "@watch", "ptr %frame")
 
 
 def _restore_thread() -> str:
@@ -268,6 +300,7 @@ def _restore(f: Asm) -> str:
     """The GIL is held afterwards; the thread state, NULL if it was held before."""
     state = f.load("ptr", "%frame", abi.FR_TSTATE)
     with f.when(f.not_null(state)):
+        f.call("void", "@unwatch", "ptr %frame")
         f.store("ptr", "null", "%frame", abi.FR_TSTATE)
         f.call("void", f.load("ptr", table(f), abi.RT["PyEval_RestoreThread"]), f"ptr {state}")
     return state
@@ -295,6 +328,7 @@ def _release_all() -> str:
     rt = table(f)
     _restore(f)
     with f.when(f.compare("ne", "i64", f.load("i64", "%frame", abi.FR_PINNED), 0)):
+        f.call("void", "@unwatch", "ptr %frame")
         f.store("i64", 0, "%frame", abi.FR_PINNED)
         with f.loop(f.load("i64", "%ctx", abi.CTX_N_SHARED)) as loop:
             f.store("i64", 0, _cell(f, loop.index), abi.CELL_LOCK)
@@ -330,6 +364,9 @@ def _host_call() -> str:
     with f.when(_unpinned_state(f), UNLIKELY):
         record(f, abi.ERR_INTERNAL)
         f.ret("i64", 1)
+    is_watched = _is_watched(f)
+    with f.when(is_watched):
+        f.call("void", "@unwatch", "ptr %frame")
     state, rt = _restore(f), table(f)
     request = f.op(f"alloca [{abi.CALL_SIZE} x i8], align 16")
     for kind, value, offset in (
@@ -353,12 +390,24 @@ def _host_call() -> str:
     f.call("void", "@decref", f"ptr {rt}", f"ptr {result}")
     with f.when(f.not_null(state)):
         _save(f)
+    with f.when(f.all(is_watched, f.is_null(state))):
+        f.call("void", "@watch", "ptr %frame")
     f.ret("i64", 0)
     return f.text
 
 
+def _is_watched(f: Asm) -> str:
+    pinned, watched = (f.load("i64", "%frame", word) for word in (abi.FR_PINNED, abi.FR_WATCHED))
+    return f.all(f.compare("ne", "i64", pinned, 0), f.compare("eq", "i64", watched, 1))
+
+
 def _poll(interval: int) -> str:
+    """A call that is watched polls as loops do; of others this looks for signals itself."""
     f = Asm("i64", "poll", ("ptr ctx", "ptr frame", "i64 site"))
+    released = f.not_null(f.load("ptr", "%frame", abi.FR_TSTATE))
+    with f.when(f.op(f"or i1 {released}, {_is_watched(f)}")):
+        poll(f)
+        f.ret("i64", 0)
     now, last = f.call("i64", "@llvm.readcyclecounter"), f.load("i64", "%frame", abi.FR_POLLED)
     with f.when(f.compare("eq", "i64", last, 0)):
         f.store("i64", now, "%frame", abi.FR_POLLED)
@@ -368,12 +417,9 @@ def _poll(interval: int) -> str:
     f.store("i64", now, "%frame", abi.FR_POLLED)
     with f.when(_unpinned_state(f)):
         f.ret("i64", 0)
-    state = _restore(f)
     status = f.call("i32", f.load("ptr", table(f), abi.RT["PyErr_CheckSignals"]))
     with f.when(f.compare("ne", "i32", status, 0), UNLIKELY):
         record(f, abi.ERR_PYTHON)
         f.ret("i64", 1)
-    with f.when(f.not_null(state)):
-        _save(f)
     f.ret("i64", 0)
     return f.text

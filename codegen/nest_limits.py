@@ -16,6 +16,11 @@ SPREAD_ROW = 128  # up to so many elements (`nest_wide`)
 SHARE = 40_000  # ns of a part: a few per thread, since the system may take a thread's core away
 FOLDED = 2  # times as long are parts that one thread has as well; of rows, where short ones are folded, half as many
 SHARED_ROWS = 16  # from so many on, rows are shared out rather than the lanes' axis
+# Of what takes long, so that signals are looked for in between (`signal_text`).
+LONG = 2_000_000  # ns of a part, of a launch that may be parted at will; one of twice as many is
+LONGEST = 40_000_000  # ns of a piece of a row, as the order of additions depends on where it is cut
+LEAST_WORK = 100  # ns of 1,000 points, at least, where it matters how long they take
+LONG_ROW = 1 << 20  # elements of a row from which kernels get pieces, if these take long
 # Of what is transposed to scratch (`nest_transposed`).
 BLOCKS_ROOM = 1 << 14  # bytes of all operands' blocks, which stay in the first-level cache
 BLOCKS_MOST = 1 << 17  # bytes of blocks of one vector

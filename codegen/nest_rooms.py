@@ -19,7 +19,7 @@ from tensordsl.codegen.nest_words import (
     STATES,
     Function,
 )
-from tensordsl.codegen.stack_text import in_room, is_away, of_table_text, room_texts
+from tensordsl.codegen.stack_text import in_room, is_elsewhere, of_table_text, room_texts
 
 NEAR_SCRATCH = 1 << 12  # bytes of it that every thread has room for
 BESIDE = 1 << 20  # bytes that a launch needs at most, whatever its operands are: blocks and states of parts
@@ -37,7 +37,7 @@ def move_to_room(c: Function, here: str, always: bool = False) -> None:
     there, away, done = map(c.label, ("there", "away", "done"))
     c.branch(c.is_null("%rt"), done, there)
     c.place(there)
-    c.branch(is_away(c, "%rt", here), away, done)
+    c.branch(is_elsewhere(c, "%rt", here), away, done)
     c.place(away)
     tables = (f"ptr %{name}" for _, name in map(str.split, [*_OF_LAUNCH, "ptr D"]))
     if always:

@@ -19,11 +19,11 @@ from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
 from tensordsl.codegen.nest_compact import room_for_copies
 from tensordsl.codegen.nest_flat import call_if_flat
-from tensordsl.codegen.nest_limits import FOLDED, SHARE, SHARED_ROWS, WIDE_ROW
+from tensordsl.codegen.nest_limits import FOLDED, LONG, SHARE, SHARED_ROWS, WIDE_ROW
 from tensordsl.codegen.nest_rooms import launch_texts, move_to_room
 from tensordsl.codegen.nest_row_parts import MOST, from_middle, longest_axis, parts_of, quotient
 from tensordsl.codegen.nest_straight import call_if_straight
-from tensordsl.codegen.nest_ways import BACK, BOTH, NEAR, THERE, way_of, way_text
+from tensordsl.codegen.nest_ways import BACK, BOTH, NEAR, THERE, is_free, way_of, way_text
 from tensordsl.codegen.nest_words import (
     CODE,
     COMPACT,
@@ -81,6 +81,7 @@ from tensordsl.codegen.nest_words import (
     Function,
     product,
 )  # fmt: skip
+from tensordsl.codegen.signal_text import poll
 
 WORTH = 60_000  # ns of estimated work from which threads are asked, and there are two parts
 EARLY = 16_000  # the same where each point or row is computed as if it were alone, however many parts there are
@@ -89,6 +90,7 @@ EACH = 4  # of such a launch's parts for each thread, at most: what is near the 
 GRAIN, UNIT = 1024, 128  # elements along the lanes' axis: of a part at least, and what it has a multiple of
 MANY = 2048  # bytes of each column, at least, of more than twice `COLUMNS`, whose rows are parted
 COLUMNS = 256  # of a part at least, of a reduction along rows, though its last one may have fewer: over `WIDE_ROW`
+MOST_POINTS = 1 << 42  # whose work is estimated: the number fits its word
 FIRST = 64  # bytes of scratch before what is kept from level to level
 # Of a launch: the axis that is parted, elements of a part, how many more the last one may have; the code of a part,
 # what all of them begin with, where their states go; whether axes are merged already; whether one has failed; which way
@@ -110,7 +112,8 @@ def reduction_texts(caches: Caches) -> list[str]:
 
 def _work(c: Function, extents: str) -> str:
     """ns of a launch, as estimated."""
-    return c.arith("udiv", c.arith("mul", product(c, extents, c.get("%D", N_AXES)), c.get("%D", WORK)), 1000)
+    points = c.min(product(c, extents, c.get("%D", N_AXES)), MOST_POINTS)
+    return c.arith("udiv", c.arith("mul", points, c.get("%D", WORK)), 1000)
 
 
 def _length(c: Function, extents: str, axis: str) -> str:
@@ -121,6 +124,12 @@ def _length(c: Function, extents: str, axis: str) -> str:
 def _is_apart(c: Function) -> str:
     """Is each point or row of a launch computed as if it were alone?"""
     return c.test("eq", c.get("%D", LEVELS), 0)
+
+
+def _may_be_long(c: Function, work: str, outer: str, lane: str) -> str:
+    """Has a launch too few rows for parts that do not take long?"""
+    few = c.test("slt", _length(c, "%E", outer), c.arith("udiv", work, LONG))
+    return c.all(is_free(c), few, c.test("sge", _length(c, "%E", lane), c.max(_length(c, "%E", outer), 2 * GRAIN)))
 
 
 def _is_far(c: Function, caches: Caches) -> str:
@@ -151,6 +160,7 @@ def _parts(caches: Caches) -> str:
     wanted = parts_of(c, c.arith("udiv", work, each), c.choose(far, caches.part, SHARE))
     most = c.choose(JOB.get(c, "both"), MOST, _most(c))
     wanted = c.choose(apart, c.min(wanted, most), wanted)
+    wanted = c.max(wanted, c.choose(is_free(c), c.arith("udiv", work, LONG), 0))
     some = c.choose(apart, c.min(c.arith("and", c.arith("udiv", work, FINE), -2), SOME), 2)
     count = c.max(c.min(c.max(wanted, some), fitting), 1)
     size = c.arith("mul", quotient(c, quotient(c, extent, "%unit"), count), "%unit")
@@ -217,6 +227,7 @@ def _part_back() -> str:
 def _like_parts() -> str:
     """`times` parts of a job as large as the k-th, from that one on, as one run: they differ in their places only."""
     c = Function("void", "like_parts", ["ptr job", "i64 k", "i64 times"], internal=True)
+    poll(c)
     given = JOB.given(c)
     axis, size = given["axis"], given["size"]
     axes, number = c.get(given["D"], N_AXES), c.get(given["D"], N_OPERANDS)
@@ -565,6 +576,7 @@ def _run_parts() -> str:
     job = JOB.made(c, {"both": c.test("eq", "%way", BOTH)})
     outer, lane = c.get("%D", OUTER), c.get("%D", LANE)
     by_rows = c.any(c.test("sge", _length(c, "%E", outer), SHARED_ROWS), c.test("slt", lane, 0))
+    by_rows = c.all(by_rows, c.op(f"xor i1 {_may_be_long(c, _work(c, '%E'), outer, lane)}, true"))
     grain, unit = (c.choose(by_rows, 1, k) for k in (GRAIN, UNIT))
     count = _count(c, "%E", "%S", job, c.choose(by_rows, outer, lane), grain, unit)
     with c.when(c.test("slt", count, 2)):

@@ -24,7 +24,7 @@ is written, so an output may be an input at the same points.
 from __future__ import annotations
 
 from tensordsl.codegen.nest_interleaved import ALONG, AREA, PACKER, PLACE, SIDE, STRIDE, TARGET, UNIT, WORDS
-from tensordsl.codegen.nest_limits import NEAR_COLUMNS, NEAR_ELEMENTS
+from tensordsl.codegen.nest_limits import LEAST_WORK, LONG_ROW, LONGEST, NEAR_COLUMNS, NEAR_ELEMENTS
 from tensordsl.codegen.nest_row_blocks import has_row_blocks
 from tensordsl.codegen.nest_words import (
     ANY_LENGTH,
@@ -79,6 +79,7 @@ from tensordsl.codegen.nest_words import (
     VECTOR,
     WHOLE,
     WIDENS,
+    WORK,
     WRITE,
     Function,
     advance,
@@ -86,8 +87,10 @@ from tensordsl.codegen.nest_words import (
     fill_lines,
     put_position,
 )  # fmt: skip
+from tensordsl.codegen.signal_text import poll, poll_each
 
 HUGE = 1 << 30  # elements that a kernel gets at once: it may count them in int32
+PIECE = 1 << 16  # elements of which pieces of a long row are multiples
 LONG_COLUMNS = 256  # elements: finding shorter ones takes longer than it saves
 STREAM = 512  # elements packed at once, where only speed matters: memory goes on while the kernel computes
 _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("rows", ROWS), ("loop", LOOP))
@@ -145,6 +148,7 @@ def _loop() -> str:
     with c.loop(extent) as loop:
         put_position(c, positions, axis, loop.index)
         c.do(f"call void @execute({body})")
+        poll_each(c, loop.index, 16)
         with c.when(c.test("slt", loop.index, last)):
             advance(c, axis, "1")
     with c.when(c.test("sgt", last, 0)):
@@ -175,11 +179,13 @@ def _rows() -> str:
         with c.when(c.call("i1", "@at_once", body)):
             c.call("void", "@turns", body, f"i64 {axis}", f"i64 {size}", f"i64 {extent}", f"i64 {turn}")
             c.ret("i64", end)
-    with c.loop(extent, step=size) as loop:
+    with c.loop(extent, ("i64", "0"), step=size) as loop:
         left = c.arith("sub", extent, loop.index)
         c.put(c.min(left, size), "%cx", CX_ROWS)
         put_position(c, positions, axis, loop.index)
         c.do(f"call void @execute({body})")
+        poll_each(c, loop.values[0], 4)
+        loop.next = [c.arith("add", loop.values[0], 1)]
         with c.when(c.test("sgt", left, size)):
             advance(c, axis, size)
         with c.when(c.test("sle", left, size)):
@@ -212,6 +218,7 @@ def _blocks() -> str:
     block = c.choose(c.any(is_wide, c.all(any_length, in_place)), HUGE, block)  # wide rows are done once, all columns
     packs_down = c.all(c.test("ne", c.get(c.get("%cx", CX_D, "ptr"), DOWN), 0), c.op(f"xor i1 {in_place}, true"))
     block = c.choose(packs_down, c.min(block, NEAR_COLUMNS), block)
+    block = c.min(block, _most_at_once(c, extent))
     vectors, at, more, done = c.arith("sub", 0, width), c.cell(0), c.label("more"), c.label("done")
     with c.when(c.op(f"or i1 {c.test('sgt', extent, 0)}, {finishes}")):
         c.place(more)
@@ -229,6 +236,8 @@ def _blocks() -> str:
         first, last = c.choose(c.test("eq", start, 0), 1, 0), c.choose(c.test("sge", following, extent), 2, 0)
         c.put(c.arith("or", first, last), "%cx", CX_TURN)
         c.do(f"call void @execute({body})")
+        with c.when(c.test("ne", c.arith("lshr", c.arith("xor", start, following), 14), 0)):
+            poll(c)
         with c.when(c.test("slt", following, extent)):
             lacking = c.max(c.arith("sub", width, c.arith("sub", extent, following)), 0)
             back = c.choose(as_block, lacking, 0)
@@ -242,6 +251,15 @@ def _blocks() -> str:
     c.put(0, "%cx", CX_TAIL)
     c.put(0, "%cx", CX_WIDE)
     return c.end("i64", end)
+
+
+def _most_at_once(c: Function, extent: str) -> str:
+    """How many elements of a row kernels get at once, so that they do not take long."""
+    most = c.cell(HUGE)
+    with c.when(c.test("sgt", extent, LONG_ROW)):
+        work = c.max(c.get(c.get("%cx", CX_D, "ptr"), WORK), LEAST_WORK)
+        c.put(c.max(c.arith("and", c.arith("udiv", LONGEST * 1000, work), -PIECE), PIECE), most, 0)
+    return c.get(most, 0)
 
 
 def _fill() -> str:

@@ -104,6 +104,7 @@ from tensordsl.codegen.nest_words import (
     entry_of,
     product,
 )  # fmt: skip
+from tensordsl.codegen.signal_text import poll, poll_each
 from tensordsl.codegen.stack_text import STACK_INTRINSICS
 
 LONG = 1 << 18  # points from which results may be larger than the caches
@@ -305,12 +306,14 @@ def _general() -> str:
     with c.loop("%times") as turn:
         move = "ptr %D", "ptr %job", f"ptr {current}", f"i64 {turn.index}"
         with c.when(c.all(c.is_null("%job"), c.test("ne", turn.index, 0))):
+            poll(c)
             c.call("void", "@next_part", f"ptr {context}", "ptr %S", "ptr %stage")
         with c.when(in_blocks):
             c.call("void", "@move", *move, "i1 false")
         c.call("void", "@execute", f"ptr {context}", *code)
         with c.when(in_blocks):
             c.call("void", "@move", *move, "i1 true")
+            poll_each(c, turn.index, 8)
     with c.when(is_part):
         c.call("void", "@send", "ptr %scratch", "ptr %stage")
     return c.end("i64", c.get(context, CX_FLAG))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tensordsl.codegen.caches import Caches
+from tensordsl.codegen.nest_limits import LONG_ROW
 from tensordsl.codegen.nest_words import (
     AHEAD,
     ANY_LENGTH,
@@ -38,6 +39,7 @@ from tensordsl.codegen.nest_words import (
     entry_of,
     put_position,
 )  # fmt: skip
+from tensordsl.codegen.signal_text import poll_each
 
 CODE = ["ptr cx", "i64 first", "i64 end"]
 BESIDE = 8  # rows that kernels do side by side, at most
@@ -103,7 +105,8 @@ def _at_once() -> str:
             whole = c.test("eq", c.arith("and", extent, c.arith("sub", width, 1)), 0)
             again = c.all(twice, c.test("ne", c.arith("and", flags, BY_KERNEL), 0))
             fits = c.all(c.test("sle", extent, block), c.test("eq", c.arith("and", flags, STREAMS), 0))
-            long = c.op(f"or i1 {fits}, {c.test('ne', c.arith('and', flags, ANY_LENGTH), 0)}")
+            at_once = c.all(c.test("ne", c.arith("and", flags, ANY_LENGTH), 0), c.test("sle", extent, LONG_ROW))
+            long = c.any(fits, at_once)
             all_lanes = c.op(f"or i1 {whole}, {again}")
             short = c.all(c.test("ne", c.arith("and", flags, SHORT_ROWS), 0), c.test("sgt", extent, 0))
             taken = c.choose(c.test("sge", extent, width), c.all(long, all_lanes), short, "i1")
@@ -161,10 +164,12 @@ def _turns() -> str:
     c = Function("void", "turns", [*CODE, "i64 axis", "i64 size", "i64 extent", "i64 turn"], internal=True)
     positions, code = c.get("%cx", CX_POS, "ptr"), "ptr %cx, i64 %first, i64 %end"
     c.call("void", "@start_turns", code)
-    with c.loop("%extent", step="%size") as loop:
+    with c.loop("%extent", ("i64", "0"), step="%size") as loop:
         put_position(c, positions, "%axis", loop.index)
         left = c.arith("sub", "%extent", loop.index)
         rows, behind = c.min(left, "%size"), c.test("sle", left, "%size")
         turn = c.choose(behind, c.arith("and", "%turn", WHOLE), "%turn")
         c.call("void", "@turn", code, f"i64 {rows}", f"i64 {turn}")
+        poll_each(c, loop.values[0], 8)
+        loop.next = [c.arith("add", loop.values[0], 1)]
     return c.end()

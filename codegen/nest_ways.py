@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.caches import ANY, Caches
+from tensordsl.codegen.nest_limits import LEAST_WORK, LONG
 from tensordsl.codegen.nest_words import DOWN, LEVELS, N_AXES, N_INPUTS, N_OPERANDS, WORK, Function, product
 
 MOST = 64  # bytes of operands for each point, in launches that this is for
@@ -27,8 +28,8 @@ SPREAD = -7046029254386353131  # 2^64 divided by the golden ratio, odd
 
 
 def way_of(c: Function, rt: str, alone: str) -> str:
-    """Which way to go through the parts of a launch of one thread or several; NEAR if that does not matter, or there is
-    no table.  BOTH: back, and each of two threads reads what the other has as well."""
+    """Which way to go through the parts of a launch of one thread or several; NEAR if that does not matter, unless all
+    at once takes long, or there is no table.  BOTH: back, and each of two threads reads what the other has as well."""
     return c.call("i64", "@way", f"ptr {rt}", *(f"ptr %{table}" for table in "DBSE"), f"i1 {alone}")
 
 
@@ -50,7 +51,7 @@ def way_text(caches: Caches) -> str:
         loop.next = [total, c.max(span, most), largest, large, written, address]
     total, _, largest, large, written, _ = loop.values
     with c.when(c.op(f"xor i1 {_matters(c, caches, points, total, written)}, true")):
-        c.ret("i64", NEAR)
+        c.ret("i64", c.choose(_is_long(c, points), THERE, NEAR))
     word = c.gep("%rt", abi.RT["ways"])
     ways = c.op(f"load atomic i64, ptr {word} monotonic, align 8")
     is_back = c.test("ne", c.arith("and", ways, largest), 0)
@@ -60,6 +61,17 @@ def way_text(caches: Caches) -> str:
     c.do(f"store atomic i64 {following}, ptr {word} monotonic, align 8")
     back = BACK if caches.both == ANY else c.choose(_of_both(c, total, caches), BOTH, BACK)
     return c.end("i64", c.choose(is_back, back, THERE))
+
+
+def is_free(c: Function) -> str:
+    """May a launch be parted at will, since each point or row is computed as if it were alone?"""
+    return c.test("eq", c.arith("or", c.get("%D", LEVELS), c.get("%D", DOWN)), 0)
+
+
+def _is_long(c: Function, points: str) -> str:
+    """Does a launch of one piece take so long that signals have to be looked for?"""
+    least = c.arith("udiv", 2 * LONG * 1000, c.max(c.get("%D", WORK), LEAST_WORK))
+    return c.all(is_free(c), c.test("sge", points, least))
 
 
 def _of_both(c: Function, total: str, caches: Caches) -> str:

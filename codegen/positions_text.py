@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tensordsl.codegen.assembly import METADATA, Asm
+from tensordsl.codegen.signal_text import POLL, long_loop
 
 CHUNK = 64  # bytes of a mask looked at together
 COMPRESSED = 8  # lanes of a vector that an instruction compresses
@@ -26,7 +27,7 @@ def positions_text(vector_bytes: int = 64) -> str:
     bodies = [_taken_one_by_one(), _true(vector_bytes), _repeated()]
     bodies += [_compressed(lanes)] if vector_bytes >= 32 else []
     bodies += [_lanes(lanes)] if vector_bytes == 32 else []
-    return INTRINSICS + "".join(bodies) + METADATA
+    return POLL + INTRINSICS + "".join(bodies) + METADATA
 
 
 def _taken_one_by_one() -> str:
@@ -88,7 +89,7 @@ def _true(vector_bytes: int) -> str:
     x, y = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8)
     n, many = f.load("i64", "%words"), f.load("i64", "%words", 16)
     whole = f.op(f"and i64 {n}, {-CHUNK}")
-    with f.loop(whole, ("i64", "0"), step=CHUNK) as loop:
+    with long_loop(f, whole, ("i64", "0"), step=CHUNK) as loop:
         bits, done = _bits(f, f.gep(x, loop.index)), loop.values[0]
         loop.next = [_chosen(f, y, done, many, bits, loop.index, vector_bytes)]
     done = loop.values[0]
@@ -96,7 +97,7 @@ def _true(vector_bytes: int) -> str:
     with f.loop(n, start=whole) as loop:
         f.store("i8", f.load("i8", x, loop.index), room, f.op(f"sub i64 {loop.index}, {whole}"))
     done = f.call("i64", "@taken", f"ptr {y}", f"i64 {done}", f"i64 {many}", f"i64 {_bits(f, room)}", f"i64 {whole}")
-    with f.loop(many, start=done) as loop:  # only of a mask that somebody changes
+    with long_loop(f, many, start=done) as loop:  # only of a mask that somebody changes
         f.store("i64", 0, f.gep(y, loop.index, "i64"))
     f.ret()
     return f.text
@@ -135,17 +136,17 @@ def _repeated() -> str:
     f = Asm("void", "repeated_positions_int64", PARAMS)
     x, y = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8)
     n, many = f.load("i64", "%words"), f.load("i64", "%words", 16)
-    with f.loop(n, ("i64", "0")) as loop:
+    with long_loop(f, n, ("i64", "0")) as loop:
         done = loop.values[0]
         times = f.load("i64", f.gep(x, loop.index, "i64"))
         left = f.op(f"sub i64 {many}, {done}")
         times = f.call("i64", "@llvm.smin.i64", f"i64 {times}", f"i64 {left}")
         target = f.gep(y, done, "i64")
-        with f.loop(times) as inner:
+        with long_loop(f, times) as inner:
             f.store("i64", loop.index, f.gep(target, inner.index, "i64"))
         times = f.op(f"select i1 {f.compare('slt', 'i64', times, 0)}, i64 0, i64 {times}")
         loop.next = [f.op(f"add i64 {done}, {times}")]
-    with f.loop(many, start=loop.values[0]) as rest:  # only of counts that somebody changes
+    with long_loop(f, many, start=loop.values[0]) as rest:  # only of counts that somebody changes
         f.store("i64", 0, f.gep(y, rest.index, "i64"))
     f.ret()
     return f.text

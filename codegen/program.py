@@ -489,12 +489,15 @@ class Blocks(Instr):
 # -- state ------------------------------------------------------------------------------------------------------------
 @record
 class Pin(Instr):
-    """If work (ps) > threshold: lock and hold every shared storage of the call, so that the GIL may be released."""
+    """If work (ps) > threshold: lock and hold every shared storage of the call, so that others may run: the GIL may be
+    released, or handlers of signals be called.  watched: then one of these may end the call, which keeps the GIL and
+    writes nothing but storage of its own up to `Unwatch`.  (One that releases the GIL is watched meanwhile.)"""
 
     work: Name
     threshold: int
     slots: tuple[int, ...]
     site: int
+    watched: bool = False
     may_fail: ClassVar[bool] = True
 
 
@@ -508,6 +511,11 @@ class ReleaseGil(Instr):
 @record
 class AcquireGil(Instr):
     """Only if released."""
+
+
+@record
+class Unwatch(Instr):
+    """From here on no signal's handler ends the call any more."""
 
 
 @record

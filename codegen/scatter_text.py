@@ -16,6 +16,7 @@ from tensordsl.codegen.lines_text import walk_text
 from tensordsl.codegen.nest_words import splat
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.scatter_counts import DECLARATIONS, LEAST, MOST, counted_text, counts_text
+from tensordsl.codegen.signal_text import POLL, long_loop, poll
 
 SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
 UNROLL = 4
@@ -41,7 +42,7 @@ def scatter_text(vector_bytes: int = 64, isa: str = "") -> str:
         lanes = vector_bytes // SIZES[kind]
         bodies += [_elements(name, kind), _columns(name, kind), _rows(name, kind, lanes), _walk(name), _entry(name)]
         bodies += [counted_text(name, kind)] if counts(name) else []
-    return PREFETCH + DECLARATIONS + "".join([counts_text(), *bodies]) + METADATA
+    return PREFETCH + POLL + DECLARATIONS + "".join([counts_text(), *bodies]) + METADATA
 
 
 def counts(name: str) -> bool:
@@ -133,7 +134,7 @@ def _elements(name: str, kind: str) -> str:
     """One element at each position."""
     f = Asm("void", f"elements_{name}", PLACES, internal=True)
     whole = f.op(f"and i64 %count, {-UNROLL}")
-    with f.loop(whole, step=UNROLL) as loop:
+    with long_loop(f, whole, step=UNROLL) as loop:
         each = [f.op(f"add i64 {loop.index}, {k}") for k in range(UNROLL)]
         pairs = [(_target(f, i), _source(f, i)) for i in each]
         for target, source in pairs:  # in order: they may be one element
@@ -151,7 +152,7 @@ def _columns(name: str, kind: str) -> str:
         left = f.op(f"sub i64 %width, {block.index}")
         some = f.op(f"select i1 {f.compare('slt', 'i64', left, ROWS)}, i64 {left}, i64 {ROWS}")
         x, y = (f.op(f"mul i64 {block.index}, %{unit}") for unit in ("x_unit", "y_unit"))
-        with f.loop("%count") as loop:
+        with long_loop(f, "%count") as loop:
             target, source = f.gep(_target(f, loop.index), x), f.gep(_source(f, loop.index), y)
             with f.loop(some, ("ptr", target), ("ptr", source)) as row:
                 _put(f, name, kind, *row.values)
@@ -172,7 +173,7 @@ def _rows(name: str, kind: str, lanes: int) -> str:
     adjacent, whole = f.compare("eq", "i64", "%y_unit", SIZES[kind]), f.op(f"and i64 %width, {-lanes}")
 
     def each(ahead: Sequence[str], whole: str) -> None:
-        with f.loop("%count") as loop:
+        with long_loop(f, "%count") as loop:
             _fetch(f, loop.index, last, ahead)
             _row(f, (name, kind, lanes), _target(f, loop.index), _source(f, loop.index), whole)
         f.ret()
@@ -181,7 +182,7 @@ def _rows(name: str, kind: str, lanes: int) -> str:
         with f.when(f.compare("eq", "i64", whole, 0)):
             each(["0"], "0")
         each(lines, whole)
-    with f.loop("%count") as loop:
+    with long_loop(f, "%count") as loop:
         row, source = _target(f, loop.index), _source(f, loop.index)
         _fetch(f, loop.index, last, lines)
         with f.loop("%width", ("ptr", row), ("ptr", source)) as column:
@@ -268,6 +269,7 @@ def _entry(name: str) -> str:
         source = f.gep(y, f.op(f"mul i64 {y_step}, {block.index}"))
         places = f"ptr {room}", "i64 1", f"i64 {some}"
         f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {source}", *places, *given)
+        poll(f)
     f.ret()
     return f.text
 

@@ -8,6 +8,7 @@ float64 are compared as they are, with nans, which stand last, apart; others by 
 from __future__ import annotations
 
 from tensordsl.codegen.assembly import Asm
+from tensordsl.codegen.signal_text import long_loop
 from tensordsl.codegen.sort_keys import Keys
 
 TOGETHER = (8, 1)  # numbers that are searched side by side
@@ -46,7 +47,7 @@ class _Search(Keys):
         done = "0"
         for k in TOGETHER:
             end = f.op(f"and i64 {many}, {-k}")
-            with f.loop(end, start=done, step=k) as loop:
+            with long_loop(f, end, start=done, step=k) as loop:
                 source, target = f.gep(v, f.op(f"mul i64 {loop.index}, {v_step}")), f.gep(y, loop.index, "i64")
                 f.call("void", f"@{side}.{k}", *room, f"ptr {source}", f"i64 {v_step}", f"ptr {target}")
             done = end

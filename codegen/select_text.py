@@ -11,6 +11,7 @@ from __future__ import annotations
 from tensordsl.codegen import sort_core
 from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm, passed
 from tensordsl.codegen.lines_text import given_lines, walk_text
+from tensordsl.codegen.signal_text import POLL, long_loop
 from tensordsl.codegen.sort_core import Core
 from tensordsl.codegen.sort_keys import Keys
 from tensordsl.codegen.sort_text import PAIR, PLACES, WANTED
@@ -34,7 +35,7 @@ class _Select(Keys):
         parts += [self.line(name), walk_text(name, WANTED, lambda f: _each_line(f, name)), _entry(name)]
         declarations = "".join(f"declare i64 @llvm.{f}.i64(i64, i1)\n" for f in ("cttz", "ctlz"))
         declarations += "".join(f"declare i64 @llvm.{f}.i64(i64, i64)\n" for f in ("smin", "smax"))
-        return declarations + "".join(parts) + METADATA + sort_core.METADATA
+        return POLL + declarations + "".join(parts) + METADATA + sort_core.METADATA
 
     def turned(self, f: Asm, key: str, end: str) -> str:
         """A key in an order in which the best of this end are the least; or back."""
@@ -102,7 +103,7 @@ class _Select(Keys):
             (BEST, "i64", "%best"),
         ):  # fmt: skip
             f.store(kind, value, way, offset)
-        with f.loop(most) as loop:
+        with long_loop(f, most) as loop:
             at = loop.index if end == "least" else f.op(f"sub i64 {f.op('sub i64 %n, 1')}, {loop.index}")
             key = self.turned(f, self.one_key(f, f.gep("%x", f.op(f"mul i64 {at}, %x_step"))), end)
             place = f.gep("%room", f.op(f"mul i64 {loop.index}, {PAIR}"))
@@ -126,13 +127,13 @@ class _Select(Keys):
                 return f.op(f"add i64 {most}, {done}")
             return f.op(f"sub i64 {f.op(f'sub i64 {left}, {width}')}, {done}")
 
-        with f.loop(whole, step=W) as loop:
+        with long_loop(f, whole, step=W) as loop:
             at = place(loop.index, W)
             bits = self.better(f, end, f.load("i64", way, LIMIT), f.gep("%x", f.op(f"mul i64 {at}, {self.size}")))
             with f.when(f.compare("ne", f"i{W}", bits, 0), UNLIKELY):
                 wide = bits if W == 64 else f.op(f"zext i{W} {bits} to i64")
                 f.call("void", f"@look.{end}", *given, f"i64 {at}", f"i64 {wide}")
-        with f.loop(left, start=whole) as loop:
+        with long_loop(f, left, start=whole) as loop:
             f.call("void", f"@offer.{end}", *given, f"i64 {place(loop.index, 1)}")
 
     def better(self, f: Asm, end: str, limit: str, source: str) -> str:

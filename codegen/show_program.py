@@ -111,7 +111,10 @@ SHOW: dict[type[Instr], Callable[[Any], str]] = {
         f"for {i.first} in range(0, {i.count}, {i.step}), {i.here} rows; part {i.part}: {i.size} from {i.start}"
     ),
     p.If: lambda i: f"if {i.cond}" + "".join(f"; {dst} = {a} else {b}" for dst, a, b in i.results),
-    p.Pin: lambda i: f"pin if {i.work} > {i.threshold} in slots {_join(i.slots)}",
+    p.Pin: lambda i: (
+        f"pin if {i.work} > {i.threshold} in slots {_join(i.slots)}" + (", look for signals" if i.watched else "")
+    ),
+    p.Unwatch: lambda i: "look for signals no longer",
     p.ReleaseGil: lambda i: "release the GIL" + (f" if {i.when}" if i.when else ""),
     p.AcquireGil: lambda i: "acquire the GIL",
     p.Commit: lambda i: f"commit {_join(f'shared{s} = slot {k}' for s, k in i.updates)}",

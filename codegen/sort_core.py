@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from tensordsl.codegen import sort_block
 from tensordsl.codegen.assembly import Asm, passed
+from tensordsl.codegen.signal_text import long_loop
 
 BLOCK, WIDEST = 8, 128  # elements that are sorted by their ranks; at most in registers
 MANY = {1: 2000, 2: 20_000, 4: 60_000, 8: 100_000}  # numbers of so many bytes that are sorted by their digits
@@ -161,7 +162,7 @@ class Core:
         bases = [[self.at(f, x, f.op(f"mul i64 {twice}, {m}")) for x in ("%a", "%b")] for m in range(k)]
         bases = [[a, self.at(f, a, "%n"), b, self.at(f, b, "%n")] for a, b in bases]
         starts = [("i64", x) for _ in range(k) for x in ("0", "0", last, last)]
-        with f.loop("%n", *starts) as loop:
+        with long_loop(f, "%n", *starts) as loop:
             from_end = f.op(f"sub i64 {last}, {loop.index}")
             for m, (a, middle, b, target) in enumerate(bases):
                 left, right, low, high = loop.values[4 * m : 4 * m + 4]
@@ -184,7 +185,7 @@ class Core:
         middle, total = self.at(f, "%a", "%n"), f.op("add i64 %n, %m")
         ends = self.at(f, middle, -1), self.at(f, "%a", f.op(f"sub i64 {total}, 1"))
         last = self.at(f, "%b", f.op(f"sub i64 {total}, 1"))
-        with f.loop("%m", ("ptr", "%a"), ("ptr", middle), ("ptr", ends[0]), ("ptr", ends[1])) as loop:
+        with long_loop(f, "%m", ("ptr", "%a"), ("ptr", middle), ("ptr", ends[0]), ("ptr", ends[1])) as loop:
             left, right, low, high = loop.values
             step = self.bytes_if(f, self.chosen(f, left, right, self.at(f, "%b", loop.index)))
             target = self.at(f, last, f.op(f"sub i64 0, {loop.index}"))
@@ -196,7 +197,7 @@ class Core:
         left, right, low, high = loop.values
         ends = self.at(f, low, 1), self.at(f, high, 1)
         target, count = self.at(f, "%b", "%m"), f.op("sub i64 %n, %m")
-        with f.loop(count, ("ptr", left), ("ptr", right)) as loop:
+        with long_loop(f, count, ("ptr", left), ("ptr", right)) as loop:
             left, right = loop.values
             no_left, some_right = f.compare("eq", "ptr", left, ends[0]), f.compare("ne", "ptr", right, ends[1])
             is_less = self.less(f, self.key(f, right), self.key(f, left))
@@ -224,7 +225,7 @@ class Core:
         low, high = v.merged(v.load("%a"), v.load(middle))
         v.store(low, "%b")
         starts = (("ptr", f.gep("%a", length)), ("ptr", f.gep(middle, length)), (v.kind, high))
-        with f.loop(last, *starts, start=self.lanes, step=self.lanes) as loop:
+        with long_loop(f, last, *starts, start=self.lanes, step=self.lanes) as loop:
             left, right, held = loop.values
             no_left, some_right = f.compare("eq", "ptr", left, middle), f.compare("ne", "ptr", right, end)
             is_less = self.less(f, self.key(f, right), self.key(f, left))
@@ -284,7 +285,7 @@ class Core:
         f = Asm("i64", f"{self.name}.digit", (*BOTH, "i64 shift"), internal=True)
         counts = f.op(f"alloca [{DIGITS} x i64], align 64")
         f.do(f"store [{DIGITS} x i64] zeroinitializer, ptr {counts}")
-        with f.loop("%n") as loop:
+        with long_loop(f, "%n") as loop:
             place = self.count_of(f, counts, self.at(f, "%a", loop.index))
             f.store("i64", f.op(f"add i64 {f.load('i64', place)}, 1"), place)
         first = f.load("i64", self.count_of(f, counts, "%a"))
@@ -294,7 +295,7 @@ class Core:
             place = f.gep(counts, loop.index, "i64")
             loop.next = [f.op(f"add i64 {loop.values[0]}, {f.load('i64', place)}")]
             f.store("i64", loop.values[0], place)
-        with f.loop("%n") as loop:
+        with long_loop(f, "%n") as loop:
             source = self.at(f, "%a", loop.index)
             place = self.count_of(f, counts, source)
             to = f.load("i64", place)
@@ -327,7 +328,7 @@ class Core:
             f.ret("ptr", loop.values[0])
         n = "%n" if self.is_pair else self.padded(f)
         whole = f.op(f"and i64 {n}, {-self.run}")
-        with f.loop(whole, step=self.run) as loop:
+        with long_loop(f, whole, step=self.run) as loop:
             x, y = self.at(f, "%a", loop.index), self.at(f, "%b", loop.index)
             f.call("void", f"@{self.name}.runs", f"ptr {x}", f"ptr {y}")
         x, y, left = self.at(f, "%a", whole), self.at(f, "%b", whole), f.op(f"sub i64 {n}, {whole}")

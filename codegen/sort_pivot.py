@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.assembly import LIKELY, UNLIKELY, Asm, passed
+from tensordsl.codegen.signal_text import long_loop
 from tensordsl.codegen.sort_block import Vectors, sorted_block
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _count(q: Quick) -> str:
         one = f.op(f"select {q.mask} {is_less}, {q.kind} splat ({q.key} 1), {q.kind} zeroinitializer")
         return f.op(f"add {q.kind} {counts}, {one}")
 
-    with f.loop(whole, (q.kind, "zeroinitializer"), step=W) as loop:
+    with long_loop(f, whole, (q.kind, "zeroinitializer"), step=W) as loop:
         loop.next = [add(loop.values[0], q.load(f, q.at(f, "%x", loop.index)))]
     last = q.lanes_below(f, f.op(f"sub i64 %n, {whole}"))
     counts = add(loop.values[0], q.load(f, q.at(f, "%x", whole), last))  # lanes left out are never less

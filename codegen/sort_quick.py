@@ -13,6 +13,7 @@ from typing import Any
 
 from tensordsl.codegen import sort_pivot, sort_shared, sort_split
 from tensordsl.codegen.assembly import UNLIKELY, Asm, passed
+from tensordsl.codegen.signal_text import long_loop
 from tensordsl.codegen.sort_block import PairVectors, Vectors, declarations, sorted_block
 
 BOTH = ("ptr x", "ptr y", "i64 n")
@@ -131,7 +132,7 @@ class Quick:
             for source, target in zip(*places, strict=True):
                 self.store(f, self.load(f, source, mask), target, mask)
 
-        with f.loop(whole, step=W) as loop:
+        with long_loop(f, whole, step=W) as loop:
             move(loop.index, "")
         move(whole, self.lanes_below(f, f.op(f"sub i64 %n, {whole}")))
         f.ret()
@@ -243,7 +244,7 @@ class Quick:
             with f.when(f.op(f"icmp ne i{W} {f.op(f'bitcast {self.mask} {falls} to i{W}')}, 0")):
                 f.ret("i1", "false")
 
-        with f.loop(whole, step=W) as loop:
+        with long_loop(f, whole, step=W) as loop:
             look(loop.index, "")
         look(whole, self.lanes_below(f, f.op(f"sub i64 {pairs}, {whole}")))
         f.ret("i1", "true")

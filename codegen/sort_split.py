@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.assembly import Asm, passed
+from tensordsl.codegen.signal_text import long_loop
 from tensordsl.codegen.sort_block import Vectors, set_lanes
 from tensordsl.codegen.sort_orders import ROW, compressed, compression, orders, permutation, permuted
 
@@ -70,7 +71,7 @@ def _permuting(q: Quick) -> str:
     q.store(f, permuted(v, table, x, rest), q.at(f, "%y", f.op(f"sub i64 %n, {W}")))
     kept = f.call("i64", "@llvm.ctpop.i64", f"i64 {less}")
     end = f.op(f"sub i64 %n, {f.op(f'sub i64 {few}, {kept}')}")
-    with f.loop("%n", ("i64", kept), ("i64", end), start=few, step=W) as loop:
+    with long_loop(f, "%n", ("i64", kept), ("i64", end), start=few, step=W) as loop:
         kept, end = loop.values
         x = q.load(f, q.at(f, "%x", loop.index))
         less = below(x)
@@ -103,7 +104,7 @@ def _compressing(q: Quick) -> str:
     p, whole = Vectors(f, q.bits, W).every("%p"), f.op(f"and i64 %n, {-W}")
     # of keys alone the others are written from the end
     start = "%less" if q.has_positions else "%n"
-    with f.loop(whole, ("i64", "0"), ("i64", start), step=W) as loop:
+    with long_loop(f, whole, ("i64", "0"), ("i64", start), step=W) as loop:
         loop.next = _moved(q, f, p, loop.index, *loop.values)
     last = q.lanes_below(f, f.op(f"sub i64 %n, {whole}"))
     kept, place = loop.values

@@ -19,6 +19,7 @@ from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.narrow_text import narrow_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE
 from tensordsl.codegen.search_text import search_text
+from tensordsl.codegen.signal_text import POLL, long_loop, poll_each
 from tensordsl.codegen.sort_block import Vectors
 from tensordsl.codegen.sort_columns import SIZES, columns_text
 from tensordsl.codegen.sort_core import DIGITS, Core
@@ -59,7 +60,8 @@ def sort_text(dtype: str, vector_bytes: int = 64) -> str:
 
 class _Sort(Keys):
     def text(self) -> str:
-        parts = [core.declarations() + core.text() for core in self.cores()]
+        parts = [POLL]
+        parts += [core.declarations() + core.text() for core in self.cores()]
         parts += [sort_parts.text()] if self.shares else []
         parts += [self.listed(), self.placed()] if self.is_packed or self.splits_pairs else []
         parts += [self.numbered()] if self.splits_pairs else []
@@ -124,7 +126,7 @@ class _Sort(Keys):
         W, t = self.lanes, self.typed(1, self.lanes)
         adjacent = f.all(f.compare("eq", "i64", step, size), f.compare("sge", "i64", "%n", W))
         end, last = f.op(f"select i1 {adjacent}, i64 %n, i64 0"), f.op(f"sub i64 %n, {W}")
-        with f.loop(end, (t, "zeroinitializer"), step=W) as loop:
+        with long_loop(f, end, (t, "zeroinitializer"), step=W) as loop:
             at = f.op(f"select i1 {f.compare('slt', 'i64', last, loop.index)}, i64 {last}, i64 {loop.index}")
             loop.next = [body(at, W, loop.values[0])]
         flags = f.op(f"bitcast {t} {loop.values[0]} to i{W}")
@@ -183,7 +185,7 @@ class _Sort(Keys):
             f.ret("ptr", self.sorted_keys(f, "pairs", other, f"i64 {behind}"))
             return f.text
         for k in reversed(range(self.key_count)):
-            with f.loop("%n") as loop:
+            with long_loop(f, "%n") as loop:
                 at = f.op(f"mul i64 {loop.index}, {PAIR}")
                 position = f.load("i64", f.gep(listed, at), 8) if listed else loop.index
                 key = self.keys(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")))[k]
@@ -234,7 +236,7 @@ class _Sort(Keys):
         if self.parts == 1:
             f.ret("i1", self.each(f, step, size, one))
             return f.text
-        with f.loop("%n") as loop:
+        with long_loop(f, "%n") as loop:
             one(loop.index, 1, "")
         f.ret("i1", "false")
         return f.text
@@ -262,12 +264,12 @@ class _Sort(Keys):
         params = (*LINE[:5], "ptr listed", "ptr target", "i64 first", "i64 length")
         f = Asm("void", "gather", params, internal=True)
         kind, (places, step) = self.typed(self.bits, self.parts), self.positions(f, "%listed", "%length")
-        with f.loop("%n") as loop:
+        with long_loop(f, "%n") as loop:
             at = f.op(f"mul i64 {f.op(f'add i64 {loop.index}, %first')}, {step}")
             there = f.load("i64", f.gep(places, at))
             x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {there}, %x_step")), self.parts)
             self.stored(f, x, f.gep("%target", loop.index, kind), self.parts)
-        with f.loop("%n") as loop:
+        with long_loop(f, "%n") as loop:
             x = self.loaded(f, f.gep("%target", loop.index, kind), self.parts)
             self.stored(f, x, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")), self.parts)
         f.ret()
@@ -334,7 +336,7 @@ class _Sort(Keys):
 
     def copy(self, f: Asm, count: str, source: tuple[str, str], target: tuple[str, str]) -> None:
         """Elements at one step to others at another."""
-        with f.loop(count) as loop:
+        with long_loop(f, count) as loop:
             x, y = (f.gep(place, f.op(f"mul i64 {loop.index}, {step}")) for place, step in (source, target))
             self.stored(f, self.loaded(f, x, 1), y, 1)
 
@@ -363,7 +365,7 @@ class _Sort(Keys):
             self.by_threads(f, "placed", places, "%n", step, "%y", "%y_step")
             f.ret()
             return f.text
-        with f.loop("%n") as loop:
+        with long_loop(f, "%n") as loop:
             position = f.load("i64", f.gep(places, f.op(f"mul i64 {loop.index}, {step}")))
             f.store("i64", position, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
         f.ret()
@@ -380,14 +382,14 @@ class _Sort(Keys):
             digit = f.op(f"and i64 {f.op(f'lshr i64 {key}, {8 * byte}')}, {DIGITS - 1}")
             return f.gep(counts, digit, "i64")
 
-        with f.loop("%n") as loop:
+        with long_loop(f, "%n") as loop:
             place = count_of(loop.index)
             f.store("i64", f.op(f"add i64 {f.load('i64', place)}, 1"), place)
         with f.loop(DIGITS, ("i64", "0")) as loop:
             place = f.gep(counts, loop.index, "i64")
             loop.next = [f.op(f"add i64 {loop.values[0]}, {f.load('i64', place)}")]
             f.store("i64", loop.values[0], place)
-        with f.loop("%n") as loop:
+        with long_loop(f, "%n") as loop:
             position = f.load("i64", f.gep("%from", loop.index, "i64")) if byte else loop.index
             place = count_of(position)
             to = f.load("i64", place)
@@ -409,7 +411,7 @@ class _Sort(Keys):
         adjacent = f.all(*(f.compare("eq", "i64", unit, self.size) for unit in ("%x_unit", "%y_unit")))
         is_short = f.all(f.compare("sle", "i64", "%n", SIZES[-1]), f.compare("sgt", "i64", "%n", 0))
         whole = f.op(f"select i1 {f.all(adjacent, is_short)}, i64 {f.op(f'and i64 %m, {-self.lanes}')}, i64 0")
-        with f.loop(whole, step=self.lanes) as loop:
+        with long_loop(f, whole, step=self.lanes) as loop:
             x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {self.size}")) for p in ("%x", "%y"))
             given = f"ptr {x}", f"ptr {y}", "i64 %n", "i64 %x_step", "i64 %y_step", "i64 %first", "i64 %count"
             done = f.label("done")
@@ -431,6 +433,7 @@ class _Sort(Keys):
         with f.loop(end, start=first) as loop:
             x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {u}")) for p, u in (("%x", "%x_unit"), ("%y", "%y_unit")))
             f.call("void", f"@sort_{self.dtype}.line", f"ptr {x}", f"ptr {y}", *passed(WANTED[2:]))
+            poll_each(f, loop.index, 16)
 
     def walked(self, function: str, params: tuple[str, ...]) -> str:
         """All lines: one by one, or where `sort` has planes the last axis together."""

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import Asm, passed
+from tensordsl.codegen.signal_text import watch_of_worker
 
 ATTRIBUTES = 32  # words of a thread's attributes, at most
 APART = 1 << 14  # bytes that must be left beside what a program needs: for the library's functions and the system's
@@ -51,6 +52,19 @@ def has_stack_text() -> str:
 
 def room_texts() -> list[str]:
     return [_take_room(), _give_room(), _on_stack()]
+
+
+def is_elsewhere(f: Asm, rt: str, here: str) -> str:
+    """Is `here` on the stack of a thread that has called us, and not the main one's?  The pool's threads have large
+    stacks of their own; and they may leave a job by a jump (`signal_text`), which would not give a room back."""
+    away, done = f.label("away"), f.label("asked")
+    before = f.block
+    f.branch(is_away(f, rt, here), away, done)
+    f.place(away)
+    worker = watch_of_worker(f, rt)
+    f.jump(done)
+    f.place(done)
+    return f.op(f"phi i1 [ false, %{before} ], [ {f.is_null(worker)}, %{away} ]")
 
 
 def in_room(f: Asm, function: str, params: Sequence[str], bytes_: str | int = 0) -> str:

@@ -7,7 +7,8 @@ The caller works too and never waits for a thread to show up, only for chunks th
 the pool busy and does its job alone.  Tickets are taken from one word, which a new job overwrites: who comes late gets
 none, or one of the new job, and looks for the job only with a ticket in hand.  The word counts the chunks that are left
 and, above, those taken from the end: each thread goes through memory in order, and finds in its cache what it had in
-the last call.  Threads are started by
+the last call.  A job may end before its time, if its caller is stopped (`signal_text`): threads leave their chunks by
+a jump, and report all that they have begun.  Threads are started by
 the first job, spin for a moment behind each, then sleep; where fewer are wanted later the rest looks on.  To wake one
 takes as long as small jobs do: they ask before whether threads are awake, or would be, had the last to ask woken them.
 The pool (`codegen.abi` TH_*) holds all addresses.
@@ -19,6 +20,7 @@ import time
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm
+from tensordsl.codegen.signal_text import BLOCKS, DECLARATIONS, POLL, poll, run_time_table, watch_of_main, watch_worker
 
 SPIN = 2000  # looks for a new job before a thread goes to sleep
 LOOKS = 50  # of these, before others that have work get the core
@@ -35,7 +37,7 @@ def thread_text(is_arm: bool) -> str:
     wait = ARM_WAIT if is_arm else X86_WAIT
     kinds = ", ".join(operand.split()[0] for operand in wait[1:])
     parts = _drain(), _leave_core(), _worker(wait), _start(), _parallel_for(wait), _is_awake()
-    return f"declare void @{wait[0]}({kinds})\n" + "".join(parts) + METADATA
+    return f"declare void @{wait[0]}({kinds})\n" + DECLARATIONS + POLL + BLOCKS + "".join(parts) + METADATA
 
 
 def _atomic(f: Asm, operation: str, offset: int, value: int | str) -> str:
@@ -64,8 +66,9 @@ def _mutex(f: Asm) -> str:
 
 
 def _drain() -> str:
-    """Do chunks until there are none left: the caller from the first on, others from the last to the first."""
-    f = Asm("void", "drain", ("ptr pool", "i1 back"), internal=True)
+    """Do chunks until there are none left: the caller from the first on, others from the last to the first.  begun: how
+    many this thread has begun, and not reported."""
+    f = Asm("void", "drain", ("ptr pool", "i1 back", "ptr begun"), internal=True)
     step = f.op(f"select i1 %back, i64 {BACK - 1}, i64 -1")
     more, work, done = f.label("more"), f.label("work"), f.label("none")
     before = f.block
@@ -78,11 +81,14 @@ def _drain() -> str:
     fn, job = f.load("ptr", "%pool", abi.TH_FN), f.load("ptr", "%pool", abi.TH_JOB)
     at_end = f.op(f"sub i64 {f.load('i64', '%pool', abi.TH_N)}, {f.op(f'udiv i64 {ticket}, {BACK}')}")
     index = f.op(f"sub i64 {at_end}, {f.op(f'select i1 %back, i64 1, i64 {left}')}")
-    f.call("void", fn, f"ptr {job}", f"i64 {index}")
     f.do(f"%count.next = add i64 {count}, 1")
+    f.store("i64", "%count.next", "%begun")
+    poll(f)
+    f.call("void", fn, f"ptr {job}", f"i64 {index}")
     f.jump(more)
     f.place(done)
     with f.when(f.compare("ne", "i64", count, 0)):
+        f.store("i64", 0, "%begun")
         _atomic(f, "sub", abi.TH_REMAINING, count)
     f.ret()
     return f.text
@@ -93,11 +99,12 @@ def _worker(wait: Wait) -> str:
     how = f.op(f"trunc i64 {f.load('i64', '%pool', abi.TH_HOW)} to i32")
     _system(f, "pthread_sigmask", f"i32 {how}", f"ptr {f.gep('%pool', abi.TH_SIGNALS)}", "ptr null")
     work = f.label("work")
+    begun = _start_watch(f)
     f.place(work)
     known = _get(f, abi.TH_GENERATION)
     wanted = f.load("i64", "%pool", abi.TH_WANTED)
     with f.when(f.compare("slt", "i64", _atomic(f, "add", abi.TH_JOINED, 1), wanted)):
-        f.call("void", "@drain", "ptr %pool", "i1 true")
+        f.call("void", "@drain", "ptr %pool", "i1 true", f"ptr {begun}")
     with f.loop(SPIN // LOOKS):
         with f.loop(LOOKS):
             with f.when(f.compare("ne", "i64", _get(f, abi.TH_GENERATION), known)):
@@ -118,6 +125,25 @@ def _worker(wait: Wait) -> str:
     f.call("void", "@leave_core", "ptr %pool")
     f.jump(work)
     return f.text
+
+
+def _start_watch(f: Asm) -> str:
+    """The thread's watch, whose jump leads here; where the chunks it has begun are counted."""
+    rt = run_time_table(f)
+    watch = f.op(f"alloca i8, i64 {abi.WATCH_SIZE}, align 16")
+    f.store("ptr", "%pool", watch, abi.WATCH_POOL)
+    for offset in (abi.WATCH_DONE, abi.WATCH_ARENA):
+        f.store("i64", 0, watch, offset)
+    jump = f.load("ptr", rt, abi.RT["_setjmp"])
+    begun = f.gep(watch, abi.WATCH_DONE)
+    stopped = f.op(f"call i32 {jump}(ptr {f.gep(watch, abi.WATCH_JUMP)}) returns_twice")
+    with f.when(f.compare("ne", "i32", stopped, 0)):
+        f.call("void", f"@{abi.GIVE_BACK}", f"ptr {f.gep(watch, abi.WATCH_ARENA)}")
+        count = f.load("i64", begun)
+        f.store("i64", 0, begun)
+        _atomic(f, "sub", abi.TH_REMAINING, count)
+    watch_worker(f, rt, watch)
+    return begun
 
 
 def _leave_core() -> str:
@@ -174,6 +200,7 @@ def _parallel_for(wait: Wait) -> str:
     fewer = f.compare("slt", "i64", f.load("i64", "%pool", abi.TH_STARTED), f.load("i64", "%pool", abi.TH_WANTED))
     with f.when(fewer):
         f.call("void", "@start", "ptr %pool")
+    f.store("ptr", watch_of_main(f, run_time_table(f)), "%pool", abi.TH_OWNER)
     f.store("ptr", "%fn", "%pool", abi.TH_FN)
     f.store("ptr", "%job", "%pool", abi.TH_JOB)
     f.store("i64", "%n", "%pool", abi.TH_N)
@@ -187,15 +214,17 @@ def _parallel_for(wait: Wait) -> str:
         f.store("i64", f.op(f"zext i32 {_system(f, 'sched_getcpu')} to i64"), "%pool", abi.TH_CORE)
         _system(f, "pthread_cond_broadcast", f"ptr {f.gep('%pool', abi.TH_COND)}")
         _system(f, "pthread_mutex_unlock", _mutex(f))
-    f.call("void", "@drain", "ptr %pool", "i1 false")
+    f.call("void", "@drain", "ptr %pool", "i1 false", f"ptr {f.gep('%pool', abi.TH_MINE)}")
     again, look = f.label("again"), f.label("look")
     f.place(again)
     with f.loop(PATIENCE):
         f.place(look)
         with f.when(f.compare("eq", "i64", _get(f, abi.TH_REMAINING), 0)):
+            _put(f, 0, abi.TH_OWNER)
             _put(f, 0, abi.TH_BUSY)
             f.ret()
         _pause(f, wait)
+    poll(f)
     _system(f, "sched_yield")
     f.jump(again)
     return f.text

@@ -126,6 +126,7 @@ EFFECTS: dict[type[Instr], Effects] = {
     p.Pin: Effects(ints=lambda i: (i.work,)),
     p.ReleaseGil: Effects(ints=lambda i: () if i.when is None else (i.when,)),
     p.AcquireGil: Effects(),
+    p.Unwatch: Effects(),
     p.Commit: Effects(),
     p.Return: Effects(),
 }
@@ -137,7 +138,9 @@ IN_BLOCKS = frozenset((
     p.Const, p.Arith, p.Mul, p.Compare, p.Check, p.Offset, p.Select, p.LoadScalar, p.StoreScalar, p.Launch, p.Gemm,
     p.LibraryCall, p.Copy, p.Fill, p.If,
 ))  # fmt: skip
-TOP_LEVEL = NEEDS_GIL | {p.ReleaseGil, p.AcquireGil}
+TOP_LEVEL = NEEDS_GIL | {p.ReleaseGil, p.AcquireGil, p.Unwatch}
+# What may run Python code of others, or keeps what it does.
+NOT_WATCHED = frozenset((p.NewList, p.Pin, p.ReleaseGil, p.Commit, p.Return))
 
 
 def faults(program: Program) -> list[Instr]:
@@ -185,6 +188,7 @@ class _Checker:
         self.slots: dict[int, Instr] = {}
         self.lists: dict[int, int] = {}
         self.pinned = False
+        self.watched = False
         self.gil = True
         self.committed: Instr | None = None
         self.position = -1
@@ -243,6 +247,7 @@ class _Checker:
 
     def check_failure(self, i: Instr) -> None:
         assert self.gil or type(i) not in NEEDS_GIL, f"{self.where(i)}: touches Python without the GIL"
+        assert not (self.watched and type(i) in NOT_WATCHED), f"{self.where(i)}: while a signal may end the call"
         if not can_fail(self.program.plans, i):
             return
         assert self.destroyed is None, f"{self.where(i)}: may fail after state was destroyed by {line(self.destroyed)}"
@@ -446,6 +451,7 @@ class _Checker:
             f"{self.where(i)}: the slots are not consecutive"
         )
         self.pinned = i.threshold < 0  # always, whatever the work
+        self.watched = i.watched
 
     def without_late(self, i: Instr, when: Name | None = None) -> None:
         """Others could get hold of storage that was found to be this call's alone; `when` may have ruled that out."""
@@ -456,6 +462,11 @@ class _Checker:
         self.without_late(i, i.when)
         assert self.gil, f"{self.where(i)}: the GIL is released already"
         self.gil = False
+
+    def check_unwatch(self, i: p.Unwatch) -> None:
+        assert self.watched, f"{self.where(i)}: nothing is watched"
+        self.without_late(i)
+        self.watched = False
 
     def check_acquire(self, i: p.AcquireGil) -> None:
         assert not self.gil, f"{self.where(i)}: the GIL is held"
@@ -489,6 +500,7 @@ EXTRA: dict[type[Instr], Callable[[_Checker, Any], None]] = {
     p.HostCall: _Checker.check_host, p.LibraryCall: _Checker.check_library,
     p.For: _Checker.check_for, p.Blocks: _Checker.check_blocks, p.If: _Checker.check_if, p.Pin: _Checker.check_pin,
     p.ReleaseGil: _Checker.check_release, p.AcquireGil: _Checker.check_acquire, p.Commit: _Checker.check_commit,
+    p.Unwatch: _Checker.check_unwatch,
     p.Return: _Checker.check_return,
 }  # fmt: skip
 

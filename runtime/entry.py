@@ -22,6 +22,7 @@ from tensordsl.runtime.state import Cell, wait_for
 
 Function = Any  # an instance of `function_type()`: callable, with attributes, weakly referable
 
+FORKED = "a signal's handler has forked: this child has none of the threads that did parts of the call"
 INTEGERS = {"int64": abi.INT_KEEP, "float64": abi.INT_FLOAT}
 
 
@@ -172,6 +173,8 @@ def _error_entry(
             with memory_errors():
                 grow(function)
             return function(*args)
+        if kind == abi.ERR_FORKED:
+            raise RuntimeError(FORKED)
         values = (peek(frame + abi.FR_A), peek(frame + abi.FR_B), peek(frame + abi.FR_C))
         try:
             return on_error(NativeError(peek(frame + abi.FR_SITE), kind, values), function, args)

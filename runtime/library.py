@@ -119,6 +119,8 @@ def address(name: str, function: str) -> int:
 
 
 def _load(name: str) -> None:
+    if name != "native" and "native" not in _State.code:
+        _load("native")  # what polls
     if name in abi.NEST_PARTS and "nest" not in _State.code:
         _load("nest")  # what stands for the part until it is there
     key = cache.key("library", name, _State.version)
@@ -140,8 +142,10 @@ def _load(name: str) -> None:
         _State.kernels[name] = symbols
     else:
         _State.symbols.update(symbols)
-    for symbol in symbols if name in _NEST else ():
-        _State.cells[symbol.removeprefix(abi.WITHOUT)].value = symbols[symbol]
+    for symbol in symbols:
+        cell = symbol.removeprefix(abi.WITHOUT)
+        if cell in _State.cells:
+            _State.cells[cell].value = symbols[symbol]
     for found in symbols.keys() & abi.RT.keys():
         set_entry(found, symbols[found])
     _State.code[name] = code
@@ -151,23 +155,25 @@ def _loaded(name: str, blob: bytes) -> tuple[elf.Code, dict[str, int]]:
     if name in abi.COMMON.values():
         code, [symbols] = elf.load_whole([blob])
         return code, symbols
-    code, [addresses] = elf.load([(blob, abi.LIBRARY[name])], _nest_symbols() if name in _NEST else elf.NOTHING)
+    code, [addresses] = elf.load([(blob, abi.LIBRARY[name])], known_symbols())
     return code, dict(zip(abi.LIBRARY[name], addresses, strict=True))
 
 
-def _nest_symbols() -> dict[str, bytes]:
-    """What the objects of the nest library know of each other."""
+def known_symbols() -> dict[str, bytes]:
+    """What the objects of libraries know of each other."""
     if not _State.cells:
         _State.table[abi.RT["on_missed"] // 8] = id(_load_missed)
         names = {symbol.removeprefix(abi.WITHOUT) for part in _NEST for symbol in abi.LIBRARY[part]}
+        names |= {abi.POLL, abi.HOLD, abi.DROP, abi.GIVE_BACK}
         _State.cells.update({name: ctypes.c_int64() for name in names})
         immortalise((_State.cells, _load_missed))
     known = {name: elf.jump(ctypes.addressof(cell)) for name, cell in _State.cells.items()}
-    return {**known, "missed": elf.word(table() + abi.RT["missed"])}
+    return {**known, "missed": elf.word(table() + abi.RT["missed"]), abi.TABLE: elf.word(table())}
 
 
 def _after_fork() -> None:
     _State.lock = _thread.allocate_lock()
+    set_entry("main_thread", _thread.get_ident())
 
 
 if hasattr(os, "register_at_fork"):

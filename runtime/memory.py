@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import threading
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -56,7 +57,18 @@ def new_table() -> ctypes.Array[ctypes.c_void_p]:
     table[abi.RT["kept_bytes"] // 8] = _most_kept() // abi.LARGE_SLOTS
     table[abi.RT["rooms"] // 8] = ctypes.addressof(_rooms)
     table[abi.RT["main_stack"] // 8], table[abi.RT["main_stack_bytes"] // 8] = _main_stack()
+    table[abi.RT["main_thread"] // 8] = threading.main_thread().ident
+    table[abi.RT["watch_key"] // 8] = _thread_key()
+    table[abi.RT["look_at"] // 8] = -1
     return table
+
+
+def _thread_key() -> int:
+    """A key for a word of each thread's own, NULL at first.  Raises ImportError if the process has no more of them."""
+    key = ctypes.c_uint()
+    if libc.pthread_key_create(ctypes.byref(key), None):
+        raise ImportError("no key is left for words of threads")
+    return key.value
 
 
 class _Handler(ctypes.Structure):

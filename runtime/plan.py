@@ -531,6 +531,9 @@ class Runner:
             self.objs[slot] = storage.array
             self.pinned.append(storage)
 
+    def unwatch(self, i: p.Unwatch) -> None:
+        """Python looks for signals itself."""
+
     def release_gil(self, i: p.ReleaseGil) -> None:
         if self.pinned and (i.when is None or self.values[i.when]):
             self.released = True
@@ -582,6 +585,6 @@ RUN: dict[str, Callable[[Runner, Any], None]] = {
     "LibraryCall": Runner.library_call,
     "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call,
     "For": Runner.loop, "Blocks": Runner.in_blocks, "If": Runner.branch,
-    "Pin": Runner.pin, "ReleaseGil": Runner.release_gil,
+    "Pin": Runner.pin,  "Unwatch": Runner.unwatch, "ReleaseGil": Runner.release_gil,
     "AcquireGil": Runner.acquire_gil, "Commit": Runner.commit, "Return": Runner.ret,
 }  # fmt: skip

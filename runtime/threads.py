@@ -56,7 +56,7 @@ def _new_pool() -> int:
 
 def _reset(pool: int) -> None:
     """No threads, nobody in, locks as new."""
-    for offset in (abi.TH_BUSY, abi.TH_SLEEPERS, abi.TH_STARTED):
+    for offset in (abi.TH_BUSY, abi.TH_SLEEPERS, abi.TH_STARTED, abi.TH_OWNER, abi.TH_MINE, abi.TH_STOP):
         poke(pool + offset, 0)
     poke(pool + abi.TH_TICKET, abi.TH_SPARE)  # threads look for work before the first job is there
     for offset, name in ((abi.TH_MUTEX, "pthread_mutex_init"), (abi.TH_COND, "pthread_cond_init")):

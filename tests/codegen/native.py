@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import polls
 
 from tensordsl.codegen import target
 from tensordsl.codegen.group import Group, Schedule
@@ -24,6 +25,7 @@ def load_object(data: bytes) -> Any:
     """An engine that holds the object's code."""
     import llvmlite.binding as llvm
 
+    polls.add_to_llvm()
     empty = llvm.parse_assembly("")
     machine = llvm.Target.from_default_triple().create_target_machine()
     engine = llvm.create_mcjit_compiler(empty, machine)

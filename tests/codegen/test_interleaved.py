@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from end_of_memory import End
+from polls import KNOWN
 
 import tensordsl as td
 import tensordsl.tensor as T
@@ -140,7 +141,7 @@ PACKERS += [(f"dense{size}x{step}", size, step) for size, step in DENSE]
 def test_packers_of_columns(name: str, size: int, width: int, used: tuple[int, ...], ends: list[End]) -> None:
     used = tuple(k for k in used if k < width)
     text = re.sub(rf"internal (void @{name}\()", r"\1", only(nest_text(native_width()), [name]))
-    code, [[address]] = elf.load([(compile_object(text), (name,))])
+    code, [[address]] = elf.load([(compile_object(text), (name,))], KNOWN)
     pack = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)(address)
     for rows in LENGTHS:
         columns = columns_at_the_end(ends[0], used, rows, width, f"int{8 * size}")

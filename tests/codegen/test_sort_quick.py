@@ -11,9 +11,11 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from polls import KNOWN
 
 from tensordsl import config
 from tensordsl.codegen import abi, sort_shared
+from tensordsl.codegen.signal_text import POLL
 from tensordsl.codegen.sort_quick import Quick
 from tensordsl.codegen.sort_text import REGISTERS, REGISTERS_OF_PAIRS
 from tensordsl.codegen.target import compile_object, native_width
@@ -40,7 +42,7 @@ def function(bits: int, width: int, has_positions: bool, name: str) -> Callable[
     with patch.multiple(sort_shared, SHARED=100, SLICE=(9, 90), BUCKET=9, SAMPLED=8, WHOLE=1, FEW=1):
         text = re.sub(rf"internal (\S+ @{name}\()", r"\1", quick.declarations() + quick.text())
     metadata = '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'
-    code, [[address]] = elf.load([(compile_object(text + metadata), (name,))])
+    code, [[address]] = elf.load([(compile_object(POLL + text + metadata), (name,))], KNOWN)
     part = (ctypes.c_bool, ctypes.c_bool, I64) if name == "quick.part" else (P,)
     call = ctypes.CFUNCTYPE(P, P, P, I64, I64, *part)(address)
     call.code, call.address = code, address  # type: ignore[attr-defined]

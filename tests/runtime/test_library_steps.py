@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from polls import KNOWN
 
 import tensordsl
 import tensordsl.tensor as T
@@ -237,7 +238,7 @@ def test_many_elements_go_by_their_digits(dtype: str) -> None:
 @pytest.mark.parametrize("vector_bytes", [width for width in (16, 32, 64) if width <= native_width()])
 def test_sorting_stays_in_its_place_and_scratch(dtype: str, vector_bytes: int) -> None:
     names = f"sort_{dtype}", f"argsort_{dtype}"
-    code, [addresses] = elf.load([(compile_object(sort_text(dtype, vector_bytes)), names)])
+    code, [addresses] = elf.load([(compile_object(sort_text(dtype, vector_bytes)), names)], KNOWN)
     rng = np.random.default_rng(8)
     for name, address in zip(names, addresses, strict=True):
         function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(address)
@@ -371,7 +372,7 @@ def test_the_texts_compile_for_every_width(vector_bytes: int) -> None:
 @pytest.mark.parametrize("vector_bytes", [width for width in (16, 32, 64) if width <= native_width()])
 def test_positions_are_the_same_for_every_width(vector_bytes: int) -> None:
     name = "true_positions_bool"
-    code, [[address]] = elf.load([(compile_object(positions_text(vector_bytes)), (name,))])
+    code, [[address]] = elf.load([(compile_object(positions_text(vector_bytes)), (name,))], KNOWN)
     positions = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(address)
     for n in (0, 1, 63, 64, 65, 128, 1000, 5000):
         for part in (0.0, 0.02, 0.15, 0.2, 0.5, 0.9, 1.0):

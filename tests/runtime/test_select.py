@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from polls import KNOWN
 from test_library_steps import REAL, kinds_of_order, layouts
 
 import tensordsl
@@ -180,7 +181,7 @@ def test_inside_of_loops() -> None:
 @pytest.mark.parametrize("vector_bytes", [width for width in (16, 32, 64) if width <= native_width()])
 def test_it_stays_in_its_scratch(dtype: str, vector_bytes: int, function: str) -> None:
     name, text, order = f"{function}_part_{dtype}", *PARTS[function]
-    code, [[address]] = elf.load([(compile_object(text(dtype, vector_bytes)), (name,))])
+    code, [[address]] = elf.load([(compile_object(text(dtype, vector_bytes)), (name,))], KNOWN)
     call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(address)
     rng = np.random.default_rng(2)
     for n in (1, 7, 33, 64, 65, 500, 700, 17_000):
