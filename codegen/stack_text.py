@@ -61,10 +61,10 @@ def is_elsewhere(f: Asm, rt: str, here: str) -> str:
     before = f.block
     f.branch(is_away(f, rt, here), away, done)
     f.place(away)
-    worker = watch_of_worker(f, rt)
+    is_callers = f.is_null(watch_of_worker(f, rt))
     f.jump(done)
     f.place(done)
-    return f.op(f"phi i1 [ false, %{before} ], [ {f.is_null(worker)}, %{away} ]")
+    return f.op(f"phi i1 [ false, %{before} ], [ {is_callers}, %{away} ]")
 
 
 def in_room(f: Asm, function: str, params: Sequence[str], bytes_: str | int = 0) -> str:
