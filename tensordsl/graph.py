@@ -126,9 +126,6 @@ class Op:
             return attribute(self, name)
 
     def __repr__(self) -> str:
-        return self.name
-
-    def __str__(self) -> str:
         from tensordsl.ops.theano import text  # late: as above
 
         return text(self)
@@ -398,9 +395,6 @@ class Apply:
         return self.default_output()
 
     def __repr__(self) -> str:
-        return f"{self.row.name}({', '.join(map(repr, self.inputs))})"
-
-    def __str__(self) -> str:
         return f"{self.op}({', '.join(map(str, self.inputs))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -448,9 +442,6 @@ class UsedOp(OpView):
         return is_same and (not isinstance(other, UsedOp) or self.node.attrs == other.node.attrs)
 
     __hash__ = OpView.__hash__
-
-    def __repr__(self) -> str:
-        return self.row.name
 
     def __reduce__(self) -> tuple[Any, ...]:
         return UsedOp, (self.node,)

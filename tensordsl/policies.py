@@ -43,8 +43,9 @@ def _keep_floatx(op: Op, operands: tuple[Variable, ...]) -> tuple[Variable, ...]
 def _report_float64(node: Apply) -> None:
     if not any(v.type.dtype == "float64" for v in node.outputs):
         return
+    made = f"{node.row.name}({', '.join(map(repr, node.inputs))})"
     text = (
-        f"You are creating a float64 variable: {node!r} gives {node.outputs[0].type}; the option "
+        f"You are creating a float64 variable: {made} gives {node.outputs[0].type}; the option "
         f"warn_float64={config.warn_float64} asked to be told\n  {node.origin}"
     )
     if config.warn_float64 == "raise":

@@ -332,9 +332,6 @@ class _Effect(OpView):
 
     __hash__ = OpView.__hash__
 
-    def __repr__(self) -> str:
-        return self.row.name
-
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.parameters
 
@@ -353,7 +350,7 @@ class Print(_Effect):
         super().__init__(PRINT, message, tuple(attrs), global_fn)
         self.message, self.attrs, self.global_fn = self.parameters
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"Print{{message={self.message!r}, attrs={self.attrs}}}"
 
     def __call__(self, x: Any) -> Any:
@@ -368,7 +365,7 @@ class Assert(_Effect):
         super().__init__(ASSERT, msg)
         self.msg = msg
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"Assert{{msg={self.msg!r}}}"
 
     def __call__(self, value: Any, *conditions: Any) -> Any:

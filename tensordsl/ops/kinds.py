@@ -81,9 +81,6 @@ class OpFunction(OpView):
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         return self.function(*arguments, **keywords)
 
-    def __repr__(self) -> str:
-        return str(self)
-
     def __reduce__(self) -> str:  # type: ignore[override]  # a global name, as of functions
         name: str = self.__name__  # type: ignore[attr-defined]  # see update_wrapper
         return name

@@ -42,8 +42,6 @@ class ScalarOp(OpView):
     def __repr__(self) -> str:
         return self.name
 
-    __str__ = __repr__
-
     def __reduce__(self) -> tuple[Any, ...]:
         return scalar_of, (self.row,)
 

@@ -87,6 +87,7 @@ TEXTS: list[tuple[Any, str]] = [
 def test_an_application_prints_as_theanos(variable: Any, text: str) -> None:
     assert (str(variable.owner) if text.endswith(")") else str(variable.owner.op)) == text
     assert str(variable) == f"{variable.owner.op}.{variable.index}"
+    assert repr(variable.owner) == str(variable.owner) and repr(variable.owner.op) == str(variable.owner.op)
 
 
 def test_public_functions_are_ops_where_theanos_are() -> None:
