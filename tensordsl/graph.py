@@ -119,7 +119,7 @@ class Op:
 
         def __getattr__(self, name):
             """What Theano's programs ask of an op: `op.scalar_op`, `op.axis`, `op.new_order`."""
-            if name.startswith("__"):
+            if name.startswith("_"):
                 raise AttributeError(name)
             from tensordsl.ops.theano import attribute  # late: rows stand above the graph
 

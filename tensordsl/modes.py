@@ -19,7 +19,7 @@ from tensordsl.config import config
 OPTIMIZERS = {
     "default": "fast_run", "merge": "fast_compile", "fast_run": "fast_run", "fast_compile": "fast_compile",
     "None": "None", "o0": "None", "o1": "fast_compile", "o2": "fast_run", "o3": "fast_run", "o4": "fast_run",
-    "unsafe": "fast_run", "stabilize": "fast_run",
+    "unsafe": "fast_run", "stabilize": "fast_run", "fast_run_stable": "fast_run",
 }  # fmt: skip
 
 
