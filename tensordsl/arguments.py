@@ -116,8 +116,10 @@ def _default(parameter: Parameter, function: str, parameters: Sequence[Parameter
             f"{_count(len(parameters), 'input')}: {_names(parameters)})"
         )
     default: Any = parameter.default
-    is_read = isinstance(default, Variable) and not (parameter.is_state or parameter.is_opaque)
-    return default.storage if is_read else default
+    if parameter.is_state or not isinstance(default, Variable):
+        return default
+    shared: Any = default
+    return shared.root.value if parameter.is_opaque else shared.storage
 
 
 def quoted(function: str) -> str:

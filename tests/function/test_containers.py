@@ -142,7 +142,10 @@ def test_a_generic_input_takes_any_object(mode: str) -> None:
     with_default = theano.function([x, theano.In(g, value="text")], x, on_unused_input="ignore", mode=mode)
     assert with_default([1]).tolist() == [1.0] and with_default["g"] == "text"
     with_default[g] = {"a": 1}
-    assert with_default.container[g].value == {"a": 1}
+    assert with_default.container[g].value == {"a": 1} and with_default([2]).tolist() == [2.0]
+    sharing = theano.function([theano.In(g, value=with_default.container[g])], [], on_unused_input="ignore", mode=mode)
+    with_default[g] = "other"
+    assert sharing() == [] and sharing[g] == "other" == sharing.copy()[g]
     with pytest.raises(TypeError, match="Missing required input: g"):
         f()
     with pytest.raises(UnusedInputError, match="index 1 is not part"):
