@@ -113,8 +113,7 @@ PIN_ALONE, PIN_RELEASE, PIN_WATCH = range(3)
 PREPARE_OWN, PREPARE_FRESH, PREPARE_LATE = range(3)
 
 # -- frame: on the stub's stack, one per call -------------------------------------------------------------------------
-FR_SITE, FR_KIND, FR_A, FR_B, FR_C = 0, 8, 16, 24, 32  # the error record: i64 each
-RECORD_SIZE = FR_B + 8  # of what programs write of it themselves
+FR_SITE, FR_KIND, FR_A, FR_B, RECORD_SIZE = 0, 8, 16, 24, 32  # the error record: i64 each
 FR_ARENA = 40  # newest block of this call
 FR_TSTATE = 48  # the thread state while the GIL is released, else NULL
 FR_PINNED = 56  # 1: this call has locked its cells

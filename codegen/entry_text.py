@@ -25,6 +25,8 @@ def record(f: Asm, kind: int) -> None:
     """The error record of a helper's own failure at %site."""
     f.store("i64", "%site", "%frame", abi.FR_SITE)
     f.store("i64", kind, "%frame", abi.FR_KIND)
+    for number in (abi.FR_A, abi.FR_B):
+        f.store("i64", 0, "%frame", number)
 
 
 def unless_failed(f: Asm) -> None:

@@ -27,11 +27,11 @@ INTEGERS = {"int64": abi.INT_KEEP, "float64": abi.INT_FLOAT}
 
 
 class NativeError(NamedTuple):
-    """What a failed call reports: the site of the program, one of `codegen.abi` ERR_*, up to three numbers."""
+    """What a failed call reports: the site of the program, one of `codegen.abi` ERR_*, two numbers."""
 
     site: int
     kind: int
-    values: tuple[int, int, int]
+    values: tuple[int, int]
 
 
 Slow = Callable[..., Any]
@@ -175,7 +175,7 @@ def _error_entry(
             return function(*args)
         if kind == abi.ERR_FORKED:
             raise RuntimeError(FORKED)
-        values = (peek(frame + abi.FR_A), peek(frame + abi.FR_B), peek(frame + abi.FR_C))
+        values = (peek(frame + abi.FR_A), peek(frame + abi.FR_B))
         try:
             return on_error(NativeError(peek(frame + abi.FR_SITE), kind, values), function, args)
         except Exception as error:
