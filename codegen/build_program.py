@@ -100,7 +100,7 @@ class _Function:
         b = self.b
         stretched = [
             b.joined("min", [b.compared_raw("eq", own, 1), b.compared_raw("ne", length, 1)])
-            for own, length in b.graph.extents.stretched
+            for own, length in dict.fromkeys(b.graph.extents.stretched)
         ]
         if stretched:  # before the checks, which are for the usual lengths
             b.entry.code.append(p.Outgrow(tuple(dict.fromkeys(stretched)), b.common_site("kernels")))

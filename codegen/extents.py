@@ -323,10 +323,10 @@ class Extents:
 
     def stretch(self, dims: Sequence[Length]) -> Length:
         lengths = list(dict.fromkeys(d for d in map(self.find, dims) if d != 1))
-        if len(lengths) < 2 or any(isinstance(d, int) for d in lengths) or self._is_known(lengths):
+        if len(lengths) < 2 or any(isinstance(d, int) for d in lengths) or self.are_agreed(lengths):
             common = next((d for d in lengths if isinstance(d, int)), lengths[0] if lengths else 1)
             for d in lengths:
-                if common not in (d, 0) and not isinstance(common, int):
+                if d != common and not isinstance(common, int):
                     self.stretched.append((common, d))  # the other way is that of `fits`
                 self.fits(common, d, SHARED_AXIS)
             return self.find(common)
@@ -343,14 +343,14 @@ class Extents:
             return length
         if isinstance(own, int) or length == 1:
             return self.same(own, length, what)
-        if self._is_known((length, own)):
+        if self.are_agreed((length, own)):
             self.stretched.append((own, length))
             return self.same(own, length, what)
         self.require(stretched(own, length), length, what)
         return length
 
-    def _is_known(self, lengths: Iterable[Length]) -> bool:
-        """Whether a call can look at entry whether lengths are the usual ones, for which the program is made."""
+    def are_agreed(self, lengths: Iterable[Length]) -> bool:
+        """Whether a call looks at entry whether none of these lengths stretches: the program is made for that."""
         return self.are_usual and not named(lengths)
 
     # constraints

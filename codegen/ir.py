@@ -198,7 +198,7 @@ class Graph:
         bounds: list[tuple[Length, Length, Length, bool]] = []
         find, checks = self.extents.find, []
         for m, n in zip(map(find, x.shape), map(find, shape[len(shape) - x.rank :]), strict=True):
-            if m in (1, n):
+            if m in (1, n) or self.extents.are_agreed((m, n)):
                 bounds.append((0, m, 1, True))
                 continue
             checks.append(ex.Constraint(ex.stretched(m, n), n, ex.SHARED_AXIS, self.extents.node))

@@ -252,7 +252,10 @@ def lower_fold(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]
     g = low.graph
     shape = [g.extents.find(n) for n in node.row.shape(g.extents, *operands, **node.attrs)]
     wide = map(g.extents.find, x.shape)
-    pairs = [(m, ex.floordiv(n, m)) if m != n else (n,) for m, n in zip(shape, wide, strict=True)]
+    pairs = [
+        (n,) if m == n or g.extents.are_agreed((m, n)) else (m, ex.floordiv(n, m))
+        for m, n in zip(shape, wide, strict=True)
+    ]
     if all(len(pair) == 1 for pair in pairs):
         return [x]
     apart = g.reshape(x, [n for pair in pairs for n in pair])

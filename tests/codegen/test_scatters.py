@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen import program as p
+from tensordsl.codegen.abi import USUAL_LENGTHS
 from tensordsl.codegen.pipeline import make_program
 from tensordsl.gradient import grad
 
@@ -22,7 +23,7 @@ LENGTHS = (1, 2, 7, 8, 9, 64, 127, 128, 129, 255, 256, 257, 1000, 5000)
 
 def steps(inputs: list[Any], *outputs: Any) -> tuple[int, int]:
     """How many launches of groups with axes there are, and how many additions by themselves."""
-    _, program, _ = make_program("f", inputs, [], list(outputs), [], False)
+    _, program, _ = make_program("f", inputs, [], list(outputs), [], False, small=(USUAL_LENGTHS,))
     made = list(p.walk_program(program.code))
     return sum(isinstance(i, p.Launch) and bool(i.extents) for i in made), sum(isinstance(i, p.Scatter) for i in made)
 
