@@ -17,7 +17,7 @@ import numpy as np
 from tensordsl.config import config
 from tensordsl.graph import Variable
 from tensordsl.records import record
-from tensordsl.types import COMPLEX, TensorType
+from tensordsl.types import COMPLEX, FLOATS, TensorType
 
 Array = np.ndarray[Any, Any]
 
@@ -181,9 +181,12 @@ def _as_dtype(value: Any, type: TensorType, strict: bool, allow_downcast: bool |
         raise TypeError(f"{type} expected a ndarray of dtype {type.dtype} (strict), got {got}")
     if isinstance(value, np.ndarray):
         return _from_array(_plain(value), type, bool(allow_downcast))
-    if builtins.type(value) is float and type.dtype == config.floatX and allow_downcast is None:
+    if builtins.type(value) is float and type.dtype in FLOATS:
         with np.errstate(over="ignore"):
-            return np.asarray(value, dtype=type.dtype)
+            rounded = np.asarray(value, dtype=type.dtype)
+        may_round = allow_downcast is None and type.dtype == config.floatX
+        if may_round or float(rounded) == value or value != value:
+            return rounded
     return _from_object(value, type, bool(allow_downcast))
 
 

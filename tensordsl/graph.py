@@ -84,8 +84,9 @@ class Op:
         the dimension algebra `d` (see `Dims`); for static types at construction and symbolic extents in the compiler
     oracle(*arrays, **attrs)  -> the result by NumPy, independent of the lowering: the judge
     meaning                   -> how the compiler sees it
-    gradient(g, out, *operands, **attrs) -> one cotangent per operand, None where disconnected; g, out are tuples if the
-        op has several outputs.  None: see `no_gradient`
+    gradient(g, out, *operands, **attrs) -> one cotangent per operand, None where disconnected, `ops.reverse.ZERO` where
+        the operand matters in steps (a condition); g, out are tuples if the op has several outputs.  None: see
+        `no_gradient`
     no_gradient               -> the reason why there is none ("piecewise constant: ..." means zero almost everywhere)
     """
 

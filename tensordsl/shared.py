@@ -46,15 +46,16 @@ class SharedVariable(Variable):
     """
 
     default_update: Variable | None = None
+    _root: Any = None  # another variable than this one
 
     @property
     def root(self) -> Any:
-        return self.__dict__.get("_root", self)
+        return self if self._root is None else self._root
 
     def clone(self) -> Any:
         """Another shared variable of the same type and name with the same value: what one is set to, both have."""
         other = self._made_anew()
-        other.__dict__["_root"] = self.root
+        other._root = self.root
         other.tag.__dict__.update(self.tag.__dict__)
         return other
 
@@ -149,7 +150,7 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
     def storage(self) -> np.ndarray[Any, Any]:
         """A view of the value, not a copy, which stays as it is while somebody holds it; of a value on a device, of
         the copy on the host."""
-        array: np.ndarray[Any, Any] = self.root._place.get()
+        array: np.ndarray[Any, Any] = (self if self._root is None else self._root)._place.get()
         return array
 
     def swap(self, array: np.ndarray[Any, Any]) -> None:
@@ -174,7 +175,7 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         `return_internal_type` a `DeviceArray`, a copy on the device or with `borrow` the storage itself, which later
         calls leave as it is.
         """
-        place = self.root._place
+        place = (self if self._root is None else self._root)._place
         if return_internal_type and hasattr(place, "show"):
             return place.show() if borrow else place.array.copy()
         return place.get() if borrow else copied(place.array if type(place) is HostValue else place.get())

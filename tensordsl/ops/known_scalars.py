@@ -13,7 +13,7 @@ from tensordsl.ops.evaluate import evaluate_node
 from tensordsl.ops.operands import as_variable
 
 # Ops whose elements are those of an operand, by the number of that operand.
-_SAME_ELEMENTS = {"dimshuffle": 0, "second": 1, "broadcast_to": 0, "identity": 0, "alloc": 0, "specify_shape": 0}
+_SAME_ELEMENTS = {"dimshuffle": 0, "second": 1, "broadcast_to": 0, "identity": 0, "specify_shape": 0}
 _LARGEST = 1 << 12  # elements of what is computed on the way; the graph is not evaluated for the sake of a question
 
 
