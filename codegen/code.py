@@ -38,6 +38,7 @@ class Code:
         self.block = "entry"
         self.isa = host_isa() if isa is None else isa
         self.vector_bytes = 64 if "avx512" in self.isa else 32 if "avx2" in self.isa else 16
+        self.halves: dict[str, str] = {}  # a float16 in a register, which is wide -> its bits
         self.crosses = False  # may the parts of complex numbers be in another order? (see `crossed`)
         self._prefix = prefix
         self._count = 0
@@ -177,6 +178,24 @@ def to_memory(code: Code, value: str, dtype: str, W: int = 1) -> str:
     if dtype == "bool":
         return code.op(f"zext {llvm_type(dtype, W)} {value} to {memory_type(dtype, W)}")
     return half.narrowed(code, value, W) if dtype == "float16" else value
+
+
+def chosen(code: Code, condition: str, x: str, y: str, dtype: str, W: int) -> str:
+    """x where the condition is true, else y; of float16s the bits are chosen."""
+    halves = [code.halves.get(value, "") for value in (x, y)]
+    t, values = (memory_type("float16", W), halves) if all(halves) else (llvm_type(dtype, W), [x, y])
+    value = code.op(f"select {llvm_type('bool', W)} {condition}, {t} {values[0]}, {t} {values[1]}")
+    return from_memory(code, value, "float16", W) if all(halves) else value
+
+
+def merged(code: Code, sources: Sequence[tuple[str, str]], dtype: str, W: int) -> str:
+    """The value of whichever block the way here comes from: (value, label) of each; of float16s their bits."""
+    halves = [code.halves.get(value, "") for value, _ in sources]
+    whole = [value for value, _ in sources]
+    t, values = (memory_type("float16", W), halves) if all(halves) else (llvm_type(dtype, W), whole)
+    ways = ", ".join(f"[ {value}, %{label} ]" for value, (_, label) in zip(values, sources, strict=True))
+    value = code.op(f"phi {t} {ways}")
+    return from_memory(code, value, "float16", W) if all(halves) else value
 
 
 def store(code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: int | None = None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tensordsl.codegen.code import from_memory, gathered, memory_type
+from tensordsl.codegen.code import from_memory, gathered, memory_type, merged
 from tensordsl.codegen.flat import LANES, Kernel
 from tensordsl.codegen.nest_words import READ, SPLAT
 from tensordsl.codegen.scalar import ITEMSIZE, SIGNED, Val, unwidened
@@ -111,8 +111,9 @@ def _one_by_one(k: Kernel, operand: int, dtype: str, place: Along) -> str:
     last = code.block
     code.do(f"br label %{done}")
     code.place(done)
-    value = code.op(f"phi {llvm_type(dtype, W)} [ {each}, %{near} ], [ {all_at_once}, %{last} ]")
-    k.flag(code, code.op(f"phi i1 [ false, %{near} ], [ {wrong}, %{last} ]"))
+    failed = code.op(f"phi i1 [ false, %{near} ], [ {wrong}, %{last} ]")
+    value = merged(code, [(each, near), (all_at_once, last)], dtype, W)
+    k.flag(code, failed)
     return value
 
 

@@ -48,6 +48,12 @@ class _Words:
 
 def widened(code: Code, x: str, W: int) -> str:
     """float32 from the 16 bits of a float16."""
+    wide = _widened(code, x, W)
+    code.halves[wide] = x
+    return wide
+
+
+def _widened(code: Code, x: str, W: int) -> str:
     w = _Words(code, W)
     if "half" in code.isa:
         return w.convert("fpext", w.convert("bitcast", x, "i16", "half"), "half", "float")
@@ -63,7 +69,11 @@ def widened(code: Code, x: str, W: int) -> str:
 
 
 def narrowed(code: Code, x: str, W: int) -> str:
-    """The 16 bits of a float16 from a float32 that has such a value."""
+    """The 16 bits of a float16 from a float32 that has such a value: those that it was widened from, if it was.
+
+    So what is only moved keeps its bits; a conversion would make a signalling nan a quiet one."""
+    if x in code.halves:
+        return code.halves[x]
     w = _Words(code, W)
     if "half" in code.isa:
         return w.convert("bitcast", w.convert("fptrunc", x, "float", "half"), "half", "i16")
@@ -84,6 +94,8 @@ def narrowed(code: Code, x: str, W: int) -> str:
 
 def rounded(code: Code, x: str, W: int) -> str:
     """The float32 nearest to x that is one of float16's values."""
+    if x in code.halves:
+        return x
     w = _Words(code, W)
     if "half" in code.isa:
         if "avx" in code.isa:

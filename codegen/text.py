@@ -15,6 +15,7 @@ from tensordsl.casting import real_of
 from tensordsl.codegen.casts import bitcast, cast
 from tensordsl.codegen.code import (
     Code,
+    chosen,
     constant,
     llvm_type,
     load,
@@ -315,8 +316,7 @@ def _compare(name: str) -> Row:
 
 
 def _select(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
-    t = llvm_type(result, W)
-    return code.op(f"select {llvm_type('bool', W)} {x[0]}, {t} {x[1]}, {t} {x[2]}")
+    return chosen(code, x[0], x[1], x[2], result, W)
 
 
 def _shift_constant(code: Code, v: Val, x: list[str], W: int) -> str:
