@@ -69,6 +69,8 @@ def _made(kind: Any, eq: bool, slots: bool) -> Any:
     _construct_later(made)
     if "__repr__" not in kind.__dict__:
         made.__repr__ = _text
+    if slots:
+        made.__getstate__, made.__setstate__ = _state, _set_state
     if eq:
         _compare_by(made, [f.name for f in fields(made) if f.compare])
     return made
@@ -112,6 +114,16 @@ def _constructor(kind: Any) -> Any:
 def _text(self: Any) -> str:
     shown = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)
     return f"{type(self).__qualname__}({shown})"
+
+
+def _state(self: Any) -> tuple[None, dict[str, Any]]:
+    """What pickles hold by themselves from protocol 2 on; the older protocols ask for it."""
+    return None, {f.name: getattr(self, f.name) for f in fields(self) if hasattr(self, f.name)}
+
+
+def _set_state(self: Any, state: tuple[None, dict[str, Any]]) -> None:
+    for name, value in state[1].items():
+        setattr(self, name, value)
 
 
 def _compare_by(kind: Any, names: list[str]) -> None:

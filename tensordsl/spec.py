@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.arguments import Parameter
+from tensordsl.arguments import Parameter, convert
 from tensordsl.graph import Apply, Origin, Variable, toposort
 from tensordsl.records import record
 from tensordsl.shared import TensorSharedVariable
@@ -63,4 +63,8 @@ def shared_of(reached: Iterable[Variable], pairs: Iterable[tuple[Any, Variable]]
 
 
 def _restore(nodes: list[Apply], *fields: Any) -> FunctionSpec:
-    return FunctionSpec(*fields)
+    spec = FunctionSpec(*fields)
+    for parameter in spec.parameters:
+        if isinstance(parameter.default, np.ndarray):  # whose dtype is another object now
+            parameter.default = convert(parameter.default, parameter.variable.type)
+    return spec

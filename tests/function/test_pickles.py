@@ -122,3 +122,31 @@ def test_another_process_can_load_a_function(tmp_path: Path) -> None:
     code = f"import pickle; f = pickle.load(open({str(tmp_path / 'f.pkl')!r}, 'rb')); print(f([[0, 0]]).tolist())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[[0.5, 0.5]]", done.stderr
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_every_protocol_has_functions_graphs_and_states(protocol: int) -> None:
+    x, scale = T.dvector("x"), T.dscalar("scale")
+    state, random = theano.shared(np.ones(3), "state"), T.shared_randomstreams.RandomStreams(3)
+    given = [x, theano.In(scale, value=2.0)]
+    outputs = {"sum": (x * scale + state).sum(), "noise": random.normal((2,)), "first": x[0:1]}
+    f = theano.function(given, outputs, updates=[(state, state + 1)], mode="FAST_COMPILE")
+    g, deep = pickle.loads(pickle.dumps((f, chain(x, 3000)), protocol))
+    for _ in range(2):
+        found, wanted = g([1, 2, 3]), f([1, 2, 3])
+        assert found.keys() == wanted.keys() and all(np.array_equal(found[k], wanted[k]) for k in found)
+    assert g(np.zeros(3), scale=1.0)["sum"] == f(np.zeros(3), scale=1.0)["sum"]
+    assert len(toposort([deep])) == 3000
+
+
+def chain(value: Any, length: int) -> Any:
+    for _ in range(length):
+        value = T.exp(value)
+    return value
+
+
+def test_a_default_of_a_loaded_function_is_taken_as_it_is() -> None:
+    """Its dtype is equal to the input's but another object, which the native check does not know."""
+    x, y = T.dscalar("x"), T.dscalar("y")
+    f = again(theano.function([x, theano.In(y, value=2.0)], x * y))
+    assert f(3.0) == 6 and f(3.0, 4.0) == 12
