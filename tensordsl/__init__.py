@@ -49,6 +49,7 @@ _NAMES = {
     "OpFromGraph": "tensordsl.opfromgraph",
     "eval_intermediate_values": "tensordsl.debugging",
     **dict.fromkeys(("dot", "get_scalar_constant_value"), "tensordsl.tensor"),
+    "Param": "tensordsl.io",
     "sparse_grad": "tensordsl.compat.no_effect",
     **dict.fromkeys(("Container", "SharedVariable", "generic", "shared_constructor"), "tensordsl.shared"),
     "FunctionGraph": "tensordsl.fgraph",

@@ -86,3 +86,25 @@ class Out:
 
     def __repr__(self) -> str:
         return f"Out({self.variable!r}, borrow={self.borrow}{', target=device' * (self.target == 'device')})"
+
+
+def Param(
+    variable: Variable,
+    default: Any = None,
+    name: str | None = None,
+    mutable: bool = False,
+    strict: bool = False,
+    allow_downcast: bool | None = None,
+    implicit: bool | None = None,
+    borrow: bool | None = None,
+) -> In:
+    """`In` as old programs write it: `default` is its `value`.
+
+    >>> from tensordsl.tensor import scalar
+    >>> Param(scalar("x"), default=3).value
+    3
+    """
+    return In(
+        variable, name, default, mutable=mutable, strict=strict, allow_downcast=allow_downcast, implicit=implicit,
+        borrow=borrow,
+    )  # fmt: skip

@@ -94,6 +94,15 @@ def test_types_of_scalars_and_rows_by_their_scalar_names() -> None:
         scalar.sqrtt  # noqa: B018  the access is the test
 
 
+def test_parameters_as_old_programs_write_them() -> None:
+    x, y = T.dscalars("x", "y")
+    f = theano.function([x, theano.Param(y, default=2.0, name="factor")], x * y)
+    assert (f(3.0), f(3.0, factor=5.0)) == (6.0, 15.0) and theano.compile.Param is theano.compile.io.Param
+    assert x.zeros_like().get_scalar_constant_value() == 0
+    with pytest.raises(T.NotScalarConstantError):
+        x.get_scalar_constant_value()
+
+
 def test_in_place_forms_are_the_functions() -> None:
     from tensordsl.tensor import inplace
 

@@ -13,7 +13,7 @@ ROWS: dict[str, dict[str, str]] = {
         "config": "config",
         "errors": "UnusedInputError",
         "graph": "Variable",
-        "io": "In Out",
+        "io": "In Out Param SymbolicInput=In SymbolicOutput=Out",
         "link": "Function",
         "modes": (
             "FAST_COMPILE FAST_RUN REFERENCE DebugMode Mode MonitorMode NanGuardMode get_default_mode get_mode"
@@ -27,7 +27,7 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "compile.builders": {"opfromgraph": "OpFromGraph"},
     "compile.debugmode": {"errors": "BadOptimization DebugModeError InvalidValueError", "modes": "DebugMode"},
-    "compile.io": {"io": "In Out Param=In SymbolicInput=In SymbolicOutput=Out"},
+    "compile.io": {"io": "In Out Param SymbolicInput=In SymbolicOutput=Out"},
     "compile.mode": {
         "modes": (
             "FAST_COMPILE FAST_RUN Mode OPT_FAST_COMPILE OPT_FAST_RUN OPT_MERGE OPT_NONE OPT_O2 OPT_O3 OPT_STABILIZE "
@@ -44,7 +44,7 @@ ROWS: dict[str, dict[str, str]] = {
         "tensor": "Rebroadcast Shape SpecifyShape shape shape_i specify_shape", "ops.kinds": "Shape_i"
     },
     "compile.pfunc": {
-        "errors": "UnusedInputError", "function": "pfunc=function", "graph": "Constant Variable", "io": "In Out",
+        "errors": "UnusedInputError", "function": "pfunc=function", "graph": "Constant Variable", "io": "In Out Param",
         "profiling": "ProfileStats=Profile", "shared": "SharedVariable shared",
     },
     "configdefaults": {"config": "config"},

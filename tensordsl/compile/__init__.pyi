@@ -5,6 +5,9 @@ from tensordsl.errors import UnusedInputError as UnusedInputError
 from tensordsl.graph import Variable as Variable
 from tensordsl.io import In as In
 from tensordsl.io import Out as Out
+from tensordsl.io import Param as Param
+from tensordsl.io import In as SymbolicInput
+from tensordsl.io import Out as SymbolicOutput
 from tensordsl.link import Function as Function
 from tensordsl.modes import FAST_COMPILE as FAST_COMPILE
 from tensordsl.modes import FAST_RUN as FAST_RUN
@@ -40,4 +43,4 @@ from tensordsl.compile import ops as ops
 from tensordsl.compile import profiling as profiling
 from tensordsl.compile import sharedvalue as sharedvalue
 
-__all__ = ["DebugMode", "FAST_COMPILE", "FAST_RUN", "Function", "In", "Mode", "MonitorMode", "NanGuardMode", "OpFromGraph", "Out", "ProfileStats", "REFERENCE", "Rebroadcast", "Shape", "Shape_i", "SharedVariable", "SpecifyShape", "UnusedInputError", "Variable", "builders", "config", "debugmode", "function", "function_module", "get_default_mode", "get_mode", "io", "is_same_graph", "mode", "monitormode", "nanguardmode", "ops", "pfunc", "profiling", "shape", "shape_i", "shared", "shared_constructor", "sharedvalue", "specify_shape"]
+__all__ = ["DebugMode", "FAST_COMPILE", "FAST_RUN", "Function", "In", "Mode", "MonitorMode", "NanGuardMode", "OpFromGraph", "Out", "Param", "ProfileStats", "REFERENCE", "Rebroadcast", "Shape", "Shape_i", "SharedVariable", "SpecifyShape", "SymbolicInput", "SymbolicOutput", "UnusedInputError", "Variable", "builders", "config", "debugmode", "function", "function_module", "get_default_mode", "get_mode", "io", "is_same_graph", "mode", "monitormode", "nanguardmode", "ops", "pfunc", "profiling", "shape", "shape_i", "shared", "shared_constructor", "sharedvalue", "specify_shape"]

@@ -36,7 +36,7 @@ class OpKind:
     def __call__(self, *arguments: Any, **keywords: Any) -> Function:
         try:
             return self._make(*arguments, **keywords)
-        except (TypeError, NotImplementedError) as error:
+        except (TypeError, ValueError, NotImplementedError) as error:
             if self.__name__ not in str(error):
                 error.args = (f"{self.__name__}: {error}",)
             raise

@@ -26,6 +26,7 @@ from tensordsl.ops import (
 )
 from tensordsl.ops import shape as shapes
 from tensordsl.ops import sort as order_of
+from tensordsl.ops.known_scalars import constant_value
 from tensordsl.ops.operands import as_variable
 from tensordsl.tensor.refusals import name_methods
 
@@ -292,6 +293,15 @@ class TensorOperators:
 
     def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
         return reduce.std(self, axis, ddof, keepdims, corrected)
+
+    def get_scalar_constant_value(self) -> Any:
+        """`T.get_scalar_constant_value` of it.
+
+        >>> from tensordsl.tensor import constant
+        >>> int(constant(3).get_scalar_constant_value())
+        3
+        """
+        return constant_value(self)
 
 
 def _real_method(name: str) -> Any:
