@@ -341,13 +341,13 @@ class Extents:
         length, own = self.find(length), self.find(own)
         if own in (1, length):
             return length
-        if isinstance(own, int) or length == 1:
-            return self.same(own, length, what)
-        if self.are_agreed((length, own)):
+        if not isinstance(own, int) and length != 1:
+            if not self.are_agreed((length, own)):
+                self.require(stretched(own, length), length, what)
+                return length
             self.stretched.append((own, length))
-            return self.same(own, length, what)
-        self.require(stretched(own, length), length, what)
-        return length
+        common = self.same(own, length, what)
+        return length if self.conditional else common  # so that a step finds that they differ, and checks
 
     def are_agreed(self, lengths: Iterable[Length]) -> bool:
         """Whether a call looks at entry whether none of these lengths stretches: the program is made for that."""

@@ -193,16 +193,19 @@ class Graph:
         lead = len(shape) - x.rank
         return self.move(x, [None if n == 1 else lead + d for d, n in enumerate(x.shape)], shape)
 
-    def stretched(self, x: Value, shape: Sequence[Length]) -> Value:
-        """x (right-aligned), whose axes are 1 or as long as those of `shape`, as may turn out at run time."""
+    def stretched(self, x: Value, shape: Sequence[Length], is_checked: bool = False) -> Value:
+        """x (right-aligned), whose axes are 1 or as long as those of `shape`, as may turn out at run time.  is_checked:
+        what is only assumed is checked here, as no step that uses the result does it."""
         bounds: list[tuple[Length, Length, Length, bool]] = []
         find, checks = self.extents.find, []
         for m, n in zip(map(find, x.shape), map(find, shape[len(shape) - x.rank :]), strict=True):
-            if m in (1, n) or self.extents.are_agreed((m, n)):
+            is_agreed = self.extents.are_agreed((m, n))
+            if m in (1, n) or (is_agreed and not is_checked):
                 bounds.append((0, m, 1, True))
                 continue
-            checks.append(ex.Constraint(ex.stretched(m, n), n, ex.SHARED_AXIS, self.extents.node))
-            bounds.append((0, n, ex.choice(ex.sub(m, 1), 1, 0), True))
+            own, step = (m, 1) if is_agreed else (ex.stretched(m, n), ex.choice(ex.sub(m, 1), 1, 0))
+            checks.append(ex.Constraint(own, n, ex.SHARED_AXIS, self.extents.node))
+            bounds.append((0, n, step, True))
         if not checks:
             return x
         lengths = [b[1] for b in bounds]

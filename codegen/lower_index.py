@@ -22,7 +22,7 @@ def lower_inc_take(low: Any, node: Any, operands: list[Value]) -> list[Value]:
     indices = [g.stretched(i, common) for i in indices]
     at = index_place(axes)
     free = [n for d, n in enumerate(x.shape) if d not in axes]
-    y = g.stretched(y, (*free[:at], *common, *free[at:]))
+    y = g.stretched(y, (*free[:at], *common, *free[at:]), is_checked=True)
     y = _with_one_axis(g, g.cast(y, x.dtype), x.rank - len(axes), at, common)
     positions = [_positions(g, i, x.shape[d], d, common) for i, d in zip(indices, axes, strict=True)]
     return [g.make("inc_take", (x, y, *positions), x.dtype, x.shape, axes=axes, set=node.attrs["set"])]

@@ -58,6 +58,8 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "broadcast_to": lambda: T.alloc(x, 2, x.shape[0]),
     "concatenate": lambda: T.concatenate([A, A * 2], axis=1),
     "arange": lambda: T.arange(x.shape[0]),
+    "range_length": lambda: T.arange(c, 3.0),
+    "fold": lambda: T.grad((T.alloc(x, 2, A.shape[1]) * A[0]).sum(), x),
     "dot": lambda: T.dot(A, x),
     "batched_dot": lambda: T.batched_dot(B, B),
     "subtensor": lambda: A[1:, ::-2],
@@ -98,7 +100,8 @@ def applications(row: Op) -> Iterator[tuple[Any, list[Any], list[Any]]]:
     """(expression, its inputs, arguments with every special value) for each dtype that the row takes."""
     for dtype in DTYPES:
         for attrs in attributes(row):
-            dtypes = ["bool", dtype, dtype] if row.name == "switch" else [dtype] * arity(row)
+            first = {"switch": "bool", "range_number": "int64"}.get(row.name, dtype)
+            dtypes = [first, *[dtype] * (arity(row) - 1)]
             arrays = [samples(t, row) for t in dtypes]
             if row.name == "cast":
                 arrays = [within(arrays[0], attrs["dtype"])]
