@@ -35,7 +35,7 @@ from tensordsl.codegen.schedule import (
     schedule,
 )
 from tensordsl.codegen.shifts import shifts
-from tensordsl.codegen.storage import Block, Ref, Scope, contiguous
+from tensordsl.codegen.storage import Block, Ref, Scope, contiguous, known_at_entry
 from tensordsl.codegen.unrolled_axes import unroll_axes
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     first = replace(usual, shifts=shifts(b, group, usual.lane, refs)) if is_whole else usual
     if is_whole and (total := for_total(group, usual, b.vector_bytes)):
         longer += [(is_near_total(b, group), total), (is_far_total(b, group), replace(usual, asks=True))]
+    if not b.device:
+        _count_points(b, group, refs, node)
     number, operands, ints = _plan_like(b, planned, first, group, mine, refs)
     site = 0
     if b.program.plans[number].may_fail:
@@ -104,6 +106,26 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
             number, operands, ints = _plan_like(b, planned, chosen, group, mine, refs)
             launch = _either(condition, _launch(b, number, group, operands, site, block, ints), launch)
     return launch
+
+
+def _count_points(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None) -> None:
+    """Refuse lengths whose product no integer holds, of axes that are walked together: unless an array has an element
+    for each point, so that there are no more of these than memory has."""
+    operands = [*((o.buffer, o.map) for o in group.outs), *(v.attr for v in group.scalars if v.op == "load")]
+    names = list(group.extents)
+    for _, numbers in group.work:
+        axes = [names[k] for k in numbers]
+        whole = [refs[id(buffer)] for buffer, given in operands if set(axes) <= set(given)]
+        if len(axes) < 2 or any(0 not in r.strides for r in whole):
+            continue
+        lengths = [b.find(group.extents[a]) for a in axes]
+        scope = b.entry if all(map(known_at_entry, lengths)) else b.scopes[-1]
+        site = b.site("overflow", node, "the number of elements does not fit 63 bits")
+        b.program.sites[site]["names"] = "one length or product of lengths", "the next one"
+        points, *others = [b.name(n) for n in lengths]
+        for name in others:
+            scope.code.append(p.Mul(product := b.fresh("m"), points, name, site))
+            points = product
 
 
 def _either(condition: str, chosen: p.Instr, other: p.Instr) -> p.Instr:

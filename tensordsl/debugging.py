@@ -276,6 +276,8 @@ def raise_site(site: dict[str, Any], values: Sequence[int], spec: FunctionSpec, 
     if index is None or not 0 <= index < len(nodes):
         raise error
     node = nodes[index]
+    if site["kind"] == "overflow":  # nor could the reference evaluator hold them
+        raise report(error, spec, node, None)
     given = initial_values(spec, args)
     operands: list[Array] | None = None
     shown: list[Array] | None = None
