@@ -188,8 +188,8 @@ BLOCK_BYTES, BLOCK_NEXT, BLOCK_CLASS, BLOCK_HEAD = 0, 8, 16, 64  # BYTES: of a l
 POOL_FIRST, POOL_LAST, POOL_SLOTS = 12, 26, 2
 LARGE_SLOTS, MEDIUM_SLOTS = 4, 8  # of kept blocks of arenas and of arrays
 KEPT_SLOTS = LARGE_SLOTS + MEDIUM_SLOTS
-ROOM, ROOMS = 1 << 22, 8  # bytes of a room, of which few are ever touched; slots of them
-LEFT = 1 << 21  # bytes that are left where the main thread's stack counts as large
+ALTERNATE_STACK_BYTES, ALTERNATE_STACKS = 1 << 22, 8  # of which few are ever touched; slots for them
+MAIN_STACK_RESERVE_BYTES = 1 << 21  # that are left where the main thread's stack counts as large
 POOL_SIZE = (POOL_LAST - POOL_FIRST + 1) * POOL_SLOTS * 8
 
 # -- scattering: a symbol for each operation and machine type ---------------------------------------------------------
@@ -282,16 +282,16 @@ _THREADS = ("pthread_getattr_np", "pthread_attr_getstack", "pthread_attr_destroy
 _DATA = (
     "np_type", "int_type", "np_new", "holder_type", "pool", "blas_int", "cblas_float64", "cblas_float32",
     "gemv_float64", "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads", "np_handler",
-    "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "ways", "rooms", "main_stack", "main_stack_bytes",
-    "main_thread", "watched", "watch_key", "look_at", *_THREADS,
+    "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "ways", "alternate_stacks", "main_stack",
+    "main_stack_bytes", "main_thread", "watched", "watch_key", "look_at", *_THREADS,
 )  # fmt: skip
 # blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
 # dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
 # missed: a bit for each of NEST_PARTS that a call has missed; on_missed: what is called then, a Python callable.
 # huge_pages: 1 where NumPy asks for them.  kept: slots of blocks, large ones first; kept_bytes: the most that one may
-# have.  ways: bits of large operands (`nest_ways`).  rooms: slots of stacks that launches run on (`nest_rooms`), but
-# for those that are called on the main thread's stack, within `main_stack_bytes` of `main_stack`.
-# main_thread: its identifier; watched: its watch, or NULL.
+# have.  ways: bits of large operands (`nest_ways`).  alternate_stacks: slots of stacks that launches run on
+# (`nest_alternate_stack`), but for those that are called on the main thread's stack, within
+# `main_stack_bytes` of `main_stack`.  main_thread: its identifier; watched: its watch, or NULL.
 # watch_key: of the watches of the pool's threads.  look_at: the cycle count from which those who are watched look for
 # signals; 0: as soon as one has polled for the first time; all ones while nobody is.
 
@@ -353,7 +353,7 @@ _NEST = {
 LIBRARY = {
     "native": (
         "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "copy",
-        "release", "fail", "judge", "take_arena", "free_arena", "host_call", "poll", "stub", "wary_stub",
+        "release", "fail", "judge", "take_arena", "free_arena", "host_call", "poll", "stub", "stack_checking_stub",
         "new_function", "tp_traverse", "tp_clear", "tp_dealloc", "cell_set", "cell_get", "holder_dealloc",
         "holder_buffer", "each_part", "take_slot", "leave_slot", "report", "clear", "unwatch", POLL, HOLD, DROP,
         GIVE_BACK, *DATA_FUNCTIONS,

@@ -4,15 +4,15 @@ garbage collector."""
 from __future__ import annotations
 
 from tensordsl.codegen import abi
+from tensordsl.codegen.alternate_stack import has_stack_text
 from tensordsl.codegen.assembly import LIKELY, UNLIKELY, Asm
-from tensordsl.codegen.stack_text import has_stack_text
 
 EXACT = 1 << 53  # integers up to here are float64 numbers
 
 
 def entry_text() -> str:
     checks = _static_ok() + _take_int() + _raise_error() + _loaded()
-    stubs = has_stack_text() + _stub("stub", is_wary=False) + _stub("wary_stub", is_wary=True)
+    stubs = has_stack_text() + _stub("stub", checks_stack=False) + _stub("stack_checking_stub", checks_stack=True)
     return checks + stubs + _new_function() + _traverse() + _clear() + _dealloc()
 
 
@@ -42,9 +42,9 @@ def incref(f: Asm, obj: str) -> None:
         f.store("i32", f.op(f"add i32 {count}, 1"), obj, abi.OB_REFCNT)
 
 
-def _stub(name: str, is_wary: bool) -> str:
-    """ptr stub(self, args, nargsf, kwnames): CPython's vectorcall of every Function.  is_wary: of those that need much
-    of the stack.  Where less is left the call goes the slow way."""
+def _stub(name: str, checks_stack: bool) -> str:
+    """ptr stub(self, args, nargsf, kwnames): CPython's vectorcall of every Function.  checks_stack: of those that need
+    much of the stack.  Where less is left the call goes the slow way."""
     f = Asm("ptr", name, ("ptr self", "ptr args", "i64 nargsf", "ptr kwnames"))
     count = f.op("and i64 %nargsf, 9223372036854775807")
     ctx = f.load("ptr", "%self", abi.FN_CTX)
@@ -55,7 +55,7 @@ def _stub(name: str, is_wary: bool) -> str:
         f.all(f.compare("eq", "i64", count, want), f.compare("eq", "ptr", "%kwnames", "null")), begin, slow, LIKELY
     )
     f.place(begin)
-    if is_wary:
+    if checks_stack:
         enough = f.label("enough")
         f.branch(f.call("i1", "@has_stack", f"ptr {rt}", f"i64 {f.load('i64', ctx, abi.CTX_STACK)}"), enough, slow)
         f.place(enough)

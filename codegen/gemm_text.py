@@ -44,6 +44,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tensordsl.codegen import abi
+from tensordsl.codegen.alternate_stack import (
+    STACK_INTRINSICS,
+    alternate_stack_texts,
+    needs_alternate_stack,
+    of_table_text,
+    on_alternate_stack,
+)
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.gemm_few import LONG_ROW, ROWS, few_texts
@@ -54,7 +61,6 @@ from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, layout, over_ve
 from tensordsl.codegen.jobs import Job, operands
 from tensordsl.codegen.nest_words import LAUNCH, Function
 from tensordsl.codegen.signal_text import BLOCKS, POLL, poll, poll_each
-from tensordsl.codegen.stack_text import STACK_INTRINSICS, in_room, is_elsewhere, of_table_text, room_texts
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 FLAT = 4  # k of a product of any number of rows for which tiles read and write no slower than memory does
@@ -91,7 +97,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False, lines: b
     bodies += [
         _blocked(kind),
         _gemv(kind, dtype),
-        *(_blas(kind, dtype), *room_texts()),
+        *(_blas(kind, dtype), *alternate_stack_texts()),
         *gram_texts(kind, dtype, vector.lanes, PARAMS),
         _gemm(vector, dtype, panels),
         _gemm_then(kind, dtype, panels),
@@ -286,8 +292,8 @@ def _blas(kind: str, dtype: str) -> str:
     OpenBLAS has 43 KB on the stack."""
     params = ("ptr rt", *SIZES, *STRIDED, f"{kind} alpha", "i1 add", "ptr scratch")
     g = Asm("i1", f"blas_{kind}", params, internal=True)
-    with g.when(is_elsewhere(g, "%rt", g.op("alloca i64, align 8"))):
-        g.ret("i1", g.op(f"trunc i64 {in_room(g, f'blas_here_{kind}', params)} to i1"))
+    with g.when(needs_alternate_stack(g, "%rt", g.op("alloca i64, align 8"))):
+        g.ret("i1", g.op(f"trunc i64 {on_alternate_stack(g, f'blas_here_{kind}', params)} to i1"))
     g.ret("i1", g.call("i1", f"@blas_here_{kind}", *passed(params)))
     f = Asm("i1", f"blas_here_{kind}", params, internal=True)
     gemm, size = f.load("ptr", "%rt", abi.RT[f"cblas_{dtype}"]), f.load("i64", "%rt", abi.RT["blas_int"])

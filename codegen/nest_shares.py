@@ -17,10 +17,10 @@ from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.caches import Caches
 from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
+from tensordsl.codegen.nest_alternate_stack import launch_texts, move_to_alternate_stack
 from tensordsl.codegen.nest_compact import room_for_copies
 from tensordsl.codegen.nest_flat import call_if_flat
 from tensordsl.codegen.nest_limits import FOLDED, LONG, SHARE, SHARED_ROWS, WIDE_ROW
-from tensordsl.codegen.nest_rooms import launch_texts, move_to_room
 from tensordsl.codegen.nest_row_parts import MOST, from_middle, longest_axis, parts_of, quotient
 from tensordsl.codegen.nest_straight import call_if_straight
 from tensordsl.codegen.nest_ways import BACK, BOTH, NEAR, THERE, is_free, way_of, way_text
@@ -473,8 +473,8 @@ def _run_nest() -> str:
     c = _of_plan("run_nest", internal=False)
     place = c.op("alloca ptr, align 8")
     pool = _pool(c, place)
-    call_if_flat(c, c.not_null(pool), lambda: move_to_room(c, place))
-    move_to_room(c, place, always=True)
+    call_if_flat(c, c.not_null(pool), lambda: move_to_alternate_stack(c, place))
+    move_to_alternate_stack(c, place, always=True)
     _large(c, pool)
     return c.text
 

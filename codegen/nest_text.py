@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.abi import LIBRARY, NEST_PARTS
+from tensordsl.codegen.alternate_stack import STACK_INTRINSICS
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.caches import Caches, near_third
 from tensordsl.codegen.nest_apart import apart_texts
@@ -105,7 +106,6 @@ from tensordsl.codegen.nest_words import (
     product,
 )  # fmt: skip
 from tensordsl.codegen.signal_text import poll, poll_each
-from tensordsl.codegen.stack_text import STACK_INTRINSICS
 
 LONG = 1 << 18  # points from which results may be larger than the caches
 

@@ -61,7 +61,7 @@ def make_function(
     """
     kind = function_type()
     context, keep = _context(executable, tuple(cells), on_error, hosts, compile, outgrown)
-    strict = new_function(kind, keep, context, _refuse, is_wary=False)
+    strict = new_function(kind, keep, context, _refuse, checks_stack=False)
 
     bound = MethodType(slow, strict)  # no function of ours: it would stand in every traceback
     return new_function(kind, (keep, strict, bound), context, bound)
@@ -248,10 +248,10 @@ def _dead_context() -> None:
     library.set_entry("dead_slow", id(_cleared))
 
 
-def new_function(kind: type, owner: Any, context: int, slow: Callable[..., Any], is_wary: bool = True) -> Function:
-    """A new object of the type: it owns `owner`, which keeps context and slow path alive.  is_wary: it looks at the
-    stack, if the context says that it needs much."""
-    stub = library.symbol("wary_stub" if is_wary and peek(context + abi.CTX_STACK) else "stub")
+def new_function(kind: type, owner: Any, context: int, slow: Callable[..., Any], checks_stack: bool = True) -> Function:
+    """A new object of the type: it owns `owner`, which keeps context and slow path alive.  checks_stack: it looks at
+    the stack, if the context says that it needs much."""
+    stub = library.symbol("stack_checking_stub" if checks_stack and peek(context + abi.CTX_STACK) else "stub")
     made: Function = _native_new()(id(kind), id(owner), context, id(slow), stub)
     return made
 

@@ -28,8 +28,8 @@ Table = ctypes.c_void_p * len(abi.RT_NAMES)
 
 _pool = (ctypes.c_int64 * (abi.POOL_SIZE // 8))()
 _large = (ctypes.c_int64 * abi.KEPT_SLOTS)()
-_rooms = (ctypes.c_int64 * abi.ROOMS)()
-for _slots in (_pool, _large, _rooms):
+_alternate_stacks = (ctypes.c_int64 * abi.ALTERNATE_STACKS)()
+for _slots in (_pool, _large, _alternate_stacks):
     immortalise(_slots)
 STACK = 8 << 20  # bytes of the main thread's stack that count
 _NAME = b"mem_handler"  # the capsule keeps its address
@@ -55,7 +55,7 @@ def new_table() -> ctypes.Array[ctypes.c_void_p]:
     table[abi.RT["huge_pages"] // 8] = _has_huge_pages()
     table[abi.RT["kept"] // 8] = ctypes.addressof(_large)
     table[abi.RT["kept_bytes"] // 8] = _most_kept() // abi.LARGE_SLOTS
-    table[abi.RT["rooms"] // 8] = ctypes.addressof(_rooms)
+    table[abi.RT["alternate_stacks"] // 8] = ctypes.addressof(_alternate_stacks)
     table[abi.RT["main_stack"] // 8], table[abi.RT["main_stack_bytes"] // 8] = _main_stack()
     table[abi.RT["main_thread"] // 8] = threading.main_thread().ident
     table[abi.RT["watch_key"] // 8] = _thread_key()
@@ -135,8 +135,8 @@ def _main_stack() -> tuple[int, int]:
     except (ValueError, ImportError):
         return 0, 0
     limit = resource.getrlimit(resource.RLIMIT_STACK)[0]
-    most = STACK if limit == resource.RLIM_INFINITY else min(limit, STACK)
-    return (end - most + abi.LEFT, most - abi.LEFT) if most > 2 * abi.LEFT else (0, 0)
+    most, reserve = STACK if limit == resource.RLIM_INFINITY else min(limit, STACK), abi.MAIN_STACK_RESERVE_BYTES
+    return (end - most + reserve, most - reserve) if most > 2 * reserve else (0, 0)
 
 
 def _most_kept() -> int:
@@ -154,11 +154,12 @@ def _kept(slots: ctypes.Array[ctypes.c_int64]) -> list[tuple[int, int]]:
 def retained_bytes() -> int:
     """Bytes of free blocks that are kept for the next call."""
     small = (abi.BLOCK_HEAD + (1 << peek(block + abi.BLOCK_CLASS)) for _, block in _kept(_pool))
-    return sum((*small, *(peek(block + abi.BLOCK_BYTES) for _, block in _kept(_large)), abi.ROOM * len(_kept(_rooms))))
+    large = (peek(block + abi.BLOCK_BYTES) for _, block in _kept(_large))
+    return int(sum((*small, *large))) + abi.ALTERNATE_STACK_BYTES * len(_kept(_alternate_stacks))
 
 
 def trim() -> None:
     """Give the free blocks back to the system.  Only while no call runs without the GIL."""
-    for slot, block in _kept(_pool) + _kept(_large) + _kept(_rooms):
+    for slot, block in _kept(_pool) + _kept(_large) + _kept(_alternate_stacks):
         poke(slot, 0)
         _free(block)

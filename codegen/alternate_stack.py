@@ -1,9 +1,8 @@
-"""LLVM text for threads that have little stack left: of 64 KB, say, of which Python has used some.
+"""Calls on an alternate stack, for threads that may have little of their own left: 64 KB, say, and Python uses some.
 
-The main thread's stack is known to be large (`runtime.memory`), within a range where no other thread's can lie: code
-that runs there goes on there.  Elsewhere what needs tens of KB, as launches and the BLAS do, runs in a room, a block of
-memory that is the stack meanwhile; it calls nothing of Python.  Where there is no memory for a room, it runs where it
-is.  Rooms are kept in slots, which are exchanged atomically, as the pool's of arenas.
+A call from the main thread stays where it is: that stack is known to be large (`runtime.memory`).  From other threads
+what needs tens of KB, as launches and the BLAS do, runs on a block of memory that is the stack meanwhile.  It calls no
+Python.  If there is no memory for it, the call stays where it is.  Free stacks are kept in slots, exchanged atomically.
 
 Programs call Python, so they stay: those that need much ask the system how much is left, in half a microsecond.
 """
@@ -17,11 +16,11 @@ from tensordsl.codegen.assembly import Asm, passed
 from tensordsl.codegen.signal_text import watch_of_worker
 
 ATTRIBUTES = 32  # words of a thread's attributes, at most
-APART = 1 << 14  # bytes that must be left beside what a program needs: for the library's functions and the system's
+STACK_RESERVE_BYTES = 1 << 14  # left beside what a program needs: for functions of the library and the system
 STACK_INTRINSICS = "declare ptr @llvm.stacksave.p0()\ndeclare void @llvm.stackrestore.p0(ptr)\n"
 
 
-def is_away(f: Asm, rt: str, here: str) -> str:
+def is_off_main_stack(f: Asm, rt: str, here: str) -> str:
     """Does `here`, an address on the stack, lie elsewhere than in the main thread's stack?"""
     low, size = (f.load("i64", rt, abi.RT[name]) for name in ("main_stack", "main_stack_bytes"))
     return f.compare("uge", "i64", f.op(f"sub i64 {f.op(f'ptrtoint ptr {here} to i64')}, {low}"), size)
@@ -35,8 +34,8 @@ def has_stack_text() -> str:
     ask = f.load("ptr", "%rt", abi.RT["pthread_getattr_np"])
     with f.when(f.is_null(ask)):
         f.ret("i1", "true")
-    is_here = f.op(f"xor i1 {is_away(f, '%rt', low)}, true")
-    with f.when(f.all(is_here, f.compare("sle", "i64", "%bytes", abi.LEFT - APART))):
+    is_here = f.op(f"xor i1 {is_off_main_stack(f, '%rt', low)}, true")
+    with f.when(f.all(is_here, f.compare("sle", "i64", "%bytes", abi.MAIN_STACK_RESERVE_BYTES - STACK_RESERVE_BYTES))):
         f.ret("i1", "true")
     thread = f.call("i64", f.load("ptr", "%rt", abi.RT["pthread_self"]))
     status = f.call("i32", ask, f"i64 {thread}", f"ptr {attributes}")
@@ -46,20 +45,20 @@ def has_stack_text() -> str:
     f.call("i32", f.load("ptr", "%rt", abi.RT["pthread_attr_getstack"]), *given)
     f.call("i32", f.load("ptr", "%rt", abi.RT["pthread_attr_destroy"]), f"ptr {attributes}")
     left = f.op(f"sub i64 {f.op(f'ptrtoint ptr {low} to i64')}, {f.load('i64', low)}")
-    f.ret("i1", f.compare("sge", "i64", left, f.op(f"add i64 %bytes, {APART}")))
+    f.ret("i1", f.compare("sge", "i64", left, f.op(f"add i64 %bytes, {STACK_RESERVE_BYTES}")))
     return f.text
 
 
-def room_texts() -> list[str]:
-    return [_take_room(), _give_room(), _on_stack()]
+def alternate_stack_texts() -> list[str]:
+    return [_take_stack(), _give_stack(), _call_on_stack()]
 
 
-def is_elsewhere(f: Asm, rt: str, here: str) -> str:
+def needs_alternate_stack(f: Asm, rt: str, here: str) -> str:
     """Is `here` on the stack of a thread that has called us, and not the main one's?  The pool's threads have large
-    stacks of their own; and they may leave a job by a jump (`signal_text`), which would not give a room back."""
+    stacks of their own; and they may leave a job by a jump (`signal_text`), which would not give a stack back."""
     away, done = f.label("away"), f.label("asked")
     before = f.block
-    f.branch(is_away(f, rt, here), away, done)
+    f.branch(is_off_main_stack(f, rt, here), away, done)
     f.place(away)
     is_callers = f.is_null(watch_of_worker(f, rt))
     f.jump(done)
@@ -67,24 +66,24 @@ def is_elsewhere(f: Asm, rt: str, here: str) -> str:
     return f.op(f"phi i1 [ false, %{before} ], [ {is_callers}, %{away} ]")
 
 
-def in_room(f: Asm, function: str, params: Sequence[str], bytes_: str | int = 0) -> str:
+def on_alternate_stack(f: Asm, function: str, params: Sequence[str], bytes_: str | int = 0) -> str:
     """The i64 that `function` gives for values of this function's `params` ("type name"; the first is the run-time
-    table), called in a room of `abi.ROOM` bytes or, if that is more than 0, of so many."""
+    table), called on a stack of `abi.ALTERNATE_STACK_BYTES` bytes or, if that is more than 0, of so many."""
     kinds, values = zip(*map(str.split, passed(params)), strict=True)
     table, got, none, done = f.op(f"alloca i64, i64 {len(kinds)}, align 16"), *map(f.label, ("got", "none", "done"))
     for k, (kind, value) in enumerate(zip(kinds, values, strict=True)):
         wide = f.op(f"zext i1 {value} to i64") if kind == "i1" else value
         f.store("i64" if kind == "i1" else kind, wide, table, 8 * k)
-    room = f.call("ptr", "@take_room", "ptr %rt", f"i64 {bytes_}")
-    f.branch(f.not_null(room), got, none)
+    stack = f.call("ptr", "@take_stack", "ptr %rt", f"i64 {bytes_}")
+    f.branch(f.not_null(stack), got, none)
     f.place(none)
     here = f.call("i64", f"@{function}_of", f"ptr {table}")
     f.jump(done)
     f.place(got)
     usual = f.compare("eq", "i64", bytes_, 0)
-    top = f.gep(room, f.op(f"select i1 {usual}, i64 {abi.ROOM}, i64 {bytes_}"))
-    there = f.call("i64", "@on_stack", f"ptr @{function}_of", f"ptr {table}", f"ptr {top}", "i64 0")
-    f.call("void", "@give_room", "ptr %rt", f"ptr {room}", f"i64 {bytes_}")
+    top = f.gep(stack, f.op(f"select i1 {usual}, i64 {abi.ALTERNATE_STACK_BYTES}, i64 {bytes_}"))
+    there = f.call("i64", "@call_on_stack", f"ptr @{function}_of", f"ptr {table}", f"ptr {top}", "i64 0")
+    f.call("void", "@give_stack", "ptr %rt", f"ptr {stack}", f"i64 {bytes_}")
     f.jump(done)
     f.place(done)
     return f.op(f"phi i64 [ {here}, %{none} ], [ {there}, %{got} ]")
@@ -103,43 +102,43 @@ def of_table_text(function: str, params: Sequence[str], result: str = "i64") -> 
 
 
 def _slots(f: Asm) -> list[str]:
-    first = f.load("ptr", "%rt", abi.RT["rooms"])
-    return [f.gep(first, 8 * k) for k in range(abi.ROOMS)]
+    first = f.load("ptr", "%rt", abi.RT["alternate_stacks"])
+    return [f.gep(first, 8 * k) for k in range(abi.ALTERNATE_STACKS)]
 
 
-def _take_room() -> str:
-    """ptr: a room of `abi.ROOM` bytes or, if that is not 0, of `bytes`, a multiple of 64; or null."""
-    f = Asm("ptr", "take_room", ("ptr rt", "i64 bytes"), internal=True)
+def _take_stack() -> str:
+    """ptr: a stack of `abi.ALTERNATE_STACK_BYTES` bytes or, if that is not 0, of `bytes`, a multiple of 64; or null."""
+    f = Asm("ptr", "take_stack", ("ptr rt", "i64 bytes"), internal=True)
     usual = f.compare("eq", "i64", "%bytes", 0)
     with f.when(usual):
         for slot in _slots(f):
             with f.when(f.not_null(f.op(f"load atomic ptr, ptr {slot} monotonic, align 8"))):
-                room = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst")
-                with f.when(f.not_null(room)):
-                    f.ret("ptr", room)
-    size = f.op(f"select i1 {usual}, i64 {abi.ROOM}, i64 %bytes")
+                stack = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst")
+                with f.when(f.not_null(stack)):
+                    f.ret("ptr", stack)
+    size = f.op(f"select i1 {usual}, i64 {abi.ALTERNATE_STACK_BYTES}, i64 %bytes")
     f.ret("ptr", f.call("ptr", f.load("ptr", "%rt", abi.RT["aligned_alloc"]), "i64 64", f"i64 {size}"))
     return f.text
 
 
-def _give_room() -> str:
-    f = Asm("void", "give_room", ("ptr rt", "ptr room", "i64 bytes"), internal=True)
+def _give_stack() -> str:
+    f = Asm("void", "give_stack", ("ptr rt", "ptr stack", "i64 bytes"), internal=True)
     with f.when(f.compare("eq", "i64", "%bytes", 0)):
         for slot in _slots(f):
             with f.when(f.is_null(f.op(f"load atomic ptr, ptr {slot} monotonic, align 8"))):
-                pair = f.op(f"cmpxchg ptr {slot}, ptr null, ptr %room seq_cst monotonic")
+                pair = f.op(f"cmpxchg ptr {slot}, ptr null, ptr %stack seq_cst monotonic")
                 with f.when(f.op(f"extractvalue {{ptr, i1}} {pair}, 1")):
                     f.ret()
-    f.call("void", f.load("ptr", "%rt", abi.RT["free"]), "ptr %room")
+    f.call("void", f.load("ptr", "%rt", abi.RT["free"]), "ptr %stack")
     f.ret()
     return f.text
 
 
-def _on_stack() -> str:
+def _call_on_stack() -> str:
     """i64: what a function gives for its parameter, on a stack that ends before `top`.  This function's frame stays
     behind, with all that it needs again: it is reached by a pointer, since the frame has room of any length, here
     none."""
-    f = Asm("i64", "on_stack", ("ptr function", "ptr parameter", "ptr top", "i64 none"), internal=True)
+    f = Asm("i64", "call_on_stack", ("ptr function", "ptr parameter", "ptr top", "i64 none"), internal=True)
     f.op("alloca i8, i64 %none, align 16")
     old = f.call("ptr", "@llvm.stacksave.p0")
     f.call("void", "@llvm.stackrestore.p0", "ptr %top")

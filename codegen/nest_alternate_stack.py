@@ -1,4 +1,4 @@
-"""Of the nest library: launches in rooms (`stack_text`), on threads that may have little stack left.
+"""Of the nest library: launches on an alternate stack, from threads that may have little of their own left.
 
 Launches have up to some hundred KB of scratch, tables and states on the stack.  Small ones whose operands all lie as
 one row need next to nothing of it, and stay where they are.
@@ -9,6 +9,12 @@ from __future__ import annotations
 from functools import partial, reduce
 
 from tensordsl.codegen import abi
+from tensordsl.codegen.alternate_stack import (
+    alternate_stack_texts,
+    needs_alternate_stack,
+    of_table_text,
+    on_alternate_stack,
+)
 from tensordsl.codegen.nest_shared import MOST, PAGE
 from tensordsl.codegen.nest_words import (
     LAUNCH,
@@ -19,7 +25,6 @@ from tensordsl.codegen.nest_words import (
     STATES,
     Function,
 )
-from tensordsl.codegen.stack_text import in_room, is_elsewhere, of_table_text, room_texts
 
 NEAR_SCRATCH = 1 << 12  # bytes of it that every thread has room for
 BESIDE = 1 << 20  # bytes that a launch needs at most, whatever its operands are: blocks and states of parts
@@ -28,32 +33,32 @@ _OF_LAUNCH = ["ptr rt", *LAUNCH]
 
 
 def launch_texts() -> list[str]:
-    return [*room_texts(), of_table_text("launch", _OF_LAUNCH), _in_room()]
+    return [*alternate_stack_texts(), of_table_text("launch", _OF_LAUNCH), _on_alternate_stack()]
 
 
-def move_to_room(c: Function, here: str, always: bool = False) -> None:
-    """Return from `run_nest` by a launch in a room, if `here`, on the stack, is not in the main thread's; but not one
-    of little scratch, or `always`."""
+def move_to_alternate_stack(c: Function, here: str, always: bool = False) -> None:
+    """Return from `run_nest` by a launch on an alternate stack, if `here`, on the stack, is not in the main
+    thread's; but not one of little scratch, or `always`."""
     there, away, done = map(c.label, ("there", "away", "done"))
     c.branch(c.is_null("%rt"), done, there)
     c.place(there)
-    c.branch(is_elsewhere(c, "%rt", here), away, done)
+    c.branch(needs_alternate_stack(c, "%rt", here), away, done)
     c.place(away)
     tables = (f"ptr %{name}" for _, name in map(str.split, [*_OF_LAUNCH, "ptr D"]))
     if always:
-        c.ret("i64", c.call("i64", "@launch_in_room", *tables))
+        c.ret("i64", c.call("i64", "@launch_on_alternate_stack", *tables))
     else:
         with c.when(c.test("sgt", c.get("%D", SCRATCH), NEAR_SCRATCH)):
-            c.ret("i64", c.call("i64", "@launch_in_room", *tables))
+            c.ret("i64", c.call("i64", "@launch_on_alternate_stack", *tables))
     c.place(done)
 
 
-def _in_room() -> str:
-    c = Function("i64", "launch_in_room", [*_OF_LAUNCH, "ptr D"], internal=True)
+def _on_alternate_stack() -> str:
+    c = Function("i64", "launch_on_alternate_stack", [*_OF_LAUNCH, "ptr D"], internal=True)
     operands = c.get("%D", N_OPERANDS)
     words = c.arith("add", c.arith("mul", operands, c.get("%D", N_AXES)), c.get("%D", N_POINTERS))
     own = c.arith("mul", operands, PAGE + MOST), c.arith("mul", words, 8), c.get("%D", SCRATCH)
     states = c.arith("mul", c.get("%D", STATES), PARTS)
     bytes_ = c.arith("add", c.arith("shl", reduce(partial(c.arith, "add"), own), 1), c.arith("add", states, BESIDE))
-    fits = c.test("sle", bytes_, abi.ROOM)
-    return c.end("i64", in_room(c, "launch", _OF_LAUNCH, c.choose(fits, 0, c.arith("and", bytes_, -64))))
+    fits = c.test("sle", bytes_, abi.ALTERNATE_STACK_BYTES)
+    return c.end("i64", on_alternate_stack(c, "launch", _OF_LAUNCH, c.choose(fits, 0, c.arith("and", bytes_, -64))))
