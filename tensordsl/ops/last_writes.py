@@ -11,10 +11,10 @@ import numpy as np
 from tensordsl.graph import Constant, apply
 from tensordsl.ops.comparisons import eq
 from tensordsl.ops.creation import ARANGE, arange
-from tensordsl.ops.elementwise import add, mul
+from tensordsl.ops.elementwise import CAST, mul
 from tensordsl.ops.masks import mask_of
 from tensordsl.ops.operands import constant
-from tensordsl.ops.shape import broadcast_to, reshape, shape_i, shape_tuple
+from tensordsl.ops.shape import SHAPE_I, broadcast_to, reshape, shape_i, shape_tuple
 
 
 def last_writes(x: Any, indices: Sequence[Any], axes: Sequence[int]) -> Any:
@@ -23,10 +23,10 @@ def last_writes(x: Any, indices: Sequence[Any], axes: Sequence[int]) -> Any:
 
     if _all_differ(indices):
         return None
-    dims = shape_tuple(functools.reduce(add, indices))
-    order = reshape(arange(functools.reduce(mul, dims)), dims)
     places = broadcast_to(constant(0, dtype="int64"), tuple(shape_i(x, axis) for axis in axes))
     every = tuple(range(len(axes)))
+    dims = shape_tuple(indices[0] if len(indices) == 1 else apply(TAKE, places, *indices, axes=every))
+    order = reshape(arange(functools.reduce(mul, dims)), dims)
     written = apply(INC_TAKE, places, order, *indices, axes=every, set=True)
     return eq(apply(TAKE, written, *indices, axes=every), order)
 
@@ -36,7 +36,17 @@ def _all_differ(indices: Sequence[Any]) -> bool:
     if all(n == 1 for i in indices for n in i.type.shape) or mask_of(indices) is not None:
         return True
     rank = max(i.type.ndim for i in indices)
-    return rank == 1 and any(i.type.ndim == 1 and _counts_up(i) for i in indices)
+    return rank == 1 and any(i.type.ndim == 1 and _counts_up(i) and _is_longest(i, indices) for i in indices)
+
+
+def _is_longest(i: Any, indices: Sequence[Any]) -> bool:
+    """Whether no other index can be longer than the vector i, of which a length of 1 would stretch."""
+    if i.type.shape[0] not in (None, 1):
+        return True
+    counted = i.owner.inputs[1].owner if i.owner is not None else None
+    own = counted.inputs[0] if counted is not None and counted.op is SHAPE_I else None
+    others = [j for j in indices if j is not i and j.type.ndim and j.type.shape[0] != 1]
+    return all(own is j or (j.owner is not None and j.owner.op is CAST and own is j.owner.inputs[0]) for j in others)
 
 
 def _counts_up(i: Any) -> bool:

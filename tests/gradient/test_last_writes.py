@@ -59,3 +59,28 @@ def test_positions_that_differ_for_sure_are_not_compared() -> None:
         value = y if not getattr(index, "ndim", 1) == 0 else y[0]
         g = grad(T.set_subtensor(x[index], value).sum(), y)
         assert not any(node.op.name == "eq" for node in toposort([g]))
+
+
+@pytest.mark.parametrize("mode", [None, "REFERENCE"])
+@pytest.mark.parametrize("counts_up", [False, True])
+def test_of_positions_that_stretch_in_a_call_the_last_ones_count(counts_up: bool, mode: Any) -> None:
+    x, v, i, j = T.dmatrix("x"), T.dvector("v"), T.lvector("i"), T.lvector("j")
+    rows = T.arange(i.shape[0]) if counts_up else i
+    weights = np.arange(1.0, 13).reshape(3, 4)
+    f = function([x, v, i, j], T.grad((T.set_subtensor(x[rows, j], v) * weights).sum(), [x, v]), mode=mode)
+    for one, other, n in (
+        ([0, 1, 2], [1, 1, 1], 3),
+        ([0], [1, 1], 2),
+        ([0], [1, 2, 1], 1),
+        ([0, 1], [2], 1),
+        ([], [1], 1),
+    ):
+        places = np.ravel_multi_index(np.broadcast_arrays(np.array(one, int), np.array(other, int)), (3, 4))
+        wanted, slope = weights.copy(), np.zeros(n)
+        wanted.flat[places] = 0
+        for place in set(places.tolist()):
+            last = np.flatnonzero(places == place)[-1]
+            slope[last if n > 1 else 0] += weights.flat[place]
+        dx, dv = f(np.zeros((3, 4)), np.zeros(n), np.array(one, int), np.array(other, int))
+        np.testing.assert_array_equal(dx, wanted)
+        np.testing.assert_array_equal(dv, slope)
