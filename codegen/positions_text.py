@@ -97,7 +97,7 @@ def _true(vector_bytes: int) -> str:
     with f.loop(n, start=whole) as loop:
         f.store("i8", f.load("i8", x, loop.index), room, f.op(f"sub i64 {loop.index}, {whole}"))
     done = f.call("i64", "@taken", f"ptr {y}", f"i64 {done}", f"i64 {many}", f"i64 {_bits(f, room)}", f"i64 {whole}")
-    with long_loop(f, many, start=done) as loop:  # only of a mask that somebody changes
+    with f.loop(many, start=done) as loop:  # only of a mask that somebody changes
         f.store("i64", 0, f.gep(y, loop.index, "i64"))
     f.ret()
     return f.text
