@@ -74,7 +74,7 @@ FEW_THREADS = 2  # of the BLAS, of which one more than ours gains less than it c
 BLOCK_K, BLOCK_N = 256, 64  # of the fallback: a block of B stays in the second-level cache
 # Of what takes long, so that signals are looked for in between (`signal_text`): multiplications for each thread of the
 # BLAS, in whole blocks of rows and columns; elements of a matrix of which that is multiplied by a vector; of rows of C.
-BLAS_AT_ONCE, BLAS_BLOCK, VECTOR_AT_ONCE, AT_ONCE = 1 << 31, 768, 1 << 27, 1 << 22
+BLAS_AT_ONCE, BLAS_BLOCK, VECTOR_AT_ONCE, AT_ONCE = 1 << 32, 768, 1 << 27, 1 << 22
 TERMS_AT_ONCE = 1 << 26  # of sums of which there are few; the rest is added to them
 INT_MAX = (1 << 31) - 1
 FACTORS = (2.0**-24, 2.0**24)  # a BLAS may apply alpha to an operand, which beyond could overflow or vanish
