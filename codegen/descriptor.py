@@ -519,10 +519,18 @@ def _again(node: Blocks, where: Layout, row: int) -> int:
     streams = not any(e.kind == nest.INTERNAL for e in entries)
     finishes = any(c.kernel.carried for c in inside)
     short = all(c.kernel.side for c in inside)
-    again = all(e.keeps for e in overwritten)
+    again = all(_may_do_again(c.kernel) for c in inside)
     flags = (again, nest.BY_KERNEL), (not grows, nest.ANY_LENGTH), (streams, nest.STREAMS)
     own = (finishes, nest.FINISHES), (short, nest.SHORT_ROWS), (_joins(inside, where, row), nest.JOINS)
     return sum(flag for is_set, flag in (*flags, *own) if is_set)
+
+
+def _may_do_again(kernel: Kernel) -> bool:
+    """May a kernel do lanes twice?  Where it overwrites what it reads, the second time it computes from what the first
+    one has left, so then every vector that it stores has to keep the lanes that were done before."""
+    both, entries = nest.READ | nest.WRITE, kernel.entries.values()
+    overwrites = any(e.flags & both == both for e in entries)
+    return not overwrites or all(e.keeps for e in entries if e.flags & nest.WRITE)
 
 
 def _writes_first(inside: Sequence[Call]) -> bool:

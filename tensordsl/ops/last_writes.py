@@ -44,9 +44,9 @@ def _is_longest(i: Any, indices: Sequence[Any]) -> bool:
     if i.type.shape[0] not in (None, 1):
         return True
     counted = i.owner.inputs[1].owner if i.owner is not None else None
-    own = counted.inputs[0] if counted is not None and counted.op is SHAPE_I else None
+    own = counted.inputs[0] if counted is not None and counted.row is SHAPE_I else None
     others = [j for j in indices if j is not i and j.type.ndim and j.type.shape[0] != 1]
-    return all(own is j or (j.owner is not None and j.owner.op is CAST and own is j.owner.inputs[0]) for j in others)
+    return all(own is j or (j.owner is not None and j.owner.row is CAST and own is j.owner.inputs[0]) for j in others)
 
 
 def _counts_up(i: Any) -> bool:

@@ -256,7 +256,7 @@ def _matches(pattern: Any, v: Any, env: dict[int, Any], blocked: set[int], is_ro
         if isinstance(pattern, Constant):
             return isinstance(v, Constant) and v.type.ndim == 0 and bool(v.data == pattern.data)
         return v.type.dtype in FLOATS and env.setdefault(id(pattern), v) is v
-    if own is None or own.op is not node.row or (id(v) in blocked and not is_root):
+    if own is None or own.row is not node.row or (id(v) in blocked and not is_root):
         return False
     parts = node.inputs
     for operands in (own.inputs, own.inputs[::-1]) if node.row.commutative and len(parts) == 2 else (own.inputs,):

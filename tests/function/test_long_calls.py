@@ -133,6 +133,7 @@ ONLY_BY_HAND = {
 
 def child(threads: int, names: list[str]) -> None:
     """For each name: make the call, say so, be interrupted, and say when and what is left."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell ignores it
     theano.config.num_threads = threads
     for name in names:
         f, long, short = CALLS[name]()

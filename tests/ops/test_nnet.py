@@ -222,3 +222,19 @@ def test_a_maximum_that_a_cast_rounds_leaves_a_division() -> None:
     e = T.exp(x - rounded)
     f = tensordsl.function([x], e / e.sum(1, keepdims=True))
     np.testing.assert_array_equal(f([[99999997952.0 + 8192 - 740]]), [[1.0]])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_two_results_of_softmax_in_one_loop_have_the_right_ends_of_rows(dtype: str) -> None:
+    """One of them holds the exponentials until rows are divided; the last vector of a row is done again."""
+    x = T.matrix(dtype=dtype)
+    y = T.nnet.softmax(x)
+    f = tensordsl.function([x], [-y, 2 * y])
+    for rows in (1, 2, 3, 5, 17):
+        for n in (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 65, 200):
+            values = (np.arange(rows * n, dtype=dtype).reshape(rows, n) * 7) % 5
+            exponentials = np.exp(values - 4)
+            wanted = exponentials / exponentials.sum(1, keepdims=True)
+            negative, double = f(values)
+            np.testing.assert_allclose(-negative, wanted, rtol=1e-5)
+            np.testing.assert_allclose(double / 2, wanted, rtol=1e-5)

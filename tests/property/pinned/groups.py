@@ -231,3 +231,13 @@ def rows_of_a_product_and_a_minimum_of_it(p: Program) -> None:
     t11 = op("dot", t6, t10)
     p.output(t1, INEXACT)
     p.output(t11, INEXACT)
+
+
+def two_outputs_of_which_one_keeps_the_exponentials(p: Program) -> None:
+    """Two outputs of softmax, one of which holds the exponentials first; the last vector of a row is done again."""
+    s0 = p.shared(array("float64", [[-3.0, -3.0, -3.0, 1.0, 0.0, 1.0, -2.0, 1.0, 2.0, -1.0, 0.0, 3.0, 2.0, 3.0, -1.0, 2.0, 1.0]]), (False, False))
+    t0 = op("softmax", s0, axis=1)
+    t1 = op("neg", t0)
+    t2 = op("mul", t0, constant("int8", 2))
+    p.output(t1, INEXACT)
+    p.output(t2, INEXACT)
