@@ -19,10 +19,10 @@ class IdleLibrary:
     """libcuda.so.1: everything succeeds and nothing happens.  What native code calls is machine code."""
 
     def __init__(self) -> None:
-        from tensordsl.codegen.abi import DRIVER_CALLS
-        from tensordsl.codegen.target import compile_object
-        from tensordsl.runtime import elf
-        from tensordsl.runtime.driver_library import FUNCTIONS
+        from tensordsl.codegen.abi.layouts import DRIVER_CALLS
+        from tensordsl.codegen.llvm.compile import compile_object
+        from tensordsl.runtime.driver.cuda_library import FUNCTIONS
+        from tensordsl.runtime.loading import elf
 
         self._code, [[address]] = elf.load([(compile_object(NOTHING), ["nothing"])])
         self._addresses, self._rooms = itertools.count(1 << 40, 1 << 30), []  # type: ignore[var-annotated]
@@ -98,9 +98,9 @@ def training_step(name: str) -> tuple[Any, list[Any]]:
 def call_rows(is_quick: bool) -> list[str]:
     """The rows of the report."""
     import tensordsl
-    from tensordsl.runtime.device import use_driver
-    from tensordsl.runtime.device_array import to_device
-    from tensordsl.runtime.driver_ctypes import CtypesDriver
+    from tensordsl.runtime.device.array import to_device
+    from tensordsl.runtime.device.device import use_driver
+    from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver
 
     with tensordsl.config.change_flags(cuda_driver="ctypes", cublas=False):
         undo = use_driver(CtypesDriver(0, IdleLibrary()))

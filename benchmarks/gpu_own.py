@@ -122,9 +122,9 @@ def compile_seconds(rounds: int) -> tuple[float, float]:
     The driver takes the text and does nothing with it, so no GPU is needed.
     """
     import tensordsl
-    from tensordsl.runtime.device import use_driver
-    from tensordsl.runtime.driver import DeviceInfo
-    from tensordsl.runtime.driver_sim import SimDriver
+    from tensordsl.runtime.device.device import use_driver
+    from tensordsl.runtime.driver.protocol import DeviceInfo
+    from tensordsl.runtime.driver.simulated import SimDriver
 
     class Silent(SimDriver):
         language = "ptx"

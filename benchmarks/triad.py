@@ -58,8 +58,8 @@ def aligned(n: int) -> np.ndarray:
 
 def triads() -> list[Callable[..., None]]:
     """Functions of the addresses of a, b and c, n, and how often; with ordinary and with non-temporal stores."""
-    from tensordsl.codegen.target import compile_object
-    from tensordsl.runtime import elf
+    from tensordsl.codegen.llvm.compile import compile_object
+    from tensordsl.runtime.loading import elf
 
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_int64)
     found = []

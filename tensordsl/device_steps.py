@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.native import kernel_code
-from tensordsl.runtime.cublas import on_columns
-from tensordsl.runtime.device import Module
+from tensordsl.runtime.device.device import Module
+from tensordsl.runtime.driver.cublas import on_columns
 
 if TYPE_CHECKING:
-    from tensordsl.codegen.gpu_launch import Launch
-    from tensordsl.runtime.device import Device
-    from tensordsl.runtime.device_plan import DeviceRunner
+    from tensordsl.codegen.gpu.launch import Launch
+    from tensordsl.runtime.device.device import Device
+    from tensordsl.runtime.device.runner import DeviceRunner
 
 Launches = Callable[[int], Sequence[Any]]  # (address of scratch) -> launches
 
@@ -21,7 +21,7 @@ def kernel_target(device: Device) -> str:
     """What kernels are compiled for: an architecture, or "" for the simulator, which takes LLVM's text."""
     if device.driver.language != "ptx":
         return ""
-    from tensordsl.codegen.gpu_program import architecture  # late: the compiler
+    from tensordsl.codegen.gpu.program import architecture  # late: the compiler
 
     return architecture(device.driver.info.capability)
 
@@ -58,8 +58,8 @@ def _run(runner: DeviceRunner, key: Any, plan: Callable[[], tuple[dict[str, Any]
 
 
 def multiply(runner: DeviceRunner, i: Any) -> None:
-    """`program.Gemm`, by the device's library where it takes it, else by the kernels of `codegen.gpu_gemm`: if what
-    follows can be their epilogue, later."""
+    """`program_ir.instructions.Gemm`, by the device's library where it takes it, else by the kernels of
+    `codegen.gpu.gemm`: if what follows can be their epilogue, later."""
     places, strides, (m, n, k, ldc) = _product(runner, i)
     if runner.driver.has_products():
         several = _several(runner, i)
@@ -68,7 +68,7 @@ def multiply(runner: DeviceRunner, i: Any) -> None:
             runner.driver.multiply(known)
             return
     if id(i) in runner.made.epilogues:
-        from tensordsl.codegen import gpu_gemm  # late: the compiler
+        from tensordsl.codegen.gpu import gemm as gpu_gemm  # late: the compiler
 
         if gpu_gemm.choose(i.dtype, m, n, k, strides[:2], strides[2:]).variant.startswith("tiled"):
             runner.deferred = i
@@ -92,7 +92,7 @@ def _matrices(
     places: Sequence[int], strides: Sequence[int], sizes: Sequence[int], several: Sequence[int] = ()
 ) -> tuple[Any, ...]:
     """A, B and C as operands; `several`: how many of each there are, and their distances."""
-    from tensordsl.codegen.gpu_launch import Operand  # late: the compiler
+    from tensordsl.codegen.gpu.launch import Operand  # late: the compiler
 
     m, n, k, ldc = sizes
     steps, shapes = (strides[:2], strides[2:], (ldc, 1)), ((m, k), (k, n), (m, n))
@@ -110,7 +110,7 @@ def _multiply(runner: DeviceRunner, i: Any) -> None:
     device = runner.device
 
     def plan() -> tuple[dict[str, Any], int, Launches]:
-        from tensordsl.codegen import gpu_gemm  # late: the compiler
+        from tensordsl.codegen.gpu import gemm as gpu_gemm  # late: the compiler
 
         choice = gpu_gemm.choose(i.dtype, m, n, k, strides[:2], strides[2:], *several[:1])
         product = gpu_gemm.product(i.dtype, choice.variant, i.alpha, i.beta)
@@ -139,16 +139,17 @@ def epilogue(runner: DeviceRunner, i: Any) -> bool:
         return False
 
     def plan() -> tuple[dict[str, Any], int, Launches]:
-        from tensordsl.codegen import gpu_epilogue, gpu_gemm  # late: the compiler
+        from tensordsl.codegen.gpu import gemm as gpu_gemm
+        from tensordsl.codegen.gpu import gemm_epilogue  # late: the compiler
 
         m, n, k, _ = sizes
         variant = gpu_gemm.choose(i.dtype, m, n, k, strides[:2], strides[2:]).variant
-        made = gpu_epilogue.fused(step, e, variant)
+        made = gemm_epilogue.fused(step, e, variant)
         loaded = _shared_kernels(runner, ("epilogue", made.product.text), made.product.text, [made.product.kernel])
         operands = step.operands(addresses, steps, symbols)
 
         def launches(scratch: int) -> Sequence[Launch]:
-            return gpu_epilogue.fused_launch(made, a, b, c, operands, symbols, runner.dummy)
+            return gemm_epilogue.fused_launch(made, a, b, c, operands, symbols, runner.dummy)
 
         return loaded, 0, launches
 
@@ -158,8 +159,8 @@ def epilogue(runner: DeviceRunner, i: Any) -> bool:
 
 def _is_fit(e: Any, step: Any, matrices: Sequence[Any], addresses: Any, steps: Any, symbols: Any) -> bool:
     """Whether the launch reads C as the product writes it, and writes to neither A nor B."""
-    from tensordsl.codegen.gpu_launch import span  # late: the compiler
-    from tensordsl.codegen.scalar import ITEMSIZE
+    from tensordsl.codegen.gpu.launch import span  # late: the compiler
+    from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 
     operands = step.operands(addresses, steps, symbols)
     *factors, c = matrices
@@ -177,7 +178,7 @@ def _is_fit(e: Any, step: Any, matrices: Sequence[Any], addresses: Any, steps: A
 
 
 def scatter(runner: DeviceRunner, i: Any) -> None:
-    """`program.Scatter`, by the kernels of `codegen.gpu_scatter`; its positions have been checked."""
+    """`program_ir.instructions.Scatter`, by the kernels of `codegen.gpu.scatter`; its positions have been checked."""
     v, device = runner.values, runner.device
     count, y_step = v[i.count], v[i.y_step]
     names = i.lengths, i.steps, i.dims, i.x_strides, i.y_strides, i.positions
@@ -187,9 +188,9 @@ def scatter(runner: DeviceRunner, i: Any) -> None:
         return  # positions are none, or out of range, which is an error when the call has ended
 
     def plan() -> tuple[dict[str, Any], int, Launches]:
-        from tensordsl.codegen import gpu_scatter  # late: the compiler
-        from tensordsl.codegen.gpu_launch import Operand
-        from tensordsl.codegen.scalar import ITEMSIZE
+        from tensordsl.codegen.gpu import scatter as gpu_scatter  # late: the compiler
+        from tensordsl.codegen.gpu.launch import Operand
+        from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 
         item, indexed = ITEMSIZE[i.dtype], len(positions)
         form = i.dtype, indexed + len(dims), tuple(range(indexed)), ("int64",) * indexed, 1, i.set
@@ -213,7 +214,7 @@ def scatter(runner: DeviceRunner, i: Any) -> None:
 
 
 def library(runner: DeviceRunner, i: Any) -> None:
-    """`program.LibraryCall`, by the kernels of `codegen.gpu_library`."""
+    """`program_ir.instructions.LibraryCall`, by the kernels of `codegen.gpu.library_calls`."""
     v, device = runner.values, runner.device
     described = [
         (v[name], dtype, tuple(v[n] for n in dims), tuple(v[s] for s in strides))
@@ -221,13 +222,13 @@ def library(runner: DeviceRunner, i: Any) -> None:
     ]
 
     def plan() -> tuple[dict[str, Any], int, Launches]:
-        from tensordsl.codegen import gpu_library  # late: the compiler
-        from tensordsl.codegen.gpu_launch import Operand
-        from tensordsl.codegen.scalar import ITEMSIZE
+        from tensordsl.codegen.gpu import library_calls  # late: the compiler
+        from tensordsl.codegen.gpu.launch import Operand
+        from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 
         operands = [Operand(a, dims, tuple(s // ITEMSIZE[t] for s in strides)) for a, t, dims, strides in described]
         dtypes = [t for _, t, _, _ in described]
-        made, scratch, launches = gpu_library.library_steps(
+        made, scratch, launches = library_calls.library_steps(
             i.function, dtypes, operands, device.driver.info.multiprocessors
         )
         key = i.function, dtypes[0], dtypes[1], len(operands[0].shape)

@@ -17,11 +17,11 @@ from tensordsl.graph import unwatched
 from tensordsl.link import Function, explained, site_of, with_methods
 from tensordsl.modes import Mode
 from tensordsl.native import program_key
-from tensordsl.runtime import cache
-from tensordsl.runtime.device import Device, Module, get_device
-from tensordsl.runtime.device_array import DeviceArray, from_cuda_array, from_dlpack, to_device
-from tensordsl.runtime.device_plan import FIXED, ON_DEVICE, DeviceProgram, run_on_device
-from tensordsl.runtime.device_state import DeviceStorage
+from tensordsl.runtime.device.array import DeviceArray, from_cuda_array, from_dlpack, to_device
+from tensordsl.runtime.device.device import Device, Module, get_device
+from tensordsl.runtime.device.runner import FIXED, ON_DEVICE, DeviceProgram, run_on_device
+from tensordsl.runtime.device.state import DeviceStorage
+from tensordsl.runtime.loading import cache
 from tensordsl.spec import FunctionSpec
 from tensordsl.types import COMPLEX, DTYPES
 
@@ -38,7 +38,7 @@ _DTYPES = {name: np.dtype(name) for name in (*DTYPES, *COMPLEX)}
 
 
 class _Failure(Exception):
-    """What a call reports: the site of the program, `codegen.abi` ERR_*, up to three numbers."""
+    """What a call reports: the site of the program, `codegen.abi.layouts` ERR_*, up to three numbers."""
 
     def __init__(self, kind: int, site: int, values: tuple[int, ...]) -> None:
         super().__init__(kind, site, values)
@@ -58,7 +58,7 @@ def _linked(
     start = time.perf_counter()
     made, on_host, phases, origin = _compiled(spec, mode, device)
     if profile is not None:
-        from tensordsl.codegen.program import walk_program  # late: few functions are measured
+        from tensordsl.codegen.program_ir.instructions import walk_program  # late: few functions are measured
 
         names = [type(i).__name__ for i in walk_program(made.program.code)]
         profile.compiled(origin, phases, names, time.perf_counter() - start)
@@ -99,7 +99,7 @@ def device_function(spec: FunctionSpec, mode: Mode) -> Any:
     )
     if not (is_plain and made.is_fixed and hasattr(driver, "has_graphs") and driver.has_graphs()):
         return function
-    from tensordsl.runtime.device_entry import make_device_function  # late: few functions are for GPUs
+    from tensordsl.runtime.device.entry import make_device_function  # late: few functions are for GPUs
 
     program = made.program
     is_list = program.code[-1].list_slot >= 0  # type: ignore[attr-defined]  # a program ends with Return
@@ -142,9 +142,9 @@ def _compiled(
 
 
 def _unpacked(blob: bytes) -> tuple[Any, list[Any], str]:
-    from tensordsl.codegen import gpu_store
+    from tensordsl.codegen.gpu import serialise
 
-    return gpu_store.from_bytes(blob)
+    return serialise.from_bytes(blob)
 
 
 def _stored(device: Device, program: Any, steps: list[Any], text: str) -> tuple[DeviceProgram, list[str]]:
@@ -157,8 +157,10 @@ def _compile(
     spec: FunctionSpec, mode: Mode, device: Device, name: str | None
 ) -> tuple[DeviceProgram, list[str], list[tuple[str, float]]]:
     """`name`: the key under which the disk cache gets the program."""
-    from tensordsl.codegen import gpu_program, gpu_store, pipeline  # late: the compiler
-    from tensordsl.codegen.gpu_kernels import module_text
+    from tensordsl.codegen.compiler import pipeline
+    from tensordsl.codegen.gpu import program as gpu_program  # late: the compiler
+    from tensordsl.codegen.gpu import serialise
+    from tensordsl.codegen.gpu.kernels import module_text
 
     lowered, program, trace = pipeline.make_program(
         spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, spec.form == "one", mode, device=True
@@ -186,7 +188,7 @@ def _compile(
     trace.phase("load")
     trace.finish()
     if name is not None and not refused:
-        blob = gpu_store.to_bytes(program, steps, text)
+        blob = serialise.to_bytes(program, steps, text)
         if blob is not None:
             cache.put(name, blob)
     return made, on_host, trace.phases
@@ -196,10 +198,10 @@ def _assembled(
     device: Device, program: Any, steps: list[Any], kernels: list[Any], text: str, hosts: Sequence[Any], refused: Any
 ) -> tuple[DeviceProgram, list[str]]:
     """The program with its kernels on the device; `refused`: groups that have none, in words."""
-    from tensordsl.codegen.gpu_epilogue import epilogues
-    from tensordsl.codegen.gpu_program import late_numbers
-    from tensordsl.codegen.program import walk_program
-    from tensordsl.codegen.verify_program import EFFECTS
+    from tensordsl.codegen.gpu.gemm_epilogue import epilogues
+    from tensordsl.codegen.gpu.program import late_numbers
+    from tensordsl.codegen.program_ir.instructions import walk_program
+    from tensordsl.codegen.program_ir.verify import EFFECTS
 
     symbols = [k.name for step in steps if step is not None for k in step.all_kernels]
     module = Module(device, text, symbols)
@@ -246,17 +248,17 @@ def _host_kernel(plan: Any) -> Callable[..., Any]:
 
 
 def _host_code(plan: Any) -> tuple[Any, Any, Any]:
-    from tensordsl.codegen import abi
-    from tensordsl.codegen.gpu_program import host_step
-    from tensordsl.codegen.modules import module_text
-    from tensordsl.codegen.target import compile_object, native_width
-    from tensordsl.runtime import elf, layout, library
-    from tensordsl.runtime.plan import native_kernel
+    from tensordsl.codegen.abi import layouts
+    from tensordsl.codegen.gpu.program import host_step
+    from tensordsl.codegen.llvm.compile import compile_object, native_width
+    from tensordsl.codegen.llvm.modules import module_text
+    from tensordsl.runtime.interpreter.runner import native_kernel
+    from tensordsl.runtime.loading import elf, layout, library
 
     library.require("native", "nest")
     step = host_step(plan, native_width())
     code, [addresses] = elf.load([(compile_object(module_text([step.cpu.kernels])), list(step.cpu.kernels.symbols))])
-    nest = layout.peek(library.table() + abi.RT["run_nest"])
+    nest = layout.peek(library.table() + layouts.RT["run_nest"])
     return step, native_kernel(step.cpu, addresses, nest), code
 
 

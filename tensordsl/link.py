@@ -62,7 +62,7 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
     """The native callable of `spec`: it takes the operands and returns one array or a list."""
     with lock:
         from tensordsl.native import compile_spec, late_object  # late: they load the run time
-        from tensordsl.runtime.entry import make_function
+        from tensordsl.runtime.calls.entry import make_function
 
     compiled = compile_spec(spec, mode)
     if profile is not None:
@@ -122,9 +122,9 @@ def explained(step: Any, spec: FunctionSpec) -> Any:
 
 def site_of(error: Any, sites: Mapping[str, Any]) -> dict[str, Any]:
     """The site of a native error as `debugging.raise_site` wants it; what went wrong beats what was expected to."""
-    from tensordsl.codegen import abi
+    from tensordsl.codegen.abi import layouts
 
-    kinds = {abi.ERR_OVERFLOW: "overflow", abi.ERR_MEMORY: "memory", abi.ERR_INDEX: "index"}
+    kinds = {layouts.ERR_OVERFLOW: "overflow", layouts.ERR_MEMORY: "memory", layouts.ERR_INDEX: "index"}
     site = dict(sites.get(str(error.site), {"kind": "internal", "node": None, "text": f"internal error {error}"}))
     site["kind"] = kinds.get(error.kind, site["kind"])
     return site

@@ -1,7 +1,7 @@
 """A function's graph as object code, from the caches where they have it.
 
 The graph's key leads to the whole executable, so that a warm start runs no pass and imports no compiler; for a graph
-without a key the text of its kernels' module leads to their object.  Both are kept on disk (`runtime.cache`) and, by
+without a key the text of its kernels' module leads to their object.  Both are kept on disk (`loading.cache`) and, by
 the graph's key, in the process.
 """
 
@@ -19,13 +19,14 @@ from typing import Any
 
 import tensordsl.forks as forks  # `from tensordsl` would ask the package for the name first
 import tensordsl.processor as processor
-from tensordsl.codegen import abi
-from tensordsl.codegen.graph_key import graph_key
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.compiler.graph_key import graph_key
 from tensordsl.graph import unwatched
 from tensordsl.records import record
-from tensordsl.runtime import cache, late, library, threads
-from tensordsl.runtime.executable import Executable, packed, unpacked
-from tensordsl.runtime.late import Made
+from tensordsl.runtime.calls import threads
+from tensordsl.runtime.loading import cache, late, library
+from tensordsl.runtime.loading.executable import Executable, packed, unpacked
+from tensordsl.runtime.loading.late import Made
 from tensordsl.stacks import COMPILER, with_stack
 from tensordsl.version import LOADED, __version__
 
@@ -85,16 +86,20 @@ def small_variables(spec: Any) -> tuple[int, ...]:
     """The shared matrices that stay in the cache while a call reads them twice, what a call computes, and that lengths
     are the usual ones: what programs are made for at first."""
     matrices = ((k, v.storage) for k, v in enumerate(spec.shared) if v.type.ndim == 2)
-    return (*(k for k, storage in matrices if storage.nbytes <= abi.CACHED), abi.HIDDEN_ROWS, abi.USUAL_LENGTHS)
+    return (
+        *(k for k, storage in matrices if storage.nbytes <= layouts.CACHED),
+        layouts.HIDDEN_ROWS,
+        layouts.USUAL_LENGTHS,
+    )
 
 
 @unwatched()
 def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str], bytes]) -> Compiled:
     with forks.lock:
-        from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
+        from tensordsl.codegen.compiler import pipeline  # late: a warm start needs neither passes nor emitters
 
     types = {variable.type.dtype for variable in (*spec.inputs, *spec.shared, *spec.outputs)}
-    libraries = [name for dtype, name in abi.COMMON.items() if dtype in types]
+    libraries = [name for dtype, name in layouts.COMMON.items() if dtype in types]
     common = library.kernels(libraries)
     with _paused_collector():
         made = pipeline.compile_graph(
@@ -148,7 +153,7 @@ def kernel_code(text: str, target: str) -> str:
     key = cache.key("ptx", cache.compiler_version(), target, text)
     code = cache.read(key, bytes.decode)
     if code is None:
-        from tensordsl.codegen.ptx import compile_text  # late: the compiler
+        from tensordsl.codegen.gpu.compile import compile_text  # late: the compiler
 
         code = compile_text(text, target)
         cache.put(key, code.encode())
@@ -158,9 +163,10 @@ def kernel_code(text: str, target: str) -> str:
 @unwatched()
 def mlir_text(spec: Any, mode: Any, level: str = "linalg", optimise: bool = True, checks: bool = False) -> str:
     """The text of a `tensordsl.spec.FunctionSpec` as MLIR; see `tensordsl.link.FunctionMethods.mlir`."""
-    from tensordsl.codegen import mlir, pipeline  # late: the compiler
-    from tensordsl.codegen.lower import lower
-    from tensordsl.codegen.mlir_dialect import to_mlir
+    from tensordsl.codegen.compiler import pipeline
+    from tensordsl.codegen.mlir import export as mlir  # late: the compiler
+    from tensordsl.codegen.mlir.dialect import to_mlir
+    from tensordsl.codegen.tensor_ir.lower import lower
 
     if level not in ("linalg", "tensordsl"):
         raise ValueError(f'mlir: level must be "linalg" or "tensordsl", got {level!r}')
@@ -177,7 +183,8 @@ def mlir_text(spec: Any, mode: Any, level: str = "linalg", optimise: bool = True
 @unwatched()
 def memory_map(spec: Any, mode: Any) -> Any:
     """The storages of a `tensordsl.spec.FunctionSpec`; see `tensordsl.link.FunctionMethods.memory_map`."""
-    from tensordsl.codegen import memory_map, pipeline  # late: the compiler
+    from tensordsl.codegen.compiler import pipeline
+    from tensordsl.codegen.program_ir import memory_map  # late: the compiler
 
     single = spec.form == "one"
     _, program, _ = pipeline.make_program(
@@ -193,7 +200,7 @@ def memory_map(spec: Any, mode: Any) -> Any:
 
 def _kernels(text: str) -> bytes:
     """The object of a module of kernels."""
-    from tensordsl.codegen.target import compile_object  # late: the compiler
+    from tensordsl.codegen.llvm.compile import compile_object  # late: the compiler
 
     return compile_object(text, 1)
 
@@ -216,9 +223,9 @@ def late_object(parts: Sequence[bytes]) -> Made:
     found = cache.read(key, _unpacked)
     if found is None:
         with forks.lock:
-            from tensordsl.codegen import modules  # late: the compiler
-            from tensordsl.codegen.program_tables import needed_parts
-            from tensordsl.codegen.target import compile_object
+            from tensordsl.codegen.llvm import modules  # late: the compiler
+            from tensordsl.codegen.llvm.compile import compile_object
+            from tensordsl.codegen.program_ir.tables import needed_parts
 
         made = modules.late_kernels(parts)
         words = [pack(f"<{len(m.descriptor)}q", *m.descriptor) for m in made]
@@ -277,7 +284,7 @@ def _prepare() -> None:
 
 def _library_object(name: str) -> bytes:
     with forks.lock:
-        from tensordsl.codegen.target import library_objects  # late: the compiler
+        from tensordsl.codegen.llvm.compile import library_objects  # late: the compiler
 
         return library_objects(name)
 

@@ -15,7 +15,7 @@ from tensordsl.tensor.var import TensorVariable
 from tensordsl.types import ALL_DTYPES, TensorType, tensor_type
 
 NO_VALUE = np.zeros(0)  # what a clone holds: its root has the value
-LARGE = 3 << 19  # bytes of arrays that the library's memory has in huge pages (`codegen.large_text`)
+LARGE = 3 << 19  # bytes of arrays that the library's memory has in huge pages (`codegen.library.python.large_blocks`)
 
 
 class HostValue:
@@ -88,15 +88,15 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         super().__init__(type, name=name)
         self.strict, self.allow_downcast = strict, allow_downcast
         self.default_update = None
-        # Where the value is: a `HostValue`; a `runtime.state.Cell`, once native code uses it; a
-        # `runtime.device_state.DeviceStorage`, once only devices do.  It moves where nothing is called between the look
+        # Where the value is: a `HostValue`; a `runtime.calls.state.Cell`, once native code uses it; a
+        # `runtime.device.state.DeviceStorage`, once only devices do.  It moves where nothing is called between the look
         # at this attribute and its assignment, so that no other thread and no signal's handler comes in between.
         self._place: Any = HostValue(value)
 
     @property
     def cell(self) -> Any:
-        """The storage as native code sees it (`runtime.state.Cell`); made when the first compiled function needs it."""
-        from tensordsl.runtime.state import Cell  # late: it loads the run time
+        """The storage as native code sees it (`calls.state.Cell`); made when the first compiled function needs it."""
+        from tensordsl.runtime.calls.state import Cell  # late: it loads the run time
 
         assert self.root is self, "functions use the roots of clones"
 
@@ -112,13 +112,13 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         return place
 
     def on_device(self, device: Any) -> Any:
-        """The storage on a device (`runtime.device_state.DeviceStorage`): the value moves there, and stays.
+        """The storage on a device (`runtime.device.state.DeviceStorage`): the value moves there, and stays.
 
         Where compiled functions of the CPU use the variable too, the value stays with them: this is a copy, and
         `written_back` hands over what a call made of it.
         """
-        from tensordsl.runtime.device_state import DeviceStorage  # late: it loads the run time
-        from tensordsl.runtime.state import Cell
+        from tensordsl.runtime.calls.state import Cell
+        from tensordsl.runtime.device.state import DeviceStorage  # late: it loads the run time
 
         with device.lock:
             while True:
@@ -377,7 +377,7 @@ def copied(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """A copy in C order."""
     if array.nbytes < LARGE:
         return np.array(array, order="C")
-    from tensordsl.runtime.memory import copied  # late: it loads the run time
+    from tensordsl.runtime.loading.memory import copied  # late: it loads the run time
 
     return copied(array)
 
@@ -438,7 +438,7 @@ def shared(
     kind = tensor_type(NAMES[array.dtype], tuple([1 if b else None for b in pattern]))
     variable = TensorSharedVariable(kind, stored(array, value, borrow), name, strict, allow_downcast)
     if not isinstance(target, str) or target != "cpu":
-        from tensordsl.runtime.device import get_device  # late: it loads the run time
+        from tensordsl.runtime.device.device import get_device  # late: it loads the run time
 
         variable.on_device(get_device(target))
     return variable

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.codegen import program as p
-from tensordsl.codegen.emit_program import emit_program
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.kernels import plan
-from tensordsl.codegen.modules import module_text
-from tensordsl.codegen.program import LaunchPlan, Program
-from tensordsl.codegen.program_tables import constant_table, libraries, plan_table
-from tensordsl.codegen.scalar import Builder
-from tensordsl.codegen.schedule import schedule
-from tensordsl.codegen.target import compile_object, native_width
-from tensordsl.codegen.verify_program import verify
+from tensordsl.codegen.cpu.planner import plan
+from tensordsl.codegen.cpu.schedule import schedule
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.host.emitter import emit_program
+from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.codegen.llvm.modules import module_text
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.instructions import LaunchPlan, Program
+from tensordsl.codegen.program_ir.tables import constant_table, libraries, plan_table
+from tensordsl.codegen.program_ir.verify import verify
+from tensordsl.codegen.scalar_ir.builder import Builder
 from tensordsl.ops.reducers import SUM
 
 F = "float64"
@@ -377,7 +377,7 @@ def executable(name: str, faults: bool) -> Any:
 
 
 def build(program: Program, faults: bool = False) -> Any:
-    from tensordsl.runtime.executable import Executable
+    from tensordsl.runtime.loading.executable import Executable
 
     verify(program)
     meta = {
@@ -395,21 +395,21 @@ def build(program: Program, faults: bool = False) -> Any:
 
 
 def raise_error(error: Any, function: Any, args: Any) -> Any:
-    from tensordsl.codegen import abi
-    from tensordsl.runtime.faults import error as make
+    from tensordsl.codegen.abi import layouts
+    from tensordsl.runtime.interpreter.faults import error as make
 
-    raise make(error.kind, error.site, error.values[: 2 if error.kind == abi.ERR_CHECK else 0])
+    raise make(error.kind, error.site, error.values[: 2 if error.kind == layouts.ERR_CHECK else 0])
 
 
 def native(program: Program, cells: Sequence[Any] = (), hosts: Sequence[Any] = ()) -> Any:
     """A function of a program that is no case."""
-    from tensordsl.runtime.entry import make_function
+    from tensordsl.runtime.calls.entry import make_function
 
     return make_function(build(program), cells, slow=lambda f, a, kw: f(*a), on_error=raise_error, hosts=hosts)
 
 
 def function(name: str, cells: Sequence[Any], faults: bool = False, hosts: Sequence[Any] | None = None) -> Any:
-    from tensordsl.runtime.entry import make_function
+    from tensordsl.runtime.calls.entry import make_function
 
     hosts = CASES[name].hosts if hosts is None else hosts
     return make_function(
@@ -419,7 +419,7 @@ def function(name: str, cells: Sequence[Any], faults: bool = False, hosts: Seque
 
 def numpy_kernels(name: str, program: Program) -> list[Any]:
     """The kernels of a case in NumPy; gather's in native code."""
-    from tensordsl.runtime import plan as runner
+    from tensordsl.runtime.interpreter import runner
 
     result = []
     for launched in program.plans:
@@ -431,13 +431,13 @@ def numpy_kernels(name: str, program: Program) -> list[Any]:
 
 
 def native_kernels(name: str, program: Program) -> list[Any]:
-    from tensordsl.codegen import abi
-    from tensordsl.runtime import library
-    from tensordsl.runtime import plan as runner
-    from tensordsl.runtime.layout import peek
+    from tensordsl.codegen.abi import layouts
+    from tensordsl.runtime.interpreter import runner
+    from tensordsl.runtime.loading import library
+    from tensordsl.runtime.loading.layout import peek
 
     library.require("nest")
-    nest = peek(library.table() + abi.RT["run_nest"])
+    nest = peek(library.table() + layouts.RT["run_nest"])
     return [
         runner.native_kernel(launched, addresses, nest)
         for launched, addresses in zip(program.plans, kernel_addresses(executable(name, False)), strict=True)
@@ -446,7 +446,7 @@ def native_kernels(name: str, program: Program) -> list[Any]:
 
 def kernel_addresses(executable: Any) -> list[list[int]]:
     """Of each plan, all of which are compiled."""
-    from tensordsl.runtime.layout import peek
+    from tensordsl.runtime.loading.layout import peek
 
     plans, table = executable.meta["plans"], executable.load()[1]
     return [[peek(table[2 * k] + 8 * j) for j in range(len(symbols))] for k, (symbols, _) in enumerate(plans)]

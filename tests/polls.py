@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ctypes
 
-from tensordsl.codegen import abi
-from tensordsl.runtime import elf
+from tensordsl.codegen.abi import layouts
+from tensordsl.runtime.loading import elf
 
-NAMES = (abi.POLL, abi.HOLD, abi.DROP, abi.GIVE_BACK)
+NAMES = (layouts.POLL, layouts.HOLD, layouts.DROP, layouts.GIVE_BACK)
 nothing = ctypes.CFUNCTYPE(None)(lambda: None)
 _cell = ctypes.c_void_p(ctypes.cast(nothing, ctypes.c_void_p).value)
 KNOWN = dict.fromkeys(NAMES, elf.jump(ctypes.addressof(_cell)))

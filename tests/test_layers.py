@@ -88,7 +88,7 @@ UPWARD = {
 
 THIRD_PARTY = frozenset({"numpy", "llvmlite"})
 # Imported late, by the one module that needs it, where a user asks for what it does.
-EXTRAS = {("tensordsl.runtime.driver_pycuda", "pycuda")}
+EXTRAS = {("tensordsl.runtime.driver.cuda_pycuda", "pycuda")}
 # Loaded only when something is compiled or run: importing tensordsl must stay cheap.
 LAZY = ("llvmlite", "hypothesis", "scipy", "mpmath", "matplotlib", "pycuda")
 

@@ -11,8 +11,8 @@ import sys
 import pytest
 
 from tensordsl import limits
-from tensordsl.codegen import target
-from tensordsl.runtime import elf, memory
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.runtime.loading import elf, memory
 
 NOTHING = "define void @f() {\nret void\n}\n"
 SCRIPT = """

@@ -18,8 +18,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "codegen"))
 from scalar_kernels import Kernel  # noqa: E402
 
-from tensordsl.codegen.math import ACCURACY, MONOTONIC  # noqa: E402
-from tensordsl.codegen.scalar import ARITY, MATH, Builder, Val  # noqa: E402
+from tensordsl.codegen.scalar_ir.builder import ARITY, MATH, Builder, Val  # noqa: E402
+from tensordsl.codegen.scalar_ir.math import ACCURACY, MONOTONIC  # noqa: E402
 
 CHUNK = 1 << 16  # what the caches hold
 FUNCTIONS = [name for name in MATH if ARITY[name] == 1]

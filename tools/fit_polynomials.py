@@ -1,8 +1,8 @@
-"""Makes codegen/math/coefficients.py: the polynomials and split constants of our vector mathematics.
+"""Makes codegen/scalar_ir/math/coefficients.py: the polynomials and split constants of our vector mathematics.
 
-Run as `python tools/fit_polynomials.py > codegen/math/coefficients.py` (needs mpmath; seconds).  Each polynomial is a
+Run as `python tools/fit_polynomials.py > codegen/scalar_ir/math/coefficients.py` (needs mpmath; seconds).  Each polynomial is a
 weighted least-squares fit on Chebyshev nodes at 200 bits, within a small factor of the minimax polynomial; the
-expansions in `codegen.math` add the leading terms apart, so that rounding the coefficients does not matter.
+expansions in `codegen.scalar_ir.math` add the leading terms apart, so that rounding the coefficients does not matter.
 
 Sources of the forms: P. Tang, "Table-driven implementation of the exponential function" (1989) for exp's reduction; the
 (f - s(f - R)) form of log, K. C. Ng, fdlibm (1993); W. Cody and W. Waite, "Software manual for the elementary

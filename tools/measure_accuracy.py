@@ -27,9 +27,9 @@ from math_oracles import LONG_DOUBLE, errors, grid, samples  # noqa: E402
 from scalar_kernels import math_kernel  # noqa: E402
 
 from benchmarks.libmvec import libmvec_loop  # noqa: E402
-from tensordsl.codegen.evaluate import OPERATIONS  # noqa: E402
-from tensordsl.codegen.math import ACCURACY  # noqa: E402
-from tensordsl.codegen.scalar import ARITY, MATH  # noqa: E402
+from tensordsl.codegen.scalar_ir.builder import ARITY, MATH  # noqa: E402
+from tensordsl.codegen.scalar_ir.interpreter import OPERATIONS  # noqa: E402
+from tensordsl.codegen.scalar_ir.math import ACCURACY  # noqa: E402
 
 COUNT = 8192
 PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"

@@ -15,7 +15,7 @@ import numpy as np
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import gradient, ifelse, printing
-from tensordsl.codegen.scalar import ARITY
+from tensordsl.codegen.scalar_ir.builder import ARITY
 from tensordsl.graph import Elementwise, Expand, Kernel, Movement, Op, Reduction, apply
 from tensordsl.ops import arrange, control, masks, reduce
 from tensordsl.ops.kinds import OpKind

@@ -10,8 +10,8 @@ import tensordsl.tensor as T
 from benchmarks import peers_workloads
 from benchmarks.peers import symbolic
 from tensordsl import native
-from tensordsl.codegen import abi
-from tensordsl.runtime import library
+from tensordsl.codegen.abi import layouts
+from tensordsl.runtime.loading import library
 
 PACKAGES = ("tensordsl", "llvmlite")
 
@@ -19,7 +19,7 @@ PACKAGES = ("tensordsl", "llvmlite")
 def warm_up() -> None:
     """Loads LLVM and the library's loops, which a machine compiles once."""
     symbolic.warm_up(T, tensordsl.function)
-    library.require(*abi.NEST_PARTS, *abi.COMMON.values())
+    library.require(*layouts.NEST_PARTS, *layouts.COMMON.values())
 
 
 def forget() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tensordsl.codegen.ir import Value
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.patterns import fit, number_of
+from tensordsl.codegen.passes.patterns import fit, number_of
+from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.types import FLOATS, INTEGERS, SIGNED
 
 LEAVES = frozenset(("arg", "shared", "carried", "index", "const", "extent", "iota"))

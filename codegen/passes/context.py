@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
 
-from tensordsl.codegen import extents as ex
-from tensordsl.codegen.extents import Length
-from tensordsl.codegen.ir import Graph, Value, dependencies, toposort
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.extents import Length
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, toposort
 from tensordsl.records import record
 
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from tensordsl.codegen.ir import Value
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.patterns import fit
-from tensordsl.codegen.scalar import Builder, Val
+from tensordsl.codegen.passes.patterns import fit
+from tensordsl.codegen.scalar_ir.builder import Builder, Val
+from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.ops.comparisons import LT
 from tensordsl.ops.elementwise import ABS, ADD, SUB, SWITCH, TRUE_DIV
 from tensordsl.ops.functions import EXP, LOG

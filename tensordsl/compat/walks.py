@@ -67,7 +67,7 @@ def is_same_graph(var1: Variable, var2: Variable, givens: Mapping[Any, Any] | No
 
     Raises TypeError where an expression holds a Python callable, which cannot be compared.
     """
-    from tensordsl.codegen.graph_key import graph_key  # late: it loads the compiler's package
+    from tensordsl.codegen.compiler.graph_key import graph_key  # late: it loads the compiler's package
 
     one, two = clone([var1, var2], replace=dict(givens or {}), strict=False)
     leaves = inputs_of([one, two])

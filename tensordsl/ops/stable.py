@@ -1,6 +1,6 @@
 """Equations of real numbers whose right side is the more accurate one in floating point.
 
-The compiler applies them to what it compiles (`codegen.rules`); the gradient applies them to what it differentiates,
+The compiler applies them to what it compiles (`passes.rules`); the gradient applies them to what it differentiates,
 because the derivative of an unstable form overflows where that of the stable one does not: d log(1 / (1 + exp(-x)))
 would divide an infinity by its square.
 """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import Builder, Val
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.ops.reducers import ARGMAX, MAX, SUM
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import polls
 
-from tensordsl.codegen import target
-from tensordsl.codegen.group import Group, Schedule
-from tensordsl.codegen.kernels import plan
-from tensordsl.codegen.modules import module_text
-from tensordsl.codegen.nest_text import nest_text
-from tensordsl.codegen.program import LaunchPlan
-from tensordsl.codegen.schedule import schedule
+from tensordsl.codegen.cpu.planner import plan
+from tensordsl.codegen.cpu.schedule import schedule
+from tensordsl.codegen.fusion.group import Group, Schedule
+from tensordsl.codegen.library.loops.entry import nest_text
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.llvm.modules import module_text
+from tensordsl.codegen.program_ir.instructions import LaunchPlan
 
 Extents = dict[Any, int]
 WORD = ctypes.c_int64

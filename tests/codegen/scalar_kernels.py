@@ -11,8 +11,8 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-from tensordsl.codegen.scalar import ARITY, Builder, Val
-from tensordsl.codegen.text import Code, emit, load, memory_type, store
+from tensordsl.codegen.llvm.emit_scalars import Code, emit, load, memory_type, store
+from tensordsl.codegen.scalar_ir.builder import ARITY, Builder, Val
 
 _names = itertools.count()
 

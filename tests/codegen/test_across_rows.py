@@ -12,8 +12,9 @@ from end_of_memory import End
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl import config, native
-from tensordsl.codegen import choose, launches
-from tensordsl.codegen.target import native_width
+from tensordsl.codegen.bufferise import launches
+from tensordsl.codegen.llvm.compile import native_width
+from tensordsl.codegen.variants import conditions
 
 COUNTS = (1, 6, 17, 31, 32, 33, 64, 65, 200)  # of rows
 SHAPES = ((1, 3), (2, 2), (3, 1), (3, 3), (3, 8), (4, 4), (9, 2), (16, 3), (5, 11))
@@ -264,7 +265,7 @@ def test_rows_of_dear_functions_are_updated_in_place() -> None:
 def test_short_rows_that_go_back_are_not_done_one_by_one(dtype: str, fresh_code: pytest.MonkeyPatch) -> None:
     """Adjacent elements of a row shorter than a vector are no reason for lanes along it."""
     found: list[str | None] = []
-    fresh_code.setattr(launches, "prefers", lambda *given: found.append(choose.prefers(*given)) or found[-1])
+    fresh_code.setattr(launches, "prefers", lambda *given: found.append(conditions.prefers(*given)) or found[-1])
     x, rng = T.vector(dtype=dtype), np.random.default_rng(19)
     for k in (2, 3, 5, 7):
         found.clear()
@@ -468,8 +469,8 @@ def test_longer_rows_are_reduced_along_an_axis_between_others(
     dtype: str, ends: list[End], fresh_code: pytest.MonkeyPatch
 ) -> None:
     """Of more than 256 elements where a vector has eight lanes, as columns are fewer than those."""
-    limits, longer = [], choose._longer_rows
-    fresh_code.setattr(choose, "_longer_rows", lambda *given: limits.append(longer(*given)) or limits[-1])
+    limits, longer = [], conditions._longer_rows
+    fresh_code.setattr(conditions, "_longer_rows", lambda *given: limits.append(longer(*given)) or limits[-1])
     x, rng = T.TensorType(dtype, (None,) * 3)(), np.random.default_rng(19)
     forms = ["sum", "max", "argmin", "range"]
     f = td.function([x], [FORMS[name](T, x, 1) for name in forms])
@@ -489,8 +490,8 @@ def test_results_that_stand_apart_keep_rows_from_being_taken_together(fresh_code
     def prefers(reasons: list[Any], b: Any, group: Any, usual: Any, other: Any, refs: Any) -> str | None:
         (out,) = group.outs
         stride = refs[id(out.buffer)].strides[out.map.index(usual.lane)]
-        reasons.append(("ne", stride, 8) in choose._apart(b, group, usual, refs))
-        return choose.prefers(b, group, usual, other, refs)
+        reasons.append(("ne", stride, 8) in conditions._apart(b, group, usual, refs))
+        return conditions.prefers(b, group, usual, other, refs)
 
     x, g = T.TensorType("float64", (None, 3))(), T.dmatrix()
     f = td.function([x, g], (g[:, :, None] * x[:, None, :]).sum(axis=0))

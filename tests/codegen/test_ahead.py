@@ -11,7 +11,7 @@ from end_of_memory import End
 
 import tensordsl.tensor as T
 from tensordsl import function
-from tensordsl.codegen.pipeline import make_program
+from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.config import config
 
 x, y = T.matrix("x"), T.matrix("y")

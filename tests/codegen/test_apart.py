@@ -10,8 +10,8 @@ from end_of_memory import End
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import launches
-from tensordsl.codegen.nest_apart import apart_texts
+from tensordsl.codegen.bufferise import launches
+from tensordsl.codegen.library.loops.pack.strided import apart_texts
 
 DTYPES = ["float64", "float32", "float16", "int64", "int16", "uint8", "bool", "complex128", "complex64"]
 LENGTHS = [0, 1, 7, 31, 32, 33, 63, 65, 127, 128, 129, 255, 256, 257, 515, 1030, 2100]

@@ -14,11 +14,14 @@ from hand_programs import build, kernel_addresses
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import abi, blocks, pipeline
-from tensordsl.codegen import program as p
-from tensordsl.codegen.show_program import show
-from tensordsl.runtime import library, plan
-from tensordsl.runtime.layout import peek
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.compiler import pipeline
+from tensordsl.codegen.fusion import row_blocking
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.printer import show
+from tensordsl.runtime.interpreter import runner
+from tensordsl.runtime.loading import library
+from tensordsl.runtime.loading.layout import peek
 
 ROWS = 4
 LENGTHS = (0, 1, 3, 4, 5, 7, 8, 9, 21)
@@ -27,11 +30,11 @@ LENGTHS = (0, 1, 3, 4, 5, 7, 8, 9, 21)
 @pytest.fixture(autouse=True)
 def small_blocks(fresh_code: pytest.MonkeyPatch) -> None:
     """Blocks of ROWS rows for every matrix that is not empty."""
-    fresh_code.setattr(blocks, "CACHE", 0)
-    fresh_code.setattr(blocks, "BLOCK", 0)
-    fresh_code.setattr(blocks, "LEAST_ROWS", ROWS)
-    fresh_code.setattr(blocks, "LEAST_BLOCKS", 2)
-    fresh_code.setattr(blocks, "TALL", 0)
+    fresh_code.setattr(row_blocking, "CACHE", 0)
+    fresh_code.setattr(row_blocking, "BLOCK", 0)
+    fresh_code.setattr(row_blocking, "LEAST_ROWS", ROWS)
+    fresh_code.setattr(row_blocking, "LEAST_BLOCKS", 2)
+    fresh_code.setattr(row_blocking, "TALL", 0)
 
 
 # -- functions -----------------------------------------------------------------------------------------------------------
@@ -351,11 +354,11 @@ def runs(made: p.Program, args: list[Any], state: list[Any]) -> tuple[list[Any],
     library.require("nest")
     executable = build(made)
     code = executable.load()
-    nest = peek(library.table() + abi.RT["run_nest"])
+    nest = peek(library.table() + layouts.RT["run_nest"])
     every = zip(made.plans, kernel_addresses(executable), strict=True)
-    kernels = [plan.native_kernel(launched, addresses, nest) for launched, addresses in every]
-    storages, log = [plan.Storage(a) for a in state], []
-    got = plan.run(made, args, storages, kernels, log=log)
+    kernels = [runner.native_kernel(launched, addresses, nest) for launched, addresses in every]
+    storages, log = [runner.Storage(a) for a in state], []
+    got = runner.run(made, args, storages, kernels, log=log)
     assert code is not None  # it must live as long
     return got, [s.array for s in storages], [type(i).__name__ for i, _ in log]
 
@@ -383,7 +386,7 @@ def test_a_product_that_nobody_else_reads_has_storage_of_one_block_of_each_part(
 
 
 def test_lengths_that_are_known_and_small_make_no_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "CACHE", 1 << 20)
+    monkeypatch.setattr(row_blocking, "CACHE", 1 << 20)
     for shape, is_chain in (((100, 5), False), ((100_000, 5), True), ((1000, 50_000), False)):
         X = T.TensorType("float64", shape)("X")
         made = program([X, (w := T.dvector("w"))], [T.dot(X.T, T.dot(X, w))])

@@ -9,12 +9,12 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import extents
-from tensordsl.codegen import program as p
-from tensordsl.codegen.build_program import build_program
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.pipeline import optimise_lowered
-from tensordsl.codegen.verify_program import EFFECTS, verify
+from tensordsl.codegen.bufferise.function import build_program
+from tensordsl.codegen.compiler.pipeline import optimise_lowered
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.verify import EFFECTS, verify
+from tensordsl.codegen.tensor_ir import extents
+from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.ifelse import ifelse
 
 X, K, C = T.dvector("x"), T.lvector("k"), T.lscalar("c")

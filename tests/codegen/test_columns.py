@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.choose import ROWS_OF_FEW
-from tensordsl.codegen.group import INTERLEAVE
-from tensordsl.codegen.pipeline import make_program
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.fusion.group import INTERLEAVE
+from tensordsl.codegen.variants.conditions import ROWS_OF_FEW
 
 DTYPES = ["float64", "float32", "int64", "int16", "uint8", "complex128"]
 LENGTHS = [0, 1, 7, 33, ROWS_OF_FEW - 1, ROWS_OF_FEW, ROWS_OF_FEW + 13, 3001]

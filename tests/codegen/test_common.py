@@ -10,12 +10,12 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import abi
-from tensordsl.codegen.common import FUNCTIONS, common_text
-from tensordsl.codegen.modules import LONGEST, common_kernels, common_name, module_text
-from tensordsl.codegen.pipeline import compile_graph, make_program
-from tensordsl.runtime import elf, library
-from tensordsl.runtime.executable import Executable
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.compiler.pipeline import compile_graph, make_program
+from tensordsl.codegen.library.precompiled_kernels import FUNCTIONS, common_text
+from tensordsl.codegen.llvm.modules import LONGEST, common_kernels, common_name, module_text
+from tensordsl.runtime.loading import elf, library
+from tensordsl.runtime.loading.executable import Executable
 
 x, y = T.dvectors("x", "y")
 X, Y = T.fmatrices("X", "Y")
@@ -29,7 +29,7 @@ def plans(inputs, outputs):
 @pytest.fixture(scope="module")
 def names():
     tensordsl.function([x], x * 2)  # the library is ready
-    return library.kernels(abi.COMMON.values())
+    return library.kernels(layouts.COMMON.values())
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_program_of_library_kernels_alone_compiles_no_kernel(names):
         "f", [x], [], [x.sum()], [], True, kernel_object=lambda text: asked.append(text) or b"", common=names
     )
     assert asked == [] and made.kernels == b""
-    assert all(symbol.startswith(abi.COMMON_KERNEL) for symbols, _ in made.meta["plans"] for symbol in symbols)
+    assert all(symbol.startswith(layouts.COMMON_KERNEL) for symbols, _ in made.meta["plans"] for symbol in symbols)
     compiled_itself = compile_graph("f", [x], [], [x.sum()], [], True)
     assert not any(symbol in names for symbols, _ in compiled_itself.meta["plans"] for symbol in symbols)
 
@@ -61,7 +61,7 @@ def test_no_kernel_is_made_of_a_plan_that_the_library_has(names, monkeypatch):
     for value in (X + Y, T.tanh(X + X[0]), X.sum(), T.dot(T.tanh(X + X[0]), Y)):
         own = compile_graph("f", [X, Y], [], [value], [], True, common=names)
         with monkeypatch.context() as patch:
-            patch.setattr("tensordsl.codegen.kernels._Planner.run", None)
+            patch.setattr("tensordsl.codegen.cpu.planner._Planner.run", None)
             taken = compile_graph(
                 "f", [X, Y], [], [value], [], True, common=names, common_plan=partial(library.plan, names)
             )
@@ -79,7 +79,7 @@ def test_the_library_has_plans_of_small_groups_alone():
 DEFINITION = re.compile(r"^define void @.*?^}\n(?:define internal .*?^}\n)*", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("dtype", abi.COMMON)
+@pytest.mark.parametrize("dtype", layouts.COMMON)
 def test_names_say_texts(dtype):
     definitions = DEFINITION.findall(common_text(dtype))
     assert len(definitions) > 15
@@ -128,7 +128,7 @@ def test_layers(dtype, shape):
 
 def test_an_executable_whose_kernel_the_library_lacks_is_no_executable(names):
     made = compile_graph("f", [x], [], [x.sum()], [], True, common=names)
-    plans = [[[*symbols[:-1], abi.COMMON_KERNEL + "0"], at] for symbols, at in made.meta["plans"]]
+    plans = [[[*symbols[:-1], layouts.COMMON_KERNEL + "0"], at] for symbols, at in made.meta["plans"]]
     with pytest.raises(elf.LoadError, match=r"the library has no kernel common\.0"):
         Executable({**made.meta, "plans": plans}, made.kernels, made.host, tuple(made.constants)).load()
 

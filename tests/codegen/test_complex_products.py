@@ -10,8 +10,8 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import pipeline
-from tensordsl.codegen import program as p
+from tensordsl.codegen.compiler import pipeline
+from tensordsl.codegen.program_ir import instructions as p
 
 CASES: dict[str, tuple[str, Callable[..., Any]]] = {
     "matrices": ("mk kn", lambda m, x, y: m.dot(x, y)),

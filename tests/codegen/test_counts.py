@@ -11,8 +11,8 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.pipeline import make_program
-from tensordsl.codegen.schedule import counter
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.cpu.schedule import counter
 
 DTYPES = ["bool", "int8", "uint8", "int16", "uint16"]
 LENGTHS = [1, 2, 63, 65, 130, 253 * 128 + 1, 254 * 64 + 63, 255 * 128 + 77, 256 * 64 + 1, 257 * 128 + 1, 100_003]

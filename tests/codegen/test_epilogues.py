@@ -10,8 +10,9 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import emit_gemm, pipeline
-from tensordsl.codegen.epilogues import epilogues
+from tensordsl.codegen.compiler import pipeline
+from tensordsl.codegen.host import gemm
+from tensordsl.codegen.program_ir.gemm_epilogues import epilogues
 from tensordsl.ifelse import ifelse
 
 A, B, H, b, c = T.dmatrix("A"), T.dmatrix("B"), T.dmatrix("H"), T.dvector("b"), T.dvector("c")
@@ -31,7 +32,7 @@ LAYERS: dict[str, Expression] = {
 @pytest.fixture
 def all_blocks(fresh_code: pytest.MonkeyPatch) -> None:
     """Every C is large."""
-    fresh_code.setattr(emit_gemm, "CACHED", 0)
+    fresh_code.setattr(gemm, "CACHED", 0)
 
 
 def found(outputs: Any, shared: Any = (), updates: Any = ()) -> int:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.special
 
-from tensordsl.codegen.evaluate import CONVERSIONS, OPERATIONS, apply, evaluate
-from tensordsl.codegen.scalar import ARITY, Builder
+from tensordsl.codegen.scalar_ir.builder import ARITY, Builder
+from tensordsl.codegen.scalar_ir.interpreter import CONVERSIONS, OPERATIONS, apply, evaluate
 
 
 def test_every_operation_has_a_row():

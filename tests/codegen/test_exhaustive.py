@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tensordsl.codegen.math import ACCURACY, MONOTONIC
+from tensordsl.codegen.scalar_ir.math import ACCURACY, MONOTONIC
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))

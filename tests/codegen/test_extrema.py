@@ -12,8 +12,8 @@ from end_of_memory import End, behind_a_line
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen.kernels import plan
-from tensordsl.codegen.schedule import for_long_rows, schedule
+from tensordsl.codegen.cpu.planner import plan
+from tensordsl.codegen.cpu.schedule import for_long_rows, schedule
 
 LENGTHS = (1, 7, 31, 64, 129, 255, 300, 1000, 1025)
 SPECIAL = (np.nan, np.inf, -np.inf, 0.0, -0.0)

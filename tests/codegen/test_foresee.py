@@ -10,8 +10,8 @@ import pytest
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl import native
-from tensordsl.codegen import program as p
-from tensordsl.codegen.foresee import foreseen_plans
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.variants.predict import foreseen_plans
 
 ARG, SHARED = ("arg", 0), ("shared", 0)
 

@@ -10,13 +10,13 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import extents as ex
-from tensordsl.codegen import fuse
-from tensordsl.codegen.group import structure
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.pipeline import optimise_lowered
-from tensordsl.codegen.pull import OPERANDS, Cut, attempt
-from tensordsl.codegen.regions import plan_regions
+from tensordsl.codegen.compiler.pipeline import optimise_lowered
+from tensordsl.codegen.fusion import partition
+from tensordsl.codegen.fusion.group import structure
+from tensordsl.codegen.fusion.inline import OPERANDS, Cut, attempt
+from tensordsl.codegen.fusion.placement import plan_regions
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import loop_index, make_loop
 
@@ -243,7 +243,9 @@ def test_the_groups_of_many_sums_grow_with_their_number() -> None:
 def test_groups_that_share_a_scalar_alone_are_not_tried_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradients clipped by their norm: all updates load one number, none gains from another."""
     xs, tried = [T.dmatrix() for _ in range(20)], []
-    monkeypatch.setattr(fuse, "attempt", lambda values, *others: (tried.append(values), attempt(values, *others))[1])
+    monkeypatch.setattr(
+        partition, "attempt", lambda values, *others: (tried.append(values), attempt(values, *others))[1]
+    )
     norm = T.sqrt(sum((x**2).sum() for x in xs))
     steps = plan(xs, [x / norm for x in xs])[()].steps
     assert len(tried) < 3 * len(steps)
@@ -389,14 +391,14 @@ def test_a_walk_that_is_continued_finds_what_a_new_one_would(program: Any, monke
         continued += first is not None
         return made
 
-    monkeypatch.setattr(fuse, "attempt", compared)
+    monkeypatch.setattr(partition, "attempt", compared)
     plan(*program())
     assert continued
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_groups_whose_rows_cannot_meet_would_not_be_joined(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    meet, left_out = fuse._rows_meet, 0
+    meet, left_out = partition._rows_meet, 0
 
     def always(h: Any, g: Any) -> bool:
         nonlocal left_out
@@ -405,7 +407,7 @@ def test_groups_whose_rows_cannot_meet_would_not_be_joined(program: Any, monkeyp
 
     inputs, outputs = program()
     usual = plan(inputs, outputs)[()].steps
-    monkeypatch.setattr(fuse, "_rows_meet", always)
+    monkeypatch.setattr(partition, "_rows_meet", always)
     tried = plan(inputs, outputs)[()].steps
     assert shown(s.fused for s in usual if s.fused) == shown(s.fused for s in tried if s.fused)
     assert left_out or program is not mixture
@@ -430,7 +432,7 @@ def test_grouping_a_recurrence_is_linear_in_its_steps(monkeypatch: pytest.Monkey
         made.append(attempt(*args))
         return made[-1]
 
-    monkeypatch.setattr(fuse, "attempt", counted)
+    monkeypatch.setattr(partition, "attempt", counted)
     work = {}
     for steps in (50, 200):
         made.clear()

@@ -13,12 +13,12 @@ from polls import KNOWN
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import target
-from tensordsl.codegen.modules import only
-from tensordsl.codegen.nest_backwards import SHUFFLES
-from tensordsl.codegen.nest_text import nest_text
-from tensordsl.codegen.target import compile_object, native_width
-from tensordsl.runtime import elf
+from tensordsl.codegen.library.loops.entry import nest_text
+from tensordsl.codegen.library.loops.short_rows.reverse import SHUFFLES
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.codegen.llvm.modules import only
+from tensordsl.runtime.loading import elf
 
 DTYPES = ["float64", "float32", "int16", "int8"]
 ROWS = [1, 2, 5, 9, 30, 64, 129, 400, 1100]

@@ -11,14 +11,14 @@ from native import Runner
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import code
-from tensordsl.codegen.abi import USUAL_LENGTHS
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.pipeline import make_program, optimise_lowered
-from tensordsl.codegen.regions import plan_regions
-from tensordsl.codegen.scalar import Builder
-from tensordsl.codegen.schedule import schedule
+from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
+from tensordsl.codegen.compiler.pipeline import make_program, optimise_lowered
+from tensordsl.codegen.cpu.schedule import schedule
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.fusion.placement import plan_regions
+from tensordsl.codegen.llvm import vector_builder
+from tensordsl.codegen.scalar_ir.builder import Builder
+from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.gradient import grad
 
 X, B, K, ROWS = T.dmatrix("x"), T.dvector("b"), T.lvector("k"), T.lvector("rows")
@@ -354,8 +354,8 @@ def test_indices_of_rows_do_not_make_lanes_fewer() -> None:
 def test_elements_are_gathered_where_that_is_fast(
     dtype: str, has_gathers: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    isa = code.host_isa().replace(" gathers", "") + " gathers" * has_gathers
-    monkeypatch.setattr(code, "host_isa", lambda: isa)
+    isa = vector_builder.host_isa().replace(" gathers", "") + " gathers" * has_gathers
+    monkeypatch.setattr(vector_builder, "host_isa", lambda: isa)
     table, at = Buffer("t", dtype, ("m",)), Buffer("i", "int64", ("n",))
     s = Builder()
     group = Group("g", {"a": "n"}, ("a",), (Out(Buffer("o", dtype, ("n",)), ("a",), s.load(table, s.load(at, "a"))),))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tensordsl.tensor as T
-from tensordsl.codegen.graph_key import graph_key
+from tensordsl.codegen.compiler.graph_key import graph_key
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import Print, loop_index, make_loop
 

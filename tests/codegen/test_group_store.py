@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import tensordsl.tensor as T
-from tensordsl.codegen.group_store import pack_plans, unpack_plan
-from tensordsl.codegen.kernels import plan
-from tensordsl.codegen.pipeline import make_program
+from tensordsl.codegen.bufferise.serialise import pack_plans, unpack_plan
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.cpu.planner import plan
 
 x, y, v, z = T.dmatrix("x"), T.fmatrix("y"), T.lvector("v"), T.zmatrix("z")
 GRAPHS: dict[str, tuple[list[Any], Any]] = {

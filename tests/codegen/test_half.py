@@ -8,7 +8,7 @@ import pytest
 from scalar_kernels import Kernel, kernel_text
 from test_math_targets import TARGETS, undefined_symbols
 
-from tensordsl.codegen.scalar import DTYPES, Builder
+from tensordsl.codegen.scalar_ir.builder import DTYPES, Builder
 
 EVERY = np.arange(1 << 16, dtype="uint16").view("float16")
 ISAS = ("", "half")

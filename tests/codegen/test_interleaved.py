@@ -14,12 +14,12 @@ from polls import KNOWN
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen.modules import only
-from tensordsl.codegen.nest_apart import LARGE, often
-from tensordsl.codegen.nest_interleaved import DENSE
-from tensordsl.codegen.nest_text import nest_text
-from tensordsl.codegen.target import compile_object, native_width
-from tensordsl.runtime import elf
+from tensordsl.codegen.library.loops.entry import nest_text
+from tensordsl.codegen.library.loops.pack.deinterleave import DENSE
+from tensordsl.codegen.library.loops.pack.strided import LARGE, often
+from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.codegen.llvm.modules import only
+from tensordsl.runtime.loading import elf
 
 DTYPES = ["float64", "float32", "int64", "int32", "complex64", "int16"]
 CHOSEN = [(0, 1), (1, 0), (2, 0, 1), (0, 2), (0, 3), (3, 1, 0), (0, 4), (5, 2, 1, 7), (6, 1, 5, 0, 3, 4, 2), (1, 1, 2)]

@@ -14,15 +14,17 @@ from native import Runner, framed
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import code, nest_words, target
-from tensordsl.codegen.flat import HALVES
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.kernels import plan
-from tensordsl.codegen.modules import module_text
-from tensordsl.codegen.pipeline import make_program
-from tensordsl.codegen.scalar import COMPUTED, INTEGERS, Builder
-from tensordsl.codegen.schedule import SUM_BLOCK, for_long_rows, schedule
-from tensordsl.codegen.target import native_width
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.cpu.kernel import HALVES
+from tensordsl.codegen.cpu.planner import plan
+from tensordsl.codegen.cpu.schedule import SUM_BLOCK, for_long_rows, schedule
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.library.loops import descriptor as nest_words
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.llvm import vector_builder
+from tensordsl.codegen.llvm.compile import native_width
+from tensordsl.codegen.llvm.modules import module_text
+from tensordsl.codegen.scalar_ir.builder import COMPUTED, INTEGERS, Builder
 from tensordsl.ops.reducers import MAX, SUM
 
 Arrays = dict[str, np.ndarray]
@@ -313,7 +315,7 @@ def test_text_does_not_depend_on_the_process_and_is_shared_in_a_module() -> None
 def test_loops_bound_by_memory_use_half_registers_where_the_machine_prefers_that(
     isa: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(code, "host_isa", lambda: isa)
+    monkeypatch.setattr(vector_builder, "host_isa", lambda: isa)
     group = cases.multiply_add("float32")
     text = "".join(plan(group, schedule(group), "k").kernels.texts)
     halves = HALVES in text
@@ -337,7 +339,7 @@ def test_loops_bound_by_memory_use_half_registers_where_the_machine_prefers_that
 def test_loops_ask_for_lines_of_results_and_those_of_dear_functions_for_operands(
     isa: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(code, "host_isa", lambda: isa)
+    monkeypatch.setattr(vector_builder, "host_isa", lambda: isa)
     x, y, m = T.dvector("x"), T.dvector("y"), T.dmatrix("m")
     dear = [(T.exp(x) * y + x * 2, (2, 1)), (T.exp(x).sum(), (1, 0))]
     for result, (reads, writes) in (*dear, (x * y, (0, 0)), ((x * y).sum(), (0, 0)), (m * y, (0, 1))):
@@ -350,7 +352,7 @@ def test_loops_ask_for_lines_of_results_and_those_of_dear_functions_for_operands
 
 @pytest.mark.parametrize("isa", ["avx512", "avx512 halves", "avx2"])
 def test_the_address_of_what_is_added_up_alone_is_kept_in_a_register(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(code, "host_isa", lambda: isa)
+    monkeypatch.setattr(vector_builder, "host_isa", lambda: isa)
     x, y = T.dvector("x"), T.dvector("y")
     for result, count in ((x.max(), 1), ((x * x).sum(), 1), ((x * y).sum(), 0), (T.exp(x).sum(), 0), (x * y, 0)):
         plans = make_program("f", [x, y], [], [result], [], False)[1].plans
@@ -362,7 +364,7 @@ def test_the_address_of_what_is_added_up_alone_is_kept_in_a_register(isa: str, m
 def test_short_rows_are_added_up_in_half_registers_where_whole_loops_are_not(
     isa: str, halves: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(code, "host_isa", lambda: isa)
+    monkeypatch.setattr(vector_builder, "host_isa", lambda: isa)
     for dtype in ("float32", "float64"):
         for reducer, square in ((SUM, False), (MAX, False), (SUM, True)):
             b = Builder()
@@ -381,7 +383,7 @@ def test_short_rows_are_added_up_in_half_registers_where_whole_loops_are_not(
 def test_masks_of_all_rows_are_made_once_where_they_have_registers(
     isa: str, registers: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(code, "host_isa", lambda: isa)
+    monkeypatch.setattr(vector_builder, "host_isa", lambda: isa)
     for dtype, place in (("float32", "i32"), ("float64", "i64")):
         group = cases.meanvar(dtype)
         first, second = plan(group, for_long_rows(schedule(group)), "k").kernels.texts
@@ -395,8 +397,8 @@ def test_masks_of_all_rows_are_made_once_where_they_have_registers(
 
 
 def test_vectors_of_several_registers_are_stored_in_order() -> None:
-    body = code.Code(isa="avx512")
-    code.store(body, "%x", "%p", "float64", 16)
+    body = vector_builder.Code(isa="avx512")
+    vector_builder.store(body, "%x", "%p", "float64", 16)
     assert [line.split(",")[0].split("<")[1] for line in body.lines if "store" in line] == [
         "8 x double> %v1",
         "8 x double> %v2",
@@ -407,7 +409,7 @@ def test_vectors_of_several_registers_are_stored_in_order() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_sums_along_rows_read_long_blocks_in_the_order_of_memory(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their states, in scratch, are longer than a register; loads of that length change the order of all others."""
-    monkeypatch.setattr(code, "host_isa", lambda: "avx512")
+    monkeypatch.setattr(vector_builder, "host_isa", lambda: "avx512")
     group = cases.colsum(dtype)
     kernels = plan(group, schedule(group), "k").kernels
     loads = re.findall(r" = load <(\d+) x (float|double)>", "".join(kernels.texts))
@@ -533,7 +535,7 @@ def test_sums_that_wait_for_memory_ask_for_what_comes_on_machines_that_do_not_fo
 ) -> None:
     x, y = T.dvector("x"), T.dvector("y")
     tensordsl.function([x], x * 2)  # the library is made before, for this machine
-    monkeypatch.setattr(code, "host_isa", lambda: "avx512" + " halves" * far)
+    monkeypatch.setattr(vector_builder, "host_isa", lambda: "avx512" + " halves" * far)
     monkeypatch.setattr(target, "prefers_halves", lambda: far)
     for result, operands in ((x.sum(), 1), ((x * y).sum(), 2)):
         plans = make_program("f", [x, y], [], [result], [], False)[1].plans

@@ -11,17 +11,20 @@ from layouts import LAYOUTS, check_layout
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import abi, build_layers, pipeline, stacks
-from tensordsl.codegen import program as p
+from tensordsl.codegen.abi import layouts as abi
+from tensordsl.codegen.bufferise import hidden_rows
+from tensordsl.codegen.compiler import pipeline
+from tensordsl.codegen.fusion import batch_blocking
+from tensordsl.codegen.program_ir import instructions as p
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(fresh_code: pytest.MonkeyPatch) -> None:
     """Two rows or three at a time, of whatever only a run reads."""
-    for module in (stacks, build_layers):
+    for module in (batch_blocking, hidden_rows):
         fresh_code.setattr(module, "HIDDEN", -1)
     for constant, value in {"BLOCK": 300, "UNIT": 2, "LEAST": 1, "FEW": 3, "PACKED": 1000, "PARTS": 3}.items():
-        fresh_code.setattr(build_layers, constant, value)
+        fresh_code.setattr(hidden_rows, constant, value)
 
 
 X, W, V, Y = T.dmatrices("X", "W", "V", "Y")
@@ -149,7 +152,7 @@ def test_the_same_bits_as_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in RUNS:
         blocks = function(RUNS[name]())(*given)
         with monkeypatch.context() as m:
-            m.setattr(build_layers, "MOST", -1)
+            m.setattr(hidden_rows, "MOST", -1)
             assert all((a == b).all() for a, b in zip(function(RUNS[name]())(*given), blocks, strict=True))
 
 
@@ -161,7 +164,7 @@ def test_what_only_the_steps_read_has_storage_of_some_rows() -> None:
 
 
 def test_rows_that_are_few_now_are_left_out_until_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (stacks, build_layers):
+    for module in (batch_blocking, hidden_rows):
         monkeypatch.setattr(module, "HIDDEN", 1000)
     outputs = attention()
     assert loops(outputs) and not loops(outputs, (abi.HIDDEN_ROWS,))
@@ -171,14 +174,14 @@ def test_rows_that_are_few_now_are_left_out_until_they_are_many(monkeypatch: pyt
 
 
 def test_lengths_that_are_known_to_be_few_make_no_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (stacks, build_layers):
+    for module in (batch_blocking, hidden_rows):
         monkeypatch.setattr(module, "HIDDEN", 1 << 20)
     for rows, is_run in ((100, False), (100_000, True)):
         x = T.TensorType("float64", (rows, 3))("x")
         m = T.TensorType("float64", (3, 40))("m")
         made = pipeline.make_program("f", [x, m], [], [T.nnet.softmax(T.dot(x, m))], [], False)[1]
         assert any(isinstance(i, p.Blocks) for i in p.walk_program(made.code)) == is_run
-    monkeypatch.setattr(stacks, "HIDDEN", -1)
+    monkeypatch.setattr(batch_blocking, "HIDDEN", -1)
     for rows, is_run in ((1, False), (32, False), (33, True)):
         x = T.TensorType("float64", (rows, None))("x")
         made = pipeline.make_program("f", [x, W, V], [], [T.dot(T.tanh(T.dot(x, W)), V)], [], False)[1]
@@ -187,7 +190,7 @@ def test_lengths_that_are_known_to_be_few_make_no_blocks(monkeypatch: pytest.Mon
 
 def test_runs_of_as_many_bytes_of_which_one_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks would pack the other one's right operand again and again."""
-    monkeypatch.setattr(build_layers, "PACKED", 4)
+    monkeypatch.setattr(hidden_rows, "PACKED", 4)
     M, wide = T.dmatrix("M"), T.concatenate([X] * 100, axis=1)
     outputs = [T.dot(T.tanh(T.dot(wide, M)), V), T.dot(T.tanh(T.dot(X, W)), V)]
     for some in (outputs, outputs[::-1]):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import tensordsl.tensor as T
-from tensordsl.codegen.ir import toposort
-from tensordsl.codegen.lower import lower
+from tensordsl.codegen.tensor_ir.graph import toposort
+from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import Assert, loop_index, make_loop
 

@@ -8,7 +8,7 @@ import llvmlite.binding as llvm
 import pytest
 from scalar_kernels import kernel_text
 
-from tensordsl.codegen.scalar import ARITY, MATH
+from tensordsl.codegen.scalar_ir.builder import ARITY, MATH
 
 # name -> (triple, cpu, features, bytes of a vector, instruction set of `Code`)
 TARGETS = {

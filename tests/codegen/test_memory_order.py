@@ -12,7 +12,7 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.runtime.orders import kept_order
+from tensordsl.runtime.calls.orders import kept_order
 
 SHAPES = [
     (3, 4), (37, 53), (300, 7), (1, 9), (9, 1), (0, 5), (2, 3, 4), (17, 1, 33), (5, 0, 2), (40, 3, 20), (2, 3, 4, 5),

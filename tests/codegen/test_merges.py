@@ -10,10 +10,10 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import program as p
-from tensordsl.codegen.ir import toposort
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.pipeline import make_program, optimise
+from tensordsl.codegen.compiler.pipeline import make_program, optimise
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.tensor_ir.graph import toposort
+from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.ops.evaluate import evaluate
 
 SHAPES = [(1, 1), (2, 3), (4, 1), (5, 8), (16, 33), (3, 130), (0, 4), (4, 0)]

@@ -13,12 +13,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from native import Runner, library
 
-from tensordsl.codegen import nest_columns, nest_shares, nest_turns, nest_wide, target
-from tensordsl.codegen.caches import ANY
-from tensordsl.codegen.evaluate import evaluate
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
-from tensordsl.codegen.schedule import lane_across, row_by_row, schedule
+from tensordsl.codegen.cpu.schedule import lane_across, row_by_row, schedule
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.library.loops import column_prefetch, row_batches
+from tensordsl.codegen.library.loops import parallel as nest_shares
+from tensordsl.codegen.library.loops.short_rows import reduce_wide
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.scalar_ir.builder import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
+from tensordsl.codegen.scalar_ir.interpreter import evaluate
+from tensordsl.codegen.target.cache_model import ANY
 from tensordsl.ops import reducers
 
 Arrays = dict[str, np.ndarray]
@@ -259,9 +262,9 @@ def check_groups() -> None:
     ("module", "constants", "limits"),
     [
         (nest_shares, {"WORTH": 1, "EARLY": 1, "SHARE": 1, "SHARED_ROWS": 2, "GRAIN": 8}, {}),
-        (nest_columns, {"PAGE": 8, "LINES": 3}, {"asked": 1}),
-        (nest_turns, {"SECOND_LEVEL": 0, "BESIDE": 2}, {"reread": ANY}),
-        (nest_wide, {"FAR_TURNS": 3}, {"asked": 1}),
+        (column_prefetch, {"PAGE": 8, "LINES": 3}, {"asked": 1}),
+        (row_batches, {"SECOND_LEVEL": 0, "BESIDE": 2}, {"reread": ANY}),
+        (reduce_wide, {"FAR_TURNS": 3}, {"asked": 1}),
     ],
 )
 def test_groups_in_the_smallest_parts_and_as_if_memory_were_far(

@@ -7,7 +7,7 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import launches
+from tensordsl.codegen.bufferise import launches
 
 SHAPES = [(2, 3, 4), (20, 5, 7), (7, 5, 3), (1, 40, 30), (40, 1, 30), (30, 40, 1), (0, 3, 4), (4, 0, 3), (300, 4, 5)]
 AXES = [(1, 2), (0, 1), (0, 2), (-1, -2)]

@@ -10,11 +10,11 @@ from native import Runner
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import program as p
-from tensordsl.codegen.evaluate import evaluate
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.pipeline import make_program
-from tensordsl.codegen.scalar import Builder, Val
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.scalar_ir.builder import Builder, Val
+from tensordsl.codegen.scalar_ir.interpreter import evaluate
 from tensordsl.ops.reducers import MAX, SUM
 from tensordsl.types import COMPLEX
 

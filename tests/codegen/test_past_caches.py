@@ -14,11 +14,12 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import nest_shares, nest_streams, nest_text, target
-from tensordsl.codegen.caches import near_third
-from tensordsl.codegen.code import Code
-from tensordsl.codegen.nest_words import FAST, PASSES, STREAMED
-from tensordsl.codegen.pipeline import make_program
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.library.loops import entry, parallel, streaming_stores
+from tensordsl.codegen.library.loops.descriptor import FAST, PASSES, STREAMED
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.llvm.vector_builder import Code
+from tensordsl.codegen.target.cache_model import near_third
 
 DTYPES = ["float64", "float32", "int64", "int32", "int16", "complex128", "bool"]
 SIZES = [(1,), (63,), (64,), (129,), (1000,), (5000,), (3, 1), (7, 64), (5, 256), (6, 300), (4, 1024), (3, 2, 512)]
@@ -85,8 +86,8 @@ def test_everything_past_the_caches(tmp_path: Path) -> None:
 def check_everything() -> None:
     limits = replace(near_third(), over=1, over_shared=1, written=1)
     target.caches = lambda: limits
-    nest_text.LONG, nest_streams.LESS = 1, 0
-    nest_shares.EARLY = nest_shares.FINE = nest_shares.GRAIN = 1
+    entry.LONG, streaming_stores.LESS = 1, 0
+    parallel.EARLY = parallel.FINE = parallel.GRAIN = 1
     rng = np.random.default_rng(3)
     for dtype in DTYPES:
         for ndim in (1, 2, 3):

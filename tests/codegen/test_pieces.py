@@ -11,8 +11,8 @@ import pytest
 import tensordsl as theano
 import tensordsl.tensor as T
 from tensordsl import native
-from tensordsl.codegen import fuse, pieces
-from tensordsl.codegen.pull import Fused
+from tensordsl.codegen.fusion import partition, split_large
+from tensordsl.codegen.fusion.inline import Fused
 from tensordsl.ifelse import ifelse
 
 
@@ -33,7 +33,7 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     seen = Work()
-    attempt, plan = fuse.Fusion.attempt, fuse.Fusion.plan
+    attempt, plan = partition.Fusion.attempt, partition.Fusion.plan
 
     def counted(self: Any, values: Any, first: Any = None) -> Fused:
         made = attempt(self, values, first)
@@ -46,8 +46,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
         seen.groups += groups
         return groups
 
-    monkeypatch.setattr(fuse.Fusion, "attempt", counted)
-    monkeypatch.setattr(fuse.Fusion, "plan", planned)
+    monkeypatch.setattr(partition.Fusion, "attempt", counted)
+    monkeypatch.setattr(partition.Fusion, "plan", planned)
     key = native.program_key
     monkeypatch.setattr(
         native, "program_key", lambda *args, **more: key(*args, **more) and None
@@ -99,7 +99,7 @@ def test_results_are_those_of_numpy(shape: tuple[int, ...]) -> None:
 
 def test_reductions_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     """What lies between two maps of a component belongs to it, so no piece waits for itself."""
-    monkeypatch.setattr(pieces, "PIECE", 4)
+    monkeypatch.setattr(split_large, "PIECE", 4)
     x = T.dmatrix("x")
     y, sums = x, []
     for k in range(6):
@@ -118,7 +118,7 @@ def test_reductions_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: py
 
 def test_branches_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a branch computes from a map of a component lies between it and the maps that use the `ifelse`."""
-    monkeypatch.setattr(pieces, "PIECE", 4)
+    monkeypatch.setattr(split_large, "PIECE", 4)
     x, c = T.dvector("x"), T.bscalar("c")
     y = T.tanh(x - x.mean())
     y = T.tanh(y - y.mean())
@@ -134,7 +134,7 @@ def test_branches_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: pyte
 
 def test_lengths_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     """Positions are wrapped by a length that is computed from the map they come from."""
-    monkeypatch.setattr(pieces, "PIECE", 4)
+    monkeypatch.setattr(split_large, "PIECE", 4)
     x = T.lmatrix("x")
     counts = T.bincount(x.flatten() % 7)
     table = T.outer(counts, counts)

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import pipeline
-from tensordsl.codegen.emit_program import emit_program
-from tensordsl.codegen.ir import Graph, Value, show, toposort
-from tensordsl.codegen.lower import Lowered, lower
-from tensordsl.codegen.pipeline import MUST_PRECEDE, PIPELINE, Pass, PassError, chosen_passes, optimise
-from tensordsl.codegen.verify_ir import InvalidIR, verify_ir
+from tensordsl.codegen.compiler import pipeline
+from tensordsl.codegen.compiler.pipeline import MUST_PRECEDE, PIPELINE, Pass, PassError, chosen_passes, optimise
+from tensordsl.codegen.host.emitter import emit_program
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, show, toposort
+from tensordsl.codegen.tensor_ir.lower import Lowered, lower
+from tensordsl.codegen.tensor_ir.verify import InvalidIR, verify_ir
 from tensordsl.modes import FAST_COMPILE, FAST_RUN
 from tensordsl.ops.control import loop_index, make_loop
 from tensordsl.reference import evaluate

@@ -9,8 +9,8 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import program as p
-from tensordsl.codegen.pipeline import make_program
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import loop_index, make_loop
 

@@ -10,9 +10,9 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen.ir import toposort
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.pipeline import optimise
+from tensordsl.codegen.compiler.pipeline import optimise
+from tensordsl.codegen.tensor_ir.graph import toposort
+from tensordsl.codegen.tensor_ir.lower import lower
 
 SHAPES = ((1, 2, 2, 1), (2, 6, 10, 3), (3, 4, 8, 16), (2, 16, 4, 20), (5, 2, 34, 7), (0, 4, 4, 2))
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tensordsl import processor
-from tensordsl.codegen import target
-from tensordsl.codegen.caches import far_third, near_third
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.target.cache_model import far_third, near_third
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +33,7 @@ def passes(*arguments, cpu):
 
 VECTORS = """
 import numpy as np, tensordsl, tensordsl.tensor as T
-from tensordsl.codegen.target import has_half, native_width, has_panels
+from tensordsl.codegen.llvm.compile import has_half, native_width, has_panels
 print(native_width(), has_half(), has_panels())
 rng = np.random.default_rng(0)
 x, m, i, h = T.dvector(), T.fmatrix(), T.lvector(), T.vector(dtype="float16")
@@ -128,7 +128,8 @@ def test_limits_grow_with_caches(monkeypatch):
 ARM = """
 import platform, sys
 import llvmlite.binding as llvm
-from tensordsl.codegen import abi, target
+from tensordsl.codegen.abi import layouts as abi
+from tensordsl.codegen.llvm import compile as target
 
 llvm.initialize_all_targets()
 llvm.initialize_all_asmprinters()

@@ -10,12 +10,12 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import program as p
-from tensordsl.codegen.abi import HIDDEN_ROWS, USUAL_LENGTHS
-from tensordsl.codegen.build_program import build_program
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.pipeline import optimise_lowered
-from tensordsl.codegen.verify_program import verify
+from tensordsl.codegen.abi.layouts import HIDDEN_ROWS, USUAL_LENGTHS
+from tensordsl.codegen.bufferise.function import build_program
+from tensordsl.codegen.compiler.pipeline import optimise_lowered
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.verify import verify
+from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.ops.control import loop_index, make_loop
 
 A, B, C, D = (T.dmatrix(name) for name in "ABCD")

@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 from hand_programs import CASES, F, Writer, library, updates
 
-from tensordsl.codegen import program as p
-from tensordsl.codegen.emit_program import EMIT, emit_program
-from tensordsl.codegen.modules import only
-from tensordsl.codegen.program import Program
-from tensordsl.codegen.program_tables import libraries, plan_table
-from tensordsl.codegen.show_program import SHOW, show
-from tensordsl.codegen.target import compile_object
-from tensordsl.codegen.verify_program import EFFECTS, faults, verify
-from tensordsl.runtime.plan import RUN
+from tensordsl.codegen.host.emitter import EMIT, emit_program
+from tensordsl.codegen.llvm.compile import compile_object
+from tensordsl.codegen.llvm.modules import only
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.instructions import Program
+from tensordsl.codegen.program_ir.printer import SHOW, show
+from tensordsl.codegen.program_ir.tables import libraries, plan_table
+from tensordsl.codegen.program_ir.verify import EFFECTS, faults, verify
+from tensordsl.runtime.interpreter.runner import RUN
 
 INSTRUCTIONS = {c for c in vars(p).values() if isinstance(c, type) and issubclass(c, p.Instr)} - {p.Instr}
 

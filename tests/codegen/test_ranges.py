@@ -10,9 +10,9 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import bufferise, launches
-from tensordsl.codegen.group import Group
-from tensordsl.codegen.ranges import BOUNDS
+from tensordsl.codegen.bufferise import bufferiser, launches
+from tensordsl.codegen.fusion.group import Group
+from tensordsl.codegen.fusion.narrow_integers import BOUNDS
 from tensordsl.ops.reduce import MAX, MIN, _reduce
 
 SHORT = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32"]
@@ -138,7 +138,7 @@ def groups(fresh_code: pytest.MonkeyPatch) -> list[Group]:
         seen.append(group)
         return usual(b, group, *rest)
 
-    fresh_code.setattr(bufferise, "launch_of", launch)
+    fresh_code.setattr(bufferiser, "launch_of", launch)
     return seen
 
 

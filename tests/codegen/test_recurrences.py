@@ -11,8 +11,8 @@ from test_fuse import plan
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import fuse
-from tensordsl.codegen.pull import Cut, Pull
+from tensordsl.codegen.fusion import partition
+from tensordsl.codegen.fusion.inline import Cut, Pull
 
 A, V = T.dmatrix("A"), T.dvector("V")
 Step = Callable[[Any], Any]
@@ -107,8 +107,8 @@ def test_what_breaks_one_rule_is_cut_at_once(monkeypatch: pytest.MonkeyPatch) ->
             failed.append(cut.values)
             raise
 
-    attempt = fuse.attempt
-    monkeypatch.setattr(fuse, "attempt", attempted)
+    attempt = partition.attempt
+    monkeypatch.setattr(partition, "attempt", attempted)
     plan([A, V], unrolled("sinkhorn", 40))
     assert len(failed) < 80
     assert sum(map(len, failed)) > 120

@@ -11,8 +11,8 @@ from native import Runner, framed
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import COMPUTED, INTEGERS, Builder
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.scalar_ir.builder import COMPUTED, INTEGERS, Builder
 from tensordsl.ops import reducers
 
 NUMPY: dict[str, Callable[..., Any]] = {

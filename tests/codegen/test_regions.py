@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 import tensordsl.tensor as T
-from tensordsl.codegen.branches import share_branches
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.pipeline import optimise_lowered
-from tensordsl.codegen.regions import plan_regions
+from tensordsl.codegen.compiler.pipeline import optimise_lowered
+from tensordsl.codegen.fusion.hoist_from_branches import share_branches
+from tensordsl.codegen.fusion.placement import plan_regions
+from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import loop_index, make_loop
 

@@ -10,13 +10,13 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import abi
-from tensordsl.codegen import program as p
-from tensordsl.codegen.kernels import _Planner
-from tensordsl.codegen.pipeline import make_program
-from tensordsl.codegen.program_tables import late_plans
-from tensordsl.codegen.require import requires
-from tensordsl.codegen.storage import Scope
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.cpu.planner import _Planner
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.storage import Scope
+from tensordsl.codegen.program_ir.tables import late_plans
+from tensordsl.codegen.variants.guards import requires
 
 CONDITIONS = "xyz"
 
@@ -103,9 +103,9 @@ def test_conditions_that_are_computed_later_do_not_count() -> None:
 
 
 def test_one_check_holds_so_many() -> None:
-    b, count = Builder(), abi.CHOICES + 3
+    b, count = Builder(), layouts.CHOICES + 3
     first, second = requires(b, [when("x", map(launch, range(count)))])
-    assert (len(first.choices), len(second.choices), second.first) == (abi.CHOICES, 3, abi.CHOICES)  # type: ignore[attr-defined]
+    assert (len(first.choices), len(second.choices), second.first) == (layouts.CHOICES, 3, layouts.CHOICES)  # type: ignore[attr-defined]
 
 
 def test_a_call_has_all_that_it_requires_however_many() -> None:

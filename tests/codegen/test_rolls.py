@@ -10,9 +10,9 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen.ir import toposort
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.pipeline import optimise
+from tensordsl.codegen.compiler.pipeline import optimise
+from tensordsl.codegen.tensor_ir.graph import toposort
+from tensordsl.codegen.tensor_ir.lower import lower
 
 
 def laplacian(m: Any, x: Any) -> Any:

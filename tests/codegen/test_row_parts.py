@@ -18,7 +18,9 @@ from test_nest import check_groups
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import jobs, nest_row_parts, nest_shares
+from tensordsl.codegen.library import parallel as jobs
+from tensordsl.codegen.library.loops import parallel as nest_shares
+from tensordsl.codegen.library.loops import parallel_rows
 
 SHAPES = [(700_001, 1), (50_000, 17), (12_011, 64), (6000, 129), (5001, 250), (800, 700)]
 CUBES = [(50_000, 2, 8), (20_000, 16, 3), (100, 130, 64), (4, 5000, 40), (2, 1000, 400), (15, 40, 513)]
@@ -108,7 +110,7 @@ def test_every_kind_in_the_smallest_parts(part: int, tmp_path: Path) -> None:
 
 
 def check_smallest_parts(part: int) -> None:
-    nest_shares.WORTH = nest_shares.EARLY = nest_shares.SHARE = nest_row_parts.SHARE = 1
+    nest_shares.WORTH = nest_shares.EARLY = nest_shares.SHARE = parallel_rows.SHARE = 1
     nest_shares.SHARED_ROWS = 4
     jobs.ASLEEP = 1  # threads need not be awake
     if part:
@@ -161,7 +163,7 @@ def test_indices_out_of_range_are_found_in_every_part() -> None:
                 f(a, weights, bad)
 
 
-@pytest.mark.parametrize("modules", [(nest_row_parts,), (nest_row_parts, nest_shares)])
+@pytest.mark.parametrize("modules", [(parallel_rows,), (parallel_rows, nest_shares)])
 def test_groups_in_the_smallest_parts(monkeypatch: pytest.MonkeyPatch, modules: tuple[ModuleType, ...]) -> None:
     for module in modules:
         monkeypatch.setattr(module, "SHARE", 1)

@@ -9,8 +9,8 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import row_vectors
-from tensordsl.codegen.pipeline import make_program
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.cpu import vectorise_rows
 
 U, V = T.dmatrix("u"), T.dmatrix("v")
 COUNTS = (1, 2, 7, 8, 9, 15, 16, 17, 100, 513, 1030)
@@ -91,7 +91,7 @@ def test_each_index_is_checked(wrong: int) -> None:
 
 
 def test_what_has_no_such_form_goes_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_vectors, "_BINARY", row_vectors._STORE)  # additions are not known
+    monkeypatch.setattr(vectorise_rows, "_BINARY", vectorise_rows._STORE)  # additions are not known
     i = T.lvector("i")
     assert "vectors.done:" not in texts([U, i], U[i].sum(axis=1))
     a, p = np.random.default_rng(3).normal(size=(20, 37)), np.array([3, -1, 7] * 5)

@@ -10,8 +10,8 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import flat
-from tensordsl.codegen.rows_together import RowsTogether
+from tensordsl.codegen.cpu import kernel
+from tensordsl.codegen.cpu.stencil_rows import RowsTogether
 
 Stencil = Callable[[Any, Any], Any]
 
@@ -50,13 +50,13 @@ SHAPES = [
 @pytest.fixture
 def together(fresh_code: pytest.MonkeyPatch) -> list[RowsTogether | None]:
     """What does several rows of each kernel that is made."""
-    made, usual = list[RowsTogether | None](), flat.rows_together
+    made, usual = list[RowsTogether | None](), kernel.rows_together
 
-    def seen(k: flat.Kernel) -> RowsTogether | None:
+    def seen(k: kernel.Kernel) -> RowsTogether | None:
         made.append(usual(k))
         return made[-1]
 
-    fresh_code.setattr(flat, "rows_together", seen)
+    fresh_code.setattr(kernel, "rows_together", seen)
     return made
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import tensordsl.tensor as T
-from tensordsl.codegen import rules
-from tensordsl.codegen.ir import Graph, Value, rewrite, toposort
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.patterns import Rule, RuleSet, anything, floats, number_of
-from tensordsl.codegen.verify_ir import verify_ir
+from tensordsl.codegen.passes import rules
+from tensordsl.codegen.passes.patterns import Rule, RuleSet, anything, floats, number_of
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, toposort
+from tensordsl.codegen.tensor_ir.lower import lower
+from tensordsl.codegen.tensor_ir.verify import verify_ir
 from tensordsl.ops.substitute import substitute
 from tensordsl.reference import evaluate
 from tensordsl.types import FLOATS, TensorType

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import program as p
-from tensordsl.codegen.abi import USUAL_LENGTHS
-from tensordsl.codegen.pipeline import make_program
+from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.gradient import grad
 
 X, W, V, S = T.dvector("x"), T.dvector("w"), T.dvector("v"), T.dscalar("s")

@@ -12,8 +12,8 @@ from scalar_kernels import target
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.search_text import search_text
-from tensordsl.codegen.sort_keys import Keys
+from tensordsl.codegen.library.sort.binary_search import search_text
+from tensordsl.codegen.library.sort.keys import Keys
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="reads the code of x86-64")

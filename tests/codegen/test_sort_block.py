@@ -7,15 +7,15 @@ import ctypes
 import numpy as np
 import pytest
 
-from tensordsl.codegen import sort_block
-from tensordsl.codegen.target import compile_object
-from tensordsl.runtime import elf
+from tensordsl.codegen.library.sort import networks
+from tensordsl.codegen.llvm.compile import compile_object
+from tensordsl.runtime.loading import elf
 
 
 @pytest.mark.parametrize("bits", [16, 32, 64])
 @pytest.mark.parametrize(("lanes", "registers"), [(2, 2), (4, 2), (4, 4), (8, 8), (16, 4), (2, 8), (4, 16), (8, 1)])
 def test_a_block_is_sorted_whatever_stands_in_it(bits: int, lanes: int, registers: int) -> None:
-    text = sort_block.declarations(bits, lanes) + sort_block.block_text("sort", bits, lanes, registers)
+    text = networks.declarations(bits, lanes) + networks.block_text("sort", bits, lanes, registers)
     code, [[address]] = elf.load([(compile_object(text.replace("define internal", "define")), ("sort",))])
     sort = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(address)
     rng, size = np.random.default_rng(0), lanes * registers

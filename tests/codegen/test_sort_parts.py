@@ -12,9 +12,10 @@ from polls import KNOWN
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl import config
-from tensordsl.codegen import abi, sort_parts, sort_text
-from tensordsl.codegen.target import compile_object, native_width
-from tensordsl.runtime import elf
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.library.sort import driver, parallel_lines
+from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.runtime.loading import elf
 
 P, I64 = ctypes.c_void_p, ctypes.c_int64
 
@@ -91,21 +92,21 @@ def test_all_steps_of_long_lines_are_done_in_parts(function: str) -> None:
         for k in reversed(range(count)):
             ctypes.CFUNCTYPE(None, P, I64)(part)(job, k)
 
-    pool, room = (I64 * (abi.TH["parallel_for"] // 8 + 1))(), np.zeros(300_000, "int64")
+    pool, room = (I64 * (layouts.TH["parallel_for"] // 8 + 1))(), np.zeros(300_000, "int64")
     callback = ctypes.CFUNCTYPE(None, P, P, P, I64)(parallel_for)
-    pool[abi.TH["parallel_for"] // 8] = ctypes.cast(callback, P).value or 0
-    room[sort_text.HEAD // 8 - 1] = ctypes.addressof(pool)
+    pool[layouts.TH["parallel_for"] // 8] = ctypes.cast(callback, P).value or 0
+    room[driver.HEAD // 8 - 1] = ctypes.addressof(pool)
     name = f"{function}_float32.line"
-    text = sort_text.sort_text("float32", native_width()).replace(f"internal void @{name}", f"void @{name}")
+    text = driver.sort_text("float32", native_width()).replace(f"internal void @{name}", f"void @{name}")
     code, [[address]] = elf.load([(compile_object(text), (name,))], KNOWN)
     x = np.random.default_rng(0).normal(size=70_001).astype("float32")
     y = np.zeros(len(x), "float32" if function == "sort" else "int64")
     wanted = (I64, I64) if function == "sort" else ()
     line = ctypes.CFUNCTYPE(None, P, P, I64, I64, I64, P, *wanted)(address)
-    places = x.ctypes.data, y.ctypes.data, len(x), 4, y.itemsize, room.ctypes.data + sort_text.HEAD
+    places = x.ctypes.data, y.ctypes.data, len(x), 4, y.itemsize, room.ctypes.data + driver.HEAD
     line(*places, *((0, len(x)) if wanted else ()))
     np.testing.assert_array_equal(y, np.sort(x) if wanted else np.argsort(x, kind="stable"))
-    assert parts[0] == parts[-1] == sort_parts.PARTS
+    assert parts[0] == parts[-1] == parallel_lines.PARTS
     assert min(parts) > 8
     without_nans, x[1234] = len(parts), np.nan
     line(*places, *((0, len(x)) if wanted else ()))

@@ -14,13 +14,14 @@ import pytest
 from polls import KNOWN
 
 from tensordsl import config
-from tensordsl.codegen import abi, sort_shared
-from tensordsl.codegen.signal_text import POLL
-from tensordsl.codegen.sort_quick import Quick
-from tensordsl.codegen.sort_text import REGISTERS, REGISTERS_OF_PAIRS
-from tensordsl.codegen.target import compile_object, native_width
-from tensordsl.runtime import elf, library
-from tensordsl.runtime.layout import peek
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.library.signals import POLL
+from tensordsl.codegen.library.sort import parallel_quicksort
+from tensordsl.codegen.library.sort.driver import REGISTERS, REGISTERS_OF_PAIRS
+from tensordsl.codegen.library.sort.quicksort import Quick
+from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.runtime.loading import elf, library
+from tensordsl.runtime.loading.layout import peek
 
 WIDTHS = [width for width in (32, 64) if width <= native_width()]
 pytestmark = pytest.mark.skipif(not WIDTHS, reason="needs AVX2")
@@ -39,7 +40,7 @@ def threads(request: Any) -> Iterator[int]:
 @cache
 def function(bits: int, width: int, has_positions: bool, name: str) -> Callable[..., Any]:
     quick = Quick("quick", bits, REGISTERS_OF_PAIRS if has_positions else REGISTERS, width, has_positions)
-    with patch.multiple(sort_shared, SHARED=100, SLICE=(9, 90), BUCKET=9, SAMPLED=8, WHOLE=1, FEW=1):
+    with patch.multiple(parallel_quicksort, SHARED=100, SLICE=(9, 90), BUCKET=9, SAMPLED=8, WHOLE=1, FEW=1):
         text = re.sub(rf"internal (\S+ @{name}\()", r"\1", quick.declarations() + quick.text())
     metadata = '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'
     code, [[address]] = elf.load([(compile_object(POLL + text + metadata), (name,))], KNOWN)
@@ -84,7 +85,7 @@ def sort_of(bits: int, width: int, has_positions: bool, threads: int) -> Callabl
     """What sorts keys, with a pool of threads or alone."""
     if threads == 1:
         return lambda *given: function(bits, width, has_positions, "quick")(*given, 0)
-    pool = peek(library.table() + abi.RT["threads"])
+    pool = peek(library.table() + layouts.RT["threads"])
     return lambda *given: function(bits, width, has_positions, "quick.shared")(*given, pool)
 
 
@@ -175,7 +176,7 @@ def test_threads_get_buckets_of_about_the_same_size(bits: int, width: int, has_p
         rng.integers(bounds.min, bounds.max, n, dtype),
         np.arange(n, dtype=dtype) % 64 * 1000 + np.arange(n, dtype=dtype) // 64,
     ):
-        tree = np.zeros(sort_shared.BUCKETS, dtype)
+        tree = np.zeros(parallel_quicksort.BUCKETS, dtype)
         assert pivots(keys.ctypes.data, n, tree.ctypes.data) == len(tree)
         borders = np.sort(tree[1:])
         buckets = np.bincount(np.searchsorted(borders, keys, side="right"))
@@ -187,7 +188,7 @@ def test_threads_get_buckets_of_about_the_same_size(bits: int, width: int, has_p
 def test_few_different_keys_have_few_buckets(width: int) -> None:
     call = function(64, width, False, "quick.pivots")
     pivots = ctypes.CFUNCTYPE(I64, P, I64, P)(call.address)  # type: ignore[attr-defined]
-    tree = np.zeros(sort_shared.BUCKETS, "int64")
+    tree = np.zeros(parallel_quicksort.BUCKETS, "int64")
     for distinct, buckets in ((1, 2), (2, 4), (3, 4), (4, 8), (7, 8), (10, 16)):
         keys = np.random.default_rng(distinct).integers(0, distinct, 60_000)
         assert pivots(keys.ctypes.data, len(keys), tree.ctypes.data) == buckets

@@ -11,17 +11,18 @@ from layouts import LAYOUTS, check_layout
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import build_stacks, pipeline
-from tensordsl.codegen import program as p
+from tensordsl.codegen.bufferise import batches
+from tensordsl.codegen.compiler import pipeline
+from tensordsl.codegen.program_ir import instructions as p
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(fresh_code: pytest.MonkeyPatch) -> None:
     """One matrix or two at a time, of every stack that is not empty."""
-    fresh_code.setattr(build_stacks, "CACHE", -1)
-    fresh_code.setattr(build_stacks, "LEAST", 1)
-    fresh_code.setattr(build_stacks, "BLOCK", 600)
-    fresh_code.setattr(build_stacks, "PARTS", 3)
+    fresh_code.setattr(batches, "CACHE", -1)
+    fresh_code.setattr(batches, "LEAST", 1)
+    fresh_code.setattr(batches, "BLOCK", 600)
+    fresh_code.setattr(batches, "PARTS", 3)
 
 
 Q, K, V, W, I = T.dtensor3("Q"), T.dtensor3("K"), T.dtensor3("V"), T.dmatrix("W"), T.lvector("I")
@@ -169,7 +170,7 @@ def test_a_stack_of_parameters_is_updated_in_place() -> None:
 
 
 def test_small_stacks_go_through_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build_stacks, "CACHE", 1 << 20)
+    monkeypatch.setattr(batches, "CACHE", 1 << 20)
     f, want = function(softmax()), function(softmax(), mode="REFERENCE")
     for count in (0, 1, 7):
         np.testing.assert_allclose(f(*values(count))[0], want(*values(count))[0])

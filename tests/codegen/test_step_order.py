@@ -1,4 +1,4 @@
-"""`codegen.step_order` on random graphs, against a search of all paths."""
+"""`codegen.fusion.incremental_toposort` on random graphs, against a search of all paths."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tensordsl.codegen.step_order import StepOrder
+from tensordsl.codegen.fusion.incremental_toposort import StepOrder
 
 
 def graph(seed: int) -> dict[int, set[int]]:

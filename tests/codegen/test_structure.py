@@ -9,7 +9,7 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen.pipeline import make_program
+from tensordsl.codegen.compiler.pipeline import make_program
 
 x, y, u, v = T.matrix("x"), T.matrix("y"), T.vector("u"), T.vector("v")
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tensordsl.codegen import target
+from tensordsl.codegen.llvm import compile as target
 
 LOOP = """
 define void @fill(ptr %p, i64 %n) {

@@ -10,7 +10,7 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import launches
+from tensordsl.codegen.bufferise import launches
 
 DTYPES = ["float64", "float32", "float16", "int64", "int16", "uint8", "bool", "complex128", "complex64"]
 SHAPES = [(1, 1, 1), (2, 3, 5), (4, 7, 16), (3, 1, 33), (2, 5, 64), (1, 2, 131), (20, 3, 300), (0, 3, 4), (3, 4, 0)]

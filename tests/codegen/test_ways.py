@@ -14,15 +14,17 @@ from end_of_memory import End
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import abi, nest_shares, nest_ways, target
-from tensordsl.codegen.caches import far_third, near_third
-from tensordsl.runtime import library
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.library.loops import parallel, traversal_order
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.target.cache_model import far_third, near_third
+from tensordsl.runtime.loading import library
 
 SHAPES = [(1, 1), (3, 2000), (40, 300), (257, 65), (2000, 3), (1, 9001), (0, 5), (70, 700)]
 
 
 def ways() -> int:
-    return library._State.table[abi.RT["ways"] // 8] or 0
+    return library._State.table[layouts.RT["ways"] // 8] or 0
 
 
 @pytest.mark.parametrize("third", ["near", "far", "whole"])
@@ -39,12 +41,12 @@ def check_small_parts(third: str) -> None:
     limits = replace(usual, there=1, far_most=1 << 62, rows=1, far_read=1, far=1, part=1)
     if third != "near":
         limits = replace(limits, far_shared=1, both=1, both_most=1 << 62)
-        nest_ways.SELDOM = 2
+        traversal_order.SELDOM = 2
     if third == "whole":
         limits = replace(limits, parted=0, asked=0)
     target.caches = lambda: limits
-    nest_shares.WORTH = nest_shares.EARLY = nest_shares.MANY = 1
-    nest_shares.SHARED_ROWS = 2
+    parallel.WORTH = parallel.EARLY = parallel.MANY = 1
+    parallel.SHARED_ROWS = 2
     x, k, rng = T.dmatrix("x"), T.lvector("k"), np.random.default_rng(5)
     results = [
         x.sum(), x.var(), x.max(), x.argmax(), T.isnan(x).any(), (x * x[::-1]).sum(), T.logsumexp(x),

@@ -10,10 +10,10 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.ir import toposort
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.passes.whole import MOVES
-from tensordsl.codegen.pipeline import optimise_lowered
+from tensordsl.codegen.compiler.pipeline import optimise_lowered
+from tensordsl.codegen.passes.complex_moves import MOVES
+from tensordsl.codegen.tensor_ir.graph import toposort
+from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.types import COMPLEX
 
 SPECIAL = (0.0, -0.0, np.nan, np.inf, -np.inf, 1.0, -1.5)

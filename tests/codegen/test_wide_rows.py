@@ -13,11 +13,11 @@ from native import Runner, framed
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.nest_limits import WIDE_ROW
-from tensordsl.codegen.pipeline import make_program, optimise_lowered
-from tensordsl.codegen.regions import plan_regions
-from tensordsl.codegen.schedule import schedule, widens
+from tensordsl.codegen.compiler.pipeline import make_program, optimise_lowered
+from tensordsl.codegen.cpu.schedule import schedule, widens
+from tensordsl.codegen.fusion.placement import plan_regions
+from tensordsl.codegen.library.loops.limits import WIDE_ROW
+from tensordsl.codegen.tensor_ir.lower import lower
 
 COLUMNS = [1, 2, 3, 5, 7, 8, 10, 16, 17, 31, 32, 33, 50, 63, 64, 65, 100, 127, 192, WIDE_ROW, WIDE_ROW + 1]
 ROWS = [0, 1, 2, 7, 8, 9, 15, 31, 64, 100, 257, 1000]

@@ -9,8 +9,8 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import pipeline
-from tensordsl.codegen.ir import toposort
+from tensordsl.codegen.compiler import pipeline
+from tensordsl.codegen.tensor_ir.graph import toposort
 
 SLICES: list[Any] = [
     np.s_[::2], np.s_[::-1], np.s_[1:], np.s_[:], np.s_[3:5], np.s_[-1:], np.s_[::-3], np.s_[2], np.s_[:0],

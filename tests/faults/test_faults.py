@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from hand_programs import CASES, N, function, listed, native, native_kernels, numpy_kernels, spin
 
-from tensordsl.codegen import abi
-from tensordsl.codegen.verify_program import faults
-from tensordsl.runtime import library, memory, plan
-from tensordsl.runtime.faults import Injected, every_fault, snapshot
-from tensordsl.runtime.layout import peek, poke
-from tensordsl.runtime.state import Cell
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.program_ir.verify import faults
+from tensordsl.runtime.calls.state import Cell
+from tensordsl.runtime.interpreter import runner
+from tensordsl.runtime.interpreter.faults import Injected, every_fault, snapshot
+from tensordsl.runtime.loading import library, memory
+from tensordsl.runtime.loading.layout import peek, poke
 
 NAMES = sorted(CASES)
 
@@ -31,11 +32,11 @@ def count(name: str) -> int:
 
 
 def context(f: Any) -> int:
-    return int(peek(id(f) + abi.FN_CTX))
+    return int(peek(id(f) + layouts.FN_CTX))
 
 
 def inject(f: Any, ordinal: int) -> None:
-    poke(context(f) + abi.CTX_INJECT, ordinal)
+    poke(context(f) + layouts.CTX_INJECT, ordinal)
 
 
 def observed(cells: list[Cell], args: list[Any]) -> Callable[[], Any]:
@@ -43,8 +44,8 @@ def observed(cells: list[Cell], args: list[Any]) -> Callable[[], Any]:
 
     def observe() -> Any:
         gc.collect(0)
-        counts = [peek(id(a) + abi.OB_REFCNT, ctypes.c_int32) for a in args]
-        counts += [peek(peek(c.address + abi.CELL_ARRAY) + abi.OB_REFCNT, ctypes.c_int32) for c in cells]
+        counts = [peek(id(a) + layouts.OB_REFCNT, ctypes.c_int32) for a in args]
+        counts += [peek(peek(c.address + layouts.CELL_ARRAY) + layouts.OB_REFCNT, ctypes.c_int32) for c in cells]
         return snapshot([c.get() for c in cells] + args), [c.locked_by for c in cells], counts
 
     return observe
@@ -55,11 +56,11 @@ def own_table(f: Any) -> Iterator[Any]:
     """A copy of the run-time table for one function, with a pool of its own; entries may be replaced."""
     real = library.table()
     table = memory.Table.from_buffer_copy((ctypes.c_char * ctypes.sizeof(memory.Table)).from_address(real))
-    pool = (ctypes.c_int64 * (abi.POOL_SIZE // 8))()
-    table[abi.RT["pool"] // 8] = ctypes.addressof(pool)
-    poke(context(f) + abi.CTX_RT, ctypes.addressof(table))
+    pool = (ctypes.c_int64 * (layouts.POOL_SIZE // 8))()
+    table[layouts.RT["pool"] // 8] = ctypes.addressof(pool)
+    poke(context(f) + layouts.CTX_RT, ctypes.addressof(table))
     yield table, pool
-    poke(context(f) + abi.CTX_RT, real)
+    poke(context(f) + layouts.CTX_RT, real)
 
 
 # -- every ordinal --------------------------------------------------------------------------------------------------
@@ -68,18 +69,18 @@ def own_table(f: Any) -> Iterator[Any]:
 def test_plan_runner_leaves_the_state_at_every_fault(name: str, hold: bool) -> None:
     case = CASES[name]
     program, args = case.make(), case.arguments()
-    storages = [plan.Storage(a) for a in case.state()]
+    storages = [runner.Storage(a) for a in case.state()]
     kernels = numpy_kernels(name, program)
     held = [s.array for s in storages] if hold else []
 
     def attempt(ordinal: int) -> None:
-        plan.run(program, args, storages, kernels, case.hosts, inject=ordinal)
+        runner.run(program, args, storages, kernels, case.hosts, inject=ordinal)
 
     def observe() -> Any:
         return snapshot([s.array for s in storages] + args), [s.lock for s in storages]
 
     assert every_fault(count(name), attempt, observe, (Injected,)) == []
-    got = listed(plan.run(program, args, storages, kernels, case.hosts))
+    got = listed(runner.run(program, args, storages, kernels, case.hosts))
     want, state = case.expected(args, case.state())
     assert all(np.allclose(a, b) for a, b in zip(got, want, strict=True))
     assert all(np.allclose(s.array, b) for s, b in zip(storages, state, strict=True))
@@ -114,7 +115,7 @@ def test_native_code_leaves_the_state_at_every_fault(name: str, hold: bool) -> N
 def counted_allocations(table: Any, fail_at: int = -1) -> Callable[[], int]:
     """Arena blocks allocated and not freed; the allocation number `fail_at` gives NULL."""
     word, pointer = ctypes.c_size_t, ctypes.c_void_p
-    allocate, release = abi.RT["aligned_alloc"] // 8, abi.RT["free"] // 8
+    allocate, release = layouts.RT["aligned_alloc"] // 8, layouts.RT["free"] // 8
     real_allocate = ctypes.CFUNCTYPE(pointer, word, word)(table[allocate])
     real_free = ctypes.CFUNCTYPE(None, pointer)(table[release])
     balance, calls = [0], [0]
@@ -166,7 +167,7 @@ def test_out_of_memory_for_any_new_array_leaves_the_state(name: str) -> None:
     args, cells = case.arguments(), [Cell(a) for a in case.state()]
     f = function(name, cells)
     held = [c.get() for c in cells]
-    entry = abi.RT["np_new"] // 8
+    entry = layouts.RT["np_new"] // 8
     pointer = ctypes.c_void_p
     kind = ctypes.PYFUNCTYPE(pointer, pointer, pointer, ctypes.c_int, pointer, pointer, pointer, ctypes.c_int, pointer)
     arrays = len(CASES[name].make().outputs) + len(cells)
@@ -200,7 +201,7 @@ def test_an_index_out_of_range_leaves_the_state() -> None:
     case = CASES["indexed"]
     cells = [Cell(a) for a in case.state()]
     f, program = function("indexed", cells), case.make()
-    storages = [plan.Storage(a) for a in case.state()]
+    storages = [runner.Storage(a) for a in case.state()]
     for bad in (len(cells[0].get()), -len(cells[0].get()) - 1, 2**62):
         args = [np.array([0, bad, 1])]
         observe = observed(cells, args)
@@ -209,7 +210,7 @@ def test_an_index_out_of_range_leaves_the_state() -> None:
             f(*args)
         assert observe() == before
         with pytest.raises(IndexError):
-            plan.run(program, args, storages, native_kernels("indexed", program))
+            runner.run(program, args, storages, native_kernels("indexed", program))
         assert (storages[0].array == case.state()[0]).all()
 
 
@@ -224,7 +225,7 @@ def test_a_failing_check_leaves_the_state(name: str) -> None:
         f(*args)
     assert observe() == before
     with pytest.raises(ValueError, match=r"\(5, 11\)"):
-        plan.run(program, args, [plan.Storage(a) for a in case.state()], (), case.hosts)
+        runner.run(program, args, [runner.Storage(a) for a in case.state()], (), case.hosts)
 
 
 def bad_hosts() -> dict[str, tuple[Callable[..., Any], type[Exception]]]:
@@ -250,9 +251,9 @@ def test_a_host_function_that_fails_leaves_the_state(kind: str) -> None:
     with pytest.raises(expected):
         f(*args)
     assert observe() == before
-    storages = [plan.Storage(a) for a in case.state()]
+    storages = [runner.Storage(a) for a in case.state()]
     with pytest.raises(expected):
-        plan.run(program, args, storages, numpy_kernels("host", program), [host])
+        runner.run(program, args, storages, numpy_kernels("host", program), [host])
     assert (storages[0].array == case.state()[0]).all() and not storages[0].lock
 
 
@@ -287,10 +288,10 @@ def test_a_host_function_may_not_call_its_function_again() -> None:
     with pytest.raises(RuntimeError, match="in use by this very call"):
         made[0](*args)
     assert observe() == before
-    program, storages = case.make(), [plan.Storage(a) for a in case.state()]
+    program, storages = case.make(), [runner.Storage(a) for a in case.state()]
 
     def again(x: Any) -> Any:
-        return [plan.run(program, [x], storages, numpy_kernels("host", program), [again])]
+        return [runner.run(program, [x], storages, numpy_kernels("host", program), [again])]
 
     with pytest.raises(RuntimeError, match="in use by this very call"):
         again(args[0])
@@ -371,12 +372,12 @@ def test_two_threads_of_native_calls_some_of_which_fail(name: str) -> None:
 def test_two_threads_of_plan_runs_some_of_which_fail(name: str) -> None:
     case, n = CASES[name], count(name)
     program, args = case.make(), case.arguments()
-    storages, kernels, done = [plan.Storage(a) for a in case.state()], numpy_kernels(name, program), [0, 0]
+    storages, kernels, done = [runner.Storage(a) for a in case.state()], numpy_kernels(name, program), [0, 0]
 
     def work(k: int) -> None:
         for i in range(ROUNDS // 2):
             try:
-                plan.run(program, args, storages, kernels, case.hosts, inject=i % (n + 2) - 1)
+                runner.run(program, args, storages, kernels, case.hosts, inject=i % (n + 2) - 1)
                 done[k] += 1
             except Injected:
                 pass

@@ -15,8 +15,9 @@ from interrupts import interrupted
 import tensordsl as theano
 import tensordsl.tensor as T
 from tensordsl import config, forks, link, native
-from tensordsl.codegen import extents
-from tensordsl.runtime import entry, late, library
+from tensordsl.codegen.tensor_ir import extents
+from tensordsl.runtime.calls import entry
+from tensordsl.runtime.loading import late, library
 
 
 def make() -> tuple[Any, Any]:
@@ -82,9 +83,9 @@ def test_no_function_is_half_made() -> None:
     script = f"""
 import sys; sys.path[:0] = {[str(Path(__file__).parent.parent)]!r}
 from interrupts import interrupted
-from tensordsl.runtime import entry
+from tensordsl.runtime.calls import entry
 kind = entry.function_type()
-for n in interrupted(lambda: entry.new_function(kind, (), entry.library._State.table[entry.abi.RT["dead_ctx"] // 8], print)):
+for n in interrupted(lambda: entry.new_function(kind, (), entry.library._State.table[entry.layouts.RT["dead_ctx"] // 8], print)):
     pass
 """
     prepare = "import tensordsl, tensordsl.tensor as T; x = T.dvector(); tensordsl.function([x], x + 1)\n"
@@ -161,7 +162,7 @@ def test_kernels_that_came_late_are_there_whole_or_not_at_all(monkeypatch: Any) 
     executable = native._State.executables[next(reversed(native._State.executables))]
     code, table, program = executable.load()
     numbers = range(len(executable.meta["late"]))
-    places = [entry.abi.PLAN_SIZE // 8 * plan for plan in executable.meta["late"]]
+    places = [entry.layouts.PLAN_SIZE // 8 * plan for plan in executable.meta["late"]]
     assert places
     for left in range(2 * len(places)):
         half = _Table(table)

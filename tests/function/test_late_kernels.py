@@ -11,8 +11,9 @@ import pytest
 import tensordsl as theano
 import tensordsl.tensor as T
 from tensordsl import native
-from tensordsl.codegen import abi, target
-from tensordsl.runtime import library
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.runtime.loading import library
 
 LONG, SHORT = (5, 300), (300, 3)
 
@@ -21,7 +22,7 @@ LONG, SHORT = (5, 300), (300, 3)
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts that the compiler gets, functions from now on sharing nothing with those before."""
     native._prepare()
-    library.require("nest", *abi.NEST_PARTS)  # which calls may else need first
+    library.require("nest", *layouts.NEST_PARTS)  # which calls may else need first
     texts: list[str] = []
     compile_object = target.compile_object
 

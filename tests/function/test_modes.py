@@ -431,7 +431,7 @@ def test_a_missing_test_value_in_all_five_settings(setting: str) -> None:
 def test_a_pass_that_fails_is_reported_as_the_option_says(monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from tensordsl.codegen import pipeline
+    from tensordsl.codegen.compiler import pipeline
 
     def fail(context: Any, value: Any) -> None:
         raise ZeroDivisionError("a mistake in the pass")

@@ -14,11 +14,12 @@ import pytest
 import tensordsl as theano
 import tensordsl.tensor as T
 from tensordsl import native
-from tensordsl.codegen import abi, pipeline
-from tensordsl.codegen import program as p
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.compiler import pipeline
+from tensordsl.codegen.program_ir import instructions as p
 
 COLUMNS = 40
-LARGE = abi.CACHED // (8 * COLUMNS) + 1  # rows of the least matrix for which blocks pay
+LARGE = layouts.CACHED // (8 * COLUMNS) + 1  # rows of the least matrix for which blocks pay
 SIZES = (0, 3, LARGE - 1, LARGE, 2 * LARGE, 5)
 
 
@@ -84,9 +85,9 @@ def test_a_function_is_right_for_all_sizes_and_compiled_anew_once(
     f = model.function()
     for rows in sizes:
         model.check(f, rows)
-    assert built == [(0, abi.HIDDEN_ROWS, abi.USUAL_LENGTHS), ()]
+    assert built == [(0, layouts.HIDDEN_ROWS, layouts.USUAL_LENGTHS), ()]
     model.check(model.function(), LARGE)  # made for what is large now
-    assert built == [(0, abi.HIDDEN_ROWS, abi.USUAL_LENGTHS), ()]
+    assert built == [(0, layouts.HIDDEN_ROWS, layouts.USUAL_LENGTHS), ()]
     assert model.count.get_value() == 2 * len(sizes) + 2
 
 
@@ -95,7 +96,7 @@ def test_one_of_a_large_variable_is_compiled_once(built: list[tuple[int, ...]]) 
     f = model.function()
     for rows in SIZES:
         model.check(f, rows)
-    assert built == [(abi.HIDDEN_ROWS, abi.USUAL_LENGTHS)]
+    assert built == [(layouts.HIDDEN_ROWS, layouts.USUAL_LENGTHS)]
 
 
 def test_errors_tell_the_users_line_afterwards() -> None:

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tensordsl.codegen.abi import DRIVER_CALLS
+from tensordsl.codegen.abi.layouts import DRIVER_CALLS
 from tensordsl.errors import DeviceMemoryError
-from tensordsl.runtime.cublas import FUNCTIONS as CUBLAS
-from tensordsl.runtime.cublas import WORKSPACE
-from tensordsl.runtime.device import get_device, use_driver
-from tensordsl.runtime.driver import Driver
-from tensordsl.runtime.driver_ctypes import CtypesDriver
-from tensordsl.runtime.driver_library import FUNCTIONS
-from tensordsl.runtime.driver_pycuda import PycudaDriver
-from tensordsl.runtime.driver_sim import SimDriver
-from tensordsl.runtime.simulator import Simulator
+from tensordsl.runtime.device.device import get_device, use_driver
+from tensordsl.runtime.driver.cublas import FUNCTIONS as CUBLAS
+from tensordsl.runtime.driver.cublas import WORKSPACE
+from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver
+from tensordsl.runtime.driver.cuda_library import FUNCTIONS
+from tensordsl.runtime.driver.cuda_pycuda import PycudaDriver
+from tensordsl.runtime.driver.protocol import Driver
+from tensordsl.runtime.driver.simulated import SimDriver
+from tensordsl.runtime.driver.simulator import Simulator
 
 WORDS = {2: b"out of memory", 100: b"no CUDA-capable device is detected", 222: b"the provided PTX was compiled with an "
          b"unsupported toolchain.", 700: b"an illegal memory access was encountered", 1: b"invalid argument"}  # fmt: skip

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from tensordsl.errors import DeviceMemoryError
-from tensordsl.runtime import driver_sim, pool, simulator
-from tensordsl.runtime.simulator import GUARD, POISON
+from tensordsl.runtime.device import pool
+from tensordsl.runtime.driver import simulated, simulator
+from tensordsl.runtime.driver.simulator import GUARD, POISON
 
 PAGE, ACCESS = mmap.PAGESIZE, 16  # bytes; of the widest access of a kernel
 NOTHING = 0  # PROT_NONE
@@ -43,19 +44,19 @@ def array(self: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 def alloc(self: Any, size: int) -> int:
-    """`driver_sim.SimDriver.alloc`."""
+    """`driver.simulated.SimDriver.alloc`."""
     if self._used + size > self.info.memory:
         raise DeviceMemoryError(f"The simulated device has no {size} bytes left.")
     frame, first = frame_of(size)
     address = int(frame.ctypes.data) + first
     self._frames[address] = frame, size
-    driver_sim.insort(self._addresses, address)
+    simulated.insort(self._addresses, address)
     self._used += size
     self.view(address, size)[:] = POISON
     return address
 
 
 simulator.Memory.array = array  # type: ignore[method-assign]
-driver_sim.SimDriver.alloc = alloc  # type: ignore[method-assign]
+simulated.SimDriver.alloc = alloc  # type: ignore[method-assign]
 pool.bin_size = lambda size: max(size, 1)  # blocks are no larger than what is asked for
 pool.LEAST = 1

@@ -13,7 +13,7 @@ from typing import Any
 
 from fakes import PYCUDAS, FakeLibrary
 
-from tensordsl.runtime.driver_library import FUNCTIONS
+from tensordsl.runtime.driver.cuda_library import FUNCTIONS
 
 NOT_THERE = 34  # CUDA_ERROR_STUB_LIBRARY
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.codegen.gpu_launch import Launch, Operand, extents, launches, reads_nothing
-from tensordsl.codegen.gpu_schedule import GpuPlan, plan
-from tensordsl.codegen.group import Group, buffers
+from tensordsl.codegen.fusion.group import Group, buffers
+from tensordsl.codegen.gpu.launch import Launch, Operand, extents, launches, reads_nothing
+from tensordsl.codegen.gpu.schedule import GpuPlan, plan
 from tensordsl.device_steps import compiled_text
-from tensordsl.runtime.device import Device, Module
-from tensordsl.runtime.simulator import CANARY, Memory, Simulator
+from tensordsl.runtime.device.device import Device, Module
+from tensordsl.runtime.driver.simulator import CANARY, Memory, Simulator
 
 Arrays = dict[str, np.ndarray]
 

@@ -13,7 +13,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl import devices, errors
 from tensordsl.devices import get_device
-from tensordsl.runtime.driver_ctypes import CtypesDriver
+from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver
 
 
 @pytest.fixture

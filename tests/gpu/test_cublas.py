@@ -13,7 +13,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
 from tensordsl.devices import get_device
-from tensordsl.runtime.cublas import Product, on_columns
+from tensordsl.runtime.driver.cublas import Product, on_columns
 
 
 @pytest.fixture(params=["ctypes", "pycuda"])

@@ -16,10 +16,10 @@ from fakes import FakeLibrary, FakePycuda, compiled_as_llvm, device
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import devices, errors
-from tensordsl.codegen.abi import DRIVER_CALLS
+from tensordsl.codegen.abi.layouts import DRIVER_CALLS
 from tensordsl.devices import get_device, to_device
-from tensordsl.runtime.driver_ctypes import CtypesDriver
-from tensordsl.runtime.driver_pycuda import PycudaDriver
+from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver
+from tensordsl.runtime.driver.cuda_pycuda import PycudaDriver
 
 WARM = 8  # calls until a function's two recordings are known to native code
 

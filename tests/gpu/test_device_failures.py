@@ -15,7 +15,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl import devices, errors
 from tensordsl.devices import get_device, to_device
-from tensordsl.runtime.driver_sim import SimDriver
+from tensordsl.runtime.driver.simulated import SimDriver
 
 pytestmark = [pytest.mark.usefixtures("on_sim"), pytest.mark.filterwarnings("ignore:device .* has no kernel")]
 
@@ -118,9 +118,9 @@ def test_memory_that_runs_out_is_an_error_and_what_is_kept_is_given_back() -> No
 
 
 def test_signals_between_the_exchange_of_references_undo_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tensordsl.runtime import device_state
+    from tensordsl.runtime.device import state
 
-    a, b = (device_state.DeviceStorage.of(np.full(2, k), get_device("sim")) for k in (1.0, 2.0))
+    a, b = (state.DeviceStorage.of(np.full(2, k), get_device("sim")) for k in (1.0, 2.0))
     new = to_device(np.zeros(2), "sim")
 
     class Bad:
@@ -134,7 +134,7 @@ def test_signals_between_the_exchange_of_references_undo_it(monkeypatch: pytest.
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        device_state.commit([(a, new), (Bad(), new), (b, new)])  # type: ignore[list-item]
+        state.commit([(a, new), (Bad(), new), (b, new)])  # type: ignore[list-item]
     assert a.get().tolist() == [1.0, 1.0] and b.get().tolist() == [2.0, 2.0]
 
 

@@ -24,12 +24,12 @@ from hypothesis import strategies as st
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import devices
-from tensordsl.codegen import gpu_store
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import Builder, walk
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.gpu import serialise
+from tensordsl.codegen.scalar_ir.builder import Builder, walk
 from tensordsl.devices import DeviceArray, from_dlpack, get_device, to_device
-from tensordsl.runtime import device_plan
-from tensordsl.runtime.simulator import ORDERS
+from tensordsl.runtime.device import runner
+from tensordsl.runtime.driver.simulator import ORDERS
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "tutorial_costs.json").read_text())
 pytestmark = [pytest.mark.usefixtures("on_sim"), pytest.mark.filterwarnings("ignore:device .* has no kernel")]
@@ -84,7 +84,7 @@ def test_random_functions_agree_with_the_oracles_in_every_thread_order(order: st
 
 
 def test_random_functions_without_any_kernel_run_on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tensordsl.codegen import gpu_program
+    from tensordsl.codegen.gpu import program as gpu_program
 
     def refuse(plan: Any, fastmath: bool) -> Any:
         raise ValueError("no GPU instruction for anything")
@@ -299,7 +299,7 @@ def test_calls_of_the_same_shapes_are_recorded_and_repeated(monkeypatch: pytest.
     rng, total = np.random.default_rng(0), np.zeros((3, 3))
     kept: list[Any] = []
     launched: list[int] = []
-    monkeypatch.setitem(device_plan.TABLE, "Launch", noting(device_plan.DeviceRunner.launch, launched))
+    monkeypatch.setitem(runner.TABLE, "Launch", noting(runner.DeviceRunner.launch, launched))
     for k in range(20):
         a = rng.standard_normal((7 if k == 9 else 4, 3))[:: 1 if k % 3 else -1]
         if k == 12:
@@ -499,7 +499,7 @@ def test_what_is_stored_may_be_deeper_than_pythons_stack() -> None:
     for k in range(3000):
         value = b.add(b.mul(value, 0.5), float(k))
     group = Group("deep", {"i": "n"}, ("i",), (Out(Buffer("y", "float64", ("n",)), ("i",), value),))
-    gpu_store._Pickler(out).dump((group, x))
+    serialise._Pickler(out).dump((group, x))
     stored, source = pickle.loads(out.getvalue())
     values, same = list(walk(group.roots)), list(walk(stored.roots))
     assert [(v.op, v.type, v.axes) for v in values] == [(v.op, v.type, v.axes) for v in same]

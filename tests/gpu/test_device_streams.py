@@ -14,10 +14,10 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl import devices
 from tensordsl.devices import get_device
-from tensordsl.runtime.device_streams import Call, placed
-from tensordsl.runtime.driver_ctypes import CtypesDriver
-from tensordsl.runtime.driver_sim import SimDriver
-from tensordsl.runtime.simulator import ORDERS, SimulationError
+from tensordsl.runtime.device.streams import Call, placed
+from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver
+from tensordsl.runtime.driver.simulated import SimDriver
+from tensordsl.runtime.driver.simulator import ORDERS, SimulationError
 
 
 def call(name: str, reads: str, writes: str) -> Call:

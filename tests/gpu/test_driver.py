@@ -15,13 +15,13 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
 from tensordsl.devices import get_device, to_device
-from tensordsl.runtime import driver_library, driver_pycuda
-from tensordsl.runtime.driver import Driver, device_name, error_of, open_driver
-from tensordsl.runtime.driver_ctypes import CtypesDriver
-from tensordsl.runtime.driver_pycuda import PycudaDriver
-from tensordsl.runtime.driver_sim import SimDriver
-from tensordsl.runtime.pool import Pool, bin_size
-from tensordsl.runtime.simulator import SimulationError
+from tensordsl.runtime.device.pool import Pool, bin_size
+from tensordsl.runtime.driver import cuda_library, cuda_pycuda
+from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver
+from tensordsl.runtime.driver.cuda_pycuda import PycudaDriver
+from tensordsl.runtime.driver.protocol import Driver, device_name, error_of, open_driver
+from tensordsl.runtime.driver.simulated import SimDriver
+from tensordsl.runtime.driver.simulator import SimulationError
 
 
 def fake_ctypes() -> tuple[Driver, Any]:
@@ -123,8 +123,8 @@ def test_every_class_of_error_says_what_to_do() -> None:
 def test_a_machine_without_pycuda_or_driver_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pycuda", None)
     with pytest.raises(errors.MissingDriverPackageError, match=r"pip install 'tensordsl\[gpu\]'.*cuda_driver=ctypes"):
-        driver_pycuda.load_pycuda()
-    monkeypatch.setattr(driver_library, "LIBRARY", "libnosuchcuda.so.1")
+        cuda_pycuda.load_pycuda()
+    monkeypatch.setattr(cuda_library, "LIBRARY", "libnosuchcuda.so.1")
     with pytest.raises(errors.MissingDriverLibraryError, match="cannot be loaded.*device=cpu"):
         open_driver("cuda0", "ctypes")
 
@@ -145,7 +145,7 @@ def test_a_pycuda_that_does_not_load_says_why(monkeypatch: pytest.MonkeyPatch, w
 
     monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
     with pytest.raises(kind) as caught:
-        driver_pycuda.load_pycuda()
+        cuda_pycuda.load_pycuda()
     assert words in str(caught.value) and caught.value.advice in str(caught.value)
 
 
@@ -163,7 +163,7 @@ def test_a_driver_without_graphs_repeats_the_calls_one_by_one(monkeypatch: pytes
 
 
 def test_a_function_for_a_missing_gpu_is_refused_and_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver_library, "LIBRARY", "libnosuchcuda.so.1")
+    monkeypatch.setattr(cuda_library, "LIBRARY", "libnosuchcuda.so.1")
     x = T.vector("x")
     with tensordsl.config.change_flags(cuda_driver="ctypes"):
         with pytest.raises(errors.MissingDriverLibraryError):

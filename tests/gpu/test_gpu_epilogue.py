@@ -17,11 +17,12 @@ from test_ptx import ASSEMBLED, assemble, needs_ptxas
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import devices
-from tensordsl.codegen import gpu_epilogue, gpu_gemm, ptx
-from tensordsl.codegen.gpu_epilogue import Fused, fused
-from tensordsl.codegen.gpu_gemm import Choice
-from tensordsl.codegen.gpu_kernels import module_text
-from tensordsl.runtime.simulator import ORDERS
+from tensordsl.codegen.gpu import compile as ptx
+from tensordsl.codegen.gpu import gemm, gemm_epilogue
+from tensordsl.codegen.gpu.gemm import Choice
+from tensordsl.codegen.gpu.gemm_epilogue import Fused, fused
+from tensordsl.codegen.gpu.kernels import module_text
+from tensordsl.runtime.driver.simulator import ORDERS
 
 Build = Callable[[Any, Any, Any, Any], Any]
 x, w, b, z = T.fmatrix("x"), T.fmatrix("w"), T.fvector("b"), T.fmatrix("z")
@@ -48,7 +49,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Fused]]:
         found.append(fused(*args))
         return found[-1]
 
-    monkeypatch.setattr(gpu_epilogue, "fused", noted)
+    monkeypatch.setattr(gemm_epilogue, "fused", noted)
     yield found
     sim().order = ORDERS[0]
     sim().check()
@@ -82,7 +83,7 @@ def alone(f: Any, arguments: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) 
 def test_results_are_those_of_two_kernels(
     name: str, variant: str, dtype: str, made: list[Fused], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu_gemm, "choose", lambda *_, **__: Choice(variant))
+    monkeypatch.setattr(gemm, "choose", lambda *_, **__: Choice(variant))
     f = function(PROGRAMS[name], dtype)
     for sizes in ((70, 65, 33), (3, 130, 5), (131, 2, 9), (0, 4, 3), (4, 5, 0)):
         arguments = data(dtype, *sizes)
@@ -152,7 +153,7 @@ def test_an_output_in_a_factors_storage_is_written_afterwards(
     made: list[Fused], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where storage is used again, a block would overwrite what another one multiplies."""
-    monkeypatch.setattr(gpu_gemm, "choose", lambda *_, **__: Choice("tiled0"))
+    monkeypatch.setattr(gemm, "choose", lambda *_, **__: Choice("tiled0"))
     x, w = T.dmatrix("x"), T.dmatrix("w")
     y = x
     for _ in range(5):
@@ -188,7 +189,7 @@ def test_the_librarys_products_keep_their_own_step(made: list[Fused], monkeypatc
 
 
 def test_the_barriers_are_needed(made: list[Fused], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_gemm, "choose", lambda *_, **__: Choice("tiled0"))
+    monkeypatch.setattr(gemm, "choose", lambda *_, **__: Choice("tiled0"))
     call, arguments = "  call void @llvm.nvvm.barrier0()\n", data("float32", 128, 128, 8)
     function(PROGRAMS["layer"])(*arguments)
     kernel = made[0].product.kernel
@@ -201,7 +202,7 @@ def test_the_barriers_are_needed(made: list[Fused], monkeypatch: pytest.MonkeyPa
     for k in range(2, count):
         text = call.join(pieces[: k + 1]) + call.join([pieces[k + 1], *pieces[k + 2 :]])
         monkeypatch.setattr(devices, "_programs", WeakValueDictionary())
-        monkeypatch.setattr(gpu_epilogue, "module_text", lambda kernels, text=text: module_text(
+        monkeypatch.setattr(gemm_epilogue, "module_text", lambda kernels, text=text: module_text(
             [type(kernels[0])(kernels[0].name, text, kernels[0].declarations, kernels[0].functions, 1)]))  # fmt: skip
         f = function(PROGRAMS["layer"])
         for order in ORDERS:

@@ -13,11 +13,13 @@ from test_ptx import assemble, function_group, needs_ptxas
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import gpu_fastmath, gpu_program, ptx
-from tensordsl.codegen.gpu_kernels import module_text
-from tensordsl.codegen.gpu_schedule import plan
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import Builder
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.gpu import compile as ptx
+from tensordsl.codegen.gpu import fastmath as gpu_fastmath
+from tensordsl.codegen.gpu import program
+from tensordsl.codegen.gpu.kernels import module_text
+from tensordsl.codegen.gpu.schedule import plan
+from tensordsl.codegen.scalar_ir.builder import Builder
 
 RANGE = {"sin": 3.14, "cos": 3.14, "exp": 80.0, "exp2": 120.0, "log": 1e30, "log2": 1e30, "log10": 1e30, "sqrt": 1e30}
 EXACT = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "div": lambda x: x / x[::-1]}
@@ -81,7 +83,7 @@ def test_functions_take_it_from_the_configuration(monkeypatch: pytest.MonkeyPatc
         texts.append(made.text)
         return made
 
-    monkeypatch.setattr(gpu_program, "plan_gpu", noting)
+    monkeypatch.setattr(program, "plan_gpu", noting)
     x, value = T.fvector("x"), np.linspace(-3, 3, 50, dtype="float32")
     for fastmath in (False, True, False):
         with tensordsl.config.change_flags(fastmath=fastmath, compiledir=str(tmp_path)):

@@ -8,12 +8,12 @@ import pytest
 from simulated import SimulatedGroup
 from test_gpu_kernels import JUDGED
 
-from tensordsl.codegen.gpu_flat import across, chunks
-from tensordsl.codegen.gpu_launch import Operand, extents, launches
-from tensordsl.codegen.gpu_schedule import plan
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import Builder
-from tensordsl.runtime.simulator import SimulationError
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.gpu.elementwise import across, chunks
+from tensordsl.codegen.gpu.launch import Operand, extents, launches
+from tensordsl.codegen.gpu.schedule import plan
+from tensordsl.codegen.scalar_ir.builder import Builder
+from tensordsl.runtime.driver.simulator import SimulationError
 
 LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 31, 33, 64, 100, 255, 257, 1000, 1001)
 

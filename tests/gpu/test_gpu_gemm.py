@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from simulated import on_device, operand
 
-from tensordsl.codegen import gpu_gemm
-from tensordsl.codegen.gpu_gemm import Choice
-from tensordsl.codegen.scalar import COMPUTED
-from tensordsl.runtime.simulator import ORDERS, Memory, SimulationError, Simulator
+from tensordsl.codegen.gpu import gemm
+from tensordsl.codegen.gpu.gemm import Choice
+from tensordsl.codegen.scalar_ir.builder import COMPUTED
+from tensordsl.runtime.driver.simulator import ORDERS, Memory, SimulationError, Simulator
 
 JUDGED = ORDERS[:3]
 VARIANTS = ("tiled0", "tiled1", "sliced0")
@@ -28,12 +28,12 @@ def multiply(
     order: str = "forward", replaced: tuple[str, str] | None = None,
 ) -> np.ndarray:  # fmt: skip
     memory = Memory()
-    made = gpu_gemm.product(a.dtype.name, choice.variant, alpha, beta)
+    made = gemm.product(a.dtype.name, choice.variant, alpha, beta)
     text = made.text if replaced is None else made.text.replace(*replaced)
     operands = [on_device(memory, x) for x in (a, b, c)]
     scratch = memory.array((choice.scratch,), np.uint8)
     simulator = simulated(text)
-    started = gpu_gemm.launches(
+    started = gemm.launches(
         made, choice, *(operand(x) for x in operands), scratch=scratch.ctypes.data, multiprocessors=2
     )
     for launch in started:
@@ -47,7 +47,7 @@ def chosen(a: np.ndarray, b: np.ndarray) -> Choice:
     m, k = a.shape[-2:]
     n, batch = b.shape[-1], a.shape[0] if a.ndim == 3 else 1
     strides = ([s // item for s in x.strides[-2:]] for x in (a, b))
-    return gpu_gemm.choose(a.dtype.name, m, n, k, *strides, batch=batch)
+    return gemm.choose(a.dtype.name, m, n, k, *strides, batch=batch)
 
 
 def check(choice: Choice, a: np.ndarray, b: np.ndarray, orders: tuple[str, ...] = JUDGED, **factors: float) -> None:
@@ -126,7 +126,7 @@ def test_tiles_take_any_strides_in_every_thread_order(variant: str) -> None:
             a, b = a[::-1, ::-1], b[:, ::-1]
         slices = 3 if variant.startswith("sliced") else 1
         check(Choice(variant, slices, slices * m * n * 4 if slices > 1 else 0), a, b)
-    assert gpu_gemm.product(dtype, variant).kernel is not None
+    assert gemm.product(dtype, variant).kernel is not None
 
 
 @pytest.mark.parametrize("dtype", COMPUTED)
@@ -148,7 +148,7 @@ def test_nan_and_infinity_go_where_numpy_has_them() -> None:
 
 def test_tiles_and_slices_depend_on_lengths_only() -> None:
     def choice(m: int, n: int, k: int, dtype: str = "float32") -> tuple[str, int]:
-        found = gpu_gemm.choose(dtype, m, n, k, (k, 1), (n, 1))
+        found = gemm.choose(dtype, m, n, k, (k, 1), (n, 1))
         return found.variant, found.slices
 
     assert choice(2048, 2048, 64) == ("tiled0", 1) and choice(600, 600, 64) == ("tiled1", 1)
@@ -161,7 +161,7 @@ def test_the_barriers_are_needed() -> None:
     a, b = random(rng, 64, 80), random(rng, 80, 64)
     expected, c = a @ b, np.zeros((64, 64), "float32")
     call = "  call void @llvm.nvvm.barrier0()\n"
-    pieces = gpu_gemm.product("float32", "tiled1").text.split(call)
+    pieces = gemm.product("float32", "tiled1").text.split(call)
     assert len(pieces) == 3
 
     def is_wrong(text: str, order: str) -> bool:

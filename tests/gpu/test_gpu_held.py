@@ -11,14 +11,14 @@ from simulated import SimulatedGroup
 from test_gpu_kernels import JUDGED, KINDS, agree, agree_in_every_order, outputs, update
 from test_kernels import inputs
 
-from tensordsl.codegen.gpu_held import THREADS, holds, team
-from tensordsl.codegen.gpu_kernels import HELD, GpuKernel
-from tensordsl.codegen.gpu_launch import Operand, extents, launches
-from tensordsl.codegen.gpu_schedule import plan
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import COMPUTED, Builder
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.gpu.kernels import HELD, GpuKernel
+from tensordsl.codegen.gpu.launch import Operand, extents, launches
+from tensordsl.codegen.gpu.row_in_registers import THREADS, holds, team
+from tensordsl.codegen.gpu.schedule import plan
+from tensordsl.codegen.scalar_ir.builder import COMPUTED, Builder
 from tensordsl.ops import reducers
-from tensordsl.runtime.simulator import ORDERS, SimulationError
+from tensordsl.runtime.driver.simulator import ORDERS, SimulationError
 
 NAMES = ("softmax", "layernorm", "crossentropy", "meanvar")
 
@@ -113,8 +113,8 @@ def test_what_registers_have_no_room_for_is_walked_along() -> None:
 
 
 def test_one_read_of_each_operand_and_one_function_of_each_element() -> None:
-    from tensordsl.codegen import ptx
-    from tensordsl.codegen.gpu_kernels import module_text
+    from tensordsl.codegen.gpu import compile as ptx
+    from tensordsl.codegen.gpu.kernels import module_text
 
     k = plan(cases.softmax("float32")).kernels[1]
     text = ptx.compile_text(module_text([k]), "sm_80")

@@ -11,12 +11,12 @@ import pytest
 from simulated import Arrays, SimulatedGroup
 from test_kernels import NONEMPTY, REFERENCE, inputs
 
-from tensordsl.codegen.gpu_launch import Operand, extents, launches
-from tensordsl.codegen.gpu_schedule import plan
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import COMPUTED, INTEGERS, Builder
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.gpu.launch import Operand, extents, launches
+from tensordsl.codegen.gpu.schedule import plan
+from tensordsl.codegen.scalar_ir.builder import COMPUTED, INTEGERS, Builder
 from tensordsl.ops import reducers
-from tensordsl.runtime.simulator import ORDERS, SimulationError
+from tensordsl.runtime.driver.simulator import ORDERS, SimulationError
 
 SHAPES = [(0, 0), (0, 5), (5, 0), (1, 1), (3, 1), (5, 31), (7, 33), (2, 1100), (37, 3), (1, 9001)]
 KINDS = ("random", "nan", "ties", "-inf", "strided", "reversed", "transposed", "broadcast")

@@ -14,11 +14,14 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl import devices
 from tensordsl.casting import real_of
-from tensordsl.codegen import abi, gpu_scan, gpu_sort, ptx
-from tensordsl.codegen.gpu_kernels import module_text
-from tensordsl.codegen.gpu_launch import Launch, Operand
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.gpu import compile as ptx
+from tensordsl.codegen.gpu import scan as gpu_scan
+from tensordsl.codegen.gpu import sort as gpu_sort
+from tensordsl.codegen.gpu.kernels import module_text
+from tensordsl.codegen.gpu.launch import Launch, Operand
 from tensordsl.devices import get_device
-from tensordsl.runtime.simulator import ORDERS, Simulator
+from tensordsl.runtime.driver.simulator import ORDERS, Simulator
 
 pytestmark = [pytest.mark.usefixtures("on_sim"), pytest.mark.filterwarnings("error:device .* has no kernel")]
 SHAPES = [(0, 3), (3, 0), (1, 1), (5, 7), (2, 1500), (40, 2), (1, 5000)]
@@ -211,7 +214,7 @@ def test_a_complex_product_begins_with_its_first_number(order: None) -> None:
 # -- kernels ---------------------------------------------------------------------------------------------------------
 def every_kernel() -> list[Any]:
     kernels: list[Any] = []
-    for function, dtypes in abi.LIBRARY_CALLS.items():
+    for function, dtypes in layouts.LIBRARY_CALLS.items():
         for dtype in dtypes if not function.endswith("_part") else ():  # devices sort where a part would do
             if function.startswith("searchsorted"):
                 kernels += gpu_sort.searching(function, dtype).parts

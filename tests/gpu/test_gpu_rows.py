@@ -17,14 +17,14 @@ from test_rows import FLOATING, arity, assert_close, samples, signatures, wanted
 
 import tensordsl.tensor as T
 from tensordsl import gradient as G
-from tensordsl.codegen import ptx
-from tensordsl.codegen.gpu_kernels import module_text
-from tensordsl.codegen.gpu_schedule import plan
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import MATH, Builder, walk
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.gpu import compile as ptx
+from tensordsl.codegen.gpu.kernels import module_text
+from tensordsl.codegen.gpu.schedule import plan
+from tensordsl.codegen.scalar_ir.builder import MATH, Builder, walk
 from tensordsl.graph import Elementwise, Op, Reduction
 from tensordsl.ops.table import OPS
-from tensordsl.runtime.simulator import ORDERS
+from tensordsl.runtime.driver.simulator import ORDERS
 from tensordsl.types import DTYPES
 
 ELEMENTWISE = {name: row for name, row in OPS.items() if isinstance(row.meaning, Elementwise)}

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from simulated import on_device, operand
 
-from tensordsl.codegen import gpu_scatter, ptx
-from tensordsl.codegen.scalar import DTYPES
+from tensordsl.codegen.gpu import compile as ptx
+from tensordsl.codegen.gpu import scatter as gpu_scatter
+from tensordsl.codegen.scalar_ir.builder import DTYPES
 from tensordsl.ops.table import OPS
-from tensordsl.runtime.simulator import ORDERS, Memory, SimulationError, Simulator
+from tensordsl.runtime.driver.simulator import ORDERS, Memory, SimulationError, Simulator
 
 JUDGED = ORDERS[:3]
 ORACLE = OPS["inc_take"].oracle

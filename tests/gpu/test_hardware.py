@@ -21,7 +21,7 @@ from simulated import DeviceGroup
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
-from tensordsl.codegen.scalar import COMPUTED
+from tensordsl.codegen.scalar_ir.builder import COMPUTED
 from tensordsl.devices import DeviceArray, from_dlpack, get_device, to_device
 from tensordsl.graph import Op
 

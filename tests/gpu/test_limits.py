@@ -21,18 +21,19 @@ from test_simulator import BARRIER, MIRROR, mirrored
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import devices, errors
-from tensordsl.codegen import gpu_gemm, ptx
-from tensordsl.codegen.gpu_kernels import module_text
-from tensordsl.codegen.gpu_launch import Operand
-from tensordsl.codegen.gpu_schedule import plan
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.pull import OPERANDS
-from tensordsl.codegen.scalar import COMPUTED, Builder
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.fusion.inline import OPERANDS
+from tensordsl.codegen.gpu import compile as ptx
+from tensordsl.codegen.gpu import gemm
+from tensordsl.codegen.gpu.kernels import module_text
+from tensordsl.codegen.gpu.launch import Operand
+from tensordsl.codegen.gpu.schedule import plan
+from tensordsl.codegen.scalar_ir.builder import COMPUTED, Builder
 from tensordsl.ops.reducers import SUM
-from tensordsl.runtime import device_replay
-from tensordsl.runtime.device_replay import Replay
-from tensordsl.runtime.driver_sim import SimDriver
-from tensordsl.runtime.simulator import ORDERS, SimulationError, Simulator
+from tensordsl.runtime.device import replay
+from tensordsl.runtime.device.replay import Replay
+from tensordsl.runtime.driver.simulated import SimDriver
+from tensordsl.runtime.driver.simulator import ORDERS, SimulationError, Simulator
 
 MANY = 200  # matrices: more operands than 4 KiB of parameters have room for
 
@@ -116,7 +117,7 @@ def test_calls_that_would_pin_too_much_are_not_recorded(limit: str, monkeypatch:
         f = tensordsl.function([x], w.sum(), updates=[(w, w + x)], device="sim")
         f(np.ones(100))
         if limit == "arguments":
-            monkeypatch.setattr(device_replay, "LARGEST", 799)
+            monkeypatch.setattr(replay, "LARGEST", 799)
         else:
             monkeypatch.setattr(Replay, "_pinned", refuse)
         for k in range(1, 8):
@@ -135,10 +136,10 @@ def test_sums_of_nothing_read_no_empty_operand(variant: str) -> None:
     """Other libraries give an array without elements the address 0."""
     m, n = (5, 1) if variant.startswith("matvec") else (1, 5) if variant.startswith("vecmat") else (5, 7)
     out = np.full((m, n), np.nan, "float32")
-    made = gpu_gemm.product("float32", variant)
+    made = gemm.product("float32", variant)
     a, b, c = Operand(0, (m, 0), (1, 1)), Operand(0, (0, n), (n, 1)), Operand(out.ctypes.data, (m, n), (n, 1))
     simulator = Simulator(made.text)
-    for launch in gpu_gemm.launches(made, gpu_gemm.Choice(variant), a, b, c, 0, multiprocessors=1):
+    for launch in gemm.launches(made, gemm.Choice(variant), a, b, c, 0, multiprocessors=1):
         simulator.launch(launch.kernel.name, launch.grid, launch.block, launch.arguments)
     assert (out == 0).all()
 

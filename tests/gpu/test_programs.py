@@ -13,10 +13,11 @@ from simulated import SimulatedGroup
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import launches, ptx
-from tensordsl.codegen.gpu_schedule import plan
-from tensordsl.codegen.group import Group, buffers
-from tensordsl.codegen.scalar import walk
+from tensordsl.codegen.bufferise import launches
+from tensordsl.codegen.fusion.group import Group, buffers
+from tensordsl.codegen.gpu import compile as ptx
+from tensordsl.codegen.gpu.schedule import plan
+from tensordsl.codegen.scalar_ir.builder import walk
 
 
 def network() -> tuple[list[Any], Any]:

@@ -13,12 +13,14 @@ from pathlib import Path
 import cases
 import pytest
 
-from tensordsl.codegen import gpu_gemm, gpu_scatter, ptx
-from tensordsl.codegen.gpu_kernels import GpuKernel, module_text
-from tensordsl.codegen.gpu_program import is_known_to_llvm
-from tensordsl.codegen.gpu_schedule import plan
-from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import ARITY, COMPUTED, DTYPES, MATH, Builder
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.gpu import compile as ptx
+from tensordsl.codegen.gpu import gemm
+from tensordsl.codegen.gpu import scatter as gpu_scatter
+from tensordsl.codegen.gpu.kernels import GpuKernel, module_text
+from tensordsl.codegen.gpu.program import is_known_to_llvm
+from tensordsl.codegen.gpu.schedule import plan
+from tensordsl.codegen.scalar_ir.builder import ARITY, COMPUTED, DTYPES, MATH, Builder
 
 ASSEMBLED = ("sm_75", "sm_80", "sm_90", "sm_100", "sm_120")
 TARGETS = [target for target in ptx.TARGETS if is_known_to_llvm(target)]
@@ -85,8 +87,8 @@ def test_every_case_assembles_without_spills(target: str, tmp_path: Path) -> Non
 @needs_ptxas
 @pytest.mark.parametrize("target", ASSEMBLED)
 def test_matrix_products_assemble_without_spills(target: str, tmp_path: Path) -> None:
-    tiles = [(T, tile) for T in COMPUTED for tile in gpu_gemm.TILES[T]]
-    kernels = [gpu_gemm.gemm_kernel(T, f"gemm{k}", -0.5, 2.0, tile) for k, (T, tile) in enumerate(tiles)]
+    tiles = [(T, tile) for T in COMPUTED for tile in gemm.TILES[T]]
+    kernels = [gemm.gemm_kernel(T, f"gemm{k}", -0.5, 2.0, tile) for k, (T, tile) in enumerate(tiles)]
     registers = assemble(ptx.compile_text(module_text(kernels), target), target, tmp_path)
     assert len(registers) == 3 and max(registers.values()) <= 224
 
@@ -166,8 +168,10 @@ def test_unknown_targets_and_intrinsics_are_value_errors() -> None:
 
 
 ALL_INTRINSICS = """
-from tensordsl.codegen import gpu_gemm, gpu_scatter, ptx
-from tensordsl.codegen.gpu_program import is_known_to_llvm
+from tensordsl.codegen.gpu import gemm as gpu_gemm
+from tensordsl.codegen.gpu import scatter as gpu_scatter
+from tensordsl.codegen.gpu import compile as ptx
+from tensordsl.codegen.gpu.program import is_known_to_llvm
 
 KINDS = {"f32": "float", "f64": "double", **{f"i{n}": f"i{n}" for n in (8, 16, 32, 64)}}
 OPERANDS = {"fma": 3, "copysign": 2, "smin": 2, "smax": 2, "umin": 2, "umax": 2}

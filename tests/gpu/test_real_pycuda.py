@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import libcuda
 from fakes import WORDS, FakeLibrary, device
-from tensordsl.runtime.driver_library import FUNCTIONS
+from tensordsl.runtime.driver.cuda_library import FUNCTIONS
 
 extension = next(Path(importlib.util.find_spec("pycuda").origin).parent.glob("_driver*.so"))
 library, fake = libcuda.build(sorted({*libcuda.symbols_of(extension), *FUNCTIONS}), Path(sys.argv[1])), FakeLibrary()
@@ -25,7 +25,7 @@ kept = libcuda.connect(library, fake)
 import tensordsl, tensordsl.device_steps
 import tensordsl.tensor as T
 from tensordsl import errors
-from tensordsl.runtime.driver_pycuda import PycudaDriver
+from tensordsl.runtime.driver.cuda_pycuda import PycudaDriver
 
 tensordsl.device_steps.kernel_code = lambda text, target: text
 driver = PycudaDriver(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tensordsl.runtime.simulator import ORDERS, Memory, SimulationError, Simulator
+from tensordsl.runtime.driver.simulator import ORDERS, Memory, SimulationError, Simulator
 
 HEAD = """
 declare i32 @llvm.nvvm.read.ptx.sreg.tid.x()

@@ -16,8 +16,8 @@ from expressions import EXACT, Case, Maker, compare, describe, perturbed, refere
 from mlir_upstream import Module  # noqa: E402
 
 import tensordsl  # noqa: E402
-from tensordsl.codegen import mlir  # noqa: E402
-from tensordsl.codegen.lower import lower  # noqa: E402
+from tensordsl.codegen.mlir import export as mlir  # noqa: E402
+from tensordsl.codegen.tensor_ir.lower import lower  # noqa: E402
 
 
 @dataclass

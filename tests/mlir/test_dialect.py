@@ -11,10 +11,10 @@ from random_programs import program
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.ir import toposort
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.mlir_dialect import MlirParseError, equal, from_mlir, to_mlir
-from tensordsl.codegen.pipeline import optimise_lowered
+from tensordsl.codegen.compiler.pipeline import optimise_lowered
+from tensordsl.codegen.mlir.dialect import MlirParseError, equal, from_mlir, to_mlir
+from tensordsl.codegen.tensor_ir.graph import toposort
+from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.types import DTYPES, FLOATS
 
 needs_upstream = pytest.mark.skipif(not AVAILABLE, reason=REASON)

@@ -13,9 +13,9 @@ import pytest
 from mlir_upstream import AVAILABLE, REASON, Module, run, tool, verify_many
 
 import tensordsl.tensor as T
-from tensordsl.codegen import mlir
-from tensordsl.codegen.lower import lower
-from tensordsl.codegen.mlir_dialect import MlirParseError, equal, from_mlir, to_mlir
+from tensordsl.codegen.mlir import export as mlir
+from tensordsl.codegen.mlir.dialect import MlirParseError, equal, from_mlir, to_mlir
+from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.gradient import grad, hessian, jacobian
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import loop_index, make_loop

@@ -15,8 +15,8 @@ from mlir_upstream import AVAILABLE, REASON, Module, verify_many
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import mlir
-from tensordsl.codegen.lower import lower
+from tensordsl.codegen.mlir import export as mlir
+from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.graph import Elementwise, Kernel, Op, Reduction, apply
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.arrange import fitting_mask

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tensordsl.codegen import target
-from tensordsl.runtime import cache, library
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.runtime.loading import cache, library
 
 
 @pytest.fixture(scope="session", autouse=True)

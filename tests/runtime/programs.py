@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.codegen import program as p
-from tensordsl.codegen.emit_program import emit_program
-from tensordsl.codegen.program_tables import constant_table, libraries
-from tensordsl.codegen.target import compile_object
-from tensordsl.runtime.entry import Function, NativeError, make_function
-from tensordsl.runtime.executable import Executable
-from tensordsl.runtime.state import Cell
+from tensordsl.codegen.host.emitter import emit_program
+from tensordsl.codegen.llvm.compile import compile_object
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.tables import constant_table, libraries
+from tensordsl.runtime.calls.entry import Function, NativeError, make_function
+from tensordsl.runtime.calls.state import Cell
+from tensordsl.runtime.loading.executable import Executable
 
 F = "float64"
 NEVER, ALWAYS = 1 << 60, -1  # thresholds of a pin

@@ -17,8 +17,8 @@ from numpy._core.multiarray import get_handler_name
 
 import tensordsl.tensor as T
 from tensordsl import function, shared
-from tensordsl.codegen import abi
-from tensordsl.runtime import library, memory
+from tensordsl.codegen.abi import layouts
+from tensordsl.runtime.loading import library, memory
 
 SHAPES = [(), (1,), (7,), (8,), (1000,), (100_003,), (600_000,), (3, 4), (1, 5), (5, 1), (2, 3, 4)]
 EMPTY = [(0,), (0, 3), (3, 0), (2, 0, 4)]
@@ -33,7 +33,7 @@ def plus_one(ndim: int, dtype: str = "float64") -> Any:
 def handler(request: pytest.FixtureRequest) -> Iterator[str]:
     """With the library's handler of data, and as on a NumPy whose arrays have no place for one."""
     plus_one(1)
-    entry = abi.RT["np_handler"] // 8
+    entry = layouts.RT["np_handler"] // 8
     old = library._State.table[entry]
     if request.param == "numpy":
         library._State.table[entry] = 0
@@ -49,10 +49,10 @@ def kept() -> Iterator[int]:
     """The most bytes that a kept block may have."""
     plus_one(1)
     table = library._State.table
-    if not table[abi.RT["np_handler"] // 8] or not table[abi.RT["kept_bytes"] // 8]:
+    if not table[layouts.RT["np_handler"] // 8] or not table[layouts.RT["kept_bytes"] // 8]:
         pytest.skip("large blocks are not kept here")
     memory.trim()
-    yield table[abi.RT["kept_bytes"] // 8]
+    yield table[layouts.RT["kept_bytes"] // 8]
     memory.trim()
 
 
@@ -66,7 +66,7 @@ def test_results_look_like_numpys_own(dtype: str, handler: str) -> None:
 
 def test_data_start_on_a_line() -> None:
     plus_one(1)
-    if not library._State.table[abi.RT["np_handler"] // 8]:
+    if not library._State.table[layouts.RT["np_handler"] // 8]:
         pytest.skip("this NumPy's arrays have no place for a handler")
     kept = []
     for shape in SHAPES * 3:
@@ -105,7 +105,7 @@ def advice(array: Any) -> list[list[str]]:
 
 
 def test_large_results_stand_in_huge_pages(kept: int) -> None:
-    if not library._State.table[abi.RT["huge_pages"] // 8] or sys.platform != "linux":
+    if not library._State.table[layouts.RT["huge_pages"] // 8] or sys.platform != "linux":
         pytest.skip("nobody asks for huge pages here")
     with open("/sys/kernel/mm/transparent_hugepage/enabled") as file:
         if "[never]" in file.read():
@@ -194,20 +194,20 @@ def test_the_memory_of_several_results_is_used_again(kept: int) -> None:
         a = np.arange(float(n))
         for found, wanted in zip(f(a), (a + 1, a * 2, a > 0, a - 1), strict=True):
             assert np.array_equal(found, wanted)
-    assert memory.retained_bytes() < (abi.LARGE_SLOTS + abi.MEDIUM_SLOTS) << 23
+    assert memory.retained_bytes() < (layouts.LARGE_SLOTS + layouts.MEDIUM_SLOTS) << 23
 
 
 def test_only_a_few_large_blocks_are_kept(kept: int) -> None:
     add, x = plus_one(1), np.zeros(LARGE)
-    results = [add(x) for _ in range(abi.LARGE_SLOTS + 2)]
+    results = [add(x) for _ in range(layouts.LARGE_SLOTS + 2)]
     one = 8 * LARGE
     results.clear()
-    assert abi.LARGE_SLOTS * one < memory.retained_bytes() < abi.LARGE_SLOTS * (one + 5000)
+    assert layouts.LARGE_SLOTS * one < memory.retained_bytes() < layouts.LARGE_SLOTS * (one + 5000)
     table = library._State.table
     memory.trim()
-    table[abi.RT["kept_bytes"] // 8] = one - 1
+    table[layouts.RT["kept_bytes"] // 8] = one - 1
     add(x)
-    table[abi.RT["kept_bytes"] // 8] = kept
+    table[layouts.RT["kept_bytes"] // 8] = kept
     assert memory.retained_bytes() == 0
 
 
@@ -250,7 +250,7 @@ def test_kept_memory_is_given_up_where_there_is_no_more(kept: int) -> None:
     text = f"""
 import resource, numpy as np, tensordsl.tensor as T
 from tensordsl import function
-from tensordsl.runtime import memory
+from tensordsl.runtime.loading import memory
 x = T.dvector()
 n = T.lscalar()
 add, ones, a = function([x], x + 1), function([n], T.ones(n)), np.zeros({LARGE})
@@ -268,7 +268,7 @@ assert held > 0 and memory.retained_bytes() == 0 and (result == 1).all()
 
 
 def test_references_to_the_handler_balance() -> None:
-    address = library._State.table[abi.RT["np_handler"] // 8]
+    address = library._State.table[layouts.RT["np_handler"] // 8]
     if not address:
         pytest.skip("this NumPy's arrays have no place for a handler")
     import ctypes

@@ -16,8 +16,8 @@ from interrupts import interrupted
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import native, processor
-from tensordsl.codegen import target
-from tensordsl.runtime import cache, library
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.runtime.loading import cache, library
 
 KEY = "a" * 40
 
@@ -156,7 +156,7 @@ def test_another_compilers_files_are_not_read(private, monkeypatch):
 
 
 def test_the_compilers_version_is_known_without_importing_it():
-    script = "import sys; from tensordsl.runtime import cache; assert cache.compiler_version()"
+    script = "import sys; from tensordsl.runtime.loading import cache; assert cache.compiler_version()"
     script += "; assert 'llvmlite' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
 
@@ -376,7 +376,7 @@ def test_sources_that_changed_after_they_were_loaded_have_a_version_of_their_own
 def test_concurrent_processes_read_all_or_nothing(private):
     script = f"""
 import os, random
-from tensordsl.runtime import cache
+from tensordsl.runtime.loading import cache
 cache.set_directory({str(private)!r})
 for i in range(300):
     name = str(random.randrange(4)) * 40
@@ -415,13 +415,15 @@ def test_a_warm_start_needs_no_compiler(private):
 import sys
 sys.path[:0] = {sys.path!r}
 import numpy as np
-from tensordsl.runtime import cache, entry, library
-from tensordsl.runtime.executable import Executable
+from tensordsl.runtime.loading import cache
+from tensordsl.runtime.calls import entry
+from tensordsl.runtime.loading import library
+from tensordsl.runtime.loading.executable import Executable
 cache.set_directory({str(private)!r})
 cold = sys.argv[1] == "cold"
 def compile(name):
     assert cold
-    from tensordsl.codegen import target
+    from tensordsl.codegen.llvm import compile as target
     return target.library_objects(name)
 library.install(compile, "warm")
 if cold:

@@ -6,8 +6,8 @@ import ctypes
 
 import pytest
 
-from tensordsl.codegen.target import compile_object
-from tensordsl.runtime import elf
+from tensordsl.codegen.llvm.compile import compile_object
+from tensordsl.runtime.loading import elf
 
 ANSWER = "define i64 @answer(i64 %x) {\n %y = add i64 %x, 41\n ret i64 %y\n}\n"
 CALLER = """

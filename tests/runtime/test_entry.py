@@ -15,12 +15,14 @@ import numpy as np
 import programs
 import pytest
 
-from tensordsl.codegen import abi
-from tensordsl.codegen.scalar import DTYPES
-from tensordsl.runtime import elf, entry, library, memory, plan
-from tensordsl.runtime.executable import Executable
-from tensordsl.runtime.layout import peek
-from tensordsl.runtime.state import Cell
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.scalar_ir.builder import DTYPES
+from tensordsl.runtime.calls import entry
+from tensordsl.runtime.calls.state import Cell
+from tensordsl.runtime.interpreter import runner
+from tensordsl.runtime.loading import elf, library, memory
+from tensordsl.runtime.loading.executable import Executable
+from tensordsl.runtime.loading.layout import peek
 
 
 @pytest.fixture
@@ -139,7 +141,7 @@ def test_a_failed_call_reports_and_leaks_nothing():
     x, y = np.ones(3), np.ones(4)
     with pytest.raises(ValueError) as caught:
         f(x, y)
-    assert caught.value.args[:2] == (7, abi.ERR_CHECK) and caught.value.args[2][:2] == (3, 4)
+    assert caught.value.args[:2] == (7, layouts.ERR_CHECK) and caught.value.args[2][:2] == (3, 4)
     del caught
     gc.collect()
     retained = memory.retained_bytes()
@@ -158,7 +160,7 @@ def test_of_many_failures_the_first_is_reported(n, m):
     """Straight-line code asks for all of them at once; the plan runner stops at the first."""
     operands = np.ones(n), np.ones(m)
     try:
-        plan.run(programs.REASONS, operands, fail=lambda kind, site, values: ValueError(site, kind, values))
+        runner.run(programs.REASONS, operands, fail=lambda kind, site, values: ValueError(site, kind, values))
         expected = ()
     except ValueError as error:
         expected = error.args
@@ -167,7 +169,7 @@ def test_of_many_failures_the_first_is_reported(n, m):
         got = ()
     except ValueError as error:
         got = error.args
-    assert got[:2] == expected[:2] and (not got or got[1] == abi.ERR_OVERFLOW or got[2][:2] == expected[2])
+    assert got[:2] == expected[:2] and (not got or got[1] == layouts.ERR_OVERFLOW or got[2][:2] == expected[2])
     site = 1 if n >= 3 else 2 if n == 2 or m >= 2 else 3 if n != m else 5 if n == 0 else 0
     assert expected[:1] == ((site,) if site else ())
 
@@ -187,7 +189,7 @@ def test_a_product_fails_where_it_does_not_fit_and_nowhere_else():
             continue
         with pytest.raises(ValueError) as caught:
             f(a, b, c)
-        assert caught.value.args[:2] == (site, abi.ERR_OVERFLOW)
+        assert caught.value.args[:2] == (site, layouts.ERR_OVERFLOW)
     assert all(failed.values())
 
 
@@ -213,7 +215,7 @@ def test_an_arena_too_large_is_an_error():
     f = programs.function(programs.arenas([1 << 46]))
     with pytest.raises(ValueError) as caught:
         f()
-    assert caught.value.args[1] == abi.ERR_MEMORY
+    assert caught.value.args[1] == layouts.ERR_MEMORY
 
 
 def test_attributes_weak_references_and_collection():
@@ -286,7 +288,9 @@ def test_making_and_dropping_functions_returns_their_memory():
 def test_functions_of_one_executable_share_its_code():
     item = programs.executable(programs.NOTHING)
     f, g = (entry.make_function(item, (), slow=print, on_error=print) for _ in range(2))
-    assert peek(peek(id(f) + abi.FN_CTX) + abi.CTX_PROGRAM) == peek(peek(id(g) + abi.FN_CTX) + abi.CTX_PROGRAM)
+    assert peek(peek(id(f) + layouts.FN_CTX) + layouts.CTX_PROGRAM) == peek(
+        peek(id(g) + layouts.FN_CTX) + layouts.CTX_PROGRAM
+    )
     assert item.load()[0] is not None and isinstance(item.load()[0][0], elf.Code)
 
 
@@ -355,14 +359,14 @@ def test_arenas_come_from_a_pool_and_return_to_it():
 
 def test_a_few_large_blocks_are_kept():
     memory.trim()
-    large = (1 << abi.POOL_LAST) + 1
+    large = (1 << layouts.POOL_LAST) + 1
     programs.function(programs.arenas([large]))()
     kept = memory.retained_bytes()
-    assert kept in (0, (large + abi.BLOCK_HEAD + 63) & -64)  # 0 where the system cannot take them back
-    f = programs.function(programs.arenas([large] * (abi.LARGE_SLOTS + 2)))
+    assert kept in (0, (large + layouts.BLOCK_HEAD + 63) & -64)  # 0 where the system cannot take them back
+    f = programs.function(programs.arenas([large] * (layouts.LARGE_SLOTS + 2)))
     for _ in range(3):
         f()
-        assert memory.retained_bytes() == kept * abi.LARGE_SLOTS
+        assert memory.retained_bytes() == kept * layouts.LARGE_SLOTS
     memory.trim()
     assert memory.retained_bytes() == 0
     f()
@@ -375,9 +379,9 @@ def test_the_interpreter_ends_while_a_thread_is_in_native_code():
 import sys, threading, time
 sys.path[:0] = {sys.path!r}
 import numpy as np, programs
-from tensordsl.codegen import target
-from tensordsl.runtime import library
-from tensordsl.runtime.state import Cell
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.runtime.loading import library
+from tensordsl.runtime.calls.state import Cell
 library.install(target.library_objects, "tests")
 cell = Cell(np.zeros(200_000))
 f = programs.function(programs.accumulate(programs.ALWAYS), [cell])
@@ -394,4 +398,4 @@ time.sleep(0.2)
 
 
 def test_dtype_codes_are_those_of_the_scalar_vocabulary():
-    assert abi.DTYPES == (*DTYPES, "complex64", "complex128")
+    assert layouts.DTYPES == (*DTYPES, "complex64", "complex128")

@@ -12,10 +12,11 @@ import pytest
 from end_of_memory import End
 from polls import KNOWN
 
-from tensordsl.codegen import abi
-from tensordsl.codegen.gemm_text import gemm_text
-from tensordsl.codegen.target import compile_object, native_width
-from tensordsl.runtime import blas, elf, library, memory, threads
+from tensordsl.codegen.abi import layouts as abi
+from tensordsl.codegen.library.gemm.dispatch import gemm_text
+from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.runtime.calls import threads
+from tensordsl.runtime.loading import blas, elf, library, memory
 
 I, P, D = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
 PROTOTYPE = ctypes.CFUNCTYPE(None, P, I, I, I, P, I, I, P, I, I, P, I, D, D, P)

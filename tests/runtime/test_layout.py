@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tensordsl.runtime import layout
+from tensordsl.runtime.loading import layout
 
 
 def test_this_python_and_this_numpy_fit():

@@ -12,15 +12,15 @@ from polls import KNOWN
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.casting import real_of, sum_dtype
-from tensordsl.codegen import program as p
-from tensordsl.codegen.abi import DTYPES
-from tensordsl.codegen.cumulate_text import cumulate_text
-from tensordsl.codegen.pipeline import make_program
-from tensordsl.codegen.positions_text import positions_text
-from tensordsl.codegen.sort_text import SLACK, room_per_element, sort_text
-from tensordsl.codegen.target import compile_object, native_width
+from tensordsl.codegen.abi.layouts import DTYPES
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.library.arrays.nonzero import positions_text
+from tensordsl.codegen.library.arrays.scan import cumulate_text
+from tensordsl.codegen.library.sort.driver import SLACK, room_per_element, sort_text
+from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.ops.control import loop_index, make_loop
-from tensordsl.runtime import elf, library
+from tensordsl.runtime.loading import elf, library
 from tensordsl.types import COMPLEX
 
 REAL = [t for t in DTYPES if t not in COMPLEX]

@@ -8,16 +8,17 @@ import sys
 
 import pytest
 
-from tensordsl.codegen import abi, target
-from tensordsl.codegen.nest_text import part_text
-from tensordsl.codegen.nest_without import MISSED
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.library.loops.entry import part_text
+from tensordsl.codegen.library.loops.fallbacks import MISSED
+from tensordsl.codegen.llvm import compile as target
 
 SETUP = """
 import ctypes, os, signal, sys, threading
 import numpy as np
 import tensordsl, tensordsl.tensor as T
-from tensordsl.codegen import abi
-from tensordsl.runtime import library
+from tensordsl.codegen.abi import layouts as abi
+from tensordsl.runtime.loading import library
 
 def parts():
     return {name for name in library._State.code if name in abi.NEST_PARTS}
@@ -45,17 +46,19 @@ def module(part: str) -> str:
 def test_each_part_declares_what_others_have():
     made: dict[str, set[str]] = {}
     wanted: dict[str, set[str]] = {}
-    for part in ("nest", *abi.NEST_PARTS):
+    for part in ("nest", *layouts.NEST_PARTS):
         text = module(part)
         made[part] = {*re.findall(r"^define [^@]*@(\w+)", text, re.MULTILINE)}
         wanted[part] = {*re.findall(r"^declare hidden void @(\w+)", text, re.MULTILINE)}
-        assert made[part] >= {*abi.LIBRARY[part]}
+        assert made[part] >= {*layouts.LIBRARY[part]}
         assert re.search(rf"@{MISSED} = ", text) is None or part == "nest"
-        wanted[part] -= {abi.POLL}
-    roots = {name for part in abi.NEST_PARTS for name in abi.LIBRARY[part]}
-    of_parts = set().union(*(wanted[part] for part in abi.NEST_PARTS))
-    assert wanted["nest"] | of_parts == roots | {*abi._SHARED} and wanted["nest"] <= roots
-    assert {name for name in made["nest"] if name.startswith(abi.WITHOUT)} == {abi.WITHOUT + name for name in roots}
+        wanted[part] -= {layouts.POLL}
+    roots = {name for part in layouts.NEST_PARTS for name in layouts.LIBRARY[part]}
+    of_parts = set().union(*(wanted[part] for part in layouts.NEST_PARTS))
+    assert wanted["nest"] | of_parts == roots | {*layouts._SHARED} and wanted["nest"] <= roots
+    assert {name for name in made["nest"] if name.startswith(layouts.WITHOUT)} == {
+        layouts.WITHOUT + name for name in roots
+    }
 
 
 def test_a_part_is_loaded_behind_the_call_that_missed_it():
@@ -112,7 +115,7 @@ def absent(name):
     raise ImportError(name)
 
 tensordsl.config.compiledir = ""
-import tensordsl.runtime.cache as cache
+import tensordsl.runtime.loading.cache as cache
 cache.set_directory(None)
 library._State.compile = absent
 for _ in range(3):
@@ -182,7 +185,7 @@ def test_compilers_of_programs_import_no_texts_of_the_library() -> None:
     for factor in (3, 4):
         run(f"""
 assert tensordsl.function([x], x * {factor}.25)(straight).shape == (50, 70)
-texts = ("nest_text", "nest_wide", "nest_shares", "sort_text", "native_text", "gemm_text")
-assert "tensordsl.codegen.pipeline" in sys.modules and ({factor} == 3 or not {{
-    "tensordsl.codegen." + name for name in texts}} & {{*sys.modules}})
+texts = ("loops.entry", "loops.short_rows.reduce_wide", "loops.parallel", "sort.driver", "python.module", "gemm.dispatch")
+assert "tensordsl.codegen.compiler.pipeline" in sys.modules and ({factor} == 3 or not {{
+    "tensordsl.codegen.library." + name for name in texts}} & {{*sys.modules}})
 """)

@@ -12,12 +12,12 @@ from hand_programs import CASES, F, Writer, function, listed, native, native_ker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensordsl.codegen import program as p
-from tensordsl.codegen.program import Program
-from tensordsl.codegen.show_program import line
-from tensordsl.codegen.verify_program import verify
-from tensordsl.runtime import plan
-from tensordsl.runtime.state import Cell
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.instructions import Program
+from tensordsl.codegen.program_ir.printer import line
+from tensordsl.codegen.program_ir.verify import verify
+from tensordsl.runtime.calls.state import Cell
+from tensordsl.runtime.interpreter import runner
 
 NAMES = sorted(CASES)
 INTS = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
@@ -28,15 +28,15 @@ def test_every_executor_gives_what_numpy_gives_over_several_calls(name: str) -> 
     case = CASES[name]
     program, args, state = case.make(), case.arguments(), case.state()
     cells = [Cell(a) for a in case.state()]
-    runs = [[plan.Storage(a) for a in case.state()] for _ in range(2)]
-    runs.append([plan.CellStorage(Cell(a)) for a in case.state()])
+    runs = [[runner.Storage(a) for a in case.state()] for _ in range(2)]
+    runs.append([runner.CellStorage(Cell(a)) for a in case.state()])
     kernels = [numpy_kernels(name, program), native_kernels(name, program), native_kernels(name, program)]
     f = function(name, cells)
     for _ in range(4):
         want, state = case.expected(args, state)
         results = [listed(f(*args))]
         for storages, k in zip(runs, kernels, strict=True):
-            results.append(listed(plan.run(program, args, storages, k, case.hosts)))
+            results.append(listed(runner.run(program, args, storages, k, case.hosts)))
         for got in results:
             assert all(np.allclose(a, b) and a.shape == np.shape(b) for a, b in zip(got, want, strict=True))
         for got in results[2:]:
@@ -53,9 +53,9 @@ def test_arguments_of_any_stride_and_length(name: str) -> None:
         x = np.lib.stride_tricks.as_strided(np.linspace(0, 1, 200)[100:], (n,), (8 * step,))
         state = [np.linspace(k + 1.0, 3.0, n) for k in range(case.shared)]
         cells = [Cell(np.array(a)) for a in state]
-        storages = [plan.Storage(a) for a in state]
+        storages = [runner.Storage(a) for a in state]
         want, after = case.expected([x], state)
-        for got in (function(name, cells)(x), plan.run(program, [x], storages, kernels)):
+        for got in (function(name, cells)(x), runner.run(program, [x], storages, kernels)):
             assert all(np.allclose(a, b) for a, b in zip(listed(got), want, strict=True)), (n, step)
         assert all(np.allclose(c.get(), b) for c, b in zip(cells, after, strict=True))
 
@@ -64,12 +64,12 @@ def test_an_unshared_array_is_updated_in_place_and_a_shared_one_is_replaced() ->
     case = CASES["in_place"]
     program, args = case.make(), case.arguments()
     kernels = numpy_kernels("in_place", program)
-    for storages in ([plan.Storage(a) for a in case.state()], [plan.CellStorage(Cell(a)) for a in case.state()]):
+    for storages in ([runner.Storage(a) for a in case.state()], [runner.CellStorage(Cell(a)) for a in case.state()]):
         place = [s.array.ctypes.data for s in storages]
-        plan.run(program, args, storages, kernels)
+        runner.run(program, args, storages, kernels)
         assert [s.array.ctypes.data for s in storages] == place
         held = storages[0].array
-        plan.run(program, args, storages, kernels)
+        runner.run(program, args, storages, kernels)
         assert storages[0].array.ctypes.data != place[0] and storages[1].array.ctypes.data == place[1]
         assert np.allclose(held, case.expected(args, case.state())[1][0])
     cells = [Cell(a) for a in case.state()]
@@ -84,22 +84,22 @@ def test_an_unshared_array_is_updated_in_place_and_a_shared_one_is_replaced() ->
 
 def test_a_pinned_state_makes_a_run_wait() -> None:
     case = CASES["in_place"]
-    program, args, storages = case.make(), case.arguments(), [plan.Storage(a) for a in case.state()]
+    program, args, storages = case.make(), case.arguments(), [runner.Storage(a) for a in case.state()]
     storages[0].lock = 1
     threading.Timer(0.05, lambda: setattr(storages[0], "lock", 0)).start()
-    plan.run(program, args, storages, numpy_kernels("in_place", program))
+    runner.run(program, args, storages, numpy_kernels("in_place", program))
     assert np.allclose(storages[0].array, case.expected(args, case.state())[1][0])
 
 
 def test_the_log_has_every_instruction_executed() -> None:
     case = CASES["loop"]
     program, log = case.make(), []
-    plan.run(
-        program, case.arguments(), [plan.Storage(a) for a in case.state()], numpy_kernels("loop", program), log=log
+    runner.run(
+        program, case.arguments(), [runner.Storage(a) for a in case.state()], numpy_kernels("loop", program), log=log
     )
     names = [type(i).__name__ for i, _ in log]
     assert names.count("If") == 11 and names.count("Launch") == 12 and names[-1] == "Return"
-    assert sum(1 for row in plan.show_log(log, line).splitlines() if "launch" in row) == 2
+    assert sum(1 for row in runner.show_log(log, line).splitlines() if "launch" in row) == 2
 
 
 def turns() -> Program:
@@ -128,7 +128,7 @@ def test_blocks_of_every_number_of_rows() -> None:
         for first in range(0, max(count, 1), step):
             want = (want * 1009 + first * 31 + min(step, count - first)) % 1_000_000_007
         x = np.array([count, step])
-        assert f(x) == plan.run(program, [x]) == want, (count, step)
+        assert f(x) == runner.run(program, [x]) == want, (count, step)
 
 
 def copying(extra: str) -> Program:
@@ -144,12 +144,12 @@ def test_a_read_of_unwritten_storage_shows() -> None:
     program = copying("n")
     program.code.remove(p.Fill("b", "more"))
     verify(program)
-    assert np.isnan(plan.run(program, [np.zeros(3)])).all()
+    assert np.isnan(runner.run(program, [np.zeros(3)])).all()
 
 
 def test_a_write_past_the_end_raises() -> None:
     with pytest.raises(AssertionError, match="something wrote outside of b"):
-        plan.run(copying("one"), [np.zeros(3)])
+        runner.run(copying("one"), [np.zeros(3)])
 
 
 # -- scalars of the program -----------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_scalar_instructions_are_total_and_agree() -> None:
     values = (0, 1, -1, 2, -2, 7, -7, 127, 128, 300, 2**31, 2**32 + 5, low, low + 1, high)
     for a, b in itertools.product(values, values):
         args = [x, np.array(a), np.array(b)]
-        got, want = f(*args), plan.run(program, args)
+        got, want = f(*args), runner.run(program, args)
         assert (got == want).all(), (a, b, got, want)
         if b and (a, b) != (low, -1):
             assert (got[2], got[3]) == (a // b, a % b)
@@ -210,9 +210,9 @@ def test_products_are_checked() -> None:
     for a, b in itertools.product((0, 1, -1, 3, 2**31, 2**32, -(2**63), 2**63 - 1), repeat=2):
         args = [x, np.array(a), np.array(b)]
         if -(2**63) <= a * b < 2**63:
-            assert f(*args) == plan.run(program, args) == a * b
+            assert f(*args) == runner.run(program, args) == a * b
             continue
-        for call in (f, lambda *args: plan.run(program, args)):
+        for call in (f, lambda *args: runner.run(program, args)):
             with pytest.raises(OverflowError):
                 call(*args)
 
@@ -228,7 +228,7 @@ def arena_of(sizes: list[int]) -> Program:
 @pytest.mark.parametrize("sizes", [[-1], [8, -8], [8, 2**63 - 1], [8, *[2**62] * 4], [2**47]])
 def test_impossible_arenas_are_out_of_memory(sizes: list[int]) -> None:
     program = arena_of(sizes)
-    for call in (native(program), lambda x: plan.run(program, [x])):
+    for call in (native(program), lambda x: runner.run(program, [x])):
         with pytest.raises(MemoryError):
             call(np.zeros(1, "int64"))
 
@@ -262,7 +262,7 @@ def test_matrix_products(dtype: str, transposed: bool) -> None:
         )
         c = rng.random((m, n)).astype(dtype)
         b = b.astype(dtype)
-        for got in (f(a, b, c), plan.run(program, [a, b, c])):
+        for got in (f(a, b, c), runner.run(program, [a, b, c])):
             assert np.allclose(got, 0.5 * (a @ b) + 2 * c, rtol=1e-5), (m, n, k)
 
 
@@ -284,9 +284,9 @@ def random_block(draw: Any, known: list[str], fresh: Any, depth: int) -> tuple[l
         if kind == "const":
             code.append(p.Const(name, draw(st.sampled_from(VALUES))))
         elif kind == "arith":
-            code.append(p.Arith(name, draw(st.sampled_from(sorted(plan.ARITH))), pick(), pick()))
+            code.append(p.Arith(name, draw(st.sampled_from(sorted(runner.ARITH))), pick(), pick()))
         elif kind == "compare":
-            code.append(p.Compare(name, draw(st.sampled_from(sorted(plan.COMPARE))), pick(), pick()))
+            code.append(p.Compare(name, draw(st.sampled_from(sorted(runner.COMPARE))), pick(), pick()))
         elif kind == "select":
             code.append(p.Select(name, pick(), pick(), pick()))
         elif kind == "slot" or depth == 2:
@@ -326,4 +326,4 @@ def test_random_programs_agree(data: Any) -> None:
     f = native(w.program)
     for a, b in ((0, 1), (-1, 2**62), (5, -3)):
         args = [np.zeros(1, "int64"), np.array(a), np.array(b)]
-        assert (f(*args) == plan.run(w.program, args)).all()
+        assert (f(*args) == runner.run(w.program, args)).all()

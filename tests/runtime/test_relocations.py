@@ -11,8 +11,8 @@ from functools import cache
 import llvmlite.binding as llvm
 import pytest
 
-from tensordsl.runtime import elf
-from tensordsl.runtime.relocations import MACHINES, PAGE
+from tensordsl.runtime.loading import elf
+from tensordsl.runtime.loading.relocations import MACHINES, PAGE
 
 BASE, CELL, ENTRY = 1 << 22, 120, 128
 # Machine code of exit(check(40)), where the call stands in it, and the call of what is so many bytes away.

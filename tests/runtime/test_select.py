@@ -13,16 +13,16 @@ from test_library_steps import REAL, kinds_of_order, layouts
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import program as p
-from tensordsl.codegen.narrow_text import LEAST, MANY
-from tensordsl.codegen.pipeline import make_program
-from tensordsl.codegen.select_text import FEW, select_text
-from tensordsl.codegen.sort_block import exchanges
-from tensordsl.codegen.sort_text import PAIR, PLACES, SLACK, room_per_element, sort_text
-from tensordsl.codegen.target import compile_object, native_width
-from tensordsl.codegen.verify_program import walk_program
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.library.sort.argselect import FEW, select_text
+from tensordsl.codegen.library.sort.driver import PAIR, PLACES, SLACK, room_per_element, sort_text
+from tensordsl.codegen.library.sort.networks import exchanges
+from tensordsl.codegen.library.sort.select import LEAST, MANY
+from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.verify import walk_program
 from tensordsl.ops.control import loop_index, make_loop
-from tensordsl.runtime import elf, library
+from tensordsl.runtime.loading import elf, library
 
 SHAPES = [(0,), (1,), (7,), (33,), (64,), (300,), (2000,), (5, 7), (40, 30), (3, 0), (2, 50, 3)]
 SLICES = [

@@ -11,9 +11,10 @@ import pytest
 from end_of_memory import End
 from polls import KNOWN
 
-from tensordsl.codegen.gemm_text import gemm_text
-from tensordsl.codegen.target import compile_object, native_width
-from tensordsl.runtime import elf, library, threads
+from tensordsl.codegen.library.gemm.dispatch import gemm_text
+from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.runtime.calls import threads
+from tensordsl.runtime.loading import elf, library
 
 I, P, D = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
 PROTOTYPE = ctypes.CFUNCTYPE(None, P, I, I, I, P, I, I, P, I, I, P, I, D, D, P, I, I, I)

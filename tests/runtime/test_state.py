@@ -16,10 +16,11 @@ import programs
 import pytest
 from interrupts import interrupted
 
-from tensordsl.codegen import abi
-from tensordsl.runtime import library, state
-from tensordsl.runtime.layout import peek, poke
-from tensordsl.runtime.state import Cell
+from tensordsl.codegen.abi import layouts
+from tensordsl.runtime.calls import state
+from tensordsl.runtime.calls.state import Cell
+from tensordsl.runtime.loading import library
+from tensordsl.runtime.loading.layout import peek, poke
 
 N = 4
 ONES = np.ones(N)
@@ -27,7 +28,7 @@ ONES = np.ones(N)
 
 def count(cell):
     """References to the cell's array."""
-    return peek(peek(cell.address + abi.CELL_ARRAY) + abi.OB_REFCNT, ctypes.c_int32)
+    return peek(peek(cell.address + layouts.CELL_ARRAY) + layouts.OB_REFCNT, ctypes.c_int32)
 
 
 def values(cell):
@@ -36,7 +37,7 @@ def values(cell):
 
 
 def spare(cell):
-    return peek(cell.address + abi.CELL_SPARE)
+    return peek(cell.address + layouts.CELL_SPARE)
 
 
 @pytest.fixture
@@ -94,9 +95,9 @@ def test_a_spare_that_somebody_holds_is_not_overwritten(cell):
 
 
 def test_a_large_spare_is_dropped():
-    cell = Cell(np.zeros(abi.SPARE_LIMIT // 8 + 1))
+    cell = Cell(np.zeros(layouts.SPARE_LIMIT // 8 + 1))
     f = programs.function(programs.accumulate(fresh=True), [cell])
-    f(np.ones(abi.SPARE_LIMIT // 8 + 1))
+    f(np.ones(layouts.SPARE_LIMIT // 8 + 1))
     assert spare(cell) == 0 and cell.get()[-1] == 1
 
 
@@ -172,22 +173,22 @@ def test_a_host_call_that_has_not_pinned_is_our_error(cell):
     f = programs.function(programs.accumulate(host=True), [cell], hosts=[lambda: []])
     with pytest.raises(ValueError) as caught:
         f(ONES)
-    assert caught.value.args[1:] == (abi.ERR_INTERNAL, (0, 0)) and values(cell) == [0] * N
+    assert caught.value.args[1:] == (layouts.ERR_INTERNAL, (0, 0)) and values(cell) == [0] * N
 
 
 @pytest.mark.parametrize("threshold", [programs.NEVER, programs.ALWAYS])
 def test_busy_cells_are_waited_for(cell, threshold):
     f = programs.function(programs.accumulate(threshold), [cell])
-    poke(cell.address + abi.CELL_LOCK, 12345)  # another thread's call
-    timer = threading.Timer(0.05, poke, [cell.address + abi.CELL_LOCK, 0])
+    poke(cell.address + layouts.CELL_LOCK, 12345)  # another thread's call
+    timer = threading.Timer(0.05, poke, [cell.address + layouts.CELL_LOCK, 0])
     timer.start()
     assert f(ONES).tolist() == [1] * N
     timer.join()
 
 
 def test_set_waits_for_other_threads(cell):
-    poke(cell.address + abi.CELL_LOCK, 12345)
-    timer = threading.Timer(0.05, poke, [cell.address + abi.CELL_LOCK, 0])
+    poke(cell.address + layouts.CELL_LOCK, 12345)
+    timer = threading.Timer(0.05, poke, [cell.address + layouts.CELL_LOCK, 0])
     timer.start()
     cell.set(np.ones(N))
     timer.join()
@@ -258,7 +259,7 @@ def test_set_and_get_race_with_updates():
 
 
 def test_a_fork_frees_what_other_threads_had_locked(cell):
-    poke(cell.address + abi.CELL_LOCK, 12345)
+    poke(cell.address + layouts.CELL_LOCK, 12345)
     child = os.fork()
     if child == 0:
         cell.set(np.ones(N))
@@ -266,7 +267,7 @@ def test_a_fork_frees_what_other_threads_had_locked(cell):
         os._exit(0 if f(ONES).tolist() == [2] * N and not library._State.lock.locked() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert cell.locked_by == 12345
-    poke(cell.address + abi.CELL_LOCK, 0)
+    poke(cell.address + layouts.CELL_LOCK, 0)
 
 
 def test_who_is_interrupted_while_waiting_is_next_no_more(cell, monkeypatch):
@@ -275,18 +276,18 @@ def test_who_is_interrupted_while_waiting_is_next_no_more(cell, monkeypatch):
     def nap(seconds):
         naps.append(seconds)
         if len(naps) == 3:
-            poke(cell.address + abi.CELL_LOCK, 0)
+            poke(cell.address + layouts.CELL_LOCK, 0)
 
     def wait():
         naps.clear()
-        poke(cell.address + abi.CELL_LOCK, 12345)
+        poke(cell.address + layouts.CELL_LOCK, 12345)
         cell.wait()
 
     monkeypatch.setattr(state.time, "sleep", nap)
     for _ in interrupted(wait):
-        assert peek(cell.address + abi.CELL_NEXT) == 0
+        assert peek(cell.address + layouts.CELL_NEXT) == 0
     assert len(naps) == 3
-    poke(cell.address + abi.CELL_LOCK, 0)
+    poke(cell.address + layouts.CELL_LOCK, 0)
 
 
 @pytest.mark.parametrize("mode", ["threads", "signals"])

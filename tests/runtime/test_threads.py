@@ -16,10 +16,11 @@ import pytest
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl import config
-from tensordsl.codegen import abi
+from tensordsl.codegen.abi import layouts
 from tensordsl.ifelse import ifelse
-from tensordsl.runtime import library, threads
-from tensordsl.runtime.layout import peek, poke
+from tensordsl.runtime.calls import threads
+from tensordsl.runtime.loading import library
+from tensordsl.runtime.loading.layout import peek, poke
 
 x, y, v, k = T.matrix("x"), T.matrix("y"), T.vector("v"), T.ivector("k")
 EXPRESSIONS: dict[str, tuple[list[Any], Any]] = {
@@ -64,7 +65,7 @@ def operands(inputs: list[Any], shape: tuple[int, int]) -> list[np.ndarray]:
 
 
 def threads_started() -> int:
-    return int(peek(threads._State.pool + abi.TH_STARTED)) if threads._State.pool else 0
+    return int(peek(threads._State.pool + layouts.TH_STARTED)) if threads._State.pool else 0
 
 
 @pytest.mark.parametrize("name", EXPRESSIONS)
@@ -135,7 +136,7 @@ def test_two_threads_have_as_many_parts_each() -> None:
     for _ in range(50):
         for n in (5_000_000, *range(60_000, 400_000, 10_000)):  # the first wakes threads, and most find them so
             f(ones[:n], ones[:n])
-            counts.add(int(peek(threads._State.pool + abi.TH_N)))
+            counts.add(int(peek(threads._State.pool + layouts.TH_N)))
         if len(counts) > 1:  # else the system had the threads' cores
             break
     assert all(n % 2 == 0 for n in counts)
@@ -148,22 +149,22 @@ def test_small_jobs_are_for_threads_that_are_awake() -> None:
     pool = _pool()
     is_awake = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_int64)(library.address("threads", "is_awake"))
     hour = 3600 * 10**9
-    kept = [peek(pool + word) for word in (abi.TH_STARTED, abi.TH_SLEEPERS)]
-    poke(pool + abi.TH_STARTED, 1)
+    kept = [peek(pool + word) for word in (layouts.TH_STARTED, layouts.TH_SLEEPERS)]
+    poke(pool + layouts.TH_STARTED, 1)
     try:
-        poke(pool + abi.TH_ASKED, 0)  # long ago
+        poke(pool + layouts.TH_ASKED, 0)  # long ago
         for sleepers, work, answer in ((0, 0, True), (1, 0, False), (1, hour, True), (1, -hour, False)):
-            poke(pool + abi.TH_SLEEPERS, sleepers)
+            poke(pool + layouts.TH_SLEEPERS, sleepers)
             assert is_awake(pool, work) == answer
     finally:
-        for word, value in zip((abi.TH_STARTED, abi.TH_SLEEPERS), kept, strict=True):
+        for word, value in zip((layouts.TH_STARTED, layouts.TH_SLEEPERS), kept, strict=True):
             poke(pool + word, value)
 
 
 def _pool() -> int:
     """The pool, without anybody in it: threads of earlier tests sleep."""
     pool = threads._State.pool
-    while peek(pool + abi.TH_SLEEPERS) < threads_started():
+    while peek(pool + layouts.TH_SLEEPERS) < threads_started():
         time.sleep(0.001)
     return pool
 
@@ -215,7 +216,7 @@ def test_threads_that_look_for_work_give_their_turn_away() -> None:
     callers, others, end = set(), threads_started(), time.monotonic() + 60
     sched_yield = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: callers.add(threading.get_native_id()) or 0)
     CALLED_LATER.append(sched_yield)
-    word = _pool() + abi.TH["sched_yield"]
+    word = _pool() + layouts.TH["sched_yield"]
     kept = peek(word)
     poke(word, ctypes.cast(sched_yield, ctypes.c_void_p).value or 0)
     try:
@@ -318,9 +319,9 @@ def test_a_child_has_threads_of_its_own() -> None:
 def test_one_thread_has_no_pool() -> None:
     config.num_threads = 2
     td.function([x], x + 1)
-    assert peek(library.table() + abi.RT["threads"])
+    assert peek(library.table() + layouts.RT["threads"])
     config.num_threads = 1
-    assert not peek(library.table() + abi.RT["threads"])
+    assert not peek(library.table() + layouts.RT["threads"])
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -1,0 +1,188 @@
+"""Parts of joins, and what is set into slices: computed where they are wanted, so that nothing is copied there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import cache, partial
+from typing import Any
+
+from tensordsl.codegen.bufferise.bufferiser import Bufferiser
+from tensordsl.codegen.bufferise.scatter import begin_with, over
+from tensordsl.codegen.fusion.group import INTERLEAVE, Buffer, Group, Out
+from tensordsl.codegen.fusion.placement import Step, memory
+from tensordsl.codegen.llvm.strided_access import MOST
+from tensordsl.codegen.passes.patterns import is_zero_at
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.storage import Ref, Scope, known_at_entry
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.graph import Value
+from tensordsl.types import COMPLEX
+
+# Bytes of a tensor, and of a slice's rows, from which what is around a slice takes less time than all.
+AROUND, AROUND_ROW = 1 << 14, 384
+
+
+def place_parts(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]) -> None:
+    """Give the values that die in a join or in a slice their place there, where that is known at entry."""
+    if b.graph.extents.assumed:
+        return
+    at = {n: k for k, s in enumerate(steps) for n in s.gives}
+    for k, step in enumerate(steps):
+        v = step.value
+        if v is None or v.op not in PARTS:
+            continue
+        parts = [(j, _under(v.operands[j])) for j in PARTS[v.op](b, v, at)]
+        if not all(known_at_entry(b.find(n)) for n in _lengths(v)):
+            continue
+        for j, (x, _) in parts:
+            is_free = x.number in last.get(k, ()) and x.number not in b.targets and x.dtype == v.dtype
+            if is_free and x.number in at and _can_be_placed(steps[at[x.number]], v):
+                b.targets[x.number] = [cache(partial(_place, b, v, j))]  # one place, whoever asks
+
+
+def _of_join(b: Bufferiser, v: Value, at: dict[int, int]) -> Collection[int]:
+    return range(len(v.operands))
+
+
+def _of_slice(b: Bufferiser, v: Value, at: dict[int, int]) -> Collection[int]:
+    """What is set, if by then the rest can have been copied, which is not where the result is computed."""
+    x, y = v.operands[:2]
+    if not v.attrs["set"] or v.number in b.heirs or v.number in b.late or len(v.operands) > 2:
+        return ()
+    start = at.get(_under(y)[0].number, -1)
+    return (1,) if all(at.get(n, -1) < start for n in memory(x, b.homes)) else ()
+
+
+# What has parts, and which of its operands are some now.
+PARTS = {"concatenate": _of_join, "inc_subtensor": _of_slice}
+
+
+def _lengths(v: Value) -> list[object]:
+    bounds = [n for bound in v.attrs.get("bounds", ()) for n in bound[:3]]
+    return [*bounds, *v.shape, *(n for o in v.operands for n in o.shape)]
+
+
+def _can_be_placed(step: Step, v: Value) -> bool:
+    """A join is not in a slice: its parts may be there before the rest can have been copied."""
+    if step.value is None:
+        return step.fused is not None
+    return step.value.op == "along" or step.value.op == v.op == "concatenate"
+
+
+def _under(v: Value) -> tuple[Value, tuple[int, ...]]:
+    """(the value, which axis of v each of its axes is), through moves that only add axes of length 1; or v itself."""
+    itself = v, tuple(range(v.rank))
+    x, axes = itself
+    while x.op == "move":
+        inner, (y,) = x.attrs["map"], x.operands
+        lengths = dict(zip(inner, y.shape, strict=True))
+        if len(lengths) < y.rank or tuple(lengths.get(a, 1) for a in range(x.rank)) != x.shape or None in lengths:
+            return itself
+        x, axes = y, tuple(axes[a] for a in inner)
+    return x, axes
+
+
+def _place(b: Bufferiser, v: Value, j: int) -> Ref:
+    x, axes = _under(v.operands[j])
+    ref = join_places(b, v)[1][j] if v.op == "concatenate" else slice_place(b, v)[1]
+    return Ref(ref.ptr, tuple(map(b.find, x.shape)), tuple(ref.strides[a] for a in axes), ref.base)
+
+
+def join_places(b: Bufferiser, v: Value) -> tuple[Ref, list[Ref]]:
+    """Where a join and its parts are.  Each part begins where the one before it ends: a sum for each start would have
+    as many terms as parts before."""
+    if v.number not in b.places:
+        axis, places = v.attrs["axis"], []
+        ref = b.destination(v, v.dtype, v.shape)
+        ptr = ref.ptr
+        for part in v.operands:
+            dims = tuple(map(b.find, part.shape))
+            strides = tuple(0 if n == 1 else s for n, s in zip(dims, ref.strides, strict=True))
+            places.append(Ref(ptr, dims, strides, ref.base))
+            if len(places) < len(v.operands) and dims[axis] != 0:
+                offset = ex.mul(dims[axis], ref.strides[axis])
+                b.emit(p.Offset(end := b.fresh("p"), ptr, b.name(offset)))
+                b.behind[end] = ptr, offset
+                ptr = end
+        b.places[v.number] = ref, places
+    return b.places[v.number]
+
+
+def interleave(b: Bufferiser, moves: Sequence[tuple[Ref, Ref]], dtype: str) -> None:
+    """Copy what goes to places side by side: a few by one group, which joins them in registers."""
+    target = moves[0][1]
+    if b.device or not 1 < len(moves) <= MOST or all(n == 1 for n in target.dims):
+        for source, place in moves:
+            b.copy(source, place, dtype)
+        return
+    axes: list[Any] = [0 if n == 1 else f"a{d}" for d, n in enumerate(target.dims)]
+    s, outs = Builder(), []
+    refs: dict[int, Ref] = {}
+    for k, (source, place) in enumerate(moves):
+        entries = [0 if step == 0 else a for a, step in zip(axes, source.strides, strict=True)]
+        shape = tuple(1 if e == 0 else n for e, n in zip(entries, target.dims, strict=True))
+        x, y = Buffer(f"x{k}", dtype, shape), Buffer(f"y{k}", dtype, target.dims)
+        outs.append(Out(y, tuple(axes), s.load(x, *entries)))
+        refs |= {id(x): source, id(y): place}
+    extents = {a: n for a, n in zip(axes, target.dims, strict=True) if a}
+    b.launch(Group(INTERLEAVE, extents, tuple(extents), tuple(outs)), refs, None)
+
+
+def slice_place(b: Bufferiser, v: Value) -> tuple[Ref, Ref]:
+    """Where what is written into a slice, and the slice of it, are; the rest is there already."""
+    if v.number not in b.places:
+        x, bounds = v.operands[0], v.attrs["bounds"]
+        is_set = v.attrs["set"] or v.dtype not in COMPLEX and is_zero_at(x, bounds)
+        is_own = b.device or v.number in b.late  # of new values in the old one's storage, one copy is no copy there
+        ref = over(b, v, x, partial(_begin_around, bounds) if is_set and not is_own else begin_with)
+        b.places[v.number] = ref, [sliced(b, ref, bounds)]
+    ref, (target,) = b.places[v.number]
+    return ref, target
+
+
+def _begin_around(bounds: Sequence[Any], b: Bufferiser, x: Value, target: Ref) -> None:
+    """target = x but for a slice that is set afterwards, or all of it where that takes no longer."""
+    if any(step != 1 for _, _, step, _ in bounds):
+        return begin_with(b, x, target)
+    inner = [(b.find(start), b.find(n) if keeps else 1) for start, n, _, keeps in bounds]
+    item, every, own = ITEMSIZE[x.dtype], ex.product(target.dims), ex.product([n for _, n in inner])
+    large = ("ge", ex.mul(item, every), AROUND), ("ge", ex.mul(item, inner[-1][1] if inner else 0), AROUND_ROW)
+    pays = b.compared(*large, ("ge", ex.mul(2, own), every))
+    b.ref(x)  # for both branches, and what follows
+    b.scopes.append(Scope())
+    for d, (start, n) in enumerate(inner):
+        behind = ex.add(start, n)
+        for first, length in ((0, start), (behind, ex.sub(target.dims[d], behind))):
+            if length != 0:
+                part = [*inner[:d], (first, length), *((0, m) for m in target.dims[d + 1 :])]
+                begin_with(b, x, target, partial(sliced, b, bounds=[(k, m, 1, True) for k, m in part]))
+    around = b.close_scope()
+    b.scopes.append(Scope())
+    begin_with(b, x, target)
+    b.emit(p.If(pays, around, b.close_scope()))
+
+
+def sliced(b: Bufferiser, ref: Ref, bounds: Sequence[Any]) -> Ref:
+    """The view of a basic slice: (start, length, step, keeps its axis) per axis."""
+    offset, dims, strides = slice_layout(b, ref.strides, bounds)
+    if offset == 0:
+        return Ref(ref.ptr, dims, strides, ref.base)
+    ptr = b.fresh("p")
+    b.emit(p.Offset(ptr, ref.ptr, b.name(offset)))
+    b.behind[ptr] = ref.ptr, offset
+    return Ref(ptr, dims, strides, ref.base)
+
+
+def slice_layout(
+    b: Bufferiser, steps: Sequence[Any], bounds: Sequence[Any]
+) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
+    """Byte offset, lengths and byte strides of a slice of what has the byte strides `steps`."""
+    offset: Any = 0
+    dims, strides = [], []
+    for (start, length, step, keeps), stride in zip(bounds, steps, strict=True):
+        offset = ex.add(offset, ex.mul(b.find(start), stride))
+        if keeps:
+            dims.append(b.find(length))
+            strides.append(0 if length == 1 else ex.mul(b.find(step), stride))
+    return offset, tuple(dims), tuple(strides)

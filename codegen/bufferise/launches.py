@@ -1,0 +1,289 @@
+"""Launches of groups in program IR: which plans a call may need of each, and how it chooses between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tensordsl.codegen.bufferise.collapse_axes import one_axis
+from tensordsl.codegen.bufferise.unroll_axes import unroll_axes
+from tensordsl.codegen.cpu.planner import plan as plan_kernels
+from tensordsl.codegen.cpu.schedule import (
+    across_schedules,
+    for_lines,
+    for_long_rows,
+    for_total,
+    loads_at_indices,
+    other_schedule,
+    row_by_row,
+    schedule,
+)
+from tensordsl.codegen.cpu.stencil_offsets import shifts
+from tensordsl.codegen.fusion.group import Buffer, Group, Out, Own, Schedule, any_copy, structure
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.storage import Block, Ref, Scope, contiguous, known_at_entry
+from tensordsl.codegen.scalar_ir.builder import Builder, Val, walk
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.variants.conditions import (
+    Planned,
+    goes_across,
+    has_long_rows,
+    has_rows_for_lines,
+    is_far_total,
+    is_long,
+    is_near_total,
+    prefers,
+    side_by_side,
+    taken_apart,
+)
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.bufferise.bufferiser import Bufferiser
+
+
+def launch_of(
+    b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None
+) -> p.Instr:
+    """What runs a group, on a block of its rows if one is given; refs: id(buffer) -> where it is."""
+    is_whole = not b.device and block is None
+    group = side_by_side(b, group, refs) if is_whole else group
+    unrolled = unroll_axes(b, group, refs) if is_whole else None
+    if unrolled is None:
+        return _as_it_is(b, group, refs, node, block)
+    made = _as_it_is(b, unrolled.group, unrolled.refs, node)
+    return _either(unrolled.condition, made, _as_it_is(b, group, refs, node)) if unrolled.condition else made
+
+
+def _as_it_is(
+    b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None
+) -> p.Instr:
+    is_whole = not b.device and block is None
+    if group.name == "copy":
+        return _copy(b, group, refs)
+    one = one_axis(b, group, refs) if is_whole else None
+    if one is None:
+        return _chosen(b, group, refs, node, block)
+    made = _chosen(b, one.group, one.refs, node)
+    return _either(one.condition, made, _chosen(b, group, refs, node)) if one.condition else made
+
+
+def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None) -> p.Instr:
+    key, mine = (None, Own()) if b.device else structure(group)
+    planned = b.planned.get(key) or _planned(b, group)
+    if key is not None:
+        b.planned[key] = planned
+    usual, other = planned.usual, planned.other
+    prefers_other = prefers(b, group, usual, other, refs) if other else None
+    longer: list[tuple[str | None, Schedule | None]] = []
+    lines = usual if usual.cuts else None
+    if long := is_long(b, group, usual):
+        lines = for_lines(group, usual, b.vector_bytes)
+        far = has_rows_for_lines(b, group, usual, False) if lines else None
+        longer = [(long, for_long_rows(usual)), (far, lines)]
+    if lines:
+        longer.append((has_rows_for_lines(b, group, usual, True), replace(lines, cuts="near")))
+    is_whole = not b.device and block is None
+    first = replace(usual, shifts=shifts(b, group, usual.lane, refs)) if is_whole else usual
+    if is_whole and (total := for_total(group, usual, b.vector_bytes)):
+        longer += [(is_near_total(b, group), total), (is_far_total(b, group), replace(usual, asks=True))]
+    if not b.device:
+        _count_points(b, group, refs, node)
+    number, operands, ints = _plan_like(b, planned, first, group, mine, refs)
+    site = 0
+    if b.program.plans[number].may_fail:
+        _check_sources(b, group, refs, node)
+        site = b.site("index", node, "index out of bounds")
+    launch: p.Instr = _launch(b, number, group, operands, site, block, ints)
+    choices = [*longer, (prefers_other, other)]
+    choices += [(goes_across(b, group, planned, s, refs), s) for s in reversed(planned.across)]
+    if is_whole:
+        alone = row_by_row(group, usual)
+        choices.insert(len(longer), (has_long_rows(b, group) if alone else None, alone))
+        choices += taken_apart(b, group, usual, refs)
+    for condition, chosen in choices:
+        if chosen and condition:
+            number, operands, ints = _plan_like(b, planned, chosen, group, mine, refs)
+            launch = _either(condition, _launch(b, number, group, operands, site, block, ints), launch)
+    return launch
+
+
+def _count_points(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None) -> None:
+    """Refuse lengths whose product no integer holds, of axes that are walked together: unless an array has an element
+    for each point, so that there are no more of these than memory has."""
+    operands = [*((o.buffer, o.map) for o in group.outs), *(v.attr for v in group.scalars if v.op == "load")]
+    names = list(group.extents)
+    for _, numbers in group.work:
+        axes = [names[k] for k in numbers]
+        whole = [refs[id(buffer)] for buffer, given in operands if set(axes) <= set(given)]
+        if len(axes) < 2 or any(0 not in r.strides for r in whole):
+            continue
+        lengths = [b.find(group.extents[a]) for a in axes]
+        scope = b.entry if all(map(known_at_entry, lengths)) else b.scopes[-1]
+        site = b.site("overflow", node, "the number of elements does not fit 63 bits")
+        b.program.sites[site]["names"] = "one length or product of lengths", "the next one"
+        points, *others = [b.name(n) for n in lengths]
+        for name in others:
+            scope.code.append(p.Mul(product := b.fresh("m"), points, name, site))
+            points = product
+
+
+def _either(condition: str, chosen: p.Instr, other: p.Instr) -> p.Instr:
+    """Where two launches differ in their plans alone, the program chooses between these."""
+    if isinstance(chosen, p.Launch) and isinstance(other, p.Launch) and not chosen.instead:
+        if replace(other, plan=chosen.plan, instead=()) == chosen:
+            return replace(other, instead=(*other.instead, (condition, chosen.plan)))
+    return p.If(condition, (chosen,), (other,))
+
+
+def _planned(b: Bufferiser, group: Group) -> Planned:
+    usual, width = schedule(group, vector_bytes=b.vector_bytes), b.vector_bytes
+    if b.device:
+        return Planned(usual, None, ())
+    other = other_schedule(group, usual, vector_bytes=width)
+    lanes = [s.lane for s in (usual, other) if s]
+    return Planned(usual, other, across_schedules(group, lanes, vector_bytes=width))
+
+
+def _plan_like(
+    b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: Own, refs: dict[int, Ref]
+) -> tuple[int, list[Ref], list[str]]:
+    """The plan of the group, or of an earlier one of its structure, its operands, and the names of its integers."""
+    key = (
+        chosen.lane, chosen.width, chosen.beside, chosen.apart, chosen.shifts, chosen.joins, chosen.alone, chosen.cuts,
+        chosen.asks,
+    )  # fmt: skip
+    if key not in planned.plans:
+        planned.plans[key] = _plan(b, group, chosen), mine
+    number, theirs = planned.plans[key]
+    same = {id(x): refs[id(y)] for x, y in zip(theirs.buffers, mine.buffers, strict=True)} or refs
+    lengths = dict(zip(theirs.lengths, mine.lengths, strict=True))
+    plan = b.program.plans[number]
+    operands = [same[id(x)] for x in plan.operands]
+    return number, operands, [_int(b, i, operands, lengths) for i in plan.ints]
+
+
+def _plan(b: Bufferiser, group: Group, chosen: Schedule) -> int:
+    number = len(b.program.plans)
+    name = f"k{number}"
+    if b.device:
+        from tensordsl.codegen.gpu.program import device_plan  # late: most functions run on the CPU
+
+        b.program.plans.append(device_plan(group, name))
+    else:
+        b.program.plans.append(plan_kernels(group, chosen, name))
+    return number
+
+
+def _copy(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> p.Instr:
+    """Copies are planned once per dtype and pattern."""
+    (out,), general = group.outs, any_copy(group)
+    usual = schedule(general, vector_bytes=b.vector_bytes)
+    choices = [] if b.device else taken_apart(b, group, usual, refs)
+    operands, launches = [refs[id(out.value.attr[0])], refs[id(out.buffer)]], []
+    for chosen in (usual, *(other for _, other in choices)):
+        key = (
+            out.buffer.type,
+            tuple(m == 0 for m in out.map),
+            tuple(m == 0 for m in out.value.attr[1]),
+            chosen.apart,
+            chosen.width,
+        )
+        if key not in b.plans:
+            b.plans[key] = _plan(b, general, chosen)
+        launches.append(_launch(b, b.plans[key], group, operands, 0))
+    launch: p.Instr = launches[0]
+    for (condition, _), other in zip(choices, launches[1:], strict=True):
+        launch = _either(condition, other, launch)
+    return launch
+
+
+def _launch(
+    b: Bufferiser, number: int, group: Group, operands: Sequence[Ref], site: int, block: Block | None = None,
+    ints: Sequence[str] = (),
+) -> p.Launch:  # fmt: skip
+    plan = b.program.plans[number]
+    if block is not None:
+        operands = _shifted_operands(b, block, plan, operands)
+    strides = tuple(
+        tuple(_stride(b, r, dims) for dims in per_axis) for r, per_axis in zip(operands, plan.strides, strict=True)
+    )
+    lengths = group.extents.items() if plan.axes else ()
+    extents = tuple(block.here if block and block.axis == a else b.name(e) for a, e in lengths)
+    writes = tuple(r.ptr for r in operands[plan.n_inputs :])
+    return p.Launch(number, tuple(r.ptr for r in operands), strides, extents, tuple(ints), writes, site)
+
+
+def _shifted_operands(b: Bufferiser, block: Block, plan: p.LaunchPlan, operands: Sequence[Ref]) -> list[Ref]:
+    at, result = plan.axes.index(block.axis), []
+    for buffer, r, per_axis in zip(plan.operands, operands, plan.strides, strict=True):
+        dims = per_axis[at] or (d for k, d in block.by_position.items() if k == id(buffer))
+        result.append(replace(r, ptr=b.shifted(block, r, ex.total(r.strides[d] for d in dims))))
+    return result
+
+
+def _stride(b: Bufferiser, ref: Ref, dims: Sequence[int]) -> str | None:
+    total: Any = 0
+    for d in dims:
+        total = ex.add(total, ref.strides[d])
+    return None if total == 0 else b.name(total)
+
+
+def _int(b: Bufferiser, entry: tuple[Any, ...], ptrs: Sequence[Ref], lengths: Mapping[Any, Any]) -> str:
+    if entry[0] == "extent":
+        return b.name(lengths.get(entry[1], entry[1]))
+    return b.name(ptrs[entry[1]].strides[entry[2]])
+
+
+def _check_sources(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None) -> None:
+    """An indexed load clamps into its source, which must not be empty where there is a point to compute."""
+    for v, axes in loads_at_indices(group):
+        points, (buffer, entries) = ex.product(group.extents[a] for a in axes), v.attr
+        for d, entry in enumerate(entries):
+            n = refs[id(buffer)].dims[d]
+            if isinstance(entry, tuple):
+                b.check_source(n, points, node)
+
+
+def check_unread(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None) -> None:
+    """NumPy's rule: indices are checked also where another axis has no point, so that the group reads nothing there.
+    They are then read by a group of their own, which loads a zero at each.  The program gets it when a call has such
+    lengths, where that shows at entry."""
+    for v in {id(v): v for v, _ in loads_at_indices(group)}.values():
+        own = _axes_of_indices(v)
+        others = [n for a, n in group.extents.items() if a not in own]
+        if any(n == 0 for n in others):
+            _check_indices(b, group, v, refs, node)
+        elif unknown := [n for n in others if not isinstance(n, int)]:
+            is_empty = b.joined("max", [b.compared(("eq", n, 0)) for n in unknown])
+            if b.are_usual and is_empty in b.early:
+                b.outgrown.append(is_empty)
+                continue
+            b.scopes.append(Scope())
+            _check_indices(b, group, v, refs, node)
+            b.emit(p.If(is_empty, b.close_scope(), ()))
+
+
+def _axes_of_indices(load: Val) -> frozenset[str]:
+    """The axes of what the indices of a load broadcast to."""
+    along = (e[2:] for e in load.attr[1] if isinstance(e, tuple))
+    return frozenset[str]().union(*along, *(i.axes for i in load.args))
+
+
+def _check_indices(b: Bufferiser, group: Group, load: Val, refs: dict[int, Ref], node: int | None) -> None:
+    source, entries = load.attr
+    own = tuple(a for a in group.extents if a in _axes_of_indices(load))
+    reduced = {a for v in walk(load.args) if v.op == "reduce" for a in v.attr[1]}
+    extents = {a: n for a, n in group.extents.items() if a in own or a in reduced}
+    dims = tuple(n if isinstance(e, tuple) else 1 for n, e in zip(refs[id(source)].dims, entries, strict=True))
+    zeros, result = Buffer("z", "uint8", dims), Buffer("r", "uint8", tuple(extents[a] for a in own))
+    zero, kept = b.allocate((), "int64"), b.fresh("b")
+    b.emit(p.StoreScalar(zero.ptr, b.name(0), "int64"))
+    b.emit(p.Arena(((kept, b.name(ex.product(result.shape))),), b.common_site("memory")))
+    where = refs | {
+        id(zeros): Ref(zero.ptr, dims, (0,) * len(dims), zero.base),
+        id(result): Ref(kept, result.shape, contiguous(result.shape, 1), kept),
+    }
+    at = (load.args[e[1]] if isinstance(e, tuple) else 0 for e in entries)
+    value = Builder().load(zeros, *at)
+    b.emit(launch_of(b, Group("indices", extents, own, (Out(result, own, value),)), where, node))

@@ -1,0 +1,117 @@
+"""Writing at integer positions in program IR: the check of the indices, and the scatter itself, which cannot fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tensordsl.casting import real_of
+from tensordsl.codegen.bufferise.bufferiser import Bufferiser
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
+from tensordsl.codegen.passes.patterns import is_zero
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.storage import Ref, contiguous
+from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, Builder
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.graph import Value
+from tensordsl.ops.index import index_place
+from tensordsl.types import COMPLEX
+
+
+def build_in_bounds(b: Bufferiser, v: Value) -> None:
+    at, least, most = v.operands
+    ((_, n, _, _),) = v.attrs["bounds"]
+    site = b.site("index", b.node_of(v), f"index is out of bounds for axis {v.attrs['axis']}")
+    for value, relation, limit in ((least, "ge", ex.mul(-1, b.find(n))), (most, "lt", n)):
+        index = b.fresh("q")
+        b.emit(p.LoadScalar(index, b.ref(value).ptr, "int64"))
+        b.emit(p.Check(relation, index, b.name(limit), site))
+    if at.number not in b.unstored:
+        b.view(v, b.packed(b.ref(at), v.dtype))  # one number may stand for all positions
+
+
+def build_inc_take(b: Bufferiser, v: Value) -> None:
+    x, y, *positions = v.operands
+    ref = over(b, v, x)
+    emit_scatter(b, v, ref, b.ref(y), [b.packed(b.ref(i), i.dtype) for i in positions])
+    b.finish(v, ref)
+
+
+def begin_scatter(b: Bufferiser, v: Value) -> Ref:
+    """Where a group adds at positions to what stands there; it does so before these are checked, but not to nothing."""
+    x, _, at, *_ = v.operands
+    b.check_source(b.find(ex.product(map(b.find, v.shape))), b.find(at.shape[0]), b.node_of(v))
+    return over(b, v, x)
+
+
+def begin_with(b: Bufferiser, x: Value, target: Ref, part: Callable[[Ref], Ref] = lambda ref: ref) -> None:
+    """target = x, or a part of both."""
+    own, item = part(target), ITEMSIZE[x.dtype]
+    rows = zip(own.dims, own.strides, contiguous(own.dims, item), strict=True)
+    if is_zero(x) and all(n == 1 or step == dense for n, step, dense in rows):
+        b.emit(p.Fill(own.ptr, b.name(ex.mul(item, ex.product(own.dims)))))
+    else:
+        b.copy(part(b.ref(x)), own, x.dtype)
+
+
+def over(b: Bufferiser, v: Value, x: Value, begin: Callable[[Bufferiser, Value, Ref], None] = begin_with) -> Ref:
+    """Where v is computed from x, which stands there, as far as `begin` puts it there."""
+    if v.number in b.heirs and v.number not in b.targets:
+        return b.ref(x)
+    ref = b.destination(v, v.dtype, v.shape)
+    if is_zero(x) or b.ref(x).ptr != ref.ptr:
+        begin(b, x, ref)
+    return ref
+
+
+def emit_scatter(b: Bufferiser, v: Value, x: Ref, y: Ref, positions: Sequence[Ref]) -> None:
+    """On the CPU complex numbers are rows of their two parts."""
+    axes, in_parts = v.attrs["axes"], v.dtype in COMPLEX and not b.device
+    at, dtype = index_place(axes), real_of(v.dtype) if in_parts else v.dtype
+    free = [d for d in range(v.rank) if d not in axes]
+    y_strides = [0 if n == 1 else s for n, s in zip(y.dims, y.strides, strict=True)]
+    of_block = zip(free, (*y_strides[:at], *y_strides[at + 1 :]), strict=True)
+    parts = [(2, ITEMSIZE[dtype], ITEMSIZE[dtype])] if in_parts else []
+    block = collapsed([*((x.dims[d], x.strides[d], s) for d, s in of_block), *parts])
+    dims, x_steps, y_steps = (tuple(map(b.name, part)) for part in zip(*block, strict=True)) if block else ((), (), ())
+    b.emit(
+        p.Scatter(
+            dtype, v.attrs["set"], x.ptr, y.ptr, tuple(r.ptr for r in positions),
+            tuple(b.name(x.strides[d]) for d in axes), b.name(positions[0].dims[0]), b.name(y_strides[at]),
+            dims, x_steps, y_steps, is_row=bool(block) and block[-1][1] == ITEMSIZE[dtype],
+            lengths=tuple(b.name(x.dims[d]) for d in axes) if b.device else (),
+            types=tuple(i.dtype for i in v.operands[2:]),
+        )
+    )  # fmt: skip
+
+
+def collapsed(axes: Any) -> list[tuple[Any, Any, Any]]:
+    """(length, stride of x, stride of y) per axis, with axes that are walked alike as one."""
+    result: list[tuple[Any, Any, Any]] = []
+    for n, x, y in axes:
+        if n == 1:
+            continue
+        if result and result[-1][1] == ex.mul(n, x) and result[-1][2] == ex.mul(n, y):
+            n, *_ = ex.mul(result.pop()[0], n), None
+        result.append((n, x, y))
+    return result
+
+
+def accumulate(b: Bufferiser, source: Ref, target: Ref, dtype: str, to_zeros: bool = False) -> None:
+    """target += source, point by point; `to_zeros`: that is what stands there, and is not read."""
+    to_zeros &= dtype not in COMPLEX
+    if to_zeros and dtype not in FLOATS:
+        b.copy(source, target, dtype)
+        return
+    b.agree_all(source.dims, target.dims)
+    s = Builder()
+    axes: list[Any] = [0 if n == 1 else f"a{d}" for d, n in enumerate(target.dims)]
+    entries = [0 if r == 0 else a for a, r in zip(axes, source.strides, strict=True)]
+    shape = tuple(1 if e == 0 else n for e, n in zip(entries, target.dims, strict=True))
+    x, old, new = Buffer("x", dtype, shape), Buffer("t", dtype, target.dims), Buffer("t", dtype, target.dims)
+    a, c = s.load(old, *axes), s.load(x, *entries)
+    value = s.or_(a, c) if dtype == "bool" else s.add(s.const(0.0, dtype) if to_zeros else a, c)
+    extents = {a: n for a, n in zip(axes, target.dims, strict=True) if a}
+    group = Group("accumulate", extents, tuple(extents), (Out(new, tuple(axes), value),))
+    refs = {id(x): source, id(new): target} if to_zeros else {id(x): source, id(old): target, id(new): target}
+    b.launch(group, refs, None)

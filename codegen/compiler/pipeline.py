@@ -1,0 +1,390 @@
+"""The list of passes, and the way of a function from the user's graph to object code."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import Any
+
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
+from tensordsl.codegen.bufferise.function import build_program
+from tensordsl.codegen.bufferise.serialise import pack_plans
+from tensordsl.codegen.compiler.debug import PassReport, Trace, groups_text
+from tensordsl.codegen.host.emitter import emit_program
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.llvm.modules import Found, common_kernels, module_text, take_common_plan
+from tensordsl.codegen.passes import rules
+from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
+from tensordsl.codegen.passes.complex_moves import move_numbers
+from tensordsl.codegen.passes.context import Context, count_users, frozen_values
+from tensordsl.codegen.passes.fold_constants import fold_constants
+from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
+from tensordsl.codegen.passes.merge_reductions import add_sums, merge_reductions, part_totals
+from tensordsl.codegen.passes.nan_guard import guard
+from tensordsl.codegen.passes.narrow_indices import narrow_positions
+from tensordsl.codegen.passes.overlap_add import sum_around
+from tensordsl.codegen.passes.partial_sort import part_of_order, ranks
+from tensordsl.codegen.passes.peel_rolls import part_at_rolls
+from tensordsl.codegen.passes.rewrite_scatters import add_to_given, merge_writes, scatter_to_choice, sum_by_slices
+from tensordsl.codegen.passes.share_rolls import share_rolls
+from tensordsl.codegen.passes.sink_gathers import sink_gathers
+from tensordsl.codegen.passes.sink_slices import sink_slices
+from tensordsl.codegen.passes.stabilise import divide_once, of_exponentials
+from tensordsl.codegen.passes.unmerge_axes import OPS as MERGED
+from tensordsl.codegen.passes.unmerge_axes import raise_merges
+from tensordsl.codegen.passes.unroll_pooling import unroll_pools
+from tensordsl.codegen.program_ir.instructions import Program, walk_program
+from tensordsl.codegen.program_ir.printer import show as show_program
+from tensordsl.codegen.program_ir.tables import constant_table, late_plans, libraries, plan_table
+from tensordsl.codegen.program_ir.verify import verify
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, show, toposort
+from tensordsl.codegen.tensor_ir.lower import Lowered, lower
+from tensordsl.codegen.tensor_ir.verify import verify_ir
+from tensordsl.codegen.variants.predict import foreseen_plans
+from tensordsl.config import config
+from tensordsl.graph import Variable
+from tensordsl.records import kept, record
+
+
+# -- passes ----------------------------------------------------------------------------------------------------------
+@record
+class Pass:
+    """One walk over the IR, operands first.
+
+    run(context, value) -> what the value becomes, or None.  `reason`: why the pass stands where it does.  A required
+    pass runs in every mode; needs_users: it asks how many users a value has; ops: what it rewrites (empty: all).
+    """
+
+    name: str
+    run: Callable[[Context, Value], Value | None]
+    reason: str
+    required: bool = False
+    needs_users: bool = False
+    ops: frozenset[str] = frozenset()
+
+
+def simplify(ctx: Context, v: Value) -> Value | None:
+    """The exact equations of `rules`."""
+    return rules.simplify_set().apply(ctx.graph, v, ctx.hits, ctx.users)
+
+
+def stabilise(ctx: Context, v: Value) -> Value | None:
+    """The equations of `rules` that make results more accurate, and those of softmax and sums of exponentials."""
+    return rules.stabilise_set().apply(ctx.graph, v, ctx.hits, ctx.users) or of_exponentials(ctx, v)
+
+
+FEW_BYTES = 3 << 12  # of the stack that every thread has left
+MAPS = frozenset(("map",))
+PIPELINE = (
+    Pass(
+        "canonicalise", canonicalise, required=True,
+        reason="first: lowering learns late which lengths are equal; from here on equal values are one value",
+    ),
+    Pass(
+        "fold_constants", fold_constants, ops=MAPS,
+        reason="before the rules: they look for constants (the 2 - 1 in the gradient of x ** 2)",
+    ),
+    Pass(
+        "simplify", simplify, ops=MAPS,
+        reason="before stabilise: fewer spellings (x + -1, x ** 2) for its patterns to know",
+    ),
+    Pass(
+        "stabilise", stabilise, ops=MAPS, needs_users=True,
+        reason="before anything moves: its patterns are the user's formulas",
+    ),
+    Pass(
+        "divide_once", divide_once, ops=MAPS,
+        reason="after the rules, which look for a softmax's division",
+    ),
+    Pass(
+        "merge_reductions", merge_reductions, ops=frozenset(("reduce",)), needs_users=True,
+        reason="after the rules, which look for sums of exponentials; before slices move into reductions",
+    ),
+    Pass(
+        "add_sums", add_sums, ops=MAPS, needs_users=True,
+        reason="after sums of sums are one; before slices move into reductions",
+    ),
+    Pass(
+        "fold_products", fold_products, ops=frozenset(("dot", "map")), needs_users=True,
+        reason="after the rules, which bring signs and factors together",
+    ),
+    Pass(
+        "scatter_to_choice", scatter_to_choice, ops=frozenset(("inc_take",)),
+        reason="after the rules, which look for the user's formulas; before slices, which move into choices",
+    ),
+    Pass(
+        "merge_writes", merge_writes, ops=frozenset(("inc_take", "map")), needs_users=True,
+        reason="after the writes that are none; before slices, which move into what is written",
+    ),
+    Pass(
+        "sum_by_slices", sum_by_slices, ops=frozenset(("inc_subtensor",)), needs_users=True,
+        reason="before what is added to zeros is set",
+    ),
+    Pass(
+        "sum_around", sum_around, ops=frozenset(("inc_subtensor",)), needs_users=True,
+        reason="after sum_by_slices, so that each slice is added to once; before what is added to zeros is set",
+    ),
+    Pass(
+        "add_to_given", add_to_given, ops=frozenset(("inc_subtensor",)),
+        reason="before slices, which move into what is added",
+    ),
+    Pass(
+        "part_of_order", part_of_order, ops=frozenset(("subtensor",)), needs_users=True,
+        reason="after canonicalise, which makes one slice of several",
+    ),
+    Pass(
+        "ranks", ranks, ops=frozenset(("along",)),
+        reason="after part_of_order: of an order that is looked at in parts nothing is undone",
+    ),
+    Pass(
+        "part_at_rolls", part_at_rolls, ops=MAPS,
+        reason="after the rules, which look for the user's formulas; before share_rolls, for which a copy is left",
+    ),
+    Pass(
+        "share_rolls", share_rolls, ops=frozenset(("concatenate",)),
+        reason="before slices, which move into what is rolled",
+    ),
+    Pass(
+        "raise_merges", raise_merges, ops=MERGED, needs_users=True,
+        reason="after the rules; before slices, which move into what is computed",
+    ),
+    Pass(
+        "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
+        reason="after the formulas are known: it takes them apart",
+    ),
+    Pass(
+        "sink_gathers", sink_gathers, ops=frozenset(("take",)), needs_users=True,
+        reason="after sink_slices: a gather of a slice has become one of the sliced",
+    ),
+    Pass(
+        "unroll_pools", unroll_pools, ops=frozenset(("reduce",)), needs_users=True,
+        reason="after sink_slices: what is reduced is final, and its slices stay",
+    ),
+    Pass(
+        "part_totals", part_totals, ops=frozenset(("reduce",)),
+        reason="last: what stands in front of reductions is final, and merge_reductions would undo it",
+    ),
+)  # fmt: skip
+
+# (earlier, later): the reasons above as facts that a test checks.
+MUST_PRECEDE = (
+    ("canonicalise", "fold_constants"), ("canonicalise", "simplify"), ("fold_constants", "simplify"),
+    ("simplify", "stabilise"), ("stabilise", "divide_once"),
+    ("stabilise", "merge_reductions"), ("stabilise", "fold_products"), ("stabilise", "sink_slices"),
+    ("merge_reductions", "add_sums"), ("add_sums", "sink_slices"), ("fold_products", "sink_slices"),
+    ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
+    ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
+    ("canonicalise", "share_rolls"), ("share_rolls", "sink_slices"),
+    ("stabilise", "part_at_rolls"), ("part_at_rolls", "share_rolls"),
+    ("sum_by_slices", "sum_around"), ("sum_around", "add_to_given"), ("add_to_given", "sink_slices"),
+    ("part_of_order", "ranks"), ("stabilise", "raise_merges"), ("raise_merges", "sink_slices"),
+    ("merge_reductions", "part_totals"), ("sink_gathers", "part_totals"),
+    ("merge_reductions", "unroll_pools"), ("sink_slices", "unroll_pools"), ("unroll_pools", "part_totals"),
+)  # fmt: skip
+
+
+class PassError(Exception):
+    """A pass of the compiler failed.  The cause is chained; the text names the pass and shows the IR before it."""
+
+
+def chosen_passes(mode: Any = None) -> tuple[Pass, ...]:
+    """The passes of a `tensordsl.modes.Mode`: all, or only the required ones if its optimizer is not fast_run; less
+    those it excludes, plus those it includes."""
+    every = mode is None or mode.optimizer == "fast_run"
+    excluded: Collection[str] = () if mode is None else mode.excluded
+    included: Collection[str] = () if mode is None else mode.included
+    return tuple(p for p in PIPELINE if p.required or p.name in included or (every and p.name not in excluded))
+
+
+# -- the driver --------------------------------------------------------------------------------------------------------
+def optimise(
+    graph: Graph, roots: Sequence[Value], passes: Sequence[Pass] = PIPELINE, trace: Trace | None = None,
+    on_error: str | None = None,
+) -> list[Value]:  # fmt: skip
+    """Run `passes` over everything that `roots` need; returns the new roots.
+
+    After each pass the IR is verified.  A failure raises PassError; with on_error (`config.on_opt_error` by default)
+    "warn" or "ignore", an optional pass that fails is left out.
+    """
+    on_error = on_error or config.on_opt_error
+    roots = list(roots)
+    frozen = frozen_values(graph)
+    settle_leaves(Context(graph), frozen)
+    verify_ir(graph, roots)
+    needed = _Needed(roots)
+    for step in passes:
+        report = PassReport(step.name)
+        start = time.perf_counter()
+        new = _attempt(step, graph, needed, frozen, report, on_error)
+        if report.changed:
+            roots = new
+            needed = _Needed(roots)
+        report.ms = 1e3 * (time.perf_counter() - start)
+        if trace is not None:
+            trace.passes.append(report)
+            if report.changed:
+                trace.text(3, f"IR after {step.name}", lambda: show(roots))  # noqa: B023  # called at once
+    return roots
+
+
+class _Needed:
+    """What `roots` need, in order, and what several passes ask of it."""
+
+    def __init__(self, roots: list[Value]) -> None:
+        self.roots, self.order = roots, toposort(roots)
+        self.ops = {v.op for v in self.order}
+
+    @kept
+    def users(self) -> dict[int, int]:
+        return count_users(self.roots, self.order)
+
+
+def _attempt(
+    step: Pass, graph: Graph, needed: _Needed, frozen: frozenset[int], report: PassReport, on_error: str
+) -> list[Value]:
+    """The roots after one pass; the old ones where it has nothing to do, or failed and may."""
+    roots, order = needed.roots, needed.order
+    if step.ops and step.ops.isdisjoint(needed.ops):
+        return roots
+    users = needed.users.copy() if step.needs_users else None
+    context = Context(graph, report.hits, {} if users is None else users, frozen, order)
+    before = [(loop, loop.next, loop.stacked) for loop in graph.loops]
+    made = len(graph.values)
+    try:
+        new = rewrite(graph, roots, partial(step.run, context), frozen, users, order, step.ops)
+        verify_ir(graph, new, made)
+    except Exception as error:
+        for loop, nexts, stacked in before:
+            loop.next, loop.stacked = nexts, stacked
+        graph.extents.node = None
+        _fail(step, roots, error, on_error)
+        report.error = f"left out: {error!r}"
+        return roots
+    report.changed = any(a is not b for a, b in zip(new, roots, strict=True)) or any(
+        a is not b
+        for loop, nexts, stacked in before
+        for a, b in zip((*nexts, *stacked), (*loop.next, *loop.stacked), strict=True)
+    )
+    return new
+
+
+def _fail(step: Pass, roots: list[Value], error: Exception, on_error: str) -> None:
+    text = f"the pass {step.name!r} of the compiler failed: {error}"
+    if step.required or on_error == "raise":
+        hint = (
+            "" if step.required else f"\n(mode.excluding({step.name!r}) or config.on_opt_error='warn' go on without it)"
+        )
+        raise PassError(f"{text}{hint}\nthe IR before it:\n{show(roots)}") from error
+    if on_error == "warn":
+        warnings.warn(f"{text}; it is left out", stacklevel=4)
+
+
+def optimise_lowered(lowered: Lowered, mode: Any = None, trace: Trace | None = None, on_cpu: bool = False) -> None:
+    """Replace the outputs and updates of a lowered function by optimised ones.  on_cpu: whether products take factors
+    from memory, and writes narrow positions."""
+    n = len(lowered.outputs)
+    passes = chosen_passes(mode)
+    roots = optimise(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)], passes, trace)
+    lowered.outputs = roots[:n]
+    lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
+    if any(p.name == "fold_products" for p in passes):
+        lowered.outputs, lowered.updates = finish_products(lowered.graph, lowered.outputs, lowered.updates, on_cpu)
+    if mode is None or mode.optimizer == "fast_run":
+        roots = move_numbers(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
+        roots = narrow_positions(lowered.graph, roots) if on_cpu else roots
+        lowered.outputs = roots[:n]
+        lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
+
+
+# -- the whole way -----------------------------------------------------------------------------------------------------
+@record(eq=False, frozen=False)
+class Compiled:
+    """The objects of a function, what the run time must know of them, the callables of its host steps, and the names of
+    its program's instructions."""
+
+    meta: dict[str, Any]
+    kernels: bytes
+    host: bytes
+    constants: list[bytes]
+    late: list[bytes]  # kernels that a call may require: see `bufferise.serialise.pack_plans`
+    hosts: list[Any]
+    instructions: list[str]
+    trace: Trace | None = None
+
+
+def make_program(
+    name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
+    updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None, device: bool = False,
+    small: Collection[int] = (),
+) -> tuple[Lowered, Program, Trace]:  # fmt: skip
+    """The verified program of a function, for the CPU or for a device.  small: see `bufferise.function`."""
+    trace = Trace(name)
+    lowered = lower(inputs, shared, outputs, updates, USUAL_LENGTHS in small)
+    trace.phase("lower")
+    trace.text(3, "IR", lambda: show([*lowered.outputs, *(v for _, v in lowered.updates)]))
+    optimise_lowered(lowered, mode, trace, on_cpu=not device)
+    if mode is not None and mode.executor == "nan_guard":
+        guard(lowered, mode.settings)
+    trace.phase("optimise")
+    program, regions = build_program(
+        name, lowered, [v.type for v in inputs], [v.type for v in shared], single, target.native_width(), device,
+        small,
+    )  # fmt: skip
+    verify(program)
+    trace.phase("program")
+    trace.text(4, "groups", lambda: groups_text(regions))
+    trace.text(4, "program", lambda: show_program(program))
+    return lowered, program, trace
+
+
+def stack_bytes(program: Program, text: str) -> int:
+    """What a call of a program needs of the stack, at most, where that is much, else 0: its frame, and a word for each
+    of its instructions, since at level 0 their results stay there; kernels have as much for their operands."""
+    own = layouts.FR_ARGS + layouts.SRC_SIZE * len(program.args) + 8 * program.n_slots
+    needed = own + 16 * text.count("\n")
+    return needed if needed > FEW_BYTES else 0
+
+
+def compile_graph(
+    name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
+    updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
+    kernel_object: Callable[[str], bytes] = target.compile_object, shapes: Sequence[Sequence[int]] = (),
+    small: Collection[int] = (), common: Collection[str] = (),
+    common_plan: Callable[[str], Found | None] = lambda name: None,
+) -> Compiled:  # fmt: skip
+    """The object code of a function.  single: it returns its only output itself, not a list; shapes: those that the
+    shared variables have now, if known; small: see `bufferise.function`; common: names of kernels that the library has;
+    common_plan: see `llvm.modules.take_common_plan`."""
+    lowered, program, trace = make_program(name, inputs, shared, outputs, updates, single, mode, small=small)
+    late, soon = late_plans(program), foreseen_plans(program, shapes)
+    now = [k for k in range(len(program.plans)) if k in soon or k not in late]
+    for k in now:
+        take_common_plan(program.plans[k], common_plan)
+    plans = [m for k in now if (m := program.plans[k].kernels).texts]
+    known = common_kernels(plans, common)
+    text = module_text(plans, known)
+    trace.text(5, "kernels", lambda: module_text(plans))
+    kernels = kernel_object(text) if text else b""
+    trace.phase("kernels")
+    host_text = emit_program(program)
+    trace.text(5, "host", lambda: host_text)
+    host = target.compile_object(host_text, 0)
+    trace.phase("host")
+    trace.finish()
+    meta = {
+        "name": name,
+        "args": [[dtype, list(shape)] for dtype, shape in program.args],
+        "outputs": [list(o) for o in program.outputs],
+        "plans": plan_table(program, now, known),
+        "late": late,
+        "libraries": libraries(program, now),
+        "stack": stack_bytes(program, host_text),
+        "sites": {str(k): v for k, v in program.sites.items()},
+    }
+    waiting = iter(pack_plans(program.plans[k] for k in late if k not in now))
+    parts = [b"" if k in now else next(waiting) for k in late]
+    names = [type(i).__name__ for i in walk_program(program.code)]
+    return Compiled(meta, kernels, host, constant_table(program, now), parts, lowered.hosts, names, trace)

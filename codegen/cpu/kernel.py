@@ -1,0 +1,564 @@
+"""One kernel `void k(ptr P, i64 n, i64 live, i64 rows)`: its loops, and what stands between them.
+
+A kernel's operands are pointers in P, described by `Entry`s, and behind them their steps in bytes from row to row: the
+nest library reads the entries to fill P.  By form:
+
+    SCALAR   straight-line code: k(P, n, live)
+    ROW      for each row: `before`
+    LANES    for each row: `before`, `points`; for each chunk: { for each vector: `body`; `ends`; `close` }; `after`.
+             Where a row is done by one kernel, k(P, n, live, rows, turn) also finishes it: if the row is one of several
+             blocks, it goes on from the state in scratch (`resume`), but for the first block (`turn` & 1), and saves
+             it; behind the last block (`turn` & 2) comes `final`.  A row of no elements has n = 0, and no `points`.
+             With `turn` & AHEAD it `asks` for operands of as many rows further on (`cpu.prefetch`).
+    COLUMNS  for each vector: `fixed`, for each row: `before`, `body`; then `ends`, `close`; where n is no multiple of
+             the width the last whole vector, whose states stay as they are in lanes done before (`counted`).  With
+             `turn` & AHEAD it asks for the rows that follow.  k(P, n, live, 0, turn) combines states with those `turn`
+             elements behind them (`others`).
+
+A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
+row's last whole vector, some lanes of which were done before; of a short body the states of the last chunk take that
+vector too (`repeats`), in the lanes not done before.  `live` (the width, but for a padded vector) lanes hold elements.
+Where a row is one chunk there is nothing to add up or to mask, and `close` is left out.  `head` comes first and once.
+Short rows that are only reduced have a form of their own (`cpu.short_rows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tensordsl.codegen.cpu.column_loop import column_lines
+from tensordsl.codegen.cpu.prefetch import IS_AHEAD, LINE, ONWARD, SOON, may_ask, onward_lines
+from tensordsl.codegen.cpu.row_loop import chunks, row_lines
+from tensordsl.codegen.cpu.schedule import PLAIN
+from tensordsl.codegen.cpu.stencil_offsets import Shift
+from tensordsl.codegen.cpu.stencil_rows import RowsTogether, rows_together
+from tensordsl.codegen.cpu.streaming_stores import ENTRY, HINT, has_past, past_lines
+from tensordsl.codegen.cpu.vectorise_rows import WRONG, RowVectors, row_vectors
+from tensordsl.codegen.fusion.group import region
+from tensordsl.codegen.library.loops.descriptor import (
+    FLAG,
+    INTEGER,
+    INTERNAL,
+    NUMBERS_BEGIN,
+    POSITION,
+    READ,
+    SPLAT,
+    VECTOR,
+    WRITE,
+)
+from tensordsl.codegen.llvm.builder import METADATA
+from tensordsl.codegen.llvm.clone import (
+    Phi,
+    bits_of,
+    has_mask_registers,
+    is_straight,
+    kept_if_done,
+    loads_floats,
+    new_lanes,
+    phi_lines,
+)
+from tensordsl.codegen.llvm.emit_scalars import Code, constant, emit, llvm_type, load, splat, store
+from tensordsl.codegen.llvm.strided_access import load_apart, store_apart, store_joined
+from tensordsl.codegen.llvm.vector_builder import count_lines, crossed, in_register, load_by_registers
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
+from tensordsl.records import record
+from tensordsl.types import COMPLEX
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.cpu.short_rows import SideBySide
+
+SCALAR, ROW, LANES, COLUMNS = range(4)
+NO_AREA = -1
+LIGHT = 12  # lines of a body that is written twice
+HALVES = ' "prefer-vector-width"="256" "min-legal-vector-width"="256"'
+
+
+@record(eq=False, frozen=False)
+class Entry:
+    """A pointer in P.  `name`: in the text, the same in equal kernels; `number`: operand, area, integer or axis; `add`:
+    area of a byte offset, or NO_AREA; `moves`: is it another one for each row?  `step`: elements from lane to lane;
+    `keeps`: where it is written over, do lanes that were done before stay as they are?"""
+
+    name: str
+    kind: int
+    number: int
+    itemsize: int = 0
+    flags: int = 0
+    add: int = NO_AREA
+    moves: bool = False
+    step: int = 1
+    keeps: bool = False
+
+
+@record
+class Carried:
+    """A part of a reduction's state from block to block, and of its value behind the last one ("": it has no part):
+    names behind the first block, behind another, and of no block."""
+
+    name: str
+    dtype: str
+    first: str
+    resumed: str
+    value: str
+    none: str
+    place: str
+
+
+class Kernel:
+    """The text of one kernel; `width` lanes along the axis `lane`, its rows along the axis `row` (-1: one row).
+    `clamps`: dead lanes, which repeat the last live one's elements, repeat its position too."""
+
+    def __init__(self, name: str, form: int, width: int, lane: int = -1, row: int = -1, clamps: bool = False) -> None:
+        self.name, self.form, self.width, self.lane, self.row, self.clamps = name, form, width, lane, row, clamps
+        self.entries: dict[tuple[int, int, int], Entry] = {}
+        self.head, self.before, self.body, self.ends = map(Code, "hsve")
+        self.masked, self.close, self.summed, self.after, self.resume, self.final = map(Code, "lqutjf")
+        self.others, self.fixed = Code("d"), Code("b")
+        self.before.block = "row" if self.has_rows or form == COLUMNS else "entry"
+        self.body.block, self.close.block, self.after.block = "loop", "close", "after"
+        self.resume.block, self.final.block = "partly", "final"
+        self.row_code = self.points = self.before  # what scalars are computed in; those that only elements need
+        if form != LANES:
+            self.body = self.before
+        if form == COLUMNS:
+            self.close.block = "fold"
+            self.head.do("%folds = icmp eq i64 %rows, 0")
+            may_ask(self)
+        self.scalars: dict[int, str] = {}
+        self.lanes: dict[int, str] = {}
+        self.halves = False  # in half registers?
+        self.keeps_address = False  # is the address of what its loop loads in a register?
+        self.apart: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
+        self.shifts: Sequence[Shift] = ()  # operands that are parts of one tensor
+        self.together: RowsTogether | None = None  # what does several rows of these at once
+        self.past = False  # has it a second loop, whose stores go past the caches?
+        self.stored: list[tuple[str, str, str]] = []  # adjacent elements that are written: (value, place, dtype)
+        self.adjacent: dict[str, str] = {}  # vectors that were loaded -> where all lanes are in memory
+        self.phis: list[Phi] = []  # of the loop around the body
+        self.counts = False  # do lanes keep numbers of vectors in a chunk?
+        self.stops = False  # does a row end where an element decides it?
+        self.writes = False  # does it write elements, maybe in the place of an operand's?
+        self.open: list[tuple[str, bool]] = []  # behind a chunk: is a reduction open, and what would decide it
+        self.repeats = False  # does a row's last chunk end with its last whole vector, masked?
+        self.straddles: Entry | None = None  # the operand on whose lines a row's vectors should begin
+        self.cuts = ""  # do chunks begin and end inside of vectors?  (see Schedule)
+        self.ended: list[Phi] = []  # of the loop: (name, type, behind whole vectors, behind that one)
+        self.totals: list[Phi] = []  # of the chunks
+        self.chosen: list[Phi] = []  # of a chunk that does not repeat: (name, type, if all lanes count, if not)
+        self.states: list[Phi] = []  # of the whole row: (name, type, of one chunk, of several)
+        self.chunk = 0  # vectors of a chunk; 0: all
+        self.finishes = False  # is it one of those that do all of a row?
+        self.beside = 1  # vectors of COLUMNS that are done together
+        self.side: SideBySide | None = None  # the form for short rows
+        self.order: Sequence[int] = range(width)  # which element of a vector each lane has
+        self.widens = False  # may COLUMNS take several short rows as one?
+        self.folded: list[Phi] = []  # of the states then: (name, type, of elements behind, of the rows)
+        self.counted: list[Phi] = []  # of COLUMNS: (name, type, of lanes done before, of the rows)
+        self.carried: dict[int, list[Carried]] = {}  # of reductions
+        self.fetches = self.fetches_results = False  # does its loop ask for what is further on in a row?
+        self.onward: list[str] = []  # what asks for it
+        self.asks: list[Entry] = []  # of LANES: operands of whose next rows it asks for, with `turn` & AHEAD
+        self.asks_memory = False  # also where no cache keeps them?
+        self.fails = self.guarded = False
+        self.vectors: RowVectors | None = None  # what does several rows of ROW at once
+        self.wrong = WRONG  # of ROW: was something out of range, in this row or one before?
+        self.once: dict[str, str] = {}
+
+    @property
+    def loops(self) -> bool:
+        return self.form in (LANES, COLUMNS)
+
+    @property
+    def overlaps(self) -> bool:
+        """Does the last chunk of each row end with its last whole vector, all of whose lanes count?"""
+        return self.counts and not self.states
+
+    @property
+    def has_rows(self) -> bool:
+        return self.row >= 0
+
+    # -- pointers
+    def pointer(
+        self, kind: int, number: int, itemsize: int = 0, flags: int = 0, add: int = NO_AREA, moves: bool = True
+    ) -> str:
+        """The name of the pointer in P; the library points it to the first row's and the block's first lane."""
+        name = f"%a.{len(self.entries)}"
+        entry = self.entries.setdefault((kind, number, add), Entry(name, kind, number, itemsize, 0, add))
+        entry.flags |= flags
+        entry.step = self.apart.get(number, 1) if kind == VECTOR else 1
+        entry.moves |= moves and self.has_rows and kind in (VECTOR, SPLAT, INTERNAL)
+        if add == NO_AREA:
+            return entry.name
+        key = f"{entry.name}.at"
+        if key not in self.once:
+            offset = load(self.before, self.pointer(INTERNAL, add), "int64")
+            self.once[key] = self.before.op(f"getelementptr i8, ptr {entry.name}, i64 {offset}")
+        return self.once[key]
+
+    def cross(self, types: set[str]) -> None:
+        """Let the lanes be in the order that takes the least time of complex numbers, if these are all that it reads
+        along them, of the given types."""
+        if self.form == LANES and len(types) == 1 and types <= set(COMPLEX):
+            self.body.crosses = True
+            self.order = crossed(self.body, types.pop(), self.width)
+
+    def finish_rows(self) -> None:
+        """Let the kernel do all of a row, also of one without elements."""
+        self.finishes, self.points = True, Code("o")
+        self.points.block = "points"
+
+    def guard(self, extents: Sequence[str]) -> None:
+        """Let the kernel do nothing where an extent is 0."""
+        self.guarded, points = True, "1"
+        for n in extents:
+            points = self.head.op(f"mul i64 {points}, {n}")
+        self.head.do(f"%absent = icmp eq i64 {points}, 0")
+
+    def use_halves(self, is_light: bool) -> None:
+        """Computing in half registers, where the machine prefers that for loops that are bound by memory."""
+        self.halves = is_light and self.form == LANES and "halves" in self.body.isa
+        if self.halves:
+            self.body.vector_bytes //= 2
+
+    def may_keep_address(self, adds_up: bool) -> None:
+        """Keep the address of vectors of one operand that are added up in a register: Intel's cores part an instruction
+        that loads and adds in two where its address has an index, and look less far ahead then."""
+        self.keeps_address = adds_up and self.form == LANES and "halves" in self.body.isa
+
+    def may_fetch(self, is_slow: bool) -> None:
+        """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results where rows may
+        be off lines, and where the loop is slow for operands, as it computes dear functions or waits for memory."""
+        may = self.form == LANES and "halves" in self.body.isa
+        self.fetches, self.fetches_results = is_slow and may, self.has_rows and may
+
+    def adds_by_halves(self) -> bool:
+        """Do sums of short rows take less time in half registers?  They do: half as many straddle lines, memory gives
+        more on AMD's cores, and less is behind a row's last whole one."""
+        return "avx512" in self.body.isa
+
+    def widen(self) -> None:
+        """Let several short rows be taken as one."""
+        self.widens = True
+
+    def may_repeat(self, idempotent: Iterable[bool]) -> None:
+        """Let rows' last chunks end with their last whole vector, if the body is short and some reducers add up."""
+        light = count_lines(self.body.lines) <= LIGHT and is_straight(self.body.lines) and not self.phis
+        self.repeats = self.form == LANES and self.finishes and not self.side and light and not all(idempotent)
+
+    def may_begin_on_lines(self) -> None:
+        """Let a row's vectors begin on an operand's cache lines, where these are as long as registers and straddling
+        costs.  It computes some elements twice."""
+        whole = [e for e in self.entries.values() if e.kind == VECTOR and e.add == NO_AREA and e.step == 1]
+        whole = [e for e in whole if self.width * e.itemsize % LINE == 0]
+        light = count_lines(self.body.lines) <= LIGHT and "avx512" in self.body.isa and not self.halves
+        if self.form == LANES and whole and light:
+            self.straddles = whole[0]
+
+    def may_cut_on_lines(self, cuts: str) -> None:
+        """The same of rows of floats that are added up (`cpu.aligned_rows`); of what is far they add up the same
+        alone."""
+        self.may_begin_on_lines()
+        can = 8 <= self.width <= 64 and not self.phis and loads_floats(self.body.lines, self.width)
+        self.straddles = self.straddles if can else None
+        self.cuts = cuts if self.straddles else ""
+        self.repeats = self.repeats and not self.cuts
+
+    @property
+    def masks(self) -> bool:
+        """Have the states behind a chunk only what counts?"""
+        return self.repeats or self.cuts != ""
+
+    def lane_pointer(self, pointer: str, itemsize: int, step: int = 1) -> str:
+        """In the loop: the address of the current vector."""
+        if not self.loops:
+            return pointer
+        name = f"{pointer}.i"
+        if name not in self.once:
+            self.once[name] = name
+            index = "%i" if step == 1 else self.body.op(f"mul i64 %i, {step}")
+            address = f"getelementptr i{8 * itemsize}, ptr {pointer}, i64 {index}"
+            self.body.do(f"{name} = {in_register(self.body, address) if self.keeps_address else address}")
+        return name
+
+    def integer(self, number: int) -> str:
+        """A run-time integer, loaded before the loops."""
+        key = f"int{number}"
+        if key not in self.once:
+            self.once[key] = self.head.op(f"load i64, ptr {self.pointer(INTEGER, number)}, align 8")
+        return self.once[key]
+
+    def position(self, axis: int) -> str:
+        """The current position along an axis; of the lane axis: of the block."""
+        key = f"pos{axis}"
+        if key not in self.once:
+            at = self.head.op(f"load i64, ptr {self.pointer(POSITION, axis)}, align 8")
+            moves = self.has_rows and axis == self.row
+            self.once[key] = self.before.op(f"add i64 {at}, %r") if moves else at
+        return self.once[key]
+
+    # -- memory
+    def area(self, area: int, dtype: str) -> str:
+        """The address in an area: of the current vector, the same for all rows, or of the row's own element."""
+        return self.lane_pointer(self.pointer(INTERNAL, area, moves=not self.loops), ITEMSIZE[dtype])
+
+    def load_area(self, area: int, dtype: str) -> str:
+        if self.form == COLUMNS:
+            place = f"getelementptr i{8 * ITEMSIZE[dtype]}, ptr {self.pointer(INTERNAL, area, moves=False)}, i64 %i"
+            return load_by_registers(self.fixed, self.fixed.op(place), dtype, self.width)
+        return load_by_registers(self.body, self.area(area, dtype), dtype, self.width)
+
+    def store_area(self, area: int, dtype: str, value: str) -> None:
+        store(self.body, value, self.area(area, dtype), dtype, self.width)
+
+    def store_row(self, area: int, dtype: str, value: str) -> None:
+        """The row's own element, which does not vary along the lanes."""
+        store(self.row_code, value, self.pointer(INTERNAL, area), dtype)
+
+    def load_scalar(self, pointer: str, dtype: str) -> str:
+        return load(self.row_code, pointer, dtype)
+
+    def load_vector(self, operand: int, dtype: str, add: int = NO_AREA) -> str:
+        pointer, step = self.pointer(VECTOR, operand, ITEMSIZE[dtype], READ, add), self.apart.get(operand, 1)
+        place = self.lane_pointer(pointer, ITEMSIZE[dtype], step)
+        if step == 1:
+            self.fetch(place, dtype)
+            value = load(self.body, place, dtype, self.width)
+            self.adjacent[value] = place
+            return value
+        return load_apart(self.body, place, dtype, step, self.width)
+
+    def store_vector(self, operand: int, dtype: str, value: str) -> None:
+        kind, step, read = (VECTOR if self.loops else SPLAT), self.apart.get(operand, 1), self.adjacent.items()
+        place = self.lane_pointer(self.pointer(kind, operand, ITEMSIZE[dtype], WRITE), ITEMSIZE[dtype], step)
+        if step == 1:
+            if self.form == LANES and dtype in PLAIN and (old := next((x for x, at in read if at == place), "")):
+                self.entries[kind, operand, NO_AREA].keeps = True
+                value = kept_if_done(self, value, old, dtype)
+            self.fetch(place, dtype, writes=True)
+            self.stored.append((value, place, dtype))
+            store(self.body, value, place, dtype, self.width)
+        else:
+            store_apart(self.body, value, place, dtype, step, self.width)
+
+    def fetch(self, place: str, dtype: str, writes: bool = False) -> None:
+        """Ask, once, for what is behind a vector, if the loop is to ask for that."""
+        if (self.fetches or (self.fetches_results and writes)) and (key := f"{place}.onward") not in self.once:
+            self.once[key] = place
+            may_ask(self)
+            self.onward += onward_lines(place, self.width * ITEMSIZE[dtype], writes, ONWARD if self.fetches else SOON)
+
+    def store_vectors(self, outs: Sequence[tuple[int, str, str]], joined: int) -> None:
+        """(operand, dtype, value) of outputs; joined: so many each stand side by side."""
+        if not joined:
+            for out in outs:
+                self.store_vector(*out)
+            return
+        for first in range(0, len(outs), joined):
+            (operand, dtype, _), values = outs[first], [value for _, _, value in outs[first : first + joined]]
+            pointer = self.pointer(VECTOR, operand, ITEMSIZE[dtype], WRITE)
+            store_joined(self.body, values, self.lane_pointer(pointer, ITEMSIZE[dtype], joined), dtype, self.width)
+
+    def row_place(self, code: Code, pointer: str, dtype: str) -> str:
+        """The row's place in an area, from that of the first row."""
+        if not self.has_rows:
+            return pointer
+        return code.op(f"getelementptr i{8 * ITEMSIZE[dtype]}, ptr {pointer}, i64 %r")
+
+    def store_scalar(self, operand: int, dtype: str, value: str) -> None:
+        store(self.row_code, value, self.pointer(SPLAT, operand, ITEMSIZE[dtype], WRITE), dtype)
+
+    # -- values
+    def splat(self, v: Val) -> str:
+        """A scalar, computed already, in all lanes."""
+        if id(v) not in self.lanes:
+            name = self.scalars[id(v)]
+            self.lanes[id(v)] = (
+                constant(v.attr, v.type, self.width)
+                if v.op == "const"
+                else splat(self.points, name, v.type, self.width)
+            )
+        return self.lanes[id(v)]
+
+    def turn_differences(self, values: Iterable[Val], roots: Sequence[Val]) -> None:
+        """Where only the square of x - m is wanted, and x alone is in memory, m - x: one instruction with its load."""
+        users: dict[int, list[Val]] = {}
+        for v in values:
+            for a in v.args:
+                users.setdefault(id(a), []).append(v)
+        for v in values:
+            if v.op != "sub" or v.type not in PLAIN or id(v) in self.lanes or v in roots:
+                continue
+            x, m = (self.lanes.get(id(a), "") for a in v.args)
+            squared = all(w.op == "mul" and w.args[0] is w.args[1] for w in users[id(v)])
+            if squared and x in self.adjacent and m and m not in self.adjacent:
+                self.lanes[id(v)] = self.body.op(f"fsub {llvm_type(v.type, self.width)} {m}, {x}")
+
+    def relative(self, clamped: bool = False) -> str:
+        """The lanes' positions in the block, int64; clamped: dead lanes repeat the last live one's."""
+        clamped |= self.clamps
+        key = "relative.clamped" if clamped else "relative"
+        if key in self.once:
+            return self.once[key]
+        W, t = self.width, llvm_type("int64", self.width)
+        iota = f"<{', '.join(f'i64 {k}' for k in range(W))}>" if W > 1 else "0"
+        start = splat(self.body, "%i", "int64", W)
+        value = self.body.op(f"add {t} {start}, {iota}")
+        if clamped:
+            last = self.head.op(f"add i64 {self.head.op('add i64 %n, %live')}, {-W - 1}")
+            last = splat(self.head, last, "int64", W)
+            value = self.body.intrinsic("smin", "int64", W, value, last)
+        self.once[key] = value
+        return value
+
+    def lane_index(self, axis: int, clamped: bool) -> str:
+        base = splat(self.before, self.position(axis), "int64", self.width)
+        return self.body.op(f"add {llvm_type('int64', self.width)} {base}, {self.relative(clamped)}")
+
+    def row_index(self, area: int, axis: int) -> str:
+        """Of wide rows: the lanes' rows, from that of the first one; scratch says how many there are in each wide row,
+        and which of them an element is in."""
+        place, first = self.pointer(INTERNAL, area, moves=False), self.pointer(POSITION, axis)
+        together, first = (self.head.op(f"load i64, ptr {p}, align 8") for p in (place, first))
+        here = self.before.op(f"add i64 {self.before.op(f'mul i64 {together}, %r')}, {first}")
+        behind = self.head.op(f"getelementptr i8, ptr {place}, i64 {NUMBERS_BEGIN}")
+        numbers = load(self.body, self.lane_pointer(behind, 8), "int64", self.width)
+        every = splat(self.before, here, "int64", self.width)
+        return self.body.op(f"add {llvm_type('int64', self.width)} {every}, {numbers}")
+
+    def flag(self, code: Code, wrong: str) -> None:
+        """Raise the flag if the i1 is true; in a loop over vectors, or rows of a scalar each, once, behind it."""
+        self.fails, pointer = True, self.pointer(FLAG, 0)
+        if self.form == ROW and self.has_rows:
+            self.wrong = code.op(f"or i1 {self.wrong}, {wrong}")
+            return
+        bit = code.op(f"zext i1 {wrong} to i64")
+        if code is not self.body or not self.loops or self.form == COLUMNS:
+            old = code.op(f"load i64, ptr {pointer}, align 8")
+            code.do(f"store i64 {code.op(f'or i64 {old}, {bit}')}, ptr {pointer}, align 8")
+            return
+        if not self.phis or self.phis[-1].name != "%flag":
+            self.phis.append(Phi("%flag", "i64", "0", "%flag"))
+        last = self.phis[-1]
+        self.phis[-1] = Phi(last.name, last.type, last.initial, code.op(f"or i64 {last.next}, {bit}"))
+
+    # -- reductions
+    def live_mask(self, kind: str) -> str:
+        """Behind a chunk: lanes that hold elements that were not done before, for vectors of a type."""
+        bits = 8 if has_mask_registers(self) else bits_of(kind)
+        if (key := f"live {bits}") not in self.once:
+            self.once[key] = self.masked.op(new_lanes(self.masked, self, bits))
+        return self.once[key]
+
+    # -- text
+    def finish(self) -> None:
+        """Bring the entries into the order of P: the library rewrites the first ones, the external, for each call.  And
+        write what stands around the body, which goes by the operands and states that it has got."""
+        if self.form == LANES:
+            flag = next((p for p in self.phis if p.name == "%flag"), None)
+            if flag:
+                pointer = self.pointer(FLAG, 0)
+                old = self.ends.op(f"load i64, ptr {pointer}, align 8")
+                self.ends.do(f"store i64 {self.ends.op(f'or i64 {old}, {flag.next}')}, ptr {pointer}, align 8")
+            self.totals[:0] = chunks(self)
+            if self.carried:
+                self.head.declarations["!0"] = METADATA
+            if self.states and self.close.block == "close":
+                self.close.block = "fold"
+            if self.side:
+                self.side.finish()
+            self.together = rows_together(self)
+            self.past = has_past(self)
+            if self.past:
+                self.head.declarations |= HINT
+        if self.wrong != WRONG:
+            self.vectors = row_vectors(self)
+        self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
+
+    def text(self) -> str:
+        takes_turn = self.finishes or self.form == COLUMNS or bool(self.asks)
+        rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * takes_turn
+        given = f"(ptr %P, i64 %n, i64 %live{rows})"
+        halves = HALVES if self.halves and not self.takes_whole() else ""
+        lines = [f"define void @{self.name}{given} nounwind{halves} {{"]
+        lines.append("begin:" if self.guarded or self.past else "entry:")
+        entries, behind = list(self.entries.values()), len(self.entries)
+        for k, e in enumerate(entries):
+            lines += [f"  %at.{k} = getelementptr ptr, ptr %P, i64 {k}"]
+            lines += [f"  {e.name}{'.0' if e.moves else ''} = load ptr, ptr %at.{k}, align 8"]
+            if e.moves:
+                lines += [f"  %by.{k} = getelementptr i64, ptr %P, i64 {behind + k}"]
+                lines += [f"  {e.name}.step = load i64, ptr %by.{k}, align 8"]
+        loops = {LANES: self._lanes, COLUMNS: self._columns}.get(self.form, self._rows)
+        guard = ["  br i1 %absent, label %leave, label %entry", "leave:", "  ret void", "entry:"]
+        entry = guard if self.guarded else ENTRY if self.past else ()
+        head = [*self.head.lines, *(IS_AHEAD if self.asks else ()), *entry]
+        past = past_lines(self, given) if self.past else ()
+        return "\n".join([*lines, *head, *loops(), "  ret void", *past, "}", ""])
+
+    def _lanes(self) -> list[str]:
+        last = "next" if self.carried else self.after.block
+        if self.together:
+            return self._for_rows(row_lines(self), last, self.together.lines, "ones", ".from")
+        return self._for_rows(row_lines(self), last, *((self.side.lines, "single.q") if self.side else ()))
+
+    def _rows(self) -> list[str]:
+        first = (self.vectors.lines, "ones", ".from") if self.vectors else ()
+        return [*self._for_rows(self.before.lines, self.before.block, *first), *self.ends.lines]
+
+    def _columns(self) -> list[str]:
+        return column_lines(self)
+
+    def _for_rows(
+        self, lines: Sequence[str], last: str, first: Sequence[str] = (), before: str = "entry", start: str = ".0"
+    ) -> list[str]:
+        """`lines`, which end in the block `last`, once per row; behind `first`, which ends in `before` and may
+        have done some or all rows: the pointers to the next one are called as entries and `start`."""
+        if not self.has_rows:
+            return list(lines)
+        return [
+            *(first or ["  br label %row"]),
+            "row:",
+            *phi_lines(self.row_phis(start), before, last),
+            *lines,
+            *self.next_row(),
+            "  br i1 %r.more, label %row, label %done",
+            "done:",
+        ]
+
+    def row_phis(self, start: str = ".0") -> list[Phi]:
+        moving, number = [e.name for e in self.entries.values() if e.moves], "0" if start == ".0" else f"%r{start}"
+        any_before = "false" if start == ".0" else f"{WRONG}{start}"
+        wrong = [Phi(WRONG, "i1", any_before, self.wrong)] if self.wrong != WRONG else []
+        pointers = [Phi(a, "ptr", f"{a}{start}", f"{a}.next") for a in moving]
+        return [Phi("%r", "i64", number, "%r.next"), *wrong, *pointers]
+
+    def next_row(self) -> list[str]:
+        moving = [e.name for e in self.entries.values() if e.moves]
+        return [
+            *(f"  {a}.next = getelementptr i8, ptr {a}, i64 {a}.step" for a in moving),
+            "  %r.next = add i64 %r, 1",
+            "  %r.more = icmp slt i64 %r.next, %rows",
+        ]
+
+    def takes_whole(self) -> bool:
+        """Does it call what takes whole registers?"""
+        declarations, functions = self.needs()
+        return bool(functions) or any("avx512" in name for name in declarations)
+
+    def needs(self) -> tuple[dict[str, str], dict[str, str]]:
+        """(declarations, functions) of the module by name."""
+        whole = Code()
+        codes = self.head, self.before, self.points, self.body, self.ends, self.masked, self.close, self.summed
+        behind = self.others, self.fixed, self.after, self.resume, self.final
+        for code in (*codes, *behind, *(self.side.codes() if self.side else ())):
+            whole.need(code)
+        return whole.declarations, whole.functions
+
+
+def in_line(code: Code, reducer: Any, part: str, types: tuple[str, ...], operands: Sequence[str], W: int) -> list[str]:
+    """A reducer's step, combine or finish of arguments of dtypes `types`."""
+    params, results = region(reducer, part, types)
+    env = {id(p): x for p, x in zip(params, operands, strict=True)}
+    emit(code, results, env, W)
+    return [env[id(r)] for r in results]

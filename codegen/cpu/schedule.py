@@ -1,0 +1,597 @@
+"""The CPU's choices for a group: lane axis, lanes per pass, block, and the values that are stored instead of redone.
+
+Rows mode: the lane axis is reduced, blocks of it are combined.  Columns mode: it is parallel, and the states are arrays
+along it.  The lane axis should be the one with stride 1 in most operands: a wrong guess costs speed, not correctness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from tensordsl.casting import real_of
+from tensordsl.codegen.cpu.prefetch import LINE
+from tensordsl.codegen.fusion.group import SCATTERED, Group, Out, Pass, Schedule, price, stored
+from tensordsl.codegen.library.loops.limits import WIDE_ROW
+from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.llvm.vector_builder import INLINE
+from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, SIGNED, Val, unwidened, walk
+from tensordsl.types import COMPLEX
+
+SPLIT = 60
+MAX_LANES = 128  # kernels compare lane numbers as bytes
+MASKS = 64  # bytes of vectors whose truths have registers; of others LLVM parts what is more than one in single truths
+ROW_BLOCK = 4096
+SHORT = 27  # elements of an axis along which lanes run only if there is no other, next to reductions
+COLUMN_BLOCK = 1024
+BLOCK_BYTES = 4096  # of each operand of what reduces nothing, at least
+SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
+TOGETHER = 4  # operations per element, at most, beside which it pays to load operands once for several rows
+BESIDE = 8  # operations per element, at most, of short rows that are done side by side
+MOST_COUNTED = 4095  # vectors that a lane counts before its state takes them
+LONG_ROWS = 512
+BESIDE_VECTORS, BESIDE_LANES = 16, 256  # of such a row, at most: as many as one lane adds up
+LARGER = 16  # times, for each axis more: results of few axes do not outweigh what they are computed from
+MOST_TAKEN = 16  # lanes of rows at indices: shorter rows than a vector go element by element
+PLAIN = frozenset(("float32", "float64"))
+QUICK = frozenset(("add", "sub", "mul", "neg", "abs", "sqr", "maximum", "minimum"))
+CHAINS = frozenset(("exp", "sigmoid", "softplus"))  # without tables: four registers of 32 bytes are faster than two
+LIGHT = 2  # operations per operand, at most, of loops that are bound by memory
+REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
+
+
+def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedule:
+    """The CPU's schedule of a group, for vector registers of `vector_bytes`; lanes run along `lane`, if it is given."""
+    if not group.extents:
+        return Schedule("", (1,), 1, split=SPLIT)
+    best, steps = lane_axis(group), group.passes
+    lane = lane or best
+    pairs = kept(group)
+    keep, keep_in = tuple(v for v, _ in pairs), tuple(o for _, o in pairs)
+    widths = [_lanes(group, p, lane, vector_bytes) for p in steps]
+    if lane not in group.parallel:
+        least = min(w for w, p in zip(widths, steps, strict=True) if p.local)
+        widths = [min(w, least) for w in widths]  # no pass packs rows that fill a vector of another
+        beside, extent = tuple(_lanes_beside(group, p, lane, vector_bytes) for p in steps), group.extents[lane]
+        every = all(n for n, p in zip(beside, steps, strict=True) if p.local)
+        usual = Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT, beside if every else ())
+        if not every or not isinstance(extent, int) or extent <= longest_beside(max(usual.beside)):
+            return usual
+        on_lines = for_lines(group, usual, vector_bytes) if extent >= long_rows() else None
+        return on_lines or for_long_rows(usual)
+    packs = any(is_short(group, a) for a in group.extents) or lane != best
+    block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
+    if block == COLUMN_BLOCK:
+        block = SUM_BLOCK if any(p.reduces for p in steps) else max(block, BLOCK_BYTES // _widest(group))
+    width = min(widths)
+    # Of few operations, unless packed blocks go through dear functions in other passes.
+    dear = packs and any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
+    beside = tuple(w // width if w // width > 2 and not dear else 1 for w in widths)
+    return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, SPLIT, beside)
+
+
+def longest_beside(lanes: int) -> int:
+    """Elements of rows that go side by side, at most, by vectors of so many."""
+    return min(BESIDE_VECTORS * lanes * states_beside(lanes), BESIDE_LANES)
+
+
+def states_beside(lanes: int) -> int:
+    """States of a row that goes side by side with others, each a vector of so many lanes: short ones by turns."""
+    return max(8 // lanes, 1)
+
+
+def long_rows() -> int:
+    """Elements of rows whose vectors should begin on cache lines: of all that do not go side by side, where loads that
+    straddle lines are dear."""
+    return BESIDE_LANES + 1 if target.prefers_halves() else LONG_ROWS
+
+
+def for_long_rows(usual: Schedule) -> Schedule:
+    """The schedule where rows are too long to go side by side."""
+    return replace(usual, beside=())
+
+
+def for_lines(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | None:
+    """The schedule where rows have `long_rows` elements and more, if only floats of one dtype are added up there and
+    registers are as long as cache lines (`cpu.aligned_rows`).  With twice as many lanes a row of float64 has half as
+    many chunks, of which each lane adds up no more; of float32, whose chunks are shorter, loads have to be dear."""
+    sums = {(r.attr[0].name, r.type[0]) for p in group.passes for r in p.reduces}
+    if not usual.beside or vector_bytes < LINE:
+        return None
+    if sums == {("sum", "float64")}:
+        return replace(for_long_rows(usual), width=tuple(min(2 * n, MAX_LANES) for n in usual.width), cuts="far")
+    is_dear = sums == {("sum", "float32")} and target.prefers_halves()
+    return replace(for_long_rows(usual), cuts="far") if is_dear else None
+
+
+def for_total(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | None:
+    """The same of sums over all axes that stand in a cache: of what is loaded or products of it, of float32 with as
+    many lanes, and where loads that straddle lines are dear, of few other operations on floats."""
+    reduces = [r for p in group.passes for r in p.reduces]
+    if group.parallel or group.scatters or vector_bytes < LINE or not reduces:
+        return None
+    if adds_products(group):
+        doubled = reduces[0].type == ("float64",) and reduces[0].args[0].op == "load"
+        return replace(usual, width=tuple(min(2**doubled * n, MAX_LANES) for n in usual.width), cuts="near")
+    return replace(usual, cuts="near") if target.prefers_halves() and all(map(_adds_few, reduces)) else None
+
+
+def adds_products(group: Group) -> bool:
+    """Is it one sum of floats as they are loaded, or of products of two of them?"""
+    reduces = [r for p in group.passes for r in p.reduces]
+    if len(reduces) != 1 or sum(bool(p.local) for p in group.passes) != 1:
+        return False
+    (term,) = reduces[0].args[:1]
+    factors = term.args if term.op == "mul" else (term,)
+    return _is_plain_sum(reduces[0]) and all(a.op == "load" and not a.args for a in factors)
+
+
+def _adds_few(reduce: Val) -> bool:
+    """Is it a sum of floats, of few operations on adjacent ones and on what all have in common?"""
+    values = [v for v in reach(list(reduce.args), _is_common) if not _is_common(v)]
+    loads, computed = [v for v in values if v.op == "load"], [v for v in values if v.op not in LEAVES]
+    adjacent = loads and not any(v.args for v in loads) and all(v.type == reduce.type[0] for v in values)
+    few = len(computed) <= TOGETHER and all(v.op in QUICK for v in computed)
+    return bool(_is_plain_sum(reduce) and adjacent and few)
+
+
+def _is_common(v: Val) -> bool:
+    return not v.axes
+
+
+def _is_plain_sum(reduce: Val) -> bool:
+    return reduce.attr[0].name == "sum" and reduce.type[0] in PLAIN
+
+
+def row_by_row(group: Group, usual: Schedule) -> Schedule | None:
+    """The schedule where there are few rows, each of which is worth several parts.  None if all passes do not go along
+    the same axes of a row, or ask which row it is."""
+    spaces = {p.local for p in group.passes if p.local}
+    placed = any(v.op == "index" and v.attr in group.parallel for v in group.scalars)
+    if not group.parallel or usual.lane in group.parallel or len(spaces) != 1 or placed:
+        return None
+    return replace(for_long_rows(usual) if usual.beside else usual, alone=True)
+
+
+def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> Schedule | None:
+    """A schedule whose lanes run the other way, of a reduction: along rows instead of their elements, or the reverse.
+    Better at run time where the usual lane axis turns out to be short, or elements to be adjacent along the other; the
+    former of computations at indices, too.  None if there is no other axis, or its place is known to be worse."""
+    lane = usual.lane
+    reduced = [a for p in group.passes for a in p.local]
+    if not lane:
+        return None
+    if not reduced:
+        by_index = any(v.op == "load" and any(a.axes == {lane} for a in v.args) for v in group.scalars)
+        other = lane_across(group) if by_index and not taken_load(group) else ""
+        return schedule(group, vector_bytes=vector_bytes, lane=other) if other not in ("", lane) else None
+    if not group.parallel:
+        long = next((a for a in reduced if not is_short(group, a)), lane)
+        return schedule(group, vector_bytes=vector_bytes, lane=long) if long != lane and _has_rows(group) else None
+    if lane in group.parallel:
+        return schedule(group, vector_bytes=vector_bytes, lane=reduced[-1])
+    other = lane_axis(group, (lane,))
+    runs = other in group.parallel or parts_rows(group, lane)
+    return schedule(group, vector_bytes=vector_bytes, lane=other) if runs else None
+
+
+def parts_rows(group: Group, lane: str) -> bool:
+    """Can rows that are reduced together not be one?  Some operand is the same along the lanes, but not along all axes
+    that are reduced, or another axis is between these."""
+    reduced = set(group.extents) - set(group.parallel)
+
+    def is_parted(entries: tuple[Any, ...]) -> bool:
+        if lane not in entries:
+            return bool(reduced & set(entries))
+        outer = entries[: entries.index(lane)]
+        return bool(reduced & set(outer)) and outer[-1] not in reduced
+
+    return any(is_parted(v.attr[1]) for v in group.scalars if v.op == "load")
+
+
+def _has_rows(group: Group) -> bool:
+    """Are there operands which keep axes from becoming one: at indices, or the same in several rows?"""
+    loads = [v for v in group.scalars if v.op == "load"]
+    return any(v.args or 0 < len({a for a in v.attr[1] if a}) < len(group.extents) for v in loads)
+
+
+def across_schedules(group: Group, others: Collection[str], *, vector_bytes: int = 64) -> tuple[Schedule, ...]:
+    """Schedules whose lanes run along an outer parallel axis, for where all other axes turn out to be short: the
+    library transposes blocks of rows for it.  `others`: axes that have schedules."""
+    lanes = [a for a in lanes_across(group) if a not in others and _may_go_across(group, a)]
+    return tuple(schedule(group, vector_bytes=vector_bytes, lane=a) for a in lanes)
+
+
+def _may_go_across(group: Group, lane: str) -> bool:
+    """Have rows no ways of their own, as most without reductions or indices have, and those of one axis?"""
+    reads = {v.attr for v in group.scalars if v.op == "index"}
+    by_index = any(v.op == "load" and v.args for v in group.scalars)
+    reduces = len(group.parallel) < len(group.extents)
+    if lane in reads or any(lane not in o.map for o in group.outs):
+        return False
+    if not (reduces or by_index or mixes(group)):
+        return False
+    if reduces and any(v.op == "load" and v.args and lane in v.attr[1] for v in group.scalars):
+        return False
+    taken = taken_load(group)
+    return not taken or taken[1].attr[1] != (list(group.extents)[-1],)
+
+
+def transposes(group: Group, lane: str, direct: bool) -> bool:
+    """Does the library transpose blocks of rows, with lanes along `lane`?  direct: it has shorter ways for one kernel,
+    where these do not fail."""
+    is_read = any(v.op == "index" and v.attr == lane for v in group.scalars)
+    return lane in lanes_across(group) and not is_read and (not direct or mixes(group))
+
+
+def mixes(group: Group) -> bool:
+    """Is it elementwise, of operands with so different axes that neither several rows are one, nor a row that goes past
+    its end meets the next one (`short_rows.pack`, `short_rows.overlap`), or takes far more than its elements?"""
+    return _differ(group) or pads(group)
+
+
+def pads(group: Group) -> bool:
+    """Is it elementwise, of dear functions, in rows that have a number each, so that each is computed one by one, at
+    least a vector of it?"""
+    *outer, last = group.extents
+    rows = [v for v in group.scalars if v.op == "load" and last not in v.attr[1] and {*outer[-1:]} & {*v.attr[1]}]
+    is_dear = any(v.op in HEAVY and last in v.axes for v in group.scalars)
+    return bool(rows) and is_dear and lane_axis(group) == last and is_elementwise(group) and not _differ(group)
+
+
+def _differ(group: Group) -> bool:
+    """Have rows numbers of their own beside operands that are the same in all of the outermost axis, or are there more
+    axes than two around the lanes?"""
+    axes, lane = list(group.extents), lane_axis(group)
+    sets = {frozenset(v.attr[1]) & set(axes) for v in group.scalars if v.op == "load"}
+    if not is_elementwise(group) or not any(s and lane not in s for s in sets):
+        return False
+    pairs = zip(axes, axes[1:], strict=False)
+    first, *inner = [axes[0], *(b for a, b in pairs if any((a in s) != (b in s) for s in sets))]
+    rows = set(inner[:-1])
+    return len(rows) > 1 or any(lane in s and first not in s and s & rows for s in sets)
+
+
+def is_elementwise(group: Group) -> bool:
+    """Without reductions and indices."""
+    by_index = any(v.op == "load" and v.args for v in group.scalars)
+    return len(group.parallel) == len(group.extents) and not by_index
+
+
+def lane_across(group: Group) -> str:
+    """The outermost parallel axis that is not known to be short, or ""."""
+    return next(iter(lanes_across(group)), "")
+
+
+def lanes_across(group: Group) -> list[str]:
+    """That axis, and of operands with very different axes the next one, for where it turns out to be short itself, but
+    not the innermost one."""
+    lanes = [a for a in group.parallel if not is_short(group, a)]
+    return lanes[:1] + [a for a in lanes[1:2] if mixes(group) and a != group.parallel[-1]]
+
+
+def widest_load(group: Group, axes: Collection[str]) -> Val | None:
+    """A load of the highest rank among those along both axes, at no indices."""
+    loads = [v for v in group.scalars if v.op == "load" and not v.args and set(axes) <= set(v.attr[1])]
+    return max(loads, key=lambda v: len(v.attr[1]), default=None)
+
+
+def widens(group: Group, usual: Schedule) -> bool:
+    """May passes along rows, with lanes along columns, take several short rows as one (`short_rows.reduce_wide`)?  If
+    each pass is one kernel, no places of columns are asked for, and only reductions ask which row it is."""
+    lane, extent = usual.lane, group.extents[usual.lane] if usual.lane else 0
+    if lane not in group.parallel or (isinstance(extent, int) and extent > WIDE_ROW):
+        return False
+    for p in group.passes:
+        values = reach(p.roots)
+        if p.local:
+            apart = any(lane not in o.map for o in p.outs)
+            apart = apart or (not p.reduces and any(v.op == "index" for v in values))
+            if apart or sum(not v.axes.isdisjoint(p.local) for v in values) > SPLIT:
+                return False
+        places = (lane, *p.local[:-1])  # in a wide row they are others
+        if any(v.op == "index" and v.attr in places or v.op == "load" and v.args for v in values):
+            return False
+    return any(p.local and p.reduces for p in group.passes)
+
+
+def has_own(values: Iterable[Val], row: str, lane: str) -> bool:
+    """Do rows, which the lanes run along, have a number or a position each, the same for all lanes?"""
+    return any(v.op in ("load", "index") and row in v.axes and lane not in v.axes for v in values)
+
+
+def stores(steps: Sequence[Pass], number: int) -> list[Out]:
+    """The outputs that a pass stores: its own, unless a later pass reads what may be their storage."""
+    points = [(k, q) for k, q in enumerate(steps) if q.local]
+    mine = []
+    for k, q in points:
+        for o in q.outs:
+            readers = [j for j, s in points if j > k and reads(s.roots, o)]
+            same = [j for j, s in points if readers and j >= readers[-1] and s.local == q.local]
+            if number == (same[0] if same else k):
+                mine.append(o)
+    return mine
+
+
+def lane_axis(group: Group, short: Collection[str] = ()) -> str:
+    """The last axis of most operands, of which those of higher rank count first; of equals the innermost.  Next to
+    reductions an axis of a known small length is taken only if there is no other: a packed block along a long axis
+    beats many short rows by far."""
+    order = list(group.extents)
+    count = dict.fromkeys(order, 0)
+    loads = [v.attr[1] for v in group.scalars if v.op == "load"]
+    maps = [*loads, *(o.map for o in group.outs)]
+    for entries in maps:
+        if entries and isinstance(entries[-1], str):
+            count[entries[-1]] += LARGER ** len(entries)
+    used = {a for entries in maps for a in entries}
+    reduces = len(group.parallel) < len(order)
+    long = [a for a in order if a in used and not (reduces and (a in short or is_short(group, a)))]
+    return max(long or order, key=lambda a: (count[a], order.index(a)))
+
+
+def is_short(group: Group, axis: str) -> bool:
+    extent = group.extents[axis]
+    return isinstance(extent, int) and extent <= SHORT
+
+
+def is_light(operations: Collection[Val], operands: Sequence[str]) -> bool:
+    """Is a loop over operands of these dtypes bound by its loads and stores, with nothing but float arithmetic in it?
+
+    Of integers LLVM first makes instructions for whole registers and then cannot always part them: it ends the process.
+    """
+    is_short = len(operations) <= LIGHT * len(operands) and not any(v.op in HEAVY for v in operations)
+    return is_short and PLAIN.issuperset(operands) and PLAIN.issuperset(v.type for v in operations if v.type != "bool")
+
+
+def reach(roots: Iterable[Val], stop: Callable[[Val], bool] = lambda v: False) -> list[Val]:
+    """`scalar_ir.builder.walk`, but not below values where `stop` holds."""
+    order: dict[Val, None] = {}
+    stack: list[Val | None] = [*reversed([*roots])]
+    waiting: list[Val] = []  # as in `scalar_ir.builder.walk`
+    while stack:
+        v = stack.pop()
+        if v is None:
+            v = waiting.pop()
+        elif v in order:
+            continue
+        elif v.args:
+            needed = [a for a in v.args if a not in order]
+            if needed and not stop(v):
+                waiting.append(v)
+                stack.append(None)
+                stack += needed[::-1]
+                continue
+        order[v] = None
+    return list(order)
+
+
+def reads(roots: Sequence[Val], o: Out) -> bool:
+    """May values read the output's storage: an operand of its type at the same points?"""
+    loads = (v.attr for v in reach(roots) if v.op == "load")
+    return any(buffer.type == o.buffer.type and entries == o.map for buffer, entries in loads)
+
+
+def price_of(p: Pass, local: Collection[str]) -> int:
+    """ns of 1,000 points of a pass over the axes `local`, roughly."""
+    values = [v for v in reach(p.roots, lambda v: not v.axes & set(local)) if v.axes & set(local)]
+    return int(sum(map(price, [*values, *p.reduces])) + sum(map(stored, p.outs)) + SCATTERED * len(p.scatters))
+
+
+def loads_at_indices(group: Group) -> list[tuple[Val, tuple[str, ...]]]:
+    """The loads at indices, each with the axes of a space at whose points it is needed."""
+    found: dict[tuple[int, tuple[str, ...]], Val] = {}
+    for p in group.passes:
+        for v in reach(p.roots, lambda v: v.op == "result"):
+            if v.op == "load" and v.args:
+                found[id(v), (*group.parallel, *p.local)] = v
+    return [(v, axes) for (_, axes), v in found.items()]
+
+
+def taken_load(group: Group) -> tuple[Val, Val] | None:
+    """(the load, its index) of a group that only copies what stands at indices along one axis, which are the same at
+    all places of the axes around it."""
+    if len(group.outs) != 1 or group.scatters:
+        return None
+    (out,), axes = group.outs, list(group.extents)
+    if out.value.op != "load" or len(out.value.args) != 1 or len(group.parallel) < len(axes):
+        return None
+    entries, index = out.value.attr[1], unwidened(out.value.args[0])
+    is_row = index.op == "load" and not index.args and len(index.attr[1]) == 1
+    along = index.attr[1][0] if is_row else 0
+    return (out.value, index) if len(axes) > 1 and along in axes and along not in entries else None
+
+
+def takes_rows(group: Group) -> bool:
+    """Is it elementwise, of few operations, on rows some of which are at indices?"""
+    if len(group.extents) < 2 or any(v.op in HEAVY for v in group.scalars):
+        return False
+    indices = [a for v in group.scalars if v.op == "load" for a in v.args]
+    if not indices:
+        return False
+    lane = lane_axis(group)
+    return all(lane not in a.axes for a in indices)
+
+
+def for_points(group: Group) -> set[int]:
+    """The ids of what is read at indices, or computed from it, and needed for points of the local axes only: where
+    these are empty its indices may be out of range."""
+    found: set[int] = set()
+    for v in group.scalars:
+        if v.op != "result" and ((v.op == "load" and v.args) or any(id(a) in found for a in v.args)):
+            found.add(id(v))
+    roots = [o.value for p in group.passes if not p.local for o in p.outs]
+    return found - {id(v) for v in reach(roots, lambda v: v.op == "result")}
+
+
+def kept(group: Group) -> list[tuple[Val, Out]]:
+    """(value, output): dear values that several passes need, stored in an output until its own pass.
+
+    softmax: exp(x - max) is written to y by the pass that sums it, and the last pass divides y.  Only where no later
+    pass reads an operand that may be the output's storage: one of its type at the same points.
+    """
+    level, steps = group.levels, [p for p in group.passes if p.local]
+    local = {a for p in steps for a in p.local}
+
+    def is_row(v: Val) -> bool:
+        return not (v.axes & local)
+
+    result: list[tuple[Val, Out]] = []
+    for last, p in list(enumerate(steps))[1:]:
+        for o in p.outs:
+            for first, v in _shared(steps[: last + 1], is_row):
+                entries = {m for m in o.map if isinstance(m, str)}
+                if first == last or v.type != o.buffer.type or v.axes != entries or any(v is w for w, _ in result):
+                    continue
+                later = [w for q in steps[first + 1 :] for w in _values(q, v, is_row)]
+                # The stores of earlier passes may wait for later ones.
+                waiting = [x.value for q in steps[: first + 1] for x in q.outs if x is not o]
+                later += reach(waiting, partial(_is_or, v, is_row))
+                reads = [w for w in later if w.op == "load" and w.attr[0].type == o.buffer.type and w.attr[1] == o.map]
+                used = [q for q in steps[last + 1 :] if any(w is v for w in reach(q.roots, is_row))]
+                if not reads and not used and level[id(v)] < level[id(o.value)]:
+                    result.append((v, o))
+                    break
+    return result
+
+
+def _values(p: Pass, known: Val, is_row: Callable[[Val], bool]) -> list[Val]:
+    """What a pass computes if `known` and row-level values are given."""
+    return reach(p.roots, lambda w: w is known or is_row(w))
+
+
+def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int, Val]]:
+    """(first pass, value) of the dear values which the last of these passes and an earlier one compute."""
+    sets = [reach(p.roots, is_row) for p in steps]
+    seen: dict[int, int] = {}
+    for k, values in reversed(list(enumerate(sets))):
+        for v in values:
+            if v.op in HEAVY and not is_row(v):
+                seen[id(v)] = k
+    return [(seen[id(v)], v) for v in sets[-1] if id(v) in seen]
+
+
+def pass_lane(p: Pass, lane: str, columns: bool) -> str:
+    """The axis that the lanes of a pass with local axes run along."""
+    return lane if columns or lane in p.local else p.local[-1]
+
+
+def shared_loads(roots: list[Val], is_row: Callable[[Val], bool], row: str) -> list[Val]:
+    """The operands of a pass of few operations that its rows, along the axis `row`, have in common; none if they have
+    all, or some are read at indices."""
+    values = [v for v in reach(roots, is_row) if not is_row(v)]
+    loads = [v for v in values if v.op == "load"]
+    still = [v for v in loads if row not in v.attr[1]]
+    dear = sum(v.op not in LEAVES for v in values) > TOGETHER
+    return [] if not row or dear or len(still) == len(loads) or any(v.args for v in loads) else still
+
+
+def narrow_index(reduce: Val, lane: str) -> bool:
+    """Is the second argument the position along the lane axis, which the step only selects?  Then a block's state can
+    count positions in int32 from the block's start."""
+    positional = reduce.attr[0].name in ("argmax", "argmin")
+    return positional and reduce.args[1].op == "index" and reduce.args[1].attr == lane
+
+
+def is_narrow_sum(reduce: Val) -> bool:
+    """Is it a sum of float32, a few of which may be added in float32 before they go to the state in float64?"""
+    return bool(reduce.attr[0].name == "sum" and reduce.type == ("float32",))
+
+
+def counter(reduce: Val) -> tuple[str, int]:
+    """The integers in which lanes of a kernel count, as long as what is compared or added, if these have fewer bits
+    than a state, and how many vectors they have room for beside a row's last one; ("", 0) of other reductions."""
+    if reduce.attr[0].name != "count":
+        return "", 0
+    (term,) = reduce.args
+    own, is_signed = 0 if term.type == "bool" else ITEMSIZE[term.type], term.type in SIGNED
+    read = [ITEMSIZE[v.type] for v in walk([term]) if v.op not in ("const", "extent") and v.type in ITEMSIZE]
+    size = max(2 * own, *read, 1)
+    if size > 4:
+        return "", 0
+    room = (1 << 8 * (size - own)) - 2
+    return f"{'u' * (not is_signed)}int{8 * size}", min(room, MOST_COUNTED)
+
+
+def kept_in_lanes(reduce: Val) -> tuple[str, ...]:
+    """The dtypes of a reduction's state in the lanes of a kernel, before it goes to the one in scratch."""
+    dtype, _ = counter(reduce)
+    kept: tuple[str, ...] = reduce.type if is_narrow_sum(reduce) else reduce.attr[0].state(reduce.type)
+    return (dtype,) if dtype else kept
+
+
+def rows_beside(vector_bytes: int) -> int:
+    """Rows that are done side by side: as many as a vector has lanes of float64."""
+    return max(vector_bytes // 8, 4)
+
+
+def _lanes_beside(group: Group, p: Pass, lane: str, vector_bytes: int) -> int:
+    """Lanes of a row of a pass that does short ones side by side, or 0: a few operations of elements of 4 or 8 bytes,
+    reduced along the lanes and not stored."""
+    if p.local != (lane,) or not group.parallel or not p.reduces or p.outs:
+        return 0
+    local = {a for q in group.passes for a in q.local}
+    values = [v for v in reach(p.roots, lambda v: not v.axes & local) if v.axes & local]
+    few = sum(v.op not in LEAVES for v in values) <= BESIDE and not any(v.op in HEAVY for v in values)
+    known = not any(v.op == "index" or _is_element(v, lane) or v.type in COMPLEX for v in group.scalars)
+    sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
+    sizes += [ITEMSIZE[t] for r in p.reduces for t in kept_in_lanes(r)]
+    lanes = max(_native(p, values, False, vector_bytes), rows_beside(vector_bytes))
+    return lanes if few and known and (min(sizes) >= 4 or vector_bytes == 64) else 0
+
+
+def _is_element(v: Val, lane: str) -> bool:
+    """Is it read at indices, and no row of lanes?"""
+    return v.op == "load" and bool(v.args) and (lane not in v.attr[1] or any(lane in a.axes for a in v.args))
+
+
+def _widest(group: Group) -> int:
+    """Bytes of the largest elements of operands."""
+    loads = (v.attr[0] for v in group.scalars if v.op == "load")
+    return max(ITEMSIZE[buffer.type] for buffer in (*loads, *(o.buffer for o in group.outs)))
+
+
+def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> int:
+    """Lanes of the widest type of a pass that computes `values`; `narrow`: with positions in int32."""
+    types: list[Any] = [v.type for v in values if v.op not in ("const", "extent") and isinstance(v.type, str)]
+    types += [t for r in p.reduces for t in kept_in_lanes(r)]
+    types += [*(o.buffer.type for o in p.outs), *(s.buffer.type for s in p.scatters)]
+    types = ["int32" if t == "int64" and narrow else real_of(t) for t in types]
+    return max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)
+
+
+def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
+    """Native lanes of the widest type; twice that with dear functions, whose long chains of operations overlap; and
+    twice that with many, which are calls: each does more, and with some of few lanes.
+    Reductions need more accumulators, to hide the latency of their adds, the fewer operations there are beside them.
+    Each doubling doubles what LLVM has to compile."""
+    local = {a for q in group.passes for a in q.local}
+    columns = along in group.parallel
+    lane = pass_lane(p, along, columns) if p.local else ""
+
+    def is_row(v: Val) -> bool:
+        return bool(local) and bool(p.local) and not (v.axes & local)
+
+    values = reach(p.roots, is_row)
+    narrow = not columns and any(narrow_index(r, lane) for r in p.reduces)
+    rows = len(group.extents) == 2 and takes_rows(group)
+    native = _native(p, [v for v in values if along in v.axes] if rows else values, narrow, vector_bytes)
+    native = min(native, MOST_TAKEN) if rows else native
+    states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
+    dear = [v.op for v in values if v.op in HEAVY and v.op != "reduce"]
+    operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
+    if dear:
+        few = vector_bytes == 32 and len(dear) < 3 and CHAINS.issuperset(dear)
+        factor = 4 if few or len(dear) > INLINE else 2
+    elif not p.reduces or operations > 8:
+        factor = 1
+    else:
+        factor = 2 if operations > 2 or (states > 1 and not narrow) else 4
+    truths = any("bool" in r.attr[0].state(r.type) for r in p.reduces)
+    return min(native * factor, vector_bytes if truths and not columns and vector_bytes < MASKS else MAX_LANES)
+
+
+def _is_or(v: Val, condition: Callable[[Val], bool], w: Val) -> bool:
+    return w is v or condition(w)

@@ -1,0 +1,134 @@
+"""What branches of several `ifelse`s on one condition share becomes a branch of its own, so that a call which takes
+none of them leaves it out: a gradient needs much of what its forward branch computes.
+
+`ifelse(c, f(v), a)` and `ifelse(c, g(v), b)` get their v from a third one, `ifelse(c, v, undefined)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tensordsl.codegen.fusion.partition import SOURCES
+from tensordsl.codegen.fusion.placement import integer_values, place
+from tensordsl.codegen.passes.context import frozen_values
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, rebuild, toposort
+from tensordsl.records import record
+
+NEVER = frozenset(("for", "ifelse", "host", "assert"))  # not one value, or more than a value
+
+
+@record
+class Side:
+    """One side of the `ifelse`s on a condition.  Of values with equal `level` none needs such an `ifelse` that needs
+    another."""
+
+    condition: int
+    side: int
+    level: int
+
+
+def share_branches(graph: Graph, roots: Sequence[Value]) -> list[Value]:
+    """The roots, with what several branches share computed once, and only if they are taken."""
+    roots = list(roots)
+    if sum(v.op == "ifelse" for v in graph.values) < 2:
+        return roots
+    everything = [*roots, *integer_values(graph, toposort(roots))]
+    order = toposort(everything)
+    frozen = frozen_values(graph)
+    sides = {n: side for n, side in _sides(everything, order).items() if n not in frozen}
+    exits = _exits(everything, order, sides)
+    return _Builder(graph, sides, exits).run(roots) if exits else roots
+
+
+def _sides(roots: Sequence[Value], order: Sequence[Value]) -> dict[int, Side]:
+    """value number -> the side that alone needs it, of those that several branches need."""
+    apart, together = place(roots, order), place(roots, order, by_condition=True)
+    level: dict[int, int] = {}
+    found = {}
+    for v in order:
+        level[v.number] = max((level[o.number] for o in dependencies(v)), default=0) + (v.op == "ifelse")
+        path, own = together[v.number], apart[v.number]
+        is_shared = path and path[0][0] == "if" and not (own and own[0][0] == "if")
+        if is_shared and (v.op not in SOURCES or v.op == "result"):
+            found[v.number] = Side(path[0][1], path[0][2], level[v.number])
+    return found
+
+
+def _exits(roots: Sequence[Value], order: Sequence[Value], sides: dict[int, Side]) -> dict[Side, list[Value]]:
+    """The values by which others use those of a side.  What cannot be one leaves `sides`, with all that it needs."""
+    users: dict[int, set[Side | None]] = {v.number: {None} for v in roots}
+    exits: dict[Side, list[Value]] = {}
+    outside: set[int] = set()
+    for v in reversed(order):
+        side = sides.get(v.number)
+        is_exit = side is not None and users[v.number] != {side}
+        if side is not None and (v.number in outside or (is_exit and not _can_be_exit(v))):
+            del sides[v.number]
+            outside.update(o.number for o in dependencies(v))
+            side = None
+        elif side is not None and is_exit:
+            exits.setdefault(side, []).append(v)
+        for o in dependencies(v):
+            users.setdefault(o.number, set()).add(side)
+    return exits
+
+
+def _can_be_exit(v: Value) -> bool:
+    """Whether v is one array whose storage can be made before it is known whether the branch is taken."""
+    return v.op not in NEVER and all(a[0] in ("arg", "shared") for n in v.shape for a in ex.atoms(n))
+
+
+class _Builder:
+    """The same values, with those of a side behind an `ifelse` of their own."""
+
+    def __init__(self, graph: Graph, sides: dict[int, Side], exits: dict[Side, list[Value]]) -> None:
+        self.graph, self.sides, self.exits = graph, sides, exits
+        self.made: dict[int, Value] = {}
+        self.given: dict[int, Value] = {}  # exit -> the result that stands for it outside
+
+    def run(self, roots: Sequence[Value]) -> list[Value]:
+        """By an explicit stack of values and sides."""
+        stack: list[Value | Side] = [*roots]
+        done: set[Any] = set()
+        while stack:
+            item = stack[-1]
+            key = item if isinstance(item, Side) else item.number
+            missing = [x for x in self.needs(item) if (x if isinstance(x, Side) else x.number) not in done]
+            if key not in done and missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            if key not in done:
+                done.add(key)
+                self.make(item)
+        self.graph.extents.node = None
+        return [self.made[v.number] for v in roots]
+
+    def needs(self, item: Value | Side) -> list[Value | Side]:
+        if isinstance(item, Side):
+            return [self.graph.values[item.condition], *self.exits[item]]
+        side = self.sides.get(item.number)
+        return [self.sides[o.number] if self.is_outside(o, side) else o for o in dependencies(item)]
+
+    def is_outside(self, o: Value, side: Side | None) -> bool:
+        """Whether o belongs to a side that is not the user's."""
+        return o.number in self.sides and self.sides[o.number] != side
+
+    def seen(self, o: Value, side: Side | None) -> Value:
+        return self.given[o.number] if self.is_outside(o, side) else self.made[o.number]
+
+    def make(self, item: Value | Side) -> None:
+        g = self.graph
+        if isinstance(item, Value):
+            side = self.sides.get(item.number)
+            self.made[item.number] = rebuild(g, item, lambda o: self.seen(o, side))
+            return
+        values = [self.made[v.number] for v in self.exits[item]]
+        other = [g.make("undefined", (), v.dtype, v.shape) for v in values]
+        branches = (*values, *other) if item.side == 0 else (*other, *values)
+        g.extents.node = g.origins.get(values[0].number)
+        node = g.make("ifelse", (self.made[item.condition], *branches), "", ())
+        for k, v in enumerate(self.exits[item]):
+            self.given[v.number] = g.result(node, k, v.dtype, v.shape)

@@ -1,0 +1,600 @@
+"""From row ops on tensors to fusion groups: pull outputs through the graph, and cut where the result is not legal.
+
+`Pull.at(t, axes)` is the scalar of tensor t at the named axes: elementwise rows pull their operands there, a move
+permutes or drops axes, a reduction adds its local axes, a leaf becomes a load.  So fusion is substitution of axes, and
+"may these join?" is a question about axis sets.  Each cut gives a tensor a buffer and carries its rule's name:
+
+    R1 one point     a tensor with a reduction or heavy mathematics in it, pulled at two axis tuples
+    R2 no re-doing   a value with heavy mathematics in it and fewer axes than its user or output that is no row scalar;
+                     where nothing is reduced a large one, as rows may be short
+    R3 one row       reductions of a group have equal axes, its parallel axes; of one that needs another's result over
+                     other axes the argument is cut, or what of it has fewer; an independent one is cut at its result
+    R4 one place     the source of an indexed load is a buffer
+    R5 no barrier    after a full reduction nothing over the elements may follow: its result is cut
+    R6 once          what two groups would compute and is heavy or large is cut
+    R7 in pieces     what leaves a piece of a large elementwise computation with several results (`fusion.split_large`)
+    R8 few levels    where more than LEVELS reductions follow each other, an argument is cut: each of them is a walk
+                     that computes all before it again
+    R9 few spaces    reductions to scalars walk one space, those to rows at most ROW_SPACES; the others are cut at their
+                     results: what walks different axes gains nothing in one group, whose tables grow with its axes
+    R10 few operands a group loads at most OPERANDS tensors, so that a GPU's registers hold what it needs of each
+    R11 one length   a pool of slices that is reduced, or read along other axes: it is a part of what it is computed
+                     from, stored it is one row, however short those of the slices are
+    R12 one quotient a quotient or root of several axes, as of all pairs, that would be computed for each of several
+                     rows (the coordinates of forces), along which it is the same
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+from tensordsl.codegen.fusion.group import Buffer, Group, Out, region
+from tensordsl.codegen.fusion.group import levels as count_levels
+from tensordsl.codegen.scalar_ir.builder import HEAVY, LEAVES, Builder, Val, counted, walk
+from tensordsl.codegen.tensor_ir.graph import Value
+from tensordsl.ops.index import index_place
+from tensordsl.records import kept, record
+
+FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex"))
+LEVELS, FEW_LEVELS = 3, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)
+ROW_SPACES = 4
+OPERANDS = 48
+SLOW = frozenset(("div", "sqrt"))
+LARGE = 12  # scalar operations that are dearer to compute twice than to store once
+Axes = tuple[Any, ...]
+
+
+def strip(v: Value) -> Value:
+    """The value whose buffer a view looks at."""
+    while v.op == "move":
+        v = v.operands[0]
+    return v
+
+
+class Cut(Exception):
+    """`values` need buffers, because of `rule`."""
+
+    def __init__(self, value: Value, rule: str, *others: Value) -> None:
+        super().__init__(f"{value}: {rule}")
+        self.values, self.rule = (value, *others), rule
+
+
+class _Recording(Builder):
+    """Remembers the tensor for which each scalar was made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made_for: dict[Val, Value] = {}
+
+    def copied(self) -> _Recording:
+        other = _Recording()
+        other._memo, other.made, other.made_for = self._memo.copy(), self.made.copy(), self.made_for.copy()
+        return other
+
+    def operand(self, x: Val) -> Val:
+        """x as a reduction takes it; a cast to float32 is still the operand's own scalar."""
+        wide = self.wide(x)
+        if wide is not x and x in self.made_for:
+            self.made_for[wide] = self.made_for[x]
+        return wide
+
+
+class Pull:
+    """The scalars of one group.  `buffer_of(value)` is the buffer of a leaf, None for a value that may be fused."""
+
+    def __init__(self, buffer_of: Callable[[Value], Buffer | None], find: Callable[[Any], Any]) -> None:
+        self.b = _Recording()
+        self.buffer_of, self.find = buffer_of, find
+        self.extents: dict[str, Any] = {}
+        self.memo: dict[tuple[int, Axes], Val] = {}
+        self.points: dict[int, dict[Axes, Val]] = {}  # value number -> where it was pulled
+        self.values: dict[int, Value] = {}
+        self.local: dict[tuple[int, Axes], tuple[Any, ...]] = {}
+        self.roots: dict[int, Axes] = {}  # the group's own outputs may be used in registers at these axes
+
+    def copied(self) -> Pull:
+        """Another one that goes on from here."""
+        other = Pull(self.buffer_of, self.find)
+        other.b, other.extents, other.memo = self.b.copied(), self.extents.copy(), self.memo.copy()
+        other.points, other.values = self.points.copy(), self.values.copy()
+        other.local, other.roots = self.local.copy(), self.roots.copy()
+        return other
+
+    def axis(self, extent: Any, used: Iterable[Any]) -> str:
+        """An axis of this extent that is not in use here; one extent shares one name wherever it can, so that a
+        maximum, a sum and a store meet in one loop."""
+        for name, known in self.extents.items():
+            if (known is extent or known == extent) and name not in used:
+                return name
+        name = f"a{len(self.extents)}"
+        self.extents[name] = extent
+        return name
+
+    def root_axes(self, value: Value) -> Axes:
+        axes: list[Any] = []
+        for n in value.shape:
+            axes.append(0 if n == 1 else self.axis(self.find(n), axes))
+        return tuple(axes)
+
+    def root(self, value: Value) -> tuple[Axes, Val]:
+        axes = self.roots[value.number]
+        return axes, self.at(value, axes, root=True)
+
+    def leaf(self, value: Value, axes: Axes, root: bool) -> Val | None:
+        if value.op == "const" and value.rank == 0:
+            return self.b.const(value.attrs["data"][()], value.dtype)
+        if root or self.roots.get(value.number) == axes:
+            return None
+        if value.op == "part":  # of a number that is loaded whole
+            return self.b.part(self.at(value.operands[0], axes), value.attrs["k"])
+        buffer = self.buffer_of(value)
+        if buffer is None:
+            return None
+        return self.b.load(buffer, *axes)  # 0 where the length is 1
+
+    def at(self, value: Value, axes: Axes, root: bool = False) -> Val:
+        """The scalar of `value` at `axes`, by an explicit stack."""
+        memo, key = self.memo, (value.number, axes)
+        if key in memo:
+            return memo[key]
+        scalar = self.leaf(value, axes, root)
+        if scalar is not None:
+            memo[key] = scalar
+            return scalar
+        stack: list[tuple[Value, Axes, Any]] = [(value, axes, None)]
+        while stack:
+            v, at, needs = stack.pop()
+            if needs is None:
+                if (v.number, at) in memo:
+                    continue
+                needs = self.needs(v, at)
+                missing = []
+                for o, a in needs:
+                    if (o.number, a) not in memo:
+                        scalar = self.leaf(o, a, False)
+                        if scalar is None:
+                            missing.append((o, a, None))
+                        else:
+                            memo[o.number, a] = scalar
+                if missing:
+                    stack.append((v, at, needs))
+                    stack += missing[::-1]
+                    continue
+            memo[v.number, at] = self.made(v, at, [memo[o.number, a] for o, a in needs])
+        return memo[key]
+
+    def made(self, v: Value, axes: Axes, args: list[Val]) -> Val:
+        """The scalar of what is no leaf, from those that it needs."""
+        before = len(self.b.made)
+        scalar = MAKE[v.op](self, v, axes, args)
+        for s in self.b.made[before:]:
+            self.b.made_for.setdefault(s, v)
+        known = self.points.get(v.number)
+        self.points[v.number] = {axes: scalar} if known is None else {**known, axes: scalar}  # copies share the old one
+        self.values[v.number] = v
+        return scalar
+
+    def needs(self, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
+        if v.op in ("map", "complex"):
+            return [(o, axes if o.shape is v.shape else _aligned(o, axes)) for o in v.operands]
+        if v.op == "move":
+            (x,) = v.operands
+            return [
+                (x, tuple(0 if n == 1 or m is None else axes[m] for n, m in zip(x.shape, v.attrs["map"], strict=True)))
+            ]
+        if v.op == "reduce":
+            inner = self.inner_axes(v, axes)
+            return [(o, inner) for o in v.operands]
+        if v.op == "take":
+            x, *indices = v.operands
+            if self.buffer_of(x) is None:
+                raise Cut(x, "R4")
+            placed, _ = take_axes(v, axes)
+            return [(i, _aligned(i, placed)) for i in indices]
+        return []
+
+    def inner_axes(self, v: Value, axes: Axes) -> Axes:
+        """The operand's axes: the result's, with local axes where it is reduced."""
+        key = (v.number, axes)
+        if key not in self.local:
+            outer = iter(axes)
+            inner: list[Any] = [None if d in v.attrs["axes"] else next(outer) for d in range(v.operands[0].rank)]
+            for d, n in enumerate(v.operands[0].shape):
+                if inner[d] is None:
+                    inner[d] = 0 if n == 1 else self.axis(self.find(n), [*axes, *inner])
+            self.local[key] = tuple(inner)
+        return self.local[key]
+
+
+def _aligned(operand: Value, axes: Axes) -> Axes:
+    """The axes of a broadcast operand: aligned from the right, 0 where it has length 1."""
+    own = axes[len(axes) - len(operand.shape) :]
+    # The class first: to ask a polynomial whether it is 1 takes a call.
+    return tuple([0 if n.__class__ is int and n == 1 else a for n, a in zip(operand.shape, own, strict=True)])
+
+
+def take_axes(v: Value, axes: Axes) -> tuple[Axes, dict[int, Any]]:
+    """(axes of the broadcast indices, axis of x -> axis) of an indexed load."""
+    x, *indices = v.operands
+    return place_taken(x.rank, v.attrs["axes"], max(i.rank for i in indices), axes)
+
+
+def place_taken(rank: int, taken: Sequence[int], index_rank: int, axes: Sequence[Any]) -> tuple[Axes, dict[int, Any]]:
+    """The result's `axes` parted as NumPy does: those of the indices, and where the others of the array's axes went."""
+    first = index_place(taken)
+    rest = [*axes[:first], *axes[first + index_rank :]]
+    free = [d for d in range(rank) if d not in taken]
+    return tuple(axes[first : first + index_rank]), dict(zip(free, rest, strict=True))
+
+
+# -- scalars of each op ------------------------------------------------------------------------------------------------
+def _make_map(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+    return pull.b.row(v.attrs["row"], v.dtype, args, v.attrs["args"])
+
+
+def _make_reduce(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+    inner = pull.inner_axes(v, axes)
+    reducer, k = v.attrs["reducer"], v.attrs["result"]
+    local = [a for d, a in enumerate(inner) if d in v.attrs["axes"] and a != 0]
+    if v.attrs["with_index"]:
+        args = [*args, pull.b.index(local[0]) if local else pull.b.const(0, "int64")]
+    args = [pull.b.operand(x) for x in args]
+    reducer, args = counted(reducer, args)
+    given = frozenset().union(*(x.axes for x in args))
+    if not given >= {a for a in axes if a}:  # its rows would all be one: load the operand at its own axes instead
+        raise Cut(v.operands[0], "R3")
+    if not local:
+        results = _one_element(pull.b, reducer, args)
+    else:
+        results = pull.b.reduce(reducer, local, *args)
+    return pull.b.cast(results[k], v.dtype)
+
+
+def _one_element(b: Builder, reducer: Any, args: Sequence[Val]) -> Sequence[Val]:
+    """The reduction of a single element: finish(step(identity, x)), inlined."""
+    types = tuple(a.type for a in args)
+    state = [b.const(c, t) for c, t in zip(reducer.identity(types), reducer.state(types), strict=True)]
+    state = inline(b, region(reducer, "step", types), [*state, *args])
+    return inline(b, region(reducer, "finish", types), state)
+
+
+def inline(b: Builder, part: tuple[Sequence[Val], Sequence[Val]], args: Sequence[Val]) -> list[Val]:
+    """A region's results with its params replaced by `args`."""
+    params, results = part
+    env = dict(zip(params, args, strict=True))
+    for v in walk(results):
+        if v not in env:
+            env[v] = b.make(v.op, v.type, [env[a] for a in v.args], v.attr)
+    return [env[r] for r in results]
+
+
+def _make_take(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+    """The positions along an axis that is as long as x there are no indices to be checked, but that axis."""
+    x = v.operands[0]
+    block, free = take_axes(v, axes)
+    index = dict(zip(v.attrs["axes"], args, strict=True))
+    entries = [index[d] if d in index else (0 if n == 1 else free[d]) for d, n in enumerate(x.shape)]
+    for d, i in index.items():
+        if i.op == "index" and i.attr not in entries and pull.extents[i.attr] == pull.find(x.shape[d]):
+            entries[d] = i.attr
+    buffer = pull.buffer_of(x.operands[0] if x.op == "part" else x)
+    assert buffer is not None
+    own = frozenset[str]().union(*(e.axes for e in entries if isinstance(e, Val)))
+    value = pull.b.load(buffer, *entries, along=tuple(a for a in block if a and a not in own))
+    return pull.b.part(value, x.attrs["k"]) if x.op == "part" else value
+
+
+MAKE: dict[str, Callable[[Pull, Value, Axes, list[Val]], Val]] = {
+    "map": _make_map,
+    "move": lambda pull, v, axes, args: args[0],
+    "reduce": _make_reduce,
+    "take": _make_take,
+    "iota": lambda pull, v, axes, args: pull.b.const(0, "int64") if axes == (0,) else pull.b.index(axes[0]),
+    "extent": lambda pull, v, axes, args: pull.b.extent(v.attrs["extent"]),
+    "complex": lambda pull, v, axes, args: pull.b.complex(*args),
+}
+
+
+# -- one group -------------------------------------------------------------------------------------------------------
+@record(eq=False, frozen=False, slots=False)
+class Fused:
+    """A group with the IR values it gives (in the order of its outs) and those it loads; `tensors`: what it
+    computes; `pull`: how it was found, while others may join it."""
+
+    group: Group
+    values: list[Value]
+    loads: list[Value]
+    tensors: dict[int, Val]
+    pull: Pull | None = None
+
+    @kept
+    def in_memory(self) -> frozenset[int]:
+        """What it loads and gives, but for scalars: to load one together saves nothing."""
+        return frozenset([v.number for v in (*self.loads, *self.values) if v.shape])
+
+    @kept
+    def rows(self) -> dict[Any, int] | None:
+        """The lengths of the axes that its reductions keep, and how many have each; None if it has none."""
+        lengths = self.group.extents
+        if "reduce" not in {s.op for s in self.group.scalars}:
+            return None
+        return dict(Counter([lengths[a] for a in self.group.parallel]))
+
+    @kept
+    def spaces(self) -> list[dict[Any, int]]:
+        """The lengths of its outputs' axes, in the same way."""
+        lengths = self.group.extents
+        return [dict(Counter([lengths[a] for a in o.map if a])) for o in self.group.outs]
+
+    @kept
+    def dear(self) -> list[int]:
+        """The tensors that should not be computed twice: heavy, gathered or large ones."""
+        weight: dict[Val, int] = {}
+        for s in self.group.scalars:
+            is_dear = s.op in HEAVY or (
+                s.op == "load" and s.args and any([a.axes for a in s.args])
+            )  # functions, gathers
+            total = LARGE if is_dear else int(s.op not in LEAVES)
+            for a in s.args:
+                total += weight[a]
+            weight[s] = min(1000, total)
+        return [number for number, s in self.tensors.items() if weight.get(s, 0) >= LARGE]
+
+
+def attempt(
+    values: Sequence[Value], buffer_of: Callable[[Value], Buffer | None], out_buffer: Callable[[Value], Buffer],
+    find: Callable[[Any], Any], first: Fused | None = None,
+) -> Fused:  # fmt: skip
+    """One group for all of `values`, or Cut.  `first`: a group of the first of them, which loads none of the others:
+    its walk is continued."""
+    done: list[tuple[Axes, Val]] = []
+    if first is None or first.pull is None:
+        pull, known = Pull(buffer_of, find), []
+    else:
+        pull, known = first.pull.copied(), first.group.scalars
+        done = [(o.map, o.value) for o in first.group.outs]
+    more = values[len(done) :]
+    for v in more:
+        pull.roots[v.number] = pull.root_axes(v)
+    pulled = [*done, *map(pull.root, more)]
+    scalars = walk((s for _, s in pulled), first=known)
+    parallel = _check(pull, values, pulled, scalars)
+    axes = dict.fromkeys((*(a for axes, _ in pulled for a in axes if a), *pull.extents))
+    order = [*(a for a in axes if a in parallel), *(a for a in axes if a not in parallel)]
+    used = set().union(*[s.axes for s in scalars], *[a for a, _ in pulled])
+    used.update(a for s in scalars if s.op == "reduce" for a in s.attr[1])  # its operand may vary along none of them
+    outs = tuple(Out(out_buffer(v), axes, s) for v, (axes, s) in zip(values, pulled, strict=True))
+    name = f"g{values[0].number}"
+    group = Group(
+        name, {a: pull.extents[a] for a in order if a in used}, tuple(a for a in order if a in parallel), outs
+    )
+    loads = dict.fromkeys([s.attr[0] for s in scalars if s.op == "load"])
+    for b in loads:
+        if b.value in values:
+            raise Cut(values[-1], "R1")  # it would read at one point what it writes at another
+    if len(loads) > OPERANDS and len(values) == 1:
+        _part_operands(pull, values[0], scalars)
+    vars(group)["scalars"] = scalars  # it need not walk again
+    tensors = {number: next(iter(points.values())) for number, points in pull.points.items()}
+    return Fused(group, list(values), [b.value for b in loads], tensors, pull)
+
+
+def _part_operands(pull: Pull, root: Value, scalars: Sequence[Val]) -> None:
+    """R10: cuts the map below the root that loads most, of those that load few enough; where it is worth a buffer."""
+    loads: dict[Val, frozenset[int]] = {}  # scalar -> the buffers below it
+    for s in scalars:
+        own = frozenset([id(s.attr[0])] if s.op == "load" else ())
+        loads[s] = own.union(*(loads[a] for a in s.args))
+    best, most = None, OPERANDS // 4
+    for number, points in pull.points.items():
+        v = pull.values[number]
+        count = max(len(loads.get(s, ())) for s in points.values())
+        if v.op == "map" and v is not root and most < count <= OPERANDS:
+            best, most = v, count
+    if best is not None:
+        raise Cut(best, "R10")
+
+
+def levels(f: Fused) -> int:
+    """How many reductions follow each other."""
+    return max(f.group.levels.values(), default=0) if f.rows is not None else 0
+
+
+@record(eq=False)
+class ValueBuffer(Buffer):
+    """The buffer of an IR value."""
+
+    value: Any = field(default=None)
+
+
+def _check(
+    pull: Pull, values: Sequence[Value], pulled: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
+) -> frozenset[str]:
+    """The rules; gives the group's parallel axes."""
+    outputs = frozenset(a for axes, _ in pulled for a in axes if a)
+    _check_rows(pull.b.made_for, values, {s for _, s in pulled}, scalars)
+    if not any([s.op in HEAVY for s in scalars]):
+        return outputs  # all other rules are about these
+    reduces = [s for s in scalars if s.op == "reduce"]
+    several = [(number, points) for number, points in pull.points.items() if len(points) > 1]
+    heavy = _heavy(scalars) if several else set()
+    own = {s for _, s in pulled}
+    own |= {s.args[0] for _, s in pulled if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
+    tensor = pull.b.made_for
+    for number, points in several:
+        v, distinct = pull.values[number], set(points.values())
+        if len(distinct) > 1 and v not in values and heavy.issuperset(distinct):
+            raise Cut(v, "R1")
+    if len({s.axes for s in reduces}) > 1:
+        _cut(_mixed(pull, scalars), "R3")
+    level = count_levels(scalars) if len(reduces) > LEVELS else {}
+    if max(level.values(), default=0) > LEVELS:
+        late = next(s for s in reduces if level[id(s)] == FEW_LEVELS)
+        raise Cut(_argument(pull, [a for a in late.args if level[id(a)] == FEW_LEVELS]), "R8")
+    parallel = max((s.axes for s in reduces), key=len, default=outputs)
+    far = _beyond(reduces, ROW_SPACES if parallel else 1)
+    if far:
+        cut = list(dict.fromkeys(tensor[s] for s in scalars if s.op == "result" and s.args[0] in far))
+        raise Cut(values[-1], "R9") if any(v in values for v in cut) else Cut(cut[0], "R9", *cut[1:])
+    row = parallel if reduces else frozenset()
+    _check_uses(tensor, values, own, scalars, row)
+    if not reduces:
+        _check_repeated(tensor, values, pulled, scalars)
+    over = set(walk(o for axes, o in pulled if any(axes))) if reduces and not parallel and outputs else ()
+    results = [s for s in scalars if s.op == "result" and s in tensor]
+    _cut([tensor[s] for s in results if s.args[0].axes != parallel and s not in own], "R3")
+    _cut([tensor[s] for s in results if s in over], "R5")
+    if reduces and (len({s.axes for s in reduces}) > 1 or any([not parallel <= {*axes} for axes, _ in pulled])):
+        raise Cut(values[-1], "R3")  # several roots whose rows differ do not meet in one group
+    return parallel
+
+
+def _cut(tensors: Iterable[Value], rule: str) -> None:
+    """All of them at once, if there are any: an attempt is dear."""
+    values = [*dict.fromkeys(tensors)]
+    if values:
+        raise Cut(values[0], rule, *values[1:])
+
+
+def _check_rows(tensor: Mapping[Val, Value], values: Sequence[Value], own: set[Val], scalars: Sequence[Val]) -> None:
+    """R2 for large values: what has few axes is computed once for each row of its users, one by one."""
+    if len({s.axes for s in scalars if s.axes}) < 2 or any([s.op == "reduce" for s in scalars]):
+        return
+    weight: dict[Val, int] = {}
+    large: dict[Value, None] = {}
+    for s in scalars:
+        weight[s] = min(1000, int(s.op not in LEAVES) + sum([weight[a] for a in s.args]))
+        for a in s.args:
+            if a.axes and a.axes < s.axes and weight[a] >= LARGE and a in tensor and a not in own:
+                large[tensor[a]] = None
+    _cut([v for v in large if v not in values], "R2")
+
+
+def _check_uses(
+    tensor: Mapping[Val, Value], values: Sequence[Value], own: set[Val], scalars: Sequence[Val], row: frozenset[str]
+) -> None:
+    """R2.  What a scalar is computed from is not computed again for axes that only its user has."""
+    dear: set[Val] = set()  # with heavy mathematics in them, that of the group's outputs apart
+    slow: set[Val] = set()  # with quotients or roots in them
+    for s in scalars:
+        if s.op in SLOW or not slow.isdisjoint(s.args):
+            slow.add(s)
+            for a in s.args:
+                others = s.axes - a.axes
+                if a in slow and len(a.axes) > 1 and others and others <= row:
+                    narrow = _narrow(tensor, a, slow)
+                    if narrow in tensor and tensor[narrow] not in values and narrow not in own:
+                        raise Cut(tensor[narrow], "R12")
+        below = [a for a in s.args if a in dear]
+        if (s.op in HEAVY and s.op != "reduce") or (below and s.axes and any([a not in own for a in below])):
+            dear.add(s)
+        for a in below:
+            if a.axes < s.axes and not (a.axes and a.axes <= row):
+                if a in tensor and tensor[a] not in values and a not in own:
+                    raise Cut(tensor[a], "R2")
+
+
+def _narrow(tensor: Mapping[Val, Value], s: Val, among: Collection[Val]) -> Val:
+    """What s is computed from, itself first, whose tensor has no axes along which it is the same."""
+    while s in tensor and len(tensor[s].shape) - tensor[s].shape.count(1) > len(s.axes):
+        below = [a for a in s.args if a in among and a.axes == s.axes]
+        if len(below) != 1:
+            break
+        (s,) = below
+    return s
+
+
+def _check_repeated(
+    tensor: Mapping[Val, Value], values: Sequence[Value], pulled: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
+) -> None:
+    """R2 for outputs: what is repeated is computed once."""
+    heavy = _heavy(scalars)
+    repeated = [s for axes, s in pulled if s in heavy and s.axes < frozenset(a for a in axes if a)]
+    _cut([tensor[s] for s in repeated if s.axes and s in tensor and tensor[s] not in values], "R2")
+
+
+def _heavy(scalars: Sequence[Val]) -> set[Val]:
+    """Which are heavy, or depend on heavy ones."""
+    heavy: set[Val] = set()
+    for s in scalars:
+        if s.op in HEAVY or not heavy.isdisjoint(s.args):
+            heavy.add(s)
+    return heavy
+
+
+def _mixed(pull: Pull, scalars: Sequence[Val]) -> Iterable[Value]:
+    """R3: in the arguments of reductions what depends on reductions over other axes, those before them being cut."""
+    below: dict[Val, frozenset[frozenset[str]]] = {}  # the axes of those that a scalar depends on
+    cut: dict[Value, None] = {}
+    loaded: set[Val] = set()
+    for s in scalars:
+        reduced = [a for a in s.args if a in below]
+        if s in loaded or not (reduced or s.op == "reduce"):
+            continue
+        axes = frozenset().union(*[below[a] for a in reduced])
+        if s.op == "reduce":
+            if axes - {s.axes}:
+                for v in _dependent(pull, s, reduced, below):
+                    cut[v] = None
+                    loaded.update(pull.points[v.number].values())
+            axes = frozenset([s.axes])
+        below[s] = axes
+    return cut
+
+
+def _dependent(pull: Pull, s: Val, arguments: Sequence[Val], below: Mapping[Val, frozenset[Any]]) -> list[Value]:
+    """R3: what of s's arguments depends on reductions over other axes, and has fewer than its user; or an argument."""
+    found: list[Val] = []
+    stack, seen, row = [*arguments], set(arguments), {s.axes}
+    while stack:
+        s = stack.pop()
+        if s.op == "result":
+            return [_argument(pull, arguments)]
+        more = [a for a in s.args if below.get(a, row) - row and a not in seen]
+        seen.update(more)
+        for a in more:
+            (found if a.axes < s.axes and a in pull.b.made_for else stack).append(a)
+    return [pull.b.made_for[a] for a in found] if 0 < len(found) <= FEW_LEVELS else [_argument(pull, arguments)]
+
+
+def _beyond(reduces: Sequence[Val], most: int) -> set[Val]:
+    """The reductions, the first ones, that walk other axes than the last `most` spaces."""
+    kept: list[frozenset[str]] = []
+    far: set[Val] = set()
+    for s in reversed(reduces):
+        space = s.axes | frozenset(s.attr[1])
+        if any(space <= k for k in kept):
+            continue
+        kept = [k for k in kept if not k < space]
+        if len(kept) < most:
+            kept.append(space)
+        else:
+            far.add(s)
+    return far
+
+
+def _argument(pull: Pull, arguments: Sequence[Val]) -> Value:
+    """The tensor of one of a reduction's arguments, all of which depend on a reduction over other axes."""
+    return next(pull.b.made_for[a] for a in arguments if a in pull.b.made_for)
+
+
+def relies_on(fused: Fused, find: Callable[[Any], Any], assumed: Any) -> list[tuple[Any, Any]]:
+    """The lengths that a group relies on without their being known to be equal: each axis has one length, whatever is
+    loaded along it."""
+    if not assumed:
+        return []
+    pairs: dict[tuple[Any, Any], None] = {}
+    extents = fused.group.extents
+    for v in fused.group.scalars:
+        if v.op == "load":
+            for n, a in zip(v.attr[0].shape, v.attr[1], strict=True):
+                if isinstance(a, str) and find(n) != find(extents[a]):
+                    pairs[extents[a], n] = None
+    for o in fused.group.outs:
+        for n, a in zip(o.buffer.shape, o.map, strict=True):
+            if isinstance(a, str) and find(n) != find(extents[a]):
+                pairs[extents[a], n] = None
+    return list(pairs)

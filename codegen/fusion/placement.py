@@ -1,0 +1,248 @@
+"""Where each value is computed: the nest of loops and branches, and the steps of each of its regions.
+
+A context is a path: () is the function, ("for", loop) its loop bodies, ("if", node, branch) the branches of an
+ifelse.  A
+value stands in the deepest context that contains all its users, so that what only one branch needs is computed only
+there, and moves out of every loop that it does not vary with.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import field
+from typing import Any
+
+from tensordsl.codegen.fusion.inline import FUSED, Fused
+from tensordsl.codegen.fusion.partition import SOURCES, Fusion
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, lengths_of, toposort
+from tensordsl.records import record
+
+Context = tuple[tuple[Any, ...], ...]
+NESTS = ("for", "ifelse")
+VIEWS = ("part", "pairs", "subtensor", "reshape", "assert", "in_bounds")  # whose result is their operand's memory
+
+
+@record(eq=False, frozen=False)
+class Step:
+    """One thing to do: compute a group, one construct, or a chain of both.  `gives` and `needs` are numbers of values
+    in memory."""
+
+    fused: Fused | None
+    value: Value | None
+    gives: tuple[int, ...]
+    needs: set[int] = field(default_factory=set)
+    chain: Any = None  # of `fusion.row_blocking` or `fusion.batch_blocking`; then fused and value are None
+    scatters: tuple[Value, ...] = ()  # what the group's additions at positions give
+
+    @property
+    def key(self) -> int:
+        return max(self.gives)
+
+    @property
+    def reads(self) -> Sequence[Value]:
+        """What it reads itself, without its inner regions."""
+        if self.value is not None:
+            return self.value.operands
+        return [*self.loads, *(v.operands[0] for v in self.scatters)]
+
+    @property
+    def loads(self) -> Sequence[Value]:
+        """What its kernels read."""
+        return () if self.value is not None else (self.fused or self.chain).loads
+
+
+@record(eq=False, frozen=False)
+class Region:
+    """The steps of one context, in order; `cuts`: value number -> rule of each cut, for explanations."""
+
+    context: Context
+    steps: list[Step]
+    cuts: dict[int, str]
+    homes: set[int] = field(default_factory=set)  # the moves of the function that are computed, not looked through
+
+
+def place(roots: Sequence[Value], order: Sequence[Value], by_condition: bool = False) -> dict[int, Context]:
+    """value number -> context, of toposort(roots).  by_condition: the sides of all `ifelse`s on one condition are one
+    context."""
+    if not any(v.op in NESTS for v in order):
+        return dict.fromkeys([v.number for v in order], ())
+    context: dict[int, Context] = {}
+    for v in roots:
+        context[v.number] = ()
+    for v in reversed(order):
+        own = context.get(v.number, ())
+        while own and own[-1][0] == "for" and own[-1][1] not in v.loops and not v.attrs.get("effect"):
+            own = own[:-1]
+        context[v.number] = own
+        for o, inner in _uses(v, own, by_condition):
+            known = context.get(o.number)
+            context[o.number] = inner if known is None else _common(known, inner)
+    return context
+
+
+def _uses(v: Value, own: Context, by_condition: bool = False) -> Iterable[tuple[Value, Context]]:
+    if v.op == "for":
+        loop = v.attrs["loop"]
+        body = (*own, ("for", loop.number))
+        return [*((o, own) for o in v.operands), *((o, body) for o in (*loop.next, *loop.stacked))]
+    if v.op == "ifelse":
+        half = (len(v.operands) - 1) // 2
+        name = v.operands[0].number if by_condition else v.number
+        return [
+            (v.operands[0], own),
+            *((o, (*own, ("if", name, 0))) for o in v.operands[1 : 1 + half]),
+            *((o, (*own, ("if", name, 1))) for o in v.operands[1 + half :]),
+        ]
+    return [(o, own) for o in v.operands]
+
+
+def _common(a: Context, b: Context) -> Context:
+    n = 0
+    while n < min(len(a), len(b)) and a[n] == b[n]:
+        n += 1
+    return a[:n]
+
+
+def integer_values(graph: Graph, values: Iterable[Value]) -> list[Value]:
+    """The 0-d integers on which shapes and bounds depend: they must be in memory."""
+    lengths: set[Any] = set()
+    for v in values:
+        lengths.update(lengths_of(v))
+        if v.op == "extent":
+            lengths.add(v.attrs["extent"])
+        elif "checks" in v.attrs:
+            lengths.update([n for c in v.attrs["checks"] for n in (c.a, c.b)])
+    for c in graph.extents.constraints:
+        lengths.update((c.a, c.b))
+    named = ex.named(lengths) | ex.named(map(graph.extents.find, lengths))
+    return [graph.values[n] for n in sorted(named)]
+
+
+def _is_turned(v: Value) -> bool:
+    """Is it elementwise work with its axes exchanged, and nothing more?"""
+    while v.op == "move" and None not in v.attrs["map"] and len(v.attrs["map"]) == v.rank:
+        v = v.operands[0]
+        if v.op == "map":
+            return True
+    return False
+
+
+def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
+    """All regions that `roots` need, each with its steps in order."""
+    everything = list(roots)
+    order = toposort(everything)
+    for _ in range(4):  # integers that lengths depend on may depend on lengths themselves
+        more = [v for v in integer_values(graph, order) if v not in everything]
+        if not more:
+            break
+        everything.extend(more)
+        order = toposort(everything)
+    context = place(everything, order)
+    members: dict[Context, list[Value]] = {(): []}
+    for v in order:
+        members.setdefault(context[v.number], []).append(v)
+    wanted: dict[Context, dict[int, Value]] = {c: {} for c in members}
+    for v in everything:
+        wanted[context[v.number]][v.number] = v
+    for v in order if any(v.op in NESTS for v in order) else ():
+        for o, used_in in _uses(v, context[v.number]):
+            if context[o.number] != used_in or v.op in NESTS:
+                wanted[context[o.number]][o.number] = o
+    turned = [v.number for v in roots if _is_turned(v)]
+    fused = {}
+    for c, inside in members.items():
+        fusion = Fusion(graph, list(wanted[c].values()), inside, [] if c else turned)
+        fused[c] = fusion.plan(), fusion.cuts
+    homes = {v.number for groups, _ in fused.values() for g in groups for v in g.values if v.op == "move"}
+    regions = {c: Region(c, _steps(graph, fused[c][0], members[c], homes), fused[c][1], homes) for c in members}
+    _nested_needs(regions, homes)
+    for region in regions.values():
+        region.steps = in_order(region.steps)
+    return regions
+
+
+def group_step(graph: Graph, g: Fused, homes: Collection[int]) -> Step:
+    needs = {n for v in g.loads for n in memory(v, homes)}
+    lengths = [*g.group.extents.values(), *(n for v in (*g.loads, *g.values) for n in v.shape)]
+    extents = [v.attr for v in g.group.scalars if v.op == "extent"]
+    needs |= _lengths_need(graph, [*lengths, *extents])
+    return Step(g, None, tuple(v.number for v in g.values), needs - {v.number for v in g.values})
+
+
+def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value], homes: set[int]) -> list[Step]:
+    steps = [group_step(graph, g, homes) for g in groups]
+    for v in inside:
+        if v.op in FUSED or v.op in SOURCES:
+            continue
+        needs = {n for o in v.operands for n in memory(o, homes)}
+        lengths = [*lengths_of(v), *(n for o in v.operands for n in o.shape)]  # a broadcast operand is written out
+        lengths += [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)]
+        steps.append(Step(None, v, (v.number,), (needs | _lengths_need(graph, lengths)) - {v.number}))
+    return steps
+
+
+def memory(v: Value, homes: Collection[int]) -> list[int]:
+    """The steps' values behind v: what its view looks at, or the loop or branch it is a result of."""
+    while v.op == "move" and v.number not in homes:
+        v = v.operands[0]
+    if v.op == "result":
+        return [v.operands[0].number]
+    return [] if v.op in SOURCES else [v.number]
+
+
+def _lengths_need(graph: Graph, lengths: Iterable[Any]) -> set[int]:
+    found: set[int] = set()
+    for n in ex.named(map(graph.extents.find, lengths)):
+        found.update(memory(graph.values[n], ()))
+    return found
+
+
+def _nested_needs(regions: dict[Context, Region], homes: set[int]) -> None:
+    """A loop or branch needs whatever the steps inside of it need from outside."""
+    holder = {s.value.number: s for r in regions.values() for s in r.steps if s.value is not None}
+    by_loop = {s.value.attrs["loop"].number: s for s in holder.values() if s.value is not None and s.value.op == "for"}
+    for s in holder.values():
+        v = s.value
+        if v is not None and v.op in ("for", "ifelse"):
+            uses = (*v.attrs["loop"].next, *v.attrs["loop"].stacked) if v.op == "for" else v.operands
+            inner = {n for c, r in regions.items() for t in r.steps for n in t.gives if _inside(c, v)}
+            s.needs |= {n for o in uses for n in memory(o, homes)} - inner
+            s.needs.discard(v.number)
+    for c in sorted(regions, key=len, reverse=True):
+        if not c:
+            continue
+        outer = by_loop[c[-1][1]] if c[-1][0] == "for" else holder[c[-1][1]]
+        given = {n for s in regions[c].steps for n in s.gives}
+        for s in regions[c].steps:
+            outer.needs |= s.needs - given
+
+
+def _inside(c: Context, v: Value) -> bool:
+    if v.op == "for":
+        return ("for", v.attrs["loop"].number) in c
+    return any(p[0] == "if" and p[1] == v.number for p in c)
+
+
+def in_order(steps: list[Step]) -> list[Step]:
+    """Topological order, otherwise that of the values' numbers."""
+    giver = {n: k for k, s in enumerate(steps) for n in s.gives}
+    waiting = [0] * len(steps)
+    users: list[list[int]] = [[] for _ in steps]
+    for k, s in enumerate(steps):
+        for j in {giver[n] for n in s.needs if n in giver} - {k}:
+            waiting[k] += 1
+            users[j].append(k)
+    ready = [(s.key, k) for k, s in enumerate(steps) if not waiting[k]]
+    heapq.heapify(ready)
+    result = []
+    while ready:
+        _, k = heapq.heappop(ready)
+        result.append(steps[k])
+        for u in users[k]:
+            waiting[u] -= 1
+            if not waiting[u]:
+                heapq.heappush(ready, (steps[u].key, u))
+    assert len(result) == len(steps), "the steps of a region depend on each other in a circle"
+    return result

@@ -1,0 +1,137 @@
+"""R7: large elementwise computations with several results are cut into pieces, so that forming their groups is linear.
+
+A group pulls all that its result needs and nobody has stored.  Where each of many results needs much of what the
+others need (an unrolled recurrence, its gradient), groups that are formed one by one would pull the whole computation
+again and again.  So a connected computation over one space, if it is large, is parted in the order of computation.
+What one piece gives to others is stored, and a piece is one group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import field
+from typing import Any
+
+from tensordsl.codegen.fusion.inline import OPERANDS, strip
+from tensordsl.codegen.tensor_ir.graph import Value
+from tensordsl.records import record
+
+PIECE = 150  # tensors
+CHEAP = 3  # light operations that are computed again rather than stored
+LIGHT = frozenset(("add", "sub", "mul", "neg", "abs", "sqr", "maximum", "minimum", "cast", "identity", "switch"))
+
+Needs = Callable[[Value], Iterable[Value]]
+
+
+@record(eq=False, frozen=False)
+class Piece:
+    """`roots`: what it stores, in order."""
+
+    members: list[Value]
+    roots: list[Value] = field(default_factory=list)
+
+
+def pieces(inside: Sequence[Value], wanted: Collection[int], needs: Needs, find: Callable[[Any], Any]) -> list[Piece]:
+    """The pieces of a region's values, which stand in an order of computation.  `wanted`: numbers of values that must
+    be stored anyway."""
+    if sum(v.op == "map" for v in inside) <= PIECE:
+        return []
+    result: list[Piece] = []
+    users: dict[int, list[int]] = {}
+    for v in inside:
+        for o in v.operands:
+            users.setdefault(o.number, []).append(v.number)
+    for component in _components(inside, needs, find):
+        if len(component) <= PIECE:
+            continue
+        mine = {v.number for v in component}
+        exits = sum(v.number in wanted or not mine.issuperset(users.get(v.number, ())) for v in component)
+        if exits < 2:
+            continue  # its one group is formed once
+        parts = -(-len(component) // PIECE)
+        size = -(-len(component) // parts)
+        result += map(Piece, _parted(component, size))
+    _choose_roots(result, users, wanted)
+    return result
+
+
+def _in_order(inside: Sequence[Value], mine: Collection[int], needs: Needs) -> list[Value]:
+    """The values, whose numbers are `mine`, each behind what it needs, lengths too, and what bodies of loops and
+    branches compute from them."""
+    result: list[Value] = []
+    seen: set[int] = set()
+    stack = [(v, False) for v in reversed(inside)]
+    while stack:
+        v, is_ready = stack.pop()
+        if is_ready:
+            result.append(v)
+        elif v.number not in seen:
+            seen.add(v.number)
+            stack.append((v, True))
+            is_nest = v.op in ("for", "ifelse") or v.number not in mine
+            stack += [(o, False) for o in needs(v) if o.number not in seen and (is_nest or o.number in mine)]
+    return result
+
+
+def _parted(component: Sequence[Value], size: int) -> list[list[Value]]:
+    """Up to `size` values each, in order, that use up to OPERANDS others (R10)."""
+    parts: list[list[Value]] = [[]]
+    own, others = set[int](), set[int]()
+    for v in component:
+        used = {strip(o).number for o in v.operands if o.op != "const"}
+        if len(parts[-1]) == size or len(others | (used - own)) > OPERANDS:
+            parts.append([])
+            own, others = set(), set()
+        others |= used - own
+        own.add(v.number)
+        parts[-1].append(v)
+    return parts
+
+
+def _components(inside: Sequence[Value], needs: Needs, find: Callable[[Any], Any]) -> list[list[Value]]:
+    """Maps of one shape that are connected by maps of that shape.  Whatever lies between two maps of a component
+    belongs to it: `level` counts how often a way to the value has left its space."""
+    level: dict[int, int] = {}
+    space: dict[int, Any] = {}
+    parent: dict[int, int] = {}
+    mine = {v.number for v in inside}
+    order = _in_order(inside, mine, needs)
+
+    def leader(n: int) -> int:
+        while parent[n] != n:
+            parent[n] = parent[parent[n]]
+            n = parent[n]
+        return n
+
+    for v in order:
+        n = v.number
+        own = tuple(map(find, v.shape)) if v.op == "map" and n in mine else None
+        before = [o.number for o in needs(v) if o.number in level]
+        level[n] = max((level[o] + (own is None or space[o] != own) for o in before), default=0)
+        space[n] = own
+        if own is None:
+            continue
+        parent[n] = n
+        for o in v.operands:
+            if space.get(o.number) == own and level[o.number] == level[n]:
+                parent[leader(o.number)] = leader(n)
+    groups: dict[int, list[Value]] = {}
+    for v in order:
+        if v.number in parent:
+            groups.setdefault(leader(v.number), []).append(v)
+    return list(groups.values())
+
+
+def _choose_roots(made: list[Piece], users: dict[int, list[int]], wanted: Collection[int]) -> None:
+    """What is stored: what must be, and what other pieces use, but for what they compute as easily."""
+    home = {v.number: k for k, p in enumerate(made) for v in p.members}
+    dear: dict[int, int] = {}
+    for k, piece in enumerate(made):
+        for v in piece.members:
+            n = v.number
+            own = 1 if v.attrs["row"].name in LIGHT else CHEAP + 1
+            dear[n] = own + sum(dear.get(o.number, 0) for o in v.operands)
+            leaves = any(home.get(u, k) != k for u in users.get(n, ()))
+            if n in wanted or (leaves and dear[n] > CHEAP):
+                piece.roots.append(v)
+                dear[n] = 0

@@ -1,0 +1,89 @@
+"""LLVM text of a program's loops and branches, for `codegen.host.emitter`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tensordsl.codegen.host.failures import settle
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.instructions import Instr, Name
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.host.emitter import Emitter, Operand
+
+
+def forget(e: Emitter) -> None:
+    """A loop begins or ends: nothing is known of the shared arrays."""
+    for known in e.written.values():
+        known.clear()
+
+
+def region(e: Emitter, code: Sequence[Instr], out: Sequence[Name]) -> list[Operand]:
+    """The code of a region; the operands of `out` at its end, its arena given back and its names forgotten."""
+    mark = len(e.undo)
+    e.opened.append(None)
+    e.code(code)
+    settle(e)
+    block = e.opened.pop()
+    if block is not None:
+        e.put(f"call void {e.helper('free_arena')}(ptr %ctx, ptr %frame, ptr {block})")
+    result = [e.values[name] for name in out]
+    while len(e.undo) > mark:
+        table, key = e.undo.pop()
+        del table[key]
+    return result
+
+
+def loop(e: Emitter, i: p.For) -> None:
+    ordinal, count = e.ordinal, e.values[i.count]
+    initial = [e.values[a] for _, a, _ in i.carried]
+    e.ordinal += 1
+    head, body, done = e.label("head"), e.label("body"), e.label("done")
+    before = e.block
+    e.put(f"br label %{head}")
+    e.place(head)
+    index, carried = e.tmp(), [e.tmp() for _ in i.carried]
+    phis = len(e.lines)
+    e.put("")  # filled below: the values of the back edge are not known yet
+    e.put(f"br i1 {e.op(f'icmp slt i64 {index}, {count}')}, label %{body}, label %{done}")
+    e.place(body)
+    forget(e)
+    inner = [(i.index, index), *((name, value) for (name, _, _), value in zip(i.carried, carried, strict=True))]
+    e.values.update(inner)
+    ends = region(e, i.body, [b for _, _, b in i.carried])
+    forget(e)
+    for name, _ in inner:
+        del e.values[name]
+    if e.faults:
+        e.guard_injected(ordinal, i.site)
+    bad = e.op(f"call i64 {e.helper('poll')}(ptr %ctx, ptr %frame, i64 {i.site})")
+    e.guard(e.op(f"icmp eq i64 {bad}, 0"))
+    after = e.op(f"add i64 {index}, 1")
+    latch = e.block
+    e.put(f"br label %{head}")
+    rows = [(index, "i64", 0, after), *zip(carried, i.kinds, initial, ends, strict=True)]
+    e.lines[phis] = "\n".join(f"{x} = phi {k} [{a}, %{before}], [{b}, %{latch}]" for x, k, a, b in rows)
+    e.place(done)
+    for (name, _, _), value in zip(i.carried, carried, strict=True):
+        e.define(name, value)
+
+
+def branch(e: Emitter, i: p.If) -> None:
+    then, other, join = e.label("then"), e.label("else"), e.label("join")
+    if i.then and type(i.then[0]) is p.Launch and i.orelse and type(i.orelse[0]) is p.Launch:
+        e.launch_arrays(i.then[0], {})  # most of what the other side's launch wants is the same
+    before = e.written
+    e.put(f"br i1 {e.bit(i.cond)}, label %{then}, label %{other}")
+    ends = []
+    for label, code, column in ((then, i.then, 1), (other, i.orelse, 2)):
+        e.place(label)
+        e.written = {name: dict(known) for name, known in before.items()}
+        values = region(e, code, [r[column] for r in i.results])
+        ends.append((e.block, values, e.written))
+        e.put(f"br label %{join}")
+    e.place(join)
+    (b0, v0, w0), (b1, v1, w1) = ends
+    e.written = {name: dict(w0[name].items() & w1[name].items()) for name in before}
+    for (dst, _, _), kind, x, y in zip(i.results, i.kinds, v0, v1, strict=True):
+        e.define(dst, e.op(f"phi {kind} [{x}, %{b0}], [{y}, %{b1}]"))

@@ -1,0 +1,151 @@
+"""Calls on an alternate stack, for threads that may have little of their own left: 64 KB, say, and Python uses some.
+
+A call from the main thread stays where it is: that stack is known to be large (`loading.memory`).  From other threads
+what needs tens of KB, as launches and the BLAS do, runs on a block of memory that is the stack meanwhile.  It calls no
+Python.  If there is no memory for it, the call stays where it is.  Free stacks are kept in slots, exchanged atomically.
+
+Programs call Python, so they stay: those that need much ask the system how much is left, in half a microsecond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.library.signals import watch_of_worker
+from tensordsl.codegen.llvm.builder import Asm, passed
+
+ATTRIBUTES = 32  # words of a thread's attributes, at most
+STACK_RESERVE_BYTES = 1 << 14  # left beside what a program needs: for functions of the library and the system
+STACK_INTRINSICS = "declare ptr @llvm.stacksave.p0()\ndeclare void @llvm.stackrestore.p0(ptr)\n"
+
+
+def is_off_main_stack(f: Asm, rt: str, here: str) -> str:
+    """Does `here`, an address on the stack, lie elsewhere than in the main thread's stack?"""
+    low, size = (f.load("i64", rt, layouts.RT[name]) for name in ("main_stack", "main_stack_bytes"))
+    return f.compare("uge", "i64", f.op(f"sub i64 {f.op(f'ptrtoint ptr {here} to i64')}, {low}"), size)
+
+
+def has_stack_text() -> str:
+    """i1: has this thread's stack so many bytes left, or does the system not tell?"""
+    f = Asm("i1", "has_stack", ("ptr rt", "i64 bytes"), internal=True)
+    attributes = f.op(f"alloca i64, i64 {ATTRIBUTES}, align 16")
+    low, size = f.op("alloca i64, align 8"), f.op("alloca i64, align 8")
+    ask = f.load("ptr", "%rt", layouts.RT["pthread_getattr_np"])
+    with f.when(f.is_null(ask)):
+        f.ret("i1", "true")
+    is_here = f.op(f"xor i1 {is_off_main_stack(f, '%rt', low)}, true")
+    with f.when(
+        f.all(is_here, f.compare("sle", "i64", "%bytes", layouts.MAIN_STACK_RESERVE_BYTES - STACK_RESERVE_BYTES))
+    ):
+        f.ret("i1", "true")
+    thread = f.call("i64", f.load("ptr", "%rt", layouts.RT["pthread_self"]))
+    status = f.call("i32", ask, f"i64 {thread}", f"ptr {attributes}")
+    with f.when(f.compare("ne", "i32", status, 0)):
+        f.ret("i1", "true")
+    given = f"ptr {attributes}", f"ptr {low}", f"ptr {size}"
+    f.call("i32", f.load("ptr", "%rt", layouts.RT["pthread_attr_getstack"]), *given)
+    f.call("i32", f.load("ptr", "%rt", layouts.RT["pthread_attr_destroy"]), f"ptr {attributes}")
+    left = f.op(f"sub i64 {f.op(f'ptrtoint ptr {low} to i64')}, {f.load('i64', low)}")
+    f.ret("i1", f.compare("sge", "i64", left, f.op(f"add i64 %bytes, {STACK_RESERVE_BYTES}")))
+    return f.text
+
+
+def alternate_stack_texts() -> list[str]:
+    return [_take_stack(), _give_stack(), _call_on_stack()]
+
+
+def needs_alternate_stack(f: Asm, rt: str, here: str) -> str:
+    """Is `here` on the stack of a thread that has called us, and not the main one's?  The pool's threads have large
+    stacks of their own; and they may leave a job by a jump (`library.signals`), which would not give a stack back."""
+    away, done = f.label("away"), f.label("asked")
+    before = f.block
+    f.branch(is_off_main_stack(f, rt, here), away, done)
+    f.place(away)
+    is_callers = f.is_null(watch_of_worker(f, rt))
+    f.jump(done)
+    f.place(done)
+    return f.op(f"phi i1 [ false, %{before} ], [ {is_callers}, %{away} ]")
+
+
+def on_alternate_stack(f: Asm, function: str, params: Sequence[str], bytes_: str | int = 0) -> str:
+    """The i64 that `function` gives for values of this function's `params` ("type name"; the first is the run-time
+    table), called on a stack of `abi.layouts.ALTERNATE_STACK_BYTES` bytes or, if that is more than 0, of so many."""
+    kinds, values = zip(*map(str.split, passed(params)), strict=True)
+    table, got, none, done = f.op(f"alloca i64, i64 {len(kinds)}, align 16"), *map(f.label, ("got", "none", "done"))
+    for k, (kind, value) in enumerate(zip(kinds, values, strict=True)):
+        wide = f.op(f"zext i1 {value} to i64") if kind == "i1" else value
+        f.store("i64" if kind == "i1" else kind, wide, table, 8 * k)
+    stack = f.call("ptr", "@take_stack", "ptr %rt", f"i64 {bytes_}")
+    f.branch(f.not_null(stack), got, none)
+    f.place(none)
+    here = f.call("i64", f"@{function}_of", f"ptr {table}")
+    f.jump(done)
+    f.place(got)
+    usual = f.compare("eq", "i64", bytes_, 0)
+    top = f.gep(stack, f.op(f"select i1 {usual}, i64 {layouts.ALTERNATE_STACK_BYTES}, i64 {bytes_}"))
+    there = f.call("i64", "@call_on_stack", f"ptr @{function}_of", f"ptr {table}", f"ptr {top}", "i64 0")
+    f.call("void", "@give_stack", "ptr %rt", f"ptr {stack}", f"i64 {bytes_}")
+    f.jump(done)
+    f.place(done)
+    return f.op(f"phi i64 [ {here}, %{none} ], [ {there}, %{got} ]")
+
+
+def of_table_text(function: str, params: Sequence[str], result: str = "i64") -> str:
+    """i64: what a function gives, an integer, for the values in a table."""
+    f = Asm("i64", f"{function}_of", ("ptr table",), internal=True)
+    values = []
+    for k, kind in enumerate(param.split()[0] for param in params):
+        value = f.load("i64" if kind == "i1" else kind, "%table", 8 * k)
+        values.append(f"{kind} {f.op(f'trunc i64 {value} to i1') if kind == 'i1' else value}")
+    given = f.call(result, f"@{function}", *values)
+    f.ret("i64", given if result == "i64" else f.op(f"zext {result} {given} to i64"))
+    return f.text
+
+
+def _slots(f: Asm) -> list[str]:
+    first = f.load("ptr", "%rt", layouts.RT["alternate_stacks"])
+    return [f.gep(first, 8 * k) for k in range(layouts.ALTERNATE_STACKS)]
+
+
+def _take_stack() -> str:
+    """ptr: a stack of `abi.layouts.ALTERNATE_STACK_BYTES` bytes or, if that is not 0, of `bytes`, a multiple of 64; or
+    null."""
+    f = Asm("ptr", "take_stack", ("ptr rt", "i64 bytes"), internal=True)
+    usual = f.compare("eq", "i64", "%bytes", 0)
+    with f.when(usual):
+        for slot in _slots(f):
+            with f.when(f.not_null(f.op(f"load atomic ptr, ptr {slot} monotonic, align 8"))):
+                stack = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst")
+                with f.when(f.not_null(stack)):
+                    f.ret("ptr", stack)
+    size = f.op(f"select i1 {usual}, i64 {layouts.ALTERNATE_STACK_BYTES}, i64 %bytes")
+    f.ret("ptr", f.call("ptr", f.load("ptr", "%rt", layouts.RT["aligned_alloc"]), "i64 64", f"i64 {size}"))
+    return f.text
+
+
+def _give_stack() -> str:
+    f = Asm("void", "give_stack", ("ptr rt", "ptr stack", "i64 bytes"), internal=True)
+    with f.when(f.compare("eq", "i64", "%bytes", 0)):
+        for slot in _slots(f):
+            with f.when(f.is_null(f.op(f"load atomic ptr, ptr {slot} monotonic, align 8"))):
+                pair = f.op(f"cmpxchg ptr {slot}, ptr null, ptr %stack seq_cst monotonic")
+                with f.when(f.op(f"extractvalue {{ptr, i1}} {pair}, 1")):
+                    f.ret()
+    f.call("void", f.load("ptr", "%rt", layouts.RT["free"]), "ptr %stack")
+    f.ret()
+    return f.text
+
+
+def _call_on_stack() -> str:
+    """i64: what a function gives for its parameter, on a stack that ends before `top`.  This function's frame stays
+    behind, with all that it needs again: it is reached by a pointer, since the frame has room of any length, here
+    none."""
+    f = Asm("i64", "call_on_stack", ("ptr function", "ptr parameter", "ptr top", "i64 none"), internal=True)
+    f.op("alloca i8, i64 %none, align 16")
+    old = f.call("ptr", "@llvm.stacksave.p0")
+    f.call("void", "@llvm.stackrestore.p0", "ptr %top")
+    result = f.call("i64", "%function", "ptr %parameter")
+    f.call("void", "@llvm.stackrestore.p0", f"ptr {old}")
+    f.ret("i64", result)
+    return f.text

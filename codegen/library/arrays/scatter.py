@@ -1,0 +1,287 @@
+"""LLVM text of the library `scatter`: setting and adding to blocks of an array at positions, in their order.
+
+Each symbol of `abi.layouts.SCATTERS` is one operation on one machine type; `program_ir.instructions.Scatter` says what
+it computes.  The axes of a block that are not its row are walked outside of the positions, so that each walk over the
+positions writes one part of the array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.library.arrays.histogram import DECLARATIONS, LEAST, MOST, counted_text, counts_text
+from tensordsl.codegen.library.lines import walk_text
+from tensordsl.codegen.library.loops.descriptor import splat
+from tensordsl.codegen.library.signals import POLL, long_loop, poll
+from tensordsl.codegen.llvm import float16
+from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
+from tensordsl.codegen.llvm.vector_builder import Code, llvm_type, memory_type
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+
+SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
+UNROLL = 4
+BLOCK, TOGETHER = 512, 8  # positions whose offsets are found at once; in a vector
+AHEAD, LINE, LINES = 8, 64, 4  # rows whose first cache lines are fetched before their turn
+FEW, ROWS = 16, 64  # positions that are done one by one for so many rows, which the first cache keeps
+PAGE = 4096  # bytes: a load waits for a store before it whose address has the same last bits
+PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
+COLUMN = 2  # of `is_row`: what is written at each position are elements that stand apart
+PLACES = ("ptr x", "ptr y", "ptr positions", "i64 step", "i64 count", "i64 y_step")
+
+
+def scatter_symbol(dtype: str, set: bool) -> str:
+    """The function of a program's `Scatter`."""
+    return layouts.SCATTER_SET[ITEMSIZE[dtype]] if set else layouts.SCATTER_ADD[dtype]
+
+
+def scatter_text(vector_bytes: int = 64, isa: str = "") -> str:
+    """The whole module, for a machine with vectors of so many bytes and the instruction set `isa` (see `Code`)."""
+    bodies = [_offsets(), _sum_of_halves(1, isa), _sum_of_halves(vector_bytes // 2, isa)]
+    for name in layouts.SCATTERS:
+        kind = name.rpartition("_")[2]
+        lanes = vector_bytes // SIZES[kind]
+        bodies += [_elements(name, kind), _columns(name, kind), _rows(name, kind, lanes), _walk(name), _entry(name)]
+        bodies += [counted_text(name, kind)] if counts(name) else []
+    return PREFETCH + POLL + DECLARATIONS + "".join([counts_text(), *bodies]) + METADATA
+
+
+def counts(name: str) -> bool:
+    return name.startswith("add_")
+
+
+def _offsets() -> str:
+    """The byte offsets of `count` positions from number `start` on, of integers of `sizes` bytes in several arrays."""
+    params = ("ptr positions", "ptr sizes", "ptr steps", "i64 k", "i64 start", "i64 count", "ptr room")
+    f = Asm("void", "offsets", params, internal=True)
+    with f.loop("%count", step=TOGETHER) as loop:
+        f.do(f"store <{TOGETHER} x i64> zeroinitializer, ptr {f.gep('%room', loop.index, 'i64')}, align 8")
+    with f.loop("%k") as loop:
+        array = f.load("ptr", f.gep("%positions", loop.index, "ptr"))
+        size, step = (f.load("i64", f.gep(a, loop.index, "i64")) for a in ("%sizes", "%steps"))
+        source = f.gep(array, f.op(f"mul i64 {size}, %start"))
+        for bytes in (1, 2, 8):
+            with f.when(f.compare("eq", "i64", size, bytes)):
+                _add_offsets(f, f"i{8 * bytes}", source, step)
+    f.ret()
+    return f.text
+
+
+def _add_offsets(f: Asm, kind: str, source: str, step: str) -> None:
+    whole = f.op(f"and i64 %count, {-TOGETHER}")
+
+    def add(i: str, t: str, narrow: str, by: str) -> None:
+        value = f.op(f"load {narrow}, ptr {f.gep(source, i, kind)}, align 1")
+        value = value if kind == "i64" else f.op(f"zext {narrow} {value} to {t}")
+        place = f.gep("%room", i, "i64")
+        others = f.op(f"load {t}, ptr {place}, align 8")
+        total = f.op(f"add {t} {others}, {f.op(f'mul {t} {value}, {by}')}")
+        f.do(f"store {t} {total}, ptr {place}, align 8")
+
+    steps = splat(f, step)
+    with f.loop(whole, step=TOGETHER) as loop:
+        add(loop.index, f"<{TOGETHER} x i64>", f"<{TOGETHER} x {kind}>", steps)
+    with f.loop("%count", start=whole) as loop:
+        add(loop.index, "i64", kind, step)
+
+
+def _target(f: Asm, i: str) -> str:
+    at = f.load("i64", f.gep("%positions", i, "i64"))
+    return f.gep("%x", f.op(f"mul i64 {at}, %step"))
+
+
+def _fetch(f: Asm, i: str, last: str, lines: Sequence[str]) -> None:
+    """Some of what is written a few positions later, which is no more than the last one's."""
+    later = f.op(f"add i64 {i}, {AHEAD}")
+    place = _target(f, f.op(f"select i1 {f.compare('slt', 'i64', later, last)}, i64 {later}, i64 {last}"))
+    for at in lines:
+        f.call("void", "@llvm.prefetch.p0", f"ptr {f.gep(place, at)}", "i32 1", "i32 3", "i32 1")
+
+
+def _source(f: Asm, i: str) -> str:
+    return f.gep("%y", f.op(f"mul i64 {i}, %y_step"))
+
+
+def _put(f: Asm, name: str, kind: str, target: str, source: str) -> None:
+    """One element, or one vector, of x from one of y."""
+    align = SIZES[kind.strip("<>").rpartition(" ")[2]]
+    value = f.op(f"load {kind}, ptr {source}, align {align}")
+    operation = name.partition("_")[0]
+    if operation != "set":
+        old = f.op(f"load {kind}, ptr {target}, align {align}")
+        if operation == "half":
+            value = f.call(kind, _halves(kind), f"{kind} {old}", f"{kind} {value}")
+        else:
+            word = "fadd" if kind.strip(">").endswith(("float", "double")) else operation
+            value = f.op(f"{word} {kind} {old}, {value}")
+    f.do(f"store {kind} {value}, ptr {target}, align {align}")
+
+
+def _halves(kind: str) -> str:
+    return "@sum_of_halves" if kind == "i16" else "@sums_of_halves"
+
+
+def _sum_of_halves(lanes: int, isa: str) -> str:
+    """x + y of float16, rounded once."""
+    code, kind = Code(isa=isa), memory_type("float16", lanes)
+    x, y = (float16.widened(code, v, lanes) for v in ("%x", "%y"))
+    total = code.op(f"fadd {llvm_type('float32', lanes)} {x}, {y}")
+    result = float16.narrowed(code, float16.rounded(code, total, lanes), lanes)
+    head = f"define internal {kind} {_halves(kind)}({kind} %x, {kind} %y) nounwind {{"
+    return f"{head}\n{code.text}\n  ret {kind} {result}\n}}\n"
+
+
+def _elements(name: str, kind: str) -> str:
+    """One element at each position."""
+    f = Asm("void", f"elements_{name}", PLACES, internal=True)
+    whole = f.op(f"and i64 %count, {-UNROLL}")
+    with long_loop(f, whole, step=UNROLL) as loop:
+        each = [f.op(f"add i64 {loop.index}, {k}") for k in range(UNROLL)]
+        pairs = [(_target(f, i), _source(f, i)) for i in each]
+        for target, source in pairs:  # in order: they may be one element
+            _put(f, name, kind, target, source)
+    with f.loop("%count", start=whole) as loop:
+        _put(f, name, kind, _target(f, loop.index), _source(f, loop.index))
+    f.ret()
+    return f.text
+
+
+def _columns(name: str, kind: str) -> str:
+    """At each position `width` elements, any number of bytes apart."""
+    f = Asm("void", f"columns_{name}", (*PLACES, "i64 width", "i64 x_unit", "i64 y_unit"), internal=True)
+    with f.loop("%width", step=ROWS) as block:
+        left = f.op(f"sub i64 %width, {block.index}")
+        some = f.op(f"select i1 {f.compare('slt', 'i64', left, ROWS)}, i64 {left}, i64 {ROWS}")
+        x, y = (f.op(f"mul i64 {block.index}, %{unit}") for unit in ("x_unit", "y_unit"))
+        with long_loop(f, "%count") as loop:
+            target, source = f.gep(_target(f, loop.index), x), f.gep(_source(f, loop.index), y)
+            with f.loop(some, ("ptr", target), ("ptr", source)) as row:
+                _put(f, name, kind, *row.values)
+                row.next = [f.gep(row.values[0], "%x_unit"), f.gep(row.values[1], "%y_unit")]
+    f.ret()
+    return f.text
+
+
+def _rows(name: str, kind: str, lanes: int) -> str:
+    """A row of `width` adjacent elements at each position; y's are `y_unit` bytes apart.  Rows shorter than a vector
+    have a loop of their own."""
+    f = Asm("void", f"rows_{name}", (*PLACES, "i64 width", "i64 y_unit"), internal=True)
+    last, end = f.op("sub i64 %count, 1"), f.op(f"sub i64 {f.op(f'mul i64 %width, {SIZES[kind]}')}, 1")
+    lines = [
+        f.op(f"select i1 {f.compare('slt', 'i64', end, at)}, i64 {end}, i64 {at}")
+        for at in range(0, LINES * LINE, LINE)
+    ]
+    adjacent, whole = f.compare("eq", "i64", "%y_unit", SIZES[kind]), f.op(f"and i64 %width, {-lanes}")
+
+    def each(ahead: Sequence[str], whole: str) -> None:
+        with long_loop(f, "%count") as loop:
+            _fetch(f, loop.index, last, ahead)
+            _row(f, (name, kind, lanes), _target(f, loop.index), _source(f, loop.index), whole)
+        f.ret()
+
+    with f.when(adjacent):
+        with f.when(f.compare("eq", "i64", whole, 0)):
+            each(["0"], "0")
+        each(lines, whole)
+    with long_loop(f, "%count") as loop:
+        row, source = _target(f, loop.index), _source(f, loop.index)
+        _fetch(f, loop.index, last, lines)
+        with f.loop("%width", ("ptr", row), ("ptr", source)) as column:
+            _put(f, name, kind, *column.values)
+            column.next = [f.gep(column.values[0], SIZES[kind]), f.gep(column.values[1], "%y_unit")]
+    f.ret()
+    return f.text
+
+
+def _vectors(f: Asm, operation: tuple[str, str, int], row: str, source: str, whole: str) -> None:
+    name, kind, lanes = operation
+    with f.loop(whole, step=lanes) as column:
+        _put(f, name, f"<{lanes} x {kind}>", f.gep(row, column.index, kind), f.gep(source, column.index, kind))
+
+
+def _row(f: Asm, operation: tuple[str, str, int], row: str, source: str, whole: str) -> None:
+    """Whole vectors, and what is left by halves, quarters and so on; of float16 one by one, as sums are functions."""
+    name, kind, lanes = operation
+    if whole != "0":
+        _vectors(f, operation, row, source, whole)
+    if name.startswith("half"):
+        with f.loop("%width", start=whole) as column:
+            _put(f, name, kind, f.gep(row, column.index, kind), f.gep(source, column.index, kind))
+        return
+    count = lanes // 2
+    while count:
+        with f.when(f.compare("ne", "i64", f.op(f"and i64 %width, {count}"), 0)):
+            at, some = f.op(f"and i64 %width, {-2 * count}"), kind if count == 1 else f"<{count} x {kind}>"
+            _put(f, name, some, f.gep(row, at, kind), f.gep(source, at, kind))
+        count //= 2
+
+
+def _walk(name: str) -> str:
+    """The axes of the block that are not its row one by one, and for each all positions."""
+
+    def end(f: Asm) -> None:
+        with f.when(f.compare("eq", "i64", "%is_row", 0)):
+            f.call("void", f"@elements_{name}", *passed(PLACES))
+            f.ret()
+        width, x_unit, y_unit = (f"i64 {f.load('i64', f.gep(a, '%last', 'i64'))}" for a in ("%dims", "%xs", "%ys"))
+        with f.when(f.compare("eq", "i64", "%is_row", COLUMN)):
+            f.call("void", f"@columns_{name}", *passed(PLACES), width, x_unit, y_unit)
+            f.ret()
+        f.call("void", f"@rows_{name}", *passed(PLACES), width, y_unit)
+
+    return walk_text(name, (*PLACES, "i64 is_row"), end)
+
+
+def _entry(name: str) -> str:
+    """bases: x, y, positions; words: count, y_step, steps, dims, strides of x, strides of y, bytes of positions."""
+    f = Asm("void", name, ("ptr bases", "ptr words", "i64 k", "i64 rank", "i64 is_row"))
+    x, y, positions = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8), f.gep("%bases", 16)
+    count, y_step, steps = f.load("i64", "%words"), f.load("i64", "%words", 8), f.gep("%words", 16)
+    dims = f.gep(steps, "%k", "i64")
+    xs = f.gep(dims, "%rank", "i64")
+    ys = f.gep(xs, "%rank", "i64")
+    step = f.load("i64", f.gep(xs, f.op("sub i64 %rank, 1"), "i64"))
+    aliased = f.op(f"and i64 {step}, {PAGE // 2 - 1}")
+    apart = (
+        f.compare("eq", "i64", "%is_row", 0),
+        f.compare("sgt", "i64", "%rank", 0),
+        f.compare("ne", "i64", aliased, 0),
+    )
+    few = f.all(*apart, f.compare("sle", "i64", count, FEW))
+    kind = f.op(f"select i1 {few}, i64 {COLUMN}, i64 %is_row")
+    outer = f.op(f"sub i64 %rank, {f.op(f'zext i1 {few} to i64')}")
+    outer = f.op(f"sub i64 {outer}, %is_row")
+    sizes = f.gep(ys, "%rank", "i64")
+    given = f"i64 {y_step}", f"i64 {kind}", f"ptr {dims}", f"ptr {xs}", f"ptr {ys}", "i64 0", f"i64 {outer}"
+    as_given = f.all(f.compare("eq", "i64", "%k", 1), f.compare("eq", "i64", f.load("i64", sizes), 8))
+    with f.when(as_given):
+        with f.when(f.compare("sgt", "i64", count, 0)):
+            places = f"ptr {f.load('ptr', positions)}", f"i64 {f.load('i64', steps)}", f"i64 {count}"
+            f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", *places, *given)
+        f.ret()
+    if counts(name):
+        _or_counts(f, name, count, y_step, (f"ptr {x}", f"ptr {y}"), positions, steps, sizes)
+    room = f.op(f"alloca [{BLOCK} x i64], align 64")
+    with f.loop(count, step=BLOCK) as block:
+        left = f.op(f"sub i64 {count}, {block.index}")
+        some = f.op(f"select i1 {f.compare('slt', 'i64', left, BLOCK)}, i64 {left}, i64 {BLOCK}")
+        arrays = f"ptr {positions}", f"ptr {sizes}", f"ptr {steps}", "i64 %k"
+        f.call("void", "@offsets", *arrays, f"i64 {block.index}", f"i64 {some}", f"ptr {room}")
+        source = f.gep(y, f.op(f"mul i64 {y_step}, {block.index}"))
+        places = f"ptr {room}", "i64 1", f"i64 {some}"
+        f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {source}", *places, *given)
+        poll(f)
+    f.ret()
+    return f.text
+
+
+def _or_counts(
+    f: Asm, name: str, count: str, y_step: str, arrays: tuple[str, str], positions: str, steps: str, sizes: str
+) -> None:
+    """One number at positions of one byte, of which there are many."""
+    one = (f.compare("eq", "i64", x, n) for x, n in (("%k", 1), ("%rank", 0), (y_step, 0), (f.load("i64", sizes), 1)))
+    many = f.compare("sge", "i64", count, LEAST), f.compare("slt", "i64", count, MOST)
+    with f.when(f.all(*one, *many)):
+        places = f"ptr {f.load('ptr', positions)}", f"i64 {f.load('i64', steps)}", f"i64 {count}"
+        with f.when(f.call("i1", f"@counted_{name}", *arrays, *places)):
+            f.ret()

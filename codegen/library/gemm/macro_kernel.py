@@ -1,0 +1,314 @@
+"""Large matrix products: the loops around panels, and their parts for threads.
+
+The loops, from the outermost: columns that share packed panels, blocks of k, blocks of rows, panels (each stays in the
+first-level cache), tiles.  Where the process has threads (`python.thread_pool`), parts of C are products of their own,
+which pack what they need themselves.  An element of C is the same sum in the same order whichever part it belongs to,
+so results do not depend on who does what.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.library.gemm.narrow import LONG, narrow_params, narrow_texts, widest
+from tensordsl.codegen.library.gemm.panels import BROAD, ROWS, WIDE, panel_texts
+from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, duration, element
+from tensordsl.codegen.library.loops.descriptor import Function
+from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, share
+from tensordsl.codegen.library.python.arena import block_text
+from tensordsl.codegen.library.signals import drop, hold, poll
+from tensordsl.codegen.llvm.builder import passed
+
+BLOCK_K, BLOCK_M, PACKED = 256, 64, 1 << 19  # packed: bytes of panels at most
+PACK_ROWS, PACK_BYTES = 48, 1 << 16  # of C and B, from which packing rows of B pays
+STRIP_COLUMNS = 768, 96  # of C, from which packing A pays where its rows are adjacent, and where they are not
+NEAR, FEW = 1 << 20, 8  # multiplications at most, and rows and terms that it has more than, of a product in the caches
+EPILOGUE = 1 << 17  # bytes of C that what follows reads at a time
+WORTH = 8_000  # ns of work from which threads are asked
+# Parts for each thread, as the system may take its core away, and ns of one where there are several, as each packs.
+PER_THREAD, AMPLE = 4, 400_000
+
+STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
+OPERANDS = (*SIZES, *STRIDED)
+_NARROW = "i1 narrow", "i64 height"  # of the whole product: whether `gemm.narrow` may do it, and its rows
+PART = 8  # vectors of a part's row: half as many are more columns than `gemm.narrow` asks for
+LEAST_ROWS, HIGH = 32, 192  # rows of a part; from which two parts stand below each other
+
+
+def _job(v: Vector) -> Job:
+    """Of a product; rows and columns of a part, parts of a row of parts."""
+    return Job((*_params(v), *_NARROW, "i64 rows", "i64 columns", "i64 across"))
+
+
+def _params(v: Vector) -> list[str]:
+    """C begins at a `row` and a `column` of the whole; `then`, if not null, is a launch on that
+    (`program_ir.gemm_epilogues`); `half`: what is above the diagonal of the whole need not be computed."""
+    scales = f"{v.kind} alpha", "i1 add", f"{v.kind} beta"
+    return ["ptr rt", *OPERANDS, *scales, "ptr then", "i1 half", "i64 row", "i64 column"]
+
+
+def share_texts(v: Vector) -> list[str]:
+    """`shared_<type>`: (if add) beta C + alpha A B for any strides of A and B, by several threads if that pays; and
+    what follows it."""
+    return [
+        block_text(),
+        *panel_texts(v),
+        _strips(v),
+        _product(v),
+        *narrow_texts(v),
+        _near(v),
+        _by_panels(v),
+        _part(v),
+        _shared(v),
+    ]
+
+
+def _quotient(c: Function, x: str, y: str | int) -> str:
+    """x / y, rounded up."""
+    return c.arith("sdiv", c.arith("sub", c.arith("add", x, y), 1), y)
+
+
+def _count(c: Function, v: Vector, columns: str) -> str:
+    """How many panels."""
+    return _quotient(c, columns, WIDE * v.lanes)
+
+
+def _columns(c: Function, v: Vector, columns: str, panel: str) -> tuple[str, str, str, str]:
+    """(first column, vectors, columns, lanes of the last vector) of a panel: the last 4 vectors are two panels of 2."""
+    vectors, last = _quotient(c, columns, v.lanes), c.arith("sub", _count(c, v, columns), 1)
+    single = c.test("eq", c.arith("srem", vectors, WIDE), 1)
+    two = c.all(single, c.test("sge", c.arith("add", panel, 1), last), c.test("sgt", last, 0))
+    back = c.op(f"zext i1 {c.all(two, c.test('eq', panel, last))} to i64")
+    start = c.arith("sub", c.arith("mul", panel, WIDE), back)
+    wide = c.choose(two, 2, c.min(c.arith("sub", vectors, start), WIDE))
+    first = c.arith("mul", start, v.lanes)
+    some = c.min(c.arith("sub", columns, first), c.arith("mul", wide, v.lanes))
+    return first, wide, some, c.arith("sub", some, c.arith("mul", c.arith("sub", wide, 1), v.lanes))
+
+
+def _unpacked(c: Function, v: Vector, vectors: str, panel: str) -> tuple[str, str, str]:
+    """(first column, vectors, lanes of the last vector) where nothing is packed: the last 4 vectors are one panel."""
+    left = c.arith("sub", vectors, c.arith("mul", panel, WIDE))
+    wide = c.choose(c.test("sle", left, BROAD), left, WIDE)
+    first = c.arith("mul", panel, WIDE * v.lanes)
+    before = c.arith("mul", c.arith("sub", wide, 1), v.lanes)
+    return first, wide, c.min(c.arith("sub", c.arith("sub", "%n", first), before), v.lanes)
+
+
+def _strips(v: Vector) -> str:
+    """A block of the pool with packed rows of A for a product of n columns; null: they are read where they are."""
+    params = ["ptr rt", "i64 m", "i64 n", "i64 k", "ptr a", "i64 rsa", "i64 csa"]
+    c = Function("ptr", f"strips_{v.kind}", params, internal=True)
+    with c.when(c.test("slt", "%n", c.choose(c.test("eq", "%csa", 1), *STRIP_COLUMNS))):
+        c.ret("ptr", "null")
+    bytes_ = c.arith("mul", c.arith("mul", "%m", "%k"), v.align)
+    block = c.call("ptr", "@take_block", "ptr %rt", f"i64 {bytes_}")
+    with c.when(c.not_null(block)):
+        to = c.gep(block, layouts.BLOCK_HEAD)
+        c.call("void", f"@pack_strips_{v.kind}", f"ptr {to}", "i64 %m", "i64 %k", "ptr %a", "i64 %rsa", "i64 %csa")
+    return c.end("ptr", block)
+
+
+def _product(v: Vector) -> str:
+    """i1: whether there was memory for panels; if not, nothing is done."""
+    c = Function("i1", f"product_{v.kind}", _params(v), internal=True)
+    most = _columns_together(c, v)
+    packs, block = _panel_block(c, v, most)
+    with c.when(packs):
+        hold(c, block)
+    panels, together = c.gep(block, layouts.BLOCK_HEAD), _rows_together(c, v, c.min("%n", most))
+    with c.loop("%n", step=most) as jc, c.loop("%k", step=BLOCK_K) as pc, c.loop("%m", step=BLOCK_M) as ic:
+        columns = c.min(c.arith("sub", "%n", jc.index), most)
+        k = c.min(c.arith("sub", "%k", pc.index), BLOCK_K)
+        m = c.min(c.arith("sub", "%m", ic.index), BLOCK_M)
+        a = element(c, v.kind, element(c, v.kind, "%a", pc.index, "%csa"), ic.index, "%rsa")
+        b = element(c, v.kind, element(c, v.kind, "%b", pc.index, "%rsb"), jc.index, "%csb")
+        below = element(c, v.kind, c.gep("%c", jc.index, v.kind), ic.index, "%ldc")
+        later, last = c.test("sgt", pc.index, 0), c.test("sge", c.arith("add", pc.index, BLOCK_K), "%k")
+        adds = c.op(f"or i1 %add, {later}"), c.choose(later, "1.0", "%beta", v.kind)
+        sizes = f"i64 {m}", "i64 %n", f"i64 {k}"
+        strips = c.call("ptr", f"@strips_{v.kind}", "ptr %rt", *sizes, f"ptr {a}", "i64 %rsa", "i64 %csa")
+        strided = c.is_null(strips)
+        rows = c.choose(strided, a, c.gep(strips, layouts.BLOCK_HEAD), "ptr"), below
+        _panels(c, v, (m, columns, k), (ic.index, jc.index), rows, b, panels, (packs, strided), adds)
+        with c.when(c.not_null(strips)):
+            c.call("void", "@give_block", "ptr %rt", f"ptr {strips}")
+        end = c.arith("add", ic.index, m)
+        is_whole = c.any(c.test("eq", end, "%m"), c.test("eq", c.arith("srem", end, together), 0))
+        with c.when(c.all(last, is_whole)):
+            first = c.arith("mul", c.arith("sdiv", ic.index, together), together)
+            run_epilogue(c, (first, jc.index), (c.arith("sub", end, first), columns))
+        poll(c)
+    with c.when(packs):
+        drop(c)
+        c.call("void", "@give_block", "ptr %rt", f"ptr {block}")
+    return c.end("i1", "true")
+
+
+def _rows_together(c: Function, v: Vector, columns: str) -> str:
+    """How many rows of C what follows is run on at a time."""
+    blocks = c.arith("sdiv", EPILOGUE // (BLOCK_M * v.align), columns)
+    return c.arith("mul", c.max(blocks, 1), BLOCK_M)
+
+
+def run_epilogue(c: Function, first: tuple[str | int, str | int], sizes: tuple[str, str]) -> None:
+    """What follows the product, on a block of C that is complete."""
+    with c.when(c.not_null("%then")):
+        row, column = (c.arith("add", f"%{x}", at) for x, at in zip(("row", "column"), first, strict=True))
+        run = c.load("ptr", "%rt", layouts.RT["run_tile"])
+        c.call("void", run, "ptr %rt", "ptr %then", *(f"i64 {x}" for x in (row, column, *sizes)))
+
+
+def _panels(
+    c: Function, v: Vector, sizes: tuple[str, str, str], at: tuple[str, str], rows: tuple[str, str], b: str,
+    panels: str, packing: tuple[str, str], adds: tuple[str, str],
+) -> None:  # fmt: skip
+    """One block of rows over all panels, from the diagonal on if these are `half`; the first one packs a panel."""
+    (m, columns, k), (a, below), (packs, strided) = sizes, rows, packing
+    with c.loop(_count(c, v, columns)) as loop:
+        first, wide, some, live = _columns(c, v, columns, loop.index)
+        start = _diagonal(c, c.arith("add", at[1], first))
+        above = c.max(c.arith("sub", start, at[0]), 0)
+        with c.when(c.test("slt", above, m)):
+            width = c.arith("mul", wide, v.lanes)
+            source, panel = element(c, v.kind, b, first, "%csb"), element(c, v.kind, panels, first, k)
+            with c.when(c.all(packs, c.test("sge", start, at[0]))):
+                c.call(
+                    "void", f"@pack_panel_{v.kind}", f"ptr {panel}", f"i64 {width}", f"ptr {source}", f"i64 {k}",
+                    "i64 %rsb", "i64 %csb", f"i64 {some}",
+                )  # fmt: skip
+            used, step = c.choose(packs, panel, source, "ptr"), c.choose(packs, width, "%rsb")
+            here = element(c, v.kind, a, above, c.choose(strided, "%rsa", k))
+            result = c.gep(element(c, v.kind, below, above, "%ldc"), first, v.kind)
+            c.call(
+                "void", f"@block_{v.kind}", f"i64 {c.arith('sub', m, above)}", f"i64 {wide}", f"i64 {k}",
+                f"ptr {here}", "i64 %rsa", "i64 %csa", f"ptr {used}", f"i64 {step}", f"ptr {result}", "i64 %ldc",
+                f"i64 {live}", f"{v.kind} %alpha", f"i1 {adds[0]}", f"{v.kind} {adds[1]}", f"i1 {strided}",
+            )  # fmt: skip
+
+
+def _diagonal(c: Function, column: str) -> str:
+    """The first row, of whole tiles, that a column of C is needed in."""
+    below = c.arith("add", c.arith("sub", column, "%row"), "%column")
+    return c.choose("%half", c.max(c.arith("and", below, -ROWS[0]), 0), 0)
+
+
+def _columns_together(c: Function, v: Vector) -> str:
+    """How many columns of B are packed at a time: whole panels, about as many each time."""
+    width = WIDE * v.lanes
+    panels = c.arith("sdiv", PACKED // (v.align * width), c.max(c.min("%k", BLOCK_K), 1))
+    count = _quotient(c, "%n", width)
+    parts = _quotient(c, count, c.max(panels, 1))
+    return c.arith("mul", _quotient(c, count, parts), width)
+
+
+def _panel_block(c: Function, v: Vector, most: str) -> tuple[str, str]:
+    """(whether panels of B are packed, the block of the pool for them).  The function ends where there is no memory."""
+    bytes_of_b = c.arith("mul", c.arith("mul", "%k", "%n"), v.align)
+    pays = c.all(c.test("sge", "%m", PACK_ROWS), c.test("sgt", bytes_of_b, PACK_BYTES))
+    packs = c.any(c.test("ne", "%csb", 1), pays)
+    take, go = c.label("take"), c.label("go")
+    before = c.block
+    c.branch(packs, take, go)
+    c.place(take)
+    width = c.arith("and", c.arith("add", c.min("%n", most), v.lanes - 1), -v.lanes)
+    count = c.arith("mul", width, c.min("%k", BLOCK_K))
+    taken = c.call("ptr", "@take_block", "ptr %rt", f"i64 {c.arith('mul', count, v.align)}")
+    with c.when(c.is_null(taken)):
+        c.ret("i1", "false")
+    end = c.block
+    c.place(go)
+    return packs, c.op(f"phi ptr [ null, %{before} ], [ {taken}, %{end} ]")
+
+
+def near_params(v: Vector) -> list[str]:
+    return ["ptr rt", *OPERANDS, f"{v.kind} alpha", "i1 add", f"{v.kind} beta"]
+
+
+def _near(v: Vector) -> str:
+    """i1: has it done the product, of two vectors of columns and more?  Sums are those of `product`."""
+    c = Function("i1", f"near_{v.kind}", near_params(v), internal=True)
+    size = c.arith("mul", c.arith("mul", "%m", "%n"), "%k")
+    bytes_of_b = c.arith("mul", c.arith("mul", "%k", "%n"), v.align)
+    unpacked = c.any(c.test("slt", "%m", PACK_ROWS), c.test("sle", bytes_of_b, PACK_BYTES))
+    strided = c.test("slt", "%n", c.choose(c.test("eq", "%csa", 1), *STRIP_COLUMNS))
+    several = c.all(c.test("sgt", "%m", FEW), c.test("sgt", "%k", FEW))
+    rest = c.arith("and", "%n", v.lanes - 1)  # columns that may go apart from the others
+    full = c.any(c.test("eq", rest, 0), c.test("sgt", rest, v.lanes // 2), c.test("slt", "%k", LONG))
+    little = c.test("slt", duration(c, v, size), WORTH)
+    alone = c.any(c.is_null(c.load("ptr", "%rt", layouts.RT["threads"])), little)
+    small = c.all(c.test("sle", size, NEAR), c.test("sle", "%k", BLOCK_K), alone)
+    with c.when(c.op(f"xor i1 {c.all(c.test('eq', '%csb', 1), several, full, small, unpacked, strided)}, true")):
+        c.ret("i1", "false")
+    vectors = _quotient(c, "%n", v.lanes)
+    with c.loop(c.max(c.arith("sdiv", c.arith("add", vectors, 1), WIDE), 1)) as loop:
+        first, wide, live = _unpacked(c, v, vectors, loop.index)
+        b, result = (c.gep(x, first, v.kind) for x in ("%b", "%c"))
+        c.call(
+            "void", f"@block_{v.kind}", "i64 %m", f"i64 {wide}", "i64 %k", "ptr %a", "i64 %rsa", "i64 %csa", f"ptr {b}",
+            "i64 %rsb", f"ptr {result}", "i64 %ldc", f"i64 {live}", f"{v.kind} %alpha", "i1 %add", f"{v.kind} %beta",
+            "i1 true",
+        )  # fmt: skip
+    return c.end("i1", "true")
+
+
+def _by_panels(v: Vector) -> str:
+    """The product; what lacks memory is done by the plain loop."""
+    c = Function("void", f"by_panels_{v.kind}", [*_params(v), *_NARROW], internal=True)
+    given, beta = passed(narrow_params(v)), f"{v.kind} %beta"
+    with c.when("%narrow"):
+        with c.when(c.call("i1", f"@narrow_{v.kind}", *given, beta, "i64 %height")):
+            run_epilogue(c, (0, 0), ("%m", "%n"))
+            c.ret()
+    with c.when(c.call("i1", f"@product_{v.kind}", *passed(_params(v)))):
+        c.ret()
+    with c.when(c.all("%add", c.op(f"fcmp une {v.kind} %beta, 1.0"))):
+        c.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", beta)
+    c.call("void", f"@plain_{v.kind}", *given)
+    run_epilogue(c, (0, 0), ("%m", "%n"))
+    return c.end()
+
+
+def _part(v: Vector) -> str:
+    """A part of a job: rows by panels of C."""
+    c = Function("void", f"part_{v.kind}", ["ptr job", "i64 part"], internal=True)
+    given = _job(v).given(c)
+    across, rows, width = (given[name] for name in ("across", "rows", "columns"))
+    above = c.arith("mul", c.arith("sdiv", "%part", across), rows)
+    left = c.arith("mul", c.arith("srem", "%part", across), width)
+    given["a"] = element(c, v.kind, given["a"], above, given["rsa"])
+    given["b"] = element(c, v.kind, given["b"], left, given["csb"])
+    given["c"] = c.gep(element(c, v.kind, given["c"], above, given["ldc"]), left, v.kind)
+    given |= {x: c.arith("add", given[x], at) for x, at in (("row", above), ("column", left))}
+    given["m"] = c.min(c.arith("sub", given["m"], above), rows)
+    given["n"] = c.min(c.arith("sub", given["n"], left), width)
+    c.call("void", f"@by_panels_{v.kind}", *operands((*_params(v), *_NARROW), given))
+    return c.end()
+
+
+def _shared(v: Vector) -> str:
+    """Parts are whole panels of some or of all rows."""
+    c = Function("void", f"shared_{v.kind}", _params(v), internal=True)
+    pool = c.load("ptr", "%rt", layouts.RT["threads"])
+    work = duration(c, v, c.arith("mul", c.arith("mul", "%m", "%n"), "%k"))
+    shared, alone = c.label("share"), c.label("alone")
+    narrow = c.all(c.test("sle", "%n", widest(v)), c.op("xor i1 %half, true"))
+    if_worth(c, pool, work, WORTH, shared, alone)
+    c.place(alone)
+    c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)), f"i1 {narrow}", "i64 %m")
+    c.ret()
+    c.place(shared)
+    threads = c.arith("add", c.load("i64", pool, layouts.TH_WANTED), 1)
+    each = c.max(c.min(c.arith("udiv", work, c.arith("mul", threads, AMPLE)), PER_THREAD), 1)
+    wanted, vectors = c.arith("mul", threads, each), _quotient(c, "%n", v.lanes)
+    by_rows = c.all(c.test("ne", "%csa", 1), c.test("sge", c.arith("sdiv", "%m", LEAST_ROWS), wanted))
+    across = c.choose(by_rows, 1, c.min(_quotient(c, vectors, PART), wanted))
+    columns = c.arith("mul", _quotient(c, vectors, across), v.lanes)
+    across = _quotient(c, "%n", columns)
+    down = c.max(_quotient(c, wanted, across), c.min(c.arith("sdiv", "%m", HIGH), 2))
+    rows = c.arith("mul", _quotient(c, _quotient(c, "%m", down), ROWS[0]), ROWS[0])
+    rows = c.max(rows, LEAST_ROWS)
+    sizes = {"narrow": narrow, "height": "%m", "rows": rows, "columns": columns, "across": across}
+    job = _job(v).made(c, named(_params(v)) | sizes)
+    parts = c.arith("mul", across, _quotient(c, "%m", rows))
+    share(c, pool, f"part_{v.kind}", job, parts)
+    return c.end()

@@ -1,0 +1,199 @@
+"""Matrix products with few columns, of which panels would leave most lanes empty.
+
+k adjacent in A       tiles of dot products, with the columns of B copied behind each other
+rows adjacent in A    C' = B' A' into a block of the pool, from where it goes to C: lanes along the rows of C, if
+                      the whole product has more of these
+
+A few columns behind whole vectors of them go so too.  Which of them does not depend on how many rows there are: parts
+with all columns have the sums of the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, element
+from tensordsl.codegen.library.loops.descriptor import Function
+from tensordsl.codegen.library.parallel import named, operands
+from tensordsl.codegen.library.signals import drop, hold, poll
+from tensordsl.codegen.llvm.builder import passed
+
+LONG = 64  # terms of a sum for which it is little work to add up lanes, or to turn the result
+TERMS = 1024  # of a block of dot products: 4 rows of A stay in the first-level cache
+ROWS = 2048  # of C that are turned at a time
+VECTORS = 16  # of a row of C, beside which lanes that are empty in the last one are much
+LEAST_ROWS, ROWS_BYTES = 64, 1 << 18  # of A that columns apart from the others read while they are in the cache
+
+STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
+
+
+def widest(v: Vector) -> int:
+    """The most columns."""
+    return v.lanes * VECTORS
+
+
+def narrow_texts(v: Vector) -> list[str]:
+    """`narrow_<type>` and `plain_<type>`, which need `product_<type>` and `dots_<type>`."""
+    parts = [_columns_of_b(v), _by_dots(v), _add_turned(v), _turned(v)]
+    return [*parts, _plain(v), _parted(v), _narrow(v)]
+
+
+def narrow_params(v: Vector) -> list[str]:
+    return ["ptr rt", *SIZES, *STRIDED, f"{v.kind} alpha", "i1 add"]
+
+
+def _columns_of_b(v: Vector) -> str:
+    """to[n, k] = B'"""
+    params = ("ptr to", "i64 n", "i64 k", "ptr b", "i64 rsb", "i64 csb")
+    f = Function("void", f"columns_{v.kind}", params, internal=True)
+    with f.loop("%n") as j:
+        column, to = element(f, v.kind, "%b", j.index, "%csb"), element(f, v.kind, "%to", j.index, "%k")
+        with f.loop("%k", ("ptr", column)) as p:
+            f.store(v.kind, f.load(v.kind, p.values[0]), f.gep(to, p.index, v.kind))
+            p.next = [f.gep(p.values[0], "%rsb", v.kind)]
+    return f.end()
+
+
+def _room(f: Function, size: str) -> tuple[str, str]:
+    """A block, and its `size` bytes; without memory the function gives false."""
+    block = f.call("ptr", "@take_block", "ptr %rt", f"i64 {size}")
+    with f.when(f.is_null(block)):
+        f.ret("i1", "false")
+    hold(f, block)
+    return block, f.gep(block, layouts.BLOCK_HEAD)
+
+
+def _leave_room(f: Function, block: str) -> None:
+    drop(f)
+    f.call("void", "@give_block", "ptr %rt", f"ptr {block}")
+
+
+def _by_dots(v: Vector) -> str:
+    """i1: whether there was memory for the columns of B; if not, nothing is done."""
+    f, kind = Function("i1", f"long_dots_{v.kind}", narrow_params(v), internal=True), v.kind
+    size = f.arith("mul", f.arith("mul", "%n", f.min("%k", TERMS)), v.align)
+    block, columns = _room(f, size)
+    with f.loop("%k", step=TERMS) as p:
+        k = f.min(f.arith("sub", "%k", p.index), TERMS)
+        a, b = f.gep("%a", p.index, kind), element(f, kind, "%b", p.index, "%rsb")
+        f.call("void", f"@columns_{kind}", f"ptr {columns}", "i64 %n", f"i64 {k}", f"ptr {b}", "i64 %rsb", "i64 %csb")
+        add = f.op(f"or i1 %add, {f.test('sgt', p.index, 0)}")
+        f.call(
+            "void", f"@dots_{kind}", "i64 %m", "i64 %n", f"i64 {k}", f"ptr {a}", "i64 %rsa", f"ptr {columns}",
+            f"i64 {k}", "ptr %c", "i64 %ldc", f"{kind} %alpha", f"i1 {add}",
+        )  # fmt: skip
+        poll(f)
+    _leave_room(f, block)
+    return f.end("i1", "true")
+
+
+def _add_turned(v: Vector) -> str:
+    """C (if add) + T', where T has rows of `width` elements."""
+    params = ("i64 m", "i64 n", "ptr t", "i64 width", "ptr c", "i64 ldc", "i1 add")
+    f = Function("void", f"add_turned_{v.kind}", params, internal=True)
+
+    def columns(adds: bool) -> None:
+        with f.loop("%n") as j:
+            row = element(f, v.kind, "%t", j.index, "%width")
+            with f.loop("%m", ("ptr", f.gep("%c", j.index, v.kind))) as i:
+                x, (at,) = f.load(v.kind, f.gep(row, i.index, v.kind)), i.values
+                f.store(v.kind, f.op(f"fadd {v.kind} {f.load(v.kind, at)}, {x}") if adds else x, at)
+                i.next = [f.gep(at, "%ldc", v.kind)]
+        f.ret()
+
+    with f.when("%add"):
+        columns(True)
+    columns(False)
+    return f.text
+
+
+def _turned(v: Vector) -> str:
+    """i1: whether there was memory; if not, nothing is done."""
+    f, kind = Function("i1", f"turned_{v.kind}", narrow_params(v), internal=True), v.kind
+    width = f.min("%m", ROWS)
+    size = f.arith("mul", f.arith("mul", "%n", width), v.align)
+    block, t = _room(f, size)
+    with f.loop("%m", step=ROWS) as i:
+        m = f.min(f.arith("sub", "%m", i.index), ROWS)
+        a, c = f.gep("%a", i.index, kind), element(f, kind, "%c", i.index, "%ldc")
+        done = f.call(
+            "i1", f"@product_{kind}", "ptr %rt", "i64 %n", f"i64 {m}", "i64 %k", "ptr %b", "i64 %csb", "i64 %rsb",
+            f"ptr {a}", "i64 %csa", "i64 1", f"ptr {t}", f"i64 {width}", f"{kind} %alpha", "i1 false",
+            f"{kind} 1.0", "ptr null", "i64 0", "i64 0",
+        )  # fmt: skip
+        f.do(f"call void @llvm.assume(i1 {done})")  # few rows need no panels
+        f.call(
+            "void", f"@add_turned_{kind}", f"i64 {m}", "i64 %n", f"ptr {t}", f"i64 {width}", f"ptr {c}", "i64 %ldc",
+            "i1 %add",
+        )  # fmt: skip
+    _leave_room(f, block)
+    return f.end("i1", "true")
+
+
+def _plain(v: Vector) -> str:
+    """Where there is no memory for anything better."""
+    f = Function("void", f"plain_{v.kind}", narrow_params(v), internal=True)
+    with f.when(f.op("xor i1 %add, true")):
+        f.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{v.kind} 0.0")
+    f.call("void", f"@triple_loop_{v.kind}", *passed((*SIZES, *STRIDED)), f"{v.kind} %alpha")
+    return f.end()
+
+
+def _or_plain(f: Function, v: Vector, done: str, given: Sequence[str]) -> None:
+    with f.when(f.op(f"xor i1 {done}, true")):
+        f.call("void", f"@plain_{v.kind}", *given)
+
+
+def _parted(v: Vector) -> str:
+    """Whole vectors of columns, and the rest of them, of some rows of A while these are in the cache."""
+    f, kind = Function("void", f"parted_{v.kind}", narrow_params(v), internal=True), v.kind
+    rest = f.arith("and", "%n", v.lanes - 1)
+    main, rows = f.arith("sub", "%n", rest), f.arith("sdiv", ROWS_BYTES // v.align, "%k")
+    rows = f.max(f.arith("and", rows, -LEAST_ROWS), LEAST_ROWS)
+    with f.loop("%m", step=rows) as i:
+        at_a, at_c = (element(f, kind, f"%{x}", i.index, f"%{s}") for x, s in (("a", "rsa"), ("c", "ldc")))
+        values = named(narrow_params(v)) | {"m": f.min(f.arith("sub", "%m", i.index), rows), "a": at_a, "c": at_c}
+        given = operands(narrow_params(v), values | {"n": main})
+        product = f.call("i1", f"@product_{kind}", *given, f"{kind} 1.0", "ptr null", "i64 0", "i64 0")
+        _or_plain(f, v, product, given)
+        places = {"b": element(f, kind, "%b", main, "%csb"), "c": f.gep(at_c, main, kind)}
+        given = operands(narrow_params(v), values | {"n": rest} | places)
+        with f.when(f.test("eq", "%csa", 1)):
+            _or_plain(f, v, f.call("i1", f"@long_dots_{kind}", *given), given)
+        with f.when(f.test("ne", "%csa", 1)):
+            _or_plain(f, v, f.call("i1", f"@turned_{kind}", *given), given)
+    return f.end()
+
+
+def _narrow(v: Vector) -> str:
+    """i1: is it done, as beta C + alpha A B?  `height`: rows of the whole product."""
+    params = narrow_params(v)
+    given, more = passed(params), (f"{v.kind} beta", "i64 height")
+    f = Function("i1", f"narrow_{v.kind}", [*params, *more], internal=True)
+
+    def pays(*lengths: tuple[int, int]) -> str:
+        return f.any(*(f.all(f.test("sle", "%n", n), f.test("sge", "%k", k)) for n, k in lengths))
+
+    def begin() -> None:
+        with f.when(f.all("%add", f.op(f"fcmp une {v.kind} %beta, 1.0"))):
+            f.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{v.kind} %beta")
+
+    half, most, by_terms = v.lanes // 2, v.lanes * 3 // 4, f.test("eq", "%csa", 1)
+    by_rows, fills = f.test("eq", "%rsa", 1), f.test("sgt", "%height", "%n")
+    with f.when(f.all(by_terms, pays((half, LONG), (most, 4 * LONG)))):
+        begin()
+        _or_plain(f, v, f.call("i1", f"@long_dots_{v.kind}", *given), given)
+        f.ret("i1", "true")
+    with f.when(f.all(by_rows, fills, pays((half // 2, 1), (most, LONG), (v.lanes * 3 // 2, 2 * LONG)))):
+        begin()
+        _or_plain(f, v, f.call("i1", f"@turned_{v.kind}", *given), given)
+        f.ret("i1", "true")
+    rest = f.arith("and", "%n", v.lanes - 1)
+    few = f.all(f.test("sgt", rest, 0), f.test("sle", rest, half), f.test("sgt", "%n", v.lanes))
+    few = f.all(few, f.test("sge", "%height", v.lanes))
+    with f.when(f.all(few, f.test("sge", "%k", LONG), f.any(by_terms, by_rows))):
+        begin()
+        f.call("void", f"@parted_{v.kind}", *given)
+        f.ret("i1", "true")
+    return f.end("i1", "false")

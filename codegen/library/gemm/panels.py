@@ -1,0 +1,227 @@
+"""Large matrix products by panels, in registers: C in tiles of 8 rows and 3 vectors, of panels of B and strips of A, as
+GotoBLAS does (K. Goto and R. van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008).
+
+For machines with 32 registers of 64 bytes.  Per step of k a tile loads 3 vectors of a panel of B and broadcasts 8
+elements of A for 24 multiplications and additions.  `gemm.macro_kernel` has the loops around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tensordsl.codegen.library.gemm.tiles import Vector, element, over_vectors
+from tensordsl.codegen.llvm.builder import Asm
+
+ROWS = (8, 4, 2, 1)
+HALVED = ROWS[:2]  # of tiles whose last vector may be half as long: where registers go as two, it takes half the time
+WIDE = 3  # vectors of a tile: of 4 there are two of 2 (`gemm.macro_kernel`), which no other width would leave apart
+BROAD, BROAD_ROWS = 4, (6, 4, 2, 1)  # vectors of the last tiles of a product that packs nothing, and their rows
+AHEAD = 16  # steps: panels come from the second-level cache, what is not packed from beyond
+SETS = 1 << 11  # bytes: rows of B so far apart share sets of a cache, where what is ahead drives out what comes next
+
+
+def panel_texts(v: Vector) -> list[str]:
+    """`pack_panel_<type>`, `pack_strips_<type>` and `block_<type>`, with what they call."""
+    tiles = [_tile(v, rows, wide) for rows in ROWS for wide in range(1, WIDE + 1)]
+    tiles += [_tile(v, rows, wide, halved=True) for rows in HALVED for wide in range(1, WIDE + 1)]
+    tiles += [_tile(v, rows, BROAD) for rows in BROAD_ROWS]
+    return [halves(v).declarations(), *tiles, _pack_panel(v), _pack_strips(v), _block(v)]
+
+
+def halves(v: Vector) -> Vector:
+    return Vector(v.kind, v.lanes // 2)
+
+
+def _tile(v: Vector, rows: int, wide: int, halved: bool = False) -> str:
+    """`rows` rows and `wide` vectors of C, of the last of which, which may be half as long, `live` lanes: (if add)
+    beta C + alpha A B."""
+    params = ("i64 k", "ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc", "i64 live")
+    factors = (f"{v.kind} alpha", "i1 add", f"{v.kind} beta")
+    f = Asm("void", _name(v, rows, wide, halved), (*params, *factors), internal=True)
+    size, vectors = v.align, [v] * (wide - 1) + [halves(v) if halved else v]
+    masks = [""] * (wide - 1) + [vectors[-1].mask(f, "%live")]
+    a = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
+    step_a, step_b = (f.op(f"mul i64 {s}, {size}") for s in ("%csa", "%rsb"))
+    shared = f.compare("eq", "i64", f.op(f"and i64 {step_b}, {SETS - 1}"), 0)
+    ahead = f.op(f"select i1 {shared}, i64 0, i64 {f.op(f'mul i64 {step_b}, {AHEAD}')}")
+    state = [(u.type, "zeroinitializer") for u in vectors] * rows
+    for r in range(rows):
+        c = element(f, v.kind, "%c", str(r), "%ldc")
+        for j in range(wide):
+            _prefetch(f, f.gep(c, j * v.lanes * size), 1)
+    below, adjacent = element(f, v.kind, "%a", str(rows), "%rsa"), f.compare("eq", "i64", "%csa", 1)
+    along = f.op(f"select i1 {adjacent}, i64 {rows * size}, i64 0")
+    # The next tile's rows of A are asked for meanwhile, where they are adjacent and follow these.
+    with f.loop("%k", ("i64", "0"), ("ptr", "%b"), ("ptr", below), *state) as loop:
+        at, b, next_rows, *sums = loop.values
+        _prefetch(f, next_rows, 0)
+        for j in range(wide):
+            _prefetch(f, f.gep(f.gep(b, ahead), j * v.lanes * size), 0)
+        columns = [*zip(vectors, masks, strict=True)]
+        loaded = [u.load(f, f.gep(b, j * v.lanes * size), m) for j, (u, m) in enumerate(columns)]
+        made = []
+        for r in range(rows):
+            ones = _splats(f, vectors, f.load(v.kind, a[r], at))
+            parts = zip(vectors, ones, loaded, sums[r * wide : (r + 1) * wide], strict=True)
+            made += [u.fma(f, one, x, total) for u, one, x, total in parts]
+        loop.next = [f.op(f"add i64 {at}, {step_a}"), f.gep(b, step_b), f.gep(next_rows, along), *made]
+    scales, sums = [*zip(*(_splats(f, vectors, x) for x in ("%alpha", "%beta")), strict=True)], loop.values[3:]
+    for r in range(rows):
+        c = element(f, v.kind, "%c", str(r), "%ldc")
+        for j, (u, m) in enumerate(columns):
+            _store(f, u, sums[r * wide + j], f.gep(c, j * v.lanes * size), m, scales[j])
+    f.ret()
+    return f.text
+
+
+def _splats(f: Asm, vectors: Sequence[Vector], scalar: str) -> list[str]:
+    """In vectors of all types: each by a load, which is a part of the multiplication; of three the last from the
+    others'."""
+    if len(vectors) < WIDE:
+        return [u.splat(f, scalar) for u in vectors]
+    whole, last = vectors[0].splat(f, scalar), vectors[-1]
+    lanes = ", ".join(f"i32 {k}" for k in range(last.lanes))
+    part = f.op(f"shufflevector {vectors[0].type} {whole}, {vectors[0].type} poison, <{last.lanes} x i32> <{lanes}>")
+    return [whole] * (len(vectors) - 1) + [part]
+
+
+def _name(v: Vector, rows: int, wide: int, halved: bool) -> str:
+    return f"tile_{v.kind}_{rows}_{wide}{'h' * halved}"
+
+
+def _store(f: Asm, v: Vector, total: str, place: str, mask: str, scales: tuple[str, ...]) -> None:
+    alpha, beta = scales
+    x = f.op(f"fmul {v.type} {alpha}, {total}")
+    yes, done, before = f.label("add"), f.label("store"), f.block
+    f.branch("%add", yes, done)
+    f.place(yes)
+    old = f.op(f"fadd {v.type} {f.op(f'fmul {v.type} {beta}, {v.load(f, place, mask)}')}, {x}")
+    f.place(done)
+    v.store(f, f.op(f"phi {v.type} [ {old}, %{yes} ], [ {x}, %{before} ]"), place, mask)
+
+
+def _prefetch(f: Asm, address: str, writes: int) -> None:
+    f.do(f"call void @llvm.prefetch.p0(ptr {address}, i32 {writes}, i32 3, i32 1)")
+
+
+def _pack_panel(v: Vector) -> str:
+    """to[k, width] = the first `live` columns of B; what is beyond them is not read.
+
+    Adjacent rows are copied by vectors, adjacent columns turned in squares of vectors."""
+    params = ("ptr to", "i64 width", "ptr b", "i64 k", "i64 rsb", "i64 csb", "i64 live")
+    f = Asm("void", f"pack_panel_{v.kind}", params, internal=True)
+    with f.when(f.compare("eq", "i64", "%csb", 1)):
+        with f.loop("%k") as p:
+            row, to = element(f, v.kind, "%b", p.index, "%rsb"), element(f, v.kind, "%to", p.index, "%width")
+
+            def copy(i: str, mask: str) -> None:
+                v.store(f, v.load(f, f.gep(row, i, v.kind), mask), f.gep(to, i, v.kind), mask)
+
+            over_vectors(f, v, "%live", copy)
+        f.ret()
+    turned = f.compare("eq", "i64", "%rsb", 1)
+    whole = f.op(f"and i64 %k, {-v.lanes}")
+    squares = f.op(f"select i1 {turned}, i64 {f.op(f'and i64 %live, {-v.lanes}')}, i64 0")
+    with f.loop(squares, step=v.lanes) as j, f.loop(whole, step=v.lanes) as p:
+        start = f.gep(element(f, v.kind, "%b", j.index, "%csb"), p.index, v.kind)
+        to = f.gep(element(f, v.kind, "%to", p.index, "%width"), j.index, v.kind)
+        turn(f, v, start, "%csb", to, "%width")
+    done = f.op(f"select i1 {f.compare('sgt', 'i64', squares, 0)}, i64 {whole}, i64 0")
+    with f.loop("%live") as j:
+        first = f.op(f"select i1 {f.compare('slt', 'i64', j.index, squares)}, i64 {done}, i64 0")
+        column, to = element(f, v.kind, "%b", j.index, "%csb"), f.gep("%to", j.index, v.kind)
+        _copy_column(f, v, first, column, "%rsb", to, "%width")
+    f.ret()
+    return f.text
+
+
+def _pack_strips(v: Vector) -> str:
+    """Strips of A: to[i k:] holds rows i to i + r of A as [k, r], for each r of ROWS as often as it fits."""
+    f = Asm("void", f"pack_strips_{v.kind}", ("ptr to", "i64 m", "i64 k", "ptr a", "i64 rsa", "i64 csa"), internal=True)
+    square = Vector(v.kind, ROWS[0])
+    eights, whole = f.op(f"and i64 %m, {-ROWS[0]}"), f.op(f"and i64 %k, {-ROWS[0]}")
+    adjacent, turned = f.compare("eq", "i64", "%rsa", 1), f.compare("eq", "i64", "%csa", 1)
+    copied = f.op(f"select i1 {adjacent}, i64 {eights}, i64 0")
+    along = f.op(f"select i1 {adjacent}, i64 %k, i64 0")
+    with f.loop(along) as p:  # a row of A' after the other, as they lie in memory
+        row, first = element(f, v.kind, "%a", p.index, "%csa"), element(f, v.kind, "%to", p.index, str(ROWS[0]))
+        with f.loop(copied, step=ROWS[0]) as i:
+            square.store(f, square.load(f, f.gep(row, i.index, v.kind)), element(f, v.kind, first, i.index, "%k"))
+    squares = f.op(f"select i1 {f.op(f'xor i1 {adjacent}, true')}, i64 {eights}, i64 0")
+    done = f.op(f"select i1 {turned}, i64 {whole}, i64 0")
+    with f.loop(squares, step=ROWS[0]) as i:
+        a, to = element(f, v.kind, "%a", i.index, "%rsa"), element(f, v.kind, "%to", i.index, "%k")
+        with f.loop(done, step=ROWS[0]) as p:
+            start = f.gep(a, p.index, v.kind)
+            turn(f, square, start, "%rsa", element(f, v.kind, to, p.index, str(ROWS[0])), str(ROWS[0]))
+        _strip(f, v, a, to, ROWS[0], done)
+    for rows in ROWS[1:]:
+        with f.when(f.compare("ne", "i64", f.op(f"and i64 %m, {rows}"), 0)):
+            above = f.op(f"and i64 %m, {-2 * rows}")
+            _strip(f, v, element(f, v.kind, "%a", above, "%rsa"), element(f, v.kind, "%to", above, "%k"), rows, "0")
+    f.ret()
+    return f.text
+
+
+def _strip(f: Asm, v: Vector, a: str, to: str, rows: int, start: str) -> None:
+    with f.loop(str(rows)) as r:
+        row = element(f, v.kind, a, r.index, "%rsa")
+        _copy_column(f, v, start, row, "%csa", f.gep(to, r.index, v.kind), str(rows))
+
+
+def _copy_column(f: Asm, v: Vector, start: str, source: str, step: str, to: str, width: str) -> None:
+    """to[p width] = source[p step] for p from `start` to k."""
+    with f.loop("%k", start=start) as p:
+        x = f.load(v.kind, element(f, v.kind, source, p.index, step))
+        f.store(v.kind, x, element(f, v.kind, to, p.index, width))
+
+
+def turn(f: Asm, v: Vector, source: str, row: str, to: str, width: str) -> None:
+    """A square of vectors, `row` elements apart, is stored transposed, `width` elements apart: as often as lanes can be
+    halved, row i is interleaved with row i + half."""
+    rows = [v.load(f, element(f, v.kind, source, str(r), row)) for r in range(v.lanes)]
+    half, n = len(rows) // 2, v.lanes
+    interleaved = [lane for i in range(n) for lane in (i, n + i)]
+    for _ in range(n.bit_length() - 1):
+        made = []
+        for x, y in zip(rows[:half], rows[half:], strict=True):
+            for lanes in (interleaved[:n], interleaved[n:]):
+                mask = ", ".join(f"i32 {lane}" for lane in lanes)
+                made.append(f.op(f"shufflevector {v.type} {x}, {v.type} {y}, <{n} x i32> <{mask}>"))
+        rows = made
+    for r, x in enumerate(rows):
+        v.store(f, x, element(f, v.kind, to, str(r), width))
+
+
+def _block(v: Vector) -> str:
+    """(If add) beta C + alpha A B for one panel of B: a tile after the other down the rows.  A is strided, or in
+    strips."""
+    params = ("i64 m", "i64 wide", "i64 k", "ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
+    given = (*params, "i64 live", f"{v.kind} alpha", "i1 add", f"{v.kind} beta", "i1 strided")
+    f = Asm("void", f"block_{v.kind}", given, internal=True)
+    down, rsa = (f.op(f"select i1 %strided, i64 %rsa, i64 {x}") for x in ("%k", "1"))
+    columns = {rows: f.op(f"select i1 %strided, i64 %csa, i64 {rows}") for rows in {*ROWS, *BROAD_ROWS}}
+    cases = {(wide, halved): f.label(f"wide{wide}") for wide in range(1, WIDE + 1) for halved in (False, True)}
+    cases[BROAD, False] = f.label(f"wide{BROAD}")
+    few = f.op(f"zext i1 {f.compare('sle', 'i64', '%live', v.lanes // 2)} to i64")
+    which = f.op(f"add i64 {f.op('mul i64 %wide, 2')}, {few}")
+    known = {**cases, (BROAD, True): cases[BROAD, False]}
+    targets = " ".join(f"i64 {2 * wide + halved}, label %{x}" for (wide, halved), x in known.items())
+    f.do(f"switch i64 {which}, label %{cases[WIDE, False]} [{targets}]")
+    f.closed = True
+    for (wide, halved), label in cases.items():
+        f.place(label)
+        start = "0"
+        for rows in BROAD_ROWS if wide == BROAD else ROWS:
+            left = f.op(f"sub i64 %m, {start}")
+            end = f.op(f"sub i64 %m, {f.op(f'urem i64 {left}, {rows}')}")
+            with f.loop(end, start=start, step=rows) as i:
+                a, c = element(f, v.kind, "%a", i.index, down), element(f, v.kind, "%c", i.index, "%ldc")
+                f.call(
+                    "void", f"@{_name(v, rows, wide, halved and rows in HALVED)}", "i64 %k", f"ptr {a}", f"i64 {rsa}",
+                    f"i64 {columns[rows]}", "ptr %b", "i64 %rsb", f"ptr {c}", "i64 %ldc", "i64 %live",
+                    f"{v.kind} %alpha", "i1 %add", f"{v.kind} %beta",
+                )  # fmt: skip
+            start = end
+        f.ret()
+    return f.text

@@ -1,0 +1,102 @@
+"""Products of a matrix and its own transpose, symmetric to the last bit as NumPy's are.
+
+Of all but small ones about half of the sums are computed, and what is above the diagonal is copied from below it:
+panels begin at the diagonal (`gemm.macro_kernel`), or, of large ones by a BLAS, rows go as far as it.  Of others all
+that a BLAS has computed is copied, or only columns whose sums have an order of their own (`gemm.narrow`), from the
+rows.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.library.gemm.narrow import LONG
+from tensordsl.codegen.library.gemm.panels import turn
+from tensordsl.codegen.library.gemm.tiles import Vector, element
+from tensordsl.codegen.library.signals import poll
+from tensordsl.codegen.llvm.builder import Asm, passed
+
+ROWS, BLOCKS = 64, 12  # of C at a time, at least; and such blocks, at most: for each, B is packed again
+# Rows of C, more than `ROWS`, as the first block is such a product again; terms of its sums, and both multiplied: from
+# there on half of the sums are more than the copies.
+LEAST, LEAST_TERMS, LEAST_BOTH = 96, 12, 3072
+LEAST_HALF = 24  # the same of a product by panels: the columns of one
+SQUARE = 8
+MIRRORED = ("i64 n", "i64 k", "ptr c", "i64 ldc")
+
+
+def gram_texts(kind: str, dtype: str, lanes: int, params: tuple[str, ...]) -> list[str]:
+    """`gram_<type>`: C[n, n] = alpha A B, where B is A transposed, by `gemm_<type>`, whose parameters it has;
+    `mirror_rest_<type>` and `mirror_all_<type>`: what is copied where sums have been computed twice."""
+    f = Asm("void", f"gram_{kind}", params, internal=True)
+    given = passed(params)
+    some = f.op(f"and i64 {f.op(f'sdiv i64 %n, {BLOCKS}')}, {-ROWS}")
+    some = f.op(f"call i64 @llvm.smax.i64(i64 {some}, i64 {ROWS})")
+    with f.loop("%n", step=some) as at:
+        rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.op(f'sub i64 %n, {at.index}')}, i64 {some})")
+        columns, below = f.op(f"add i64 {at.index}, {rows}"), element(f, kind, "%c", at.index, "%ldc")
+        mine = {"i64 %m": f"i64 {rows}", "i64 %n": f"i64 {columns}", "ptr %c": f"ptr {below}"}
+        mine["ptr %a"] = f"ptr {element(f, kind, '%a', at.index, '%rsa')}"
+        f.call("void", f"@gemm_{dtype}", *(mine.get(x, x) for x in given))
+        _mirror_rows(f, kind, at.index, rows)
+    f.ret()
+    return [_mirror(kind), _mirror_rest(kind, lanes), _mirror_all(kind), f.text]
+
+
+def is_gram(f: Asm, add: str) -> str:
+    equal = (("ptr", "%a", "%b"), ("i64", "%rsa", "%csb"), ("i64", "%csa", "%rsb"), ("i64", "%m", "%n"))
+    return f.all(*(f.compare("eq", *x) for x in equal), f.op(f"xor i1 {add}, true"))
+
+
+def is_large(f: Asm, rows: int = LEAST) -> str:
+    least = (("%n", rows), ("%k", LEAST_TERMS), (f.op("mul i64 %n, %k"), LEAST_BOTH))
+    return f.all(*(f.compare("sge", "i64", *x) for x in least))
+
+
+def _mirror_rest(kind: str, lanes: int) -> str:
+    """Columns behind whole vectors, from the rows that they are."""
+    f = Asm("void", f"mirror_rest_{kind}", MIRRORED, internal=True)
+    rest = f.op(f"and i64 %n, {lanes - 1}")
+    with f.when(f.all(f.compare("sge", "i64", "%k", LONG), f.compare("sle", "i64", rest, lanes // 2))):
+        _mirror_rows(f, kind, f.op(f"sub i64 %n, {rest}"), rest)
+    f.ret()
+    return f.text
+
+
+def _mirror_all(kind: str) -> str:
+    f = Asm("void", f"mirror_all_{kind}", MIRRORED, internal=True)
+    with f.when(f.compare("slt", "i64", "%k", LEAST_TERMS)):  # that would take as long as the product
+        f.ret()
+    with f.loop("%n", step=SQUARE) as at:
+        rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.op(f'sub i64 %n, {at.index}')}, i64 {SQUARE})")
+        _mirror_rows(f, kind, at.index, rows)
+        poll(f)
+    f.ret()
+    return f.text
+
+
+def _mirror_rows(f: Asm, kind: str, first: str, rows: str) -> None:
+    """These rows of C, as far as the diagonal, to the columns that they are."""
+    below, across = element(f, kind, "%c", first, "%ldc"), f.gep("%c", first, kind)
+    f.call("void", f"@mirror_{kind}", f"i64 {rows}", f"i64 {first}", f"ptr {below}", f"ptr {across}", "i64 %ldc")
+
+
+def _mirror(kind: str) -> str:
+    """to[j, i] = from[i, j] for j < columns + i; `columns` are a whole number of squares, rows `ld` elements apart."""
+    f = Asm("void", f"mirror_{kind}", ("i64 rows", "i64 columns", "ptr from", "ptr to", "i64 ld"), internal=True)
+    whole = f.op(f"and i64 %rows, {-SQUARE}")
+    with f.loop("%columns", step=SQUARE) as j, f.loop(whole, step=SQUARE) as i:
+        source = f.gep(element(f, kind, "%from", i.index, "%ld"), j.index, kind)
+        target = f.gep(element(f, kind, "%to", j.index, "%ld"), i.index, kind)
+        turn(f, Vector(kind, SQUARE), source, "%ld", target, "%ld")
+    with f.loop("%rows", start=whole) as i, f.loop("%columns") as j:
+        _across(f, kind, "%from", "%to", i.index, j.index, "%ld")
+    square = f.gep("%from", "%columns", kind)
+    with f.loop("%rows") as i, f.loop(i.index) as j:
+        _across(f, kind, square, square, i.index, j.index, "%ld")
+    f.ret()
+    return f.text
+
+
+def _across(f: Asm, kind: str, source: str, target: str, i: str, j: str, ld: str) -> None:
+    """target[j, i] = source[i, j]"""
+    value = f.load(kind, f.gep(element(f, kind, source, i, ld), j, kind))
+    f.store(kind, value, f.gep(element(f, kind, target, j, ld), i, kind))

@@ -1,0 +1,64 @@
+"""Of the nest library: launches on an alternate stack, from threads that may have little of their own left.
+
+Launches have up to some hundred KB of scratch, tables and states on the stack.  Small ones whose operands all lie as
+one row need next to nothing of it, and stay where they are.
+"""
+
+from __future__ import annotations
+
+from functools import partial, reduce
+
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.library.alternate_stack import (
+    alternate_stack_texts,
+    needs_alternate_stack,
+    of_table_text,
+    on_alternate_stack,
+)
+from tensordsl.codegen.library.loops.align_broadcast import MOST, PAGE
+from tensordsl.codegen.library.loops.descriptor import (
+    LAUNCH,
+    N_AXES,
+    N_OPERANDS,
+    N_POINTERS,
+    SCRATCH,
+    STATES,
+    Function,
+)
+
+NEAR_SCRATCH = 1 << 12  # bytes of it that every thread has room for
+BESIDE = 1 << 20  # bytes that a launch needs at most, whatever its operands are: blocks and states of parts
+PARTS = 64  # of a reduction over all axes, more than there can be, with a state each
+_OF_LAUNCH = ["ptr rt", *LAUNCH]
+
+
+def launch_texts() -> list[str]:
+    return [*alternate_stack_texts(), of_table_text("launch", _OF_LAUNCH), _on_alternate_stack()]
+
+
+def move_to_alternate_stack(c: Function, here: str, always: bool = False) -> None:
+    """Return from `run_nest` by a launch on an alternate stack, if `here`, on the stack, is not in the main
+    thread's; but not one of little scratch, or `always`."""
+    there, away, done = map(c.label, ("there", "away", "done"))
+    c.branch(c.is_null("%rt"), done, there)
+    c.place(there)
+    c.branch(needs_alternate_stack(c, "%rt", here), away, done)
+    c.place(away)
+    tables = (f"ptr %{name}" for _, name in map(str.split, [*_OF_LAUNCH, "ptr D"]))
+    if always:
+        c.ret("i64", c.call("i64", "@launch_on_alternate_stack", *tables))
+    else:
+        with c.when(c.test("sgt", c.get("%D", SCRATCH), NEAR_SCRATCH)):
+            c.ret("i64", c.call("i64", "@launch_on_alternate_stack", *tables))
+    c.place(done)
+
+
+def _on_alternate_stack() -> str:
+    c = Function("i64", "launch_on_alternate_stack", [*_OF_LAUNCH, "ptr D"], internal=True)
+    operands = c.get("%D", N_OPERANDS)
+    words = c.arith("add", c.arith("mul", operands, c.get("%D", N_AXES)), c.get("%D", N_POINTERS))
+    own = c.arith("mul", operands, PAGE + MOST), c.arith("mul", words, 8), c.get("%D", SCRATCH)
+    states = c.arith("mul", c.get("%D", STATES), PARTS)
+    bytes_ = c.arith("add", c.arith("shl", reduce(partial(c.arith, "add"), own), 1), c.arith("add", states, BESIDE))
+    fits = c.test("sle", bytes_, layouts.ALTERNATE_STACK_BYTES)
+    return c.end("i64", on_alternate_stack(c, "launch", _OF_LAUNCH, c.choose(fits, 0, c.arith("and", bytes_, -64))))

@@ -1,0 +1,97 @@
+"""Of the nest library: what stands for functions of its parts that a process has not loaded.
+
+They say that nothing is done, so that launches go the usual way, or do the same element by element; and they note which
+part was missed, which the run time loads at the call's end.  What decides on the order of additions is always there:
+programs name such parts (`loops.descriptor.NEEDS`), and what is here for them only completes the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tensordsl.codegen.abi.layouts import LIBRARY, NEST_PARTS, WITHOUT
+from tensordsl.codegen.library.loops.descriptor import FAST, PARAMS, SPACE, WIDTH, Function
+from tensordsl.codegen.library.loops.pack.strided import OF_ROWS
+from tensordsl.codegen.library.loops.row_batches import CODE
+from tensordsl.codegen.llvm.builder import passed
+
+SHORT = 4  # vectors of a row, from which none of these ways is taken
+MISSED = "missed"  # where the word is that notes parts
+_LAUNCH = [*PARAMS, *SPACE]
+# name -> (parameters, the result's type, what says that nothing is done)
+_UNDONE: dict[str, tuple[Sequence[str], str, str]] = {
+    "packed_row": (_LAUNCH, "i64", "0"),
+    "streamed": (_LAUNCH, "i1", "false"),
+    "streamed_rows": (_LAUNCH, "i1", "false"),
+    "together": (["ptr row", "i64 external"], "i64", "0"),
+    "widens": (["ptr cx", "i64 first", "i64 end", "i64 lane"], "i64", "0"),
+    "wide_rows": (["ptr cx", "ptr words", "i64 axis"], "void", ""),
+    "joined": (["ptr cx", "ptr blocks", "i64 axis"], "i1", "false"),
+    "in_block": (["ptr D", "ptr S", "ptr E", "ptr bytes"], "i64", "0"),
+    "in_blocks": ([*_LAUNCH, "ptr stage"], "i64", "-1"),
+    "move": (["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], "void", ""),
+    "compacted": ([*_LAUNCH, "ptr stage"], "i64", "-1"),
+    "in_parts": (["ptr cx", *(f"i64 {x}" for x in ("pc", "first", "end", "axis", "unit", "price"))], "i1", "false"),
+    "in_row_blocks": ([*CODE, "i64 axis"], "i1", "false"),
+    "taken": (PARAMS, "i64", "-1"),
+}
+_OF_SHORT_ROWS = {"periodic": _LAUNCH, "gapped": _LAUNCH, "overlapped": [*_LAUNCH, "ptr origins"]}
+
+
+def without_texts() -> list[str]:
+    made = {name: _undone(name, *what) for name, what in _UNDONE.items()}
+    made |= {name: _short(name, params) for name, params in _OF_SHORT_ROWS.items()}
+    made |= {name: _alone(name) for name in ("run_down", "run_rows")}
+    made |= {"transposed": _transposed(), "of_rows": _of_rows()}
+    return [f"@{MISSED} = external hidden constant ptr\n", *made.values()]
+
+
+def _function(name: str, params: Sequence[str], result: str) -> Function:
+    return Function(result, WITHOUT + name, params, internal=True)
+
+
+def _note(c: Function, name: str) -> None:
+    part = next(k for k, part in enumerate(NEST_PARTS) if name in LIBRARY[part])
+    word = c.op(f"load ptr, ptr @{MISSED}, align 8")
+    c.do(f"atomicrmw or ptr {word}, i64 {1 << part} monotonic, align 8")
+
+
+def _undone(name: str, params: Sequence[str], result: str, value: str) -> str:
+    c = _function(name, params, result)
+    _note(c, name)
+    return c.end(result, value)
+
+
+def _short(name: str, params: Sequence[str]) -> str:
+    """Only short rows would be done otherwise."""
+    c = _function(name, params, "i64")
+    fast = c.get("%D", FAST)
+    with c.when(c.test("ne", fast, 0)):
+        n = c.get("%E", c.get(c.word("%D", fast), 2))
+        with c.when(c.test("slt", n, c.arith("mul", c.get("%D", WIDTH), SHORT))):
+            _note(c, name)
+    return c.end("i64", 0)
+
+
+def _of_rows() -> str:
+    """Packers of several columns together are absent, too: nothing is missed."""
+    c = _function("of_rows", OF_ROWS, "ptr")
+    return c.end("ptr", c.call("ptr", "@far_of_rows", *passed(OF_ROWS)))
+
+
+def _alone(name: str) -> str:
+    """All of a launch at once."""
+    c = _function(name, ["ptr pool", *PARAMS], "i64")
+    _note(c, name)
+    return c.end("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
+
+
+def _transposed() -> str:
+    """to[c, r] = from[r, c], column by column."""
+    params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 size", "i64 rows", "i64 columns"]
+    c = _function("transposed", params, "void")
+    _note(c, "transposed")
+    with c.loop("%columns") as k:
+        to, source = c.gep("%to", c.arith("mul", k.index, "%to_row")), c.gep("%from", c.arith("mul", k.index, "%size"))
+        c.call("void", "@column", f"ptr {to}", f"ptr {source}", "i64 %from_row", "i64 %rows", "i64 %size")
+    return c.end()

@@ -1,0 +1,136 @@
+"""Of the nest library: groups of one kernel over one axis, some of whose operands have elements apart, block by block.
+
+Blocks of what comes from memory are short: so the core still computes one while it asks for the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensordsl.codegen.library.loops.descriptor import (
+    FAST,
+    N_AXES,
+    PARAMS,
+    READ,
+    SPACE,
+    VECTOR,
+    WIDTH,
+    WRITE,
+    Function,
+    entry_of,
+    put_integers,
+)  # fmt: skip
+from tensordsl.codegen.library.loops.pack.deinterleave import (
+    ALONG,
+    AREA,
+    PACKER,
+    PLACE,
+    SIZE,
+    STRIDE,
+    TARGET,
+    UNIT,
+    WORDS,
+)
+from tensordsl.codegen.library.loops.pack.transpose_tiles import block_of
+from tensordsl.codegen.llvm.builder import passed
+
+VECTORS = 16  # of a block
+
+
+def packed_texts() -> list[str]:
+    return [_row_of(), _pack_all(), _unpack_all(), _packed_row()]
+
+
+def _row_of() -> str:
+    """Words for operands; how many are only read, and packed."""
+    c = Function("i64", "row_of", [*PARAMS[1:4], "ptr words", *SPACE, "ptr row"], internal=True)
+    lane, axes = c.get("%words", 2), c.get("%D", N_AXES)
+    with c.loop(c.get("%words", 3), ("i64", "0")) as loop:
+        entry, own = entry_of(c, "%words", loop.index), c.word("%row", c.arith("mul", loop.index, WORDS))
+        number, size, flags = c.get(entry, 1), c.get(entry, 2), c.get(entry, 4)
+        is_vector = c.test("eq", c.get(entry, 0), VECTOR)
+        stride = c.choose(is_vector, c.get("%S", c.arith("add", c.arith("mul", number, axes), lane)), 0)
+        apart = c.all(is_vector, c.test("ne", stride, size))
+        area = c.choose(apart, c.gep("%scratch", c.get(entry, 3)), "null", "ptr")
+        packer = c.call("ptr", "@packer", f"i64 {size}", f"i64 {stride}")
+        is_read, is_written = (c.all(apart, c.test("ne", c.arith("and", flags, flag), 0)) for flag in (READ, WRITE))
+        c.put(c.get("%B", number), own, PLACE)
+        c.put(stride, own, STRIDE)
+        c.put(area, own, AREA, "ptr")
+        c.put(c.choose(is_read, packer, "null", "ptr"), own, PACKER, "ptr")
+        c.put(area, own, TARGET, "ptr")
+        c.put(c.choose(is_written, size, 0), own, SIZE)
+        is_column = c.all(is_read, c.op(f"xor i1 {is_written}, true"))
+        c.put(c.choose(is_column, size, 0), own, UNIT)
+        c.put(0, own, ALONG)
+        c.put(area, "%P", loop.index, "ptr")
+        loop.next = [c.arith("add", loop.values[0], c.op(f"zext i1 {is_column} to i64"))]
+    return c.end("i64", loop.values[0])
+
+
+def _each(c: Function) -> Iterator[tuple[str, str, str]]:
+    """(an operand's words, where element `start` is, its number)"""
+    with c.loop("%external") as loop:
+        own = c.word("%row", c.arith("mul", loop.index, WORDS))
+        yield own, c.gep(c.get(own, PLACE, "ptr"), c.arith("mul", c.get(own, STRIDE), "%start")), loop.index
+
+
+_BLOCK = ["ptr row", "i64 external", "i64 start", "i64 count"]
+
+
+def _pack_all() -> str:
+    """Pointers of `count` elements from the one of number `start` on, or copies of those that are apart."""
+    c = Function("void", "pack_all", [*_BLOCK, "ptr P"], internal=True)
+    for own, place, k in _each(c):
+        area, packer = c.get(own, AREA, "ptr"), c.get(own, PACKER, "ptr")
+        with c.when(c.is_null(area)):
+            c.put(place, "%P", k, "ptr")
+        with c.when(c.not_null(packer)):
+            given = f"ptr {c.get(own, TARGET, 'ptr')}", f"ptr {place}", f"i64 {c.get(own, STRIDE)}", "i64 %count"
+            c.call("void", packer, *given)
+    return c.end()
+
+
+def _unpack_all() -> str:
+    """Copies of what is written to where it belongs."""
+    c = Function("void", "unpack_all", _BLOCK, internal=True)
+    for own, place, _ in _each(c):
+        size = c.get(own, SIZE)
+        with c.when(c.test("ne", size, 0)):
+            given = f"ptr {place}", f"ptr {c.get(own, AREA, 'ptr')}", f"i64 {c.get(own, STRIDE)}", f"i64 {size}"
+            c.call("void", "@unpack", *given, "i64 %count")
+    return c.end()
+
+
+def _packed_row() -> str:
+    """1: all is done, the last elements by a whole vector again."""
+    c = Function("i64", "packed_row", [*PARAMS, *SPACE], internal=True)
+    words, width = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH)
+    n, external, kernel = c.get("%E", c.get(words, 2)), c.get(words, 3), c.get("%K", c.get(words, 1), "ptr")
+    again = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
+    with c.when(c.op(f"xor i1 {c.all(again, c.test('sge', n, width))}, true")):
+        c.ret("i64", 0)
+    put_integers(c, words, external, c.get(words, 4))
+    row = c.op(f"alloca i64, i64 {c.arith('mul', external, WORDS)}, align 8")
+    columns = c.call("i64", "@row_of", *passed(PARAMS[1:4]), f"ptr {words}", *passed(SPACE), f"ptr {row}")
+    with c.loop(external, ("i64", "0")) as loop:
+        size = c.get(row, c.arith("add", c.arith("mul", loop.index, WORDS), SIZE))
+        loop.next = [c.arith("or", loop.values[0], size)]
+    stores = c.test("ne", loop.values[0], 0)
+    block = c.max(c.min(block_of(c), c.arith("mul", width, VECTORS)), width)
+    is_long = c.test("sgt", n, block)  # else finding columns takes longer than packing them together saves
+    with c.when(c.all(c.test("sgt", columns, 1), is_long)):
+        c.call("i64", "@together", f"ptr {row}", f"i64 {external}")
+    with c.loop(external) as loop:
+        own = c.word(row, c.arith("mul", loop.index, WORDS))
+        packer, stride = f"ptr {c.get(own, PACKER, 'ptr')}", f"i64 {c.get(own, STRIDE)}"
+        c.put(c.call("ptr", "@of_rows", packer, stride, f"i64 {n}"), own, PACKER, "ptr")
+    with c.loop(n, step=block) as at:
+        start = c.min(at.index, c.arith("sub", n, width))
+        count = c.min(c.arith("sub", n, start), block)
+        given = f"ptr {row}", f"i64 {external}", f"i64 {start}", f"i64 {count}"
+        c.call("void", "@pack_all", *given, "ptr %P")
+        c.call("void", kernel, "ptr %P", f"i64 {count}", f"i64 {width}", "i64 1")
+        with c.when(stores):
+            c.call("void", "@unpack_all", *given)
+    return c.end("i64", 1)

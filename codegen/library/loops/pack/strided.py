@@ -1,0 +1,170 @@
+"""Of the nest library: elements that stand apart, packed and unpacked.
+
+Packed by whole vectors, of which the last one ends with the last element: shuffled from those in which near elements
+stand, or put together of elements from anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tensordsl.codegen.library.loops.descriptor import Function, shuffled, strided
+from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.strided_access import layout
+
+NEAR = (-1, 2, 3, 4)  # elements from one to the next
+KINDS = {1: "i8", 2: "i16", 4: "float", 8: "double", 16: "<2 x double>"}  # of elements by their bytes
+LINE, MOST = 64, 16  # bytes of a vector, and elements put together in one
+# Loads of each row where rows are far apart and no cache keeps them: on Zen 4 memory then foresees the next ones (in
+# the third cache it would take up to a fifth longer).
+OFTEN, LARGE = 3, 1 << 25  # bytes of all rows
+# Of what packs `count` elements, `stride` bytes from one to the next.
+OF_PACKER = ["ptr to", "ptr from", "i64 stride", "i64 count"]
+OF_ROWS = ["ptr packer", "i64 stride", "i64 rows"]
+
+
+def apart_texts(fetches: bool) -> list[str]:
+    """fetches: blocks that are packed ask for the next ones."""
+    near = [_near(size, step, fetches) for size in KINDS if size < 16 for step in NEAR]
+    far = [_far(size, loads) for size in KINDS for loads in (1, OFTEN)]
+    return [
+        *near,
+        *far,
+        _column(),
+        of_rows("far_of_rows", [f"far{size}" for size in KINDS]),
+        _packer(),
+        _pack(),
+        _unpack(),
+    ]
+
+
+def _near(size: int, step: int, fetches: bool) -> str:
+    """`step` elements from one to the next."""
+    c, lanes = Function("void", _name(size, step), OF_PACKER, internal=True), LINE // size
+    kind = f"<{lanes} x i{8 * size}>"
+    _few(c, lanes, f"@far{size}")
+    last, ahead = c.arith("sub", "%count", lanes), c.arith("mul", "%count", step * size)
+    starts, places = layout(lanes, step)
+    with c.loop("%count", step=lanes) as loop:
+        first = c.min(loop.index, last)
+        source, value = c.gep("%from", c.arith("mul", first, step * size)), "poison"
+        for k, start in starts.items():
+            place = c.gep(source, start * size)
+            if fetches:
+                c.do(f"call void @llvm.prefetch.p0(ptr {c.gep(place, ahead)}, i32 0, i32 3, i32 1)")
+            vector = c.op(f"load {kind}, ptr {place}, align 1")
+            mixed = [lanes + lane if j == k else e for e, (j, lane) in enumerate(places)]
+            value = shuffled(c, kind, value, vector, mixed)
+        c.do(f"store {kind} {value}, ptr {c.gep('%to', c.arith('mul', first, size))}, align 1")
+    return c.end()
+
+
+def _name(size: int, step: int) -> str:
+    return f"near{size}{f'x{step}' if step > 0 else 'r'}"
+
+
+def _few(c: Function, lanes: int, other: str, *given: str) -> None:
+    """Fewer elements than a vector has go another way."""
+    with c.when(c.test("slt", "%count", lanes)):
+        c.call("void", other, *passed(OF_PACKER), *given)
+        c.ret()
+
+
+def often(name: str) -> str:
+    """Of the same packer, but that it loads each row `OFTEN` times."""
+    return f"{name}_often"
+
+
+def read(c: Function, kind: str, place: str, loads: int) -> str:
+    """Volatile loads keep their order, which memory foresees."""
+    return [c.op(f"load volatile {kind}, ptr {place}, align 1") for _ in range(loads)][-1]
+
+
+def _far(size: int, loads: int) -> str:
+    """Any number of bytes from one to the next."""
+    name = f"far{size}"
+    c = Function("void", name if loads == 1 else often(name), OF_PACKER, internal=True)
+    lanes = min(LINE // size, MOST)
+    kind, steps = KINDS[size], [c.arith("mul", "%stride", k) if k else 0 for k in range(lanes)]
+    _few(c, lanes, "@column", f"i64 {size}")
+    last = c.arith("sub", "%count", lanes)
+    with c.loop("%count", step=lanes) as loop:
+        first = c.min(loop.index, last)
+        source = c.gep("%from", c.arith("mul", first, "%stride"))
+        elements = [read(c, kind, c.gep(source, step), loads) for step in steps]
+        whole, value = _joined(c, kind, elements)
+        c.do(f"store {whole} {value}, ptr {c.gep('%to', c.arith('mul', first, size))}, align 1")
+    return c.end()
+
+
+def _joined(c: Function, kind: str, elements: list[str]) -> tuple[str, str]:
+    """(type, value) of a vector of elements, whose number is a power of two."""
+    if not kind.startswith("<"):
+        whole, value = f"<{len(elements)} x {kind}>", "poison"
+        for k, element in enumerate(elements):
+            value = c.op(f"insertelement {whole} {value}, {kind} {element}, i32 {k}")
+        return whole, value
+    lanes = 2
+    while len(elements) > 1:
+        pairs, lanes = zip(elements[::2], elements[1::2], strict=True), 2 * lanes
+        elements = [shuffled(c, f"<{lanes // 2} x double>", a, b, list(range(lanes))) for a, b in pairs]
+    return f"<{lanes} x double>", elements[0]
+
+
+def _column() -> str:
+    """One after the other."""
+    c = Function("void", "column", [*OF_PACKER, "i64 size"], internal=True)
+    strided(c, "%count", "%size", "%stride")
+    return c.end()
+
+
+def of_rows(name: str, packers: Iterable[str], others: str = "") -> str:
+    """The packer to take where a launch has so many rows; others: what says that of other packers."""
+    c = Function("ptr", name, OF_ROWS, internal=True)
+    is_near, bytes_ = c.test("slt", "%stride", LINE), c.arith("mul", "%stride", "%rows")
+    with c.when(c.any(is_near, c.test("slt", bytes_, LARGE))):
+        c.ret("ptr", "%packer")
+    found = c.call("ptr", f"@{others}", *passed(OF_ROWS)) if others else "%packer"
+    for name in packers:
+        found = c.choose(c.op(f"icmp eq ptr %packer, @{name}"), f"@{often(name)}", found, "ptr")
+    return c.end("ptr", found)
+
+
+def _packer() -> str:
+    """What packs elements of such a size and distance."""
+    c = Function("ptr", "packer", ["i64 size", "i64 stride"], internal=True)
+    found = "@far1"
+    for size in KINDS:
+        best = f"@far{size}"
+        for step in NEAR if size < 16 else ():
+            best = c.choose(c.test("eq", "%stride", step * size), f"@{_name(size, step)}", best, "ptr")
+        found = c.choose(c.test("eq", "%size", size), best, found, "ptr")
+    return c.end("ptr", found)
+
+
+def _pack() -> str:
+    """`live` elements to scratch, then the last one repeated up to `count`; points: of the launch, or 0."""
+    params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live", "i64 count", "i64 points"]
+    c = Function("void", "pack", params, internal=True)
+    with c.when(c.test("eq", "%stride", "%size")):
+        c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
+        c.ret()
+    packer = c.call("ptr", "@packer", "i64 %size", "i64 %stride")
+    packer = c.call("ptr", "@far_of_rows", f"ptr {packer}", "i64 %stride", "i64 %points")
+    c.call("void", packer, "ptr %to", "ptr %from", "i64 %stride", "i64 %live")
+    rest = c.arith("sub", "%count", "%live")
+    with c.when(c.test("sgt", rest, 0)):
+        last = c.gep("%to", c.arith("mul", c.arith("sub", "%live", 1), "%size"))
+        target = c.gep("%to", c.arith("mul", "%live", "%size"))
+        operands = f"ptr {target}", f"ptr {last}", "i64 0", "i64 %size", f"i64 {rest}", f"i64 {rest}"
+        c.call("void", "@pack", *operands, "i64 0")
+    return c.end()
+
+
+def _unpack() -> str:
+    c = Function("void", "unpack", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live"], internal=True)
+    with c.when(c.test("eq", "%stride", "%size")):
+        c.call("void", "@copy_out", "ptr %to", "ptr %from", f"i64 {c.arith('mul', '%live', '%size')}")
+        c.ret()
+    strided(c, "%live", "%stride", "%size")
+    return c.end()

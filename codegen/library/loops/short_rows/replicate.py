@@ -1,0 +1,61 @@
+"""Of the nest library: what each of several short rows that are taken as one has of its own, for all its elements."""
+
+from __future__ import annotations
+
+from tensordsl.codegen.library.loops.descriptor import Function, splat
+
+
+def own_texts() -> list[str]:
+    return [_spread(), _number()]
+
+
+def _spread() -> str:
+    """The rows' values, each `n` times, for so many elements; then the last one again, up to `count`."""
+    params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 n", "i64 elements", "i64 count"]
+    c = Function("void", "spread", params, internal=True)
+    row, end, rest = (c.arith("mul", x, "%size") for x in ("%n", "%elements", c.arith("sub", "%count", "%elements")))
+    for size in (1, 2, 4, 8, 16):
+        with c.when(c.test("eq", "%size", size)):
+            for stored in (16, 32, 64):
+                with c.when(c.test("sle", row, stored)):
+                    _spread_rows(c, size, stored, row, end, rest)
+                    c.ret()
+            _spread_rows(c, size, 64, row, end, rest, longer=True)
+            c.ret()
+    return c.end()
+
+
+def _spread_rows(c: Function, size: int, stored: int, row: str, end: str, rest: str, longer: bool = False) -> None:
+    """By a store of so many bytes for each row, or several for rows that may be longer."""
+    words, lanes = max(size // 8, 1), stored // min(size, 8)  # pairs of words for complex numbers
+    element = f"i{8 * size // words}"
+    kind, one = f"<{lanes} x {element}>", f"<{words} x {element}>"
+    mask = ", ".join(f"i32 {k % words}" for k in range(lanes))
+
+    def every(source: str) -> str:
+        x = c.op(f"load {one}, ptr {source}, align 1")
+        return c.op(f"shufflevector {one} {x}, {one} poison, <{lanes} x i32> <{mask}>")
+
+    with c.loop(end, ("ptr", "%from"), ("ptr", "%from"), step=row) as loop:
+        source, place = loop.values[0], c.gep("%to", loop.index)
+        value = every(source)
+        c.do(f"store {kind} {value}, ptr {place}, align 1")
+        if longer:
+            with c.loop(row, start=64, step=64) as more:
+                c.do(f"store {kind} {value}, ptr {c.gep(place, more.index)}, align 1")
+        loop.next = [c.gep(source, "%stride"), source]
+    last, behind = every(loop.values[1]), c.gep("%to", end)
+    with c.loop(rest, step=stored) as loop:
+        c.do(f"store {kind} {last}, ptr {c.gep(behind, loop.index)}, align 1")
+
+
+def _number() -> str:
+    """0, 1, 2 and so on, each `n` times, for so many elements."""
+    c = Function("void", "number", ["ptr to", "i64 n", "i64 elements"], internal=True)
+    row, end = (c.arith("shl", x, 3) for x in ("%n", "%elements"))
+    with c.loop(end, ("i64", "0"), step=row) as loop:
+        number = splat(c, loop.values[0])
+        with c.loop(row, step=64) as at:
+            c.do(f"store <8 x i64> {number}, ptr {c.gep(c.gep('%to', loop.index), at.index)}, align 1")
+        loop.next = [c.arith("add", loop.values[0], 1)]
+    return c.end()

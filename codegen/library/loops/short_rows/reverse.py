@@ -1,0 +1,87 @@
+"""Of the nest library: short rows of few bytes that lie one behind the other, backwards, or with their elements
+backwards (pictures of bytes with three channels): moved to scratch by vectors whose bytes an instruction puts in order.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.library.loops.descriptor import Function
+
+SHUFFLES = {64: "llvm.x86.avx512.permvar.qi.512", 16: "llvm.x86.ssse3.pshuf.b.128"}  # of vectors of so many bytes
+ENOUGH = 128  # bytes
+_SHAPE = ["i64 across", "i64 along", "i64 size", "i64 n"]  # bytes from lane to lane, from row to row, of a lane; lanes
+_MOVED = ["ptr area", "i64 pitch", "ptr place", *_SHAPE, "i64 rows", "ptr order"]
+
+
+def backwards_texts(size: int) -> list[str]:
+    """`size`: bytes of such a vector, or 0."""
+    return [_are_backwards(size), _order(size), _backwards(size)]
+
+
+def shuffle_declaration(size: int) -> str:
+    kind = f"<{size} x i8>"
+    return f"declare {kind} @{SHUFFLES[size]}({kind}, {kind})\n" if size else ""
+
+
+def _are_backwards(size: int) -> str:
+    """Do many rows of few bytes lie one behind the other, either these or their elements backwards?"""
+    c = Function("i1", "are_backwards", [*_SHAPE, "i64 rows"], internal=True)
+    line, back = c.arith("mul", "%n", "%size"), c.arith("sub", 0, "%size")
+    rows = c.all(c.test("eq", "%across", "%size"), c.test("eq", "%along", c.arith("sub", 0, line)))
+    elements = c.all(c.test("eq", "%across", back), c.test("eq", "%along", line))
+    many = c.test("sge", c.arith("mul", "%rows", line), ENOUGH)
+    return c.end("i1", c.all(c.any(rows, elements), many, c.test("sle", line, size // 2)))
+
+
+def _order(size: int) -> str:
+    """Which byte of a loaded vector byte i of a stored one is: of rows backwards the first is the loaded one's end,
+    of others its beginning."""
+    c = Function("void", "order", ["ptr order", *_SHAPE], internal=True)
+    if not size:
+        return c.end()
+    kind, line = f"<{size} x i32>", c.arith("mul", "%n", "%size")
+
+    def every(x: str) -> str:
+        one = c.op(f"insertelement {kind} poison, i32 {c.op(f'trunc i64 {x} to i32')}, i64 0")
+        return c.op(f"shufflevector {kind} {one}, {kind} poison, {kind} zeroinitializer")
+
+    def lanes(op: str, x: str, y: str) -> str:
+        return c.op(f"{op} {kind} {x}, {y}")
+
+    def quotient(x: str, y: str) -> str:
+        """Of numbers below 64: exact."""
+        inverse = c.arith("add", c.op(f"udiv i64 {1 << 16}, {y}"), 1)
+        return lanes("lshr", lanes("mul", x, every(inverse)), every("16"))
+
+    number = f"<{', '.join(f'i32 {k}' for k in range(size))}>"
+    behind = lanes("mul", quotient(number, line), every(line))  # bytes of rows before its own
+    rows = lanes("sub", every(c.arith("sub", size, line)), lanes("shl", behind, every("1")))
+    element = quotient(lanes("sub", number, behind), "%size")
+    pairs = lanes("sub", every(c.arith("sub", "%n", 1)), lanes("shl", element, every("1")))
+    elements = lanes("mul", pairs, every("%size"))
+    moved = c.op(f"select i1 {c.test('slt', '%along', 0)}, {kind} {rows}, {kind} {elements}")
+    order = c.op(f"trunc {kind} {lanes('add', moved, number)} to <{size} x i8>")
+    c.do(f"store <{size} x i8> {order}, ptr %order, align {size}")
+    return c.end()
+
+
+def _backwards(size: int) -> str:
+    """Rows from an operand to scratch, as far as whole vectors go; how many were moved."""
+    c = Function("i64", "backwards", _MOVED, internal=True)
+    if not size:
+        return c.end("i64", 0)
+    line = c.arith("mul", "%n", "%size")
+    total = c.arith("mul", "%rows", line)
+    with c.when(c.any(c.test("ne", "%pitch", line), c.test("slt", total, size))):
+        c.ret("i64", 0)
+    kind = f"<{size} x i8>"
+    order, each = c.op(f"load {kind}, ptr %order, align {size}"), c.op(f"udiv i64 {size}, {line}")
+    is_back, step = c.test("slt", "%along", 0), c.arith("mul", each, "%along")
+    source = c.gep("%place", c.choose(is_back, c.arith("sub", line, size), c.arith("sub", "%size", line)))
+    moved = c.arith("mul", each, line)
+    with c.loop(c.arith("sub", total, size - 1), ("ptr", source), ("i64", "0"), step=moved) as at:
+        here, rows = at.values
+        loaded = c.op(f"load {kind}, ptr {here}, align 1")
+        vector = c.op(f"call {kind} @{SHUFFLES[size]}({kind} {loaded}, {kind} {order})")
+        c.do(f"store {kind} {vector}, ptr {c.gep('%area', at.index)}, align 1")
+        at.next = [c.gep(here, step), c.arith("add", rows, each)]
+    return c.end("i64", at.values[1])

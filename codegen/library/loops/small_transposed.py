@@ -1,0 +1,254 @@
+"""Of the nest library: small launches of groups with two axes, whose lanes run across short rows, without a context.
+
+All that is not adjacent along the lanes is transposed to scratch, where the instructions follow each other; results go
+back.  Fewer lanes than a vector has are all there, and zeros, or the last one again, behind them.  From STRAIGHT on
+stand the most lanes at once, and points; how many instructions there are, and of each its place in the descriptor and,
+of a CALL, how many rows its kernel takes at once.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.library.loops.descriptor import (
+    FILL,
+    FLAG,
+    HEADER,
+    INTEGER,
+    INTERNAL,
+    LANE,
+    N_AXES,
+    N_INPUTS,
+    N_MERGES,
+    N_OPERANDS,
+    N_POINTERS,
+    N_SWAPS,
+    N_TRANSPOSED,
+    PARAMS,
+    POSITION,
+    SCRATCH,
+    SPACE,
+    STRAIGHT,
+    WIDTH,
+    Function,
+    entry_of,
+    fill_lines,
+)  # fmt: skip
+from tensordsl.codegen.library.loops.limits import BLOCKS_ROOM
+from tensordsl.codegen.llvm.builder import passed
+
+BYTES = 2 * BLOCKS_ROOM  # of all that goes to scratch: in the first-level cache
+FEW = 32  # rows, at most, of adjacent lanes: more are taken as one (`short_rows.reduce_wide`)
+TABLES = [*PARAMS, *SPACE]
+_PART = ["ptr own", "i64 start", "i64 count", "i64 live"]  # `own`: the flag, then the positions along both axes
+_MOVE = ["ptr area", "ptr base", "i64 pitch", "i64 step", "i64 row", "i64 size", "i64 n", "i64 rows"]
+
+
+def straight_texts() -> list[str]:
+    return [_straight(), _in_scratch(), _into_scratch(), _out_of_scratch(), _part(), _call(), _operand()]
+
+
+def call_if_straight(c: Function) -> None:
+    """Return from `run_nest` if this does it all."""
+    with c.when(c.test("ne", c.get("%D", STRAIGHT), 0)):
+        bad = c.call("i64", "@straight", *passed(PARAMS))
+        with c.when(c.test("sge", bad, 0)):
+            c.ret("i64", bad)
+
+
+def _straight() -> str:
+    """All of a launch; or -1: there is too much of it, or all lanes are adjacent and fill a vector."""
+    c = Function("i64", "straight", PARAMS, internal=True)
+    words, lane, width = c.word("%D", c.get("%D", STRAIGHT)), c.get("%D", LANE), c.get("%D", WIDTH)
+    n, rows = c.get("%E", lane), c.get("%E", c.arith("sub", 1, lane))
+    none, is_short = c.any(c.test("slt", n, 1), c.test("slt", rows, 1)), c.test("slt", n, width)
+    many = c.test("sgt", c.arith("mul", n, rows), c.get(words, 1))
+    with c.when(c.any(none, many)):
+        c.ret("i64", -1)
+    mask, operands = c.arith("sub", width, 1), c.get("%D", N_TRANSPOSED)
+    room = c.arith("and", c.arith("add", n, mask), c.arith("sub", 0, width))
+    few = c.op(f"zext i1 {c.all(is_short, c.test('sle', rows, FEW))} to i64")
+    with c.loop(operands, ("i64", "0"), ("i64", few)) as loop:
+        o = _Operand(c, loop.index, lane, rows, room)
+        loop.next = [c.arith("add", loop.values[0], o.bytes), c.arith("or", loop.values[1], o.apart)]
+    total, some = loop.values
+    with c.when(c.any(c.test("eq", some, 0), c.test("sgt", total, BYTES))):
+        c.ret("i64", -1)
+    every = c.cell(c.op(f"zext i1 {is_short} to i64"))
+    with c.when(c.all(c.test("sgt", n, width), c.test("ne", c.arith("and", n, mask), 0))):
+        c.put(c.arith("xor", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 1), every, 0)
+    given = f"i64 {n}", f"i64 {rows}", f"i64 {room}", f"i64 {c.get(every, 0)}"
+    return c.end("i64", c.call("i64", "@in_scratch", *passed(PARAMS), *given))
+
+
+def _in_scratch() -> str:
+    """`every`: all operands go to scratch, not only those whose lanes are apart."""
+    c = Function("i64", "in_scratch", [*PARAMS, "i64 n", "i64 rows", "i64 room", "i64 every"], internal=True)
+    c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
+    c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
+    many, number, inputs = (c.get("%D", k) for k in (N_TRANSPOSED, N_OPERANDS, N_INPUTS))
+    area = c.op(f"alloca i8, i64 {BYTES}, align 64")
+    lane, own = c.get("%D", LANE), c.op("alloca [3 x i64], align 8")
+    bases, strides, starts = (c.op(f"alloca i64, i64 {k}, align 8") for k in (number, c.arith("shl", number, 1), many))
+    for k in range(3):
+        c.put(0, own, k)
+    with c.loop(number) as loop:
+        c.put(c.get("%B", loop.index), bases, loop.index)
+        for k in range(2):
+            place = c.arith("add", c.arith("shl", loop.index, 1), k)
+            c.put(c.get("%S", place), strides, place)
+    there = c.max("%n", c.get("%D", WIDTH))
+    with c.loop(many, ("ptr", area)) as loop:
+        o, place = _Operand(c, loop.index, lane, "%rows", "%room"), loop.values[0]
+        is_copied = c.test("ne", c.arith("or", o.apart, "%every"), 0)
+        following = c.gep(place, o.bytes)
+        c.put(c.choose(is_copied, place, "null", "ptr"), starts, loop.index, "ptr")
+        with c.when(is_copied):
+            c.put(place, bases, o.number, "ptr")
+            row = c.word(strides, c.arith("shl", o.number, 1))
+            c.put(o.size, row, lane)
+            c.put(c.choose(o.moves, o.pitch, 0), row, c.arith("sub", 1, lane))
+            with c.when(c.test("slt", o.number, inputs)):
+                c.call("void", "@into_scratch", *o.moved(c, place), f"i64 {there}")
+        loop.next = [c.choose(is_copied, following, place, "ptr")]
+    _every_lane(c, bases, strides, own)
+    with c.loop(many) as loop:
+        o, place = _Operand(c, loop.index, lane, "%rows", "%room"), c.get(starts, loop.index, "ptr")
+        with c.when(c.all(c.test("sge", o.number, inputs), c.not_null(place))):
+            c.call("void", "@out_of_scratch", *o.moved(c, place))
+    return c.end("i64", c.get(own, 0))
+
+
+def _every_lane(c: Function, bases: str, strides: str, own: str) -> None:
+    """Whole vectors, or one that is not; then the last whole one for what is left."""
+    width = c.get("%D", WIDTH)
+    whole = c.max(c.arith("and", "%n", c.arith("sub", 0, width)), width)
+    tables = "ptr %K", "ptr %D", f"ptr {bases}", f"ptr {strides}", "ptr %E", "ptr %I", "ptr %P", "ptr %scratch"
+    live, most = c.min("%n", width), c.get(c.word("%D", c.get("%D", STRAIGHT)), 0)
+    with c.loop(whole, step=most) as at:
+        count = c.min(c.arith("sub", whole, at.index), most)
+        c.call("void", "@straight_part", *tables, f"ptr {own}", f"i64 {at.index}", f"i64 {count}", f"i64 {live}")
+    with c.when(c.test("sgt", "%n", whole)):
+        start = c.arith("sub", "%n", width)
+        c.call("void", "@straight_part", *tables, f"ptr {own}", f"i64 {start}", f"i64 {width}", f"i64 {width}")
+
+
+class _Operand:
+    """One that may be transposed: its number, bytes of an element, steps along the lanes and the rows, whether lanes
+    are not adjacent; and how many rows it has in scratch, how far apart, and bytes of them."""
+
+    def __init__(self, c: Function, k: str, lane: str, rows: str, room: str) -> None:
+        pairs = c.arith("add", c.get("%D", N_SWAPS), c.get("%D", N_MERGES))
+        pair = c.word("%D", c.arith("add", c.arith("shl", c.arith("add", pairs, k), 1), HEADER))
+        self.number, self.size = c.get(pair, 0), c.get(pair, 1)
+        strides = c.word("%S", c.arith("shl", self.number, 1))
+        self.step, self.row = c.get(strides, lane), c.get(strides, c.arith("sub", 1, lane))
+        self.apart = c.op(f"zext i1 {c.test('ne', self.step, self.size)} to i64")
+        self.moves = c.test("ne", self.row, 0)
+        self.rows = c.choose(self.moves, rows, 1)
+        self.pitch = c.arith("and", c.arith("add", c.arith("mul", room, self.size), 63), -64)
+        self.bytes = c.arith("mul", self.rows, self.pitch)
+
+    def moved(self, c: Function, place: str) -> list[str]:
+        """What `into_scratch` and `out_of_scratch` take."""
+        numbers = self.pitch, self.step, self.row, self.size, "%n", self.rows
+        return [f"ptr {place}", f"ptr {c.get('%B', self.number, 'ptr')}", *(f"i64 {k}" for k in numbers)]
+
+
+def _into_scratch() -> str:
+    """n elements of each row, and valid ones behind them, up to `there`."""
+    c = Function("void", "into_scratch", [*_MOVE, "i64 there"], internal=True)
+    with c.when(_is_turned(c)):
+        with c.when(c.test("slt", "%n", "%there")):
+            fill_lines(c, "%area", c.arith("mul", "%rows", "%pitch"), "0")
+        numbers = "ptr %area", "i64 %pitch", "ptr %base", "i64 %step", "i64 %size", "i64 %n", "i64 %rows"
+        c.call("void", "@transposed", *numbers)
+        c.ret()
+    with c.loop("%rows") as loop:
+        here, there = _row_of(c, loop.index)
+        c.call(
+            "void", "@pack", f"ptr {here}", f"ptr {there}", "i64 %step", "i64 %size", "i64 %n", "i64 %there", "i64 0"
+        )
+    return c.end()
+
+
+def _out_of_scratch() -> str:
+    c = Function("void", "out_of_scratch", _MOVE, internal=True)
+    with c.when(_is_turned(c)):
+        numbers = "ptr %base", "i64 %step", "ptr %area", "i64 %pitch", "i64 %size", "i64 %rows", "i64 %n"
+        c.call("void", "@transposed", *numbers)
+        c.ret()
+    with c.loop("%rows") as loop:
+        here, there = _row_of(c, loop.index)
+        c.call("void", "@unpack", f"ptr {there}", f"ptr {here}", "i64 %step", "i64 %size", "i64 %n")
+    return c.end()
+
+
+def _is_turned(c: Function) -> str:
+    return c.all(c.test("eq", "%row", "%size"), c.test("ne", "%step", "%size"))
+
+
+def _row_of(c: Function, k: str) -> tuple[str, str]:
+    """(place in scratch, place) of a row."""
+    return c.gep("%area", c.arith("mul", k, "%pitch")), c.gep("%base", c.arith("mul", k, "%row"))
+
+
+def _part() -> str:
+    """The instructions for `count` lanes."""
+    c = Function("void", "straight_part", [*TABLES, *_PART], internal=True)
+    code = c.word("%D", c.get("%D", STRAIGHT))
+    with c.loop(c.get(code, 2)) as loop:
+        pair = c.word(code, c.arith("add", c.arith("shl", loop.index, 1), 3))
+        words, most = c.word("%D", c.get(pair, 0)), c.get(pair, 1)
+        fill, call, done = c.label("fill"), c.label("call"), c.label("done")
+        c.branch(c.test("eq", c.get(words, 0), FILL), fill, call)
+        c.place(fill)
+        size = c.arith("add", c.get(words, 2), c.arith("mul", c.get(words, 3), "%count"))
+        fill_lines(c, c.gep("%scratch", c.get(words, 1)), size, c.get(words, 4))
+        c.jump(done)
+        c.place(call)
+        c.call("void", "@straight_call", *passed((*TABLES, *_PART)), f"ptr {words}", f"i64 {most}")
+        c.jump(done)
+        c.place(done)
+    return c.end()
+
+
+def _call() -> str:
+    """A CALL, for all of its rows."""
+    c = Function("void", "straight_call", [*TABLES, *_PART, "ptr words", "i64 most"], internal=True)
+    external, every, row = c.get("%words", 3), c.get("%words", 4), c.get("%words", 6)
+    pointers, axis = c.word("%P", c.get("%words", 5)), c.max(row, 0)
+    steps, has_rows = c.word(pointers, every), c.test("sge", row, 0)
+    with c.loop(external) as loop:
+        number = c.arith("mul", c.get(entry_of(c, "%words", loop.index), 1), c.get("%D", N_AXES))
+        strides, base = c.word("%S", number), c.get("%B", c.get(entry_of(c, "%words", loop.index), 1), "ptr")
+        first = c.gep(base, c.arith("mul", c.get(strides, c.get("%D", LANE)), "%start"))
+        c.put(first, pointers, loop.index, "ptr")
+        c.put(c.get(strides, axis), steps, loop.index)
+    with c.loop(every, start=external) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        address = c.call("ptr", "@straight_operand", "ptr %I", "ptr %scratch", "ptr %own", f"ptr {entry}")
+        c.put(address, pointers, loop.index, "ptr")
+        c.put(c.get(entry, 2), steps, loop.index)
+    looped = c.test("sge", c.get("%words", 2), 0)
+    n, live = c.choose(looped, "%count", 1), c.choose(looped, "%live", 1)
+    rows, position = c.choose(has_rows, c.get("%E", axis), 1), c.word("%own", c.arith("add", axis, 1))
+    kernel = c.get("%K", c.get("%words", 1), "ptr")
+    with c.loop(rows, step="%most") as at:
+        some = c.min(c.arith("sub", rows, at.index), "%most")
+        c.put(at.index, position, 0)
+        c.call("void", kernel, f"ptr {pointers}", f"i64 {n}", f"i64 {live}", f"i64 {some}", "i64 3")
+        with c.when(c.test("sgt", c.arith("sub", rows, at.index), "%most")), c.loop(external) as loop:
+            moved = c.arith("mul", c.get(steps, loop.index), "%most")
+            c.put(c.arith("add", c.get(pointers, loop.index), moved), pointers, loop.index)
+    c.put(0, position, 0)
+    return c.end()
+
+
+def _operand() -> str:
+    """The address of what is no operand of the launch."""
+    c = Function("ptr", "straight_operand", ["ptr I", "ptr scratch", "ptr own", "ptr operand"], internal=True)
+    kind, number = c.get("%operand", 0), c.get("%operand", 1)
+    address = c.choose(c.test("eq", kind, INTERNAL), c.gep("%scratch", number), "%own", "ptr")
+    position = c.word("%own", c.arith("add", number, 1))
+    for other, place in ((INTEGER, c.word("%I", number)), (POSITION, position), (FLAG, "%own")):
+        address = c.choose(c.test("eq", kind, other), place, address, "ptr")
+    return c.end("ptr", address)

@@ -1,0 +1,200 @@
+"""Of the nest library: groups that only copy what stands at indices along one axis: short rows, or columns.
+
+Indices are wrapped and checked once, and where their elements stand is kept, so that nothing that another thread may
+write into them is used again.  Then a few columns at a time are copied, down a block of rows that stays in the cache.
+What the axes behind have is one run of bytes.  From TAKEN on stand the bytes of an element; twice those of an index,
+and 1 more if it has a sign; the axis; which run-time integers are the length of what is indexed, and bytes from
+position to position there.  Operands are the indices, what is indexed, and the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tensordsl.codegen.library.loops.descriptor import N_AXES, PARAMS, TAKEN, WIDTH, Function
+
+KINDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>"}  # by bytes of a run
+ENDS = {2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>", 32: "<4 x i64>", 64: "<8 x i64>"}  # by bytes of its halves
+LONGEST = 2 * max(ENDS)
+AT_ONCE = 256  # indices
+BESIDE = 4  # columns
+BLOCK = 1 << 16  # bytes from the first to the last row of a block
+ROWS = 64  # of a block, at most
+LINE = 64  # bytes
+FEW, FEW_TAKEN = 4, 8  # rows that are not worth it, and indices of rows
+NEAR = 1 << 22  # bytes: from farther away whole vectors of a row come sooner
+INDICES, SOURCE, RESULT = range(3)
+_COPY = [
+    "ptr to", "i64 to_row", "i64 to_step", "ptr from", "i64 from_row", "ptr places", "i64 n", "i64 rows", "i64 rest",
+]  # fmt: skip
+_PLACES = ["ptr places", "ptr at", "i64 step", "i64 kind", "i64 n", "i64 extent", "i64 apart"]
+
+
+def taken_texts() -> list[str]:
+    copies = [_copy(f"take{size}", kind, BESIDE, False) for size, kind in KINDS.items()]
+    copies += [_copy(f"take_ends{size}", kind, BESIDE // 2, True) for size, kind in ENDS.items()]
+    return [_widened(), _places(), *copies, _line(), _run(), _taken()]
+
+
+def _widened() -> str:
+    """An index of 1, 2 or 4 bytes as an int64."""
+    c = Function("i64", "index_at", ["ptr at", "i64 kind"], internal=True)
+    for size, kind in list(KINDS.items())[:3]:
+        for sign, extend in enumerate(("zext", "sext")):
+            with c.when(c.test("eq", "%kind", 2 * size + sign)):
+                c.ret("i64", c.op(f"{extend} {kind} {c.op(f'load {kind}, ptr %at, align 1')} to i64"))
+    return c.end("i64", 0)
+
+
+def _places() -> str:
+    """Where elements at `n` indices stand, in bytes; whether an index was out of range, which gives the first one."""
+    c = Function("i64", "taken_places", _PLACES, internal=True)
+
+    def each(load: Callable[[str], str]) -> str:
+        with c.loop("%n", ("i1", "false")) as loop:
+            index = load(c.gep("%at", c.arith("mul", loop.index, "%step")))
+            index = c.choose(c.test("slt", index, 0), c.arith("add", index, "%extent"), index)
+            wrong = c.test("uge", index, "%extent")
+            c.put(c.arith("mul", c.choose(wrong, 0, index), "%apart"), "%places", loop.index)
+            loop.next = [c.any(loop.values[0], wrong)]
+        return c.op(f"zext i1 {loop.values[0]} to i64")
+
+    with c.when(c.test("sge", "%kind", 16)):
+        c.ret("i64", each(lambda at: c.op(f"load i64, ptr {at}, align 1")))
+    return c.end("i64", each(lambda at: c.call("i64", "@index_at", f"ptr {at}", "i64 %kind")))
+
+
+def _copy(name: str, kind: str, beside: int, ends: bool) -> str:
+    """Runs of `rows` rows at `n` places: one element of `kind`, or (`ends`) one from their start on and one up to their
+    end, `rest` bytes behind."""
+    c = Function("void", name, _COPY, internal=True)
+    whole = c.arith("and", "%n", -beside)
+    for first, stop, count in (("0", whole, beside), (whole, "%n", 1)):
+        with c.loop(stop, start=first, step=count) as column:
+            places = [c.get("%places", c.arith("add", column.index, k)) for k in range(count)]
+            steps = [c.arith("mul", "%to_step", k) for k in range(count)]
+            if ends:
+                places, steps = (
+                    [x for p in table for x in (p, c.arith("add", p, "%rest"))] for table in (places, steps)
+                )
+            to = c.gep("%to", c.arith("mul", column.index, "%to_step"))
+            with c.loop("%rows", ("ptr", to), ("ptr", "%from")) as row:
+                target, source = row.values
+                values = [c.op(f"load {kind}, ptr {c.gep(source, p)}, align 1") for p in places]
+                for value, step in zip(values, steps, strict=True):
+                    c.do(f"store {kind} {value}, ptr {c.gep(target, step)}, align 1")
+                row.next = [c.gep(target, "%to_row"), c.gep(source, "%from_row")]
+    return c.end()
+
+
+def _way(c: Function, run: str) -> tuple[str, str]:
+    """(what copies runs of so many bytes, where their second half begins)"""
+    copy, half = f"@take_ends{LONGEST // 2}", str(LONGEST // 2)
+    for size in reversed(list(ENDS)):
+        fits = c.test("sle", run, 2 * size)
+        copy, half = c.choose(fits, f"@take_ends{size}", copy, "ptr"), c.choose(fits, size, half)
+    for size in KINDS:
+        copy = c.choose(c.test("eq", run, size), f"@take{size}", copy, "ptr")
+    return copy, c.arith("sub", run, half)
+
+
+def _line() -> str:
+    """Bytes from an operand's first element to that of the q-th position along the first `count` axes."""
+    c = Function("i64", "line_at", ["ptr s", "ptr E", "i64 count", "i64 q"], internal=True)
+    with c.loop("%count", ("i64", "0"), ("i64", "%q")) as loop:
+        axis = c.arith("sub", c.arith("sub", "%count", 1), loop.index)
+        (offset, rest), n = loop.values, c.get("%E", axis)
+        step = c.arith("mul", c.arith("urem", rest, n), c.get("%s", axis))
+        loop.next = [c.arith("add", offset, step), c.arith("udiv", rest, n)]
+    return c.end("i64", loop.values[0])
+
+
+def _rows(c: Function, along: str, source: str, result: str) -> tuple[str, str, str]:
+    """(axis of the rows, or -1; how many there are; axes around them): axes before `along` that are one in both."""
+    with c.loop(along, ("i64", "-1"), ("i64", "1"), ("i64", along), ("i1", "true")) as loop:
+        row, rows, around, merges = loop.values
+        axis = c.arith("sub", c.arith("sub", along, 1), loop.index)
+        none, extent, some = c.test("slt", row, 0), c.get("%E", axis), c.max(row, 0)
+        apart = [c.arith("xor", c.get(s, axis), c.arith("mul", c.get(s, some), rows)) for s in (source, result)]
+        is_one = c.any(c.test("eq", extent, 1), none, c.test("eq", c.arith("or", *apart), 0))
+        takes = c.all(merges, is_one)
+        starts = c.all(none, c.test("ne", extent, 1))
+        rows = c.choose(takes, c.arith("mul", rows, extent), rows)
+        loop.next = [c.choose(starts, axis, row), rows, c.choose(takes, axis, around), takes]
+    return loop.values[0], loop.values[1], loop.values[2]
+
+
+def _run() -> str:
+    """Bytes that stand one behind the other in source and result, along all axes behind; 0 if not all do."""
+    c = Function("i64", "run", ["ptr s", "ptr t", "ptr E", "i64 along", "i64 axes", "i64 size"], internal=True)
+    with c.loop(c.arith("sub", c.arith("sub", "%axes", 1), "%along"), ("i64", "%size")) as loop:
+        axis, run = c.arith("sub", c.arith("sub", "%axes", 1), loop.index), loop.values[0]
+        extent = c.get("%E", axis)
+        apart = c.arith("or", *(c.arith("xor", c.get(s, axis), run) for s in ("%s", "%t")))
+        follows = c.any(c.test("eq", extent, 1), c.test("eq", apart, 0))
+        loop.next = [c.choose(follows, c.arith("mul", run, extent), 0)]
+    return c.end("i64", loop.values[0])
+
+
+class _Launch:
+    """What the words say, and how the axes around the indices' are walked: rows, and lines of them."""
+
+    def __init__(self, c: Function) -> None:
+        words, axes = c.word("%D", c.get("%D", TAKEN)), c.get("%D", N_AXES)
+        self.size, self.kind, along = (c.get(words, k) for k in range(3))
+        self.extent, self.apart = (c.get("%I", c.get(words, k)) for k in (3, 4))
+        indices, self.source, self.result = (c.word("%S", c.arith("mul", axes, k)) for k in range(3))
+        self.step, self.to_step, self.n = c.get(indices, along), c.get(self.result, along), c.get("%E", along)
+        strides = f"ptr {self.source}", f"ptr {self.result}"
+        self.run = c.call("i64", "@run", *strides, "ptr %E", f"i64 {along}", f"i64 {axes}", f"i64 {self.size}")
+        row, self.rows, self.around = _rows(c, along, self.source, self.result)
+        with c.loop(self.around, ("i64", "1")) as loop:
+            loop.next = [c.arith("mul", loop.values[0], c.get("%E", loop.index))]
+        self.lines = loop.values[0]
+        self.from_row, self.to_row = (c.get(s, c.max(row, 0)) for s in (self.source, self.result))
+        here, there = (c.call("i64", "@llvm.abs.i64", f"i64 {x}", "i1 false") for x in (self.from_row, self.to_row))
+        self.all_rows = c.arith("mul", self.rows, self.lines)
+        self.reach = c.arith("mul", self.all_rows, c.max(here, c.arith("mul", self.n, self.run)))
+        self.block = c.min(c.max(c.op(f"udiv i64 {BLOCK}, {c.max(c.max(here, there), 1)}"), 1), ROWS)
+
+
+def _taken() -> str:
+    """All of a launch; or -1: rows are too few, too long or apart, or too much for the caches; rows at indices are too
+    few, or have two elements or a whole line."""
+    c = Function("i64", "taken", PARAMS, internal=True)
+    along = c.get(c.word("%D", c.get("%D", TAKEN)), 2)
+    with c.when(c.all(c.test("eq", along, 0), c.test("slt", c.get("%E", 0), FEW_TAKEN))):
+        c.ret("i64", -1)
+    at = _Launch(c)
+    far = c.all(c.test("eq", at.run, at.size), c.test("sge", at.n, c.get("%D", WIDTH)), c.test("sgt", at.reach, NEAR))
+    apart = c.any(c.test("eq", at.run, 0), c.test("sgt", at.run, LONGEST))
+    short = c.test("sgt", at.run, c.arith("mul", at.size, 2)), c.test("slt", at.run, LINE)
+    alone = c.all(c.test("eq", along, 0), *short)
+    with c.when(c.any(c.op(f"xor i1 {c.any(alone, c.test('sge', at.all_rows, FEW))}, true"), far, apart)):
+        c.ret("i64", -1)
+    way, places = _way(c, at.run), c.op(f"alloca i64, i64 {AT_ONCE}, align 64")
+    with c.loop(at.n, ("i64", "0"), step=AT_ONCE) as part:
+        some = c.min(c.arith("sub", at.n, part.index), AT_ONCE)
+        first = c.gep(c.get("%B", INDICES, "ptr"), c.arith("mul", part.index, at.step))
+        numbers = (at.step, at.kind, some, at.extent, at.apart)
+        bad = c.call("i64", "@taken_places", f"ptr {places}", f"ptr {first}", *(f"i64 {x}" for x in numbers))
+        part.next = [c.arith("or", part.values[0], bad)]
+        to = c.gep(c.get("%B", RESULT, "ptr"), c.arith("mul", part.index, at.to_step))
+        with c.loop(at.lines) as line:
+            _copy_line(c, at, way, to, line.index, f"ptr {places}", f"i64 {some}")
+    return c.end("i64", part.values[0])
+
+
+def _copy_line(c: Function, at: _Launch, way: tuple[str, str], to: str, line: str, *places: str) -> None:
+    """All rows of a line, a block of them at a time."""
+    copy, rest = way
+    starts = []
+    for s, base in ((at.result, to), (at.source, c.get("%B", SOURCE, "ptr"))):
+        offset = c.call("i64", "@line_at", f"ptr {s}", "ptr %E", f"i64 {at.around}", f"i64 {line}")
+        starts.append(("ptr", c.gep(base, offset)))
+    with c.loop(at.rows, *starts, step=at.block) as row:
+        to, source = row.values
+        live = c.min(c.arith("sub", at.rows, row.index), at.block)
+        given = f"ptr {to}", f"i64 {at.to_row}", f"i64 {at.to_step}", f"ptr {source}", f"i64 {at.from_row}"
+        c.call("void", copy, *given, *places, f"i64 {live}", f"i64 {rest}")
+        row.next = [c.gep(p, c.arith("mul", step, at.block)) for p, step in ((to, at.to_row), (source, at.from_row))]

@@ -1,0 +1,481 @@
+"""LLVM text of the libraries `sort_*`: `sort` and `argsort` along an axis, NumPy's stable order with nan at the end,
+and the search in what is sorted.
+
+A line of the axis is copied to integers of the same order, sorted there, and copied back.  Numbers that are equal
+without being the same (zeros of both signs, nans) are put to their places in the order in which they stood.  Complex
+numbers are sorted with their positions, as `argsort` sorts all, by the key of their real and of their imaginary parts.
+Positions of many keys of one or two bytes are found by counting these.  Where few places of the order are wanted, the
+line is narrowed to what may be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.library.lines import given_lines, walk_text
+from tensordsl.codegen.library.parallel import named, operands
+from tensordsl.codegen.library.signals import POLL, long_loop, poll_each
+from tensordsl.codegen.library.sort import merge_sort, nan_and_zeros, parallel_lines
+from tensordsl.codegen.library.sort.adjacent_lines import SIZES, columns_text
+from tensordsl.codegen.library.sort.binary_search import search_text
+from tensordsl.codegen.library.sort.keys import Keys
+from tensordsl.codegen.library.sort.merge_sort import DIGITS, Core
+from tensordsl.codegen.library.sort.networks import Vectors
+from tensordsl.codegen.library.sort.quicksort import Quick
+from tensordsl.codegen.library.sort.select import narrow_text
+from tensordsl.codegen.library.sort.short_lines import short_text, sizes
+from tensordsl.codegen.llvm.builder import LIKELY, METADATA, UNLIKELY, Asm, passed
+from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE
+from tensordsl.types import COMPLEX
+
+LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
+WANTED = (*LINE, "i64 first", "i64 count")
+COUNTS = (*LINE[:1], *LINE[2:4], "ptr from", "ptr y", "i64 y_step")
+PLACES = 16  # bytes of scratch in which a program gives the first place and how many
+HEAD = 64  # bytes before the room of a line: those, and last where the threads' pool is
+COUNTED = {1: 256, 2: 1000}  # keys of so many bytes, from which on they are counted
+SLACK = HEAD + 256 + nan_and_zeros.COUNTS  # bytes of scratch, also for whole vectors, and for what is read but not used
+PAIR = 16  # bytes of a key and a position
+REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8, 16), (1, 2, 4, 8)
+
+
+def room_per_element(function: str, dtype: str) -> int:
+    """Bytes of scratch that the library needs for each element of a line."""
+    if function != "sort" or dtype in COMPLEX:
+        return 2 * PAIR
+    return (3 if dtype in FLOATS else 2) * max(2, ITEMSIZE[dtype])
+
+
+def declared_once(text: str) -> str:
+    """The text with each of its declarations once."""
+    lines = text.splitlines(keepends=True)
+    declarations = dict.fromkeys(line for line in lines if line.startswith("declare "))
+    return "".join((*declarations, *(line for line in lines if not line.startswith("declare "))))
+
+
+def sort_text(dtype: str, vector_bytes: int = 64) -> str:
+    """The module of a dtype, for a machine with vectors of so many bytes."""
+    return _Sort(dtype, vector_bytes).text()
+
+
+class _Sort(Keys):
+    def text(self) -> str:
+        parts = [POLL]
+        parts += [core.declarations() + core.text() for core in self.cores()]
+        parts += [parallel_lines.text()] if self.shares else []
+        parts += [self.listed(), self.placed()] if self.is_packed or self.splits_pairs else []
+        parts += [self.numbered()] if self.splits_pairs else []
+        parts += [self.listing(), self.sort_line(), self.argsort_line()]
+        parts += [nan_and_zeros.text(self)] if self.is_float and self.parts == 1 else []
+        parts += [self.counted(byte) for byte in range(self.size)] if self.is_counted else []
+        parts += [self.gather()] if self.parts == 2 else []
+        if self.parts == 1:
+            parts += [self.read(), self.write(), narrow_text(self), short_text(self), columns_text(self), self.plane()]
+        parts += [search_text(self)]
+        parts += [self.walked("argsort", LINE), self.walked("sort", WANTED)]
+        parts += map(self.entry, ("sort", "sort_part", "argsort"))
+        return declared_once("".join(parts)) + METADATA + merge_sort.METADATA
+
+    @property
+    def splits(self) -> bool:
+        """Whether there are the instructions for quicksort."""
+        return self.vector_bytes >= 32
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether a key and a position below 2^32 are one number of 64 bits, whose order is theirs."""
+        return self.splits and self.parts * self.size <= 4
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether keys are so few that positions are found by counting them."""
+        return self.parts == 1 and self.size in COUNTED
+
+    @property
+    def splits_pairs(self) -> bool:
+        """Whether keys and positions are arrays of their own; by two keys they are sorted in turn, in any order of
+        positions, which quicksort does not keep."""
+        return self.vector_bytes == 64 and not self.is_packed and self.key_count == 1
+
+    @property
+    def sorts_in_place(self) -> bool:
+        """Whether a line of numbers has room for their keys, and nothing behind it is touched."""
+        return self.splits and self.bits == self.width > 16
+
+    @property
+    def shares(self) -> bool:
+        """Whether there is a quicksort, whose long lines threads share out."""
+        return self.is_packed or self.splits_pairs or self.sorts_in_place
+
+    def cores(self) -> list[Core | Quick]:
+        cores: list[Core | Quick] = [Core("pairs", 128)]
+        if self.splits_pairs:
+            cores = [Quick("pairs", 64, REGISTERS_OF_PAIRS, has_positions=True)]
+        if self.is_packed:
+            cores.append(Quick("packed", 64, REGISTERS, self.vector_bytes))
+        if self.parts == 1:
+            kind = "plain", self.width
+            quick = Quick(*kind, REGISTERS, self.vector_bytes)
+            cores.append(quick if self.sorts_in_place else Core(*kind, self.vector_bytes))
+        return cores
+
+    # -- lines ---------------------------------------------------------------------------------------------------------
+    def each(self, f: Asm, step: str, size: int, body: Callable[[str, int, str], str]) -> str:
+        """`body(index, W, flag)` -> flag for the n elements: vectors where `step` says that they are adjacent, the last
+        of them over some that are done already; else, and where they fill no vector, one by one."""
+        W, t = self.lanes, self.typed(1, self.lanes)
+        adjacent = f.all(f.compare("eq", "i64", step, size), f.compare("sge", "i64", "%n", W))
+        end, last = f.op(f"select i1 {adjacent}, i64 %n, i64 0"), f.op(f"sub i64 %n, {W}")
+        with long_loop(f, end, (t, "zeroinitializer"), step=W) as loop:
+            at = f.op(f"select i1 {f.compare('slt', 'i64', last, loop.index)}, i64 {last}, i64 {loop.index}")
+            loop.next = [body(at, W, loop.values[0])]
+        flags = f.op(f"bitcast {t} {loop.values[0]} to i{W}")
+        with f.loop("%n", ("i1", f.op(f"icmp ne i{W} {flags}, 0")), start=end) as loop:
+            loop.next = [body(loop.index, 1, loop.values[0])]
+        return loop.values[0]
+
+    def read(self) -> str:
+        """i1: whether there are special numbers; the keys of a line go to y, one behind the other, those of nans as the
+        greatest one."""
+        f = Asm("i1", "read", parallel_lines.LINE, internal=True)
+
+        def one(k: str, W: int, flag: str) -> str:
+            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {k}, %x_step")), W)
+            place, t, key = f.gep("%y", k, f"i{self.width}"), self.typed(self.width, W), self.ordered(f, x, W)
+            if self.is_float:
+                mask, nan = self.typed(1, W), self.is_nan(f, x, W)
+                key = f.op(f"select {mask} {nan}, {t} {self.const(self.greatest, W)}, {t} {key}")
+                flag = f.op(f"or {mask} {flag}, {f.op(f'or {mask} {nan}, {self.is_minus_zero(f, x, W)}')}")
+            f.do(f"store {t} {key}, ptr {place}, align {self.width // 8}")
+            return flag
+
+        f.ret("i1", self.each(f, "%x_step", self.size, one))
+        return f.text
+
+    def stored(self, f: Asm, x: str, place: str, W: int) -> None:
+        f.do(f"store {self.typed(self.bits, W)} {x}, ptr {place}, align {self.size}")
+
+    def write(self) -> str:
+        """The numbers of the keys at x, one behind the other, to a line."""
+        f = Asm("i1", "write", parallel_lines.LINE, internal=True)
+
+        def one(k: str, W: int, flag: str) -> str:
+            place = f.gep("%x", k, f"i{self.width}")
+            key = f.op(f"load {self.typed(self.width, W)}, ptr {place}, align {self.width // 8}")
+            target = f.gep("%y", f.op(f"mul i64 {k}, %y_step"))
+            self.stored(f, self.number(f, key, W), target, W)
+            return flag
+
+        f.ret("i1", self.each(f, "%y_step", self.size, one))
+        return f.text
+
+    def listing(self) -> str:
+        """ptr: the keys and positions of a line, sorted, somewhere in `room` (`position`); equal numbers have one key.
+        Of several keys the last one is sorted first."""
+        f = Asm("ptr", "list", ("ptr x", "i64 n", "i64 x_step", "ptr room"), internal=True)
+        line, behind = ("%x", "%n", "%x_step"), f.op("shl i64 %n, 3")
+        if self.is_packed:
+            with f.when(self.fits(f, "%n"), LIKELY):
+                self.by_threads(f, "listed", *line, "%room", "8")
+                f.ret("ptr", self.sorted_keys(f, "packed", f.gep("%room", behind), "i64 8"))
+        other, listed = f.gep("%room", f.op(f"mul i64 %n, {PAIR}")), ""
+        if self.splits_pairs:  # positions stand behind all keys
+            self.by_threads(f, "listed", *line, "%room", "8")
+            self.by_threads(f, "numbered", *line, f.gep("%room", behind), "8")
+            f.ret("ptr", self.sorted_keys(f, "pairs", other, f"i64 {behind}"))
+            return f.text
+        for k in reversed(range(self.key_count)):
+            with long_loop(f, "%n") as loop:
+                at = f.op(f"mul i64 {loop.index}, {PAIR}")
+                position = f.load("i64", f.gep(listed, at), 8) if listed else loop.index
+                key = self.keys(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")))[k]
+                f.store("i64", key, f.gep("%room", at))
+                f.store("i64", position, f.gep("%room", at), 8)
+            listed = self.sorted_keys(f, "pairs", other, f"i64 {self.size * self.parts // self.key_count}")
+        f.ret("ptr", listed)
+        return f.text
+
+    def listed(self) -> str:
+        """The keys of a line to y, one behind the other, or both keys and positions in one number."""
+
+        def one(f: Asm, k: str, W: int) -> str:
+            place = f.gep("%x", f.op(f"mul i64 {k}, %x_step"))
+            key = self.one_key(f, place, W) if self.parts == 1 else self.keys(f, place)[0]
+            if not self.is_packed:
+                return key
+            t = self.typed(64, W)
+            high = f.op(f"shl {t} {key}, {self.const(32, W, 64)}")
+            high = f.op(f"xor {t} {high}, {self.const(-1 << 63, W, 64)}")  # in the order of signed numbers
+            return f.op(f"or {t} {high}, {_numbers(f, k, W)}")
+
+        return self.words("listed", "%x_step", self.size, one)
+
+    def numbered(self) -> str:
+        """The positions of a line to y."""
+        return self.words("numbered", "8", 8, _numbers)
+
+    def placed(self) -> str:
+        """The positions in what is listed, at x, to a line."""
+
+        def one(f: Asm, k: str, W: int) -> str:
+            t = self.typed(64, W)
+            word = f.op(f"load {t}, ptr {f.gep('%x', k, 'i64')}, align 8")
+            return f.op(f"and {t} {word}, {self.const((1 << 32) - 1, W, 64)}") if self.is_packed else word
+
+        return self.words("placed", "%y_step", 8, one)
+
+    def words(self, name: str, step: str, size: int, word: Callable[[Asm, str, int], str]) -> str:
+        """A function that stores a word of 64 bits for each element to y."""
+        f = Asm("i1", name, parallel_lines.LINE, internal=True)
+
+        def one(k: str, W: int, flag: str) -> str:
+            place = f.gep("%y", f.op(f"mul i64 {k}, %y_step"))
+            f.do(f"store {self.typed(64, W)} {word(f, k, W)}, ptr {place}, align 8")
+            return flag
+
+        if self.parts == 1:
+            f.ret("i1", self.each(f, step, size, one))
+            return f.text
+        with long_loop(f, "%n") as loop:
+            one(loop.index, 1, "")
+        f.ret("i1", "false")
+        return f.text
+
+    def sorted_keys(self, f: Asm, core: str, other: str, more: str) -> str:
+        """Where the keys in the room of a line are sorted, by threads if that may be."""
+        given = "ptr %room", f"ptr {other}", "i64 %n", more
+        if not any(isinstance(c, Quick) and c.name == core for c in self.cores()):
+            return f.call("ptr", f"@{core}", *given)
+        return f.call("ptr", f"@{core}.shared", *given, f"ptr {f.load('ptr', '%room', -8)}")
+
+    def fits(self, f: Asm, length: str) -> str:
+        """i1: whether positions in a line are numbers of 32 bits."""
+        return f.compare("ule", "i64", length, 1 << 32)
+
+    def positions(self, f: Asm, listed: str, length: str) -> tuple[str, str]:
+        """Where the positions in what is listed of a line of this length begin, and from one to the next."""
+        if self.splits_pairs:
+            return f.gep(listed, f.op(f"shl i64 {length}, 3")), "8"
+        return f.gep(listed, 8), str(PAIR)
+
+    def gather(self) -> str:
+        """The numbers of a line, from the first wanted place of what is listed on, at `target`, and from there to y,
+        which may be x."""
+        params = (*LINE[:5], "ptr listed", "ptr target", "i64 first", "i64 length")
+        f = Asm("void", "gather", params, internal=True)
+        kind, (places, step) = self.typed(self.bits, self.parts), self.positions(f, "%listed", "%length")
+        with long_loop(f, "%n") as loop:
+            at = f.op(f"mul i64 {f.op(f'add i64 {loop.index}, %first')}, {step}")
+            there = f.load("i64", f.gep(places, at))
+            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {there}, %x_step")), self.parts)
+            self.stored(f, x, f.gep("%target", loop.index, kind), self.parts)
+        with long_loop(f, "%n") as loop:
+            x = self.loaded(f, f.gep("%target", loop.index, kind), self.parts)
+            self.stored(f, x, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")), self.parts)
+        f.ret()
+        return f.text
+
+    def sort_line(self) -> str:
+        """The wanted places of y."""
+        f = Asm("void", f"sort_{self.dtype}.line", WANTED, internal=True)
+        if self.parts == 2:
+            self.by_pairs(f)
+            return f.text
+        line, target = ("ptr %x", "i64 %n", "i64 %x_step"), f.gep("%y", f.op("mul i64 %first, %y_step"))
+        if sizes(self):
+            with f.when(f.compare("sle", "i64", "%n", sizes(self)[-1] * self.lanes)):
+                self.in_registers(f, target)
+        key, size, length = f"i{self.width}", str(self.width // 8), f.op(f"add i64 %n, {self.lanes}")
+        other = f.gep("%room", length, key)
+        some = f.call("ptr", "@narrow.numbers", *line, "ptr %room", f"ptr {other}", "i64 %first", "i64 %count")
+        with f.when(f.not_null(some)):
+            self.by_threads(f, "write", some, "%count", size, target, "%y_step")
+            f.ret()
+        special = self.by_threads(f, "read", "%x", "%n", "%x_step", "%room", size)
+        room = f.gep(other, length, key)
+        if self.is_float:
+            with f.when(special, UNLIKELY):
+                f.call("void", "@set_apart", *line, f"ptr {room}", f"ptr {f.load('ptr', '%room', -8)}")
+        if self.sorts_in_place:  # the line that is written is the other buffer: half the memory that is walked over
+            whole = f.all(f.compare("eq", "i64", "%y_step", self.size), f.compare("eq", "i64", "%count", "%n"))
+            other = f.op(f"select i1 {whole}, ptr %y, ptr {other}")
+        keys = self.sorted_keys(f, "plain", other, f"i64 {self.size}")
+        if self.is_float:
+            with f.when(special, UNLIKELY):
+                f.call("void", "@put_back", f"ptr {keys}", "i64 %n", f"ptr {room}")
+        self.by_threads(f, "write", f.gep(keys, "%first", key), "%count", size, target, "%y_step")
+        f.ret()
+        return f.text
+
+    def by_threads(self, f: Asm, each: str, *line: str) -> str:
+        """What the function `each` gives of a line, in parts where quicksort goes in parts."""
+        given = operands(parallel_lines.LINE, dict(zip(named(parallel_lines.LINE), (*line, "0"), strict=True)))
+        if not self.shares:
+            return f.call("i1", f"@{each}", *given)
+        return f.call("i1", "@in_parts", f"ptr @{each}", *given, f"ptr {f.load('ptr', '%room', -8)}")
+
+    def in_registers(self, f: Asm, target: str) -> None:
+        """A short line, from where it stands to where it goes, or by way of scratch if its elements are apart; one with
+        special numbers goes on."""
+        adjacent = f.all(*(f.compare("eq", "i64", step, self.size) for step in ("%x_step", "%y_step")))
+        apart, goes_on = f.op(f"xor i1 {adjacent}, true"), f.label("special")
+        with f.when(apart):
+            self.copy(f, "%n", ("%x", "%x_step"), ("%room", str(self.size)))
+        places = [f.op(f"select i1 {adjacent}, ptr {place}, ptr %room") for place in ("%x", "%y")]
+        for r in sizes(self):
+            with f.when(f.compare("sle", "i64", "%n", r * self.lanes)):
+                given = (*(f"ptr {p}" for p in places), "i64 %n", "i64 %first", "i64 %count")
+                done, is_done = f.call("i1", f"@short{r}", *given), f.label("sorted")
+                f.branch(done, is_done, goes_on, LIKELY)
+                f.place(is_done)
+                with f.when(apart):
+                    first = f.gep("%room", f.op(f"mul i64 %first, {self.size}"))
+                    self.copy(f, "%count", (first, str(self.size)), (target, "%y_step"))
+                f.ret()
+        f.place(goes_on)
+
+    def copy(self, f: Asm, count: str, source: tuple[str, str], target: tuple[str, str]) -> None:
+        """Elements at one step to others at another."""
+        with long_loop(f, count) as loop:
+            x, y = (f.gep(place, f.op(f"mul i64 {loop.index}, {step}")) for place, step in (source, target))
+            self.stored(f, self.loaded(f, x, 1), y, 1)
+
+    def by_pairs(self, f: Asm) -> None:
+        listed = f.call("ptr", "@list", "ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
+        other, target = f.gep("%room", f.op(f"mul i64 %n, {PAIR}")), f.gep("%y", f.op("mul i64 %first, %y_step"))
+        is_first = f.compare("ult", "ptr", listed, other)
+        free = f.op(f"select i1 {is_first}, ptr {other}, ptr %room")
+        steps = ("i64 %count", "i64 %x_step", "i64 %y_step")
+        places = (f"ptr {listed}", f"ptr {free}", "i64 %first", "i64 %n")
+        f.call("void", "@gather", "ptr %x", f"ptr {target}", *steps, *places)
+        f.ret()
+
+    def argsort_line(self) -> str:
+        f = Asm("void", f"argsort_{self.dtype}.line", LINE, internal=True)
+        if self.is_counted:
+            with f.when(f.compare("sge", "i64", "%n", COUNTED[self.size])):
+                self.by_counts(f)
+        listed = f.call("ptr", "@list", "ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
+        if self.is_packed:
+            with f.when(self.fits(f, "%n"), LIKELY):
+                self.by_threads(f, "placed", listed, "%n", "8", "%y", "%y_step")
+                f.ret()
+        places, step = self.positions(f, listed, "%n")
+        if self.splits_pairs:
+            self.by_threads(f, "placed", places, "%n", step, "%y", "%y_step")
+            f.ret()
+            return f.text
+        with long_loop(f, "%n") as loop:
+            position = f.load("i64", f.gep(places, f.op(f"mul i64 {loop.index}, {step}")))
+            f.store("i64", position, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
+        f.ret()
+        return f.text
+
+    def counted(self, byte: int) -> str:
+        """The positions at `from` (by the lowest byte: all) in the order of a byte of their keys, which are counted."""
+        f = Asm("void", f"counted{byte}", COUNTS, internal=True)
+        counts = f.op(f"alloca [{DIGITS} x i64], align 64")
+        f.do(f"store [{DIGITS} x i64] zeroinitializer, ptr {counts}")
+
+        def count_of(position: str) -> str:
+            key = self.one_key(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")))
+            digit = f.op(f"and i64 {f.op(f'lshr i64 {key}, {8 * byte}')}, {DIGITS - 1}")
+            return f.gep(counts, digit, "i64")
+
+        with long_loop(f, "%n") as loop:
+            place = count_of(loop.index)
+            f.store("i64", f.op(f"add i64 {f.load('i64', place)}, 1"), place)
+        with f.loop(DIGITS, ("i64", "0")) as loop:
+            place = f.gep(counts, loop.index, "i64")
+            loop.next = [f.op(f"add i64 {loop.values[0]}, {f.load('i64', place)}")]
+            f.store("i64", loop.values[0], place)
+        with long_loop(f, "%n") as loop:
+            position = f.load("i64", f.gep("%from", loop.index, "i64")) if byte else loop.index
+            place = count_of(position)
+            to = f.load("i64", place)
+            f.store("i64", f.op(f"add i64 {to}, 1"), place)
+            f.store("i64", position, f.gep("%y", f.op(f"mul i64 {to}, %y_step")))
+        f.ret()
+        return f.text
+
+    def by_counts(self, f: Asm) -> None:
+        given = "ptr %x", "i64 %n", "i64 %x_step", "ptr %room"
+        if self.size == 2:
+            f.call("void", "@counted0", *given, "ptr %room", "i64 8")
+        f.call("void", f"@counted{self.size - 1}", *given, "ptr %y", "i64 %y_step")
+        f.ret()
+
+    def plane(self) -> str:
+        """All lines along one other axis, of m lines: by vectors of them where they are short and side by side."""
+        f = Asm("void", f"sort_{self.dtype}.plane", (*WANTED, "i64 x_unit", "i64 y_unit", "i64 m"), internal=True)
+        adjacent = f.all(*(f.compare("eq", "i64", unit, self.size) for unit in ("%x_unit", "%y_unit")))
+        is_short = f.all(f.compare("sle", "i64", "%n", SIZES[-1]), f.compare("sgt", "i64", "%n", 0))
+        whole = f.op(f"select i1 {f.all(adjacent, is_short)}, i64 {f.op(f'and i64 %m, {-self.lanes}')}, i64 0")
+        with long_loop(f, whole, step=self.lanes) as loop:
+            x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {self.size}")) for p in ("%x", "%y"))
+            given = f"ptr {x}", f"ptr {y}", "i64 %n", "i64 %x_step", "i64 %y_step", "i64 %first", "i64 %count"
+            done = f.label("done")
+            for size in SIZES:
+                this, following, special = f.label(f"columns{size}"), f.label("more"), f.label("special")
+                f.branch(f.compare("sle", "i64", "%n", size), this, following)
+                f.place(this)
+                f.branch(f.call("i1", f"@columns{size}", *given), done, special)
+                f.place(special)
+                self.one_by_one(f, loop.index, f.op(f"add i64 {loop.index}, {self.lanes}"))
+                f.jump(done)
+                f.place(following)
+            f.place(done)
+        self.one_by_one(f, whole, "%m")
+        f.ret()
+        return f.text
+
+    def one_by_one(self, f: Asm, first: str, end: str) -> None:
+        with f.loop(end, start=first) as loop:
+            x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {u}")) for p, u in (("%x", "%x_unit"), ("%y", "%y_unit")))
+            f.call("void", f"@sort_{self.dtype}.line", f"ptr {x}", f"ptr {y}", *passed(WANTED[2:]))
+            poll_each(f, loop.index, 16)
+
+    def walked(self, function: str, params: tuple[str, ...]) -> str:
+        """All lines: one by one, or where `sort` has planes the last axis together."""
+        name = f"{function}_{self.dtype}"
+
+        def end(f: Asm) -> None:
+            if function == "sort" and self.parts == 1:
+                with f.when(f.compare("eq", "i64", "%level", "%last")):
+                    units = (f.load("i64", f.gep(a, "%last", "i64")) for a in ("%xs", "%ys", "%dims"))
+                    f.call("void", f"@{name}.plane", *passed(params), *(f"i64 {u}" for u in units))
+                    f.ret()
+            f.call("void", f"@{name}.line", *passed(params))
+
+        return walk_text(name, params, end)
+
+    def last(self, f: Asm, function: str) -> str:
+        """The axis behind those that are walked over."""
+        if function == "argsort" or self.parts == 2:
+            return "%rank"
+        return f.op(f"select i1 {f.compare('eq', 'i64', '%rank', 1)}, i64 0, i64 {f.op('sub i64 %rank, 1')}")
+
+    def entry(self, function: str) -> str:
+        """Behind x and y there is scratch; of a part, it begins with the places."""
+        f = Asm("void", f"{function}_{self.dtype}", ("ptr bases", "ptr words", "i64 rank"))
+        line, axes = given_lines(f)
+        room, rt = (f.load("ptr", "%bases", at) for at in (16, 24))
+        f.store("ptr", f.load("ptr", rt, layouts.RT["threads"]), room, HEAD - 8)
+        given = [f"ptr {f.gep(room, HEAD)}"]
+        if function == "sort":
+            given += ["i64 0", line[2]]
+        elif function == "sort_part":
+            given += [f"i64 {f.load('i64', room, at)}" for at in (0, 8)]
+        axes.append(f"i64 {self.last(f, function)}")
+        f.call("void", f"@{function.removesuffix('_part')}_{self.dtype}.walk", *line, *given, *axes)
+        f.ret()
+        return f.text
+
+
+def _numbers(f: Asm, k: str, W: int) -> str:
+    """The numbers of W elements from the one at k on, in the line."""
+    first = f.op(f"add i64 %first, {k}")
+    if W == 1:
+        return first
+    return f.op(f"add <{W} x i64> {Vectors(f, 64, W).every(first)}, <{', '.join(f'i64 {n}' for n in range(W))}>")

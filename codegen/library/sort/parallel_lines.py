@@ -1,0 +1,51 @@
+"""LLVM text of what sorting does to each number of a line by itself: of a long line in parts that threads share out."""
+
+from __future__ import annotations
+
+from tensordsl.codegen.library.loops.descriptor import Function
+from tensordsl.codegen.library.parallel import Job, named, operands, share
+from tensordsl.codegen.library.sort.parallel_quicksort import SHARED
+from tensordsl.codegen.llvm.builder import passed
+
+PARTS, WHOLE = 16, 64  # parts of a line; of so many numbers a part has a multiple
+LINE = ("ptr x", "i64 n", "i64 x_step", "ptr y", "i64 y_step", "i64 first")
+JOB = Job(("ptr each", *LINE, "i64 found"))
+
+
+def text() -> str:
+    """`i1 @in_parts(each, x, n, x_step, y, y_step, first, pool)`: `each`, a function of what stands between, of a line
+    whose first element has the number `first`; whether it is true of some part."""
+    return _part() + _in_parts()
+
+
+def _part() -> str:
+    f = Function("void", "in_parts.part", ("ptr job", "i64 k"), internal=True)
+    given = JOB.given(f)
+    first, given["n"] = part_of(f, given["n"], "%k")
+    given["first"] = f.arith("add", given["first"], first)
+    for place in ("x", "y"):
+        given[place] = f.gep(given[place], f.arith("mul", first, given[f"{place}_step"]))
+    with f.when(f.call("i1", given["each"], *operands(LINE, given))):
+        f.do(f"store atomic i64 1, ptr {f.word('%job', JOB.words['found'])} monotonic, align 8")
+    return f.end()
+
+
+def part_of(f: Function, n: str, k: str) -> tuple[str, str]:
+    """Where the k-th part of n numbers begins, and how many they are, none if it is no more than 0."""
+    size = f.arith("and", f.arith("add", f.arith("udiv", n, PARTS), WHOLE), -WHOLE)
+    first = f.arith("mul", k, size)
+    return first, f.min(size, f.arith("sub", n, first))
+
+
+def parts_of(f: Function, n: str) -> str:
+    """How many parts may have some of n numbers."""
+    return f.choose(f.test("sle", n, WHOLE), 1, PARTS)
+
+
+def _in_parts() -> str:
+    f = Function("i1", "in_parts", ("ptr each", *LINE, "ptr pool"), internal=True)
+    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", SHARED))):
+        f.ret("i1", f.call("i1", "%each", *passed(LINE)))
+    job = JOB.made(f, named(("ptr each", *LINE)) | {"found": "0"})
+    share(f, "%pool", "in_parts.part", job, str(PARTS))
+    return f.end("i1", f.test("ne", JOB.get(f, "found", job), 0))

@@ -1,0 +1,181 @@
+"""LLVM text of quicksort by threads: slices of the line are split at common keys into buckets, the parts of a bucket
+are put behind each other, and each bucket is sorted by one thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tensordsl.codegen.library.loops.descriptor import Function
+from tensordsl.codegen.library.parallel import Job, share
+from tensordsl.codegen.library.sort import partition, pivot
+from tensordsl.codegen.llvm.builder import UNLIKELY, passed
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.library.sort.quicksort import Quick
+
+SHARED = 1 << 16  # keys that threads share
+SLICES, SLICE, MOST_SLICES = 32, (1 << 13, 1 << 15), 128  # as many slices, unless they have fewer or more keys
+BUCKET, BUCKETS = 1 << 12, 32  # about as many keys a bucket has at least; buckets at most, a power of two
+SAMPLED = 32  # keys that are sampled for each bucket
+ROOM = SAMPLED * BUCKETS + 16  # for a sample, and a vector
+FEW = 4  # buckets of a line with few different keys: so many are one thread's
+WHOLE = 64  # of so many keys a slice has a multiple
+# `starts`: where in the line the part of each bucket and slice goes, by buckets, before that how many keys it has;
+# `pivots`: the keys of a binary tree, the children of node k are 2k and 2k + 1.
+JOB = Job(("ptr a", "ptr b", "i64 n", "i64 shift", "i64 size", "i64 slices", "i64 buckets", "ptr pivots", "ptr starts"))
+
+
+def text(q: Quick) -> str:
+    return "".join(part(q) for part in (_deal, _slice, _place, _finish, _sampled, _pivots, _shared))
+
+
+# -- parts of the job --------------------------------------------------------------------------------------------------
+def _part(q: Quick, name: str) -> tuple[Function, dict[str, str]]:
+    """The function of the k-th part, and the words of the job."""
+    f = Function("void", f"{q.name}.{name}", ("ptr job", "i64 k"), internal=True)
+    given = JOB.given(f)
+    if q.has_positions:
+        f.do(f"%shift = load i64, ptr {f.word('%job', JOB.words['shift'])}, align 8")
+    return f, given
+
+
+def _slice(q: Quick) -> str:
+    """The k-th slice, in buckets."""
+    f, given = _part(q, "slice")
+    first = f.arith("mul", "%k", given["size"])
+    n = f.min(given["size"], f.arith("sub", given["n"], first))
+    places = (f"ptr {q.at(f, given[p], first)}" for p in ("a", "b"))
+    counts = f"ptr {f.word(given['starts'], '%k')}"
+    f.call("void", f"@{q.name}.deal", "ptr %job", *places, f"i64 {n}", "i64 1", counts, "i1 true", *passed(q.more))
+    return f.end()
+
+
+def _deal(q: Quick) -> str:
+    """The n keys at x below a node of the pivots' tree, in its buckets, where they stand or, unless `stays`, at y."""
+    params = ("ptr job", "ptr x", "ptr y", "i64 n", "i64 node", "ptr counts", "i1 stays", *q.more)
+    f = Function("void", f"{q.name}.deal", params, internal=True)
+    with f.when(f.test("eq", "%n", 0), UNLIKELY):
+        f.ret()
+    buckets = JOB.get(f, "buckets")
+    with f.when(f.test("uge", "%node", buckets)):
+        bucket = f.arith("mul", f.arith("sub", "%node", buckets), JOB.get(f, "slices"))
+        f.put("%n", "%counts", bucket)
+        with f.when(f.op("xor i1 %stays, true")):
+            f.call("void", f"@{q.name}.copy", *passed(("ptr x", "ptr y", "i64 n", *q.more)))
+        f.ret()
+    less = partition.any_length(q, f, f.load(q.key, q.at(f, JOB.get(f, "pivots"), "%node")))
+    child, rest, moves = f.arith("shl", "%node", 1), f.arith("sub", "%n", less), f.op("xor i1 %stays, true")
+    sides = (
+        ("%x", "%y", less, child, "%stays"),
+        (q.at(f, "%y", less), q.at(f, "%x", less), rest, f.arith("or", child, 1), moves),
+    )
+    for x, y, n, node, stays in sides:
+        given = f"ptr {x}", f"ptr {y}", f"i64 {n}", f"i64 {node}", "ptr %counts", f"i1 {stays}"
+        f.call("void", f"@{q.name}.deal", "ptr %job", *given, *passed(q.more))
+    return f.end()
+
+
+def _place(q: Quick) -> str:
+    """The parts of the k-th slice to those of other slices."""
+    f, given = _part(q, "place")
+    first = f.arith("mul", "%k", given["size"])
+    with f.loop(given["buckets"], ("i64", first)) as loop:
+        at = f.word(given["starts"], f.arith("add", f.arith("mul", loop.index, given["slices"]), "%k"))
+        start = f.get(at, 0)
+        n = f.arith("sub", f.get(at, 1), start)
+        places = f"ptr {q.at(f, given['a'], loop.values[0])}", f"ptr {q.at(f, given['b'], start)}"
+        f.call("void", f"@{q.name}.copy", *places, f"i64 {n}", *passed(q.more))
+        loop.next = [f.arith("add", loop.values[0], n)]
+    return f.end()
+
+
+def _finish(q: Quick) -> str:
+    """The k-th bucket, sorted."""
+    f, given = _part(q, "finish")
+    at = f.word(given["starts"], f.arith("mul", "%k", given["slices"]))
+    start = f.get(at, 0)
+    n = f.arith("sub", f.get(at, given["slices"]), start)
+    with f.when(f.test("sgt", n, 0)):
+        places = (f"ptr {q.at(f, given[p], start)}" for p in ("b", "a"))
+        q.from_the_top(f, *places, n, "false", *passed(q.more))
+    return f.end()
+
+
+# -- pivots ------------------------------------------------------------------------------------------------------------
+def _sampled(q: Quick) -> str:
+    """`count` of the n keys at a, sorted, to `sample`: one of each so many, at places that follow no period."""
+    f = Function("void", f"{q.name}.sampled", ("ptr a", "i64 n", "ptr sample", "i64 count"), internal=True)
+    apart = f.arith("udiv", "%n", "%count")
+    with f.loop("%count", ("i64", "1")) as loop:
+        within = f.arith("udiv", f.arith("mul", apart, loop.values[0]), pivot.PARTS)
+        place = f.arith("add", f.arith("mul", apart, loop.index), within)
+        f.store(q.key, f.load(q.key, q.at(f, "%a", place)), q.at(f, "%sample", loop.index))
+        if q.has_positions:
+            f.store(q.key, loop.index, q.at(f, "%sample", f.arith("add", loop.index, 2 * ROOM)))
+        loop.next = [f.arith("urem", f.arith("mul", loop.values[0], pivot.POWER), pivot.PARTS)]
+    more = (f"i64 {2 * ROOM * q.size}",) if q.has_positions else ()
+    q.from_the_top(f, "ptr %sample", f"ptr {q.at(f, '%sample', ROOM)}", "%count", "true", *more)
+    return f.end()
+
+
+def _pivots(q: Quick) -> str:
+    """i64: how many buckets; at `pivots` the tree of their borders, the different ones among some of a sample."""
+    f = Function("i64", f"{q.name}.pivots", ("ptr a", "i64 n", "ptr pivots"), internal=True)
+    sample = f.op(f"alloca [{(4 if q.has_positions else 2) * ROOM} x {q.key}], align 64")
+    most = f.min(_power(f, f.arith("udiv", "%n", BUCKET)), BUCKETS)
+    f.call("void", f"@{q.name}.sampled", "ptr %a", "i64 %n", f"ptr {sample}", f"i64 {f.arith('mul', most, SAMPLED)}")
+    with f.loop(most, ("i64", "0"), start=1) as loop:
+        found = loop.values[0]
+        key = f.load(q.key, q.at(f, sample, f.arith("mul", loop.index, SAMPLED)))
+        last = f.load(q.key, q.at(f, sample, f.max(f.arith("sub", found, 1), 0)))
+        f.store(q.key, key, q.at(f, sample, found))
+        is_new = f.any(f.compare("ne", q.key, key, last), f.test("eq", found, 0))
+        loop.next = [f.arith("add", found, f.op(f"zext i1 {is_new} to i64"))]
+    found = loop.values[0]
+    last, buckets = f.arith("sub", found, 1), f.arith("shl", _power(f, found), 1)
+    with f.loop(buckets, start=1) as loop:  # the middle one of those below the node, of the last ones again
+        apart = f.arith("udiv", buckets, _power(f, loop.index))
+        middle = f.arith("lshr", f.arith("mul", f.arith("or", f.arith("shl", loop.index, 1), 1), apart), 1)
+        place = f.arith("sub", f.arith("sub", middle, buckets), 1)
+        f.store(q.key, f.load(q.key, q.at(f, sample, f.min(place, last))), q.at(f, "%pivots", loop.index))
+    return f.end("i64", buckets)
+
+
+def _power(f: Function, x: str) -> str:
+    """The greatest power of two that is no more than x."""
+    return f.op(f"lshr i64 {-1 << 63}, {f.call('i64', '@llvm.ctlz.i64', f'i64 {x}', 'i1 false')}")
+
+
+# -- the whole ---------------------------------------------------------------------------------------------------------
+def _shared(q: Quick) -> str:
+    """As `sort`, by the threads of a pool if there is one and the keys are many: their order is one, whoever does
+    what."""
+    given = ("ptr a", "ptr b", "i64 n", *(q.more or ("i64 bytes",)))
+    f = Function("ptr", f"{q.name}.shared", (*given, "ptr pool"), internal=True)
+    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", SHARED))):
+        f.ret("ptr", f.call("ptr", f"@{q.name}", *passed(given)))
+    if not q.has_positions:
+        with f.when(f.call("i1", f"@{q.name}.is_sorted", "ptr %a", "i64 %n")):
+            f.ret("ptr", "%a")
+    pivots = f.op(f"alloca [{BUCKETS} x {q.key}], align 64")
+    starts = f.op(f"alloca [{BUCKETS * MOST_SLICES + 1} x i64], align 64")
+    buckets = f.call("i64", f"@{q.name}.pivots", "ptr %a", "i64 %n", f"ptr {pivots}")
+    with f.when(f.test("ule", buckets, FEW)):
+        f.ret("ptr", f.call("ptr", f"@{q.name}", *passed(given)))
+    size = f.max(f.min(f.arith("udiv", "%n", SLICES), SLICE[1]), SLICE[0])
+    size = f.max(size, f.arith("udiv", "%n", MOST_SLICES))
+    size = f.arith("and", f.arith("add", size, WHOLE), -WHOLE)
+    slices = f.arith("udiv", f.arith("add", "%n", f.arith("sub", size, 1)), size)
+    words = {"a": "%a", "b": "%b", "n": "%n", "shift": "%shift" if q.has_positions else "0", "size": size}
+    job = JOB.made(f, words | {"slices": slices, "buckets": buckets, "pivots": pivots, "starts": starts})
+    end = f.arith("mul", buckets, slices)
+    with f.loop(end) as loop:
+        f.put(0, starts, loop.index)
+    share(f, "%pool", f"{q.name}.slice", job, slices)
+    with f.loop(end, ("i64", "0")) as loop:
+        loop.next = [f.arith("add", loop.values[0], f.get(starts, loop.index))]
+        f.put(loop.values[0], starts, loop.index)
+    f.put("%n", starts, end)
+    share(f, "%pool", f"{q.name}.place", job, slices)
+    share(f, "%pool", f"{q.name}.finish", job, buckets)
+    return f.end("ptr", "%a")

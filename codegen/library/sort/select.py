@@ -1,0 +1,148 @@
+"""LLVM text of finding some places of a sorted line without sorting all of it, as medians want.
+
+A sample is sorted, and two of its numbers are taken between which the wanted places are all but sure to be.  One pass
+keeps what lies between them and counts what lies below (Floyd and Rivest, Algorithm 489: SELECT, 1975), and what is
+kept is narrowed in turn.  Where the sample was wrong, or keeps too much, the caller sorts what it has.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.library.signals import long_loop
+from tensordsl.codegen.library.sort.compress import ROW, compressed, compression, orders, permutation, permuted
+from tensordsl.codegen.library.sort.keys import Keys
+from tensordsl.codegen.library.sort.networks import Vectors, set_lanes
+from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, passed
+
+LEAST = 512  # elements of a line that is narrowed
+SAMPLES = ((128, 20), (1024, 56))  # how many; the places to either side that are 3.5 deviations of a middle one's
+MANY = 16_384  # elements from which on the larger sample is taken
+PARAMS = ("ptr x", "i64 n", "i64 x_step", "ptr a", "ptr b", "i64 first", "i64 count")
+RANDOM = 6364136223846793005, 1442695040888963407  # Knuth's MMIX generator
+ORDERS = "@narrow.orders"
+WORTH = 8  # a wanted place among so many
+
+
+def narrow_text(k: Keys) -> str:
+    """`ptr @narrow.SOURCE(x, n, x_step, a, b, first, count)`: the sorted keys at the places, or null; all keys are in
+    `a` and `b`, which have room for n.  SOURCE: x holds `numbers`, or `keys`, which are then sorted instead of null."""
+    text = orders(ORDERS, k.lanes) + permutation(k.vector_bytes) if _permutes(k) else compression(k.width, k.lanes)
+    text += "declare i64 @llvm.ctpop.i64(i64)\n"
+    return text + "".join(part(k, source) for source in ("keys", "numbers") for part in (_sample, _between, _narrow))
+
+
+def _permutes(k: Keys) -> bool:
+    """Whether vectors have no instruction of their own that compresses them, but a table."""
+    return k.vector_bytes == 32 and k.lanes <= ROW
+
+
+def _key(f: Asm, k: Keys, source: str, at: str, W: int) -> tuple[str, str]:
+    """(the keys of W elements from one on, whether the library has to tell them from others that are equal)."""
+    place = f.gep("%x", f.op(f"mul i64 {at}, %x_step"))
+    if source == "keys":
+        return f.op(f"load {k.typed(k.width, W)}, ptr {place}, align {k.width // 8}"), ""
+    x = k.loaded(f, place, W)
+    return k.ordered(f, x, W), k.is_special(f, x, W) if k.is_float else ""
+
+
+def _sample(k: Keys, source: str) -> str:
+    """Of each `apart` elements one, at random."""
+    f = Asm("void", f"sample.{source}", ("ptr x", "i64 x_step", "ptr a", "i64 size", "i64 apart"), internal=True)
+    with f.loop("%size", ("i64", "0")) as loop:
+        number = f.op(f"add i64 {f.op(f'mul i64 {loop.values[0]}, {RANDOM[0]}')}, {RANDOM[1]}")
+        behind = f.op(f"urem i64 {f.op(f'lshr i64 {number}, 33')}, %apart")
+        key, _ = _key(f, k, source, f.op(f"add i64 {f.op(f'mul i64 {loop.index}, %apart')}, {behind}"), 1)
+        f.store(f"i{k.width}", key, f.gep("%a", loop.index, f"i{k.width}"))
+        loop.next = [number]
+    f.ret()
+    return f.text
+
+
+def _between(k: Keys, source: str) -> str:
+    """(how many keys from low to high stand at a now, how many are below); the first is -1 if x has special numbers."""
+    key_type = f"i{k.width}"
+    params = ("ptr x", "i64 n", "i64 x_step", "ptr a", f"{key_type} low", f"{key_type} high")
+    f = Asm("{i64, i64}", f"between.{source}", params, internal=True)
+
+    def look(W: int, at: str, kept: str, below: str, flag: str) -> list[str]:
+        t, bit = k.typed(k.width, W), k.typed(1, W)
+        key, special = _key(f, k, source, at, W)
+        is_less, is_more = (f.op(f"icmp {c} {t} {key}, {limits[W][c]}") for c in ("slt", "sgt"))
+        inside = f.op(f"xor {bit} {f.op(f'or {bit} {is_less}, {is_more}')}, {k.const(-1, W, 1)}")
+        place = f.gep("%a", kept, key_type)
+        if W > 1 and _permutes(k):
+            lanes = f.op(f"zext i{W} {f.op(f'bitcast {bit} {inside} to i{W}')} to i64")
+            key = permuted(Vectors(f, k.width, W), ORDERS, key, lanes)
+        elif W > 1:
+            key = compressed(Vectors(f, k.width, W), key, inside)
+        f.do(f"store {t} {key}, ptr {place}, align {k.width // 8}")
+        more, lower = (set_lanes(f, mask, W) for mask in (inside, is_less))
+        flag = f.op(f"or {bit} {flag}, {special}") if special else flag
+        return [f.op(f"add i64 {kept}, {more}"), f.op(f"add i64 {below}, {lower}"), flag]
+
+    limits = {W: {"slt": _every(f, k, "%low", W), "sgt": _every(f, k, "%high", W)} for W in (1, k.lanes)}
+    adjacent = f.compare("eq", "i64", "%x_step", k.size if source == "numbers" else k.width // 8)
+    whole, bits = f.op(f"select i1 {adjacent}, i64 {f.op(f'and i64 %n, {-k.lanes}')}, i64 0"), k.typed(1, k.lanes)
+    with long_loop(f, whole, ("i64", "0"), ("i64", "0"), (bits, "zeroinitializer"), step=k.lanes) as loop:
+        loop.next = look(k.lanes, loop.index, *loop.values)
+    flag = f.op(f"icmp ne i{k.lanes} {f.op(f'bitcast {bits} {loop.values[2]} to i{k.lanes}')}, 0")
+    with f.loop("%n", *zip(("i64", "i64", "i1"), (*loop.values[:2], flag), strict=True), start=whole) as loop:
+        loop.next = look(1, loop.index, *loop.values)
+    kept = f.op(f"select i1 {loop.values[2]}, i64 -1, i64 {loop.values[0]}")
+    result = f.op(f"insertvalue {{i64, i64}} poison, i64 {kept}, 0")
+    f.ret("{i64, i64}", f.op(f"insertvalue {{i64, i64}} {result}, i64 {loop.values[1]}, 1"))
+    return f.text
+
+
+def _every(f: Asm, k: Keys, key: str, W: int) -> str:
+    if W == 1:
+        return key
+    t = k.typed(k.width, W)
+    one = f.op(f"insertelement {t} poison, i{k.width} {key}, i64 0")
+    return f.op(f"shufflevector {t} {one}, {t} poison, <{W} x i32> zeroinitializer")
+
+
+def _narrow(k: Keys, source: str) -> str:
+    f, key_type = Asm("ptr", f"narrow.{source}", PARAMS, internal=True), f"i{k.width}"
+    with f.when(f.op(f"or i1 {f.compare('slt', 'i64', '%n', LEAST)}, {_is_wide(f)}")):
+        _give_up(f, k, source)
+    is_many = f.compare("sge", "i64", "%n", MANY)
+    size, beside = (f.op(f"select i1 {is_many}, i64 {many}, i64 {few}") for few, many in zip(*SAMPLES, strict=True))
+    apart = f.op(f"udiv i64 %n, {size}")
+    f.call("void", f"@sample.{source}", "ptr %x", "i64 %x_step", "ptr %a", f"i64 {size}", f"i64 {apart}")
+    room = f.gep("%a", f.op(f"add i64 {size}, {k.lanes}"), key_type)
+    sample = f.call("ptr", "@plain", "ptr %a", f"ptr {room}", f"i64 {size}", f"i64 {k.size}")
+    last = f.op("sub i64 %count, 1")
+    limits = []
+    ends = ("%first", "sub", ~k.greatest), (f.op(f"add i64 %first, {last}"), "add", k.greatest)
+    for place, by, outside in ends:
+        at = f.op(f"udiv i64 {f.op(f'mul i64 {place}, {size}')}, %n")
+        at = f.op(f"{by} i64 {at}, {beside}")
+        is_there = f.compare("ult", "i64", at, size)
+        key = f.load(key_type, f.gep(sample, f.op(f"select i1 {is_there}, i64 {at}, i64 0"), key_type))
+        limits.append(f.op(f"select i1 {is_there}, {key_type} {key}, {key_type} {outside}"))
+    given = (f"{key_type} {limit}" for limit in limits)
+    found = f.call("{i64, i64}", f"@between.{source}", *passed(PARAMS[:4]), *given)
+    kept, below = (f.op(f"extractvalue {{i64, i64}} {found}, {n}") for n in range(2))
+    first = f.op(f"sub i64 %first, {below}")
+    are_there = f.compare("sge", "i64", first, 0), f.compare("sle", "i64", f.op(f"add i64 {first}, %count"), kept)
+    with f.when(f.op(f"xor i1 {f.all(*are_there)}, true"), UNLIKELY):
+        _give_up(f, k, source)
+    with f.when(f.compare("eq", key_type, *limits)):
+        f.ret("ptr", f.gep("%a", first, key_type))
+    with f.when(f.compare("sgt", "i64", kept, f.op("lshr i64 %n, 1"))):
+        _give_up(f, k, source)
+    rest = "ptr %a", f"i64 {kept}", f"i64 {k.width // 8}", "ptr %b", "ptr %a", f"i64 {first}", "i64 %count"
+    f.ret("ptr", f.call("ptr", "@narrow.keys", *rest))
+    return f.text
+
+
+def _is_wide(f: Asm) -> str:
+    return f.compare("sgt", "i64", "%count", f.op(f"sdiv i64 %n, {WORTH}"))
+
+
+def _give_up(f: Asm, k: Keys, source: str) -> None:
+    if source == "numbers":
+        f.ret("ptr", "null")
+        return
+    keys = f.call("ptr", "@plain", "ptr %x", "ptr %a", "i64 %n", f"i64 {k.size}")
+    f.ret("ptr", f.gep(keys, "%first", f"i{k.width}"))

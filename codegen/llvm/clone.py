@@ -1,0 +1,181 @@
+"""Several vectors at once: copies of a kernel's straight-line text, whose values have names of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tensordsl.codegen.llvm.vector_builder import Code, llvm_type, splat
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.records import record
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.cpu.kernel import Kernel
+
+_NAME = re.compile(r"%[\w.]+")
+_LOAD = re.compile(r"(%[\w.]+) = load (<\d+ x (\w+)>), ptr (%[\w.]+), align (\d+)")
+_KINDS = {"double": "f64", "float": "f32"}
+
+
+@record
+class Phi:
+    name: str
+    type: str
+    initial: str
+    next: str
+
+
+def phi_lines(phis: Sequence[Phi], first: str, last: str) -> list[str]:
+    """All phis of a block."""
+    return [f"  {p.name} = phi {p.type} [ {p.initial}, %{first} ], [ {p.next}, %{last} ]" for p in phis]
+
+
+def is_straight(*texts: Sequence[str]) -> bool:
+    """Are there no blocks in them?"""
+    return not any(line.endswith(":") for lines in texts for line in lines)
+
+
+def masked_tail(k: Kernel) -> list[str]:
+    """Behind a row's whole vectors, its last whole one again, where lanes done before stay as they are; or a row that
+    is shorter than a vector, of which only some lanes count."""
+    names = {x: f"{x}.k" for x in defined(k.body.lines)} | {"%i": "%n.last"}
+    names |= {p.name: f"{p.name}.k" for p in k.phis}
+    return [
+        "whole:",
+        "  %last.k = icmp eq i64 %stop, %n.whole",
+        "  br i1 %last.k, label %rest, label %ends",
+        "rest:",
+        "  %odd.k = icmp ne i64 %n, %n.whole",
+        "  br i1 %odd.k, label %tail, label %ends",
+        "tail:",
+        *phi_lines([Phi(f"{p.name}.k", p.type, p.initial, p.next) for p in k.phis], "chunk", "rest"),
+        *renamed(k.body.lines, names),
+        *_chosen(k, names),
+        "  br label %ends",
+    ]
+
+
+def _chosen(k: Kernel, names: Mapping[str, str]) -> list[str]:
+    """Behind `masked_tail`: the states with that vector in the lanes that are new in it."""
+    code, masks = Code("n"), {p.type: "%mask.k" for p in k.ended if has_mask_registers(k)}
+    before = {p.next: f"{p.name}.k" for p in k.phis}
+    for p in k.ended:
+        if p.type not in masks:
+            masks[p.type] = code.op(new_lanes(code, k, bits_of(p.type)))
+        chosen = f"{p.type} {names.get(p.initial, p.initial)}, {p.type} {before[p.initial]}"
+        code.do(f"{p.next} = select <{k.width} x i1> {masks[p.type]}, {chosen}")
+    return code.lines
+
+
+def has_mask_registers(k: Kernel) -> bool:
+    """If there are none, a mask is as wide as what it chooses from, and LLVM takes one from block to block lane by
+    lane."""
+    return "avx512" in k.head.isa
+
+
+def new_lanes(code: Code, k: Kernel, bits: int) -> str:
+    """The mask of a row's last whole vector: lanes that count and were not done before, by numbers of `bits` bits.
+
+    Lanes of a row that is shorter than a vector are not done before: some of the first or some of the last ones count.
+    """
+    if has_bit_masks(k) and k.order == range(k.width):
+        symbol = "llvm.x86.bmi.bzhi.64"
+        code.declarations[symbol] = f"declare i64 @{symbol}(i64, i64)"
+        new = code.op("shl i64 -1, %before.k")
+        return lanes_of_bits(code, code.call(symbol, "i64", f"i64 {new}", "i64 %live"), k.width)
+
+    def every(count: str) -> str:
+        return splat(code, code.op(f"trunc i64 {count} to {kind}") if bits < 64 else count, f"uint{bits}", k.width)
+
+    kind = f"i{bits}"
+    numbers = f"<{', '.join(f'{kind} {n}' for n in k.order)}>"
+    place = code.op(f"sub <{k.width} x {kind}> {numbers}, {every('%before.k')}")
+    return f"icmp ult <{k.width} x {kind}> {place}, {every(code.op('sub i64 %live, %before.k'))}"
+
+
+def kept_if_done(k: Kernel, value: str, old: str, dtype: str) -> str:
+    """In the loop: the value in lanes that were not done before, the old one in those that were."""
+    if "new" not in k.once:
+        k.once["new"] = _not_done(k.body, k.width, 8 * ITEMSIZE[dtype])
+    t = llvm_type(dtype, k.width)
+    return k.body.op(f"select <{k.width} x i1> {k.once['new']}, {t} {value}, {t} {old}")
+
+
+def _not_done(code: Code, W: int, bits: int) -> str:
+    """The mask of lanes that were not done before: those of a row's last whole vector were, in part."""
+    at_end = code.op(f"icmp sgt i64 {code.op(f'add i64 %i, {W}')}, %n.whole")
+    done = code.op(f"select i1 {at_end}, i64 {code.op('sub i64 %n.whole, %i')}, i64 0")
+    if "avx512" in code.isa and 8 <= W <= 64:
+        return code.op(lanes_of_bits(code, code.op(f"shl i64 -1, {done}"), W))
+    kind = f"i{bits}"
+    every = splat(code, code.op(f"trunc i64 {done} to {kind}") if bits < 64 else done, f"uint{bits}", W)
+    return code.op(f"icmp uge <{W} x {kind}> <{', '.join(f'{kind} {n}' for n in range(W))}>, {every}")
+
+
+def has_bit_masks(k: Kernel) -> bool:
+    """Whether a mask is best made of an integer's bits: comparing vectors of bytes takes LLVM a fifth of the time of a
+    sum's kernel."""
+    return has_mask_registers(k) and 8 <= k.width <= 64
+
+
+def lanes_of_bits(code: Code, bits: str, W: int) -> str:
+    """The mask of W lanes whose bits an i64 has."""
+    return f"bitcast i{W} {code.op(f'trunc i64 {bits} to i{W}') if W < 64 else bits} to <{W} x i1>"
+
+
+def bits_of(kind: str) -> int:
+    """Of an element of a type of vectors."""
+    element = kind[1:-1].split(" x ")[1]
+    return {"float": 32, "double": 64, "i1": 8}.get(element) or int(element[1:])
+
+
+def ended_lines(phis: Sequence[Phi]) -> list[str]:
+    """The states behind `masked_tail`."""
+    before = "[ {0}, %whole ], [ {0}, %rest ]"
+    return [f"  {p.name} = phi {p.type} {before.format(p.initial)}, [ {p.next}, %tail ]" for p in phis]
+
+
+def defined(lines: Iterable[str]) -> set[str]:
+    """The names of the values that the lines compute."""
+    return {line.split(" = ", 1)[0].strip() for line in lines if line.startswith("  %")}
+
+
+def renamed(lines: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    return [_NAME.sub(lambda m: names.get(m[0], m[0]), line) for line in lines]
+
+
+def masked(lines: Sequence[str], mask: str) -> list[str]:
+    """The text with loads of some lanes only."""
+    return [_masked(line, mask) for line in lines]
+
+
+def _masked(line: str, mask: str) -> str:
+    m = _LOAD.search(line)
+    if not m:
+        return line
+    name, t, pointer, align = m[1], m[2], m[4], m[5]
+    operands = f"ptr {pointer}, i32 {align}, <{t[1:].split()[0]} x i1> {mask}, {t} zeroinitializer"
+    return f"  {name} = call {t} @llvm.masked.load.{mangled(t)}.p0({operands})"
+
+
+def masked_loads(lines: Iterable[str]) -> dict[str, str]:
+    """What these need: declarations by name."""
+    declarations = {}
+    for t in {m[2] for m in map(_LOAD.search, lines) if m}:
+        symbol = f"llvm.masked.load.{mangled(t)}.p0"
+        declarations[symbol] = f"declare {t} @{symbol}(ptr, i32, <{t[1:].split()[0]} x i1>, {t})"
+    return declarations
+
+
+def loads_floats(lines: Sequence[str], W: int) -> bool:
+    """Is it straight code that reads nothing but vectors of W floats?"""
+    read = [line for line in lines if " load " in line or "gather" in line]
+    found = [_LOAD.search(line) for line in read]
+    return is_straight(lines) and all(m and m[3] in _KINDS and m[2].startswith(f"<{W} x ") for m in found)
+
+
+def mangled(t: str) -> str:
+    """Of a vector type, in the name of an intrinsic."""
+    count, kind = t[1:-1].split(" x ")
+    return f"v{count}{_KINDS.get(kind, kind)}"

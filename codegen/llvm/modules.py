@@ -1,0 +1,99 @@
+"""LLVM modules of the kernels of plans: those that are compiled with their function, and those that a call requires;
+and of the library: what some of its functions need."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from tensordsl.codegen.abi.layouts import COMMON_KERNEL, COMMON_PLAN
+from tensordsl.codegen.bufferise.serialise import made_from, unpack_plan
+from tensordsl.codegen.cpu.planner import plan
+from tensordsl.codegen.fusion.group import names_lengths
+from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
+from tensordsl.digests import blake2b
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+LONGEST = 8  # values of a group that the library has a plan of
+Found = tuple[Sequence[str], Sequence[int]]  # the library's names of a plan's kernels, and the plan's descriptor
+
+
+def module_text(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -> str:
+    """One LLVM module of all the plans' kernels, with what they share once, or "" if it has none: equal kernels are
+    one, with two names, and those in `common` are the library's."""
+    shared: dict[str, None] = {}
+    first: dict[str, str] = {}
+    definitions = []
+    for p in plans:
+        own = [(symbol, text) for symbol, text in zip(p.symbols, p.texts, strict=True) if symbol not in common]
+        shared |= dict.fromkeys(sorted(p.declarations) if own else ())
+        for symbol, text in own:
+            same = first.setdefault(_nameless(symbol, text), symbol)
+            definitions.append(text if same is symbol else f"@{symbol} = alias void (), ptr @{same}")
+    return "\n".join([*sorted(shared), *definitions])
+
+
+def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None]) -> None:
+    """Give the plan the library's kernels, so that none are made, where that has them all under its name (`known`)."""
+    if len(plan.group.scalars) > LONGEST or names_lengths(plan.group):
+        return
+    found = known(plan_name(plan))
+    if found is not None:
+        symbols, words = found
+        plan.make = lambda: Kernels(tuple(symbols), (), tuple(words), frozenset(), (), False)
+
+
+def plan_name(plan: LaunchPlan) -> str:
+    """The library's name for a plan: equal groups with equal schedules have equal names."""
+    return COMMON_PLAN + _digest(made_from(plan))
+
+
+def common_kernels(plans: Iterable[Kernels], names: Collection[str]) -> dict[str, str]:
+    """Of kernels that the library has under some of these names (`common`): their symbols -> their names."""
+    if not names:
+        return {}
+    named = {s: common_name(s, text) for p in plans for s, text in zip(p.symbols, p.texts, strict=True)}
+    return {symbol: name for symbol, name in named.items() if name in names}
+
+
+def common_name(symbol: str, text: str) -> str:
+    """The library's name for a kernel: equal texts have equal names, whatever programs call them."""
+    return COMMON_KERNEL + _digest(_nameless(symbol, text))
+
+
+def _digest(text: str) -> str:
+    return str(blake2b(text.encode(), digest_size=12).hexdigest())
+
+
+def _nameless(symbol: str, text: str) -> str:
+    return under(text, symbol, "")
+
+
+def under(text: str, symbol: str, name: str) -> str:
+    """The text of the kernel `symbol`, which may have functions of its own (`symbol.past`), under another name."""
+    return text.replace(f"@{symbol}(", f"@{name}(").replace(f"@{symbol}.", f"@{name}.")
+
+
+def late_kernels(parts: Sequence[bytes]) -> list[Kernels]:
+    """Of plans that a call requires (`bufferise.serialise.pack_plans`)."""
+    result = []
+    for k, part in enumerate(parts):
+        group, chosen, streams = unpack_plan(part)
+        result.append(replace(plan(group, chosen, f"k{k}"), streams=streams).kernels)
+    return result
+
+
+def only(text: str, symbols: Iterable[str]) -> str:
+    """A module without the functions that none of these needs."""
+    pattern = re.compile(r"^define [^@]*@([\w.]+)\(.*?^}\n", re.MULTILINE | re.DOTALL)
+    functions = {m[1]: m[0] for m in pattern.finditer(text)}
+    needed: set[str] = set()
+    todo = list(symbols)
+    while todo:
+        name = todo.pop()
+        if name in functions and name not in needed:
+            needed.add(name)
+            todo += re.findall(r"@([\w.]+)", functions[name])
+    return pattern.sub(lambda m: m[0] if m[1] in needed else "", text)

@@ -1,0 +1,61 @@
+"""Export to MLIR: one `func.func` of linalg generics on tensors per function, which upstream MLIR verifies and runs.
+
+Every group is one generic per pass and store: reductions are fills with the identity and a generic in step form, their
+results enter later generics as state tensors with `finish` inline.  Broadcasts and transpositions are indexing maps;
+loops are `scf.for`, branches `scf.if`, slices `tensor.extract_slice` and `insert_slice`.  Updates of shared variables
+are extra results.  What has no structured form (callbacks into Python) is a call of a declared private function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tensordsl.codegen.fusion.placement import Step
+from tensordsl.codegen.mlir.constructs import CONSTRUCTS
+from tensordsl.codegen.mlir.groups import GroupWriter
+from tensordsl.codegen.mlir.writer import MlirError, Writer
+from tensordsl.codegen.tensor_ir.graph import toposort
+from tensordsl.codegen.tensor_ir.lower import Lowered
+from tensordsl.types import COMPLEX
+
+
+def export(lowered: Lowered, name: str = "main", optimise: bool = True, checks: bool = False) -> str:
+    """The function `lowered` as the text of an MLIR module.
+
+    Arguments of the MLIR function: the function's inputs, then its shared variables; results: its outputs, then the new
+    values of updated shared variables.
+
+    optimise: run the compiler's passes on `lowered` first; without them the text is the user's graph as lowered.
+    checks: assert (cf.assert) what the function checks about shapes and integers; without, they are preconditions.
+    Raises MlirError where the function has no MLIR form.
+    """
+    return export_all({name: lowered}, optimise, checks)
+
+
+def export_all(functions: Mapping[str, Lowered], optimise: bool = True, checks: bool = False) -> str:
+    """Several functions as one module; see `export`."""
+    bodies: list[str] = []
+    private: dict[str, str] = {}
+    for name, lowered in functions.items():
+        used = toposort([*lowered.outputs, *(value for _, value in lowered.updates)])
+        if any(v.dtype in COMPLEX for v in (*lowered.sources, *used)):
+            raise MlirError("complex values have no MLIR form yet: export a function of their real and imaginary parts")
+        if optimise:
+            from tensordsl.codegen.compiler.pipeline import optimise_lowered  # late: the emitters for native code
+
+            optimise_lowered(lowered)
+        writer = Writer(lowered, run_step, checks)
+        bodies.append(writer.function(name))
+        private |= writer.private
+    return "\n".join(["module {", *(f"  {text}" for text in private.values()), *bodies, "}", ""])
+
+
+def run_step(writer: Writer, step: Step) -> None:
+    if step.fused is not None:
+        GroupWriter(writer, step.fused.group).run()
+        return
+    assert step.value is not None
+    CONSTRUCTS[step.value.op](writer, step.value)
+
+
+__all__ = ["MlirError", "export", "export_all"]

@@ -1,0 +1,38 @@
+"""Constant folding: elementwise rows of constants are computed now, by the rows' oracles."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.passes.patterns import fit
+from tensordsl.codegen.tensor_ir.graph import Value
+
+SMALL = 1024  # elements of the largest array that is folded
+
+
+def fold_constants(ctx: Context, v: Value) -> Value | None:
+    """The constant that a row of constants is; broadcasts of one element are folded as that element."""
+    if v.op != "map":
+        return None
+    arrays = []
+    for o in v.operands:
+        while o.op == "move" and o.rank and o.operands[0].rank == 0:
+            o = o.operands[0]
+        if o.op != "const" or o.attrs["data"].size > SMALL:
+            return None
+        arrays.append(o.attrs["data"])
+    row = v.attrs["row"]
+    if row.oracle is None or math.prod(np.broadcast_shapes(*(a.shape for a in arrays))) > SMALL:
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            result = np.asarray(row.oracle(*arrays, **v.attrs["args"]))
+    except (ArithmeticError, ValueError):  # an oracle of Python's own functions; the kernel knows what to give
+        return None
+    if result.dtype.name != v.dtype:
+        return None
+    ctx.hit(f"fold {row.name}")
+    return fit(ctx.graph, ctx.graph.const(result), v)

@@ -1,0 +1,159 @@
+"""Reductions of reductions, and sums of sums, become one; a reduction of everything goes along with those of rows."""
+
+from __future__ import annotations
+
+from functools import partial, reduce
+
+from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.tensor_ir.graph import Value, dependencies
+from tensordsl.types import FLOATS
+
+MONOIDS = frozenset(("sum", "prod", "max", "min", "any", "all"))
+PARTED = frozenset(("max", "min", "any", "all"))  # and sums, but of few digits
+MANY = 9  # sums that are added to each other
+PARTNERS = 4  # reductions over some axes that one of everything is tried with
+ELEMENTS, BETWEEN = 200, 1000  # values that are looked at for such a pair, so that time stays linear
+
+
+def merge_reductions(ctx: Context, v: Value) -> Value | None:
+    """reduce(reduce(x)) = reduce(x) over the axes of both, through transposes and kept axes of length 1.
+
+    The grouping of a float sum is never specified; a rounding to float32 between two sums in float64 is left out.
+    """
+    if v.op != "reduce" or v.attrs["reducer"].name not in MONOIDS:
+        return None
+    (outer,) = v.operands
+    inner, place = _source(outer)
+    if inner.op != "reduce" or inner.attrs["reducer"] is not v.attrs["reducer"] or inner.dtype != outer.dtype:
+        return None
+    if not ctx.is_sole(inner) or inner.attrs["with_index"]:
+        return None
+    reduced = v.attrs["axes"]
+    if any(d not in place and outer.shape[d] != 1 for d in range(outer.rank)):
+        return None  # a broadcast between the two repeats what the first one gives
+    if len({a for a in place if a is not None}) < sum(a is not None for a in place):
+        return None
+    (x,) = inner.operands
+    left = iter(place)
+    position = [None if d in inner.attrs["axes"] else next(left) for d in range(x.rank)]
+    axes = tuple(d for d, a in enumerate(position) if a is None or a in reduced)
+    whole = ctx.graph.make(
+        "reduce", (x,), v.dtype, tuple(n for d, n in enumerate(x.shape) if d not in axes), **{**v.attrs, "axes": axes}
+    )
+    kept = [d for d in range(outer.rank) if d not in reduced]
+    ctx.hit(f"{v.attrs['reducer'].name}({v.attrs['reducer'].name}(x)) = {v.attrs['reducer'].name}(x)")
+    return ctx.graph.move(whole, [kept.index(a) for a in position if a is not None and a not in reduced], v.shape)
+
+
+def add_sums(ctx: Context, v: Value) -> Value | None:
+    """sum(x) + sum(y) + ... = sum(x + y + ...) of MANY: a kernel has a state for each sum.  Gradients by what all steps
+    of a recurrence use are such.  Of fewer, what one sum cancels must not meet the others' elements before.
+    """
+    if v.op != "map" or v.attrs["row"].name != "add" or v.dtype not in ("float32", "float64"):
+        return None
+    counts = [ctx.sums.get(o.number, int(_is_sum(o))) for o in v.operands if ctx.is_sole(o)]
+    if len(counts) < 2 or not all(counts):
+        return None
+    ctx.sums[v.number] = sum(counts)
+    if sum(counts) < MANY:
+        return None
+    terms = _terms(v)
+    parts = [t.operands[0] for t in terms]
+    kinds = [(t.attrs["axes"], ctx.find(x.shape), x.dtype, x.loops) for t, x in zip(terms, parts, strict=True)]
+    if any(kind != kinds[0] for kind in kinds) or kinds[0][2:] != (v.dtype, v.loops):
+        del ctx.sums[v.number]
+        return None
+    total = reduce(partial(ctx.graph.map, v.attrs["row"]), parts)
+    ctx.hit("sum(x) + sum(y) = sum(x + y)")
+    whole = ctx.graph.make("reduce", (total,), v.dtype, v.shape, **terms[0].attrs)
+    ctx.sums[whole.number] = sum(counts)
+    return whole
+
+
+def _is_sum(v: Value) -> bool:
+    return v.op == "reduce" and v.attrs["reducer"].name == "sum"
+
+
+def _terms(v: Value) -> list[Value]:
+    """The sums that v adds up, in order."""
+    found, stack = [], [v]
+    while stack:
+        w = stack.pop()
+        if _is_sum(w):
+            found.append(w)
+        else:
+            stack += reversed(w.operands)
+    return found
+
+
+def _source(v: Value) -> tuple[Value, list[int | None]]:
+    """(what v shows behind moves and float casts, axis of it -> axis of v)."""
+    place: list[int | None] = list(range(v.rank))
+    while True:
+        if v.op == "move":
+            place = [None if a is None else place[a] for a in v.attrs["map"]]
+        elif not (v.op == "map" and v.attrs["row"].name == "cast" and {v.dtype, v.operands[0].dtype} <= set(FLOATS)):
+            return v, place
+        v = v.operands[0]
+
+
+def part_totals(ctx: Context, v: Value) -> Value | None:
+    """reduce(x) = reduce(reduce(x, axes)), the axes of another reduction of the same elements: one loop gives both.
+
+    Each part of a float sum is rounded: the error is at most that of adding them in pairs.
+    """
+    if v.op != "reduce" or v.rank or v.attrs["with_index"]:
+        return None
+    name = v.attrs["reducer"].name
+    if name not in PARTED and (name != "sum" or v.dtype not in ("float32", "float64", "int64")):
+        return None
+    (x,) = v.operands
+    partners = ctx.partial(x.shape)[:PARTNERS]
+    own = _elements(ctx, x) if partners else set()
+    found = next((r for r in partners if _go_together(ctx, v, own, r)), None)
+    if found is None:
+        return None
+    axes = found.attrs["axes"]
+    rows = tuple(n for d, n in enumerate(x.shape) if d not in axes)
+    parts = ctx.graph.make("reduce", (x,), v.dtype, rows, **{**v.attrs, "axes": axes})
+    ctx.hit(f"{name}(x) = {name}({name}(x, axes))")
+    if all(n == 1 for n in ctx.find(rows)):
+        return ctx.graph.move(parts, (None,) * len(rows), ())
+    return ctx.graph.make("reduce", (parts,), v.dtype, (), **{**v.attrs, "axes": tuple(range(len(rows)))})
+
+
+def _go_together(ctx: Context, total: Value, own: set[int], other: Value) -> bool:
+    """Whether two reductions take what is computed from the same elements, of which one has its `own`, and neither
+    needs the other."""
+    narrow = ITEMSIZE[total.operands[0].dtype] < 4  # has more lanes than sums of it
+    if total.loops != other.loops or (narrow and total.dtype != other.dtype):
+        return False
+    if own.isdisjoint(_elements(ctx, other.operands[0])):
+        return False
+    return not _may_need(total, other) and not _may_need(other, total)
+
+
+def _may_need(v: Value, other: Value) -> bool:
+    """Whether v is computed from another value, or so many lie between that it may be."""
+    found, stack = {v.number}, [v]
+    while stack and len(found) < BETWEEN:
+        for o in dependencies(stack.pop()):
+            if o is other:
+                return True
+            if o.number > other.number and o.number not in found:  # what comes from it has been made after it
+                found.add(o.number)
+                stack.append(o)
+    return bool(stack)
+
+
+def _elements(ctx: Context, x: Value) -> set[int]:
+    """Numbers of the values of its shape that x is computed from, element by element."""
+    found, stack, shape = {x.number}, [x], ctx.find(x.shape)
+    while stack and len(found) < ELEMENTS:
+        v = stack.pop()
+        if v.op == "map":
+            new = [o for o in v.operands if o.number not in found and ctx.find(o.shape) == shape and o.op != "move"]
+            found.update(o.number for o in new)
+            stack += new
+    return found

@@ -1,0 +1,241 @@
+"""Additions to slices that overlap, as gradients of stencils have them: a sum of slices of what has zeros around it.
+
+    zeros[2:] += y, then zeros[:-2] -= y    is    w[:-2] - w[2:]    with w = concatenate([0, 0, y, 0, 0])
+
+So every element is computed and stored once, where one addition after the other would go through memory.  What is
+added to may also be computed, and what is added may have zeros around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+
+from tensordsl.codegen.passes.canonicalise import sliced
+from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.passes.patterns import SLICES, is_zero, number_of
+from tensordsl.codegen.passes.sink_slices import Bounds
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.graph import Value
+from tensordsl.ops.comparisons import AND, GE, LT
+from tensordsl.ops.elementwise import ADD, MUL, NEG, SUB, SWITCH
+from tensordsl.records import record
+from tensordsl.types import FLOATS
+
+MARGIN = 8  # elements that slices leave out along an axis
+TERMS = 64  # sums and multiples that values added are taken apart into
+
+
+@record
+class Write:
+    """What is added, to which slice; or, if there are `multiples`, of these what is added to `around`: 0, and in the
+    slice 0 + value."""
+
+    value: Value
+    bounds: Bounds
+    around: Bounds
+    multiples: tuple[Value, ...] | None = None
+
+
+def sum_around(ctx: Context, v: Value) -> Value | None:
+    """The sum, in the order of the additions, where several of them add one value, its negative or multiples."""
+    x = v.operands[0]
+    base, before = ctx.added.get(x.number, (x, ())) if ctx.is_sole(x) else (x, ())
+    write = _write(ctx, v, base)
+    if not _adds(ctx, v, write):
+        return None
+    if not (is_zero(base) or base.op == "map") or base.loops != v.loops or len(before) >= SLICES:
+        return None
+    writes: tuple[Write, ...] = (*before, write)
+    ctx.added[v.number] = base, writes
+    leaves = _Leaves(ctx, [w.value for w in writes]).found
+    if len(leaves) >= len(writes):
+        return None
+    ctx.hit("zeros[2:] += y, then zeros[:-2] += y: w[:-2] + w[2:], w = (0, 0, y, 0, 0)")
+    total = _sum(ctx, v, base, writes, leaves)
+    ctx.added[total.number] = base, writes
+    return total
+
+
+def _write(ctx: Context, v: Value, base: Value) -> Write:
+    """What is added but for zeros around it.  Where all begins with zeros, it does not matter which sign 0 has."""
+    y, around = v.operands[1], v.attrs["bounds"]
+    bounds, inner = around, _inner(ctx, y, around)
+    if inner and not is_zero(base):
+        return Write(*inner[:2], around, inner[2])
+    while inner:
+        y, bounds = _multiplied(ctx, inner[0], inner[2]), inner[1]
+        inner = _inner(ctx, y, bounds)
+    return Write(y, bounds, bounds)
+
+
+def _inner(ctx: Context, y: Value, bounds: Bounds) -> tuple[Value, Bounds, tuple[Value, ...]] | None:
+    """What stands among zeros in y, in which slice if y is in the slice `bounds`, and the multiples of it up to y."""
+    multiples = list[Value]()
+    while len(parts := _parts(ctx, y)) == 1:
+        multiples.append(y)
+        (y,) = parts
+    if y.op != "inc_subtensor" or len(y.operands) > 2 or y.attrs["checks"] or y.attrs["set"]:
+        return None
+    (zeros, inner), own = y.operands, y.attrs["bounds"]
+    is_whole = ctx.find(inner.shape) == ctx.find([b[1] for b in own])
+    if not is_zero(zeros) or not is_whole or any(b[2:] != (1, True) for b in (*own, *bounds)):
+        return None
+    composed = tuple((ex.add(b[0], c[0]), *c[1:]) for b, c in zip(bounds, own, strict=True))
+    return inner, composed, tuple(multiples)
+
+
+def _multiplied(ctx: Context, y: Value, multiples: Sequence[Value]) -> Value:
+    for u in reversed(multiples):
+        y = ctx.graph.map(u.attrs["row"], *(y if number_of(o) is None else _number(o) for o in u.operands))
+    return y
+
+
+def _adds(ctx: Context, v: Value, write: Write) -> bool:
+    """Whether something computed for each element is added to nearly all of a tensor, whatever its lengths are."""
+    y, bounds, n = write.value, write.bounds, v.shape
+    if v.attrs["set"] or v.attrs["checks"] or v.dtype not in FLOATS:
+        return False
+    if ex.named(k for b in bounds for k in b[:3]):
+        return False
+    if y.op != "map" or y.loops != v.loops or ctx.graph.extents.assumed or any(b[2:] != (1, True) for b in bounds):
+        return False
+    return ctx.find(y.shape) == ctx.find([b[1] for b in bounds]) and all(map(_is_most, y.shape, n))
+
+
+def _is_most(length: ex.Length, n: ex.Length) -> bool:
+    if isinstance(length, int) and isinstance(n, int):
+        return n - length <= min(MARGIN, length - 1)
+    few = ex.sub(n, length)
+    return few == 0 or ex.minimum(few, MARGIN) == few
+
+
+def _parts(ctx: Context, y: Value) -> tuple[Value, ...]:
+    """What y is a sum, a difference or a multiple of, element by element, so that it is 0 where they are."""
+    row = y.attrs.get("row")
+    if y.op != "map" or row not in (ADD, SUB, NEG, MUL):
+        return ()
+    parts = y.operands
+    if row is MUL:
+        parts = tuple(o for o in parts if number_of(o) is None or not isfinite(number_of(o)))
+        if len(parts) != 1:
+            return ()
+    return parts if all(o.dtype == y.dtype and ctx.find(o.shape) == ctx.find(y.shape) for o in parts) else ()
+
+
+class _Leaves:
+    """The values of which all terms are sums and multiples: one for all multiples of it, none for what is a sum of
+    others.  `found`: their numbers; `parts`, `users`: between them and the terms."""
+
+    def __init__(self, ctx: Context, terms: Sequence[Value]) -> None:
+        self._ctx, self._terms = ctx, {y.number for y in terms}
+        self._users: dict[int, set[int]] = {}
+        self._parts: dict[int, set[int]] = {}
+        cores = {y.number: y for y in map(self._core, terms)}
+        self.found = set(cores)
+        for number, y in sorted(cores.items(), reverse=True):
+            self._take_apart(y, self.found - {number})
+        while nearer := self._nearer():
+            self.found = self.found - self._parts[nearer] | {nearer}
+
+    def _core(self, y: Value) -> Value:
+        """What y is a multiple of."""
+        while len(parts := _parts(self._ctx, y)) == 1:
+            self._note(y, parts)
+            (y,) = parts
+        return y
+
+    def _note(self, y: Value, parts: Sequence[Value]) -> None:
+        self._parts[y.number] = {o.number for o in parts}
+        for o in parts:
+            self._users.setdefault(o.number, set()).add(y.number)
+
+    def _take_apart(self, y: Value, others: set[int]) -> None:
+        """No leaf where it is a sum of multiples of others."""
+        sums: dict[int, tuple[Value, ...]] = {}
+        stack = [y]
+        while stack:
+            u = stack.pop()
+            if u.number in others or u.number in sums:
+                continue
+            sums[u.number] = _parts(self._ctx, u)
+            if not sums[u.number] or len(sums) > TERMS:
+                return
+            stack += sums[u.number]
+        self.found.discard(y.number)
+        for number, parts in sums.items():
+            self._note(self._ctx.graph.values[number], parts)
+
+    def _nearer(self) -> int | None:
+        """What can take the place of leaves, as nothing else is computed from these."""
+        for u in sorted({u for n in self.found for u in self._users.get(n, ())}):
+            parts = self._parts[u]
+            if parts <= self.found and all(self._users[n] == {u} and n not in self._terms for n in parts):
+                return u
+        return None
+
+
+def _sum(ctx: Context, v: Value, base: Value, writes: tuple[Write, ...], leaves: set[int]) -> Value:
+    """What is no zero stays as it is where nothing is added: -0 + 0 would be 0."""
+    g = ctx.graph
+    zero = g.const(0.0, v.dtype)
+    total = g.broadcast_to(zero, v.shape) if is_zero(base) else base  # 0 + -0 is 0
+    for w in writes:
+        value = _shifted(ctx, w.value, w.bounds, v, leaves)
+        if w.multiples is not None:
+            value = g.map(SWITCH, _is_inside(ctx, w.bounds, v), g.map(ADD, value, zero), zero)
+            value = _multiplied(ctx, value, w.multiples)
+        more = g.map(ADD, total, value)
+        total = more if is_zero(base) else g.map(SWITCH, _is_inside(ctx, w.around, v), more, total)
+    return total
+
+
+def _is_inside(ctx: Context, bounds: Bounds, v: Value) -> Value:
+    """Whether a point is in the slice."""
+    g = ctx.graph
+    inside = g.const(True)
+    for d, ((start, length, *_), n) in enumerate(zip(bounds, v.shape, strict=True)):
+        own = g.move(g.iota(n), [d], [n if k == d else 1 for k in range(v.rank)])
+        if start != 0:
+            inside = g.map(AND, inside, g.map(GE, own, g.extent(start)))
+        if ex.add(start, length) != n:
+            inside = g.map(AND, inside, g.map(LT, own, g.extent(ex.add(start, length))))
+    return inside
+
+
+def _shifted(ctx: Context, y: Value, bounds: Bounds, v: Value, leaves: set[int]) -> Value:
+    """y at its place in what has v's shape, zeros elsewhere; by an explicit stack."""
+    done: dict[int, Value] = {}
+    stack = [y]
+    while stack:
+        u = stack[-1]
+        parts = () if u.number in leaves else _parts(ctx, u)
+        missing = [o for o in parts if o.number not in done]
+        if missing:
+            stack += missing
+            continue
+        stack.pop()
+        if u.number in leaves:
+            done[u.number] = _leaf(ctx, u, bounds, v)
+        else:
+            constants = [o if o.number not in done else done[o.number] for o in map(_number, u.operands)]
+            done[u.number] = ctx.graph.map(u.attrs["row"], *constants)
+    return done[y.number]
+
+
+def _number(o: Value) -> Value:
+    """A number itself, not as often as what it multiplies has elements."""
+    while o.op == "move" and number_of(o) is not None:
+        (o,) = o.operands
+    return o
+
+
+def _leaf(ctx: Context, y: Value, bounds: Bounds, v: Value) -> Value:
+    g = ctx.graph
+    left = [ex.sub(n, m) for n, m in zip(v.shape, y.shape, strict=True)]
+    wide = tuple(ex.add(n, k) for n, k in zip(v.shape, left, strict=True))
+    middle = tuple((k, m, 1, True) for k, m in zip(left, y.shape, strict=True))
+    zeros = g.broadcast_to(g.const(0.0, v.dtype), wide)
+    w = g.make("inc_subtensor", (zeros, y), v.dtype, wide, loops=v.loops, bounds=middle, checks=(), set=True)
+    at = tuple((ex.sub(k, b[0]), n, 1, True) for k, b, n in zip(left, bounds, v.shape, strict=True))
+    return sliced(ctx, w, at, (), v.shape)

@@ -1,0 +1,113 @@
+"""Elementwise results of something and its rolls by one place along the first axis, as steps of an explicit scheme have
+them: the results at either end and what is between them, each of slices, so that nothing is copied."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from tensordsl.codegen.passes.canonicalise import sliced
+from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.passes.share_rolls import Roll, roll_of
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.extents import Length
+from tensordsl.codegen.tensor_ir.graph import Value, dependencies
+
+MAPS = 48  # operations of a result: each part has its own
+Part = tuple[Length, Length, dict[int, Length]]  # start, length, and by how many places rolled -> start there
+
+
+def part_at_rolls(ctx: Context, v: Value) -> Value | None:
+    """f(x, roll(x, 1)) = concatenate([f(x[:1], x[-1:]), f(x[1:], x[:-1])])."""
+    if ctx.rolled is None:
+        ctx.rolled = _rolled(ctx)
+    results, rolls = ctx.rolled
+    if v.number not in results:
+        return None
+    d = v.rank - next(iter(rolls)).rank
+    ways = {places for _, places, _ in rolls.values()}
+    computed = _computed(ctx.order, v, d, rolls)
+    if len(computed) > MAPS:
+        return None
+    ctx.hit("f(x, roll(x, 1)) = concatenate([f(x[:1], x[-1:]), f(x[1:], x[:-1])])")
+    parts = [_part(ctx, computed, d - v.rank, rolls, part) for part in _parts(v.shape[d], ways)]
+    return ctx.graph.make("concatenate", parts, v.dtype, v.shape, axis=d)
+
+
+def _rolled(ctx: Context) -> tuple[frozenset[int], dict[Value, Roll]]:
+    """Numbers of the results that are computed from rolls, and these; no results where one is of what is computed
+    itself, or not along the first axis, or anything else is computed from them."""
+    found = {w: roll_of(ctx, w) for w in ctx.order if w.op == "concatenate"}
+    rolls = {w: roll for w, roll in found.items() if roll}
+    above, inner = {w.number for w in rolls}, set[int]()
+    if len({w.rank for w in rolls}) != 1 or not all(map(_is_plain, rolls, rolls.values())):
+        return frozenset(), {}
+    for w in ctx.order:
+        below = above.intersection([o.number for o in dependencies(w)])
+        if below and (w.op != "map" or w.loops):
+            return frozenset(), {}
+        if below:
+            above.add(w.number)
+            inner |= below
+    return frozenset(above - inner - {w.number for w in rolls}), rolls
+
+
+def _computed(order: Sequence[Value], v: Value, d: int, rolls: Collection[Value]) -> list[Value]:
+    """v, what it is computed from element by element along its axis d, and the rolls, operands first."""
+    found, stack, last = {v.number: v}, [v], d - v.rank
+    while stack:
+        for o in stack.pop().operands:
+            is_part = o in rolls or (o.op == "map" and not o.loops and _varies(o, last))
+            if is_part and o.number not in found:
+                found[o.number] = o
+                stack.append(o)
+    return [w for w in order if w.number in found]
+
+
+def _varies(x: Value, d: int) -> bool:
+    """Whether x has an axis d, counted from behind, and is not repeated along it."""
+    return x.rank >= -d and x.shape[d] != 1
+
+
+def _is_plain(w: Value, roll: Roll) -> bool:
+    """Is it a roll along the first axis of what is in memory?"""
+    return roll[0] == 0 and not w.loops and w.operands[0].operands[0].op in ("arg", "shared")
+
+
+def _parts(n: Length, ways: set[int]) -> list[Part]:
+    """Where ends begin, and what is between them."""
+    one, less = ex.minimum(1, n), ex.maximum(0, ex.sub(n, 1))
+    if ways == {1}:
+        return [(0, one, {1: less}), (one, less, {1: 0})]
+    if ways == {-1}:
+        return [(0, less, {-1: one}), (less, one, {-1: 0})]
+    last = ex.minimum(1, less)
+    rest = ex.sub(less, last)
+    return [
+        (0, one, {1: less, -1: last}),
+        (one, rest, {1: 0, -1: ex.minimum(2, n)}),
+        (ex.sub(n, last), last, {1: ex.maximum(0, ex.sub(less, last)), -1: 0}),
+    ]
+
+
+def _part(ctx: Context, computed: Sequence[Value], d: int, rolls: Mapping[Value, Roll], part: Part) -> Value:
+    """That part of the last of `computed` along an axis d, counted from behind, from slices of all that it reads."""
+    start, length, starts = part
+    made: dict[Value, Value] = {}
+    for w in computed:
+        if w in rolls:
+            (x, *_), (_, places, bounds) = w.operands[0].operands, rolls[w]
+            at = ex.add(bounds[0][0], starts[places])
+            made[w] = sliced(ctx, x, ((at, length, 1, True), *bounds[1:]), (), (length, *w.shape[1:]))
+        else:
+            operands = [made[o] if o in made else _slice(ctx, o, d, start, length) for o in w.operands]
+            shape = tuple(length if k == d else n for k, n in enumerate(w.shape, -w.rank))
+            made[w] = ctx.graph.make("map", operands, w.dtype, shape, **w.attrs)
+    return made[computed[-1]]
+
+
+def _slice(ctx: Context, x: Value, d: int, start: Length, length: Length) -> Value:
+    """x[start : start + length] along an axis, counted from behind, where it varies along that."""
+    if not _varies(x, d):
+        return x
+    bounds = [(start, length, 1, True) if k == d else (0, n, 1, True) for k, n in enumerate(x.shape, -x.rank)]
+    return sliced(ctx, x, tuple(bounds), (), tuple(b[1] for b in bounds))

@@ -1,0 +1,182 @@
+"""Slices move down to what they are slices of: only what is used is computed, and no large temporary is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tensordsl.codegen.passes.canonicalise import sliced
+from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.scalar_ir.builder import HEAVY, Builder, walk
+from tensordsl.codegen.tensor_ir.graph import Value
+
+Bounds = tuple[tuple[Any, Any, Any, bool], ...]
+STORED = frozenset(
+    ("shared", "const", "dot", "concatenate", "inc_subtensor", "inc_take", "result")
+)  # contiguous in memory
+
+
+def sink_slices(ctx: Context, v: Value) -> Value | None:
+    """f(x, y)[slice] = f(x[slice], y[slice]), through rows, moves and reductions that only the slice uses; and
+    f(x).reshape(s) = f(x.reshape(s)) where that is a view.
+
+    A slice that varies with a loop stays where it is: what it would move into the loop is computed once outside.
+    """
+    if v.op == "reshape":
+        return _sink_reshape(ctx, v)
+    if v.op != "subtensor" or not v.loops <= v.operands[0].loops or v.attrs["checks"]:
+        return None
+    x = v.operands[0]
+    while x.op == "move" and ctx.is_sole(x):
+        x = x.operands[0]
+    if x.op not in ("map", "reduce") or not ctx.is_sole(x):
+        return None
+    ctx.hit("f(x)[slice] = f(x[slice])")
+    return push(ctx, v.operands[0], v.attrs["bounds"], v.operands[1:])
+
+
+class Trail:
+    """The way from a value down to what parts of it are computed from: for each value, its users on the way, and which
+    slices these need."""
+
+    def __init__(self, ctx: Context, start: Value) -> None:
+        self._ctx, self._start = ctx, start.number
+        self._users: dict[int, list[int]] = {}
+        self._needed: dict[int, set[Bounds]] = {}
+        self._followed: set[int] = set()
+
+    def follow(self, u: Value, operands: Sequence[Value], needed: Sequence[Bounds] = ()) -> None:
+        for o, bounds in zip(operands, needed, strict=False):
+            self._needed.setdefault(o.number, set()).add(bounds)
+        if operands and u.number not in self._followed:
+            self._followed.add(u.number)
+            for o in operands:
+                self._users.setdefault(o.number, []).append(u.number)
+
+    def is_all(self, v: Value) -> bool:
+        """Whether nobody else needs v, nor what is computed from it on the way, nor another slice of that."""
+        seen: set[int] = set()
+        stack = [v.number]
+        while stack:
+            n = stack.pop()
+            if n not in seen:
+                seen.add(n)
+                on_the_way = [n] if n == self._start else self._users.get(n, [])
+                if len(on_the_way) < self._ctx.users.get(n, 1) or len(self._needed.get(n, ())) > 1:
+                    return False
+                stack += on_the_way
+        return True
+
+
+def push(ctx: Context, x: Value, bounds: Bounds, ints: tuple[Value, ...], trail: Trail | None = None) -> Value:
+    """x[bounds], computed from slices of what x is made of; by an explicit stack.  What is reduced for others as well
+    is reduced once: in another order it would come out a little different."""
+    trail = trail or Trail(ctx, x)
+    done: dict[Any, Value] = {}
+    goal = (x, bounds)
+    stack = [goal]
+    while stack:
+        u, own = stack[-1]
+        key = (u.number, own)
+        parts = _parts(ctx, u, own, trail) if key not in done else []
+        if parts:
+            trail.follow(u, *zip(*parts, strict=True))
+        missing = [(o, b) for o, b in parts or () if (o.number, b) not in done]
+        if missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        if key in done:
+            continue
+        shape = tuple(b[1] for b in own if b[3])
+        if parts is None:
+            done[key] = sliced(ctx, u, own, ints, shape)
+        else:
+            done[key] = _rebuild(ctx, u, own, [done[o.number, b] for o, b in parts], shape)
+    return done[x.number, bounds]
+
+
+def _parts(ctx: Context, x: Value, bounds: Bounds, trail: Trail) -> list[tuple[Value, Bounds]] | None:
+    """The operands of x with the slices of them that x[bounds] needs; None where the slice stays on x."""
+    if not descends(ctx, x) or (x.op == "reduce" and not trail.is_all(x)):
+        return None
+    if x.op == "map":
+        return [(o, _within(o, bounds[len(bounds) - o.rank :])) for o in x.operands]
+    if x.op == "move":
+        (o,) = x.operands
+        return [(o, _within(o, tuple((0, 1, 1, True) if a is None else bounds[a] for a in x.attrs["map"])))]
+    outer = iter(bounds)
+    inner = tuple((0, n, 1, True) if d in x.attrs["axes"] else next(outer) for d, n in enumerate(x.operands[0].shape))
+    return [(o, inner) for o in x.operands]
+
+
+def descends(ctx: Context, x: Value) -> bool:
+    """Whether a part of x is computed from parts of its operands: what others need as well is done again if light."""
+    if x.op not in ("map", "move", "reduce") or _relies(ctx, x):
+        return False
+    return ctx.is_sole(x) or x.op == "move" or (x.op == "map" and not _is_heavy(x))
+
+
+def _is_heavy(x: Value) -> bool:
+    b = Builder()
+    params = [b.param(str(k), o.dtype) for k, o in enumerate(x.operands)]
+    scalar = b.row(x.attrs["row"], x.dtype, params, x.attrs["args"])
+    return any(s.op in HEAVY for s in walk([scalar]))
+
+
+def _relies(ctx: Context, x: Value) -> bool:
+    """Whether x has operands of lengths that are only assumed to be equal: bounds that fit one may not fit the
+    other."""
+    if not ctx.graph.extents.assumed or x.op == "reduce":
+        return False
+    if x.op == "move":
+        (o,) = x.operands
+        pairs = [(n, x.shape[a]) for n, a in zip(o.shape, x.attrs["map"], strict=True) if a is not None]
+    else:
+        pairs = [p for o in x.operands for p in zip(o.shape, x.shape[x.rank - o.rank :], strict=True)]
+    find = ctx.graph.extents.find
+    return any(m != 1 and find(m) != find(n) for m, n in pairs)
+
+
+def _within(x: Value, bounds: Bounds) -> Bounds:
+    """The bounds of a broadcast operand: an axis of length 1 is taken whole, or dropped where they drop it."""
+    return tuple((0, 1, 1, b[3]) if n == 1 else b for n, b in zip(x.shape, bounds, strict=True))
+
+
+def _rebuild(ctx: Context, x: Value, bounds: Bounds, operands: list[Value], shape: tuple[Any, ...]) -> Value:
+    g = ctx.graph
+    if x.op == "map":
+        return g.make("map", operands, x.dtype, shape, **x.attrs)
+    if x.op == "move":
+        new: list[int | None] = []
+        kept = {d: k for k, d in enumerate(d for d, b in enumerate(bounds) if b[3])}
+        for a in x.attrs["map"]:
+            if a is None:
+                new.append(None)
+            elif a in kept:
+                new.append(kept[a])
+        return g.move(operands[0], new, shape)
+    outer = iter(bounds)
+    keeps = [d in x.attrs["axes"] or next(outer)[3] for d in range(x.operands[0].rank)]
+    place = {d: k for k, d in enumerate(d for d, k in enumerate(keeps) if k)}
+    axes = tuple(place[d] for d in x.attrs["axes"])
+    return g.make("reduce", operands, x.dtype, shape, **{**x.attrs, "axes": axes})
+
+
+def _sink_reshape(ctx: Context, v: Value) -> Value | None:
+    """f(x).reshape(s) for a chain of rows with one operand that is no scalar, on something stored contiguously."""
+    chain: list[tuple[Value, int]] = []
+    x = v.operands[0]
+    while x.op == "map" and ctx.is_sole(x):
+        wide = [k for k, o in enumerate(x.operands) if o.rank]
+        if len(wide) != 1 or x.operands[wide[0]].shape != x.shape:
+            return None
+        chain.append((x, wide[0]))
+        x = x.operands[wide[0]]
+    if not chain or x.op not in STORED:
+        return None
+    ctx.hit("f(x).reshape(s) = f(x.reshape(s))")
+    new = ctx.graph.reshape(x, v.shape)
+    for f, k in reversed(chain):
+        new = ctx.graph.make("map", (*f.operands[:k], new, *f.operands[k + 1 :]), f.dtype, v.shape, **f.attrs)
+    return new

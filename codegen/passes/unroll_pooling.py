@@ -1,0 +1,100 @@
+"""Reductions over axes of few elements, as pooling has them, element by element."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+from typing import Any
+
+from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.passes.sink_slices import push
+from tensordsl.codegen.tensor_ir.graph import Value
+from tensordsl.ops.elementwise import ADD
+from tensordsl.ops.table import OPS
+from tensordsl.types import FLOATS, INTEGERS
+
+ROWS = {"max": "maximum", "min": "minimum", "sum": "add"}
+DTYPES = frozenset(("float32", "float64", *INTEGERS))
+PLAIN = frozenset(("reshape", "arg", "shared", "const", "move"))
+SHORT = 8  # elements
+MOST, MOST_APART = 16, 4  # elements that are reduced together, and of those whose slices are apart
+OPERATIONS = 4  # for each of them
+
+
+def unroll_pools(ctx: Context, v: Value) -> Value | None:
+    """max(x.reshape((n, h, 2, w, 2)), axes 2 and 4) is the maximum of four slices, whatever else is adjacent; sums are
+    of pairs, of pairs of these, and so on; so is what is the same along the axes.
+
+    Not of rows, which lanes go across (`pack.transpose_blocks`).
+    """
+    name, axes = v.attrs["reducer"].name, v.attrs["axes"]
+    if name not in ROWS or v.attrs["with_index"] or not v.rank or v.dtype not in DTYPES:
+        return None
+    (x,) = v.operands
+    lengths = [x.shape[a] for a in axes]
+    known = [n for n in lengths if isinstance(n, int)]
+    if len(known) < len(axes) or not 1 < prod(known) <= MOST or x.dtype != v.dtype:
+        return None
+    is_pool = _is_pool(x, axes, prod(known)) and not _is_reduced_again(ctx, v)
+    if not is_pool and not _has_repeated(x, axes):
+        return None
+    values = [push(ctx, x, _bounds(x, axes, place), ()) for place in product(*map(range, known))]
+    if not is_pool and len({*values}) > 1:
+        return None
+    ctx.hit(f"{name}(x.reshape(s)) = {ROWS[name]} of slices")
+    while len(values) > 1:
+        pairs = zip(values[::2], values[1::2], strict=False)
+        values = [*(ctx.graph.map(OPS[ROWS[name]], a, b) for a, b in pairs), *values[len(values) // 2 * 2 :]]
+    (pool,) = values
+    if not is_pool:  # a sum begins with 0, which matters if it is -0
+        return ctx.graph.map(ADD, pool, ctx.graph.const(0.0, v.dtype)) if name == "sum" and v.dtype in FLOATS else pool
+    return ctx.graph.make("map", pool.operands, pool.dtype, pool.shape, **pool.attrs, pool=True)
+
+
+def _is_reduced_again(ctx: Context, v: Value) -> bool:
+    """Is there another reduction along the same axes, as in a softmax or a variance?  They have one loop."""
+    others = ctx.partial(v.operands[0].shape)
+    return any(r.number != v.number and r.attrs["axes"] == v.attrs["axes"] for r in others)
+
+
+def _is_pool(x: Value, axes: tuple[int, ...], count: int) -> bool:
+    most = MOST_APART if x.rank - 1 in axes else MOST
+    return count <= most and not _has_short_rows(x, axes) and _is_reshaped(x)
+
+
+def _has_repeated(x: Value, axes: tuple[int, ...]) -> bool:
+    """Is it computed from something that is repeated along all of these axes?"""
+    leaves = _leaves(x)
+    return any(v.op == "move" and not {*axes} & {*v.attrs["map"]} for v in leaves)
+
+
+def _has_short_rows(x: Value, axes: tuple[int, ...]) -> bool:
+    """Would elements of the slices be apart, in rows that are short or all that there is?"""
+    if x.rank - 1 not in axes:
+        return False
+    row = x.shape[-2]
+    return len(axes) == 1 or (isinstance(row, int) and row < SHORT)
+
+
+def _is_reshaped(x: Value) -> bool:
+    """Is it a reshape, or a few operations on some and what takes no computation?"""
+    leaves = _leaves(x)
+    return any(v.op == "reshape" for v in leaves) and all(v.op in PLAIN or not v.rank for v in leaves)
+
+
+def _leaves(x: Value) -> list[Value]:
+    """What a few operations that give it begin with."""
+    operations, leaves, stack = set[int](), list[Value](), [x]
+    while stack:
+        v = stack.pop()
+        if v.op == "map" and v.rank and (len(operations) < OPERATIONS or v.number in operations):
+            stack += v.operands if v.number not in operations else ()
+            operations.add(v.number)
+        else:
+            leaves.append(v)
+    return leaves
+
+
+def _bounds(x: Value, axes: tuple[int, ...], place: tuple[int, ...]) -> Any:
+    at = dict(zip(axes, place, strict=True))
+    return tuple((at.get(d, 0), 1 if d in at else n, 1, d not in at) for d, n in enumerate(x.shape))

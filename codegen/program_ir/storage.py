@@ -1,0 +1,79 @@
+"""Where tensors are while a program is built: addresses, lengths and strides by name, and what is known at entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import field
+from functools import lru_cache
+from typing import Any
+
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.records import record
+
+LONG_SUM = 4  # terms
+ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "choice", "negative", "rows"))
+
+
+@record
+class Ref:
+    """A tensor in memory: address, lengths and byte strides; `base` names the storage, for its lifetime."""
+
+    ptr: str
+    dims: tuple[Any, ...]
+    strides: tuple[Any, ...]
+    base: str = ""
+
+
+@record
+class Block:
+    """The turn of a loop over blocks of rows: the names of its first row, of how many there are, of its part, of that
+    one's first row and slot, how many rows at most a block and a part have, and how many parts follow the first; the
+    axis of a group that runs along them, the addresses of storage for the rows of one block, and the axes of buffers
+    that are read along the rows by position: id(buffer) -> axis."""
+
+    first: str
+    here: str
+    part: str
+    start: str
+    slot: str
+    step: Any
+    size: Any
+    others: Any
+    axis: str
+    local: frozenset[str]
+    by_position: dict[int, int]
+
+
+Sum = tuple[str, frozenset[Any]]  # its name and terms
+
+
+@record(eq=False, frozen=False)
+class Scope:
+    """The instructions of one region, and the names that its polynomials have there."""
+
+    code: list[p.Instr] = field(default_factory=list)
+    names: dict[Any, str] = field(default_factory=dict)
+    sums: list[Sum] = field(default_factory=list)  # the latest long ones
+
+
+def continued(length: ex.Extent, sums: list[Sum]) -> Sum | None:
+    """The latest of these sums that `length` goes on from: offsets in a join of many parts are such sums."""
+    terms = set(length.terms)
+    return next((s for s in reversed(sums) if terms >= s[1]), None)
+
+
+@lru_cache(1 << 14)
+def known_at_entry(length: Any) -> bool:
+    """Whether a length depends on the sources alone."""
+    return all(a[0] in ENTRY_ATOMS for a in ex.atoms(length))
+
+
+def contiguous(dims: Sequence[Any], itemsize: int) -> tuple[Any, ...]:
+    """C-order byte strides."""
+    strides: list[Any] = []
+    step: Any = itemsize
+    for n in reversed(dims):
+        strides.append(step)
+        step = ex.mul(step, n)
+    return tuple(reversed(strides))

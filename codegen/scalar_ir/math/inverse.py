@@ -1,0 +1,169 @@
+"""Inverse trigonometric and hyperbolic functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tensordsl.codegen.scalar_ir.builder import Builder, Val
+from tensordsl.codegen.scalar_ir.math.coefficients import ASIN, ATAN, PI, PI_2
+from tensordsl.codegen.scalar_ir.math.logarithm import log_of_sum_parts, log_of_two
+from tensordsl.codegen.scalar_ir.math.parts import polynomial, reciprocal_of_double
+
+LARGE = {"float64": 2.0**60, "float32": 2.0**30}  # beyond it sqrt(1 + x^2) is x
+TAN_EIGHTH = 0.41421356237309503  # tan(pi/8)
+
+
+def _arctan_of_ratio(b: Builder, y: Val, x: Val) -> tuple[Val, Val, Val]:
+    """(head, tail, the divisor) of arctan(y / x) for y, x >= 0, not both 0 or infinite: one division in all three
+    ranges.
+
+    y/x <= tan(pi/8): arctan(y/x);  up to tan(3 pi/8): pi/4 + arctan((y - x)/(y + x));  above: pi/2 - arctan(x/y).
+    """
+    t = x.type
+    low = b.le(y, b.mul(x, TAN_EIGHTH))
+    high = b.gt(b.mul(y, TAN_EIGHTH), x)
+    above = b.select(low, y, b.select(high, b.neg(x), b.sub(y, x)))
+    below = b.select(low, x, b.select(high, y, b.add(y, x)))
+    q = b.div(above, below)
+    z = b.mul(q, q)
+    rest = b.mul(b.mul(q, z), polynomial(b, z, ATAN[t]))
+    head = b.select(low, 0.0, b.select(high, b.const(PI_2[t][0], t), b.const(PI_2[t][0] / 2, t)))
+    tail = b.select(low, 0.0, b.select(high, b.const(PI_2[t][1], t), b.const(PI_2[t][1] / 2, t)))
+    s = b.add(head, q)
+    error = b.sub(q, b.sub(s, head))  # |head| > |q|, or head is 0
+    return s, b.add(error, b.add(rest, tail)), below
+
+
+def arctan(b: Builder, x: Val) -> Val:
+    a = b.abs(x)
+    head, tail, _ = _arctan_of_ratio(b, a, b.const(1.0, x.type))
+    return b.copysign(b.add(head, tail), x)
+
+
+# Between these, neither overflows a sum of two nor is subnormal what counts.
+USUAL = {"float64": (2.0**-960, 2.0**1000), "float32": (2.0**-90, 2.0**120)}
+
+
+def arctan2(b: Builder, y: Val, x: Val) -> Val:
+    """The angle of (x, y), the larger of them within `USUAL`."""
+    return _in_quadrant(b, y, x, *_arctan_of_ratio(b, b.abs(y), b.abs(x))[:2])
+
+
+def arctan2_is_rare(b: Builder, y: Val, x: Val) -> Val:
+    tiny, big = USUAL[x.type]
+    _, _, divisor = _arctan_of_ratio(b, b.abs(y), b.abs(x))
+    return b.not_(b.and_(b.gt(divisor, tiny), b.lt(divisor, big)))
+
+
+def arctan2_anywhere(b: Builder, y: Val, x: Val) -> Val:
+    """Both are scaled by a power of two where their sum may overflow or they are subnormal."""
+    t, inf = x.type, float("inf")
+    v, u = b.abs(y), b.abs(x)
+    tiny, big = USUAL[t]
+    m, one = b.select(b.gt(v, u), v, u), b.const(1.0, t)
+    factor = b.select(b.gt(m, big), b.const(2.0**-10, t), b.select(b.lt(m, tiny), b.const(1 / tiny, t), one))
+    both = b.and_(b.eq(v, inf), b.eq(u, inf))
+    v = b.select(both, 1.0, b.mul(v, factor))
+    u = b.select(both, 1.0, b.mul(u, factor))
+    u_or_one = b.select(b.and_(b.eq(v, 0.0), b.eq(u, 0.0)), 1.0, u)
+    head, tail, _ = _arctan_of_ratio(b, v, u_or_one)
+    one_infinite = b.or_(b.eq(v, inf), b.eq(u, inf))
+    head = b.select(one_infinite, b.select(b.eq(v, inf), b.const(PI_2[t][0], t), b.const(0.0, t)), head)
+    tail = b.select(one_infinite, b.select(b.eq(v, inf), b.const(PI_2[t][1], t), b.const(0.0, t)), tail)
+    return b.select(b.or_(b.isnan(x), b.isnan(y)), b.add(x, y), _in_quadrant(b, y, x, head, tail))
+
+
+def _in_quadrant(b: Builder, y: Val, x: Val, head: Val, tail: Val) -> Val:
+    """The angle of (x, y) from that of their absolute values in two parts."""
+    left = b.lt(b.copysign(b.const(1.0, x.type), x), 0.0)
+    p, p_low = PI[x.type]
+    flipped = b.sub(p, head)
+    error = b.sub(b.sub(p, flipped), head)
+    turned = b.add(flipped, b.add(error, b.sub(p_low, tail)))
+    return b.copysign(b.select(left, turned, b.add(head, tail)), y)
+
+
+def _root_of_half_rest(b: Builder, a: Val) -> tuple[Val, Val, Val]:
+    """For a in [1/2, 1]: z = (1 - a)/2 (exact), s = sqrt(z) and what s lacks, (z - s^2) / (2 s) to a digit."""
+    z = b.mul(b.sub(1.0, a), 0.5)
+    s = b.sqrt(z)
+    return z, s, b.mul(b.fma(b.neg(s), s, z), reciprocal_of_double(b, s))
+
+
+def arcsin(b: Builder, x: Val) -> Val:
+    """|x| < 1/2: x + x z ASIN(z); else pi/2 - 2 arcsin(sqrt((1 - |x|)/2)).  Beyond 1 the root gives nan."""
+    t = x.type
+    a = b.abs(x)
+    small = b.lt(a, 0.5)
+    z_large, s, lack = _root_of_half_rest(b, a)
+    z = b.select(small, b.mul(x, x), z_large)
+    r = b.mul(z, polynomial(b, z, ASIN[t]))
+    inner = b.fma(a, r, a)
+    # pi/2 - 2 (s + lack + s r)
+    high, low = PI_2[t][:2]
+    head = b.sub(high, b.mul(s, 2.0))
+    error = b.sub(b.sub(high, head), b.mul(s, 2.0))
+    rest = b.add(error, b.sub(low, b.mul(b.fma(s, r, lack), 2.0)))
+    return b.copysign(b.select(small, inner, b.add(head, rest)), x)
+
+
+def arccos(b: Builder, x: Val) -> Val:
+    """|x| < 1/2: pi/2 - arcsin(x); near 1: 2 arcsin(sqrt((1 - x)/2)); near -1: pi minus that of -x."""
+    t = x.type
+    a = b.abs(x)
+    small = b.lt(a, 0.5)
+    z_large, s, lack = _root_of_half_rest(b, a)
+    z = b.select(small, b.mul(x, x), z_large)
+    r = b.mul(z, polynomial(b, z, ASIN[t]))
+    # base - (h + h_low): h = x or 2 s, base pi/2 or pi
+    h = b.select(small, x, b.mul(s, 2.0))
+    h_low = b.select(small, b.mul(x, r), b.mul(b.fma(s, r, lack), 2.0))
+    base = b.select(small, b.const(PI_2[t][0], t), b.const(PI[t][0], t))
+    base_low = b.select(small, b.const(PI_2[t][1], t), b.const(PI[t][1], t))
+    head = b.sub(base, h)
+    error = b.sub(b.sub(base, head), h)
+    turned = b.add(head, b.add(error, b.sub(base_low, h_low)))
+    near_one = b.and_(b.not_(small), b.gt(x, 0.0))
+    return b.select(near_one, b.add(h, h_low), turned)
+
+
+def arcsinh(b: Builder, x: Val) -> Val:
+    """log(a + s), s = sqrt(1 + a^2); to about 2 with what s lacks, (1 + a^2 - s^2) / (2 s), where 1/(2 s) needs two
+    digits."""
+    a = b.abs(x)
+    big = b.ge(a, LARGE[x.type])
+    s = b.sqrt(b.fma(a, a, 1.0))
+    more = b.sub(s, 1.0)
+    factor = b.fma(more, -0.36, 0.5)
+    lack = b.mul(b.fma(b.neg(more), b.add(s, 1.0), b.mul(a, a)), factor)
+    lack = b.select(b.gt(factor, 0.0), lack, 0.0)
+    s = b.select(big, 0.0, s)
+    u = b.add(s, a)
+    return b.copysign(log_of_two(b, u, b.add(b.sub(a, b.sub(u, s)), lack), big), x)
+
+
+def arccosh(b: Builder, x: Val) -> Val:
+    """log(x + sqrt(x^2 - 1)); below 1 the root is of a negative number."""
+    big = b.ge(x, LARGE[x.type])
+    d = b.sub(x, 1.0)
+    s = b.select(big, 0.0, b.sqrt(b.fma(d, b.abs(d), b.add(d, d))))
+    u = b.add(x, s)
+    return log_of_two(b, u, b.sub(s, b.sub(u, x)), big)
+
+
+def arctanh(b: Builder, x: Val) -> Val:
+    """log1p(2a / (1 - a)) / 2, a = |x|, with the quotient's rounding error; the sum 1 - a has none for a >= 1/2."""
+    a = b.abs(x)
+    d = b.sub(1.0, a)
+    d_low = b.sub(b.sub(1.0, d), a)
+    inverse = b.div(1.0, d)
+    two_a = b.mul(a, 2.0)
+    q = b.mul(two_a, inverse)
+    q_low = b.mul(b.fma(b.neg(q), d_low, b.fma(b.neg(q), d, two_a)), inverse)
+    return b.copysign(b.mul(log_of_sum_parts(b, q, q_low), 0.5), x)
+
+
+EXPANSIONS: dict[str, Callable[..., Val]] = {
+    "arcsin": arcsin, "arccos": arccos, "arctan": arctan, "arctan2": arctan2,
+    "arcsinh": arcsinh, "arccosh": arccosh, "arctanh": arctanh,
+}  # fmt: skip

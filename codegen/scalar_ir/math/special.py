@@ -1,0 +1,109 @@
+"""The error function, its complement, that scaled by exp(x^2), and its inverse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tensordsl.codegen.scalar_ir.builder import Builder, Val
+from tensordsl.codegen.scalar_ir.math.coefficients import (
+    ERF,
+    ERF_PIECES,
+    ERFC,
+    ERFCX,
+    ERFINV_FAR,
+    ERFINV_MIDDLE,
+    ERFINV_NEAR,
+    PER_ROOT_PI,
+)
+from tensordsl.codegen.scalar_ir.math.exponential import LIMITS, exp_of_sum, exp_parts
+from tensordsl.codegen.scalar_ir.math.logarithm import log
+from tensordsl.codegen.scalar_ir.math.parts import FORMATS, by_pieces, fast_two_sum, polynomial, two_product
+
+ERF_LIMIT = {"float64": 5.95, "float32": 3.96}  # beyond it erf is 1
+ERF_PIECE = {"float64": 0.37890625, "float32": 0.51171875}  # the length of a piece
+ERFC_LIMIT = {"float64": 28.0, "float32": 10.5}  # beyond it erfc is 0
+ERFC_NEAR = {"float64": 0.375, "float32": 0.75}  # up to it the polynomial of erf is used
+
+
+def _scaled_erfc(b: Builder, a: Val) -> tuple[Val, Val]:
+    """exp(a^2) erfc(a) of a in [0, 28], in two parts: ERFC(t) / (1 + 2 a), t = (a - 4)/(a + 4)."""
+    one, four = b.const(1.0, a.type), b.const(4.0, a.type)
+    # One division for both quotients.
+    d1, d2 = b.add(a, four), b.fma(2.0, a, one)
+    d2_low = b.sub(one, b.fma(-2.0, a, d2))
+    inverse = b.div(one, b.mul(d1, d2))
+    u = b.mul(b.sub(a, four), b.mul(inverse, d2))
+    first, *rest = ERFC[a.type]
+    p, p_low = fast_two_sum(b, b.const(first, a.type), b.mul(u, polynomial(b, u, rest)))
+    r = b.mul(inverse, d1)
+    q = b.mul(p, r)
+    return q, b.mul(b.fma(b.neg(q), d2_low, b.add(b.fma(b.neg(q), d2, p), p_low)), r)
+
+
+def _erfc_positive(b: Builder, a: Val) -> Val:
+    """erfc of a in [0, 28]"""
+    q, q_low = _scaled_erfc(b, a)
+    square, low = two_product(b, a, a)
+    head, tail, n = exp_parts(b, b.neg(square), b.neg(low))
+    y, y_low = two_product(b, head, q)
+    return b.ldexp(b.add(y, b.fma(head, q_low, b.fma(tail, q, y_low))), n)
+
+
+def erfc(b: Builder, x: Val) -> Val:
+    """erfc(-a) = 2 - erfc(a); near 0 from erf's polynomial."""
+    a = b.abs(x)
+    limit = ERFC_LIMIT[x.type]
+    far = _erfc_positive(b, b.select(b.gt(a, limit), limit, a))
+    far = b.select(b.lt(x, 0.0), b.sub(2.0, far), far)
+    z = b.mul(x, x)
+    near = b.fma(b.neg(x), polynomial(b, z, ERF[x.type]), b.sub(1.0, x))
+    return b.select(b.lt(a, ERFC_NEAR[x.type]), near, far)
+
+
+def erf(b: Builder, x: Val) -> Val:
+    """By pieces of one length, the first three quarters of it; beyond the last it is 1."""
+    t, a = x.type, b.abs(x)
+    limit, piece, f = ERF_LIMIT[t], ERF_PIECE[t], FORMATS[t]
+    c = b.select(b.gt(a, limit), limit, a)
+    shifted = b.fma(b.sub(c, piece / 4), 1 / piece, f.magic)
+    return b.copysign(by_pieces(b, c, b.bitcast(shifted, f.integer), b.ne(shifted, f.magic), ERF_PIECES[t]), x)
+
+
+def erfcx(b: Builder, x: Val) -> Val:
+    """exp(x^2) erfc(x); below 0.6 a polynomial, beyond 28 the asymptotic series, below 0: 2 exp(a^2) - erfcx(a)."""
+    t, a = x.type, b.abs(x)
+    q, q_low = _scaled_erfc(b, b.select(b.gt(a, 28.0), 28.0, a))
+    middle = b.add(q, q_low)
+    # (1 - w + 3 w^2 - 15 w^3 ...) / (sqrt(pi) a), w = 1/(2 a^2)
+    high, low = PER_ROOT_PI[t]
+    inverse = b.div(1.0, a)
+    w = b.mul(b.mul(inverse, inverse), 0.5)
+    series = b.fma(b.mul(w, polynomial(b, w, (-1.0, 3.0, -15.0, 105.0, -945.0, 10395.0))), high, low)
+    far = b.fma(series, inverse, b.div(high, a))
+    positive = b.select(b.gt(a, 28.0), far, middle)
+    limit = LIMITS[t][1] ** 0.5
+    s = b.select(b.gt(a, limit), limit, a)
+    square, square_low = two_product(b, s, s)
+    e = exp_of_sum(b, square, square_low)
+    negative = b.mul(b.sub(e, b.mul(middle, 0.5)), 2.0)
+    near = b.fma(x, polynomial(b, x, ERFCX[t]), 1.0)
+    return b.select(b.lt(a, 0.6), near, b.select(b.lt(x, 0.0), negative, positive))
+
+
+def erfinv(b: Builder, x: Val) -> Val:
+    """x and x times a polynomial in w = -log(1 - x^2), beyond w = 6 a polynomial in its root (M. Giles, "Approximating
+    the erfinv function", 2010)."""
+    t, a = x.type, b.abs(x)
+    w = b.neg(log(b, b.mul(b.sub(1.0, a), b.add(a, 1.0))))
+    near = b.fma(polynomial(b, b.sub(w, 3.0), ERFINV_NEAR[t]), a, a)
+    s = b.sqrt(w)
+    y = polynomial(b, b.sub(s, 3.2), ERFINV_MIDDLE[t])
+    if t == "float64":
+        y = b.select(b.gt(s, 4.1), polynomial(b, b.sub(s, 5.0), ERFINV_FAR[t]), y)
+    y = b.select(b.eq(a, 1.0), float("inf"), b.select(b.gt(w, 6.0), y, near))
+    return b.copysign(y, x)
+
+
+EXPANSIONS: dict[str, Callable[..., Val]] = {
+    "erf": erf, "erfc": erfc, "erfinv": erfinv, "erfcx": erfcx,
+}  # fmt: skip

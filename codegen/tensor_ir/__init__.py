@@ -1,0 +1,1 @@
+"""codegen/tensor_ir"""

@@ -1,0 +1,561 @@
+"""Symbolic extents: canonical polynomials over run-time lengths, one compile for every shape.
+
+An extent is an int or an `Extent`: a sum of products of atoms with integer coefficients.  Atoms are hashable tuples:
+
+    ("arg", i, axis)  ("shared", i, axis)     lengths of the function's sources
+    ("value", n)                              the 0-d integer IR value number n
+    ("floordiv"|"min"|"max", a, b)            of two extents;  ("negative", a): 1 where a < 0, else 0
+    ("choice", c, a, b)                       a where c is not 0, else b: the length of a result of `ifelse`
+    ("rows", count, length, narrow, itemsize) rows of a block of a matrix (`codegen.bufferise.row_blocks`)
+
+Equal extents are equal objects by value, so "the same size?" is `==` after `Extents.find`.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+from collections.abc import Iterable, Sequence
+from dataclasses import field
+from functools import lru_cache
+from typing import Any
+from weakref import WeakValueDictionary
+
+from tensordsl.digests import blake2b
+from tensordsl.records import record
+
+Atom = tuple[Any, ...]
+Term = tuple[tuple[Atom, ...], int]
+
+SHARED_AXIS = (
+    "lengths of a shared axis differ (1 stretches only where the type says so: T.row, T.col, broadcastable=...)"
+)
+
+
+class Extent:
+    """`terms`: (sorted atoms of a product, coefficient), sorted; the empty product is the constant.  Never changed.
+
+    Equal ones are one object, also of several compiles: else to compare two would be to walk through both, where one
+    that stands in two places of the next, again and again, has more paths than anybody can walk.
+    """
+
+    __slots__ = ("terms", "_text", "__weakref__")
+    terms: tuple[Term, ...]
+    _text: str
+
+    def __new__(cls, terms: tuple[Term, ...]) -> Extent:
+        return _ALIVE.get(terms) or _only(object.__new__(cls), terms)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Extent, (self.terms,)
+
+    def __repr__(self) -> str:
+        """A long text is cut: that of a slice of a slice of a slice doubles each time."""
+        if not self._text:
+            products = ([*([str(c)] if c != 1 or not m else []), *map(atom_name, m)] for m, c in self.terms)
+            text = " + ".join(map("*".join, products))
+            self._text = f"{text[:SHOWN]}... ({_digest(text)})" if len(text) > LONGEST else text
+        return self._text
+
+
+_ALIVE: WeakValueDictionary[tuple[Term, ...], Extent] = WeakValueDictionary()
+_lock = allocate_lock()
+
+
+def _only(made: Extent, terms: tuple[Term, ...]) -> Extent:
+    """The extent of these terms: `made`, unless another thread has made one."""
+    made.terms, made._text = terms, ""
+    with _lock:
+        return _ALIVE.setdefault(terms, made)
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+Length = int | Extent
+SHOWN, LONGEST = 100, 400  # characters of a text that is cut; of one that is not
+
+
+def _digest(text: str) -> str:
+    return str(blake2b(text.encode(), digest_size=6).hexdigest())
+
+
+def atom_name(atom: Atom) -> str:
+    if atom[0] == "arg":
+        return f"n{atom[1]}_{atom[2]}"
+    if atom[0] == "shared":
+        return f"s{atom[1]}_{atom[2]}"
+    return f"{atom[0]}({', '.join(map(str, atom[1:]))})"
+
+
+def atom(*parts: Any) -> Extent:
+    return Extent((((parts,), 1),))
+
+
+@lru_cache(1 << 14)
+def _text(part: tuple[Any, ...]) -> str:
+    """The repr of an atom or of a product of atoms, by which they are sorted."""
+    return repr(part)
+
+
+def _normal(terms: Iterable[Term]) -> Length:
+    total: dict[tuple[Atom, ...], int] = {}
+    for monomial, coefficient in terms:
+        total[monomial] = total.get(monomial, 0) + coefficient
+    kept = [(m, c) for m, c in total.items() if c]
+    if not kept:
+        return 0
+    if len(kept) == 1 and not kept[0][0]:
+        return kept[0][1]
+    return Extent(tuple(sorted(kept, key=lambda term: _text(term[0])) if len(kept) > 1 else kept))
+
+
+def terms_of(a: Length) -> tuple[Term, ...]:
+    return a.terms if isinstance(a, Extent) else (((), a),)
+
+
+def add(a: Length, b: Length) -> Length:
+    if isinstance(a, int) and isinstance(b, int):
+        return a + b
+    if a == 0 or b == 0:
+        return b if a == 0 else a
+    return _normal((*terms_of(a), *terms_of(b)))
+
+
+def total(lengths: Iterable[Length]) -> Length:
+    """Their sum, in order once."""
+    return _normal(t for a in lengths for t in terms_of(a))
+
+
+def sub(a: Length, b: Length) -> Length:
+    return add(a, mul(b, -1))
+
+
+def mul(a: Length, b: Length) -> Length:
+    if isinstance(a, Extent):
+        return _times(a, b)
+    return _times(b, a) if isinstance(b, Extent) else a * b
+
+
+@lru_cache(1 << 14)
+def _times(a: Extent, b: Length) -> Length:
+    if isinstance(b, int):
+        return a if b == 1 else Extent(tuple([(m, b * c) for m, c in a.terms])) if b else 0
+    return _normal((tuple(sorted((*m, *n), key=_text)), c * d) for m, c in a.terms for n, d in b.terms)
+
+
+def product(lengths: Iterable[Length]) -> Length:
+    result: Length = 1
+    for length in lengths:
+        result = mul(result, length)
+    return result
+
+
+def floordiv(a: Length, b: Length) -> Length:
+    """a // b, 0 where b is 0; exact where b divides every term."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b if b else 0
+    if b == 1:
+        return a
+    if isinstance(b, int) and b and all(c % b == 0 for _, c in terms_of(a)):
+        return _normal((m, c // b) for m, c in terms_of(a))
+    return atom("floordiv", a, b)
+
+
+def floordiv_sign(a: Length) -> Length:
+    """1 where a < 0, else 0."""
+    if isinstance(a, int):
+        return int(a < 0)
+    return 0 if _never_negative(a) else atom("negative", a)
+
+
+def minimum(a: Length, b: Length) -> Length:
+    if isinstance(a, int) and isinstance(b, int):
+        return min(a, b)
+    for x, y in ((a, b), (b, a)):
+        if _never_negative(sub(y, x)):
+            return x
+    return atom("min", a, b)
+
+
+def maximum(a: Length, b: Length) -> Length:
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    for x, y in ((a, b), (b, a)):
+        if _never_negative(sub(x, y)):
+            return x
+    for x, y in ((a, b), (b, a)):
+        if isinstance(x, int) and (inner := _larger_of(y)) and inner[0] <= x:
+            return maximum(x, inner[1])
+    return atom("max", a, b)
+
+
+def _larger_of(a: Length) -> tuple[int, Length] | None:
+    """The two numbers of which `a` is the larger one, if one is an int: max(2, n) + 1 gives 3 and n + 1."""
+    choices = [m[0] for m, c in terms_of(a) if c == 1 and len(m) == 1 and m[0][0] == "max"]
+    more = sub(a, Extent((((choices[0],), 1),))) if choices else None
+    if not isinstance(more, int):
+        return None
+    low, other = sorted(choices[0][1:], key=lambda x: not isinstance(x, int))
+    return (low + more, add(other, more)) if isinstance(low, int) else None
+
+
+@lru_cache(1 << 14)
+def _never_negative(a: Length, cases: int = 4) -> bool:
+    """Whether it is 0 or more, as far as that shows: a sum of products of lengths; or so in each of two cases, if the
+    smaller of two is added or the greater taken away; or in one of them, the other way.  At most `cases` levels."""
+    terms = [(m, c) for m, c in terms_of(a) if c]
+    if all(c > 0 and all(map(_is_length, m)) for m, c in terms):
+        return True
+    choices = [(m[0], c) for m, c in terms if len(m) == 1 and m[0][0] in ("min", "max")]
+    if not choices or not cases or len(terms) > MOST_TERMS_IN_CASES:
+        return False
+    both = [(x[0] == "min") == (c > 0) for x, c in choices]
+    x, c = choices[max(range(len(both)), key=both.__getitem__)]
+    rest = sub(a, mul(Extent((((x,), 1),)), c))
+    in_case = (_never_negative(add(rest, mul(part, c)), cases - 1) for part in x[1:])
+    return all(in_case) if any(both) else any(in_case)
+
+
+def _is_length(x: Atom) -> bool:
+    """Whether an atom is never negative."""
+    if x[0] in ("min", "max"):
+        return (any if x[0] == "max" else all)(map(_never_negative, x[1:]))
+    return x[0] in _LENGTHS or (x[0] in ("choice", "floordiv") and all(map(_never_negative, x[-2:])))
+
+
+_LENGTHS = frozenset(("arg", "shared", "negative"))
+MOST_TERMS_IN_CASES = 8
+
+
+def choice(condition: Length, a: Length, b: Length) -> Length:
+    """a where the condition is not 0, else b."""
+    if isinstance(condition, int):
+        return a if condition else b
+    return a if a == b else atom("choice", condition, a, b)
+
+
+def stretched(own: Length, length: Length) -> Length:
+    """What an axis of length `own` stands for where it is to be stretched to another length, if it is 1."""
+    return choice(sub(own, 1), own, length)
+
+
+@record
+class Constraint:
+    """a == b must hold at run time; `node`: the user's application that needs it, `what`: in words."""
+
+    a: Length
+    b: Length
+    what: str
+    node: int | None = field(compare=False)
+    relation: str = "eq"
+
+
+class Extents:
+    """The algebra `Dims` over extents for one compile, with union-find over the constraints met.
+
+    What is needed by code that always runs is checked at entry (`constraints`), and its lengths stand for each other
+    afterwards.  While `conditional`, code is lowered that a call may leave out: its constraints are `assumed`, nothing
+    follows from them, and each step that relies on one checks it.
+    """
+
+    def __init__(self) -> None:
+        self.constraints: list[Constraint] = []
+        self.conditional = False
+        self.assumed: dict[Any, Constraint] = {}
+        self.fresh: list[Constraint] = []  # assumed for the application that is being lowered
+        self.node: int | None = None  # the user's application that is being lowered
+        self.are_usual = True  # no length of 1 stretches at run time, of those known at entry
+        self.stretched: list[tuple[Length, Length]] = []  # unless the first is 1 and the second not
+        self._same: dict[Atom, Length] = {}
+        self._whole: dict[Extent, Length] = {}
+        self._found: dict[Extent, Length] = {}  # by `find`, since the last constraint
+        self._known: set[Any] = set()
+        self._values: dict[int, Length] = {}  # of IR values, by number
+
+    # the Dims protocol; `operand` is an IR value
+    def shape(self, operand: Any) -> tuple[Length, ...]:
+        return tuple(operand.shape)
+
+    def value(self, operand: Any) -> Length:
+        return self.find(value_extent(operand, self._values))
+
+    def add(self, a: Length, b: Length) -> Length:
+        return add(a, b)
+
+    def sub(self, a: Length, b: Length) -> Length:
+        return sub(a, b)
+
+    def mul(self, a: Length, b: Length) -> Length:
+        return mul(a, b)
+
+    def floordiv(self, a: Length, b: Length) -> Length:
+        return floordiv(a, b)
+
+    def minimum(self, a: Length, b: Length) -> Length:
+        return minimum(a, b)
+
+    def maximum(self, a: Length, b: Length) -> Length:
+        return maximum(a, b)
+
+    def same(self, a: Length, b: Length, what: str) -> Length:
+        a, b = self.find(a), self.find(b)
+        if a == b:
+            return a
+        if isinstance(a, int) and isinstance(b, int):
+            raise ValueError(f"{what}: {a} != {b}")
+        self.require(a, b, what)
+        if self.conditional:
+            return b if isinstance(b, int) else a
+        self._unify(a, b)
+        return self.find(a)
+
+    def broadcast(self, dims: Sequence[Length]) -> Length:
+        result: Length | None = None  # it may turn out to be 1 by a constraint, and does not broadcast then
+        for d in dims:
+            if d != 1:
+                result = d if result is None else self.same(result, d, SHARED_AXIS)
+        return 1 if result is None else self.find(result)
+
+    def stretch(self, dims: Sequence[Length]) -> Length:
+        lengths = list(dict.fromkeys(d for d in map(self.find, dims) if d != 1))
+        if len(lengths) < 2 or any(isinstance(d, int) for d in lengths) or self.are_agreed(lengths):
+            common = next((d for d in lengths if isinstance(d, int)), lengths[0] if lengths else 1)
+            for d in lengths:
+                if d != common and not isinstance(common, int):
+                    self.stretched.append((common, d))  # the other way is that of `fits`
+                self.fits(common, d, SHARED_AXIS)
+            return self.find(common)
+        common = lengths[-1]
+        for d in reversed(lengths[:-1]):
+            common = choice(sub(d, 1), d, common)
+        for d in lengths:
+            self.require(stretched(d, common), common, SHARED_AXIS)
+        return common
+
+    def fits(self, length: Length, own: Length, what: str) -> Length:
+        length, own = self.find(length), self.find(own)
+        if own in (1, length):
+            return length
+        if not isinstance(own, int) and length != 1:
+            if not self.are_agreed((length, own)):
+                self.require(stretched(own, length), length, what)
+                return length
+            self.stretched.append((own, length))
+        common = self.same(own, length, what)
+        return length if self.conditional else common  # so that a step finds that they differ, and checks
+
+    def are_agreed(self, lengths: Iterable[Length]) -> bool:
+        """Whether a call looks at entry whether none of these lengths stretches: the program is made for that."""
+        return self.are_usual and not named(lengths)
+
+    # constraints
+    def require(self, a: Length, b: Length, what: str, relation: str = "eq") -> None:
+        key = (a, b, relation)
+        if self.conditional:
+            if key not in self._known:
+                self.fresh.append(Constraint(a, b, what, self.node, relation))
+                self.assumed.setdefault(key, self.fresh[-1])
+        elif key not in self._known:
+            self._known.add(key)
+            self.constraints.append(Constraint(a, b, what, self.node, relation))
+
+    def assumption(self, a: Length, b: Length, relation: str = "eq") -> Constraint | None:
+        """What is assumed of two lengths."""
+        return self.assumed.get((a, b, relation)) or (self.assumed.get((b, a, relation)) if relation == "eq" else None)
+
+    def _unify(self, a: Length, b: Length) -> None:
+        """From here on the one that is known later stands for the other: an atom wherever it occurs, else as a
+        whole."""
+        self._found.clear()
+        of_a, of_b = _known_when(a), _known_when(b)
+        if (of_a, isinstance(a, Extent)) < (of_b, isinstance(b, Extent)):
+            a, b = b, a
+        pairs = [(a, b)] if of_a != of_b else [(a, b), (b, a)]
+        for x, y in reversed(pairs):  # the newcomer stands for the old one: chains of equal lengths stay short
+            own = _single_atom(x)
+            if own is not None and own not in self._below(y)[0]:
+                self._same[own] = y
+                return
+        for x, y in pairs:
+            if isinstance(x, Extent) and x not in self._below(y)[1]:
+                self._whole[x] = y
+                return
+
+    def _below(self, a: Length) -> tuple[set[Atom], set[Length]]:
+        """The atoms and lengths that the value of `a` is computed from, with what stands for them: what they stand for
+        must not depend on `a` again."""
+        found: set[Atom] = set()
+        seen: set[Length] = set()
+        todo = [a]
+        while todo:
+            e = todo.pop()
+            if not isinstance(e, Extent) or e in seen:
+                continue
+            seen.add(e)
+            todo.append(_substitute(e, self._same))
+            if e in self._whole:
+                todo.append(self._whole[e])
+            for monomial, _ in e.terms:
+                for x in monomial:
+                    found.add(x)
+                    todo.extend(p for p in x[1:] if isinstance(p, Extent))
+                    if x in self._same:
+                        todo.append(self._same[x])
+        return found, seen
+
+    def find(self, a: Length) -> Length:
+        """The representative of `a` under all constraints so far."""
+        if not isinstance(a, Extent) or not (self._same or self._whole):
+            return a
+        found = self._found.get(a)
+        if found is None:
+            found = self._found[a] = self._find(a)
+        return found
+
+    def _shorten(self, way: Iterable[Extent], end: Length) -> None:
+        """What stands for each length of a way that has been gone stands for it at once: the next goes no long way."""
+        for e in way:
+            own = _single_atom(e)
+            if own is not None and own in self._same:
+                self._same[own] = end
+
+    def _find(self, a: Length) -> Length:
+        seen: dict[Extent, int] = {}
+        way: list[Extent] = []  # by what stands for atoms alone: that holds within other lengths too
+        while isinstance(a, Extent) and a not in seen:
+            seen[a] = len(seen)
+            if a in self._whole:
+                self._shorten(way, a)
+                way, a = [], self._whole[a]
+            elif not self._same.keys().isdisjoint([x for m, _ in a.terms for x in m]):
+                way.append(a)
+                a = _substitute(a, self._same)
+            else:
+                self._shorten(way, a)
+                return a
+            if len(seen) > 10_000:  # odd constraints may make terms grow without end
+                return a
+        if isinstance(a, Extent):  # a later constraint closed a circle (n = n * m, then m = 1): it is one length
+            circle = list(seen)[seen[a] :]
+            return min(circle, key=lambda e: (_known_when(e), len(e.terms), repr(e)))
+        return a
+
+
+def _known_when(a: Length) -> int:
+    """When a length is known: -1 at entry, else with the last value that it depends on."""
+    return max(named((a,)), default=-1)
+
+
+def _single_atom(a: Length) -> Atom | None:
+    if isinstance(a, Extent) and len(a.terms) == 1 and a.terms[0][1] == 1 and len(a.terms[0][0]) == 1:
+        return a.terms[0][0][0]
+    return None
+
+
+def _substitute(a: Extent, same: dict[Atom, Length]) -> Length:
+    result: Length = 0
+    for monomial, coefficient in a.terms:
+        term: Length = coefficient
+        for x in monomial:
+            term = mul(term, same.get(x, Extent((((x,), 1),))))
+        result = add(result, term)
+    return result
+
+
+def if_not_empty(a: Length) -> Length:
+    """An offset, where the slices that it is of are not empty: then these begin where they say."""
+    if isinstance(a, int):
+        return a
+    ends = {x for monomial, _ in a.terms for x in monomial if x[0] in ("min", "max")}
+    mixed = {x: sorted(x[1:], key=lambda part: isinstance(part, int)) for x in ends}
+    known = {x: last if x[0] == "min" else first for x, (first, last) in mixed.items() if isinstance(last, int)}
+    return _substitute(a, known)
+
+
+def atoms(a: Length) -> frozenset[Atom]:
+    """All atoms of an extent, those inside of composed atoms too."""
+    return _atoms(a) if isinstance(a, Extent) else _NO_ATOMS
+
+
+def named(lengths: Iterable[Length]) -> set[int]:
+    """The numbers of the values that lengths are computed from."""
+    found: set[int] = set()
+    for n in lengths:
+        if isinstance(n, Extent):
+            found |= _named(n)
+    return found
+
+
+@lru_cache(1 << 14)
+def _named(a: Extent) -> frozenset[int]:
+    return frozenset([x[1] for x in _atoms(a) if x[0] == "value"])
+
+
+_NO_ATOMS: frozenset[Atom] = frozenset()
+
+
+@lru_cache(1 << 14)
+def _atoms(a: Extent) -> frozenset[Atom]:
+    found: set[Atom] = set()
+    todo = [a]
+    while todo:
+        for monomial, _ in todo.pop().terms:
+            for x in monomial:
+                if x not in found:
+                    found.add(x)
+                    todo += [p for p in x[1:] if isinstance(p, Extent)]
+    return frozenset(found)
+
+
+_ARITHMETIC = {"add": add, "sub": sub, "mul": mul}
+MOST_TERMS, LARGEST_FACTOR = 400, 1 << 31  # of what a value is seen through for
+
+
+def value_extent(value: Any, known: dict[int, Length]) -> Length:
+    """A 0-d integer IR value as an extent: constants, lengths and their sums and products are seen through; what gets
+    too large is an atom of its own.  `known`: what was found before, by the numbers of values."""
+    stack = [value]
+    while stack:
+        v = stack[-1]
+        parts = _parts(v)
+        waiting = [o for o in parts if o.number not in known]
+        if waiting and v.number not in known:
+            stack += waiting
+            continue
+        stack.pop()
+        if v.number not in known:
+            known[v.number] = _computed(v, [known[o.number] for o in parts])
+    return known[value.number]
+
+
+def _parts(v: Any) -> tuple[Any, ...]:
+    """The operands that an integer is seen through for."""
+    if v.op == "map" and v.dtype == "int64":
+        name = v.attrs["row"].name
+        if name in _ARITHMETIC and len(v.operands) == 2:
+            return tuple(v.operands)
+        if name == "cast" and v.operands[0].dtype.startswith(("int", "uint", "bool")):
+            return tuple(v.operands)
+    return ()
+
+
+def _computed(v: Any, parts: list[Length]) -> Length:
+    if v.op == "const":
+        return int(v.attrs["data"])
+    if v.op == "extent":
+        return v.attrs["extent"]  # type: ignore[no-any-return]
+    if len(parts) == 1:
+        return parts[0]
+    if parts:
+        sizes = [len(terms_of(p)) for p in parts]
+        name = v.attrs["row"].name
+        if (sizes[0] * sizes[1] if name == "mul" else sum(sizes)) <= MOST_TERMS:
+            result = _ARITHMETIC[name](*parts)
+            if all(abs(c) < LARGEST_FACTOR for _, c in terms_of(result)):
+                return result
+    return atom("value", v.number)

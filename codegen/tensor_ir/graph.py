@@ -1,0 +1,418 @@
+"""Tensor IR: typed SSA values of MLIR's form, hash-consed per compile, with symbolic extents.
+
+    arg(i) shared(i)         the function's inputs and shared variables
+    const(data)  extent(e)   an array known now; a length known at run time (0-d int64)
+    iota                     0, 1, 2, ... along the only axis (int64)
+    map(row)                 an elementwise row; operands have the row's loop dtypes and broadcast from the right;
+                             with `pool`: of slices, instead of a reduction
+    move(map)                map[d]: the result's axis that indexes operand axis d, None: an axis of length 1, read at 0
+    reduce(reducer, axes, result)   one result of a Reducer; operands all of one shape; with_index adds the position
+    take(axes)               x indexed at `axes` by integer operands that broadcast against each other
+    dot(alpha, beta, scaled, decays)
+                             alpha x y, or alpha x y + beta c with a third operand c; alpha is 1 where it is left out;
+                             scaled: the last operand is a number by which alpha is multiplied; decays: the fourth is
+                             beta, which is 1 in the attributes
+    in_bounds(bounds)        its first operand, positions, after a check of their least and greatest index
+    inc_take(axes, set)      x set or added to at vectors of positions; y has one axis for them (see
+                             `tensor_ir.lower_indexing`)
+    undefined                what a branch gives that is never read
+    along(function, axis)    cumsum cumprod sort argsort of the library; x is read in its own dtype.  Of a sort or
+                             argsort with `part` only so many places from a first one on are wanted
+    searchsorted(side)      places of the second operand's elements in the first, a sorted vector
+    true_positions repeated_positions                           int64 positions, as many as the second operand says
+    reshape subtensor inc_subtensor concatenate host            constructs with a buffer of their own
+    part(k) pairs            real or imaginary numbers; complex numbers as twice as many real ones, or these as complex
+    for(body) ifelse         regions; `result(k)` are their values
+    index carried(k)         parameters of a loop body
+
+CSE is free: making the same value twice gives the same object.  `loops` of a value are the loops it varies with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.extents import Extents, Length
+from tensordsl.graph import Op
+
+
+class Value:
+    """One SSA value: `op`, `operands`, `attrs`, `dtype` ("" for an op with several results), `shape` of extents."""
+
+    __slots__ = ("op", "operands", "attrs", "dtype", "shape", "number", "loops", "key")
+
+    def __init__(
+        self, op: str, operands: tuple[Value, ...], attrs: dict[str, Any], dtype: str, shape: tuple[Length, ...],
+        number: int, loops: frozenset[int], key: Any = None,
+    ) -> None:  # fmt: skip
+        self.op, self.operands, self.attrs, self.dtype, self.shape = op, operands, attrs, dtype, shape
+        self.number, self.loops, self.key = number, loops, key  # of its attributes, if it is known
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"%{self.number}"
+
+
+class Loop:
+    """A `for` body: parameters, the values of the next iteration, and the values stacked over iterations."""
+
+    __slots__ = ("number", "index", "carried", "next", "stacked", "count")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.index: Value
+        self.count: Value
+        self.carried: tuple[Value, ...] = ()
+        self.next: tuple[Value, ...] = ()
+        self.stacked: tuple[Value, ...] = ()
+
+
+class Graph:
+    """Makes hash-consed values; canonical forms that cost nothing to reach are reached here."""
+
+    def __init__(self) -> None:
+        self.extents = Extents()
+        self.origins: dict[int, int] = {}  # value number -> the user's application that first needed it
+        self._memo: dict[Any, Value] = {}
+        self.values: list[Value] = []
+        self.loops: list[Loop] = []
+        self.within: frozenset[int] = _NO_LOOPS  # the loop that is being lowered, if it may run zero times
+
+    def make(
+        self, op: str, operands: Iterable[Value], dtype: str, shape: Iterable[Length],
+        loops: frozenset[int] | None = None, unique: bool = False, **attrs: Any,
+    ) -> Value:  # fmt: skip
+        return self._made(op, tuple(operands), dtype, tuple(shape), loops, unique, attrs, _attrs_key(attrs))
+
+    def like(
+        self, v: Value, operands: Iterable[Value], shape: Iterable[Length] | None = None,
+        loops: frozenset[int] | None = None,
+    ) -> Value:  # fmt: skip
+        """v with other operands or another shape."""
+        key = _attrs_key(v.attrs) if v.key is None else v.key
+        shape = v.shape if shape is None else tuple(shape)
+        return self._made(v.op, tuple(operands), v.dtype, shape, loops, False, v.attrs, key)
+
+    def _made(
+        self, op: str, operands: tuple[Value, ...], dtype: str, shape: tuple[Length, ...],
+        loops: frozenset[int] | None, unique: bool, attrs: dict[str, Any], attrs_key: Any,
+    ) -> Value:  # fmt: skip
+        own = _NO_LOOPS  # loops that no operand varies with
+        if self.within and self.extents.fresh:  # what may fail stays inside of a loop that may run zero times
+            own = self.within
+        if own or loops is not None:
+            theirs = _NO_LOOPS.union(*[v.loops for v in operands])
+            loops = theirs | own if loops is None else loops
+            own = loops - theirs
+        key = (
+            op,
+            operands,
+            dtype,
+            shape,
+            attrs_key,
+            len(self.values) if unique else -1,
+            own,
+        )
+        value = self._memo.get(key)
+        if value is None:
+            if loops is None:
+                loops = _NO_LOOPS.union(*[v.loops for v in operands]) if operands else _NO_LOOPS
+            value = Value(op, operands, attrs, dtype, shape, len(self.values), loops, attrs_key)
+            self._memo[key] = value
+            self.values.append(value)
+            if self.extents.node is not None:
+                self.origins[value.number] = self.extents.node
+        return value
+
+    # leaves
+    def const(self, data: Any, dtype: str | None = None) -> Value:
+        array = np.array(data, dtype=dtype)
+        array.flags.writeable = False
+        return self.make("const", (), _name_of(array.dtype), array.shape, data=array)
+
+    def extent(self, length: Length) -> Value:
+        length = self.extents.find(length)
+        if isinstance(length, int):
+            return self.const(length, "int64")
+        varying = [self.values[n].loops for n in ex.named((length,))]
+        return self.make("extent", (), "int64", (), extent=length, loops=_NO_LOOPS.union(*varying))
+
+    def iota(self, length: Length) -> Value:
+        return self.make("iota", (), "int64", (length,))
+
+    # row ops
+    def map(self, row: Any, *operands: Value, **attrs: Any) -> Value:
+        """Apply an elementwise row; operands are cast to its loop dtypes and broadcast."""
+        dtypes = tuple([v.dtype for v in operands])
+        loop, dtype = signature(row, dtypes, attrs)
+        if loop != dtypes:
+            operands = tuple([self.cast(v, t) for v, t in zip(operands, loop, strict=True)])
+        return self.make("map", operands, dtype, self.broadcast(operands), row=row, args=attrs)
+
+    def cast(self, x: Value, dtype: str) -> Value:
+        if x.dtype == dtype:
+            return x
+        if x.op == "const" and x.rank == 0:
+            with np.errstate(all="ignore"):
+                return self.const(x.attrs["data"].astype(dtype))
+        from tensordsl.ops.table import OPS  # late: the table imports every row
+
+        return self.make("map", (x,), dtype, x.shape, row=OPS["cast"], args={"dtype": dtype})
+
+    def broadcast(self, operands: Sequence[Value]) -> tuple[Length, ...]:
+        shapes = [v.shape for v in operands]
+        first = shapes[0]
+        if all([s is first or s == first for s in shapes]):
+            return first
+        rank = max(map(len, shapes))
+        aligned = [(1,) * (rank - len(s)) + s for s in shapes]
+        return tuple(self.extents.broadcast(dims) for dims in zip(*aligned, strict=True))
+
+    def move(self, x: Value, map: Sequence[int | None], shape: Sequence[Length]) -> Value:
+        """The elements of x at other places; see the module's docstring for `map`."""
+        map, shape = tuple(map), tuple(shape)
+        if x.op == "move":
+            inner = x.attrs["map"]
+            return self.move(x.operands[0], [None if a is None else map[a] for a in inner], shape)
+        if x.op == "const" and x.rank == 0 and not shape:
+            return x
+        if map == tuple(range(x.rank)) and shape == x.shape:
+            return x
+        map = tuple(None if x.shape[d] == 1 else a for d, a in enumerate(map))
+        return self.make("move", (x,), x.dtype, shape, map=map)
+
+    def broadcast_to(self, x: Value, shape: Sequence[Length]) -> Value:
+        """x (right-aligned) broadcast to `shape`."""
+        lead = len(shape) - x.rank
+        return self.move(x, [None if n == 1 else lead + d for d, n in enumerate(x.shape)], shape)
+
+    def stretched(self, x: Value, shape: Sequence[Length], is_checked: bool = False) -> Value:
+        """x (right-aligned), whose axes are 1 or as long as those of `shape`, as may turn out at run time.  is_checked:
+        what is only assumed is checked here, as no step that uses the result does it."""
+        bounds: list[tuple[Length, Length, Length, bool]] = []
+        find, checks = self.extents.find, []
+        for m, n in zip(map(find, x.shape), map(find, shape[len(shape) - x.rank :]), strict=True):
+            is_agreed = self.extents.are_agreed((m, n))
+            if m in (1, n) or (is_agreed and not is_checked):
+                bounds.append((0, m, 1, True))
+                continue
+            own, step = (m, 1) if is_agreed else (ex.stretched(m, n), ex.choice(ex.sub(m, 1), 1, 0))
+            checks.append(ex.Constraint(own, n, ex.SHARED_AXIS, self.extents.node))
+            bounds.append((0, n, step, True))
+        if not checks:
+            return x
+        lengths = [b[1] for b in bounds]
+        return self.make("subtensor", (x,), x.dtype, lengths, bounds=tuple(bounds), checks=tuple(checks))
+
+    def reduce(self, meaning: Any, result: int, axes: Sequence[int], operands: Sequence[Value]) -> Value:
+        x = operands[0]
+        shape = tuple(n for d, n in enumerate(x.shape) if d not in axes)
+        types = tuple(v.dtype for v in operands) + (("int64",) if meaning.with_index else ())
+        dtype = meaning.reducer.result(types)[result]
+        return self.make(
+            "reduce", operands, dtype, shape,
+            reducer=meaning.reducer, axes=tuple(axes), result=result, with_index=meaning.with_index,
+        )  # fmt: skip
+
+    # constructs
+    def reshape(self, x: Value, shape: Sequence[Length]) -> Value:
+        shape = tuple(shape)
+        if x.op == "reshape":
+            x = x.operands[0]
+        if shape == x.shape:
+            return x
+        wide = [d for d, n in enumerate(x.shape) if n != 1]
+        target = [d for d, n in enumerate(shape) if n != 1]
+        if [x.shape[d] for d in wide] == [shape[d] for d in target]:  # only axes of length 1 come and go
+            place = dict(zip(wide, target, strict=True))
+            return self.move(x, [place.get(d) for d in range(x.rank)], shape)
+        return self.make("reshape", (x,), x.dtype, shape)
+
+    def new_loop(self) -> Loop:
+        loop = Loop(len(self.loops) + 1)
+        self.loops.append(loop)
+        return loop
+
+    def result(self, node: Value, k: int, dtype: str, shape: Sequence[Length]) -> Value:
+        return self.make("result", (node,), dtype, shape, k=k)
+
+
+@cache
+def _name_of(dtype: Any) -> str:
+    """NumPy makes it anew each time."""
+    return str(dtype.name)
+
+
+_SIGNATURES: dict[Any, tuple[tuple[str, ...], str]] = {}  # of rows without attributes
+
+
+def signature(row: Any, dtypes: tuple[str, ...], attrs: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+    """(the dtypes that an elementwise row's operands are cast to, the result's dtype)."""
+    if attrs:
+        return tuple(row.meaning.loop(*dtypes)), row.dtype(*dtypes, **attrs)
+    key = row, dtypes
+    if key not in _SIGNATURES:
+        _SIGNATURES[key] = tuple(row.meaning.loop(*dtypes)), row.dtype(*dtypes)
+    return _SIGNATURES[key]
+
+
+_NO_LOOPS: frozenset[int] = frozenset()
+REWRITES = 8  # how often a value is rewritten in place before the walk goes on
+
+
+def _attrs_key(attrs: dict[str, Any]) -> Any:
+    """Arrays and floats by their bytes (-0.0 is not 0.0), everything else by equality within its own type."""
+    return tuple([(name, _key(value)) for name, value in attrs.items()])
+
+
+def _key(value: Any) -> Any:
+    kind = type(value)
+    if kind in _PLAIN:
+        return kind.__name__, value
+    if kind is tuple or kind is list:
+        return tuple([_key(v) for v in value])
+    if kind is dict:
+        return tuple([(k, _key(v)) for k, v in value.items()])
+    if isinstance(value, np.ndarray):
+        return "array", value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, float):
+        return "float", value.hex(), np.signbit(value)
+    return kind.__name__, value
+
+
+_PLAIN = frozenset((int, str, bool, ex.Extent, Op))  # equal within their type
+
+
+def toposort(roots: Iterable[Value]) -> list[Value]:
+    """Operands before users, bodies of loops before their `for`; without recursion."""
+    order: dict[Value, None] = {}
+    stack: list[Value | None] = [*reversed(list(roots))]
+    waiting: list[Value] = []  # values whose operands are under way; None on the stack ends the last one's
+    while stack:
+        v = stack.pop()
+        if v is None:
+            order[waiting.pop()] = None
+        elif v not in order:
+            below = v.operands if v.op != "for" else dependencies(v)
+            needed = [o for o in below if o not in order]
+            if not needed:
+                order[v] = None
+                continue
+            waiting.append(v)
+            stack.append(None)
+            stack += needed[::-1]
+    return list(order)
+
+
+def lengths_of(v: Value) -> Sequence[Length]:
+    """Its shape, the bounds of what it takes or writes, and how often a loop runs."""
+    if v.op in _OF_SHAPE:
+        return v.shape
+    return [*v.shape, *[n for bound in v.attrs.get("bounds", ()) for n in bound[:3]], v.attrs.get("count", 0)]
+
+
+_OF_SHAPE = frozenset(("map", "move", "reduce", "const"))
+
+
+def dependencies(v: Value) -> tuple[Value, ...]:
+    """Operands, and for a loop also what its body gives."""
+    if v.op == "for":
+        loop = v.attrs["loop"]
+        return (*v.operands, *loop.next, *loop.stacked)
+    return v.operands
+
+
+def rewrite(
+    graph: Graph,
+    roots: Sequence[Value],
+    rule: Callable[[Value], Value | None],
+    frozen: Collection[int] = (),
+    users: dict[int, int] | None = None,
+    order: Sequence[Value] | None = None,
+    ops: Collection[str] = (),
+) -> list[Value]:  # fmt: skip
+    """Rebuild bottom-up; `rule(value)` gives a replacement or None, and is asked again about what it gave.
+
+    frozen: numbers of values that stay as they are; with a value all that it depends on must be frozen.
+    users: value number -> number of users; what a value is replaced by inherits them.
+    order: toposort(roots), if it is known.
+    ops: those that the rule is asked about (empty: all).
+    """
+    changed: dict[Value, Value] = {}
+    origins, extents = graph.origins, graph.extents
+
+    def new(o: Value) -> Value:
+        return changed.get(o, o)
+
+    for v in toposort(roots) if order is None else order:
+        if v.number in frozen:
+            continue
+        w = v
+        if changed and not changed.keys().isdisjoint(dependencies(v)):
+            w = rebuild(graph, v, new)
+        elif ops and v.op not in ops:
+            continue
+        for _ in range(REWRITES):
+            if ops and w.op not in ops:
+                break
+            extents.node = origins.get(v.number)
+            better = rule(w)
+            if better is None or better is w:
+                break
+            w = better
+        if w is v:
+            continue
+        changed[v] = w
+        if users is not None:
+            users[w.number] = users.get(w.number, 0) + users.get(v.number, 1)
+    extents.node = None
+    return list(map(new, roots))
+
+
+def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:
+    """v with `new` operands, and for a loop what its body gives; v itself if they are the old ones."""
+    if v.op == "for":
+        loop = v.attrs["loop"]
+        loop.next, loop.stacked = tuple(map(new, loop.next)), tuple(map(new, loop.stacked))
+    graph.extents.node = graph.origins.get(v.number)
+    operands = tuple(map(new, v.operands))
+    if operands == v.operands:
+        return v
+    return graph.like(v, operands, loops=_rebuilt_loops(v, operands))
+
+
+def _rebuilt_loops(v: Value, operands: tuple[Value, ...]) -> frozenset[int] | None:
+    """The loops of v with other operands; None: the union of theirs."""
+    if not v.loops and v.op != "for":
+        return None
+    if v.op != "for":
+        own = v.loops.difference(*(o.loops for o in v.operands))
+        return own.union(*(o.loops for o in operands)) if own else None
+    loop = v.attrs["loop"]
+    inside = (*operands, *loop.next, *loop.stacked)
+    return _NO_LOOPS.union(*(o.loops for o in inside)) - {loop.number}
+
+
+def show(roots: Iterable[Value]) -> str:
+    """The IR as text in MLIR's manner."""
+    lines = []
+    for v in toposort(roots):
+        attrs = {k: (x.name if hasattr(x, "name") else x) for k, x in v.attrs.items() if k not in ("loop", "data")}
+        if v.op == "const":
+            attrs = {"value": v.attrs["data"].tolist() if v.attrs["data"].size < 9 else "dense<...>"}
+        inside = ", ".join(f"{k} = {x}" for k, x in attrs.items())
+        shape = "x".join([*("1" if n == 1 else f"[{n}]" for n in v.shape), v.dtype])
+        lines.append(f"%{v.number} = {v.op}({', '.join(map(repr, v.operands))}) {{{inside}}} : tensor<{shape}>")
+    return "\n".join(lines)
+
+
+def size(shape: Iterable[Length]) -> Length:
+    return ex.product(shape)

@@ -1,0 +1,115 @@
+"""Device memory that is kept for the next call: bins of similar sizes, each with a list of free blocks.
+
+All work on a device is in one stream, so a block may be handed out again while earlier work still uses it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from tensordsl.errors import DeviceMemoryError
+from tensordsl.records import record
+from tensordsl.runtime.driver.protocol import Driver
+
+LEAST = 256  # bytes of the smallest bin: the alignment of device memory
+STEPS = 4  # bins per power of two: at most a quarter of a block is unused
+
+
+@record
+class Statistics:
+    """In bytes: handed out, kept free, most ever taken from the driver.  Counts: blocks taken from the driver, and from
+    the pool."""
+
+    used: int
+    kept: int
+    peak: int
+    misses: int
+    hits: int
+
+
+class Block:
+    """Memory of a device; it goes back to the pool with the last reference."""
+
+    __slots__ = ("address", "size", "pool", "__weakref__")
+
+    def __init__(self, address: int, size: int, pool: Pool) -> None:
+        self.address, self.size, self.pool = address, size, pool
+
+    def __del__(self) -> None:
+        self.pool.give(self.address, self.size)
+
+
+class Pool:
+    """The blocks of one device.  `on_pressure` gives back what others keep, before memory counts as exhausted."""
+
+    def __init__(self, driver: Driver, on_pressure: Callable[[], None] = lambda: None) -> None:
+        self.driver, self.on_pressure = driver, on_pressure
+        self._free: dict[int, deque[int]] = {}
+        self._taken = self._peak = self._misses = self._hits = 0
+
+    def take(self, size: int) -> Block:
+        """A block of at least `size` bytes with any content.
+
+        Where the device has no more memory, all that is kept goes back and it is asked once more: DeviceMemoryError.
+        """
+        room = bin_size(size)
+        free = self._free.get(room)
+        if free is None:
+            free = self._free.setdefault(room, deque())
+        try:
+            address = free.pop()  # atomic: blocks come back from any thread, in the middle of anything
+            self._hits += 1
+        except IndexError:
+            address = self._allocate(room)
+        return Block(address, room, self)
+
+    def _allocate(self, room: int) -> int:
+        try:
+            address = self.driver.alloc(room)
+        except DeviceMemoryError:
+            self.on_pressure()
+            self.trim()
+            try:
+                address = self.driver.alloc(room)
+            except DeviceMemoryError as error:
+                used = self.statistics().used
+                raise DeviceMemoryError(f"{error.args[0]} {room} bytes wanted, {used} in use.") from None
+        self._misses += 1
+        self._taken += room
+        self._peak = max(self._peak, self._taken)
+        return address
+
+    def give(self, address: int, size: int) -> None:
+        """A block of `take` is free again.  Any thread may call this, a collection inside of `take` too."""
+        self._free[size].append(address)
+
+    def trim(self) -> None:
+        """Give all free blocks back to the driver."""
+        if any(self._free.values()):
+            self.driver.synchronize()
+        for size, free in list(self._free.items()):
+            while free:
+                try:
+                    address = free.pop()
+                except IndexError:
+                    break
+                self._taken -= size
+                self.driver.free(address)
+
+    def statistics(self) -> Statistics:
+        kept = sum(size * len(free) for size, free in list(self._free.items()))
+        return Statistics(self._taken - kept, kept, self._peak, self._misses, self._hits)
+
+
+def bin_size(size: int) -> int:
+    """`size` rounded up to LEAST, or to a quarter of a power of two.
+
+    >>> [bin_size(n) for n in (0, 1, 256, 257, 320, 321, 1000, 5000)]
+    [256, 256, 256, 320, 320, 384, 1024, 5120]
+    """
+    if size <= LEAST:
+        return LEAST
+    step = 1 << max((size - 1).bit_length() - 1, 0)  # the power of two below
+    step //= STEPS
+    return -(-size // step) * step

@@ -1,0 +1,181 @@
+"""Loads the library objects of `abi.layouts.LIBRARY` into the process, from the disk cache or from the compiler.
+
+`install` says how to compile one; each is loaded when something first needs it and stays for the process's life.  Parts
+of the nest library that a call has missed are loaded at its end, as the table says which (`on_missed`).
+"""
+
+from __future__ import annotations
+
+import _thread
+import ctypes
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from tensordsl.codegen.abi import layouts
+from tensordsl.limits import require_space
+from tensordsl.runtime.loading import cache, elf, memory
+from tensordsl.runtime.loading.blas import find_blas
+from tensordsl.runtime.loading.layout import immortalise
+
+BLAS_SPACE = 5 << 23  # bytes that a BLAS may want when it is first called; without them OpenBLAS ends the process
+_NEST = ("nest", *layouts.NEST_PARTS)
+
+
+class _State:
+    compile: Callable[[str], bytes] | None = None
+    version = ""
+    table = memory.new_table()
+    symbols: dict[str, int] = {}
+    kernels: dict[str, dict[str, int]] = {}  # of the libraries in `abi.layouts.COMMON`
+    code: dict[str, elf.Code] = {}
+    cells: dict[str, ctypes.c_int64] = {}  # addresses of functions that parts of the nest library call of others
+    given_up: set[str] = set()  # parts that could not be had
+    lock = _thread.allocate_lock()
+
+
+def install(compile: Callable[[str], bytes], version: str) -> None:
+    """`compile(name)` gives the object file of a library; `version` changes when what it would give changes."""
+    _State.compile, _State.version = compile, version
+
+
+def table() -> int:
+    """The address of the process's run-time table."""
+    return ctypes.addressof(_State.table)
+
+
+def lock() -> _thread.LockType:
+    """Guards what is made once per process; not to be taken twice by a thread."""
+    return _State.lock
+
+
+def set_entry(name: str, address: int) -> None:
+    _State.table[layouts.RT[name] // 8] = address
+
+
+def require(*names: str) -> None:
+    """Have these libraries in the table.  Raises what the compiler raises, or elf.LoadError."""
+    for name in names:
+        if name not in _State.code:
+            with _State.lock:
+                if name not in _State.code:
+                    _load(name)
+
+
+def symbol(name: str) -> int:
+    """The address of a function of the native library."""
+    require("native")
+    return _State.symbols[name]
+
+
+def _load_missed() -> None:
+    """Load the parts that calls have missed.  Without them calls take longer, so what cannot be had is given up; what
+    is being loaded by somebody now will be missed again."""
+    at = layouts.RT["missed"] // 8
+    if not _State.lock.acquire(blocking=False):
+        return
+    try:
+        missed, _State.table[at] = _State.table[at] or 0, 0
+        names = [name for k, name in enumerate(layouts.NEST_PARTS) if missed >> k & 1]
+        for name in names:
+            if name not in _State.code and name not in _State.given_up:
+                try:
+                    _load(name)
+                except (ImportError, OSError, RuntimeError, MemoryError, elf.LoadError):
+                    _State.given_up.add(name)
+    finally:
+        _State.lock.release()
+
+
+def kernels(names: Iterable[str]) -> Mapping[str, int]:
+    """The addresses of the kernels that many programs have, and of their plans, of libraries in
+    `abi.layouts.COMMON`."""
+    found: dict[str, int] = {}
+    for name in names:
+        require(name)
+        found |= _State.kernels[name]
+    return found
+
+
+def plan(known: Mapping[str, int], name: str) -> tuple[list[str], list[int]] | None:
+    """The names of the kernels of a plan of these, and its descriptor; None if there is no such plan."""
+    import json
+
+    address = known.get(name)
+    return None if address is None else tuple(json.loads(ctypes.string_at(address)))
+
+
+def kernel(name: str) -> int:
+    """The address of one of those that are there.  Raises elf.LoadError if there is none."""
+    for found in _State.kernels.values():
+        if name in found:
+            return found[name]
+    raise elf.LoadError(f"the library has no kernel {name}")
+
+
+def address(name: str, function: str) -> int:
+    """The address of a function of a library that is there."""
+    require(name)
+    return _State.symbols[function]
+
+
+def _load(name: str) -> None:
+    if name != "native" and "native" not in _State.code:
+        _load("native")  # what polls
+    if name in layouts.NEST_PARTS and "nest" not in _State.code:
+        _load("nest")  # what stands for the part until it is there
+    key = cache.key("library", name, _State.version)
+    loaded = cache.read(key, partial(_loaded, name))
+    if loaded is None:
+        assert _State.compile is not None, "library.install was not called"
+        blob = _State.compile(name)
+        loaded = _loaded(name, blob)
+        cache.put(key, blob)
+    code, symbols = loaded
+    immortalise(code)
+    if name.startswith("gemm_"):
+        require_space(BLAS_SPACE)
+        blas = find_blas()
+        entries = ("blas_int", "cblas_float64", "cblas_float32", "gemv_float64", "gemv_float32", "blas_threads")
+        for entry, value in zip(entries, blas, strict=True):
+            set_entry(entry, value)
+    if name in layouts.COMMON.values():
+        _State.kernels[name] = symbols
+    else:
+        _State.symbols.update(symbols)
+    for symbol in symbols:
+        cell = symbol.removeprefix(layouts.WITHOUT)
+        if cell in _State.cells:
+            _State.cells[cell].value = symbols[symbol]
+    for found in symbols.keys() & layouts.RT.keys():
+        set_entry(found, symbols[found])
+    _State.code[name] = code
+
+
+def _loaded(name: str, blob: bytes) -> tuple[elf.Code, dict[str, int]]:
+    if name in layouts.COMMON.values():
+        code, [symbols] = elf.load_whole([blob])
+        return code, symbols
+    code, [addresses] = elf.load([(blob, layouts.LIBRARY[name])], known_symbols())
+    return code, dict(zip(layouts.LIBRARY[name], addresses, strict=True))
+
+
+def known_symbols() -> dict[str, bytes]:
+    """What the objects of libraries know of each other."""
+    if not _State.cells:
+        _State.table[layouts.RT["on_missed"] // 8] = id(_load_missed)
+        names = {symbol.removeprefix(layouts.WITHOUT) for part in _NEST for symbol in layouts.LIBRARY[part]}
+        names |= {layouts.POLL, layouts.HOLD, layouts.DROP, layouts.GIVE_BACK}
+        _State.cells.update({name: ctypes.c_int64() for name in names})
+        immortalise((_State.cells, _load_missed))
+    known = {name: elf.jump(ctypes.addressof(cell)) for name, cell in _State.cells.items()}
+    return {**known, "missed": elf.word(table() + layouts.RT["missed"]), layouts.TABLE: elf.word(table())}
+
+
+def _after_fork() -> None:
+    _State.lock = _thread.allocate_lock()
+    set_entry("main_thread", _thread.get_ident())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
