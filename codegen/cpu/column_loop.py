@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tensordsl.codegen.abi.descriptor import READ
 from tensordsl.codegen.cpu.aligned_rows import behind_line
 from tensordsl.codegen.cpu.prefetch import IS_AHEAD, LINE, SECOND, asked_lines, further, is_adjacent
-from tensordsl.codegen.library.loops.descriptor import READ
 from tensordsl.codegen.llvm.clone import (
     Phi,
     defined,

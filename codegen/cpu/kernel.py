@@ -27,16 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.codegen.cpu.column_loop import column_lines
-from tensordsl.codegen.cpu.prefetch import IS_AHEAD, LINE, ONWARD, SOON, may_ask, onward_lines
-from tensordsl.codegen.cpu.row_loop import chunks, row_lines
-from tensordsl.codegen.cpu.schedule import PLAIN
-from tensordsl.codegen.cpu.stencil_offsets import Shift
-from tensordsl.codegen.cpu.stencil_rows import RowsTogether, rows_together
-from tensordsl.codegen.cpu.streaming_stores import ENTRY, HINT, has_past, past_lines
-from tensordsl.codegen.cpu.vectorise_rows import WRONG, RowVectors, row_vectors
-from tensordsl.codegen.fusion.group import region
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     FLAG,
     INTEGER,
     INTERNAL,
@@ -47,6 +38,15 @@ from tensordsl.codegen.library.loops.descriptor import (
     VECTOR,
     WRITE,
 )
+from tensordsl.codegen.cpu.column_loop import column_lines
+from tensordsl.codegen.cpu.prefetch import IS_AHEAD, LINE, ONWARD, SOON, may_ask, onward_lines
+from tensordsl.codegen.cpu.row_loop import chunks, row_lines
+from tensordsl.codegen.cpu.schedule import PLAIN
+from tensordsl.codegen.cpu.stencil_offsets import Shift
+from tensordsl.codegen.cpu.stencil_rows import RowsTogether, rows_together
+from tensordsl.codegen.cpu.streaming_stores import ENTRY, HINT, has_past, past_lines
+from tensordsl.codegen.cpu.vectorise_rows import WRONG, RowVectors, row_vectors
+from tensordsl.codegen.fusion.group import region
 from tensordsl.codegen.llvm.builder import METADATA
 from tensordsl.codegen.llvm.clone import (
     Phi,

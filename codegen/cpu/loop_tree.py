@@ -7,12 +7,12 @@ from dataclasses import field
 from itertools import combinations
 from typing import Any
 
+from tensordsl.codegen.abi import descriptor as nest
 from tensordsl.codegen.abi.layouts import NEST_PARTS
 from tensordsl.codegen.cpu.kernel import COLUMNS, LANES, NO_AREA, Entry, Kernel
 from tensordsl.codegen.cpu.prefetch import asks_memory, elements_near
 from tensordsl.codegen.cpu.schedule import MAX_LANES
 from tensordsl.codegen.fusion.group import Group
-from tensordsl.codegen.library.loops import descriptor as nest
 from tensordsl.codegen.library.loops.limits import NEAR_COLUMNS, SMALL, WIDE_ELEMENTS
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.records import record

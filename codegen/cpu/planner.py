@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from tensordsl.codegen.abi import descriptor as nest
 from tensordsl.codegen.cpu.kernel import COLUMNS, LANES, ROW, SCALAR, Kernel
 from tensordsl.codegen.cpu.loop_tree import (
     Blocks,
@@ -52,7 +53,6 @@ from tensordsl.codegen.cpu.schedule import (
 )
 from tensordsl.codegen.cpu.short_rows import SideBySide
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
-from tensordsl.codegen.library.loops import descriptor as nest
 from tensordsl.codegen.llvm.emit_scalars import emit, splat
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, ITEMSIZE, Val

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.library.loops.descriptor import AHEAD, READ, VECTOR, WRITE
+from tensordsl.codegen.abi.descriptor import AHEAD, READ, VECTOR, WRITE
 
 if TYPE_CHECKING:
     from tensordsl.codegen.cpu.kernel import Entry, Kernel

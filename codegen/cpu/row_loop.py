@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tensordsl.codegen.abi.descriptor import WHOLE
 from tensordsl.codegen.cpu.aligned_rows import behind_line, cut_chunks, cut_vectors
 from tensordsl.codegen.cpu.prefetch import ask_in_loop, further
-from tensordsl.codegen.library.loops.descriptor import WHOLE
 from tensordsl.codegen.llvm.builder import LIKELY
 from tensordsl.codegen.llvm.clone import Phi, ended_lines, has_mask_registers, masked_tail, new_lanes, phi_lines
 from tensordsl.codegen.llvm.emit_scalars import Code, llvm_type, store

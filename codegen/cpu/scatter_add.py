@@ -7,9 +7,9 @@ over vectors each load would wait until it is known where the stores before it g
 
 from __future__ import annotations
 
+from tensordsl.codegen.abi.descriptor import SPLAT, WRITE
 from tensordsl.codegen.cpu.kernel import Kernel
 from tensordsl.codegen.fusion.group import Scatter
-from tensordsl.codegen.library.loops.descriptor import SPLAT, WRITE
 from tensordsl.codegen.llvm.builder import Asm
 from tensordsl.codegen.llvm.vector_builder import memory_type
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE

@@ -20,11 +20,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 
+from tensordsl.codegen.abi.descriptor import WHOLE
 from tensordsl.codegen.cpu.kernel import Kernel, in_line
 from tensordsl.codegen.cpu.prefetch import FIRST, LINE, asked_lines, further
 from tensordsl.codegen.cpu.reductions import folds_chunks, in_few_lanes, stepped
 from tensordsl.codegen.cpu.schedule import kept_in_lanes, longest_beside, rows_beside, states_beside
-from tensordsl.codegen.library.loops.descriptor import WHOLE
 from tensordsl.codegen.llvm.clone import (
     Phi,
     defined,

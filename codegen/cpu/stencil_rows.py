@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
+from tensordsl.codegen.abi.descriptor import VECTOR, WRITE
 from tensordsl.codegen.cpu.prefetch import PREFETCH, SOON, may_ask, onward_lines
 from tensordsl.codegen.cpu.stencil_offsets import MOST_ROWS
-from tensordsl.codegen.library.loops.descriptor import VECTOR, WRITE
 from tensordsl.codegen.llvm.clone import Phi, is_straight, phi_lines, renamed
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tensordsl.codegen.abi.descriptor import INTEGER, SPLAT, VECTOR, WRITE
 from tensordsl.codegen.cpu.stencil_rows import is_plain
-from tensordsl.codegen.library.loops.descriptor import INTEGER, SPLAT, VECTOR, WRITE
 from tensordsl.codegen.llvm.clone import Phi, phi_lines, renamed
 from tensordsl.codegen.llvm.vector_builder import Code, store
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.library.loops.descriptor import FLAG
+from tensordsl.codegen.abi.descriptor import FLAG
 from tensordsl.codegen.llvm.clone import defined
 from tensordsl.codegen.llvm.vector_builder import Code, splat
 

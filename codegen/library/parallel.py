@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.loops.descriptor import Function
+from tensordsl.codegen.llvm.function import Function
 
 ASLEEP = 150_000  # ns of estimated work from which threads are woken; less is only for those that are awake
 

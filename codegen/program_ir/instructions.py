@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import field, replace
 from typing import Any, ClassVar
 
-from tensordsl.codegen.library.loops.descriptor import NEVER, STREAMED
+from tensordsl.codegen.abi.descriptor import NEVER, STREAMED
 from tensordsl.records import kept, record
 
 Source = tuple[str, int]

@@ -8,8 +8,8 @@ from struct import pack
 from typing import Any
 
 from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.abi.descriptor import NEEDS
 from tensordsl.codegen.library.arrays.scatter import scatter_symbol
-from tensordsl.codegen.library.loops.descriptor import NEEDS
 from tensordsl.codegen.llvm.modules import NOTHING
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.gemm_epilogues import epilogues

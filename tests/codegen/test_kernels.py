@@ -14,12 +14,12 @@ from native import Runner, framed
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.codegen.abi import descriptor as nest_words
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.cpu.kernel import HALVES
 from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.cpu.schedule import SUM_BLOCK, for_long_rows, schedule
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
-from tensordsl.codegen.library.loops import descriptor as nest_words
 from tensordsl.codegen.llvm import compile as target
 from tensordsl.codegen.llvm import vector_builder
 from tensordsl.codegen.llvm.compile import native_width

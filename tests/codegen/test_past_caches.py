@@ -14,9 +14,9 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
+from tensordsl.codegen.abi.descriptor import FAST, PASSES, STREAMED
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.library.loops import entry, parallel, streaming_stores
-from tensordsl.codegen.library.loops.descriptor import FAST, PASSES, STREAMED
 from tensordsl.codegen.llvm import compile as target
 from tensordsl.codegen.llvm.vector_builder import Code
 from tensordsl.codegen.target.cache_model import near_third

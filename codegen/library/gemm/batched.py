@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, added, duration, element, readable
-from tensordsl.codegen.library.loops.descriptor import Function
 from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, share
 from tensordsl.codegen.library.signals import poll
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 MOST_K = 16  # rows of B in registers
 TALL = 8  # rows of C above which a single column is left to dot products

@@ -45,6 +45,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.abi import layouts as abi
+from tensordsl.codegen.abi.descriptor import LAUNCH
 from tensordsl.codegen.library.alternate_stack import (
     STACK_INTRINSICS,
     alternate_stack_texts,
@@ -57,10 +58,10 @@ from tensordsl.codegen.library.gemm.few_rows import LONG_ROW, ROWS, few_texts
 from tensordsl.codegen.library.gemm.macro_kernel import share_texts
 from tensordsl.codegen.library.gemm.syrk import LEAST_HALF, MIRRORED, gram_texts, is_gram, is_large
 from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, element, layout, over_vectors, readable, tile_texts
-from tensordsl.codegen.library.loops.descriptor import LAUNCH, Function
 from tensordsl.codegen.library.parallel import Job, operands
 from tensordsl.codegen.library.signals import BLOCKS, POLL, poll, poll_each
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
+from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.program_ir.gemm_epilogues import TILE
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}

@@ -7,8 +7,8 @@ B, whose sums are added to rows of C that stay in the first-level cache, since n
 from __future__ import annotations
 
 from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, element, over_vectors
-from tensordsl.codegen.library.loops.descriptor import Function
 from tensordsl.codegen.library.signals import poll_each
+from tensordsl.codegen.llvm.function import Function
 
 ROWS = (2, 3)
 LONG_ROW, BLOCK_BYTES = 512, 8192  # bytes of a row of C: the least, and those that are done at a time

@@ -12,11 +12,11 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.gemm.narrow import LONG, narrow_params, narrow_texts, widest
 from tensordsl.codegen.library.gemm.panels import BROAD, ROWS, WIDE, panel_texts
 from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, duration, element
-from tensordsl.codegen.library.loops.descriptor import Function
 from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, share
 from tensordsl.codegen.library.python.arena import block_text
 from tensordsl.codegen.library.signals import drop, hold, poll
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 BLOCK_K, BLOCK_M, PACKED = 256, 64, 1 << 19  # packed: bytes of panels at most
 PACK_ROWS, PACK_BYTES = 48, 1 << 16  # of C and B, from which packing rows of B pays

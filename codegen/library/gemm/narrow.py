@@ -14,10 +14,10 @@ from collections.abc import Sequence
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, element
-from tensordsl.codegen.library.loops.descriptor import Function
 from tensordsl.codegen.library.parallel import named, operands
 from tensordsl.codegen.library.signals import drop, hold, poll
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 LONG = 64  # terms of a sum for which it is little work to add up lanes, or to turn the result
 TERMS = 1024  # of a block of dot products: 4 rows of A stay in the first-level cache

@@ -7,7 +7,9 @@ do, at the place in its page at which the result begins.
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import FAST, N_INPUTS, VECTOR, WRITE, Function, entry_of
+from tensordsl.codegen.abi.descriptor import FAST, N_INPUTS, VECTOR, WRITE
+from tensordsl.codegen.library.loops.descriptor import entry_of
+from tensordsl.codegen.llvm.function import Function
 
 LINE, PAGE = 64, 4096  # bytes
 ROWS, MOST, LEAST = 16, 1 << 14, 1 << 16  # rows for which a copy pays; bytes of one, at most; of what is read of it

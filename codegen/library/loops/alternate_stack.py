@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial, reduce
 
 from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.abi.descriptor import LAUNCH, N_AXES, N_OPERANDS, N_POINTERS, SCRATCH, STATES
 from tensordsl.codegen.library.alternate_stack import (
     alternate_stack_texts,
     needs_alternate_stack,
@@ -16,15 +17,7 @@ from tensordsl.codegen.library.alternate_stack import (
     on_alternate_stack,
 )
 from tensordsl.codegen.library.loops.align_broadcast import MOST, PAGE
-from tensordsl.codegen.library.loops.descriptor import (
-    LAUNCH,
-    N_AXES,
-    N_OPERANDS,
-    N_POINTERS,
-    SCRATCH,
-    STATES,
-    Function,
-)
+from tensordsl.codegen.llvm.function import Function
 
 NEAR_SCRATCH = 1 << 12  # bytes of it that every thread has room for
 BESIDE = 1 << 20  # bytes that a launch needs at most, whatever its operands are: blocks and states of parts

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import (
-    FAST,
-    HEADER,
-    N_AXES,
-    N_MERGES,
-    N_OPERANDS,
-    N_SWAPS,
-    POSITION,
-    TOGETHER,
-    Function,
-    entry_of,
-)
+from tensordsl.codegen.abi.descriptor import FAST, HEADER, N_AXES, N_MERGES, N_OPERANDS, N_SWAPS, POSITION, TOGETHER
+from tensordsl.codegen.library.loops.descriptor import entry_of
 from tensordsl.codegen.library.loops.short_rows.overlap import FEW
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 LINE = 64  # bytes
 TABLES, SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that are changed

@@ -9,7 +9,7 @@ on some processors.
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     AHEAD,
     CX_D,
     CX_E,
@@ -20,9 +20,9 @@ from tensordsl.codegen.library.loops.descriptor import (
     N_AXES,
     N_OPERANDS,
     WHOLE,
-    Function,
-    product,
 )
+from tensordsl.codegen.library.loops.descriptor import product
+from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.target.cache_model import Caches
 
 PAGE = 4096

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     FILL,
     FLAT,
     INTERNAL,
@@ -25,11 +25,10 @@ from tensordsl.codegen.library.loops.descriptor import (
     VECTOR,
     WIDTH,
     WRITE,
-    Function,
-    entry_of,
-    fill_lines,
 )
+from tensordsl.codegen.library.loops.descriptor import entry_of, fill_lines
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 
 def flat_texts() -> list[str]:

@@ -17,13 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from tensordsl.codegen.abi.layouts import LIBRARY, NEST_PARTS
-from tensordsl.codegen.library.alternate_stack import STACK_INTRINSICS
-from tensordsl.codegen.library.loops.align_broadcast import place_shared
-from tensordsl.codegen.library.loops.axes import axes_texts
-from tensordsl.codegen.library.loops.column_prefetch import column_texts
-from tensordsl.codegen.library.loops.contiguous import flat_texts
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     APART,
     CODE,
     COMPACT,
@@ -77,10 +71,14 @@ from tensordsl.codegen.library.loops.descriptor import (
     VECTOR,
     WIDTH,
     WRITE,
-    Function,
-    entry_of,
-    product,
 )  # fmt: skip
+from tensordsl.codegen.abi.layouts import LIBRARY, NEST_PARTS
+from tensordsl.codegen.library.alternate_stack import STACK_INTRINSICS
+from tensordsl.codegen.library.loops.align_broadcast import place_shared
+from tensordsl.codegen.library.loops.axes import axes_texts
+from tensordsl.codegen.library.loops.column_prefetch import column_texts
+from tensordsl.codegen.library.loops.contiguous import flat_texts
+from tensordsl.codegen.library.loops.descriptor import entry_of, product
 from tensordsl.codegen.library.loops.fallbacks import MISSED, without_texts
 from tensordsl.codegen.library.loops.interpreter import step_texts
 from tensordsl.codegen.library.loops.pack.copy import copy_texts
@@ -106,6 +104,7 @@ from tensordsl.codegen.library.loops.streaming_stores import METADATA, ROW, is_s
 from tensordsl.codegen.library.loops.take import taken_texts
 from tensordsl.codegen.library.signals import poll, poll_each
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.target.cache_model import Caches, near_third
 
 LONG = 1 << 18  # points from which results may be larger than the caches

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tensordsl.codegen.abi.descriptor import FAST, PARAMS, SPACE, WIDTH
 from tensordsl.codegen.abi.layouts import LIBRARY, NEST_PARTS, WITHOUT
-from tensordsl.codegen.library.loops.descriptor import FAST, PARAMS, SPACE, WIDTH, Function
 from tensordsl.codegen.library.loops.pack.strided import OF_ROWS
 from tensordsl.codegen.library.loops.row_batches import CODE
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 SHORT = 4  # vectors of a row, from which none of these ways is taken
 MISSED = "missed"  # where the word is that notes parts

@@ -23,7 +23,7 @@ is written, so an output may be an input at the same points.
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     ANY_LENGTH,
     AS_BLOCK,
     BLOCKS,
@@ -78,12 +78,8 @@ from tensordsl.codegen.library.loops.descriptor import (
     WIDENS,
     WORK,
     WRITE,
-    Function,
-    advance,
-    entry_of,
-    fill_lines,
-    put_position,
 )  # fmt: skip
+from tensordsl.codegen.library.loops.descriptor import advance, entry_of, fill_lines, put_position
 from tensordsl.codegen.library.loops.limits import LEAST_WORK, LONG_ROW, LONGEST, NEAR_COLUMNS, NEAR_ELEMENTS
 from tensordsl.codegen.library.loops.pack.deinterleave import (
     ALONG,
@@ -98,6 +94,7 @@ from tensordsl.codegen.library.loops.pack.deinterleave import (
 )
 from tensordsl.codegen.library.loops.short_rows.row_blocks import has_row_blocks
 from tensordsl.codegen.library.signals import poll, poll_each
+from tensordsl.codegen.llvm.function import Function
 
 HUGE = 1 << 30  # elements that a kernel gets at once: it may count them in int32
 PIECE = 1 << 16  # elements of which pieces of a long row are multiples

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import PACKED_ROWS
+from tensordsl.codegen.abi.descriptor import PACKED_ROWS
 
 SMALL = 60_000  # points, and ns of estimated work: below, there are no parts and no result is larger than the caches
 NEAR_ELEMENTS = 1 << 11  # of rows packed together, but for transposed ones: scratch stays in the first-level cache

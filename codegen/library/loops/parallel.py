@@ -13,9 +13,7 @@ from collections.abc import Mapping
 from functools import partial, reduce
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.loops.alternate_stack import launch_texts, move_to_alternate_stack
-from tensordsl.codegen.library.loops.contiguous import call_if_flat
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     CODE,
     COMPACT,
     CX_COUNT,
@@ -69,9 +67,10 @@ from tensordsl.codegen.library.loops.descriptor import (
     TAKEN,
     WIDTH,
     WORK,
-    Function,
-    product,
 )  # fmt: skip
+from tensordsl.codegen.library.loops.alternate_stack import launch_texts, move_to_alternate_stack
+from tensordsl.codegen.library.loops.contiguous import call_if_flat
+from tensordsl.codegen.library.loops.descriptor import product
 from tensordsl.codegen.library.loops.limits import FOLDED, LONG, SHARE, SHARED_ROWS, WIDE_ROW
 from tensordsl.codegen.library.loops.pack.reductions import room_for_copies
 from tensordsl.codegen.library.loops.parallel_rows import MOST, from_middle, longest_axis, parts_of, quotient
@@ -80,6 +79,7 @@ from tensordsl.codegen.library.loops.traversal_order import BACK, BOTH, NEAR, TH
 from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, share
 from tensordsl.codegen.library.signals import poll
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.program_ir.gemm_epilogues import TILE
 from tensordsl.codegen.target.cache_model import Caches
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     CALL,
     CALL_WORDS,
     CX_COUNT,
@@ -43,12 +43,11 @@ from tensordsl.codegen.library.loops.descriptor import (
     STATE,
     WIDE,
     WIDTH,
-    Function,
-    entry_of,
-    fill_lines,
 )  # fmt: skip
+from tensordsl.codegen.library.loops.descriptor import entry_of, fill_lines
 from tensordsl.codegen.library.loops.limits import FOLDED, SHARE
 from tensordsl.codegen.library.parallel import Job, share
+from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.target.cache_model import Caches
 
 MOST = 32  # parts

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     AHEAD,
     ANY_LENGTH,
     BLOCKS,
@@ -33,12 +33,11 @@ from tensordsl.codegen.library.loops.descriptor import (
     SHORT_ROWS,
     STREAMS,
     WHOLE,
-    Function,
-    entry_of,
-    put_position,
 )  # fmt: skip
+from tensordsl.codegen.library.loops.descriptor import entry_of, put_position
 from tensordsl.codegen.library.loops.limits import LONG_ROW
 from tensordsl.codegen.library.signals import poll_each
+from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.target.cache_model import Caches
 
 CODE = ["ptr cx", "i64 first", "i64 end"]

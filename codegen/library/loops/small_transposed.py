@@ -8,7 +8,7 @@ of a CALL, how many rows its kernel takes at once.
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     FILL,
     FLAG,
     HEADER,
@@ -28,12 +28,11 @@ from tensordsl.codegen.library.loops.descriptor import (
     SPACE,
     STRAIGHT,
     WIDTH,
-    Function,
-    entry_of,
-    fill_lines,
 )  # fmt: skip
+from tensordsl.codegen.library.loops.descriptor import entry_of, fill_lines
 from tensordsl.codegen.library.loops.limits import BLOCKS_ROOM
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 BYTES = 2 * BLOCKS_ROOM  # of all that goes to scratch: in the first-level cache
 FEW = 32  # rows, at most, of adjacent lanes: more are taken as one (`short_rows.reduce_wide`)

@@ -8,8 +8,7 @@ should overlap.
 
 from __future__ import annotations
 
-from tensordsl.codegen.cpu.streaming_stores import PAST
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     BLOCKS_WORDS,
     FAST,
     N_AXES,
@@ -22,11 +21,11 @@ from tensordsl.codegen.library.loops.descriptor import (
     VECTOR,
     WIDTH,
     WRITE,
-    Function,
-    entry_of,
-    put_integers,
 )  # fmt: skip
+from tensordsl.codegen.cpu.streaming_stores import PAST
+from tensordsl.codegen.library.loops.descriptor import entry_of, put_integers
 from tensordsl.codegen.library.loops.pack.copy import pieces
+from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.target.cache_model import Caches
 
 LESS = 3  # times as many bytes operands have as results, at least, where these alone would fit into a cache

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.library.loops.descriptor import N_AXES, PARAMS, TAKEN, WIDTH, Function
+from tensordsl.codegen.abi.descriptor import N_AXES, PARAMS, TAKEN, WIDTH
+from tensordsl.codegen.llvm.function import Function
 
 KINDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>"}  # by bytes of a run
 ENDS = {2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>", 32: "<4 x i64>", 64: "<8 x i64>"}  # by bytes of its halves

@@ -15,17 +15,10 @@ other's part too, just behind it.
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.loops.descriptor import (
-    DOWN,
-    LEVELS,
-    N_AXES,
-    N_INPUTS,
-    N_OPERANDS,
-    WORK,
-    Function,
-    product,
-)
+from tensordsl.codegen.abi.descriptor import DOWN, LEVELS, N_AXES, N_INPUTS, N_OPERANDS, WORK
+from tensordsl.codegen.library.loops.descriptor import product
 from tensordsl.codegen.library.loops.limits import LEAST_WORK, LONG
+from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.target.cache_model import ANY, Caches
 
 MOST = 64  # bytes of operands for each point, in launches that this is for

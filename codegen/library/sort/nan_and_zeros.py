@@ -3,11 +3,11 @@ and put to their places among the sorted ones in the order in which they stood."
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import Function
 from tensordsl.codegen.library.parallel import Job, named, share
 from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.library.sort.parallel_lines import PARTS, part_of, parts_of
 from tensordsl.codegen.library.sort.parallel_quicksort import SHARED
+from tensordsl.codegen.llvm.function import Function
 
 # In the room of a line stand, for each of its parts, how many zeros and nans it has, and then as many keys as the part
 # has numbers: the zeros' from the front, the nans' from the end.

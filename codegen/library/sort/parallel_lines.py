@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import Function
 from tensordsl.codegen.library.parallel import Job, named, operands, share
 from tensordsl.codegen.library.sort.parallel_quicksort import SHARED
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 PARTS, WHOLE = 16, 64  # parts of a line; of so many numbers a part has a multiple
 LINE = ("ptr x", "i64 n", "i64 x_step", "ptr y", "i64 y_step", "i64 first")

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.library.loops.descriptor import Function
 from tensordsl.codegen.library.parallel import Job, share
 from tensordsl.codegen.library.sort import partition, pivot
 from tensordsl.codegen.llvm.builder import UNLIKELY, passed
+from tensordsl.codegen.llvm.function import Function
 
 if TYPE_CHECKING:
     from tensordsl.codegen.library.sort.quicksort import Quick

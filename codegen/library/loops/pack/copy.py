@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import Function, move, splat
+from tensordsl.codegen.library.loops.descriptor import move, splat
+from tensordsl.codegen.llvm.function import Function
 
 
 def copy_texts(vector_bytes: int) -> list[str]:

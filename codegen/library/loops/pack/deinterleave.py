@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.library.loops.descriptor import Function, shuffled
+from tensordsl.codegen.library.loops.descriptor import shuffled
 from tensordsl.codegen.library.loops.pack.strided import LINE, OF_PACKER, OFTEN, of_rows, often, read
+from tensordsl.codegen.llvm.function import Function
 
 SIDE = 4  # columns at most
 # Bytes from row to row for each size of elements, at least, so that SIDE elements end with the next row's first one, or

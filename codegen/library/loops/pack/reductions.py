@@ -9,7 +9,7 @@ stand the axis of the lanes and, of each input, the bytes of an element, or 0: i
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     COMPACT,
     DOWN,
     FAST,
@@ -21,9 +21,9 @@ from tensordsl.codegen.library.loops.descriptor import (
     PARAMS,
     SPACE,
     WIDTH,
-    Function,
 )
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 ROOM = 1 << 16  # bytes of all copies
 FEW, LARGE = 8, 1 << 12  # positions of a block, at least, if it is not all; or bytes

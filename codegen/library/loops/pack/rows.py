@@ -7,19 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tensordsl.codegen.library.loops.descriptor import (
-    FAST,
-    N_AXES,
-    PARAMS,
-    READ,
-    SPACE,
-    VECTOR,
-    WIDTH,
-    WRITE,
-    Function,
-    entry_of,
-    put_integers,
-)  # fmt: skip
+from tensordsl.codegen.abi.descriptor import FAST, N_AXES, PARAMS, READ, SPACE, VECTOR, WIDTH, WRITE
+from tensordsl.codegen.library.loops.descriptor import entry_of, put_integers
 from tensordsl.codegen.library.loops.pack.deinterleave import (
     ALONG,
     AREA,
@@ -33,6 +22,7 @@ from tensordsl.codegen.library.loops.pack.deinterleave import (
 )
 from tensordsl.codegen.library.loops.pack.transpose_tiles import block_of
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 VECTORS = 16  # of a block
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tensordsl.codegen.library.loops.descriptor import Function, shuffled, strided
+from tensordsl.codegen.library.loops.descriptor import shuffled, strided
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.llvm.strided_access import layout
 
 NEAR = (-1, 2, 3, 4)  # elements from one to the next

@@ -5,8 +5,9 @@ What is left beside whole squares goes by strips: squares of which only some row
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import Function, shuffled
+from tensordsl.codegen.library.loops.descriptor import shuffled
 from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.llvm.function import Function
 
 SIDE = 8  # of the squares
 HALF = 4  # rows or columns of half ones

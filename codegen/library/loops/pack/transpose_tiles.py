@@ -6,19 +6,9 @@ transposed to scratch at once, its rows go through the kernel, and transposed ou
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import (
-    BLOCKS_WORDS,
-    FAST,
-    N_AXES,
-    N_OPERANDS,
-    READ,
-    VECTOR,
-    WIDTH,
-    WRITE,
-    Function,
-    entry_of,
-    product,
-)  # fmt: skip
+from tensordsl.codegen.abi.descriptor import BLOCKS_WORDS, FAST, N_AXES, N_OPERANDS, READ, VECTOR, WIDTH, WRITE
+from tensordsl.codegen.library.loops.descriptor import entry_of, product
+from tensordsl.codegen.llvm.function import Function
 
 ROWS, POINTS = 32, 1 << 12  # of a tile, at most: more lanes have more pages than the core keeps at hand
 FAR, LINE = 6 << 20, 64  # bytes of operands whose next tile is asked for; and of a cache line

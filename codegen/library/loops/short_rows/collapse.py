@@ -6,18 +6,9 @@ vectors.
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import (
-    BLOCKS_WORDS,
-    FAST,
-    N_AXES,
-    PARAMS,
-    SPACE,
-    VECTOR,
-    WIDTH,
-    Function,
-    entry_of,
-    put_integers,
-)  # fmt: skip
+from tensordsl.codegen.abi.descriptor import BLOCKS_WORDS, FAST, N_AXES, PARAMS, SPACE, VECTOR, WIDTH
+from tensordsl.codegen.library.loops.descriptor import entry_of, put_integers
+from tensordsl.codegen.llvm.function import Function
 
 SHORT = 4  # vectors
 MOST = 1024  # elements, of what all rows share

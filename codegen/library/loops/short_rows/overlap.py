@@ -8,7 +8,7 @@ done with what they share in scratch.
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     FAST,
     N_AXES,
     N_OPERANDS,
@@ -19,11 +19,11 @@ from tensordsl.codegen.library.loops.descriptor import (
     VECTOR,
     WIDTH,
     WRITE,
-    Function,
-    entry_of,
 )  # fmt: skip
+from tensordsl.codegen.library.loops.descriptor import entry_of
 from tensordsl.codegen.library.loops.short_rows.collapse import put_line, put_pointer
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 # Axes: the lanes', the outermost one that is longer than 1, and the rows', which may be the same.
 Axes = tuple[str, str, str]

@@ -8,26 +8,13 @@ are apart, or few rows lie beside each other.
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import (
-    FAST,
-    N_AXES,
-    PARAMS,
-    READ,
-    SPACE,
-    SPLAT,
-    VECTOR,
-    WIDTH,
-    WRITE,
-    Function,
-    entry_of,
-    move,
-    put_integers,
-    strided,
-)  # fmt: skip
+from tensordsl.codegen.abi.descriptor import FAST, N_AXES, PARAMS, READ, SPACE, SPLAT, VECTOR, WIDTH, WRITE
+from tensordsl.codegen.library.loops.descriptor import entry_of, move, put_integers, strided
 from tensordsl.codegen.library.loops.pack.strided import LINE
 from tensordsl.codegen.library.loops.pack.transpose_tiles import block_of
 from tensordsl.codegen.library.loops.short_rows.overlap import FEW
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 LARGE, SPAN = 1 << 20, 1 << 16  # bytes of an operand that caches do not hold, and of a block that is near together
 SHORT = 4  # vectors: longer rows go one by one

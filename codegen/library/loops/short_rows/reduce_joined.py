@@ -6,7 +6,7 @@ together leave a part of a vector.
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     BLOCKS_WORDS,
     CX_CUR,
     CX_D,
@@ -19,9 +19,9 @@ from tensordsl.codegen.library.loops.descriptor import (
     N_AXES,
     VECTOR,
     WHOLE,
-    Function,
-    entry_of,
 )  # fmt: skip
+from tensordsl.codegen.library.loops.descriptor import entry_of
+from tensordsl.codegen.llvm.function import Function
 
 SHORT = 4  # vectors that rows are shorter than, if they have to be copied in any case; else one
 NEAR = 1 << 11  # elements that are copied at once

@@ -19,8 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.library.loops.column_prefetch import in_all_parts
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     AHEAD,
     CALL,
     CALL_WORDS,
@@ -50,13 +49,12 @@ from tensordsl.codegen.library.loops.descriptor import (
     WIDE,
     WIDTH,
     WRITE,
-    Function,
-    entry_of,
-    put_position,
-    splat,
 )  # fmt: skip
+from tensordsl.codegen.library.loops.column_prefetch import in_all_parts
+from tensordsl.codegen.library.loops.descriptor import entry_of, put_position, splat
 from tensordsl.codegen.library.loops.limits import SPREAD_BYTES, SPREAD_ROW, WIDE_ELEMENTS, WIDE_ROW
 from tensordsl.codegen.library.loops.short_rows.replicate import own_texts
+from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.target.cache_model import Caches
 
 WIDE_VECTORS = 4  # of a wide row, at least

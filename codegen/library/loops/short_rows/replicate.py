@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import Function, splat
+from tensordsl.codegen.library.loops.descriptor import splat
+from tensordsl.codegen.llvm.function import Function
 
 
 def own_texts() -> list[str]:

@@ -4,7 +4,7 @@ backwards (pictures of bytes with three channels): moved to scratch by vectors w
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import Function
+from tensordsl.codegen.llvm.function import Function
 
 SHUFFLES = {64: "llvm.x86.avx512.permvar.qi.512", 16: "llvm.x86.ssse3.pshuf.b.128"}  # of vectors of so many bytes
 ENOUGH = 128  # bytes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tensordsl.codegen.library.loops.descriptor import (
+from tensordsl.codegen.abi.descriptor import (
     APART,
     BLOCKS,
     BLOCKS_WORDS,
@@ -30,13 +30,11 @@ from tensordsl.codegen.library.loops.descriptor import (
     VECTOR,
     WHOLE,
     WRITE,
-    Function,
-    advance,
-    entry_of,
-    put_position,
 )  # fmt: skip
+from tensordsl.codegen.library.loops.descriptor import advance, entry_of, put_position
 from tensordsl.codegen.library.loops.row_batches import BESIDE, CODE, move_behind, walk
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.llvm.function import Function
 
 LINE = 64
 TURNS = 16  # of the loop, from which on copies pay
