@@ -43,6 +43,7 @@ VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)
 READ, WRITE, MANY = 1, 2, 4  # flags; MANY: scratch has places for `PACKED_ROWS` rows of it
 STATE, NUMBERS = 1, 2  # flags of an area: of a reduction's state; of positions in wide rows
 COLUMN_ROWS = 16  # of a reduction along them, that a kernel gets at once
+PAST = -1  # lanes of a kernel's rows that go past the caches: one row of whole vectors, at the beginning of lines
 WHOLE, AHEAD = 3, 4  # of a turn: a row's first block and its last; those who can ask for the rows that follow
 NUMBERS_BEGIN = 64  # bytes, behind how many rows a wide one has: which of them each element is in
 PACKED_ROWS = 8

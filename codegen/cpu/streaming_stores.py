@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.abi.descriptor import INTEGER, SPLAT, VECTOR, WRITE
+from tensordsl.codegen.abi.descriptor import INTEGER, PAST, SPLAT, VECTOR, WRITE
 from tensordsl.codegen.cpu.stencil_rows import is_plain
 from tensordsl.codegen.llvm.clone import Phi, phi_lines, renamed
 from tensordsl.codegen.llvm.vector_builder import Code, store
@@ -19,7 +19,6 @@ from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 if TYPE_CHECKING:
     from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
-PAST = -1
 # The end of the block `begin`.
 ENTRY = (
     f"  %is.past = icmp eq i64 %live, {PAST}",

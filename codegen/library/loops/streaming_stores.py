@@ -15,6 +15,7 @@ from tensordsl.codegen.abi.descriptor import (
     N_OPERANDS,
     PARAMS,
     PASSES,
+    PAST,
     READ,
     SPACE,
     STREAMED,
@@ -22,7 +23,6 @@ from tensordsl.codegen.abi.descriptor import (
     WIDTH,
     WRITE,
 )  # fmt: skip
-from tensordsl.codegen.cpu.streaming_stores import PAST
 from tensordsl.codegen.library.loops.descriptor import entry_of, put_integers
 from tensordsl.codegen.library.loops.pack.copy import pieces
 from tensordsl.codegen.llvm.function import Function
