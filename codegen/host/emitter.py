@@ -16,11 +16,10 @@ from tensordsl.codegen.host.blocks import blocks
 from tensordsl.codegen.host.control import branch, loop
 from tensordsl.codegen.host.failures import Condition, Waiting, before, demand, derive, fail_if, product, settle
 from tensordsl.codegen.host.gemm import gemm, gemm_then, place_of_c
-from tensordsl.codegen.library.arrays.scatter import scatter_symbol
 from tensordsl.codegen.llvm.total_integers import DIVISION, divided
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Instr, Name, Program
-from tensordsl.codegen.program_ir.tables import Tables, is_large, library_call_symbol
+from tensordsl.codegen.program_ir.tables import Tables, is_large, library_call_symbol, scatter_symbol
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 
 Operand = str | int
@@ -502,7 +501,7 @@ class Emitter:
             fail_if(self, self.bit(cond), i.site, layouts.ERR_OUTGROWN)
 
     def scatter(self, i: p.Scatter) -> None:
-        v, f = self.values, self.helper(scatter_symbol(i.dtype, i.set))
+        v, f = self.values, self.helper(scatter_symbol(i))
         bases = self.array("bases", "ptr", [v[x] for x in (i.x, i.y, *i.positions)])
         names = (i.count, i.y_step, *i.steps, *i.dims, *i.x_strides, *i.y_strides)
         sizes = [str(ITEMSIZE[t]) for t in i.position_types]

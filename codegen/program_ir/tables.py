@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from struct import pack
+from types import MappingProxyType
 from typing import Any
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.abi.descriptor import NEEDS
-from tensordsl.codegen.library.arrays.scatter import scatter_symbol
-from tensordsl.codegen.llvm.modules import NOTHING
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.gemm_epilogues import epilogues
 from tensordsl.codegen.program_ir.instructions import LaunchPlan, Program, walk_program
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 
+NOTHING: Mapping[str, str] = MappingProxyType({})  # no kernels of a plan are the library's
 LITERAL = 1 << 13  # bytes: a larger constant is no literal of the program; the run time hands over its address
 
 
@@ -95,10 +96,14 @@ def gemm_symbol(i: p.Gemm) -> str:
     return f"gemm_{i.dtype}" if i.count is None else f"gemms_{i.dtype}"
 
 
+def scatter_symbol(i: p.Scatter) -> str:
+    return layouts.SCATTER_SET[ITEMSIZE[i.dtype]] if i.set else layouts.SCATTER_ADD[i.dtype]
+
+
 def library_call_symbol(i: p.LibraryCall) -> str:
     return layouts.library_symbol(i.function, i.inputs[0][1])
 
 
 _SYMBOLS: dict[type[p.Instr], Callable[[Any], str]] = {
-    p.Gemm: gemm_symbol, p.Scatter: lambda i: scatter_symbol(i.dtype, i.set), p.LibraryCall: library_call_symbol,
+    p.Gemm: gemm_symbol, p.Scatter: scatter_symbol, p.LibraryCall: library_call_symbol,
 }  # fmt: skip

@@ -17,7 +17,6 @@ from tensordsl.codegen.library.signals import POLL, long_loop, poll
 from tensordsl.codegen.llvm import float16
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
 from tensordsl.codegen.llvm.vector_builder import Code, llvm_type, memory_type
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 
 SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
 UNROLL = 4
@@ -28,11 +27,6 @@ PAGE = 4096  # bytes: a load waits for a store before it whose address has the s
 PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
 COLUMN = 2  # of `is_row`: what is written at each position are elements that stand apart
 PLACES = ("ptr x", "ptr y", "ptr positions", "i64 step", "i64 count", "i64 y_step")
-
-
-def scatter_symbol(dtype: str, set: bool) -> str:
-    """The function of a program's `Scatter`."""
-    return layouts.SCATTER_SET[ITEMSIZE[dtype]] if set else layouts.SCATTER_ADD[dtype]
 
 
 def scatter_text(vector_bytes: int = 64, isa: str = "") -> str:
