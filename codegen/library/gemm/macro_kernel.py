@@ -9,11 +9,11 @@ so results do not depend on who does what.
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.library.blocks import block_text
 from tensordsl.codegen.library.gemm.narrow import LONG, narrow_params, narrow_texts, widest
 from tensordsl.codegen.library.gemm.panels import BROAD, ROWS, WIDE, panel_texts
 from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, duration, element
 from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, share
-from tensordsl.codegen.library.python.arena import block_text
 from tensordsl.codegen.library.signals import drop, hold, poll
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.llvm.function import Function

@@ -1,63 +1,15 @@
-"""LLVM text of arenas: blocks of a process-wide pool, in a list that hangs on the call's frame."""
+"""LLVM text of arenas: blocks of the pool, in a list that hangs on the call's frame."""
 
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.python.large_blocks import large_text
+from tensordsl.codegen.library.blocks import block_text
 from tensordsl.codegen.library.python.vectorcall import record, table, unless_failed
 from tensordsl.codegen.llvm.builder import Asm
 
 
 def arena_text() -> str:
     return block_text() + _take_arena() + _free_arena()
-
-
-def _pool_slots(f: Asm, rt: str, number: str) -> list[str]:
-    """The addresses of a class's slots."""
-    row = f.op(f"mul i64 {f.op(f'sub i64 {number}, {layouts.POOL_FIRST}')}, {8 * layouts.POOL_SLOTS}")
-    first = f.gep(f.load("ptr", rt, layouts.RT["pool"]), row)
-    return [f.gep(first, 8 * i) for i in range(layouts.POOL_SLOTS)]
-
-
-def block_text() -> str:
-    """`take_block` and `give_block`: blocks of the pool, of BLOCK_HEAD bytes and at least those asked for."""
-    return large_text() + _take_block() + _give_block()
-
-
-def _take_block() -> str:
-    """ptr: a block, null if there is no memory; aligned to 64 bytes."""
-    f = Asm("ptr", "take_block", ("ptr rt", "i64 bytes"), internal=True)
-    small, large, use = (f.label(x) for x in ("small", "large", "use"))
-    less = f.op(f"or i64 {f.op('sub i64 %bytes, 1')}, {(1 << layouts.POOL_FIRST) - 1}")  # at least the first class
-    less = f.op(f"select i1 {f.compare('eq', 'i64', '%bytes', 0)}, i64 {(1 << layouts.POOL_FIRST) - 1}, i64 {less}")
-    number = f.op(f"sub i64 64, {f.call('i64', '@llvm.ctlz.i64', f'i64 {less}', 'i1 false')}")
-    f.branch(f.compare("sle", "i64", number, layouts.POOL_LAST), small, large)
-    f.place(small)
-    sources = []  # the blocks that may be in use: (block, label, class)
-    for slot in _pool_slots(f, "%rt", number):
-        block, following = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst"), f.label("try")
-        sources.append((block, f.block, number))
-        f.branch(f.not_null(block), use, following)
-        f.place(following)
-    total = f.op(f"add i64 {f.op(f'shl i64 1, {number}')}, {layouts.BLOCK_HEAD}")
-    new, bad = (
-        f.call("ptr", f.load("ptr", "%rt", layouts.RT["aligned_alloc"]), "i64 64", f"i64 {total}"),
-        f.label("bad"),
-    )
-    sources.append((new, f.block, number))
-    f.branch(f.not_null(new), use, bad)
-    f.place(large)
-    new = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.op(f'add i64 %bytes, {layouts.BLOCK_HEAD}')}")
-    sources.append((new, f.block, "-1"))
-    f.branch(f.not_null(new), use, bad)
-    f.place(bad)
-    f.ret("ptr", "null")
-    f.place(use)
-    block = f.op("phi ptr " + ", ".join(f"[ {b}, %{label} ]" for b, label, _ in sources))
-    kind = f.op("phi i64 " + ", ".join(f"[ {k}, %{label} ]" for _, label, k in sources))
-    f.store("i64", kind, block, layouts.BLOCK_CLASS)
-    f.ret("ptr", block)
-    return f.text
 
 
 def _take_arena() -> str:
@@ -75,21 +27,6 @@ def _take_arena() -> str:
     f.place(bad)
     record(f, layouts.ERR_MEMORY)
     f.ret("ptr", "null")
-    return f.text
-
-
-def _give_block() -> str:
-    f = Asm("void", "give_block", ("ptr rt", "ptr block"), internal=True)
-    number = f.load("i64", "%block", layouts.BLOCK_CLASS)
-    with f.when(f.compare("sge", "i64", number, 0)):
-        for slot in _pool_slots(f, "%rt", number):
-            pair = f.op(f"cmpxchg ptr {slot}, ptr null, ptr %block seq_cst monotonic")
-            with f.when(f.op(f"extractvalue {{ptr, i1}} {pair}, 1")):
-                f.ret()
-        f.call("void", f.load("ptr", "%rt", layouts.RT["free"]), "ptr %block")
-        f.ret()
-    f.call("void", "@give_large", "ptr %rt", "ptr %block")
-    f.ret()
     return f.text
 
 

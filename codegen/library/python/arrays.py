@@ -3,7 +3,7 @@
 Malloc's blocks of some size start 16 bytes behind a line, so that every vector of a line's length straddles two.  The
 data belong to the array like any other: `loading.memory` tells NumPy of this handler (NEP 49).  In the eight bytes
 before the data stands the address of the block, whose first word says how many bytes a large one has
-(`python.large_blocks`).
+(`library.large_blocks`).
 
 The data of a large array start with a page.  A load waits for a store shortly before it whose address has the same last
 12 bits.  NumPy's large arrays start 16 bytes behind a page, so what a loop stores stays behind what it loads.
@@ -12,7 +12,7 @@ The data of a large array start with a page.  A load waits for a store shortly b
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.python.large_blocks import KEPT, PAGE
+from tensordsl.codegen.library.large_blocks import KEPT, PAGE
 from tensordsl.codegen.library.python.vectorcall import incref
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm
 
