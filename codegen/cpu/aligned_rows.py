@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.cpu.prefetch import FIRST, LINE, ask_in_loop, asked_lines
+from tensordsl.codegen.cpu.prefetch import FIRST, ask_in_loop, asked_lines
 from tensordsl.codegen.llvm.clone import Phi, defined, lanes_of_bits, masked, masked_loads, phi_lines, renamed
 from tensordsl.codegen.llvm.vector_builder import Code
+from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
 
 if TYPE_CHECKING:
     from tensordsl.codegen.cpu.kernel import Entry, Kernel
@@ -28,7 +29,7 @@ DECLARATIONS = {
 
 def behind_line(code: Code, operand: Entry, row: str = "") -> str:
     """How many elements behind the beginning of a cache line an operand's row begins."""
-    place = code.op(f"and i64 {code.op(f'ptrtoint ptr {operand.name}{row} to i64')}, {LINE - 1}")
+    place = code.op(f"and i64 {code.op(f'ptrtoint ptr {operand.name}{row} to i64')}, {CACHE_LINE_BYTES - 1}")
     return code.op(f"lshr i64 {place}, {operand.itemsize.bit_length() - 1}")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import READ
 from tensordsl.codegen.cpu.aligned_rows import behind_line
-from tensordsl.codegen.cpu.prefetch import IS_AHEAD, LINE, SECOND, asked_lines, further, is_adjacent
+from tensordsl.codegen.cpu.prefetch import IS_AHEAD, SECOND, asked_lines, further, is_adjacent
 from tensordsl.codegen.llvm.clone import (
     Phi,
     defined,
@@ -27,6 +27,7 @@ from tensordsl.codegen.llvm.clone import (
     renamed,
 )
 from tensordsl.codegen.llvm.vector_builder import Code, splat
+from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
 
 if TYPE_CHECKING:
     from tensordsl.codegen.cpu.kernel import Kernel
@@ -159,7 +160,7 @@ def _first(k: Kernel, span: int) -> list[str]:
     code = Code("line")
     behind = behind_line(code, operand, ".0")
     place = code.op(f"and i64 {code.op(f'sub i64 {k.width}, {behind}')}, {k.width - 1}")
-    apart = code.op(f"and i64 {operand.name}.step, {LINE // 2 - 1}")
+    apart = code.op(f"and i64 {operand.name}.step, {CACHE_LINE_BYTES // 2 - 1}")
     conditions = code.op(f"icmp eq i64 {apart}, 0"), code.op(f"icmp sge i64 %n, {span + k.width}")
     is_worth = code.op("xor i1 %folds, true")
     for condition in conditions:

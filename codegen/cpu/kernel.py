@@ -39,7 +39,7 @@ from tensordsl.codegen.abi.descriptor import (
     WRITE,
 )
 from tensordsl.codegen.cpu.column_loop import column_lines
-from tensordsl.codegen.cpu.prefetch import IS_AHEAD, LINE, ONWARD, SOON, may_ask, onward_lines
+from tensordsl.codegen.cpu.prefetch import IS_AHEAD, ONWARD, SOON, may_ask, onward_lines
 from tensordsl.codegen.cpu.row_loop import chunks, row_lines
 from tensordsl.codegen.cpu.schedule import PLAIN
 from tensordsl.codegen.cpu.stencil_offsets import Shift
@@ -62,6 +62,7 @@ from tensordsl.codegen.llvm.emit_scalars import Code, constant, emit, llvm_type,
 from tensordsl.codegen.llvm.strided_access import load_apart, store_apart, store_joined
 from tensordsl.codegen.llvm.vector_builder import count_lines, crossed, in_register, load_by_registers
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
+from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
 from tensordsl.records import record
 from tensordsl.types import COMPLEX
 
@@ -250,7 +251,7 @@ class Kernel:
         """Let a row's vectors begin on an operand's cache lines, where these are as long as registers and straddling
         costs.  It computes some elements twice."""
         whole = [e for e in self.entries.values() if e.kind == VECTOR and e.add == NO_AREA and e.step == 1]
-        whole = [e for e in whole if self.width * e.itemsize % LINE == 0]
+        whole = [e for e in whole if self.width * e.itemsize % CACHE_LINE_BYTES == 0]
         light = count_lines(self.body.lines) <= LIGHT and "avx512" in self.body.isa and not self.halves
         if self.form == LANES and whole and light:
             self.straddles = whole[0]

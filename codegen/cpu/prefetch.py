@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import AHEAD, READ, VECTOR, WRITE
+from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
 
 if TYPE_CHECKING:
     from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
-PREFETCH, LINE = "llvm.prefetch.p0", 64
+PREFETCH = "llvm.prefetch.p0"
 REREAD, NEAR = 3 << 13, 1 << 15  # bytes of rows that several passes read; with the next ones: of a first-level cache
 FIRST, SECOND = 3, 2  # of LLVM's degrees of locality: to the first-level cache, to the second
 ONWARD, SOON = 1 << 11, 1 << 8  # bytes from what a loop computes to what it asks for; if it computes little
@@ -58,7 +59,7 @@ def asks_memory(kernels: Sequence[Kernel]) -> bool:
 def onward_lines(place: str, span: int, writes: bool, by: int) -> list[str]:
     """Ask for the lines of `span` bytes that are so many behind a place."""
     lines = []
-    for at in range(0, span, LINE):
+    for at in range(0, span, CACHE_LINE_BYTES):
         lines += [
             f"  {place}.o{at} = getelementptr i8, ptr {place}, i64 {by + at}",
             f"  call void @{PREFETCH}(ptr {place}.o{at}, i32 {int(writes)}, i32 {FIRST}, i32 1)",
@@ -93,7 +94,7 @@ def ask_in_loop(k: Kernel) -> list[str]:
 def asked_lines(e: Entry, index: str, span: int, locality: int) -> list[str]:
     """Ask for `span` elements of the row further on, from that at `index`."""
     lines = [f"  {e.name}.line = getelementptr i{8 * e.itemsize}, ptr {e.name}.far, i64 {index}"]
-    for at in range(0, span * e.itemsize, LINE):
+    for at in range(0, span * e.itemsize, CACHE_LINE_BYTES):
         lines += [
             f"  {e.name}.l{at} = getelementptr i8, ptr {e.name}.line, i64 {at}",
             f"  call void @{PREFETCH}(ptr {e.name}.l{at}, i32 0, i32 {locality}, i32 1)",

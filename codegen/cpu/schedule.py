@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any
 
 from tensordsl.casting import real_of
-from tensordsl.codegen.cpu.prefetch import LINE
 from tensordsl.codegen.fusion.group import SCATTERED, Group, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.library.loops.limits import WIDE_ROW
 from tensordsl.codegen.llvm import compile as target
 from tensordsl.codegen.llvm.vector_builder import INLINE
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, SIGNED, Val, unwidened, walk
+from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
 from tensordsl.types import COMPLEX
 
 SPLIT = 60
@@ -98,7 +98,7 @@ def for_lines(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | No
     registers are as long as cache lines (`cpu.aligned_rows`).  With twice as many lanes a row of float64 has half as
     many chunks, of which each lane adds up no more; of float32, whose chunks are shorter, loads have to be dear."""
     sums = {(r.attr[0].name, r.type[0]) for p in group.passes for r in p.reduces}
-    if not usual.beside or vector_bytes < LINE:
+    if not usual.beside or vector_bytes < CACHE_LINE_BYTES:
         return None
     if sums == {("sum", "float64")}:
         return replace(for_long_rows(usual), width=tuple(min(2 * n, MAX_LANES) for n in usual.width), cuts="far")
@@ -110,7 +110,7 @@ def for_total(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | No
     """The same of sums over all axes that stand in a cache: of what is loaded or products of it, of float32 with as
     many lanes, and where loads that straddle lines are dear, of few other operations on floats."""
     reduces = [r for p in group.passes for r in p.reduces]
-    if group.parallel or group.scatters or vector_bytes < LINE or not reduces:
+    if group.parallel or group.scatters or vector_bytes < CACHE_LINE_BYTES or not reduces:
         return None
     if adds_products(group):
         doubled = reduces[0].type == ("float64",) and reduces[0].args[0].op == "load"

@@ -22,7 +22,7 @@ from dataclasses import field
 
 from tensordsl.codegen.abi.descriptor import WHOLE
 from tensordsl.codegen.cpu.kernel import Kernel, in_line
-from tensordsl.codegen.cpu.prefetch import FIRST, LINE, asked_lines, further
+from tensordsl.codegen.cpu.prefetch import FIRST, asked_lines, further
 from tensordsl.codegen.cpu.reductions import folds_chunks, in_few_lanes, stepped
 from tensordsl.codegen.cpu.schedule import kept_in_lanes, longest_beside, rows_beside, states_beside
 from tensordsl.codegen.llvm.clone import (
@@ -38,11 +38,13 @@ from tensordsl.codegen.llvm.clone import (
 )
 from tensordsl.codegen.llvm.vector_builder import Code, constant, gathered, llvm_type, memory_type, splat, to_memory
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, Val
+from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
 from tensordsl.ops.reducers import Reducer
 from tensordsl.records import record
 
 _NAME = re.compile(r"%[\w.]+")
-ASKED = 4 * LINE  # bytes of a row that are asked for at a time; half of them a row has at least, or is not asked for
+# Bytes of a row that are asked for at a time; half of them a row has at least, or is not asked for.
+ASKED = 4 * CACHE_LINE_BYTES
 _LOOP, _FIRST, _ENDED = "lm", "wv", "xy"  # in names of a row's states: in the loop, behind it, behind all vectors
 
 

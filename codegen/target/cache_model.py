@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tensordsl.records import record
 
+CACHE_LINE_BYTES = 64
 LEVEL_2, LEVEL_3 = 1 << 20, 1 << 25  # bytes, where the system does not tell
 ANY = 1 << 62  # bytes: more than any operands have
 KEPT = 5 << 24  # bytes that a core finds again in a cache that many cores share, at most

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tensordsl.codegen.cpu.prefetch import LINE
 from tensordsl.codegen.library.signals import poll_each
 from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
 
 UNROLLED = (1, 2, 4)  # k with code of its own
 ROWS = (4, 1)
@@ -282,7 +282,7 @@ def _finish(f: Asm, v: Vector, totals: list[str], rows: int, columns: int) -> No
 
 def _behind_line(f: Asm, v: Vector, pointer: str) -> str:
     """How many elements behind the beginning of a cache line, or of a shorter vector's place, it stands."""
-    place = f.op(f"and i64 {f.op(f'ptrtoint ptr {pointer} to i64')}, {min(LINE, v.bytes) - 1}")
+    place = f.op(f"and i64 {f.op(f'ptrtoint ptr {pointer} to i64')}, {min(CACHE_LINE_BYTES, v.bytes) - 1}")
     return f.op(f"lshr i64 {place}, {v.align.bit_length() - 1}")
 
 
