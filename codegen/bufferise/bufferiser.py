@@ -18,18 +18,10 @@ from tensordsl.codegen.fusion.inline import Fused, relies_on
 from tensordsl.codegen.fusion.narrow_integers import narrowed
 from tensordsl.codegen.fusion.placement import Context, Region
 from tensordsl.codegen.program_ir import instructions as p
-from tensordsl.codegen.program_ir.storage import (
-    ENTRY_ATOMS,
-    LONG_SUM,
-    Block,
-    Ref,
-    Scope,
-    contiguous,
-    continued,
-    known_at_entry,
-)
+from tensordsl.codegen.program_ir.storage import LONG_SUM, Block, Ref, Scope, contiguous, continued
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.extents import ENTRY_ATOMS, known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.variants.conditions import Planned
 

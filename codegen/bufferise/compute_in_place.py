@@ -13,9 +13,10 @@ from tensordsl.codegen.fusion.placement import Step, memory
 from tensordsl.codegen.llvm.strided_access import MOST
 from tensordsl.codegen.passes.patterns import is_zero_at
 from tensordsl.codegen.program_ir import instructions as p
-from tensordsl.codegen.program_ir.storage import Ref, Scope, known_at_entry
+from tensordsl.codegen.program_ir.storage import Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.types import COMPLEX
 

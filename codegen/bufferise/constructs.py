@@ -21,9 +21,10 @@ from tensordsl.codegen.fusion.placement import VIEWS, Context, Region, Step, mem
 from tensordsl.codegen.fusion.row_blocking import Chain
 from tensordsl.codegen.passes.patterns import is_zero_at
 from tensordsl.codegen.program_ir import instructions as p
-from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous, known_at_entry
+from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value
 
 

@@ -20,9 +20,10 @@ from tensordsl.codegen.fusion.inline import Fused, relies_on
 from tensordsl.codegen.fusion.placement import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
 from tensordsl.codegen.fusion.row_blocking import CACHE, in_blocks
 from tensordsl.codegen.program_ir import instructions as p
-from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous, known_at_entry
+from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered
 from tensordsl.codegen.variants.guards import requires

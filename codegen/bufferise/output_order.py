@@ -11,8 +11,9 @@ from tensordsl.codegen.cpu.schedule import reach, schedule
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Instr, Name
 from tensordsl.codegen.program_ir.memory_map import names_in
-from tensordsl.codegen.program_ir.storage import contiguous, known_at_entry
+from tensordsl.codegen.program_ir.storage import contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.variants.conditions import Condition
 from tensordsl.codegen.variants.guards import names_defined
 from tensordsl.records import record

@@ -15,9 +15,9 @@ from tensordsl.codegen.abi.layouts import HIDDEN_ROWS
 from tensordsl.codegen.fusion.inline import Fused
 from tensordsl.codegen.fusion.placement import Step, memory
 from tensordsl.codegen.fusion.row_blocking import Chain, axis_of, is_along, origin, rows_by_position
-from tensordsl.codegen.program_ir.storage import known_at_entry
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.records import record
 

@@ -35,7 +35,7 @@ from tensordsl.codegen.fusion.group import Buffer, Group, Out, region
 from tensordsl.codegen.fusion.group import levels as count_levels
 from tensordsl.codegen.scalar_ir.builder import HEAVY, LEAVES, Builder, Val, counted, walk
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.ops.index import index_place
+from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
 from tensordsl.records import kept, record
 
 FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex"))
@@ -220,14 +220,6 @@ def take_axes(v: Value, axes: Axes) -> tuple[Axes, dict[int, Any]]:
     """(axes of the broadcast indices, axis of x -> axis) of an indexed load."""
     x, *indices = v.operands
     return place_taken(x.rank, v.attrs["axes"], max(i.rank for i in indices), axes)
-
-
-def place_taken(rank: int, taken: Sequence[int], index_rank: int, axes: Sequence[Any]) -> tuple[Axes, dict[int, Any]]:
-    """The result's `axes` parted as NumPy does: those of the indices, and where the others of the array's axes went."""
-    first = index_place(taken)
-    rest = [*axes[:first], *axes[first + index_rank :]]
-    free = [d for d in range(rank) if d not in taken]
-    return tuple(axes[first : first + index_rank]), dict(zip(free, rest, strict=True))
 
 
 # -- scalars of each op ------------------------------------------------------------------------------------------------

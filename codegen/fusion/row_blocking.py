@@ -16,9 +16,9 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.fusion.group import Group
 from tensordsl.codegen.fusion.inline import Cut, Fused, ValueBuffer, attempt, strip
 from tensordsl.codegen.fusion.placement import VIEWS, Step, memory
-from tensordsl.codegen.program_ir.storage import known_at_entry
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.records import record
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from tensordsl.codegen.fusion.inline import place_taken
 from tensordsl.codegen.gpu.builder import GLOBAL, SHARED, THREADS, WARP, Env, GpuCode, Kernel, Loop, evaluate
 from tensordsl.codegen.gpu.kernels import module_text
 from tensordsl.codegen.gpu.launch import Launch, Operand
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
+from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
 from tensordsl.records import record
 
 WARPS = THREADS // WARP

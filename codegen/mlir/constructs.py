@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from tensordsl.codegen.fusion.inline import place_taken
 from tensordsl.codegen.mlir import library_calls
 from tensordsl.codegen.mlir.scalars import TYPE
 from tensordsl.codegen.mlir.writer import MlirError, Writer, choice, escaped, loops, tensor_type
 from tensordsl.codegen.scalar_ir.builder import FLOATS
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
+from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
 
 
 def _dot(e: Writer, v: Value) -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tensordsl.codegen.fusion.inline import place_taken
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink_slices import Trail, descends, push
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
 from tensordsl.ops.index import index_place
 
 Place = tuple[Any, ...]  # for each axis of a value: a `Taken`, an axis of the result, or None for length 1

@@ -1,10 +1,9 @@
-"""Where tensors are while a program is built: addresses, lengths and strides by name, and what is known at entry."""
+"""Where tensors are while a program is built: addresses, lengths and strides by name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
-from functools import lru_cache
 from typing import Any
 
 from tensordsl.codegen.program_ir import instructions as p
@@ -12,7 +11,6 @@ from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.records import record
 
 LONG_SUM = 4  # terms
-ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "choice", "negative", "rows"))
 
 
 @record
@@ -61,12 +59,6 @@ def continued(length: ex.Extent, sums: list[Sum]) -> Sum | None:
     """The latest of these sums that `length` goes on from: offsets in a join of many parts are such sums."""
     terms = set(length.terms)
     return next((s for s in reversed(sums) if terms >= s[1]), None)
-
-
-@lru_cache(1 << 14)
-def known_at_entry(length: Any) -> bool:
-    """Whether a length depends on the sources alone."""
-    return all(a[0] in ENTRY_ATOMS for a in ex.atoms(length))
 
 
 def contiguous(dims: Sequence[Any], itemsize: int) -> tuple[Any, ...]:

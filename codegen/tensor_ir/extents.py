@@ -230,6 +230,8 @@ def _is_length(x: Atom) -> bool:
 
 _LENGTHS = frozenset(("arg", "shared", "negative"))
 MOST_TERMS_IN_CASES = 8
+# Kinds of atoms that are known before the first instruction of a program.
+ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "choice", "negative", "rows"))
 
 
 def choice(condition: Length, a: Length, b: Length) -> Length:
@@ -480,6 +482,12 @@ def if_not_empty(a: Length) -> Length:
 def atoms(a: Length) -> frozenset[Atom]:
     """All atoms of an extent, those inside of composed atoms too."""
     return _atoms(a) if isinstance(a, Extent) else _NO_ATOMS
+
+
+@lru_cache(1 << 14)
+def known_at_entry(length: Length) -> bool:
+    """Whether a length depends on the sources alone."""
+    return all(a[0] in ENTRY_ATOMS for a in atoms(length))
 
 
 def named(lengths: Iterable[Length]) -> set[int]:

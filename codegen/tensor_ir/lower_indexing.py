@@ -1,4 +1,5 @@
-"""Writing at integer positions as tensor IR: indices are wrapped and checked once, axes of indices become one."""
+"""Integer positions in tensor IR: of what is written indices are wrapped and checked once and their axes become one; of
+what is taken, where the axes of an array go."""
 
 from __future__ import annotations
 
@@ -73,3 +74,13 @@ def _once_if_any(g: Graph, i: Value, common: Sequence[Any]) -> Value:
     own = (1,) * (len(common) - i.rank) + i.shape
     lengths = [ex.minimum(n, 1) if m == 1 else m for m, n in zip(own, common, strict=True)]
     return i if all(n == m for n, m in zip(lengths, own, strict=True)) else g.broadcast_to(i, lengths)
+
+
+def place_taken(
+    rank: int, taken: Sequence[int], index_rank: int, axes: Sequence[Any]
+) -> tuple[tuple[Any, ...], dict[int, Any]]:
+    """The result's `axes` parted as NumPy does: those of the indices, and where the others of the array's axes went."""
+    first = index_place(taken)
+    rest = [*axes[:first], *axes[first + index_rank :]]
+    free = [d for d in range(rank) if d not in taken]
+    return tuple(axes[first : first + index_rank]), dict(zip(free, rest, strict=True))

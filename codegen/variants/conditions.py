@@ -24,9 +24,10 @@ from tensordsl.codegen.library.loops.limits import BLOCKS_MOST, BLOCKS_ROOM, FOL
 from tensordsl.codegen.llvm import compile as target
 from tensordsl.codegen.llvm import strided_access as apart
 from tensordsl.codegen.program_ir import instructions as p
-from tensordsl.codegen.program_ir.storage import Ref, Scope, known_at_entry
+from tensordsl.codegen.program_ir.storage import Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.records import record
 
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
