@@ -15,7 +15,8 @@ from typing import Any
 
 from tensordsl.codegen.abi.descriptor import INTERNAL
 from tensordsl.codegen.cpu.kernel import COLUMNS, LANES, Carried, Kernel, in_line
-from tensordsl.codegen.cpu.schedule import PLAIN, counter, is_narrow_sum, kept_in_lanes
+from tensordsl.codegen.cpu.schedule import PLAIN
+from tensordsl.codegen.fusion.lane_states import counter, is_narrow_sum, kept_in_lanes
 from tensordsl.codegen.llvm.clone import Phi
 from tensordsl.codegen.llvm.emit_scalars import emit
 from tensordsl.codegen.llvm.extremum import NO_POSITION, extremum, first_lane, position_type, searched_extremum

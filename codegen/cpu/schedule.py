@@ -13,10 +13,11 @@ from typing import Any
 
 from tensordsl.casting import real_of
 from tensordsl.codegen.fusion.group import SCATTERED, Group, Out, Pass, Schedule, price, stored
+from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.library.loops.limits import WIDE_ROW
 from tensordsl.codegen.llvm import compile as target
 from tensordsl.codegen.llvm.vector_builder import INLINE
-from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, SIGNED, Val, unwidened, walk
+from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, Val, unwidened
 from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
 from tensordsl.types import COMPLEX
 
@@ -30,7 +31,6 @@ BLOCK_BYTES = 4096  # of each operand of what reduces nothing, at least
 SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
 TOGETHER = 4  # operations per element, at most, beside which it pays to load operands once for several rows
 BESIDE = 8  # operations per element, at most, of short rows that are done side by side
-MOST_COUNTED = 4095  # vectors that a lane counts before its state takes them
 LONG_ROWS = 512
 BESIDE_VECTORS, BESIDE_LANES = 16, 256  # of such a row, at most: as many as one lane adds up
 LARGER = 16  # times, for each axis more: results of few axes do not outweigh what they are computed from
@@ -493,33 +493,6 @@ def narrow_index(reduce: Val, lane: str) -> bool:
     count positions in int32 from the block's start."""
     positional = reduce.attr[0].name in ("argmax", "argmin")
     return positional and reduce.args[1].op == "index" and reduce.args[1].attr == lane
-
-
-def is_narrow_sum(reduce: Val) -> bool:
-    """Is it a sum of float32, a few of which may be added in float32 before they go to the state in float64?"""
-    return bool(reduce.attr[0].name == "sum" and reduce.type == ("float32",))
-
-
-def counter(reduce: Val) -> tuple[str, int]:
-    """The integers in which lanes of a kernel count, as long as what is compared or added, if these have fewer bits
-    than a state, and how many vectors they have room for beside a row's last one; ("", 0) of other reductions."""
-    if reduce.attr[0].name != "count":
-        return "", 0
-    (term,) = reduce.args
-    own, is_signed = 0 if term.type == "bool" else ITEMSIZE[term.type], term.type in SIGNED
-    read = [ITEMSIZE[v.type] for v in walk([term]) if v.op not in ("const", "extent") and v.type in ITEMSIZE]
-    size = max(2 * own, *read, 1)
-    if size > 4:
-        return "", 0
-    room = (1 << 8 * (size - own)) - 2
-    return f"{'u' * (not is_signed)}int{8 * size}", min(room, MOST_COUNTED)
-
-
-def kept_in_lanes(reduce: Val) -> tuple[str, ...]:
-    """The dtypes of a reduction's state in the lanes of a kernel, before it goes to the one in scratch."""
-    dtype, _ = counter(reduce)
-    kept: tuple[str, ...] = reduce.type if is_narrow_sum(reduce) else reduce.attr[0].state(reduce.type)
-    return (dtype,) if dtype else kept
 
 
 def rows_beside(vector_bytes: int) -> int:

@@ -24,7 +24,8 @@ from tensordsl.codegen.abi.descriptor import WHOLE
 from tensordsl.codegen.cpu.kernel import Kernel, in_line
 from tensordsl.codegen.cpu.prefetch import FIRST, asked_lines, further
 from tensordsl.codegen.cpu.reductions import folds_chunks, in_few_lanes, stepped
-from tensordsl.codegen.cpu.schedule import kept_in_lanes, longest_beside, rows_beside, states_beside
+from tensordsl.codegen.cpu.schedule import longest_beside, rows_beside, states_beside
+from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.llvm.clone import (
     Phi,
     defined,

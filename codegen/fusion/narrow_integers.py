@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from tensordsl.codegen.cpu.schedule import kept_in_lanes
 from tensordsl.codegen.fusion.group import Group
+from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.scalar_ir.builder import COMPARISONS, INTEGERS, ITEMSIZE, SIGNED, Builder, Val, counted
 from tensordsl.ops.reducers import MAX, MIN
 

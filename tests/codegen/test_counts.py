@@ -12,7 +12,7 @@ import pytest
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.compiler.pipeline import make_program
-from tensordsl.codegen.cpu.schedule import counter
+from tensordsl.codegen.fusion.lane_states import counter
 
 DTYPES = ["bool", "int8", "uint8", "int16", "uint16"]
 LENGTHS = [1, 2, 63, 65, 130, 253 * 128 + 1, 254 * 64 + 63, 255 * 128 + 77, 256 * 64 + 1, 257 * 128 + 1, 100_003]
