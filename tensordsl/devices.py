@@ -249,9 +249,10 @@ def _host_kernel(plan: Any) -> Callable[..., Any]:
 
 def _host_code(plan: Any) -> tuple[Any, Any, Any]:
     from tensordsl.codegen.abi import layouts
+    from tensordsl.codegen.compiler.modules import module_text
     from tensordsl.codegen.gpu.program import host_step
-    from tensordsl.codegen.llvm.compile import compile_object, native_width
-    from tensordsl.codegen.llvm.modules import module_text
+    from tensordsl.codegen.llvm.compile import compile_object
+    from tensordsl.codegen.target.machine import native_width
     from tensordsl.runtime.interpreter.runner import native_kernel
     from tensordsl.runtime.loading import elf, layout, library
 

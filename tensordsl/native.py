@@ -223,7 +223,7 @@ def late_object(parts: Sequence[bytes]) -> Made:
     found = cache.read(key, _unpacked)
     if found is None:
         with forks.lock:
-            from tensordsl.codegen.llvm import modules  # late: the compiler
+            from tensordsl.codegen.compiler import modules  # late: the compiler
             from tensordsl.codegen.llvm.compile import compile_object
             from tensordsl.codegen.program_ir.tables import needed_parts
 
@@ -284,7 +284,7 @@ def _prepare() -> None:
 
 def _library_object(name: str) -> bytes:
     with forks.lock:
-        from tensordsl.codegen.llvm.compile import library_objects  # late: the compiler
+        from tensordsl.codegen.compiler.library_build import library_objects  # late: the compiler
 
         return library_objects(name)
 

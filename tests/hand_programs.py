@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.codegen.compiler.modules import module_text
 from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.cpu.schedule import schedule
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.host.emitter import emit_program
-from tensordsl.codegen.llvm.compile import compile_object, native_width
-from tensordsl.codegen.llvm.modules import module_text
+from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import LaunchPlan, Program
 from tensordsl.codegen.program_ir.tables import constant_table, libraries, plan_table
 from tensordsl.codegen.program_ir.verify import verify
 from tensordsl.codegen.scalar_ir.builder import Builder
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.ops.reducers import SUM
 
 F = "float64"

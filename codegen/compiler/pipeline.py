@@ -13,9 +13,9 @@ from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
 from tensordsl.codegen.bufferise.function import build_program
 from tensordsl.codegen.bufferise.serialise import pack_plans
 from tensordsl.codegen.compiler.debug import PassReport, Trace, groups_text
+from tensordsl.codegen.compiler.modules import Found, common_kernels, module_text, take_common_plan
 from tensordsl.codegen.host.emitter import emit_program
-from tensordsl.codegen.llvm import compile as target
-from tensordsl.codegen.llvm.modules import Found, common_kernels, module_text, take_common_plan
+from tensordsl.codegen.llvm import compile as llvm
 from tensordsl.codegen.passes import rules
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
 from tensordsl.codegen.passes.complex_moves import move_numbers
@@ -40,6 +40,7 @@ from tensordsl.codegen.program_ir.instructions import Program, walk_program
 from tensordsl.codegen.program_ir.printer import show as show_program
 from tensordsl.codegen.program_ir.tables import constant_table, late_plans, libraries, plan_table
 from tensordsl.codegen.program_ir.verify import verify
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered, lower
 from tensordsl.codegen.tensor_ir.verify import verify_ir
@@ -330,7 +331,7 @@ def make_program(
         guard(lowered, mode.settings)
     trace.phase("optimise")
     program, regions = build_program(
-        name, lowered, [v.type for v in inputs], [v.type for v in shared], single, target.native_width(), device,
+        name, lowered, [v.type for v in inputs], [v.type for v in shared], single, native_width(), device,
         small,
     )  # fmt: skip
     verify(program)
@@ -351,13 +352,13 @@ def stack_bytes(program: Program, text: str) -> int:
 def compile_graph(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
-    kernel_object: Callable[[str], bytes] = target.compile_object, shapes: Sequence[Sequence[int]] = (),
+    kernel_object: Callable[[str], bytes] = llvm.compile_object, shapes: Sequence[Sequence[int]] = (),
     small: Collection[int] = (), common: Collection[str] = (),
     common_plan: Callable[[str], Found | None] = lambda name: None,
 ) -> Compiled:  # fmt: skip
     """The object code of a function.  single: it returns its only output itself, not a list; shapes: those that the
     shared variables have now, if known; small: see `bufferise.function`; common: names of kernels that the library has;
-    common_plan: see `llvm.modules.take_common_plan`."""
+    common_plan: see `compiler.modules.take_common_plan`."""
     lowered, program, trace = make_program(name, inputs, shared, outputs, updates, single, mode, small=small)
     late, soon = late_plans(program), foreseen_plans(program, shapes)
     now = [k for k in range(len(program.plans)) if k in soon or k not in late]
@@ -371,7 +372,7 @@ def compile_graph(
     trace.phase("kernels")
     host_text = emit_program(program)
     trace.text(5, "host", lambda: host_text)
-    host = target.compile_object(host_text, 0)
+    host = llvm.compile_object(host_text, 0)
     trace.phase("host")
     trace.finish()
     meta = {

@@ -15,9 +15,9 @@ from tensordsl.casting import real_of
 from tensordsl.codegen.fusion.group import SCATTERED, Group, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.library.loops.limits import WIDE_ROW
-from tensordsl.codegen.llvm import compile as target
 from tensordsl.codegen.llvm.vector_builder import INLINE
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, Val, unwidened
+from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
 from tensordsl.types import COMPLEX
 
@@ -85,7 +85,7 @@ def states_beside(lanes: int) -> int:
 def long_rows() -> int:
     """Elements of rows whose vectors should begin on cache lines: of all that do not go side by side, where loads that
     straddle lines are dear."""
-    return BESIDE_LANES + 1 if target.prefers_halves() else LONG_ROWS
+    return BESIDE_LANES + 1 if machine.prefers_halves() else LONG_ROWS
 
 
 def for_long_rows(usual: Schedule) -> Schedule:
@@ -102,7 +102,7 @@ def for_lines(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | No
         return None
     if sums == {("sum", "float64")}:
         return replace(for_long_rows(usual), width=tuple(min(2 * n, MAX_LANES) for n in usual.width), cuts="far")
-    is_dear = sums == {("sum", "float32")} and target.prefers_halves()
+    is_dear = sums == {("sum", "float32")} and machine.prefers_halves()
     return replace(for_long_rows(usual), cuts="far") if is_dear else None
 
 
@@ -115,7 +115,7 @@ def for_total(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | No
     if adds_products(group):
         doubled = reduces[0].type == ("float64",) and reduces[0].args[0].op == "load"
         return replace(usual, width=tuple(min(2**doubled * n, MAX_LANES) for n in usual.width), cuts="near")
-    return replace(usual, cuts="near") if target.prefers_halves() and all(map(_adds_few, reduces)) else None
+    return replace(usual, cuts="near") if machine.prefers_halves() and all(map(_adds_few, reduces)) else None
 
 
 def adds_products(group: Group) -> bool:

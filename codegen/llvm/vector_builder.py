@@ -10,6 +10,7 @@ from zlib import crc32
 from tensordsl.casting import real_of
 from tensordsl.codegen.llvm import float16
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, SIGNED, UNSIGNED
+from tensordsl.codegen.target.machine import host_isa
 from tensordsl.types import COMPLEX
 
 TYPES = {
@@ -95,14 +96,6 @@ class Code:
     @property
     def text(self) -> str:
         return "\n".join(self.lines)
-
-
-@cache
-def host_isa() -> str:
-    from tensordsl.codegen.llvm.compile import has_gathers, has_half, native_width, prefers_halves
-
-    vectors = {64: ["avx512"], 32: ["avx2"]}.get(native_width(), [])
-    return " ".join([*vectors, *["halves"] * prefers_halves(), *["gathers"] * has_gathers(), *["half"] * has_half()])
 
 
 MANGLED = {

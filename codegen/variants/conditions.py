@@ -21,11 +21,11 @@ from tensordsl.codegen.cpu.schedule import (
 )
 from tensordsl.codegen.fusion.group import INTERLEAVE, Group, Own, Schedule
 from tensordsl.codegen.library.loops.limits import BLOCKS_MOST, BLOCKS_ROOM, FOLDED, SHARE, SHARED_ROWS
-from tensordsl.codegen.llvm import compile as target
 from tensordsl.codegen.llvm import strided_access as apart
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE
+from tensordsl.codegen.target import machine
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.records import record
@@ -477,19 +477,19 @@ def is_near_total(b: Builder, group: Group) -> str:
     """Whether all that is added up stands in a cache, but not in the first one, or there where loads that straddle
     lines are dear.  Found where it is asked for, so that calls require no kernels: of what is loaded, or products of
     it, the library has them; of others they should be worth compiling."""
-    fewer = (8 if adds_products(group) else 2) if target.prefers_halves() else 1
+    fewer = (8 if adds_products(group) else 2) if machine.prefers_halves() else 1
     return _has_points(b, group, ("ge", LEAST_TOTAL // fewer), ("lt", _near_points(group)))
 
 
 def is_far_total(b: Builder, group: Group) -> str | None:
     """Whether that waits for memory, on a machine that does not look far ahead; of what the library has."""
-    asks = target.prefers_halves() and adds_products(group)
+    asks = machine.prefers_halves() and adds_products(group)
     return _has_points(b, group, ("ge", _near_points(group))) if asks else None
 
 
 def _near_points(group: Group) -> int:
     size = sum(ITEMSIZE[v.type] for v in group.scalars if v.op == "load")
-    return min(NEAR_POINTS, target.caches().total // size)
+    return min(NEAR_POINTS, machine.caches().total // size)
 
 
 def _has_points(b: Builder, group: Group, *limits: tuple[str, int]) -> str:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import polls
 
+from tensordsl.codegen.compiler.modules import module_text
 from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.cpu.schedule import schedule
 from tensordsl.codegen.fusion.group import Group, Schedule
 from tensordsl.codegen.library.loops.entry import nest_text
-from tensordsl.codegen.llvm import compile as target
-from tensordsl.codegen.llvm.modules import module_text
+from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.program_ir.instructions import LaunchPlan
+from tensordsl.codegen.target import machine
 
 Extents = dict[Any, int]
 WORD = ctypes.c_int64
@@ -36,7 +37,7 @@ def load_object(data: bytes) -> Any:
 
 @cache
 def library(vector_bytes: int) -> tuple[Any, Any]:
-    engine = load_object(target.compile_object(nest_text(vector_bytes, caches=target.caches())))
+    engine = load_object(compile_object(nest_text(vector_bytes, caches=machine.caches())))
     kind = ctypes.CFUNCTYPE(WORD, *[ctypes.c_void_p] * 6)
     return engine, kind(engine.get_function_address("run_nest"))
 
@@ -45,12 +46,12 @@ class Runner:
     """A group compiled for this machine."""
 
     def __init__(self, group: Group, schedule_: Schedule | None = None, vector_bytes: int | None = None) -> None:
-        self.width = vector_bytes or target.native_width()
+        self.width = vector_bytes or machine.native_width()
         self.group = group
         self.schedule = schedule_ or schedule(group, vector_bytes=self.width)
         self.plan: LaunchPlan = plan(group, self.schedule, "k")
         self.text = module_text([self.plan.kernels])
-        self.engine = load_object(target.compile_object(self.text))
+        self.engine = load_object(compile_object(self.text))
         self.kernels = [self.engine.get_function_address(s) for s in self.plan.kernels.symbols]
 
     def prepare(self, arrays: dict[str, np.ndarray], extents: Extents | None = None) -> Any:

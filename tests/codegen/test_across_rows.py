@@ -13,7 +13,7 @@ import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl import config, native
 from tensordsl.codegen.bufferise import launches
-from tensordsl.codegen.llvm.compile import native_width
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.codegen.variants import conditions
 
 COUNTS = (1, 6, 17, 31, 32, 33, 64, 65, 200)  # of rows

@@ -11,9 +11,9 @@ import pytest
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.compiler.modules import LONGEST, common_kernels, common_name, module_text
 from tensordsl.codegen.compiler.pipeline import compile_graph, make_program
-from tensordsl.codegen.library.precompiled_kernels import FUNCTIONS, common_text
-from tensordsl.codegen.llvm.modules import LONGEST, common_kernels, common_name, module_text
+from tensordsl.codegen.compiler.precompiled_kernels import FUNCTIONS, common_text
 from tensordsl.runtime.loading import elf, library
 from tensordsl.runtime.loading.executable import Executable
 

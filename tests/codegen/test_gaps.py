@@ -13,11 +13,12 @@ from polls import KNOWN
 
 import tensordsl as td
 import tensordsl.tensor as T
+from tensordsl.codegen.compiler.modules import only
 from tensordsl.codegen.library.loops.entry import nest_text
 from tensordsl.codegen.library.loops.short_rows.reverse import SHUFFLES
-from tensordsl.codegen.llvm import compile as target
-from tensordsl.codegen.llvm.compile import compile_object, native_width
-from tensordsl.codegen.llvm.modules import only
+from tensordsl.codegen.llvm.compile import compile_object
+from tensordsl.codegen.target import machine
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.runtime.loading import elf
 
 DTYPES = ["float64", "float32", "int16", "int8"]
@@ -144,7 +145,7 @@ def test_rows_of_few_bytes_backwards(dtype: str, ends: list[End]) -> None:
                         assert np.array_equal(got, expected), (dtype, given.shape, given.strides)
 
 
-@pytest.mark.parametrize("size", [k for k in SHUFFLES if k <= target.shuffled_bytes()])
+@pytest.mark.parametrize("size", [k for k in SHUFFLES if k <= machine.shuffled_bytes()])
 def test_bytes_that_one_instruction_puts_in_order(size: int, ends: list[End]) -> None:
     names = ("are_backwards", "order", "backwards")
     text = only(nest_text(native_width(), shuffled=size), [*names])

@@ -14,11 +14,12 @@ from polls import KNOWN
 
 import tensordsl as td
 import tensordsl.tensor as T
+from tensordsl.codegen.compiler.modules import only
 from tensordsl.codegen.library.loops.entry import nest_text
 from tensordsl.codegen.library.loops.pack.deinterleave import DENSE
 from tensordsl.codegen.library.loops.pack.strided import LARGE, often
-from tensordsl.codegen.llvm.compile import compile_object, native_width
-from tensordsl.codegen.llvm.modules import only
+from tensordsl.codegen.llvm.compile import compile_object
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.runtime.loading import elf
 
 DTYPES = ["float64", "float32", "int64", "int32", "complex64", "int16"]

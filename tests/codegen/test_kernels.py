@@ -15,16 +15,16 @@ from native import Runner, framed
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.abi import descriptor as nest_words
+from tensordsl.codegen.compiler.modules import module_text
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.cpu.kernel import HALVES
 from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.cpu.schedule import SUM_BLOCK, for_long_rows, schedule
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
-from tensordsl.codegen.llvm import compile as target
 from tensordsl.codegen.llvm import vector_builder
-from tensordsl.codegen.llvm.compile import native_width
-from tensordsl.codegen.llvm.modules import module_text
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, INTEGERS, Builder
+from tensordsl.codegen.target import machine
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.ops.reducers import MAX, SUM
 
 Arrays = dict[str, np.ndarray]
@@ -536,7 +536,7 @@ def test_sums_that_wait_for_memory_ask_for_what_comes_on_machines_that_do_not_fo
     x, y = T.dvector("x"), T.dvector("y")
     tensordsl.function([x], x * 2)  # the library is made before, for this machine
     monkeypatch.setattr(vector_builder, "host_isa", lambda: "avx512" + " halves" * far)
-    monkeypatch.setattr(target, "prefers_halves", lambda: far)
+    monkeypatch.setattr(machine, "prefers_halves", lambda: far)
     for result, operands in ((x.sum(), 1), ((x * y).sum(), 2)):
         plans = make_program("f", [x, y], [], [result], [], False)[1].plans
         asked = [(q, {at for t in q.kernels.texts for at, _ in ASKED.findall(t)}) for q in plans]

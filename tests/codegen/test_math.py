@@ -12,10 +12,10 @@ import pytest
 from math_oracles import PRECISE, errors, grid, samples
 from scalar_kernels import Kernel, kernel_text, math_kernel
 
-from tensordsl.codegen.llvm.compile import native_width
 from tensordsl.codegen.scalar_ir.builder import ARITY, MATH, Builder
 from tensordsl.codegen.scalar_ir.interpreter import OPERATIONS, evaluate
 from tensordsl.codegen.scalar_ir.math import ACCURACY, EXPANSIONS, MONOTONIC, SLOW, coefficients, complete
+from tensordsl.codegen.target.machine import native_width
 
 WIDTH = {"float64": 8, "float32": 16}
 COSTLY = tuple(PRECISE)  # their oracle is mpmath

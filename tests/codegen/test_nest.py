@@ -18,9 +18,9 @@ from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.library.loops import column_prefetch, row_batches
 from tensordsl.codegen.library.loops import parallel as nest_shares
 from tensordsl.codegen.library.loops.short_rows import reduce_wide
-from tensordsl.codegen.llvm import compile as target
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
 from tensordsl.codegen.scalar_ir.interpreter import evaluate
+from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.cache_model import ANY
 from tensordsl.ops import reducers
 
@@ -272,8 +272,8 @@ def test_groups_in_the_smallest_parts_and_as_if_memory_were_far(
 ) -> None:
     for constant, value in constants.items():
         monkeypatch.setattr(module, constant, value)
-    caches = replace(target.caches(), **limits)
-    monkeypatch.setattr(target, "caches", lambda: caches)
+    caches = replace(machine.caches(), **limits)
+    monkeypatch.setattr(machine, "caches", lambda: caches)
     check_groups()
 
 
@@ -294,7 +294,7 @@ def test_random_groups(seed: int, dtype: str, vector_bytes: int, small: bool, ac
     maker = Maker(np.random.default_rng(seed), dtype)
     group = maker.group()
     want = expected(group, maker.arrays, maker.sizes)
-    vector_bytes = min(vector_bytes, target.native_width())
+    vector_bytes = min(vector_bytes, machine.native_width())
     plain = schedule(group, vector_bytes=vector_bytes, lane=lane_across(group) if across else "")
     run = Runner(group, replace(plain, split=3, block=max(plain.width)) if small else plain, vector_bytes)
     alias(group, maker.arrays)

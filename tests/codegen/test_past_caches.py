@@ -17,8 +17,8 @@ import tensordsl.tensor as T
 from tensordsl.codegen.abi.descriptor import FAST, PASSES, STREAMED
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.library.loops import entry, parallel, streaming_stores
-from tensordsl.codegen.llvm import compile as target
 from tensordsl.codegen.llvm.vector_builder import Code
+from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.cache_model import near_third
 
 DTYPES = ["float64", "float32", "int64", "int32", "int16", "complex128", "bool"]
@@ -85,7 +85,7 @@ def test_everything_past_the_caches(tmp_path: Path) -> None:
 
 def check_everything() -> None:
     limits = replace(near_third(), over=1, over_shared=1, written=1)
-    target.caches = lambda: limits
+    machine.caches = lambda: limits
     entry.LONG, streaming_stores.LESS = 1, 0
     parallel.EARLY = parallel.FINE = parallel.GRAIN = 1
     rng = np.random.default_rng(3)

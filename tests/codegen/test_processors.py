@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tensordsl import processor
-from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.cache_model import far_third, near_third
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ def passes(*arguments, cpu):
 
 VECTORS = """
 import numpy as np, tensordsl, tensordsl.tensor as T
-from tensordsl.codegen.llvm.compile import has_half, native_width, has_panels
+from tensordsl.codegen.target.machine import has_half, native_width, has_panels
 print(native_width(), has_half(), has_panels())
 rng = np.random.default_rng(0)
 x, m, i, h = T.dvector(), T.fmatrix(), T.lvector(), T.vector(dtype="float16")
@@ -121,21 +121,22 @@ def test_limits_grow_with_caches(monkeypatch):
     assert far_third(1 << 20, 36 << 20).over == 36 << 20
     assert usual.asked == usual.reread == 16 << 20 and server.asked == 60 << 20 < server.reread
     assert 20_000_000 * 1000 < server.parted < 40_000_000 * 1000  # of 1,000 columns 20 MB go by parts, and 40 MB do not
-    monkeypatch.setattr(target, "config", type("C", (), {"cpu": "x86-64-v4"}))
-    assert target.caches() == usual  # of a level, wherever it runs
+    monkeypatch.setattr(machine, "config", type("C", (), {"cpu": "x86-64-v4"}))
+    assert machine.caches() == usual  # of a level, wherever it runs
 
 
 ARM = """
 import platform, sys
 import llvmlite.binding as llvm
-from tensordsl.codegen.abi import layouts as abi
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.compiler import library_build
 from tensordsl.codegen.llvm import compile as target
 
 llvm.initialize_all_targets()
 llvm.initialize_all_asmprinters()
 arm = llvm.Target.from_triple("aarch64-unknown-linux-gnu")
 machines = [arm.create_target_machine(cpu="neoverse-n1", opt=level, reloc="pic") for level in range(3)]
-usual, library = target.compile_object, target.library_objects
+usual, library = target.compile_object, library_build.library_objects
 
 def compile_both(text, opt=2, kept=()):
     compile_arm(text, opt)
@@ -155,12 +156,12 @@ def usual_library(name):  # it has this processor's own instructions
     finally:
         target.compile_object = compile_both
 
-target.compile_object, target.library_objects = compile_both, usual_library
+target.compile_object, library_build.library_objects = compile_both, usual_library
 exec(sys.argv[1])
 platform.machine = lambda: "aarch64"
 assert target._switches("  %v = load <64 x double>, ptr %p")[target.ORDER] == (target.USUAL, target.USUAL)  # or LLVM crashes
 target.compile_object = compile_arm
-for name in abi.LIBRARY:
+for name in layouts.LIBRARY:
     library(name)
 """
 

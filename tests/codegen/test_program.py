@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 from hand_programs import CASES, F, Writer, library, updates
 
+from tensordsl.codegen.compiler.modules import only
 from tensordsl.codegen.host.emitter import EMIT, emit_program
 from tensordsl.codegen.llvm.compile import compile_object
-from tensordsl.codegen.llvm.modules import only
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Program
 from tensordsl.codegen.program_ir.printer import SHOW, show

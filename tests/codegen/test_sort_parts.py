@@ -14,7 +14,8 @@ import tensordsl.tensor as T
 from tensordsl import config
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.sort import driver, parallel_lines
-from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.codegen.llvm.compile import compile_object
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.runtime.loading import elf
 
 P, I64 = ctypes.c_void_p, ctypes.c_int64

@@ -19,7 +19,8 @@ from tensordsl.codegen.library.signals import POLL
 from tensordsl.codegen.library.sort import parallel_quicksort
 from tensordsl.codegen.library.sort.driver import REGISTERS, REGISTERS_OF_PAIRS
 from tensordsl.codegen.library.sort.quicksort import Quick
-from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.codegen.llvm.compile import compile_object
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.runtime.loading import elf, library
 from tensordsl.runtime.loading.layout import peek
 

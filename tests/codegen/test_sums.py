@@ -14,7 +14,7 @@ import tensordsl.tensor as T
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.cpu.schedule import for_lines, for_total, schedule
-from tensordsl.codegen.llvm.compile import native_width
+from tensordsl.codegen.target.machine import native_width
 
 N = 20_000_000
 RNG = np.random.default_rng(7)
@@ -256,7 +256,7 @@ def test_sums_of_rows_that_begin_or_end_where_memory_does(ends: list[End]) -> No
 def test_long_rows_of_floats_have_a_schedule_for_cache_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of float32 where loads that straddle lines are dear."""
     for dtype, found in (("float32", False), ("float32", True), ("float64", True)):
-        monkeypatch.setattr("tensordsl.codegen.llvm.compile.prefers_halves", lambda found=found: found)
+        monkeypatch.setattr("tensordsl.codegen.target.machine.prefers_halves", lambda found=found: found)
         group = cases.meanvar(dtype)
         chosen = for_lines(group, schedule(group), 64)
         assert bool(chosen) == found and not for_lines(group, schedule(group), 32)
@@ -271,7 +271,7 @@ def test_long_rows_of_floats_have_a_schedule_for_cache_lines(monkeypatch: pytest
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
 def test_totals_have_a_schedule_for_cache_lines(dtype: str, is_dear: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what is loaded and of products; of few operations where loads that straddle lines are dear."""
-    monkeypatch.setattr("tensordsl.codegen.llvm.compile.prefers_halves", lambda: is_dear)
+    monkeypatch.setattr("tensordsl.codegen.target.machine.prefers_halves", lambda: is_dear)
     x, k = T.TensorType(dtype, (None, None))("x"), T.lvector("k")
     has, few = (x.sum(), x.mean(), (x**2).sum()), ((x + x * x).sum(), x.var(), ((x - x[0, 0]) ** 2).mean())
     none = x.sum(1), x.max(), (x * x).prod(), T.exp(x).sum(), (x / x).sum(), x[k, k].sum(), T.arange(x.shape[0]).sum()

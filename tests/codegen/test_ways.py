@@ -16,7 +16,7 @@ import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.loops import parallel, traversal_order
-from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.cache_model import far_third, near_third
 from tensordsl.runtime.loading import library
 
@@ -44,7 +44,7 @@ def check_small_parts(third: str) -> None:
         traversal_order.SELDOM = 2
     if third == "whole":
         limits = replace(limits, parted=0, asked=0)
-    target.caches = lambda: limits
+    machine.caches = lambda: limits
     parallel.WORTH = parallel.EARLY = parallel.MANY = 1
     parallel.SHARED_ROWS = 2
     x, k, rng = T.dmatrix("x"), T.lvector("k"), np.random.default_rng(5)
@@ -127,7 +127,7 @@ def test_large_operands_turn() -> None:
 
 
 def does_turn(bytes_: int, threads: int, is_read: bool) -> bool:
-    here = target.caches()
+    here = machine.caches()
     from_here = is_read and here.there <= bytes_ < here.there_most
     least = here.far_read if is_read else here.far
     from_there = bytes_ >= (least if threads == 1 else max(least, here.far_shared))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.compiler.library_build import library_objects
 from tensordsl.runtime.loading import cache, library
 
 
@@ -14,6 +14,6 @@ from tensordsl.runtime.loading import cache, library
 def _installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     before = cache._State.directory
     cache.set_directory(tmp_path_factory.mktemp("cache") / "private")
-    library.install(target.library_objects, "tests")
+    library.install(library_objects, "tests")
     yield
     cache.set_directory(before)

@@ -12,7 +12,7 @@ import tensordsl as theano
 import tensordsl.tensor as T
 from tensordsl import native
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.llvm import compile as llvm
 from tensordsl.runtime.loading import library
 
 LONG, SHORT = (5, 300), (300, 3)
@@ -24,13 +24,13 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     native._prepare()
     library.require("nest", *layouts.NEST_PARTS)  # which calls may else need first
     texts: list[str] = []
-    compile_object = target.compile_object
+    compile_object = llvm.compile_object
 
     def counted(text: str, *args: Any) -> bytes:
         texts.append(text)
         return compile_object(text, *args)
 
-    monkeypatch.setattr(target, "compile_object", counted)
+    monkeypatch.setattr(llvm, "compile_object", counted)
     monkeypatch.setattr(native.cache, "get", lambda key: None)
     native.forget()
     return texts
@@ -108,7 +108,7 @@ def test_a_compile_that_fails_leaves_all_as_it_was(compiled: list[str], monkeypa
     state, x = theano.shared(np.zeros(40)), T.dmatrix("x")
     f = theano.function([x], updates=[(state, state + (x * 11).sum(1))])
     with monkeypatch.context() as patch:
-        patch.setattr(target, "compile_object", lambda *args: 1 / 0)
+        patch.setattr(llvm, "compile_object", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             f(np.ones((40, 300)))
     np.testing.assert_array_equal(state.get_value(), np.zeros(40))
@@ -141,5 +141,5 @@ def test_a_warm_start_finds_them_on_disk(compiled: list[str], monkeypatch: pytes
     with theano.config.change_flags(compiledir=str(tmp_path / "cache")):
         check(spread(17.0), 17.0, LONG)
         native.forget()
-        monkeypatch.setattr(target, "compile_object", lambda *args: 1 / 0)
+        monkeypatch.setattr(llvm, "compile_object", lambda *args: 1 / 0)
         check(spread(17.0), 17.0, LONG)

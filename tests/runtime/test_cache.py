@@ -16,7 +16,7 @@ from interrupts import interrupted
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import native, processor
-from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.compiler.library_build import library_objects
 from tensordsl.runtime.loading import cache, library
 
 KEY = "a" * 40
@@ -400,7 +400,7 @@ def test_a_library_that_the_cache_has_spoilt_is_compiled_again(private, monkeypa
     cache.put(key, b"no object file")
     compiled = []
     monkeypatch.setattr(library._State, "compile", lambda name: compiled.append(name) or original(name))
-    original = target.library_objects
+    original = library_objects
     library.require("native")
     monkeypatch.setattr(library._State, "code", {})
     before = dict(library._State.symbols), bytes(library._State.table)
@@ -423,8 +423,8 @@ cache.set_directory({str(private)!r})
 cold = sys.argv[1] == "cold"
 def compile(name):
     assert cold
-    from tensordsl.codegen.llvm import compile as target
-    return target.library_objects(name)
+    from tensordsl.codegen.compiler.library_build import library_objects
+    return library_objects(name)
 library.install(compile, "warm")
 if cold:
     import programs

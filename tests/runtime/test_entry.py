@@ -379,10 +379,10 @@ def test_the_interpreter_ends_while_a_thread_is_in_native_code():
 import sys, threading, time
 sys.path[:0] = {sys.path!r}
 import numpy as np, programs
-from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.compiler.library_build import library_objects
 from tensordsl.runtime.loading import library
 from tensordsl.runtime.calls.state import Cell
-library.install(target.library_objects, "tests")
+library.install(library_objects, "tests")
 cell = Cell(np.zeros(200_000))
 f = programs.function(programs.accumulate(programs.ALWAYS), [cell])
 x = np.ones(200_000)

@@ -14,7 +14,8 @@ from polls import KNOWN
 
 from tensordsl.codegen.abi import layouts as abi
 from tensordsl.codegen.library.gemm.dispatch import gemm_text
-from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.codegen.llvm.compile import compile_object
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.runtime.calls import threads
 from tensordsl.runtime.loading import blas, elf, library, memory
 

@@ -17,8 +17,9 @@ from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.library.arrays.nonzero import positions_text
 from tensordsl.codegen.library.arrays.scan import cumulate_text
 from tensordsl.codegen.library.sort.driver import SLACK, room_per_element, sort_text
-from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.ops.control import loop_index, make_loop
 from tensordsl.runtime.loading import elf, library
 from tensordsl.types import COMPLEX

@@ -11,7 +11,7 @@ import pytest
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.loops.entry import part_text
 from tensordsl.codegen.library.loops.fallbacks import MISSED
-from tensordsl.codegen.llvm import compile as target
+from tensordsl.codegen.target import machine
 
 SETUP = """
 import ctypes, os, signal, sys, threading
@@ -40,7 +40,7 @@ def run(text: str) -> str:
 
 
 def module(part: str) -> str:
-    return part_text(part, target.native_width(), target.fetches_turns(), target.shuffled_bytes(), target.caches())
+    return part_text(part, machine.native_width(), machine.fetches_turns(), machine.shuffled_bytes(), machine.caches())
 
 
 def test_each_part_declares_what_others_have():

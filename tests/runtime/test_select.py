@@ -18,9 +18,10 @@ from tensordsl.codegen.library.sort.argselect import FEW, select_text
 from tensordsl.codegen.library.sort.driver import PAIR, PLACES, SLACK, room_per_element, sort_text
 from tensordsl.codegen.library.sort.networks import exchanges
 from tensordsl.codegen.library.sort.select import LEAST, MANY
-from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.verify import walk_program
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.ops.control import loop_index, make_loop
 from tensordsl.runtime.loading import elf, library
 

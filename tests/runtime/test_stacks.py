@@ -12,7 +12,8 @@ from end_of_memory import End
 from polls import KNOWN
 
 from tensordsl.codegen.library.gemm.dispatch import gemm_text
-from tensordsl.codegen.llvm.compile import compile_object, native_width
+from tensordsl.codegen.llvm.compile import compile_object
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.runtime.calls import threads
 from tensordsl.runtime.loading import elf, library
 

@@ -1,8 +1,8 @@
 """Kernels that many programs have, for the library: each machine compiles them once, and programs name them.
 
 Which ones: what several of the examples' and benchmarks' programs share.  They are made as any program's are, so a
-plan is found wherever the compiler comes to the same group and schedule (`llvm.modules.plan_name`), and a kernel of
-another plan wherever it comes to the same text (`llvm.modules.common_name`).
+plan is found wherever the compiler comes to the same group and schedule (`compiler.modules.plan_name`), and a kernel of
+another plan wherever it comes to the same text (`compiler.modules.common_name`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tensordsl.codegen.compiler.modules import common_name, plan_name, under
 from tensordsl.codegen.compiler.pipeline import make_program
-from tensordsl.codegen.llvm.modules import common_name, plan_name, under
 from tensordsl.codegen.program_ir.instructions import LaunchPlan
 from tensordsl.graph import unwatched
 from tensordsl.ops import reduce
