@@ -176,7 +176,7 @@ def mlir_text(spec: Any, mode: Any, level: str = "linalg", optimise: bool = True
     if optimise:
         pipeline.optimise_lowered(lowered, mode)
     if level == "linalg":
-        return mlir.export(lowered, optimise=False, checks=checks)
+        return mlir.export(lowered, checks=checks)
     return to_mlir(lowered.graph, [*lowered.outputs, *(value for _, value in lowered.updates)])
 
 

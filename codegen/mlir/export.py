@@ -19,20 +19,19 @@ from tensordsl.codegen.tensor_ir.lower import Lowered
 from tensordsl.types import COMPLEX
 
 
-def export(lowered: Lowered, name: str = "main", optimise: bool = True, checks: bool = False) -> str:
-    """The function `lowered` as the text of an MLIR module.
+def export(lowered: Lowered, name: str = "main", checks: bool = False) -> str:
+    """The function `lowered`, as the compiler's passes left it or as it was lowered, as the text of an MLIR module.
 
     Arguments of the MLIR function: the function's inputs, then its shared variables; results: its outputs, then the new
     values of updated shared variables.
 
-    optimise: run the compiler's passes on `lowered` first; without them the text is the user's graph as lowered.
     checks: assert (cf.assert) what the function checks about shapes and integers; without, they are preconditions.
     Raises MlirError where the function has no MLIR form.
     """
-    return export_all({name: lowered}, optimise, checks)
+    return export_all({name: lowered}, checks)
 
 
-def export_all(functions: Mapping[str, Lowered], optimise: bool = True, checks: bool = False) -> str:
+def export_all(functions: Mapping[str, Lowered], checks: bool = False) -> str:
     """Several functions as one module; see `export`."""
     bodies: list[str] = []
     private: dict[str, str] = {}
@@ -40,10 +39,6 @@ def export_all(functions: Mapping[str, Lowered], optimise: bool = True, checks: 
         used = toposort([*lowered.outputs, *(value for _, value in lowered.updates)])
         if any(v.dtype in COMPLEX for v in (*lowered.sources, *used)):
             raise MlirError("complex values have no MLIR form yet: export a function of their real and imaginary parts")
-        if optimise:
-            from tensordsl.codegen.compiler.pipeline import optimise_lowered  # late: the emitters for native code
-
-            optimise_lowered(lowered)
         writer = Writer(lowered, run_step, checks)
         bodies.append(writer.function(name))
         private |= writer.private

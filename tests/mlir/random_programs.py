@@ -14,6 +14,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "property"))
 from expressions import EXACT, Case, Maker, compare, describe, perturbed, reference  # noqa: E402
 from mlir_upstream import Module  # noqa: E402
+from optimised import optimised  # noqa: E402
 
 import tensordsl  # noqa: E402
 from tensordsl.codegen.mlir import export as mlir  # noqa: E402
@@ -35,10 +36,11 @@ class Program:
         return f"f{self.seed}"
 
     def text(self, optimise: bool = True) -> str:
-        return mlir.export(self.lowered(), self.name, optimise)
+        return mlir.export(self.lowered(optimise), self.name)
 
-    def lowered(self) -> Any:
-        return lower(self.case.inputs, [s for s, _ in self.targets()], self.case.outputs, self.case.updates)
+    def lowered(self, optimise: bool = False) -> Any:
+        lowered = lower(self.case.inputs, [s for s, _ in self.targets()], self.case.outputs, self.case.updates)
+        return optimised(lowered) if optimise else lowered
 
     def targets(self) -> list[tuple[Any, Any]]:
         return [(s, s.get_value()) for s in self.case.shared]
@@ -86,7 +88,7 @@ def program(seed: int) -> Program:
 def run_upstream(programs: Iterable[Program], optimise: bool = True) -> dict[int, list[Any]]:
     """The results of all, from one module."""
     programs = list(programs)
-    module = Module(mlir.export_all({p.name: p.lowered() for p in programs}, optimise))
+    module = Module(mlir.export_all({p.name: p.lowered(optimise) for p in programs}))
     return {p.seed: p.upstream(module) for p in programs}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from mlir_upstream import AVAILABLE, REASON, Module, run, tool, verify_many
+from optimised import optimised
 
 import tensordsl.tensor as T
 from tensordsl.codegen.mlir import export as mlir
@@ -120,7 +121,7 @@ PROGRAMS: dict[str, Callable[[], tuple[Sequence[Any], Sequence[Any]]]] = {
 
 def exported(name: str) -> tuple[str, Sequence[Any], Sequence[Any], Any]:
     inputs, outputs = PROGRAMS[name]()
-    lowered = lower(inputs, [], outputs, [])
+    lowered = optimised(lower(inputs, [], outputs, []))
     return mlir.export(lowered), inputs, outputs, lowered
 
 
@@ -155,7 +156,7 @@ def test_upstream_reads_the_dialect() -> None:
 @needs_upstream
 def test_checks_stop_a_call_that_the_function_would_refuse() -> None:
     """cf.assert aborts the process: so it runs in one of its own."""
-    text = mlir.export(lower([x, b], [], [(x + b)[2]], []), checks=True)
+    text = mlir.export(optimised(lower([x, b], [], [(x + b)[2]], [])), checks=True)
     assert text.count("cf.assert") == 2
     (total,) = Module(text).call([("float64", 0)], np.arange(3.0), np.arange(3.0))
     assert total == 4.0
@@ -171,7 +172,7 @@ def test_checks_stop_a_call_that_the_function_would_refuse() -> None:
 
 @needs_upstream
 def test_what_a_branch_alone_needs_is_checked_in_it() -> None:
-    text = mlir.export(lower([c, x, i], [], [ifelse(c > 0, x[i], x[0] * 0)], []), checks=True)
+    text = mlir.export(optimised(lower([c, x, i], [], [ifelse(c > 0, x[i], x[0] * 0)], [])), checks=True)
     inside = text.split("scf.if")[1].split("} else {")
     assert "cf.assert" in inside[0]
     (value,) = Module(text).call([("float64", 0)], np.array(-1.0), np.ones(3), np.array(7))
@@ -181,7 +182,7 @@ def test_what_a_branch_alone_needs_is_checked_in_it() -> None:
 @needs_upstream
 def test_a_module_with_updates_returns_them() -> None:
     outputs, updates = [x.sum()], [(b, b + x[0])]
-    text = mlir.export(lower([x], [b], outputs, updates))
+    text = mlir.export(optimised(lower([x], [b], outputs, updates)))
     verify_many([text])
     total, new = Module(text).call([("float64", 0), ("float64", 1)], VALUES[x], VALUES[b])
     np.testing.assert_allclose(total, VALUES[x].sum())

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from mlir_upstream import AVAILABLE, REASON, Module, verify_many
+from optimised import optimised
 
 import tensordsl
 import tensordsl.tensor as T
@@ -123,7 +124,7 @@ def applications(row: Op) -> Iterator[tuple[Any, list[Any], list[Any]]]:
 @pytest.mark.parametrize("row", ELEMENTWISE, ids=lambda row: row.name)
 def test_an_elementwise_row_gives_the_oracles_result_at_every_dtype(row: Op) -> None:
     cases = list(applications(row))
-    functions = {f"f{n}": lower(inputs, [], [out], []) for n, (out, inputs, _) in enumerate(cases)}
+    functions = {f"f{n}": optimised(lower(inputs, [], [out], [])) for n, (out, inputs, _) in enumerate(cases)}
     module = Module(mlir.export_all(functions))
     assert cases
     for n, (out, _, arrays) in enumerate(cases):
@@ -158,7 +159,7 @@ def test_a_reduction_gives_the_oracles_result_at_every_dtype(row: Op) -> None:
             continue
         low = -3 if dtype in FLOATS or dtype.startswith("int") else 0
         arrays.append(random.integers(low, 2 if dtype == "bool" else 4, (4, 5)).astype(dtype))
-    functions = {f"f{n}": lower(inputs, [], [out], []) for n, (inputs, out) in enumerate(cases)}
+    functions = {f"f{n}": optimised(lower(inputs, [], [out], [])) for n, (inputs, out) in enumerate(cases)}
     module = Module(mlir.export_all(functions))
     for n, ((inputs, out), array) in enumerate(zip(cases, arrays, strict=True)):
         (got,) = module.call([(out.type.dtype, 1)], array, name=f"f{n}")
@@ -175,7 +176,7 @@ def test_upstream_verifies_every_row_with_a_structured_form() -> None:
     texts = []
     for make in OTHERS.values():
         made = make()
-        texts.append(mlir.export(lower([x, A, B, k, c], [], [made], [])))
+        texts.append(mlir.export(optimised(lower([x, A, B, k, c], [], [made], []))))
     assert all("func.func private" not in text for text in texts)
     verify_many(texts)
 
@@ -184,7 +185,7 @@ def test_rows_without_a_structured_form_are_calls_that_the_docs_list() -> None:
     text = (ROOT / "docs" / "mlir.md").read_text()
     section = text.split("## What has no structured form")[1].split("\n## ")[0]
     assert sorted(re.findall(r"^\| `(\w+)` \|", section, re.M)) == HOSTED
-    exported = mlir.export(lower([x], [], [T.sort(x)], []))
+    exported = mlir.export(optimised(lower([x], [], [T.sort(x)], [])))
     assert re.search(r"func.func private @host_sort_\d+\(tensor<\?xf64>\) -> \(tensor<\?xf64>\)", exported)
 
 
