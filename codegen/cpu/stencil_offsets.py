@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from tensordsl.codegen.fusion.group import Group
 from tensordsl.codegen.program_ir.storage import Ref
 from tensordsl.codegen.tensor_ir import extents as ex
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.fusion.group import Group
-    from tensordsl.codegen.variants.conditions import Builder
 
 MOST_ROWS = 3  # done at once
 Shift = tuple[int, int, int, int]  # operand, the one of its tensor that begins first, rows and elements behind that
 
 
-def shifts(b: Builder, group: Group, lane: str, refs: Mapping[int, Ref]) -> tuple[Shift, ...]:
+class Places(Protocol):
+    """What is needed of a `bufferise.bufferiser.Bufferiser`."""
+
+    behind: dict[str, tuple[str, Any]]  # of an address: the one that it is behind, and by how many bytes
+
+
+def shifts(b: Places, group: Group, lane: str, refs: Mapping[int, Ref]) -> tuple[Shift, ...]:
     """Of an elementwise group with lanes along `lane`: its operands that share rows with others."""
     rows = [a for a in group.parallel if a != lane]
     if not rows or len(group.parallel) < len(group.extents):
@@ -49,7 +52,7 @@ def shifts(b: Builder, group: Group, lane: str, refs: Mapping[int, Ref]) -> tupl
     return tuple(found)
 
 
-def _placed(b: Builder, ptr: str) -> tuple[str, ex.Length]:
+def _placed(b: Places, ptr: str) -> tuple[str, ex.Length]:
     """(the address of the whole tensor, bytes from there)"""
     offset: ex.Length = 0
     while ptr in b.behind:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tensordsl.codegen.llvm.vector_builder import Code, llvm_type, splat
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.records import record
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Kernel
 
 _NAME = re.compile(r"%[\w.]+")
 _LOAD = re.compile(r"(%[\w.]+) = load (<\d+ x (\w+)>), ptr (%[\w.]+), align (\d+)")
@@ -26,6 +23,24 @@ class Phi:
     next: str
 
 
+class RowKernel(Protocol):
+    """What is needed of a kernel that goes along rows (`cpu.kernel.Kernel`)."""
+
+    lane: int
+    width: int
+    head: Code
+    body: Code
+    after: Code
+    order: Sequence[int]
+    phis: list[Phi]
+    totals: list[Phi]
+    ended: list[Phi]
+    once: dict[str, str]
+    adjacent: dict[str, str]
+
+    def position(self, axis: int) -> str: ...
+
+
 def phi_lines(phis: Sequence[Phi], first: str, last: str) -> list[str]:
     """All phis of a block."""
     return [f"  {p.name} = phi {p.type} [ {p.initial}, %{first} ], [ {p.next}, %{last} ]" for p in phis]
@@ -36,7 +51,7 @@ def is_straight(*texts: Sequence[str]) -> bool:
     return not any(line.endswith(":") for lines in texts for line in lines)
 
 
-def masked_tail(k: Kernel) -> list[str]:
+def masked_tail(k: RowKernel) -> list[str]:
     """Behind a row's whole vectors, its last whole one again, where lanes done before stay as they are; or a row that
     is shorter than a vector, of which only some lanes count."""
     names = {x: f"{x}.k" for x in defined(k.body.lines)} | {"%i": "%n.last"}
@@ -56,7 +71,7 @@ def masked_tail(k: Kernel) -> list[str]:
     ]
 
 
-def _chosen(k: Kernel, names: Mapping[str, str]) -> list[str]:
+def _chosen(k: RowKernel, names: Mapping[str, str]) -> list[str]:
     """Behind `masked_tail`: the states with that vector in the lanes that are new in it."""
     code, masks = Code("n"), {p.type: "%mask.k" for p in k.ended if has_mask_registers(k)}
     before = {p.next: f"{p.name}.k" for p in k.phis}
@@ -68,13 +83,13 @@ def _chosen(k: Kernel, names: Mapping[str, str]) -> list[str]:
     return code.lines
 
 
-def has_mask_registers(k: Kernel) -> bool:
+def has_mask_registers(k: RowKernel) -> bool:
     """If there are none, a mask is as wide as what it chooses from, and LLVM takes one from block to block lane by
     lane."""
     return "avx512" in k.head.isa
 
 
-def new_lanes(code: Code, k: Kernel, bits: int) -> str:
+def new_lanes(code: Code, k: RowKernel, bits: int) -> str:
     """The mask of a row's last whole vector: lanes that count and were not done before, by numbers of `bits` bits.
 
     Lanes of a row that is shorter than a vector are not done before: some of the first or some of the last ones count.
@@ -94,7 +109,7 @@ def new_lanes(code: Code, k: Kernel, bits: int) -> str:
     return f"icmp ult <{k.width} x {kind}> {place}, {every(code.op('sub i64 %live, %before.k'))}"
 
 
-def kept_if_done(k: Kernel, value: str, old: str, dtype: str) -> str:
+def kept_if_done(k: RowKernel, value: str, old: str, dtype: str) -> str:
     """In the loop: the value in lanes that were not done before, the old one in those that were."""
     if "new" not in k.once:
         k.once["new"] = _not_done(k.body, k.width, 8 * ITEMSIZE[dtype])
@@ -113,7 +128,7 @@ def _not_done(code: Code, W: int, bits: int) -> str:
     return code.op(f"icmp uge <{W} x {kind}> <{', '.join(f'{kind} {n}' for n in range(W))}>, {every}")
 
 
-def has_bit_masks(k: Kernel) -> bool:
+def has_bit_masks(k: RowKernel) -> bool:
     """Whether a mask is best made of an integer's bits: comparing vectors of bytes takes LLVM a fifth of the time of a
     sum's kernel."""
     return has_mask_registers(k) and 8 <= k.width <= 64

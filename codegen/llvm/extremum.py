@@ -10,14 +10,10 @@ as far as the first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from tensordsl.codegen.llvm.clone import Phi
+from tensordsl.codegen.llvm.clone import Phi, RowKernel
 from tensordsl.codegen.llvm.vector_builder import Code, constant, half_lanes, llvm_type, load, splat
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Kernel
 
 NO_POSITION = 2**31 - 256  # from here on: of no element, in a block
 
@@ -28,7 +24,7 @@ def position_type(dtype: str) -> str:
     return "int64" if ITEMSIZE[dtype] == 8 else "int32"
 
 
-def extremum(k: Kernel, number: int, reduce: Val, value: str) -> str:
+def extremum(k: RowKernel, number: int, reduce: Val, value: str) -> str:
     """The extremum of a row of vectors `value`."""
     code, W, dtype, beats = k.body, k.width, reduce.type[0], _beats(reduce)
     (_, H), place = _lanes(k, dtype), position_type(dtype)
@@ -42,7 +38,7 @@ def extremum(k: Kernel, number: int, reduce: Val, value: str) -> str:
     return _or_nan(k.after, _strongest(k.after, beats, following[0], dtype, W, 1), following[1], dtype, H)
 
 
-def _lanes(k: Kernel, dtype: str) -> tuple[int, int]:
+def _lanes(k: RowKernel, dtype: str) -> tuple[int, int]:
     """Of a register, and of half of a vector, if that is no less."""
     N = min(k.width, k.body.vector_bytes // ITEMSIZE[dtype])
     return N, max(k.width // 2, N)
@@ -52,7 +48,9 @@ def _names(letter: str, number: int, kinds: Sequence[str]) -> list[str]:
     return [f"%{letter}{number}.{n}" for n in range(len(kinds))]
 
 
-def _keep_in_row(k: Kernel, number: int, kinds: Sequence[str], start: Sequence[str], following: Sequence[str]) -> None:
+def _keep_in_row(
+    k: RowKernel, number: int, kinds: Sequence[str], start: Sequence[str], following: Sequence[str]
+) -> None:
     """A state that goes through all chunks of a row."""
     names, totals = _names("r", number, kinds), _names("t", number, kinds)
     k.phis[:0] = [Phi(*row) for row in zip(names, kinds, totals, following, strict=True)]
@@ -73,7 +71,7 @@ def _any(code: Code, nans: str, dtype: str, H: int) -> str:
     return code.any(code.op(f"icmp ne {llvm_type(place, H)} {nans}, {constant(0, place, H)}"), H)
 
 
-def searched_extremum(k: Kernel, number: int, reduce: Val, value: str) -> list[str]:
+def searched_extremum(k: RowKernel, number: int, reduce: Val, value: str) -> list[str]:
     """(extremum, position along the lane axis) of a row of vectors `value`, which were loaded."""
     code, W, dtype = k.body, k.width, reduce.type[0]
     (N, H), place, beats = _lanes(k, dtype), position_type(dtype), _beats(reduce)
@@ -107,7 +105,7 @@ def _strongest(code: Code, beats: str, value: str, dtype: str, W: int, most: int
     return value
 
 
-def _nans(k: Kernel, value: str, dtype: str) -> str:
+def _nans(k: RowKernel, value: str, dtype: str) -> str:
     """Integers that are not 0 where a half of a vector has NaN, or the other one; found once."""
     if (key := f"{value}.nans") not in k.once:
         code, W, (N, H) = k.body, k.width, _lanes(k, dtype)
@@ -129,7 +127,7 @@ def _first_vector(code: Code, beats: str, state: Sequence[str], dtype: str, N: i
     return start, _or_nan(code, best, state[2], dtype, H)
 
 
-def _position(k: Kernel, first: str, best: str, dtype: str, row: str) -> str:
+def _position(k: RowKernel, first: str, best: str, dtype: str, row: str) -> str:
     """The first position from `first` on where the row's extremum, or NaN, stands."""
     code, W = k.after, k.width
     kind, mask, every = llvm_type(dtype, W), llvm_type("bool", W), splat(code, best, dtype, W)
