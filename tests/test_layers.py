@@ -70,6 +70,51 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # Modules that stand lower than the package that holds them.
 OWN_LAYERS = frozenset({"codegen.abi", "compat.names", "compat.aliases"})
 
+# The rooms of the compiler and of the run time, lowest first, each with what it may import: those of the rooms above it
+# in this table, as many as it needs and no more, and of the front.  A room is a package; one that has no row of its own
+# is a part of the room around it.  Late imports count, and so do those for type checkers, and modules named by a string.
+NO_FRONT: frozenset[str] = frozenset()
+TYPES = LEAVES | {"types", "casting"}
+ROOMS: dict[str, tuple[str, frozenset[str]]] = {
+    "codegen.abi": ("", NO_FRONT),
+    "codegen.target": ("", LEAVES),
+    "codegen.scalar_ir": ("", OPS),
+    "codegen.scalar_ir.math": ("scalar_ir", LEAVES),
+    "codegen.tensor_ir": ("", OPS),
+    "codegen.passes": ("scalar_ir tensor_ir", OPS),
+    "codegen.fusion": ("abi scalar_ir tensor_ir passes", OPS),
+    "codegen.program_ir": ("abi scalar_ir tensor_ir", LEAVES),
+    "codegen.llvm": ("target scalar_ir scalar_ir.math", TYPES),
+    "codegen.library": ("abi llvm", NO_FRONT),
+    "codegen.library.loops": ("abi target program_ir llvm library", LEAVES),
+    "codegen.library.gemm": ("abi target program_ir llvm library", NO_FRONT),
+    "codegen.library.sort": ("abi scalar_ir llvm library", TYPES),
+    "codegen.library.arrays": ("abi scalar_ir llvm library library.loops", TYPES),
+    "codegen.library.python": ("abi llvm library", NO_FRONT),
+    "codegen.cpu": ("abi target scalar_ir tensor_ir fusion program_ir llvm library.loops", OPS),
+    "codegen.variants": ("abi target scalar_ir tensor_ir fusion program_ir llvm library.loops cpu", LEAVES),
+    "codegen.gpu": ("scalar_ir scalar_ir.math tensor_ir fusion program_ir llvm cpu", OPS),
+    "codegen.bufferise": (
+        "scalar_ir tensor_ir passes fusion program_ir llvm library.gemm library.sort cpu variants gpu", OPS,
+    ),
+    "codegen.host": ("abi scalar_ir program_ir llvm", LEAVES),
+    "codegen.mlir": ("scalar_ir scalar_ir.math tensor_ir passes fusion", OPS),
+    "codegen.compiler": (
+        "abi target tensor_ir passes fusion program_ir llvm library.loops library.gemm library.sort library.arrays "
+        "library.python cpu variants bufferise host", OPS,
+    ),
+    "runtime.loading": ("codegen.abi", LEAVES),
+    "runtime.calls": ("codegen.abi loading", LEAVES),
+    "runtime.interpreter": ("codegen.abi loading calls", NO_FRONT),
+    "runtime.driver": ("", LEAVES),
+    "runtime.device": ("codegen.abi loading calls interpreter driver", LEAVES),
+}  # fmt: skip
+# Imports that the rows do not allow, each with its reason: five at most.
+EXCEPTIONS = {
+    ("runtime.interpreter", "codegen.program_ir"): "for type checkers: the instructions that it runs",
+    ("runtime.device", "codegen.program_ir"): "for type checkers: the instructions that it runs",
+}
+
 # Late imports that go up a layer, each with the reason why no other way is better.
 UPWARD = {
     ("link", "devices"): "what runs on a device is linked there; most functions never load it",
@@ -137,7 +182,13 @@ def statements(node: ast.AST, is_late: bool = False) -> Iterator[tuple[ast.Impor
 
 
 def imports(source: str) -> Iterator[Import]:
-    for node, is_late in statements(ast.parse(MODULES[source].read_text())):
+    return of_statements(source, statements(ast.parse(MODULES[source].read_text())))
+
+
+def of_statements(
+    source: str, found: Iterator[tuple[ast.Import | ast.ImportFrom, bool]]
+) -> Iterator[Import]:  # fmt: skip
+    for node, is_late in found:
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
         else:
@@ -167,6 +218,73 @@ def test_a_module_imports_only_the_layers_below_it(source: str) -> None:
         assert target, f"{found}: the package imports its parts, never the other way round"
         allowed = target == own or target in MAY_IMPORT[own] or (found.is_late and (own, target) in UPWARD)
         assert allowed, f"{found}: {own} may import {sorted(MAY_IMPORT[own])}"
+
+
+def room(module: str) -> str:
+    """The row of `ROOMS` that holds a module of the compiler or the run time; "" if it has none."""
+    name = module.removeprefix("tensordsl.")
+    while name and name not in ROOMS:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def allowed_rooms(name: str) -> set[str]:
+    """The rooms that a row names, in full."""
+    part = name.partition(".")[0]
+    return {word if word in ROOMS else f"{part}.{word}" for word in ROOMS[name][0].split()}
+
+
+def named_modules(source: str) -> Iterator[Import]:
+    """Imports of every kind: also those for type checkers, and modules that a string names (`import_module`, tables)."""
+    tree = ast.parse(MODULES[source].read_text())
+    for node in ast.walk(tree):
+        if is_type_checking(node):
+            assert isinstance(node, ast.If)
+            yield from of_statements(source, statements(ast.Module(node.body, []), True))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in MODULES:
+            yield Import(source, node.lineno, node.value, True)
+    yield from imports(source)
+
+
+def between_rooms() -> Iterator[tuple[Import, str, str]]:
+    """Each import of a module of a room from outside of that room: by which, of which room or layer of the front."""
+    for source in MODULES:
+        if own := room(source):
+            for found in named_modules(source):
+                target = room(found.target) or layer(found.target)
+                if found.target.startswith("tensordsl.") and target != own:
+                    yield found, own, target
+
+
+def test_every_package_of_the_compiler_and_the_run_time_has_a_row() -> None:
+    for module, path in MODULES.items():
+        if layer(module).partition(".")[0] in ("codegen", "runtime"):
+            assert room(module) or path.name == "__init__.py", f"{module} stands in no room"
+    rows = [name for name in ROOMS if f"tensordsl.{name}" not in MODULES]
+    assert not rows, "rows of packages that are not there"
+
+
+def test_a_room_imports_what_its_row_says_and_only_rooms_above_it() -> None:
+    order = list(ROOMS)
+    for name in ROOMS:
+        for other in allowed_rooms(name):
+            assert order.index(other) < order.index(name), f"{name} stands above {other} in the table"
+    unused = {(name, other) for name in ROOMS for other in allowed_rooms(name)} | set(EXCEPTIONS)
+    for found, own, target in between_rooms():
+        is_allowed = target in allowed_rooms(own) or target in ROOMS[own][1] or (own, target) in EXCEPTIONS
+        assert is_allowed, f"{found}: {own} may import {ROOMS[own][0] or 'no room'}"
+        unused.discard((own, target))
+    assert not unused, "rows and exceptions say no more than is so"
+
+
+def test_there_are_few_exceptions() -> None:
+    assert len(EXCEPTIONS) <= 5
+
+
+def test_no_room_has_more_modules_than_a_reader_can_keep_in_mind() -> None:
+    for name in ROOMS:
+        folder = MODULES[f"tensordsl.{name}"].parent
+        assert len(list(folder.glob("*.py"))) <= 21, f"{name} has more than 20 modules"
 
 
 @pytest.mark.parametrize("source", sorted(MODULES))
