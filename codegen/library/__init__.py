@@ -1,1 +1,18 @@
-"""codegen/library"""
+"""The library: code that is compiled once on a machine and serves all programs; here what its parts share.
+
+Comes in   facts of the machine (`target.machine`, handed over by `compiler.library_build`), dtypes, names of objects.
+Goes out   LLVM text: one module for each object in `abi.layouts.LIBRARY`.  Objects are kept in the disk cache and
+           loaded by `runtime.loading.library`, some only when a call misses them.
+Rooms      loops    the interpreter of loop nests, which calls a program's kernels
+           gemm     matrix products
+           sort     sorting, selecting, searching
+           arrays   scatter, scans, histograms, positions
+           python   the call itself: arguments, arrays, memory, threads, failures
+Here       `parallel`: jobs, whose parts threads share; `lines`: walks over the lines of two arrays; `blocks` and
+           `large_blocks`: the pool of memory blocks.
+Uses       `abi`, `llvm`.
+Used by    the rooms below this one; `compiler.library_build` has a row for each object.
+Begin with `abi.layouts.LIBRARY` and `compiler.library_build.WRITERS`, then `arrays.nonzero`, a small object.
+To add     an object: its symbols in `abi.layouts`, a writer in one of the rooms, a row of `WRITERS`, and tests that
+           call it (tests/runtime).
+"""

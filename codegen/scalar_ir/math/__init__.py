@@ -5,6 +5,14 @@ target.
 the names in `SLOW` it is right only where `GUARDS[name]` is false; where it is true `SLOW[name]` gives the result, at
 more cost: a target may branch when any lane needs it, or select (`complete`).
 `ACCURACY` states the bound of each function's error, in units of the result's last place; tests and docs read it.
+
+Uses       `scalar_ir.builder`; it is written with nothing else.
+Used by    `llvm.emit_scalars`, in place or as functions; `gpu.builder` and `mlir.scalars`, in place.
+Begin with `exponential`, then `logarithm`; `parts` has what all share (exact sums, polynomials, exponents),
+           `coefficients` the numbers, made by tools/fit_polynomials.py.  Others: `inverse` and `trigonometric`,
+           `power`, `special` (error functions), `gamma`, `remainder` (of division, for the emitters).
+To add     a function: its name in `scalar_ir.builder.MATH`, its expansion in one of the modules, rows of the tables
+           below, its oracle in tests/codegen/math_oracles.py.
 """
 
 from __future__ import annotations
