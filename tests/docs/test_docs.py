@@ -28,6 +28,7 @@ EXCERPTS = {"adding-a-pass.md", "adding-a-rule.md"}  # their blocks are excerpts
 PROGRAMS = [page for page in PAGES if page.name not in EXCERPTS]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHOWN = re.compile(r"# -> (.*)$", re.MULTILINE)
+SOURCE = re.compile(r"`([\w./-]+/[\w-]+\.py)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -76,6 +77,13 @@ def test_links_of_a_page_lead_to_files(page: Path) -> None:
     targets = [target for target, _ in LINK.findall(page.read_text()) if "://" not in target]
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert not missing, f"{page.name} links to {missing}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_modules_that_a_page_names_by_their_path_are_there(page: Path) -> None:
+    paths = SOURCE.findall(page.read_text())
+    missing = [path for path in paths if not any((top / path).exists() for top in (ROOT, ROOT / "tensordsl"))]
+    assert not missing, f"{page.name} names {missing}"
 
 
 def test_the_page_of_operations_is_what_its_tool_makes() -> None:
