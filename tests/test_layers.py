@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -285,6 +286,14 @@ def test_no_room_has_more_modules_than_a_reader_can_keep_in_mind() -> None:
     for name in ROOMS:
         folder = MODULES[f"tensordsl.{name}"].parent
         assert len(list(folder.glob("*.py"))) <= 21, f"{name} has more than 20 modules"
+
+
+def test_the_map_of_a_room_names_each_of_its_modules() -> None:
+    for module, path in MODULES.items():
+        if path.name == "__init__.py" and (room(module) or layer(module) in ("codegen", "runtime")):
+            text = ast.get_docstring(ast.parse(path.read_text())) or ""
+            inside = [other.stem for other in path.parent.glob("*.py") if other != path]
+            assert not [name for name in inside if not re.search(rf"\b{name}\b", text)], module
 
 
 @pytest.mark.parametrize("source", sorted(MODULES))
