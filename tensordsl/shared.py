@@ -15,7 +15,7 @@ from tensordsl.tensor.var import TensorVariable
 from tensordsl.types import ALL_DTYPES, TensorType, tensor_type
 
 NO_VALUE = np.zeros(0)  # what a clone holds: its root has the value
-LARGE = 3 << 19  # bytes of arrays that the library's memory has in huge pages (`codegen.library.python.large_blocks`)
+LARGE = 3 << 19  # bytes of arrays that the library's memory has in huge pages (`codegen.library.large_blocks`)
 
 
 class HostValue:
