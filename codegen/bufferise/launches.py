@@ -22,9 +22,10 @@ from tensordsl.codegen.cpu.schedule import (
 from tensordsl.codegen.cpu.stencil_offsets import shifts
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, Own, Schedule, any_copy, structure
 from tensordsl.codegen.program_ir import instructions as p
-from tensordsl.codegen.program_ir.storage import Block, Ref, Scope, contiguous, known_at_entry
+from tensordsl.codegen.program_ir.storage import Block, Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import Builder, Val, walk
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.variants.conditions import (
     Planned,
     goes_across,

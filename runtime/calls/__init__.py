@@ -6,6 +6,7 @@ Goes out   `entry.make_function` -> an instance of the native type `Function`, w
            Python.
 Modules    entry    the type, and the context of one function, written to memory as `codegen.abi.layouts` says
            state    `Cell`: storage of a shared variable, seen by native code and by Python; who waits for whom
+           heap_types  types whose slots are functions of the native library
            host     calls from a program back into Python
            threads  how many threads the native pool has; what a fork does to them
            orders   the order of axes in memory that a new array takes, for the interpreter of programs

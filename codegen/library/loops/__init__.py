@@ -10,7 +10,8 @@ Way        `parallel` has `run_nest`: small launches go at once, if they fit (`c
            rows to transpose, operands to pack; then `entry._general`: `axes` exchanges and merges axes, groups of one
            kernel try the ways for short rows and tiles, and what is left goes through `interpreter` (the descriptor's
            code: loops, blocks, fills, calls).
-Others     `row_batches`: many rows without the interpreter between them; `parallel_rows`: reductions along rows in
+Others     `alternate_stack`: launches on threads that have little stack;
+           `row_batches`: many rows without the interpreter between them; `parallel_rows`: reductions along rows in
            parts; `traversal_order`, `streaming_stores`, `column_prefetch`, `align_broadcast`: memory and caches.  In
            `pack/`: operands that are not contiguous along the lanes are copied or transposed; in `short_rows/`: rows
            that are shorter than a vector are taken together.  The three folders are one room: its parts call each

@@ -6,6 +6,7 @@ Goes out   LLVM text of the objects "native" (`module.native_text`), "threads" (
            (`gpu_replay.replay_text`).
 Modules    vectorcall   the entry: arguments are checked and laid out in a frame; what does not fit goes to Python
            module       the helpers: shared variables, results, the GIL, calls of the host, signals, the commit
+           cells        how Python reads and sets the cell of a shared variable
            arrays       new arrays, whose memory NumPy frees through us
            array_order  the order in memory that a new array takes from its operands
            arena        memory of a call, of the pool in `library.blocks`
