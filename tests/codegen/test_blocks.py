@@ -15,6 +15,7 @@ from hand_programs import build, kernel_addresses
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
 from tensordsl.codegen.compiler import pipeline
 from tensordsl.codegen.fusion import row_blocking
 from tensordsl.codegen.program_ir import instructions as p
@@ -129,7 +130,7 @@ def values(dtype: str, rows: int, names: list[str], columns: int = 3, classes: i
 
 
 def program(inputs: list[Any], outputs: list[Any], shared: Any = (), updates: Any = ()) -> p.Program:
-    return pipeline.make_program("f", inputs, shared, outputs, updates, False)[1]
+    return pipeline.make_program("f", inputs, shared, outputs, updates, False, small=(USUAL_LENGTHS,))[1]
 
 
 def loops(made: p.Program) -> list[p.Blocks]:

@@ -12,6 +12,7 @@ from scalar_kernels import target
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.codegen.library.signals import POLL
 from tensordsl.codegen.library.sort.binary_search import search_text
 from tensordsl.codegen.library.sort.keys import Keys
 
@@ -20,7 +21,7 @@ from tensordsl.codegen.library.sort.keys import Keys
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8"])
 def test_steps_branch_nowhere_but_at_the_loops_end(dtype: str) -> None:
     machine, _ = target()
-    text = machine.emit_assembly(llvm.parse_assembly(search_text(Keys(dtype, 64))))
+    text = machine.emit_assembly(llvm.parse_assembly(POLL + search_text(Keys(dtype, 64))))
     for name in ("left.8", "right.8"):
         _, _, code = text.partition(f"{name}:")
         code, _, _ = code.partition(".Lfunc_end")
