@@ -21,7 +21,7 @@ from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
 from tensordsl.shared import Container, SharedVariable, TensorSharedVariable
 from tensordsl.spec import FunctionSpec, shared_of
-from tensordsl.stacks import COMPILER, with_stack
+from tensordsl.stacks import COMPILER_STACK_BYTES, with_stack
 
 if TYPE_CHECKING:
     from tensordsl.profiling import Profile
@@ -33,7 +33,7 @@ Run = Callable[[list[Array]], list[Array]]
 def build(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Any:
     """The callable that `tensordsl.function` returns."""
     with memory_errors():
-        return with_stack(COMPILER, _build, spec, mode, profile)
+        return with_stack(COMPILER_STACK_BYTES, _build, spec, mode, profile)
 
 
 def _build(spec: FunctionSpec, mode: Mode, profile: Profile | None) -> Any:
@@ -85,8 +85,8 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
         slow=slow,
         on_error=on_error,
         hosts=hosts,
-        compile=partial(with_stack, COMPILER, late_object),
-        outgrown=lambda: _parts(with_stack(COMPILER, compile_spec, spec, mode, outgrown=True), spec),
+        compile=partial(with_stack, COMPILER_STACK_BYTES, late_object),
+        outgrown=lambda: _parts(with_stack(COMPILER_STACK_BYTES, compile_spec, spec, mode, outgrown=True), spec),
     )
 
 

@@ -27,7 +27,7 @@ from tensordsl.runtime.calls import threads
 from tensordsl.runtime.loading import cache, late, library
 from tensordsl.runtime.loading.executable import Executable, packed, unpacked
 from tensordsl.runtime.loading.late import Made
-from tensordsl.stacks import COMPILER, with_stack
+from tensordsl.stacks import COMPILER_STACK_BYTES, with_stack
 from tensordsl.version import LOADED, __version__
 
 IN_PROCESS = 512  # executables kept
@@ -277,7 +277,7 @@ def _prepare() -> None:
         package = os.path.dirname(os.path.abspath(__file__))
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", "ops")]
         version = __version__ + cache.sources_version(folders, [package], LOADED) + cache.compiler_version()
-        library.install(partial(with_stack, COMPILER, _library_object), version)
+        library.install(partial(with_stack, COMPILER_STACK_BYTES, _library_object), version)
         on_change("num_threads", threads.set_threads)
         _State.version = version
 

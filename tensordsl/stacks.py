@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 
-COMPILER = 15 << 16  # bytes of the stack for compiling
-BESIDE = 1 << 16  # what else a thread may have on it
-MAIN = 1 << 20  # bytes that the main thread has for certain
-LARGE = 1 << 26  # bytes of another thread's stack, at least: the system gives those that are touched
+COMPILER_STACK_BYTES = 15 << 16  # for compiling
+OTHER_FRAMES_BYTES = 1 << 16  # what else a thread may have on its stack
+MAIN_STACK_MIN_BYTES = 1 << 20  # the main thread has these for certain
+NEW_STACK_MIN_BYTES = 1 << 26  # of the other thread: the system gives those that are touched
 
 
 def with_stack(least: int, function: Callable[..., Value], /, *args: Any, **kwargs: Any) -> Value:
@@ -25,9 +25,11 @@ def with_stack(least: int, function: Callable[..., Value], /, *args: Any, **kwar
     from threading import main_thread
 
     is_main = main_thread().ident == _thread.get_ident()
-    if (is_main and least <= MAIN) or _stack_bytes(least + BESIDE) >= least + BESIDE:
+    if (is_main and least <= MAIN_STACK_MIN_BYTES) or _stack_bytes(
+        least + OTHER_FRAMES_BYTES
+    ) >= least + OTHER_FRAMES_BYTES:
         return function(*args, **kwargs)
-    return _in_thread(max(LARGE, 2 * least), lambda: function(*args, **kwargs))
+    return _in_thread(max(NEW_STACK_MIN_BYTES, 2 * least), lambda: function(*args, **kwargs))
 
 
 def _in_thread(size: int, call: Callable[[], Value]) -> Value:

@@ -114,7 +114,9 @@ def test_errors_and_results_of_another_thread_come_back(monkeypatch):
 
     monkeypatch.setattr(stacks, "_stack_bytes", lambda unknown: 0)
     with pytest.raises(KeyError) as error:
-        stacks.with_stack(stacks.MAIN + 1, fail, 1, x=2)
+        stacks.with_stack(stacks.MAIN_STACK_MIN_BYTES + 1, fail, 1, x=2)
     assert error.value.args == ((1,), {"x": 2})
     usual = threading.stack_size()
-    assert stacks.with_stack(stacks.MAIN + 1, lambda x: x + 1, 2) == 3 and threading.stack_size() == usual
+    assert (
+        stacks.with_stack(stacks.MAIN_STACK_MIN_BYTES + 1, lambda x: x + 1, 2) == 3 and threading.stack_size() == usual
+    )
