@@ -17,7 +17,7 @@ SHARE = 40_000  # ns of a part: a few per thread, since the system may take a th
 FOLDED = 2  # times as long are parts that one thread has as well; of rows, where short ones are folded, half as many
 SHARED_ROWS = 16  # from so many on, rows are shared out rather than the lanes' axis
 # Of what takes long, so that signals are looked for in between (`library.signals`).
-LONG = 2_000_000  # ns of a part, of a launch that may be parted at will; one of twice as many is
+LONG = 8_000_000  # ns of a part, of a launch that may be parted at will; one of twice as many is
 LONGEST = 40_000_000  # ns of a piece of a row, as the order of additions depends on where it is cut
 LEAST_WORK = 100  # ns of 1,000 points, at least, where it matters how long they take
 LONG_ROW = 1 << 20  # elements of a row from which kernels get pieces, if these take long
