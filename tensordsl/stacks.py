@@ -25,9 +25,8 @@ def with_stack(least: int, function: Callable[..., Value], /, *args: Any, **kwar
     from threading import main_thread
 
     is_main = main_thread().ident == _thread.get_ident()
-    if (is_main and least <= MAIN_STACK_MIN_BYTES) or _stack_bytes(
-        least + OTHER_FRAMES_BYTES
-    ) >= least + OTHER_FRAMES_BYTES:
+    needed = least + OTHER_FRAMES_BYTES
+    if (is_main and least <= MAIN_STACK_MIN_BYTES) or _stack_bytes(needed) >= needed:
         return function(*args, **kwargs)
     return _in_thread(max(NEW_STACK_MIN_BYTES, 2 * least), lambda: function(*args, **kwargs))
 

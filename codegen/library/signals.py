@@ -27,7 +27,7 @@ from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, Loop
 # Cycles between two looks for signals: 30 ms or so.  AArch64 counts the ticks of a clock, which differ: 1 to 40 ms.
 X86_CYCLES, ARM_TICKS = 90_000_000, 1_000_000
 FIRST, NEVER = 0, -1  # when to look: the first poll only looks at the clock
-AT_ONCE = 1 << 18  # rounds of a loop between two polls
+ROUNDS_BETWEEN_POLLS = 1 << 18  # of a loop with short rounds
 DECLARATIONS = f"@{layouts.TABLE} = external hidden constant ptr\n"
 POLL = f"declare hidden void @{layouts.POLL}()\n"  # of a module that polls
 BLOCKS = "".join(
@@ -65,9 +65,9 @@ def poll_each(f: Asm, index: str, every: int, step: int = 1) -> None:
 @contextmanager
 def long_loop(f: Asm, count: str, *carried: tuple[str, str], start: str | int = 0, step: int = 1) -> Iterator[Loop]:
     """`Asm.loop` that polls between pieces of many rounds; step: a power of two."""
-    assert not AT_ONCE % step
-    with f.loop(count, *carried, start=start, step=AT_ONCE) as pieces:
-        end = f.op(f"add i64 {pieces.index}, {AT_ONCE}")
+    assert not ROUNDS_BETWEEN_POLLS % step
+    with f.loop(count, *carried, start=start, step=ROUNDS_BETWEEN_POLLS) as pieces:
+        end = f.op(f"add i64 {pieces.index}, {ROUNDS_BETWEEN_POLLS}")
         is_last = f.compare("sge", "i64", end, count)
         end = f.op(f"select i1 {is_last}, i64 {count}, i64 {end}")
         values = [(kind, value) for (kind, _), value in zip(carried, pieces.values, strict=True)]

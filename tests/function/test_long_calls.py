@@ -210,7 +210,7 @@ def test_every_long_call_ends_at_a_signal(threads: int) -> None:
 
 
 def numbered() -> Any:
-    """A function that takes a fifth of a second or so for `LENGTH`, and its state."""
+    """A function that takes a quarter of a second or more for `LENGTH`, and its state."""
     x, s = T.lscalar("x"), theano.shared(np.zeros(3), "s")
     return theano.function([x], T.exp(T.sin(T.arange(x) * 1e-3)).sum(), updates=[(s, s + 1)]), s
 
@@ -239,7 +239,7 @@ def threads(request: Any) -> Iterator[int]:
     theano.config.num_threads = old
 
 
-LENGTH = 5 * 10**7
+LENGTH = 5 * 10**8
 
 
 def test_a_handler_may_return(threads: int) -> None:
