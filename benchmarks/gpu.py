@@ -111,7 +111,7 @@ def report(device: str, is_quick: bool) -> list[str]:
     if "tensordsl" not in present:
         return [*notes, f"nothing is measured on it: there is no device {device}", *lines]
     from tensordsl.config import config
-    from tensordsl.devices import get_device
+    from tensordsl.functions.devices import get_device
 
     info = get_device(device).driver.info
     major, minor = info.capability

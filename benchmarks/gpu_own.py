@@ -55,14 +55,14 @@ def repeated(f: Any, arguments: list[Any], device: Any) -> tuple[Callable[[], No
 
 
 def _recordings() -> list[Any]:
-    from tensordsl import devices
+    from tensordsl.functions import devices
 
     return [r for made in devices._programs.values() for some in made.seen.values() for r in some or ()]
 
 
 def bandwidth_table(name: str, is_quick: bool) -> list[str]:
     """Rows of the workloads that memory limits: on the device, and their share of the bandwidth of a copy."""
-    from tensordsl.devices import get_device
+    from tensordsl.functions.devices import get_device
 
     device = get_device(name)
     copied = copy_bandwidth(device, is_quick)
@@ -91,7 +91,7 @@ def _bandwidth_row(number: int, w: Workload, device: Any, copied: float, is_quic
 
 def launch_rows(name: str, is_quick: bool) -> list[str]:
     """What it costs the host to start a function of ten kernels, and to call it."""
-    from tensordsl.devices import get_device, to_device
+    from tensordsl.functions.devices import get_device, to_device
 
     device = get_device(name)
     f, [argument] = ten_kernels(name, to_device)

@@ -109,7 +109,7 @@ def workload_function(number: int, operands: list[np.ndarray], device: str) -> t
     """Our function of a workload and its arguments on the device; the result stays there."""
     import tensordsl
     import tensordsl.tensor as T
-    from tensordsl.devices import to_device
+    from tensordsl.functions.devices import to_device
 
     x, y = T.fmatrix("x"), T.fmatrix("y")
     tanh, softmax, sort, cumsum, dot = T.tanh, T.nnet.softmax, T.sort, T.cumsum, T.dot
@@ -124,7 +124,7 @@ def workload_function(number: int, operands: list[np.ndarray], device: str) -> t
 def network_function(parameters: list[np.ndarray], x: np.ndarray, t: np.ndarray, device: str) -> tuple[Any, list[Any]]:
     import tensordsl
     import tensordsl.tensor as T
-    from tensordsl.devices import to_device
+    from tensordsl.functions.devices import to_device
 
     rows, classes = T.fmatrix("x"), T.lvector("t")
     state = [tensordsl.shared(p, target=device) for p in parameters]
@@ -140,7 +140,7 @@ def network_function(parameters: list[np.ndarray], x: np.ndarray, t: np.ndarray,
 
 
 def tensordsl_peer(device: str) -> Peer:
-    from tensordsl.devices import get_device
+    from tensordsl.functions.devices import get_device
 
     get_device(device)
 

@@ -14,27 +14,24 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.config import OPTIONS, change_flags, config, on_change
-from tensordsl.version import __version__
-
-# Functions that bear the name of their module are bound here, after the module is loaded: loading it later would put
-# the module in their place.
-from tensordsl.clone import clone, clone_replace  # isort: skip
-from tensordsl.function import function  # isort: skip
-from tensordsl.shared import shared  # isort: skip
-
-from tensordsl.graph import Apply, Constant, Op, Variable
-from tensordsl.io import In, Out
-from tensordsl.modes import Mode
-from tensordsl.printing import debugprint, pp, pprint
-from tensordsl.types import TensorType
-from tensordsl.values import as_array as _asarray  # noqa: F401  Theano's name
+from tensordsl.base.config import OPTIONS, change_flags, config, on_change
+from tensordsl.base.upper import enter as _enter
+from tensordsl.base.version import __version__
+from tensordsl.functions.clone import clone, clone_replace
+from tensordsl.functions.function import function
+from tensordsl.graph.printing import debugprint, pp, pprint
+from tensordsl.graph.types import TensorType
+from tensordsl.graph.values import as_array as _asarray  # noqa: F401  Theano's name
+from tensordsl.graph.variables import Apply, Constant, Op, Variable
+from tensordsl.signature.io import In, Out
+from tensordsl.signature.modes import Mode
+from tensordsl.signature.shared import shared
 
 if TYPE_CHECKING:
     from tensordsl import compile, gradient, ifelse, printing, tensor
-    from tensordsl.debugging import eval_intermediate_values
-    from tensordsl.gradient import Lop, Rop, grad, subgraph_grad
-    from tensordsl.opfromgraph import OpFromGraph
+    from tensordsl.autodiff.gradient import Lop, Rop, grad, subgraph_grad
+    from tensordsl.debugging.checks import eval_intermediate_values
+    from tensordsl.functions.opfromgraph import OpFromGraph
 
 __all__ = [
     "Apply", "Constant", "In", "Lop", "Mode", "Op", "OpFromGraph", "Out", "Rop", "TensorType", "Variable",
@@ -45,21 +42,44 @@ __all__ = [
 
 # Loaded at first use, so that importing the package stays cheap: public names and their modules, and modules.
 _NAMES = {
-    **dict.fromkeys(("grad", "Lop", "Rop", "subgraph_grad"), "tensordsl.gradient"),
-    "OpFromGraph": "tensordsl.opfromgraph",
-    "eval_intermediate_values": "tensordsl.debugging",
+    **dict.fromkeys(("grad", "Lop", "Rop", "subgraph_grad"), "tensordsl.autodiff.gradient"),
+    "OpFromGraph": "tensordsl.functions.opfromgraph",
+    "eval_intermediate_values": "tensordsl.debugging.checks",
     **dict.fromkeys(("dot", "get_scalar_constant_value"), "tensordsl.tensor"),
-    "Param": "tensordsl.io",
+    "Param": "tensordsl.signature.io",
     "sparse_grad": "tensordsl.compat.no_effect",
-    **dict.fromkeys(("Container", "SharedVariable", "generic", "shared_constructor"), "tensordsl.shared"),
-    "FunctionGraph": "tensordsl.fgraph",
-    "OrderedUpdates": "tensordsl.updates",
+    **dict.fromkeys(("Container", "SharedVariable", "generic", "shared_constructor"), "tensordsl.signature.shared"),
+    "FunctionGraph": "tensordsl.graph.fgraph",
+    "OrderedUpdates": "tensordsl.signature.updates",
     **dict.fromkeys(("predefined_modes", "predefined_optimizers"), "tensordsl.compile.mode"),
     "ProfileStats": "tensordsl.compile",
     "PY3": "tensordsl.compat.python",
     "Type": "tensordsl.gof",
 }
-_MODULES = frozenset(("compat", "gradient", "random", "reference", "tensor", "updates"))
+_MODULES = frozenset(("compat", "tensor"))
+
+
+# What lower rooms need of upper ones, which they look up by `base.upper`.
+_enter(
+    {
+        "OPS": "tensordsl.ops.table:OPS",  # pickles name rows
+        # variables are of the classes that carry the operators
+        "TensorConstant": "tensordsl.tensor.var:TensorConstant",
+        "TensorVariable": "tensordsl.tensor.var:TensorVariable",
+        "cast": "tensordsl.ops.math.elementwise:cast",
+        "evaluate": "tensordsl.functions.function:evaluate",  # `x.eval()` compiles
+        "function": "tensordsl.functions.function:function",  # so does `verify_grad`
+        "patternbroadcast": "tensordsl.ops.array.shape:patternbroadcast",
+    }
+)
+
+# Old modules that bear the name of a function or object of the package: they are there already, so that importing one
+# does not put the module in the object's place.
+for _old, _new in (
+    ("clone", "functions.clone"), ("config", "base.config"), ("function", "functions.function"),
+    ("shared", "signature.shared"),
+):  # fmt: skip
+    sys.modules[f"tensordsl.{_old}"] = sys.modules[f"tensordsl.{_new}"]
 
 
 def __getattr__(name: str) -> Any:
@@ -69,20 +89,20 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _MODULES:
         return importlib.import_module(f"tensordsl.{name}")
-    from tensordsl.compat.aliases import module_below  # late: the table is loaded at the first name that is not here
+    from tensordsl.base.aliases import module_below  # late: the table is loaded at the first name that is not here
 
     return module_below(__name__, name, (*globals(), *_NAMES, *_MODULES))
 
 
 class _AliasModules:
-    """Asked first, for Theano's modules that are rows of `tensordsl.compat.names`: of a folder that holds only stubs
-    another finder would make an empty package."""
+    """Asked first, for Theano's modules that are rows of `tensordsl.base.theano_names`: of a folder that holds only
+    stubs another finder would make an empty package."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
         if not name.startswith("tensordsl.") or name.startswith("tensordsl.compat"):
             return None
-        from tensordsl.compat.aliases import spec_of  # late: importing the package needs none of them
+        from tensordsl.base.aliases import spec_of  # late: importing the package needs none of them
 
         return spec_of(name)
 
@@ -93,7 +113,7 @@ class _MissingModules:
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> None:
         if name.startswith("tensordsl."):
-            from tensordsl.missing import refuse_module  # late: only errors need it
+            from tensordsl.base.missing import refuse_module  # late: only errors need it
 
             refuse_module(name)
 
@@ -115,7 +135,7 @@ def _follow(option: str, module: str, function: str) -> None:
 
 sys.meta_path.insert(0, _AliasModules)
 sys.meta_path.append(_MissingModules)
-_follow("compute_test_value", "tensordsl.testvalues", "use_test_values")
-_follow("warn_float64", "tensordsl.policies", "use_float64_warnings")
-_follow("cast_policy", "tensordsl.policies", "use_cast_policy")
-_follow("floatX", "tensordsl.policies", "use_cast_policy")
+_follow("compute_test_value", "tensordsl.debugging.testvalues", "use_test_values")
+_follow("warn_float64", "tensordsl.ops.policies", "use_float64_warnings")
+_follow("cast_policy", "tensordsl.ops.policies", "use_cast_policy")
+_follow("floatX", "tensordsl.ops.policies", "use_cast_policy")

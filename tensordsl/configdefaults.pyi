@@ -1,4 +1,4 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
-from tensordsl.config import config as config
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.base.config import config as config
 
 __all__ = ["config"]

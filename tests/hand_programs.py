@@ -21,7 +21,7 @@ from tensordsl.codegen.program_ir.tables import constant_table, libraries, plan_
 from tensordsl.codegen.program_ir.verify import verify
 from tensordsl.codegen.scalar_ir.builder import Builder
 from tensordsl.codegen.target.machine import native_width
-from tensordsl.ops.reducers import SUM
+from tensordsl.ops.array.reducers import SUM
 
 F = "float64"
 N = 11  # elements of the vectors: more than a vector register, and a tail

@@ -10,9 +10,9 @@ from tensordsl.clone import clone, clone_replace
 from tensordsl.function import function
 from tensordsl.gof import graph
 from tensordsl.graph import inputs_of
+from tensordsl.graph.evaluate import evaluate
 from tensordsl.io import In
 from tensordsl.ops.control import loop_index, make_loop
-from tensordsl.ops.evaluate import evaluate
 from tensordsl.shared import shared
 
 

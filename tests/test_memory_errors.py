@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tensordsl import limits
+from tensordsl.base import limits
 from tensordsl.codegen.llvm import compile as target
 from tensordsl.runtime.loading import elf, memory
 

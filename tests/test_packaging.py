@@ -20,7 +20,7 @@ FOLDERS = {"tensordsl": "tensordsl", "tensordsl.codegen": "codegen", "tensordsl.
 
 
 def packages_of_the_tree() -> set[str]:
-    """The dotted name of every folder that holds an `__init__.py`, or its stub alone (`tensordsl.compat.names`)."""
+    """The dotted name of every folder that holds an `__init__.py`, or its stub alone (`tensordsl.base.theano_names`)."""
     found = set()
     for name, folder in FOLDERS.items():
         for path in files_of(folder):  # which doesn't follow the symlinks

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 
 import pytest
 
-from tensordsl.records import kept, record
+from tensordsl.base.records import kept, record
 
 
 @record

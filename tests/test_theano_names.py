@@ -15,7 +15,7 @@ import pytest
 
 import tensordsl as theano
 import tensordsl.tensor as T
-from tensordsl.compat.names import ROWS
+from tensordsl.base.theano_names import ROWS
 
 ROOT = Path(__file__).resolve().parents[1]
 HIDDEN = ("compile.function", "compile.pfunc", "tensor.sort")  # modules that bear the name of one of their functions

@@ -10,7 +10,7 @@ import pytest
 
 import tensordsl as theano
 import tensordsl.tensor as T
-from tensordsl import native
+from tensordsl.functions import native
 from tensordsl.ifelse import ifelse
 from tensordsl.tensor.shared_randomstreams import RandomStreams
 

@@ -1,4 +1,4 @@
-"""Write the stubs by which type checkers see the modules of `tensordsl.compat.names`: `python tools/alias_stubs.py`.
+"""Write the stubs by which type checkers see the modules of `tensordsl.base.theano_names`: `python tools/alias_stubs.py`.
 
 Such a module has no file of its own.  Its stub stands where the file would; `tests/test_theano_names.py` says that all
 are there, current, and no others.
@@ -15,9 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tensordsl.compat.names import ROWS, submodules  # noqa: E402  found by the line before it
+from tensordsl.base.theano_names import ROWS, submodules  # noqa: E402  found by the line before it
 
-FIRST = "# Made by tools/alias_stubs.py from tensordsl/compat/names.py.\n"
+FIRST = "# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.\n"
 # Names that a module makes while it runs, or that begin with an underscore, are of no known type.
 REST = "\n\ndef __getattr__(name: str) -> Any: ...\n"
 

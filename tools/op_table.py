@@ -14,13 +14,16 @@ import numpy as np
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import gradient, ifelse, printing
+from tensordsl import ifelse
+from tensordsl.autodiff import gradient
 from tensordsl.codegen.scalar_ir.builder import ARITY
-from tensordsl.graph import Elementwise, Expand, Kernel, Movement, Op, Reduction, apply
-from tensordsl.ops import arrange, control, masks, reduce
+from tensordsl.graph import printing
+from tensordsl.graph.types import TensorType
+from tensordsl.graph.variables import Elementwise, Expand, Kernel, Movement, Op, Reduction, apply
+from tensordsl.ops import control
+from tensordsl.ops.array import arrange, masks, reduce
 from tensordsl.ops.kinds import OpKind
 from tensordsl.ops.table import MODULES
-from tensordsl.types import TensorType
 
 HEAD = """# The operations
 

@@ -28,11 +28,11 @@ from growth import LENGTHS, LONG_LENGTHS  # noqa: E402
 from test_complex_native import ComplexMaker  # noqa: E402
 from test_vocabulary_native import WordMaker  # noqa: E402
 
+from tensordsl.base.config import config  # noqa: E402
 from tensordsl.codegen.compiler.pipeline import PIPELINE  # noqa: E402
-from tensordsl.config import config  # noqa: E402
-from tensordsl.devices import get_device  # noqa: E402
-from tensordsl.modes import FAST_COMPILE, FAST_RUN  # noqa: E402
+from tensordsl.functions.devices import get_device  # noqa: E402
 from tensordsl.runtime.driver.simulator import ORDERS  # noqa: E402
+from tensordsl.signature.modes import FAST_COMPILE, FAST_RUN  # noqa: E402
 
 Way = Callable[[], None]
 

@@ -9,8 +9,8 @@ import tensordsl
 import tensordsl.tensor as T
 from benchmarks import peers_workloads
 from benchmarks.peers import symbolic
-from tensordsl import native
 from tensordsl.codegen.abi import layouts
+from tensordsl.functions import native
 from tensordsl.runtime.loading import library
 
 PACKAGES = ("tensordsl", "llvmlite")

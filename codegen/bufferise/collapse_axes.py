@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.program_ir.storage import Ref
 from tensordsl.codegen.scalar_ir.builder import Val
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.variants.conditions import Builder, Condition
-from tensordsl.records import record
 
 Operand = tuple[Buffer, tuple[Any, ...]]  # a buffer and the axes that it is read or written along
 

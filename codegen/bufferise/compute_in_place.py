@@ -18,7 +18,7 @@ from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.types import COMPLEX
+from tensordsl.graph.types import COMPLEX
 
 # Bytes of a tensor, and of a slice's rows, from which what is around a slice takes less time than all.
 AROUND, AROUND_ROW = 1 << 14, 384

@@ -27,7 +27,7 @@ from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered
 from tensordsl.codegen.variants.guards import requires
-from tensordsl.types import TensorType
+from tensordsl.graph.types import TensorType
 
 WRITES = ("inc_take", "inc_subtensor")  # what writes to parts
 RELEASE_GIL = 10_000_000  # ps of estimated work from which the GIL is released

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.cpu.planner import plan as plan_kernels
 from tensordsl.codegen.cpu.schedule import reach, schedule
 from tensordsl.codegen.program_ir import instructions as p
@@ -16,7 +17,6 @@ from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.variants.conditions import Condition
 from tensordsl.codegen.variants.guards import names_defined
-from tensordsl.records import record
 
 if TYPE_CHECKING:
     from tensordsl.codegen.bufferise.bufferiser import Bufferiser

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tensordsl.casting import real_of
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.passes.patterns import is_zero
@@ -14,8 +13,9 @@ from tensordsl.codegen.program_ir.storage import Ref, contiguous
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, Builder
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.ops.index import index_place
-from tensordsl.types import COMPLEX
+from tensordsl.graph.casting import real_of
+from tensordsl.graph.types import COMPLEX
+from tensordsl.ops.array.index import index_place
 
 
 def build_in_bounds(b: Bufferiser, v: Value) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, Scatter, Schedule
 from tensordsl.codegen.program_ir.instructions import LaunchPlan
 from tensordsl.codegen.scalar_ir.builder import Val
-from tensordsl.ops.reducers import named_reducer
+from tensordsl.ops.array.reducers import named_reducer
 
 
 def pack_plans(plans: Iterable[LaunchPlan]) -> list[bytes]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import INTERLEAVE, Buffer, Group, Out
 from tensordsl.codegen.llvm.strided_access import MOST
 from tensordsl.codegen.program_ir import instructions as p
@@ -13,7 +14,6 @@ from tensordsl.codegen.program_ir.storage import Ref
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, Builder, Val
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.variants.conditions import may_overwrite
-from tensordsl.records import record
 
 if TYPE_CHECKING:
     from tensordsl.codegen.bufferise.bufferiser import Bufferiser

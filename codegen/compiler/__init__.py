@@ -12,7 +12,7 @@ Modules    pipeline              the list of passes with the reason for each pla
            graph_key             a graph as bytes, the same in every process
            debug                 what `TENSORDSL_DEBUG` prints
 Uses       every room below it.
-Used by    `tensordsl.native` and `tensordsl.devices`, which also load what comes out.
+Used by    `tensordsl.functions.native` and `tensordsl.functions.devices`, which also load what comes out.
 Begin with `pipeline.compile_graph` and `pipeline.PIPELINE`.
 To add     a pass: docs/adding-a-pass.md; an object of the library: a row of `library_build.WRITERS`; a kernel that
            many programs share: `precompiled_kernels.FUNCTIONS`.

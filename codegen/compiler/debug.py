@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
-from tensordsl.records import record
+from tensordsl.base.records import record
 
 
 @record(eq=False, frozen=False)

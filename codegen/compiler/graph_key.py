@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Apply, Constant, Kernel, Variable, toposort
+from tensordsl.graph.variables import Apply, Constant, Kernel, Variable, toposort
 
 LARGE = 1 << 10  # bytes of a constant that is no part of the text
 HOSTS = frozenset(("print", "host"))  # kernels that call back into Python

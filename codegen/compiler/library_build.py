@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.abi.layouts import LIBRARY
 from tensordsl.codegen.compiler.modules import only
 from tensordsl.codegen.llvm import compile as llvm
 from tensordsl.codegen.target import machine
-from tensordsl.records import record
 
 
 @record

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from tensordsl.base.digests import blake2b
 from tensordsl.codegen.abi.layouts import COMMON_KERNEL, COMMON_PLAN
 from tensordsl.codegen.bufferise.serialise import made_from, unpack_plan
 from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.fusion.group import names_lengths
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.program_ir.tables import NOTHING
-from tensordsl.digests import blake2b
 
 LONGEST = 8  # values of a group that the library has a plan of
 Found = tuple[Sequence[str], Sequence[int]]  # the library's names of a plan's kernels, and the plan's descriptor

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
+from tensordsl.base.config import config
+from tensordsl.base.records import kept, record
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
 from tensordsl.codegen.bufferise.function import build_program
@@ -45,9 +47,7 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, show, topos
 from tensordsl.codegen.tensor_ir.lower import Lowered, lower
 from tensordsl.codegen.tensor_ir.verify import verify_ir
 from tensordsl.codegen.variants.predict import foreseen_plans
-from tensordsl.config import config
-from tensordsl.graph import Variable
-from tensordsl.records import kept, record
+from tensordsl.graph.variables import Variable
 
 
 # -- passes ----------------------------------------------------------------------------------------------------------

@@ -15,11 +15,11 @@ from typing import Any
 from tensordsl.codegen.compiler.modules import common_name, plan_name, under
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.program_ir.instructions import LaunchPlan
-from tensordsl.graph import unwatched
-from tensordsl.ops import reduce
-from tensordsl.ops.elementwise import ADD, MUL, SUB
-from tensordsl.ops.functions import SIGMOID, TANH
-from tensordsl.types import tensor_type
+from tensordsl.graph.types import tensor_type
+from tensordsl.graph.variables import unwatched
+from tensordsl.ops.array import reduce
+from tensordsl.ops.math.elementwise import ADD, MUL, SUB
+from tensordsl.ops.math.functions import SIGMOID, TANH
 
 Function = Callable[..., Any]
 VECTOR, MATRIX, COLUMN = (None,), (None, None), (None, 1)

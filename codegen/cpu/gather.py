@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tensordsl.base.records import record
 from tensordsl.codegen.abi.descriptor import READ, SPLAT
 from tensordsl.codegen.cpu.kernel import LANES, Kernel
 from tensordsl.codegen.llvm.emit_scalars import Code, constant, llvm_type, splat
 from tensordsl.codegen.llvm.vector_builder import from_memory, gathered, memory_type, merged
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, SIGNED, Val, unwidened
-from tensordsl.records import record
-from tensordsl.types import COMPLEX
+from tensordsl.graph.types import COMPLEX
 
 
 @record

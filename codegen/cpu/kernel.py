@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.abi.descriptor import (
     FLAG,
     INTEGER,
@@ -63,8 +64,7 @@ from tensordsl.codegen.llvm.strided_access import load_apart, store_apart, store
 from tensordsl.codegen.llvm.vector_builder import count_lines, crossed, in_register, load_by_registers
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
 from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
-from tensordsl.records import record
-from tensordsl.types import COMPLEX
+from tensordsl.graph.types import COMPLEX
 
 if TYPE_CHECKING:
     from tensordsl.codegen.cpu.short_rows import SideBySide

@@ -7,6 +7,7 @@ from dataclasses import field
 from itertools import combinations
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.abi import descriptor as nest
 from tensordsl.codegen.abi.layouts import NEST_PARTS
 from tensordsl.codegen.cpu.kernel import COLUMNS, LANES, NO_AREA, Entry, Kernel
@@ -15,7 +16,6 @@ from tensordsl.codegen.cpu.schedule import MAX_LANES
 from tensordsl.codegen.fusion.group import Group
 from tensordsl.codegen.library.loops.limits import NEAR_COLUMNS, SMALL, WIDE_ELEMENTS
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-from tensordsl.records import record
 
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
 ROWS, SEVERAL = 256, 64  # that a kernel gets at once, at most; if several read them in turn, or rows have more to keep

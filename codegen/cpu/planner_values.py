@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from itertools import accumulate, pairwise
 
+from tensordsl.base.records import record
 from tensordsl.codegen.abi import descriptor as nest
 from tensordsl.codegen.cpu.gather import Along, gather, narrow, wrapped
 from tensordsl.codegen.cpu.kernel import LANES, NO_AREA, ROW, Kernel, in_line
@@ -30,7 +31,6 @@ from tensordsl.codegen.cpu.schedule import (
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.llvm.emit_scalars import emit_all
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, Val
-from tensordsl.records import record
 
 
 @record(eq=False, frozen=False)

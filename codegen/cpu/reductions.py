@@ -32,7 +32,7 @@ from tensordsl.codegen.llvm.vector_builder import (
     store,
 )
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, UNSIGNED, Builder, Val
-from tensordsl.ops.reducers import MAX, MIN
+from tensordsl.ops.array.reducers import MAX, MIN
 
 CHUNK, SHORT_CHUNK = 16, 8  # vectors that one lane adds up: of float64, of float32
 GLANCE = 128  # vectors of truths between two looks whether they decide

@@ -13,7 +13,7 @@ from tensordsl.codegen.fusion.group import Scatter
 from tensordsl.codegen.llvm.builder import Asm
 from tensordsl.codegen.llvm.vector_builder import memory_type
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-from tensordsl.types import FLOATS
+from tensordsl.graph.types import FLOATS
 
 ELEMENTS = 256  # of a chunk: of both arrays in the first-level cache, beside operands
 UNROLL = 4

@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from tensordsl.casting import real_of
 from tensordsl.codegen.fusion.group import SCATTERED, Group, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.library.loops.limits import WIDE_ROW
@@ -19,7 +18,8 @@ from tensordsl.codegen.llvm.vector_builder import INLINE
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, Val, unwidened
 from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
-from tensordsl.types import COMPLEX
+from tensordsl.graph.casting import real_of
+from tensordsl.graph.types import COMPLEX
 
 SPLIT = 60
 MAX_LANES = 128  # kernels compare lane numbers as bytes

@@ -20,6 +20,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 
+from tensordsl.base.records import record
 from tensordsl.codegen.abi.descriptor import WHOLE
 from tensordsl.codegen.cpu.kernel import Kernel, in_line
 from tensordsl.codegen.cpu.prefetch import FIRST, asked_lines, further
@@ -40,8 +41,7 @@ from tensordsl.codegen.llvm.clone import (
 from tensordsl.codegen.llvm.vector_builder import Code, constant, gathered, llvm_type, memory_type, splat, to_memory
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, Val
 from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
-from tensordsl.ops.reducers import Reducer
-from tensordsl.records import record
+from tensordsl.ops.array.reducers import Reducer
 
 _NAME = re.compile(r"%[\w.]+")
 # Bytes of a row that are asked for at a time; half of them a row has at least, or is not asked for.

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import field
 
+from tensordsl.base.records import record
 from tensordsl.codegen.abi.layouts import HIDDEN_ROWS
 from tensordsl.codegen.fusion.inline import Fused
 from tensordsl.codegen.fusion.placement import Step, memory
@@ -19,7 +20,6 @@ from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.records import record
 
 UNIT = 32  # rows that a block has at least, and a multiple of which
 HIDDEN = 6 << 20  # bytes of what only a run along rows reads, from which some rows at a time pay

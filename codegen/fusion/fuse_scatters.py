@@ -18,7 +18,7 @@ from tensordsl.codegen.fusion.placement import Step, group_step, in_order, memor
 from tensordsl.codegen.passes.patterns import number_of
 from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, INTEGERS, Builder, Val
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.types import FLOATS
+from tensordsl.graph.types import FLOATS
 
 ADDED = frozenset((*FLOATS, *INTEGERS)) - {"float16"}
 DEAR = 8000  # ns of 1,000 points, from where on threads are worth more

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from tensordsl.base.records import kept, record
 from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, ITEMSIZE, LEAVES, Builder, Val, attr_key, walk
-from tensordsl.ops.reducers import Reducer
-from tensordsl.records import kept, record
+from tensordsl.ops.array.reducers import Reducer
 
 __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.fusion.partition import SOURCES
 from tensordsl.codegen.fusion.placement import integer_values, place
 from tensordsl.codegen.passes.context import frozen_values
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, rebuild, toposort
-from tensordsl.records import record
 
 NEVER = frozenset(("for", "ifelse", "host", "assert"))  # not one value, or more than a value
 

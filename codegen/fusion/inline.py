@@ -31,12 +31,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
+from tensordsl.base.records import kept, record
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, region
 from tensordsl.codegen.fusion.group import levels as count_levels
 from tensordsl.codegen.scalar_ir.builder import HEAVY, LEAVES, Builder, Val, counted, walk
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
-from tensordsl.records import kept, record
 
 FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex"))
 LEVELS, FEW_LEVELS = 3, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from tensordsl.codegen.fusion.group import Group
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.scalar_ir.builder import COMPARISONS, INTEGERS, ITEMSIZE, SIGNED, Builder, Val, counted
-from tensordsl.ops.reducers import MAX, MIN
+from tensordsl.ops.array.reducers import MAX, MIN
 
 Range = tuple[int, int]  # the least and the greatest number
 TRUTHS: Range = (0, 1)

@@ -13,11 +13,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import field
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.fusion.inline import FUSED, Fused
 from tensordsl.codegen.fusion.partition import SOURCES, Fusion
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, lengths_of, toposort
-from tensordsl.records import record
 
 Context = tuple[tuple[Any, ...], ...]
 NESTS = ("for", "ifelse")

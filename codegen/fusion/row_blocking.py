@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.fusion.group import Group
 from tensordsl.codegen.fusion.inline import Cut, Fused, ValueBuffer, attempt, strip
@@ -20,7 +21,6 @@ from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.records import record
 
 Axes = list[int | None]
 Readers = dict[tuple[int, int], list[tuple[int, Value, int, Axes, Axes]]]  # see `_readers`

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import field
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.fusion.inline import OPERANDS, strip
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.records import record
 
 PIECE = 150  # tensors
 CHEAP = 3  # light operations that are computed again rather than stored

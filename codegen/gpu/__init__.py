@@ -9,7 +9,8 @@ Way        `program.gpu_step` -> `schedule.plan` (axis of the threads, one or tw
            `scan` with `scan_values`, which share `lines`; `library_calls` is their table.  `fastmath` is an option.
            `serialise` stores what a warm start launches.
 Uses       `fusion`, `scalar_ir`, `llvm.emit_scalars` at one lane; of `cpu` the plan for steps that stay on the host.
-Used by    `tensordsl.devices` and `device_steps` join these with `runtime.device`; `bufferise` asks for device plans.
+Used by    `tensordsl.functions.devices` and `device_steps` join these with `runtime.device`; `bufferise` asks for
+           device plans.
 Begin with the docstrings of `kernels` and `launch`, docs/gpu.md, then `gemm`.
 To add     a pattern: `kernels` and its launch; a library call: a module, a row of `library_calls`.  Tests run every
            kernel in the simulator (`runtime.driver.simulator`) in several orders of threads.

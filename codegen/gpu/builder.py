@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import field
 from functools import lru_cache
 
-from tensordsl.casting import real_of
+from tensordsl.base.records import record
 from tensordsl.codegen.cpu.schedule import reach
 from tensordsl.codegen.fusion.group import Reducer, region
 from tensordsl.codegen.gpu.fastmath import FAST, approximate, is_reciprocal_root, reciprocal_root
@@ -27,8 +27,8 @@ from tensordsl.codegen.llvm.vector_builder import (
 )
 from tensordsl.codegen.scalar_ir.builder import ARITY, ITEMSIZE, MATH, Builder, Val
 from tensordsl.codegen.scalar_ir.math import complete
-from tensordsl.records import record
-from tensordsl.types import COMPLEX
+from tensordsl.graph.casting import real_of
+from tensordsl.graph.types import COMPLEX
 
 Env = dict[int, str]
 GLOBAL, SHARED = " addrspace(1)", " addrspace(3)"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tensordsl.base.forks import lock
 from tensordsl.codegen.fusion.group import Group
 from tensordsl.codegen.gpu.fastmath import INSTRUCTIONS
 from tensordsl.codegen.gpu.schedule import plan
-from tensordsl.forks import lock
 
 # Architecture -> the lowest PTX version that knows it (what LLVM chooses): the older, the more drivers load it.
 TARGETS = {

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, Schedule
 from tensordsl.codegen.gpu.accesses import flat_vector, is_wide
 from tensordsl.codegen.gpu.builder import Env, Loop
 from tensordsl.codegen.gpu.kernels import Emitter, GpuKernel
 from tensordsl.codegen.llvm.vector_builder import llvm_type
 from tensordsl.codegen.scalar_ir.builder import walk
-from tensordsl.records import record
 
 
 def flat_kernel(group: Group, schedule: Schedule, name: str) -> GpuKernel:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.gpu.builder import GLOBAL, SHARED, THREADS, WARP, GpuCode, Kernel, Loop
 from tensordsl.codegen.gpu.kernels import COLUMNS, ROWS, module_text
@@ -27,8 +28,7 @@ from tensordsl.codegen.gpu.launch import launches as group_launches
 from tensordsl.codegen.gpu.schedule import GpuPlan, plan
 from tensordsl.codegen.llvm.vector_builder import constant, llvm_type
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
-from tensordsl.ops.reducers import ADD
-from tensordsl.records import record
+from tensordsl.ops.array.reducers import ADD
 
 SIDE = 16  # rows of threads in a block, and columns
 SMALL = 64  # tiles of C below which the sum is sliced

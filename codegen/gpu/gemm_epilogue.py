@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Buffer
 from tensordsl.codegen.gpu.builder import GLOBAL, IN_PLACE, SHARED, THREADS, Env, Loop
 from tensordsl.codegen.gpu.gemm import SIDE, TILES, Choice, Product, Tiled, launches
@@ -21,7 +22,6 @@ from tensordsl.codegen.program_ir import gemm_epilogues as cpu
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.gemm_epilogues import pairs, regions
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, MATH, Val, walk
-from tensordsl.records import record
 
 PART = 1 << 14  # bytes of a tile in shared memory at a time
 BETWEEN = cpu.BETWEEN | {p.NewOut, p.Prepare, p.Pin, p.AcquireGil, p.ReleaseGil}

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.cpu.schedule import for_points, reach
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, Pass, Schedule, buffers
 from tensordsl.codegen.gpu.accesses import ACCESS, IN_FLIGHT, check_updates, crosses, merging
@@ -39,7 +40,6 @@ from tensordsl.codegen.gpu.builder import (
 from tensordsl.codegen.gpu.fastmath import FAST
 from tensordsl.codegen.llvm.vector_builder import llvm_type
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, MATH, Val, walk
-from tensordsl.records import record
 
 MANY, FEW = 4, 2  # steps of a thread at a time, without and with mathematical functions; powers of two
 KEPT = 8  # loads whose addresses are worth registers from step to step; those of more are computed at each

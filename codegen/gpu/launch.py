@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Buffer
 from tensordsl.codegen.gpu.accesses import is_wide
 from tensordsl.codegen.gpu.builder import THREADS, Kernel
@@ -18,7 +19,6 @@ from tensordsl.codegen.gpu.kernels import COLUMNS, CROSSED, FLAT, HELD, ROWS, Gp
 from tensordsl.codegen.gpu.row_in_registers import holds, team
 from tensordsl.codegen.gpu.schedule import TILES, GpuPlan
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, walk
-from tensordsl.records import record
 
 WARP_ROWS = 1024  # rows up to this length are a warp's, longer ones a block's
 WARP_BLOCK = 128  # threads of a block whose warps have rows of their own

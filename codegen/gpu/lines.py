@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tensordsl.casting import real_of
+from tensordsl.base.records import record
 from tensordsl.codegen.gpu.builder import GLOBAL, THREADS, Env, GpuCode, Kernel, Loop, evaluate
 from tensordsl.codegen.gpu.launch import Launch, Operand
 from tensordsl.codegen.llvm.vector_builder import paired, part
 from tensordsl.codegen.scalar_ir.builder import FLOATS, Builder, Val
-from tensordsl.records import record
-from tensordsl.types import COMPLEX
+from tensordsl.graph.casting import real_of
+from tensordsl.graph.types import COMPLEX
 
 BLOCKS = 8  # per multiprocessor
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from tensordsl.base.errors import DriverVersionError
+from tensordsl.base.records import record
 from tensordsl.codegen.cpu.planner import plan as plan_cpu
 from tensordsl.codegen.cpu.schedule import schedule
 from tensordsl.codegen.fusion.group import Buffer, Group, buffers
@@ -22,8 +24,6 @@ from tensordsl.codegen.gpu.schedule import plan as plan_gpu
 from tensordsl.codegen.gpu.transpose_operands import Turn, turns
 from tensordsl.codegen.program_ir.instructions import Check, LaunchPlan, LoadScalar, Program, walk_program
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, walk
-from tensordsl.errors import DriverVersionError
-from tensordsl.records import record
 
 Launched = tuple[str, int, int, tuple[int, ...]]  # kernel, grid, block, arguments
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
 
-from tensordsl.casting import real_of
+from tensordsl.base.records import record
 from tensordsl.codegen.cpu.schedule import reach
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.gpu.accesses import ACCESS, is_wide
@@ -21,7 +21,7 @@ from tensordsl.codegen.gpu.builder import WARP, Env, Fold
 from tensordsl.codegen.gpu.kernels import HELD, Axes, Emitter, GpuKernel
 from tensordsl.codegen.llvm.vector_builder import llvm_type
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
-from tensordsl.records import record
+from tensordsl.graph.casting import real_of
 
 LANES = 4  # elements of an access at most: there is code for each of them
 RUNS = (4, 2)  # of a thread

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from tensordsl.base.records import record
 from tensordsl.codegen.gpu.builder import SHARED, THREADS, WARP, Loop
 from tensordsl.codegen.gpu.kernels import module_text
 from tensordsl.codegen.gpu.launch import Launch, Operand
@@ -23,8 +24,7 @@ from tensordsl.codegen.gpu.lines import LineCode, LineKernel, launch, line_value
 from tensordsl.codegen.gpu.scan_values import Meeting, Totals, leaves, state_of, wide_of
 from tensordsl.codegen.llvm.vector_builder import llvm_type
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-from tensordsl.records import record
-from tensordsl.types import COMPLEX
+from tensordsl.graph.types import COMPLEX
 
 WARPS = THREADS // WARP
 MANY_LINES = 1024  # lines that are worth a thread each

@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tensordsl.casting import complex_of, real_of
+from tensordsl.base.records import record
 from tensordsl.codegen.gpu.lines import LineCode, scalar, scalars
 from tensordsl.codegen.llvm.vector_builder import constant, llvm_type, paired
 from tensordsl.codegen.scalar_ir.builder import FLOATS, Builder, Val
-from tensordsl.records import record
-from tensordsl.types import COMPLEX
+from tensordsl.graph.casting import complex_of, real_of
+from tensordsl.graph.types import COMPLEX
 
 
 @record

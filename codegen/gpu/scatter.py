@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from tensordsl.base.records import record
 from tensordsl.codegen.gpu.builder import GLOBAL, SHARED, THREADS, WARP, Env, GpuCode, Kernel, Loop, evaluate
 from tensordsl.codegen.gpu.kernels import module_text
 from tensordsl.codegen.gpu.launch import Launch, Operand
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
 from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
-from tensordsl.records import record
 
 WARPS = THREADS // WARP
 BLOCKS = 4  # per multiprocessor
@@ -46,7 +46,8 @@ def scatter(
     dtype: str, rank: int, axes: tuple[int, ...], index_types: tuple[str, ...], index_rank: int, is_set: bool,
     name: str = "scatter",
 ) -> Scatter:  # fmt: skip
-    """The kernels that set elements of x, or add to them (of bools: or); see `ops.index.take_axes` for y's axes."""
+    """The kernels that set elements of x, or add to them (of bools: or); see `ops.array.index.take_axes` for y's
+    axes."""
     check = _Emitter(dtype, rank, axes, index_types, index_rank, name + "_check")
     write = _Emitter(dtype, rank, axes, index_types, index_rank, name)
     kernels = check.check(), write.write(is_set)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.cpu.schedule import is_short, lane_axis, reach
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, Pass, Reducer, Schedule, buffers
 from tensordsl.codegen.gpu.accesses import crosses
@@ -18,7 +19,6 @@ from tensordsl.codegen.gpu.elementwise import flat_kernel
 from tensordsl.codegen.gpu.kernels import TILE_CELLS, Emitter, GpuKernel, module_text
 from tensordsl.codegen.gpu.row_in_registers import held_kernel
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder, Val, walk
-from tensordsl.records import record
 
 STEPS = 32  # of a thread's partial state
 COLUMN_THREADS = THREADS // 32  # rows of threads in a tile of 32 columns

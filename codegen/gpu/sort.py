@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
+from tensordsl.base.records import record
 from tensordsl.codegen.gpu.builder import SHARED, THREADS, Loop
 from tensordsl.codegen.gpu.kernels import module_text
 from tensordsl.codegen.gpu.launch import Launch, Operand, contiguous
 from tensordsl.codegen.gpu.lines import LineCode, LineKernel, launch, line_values, search
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-from tensordsl.records import record
 
 CHUNK, BITS = 1024, 10  # elements that a block sorts
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.gpu import launch
 from tensordsl.codegen.gpu.kernels import COLUMNS, ROWS
 from tensordsl.codegen.gpu.launch import Launch, Operand, contiguous
 from tensordsl.codegen.gpu.schedule import GpuPlan, plan
 from tensordsl.codegen.scalar_ir.builder import Builder, walk
-from tensordsl.records import record
 
 LEAST, SIDE = 1 << 18, 32  # elements of an operand, and lengths of both axes, that are worth it
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from tensordsl.base.records import record
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.program_ir import instructions as p
-from tensordsl.records import record
 
 if TYPE_CHECKING:
     from tensordsl.codegen.host.emitter import Emitter, Operand

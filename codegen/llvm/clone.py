@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from tensordsl.base.records import record
 from tensordsl.codegen.llvm.vector_builder import Code, llvm_type, splat
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-from tensordsl.records import record
 
 _NAME = re.compile(r"%[\w.]+")
 _LOAD = re.compile(r"(%[\w.]+) = load (<\d+ x (\w+)>), ptr (%[\w.]+), align (\d+)")

@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tensordsl.base.forks import lock
+from tensordsl.base.limits import require_space
 from tensordsl.codegen.target.machine import is_arm, native_width, processor
-from tensordsl.forks import lock
-from tensordsl.limits import require_space
 
 # Multiplications of 52 bits: LLVM 22 takes them for products of small integers before it parts vectors that are longer
 # than a register, and ends the process where it has to part one.

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 
-from tensordsl.casting import real_of
 from tensordsl.codegen.llvm.casts import bitcast, cast
 from tensordsl.codegen.llvm.lookup_tables import chunks, has_avx512, lookup, lookups_of_two, partners
 from tensordsl.codegen.llvm.vector_builder import (
@@ -40,7 +39,8 @@ from tensordsl.codegen.scalar_ir.builder import (
     walk,
 )
 from tensordsl.codegen.scalar_ir.math import EXPANSIONS, GUARDS, LONG, SLOW, parts, remainder
-from tensordsl.types import COMPLEX
+from tensordsl.graph.casting import real_of
+from tensordsl.graph.types import COMPLEX
 
 __all__ = [
     "Code", "constant", "emit", "llvm_type", "load", "math_definition", "math_symbol", "memory_type", "splat", "store",

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tensordsl.casting import real_of
 from tensordsl.codegen.llvm.vector_builder import Code, from_memory, joined, memory_type, shuffled, to_memory
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-from tensordsl.types import COMPLEX
+from tensordsl.graph.casting import real_of
+from tensordsl.graph.types import COMPLEX
 
 MOST = 4  # elements from one to the next
 MASKED = 4  # bytes of an element, at least, of which stores leave lanes out (1 with AVX-512)

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from zlib import crc32
 
-from tensordsl.casting import real_of
 from tensordsl.codegen.llvm import float16
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, SIGNED, UNSIGNED
 from tensordsl.codegen.target.machine import host_isa
-from tensordsl.types import COMPLEX
+from tensordsl.graph.casting import real_of
+from tensordsl.graph.types import COMPLEX
 
 TYPES = {
     "bool": "i1", "float16": "float", "float32": "float", "float64": "double",

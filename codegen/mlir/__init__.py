@@ -7,7 +7,7 @@ Way        `writer.Writer` writes one function: names, extents, tensors; `groups
            reduction and store, `scalars` its body; `constructs` what is no group, `library_calls` loops for sorting,
            scans and positions.
 Uses       `fusion` for regions and groups, `tensor_ir`, `scalar_ir` with `math`.  No code is generated here.
-Used by    `tensordsl.native.mlir_text`, for `f.mlir()`, which runs the passes first.
+Used by    `tensordsl.functions.native.mlir_text`, for `f.mlir()`, which runs the passes first.
 Begin with the docstring of `export`, then `groups.GroupWriter`; docs/mlir.md is for users.
 To add     a construct: a function in `constructs.CONSTRUCTS`; without one it has to be a call of a private function,
            and docs/mlir.md lists it.  Tests run the text with upstream's tools where they are installed.

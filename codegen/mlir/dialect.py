@@ -141,7 +141,7 @@ def _rich(x: Any) -> Any:
 
         return SHARE if rest[0] == SHARE.name else OPS[rest[0]]
     if kind == "reducer":
-        from tensordsl.ops import reducers
+        from tensordsl.ops.array import reducers
 
         return next(r for r in vars(reducers).values() if isinstance(r, reducers.Reducer) and r.name == rest[0])
     assert kind == "tuple", x

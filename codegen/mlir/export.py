@@ -16,7 +16,7 @@ from tensordsl.codegen.mlir.groups import GroupWriter
 from tensordsl.codegen.mlir.writer import MlirError, Writer
 from tensordsl.codegen.tensor_ir.graph import toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered
-from tensordsl.types import COMPLEX
+from tensordsl.graph.types import COMPLEX
 
 
 def export(lowered: Lowered, name: str = "main", checks: bool = False) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.patterns import fit, number_of
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.types import FLOATS, INTEGERS, SIGNED
+from tensordsl.graph.types import FLOATS, INTEGERS, SIGNED
 
 LEAVES = frozenset(("arg", "shared", "carried", "index", "const", "extent", "iota"))
 

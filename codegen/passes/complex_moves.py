@@ -12,10 +12,10 @@ from dataclasses import field
 
 import numpy as np
 
-from tensordsl.casting import complex_of
+from tensordsl.base.records import record
 from tensordsl.codegen.passes.context import frozen_values
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, rebuild, toposort
-from tensordsl.records import record
+from tensordsl.graph.casting import complex_of
 
 # -> how many operands are data
 MOVES = {"subtensor": 1, "reshape": 1, "inc_subtensor": 2, "inc_take": 2, "concatenate": None}

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, toposort
-from tensordsl.records import record
 
 
 @record(eq=False, frozen=False)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.passes.context import Context, count_users
 from tensordsl.codegen.passes.patterns import number_of
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, toposort
-from tensordsl.records import record
 
 # Factors beyond are left outside: a BLAS may apply them to an operand, which could then overflow or vanish.
 FACTORS = (2.0**-24, 2.0**24)

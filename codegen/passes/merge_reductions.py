@@ -7,7 +7,7 @@ from functools import partial, reduce
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir.graph import Value, dependencies
-from tensordsl.types import FLOATS
+from tensordsl.graph.types import FLOATS
 
 MONOIDS = frozenset(("sum", "prod", "max", "min", "any", "all"))
 PARTED = frozenset(("max", "min", "any", "all"))  # and sums, but of few digits

@@ -13,8 +13,8 @@ import numpy as np
 
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowered
+from tensordsl.graph.types import FLOATS
 from tensordsl.ops.table import OPS
-from tensordsl.types import FLOATS
 
 BIG = 1e10
 # The ops that make new floats; all others only move elements, whose sources are watched.

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 
+from tensordsl.base.records import record
 from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.patterns import SLICES, is_zero, number_of
 from tensordsl.codegen.passes.sink_slices import Bounds
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.ops.comparisons import AND, GE, LT
-from tensordsl.ops.elementwise import ADD, MUL, NEG, SUB, SWITCH
-from tensordsl.records import record
-from tensordsl.types import FLOATS
+from tensordsl.graph.types import FLOATS
+from tensordsl.ops.math.comparisons import AND, GE, LT
+from tensordsl.ops.math.elementwise import ADD, MUL, NEG, SUB, SWITCH
 
 MARGIN = 8  # elements that slices leave out along an axis
 TERMS = 64  # sums and multiples that values added are taken apart into

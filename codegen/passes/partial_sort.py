@@ -7,7 +7,7 @@ from typing import Any
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.types import COMPLEX
+from tensordsl.graph.types import COMPLEX
 
 READERS, FEW = 8, 16  # slices of one order that are found by themselves; their places
 

@@ -2,7 +2,7 @@
 
 The sides of a `Rule` are ordinary expressions over pattern variables:
 
->>> from tensordsl.ops.functions import log, log1p
+>>> from tensordsl.ops.math.functions import log, log1p
 >>> (x,) = floats("x")
 >>> rules = RuleSet([Rule("log(1 + x) = log1p(x)", log(1 + x), log1p(x))])
 
@@ -17,11 +17,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.graph import Constant, Elementwise, Op, Variable, toposort
+from tensordsl.graph.types import DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, TensorType
+from tensordsl.graph.variables import Constant, Elementwise, Op, Variable, toposort
 from tensordsl.ops.operands import as_variable
-from tensordsl.records import record
-from tensordsl.types import DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, TensorType
 
 SLICES = 16  # that were written before, of which it is found out whether another one meets them
 

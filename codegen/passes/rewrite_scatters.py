@@ -19,10 +19,10 @@ from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.patterns import SLICES, are_apart, is_zero, is_zero_at, number_of
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.ops.comparisons import AND, EQ
-from tensordsl.ops.elementwise import ADD, MUL, NEG, SUB, SWITCH
-from tensordsl.ops.index import index_place
-from tensordsl.types import COMPLEX, FLOATS
+from tensordsl.graph.types import COMPLEX, FLOATS
+from tensordsl.ops.array.index import index_place
+from tensordsl.ops.math.comparisons import AND, EQ
+from tensordsl.ops.math.elementwise import ADD, MUL, NEG, SUB, SWITCH
 
 COMPUTED = frozenset(("map", "move", "const", "reduce"))  # a write to what is stored touches its positions alone
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import cache
 
 from tensordsl.codegen.passes.patterns import Rule, RuleSet, anything, booleans, discretes, floats, integers, signed
-from tensordsl.ops.comparisons import eq, invert, neq
-from tensordsl.ops.elementwise import (
+from tensordsl.ops.math.comparisons import eq, invert, neq
+from tensordsl.ops.math.elementwise import (
     abs_,
     ceil,
     floor,
@@ -25,8 +25,8 @@ from tensordsl.ops.elementwise import (
     tensor_copy,
     trunc,
 )
-from tensordsl.ops.elementwise import round as rint
-from tensordsl.ops.stable import EQUATIONS
+from tensordsl.ops.math.elementwise import round as rint
+from tensordsl.ops.math.stable import EQUATIONS
 
 
 @cache

@@ -10,12 +10,12 @@ from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.patterns import fit
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.ops.comparisons import LT
-from tensordsl.ops.elementwise import ABS, ADD, SUB, SWITCH, TRUE_DIV
-from tensordsl.ops.functions import EXP, LOG
-from tensordsl.ops.reduce import MAX
+from tensordsl.graph.types import FLOATS
+from tensordsl.ops.array.reduce import MAX
+from tensordsl.ops.math.comparisons import LT
+from tensordsl.ops.math.elementwise import ABS, ADD, SUB, SWITCH, TRUE_DIV
+from tensordsl.ops.math.functions import EXP, LOG
 from tensordsl.ops.rows import PIECEWISE, row
-from tensordsl.types import FLOATS
 
 
 def _share(b: Builder, part: Val, whole: Val) -> Val:

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tensordsl.base.records import record
 from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink_slices import push
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.ops.elementwise import ADD
-from tensordsl.records import record
-from tensordsl.types import FLOATS
+from tensordsl.graph.types import FLOATS
+from tensordsl.ops.math.elementwise import ADD
 
 SHORT = 16  # elements of axes along which something is reduced
 STORED = frozenset(("concatenate", "dot", "along", "inc_subtensor", "inc_take"))  # whose operands are

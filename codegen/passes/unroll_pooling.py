@@ -9,9 +9,9 @@ from typing import Any
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink_slices import push
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.ops.elementwise import ADD
+from tensordsl.graph.types import FLOATS, INTEGERS
+from tensordsl.ops.math.elementwise import ADD
 from tensordsl.ops.table import OPS
-from tensordsl.types import FLOATS, INTEGERS
 
 ROWS = {"max": "maximum", "min": "minimum", "sum": "add"}
 DTYPES = frozenset(("float32", "float64", *INTEGERS))

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
+from tensordsl.base.records import kept
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Instr, LaunchPlan, Name, Program
 from tensordsl.codegen.program_ir.verify import EFFECTS
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-from tensordsl.records import kept
 
 BETWEEN = frozenset((p.Const, p.Extent, p.Stride, p.Arith, p.Mul, p.Compare, p.Offset, p.Select, p.Arena))
 """What may stand between: it touches nothing in memory, and the product may as well come after it."""

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import field, replace
 from typing import Any, ClassVar
 
+from tensordsl.base.records import kept, record
 from tensordsl.codegen.abi.descriptor import NEVER, STREAMED
-from tensordsl.records import kept, record
 
 Source = tuple[str, int]
 Name = str

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.printer import RELATION, SYMBOL
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-from tensordsl.records import record
 
 ALIGNMENT = 64
 

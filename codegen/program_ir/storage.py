@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.records import record
 
 LONG_SUM = 4  # terms
 

@@ -22,8 +22,8 @@ import struct
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
-from tensordsl.casting import complex_of, real_of
-from tensordsl.ops.reducers import COUNT, SUM
+from tensordsl.graph.casting import complex_of, real_of
+from tensordsl.ops.array.reducers import COUNT, SUM
 
 FLOATS = ("float16", "float32", "float64")
 COMPUTED = FLOATS[1:]  # floats with arithmetic

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.codegen.scalar_ir.builder import ARITY, FLOATS, Val, walk
-from tensordsl.types import COMPLEX
+from tensordsl.graph.types import COMPLEX
 
 Array = Any  # an ndarray or a NumPy scalar
 

@@ -7,7 +7,7 @@ little for one core.
 
 from __future__ import annotations
 
-from tensordsl.records import record
+from tensordsl.base.records import record
 
 CACHE_LINE_BYTES = 64
 LEVEL_2, LEVEL_3 = 1 << 20, 1 << 25  # bytes, where the system does not tell

@@ -5,10 +5,10 @@ from __future__ import annotations
 import platform
 from functools import cache
 
+from tensordsl.base.config import config
+from tensordsl.base.forks import lock
+from tensordsl.base.processor import LEVELS, cache_sizes
 from tensordsl.codegen.target.cache_model import LEVEL_2, LEVEL_3, Caches, far_third, near_third
-from tensordsl.config import config
-from tensordsl.forks import lock
-from tensordsl.processor import LEVELS, cache_sizes
 
 
 def native_width() -> int:

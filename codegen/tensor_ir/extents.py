@@ -21,8 +21,8 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakValueDictionary
 
-from tensordsl.digests import blake2b
-from tensordsl.records import record
+from tensordsl.base.digests import blake2b
+from tensordsl.base.records import record
 
 Atom = tuple[Any, ...]
 Term = tuple[tuple[Atom, ...], int]

@@ -38,7 +38,7 @@ import numpy as np
 
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import Extents, Length
-from tensordsl.graph import Op
+from tensordsl.graph.variables import Op
 
 
 class Value:

@@ -8,7 +8,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import field
 from typing import Any
 
-from tensordsl.casting import accumulator
+from tensordsl.base.records import record
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.graph import toposort as toposort_values
@@ -28,10 +28,20 @@ from tensordsl.codegen.tensor_ir.lower_library_ops import (
     lower_search,
     lower_true,
 )
-from tensordsl.graph import Apply, Constant, Elementwise, Expand, Kernel, Movement, Reduction, Variable, toposort
-from tensordsl.ops.index import index_place
-from tensordsl.records import record
-from tensordsl.types import COMPLEX, TensorType
+from tensordsl.graph.casting import accumulator
+from tensordsl.graph.types import COMPLEX, TensorType
+from tensordsl.graph.variables import (
+    Apply,
+    Constant,
+    Elementwise,
+    Expand,
+    Kernel,
+    Movement,
+    Reduction,
+    Variable,
+    toposort,
+)
+from tensordsl.ops.array.index import index_place
 
 FARTHEST = 1 << 62  # from 0, of the bounds of a range: differences fit
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensordsl.casting import real_of, upcast
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower_complex_dot import complex_dot
 from tensordsl.codegen.tensor_ir.lower_library_ops import lower_along, lower_search
-from tensordsl.graph import Apply, Constant, Reduction, Variable, apply
-from tensordsl.ops import complexes
-from tensordsl.ops.elementwise import cast, second
+from tensordsl.graph.casting import real_of, upcast
+from tensordsl.graph.types import COMPLEX, TensorType
+from tensordsl.graph.variables import Apply, Constant, Reduction, Variable, apply
+from tensordsl.ops.array.reducers import COMPLEX_MAX, COMPLEX_MIN, COMPLEX_PROD
+from tensordsl.ops.math import complexes
+from tensordsl.ops.math.elementwise import cast, second
 from tensordsl.ops.operands import constant
-from tensordsl.ops.reducers import COMPLEX_MAX, COMPLEX_MIN, COMPLEX_PROD
-from tensordsl.types import COMPLEX, TensorType
 
 if TYPE_CHECKING:
     from tensordsl.codegen.tensor_ir.lower import Lowering

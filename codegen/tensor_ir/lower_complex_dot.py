@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tensordsl.casting import real_of
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.ops.elementwise import ADD, MUL, NEG, SUB, SWITCH
-from tensordsl.ops.reduce import SUM
+from tensordsl.graph.casting import real_of
+from tensordsl.ops.array.reduce import SUM
+from tensordsl.ops.math.elementwise import ADD, MUL, NEG, SUB, SWITCH
 
 
 def complex_dot(g: Graph, x: Value, y: Value) -> Value:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.ops.index import index_place
+from tensordsl.ops.array.index import index_place
 from tensordsl.ops.operands import broadcast_shapes
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensordsl.casting import upcast
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.ops.masks import check_mask_length
+from tensordsl.graph.casting import upcast
+from tensordsl.ops.array.masks import check_mask_length
 
 
 def lower_along(low: Any, node: Any, operands: list[Value]) -> list[Value]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 from typing import Any, Protocol
 
+from tensordsl.base.records import record
 from tensordsl.codegen.cpu.loop_tree import axis_pairs
 from tensordsl.codegen.cpu.schedule import (
     SHORT,
@@ -28,7 +29,6 @@ from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE
 from tensordsl.codegen.target import machine
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
-from tensordsl.records import record
 
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
 PER_ROW = 4  # elements for each row, at most, of fewer rows than lanes: the usual way a row is a call

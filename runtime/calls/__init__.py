@@ -12,7 +12,8 @@ Modules    entry    the type, and the context of one function, written to memory
            orders   the order of axes in memory that a new array takes, for the interpreter of programs
 Uses       `loading`, `codegen.abi.layouts`.  The code that runs in a call is the library's
            (`codegen.library.python`).
-Used by    `tensordsl.link` makes functions, `tensordsl.shared` keeps values in cells; `interpreter` and `device`.
+Used by    `tensordsl.functions.link` makes functions, `tensordsl.shared` keeps values in cells; `interpreter` and
+           `device`.
 Begin with the docstring of `codegen.abi.layouts`, then `entry.make_function`.
 To add     a field of a context or a cell: its offset in `codegen.abi.layouts`, who writes it here, who reads it in
            `codegen.library.python`.

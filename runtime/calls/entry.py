@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tensordsl.base.errors import in_short
+from tensordsl.base.limits import memory_errors
 from tensordsl.codegen.abi import layouts
-from tensordsl.errors import in_short
-from tensordsl.limits import memory_errors
 from tensordsl.runtime.calls import heap_types
 from tensordsl.runtime.calls.host import host_entry
 from tensordsl.runtime.calls.state import Cell, wait_for

@@ -1,6 +1,7 @@
 """Devices: arrays, shared variables and whole programs in the memory of a GPU or of the simulator.
 
-Comes in   a `runner.DeviceProgram`: a program with the launches of its groups, made by `tensordsl.devices` with
+Comes in   a `runner.DeviceProgram`: a program with the launches of its groups, made by `tensordsl.functions.devices`
+           with
            `codegen.gpu`; arrays of the host or of the device.
 Goes out   `runner.run_on_device` -> outputs and the new state of shared variables.
 Modules    device   one device of the process: driver, pool, lock, loaded modules
@@ -11,8 +12,8 @@ Modules    device   one device of the process: driver, pool, lock, loaded module
            replay   calls that are the same again, recorded and repeated; `streams` says what of them may overlap
            entry    native calls that only repeat a recording
 Uses       `driver` for all work on a device, `interpreter` whose runner it extends, `calls`, `loading`.
-Used by    `tensordsl.devices` and `tensordsl.shared`.
+Used by    `tensordsl.functions.devices` and `tensordsl.shared`.
 Begin with `device`, then `runner.run_on_device`, then docs/gpu.md.
 To add     an instruction on devices: a row of `runner.TABLE`; what takes kernels of its own: a row of
-           `tensordsl.device_steps.STEPS`.
+           `tensordsl.functions.device_calls.STEPS`.
 """

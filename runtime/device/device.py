@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.errors import DeviceError, DeviceLostError
+from tensordsl.base.errors import DeviceError, DeviceLostError
 from tensordsl.runtime.device.pool import Block, Pool
 from tensordsl.runtime.driver.protocol import Bytes, Driver, device_name, open_driver
 
@@ -177,7 +177,7 @@ _lock = threading.Lock()
 
 def get_device(name: str) -> Device:
     """The device of a name (cuda, gpu, cuda1, sim), opened at its first use.  Raises DeviceError, ValueError."""
-    from tensordsl.config import config
+    from tensordsl.base.config import config
 
     name = device_name(name)
     if name == "cpu":
@@ -193,7 +193,7 @@ def get_device(name: str) -> Device:
 
 def use_driver(driver: Driver) -> Callable[[], None]:
     """Make `driver` what its name means from now on, for tests; returns what undoes it."""
-    from tensordsl.config import config
+    from tensordsl.base.config import config
 
     key = driver.name, config.cuda_driver if driver.name != "sim" else ""
     before = _devices.get(key)

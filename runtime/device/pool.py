@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from tensordsl.errors import DeviceMemoryError
-from tensordsl.records import record
+from tensordsl.base.errors import DeviceMemoryError
+from tensordsl.base.records import record
 from tensordsl.runtime.driver.protocol import Driver
 
 LEAST = 256  # bytes of the smallest bin: the alignment of device memory

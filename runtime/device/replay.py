@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tensordsl.base.errors import DeviceError
 from tensordsl.codegen.abi import layouts
-from tensordsl.errors import DeviceError
 from tensordsl.runtime.device.array import DeviceArray
 from tensordsl.runtime.device.device import STAGED, Device
 from tensordsl.runtime.device.pool import Block, Pool

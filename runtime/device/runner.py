@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensordsl.base.errors import DeviceMemoryError
 from tensordsl.codegen.abi import layouts
-from tensordsl.errors import DeviceMemoryError
 from tensordsl.runtime.calls.state import WAIT, wait_once
 from tensordsl.runtime.device.array import DeviceArray, contiguous_strides
 from tensordsl.runtime.device.device import Device, Module

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tensordsl.records import record
+from tensordsl.base.records import record
 
 LANES = 4
 

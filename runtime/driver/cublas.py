@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tensordsl.errors import DeviceError, DeviceLostError, DeviceMemoryError, LaunchError
-from tensordsl.records import record
+from tensordsl.base.errors import DeviceError, DeviceLostError, DeviceMemoryError, LaunchError
+from tensordsl.base.records import record
 
 NAMES = ("libcublas.so.13", "libcublas.so.12")
 WORKSPACE = 32 << 20  # bytes; what NVIDIA recommends for sm_90
@@ -135,7 +135,7 @@ class WithCublas:
 
     def has_products(self) -> bool:
         """Whether `multiply` may be used: cuBLAS is installed, works, and `config.cublas` allows it."""
-        from tensordsl.config import config
+        from tensordsl.base.config import config
 
         if config.cublas and self._opened is None:
             self._opened = (open_cublas(self, self.library or load_library()),)

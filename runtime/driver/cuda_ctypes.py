@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.errors import NoDeviceError
+from tensordsl.base.errors import NoDeviceError
 from tensordsl.runtime.driver.cublas import WithCublas
 from tensordsl.runtime.driver.cuda_library import FUNCTIONS, NON_BLOCKING, Calls, WithContext, WithGraphs, load_library
 from tensordsl.runtime.driver.protocol import Bytes, DeviceInfo

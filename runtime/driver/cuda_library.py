@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tensordsl.errors import DeviceError, DriverVersionError, MissingDriverLibraryError
+from tensordsl.base.errors import DeviceError, DriverVersionError, MissingDriverLibraryError
 from tensordsl.runtime.driver.protocol import error_of
 
 LIBRARY = "libcuda.so.1"

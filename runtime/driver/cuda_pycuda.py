@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tensordsl.errors import (
+from tensordsl.base.errors import (
     DeviceError,
     DeviceLostError,
     DeviceMemoryError,

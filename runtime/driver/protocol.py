@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tensordsl.errors import (
+from tensordsl.base.errors import (
     DeviceError,
     DeviceLostError,
     DeviceMemoryError,
@@ -20,7 +20,7 @@ from tensordsl.errors import (
     MissingDriverLibraryError,
     NoDeviceError,
 )
-from tensordsl.records import record
+from tensordsl.base.records import record
 
 Bytes = np.ndarray  # of uint8, C-contiguous
 

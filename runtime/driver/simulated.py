@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.errors import DeviceMemoryError, LaunchError, MissingDriverLibraryError
+from tensordsl.base.errors import DeviceMemoryError, LaunchError, MissingDriverLibraryError
 from tensordsl.runtime.driver.protocol import Bytes, DeviceInfo
 from tensordsl.runtime.driver.simulator import CANARY, GUARD, ORDERS, POISON, SimulationError, Simulator
 

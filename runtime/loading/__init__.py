@@ -11,7 +11,7 @@ Modules    executable   what the compiler hands over, as bytes and back
            blas         the matrix product of the BLAS that NumPy brings
            layout       reads and writes raw memory, and checks the layouts of this Python and NumPy
 Uses       `codegen.abi.layouts`, the only module of the compiler that the run time loads.
-Used by    `calls` makes functions of what is loaded; `tensordsl.native` joins compiler and cache.
+Used by    `calls` makes functions of what is loaded; `tensordsl.functions.native` joins compiler and cache.
 Begin with `executable`, then `library.require`, then `elf`.
 To add     a relocation: `relocations`; a word of the run-time table: `codegen.abi.layouts.RT_NAMES`, set in `memory`
            or `library`.

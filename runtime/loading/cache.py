@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-import tensordsl.processor as processor  # `from tensordsl` would ask the package for the name first
+import tensordsl.base.processor as processor  # `from tensordsl` would ask the package for the name first
+from tensordsl.base.digests import blake2b
 from tensordsl.codegen.abi.layouts import ABI_VERSION, HEAD
-from tensordsl.digests import blake2b
 
 MAGIC = b"TDSLC\x00\x00\x02"
 CHECKSUM = 16

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.abi import layouts
-from tensordsl.records import record
 from tensordsl.runtime.loading import elf, library
 from tensordsl.runtime.loading.late import Compile, load_late
 from tensordsl.runtime.loading.layout import bytes_address

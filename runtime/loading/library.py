@@ -12,8 +12,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
+from tensordsl.base.limits import require_space
 from tensordsl.codegen.abi import layouts
-from tensordsl.limits import require_space
 from tensordsl.runtime.loading import cache, elf, memory
 from tensordsl.runtime.loading.blas import find_blas
 from tensordsl.runtime.loading.layout import immortalise

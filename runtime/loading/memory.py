@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.base.limits import memory_bytes
 from tensordsl.codegen.abi import layouts
-from tensordsl.limits import memory_bytes
 from tensordsl.runtime.loading.layout import (
     api,
     function_address,

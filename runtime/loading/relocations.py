@@ -11,7 +11,7 @@ import os
 import struct
 from collections.abc import Callable, Mapping
 
-from tensordsl.records import record
+from tensordsl.base.records import record
 
 PAGE = 4096
 _Rule = Callable[[int, int, int, int], int]  # the word, the place, the goal, the base -> the new word

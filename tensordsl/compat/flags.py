@@ -11,7 +11,7 @@ import os
 import warnings
 from collections.abc import Iterable
 
-from tensordsl.config import OPTIONS, config, given_options, parse_rc
+from tensordsl.base.config import OPTIONS, config, given_options, parse_rc
 
 # Options whose values mean something else here.
 OF_MACHINES = frozenset({"compiledir", "cpu", "cublas", "cuda_driver", "device", "fastmath", "num_threads"})

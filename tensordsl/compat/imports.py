@@ -26,8 +26,8 @@ class TheanoFinder:
             return ModuleSpec(name, loader, origin="tensordsl.compat", is_package=True)
         if not name.startswith(f"{THEANO}."):
             return None
-        from tensordsl.compat.names import path_of  # late: the table is loaded at the first import
-        from tensordsl.missing import refuse_module
+        from tensordsl.base.missing import refuse_module
+        from tensordsl.base.theano_names import path_of  # late: the table is loaded at the first import
 
         if path := path_of(name.removeprefix(f"{THEANO}.")):
             try:
@@ -61,7 +61,7 @@ class RootLoader:
     @staticmethod
     def find(name: str) -> Any:
         """A name of `theano` that is none of its modules which have been imported."""
-        from tensordsl.compat.names import MOVED  # late, as above
+        from tensordsl.base.theano_names import MOVED  # late, as above
 
         return import_module(f"{THEANO}.{name}") if name in MOVED else getattr(import_module("tensordsl"), name)
 
@@ -76,7 +76,7 @@ class SameLoader:
         return self.module
 
     def exec_module(self, module: ModuleType) -> None:
-        from tensordsl.compat.names import path_of  # late, as above
+        from tensordsl.base.theano_names import path_of  # late, as above
 
         module.__spec__ = self.spec
         # Modules below that are loaded have their second names at once: the import system would bind what it loads in

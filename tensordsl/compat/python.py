@@ -9,7 +9,7 @@ from itertools import product
 from operator import itemgetter
 from typing import Any
 
-from tensordsl.missing import missing
+from tensordsl.base.missing import missing
 
 __all__ = [
     "PY3", "DefaultOrderedDict", "OrderedDict", "all", "any", "exc_message", "get_unbound_function", "ifilter", "imap",

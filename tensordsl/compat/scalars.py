@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensordsl.casting import float_of, float_of_all
-from tensordsl.casting import upcast as upcast_names
-from tensordsl.graph import Op, Variable
-from tensordsl.missing import missing
-from tensordsl.ops import comparisons, complexes, elementwise, functions, gamma
+from tensordsl.base.missing import missing
+from tensordsl.graph.casting import float_of, float_of_all
+from tensordsl.graph.casting import upcast as upcast_names
+from tensordsl.graph.theano_forms import scalar_name, scalar_of
+from tensordsl.graph.types import ALL_DTYPES, COMPLEX, DISCRETE, FLOATS, SIGNED, UNSIGNED, TensorType
+from tensordsl.graph.variables import Op, Variable
 from tensordsl.ops.kinds import ScalarKind
+from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma
 from tensordsl.ops.operands import as_variable, constant, named_dtype
-from tensordsl.ops.theano import scalar_name, scalar_of
-from tensordsl.types import ALL_DTYPES, COMPLEX, DISCRETE, FLOATS, SIGNED, UNSIGNED, TensorType
 
 
 class Scalar(str):

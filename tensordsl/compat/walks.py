@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tensordsl.clone import clone
-from tensordsl.graph import Apply, Variable, inputs_of
+from tensordsl.functions.clone import clone
+from tensordsl.graph.variables import Apply, Variable, inputs_of
 
 __all__ = ["ancestors", "inputs", "io_toposort", "is_same_graph"]
 

@@ -1,4 +1,4 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
-from tensordsl.function import function as function
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.functions.function import function as function
 
 __all__ = ["function"]

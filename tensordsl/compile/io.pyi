@@ -1,8 +1,8 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
-from tensordsl.io import In as In
-from tensordsl.io import Out as Out
-from tensordsl.io import Param as Param
-from tensordsl.io import In as SymbolicInput
-from tensordsl.io import Out as SymbolicOutput
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.signature.io import In as In
+from tensordsl.signature.io import Out as Out
+from tensordsl.signature.io import Param as Param
+from tensordsl.signature.io import In as SymbolicInput
+from tensordsl.signature.io import Out as SymbolicOutput
 
 __all__ = ["In", "Out", "Param", "SymbolicInput", "SymbolicOutput"]

@@ -1,4 +1,4 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
-from tensordsl.modes import NanGuardMode as NanGuardMode
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.signature.modes import NanGuardMode as NanGuardMode
 
 __all__ = ["NanGuardMode"]

@@ -1,4 +1,4 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
 from tensordsl.compat.no_effect import get_lock as get_lock
 from tensordsl.compat.no_effect import release_lock as release_lock
 

@@ -1,5 +1,5 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
-from tensordsl.fgraph import FunctionGraph as FunctionGraph
-from tensordsl.errors import MissingInputError as MissingInputError
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.graph.fgraph import FunctionGraph as FunctionGraph
+from tensordsl.base.errors import MissingInputError as MissingInputError
 
 __all__ = ["FunctionGraph", "MissingInputError"]

@@ -1,11 +1,11 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
-from tensordsl.clone import clone as clone
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.functions.clone import clone as clone
 from tensordsl.compat.walks import ancestors as ancestors
 from tensordsl.compat.walks import inputs as inputs
 from tensordsl.compat.walks import io_toposort as io_toposort
 from tensordsl.compat.walks import is_same_graph as is_same_graph
-from tensordsl.graph import Apply as Apply
-from tensordsl.graph import Constant as Constant
-from tensordsl.graph import Variable as Variable
+from tensordsl.graph.variables import Apply as Apply
+from tensordsl.graph.variables import Constant as Constant
+from tensordsl.graph.variables import Variable as Variable
 
 __all__ = ["Apply", "Constant", "Variable", "ancestors", "clone", "inputs", "io_toposort", "is_same_graph"]

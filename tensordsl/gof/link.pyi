@@ -1,4 +1,4 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
-from tensordsl.pickling import SavedContainer as Container
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.graph.pickling import SavedContainer as Container
 
 __all__ = ["Container"]

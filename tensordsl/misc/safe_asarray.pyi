@@ -1,4 +1,4 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
-from tensordsl.values import as_array as _asarray
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.graph.values import as_array as _asarray
 
 __all__ = ["_asarray"]

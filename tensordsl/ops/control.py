@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Constant, Dims, Expand, Kernel, Op, OpView, Variable, apply, toposort
+from tensordsl.base.records import record
+from tensordsl.graph.types import COMPLEX, INTEGERS, TensorType
+from tensordsl.graph.variables import Constant, Dims, Expand, Kernel, Op, OpView, Variable, apply, toposort
 from tensordsl.ops.operands import as_variable, shape_of_first
-from tensordsl.records import record
-from tensordsl.types import COMPLEX, INTEGERS, TensorType
 
 
 # -- the counted loop ------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def _loop_shape(d: Dims, n: Any, *operands: Any, body: LoopBody) -> tuple[Any, .
 
 
 def _loop_oracle(n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
-    from tensordsl.ops.evaluate import evaluate  # late: it imports nothing from here, but rows are loaded first
+    from tensordsl.graph.evaluate import evaluate  # late: it imports nothing from here, but rows are loaded first
 
     count = len(body.carried)
     carried, invariants = list(operands[:count]), dict(zip(body.invariants, operands[count:], strict=True))
@@ -97,7 +97,7 @@ def _stack(column: Sequence[Any], variable: Variable) -> Any:
 
 
 def _loop_gradient(g: Any, out: Any, n: Any, *operands: Any, body: LoopBody) -> Sequence[Any]:
-    from tensordsl.ops.loop_gradient import loop_gradient  # late: it needs this row
+    from tensordsl.autodiff.loop_gradient import loop_gradient  # late: it needs this row
 
     return loop_gradient(g, n, operands, body)
 
@@ -138,7 +138,7 @@ def make_loop(
     results = [*next, *stacked]
     free = _free_variables(results, (index, *carried))
     parameters = {v: parameter_like(v) for v in free}
-    from tensordsl.ops.substitute import substitute
+    from tensordsl.graph.substitute import substitute
 
     closed = substitute(results, parameters)
     count = len(carried)
@@ -190,7 +190,7 @@ def _branch_shape(d: Dims, condition: Any, *values: Any) -> tuple[Any, ...]:
 
 def _branch_gradient(g: Any, out: Any, condition: Any, *values: Any) -> Sequence[Any]:
     """Each branch gets the cotangent where it was taken; the condition chooses, in steps."""
-    from tensordsl.ops.reverse import ZERO, Guard, Guarded
+    from tensordsl.autodiff.reverse import ZERO, Guard, Guarded
 
     several = g if isinstance(g, tuple) else (g,)
     into_then, into_else = (
@@ -239,8 +239,8 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
 
 def _same_dtype(a: Any, b: Any) -> tuple[Any, Any]:
     """Widen a constant to the other branch's dtype; the op itself refuses what then still differs."""
-    from tensordsl.casting import upcast
-    from tensordsl.ops.elementwise import cast
+    from tensordsl.graph.casting import upcast
+    from tensordsl.ops.math.elementwise import cast
 
     common = upcast(a.type.dtype, b.type.dtype)
     if isinstance(a, Constant) and b.type.dtype == common:
@@ -312,7 +312,7 @@ REQUIRE = Op(
 
 def require(x: Any, condition: Any, message: str, kind: str = "check") -> Any:
     """x; if the condition is false, at run time ValueError (kind "check") or IndexError ("index") with `message`."""
-    from tensordsl.ops.masks import as_mask  # late: it stands on this table's rows
+    from tensordsl.ops.array.masks import as_mask  # late: it stands on this table's rows
 
     return apply(REQUIRE, as_variable(x), as_mask(condition), message=message, kind=kind)
 
@@ -369,7 +369,7 @@ class Assert(_Effect):
         return f"Assert{{msg={self.msg!r}}}"
 
     def __call__(self, value: Any, *conditions: Any) -> Any:
-        from tensordsl.ops.masks import as_mask  # late: it stands on this table's rows
+        from tensordsl.ops.array.masks import as_mask  # late: it stands on this table's rows
 
         return apply(ASSERT, as_variable(value), *map(as_mask, conditions), message=self.msg)
 
@@ -385,13 +385,13 @@ def _identity_row(name: str, gradient: Callable[..., Sequence[Any]] | None, no_g
 
 
 def _zero_gradient(g: Any, out: Any, x: Any) -> Sequence[Any]:
-    from tensordsl.ops.reverse import zeros_like
+    from tensordsl.autodiff.reverse import zeros_like
 
     return (zeros_like(x),)
 
 
 def _clip_gradient(g: Any, out: Any, x: Any, lower: float, upper: float) -> Sequence[Any]:
-    from tensordsl.ops.elementwise import clip
+    from tensordsl.ops.math.elementwise import clip
     from tensordsl.ops.operands import constant
 
     return (clip(g, constant(lower, dtype=g.type.dtype), constant(upper, dtype=g.type.dtype)),)

@@ -1,8 +1,9 @@
 """Theano's classes of ops, as kinds of rows: `isinstance(v.owner.op, T.Elemwise)`, `T.nnet.Softmax()(x)`.
 
 Here an op is a row and not an object of a class of its own; what programs ask of the classes is answered all the same.
-`KINDS` is the table; `tensordsl.ops.theano` says which class a row, or a use of one, counts as.  What is composed of
-other ops here (`T.split` of slices) is of no kind by itself: its kind holds no op, and only makes functions.
+`KINDS` is the table; `tensordsl.graph.theano_forms` says which class a row, or a use of one, counts as.  What is
+composed of other ops here (`T.split` of slices) is of no kind by itself: its kind holds no op, and only makes
+functions.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Elementwise, Op, OpView
+from tensordsl.graph.theano_forms import class_of, is_elemwise, scalar_name
+from tensordsl.graph.variables import Elementwise, Op, OpView
 from tensordsl.ops.operands import as_variable
-from tensordsl.ops.theano import class_of, is_elemwise, scalar_name
 
 Function = Callable[..., Any]
 

@@ -7,13 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.casting import upcast
-from tensordsl.graph import Dims, Kernel, Op, OpShapeError, OpTypeError, apply
-from tensordsl.ops.arrange import specify_shape
-from tensordsl.ops.comparisons import neq
-from tensordsl.ops.elementwise import cast, mul
+from tensordsl.graph.casting import upcast
+from tensordsl.graph.variables import Dims, Kernel, Op, OpShapeError, OpTypeError, apply
+from tensordsl.ops.array.arrange import specify_shape
+from tensordsl.ops.array.shape import (
+    broadcast_to,
+    dimshuffle,
+    reshape,
+    shape_i,
+    shape_padleft,
+    shape_padright,
+    transpose,
+)
+from tensordsl.ops.math.comparisons import neq
+from tensordsl.ops.math.elementwise import cast, mul
 from tensordsl.ops.operands import as_variable, axis_count, normalise_axis
-from tensordsl.ops.shape import broadcast_to, dimshuffle, reshape, shape_i, shape_padleft, shape_padright, transpose
 
 
 def _dot_dtype(x: str, y: str) -> str:

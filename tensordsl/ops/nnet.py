@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.casting import float_of
-from tensordsl.config import config
-from tensordsl.graph import Elementwise, Expand, Op, OpTypeError, apply
-from tensordsl.ops.comparisons import eq, gt, lt
-from tensordsl.ops.creation import arange
-from tensordsl.ops.elementwise import abs_, as_real, cast, clip, int_div, mod, sgn, switch
-from tensordsl.ops.functions import SIGMOID, exp, expm1, log, softplus
-from tensordsl.ops.index import getitem
+from tensordsl.base.config import config
+from tensordsl.graph.casting import float_of
+from tensordsl.graph.variables import Elementwise, Expand, Op, OpTypeError, apply
+from tensordsl.ops.array.creation import arange
+from tensordsl.ops.array.index import getitem
+from tensordsl.ops.array.reduce import argmax, bound, max, sum
+from tensordsl.ops.array.shape import broadcast_to, concatenate, dimshuffle, reshape, shape_i, shape_padleft, transpose
+from tensordsl.ops.array.sort import unique
 from tensordsl.ops.linalg import batched_dot, dot, tensordot
+from tensordsl.ops.math.comparisons import eq, gt, lt
+from tensordsl.ops.math.elementwise import abs_, as_real, cast, clip, int_div, mod, sgn, switch
+from tensordsl.ops.math.functions import SIGMOID, exp, expm1, log, softplus
+from tensordsl.ops.math.stable import has_stable_log, log_add_exp
 from tensordsl.ops.operands import as_variable, broadcast, constant, normalise_axis, shape_of_first
-from tensordsl.ops.reduce import argmax, bound, max, sum
-from tensordsl.ops.shape import broadcast_to, concatenate, dimshuffle, reshape, shape_i, shape_padleft, transpose
-from tensordsl.ops.sort import unique
-from tensordsl.ops.stable import has_stable_log, log_add_exp
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------

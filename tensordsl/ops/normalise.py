@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensordsl.ops.elementwise import cast, mul, reciprocal, sqrt
+from tensordsl.ops.array.reduce import mean, var
+from tensordsl.ops.array.shape import addbroadcast, dimshuffle, shape_i
+from tensordsl.ops.math.elementwise import cast, mul, reciprocal, sqrt
 from tensordsl.ops.operands import as_variable, normalise_axis
-from tensordsl.ops.reduce import mean, var
-from tensordsl.ops.shape import addbroadcast, dimshuffle, shape_i
 
 Axes = tuple[int, ...]
 

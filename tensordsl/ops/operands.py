@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from tensordsl.casting import dtype_name, to_array
-from tensordsl.config import config
-from tensordsl.graph import Constant, Dims, Variable
-from tensordsl.types import ALL_DTYPES, MOST_AXES, numpys_name, tensor_type
+from tensordsl.base.config import config
+from tensordsl.base.upper import upper
+from tensordsl.graph.casting import dtype_name, to_array
+from tensordsl.graph.types import ALL_DTYPES, MOST_AXES, numpys_name, tensor_type
+from tensordsl.graph.variables import Constant, Dims, Variable
 
 
 def as_variable(value: Any, name: str | None = None, ndim: int | None = None) -> Any:
@@ -23,7 +23,7 @@ def as_variable(value: Any, name: str | None = None, ndim: int | None = None) ->
     if isinstance(value, Variable):
         return value if ndim is None or value.type.ndim == ndim else _with_rank(value, ndim)
     if isinstance(value, (list, tuple)) and any(isinstance(v, Variable) for v in _leaves(value)):
-        from tensordsl.ops.shape import stack
+        from tensordsl.ops.array.shape import stack
 
         variable = stack([as_variable(v) for v in value])
         return variable if ndim is None else _with_rank(variable, ndim)
@@ -32,7 +32,7 @@ def as_variable(value: Any, name: str | None = None, ndim: int | None = None) ->
 
 
 def _with_rank(variable: Any, ndim: int) -> Any:
-    from tensordsl.ops.shape import dimshuffle
+    from tensordsl.ops.array.shape import dimshuffle
 
     have, ndim = variable.type.ndim, axis_count(ndim, "as_tensor_variable")
     if have < ndim:
@@ -40,14 +40,6 @@ def _with_rank(variable: Any, ndim: int) -> Any:
     if all(d == 1 for d in variable.type.shape[: have - ndim]):
         return dimshuffle(variable, tuple(range(have - ndim, have)))
     raise ValueError(f"wanted a tensor with {ndim} axes, got {variable!r} with {have}")
-
-
-@cache
-def constant_class() -> Any:
-    """The class of constants."""
-    from tensordsl.tensor.var import TensorConstant  # late: the class that carries the operators stands above
-
-    return TensorConstant
 
 
 def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: str | None = None) -> Any:
@@ -64,7 +56,7 @@ def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: st
         if ndim < data.ndim:
             raise ValueError(f"ndim is {ndim}, but the value has {data.ndim} axes")
         data = data.reshape((1,) * (ndim - data.ndim) + data.shape)
-    return constant_class()(tensor_type(dtype_name(data), data.shape), data, name)
+    return upper("TensorConstant")(tensor_type(dtype_name(data), data.shape), data, name)
 
 
 def _integers_of(value: Any) -> Any:

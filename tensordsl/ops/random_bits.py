@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Elementwise, Op, apply
-from tensordsl.ops.comparisons import lt
-from tensordsl.ops.creation import arange
-from tensordsl.ops.elementwise import add, cast, int_div, mul
-from tensordsl.ops.functions import erfinv
+from tensordsl.graph.types import DISCRETE, FLOATS
+from tensordsl.graph.variables import Elementwise, Op, apply
+from tensordsl.ops.array.creation import arange
+from tensordsl.ops.array.shape import as_dim, as_dims, reshape
+from tensordsl.ops.math.comparisons import lt
+from tensordsl.ops.math.elementwise import add, cast, int_div, mul
+from tensordsl.ops.math.functions import erfinv
 from tensordsl.ops.operands import as_variable, broadcast, constant, known_int, named_dtype
 from tensordsl.ops.rows import PIECEWISE
-from tensordsl.ops.shape import as_dim, as_dims, reshape
-from tensordsl.types import DISCRETE, FLOATS
 
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)

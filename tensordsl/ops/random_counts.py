@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Dims, Kernel, Op
+from tensordsl.graph.types import COMPLEX, DISCRETE
+from tensordsl.graph.variables import Dims, Kernel, Op
+from tensordsl.ops.array.shape import INTEGER_VALUED
 from tensordsl.ops.operands import broadcast
 from tensordsl.ops.random_bits import numpy_philox
-from tensordsl.ops.shape import INTEGER_VALUED
-from tensordsl.types import COMPLEX, DISCRETE
 
 SMALL = 10  # means below are looked up
 MOST = 2.0**53

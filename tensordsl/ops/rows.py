@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.casting import accumulator, float_of, real_of, upcast
-from tensordsl.graph import Elementwise, Op
+from tensordsl.graph.casting import accumulator, float_of, real_of, upcast
+from tensordsl.graph.types import CONTINUOUS, FLOATS, SIGNED
+from tensordsl.graph.variables import Elementwise, Op
 from tensordsl.ops.operands import broadcast, constant
-from tensordsl.types import CONTINUOUS, FLOATS, SIGNED
 
 Gradient = Callable[..., Sequence[Any]]
 PIECEWISE = "piecewise constant: zero almost everywhere"

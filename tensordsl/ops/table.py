@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from tensordsl.graph import Op
-from tensordsl.ops import (
-    arrange,
-    comparisons,
-    complexes,
-    control,
-    creation,
-    cumulative,
-    elementwise,
-    functions,
-    gamma,
-    gamma_incomplete,
-    grids,
-    index,
-    linalg,
-    masks,
-    nnet,
-    random_bits,
-    random_counts,
-    reduce,
-    shape,
-    sort,
-)
+from tensordsl.graph.variables import Op
+from tensordsl.ops import control, linalg, nnet, random_bits, random_counts
+from tensordsl.ops.array import arrange, creation, cumulative, grids, index, masks, reduce, shape, sort
+from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete
 
 MODULES = (
     elementwise,

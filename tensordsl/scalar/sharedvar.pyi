@@ -1,5 +1,5 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
-from tensordsl.shared import TensorSharedVariable as ScalarSharedVariable
-from tensordsl.shared import shared as shared
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.signature.shared import TensorSharedVariable as ScalarSharedVariable
+from tensordsl.signature.shared import shared as shared
 
 __all__ = ["ScalarSharedVariable", "shared"]

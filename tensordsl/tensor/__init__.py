@@ -11,18 +11,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensordsl.compat.aliases import load_aside as _load_aside
-from tensordsl.config import config
-from tensordsl.errors import EmptyConstantError, NotScalarConstantError
-from tensordsl.graph import Apply, Constant, Op, Variable
-from tensordsl.ops import comparisons as _comparisons
-from tensordsl.ops import complexes as _complexes
-from tensordsl.ops import elementwise as _elementwise
-from tensordsl.ops import functions as _functions
-from tensordsl.ops import gamma as _gamma
-from tensordsl.ops import reduce as _reduce
-from tensordsl.ops import shape as _shape
-from tensordsl.ops.arrange import (
+from tensordsl.base.aliases import load_aside as _load_aside
+from tensordsl.base.config import config
+from tensordsl.base.errors import EmptyConstantError, NotScalarConstantError
+from tensordsl.base.refusals import name_functions as _name_functions
+from tensordsl.graph.types import (
+    ALL_DTYPES,
+    COMPLEX,
+    CONTINUOUS,
+    DISCRETE,
+    FLOATS,
+    INTEGERS,
+    SIGNED,
+    UNSIGNED,
+    TensorType,
+)
+from tensordsl.graph.values import are_close as _allclose  # Theano's, of arrays
+from tensordsl.graph.variables import Apply, Constant, Op, Variable
+from tensordsl.ops.array import reduce as _reduce
+from tensordsl.ops.array import shape as _shape
+from tensordsl.ops.array.arrange import (
     atleast_1d,
     atleast_2d,
     atleast_3d,
@@ -45,8 +53,95 @@ from tensordsl.ops.arrange import (
     unravel_index,
     vertical_stack,
 )
-from tensordsl.ops.arrange import vector_length as get_vector_length
-from tensordsl.ops.comparisons import (
+from tensordsl.ops.array.arrange import vector_length as get_vector_length
+from tensordsl.ops.array.creation import arange, eye, full, full_like, identity_like, ones, ones_like, zeros, zeros_like
+from tensordsl.ops.array.cumulative import bartlett, cumprod, cumsum, diff
+from tensordsl.ops.array.einsum import einsum
+from tensordsl.ops.array.grids import (
+    allclose,
+    alloc_diag,
+    diag,
+    fill_diagonal,
+    fill_diagonal_offset,
+    geomspace,
+    isclose,
+    largest,
+    linspace,
+    logspace,
+    mgrid,
+    ogrid,
+    smallest,
+    tri,
+    tril,
+    triu,
+    xlogy,
+)
+from tensordsl.ops.array.index import choose, diagonal, take, trace
+from tensordsl.ops.array.masks import compress, flatnonzero, nonzero, nonzero_values
+from tensordsl.ops.array.pad import pad
+from tensordsl.ops.array.reduce import (
+    all,
+    any,
+    argmax,
+    argmin,
+    logsumexp,
+    max,
+    max_and_argmax,
+    mean,
+    min,
+    norm,
+    prod,
+    ptp,
+    std,
+    sum,
+)
+from tensordsl.ops.array.shape import (
+    addbroadcast,
+    alloc,
+    broadcast_to,
+    concatenate,
+    dimshuffle,
+    flatten,
+    join,
+    patternbroadcast,
+    reshape,
+    scalar_from_tensor,
+    shape,
+    shape_i,
+    shape_padaxis,
+    shape_padleft,
+    shape_padright,
+    size,
+    squeeze,
+    stack,
+    swapaxes,
+    tensor_from_scalar,
+    transpose,
+    unbroadcast,
+)
+from tensordsl.ops.array.sort import (
+    argsort,
+    argtopk,
+    bincount,
+    median,
+    searchsorted,
+    sort,
+    topk,
+    topk_and_argtopk,
+    unique,
+)
+from tensordsl.ops.array.write import inc_subtensor, set_subtensor
+from tensordsl.ops.control import Assert, assert_op
+from tensordsl.ops.kinds import functions_as_ops as _functions_as_ops
+from tensordsl.ops.kinds import hashtype
+from tensordsl.ops.kinds import kinds_at as _kinds_at
+from tensordsl.ops.linalg import batched_dot, batched_tensordot, dot, kron, matmul, outer, tensordot
+from tensordsl.ops.math import comparisons as _comparisons
+from tensordsl.ops.math import complexes as _complexes
+from tensordsl.ops.math import elementwise as _elementwise
+from tensordsl.ops.math import functions as _functions
+from tensordsl.ops.math import gamma as _gamma
+from tensordsl.ops.math.comparisons import (
     and_,
     eq,
     ge,
@@ -65,12 +160,8 @@ from tensordsl.ops.comparisons import (
     right_shift,
     xor,
 )
-from tensordsl.ops.complexes import angle, complex, complex_from_polar, conj, imag, real
-from tensordsl.ops.control import Assert, assert_op
-from tensordsl.ops.creation import arange, eye, full, full_like, identity_like, ones, ones_like, zeros, zeros_like
-from tensordsl.ops.cumulative import bartlett, cumprod, cumsum, diff
-from tensordsl.ops.einsum import einsum
-from tensordsl.ops.elementwise import (
+from tensordsl.ops.math.complexes import angle, complex, complex_from_polar, conj, imag, real
+from tensordsl.ops.math.elementwise import (
     abs_,
     add,
     cast,
@@ -102,7 +193,7 @@ from tensordsl.ops.elementwise import (
     true_div,
     trunc,
 )
-from tensordsl.ops.functions import (
+from tensordsl.ops.math.functions import (
     arccos,
     arccosh,
     arcsin,
@@ -138,96 +229,15 @@ from tensordsl.ops.functions import (
     tan,
     tanh,
 )
-from tensordsl.ops.gamma import gamma, gammaln, polygamma, psi, tri_gamma
-from tensordsl.ops.gamma_incomplete import gammainc, gammaincc
-from tensordsl.ops.grids import (
-    allclose,
-    alloc_diag,
-    diag,
-    fill_diagonal,
-    fill_diagonal_offset,
-    geomspace,
-    isclose,
-    largest,
-    linspace,
-    logspace,
-    mgrid,
-    ogrid,
-    smallest,
-    tri,
-    tril,
-    triu,
-    xlogy,
-)
-from tensordsl.ops.index import choose, diagonal, take, trace
-from tensordsl.ops.kinds import functions_as_ops as _functions_as_ops
-from tensordsl.ops.kinds import hashtype
-from tensordsl.ops.kinds import kinds_at as _kinds_at
-from tensordsl.ops.known_scalars import constant_value as get_scalar_constant_value
-from tensordsl.ops.known_scalars import extract_constant
-from tensordsl.ops.linalg import batched_dot, batched_tensordot, dot, kron, matmul, outer, tensordot
-from tensordsl.ops.masks import compress, flatnonzero, nonzero, nonzero_values
+from tensordsl.ops.math.gamma import gamma, gammaln, polygamma, psi, tri_gamma
+from tensordsl.ops.math.gamma_incomplete import gammainc, gammaincc
+from tensordsl.ops.math.known_scalars import constant_value as get_scalar_constant_value
+from tensordsl.ops.math.known_scalars import extract_constant
 from tensordsl.ops.nnet import logaddexp, to_one_hot
 from tensordsl.ops.operands import constant
-from tensordsl.ops.pad import pad
-from tensordsl.ops.reduce import (
-    all,
-    any,
-    argmax,
-    argmin,
-    logsumexp,
-    max,
-    max_and_argmax,
-    mean,
-    min,
-    norm,
-    prod,
-    ptp,
-    std,
-    sum,
-)
-from tensordsl.ops.shape import (
-    addbroadcast,
-    alloc,
-    broadcast_to,
-    concatenate,
-    dimshuffle,
-    flatten,
-    join,
-    patternbroadcast,
-    reshape,
-    scalar_from_tensor,
-    shape,
-    shape_i,
-    shape_padaxis,
-    shape_padleft,
-    shape_padright,
-    size,
-    squeeze,
-    stack,
-    swapaxes,
-    tensor_from_scalar,
-    transpose,
-    unbroadcast,
-)
-from tensordsl.ops.sort import (
-    argsort,
-    argtopk,
-    bincount,
-    median,
-    searchsorted,
-    sort,
-    topk,
-    topk_and_argtopk,
-    unique,
-)
-from tensordsl.ops.write import inc_subtensor, set_subtensor
 from tensordsl.tensor import nnet
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
-from tensordsl.tensor.refusals import name_functions as _name_functions
 from tensordsl.tensor.var import TensorConstant, TensorVariable, as_tensor_variable
-from tensordsl.types import ALL_DTYPES, COMPLEX, CONTINUOUS, DISCRETE, FLOATS, INTEGERS, SIGNED, UNSIGNED, TensorType
-from tensordsl.values import are_close as _allclose  # Theano's, of arrays
 
 # Other names of the same functions, from Theano and NumPy.
 abs = absolute = abs_
@@ -284,6 +294,6 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return getattr(import_module(_LATE[name]), name)
-    from tensordsl.compat.aliases import module_below  # late: the table is loaded at the first name that is not here
+    from tensordsl.base.aliases import module_below  # late: the table is loaded at the first name that is not here
 
     return module_below(__name__, name, (*globals(), *_LATE))

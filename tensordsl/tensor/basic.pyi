@@ -1,4 +1,4 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
 from typing import Any
 from tensordsl.tensor import *
 

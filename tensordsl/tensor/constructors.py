@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tensordsl.config import config
-from tensordsl.tensor.refusals import named
-from tensordsl.types import TensorType, tensor_type
+from tensordsl.base.config import config
+from tensordsl.base.refusals import named
+from tensordsl.graph.types import TensorType, tensor_type
 
 # rank name -> shape; a static 1 broadcasts
 RANKS: dict[str, tuple[int | None, ...]] = {

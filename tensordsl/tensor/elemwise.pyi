@@ -1,4 +1,4 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
 from tensordsl.ops.kinds import All as All
 from typing import Any as Any
 from tensordsl.ops.kinds import CAReduce as CAReduce

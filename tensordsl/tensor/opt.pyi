@@ -1,4 +1,4 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
 from tensordsl.ops.kinds import Alloc as Alloc
 from tensordsl.ops.kinds import DimShuffle as DimShuffle
 from tensordsl.ops.kinds import Elemwise as Elemwise

@@ -1,5 +1,5 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
-from tensordsl.random import RandomStreams as RandomStreams
-from tensordsl.shared import TensorSharedVariable as RandomStateSharedVariable
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.signature.random import RandomStreams as RandomStreams
+from tensordsl.signature.shared import TensorSharedVariable as RandomStateSharedVariable
 
 __all__ = ["RandomStateSharedVariable", "RandomStreams"]

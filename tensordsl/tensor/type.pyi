@@ -1,4 +1,4 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
-from tensordsl.types import TensorType as TensorType
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.graph.types import TensorType as TensorType
 
 __all__ = ["TensorType"]

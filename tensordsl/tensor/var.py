@@ -8,27 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.errors import in_short
-from tensordsl.graph import Constant, Variable
-from tensordsl.ops import (
-    arrange,
-    comparisons,
-    complexes,
-    creation,
-    cumulative,
-    elementwise,
-    functions,
-    index,
-    linalg,
-    masks,
-    reduce,
-    write,
-)
-from tensordsl.ops import shape as shapes
-from tensordsl.ops import sort as order_of
-from tensordsl.ops.known_scalars import constant_value
+from tensordsl.base.errors import in_short
+from tensordsl.base.refusals import name_methods
+from tensordsl.base.upper import upper
+from tensordsl.graph.variables import Constant, Variable
+from tensordsl.ops import linalg
+from tensordsl.ops.array import arrange, creation, cumulative, index, masks, reduce, write
+from tensordsl.ops.array import shape as shapes
+from tensordsl.ops.array import sort as order_of
+from tensordsl.ops.math import comparisons, complexes, elementwise, functions
+from tensordsl.ops.math.known_scalars import constant_value
 from tensordsl.ops.operands import as_variable
-from tensordsl.tensor.refusals import name_methods
 
 # NumPy's names for what `numpy.f(variable)` and `array + variable` mean, where they differ from ours.
 _UFUNCS = {
@@ -376,10 +366,9 @@ class TensorVariable(TensorOperators, Variable):
         >>> (x**2).eval({x: 3})
         array(9.)
         """
-        from tensordsl.function import evaluate  # late: the compiler stands above
 
         try:
-            return evaluate(self, inputs_to_values)
+            return upper("evaluate")(self, inputs_to_values)
         except Exception as error:
             raise in_short(error) from error.__cause__
 

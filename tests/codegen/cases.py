@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
-from tensordsl.ops.reducers import ARGMAX, MAX, SUM
+from tensordsl.ops.array.reducers import ARGMAX, MAX, SUM
 
 
 def multiply_add(T: str) -> Group:

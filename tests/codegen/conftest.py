@@ -8,7 +8,7 @@ import pytest
 from end_of_memory import End
 
 import tensordsl
-from tensordsl import native
+from tensordsl.functions import native
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from end_of_memory import End
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl import config, native
+from tensordsl import config
 from tensordsl.codegen.bufferise import launches
 from tensordsl.codegen.target.machine import native_width
 from tensordsl.codegen.variants import conditions
+from tensordsl.functions import native
 
 COUNTS = (1, 6, 17, 31, 32, 33, 64, 65, 200)  # of rows
 SHAPES = ((1, 3), (2, 2), (3, 1), (3, 3), (3, 8), (4, 4), (9, 2), (16, 3), (5, 11))

@@ -9,9 +9,9 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl import native
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.variants.predict import foreseen_plans
+from tensordsl.functions import native
 
 ARG, SHARED = ("arg", 0), ("shared", 0)
 

@@ -25,7 +25,7 @@ from tensordsl.codegen.llvm import vector_builder
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, INTEGERS, Builder
 from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.machine import native_width
-from tensordsl.ops.reducers import MAX, SUM
+from tensordsl.ops.array.reducers import MAX, SUM
 
 Arrays = dict[str, np.ndarray]
 SHAPES = [

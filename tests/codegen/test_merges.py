@@ -14,7 +14,7 @@ from tensordsl.codegen.compiler.pipeline import make_program, optimise
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.tensor_ir.graph import toposort
 from tensordsl.codegen.tensor_ir.lower import lower
-from tensordsl.ops.evaluate import evaluate
+from tensordsl.graph.evaluate import evaluate
 
 SHAPES = [(1, 1), (2, 3), (4, 1), (5, 8), (16, 33), (3, 130), (0, 4), (4, 0)]
 DTYPES = ["float64", "float32", "float16", "int64", "int8", "bool", "complex128"]

@@ -22,7 +22,7 @@ from tensordsl.codegen.scalar_ir.builder import COMPUTED, DTYPES, FLOATS, INTEGE
 from tensordsl.codegen.scalar_ir.interpreter import evaluate
 from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.cache_model import ANY
-from tensordsl.ops import reducers
+from tensordsl.ops.array import reducers
 
 Arrays = dict[str, np.ndarray]
 FOLDS = {

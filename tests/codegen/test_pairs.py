@@ -15,7 +15,7 @@ from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.interpreter import evaluate
-from tensordsl.ops.reducers import MAX, SUM
+from tensordsl.ops.array.reducers import MAX, SUM
 from tensordsl.types import COMPLEX
 
 LENGTHS = (0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 129, 700)

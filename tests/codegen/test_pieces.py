@@ -10,9 +10,9 @@ import pytest
 
 import tensordsl as theano
 import tensordsl.tensor as T
-from tensordsl import native
 from tensordsl.codegen.fusion import partition, split_large
 from tensordsl.codegen.fusion.inline import Fused
+from tensordsl.functions import native
 from tensordsl.ifelse import ifelse
 
 

@@ -285,7 +285,7 @@ def test_the_verifier_refuses(build: Any) -> None:
 
 
 def _SUM(graph: Graph, x: Value) -> Value:
-    from tensordsl.ops.reduce import SUM
+    from tensordsl.ops.array.reduce import SUM
 
     return graph.reduce(SUM.meaning, 0, (0,), [x])
 

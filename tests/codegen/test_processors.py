@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tensordsl import processor
+from tensordsl.base import processor
 from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.cache_model import far_third, near_third
 

@@ -13,7 +13,7 @@ import tensordsl.tensor as T
 from tensordsl.codegen.bufferise import bufferiser, launches
 from tensordsl.codegen.fusion.group import Group
 from tensordsl.codegen.fusion.narrow_integers import BOUNDS
-from tensordsl.ops.reduce import MAX, MIN, _reduce
+from tensordsl.ops.array.reduce import MAX, MIN, _reduce
 
 SHORT = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32"]
 LONG = ["int32", "int64", "uint32", "uint64", "int16"]

@@ -13,7 +13,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, INTEGERS, Builder
-from tensordsl.ops import reducers
+from tensordsl.ops.array import reducers
 
 NUMPY: dict[str, Callable[..., Any]] = {
     "sum": lambda x, axis: x.sum(axis, dtype=x.dtype),

@@ -15,7 +15,7 @@ from tensordsl.codegen.passes.patterns import Rule, RuleSet, anything, floats, n
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, toposort
 from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.codegen.tensor_ir.verify import verify_ir
-from tensordsl.ops.substitute import substitute
+from tensordsl.graph.substitute import substitute
 from tensordsl.reference import evaluate
 from tensordsl.types import FLOATS, TensorType
 

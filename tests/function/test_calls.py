@@ -10,7 +10,7 @@ import pytest
 
 import tensordsl as theano
 import tensordsl.tensor as T
-from tensordsl.native import compile_spec
+from tensordsl.functions.native import compile_spec
 
 
 def vectors() -> tuple[Any, Any]:
@@ -496,7 +496,7 @@ def test_a_profile_counts_calls_and_shows_compile_phases(mode: str, capsys: pyte
 
 
 def test_one_profile_may_serve_several_functions() -> None:
-    from tensordsl.profiling import Profile
+    from tensordsl.debugging.profiling import Profile
 
     x, profile = T.scalar("x"), Profile("both")
     f, g = (theano.function([x], x * k, profile=profile) for k in (2, 3))

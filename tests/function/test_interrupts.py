@@ -14,8 +14,10 @@ from interrupts import interrupted
 
 import tensordsl as theano
 import tensordsl.tensor as T
-from tensordsl import config, forks, link, native
+from tensordsl import config
+from tensordsl.base import forks
 from tensordsl.codegen.tensor_ir import extents
+from tensordsl.functions import link, native
 from tensordsl.runtime.calls import entry
 from tensordsl.runtime.loading import late, library
 

@@ -10,9 +10,9 @@ import pytest
 
 import tensordsl as theano
 import tensordsl.tensor as T
-from tensordsl import native
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm import compile as llvm
+from tensordsl.functions import native
 from tensordsl.runtime.loading import library
 
 LONG, SHORT = (5, 300), (300, 3)

@@ -22,9 +22,9 @@ from tensordsl.compile import FAST_COMPILE, FAST_RUN, DebugMode, Mode, MonitorMo
 from tensordsl.compile.mode import predefined_modes, register_mode
 from tensordsl.compile.monitormode import detect_nan
 from tensordsl.debugging import check_value, is_close
+from tensordsl.debugging.testvalues import get_test_value
 from tensordsl.errors import BadOptimization, InvalidValueError
 from tensordsl.graph import unwatched
-from tensordsl.testvalues import get_test_value
 
 ALL = ["FAST_RUN", "FAST_COMPILE", "REFERENCE", "DebugMode", "NanGuardMode", MonitorMode()]
 

@@ -13,10 +13,10 @@ import pytest
 
 import tensordsl as theano
 import tensordsl.tensor as T
-from tensordsl import native
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.compiler import pipeline
 from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.functions import native
 
 COLUMNS = 40
 LARGE = layouts.CACHED // (8 * COLUMNS) + 1  # rows of the least matrix for which blocks pay

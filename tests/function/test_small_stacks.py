@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tensordsl import processor, stacks
+from tensordsl.base import processor, stacks
 from tensordsl.config import config
 
 PROGRAMS = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tensordsl
-from tensordsl.devices import get_device
+from tensordsl.functions.devices import get_device
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / folder) for folder in ("codegen", "ops", "property")]

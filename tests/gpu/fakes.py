@@ -46,9 +46,9 @@ def sim() -> Any:
 
 
 def compiled_as_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
-    import tensordsl.device_steps
+    import tensordsl.functions.device_calls
 
-    monkeypatch.setattr(tensordsl.device_steps, "kernel_code", lambda text, target: text)
+    monkeypatch.setattr(tensordsl.functions.device_calls, "kernel_code", lambda text, target: text)
 
 
 # What pycuda calls beside `FUNCTIONS`: name -> types of the parameters.

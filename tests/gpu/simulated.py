@@ -12,7 +12,7 @@ import numpy as np
 from tensordsl.codegen.fusion.group import Group, buffers
 from tensordsl.codegen.gpu.launch import Launch, Operand, extents, launches, reads_nothing
 from tensordsl.codegen.gpu.schedule import GpuPlan, plan
-from tensordsl.device_steps import compiled_text
+from tensordsl.functions.device_calls import compiled_text
 from tensordsl.runtime.device.device import Device, Module
 from tensordsl.runtime.driver.simulator import CANARY, Memory, Simulator
 

@@ -11,8 +11,9 @@ from fakes import FakeLibrary, compiled_as_llvm, device
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import devices, errors
-from tensordsl.devices import get_device
+from tensordsl import errors
+from tensordsl.functions import devices
+from tensordsl.functions.devices import get_device
 from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver
 
 

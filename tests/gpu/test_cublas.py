@@ -12,7 +12,7 @@ from fakes import compiled_as_llvm, device, with_cublas
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
-from tensordsl.devices import get_device
+from tensordsl.functions.devices import get_device
 from tensordsl.runtime.driver.cublas import Product, on_columns
 
 

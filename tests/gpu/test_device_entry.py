@@ -15,9 +15,10 @@ from fakes import FakeLibrary, FakePycuda, compiled_as_llvm, device
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import devices, errors
+from tensordsl import errors
 from tensordsl.codegen.abi.layouts import DRIVER_CALLS
-from tensordsl.devices import get_device, to_device
+from tensordsl.functions import devices
+from tensordsl.functions.devices import get_device, to_device
 from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver
 from tensordsl.runtime.driver.cuda_pycuda import PycudaDriver
 

@@ -13,8 +13,9 @@ from fakes import FaultyDriver, device
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import devices, errors
-from tensordsl.devices import get_device, to_device
+from tensordsl import errors
+from tensordsl.functions import devices
+from tensordsl.functions.devices import get_device, to_device
 from tensordsl.runtime.driver.simulated import SimDriver
 
 pytestmark = [pytest.mark.usefixtures("on_sim"), pytest.mark.filterwarnings("ignore:device .* has no kernel")]

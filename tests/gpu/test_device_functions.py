@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import devices
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.gpu import serialise
 from tensordsl.codegen.scalar_ir.builder import Builder, walk
-from tensordsl.devices import DeviceArray, from_dlpack, get_device, to_device
+from tensordsl.functions import devices
+from tensordsl.functions.devices import DeviceArray, from_dlpack, get_device, to_device
 from tensordsl.runtime.device import runner
 from tensordsl.runtime.driver.simulator import ORDERS
 

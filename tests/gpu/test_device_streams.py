@@ -12,8 +12,8 @@ from fakes import FakeLibrary, compiled_as_llvm, device
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import devices
-from tensordsl.devices import get_device
+from tensordsl.functions import devices
+from tensordsl.functions.devices import get_device
 from tensordsl.runtime.device.streams import Call, placed
 from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver
 from tensordsl.runtime.driver.simulated import SimDriver

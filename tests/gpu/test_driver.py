@@ -14,7 +14,7 @@ from fakes import FakeLibrary, FakePycuda, compiled_as_llvm, device
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
-from tensordsl.devices import get_device, to_device
+from tensordsl.functions.devices import get_device, to_device
 from tensordsl.runtime.device.pool import Pool, bin_size
 from tensordsl.runtime.driver import cuda_library, cuda_pycuda
 from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver

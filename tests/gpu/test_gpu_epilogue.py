@@ -16,12 +16,12 @@ from test_ptx import ASSEMBLED, assemble, needs_ptxas
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import devices
 from tensordsl.codegen.gpu import compile as ptx
 from tensordsl.codegen.gpu import gemm, gemm_epilogue
 from tensordsl.codegen.gpu.gemm import Choice
 from tensordsl.codegen.gpu.gemm_epilogue import Fused, fused
 from tensordsl.codegen.gpu.kernels import module_text
+from tensordsl.functions import devices
 from tensordsl.runtime.driver.simulator import ORDERS
 
 Build = Callable[[Any, Any, Any, Any], Any]

@@ -17,7 +17,7 @@ from tensordsl.codegen.gpu.launch import Operand, extents, launches
 from tensordsl.codegen.gpu.row_in_registers import THREADS, holds, team
 from tensordsl.codegen.gpu.schedule import plan
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, Builder
-from tensordsl.ops import reducers
+from tensordsl.ops.array import reducers
 from tensordsl.runtime.driver.simulator import ORDERS, SimulationError
 
 NAMES = ("softmax", "layernorm", "crossentropy", "meanvar")

@@ -15,7 +15,7 @@ from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.gpu.launch import Operand, extents, launches
 from tensordsl.codegen.gpu.schedule import plan
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, INTEGERS, Builder
-from tensordsl.ops import reducers
+from tensordsl.ops.array import reducers
 from tensordsl.runtime.driver.simulator import ORDERS, SimulationError
 
 SHAPES = [(0, 0), (0, 5), (5, 0), (1, 1), (3, 1), (5, 31), (7, 33), (2, 1100), (37, 3), (1, 9001)]

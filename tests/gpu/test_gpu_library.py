@@ -12,15 +12,15 @@ from test_ptx import ASSEMBLED, assemble, needs_ptxas
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import devices
-from tensordsl.casting import real_of
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.gpu import compile as ptx
 from tensordsl.codegen.gpu import scan as gpu_scan
 from tensordsl.codegen.gpu import sort as gpu_sort
 from tensordsl.codegen.gpu.kernels import module_text
 from tensordsl.codegen.gpu.launch import Launch, Operand
-from tensordsl.devices import get_device
+from tensordsl.functions import devices
+from tensordsl.functions.devices import get_device
+from tensordsl.graph.casting import real_of
 from tensordsl.runtime.driver.simulator import ORDERS, Simulator
 
 pytestmark = [pytest.mark.usefixtures("on_sim"), pytest.mark.filterwarnings("error:device .* has no kernel")]

@@ -10,7 +10,7 @@ import pytest
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.gpu import transpose_operands
-from tensordsl.devices import DeviceArray, get_device, to_device
+from tensordsl.functions.devices import DeviceArray, get_device, to_device
 from tensordsl.runtime.driver.simulator import ORDERS
 
 pytestmark = pytest.mark.usefixtures("on_sim")

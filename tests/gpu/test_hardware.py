@@ -22,7 +22,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
 from tensordsl.codegen.scalar_ir.builder import COMPUTED
-from tensordsl.devices import DeviceArray, from_dlpack, get_device, to_device
+from tensordsl.functions.devices import DeviceArray, from_dlpack, get_device, to_device
 from tensordsl.graph import Op
 
 pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("ignore:device .* has no kernel")]

@@ -20,7 +20,7 @@ from test_simulator import BARRIER, MIRROR, mirrored
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import devices, errors
+from tensordsl import errors
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.fusion.inline import OPERANDS
 from tensordsl.codegen.gpu import compile as ptx
@@ -29,7 +29,8 @@ from tensordsl.codegen.gpu.kernels import module_text
 from tensordsl.codegen.gpu.launch import Operand
 from tensordsl.codegen.gpu.schedule import plan
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, Builder
-from tensordsl.ops.reducers import SUM
+from tensordsl.functions import devices
+from tensordsl.ops.array.reducers import SUM
 from tensordsl.runtime.device import replay
 from tensordsl.runtime.device.replay import Replay
 from tensordsl.runtime.driver.simulated import SimDriver

@@ -22,12 +22,12 @@ extension = next(Path(importlib.util.find_spec("pycuda").origin).parent.glob("_d
 library, fake = libcuda.build(sorted({*libcuda.symbols_of(extension), *FUNCTIONS}), Path(sys.argv[1])), FakeLibrary()
 kept = libcuda.connect(library, fake)
 
-import tensordsl, tensordsl.device_steps
+import tensordsl, tensordsl.functions.device_calls
 import tensordsl.tensor as T
 from tensordsl import errors
 from tensordsl.runtime.driver.cuda_pycuda import PycudaDriver
 
-tensordsl.device_steps.kernel_code = lambda text, target: text
+tensordsl.functions.device_calls.kernel_code = lambda text, target: text
 driver = PycudaDriver(0)
 with device(driver):
     x, w = T.fmatrix("x"), tensordsl.shared(np.full((3, 2), 0.5, "float32"))

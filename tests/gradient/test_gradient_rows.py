@@ -12,11 +12,11 @@ import pytest
 import tensordsl.tensor as T
 from tensordsl.gradient import grad, verify_grad
 from tensordsl.graph import Elementwise, Op, apply
-from tensordsl.ops.arrange import fitting_mask
+from tensordsl.ops.array.arrange import fitting_mask
+from tensordsl.ops.array.index import getitem
+from tensordsl.ops.array.write import inc_subtensor, set_subtensor
 from tensordsl.ops.control import require
-from tensordsl.ops.index import getitem
 from tensordsl.ops.table import OPS
-from tensordsl.ops.write import inc_subtensor, set_subtensor
 
 Case = tuple[str, Callable[..., Any], tuple[tuple[int, ...], ...]]
 

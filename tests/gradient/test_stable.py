@@ -10,7 +10,7 @@ import tensordsl.tensor as T
 from tensordsl.clone import clone
 from tensordsl.function import function
 from tensordsl.gradient import Lop, Rop, grad, hessian, hessian_vector_product
-from tensordsl.ops.stable import _BY_ROOT, EQUATIONS, stable
+from tensordsl.ops.math.stable import _BY_ROOT, EQUATIONS, stable
 
 FAR = np.array([-900.0, -40.0, 0.0, 40.0, 900.0])
 

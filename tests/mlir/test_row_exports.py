@@ -20,7 +20,7 @@ from tensordsl.codegen.mlir import export as mlir
 from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.graph import Elementwise, Kernel, Op, Reduction, apply
 from tensordsl.ifelse import ifelse
-from tensordsl.ops.arrange import fitting_mask
+from tensordsl.ops.array.arrange import fitting_mask
 from tensordsl.ops.control import loop_index, make_loop, require
 from tensordsl.ops.table import OPS
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, TensorType

@@ -11,9 +11,9 @@ import tensordsl.tensor as T
 from tensordsl.function import function
 from tensordsl.gradient import grad
 from tensordsl.graph import OpShapeError, OpTypeError, inputs_of, toposort
+from tensordsl.graph.evaluate import evaluate
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import ROWS, Assert, LoopBody, Print, loop_index, make_loop
-from tensordsl.ops.evaluate import evaluate
 
 
 def value(outputs: list[Any], values: dict[Any, Any]) -> list[Any]:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.graph import OpShapeError, OpTypeError, toposort
-from tensordsl.ops.index import SUBTENSOR, TAKE, slice_length
-from tensordsl.ops.shape import steps
+from tensordsl.ops.array.index import SUBTENSOR, TAKE, slice_length
+from tensordsl.ops.array.shape import steps
 from tensordsl.reference import evaluate
 
 SHAPE = (3, 4, 5)

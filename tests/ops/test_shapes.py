@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.graph import OpShapeError, OpTypeError
-from tensordsl.ops import reduce
-from tensordsl.ops.shape import SHAPE_I, as_dims, vector_parts
+from tensordsl.ops.array import reduce
+from tensordsl.ops.array.shape import SHAPE_I, as_dims, vector_parts
 from tensordsl.reference import evaluate
 from tensordsl.types import DTYPES, FLOATS, SIGNED
 

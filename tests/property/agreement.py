@@ -13,8 +13,8 @@ from program_text import describe
 import tensordsl
 from tensordsl.config import config
 from tensordsl.graph import Constant, Elementwise, Kernel, Movement, Variable, toposort
-from tensordsl.ops.complexes import FUNCTIONS
-from tensordsl.ops.evaluate import evaluate, evaluate_node
+from tensordsl.graph.evaluate import evaluate, evaluate_node
+from tensordsl.ops.math.complexes import FUNCTIONS
 from tensordsl.types import COMPLEX, CONTINUOUS
 
 MANY = 1e7  # more than any value has elements

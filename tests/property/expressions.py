@@ -14,9 +14,9 @@ from program_text import describe
 import tensordsl.tensor as T
 from tensordsl import gradient
 from tensordsl.graph import Constant, Variable
+from tensordsl.graph.evaluate import evaluate
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import loop_index, make_loop
-from tensordsl.ops.evaluate import evaluate
 from tensordsl.types import CONTINUOUS, DISCRETE, DTYPES, FLOATS, TensorType
 
 __all__ = [

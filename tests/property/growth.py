@@ -16,10 +16,10 @@ from drawn import EXACT, INEXACT, SIGN, Case
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.casting import real_of
 from tensordsl.graph import Elementwise, Expand, Kernel, Movement, Reduction, Variable, ancestors, apply, toposort
-from tensordsl.ops.evaluate import evaluate_node
-from tensordsl.ops.index import INC_SUBTENSOR, INC_TAKE, SUBTENSOR, TAKE
+from tensordsl.graph.casting import real_of
+from tensordsl.graph.evaluate import evaluate_node
+from tensordsl.ops.array.index import INC_SUBTENSOR, INC_TAKE, SUBTENSOR, TAKE
 from tensordsl.types import COMPLEX, CONTINUOUS, DISCRETE, DTYPES, FLOATS, TensorType
 
 LENGTHS = (3, 1, 0, 2, 5, 8, 17, 33, 70)

@@ -15,8 +15,9 @@ from interrupts import interrupted
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import native, processor
+from tensordsl.base import processor
 from tensordsl.codegen.compiler.library_build import library_objects
+from tensordsl.functions import native
 from tensordsl.runtime.loading import cache, library
 
 KEY = "a" * 40

@@ -11,7 +11,6 @@ from polls import KNOWN
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.casting import real_of, sum_dtype
 from tensordsl.codegen.abi.layouts import DTYPES
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.library.arrays.nonzero import positions_text
@@ -20,6 +19,7 @@ from tensordsl.codegen.library.sort.driver import SLACK, room_per_element, sort_
 from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.target.machine import native_width
+from tensordsl.graph.casting import real_of, sum_dtype
 from tensordsl.ops.control import loop_index, make_loop
 from tensordsl.runtime.loading import elf, library
 from tensordsl.types import COMPLEX

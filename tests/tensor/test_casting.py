@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import tensordsl.tensor as T
-from tensordsl import casting
 from tensordsl.config import config
+from tensordsl.graph import casting
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, SIGNED
 
 # Promotion written out: rows and columns in the order of DTYPES.

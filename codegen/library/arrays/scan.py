@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from itertools import count
 
-from tensordsl.casting import real_of, sum_dtype
 from tensordsl.codegen.library.lines import given_lines, walk_text
 from tensordsl.codegen.library.loops.pack.transpose_registers import SIDE, turned
 from tensordsl.codegen.library.signals import POLL, long_loop
@@ -18,7 +17,8 @@ from tensordsl.codegen.llvm import float16
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
 from tensordsl.codegen.llvm.vector_builder import Code, llvm_type, load, memory_type, store
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, SIGNED
-from tensordsl.types import COMPLEX
+from tensordsl.graph.casting import real_of, sum_dtype
+from tensordsl.graph.types import COMPLEX
 
 CHAINS = (8, 4, 2, 1)  # scalars side by side
 VECTORS = (2, 1)

@@ -27,7 +27,7 @@ from tensordsl.codegen.library.sort.select import narrow_text
 from tensordsl.codegen.library.sort.short_lines import short_text, sizes
 from tensordsl.codegen.llvm.builder import LIKELY, METADATA, UNLIKELY, Asm, passed
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE
-from tensordsl.types import COMPLEX
+from tensordsl.graph.types import COMPLEX
 
 LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
 WANTED = (*LINE, "i64 first", "i64 count")

@@ -6,10 +6,10 @@ are unsigned.
 
 from __future__ import annotations
 
-from tensordsl.casting import real_of
 from tensordsl.codegen.llvm.builder import Asm
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, SIGNED
-from tensordsl.types import COMPLEX
+from tensordsl.graph.casting import real_of
+from tensordsl.graph.types import COMPLEX
 
 MANTISSA = {"float16": 10, "float32": 23, "float64": 52}
 NAN = -1  # its unsigned key, the greatest; that of no other number is next to it

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tensordsl.base.records import record
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
-from tensordsl.records import record
 
 Evaluation = Callable[[Builder, Val, Sequence[Val]], Val]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensordsl.ops import functions as _functions
-from tensordsl.ops.functions import sigmoid, softplus
+from tensordsl.base.refusals import name_functions as _name_functions
 from tensordsl.ops.kinds import functions_as_ops as _functions_as_ops
 from tensordsl.ops.kinds import kinds_at as _kinds_at
+from tensordsl.ops.math import functions as _functions
+from tensordsl.ops.math.functions import sigmoid, softplus
 from tensordsl.ops.nnet import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -35,7 +36,6 @@ from tensordsl.ops.nnet import (
     ultra_fast_sigmoid,
 )
 from tensordsl.ops.normalise import batch_normalization, batch_normalization_test, batch_normalization_train
-from tensordsl.tensor.refusals import name_functions as _name_functions
 
 softmax_graph = softmax_op = softmax
 logsoftmax_op, sigmoid_inplace = logsoftmax, sigmoid
@@ -57,6 +57,6 @@ globals().update(_kinds_at("tensor.nnet"))
 
 
 def __getattr__(name: str) -> Any:
-    from tensordsl.compat.aliases import module_below  # late: the table is loaded at the first name that is not here
+    from tensordsl.base.aliases import module_below  # late: the table is loaded at the first name that is not here
 
     return module_below(__name__, name, globals())

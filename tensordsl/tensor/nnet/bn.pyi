@@ -1,4 +1,4 @@
-# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
 from tensordsl.ops.normalise import batch_normalization as batch_normalization
 from tensordsl.ops.normalise import batch_normalization_test as batch_normalization_test
 from tensordsl.ops.normalise import batch_normalization_train as batch_normalization_train

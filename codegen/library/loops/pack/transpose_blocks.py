@@ -8,6 +8,7 @@ are repeated along it; where none does, the lanes are repeated until they fill a
 
 from __future__ import annotations
 
+from tensordsl.base.records import record
 from tensordsl.codegen.abi.descriptor import (
     HEADER,
     LANE,
@@ -26,7 +27,6 @@ from tensordsl.codegen.library.loops.descriptor import product
 from tensordsl.codegen.library.loops.limits import BLOCKS_MOST, BLOCKS_ROOM
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.llvm.function import Function
-from tensordsl.records import record
 
 VECTORS = 8  # of a block, at least, where no operand has elements that lie one behind the other
 MANY = 128  # lanes, from which on they need not be so many

@@ -1,0 +1,206 @@
+"""Theano's modules that only repeat names, as a table: one row a module.
+
+A row says where the names are: their module, and the names, separated by spaces; `new=old` where they differ there, `*`
+for every name.  All paths are below `tensordsl`.  `tensordsl.base.aliases` makes a module of a row when it is
+imported; `tools/alias_stubs.py` writes the stubs by which type checkers see it (a test says that they are current).
+"""
+
+from __future__ import annotations
+
+ROWS: dict[str, dict[str, str]] = {
+    "compile": {
+        "compat.walks": "is_same_graph",
+        "base.config": "config",
+        "base.errors": "UnusedInputError",
+        "graph.variables": "Variable",
+        "signature.io": "In Out Param SymbolicInput=In SymbolicOutput=Out",
+        "functions.link": "Function",
+        "signature.modes": (
+            "FAST_COMPILE FAST_RUN REFERENCE DebugMode Mode MonitorMode NanGuardMode get_default_mode get_mode"
+        ),
+        "functions.function": "function pfunc=function",
+        "functions.opfromgraph": "OpFromGraph",
+        "debugging.profiling": "ProfileStats=Profile",
+        "signature.shared": "SharedVariable shared shared_constructor",
+        "tensor": "Rebroadcast Shape SpecifyShape shape shape_i specify_shape",
+        "ops.kinds": "Shape_i",
+    },
+    "compile.builders": {"functions.opfromgraph": "OpFromGraph"},
+    "compile.debugmode": {"base.errors": "BadOptimization DebugModeError InvalidValueError",
+    "signature.modes": "DebugMode"},
+    "compile.io": {"signature.io": "In Out Param SymbolicInput=In SymbolicOutput=Out"},
+    "compile.mode": {
+        "signature.modes": (
+            "FAST_COMPILE FAST_RUN Mode OPT_FAST_COMPILE OPT_FAST_RUN OPT_MERGE OPT_NONE OPT_O2 OPT_O3 OPT_STABILIZE "
+            "OPT_UNSAFE get_default_mode get_mode predefined_modes predefined_optimizers=OPTIMIZERS register_mode"
+        )
+    },
+    "compile.monitormode": {"debugging.checks": "detect_nan", "signature.modes": "MonitorMode"},
+    "compile.nanguardmode": {"signature.modes": "NanGuardMode"},
+    "compile.profiling": {"debugging.profiling": "ProfileStats=Profile"},
+    "compile.sharedvalue": {"signature.shared": "Container SharedVariable generic shared shared_constructor"},
+    "compile.function": {"functions.function": "function"},
+    "compile.function_module": {"base.errors": "UnusedInputError", "functions.link": "Function"},
+    "compile.ops": {
+        "tensor": "Rebroadcast Shape SpecifyShape shape shape_i specify_shape", "ops.kinds": "Shape_i"
+    },
+    "compile.pfunc": {
+        "base.errors": "UnusedInputError", "functions.function": "pfunc=function",
+        "graph.variables": "Constant Variable", "signature.io": "In Out Param",
+        "debugging.profiling": "ProfileStats=Profile", "signature.shared": "SharedVariable shared",
+    },
+    "configdefaults": {"base.config": "config"},
+    "configparser": {"base.config": "change_flags config"},
+    "gof": {
+        "base.errors": "MissingInputError",
+        "graph.fgraph": "FunctionGraph",
+        "graph.variables": "Apply Constant Op Variable",
+        "ops.kinds": "hashtype",
+        "signature.shared": "Container Generic=GenericType generic",
+        "graph.types": "Type=TensorType",
+    },
+    "gof.compilelock": {"compat.no_effect": "get_lock release_lock"},
+    "gof.fg": {"graph.fgraph": "FunctionGraph MissingInputError"},
+    "gof.graph": {
+        "functions.clone": "clone",
+        "compat.walks": "ancestors inputs io_toposort is_same_graph",
+        "graph.variables": "Apply Constant Variable",
+    },
+    "gof.link": {"graph.pickling": "Container=SavedContainer"},
+    "gof.op": {"graph.variables": "Op", "debugging.testvalues": "debug_assert get_debug_values get_test_value"},
+    "gof.type": {"signature.shared": "Generic=GenericType generic", "graph.types": "Type=TensorType"},
+    "gof.utils": {"graph.variables": "scratchpad=SimpleNamespace", "ops.kinds": "hashtype"},
+    "ifelse": {"ops.control": "ifelse", "ops.kinds": "IfElse"},
+    "misc": {},
+    "misc.safe_asarray": {"graph.values": "_asarray=as_array"},
+    "sandbox": {},
+    "sandbox.rng_mrg": {"signature.random": "RandomStreams MRG_RandomStreams=RandomStreams"},
+    "sandbox.softsign": {"ops.nnet": "softsign"},
+    "scalar": {"compat.scalars": "*"},
+    "scalar.basic": {"compat.scalars": "*"},
+    "scalar.sharedvar": {"signature.shared": "ScalarSharedVariable=TensorSharedVariable shared"},
+    "tensor.basic": {"tensor": "*"},
+    "tensor.elemwise": {"ops.kinds": "All Any CAReduce CAReduceDtype DimShuffle Elemwise Prod Sum"},
+    "tensor.extra_ops": {
+        "ops.kinds": (
+            "Bartlett CpuContiguous CumOp CumprodOp CumsumOp DiffOp FillDiagonal FillDiagonalOffset RavelMultiIndex "
+            "RepeatOp SearchsortedOp Unique UnravelIndex"
+        ),
+        "tensor": (
+            "bartlett bincount compress cpu_contiguous=tensor_copy cumprod cumsum diff fill_diagonal "
+            "fill_diagonal_offset ravel_multi_index repeat searchsorted squeeze to_one_hot unique unravel_index"
+        ),
+    },
+    # Theano's in-place forms: what may be written in place is the compiler's business.
+    "tensor.inplace": {
+        "tensor": (
+            "abs__inplace=abs_ add_inplace=add and__inplace=and_ arccos_inplace=arccos arccosh_inplace=arccosh "
+            "arcsin_inplace=arcsin arcsinh_inplace=arcsinh arctan2_inplace=arctan2 arctan_inplace=arctan "
+            "arctanh_inplace=arctanh ceil_inplace=ceil conj_inplace=conj cos_inplace=cos cosh_inplace=cosh "
+            "deg2rad_inplace=deg2rad eq_inplace=eq erf_inplace=erf erfc_inplace=erfc erfcx_inplace=erfcx "
+            "exp2_inplace=exp2 exp_inplace=exp expm1_inplace=expm1 fill_inplace=fill floor_inplace=floor "
+            "gamma_inplace=gamma gammaln_inplace=gammaln ge_inplace=ge gt_inplace=gt int_div_inplace=int_div "
+            "inv_inplace=inv invert_inplace=invert le_inplace=le log10_inplace=log10 log1p_inplace=log1p "
+            "log2_inplace=log2 log_inplace=log lt_inplace=lt maximum_inplace=maximum minimum_inplace=minimum "
+            "mod_inplace=mod mul_inplace=mul neg_inplace=neg neq_inplace=neq or__inplace=or_ pow_inplace=pow "
+            "psi_inplace=psi rad2deg_inplace=rad2deg round_half_away_from_zero_inplace=round_half_away_from_zero "
+            "round_half_to_even_inplace=round_half_to_even second_inplace=second sgn_inplace=sgn "
+            "sigmoid_inplace=sigmoid sin_inplace=sin sinh_inplace=sinh sqr_inplace=sqr sqrt_inplace=sqrt "
+            "sub_inplace=sub tan_inplace=tan tanh_inplace=tanh transpose_inplace=transpose tri_gamma_inplace=tri_gamma "
+            "true_div_inplace=true_div trunc_inplace=trunc xor_inplace=xor"
+        )
+    },
+    "tensor.nnet.bn": {"tensor.nnet": "batch_normalization batch_normalization_test batch_normalization_train"},
+    "tensor.nnet.nnet": {"tensor.nnet": "*"},
+    "tensor.nnet.sigm": {
+        "compat.scalars": "ScalarSigmoid ScalarSoftplus",
+        "ops.math.functions": "scalar_sigmoid=SIGMOID scalar_softplus=SOFTPLUS",
+        "tensor.nnet": "hard_sigmoid sigmoid softplus ultra_fast_sigmoid",
+    },
+    "tensor.opt": {
+        "ops.kinds": "Alloc DimShuffle Elemwise IncSubtensor MakeVector Reshape Shape Shape_i Subtensor TopKOp",
+        "ops.control": "Assert assert_=assert_op assert_op",
+    },
+    "tensor.shared_randomstreams": {
+        "signature.random": "RandomStreams",
+        "signature.shared": "RandomStateSharedVariable=TensorSharedVariable",
+    },
+    "tensor.sharedvar": {
+        "signature.shared": (
+            "ScalarSharedVariable=TensorSharedVariable SharedVariable TensorSharedVariable scalar_constructor=shared "
+            "shared shared_constructor tensor_constructor=shared"
+        )
+    },
+    "tensor.sort": {
+        "ops.kinds": "ArgSortOp SortOp TopKOp",
+        "tensor": "argsort argtopk sort topk topk_and_argtopk",
+    },
+    "tensor.subtensor": {
+        "ops.kinds": (
+            "AdvancedBooleanIncSubtensor AdvancedBooleanSubtensor AdvancedIncSubtensor AdvancedIncSubtensor1 "
+            "AdvancedSubtensor AdvancedSubtensor1 BaseAdvancedIncSubtensor BaseAdvancedSubtensor IncSubtensor Subtensor"
+        ),
+        "tensor": "inc_subtensor set_subtensor take",
+    },
+    "tensor.type": {"graph.types": "TensorType"},
+    "tensor.xlogx": {"ops.array.grids": "xlogx xlogy0=xlogy"},
+    # Paths of this library from before its front had rooms; some are Theano's too.
+    "arguments": {"signature.arguments": "*", "graph.conversion": "convert"},
+    "casting": {"graph.casting": "*"},
+    "clone": {"functions.clone": "*"},
+    "config": {"base.config": "*"},
+    "errors": {"base.errors": "*"},
+    "fgraph": {"graph.fgraph": "*"},
+    "function": {"functions.function": "*"},
+    "gradient": {"autodiff.gradient": "*"},
+    "io": {"signature.io": "*"},
+    "link": {"functions.link": "*"},
+    "modes": {"signature.modes": "*"},
+    "opfromgraph": {"functions.opfromgraph": "*"},
+    "pickling": {"graph.pickling": "*"},
+    "printing": {"graph.printing": "*", "ops.control": "Print"},
+    "profiling": {"debugging.profiling": "*"},
+    "random": {"signature.random": "*"},
+    "reference": {"graph.reference": "*"},
+    "shared": {"signature.shared": "*"},
+    "spec": {"signature.spec": "*"},
+    "types": {"graph.types": "*"},
+    "updates": {"signature.updates": "*"},
+    "values": {"graph.values": "*"},
+    "version": {"base.version": "*"},
+}  # fmt: skip
+
+
+# Theano's modules that have code: where this library has a module of that path, it is Theano's too.
+WITH_CODE = frozenset(
+    (
+        "scan scan_module scan_module.scan_utils sparse sparse.basic tensor tensor.blas tensor.fft "
+        "tensor.nlinalg tensor.nnet tensor.nnet.abstract_conv tensor.nnet.blocksparse tensor.nnet.conv tensor.nnet.ctc "
+        "tensor.nnet.neighbours tensor.raw_random tensor.signal tensor.signal.conv tensor.signal.downsample "
+        "tensor.signal.pool tensor.slinalg tensor.utils tensor.var typed_list"
+    ).split()
+)
+# Theano's modules whose path is another one here, as Theano has a `compat` of its own.
+MOVED = {
+    "compat": "compat.python", "compat.python2x": "compat.python", "compat.six": "compat.six",
+    "compat.six.moves": "compat.moves",
+}  # fmt: skip
+
+
+def path_of(module: str) -> str | None:
+    """Where this library may have Theano's `module`; None if that is no module of Theano's.
+
+    >>> path_of("sandbox.rng_mrg"), path_of("compat"), path_of("native")
+    ('sandbox.rng_mrg', 'compat.python', None)
+    """
+    return MOVED.get(module, module if module in ROWS or module in WITH_CODE else None)
+
+
+def submodules(module: str) -> list[str]:
+    """The rows directly below `module`, a path below `tensordsl` ("" for the package itself), by their last name.
+
+    >>> submodules("sandbox")
+    ['rng_mrg', 'softsign']
+    """
+    start = f"{module}." if module else ""
+    return [row[len(start) :] for row in ROWS if row.startswith(start) and "." not in row[len(start) :]]

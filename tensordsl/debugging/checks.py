@@ -1,0 +1,374 @@
+"""Executions that look for mistakes: every node checked, watched or compared, and errors of native code explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensordsl.base.errors import BadOptimization, InvalidValueError
+from tensordsl.debugging.reports import DEPTH, graph_text, node_text, report, short
+from tensordsl.debugging.trace import (
+    After,
+    Array,
+    Before,
+    Values,
+    compute_silently,
+    finish,
+    has,
+    initial_values,
+    trace,
+    value_of,
+)
+from tensordsl.graph.printing import debugprint, variable_text
+from tensordsl.graph.substitute import silenced, substitute
+from tensordsl.graph.types import FLOATS, TensorType
+from tensordsl.graph.variables import Apply, Constant, Variable, unwatched
+from tensordsl.signature.arguments import normalise
+from tensordsl.signature.modes import Mode
+
+if TYPE_CHECKING:
+    from tensordsl.signature.spec import FunctionSpec
+
+Run = Callable[[list[Array]], list[Array]]
+
+BIG = 1e10  # what NanGuardMode calls too big
+
+
+# -- modes -----------------------------------------------------------------------------------------------------------
+def link(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec], Run] | None) -> Run:
+    """`spec` as a callable on exact arrays under a mode that looks at every node.
+
+    `native` compiles a spec; DebugMode compares with it.  None: there is no compiler.
+    """
+    if mode.executor == "debug":
+        return _link_debug(spec, mode, native)
+    if mode.executor == "nan_guard":
+        return _link_guarded(spec, mode, native)
+    before, after = _monitors(mode) if mode.executor == "monitor" else (None, None)
+
+    def run(arrays: list[Array]) -> list[Array]:
+        values = initial_values(spec, arrays)
+        trace(spec, values, before, after)
+        return finish(spec, values)
+
+    return run
+
+
+# -- NanGuardMode ----------------------------------------------------------------------------------------------------
+def _link_guarded(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec], Run] | None) -> Run:
+    """Native code whose last outputs say whether a float was forbidden; then the reference evaluator names it."""
+    settings = mode.settings  # those that the code is compiled for
+    if native is None:
+        return lambda arrays: _run_guarded(spec, settings, arrays)
+    compiled = native(replace(spec, form="list"))
+    updated, count = [shared for shared, _ in spec.updates], len(spec.outputs)
+
+    def run(arrays: list[Array]) -> list[Array]:
+        # While somebody holds the storage, updates go to other storage: this is the state before the call.
+        old = [(shared, shared.storage) for shared in updated]
+        values = compiled(arrays)
+        outputs, flags = values[:count], values[count:]
+        if not any(flags):
+            return outputs
+        for shared, storage in old:
+            shared.swap(storage)
+        _name_the_node(spec, settings, arrays)
+        raise AssertionError(
+            f"NanGuardMode found an error in a value of {spec.name!r}, but the reference evaluator finds none: "
+            "rounding, or code that is not evaluated twice"
+        )
+
+    return run
+
+
+def _name_the_node(spec: FunctionSpec, settings: dict[str, Any], arrays: list[Array]) -> None:
+    """Raise for the first forbidden value, in the order of evaluation; effects are not repeated."""
+    values = _copies(spec, initial_values(spec, arrays))
+    _guard_all(settings, values)
+    trace(spec, values, after=_guards(settings), is_silent=True)
+
+
+def _run_guarded(spec: FunctionSpec, settings: dict[str, Any], arrays: list[Array]) -> list[Array]:
+    values = initial_values(spec, arrays)
+    _guard_all(settings, values)
+    trace(spec, values, after=_guards(settings))
+    return finish(spec, values)
+
+
+def _guard_all(settings: dict[str, Any], values: Values) -> None:
+    for variable, array in list(values.items()):
+        guard(settings, variable, array, "input")
+
+
+def _guards(settings: dict[str, Any]) -> After:
+    def after(index: int, node: Apply, operands: list[Array], results: list[Array]) -> None:
+        for variable, array in zip(node.outputs, results, strict=True):
+            guard(settings, variable, array, "output of a node")
+
+    return after
+
+
+def guard(settings: dict[str, Any], variable: Variable, array: Array, what: str) -> None:
+    """Raise AssertionError if `array` holds something that NanGuardMode's `settings` forbid."""
+    if array.dtype.name not in FLOATS or array.size == 0:
+        return
+    found = []
+    if settings["nan_is_error"] and bool(np.isnan(array).any()):
+        found.append("NaN detected")
+    if settings["inf_is_error"] and bool(np.isinf(array).any()):
+        found.append("Inf detected")
+    if settings["big_is_error"] and bool((np.abs(array[np.isfinite(array)]) > BIG).any()):
+        found.append("Big value detected")
+    if found:
+        node = variable.owner
+        made = ""
+        if node is not None:
+            made = f"\nApply node that caused the error: {node_text(node)}"
+            made += f"\n\nBacktrace when the node is created:\n  {node.origin}"
+        raise AssertionError(
+            f"{'; '.join(found)}: NanGuardMode found an error in the {what}: {variable_text(variable)} of type "
+            f"{variable.type}, shape {array.shape}, value {short(array)}{made}\n\n{graph_text([variable], DEPTH)}"
+        )
+
+
+# -- MonitorMode, DebugMode ------------------------------------------------------------------------------------------
+def _monitors(mode: Mode) -> tuple[Before | None, After | None]:
+    pre, post = mode.settings["pre_func"], mode.settings["post_func"]
+
+    def cells(arrays: Iterable[Array | None]) -> list[list[Array | None]]:
+        return [[array] for array in arrays]
+
+    def before(index: int, node: Apply, operands: list[Array]) -> None:
+        pre(index, node, SimpleNamespace(inputs=cells(operands), outputs=cells(None for _ in node.outputs)))
+
+    def after(index: int, node: Apply, operands: list[Array], results: list[Array]) -> None:
+        post(index, node, SimpleNamespace(inputs=cells(operands), outputs=cells(results)))
+
+    return before if pre is not None else None, after if post is not None else None
+
+
+def detect_nan(i: int, node: Apply, fn: Any) -> None:
+    """A `post_func` for MonitorMode: prints the first of a node's results that holds a NaN, with its operands."""
+    for output in fn.outputs:
+        if output[0].dtype.kind in "fc" and bool(np.isnan(output[0]).any()):
+            print("*** NaN detected ***")
+            debugprint(node)
+            print(f"Inputs : {[value[0] for value in fn.inputs]}")
+            print(f"Outputs: {[value[0] for value in fn.outputs]}")
+            return
+
+
+def _link_debug(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec], Run] | None) -> Run:
+    native = native if getattr(mode, "check_c_code", True) else None
+    twin = _twin(spec) if native is not None else None
+    compiled = native(twin) if native is not None and twin is not None else None
+
+    def check(index: int, node: Apply, operands: list[Array], results: list[Array]) -> None:
+        for variable, array in zip(node.outputs, results, strict=True):
+            check_value(variable, array, mode.settings["check_isfinite"])
+
+    def run(arrays: list[Array]) -> list[Array]:
+        values = initial_values(spec, arrays)
+        trace(spec, values, after=check)
+        if compiled is not None and twin is not None:
+            _compare(spec, twin, compiled, arrays, values)
+        return finish(spec, values)
+
+    return run
+
+
+def check_value(variable: Variable, array: Array, is_finite: bool) -> None:
+    """Raise InvalidValueError if `array` is no value that `variable` may have."""
+    hint = _wrong_type(variable.type, array)
+    if not hint and is_finite and array.dtype.name in FLOATS and not bool(np.isfinite(array).all()):
+        hint = "non-finite elements not allowed"
+    if not hint:
+        return
+    node = variable.owner
+    with np.errstate(all="ignore"):
+        least, most = (array.min(), array.max()) if array.size else ("none", "none")
+        finite = bool(np.isfinite(array).all()) if array.dtype.kind == "f" else True
+    lines = [
+        f"{variable_text(variable)}: {hint}",
+        f"        type(variable) = {variable.type}",
+        f"        variable       = {variable_text(variable)}",
+        f"        dtype(value)   = {array.dtype}",
+        f"        shape(value)   = {array.shape}",
+        f"        value          = {short(array)}",
+        f"        min(value)     = {least}",
+        f"        max(value)     = {most}",
+        f"        isfinite       = {finite}",
+        f"        specific_hint  = {hint}",
+        "        context        = ...",
+        graph_text([variable], DEPTH),
+        "",
+        "Backtrace when the node is created:",
+        f"  {node.origin if node is not None else variable.origin}",
+    ]
+    raise InvalidValueError("\n".join(lines))
+
+
+def _wrong_type(type: TensorType, array: Array) -> str:
+    if array.dtype.name != type.dtype:
+        return f"the dtype should be {type.dtype}"
+    if array.ndim != type.ndim or any(d not in (None, n) for d, n in zip(type.shape, array.shape, strict=True)):
+        return f"the shape should be one of {type}"
+    return ""
+
+
+def _twin(spec: FunctionSpec) -> FunctionSpec:
+    """The same function on shared variables of its own, without prints: the reference evaluator has printed already."""
+    own = {shared: shared.duplicate() for shared in spec.shared}
+    with unwatched(copies=True):
+        done = silenced(substitute(spec.results, own))
+    count = len(spec.outputs)
+    targets = [own[shared] for shared, _ in spec.updates]
+    return replace(
+        spec,
+        shared=tuple(own.values()),
+        outputs=tuple(done[:count]),
+        updates=tuple(zip(targets, done[count:], strict=True)),
+    )
+
+
+def _compare(spec: FunctionSpec, twin: FunctionSpec, compiled: Run, arrays: list[Array], values: Values) -> None:
+    """Run the compiled function on a copy of the state; raise BadOptimization where it differs from `values`."""
+    for shared, own in zip(spec.shared, twin.shared, strict=True):
+        own.swap(np.array(shared.storage, order="C"))
+    found = [*compiled(arrays), *(shared.storage for shared, _ in twin.updates)]
+    for variable, native in zip(spec.results, found, strict=True):
+        expected = value_of(variable, values)
+        if not is_close(expected, native):
+            raise BadOptimization(
+                f"BadOptimization: the compiled function and the reference disagree on {variable_text(variable)} of "
+                f"type {variable.type}\n  reference: shape {expected.shape}, {short(expected)}\n  compiled:  shape "
+                f"{native.shape}, {short(native)}\n{graph_text([variable])}"
+            )
+
+
+def is_close(expected: Array, found: Array) -> bool:
+    """Whether two results differ only by rounding."""
+    if expected.shape != found.shape or expected.dtype != found.dtype:
+        return False
+    if expected.dtype.kind == "c":
+        return is_close(expected.real, found.real) and is_close(expected.imag, found.imag)
+    if expected.dtype.name not in FLOATS:
+        return bool(np.array_equal(expected, found))
+    relative, absolute = {"float16": (2e-2, 1e-2), "float32": (1e-3, 1e-5)}.get(expected.dtype.name, (1e-6, 1e-8))
+    finite = np.abs(expected[np.isfinite(expected)])
+    scale = float(finite.max()) if finite.size else 1.0
+    return bool(np.allclose(expected, found, rtol=relative, atol=absolute * scale, equal_nan=True))
+
+
+# -- errors of native code -------------------------------------------------------------------------------------------
+ERRORS: dict[str, type[Exception]] = {
+    "check": ValueError, "overflow": OverflowError, "memory": MemoryError, "index": IndexError,
+    "assert": AssertionError, "host": RuntimeError,
+}  # fmt: skip
+
+
+def raise_site(site: dict[str, Any], values: Sequence[int], spec: FunctionSpec, args: Sequence[Array]) -> None:
+    """Raise the error that a compiled function recorded at `site`; the state is as before the call.
+
+    site: kind (a key of `ERRORS`); node: the position in `spec.nodes()`, or None; text: what is wrong; names: what the
+    `values` are.  The operands shown come from the reference evaluator, and its words are preferred: they hold the
+    shapes.
+    """
+    text = site.get("text") or site["kind"]
+    if site.get("names"):
+        text += " (" + ", ".join(f"{name} = {value}" for name, value in zip(site["names"], values, strict=False)) + ")"
+    error = ERRORS.get(site["kind"], RuntimeError)(text)
+    index = site.get("node")
+    nodes = spec.nodes()
+    if index is None or not 0 <= index < len(nodes):
+        raise error
+    node = nodes[index]
+    if site["kind"] == "overflow":  # nor could the reference evaluator hold them
+        raise report(error, spec, node, None)
+    given = initial_values(spec, args)
+    operands: list[Array] | None = None
+    shown: list[Array] | None = None
+    try:
+        known = _copies(spec, given)
+    except MemoryError:
+        raise report(error, spec, node, None) from None
+    try:
+        trace(spec, known, until=node, is_silent=True)
+        if all(has(v, known) for v in node.inputs):
+            operands = [value_of(v, known) for v in node.inputs]
+            shown = [given.get(v, array) for v, array in zip(node.inputs, operands, strict=True)]
+    except type(error) as earlier:  # what was computed together with `node`; the report names it
+        raise earlier from None
+    except Exception:  # the report is about another error: this one only means that there is less to show
+        pass
+    if operands is not None and site["kind"] in ("check", "index"):
+        error = _reference_error(node, operands) or error
+    raise report(error, spec, node, shown) from None
+
+
+def _copies(spec: FunctionSpec, given: Values) -> Values:
+    """Copies of the arguments, and of shared positions and masks: what looks at an array twice must see the same, and
+    the arrays that were given may be changed by other threads.  Updates leave the values of shared variables as they
+    are while somebody holds them, so that large ones need no copy.
+    """
+    arguments = set(spec.inputs)
+    return {v: _copy(a) if v in arguments or a.dtype.kind in "iub" else a for v, a in given.items()}
+
+
+def _copy(array: Array) -> Array:
+    """A copy with the strides of the array, which has as much memory of its own as that."""
+    if array.size == 0:
+        return array.copy()
+    start, end = np.lib.array_utils.byte_bounds(array)
+    room = np.empty(end - start, np.uint8)
+    copy: Array = np.ndarray(array.shape, array.dtype, room.data, array.ctypes.data - start, array.strides)
+    once = tuple(slice(None) if stride else slice(1) for stride in array.strides)
+    copy[once] = array[once]
+    return copy
+
+
+def _reference_error(node: Apply, operands: list[Array]) -> Exception | None:
+    """What the reference evaluator says of the operands, if it refuses them."""
+    values = {v: array for v, array in zip(node.inputs, operands, strict=True) if not isinstance(v, Constant)}
+    try:
+        compute_silently(node, values)
+    except (ValueError, IndexError, ZeroDivisionError) as error:
+        return error
+    except Exception:  # not the error that the compiled function found
+        return None
+    return None
+
+
+# -- looking inside --------------------------------------------------------------------------------------------------
+def eval_intermediate_values(fn: Any, inputs: Any = ()) -> dict[Variable, Array]:
+    """Every value that a call of `fn` computes, by its variable: the user's own, without the compiler's rewriting.
+
+    inputs : the arguments, as a list, or as a dict by variable or name.
+    Updates do not happen, nothing is printed.  Raises what the call would.
+
+    >>> import tensordsl
+    >>> import tensordsl.tensor as T
+    >>> x = T.scalar("x")
+    >>> y = x * 2
+    >>> f = tensordsl.function([x], T.exp(y))
+    >>> float(eval_intermediate_values(f, [3])[y])
+    6.0
+    """
+    if not hasattr(fn, "spec"):
+        raise TypeError(f"eval_intermediate_values: wants a compiled function, got {fn!r}")
+    spec: FunctionSpec = fn.spec
+    named = isinstance(inputs, Mapping)
+    by_name: dict[str, Any] = {}
+    if named:
+        by_name = {(str(k.name) if isinstance(k, Variable) else k): v for k, v in inputs.items()}
+    arrays = normalise(spec.parameters, spec.name, () if named else tuple(inputs), by_name)
+    given = [(p.default, a) for p, a in zip(spec.parameters, arrays, strict=True) if p.is_state]
+    states = {state: state.storage if a is state else a for state, a in given}
+    operands = [a for p, a in zip(spec.parameters, arrays, strict=True) if not (p.is_state or p.is_opaque)]
+    values = {**initial_values(spec, operands), **states}
+    trace(spec, values, is_silent=True)
+    return values

@@ -1,0 +1,93 @@
+"""The value of an expression by the oracles of its rows: slow, simple, and independent of the compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.graph.variables import Apply, Constant, Expand, Variable, unwatched
+
+
+def evaluate(outputs: Iterable[Variable], values: Mapping[Variable, Any]) -> list[Any]:
+    """The arrays of `outputs`, given the arrays of the variables they depend on.
+
+    A value may also be given for a variable in the middle of the graph; what it depends on is then not needed.
+    Raises KeyError, naming the variable, where a value is missing.
+    """
+    outputs = list(outputs)
+    known: dict[int, Any] = {id(v): value for v, value in values.items()}
+
+    def look_up(v: Variable) -> Any:
+        return _look_up(known, v)
+
+    for node in in_turn(outputs, lambda v: isinstance(v, Constant) or id(v) in known, look_up):
+        for v, array in zip(node.outputs, evaluate_with(node, look_up), strict=True):
+            known.setdefault(id(v), array)
+    return [look_up(v) for v in outputs]
+
+
+def in_turn(
+    roots: Iterable[Variable], has: Callable[[Variable], bool], value_of: Callable[[Variable], Any]
+) -> Iterator[Apply]:
+    """The applications that `roots` need, each when its operands have values; whoever asks for the next one has given
+    values to the outputs of the last.  Of an `ifelse` only the branch taken is needed."""
+    stack = [v.owner for v in reversed(list(roots)) if v.owner is not None and not has(v)]
+    while stack:
+        node = stack[-1]
+        if all(map(has, node.outputs)):
+            stack.pop()
+            continue
+        missing = [v.owner for v in _needed(node, has, value_of) if v.owner is not None and not has(v)]
+        if missing:
+            stack += reversed(missing)
+            continue
+        stack.pop()
+        yield node
+
+
+def _needed(node: Apply, has: Callable[[Variable], bool], value_of: Callable[[Variable], Any]) -> Sequence[Variable]:
+    if node.row.name != "ifelse":
+        return node.inputs
+    condition = node.inputs[0]
+    return taken(node, value_of(condition)) if has(condition) else (condition,)
+
+
+def taken(node: Apply, condition: Any) -> tuple[Variable, ...]:
+    """The operands of the branch that an `ifelse` takes."""
+    count = len(node.outputs)
+    start = 1 if bool(condition) else 1 + count
+    return node.inputs[start : start + count]
+
+
+def evaluate_with(node: Apply, value_of: Callable[[Variable], Any]) -> tuple[Any, ...]:
+    """The arrays of the outputs of one application; of an `ifelse` the branch not taken has no values."""
+    if node.row.name == "ifelse":
+        values = map(value_of, taken(node, value_of(node.inputs[0])))
+        return tuple(np.asarray(x, dtype=v.type.dtype) for x, v in zip(values, node.outputs, strict=True))
+    return evaluate_node(node, map(value_of, node.inputs))
+
+
+def evaluate_node(node: Apply, operands: Iterable[Any]) -> tuple[Any, ...]:
+    """The arrays of the outputs of one application, in the dtypes that its row promises."""
+    op = node.row
+    if op.oracle is not None:
+        result = op.oracle(*operands, **node.attrs)
+    else:
+        assert isinstance(op.meaning, Expand), f"{op.name} has neither an oracle nor an expansion"
+        parameters = [v.type() for v in node.inputs]
+        with unwatched():
+            built = op.meaning.build(*parameters, **node.attrs)
+        several = built if isinstance(built, tuple) else (built,)
+        result = tuple(evaluate(several, dict(zip(parameters, operands, strict=True))))
+    results = result if isinstance(result, tuple) else (result,)
+    return tuple(np.asarray(r, dtype=v.type.dtype) for r, v in zip(results, node.outputs, strict=True))
+
+
+def _look_up(known: Mapping[int, Any], variable: Variable) -> Any:
+    if isinstance(variable, Constant):
+        return variable.data
+    if id(variable) in known:
+        return known[id(variable)]
+    raise KeyError(f"no value was given for {variable!r} of type {variable.type}")

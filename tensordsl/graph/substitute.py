@@ -1,0 +1,104 @@
+"""Rebuild an expression with some of its variables replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tensordsl.base.upper import upper
+from tensordsl.graph.casting import accumulator, sum_dtype, upcast
+from tensordsl.graph.variables import Apply, Variable, apply, toposort
+
+
+def substitute(outputs: Iterable[Variable], replacements: Mapping[Any, Any], copy: bool = False) -> list[Any]:
+    """`outputs` with every key of `replacements` replaced by its value.
+
+    What does not depend on a key is shared with the old graph, unless `copy`.  The values are taken as they are: keys
+    inside them stay.  Loop bodies are closed, so a replacement reaches them through the operands of their loop.
+    """
+    outputs = list(outputs)
+    if not (replacements or copy):
+        return outputs
+    new: dict[int, Variable] = {id(old): value for old, value in replacements.items()}
+    for node in toposort(outputs, stop=replacements):
+        operands = tuple(new.get(id(v), v) for v in node.inputs)
+        if copy or any(a is not b for a, b in zip(operands, node.inputs, strict=True)):
+            for old, fresh in zip(node.outputs, reapply(node, operands), strict=True):
+                new.setdefault(id(old), fresh)
+    return [new.get(id(v), v) for v in outputs]
+
+
+def by_keys(outputs: Sequence[Variable], keys: Iterable[Variable]) -> list[Any]:
+    """`outputs` for the case that values are given for these variables: gradients in them that stable forms may have
+    led past one (`stable_cost`) are built anew and go by it."""
+    own = [v for v in keys if v.owner is not None]
+    graph = toposort(outputs, stop=own) if own else []
+    anew = {v: v.__dict__["_anew"](own) for node in graph for v in node.outputs if "_anew" in v.__dict__}
+    return substitute(outputs, anew)
+
+
+def reapply(node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] | None = None) -> tuple[Variable, ...]:
+    """The op of `node` on other operands; names, tags and the line of the user's program are kept.
+
+    What a public function has chosen by the dtypes of its operands is chosen anew: the dtype of a sum, and the common
+    one of a product's factors.
+    """
+    operands = tuple(operands)
+    if any(v.type.dtype != old.type.dtype for v, old in zip(operands, node.inputs, strict=True)):
+        operands = _in_one_dtype(node, operands)
+        attrs = _summed_in(node, operands) if attrs is None else attrs
+    result = apply(node.row, *operands, **(node.attrs if attrs is None else attrs))
+    outputs: tuple[Variable, ...] = result if isinstance(result, tuple) else (result,)
+    object.__setattr__(outputs[0].owner, "origin", node.origin)
+    for old, fresh in zip(node.outputs, outputs, strict=True):
+        fresh.name, fresh.origin = old.name, old.origin
+        for key, value in vars(old.tag).items():
+            if key != "test_value":  # that one follows the operands
+                setattr(fresh.tag, key, value)
+    return outputs
+
+
+def _in_one_dtype(node: Apply, operands: tuple[Variable, ...]) -> tuple[Variable, ...]:
+    if node.row.name not in ("dot", "batched_dot"):
+        return operands
+    dtype = upcast(*(v.type.dtype for v in operands))
+    return tuple(upper("cast")(v, dtype) for v in operands)
+
+
+def _summed_in(node: Apply, operands: tuple[Variable, ...]) -> dict[str, Any]:
+    attrs = node.attrs
+    if node.row.name not in ("sum", "prod"):
+        return attrs
+    old, new = sum_dtype(node.inputs[0].type.dtype), sum_dtype(operands[0].type.dtype)
+    if (attrs["dtype"], attrs["acc_dtype"]) != (old, accumulator(old)):
+        return attrs  # the user has asked for these
+    return {**attrs, "dtype": new, "acc_dtype": accumulator(new)}
+
+
+def silenced(outputs: Iterable[Variable]) -> list[Any]:
+    """`outputs` with x in the place of every Print(x), in loop bodies too."""
+    outputs = list(outputs)
+    new: dict[int, Variable] = {}
+    for node in toposort(outputs):
+        operands = tuple(new.get(id(v), v) for v in node.inputs)
+        if node.row.name == "print":
+            new[id(node.outputs[0])] = operands[0]
+            continue
+        attrs = _silenced_body(node.attrs)
+        if attrs is not node.attrs or any(a is not b for a, b in zip(operands, node.inputs, strict=True)):
+            fresh = reapply(node, operands, attrs)
+            new.update((id(old), v) for old, v in zip(node.outputs, fresh, strict=True))
+    return [new.get(id(v), v) for v in outputs]
+
+
+def _silenced_body(attrs: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a node; a loop's with a body that prints nothing (bodies are nested only a few levels deep)."""
+    body = attrs.get("body")
+    if body is None:
+        return attrs
+    results = silenced(body.results)
+    if all(a is b for a, b in zip(results, body.results, strict=True)):
+        return attrs
+    count = len(body.next)
+    return {**attrs, "body": replace(body, next=tuple(results[:count]), stacked=tuple(results[count:]))}

@@ -1,0 +1,1 @@
+"""tensordsl/ops/array"""

@@ -1,0 +1,303 @@
+"""Tensors of numbers by rule: ranges of floats, grids of coordinates, triangles and diagonals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.base.config import config
+from tensordsl.graph.casting import accumulator, float_of, float_of_all
+from tensordsl.graph.variables import Expand, Op, OpTypeError, apply
+from tensordsl.ops.array.creation import arange, zeros
+from tensordsl.ops.array.shape import alloc, as_dim, concatenate, dimshuffle, shape_i
+from tensordsl.ops.math.comparisons import and_, eq, ge, le
+from tensordsl.ops.math.elementwise import cast, maximum, minimum, sub, switch
+from tensordsl.ops.math.elementwise import pow as power
+from tensordsl.ops.math.functions import log, log10
+from tensordsl.ops.operands import as_variable, broadcast, constant, whole_number
+
+
+# -- ranges ----------------------------------------------------------------------------------------------------------
+def linspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False, dtype: str | None = None
+) -> Any:
+    """`num` numbers at equal distances from start to stop; without `endpoint` stop is left out.
+
+    retstep: also give the distance.  The last number is `stop` itself.
+
+    >>> linspace(0, 1, 5).eval()
+    array([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
+    start, stop, num = as_variable(start), as_variable(stop), as_dim(num)
+    if start.type.ndim or stop.type.ndim:
+        raise OpTypeError(f"linspace: wants scalars, got {start.type} and {stop.type}")
+    wide = float_of_all(start.type.dtype, stop.type.dtype, "float64")
+    start, stop = cast(start, wide), cast(stop, wide)
+    gaps = num - 1 if endpoint else num
+    step = (stop - start) / cast(gaps, wide)
+    k = arange(num)
+    inside = switch(eq(gaps, 0), start, start + cast(k, wide) * step)
+    result = switch(eq(k, maximum(gaps, 1)), stop, inside)
+    result = result if dtype is None else cast(result, dtype)
+    return (result, step) if retstep else result
+
+
+def logspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0, dtype: str | None = None
+) -> Any:
+    """base ** linspace(start, stop, num, endpoint).
+
+    >>> logspace(0, 2, 3).eval().round(12)
+    array([  1.,  10., 100.])
+    """
+    result = power(cast(as_variable(base), "float64"), linspace(start, stop, num, endpoint))
+    return result if dtype is None else cast(result, dtype)
+
+
+def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: str | None = None) -> Any:
+    """`num` numbers of equal ratios from start to stop, both of one sign; the first and the last are exact.
+
+    >>> geomspace(1, 8, 4).eval().round(12)
+    array([1., 2., 4., 8.])
+    """
+    start, stop, num = as_variable(start), as_variable(stop), as_dim(num)
+    start, stop = cast(start, "float64"), cast(stop, "float64")
+    sign = switch(ge(start, 0), 1.0, -1.0)
+    k = arange(num)
+    result = sign * logspace(log10(sign * start), log10(sign * stop), num, endpoint)
+    result = switch(eq(k, 0), start, result)
+    if endpoint:
+        result = switch(eq(k, maximum(num - 1, 1)), stop, result)
+    return result if dtype is None else cast(result, dtype)
+
+
+class _Grid:
+    """`mgrid[0:3, 0:1:5j]`: coordinates of a grid, one range for each axis; an imaginary step is a number of points."""
+
+    def __init__(self, sparse: bool) -> None:
+        self.sparse = sparse
+
+    def __getitem__(self, key: Any) -> Any:
+        single = not isinstance(key, tuple)
+        slices = (key,) if single else key
+        ranges = [_range_of(s) for s in slices]
+        if single:
+            return ranges[0]
+        ndim = len(ranges)
+        sparse = [dimshuffle(r, ["x"] * k + [0] + ["x"] * (ndim - 1 - k)) for k, r in enumerate(ranges)]
+        if self.sparse:
+            return sparse
+        lengths = [shape_i(r, 0) for r in ranges]
+        from tensordsl.ops.array.shape import stack
+
+        return stack([alloc(s, *lengths) for s in sparse])
+
+
+def _range_of(s: Any) -> Any:
+    if not isinstance(s, slice):
+        raise TypeError(f"mgrid: wants slices, got {s!r}")
+    start = 0 if s.start is None else s.start
+    if isinstance(s.step, complex):
+        return linspace(start, s.stop, int(abs(s.step)))
+    return arange(start, s.stop, 1 if s.step is None else s.step)
+
+
+mgrid = _Grid(sparse=False)
+ogrid = _Grid(sparse=True)
+
+
+# -- triangles and diagonals -----------------------------------------------------------------------------------------
+def _offsets(rows: Any, columns: Any) -> Any:
+    """The matrix of column number - row number."""
+    return sub(dimshuffle(arange(columns), ("x", 0)), dimshuffle(arange(rows), (0, "x")))
+
+
+def tri(N: Any, M: Any = None, k: Any = 0, dtype: str | None = None) -> Any:
+    """An N by M matrix: ones at and below the k-th diagonal, else zeros.
+
+    >>> tri(2, 3).eval()
+    array([[1., 0., 0.],
+           [1., 1., 0.]])
+    """
+    dtype = config.floatX if dtype is None else dtype
+    return cast(le(_offsets(N, N if M is None else M), k), dtype)
+
+
+def _triangle(x: Any, keeps: Any, k: Any) -> Any:
+    x = as_variable(x)
+    if x.type.ndim < 2:
+        raise OpTypeError(f"tril and triu want a matrix, got {x.type}")
+    inside = keeps(_offsets(shape_i(x, x.type.ndim - 2), shape_i(x, x.type.ndim - 1)), k)
+    return switch(inside, x, constant(0, dtype=x.type.dtype))
+
+
+def tril(m: Any, k: Any = 0) -> Any:
+    """m with zeros above the k-th diagonal of its last two axes.
+
+    >>> tril([[1, 2], [3, 4]]).eval()
+    array([[1, 0],
+           [3, 4]])
+    """
+    return _triangle(m, le, k)
+
+
+def triu(m: Any, k: Any = 0) -> Any:
+    """m with zeros below the k-th diagonal of its last two axes.
+
+    >>> triu([[1, 2], [3, 4]]).eval()
+    array([[1, 2],
+           [0, 4]])
+    """
+    return _triangle(m, ge, k)
+
+
+def diag(v: Any, k: int = 0) -> Any:
+    """The matrix with the vector v on its k-th diagonal; of a matrix: that diagonal.
+
+    >>> diag([1, 2]).eval()
+    array([[1, 0],
+           [0, 2]])
+    """
+    from tensordsl.ops.array.index import diagonal
+
+    v = as_variable(v)
+    if v.type.ndim == 2:
+        return diagonal(v, k)
+    if v.type.ndim != 1:
+        raise OpTypeError(f"diag: wants a vector or a matrix, got {v.type}")
+    nothing = constant(0, dtype=v.type.dtype)
+    k = whole_number(k, "diag", "k")
+    if k:
+        padding = zeros((abs(k),), v.type.dtype)
+        v = concatenate([padding, v] if k > 0 else [v, padding])
+    n = shape_i(v, 0)
+    return switch(eq(_offsets(n, n), k), dimshuffle(v, ("x", 0)), nothing)
+
+
+alloc_diag = diag
+
+
+def fill_diagonal(a: Any, val: Any) -> Any:
+    """The matrix a with `val` on its main diagonal.
+
+    >>> fill_diagonal([[1, 2], [3, 4]], 0).eval()
+    array([[0, 2],
+           [3, 0]])
+    """
+    return fill_diagonal_offset(a, val, 0)
+
+
+def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Any:
+    """The matrix a with `val` at a[i, i + offset].
+
+    >>> fill_diagonal_offset([[1, 2], [3, 4]], 0, 1).eval()
+    array([[1, 0],
+           [3, 4]])
+    """
+    a, val = as_variable(a), as_variable(val)
+    if a.type.ndim != 2 or val.type.ndim:
+        raise OpTypeError(f"fill_diagonal: wants a matrix and a scalar, got {a.type} and {val.type}")
+    hit = eq(_offsets(shape_i(a, 0), shape_i(a, 1)), offset)
+    return switch(hit, cast(val, a.type.dtype), a)
+
+
+# -- closeness and extremes of several -------------------------------------------------------------------------------
+def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    """Whether |a - b| <= atol + rtol * |b| at each point; equal infinities are close, nans only if `equal_nan`.
+
+    >>> isclose([1.0, 2.0], [1.0 + 1e-9, 2.1]).eval()
+    array([ True, False])
+    """
+    from tensordsl.ops.math.comparisons import and_, isfinite, isnan, or_
+    from tensordsl.ops.math.elementwise import abs_
+
+    x, y = as_variable(a), as_variable(b)
+    wide = float_of_all(x.type.dtype, y.type.dtype, "float64")
+    x, y = cast(x, wide), cast(y, wide)
+    near = and_(le(abs_(x - y), atol + rtol * abs_(y)), isfinite(y))
+    result = or_(near, eq(x, y))
+    return or_(result, and_(isnan(x), isnan(y))) if equal_nan else result
+
+
+def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    """Whether `isclose` holds everywhere, a 0-d bool.
+
+    >>> allclose([1.0], [1.0 + 1e-9]).eval()
+    array(True)
+    """
+    from tensordsl.ops.array.reduce import all
+
+    return all(isclose(a, b, rtol, atol, equal_nan))
+
+
+def smallest(*tensors: Any) -> Any:
+    """The elementwise minimum of all arguments.
+
+    >>> smallest([1, 5], 3, [4, 0]).eval()
+    array([1, 0])
+    """
+    return _folded(minimum, tensors)
+
+
+def largest(*tensors: Any) -> Any:
+    """The elementwise maximum of all arguments.
+
+    >>> largest([1, 5], 3, [4, 0]).eval()
+    array([4, 5])
+    """
+    return _folded(maximum, tensors)
+
+
+def _folded(function: Any, tensors: Any) -> Any:
+    first, *rest = tensors
+    result = as_variable(first)
+    for t in rest:
+        result = function(result, t)
+    return result
+
+
+def _build_xlogy(x: Any, y: Any) -> Any:
+    x, y = (cast(v, float_of_all(x.type.dtype, y.type.dtype)) for v in (x, y))
+    return switch(eq(x, 0), constant(0, dtype=x.type.dtype), x * log(y))
+
+
+def _numpy_xlogy(x: Any, y: Any) -> Any:
+    dtype = float_of_all(str(x.dtype), str(y.dtype))
+    with np.errstate(all="ignore"):
+        x, y = (np.asarray(v, accumulator(dtype)) for v in (x, y))
+        return np.asarray(np.where(x == 0, 0, x * np.log(y))).astype(dtype)
+
+
+def _xlogy_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
+    are_zero = and_(eq(x, 0), eq(y, 0))
+    return g * log(y), g * x / switch(are_zero, constant(1, dtype=y.type.dtype), y)
+
+
+# Rows, because gradients through the choice at 0 would be those of a constant there.
+XLOGY = Op("xlogy", float_of_all, broadcast, _numpy_xlogy, Expand(_build_xlogy), _xlogy_gradient, ulp=8)
+XLOGX = Op(
+    "xlogx", float_of, broadcast, lambda x: _numpy_xlogy(x, x), Expand(lambda x: _build_xlogy(x, x)),
+    lambda g, out, x: (g * (log(x) + 1),), ulp=8,
+)  # fmt: skip
+ROWS = (XLOGY, XLOGX)
+
+
+def xlogx(x: Any) -> Any:
+    """x * log(x), 0 at 0.
+
+    >>> xlogx([0.0, 1.0]).eval()
+    array([0., 0.])
+    """
+    return apply(XLOGX, as_variable(x))
+
+
+def xlogy(x: Any, y: Any) -> Any:
+    """x * log(y), 0 where x is 0, also for y == 0.
+
+    >>> xlogy([0, 2], [0, 1]).eval()
+    array([0., 0.])
+    """
+    x, y = as_variable(x), as_variable(y)
+    return apply(XLOGX, x) if x is y else apply(XLOGY, x, y)
