@@ -47,7 +47,7 @@ _NAMES = {
     "eval_intermediate_values": "tensordsl.debugging.checks",
     **dict.fromkeys(("dot", "get_scalar_constant_value"), "tensordsl.tensor"),
     "Param": "tensordsl.signature.io",
-    "sparse_grad": "tensordsl.compat.no_effect",
+    "sparse_grad": "tensordsl.base.no_effect",
     **dict.fromkeys(("Container", "SharedVariable", "generic", "shared_constructor"), "tensordsl.signature.shared"),
     "FunctionGraph": "tensordsl.graph.fgraph",
     "OrderedUpdates": "tensordsl.signature.updates",
@@ -70,6 +70,7 @@ _enter(
         "evaluate": "tensordsl.functions.function:evaluate",  # `x.eval()` compiles
         "function": "tensordsl.functions.function:function",  # so does `verify_grad`
         "patternbroadcast": "tensordsl.ops.array.shape:patternbroadcast",
+        "shared": "tensordsl.signature.shared:shared",  # it is `T.shared`, too
     }
 )
 

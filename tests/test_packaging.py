@@ -66,10 +66,12 @@ def test_a_bare_import_is_refused_with_the_right_name(folder: str) -> None:
 def test_the_version_is_stated_once() -> None:
     assert "version" not in PROJECT["project"] and PROJECT["project"]["dynamic"] == ["version"]
     attribute = SETUPTOOLS["dynamic"]["version"]["attr"]
-    stated = re.search(r'^__version__ = "(\d+\.\d+\.\d+)"$', (ROOT / "tensordsl" / "version.py").read_text(), re.M)
-    assert attribute == "tensordsl.version.__version__" and stated
+    stated = re.search(
+        r'^__version__ = "(\d+\.\d+\.\d+)"$', (ROOT / "tensordsl" / "base" / "version.py").read_text(), re.M
+    )
+    assert attribute == "tensordsl.base.version.__version__" and stated
     others = [path for path in (ROOT / "tensordsl").rglob("*.py") if f'"{stated[1]}"' in path.read_text()]
-    assert others == [ROOT / "tensordsl" / "version.py"]
+    assert others == [ROOT / "tensordsl" / "base" / "version.py"]
     shown = python("-c", "import tensordsl; print(tensordsl.__version__)").stdout.strip()
     assert shown == stated[1]
 
@@ -82,7 +84,7 @@ def test_the_documentation_states_the_oldest_dependencies() -> None:
 
 
 def test_the_changelog_has_an_entry_for_the_version() -> None:
-    version = re.search(r'__version__ = "(.+)"', (ROOT / "tensordsl" / "version.py").read_text())
+    version = re.search(r'__version__ = "(.+)"', (ROOT / "tensordsl" / "base" / "version.py").read_text())
     assert version and f"## {version[1]}" in (ROOT / "CHANGELOG.md").read_text()
 
 

@@ -59,7 +59,7 @@ ROWS: dict[str, dict[str, str]] = {
         "signature.shared": "Container Generic=GenericType generic",
         "graph.types": "Type=TensorType",
     },
-    "gof.compilelock": {"compat.no_effect": "get_lock release_lock"},
+    "gof.compilelock": {"base.no_effect": "get_lock release_lock"},
     "gof.fg": {"graph.fgraph": "FunctionGraph MissingInputError"},
     "gof.graph": {
         "functions.clone": "clone",

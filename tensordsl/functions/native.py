@@ -265,6 +265,10 @@ def _choices(mode: Any) -> str:
     return f"{mode.optimizer},{sorted(mode.excluded)},{sorted(mode.included)},{guards}"
 
 
+# Rooms of the front whose sources say what is compiled.
+FRONT = ("autodiff", "base", "debugging", "functions", "graph", "ops", "signature")
+
+
 def _prepare() -> None:
     """Tell the run time where the cache is and how to compile its library.  What says that it is done comes last, for
     other threads and after an interrupt."""
@@ -276,8 +280,8 @@ def _prepare() -> None:
         _State.directory = directory
     if not _State.version:
         processor.settle()
-        package = os.path.dirname(os.path.abspath(__file__))
-        folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", "ops")]
+        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", *FRONT)]
         version = __version__ + cache.sources_version(folders, [package], LOADED) + cache.compiler_version()
         library.install(partial(with_stack, COMPILER_STACK_BYTES, _library_object), version)
         on_change("num_threads", threads.set_threads)

@@ -267,7 +267,7 @@ class SavedOrigin:
     __str__ = Origin.__str__
 
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 # The sub-packages are also reached through the folders beside the package in a source checkout.
 _OURS = (_PACKAGE, *(os.path.realpath(_PACKAGE + name) + os.sep for name in ("codegen", "runtime")))
 _OUR_FILES: set[str] = set()  # those that were met

@@ -118,7 +118,7 @@ def _function(row: Op) -> Function:
 
 def _found(path: str) -> Function:
     """A function or row of `tensordsl.ops`, by module and name."""
-    module, name = path.split(".")
+    module, _, name = path.rpartition(".")
     found = getattr(import_module(f"tensordsl.ops.{module}"), name)
     return _function(found) if isinstance(found, Op) else found
 
@@ -164,7 +164,7 @@ def _dim_shuffle(input_broadcastable: Sequence[bool], new_order: Sequence[Any], 
         x = as_variable(x)
         if x.type.broadcastable != pattern:
             raise TypeError(f"DimShuffle: wants the broadcast pattern {pattern}, got {x.type}")
-        return _found("shape.dimshuffle")(x, tuple(new_order))
+        return _found("array.shape.dimshuffle")(x, tuple(new_order))
 
     return function
 
@@ -173,8 +173,8 @@ def _rebroadcast(*axes: tuple[int, bool]) -> Function:
     """Each (axis, flag): whether the axis shall broadcast."""
 
     def function(x: Any) -> Any:
-        x = _found("shape.addbroadcast")(x, *(axis for axis, flag in axes if flag))
-        return _found("shape.unbroadcast")(x, *(axis for axis, flag in axes if not flag))
+        x = _found("array.shape.addbroadcast")(x, *(axis for axis, flag in axes if flag))
+        return _found("array.shape.unbroadcast")(x, *(axis for axis, flag in axes if not flag))
 
     return function
 
@@ -188,7 +188,7 @@ def _reduce(scalar_op: Any, axis: Any = None, dtype: Any = None, acc_dtype: Any 
     if name is None:
         raise TypeError(f"CAReduce: wants one of {', '.join(_REDUCTIONS)} of tensordsl.scalar, got {scalar_op!r}")
     dtypes = {"dtype": dtype, "acc_dtype": acc_dtype} if name in ("sum", "prod") else {}
-    return lambda x: _found(f"reduce.{name}")(x, axis, **dtypes)
+    return lambda x: _found(f"array.reduce.{name}")(x, axis, **dtypes)
 
 
 def _top(
@@ -199,11 +199,11 @@ def _top(
     return_indices: bool = True,
 ) -> Function:
     name = "topk_and_argtopk" if return_values and return_indices else "topk" if return_values else "argtopk"
-    return lambda x, k: _found(f"sort.{name}")(x, k, axis, sorted, idx_dtype)
+    return lambda x, k: _found(f"array.sort.{name}")(x, k, axis, sorted, idx_dtype)
 
 
 def _write(inplace: bool = False, set_instead_of_inc: bool = False) -> Function:
-    write = _found("write.set_subtensor" if set_instead_of_inc else "write.inc_subtensor")
+    write = _found("array.write.set_subtensor" if set_instead_of_inc else "array.write.inc_subtensor")
     return lambda x, y, *index: write(as_variable(x)[index if len(index) > 1 else index[0]], y)
 
 
@@ -235,40 +235,45 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
 _MAKERS: dict[str, Callable[..., Function]] = {
     "Elemwise": _elemwise, "DimShuffle": _dim_shuffle, "Rebroadcast": _rebroadcast,
     "CAReduce": _reduce, "CAReduceDtype": _reduce,
-    "Sum": _of("reduce.sum", "axis dtype acc_dtype"),
-    "Prod": _of("reduce.prod", "axis dtype acc_dtype no_zeros_in_input"),
-    "All": _of("reduce.all", "axis"), "Any": _of("reduce.any", "axis"), "Mean": _of("reduce.mean", "axis"),
-    "MaxAndArgmax": _of("reduce.max_and_argmax", "axis"), "Argmax": _of("reduce.argmax", "axis"),
-    "Join": _of("shape.join", "-view"), "MakeVector": _of("shape.stack", "-dtype", star=True),
-    "Split": lambda len_splits: lambda x, axis, sizes: _found("arrange.split")(x, sizes, len_splits, axis),
-    "Alloc": _of("shape.alloc"), "AllocEmpty": _of("creation.zeros", "dtype", star=True),
-    "Reshape": lambda ndim, name=None: lambda x, shape: _found("shape.reshape")(x, shape, ndim),
-    "Flatten": _of("shape.flatten", "outdim"), "Tile": _of("arrange.tile", "ndim"),
-    "Shape": _of("shape.shape"), "Shape_i": lambda i: lambda x: _found("shape.shape_i")(x, i),
-    "SpecifyShape": _of("arrange.specify_shape"),
-    "ScalarFromTensor": _of("shape.scalar_from_tensor"), "TensorFromScalar": _of("shape.tensor_from_scalar"),
-    "Eye": _of("creation.eye", "dtype"), "Tri": _of("grids.tri", "dtype"), "ARange": _of("creation.arange", "dtype"),
-    "ExtractDiag": _of("index.diagonal", "offset axis1 axis2 -view"),
-    "AllocDiag": _of("grids.alloc_diag", "offset axis1 axis2"),
+    "Sum": _of("array.reduce.sum", "axis dtype acc_dtype"),
+    "Prod": _of("array.reduce.prod", "axis dtype acc_dtype no_zeros_in_input"),
+    "All": _of("array.reduce.all", "axis"), "Any": _of("array.reduce.any", "axis"),
+    "Mean": _of("array.reduce.mean", "axis"),
+    "MaxAndArgmax": _of("array.reduce.max_and_argmax", "axis"), "Argmax": _of("array.reduce.argmax", "axis"),
+    "Join": _of("array.shape.join", "-view"), "MakeVector": _of("array.shape.stack", "-dtype", star=True),
+    "Split": lambda len_splits: lambda x, axis, sizes: _found("array.arrange.split")(x, sizes, len_splits, axis),
+    "Alloc": _of("array.shape.alloc"), "AllocEmpty": _of("array.creation.zeros", "dtype", star=True),
+    "Reshape": lambda ndim, name=None: lambda x, shape: _found("array.shape.reshape")(x, shape, ndim),
+    "Flatten": _of("array.shape.flatten", "outdim"), "Tile": _of("array.arrange.tile", "ndim"),
+    "Shape": _of("array.shape.shape"), "Shape_i": lambda i: lambda x: _found("array.shape.shape_i")(x, i),
+    "SpecifyShape": _of("array.arrange.specify_shape"),
+    "ScalarFromTensor": _of("array.shape.scalar_from_tensor"),
+    "TensorFromScalar": _of("array.shape.tensor_from_scalar"),
+    "Eye": _of("array.creation.eye", "dtype"), "Tri": _of("array.grids.tri", "dtype"),
+    "ARange": _of("array.creation.arange", "dtype"),
+    "ExtractDiag": _of("array.index.diagonal", "offset axis1 axis2 -view"),
+    "AllocDiag": _of("array.grids.alloc_diag", "offset axis1 axis2"),
     "Dot": _of("linalg.dot"), "BatchedDot": _of("linalg.batched_dot"),
-    "Choose": _of("index.choose", "mode"), "Nonzero": _of("masks.nonzero"),
-    "PermuteRowElements": _of("arrange.permute_row_elements"),
+    "Choose": _of("array.index.choose", "mode"), "Nonzero": _of("array.masks.nonzero"),
+    "PermuteRowElements": _of("array.arrange.permute_row_elements"),
     "Subtensor": _indexing, "IncSubtensor": _indexing,
     **dict.fromkeys(("AdvancedSubtensor1", "AdvancedSubtensor", "AdvancedBooleanSubtensor"), _read),
     "BaseAdvancedSubtensor": _read, "BaseAdvancedIncSubtensor": _write, **dict.fromkeys(_WRITES, _write),
-    "SortOp": _of("sort.sort", "kind order"), "ArgSortOp": _of("sort.argsort", "kind order"), "TopKOp": _top,
-    "SearchsortedOp": _of("sort.searchsorted", "side"), "RepeatOp": _of("arrange.repeat", "axis"),
+    "SortOp": _of("array.sort.sort", "kind order"), "ArgSortOp": _of("array.sort.argsort", "kind order"),
+    "TopKOp": _top,
+    "SearchsortedOp": _of("array.sort.searchsorted", "side"), "RepeatOp": _of("array.arrange.repeat", "axis"),
     "CumOp": lambda axis=None, mode="add": (
-        lambda x: _found("cumulative.cumprod" if mode == "mul" else "cumulative.cumsum")(x, axis)
+        lambda x: _found("array.cumulative.cumprod" if mode == "mul" else "array.cumulative.cumsum")(x, axis)
     ),
-    "CumsumOp": _of("cumulative.cumsum", "axis"), "CumprodOp": _of("cumulative.cumprod", "axis"),
-    "DiffOp": _of("cumulative.diff", "n axis"), "Bartlett": _of("cumulative.bartlett"),
-    "Unique": _of("sort.unique", "return_index return_inverse return_counts axis"),
-    "FillDiagonal": _of("grids.fill_diagonal"), "FillDiagonalOffset": _of("grids.fill_diagonal_offset"),
+    "CumsumOp": _of("array.cumulative.cumsum", "axis"), "CumprodOp": _of("array.cumulative.cumprod", "axis"),
+    "DiffOp": _of("array.cumulative.diff", "n axis"), "Bartlett": _of("array.cumulative.bartlett"),
+    "Unique": _of("array.sort.unique", "return_index return_inverse return_counts axis"),
+    "FillDiagonal": _of("array.grids.fill_diagonal"), "FillDiagonalOffset": _of("array.grids.fill_diagonal_offset"),
     "RavelMultiIndex": lambda mode="raise", order="C": (
-        lambda *operands: _found("arrange.ravel_multi_index")(operands[:-1], operands[-1], mode, order)
+        lambda *operands: _found("array.arrange.ravel_multi_index")(operands[:-1], operands[-1], mode, order)
     ),
-    "UnravelIndex": _of("arrange.unravel_index", "order ndim"), "CpuContiguous": _of("elementwise.tensor_copy"),
+    "UnravelIndex": _of("array.arrange.unravel_index", "order ndim"),
+    "CpuContiguous": _of("math.elementwise.tensor_copy"),
     "Softmax": _one("nnet.softmax"), "LogSoftmax": _one("nnet.logsoftmax"),
     "SoftmaxWithBias": _one("nnet.softmax_with_bias"),
     "CrossentropyCategorical1Hot": _one("nnet.crossentropy_categorical_1hot"),
@@ -291,7 +296,7 @@ def _used_row(name: str, **numbers: float) -> Function:
 
 KINDS: dict[str, OpKind] = {name: OpKind(name, _MEMBERS.get(name, (name,)), make) for name, make in _MAKERS.items()}
 
-# Where Theano has them in packages that have code here; `compat.names` has the other places.
+# Where Theano has them in packages that have code here; `base.theano_names` has the other places.
 PLACES: dict[str, str] = {
     "tensor": (
         "ARange AdvancedBooleanIncSubtensor AdvancedBooleanSubtensor AdvancedIncSubtensor AdvancedIncSubtensor1 "

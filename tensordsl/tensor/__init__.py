@@ -15,6 +15,7 @@ from tensordsl.base.aliases import load_aside as _load_aside
 from tensordsl.base.config import config
 from tensordsl.base.errors import EmptyConstantError, NotScalarConstantError
 from tensordsl.base.refusals import name_functions as _name_functions
+from tensordsl.base.upper import upper as _upper
 from tensordsl.graph.types import (
     ALL_DTYPES,
     COMPLEX,
@@ -276,16 +277,15 @@ integer_dtypes, discrete_dtypes, continuous_dtypes = list(INTEGERS), list(DISCRE
 all_dtypes, complex_dtypes = list(ALL_DTYPES), list(COMPLEX)
 _load_aside(f"{__name__}.sort")
 
-# Names that live above this layer and are looked up when first used.
+# Names that are looked up when first used.
 _LATE = {
     **dict.fromkeys(
         ("DisconnectedType", "Lop", "Rop", "consider_constant", "grad", "grad_not_implemented", "grad_undefined")
         + ("hessian", "jacobian", "numeric_grad", "verify_grad"),
-        "tensordsl.gradient",
+        "tensordsl.autodiff.gradient",
     ),
-    "shared": "tensordsl.shared",
-    "transfer": "tensordsl.compat.no_effect",
-    **dict.fromkeys(("min_informative_str", "pprint"), "tensordsl.printing"),
+    "transfer": "tensordsl.base.no_effect",
+    **dict.fromkeys(("min_informative_str", "pprint"), "tensordsl.graph.printing"),
 }
 
 
@@ -294,6 +294,8 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return getattr(import_module(_LATE[name]), name)
+    if name == "shared":
+        return _upper(name)
     from tensordsl.base.aliases import module_below  # late: the table is loaded at the first name that is not here
 
-    return module_below(__name__, name, (*globals(), *_LATE))
+    return module_below(__name__, name, (*globals(), *_LATE, "shared"))
