@@ -59,6 +59,7 @@ ROOMS: dict[str, str] = {
     "runtime.device": "base codegen.abi loading calls interpreter driver",
     "signature": "base graph ops tensor runtime.loading runtime.calls runtime.device",
     "debugging": "base graph signature",
+    "loops": "base graph ops signature",
     "functions": (
         "base graph ops autodiff tensor signature debugging codegen.abi codegen.target codegen.scalar_ir "
         "codegen.tensor_ir codegen.program_ir codegen.llvm codegen.gpu codegen.mlir codegen.compiler runtime.loading "

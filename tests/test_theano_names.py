@@ -18,7 +18,12 @@ import tensordsl.tensor as T
 from tensordsl.base.theano_names import ROWS
 
 ROOT = Path(__file__).resolve().parents[1]
-HIDDEN = ("compile.function", "compile.pfunc", "tensor.sort")  # modules that bear the name of one of their functions
+HIDDEN = (
+    "compile.function",
+    "compile.pfunc",
+    "scan_module.scan",
+    "tensor.sort",
+)  # modules that bear the name of one of their functions
 BOUND = ("clone", "config", "function", "shared")  # modules that bear the name of an object of the package
 PLACES = [
     ("compile", "SharedVariable function In Out Mode get_default_mode ProfileStats OpFromGraph DebugMode"),

@@ -266,7 +266,7 @@ def _choices(mode: Any) -> str:
 
 
 # Rooms of the front whose sources say what is compiled.
-FRONT = ("autodiff", "base", "debugging", "functions", "graph", "ops", "signature")
+FRONT = ("autodiff", "base", "debugging", "functions", "graph", "loops", "ops", "signature")
 
 
 def _prepare() -> None:
