@@ -16,26 +16,32 @@ FOLDERS = ("tensordsl", "codegen", "runtime")
 BEGIN, END = "<!-- rooms: begin -->", "<!-- rooms: end -->"
 
 
-def rooms(folder: str) -> list[tuple[str, str]]:
-    """(path, what it does) of the packages below a folder that have a docstring; symlinks are not followed."""
+def maps_of_rooms(folder: str) -> list[tuple[str, str]]:
+    """(path, docstring) of the packages below a folder that have one; symlinks are not followed."""
     found = []
     for file in sorted((ROOT / folder).rglob("__init__.py")):
-        path = file.parent.relative_to(ROOT)
-        sentence = (ast.get_docstring(ast.parse(file.read_text())) or "").split("\n\n")[0]
-        if sentence and path.as_posix() not in FOLDERS:
-            found.append((path.as_posix(), " ".join(sentence.split())))
+        path = file.parent.relative_to(ROOT).as_posix()
+        text = ast.get_docstring(ast.parse(file.read_text()))
+        if text and path not in FOLDERS:
+            found.append((path, text))
     return found
 
 
+def first_sentence(text: str) -> str:
+    return " ".join(text.split("\n\n")[0].split())
+
+
 def lists() -> str:
-    parts = []
+    lines = []
     for folder in FOLDERS:
-        parts += [f"**`{folder}/`**", ""]
-        parts += [
-            f"- [`{path.removeprefix(folder)[1:]}`](../{path}/__init__.py) {what}" for path, what in rooms(folder)
+        rooms = [(path, path.removeprefix(folder)[1:], first_sentence(text)) for path, text in maps_of_rooms(folder)]
+        lines += [
+            f"**`{folder}/`**",
+            "",
+            *(f"- [`{name}`](../{path}/__init__.py) {what}" for path, name, what in rooms),
+            "",
         ]
-        parts.append("")
-    return "\n".join(parts)
+    return "\n".join(lines)
 
 
 def page() -> str:
