@@ -14,10 +14,9 @@ import numpy as np
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import ifelse
+from tensordsl import ifelse, printing
 from tensordsl.autodiff import gradient
 from tensordsl.codegen.scalar_ir.builder import ARITY
-from tensordsl.graph import printing
 from tensordsl.graph.types import TensorType
 from tensordsl.graph.variables import Elementwise, Expand, Kernel, Movement, Op, Reduction, apply
 from tensordsl.ops import control
