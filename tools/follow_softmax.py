@@ -22,10 +22,10 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.compiler.modules import module_text
 from tensordsl.codegen.compiler.pipeline import make_program
-from tensordsl.codegen.fusion.group import Group, Schedule
+from tensordsl.codegen.fusion.group import Schedule
+from tensordsl.codegen.fusion.printer import show_group
 from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.program_ir.printer import show as show_program
-from tensordsl.codegen.scalar_ir.builder import Val
 from tensordsl.codegen.tensor_ir.graph import show
 from tensordsl.codegen.tensor_ir.lower import lower
 
@@ -54,29 +54,6 @@ def floor(title: str, text: str, command: str, shown: str, language: str = "text
 
 def fenced(text: str, language: str = "text") -> str:
     return f"```{language}\n{text.rstrip()}\n```\n"
-
-
-def value_text(v: Val, numbers: dict[int, int]) -> str:
-    """One scalar value, with the axes along which it varies."""
-    operands = ", ".join(f"%{numbers[id(a)]}" for a in v.args)
-    if v.op == "load":
-        buffer, entries = v.attr
-        operands = f"{buffer.name}[{', '.join(map(str, entries))}]"
-    if v.op == "const":
-        operands = str(v.attr)
-    if v.op == "reduce":
-        reducer, axes = v.attr
-        operands = f"{reducer.name} over {', '.join(axes)} of {operands}"
-    axes = ", ".join(sorted(v.axes))
-    return f"%{numbers[id(v)]} = {v.op} {operands}" + f"  along {axes}" * bool(axes)
-
-
-def group_text(group: Group) -> str:
-    numbers = {id(v): k for k, v in enumerate(group.scalars)}
-    lines = [value_text(v, numbers) for v in group.scalars]
-    lines += [f"{o.buffer.name}[{', '.join(map(str, o.map))}] = %{numbers[id(o.value)]}" for o in group.outs]
-    passes = [f"over {', '.join((*group.parallel, *p.local))}" for p in group.passes]
-    return "\n".join([*lines, f"passes: {'; '.join(passes)}"])
 
 
 def schedule_text(schedule: Schedule) -> str:
@@ -148,7 +125,7 @@ def page() -> str:
                 "All of it is one group: a DAG of scalars over named axes. Broadcasting is having fewer axes. What needs a "
                 "reduction's result stands in a later pass (`codegen/fusion/group.py`).",
                 debug(4),
-                group_text(plan.group),
+                show_group(plan.group),
             ),
             floor(
                 "Schedule",
