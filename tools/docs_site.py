@@ -169,12 +169,13 @@ def package_pages() -> dict[str, str]:
     import tensordsl
     from tensordsl import compat, gradient
     from tensordsl.functions.link import Function
+    from tensordsl.signature.shared import TensorSharedVariable
     from tensordsl.tensor import TensorVariable, shared_randomstreams
 
     of_package = ("function", "In", "Out", "shared", "Mode", "OpFromGraph", "clone", "clone_replace", "change_flags")
     looking = ("pp", "debugprint", "eval_intermediate_values")
     things = [([name], getattr(tensordsl, name)) for name in of_package]
-    kinds = [(["SharedVariable"], tensordsl.SharedVariable), (["Function"], Function)]
+    kinds = [(["SharedVariable"], TensorSharedVariable), (["Function"], Function)]
     gradients = [row for row in by_thing(members(gradient)) if is_ours(row[1])]
     return {
         "reference/function.md": page(
