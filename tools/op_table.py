@@ -6,12 +6,15 @@ Run as `python tools/op_table.py > docs/ops.md`; a test compares the committed p
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import ifelse, printing
