@@ -108,10 +108,10 @@ def entry(names: Iterable[str], thing: Any, level: int = 2) -> str:
 
 
 def methods(kind: type) -> list[tuple[str, Any]]:
-    """The public methods of a class that have a docstring, those of our own bases included."""
+    """The public methods of a class that have a docstring, those of bases in its own module included."""
     found: dict[str, Any] = {}
     for base in kind.__mro__:
-        if base.__module__.startswith("tensordsl"):
+        if base.__module__ == kind.__module__:
             for name, value in vars(base).items():
                 method = getattr(value, "__func__", value)
                 if not name.startswith("_") and inspect.isfunction(method) and method.__doc__:
@@ -176,6 +176,8 @@ def package_pages() -> dict[str, str]:
     looking = ("pp", "debugprint", "eval_intermediate_values")
     things = [([name], getattr(tensordsl, name)) for name in of_package]
     kinds = [(["SharedVariable"], TensorSharedVariable), (["Function"], Function)]
+    of_variables = methods(TensorVariable)
+    as_functions = [f"`{n}`" for n, method in of_variables if re.match(rf"`?T\.{n}\(x\)", method.__doc__ or "")]
     gradients = [row for row in by_thing(members(gradient)) if is_ours(row[1])]
     return {
         "reference/function.md": page(
@@ -191,8 +193,8 @@ def package_pages() -> dict[str, str]:
         ),
         "reference/methods.md": page(
             "Methods of variables",
-            "Beside operators and indexing.",
-            [entry([name], method) for name, method in methods(TensorVariable)],
+            f"Beside operators and indexing; as the functions of `T` of these names: {', '.join(as_functions)}.",
+            [entry([name], method) for name, method in of_variables if f"`{name}`" not in as_functions],
         ),
         "reference/debugging.md": page(
             "Looking at graphs",
@@ -224,7 +226,8 @@ def options_table() -> str:
 
     rows = ["| option | default | what it is |", "| --- | --- | --- |"]
     for name, option in sorted(OPTIONS.items()):
-        rows.append(f"| `{name}` | `{option.default!r}` | {escaped(' '.join(option.doc.split()))} |")
+        default = repr(option.default).replace(str(Path.home()), "~")
+        rows.append(f"| `{name}` | `{default}` | {escaped(' '.join(option.doc.split()))} |")
     return "\n".join(rows)
 
 
