@@ -17,7 +17,7 @@ import pytest
 
 import tensordsl.tensor as T
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = next(folder for folder in Path(__file__).resolve().parents if (folder / "pyproject.toml").exists())
 sys.path.insert(0, str(ROOT))
 from benchmarks.brief import GROUPS, HEAD  # noqa: E402
 from benchmarks.peers_workloads import BY_CASE  # noqa: E402
