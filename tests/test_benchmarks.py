@@ -249,3 +249,20 @@ def test_gradients_of_whole_programs_are_slopes(program: programs.Program) -> No
     slope = sum(float((g * d).sum()) for g, d in zip(gradients, directions, strict=True))
     assert np.isclose((ends[0] - ends[1]) / (2 * step), slope, rtol=1e-5, atol=1e-7 * abs(float(cost)))
     assert np.isclose(program.cost(NUMPY, *operands), cost, rtol=1e-10)
+
+
+def test_a_brief_table_has_six_columns_and_groups_have_titles() -> None:
+    program = (
+        "from benchmarks.brief import as_brief; from benchmarks.harness import Plan, Result, Run\n"
+        "single = [('call-vector', '', 'numpy', 4.0), ('call-vector', '', 'tensordsl', 1.0),"
+        " ('call-vector', '', 'jax', 2.0)]\n"
+        "single += [('compile-ten-ops', 'warm', p, t) for p, t in (('numpy', 0.1), ('tensordsl', 1.0), ('jax', 3.0))]\n"
+        "grouped = [('b.axpb.f8.1e3', '', 'numpy', 2.0), ('b.axpb.f8.1e3', '', 'tensordsl', 1.0)]\n"
+        "for rows in single, grouped:\n"
+        "    print(as_brief(Run(Plan(), {}, results=[Result(w, s, p, [t]) for w, s, p, t in rows]), 1.0))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "| `x*y+z`, float64 (8,) | 1 s | 4 s | jax 2 s | 2.00 | 100 ns, 0.2x NumPy: missed |" in done.stdout
+    assert "| 10 elementwise operations, warm | 1 s | - | jax 3 s | 3.00 | 1 ms: missed |" in done.stdout
+    assert "| bounded by memory | 1 | 0.50 | 0.50, `b.axpb.f8.1e3` |" in done.stdout
+    assert "| numpy | 1 | 0.50 | 0.50 |" in done.stdout

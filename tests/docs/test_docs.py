@@ -23,7 +23,7 @@ import tensordsl.tensor as T
 from tensordsl.ops.kinds import OpFunction
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXCERPTS = {"adding-a-pass.md", "adding-a-rule.md"}  # their blocks are excerpts of the library, no programs
 PROGRAMS = [page for page in PAGES if page.name not in EXCERPTS]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
