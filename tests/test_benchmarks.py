@@ -253,7 +253,7 @@ def test_gradients_of_whole_programs_are_slopes(program: programs.Program) -> No
 
 def test_a_brief_table_has_six_columns_and_groups_have_titles() -> None:
     program = (
-        "from benchmarks.brief import as_brief; from benchmarks.harness import Plan, Result, Run\n"
+        "from benchmarks.run.brief import as_brief; from benchmarks.run.harness import Plan, Result, Run\n"
         "single = [('call-vector', '', 'numpy', 4.0), ('call-vector', '', 'tensordsl', 1.0),"
         " ('call-vector', '', 'jax', 2.0)]\n"
         "single += [('compile-ten-ops', 'warm', p, t) for p, t in (('numpy', 0.1), ('tensordsl', 1.0), ('jax', 3.0))]\n"

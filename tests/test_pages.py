@@ -19,7 +19,7 @@ import tensordsl.tensor as T
 
 ROOT = next(folder for folder in Path(__file__).resolve().parents if (folder / "pyproject.toml").exists())
 sys.path.insert(0, str(ROOT))
-from benchmarks.brief import GROUPS, HEAD  # noqa: E402
+from benchmarks.run.brief import GROUPS, HEAD  # noqa: E402
 from benchmarks.peers_workloads import BY_CASE  # noqa: E402
 from benchmarks.suites import SUITES  # noqa: E402
 
