@@ -28,7 +28,7 @@ from scalar_kernels import math_kernel  # noqa: E402
 
 from benchmarks.libmvec import libmvec_loop  # noqa: E402
 from tensordsl.codegen.scalar_ir.builder import ARITY, MATH  # noqa: E402
-from tensordsl.codegen.scalar_ir.interpreter import OPERATIONS  # noqa: E402
+from tensordsl.codegen.scalar_ir.math.interpreter import OPERATIONS  # noqa: E402
 from tensordsl.codegen.scalar_ir.math import ACCURACY  # noqa: E402
 
 COUNT = 8192

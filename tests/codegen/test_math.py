@@ -13,7 +13,7 @@ from math_oracles import PRECISE, errors, grid, samples
 from scalar_kernels import Kernel, kernel_text, math_kernel
 
 from tensordsl.codegen.scalar_ir.builder import ARITY, MATH, Builder
-from tensordsl.codegen.scalar_ir.interpreter import OPERATIONS, evaluate
+from tensordsl.codegen.scalar_ir.math.interpreter import OPERATIONS, evaluate
 from tensordsl.codegen.scalar_ir.math import ACCURACY, EXPANSIONS, MONOTONIC, SLOW, coefficients, complete
 from tensordsl.codegen.target.machine import native_width
 

@@ -13,7 +13,7 @@ from scalar_kernels import Kernel, kernel_text, math_kernel
 
 from tensordsl.codegen.llvm.emit_scalars import Code, constant, emit, math_definition, math_symbol
 from tensordsl.codegen.scalar_ir.builder import ARITY, COMPUTED, DTYPES, INTEGERS, MATH, Builder
-from tensordsl.codegen.scalar_ir.interpreter import apply
+from tensordsl.codegen.scalar_ir.math.interpreter import apply
 from tensordsl.codegen.target.machine import host_isa
 
 WIDTHS = (1, 8, 16)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tensordsl.codegen.scalar_ir.builder import ARITY, MATH, Builder
-from tensordsl.codegen.scalar_ir.interpreter import evaluate as evaluate_scalars
+from tensordsl.codegen.scalar_ir.math.interpreter import evaluate as evaluate_scalars
 from tensordsl.graph import Elementwise, Kernel, Movement, Op, OpTypeError, Reduction, apply
 from tensordsl.ops.table import MODULES, OPS
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, SIGNED, TensorType

@@ -7,7 +7,8 @@ more cost: a target may branch when any lane needs it, or select (`complete`).
 `ACCURACY` states the bound of each function's error, in units of the result's last place; tests and docs read it.
 
 Uses       `scalar_ir.builder`; it is written with nothing else.
-Used by    `llvm.emit_scalars`, in place or as functions; `gpu.builder` and `mlir.scalars`, in place.
+Used by    `llvm.emit_scalars`, in place or as functions; `gpu.builder` and `mlir.scalars`, in place.  `interpreter`
+           computes whole DAGs on NumPy arrays, for tests.
 Begin with `exponential`, then `logarithm`; `parts` has what all share (exact sums, polynomials, exponents),
            `coefficients` the numbers, made by tools/fit_polynomials.py.  Others: `inverse` and `trigonometric`,
            `power`, `special` (error functions), `gamma`, `remainder` (of division, for the emitters).
