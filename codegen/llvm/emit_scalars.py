@@ -29,16 +29,16 @@ from tensordsl.codegen.scalar_ir.builder import (
     ARITY,
     COMPARISONS,
     FLOATS,
-    FUNCTIONS,
     INTEGERS,
     ITEMSIZE,
     SIGNED,
     UNSIGNED,
     Builder,
     Val,
+    is_function,
     walk,
 )
-from tensordsl.codegen.scalar_ir.math import EXPANSIONS, GUARDS, LONG, SLOW, parts, remainder
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS, parts, remainder
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 
@@ -58,7 +58,7 @@ def emit(code: Code, roots: Iterable[Val], env: Env, W: int = 1, leaf: Callable[
 def emit_all(code: Code, values: Iterable[Val], env: Env, W: int = 1, leaf: Callable[[Val], str] | None = None) -> None:
     """`emit` of values that stand behind their operands."""
     todo = [v for v in values if id(v) not in env]
-    count = sum([v.op in FUNCTIONS for v in todo])
+    count = sum([is_function(v) for v in todo])
     in_place = count <= code.inline
     if in_place:
         code.inline -= count
@@ -68,9 +68,9 @@ def emit_all(code: Code, values: Iterable[Val], env: Env, W: int = 1, leaf: Call
             continue
         if v.op == "const":
             env[id(v)] = constant(v.attr, v.type, W)
-        elif v.op in FUNCTIONS:
+        elif is_function(v):
             operands = [env[id(a)] for a in v.args]
-            env[id(v)] = _math(code, v.op, v.type, W, operands, in_place and v.op not in SLOW)
+            env[id(v)] = _math(code, v.op, v.type, W, operands, in_place and not FUNCTIONS[v.op].slow_tier)
         elif id(v) in pairs:
             other = pairs[id(v)]
             env[id(v)], env[id(other)] = lookups_of_two(code, v, other, env[id(v.args[0])], W)
@@ -98,10 +98,12 @@ def math_definition(name: str, dtype: str, W: int, isa: str = "") -> str:
 @lru_cache(maxsize=512)
 def _expansion(tier: str, name: str, dtype: str) -> tuple[tuple[Val, ...], list[Val], list[Val]]:
     """The function's (params, results, all values but the params, operands first)."""
-    b = Builder()
-    params = tuple(b.param(f"x{i}", dtype) for i in range(ARITY[name]))
-    rows = {"fast": EXPANSIONS, "guard": GUARDS, "slow": SLOW}
-    roots = [rows[part][name](b, *params) for part in tier.split(" and ")]
+    b, f = Builder(), FUNCTIONS[name]
+    params = tuple(b.param(f"x{i}", dtype) for i in range(f.arity))
+    makers = {"fast": f.expansion}
+    if f.slow_tier:
+        makers |= {"guard": f.slow_tier.guard, "slow": f.slow_tier.expansion}
+    roots = [makers[part](b, *params) for part in tier.split(" and ")]
     return params, roots, walk(roots, set(map(id, params)))
 
 
@@ -125,10 +127,11 @@ def _math(code: Code, name: str, dtype: str, W: int, operands: list[str], in_pla
 
 @lru_cache(maxsize=512)
 def _definition(name: str, dtype: str, W: int, isa: str) -> tuple[str, dict[str, str], dict[str, str]]:
-    code, operands, t = Code(isa=isa), [f"%x{i}" for i in range(ARITY[name])], llvm_type(dtype, W)
+    arity = 2 if name == "fmod" else FUNCTIONS[name].arity
+    code, operands, t = Code(isa=isa), [f"%x{i}" for i in range(arity)], llvm_type(dtype, W)
     if name == "fmod":
         result = _fmod_body(code, dtype, W)
-    elif name in SLOW:
+    elif FUNCTIONS[name].slow_tier:
         result = _two_tiers(code, name, dtype, W, operands)
     else:
         (result,) = _expand(code, "fast", name, dtype, W, operands)
@@ -159,11 +162,12 @@ def _two_tiers(code: Code, name: str, dtype: str, W: int, operands: list[str]) -
 
 
 def _slow_function(code: Code, name: str, dtype: str, W: int, operands: list[str]) -> str:
-    """The symbol of the slow expansion; of `LONG` ones a function of few lanes, called for each part of the vector:
+    """The symbol of the slow expansion; of long ones a function of few lanes, called for each part of the vector:
     compiling it is dear."""
     body, symbol = Code(isa=code.isa), math_symbol(name + "_slow", dtype, W)
     n = 8 if "avx512" in code.isa else 4  # a register of float64
-    if name not in LONG or W <= n:
+    tier = FUNCTIONS[name].slow_tier
+    if W <= n or not (tier and tier.is_long):
         (result,) = _expand(body, "slow", name, dtype, W, operands)
     else:
         part, t = _slow_function(code, name, dtype, n, operands), llvm_type(dtype, n)

@@ -38,17 +38,10 @@ ITEMSIZE = {
     **{f"{p}int{n}": n // 8 for p in ("", "u") for n in (8, 16, 32, 64)},
 }  # fmt: skip
 
-# Functions of our own vector mathematics: one Val each, expanded by `scalar_ir.math` for the target.  All take and give
-# floats of one type.
-MATH = (
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "pow", "sin", "cos", "tan", "arcsin", "arccos", "arctan",
-    "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "cbrt", "sigmoid", "softplus", "erf", "erfc",
-    "gammaln", "digamma", "trigamma", "log1mexp", "erfinv", "erfcx", "gamma",
-)  # fmt: skip
-
 LEAVES = frozenset(("param", "const", "index", "extent", "load"))
 
-# name -> number of operands.  Result type = operands' type unless said otherwise in `Builder`.
+# name -> number of operands of what is no elementary function (`math.FUNCTIONS`).  Result type = operands' type unless
+# said otherwise in `Builder`.
 ARITY = {
     **dict.fromkeys(("neg", "abs", "sqrt", "floor", "ceil", "trunc", "rint", "not", "sign"), 1),
     **dict.fromkeys(("add", "sub", "mul", "div", "floordiv", "mod", "fmod", "and", "or", "xor", "shl", "shr"), 2),
@@ -56,13 +49,20 @@ ARITY = {
     **dict.fromkeys(("cast", "bitcast", "exponent", "significand", "lookup", "part"), 1),
     **dict.fromkeys(("ldexp", "complex"), 2),
     **dict.fromkeys(("select", "fma"), 3),
-    **{name: 2 if name in ("pow", "arctan2") else 1 for name in MATH},
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 PAIRWISE = ("add", "sub", "mul", "div", "neg")  # done on pairs where both parts of complex numbers take them alike
-FUNCTIONS = frozenset(MATH)
-# Too dear to compute twice: the rules of `pull` and the schedules look at this set.
-HEAVY = FUNCTIONS | {"reduce"}
+PRIMITIVE = LEAVES | ARITY.keys() | {"reduce", "result"}
+
+
+def is_function(v: Val) -> bool:
+    """Is it an elementary function of `math.FUNCTIONS`?"""
+    return v.op not in PRIMITIVE
+
+
+def is_expensive(v: Val) -> bool:
+    """Is it too expensive to be computed twice?  So are functions and reductions."""
+    return v.op not in PRIMITIVE or v.op == "reduce"
 
 
 class Val:
@@ -143,8 +143,8 @@ class Builder:
 
     # operations
     def apply(self, op: str, *args: Val, type: str | None = None) -> Val:
-        """Any operation of `ARITY` by its name."""
-        assert len(args) == ARITY[op], (op, args)
+        """Any operation or function by its name."""
+        assert len(args) == ARITY.get(op, len(args)), (op, args)
         if type is None:
             type = "bool" if op in COMPARISONS else args[-1].type
         return self.make(op, type, args)
@@ -257,7 +257,7 @@ class Builder:
         return self.ne(x, x)
 
     def call(self, name: str, *args: Val) -> Val:
-        return self.apply(name, *args)  # a function of `MATH`
+        return self.apply(name, *args)  # an elementary function
 
     def select(self, condition: Val, x: Any, y: Any) -> Val:
         if not isinstance(x, Val):

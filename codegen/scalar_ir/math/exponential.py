@@ -6,6 +6,10 @@ bits of a magic number, so no conversion instruction is needed.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math.coefficients import (
     COSH,
@@ -18,6 +22,7 @@ from tensordsl.codegen.scalar_ir.math.coefficients import (
     TANH_OFFSET,
     TANH_PIECES,
 )
+from tensordsl.codegen.scalar_ir.math.function import FALLING, RISING, Function, ulps
 from tensordsl.codegen.scalar_ir.math.logarithm import log1p_up_to_1, log_of_two
 from tensordsl.codegen.scalar_ir.math.parts import (
     FORMATS,
@@ -31,6 +36,7 @@ from tensordsl.codegen.scalar_ir.math.parts import (
     round_to_multiple,
     two_product,
 )
+from tensordsl.ops.math.scalars import numpy_log1mexp, numpy_sigmoid, numpy_softplus
 
 # Beyond these arguments exp is 0 or infinite; between them n stays within what `scale` takes.
 LIMITS = {"float64": (-746.0, 710.0), "float32": (-105.0, 89.5)}
@@ -211,3 +217,24 @@ def log1mexp(b: Builder, x: Val) -> Val:
     u = b.sub(1.0, e)
     error = b.sub(b.sub(1.0, u), e)
     return log_of_two(b, b.select(near, b.sub(0.0, expm1(b, x)), u), b.select(near, 0.0, error))
+
+
+def _exact_log1mexp(mp: Any, x: float) -> Any:
+    if x > 0:
+        return mp.nan
+    return mp.log(-mp.expm1(x)) if x > -1 else mp.log1p(-mp.exp(x))
+
+
+FUNCTIONS = (
+    Function("exp", exp, ulps(1), np.exp, ((-1, 1), (-750, 712)), monotonic=RISING),
+    Function("exp2", exp2, ulps(1), np.exp2, ((-1, 1), (-1080, 1026)), monotonic=RISING),
+    Function("expm1", expm1, ulps(1), np.expm1, ((-1, 1), (-50, 712)), monotonic=RISING),
+    Function("sinh", sinh, ulps(2), np.sinh, ((-2, 2), (-720, 720)), monotonic=RISING),
+    Function("cosh", cosh, ulps(1.5), np.cosh, ((-2, 2), (-720, 720))),
+    Function("tanh", tanh, ulps(2), np.tanh, ((-1, 1), (0.17, 0.35), (-25, 25)), monotonic=RISING),
+    Function("sigmoid", sigmoid, ulps(2), numpy_sigmoid, ((-5, 5), (-750, 40)), monotonic=RISING, steps_back=1),
+    Function("softplus", softplus, ulps(2), numpy_softplus, ((-5, 5), (-750, 40)), monotonic=RISING, steps_back=2),
+    Function(
+        "log1mexp", log1mexp, ulps(2), numpy_log1mexp, ((-1, 0), (-800, 0)), _exact_log1mexp, monotonic=FALLING
+    ),
+)  # fmt: skip

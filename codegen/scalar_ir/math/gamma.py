@@ -7,7 +7,8 @@ float32 is computed in float64, by shorter polynomials.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from typing import Any
 
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math.coefficients import (
@@ -25,9 +26,12 @@ from tensordsl.codegen.scalar_ir.math.coefficients import (
     TRIGAMMA_FAR,
 )
 from tensordsl.codegen.scalar_ir.math.exponential import exp_parts
+from tensordsl.codegen.scalar_ir.math.function import Expansion, Function, SlowTier, ulps
 from tensordsl.codegen.scalar_ir.math.logarithm import log, precise_log
 from tensordsl.codegen.scalar_ir.math.parts import fast_two_sum, polynomial, round_by_magic, two_product, two_sum
 from tensordsl.codegen.scalar_ir.math.trigonometric import cosine_parts, sine_lack
+from tensordsl.ops.math.scalars import digamma as numpy_digamma
+from tensordsl.ops.math.scalars import gamma_function, lgamma, numpy_polygamma, vectorised
 
 INF, NAN = float("inf"), float("nan")
 FAR = 2.5
@@ -277,9 +281,6 @@ def _zero(b: Builder, x: Val) -> Val:
     return b.select(b.eq(b.floor(half), half), b.const(0.0, x.type), b.const(-0.0, x.type))
 
 
-Expansion = Callable[..., Val]
-
-
 def _wide(function: Expansion) -> Expansion:
     """Of float32 in float64, by the tables of float32."""
 
@@ -299,14 +300,58 @@ def _guard(name: str) -> Expansion:
     return expansion
 
 
-FAST_TIER: dict[str, Expansion] = {
-    name: _wide(f) for name, f in (("gammaln", gammaln), ("digamma", digamma), ("trigamma", trigamma), ("gamma", gamma))
-}
-GUARDS: dict[str, Expansion] = {name: _guard(name) for name in FAST_TIER}
-SLOW_TIER: dict[str, Expansion] = {
-    name: _wide(lambda b, x, _, f=f: f(b, x))
-    for name, f in (
-        ("gammaln", gammaln_anywhere), ("digamma", digamma_anywhere), ("trigamma", trigamma_anywhere),
-        ("gamma", gamma_anywhere),
-    )
-}  # fmt: skip
+def _is_pole(x: float) -> bool:
+    return x <= 0 and x == math.floor(x)
+
+
+def _exact_gammaln(mp: Any, x: float) -> Any:
+    return mp.inf if math.isinf(x) or _is_pole(x) else mp.re(mp.loggamma(x))
+
+
+def _exact_digamma(mp: Any, x: float) -> Any:
+    """At 0 an infinity of the other sign; nan at the other poles and at -inf."""
+    if x == 0:
+        return math.copysign(math.inf, -x)
+    return mp.nan if x == -math.inf or _is_pole(x) else mp.digamma(x)
+
+
+def _exact_trigamma(mp: Any, x: float) -> Any:
+    """inf at the poles, nan at -inf."""
+    if math.isinf(x) or _is_pole(x):
+        return 0.0 if x > 0 else mp.nan if math.isinf(x) else mp.inf
+    return mp.psi(1, x) if x > 0 else (mp.pi / mp.sinpi(x)) ** 2 - mp.psi(1, 1 - x)
+
+
+def _exact_gamma(mp: Any, x: float) -> Any:
+    """At 0 an infinity of its sign; nan at the other poles and at -inf."""
+    if x == 0:
+        return math.copysign(math.inf, x)
+    return mp.nan if x == -math.inf or _is_pole(x) else mp.gamma(x)
+
+
+def _function(
+    name: str, tiers: tuple[Expansion, Expansion], bound: dict[str, float], interpret: Any, oracle: Any, **columns: Any
+) -> Function:
+    fast, slow = tiers
+    tier = SlowTier(_guard(name), _wide(lambda b, x, _: slow(b, x)), is_long=True)
+    domain = columns.pop("domain", ((0, 3), (-5, 20)))
+    return Function(name, _wide(fast), bound, interpret, domain, oracle, slow_tier=tier, **columns)
+
+
+FUNCTIONS = (
+    _function(
+        "gammaln", (gammaln, gammaln_anywhere), ulps(2, 1), vectorised(lgamma), _exact_gammaln,
+        slope=lambda mp, x: mp.digamma(x),
+    ),
+    _function(
+        "digamma", (digamma, digamma_anywhere), ulps(2, 1), vectorised(numpy_digamma), _exact_digamma,
+        slope=lambda mp, x: mp.psi(1, x),
+    ),
+    _function(
+        "trigamma", (trigamma, trigamma_anywhere), ulps(2, 1), lambda x: numpy_polygamma(x, 1), _exact_trigamma
+    ),
+    _function(
+        "gamma", (gamma, gamma_anywhere), ulps(2, 1), vectorised(gamma_function), _exact_gamma,
+        domain=((0, 3), (-5, 20), (-186, 172)),
+    ),
+)  # fmt: skip

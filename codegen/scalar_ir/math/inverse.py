@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math.coefficients import ASIN, ATAN, PI, PI_2
+from tensordsl.codegen.scalar_ir.math.function import FALLING, RISING, Function, SlowTier, ulps
 from tensordsl.codegen.scalar_ir.math.logarithm import log_of_sum_parts, log_of_two
 from tensordsl.codegen.scalar_ir.math.parts import polynomial, reciprocal_of_double
 
@@ -163,7 +166,20 @@ def arctanh(b: Builder, x: Val) -> Val:
     return b.copysign(b.mul(log_of_sum_parts(b, q, q_low), 0.5), x)
 
 
-EXPANSIONS: dict[str, Callable[..., Val]] = {
-    "arcsin": arcsin, "arccos": arccos, "arctan": arctan, "arctan2": arctan2,
-    "arcsinh": arcsinh, "arccosh": arccosh, "arctanh": arctanh,
-}  # fmt: skip
+def _draw_arctan2(rng: Any, bits: Any) -> tuple[Any, ...]:
+    normal = rng.normal(size=(2, len(bits)))
+    return np.concatenate([normal[0], bits]), np.concatenate([normal[1], rng.permutation(bits)])
+
+
+FUNCTIONS = (
+    Function("arcsin", arcsin, ulps(1), np.arcsin, ((-1, 1),), monotonic=RISING),
+    Function("arccos", arccos, ulps(1), np.arccos, ((-1, 1),), monotonic=FALLING),
+    Function("arctan", arctan, ulps(2), np.arctan, ((-1, 1), (-10, 10)), monotonic=RISING),
+    Function(
+        "arctan2", arctan2, ulps(2), np.arctan2, ((-4, 4),), arity=2,
+        slow_tier=SlowTier(arctan2_is_rare, arctan2_anywhere), draw=_draw_arctan2,
+    ),
+    Function("arcsinh", arcsinh, ulps(2), np.arcsinh, ((-1, 1), (-100, 100)), monotonic=RISING),
+    Function("arccosh", arccosh, ulps(2), np.arccosh, ((1, 2), (1, 100)), monotonic=RISING),
+    Function("arctanh", arctanh, ulps(1.5), np.arctanh, ((-1, 1),), monotonic=RISING),
+)  # fmt: skip

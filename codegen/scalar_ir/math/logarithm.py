@@ -9,8 +9,11 @@ choice of r is ours).
 
 from __future__ import annotations
 
+import numpy as np
+
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math import coefficients as c
+from tensordsl.codegen.scalar_ir.math.function import RISING, Function, ulps
 from tensordsl.codegen.scalar_ir.math.parts import FORMATS, fast_two_sum, polynomial, two_product
 
 INF = float("inf")
@@ -119,3 +122,11 @@ def precise_log(b: Builder, x: Val) -> tuple[Val, Val]:
     cubic = b.mul(p, f)
     tail = b.add(b.add(e1, e2), b.fma(cubic, polynomial(b, f, c.LOG_POW[t]), b.sub(tail, p_low)))
     return fast_two_sum(b, head, tail) if t == "float64" else (head, tail)
+
+
+FUNCTIONS = (
+    Function("log", log, ulps(1), np.log, ((0.5, 2), (0, 100)), monotonic=RISING),
+    Function("log2", log2, ulps(1), np.log2, ((0.5, 2), (0, 100)), monotonic=RISING),
+    Function("log10", log10, ulps(1), np.log10, ((0.5, 2), (0, 100)), monotonic=RISING),
+    Function("log1p", log1p, ulps(1), np.log1p, ((-1, 1), (0, 100)), monotonic=RISING),
+)

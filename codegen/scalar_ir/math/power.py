@@ -5,9 +5,14 @@ y log(x) with the logarithm as head and tail, then exp of head and tail.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math.coefficients import CBRT_PIECES, RECIPROCAL_CBRT
 from tensordsl.codegen.scalar_ir.math.exponential import LIMITS, exp_of_sum, moderate_exp_of_sum
+from tensordsl.codegen.scalar_ir.math.function import RISING, Function, SlowTier, ulps
 from tensordsl.codegen.scalar_ir.math.logarithm import precise_log
 from tensordsl.codegen.scalar_ir.math.parts import FORMATS, clamp, polynomial, two_product
 
@@ -97,3 +102,16 @@ def cbrt(b: Builder, x: Val) -> Val:
     rest = b.fma(b.neg(b.mul(root, root)), root, v)
     root = b.fma(b.mul(rest, square), 1 / 3, root)
     return b.select(b.lt(b.abs(k), float("inf")), b.copysign(b.ldexp(root, q), x), x)
+
+
+def _draw_pow(rng: Any, bits: Any) -> tuple[Any, ...]:
+    count = len(bits)
+    x = [np.exp(rng.uniform(-20, 20, count)), 1 + 1e-3 * rng.normal(size=count), abs(bits)]
+    y = [rng.uniform(-30, 30, count), rng.uniform(-1e5, 1e5, count), rng.uniform(-2, 2, count)]
+    return np.concatenate(x), np.concatenate(y)
+
+
+FUNCTIONS = (
+    Function("pow", pow_, ulps(1), np.power, ((0, 4),), arity=2, slow_tier=SlowTier(is_rare, rare), draw=_draw_pow),
+    Function("cbrt", cbrt, ulps(1), np.cbrt, ((-10, 10), (-1e9, 1e9)), monotonic=RISING, steps_back=1),
+)

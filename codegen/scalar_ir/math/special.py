@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from typing import Any
 
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math.coefficients import (
@@ -16,8 +17,10 @@ from tensordsl.codegen.scalar_ir.math.coefficients import (
     PER_ROOT_PI,
 )
 from tensordsl.codegen.scalar_ir.math.exponential import LIMITS, exp_of_sum, exp_parts
+from tensordsl.codegen.scalar_ir.math.function import FALLING, RISING, Function, ulps
 from tensordsl.codegen.scalar_ir.math.logarithm import log
 from tensordsl.codegen.scalar_ir.math.parts import FORMATS, by_pieces, fast_two_sum, polynomial, two_product
+from tensordsl.ops.math.scalars import inverse_erf, scaled_erfc, vectorised
 
 ERF_LIMIT = {"float64": 5.95, "float32": 3.96}  # beyond it erf is 1
 ERF_PIECE = {"float64": 0.37890625, "float32": 0.51171875}  # the length of a piece
@@ -104,6 +107,47 @@ def erfinv(b: Builder, x: Val) -> Val:
     return b.copysign(y, x)
 
 
-EXPANSIONS: dict[str, Callable[..., Val]] = {
-    "erf": erf, "erfc": erfc, "erfinv": erfinv, "erfcx": erfcx,
-}  # fmt: skip
+def _exact_erf(mp: Any, x: float) -> Any:
+    return mp.erf(max(min(x, 40.0), -40.0))  # mpmath fails for huge arguments
+
+
+def _exact_erfc(mp: Any, x: float) -> Any:
+    return mp.erfc(max(min(x, 40.0), -40.0))
+
+
+def _exact_erfinv(mp: Any, x: float) -> Any:
+    """From 0.9 on by Newton's method on the logarithm of erfc."""
+    a = abs(mp.mpf(x))
+    if not a < 1:
+        return mp.sign(x) * mp.inf if a == 1 else mp.nan
+    if a < 0.9:
+        return mp.erfinv(x)
+    y = mp.sqrt(-mp.log(1 - a))
+    for _ in range(8):
+        c = mp.erfc(y)
+        y += (mp.log(c) - mp.log(1 - a)) * c * mp.sqrt(mp.pi) / 2 * mp.exp(y * y)
+    return mp.sign(x) * y
+
+
+def _exact_erfcx(mp: Any, x: float) -> Any:
+    """Beyond 1000 by the asymptotic series."""
+    square = mp.mpf(x) ** 2
+    if abs(x) < 1000:
+        return mp.exp(square) * mp.erfc(x)
+    return (1 - 1 / (2 * square) + 3 / (4 * square**2)) / (mp.sqrt(mp.pi) * x) if x > 0 else mp.inf
+
+
+FUNCTIONS = (
+    Function("erf", erf, ulps(1.5), vectorised(math.erf), ((-1.2, 1.2), (-7, 7)), _exact_erf, monotonic=RISING),
+    Function(
+        "erfc", erfc, ulps(2), vectorised(math.erfc), ((-2, 6), (0, 28)), _exact_erfc, monotonic=FALLING, steps_back=1
+    ),
+    Function(
+        "erfinv", erfinv, ulps(2), vectorised(inverse_erf), ((-1, 1), (0.9, 1), (0.99999, 1)), _exact_erfinv,
+        monotonic=RISING, steps_back=1,
+    ),
+    Function(
+        "erfcx", erfcx, ulps(2), vectorised(scaled_erfc), ((-2, 6), (-27, 1000)), _exact_erfcx, monotonic=FALLING,
+        steps_back=1,
+    ),
+)  # fmt: skip

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math.coefficients import (
     COS,
@@ -19,6 +21,7 @@ from tensordsl.codegen.scalar_ir.math.coefficients import (
     TAN_NUMERATOR,
     TWO_OVER_PI,
 )
+from tensordsl.codegen.scalar_ir.math.function import Expansion, Function, SlowTier, ulps
 from tensordsl.codegen.scalar_ir.math.parts import (
     FORMATS,
     fast_two_sum,
@@ -131,7 +134,7 @@ def _tangent_of(b: Builder, reduced: Reduced) -> Val:
     return b.add(b.select(odd, 0.0, r), q)
 
 
-def _fast(of: Callable[[Builder, Reduced], Val]) -> Callable[[Builder, Val], Val]:
+def _fast(of: Callable[[Builder, Reduced], Val]) -> Expansion:
     return lambda b, x: of(b, reduce_fast(b, x))
 
 
@@ -139,7 +142,7 @@ def _guard(b: Builder, x: Val) -> Val:
     return b.ge(b.abs(x), FAST[x.type])
 
 
-def _slow(of: Callable[[Builder, Reduced], Val]) -> Callable[[Builder, Val], Val]:
+def _slow(of: Callable[[Builder, Reduced], Val]) -> Expansion:
     """Right where the guard is true."""
 
     def expansion(b: Builder, x: Val) -> Val:
@@ -151,7 +154,9 @@ def _slow(of: Callable[[Builder, Reduced], Val]) -> Callable[[Builder, Val], Val
     return expansion
 
 
-_ROWS = {"sin": _sine_of, "cos": _cosine_of, "tan": _tangent_of}
-FAST_TIER: dict[str, Callable[..., Val]] = {name: _fast(of) for name, of in _ROWS.items()}
-GUARDS: dict[str, Callable[..., Val]] = dict.fromkeys(_ROWS, _guard)
-SLOW_TIER: dict[str, Callable[..., Val]] = {name: _slow(of) for name, of in _ROWS.items()}
+def _function(name: str, of: Callable[[Builder, Reduced], Val], bound: float) -> Function:
+    tier = SlowTier(_guard, _slow(of), is_long=True)
+    return Function(name, _fast(of), ulps(bound), getattr(np, name), ((-10, 10), (-1e5, 1e5)), slow_tier=tier)
+
+
+FUNCTIONS = (_function("sin", _sine_of, 1), _function("cos", _cosine_of, 1), _function("tan", _tangent_of, 2))
