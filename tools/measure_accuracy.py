@@ -38,8 +38,8 @@ HEAD = """# Accuracy of the vector mathematics
 Made by `tools/measure_accuracy.py` on {cpu} (LLVM {llvm}, NumPy {numpy}, JAX {jax}; {W64} lanes of float64, {W32} of
 float32).
 
-`bound` is the contract (`accuracy` of a `Function`, `codegen/scalar_ir/math`), `max` the largest error found, in units of the result's last
-place, over special values, random bit patterns, uniform and geometric arguments, judged by 80-bit or 120-bit
+`bound` is the contract (`accuracy` of a `Function`, `codegen/scalar_ir/math`), `max` the largest error found, in units
+of the result's last place, over special values, random bit patterns, uniform and geometric arguments, judged by 80-bit or 120-bit
 arithmetic.  Special values (nan, infinities, zeros with their signs, overflow) are as C99 Annex F has them.  For
 gammaln and digamma a unit is at least eps |x f'(x)|.  Which of -0 and 0 `maximum`, `minimum`, `max` and `min` take is
 open, as in NumPy.
