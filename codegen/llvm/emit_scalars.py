@@ -38,7 +38,7 @@ from tensordsl.codegen.scalar_ir.builder import (
     is_function,
     walk,
 )
-from tensordsl.codegen.scalar_ir.math import FUNCTIONS, parts, remainder
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS, floating_point, remainder
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 
@@ -492,8 +492,8 @@ OPERATIONS: dict[str, Row] = {
     "and": _binary("", "and", "and", "and"), "or": _binary("", "or", "or", "or"),
     "xor": _binary("", "xor", "xor", "xor"),
     "floordiv": _floordiv, "mod": _mod, "fmod": _fmod, "shl": _shift(True), "shr": _shift(False),
-    "exponent": _part("getexp", parts.exponent), "ldexp": _part("scalef", parts.ldexp),
-    "significand": _part("getmant", parts.significand, "8"),  # 8: in [1, 2), nan of negative numbers
+    "exponent": _part("getexp", floating_point.exponent), "ldexp": _part("scalef", floating_point.ldexp),
+    "significand": _part("getmant", floating_point.significand, "8"),  # 8: in [1, 2), nan of negative numbers
     "minimum": _choose("lt", "and"), "maximum": _choose("gt", "or"), "copysign": _intrinsic("copysign"),
     **{name: _compare(name) for name in COMPARISONS}, "select": _select, "cast": cast, "bitcast": bitcast,
 }  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, Builder, Val, is_function, walk
-from tensordsl.codegen.scalar_ir.math import FUNCTIONS, parts, remainder
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS, floating_point, remainder
 
 TYPE = {
     "bool": "i1",
@@ -250,8 +250,8 @@ def _floordiv(b: Builder, x: Val, y: Val) -> Val:
 
 
 COMPOSED: dict[str, Callable[..., Val]] = {
-    "sign": _sign, "mod": _mod, "floordiv": _floordiv, "exponent": parts.exponent, "significand": parts.significand,
-    "ldexp": parts.ldexp,
+    "sign": _sign, "mod": _mod, "floordiv": _floordiv, "exponent": floating_point.exponent,
+    "significand": floating_point.significand, "ldexp": floating_point.ldexp,
 }  # fmt: skip
 
 __all__ = ["TYPE", "Scalars", "literal"]

@@ -24,7 +24,14 @@ from tensordsl.ops.table import OPS
 NAMES = tuple(FUNCTIONS)
 DTYPES = ("float64", "float32")
 FOLDER = Path(__file__).resolve().parents[2] / "codegen" / "scalar_ir" / "math"
-SHARED = {"__init__", "coefficients", "function", "interpreter", "parts", "remainder"}  # files without functions
+SHARED = {
+    "__init__",
+    "coefficients",
+    "function",
+    "floating_point",
+    "interpreter",
+    "remainder",
+}  # files without functions
 
 
 def values_of(f, dtype):

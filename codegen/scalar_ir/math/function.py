@@ -1,8 +1,8 @@
-"""An elementary function as one row: what compiles it, what it promises, and what judges it.
+"""`Function`: an elementary function as one row, of what compiles it, what it promises and what judges it.
 
-Contract   a file of this room gives a tuple `FUNCTIONS` of such rows; `math.FUNCTIONS` has those of all files by name.
-Who reads  the emitters (expansion, slow tier), the interpreter, docs/accuracy.md, the tests of accuracy, their tools.
-Why        what is true of a function is said once: a new one is one file here and one op row.
+Contract   a family's file gives a tuple `FUNCTIONS` of rows; `math.FUNCTIONS` has those of all files by name.
+Readers    the emitters (expansion, slow tier), the interpreter, the tests and tools of accuracy, docs/accuracy.md.
+Why        what is true of a function is said once: a new one is a row here and an op row.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Interpreter: a DAG of scalar values on NumPy arrays.  No program runs it: tests judge every emitter by it.
+"""Interpreter of scalar IR: a DAG on NumPy arrays, as the emitters' judge; tests and tools run it, programs never do.
 
-Results are those that `llvm.emit_scalars` compiles: bit for bit, but elementary functions only to some digits.
+Contract   `evaluate`: values and arrays for their leaves -> arrays; `apply`: one operation or function.
+Results    those that `llvm.emit_scalars` compiles: bit for bit, but elementary functions only to some digits.
 """
 
 from __future__ import annotations

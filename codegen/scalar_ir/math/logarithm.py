@@ -1,10 +1,10 @@
-"""log, log2, log10, log1p, and the logarithm in two parts that pow and gammaln need.
+"""log, log2, log10, log1p; and `precise_log`, the logarithm in two parts that pow and the gamma functions need.
 
-x = 2^k m with m in [1, 2).  The leading bits of m choose r from a table, so that f = m r - 1 is exact and below 1/16,
-and the logarithm is k log 2 - log r + log(1 + f), the first two in heads that are added without an error.  Around 1, r
-is 1 (1/2 below 1) and the heads' sum 0: there f alone decides; elsewhere the sum is at least 4/3 of log(1 + f) in size,
-so that the latter's rounding counts little (P. Tang, "Table-driven implementation of the logarithm function", 1990; the
-choice of r is ours).
+Method     x = 2^k m, m in [1, 2).  The leading bits of m choose r from a table, so that f = m r - 1 is exact and below
+           1/16; the logarithm is k log 2 - log r + log(1 + f), the first two in heads that are added without an error.
+Why        around 1, r is 1 (1/2 below 1) and the heads' sum 0: f alone decides; elsewhere that sum is at least 4/3 of
+           log(1 + f), whose rounding counts little.
+Ref        P. Tang, "Table-driven implementation of the logarithm function", 1990; the choice of r is ours.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math import coefficients as c
+from tensordsl.codegen.scalar_ir.math.floating_point import FORMATS, fast_two_sum, polynomial, two_product
 from tensordsl.codegen.scalar_ir.math.function import RISING, Function, ulps
-from tensordsl.codegen.scalar_ir.math.parts import FORMATS, fast_two_sum, polynomial, two_product
 
 INF = float("inf")
 
