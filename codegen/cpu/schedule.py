@@ -14,7 +14,7 @@ from typing import Any
 from tensordsl.codegen.fusion.group import SCATTERED, Group, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.library.loops.limits import WIDE_ROW
-from tensordsl.codegen.llvm.vector_builder import INLINE
+from tensordsl.codegen.llvm.vector_builder import MAX_INLINE_FUNCTIONS
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Val, is_expensive, is_function, unwidened
 from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
@@ -557,7 +557,7 @@ def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
     if dear:
         few = vector_bytes == 32 and len(dear) < 3 and CHAINS.issuperset(dear)
-        factor = 4 if few or len(dear) > INLINE else 2
+        factor = 4 if few or len(dear) > MAX_INLINE_FUNCTIONS else 2
     elif not p.reduces or operations > 8:
         factor = 1
     else:

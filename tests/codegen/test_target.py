@@ -41,13 +41,13 @@ def test_switches_hold_for_kernels_alone():
     before = plainly()
     assert target.compile_object(LOOP, 1) != before  # has its strength not reduced
     assert plainly() == before
-    with pytest.raises(ZeroDivisionError), target._under(target._switches(LOOP)):
+    with pytest.raises(ZeroDivisionError), target._with_switches(target._switches(LOOP)):
         raise ZeroDivisionError
     assert plainly() == before
 
 
 def test_an_llvm_that_may_not_know_the_switches_is_not_told_of_them(monkeypatch):
-    monkeypatch.setattr(target, "NEWEST", 1)
+    monkeypatch.setattr(target, "NEWEST_KNOWN_LLVM", 1)
     assert target.compile_object(LOOP, 1) == plainly()
 
 
