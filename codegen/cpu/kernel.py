@@ -544,17 +544,17 @@ class Kernel:
 
     def takes_whole(self) -> bool:
         """Does it call what takes whole registers?"""
-        declarations, functions = self.needs()
-        return bool(functions) or any("avx512" in name for name in declarations)
+        needs = self.needs()
+        return bool(needs.functions) or any("avx512" in name for name in needs.declarations)
 
-    def needs(self) -> tuple[dict[str, str], dict[str, str]]:
-        """(declarations, functions) of the module by name."""
+    def needs(self) -> Code:
+        """What all its text needs of the module."""
         whole = Code()
         codes = self.head, self.before, self.points, self.body, self.ends, self.masked, self.close, self.summed
         behind = self.others, self.fixed, self.after, self.resume, self.final
         for code in (*codes, *behind, *(self.side.codes() if self.side else ())):
             whole.need(code)
-        return whole.declarations, whole.functions
+        return whole
 
 
 def in_line(code: Code, reducer: Any, part: str, types: tuple[str, ...], operands: Sequence[str], W: int) -> list[str]:

@@ -9,14 +9,13 @@ Why        there is no pass manager: texts are emitted as they should run.  At l
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tensordsl.base.forks import lock
 from tensordsl.base.limits import require_space
-from tensordsl.codegen.target.machine import is_arm, native_width, processor
+from tensordsl.codegen.target.machine import is_arm, processor
 
 # Multiplications of 52 bits: LLVM 22 takes them for products of small integers before it parts vectors that are longer
 # than a register, and ends the process where it has to part one.
@@ -34,31 +33,30 @@ SKIPPED_PASSES_X86 = ("disable-x86-domain-reassignment", "disable-x86-lea-opt")
 # the default.  ("linearize" is no choice: its sums of float32 are wrong.  For AArch64 "list-ilp" crashes.)
 SCHEDULER, FORWARD_SCHEDULER, DEFAULT_SCHEDULER = "pre-RA-sched", "list-ilp", "default"
 LOOP_PASSES = ("disable-lsr", SCHEDULER)  # which the library's loops keep: without the first they are slower
-_LOADS = re.compile(r" = load <(\d+) x (i8|i16|i32|i64|half|float|double)>")
-_SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "half": 2, "float": 4, "double": 8}
 LLVM_BASE_BYTES, LLVM_BYTES_PER_CHARACTER = 1 << 24, 60  # what LLVM may allocate for a module, or end the process
 NEWEST_KNOWN_LLVM = 22  # version known to have these switches: LLVM ends the process for one that it does not know
 
 
-def compile_object(text: str, opt: int = 2, kept: Collection[str] = ()) -> bytes:
+def compile_object(text: str, opt: int = 2, kept: Collection[str] = (), forward: bool = False) -> bytes:
     """The object file of a module at level `opt`.  Raises RuntimeError (with LLVM's message) if the text is wrong.
-    kept: names of the passes that this text needs, of those which others of its level leave out."""
+
+    kept     names of the passes that this text needs, of those which others of its level leave out
+    forward  schedule loads of vectors of several registers from their beginning (`FORWARD_SCHEDULER`)
+    """
     with lock:
         llvm, triple, layout, machines = _target()
         require_space(LLVM_BASE_BYTES + LLVM_BYTES_PER_CHARACTER * len(text))
         with llvm.parse_assembly(text) as module:
             module.triple, module.data_layout = triple, layout
             is_known = llvm.llvm_version_info[0] <= NEWEST_KNOWN_LLVM
-            with _with_switches(_switches(text, kept) if opt == 1 and is_known else {}):
+            with _with_switches(_switches(kept, forward) if opt == 1 and is_known else {}):
                 result: bytes = machines[opt].emit_object(module)
     return result
 
 
-def _switches(text: str, kept: Collection[str] = ()) -> dict[str, tuple[str, str]]:
+def _switches(kept: Collection[str] = (), forward: bool = False) -> dict[str, tuple[str, str]]:
     """LLVM's switches for a module of kernels or loops: (their value for it, the default)."""
-    lengths = (int(n) * _SIZES[kind] for n, kind in _LOADS.findall(text))
-    is_long = max(lengths, default=0) > native_width() and "@llvm.fma." not in text
-    order = FORWARD_SCHEDULER if is_long and not is_arm() else DEFAULT_SCHEDULER
+    order = FORWARD_SCHEDULER if forward and not is_arm() else DEFAULT_SCHEDULER
     skipped = SKIPPED_PASSES if is_arm() else SKIPPED_PASSES + SKIPPED_PASSES_X86
     switches = {**dict.fromkeys(skipped, ("true", "false")), SCHEDULER: (order, DEFAULT_SCHEDULER)}
     return {name: values for name, values in switches.items() if name not in kept}

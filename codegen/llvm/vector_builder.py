@@ -32,7 +32,7 @@ class Code:
     `isa` names what may be used of an instruction set: "avx512" or "avx2" (its own intrinsics), "halves" (half
     registers where loops are bound by memory), "gathers" (where that is as fast as loads), "half" (conversions of
     float16); "" for none, None for what this machine has.
-    `vector_bytes`: bytes of a vector register.
+    `vector_bytes`: bytes of a vector register; `widest_load_bytes`: of the longest vector that is loaded.
     """
 
     def __init__(self, prefix: str = "v", inline: int = MAX_INLINE_FUNCTIONS, isa: str | None = None) -> None:
@@ -43,6 +43,7 @@ class Code:
         self.block = "entry"
         self.isa = host_isa() if isa is None else isa
         self.vector_bytes = 64 if "avx512" in self.isa else 32 if "avx2" in self.isa else 16
+        self.widest_load_bytes = 0
         self.halves: dict[str, str] = {}  # a float16 in a register, which is wide -> its bits
         self.crosses = False  # may the parts of complex numbers be in another order? (see `crossed`)
         self._prefix = prefix
@@ -96,6 +97,11 @@ class Code:
         """Take over what another body needs of the module."""
         self.declarations |= other.declarations
         self.functions |= other.functions
+        self.loads(other.widest_load_bytes)
+
+    def loads(self, size: int) -> None:
+        """Note a load of so many bytes."""
+        self.widest_load_bytes = max(self.widest_load_bytes, size)
 
     @property
     def text(self) -> str:
@@ -161,6 +167,7 @@ def load(code: Code, pointer: str, dtype: str, W: int = 1, align: int | None = N
         return load(code, pointer, real_of(dtype), 2 * W, align)
     align = align or ITEMSIZE[dtype]
     t = memory_type(dtype, W)
+    code.loads(W * ITEMSIZE[dtype])
     return from_memory(code, code.op(f"load {t}, ptr {pointer}, align {align}"), dtype, W)
 
 
