@@ -10,7 +10,7 @@ from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.scatter import begin_with, over
 from tensordsl.codegen.fusion.group import INTERLEAVE, Buffer, Group, Out
 from tensordsl.codegen.fusion.placement import Step, memory
-from tensordsl.codegen.llvm.strided_access import MOST
+from tensordsl.codegen.llvm.strided_access import MAX_STRIDE_ELEMENTS
 from tensordsl.codegen.passes.patterns import is_zero_at
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
@@ -113,7 +113,7 @@ def join_places(b: Bufferiser, v: Value) -> tuple[Ref, list[Ref]]:
 def interleave(b: Bufferiser, moves: Sequence[tuple[Ref, Ref]], dtype: str) -> None:
     """Copy what goes to places side by side: a few by one group, which joins them in registers."""
     target = moves[0][1]
-    if b.device or not 1 < len(moves) <= MOST or all(n == 1 for n in target.dims):
+    if b.device or not 1 < len(moves) <= MAX_STRIDE_ELEMENTS or all(n == 1 for n in target.dims):
         for source, place in moves:
             b.copy(source, place, dtype)
         return

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import INTERLEAVE, Buffer, Group, Out
-from tensordsl.codegen.llvm.strided_access import MOST
+from tensordsl.codegen.llvm.strided_access import MAX_STRIDE_ELEMENTS
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref
-from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, Builder, Val
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder, Val, is_expensive
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.variants.conditions import may_overwrite
 
@@ -39,7 +39,7 @@ def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Unrolled |
     loads = [v for v in group.scalars if v.op == "load"]
     if len(group.outs) != 1 or len(group.parallel) < len(group.extents):
         return None
-    if any(v.args for v in loads) or any(v.op in HEAVY for v in group.scalars):
+    if any(v.args for v in loads) or any(is_expensive(v) for v in group.scalars):
         return None
     condition = None
     axes, joined = _repeated_axes(group, loads)
@@ -69,11 +69,12 @@ def _repeated_axes(group: Group, loads: list[Val]) -> tuple[list[str], int]:
     for axis in reversed(order):
         n, is_last = group.extents[axis], len(found) == len(order) - 1 - order.index(axis)
         is_read = any(axis in v.attr[1] and not v.axes <= {axis, *found} for v in loads)
-        if not isinstance(n, int) or not 1 < n <= MOST or not any(axis not in v.attr[1] and v.axes for v in loads):
+        varies = any(axis not in v.attr[1] and v.axes for v in loads)
+        if not isinstance(n, int) or not 1 < n <= MAX_STRIDE_ELEMENTS or not varies:
             continue
         if count * n > TOGETHER or count * n * len(group.scalars) > VALUES:
             continue
-        if is_last and joined * n > (READ if is_read else MOST):
+        if is_last and joined * n > (READ if is_read else MAX_STRIDE_ELEMENTS):
             break
         found, count, joined = [axis, *found], count * n, joined * n if is_last else joined
     rest = [n for a, n in group.extents.items() if a not in found]
@@ -89,7 +90,7 @@ def _apart_axis(group: Group, loads: list[Val], refs: dict[int, Ref]) -> tuple[l
         return [], 1
     *_, lane, last = group.extents
     n, row = group.extents[last], group.extents[lane]
-    if not isinstance(n, int) or not 1 < n <= MOST or n * len(group.scalars) > VALUES:
+    if not isinstance(n, int) or not 1 < n <= MAX_STRIDE_ELEMENTS or n * len(group.scalars) > VALUES:
         return [], 1
     if isinstance(row, int) and row < SHORT:
         return [], 1

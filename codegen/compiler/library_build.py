@@ -63,11 +63,15 @@ _SORT = Writer("tensordsl.codegen.library.sort.driver", "sort_text", _dtype_and_
 # By the first word of an object's name.
 WRITERS: Mapping[str, Writer] = {
     "native": Writer(
-        "tensordsl.codegen.library.python.module", "native_text", lambda name: (machine.is_arm(),), 1, llvm.LOOPS
+        "tensordsl.codegen.library.python.module",
+        "native_text",
+        lambda name: (machine.is_arm(),),
+        1,
+        llvm.LOOP_PASSES,
     ),
     "threads": Writer("tensordsl.codegen.library.python.thread_pool", "thread_text", lambda name: (machine.is_arm(),)),
     "replay": Writer("tensordsl.codegen.library.python.gpu_replay", "replay_text", lambda name: ()),
-    "nest": Writer("tensordsl.codegen.library.loops.entry", "part_text", _loops, 1, llvm.LOOPS, is_whole=True),
+    "nest": Writer("tensordsl.codegen.library.loops.entry", "part_text", _loops, 1, llvm.LOOP_PASSES, is_whole=True),
     "gemm": Writer("tensordsl.codegen.library.gemm.dispatch", "gemm_text", _products, 1),
     "scatter": Writer("tensordsl.codegen.library.arrays.scatter", "scatter_text", _scatters),
     "cumsum": _SCAN,

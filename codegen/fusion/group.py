@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from tensordsl.base.records import kept, record
-from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, ITEMSIZE, LEAVES, Builder, Val, attr_key, walk
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Builder, Val, attr_key, is_function, walk
 from tensordsl.ops.array.reducers import Reducer
 
 __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
@@ -270,7 +270,7 @@ def stored(o: Out) -> float:
 def price(v: Val) -> float:
     """ns of 1,000 such operations."""
     free = v.op in LEAVES or v.op == "result"
-    return _words(v.type) * (800 if v.op in FUNCTIONS else MOVE if v.op == "load" else 0 if free else 60)
+    return _words(v.type) * (800 if is_function(v) else MOVE if v.op == "load" else 0 if free else 60)
 
 
 @cache

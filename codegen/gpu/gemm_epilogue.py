@@ -21,7 +21,7 @@ from tensordsl.codegen.gpu.program import GpuStep, names_of
 from tensordsl.codegen.program_ir import gemm_epilogues as cpu
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.gemm_epilogues import pairs, regions
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, MATH, Val, walk
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val, is_function, walk
 
 PART = 1 << 14  # bytes of a tile in shared memory at a time
 BETWEEN = cpu.BETWEEN | {p.NewOut, p.Prepare, p.Pin, p.AcquireGil, p.ReleaseGil}
@@ -139,7 +139,7 @@ class _Fused(Tiled):
         self.code.fastmath = kernel.schedule.fastmath
         self.keeps_c, self.buffer_of_c = e.keeps_c, buffer
         self.rows = min(tile.per, PART // (SIDE * tile.size * ITEMSIZE[self.dtype]))  # of a thread in a part
-        functions = sum(v.op in MATH for v in walk(kernel.group.roots))
+        functions = sum(is_function(v) for v in walk(kernel.group.roots))
         self.emitter.in_place = functions * (tile.per // self.rows) <= IN_PLACE
 
     def _params(self) -> list[str]:

@@ -39,7 +39,7 @@ from tensordsl.codegen.gpu.builder import (
 )
 from tensordsl.codegen.gpu.fastmath import FAST
 from tensordsl.codegen.llvm.vector_builder import llvm_type
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, MATH, Val, walk
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val, is_function, walk
 
 MANY, FEW = 4, 2  # steps of a thread at a time, without and with mathematical functions; powers of two
 KEPT = 8  # loads whose addresses are worth registers from step to step; those of more are computed at each
@@ -104,7 +104,7 @@ class Emitter:
         self.status = self.param("status")
         self.position: dict[str, str] = {}
         self.env: Env = {}  # of the point, or of the row where there are local axes
-        count = sum(v.op in MATH and not self.is_fast(v) for v in reach(group.roots))
+        count = sum(is_function(v) and not self.is_fast(v) for v in reach(group.roots))
         self.in_place = count <= IN_PLACE
         few = sum(v.op == "load" for v in walk(group.roots)) <= KEPT
         self.is_kept = few and self.pattern != COLUMNS  # addresses of columns take two positions' registers
@@ -482,7 +482,7 @@ class Emitter:
         """Steps: a power of two."""
         inner = self._inner(p)
         loads = [ITEMSIZE[v.type] for v in inner if v.op == "load" and id(v) not in self.env]
-        count = FEW if any(v.op in MATH and not self.is_fast(v) for v in inner) else MANY
+        count = FEW if any(is_function(v) and not self.is_fast(v) for v in inner) else MANY
         if count * sum(loads) <= ACCESS and count == MANY:
             count *= 2  # a thread's 32 bytes on their way make 32 KiB of a multiprocessor, which hide memory's latency
         elif 2 * count * sum(loads) <= ACCESS and sum(bool(q.local) for q in self.steps) == 1:

@@ -22,10 +22,10 @@ from tensordsl.codegen.cpu.schedule import (
 )
 from tensordsl.codegen.fusion.group import INTERLEAVE, Group, Own, Schedule
 from tensordsl.codegen.library.loops.limits import BLOCKS_MOST, BLOCKS_ROOM, FOLDED, SHARE, SHARED_ROWS
-from tensordsl.codegen.llvm import strided_access as apart
+from tensordsl.codegen.llvm.strided_access import MAX_STRIDE_ELEMENTS, MIN_MASKED_STORE_BYTES
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
-from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, is_function
 from tensordsl.codegen.target import machine
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
@@ -241,7 +241,7 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
 def _becomes_vectors(group: Group, usual: Schedule, across: Schedule) -> bool:
     """May axes of two lanes be one, of what takes no short rows as one or has dear functions in them?"""
     merges = all(across.lane in m or usual.lane not in m for m in _maps(group))
-    return merges and (not widens(group, usual) or any(v.op in HEAVY and v.op != "reduce" for v in group.scalars))
+    return merges and (not widens(group, usual) or any(is_function(v) for v in group.scalars))
 
 
 def _few_but_merged(b: Builder, group: Group, usual: Schedule, across: Schedule) -> list[Condition]:
@@ -368,7 +368,7 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
         return []  # more are several kernels
     strides = [_along(b, refs[id(buffer)], entries, lane) for buffer, entries in loads]
     fewest = max((strides.count(s) for s in strides if _may_be_column(b, s, strides)), default=1)
-    columns = range(fewest, apart.MOST + 1) if fewest > 1 and not reduces else ()
+    columns = range(fewest, MAX_STRIDE_ELEMENTS + 1) if fewest > 1 and not reduces else ()
     choices = _apart_by(b, group, usual, refs, 1)
     for n in columns:
         choices += _apart_by(b, group, usual, refs, n)
@@ -396,7 +396,7 @@ def _apart_by(
         least = max(least, whole // 2)
     few = max(whole, ROWS_OF_FEW) if columns > 1 else whole
     choices = [(b.compared(("ge", here, few), *conditions), chosen)]
-    if columns > 1 or chosen.joins > apart.MOST:
+    if columns > 1 or chosen.joins > MAX_STRIDE_ELEMENTS:
         return choices
     while (lanes := choices[-1][1].width[0] // 2) >= least and not (isinstance(here, int) and here >= 2 * lanes):
         lengths = ("ge", here, lanes), ("lt", here, 2 * lanes)
@@ -409,7 +409,7 @@ def _steps_and_conditions(
 ) -> tuple[list[tuple[int, int]], list[Condition]] | None:
     """(operand, elements from lane to lane) of those with other steps than 1, and where that holds."""
     lane, loads = usual.lane, [*{v.attr: v for v in group.scalars if v.op == "load"}]
-    joins, masked = group.name == INTERLEAVE, 1 if b.vector_bytes == 64 else apart.MASKED
+    joins, masked = group.name == INTERLEAVE, 1 if b.vector_bytes == 64 else MIN_MASKED_STORE_BYTES
     strides = [_along(b, refs[id(buffer)], entries, lane) for buffer, entries in loads]
     steps, conditions = list[tuple[int, int]](), list[Condition]()
     for k, (buffer, entries) in enumerate((*loads, *((o.buffer, o.map) for o in group.outs))):
@@ -418,7 +418,7 @@ def _steps_and_conditions(
         stride, size, is_out = _along(b, refs[id(buffer)], entries, lane), ITEMSIZE[buffer.type], k >= len(loads)
         step = _step(stride, size)
         step = columns if _may_be_column(b, stride, strides) else step
-        is_near = 0 < abs(step) <= (JOINED if joins and is_out else apart.MOST)
+        is_near = 0 < abs(step) <= (JOINED if joins and is_out else MAX_STRIDE_ELEMENTS)
         if not is_near or (is_out and not joins and step not in (1, -1) and size < masked):
             return None
         steps += [(k, step)] if step != 1 else []
@@ -533,7 +533,7 @@ def _bounds(group: Group, usual: Schedule) -> list[Condition]:
 
 def _is_heavy(group: Group, usual: Schedule) -> bool:
     """Does each element of a row take a dear function?"""
-    return any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
+    return any(is_function(v) and usual.lane in v.axes for v in group.scalars)
 
 
 def _short_row(group: Group, usual: Schedule) -> tuple[int, list[int]]:

@@ -19,7 +19,7 @@ from tensordsl.codegen.library.loops import column_prefetch, row_batches
 from tensordsl.codegen.library.loops import parallel as nest_shares
 from tensordsl.codegen.library.loops.short_rows import reduce_wide
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
-from tensordsl.codegen.scalar_ir.interpreter import evaluate
+from tensordsl.codegen.scalar_ir.math.interpreter import evaluate
 from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.cache_model import ANY
 from tensordsl.ops.array import reducers
