@@ -23,7 +23,7 @@ from tensordsl.ops.table import OPS
 
 NAMES = tuple(FUNCTIONS)
 DTYPES = ("float64", "float32")
-FOLDER = Path(__file__).resolve().parents[2] / "codegen" / "scalar_ir" / "math"
+FOLDER = Path(__file__).resolve().parents[3] / "codegen" / "scalar_ir" / "math"
 SHARED = {
     "__init__",
     "coefficients",
