@@ -158,7 +158,7 @@ def from_mlir(text: str) -> tuple[Graph, list[Value]]:
     return _Parser(text).run()
 
 
-_GAP = Value("gap", (), {}, "", (), -1, frozenset())  # where the printed graph had a value that nothing uses
+_UNUSED = Value("gap", (), {}, "", (), -1, frozenset())  # where the printed graph had a value that nothing uses
 
 
 class _Parser:
@@ -235,7 +235,7 @@ class _Parser:
         if op == "for":  # the loop comes first among the attributes, as lowering writes it
             attrs = {"loop": attrs.pop("loop"), **attrs}
         values = self.graph.values
-        values.extend([_GAP] * (at + 1 - len(values)))  # extents name values by number: each keeps its own
+        values.extend([_UNUSED] * (at + 1 - len(values)))  # extents name values by number: each keeps its own
         value = values[at] = Value(op, tuple(operands), attrs, dtype, tuple(shape), at, loops)
         number: Any = attrs.get("loop_number")
         if op == "index":

@@ -277,10 +277,10 @@ class Writer:
             if self.pending:
                 self.check_pending()
 
-    def inside(self, part: tuple[Any, ...], wants: Sequence[Value]) -> list[str]:
+    def inside(self, region: tuple[Any, ...], wants: Sequence[Value]) -> list[str]:
         """The lines of a region are appended; gives the names of `wants` in it."""
         outer = self.context
-        self.context = (*outer, part)
+        self.context = (*outer, region)
         known = self.regions.get(self.context)
         self.run(known.steps if known else [])
         names = [self.value(v) for v in wants]

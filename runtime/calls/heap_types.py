@@ -1,4 +1,7 @@
-"""Types whose slots are functions of the native library, made once per process."""
+"""Heap types whose slots are functions of the native library, made once per process.
+
+Ref: CPython's `PyType_FromSpec` and typeslots.h.
+"""
 
 from __future__ import annotations
 

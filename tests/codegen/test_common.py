@@ -135,4 +135,4 @@ def test_an_executable_whose_kernel_the_library_lacks_is_no_executable(names):
 
 def test_names_of_a_damaged_object():
     with pytest.raises(elf.LoadError):
-        elf.load_whole([b"nothing"])
+        elf.load_globals([b"nothing"])
