@@ -77,7 +77,7 @@ def stabilise(ctx: Context, v: Value) -> Value | None:
     return rules.stabilise_set().apply(ctx.graph, v, ctx.hits, ctx.users) or of_exponentials(ctx, v)
 
 
-FEW_BYTES = 3 << 12  # of the stack that every thread has left
+SMALL_STACK_BYTES = 3 << 12  # of the stack that every thread has left
 MAPS = frozenset(("map",))
 PIPELINE = (
     Pass(
@@ -346,7 +346,7 @@ def stack_bytes(program: Program, text: str) -> int:
     of its instructions, since at level 0 their results stay there; kernels have as much for their operands."""
     own = layouts.FR_ARGS + layouts.SRC_SIZE * len(program.args) + 8 * program.n_slots
     needed = own + 16 * text.count("\n")
-    return needed if needed > FEW_BYTES else 0
+    return needed if needed > SMALL_STACK_BYTES else 0
 
 
 def compile_graph(

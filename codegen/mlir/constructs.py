@@ -1,4 +1,7 @@
-"""What is no group, as MLIR: dot, reshapes, slices and their assignment, loops, branches, checks, calls of the host."""
+"""Constructs without a group, as MLIR: dot, reshapes, slices and their assignment, loops, branches, checks, host calls.
+
+`CONSTRUCTS`: op -> a function of the writer and the value.
+"""
 
 from __future__ import annotations
 

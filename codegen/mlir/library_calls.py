@@ -1,4 +1,7 @@
-"""What the library computes on whole buffers, as MLIR: loops that carry the tensor and what is known so far."""
+"""Library functions on whole buffers as MLIR: scf loops that carry the tensor and a running value.
+
+Scans, searches and positions; sorting has no structured form and becomes a call of a private function.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def search(e: Writer, v: Value) -> None:
 
 
 def call(e: Writer, v: Value, function: str) -> None:
-    """Of a function that whoever runs the module supplies."""
+    """A call of a function that the module's user supplies."""
     name = f"host_{function}_{v.number}"
     operands = v.operands[:1] if v.op == "along" else v.operands
     values, types = ", ".join(map(e.value, operands)), ", ".join(map(e.type_of, operands))
@@ -30,7 +33,7 @@ def call(e: Writer, v: Value, function: str) -> None:
 
 
 def _cumulate(e: Writer, v: Value) -> None:
-    """Along each line of the axis: its running value goes with it."""
+    """Along each line of the axis, with a carried running value."""
     (x,), axis = v.operands, v.attrs["axis"]
     source, kind = e.value(x), TYPE[v.dtype]
     init, t = e.empty(v.shape, v.dtype)
