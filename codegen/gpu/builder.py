@@ -32,7 +32,7 @@ from tensordsl.graph.types import COMPLEX
 
 Env = dict[int, str]
 GLOBAL, SHARED = " addrspace(1)", " addrspace(3)"
-WARP = 32
+WARP = 32  # threads
 THREADS = 256  # of a block, at most; a kernel may say otherwise
 BARRIER = "llvm.nvvm.barrier0"  # the name that LLVM 20 knows; later ones read it too
 SHUFFLE = "llvm.nvvm.shfl.sync.bfly.i32"

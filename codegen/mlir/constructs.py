@@ -1,7 +1,4 @@
-"""Constructs without a group, as MLIR: dot, reshapes, slices and their assignment, loops, branches, checks, host calls.
-
-`CONSTRUCTS`: op -> a function of the writer and the value.
-"""
+"""What is no group, as MLIR: dot, reshapes, slices and their assignment, loops, branches, checks, calls of the host."""
 
 from __future__ import annotations
 

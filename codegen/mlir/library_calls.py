@@ -1,7 +1,4 @@
-"""Library functions on whole buffers as MLIR: scf loops that carry the tensor and a running value.
-
-Scans, searches and positions; sorting has no structured form and becomes a call of a private function.
-"""
+"""What the library computes on whole buffers, as MLIR: loops that carry the tensor and what is known so far."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ def search(e: Writer, v: Value) -> None:
 
 
 def call(e: Writer, v: Value, function: str) -> None:
-    """A call of a function that the module's user supplies."""
+    """Of a function that whoever runs the module supplies."""
     name = f"host_{function}_{v.number}"
     operands = v.operands[:1] if v.op == "along" else v.operands
     values, types = ", ".join(map(e.value, operands)), ", ".join(map(e.type_of, operands))
@@ -33,7 +30,7 @@ def call(e: Writer, v: Value, function: str) -> None:
 
 
 def _cumulate(e: Writer, v: Value) -> None:
-    """Along each line of the axis, with a carried running value."""
+    """Along each line of the axis: its running value goes with it."""
     (x,), axis = v.operands, v.attrs["axis"]
     source, kind = e.value(x), TYPE[v.dtype]
     init, t = e.empty(v.shape, v.dtype)
@@ -41,14 +38,14 @@ def _cumulate(e: Writer, v: Value) -> None:
     start = e.scalars.constant(1 if product else -0.0 if v.dtype in FLOATS else 0, v.dtype)
     word = f"arith.{'mul' if product else 'add'}{'f' if v.dtype in FLOATS else 'i'}"
 
-    def line(outer: list[str], tensor: list[str]) -> list[str]:
+    def line(outer: list[str], whole: list[str]) -> list[str]:
         def step(inner: list[str], known: list[str]) -> list[str]:
             at = ", ".join((*outer[:axis], *inner, *outer[axis:]))
             item = e.scalars.cast(e.op(f"tensor.extract {source}[{at}] : {e.type_of(x)}"), x.dtype, v.dtype)
             value = e.op(f"{word} {known[1]}, {item} : {kind}")
             return [e.op(f"tensor.insert {value} into {known[0]}[{at}] : {t}"), value]
 
-        return loops(e, [e.index(v.shape[axis])], ((tensor[0], t), (start, kind)), step)[:1]
+        return loops(e, [e.index(v.shape[axis])], ((whole[0], t), (start, kind)), step)[:1]
 
     others = [e.index(n) for d, n in enumerate(v.shape) if d != axis]
     e.index(v.shape[axis])
@@ -65,16 +62,16 @@ def true_positions(e: Writer, v: Value) -> None:
     source, (init, t), one = e.value(mask), e.empty(v.shape, "int64"), e.index(1)
 
     def step(at: list[str], known: list[str]) -> list[str]:
-        tensor, done, flat = known
+        whole, done, flat = known
         item = e.op(f"tensor.extract {source}[{', '.join(at)}] : {e.type_of(mask)}")
         following = e.op(f"arith.addi {flat}, {one} : index")
 
         def listed() -> list[str]:
             position = e.op(f"arith.index_cast {flat} : index to i64")
-            written = e.op(f"tensor.insert {position} into {tensor}[{done}] : {t}")
+            written = e.op(f"tensor.insert {position} into {whole}[{done}] : {t}")
             return [written, e.op(f"arith.addi {done}, {one} : index")]
 
-        return [*choice(e, item, (t, "index"), (listed, lambda: [tensor, done])), following]
+        return [*choice(e, item, (t, "index"), (listed, lambda: [whole, done])), following]
 
     zero, ends = e.index(0), [e.index(n) for n in mask.shape]
     e.values[v.number] = loops(e, ends, ((init, t), (zero, "index"), (zero, "index")), step)[0]
@@ -90,8 +87,8 @@ def repeated_positions(e: Writer, v: Value) -> None:
         position = e.op(f"arith.index_cast {at[0]} : index to i64")
 
         def another(_: list[str], known: list[str]) -> list[str]:
-            tensor, done = known
-            written = e.op(f"tensor.insert {position} into {tensor}[{done}] : {t}")
+            whole, done = known
+            written = e.op(f"tensor.insert {position} into {whole}[{done}] : {t}")
             return [written, e.op(f"arith.addi {done}, {one} : index")]
 
         return loops(e, [end], tuple(zip(known, (t, "index"), strict=True)), another)

@@ -142,7 +142,7 @@ def _dot(ctx: Context, x: Value, y: Value) -> Value:
 
 def _is_cheaper(m: Any, k: Any, n: Any, p: Any) -> bool:
     """Whether k n p + m k p < m k n + m n p for all lengths; for p = 1 it is at most m + n times k more, and usually
-    far less."""
+    much less."""
     if p == 1:
         return bool(m != 1 and n != 1)
     now = ex.add(ex.product((m, k, n)), ex.product((m, n, p)))

@@ -16,7 +16,7 @@ from tensordsl.codegen.tensor_ir.lower import Lowered
 from tensordsl.graph.types import FLOATS
 from tensordsl.ops.table import OPS
 
-BIG_THRESHOLD = 1e10
+BIG_THRESHOLD = 1e10  # magnitude above which a float is big, as in Theano
 # The ops that make new floats; all others only move elements, whose sources are checked.
 WATCHED = frozenset(("arg", "shared", "map", "reduce", "dot", "result", "inc_subtensor", "inc_take", "along"))
 

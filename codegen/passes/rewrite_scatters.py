@@ -191,7 +191,7 @@ def _added(ctx: Context, x: Value, part: Value, is_less: bool) -> Value | None:
 
 
 def _is_given(v: Value) -> bool:
-    """Whether v is one number from the caller, not computed: an infinite one would turn all zeros into NaN."""
+    """Whether v is one number from the caller, not computed: times 0 an infinite one is NaN."""
     while v.op == "move":
         (v,) = v.operands
     return v.op in ("arg", "shared", "const") and v.rank == 0

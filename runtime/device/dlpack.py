@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tensordsl.runtime.device.device import Device
 
 Strides = tuple[int, ...]
-CPU, CUDA, CUDA_HOST, CUDA_MANAGED = 1, 2, 3, 13
+CPU, CUDA, CUDA_HOST, CUDA_MANAGED = 1, 2, 3, 13  # DLDeviceType
 CODES = {"i": 0, "u": 1, "f": 2, "b": 6}  # kind of a dtype -> DLDataTypeCode
 NAME, USED = b"dltensor", b"used_dltensor"
 

@@ -24,7 +24,7 @@ from tensordsl.runtime.device.state import DeviceStorage
 from tensordsl.runtime.loading import library
 from tensordsl.runtime.loading.layout import address_of, api, function_address, peek, poke
 
-INT64_MAX = (1 << 63) - 1
+INT64_MAX = (1 << 63) - 1  # of a word
 # (minimum, maximum) of a word, by the comparison with a limit
 RANGES: dict[str, Callable[[int], tuple[int, int]]] = {
     "eq": lambda n: (n, n), "le": lambda n: (-INT64_MAX - 1, n), "lt": lambda n: (-INT64_MAX - 1, n - 1),
@@ -36,7 +36,7 @@ class Recordings:
     """The recordings that native calls of one function know; the oldest one makes room for the newest.
 
     `table`: what native code reads.  `kept`: per recording what it points to.  The collector clears neither bytes nor
-    arrays of objects, so that a function that it takes apart can still be called.
+    arrays of objects, so that a function that it clears can still be called.
     """
 
     __slots__ = ("table", "kept", "_next", "__weakref__")

@@ -16,7 +16,7 @@ from tensordsl.runtime.device.device import Device
 
 class DeviceStorage:
     """`array`: the value, C-contiguous; `spare`: what the last call replaced, into which the next one writes; `mirror`:
-    the value on the host, if somebody asked for it; `lock`: the thread whose call uses it in a host step, or 0.
+    the value on the host, if it was requested; `lock`: the thread whose call uses it in a host step, or 0.
 
     A call never writes to `array`: new values go elsewhere, and `commit` exchanges references.
     """

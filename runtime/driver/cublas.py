@@ -1,6 +1,6 @@
 """Matrix products by NVIDIA's cuBLAS, where its wheel or a CUDA toolkit is installed.
 
-`on_columns` turns C = A B of rows into C' = B' A' of columns, in the same memory; `Cublas` calls the library.  TF32 is
+`on_columns` makes C = A B of rows C' = B' A' of columns, in the same memory; `Cublas` calls the library.  TF32 is
 off, with one workspace and one stream, so that results are the same bits from run to run on one card.
 Ref: docs.nvidia.com/cuda/cublas.
 """
@@ -71,7 +71,7 @@ def on_columns(
 ) -> Product | None:
     """C[m, n] = alpha A[m, k] B[k, n] + beta C, strides in elements and rows of C contiguous, as cuBLAS takes it; None
     if it does not (strides of both axes, reversed, broadcast), or is not worth it (small, a single row or column).
-    several: how many products, and how far the operands of one are from those of the one before."""
+    several: the number of products, and elements from one's operands to the next one's."""
     m, n, k = sizes
     count, a_step, b_step = several or (1, 0, 0)
     if (

@@ -1,6 +1,6 @@
 """The simulator as a device: its memory is the host's, poisoned and guarded; kernels run as fibres.
 
-For tests and for finding mistakes: every access through the driver is checked, and it is far slower than the CPU.
+For tests and for finding mistakes: every access through the driver is checked, and it is much slower than the CPU.
 `order` is the order of threads (`simulator.ORDERS`): results must not depend on it.
 """
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:  # at run time a program is data: the dispatch is by class nam
 # (addresses, byte strides [operand][axis], extents, ints) -> true if an index was out of range
 Kernel = Callable[[list[int], list[list[int]], list[int], list[int]], Any]
 
-POISON, GUARD_VALUE, GUARD_BYTES = 0xFF, 0xA5, 64
+POISON, GUARD_VALUE = 0xFF, 0xA5  # byte values
+GUARD_BYTES = 64  # at each end of storage
 MAX_ITEM_BYTES = 1 << 47  # of an arena; larger ones fail as in emitted code
 _gil = threading.RLock()  # a run is atomic except where it is released, as emitted code under the GIL
 

@@ -20,9 +20,9 @@ from tensordsl.runtime.loading.relocations import HERE, Machine
 SECTION = struct.Struct("<IIQQQQIIQQ")  # name, type, flags, address, offset, size, link, info, alignment, entry size
 SYMBOL = struct.Struct("<IBBHQQ")  # name, info, other, section, value, size
 RELOCATION = struct.Struct("<QQq")  # offset, info, addend
-SYMTAB, RELA, NOBITS = 2, 4, 8
-WRITE, ALLOC = 1, 2
-RELOCATABLE = 1
+SYMTAB, RELA, NOBITS = 2, 4, 8  # types of sections: SHT_*
+WRITE, ALLOC = 1, 2  # flags of sections: SHF_*
+RELOCATABLE = 1  # the type of the file: ET_REL
 ADDRESS = struct.Struct("<Q")
 Known = Mapping[str, bytes]  # external symbol -> the bytes mapped for it: `jump`, or `word`
 NOTHING: Known = MappingProxyType({})
