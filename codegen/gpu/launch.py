@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from tensordsl.base.records import record
@@ -271,9 +272,7 @@ def _collapsed(k: GpuKernel, used: list[Operand], axes: dict[str, int]) -> tuple
     uses = [(b, m) for b, m in _uses(k) if m]
     if any(list(m) != order or not _is_contiguous(used[_number(k, b)]) for b, m in uses):
         return used, axes
-    size = 1
-    for n in axes.values():
-        size *= n
+    size = prod(axes.values())
     axes = {**dict.fromkeys(axes, 1), k.schedule.lane: size}
     shape = (*[1] * (len(order) - 1), size)
     return [replace(o, shape=shape, strides=(0,) * (len(order) - 1) + (1,)) if o.shape else o for o in used], axes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from math import prod
 from typing import Any
 
 from tensordsl.base.errors import DriverVersionError
@@ -117,10 +118,7 @@ class GpuStep:
         return tuple(n if isinstance(n, int) else lengths[n] for n in b.shape)
 
     def _size(self, b: Buffer, lengths: dict[Any, int]) -> int:
-        size = ITEMSIZE[b.type]
-        for n in self._shape(b, lengths):
-            size *= n
-        return size
+        return prod(self._shape(b, lengths)) * ITEMSIZE[b.type]
 
 
 def gpu_step(plan: LaunchPlan, fastmath: bool = False) -> GpuStep:

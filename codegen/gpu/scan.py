@@ -7,8 +7,9 @@ of floats differ from NumPy's by order, but not in where they overflow (`gpu.sca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
+from math import prod
 
 from tensordsl.base.records import record
 from tensordsl.codegen.gpu.builder import SHARED, THREADS, WARP, Loop
@@ -70,7 +71,7 @@ def choose(function: str, result: str, x: Operand) -> Choice:
     where a line has several segments, a first kernel has summed each of them, and a second one, `firsts`, finds
     overflows.
     """
-    n, lines = x.shape[0], _product(x.shape[1:])
+    n, lines = x.shape[0], prod(x.shape[1:])
     adjacent = min((abs(s) for s, m in zip(x.strides[1:], x.shape[1:], strict=True) if m > 1), default=0)
     if function.startswith("cum") and (n <= WARP or (lines >= MIN_LINES_OF_THREADS and adjacent < abs(x.strides[0]))):
         return Choice(("line",), 1, n, 0)
@@ -90,7 +91,7 @@ def launches(
     made: Scan, choice: Choice, x: Operand, y: Operand, scratch: int, multiprocessors: int = 132
 ) -> list[Launch]:
     """In order; x and y: axis of the lines first.  y may be x, laid out alike."""
-    n, lines = x.shape[0], _product(x.shape[1:])
+    n, lines = x.shape[0], prod(x.shape[1:])
     if not n * lines:
         return []
     values = line_values(x.shape[1:], x=x, y=y)
@@ -107,13 +108,6 @@ def _is_ordered(function: str, result: str) -> bool:
 
 def _segment_stages(function: str, result: str) -> tuple[str, ...]:
     return ("totals", *(("firsts",) * has_first_overflow(function, result)), "segment")
-
-
-def _product(lengths: Sequence[int]) -> int:
-    result = 1
-    for n in lengths:
-        result *= n
-    return result
 
 
 class _Scan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import prod
 
 from tensordsl.base.records import record
 from tensordsl.codegen.gpu.builder import GLOBAL, SHARED, THREADS, WARP, Env, GpuCode, Kernel, Loop, evaluate
@@ -57,14 +58,14 @@ def launches(
     `status`: the address of an i64, which becomes 1 where an index is out of range; x is written if it is 0 only.
     """
     shape = _broadcast([i.shape for i in indices])
-    points = _product(shape)
+    points = prod(shape)
     if not points:
         return []
     placed, free = place_taken(made.rank, made.axes, made.index_rank, range(made.rank - len(made.axes) + len(shape)))
     result = [0] * (len(placed) + len(free))
     for axis, n in [*zip(placed, shape, strict=True), *((free[d], x.shape[d]) for d in free)]:
         result[axis] = n
-    rows, columns = _product([x.shape[d] for d in made.axes]), _product([x.shape[d] for d in free])
+    rows, columns = prod([x.shape[d] for d in made.axes]), prod([x.shape[d] for d in free])
     team = WARP if columns <= WARP else THREADS
     grid = max(1, min(-(-rows // (THREADS // team)), multiprocessors * BLOCKS_PER_SM))
     y_strides = _aligned(y, result)
@@ -82,13 +83,6 @@ def launches(
     arguments = (*pointers, *(values[p] for p in made.params))
     check = Launch(made.check, min(-(-points // THREADS), multiprocessors * BLOCKS_PER_SM), THREADS, arguments)
     return [check, Launch(made.write, grid, THREADS, arguments)] if rows * columns else [check]
-
-
-def _product(factors: Sequence[int]) -> int:
-    result = 1
-    for n in factors:
-        result *= n
-    return result
 
 
 def _broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

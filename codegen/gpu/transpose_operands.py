@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import prod
 
 from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
@@ -31,11 +32,8 @@ class Transpose:
 
     def is_wanted(self, shape: Sequence[int], strides: Sequence[int]) -> bool:
         """Whether an operand of these lengths and strides (in elements) should be transposed first."""
-        size = 1
-        for n in shape:
-            size *= n
         across, along = self.order[-2:]
-        is_large = size >= MIN_ELEMENTS and min(shape[across], shape[along]) >= MIN_AXIS_ELEMENTS
+        is_large = prod(shape) >= MIN_ELEMENTS and min(shape[across], shape[along]) >= MIN_AXIS_ELEMENTS
         return is_large and abs(strides[across]) != 1 and strides[along] == 1
 
     def launches(self, o: Operand, room: int, multiprocessors: int) -> tuple[list[Launch], Operand]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -60,10 +61,7 @@ class DeviceArray:
 
     @property
     def size(self) -> int:
-        n = 1
-        for length in self.shape:
-            n *= length
-        return n
+        return prod(self.shape)
 
     @property
     def nbytes(self) -> int:
