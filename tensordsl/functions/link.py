@@ -1,4 +1,4 @@
-"""From a `FunctionSpec` to something that runs: native code, or the reference evaluator under a mode that needs it."""
+"""Linking: a `FunctionSpec` becomes native code, or the reference evaluator under a mode that needs it."""
 
 from __future__ import annotations
 
