@@ -131,7 +131,7 @@ WATCH_SIZE = WATCH_JUMP + JUMP_SIZE
 
 # The kinds; 0: nothing has failed.  What gives storage, or NULL, gives NULL once something has.
 ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL = range(1, 9)
-ERR_ABSENT, ERR_UNRECORDED, ERR_DEVICE, ERR_OUTGROWN, ERR_FORKED = range(9, 14)
+ERR_ABSENT, ERR_UNRECORDED, ERR_DEVICE, ERR_DEOPTIMISE, ERR_FORKED = range(9, 14)
 # ERR_BUSY is no error: on_error waits for the other call and calls again.  ERR_INDEX: run_nest saw a bad index.
 # ERR_ABSENT is none either: on_error fills in kernels.  A: which, of choice k bit 2k or 2k + 1; B: what k counts from.
 # ERR_OUTGROWN is none: on_error has the function run a program that was made for any lengths, and calls it.

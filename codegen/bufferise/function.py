@@ -104,7 +104,7 @@ class _Function:
             for own, length in dict.fromkeys(b.graph.extents.stretched)
         ]
         if stretched:  # before the checks, which are for the usual lengths
-            b.entry.code.append(p.Outgrow(tuple(dict.fromkeys(stretched)), b.common_site("kernels")))
+            b.entry.code.append(p.Deoptimise(tuple(dict.fromkeys(stretched)), b.common_site("kernels")))
         b.pending = list(b.graph.extents.constraints)
         b.check_entry()
         given = {n for s in steps for n in s.gives}
@@ -236,7 +236,7 @@ class _Function:
         work = b.name(0) if held else "" if unpinned else self._releasable(early, late, is_long if partly else "")
         watched = not b.device and (unpinned or work is None)
         work = work if held else self._magnitude() if watched else work
-        required = [] if b.device else [*self._outgrown(), *requires(b, body)]
+        required = [] if b.device else [*self._deoptimise(), *requires(b, body)]
         head = [*b.entry.code, *required]
         if b.arena:
             head.append(p.Arena(tuple(b.arena), b.common_site("memory")))
@@ -259,11 +259,11 @@ class _Function:
         program.code = [*head, *early, *tail, *partly, *late, *commit, p.Return(tuple(outputs), list_slot)]
         _mark_streamed(program, {i.dst for i in p.walk_program(program.code) if isinstance(i, (p.NewOut, p.Prepare))})
 
-    def _outgrown(self) -> list[p.Instr]:
+    def _deoptimise(self) -> list[p.Instr]:
         """Stop where a matrix or hidden rows have become large that were not, or indices would not be checked."""
         large = [self.b.compared(("gt", size, CACHE)) for size in self.left_out]
         large += [*(may_pay(self.b, run) for run in self.runs), *self.b.outgrown]
-        return [p.Outgrow(tuple(dict.fromkeys(large)), self.b.common_site("kernels"))] if large else []
+        return [p.Deoptimise(tuple(dict.fromkeys(large)), self.b.common_site("kernels"))] if large else []
 
     def _releasable(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str | None:
         """The name of the estimated work that the GIL need not be held for, "" if there is none; None if it is not

@@ -1,7 +1,7 @@
-"""The library's objects: by whom each is written, what of the machine its writer is told, and how it is compiled.
+"""The build of the library's objects: for each its writer, the facts of the machine it needs, and its compile options.
 
-A process compiles one when it first needs it and the disk cache has none.  Writers are imported then, each by itself:
-there are many, and programs need few.
+`library_objects(name)` -> object code, when a process first needs one that the disk cache lacks.  Writers are imported
+then: there are many, and programs need few.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from tensordsl.codegen.target import machine
 
 @record
 class Writer:
-    """Of some objects.  facts: what `function` of `module` is told for a name, of the machine and of the object; level:
-    of code generation, with the passes in `kept`; is_whole: it writes no functions that the object does not need."""
+    """The writer of some objects.  facts: arguments of `function` of `module` for a name, about the machine and the
+    object;
+    level: of code generation, with the passes in `kept`; is_minimal: it writes only functions that the object needs.
+    """
 
     module: str
     function: str
     facts: Callable[[str], tuple[Any, ...]]
     level: int = 2
     kept: tuple[str, ...] = ()
-    is_whole: bool = False
+    is_minimal: bool = False
 
     def text(self, name: str) -> str:
         write = getattr(import_module(self.module), self.function)
@@ -71,7 +73,7 @@ WRITERS: Mapping[str, Writer] = {
     ),
     "threads": Writer("tensordsl.codegen.library.python.thread_pool", "thread_text", lambda name: (machine.is_arm(),)),
     "replay": Writer("tensordsl.codegen.library.python.gpu_replay", "replay_text", lambda name: ()),
-    "nest": Writer("tensordsl.codegen.library.loops.entry", "part_text", _loops, 1, llvm.LOOP_PASSES, is_whole=True),
+    "nest": Writer("tensordsl.codegen.library.loops.entry", "part_text", _loops, 1, llvm.LOOP_PASSES, is_minimal=True),
     "gemm": Writer("tensordsl.codegen.library.gemm.dispatch", "gemm_text", _products, 1),
     "scatter": Writer("tensordsl.codegen.library.arrays.scatter", "scatter_text", _scatters),
     "cumsum": _SCAN,
@@ -84,7 +86,11 @@ WRITERS: Mapping[str, Writer] = {
         "tensordsl.codegen.library.arrays.nonzero", "positions_text", lambda name: (machine.native_width(),)
     ),
     "common": Writer(
-        "tensordsl.codegen.compiler.precompiled_kernels", "common_text", lambda name: (_dtype(name),), 1, is_whole=True
+        "tensordsl.codegen.compiler.precompiled_kernels",
+        "common_text",
+        lambda name: (_dtype(name),),
+        1,
+        is_minimal=True,
     ),
 }
 
@@ -93,4 +99,4 @@ def library_objects(name: str) -> bytes:
     """The object of `codegen.abi.layouts.LIBRARY[name]`."""
     writer = WRITERS[name.partition("_")[0]]
     text = writer.text(name)
-    return llvm.compile_object(text if writer.is_whole else only(text, LIBRARY[name]), writer.level, writer.kept)
+    return llvm.compile_object(text if writer.is_minimal else only(text, LIBRARY[name]), writer.level, writer.kept)

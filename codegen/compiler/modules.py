@@ -1,5 +1,7 @@
-"""LLVM modules of the kernels of plans: those that are compiled with their function, and those that a call requires;
-and of the library: what some of its functions need."""
+"""LLVM modules of plans' kernels: those compiled with their function, those of late plans, and parts of the library.
+
+Equal kernels are one, under the library's name where it has them (`precompiled_kernels`).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.program_ir.tables import NOTHING
 from tensordsl.codegen.target.machine import native_width
 
-LONGEST = 8  # values of a group that the library has a plan of
+MAX_PLAN_VALUES = 8  # of a group with a precompiled plan
 Found = tuple[Sequence[str], Sequence[int]]  # the library's names of a plan's kernels, and the plan's descriptor
 
 
@@ -45,8 +47,8 @@ def loads_forward(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING)
 
 
 def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None]) -> None:
-    """Give the plan the library's kernels, so that none are made, where that has them all under its name (`known`)."""
-    if len(plan.group.scalars) > LONGEST or names_lengths(plan.group):
+    """Give the plan its precompiled kernels (`known`, by the plan's name), so that none are compiled."""
+    if len(plan.group.scalars) > MAX_PLAN_VALUES or names_lengths(plan.group):
         return
     found = known(plan_name(plan))
     if found is not None:
@@ -60,7 +62,7 @@ def plan_name(plan: LaunchPlan) -> str:
 
 
 def common_kernels(plans: Iterable[Kernels], names: Collection[str]) -> dict[str, str]:
-    """Of kernels that the library has under some of these names (`common`): their symbols -> their names."""
+    """Of kernels that are precompiled under some of these names (`common`): their symbols -> those names."""
     if not names:
         return {}
     named = {s: common_name(s, text) for p in plans for s, text in zip(p.symbols, p.texts, strict=True)}
@@ -81,14 +83,14 @@ def _nameless(symbol: str, text: str) -> str:
 
 
 def under(text: str, symbol: str, name: str) -> str:
-    """The text of the kernel `symbol`, which may have functions of its own (`symbol.past`), under another name."""
+    """The text of the kernel `symbol`, with functions of its own (`symbol.past`), under another name."""
     return text.replace(f"@{symbol}(", f"@{name}(").replace(f"@{symbol}.", f"@{name}.")
 
 
-def late_kernels(parts: Sequence[bytes]) -> list[Kernels]:
-    """Of plans that a call requires (`bufferise.serialise.pack_plans`)."""
+def late_kernels(packed: Sequence[bytes]) -> list[Kernels]:
+    """The kernels of late plans (`bufferise.serialise.pack_plans`)."""
     result = []
-    for k, part in enumerate(parts):
+    for k, part in enumerate(packed):
         group, chosen, streams = unpack_plan(part)
         result.append(replace(plan(group, chosen, f"k{k}"), streams=streams).kernels)
     return result

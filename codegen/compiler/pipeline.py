@@ -1,4 +1,7 @@
-"""The list of passes, and the way of a function from the user's graph to object code."""
+"""The compilation pipeline: the list of passes, and the stages from the user's graph to object code.
+
+`compile_graph` lowers, optimises, bufferises and emits; `PIPELINE` has the passes, each with the reason for its place.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +58,8 @@ from tensordsl.graph.variables import Variable
 class Pass:
     """One walk over the IR, operands first.
 
-    run(context, value) -> what the value becomes, or None.  `reason`: why the pass stands where it does.  A required
-    pass runs in every mode; needs_users: it asks how many users a value has; ops: what it rewrites (empty: all).
+    run(context, value) -> what the value becomes, or None.  `reason`: why the pass stands at its place.  A required
+    pass runs in every mode; needs_users: it needs the number of users of values; ops: what it rewrites (empty: all).
     """
 
     name: str
@@ -77,7 +80,7 @@ def stabilise(ctx: Context, v: Value) -> Value | None:
     return rules.stabilise_set().apply(ctx.graph, v, ctx.hits, ctx.users) or of_exponentials(ctx, v)
 
 
-FEW_BYTES = 3 << 12  # of the stack that every thread has left
+SMALL_STACK_BYTES = 3 << 12  # of the stack that every thread has left
 MAPS = frozenset(("map",))
 PIPELINE = (
     Pass(
@@ -232,7 +235,7 @@ def optimise(
 
 
 class _Needed:
-    """What `roots` need, in order, and what several passes ask of it."""
+    """The values that `roots` depend on, in order, and analyses of them that several passes share."""
 
     def __init__(self, roots: list[Value]) -> None:
         self.roots, self.order = roots, toposort(roots)
@@ -300,7 +303,7 @@ def optimise_lowered(lowered: Lowered, mode: Any = None, trace: Trace | None = N
         lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
 
 
-# -- the whole way -----------------------------------------------------------------------------------------------------
+# -- all stages --------------------------------------------------------------------------------------------------------
 @record(eq=False, frozen=False)
 class Compiled:
     """The objects of a function, what the run time must know of them, the callables of its host steps, and the names of
@@ -346,7 +349,7 @@ def stack_bytes(program: Program, text: str) -> int:
     of its instructions, since at level 0 their results stay there; kernels have as much for their operands."""
     own = layouts.FR_ARGS + layouts.SRC_SIZE * len(program.args) + 8 * program.n_slots
     needed = own + 16 * text.count("\n")
-    return needed if needed > FEW_BYTES else 0
+    return needed if needed > SMALL_STACK_BYTES else 0
 
 
 def compile_graph(

@@ -1,4 +1,7 @@
-"""The functions of a program's `LibraryCall` on a GPU: their kernels and launches."""
+"""The table from functions of `LibraryCall` to GPU kernels and launches.
+
+Called by a device's runner for each `LibraryCall` of a program; a function without a row runs on the host.
+"""
 
 from __future__ import annotations
 

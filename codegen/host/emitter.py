@@ -1,8 +1,8 @@
 """LLVM text of a program: `ptr @program(ptr ctx, ptr frame)` for codegen at level 0, without external symbols.
 
-`abi.layouts` says what the program may assume and call.  The text is linear in the program: names map to LLVM operands
-(constants stay literals), and the arrays that launches, host calls and allocations pass by address are one each, as
-large as the largest needs.  One block fails for all; on the way there a record is written (`codegen.host.failures`).
+`abi.layouts` says what the program may assume and call.  The text is linear in the program: names map to LLVM operands,
+and the arrays that launches, host calls and allocations pass by address are one each, as large as the largest needs.
+One block fails for all, behind a record (`host.failures`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.host.blocks import blocks
 from tensordsl.codegen.host.control import branch, loop
 from tensordsl.codegen.host.failures import Condition, Waiting, before, demand, derive, fail_if, product, settle
-from tensordsl.codegen.host.gemm import gemm, gemm_then, place_of_c
+from tensordsl.codegen.host.gemm import gemm, gemm_with_epilogue, place_of_c
 from tensordsl.codegen.llvm.total_integers import DIVISION, divide_by_power_of_two
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Instr, Name, Program
@@ -23,9 +23,9 @@ from tensordsl.codegen.program_ir.tables import Tables, is_large, library_call_s
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 
 Operand = str | int
-HUGE = 1 << 47  # bytes of an arena's item beyond which every allocator fails; sums of items stay in 64 bits
-FEW_SLOTS = 8  # cleared by a store each
-BLOCK = 500  # lines; LLVM's time grows faster than the length of a block
+MAX_ITEM_BYTES = 1 << 47  # of an arena: every allocator fails beyond, and sums of items stay in 64 bits
+MAX_STORED_SLOTS = 8  # slots cleared by a store each
+MAX_BLOCK_LINES = 500  # LLVM's time grows faster than the length of a block
 ARRAYS = ("bases", "strides", "spans", "ints", "dims", "hosts", "slots", "env", "tile", "given", "jump")
 
 MEMORY = {"bool": "i8", **{f"{u}int{n}": f"i{n}" for u in ("", "u") for n in (8, 16, 32, 64)}}
@@ -43,7 +43,7 @@ def emit_program(program: Program, faults: bool = False) -> str:
 
 
 class Values(dict[Name, Operand]):
-    """The operands of names.  What is 0 or 1 is an i1 in `bits`, and widened where an i64 is asked for."""
+    """The operands of names.  A value of 0 or 1 is an i1 in `bits`, and widened where an i64 is read."""
 
     def __init__(self, lines: list[str], numbers: Iterator[int]) -> None:
         self.lines, self.numbers, self.bits = lines, numbers, dict[Name, str]()
@@ -64,7 +64,7 @@ class Emitter:
         self.put = self.lines.append
         self.errors: list[str] = []
         self.waiting = Waiting()
-        self.storage = ""  # what has been made and not asked for
+        self.storage = ""  # allocated and not checked yet
         self.then: Instr | None = None  # the next instruction of the region
         self.released = False  # the GIL, by the pin before
         self.numbers = count()  # of values, in the order of the text: read faster than words
@@ -79,12 +79,12 @@ class Emitter:
         self.opened: list[str | None] = []  # per open region: its first arena block
         self.sizes = dict.fromkeys(ARRAYS, 0)
         self.written: dict[str, dict[int, Operand]] = {name: {} for name in self.sizes}  # the arrays' contents here
-        self.functions: list[str] = []  # of parts of rows
+        self.functions: list[str] = []  # of loops over blocks
         self.globals: list[str] = []
         self.constants: dict[Any, str] = {}
         self.divides: set[str] = set()
 
-    # -- pieces -----------------------------------------------------------------------------------------------------
+    # -- text -----------------------------------------------------------------------------------------------------
     def tmp(self) -> str:
         return f"%{next(self.numbers)}"
 
@@ -122,7 +122,7 @@ class Emitter:
         self.put(f"store {kind} {value}, ptr {self.at(base, offset)}")
 
     def array(self, name: str, kind: str, values: Sequence[Operand], start: int = 0) -> str:
-        """The values written to the shared array `name` from word `start` on, as far as they are not there already."""
+        """The values stored to the shared array `name` from word `start` on, unless they are in it already."""
         base, put, known, numbers = "%" + name, self.put, self.written[name], self.numbers
         for k, value in enumerate(values, start):
             if known.get(k) == value:
@@ -192,7 +192,7 @@ class Emitter:
             kind = type(i)
             before(self, kind)
             table[kind](self, i)
-            if len(lines) - self.block_start > BLOCK and kind is not p.Return:
+            if len(lines) - self.block_start > MAX_BLOCK_LINES and kind is not p.Return:
                 label = self.label("g")
                 self.put(f"br label %{label}")
                 self.place(label)
@@ -212,7 +212,7 @@ class Emitter:
         n = self.program.n_slots
         lines = ["define ptr @program(ptr %ctx, ptr %frame) nounwind {\nentry:", f"%objs = alloca ptr, i64 {max(n, 1)}"]
         lines += self.setup()
-        if n > FEW_SLOTS:
+        if n > MAX_STORED_SLOTS:
             lines += [
                 f"%memset.p = getelementptr i8, ptr %rt, i64 {layouts.RT['memset']}\n%memset = load ptr, ptr %memset.p",
                 f"%cleared = call ptr %memset(ptr %objs, i32 0, i64 {8 * n})",
@@ -254,13 +254,13 @@ class Emitter:
         self.cells.add(number)
         return f"%cell{number}", 0
 
-    def axis(self, dst: Name, src: p.Source, part: int, axis: int) -> None:
-        base = self.extents.get((src, part))
+    def axis(self, dst: Name, src: p.Source, field: int, axis: int) -> None:
+        base = self.extents.get((src, field))
         if base is None:
             triple, offset = self.source(src)
-            base = self.extents[src, part] = self.load("ptr", triple, offset + part)
+            base = self.extents[src, field] = self.load("ptr", triple, offset + field)
             if self.opened:
-                self.undo.append((self.extents, (src, part)))
+                self.undo.append((self.extents, (src, field)))
         self.define(dst, self.load("i64", base, 8 * axis))
 
     def extent(self, i: p.Extent) -> None:
@@ -382,9 +382,9 @@ class Emitter:
             self.opened[-1] = block
 
     def rounded(self, size: Operand) -> Operand:
-        """A number of bytes up to a multiple of 64."""
+        """A number of bytes rounded up to a multiple of 64."""
         if isinstance(size, int):
-            return HUGE if not 0 <= size < HUGE else (size + 63) & -64
+            return MAX_ITEM_BYTES if not 0 <= size < MAX_ITEM_BYTES else (size + 63) & -64
         return self.op(f"and i64 {self.op(f'add i64 {size}, 63')}, -64")
 
     def fitting(self, sizes: Sequence[Operand], total: Operand) -> Operand:
@@ -394,8 +394,8 @@ class Emitter:
         every, *others = sizes
         for size in others:
             every = self.op(f"or i64 {every}, {size}")
-        fits = self.op(f"icmp ult i64 {every}, {HUGE}")
-        return self.op(f"select i1 {fits}, i64 {total}, i64 {HUGE}")
+        fits = self.op(f"icmp ult i64 {every}, {MAX_ITEM_BYTES}")
+        return self.op(f"select i1 {fits}, i64 {total}, i64 {MAX_ITEM_BYTES}")
 
     def dims(self, names: Sequence[Name]) -> str:
         self.sizes["dims"] = self.sizes["dims"] or 1
@@ -431,7 +431,7 @@ class Emitter:
 
     # -- work ---------------------------------------------------------------------------------------------------------
     def launch_arrays(self, i: p.Launch, moved: dict[Name, Operand]) -> None:
-        """What a launch passes by address; moved: operands that are elsewhere."""
+        """The tables that a launch passes by address; moved: operands that are elsewhere."""
         plan, v = self.program.plans[i.plan], self.values
         self.array("ints", "i64", [v[x] for x in i.ints])
         if not plan.axes:  # integers and the flag are pointed at
@@ -457,7 +457,7 @@ class Emitter:
             self.sizes[name] = self.sizes[name] or 1
         tables = (chosen, "%bases", "%strides", "%spans", "%ints")
         if pair:
-            gemm_then(self, pair, where, tables)
+            gemm_with_epilogue(self, pair, where, tables)
             return
         f = self.helper("run_nest")
         bad = self.op(f"call i64 {f}(ptr %rt, {', '.join(f'ptr {x}' for x in tables)})")
@@ -465,7 +465,7 @@ class Emitter:
             fail_if(self, self.op(f"icmp ne i64 {bad}, 0"), i.site, layouts.ERR_INDEX)
 
     def chosen(self, i: p.Launch) -> str:
-        """Where in `ctx.kern` the plan stands that is launched."""
+        """The index in `ctx.kern` of the plan that is launched."""
         result = self.at("%kern", layouts.PLAN_SIZE * i.plan)
         for cond, plan in i.instead:
             other = self.at("%kern", layouts.PLAN_SIZE * plan)
@@ -473,7 +473,7 @@ class Emitter:
         return result
 
     def launch_direct(self, i: p.Launch, plan: p.LaunchPlan) -> None:
-        """A plan without axes: one point, no nest."""
+        """A plan without axes: its kernel is called directly, without the loops of `run_nest`."""
         n, flag = len(i.ints), self.at("%ints", 8 * len(i.ints)) if plan.may_fail else ""
         if plan.may_fail:
             self.sizes["ints"] = max(self.sizes["ints"], n + 1)
@@ -495,10 +495,10 @@ class Emitter:
         condition = Condition(layouts.HOLDS["zero"], missing, i.first, i.site, layouts.ERR_ABSENT)
         demand(self, condition, self.op(f"icmp ne i64 {missing}, 0"))
 
-    def outgrow(self, i: p.Outgrow) -> None:
+    def deoptimise(self, i: p.Deoptimise) -> None:
         self.inject(i.site)
         for cond in i.conditions:
-            fail_if(self, self.bit(cond), i.site, layouts.ERR_OUTGROWN)
+            fail_if(self, self.bit(cond), i.site, layouts.ERR_DEOPTIMISE)
 
     def scatter(self, i: p.Scatter) -> None:
         v, f = self.values, self.helper(scatter_symbol(i))
@@ -566,7 +566,7 @@ class Emitter:
         self.released = False
 
     def acquire_gil(self, i: p.AcquireGil) -> None:
-        if not isinstance(self.then, p.Return) or self.then.list_slot >= 0:  # else `release` takes it
+        if not isinstance(self.then, p.Return) or self.then.list_slot >= 0:  # else `release` takes it back
             self.put(f"call void {self.helper('restore_thread')}(ptr %ctx, ptr %frame)")
 
     def unwatch(self, i: p.Unwatch) -> None:
@@ -599,7 +599,7 @@ EMIT: dict[type[Instr], Callable[[Emitter, Any], None]] = {
     p.Offset: Emitter.offset, p.Select: Emitter.select, p.LoadScalar: Emitter.load_scalar,
     p.StoreScalar: Emitter.store_scalar, p.Slot: Emitter.slot8, p.Bytes: Emitter.bytes, p.Arena: Emitter.arena,
     p.NewOut: Emitter.new_out, p.NewList: Emitter.new_list, p.Prepare: Emitter.prepare, p.Launch: Emitter.launch,
-    p.Require: Emitter.require, p.Outgrow: Emitter.outgrow, p.Gemm: gemm, p.Scatter: Emitter.scatter,
+    p.Require: Emitter.require, p.Deoptimise: Emitter.deoptimise, p.Gemm: gemm, p.Scatter: Emitter.scatter,
     p.Copy: Emitter.copy, p.Fill: Emitter.fill, p.HostCall: Emitter.host_call, p.LibraryCall: Emitter.library_call,
     p.For: loop, p.If: branch, p.Blocks: blocks, p.Pin: Emitter.pin, p.ReleaseGil: Emitter.release_gil,
     p.AcquireGil: Emitter.acquire_gil, p.Unwatch: Emitter.unwatch,

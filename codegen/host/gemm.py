@@ -1,5 +1,7 @@
-"""LLVM text of a program's matrix products, alone or with the launch that follows them
-(`program_ir.gemm_epilogues`)."""
+"""LLVM text of a program's matrix products, alone or with their epilogue (`program_ir.gemm_epilogues`).
+
+`Gemm` -> a call of the library's `gemm_<dtype>`; with an epilogue, of `gemm_then_<dtype>`, if C exceeds CACHED_BYTES.
+"""
 
 from __future__ import annotations
 
@@ -16,30 +18,32 @@ from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 if TYPE_CHECKING:
     from tensordsl.codegen.host.emitter import Emitter, Operand
 
-CACHED = 1 << 18  # bytes of C up to which what follows a product finds it in the cache
-SHORT = 1 << 10  # bytes of a row that panels do not part
+CACHED_BYTES = 1 << 18  # of C, which the epilogue then finds in the cache
+SHORT_ROW_BYTES = 1 << 10  # of a row that is not split into panels
 
 
 def gemm(e: Emitter, i: p.Gemm) -> None:
-    """A product, unless it is computed with the launch behind it."""
+    """A product, unless it is computed together with the launch after it."""
     if id(i) not in e.tables.epilogues:
         _multiply(e, i, e.values[i.c])
 
 
 def place_of_c(e: Emitter, pair: Epilogue, width: int) -> tuple[str, str]:
-    """Whether a large C goes through the launch block by block, in the place of a result; and its address.  Elements in
-    place are computed once: rows have to be vectors of the kernel's width, or so short that they are taken as one."""
+    """(the i1 whether a large C goes through the epilogue block by block, in the storage of a result; the address of
+    C).
+    Elements in place are computed once: rows have to be vectors of the kernel's width, or short enough to be one.
+    """
     m, n, item = e.values[pair.gemm.m], e.values[pair.gemm.n], ITEMSIZE[pair.gemm.dtype]
     fits = e.op(f"icmp eq i64 {e.op(f'srem i64 {n}, {width}')}, 0")
     if pair.is_flat:
-        fits = e.op(f"or i1 {fits}, {e.op(f'icmp sle i64 {n}, {SHORT // item}')}")
-    large = e.op(f"icmp sge i64 {e.op(f'mul i64 {m}, {n}')}, {CACHED // item}")
+        fits = e.op(f"or i1 {fits}, {e.op(f'icmp sle i64 {n}, {SHORT_ROW_BYTES // item}')}")
+    large = e.op(f"icmp sge i64 {e.op(f'mul i64 {m}, {n}')}, {CACHED_BYTES // item}")
     fits = e.op(f"and i1 {fits}, {large}")
     return fits, e.op(f"select i1 {fits}, ptr {e.values[pair.place]}, ptr {e.values[pair.gemm.c]}")
 
 
-def gemm_then(e: Emitter, pair: Epilogue, where: tuple[str, str], tables: Sequence[str]) -> None:
-    """A product and its epilogue, whose `tables` `run_nest` would be given; `where` as `place_of_c` says."""
+def gemm_with_epilogue(e: Emitter, pair: Epilogue, where: tuple[str, str], tables: Sequence[str]) -> None:
+    """A product and its epilogue, with the `tables` of the epilogue's launch; `where` is `place_of_c`'s result."""
     (in_blocks, c), (blocks, apart, done) = where, (e.label(x) for x in ("blocks", "apart", "done"))
     e.put(f"br i1 {in_blocks}, label %{blocks}, label %{apart}")
     e.place(blocks)
@@ -66,7 +70,7 @@ def _operands(e: Emitter, i: p.Gemm, c: Operand) -> str:
     scratch = "null" if i.scratch is None else v[i.scratch]
     size = f"i64 {v[i.m]}, i64 {v[i.n]}, i64 {v[i.k]}"
     alpha, beta = _number(e, i, i.factor, i.alpha), _number(e, i, i.decay, i.beta)
-    if i.decay:  # a 0 of the call is -0, which multiplies
+    if i.decay:  # 0 would mean: do not read C
         beta = e.op(f"select i1 {e.op(f'fcmp oeq double {beta}, 0.0')}, double -0.0, double {beta}")
     scale = f"double {alpha}, double {beta}"
     several = "".join(f", i64 {v[x]}" for x in (() if i.count is None else (i.count, *i.steps)))

@@ -3,7 +3,7 @@
 Comes in   `tensor_ir.lower.Lowered`, as the compiler's passes left it or as it was lowered.
 Goes out   `export.export`: one `func.func` of linalg generics on tensors, with scf, arith and math, which mlir-opt
            verifies, lowers and runs.  `dialect.to_mlir` and `from_mlir`: tensor IR as generic ops and back.
-Way        `writer.Writer` writes one function: names, extents, tensors; `groups` a group as one generic for each
+Flow       `writer.Writer` writes one function: names, extents, tensors; `groups` a group as one generic for each
            reduction and store, `scalars` its body; `constructs` what is no group, `library_calls` loops for sorting,
            scans and positions.
 Uses       `fusion` for regions and groups, `tensor_ir`, `scalar_ir` with `math`.  No code is generated here.

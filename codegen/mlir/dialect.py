@@ -1,8 +1,8 @@
-"""Tensor IR as text in MLIR's generic form (the dialect `tensordsl`), and back.
+"""Tensor IR in MLIR's generic textual form (the dialect `tensordsl`), and a parser of it.
 
-Each value is an op `"tensordsl.NAME"(operands) <{attributes}> : types`; a loop's body and the branches of an ifelse are
-regions.  What MLIR's types can't say (symbolic extents, indexing maps, the bytes of constants) stands in string
-attributes.  `mlir-opt -allow-unregistered-dialect` reads it; `from_mlir` gives back equal IR.
+A value is an op `"tensordsl.NAME"(operands) <{attributes}> : types`; loop bodies and branches are regions.  What MLIR's
+types cannot express (symbolic extents, indexing maps, bytes of constants) is in string attributes.  `from_mlir` inverts
+`to_mlir`; `mlir-opt -allow-unregistered-dialect` reads the text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class MlirParseError(ValueError):
 
 # -- printing --------------------------------------------------------------------------------------------------------
 def to_mlir(graph: Graph, roots: Sequence[Value], name: str = "main") -> str:
-    """The IR behind `roots` as a module of one function that returns them."""
+    """The IR that `roots` depend on as a module of one function that returns them."""
     printer = _Printer(graph, roots)
     body = printer.region((), roots, 2)
     head = f'module {{\n  "tensordsl.func"() <{{sym_name = "{name}"}}> ({{\n'
@@ -136,7 +136,7 @@ def _rich(x: Any) -> Any:
     if kind == "dict":
         return {k: _rich(v) for k, v in rest}
     if kind == "row":
-        from tensordsl.codegen.passes.stabilise import SHARE  # of passes alone
+        from tensordsl.codegen.passes.stabilise import SHARE  # set by passes only
         from tensordsl.ops.table import OPS
 
         return SHARE if rest[0] == SHARE.name else OPS[rest[0]]
@@ -158,7 +158,7 @@ def from_mlir(text: str) -> tuple[Graph, list[Value]]:
     return _Parser(text).run()
 
 
-_GAP = Value("gap", (), {}, "", (), -1, frozenset())  # where the printed graph had a value that nothing uses
+_UNUSED = Value("gap", (), {}, "", (), -1, frozenset())  # in the place of a value that nothing used
 
 
 class _Parser:
@@ -235,7 +235,7 @@ class _Parser:
         if op == "for":  # the loop comes first among the attributes, as lowering writes it
             attrs = {"loop": attrs.pop("loop"), **attrs}
         values = self.graph.values
-        values.extend([_GAP] * (at + 1 - len(values)))  # extents name values by number: each keeps its own
+        values.extend([_UNUSED] * (at + 1 - len(values)))  # extents name values by number: each keeps its own
         value = values[at] = Value(op, tuple(operands), attrs, dtype, tuple(shape), at, loops)
         number: Any = attrs.get("loop_number")
         if op == "index":

@@ -1,6 +1,6 @@
-"""Scalar values as MLIR: one table from our operations to arith and math, total where ours are.
+"""Scalar values as MLIR: one table from scalar IR to arith and math, total where scalar IR is.
 
-Integers are signless: their sign stands in the operation.  bool is i1.
+Integers are signless: the operation has the sign.  bool is i1.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ INTEGER_COMPARE = {"eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "
 
 
 def literal(value: Any, dtype: str) -> str:
-    """A constant; floats by their bits, so that nan, inf and exponents need no thought."""
+    """A constant; floats by their bits, so that nan, inf and exponents need no special case."""
     if dtype == "bool":
         return "true" if value else "false"
     if dtype in FLOATS:

@@ -1,4 +1,7 @@
-"""Canonical forms, so that equal values are one: one name for equal lengths; folded moves, reshapes and casts."""
+"""Canonical forms, so that equal values become one: representatives of equal lengths; folded moves, reshapes and casts.
+
+Required in every mode; later passes and the hash-consing of the graph rely on it.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ LEAVES = frozenset(("arg", "shared", "carried", "index", "const", "extent", "iot
 
 
 def settle_leaves(ctx: Context, frozen: Collection[int]) -> None:
-    """Give sources, and the values that no pass replaces, the representatives of their lengths; they keep their
-    identity."""
+    """Give sources, and the values that no pass replaces, the representatives of their lengths, without making new
+    values."""
     if not ctx.graph.extents.constraints:
         return
     for v in ctx.graph.values:
@@ -93,7 +96,9 @@ def _reshape(ctx: Context, v: Value) -> Value | None:
         before, first = x.rank - stay, v.rank - stay
         if stay and x.attrs["map"][:before] == tuple(range(before)):
             y = x.operands[0]
-            behind = (a if a is None else a - before + first for a in x.attrs["map"][before:])  # None: a dropped 1
+            behind = (
+                a if a is None else a - before + first for a in x.attrs["map"][before:]
+            )  # None: an axis of length 1 that is dropped
             place = [*range(first), *behind]
             return g.move(g.reshape(y, (*v.shape[:first], *y.shape[before:])), place, v.shape)
     return g.reshape(x, v.shape)
@@ -119,7 +124,7 @@ def sliced(
 
 
 def _bounded(ctx: Context, v: Value) -> Value | None:
-    """Bounds by the names of their lengths."""
+    """v with bounds by the representatives of their lengths."""
     find = ctx.graph.extents.find
     bounds = tuple((find(a), find(n), find(s), keeps) for a, n, s, keeps in v.attrs["bounds"])
     if bounds == v.attrs["bounds"]:

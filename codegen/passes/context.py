@@ -1,4 +1,7 @@
-"""What passes share while one function is optimised."""
+"""The context of a pass: the graph, users of values, frozen values, and analyses that passes cache.
+
+Made anew for each pass by `compiler.pipeline`.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,13 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, toposo
 @record(eq=False, frozen=False)
 class Context:
     """`graph`; `hits`: rule -> how often this pass applied it; `users`: value number -> number of users, where the pass
-    asked for it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the
-    pass; `written`, `parts`: see `is_written_to` and `partial`, once somebody has asked; `rolled`: of `part_at_rolls`;
-    `rolls`, `wholes`: of `share_rolls`; `sums`: number of a value -> how many sums it adds up, in `add_sums`; `added`:
-    number of a value -> what was added to, and what, in `sum_around`; `merges`: whether anything is for
-    `raise_merges`; `apart`, `merged`: numbers of what it has made, and of the reshapes of that -> what those were."""
+    needs it;
+    `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the pass.  Caches:
+    `written` of `is_written_to`; `reductions` of `partial`; `rolled` of `part_at_rolls`; `rolls`, `wholes` of
+    `share_rolls`;
+    `sums` of `add_sums`: number of a value -> how many sums it adds up; `added` of `sum_around`: number of a value ->
+    what was added to, and what; `merges`, `unmerged`, `merged` of `raise_merges`: whether there is anything to do;
+    numbers of the values that it made; and of the reshapes of those -> the original values."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
@@ -27,14 +32,14 @@ class Context:
     frozen: frozenset[int] = frozenset()
     order: Sequence[Value] = ()
     written: set[int] = field(default_factory=set)
-    parts: dict[tuple[Length, ...], list[Value]] | None = None
+    reductions: dict[tuple[Length, ...], list[Value]] | None = None
     rolled: tuple[frozenset[int], dict[Value, Any]] | None = None
     rolls: set[Any] | None = None
     wholes: dict[int, tuple[Value, Any]] = field(default_factory=dict)
     sums: dict[int, int] = field(default_factory=dict)
     added: dict[int, tuple[Value, tuple[Any, ...]]] = field(default_factory=dict)
     merges: bool | None = None
-    apart: set[int] = field(default_factory=set)
+    unmerged: set[int] = field(default_factory=set)
     merged: dict[int, Value] = field(default_factory=dict)
 
     def hit(self, rule: str) -> None:
@@ -52,12 +57,12 @@ class Context:
 
     def partial(self, shape: Sequence[Length]) -> list[Value]:
         """The reductions of tensors of this shape over some of their axes."""
-        if self.parts is None:
-            self.parts = {}
+        if self.reductions is None:
+            self.reductions = {}
             for v in self.order:
                 if v.op == "reduce" and v.rank and not v.attrs["with_index"]:
-                    self.parts.setdefault(self.find(v.operands[0].shape), []).append(v)
-        return self.parts.get(self.find(shape), [])
+                    self.reductions.setdefault(self.find(v.operands[0].shape), []).append(v)
+        return self.reductions.get(self.find(shape), [])
 
     def find(self, shape: Sequence[Length]) -> tuple[Length, ...]:
         """A shape with every extent replaced by its representative."""

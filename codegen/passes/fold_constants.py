@@ -1,4 +1,7 @@
-"""Constant folding: elementwise rows of constants are computed now, by the rows' oracles."""
+"""Constant folding: elementwise rows of constants are computed at compile time, by the rows' NumPy oracles.
+
+Applies to arrays of at most MAX_ELEMENTS elements.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +13,27 @@ from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.patterns import fit
 from tensordsl.codegen.tensor_ir.graph import Value
 
-SMALL = 1024  # elements of the largest array that is folded
+MAX_ELEMENTS = 1024  # of an array that is folded
 
 
 def fold_constants(ctx: Context, v: Value) -> Value | None:
-    """The constant that a row of constants is; broadcasts of one element are folded as that element."""
+    """The constant that a row of constants is; a broadcast of one element is folded as that element."""
     if v.op != "map":
         return None
     arrays = []
     for o in v.operands:
         while o.op == "move" and o.rank and o.operands[0].rank == 0:
             o = o.operands[0]
-        if o.op != "const" or o.attrs["data"].size > SMALL:
+        if o.op != "const" or o.attrs["data"].size > MAX_ELEMENTS:
             return None
         arrays.append(o.attrs["data"])
     row = v.attrs["row"]
-    if row.oracle is None or math.prod(np.broadcast_shapes(*(a.shape for a in arrays))) > SMALL:
+    if row.oracle is None or math.prod(np.broadcast_shapes(*(a.shape for a in arrays))) > MAX_ELEMENTS:
         return None
     try:
         with np.errstate(all="ignore"):
             result = np.asarray(row.oracle(*arrays, **v.attrs["args"]))
-    except (ArithmeticError, ValueError):  # an oracle of Python's own functions; the kernel knows what to give
+    except (ArithmeticError, ValueError):  # the oracle is undefined there; the kernel defines the result
         return None
     if result.dtype.name != v.dtype:
         return None

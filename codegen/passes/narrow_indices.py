@@ -1,7 +1,6 @@
-"""Positions of writes in the dtype of the indices, where these are small numbers without a sign: the bytes of an image.
+"""Narrow positions of writes: indices of an unsigned dtype whose every value is in range are used as they are.
 
-As int64 they are eight times as long, and the loop that checks them writes them for the write to read.  Where every
-number that the dtype has is a position, the write reads the indices themselves.
+As int64 they would be up to eight times as long, and a loop would store them for the write to load.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite
 from tensordsl.ops.table import OPS
 
-MOST = {"uint8": (1 << 8) - 1, "uint16": (1 << 16) - 1}
+MAX_VALUE = {"uint8": (1 << 8) - 1, "uint16": (1 << 16) - 1}
 
 
 def narrow_positions(graph: Graph, roots: Sequence[Value]) -> list[Value]:
@@ -36,7 +35,7 @@ def _positions(g: Graph, p: Value) -> Value:
     indices = _indices(p.operands[2])
     if indices is None or find(ex.product(indices.shape)) != find(p.shape[0]):
         return p
-    most, n = MOST[indices.dtype], find(length)
+    most, n = MAX_VALUE[indices.dtype], find(length)
     if isinstance(n, int) and n > most and _is_kept(indices):
         return g.reshape(indices, p.shape) if indices.rank != 1 else indices
     zero, one, top = (g.const(k, "int64") for k in (0, 1, most))
@@ -48,16 +47,16 @@ def _positions(g: Graph, p: Value) -> Value:
 
 
 def _indices(greatest: Value) -> Value | None:
-    """The narrow numbers, all that the indices are, whose greatest one is known as this."""
+    """The narrow numbers, equal to the indices, whose greatest one is this value."""
     if greatest.op != "reduce" or greatest.attrs["reducer"].name != "max":
         return None
     (v,) = greatest.operands
     is_cast = v.op == "map" and v.attrs["row"] is OPS["cast"]
-    return v.operands[0] if is_cast and v.operands[0].dtype in MOST else None
+    return v.operands[0] if is_cast and v.operands[0].dtype in MAX_VALUE else None
 
 
 def _is_kept(v: Value) -> bool:
-    """Whether nothing writes to its memory before it was read: it is computed, or an argument."""
+    """Whether its memory is not written before it is read: it is computed, or an argument."""
     while v.op in ("reshape", "subtensor", "move"):
         v = v.operands[0]
     return v.op in ("map", "arg")

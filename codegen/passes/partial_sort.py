@@ -1,4 +1,7 @@
-"""Of an order of which only some places are looked at, as the ten largest, only these are found."""
+"""Partial sorts: of a sorted vector of which only some positions are used, as the ten largest, only these are found.
+
+Slices of `sort` and `argsort` -> `sort_part` and `argsort_part`, by selection in linear time (`library/sort/select`).
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import COMPLEX
 
-READERS, FEW = 8, 16  # slices of one order that are found by themselves; their places
+MAX_READERS, MAX_POSITIONS = 8, 16  # slices of one order that are selected separately; their positions
 
 
 def ranks(ctx: Context, v: Value) -> Value | None:
-    """argsort(argsort(x)) of a vector: what undoes an order, a write of 0, 1, ... at its places."""
+    """argsort(argsort(x)) of a vector: the inverse permutation, a write of 0, 1, ... at its positions."""
     x = v.operands[0]
     is_order = x.op == "along" and x.attrs["function"] == "argsort" and "part" not in x.attrs
     if v.attrs["function"] != "argsort" or "part" in v.attrs or not is_order or v.rank > 1:
@@ -25,7 +28,7 @@ def ranks(ctx: Context, v: Value) -> Value | None:
 
 
 def part_of_order(ctx: Context, v: Value) -> Value | None:
-    """sort(x)[a:b], or sort(x)[::-1][a:b], or of argsort: the other places are left unwritten, where nobody looks."""
+    """sort(x)[a:b], or sort(x)[::-1][a:b], or of argsort: the other positions stay unwritten, as nothing reads them."""
     slices = _slices(ctx, v)
     order = slices[-1].operands[0]
     if order.op != "along" or order.attrs["function"] not in ("sort", "argsort") or "part" in order.attrs:
@@ -48,17 +51,17 @@ def part_of_order(ctx: Context, v: Value) -> Value | None:
 
 
 def _has_few_readers(ctx: Context, order: Value) -> bool:
-    """Whether nobody looks at a sorted vector but for a few places, as quartiles do: each finds its own.  Lines of more
-    axes are often short, and are sorted once."""
-    if order.rank > 1 or order.attrs["function"] != "sort" or ctx.users[order.number] > READERS:
+    """Whether a sorted vector is read at few positions only, as by quartiles: each selects its own.  Lines of tensors
+    of more axes are often short, and are sorted once."""
+    if order.rank > 1 or order.attrs["function"] != "sort" or ctx.users[order.number] > MAX_READERS:
         return False
     readers = [v for v in ctx.order if v.op == "subtensor" and v.operands[0] is order]
     lengths = [v.attrs["bounds"][0][1] for v in readers]
-    return len(readers) >= ctx.users[order.number] and all(isinstance(n, int) and n <= FEW for n in lengths)
+    return len(readers) >= ctx.users[order.number] and all(isinstance(n, int) and n <= MAX_POSITIONS for n in lengths)
 
 
 def _slices(ctx: Context, v: Value) -> list[Value]:
-    """A slice, the one that it is a slice of, and so on, as far as they keep all axes and have no other users."""
+    """A slice, the one that it is a slice of, and so on, as long as they keep all axes and have no other users."""
     slices = [v]
     while (x := slices[-1].operands[0]).op == "subtensor" and ctx.is_sole(x) and all(b[3] for b in x.attrs["bounds"]):
         slices.append(x)
@@ -66,7 +69,7 @@ def _slices(ctx: Context, v: Value) -> list[Value]:
 
 
 def _places(slices: list[Value], axis: int) -> tuple[Any, Any] | None:
-    """(the first, how many) along the axis; None if they are not next to each other."""
+    """(the first position, the number of positions) along the axis; None if they are not adjacent."""
     start: Any = 0
     length: Any = None
     step = 1

@@ -1,14 +1,8 @@
-"""Writes at integer positions: those at one position of each row become a choice at every point, those to a shared
-variable become one write; and additions to slices.
+"""Scatters as elementwise selections, merged writes of shared variables, and additions to slices.
 
-    zeros[arange(n), t] += g     is    where(j == t[i], g[i], 0)     at the point (i, j)
-
-The gradient of cross-entropy with integer targets is such a write: no zeros are stored, and nothing is scattered.
-
-    s[i] += g, then s[j] += h    is    s[i, j] += (g, h)
-    s - rate * (zeros[i] += g)   is    s[i] += -(rate * g)
-
-The gradient of a table of which a batch uses some rows changes these rows alone, in the table's own storage.
+zeros[arange(n), t] += g     is    where(j == t[i], g[i], 0)     at the point (i, j)
+s[i] += g, then s[j] += h    is    s[i, j] += (g, h)
+s - rate * (zeros[i] += g)   is    s[i] += -(rate * g)
 """
 
 from __future__ import annotations
@@ -16,7 +10,7 @@ from __future__ import annotations
 from functools import reduce
 
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.passes.patterns import SLICES, are_apart, is_zero, is_zero_at, number_of
+from tensordsl.codegen.passes.patterns import MAX_SLICES, are_disjoint, is_zero, is_zero_at, number_of
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import COMPLEX, FLOATS
@@ -24,11 +18,12 @@ from tensordsl.ops.array.index import index_place
 from tensordsl.ops.math.comparisons import AND, EQ
 from tensordsl.ops.math.elementwise import ADD, MUL, NEG, SUB, SWITCH
 
-COMPUTED = frozenset(("map", "move", "const", "reduce"))  # a write to what is stored touches its positions alone
+COMPUTED = frozenset(("map", "move", "const", "reduce"))  # a write to any other value touches its positions alone
 
 
 def scatter_to_choice(ctx: Context, v: Value) -> Value | None:
-    """x with y set or added at indices one of which is 0, 1, ... to the end of its axis: no position comes twice."""
+    """x with y set or added at indices one of which is 0, 1, ... to the end of its axis: no position repeats.  As in
+    the gradient of cross-entropy with integer targets: no zeros are stored."""
     g = ctx.graph
     x, y, *positions = v.operands
     axes = v.attrs["axes"]
@@ -55,13 +50,13 @@ def scatter_to_choice(ctx: Context, v: Value) -> Value | None:
 
 
 def sum_by_slices(ctx: Context, v: Value) -> Value | None:
-    """What is added to a slice of zeros again, other slices between, is added to what was added there.
+    """Values added to one slice of zeros, with other slices between, are summed first.
 
-    Only what is computed element by element: sums of sums would not be part of the loops that compute these.
+    Only elementwise values: sums of sums would not join the loops that compute these.
     """
     others: list[Value] = []
     u = v.operands[0]
-    while _adds_maps(u) and u.loops == v.loops and ctx.is_sole(u) and len(others) < SLICES:
+    while _adds_maps(u) and u.loops == v.loops and ctx.is_sole(u) and len(others) < MAX_SLICES:
         x, y = u.operands
         if u.attrs == v.attrs:
             if not _adds_maps(v) or not is_zero_at(x, v.attrs["bounds"]):
@@ -71,7 +66,7 @@ def sum_by_slices(ctx: Context, v: Value) -> Value | None:
             for other in reversed(others):
                 x = ctx.graph.like(other, (x, other.operands[1]))
             return x
-        if not are_apart(u.attrs["bounds"], v.attrs["bounds"]):
+        if not are_disjoint(u.attrs["bounds"], v.attrs["bounds"]):
             return None
         others.append(u)
         u = x
@@ -79,15 +74,15 @@ def sum_by_slices(ctx: Context, v: Value) -> Value | None:
 
 
 def _adds_maps(v: Value) -> bool:
-    """Whether something computed element by element is added to a slice, whose place is known."""
+    """Whether an elementwise value is added to a slice at known bounds."""
     if v.op != "inc_subtensor" or v.attrs["set"] or len(v.operands) > 2 or v.dtype == "bool":
         return False
     return v.operands[1].op == "map" and v.operands[1].rank > 0
 
 
 def add_to_given(ctx: Context, v: Value) -> Value | None:
-    """An argument with y added to a slice: the sum is set, and can be computed in its place.  Other values may be added
-    to where they stand."""
+    """An argument with y added to a slice: the sum is set, and may be computed in place.  Further additions to disjoint
+    slices may follow."""
     x, y, *ints = v.operands
     if v.attrs["set"] or v.dtype == "bool":
         return None
@@ -108,8 +103,8 @@ def add_to_given(ctx: Context, v: Value) -> Value | None:
 
 
 def _added_to_zeros(ctx: Context, v: Value) -> Value | None:
-    """Zeros with y added to a slice: what is computed (plus 0, for -0) is set, or is all, perhaps in reverse.  Of many
-    slices that are added, all stay what one group gives."""
+    """Zeros with y added to a slice: the value (plus 0, for -0) is set, or is all, perhaps reversed.  Of many slices
+    those stay additions that one group computes."""
     x, y, *ints = v.operands
     bounds, find, g = v.attrs["bounds"], ctx.graph.extents.find, ctx.graph
     is_all = all(
@@ -131,7 +126,7 @@ def _is_all(ctx: Context, positions: Value, length: object) -> bool:
 
 
 def _hit(ctx: Context, x: Value, axis: int, positions: Value, row: int) -> Value:
-    """Where the point's own position along `axis` is that of its row."""
+    """Where the point's own index along `axis` is that of its row."""
     g = ctx.graph
     own = g.move(g.iota(x.shape[axis]), [axis], [n if d == axis else 1 for d, n in enumerate(x.shape)])
     wanted = g.move(positions, [row], [n if d == row else 1 for d, n in enumerate(x.shape)])
@@ -140,8 +135,9 @@ def _hit(ctx: Context, x: Value, axis: int, positions: Value, row: int) -> Value
 
 # -- writes to shared variables --------------------------------------------------------------------------------------
 def merge_writes(ctx: Context, v: Value) -> Value | None:
-    """One write to parts of a shared variable for several after each other, or for the sum with what was written to
-    zeros.  In their order, so that of repeated positions the last one wins, or all are added."""
+    """One write to positions of a shared variable for several in sequence, or for the sum with a write to zeros: the
+    gradient of a table changes the used rows alone.  In their order, so that of repeated positions the last one wins,
+    or all add up."""
     if v.op == "inc_take":
         x, writes = _writes(ctx, v)
         if x.op != "shared" or len(writes) < 2:
@@ -164,7 +160,7 @@ def merge_writes(ctx: Context, v: Value) -> Value | None:
 
 
 def _added(ctx: Context, x: Value, part: Value, is_less: bool) -> Value | None:
-    """x + part (or less part), where part is what was written to zeros, times given numbers."""
+    """x + part (or minus), where part is a write to zeros, times numbers."""
     factors: list[Value] = []
     while part.op == "map" and ctx.is_sole(part):
         row, numbers = part.attrs["row"], [o for o in part.operands if _is_given(o)]
@@ -195,14 +191,14 @@ def _added(ctx: Context, x: Value, part: Value, is_less: bool) -> Value | None:
 
 
 def _is_given(v: Value) -> bool:
-    """Whether v is one number that was given, not computed: an infinite one would reach all of the zeros."""
+    """Whether v is one number from the caller, not computed: times 0 an infinite one is NaN."""
     while v.op == "move":
         (v,) = v.operands
     return v.op in ("arg", "shared", "const") and v.rank == 0
 
 
 def _writes(ctx: Context, v: Value) -> tuple[Value, list[Value]]:
-    """(what is written to, the writes in their order) for writes of one kind, of which nothing else needs any."""
+    """(the tensor written to, the writes in order), for writes of one kind, of which nothing else uses any."""
     found = [v]
     x = v.operands[0]
     while x.op == "inc_take" and ctx.is_sole(x) and x.attrs == v.attrs and x.loops == v.loops:

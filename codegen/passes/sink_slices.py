@@ -1,4 +1,7 @@
-"""Slices move down to what they are slices of: only what is used is computed, and no large temporary is stored."""
+"""Sinking of slices to the operands: only elements that are used are computed, and no large temporary is stored.
+
+f(x, y)[slice] = f(x[slice], y[slice]) through rows, moves and reductions that only the slice uses.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,8 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
 
 
 class Trail:
-    """The way from a value down to what parts of it are computed from: for each value, its users on the way, and which
-    slices these need."""
+    """The path from a value down to the operands that slices of it are computed from: for each value, its users on the
+    path, and which slices these need."""
 
     def __init__(self, ctx: Context, start: Value) -> None:
         self._ctx, self._start = ctx, start.number
@@ -54,7 +57,7 @@ class Trail:
                 self._users.setdefault(o.number, []).append(u.number)
 
     def is_all(self, v: Value) -> bool:
-        """Whether nobody else needs v, nor what is computed from it on the way, nor another slice of that."""
+        """Whether nothing else uses v, nor what is computed from it on the path, nor another slice of that."""
         seen: set[int] = set()
         stack = [v.number]
         while stack:
@@ -69,8 +72,8 @@ class Trail:
 
 
 def push(ctx: Context, x: Value, bounds: Bounds, ints: tuple[Value, ...], trail: Trail | None = None) -> Value:
-    """x[bounds], computed from slices of what x is made of; by an explicit stack.  What is reduced for others as well
-    is reduced once: in another order it would come out a little different."""
+    """x[bounds], computed from slices of x's operands; by an explicit stack.  A reduction with other users is computed
+    once: in another order it would round differently."""
     trail = trail or Trail(ctx, x)
     done: dict[Any, Value] = {}
     goal = (x, bounds)
@@ -111,7 +114,7 @@ def _parts(ctx: Context, x: Value, bounds: Bounds, trail: Trail) -> list[tuple[V
 
 
 def descends(ctx: Context, x: Value) -> bool:
-    """Whether a part of x is computed from parts of its operands: what others need as well is done again if light."""
+    """Whether a slice of x is computed from slices of its operands: cheap values with other users are recomputed."""
     if x.op not in ("map", "move", "reduce") or _relies(ctx, x):
         return False
     return ctx.is_sole(x) or x.op == "move" or (x.op == "map" and not _is_heavy(x))
@@ -139,7 +142,7 @@ def _relies(ctx: Context, x: Value) -> bool:
 
 
 def _within(x: Value, bounds: Bounds) -> Bounds:
-    """The bounds of a broadcast operand: an axis of length 1 is taken whole, or dropped where they drop it."""
+    """The bounds of a broadcast operand: an axis of length 1 is complete, or dropped where they drop it."""
     return tuple((0, 1, 1, b[3]) if n == 1 else b for n, b in zip(x.shape, bounds, strict=True))
 
 

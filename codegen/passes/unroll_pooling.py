@@ -1,4 +1,9 @@
-"""Reductions over axes of few elements, as pooling has them, element by element."""
+"""Unrolled pooling: reductions over axes of few elements become elementwise operations on slices.
+
+    max(x.reshape((n, h, 2, w, 2)), axes 2 and 4) = maximum of four slices
+
+Then lanes run along the remaining axes.  Not for rows where lanes run across them (`pack.transpose_blocks`).
+"""
 
 from __future__ import annotations
 
@@ -16,24 +21,21 @@ from tensordsl.ops.table import OPS
 ROWS = {"max": "maximum", "min": "minimum", "sum": "add"}
 DTYPES = frozenset(("float32", "float64", *INTEGERS))
 PLAIN = frozenset(("reshape", "arg", "shared", "const", "move"))
-SHORT = 8  # elements
-MOST, MOST_APART = 16, 4  # elements that are reduced together, and of those whose slices are apart
-OPERATIONS = 4  # for each of them
+MAX_AXIS_ELEMENTS = 8
+MAX_ELEMENTS, MAX_STRIDED_ELEMENTS = 16, 4  # reduced together; the same of slices with strides
+MAX_OPERATIONS = 4  # for each element
 
 
 def unroll_pools(ctx: Context, v: Value) -> Value | None:
-    """max(x.reshape((n, h, 2, w, 2)), axes 2 and 4) is the maximum of four slices, whatever else is adjacent; sums are
-    of pairs, of pairs of these, and so on; so is what is the same along the axes.
-
-    Not of rows, which lanes go across (`pack.transpose_blocks`).
-    """
+    """max(x.reshape((n, h, 2, w, 2)), axes 2 and 4) is the maximum of four slices, along any other adjacent axes; sums
+    are pairwise.  Also of values repeated along the axes."""
     name, axes = v.attrs["reducer"].name, v.attrs["axes"]
     if name not in ROWS or v.attrs["with_index"] or not v.rank or v.dtype not in DTYPES:
         return None
     (x,) = v.operands
     lengths = [x.shape[a] for a in axes]
     known = [n for n in lengths if isinstance(n, int)]
-    if len(known) < len(axes) or not 1 < prod(known) <= MOST or x.dtype != v.dtype:
+    if len(known) < len(axes) or not 1 < prod(known) <= MAX_ELEMENTS or x.dtype != v.dtype:
         return None
     is_pool = _is_pool(x, axes, prod(known)) and not _is_reduced_again(ctx, v)
     if not is_pool and not _has_repeated(x, axes):
@@ -52,42 +54,42 @@ def unroll_pools(ctx: Context, v: Value) -> Value | None:
 
 
 def _is_reduced_again(ctx: Context, v: Value) -> bool:
-    """Is there another reduction along the same axes, as in a softmax or a variance?  They have one loop."""
+    """Whether another reduction has the same axes, as in a softmax or a variance: they share one loop."""
     others = ctx.partial(v.operands[0].shape)
     return any(r.number != v.number and r.attrs["axes"] == v.attrs["axes"] for r in others)
 
 
 def _is_pool(x: Value, axes: tuple[int, ...], count: int) -> bool:
-    most = MOST_APART if x.rank - 1 in axes else MOST
-    return count <= most and not _has_short_rows(x, axes) and _is_reshaped(x)
+    most = MAX_STRIDED_ELEMENTS if x.rank - 1 in axes else MAX_ELEMENTS
+    return count <= most and not _has_strided_short_rows(x, axes) and _is_reshaped(x)
 
 
 def _has_repeated(x: Value, axes: tuple[int, ...]) -> bool:
-    """Is it computed from something that is repeated along all of these axes?"""
+    """Whether it is computed from a value that is repeated along all of these axes."""
     leaves = _leaves(x)
     return any(v.op == "move" and not {*axes} & {*v.attrs["map"]} for v in leaves)
 
 
-def _has_short_rows(x: Value, axes: tuple[int, ...]) -> bool:
-    """Would elements of the slices be apart, in rows that are short or all that there is?"""
+def _has_strided_short_rows(x: Value, axes: tuple[int, ...]) -> bool:
+    """Whether elements of the slices would have strides, in rows that are short or the only ones."""
     if x.rank - 1 not in axes:
         return False
     row = x.shape[-2]
-    return len(axes) == 1 or (isinstance(row, int) and row < SHORT)
+    return len(axes) == 1 or (isinstance(row, int) and row < MAX_AXIS_ELEMENTS)
 
 
 def _is_reshaped(x: Value) -> bool:
-    """Is it a reshape, or a few operations on some and what takes no computation?"""
+    """Whether it is a reshape, or a few operations on reshapes and on values that need no computation."""
     leaves = _leaves(x)
     return any(v.op == "reshape" for v in leaves) and all(v.op in PLAIN or not v.rank for v in leaves)
 
 
 def _leaves(x: Value) -> list[Value]:
-    """What a few operations that give it begin with."""
+    """The operands of the few operations that compute it."""
     operations, leaves, stack = set[int](), list[Value](), [x]
     while stack:
         v = stack.pop()
-        if v.op == "map" and v.rank and (len(operations) < OPERATIONS or v.number in operations):
+        if v.op == "map" and v.rank and (len(operations) < MAX_OPERATIONS or v.number in operations):
             stack += v.operands if v.number not in operations else ()
             operations.add(v.number)
         else:

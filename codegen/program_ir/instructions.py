@@ -316,7 +316,7 @@ class Require(Instr):
 
 
 @record
-class Outgrow(Instr):
+class Deoptimise(Instr):
     """Stop the call where one of the conditions is not 0: what was left out of the program is worthwhile or needed
     then.  The run time has the function compiled with it, and the call is made again."""
 

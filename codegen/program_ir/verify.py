@@ -105,7 +105,7 @@ EFFECTS: dict[type[Instr], Effects] = {
     p.Prepare: Effects(ints=lambda i: i.dims if i.unless is None else (*i.dims, i.unless), defines=_ptr),
     p.Launch: Effects(ints=_launch_ints, reads=lambda i: i.reads, writes=lambda i: i.writes),
     p.Require: Effects(ints=lambda i: tuple(cond for cond, _ in i.choices)),
-    p.Outgrow: Effects(ints=lambda i: i.conditions),
+    p.Deoptimise: Effects(ints=lambda i: i.conditions),
     p.Gemm: Effects(ints=_gemm_ints, reads=_gemm_reads, writes=_gemm_writes),
     p.Scatter: Effects(ints=_scatter_ints, reads=lambda i: (i.x, i.y, *i.positions), writes=lambda i: (i.x,)),
     p.Copy: Effects(ints=lambda i: (i.bytes,), reads=lambda i: (i.src,), writes=lambda i: (i.dst,)),
@@ -132,7 +132,7 @@ EFFECTS: dict[type[Instr], Effects] = {
 }
 
 # Arenas, polls and host calls do without the GIL.
-NEEDS_GIL = frozenset((p.NewOut, p.NewList, p.Prepare, p.Require, p.Outgrow, p.Pin, p.Commit, p.Return))
+NEEDS_GIL = frozenset((p.NewOut, p.NewList, p.Prepare, p.Require, p.Deoptimise, p.Pin, p.Commit, p.Return))
 # What threads may do at once, and without the call's frame.
 IN_BLOCKS = frozenset((
     p.Const, p.Arith, p.Mul, p.Compare, p.Check, p.Offset, p.Select, p.LoadScalar, p.StoreScalar, p.Launch, p.Gemm,

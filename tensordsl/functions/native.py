@@ -53,11 +53,11 @@ class _State:
     directory: Any = ()
 
 
-def compile_spec(spec: Any, mode: Any, outgrown: bool = False) -> Compiled:
+def compile_spec(spec: Any, mode: Any, deoptimised: bool = False) -> Compiled:
     """The object code of a `tensordsl.signature.spec.FunctionSpec`; of the mode only the choice of passes matters.
     outgrown: it is made for shared variables of any size, not for what they have now."""
     start = time.perf_counter()
-    small = () if outgrown else small_variables(spec)
+    small = () if deoptimised else small_variables(spec)
     key = program_key(spec, mode, small=small)
     if key is not None:
         found = _State.executables.get(key)

@@ -1,4 +1,4 @@
-"""How rows of elementwise ops are made, and the dtype rules that several of them share."""
+"""Makers of rows of elementwise ops, and the dtype rules that several of them share."""
 
 from __future__ import annotations
 

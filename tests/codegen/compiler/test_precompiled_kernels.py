@@ -11,7 +11,7 @@ import pytest
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.compiler.modules import LONGEST, common_kernels, common_name, module_text
+from tensordsl.codegen.compiler.modules import MAX_PLAN_VALUES, common_kernels, common_name, module_text
 from tensordsl.codegen.compiler.pipeline import compile_graph, make_program
 from tensordsl.codegen.compiler.precompiled_kernels import FUNCTIONS, common_text
 from tensordsl.runtime.loading import elf, library
@@ -72,7 +72,7 @@ def test_the_library_has_plans_of_small_groups_alone():
     for function, shapes in FUNCTIONS:
         operands = [T.TensorType("float64", shape)() for shape in shapes]
         _, program, _ = make_program("f", operands, [], [function(*operands)], [], True)
-        assert all(len(plan.group.scalars) <= LONGEST for plan in program.plans)
+        assert all(len(plan.group.scalars) <= MAX_PLAN_VALUES for plan in program.plans)
 
 
 # Of a kernel, with the functions of its own.
@@ -135,4 +135,4 @@ def test_an_executable_whose_kernel_the_library_lacks_is_no_executable(names):
 
 def test_names_of_a_damaged_object():
     with pytest.raises(elf.LoadError):
-        elf.load_whole([b"nothing"])
+        elf.load_globals([b"nothing"])

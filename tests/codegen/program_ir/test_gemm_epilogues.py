@@ -32,7 +32,7 @@ LAYERS: dict[str, Expression] = {
 @pytest.fixture
 def all_blocks(fresh_code: pytest.MonkeyPatch) -> None:
     """Every C is large."""
-    fresh_code.setattr(gemm, "CACHED", 0)
+    fresh_code.setattr(gemm, "CACHED_BYTES", 0)
 
 
 def found(outputs: Any, shared: Any = (), updates: Any = ()) -> int:
