@@ -20,7 +20,7 @@ from tensordsl.codegen.cpu.schedule import (
     schedule,
 )
 from tensordsl.codegen.cpu.stencil_offsets import shifts
-from tensordsl.codegen.fusion.group import Buffer, Group, Out, Own, Schedule, any_copy, structure
+from tensordsl.codegen.fusion.group import Buffer, Group, LineAlignment, Out, Own, Schedule, any_copy, structure
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Block, Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import Builder, Val, walk
@@ -77,17 +77,17 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     usual, other = planned.usual, planned.other
     prefers_other = prefers(b, group, usual, other, refs) if other else None
     longer: list[tuple[str | None, Schedule | None]] = []
-    lines = usual if usual.cuts else None
+    lines = usual if usual.line_alignment else None
     if long := is_long(b, group, usual):
         lines = for_lines(group, usual, b.tuning)
         far = has_rows_for_lines(b, group, usual, False) if lines else None
         longer = [(long, for_long_rows(usual)), (far, lines)]
     if lines:
-        longer.append((has_rows_for_lines(b, group, usual, True), replace(lines, cuts="near")))
+        longer.append((has_rows_for_lines(b, group, usual, True), replace(lines, line_alignment=LineAlignment.VECTORS)))
     is_whole = not b.device and block is None
-    first = replace(usual, shifts=shifts(b, group, usual.lane, refs)) if is_whole else usual
+    first = replace(usual, stencil_offsets=shifts(b, group, usual.lane, refs)) if is_whole else usual
     if is_whole and (total := for_total(group, usual, b.tuning)):
-        longer += [(is_near_total(b, group), total), (is_far_total(b, group), replace(usual, asks=True))]
+        longer += [(is_near_total(b, group), total), (is_far_total(b, group), replace(usual, prefetch=True))]
     if not b.device:
         _count_points(b, group, refs, node)
     number, operands, ints = _plan_like(b, planned, first, group, mine, refs)
@@ -151,8 +151,8 @@ def _plan_like(
 ) -> tuple[int, list[Ref], list[str]]:
     """The plan of the group, or of an earlier one of its structure, its operands, and the names of its integers."""
     key = (
-        chosen.lane, chosen.width, chosen.beside, chosen.apart, chosen.shifts, chosen.joins, chosen.alone, chosen.cuts,
-        chosen.asks,
+        chosen.lane, chosen.width, chosen.unroll_jam, chosen.strided, chosen.stencil_offsets,
+        chosen.interleaved_outputs, chosen.rows_parallel, chosen.line_alignment, chosen.prefetch,
     )  # fmt: skip
     if key not in planned.plans:
         planned.plans[key] = _plan(b, group, chosen), mine
@@ -187,7 +187,7 @@ def _copy(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> p.Instr:
             out.buffer.type,
             tuple(m == 0 for m in out.map),
             tuple(m == 0 for m in out.value.attr[1]),
-            chosen.apart,
+            chosen.strided,
             chosen.width,
         )
         if key not in b.plans:
