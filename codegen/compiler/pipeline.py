@@ -364,7 +364,7 @@ def compile_graph(
     lowered, program, trace = make_program(
         name, inputs, shared, outputs, updates, single, mode, small=small, tuning=tuning
     )
-    late, soon = late_plans(program), foreseen_plans(program, shapes)
+    late, soon = late_plans(program), foreseen_plans(program, shapes, tuning.variants)
     now = [k for k in range(len(program.plans)) if k in soon or k not in late]
     for k in now:
         take_common_plan(program.plans[k], common_plan, tuning.calls.common_plan_max_values)
@@ -374,7 +374,7 @@ def compile_graph(
     trace.text(5, "kernels", lambda: module_text(plans))
     kernels = kernel_object(text) if text else b""
     trace.phase("kernels")
-    host_text = emit_program(program)
+    host_text = emit_program(program, tuning=tuning.calls)
     trace.text(5, "host", lambda: host_text)
     host = llvm.compile_object(host_text, 0)
     trace.phase("host")
