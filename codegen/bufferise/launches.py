@@ -75,19 +75,8 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     if key is not None:
         b.planned[key] = planned
     usual, other = planned.usual, planned.other
-    prefers_other = prefers(b, group, usual, other, refs) if other else None
-    longer: list[tuple[str | None, Schedule | None]] = []
-    lines = usual if usual.cuts else None
-    if long := is_long(b, group, usual):
-        lines = for_lines(group, usual, b.vector_bytes)
-        far = has_rows_for_lines(b, group, usual, False) if lines else None
-        longer = [(long, for_long_rows(usual)), (far, lines)]
-    if lines:
-        longer.append((has_rows_for_lines(b, group, usual, True), replace(lines, cuts="near")))
     is_whole = not b.device and block is None
     first = replace(usual, shifts=shifts(b, group, usual.lane, refs)) if is_whole else usual
-    if is_whole and (total := for_total(group, usual, b.vector_bytes)):
-        longer += [(is_near_total(b, group), total), (is_far_total(b, group), replace(usual, asks=True))]
     if not b.device:
         _count_points(b, group, refs, node)
     number, operands, ints = _plan_like(b, planned, first, group, mine, refs)
@@ -96,11 +85,22 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
         _check_sources(b, group, refs, node)
         site = b.site("index", node, "index out of bounds")
     launch: p.Instr = _launch(b, number, group, operands, site, block, ints)
-    choices = [*longer, (prefers_other, other)]
-    choices += [(goes_across(b, group, planned, s, refs), s) for s in reversed(planned.across)]
+    choices: list[tuple[str | None, Schedule | None]] = []
+    lines = usual if usual.cuts else None
+    if long := is_long(b, group, usual):
+        lines = for_lines(group, usual, b.vector_bytes)
+        choices.append((long, for_long_rows(usual)))
+        choices.append((has_rows_for_lines(b, group, usual, False) if lines else None, lines))
+    if lines:
+        choices.append((has_rows_for_lines(b, group, usual, True), replace(lines, cuts="near")))
+    if is_whole and (total := for_total(group, usual, b.vector_bytes)):
+        choices += [(is_near_total(b, group), total), (is_far_total(b, group), replace(usual, asks=True))]
     if is_whole:
         alone = row_by_row(group, usual)
-        choices.insert(len(longer), (has_long_rows(b, group) if alone else None, alone))
+        choices.append((has_long_rows(b, group) if alone else None, alone))
+    choices.append((prefers(b, group, usual, other, refs) if other else None, other))
+    choices += [(goes_across(b, group, planned, s, refs), s) for s in reversed(planned.across)]
+    if is_whole:
         choices += taken_apart(b, group, usual, refs)
     for condition, chosen in choices:
         if chosen and condition:
