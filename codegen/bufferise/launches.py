@@ -180,22 +180,18 @@ def _copy(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> p.Instr:
     """Copies are planned once per dtype and pattern."""
     (out,), general = group.outs, any_copy(group)
     usual = schedule(general, vector_bytes=b.vector_bytes)
-    choices = [] if b.device else taken_apart(b, group, usual, refs)
-    operands, launches = [refs[id(out.value.attr[0])], refs[id(out.buffer)]], []
-    for chosen in (usual, *(other for _, other in choices)):
-        key = (
-            out.buffer.type,
-            tuple(m == 0 for m in out.map),
-            tuple(m == 0 for m in out.value.attr[1]),
-            chosen.apart,
-            chosen.width,
-        )
+    operands = [refs[id(out.value.attr[0])], refs[id(out.buffer)]]
+
+    def planned(chosen: Schedule) -> p.Launch:
+        pattern = tuple(m == 0 for m in out.map), tuple(m == 0 for m in out.value.attr[1])
+        key = (out.buffer.type, pattern, chosen.apart, chosen.width)
         if key not in b.plans:
             b.plans[key] = _plan(b, general, chosen)
-        launches.append(_launch(b, b.plans[key], group, operands, 0))
-    launch: p.Instr = launches[0]
-    for (condition, _), other in zip(choices, launches[1:], strict=True):
-        launch = _either(condition, other, launch)
+        return _launch(b, b.plans[key], group, operands, 0)
+
+    launch: p.Instr = planned(usual)
+    for condition, other in () if b.device else taken_apart(b, group, usual, refs):
+        launch = _either(condition, planned(other), launch)
     return launch
 
 
