@@ -20,6 +20,7 @@ from tensordsl.codegen.fusion.placement import Context, Region
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import LONG_SUM, Block, Ref, Scope, contiguous, continued
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
+from tensordsl.codegen.target.tuning import DEFAULT, Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import ENTRY_ATOMS, known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -35,8 +36,9 @@ class Bufferiser:
 
     def __init__(
         self, graph: Graph, program: p.Program, regions: dict[Context, Region], vector_bytes: int, device: bool = False,
-        small: Collection[int] = (),
+        small: Collection[int] = (), tuning: Tuning = DEFAULT,
     ) -> None:  # fmt: skip
+        self.tuning = tuning
         self.graph, self.program, self.regions, self.vector_bytes = graph, program, regions, vector_bytes
         self.device = device  # the groups are a device's, not the CPU's
         self.find: Callable[[Any], Any] = graph.extents.find
@@ -66,7 +68,6 @@ class Bufferiser:
         self.sizes: dict[str, Any] = {}  # arena storage in use -> its size
         self.context: Context = ()
         self.node: int | None = None  # the user's application behind the step that is being built
-        self.plans: dict[Any, int] = {}
         self.planned: dict[Any, Planned] = {}  # by the structure of groups
         self.common: dict[str, int] = {}
         self.count = 0

@@ -63,6 +63,8 @@ class LaunchPlan:
     streams: bool = False  # do its launches write nothing but results and new values of shared variables?
     group: Any = None  # what the kernels are made from
     schedule: Any = None  # the CPU's
+    variant: str = ""  # what it is chosen as (`variants.selection`), "" for the usual plan,
+    when: str = ""  # and when, in words
     make: Callable[[], Kernels] | None = None  # the CPU's kernels; called when they are needed
 
     @kept

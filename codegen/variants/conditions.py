@@ -27,6 +27,7 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE
 from tensordsl.codegen.target import machine
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 
@@ -53,13 +54,12 @@ Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
 
 @record
 class Planned:
-    """The schedules of a group, and its plans by the axis of their lanes, what is side by side, and what is taken
-    apart, with what their group has of its own."""
+    """The schedules of a group, and its plans by their schedules, with what their group has of its own."""
 
     usual: Schedule
     other: Schedule | None
     across: tuple[Schedule, ...]
-    plans: dict[Any, tuple[int, Own]] = field(default_factory=dict)
+    plans: dict[Schedule, tuple[int, Own]] = field(default_factory=dict)
 
 
 class Builder(Protocol):
@@ -70,6 +70,7 @@ class Builder(Protocol):
     behind: dict[str, tuple[str, Any]]
     of_last_axes: set[Any]
     vector_bytes: int
+    tuning: Tuning
 
     def find(self, length: Any) -> Any: ...
     def name(self, length: Any) -> str: ...
