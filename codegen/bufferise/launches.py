@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tensordsl.base.records import record
 from tensordsl.codegen.bufferise.collapse_axes import Rewritten, one_axis
 from tensordsl.codegen.bufferise.unroll_axes import unroll_axes
 from tensordsl.codegen.cpu.planner import plan as plan_kernels
@@ -19,7 +20,6 @@ from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.variants.conditions import Planned, side_by_side
 from tensordsl.codegen.variants.selection import Site, Variant, choices
-from tensordsl.base.records import record
 
 if TYPE_CHECKING:
     from tensordsl.codegen.bufferise.bufferiser import Bufferiser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 from tensordsl.base.config import config
@@ -20,7 +20,7 @@ from tensordsl.codegen.host.emitter import emit_program
 from tensordsl.codegen.llvm import compile as llvm
 from tensordsl.codegen.passes import rules
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
-from tensordsl.codegen.passes.complex_moves import move_numbers
+from tensordsl.codegen.passes.complex_moves import MOVES, move_numbers
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
@@ -77,6 +77,8 @@ def stabilise(ctx: Context, v: Value) -> Value | None:
     return rules.stabilise_set().apply(ctx.graph, v, ctx.hits, ctx.users) or of_exponentials(ctx, v)
 
 
+Values = list[Value]
+Updates = list[tuple[int, Value]]
 FEW_BYTES = 3 << 12  # of the stack that every thread has left
 MAPS = frozenset(("map",))
 PIPELINE = (
@@ -187,6 +189,48 @@ MUST_PRECEDE = (
 )  # fmt: skip
 
 
+@record
+class Finish:
+    """A walk over the whole function, behind the passes: run(graph, outputs, updates, on_cpu) -> outputs, updates.
+
+    follows: the pass without which it has nothing to do; on_cpu: it is not for devices."""
+
+    name: str
+    run: Callable[[Graph, Values, Updates, bool], tuple[Values, Updates]]
+    reason: str
+    follows: str = ""
+    on_cpu: bool = False
+    ops: frozenset[str] = frozenset()
+
+
+def _of_roots(
+    run: Callable[[Graph, Values], Values],
+) -> Callable[[Graph, Values, Updates, bool], tuple[Values, Updates]]:
+    @wraps(run)
+    def of_roots(graph: Graph, outputs: Values, updates: Updates, _: bool) -> tuple[Values, Updates]:
+        roots = run(graph, [*outputs, *(v for _, v in updates)])
+        return roots[: len(outputs)], [(k, v) for (k, _), v in zip(updates, roots[len(outputs) :], strict=True)]
+
+    return of_roots
+
+
+FINISH = (
+    Finish(
+        "finish_products", finish_products, follows="fold_products", ops=frozenset(("dot", "map")),
+        reason="behind all passes: only now nothing else takes a product's factor, and roots are what they stay",
+    ),
+    Finish(
+        "move_numbers", _of_roots(move_numbers), ops=frozenset(MOVES),
+        reason="behind the rules, which simplify what is done to each part of a complex number",
+    ),
+    Finish(
+        "narrow_positions", _of_roots(narrow_positions), on_cpu=True, ops=frozenset(("inc_take",)),
+        reason="last: writes are merged, and their positions are final; devices take int64",
+    ),
+)  # fmt: skip
+OPTIONAL: tuple[Pass | Finish, ...] = (*(p for p in PIPELINE if not p.required), *FINISH)
+
+
 class PassError(Exception):
     """A pass of the compiler failed.  The cause is chained; the text names the pass and shows the IR before it."""
 
@@ -194,10 +238,25 @@ class PassError(Exception):
 def chosen_passes(mode: Any = None) -> tuple[Pass, ...]:
     """The passes of a `tensordsl.modes.Mode`: all, or only the required ones if its optimizer is not fast_run; less
     those it excludes, plus those it includes."""
-    every = mode is None or mode.optimizer == "fast_run"
-    excluded: Collection[str] = () if mode is None else mode.excluded
-    included: Collection[str] = () if mode is None else mode.included
+    every, excluded, included = _choices(mode)
     return tuple(p for p in PIPELINE if p.required or p.name in included or (every and p.name not in excluded))
+
+
+def chosen_finish(mode: Any = None) -> tuple[Finish, ...]:
+    """What a mode runs behind the passes, chosen as these are; what follows one runs where that does."""
+    every, excluded, included = _choices(mode)
+    chosen = {p.name for p in chosen_passes(mode)}
+    return tuple(
+        f for f in FINISH
+        if f.name in included or (f.name not in excluded and (f.follows in chosen if f.follows else every))
+    )  # fmt: skip
+
+
+def _choices(mode: Any) -> tuple[bool, Collection[str], Collection[str]]:
+    """(are all optional passes chosen, but for those excluded; which are excluded, and which included)"""
+    if mode is None:
+        return True, (), ()
+    return mode.optimizer == "fast_run", mode.excluded, mode.included
 
 
 # -- the driver --------------------------------------------------------------------------------------------------------
@@ -291,13 +350,9 @@ def optimise_lowered(lowered: Lowered, mode: Any = None, trace: Trace | None = N
     roots = optimise(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)], passes, trace)
     lowered.outputs = roots[:n]
     lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
-    if any(p.name == "fold_products" for p in passes):
-        lowered.outputs, lowered.updates = finish_products(lowered.graph, lowered.outputs, lowered.updates, on_cpu)
-    if mode is None or mode.optimizer == "fast_run":
-        roots = move_numbers(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
-        roots = narrow_positions(lowered.graph, roots) if on_cpu else roots
-        lowered.outputs = roots[:n]
-        lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
+    for step in chosen_finish(mode):
+        if on_cpu or not step.on_cpu:
+            lowered.outputs, lowered.updates = step.run(lowered.graph, lowered.outputs, lowered.updates, on_cpu)
 
 
 # -- the whole way -----------------------------------------------------------------------------------------------------

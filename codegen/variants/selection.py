@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
+from tensordsl.base.records import kept, record
 from tensordsl.codegen.cpu.schedule import for_lines, for_long_rows, for_total, row_by_row
 from tensordsl.codegen.fusion.group import Group, Schedule
 from tensordsl.codegen.program_ir.storage import Ref
@@ -25,7 +26,6 @@ from tensordsl.codegen.variants.conditions import (
     prefers,
     taken_apart,
 )
-from tensordsl.base.records import kept, record
 
 Condition = str | None  # the name of an i64 that is 1 where a schedule is better, or None where it never is
 

@@ -1,0 +1,291 @@
+"""The optimisations: each with a name, a switch, its condition and its reason.
+
+Contract  names -> `Optimisation`s; `check_names` refuses others.  What is off or forced travels as a `Tuning`.
+When      read by `python -m tensordsl.passes`, by modes, by the ablation and by docs/optimisations.md.
+Why       what has no switch has no price: `python -m benchmarks.ablation` measures each entry by leaving it out.
+
+Tensor passes stand in `compiler.pipeline`, which says where each stands and why.  All others are rows here: what
+transforms groups, what shapes a program, what kernels and the library do.  This module loads no other of the compiler,
+since modes ask it for names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tensordsl.base.records import record
+
+LEVELS = ("tensor", "group", "program", "kernel", "library")
+ORDER = "the order of additions"
+
+
+@record
+class Optimisation:
+    """One entry of the catalogue.
+
+    level: what it changes, one of `LEVELS`.  file: where it is, below the root of the sources.  tests: modules of
+    tests by their names.  changes: what results may differ in without it, "" if in nothing.  is_forcible: it can be
+    used wherever that is right, whether it pays or not.  objects: first words of names of the library's objects that
+    it is in."""
+
+    name: str
+    level: str
+    what: str
+    applies_when: str
+    why: str
+    file: str
+    tests: tuple[str, ...] = ()
+    changes: str = ""
+    is_forcible: bool = False
+    objects: tuple[str, ...] = ()
+
+
+GROUP = (
+    Optimisation(
+        "hoist_from_branches", "group",
+        what="what branches on one condition share becomes a branch of its own",
+        applies_when="several `ifelse`s have the same condition and values in common",
+        why="a call that takes the other branch leaves the shared values out",
+        file="codegen/fusion/hoist_from_branches.py", tests=("test_regions",),
+    ),
+    Optimisation(
+        "fuse_scatters", "group",
+        what="the group that computes terms adds them at their positions itself",
+        applies_when="additions at positions follow a group over the same points, which knows the positions",
+        why="terms and positions go through no memory",
+        file="codegen/fusion/fuse_scatters.py", tests=("test_scatters",),
+    ),
+    Optimisation(
+        "row_blocking", "group",
+        what="a product, what reads its rows and a product that sums over them run block by block of rows",
+        applies_when="a matrix of more bytes than a core's cache keeps is read by both products, and has few columns",
+        why="the matrix comes from memory once, not twice",
+        file="codegen/fusion/row_blocking.py", tests=("test_blocks",), changes=ORDER, is_forcible=True,
+    ),
+    Optimisation(
+        "batch_blocking", "group",
+        what="products of stacks, and rows of hidden layers, go with the groups between them some at a time",
+        applies_when="only these steps read the values between them",
+        why="values between the steps stay in the cache, and need storage for one block",
+        file="codegen/fusion/batch_blocking.py", tests=("test_stack_runs", "test_layers_of_rows"), changes=ORDER,
+    ),
+    Optimisation(
+        "narrow_integers", "group",
+        what="integers are computed in 16 or 32 bits",
+        applies_when="the ranges of a group's numbers, from dtypes and constants, show that these are enough",
+        why="a vector has two to eight times as many of them",
+        file="codegen/fusion/narrow_integers.py", tests=("test_ranges",),
+    ),
+    Optimisation(
+        "interleaved_outputs", "group",
+        what="outputs that are the columns of one join are stored together",
+        applies_when="all outputs of an elementwise group stand side by side in one array",
+        why="vectors are shuffled and stored whole, not element by element",
+        file="codegen/variants/conditions.py", tests=("test_columns", "test_apart"),
+    ),
+    Optimisation(
+        "unroll_axes", "group",
+        what="axes of few known elements become as many outputs",
+        applies_when="an elementwise group repeats an operand along them, or they lie across adjacent elements",
+        why="lanes run along the axis that is left, and what is repeated is loaded once",
+        file="codegen/bufferise/unroll_axes.py", tests=("test_unrolled_axes",),
+    ),
+    Optimisation(
+        "collapse_axes", "group",
+        what="axes that are one in memory become one axis, next to reductions",
+        applies_when="all operands have the axes one behind the other, which a call may have to find out",
+        why="short rows become a long one; matrices of rows become as many rows",
+        file="codegen/bufferise/collapse_axes.py", tests=("test_one_axis",), changes=ORDER,
+    ),
+)  # fmt: skip
+
+PROGRAM = (
+    Optimisation(
+        "compute_in_place", "program",
+        what="parts of joins, and what is set into slices, are computed where they are wanted",
+        applies_when="nobody else reads the part, and where it goes is known at entry",
+        why="no copy, and no storage of its own",
+        file="codegen/bufferise/compute_in_place.py", tests=("test_places",),
+    ),
+    Optimisation(
+        "in_place_updates", "program",
+        what="new values of shared variables are computed in the storage of the old ones",
+        applies_when="the old value is read at the points that are written alone, and nothing that may fail follows",
+        why="no second array goes through the caches; writing some rows costs only these rows",
+        file="codegen/bufferise/function.py", tests=("test_build_program",),
+    ),
+    Optimisation(
+        "output_order", "program",
+        what="results have the order in memory of what they are computed from",
+        applies_when="one launch writes an output that nothing else reads",
+        why="operands and result are walked along the same axis; NumPy's results have this order as well",
+        file="codegen/bufferise/output_order.py", tests=("test_memory_order",), changes="the strides of results",
+    ),
+    Optimisation(
+        "gemm_epilogues", "program",
+        what="what is computed of a product goes through it block by block, as soon as a block is written",
+        applies_when="the launch directly behind a product reads it at its own points alone",
+        why="the product is in the cache, and never in memory",
+        file="codegen/program_ir/gemm_epilogues.py", tests=("test_epilogues",),
+    ),
+    Optimisation(
+        "long_rows", "program",
+        what="a variant of reductions along rows without the form for short rows",
+        applies_when="a call's rows have more elements than go side by side",
+        why="the kernel that a long row needs is half as large",
+        file="codegen/variants/selection.py", tests=("test_kernels",), is_forcible=True, changes=ORDER,
+    ),
+    Optimisation(
+        "row_by_row", "program",
+        what="a variant of reductions along rows that does each row in parts",
+        applies_when="there are few rows, each worth several parts",
+        why="threads share a row; states of float32 add up less",
+        file="codegen/variants/selection.py", tests=("test_totals",), is_forcible=True, changes=ORDER,
+    ),
+    Optimisation(
+        "other_lanes", "program",
+        what="a variant with lanes along rows in the place of their elements, or the reverse",
+        applies_when="the lanes' axis is short, or elements are adjacent along another one",
+        why="vectors are full, and loaded whole",
+        file="codegen/variants/selection.py", tests=("test_orders", "test_foresee"), is_forcible=True, changes=ORDER,
+    ),
+    Optimisation(
+        "lanes_across_rows", "program",
+        what="a variant with lanes along an outer axis, for which blocks of rows are transposed",
+        applies_when="all other axes are short, or elements are adjacent along the outer one",
+        why="a vector holds one element of each of many short rows",
+        file="codegen/variants/selection.py", tests=("test_across_rows", "test_few_rows"), is_forcible=True,
+        changes=ORDER,
+    ),
+    Optimisation(
+        "strided_operands", "program",
+        what="a variant whose kernels load and store slices with small steps as they stand",
+        applies_when="every operand is a slice of adjacent elements whose step is known when the kernel is made",
+        why="whole vectors are loaded and shuffled; nothing is copied first",
+        file="codegen/llvm/strided_access.py", tests=("test_apart",), changes=ORDER,
+    ),
+    Optimisation(
+        "predicted_variants", "program",
+        what="kernels of variants that known lengths decide on are compiled with the function",
+        applies_when="shared variables' lengths decide a condition",
+        why="one module of kernels compiles faster than two",
+        file="codegen/variants/predict.py", tests=("test_foresee",),
+    ),
+    Optimisation(
+        "precompiled_kernels", "program",
+        what="kernels that many programs have are the library's",
+        applies_when="a group and its schedule, or a kernel's text, are one of those",
+        why="they are compiled once a machine",
+        file="codegen/compiler/precompiled_kernels.py", tests=("test_common",),
+    ),
+)  # fmt: skip
+
+KERNEL = (
+    Optimisation(
+        "short_rows_in_lanes", "kernel",
+        what="short rows of a reduction are done several side by side, each in a vector of its own",
+        applies_when="rows are reduced along the lanes by few operations, and not stored",
+        why="folding the lanes of one row costs as much as the row",
+        file="codegen/cpu/short_rows.py", tests=("test_kernels", "test_row_vectors"), changes=ORDER,
+    ),
+    Optimisation(
+        "segmented_reductions", "kernel",
+        what="several short rows of a reduction along rows are taken as one, and the states are folded",
+        applies_when="lanes run along few columns, and rows lie one behind the other",
+        why="vectors are full where a row has less elements than a vector",
+        file="codegen/library/loops/short_rows/reduce_wide.py", tests=("test_wide_rows",), changes=ORDER,
+    ),
+    Optimisation(
+        "stencil_rows", "kernel",
+        what="kernels do up to three rows at once",
+        applies_when="operands are slices of one tensor that are some rows apart",
+        why="what rows share is loaded and computed once",
+        file="codegen/cpu/stencil_rows.py", tests=("test_rows_together",),
+    ),
+    Optimisation(
+        "vectorised_rows", "kernel",
+        what="rows of a scalar each are done several at once",
+        applies_when="kernels compute integers, as positions of rows, from adjacent operands",
+        why="each by itself costs as much as a short row",
+        file="codegen/cpu/vectorise_rows.py", tests=("test_row_vectors",),
+    ),
+    Optimisation(
+        "streaming_stores", "kernel",
+        what="a second loop stores past the caches (non-temporal stores)",
+        applies_when="kernels of few operations write adjacent elements; a launch takes it where no cache keeps them",
+        why="memory need not be read before it is written",
+        file="codegen/cpu/streaming_stores.py", tests=("test_past_caches",),
+    ),
+    Optimisation(
+        "prefetch", "kernel",
+        what="loops ask memory for the rows or vectors that come",
+        applies_when="several passes read a row; or on processors that look not far ahead, of what no cache has",
+        why="memory answers while the core computes",
+        file="codegen/cpu/prefetch.py", tests=("test_ahead",), changes=ORDER,
+    ),
+    Optimisation(
+        "line_alignment", "kernel",
+        what="vectors of sums and of extrema begin on cache lines",
+        applies_when="registers are as long as cache lines, and rows are long",
+        why="a load that straddles two lines takes as long as two",
+        file="codegen/cpu/aligned_rows.py", tests=("test_sums", "test_extrema", "test_column_lines"), changes=ORDER,
+        is_forcible=True,
+    ),
+    Optimisation(
+        "half_registers", "kernel",
+        what="loops that load and store more than they compute use registers of 32 bytes",
+        applies_when="processors with AVX-512 that are slower with whole registers there",
+        why="fewer loads straddle lines, and the clock stays higher",
+        file="codegen/cpu/kernel.py", tests=("test_kernels",), changes=ORDER,
+    ),
+)  # fmt: skip
+
+LIBRARY: tuple[Optimisation, ...] = ()
+
+ROWS: Mapping[str, Optimisation] = {row.name: row for row in (*GROUP, *PROGRAM, *KERNEL, *LIBRARY)}
+# Names of Theano's rewrites and of groups of these, which its programs switch: there is nothing of theirs to switch.
+THEANO = frozenset(
+    "fast_run fast_compile merge canonicalize specialize stabilize uncanonicalize fusion inplace scan gpu gpuarray cse "
+    "ShapeOpt BlasOpt conv_gemm elemwise_fusion".split()
+)
+THEANO_PREFIXES = ("local_", "gpu_", "gpuarray_", "conv_", "scan_", "inplace_")
+
+
+def tensor_passes() -> list[Optimisation]:
+    """The entries of `compiler.pipeline`, in their order."""
+    from tensordsl.codegen.compiler import pipeline  # late: it is the compiler
+
+    rows = []
+    for step in pipeline.OPTIONAL:
+        contract = (step.run.__doc__ or "").strip().partition("\n\n")[0]
+        ops = ", ".join(sorted(step.ops)) or "any"
+        rows.append(
+            Optimisation(
+                step.name, "tensor", " ".join(contract.split()), f"values of ops: {ops}", step.reason,
+                step.run.__module__.removeprefix("tensordsl.").replace(".", "/") + ".py", ("test_pipeline",),
+            )
+        )  # fmt: skip
+    return rows
+
+
+def optimisations() -> dict[str, Optimisation]:
+    """All, by name, in the order of `LEVELS`."""
+    return {row.name: row for row in (*tensor_passes(), *ROWS.values())}
+
+
+def check_names(names: Iterable[str], are_forced: bool = False) -> None:
+    """Raises ValueError for names of no optimisation, and of some that cannot be forced (`are_forced`)."""
+    known = ROWS
+    for name in names:
+        if name not in known:
+            known = optimisations()
+        if name in known:
+            if are_forced and not known[name].is_forcible:
+                possible = ", ".join(sorted(row.name for row in ROWS.values() if row.is_forcible))
+                raise ValueError(f"the optimisation {name!r} cannot be forced; those that can: {possible}")
+        elif are_forced or not (name in THEANO or name.startswith(THEANO_PREFIXES)):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, known, 3, 0.5)
+            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise ValueError(f"there is no optimisation {name!r}{hint} (`python -m tensordsl.passes` prints all)")
