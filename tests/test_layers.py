@@ -96,7 +96,7 @@ ROOMS: dict[str, tuple[str, frozenset[str]]] = {
     "codegen.variants": ("abi target scalar_ir tensor_ir fusion program_ir llvm library.loops cpu", LEAVES),
     "codegen.gpu": ("scalar_ir scalar_ir.math tensor_ir fusion program_ir llvm cpu", OPS),
     "codegen.bufferise": (
-        "abi scalar_ir tensor_ir passes fusion program_ir llvm library.gemm library.sort cpu variants gpu", OPS,
+        "abi target scalar_ir tensor_ir passes fusion program_ir llvm library.gemm library.sort cpu variants gpu", OPS,
     ),
     "codegen.host": ("abi scalar_ir program_ir llvm", LEAVES),
     "codegen.mlir": ("scalar_ir scalar_ir.math tensor_ir passes fusion", OPS),

@@ -12,7 +12,10 @@ since modes ask it for names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
 
+from tensordsl.base.config import config
 from tensordsl.base.records import record
 
 LEVELS = ("tensor", "group", "program", "kernel", "library")
@@ -251,6 +254,50 @@ THEANO = frozenset(
 THEANO_PREFIXES = ("local_", "gpu_", "gpuarray_", "conv_", "scan_", "inplace_")
 
 
+@record
+class Switches:
+    """What a mode and the flags say of optimisations; a mode's own word counts more."""
+
+    excluded: frozenset[str]
+    included: frozenset[str]
+    forced: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        """For keys of caches: "" for the usual choice."""
+        chosen = self.excluded, self.included, self.forced
+        return ";".join(":".join(sorted(names)) for names in chosen) if any(chosen) else ""
+
+    @property
+    def of_library(self) -> frozenset[str]:
+        """Those that are off in the library, which a process has one of."""
+        return frozenset(name for name in self.excluded if name in ROWS and ROWS[name].level == "library")
+
+    def changes(self, part: str) -> list[str]:
+        """The names that change the library's object `part`."""
+        word = part.partition("_")[0]
+        return sorted(name for name in self.of_library if word in ROWS[name].objects)
+
+
+def switches(mode: Any = None) -> Switches:
+    """What a `tensordsl.signature.modes.Mode` and `config.optimizer_excluding`, `_including` and `_forcing` choose.
+    Raises ValueError for names of no optimisation in the flags."""
+    excluded, included = _flag(config.optimizer_excluding), _flag(config.optimizer_including)
+    forced = _flag(config.optimizer_forcing, are_forced=True)
+    if mode is not None:
+        own = mode.included | mode.forced
+        excluded, included, forced = (excluded - own) | mode.excluded, included | mode.included, forced | mode.forced
+        included, forced = included - mode.excluded, forced - mode.excluded
+    return Switches(excluded, included, forced)
+
+
+@cache
+def _flag(text: str, are_forced: bool = False) -> frozenset[str]:
+    names = frozenset(name.strip() for name in text.split(":") if name.strip())
+    check_names(names, are_forced, are_flags=True)
+    return names
+
+
 def tensor_passes() -> list[Optimisation]:
     """The entries of `compiler.pipeline`, in their order."""
     from tensordsl.codegen.compiler import pipeline  # late: it is the compiler
@@ -273,19 +320,31 @@ def optimisations() -> dict[str, Optimisation]:
     return {row.name: row for row in (*tensor_passes(), *ROWS.values())}
 
 
-def check_names(names: Iterable[str], are_forced: bool = False) -> None:
-    """Raises ValueError for names of no optimisation, and of some that cannot be forced (`are_forced`)."""
+def check_names(names: Iterable[str], are_forced: bool = False, are_flags: bool = False) -> None:
+    """Raises ValueError for names of no optimisation, of some that cannot be forced (`are_forced`), and, but in flags,
+    of those that the library has for the whole process."""
     known = ROWS
     for name in names:
-        if name not in known:
+        if name not in known and not (not are_forced and is_theano_name(name)):
             known = optimisations()
         if name in known:
-            if are_forced and not known[name].is_forcible:
+            row = known[name]
+            if are_forced and not row.is_forcible:
                 possible = ", ".join(sorted(row.name for row in ROWS.values() if row.is_forcible))
                 raise ValueError(f"the optimisation {name!r} cannot be forced; those that can: {possible}")
-        elif are_forced or not (name in THEANO or name.startswith(THEANO_PREFIXES)):
-            from difflib import get_close_matches
+            if row.level == "library" and not are_flags:
+                raise ValueError(
+                    f"the optimisation {name!r} is the library's, which a process has one of: "
+                    f"TENSORDSL_FLAGS=optimizer_excluding={name} switches it off for a process"
+                )
+        elif are_forced or not is_theano_name(name):
+            from difflib import get_close_matches  # late: an error
 
             near = get_close_matches(name, known, 3, 0.5)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise ValueError(f"there is no optimisation {name!r}{hint} (`python -m tensordsl.passes` prints all)")
+
+
+def is_theano_name(name: str) -> bool:
+    """Whether Theano has rewrites of this name, of which there are none here."""
+    return name in THEANO or name.startswith(THEANO_PREFIXES)

@@ -16,6 +16,7 @@ from tensordsl.codegen.bufferise.function import build_program
 from tensordsl.codegen.bufferise.serialise import pack_plans
 from tensordsl.codegen.compiler.debug import PassReport, Trace, groups_text
 from tensordsl.codegen.compiler.modules import Found, common_kernels, module_text, take_common_plan
+from tensordsl.codegen.compiler.optimisations import switches
 from tensordsl.codegen.host.emitter import emit_program
 from tensordsl.codegen.llvm import compile as llvm
 from tensordsl.codegen.passes import rules
@@ -254,9 +255,8 @@ def chosen_finish(mode: Any = None) -> tuple[Finish, ...]:
 
 def _choices(mode: Any) -> tuple[bool, Collection[str], Collection[str]]:
     """(are all optional passes chosen, but for those excluded; which are excluded, and which included)"""
-    if mode is None:
-        return True, (), ()
-    return mode.optimizer == "fast_run", mode.excluded, mode.included
+    chosen = switches(mode)
+    return mode is None or mode.optimizer == "fast_run", chosen.excluded, chosen.included
 
 
 # -- the driver --------------------------------------------------------------------------------------------------------

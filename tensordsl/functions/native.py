@@ -24,6 +24,7 @@ from tensordsl.base.stacks import COMPILER_STACK_BYTES, with_stack
 from tensordsl.base.version import LOADED, __version__
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.compiler.graph_key import graph_key
+from tensordsl.codegen.compiler.optimisations import switches
 from tensordsl.graph.variables import unwatched
 from tensordsl.runtime.calls import threads
 from tensordsl.runtime.loading import cache, late, library
@@ -259,10 +260,11 @@ def forget() -> None:
 
 def _choices(mode: Any) -> str:
     """What of a mode changes the code."""
+    chosen = switches(mode).text
     if mode is None:
-        return ""
+        return chosen
     guards = sorted(mode.settings.items()) if mode.executor == "nan_guard" else ""
-    return f"{mode.optimizer},{sorted(mode.excluded)},{sorted(mode.included)},{guards}"
+    return f"{mode.optimizer},{chosen},{guards}"
 
 
 # Rooms of the front whose sources say what is compiled.
