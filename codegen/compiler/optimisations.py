@@ -19,7 +19,7 @@ from tensordsl.base.config import config
 from tensordsl.base.records import record
 
 LEVELS = ("tensor", "group", "program", "kernel", "library")
-ORDER = "the order of additions"
+ORDER, ROUNDING = "the order of additions", "rounding"
 
 
 @record
@@ -41,6 +41,7 @@ class Optimisation:
     changes: str = ""
     is_forcible: bool = False
     objects: tuple[str, ...] = ()
+    is_required: bool = False
 
 
 GROUP = (
@@ -303,15 +304,22 @@ def tensor_passes() -> list[Optimisation]:
     from tensordsl.codegen.compiler import pipeline  # late: it is the compiler
 
     rows = []
-    for step in pipeline.OPTIONAL:
+    for step in (*pipeline.PIPELINE, *pipeline.FINISH):
         contract = (step.run.__doc__ or "").strip().partition("\n\n")[0]
-        ops = ", ".join(sorted(step.ops)) or "any"
+        ops = ", ".join(sorted(step.ops))
         rows.append(
             Optimisation(
-                step.name, "tensor", " ".join(contract.split()), f"values of ops: {ops}", step.reason,
-                step.run.__module__.removeprefix("tensordsl.").replace(".", "/") + ".py", ("test_pipeline",),
+                step.name,
+                "tensor",
+                what=" ".join(contract.split()),
+                applies_when=f"there are values of these ops: {ops}" if ops else "always",
+                why=step.reason,
+                file=step.file or step.run.__module__.removeprefix("tensordsl.").replace(".", "/") + ".py",
+                tests=("test_pipeline",),
+                changes=ROUNDING,
+                is_required=isinstance(step, pipeline.Pass) and step.required,
             )
-        )  # fmt: skip
+        )
     return rows
 
 

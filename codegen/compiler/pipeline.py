@@ -57,7 +57,8 @@ class Pass:
     """One walk over the IR, operands first.
 
     run(context, value) -> what the value becomes, or None.  `reason`: why the pass stands where it does.  A required
-    pass runs in every mode; needs_users: it asks how many users a value has; ops: what it rewrites (empty: all).
+    pass runs in every mode; needs_users: it asks how many users a value has; ops: what it rewrites (empty: all); file:
+    where its equations are, if not where `run` is.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Pass:
     required: bool = False
     needs_users: bool = False
     ops: frozenset[str] = frozenset()
+    file: str = ""
 
 
 def simplify(ctx: Context, v: Value) -> Value | None:
@@ -92,11 +94,11 @@ PIPELINE = (
         reason="before the rules: they look for constants (the 2 - 1 in the gradient of x ** 2)",
     ),
     Pass(
-        "simplify", simplify, ops=MAPS,
+        "simplify", simplify, ops=MAPS, file="codegen/passes/rules.py",
         reason="before stabilise: fewer spellings (x + -1, x ** 2) for its patterns to know",
     ),
     Pass(
-        "stabilise", stabilise, ops=MAPS, needs_users=True,
+        "stabilise", stabilise, ops=MAPS, needs_users=True, file="codegen/passes/stabilise.py",
         reason="before anything moves: its patterns are the user's formulas",
     ),
     Pass(
@@ -202,6 +204,7 @@ class Finish:
     follows: str = ""
     on_cpu: bool = False
     ops: frozenset[str] = frozenset()
+    file: str = ""
 
 
 def _of_roots(
@@ -229,7 +232,6 @@ FINISH = (
         reason="last: writes are merged, and their positions are final; devices take int64",
     ),
 )  # fmt: skip
-OPTIONAL: tuple[Pass | Finish, ...] = (*(p for p in PIPELINE if not p.required), *FINISH)
 
 
 class PassError(Exception):
