@@ -274,10 +274,12 @@ class Switches:
         """Those that are off in the library, which a process has one of."""
         return frozenset(name for name in self.excluded if name in ROWS and ROWS[name].level == "library")
 
-    def changes(self, part: str) -> list[str]:
-        """The names that change the library's object `part`."""
-        word = part.partition("_")[0]
-        return sorted(name for name in self.of_library if word in ROWS[name].objects)
+    def of_object(self, name: str) -> str:
+        """What changes an object of the library (`abi.layouts.LIBRARY`): the kernels of programs change with all."""
+        word = name.partition("_")[0]
+        if word == "common":
+            return self.text
+        return ":".join(sorted(name for name in self.of_library if word in ROWS[name].objects))
 
 
 def switches(mode: Any = None) -> Switches:

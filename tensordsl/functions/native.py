@@ -24,7 +24,7 @@ from tensordsl.base.stacks import COMPILER_STACK_BYTES, with_stack
 from tensordsl.base.version import LOADED, __version__
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.compiler.graph_key import graph_key
-from tensordsl.codegen.compiler.optimisations import switches
+from tensordsl.codegen.compiler.optimisations import Switches, switches
 from tensordsl.graph.variables import unwatched
 from tensordsl.runtime.calls import threads
 from tensordsl.runtime.loading import cache, late, library
@@ -52,6 +52,7 @@ class _State:
     executables: dict[str, Executable] = {}
     version = ""
     directory: Any = ()
+    switches: Switches | None = None  # those that the library was made by
 
 
 def compile_spec(spec: Any, mode: Any, outgrown: bool = False) -> Compiled:
@@ -100,7 +101,8 @@ def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str]
         from tensordsl.codegen.compiler import pipeline  # late: a warm start needs neither passes nor emitters
 
     types = {variable.type.dtype for variable in (*spec.inputs, *spec.shared, *spec.outputs)}
-    libraries = [name for dtype, name in layouts.COMMON.items() if dtype in types]
+    has_common = "precompiled_kernels" not in switches(mode).excluded
+    libraries = [name for dtype, name in layouts.COMMON.items() if dtype in types and has_common]
     common = library.kernels(libraries)
     with _paused_collector():
         made = pipeline.compile_graph(
@@ -259,12 +261,15 @@ def forget() -> None:
 
 
 def _choices(mode: Any) -> str:
-    """What of a mode changes the code."""
-    chosen = switches(mode).text
+    """What of a mode and of the flags changes the code."""
+    chosen = switches(mode)
+    if _State.switches is not None and chosen.of_library != _State.switches.of_library:
+        names = ", ".join(sorted(chosen.of_library ^ _State.switches.of_library))
+        raise ValueError(f"optimizer_excluding: {names} cannot change: the library is in use; set it at the start")
     if mode is None:
-        return chosen
+        return chosen.text
     guards = sorted(mode.settings.items()) if mode.executor == "nan_guard" else ""
-    return f"{mode.optimizer},{chosen},{guards}"
+    return f"{mode.optimizer},{chosen.text},{guards}"
 
 
 # Rooms of the front whose sources say what is compiled.
@@ -285,7 +290,9 @@ def _prepare() -> None:
         package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", *FRONT)]
         version = __version__ + cache.sources_version(folders, [package], LOADED) + cache.compiler_version()
-        library.install(partial(with_stack, COMPILER_STACK_BYTES, _library_object), version)
+        _State.switches = switches()
+        make = partial(with_stack, COMPILER_STACK_BYTES, _library_object)
+        library.install(make, version, _State.switches.of_object)
         on_change("num_threads", threads.set_threads)
         _State.version = version
 
