@@ -14,7 +14,7 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
 from tensordsl.codegen.bufferise.function import build_program
 from tensordsl.codegen.bufferise.serialise import pack_plans
-from tensordsl.codegen.compiler.debug import PassReport, Trace, groups_text
+from tensordsl.codegen.compiler.debug import PassReport, Trace, groups_text, plans_text
 from tensordsl.codegen.compiler.modules import Found, common_kernels, module_text, take_common_plan
 from tensordsl.codegen.compiler.optimisations import switches
 from tensordsl.codegen.host.emitter import emit_program
@@ -395,6 +395,7 @@ def make_program(
     trace.phase("program")
     trace.text(4, "groups", lambda: groups_text(regions))
     trace.text(4, "program", lambda: show_program(program))
+    trace.text(4, "plans", lambda: plans_text(program.plans))
     return lowered, program, trace
 
 
