@@ -193,10 +193,11 @@ def keep(rows: dict[str, Any]) -> None:
     made = {"date": time.strftime("%Y-%m-%d"), "processor": processor()[0]}
     known |= {name: {**made, **suites} for name, suites in rows.items() if not name.startswith("base")}
     KEPT.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-    written = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "optimisation_table.py")], cwd=ROOT, check=True, stdout=subprocess.PIPE
-    )
-    (ROOT / "docs" / "optimisations.md").write_bytes(written.stdout)
+    command = [sys.executable, str(ROOT / "tools" / "optimisation_table.py")]
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    page = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
+    (ROOT / "docs" / "optimisations.md").write_bytes(page)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

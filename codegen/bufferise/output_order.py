@@ -195,6 +195,8 @@ def _along(b: Bufferiser, known: _Known, launch: p.Launch, axis: int) -> int | N
         parallel, number = plan.group.parallel, len(b.program.plans)
         group = replace(plan.group, parallel=parallel if axis else parallel[::-1])
         chosen = schedule(group, vector_bytes=b.vector_bytes, lane=plan.axes[axis])
-        b.program.plans.append(plan_kernels(group, chosen, f"k{number}"))
+        made = plan_kernels(group, chosen, f"k{number}")
+        made.variant, made.when = "output_order", "elements are adjacent along this axis, in operands and result"
+        b.program.plans.append(made)
         known.turned[launch.plan, axis] = number
     return known.turned[launch.plan, axis]
