@@ -119,6 +119,7 @@ VARIANTS = (
         lambda s, _: is_far_total(s.b, s.group),
         when="a sum over all axes of what no cache has, on processors that look not far ahead",
         cost="one instruction a line",
+        is_forcible=False,
     ),
     Variant(
         "row_by_row",
