@@ -72,7 +72,7 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     if key is not None:
         b.planned[key] = planned
     usual = planned.usual
-    if is_whole and not is_copy and b.tuning.allows("stencil_rows"):
+    if is_whole and not is_copy:
         usual = replace(usual, shifts=shifts(b, group, usual.lane, refs))
     if not (b.device or is_copy):
         _count_points(b, group, refs, node)
@@ -103,7 +103,7 @@ def _count_points(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int |
     for each point, so that there are no more of these than memory has."""
     operands = [*((o.buffer, o.map) for o in group.outs), *(v.attr for v in group.scalars if v.op == "load")]
     names = list(group.extents)
-    for _, numbers in group.work:
+    for _, numbers in group.work(b.tuning.costs):
         axes = [names[k] for k in numbers]
         whole = [refs[id(buffer)] for buffer, given in operands if set(axes) <= set(given)]
         if len(axes) < 2 or any(0 not in r.strides for r in whole):
@@ -127,12 +127,12 @@ def _either(condition: str, chosen: p.Instr, other: p.Instr) -> p.Instr:
 
 
 def _planned(b: Bufferiser, group: Group) -> Planned:
-    usual, width = schedule(group, vector_bytes=b.vector_bytes), b.vector_bytes
+    usual = schedule(group, b.tuning)
     if b.device or group.name == "copy":
         return Planned(usual, None, ())
-    other = other_schedule(group, usual, vector_bytes=width)
+    other = other_schedule(group, usual, b.tuning)
     lanes = [s.lane for s in (usual, other) if s]
-    return Planned(usual, other, across_schedules(group, lanes, vector_bytes=width))
+    return Planned(usual, other, across_schedules(group, lanes, b.tuning))
 
 
 def _plan_like(
@@ -158,7 +158,7 @@ def _plan(b: Bufferiser, group: Group, chosen: Schedule, variant: Variant | None
 
         plan = device_plan(group, name)
     else:
-        plan = plan_kernels(group, chosen, name)
+        plan = plan_kernels(group, chosen, name, b.tuning)
         plan.variant, plan.when = (variant.name, variant.when) if variant else ("", "")
     b.program.plans.append(plan)
     return number

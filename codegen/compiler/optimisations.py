@@ -12,11 +12,15 @@ since modes ask it for names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensordsl.base.config import config
 from tensordsl.base.records import record
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.target.tuning import Tuning
 
 LEVELS = ("tensor", "group", "program", "kernel", "library")
 ORDER, ROUNDING = "the order of additions", "rounding"
@@ -28,8 +32,8 @@ class Optimisation:
 
     level: what it changes, one of `LEVELS`.  file: where it is, below the root of the sources.  tests: modules of
     tests by their names.  changes: what results may differ in without it, "" if in nothing.  is_forcible: it can be
-    used wherever that is right, whether it pays or not.  objects: first words of names of the library's objects that
-    it is in."""
+    used wherever that is right, whether it pays or not; forced: fields of a tuning that let it.  objects: first words
+    of names of the library's objects that it is in; a mode changes only what its functions have of it."""
 
     name: str
     level: str
@@ -41,6 +45,7 @@ class Optimisation:
     changes: str = ""
     is_forcible: bool = False
     objects: tuple[str, ...] = ()
+    forced: tuple[tuple[str, Any], ...] = ()
     is_required: bool = False
 
 
@@ -271,15 +276,33 @@ class Switches:
 
     @property
     def of_library(self) -> frozenset[str]:
-        """Those that are off in the library, which a process has one of."""
-        return frozenset(name for name in self.excluded if name in ROWS and ROWS[name].level == "library")
+        """Those that are left out and that objects of the library have, which a process loads once."""
+        return frozenset(name for name in self.excluded if name in ROWS and ROWS[name].objects)
 
-    def of_object(self, name: str) -> str:
+    def of_part(self, part: str) -> Switches:
         """What changes an object of the library (`abi.layouts.LIBRARY`): the kernels of programs change with all."""
-        word = name.partition("_")[0]
+        word = part.partition("_")[0]
         if word == "common":
-            return self.text
-        return ":".join(sorted(name for name in self.of_library if word in ROWS[name].objects))
+            return self
+        names = frozenset(name for name in self.of_library if word in ROWS[name].objects)
+        return Switches(names, frozenset(), frozenset())
+
+    def of_object(self, part: str) -> str:
+        """The same for its key."""
+        return self.of_part(part).text
+
+    def tuned(self, tuning: Tuning | None) -> Tuning | None:
+        """A tuning (None: this machine's) without what is left out, and with what is forced."""
+        off, forced = self.excluded & ROWS.keys(), self.forced
+        if not (off or forced):
+            return tuning
+        from tensordsl.codegen.target.tuning import Tuning  # late: a warm start needs none
+
+        tuning = (tuning or Tuning.here()).without(*off).forcing(*forced)
+        for group, value in [field for name in sorted(forced) for field in ROWS[name].forced]:
+            room, _, name = group.partition(".")
+            tuning = replace(tuning, **{room: replace(getattr(tuning, room), **{name: value})})
+        return tuning
 
 
 def switches(mode: Any = None) -> Switches:

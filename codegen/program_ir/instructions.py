@@ -65,6 +65,7 @@ class LaunchPlan:
     schedule: Any = None  # the CPU's
     variant: str = ""  # what it is chosen as (`variants.selection`), "" for the usual plan,
     when: str = ""  # and when, in words
+    tuning_key: str = ""  # see `target.tuning.Tuning`; of the CPU's kernels
     make: Callable[[], Kernels] | None = None  # the CPU's kernels; called when they are needed
 
     @kept

@@ -53,7 +53,7 @@ class Site:
         """The schedule whose rows begin on cache lines, if rows are or may be long enough."""
         if self.usual.cuts:
             return self.usual
-        return for_lines(self.group, self.usual, self.b.vector_bytes) if self.long_rows else None
+        return for_lines(self.group, self.usual, self.b.tuning) if self.long_rows else None
 
     @kept
     def strided(self) -> dict[Schedule, str]:
@@ -106,7 +106,7 @@ VARIANTS = (
     ),
     Variant(
         "line_alignment",
-        lambda s: _some(for_total(s.group, s.usual, s.b.vector_bytes) if s.is_whole else None),
+        lambda s: _some(for_total(s.group, s.usual, s.b.tuning) if s.is_whole else None),
         lambda s, _: is_near_total(s.b, s.group),
         when="a sum over all axes of what a cache has, but not the first one",
         cost="no load straddles two lines; two masked vectors a chunk",
@@ -114,7 +114,7 @@ VARIANTS = (
     Variant(
         "prefetch",
         lambda s: _some(
-            replace(s.usual, asks=True) if s.is_whole and for_total(s.group, s.usual, s.b.vector_bytes) else None
+            replace(s.usual, asks=True) if s.is_whole and for_total(s.group, s.usual, s.b.tuning) else None
         ),
         lambda s, _: is_far_total(s.b, s.group),
         when="a sum over all axes of what no cache has, on processors that look not far ahead",

@@ -35,7 +35,8 @@ class Mode:
 
     The attributes can be set, for functions that are compiled later; `clone`, `including`, `excluding` and `forcing`
     give copies of the same class.  `excluded`, `included` and `forced` hold names of optimisations
-    (docs/optimisations.md; `python -m tensordsl.passes` prints them).
+    (docs/optimisations.md; `python -m tensordsl.passes` prints them); `tuning` is the compiler's
+    `codegen.target.tuning.Tuning`, None for the machine's own.
 
     >>> careful = DebugMode()
     >>> careful.check_isfinite = False
@@ -47,6 +48,7 @@ class Mode:
     excluded: frozenset[str] = frozenset()
     included: frozenset[str] = frozenset()
     forced: frozenset[str] = frozenset()
+    tuning: Any = None
 
     def __init__(self, linker: Any = None, optimizer: Any = "default", name: str = "", executor: str = "") -> None:
         for part in (name, executor, linker):
