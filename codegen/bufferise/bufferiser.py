@@ -499,6 +499,7 @@ def run_group(b: Bufferiser, fused: Fused, scattered: Sequence[tuple[Value, Ref]
         by_buffer[id(o.buffer)] = ref
     for s, (_, ref) in zip(fused.group.scatters, scattered, strict=True):
         by_buffer[id(s.buffer)] = ref
-    b.launch(narrowed(fused.group), by_buffer, b.node)
+    group = narrowed(fused.group) if b.tuning.allows("narrow_integers") else fused.group
+    b.launch(group, by_buffer, b.node)
     for v, ref in (*zip(fused.values, outs, strict=True), *scattered):
         b.finish(v, ref)

@@ -15,6 +15,7 @@ Modules    pipeline              the list of passes with the reason for each pla
 Uses       every room below it.
 Used by    `tensordsl.functions.native` and `tensordsl.functions.devices`, which also load what comes out.
 Begin with `pipeline.compile_graph`, `pipeline.PIPELINE` and `optimisations.ROWS`.
-To add     a pass: docs/adding-a-pass.md; another optimisation: docs/adding-an-optimisation.md; an object of the library: a row of `library_build.WRITERS`; a kernel that
-           many programs share: `precompiled_kernels.FUNCTIONS`.
+To add     a pass: docs/adding-a-pass.md; another optimisation: docs/adding-an-optimisation.md; an object of the
+           library: a row of `library_build.WRITERS`; a kernel that many programs share:
+           `precompiled_kernels.FUNCTIONS`.
 """

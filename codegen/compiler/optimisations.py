@@ -70,6 +70,7 @@ GROUP = (
         applies_when="a matrix of more bytes than a core's cache keeps is read by both products, and has few columns",
         why="the matrix comes from memory once, not twice",
         file="codegen/fusion/row_blocking.py", tests=("test_blocks",), changes=ORDER, is_forcible=True,
+        forced=(("blocking.reread_min_bytes", 0),),
     ),
     Optimisation(
         "batch_blocking", "group",
@@ -230,7 +231,7 @@ KERNEL = (
         what="loops ask memory for the rows or vectors that come",
         applies_when="several passes read a row; or on processors that look not far ahead, of what no cache has",
         why="memory answers while the core computes",
-        file="codegen/cpu/prefetch.py", tests=("test_ahead",), changes=ORDER,
+        file="codegen/cpu/prefetch.py", tests=("test_ahead",), changes=ORDER, is_forcible=True,
     ),
     Optimisation(
         "line_alignment", "kernel",
@@ -245,7 +246,21 @@ KERNEL = (
         what="loops that load and store more than they compute use registers of 32 bytes",
         applies_when="processors with AVX-512 that are slower with whole registers there",
         why="fewer loads straddle lines, and the clock stays higher",
-        file="codegen/cpu/kernel.py", tests=("test_kernels",), changes=ORDER,
+        file="codegen/cpu/kernel.py", tests=("test_kernels",), changes=ORDER, is_forcible=True,
+    ),
+    Optimisation(
+        "stored_values", "kernel",
+        what="expensive values that several passes need are stored in an output until its own pass",
+        applies_when="no later pass reads an operand that may be the output's storage",
+        why="exponentials of a softmax are computed once",
+        file="codegen/cpu/schedule.py", tests=("test_overwritten_rows",),
+    ),
+    Optimisation(
+        "compact_reductions", "kernel",
+        what="operands of reductions whose elements are not adjacent are copied a block of rows at a time",
+        applies_when="all kernels have lanes along one axis and none asks for positions; rows are short, or read again",
+        why="a copy of many short rows costs less than a call for each",
+        file="codegen/library/loops/pack/reductions.py", tests=("test_compact",),
     ),
 )  # fmt: skip
 

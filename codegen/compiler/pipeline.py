@@ -422,7 +422,8 @@ def compile_graph(
     lowered, program, trace = make_program(
         name, inputs, shared, outputs, updates, single, mode, small=small, tuning=tuning
     )
-    late, soon = late_plans(program), foreseen_plans(program, shapes)
+    late = late_plans(program)
+    soon = foreseen_plans(program, shapes) if tuning.allows("predicted_variants") else set()
     now = [k for k in range(len(program.plans)) if k in soon or k not in late]
     for k in now:
         take_common_plan(program.plans[k], common_plan, tuning.calls.common_plan_max_values)

@@ -551,6 +551,7 @@ class Program:
     plans: list[LaunchPlan] = field(default_factory=list)
     sites: dict[int, dict[str, Any]] = field(default_factory=dict)
     n_hosts: int = 0
+    has_epilogues: bool = True  # may products have some (`gemm_epilogues`)?
 
 
 REGIONS: dict[type[Instr], tuple[str, ...]] = {For: ("body",), Blocks: ("body",), If: ("then", "orelse")}
