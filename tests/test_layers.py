@@ -65,11 +65,13 @@ ROOMS: dict[str, str] = {
         "runtime.calls runtime.interpreter runtime.driver runtime.device"
     ),
     "compat": "base graph ops functions codegen.compiler",
+    "passes": "codegen.compiler",
 }
 # Imports that the rows do not allow, each with its reason: five at most.
 EXCEPTIONS = {
     ("runtime.interpreter", "codegen.program_ir"): "for type checkers: the instructions that it runs",
     ("runtime.device", "codegen.program_ir"): "for type checkers: the instructions that it runs",
+    ("signature", "codegen.compiler"): "late: a mode refuses names of no optimisation where it gets them",
 }
 
 THIRD_PARTY = frozenset({"numpy", "llvmlite"})

@@ -24,7 +24,7 @@ from tensordsl.graph.types import COMPLEX
 
 def place_parts(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]) -> None:
     """Give the values that die in a join or in a slice their place there, where that is known at entry."""
-    if b.graph.extents.assumed:
+    if b.graph.extents.assumed or not b.tuning.allows("compute_in_place"):
         return
     at = {n: k for k, s in enumerate(steps) for n in s.gives}
     for k, step in enumerate(steps):

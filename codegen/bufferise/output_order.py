@@ -197,6 +197,8 @@ def _along(b: Bufferiser, known: _Known, launch: p.Launch, axis: int) -> int | N
         parallel, number = plan.group.parallel, len(b.program.plans)
         group = replace(plan.group, parallel=parallel if axis else parallel[::-1])
         chosen = schedule(group, b.tuning, plan.axes[axis])
-        b.program.plans.append(plan_kernels(group, chosen, f"k{number}", b.tuning))
+        made = plan_kernels(group, chosen, f"k{number}", b.tuning)
+        made.variant, made.when = "output_order", "elements are adjacent along this axis, in operands and result"
+        b.program.plans.append(made)
         known.turned[launch.plan, axis] = number
     return known.turned[launch.plan, axis]

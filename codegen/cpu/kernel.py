@@ -221,8 +221,8 @@ class Kernel:
 
     def use_halves(self, is_light: bool) -> None:
         """Computing in half registers, where the machine prefers that for loops that are bound by memory."""
-        may = self.form == LANES and "halves" in self.body.isa and self.tuning.allows("half_registers")
-        self.halves = is_light and may
+        prefers = "halves" in self.body.isa or ("avx512" in self.body.isa and self.tuning.forces("half_registers"))
+        self.halves = is_light and self.form == LANES and prefers and self.tuning.allows("half_registers")
         if self.halves:
             self.body.vector_bytes //= 2
 
@@ -234,13 +234,14 @@ class Kernel:
     def may_fetch(self, is_slow: bool) -> None:
         """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results where rows may
         be off lines, and where the loop is slow for operands, as it computes dear functions or waits for memory."""
-        may = self.form == LANES and "halves" in self.body.isa and self.tuning.allows("prefetch")
+        pays = "halves" in self.body.isa or self.tuning.forces("prefetch")
+        may = self.form == LANES and pays and self.tuning.allows("prefetch")
         self.fetches, self.fetches_results = is_slow and may, self.has_rows and may
 
     def adds_by_halves(self) -> bool:
         """Do sums of short rows take less time in half registers?  They do: half as many straddle lines, memory gives
         more on AMD's cores, and less is behind a row's last whole one."""
-        return "avx512" in self.body.isa
+        return "avx512" in self.body.isa and self.tuning.allows("half_registers")
 
     def widen(self) -> None:
         """Let several short rows be taken as one."""

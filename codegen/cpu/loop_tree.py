@@ -305,7 +305,8 @@ def descriptor(
     if block:
         header[nest.STRAIGHT] = header[nest.WIDE] + len(where.wide) + len(flat)
     behind = [*where.wide, *flat, *block, *taken]
-    compact = [] if levels or (header[nest.FAST] and not _has_own(tree)) else _compact(tree, header[nest.N_INPUTS])
+    copies = where.tuning.allows("compact_reductions") and not levels and (not header[nest.FAST] or _has_own(tree))
+    compact = _compact(tree, header[nest.N_INPUTS]) if copies else []
     if taken:
         header[nest.TAKEN] = header[nest.WIDE] + len(behind) - len(taken)
     if compact:

@@ -32,13 +32,12 @@ Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
 
 @record
 class Planned:
-    """The schedules of a group, and its plans by the axis of their lanes, what is side by side, and what is taken
-    apart, with what their group has of its own."""
+    """The schedules of a group, and its plans by their schedules, with what their group has of its own."""
 
     usual: Schedule
     other: Schedule | None
     across: tuple[Schedule, ...]
-    plans: dict[Any, tuple[int, Own]] = field(default_factory=dict)
+    plans: dict[Schedule, tuple[int, Own]] = field(default_factory=dict)
 
 
 class Builder(Protocol):
