@@ -16,8 +16,8 @@ from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.fusion.group import names_lengths
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.program_ir.tables import NOTHING
+from tensordsl.codegen.target.tuning import Tuning
 
-MAX_PLAN_VALUES = 8  # of a group with a precompiled plan
 Found = tuple[Sequence[str], Sequence[int]]  # the library's names of a plan's kernels, and the plan's descriptor
 
 
@@ -36,9 +36,9 @@ def module_text(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -
     return "\n".join([*sorted(shared), *definitions])
 
 
-def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None]) -> None:
+def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None], max_values: int) -> None:
     """Give the plan its precompiled kernels (`known`, by the plan's name), so that none are compiled."""
-    if len(plan.group.scalars) > MAX_PLAN_VALUES or names_lengths(plan.group):
+    if len(plan.group.scalars) > max_values or names_lengths(plan.group):
         return
     found = known(plan_name(plan))
     if found is not None:
@@ -81,8 +81,9 @@ def late_kernels(packed: Sequence[bytes]) -> list[Kernels]:
     """The kernels of late plans (`bufferise.serialise.pack_plans`)."""
     result = []
     for k, part in enumerate(packed):
-        group, chosen, streams = unpack_plan(part)
-        result.append(replace(plan(group, chosen, f"k{k}"), streams=streams).kernels)
+        group, chosen, streams, key = unpack_plan(part)
+        made = plan(group, chosen, f"k{k}", Tuning.from_key(key))
+        result.append(replace(made, streams=streams).kernels)
     return result
 
 
