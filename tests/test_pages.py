@@ -19,10 +19,9 @@ import tensordsl.tensor as T
 
 ROOT = next(folder for folder in Path(__file__).resolve().parents if (folder / "pyproject.toml").exists())
 sys.path.insert(0, str(ROOT))
-from benchmarks.peers_workloads import BY_CASE  # noqa: E402
-from benchmarks.suites import SUITES  # noqa: E402
-
 from benchmarks.run.brief import GROUPS, HEAD  # noqa: E402
+from benchmarks.workloads.peers import BY_CASE  # noqa: E402
+from benchmarks.workloads.suites import SUITES  # noqa: E402
 
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CHANGELOG.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

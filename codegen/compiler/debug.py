@@ -1,7 +1,7 @@
 """Debugging output of the compiler: `TENSORDSL_DEBUG` prints it to stderr, `TENSORDSL_DUMP` writes all of it to files.
 
 Levels: 1 the time of each phase; 2 the passes, their times, how often each rule applied; 3 the tensor IR after each
-pass that changed it; 4 groups, cuts with their rules, and the program; 5 LLVM text.
+pass that changed it; 4 groups, cuts with their rules, the program, and the variant of each plan; 5 LLVM text.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import field
 from typing import Any
 
 from tensordsl.base.records import record
 from tensordsl.codegen.fusion.printer import show_group
+from tensordsl.codegen.program_ir.instructions import LaunchPlan
 
 
 @record(eq=False, frozen=False)
@@ -108,4 +109,14 @@ def groups_text(regions: dict[Any, Any]) -> str:
                 lines.append(f"  {gives} = {step.value.op}")
             else:
                 lines += [f"  {gives} = group", *(f"    {line}" for line in show_group(step.fused.group).splitlines())]
+    return "\n".join(lines)
+
+
+def plans_text(plans: Sequence[LaunchPlan]) -> str:
+    """Each plan with the variant that it is (`variants.selection`), and when a call chooses it."""
+    lines = []
+    for number, plan in enumerate(plans):
+        lanes = f" with lanes along {plan.schedule.lane}" if plan.schedule and plan.schedule.lane else ""
+        when = f", where {plan.when}" if plan.when else ""
+        lines.append(f"  plan{number}: {plan.variant or 'usual'}{lanes}{when}")
     return "\n".join(lines)

@@ -16,9 +16,8 @@ from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.fusion.group import names_lengths
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.program_ir.tables import NOTHING
-from tensordsl.codegen.target.machine import native_width
+from tensordsl.codegen.target.tuning import Tuning
 
-MAX_PLAN_VALUES = 8  # of a group with a precompiled plan
 Found = tuple[Sequence[str], Sequence[int]]  # the library's names of a plan's kernels, and the plan's descriptor
 
 
@@ -37,18 +36,18 @@ def module_text(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -
     return "\n".join([*sorted(shared), *definitions])
 
 
-def loads_forward(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -> bool:
+def loads_forward(plans: Iterable[Kernels], vector_bytes: int, common: Mapping[str, str] = NOTHING) -> bool:
     """Does `module_text` load vectors of several registers, without elementary functions (which alone have fma)?  Then
     `compile_object` is to schedule loads forward."""
     own = [p for p in plans if any(symbol not in common for symbol in p.symbols)]
     sizes = (n for p in own for symbol, n in zip(p.symbols, p.widest_load_bytes, strict=True) if symbol not in common)
     has_functions = any("@llvm.fma." in declaration for p in own for declaration in p.declarations)
-    return max(sizes, default=0) > native_width() and not has_functions
+    return max(sizes, default=0) > vector_bytes and not has_functions
 
 
-def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None]) -> None:
+def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None], max_values: int) -> None:
     """Give the plan its precompiled kernels (`known`, by the plan's name), so that none are compiled."""
-    if len(plan.group.scalars) > MAX_PLAN_VALUES or names_lengths(plan.group):
+    if len(plan.group.scalars) > max_values or names_lengths(plan.group):
         return
     found = known(plan_name(plan))
     if found is not None:
@@ -91,8 +90,9 @@ def late_kernels(packed: Sequence[bytes]) -> list[Kernels]:
     """The kernels of late plans (`bufferise.serialise.pack_plans`)."""
     result = []
     for k, part in enumerate(packed):
-        group, chosen, streams = unpack_plan(part)
-        result.append(replace(plan(group, chosen, f"k{k}"), streams=streams).kernels)
+        group, chosen, streams, key = unpack_plan(part)
+        made = plan(group, chosen, f"k{k}", Tuning.from_key(key))
+        result.append(replace(made, streams=streams).kernels)
     return result
 
 

@@ -41,8 +41,7 @@ MAX_THIN_ROWS = 1  # rows or columns of C that make a product a matrix times a v
 @record
 class Tile:
     """size: rows and columns of a block's tile; micro: of a thread's; depth: steps of the sum between barriers;
-    resident:
-    see `Kernel`."""
+    resident: see `Kernel`."""
 
     size: int
     micro: int

@@ -1,6 +1,7 @@
 """LLVM text of a program's matrix products, alone or with their epilogue (`program_ir.gemm_epilogues`).
 
-`Gemm` -> a call of the library's `gemm_<dtype>`; with an epilogue, of `gemm_then_<dtype>`, if C exceeds CACHED_BYTES.
+`Gemm` -> a call of the library's `gemm_<dtype>`; with an epilogue, of `gemm_then_<dtype>`, if C is too large
+for the cache.
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 if TYPE_CHECKING:
     from tensordsl.codegen.host.emitter import Emitter, Operand
 
-CACHED_BYTES = 1 << 18  # of C, which the epilogue then finds in the cache
-SHORT_ROW_BYTES = 1 << 10  # of a row that is not split into panels
-
 
 def gemm(e: Emitter, i: p.Gemm) -> None:
     """A product, unless it is computed together with the launch after it."""
@@ -30,14 +28,13 @@ def gemm(e: Emitter, i: p.Gemm) -> None:
 
 def place_of_c(e: Emitter, pair: Epilogue, width: int) -> tuple[str, str]:
     """(the i1 whether a large C goes through the epilogue block by block, in the storage of a result; the address of
-    C).
-    Elements in place are computed once: rows have to be vectors of the kernel's width, or short enough to be one.
-    """
+    C). Elements in place are computed once: rows have to be vectors of the kernel's width, or short enough to
+    be one."""
     m, n, item = e.values[pair.gemm.m], e.values[pair.gemm.n], ITEMSIZE[pair.gemm.dtype]
     fits = e.op(f"icmp eq i64 {e.op(f'srem i64 {n}, {width}')}, 0")
     if pair.is_flat:
-        fits = e.op(f"or i1 {fits}, {e.op(f'icmp sle i64 {n}, {SHORT_ROW_BYTES // item}')}")
-    large = e.op(f"icmp sge i64 {e.op(f'mul i64 {m}, {n}')}, {CACHED_BYTES // item}")
+        fits = e.op(f"or i1 {fits}, {e.op(f'icmp sle i64 {n}, {e.tuning.gemm_short_row_bytes // item}')}")
+    large = e.op(f"icmp sge i64 {e.op(f'mul i64 {m}, {n}')}, {e.tuning.gemm_epilogue_max_bytes // item}")
     fits = e.op(f"and i1 {fits}, {large}")
     return fits, e.op(f"select i1 {fits}, ptr {e.values[pair.place]}, ptr {e.values[pair.gemm.c]}")
 

@@ -15,9 +15,6 @@ from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 
-MAX_STRIDE_ELEMENTS = 4  # from one element to the next
-MIN_MASKED_STORE_BYTES = 4  # of an element that masked stores take (1 with AVX-512)
-
 Place = tuple[int, int]  # the number of a vector, and of a lane in it
 
 

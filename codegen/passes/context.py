@@ -10,6 +10,7 @@ from dataclasses import field
 from typing import Any
 
 from tensordsl.base.records import record
+from tensordsl.codegen.target.tuning import PassTuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, toposort
@@ -18,13 +19,11 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, toposo
 @record(eq=False, frozen=False)
 class Context:
     """`graph`; `hits`: rule -> how often this pass applied it; `users`: value number -> number of users, where the pass
-    needs it;
-    `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the pass.  Caches:
-    `written` of `is_written_to`; `reductions` of `partial`; `rolled` of `part_at_rolls`; `rolls`, `wholes` of
-    `share_rolls`;
-    `sums` of `add_sums`: number of a value -> how many sums it adds up; `added` of `sum_around`: number of a value ->
-    what was added to, and what; `merges`, `unmerged`, `merged` of `raise_merges`: whether there is anything to do;
-    numbers of the values that it made; and of the reshapes of those -> the original values."""
+    needs it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the pass.
+    Caches: `written` of `is_written_to`; `reductions` of `partial`; `rolled` of `part_at_rolls`; `rolls`, `wholes` of
+    `share_rolls`; `sums` of `add_sums`: number of a value -> how many sums it adds up; `added` of `sum_around`: number
+    of a value -> what was added to, and what; `merges`, `unmerged`, `merged` of `raise_merges`: whether there is
+    anything to do; numbers of the values that it made; and of the reshapes of those -> the original values."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
@@ -41,6 +40,10 @@ class Context:
     merges: bool | None = None
     unmerged: set[int] = field(default_factory=set)
     merged: dict[int, Value] = field(default_factory=dict)
+
+    @property
+    def tuning(self) -> PassTuning:
+        return self.graph.tuning.passes
 
     def hit(self, rule: str) -> None:
         self.hits[rule] = self.hits.get(rule, 0) + 1

@@ -14,9 +14,6 @@ from tensordsl.graph.types import FLOATS
 
 MONOIDS = frozenset(("sum", "prod", "max", "min", "any", "all"))
 EXACT_MONOIDS = frozenset(("max", "min", "any", "all"))  # and sums of three dtypes
-MIN_SUMS = 9  # added to each other
-MAX_PARTNERS = 4  # partial reductions that a total one is tried with
-MAX_ELEMENTS, MAX_BETWEEN = 200, 1000  # values visited for such a pair, so that time stays linear
 
 
 def merge_reductions(ctx: Context, v: Value) -> Value | None:
@@ -50,16 +47,16 @@ def merge_reductions(ctx: Context, v: Value) -> Value | None:
 
 
 def add_sums(ctx: Context, v: Value) -> Value | None:
-    """sum(x) + sum(y) + ... = sum(x + y + ...) of MIN_SUMS: a kernel has a state for each sum.  Gradients of what all
-    steps of a recurrence use are such.  Of fewer, elements that cancel within one sum must not be added to the others'
-    first."""
+    """sum(x) + sum(y) + ... = sum(x + y + ...) of many: a kernel has a state for each sum.  Gradients of what all steps
+    of a recurrence use are such.  Of fewer, elements that cancel within one sum must not be added to the
+    others' first."""
     if v.op != "map" or v.attrs["row"].name != "add" or v.dtype not in ("float32", "float64"):
         return None
     counts = [ctx.sums.get(o.number, int(_is_sum(o))) for o in v.operands if ctx.is_sole(o)]
     if len(counts) < 2 or not all(counts):
         return None
     ctx.sums[v.number] = sum(counts)
-    if sum(counts) < MIN_SUMS:
+    if sum(counts) < ctx.tuning.add_sums_min_terms:
         return None
     terms = _terms(v)
     parts = [t.operands[0] for t in terms]
@@ -112,7 +109,7 @@ def part_totals(ctx: Context, v: Value) -> Value | None:
     if name not in EXACT_MONOIDS and (name != "sum" or v.dtype not in ("float32", "float64", "int64")):
         return None
     (x,) = v.operands
-    partners = ctx.partial(x.shape)[:MAX_PARTNERS]
+    partners = ctx.partial(x.shape)[: ctx.tuning.merge_max_partners]
     elements = _elements(ctx, x) if partners else set()
     found = next((r for r in partners if _have_one_loop(ctx, v, elements, r)), None)
     if found is None:
@@ -134,13 +131,13 @@ def _have_one_loop(ctx: Context, total: Value, elements: set[int], other: Value)
         return False
     if elements.isdisjoint(_elements(ctx, other.operands[0])):
         return False
-    return not _may_need(total, other) and not _may_need(other, total)
+    return not _may_need(ctx, total, other) and not _may_need(ctx, other, total)
 
 
-def _may_need(v: Value, other: Value) -> bool:
+def _may_need(ctx: Context, v: Value, other: Value) -> bool:
     """Whether v depends on another value, or so many values lie between that it may."""
     found, stack = {v.number}, [v]
-    while stack and len(found) < MAX_BETWEEN:
+    while stack and len(found) < ctx.tuning.merge_max_values_between:
         for o in dependencies(stack.pop()):
             if o is other:
                 return True
@@ -153,7 +150,7 @@ def _may_need(v: Value, other: Value) -> bool:
 def _elements(ctx: Context, x: Value) -> set[int]:
     """Numbers of the values of its shape that x is computed from, element by element."""
     found, stack, shape = {x.number}, [x], ctx.find(x.shape)
-    while stack and len(found) < MAX_ELEMENTS:
+    while stack and len(found) < ctx.tuning.merge_max_values:
         v = stack.pop()
         if v.op == "map":
             new = [o for o in v.operands if o.number not in found and ctx.find(o.shape) == shape and o.op != "move"]

@@ -8,21 +8,19 @@ Each element is then computed and stored once, where the additions would read an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import isfinite
 
 from tensordsl.base.records import record
 from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.passes.patterns import MAX_SLICES, is_zero, number_of
+from tensordsl.codegen.passes.patterns import is_zero, number_of
 from tensordsl.codegen.passes.sink_slices import Bounds
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS
 from tensordsl.ops.math.comparisons import AND, GE, LT
 from tensordsl.ops.math.elementwise import ADD, MUL, NEG, SUB, SWITCH
-
-MAX_MARGIN = 8  # elements along an axis outside of a slice
-MAX_TERMS = 64  # sums and multiples into which added values are expanded
 
 
 @record
@@ -43,7 +41,11 @@ def sum_around(ctx: Context, v: Value) -> Value | None:
     write = _write(ctx, v, base)
     if not _adds(ctx, v, write):
         return None
-    if not (is_zero(base) or base.op == "map") or base.loops != v.loops or len(before) >= MAX_SLICES:
+    if (
+        not (is_zero(base) or base.op == "map")
+        or base.loops != v.loops
+        or len(before) >= ctx.tuning.disjoint_max_slices
+    ):
         return None
     writes: tuple[Write, ...] = (*before, write)
     ctx.added[v.number] = base, writes
@@ -99,14 +101,16 @@ def _adds(ctx: Context, v: Value, write: Write) -> bool:
         return False
     if y.op != "map" or y.loops != v.loops or ctx.graph.extents.assumed or any(b[2:] != (1, True) for b in bounds):
         return False
-    return ctx.find(y.shape) == ctx.find([b[1] for b in bounds]) and all(map(_is_nearly_all, y.shape, n))
+    return ctx.find(y.shape) == ctx.find([b[1] for b in bounds]) and all(
+        map(partial(_is_nearly_all, ctx.tuning.overlap_max_margin_elements), y.shape, n)
+    )
 
 
-def _is_nearly_all(length: ex.Length, n: ex.Length) -> bool:
+def _is_nearly_all(margin: int, length: ex.Length, n: ex.Length) -> bool:
     if isinstance(length, int) and isinstance(n, int):
-        return n - length <= min(MAX_MARGIN, length - 1)
+        return n - length <= min(margin, length - 1)
     rest = ex.sub(n, length)
-    return rest == 0 or ex.minimum(rest, MAX_MARGIN) == rest
+    return rest == 0 or ex.minimum(rest, margin) == rest
 
 
 def _summands(ctx: Context, y: Value) -> tuple[Value, ...]:
@@ -124,8 +128,7 @@ def _summands(ctx: Context, y: Value) -> tuple[Value, ...]:
 
 class _Leaves:
     """A basis: values of which all terms are sums and multiples; one for all multiples of a value, none for a sum of
-    others.
-    `found`: their numbers; `summands`, `users`: between them and the terms."""
+    others. `found`: their numbers; `summands`, `users`: between them and the terms."""
 
     def __init__(self, ctx: Context, terms: Sequence[Value]) -> None:
         self._ctx, self._terms = ctx, {y.number for y in terms}
@@ -159,7 +162,7 @@ class _Leaves:
             if u.number in others or u.number in sums:
                 continue
             sums[u.number] = _summands(self._ctx, u)
-            if not sums[u.number] or len(sums) > MAX_TERMS:
+            if not sums[u.number] or len(sums) > self._ctx.tuning.overlap_max_terms:
                 return
             stack += sums[u.number]
         self.found.discard(y.number)

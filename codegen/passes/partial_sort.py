@@ -12,8 +12,6 @@ from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import COMPLEX
 
-MAX_READERS, MAX_POSITIONS = 8, 16  # slices of one order that are selected separately; their positions
-
 
 def ranks(ctx: Context, v: Value) -> Value | None:
     """argsort(argsort(x)) of a vector: the inverse permutation, a write of 0, 1, ... at its positions."""
@@ -53,11 +51,16 @@ def part_of_order(ctx: Context, v: Value) -> Value | None:
 def _has_few_readers(ctx: Context, order: Value) -> bool:
     """Whether a sorted vector is read at few positions only, as by quartiles: each selects its own.  Lines of tensors
     of more axes are often short, and are sorted once."""
-    if order.rank > 1 or order.attrs["function"] != "sort" or ctx.users[order.number] > MAX_READERS:
+    if (
+        order.rank > 1
+        or order.attrs["function"] != "sort"
+        or ctx.users[order.number] > ctx.tuning.partial_sort_max_readers
+    ):
         return False
     readers = [v for v in ctx.order if v.op == "subtensor" and v.operands[0] is order]
     lengths = [v.attrs["bounds"][0][1] for v in readers]
-    return len(readers) >= ctx.users[order.number] and all(isinstance(n, int) and n <= MAX_POSITIONS for n in lengths)
+    most = ctx.tuning.partial_sort_max_places
+    return len(readers) >= ctx.users[order.number] and all(isinstance(n, int) and n <= most for n in lengths)
 
 
 def _slices(ctx: Context, v: Value) -> list[Value]:

@@ -16,7 +16,6 @@ from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Value, dependencies
 
-MAX_MAPS = 48  # elementwise operations of a result, which each piece repeats
 Part = tuple[Length, Length, dict[int, Length]]  # start, length, and by how many positions rolled -> start there
 
 
@@ -30,7 +29,7 @@ def part_at_rolls(ctx: Context, v: Value) -> Value | None:
     d = v.rank - next(iter(rolls)).rank
     offsets = {places for _, places, _ in rolls.values()}
     computed = _computed(ctx.order, v, d, rolls)
-    if len(computed) > MAX_MAPS:
+    if len(computed) > ctx.tuning.peel_max_operations:
         return None
     ctx.hit("f(x, roll(x, 1)) = concatenate([f(x[:1], x[-1:]), f(x[1:], x[:-1])])")
     parts = [_part(ctx, computed, d - v.rank, rolls, part) for part in _parts(v.shape[d], offsets)]

@@ -24,8 +24,8 @@ from tensordsl.ops.rows import PIECEWISE, row
 def _fraction(b: Builder, numerator: Val, denominator: Val) -> Val:
     """numerator / denominator for 0 <= numerator <= denominator, which is 0, normal or infinite, by the denominator's
     inverse, which all of a row share.  The quotient errs by up to 1.5 ulp, and by no more than a division after the
-    remainder.
-    Ref: P. Markstein, "Computation of elementary functions on the IBM RISC System/6000 processor", 1990."""
+    remainder. Ref: P. Markstein, "Computation of elementary functions on the IBM RISC System/6000 processor", 1990.
+    """
     inverse = b.div(1.0, denominator)
     quotient = b.mul(numerator, inverse)
     finite = b.select(b.lt(denominator, math.inf), denominator, 0.0)

@@ -17,7 +17,6 @@ from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS
 from tensordsl.ops.math.elementwise import ADD
 
-MAX_REDUCED = 16  # elements along a reduced axis
 STORED = frozenset(("concatenate", "dot", "along", "inc_subtensor", "inc_take"))  # whose operands are in memory
 OPS = STORED | {"map", "move", "reduce", "subtensor", "take", "reshape"}
 Shape = tuple[Length, ...]
@@ -260,7 +259,8 @@ def _reduce(ctx: Context, v: Value, merges: Merges) -> Value | None:
     if m is None or any(other is None or other.factors != m.factors for other in merges):
         return None
     lengths = [m.factors[a] for a in axes]
-    if not all(len(factor) == 1 and isinstance(factor[0], int) and factor[0] <= MAX_REDUCED for factor in lengths):
+    most = ctx.tuning.unmerge_max_axis_elements
+    if not all(len(factor) == 1 and isinstance(factor[0], int) and factor[0] <= most for factor in lengths):
         return None
     shape = sum((factor for d, factor in enumerate(m.factors) if d not in axes), ())
     operands = [other.source for other in merges if other]

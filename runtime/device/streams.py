@@ -38,8 +38,7 @@ def placed(calls: Sequence[Call], lanes: int = MAX_LANES) -> list[Place]:
     """Lanes of the calls, which are in a valid order.
 
     A call goes after one that it waits for, if that is the last of its lane, else to the lane that has been idle
-    longest.
-    Products stay in lane 0: their library has one workspace.
+    longest. Products stay in lane 0: their library has one workspace.
     """
     chosen: list[int] = []
     waits: list[tuple[int, ...]] = []

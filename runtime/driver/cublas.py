@@ -43,8 +43,7 @@ STATUS: dict[int, tuple[str, type[DeviceError]]] = {
 @record
 class Product:
     """c = alpha op(a) op(b) + beta c on columns.  `sizes`: rows of c, columns of c, terms of a sum; `transposed`: of a,
-    of b;
-    `places`: addresses of a, b, c; `steps`: elements from one column to the next of each.  `count`: of products;
+    of b; `places`: addresses of a, b, c; `steps`: elements from one column to the next of each.  `count`: of products;
     `batch_strides`: elements from one product's a, b and c to the next one's."""
 
     dtype: str

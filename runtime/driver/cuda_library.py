@@ -97,8 +97,7 @@ def _typed(library: Any, name: str, types: tuple[Any, ...]) -> Any:
 
 class WithContext:
     """The mixin of NVIDIA's drivers that makes their context current: for one call of the driver, or from `hold` to
-    `let_go`.
-    `_push` raises subclasses of DeviceError; `_pop` does not: it follows a commit."""
+    `let_go`. `_push` raises subclasses of DeviceError; `_pop` does not: it follows a commit."""
 
     _push: Callable[[], None]
     _pop: Callable[[], None]

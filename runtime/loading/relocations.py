@@ -25,8 +25,7 @@ class Relocation:
 @record
 class Machine:
     """`number`: in ELF's header; `relocations`: by ELF's number; `stub`: code that jumps to the address in the word
-    after it;
-    `through`: the same through one more indirection."""
+    after it; `through`: the same through one more indirection."""
 
     number: int
     relocations: Mapping[int, Relocation]
