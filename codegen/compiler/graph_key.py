@@ -14,7 +14,6 @@ import numpy as np
 from tensordsl.graph.variables import Apply, Constant, Kernel, Variable, toposort
 
 LARGE = 1 << 10  # bytes of a constant that is no part of the text
-HOSTS = frozenset(("print", "host"))  # kernels that call back into Python
 
 
 def graph_key(
@@ -64,7 +63,7 @@ class _Writer:
 
     def apply(self, node: Apply) -> bool:
         meaning = node.row.meaning
-        if isinstance(meaning, Kernel) and meaning.name in HOSTS:
+        if isinstance(meaning, Kernel) and meaning.calls_python:
             return False
         operands = ",".join([str(self.reference(v)) for v in node.inputs])
         attrs = []

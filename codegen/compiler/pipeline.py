@@ -10,6 +10,9 @@ from typing import Any
 
 from tensordsl.base.config import config
 from tensordsl.base.records import kept, record
+from tensordsl.codegen import (
+    constructs as constructs,  # which constructs there are: passes and bufferising ask for them
+)
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
 from tensordsl.codegen.bufferise.function import build_program
@@ -35,7 +38,6 @@ from tensordsl.codegen.passes.share_rolls import share_rolls
 from tensordsl.codegen.passes.sink_gathers import sink_gathers
 from tensordsl.codegen.passes.sink_slices import sink_slices
 from tensordsl.codegen.passes.stabilise import divide_once, of_exponentials
-from tensordsl.codegen.passes.unmerge_axes import OPS as MERGED
 from tensordsl.codegen.passes.unmerge_axes import raise_merges
 from tensordsl.codegen.passes.unroll_pooling import unroll_pools
 from tensordsl.codegen.program_ir.instructions import Program, walk_program
@@ -43,6 +45,7 @@ from tensordsl.codegen.program_ir.printer import show as show_program
 from tensordsl.codegen.program_ir.tables import constant_table, late_plans, libraries, plan_table
 from tensordsl.codegen.program_ir.verify import verify
 from tensordsl.codegen.target.machine import native_width
+from tensordsl.codegen.tensor_ir.construct import ALONG, CONCATENATE, DOT, INC_SUBTENSOR, INC_TAKE, RESHAPE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered, lower
 from tensordsl.codegen.tensor_ir.verify import verify_ir
@@ -109,35 +112,35 @@ PIPELINE = (
         reason="after sums of sums are one; before slices move into reductions",
     ),
     Pass(
-        "fold_products", fold_products, ops=frozenset(("dot", "map")), needs_users=True,
+        "fold_products", fold_products, ops=frozenset((DOT, "map")), needs_users=True,
         reason="after the rules, which bring signs and factors together",
     ),
     Pass(
-        "scatter_to_choice", scatter_to_choice, ops=frozenset(("inc_take",)),
+        "scatter_to_choice", scatter_to_choice, ops=frozenset((INC_TAKE,)),
         reason="after the rules, which look for the user's formulas; before slices, which move into choices",
     ),
     Pass(
-        "merge_writes", merge_writes, ops=frozenset(("inc_take", "map")), needs_users=True,
+        "merge_writes", merge_writes, ops=frozenset((INC_TAKE, "map")), needs_users=True,
         reason="after the writes that are none; before slices, which move into what is written",
     ),
     Pass(
-        "sum_by_slices", sum_by_slices, ops=frozenset(("inc_subtensor",)), needs_users=True,
+        "sum_by_slices", sum_by_slices, ops=frozenset((INC_SUBTENSOR,)), needs_users=True,
         reason="before what is added to zeros is set",
     ),
     Pass(
-        "sum_around", sum_around, ops=frozenset(("inc_subtensor",)), needs_users=True,
+        "sum_around", sum_around, ops=frozenset((INC_SUBTENSOR,)), needs_users=True,
         reason="after sum_by_slices, so that each slice is added to once; before what is added to zeros is set",
     ),
     Pass(
-        "add_to_given", add_to_given, ops=frozenset(("inc_subtensor",)),
+        "add_to_given", add_to_given, ops=frozenset((INC_SUBTENSOR,)),
         reason="before slices, which move into what is added",
     ),
     Pass(
-        "part_of_order", part_of_order, ops=frozenset(("subtensor",)), needs_users=True,
+        "part_of_order", part_of_order, ops=frozenset((SUBTENSOR,)), needs_users=True,
         reason="after canonicalise, which makes one slice of several",
     ),
     Pass(
-        "ranks", ranks, ops=frozenset(("along",)),
+        "ranks", ranks, ops=frozenset((ALONG,)),
         reason="after part_of_order: of an order that is looked at in parts nothing is undone",
     ),
     Pass(
@@ -145,15 +148,15 @@ PIPELINE = (
         reason="after the rules, which look for the user's formulas; before share_rolls, for which a copy is left",
     ),
     Pass(
-        "share_rolls", share_rolls, ops=frozenset(("concatenate",)),
+        "share_rolls", share_rolls, ops=frozenset((CONCATENATE,)),
         reason="before slices, which move into what is rolled",
     ),
     Pass(
-        "raise_merges", raise_merges, ops=MERGED, needs_users=True,
+        "raise_merges", raise_merges, needs_users=True,
         reason="after the rules; before slices, which move into what is computed",
     ),
     Pass(
-        "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
+        "sink_slices", sink_slices, ops=frozenset((SUBTENSOR, RESHAPE)), needs_users=True,
         reason="after the formulas are known: it takes them apart",
     ),
     Pass(

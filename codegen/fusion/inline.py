@@ -35,10 +35,10 @@ from tensordsl.base.records import kept, record
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, region
 from tensordsl.codegen.fusion.group import levels as count_levels
 from tensordsl.codegen.scalar_ir.builder import HEAVY, LEAVES, Builder, Val, counted, walk
+from tensordsl.codegen.tensor_ir.construct import PART
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
+from tensordsl.codegen.tensor_ir.indexing import place_taken
 
-FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex"))
 LEVELS, FEW_LEVELS = 3, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)
 ROW_SPACES = 4
 OPERANDS = 48
@@ -128,7 +128,7 @@ class Pull:
             return self.b.const(value.attrs["data"][()], value.dtype)
         if root or self.roots.get(value.number) == axes:
             return None
-        if value.op == "part":  # of a number that is loaded whole
+        if value.op == PART:  # of a number that is loaded whole
             return self.b.part(self.at(value.operands[0], axes), value.attrs["k"])
         buffer = self.buffer_of(value)
         if buffer is None:
@@ -272,11 +272,11 @@ def _make_take(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
     for d, i in index.items():
         if i.op == "index" and i.attr not in entries and pull.extents[i.attr] == pull.find(x.shape[d]):
             entries[d] = i.attr
-    buffer = pull.buffer_of(x.operands[0] if x.op == "part" else x)
+    buffer = pull.buffer_of(x.operands[0] if x.op == PART else x)
     assert buffer is not None
     own = frozenset[str]().union(*(e.axes for e in entries if isinstance(e, Val)))
     value = pull.b.load(buffer, *entries, along=tuple(a for a in block if a and a not in own))
-    return pull.b.part(value, x.attrs["k"]) if x.op == "part" else value
+    return pull.b.part(value, x.attrs["k"]) if x.op == PART else value
 
 
 MAKE: dict[str, Callable[[Pull, Value, Axes, list[Val]], Val]] = {

@@ -10,14 +10,14 @@ from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink_slices import push
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE, RESHAPE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS
 from tensordsl.ops.math.elementwise import ADD
 
 SHORT = 16  # elements of axes along which something is reduced
-STORED = frozenset(("concatenate", "dot", "along", "inc_subtensor", "inc_take"))  # whose operands are
-OPS = STORED | {"map", "move", "reduce", "subtensor", "take", "reshape"}
+RAISED = frozenset(("map", "move", "reduce", "take", CONCATENATE, SUBTENSOR, RESHAPE))
 Shape = tuple[Length, ...]
 Parts = tuple[Shape, ...]  # for each axis the lengths of the axes that it is made of
 
@@ -40,9 +40,11 @@ def raise_merges(ctx: Context, v: Value) -> Value | None:
 
     What meets another tensor that is not parted so is computed from the merged operands, as it was.
     """
+    if not (v.traits.stores_operands or v.op in RAISED):
+        return None
     if ctx.graph.extents.assumed or not _may_merge(ctx):
         return None  # lengths that are assumed to be equal may turn out to differ
-    if v.op == "reshape" and v.operands[0].op == "reshape":
+    if v.op == RESHAPE and v.operands[0].op == RESHAPE:
         return ctx.graph.reshape(v.operands[0], v.shape)
     repeated = _repeated(ctx, v)
     if repeated is not None:
@@ -50,7 +52,7 @@ def raise_merges(ctx: Context, v: Value) -> Value | None:
     if v.op in _BELOW and (below := _BELOW[v.op](ctx, v)) is not None:
         return below
     merges = [_merge(ctx, o) for o in v.operands]
-    if v.op == "reshape" or not any(merges):
+    if v.op == RESHAPE or not any(merges):
         return None
     whole = _RULES[v.op](ctx, v, merges) if v.op in _RULES else None
     if whole is None:
@@ -64,7 +66,7 @@ def raise_merges(ctx: Context, v: Value) -> Value | None:
 
 def _may_merge(ctx: Context) -> bool:
     if ctx.merges is None:
-        ctx.merges = any(v.op in ("reshape", "concatenate") for v in ctx.order)
+        ctx.merges = any(v.op in (RESHAPE, CONCATENATE) for v in ctx.order)
     return ctx.merges
 
 
@@ -74,13 +76,13 @@ def _lowered(ctx: Context, v: Value) -> Value | None:
     operands = []
     for o in v.operands:
         w = ctx.merged.get(o.number, o)
-        operands.append(w if w.op == "move" or (ctx.is_sole(o) and v.op not in STORED) else o)
+        operands.append(w if w.op == "move" or (ctx.is_sole(o) and not v.traits.stores_operands) else o)
     return ctx.graph.like(v, operands) if operands != [*v.operands] else None
 
 
 def _repeated(ctx: Context, v: Value) -> Value | None:
     """stack([x, x]): x, repeated along the new axis."""
-    if v.op != "concatenate" or len(set(v.operands)) > 1 or v.operands[0].shape[v.attrs["axis"]] != 1:
+    if v.op != CONCATENATE or len(set(v.operands)) > 1 or v.operands[0].shape[v.attrs["axis"]] != 1:
         return None
     ctx.hit("stack([x, x]) = repeated x")
     return ctx.graph.broadcast_to(v.operands[0], v.shape)
@@ -88,7 +90,7 @@ def _repeated(ctx: Context, v: Value) -> Value | None:
 
 def _merge(ctx: Context, v: Value) -> Merge | None:
     """Is v such a reshape?"""
-    if v.op != "reshape":
+    if v.op != RESHAPE:
         return None
     (x,) = v.operands
     parts = _parted(ctx.find(x.shape), ctx.find(v.shape))
@@ -115,7 +117,7 @@ def _parted(lengths: Shape, shape: Shape) -> Parts | None:
 def _is_side_by_side(x: Value, parts: Parts) -> bool:
     """Whether x is joined or repeated along a short axis that is merged."""
     merged = [len(part) > 1 for part in parts for _ in part]
-    if x.op == "concatenate":
+    if x.op == CONCATENATE:
         axis = x.attrs["axis"]
         return merged[axis] and all(o.shape[axis] == 1 for o in x.operands)
     if x.op != "move":
@@ -207,7 +209,7 @@ def _move(ctx: Context, v: Value, merges: Merges) -> Value | None:
     for a, part in zip(to, m.parts, strict=True):
         place += [None if a is None else new.first(a) + k for k in range(len(part))]
     shape = sum(parts, ())
-    if ctx.is_sole(v.operands[0]) and ctx.is_sole(m.whole) and m.whole.op == "concatenate":
+    if ctx.is_sole(v.operands[0]) and ctx.is_sole(m.whole) and m.whole.op == CONCATENATE:
         return _join_of_moves(ctx, m.whole, place, shape)
     return ctx.graph.move(m.whole, place, shape)
 
@@ -224,7 +226,7 @@ def _join_of_moves(ctx: Context, join: Value, place: Sequence[int | None], shape
     for o in join.operands:
         own = (*shape[:axis], o.shape[join.attrs["axis"]], *shape[axis + 1 :])
         parts.append(ctx.graph.move(o, place, own))
-    return ctx.graph.make("concatenate", parts, join.dtype, shape, axis=axis)
+    return ctx.graph.make(CONCATENATE, parts, join.dtype, shape, axis=axis)
 
 
 def _memory_order(x: Value) -> list[int]:
@@ -237,7 +239,7 @@ def _memory_order(x: Value) -> list[int]:
         elif x.op == "move":
             to, (x,) = x.attrs["map"], x.operands
             axes = {d: axes[a] for d, a in enumerate(to) if a in axes}
-        elif x.op == "subtensor":
+        elif x.op == SUBTENSOR:
             kept = [d for d, b in enumerate(x.attrs["bounds"]) if b[3]]
             axes, x = {kept[d]: a for d, a in axes.items()}, x.operands[0]
         else:
@@ -250,7 +252,7 @@ def _concatenate(ctx: Context, v: Value, merges: Merges) -> Value | None:
     known = [o for o in operands if o is not None]
     if len(known) < len(operands) or len(parts[axis]) > 1:
         return None
-    return ctx.graph.make("concatenate", known, v.dtype, sum(parts, ()), axis=Merge(v, parts).first(axis))
+    return ctx.graph.make(CONCATENATE, known, v.dtype, sum(parts, ()), axis=Merge(v, parts).first(axis))
 
 
 def _reduce(ctx: Context, v: Value, merges: Merges) -> Value | None:
@@ -293,7 +295,7 @@ def _subtensor(ctx: Context, v: Value, merges: Merges) -> Value | None:
         else:
             return None
     new = sliced(ctx, m.whole, tuple(bounds), v.operands[1:], tuple(b[1] for b in bounds if b[3]))
-    return (_of_place(ctx, new) if new.op == "subtensor" else None) or new
+    return (_of_place(ctx, new) if new.op == SUBTENSOR else None) or new
 
 
 def _of_place(ctx: Context, v: Value) -> Value | None:
@@ -317,7 +319,7 @@ def _base(x: Value) -> Value:
 
 
 _RULES: dict[str, Callable[[Context, Value, Merges], Value | None]] = {
-    "map": _map, "move": _move, "concatenate": _concatenate, "reduce": _reduce, "subtensor": _subtensor,
+    "map": _map, "move": _move, CONCATENATE: _concatenate, "reduce": _reduce, SUBTENSOR: _subtensor,
 }  # fmt: skip
 # What is taken from what has been raised.
-_BELOW: dict[str, Callable[[Context, Value], Value | None]] = {"subtensor": _of_place, "reduce": _of_one}
+_BELOW: dict[str, Callable[[Context, Value], Value | None]] = {SUBTENSOR: _of_place, "reduce": _of_one}

@@ -8,6 +8,7 @@ from typing import Any
 
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink_slices import push
+from tensordsl.codegen.tensor_ir.construct import RESHAPE
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS, INTEGERS
 from tensordsl.ops.math.elementwise import ADD
@@ -15,7 +16,6 @@ from tensordsl.ops.table import OPS
 
 ROWS = {"max": "maximum", "min": "minimum", "sum": "add"}
 DTYPES = frozenset(("float32", "float64", *INTEGERS))
-PLAIN = frozenset(("reshape", "arg", "shared", "const", "move"))
 SHORT = 8  # elements
 MOST, MOST_APART = 16, 4  # elements that are reduced together, and of those whose slices are apart
 OPERATIONS = 4  # for each of them
@@ -79,7 +79,8 @@ def _has_short_rows(x: Value, axes: tuple[int, ...]) -> bool:
 def _is_reshaped(x: Value) -> bool:
     """Is it a reshape, or a few operations on some and what takes no computation?"""
     leaves = _leaves(x)
-    return any(v.op == "reshape" for v in leaves) and all(v.op in PLAIN or not v.rank for v in leaves)
+    is_plain = all(v.traits.is_given or v.op in ("move", RESHAPE) or not v.rank for v in leaves)
+    return is_plain and any(v.op == RESHAPE for v in leaves)
 
 
 def _leaves(x: Value) -> list[Value]:

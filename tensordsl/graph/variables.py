@@ -67,9 +67,13 @@ class Expand:
 
 @record(eq=False)
 class Kernel:
-    """Meaning: a construct the compiler knows by name (dot, reshape, subtensor, take, for, ifelse, print, ...)."""
+    """Meaning: a construct the compiler knows by name (dot, reshape, subtensor, take, for, ifelse, print, ...).
+
+    calls_python: its code is called by the program, so that no other process can run it.
+    """
 
     name: str
+    calls_python: bool = False
 
 
 Meaning = Elementwise | Reduction | Movement | Expand | Kernel

@@ -10,16 +10,16 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.bufferise import library_calls
+from tensordsl.codegen.constructs import along
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(fresh_code: pytest.MonkeyPatch) -> None:
     """Few lines in a block, and few blocks."""
-    fresh_code.setattr(library_calls, "GRAIN", {"sort": 20, "argsort": 20})
-    fresh_code.setattr(library_calls, "SUMMED", 20)
-    fresh_code.setattr(library_calls, "TOGETHER", 3)
-    fresh_code.setattr(library_calls, "PARTS", 7)
+    fresh_code.setattr(along, "GRAIN", {"sort": 20, "argsort": 20})
+    fresh_code.setattr(along, "SUMMED", 20)
+    fresh_code.setattr(along, "TOGETHER", 3)
+    fresh_code.setattr(along, "PARTS", 7)
 
 
 FUNCTIONS: dict[str, tuple[Callable[[Any, int], Any], Callable[[Any, int], Any]]] = {

@@ -1,0 +1,105 @@
+"""Constructs are rows: each says what it leaves out, and no other part of the compiler has lists of their names."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tensordsl.codegen import constructs
+from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.tensor_ir import construct as ir
+from tensordsl.graph.variables import Kernel
+from tensordsl.ops.table import OPS
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL = constructs.load_all()
+NAMES = {c.name for c in ALL}
+# The words of tensor IR that rules are written in; all others are named by a constant of `tensor_ir.construct`, if at all.
+WORDS = {c.name for c in ALL if c.traits.is_source or c.traits.is_fusible}
+CONSTANTS = {name: value for name, value in vars(ir).items() if name.isupper() and isinstance(value, str)}
+# Rooms that see tensor IR; in the others a word such as "part" is a label of emitted code, or a scalar operation.
+ROOMS = ("tensor_ir", "passes", "fusion", "program_ir", "variants", "bufferise", "mlir", "compiler")
+
+
+@pytest.mark.parametrize("construct", ALL, ids=lambda c: c.name)
+def test_a_construct_gives_a_reason_for_each_member_that_it_leaves_out(construct: ir.Construct) -> None:
+    missing = ir.absent(construct)
+    assert sorted(construct.missing) == sorted(missing), "one reason for each absent member, and for no other"
+    assert all(len(reason.split()) > 3 for reason in construct.missing.values())
+
+
+@pytest.mark.parametrize("construct", ALL, ids=lambda c: c.name)
+def test_a_construct_is_described_by_its_class(construct: ir.Construct) -> None:
+    text = type(construct).__doc__ or ""
+    assert text.startswith(construct.name), "the docstring begins with the name and the attributes"
+
+
+def test_a_row_names_a_construct_that_is_there() -> None:
+    kernels = [row for row in OPS.values() if isinstance(row.meaning, Kernel)]
+    assert len(kernels) > 20
+    assert {row.meaning.name for row in kernels if isinstance(row.meaning, Kernel)} <= NAMES
+
+
+def test_a_function_of_the_library_is_of_a_construct() -> None:
+    of = {function: c.name for c in ALL for function in c.library}
+    assert of == layouts.CALLERS
+
+
+def test_a_name_that_no_file_holds_is_no_construct() -> None:
+    with pytest.raises(LookupError, match="no construct is called 'nothing'"):
+        ir.CONSTRUCTS["nothing"]
+
+
+def literals(tree: ast.AST) -> Iterator[ast.Constant]:
+    """Strings that are compared, stand in a collection, or say what `make` makes."""
+    for node in ast.walk(tree):
+        found: list[ast.expr] = []
+        if isinstance(node, ast.Compare) and not any(isinstance(op, ast.In | ast.NotIn) for op in node.ops):
+            found = [node.left, *node.comparators]
+        elif isinstance(node, ast.Tuple | ast.List | ast.Set):
+            found = node.elts
+        elif isinstance(node, ast.Dict):
+            found = [key for key in node.keys if key is not None]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "make":
+            found = node.args[:1]
+        yield from (x for x in found if isinstance(x, ast.Constant))
+
+
+def test_names_of_constructs_stand_in_their_files_alone() -> None:
+    """Passes ask traits, or match what they rewrite by a constant, so that a new construct changes none of them."""
+    found = []
+    for room in ROOMS:
+        for path in sorted((ROOT / "codegen" / room).rglob("*.py")):
+            if path.name != "construct.py":
+                wrong = (x for x in literals(ast.parse(path.read_text())) if x.value in NAMES - WORDS)
+                found += [f"{path.relative_to(ROOT)}:{x.lineno}: {x.value!r}" for x in wrong]
+    assert not found
+
+
+def test_each_constant_is_the_name_of_a_construct_that_others_match() -> None:
+    assert set(CONSTANTS.values()) <= NAMES - WORDS
+    for name in CONSTANTS:
+        files = (path for room in ROOMS for path in (ROOT / "codegen" / room).rglob("*.py"))
+        users = [path for path in files if path.name != "construct.py" and name in path.read_text()]
+        assert users, f"{name} is matched nowhere"
+
+
+def test_a_program_loads_the_constructs_that_it_holds(tmp_path: Path) -> None:
+    code = (
+        "import sys; import tensordsl, tensordsl.tensor as T; x = T.dvector(); tensordsl.function([x], x.sum() * 2)([1.]);"
+        "print(*sorted(m.rsplit('.', 1)[1] for m in sys.modules if m.startswith('tensordsl.codegen.constructs.')))"
+    )
+    environment = os.environ | {"TENSORDSL_FLAGS": f"compiledir={tmp_path}"}
+    ran = [sys.executable, "-c", code]
+    cold, warm = (
+        subprocess.run(ran, capture_output=True, text=True, check=True, cwd=ROOT, env=environment).stdout.split()
+        for _ in range(2)
+    )
+    assert {"sources", "fusible"} <= set(cold) and not {"along", "dot", "loops", "searchsorted"} & set(cold)
+    assert not warm, "a warm start loads no construct"
