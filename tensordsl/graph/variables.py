@@ -69,10 +69,12 @@ class Expand:
 class Kernel:
     """Meaning: a construct the compiler knows by name (dot, reshape, subtensor, take, for, ifelse, print, ...).
 
-    calls_python: its code is called by the program, so that no other process can run it.
+    takes_complex: operands may be complex numbers; calls_python: the program calls code of this process, which no other
+    can run.
     """
 
     name: str
+    takes_complex: bool = True
     calls_python: bool = False
 
 
