@@ -88,7 +88,6 @@ class Pairs(Construct):
     def verify(self, graph: Graph, v: Value) -> None:
         x = v.operands[0]
         check(x.dtype == v.dtype or (x.dtype in COMPLEX) != (v.dtype in COMPLEX), v, "numbers, or their parts")
-        check(x.rank == v.rank, v, "the operand's rank")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
         """The same bytes, complex numbers as pairs of real ones or these as complex ones."""
