@@ -16,7 +16,7 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import ALONG, CONCATENATE
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import COMPLEX
@@ -52,7 +52,7 @@ def _can_be_placed(step: Step, v: Value) -> bool:
     """A join is not in a slice: its parts may be there before the rest can have been copied."""
     if step.value is None:
         return step.fused is not None
-    return step.value.op == ALONG or step.value.op == v.op == CONCATENATE
+    return step.value.traits.fits_any_place or step.value.op == v.op == CONCATENATE
 
 
 def under(v: Value) -> tuple[Value, tuple[int, ...]]:
@@ -70,7 +70,7 @@ def under(v: Value) -> tuple[Value, tuple[int, ...]]:
 
 def _place(b: Bufferiser, v: Value, j: int) -> Ref:
     x, axes = under(v.operands[j])
-    ref = join_places(b, v)[1][j] if v.op == CONCATENATE else slice_place(b, v)[1]
+    ref = v.construct.place(b, v, j)
     return Ref(ref.ptr, tuple(map(b.find, x.shape)), tuple(ref.strides[a] for a in axes), ref.base)
 
 

@@ -62,7 +62,7 @@ class Along(Construct):
     """along(function, axis, part): x is read in its own dtype.  Of a sort or argsort with `part` only so many places
     from a first one on are wanted."""
 
-    name, traits = "along", Traits(stores_operands=True, makes_floats=True, begins_with=0)
+    name, traits = "along", Traits(stores_operands=True, makes_floats=True, begins_with=0, fits_any_place=True)
     library = {
         "cumsum": LibraryFunction(800, _cumulate(np.add)), "cumprod": LibraryFunction(800, _cumulate(np.multiply)),
         "sort": LibraryFunction(10_000, _of(np.sort)), "sort_part": LibraryFunction(1_000, _part_of(np.sort)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.compute_in_place import interleave, join_places
-from tensordsl.codegen.program_ir.storage import contiguous
+from tensordsl.codegen.program_ir.storage import Ref, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import Construct, Traits, register
@@ -58,6 +58,9 @@ class Concatenate(Construct):
 
     def parts(self, b: Bufferiser, v: Value, at: Mapping[int, int]) -> Collection[int]:
         return range(len(v.operands))
+
+    def place(self, b: Bufferiser, v: Value, k: int) -> Ref:
+        return join_places(b, v)[1][k]
 
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.slices import slice_text  # late: for exports only

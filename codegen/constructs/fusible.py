@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from tensordsl.codegen.fusion.group import region
+from tensordsl.codegen.fusion.inline import Axes, Cut, Pull, aligned, inline
+from tensordsl.codegen.scalar_ir.builder import Builder, Val, counted
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import Expanded, Fusible, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, signature
@@ -31,6 +37,12 @@ class Map(Fusible):
             for m, n in zip(o.shape, v.shape[lead:], strict=True):
                 check(m == n or m == 1 or same(graph, m, n), v, "an operand does not broadcast")
 
+    def needs(self, pull: Pull, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
+        return [(o, axes if o.shape is v.shape else aligned(o, axes)) for o in v.operands]
+
+    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+        return pull.b.row(v.attrs["row"], v.dtype, args, v.attrs["args"])
+
 
 @register
 class Move(Fusible):
@@ -46,6 +58,14 @@ class Move(Fusible):
                 check(same(graph, n, 1), v, "a longer axis than 1 is dropped")
             else:
                 check(0 <= a < v.rank and same(graph, n, v.shape[a]), v, "an axis has another length")
+
+    def needs(self, pull: Pull, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
+        (x,) = v.operands
+        entries = zip(x.shape, v.attrs["map"], strict=True)
+        return [(x, tuple([0 if n == 1 or m is None else axes[m] for n, m in entries]))]
+
+    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+        return args[0]
 
 
 @register
@@ -78,6 +98,35 @@ class Reduce(Fusible):
         check(same_shape(graph, [n for d, n in enumerate(x.shape) if d not in axes], v.shape), v, "the axes left")
         types = tuple(o.dtype for o in v.operands) + (("int64",) if v.attrs["with_index"] else ())
         check(v.attrs["reducer"].result(types)[v.attrs["result"]] == v.dtype, v, "the reducer's dtype")
+
+    def needs(self, pull: Pull, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
+        inner = pull.inner_axes(v, axes)
+        return [(o, inner) for o in v.operands]
+
+    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+        inner = pull.inner_axes(v, axes)
+        reducer, k = v.attrs["reducer"], v.attrs["result"]
+        local = [a for d, a in enumerate(inner) if d in v.attrs["axes"] and a != 0]
+        if v.attrs["with_index"]:
+            args = [*args, pull.b.index(local[0]) if local else pull.b.const(0, "int64")]
+        args = [pull.b.operand(x) for x in args]
+        reducer, args = counted(reducer, args)
+        given = frozenset().union(*(x.axes for x in args))
+        if not given >= {a for a in axes if a}:  # its rows would all be one: load the operand at its own axes instead
+            raise Cut(v.operands[0], "R3")
+        if not local:
+            results = _one_element(pull.b, reducer, args)
+        else:
+            results = pull.b.reduce(reducer, local, *args)
+        return pull.b.cast(results[k], v.dtype)
+
+
+def _one_element(b: Builder, reducer: Any, args: Sequence[Val]) -> Sequence[Val]:
+    """The reduction of a single element: finish(step(identity, x)), inlined."""
+    types = tuple(a.type for a in args)
+    state = [b.const(c, t) for c, t in zip(reducer.identity(types), reducer.state(types), strict=True)]
+    state = inline(b, region(reducer, "step", types), [*state, *args])
+    return inline(b, region(reducer, "finish", types), state)
 
 
 @register

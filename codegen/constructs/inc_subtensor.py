@@ -11,6 +11,7 @@ from tensordsl.codegen.bufferise.scatter import accumulate
 from tensordsl.codegen.constructs.subtensor import check_bounds, index_bounds, index_checks
 from tensordsl.codegen.fusion.placement import memory
 from tensordsl.codegen.passes.patterns import is_zero_at
+from tensordsl.codegen.program_ir.storage import Ref
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import Construct, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -65,6 +66,9 @@ class IncSubtensor(Construct):
             return ()
         start = at.get(under(y)[0].number, -1)
         return (1,) if all(at.get(n, -1) < start for n in memory(x, b.homes)) else ()
+
+    def place(self, b: Bufferiser, v: Value, k: int) -> Ref:
+        return slice_place(b, v)[1]
 
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.slices import (  # late: for exports only

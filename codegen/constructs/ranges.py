@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tensordsl.codegen.fusion.inline import Axes, Pull
+from tensordsl.codegen.scalar_ir.builder import Val
 from tensordsl.codegen.tensor_ir.construct import Expanded, Fusible, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering, required
@@ -21,6 +23,9 @@ class Extent(Fusible):
     def verify(self, graph: Graph, v: Value) -> None:
         check(v.dtype == "int64" and not v.rank, v, "a 0-d int64")
 
+    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+        return pull.b.extent(v.attrs["extent"])
+
 
 @register
 class Iota(Fusible):
@@ -30,6 +35,9 @@ class Iota(Fusible):
 
     def verify(self, graph: Graph, v: Value) -> None:
         check(v.dtype == "int64" and v.rank == 1, v, "a vector of int64")
+
+    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+        return pull.b.const(0, "int64") if axes == (0,) else pull.b.index(axes[0])
 
 
 @register

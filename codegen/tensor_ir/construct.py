@@ -39,6 +39,7 @@ class Traits:
     moves_only: bool = False  # a step that copies or looks at elements as they are
     data_operands: int | None = 1  # the first so many operands have those elements; None: all
     makes_floats: bool = False  # a NaN may come in with its result
+    fits_any_place: bool = False  # the result may be computed at any strides
     has_regions: bool = False  # operands, or a body, are computed inside of it
     has_effects: bool = False  # it may stop the call, or calls Python
     has_lengths: bool = False  # its attributes name lengths besides those of its shape
@@ -96,6 +97,19 @@ class Construct:
         -> the step that gives it."""
         return ()
 
+    def place(self, b: Any, v: Value, k: int) -> Any:
+        """Where operand k, one of `parts`, lies in the result: a `program_ir.storage.Ref`."""
+        raise NotImplementedError(f"{self.name} has parts without a place")
+
+    def needs(self, pull: Any, v: Value, axes: tuple[Any, ...]) -> list[tuple[Value, tuple[Any, ...]]]:
+        """Of a fusible one: the operands that its scalar at some axes is computed from, each at its own axes; pull: a
+        `fusion.inline.Pull`."""
+        return []
+
+    def scalar(self, pull: Any, v: Value, axes: tuple[Any, ...], args: list[Any]) -> Any:
+        """Of a fusible one: its scalar at some axes, from those that it `needs`."""
+        raise self._absent("scalar")
+
     def mlir(self, e: Any, v: Value) -> None:
         """Write v as MLIR; e: a `mlir.writer.Writer`."""
         raise self._absent("mlir")
@@ -120,7 +134,7 @@ class Source(Construct):
 
 
 class Fusible(Construct):
-    """What fusion groups compute (`fusion.inline.MAKE`)."""
+    """What fusion groups compute."""
 
     missing: ClassVar[Mapping[str, str]] = {
         "lower_complex": "rows with this meaning are rows of the parts (`tensor_ir.lower_complex`)",
@@ -141,12 +155,14 @@ class Expanded(Construct):
 
 MEMBERS = ("lower_complex", "verify", "bufferise", "mlir")
 OF_LIBRARY = ("gpu",)  # asked of constructs that call the library
+OF_GROUPS = ("scalar",)  # asked of those that groups compute
 
 
 def absent(construct: Construct) -> list[str]:
     """The members that a construct leaves out."""
     kind = type(construct)
-    members = (*MEMBERS, *OF_LIBRARY) if construct.library else MEMBERS
+    members = (*MEMBERS, *(OF_LIBRARY if construct.library else ()))
+    members += OF_GROUPS if construct.traits.is_fusible else ()
     return [m for m in members if getattr(kind, m) is getattr(Construct, m)]
 
 
