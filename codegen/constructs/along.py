@@ -11,10 +11,11 @@ import numpy as np
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.row_blocks import block_of, blocks_of, quotient, times
 from tensordsl.codegen.bufferise.scatter import collapsed
-from tensordsl.codegen.fusion.row_blocking import PARTS
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Block, Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import CallTuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import Construct, LibraryFunction, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -27,11 +28,7 @@ if TYPE_CHECKING:
     from tensordsl.codegen.gpu.launch import Operand
     from tensordsl.codegen.mlir.writer import Writer
 
-GRAIN = {"sort": 1 << 13, "argsort": 1 << 13}  # elements of a block of lines, of which threads take a few each
-SUMMED = 1 << 15  # of one of running sums
-TOGETHER = 64  # lines: functions take several side by side
-LINE = 64  # bytes that scratch is aligned to
-SCRATCH = 1 << 27  # bytes of it for all threads
+SORTS = ("sort", "argsort")
 
 
 def _cumulate(ufunc: Any) -> Callable[..., None]:
@@ -64,10 +61,11 @@ class Along(Construct):
 
     name, traits = "along", Traits(stores_operands=True, makes_floats=True, begins_with=0, fits_any_place=True)
     library = {
-        "cumsum": LibraryFunction(800, _cumulate(np.add)), "cumprod": LibraryFunction(800, _cumulate(np.multiply)),
-        "sort": LibraryFunction(10_000, _of(np.sort)), "sort_part": LibraryFunction(1_000, _part_of(np.sort)),
-        "argsort": LibraryFunction(20_000, _of(np.argsort)),
-        "argsort_part": LibraryFunction(2_000, _part_of(np.argsort)),
+        "cumsum": LibraryFunction(_cumulate(np.add)), "cumprod": LibraryFunction(_cumulate(np.multiply)),
+        "sort": LibraryFunction(_of(np.sort), work_ns=10_000),
+        "sort_part": LibraryFunction(_part_of(np.sort), work_ns=1_000),
+        "argsort": LibraryFunction(_of(np.argsort), work_ns=20_000),
+        "argsort_part": LibraryFunction(_part_of(np.argsort), work_ns=2_000),
     }  # fmt: skip
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
@@ -99,7 +97,7 @@ class Along(Construct):
         if "part" in v.attrs and not b.device:
             size, first = _scratch_of_part(b, v, lines.dims[0])
             function += "_part"
-        elif function in GRAIN:
+        elif function in SORTS:
             size = _scratch_of_line(function, x.dtype, lines.dims[0])
         block = _block(b, v, lines, size or 0) if _is_shared(b, v, lines) else None
         scratch = None if size is None else _scratch(b, size, block)
@@ -125,7 +123,7 @@ class Along(Construct):
     def gpu(self, function: str, dtypes: Sequence[str], operands: Sequence[Operand], multiprocessors: int) -> Any:
         from tensordsl.codegen.gpu.library_calls import scan_steps, sort_steps  # late: few programs run on a device
 
-        steps = sort_steps if function in GRAIN else scan_steps
+        steps = sort_steps if function in SORTS else scan_steps
         return steps(function, dtypes, operands, multiprocessors)
 
 
@@ -142,23 +140,28 @@ def _is_shared(b: Bufferiser, v: Value, lines: _Lines) -> bool:
     are parted."""
     if b.device or len(lines.dims) < 2 or v.number in b.late:
         return False
-    return v.attrs["function"] in GRAIN or lines.y_strides[1] != ITEMSIZE[v.dtype]
+    return v.attrs["function"] in SORTS or lines.y_strides[1] != ITEMSIZE[v.dtype]
 
 
 def _block(b: Bufferiser, v: Value, lines: _Lines, scratch: Any) -> Block:
     """Lines of a block, all if they are few; each block is a part."""
     length, count, *others = lines.dims
-    few = quotient(GRAIN.get(v.attrs["function"], SUMMED), ex.product((length, *others)))
-    together = ex.maximum(ex.minimum(few, TOGETHER), 1)
-    least = ex.maximum(quotient(count, PARTS), quotient(ex.mul(count, scratch), SCRATCH))
+    t = b.tuning.calls
+    few = quotient(_task_elements(t, v.attrs["function"]), ex.product((length, *others)))
+    together = ex.maximum(ex.minimum(few, t.lines_together), 1)
+    least = ex.maximum(quotient(count, b.tuning.blocking.max_parts), quotient(ex.mul(count, scratch), t.scratch_bytes))
     step = ex.mul(together, ex.maximum(quotient(ex.maximum(few, least), together), 1))
     return block_of(b, count, step, step)
+
+
+def _task_elements(t: CallTuning, function: str) -> int:
+    return t.sort_task_elements if function in SORTS else t.scan_task_elements
 
 
 def _scratch(b: Bufferiser, size: Any, block: Block | None) -> Ref:
     if block is None:
         return b.allocate((size,), "uint8")
-    return b.allocate((ex.add(block.others, 1), ex.mul(LINE, quotient(size, LINE))), "uint8")
+    return b.allocate((ex.add(block.others, 1), ex.mul(CACHE_LINE_BYTES, quotient(size, CACHE_LINE_BYTES))), "uint8")
 
 
 def _of_block(

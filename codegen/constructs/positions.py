@@ -47,7 +47,7 @@ class TruePositions(_Positions):
     """true_positions(bounds, axes): where a mask is true; its lengths along `axes` must be those of `bounds`."""
 
     name = "true_positions"
-    library = {name: LibraryFunction(800, _true_positions)}
+    library = {name: LibraryFunction(_true_positions)}
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         """Operands: a mask, how many positions there are, and what the mask's axes must measure."""
@@ -110,7 +110,7 @@ class RepeatedPositions(_Positions):
     """repeated_positions: each position as often as a count says; the third operand is the least count."""
 
     name = "repeated_positions"
-    library = {name: LibraryFunction(800, _repeated_positions)}
+    library = {name: LibraryFunction(_repeated_positions)}
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         """The program checks the least count."""

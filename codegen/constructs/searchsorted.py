@@ -9,7 +9,6 @@ import numpy as np
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.row_blocks import block_of, blocks_of, quotient
-from tensordsl.codegen.fusion.row_blocking import PARTS
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Scope
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from tensordsl.codegen.gpu.launch import Operand
     from tensordsl.codegen.mlir.writer import Writer
 
-SEARCHED = 1 << 11  # numbers of a block that are searched for
-
 
 def _search(side: Any) -> Callable[..., None]:
     def run(x: Any, v: Any, y: Any) -> None:
@@ -41,7 +38,7 @@ class SearchSorted(Construct):
     """searchsorted(side): places of the second operand's elements in the first, a sorted vector."""
 
     name = "searchsorted"
-    library = {f"searchsorted_{side}": LibraryFunction(10_000, _search(side)) for side in ("left", "right")}
+    library = {f"searchsorted_{side}": LibraryFunction(_search(side), work_ns=10_000) for side in ("left", "right")}
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         """Both operands in their common dtype, as NumPy compares them."""
@@ -69,11 +66,11 @@ class SearchSorted(Construct):
             ITEMSIZE[dtype],
             b.operand(x.ptr, dtype, x.dims, x.strides),
         )
-        if b.device or v.number in b.late or (isinstance(count, int) and count <= SEARCHED):
+        if b.device or v.number in b.late or (isinstance(count, int) and count <= b.tuning.calls.search_task_elements):
             places = b.operand(ref.ptr, v.dtype, (count,), (8,))
             b.emit(p.LibraryCall(name, (given, b.operand(wanted.ptr, dtype, (count,), (size,))), (places,)))
         else:
-            step = ex.maximum(quotient(count, PARTS), SEARCHED)
+            step = ex.maximum(quotient(count, b.tuning.blocking.max_parts), b.tuning.calls.search_task_elements)
             block = block_of(b, count, step, step)
             strides = b.name(size), b.name(8)
             b.scopes.append(Scope())

@@ -51,12 +51,12 @@ class Traits:
 class LibraryFunction:
     """A function of the library that a construct calls on whole buffers.
 
-    work_ns: estimated, per 1,000 elements of the result; interpret: the same in NumPy, which writes to the outputs that
-    follow the inputs.
+    interpret: the same in NumPy, which writes to the outputs that follow the inputs; work_ns: estimated, per 1,000
+    elements of the result (0: as much as the tuning's `costs.library_ns_per_1000`).
     """
 
-    work_ns: int
     interpret: Callable[..., None]
+    work_ns: int = 0
 
 
 class Construct:

@@ -19,10 +19,8 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen import constructs
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.bufferise.function import build_program
 from tensordsl.codegen.compiler import pipeline
 from tensordsl.codegen.mlir.export import export
-from tensordsl.codegen.target.machine import native_width
 from tensordsl.codegen.tensor_ir import construct as ir
 from tensordsl.codegen.tensor_ir.graph import Graph
 from tensordsl.codegen.tensor_ir.lower import lower
@@ -157,7 +155,7 @@ def test_a_new_construct_is_interpreted_and_exported(interleave: Callable[..., A
     pipeline.optimise_lowered(lowered, on_cpu=True)
     verify_ir(lowered.graph, lowered.outputs)
     assert "tensor.insert_slice" in export(lowered)
-    program, _ = build_program("interleave", lowered, [x.type, y.type], [], True, native_width())
+    program = pipeline.make_program("interleave", [x, y], [], [interleave(x + 1, y)], [], True)[1]
     library.require("nest")
     executable = build(program)
     code = executable.load()

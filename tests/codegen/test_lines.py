@@ -7,19 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tuned import tuned, use
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.constructs import along
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(fresh_code: pytest.MonkeyPatch) -> None:
     """Few lines in a block, and few blocks."""
-    fresh_code.setattr(along, "GRAIN", {"sort": 20, "argsort": 20})
-    fresh_code.setattr(along, "SUMMED", 20)
-    fresh_code.setattr(along, "TOGETHER", 3)
-    fresh_code.setattr(along, "PARTS", 7)
+    calls = {"sort_task_elements": 20, "scan_task_elements": 20, "lines_together": 3}
+    use(fresh_code, tuned(calls=calls, blocking={"max_parts": 7}))
 
 
 FUNCTIONS: dict[str, tuple[Callable[[Any, int], Any], Callable[[Any, int], Any]]] = {
