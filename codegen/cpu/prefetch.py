@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.abi.descriptor import AHEAD, READ, VECTOR, WRITE
+from tensordsl.codegen.abi.descriptor import PREFETCH_NEXT, READ, VECTOR, WRITE
 from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ PREFETCH = "llvm.prefetch.p0"
 REREAD, NEAR = 3 << 13, 1 << 15  # bytes of rows that several passes read; with the next ones: of a first-level cache
 FIRST, SECOND = 3, 2  # of LLVM's degrees of locality: to the first-level cache, to the second
 ONWARD, SOON = 1 << 11, 1 << 8  # bytes from what a loop computes to what it asks for; if it computes little
-IS_AHEAD = [f"  %turn.ahead = and i64 %turn, {AHEAD}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
+IS_AHEAD = [f"  %turn.ahead = and i64 %turn, {PREFETCH_NEXT}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
 
 
 def ask_ahead(passes: Sequence[Iterable[Kernel]], is_dear: bool) -> None:

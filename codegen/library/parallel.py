@@ -29,7 +29,7 @@ class Job:
 
     def put(self, c: Function, job: str, name: str, value: object) -> None:
         if self.kinds[name] == "i1":
-            c.put(c.op(f"zext i1 {value} to i64"), job, self.words[name])
+            c.put(c.as_i64(value), job, self.words[name])
         else:
             c.put(value, job, self.words[name], self.kinds[name])
 

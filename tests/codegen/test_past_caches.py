@@ -14,7 +14,7 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen.abi.descriptor import FAST, PASSES, STREAMED
+from tensordsl.codegen.abi.descriptor import Header
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.library.loops import entry, parallel, streaming_stores
 from tensordsl.codegen.llvm.vector_builder import Code
@@ -42,9 +42,9 @@ def test_kernels_of_few_operations_have_such_stores() -> None:
     ):
         (plan, *_) = plans(inputs, output)
         words = plan.kernels.descriptor
-        assert bool(words[PASSES] and words[FAST]) == has, output
+        assert bool(words[Header.STREAMING_STORES] and words[Header.DIRECT_CALL]) == has, output
         assert ("!nontemporal" in "".join(plan.kernels.texts)) == has
-        assert words[STREAMED] == 1
+        assert words[Header.STREAMABLE] == 1
 
 
 def test_such_stores_are_of_whole_registers() -> None:

@@ -159,7 +159,7 @@ def _small(v: Vector, panels: bool) -> str:
     narrow = f.all(f.test("sle", "%n", v.lanes), f.test("sle", "%k", short), f.test("sle", size, LARGE))
     few = f.all(f.test("sle", "%k", MOST_K), f.any(f.test("sle", size, SMALL), narrow))
     wide = f.any(f.test("sgt", "%n", 1), f.test("sle", "%m", TALL))
-    others = f.op(f"xor i1 {_suits_panels(f, v, size)}, true") if panels else "true"
+    others = f.negate(_suits_panels(f, v, size)) if panels else "true"
     f.branch(f.all(some, few, columns, wide, others), run, refuse)
     f.place(run)
     with f.when(f.all("%add", f.op(f"fcmp une {kind} %beta, 1.0"))):

@@ -45,7 +45,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.abi import layouts as abi
-from tensordsl.codegen.abi.descriptor import LAUNCH
+from tensordsl.codegen.abi.descriptor import RUN_NEST_PARAMS
 from tensordsl.codegen.library.alternate_stack import (
     STACK_INTRINSICS,
     alternate_stack_texts,
@@ -204,7 +204,7 @@ def _blocked(kind: str) -> str:
 def _blas_operand(f: Asm, kind: str, base: str, rows: str, columns: str, rs: str, cs: str, scratch: str) -> list[str]:
     """(address, leading dimension, flag), the operand packed into scratch if there is no other way."""
     plain, ld, turned, turned_ld = layout(f, rows, columns, rs, cs)
-    either, packing, go = f.op(f"or i1 {plain}, {turned}"), f.label("pack"), f.label("ready")
+    either, packing, go = f.any(plain, turned), f.label("pack"), f.label("ready")
     stride = f.op(f"select i1 {plain}, i64 {ld}, i64 {turned_ld}")
     flag = f.op(f"select i1 {plain}, i32 {NO_TRANS}, i32 {TRANS}")
     before = f.block
@@ -246,7 +246,7 @@ def _gemv(kind: str, dtype: str) -> str:
     gemv, size = f.load("ptr", "%rt", abi.RT[f"gemv_{dtype}"]), f.load("i64", "%rt", abi.RT["blas_int"])
     exists = f.all(f.not_null(gemv), f.compare("ne", "i64", size, 0))
     row, column = f.compare("eq", "i64", "%m", 1), f.compare("eq", "i64", "%n", 1)
-    f.branch(f.all(exists, f.op(f"or i1 {row}, {column}")), able, refuse)
+    f.branch(f.all(exists, f.any(row, column)), able, refuse)
     f.place(able)
 
     def either(kind: str, if_column: str, if_row: str) -> str:
@@ -261,8 +261,8 @@ def _gemv(kind: str, dtype: str) -> str:
     total = count
     for x in ("%k", lead, step, out):  # all are positive: their union bounds each
         total = f.op(f"or i64 {total}, {x}")
-    fits = f.op(f"or i1 {f.compare('eq', 'i64', size, 8)}, {f.compare('ule', 'i64', total, INT_MAX)}")
-    possible = f.all(f.op(f"or i1 {plain}, {turned}"), f.compare("sge", "i64", step, 1), fits)
+    fits = f.any(f.compare("eq", "i64", size, 8), f.compare("ule", "i64", total, INT_MAX))
+    possible = f.all(f.any(plain, turned), f.compare("sge", "i64", step, 1), fits)
     f.branch(possible, run, refuse)
     f.place(run)
     _clear(f, kind, "%add")
@@ -304,8 +304,8 @@ def _blas(kind: str, dtype: str) -> str:
     f.branch(f.compare("eq", "i64", size, 0), refuse, able)
     f.place(able)
     layouts = (layout(f, "%m", "%k", "%rsa", "%csa"), layout(f, "%k", "%n", "%rsb", "%csb"))
-    direct = f.all(*(f.op(f"or i1 {x[0]}, {x[2]}") for x in layouts))
-    packs = f.op(f"or i1 {direct}, {f.compare('ne', 'ptr', '%scratch', 'null')}")
+    direct = f.all(*(f.any(x[0], x[2]) for x in layouts))
+    packs = f.any(direct, f.compare("ne", "ptr", "%scratch", "null"))
     possible = f.label("possible")
     f.branch(packs, possible, refuse)
     f.place(possible)
@@ -317,7 +317,7 @@ def _blas(kind: str, dtype: str) -> str:
     total = "%m"
     for x in ("%n", "%k", lda, ldb, ldc):  # all are positive: their union bounds each
         total = f.op(f"or i64 {total}, {x}")
-    fits = f.op(f"or i1 {f.compare('eq', 'i64', size, 8)}, {f.compare('ule', 'i64', total, INT_MAX)}")
+    fits = f.any(f.compare("eq", "i64", size, 8), f.compare("ule", "i64", total, INT_MAX))
     run = f.label("run")
     f.branch(fits, run, refuse)
     f.place(run)
@@ -351,7 +351,7 @@ def _blas(kind: str, dtype: str) -> str:
 def _gemm(v: Vector, dtype: str, panels: bool) -> str:
     """The entry: empty products, thin ones, the BLAS, the fallbacks."""
     f, kind = Asm("void", f"gemm_{dtype}", PARAMS), v.kind
-    empty = f.op(f"or i1 {f.compare('sle', 'i64', '%m', 0)}, {f.compare('sle', 'i64', '%n', 0)}")
+    empty = f.any(f.compare("sle", "i64", "%m", 0), f.compare("sle", "i64", "%n", 0))
     with f.when(empty):
         f.ret()
     alpha, beta = _factors(f, kind)
@@ -360,7 +360,7 @@ def _gemm(v: Vector, dtype: str, panels: bool) -> str:
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
         f.call("void", f"@triple_loop_{kind}", *operands, f"{kind} {alpha}")
         f.ret()
-    add = f.op(f"xor i1 {_is_zero(f, kind, beta)}, true")
+    add = f.negate(_is_zero(f, kind, beta))
     known = (*operands, f"{kind} {alpha}", f"{kind} {beta}", f"i1 {add}", "i64 1", "i64 0", "i64 0")
     with f.when(f.call("i1", f"@small_{kind}", *known)):
         f.ret()
@@ -376,7 +376,7 @@ def _gemm(v: Vector, dtype: str, panels: bool) -> str:
     gram = is_gram(f, add)
     extreme, given = _is_extreme(f, kind, alpha), ("ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")
     if panels:
-        with f.when(f.all(gram, is_large(f, LEAST_HALF), f.op(f"xor i1 {extreme}, true"))):
+        with f.when(f.all(gram, is_large(f, LEAST_HALF), f.negate(extreme))):
             _by_panels(f, kind, (*given, f"{kind} 1.0", "ptr null"), "true", half=True)
     with f.when(f.all(gram, is_large(f))):
         f.call("void", f"@gram_{kind}", *passed(PARAMS))
@@ -407,12 +407,12 @@ def _gemm_then(kind: str, dtype: str, panels: bool) -> str:
     if panels:
         alpha, beta = _factors(f, kind)
         large = f.all(*(f.compare("sgt", "i64", x, THIN) for x in SIZED))
-        with f.when(f.all(large, f.op(f"xor i1 {_is_extreme(f, kind, alpha)}, true"))):
-            add = f.op(f"xor i1 {_is_zero(f, kind, beta)}, true")
+        with f.when(f.all(large, f.negate(_is_extreme(f, kind, alpha)))):
+            add = f.negate(_is_zero(f, kind, beta))
             scales = f"{kind} {alpha}", f"i1 {add}", f"{kind} {beta}"
             _by_panels(f, kind, ("ptr %rt", *passed((*SIZES, *STRIDED)), *scales, "ptr %job"))
     f.call("void", f"@gemm_{dtype}", *passed(PARAMS))
-    f.call("i64", f.load("ptr", "%rt", abi.RT["run_nest"]), "ptr %rt", *operands(LAUNCH, given))
+    f.call("i64", f.load("ptr", "%rt", abi.RT["run_nest"]), "ptr %rt", *operands(RUN_NEST_PARAMS, given))
     return f.end()
 
 
@@ -459,7 +459,7 @@ def _by_panels(f: Asm, kind: str, given: Sequence[str], gram: str = "false", hal
 def _near(f: Asm, v: Vector, alpha: str, beta: str, add: str) -> None:
     """Return if it is done by panels for which nothing is packed, as most products in the caches are."""
     kind, unusual = v.kind, f.any(is_gram(f, add), _is_extreme(f, v.kind, alpha))
-    with f.when(f.all(f.compare("sge", "i64", "%n", 2 * v.lanes), f.op(f"xor i1 {unusual}, true"))):
+    with f.when(f.all(f.compare("sge", "i64", "%n", 2 * v.lanes), f.negate(unusual))):
         operands = passed((*SIZES, *STRIDED))
         given = "ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}", f"{kind} {beta}"
         with f.when(f.call("i1", f"@near_{kind}", *given)):
@@ -482,7 +482,7 @@ def _few(f: Asm, kind: str, alpha: str, add: str) -> None:
 
 def _clear(f: Asm, kind: str, add: str) -> None:
     """C = 0, if it is not to be added to."""
-    with f.when(f.op(f"xor i1 {add}, true")):
+    with f.when(f.negate(add)):
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} 0.0")
 
 
@@ -490,9 +490,9 @@ def _thin(f: Asm, kind: str, alpha: str, add: str) -> None:
     """Return if a tile fits."""
     how = (f"{kind} {alpha}", f"i1 {add}")
     few = f.compare("sle", "i64", "%m", THIN)
-    adjacent = f.op(f"or i1 {f.compare('eq', 'i64', '%csb', 1)}, {f.compare('eq', 'i64', '%n', 1)}")
+    adjacent = f.any(f.compare("eq", "i64", "%csb", 1), f.compare("eq", "i64", "%n", 1))
     flat = f.all(f.compare("sle", "i64", "%k", FLAT), f.compare("sge", "i64", "%n", THIN))
-    rows = f.all(f.op(f"or i1 {few}, {flat}"), f.compare("sle", "i64", "%k", THIN), adjacent)
+    rows = f.all(f.any(few, flat), f.compare("sle", "i64", "%k", THIN), adjacent)
     common = ("i64 %m", "i64 %n", "i64 %k", "ptr %a", "i64 %rsa")
     with f.when(rows):
         with f.loop("%n", step=AT_ONCE) as j:
@@ -508,14 +508,14 @@ def _thin(f: Asm, kind: str, alpha: str, add: str) -> None:
         f.ret()
     units = f.all(f.compare("eq", "i64", "%csa", 1), f.compare("eq", "i64", "%rsb", 1))
     small = f.all(few, f.compare("sle", "i64", "%n", THIN))
-    vector = f.op(f"or i1 {f.compare('eq', 'i64', '%m', 1)}, {f.compare('eq', 'i64', '%n', 1)}")
+    vector = f.any(f.compare("eq", "i64", "%m", 1), f.compare("eq", "i64", "%n", 1))
     size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
     vector = f.all(vector, f.compare("sle", "i64", size, LARGE))
     for condition, name in ((vector, f"@vector_dots_{kind}"), (small, f"@dots_{kind}")):
         with f.when(f.all(units, condition)), f.loop("%k", step=TERMS_AT_ONCE) as p:
             some, adds = _at_most(f, str(TERMS_AT_ONCE), "%k", p.index), f.compare("sgt", "i64", p.index, 0)
             places = f"ptr {f.gep('%a', p.index, kind)}", "i64 %rsa", f"ptr {f.gep('%b', p.index, kind)}", "i64 %csb"
-            result = "ptr %c", "i64 %ldc", how[0], f"i1 {f.op(f'or i1 {add}, {adds}')}"
+            result = "ptr %c", "i64 %ldc", how[0], f"i1 {f.any(add, adds)}"
             f.call("void", name, "i64 %m", "i64 %n", f"i64 {some}", *places, *result)
             with f.when(f.compare("eq", "i64", some, TERMS_AT_ONCE)):
                 poll(f)

@@ -77,7 +77,7 @@ def _columns(c: Function, v: Vector, columns: str, panel: str) -> tuple[str, str
     vectors, last = _quotient(c, columns, v.lanes), c.arith("sub", _count(c, v, columns), 1)
     single = c.test("eq", c.arith("srem", vectors, WIDE), 1)
     two = c.all(single, c.test("sge", c.arith("add", panel, 1), last), c.test("sgt", last, 0))
-    back = c.op(f"zext i1 {c.all(two, c.test('eq', panel, last))} to i64")
+    back = c.as_i64(c.all(two, c.test("eq", panel, last)))
     start = c.arith("sub", c.arith("mul", panel, WIDE), back)
     wide = c.choose(two, 2, c.min(c.arith("sub", vectors, start), WIDE))
     first = c.arith("mul", start, v.lanes)
@@ -237,7 +237,7 @@ def _near(v: Vector) -> str:
     little = c.test("slt", duration(c, v, size), WORTH)
     alone = c.any(c.is_null(c.load("ptr", "%rt", layouts.RT["threads"])), little)
     small = c.all(c.test("sle", size, NEAR), c.test("sle", "%k", BLOCK_K), alone)
-    with c.when(c.op(f"xor i1 {c.all(c.test('eq', '%csb', 1), several, full, small, unpacked, strided)}, true")):
+    with c.when(c.negate(c.all(c.test("eq", "%csb", 1), several, full, small, unpacked, strided))):
         c.ret("i1", "false")
     vectors = _quotient(c, "%n", v.lanes)
     with c.loop(c.max(c.arith("sdiv", c.arith("add", vectors, 1), WIDE), 1)) as loop:

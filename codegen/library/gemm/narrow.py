@@ -141,7 +141,7 @@ def _plain(v: Vector) -> str:
 
 
 def _or_plain(f: Function, v: Vector, done: str, given: Sequence[str]) -> None:
-    with f.when(f.op(f"xor i1 {done}, true")):
+    with f.when(f.negate(done)):
         f.call("void", f"@plain_{v.kind}", *given)
 
 

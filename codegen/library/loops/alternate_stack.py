@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial, reduce
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.abi.descriptor import LAUNCH, N_AXES, N_OPERANDS, N_POINTERS, SCRATCH, STATES
+from tensordsl.codegen.abi.descriptor import RUN_NEST_PARAMS, Header
 from tensordsl.codegen.library.alternate_stack import (
     alternate_stack_texts,
     needs_alternate_stack,
@@ -17,19 +17,19 @@ from tensordsl.codegen.library.alternate_stack import (
     on_alternate_stack,
 )
 from tensordsl.codegen.library.loops.align_broadcast import MOST, PAGE
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
 
 NEAR_SCRATCH = 1 << 12  # bytes of it that every thread has room for
 BESIDE = 1 << 20  # bytes that a launch needs at most, whatever its operands are: blocks and states of parts
 PARTS = 64  # of a reduction over all axes, more than there can be, with a state each
-_OF_LAUNCH = ["ptr rt", *LAUNCH]
+_OF_LAUNCH = ["ptr rt", *RUN_NEST_PARAMS]
 
 
 def launch_texts() -> list[str]:
     return [*alternate_stack_texts(), of_table_text("launch", _OF_LAUNCH), _on_alternate_stack()]
 
 
-def move_to_alternate_stack(c: Function, here: str, always: bool = False) -> None:
+def move_to_alternate_stack(c: LoopFunction, here: str, always: bool = False) -> None:
     """Return from `run_nest` by a launch on an alternate stack, if `here`, on the stack, is not in the main
     thread's; but not one of little scratch, or `always`."""
     there, away, done = map(c.label, ("there", "away", "done"))
@@ -41,17 +41,17 @@ def move_to_alternate_stack(c: Function, here: str, always: bool = False) -> Non
     if always:
         c.ret("i64", c.call("i64", "@launch_on_alternate_stack", *tables))
     else:
-        with c.when(c.test("sgt", c.get("%D", SCRATCH), NEAR_SCRATCH)):
+        with c.when(c.test("sgt", c.header(Header.SCRATCH_BYTES), NEAR_SCRATCH)):
             c.ret("i64", c.call("i64", "@launch_on_alternate_stack", *tables))
     c.place(done)
 
 
 def _on_alternate_stack() -> str:
-    c = Function("i64", "launch_on_alternate_stack", [*_OF_LAUNCH, "ptr D"], internal=True)
-    operands = c.get("%D", N_OPERANDS)
-    words = c.arith("add", c.arith("mul", operands, c.get("%D", N_AXES)), c.get("%D", N_POINTERS))
-    own = c.arith("mul", operands, PAGE + MOST), c.arith("mul", words, 8), c.get("%D", SCRATCH)
-    states = c.arith("mul", c.get("%D", STATES), PARTS)
+    c = LoopFunction("i64", "launch_on_alternate_stack", [*_OF_LAUNCH, "ptr D"], internal=True)
+    operands = c.header(Header.OPERANDS)
+    words = c.arith("add", c.arith("mul", operands, c.header(Header.AXES)), c.header(Header.POINTERS))
+    own = c.arith("mul", operands, PAGE + MOST), c.arith("mul", words, 8), c.header(Header.SCRATCH_BYTES)
+    states = c.arith("mul", c.header(Header.STATE_BYTES), PARTS)
     bytes_ = c.arith("add", c.arith("shl", reduce(partial(c.arith, "add"), own), 1), c.arith("add", states, BESIDE))
     fits = c.test("sle", bytes_, layouts.ALTERNATE_STACK_BYTES)
     return c.end("i64", on_alternate_stack(c, "launch", _OF_LAUNCH, c.choose(fits, 0, c.arith("and", bytes_, -64))))

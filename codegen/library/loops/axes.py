@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import FAST, HEADER, N_AXES, N_MERGES, N_OPERANDS, N_SWAPS, POSITION, TOGETHER
-from tensordsl.codegen.library.loops.descriptor import entry_of
+from tensordsl.codegen.abi.descriptor import POSITION, CallCode, Header, Operand
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
 from tensordsl.codegen.library.loops.short_rows.overlap import FEW
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
 
 LINE = 64  # bytes
 TABLES, SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that are changed
@@ -18,19 +17,19 @@ def axes_texts() -> list[str]:
 
 def _arrange() -> str:
     """Copies of the extents and strides, whose axes are exchanged and merged where that may be."""
-    c = Function("void", "arrange", ["ptr D", "ptr E", "ptr S", *TABLES], internal=True)
-    axes, operands, pairs = c.get("%D", N_AXES), c.get("%D", N_OPERANDS), c.word("%D", HEADER)
+    c = LoopFunction("void", "arrange", ["ptr D", "ptr E", "ptr S", *TABLES], internal=True)
+    axes, operands, pairs = c.header(Header.AXES), c.header(Header.OPERANDS), c.word("%D", Header.WORDS)
     for n, source, target in ((axes, "%E", "%e"), (c.arith("mul", axes, operands), "%S", "%s")):
         with c.loop(n) as loop:
             c.put(c.get(source, loop.index), target, loop.index)
-    for name, count in (("swap", N_SWAPS), ("merge", N_MERGES)):
+    for name, count in (("swap", Header.EXCHANGES), ("merge", Header.MERGES)):
         with c.loop(c.get("%D", count)) as loop:
             pair = c.word(pairs, c.arith("mul", loop.index, 2))
             given = [f"i64 {x}" for x in (c.get(pair, 0), c.get(pair, 1), axes, operands)]
             if name == "swap":  # what is one kernel has ways of its own for short rows
-                given.append(f"i64 {c.choose(c.test('ne', c.get('%D', FAST), 0), 0, FEW)}")
+                given.append(f"i64 {c.choose(c.test('ne', c.header(Header.DIRECT_CALL), 0), 0, FEW)}")
             else:
-                given.append(f"i64 {c.get('%D', TOGETHER)}")
+                given.append(f"i64 {c.header(Header.MIN_UNMERGED_ELEMENTS)}")
             c.call("void", f"@{name}", "ptr %e", "ptr %s", *given)
         pairs = c.word(pairs, c.arith("mul", c.get("%D", count), 2))
     return c.end()
@@ -38,11 +37,11 @@ def _arrange() -> str:
 
 def _lengthen() -> str:
     """Few rows beside each other take less than the loops around them: the longest axis takes their place."""
-    c = Function("void", "lengthen", [*TABLES, "ptr D"], internal=True)
-    words, axes = c.word("%D", c.get("%D", FAST)), c.get("%D", N_AXES)
-    lane, row = c.get(words, 2), c.get(words, 6)
-    with c.loop(c.get(words, 4), ("i64", "0")) as loop:
-        is_placed = c.test("eq", c.get(entry_of(c, words, loop.index), 0), POSITION)
+    c = LoopFunction("void", "lengthen", [*TABLES, "ptr D"], internal=True)
+    words, axes = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.AXES)
+    lane, row = c.get(words, CallCode.LANE), c.get(words, CallCode.ROW)
+    with c.loop(c.get(words, CallCode.OPERANDS), ("i64", "0")) as loop:
+        is_placed = c.test("eq", c.get(c.operand(words, loop.index), Operand.KIND), POSITION)
         loop.next = [c.choose(is_placed, 1, loop.values[0])]
     with c.when(c.any(c.test("slt", row, 0), c.test("ne", loop.values[0], 0))):
         c.ret()
@@ -52,13 +51,13 @@ def _lengthen() -> str:
         best = loop.values[0]
         longer = c.test("sgt", c.get("%e", loop.index), c.get("%e", best))
         loop.next = [c.choose(c.all(longer, c.test("ne", loop.index, lane)), loop.index, best)]
-    given = f"i64 {row}", f"i64 {loop.values[0]}", f"i64 {axes}", f"i64 {c.get('%D', N_OPERANDS)}"
+    given = f"i64 {row}", f"i64 {loop.values[0]}", f"i64 {axes}", f"i64 {c.header(Header.OPERANDS)}"
     c.call("void", "@exchange", "ptr %e", "ptr %s", *given)
     return c.end()
 
 
 def _exchange() -> str:
-    c = Function("void", "exchange", [*TABLES, "i64 a", "i64 b", *SIZES], internal=True)
+    c = LoopFunction("void", "exchange", [*TABLES, "i64 a", "i64 b", *SIZES], internal=True)
 
     def exchange(row: str) -> None:
         first, second = c.get(row, "%a"), c.get(row, "%b")
@@ -76,7 +75,7 @@ def _swap() -> str:
     order.  Lines that elements share count first, so an axis along which some are adjacent stays if the other has
     none.  So does one of less than `least` elements, which would be a row, if the two don't become one."""
     pair = [*TABLES, "i64 a", "i64 b", *SIZES]
-    c = Function("void", "swap", [*pair, "i64 least"], internal=True)
+    c = LoopFunction("void", "swap", [*pair, "i64 least"], internal=True)
     extent = c.get("%e", "%a")
     with c.loop("%operands", ("i64", "0"), ("i64", "0")) as loop:
         row = c.word("%s", c.arith("mul", loop.index, "%axes"))
@@ -94,13 +93,13 @@ def _swap() -> str:
 def _merge() -> str:
     """Make one axis of two neighbours in loop order where the strides of all operands allow it; the outer becomes 1.
     Not if that has `together` elements and more, which kernels take as rows (0: they take none)."""
-    c = Function("void", "merge", [*TABLES, "i64 a", "i64 b", *SIZES, "i64 together"], internal=True)
+    c = LoopFunction("void", "merge", [*TABLES, "i64 a", "i64 b", *SIZES, "i64 together"], internal=True)
     extent_a, extent_b = c.get("%e", "%a"), c.get("%e", "%b")
     wrong, one = c.cell(0), c.test("eq", extent_b, 1)
     with c.loop("%operands") as loop:
         row = c.word("%s", c.arith("mul", loop.index, "%axes"))
         c.note(c.test("ne", c.get(row, "%a"), c.arith("mul", c.get(row, "%b"), extent_b)), wrong)
-    fits = c.op(f"or i1 {one}, {c.test('eq', c.get(wrong, 0), 0)}")
+    fits = c.any(one, c.test("eq", c.get(wrong, 0), 0))
     short = c.any(c.test("eq", "%together", 0), c.test("slt", extent_b, "%together"))
     with c.when(c.all(fits, short, c.test("ne", extent_a, 1))):
         c.put(c.arith("mul", extent_a, extent_b), "%e", "%b")

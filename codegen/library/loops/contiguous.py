@@ -11,45 +11,40 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensordsl.codegen.abi.descriptor import (
-    FILL,
-    FLAT,
     INTERNAL,
-    N_AXES,
-    N_OPERANDS,
-    N_POINTERS,
-    N_SWAPS,
-    PARAMS,
+    NEST_PARAMS,
     READ,
-    SCRATCH,
     SPLAT,
     VECTOR,
-    WIDTH,
     WRITE,
+    CallCode,
+    Header,
+    Opcode,
+    Operand,
 )
-from tensordsl.codegen.library.loops.descriptor import entry_of, fill_lines
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, fill_lines
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
 
 
 def flat_texts() -> list[str]:
     return [_turned_row(), _in_order(), _call(), _operand()]
 
 
-def call_if_flat(c: Function, shared: str, move: Callable[[], None] = lambda: None) -> None:
+def call_if_flat(c: LoopFunction, shared: str, move: Callable[[], None] = lambda: None) -> None:
     """Return from `run_nest` if this does it all, but not what is `shared` out.  Elements behind the last whole vector
     are done by the last one again, so that nothing may be in place then.  `move` writes what goes before code that has
     scratch on the stack."""
     no, some, small, turned = map(c.label, ("no", "some", "small", "turned"))
-    place = c.get("%D", FLAT)
+    place = c.header(Header.CONTIGUOUS)
     c.branch(c.any(c.test("eq", place, 0), shared), no, some)
     c.place(some)
-    words, operands = c.word("%D", place), c.get("%D", N_OPERANDS)
+    words, operands = c.word("%D", place), c.header(Header.OPERANDS)
     n, wrong = _row(c, c.word(words, 2), operands, is_turned=False)
     c.branch(c.all(c.test("eq", wrong, 0), _is_small(c, words, n)), small, turned)
     c.place(turned)
-    with c.when(c.test("ne", c.get("%D", N_SWAPS), 0)):
+    with c.when(c.test("ne", c.header(Header.EXCHANGES), 0)):
         move()
-        with c.when(c.test("ne", c.call("i64", "@turned_row", *passed(PARAMS)), 0)):
+        with c.when(c.test("ne", c.call("i64", "@turned_row", *passed(NEST_PARAMS)), 0)):
             c.ret("i64", 0)
     c.jump(no)
     c.place(small)
@@ -57,16 +52,16 @@ def call_if_flat(c: Function, shared: str, move: Callable[[], None] = lambda: No
     c.place(no)
 
 
-def _is_small(c: Function, words: str, n: str) -> str:
+def _is_small(c: LoopFunction, words: str, n: str) -> str:
     return c.all(c.test("sge", n, c.get(words, 1)), c.test("sle", n, c.get(words, 0)))
 
 
 def _done(
-    c: Function, words: str, operands: str, n: str, no: str, result: int, move: Callable[[], None] = lambda: None
+    c: LoopFunction, words: str, operands: str, n: str, no: str, result: int, move: Callable[[], None] = lambda: None
 ) -> None:
     """Do a row and return `result`, or go on where that may not be."""
     one, whole, apart, alone, order = map(c.label, ("one", "whole", "apart", "alone", "order"))
-    code, width = c.word(words, c.arith("add", operands, 2)), c.get("%D", WIDTH)
+    code, width = c.word(words, c.arith("add", operands, 2)), c.header(Header.LANES)
     number = c.get(code, 0)
     c.branch(c.all(c.test("ne", number, 0), c.test("sge", n, width)), one, apart)
     c.place(one)
@@ -87,8 +82,8 @@ def _done(
 
 def _turned_row() -> str:
     """1 if all operands of one kernel are rows in Fortran's order, and this does it all; else 0."""
-    c = Function("i64", "turned_row", PARAMS, internal=True)
-    words, operands = c.word("%D", c.get("%D", FLAT)), c.get("%D", N_OPERANDS)
+    c = LoopFunction("i64", "turned_row", NEST_PARAMS, internal=True)
+    words, operands = c.word("%D", c.header(Header.CONTIGUOUS)), c.header(Header.OPERANDS)
     n, wrong = _row(c, c.word(words, 2), operands, is_turned=True)
     is_one = c.test("ne", c.get(c.word(words, c.arith("add", operands, 2)), 0), 0)
     with c.when(c.all(is_one, c.test("eq", wrong, 0), _is_small(c, words, n))):
@@ -98,9 +93,9 @@ def _turned_row() -> str:
     return c.end("i64", 0)
 
 
-def _row(c: Function, units: str, operands: str, is_turned: bool) -> tuple[str, str]:
+def _row(c: LoopFunction, units: str, operands: str, is_turned: bool) -> tuple[str, str]:
     """(points; 0 if all operands are rows of as many, in C order or Fortran's)"""
-    axes = c.get("%D", N_AXES)
+    axes = c.header(Header.AXES)
     with c.loop(axes, ("i64", "1"), ("i64", "0")) as loop:
         axis = loop.index if is_turned else c.arith("sub", c.arith("sub", axes, 1), loop.index)
         with c.loop(operands, ("i64", loop.values[1]), ("i64", axis)) as each:
@@ -113,20 +108,25 @@ def _row(c: Function, units: str, operands: str, is_turned: bool) -> tuple[str, 
 
 def _in_order() -> str:
     """The instructions, one after the other."""
-    c = Function("void", "in_order", ["ptr K", "ptr D", "ptr B", "ptr I", "ptr code", "i64 n"], internal=True)
-    c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
-    c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
+    c = LoopFunction("void", "in_order", ["ptr K", "ptr D", "ptr B", "ptr I", "ptr code", "i64 n"], internal=True)
+    c.do(f"%scratch = alloca i8, i64 {c.header(Header.SCRATCH_BYTES)}, align 64")
+    c.do(f"%P = alloca ptr, i64 {c.header(Header.POINTERS)}, align 16")
     with c.loop(c.get("%code", 0)) as loop:
         pair = c.word("%code", c.arith("add", c.arith("shl", loop.index, 1), 1))
         words, width = c.word("%D", c.get(pair, 0)), c.get(pair, 1)
         fill, call, done = c.label("fill"), c.label("call"), c.label("done")
-        c.branch(c.test("eq", c.get(words, 0), FILL), fill, call)
+        c.branch(c.test("eq", c.get(words, 0), Opcode.FILL), fill, call)
         c.place(fill)
-        fill_lines(c, c.gep("%scratch", c.get(words, 1)), c.get(words, 2), c.get(words, 4))
+        fill_lines(
+            c,
+            c.gep("%scratch", c.get(words, CallCode.KERNEL)),
+            c.get(words, CallCode.LANE),
+            c.get(words, CallCode.OPERANDS),
+        )
         c.jump(done)
         c.place(call)
         tables = "ptr %B", "ptr %I", "ptr %P", "ptr %scratch"
-        kernel = c.get("%K", c.get(words, 1), "ptr")
+        kernel = c.get("%K", c.get(words, CallCode.KERNEL), "ptr")
         c.call("void", "@flat_call", f"ptr {kernel}", *tables, f"ptr {words}", f"i64 {width}", "i64 %n")
         c.jump(done)
         c.place(done)
@@ -136,34 +136,37 @@ def _in_order() -> str:
 def _call() -> str:
     """A CALL; of fewer points than a vector has lanes on copies of what is not a scalar."""
     tables = ["ptr B", "ptr I", "ptr P", "ptr scratch"]
-    c = Function("void", "flat_call", ["ptr kernel", *tables, "ptr words", "i64 width", "i64 n"], internal=True)
-    count, is_short = c.get("%words", 4), c.test("slt", "%n", "%width")
+    c = LoopFunction("void", "flat_call", ["ptr kernel", *tables, "ptr words", "i64 width", "i64 n"], internal=True)
+    count, is_short = c.get("%words", CallCode.OPERANDS), c.test("slt", "%n", "%width")
     with c.loop(count) as loop:
-        entry = entry_of(c, "%words", loop.index)
+        entry = c.operand("%words", loop.index)
         address = c.call("ptr", "@flat_operand", "ptr %B", "ptr %I", "ptr %scratch", f"ptr {entry}")
         c.put(address, "%P", loop.index, "ptr")
-        with c.when(c.all(is_short, c.test("eq", c.get(entry, 0), VECTOR))):
-            area, size = c.gep("%scratch", c.get(entry, 3)), c.get(entry, 2)
-            with c.when(c.test("ne", c.arith("and", c.get(entry, 4), READ), 0)):
+        with c.when(c.all(is_short, c.is_kind(entry, VECTOR))):
+            area, size = c.gep("%scratch", c.get(entry, Operand.SCRATCH)), c.get(entry, Operand.ELEMENT_BYTES)
+            with c.when(c.has_flag(entry, READ)):
                 c.call("void", "@copy_in", f"ptr {area}", f"ptr {address}", f"i64 {size}", "i64 %n", "i64 %width")
             c.put(area, "%P", loop.index, "ptr")
     loops = c.test("ne", "%width", 0)
     n, live = c.choose(loops, c.max("%n", "%width"), 1), c.choose(loops, c.min("%n", "%width"), 1)
     c.call("void", "%kernel", "ptr %P", f"i64 {n}", f"i64 {live}", "i64 1", "i64 3")
     with c.when(is_short), c.loop(count) as loop:
-        entry = entry_of(c, "%words", loop.index)
-        written = c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)
-        with c.when(c.all(written, c.test("eq", c.get(entry, 0), VECTOR))):
-            target, area = c.get("%B", c.get(entry, 1), "ptr"), c.gep("%scratch", c.get(entry, 3))
-            bytes_ = c.arith("mul", "%n", c.get(entry, 2))
+        entry = c.operand("%words", loop.index)
+        written = c.has_flag(entry, WRITE)
+        with c.when(c.all(written, c.is_kind(entry, VECTOR))):
+            target, area = (
+                c.get("%B", c.get(entry, Operand.NUMBER), "ptr"),
+                c.gep("%scratch", c.get(entry, Operand.SCRATCH)),
+            )
+            bytes_ = c.arith("mul", "%n", c.get(entry, Operand.ELEMENT_BYTES))
             c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {bytes_}")
     return c.end()
 
 
 def _operand() -> str:
     """The address of an operand."""
-    c = Function("ptr", "flat_operand", ["ptr B", "ptr I", "ptr scratch", "ptr operand"], internal=True)
-    kind, number = c.get("%operand", 0), c.get("%operand", 1)
+    c = LoopFunction("ptr", "flat_operand", ["ptr B", "ptr I", "ptr scratch", "ptr operand"], internal=True)
+    kind, number = c.get("%operand", Operand.KIND), c.get("%operand", Operand.NUMBER)
     given, inside = c.test("sle", kind, SPLAT), c.test("eq", kind, INTERNAL)
     base = c.get("%B", c.choose(given, number, 0), "ptr")
     own = c.choose(inside, c.gep("%scratch", number), c.word("%I", number), "ptr")

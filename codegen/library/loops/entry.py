@@ -18,67 +18,25 @@ import re
 from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.abi.descriptor import (
-    APART,
-    CODE,
-    COMPACT,
-    CX_COUNT,
-    CX_CUR,
-    CX_D,
-    CX_E,
-    CX_FLAG,
-    CX_I,
-    CX_K,
-    CX_LIVE,
-    CX_ORIGINS,
-    CX_P,
-    CX_PACKS,
-    CX_PARTS,
-    CX_POINTS,
-    CX_POOL,
-    CX_POS,
-    CX_ROWS,
-    CX_S,
-    CX_SCRATCH,
-    CX_TAIL,
-    CX_TRANSPOSED,
-    CX_TWICE,
-    CX_WIDE,
-    CX_WORDS,
-    END,
-    FAST,
     INTEGER,
-    N_AXES,
-    N_INPUTS,
-    N_OPERANDS,
-    N_POINTERS,
-    N_TRANSPOSED,
-    PARAMS,
-    PLACED,
+    NEST_PARAMS,
     READ,
-    SCRATCH,
-    SPACE,
-    T_AXIS,
-    T_FROM,
-    T_MERGED,
-    T_PARTS,
-    T_POINTS,
-    T_POOL,
-    T_SHARED,
-    T_START,
-    T_TIMES,
-    T_TO,
-    TAKEN,
+    SCRATCH_PARAMS,
     VECTOR,
-    WIDTH,
     WRITE,
-)  # fmt: skip
+    CallCode,
+    Context,
+    Header,
+    Operand,
+    Stage,
+)
 from tensordsl.codegen.abi.layouts import LIBRARY, NEST_PARTS
 from tensordsl.codegen.library.alternate_stack import STACK_INTRINSICS
 from tensordsl.codegen.library.loops.align_broadcast import place_shared
 from tensordsl.codegen.library.loops.axes import axes_texts
 from tensordsl.codegen.library.loops.column_prefetch import column_texts
 from tensordsl.codegen.library.loops.contiguous import flat_texts
-from tensordsl.codegen.library.loops.descriptor import entry_of, product
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
 from tensordsl.codegen.library.loops.fallbacks import MISSED, without_texts
 from tensordsl.codegen.library.loops.interpreter import step_texts
 from tensordsl.codegen.library.loops.pack.copy import copy_texts
@@ -104,7 +62,6 @@ from tensordsl.codegen.library.loops.streaming_stores import METADATA, ROW, is_s
 from tensordsl.codegen.library.loops.take import taken_texts
 from tensordsl.codegen.library.signals import poll, poll_each
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.target.cache_model import Caches, near_third
 
 LONG = 1 << 18  # points from which results may be larger than the caches
@@ -169,26 +126,33 @@ def _intrinsics(vector_bytes: int, shuffled: int) -> str:
 
 def _direct() -> str:
     """One kernel over one axis, everything readable in place: no context at all.  Gives 0 if that is not so."""
-    c = Function("i64", "direct", [*PARAMS, *SPACE, "i64 points", "i64 shared"], internal=True)
-    words = c.word("%D", c.get("%D", FAST))
-    lane, operands, axes, width = c.get(words, 2), c.get(words, 4), c.get("%D", N_AXES), c.get("%D", WIDTH)
+    c = LoopFunction("i64", "direct", [*NEST_PARAMS, *SCRATCH_PARAMS, "i64 points", "i64 shared"], internal=True)
+    words = c.word("%D", c.header(Header.DIRECT_CALL))
+    lane, operands, axes, width = (
+        c.get(words, CallCode.LANE),
+        c.get(words, CallCode.OPERANDS),
+        c.header(Header.AXES),
+        c.header(Header.LANES),
+    )
     wrong = c.cell(0)
     with c.loop(operands) as loop:
-        entry = entry_of(c, words, loop.index)
-        kind, number = c.get(entry, 0), c.get(entry, 1)
+        entry = c.operand(words, loop.index)
+        kind, number = c.get(entry, Operand.KIND), c.get(entry, Operand.NUMBER)
         with c.when(c.test("eq", kind, INTEGER)):
             c.put(c.word("%I", number), "%P", loop.index, "ptr")
         with c.when(c.test("ne", kind, INTEGER)):
             c.put(c.get("%B", number, "ptr"), "%P", loop.index, "ptr")
             stride = c.get("%S", c.arith("add", c.arith("mul", number, axes), lane))
-            c.note(c.all(c.test("eq", kind, VECTOR), c.test("ne", stride, c.get(entry, 2))), wrong)
+            c.note(c.all(c.test("eq", kind, VECTOR), c.test("ne", stride, c.get(entry, Operand.ELEMENT_BYTES))), wrong)
     with c.when(c.test("ne", c.get(wrong, 0), 0)):
         c.ret("i64", 0)
-    n, kernel = c.get("%E", lane), c.get("%K", c.get(words, 1), "ptr")
+    n, kernel = c.get("%E", lane), c.get("%K", c.get(words, CallCode.KERNEL), "ptr")
     points = c.max(n, "%points")
     with c.when(c.all(c.test("sge", points, LONG), c.test("sge", n, ROW))):
-        with c.when(c.call("i1", "@is_streamed", *passed(["ptr D", *PARAMS[2:5]]), f"i64 {points}", "i64 %shared")):
-            with c.when(c.call("i1", "@streamed", *passed((*PARAMS, *SPACE)))):
+        with c.when(
+            c.call("i1", "@is_streamed", *passed(["ptr D", *NEST_PARAMS[2:5]]), f"i64 {points}", "i64 %shared")
+        ):
+            with c.when(c.call("i1", "@streamed", *passed((*NEST_PARAMS, *SCRATCH_PARAMS)))):
                 c.ret("i64", 1)
     whole = c.arith("and", n, c.arith("sub", 0, width))
     left = c.arith("sub", n, whole)
@@ -208,8 +172,8 @@ def _direct() -> str:
 
 def _may_repeat() -> str:
     """May elements be computed twice: is no output an input?"""
-    c = Function("i64", "may_repeat", ["ptr D", "ptr B"], internal=True)
-    inputs, operands = c.get("%D", N_INPUTS), c.get("%D", N_OPERANDS)
+    c = LoopFunction("i64", "may_repeat", ["ptr D", "ptr B"], internal=True)
+    inputs, operands = c.header(Header.INPUTS), c.header(Header.OPERANDS)
     same = c.cell(0)
     with c.loop(operands, start=inputs) as out:
         target = c.get("%B", out.index, "ptr")
@@ -218,23 +182,23 @@ def _may_repeat() -> str:
     return c.end("i64", c.arith("xor", c.get(same, 0), 1))
 
 
-def _direct_tail(c: Function, words: str, kernel: str, whole: str, left: str, width: str) -> None:
-    external = c.get(words, 3)
+def _direct_tail(c: LoopFunction, words: str, kernel: str, whole: str, left: str, width: str) -> None:
+    external = c.get(words, CallCode.EXTERNALS)
     with c.loop(external) as loop:
-        entry = entry_of(c, words, loop.index)
-        size, area = c.get(entry, 2), c.gep("%scratch", c.get(entry, 3))
-        with c.when(c.test("eq", c.get(entry, 0), VECTOR)):
+        entry = c.operand(words, loop.index)
+        size, area = c.get(entry, Operand.ELEMENT_BYTES), c.gep("%scratch", c.get(entry, Operand.SCRATCH))
+        with c.when(c.is_kind(entry, VECTOR)):
             source = c.gep(c.get("%P", loop.index, "ptr"), c.arith("mul", whole, size))
             c.put(area, "%P", loop.index, "ptr")
-            with c.when(c.test("ne", c.arith("and", c.get(entry, 4), READ), 0)):
+            with c.when(c.has_flag(entry, READ)):
                 operands = f"ptr {area}", f"ptr {source}", f"i64 {size}", f"i64 {left}", f"i64 {width}"
                 c.call("void", "@copy_in", *operands)
     c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {left}", "i64 1")
     with c.loop(external) as loop:
-        entry = entry_of(c, words, loop.index)
-        size, area = c.get(entry, 2), c.gep("%scratch", c.get(entry, 3))
-        with c.when(c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)):
-            target = c.gep(c.get("%B", c.get(entry, 1), "ptr"), c.arith("mul", whole, size))
+        entry = c.operand(words, loop.index)
+        size, area = c.get(entry, Operand.ELEMENT_BYTES), c.gep("%scratch", c.get(entry, Operand.SCRATCH))
+        with c.when(c.has_flag(entry, WRITE)):
+            target = c.gep(c.get("%B", c.get(entry, Operand.NUMBER), "ptr"), c.arith("mul", whole, size))
             c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {c.arith('mul', left, size)}")
 
 
@@ -242,13 +206,13 @@ def _general() -> str:
     """`times`: in as many blocks of a `job` (`pack.transpose_blocks`), or, where that is null, as many parts of a
     launch."""
     rest = ["ptr stage", "ptr job", "i64 times"]
-    c = Function("i64", "general", [*PARAMS, *SPACE, *rest], internal=True)
-    axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
+    c = LoopFunction("i64", "general", [*NEST_PARAMS, *SCRATCH_PARAMS, *rest], internal=True)
+    axes, operands = c.header(Header.AXES), c.header(Header.OPERANDS)
     total = c.arith("mul", axes, operands)
     extents, strides, positions, origins, current = (
         c.op(f"alloca i64, i64 {n}, align 8") for n in (axes, total, axes, axes, operands)
     )
-    context = c.op(f"alloca [{CX_WORDS} x i64], align 16")
+    context = c.op(f"alloca [{Context.WORDS} x i64], align 16")
     c.call("void", "@arrange", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     with c.loop(operands) as loop:
         c.put(c.get("%B", loop.index), current, loop.index)
@@ -257,17 +221,17 @@ def _general() -> str:
         c.put(0, origins, loop.index)
     is_part = c.not_null("%stage")
     with c.when(is_part):
-        c.put(c.get("%stage", T_START), origins, c.get("%stage", T_AXIS))
+        c.put(c.get("%stage", Stage.START), origins, c.get("%stage", Stage.AXIS))
     given = "ptr %K", "ptr %D", "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
     moved = *given[:2], f"ptr {current}", *given[3:]
-    with c.when(c.test("ne", c.arith("or", c.get("%D", FAST), c.get("%D", PLACED)), 0)):
+    with c.when(c.test("ne", c.arith("or", c.header(Header.DIRECT_CALL), c.header(Header.POSITION_CALL)), 0)):
         with c.loop(axes) as loop:  # kernels do one row at least
             with c.when(c.test("eq", c.get(extents, loop.index), 0)):
                 c.ret("i64", 0)
-    near = c.test("eq", c.get("%D", APART), 0)
-    with c.when(c.all(near, c.test("ne", c.get("%D", PLACED), 0))):
+    near = c.test("eq", c.header(Header.STRIDED), 0)
+    with c.when(c.all(near, c.test("ne", c.header(Header.POSITION_CALL), 0))):
         c.call("i64", "@overlapped", *moved, f"ptr {origins}")
-    with c.when(c.test("ne", c.get("%D", FAST), 0)):
+    with c.when(c.test("ne", c.header(Header.DIRECT_CALL), 0)):
         _direct_if_flat(c, axes, extents, strides)
         with c.when(near):
             with c.when(c.test("ne", c.call("i64", "@periodic", *given), 0)):
@@ -282,29 +246,39 @@ def _general() -> str:
             c.call("void", "@lengthen", f"ptr {extents}", f"ptr {strides}", "ptr %D")
     c.put(0, "%scratch", 0)
     pointers = {
-        CX_K: "%K", CX_D: "%D", CX_E: extents, CX_S: strides, CX_I: "%I", CX_POS: positions, CX_CUR: current,
-        CX_SCRATCH: "%scratch",
-        CX_P: "%P", CX_ORIGINS: origins,
-    }  # fmt: skip
+        Context.KERNELS: "%K",
+        Context.DESCRIPTOR: "%D",
+        Context.EXTENTS: extents,
+        Context.STRIDES: strides,
+        Context.INTEGERS: "%I",
+        Context.POSITIONS: positions,
+        Context.ADDRESSES: current,
+        Context.SCRATCH: "%scratch",
+        Context.POINTERS: "%P",
+        Context.ORIGINS: origins,
+    }
     for k, value in pointers.items():
         c.put(value, context, k, "ptr")
-    for numbers, words in ((0, (CX_FLAG, CX_TAIL, CX_PACKS, CX_WIDE, CX_PARTS)), (1, (CX_COUNT, CX_LIVE, CX_ROWS))):
+    for numbers, words in (
+        (0, (Context.BAD_INDEX, Context.IS_TAIL, Context.IS_PACKED, Context.IS_WIDE, Context.TASKS)),
+        (1, (Context.COUNT, Context.LIVE, Context.ROWS)),
+    ):
         for k in words:
             c.put(numbers, context, k)
-    c.put(c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), context, CX_TWICE)
-    c.put(points_of(c), context, CX_POINTS)
-    first, end = c.cell(c.get("%D", CODE)), c.cell(c.get("%D", END))
+    c.put(c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), context, Context.MAY_RECOMPUTE)
+    c.put(points_of(c), context, Context.POINTS)
+    first, end = c.cell(c.header(Header.CODE)), c.cell(c.header(Header.CODE_END))
     with c.when(is_part):
-        c.put(c.get("%stage", T_FROM), first, 0)
-        c.put(c.get("%stage", T_TO), end, 0)
+        c.put(c.get("%stage", Stage.CODE), first, 0)
+        c.put(c.get("%stage", Stage.CODE_END), end, 0)
         c.call("void", "@receive", f"ptr {context}", "ptr %stage")
     c.call("void", "@resolve", f"ptr {context}", f"i64 {c.get(first, 0)}", f"i64 {c.get(end, 0)}")
     with c.when(is_part):
-        c.put(c.choose(c.is_null("%job"), c.get("%stage", T_PARTS), 0), context, CX_PARTS)
-        c.put(c.get("%stage", T_POOL), context, CX_POOL)
+        c.put(c.choose(c.is_null("%job"), c.get("%stage", Stage.TASKS), 0), context, Context.TASKS)
+        c.put(c.get("%stage", Stage.POOL), context, Context.POOL)
     code = f"i64 {c.get(first, 0)}", f"i64 {c.get(end, 0)}"
     in_blocks = c.not_null("%job")
-    c.put(c.op(f"zext i1 {in_blocks} to i64"), context, CX_TRANSPOSED)
+    c.put(c.as_i64(in_blocks), context, Context.IS_TRANSPOSED)
     with c.loop("%times") as turn:
         move = "ptr %D", "ptr %job", f"ptr {current}", f"i64 {turn.index}"
         with c.when(c.all(c.is_null("%job"), c.test("ne", turn.index, 0))):
@@ -318,28 +292,28 @@ def _general() -> str:
             poll_each(c, turn.index, 8)
     with c.when(is_part):
         c.call("void", "@send", "ptr %scratch", "ptr %stage")
-    return c.end("i64", c.get(context, CX_FLAG))
+    return c.end("i64", c.get(context, Context.BAD_INDEX))
 
 
-def points_of(c: Function) -> str:
+def points_of(c: LoopFunction) -> str:
     """Points of the launch that a stage is a part of, or 0."""
-    return _of_stage(c, T_POINTS)
+    return _of_stage(c, Stage.POINTS)
 
 
-def _of_stage(c: Function, word: int) -> str:
+def _of_stage(c: LoopFunction, word: int) -> str:
     """A word of the stage, or 0."""
     whole = c.is_null("%stage")
     return c.choose(whole, 0, c.get(c.choose(whole, "%D", "%stage", "ptr"), word))
 
 
-def _whole(c: Function) -> tuple[str, str]:
+def _whole(c: LoopFunction) -> tuple[str, str]:
     """Of the launch that a stage is a part of: its points, and how many parts threads share."""
-    return f"i64 {points_of(c)}", f"i64 {_of_stage(c, T_SHARED)}"
+    return f"i64 {points_of(c)}", f"i64 {_of_stage(c, Stage.SHARED)}"
 
 
-def _direct_if_flat(c: Function, axes: str, extents: str, strides: str) -> None:
+def _direct_if_flat(c: LoopFunction, axes: str, extents: str, strides: str) -> None:
     """Return by `direct` if every axis but the lane's has become 1."""
-    lane, others = c.get(c.word("%D", c.get("%D", FAST)), 2), c.cell(0)
+    lane, others = c.get(c.word("%D", c.header(Header.DIRECT_CALL)), 2), c.cell(0)
     with c.loop(axes) as loop:
         longer = c.test("ne", c.get(extents, loop.index), 1)
         c.note(c.all(c.test("ne", loop.index, lane), longer), others)
@@ -352,26 +326,26 @@ def _direct_if_flat(c: Function, axes: str, extents: str, strides: str) -> None:
             c.ret("i64", 0)
 
 
-def _rows_past(c: Function, axes: str, extents: str, given: tuple[str, ...]) -> None:
+def _rows_past(c: LoopFunction, axes: str, extents: str, given: tuple[str, ...]) -> None:
     """Return where long rows, apart from each other, go past the caches."""
-    points, shared = c.max(product(c, extents, axes), points_of(c)), _of_stage(c, T_SHARED)
+    points, shared = c.max(product(c, extents, axes), points_of(c)), _of_stage(c, Stage.SHARED)
     with c.when(c.all(c.test("sge", points, LONG), c.is_null("%job"))):
         with c.when(c.call("i1", "@is_streamed", *given[1:5], f"i64 {points}", f"i64 {shared}")):
             with c.when(c.call("i1", "@streamed_rows", *given)):
                 c.ret("i64", 0)
 
 
-def _tiles(c: Function, axes: str, operands: str, extents: str, strides: str, current: str) -> None:
+def _tiles(c: LoopFunction, axes: str, operands: str, extents: str, strides: str, current: str) -> None:
     """By tiles if some operand is contiguous along another axis only: all lanes, or whole vectors of several where none
     may be computed twice; what is left for the rest of `general` are the lanes behind them."""
-    lane = c.get(c.word("%D", c.get("%D", FAST)), 2)
+    lane = c.get(c.word("%D", c.header(Header.DIRECT_CALL)), 2)
     tables = f"ptr {extents}", f"ptr {strides}"
     axis = c.call("i64", "@other_axis", "ptr %D", *tables)
     length, apart = c.get(extents, lane), c.call("i64", "@may_repeat", "ptr %D", f"ptr {current}")
-    whole = c.arith("and", length, c.arith("sub", 0, c.get("%D", WIDTH)))
+    whole = c.arith("and", length, c.arith("sub", 0, c.header(Header.LANES)))
     short = c.all(c.test("eq", whole, 0), c.test("sge", block_of(c), SHORT_ROOM))
     again = c.all(c.test("ne", whole, 0), c.test("ne", apart, 0))
-    whole = c.choose(c.op(f"or i1 {short}, {again}"), length, whole)
+    whole = c.choose(c.any(short, again), length, whole)
     with c.when(c.all(c.test("sge", axis, 0), c.test("sgt", whole, 0))):
         given = "ptr %K", "ptr %D", f"ptr {current}", f"ptr {strides}", f"ptr {extents}"
         c.call("void", "@tiled", *given, "ptr %I", "ptr %P", "ptr %scratch", f"i64 {axis}", f"i64 {whole}")
@@ -386,28 +360,28 @@ def _tiles(c: Function, axes: str, operands: str, extents: str, strides: str, cu
 
 def _nest() -> str:
     """All of a launch, or a stage of it."""
-    c = Function("i64", "nest", [*PARAMS, "ptr stage"], internal=True)
-    with c.when(c.test("ne", c.get("%D", TAKEN), 0)):
-        bad = c.call("i64", "@taken", *passed(PARAMS))
+    c = LoopFunction("i64", "nest", [*NEST_PARAMS, "ptr stage"], internal=True)
+    with c.when(c.test("ne", c.header(Header.TAKE), 0)):
+        bad = c.call("i64", "@taken", *passed(NEST_PARAMS))
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
-    c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
-    c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
-    arguments = passed((*PARAMS, *SPACE))
-    with c.when(c.all(c.test("eq", c.get("%D", N_AXES), 1), c.test("ne", c.get("%D", FAST), 0))):
+    c.do(f"%scratch = alloca i8, i64 {c.header(Header.SCRATCH_BYTES)}, align 64")
+    c.do(f"%P = alloca ptr, i64 {c.header(Header.POINTERS)}, align 16")
+    arguments = passed((*NEST_PARAMS, *SCRATCH_PARAMS))
+    with c.when(c.all(c.test("eq", c.header(Header.AXES), 1), c.test("ne", c.header(Header.DIRECT_CALL), 0))):
         done = c.call("i64", "@direct", *arguments, *_whole(c))
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
     whole = c.is_null("%stage")
-    merged = c.get(c.choose(whole, "%D", "%stage", "ptr"), T_MERGED)
+    merged = c.get(c.choose(whole, "%D", "%stage", "ptr"), Stage.IS_MERGED)
     as_given = c.any(whole, c.test("eq", merged, 0))
-    with c.when(c.all(as_given, c.test("ne", c.get("%D", N_TRANSPOSED), 0))):
+    with c.when(c.all(as_given, c.test("ne", c.header(Header.TRANSPOSABLE), 0))):
         bad = c.call("i64", "@in_blocks", *arguments, "ptr %stage")
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
-    with c.when(c.all(as_given, c.test("ne", c.get("%D", COMPACT), 0))):
+    with c.when(c.all(as_given, c.test("ne", c.header(Header.COPIED_OPERANDS), 0))):
         bad = c.call("i64", "@compacted", *arguments, "ptr %stage")
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
-    times = c.choose(whole, 1, c.max(c.get(c.choose(whole, "%D", "%stage", "ptr"), T_TIMES), 1))
+    times = c.choose(whole, 1, c.max(c.get(c.choose(whole, "%D", "%stage", "ptr"), Stage.TIMES), 1))
     return c.end("i64", c.call("i64", "@general", *arguments, "ptr %stage", "ptr null", f"i64 {times}"))

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tensordsl.codegen.abi.descriptor import FAST, PARAMS, SPACE, WIDTH
+from tensordsl.codegen.abi.descriptor import NEST_PARAMS, SCRATCH_PARAMS, Header
 from tensordsl.codegen.abi.layouts import LIBRARY, NEST_PARTS, WITHOUT
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
 from tensordsl.codegen.library.loops.pack.strided import OF_ROWS
 from tensordsl.codegen.library.loops.row_batches import CODE
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
 
 SHORT = 4  # vectors of a row, from which none of these ways is taken
 MISSED = "missed"  # where the word is that notes parts
-_LAUNCH = [*PARAMS, *SPACE]
+_LAUNCH = [*NEST_PARAMS, *SCRATCH_PARAMS]
 # name -> (parameters, the result's type, what says that nothing is done)
 _UNDONE: dict[str, tuple[Sequence[str], str, str]] = {
     "packed_row": (_LAUNCH, "i64", "0"),
@@ -34,7 +34,7 @@ _UNDONE: dict[str, tuple[Sequence[str], str, str]] = {
     "compacted": ([*_LAUNCH, "ptr stage"], "i64", "-1"),
     "in_parts": (["ptr cx", *(f"i64 {x}" for x in ("pc", "first", "end", "axis", "unit", "price"))], "i1", "false"),
     "in_row_blocks": ([*CODE, "i64 axis"], "i1", "false"),
-    "taken": (PARAMS, "i64", "-1"),
+    "taken": (NEST_PARAMS, "i64", "-1"),
 }
 _OF_SHORT_ROWS = {"periodic": _LAUNCH, "gapped": _LAUNCH, "overlapped": [*_LAUNCH, "ptr origins"]}
 
@@ -47,11 +47,11 @@ def without_texts() -> list[str]:
     return [f"@{MISSED} = external hidden constant ptr\n", *made.values()]
 
 
-def _function(name: str, params: Sequence[str], result: str) -> Function:
-    return Function(result, WITHOUT + name, params, internal=True)
+def _function(name: str, params: Sequence[str], result: str) -> LoopFunction:
+    return LoopFunction(result, WITHOUT + name, params, internal=True)
 
 
-def _note(c: Function, name: str) -> None:
+def _note(c: LoopFunction, name: str) -> None:
     part = next(k for k, part in enumerate(NEST_PARTS) if name in LIBRARY[part])
     word = c.op(f"load ptr, ptr @{MISSED}, align 8")
     c.do(f"atomicrmw or ptr {word}, i64 {1 << part} monotonic, align 8")
@@ -66,10 +66,10 @@ def _undone(name: str, params: Sequence[str], result: str, value: str) -> str:
 def _short(name: str, params: Sequence[str]) -> str:
     """Only short rows would be done otherwise."""
     c = _function(name, params, "i64")
-    fast = c.get("%D", FAST)
+    fast = c.header(Header.DIRECT_CALL)
     with c.when(c.test("ne", fast, 0)):
         n = c.get("%E", c.get(c.word("%D", fast), 2))
-        with c.when(c.test("slt", n, c.arith("mul", c.get("%D", WIDTH), SHORT))):
+        with c.when(c.test("slt", n, c.arith("mul", c.header(Header.LANES), SHORT))):
             _note(c, name)
     return c.end("i64", 0)
 
@@ -82,9 +82,9 @@ def _of_rows() -> str:
 
 def _alone(name: str) -> str:
     """All of a launch at once."""
-    c = _function(name, ["ptr pool", *PARAMS], "i64")
+    c = _function(name, ["ptr pool", *NEST_PARAMS], "i64")
     _note(c, name)
-    return c.end("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
+    return c.end("i64", c.call("i64", "@nest", *passed(NEST_PARAMS), "ptr null"))
 
 
 def _transposed() -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import PACKED_ROWS
+from tensordsl.codegen.abi.descriptor import MAX_PACKED_ROWS
 
 SMALL = 60_000  # points, and ns of estimated work: below, there are no parts and no result is larger than the caches
 NEAR_ELEMENTS = 1 << 11  # of rows packed together, but for transposed ones: scratch stays in the first-level cache
-NEAR_COLUMNS = NEAR_ELEMENTS // PACKED_ROWS  # as many rows are added up at once, however many columns there are
+NEAR_COLUMNS = NEAR_ELEMENTS // MAX_PACKED_ROWS  # as many rows are added up at once, however many columns there are
 # Of several short rows as one (`short_rows.reduce_wide`).
 WIDE_ELEMENTS = 1024
 WIDE_ROW = 255  # columns, at most

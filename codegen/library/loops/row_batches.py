@@ -9,35 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tensordsl.codegen.abi.descriptor import (
-    AHEAD,
     ANY_LENGTH,
-    BLOCKS,
-    BLOCKS_WORDS,
-    BY_KERNEL,
-    CALL,
-    CALL_WORDS,
-    COLUMN_ROWS,
-    CX_COUNT,
-    CX_CUR,
-    CX_D,
-    CX_E,
-    CX_K,
-    CX_LIVE,
-    CX_P,
-    CX_PACKS,
-    CX_POS,
-    CX_TAIL,
-    CX_TWICE,
-    ENTRY,
-    ROWS_WORDS,
-    SHORT_ROWS,
-    STREAMS,
-    WHOLE,
-)  # fmt: skip
-from tensordsl.codegen.library.loops.descriptor import entry_of, put_position
+    MAX_COLUMN_ROWS,
+    PREFETCH_NEXT,
+    RECOMPUTES_IN_KERNEL,
+    TAKES_SHORT_ROWS,
+    USES_NO_SCRATCH,
+    WHOLE_ROW,
+    BlocksCode,
+    CallCode,
+    Context,
+    Opcode,
+    Operand,
+    RowsCode,
+)
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, put_position
 from tensordsl.codegen.library.loops.limits import LONG_ROW
 from tensordsl.codegen.library.signals import poll_each
-from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.target.cache_model import Caches
 
 CODE = ["ptr cx", "i64 first", "i64 end"]
@@ -51,9 +39,9 @@ def turn_texts(caches: Caches) -> list[str]:
 
 def _together(caches: Caches) -> str:
     """How many rows kernels get at once, and what turn it is: whether they ask for the rows of the next one."""
-    c = Function("void", "rows_together", ["ptr cx", "ptr words", "ptr rows", "ptr turn"], internal=True)
-    axis, most, budget, lane, near, *_, at_any = (c.get("%words", k) for k in range(1, ROWS_WORDS))
-    extents, asks = c.get("%cx", CX_E, "ptr"), c.cell(0)
+    c = LoopFunction("void", "rows_together", ["ptr cx", "ptr words", "ptr rows", "ptr turn"], internal=True)
+    axis, most, budget, lane, near, *_, at_any = (c.get("%words", k) for k in range(1, RowsCode.WORDS))
+    extents, asks = c.context(Context.EXTENTS), c.cell(0)
     extent, length = c.get(extents, axis), c.max(c.get(extents, lane), 1)
     with c.when(c.test("sle", length, near)):
         size = c.call("i64", "@longest_operand", "ptr %cx", f"i64 {axis}")
@@ -64,16 +52,16 @@ def _together(caches: Caches) -> str:
     fitting = c.choose(c.test("sgt", fitting, BESIDE), c.arith("and", fitting, -BESIDE), fitting)
     rows = c.min(most, c.choose(c.test("eq", budget, 0), most, fitting))
     c.put(rows, "%rows", 0)
-    c.put(c.choose(ahead, WHOLE | AHEAD, WHOLE), "%turn", 0)
-    with c.when(c.all(c.test("eq", most, COLUMN_ROWS), c.test("sgt", extent, rows))):
+    c.put(c.choose(ahead, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%turn", 0)
+    with c.when(c.all(c.test("eq", most, MAX_COLUMN_ROWS), c.test("sgt", extent, rows))):
         c.call("void", "@down_columns", "ptr %cx", f"i64 {axis}", "ptr %rows", "ptr %turn")
     return c.end()
 
 
 @contextmanager
-def walk(c: Function) -> Iterator[tuple[str, str]]:
+def walk(c: LoopFunction) -> Iterator[tuple[str, str]]:
     """(words, pc's cell) of each instruction from `first` to `end`; the body moves the pc."""
-    descriptor, at = c.get("%cx", CX_D, "ptr"), c.cell("%first")
+    descriptor, at = c.context(Context.DESCRIPTOR), c.cell("%first")
     head, body, done = c.label("head"), c.label("body"), c.label("done")
     c.place(head)
     pc = c.get(at, 0)
@@ -84,34 +72,40 @@ def walk(c: Function) -> Iterator[tuple[str, str]]:
     c.place(done)
 
 
-def move_behind(c: Function, words: str, at: str) -> None:
-    size = c.arith("add", c.arith("mul", c.get(words, 4), ENTRY), CALL_WORDS)
+def move_behind(c: LoopFunction, words: str, at: str) -> None:
+    size = c.arith("add", c.arith("mul", c.get(words, CallCode.OPERANDS), Operand.WORDS), CallCode.WORDS)
     c.put(c.arith("add", c.get(at, 0), size), at, 0)
 
 
 def _at_once() -> str:
     """Is there nothing but calls, and blocks that are all of a row, read and written in place?"""
-    c = Function("i1", "at_once", CODE, internal=True)
-    wrong, extents = c.cell(c.arith("or", c.get("%cx", CX_PACKS), c.get("%cx", CX_TAIL))), c.get("%cx", CX_E, "ptr")
-    twice = c.test("ne", c.get("%cx", CX_TWICE), 0)
+    c = LoopFunction("i1", "at_once", CODE, internal=True)
+    wrong, extents = (
+        c.cell(c.arith("or", c.context(Context.IS_PACKED), c.context(Context.IS_TAIL))),
+        c.context(Context.EXTENTS),
+    )
+    twice = c.test("ne", c.context(Context.MAY_RECOMPUTE), 0)
     with walk(c) as (words, at):
         operation = c.get(words, 0)
-        is_call, is_block = c.test("eq", operation, CALL), c.test("eq", operation, BLOCKS)
+        is_call, is_block = c.test("eq", operation, Opcode.CALL), c.test("eq", operation, Opcode.BLOCKS)
         with c.when(is_call):
             move_behind(c, words, at)
         with c.when(is_block):
-            extent, width, block, flags = c.get(extents, c.get(words, 1)), *(c.get(words, k) for k in (2, 3, 4))
+            extent, width, block, flags = (
+                c.get(extents, c.get(words, CallCode.KERNEL)),
+                *(c.get(words, k) for k in (CallCode.LANE, CallCode.EXTERNALS, CallCode.OPERANDS)),
+            )
             whole = c.test("eq", c.arith("and", extent, c.arith("sub", width, 1)), 0)
-            again = c.all(twice, c.test("ne", c.arith("and", flags, BY_KERNEL), 0))
-            fits = c.all(c.test("sle", extent, block), c.test("eq", c.arith("and", flags, STREAMS), 0))
+            again = c.all(twice, c.test("ne", c.arith("and", flags, RECOMPUTES_IN_KERNEL), 0))
+            fits = c.all(c.test("sle", extent, block), c.test("eq", c.arith("and", flags, USES_NO_SCRATCH), 0))
             at_once = c.all(c.test("ne", c.arith("and", flags, ANY_LENGTH), 0), c.test("sle", extent, LONG_ROW))
             long = c.any(fits, at_once)
-            all_lanes = c.op(f"or i1 {whole}, {again}")
-            short = c.all(c.test("ne", c.arith("and", flags, SHORT_ROWS), 0), c.test("sgt", extent, 0))
+            all_lanes = c.any(whole, again)
+            short = c.all(c.test("ne", c.arith("and", flags, TAKES_SHORT_ROWS), 0), c.test("sgt", extent, 0))
             taken = c.choose(c.test("sge", extent, width), c.all(long, all_lanes), short, "i1")
-            c.note(c.op(f"xor i1 {taken}, true"), wrong)
-            c.put(c.arith("add", c.get(at, 0), BLOCKS_WORDS), at, 0)
-        other = c.op(f"xor i1 {c.op(f'or i1 {is_call}, {is_block}')}, true")
+            c.note(c.negate(taken), wrong)
+            c.put(c.arith("add", c.get(at, 0), BlocksCode.WORDS), at, 0)
+        other = c.negate(c.any(is_call, is_block))
         c.note(other, wrong)
         with c.when(other):
             c.put("%end", at, 0)
@@ -120,54 +114,57 @@ def _at_once() -> str:
 
 def _start() -> str:
     """Pointers of the first row."""
-    c = Function("void", "start_turns", CODE, internal=True)
-    current = c.get("%cx", CX_CUR, "ptr")
+    c = LoopFunction("void", "start_turns", CODE, internal=True)
+    current = c.context(Context.ADDRESSES)
     with walk(c) as (words, at):
-        is_call = c.test("eq", c.get(words, 0), CALL)
+        is_call = c.test("eq", c.get(words, 0), Opcode.CALL)
         with c.when(is_call):
-            pointers = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5))
-            with c.loop(c.get(words, 3)) as loop:
-                c.put(c.get(current, c.get(entry_of(c, words, loop.index), 1)), pointers, loop.index)
+            pointers = c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS))
+            with c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
+                c.put(c.get(current, c.get(c.operand(words, loop.index), Operand.NUMBER)), pointers, loop.index)
             move_behind(c, words, at)
-        with c.when(c.op(f"xor i1 {is_call}, true")):
-            c.put(c.arith("add", c.get(at, 0), BLOCKS_WORDS), at, 0)
+        with c.when(c.negate(is_call)):
+            c.put(c.arith("add", c.get(at, 0), BlocksCode.WORDS), at, 0)
     return c.end()
 
 
 def _turn() -> str:
     """All calls for some rows; then their pointers are those of the rows that follow."""
-    c = Function("void", "turn", [*CODE, "i64 rows", "i64 turn"], internal=True)
-    count, live = c.cell(c.get("%cx", CX_COUNT)), c.cell(c.get("%cx", CX_LIVE))
-    extents, kernels = c.get("%cx", CX_E, "ptr"), c.get("%cx", CX_K, "ptr")
+    c = LoopFunction("void", "turn", [*CODE, "i64 rows", "i64 turn"], internal=True)
+    count, live = c.cell(c.context(Context.COUNT)), c.cell(c.context(Context.LIVE))
+    extents, kernels = c.context(Context.EXTENTS), c.context(Context.KERNELS)
     with walk(c) as (words, at):
-        is_call = c.test("eq", c.get(words, 0), CALL)
+        is_call = c.test("eq", c.get(words, 0), Opcode.CALL)
         with c.when(is_call):
-            pointers, every = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5)), c.get(words, 4)
-            counted = c.test("sge", c.get(words, 2), 0)
+            pointers, every = (
+                c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS)),
+                c.get(words, CallCode.OPERANDS),
+            )
+            counted = c.test("sge", c.get(words, CallCode.LANE), 0)
             n, lanes = (f"i64 {c.choose(counted, c.get(cell, 0), 1)}" for cell in (count, live))
-            kernel = c.get(kernels, c.get(words, 1), "ptr")
+            kernel = c.get(kernels, c.get(words, CallCode.KERNEL), "ptr")
             c.call("void", kernel, f"ptr {pointers}", n, lanes, "i64 %rows", "i64 %turn")
             steps = c.word(pointers, every)
-            with c.loop(c.get(words, 3)) as loop:
+            with c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
                 moved = c.arith("mul", c.get(steps, loop.index), "%rows")
                 c.put(c.arith("add", c.get(pointers, loop.index), moved), pointers, loop.index)
             move_behind(c, words, at)
-        with c.when(c.op(f"xor i1 {is_call}, true")):
-            c.put(c.get(extents, c.get(words, 1)), count, 0)
-            c.put(c.get(words, 2), live, 0)
-            c.put(c.arith("add", c.get(at, 0), BLOCKS_WORDS), at, 0)
+        with c.when(c.negate(is_call)):
+            c.put(c.get(extents, c.get(words, CallCode.KERNEL)), count, 0)
+            c.put(c.get(words, CallCode.LANE), live, 0)
+            c.put(c.arith("add", c.get(at, 0), BlocksCode.WORDS), at, 0)
     return c.end()
 
 
 def _turns() -> str:
-    c = Function("void", "turns", [*CODE, "i64 axis", "i64 size", "i64 extent", "i64 turn"], internal=True)
-    positions, code = c.get("%cx", CX_POS, "ptr"), "ptr %cx, i64 %first, i64 %end"
+    c = LoopFunction("void", "turns", [*CODE, "i64 axis", "i64 size", "i64 extent", "i64 turn"], internal=True)
+    positions, code = c.context(Context.POSITIONS), "ptr %cx, i64 %first, i64 %end"
     c.call("void", "@start_turns", code)
     with c.loop("%extent", ("i64", "0"), step="%size") as loop:
         put_position(c, positions, "%axis", loop.index)
         left = c.arith("sub", "%extent", loop.index)
         rows, behind = c.min(left, "%size"), c.test("sle", left, "%size")
-        turn = c.choose(behind, c.arith("and", "%turn", WHOLE), "%turn")
+        turn = c.choose(behind, c.arith("and", "%turn", WHOLE_ROW), "%turn")
         c.call("void", "@turn", code, f"i64 {rows}", f"i64 {turn}")
         poll_each(c, loop.values[0], 8)
         loop.next = [c.arith("add", loop.values[0], 1)]

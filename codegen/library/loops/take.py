@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.abi.descriptor import N_AXES, PARAMS, TAKEN, WIDTH
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.abi.descriptor import NEST_PARAMS, Header
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
 
 KINDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>"}  # by bytes of a run
 ENDS = {2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>", 32: "<4 x i64>", 64: "<8 x i64>"}  # by bytes of its halves
@@ -39,7 +39,7 @@ def taken_texts() -> list[str]:
 
 def _widened() -> str:
     """An index of 1, 2 or 4 bytes as an int64."""
-    c = Function("i64", "index_at", ["ptr at", "i64 kind"], internal=True)
+    c = LoopFunction("i64", "index_at", ["ptr at", "i64 kind"], internal=True)
     for size, kind in list(KINDS.items())[:3]:
         for sign, extend in enumerate(("zext", "sext")):
             with c.when(c.test("eq", "%kind", 2 * size + sign)):
@@ -49,7 +49,7 @@ def _widened() -> str:
 
 def _places() -> str:
     """Where elements at `n` indices stand, in bytes; whether an index was out of range, which gives the first one."""
-    c = Function("i64", "taken_places", _PLACES, internal=True)
+    c = LoopFunction("i64", "taken_places", _PLACES, internal=True)
 
     def each(load: Callable[[str], str]) -> str:
         with c.loop("%n", ("i1", "false")) as loop:
@@ -58,7 +58,7 @@ def _places() -> str:
             wrong = c.test("uge", index, "%extent")
             c.put(c.arith("mul", c.choose(wrong, 0, index), "%apart"), "%places", loop.index)
             loop.next = [c.any(loop.values[0], wrong)]
-        return c.op(f"zext i1 {loop.values[0]} to i64")
+        return c.as_i64(loop.values[0])
 
     with c.when(c.test("sge", "%kind", 16)):
         c.ret("i64", each(lambda at: c.op(f"load i64, ptr {at}, align 1")))
@@ -68,7 +68,7 @@ def _places() -> str:
 def _copy(name: str, kind: str, beside: int, ends: bool) -> str:
     """Runs of `rows` rows at `n` places: one element of `kind`, or (`ends`) one from their start on and one up to their
     end, `rest` bytes behind."""
-    c = Function("void", name, _COPY, internal=True)
+    c = LoopFunction("void", name, _COPY, internal=True)
     whole = c.arith("and", "%n", -beside)
     for first, stop, count in (("0", whole, beside), (whole, "%n", 1)):
         with c.loop(stop, start=first, step=count) as column:
@@ -88,7 +88,7 @@ def _copy(name: str, kind: str, beside: int, ends: bool) -> str:
     return c.end()
 
 
-def _way(c: Function, run: str) -> tuple[str, str]:
+def _way(c: LoopFunction, run: str) -> tuple[str, str]:
     """(what copies runs of so many bytes, where their second half begins)"""
     copy, half = f"@take_ends{LONGEST // 2}", str(LONGEST // 2)
     for size in reversed(list(ENDS)):
@@ -101,7 +101,7 @@ def _way(c: Function, run: str) -> tuple[str, str]:
 
 def _line() -> str:
     """Bytes from an operand's first element to that of the q-th position along the first `count` axes."""
-    c = Function("i64", "line_at", ["ptr s", "ptr E", "i64 count", "i64 q"], internal=True)
+    c = LoopFunction("i64", "line_at", ["ptr s", "ptr E", "i64 count", "i64 q"], internal=True)
     with c.loop("%count", ("i64", "0"), ("i64", "%q")) as loop:
         axis = c.arith("sub", c.arith("sub", "%count", 1), loop.index)
         (offset, rest), n = loop.values, c.get("%E", axis)
@@ -110,7 +110,7 @@ def _line() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _rows(c: Function, along: str, source: str, result: str) -> tuple[str, str, str]:
+def _rows(c: LoopFunction, along: str, source: str, result: str) -> tuple[str, str, str]:
     """(axis of the rows, or -1; how many there are; axes around them): axes before `along` that are one in both."""
     with c.loop(along, ("i64", "-1"), ("i64", "1"), ("i64", along), ("i1", "true")) as loop:
         row, rows, around, merges = loop.values
@@ -127,7 +127,7 @@ def _rows(c: Function, along: str, source: str, result: str) -> tuple[str, str, 
 
 def _run() -> str:
     """Bytes that stand one behind the other in source and result, along all axes behind; 0 if not all do."""
-    c = Function("i64", "run", ["ptr s", "ptr t", "ptr E", "i64 along", "i64 axes", "i64 size"], internal=True)
+    c = LoopFunction("i64", "run", ["ptr s", "ptr t", "ptr E", "i64 along", "i64 axes", "i64 size"], internal=True)
     with c.loop(c.arith("sub", c.arith("sub", "%axes", 1), "%along"), ("i64", "%size")) as loop:
         axis, run = c.arith("sub", c.arith("sub", "%axes", 1), loop.index), loop.values[0]
         extent = c.get("%E", axis)
@@ -140,8 +140,8 @@ def _run() -> str:
 class _Launch:
     """What the words say, and how the axes around the indices' are walked: rows, and lines of them."""
 
-    def __init__(self, c: Function) -> None:
-        words, axes = c.word("%D", c.get("%D", TAKEN)), c.get("%D", N_AXES)
+    def __init__(self, c: LoopFunction) -> None:
+        words, axes = c.word("%D", c.header(Header.TAKE)), c.header(Header.AXES)
         self.size, self.kind, along = (c.get(words, k) for k in range(3))
         self.extent, self.apart = (c.get("%I", c.get(words, k)) for k in (3, 4))
         indices, self.source, self.result = (c.word("%S", c.arith("mul", axes, k)) for k in range(3))
@@ -162,16 +162,18 @@ class _Launch:
 def _taken() -> str:
     """All of a launch; or -1: rows are too few, too long or apart, or too much for the caches; rows at indices are too
     few, or have two elements or a whole line."""
-    c = Function("i64", "taken", PARAMS, internal=True)
-    along = c.get(c.word("%D", c.get("%D", TAKEN)), 2)
+    c = LoopFunction("i64", "taken", NEST_PARAMS, internal=True)
+    along = c.get(c.word("%D", c.header(Header.TAKE)), 2)
     with c.when(c.all(c.test("eq", along, 0), c.test("slt", c.get("%E", 0), FEW_TAKEN))):
         c.ret("i64", -1)
     at = _Launch(c)
-    far = c.all(c.test("eq", at.run, at.size), c.test("sge", at.n, c.get("%D", WIDTH)), c.test("sgt", at.reach, NEAR))
+    far = c.all(
+        c.test("eq", at.run, at.size), c.test("sge", at.n, c.header(Header.LANES)), c.test("sgt", at.reach, NEAR)
+    )
     apart = c.any(c.test("eq", at.run, 0), c.test("sgt", at.run, LONGEST))
     short = c.test("sgt", at.run, c.arith("mul", at.size, 2)), c.test("slt", at.run, LINE)
     alone = c.all(c.test("eq", along, 0), *short)
-    with c.when(c.any(c.op(f"xor i1 {c.any(alone, c.test('sge', at.all_rows, FEW))}, true"), far, apart)):
+    with c.when(c.any(c.negate(c.any(alone, c.test("sge", at.all_rows, FEW))), far, apart)):
         c.ret("i64", -1)
     way, places = _way(c, at.run), c.op(f"alloca i64, i64 {AT_ONCE}, align 64")
     with c.loop(at.n, ("i64", "0"), step=AT_ONCE) as part:
@@ -186,7 +188,7 @@ def _taken() -> str:
     return c.end("i64", part.values[0])
 
 
-def _copy_line(c: Function, at: _Launch, way: tuple[str, str], to: str, line: str, *places: str) -> None:
+def _copy_line(c: LoopFunction, at: _Launch, way: tuple[str, str], to: str, line: str, *places: str) -> None:
     """All rows of a line, a block of them at a time."""
     copy, rest = way
     starts = []

@@ -15,10 +15,9 @@ other's part too, just behind it.
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.abi.descriptor import DOWN, LEVELS, N_AXES, N_INPUTS, N_OPERANDS, WORK
-from tensordsl.codegen.library.loops.descriptor import product
+from tensordsl.codegen.abi.descriptor import Header
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
 from tensordsl.codegen.library.loops.limits import LEAST_WORK, LONG
-from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.target.cache_model import ANY, Caches
 
 MOST = 64  # bytes of operands for each point, in launches that this is for
@@ -29,20 +28,20 @@ SELDOM = 16  # a power of two
 SPREAD = -7046029254386353131  # 2^64 divided by the golden ratio, odd
 
 
-def way_of(c: Function, rt: str, alone: str) -> str:
+def way_of(c: LoopFunction, rt: str, alone: str) -> str:
     """Which way to go through the parts of a launch of one thread or several; NEAR if that does not matter, unless all
     at once takes long, or there is no table.  BOTH: back, and each of two threads reads what the other has as well."""
     return c.call("i64", "@way", f"ptr {rt}", *(f"ptr %{table}" for table in "DBSE"), f"i1 {alone}")
 
 
 def way_text(caches: Caches) -> str:
-    c = Function("i64", "way", ["ptr rt", "ptr D", "ptr B", "ptr S", "ptr E", "i1 alone"], internal=True)
-    axes = c.get("%D", N_AXES)
+    c = LoopFunction("i64", "way", ["ptr rt", "ptr D", "ptr B", "ptr S", "ptr E", "i1 alone"], internal=True)
+    axes = c.header(Header.AXES)
     points = product(c, "%E", axes)
     with c.when(c.any(c.is_null("%rt"), c.test("slt", points, caches.there // MOST))):
         c.ret("i64", NEAR)
-    inputs = c.get("%D", N_INPUTS)
-    with c.loop(c.get("%D", N_OPERANDS), *(("i64", "0") for _ in range(6))) as loop:
+    inputs = c.header(Header.INPUTS)
+    with c.loop(c.header(Header.OPERANDS), *(("i64", "0") for _ in range(6))) as loop:
         total, most, largest, large, written, before = loop.values
         span, address = _span(c, loop.index, axes), c.get("%B", loop.index)
         bit, own = _bit(c, address), c.choose(_overlaps(c, address, before, span), 0, span)
@@ -52,12 +51,14 @@ def way_text(caches: Caches) -> str:
         largest = c.choose(c.test("sgt", span, most), bit, largest)
         loop.next = [total, c.max(span, most), largest, large, written, address]
     total, _, largest, large, written, _ = loop.values
-    with c.when(c.op(f"xor i1 {_matters(c, caches, points, total, written)}, true")):
+    with c.when(c.negate(_matters(c, caches, points, total, written))):
         c.ret("i64", c.choose(_is_long(c, points), THERE, NEAR))
     word = c.gep("%rt", layouts.RT["ways"])
     ways = c.op(f"load atomic i64, ptr {word} monotonic, align 8")
     is_back = c.test("ne", c.arith("and", ways, largest), 0)
-    is_odd = c.op(f"trunc i64 {c.max(c.max(c.get('%D', LEVELS), c.get('%D', DOWN)), 1)} to i1")  # passes
+    is_odd = c.op(
+        f"trunc i64 {c.max(c.max(c.header(Header.LEVELS), c.header(Header.COLUMN_READS)), 1)} to i1"
+    )  # passes
     kept = c.arith("and", ways, c.arith("xor", large, -1))
     following = c.arith("or", kept, c.choose(c.op(f"xor i1 {is_back}, {is_odd}"), large, 0))
     c.do(f"store atomic i64 {following}, ptr {word} monotonic, align 8")
@@ -65,18 +66,18 @@ def way_text(caches: Caches) -> str:
     return c.end("i64", c.choose(is_back, back, THERE))
 
 
-def is_free(c: Function) -> str:
+def is_free(c: LoopFunction) -> str:
     """May a launch be parted at will, since each point or row is computed as if it were alone?"""
-    return c.test("eq", c.arith("or", c.get("%D", LEVELS), c.get("%D", DOWN)), 0)
+    return c.test("eq", c.arith("or", c.header(Header.LEVELS), c.header(Header.COLUMN_READS)), 0)
 
 
-def _is_long(c: Function, points: str) -> str:
+def _is_long(c: LoopFunction, points: str) -> str:
     """Does a launch of one piece take so long that signals have to be looked for?"""
-    least = c.arith("udiv", 2 * LONG * 1000, c.max(c.get("%D", WORK), LEAST_WORK))
+    least = c.arith("udiv", 2 * LONG * 1000, c.max(c.header(Header.NS_PER_1000_POINTS), LEAST_WORK))
     return c.all(is_free(c), c.test("sge", points, least))
 
 
-def _of_both(c: Function, total: str, caches: Caches) -> str:
+def _of_both(c: LoopFunction, total: str, caches: Caches) -> str:
     """Are both of two threads to read all of a launch's operands?  In one of `SELDOM` launches, also of those at one
     place of a program that repeats itself."""
     both, is_between = c.cell(0), c.all(c.test("sge", total, caches.both), c.test("slt", total, caches.both_most))
@@ -88,9 +89,9 @@ def _of_both(c: Function, total: str, caches: Caches) -> str:
     return c.test("ne", c.get(both, 0), 0)
 
 
-def _matters(c: Function, caches: Caches, points: str, total: str, written: str) -> str:
+def _matters(c: LoopFunction, caches: Caches, points: str, total: str, written: str) -> str:
     """Is what a walk leaves in the caches worth parts?  All reductions have them; others, of few operations."""
-    work = c.arith("udiv", c.arith("mul", points, c.get("%D", WORK)), 1000)
+    work = c.arith("udiv", c.arith("mul", points, c.header(Header.NS_PER_1000_POINTS)), 1000)
     is_light = c.test("sle", c.arith("mul", work, LIGHT), total)
     is_read = c.test("slt", c.arith("mul", written, 16), total)
     least = c.choose(is_read, caches.far_read, caches.far)
@@ -98,17 +99,17 @@ def _matters(c: Function, caches: Caches, points: str, total: str, written: str)
     most = c.choose(is_read, ANY, caches.far_most)
     far = c.all(c.test("sge", total, least), c.test("slt", total, most))
     some = c.all(is_read, c.test("sge", total, caches.there), c.test("slt", total, caches.there_most))
-    in_parts = c.test("ne", c.get("%D", LEVELS), 0)
+    in_parts = c.test("ne", c.header(Header.LEVELS), 0)
     return c.all(c.any(in_parts, is_light, c.test("sge", total, caches.far)), c.any(some, far))
 
 
-def _overlaps(c: Function, address: str, before: str, span: str) -> str:
+def _overlaps(c: LoopFunction, address: str, before: str, span: str) -> str:
     """Is an operand a part of what the one before it is a part of, as in stencils?"""
     apart = c.arith("sub", address, before)
     return c.test("slt", c.max(apart, c.arith("sub", 0, apart)), span)
 
 
-def _span(c: Function, operand: str, axes: str) -> str:
+def _span(c: LoopFunction, operand: str, axes: str) -> str:
     """Bytes from an operand's first element to its last one."""
     strides = c.word("%S", c.arith("mul", operand, axes))
     with c.loop(axes, ("i64", "0")) as loop:
@@ -118,5 +119,5 @@ def _span(c: Function, operand: str, axes: str) -> str:
     return loop.values[0]
 
 
-def _bit(c: Function, address: str) -> str:
+def _bit(c: LoopFunction, address: str) -> str:
     return c.arith("shl", 1, c.arith("lshr", c.arith("mul", address, SPREAD), 58))

@@ -146,7 +146,7 @@ def _check_arguments(f: Asm, ctx: str, rt: str, count: str, frame: str, slow: st
         numpy = f.compare("eq", "ptr", kind, f.load("ptr", desc, layouts.DESC_SCALAR))
         python = f.compare("eq", "ptr", kind, f.load("ptr", desc, layouts.DESC_PYTHON))
         value, other, device = f.label("value"), f.label("other"), f.label("device")
-        f.branch(f.op(f"or i1 {numpy}, {python}"), value, other)
+        f.branch(f.any(numpy, python), value, other)
         f.place(other)
         integer = f.call("i1", "@take_int", f"ptr {rt}", f"ptr {obj}", f"ptr {desc}", f"ptr {source}")
         f.branch(integer, done, device)
@@ -175,7 +175,7 @@ def _take_int() -> str:
         whole = f.op(f"add i64 {value}, {EXACT}")
         exact = f.compare("ule", "i64", whole, 2 * EXACT)
         keep = f.compare("eq", "i64", mode, layouts.INT_KEEP)
-        with f.when(f.all(fits, f.op(f"or i1 {keep}, {exact}"))):
+        with f.when(f.all(fits, f.any(keep, exact))):
             bits = f.op(f"bitcast double {f.op(f'sitofp i64 {value} to double')} to i64")
             f.store("i64", f.op(f"select i1 {keep}, i64 {value}, i64 {bits}"), "%source", layouts.SRC_DIMS)
             f.store("ptr", f.gep("%source", layouts.SRC_DIMS), "%source", layouts.SRC_DATA)

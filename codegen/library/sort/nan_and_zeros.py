@@ -64,9 +64,7 @@ def _one_by_one(
         f.store(t, key, f.gep(listed, zeros, t))
         f.store(t, key, f.gep(listed, f.arith("sub", last, nans), t))
         found = k.is_zero(f, value, 1), k.is_nan(f, value, 1)
-        loop.next = [
-            f.arith("add", count, f.op(f"zext i1 {one} to i64")) for count, one in zip(loop.values, found, strict=True)
-        ]
+        loop.next = [f.arith("add", count, f.as_i64(one)) for count, one in zip(loop.values, found, strict=True)]
     for word, count in enumerate(loop.values):
         f.put(count, counts, word)
 

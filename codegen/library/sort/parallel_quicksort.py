@@ -130,7 +130,7 @@ def _pivots(q: Quick) -> str:
         last = f.load(q.key, q.at(f, sample, f.max(f.arith("sub", found, 1), 0)))
         f.store(q.key, key, q.at(f, sample, found))
         is_new = f.any(f.compare("ne", q.key, key, last), f.test("eq", found, 0))
-        loop.next = [f.arith("add", found, f.op(f"zext i1 {is_new} to i64"))]
+        loop.next = [f.arith("add", found, f.as_i64(is_new))]
     found = loop.values[0]
     last, buckets = f.arith("sub", found, 1), f.arith("shl", _power(f, found), 1)
     with f.loop(buckets, start=1) as loop:  # the middle one of those below the node, of the last ones again

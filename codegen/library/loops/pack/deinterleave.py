@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.library.loops.descriptor import shuffled
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, shuffled
 from tensordsl.codegen.library.loops.pack.strided import LINE, OF_PACKER, OFTEN, of_rows, often, read
-from tensordsl.codegen.llvm.function import Function
 
 SIDE = 4  # columns at most
 # Bytes from row to row for each size of elements, at least, so that SIDE elements end with the next row's first one, or
@@ -27,7 +26,7 @@ WORDS = COLUMNS + SIDE
 ALIKE = (UNIT, STRIDE, ALONG)  # what columns of one block have in common
 
 _DECLARED = "declare <16 x i32> @llvm.masked.load.v16i32.p0(ptr, i32, <16 x i1>, <16 x i32>)\n"
-Load = Callable[[Function, str, str], Callable[[int], list[str]]]
+Load = Callable[[LoopFunction, str, str], Callable[[int], list[str]]]
 
 
 def interleaved_texts() -> list[str]:
@@ -41,7 +40,7 @@ def _interleaved(size: int, loads: int) -> str:
     lanes, rows = LINE // size, REGISTER // size
     kind, part = f"<{rows} x i{8 * size}>", f"<{SIDE} x i{8 * size}>"
 
-    def load(c: Function, source: str, used: str) -> Callable[[int], list[str]]:
+    def load(c: LoopFunction, source: str, used: str) -> Callable[[int], list[str]]:
         *places, last = [c.gep(source, c.arith("mul", "%stride", k) if k else 0) for k in range(lanes)]
         values = [read(c, part, place, loads) for place in places]
         values.append(_masked(c, part, last, used))
@@ -57,7 +56,7 @@ def _dense(size: int, step: int) -> str:
     lanes = LINE // size
     kind = f"<{lanes} x i{8 * size}>"
 
-    def load(c: Function, source: str, used: str) -> Callable[[int], list[str]]:
+    def load(c: LoopFunction, source: str, used: str) -> Callable[[int], list[str]]:
         *places, last = [c.gep(source, k * LINE) for k in range(step)]
         loaded = [c.op(f"load {kind}, ptr {place}, align 1") for place in places]
         every = f"<{SIDE} x i1> <{', '.join(['i1 true'] * SIDE)}>"
@@ -79,7 +78,7 @@ def _dense(size: int, step: int) -> str:
 
 def _packer(name: str, size: int, count: int, kind: str, load: Load) -> str:
     """A packer of `count` columns: `to` has where their copies go, or null, `from` is the first."""
-    c, lanes = Function("void", name, OF_PACKER, internal=True), LINE // size
+    c, lanes = LoopFunction("void", name, OF_PACKER, internal=True), LINE // size
     targets = [c.get("%to", k, "ptr") for k in range(count)]
     with c.when(c.test("slt", "%count", lanes)):
         for k, target in enumerate(targets):
@@ -100,14 +99,14 @@ def _packer(name: str, size: int, count: int, kind: str, load: Load) -> str:
     return c.end()
 
 
-def _masked(c: Function, kind: str, place: str, used: str) -> str:
+def _masked(c: LoopFunction, kind: str, place: str, used: str) -> str:
     """What is used of the last row: there may be nothing else behind it."""
     lanes, bits = kind[1:-1].split(" x i")
     given = f"ptr {place}", "i32 1", f"<{lanes} x i1> {used}", f"{kind} poison"
     return c.call(kind, f"@llvm.masked.load.v{lanes}i{bits}.p0", *given)
 
 
-def _pairs(c: Function, size: int, rows: list[str]) -> list[tuple[str, str]]:
+def _pairs(c: LoopFunction, size: int, rows: list[str]) -> list[tuple[str, str]]:
     """Of as many rows as a register has lanes, (what PAIRS[k] takes from the first two, and from the next) for each k;
     behind rows q of SIDE stand rows SIDE + q."""
     count, kind = len(rows), f"<{len(rows)} x i{8 * size}>"
@@ -126,7 +125,7 @@ def _lanes(places: tuple[int, ...], count: int) -> list[int]:
 
 def _joint() -> str:
     """What packs columns of elements of such a size, and bytes from row to row, together, or null."""
-    c, found = Function("ptr", "joint", ["i64 size", "i64 stride"], internal=True), "null"
+    c, found = LoopFunction("ptr", "joint", ["i64 size", "i64 stride"], internal=True), "null"
     for size, least in LEAST.items():
         is_far = c.all(c.test("eq", "%size", size), c.test("sge", "%stride", least))
         found = c.choose(is_far, f"@interleaved{size}", found, "ptr")
@@ -138,7 +137,7 @@ def _joint() -> str:
 
 def _together() -> str:
     """Have columns of one block, of those that are within SIDE elements, packed together; a bit for each of them."""
-    c = Function("i64", "together", ["ptr row", "i64 external"], internal=True)
+    c = LoopFunction("i64", "together", ["ptr row", "i64 external"], internal=True)
     found = c.cell(0)
     with c.loop("%external") as each:
         own = c.word("%row", c.arith("mul", each.index, WORDS))
@@ -170,7 +169,7 @@ def _together() -> str:
     return c.end("i64", c.get(found, 0))
 
 
-def _beside(c: Function, k: str, first: str, unit: str, stride: str, along: str) -> tuple[str, str, str]:
+def _beside(c: LoopFunction, k: str, first: str, unit: str, stride: str, along: str) -> tuple[str, str, str]:
     """(an operand's words; is it a column of the same block, up to SIDE elements from `first` on?; bytes of pointers
     before its own)"""
     other = c.word("%row", c.arith("mul", k, WORDS))
@@ -181,6 +180,6 @@ def _beside(c: Function, k: str, first: str, unit: str, stride: str, along: str)
     return other, c.all(is_near, is_whole, *alike), c.arith("udiv", c.arith("shl", distance, 3), unit)
 
 
-def _span(c: Function, unit: str, stride: str) -> str:
+def _span(c: LoopFunction, unit: str, stride: str) -> str:
     """Bytes of a row that are loaded."""
     return c.min(c.arith("mul", unit, SIDE), stride)

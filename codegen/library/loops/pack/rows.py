@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tensordsl.codegen.abi.descriptor import FAST, N_AXES, PARAMS, READ, SPACE, VECTOR, WIDTH, WRITE
-from tensordsl.codegen.library.loops.descriptor import entry_of, put_integers
+from tensordsl.codegen.abi.descriptor import NEST_PARAMS, READ, SCRATCH_PARAMS, VECTOR, WRITE, CallCode, Header, Operand
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, put_integers
 from tensordsl.codegen.library.loops.pack.deinterleave import (
     ALONG,
     AREA,
@@ -22,7 +22,6 @@ from tensordsl.codegen.library.loops.pack.deinterleave import (
 )
 from tensordsl.codegen.library.loops.pack.transpose_tiles import block_of
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
 
 VECTORS = 16  # of a block
 
@@ -33,15 +32,19 @@ def packed_texts() -> list[str]:
 
 def _row_of() -> str:
     """Words for operands; how many are only read, and packed."""
-    c = Function("i64", "row_of", [*PARAMS[1:4], "ptr words", *SPACE, "ptr row"], internal=True)
-    lane, axes = c.get("%words", 2), c.get("%D", N_AXES)
-    with c.loop(c.get("%words", 3), ("i64", "0")) as loop:
-        entry, own = entry_of(c, "%words", loop.index), c.word("%row", c.arith("mul", loop.index, WORDS))
-        number, size, flags = c.get(entry, 1), c.get(entry, 2), c.get(entry, 4)
-        is_vector = c.test("eq", c.get(entry, 0), VECTOR)
+    c = LoopFunction("i64", "row_of", [*NEST_PARAMS[1:4], "ptr words", *SCRATCH_PARAMS, "ptr row"], internal=True)
+    lane, axes = c.get("%words", CallCode.LANE), c.header(Header.AXES)
+    with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
+        entry, own = c.operand("%words", loop.index), c.word("%row", c.arith("mul", loop.index, WORDS))
+        number, size, flags = (
+            c.get(entry, Operand.NUMBER),
+            c.get(entry, Operand.ELEMENT_BYTES),
+            c.get(entry, Operand.FLAGS),
+        )
+        is_vector = c.is_kind(entry, VECTOR)
         stride = c.choose(is_vector, c.get("%S", c.arith("add", c.arith("mul", number, axes), lane)), 0)
         apart = c.all(is_vector, c.test("ne", stride, size))
-        area = c.choose(apart, c.gep("%scratch", c.get(entry, 3)), "null", "ptr")
+        area = c.choose(apart, c.gep("%scratch", c.get(entry, Operand.SCRATCH)), "null", "ptr")
         packer = c.call("ptr", "@packer", f"i64 {size}", f"i64 {stride}")
         is_read, is_written = (c.all(apart, c.test("ne", c.arith("and", flags, flag), 0)) for flag in (READ, WRITE))
         c.put(c.get("%B", number), own, PLACE)
@@ -50,15 +53,15 @@ def _row_of() -> str:
         c.put(c.choose(is_read, packer, "null", "ptr"), own, PACKER, "ptr")
         c.put(area, own, TARGET, "ptr")
         c.put(c.choose(is_written, size, 0), own, SIZE)
-        is_column = c.all(is_read, c.op(f"xor i1 {is_written}, true"))
+        is_column = c.all(is_read, c.negate(is_written))
         c.put(c.choose(is_column, size, 0), own, UNIT)
         c.put(0, own, ALONG)
         c.put(area, "%P", loop.index, "ptr")
-        loop.next = [c.arith("add", loop.values[0], c.op(f"zext i1 {is_column} to i64"))]
+        loop.next = [c.arith("add", loop.values[0], c.as_i64(is_column))]
     return c.end("i64", loop.values[0])
 
 
-def _each(c: Function) -> Iterator[tuple[str, str, str]]:
+def _each(c: LoopFunction) -> Iterator[tuple[str, str, str]]:
     """(an operand's words, where element `start` is, its number)"""
     with c.loop("%external") as loop:
         own = c.word("%row", c.arith("mul", loop.index, WORDS))
@@ -70,7 +73,7 @@ _BLOCK = ["ptr row", "i64 external", "i64 start", "i64 count"]
 
 def _pack_all() -> str:
     """Pointers of `count` elements from the one of number `start` on, or copies of those that are apart."""
-    c = Function("void", "pack_all", [*_BLOCK, "ptr P"], internal=True)
+    c = LoopFunction("void", "pack_all", [*_BLOCK, "ptr P"], internal=True)
     for own, place, k in _each(c):
         area, packer = c.get(own, AREA, "ptr"), c.get(own, PACKER, "ptr")
         with c.when(c.is_null(area)):
@@ -83,7 +86,7 @@ def _pack_all() -> str:
 
 def _unpack_all() -> str:
     """Copies of what is written to where it belongs."""
-    c = Function("void", "unpack_all", _BLOCK, internal=True)
+    c = LoopFunction("void", "unpack_all", _BLOCK, internal=True)
     for own, place, _ in _each(c):
         size = c.get(own, SIZE)
         with c.when(c.test("ne", size, 0)):
@@ -94,15 +97,19 @@ def _unpack_all() -> str:
 
 def _packed_row() -> str:
     """1: all is done, the last elements by a whole vector again."""
-    c = Function("i64", "packed_row", [*PARAMS, *SPACE], internal=True)
-    words, width = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH)
-    n, external, kernel = c.get("%E", c.get(words, 2)), c.get(words, 3), c.get("%K", c.get(words, 1), "ptr")
+    c = LoopFunction("i64", "packed_row", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
+    words, width = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES)
+    n, external, kernel = (
+        c.get("%E", c.get(words, CallCode.LANE)),
+        c.get(words, CallCode.EXTERNALS),
+        c.get("%K", c.get(words, CallCode.KERNEL), "ptr"),
+    )
     again = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
-    with c.when(c.op(f"xor i1 {c.all(again, c.test('sge', n, width))}, true")):
+    with c.when(c.negate(c.all(again, c.test("sge", n, width)))):
         c.ret("i64", 0)
-    put_integers(c, words, external, c.get(words, 4))
+    put_integers(c, words, external, c.get(words, CallCode.OPERANDS))
     row = c.op(f"alloca i64, i64 {c.arith('mul', external, WORDS)}, align 8")
-    columns = c.call("i64", "@row_of", *passed(PARAMS[1:4]), f"ptr {words}", *passed(SPACE), f"ptr {row}")
+    columns = c.call("i64", "@row_of", *passed(NEST_PARAMS[1:4]), f"ptr {words}", *passed(SCRATCH_PARAMS), f"ptr {row}")
     with c.loop(external, ("i64", "0")) as loop:
         size = c.get(row, c.arith("add", c.arith("mul", loop.index, WORDS), SIZE))
         loop.next = [c.arith("or", loop.values[0], size)]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tensordsl.codegen.library.loops.descriptor import shuffled, strided
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, shuffled, strided
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.llvm.strided_access import layout
 
 NEAR = (-1, 2, 3, 4)  # elements from one to the next
@@ -41,7 +40,7 @@ def apart_texts(fetches: bool) -> list[str]:
 
 def _near(size: int, step: int, fetches: bool) -> str:
     """`step` elements from one to the next."""
-    c, lanes = Function("void", _name(size, step), OF_PACKER, internal=True), LINE // size
+    c, lanes = LoopFunction("void", _name(size, step), OF_PACKER, internal=True), LINE // size
     kind = f"<{lanes} x i{8 * size}>"
     _few(c, lanes, f"@far{size}")
     last, ahead = c.arith("sub", "%count", lanes), c.arith("mul", "%count", step * size)
@@ -64,7 +63,7 @@ def _name(size: int, step: int) -> str:
     return f"near{size}{f'x{step}' if step > 0 else 'r'}"
 
 
-def _few(c: Function, lanes: int, other: str, *given: str) -> None:
+def _few(c: LoopFunction, lanes: int, other: str, *given: str) -> None:
     """Fewer elements than a vector has go another way."""
     with c.when(c.test("slt", "%count", lanes)):
         c.call("void", other, *passed(OF_PACKER), *given)
@@ -76,7 +75,7 @@ def often(name: str) -> str:
     return f"{name}_often"
 
 
-def read(c: Function, kind: str, place: str, loads: int) -> str:
+def read(c: LoopFunction, kind: str, place: str, loads: int) -> str:
     """Volatile loads keep their order, which memory foresees."""
     return [c.op(f"load volatile {kind}, ptr {place}, align 1") for _ in range(loads)][-1]
 
@@ -84,7 +83,7 @@ def read(c: Function, kind: str, place: str, loads: int) -> str:
 def _far(size: int, loads: int) -> str:
     """Any number of bytes from one to the next."""
     name = f"far{size}"
-    c = Function("void", name if loads == 1 else often(name), OF_PACKER, internal=True)
+    c = LoopFunction("void", name if loads == 1 else often(name), OF_PACKER, internal=True)
     lanes = min(LINE // size, MOST)
     kind, steps = KINDS[size], [c.arith("mul", "%stride", k) if k else 0 for k in range(lanes)]
     _few(c, lanes, "@column", f"i64 {size}")
@@ -98,7 +97,7 @@ def _far(size: int, loads: int) -> str:
     return c.end()
 
 
-def _joined(c: Function, kind: str, elements: list[str]) -> tuple[str, str]:
+def _joined(c: LoopFunction, kind: str, elements: list[str]) -> tuple[str, str]:
     """(type, value) of a vector of elements, whose number is a power of two."""
     if not kind.startswith("<"):
         whole, value = f"<{len(elements)} x {kind}>", "poison"
@@ -114,14 +113,14 @@ def _joined(c: Function, kind: str, elements: list[str]) -> tuple[str, str]:
 
 def _column() -> str:
     """One after the other."""
-    c = Function("void", "column", [*OF_PACKER, "i64 size"], internal=True)
+    c = LoopFunction("void", "column", [*OF_PACKER, "i64 size"], internal=True)
     strided(c, "%count", "%size", "%stride")
     return c.end()
 
 
 def of_rows(name: str, packers: Iterable[str], others: str = "") -> str:
     """The packer to take where a launch has so many rows; others: what says that of other packers."""
-    c = Function("ptr", name, OF_ROWS, internal=True)
+    c = LoopFunction("ptr", name, OF_ROWS, internal=True)
     is_near, bytes_ = c.test("slt", "%stride", LINE), c.arith("mul", "%stride", "%rows")
     with c.when(c.any(is_near, c.test("slt", bytes_, LARGE))):
         c.ret("ptr", "%packer")
@@ -133,7 +132,7 @@ def of_rows(name: str, packers: Iterable[str], others: str = "") -> str:
 
 def _packer() -> str:
     """What packs elements of such a size and distance."""
-    c = Function("ptr", "packer", ["i64 size", "i64 stride"], internal=True)
+    c = LoopFunction("ptr", "packer", ["i64 size", "i64 stride"], internal=True)
     found = "@far1"
     for size in KINDS:
         best = f"@far{size}"
@@ -146,7 +145,7 @@ def _packer() -> str:
 def _pack() -> str:
     """`live` elements to scratch, then the last one repeated up to `count`; points: of the launch, or 0."""
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live", "i64 count", "i64 points"]
-    c = Function("void", "pack", params, internal=True)
+    c = LoopFunction("void", "pack", params, internal=True)
     with c.when(c.test("eq", "%stride", "%size")):
         c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
         c.ret()
@@ -163,7 +162,7 @@ def _pack() -> str:
 
 
 def _unpack() -> str:
-    c = Function("void", "unpack", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live"], internal=True)
+    c = LoopFunction("void", "unpack", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live"], internal=True)
     with c.when(c.test("eq", "%stride", "%size")):
         c.call("void", "@copy_out", "ptr %to", "ptr %from", f"i64 {c.arith('mul', '%live', '%size')}")
         c.ret()

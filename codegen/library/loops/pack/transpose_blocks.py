@@ -9,24 +9,10 @@ are repeated along it; where none does, the lanes are repeated until they fill a
 from __future__ import annotations
 
 from tensordsl.base.records import record
-from tensordsl.codegen.abi.descriptor import (
-    HEADER,
-    LANE,
-    N_AXES,
-    N_INPUTS,
-    N_MERGES,
-    N_OPERANDS,
-    N_SWAPS,
-    N_TRANSPOSED,
-    PARAMS,
-    SPACE,
-    T_POINTS,
-    WIDTH,
-)  # fmt: skip
-from tensordsl.codegen.library.loops.descriptor import product
+from tensordsl.codegen.abi.descriptor import NEST_PARAMS, SCRATCH_PARAMS, Header, Stage
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
 from tensordsl.codegen.library.loops.limits import BLOCKS_MOST, BLOCKS_ROOM
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
 
 VECTORS = 8  # of a block, at least, where no operand has elements that lie one behind the other
 MANY = 128  # lanes, from which on they need not be so many
@@ -47,13 +33,16 @@ def transposed_texts() -> list[str]:
 
 def _repeated() -> str:
     """The axis that merges with the lanes', where these are no whole vector, if all fits then; or -1."""
-    c = Function("i64", "repeated", ["ptr D", "ptr S", "ptr E"], internal=True)
-    lane, pairs = c.get("%D", LANE), c.word("%D", c.arith("add", c.arith("shl", c.get("%D", N_SWAPS), 1), HEADER))
-    with c.loop(c.get("%D", N_MERGES), ("i64", "-1")) as loop:
+    c = LoopFunction("i64", "repeated", ["ptr D", "ptr S", "ptr E"], internal=True)
+    lane, pairs = (
+        c.header(Header.LANE_AXIS),
+        c.word("%D", c.arith("add", c.arith("shl", c.header(Header.EXCHANGES), 1), Header.WORDS)),
+    )
+    with c.loop(c.header(Header.MERGES), ("i64", "-1")) as loop:
         pair = c.word(pairs, c.arith("shl", loop.index, 1))
         loop.next = [c.choose(c.test("eq", c.get(pair, 1), lane), c.get(pair, 0), loop.values[0])]
     (axis,), n = loop.values, c.get("%E", lane)
-    with c.when(c.any(c.test("slt", axis, 0), c.test("sge", n, c.get("%D", WIDTH)))):
+    with c.when(c.any(c.test("slt", axis, 0), c.test("sge", n, c.header(Header.LANES)))):
         c.ret("i64", -1)
     each = c.call("i64", "@row_size", "ptr %D", "ptr %S", "ptr %E", f"i64 {axis}")
     return c.end("i64", c.choose(c.test("sle", c.arith("mul", each, n), BLOCKS_MOST), axis, -1))
@@ -61,9 +50,9 @@ def _repeated() -> str:
 
 def _row_size() -> str:
     """Bytes of what one lane has of all operands."""
-    c = Function("i64", "row_size", ["ptr D", "ptr S", "ptr E", "i64 repeated"], internal=True)
+    c = LoopFunction("i64", "row_size", ["ptr D", "ptr S", "ptr E", "i64 repeated"], internal=True)
     job = _of_blocks(c, "%repeated")
-    with c.loop(c.get("%D", N_TRANSPOSED), ("i64", "0")) as loop:
+    with c.loop(c.header(Header.TRANSPOSABLE), ("i64", "0")) as loop:
         o = _operand(c, loop.index, job)
         size = c.call("i64", "@lane_size", o.own, o.extents, o.lanes, o.repeated)
         loop.next = [c.arith("add", loop.values[0], size)]
@@ -73,7 +62,7 @@ def _row_size() -> str:
 def _size() -> str:
     """Bytes of what one lane has of an operand, 0 if its lanes are adjacent.  `s`: its strides."""
     params = ["ptr s", "ptr E", "i64 axes", "i64 lane", "i64 size", "i64 repeated"]
-    c = Function("i64", "lane_size", params, internal=True)
+    c = LoopFunction("i64", "lane_size", params, internal=True)
     with c.loop("%axes", ("i64", "%size")) as loop:
         is_there = c.any(c.test("ne", c.get("%s", loop.index), 0), c.test("eq", loop.index, "%repeated"))
         moves = c.all(c.test("ne", loop.index, "%lane"), is_there)
@@ -83,7 +72,7 @@ def _size() -> str:
 
 def _has_run() -> str:
     """Do elements of an operand lie one behind the other along another axis than the lanes'?"""
-    c = Function("i1", "has_run", ["ptr s", "ptr E", "i64 axes", "i64 lane", "i64 size"], internal=True)
+    c = LoopFunction("i1", "has_run", ["ptr s", "ptr E", "i64 axes", "i64 lane", "i64 size"], internal=True)
     with c.loop("%axes", ("i1", "false")) as loop:
         behind = c.test("eq", c.get("%s", loop.index), "%size")
         longer = c.all(c.test("ne", loop.index, "%lane"), c.test("sgt", c.get("%E", loop.index), 1))
@@ -95,7 +84,7 @@ def _places() -> str:
     """Strides `t` in scratch of an operand with strides `s`: of the axis along which it is repeated, of those along
     which its elements lie one behind the other, how many of which is given, then of all others."""
     params = ["ptr s", "ptr t", "ptr e", "i64 axes", "i64 lane", "i64 size", "i64 repeated"]
-    c = Function("i64", "places", params, internal=True)
+    c = LoopFunction("i64", "places", params, internal=True)
     pitch, run = c.arith("mul", c.get("%e", "%lane"), "%size"), c.cell(1)
     with c.loop("%axes") as loop:
         c.put(0, "%t", loop.index)
@@ -127,7 +116,7 @@ def _places() -> str:
 
 def _copies() -> str:
     """How often an operand stands in scratch."""
-    c = Function("i64", "copies", ["ptr s", "ptr e", "i64 repeated"], internal=True)
+    c = LoopFunction("i64", "copies", ["ptr s", "ptr e", "i64 repeated"], internal=True)
     axis = c.max("%repeated", 0)
     same = c.all(c.test("sge", "%repeated", 0), c.test("eq", c.get("%s", axis), 0))
     return c.end("i64", c.choose(same, c.get("%e", axis), 1))
@@ -135,11 +124,11 @@ def _copies() -> str:
 
 def _settle() -> str:
     """Places in scratch of all operands that are transposed, for blocks of as many lanes as the job's extents say."""
-    c = Function("void", "settle", ["ptr D", "ptr job", "ptr area"], internal=True)
-    count = c.get(c.get("%job", J_EXTENTS, "ptr"), c.get("%D", LANE))
-    with c.loop(c.get("%D", N_OPERANDS)) as loop:
+    c = LoopFunction("void", "settle", ["ptr D", "ptr job", "ptr area"], internal=True)
+    count = c.get(c.get("%job", J_EXTENTS, "ptr"), c.header(Header.LANE_AXIS))
+    with c.loop(c.header(Header.OPERANDS)) as loop:
         c.put(c.get(c.get("%job", J_BASES, "ptr"), loop.index), c.get("%job", J_PLACES, "ptr"), loop.index)
-    with c.loop(c.get("%D", N_TRANSPOSED), ("ptr", "%area")) as loop:
+    with c.loop(c.header(Header.TRANSPOSABLE), ("ptr", "%area")) as loop:
         o = _operand(c, loop.index)
         size = c.call("i64", "@lane_size", o.own, o.extents, o.lanes, o.repeated)
         c.put(0, c.get("%job", J_RUNS, "ptr"), loop.index)
@@ -154,8 +143,8 @@ def _settle() -> str:
 
 def _move() -> str:
     """Of a job's `turn`-th block: operands to scratch, and `current` to all of them; or (`out`) results back."""
-    c = Function("void", "move", ["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], internal=True)
-    axes, lane = c.get("%D", N_AXES), c.get("%D", LANE)
+    c = LoopFunction("void", "move", ["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], internal=True)
+    axes, lane = c.header(Header.AXES), c.header(Header.LANE_AXIS)
     count, lanes = c.get(c.get("%job", J_EXTENTS, "ptr"), lane), c.get("%job", J_LANES)
     start = c.arith("add", c.get("%job", J_FIRST), c.arith("mul", "%turn", lanes))
 
@@ -163,11 +152,11 @@ def _move() -> str:
         row = c.word(c.get("%job", J_STRIDES, "ptr"), c.arith("mul", number, axes))
         return c.gep(c.get(c.get("%job", J_BASES, "ptr"), number, "ptr"), c.arith("mul", c.get(row, lane), start))
 
-    with c.loop(c.get("%D", N_OPERANDS)) as loop:
+    with c.loop(c.header(Header.OPERANDS)) as loop:
         c.put(outside(loop.index), "%current", loop.index, "ptr")
-    with c.loop(c.get("%D", N_TRANSPOSED)) as loop:
+    with c.loop(c.header(Header.TRANSPOSABLE)) as loop:
         o, run = _operand(c, loop.index), c.get(c.get("%job", J_RUNS, "ptr"), loop.index)
-        is_out = c.test("sge", o.number, c.get("%D", N_INPUTS))
+        is_out = c.test("sge", o.number, c.header(Header.INPUTS))
         with c.when(c.test("ne", run, 0)):
             area = c.get(c.get("%job", J_PLACES, "ptr"), o.number, "ptr")
             c.put(area, "%current", o.number, "ptr")
@@ -196,7 +185,7 @@ def _move_operand() -> str:
         "i64 count",
         "i1 out",
     ]
-    c = Function("void", "move_operand", params, internal=True)
+    c = LoopFunction("void", "move_operand", params, internal=True)
     apart, row = c.get("%s", "%lane"), c.arith("mul", c.get("%e", "%lane"), "%size")
     copies = c.call("i64", "@copies", "ptr %s", "ptr %e", "i64 %repeated")
     pitch = c.arith("mul", row, copies)
@@ -223,12 +212,12 @@ def _move_operand() -> str:
             c.call("void", packer, f"ptr {here}", f"ptr {there}", f"i64 {apart}", "i64 %count")
         with c.when("%out"):
             c.call("void", "@transposed", *outside, *inside, "i64 %size", "i64 %run", "i64 %count")
-        with c.when(c.op(f"xor i1 {c.any('%out', alone)}, true")):
+        with c.when(c.negate(c.any("%out", alone))):
             c.call("void", "@transposed", *inside, *outside, "i64 %size", "i64 %count", "i64 %run")
     return c.end()
 
 
-def _of_blocks(c: Function, repeated: str) -> str:
+def _of_blocks(c: LoopFunction, repeated: str) -> str:
     """A job of blocks that has no places yet."""
     job = c.op(f"alloca i64, i64 {J_WORDS}, align 8")
     c.put(repeated, job, J_REPEATED)
@@ -239,13 +228,13 @@ def _of_blocks(c: Function, repeated: str) -> str:
 
 def _in_block() -> str:
     """Lanes of a block, and bytes of what a lane has of all operands; 0 if rows are too long, or all lanes adjacent."""
-    c = Function("i64", "in_block", ["ptr D", "ptr S", "ptr E", "ptr bytes"], internal=True)
+    c = LoopFunction("i64", "in_block", ["ptr D", "ptr S", "ptr E", "ptr bytes"], internal=True)
     given = "ptr %D", "ptr %S", "ptr %E"
     repeated = c.call("i64", "@repeated", *given)
-    job, width, n = _of_blocks(c, repeated), c.get("%D", WIDTH), c.get("%E", c.get("%D", LANE))
+    job, width, n = _of_blocks(c, repeated), c.header(Header.LANES), c.get("%E", c.header(Header.LANE_AXIS))
     each = c.call("i64", "@row_size", *given, f"i64 {repeated}")
     c.put(each, "%bytes", 0)
-    with c.loop(c.get("%D", N_TRANSPOSED), ("i1", "false")) as loop:
+    with c.loop(c.header(Header.TRANSPOSABLE), ("i1", "false")) as loop:
         o = _operand(c, loop.index, job)
         loop.next = [c.any(loop.values[0], c.call("i1", "@has_run", o.own, o.extents, o.lanes))]
     (turns,) = loop.values
@@ -261,35 +250,37 @@ def _in_block() -> str:
 
 def _fills() -> str:
     """May lanes be repeated until they fill a vector, as all are in scratch, and no other axis merges with theirs?"""
-    c = Function("i1", "fills", ["ptr D", "ptr job", "i64 bytes"], internal=True)
-    n, width = c.get(c.get("%job", J_EXTENTS, "ptr"), c.get("%D", LANE)), c.get("%D", WIDTH)
+    c = LoopFunction("i1", "fills", ["ptr D", "ptr job", "i64 bytes"], internal=True)
+    n, width = c.get(c.get("%job", J_EXTENTS, "ptr"), c.header(Header.LANE_AXIS)), c.header(Header.LANES)
     few, most = c.all(c.test("sgt", n, 0), c.test("slt", n, width)), c.arith("mul", "%bytes", width)
     fits = c.all(few, c.test("slt", c.get("%job", J_REPEATED), 0), c.test("sle", most, BLOCKS_MOST))
-    with c.loop(c.choose(fits, c.get("%D", N_TRANSPOSED), 0), ("i1", fits)) as loop:
+    with c.loop(c.choose(fits, c.header(Header.TRANSPOSABLE), 0), ("i1", fits)) as loop:
         o = _operand(c, loop.index)
         size = c.call("i64", "@lane_size", o.own, o.extents, o.lanes, o.repeated)
         loop.next = [c.all(loop.values[0], c.test("ne", size, 0))]
     return c.end("i1", loop.values[0])
 
 
-def _from_memory(c: Function, block: str, each: str, n: str) -> str:
+def _from_memory(c: LoopFunction, block: str, each: str, n: str) -> str:
     """Lanes of a block of a launch, or of a part of one, of `n` lanes with `each` bytes of all operands."""
     whole = c.is_null("%stage")
-    points = c.get(c.choose(whole, "%D", "%stage", "ptr"), T_POINTS)
-    own = product(c, "%E", c.get("%D", N_AXES))
+    points = c.get(c.choose(whole, "%D", "%stage", "ptr"), Stage.POINTS)
+    own = product(c, "%E", c.header(Header.AXES))
     parts = c.choose(whole, 1, c.max(c.arith("udiv", points, c.max(own, 1)), 1))
     every = c.arith("mul", c.arith("mul", each, n), parts)
     for least, room in FAR:
-        lanes = c.arith("and", c.op(f"sdiv i64 {room}, {each}"), c.arith("sub", 0, c.get("%D", WIDTH)))
+        lanes = c.arith("and", c.op(f"sdiv i64 {room}, {each}"), c.arith("sub", 0, c.header(Header.LANES)))
         block = c.choose(c.test("sge", every, least), c.min(block, c.max(lanes, MANY)), block)
     return block
 
 
 def _in_blocks() -> str:
     """All of a launch; or -1 if it is not done in blocks."""
-    c = Function("i64", "in_blocks", [*PARAMS, *SPACE, "ptr stage"], internal=True)
-    lane, axes, operands, many = (c.get("%D", k) for k in (LANE, N_AXES, N_OPERANDS, N_TRANSPOSED))
-    bytes_, width, n = c.cell(0), c.get("%D", WIDTH), c.get("%E", lane)
+    c = LoopFunction("i64", "in_blocks", [*NEST_PARAMS, *SCRATCH_PARAMS, "ptr stage"], internal=True)
+    lane, axes, operands, many = (
+        c.get("%D", k) for k in (Header.LANE_AXIS, Header.AXES, Header.OPERANDS, Header.TRANSPOSABLE)
+    )
+    bytes_, width, n = c.cell(0), c.header(Header.LANES), c.get("%E", lane)
     block = c.call("i64", "@in_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
     with c.when(c.test("eq", block, 0)):
         c.ret("i64", -1)
@@ -318,7 +309,15 @@ def _in_blocks() -> str:
         c.put(count, job, J_LANES)
         c.put(c.choose(fills, width, count), extents, lane)
         c.call("void", "@settle", "ptr %D", f"ptr {job}", f"ptr {area}")
-        given = "ptr %K", "ptr %D", f"ptr {places}", f"ptr {strides}", f"ptr {extents}", "ptr %I", *passed(SPACE)
+        given = (
+            "ptr %K",
+            "ptr %D",
+            f"ptr {places}",
+            f"ptr {strides}",
+            f"ptr {extents}",
+            "ptr %I",
+            *passed(SCRATCH_PARAMS),
+        )
         turns = c.choose(c.test("sgt", count, 0), turns, 0)
         bad = c.call("i64", "@general", *given, "ptr %stage", f"ptr {job}", f"i64 {turns}")
         flag = c.arith("or", flag, bad)
@@ -339,12 +338,12 @@ class _Operand:
     repeated: str
 
 
-def _operand(c: Function, k: str, job: str = "%job") -> _Operand:
-    pairs = c.arith("add", c.get("%D", N_SWAPS), c.get("%D", N_MERGES))
-    pair = c.word("%D", c.arith("add", c.arith("shl", c.arith("add", pairs, k), 1), HEADER))
-    number, axes = c.get(pair, 0), c.get("%D", N_AXES)
+def _operand(c: LoopFunction, k: str, job: str = "%job") -> _Operand:
+    pairs = c.arith("add", c.header(Header.EXCHANGES), c.header(Header.MERGES))
+    pair = c.word("%D", c.arith("add", c.arith("shl", c.arith("add", pairs, k), 1), Header.WORDS))
+    number, axes = c.get(pair, 0), c.header(Header.AXES)
     row = c.arith("mul", number, axes)
     own, there = (f"ptr {c.word(c.get(job, k, 'ptr'), row)}" for k in (J_STRIDES, J_THERE))
     size = c.get(pair, 1)
-    lanes, extents = f"i64 {axes}, i64 {c.get('%D', LANE)}, i64 {size}", f"ptr {c.get(job, J_EXTENTS, 'ptr')}"
+    lanes, extents = f"i64 {axes}, i64 {c.header(Header.LANE_AXIS)}, i64 {size}", f"ptr {c.get(job, J_EXTENTS, 'ptr')}"
     return _Operand(number, size, own, there, extents, lanes, f"i64 {c.get(job, J_REPEATED)}")

@@ -5,9 +5,8 @@ What is left beside whole squares goes by strips: squares of which only some row
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import shuffled
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, shuffled
 from tensordsl.codegen.llvm.builder import Asm
-from tensordsl.codegen.llvm.function import Function
 
 SIDE = 8  # of the squares
 HALF = 4  # rows or columns of half ones
@@ -50,14 +49,14 @@ def _kind(size: int, lanes: int = SIDE) -> str:
     return f"<{lanes} x i{8 * size}>"
 
 
-def _places(c: Function, base: str, step: str, count: int) -> list[str]:
+def _places(c: LoopFunction, base: str, step: str, count: int) -> list[str]:
     return [c.gep(base, c.arith("mul", step, q)) for q in range(count)]
 
 
 def _squares(size: int) -> str:
     """to[c, r] = from[r, c] for whole squares; rows of both are contiguous, their distances are in bytes.  What stands
     behind the rows of `from` is asked for: it is the next tile's, and so many short streams are followed by nobody."""
-    c, kind = Function("void", f"squares{size}", _PARAMS, internal=True), _kind(size)
+    c, kind = LoopFunction("void", f"squares{size}", _PARAMS, internal=True), _kind(size)
     with c.loop("%rows", step=SIDE) as r, c.loop("%columns", step=SIDE) as k:
         source = c.gep("%from", c.arith("add", c.arith("mul", r.index, "%from_row"), c.arith("mul", k.index, size)))
         target = c.gep("%to", c.arith("add", c.arith("mul", k.index, "%to_row"), c.arith("mul", r.index, size)))
@@ -69,7 +68,7 @@ def _squares(size: int) -> str:
     return c.end()
 
 
-def _mask(c: Function, count: str, lanes: int) -> str:
+def _mask(c: LoopFunction, count: str, lanes: int) -> str:
     """The first `count` lanes."""
     one = c.op(f"insertelement <{lanes} x i64> poison, i64 {count}, i64 0")
     every = c.op(f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer")
@@ -78,7 +77,7 @@ def _mask(c: Function, count: str, lanes: int) -> str:
 
 def _upright(size: int, there: int) -> str:
     """The same of squares with at most `there` columns: of whole rows what is there is loaded."""
-    c = Function("void", f"upright{size}x{there}", _PARAMS, internal=True)
+    c = LoopFunction("void", f"upright{size}x{there}", _PARAMS, internal=True)
     kind, part = _kind(size), _kind(size, there)
     mask, targets = _mask(c, "%columns", there), _places(c, "%to", "%to_row", there)
     with c.loop("%rows", step=SIDE) as r:
@@ -98,7 +97,7 @@ def _upright(size: int, there: int) -> str:
 
 def _level(size: int, there: int) -> str:
     """The same of squares with at most `there` rows; the last one stands for those that are not."""
-    c = Function("void", f"level{size}x{there}", _PARAMS, internal=True)
+    c = LoopFunction("void", f"level{size}x{there}", _PARAMS, internal=True)
     kind, part, last = _kind(size), _kind(size, there), c.arith("sub", "%rows", 1)
     mask = _mask(c, "%rows", there)
     sources = [c.gep("%from", c.arith("mul", c.min(last, q), "%from_row")) for q in range(there)]
@@ -116,7 +115,7 @@ def _level(size: int, there: int) -> str:
 
 def _corner(size: int) -> str:
     """The same of one square with fewer rows and columns."""
-    c, kind = Function("void", f"corner{size}", _PARAMS, internal=True), _kind(size)
+    c, kind = LoopFunction("void", f"corner{size}", _PARAMS, internal=True), _kind(size)
     there, wanted, last = _mask(c, "%columns", SIDE), _mask(c, "%rows", SIDE), c.arith("sub", "%rows", 1)
     name, rows = f"v{SIDE}i{8 * size}.p0", []
     for q in range(SIDE):
@@ -142,7 +141,7 @@ def _declared(size: int) -> str:
 def _transposed() -> str:
     """to[c, r] = from[r, c], of any element size and numbers: squares, what is right of them and below, the corner."""
     params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 size", "i64 rows", "i64 columns"]
-    c = Function("void", "transposed", params, internal=True)
+    c = LoopFunction("void", "transposed", params, internal=True)
     with c.when(c.test("eq", "%size", 16)):
         c.call("void", "@columns16", *(p.replace(" ", " %") for p in params if p != "i64 size"))
         c.ret()
@@ -171,7 +170,7 @@ def _transposed() -> str:
 
 def _columns() -> str:
     """The same of elements of 16 bytes, one by one."""
-    c = Function("void", "columns16", _PARAMS, internal=True)
+    c = LoopFunction("void", "columns16", _PARAMS, internal=True)
     with c.loop("%columns") as k:
         to, source = c.gep("%to", c.arith("mul", k.index, "%to_row")), c.gep("%from", c.arith("shl", k.index, 4))
         c.call("void", "@far16", f"ptr {to}", f"ptr {source}", "i64 %from_row", "i64 %rows")

@@ -6,9 +6,8 @@ transposed to scratch at once, its rows go through the kernel, and transposed ou
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import BLOCKS_WORDS, FAST, N_AXES, N_OPERANDS, READ, VECTOR, WIDTH, WRITE
-from tensordsl.codegen.library.loops.descriptor import entry_of, product
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.abi.descriptor import READ, VECTOR, WRITE, BlocksCode, CallCode, Header, Operand
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
 
 ROWS, POINTS = 32, 1 << 12  # of a tile, at most: more lanes have more pages than the core keeps at hand
 FAR, LINE = 6 << 20, 64  # bytes of operands whose next tile is asked for; and of a cache line
@@ -19,25 +18,25 @@ def tile_texts() -> list[str]:
     return [_other_axis(), _on_lines(), _tile(), _place(), _tiled()]
 
 
-def block_of(c: Function) -> str:
+def block_of(c: LoopFunction) -> str:
     """Elements of a block, for which scratch has room."""
-    return c.get(c.word("%D", c.arith("sub", c.get("%D", FAST), BLOCKS_WORDS)), 3)
+    return c.get(c.word("%D", c.arith("sub", c.header(Header.DIRECT_CALL), BlocksCode.WORDS)), 3)
 
 
 def _other_axis() -> str:
     """The axis along which most operands are contiguous that are not so along the lane axis, or -1."""
-    c = Function("i64", "other_axis", ["ptr D", "ptr e", "ptr s"], internal=True)
-    words = c.word("%D", c.get("%D", FAST))
-    lane, external, axes = c.get(words, 2), c.get(words, 3), c.get("%D", N_AXES)
+    c = LoopFunction("i64", "other_axis", ["ptr D", "ptr e", "ptr s"], internal=True)
+    words = c.word("%D", c.header(Header.DIRECT_CALL))
+    lane, external, axes = c.get(words, CallCode.LANE), c.get(words, CallCode.EXTERNALS), c.header(Header.AXES)
     best, most = c.cell(-1), c.cell(0)
     with c.loop(axes) as axis, c.when(c.test("sgt", c.get("%e", axis.index), 1)):
         with c.loop(external, ("i64", "0")) as loop:
-            entry = entry_of(c, words, loop.index)
-            row, size = c.arith("mul", c.get(entry, 1), axes), c.get(entry, 2)
-            vector, other = c.test("eq", c.get(entry, 0), VECTOR), c.arith("add", row, axis.index)
+            entry = c.operand(words, loop.index)
+            row, size = c.arith("mul", c.get(entry, Operand.NUMBER), axes), c.get(entry, Operand.ELEMENT_BYTES)
+            vector, other = c.is_kind(entry, VECTOR), c.arith("add", row, axis.index)
             apart = c.test("ne", c.get("%s", c.arith("add", row, lane)), size)
             found = c.all(vector, apart, c.test("eq", c.get("%s", other), size))
-            loop.next = [c.arith("add", loop.values[0], c.op(f"zext i1 {found} to i64"))]
+            loop.next = [c.arith("add", loop.values[0], c.as_i64(found))]
         with c.when(c.test("sgt", loop.values[0], c.get(most, 0))):
             c.put(loop.values[0], most, 0)
             c.put(axis.index, best, 0)
@@ -47,15 +46,17 @@ def _other_axis() -> str:
 def _on_lines() -> str:
     """(rows of a tile, those that its first one lacks), by the first transposed operand whose rows all begin at one
     place of a cache line: there tiles begin with lines, and whole ones are as good as longer pieces."""
-    c = Function("void", "on_lines", ["ptr D", "ptr B", "ptr S", "i64 axis", "ptr to"], internal=True)
-    words = c.word("%D", c.get("%D", FAST))
-    lane, external, axes = c.get(words, 2), c.get(words, 3), c.get("%D", N_AXES)
+    c = LoopFunction("void", "on_lines", ["ptr D", "ptr B", "ptr S", "i64 axis", "ptr to"], internal=True)
+    words = c.word("%D", c.header(Header.DIRECT_CALL))
+    lane, external, axes = c.get(words, CallCode.LANE), c.get(words, CallCode.EXTERNALS), c.header(Header.AXES)
     with c.loop(external) as loop:
-        entry = entry_of(c, words, loop.index)
-        row, size = c.arith("mul", c.get(entry, 1), axes), c.get(entry, 2)
+        entry = c.operand(words, loop.index)
+        row, size = c.arith("mul", c.get(entry, Operand.NUMBER), axes), c.get(entry, Operand.ELEMENT_BYTES)
         across, along = (c.get("%S", c.arith("add", row, axis)) for axis in (lane, "%axis"))
-        behind = c.arith("and", c.op(f"ptrtoint ptr {c.get('%B', c.get(entry, 1), 'ptr')} to i64"), LINE - 1)
-        is_turned = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("eq", along, size), c.test("ne", across, 0))
+        behind = c.arith(
+            "and", c.op(f"ptrtoint ptr {c.get('%B', c.get(entry, Operand.NUMBER), 'ptr')} to i64"), LINE - 1
+        )
+        is_turned = c.all(c.is_kind(entry, VECTOR), c.test("eq", along, size), c.test("ne", across, 0))
         with c.when(c.all(is_turned, c.test("eq", c.arith("and", across, LINE - 1), 0))):
             c.put(c.min(c.max(c.arith("sdiv", LINE, size), ROWS // 2), ROWS), "%to", 0)
             c.put(c.arith("sdiv", behind, size), "%to", 1)
@@ -81,24 +82,24 @@ _TILE = [
 ]
 
 
-def _operand(c: Function, words: str, k: str) -> tuple[str, str, str, str, str, str]:
+def _operand(c: LoopFunction, words: str, k: str) -> tuple[str, str, str, str, str, str]:
     """(entry, element size, address, stride along the lanes, along the rows, scratch) of an external operand."""
-    entry = entry_of(c, words, k)
-    number, lane = c.get(entry, 1), c.get(words, 2)
-    row = c.arith("mul", number, c.get("%D", N_AXES))
+    entry = c.operand(words, k)
+    number, lane = c.get(entry, Operand.NUMBER), c.get(words, CallCode.LANE)
+    row = c.arith("mul", number, c.header(Header.AXES))
     across, along = c.get("%S", c.arith("add", row, lane)), c.get("%S", c.arith("add", row, "%axis"))
-    area = c.gep("%scratch", c.get(entry, 3))
-    return entry, c.get(entry, 2), c.get("%B", number, "ptr"), across, along, area
+    area = c.gep("%scratch", c.get(entry, Operand.SCRATCH))
+    return entry, c.get(entry, Operand.ELEMENT_BYTES), c.get("%B", number, "ptr"), across, along, area
 
 
 def _tile() -> str:
     """rows x lanes points, of so many in all, at the addresses B; scratch holds rows of `room` elements of each
     operand."""
-    c = Function("void", "tile", _TILE, internal=True)
-    words = c.word("%D", c.get("%D", FAST))
-    external, operands = c.get(words, 3), c.get(words, 4)
-    kernel = c.get("%K", c.get(words, 1), "ptr")
-    steps, width = c.word("%P", operands), c.get("%D", WIDTH)
+    c = LoopFunction("void", "tile", _TILE, internal=True)
+    words = c.word("%D", c.header(Header.DIRECT_CALL))
+    external, operands = c.get(words, CallCode.EXTERNALS), c.get(words, CallCode.OPERANDS)
+    kernel = c.get("%K", c.get(words, CallCode.KERNEL), "ptr")
+    steps, width = c.word("%P", operands), c.header(Header.LANES)
     is_short = c.test("slt", "%lanes", width)
     with c.loop(external) as loop:
         entry, size, address, across, along, area = _operand(c, words, loop.index)
@@ -107,30 +108,30 @@ def _tile() -> str:
         c.put(c.choose(packed, area, address, "ptr"), "%P", loop.index, "ptr")
         c.put(c.choose(packed, pitch, along), steps, loop.index)
         _ask_for_next(c, entry, size, address, packed, across, along)
-        with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), READ), 0))):
+        with c.when(c.all(packed, c.has_flag(entry, READ))):
             _move_tile(c, area, pitch, size, address, across, along, is_in=True)
             with c.when(is_short):
                 _pad(c, area, pitch, size, width)
     with c.loop(c.arith("sub", operands, external)) as loop:
         k = c.arith("add", loop.index, external)
-        entry = entry_of(c, words, k)
-        c.put(c.word("%I", c.get(entry, 1)), "%P", k, "ptr")
+        entry = c.operand(words, k)
+        c.put(c.word("%I", c.get(entry, Operand.NUMBER)), "%P", k, "ptr")
     lanes, live = c.max("%lanes", width), c.min("%lanes", width)
     c.call("void", kernel, "ptr %P", f"i64 {lanes}", f"i64 {live}", "i64 %rows")
     with c.loop(external) as loop:
         entry, size, address, across, along, area = _operand(c, words, loop.index)
         packed = _is_packed(c, entry, across, size, is_short)
-        with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0))):
+        with c.when(c.all(packed, c.has_flag(entry, WRITE))):
             _move_tile(c, area, c.arith("mul", "%room", size), size, address, across, along, is_in=False)
     return c.end()
 
 
-def _ask_for_next(c: Function, entry: str, size: str, address: str, packed: str, across: str, along: str) -> None:
+def _ask_for_next(c: LoopFunction, entry: str, size: str, address: str, packed: str, across: str, along: str) -> None:
     """Have memory give what the next tile along the rows' axis reads and writes of an operand: short pieces of lines
     that are far from each other, which no processor foresees."""
     is_far = c.test("sge", c.arith("mul", size, "%points"), FAR)
-    adjacent = c.any(c.op(f"xor i1 {packed}, true"), c.test("eq", along, size))
-    with c.when(c.all(is_far, adjacent, c.test("eq", c.get(entry, 0), VECTOR))):
+    adjacent = c.any(c.negate(packed), c.test("eq", along, size))
+    with c.when(c.all(is_far, adjacent, c.is_kind(entry, VECTOR))):
         count, step = c.choose(packed, "%lanes", "%rows"), c.choose(packed, across, along)
         length = c.arith("mul", c.choose(packed, "%rows", "%lanes"), size)
         ahead = c.gep(address, c.arith("mul", along, "%rows"))
@@ -140,13 +141,13 @@ def _ask_for_next(c: Function, entry: str, size: str, address: str, packed: str,
                 c.call("void", "@llvm.prefetch.p0", f"ptr {c.gep(first, at.index)}", "i32 0", "i32 2", "i32 1")
 
 
-def _is_packed(c: Function, entry: str, across: str, size: str, is_short: str) -> str:
+def _is_packed(c: LoopFunction, entry: str, across: str, size: str, is_short: str) -> str:
     """Whether the operand's rows stand in scratch: its lanes are apart, or fewer than a vector has."""
-    apart = c.op(f"or i1 {c.test('ne', across, size)}, {is_short}")
-    return c.all(c.test("eq", c.get(entry, 0), VECTOR), apart)
+    apart = c.any(c.test("ne", across, size), is_short)
+    return c.all(c.is_kind(entry, VECTOR), apart)
 
 
-def _pad(c: Function, area: str, pitch: str, size: str, width: str) -> None:
+def _pad(c: LoopFunction, area: str, pitch: str, size: str, width: str) -> None:
     """Behind a short row's lanes their last one stands, up to a vector."""
     dead, last = c.arith("sub", width, "%lanes"), c.arith("mul", c.arith("sub", "%lanes", 1), size)
     with c.loop("%rows") as row:
@@ -156,7 +157,7 @@ def _pad(c: Function, area: str, pitch: str, size: str, width: str) -> None:
 
 
 def _move_tile(
-    c: Function, area: str, pitch: str, size: str, address: str, across: str, along: str, *, is_in: bool
+    c: LoopFunction, area: str, pitch: str, size: str, address: str, across: str, along: str, *, is_in: bool
 ) -> None:
     """Between an operand and its rows in scratch: transposed if it is contiguous along the rows' axis, else by rows."""
     adjacent, other, done = c.label("adjacent"), c.label("other"), c.label("moved")
@@ -185,10 +186,15 @@ def _tiled() -> str:
     """All points whose lane is below `whole`: fewer than a vector has, or whole vectors, or some whose last points may
     be computed twice.  Tiles go along `axis` within the lanes of a tile, which stay near."""
     params = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "ptr P", "ptr scratch", "i64 axis", "i64 whole"]
-    c = Function("void", "tiled", params, internal=True)
-    fast = c.get("%D", FAST)
+    c = LoopFunction("void", "tiled", params, internal=True)
+    fast = c.header(Header.DIRECT_CALL)
     words = c.word("%D", fast)
-    lane, width, axes, operands = c.get(words, 2), c.get("%D", WIDTH), c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
+    lane, width, axes, operands = (
+        c.get(words, CallCode.LANE),
+        c.header(Header.LANES),
+        c.header(Header.AXES),
+        c.header(Header.OPERANDS),
+    )
     block, on_lines = block_of(c), c.op("alloca i64, i64 2, align 8")
     c.call("void", "@on_lines", "ptr %D", "ptr %B", "ptr %S", "i64 %axis", f"ptr {on_lines}")
     most, less = c.get(on_lines, 0), c.get(on_lines, 1)
@@ -198,7 +204,7 @@ def _tiled() -> str:
     height, length = c.min(c.arith("sdiv", block, room), most), c.get("%E", "%axis")
     here, points = c.op(f"alloca ptr, i64 {operands}, align 8"), product(c, "%E", axes)
     with c.loop(axes, ("i64", "1")) as loop:
-        fixed = c.op(f"or i1 {c.test('eq', loop.index, lane)}, {c.test('eq', loop.index, '%axis')}")
+        fixed = c.any(c.test("eq", loop.index, lane), c.test("eq", loop.index, "%axis"))
         loop.next = [c.arith("mul", loop.values[0], c.choose(fixed, 1, c.get("%E", loop.index)))]
     start = c.choose(c.test("sgt", length, height), c.arith("sub", 0, less), 0)
     tiles = c.loop(loop.values[0]), c.loop("%whole", step=room), c.loop(length, start=start, step=height)
@@ -216,9 +222,9 @@ def _tiled() -> str:
 def _place() -> str:
     """The addresses of all operands at point i, j of the tiles' axes, and at a point of the others counted together."""
     params = ["ptr D", "ptr B", "ptr S", "ptr E", "ptr to", "i64 outer", "i64 axis", "i64 i", "i64 lane", "i64 j"]
-    c = Function("void", "place", params, internal=True)
-    axes = c.get("%D", N_AXES)
-    with c.loop(c.get("%D", N_OPERANDS)) as k:
+    c = LoopFunction("void", "place", params, internal=True)
+    axes = c.header(Header.AXES)
+    with c.loop(c.header(Header.OPERANDS)) as k:
         row = c.word("%S", c.arith("mul", k.index, axes))
         first = c.arith("mul", c.get(row, "%axis"), "%i")
         first = c.arith("add", first, c.arith("mul", c.get(row, "%lane"), "%j"))

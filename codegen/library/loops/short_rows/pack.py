@@ -8,13 +8,22 @@ are apart, or few rows lie beside each other.
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import FAST, N_AXES, PARAMS, READ, SPACE, SPLAT, VECTOR, WIDTH, WRITE
-from tensordsl.codegen.library.loops.descriptor import entry_of, move, put_integers, strided
+from tensordsl.codegen.abi.descriptor import (
+    NEST_PARAMS,
+    READ,
+    SCRATCH_PARAMS,
+    SPLAT,
+    VECTOR,
+    WRITE,
+    CallCode,
+    Header,
+    Operand,
+)
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, move, put_integers, strided
 from tensordsl.codegen.library.loops.pack.strided import LINE
 from tensordsl.codegen.library.loops.pack.transpose_tiles import block_of
 from tensordsl.codegen.library.loops.short_rows.overlap import FEW
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
 
 LARGE, SPAN = 1 << 20, 1 << 16  # bytes of an operand that caches do not hold, and of a block that is near together
 SHORT = 4  # vectors: longer rows go one by one
@@ -41,7 +50,7 @@ def gap_texts() -> list[str]:
 def _rows_moved() -> str:
     """`rows` rows of at least a byte, which do not overlap."""
     params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 bytes", "i64 rows"]
-    c = Function("void", "rows_moved", params, internal=True)
+    c = LoopFunction("void", "rows_moved", params, internal=True)
     for half, kind in HALVES:
         with c.when(c.test("sle", "%bytes", 2 * half)):
             behind = c.arith("sub", "%bytes", half)
@@ -63,7 +72,7 @@ def _rows_moved() -> str:
 def _elements_moved() -> str:
     """`count` elements, one after the other."""
     params = ["ptr to", "i64 to_step", "ptr from", "i64 from_step", "i64 size", "i64 count"]
-    c = Function("void", "elements_moved", params, internal=True)
+    c = LoopFunction("void", "elements_moved", params, internal=True)
     strided(c, "%count", "%to_step", "%from_step")
     return c.end()
 
@@ -74,7 +83,7 @@ _MATRIX = ["ptr area", "i64 pitch", "ptr place", "i64 across", "i64 along", "i64
 def _matrix_moved() -> str:
     """Rows between scratch, where they are `pitch` bytes apart, and an operand: `across` and `along` are bytes from
     lane to lane and from row to row there."""
-    c = Function("void", "matrix_moved", [*_MATRIX, "i1 in"], internal=True)
+    c = LoopFunction("void", "matrix_moved", [*_MATRIX, "i1 in"], internal=True)
     line = c.arith("mul", "%n", "%size")
     here, by_rows, turned = ("ptr %area", "i64 %pitch"), ("ptr %place", "i64 %along"), ("ptr %place", "i64 %across")
     with c.when(c.test("eq", "%across", "%size")):
@@ -95,7 +104,7 @@ def _matrix_moved() -> str:
 
 def _steps_moved() -> str:
     """The same where elements are apart along both axes: long rows one by one, short ones lane by lane."""
-    c = Function("void", "steps_moved", [*_MATRIX, "i1 in"], internal=True)
+    c = LoopFunction("void", "steps_moved", [*_MATRIX, "i1 in"], internal=True)
     line = c.arith("mul", "%n", "%size")
     one = c.all(c.test("eq", "%pitch", line), c.test("eq", "%along", c.arith("mul", "%n", "%across")))
     n, rows = c.choose(one, c.arith("mul", "%n", "%rows"), "%n"), c.choose(one, 1, "%rows")
@@ -122,14 +131,16 @@ def _steps_moved() -> str:
     return c.end()
 
 
-def _steps(c: Function, entry: str) -> str:
+def _steps(c: LoopFunction, entry: str) -> str:
     """The byte strides of an operand."""
-    return c.word("%S", c.arith("mul", c.get(entry, 1), c.get("%D", N_AXES)))
+    return c.word("%S", c.arith("mul", c.get(entry, Operand.NUMBER), c.header(Header.AXES)))
 
 
 def _offset() -> str:
     """Bytes from an operand's first point to the one of number q in the order of some of the axes."""
-    c = Function("i64", "offset", ["ptr steps", "ptr E", "ptr order", "i64 first", "i64 end", "i64 q"], internal=True)
+    c = LoopFunction(
+        "i64", "offset", ["ptr steps", "ptr E", "ptr order", "i64 first", "i64 end", "i64 q"], internal=True
+    )
     with c.loop(c.arith("sub", "%end", "%first"), ("i64", "0"), ("i64", "%q")) as loop:
         axis = c.get("%order", c.arith("sub", c.arith("sub", "%end", 1), loop.index))
         (offset, rest), n = loop.values, c.get("%E", axis)
@@ -141,8 +152,12 @@ def _offset() -> str:
 def _kind() -> str:
     """How an operand is taken: in place where it is one long row, or the same at all points."""
     params = ["ptr operand", "ptr steps", "ptr E", "ptr order", "i64 around", "i64 lane"]
-    c = Function("i64", "kind", params, internal=True)
-    kind, size, across = c.get("%operand", 0), c.get("%operand", 2), c.get("%steps", "%lane")
+    c = LoopFunction("i64", "kind", params, internal=True)
+    kind, size, across = (
+        c.get("%operand", Operand.KIND),
+        c.get("%operand", Operand.ELEMENT_BYTES),
+        c.get("%steps", "%lane"),
+    )
     line = c.arith("mul", size, c.get("%E", "%lane"))
     with c.loop("%around", ("i64", line), ("i64", "0"), ("i64", "0"), ("i64", str(STEPPED))) as loop:
         axis = c.get("%order", c.arith("sub", c.arith("sub", "%around", 1), loop.index))
@@ -163,14 +178,14 @@ def _kind() -> str:
 def _kinds() -> str:
     """The kinds of a CALL's operands, and the last of them.  Results that may be operands are packed, since elements
     are computed twice."""
-    c = Function("i64", "kinds", [*PARAMS[1:5], "ptr words", "i64 lane", *ORDER], internal=True)
+    c = LoopFunction("i64", "kinds", [*NEST_PARAMS[1:5], "ptr words", "i64 lane", *ORDER], internal=True)
     once = c.test("eq", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
-    with c.loop(c.get("%words", 3), ("i64", "0")) as loop:
-        entry = entry_of(c, "%words", loop.index)
+    with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
+        entry = c.operand("%words", loop.index)
         given = f"ptr {entry}", f"ptr {_steps(c, entry)}", "ptr %E", "ptr %order", "i64 %around", "i64 %lane"
         kind = c.call("i64", "@kind", *given)
         c.put(kind, "%kinds", loop.index)
-        is_out = c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)
+        is_out = c.has_flag(entry, WRITE)
         wrong = c.all(is_out, once, c.test("eq", kind, IN_PLACE))
         loop.next = [c.max(loop.values[0], c.choose(wrong, NEITHER, kind))]
     return c.end("i64", loop.values[0])
@@ -178,7 +193,7 @@ def _kinds() -> str:
 
 def _longest() -> str:
     """The place in the order of a block's longest axis."""
-    c = Function("i64", "longest", ["ptr E", *ORDER[:2], "i64 part", "i64 some"], internal=True)
+    c = LoopFunction("i64", "longest", ["ptr E", *ORDER[:2], "i64 part", "i64 some"], internal=True)
     first = c.arith("add", "%part", 1)
     with c.loop("%around", ("i64", "%part"), ("i64", "%some"), start=first) as loop:
         place, most = loop.values
@@ -190,7 +205,7 @@ def _longest() -> str:
 def _block_fetched() -> str:
     """Ask for the next block of a large operand: the core does not foresee the order in which this one is read."""
     params = ["ptr steps", "ptr E", "ptr order", "ptr place", "i64 part", "i64 some"]
-    c = Function("void", "block_fetched", params, internal=True)
+    c = LoopFunction("void", "block_fetched", params, internal=True)
     outer, axis = c.get("%order", 0), c.get("%order", "%part")
     whole, block = (
         c.call("i64", "@llvm.abs.i64", f"i64 {c.arith('mul', c.get('%steps', a), n)}", "i1 false")
@@ -209,8 +224,8 @@ def _block_moved() -> str:
     """A block of an operand at `place` to scratch or back, matrix by matrix, whose rows are along the longest axis, or
     along the last one if they are backwards there."""
     params = ["ptr operand", "ptr steps", "ptr place", "ptr scratch", "ptr E", "i64 lane", *ORDER, *BLOCK]
-    c = Function("void", "block_moved", [*params, "i64 some", "i1 in"], internal=True)
-    size, area = c.get("%operand", 2), c.gep("%scratch", c.get("%operand", 3))
+    c = LoopFunction("void", "block_moved", [*params, "i64 some", "i1 in"], internal=True)
+    size, area = c.get("%operand", Operand.ELEMENT_BYTES), c.gep("%scratch", c.get("%operand", Operand.SCRATCH))
     n, across, last = c.get("%E", "%lane"), c.get("%steps", "%lane"), c.arith("sub", "%around", 1)
     shape = [f"i64 {x}" for x in (across, c.get("%steps", c.get("%order", last)), size, n)]
     count = c.choose(c.test("eq", last, "%part"), "%some", c.get("%E", c.get("%order", last)))
@@ -252,24 +267,31 @@ def _block_moved() -> str:
 def _blocks() -> str:
     """All blocks at one position of the axes outside of the part's; the last ones are halves, so that each has more
     than a vector."""
-    params = [*PARAMS, *SPACE, "i64 lane", *ORDER, *BLOCK, "i64 outer"]
-    c = Function("void", "blocks_with_gaps", params, internal=True)
-    words, width, axis = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH), c.get("%order", "%part")
-    external, kernel, extent = c.get(words, 3), c.get("%K", c.get(words, 1), "ptr"), c.get("%E", axis)
+    params = [*NEST_PARAMS, *SCRATCH_PARAMS, "i64 lane", *ORDER, *BLOCK, "i64 outer"]
+    c = LoopFunction("void", "blocks_with_gaps", params, internal=True)
+    words, width, axis = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES), c.get("%order", "%part")
+    external, kernel, extent = (
+        c.get(words, CallCode.EXTERNALS),
+        c.get("%K", c.get(words, CallCode.KERNEL), "ptr"),
+        c.get("%E", axis),
+    )
     at, more, done = c.cell(0), c.label("more"), c.label("done")
 
     def move_all(start: str, some: str, flag: int) -> None:
         with c.loop(external) as loop:
-            entry = entry_of(c, words, loop.index)
+            entry = c.operand(words, loop.index)
             steps, kind = _steps(c, entry), c.get("%kinds", loop.index)
             before = "ptr %E", "ptr %order", "i64 0", "i64 %part", "i64 %outer"
             offset = c.call("i64", "@offset", f"ptr {steps}", *before)
             offset = c.arith("add", offset, c.arith("mul", c.get(steps, axis), start))
-            place, packed = c.gep(c.get("%B", c.get(entry, 1), "ptr"), offset), c.test("ne", kind, IN_PLACE)
+            place, packed = (
+                c.gep(c.get("%B", c.get(entry, Operand.NUMBER), "ptr"), offset),
+                c.test("ne", kind, IN_PLACE),
+            )
             if flag == READ:
-                area = c.gep("%scratch", c.get(entry, 3))
+                area = c.gep("%scratch", c.get(entry, Operand.SCRATCH))
                 c.put(c.choose(packed, area, place, "ptr"), "%P", loop.index, "ptr")
-            with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), flag), 0))):
+            with c.when(c.all(packed, c.has_flag(entry, flag))):
                 given = f"ptr {entry}", f"ptr {steps}", f"ptr {place}", "ptr %scratch", "ptr %E", "i64 %lane"
                 rest = *passed((*ORDER, *BLOCK)), f"i64 {some}", f"i1 {str(flag == READ).lower()}"
                 c.call("void", "@block_moved", *given, *rest)
@@ -290,9 +312,9 @@ def _blocks() -> str:
 
 def _gapped() -> str:
     """1: all is done."""
-    c = Function("i64", "gapped", [*PARAMS, *SPACE], internal=True)
-    words, width, axes = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH), c.get("%D", N_AXES)
-    lane, external = c.get(words, 2), c.get(words, 3)
+    c = LoopFunction("i64", "gapped", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
+    words, width, axes = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES), c.header(Header.AXES)
+    lane, external = c.get(words, CallCode.LANE), c.get(words, CallCode.EXTERNALS)
     n, room = c.get("%E", lane), c.arith("sub", block_of(c), width)
     limit = c.min(c.arith("mul", width, SHORT), c.arith("udiv", room, 3))
     with c.when(c.any(c.test("sge", n, limit), c.test("slt", room, c.arith("mul", width, 3)))):
@@ -303,16 +325,16 @@ def _gapped() -> str:
         extent = c.get("%E", loop.index)
         is_around = c.all(c.test("ne", extent, 1), c.test("ne", loop.index, lane))
         c.put(loop.index, order, c.min(count, c.arith("sub", axes, 1)))
-        more, times = c.op(f"zext i1 {is_around} to i64"), c.choose(is_around, extent, 1)
+        more, times = c.as_i64(is_around), c.choose(is_around, extent, 1)
         loop.next = [c.arith("add", count, more), c.arith("mul", total, times)]
     around, total = loop.values
     with c.when(c.any(c.test("eq", around, 0), c.test("slt", total, width))):
         c.ret("i64", 0)
     orders = f"ptr {order}", f"i64 {around}", f"ptr {kinds}"
-    kind = c.call("i64", "@kinds", *passed(PARAMS[1:5]), f"ptr {words}", f"i64 {lane}", *orders)
+    kind = c.call("i64", "@kinds", *passed(NEST_PARAMS[1:5]), f"ptr {words}", f"i64 {lane}", *orders)
     last = c.get("%E", c.get(order, c.arith("sub", around, 1)))
     few = c.all(c.test("sge", around, 2), c.test("slt", last, FEW))
-    by_rows = c.all(c.test("eq", kind, PACKED), c.test("sge", n, width), c.op(f"xor i1 {few}, true"))
+    by_rows = c.all(c.test("eq", kind, PACKED), c.test("sge", n, width), c.negate(few))
     with c.when(c.any(c.test("eq", kind, IN_PLACE), c.test("eq", kind, NEITHER), by_rows)):
         c.ret("i64", 0)
     with c.loop(around, ("i64", n), ("i64", around), ("i64", n)) as loop:
@@ -324,9 +346,9 @@ def _gapped() -> str:
     _, part, inner = loop.values
     with c.loop(part, ("i64", "1")) as loop:
         loop.next = [c.arith("mul", loop.values[0], c.get("%E", c.get(order, loop.index)))]
-    put_integers(c, words, external, c.get(words, 4))
+    put_integers(c, words, external, c.get(words, CallCode.OPERANDS))
     block = f"i64 {part}", f"i64 {inner}", f"i64 {c.arith('udiv', room, inner)}"
     with c.loop(loop.values[0]) as outer:
-        given = *passed((*PARAMS, *SPACE)), f"i64 {lane}", *orders, *block, f"i64 {outer.index}"
+        given = *passed((*NEST_PARAMS, *SCRATCH_PARAMS)), f"i64 {lane}", *orders, *block, f"i64 {outer.index}"
         c.call("void", "@blocks_with_gaps", *given)
     return c.end("i64", 1)

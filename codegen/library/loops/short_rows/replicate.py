@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import splat
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, splat
 
 
 def own_texts() -> list[str]:
@@ -13,7 +12,7 @@ def own_texts() -> list[str]:
 def _spread() -> str:
     """The rows' values, each `n` times, for so many elements; then the last one again, up to `count`."""
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 n", "i64 elements", "i64 count"]
-    c = Function("void", "spread", params, internal=True)
+    c = LoopFunction("void", "spread", params, internal=True)
     row, end, rest = (c.arith("mul", x, "%size") for x in ("%n", "%elements", c.arith("sub", "%count", "%elements")))
     for size in (1, 2, 4, 8, 16):
         with c.when(c.test("eq", "%size", size)):
@@ -26,7 +25,7 @@ def _spread() -> str:
     return c.end()
 
 
-def _spread_rows(c: Function, size: int, stored: int, row: str, end: str, rest: str, longer: bool = False) -> None:
+def _spread_rows(c: LoopFunction, size: int, stored: int, row: str, end: str, rest: str, longer: bool = False) -> None:
     """By a store of so many bytes for each row, or several for rows that may be longer."""
     words, lanes = max(size // 8, 1), stored // min(size, 8)  # pairs of words for complex numbers
     element = f"i{8 * size // words}"
@@ -52,7 +51,7 @@ def _spread_rows(c: Function, size: int, stored: int, row: str, end: str, rest: 
 
 def _number() -> str:
     """0, 1, 2 and so on, each `n` times, for so many elements."""
-    c = Function("void", "number", ["ptr to", "i64 n", "i64 elements"], internal=True)
+    c = LoopFunction("void", "number", ["ptr to", "i64 n", "i64 elements"], internal=True)
     row, end = (c.arith("shl", x, 3) for x in ("%n", "%elements"))
     with c.loop(end, ("i64", "0"), step=row) as loop:
         number = splat(c, loop.values[0])

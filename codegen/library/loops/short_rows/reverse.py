@@ -4,7 +4,7 @@ backwards (pictures of bytes with three channels): moved to scratch by vectors w
 
 from __future__ import annotations
 
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
 
 SHUFFLES = {64: "llvm.x86.avx512.permvar.qi.512", 16: "llvm.x86.ssse3.pshuf.b.128"}  # of vectors of so many bytes
 ENOUGH = 128  # bytes
@@ -24,7 +24,7 @@ def shuffle_declaration(size: int) -> str:
 
 def _are_backwards(size: int) -> str:
     """Do many rows of few bytes lie one behind the other, either these or their elements backwards?"""
-    c = Function("i1", "are_backwards", [*_SHAPE, "i64 rows"], internal=True)
+    c = LoopFunction("i1", "are_backwards", [*_SHAPE, "i64 rows"], internal=True)
     line, back = c.arith("mul", "%n", "%size"), c.arith("sub", 0, "%size")
     rows = c.all(c.test("eq", "%across", "%size"), c.test("eq", "%along", c.arith("sub", 0, line)))
     elements = c.all(c.test("eq", "%across", back), c.test("eq", "%along", line))
@@ -35,7 +35,7 @@ def _are_backwards(size: int) -> str:
 def _order(size: int) -> str:
     """Which byte of a loaded vector byte i of a stored one is: of rows backwards the first is the loaded one's end,
     of others its beginning."""
-    c = Function("void", "order", ["ptr order", *_SHAPE], internal=True)
+    c = LoopFunction("void", "order", ["ptr order", *_SHAPE], internal=True)
     if not size:
         return c.end()
     kind, line = f"<{size} x i32>", c.arith("mul", "%n", "%size")
@@ -66,7 +66,7 @@ def _order(size: int) -> str:
 
 def _backwards(size: int) -> str:
     """Rows from an operand to scratch, as far as whole vectors go; how many were moved."""
-    c = Function("i64", "backwards", _MOVED, internal=True)
+    c = LoopFunction("i64", "backwards", _MOVED, internal=True)
     if not size:
         return c.end("i64", 0)
     line = c.arith("mul", "%n", "%size")
