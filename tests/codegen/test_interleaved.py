@@ -17,7 +17,7 @@ import tensordsl.tensor as T
 from tensordsl.codegen.compiler.modules import only
 from tensordsl.codegen.library.loops.entry import nest_text
 from tensordsl.codegen.library.loops.pack.deinterleave import DENSE
-from tensordsl.codegen.library.loops.pack.strided import LARGE, often
+from tensordsl.codegen.library.loops.pack.strided import LARGE, with_repeated_loads
 from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.target.machine import native_width
 from tensordsl.runtime.loading import elf
@@ -133,7 +133,7 @@ def test_a_column_of_state_follows_from_the_others() -> None:
 
 
 PACKERS = [("interleaved4", 4, 4), ("interleaved4", 4, 9), ("interleaved8", 8, 3), ("interleaved8", 8, 5)]
-PACKERS += [(often(name), size, width) for name, size, width in PACKERS]
+PACKERS += [(with_repeated_loads(name), size, width) for name, size, width in PACKERS]
 PACKERS += [(f"dense{size}x{step}", size, step) for size, step in DENSE]
 
 

@@ -24,7 +24,7 @@ SHAPES = [(1, 1), (3, 2000), (40, 300), (257, 65), (2000, 3), (1, 9001), (0, 5),
 
 
 def ways() -> int:
-    return library._State.table[layouts.RT["ways"] // 8] or 0
+    return library._State.table[layouts.RT["traversals"] // 8] or 0
 
 
 @pytest.mark.parametrize("third", ["near", "far", "whole"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import count
 
 from tensordsl.codegen.library.lines import given_lines, walk_text
-from tensordsl.codegen.library.loops.pack.transpose_registers import SIDE, turned
+from tensordsl.codegen.library.loops.pack.transpose_registers import SIDE, transposed_square
 from tensordsl.codegen.library.signals import POLL, long_loop
 from tensordsl.codegen.llvm import float16
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
@@ -138,10 +138,10 @@ class Cumulate:
         with long_loop(f, whole, (kind, f"splat ({t} {IDENTITY[self.word]})"), step=SIDE) as loop:
             rows = [f.op(f"load {kind}, ptr {f.gep(x, loop.index, t)}, align {size}") for x in xs]
             (state,), columns = loop.values, []
-            for column in turned(f, kind, rows):
+            for column in transposed_square(f, kind, rows):
                 state = f.op(f"{self.word} {kind} {state}, {column}")
                 columns.append(state)
-            for y, row in zip(ys, turned(f, kind, columns), strict=True):
+            for y, row in zip(ys, transposed_square(f, kind, columns), strict=True):
                 f.do(f"store {kind} {row}, ptr {f.gep(y, loop.index, t)}, align {size}")
             loop.next = [state]
         with f.loop("%n", start=whole) as loop:

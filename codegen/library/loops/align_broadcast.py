@@ -14,7 +14,7 @@ LINE, PAGE = 64, 4096  # bytes
 ROWS, MOST, LEAST = 16, 1 << 14, 1 << 16  # rows for which a copy pays; bytes of one, at most; of what is read of it
 
 
-def place_shared(c: LoopFunction, axes: str, extents: str, strides: str, current: str) -> None:
+def align_broadcast(c: LoopFunction, axes: str, extents: str, strides: str, current: str) -> None:
     """Let operands of a group of one kernel that are the same in many rows be copies."""
     words = c.word("%D", c.header(Header.DIRECT_CALL))
     lane, out = c.get(words, CallCode.LANE), c.get(current, c.header(Header.INPUTS), "ptr")
@@ -35,11 +35,11 @@ def place_shared(c: LoopFunction, axes: str, extents: str, strides: str, current
         pays = c.all(c.test("sle", bytes, MOST), c.test("sge", c.arith("mul", bytes, rows), LEAST))
         with c.when(c.all(is_row, is_read, c.test("eq", axis.values[0], 0), pays)):
             base, room = c.get(current, number, "ptr"), c.op(f"alloca i8, i64 {c.arith('add', bytes, PAGE)}, align 64")
-            place = c.arith("and", c.arith("sub", _number(c, out), _number(c, room)), PAGE - LINE)
+            place = c.arith("and", c.arith("sub", _address(c, out), _address(c, room)), PAGE - LINE)
             room = c.gep(room, place)
-            c.call("void", "@column", f"ptr {room}", f"ptr {base}", f"i64 {size}", f"i64 {n}", f"i64 {size}")
+            c.call("void", "@copy_strided", f"ptr {room}", f"ptr {base}", f"i64 {size}", f"i64 {n}", f"i64 {size}")
             c.put(room, current, number, "ptr")
 
 
-def _number(c: LoopFunction, pointer: str) -> str:
+def _address(c: LoopFunction, pointer: str) -> str:
     return c.op(f"ptrtoint ptr {pointer} to i64")

@@ -12,21 +12,21 @@ TABLES, SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E 
 
 
 def axes_texts() -> list[str]:
-    return [_exchange(), _lengthen(), _swap(), _merge(), _arrange()]
+    return [_exchange_axes(), _use_longest_rows(), _exchange_if_nearer(), _merge_axes(), _canonicalise_axes()]
 
 
-def _arrange() -> str:
+def _canonicalise_axes() -> str:
     """Copies of the extents and strides, whose axes are exchanged and merged where that may be."""
-    c = LoopFunction("void", "arrange", ["ptr D", "ptr E", "ptr S", *TABLES], internal=True)
+    c = LoopFunction("void", "canonicalise_axes", ["ptr D", "ptr E", "ptr S", *TABLES], internal=True)
     axes, operands, pairs = c.header(Header.AXES), c.header(Header.OPERANDS), c.word("%D", Header.WORDS)
     for n, source, target in ((axes, "%E", "%e"), (c.arith("mul", axes, operands), "%S", "%s")):
         with c.loop(n) as loop:
             c.put(c.get(source, loop.index), target, loop.index)
-    for name, count in (("swap", Header.EXCHANGES), ("merge", Header.MERGES)):
+    for name, count in (("exchange_if_nearer", Header.EXCHANGES), ("merge_axes", Header.MERGES)):
         with c.loop(c.get("%D", count)) as loop:
             pair = c.word(pairs, c.arith("mul", loop.index, 2))
             given = [f"i64 {x}" for x in (c.get(pair, 0), c.get(pair, 1), axes, operands)]
-            if name == "swap":  # what is one kernel has ways of its own for short rows
+            if name == "exchange_if_nearer":  # what is one kernel has ways of its own for short rows
                 given.append(f"i64 {c.choose(c.test('ne', c.header(Header.DIRECT_CALL), 0), 0, FEW)}")
             else:
                 given.append(f"i64 {c.header(Header.MIN_UNMERGED_ELEMENTS)}")
@@ -35,9 +35,9 @@ def _arrange() -> str:
     return c.end()
 
 
-def _lengthen() -> str:
+def _use_longest_rows() -> str:
     """Few rows beside each other take less than the loops around them: the longest axis takes their place."""
-    c = LoopFunction("void", "lengthen", [*TABLES, "ptr D"], internal=True)
+    c = LoopFunction("void", "use_longest_rows", [*TABLES, "ptr D"], internal=True)
     words, axes = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.AXES)
     lane, row = c.get(words, CallCode.LANE), c.get(words, CallCode.ROW)
     with c.loop(c.get(words, CallCode.OPERANDS), ("i64", "0")) as loop:
@@ -52,12 +52,12 @@ def _lengthen() -> str:
         longer = c.test("sgt", c.get("%e", loop.index), c.get("%e", best))
         loop.next = [c.choose(c.all(longer, c.test("ne", loop.index, lane)), loop.index, best)]
     given = f"i64 {row}", f"i64 {loop.values[0]}", f"i64 {axes}", f"i64 {c.header(Header.OPERANDS)}"
-    c.call("void", "@exchange", "ptr %e", "ptr %s", *given)
+    c.call("void", "@exchange_axes", "ptr %e", "ptr %s", *given)
     return c.end()
 
 
-def _exchange() -> str:
-    c = LoopFunction("void", "exchange", [*TABLES, "i64 a", "i64 b", *SIZES], internal=True)
+def _exchange_axes() -> str:
+    c = LoopFunction("void", "exchange_axes", [*TABLES, "i64 a", "i64 b", *SIZES], internal=True)
 
     def exchange(row: str) -> None:
         first, second = c.get(row, "%a"), c.get(row, "%b")
@@ -70,12 +70,12 @@ def _exchange() -> str:
     return c.end()
 
 
-def _swap() -> str:
+def _exchange_if_nearer() -> str:
     """Exchange an axis with one behind it, as the lane axis, if elements are nearer along it: all arrays in Fortran's
     order.  Lines that elements share count first, so an axis along which some are adjacent stays if the other has
     none.  So does one of less than `least` elements, which would be a row, if the two don't become one."""
     pair = [*TABLES, "i64 a", "i64 b", *SIZES]
-    c = LoopFunction("void", "swap", [*pair, "i64 least"], internal=True)
+    c = LoopFunction("void", "exchange_if_nearer", [*pair, "i64 least"], internal=True)
     extent = c.get("%e", "%a")
     with c.loop("%operands", ("i64", "0"), ("i64", "0")) as loop:
         row = c.word("%s", c.arith("mul", loop.index, "%axes"))
@@ -86,14 +86,14 @@ def _swap() -> str:
         loop.next = [c.arith("add", loop.values[0], c.arith("sub", *sizes)), gap]
     fits = c.any(c.test("sge", extent, "%least"), c.test("eq", loop.values[1], 0))
     with c.when(c.all(c.test("slt", loop.values[0], 0), fits)):
-        c.call("void", "@exchange", *passed(pair))
+        c.call("void", "@exchange_axes", *passed(pair))
     return c.end()
 
 
-def _merge() -> str:
+def _merge_axes() -> str:
     """Make one axis of two neighbours in loop order where the strides of all operands allow it; the outer becomes 1.
     Not if that has `together` elements and more, which kernels take as rows (0: they take none)."""
-    c = LoopFunction("void", "merge", [*TABLES, "i64 a", "i64 b", *SIZES, "i64 together"], internal=True)
+    c = LoopFunction("void", "merge_axes", [*TABLES, "i64 a", "i64 b", *SIZES, "i64 together"], internal=True)
     extent_a, extent_b = c.get("%e", "%a"), c.get("%e", "%b")
     wrong, one = c.cell(0), c.test("eq", extent_b, 1)
     with c.loop("%operands") as loop:

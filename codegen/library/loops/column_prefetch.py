@@ -17,12 +17,12 @@ PAGE = 4096
 LINES = 8  # of a set of a first-level cache; and rows at once of several operands that memory has
 
 
-def column_texts(caches: Caches) -> list[str]:
-    return [_down_columns(caches), _longest_operand()]
+def column_prefetch_texts(caches: Caches) -> list[str]:
+    return [_column_rows_per_call(caches), _operand_span()]
 
 
-def _down_columns(caches: Caches) -> str:
-    c = LoopFunction("void", "down_columns", ["ptr cx", "i64 axis", "ptr rows", "ptr turn"], internal=True)
+def _column_rows_per_call(caches: Caches) -> str:
+    c = LoopFunction("void", "column_rows_per_call", ["ptr cx", "i64 axis", "ptr rows", "ptr turn"], internal=True)
     words, strides = c.context(Context.DESCRIPTOR), c.context(Context.STRIDES)
     with c.loop(c.get(words, Header.OPERANDS), ("i64", "%axis"), ("i64", "0"), ("i64", "0"), ("i64", "0")) as loop:
         at, same, row, streams = loop.values
@@ -32,7 +32,7 @@ def _down_columns(caches: Caches) -> str:
         streams = c.arith("add", streams, c.choose(c.test("ne", step, 0), 1, 0))
         loop.next = [c.arith("add", at, c.get(words, Header.AXES)), c.choose(here, 1, same), row, streams]
     _, same, row, streams = loop.values
-    bytes_ = c.arith("mul", row, in_all_parts(c, c.get(c.context(Context.EXTENTS), "%axis")))
+    bytes_ = c.arith("mul", row, in_all_tasks(c, c.get(c.context(Context.EXTENTS), "%axis")))
     far = c.test("sge", bytes_, caches.asked)
     few, several = c.min(c.get("%rows", 0), LINES), c.all(far, c.test("sgt", streams, 1))
     rows = c.choose(c.any(c.test("ne", same, 0), several), few, c.get("%rows", 0))
@@ -42,9 +42,9 @@ def _down_columns(caches: Caches) -> str:
     return c.end()
 
 
-def _longest_operand() -> str:
+def _operand_span() -> str:
     """Bytes of the operand that reaches furthest along an axis, in all parts of it."""
-    c = LoopFunction("i64", "longest_operand", ["ptr cx", "i64 axis"], internal=True)
+    c = LoopFunction("i64", "operand_span", ["ptr cx", "i64 axis"], internal=True)
     words, strides = c.context(Context.DESCRIPTOR), c.context(Context.STRIDES)
     with c.loop(c.get(words, Header.OPERANDS), ("i64", "%axis"), ("i64", "0")) as loop:
         at, longest = loop.values
@@ -54,10 +54,10 @@ def _longest_operand() -> str:
     extents = c.context(Context.EXTENTS)
     own = product(c, extents, c.get(words, Header.AXES))
     parts = c.max(c.arith("udiv", c.context(Context.POINTS), c.max(own, 1)), 1)  # of the launch
-    every = c.arith("mul", in_all_parts(c, c.get(extents, "%axis")), parts)
+    every = c.arith("mul", in_all_tasks(c, c.get(extents, "%axis")), parts)
     return c.end("i64", c.arith("mul", loop.values[1], every))
 
 
-def in_all_parts(c: LoopFunction, count: str) -> str:
+def in_all_tasks(c: LoopFunction, count: str) -> str:
     """Of what a part has so many of, how many a launch has."""
     return c.arith("mul", count, c.max(c.context(Context.TASKS), 1))

@@ -42,7 +42,7 @@ def shuffled(c: LoopFunction, kind: str, a: str, b: str, lanes: Iterable[int]) -
     return c.op(f"shufflevector {kind} {a}, {kind} {b}, <{len(mask)} x i32> <{', '.join(mask)}>")
 
 
-def strided(c: LoopFunction, count: str, target_stride: str, source_stride: str) -> None:
+def copy_elements(c: LoopFunction, count: str, target_stride: str, source_stride: str) -> None:
     """Element by element, and return; four at a time, since a scalar copy is bound by the loop around it."""
     whole = c.arith("and", count, -4)
     for size, kind in ((8, "i64"), (4, "i32"), (16, "<2 x i64>"), (2, "i16"), (1, "i8")):

@@ -32,34 +32,34 @@ from tensordsl.codegen.abi.descriptor import (
 )
 from tensordsl.codegen.abi.layouts import LIBRARY, NEST_PARTS
 from tensordsl.codegen.library.alternate_stack import STACK_INTRINSICS
-from tensordsl.codegen.library.loops.align_broadcast import place_shared
+from tensordsl.codegen.library.loops.align_broadcast import align_broadcast
 from tensordsl.codegen.library.loops.axes import axes_texts
-from tensordsl.codegen.library.loops.column_prefetch import column_texts
-from tensordsl.codegen.library.loops.contiguous import flat_texts
+from tensordsl.codegen.library.loops.column_prefetch import column_prefetch_texts
+from tensordsl.codegen.library.loops.contiguous import contiguous_texts
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
-from tensordsl.codegen.library.loops.fallbacks import MISSED, without_texts
-from tensordsl.codegen.library.loops.interpreter import step_texts
+from tensordsl.codegen.library.loops.fallbacks import MISSED, fallback_texts
+from tensordsl.codegen.library.loops.interpreter import interpreter_texts
 from tensordsl.codegen.library.loops.pack.copy import copy_texts
-from tensordsl.codegen.library.loops.pack.deinterleave import interleaved_texts
-from tensordsl.codegen.library.loops.pack.reductions import compact_texts
-from tensordsl.codegen.library.loops.pack.rows import packed_texts
-from tensordsl.codegen.library.loops.pack.strided import apart_texts
-from tensordsl.codegen.library.loops.pack.transpose_blocks import transposed_texts
-from tensordsl.codegen.library.loops.pack.transpose_registers import square_texts
-from tensordsl.codegen.library.loops.pack.transpose_tiles import SHORT_ROOM, block_of, tile_texts
-from tensordsl.codegen.library.loops.parallel import reduction_texts, share_texts
-from tensordsl.codegen.library.loops.parallel_rows import row_part_texts
-from tensordsl.codegen.library.loops.row_batches import turn_texts
-from tensordsl.codegen.library.loops.short_rows.collapse import period_texts, repeat_text
+from tensordsl.codegen.library.loops.pack.deinterleave import deinterleave_texts
+from tensordsl.codegen.library.loops.pack.reductions import copied_operand_texts
+from tensordsl.codegen.library.loops.pack.rows import packed_row_texts
+from tensordsl.codegen.library.loops.pack.strided import strided_texts
+from tensordsl.codegen.library.loops.pack.transpose_blocks import transpose_block_texts
+from tensordsl.codegen.library.loops.pack.transpose_registers import transpose_texts
+from tensordsl.codegen.library.loops.pack.transpose_tiles import SHORT_ROOM, block_of, transpose_tile_texts
+from tensordsl.codegen.library.loops.parallel import parallel_texts, reduction_texts
+from tensordsl.codegen.library.loops.parallel_rows import parallel_rows_texts
+from tensordsl.codegen.library.loops.row_batches import row_batch_texts
+from tensordsl.codegen.library.loops.short_rows.collapse import collapse_texts, replicate_line_text
 from tensordsl.codegen.library.loops.short_rows.overlap import overlap_texts
-from tensordsl.codegen.library.loops.short_rows.pack import gap_texts, moved_texts
+from tensordsl.codegen.library.loops.short_rows.pack import copy_matrix_texts, pack_texts
 from tensordsl.codegen.library.loops.short_rows.reduce_joined import joined_texts
 from tensordsl.codegen.library.loops.short_rows.reduce_wide import wide_texts
-from tensordsl.codegen.library.loops.short_rows.reverse import backwards_texts, shuffle_declaration
+from tensordsl.codegen.library.loops.short_rows.reverse import reverse_texts, shuffle_declaration
 from tensordsl.codegen.library.loops.short_rows.row_blocks import row_block_texts
-from tensordsl.codegen.library.loops.small_transposed import straight_texts
-from tensordsl.codegen.library.loops.streaming_stores import METADATA, ROW, is_streamed_text, stream_texts
-from tensordsl.codegen.library.loops.take import taken_texts
+from tensordsl.codegen.library.loops.small_transposed import small_transposed_texts
+from tensordsl.codegen.library.loops.streaming_stores import METADATA, ROW, is_streamable_text, streaming_texts
+from tensordsl.codegen.library.loops.take import take_texts
 from tensordsl.codegen.library.signals import poll, poll_each
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.target.cache_model import Caches, near_third
@@ -70,36 +70,60 @@ LONG = 1 << 18  # points from which results may be larger than the caches
 def nest_text(vector_bytes: int = 64, fetches: bool = True, shuffled: int = 0, caches: Caches | None = None) -> str:
     """All of the library as one module.  fetches, shuffled, caches: `target.machine` knows them (`fetches_turns` and so
     on)."""
-    parts = _parts(vector_bytes, fetches, shuffled, caches or near_third())
+    parts = _objects(vector_bytes, fetches, shuffled, caches or near_third())
     return _module([text for texts in parts.values() for text in texts()], vector_bytes, shuffled)
 
 
 def part_text(part: str, vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> str:
     """The module of one of the library's objects (`abi.layouts.LIBRARY`).  The first has what most launches need, and
     what stands for functions of other parts as long as these are absent."""
-    texts = _parts(vector_bytes, fetches, shuffled, caches)[part]()
-    return _module([*texts, *(without_texts() if part == "nest" else [])], vector_bytes, shuffled)
+    texts = _objects(vector_bytes, fetches, shuffled, caches)[part]()
+    return _module([*texts, *(fallback_texts() if part == "nest" else [])], vector_bytes, shuffled)
 
 
-def _parts(vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> dict[str, Callable[[], list[str]]]:
+def _objects(vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> dict[str, Callable[[], list[str]]]:
     """The functions of each part."""
     return {
         "nest": lambda: [
-            *(*copy_texts(vector_bytes), *apart_texts(fetches), *axes_texts(), *tile_texts(), *turn_texts(caches)),
-            *(*column_texts(caches), *step_texts(), is_streamed_text(caches), *straight_texts()),
-            *(*share_texts(caches), *flat_texts(), _may_repeat(), _direct(), _general(), _nest()),
+            *(
+                *copy_texts(vector_bytes),
+                *strided_texts(fetches),
+                *axes_texts(),
+                *transpose_tile_texts(),
+                *row_batch_texts(caches),
+            ),
+            *(
+                *column_prefetch_texts(caches),
+                *interpreter_texts(),
+                is_streamable_text(caches),
+                *small_transposed_texts(),
+            ),
+            *(
+                *parallel_texts(caches),
+                *contiguous_texts(),
+                _may_recompute(),
+                _run_direct(),
+                _run_general(),
+                _run_stage(),
+            ),
         ],
-        "nest_turned": square_texts,
-        "nest_streams": stream_texts,
-        "nest_short": lambda: [*period_texts(), *backwards_texts(shuffled), *overlap_texts(), *gap_texts()],
-        "nest_packed": lambda: [*packed_texts(), *interleaved_texts()],
+        "nest_turned": transpose_texts,
+        "nest_streams": streaming_texts,
+        "nest_short": lambda: [*collapse_texts(), *reverse_texts(shuffled), *overlap_texts(), *pack_texts()],
+        "nest_packed": lambda: [*packed_row_texts(), *deinterleave_texts()],
         "nest_sums": lambda: [
-            *(*joined_texts(), *wide_texts(caches), *compact_texts(), *row_part_texts(caches), *moved_texts()),
-            *(repeat_text(), *row_block_texts()),
+            *(
+                *joined_texts(),
+                *wide_texts(caches),
+                *copied_operand_texts(),
+                *parallel_rows_texts(caches),
+                *copy_matrix_texts(),
+            ),
+            *(replicate_line_text(), *row_block_texts()),
             *reduction_texts(caches),
         ],
-        "nest_across": transposed_texts,
-        "nest_taken": taken_texts,
+        "nest_across": transpose_block_texts,
+        "nest_taken": take_texts,
     }
 
 
@@ -124,9 +148,9 @@ def _intrinsics(vector_bytes: int, shuffled: int) -> str:
     return "\n".join(lines) + "\n" + STACK_INTRINSICS + shuffle_declaration(shuffled)
 
 
-def _direct() -> str:
+def _run_direct() -> str:
     """One kernel over one axis, everything readable in place: no context at all.  Gives 0 if that is not so."""
-    c = LoopFunction("i64", "direct", [*NEST_PARAMS, *SCRATCH_PARAMS, "i64 points", "i64 shared"], internal=True)
+    c = LoopFunction("i64", "run_direct", [*NEST_PARAMS, *SCRATCH_PARAMS, "i64 points", "i64 shared"], internal=True)
     words = c.word("%D", c.header(Header.DIRECT_CALL))
     lane, operands, axes, width = (
         c.get(words, CallCode.LANE),
@@ -150,17 +174,17 @@ def _direct() -> str:
     points = c.max(n, "%points")
     with c.when(c.all(c.test("sge", points, LONG), c.test("sge", n, ROW))):
         with c.when(
-            c.call("i1", "@is_streamed", *passed(["ptr D", *NEST_PARAMS[2:5]]), f"i64 {points}", "i64 %shared")
+            c.call("i1", "@is_streamable", *passed(["ptr D", *NEST_PARAMS[2:5]]), f"i64 {points}", "i64 %shared")
         ):
-            with c.when(c.call("i1", "@streamed", *passed((*NEST_PARAMS, *SCRATCH_PARAMS)))):
+            with c.when(c.call("i1", "@stream", *passed((*NEST_PARAMS, *SCRATCH_PARAMS)))):
                 c.ret("i64", 1)
     whole = c.arith("and", n, c.arith("sub", 0, width))
     left = c.arith("sub", n, whole)
     with c.when(c.test("eq", c.choose(c.test("sgt", whole, 0), left, 1), 0)):
         c.call("void", kernel, "ptr %P", f"i64 {n}", f"i64 {width}", "i64 1")
         c.ret("i64", 1)
-    apart = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
-    with c.when(c.all(apart, c.test("sgt", whole, 0))):
+    distinct = c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
+    with c.when(c.all(distinct, c.test("sgt", whole, 0))):
         c.call("void", kernel, "ptr %P", f"i64 {n}", f"i64 {width}", "i64 1")
         c.ret("i64", 1)
     with c.when(c.test("sgt", whole, 0)):
@@ -170,9 +194,9 @@ def _direct() -> str:
     return c.end("i64", 1)
 
 
-def _may_repeat() -> str:
+def _may_recompute() -> str:
     """May elements be computed twice: is no output an input?"""
-    c = LoopFunction("i64", "may_repeat", ["ptr D", "ptr B"], internal=True)
+    c = LoopFunction("i64", "may_recompute", ["ptr D", "ptr B"], internal=True)
     inputs, operands = c.header(Header.INPUTS), c.header(Header.OPERANDS)
     same = c.cell(0)
     with c.loop(operands, start=inputs) as out:
@@ -202,18 +226,18 @@ def _direct_tail(c: LoopFunction, words: str, kernel: str, whole: str, left: str
             c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {c.arith('mul', left, size)}")
 
 
-def _general() -> str:
+def _run_general() -> str:
     """`times`: in as many blocks of a `job` (`pack.transpose_blocks`), or, where that is null, as many parts of a
     launch."""
     rest = ["ptr stage", "ptr job", "i64 times"]
-    c = LoopFunction("i64", "general", [*NEST_PARAMS, *SCRATCH_PARAMS, *rest], internal=True)
+    c = LoopFunction("i64", "run_general", [*NEST_PARAMS, *SCRATCH_PARAMS, *rest], internal=True)
     axes, operands = c.header(Header.AXES), c.header(Header.OPERANDS)
     total = c.arith("mul", axes, operands)
     extents, strides, positions, origins, current = (
         c.op(f"alloca i64, i64 {n}, align 8") for n in (axes, total, axes, axes, operands)
     )
     context = c.op(f"alloca [{Context.WORDS} x i64], align 16")
-    c.call("void", "@arrange", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
+    c.call("void", "@canonicalise_axes", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     with c.loop(operands) as loop:
         c.put(c.get("%B", loop.index), current, loop.index)
     with c.loop(axes) as loop:
@@ -230,20 +254,20 @@ def _general() -> str:
                 c.ret("i64", 0)
     near = c.test("eq", c.header(Header.STRIDED), 0)
     with c.when(c.all(near, c.test("ne", c.header(Header.POSITION_CALL), 0))):
-        c.call("i64", "@overlapped", *moved, f"ptr {origins}")
+        c.call("i64", "@overlapping_rows", *moved, f"ptr {origins}")
     with c.when(c.test("ne", c.header(Header.DIRECT_CALL), 0)):
-        _direct_if_flat(c, axes, extents, strides)
+        _direct_if_collapsed(c, axes, extents, strides)
         with c.when(near):
-            with c.when(c.test("ne", c.call("i64", "@periodic", *given), 0)):
+            with c.when(c.test("ne", c.call("i64", "@collapsed_rows", *given), 0)):
                 c.ret("i64", 0)
-            for way, *more in (("overlapped", f"ptr {origins}"), ("gapped",)):
-                with c.when(c.test("ne", c.call("i64", f"@{way}", *moved, *more), 0)):
+            for function, *more in (("overlapping_rows", f"ptr {origins}"), ("packed_short_rows",)):
+                with c.when(c.test("ne", c.call("i64", f"@{function}", *moved, *more), 0)):
                     c.ret("i64", 0)
         _tiles(c, axes, operands, extents, strides, current)
-        _rows_past(c, axes, extents, moved)
+        _stream_rows(c, axes, extents, moved)
         with c.when(c.is_null("%job")):
-            place_shared(c, axes, extents, strides, current)
-            c.call("void", "@lengthen", f"ptr {extents}", f"ptr {strides}", "ptr %D")
+            align_broadcast(c, axes, extents, strides, current)
+            c.call("void", "@use_longest_rows", f"ptr {extents}", f"ptr {strides}", "ptr %D")
     c.put(0, "%scratch", 0)
     pointers = {
         Context.KERNELS: "%K",
@@ -265,7 +289,7 @@ def _general() -> str:
     ):
         for k in words:
             c.put(numbers, context, k)
-    c.put(c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), context, Context.MAY_RECOMPUTE)
+    c.put(c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), context, Context.MAY_RECOMPUTE)
     c.put(points_of(c), context, Context.POINTS)
     first, end = c.cell(c.header(Header.CODE)), c.cell(c.header(Header.CODE_END))
     with c.when(is_part):
@@ -283,12 +307,12 @@ def _general() -> str:
         move = "ptr %D", "ptr %job", f"ptr {current}", f"i64 {turn.index}"
         with c.when(c.all(c.is_null("%job"), c.test("ne", turn.index, 0))):
             poll(c)
-            c.call("void", "@next_part", f"ptr {context}", "ptr %S", "ptr %stage")
+            c.call("void", "@next_task", f"ptr {context}", "ptr %S", "ptr %stage")
         with c.when(in_blocks):
-            c.call("void", "@move", *move, "i1 false")
+            c.call("void", "@move_block", *move, "i1 false")
         c.call("void", "@execute", f"ptr {context}", *code)
         with c.when(in_blocks):
-            c.call("void", "@move", *move, "i1 true")
+            c.call("void", "@move_block", *move, "i1 true")
             poll_each(c, turn.index, 8)
     with c.when(is_part):
         c.call("void", "@send", "ptr %scratch", "ptr %stage")
@@ -306,12 +330,12 @@ def _of_stage(c: LoopFunction, word: int) -> str:
     return c.choose(whole, 0, c.get(c.choose(whole, "%D", "%stage", "ptr"), word))
 
 
-def _whole(c: LoopFunction) -> tuple[str, str]:
+def _of_launch(c: LoopFunction) -> tuple[str, str]:
     """Of the launch that a stage is a part of: its points, and how many parts threads share."""
     return f"i64 {points_of(c)}", f"i64 {_of_stage(c, Stage.SHARED)}"
 
 
-def _direct_if_flat(c: LoopFunction, axes: str, extents: str, strides: str) -> None:
+def _direct_if_collapsed(c: LoopFunction, axes: str, extents: str, strides: str) -> None:
     """Return by `direct` if every axis but the lane's has become 1."""
     lane, others = c.get(c.word("%D", c.header(Header.DIRECT_CALL)), 2), c.cell(0)
     with c.loop(axes) as loop:
@@ -319,19 +343,19 @@ def _direct_if_flat(c: LoopFunction, axes: str, extents: str, strides: str) -> N
         c.note(c.all(c.test("ne", loop.index, lane), longer), others)
     with c.when(c.test("eq", c.get(others, 0), 0)):
         tables = "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
-        done = c.call("i64", "@direct", "ptr %K", "ptr %D", *tables, *_whole(c))
+        done = c.call("i64", "@run_direct", "ptr %K", "ptr %D", *tables, *_of_launch(c))
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
         with c.when(c.test("ne", c.call("i64", "@packed_row", "ptr %K", "ptr %D", *tables), 0)):
             c.ret("i64", 0)
 
 
-def _rows_past(c: LoopFunction, axes: str, extents: str, given: tuple[str, ...]) -> None:
+def _stream_rows(c: LoopFunction, axes: str, extents: str, given: tuple[str, ...]) -> None:
     """Return where long rows, apart from each other, go past the caches."""
     points, shared = c.max(product(c, extents, axes), points_of(c)), _of_stage(c, Stage.SHARED)
     with c.when(c.all(c.test("sge", points, LONG), c.is_null("%job"))):
-        with c.when(c.call("i1", "@is_streamed", *given[1:5], f"i64 {points}", f"i64 {shared}")):
-            with c.when(c.call("i1", "@streamed_rows", *given)):
+        with c.when(c.call("i1", "@is_streamable", *given[1:5], f"i64 {points}", f"i64 {shared}")):
+            with c.when(c.call("i1", "@stream_rows", *given)):
                 c.ret("i64", 0)
 
 
@@ -340,15 +364,15 @@ def _tiles(c: LoopFunction, axes: str, operands: str, extents: str, strides: str
     may be computed twice; what is left for the rest of `general` are the lanes behind them."""
     lane = c.get(c.word("%D", c.header(Header.DIRECT_CALL)), 2)
     tables = f"ptr {extents}", f"ptr {strides}"
-    axis = c.call("i64", "@other_axis", "ptr %D", *tables)
-    length, apart = c.get(extents, lane), c.call("i64", "@may_repeat", "ptr %D", f"ptr {current}")
+    axis = c.call("i64", "@transposed_axis", "ptr %D", *tables)
+    length, distinct = c.get(extents, lane), c.call("i64", "@may_recompute", "ptr %D", f"ptr {current}")
     whole = c.arith("and", length, c.arith("sub", 0, c.header(Header.LANES)))
     short = c.all(c.test("eq", whole, 0), c.test("sge", block_of(c), SHORT_ROOM))
-    again = c.all(c.test("ne", whole, 0), c.test("ne", apart, 0))
+    again = c.all(c.test("ne", whole, 0), c.test("ne", distinct, 0))
     whole = c.choose(c.any(short, again), length, whole)
     with c.when(c.all(c.test("sge", axis, 0), c.test("sgt", whole, 0))):
         given = "ptr %K", "ptr %D", f"ptr {current}", f"ptr {strides}", f"ptr {extents}"
-        c.call("void", "@tiled", *given, "ptr %I", "ptr %P", "ptr %scratch", f"i64 {axis}", f"i64 {whole}")
+        c.call("void", "@transpose_tiles", *given, "ptr %I", "ptr %P", "ptr %scratch", f"i64 {axis}", f"i64 {whole}")
         with c.when(c.test("eq", length, whole)):
             c.ret("i64", 0)
         c.put(c.arith("sub", length, whole), extents, lane)
@@ -358,30 +382,30 @@ def _tiles(c: LoopFunction, axes: str, operands: str, extents: str, strides: str
             c.put(moved, current, loop.index, "ptr")
 
 
-def _nest() -> str:
+def _run_stage() -> str:
     """All of a launch, or a stage of it."""
-    c = LoopFunction("i64", "nest", [*NEST_PARAMS, "ptr stage"], internal=True)
+    c = LoopFunction("i64", "run_stage", [*NEST_PARAMS, "ptr stage"], internal=True)
     with c.when(c.test("ne", c.header(Header.TAKE), 0)):
-        bad = c.call("i64", "@taken", *passed(NEST_PARAMS))
+        bad = c.call("i64", "@take", *passed(NEST_PARAMS))
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
     c.do(f"%scratch = alloca i8, i64 {c.header(Header.SCRATCH_BYTES)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.header(Header.POINTERS)}, align 16")
     arguments = passed((*NEST_PARAMS, *SCRATCH_PARAMS))
     with c.when(c.all(c.test("eq", c.header(Header.AXES), 1), c.test("ne", c.header(Header.DIRECT_CALL), 0))):
-        done = c.call("i64", "@direct", *arguments, *_whole(c))
+        done = c.call("i64", "@run_direct", *arguments, *_of_launch(c))
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
     whole = c.is_null("%stage")
     merged = c.get(c.choose(whole, "%D", "%stage", "ptr"), Stage.IS_MERGED)
     as_given = c.any(whole, c.test("eq", merged, 0))
     with c.when(c.all(as_given, c.test("ne", c.header(Header.TRANSPOSABLE), 0))):
-        bad = c.call("i64", "@in_blocks", *arguments, "ptr %stage")
+        bad = c.call("i64", "@in_transposed_blocks", *arguments, "ptr %stage")
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
     with c.when(c.all(as_given, c.test("ne", c.header(Header.COPIED_OPERANDS), 0))):
-        bad = c.call("i64", "@compacted", *arguments, "ptr %stage")
+        bad = c.call("i64", "@with_copied_operands", *arguments, "ptr %stage")
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
     times = c.choose(whole, 1, c.max(c.get(c.choose(whole, "%D", "%stage", "ptr"), Stage.TIMES), 1))
-    return c.end("i64", c.call("i64", "@general", *arguments, "ptr %stage", "ptr null", f"i64 {times}"))
+    return c.end("i64", c.call("i64", "@run_general", *arguments, "ptr %stage", "ptr null", f"i64 {times}"))

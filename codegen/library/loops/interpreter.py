@@ -83,18 +83,18 @@ _INSTRUCTIONS = (
 )
 
 
-def step_texts() -> list[str]:
+def interpreter_texts() -> list[str]:
     return [
         _loop(),
         _rows(),
         _blocks(),
         _fill(),
-        _packs(),
+        _is_any_packed(),
         _call(),
         _call_packed(),
-        _columns_in(),
-        _rows_in(),
-        _call_together(),
+        _pack_deinterleaved(),
+        _pack_matrix(),
+        _call_packed_rows(),
         _execute(),
         _resolve(),
     ]
@@ -113,12 +113,12 @@ def _body(c: LoopFunction, words: int, size: str) -> tuple[str, str]:
     return f"ptr %cx, i64 {first}, i64 {end}", end
 
 
-def _in_parts(c: LoopFunction, axis: str, words: int, unit: int, price: str, end: str) -> None:
+def _in_tasks(c: LoopFunction, axis: str, words: int, unit: int, price: str, end: str) -> None:
     """Return where a loop is done in parts."""
     parts = c.context(Context.TASKS)
     with c.when(c.all(c.test("ne", parts, 0), c.test("sle", parts, 1), c.test("ne", price, 0))):
         code = "%pc", c.arith("add", "%pc", words), end, axis, unit, price
-        with c.when(c.call("i1", "@in_parts", "ptr %cx", *(f"i64 {x}" for x in code))):
+        with c.when(c.call("i1", "@rows_in_tasks", "ptr %cx", *(f"i64 {x}" for x in code))):
             c.ret("i64", end)
 
 
@@ -126,10 +126,10 @@ def _loop() -> str:
     c, words = _instruction("loop")
     axis = c.get(words, LoopCode.AXIS)
     body, end = _body(c, LoopCode.WORDS, c.get(words, LoopCode.BODY_WORDS))
-    _in_parts(c, axis, LoopCode.WORDS, 1, c.get(words, LoopCode.TASK_NS), end)
+    _in_tasks(c, axis, LoopCode.WORDS, 1, c.get(words, LoopCode.TASK_NS), end)
     positions, extent = c.context(Context.POSITIONS), c.get(c.context(Context.EXTENTS), axis)
     with c.when(has_row_blocks(c, c.arith("add", "%pc", LoopCode.WORDS), end, extent)):
-        with c.when(c.call("i1", "@in_row_blocks", body, f"i64 {axis}")):
+        with c.when(c.call("i1", "@shared_row_blocks", body, f"i64 {axis}")):
             c.ret("i64", end)
     last = c.arith("sub", extent, 1)
     with c.loop(extent) as loop:
@@ -147,7 +147,7 @@ def _rows() -> str:
     c, words = _instruction("rows")
     axis = c.get(words, RowsCode.AXIS)
     body, end = _body(c, RowsCode.WORDS, c.get(words, RowsCode.BODY_WORDS))
-    _in_parts(c, axis, RowsCode.WORDS, MAX_COLUMN_ROWS, c.get(words, RowsCode.TASK_NS), end)
+    _in_tasks(c, axis, RowsCode.WORDS, MAX_COLUMN_ROWS, c.get(words, RowsCode.TASK_NS), end)
     positions, extents = c.context(Context.POSITIONS), c.context(Context.EXTENTS)
     extent = c.get(extents, axis)
     blocks = c.word(words, RowsCode.WORDS)
@@ -156,17 +156,17 @@ def _rows() -> str:
     )
     joins = c.has_block_flag(blocks, JOINS_ROWS)
     with c.when(c.all(c.test("eq", c.get(blocks, 0), Opcode.BLOCKS), alone, joins)):
-        with c.when(c.call("i1", "@joined", "ptr %cx", f"ptr {blocks}", f"i64 {axis}")):
+        with c.when(c.call("i1", "@joined_rows", "ptr %cx", f"ptr {blocks}", f"i64 {axis}")):
             c.ret("i64", end)
     with c.when(c.test("ne", c.context(Context.IS_WIDE), 0)):
         c.call("void", "@wide_rows", "ptr %cx", f"ptr {c.word(words, RowsCode.WORDS)}", f"i64 {axis}")
         c.ret("i64", end)
     together = c.cell(1), c.cell(WHOLE_ROW)
-    c.call("void", "@rows_together", "ptr %cx", f"ptr {words}", *(f"ptr {cell}" for cell in together))
+    c.call("void", "@rows_per_call", "ptr %cx", f"ptr {words}", *(f"ptr {cell}" for cell in together))
     size, turn = (c.get(cell, 0) for cell in together)
     with c.when(c.test("sgt", extent, size)):
-        with c.when(c.call("i1", "@at_once", body)):
-            c.call("void", "@turns", body, f"i64 {axis}", f"i64 {size}", f"i64 {extent}", f"i64 {turn}")
+        with c.when(c.call("i1", "@fits_row_batches", body)):
+            c.call("void", "@row_batches", body, f"i64 {axis}", f"i64 {size}", f"i64 {extent}", f"i64 {turn}")
             c.ret("i64", end)
     with c.loop(extent, ("i64", "0"), step=size) as loop:
         left = c.arith("sub", extent, loop.index)
@@ -207,7 +207,7 @@ def _blocks() -> str:
     wide = c.cell(0)
     own_rows = c.test("eq", c.context(Context.IS_TRANSPOSED), 0)  # in scratch their number is the library's choice
     with c.when(c.all(c.test("ne", c.arith("and", tails, WIDENS_ROWS), 0), in_place, own_rows)):
-        c.put(c.call("i64", "@widens", body, f"i64 {axis}"), wide, 0)
+        c.put(c.call("i64", "@fits_wide_rows", body, f"i64 {axis}"), wide, 0)
     is_wide = c.all(c.test("ne", c.get(wide, 0), 0), c.any(twice, c.test("slt", extent, width)))
     c.put(c.as_i64(is_wide), "%cx", Context.IS_WIDE)
     by_kernel = c.any(short, is_wide, c.all(by_kernel, twice))
@@ -216,7 +216,7 @@ def _blocks() -> str:
     block = c.choose(c.any(is_wide, c.all(any_length, in_place)), HUGE, block)  # wide rows are done once, all columns
     packs_down = c.all(c.test("ne", c.get(c.context(Context.DESCRIPTOR), Header.COLUMN_READS), 0), c.negate(in_place))
     block = c.choose(packs_down, c.min(block, NEAR_COLUMNS), block)
-    block = c.min(block, _most_at_once(c, extent))
+    block = c.min(block, _max_block_elements(c, extent))
     vectors, at, more, done = c.arith("sub", 0, width), c.cell(0), c.label("more"), c.label("done")
     with c.when(c.any(c.test("sgt", extent, 0), finishes)):
         c.place(more)
@@ -251,7 +251,7 @@ def _blocks() -> str:
     return c.end("i64", end)
 
 
-def _most_at_once(c: LoopFunction, extent: str) -> str:
+def _max_block_elements(c: LoopFunction, extent: str) -> str:
     """How many elements of a row kernels get at once, so that they do not take long."""
     most = c.cell(HUGE)
     with c.when(c.test("sgt", extent, LONG_ROW)):
@@ -271,29 +271,32 @@ def _fill() -> str:
 
 
 # -- calls ------------------------------------------------------------------------------------------------------------
-def _behind(c: LoopFunction, words: str, pc: str) -> str:
+def _next_pc(c: LoopFunction, words: str, pc: str) -> str:
     """The pc behind a CALL."""
     return c.arith(
         "add", c.arith("mul", c.get(words, CallCode.OPERANDS), Operand.WORDS), c.arith("add", pc, CallCode.WORDS)
     )
 
 
-def _is_copied(c: LoopFunction, entry: str, lane: str) -> tuple[str, str]:
+def _is_packed(c: LoopFunction, entry: str, lane: str) -> tuple[str, str]:
     """(Is the operand packed, at a tail or since its elements are not adjacent?; its stride along the lanes)"""
     axes = c.get(c.context(Context.DESCRIPTOR), Header.AXES)
     stride = c.get(
         c.context(Context.STRIDES), c.arith("add", c.arith("mul", c.get(entry, Operand.NUMBER), axes), c.max(lane, 0))
     )
-    tail, apart = c.test("ne", c.context(Context.IS_TAIL), 0), c.test("ne", stride, c.get(entry, Operand.ELEMENT_BYTES))
-    return c.all(c.is_kind(entry, VECTOR), c.any(tail, apart)), stride
+    tail, strided = (
+        c.test("ne", c.context(Context.IS_TAIL), 0),
+        c.test("ne", stride, c.get(entry, Operand.ELEMENT_BYTES)),
+    )
+    return c.all(c.is_kind(entry, VECTOR), c.any(tail, strided)), stride
 
 
-def _packs() -> str:
+def _is_any_packed() -> str:
     """Is any operand of a CALL packed?"""
-    c = LoopFunction("i64", "packs", ["ptr cx", "ptr words"], internal=True)
+    c = LoopFunction("i64", "is_any_packed", ["ptr cx", "ptr words"], internal=True)
     lane, found = c.get("%words", CallCode.LANE), c.cell(0)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
-        c.note(_is_copied(c, c.operand("%words", loop.index), lane)[0], found)
+        c.note(_is_packed(c, c.operand("%words", loop.index), lane)[0], found)
     return c.end("i64", c.get(found, 0))
 
 
@@ -306,11 +309,11 @@ def _counts(c: LoopFunction, words: str) -> tuple[str, str]:
 def _call() -> str:
     c, words = _instruction("call")
     with c.when(c.test("ne", c.arith("or", c.context(Context.IS_PACKED), c.context(Context.IS_TAIL)), 0)):
-        with c.when(c.test("ne", c.call("i64", "@packs", "ptr %cx", f"ptr {words}"), 0)):
-            done = c.call("i64", "@call_together", "ptr %cx", f"ptr {words}")
+        with c.when(c.test("ne", c.call("i64", "@is_any_packed", "ptr %cx", f"ptr {words}"), 0)):
+            done = c.call("i64", "@call_packed_rows", "ptr %cx", f"ptr {words}")
             with c.loop(c.context(Context.ROWS), start=done) as row:
                 c.call("void", "@call_packed", "ptr %cx", f"ptr {words}", f"i64 {row.index}")
-            c.ret("i64", _behind(c, words, "%pc"))
+            c.ret("i64", _next_pc(c, words, "%pc"))
     pointers, current = (
         c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS)),
         c.context(Context.ADDRESSES),
@@ -322,7 +325,7 @@ def _call() -> str:
     kernel = c.get(c.context(Context.KERNELS), c.get(words, CallCode.KERNEL), "ptr")
     rows, turn = (f"i64 {c.get('%cx', k)}" for k in (Context.ROWS, Context.CALL_FLAGS))
     c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", rows, turn)
-    return c.end("i64", _behind(c, words, "%pc"))
+    return c.end("i64", _next_pc(c, words, "%pc"))
 
 
 def _call_packed() -> str:
@@ -336,9 +339,9 @@ def _call_packed() -> str:
     pointers, count_live = c.word(c.context(Context.POINTERS), c.get("%words", CallCode.POINTERS)), _counts(c, "%words")
     rows, position = c.test("sge", row, 0), c.word(c.context(Context.POSITIONS), c.max(row, 0))
     taken = c.choose(c.test("ne", c.context(Context.IS_TAIL), 0), count_live[1], count_live[0])
-    columns = c.call("i64", "@columns_in", "ptr %cx", "ptr %words", "i64 %turn", f"i64 {taken}", "i64 1")
+    columns = c.call("i64", "@pack_deinterleaved", "ptr %cx", "ptr %words", "i64 %turn", f"i64 {taken}", "i64 1")
     with c.loop(external) as loop:
-        is_in = _has(c, columns, loop.index)
+        is_in = _bit(c, columns, loop.index)
         _operand_in(c, c.operand("%words", loop.index), pointers, loop.index, lane, row, count_live[0], taken, is_in)
     _move_areas(c, external, pointers, "add")
     here = c.choose(rows, "%turn", 0)
@@ -350,7 +353,7 @@ def _call_packed() -> str:
     _move_areas(c, external, pointers, "sub")
     with c.loop(external) as loop:
         entry = c.operand("%words", loop.index)
-        copied, stride = _is_copied(c, entry, lane)
+        copied, stride = _is_packed(c, entry, lane)
         with c.when(c.all(copied, c.has_flag(entry, WRITE))):
             address, _ = _address(c, entry, row)
             area = c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH))
@@ -365,14 +368,14 @@ def _call_packed() -> str:
     return c.end()
 
 
-def _has(c: LoopFunction, bits: str, k: str) -> str:
+def _bit(c: LoopFunction, bits: str, k: str) -> str:
     return c.op(f"trunc i64 {c.arith('lshr', bits, k)} to i1")
 
 
-def _columns_in() -> str:
+def _pack_deinterleaved() -> str:
     """Pack columns of a CALL that stand beside each other, of `rows` rows from number `turn` on; a bit for each."""
     params = ["ptr cx", "ptr words", "i64 turn", "i64 taken", "i64 rows"]
-    c = LoopFunction("i64", "columns_in", params, internal=True)
+    c = LoopFunction("i64", "pack_deinterleaved", params, internal=True)
     external, short = (
         c.get("%words", CallCode.EXTERNALS),
         c.test("slt", c.arith("mul", "%taken", "%rows"), LONG_COLUMNS),
@@ -381,11 +384,11 @@ def _columns_in() -> str:
         c.ret("i64", 0)
     row = c.op(f"alloca i64, i64 {c.arith('mul', external, WORDS)}, align 8")
     with c.loop(external, ("i64", "0")) as loop:
-        is_column = _column(c, loop.index, c.word(row, c.arith("mul", loop.index, WORDS)))
+        is_column = _deinterleavable(c, loop.index, c.word(row, c.arith("mul", loop.index, WORDS)))
         loop.next = [c.arith("add", loop.values[0], c.as_i64(is_column))]
     with c.when(c.test("slt", loop.values[0], 2)):
         c.ret("i64", 0)
-    done = c.call("i64", "@together", f"ptr {row}", f"i64 {external}")
+    done = c.call("i64", "@deinterleave", f"ptr {row}", f"i64 {external}")
     with c.loop("%rows") as turn, c.loop(external) as loop:
         own = c.word(row, c.arith("mul", loop.index, WORDS))
         packer, target = c.get(own, PACKER, "ptr"), c.get(own, TARGET, "ptr")
@@ -393,7 +396,7 @@ def _columns_in() -> str:
         with c.when(c.not_null(packer)):
             place = c.gep(c.get(own, PLACE, "ptr"), c.arith("mul", turn.index, c.get(own, ALONG)))
             stride, points = (f"i64 {x}" for x in (c.get(own, STRIDE), c.context(Context.POINTS)))
-            best = c.call("ptr", "@of_rows", f"ptr {packer}", stride, points)
+            best = c.call("ptr", "@packer_of_rows", f"ptr {packer}", stride, points)
             c.call("void", best, f"ptr {target}", f"ptr {place}", stride, "i64 %taken")
             with c.loop(c.choose(c.test("ne", "%rows", 1), SIDE, 0)) as column:
                 area = c.get(target, column.index)
@@ -401,15 +404,15 @@ def _columns_in() -> str:
     return c.end("i64", done)
 
 
-def _column(c: LoopFunction, k: str, own: str) -> str:
+def _deinterleavable(c: LoopFunction, k: str, own: str) -> str:
     """Words for an operand of a CALL; may it be packed together with others?"""
     entry, row = c.operand("%words", k), c.get("%words", CallCode.ROW)
-    copied, stride = _is_copied(c, entry, c.get("%words", CallCode.LANE))
-    along, size = _along(c, entry, row), c.get(entry, Operand.ELEMENT_BYTES)
+    copied, stride = _is_packed(c, entry, c.get("%words", CallCode.LANE))
+    along, size = _row_stride(c, entry, row), c.get(entry, Operand.ELEMENT_BYTES)
     once = c.any(c.test("eq", along, size), c.test("eq", along, 0))  # adjacent from row to row, or the same
-    turned = c.all(c.test("ne", "%rows", 1), once)
+    transposes = c.all(c.test("ne", "%rows", 1), once)
     is_read = c.test("eq", c.arith("and", c.get(entry, Operand.FLAGS), READ | WRITE), READ)
-    is_column = c.all(copied, is_read, c.negate(turned))
+    is_column = c.all(copied, is_read, c.negate(transposes))
     with c.when(is_column):
         c.put(_address(c, entry, row)[0], own, PLACE, "ptr")
         c.put(stride, own, STRIDE)
@@ -420,7 +423,7 @@ def _column(c: LoopFunction, k: str, own: str) -> str:
     return is_column
 
 
-def _along(c: LoopFunction, entry: str, row: str) -> str:
+def _row_stride(c: LoopFunction, entry: str, row: str) -> str:
     """An operand's bytes from row to row."""
     axes = c.get(c.context(Context.DESCRIPTOR), Header.AXES)
     return c.get(
@@ -428,21 +431,21 @@ def _along(c: LoopFunction, entry: str, row: str) -> str:
     )
 
 
-def _call_together() -> str:
+def _call_packed_rows() -> str:
     """A CALL for as many rows as can be packed at once; their number."""
-    c = LoopFunction("i64", "call_together", ["ptr cx", "ptr words"], internal=True)
+    c = LoopFunction("i64", "call_packed_rows", ["ptr cx", "ptr words"], internal=True)
     lane, external, row = (
         c.get("%words", CallCode.LANE),
         c.get("%words", CallCode.EXTERNALS),
         c.get("%words", CallCode.ROW),
     )
-    rows, found, turned = c.context(Context.ROWS), c.cell(0), c.cell(0)
+    rows, found, transposes = c.context(Context.ROWS), c.cell(0), c.cell(0)
     with c.loop(external) as loop:
         entry = c.operand("%words", loop.index)
         alone = c.test("eq", c.arith("and", c.get(entry, Operand.FLAGS), HAS_PACKED_ROWS), 0)
-        copied = _is_copied(c, entry, lane)[0]
+        copied = _is_packed(c, entry, lane)[0]
         c.note(c.all(copied, alone), found)
-        c.note(c.all(copied, c.test("eq", _along(c, entry, row), c.get(entry, Operand.ELEMENT_BYTES))), turned)
+        c.note(c.all(copied, c.test("eq", _row_stride(c, entry, row), c.get(entry, Operand.ELEMENT_BYTES))), transposes)
     tail, alone = c.test("ne", c.context(Context.IS_TAIL), 0), c.test("slt", row, 0)
     c.note(c.any(c.any(tail, alone), c.test("slt", rows, 2)), found)
     with c.when(c.test("ne", c.get(found, 0), 0)):
@@ -459,44 +462,49 @@ def _call_together() -> str:
     first = c.get(position, 0)
     most = c.max(c.min(c.arith("udiv", NEAR_ELEMENTS, c.max(count, 1)), MAX_PACKED_ROWS), 1)
     every = c.any(
-        c.test("ne", c.get(turned, 0), 0), c.test("ne", c.get(c.context(Context.DESCRIPTOR), Header.COLUMN_READS), 0)
+        c.test("ne", c.get(transposes, 0), 0),
+        c.test("ne", c.get(c.context(Context.DESCRIPTOR), Header.COLUMN_READS), 0),
     )
     most = c.choose(every, MAX_PACKED_ROWS, most)
     with c.loop(rows, step=most) as at:
         some = c.min(c.arith("sub", rows, at.index), most)
         given = f"i64 {at.index}", f"i64 {count}", f"i64 {some}"
-        columns = c.call("i64", "@columns_in", "ptr %cx", "ptr %words", *given)
+        columns = c.call("i64", "@pack_deinterleaved", "ptr %cx", "ptr %words", *given)
         with c.loop(external) as loop:
             entry = c.operand("%words", loop.index)
-            copied, stride = _is_copied(c, entry, lane)
-            size, unit, base = c.get(entry, Operand.ELEMENT_BYTES), _along(c, entry, row), c.context(Context.ADDRESSES)
+            copied, stride = _is_packed(c, entry, lane)
+            size, unit, base = (
+                c.get(entry, Operand.ELEMENT_BYTES),
+                _row_stride(c, entry, row),
+                c.context(Context.ADDRESSES),
+            )
             address = c.gep(c.get(base, c.get(entry, Operand.NUMBER), "ptr"), c.arith("mul", unit, at.index))
             area, pitch = c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH)), c.arith("mul", size, count)
             moves, is_first = c.test("ne", unit, 0), c.test("eq", at.index, 0)
             c.put(c.choose(copied, area, address, "ptr"), pointers, loop.index, "ptr")
             c.put(c.choose(c.all(copied, moves), pitch, unit), steps, loop.index)
-            is_new = c.all(c.any(moves, is_first), c.negate(_has(c, columns, loop.index)))
+            is_new = c.all(c.any(moves, is_first), c.negate(_bit(c, columns, loop.index)))
             with c.when(c.all(copied, is_new)):
                 steps_of = (stride, unit, size, count, c.choose(moves, some, 1))
-                c.call("void", "@rows_in", f"ptr {area}", f"ptr {address}", *(f"i64 {x}" for x in steps_of))
+                c.call("void", "@pack_matrix", f"ptr {area}", f"ptr {address}", *(f"i64 {x}" for x in steps_of))
         _move_areas(c, external, pointers, "add", at.index)
         c.put(c.arith("add", first, at.index), position, 0)
         c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", f"i64 {some}", turn)
         _move_areas(c, external, pointers, "sub", at.index)
     c.put(first, position, 0)
     with c.loop(external) as loop:
-        c.put(_along(c, c.operand("%words", loop.index), row), steps, loop.index)
+        c.put(_row_stride(c, c.operand("%words", loop.index), row), steps, loop.index)
     return c.end("i64", rows)
 
 
-def _rows_in() -> str:
+def _pack_matrix() -> str:
     """Rows of elements `across` bytes apart to scratch: transposed, where elements are adjacent from row to row."""
     params = ["ptr to", "ptr from", "i64 across", "i64 along", "i64 size", "i64 n", "i64 rows"]
-    c = LoopFunction("void", "rows_in", params, internal=True)
+    c = LoopFunction("void", "pack_matrix", params, internal=True)
     pitch = c.arith("mul", "%n", "%size")
     with c.when(c.test("eq", "%along", "%size")):
         given = "ptr %to", f"i64 {pitch}", "ptr %from", "i64 %across", "i64 %size", "i64 %n", "i64 %rows"
-        c.call("void", "@transposed", *given)
+        c.call("void", "@transpose", *given)
         c.ret()
     packer = c.call("ptr", "@packer", "i64 %size", "i64 %across")
     with c.loop("%rows") as row:
@@ -532,7 +540,7 @@ def _operand_in(
     """The pointer of one external operand: in place, or to its packed copy, which may be there."""
     address, extra = _address(c, entry, row)
     less = c.arith("sub", 0, extra)
-    copied, stride = _is_copied(c, entry, lane)
+    copied, stride = _is_packed(c, entry, lane)
     area = c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH))
     c.put(c.gep(c.choose(copied, area, address, "ptr"), less), pointers, k, "ptr")
     is_read = c.all(c.has_flag(entry, READ), c.test("sgt", taken, 0))
@@ -581,7 +589,7 @@ def _resolve() -> str:
     size = c.choose(c.test("eq", operation, Opcode.ROWS), RowsCode.WORDS, size)
     c.put(c.arith("add", pc, size), at, 0)
     with c.when(c.test("eq", operation, Opcode.CALL)):
-        packs = c.call("i64", "@packs", "ptr %cx", f"ptr {words}")
+        packs = c.call("i64", "@is_any_packed", "ptr %cx", f"ptr {words}")
         c.put(c.arith("or", c.context(Context.IS_PACKED), packs), "%cx", Context.IS_PACKED)
         pointers, row = c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS)), c.get(words, CallCode.ROW)
         external, every = c.get(words, CallCode.EXTERNALS), c.get(words, CallCode.OPERANDS)
@@ -593,14 +601,14 @@ def _resolve() -> str:
             step = c.choose(c.test("slt", loop.index, external), step, c.get(entry, Operand.ELEMENT_BYTES))
             c.put(step, steps, loop.index)
         with c.loop(every, start=external) as loop:
-            c.put(_fixed(c, c.operand(words, loop.index)), pointers, loop.index, "ptr")
-        c.put(_behind(c, words, pc), at, 0)
+            c.put(_constant_pointer(c, c.operand(words, loop.index)), pointers, loop.index, "ptr")
+        c.put(_next_pc(c, words, pc), at, 0)
     c.jump(head)
     c.place(done)
     return c.end()
 
 
-def _fixed(c: LoopFunction, entry: str) -> str:
+def _constant_pointer(c: LoopFunction, entry: str) -> str:
     kind, number = c.get(entry, Operand.KIND), c.get(entry, Operand.NUMBER)
     value = c.gep(c.context(Context.SCRATCH), number)
     for other, base in ((INTEGER, c.context(Context.INTEGERS)), (POSITION, c.context(Context.POSITIONS))):

@@ -23,13 +23,21 @@ from tensordsl.codegen.abi.descriptor import (
     Stage,
 )
 from tensordsl.codegen.library.loops.alternate_stack import launch_texts, move_to_alternate_stack
-from tensordsl.codegen.library.loops.contiguous import call_if_flat
+from tensordsl.codegen.library.loops.contiguous import return_if_contiguous
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
 from tensordsl.codegen.library.loops.limits import FOLDED, LONG, SHARE, SHARED_ROWS, WIDE_ROW
 from tensordsl.codegen.library.loops.pack.reductions import room_for_copies
-from tensordsl.codegen.library.loops.parallel_rows import MOST, from_middle, longest_axis, parts_of, quotient
-from tensordsl.codegen.library.loops.small_transposed import call_if_straight
-from tensordsl.codegen.library.loops.traversal_order import BACK, BOTH, NEAR, THERE, is_free, way_of, way_text
+from tensordsl.codegen.library.loops.parallel_rows import MOST, ceil_div, from_middle, longest_axis, tasks_of
+from tensordsl.codegen.library.loops.small_transposed import return_if_small_transposed
+from tensordsl.codegen.library.loops.traversal_order import (
+    BACK,
+    BOTH,
+    NEAR,
+    THERE,
+    is_cut_at_will,
+    traversal_of,
+    traversal_text,
+)
 from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, share
 from tensordsl.codegen.library.signals import poll
 from tensordsl.codegen.llvm.builder import passed
@@ -53,15 +61,23 @@ PARTS = ("i64 axis", "i64 size", "i64 more", "i64 from", "i64 to", "ptr kept", "
 JOB = Job((*NEST_PARAMS, *PARTS, "i64 way", "i64 count", "i1 both"))
 
 
-def share_texts(caches: Caches) -> list[str]:
-    parts = [_parts(caches), _read_part(), _part(), _part_back(), _like_parts(), _next_part()]
-    stages = [_copy(), _receive(), _send(), _stage(), _levels()]
+def parallel_texts(caches: Caches) -> list[str]:
+    parts = [_task_count(caches), _read_task(), _run_task(), _run_task_backward(), _run_like_tasks(), _next_task()]
+    stages = [_copy_kept(), _receive(), _send(), _between_passes(), _run_levels()]
     launches = [_run_nest(), _launch(), *launch_texts(), _run_tile()]
-    return [*parts, *stages, _all_parts(), _run_parts(), _worth(caches), way_text(caches), *launches]
+    return [
+        *parts,
+        *stages,
+        _run_all_tasks(),
+        _run_in_tasks(),
+        _is_worth_threads(caches),
+        traversal_text(caches),
+        *launches,
+    ]
 
 
 def reduction_texts(caches: Caches) -> list[str]:
-    return [_run_down(caches), _run_rows()]
+    return [_reduce_columns(caches), _run_rows_alone()]
 
 
 def _work(c: LoopFunction, extents: str) -> str:
@@ -75,55 +91,57 @@ def _length(c: LoopFunction, extents: str, axis: str) -> str:
     return c.choose(c.test("sge", axis, 0), c.get(extents, c.max(axis, 0)), 0)
 
 
-def _is_apart(c: LoopFunction) -> str:
+def _is_independent(c: LoopFunction) -> str:
     """Is each point or row of a launch computed as if it were alone?"""
     return c.test("eq", c.header(Header.LEVELS), 0)
 
 
-def _may_be_long(c: LoopFunction, work: str, outer: str, lane: str) -> str:
+def _has_few_rows(c: LoopFunction, work: str, outer: str, lane: str) -> str:
     """Has a launch too few rows for parts that do not take long?"""
     few = c.test("slt", _length(c, "%E", outer), c.arith("udiv", work, LONG))
-    return c.all(is_free(c), few, c.test("sge", _length(c, "%E", lane), c.max(_length(c, "%E", outer), 2 * GRAIN)))
+    return c.all(
+        is_cut_at_will(c), few, c.test("sge", _length(c, "%E", lane), c.max(_length(c, "%E", outer), 2 * GRAIN))
+    )
 
 
-def _is_far(c: LoopFunction, caches: Caches) -> str:
+def _exceeds_cache(c: LoopFunction, caches: Caches) -> str:
     """Does a launch read more than the nearest large cache holds?"""
     read = c.arith("mul", longest_axis(c, "%D", "%S", "%E"), c.header(Header.INPUTS))
     return c.test("sge", read, caches.there)
 
 
-def _least(c: LoopFunction, far: str) -> str:
+def _min_ns(c: LoopFunction, far: str) -> str:
     """ns of a launch from which it is shared out.  What is far is near for several threads, each with its part."""
-    return c.choose(c.any(_is_apart(c), far), EARLY, WORTH)
+    return c.choose(c.any(_is_independent(c), far), EARLY, WORTH)
 
 
-def _parts(caches: Caches) -> str:
+def _task_count(caches: Caches) -> str:
     """The number of a job's parts along an axis, of `grain` elements or more, multiples of `unit`; their size and how
     much larger the last may be go to the job.  Few columns would be added up as wide rows (`short_rows.reduce_wide`),
     in an order of their own: they are no part."""
     numbers = ["i64 axis", "i64 grain", "i64 unit"]
-    c = LoopFunction("i64", "parts", ["ptr pool", "ptr D", "ptr E", "ptr S", "ptr job", *numbers], internal=True)
-    work, apart = _work(c, "%E"), _is_apart(c)
-    far, each = _is_far(c, caches), c.choose(apart, 1, FOLDED)
-    with c.when(c.any(c.test("slt", work, _least(c, far)), c.test("slt", "%axis", 0))):
+    c = LoopFunction("i64", "task_count", ["ptr pool", "ptr D", "ptr E", "ptr S", "ptr job", *numbers], internal=True)
+    work, independent = _work(c, "%E"), _is_independent(c)
+    far, each = _exceeds_cache(c, caches), c.choose(independent, 1, FOLDED)
+    with c.when(c.any(c.test("slt", work, _min_ns(c, far)), c.test("slt", "%axis", 0))):
         c.ret("i64", 1)
     extent, more = c.get("%E", "%axis"), c.choose(c.test("eq", "%grain", 1), 0, WIDE_ROW)
     fitting = c.arith("sdiv", extent, "%grain")
     even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
     fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
-    wanted = parts_of(c, c.arith("udiv", work, each), c.choose(far, caches.part, SHARE))
-    most = c.choose(JOB.get(c, "both"), MOST, _most(c))
-    wanted = c.choose(apart, c.min(wanted, most), wanted)
-    wanted = c.max(wanted, c.choose(is_free(c), c.arith("udiv", work, LONG), 0))
-    some = c.choose(apart, c.min(c.arith("and", c.arith("udiv", work, FINE), -2), SOME), 2)
+    wanted = tasks_of(c, c.arith("udiv", work, each), c.choose(far, caches.part, SHARE))
+    most = c.choose(JOB.get(c, "both"), MOST, _max_tasks(c))
+    wanted = c.choose(independent, c.min(wanted, most), wanted)
+    wanted = c.max(wanted, c.choose(is_cut_at_will(c), c.arith("udiv", work, LONG), 0))
+    some = c.choose(independent, c.min(c.arith("and", c.arith("udiv", work, FINE), -2), SOME), 2)
     count = c.max(c.min(c.max(wanted, some), fitting), 1)
-    size = c.arith("mul", quotient(c, quotient(c, extent, "%unit"), count), "%unit")
+    size = c.arith("mul", ceil_div(c, ceil_div(c, extent, "%unit"), count), "%unit")
     for name, value in (("axis", "%axis"), ("size", size), ("more", more)):
         JOB.put(c, "%job", name, value)
-    return c.end("i64", quotient(c, c.max(c.arith("sub", extent, more), 1), size))
+    return c.end("i64", ceil_div(c, c.max(c.arith("sub", extent, more), 1), size))
 
 
-def _most(c: LoopFunction) -> str:
+def _max_tasks(c: LoopFunction) -> str:
     """The most parts of a launch whose results do not depend on their number."""
     most = c.cell(MOST)
     with c.when(c.not_null("%pool")):
@@ -134,15 +152,17 @@ def _most(c: LoopFunction) -> str:
 
 def _count(c: LoopFunction, extents: str, strides: str, job: str, axis: str, grain: str | int, unit: str | int) -> str:
     numbers = (f"i64 {x}" for x in (axis, grain, unit))
-    return c.call("i64", "@parts", "ptr %pool", "ptr %D", f"ptr {extents}", f"ptr {strides}", f"ptr {job}", *numbers)
+    return c.call(
+        "i64", "@task_count", "ptr %pool", "ptr %D", f"ptr {extents}", f"ptr {strides}", f"ptr {job}", *numbers
+    )
 
 
-def _part() -> str:
+def _run_task() -> str:
     """The k-th part of a job; then the one that the other thread has, if both are to read it."""
-    c = LoopFunction("void", "part", ["ptr job", "i64 k"], internal=True)
-    c.call("void", "@like_parts", "ptr %job", "i64 %k", "i64 1")
+    c = LoopFunction("void", "run_task", ["ptr job", "i64 k"], internal=True)
+    c.call("void", "@run_like_tasks", "ptr %job", "i64 %k", "i64 1")
     with c.when(JOB.get(c, "both")):
-        c.call("void", "@read_part", "ptr %job", f"i64 {_from_end(c, JOB.get(c, 'count'), '%k')}")
+        c.call("void", "@read_task", "ptr %job", f"i64 {_from_end(c, JOB.get(c, 'count'), '%k')}")
     return c.end()
 
 
@@ -150,9 +170,9 @@ def _from_end(c: LoopFunction, count: str, k: str) -> str:
     return c.arith("sub", c.arith("sub", count, 1), k)
 
 
-def _read_part() -> str:
+def _read_task() -> str:
     """Read a byte of each line of the k-th part of what a launch reads, where that is one range of memory."""
-    c = LoopFunction("void", "read_part", ["ptr job", "i64 k"], internal=True)
+    c = LoopFunction("void", "read_task", ["ptr job", "i64 k"], internal=True)
     given = JOB.given(c)
     axis, axes = given["axis"], c.get(given["D"], Header.AXES)
     start = c.arith("mul", "%k", given["size"])
@@ -172,15 +192,15 @@ def _read_part() -> str:
     return c.end()
 
 
-def _part_back() -> str:
-    c = LoopFunction("void", "part_back", ["ptr job", "i64 k"], internal=True)
-    c.call("void", "@part", "ptr %job", f"i64 {from_middle(c, '%k', JOB.get(c, 'count'))}")
+def _run_task_backward() -> str:
+    c = LoopFunction("void", "run_task_backward", ["ptr job", "i64 k"], internal=True)
+    c.call("void", "@run_task", "ptr %job", f"i64 {from_middle(c, '%k', JOB.get(c, 'count'))}")
     return c.end()
 
 
-def _like_parts() -> str:
+def _run_like_tasks() -> str:
     """`times` parts of a job as large as the k-th, from that one on, as one run: they differ in their places only."""
-    c = LoopFunction("void", "like_parts", ["ptr job", "i64 k", "i64 times"], internal=True)
+    c = LoopFunction("void", "run_like_tasks", ["ptr job", "i64 k", "i64 times"], internal=True)
     poll(c)
     given = JOB.given(c)
     axis, size = given["axis"], given["size"]
@@ -192,7 +212,7 @@ def _like_parts() -> str:
     left = c.arith("sub", c.get(given["E"], axis), start)
     is_last = c.test("sle", left, c.arith("add", size, given["more"]))
     c.put(c.choose(is_last, left, size), extents, axis)
-    _move(c, given["D"], given["S"], axis, start, given["B"], bases)
+    _move_addresses(c, given["D"], given["S"], axis, start, given["B"], bases)
     bytes_, states = c.get(given["D"], Header.STATE_BYTES), given["states"]
     out = c.choose(c.is_null(states), "null", c.gep(states, c.arith("mul", "%k", bytes_)), "ptr")
     words = {
@@ -211,12 +231,12 @@ def _like_parts() -> str:
     }
     stage = _stage_of(c, words)
     given |= {"B": bases, "E": extents}
-    bad = c.call("i64", "@nest", *operands(NEST_PARAMS, given), f"ptr {stage}")
+    bad = c.call("i64", "@run_stage", *operands(NEST_PARAMS, given), f"ptr {stage}")
     c.do(f"%old = atomicrmw or ptr {c.word('%job', JOB.words['flag'])}, i64 {bad} seq_cst")
     return c.end()
 
 
-def _move(c: LoopFunction, words: str, strides: str, axis: str, by: str, places: str, moved: str) -> None:
+def _move_addresses(c: LoopFunction, words: str, strides: str, axis: str, by: str, places: str, moved: str) -> None:
     """All operands' places by so many elements along an axis."""
     axes = c.get(words, Header.AXES)
     with c.loop(c.get(words, Header.OPERANDS)) as loop:
@@ -224,9 +244,9 @@ def _move(c: LoopFunction, words: str, strides: str, axis: str, by: str, places:
         c.put(c.arith("add", c.get(places, loop.index), c.arith("mul", step, by)), moved, loop.index)
 
 
-def _next_part() -> str:
+def _next_task() -> str:
     """Behind one of several parts of a run: what others need of it, and the next one's places."""
-    c = LoopFunction("void", "next_part", ["ptr cx", "ptr S", "ptr stage"], internal=True)
+    c = LoopFunction("void", "next_task", ["ptr cx", "ptr S", "ptr stage"], internal=True)
     c.call("void", "@send", f"ptr {c.context(Context.SCRATCH)}", "ptr %stage")
     out, words = c.get("%stage", Stage.OUT, "ptr"), c.context(Context.DESCRIPTOR)
     with c.when(c.not_null(out)):
@@ -234,7 +254,7 @@ def _next_part() -> str:
     axis, size = c.get("%stage", Stage.AXIS), c.get("%stage", Stage.TASK_SIZE)
     origins, current = (c.get("%cx", k, "ptr") for k in (Context.ORIGINS, Context.ADDRESSES))
     c.put(c.arith("add", c.get(origins, axis), size), origins, axis)
-    _move(c, words, "%S", axis, size, current, current)
+    _move_addresses(c, words, "%S", axis, size, current, current)
     for k in (Context.COUNT, Context.LIVE, Context.ROWS):
         c.put(1, "%cx", k)
     return c.end()
@@ -249,7 +269,7 @@ def _stage_of(c: LoopFunction, values: Mapping[int, object]) -> str:
     return stage
 
 
-def _copy() -> str:
+def _copy_kept() -> str:
     """So many bytes, a multiple of 64."""
     c = LoopFunction("void", "copy_kept", ["ptr to", "ptr from", "i64 count"], internal=True)
     with c.loop("%count", step=64) as at:
@@ -289,10 +309,10 @@ def _send() -> str:
     return c.end()
 
 
-def _stage() -> str:
+def _between_passes() -> str:
     """What is computed once, from the states of `count` parts; what is kept is changed."""
     code = ["i64 from", "i64 to", "i64 join", "i64 joined"]
-    c = LoopFunction("void", "stage", ["ptr job", *code, "i64 count"], internal=True)
+    c = LoopFunction("void", "between_passes", ["ptr job", *code, "i64 count"], internal=True)
     given = JOB.given(c)
     kept = given["kept"]
     words = {
@@ -307,14 +327,14 @@ def _stage() -> str:
         Stage.OUT_BYTES: c.get(given["D"], Header.KEPT_BYTES),
     }
     stage = _stage_of(c, words)
-    bad = c.call("i64", "@nest", *operands(NEST_PARAMS, given), f"ptr {stage}")
+    bad = c.call("i64", "@run_stage", *operands(NEST_PARAMS, given), f"ptr {stage}")
     JOB.put(c, "%job", "flag", c.arith("or", bad, given["flag"]))
     return c.end()
 
 
-def _levels() -> str:
+def _run_levels() -> str:
     """A job of passes over all elements, each by `count` parts."""
-    c = LoopFunction("void", "levels", ["ptr pool", "ptr job", "i64 count"], internal=True)
+    c = LoopFunction("void", "run_levels", ["ptr pool", "ptr job", "i64 count"], internal=True)
     words = JOB.get(c, "D")
     levels, bytes_ = c.get(words, Header.LEVELS), c.get(words, Header.KEPT_BYTES)
     kept, states = (
@@ -329,27 +349,36 @@ def _levels() -> str:
     table = c.word(words, c.arith("add", c.arith("shl", pairs, 1), Header.WORDS))
     code = f"i64 {c.get(words, Header.CODE)}", f"i64 {c.get(table, 0)}"
     with c.when(c.test("ne", c.get(words, Header.CODE), c.get(table, 0))):
-        c.call("void", "@stage", "ptr %job", *code, "i64 0", "i64 0", "i64 0")
+        c.call("void", "@between_passes", "ptr %job", *code, "i64 0", "i64 0", "i64 0")
     with c.loop(levels) as level:
         row = c.word(table, c.arith("shl", level.index, 2))
         pass_, rows, join, joined, following = (c.get(row, k) for k in range(5))
         JOB.put(c, "%job", "from", pass_)
         JOB.put(c, "%job", "to", rows)
-        done = c.call("i64", "@all_parts", "ptr %pool", "ptr %job", "i64 %count")
+        done = c.call("i64", "@run_all_tasks", "ptr %pool", "ptr %job", "i64 %count")
         is_last = c.test("eq", c.arith("add", level.index, 1), levels)
         to = c.choose(is_last, c.get(words, Header.CODE_END), following)
-        c.call("void", "@stage", "ptr %job", f"i64 {rows}", f"i64 {to}", f"i64 {join}", f"i64 {joined}", f"i64 {done}")
+        c.call(
+            "void",
+            "@between_passes",
+            "ptr %job",
+            f"i64 {rows}",
+            f"i64 {to}",
+            f"i64 {join}",
+            f"i64 {joined}",
+            f"i64 {done}",
+        )
     return c.end()
 
 
-def _all_parts() -> str:
+def _run_all_tasks() -> str:
     """A job's `count` parts, by threads if there is a pool; gives how many there are up to one that decides all."""
-    c = LoopFunction("i64", "all_parts", ["ptr pool", "ptr job", "i64 count"], internal=True)
-    words, states, way = (JOB.get(c, name) for name in ("D", "states", "way"))
+    c = LoopFunction("i64", "run_all_tasks", ["ptr pool", "ptr job", "i64 count"], internal=True)
+    words, states, traversal = (JOB.get(c, name) for name in ("D", "states", "way"))
     stops, bytes_ = c.get(words, Header.DECIDING_ELEMENT), c.get(words, Header.STATE_BYTES)
-    is_back = c.all(c.test("sge", way, BACK), c.test("eq", stops, 0))
-    turned = c.arith("sub", THERE + BACK, c.min(way, BACK))
-    JOB.put(c, "%job", "way", c.choose(c.test("eq", way, NEAR), NEAR, turned))
+    is_back = c.all(c.test("sge", traversal, BACK), c.test("eq", stops, 0))
+    transposed_square = c.arith("sub", THERE + BACK, c.min(traversal, BACK))
+    JOB.put(c, "%job", "way", c.choose(c.test("eq", traversal, NEAR), NEAR, transposed_square))
     with c.when(c.is_null("%pool")):
         others = (
             c.get(words, k)
@@ -363,10 +392,10 @@ def _all_parts() -> str:
             )
         )
         with c.when(c.test("eq", reduce(partial(c.arith, "or"), others, c.as_i64(is_back)), 0)):
-            _in_runs(c)
+            _run_all(c)
         with c.loop("%count") as k:
             number = c.choose(is_back, _from_end(c, "%count", k.index), k.index)
-            c.call("void", "@like_parts", "ptr %job", f"i64 {number}", "i64 1")
+            c.call("void", "@run_like_tasks", "ptr %job", f"i64 {number}", "i64 1")
             with c.when(c.test("ne", stops, 0)):
                 first = c.op(f"load i8, ptr {c.gep(states, c.arith('mul', k.index, bytes_))}, align 1")
                 decided = c.arith("add", c.op(f"zext i8 {first} to i64"), 1)
@@ -375,38 +404,38 @@ def _all_parts() -> str:
         c.ret("i64", "%count")
     JOB.put(c, "%job", "count", "%count")
     with c.when(is_back):
-        share(c, "%pool", "part_back", "%job", "%count")
+        share(c, "%pool", "run_task_backward", "%job", "%count")
         c.ret("i64", "%count")
-    share(c, "%pool", "part", "%job", "%count")
+    share(c, "%pool", "run_task", "%job", "%count")
     return c.end("i64", "%count")
 
 
-def _in_runs(c: LoopFunction) -> None:
+def _run_all(c: LoopFunction) -> None:
     """All parts, those as large as the first as one run."""
     all_of, size = c.get(JOB.get(c, "E"), JOB.get(c, "axis")), JOB.get(c, "size")
     is_even = c.test("eq", all_of, c.arith("mul", "%count", size))
     like = c.choose(is_even, "%count", c.arith("sub", "%count", 1))
-    c.call("void", "@like_parts", "ptr %job", "i64 0", f"i64 {like}")
+    c.call("void", "@run_like_tasks", "ptr %job", "i64 0", f"i64 {like}")
     with c.when(c.test("ne", like, "%count")):
-        c.call("void", "@like_parts", "ptr %job", f"i64 {like}", "i64 1")
+        c.call("void", "@run_like_tasks", "ptr %job", f"i64 {like}", "i64 1")
     c.ret("i64", "%count")
 
 
-def _run_down(caches: Caches) -> str:
+def _reduce_columns(caches: Caches) -> str:
     """A launch that reduces along rows, with lanes along columns: parts of columns, of an outer axis, or of the rows.
     Its axes are merged first, as how many columns are adjacent decides on the order in which rows are added up."""
-    c = LoopFunction("i64", "run_down", ["ptr pool", *NEST_PARAMS, "i64 way"], internal=True)
+    c = LoopFunction("i64", "reduce_columns", ["ptr pool", *NEST_PARAMS, "i64 way"], internal=True)
     outer, lane, width = (c.get("%D", k) for k in (Header.OUTER_AXIS, Header.LANE_AXIS, Header.LANES))
     job, bytes_, alone = JOB.made(c, {"both": "false"}), c.cell(0), c.test("slt", _work(c, "%E"), EARLY)
     with c.when(c.all(c.test("ne", c.header(Header.TRANSPOSABLE), 0), c.negate(alone))):
-        block = c.call("i64", "@in_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
+        block = c.call("i64", "@transposed_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
         with c.when(c.test("ne", block, 0)):
-            _return_parts(c, job, named(NEST_PARAMS), _count(c, "%E", "%S", job, lane, COLUMNS, width), 0)
+            _return_in_tasks(c, job, named(NEST_PARAMS), _count(c, "%E", "%S", job, lane, COLUMNS, width), 0)
     strides, extents = room_for_copies(c)
     alone = c.any(alone, _is_copied(c, strides, extents))
     with c.when(alone):
-        c.ret("i64", c.call("i64", "@nest", *passed(NEST_PARAMS), "ptr null"))
-    c.call("void", "@arrange", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
+        c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), "ptr null"))
+    c.call("void", "@canonicalise_axes", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     rows, n = (_length(c, extents, k) for k in (outer, lane))
     least = c.max(c.arith("mul", n, MANY), c.arith("mul", c.header(Header.COLUMN_READS), caches.rows))
     longest = longest_axis(c, "%D", strides, extents)
@@ -426,10 +455,10 @@ def _run_down(caches: Caches) -> str:
             Stage.POOL: "%pool",
             Stage.IS_MERGED: 1,
         }
-        c.ret("i64", c.call("i64", "@nest", *passed(NEST_PARAMS), f"ptr {_stage_of(c, words)}"))
+        c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), f"ptr {_stage_of(c, words)}"))
     grain, unit = (c.choose(by_rows, 1, k) for k in (COLUMNS, width))
     count = _count(c, extents, strides, job, c.choose(by_rows, outer, lane), grain, unit)
-    _return_parts(c, job, {**named(NEST_PARAMS), "E": extents, "S": strides}, count, 1)
+    _return_in_tasks(c, job, {**named(NEST_PARAMS), "E": extents, "S": strides}, count, 1)
     return c.text
 
 
@@ -438,22 +467,22 @@ def _is_copied(c: LoopFunction, strides: str, extents: str) -> str:
     place = c.cell(0)
     with c.when(c.test("ne", c.header(Header.COPIED_OPERANDS), 0)):
         tables = f"ptr {strides}", f"ptr {extents}"
-        c.put(c.call("i64", "@in_copy", "ptr %D", "ptr %S", "ptr %E", *tables), place, 0)
+        c.put(c.call("i64", "@copied_block", "ptr %D", "ptr %S", "ptr %E", *tables), place, 0)
     return c.test("ne", c.get(place, 0), 0)
 
 
-def _return_parts(c: LoopFunction, job: str, tables: dict[str, str], count: str, merged: int) -> None:
+def _return_in_tasks(c: LoopFunction, job: str, tables: dict[str, str], count: str, merged: int) -> None:
     """All of a launch, in so many parts if there is a pool for them."""
     with c.when(c.any(c.is_null("%pool"), c.test("slt", count, 2))):
-        c.ret("i64", c.call("i64", "@nest", *passed(NEST_PARAMS), "ptr null"))
+        c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), "ptr null"))
     _fill(c, job, tables, merged)
-    c.call("i64", "@all_parts", "ptr %pool", f"ptr {job}", f"i64 {count}")
+    c.call("i64", "@run_all_tasks", "ptr %pool", f"ptr {job}", f"i64 {count}")
     c.ret("i64", c.get(job, JOB.words["flag"]))
 
 
-def _fill(c: LoopFunction, job: str, tables: dict[str, str], merged: int = 0, way: str | int = NEAR) -> None:
+def _fill(c: LoopFunction, job: str, tables: dict[str, str], merged: int = 0, traversal: str | int = NEAR) -> None:
     """A job of all of a launch."""
-    code = {"from": c.header(Header.CODE), "to": c.header(Header.CODE_END), "merged": merged, "way": way}
+    code = {"from": c.header(Header.CODE), "to": c.header(Header.CODE_END), "merged": merged, "way": traversal}
     for name, value in {**tables, **code, "kept": "null", "states": "null", "flag": "0", "count": 0}.items():
         JOB.put(c, job, name, value)
 
@@ -462,9 +491,9 @@ def _run_nest() -> str:
     c = _of_plan("run_nest", internal=False)
     place = c.op("alloca ptr, align 8")
     pool = _pool(c, place)
-    call_if_flat(c, c.not_null(pool), lambda: move_to_alternate_stack(c, place))
+    return_if_contiguous(c, c.not_null(pool), lambda: move_to_alternate_stack(c, place))
     move_to_alternate_stack(c, place, always=True)
-    _large(c, pool)
+    _run(c, pool)
     return c.text
 
 
@@ -472,8 +501,8 @@ def _launch() -> str:
     """The same, on whichever stack it is called."""
     c = _of_plan("launch", internal=True)
     pool = _pool(c, c.op("alloca ptr, align 8"))
-    call_if_flat(c, c.not_null(pool))
-    _large(c, pool)
+    return_if_contiguous(c, c.not_null(pool))
+    _run(c, pool)
     return c.text
 
 
@@ -490,45 +519,45 @@ def _pool(c: LoopFunction, place: str) -> str:
     with c.when(c.not_null("%rt")):
         there = c.load("ptr", "%rt", layouts.RT["threads"])
         with c.when(c.not_null(there)):
-            worth = c.call("i1", "@worth", f"ptr {there}", "ptr %D", "ptr %S", "ptr %E")
+            worth = c.call("i1", "@is_worth_threads", f"ptr {there}", "ptr %D", "ptr %S", "ptr %E")
             c.put(c.choose(worth, there, "null", "ptr"), place, 0, "ptr")
     return c.get(place, 0, "ptr")
 
 
-def _large(c: LoopFunction, pool: str) -> None:
-    call_if_straight(c)
+def _run(c: LoopFunction, pool: str) -> None:
+    return_if_small_transposed(c)
     alone, ask = c.label("alone"), c.label("ask")
     levels, down = c.header(Header.LEVELS), c.header(Header.COLUMN_READS)
-    way = way_of(c, "%rt", c.is_null(pool))
-    is_one = c.test("eq", c.arith("or", c.arith("or", levels, down), way), 0)
+    traversal = traversal_of(c, "%rt", c.is_null(pool))
+    is_one = c.test("eq", c.arith("or", c.arith("or", levels, down), traversal), 0)
     c.branch(c.all(c.is_null(pool), is_one), alone, ask)
     c.place(alone)
-    c.ret("i64", c.call("i64", "@nest", *passed(NEST_PARAMS), "ptr null"))
+    c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), "ptr null"))
     c.place(ask)
     given = f"ptr {pool}", *passed(NEST_PARAMS)
     with c.when(c.test("ne", down, 0)):
-        c.ret("i64", c.call("i64", "@run_down", *given, f"i64 {way}"))
+        c.ret("i64", c.call("i64", "@reduce_columns", *given, f"i64 {traversal}"))
     with c.when(c.test("ne", c.header(Header.ROW_AXES), 0)):
-        c.ret("i64", c.call("i64", "@run_rows", *given))
-    c.ret("i64", c.call("i64", "@run_parts", *given, f"i64 {way}"))
+        c.ret("i64", c.call("i64", "@run_rows_alone", *given))
+    c.ret("i64", c.call("i64", "@run_in_tasks", *given, f"i64 {traversal}"))
 
 
-def _worth(caches: Caches) -> str:
+def _is_worth_threads(caches: Caches) -> str:
     """Is a launch worth threads, as they are now?"""
-    c = LoopFunction("i1", "worth", ["ptr pool", "ptr D", "ptr S", "ptr E"], internal=True)
+    c = LoopFunction("i1", "is_worth_threads", ["ptr pool", "ptr D", "ptr S", "ptr E"], internal=True)
     work, shared, alone = _work(c, "%E"), c.label("share"), c.label("alone")
     with c.when(c.test("slt", work, EARLY)):
         c.ret("i1", "false")
-    if_worth(c, "%pool", work, _least(c, _is_far(c, caches)), shared, alone)
+    if_worth(c, "%pool", work, _min_ns(c, _exceeds_cache(c, caches)), shared, alone)
     c.place(shared)
     c.ret("i1", "true")
     c.place(alone)
     return c.end("i1", "false")
 
 
-def _run_rows() -> str:
+def _run_rows_alone() -> str:
     """A launch of few long rows, one by one."""
-    c = LoopFunction("i64", "run_rows", ["ptr pool", *NEST_PARAMS], internal=True)
+    c = LoopFunction("i64", "run_rows_alone", ["ptr pool", *NEST_PARAMS], internal=True)
     axes, number = c.header(Header.AXES), c.header(Header.OPERANDS)
     bases, extents = (c.op(f"alloca i64, i64 {n}, align 8") for n in (number, axes))
     bad, row_axes = c.cell(0), c.header(Header.ROW_AXES)
@@ -541,7 +570,8 @@ def _run_rows() -> str:
         _place_row(c, row.index, bases, extents)
         given = {**named(NEST_PARAMS), "B": bases, "E": extents}
         c.note(
-            c.test("ne", c.call("i64", "@run_parts", "ptr %pool", *operands(NEST_PARAMS, given), f"i64 {NEAR}"), 0), bad
+            c.test("ne", c.call("i64", "@run_in_tasks", "ptr %pool", *operands(NEST_PARAMS, given), f"i64 {NEAR}"), 0),
+            bad,
         )
     return c.end("i64", c.get(bad, 0))
 
@@ -560,24 +590,24 @@ def _place_row(c: LoopFunction, row: str, bases: str, extents: str) -> None:
         c.put(turn.values[1], bases, loop.index)
 
 
-def _run_parts() -> str:
+def _run_in_tasks() -> str:
     """All of a launch, by parts of one axis where that is worth it."""
-    c = LoopFunction("i64", "run_parts", ["ptr pool", *NEST_PARAMS, "i64 way"], internal=True)
+    c = LoopFunction("i64", "run_in_tasks", ["ptr pool", *NEST_PARAMS, "i64 way"], internal=True)
     levels = c.header(Header.LEVELS)
     job = JOB.made(c, {"both": c.test("eq", "%way", BOTH)})
     outer, lane = c.header(Header.OUTER_AXIS), c.header(Header.LANE_AXIS)
     by_rows = c.any(c.test("sge", _length(c, "%E", outer), SHARED_ROWS), c.test("slt", lane, 0))
-    by_rows = c.all(by_rows, c.negate(_may_be_long(c, _work(c, "%E"), outer, lane)))
+    by_rows = c.all(by_rows, c.negate(_has_few_rows(c, _work(c, "%E"), outer, lane)))
     grain, unit = (c.choose(by_rows, 1, k) for k in (GRAIN, UNIT))
     count = _count(c, "%E", "%S", job, c.choose(by_rows, outer, lane), grain, unit)
     with c.when(c.test("slt", count, 2)):
-        c.ret("i64", c.call("i64", "@nest", *passed(NEST_PARAMS), "ptr null"))
-    _fill(c, job, named(NEST_PARAMS), way="%way")
+        c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), "ptr null"))
+    _fill(c, job, named(NEST_PARAMS), traversal="%way")
     given = "ptr %pool", f"ptr {job}", f"i64 {count}"
     with c.when(c.test("eq", levels, 0)):
-        c.call("i64", "@all_parts", *given)
+        c.call("i64", "@run_all_tasks", *given)
         c.ret("i64", c.get(job, JOB.words["flag"]))
-    c.call("void", "@levels", *given)
+    c.call("void", "@run_levels", *given)
     return c.end("i64", c.get(job, JOB.words["flag"]))
 
 

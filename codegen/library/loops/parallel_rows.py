@@ -39,17 +39,17 @@ JOB = Job(("ptr cx", "i64 pc", "i64 end", "i64 axis", "i64 size", "i64 slots", "
 _LOOPS = ((Opcode.LOOP, LoopCode.WORDS), (Opcode.ROWS, RowsCode.WORDS))
 
 
-def row_part_texts(caches: Caches) -> list[str]:
+def parallel_rows_texts(caches: Caches) -> list[str]:
     return [
         _next_call(),
         _state_size(),
-        _own_areas(),
+        _copy_areas(),
         _move_states(),
-        _join(),
-        _part(),
-        _part_back(),
-        _points(),
-        _in_parts(caches),
+        _join_states(),
+        _row_task(),
+        _row_task_backward(),
+        _points_inside(),
+        _rows_in_tasks(caches),
     ]
 
 
@@ -113,9 +113,9 @@ def _lines(c: LoopFunction, bytes_: str) -> str:
     return c.arith("and", c.arith("add", bytes_, 63), -64)
 
 
-def _own_areas() -> str:
+def _copy_areas() -> str:
     """What a CALL reads of a part's scratch: states := their identity, all else as it is in `from`."""
-    c = LoopFunction("void", "own_areas", ["ptr cx", "ptr words", "ptr from"], internal=True)
+    c = LoopFunction("void", "copy_areas", ["ptr cx", "ptr words", "ptr from"], internal=True)
     scratch, count = c.context(Context.SCRATCH), c.context(Context.COUNT)
     with c.loop(c.get("%words", CallCode.OPERANDS), start=c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
@@ -157,10 +157,10 @@ def _move_states() -> str:
     return c.end()
 
 
-def _join() -> str:
+def _join_states() -> str:
     """The states of all slots into the first one's, in their order: by kernels, which combine with what is so many
     elements behind."""
-    c = LoopFunction("void", "join_rows", ["ptr cx", "ptr job"], internal=True)
+    c = LoopFunction("void", "join_states", ["ptr cx", "ptr job"], internal=True)
     at, width = c.cell(0), c.get(c.context(Context.DESCRIPTOR), Header.LANES)
     count, pitch, slots = c.context(Context.COUNT), JOB.get(c, "pitch"), JOB.get(c, "slots")
     whole = c.arith("and", c.arith("sub", c.arith("add", count, width), 1), c.arith("sub", 0, width))
@@ -179,9 +179,9 @@ def _join() -> str:
     return c.end()
 
 
-def _part() -> str:
+def _row_task() -> str:
     """The k-th part of a loop, in a context of its own."""
-    c = LoopFunction("void", "row_part", ["ptr job", "i64 k"], internal=True)
+    c = LoopFunction("void", "row_task", ["ptr job", "i64 k"], internal=True)
     given = JOB.given(c)
     old, axis = given["cx"], given["axis"]
     words = c.get(old, Context.DESCRIPTOR, "ptr")
@@ -211,11 +211,11 @@ def _part() -> str:
     _move_to(c, cx, axis, start)
     shared = f"ptr {c.get(old, Context.SCRATCH, 'ptr')}"
     with _calls(c, given["pc"], given["end"], cx) as call:
-        c.call("void", "@own_areas", f"ptr {cx}", f"ptr {call}", shared)
+        c.call("void", "@copy_areas", f"ptr {cx}", f"ptr {call}", shared)
         number = c.get(call, CallCode.WIDE)
         with c.when(c.test("ne", number, 0)):
             wide = c.word(words, c.arith("sub", c.arith("add", c.get(words, Header.WIDE_CALLS), number), 1))
-            c.call("void", "@own_areas", f"ptr {cx}", f"ptr {wide}", shared)
+            c.call("void", "@copy_areas", f"ptr {cx}", f"ptr {wide}", shared)
     code = f"ptr {cx}, i64 {given['pc']}, i64 {given['end']}"
     c.do(f"call void @resolve({code})")
     c.do(f"call void @execute({code})")
@@ -224,10 +224,10 @@ def _part() -> str:
     return c.end()
 
 
-def _part_back() -> str:
-    c = LoopFunction("void", "row_part_back", ["ptr job", "i64 k"], internal=True)
+def _row_task_backward() -> str:
+    c = LoopFunction("void", "row_task_backward", ["ptr job", "i64 k"], internal=True)
     count = c.arith("sub", JOB.get(c, "slots"), 1)
-    c.call("void", "@row_part", "ptr %job", f"i64 {from_middle(c, '%k', count)}")
+    c.call("void", "@row_task", "ptr %job", f"i64 {from_middle(c, '%k', count)}")
     return c.end()
 
 
@@ -252,7 +252,7 @@ def _move_to(c: LoopFunction, cx: str, axis: str, start: str) -> None:
         c.put(c.arith("add", c.get(current, loop.index), step), current, loop.index)
 
 
-def _points() -> str:
+def _points_inside() -> str:
     """Points of one position of a loop with the body from `pc` on: columns, and what loops in it have."""
     c = LoopFunction("i64", "points_inside", ["ptr cx", "i64 pc"], internal=True)
     words, extents = c.context(Context.DESCRIPTOR), c.context(Context.EXTENTS)
@@ -272,12 +272,12 @@ def _points() -> str:
     return c.end("i64", "%points")
 
 
-def quotient(c: LoopFunction, x: str, y: str | int) -> str:
+def ceil_div(c: LoopFunction, x: str, y: str | int) -> str:
     """x / y, rounded up."""
     return c.arith("sdiv", c.arith("sub", c.arith("add", x, y), 1), y)
 
 
-def parts_of(c: LoopFunction, work: str, share: str) -> str:
+def tasks_of(c: LoopFunction, work: str, share: str) -> str:
     """How many parts of `share` ns so much work is worth: a number that two threads or four do in equal shares, as an
     odd one leaves some without work at the end."""
     parts = c.arith("udiv", work, share)
@@ -295,26 +295,26 @@ def longest_axis(c: LoopFunction, words: str, strides: str, extents: str) -> str
     return loop.values[0]
 
 
-def _in_parts(caches: Caches) -> str:
+def _rows_in_tasks(caches: Caches) -> str:
     """The loop at `pc` with the body from `first` to `end`, in parts if that is worth it; was it?  `unit`: rows that a
     part has at least, and a multiple of which it has; `price`: ns of 1,000 points."""
     code = ["i64 pc", "i64 first", "i64 end", "i64 axis", "i64 unit", "i64 price"]
-    c = LoopFunction("i1", "in_parts", ["ptr cx", *code], internal=True)
+    c = LoopFunction("i1", "rows_in_tasks", ["ptr cx", *code], internal=True)
     extent, count = c.get(c.context(Context.EXTENTS), "%axis"), c.context(Context.COUNT)
     inside = c.call("i64", "@points_inside", "ptr %cx", "i64 %first")
     work = c.arith("udiv", c.arith("mul", c.arith("mul", inside, extent), "%price"), 1000)
     tables = (c.get("%cx", place, "ptr") for place in (Context.DESCRIPTOR, Context.STRIDES, Context.EXTENTS))
     far = c.test("sge", longest_axis(c, *tables), caches.rows)
-    wanted = c.min(parts_of(c, c.arith("udiv", work, FOLDED), c.choose(far, caches.part, SHARE)), MOST // FOLDED)
-    units = quotient(c, extent, "%unit")
+    wanted = c.min(tasks_of(c, c.arith("udiv", work, FOLDED), c.choose(far, caches.part, SHARE)), MOST // FOLDED)
+    units = ceil_div(c, extent, "%unit")
     pitch = c.arith("and", c.arith("add", count, LINE - 1), -LINE)
     bytes_ = c.arith("mul", pitch, c.call("i64", "@state_size", "ptr %cx", "i64 %first", "i64 %end"))
     parts = c.min(c.min(wanted, units), c.arith("udiv", STATES, c.max(bytes_, 1)))
     few = c.all(c.test("ne", inside, count), c.test("slt", parts, c.min(wanted, ENOUGH)))
     with c.when(c.any(few, c.test("slt", parts, 2))):
         c.ret("i1", "false")
-    size = c.arith("mul", quotient(c, units, parts), "%unit")
-    parts = quotient(c, extent, size)
+    size = c.arith("mul", ceil_div(c, units, parts), "%unit")
+    parts = ceil_div(c, extent, size)
     slots = c.arith("add", parts, 1)
     states = c.op(f"alloca i8, i64 {c.arith('mul', slots, bytes_)}, align 64")
     places = {"cx": "%cx", "pc": "%pc", "end": "%end", "axis": "%axis", "states": states}
@@ -326,17 +326,17 @@ def _in_parts(caches: Caches) -> str:
     c.branch(c.is_null(pool), alone, shared)
     c.place(alone)
     with c.loop(parts) as k:
-        c.call("void", "@row_part", f"ptr {job}", f"i64 {c.choose(is_back, c.arith('sub', last, k.index), k.index)}")
+        c.call("void", "@row_task", f"ptr {job}", f"i64 {c.choose(is_back, c.arith('sub', last, k.index), k.index)}")
     c.jump(done)
     c.place(shared)
     with c.when(is_back):
-        share(c, pool, "row_part_back", job, parts)
+        share(c, pool, "row_task_backward", job, parts)
         c.jump(done)
-    share(c, pool, "row_part", job, parts)
+    share(c, pool, "row_task", job, parts)
     c.jump(done)
     c.place(done)
     c.put(c.arith("sub", 0, c.context(Context.TASKS)), "%cx", Context.TASKS)
-    c.call("void", "@join_rows", *of_job)
+    c.call("void", "@join_states", *of_job)
     c.call("void", "@move_states", *of_job, "i64 0", "i1 true")
     c.put(c.arith("or", c.context(Context.BAD_INDEX), c.get(job, JOB.words["flag"])), "%cx", Context.BAD_INDEX)
     return c.end("i1", "true")

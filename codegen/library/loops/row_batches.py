@@ -33,18 +33,18 @@ BESIDE = 8  # rows that kernels do side by side, at most
 SECOND_LEVEL = 1 << 19  # bytes of an operand, up to which a second-level cache keeps it from call to call
 
 
-def turn_texts(caches: Caches) -> list[str]:
-    return [_together(caches), _at_once(), _start(), _turn(), _turns()]
+def row_batch_texts(caches: Caches) -> list[str]:
+    return [_rows_per_call(caches), _fits_row_batches(), _first_batch(), _row_batch(), _row_batches()]
 
 
-def _together(caches: Caches) -> str:
+def _rows_per_call(caches: Caches) -> str:
     """How many rows kernels get at once, and what turn it is: whether they ask for the rows of the next one."""
-    c = LoopFunction("void", "rows_together", ["ptr cx", "ptr words", "ptr rows", "ptr turn"], internal=True)
+    c = LoopFunction("void", "rows_per_call", ["ptr cx", "ptr words", "ptr rows", "ptr turn"], internal=True)
     axis, most, budget, lane, near, *_, at_any = (c.get("%words", k) for k in range(1, RowsCode.WORDS))
     extents, asks = c.context(Context.EXTENTS), c.cell(0)
     extent, length = c.get(extents, axis), c.max(c.get(extents, lane), 1)
     with c.when(c.test("sle", length, near)):
-        size = c.call("i64", "@longest_operand", "ptr %cx", f"i64 {axis}")
+        size = c.call("i64", "@operand_span", "ptr %cx", f"i64 {axis}")
         fits = c.any(c.test("ne", at_any, 0), c.test("slt", size, caches.reread))
         c.note(c.all(c.test("sgt", size, SECOND_LEVEL), fits), asks)
     ahead = c.test("ne", c.get(asks, 0), 0)
@@ -54,12 +54,12 @@ def _together(caches: Caches) -> str:
     c.put(rows, "%rows", 0)
     c.put(c.choose(ahead, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%turn", 0)
     with c.when(c.all(c.test("eq", most, MAX_COLUMN_ROWS), c.test("sgt", extent, rows))):
-        c.call("void", "@down_columns", "ptr %cx", f"i64 {axis}", "ptr %rows", "ptr %turn")
+        c.call("void", "@column_rows_per_call", "ptr %cx", f"i64 {axis}", "ptr %rows", "ptr %turn")
     return c.end()
 
 
 @contextmanager
-def walk(c: LoopFunction) -> Iterator[tuple[str, str]]:
+def each_instruction(c: LoopFunction) -> Iterator[tuple[str, str]]:
     """(words, pc's cell) of each instruction from `first` to `end`; the body moves the pc."""
     descriptor, at = c.context(Context.DESCRIPTOR), c.cell("%first")
     head, body, done = c.label("head"), c.label("body"), c.label("done")
@@ -72,24 +72,24 @@ def walk(c: LoopFunction) -> Iterator[tuple[str, str]]:
     c.place(done)
 
 
-def move_behind(c: LoopFunction, words: str, at: str) -> None:
+def skip_call(c: LoopFunction, words: str, at: str) -> None:
     size = c.arith("add", c.arith("mul", c.get(words, CallCode.OPERANDS), Operand.WORDS), CallCode.WORDS)
     c.put(c.arith("add", c.get(at, 0), size), at, 0)
 
 
-def _at_once() -> str:
+def _fits_row_batches() -> str:
     """Is there nothing but calls, and blocks that are all of a row, read and written in place?"""
-    c = LoopFunction("i1", "at_once", CODE, internal=True)
+    c = LoopFunction("i1", "fits_row_batches", CODE, internal=True)
     wrong, extents = (
         c.cell(c.arith("or", c.context(Context.IS_PACKED), c.context(Context.IS_TAIL))),
         c.context(Context.EXTENTS),
     )
     twice = c.test("ne", c.context(Context.MAY_RECOMPUTE), 0)
-    with walk(c) as (words, at):
+    with each_instruction(c) as (words, at):
         operation = c.get(words, 0)
         is_call, is_block = c.test("eq", operation, Opcode.CALL), c.test("eq", operation, Opcode.BLOCKS)
         with c.when(is_call):
-            move_behind(c, words, at)
+            skip_call(c, words, at)
         with c.when(is_block):
             extent, width, block, flags = (
                 c.get(extents, c.get(words, CallCode.KERNEL)),
@@ -112,28 +112,28 @@ def _at_once() -> str:
     return c.end("i1", c.test("eq", c.get(wrong, 0), 0))
 
 
-def _start() -> str:
+def _first_batch() -> str:
     """Pointers of the first row."""
-    c = LoopFunction("void", "start_turns", CODE, internal=True)
+    c = LoopFunction("void", "first_batch", CODE, internal=True)
     current = c.context(Context.ADDRESSES)
-    with walk(c) as (words, at):
+    with each_instruction(c) as (words, at):
         is_call = c.test("eq", c.get(words, 0), Opcode.CALL)
         with c.when(is_call):
             pointers = c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS))
             with c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
                 c.put(c.get(current, c.get(c.operand(words, loop.index), Operand.NUMBER)), pointers, loop.index)
-            move_behind(c, words, at)
+            skip_call(c, words, at)
         with c.when(c.negate(is_call)):
             c.put(c.arith("add", c.get(at, 0), BlocksCode.WORDS), at, 0)
     return c.end()
 
 
-def _turn() -> str:
+def _row_batch() -> str:
     """All calls for some rows; then their pointers are those of the rows that follow."""
-    c = LoopFunction("void", "turn", [*CODE, "i64 rows", "i64 turn"], internal=True)
+    c = LoopFunction("void", "row_batch", [*CODE, "i64 rows", "i64 turn"], internal=True)
     count, live = c.cell(c.context(Context.COUNT)), c.cell(c.context(Context.LIVE))
     extents, kernels = c.context(Context.EXTENTS), c.context(Context.KERNELS)
-    with walk(c) as (words, at):
+    with each_instruction(c) as (words, at):
         is_call = c.test("eq", c.get(words, 0), Opcode.CALL)
         with c.when(is_call):
             pointers, every = (
@@ -148,7 +148,7 @@ def _turn() -> str:
             with c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
                 moved = c.arith("mul", c.get(steps, loop.index), "%rows")
                 c.put(c.arith("add", c.get(pointers, loop.index), moved), pointers, loop.index)
-            move_behind(c, words, at)
+            skip_call(c, words, at)
         with c.when(c.negate(is_call)):
             c.put(c.get(extents, c.get(words, CallCode.KERNEL)), count, 0)
             c.put(c.get(words, CallCode.LANE), live, 0)
@@ -156,16 +156,16 @@ def _turn() -> str:
     return c.end()
 
 
-def _turns() -> str:
-    c = LoopFunction("void", "turns", [*CODE, "i64 axis", "i64 size", "i64 extent", "i64 turn"], internal=True)
+def _row_batches() -> str:
+    c = LoopFunction("void", "row_batches", [*CODE, "i64 axis", "i64 size", "i64 extent", "i64 turn"], internal=True)
     positions, code = c.context(Context.POSITIONS), "ptr %cx, i64 %first, i64 %end"
-    c.call("void", "@start_turns", code)
+    c.call("void", "@first_batch", code)
     with c.loop("%extent", ("i64", "0"), step="%size") as loop:
         put_position(c, positions, "%axis", loop.index)
         left = c.arith("sub", "%extent", loop.index)
         rows, behind = c.min(left, "%size"), c.test("sle", left, "%size")
         turn = c.choose(behind, c.arith("and", "%turn", WHOLE_ROW), "%turn")
-        c.call("void", "@turn", code, f"i64 {rows}", f"i64 {turn}")
+        c.call("void", "@row_batch", code, f"i64 {rows}", f"i64 {turn}")
         poll_each(c, loop.values[0], 8)
         loop.next = [c.arith("add", loop.values[0], 1)]
     return c.end()

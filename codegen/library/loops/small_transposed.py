@@ -31,21 +31,21 @@ _PART = ["ptr own", "i64 start", "i64 count", "i64 live"]  # `own`: the flag, th
 _MOVE = ["ptr area", "ptr base", "i64 pitch", "i64 step", "i64 row", "i64 size", "i64 n", "i64 rows"]
 
 
-def straight_texts() -> list[str]:
-    return [_straight(), _in_scratch(), _into_scratch(), _out_of_scratch(), _part(), _call(), _operand()]
+def small_transposed_texts() -> list[str]:
+    return [_small_transposed(), _small_in_scratch(), _pack_rows(), _unpack_rows(), _small_lanes(), _call(), _operand()]
 
 
-def call_if_straight(c: LoopFunction) -> None:
+def return_if_small_transposed(c: LoopFunction) -> None:
     """Return from `run_nest` if this does it all."""
     with c.when(c.test("ne", c.header(Header.SMALL_TRANSPOSED), 0)):
-        bad = c.call("i64", "@straight", *passed(NEST_PARAMS))
+        bad = c.call("i64", "@small_transposed", *passed(NEST_PARAMS))
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
 
 
-def _straight() -> str:
+def _small_transposed() -> str:
     """All of a launch; or -1: there is too much of it, or all lanes are adjacent and fill a vector."""
-    c = LoopFunction("i64", "straight", NEST_PARAMS, internal=True)
+    c = LoopFunction("i64", "small_transposed", NEST_PARAMS, internal=True)
     words, lane, width = (
         c.word("%D", c.header(Header.SMALL_TRANSPOSED)),
         c.header(Header.LANE_AXIS),
@@ -67,14 +67,16 @@ def _straight() -> str:
         c.ret("i64", -1)
     every = c.cell(c.as_i64(is_short))
     with c.when(c.all(c.test("sgt", n, width), c.test("ne", c.arith("and", n, mask), 0))):
-        c.put(c.arith("xor", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 1), every, 0)
+        c.put(c.arith("xor", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 1), every, 0)
     given = f"i64 {n}", f"i64 {rows}", f"i64 {room}", f"i64 {c.get(every, 0)}"
-    return c.end("i64", c.call("i64", "@in_scratch", *passed(NEST_PARAMS), *given))
+    return c.end("i64", c.call("i64", "@small_in_scratch", *passed(NEST_PARAMS), *given))
 
 
-def _in_scratch() -> str:
+def _small_in_scratch() -> str:
     """`every`: all operands go to scratch, not only those whose lanes are apart."""
-    c = LoopFunction("i64", "in_scratch", [*NEST_PARAMS, "i64 n", "i64 rows", "i64 room", "i64 every"], internal=True)
+    c = LoopFunction(
+        "i64", "small_in_scratch", [*NEST_PARAMS, "i64 n", "i64 rows", "i64 room", "i64 every"], internal=True
+    )
     c.do(f"%scratch = alloca i8, i64 {c.header(Header.SCRATCH_BYTES)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.header(Header.POINTERS)}, align 16")
     many, number, inputs = (c.get("%D", k) for k in (Header.TRANSPOSABLE, Header.OPERANDS, Header.INPUTS))
@@ -100,13 +102,13 @@ def _in_scratch() -> str:
             c.put(o.size, row, lane)
             c.put(c.choose(o.moves, o.pitch, 0), row, c.arith("sub", 1, lane))
             with c.when(c.test("slt", o.number, inputs)):
-                c.call("void", "@into_scratch", *o.moved(c, place), f"i64 {there}")
+                c.call("void", "@pack_rows", *o.moved(c, place), f"i64 {there}")
         loop.next = [c.choose(is_copied, following, place, "ptr")]
     _every_lane(c, bases, strides, own)
     with c.loop(many) as loop:
         o, place = _Operand(c, loop.index, lane, "%rows", "%room"), c.get(starts, loop.index, "ptr")
         with c.when(c.all(c.test("sge", o.number, inputs), c.not_null(place))):
-            c.call("void", "@out_of_scratch", *o.moved(c, place))
+            c.call("void", "@unpack_rows", *o.moved(c, place))
     return c.end("i64", c.get(own, 0))
 
 
@@ -118,10 +120,10 @@ def _every_lane(c: LoopFunction, bases: str, strides: str, own: str) -> None:
     live, most = c.min("%n", width), c.get(c.word("%D", c.header(Header.SMALL_TRANSPOSED)), 0)
     with c.loop(whole, step=most) as at:
         count = c.min(c.arith("sub", whole, at.index), most)
-        c.call("void", "@straight_part", *tables, f"ptr {own}", f"i64 {at.index}", f"i64 {count}", f"i64 {live}")
+        c.call("void", "@small_lanes", *tables, f"ptr {own}", f"i64 {at.index}", f"i64 {count}", f"i64 {live}")
     with c.when(c.test("sgt", "%n", whole)):
         start = c.arith("sub", "%n", width)
-        c.call("void", "@straight_part", *tables, f"ptr {own}", f"i64 {start}", f"i64 {width}", f"i64 {width}")
+        c.call("void", "@small_lanes", *tables, f"ptr {own}", f"i64 {start}", f"i64 {width}", f"i64 {width}")
 
 
 class _Operand:
@@ -146,14 +148,14 @@ class _Operand:
         return [f"ptr {place}", f"ptr {c.get('%B', self.number, 'ptr')}", *(f"i64 {k}" for k in numbers)]
 
 
-def _into_scratch() -> str:
+def _pack_rows() -> str:
     """n elements of each row, and valid ones behind them, up to `there`."""
-    c = LoopFunction("void", "into_scratch", [*_MOVE, "i64 there"], internal=True)
-    with c.when(_is_turned(c)):
+    c = LoopFunction("void", "pack_rows", [*_MOVE, "i64 there"], internal=True)
+    with c.when(_is_transposed(c)):
         with c.when(c.test("slt", "%n", "%there")):
             fill_lines(c, "%area", c.arith("mul", "%rows", "%pitch"), "0")
         numbers = "ptr %area", "i64 %pitch", "ptr %base", "i64 %step", "i64 %size", "i64 %n", "i64 %rows"
-        c.call("void", "@transposed", *numbers)
+        c.call("void", "@transpose", *numbers)
         c.ret()
     with c.loop("%rows") as loop:
         here, there = _row_of(c, loop.index)
@@ -163,11 +165,11 @@ def _into_scratch() -> str:
     return c.end()
 
 
-def _out_of_scratch() -> str:
-    c = LoopFunction("void", "out_of_scratch", _MOVE, internal=True)
-    with c.when(_is_turned(c)):
+def _unpack_rows() -> str:
+    c = LoopFunction("void", "unpack_rows", _MOVE, internal=True)
+    with c.when(_is_transposed(c)):
         numbers = "ptr %base", "i64 %step", "ptr %area", "i64 %pitch", "i64 %size", "i64 %rows", "i64 %n"
-        c.call("void", "@transposed", *numbers)
+        c.call("void", "@transpose", *numbers)
         c.ret()
     with c.loop("%rows") as loop:
         here, there = _row_of(c, loop.index)
@@ -175,7 +177,7 @@ def _out_of_scratch() -> str:
     return c.end()
 
 
-def _is_turned(c: LoopFunction) -> str:
+def _is_transposed(c: LoopFunction) -> str:
     return c.all(c.test("eq", "%row", "%size"), c.test("ne", "%step", "%size"))
 
 
@@ -184,9 +186,9 @@ def _row_of(c: LoopFunction, k: str) -> tuple[str, str]:
     return c.gep("%area", c.arith("mul", k, "%pitch")), c.gep("%base", c.arith("mul", k, "%row"))
 
 
-def _part() -> str:
+def _small_lanes() -> str:
     """The instructions for `count` lanes."""
-    c = LoopFunction("void", "straight_part", [*TABLES, *_PART], internal=True)
+    c = LoopFunction("void", "small_lanes", [*TABLES, *_PART], internal=True)
     code = c.word("%D", c.header(Header.SMALL_TRANSPOSED))
     with c.loop(c.get(code, 2)) as loop:
         pair = c.word(code, c.arith("add", c.arith("shl", loop.index, 1), 3))
@@ -198,7 +200,7 @@ def _part() -> str:
         fill_lines(c, c.gep("%scratch", c.get(words, CallCode.KERNEL)), size, c.get(words, CallCode.OPERANDS))
         c.jump(done)
         c.place(call)
-        c.call("void", "@straight_call", *passed((*TABLES, *_PART)), f"ptr {words}", f"i64 {most}")
+        c.call("void", "@small_call", *passed((*TABLES, *_PART)), f"ptr {words}", f"i64 {most}")
         c.jump(done)
         c.place(done)
     return c.end()
@@ -206,7 +208,7 @@ def _part() -> str:
 
 def _call() -> str:
     """A CALL, for all of its rows."""
-    c = LoopFunction("void", "straight_call", [*TABLES, *_PART, "ptr words", "i64 most"], internal=True)
+    c = LoopFunction("void", "small_call", [*TABLES, *_PART, "ptr words", "i64 most"], internal=True)
     external, every, row = (
         c.get("%words", CallCode.EXTERNALS),
         c.get("%words", CallCode.OPERANDS),
@@ -222,7 +224,7 @@ def _call() -> str:
         c.put(c.get(strides, axis), steps, loop.index)
     with c.loop(every, start=external) as loop:
         entry = c.operand("%words", loop.index)
-        address = c.call("ptr", "@straight_operand", "ptr %I", "ptr %scratch", "ptr %own", f"ptr {entry}")
+        address = c.call("ptr", "@small_operand", "ptr %I", "ptr %scratch", "ptr %own", f"ptr {entry}")
         c.put(address, pointers, loop.index, "ptr")
         c.put(c.get(entry, Operand.ELEMENT_BYTES), steps, loop.index)
     looped = c.test("sge", c.get("%words", CallCode.LANE), 0)
@@ -242,7 +244,7 @@ def _call() -> str:
 
 def _operand() -> str:
     """The address of what is no operand of the launch."""
-    c = LoopFunction("ptr", "straight_operand", ["ptr I", "ptr scratch", "ptr own", "ptr operand"], internal=True)
+    c = LoopFunction("ptr", "small_operand", ["ptr I", "ptr scratch", "ptr own", "ptr operand"], internal=True)
     kind, number = c.get("%operand", Operand.KIND), c.get("%operand", Operand.NUMBER)
     address = c.choose(c.test("eq", kind, INTERNAL), c.gep("%scratch", number), "%own", "ptr")
     position = c.word("%own", c.arith("add", number, 1))

@@ -21,7 +21,7 @@ from tensordsl.codegen.abi.descriptor import (
     Operand,
 )
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, put_integers
-from tensordsl.codegen.library.loops.pack.copy import pieces
+from tensordsl.codegen.library.loops.pack.copy import copy_pieces
 from tensordsl.codegen.target.cache_model import Caches
 
 LESS = 3  # times as many bytes operands have as results, at least, where these alone would fit into a cache
@@ -30,14 +30,14 @@ ROW = 256  # elements of a row that goes past the caches, at least
 METADATA = "!0 = !{i32 1}\n"
 
 
-def stream_texts() -> list[str]:
-    return [_copy_past(), _streamed(), _streamed_rows()]
+def streaming_texts() -> list[str]:
+    return [_copy_nontemporal(), _stream(), _stream_rows()]
 
 
-def is_streamed_text(caches: Caches) -> str:
+def is_streamable_text(caches: Caches) -> str:
     """Are the results of `points` points, or all operands, larger than the caches, results adjacent, and none an
     operand?"""
-    c = LoopFunction("i1", "is_streamed", ["ptr D", *NEST_PARAMS[2:5], "i64 points", "i64 shared"], internal=True)
+    c = LoopFunction("i1", "is_streamable", ["ptr D", *NEST_PARAMS[2:5], "i64 points", "i64 shared"], internal=True)
     with c.when(c.test("ne", c.header(Header.STREAMABLE), 1)):
         c.ret("i1", "false")
     words, wrong = c.word("%D", c.header(Header.DIRECT_CALL)), c.cell(0)
@@ -54,8 +54,8 @@ def is_streamed_text(caches: Caches) -> str:
     over = c.all(c.test("sge", every, least), c.test("sle", c.arith("mul", results, LESS), every))
     over = c.all(over, c.test("ne", c.header(Header.STREAMING_STORES), 0))
     large = c.any(c.test("sge", results, caches.written), over)
-    apart = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
-    return c.end("i1", c.all(c.all(large, apart), c.test("eq", c.get(wrong, 0), 0)))
+    distinct = c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
+    return c.end("i1", c.all(c.all(large, distinct), c.test("eq", c.get(wrong, 0), 0)))
 
 
 def _is_all(c: LoopFunction, operand: str) -> str:
@@ -68,13 +68,13 @@ def _is_all(c: LoopFunction, operand: str) -> str:
     return c.test("eq", loop.values[0], 0)
 
 
-def _copy_past() -> str:
+def _copy_nontemporal() -> str:
     """Whole lines without reading them before; what is of a line at the ends as usual."""
-    c = LoopFunction("void", "copy_past", ["ptr to", "ptr from", "i64 bytes"], internal=True)
+    c = LoopFunction("void", "copy_nontemporal", ["ptr to", "ptr from", "i64 bytes"], internal=True)
     address = c.op("ptrtoint ptr %to to i64")
     head = c.min(c.arith("and", c.arith("sub", 0, address), 63), "%bytes")
     with c.when(c.test("ne", head, 0)):
-        pieces(c, "%to", "%from", head)
+        copy_pieces(c, "%to", "%from", head)
     lines = c.arith("and", c.arith("sub", "%bytes", head), -64)
     end = c.arith("add", head, lines)
     with c.loop(end, start=head, step=64) as loop:
@@ -82,13 +82,13 @@ def _copy_past() -> str:
         c.do(f"store <8 x i64> {line}, ptr {c.gep('%to', loop.index)}, align 64, !nontemporal !0")
     rest = c.arith("sub", "%bytes", end)
     with c.when(c.test("ne", rest, 0)):
-        pieces(c, c.gep("%to", end), c.gep("%from", end), rest)
+        copy_pieces(c, c.gep("%to", end), c.gep("%from", end), rest)
     return c.end()
 
 
-def _streamed() -> str:
+def _stream() -> str:
     """Done (or not): as `direct`, by the kernel's own stores past the caches or block by block; it gets the rest."""
-    c = LoopFunction("i1", "streamed", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
+    c = LoopFunction("i1", "stream", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
     fast, axes, width = c.header(Header.DIRECT_CALL), c.header(Header.AXES), c.header(Header.LANES)
     words = c.word("%D", fast)
     lane, external, every = (c.get(words, k) for k in (CallCode.LANE, CallCode.EXTERNALS, CallCode.OPERANDS))
@@ -112,7 +112,9 @@ def _streamed() -> str:
         with c.loop(external) as loop:
             address, area, size, is_out = _operand(c, words, loop.index, at.index)
             with c.when(is_out):
-                c.call("void", "@copy_past", f"ptr {address}", f"ptr {area}", f"i64 {c.arith('mul', block, size)}")
+                c.call(
+                    "void", "@copy_nontemporal", f"ptr {address}", f"ptr {area}", f"i64 {c.arith('mul', block, size)}"
+                )
     c.do("fence seq_cst")  # non-temporal stores are in no order
     bases, extents = (c.op(f"alloca i64, i64 {k}, align 8") for k in (c.header(Header.OPERANDS), axes))
     with c.loop(axes) as loop:
@@ -122,14 +124,14 @@ def _streamed() -> str:
         step = c.get("%S", c.arith("add", c.arith("mul", loop.index, axes), lane))
         c.put(c.arith("add", c.get("%B", loop.index), c.arith("mul", step, done)), bases, loop.index)
     tables = f"ptr {bases}", "ptr %S", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
-    c.call("i64", "@direct", "ptr %K", "ptr %D", *tables, "i64 0", "i64 0")
+    c.call("i64", "@run_direct", "ptr %K", "ptr %D", *tables, "i64 0", "i64 0")
     return c.end("i1", "true")
 
 
-def _streamed_rows() -> str:
+def _stream_rows() -> str:
     """Done (or not): rows apart from each other, of whole lines (or parts would be written twice), by the kernel's own
     stores past the caches."""
-    c = LoopFunction("i1", "streamed_rows", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
+    c = LoopFunction("i1", "stream_rows", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
     words, axes, width = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.AXES), c.header(Header.LANES)
     lane, external, every = (c.get(words, k) for k in (CallCode.LANE, CallCode.EXTERNALS, CallCode.OPERANDS))
     with c.loop(axes, ("i64", "0"), ("i64", "0")) as axis:

@@ -31,13 +31,13 @@ _COPY = [
 _PLACES = ["ptr places", "ptr at", "i64 step", "i64 kind", "i64 n", "i64 extent", "i64 apart"]
 
 
-def taken_texts() -> list[str]:
+def take_texts() -> list[str]:
     copies = [_copy(f"take{size}", kind, BESIDE, False) for size, kind in KINDS.items()]
-    copies += [_copy(f"take_ends{size}", kind, BESIDE // 2, True) for size, kind in ENDS.items()]
-    return [_widened(), _places(), *copies, _line(), _run(), _taken()]
+    copies += [_copy(f"take_halves{size}", kind, BESIDE // 2, True) for size, kind in ENDS.items()]
+    return [_index_at(), _places(), *copies, _offset_of_line(), _contiguous_run(), _take()]
 
 
-def _widened() -> str:
+def _index_at() -> str:
     """An index of 1, 2 or 4 bytes as an int64."""
     c = LoopFunction("i64", "index_at", ["ptr at", "i64 kind"], internal=True)
     for size, kind in list(KINDS.items())[:3]:
@@ -49,7 +49,7 @@ def _widened() -> str:
 
 def _places() -> str:
     """Where elements at `n` indices stand, in bytes; whether an index was out of range, which gives the first one."""
-    c = LoopFunction("i64", "taken_places", _PLACES, internal=True)
+    c = LoopFunction("i64", "take_offsets", _PLACES, internal=True)
 
     def each(load: Callable[[str], str]) -> str:
         with c.loop("%n", ("i1", "false")) as loop:
@@ -88,20 +88,20 @@ def _copy(name: str, kind: str, beside: int, ends: bool) -> str:
     return c.end()
 
 
-def _way(c: LoopFunction, run: str) -> tuple[str, str]:
+def _copier(c: LoopFunction, run: str) -> tuple[str, str]:
     """(what copies runs of so many bytes, where their second half begins)"""
-    copy, half = f"@take_ends{LONGEST // 2}", str(LONGEST // 2)
+    copy, half = f"@take_halves{LONGEST // 2}", str(LONGEST // 2)
     for size in reversed(list(ENDS)):
         fits = c.test("sle", run, 2 * size)
-        copy, half = c.choose(fits, f"@take_ends{size}", copy, "ptr"), c.choose(fits, size, half)
+        copy, half = c.choose(fits, f"@take_halves{size}", copy, "ptr"), c.choose(fits, size, half)
     for size in KINDS:
         copy = c.choose(c.test("eq", run, size), f"@take{size}", copy, "ptr")
     return copy, c.arith("sub", run, half)
 
 
-def _line() -> str:
+def _offset_of_line() -> str:
     """Bytes from an operand's first element to that of the q-th position along the first `count` axes."""
-    c = LoopFunction("i64", "line_at", ["ptr s", "ptr E", "i64 count", "i64 q"], internal=True)
+    c = LoopFunction("i64", "offset_of_line", ["ptr s", "ptr E", "i64 count", "i64 q"], internal=True)
     with c.loop("%count", ("i64", "0"), ("i64", "%q")) as loop:
         axis = c.arith("sub", c.arith("sub", "%count", 1), loop.index)
         (offset, rest), n = loop.values, c.get("%E", axis)
@@ -116,8 +116,8 @@ def _rows(c: LoopFunction, along: str, source: str, result: str) -> tuple[str, s
         row, rows, around, merges = loop.values
         axis = c.arith("sub", c.arith("sub", along, 1), loop.index)
         none, extent, some = c.test("slt", row, 0), c.get("%E", axis), c.max(row, 0)
-        apart = [c.arith("xor", c.get(s, axis), c.arith("mul", c.get(s, some), rows)) for s in (source, result)]
-        is_one = c.any(c.test("eq", extent, 1), none, c.test("eq", c.arith("or", *apart), 0))
+        strided = [c.arith("xor", c.get(s, axis), c.arith("mul", c.get(s, some), rows)) for s in (source, result)]
+        is_one = c.any(c.test("eq", extent, 1), none, c.test("eq", c.arith("or", *strided), 0))
         takes = c.all(merges, is_one)
         starts = c.all(none, c.test("ne", extent, 1))
         rows = c.choose(takes, c.arith("mul", rows, extent), rows)
@@ -125,14 +125,16 @@ def _rows(c: LoopFunction, along: str, source: str, result: str) -> tuple[str, s
     return loop.values[0], loop.values[1], loop.values[2]
 
 
-def _run() -> str:
+def _contiguous_run() -> str:
     """Bytes that stand one behind the other in source and result, along all axes behind; 0 if not all do."""
-    c = LoopFunction("i64", "run", ["ptr s", "ptr t", "ptr E", "i64 along", "i64 axes", "i64 size"], internal=True)
+    c = LoopFunction(
+        "i64", "contiguous_run", ["ptr s", "ptr t", "ptr E", "i64 along", "i64 axes", "i64 size"], internal=True
+    )
     with c.loop(c.arith("sub", c.arith("sub", "%axes", 1), "%along"), ("i64", "%size")) as loop:
         axis, run = c.arith("sub", c.arith("sub", "%axes", 1), loop.index), loop.values[0]
         extent = c.get("%E", axis)
-        apart = c.arith("or", *(c.arith("xor", c.get(s, axis), run) for s in ("%s", "%t")))
-        follows = c.any(c.test("eq", extent, 1), c.test("eq", apart, 0))
+        strided = c.arith("or", *(c.arith("xor", c.get(s, axis), run) for s in ("%s", "%t")))
+        follows = c.any(c.test("eq", extent, 1), c.test("eq", strided, 0))
         loop.next = [c.choose(follows, c.arith("mul", run, extent), 0)]
     return c.end("i64", loop.values[0])
 
@@ -147,7 +149,9 @@ class _Launch:
         indices, self.source, self.result = (c.word("%S", c.arith("mul", axes, k)) for k in range(3))
         self.step, self.to_step, self.n = c.get(indices, along), c.get(self.result, along), c.get("%E", along)
         strides = f"ptr {self.source}", f"ptr {self.result}"
-        self.run = c.call("i64", "@run", *strides, "ptr %E", f"i64 {along}", f"i64 {axes}", f"i64 {self.size}")
+        self.run = c.call(
+            "i64", "@contiguous_run", *strides, "ptr %E", f"i64 {along}", f"i64 {axes}", f"i64 {self.size}"
+        )
         row, self.rows, self.around = _rows(c, along, self.source, self.result)
         with c.loop(self.around, ("i64", "1")) as loop:
             loop.next = [c.arith("mul", loop.values[0], c.get("%E", loop.index))]
@@ -159,10 +163,10 @@ class _Launch:
         self.block = c.min(c.max(c.op(f"udiv i64 {BLOCK}, {c.max(c.max(here, there), 1)}"), 1), ROWS)
 
 
-def _taken() -> str:
+def _take() -> str:
     """All of a launch; or -1: rows are too few, too long or apart, or too much for the caches; rows at indices are too
     few, or have two elements or a whole line."""
-    c = LoopFunction("i64", "taken", NEST_PARAMS, internal=True)
+    c = LoopFunction("i64", "take", NEST_PARAMS, internal=True)
     along = c.get(c.word("%D", c.header(Header.TAKE)), 2)
     with c.when(c.all(c.test("eq", along, 0), c.test("slt", c.get("%E", 0), FEW_TAKEN))):
         c.ret("i64", -1)
@@ -170,30 +174,30 @@ def _taken() -> str:
     far = c.all(
         c.test("eq", at.run, at.size), c.test("sge", at.n, c.header(Header.LANES)), c.test("sgt", at.reach, NEAR)
     )
-    apart = c.any(c.test("eq", at.run, 0), c.test("sgt", at.run, LONGEST))
+    strided = c.any(c.test("eq", at.run, 0), c.test("sgt", at.run, LONGEST))
     short = c.test("sgt", at.run, c.arith("mul", at.size, 2)), c.test("slt", at.run, LINE)
     alone = c.all(c.test("eq", along, 0), *short)
-    with c.when(c.any(c.negate(c.any(alone, c.test("sge", at.all_rows, FEW))), far, apart)):
+    with c.when(c.any(c.negate(c.any(alone, c.test("sge", at.all_rows, FEW))), far, strided)):
         c.ret("i64", -1)
-    way, places = _way(c, at.run), c.op(f"alloca i64, i64 {AT_ONCE}, align 64")
+    copier, places = _copier(c, at.run), c.op(f"alloca i64, i64 {AT_ONCE}, align 64")
     with c.loop(at.n, ("i64", "0"), step=AT_ONCE) as part:
         some = c.min(c.arith("sub", at.n, part.index), AT_ONCE)
         first = c.gep(c.get("%B", INDICES, "ptr"), c.arith("mul", part.index, at.step))
         numbers = (at.step, at.kind, some, at.extent, at.apart)
-        bad = c.call("i64", "@taken_places", f"ptr {places}", f"ptr {first}", *(f"i64 {x}" for x in numbers))
+        bad = c.call("i64", "@take_offsets", f"ptr {places}", f"ptr {first}", *(f"i64 {x}" for x in numbers))
         part.next = [c.arith("or", part.values[0], bad)]
         to = c.gep(c.get("%B", RESULT, "ptr"), c.arith("mul", part.index, at.to_step))
         with c.loop(at.lines) as line:
-            _copy_line(c, at, way, to, line.index, f"ptr {places}", f"i64 {some}")
+            _copy_line(c, at, copier, to, line.index, f"ptr {places}", f"i64 {some}")
     return c.end("i64", part.values[0])
 
 
-def _copy_line(c: LoopFunction, at: _Launch, way: tuple[str, str], to: str, line: str, *places: str) -> None:
+def _copy_line(c: LoopFunction, at: _Launch, copier: tuple[str, str], to: str, line: str, *places: str) -> None:
     """All rows of a line, a block of them at a time."""
-    copy, rest = way
+    copy, rest = copier
     starts = []
     for s, base in ((at.result, to), (at.source, c.get("%B", SOURCE, "ptr"))):
-        offset = c.call("i64", "@line_at", f"ptr {s}", "ptr %E", f"i64 {at.around}", f"i64 {line}")
+        offset = c.call("i64", "@offset_of_line", f"ptr {s}", "ptr %E", f"i64 {at.around}", f"i64 {line}")
         starts.append(("ptr", c.gep(base, offset)))
     with c.loop(at.rows, *starts, step=at.block) as row:
         to, source = row.values

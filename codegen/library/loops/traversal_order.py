@@ -28,14 +28,14 @@ SELDOM = 16  # a power of two
 SPREAD = -7046029254386353131  # 2^64 divided by the golden ratio, odd
 
 
-def way_of(c: LoopFunction, rt: str, alone: str) -> str:
+def traversal_of(c: LoopFunction, rt: str, alone: str) -> str:
     """Which way to go through the parts of a launch of one thread or several; NEAR if that does not matter, unless all
     at once takes long, or there is no table.  BOTH: back, and each of two threads reads what the other has as well."""
-    return c.call("i64", "@way", f"ptr {rt}", *(f"ptr %{table}" for table in "DBSE"), f"i1 {alone}")
+    return c.call("i64", "@traversal", f"ptr {rt}", *(f"ptr %{table}" for table in "DBSE"), f"i1 {alone}")
 
 
-def way_text(caches: Caches) -> str:
-    c = LoopFunction("i64", "way", ["ptr rt", "ptr D", "ptr B", "ptr S", "ptr E", "i1 alone"], internal=True)
+def traversal_text(caches: Caches) -> str:
+    c = LoopFunction("i64", "traversal", ["ptr rt", "ptr D", "ptr B", "ptr S", "ptr E", "i1 alone"], internal=True)
     axes = c.header(Header.AXES)
     points = product(c, "%E", axes)
     with c.when(c.any(c.is_null("%rt"), c.test("slt", points, caches.there // MOST))):
@@ -51,33 +51,33 @@ def way_text(caches: Caches) -> str:
         largest = c.choose(c.test("sgt", span, most), bit, largest)
         loop.next = [total, c.max(span, most), largest, large, written, address]
     total, _, largest, large, written, _ = loop.values
-    with c.when(c.negate(_matters(c, caches, points, total, written))):
-        c.ret("i64", c.choose(_is_long(c, points), THERE, NEAR))
-    word = c.gep("%rt", layouts.RT["ways"])
-    ways = c.op(f"load atomic i64, ptr {word} monotonic, align 8")
-    is_back = c.test("ne", c.arith("and", ways, largest), 0)
+    with c.when(c.negate(_pays(c, caches, points, total, written))):
+        c.ret("i64", c.choose(_takes_long(c, points), THERE, NEAR))
+    word = c.gep("%rt", layouts.RT["traversals"])
+    orders = c.op(f"load atomic i64, ptr {word} monotonic, align 8")
+    is_back = c.test("ne", c.arith("and", orders, largest), 0)
     is_odd = c.op(
         f"trunc i64 {c.max(c.max(c.header(Header.LEVELS), c.header(Header.COLUMN_READS)), 1)} to i1"
     )  # passes
-    kept = c.arith("and", ways, c.arith("xor", large, -1))
+    kept = c.arith("and", orders, c.arith("xor", large, -1))
     following = c.arith("or", kept, c.choose(c.op(f"xor i1 {is_back}, {is_odd}"), large, 0))
     c.do(f"store atomic i64 {following}, ptr {word} monotonic, align 8")
-    back = BACK if caches.both == ANY else c.choose(_of_both(c, total, caches), BOTH, BACK)
+    back = BACK if caches.both == ANY else c.choose(_is_shared_by_two(c, total, caches), BOTH, BACK)
     return c.end("i64", c.choose(is_back, back, THERE))
 
 
-def is_free(c: LoopFunction) -> str:
+def is_cut_at_will(c: LoopFunction) -> str:
     """May a launch be parted at will, since each point or row is computed as if it were alone?"""
     return c.test("eq", c.arith("or", c.header(Header.LEVELS), c.header(Header.COLUMN_READS)), 0)
 
 
-def _is_long(c: LoopFunction, points: str) -> str:
+def _takes_long(c: LoopFunction, points: str) -> str:
     """Does a launch of one piece take so long that signals have to be looked for?"""
     least = c.arith("udiv", 2 * LONG * 1000, c.max(c.header(Header.NS_PER_1000_POINTS), LEAST_WORK))
-    return c.all(is_free(c), c.test("sge", points, least))
+    return c.all(is_cut_at_will(c), c.test("sge", points, least))
 
 
-def _of_both(c: LoopFunction, total: str, caches: Caches) -> str:
+def _is_shared_by_two(c: LoopFunction, total: str, caches: Caches) -> str:
     """Are both of two threads to read all of a launch's operands?  In one of `SELDOM` launches, also of those at one
     place of a program that repeats itself."""
     both, is_between = c.cell(0), c.all(c.test("sge", total, caches.both), c.test("slt", total, caches.both_most))
@@ -89,7 +89,7 @@ def _of_both(c: LoopFunction, total: str, caches: Caches) -> str:
     return c.test("ne", c.get(both, 0), 0)
 
 
-def _matters(c: LoopFunction, caches: Caches, points: str, total: str, written: str) -> str:
+def _pays(c: LoopFunction, caches: Caches, points: str, total: str, written: str) -> str:
     """Is what a walk leaves in the caches worth parts?  All reductions have them; others, of few operations."""
     work = c.arith("udiv", c.arith("mul", points, c.header(Header.NS_PER_1000_POINTS)), 1000)
     is_light = c.test("sle", c.arith("mul", work, LIGHT), total)
@@ -105,8 +105,8 @@ def _matters(c: LoopFunction, caches: Caches, points: str, total: str, written: 
 
 def _overlaps(c: LoopFunction, address: str, before: str, span: str) -> str:
     """Is an operand a part of what the one before it is a part of, as in stencils?"""
-    apart = c.arith("sub", address, before)
-    return c.test("slt", c.max(apart, c.arith("sub", 0, apart)), span)
+    distance = c.arith("sub", address, before)
+    return c.test("slt", c.max(distance, c.arith("sub", 0, distance)), span)
 
 
 def _span(c: LoopFunction, operand: str, axes: str) -> str:

@@ -17,7 +17,7 @@ def _byte_mask(c: LoopFunction, live: str) -> str:
     return c.op(f"icmp ult <64 x i8> <{', '.join(f'i8 {k}' for k in range(64))}>, {splat}")
 
 
-def pieces(c: LoopFunction, target: str, source: str, size: str) -> None:
+def copy_pieces(c: LoopFunction, target: str, source: str, size: str) -> None:
     """Copy `size` bytes by pieces of 32, 16, 8, 4, 2 and 1 bytes."""
     offset = c.arith("and", size, -32)
     with c.loop(offset, step=32) as loop:
@@ -29,7 +29,7 @@ def pieces(c: LoopFunction, target: str, source: str, size: str) -> None:
         offset = c.arith("add", offset, bit)
 
 
-def _repeated(c: LoopFunction, pointer: str, size: str) -> str:
+def _element_splat(c: LoopFunction, pointer: str, size: str) -> str:
     """<8 x i64> filled with the element of 1, 2, 4 or 8 bytes at `pointer`."""
     cell = c.cell(0)
     for count, factor in ((1, 0x0101010101010101), (2, 0x0001000100010001), (4, 0x0000000100000001), (8, 1)):
@@ -45,7 +45,7 @@ def _copy_in(vector_bytes: int) -> str:
     c = LoopFunction("void", "copy_in", ["ptr to", "ptr from", "i64 size", "i64 live", "i64 count"], internal=True)
     live, total = c.arith("mul", "%live", "%size"), c.arith("mul", "%count", "%size")
     last = c.gep("%from", c.arith("sub", live, "%size"))
-    pad = _repeated(c, last, "%size")
+    pad = _element_splat(c, last, "%size")
     with c.when(c.test("eq", "%size", 16)):
         pair, lanes = c.op(f"load <2 x i64>, ptr {last}, align 1"), ", ".join(f"i32 {k % 2}" for k in range(8))
         both = c.op(f"shufflevector <2 x i64> {pair}, <2 x i64> poison, <8 x i32> <{lanes}>")
@@ -59,7 +59,7 @@ def _copy_padded(c: LoopFunction, vector_bytes: int, pad: str, live: str, total:
     if vector_bytes < 64:
         with c.loop(total, step=64) as loop:
             c.do(f"store <8 x i64> {pad}, ptr {c.gep('%to', loop.index)}, align 64")
-        pieces(c, "%to", "%from", live)
+        copy_pieces(c, "%to", "%from", live)
         return
     passed = c.op(f"bitcast <8 x i64> {pad} to <64 x i8>")
     with c.loop(total, step=64) as loop:
@@ -72,7 +72,7 @@ def _copy_padded(c: LoopFunction, vector_bytes: int, pad: str, live: str, total:
 def _copy_out(vector_bytes: int) -> str:
     c = LoopFunction("void", "copy_out", ["ptr to", "ptr from", "i64 bytes"], internal=True)
     if vector_bytes < 64:
-        pieces(c, "%to", "%from", "%bytes")
+        copy_pieces(c, "%to", "%from", "%bytes")
         return c.end()
     with c.loop("%bytes", step=64) as loop:
         mask = _byte_mask(c, c.arith("sub", "%bytes", loop.index))

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, shuffled
-from tensordsl.codegen.library.loops.pack.strided import LINE, OF_PACKER, OFTEN, of_rows, often, read
+from tensordsl.codegen.library.loops.pack.strided import (
+    LINE,
+    OF_PACKER,
+    OFTEN,
+    packer_of_rows,
+    read,
+    with_repeated_loads,
+)
 
 SIDE = 4  # columns at most
 # Bytes from row to row for each size of elements, at least, so that SIDE elements end with the next row's first one, or
@@ -29,13 +36,13 @@ _DECLARED = "declare <16 x i32> @llvm.masked.load.v16i32.p0(ptr, i32, <16 x i1>,
 Load = Callable[[LoopFunction, str, str], Callable[[int], list[str]]]
 
 
-def interleaved_texts() -> list[str]:
-    often_too = [_interleaved(size, loads) for size in LEAST for loads in (1, OFTEN)]
-    best = of_rows("of_rows", [f"interleaved{size}" for size in LEAST], "far_of_rows")
-    return [*often_too, *(_dense(*kind) for kind in DENSE), best, _joint(), _together(), _DECLARED]
+def deinterleave_texts() -> list[str]:
+    often_too = [_by_rows(size, loads) for size in LEAST for loads in (1, OFTEN)]
+    best = packer_of_rows("packer_of_rows", [f"deinterleave{size}" for size in LEAST], "strided_packer_of_rows")
+    return [*often_too, *(_dense(*kind) for kind in DENSE), best, _deinterleaver(), _deinterleave(), _DECLARED]
 
 
-def _interleaved(size: int, loads: int) -> str:
+def _by_rows(size: int, loads: int) -> str:
     """SIDE elements of each row are loaded at once, in order (see `pack.strided`), and transposed in registers."""
     lanes, rows = LINE // size, REGISTER // size
     kind, part = f"<{rows} x i{8 * size}>", f"<{SIDE} x i{8 * size}>"
@@ -47,8 +54,8 @@ def _interleaved(size: int, loads: int) -> str:
         pairs = [_pairs(c, size, values[k : k + rows]) for k in range(0, lanes, rows)]
         return lambda k: [shuffled(c, kind, *pair[k % 2], _lanes(FOURS[k // 2], rows)) for pair in pairs]
 
-    name = f"interleaved{size}"
-    return _packer(name if loads == 1 else often(name), size, SIDE, kind, load)
+    name = f"deinterleave{size}"
+    return _packer(name if loads == 1 else with_repeated_loads(name), size, SIDE, kind, load)
 
 
 def _dense(size: int, step: int) -> str:
@@ -84,7 +91,7 @@ def _packer(name: str, size: int, count: int, kind: str, load: Load) -> str:
         for k, target in enumerate(targets):
             with c.when(c.not_null(target)):
                 given = f"ptr {target}", f"ptr {c.gep('%from', k * size)}", "i64 %stride", "i64 %count", f"i64 {size}"
-                c.call("void", "@column", *given)
+                c.call("void", "@copy_strided", *given)
         c.ret()
     used = c.op(f"icmp ne <{SIDE} x i64> {c.op(f'load <{SIDE} x i64>, ptr %to, align 8')}, zeroinitializer")
     last = c.arith("sub", "%count", lanes)
@@ -123,37 +130,37 @@ def _lanes(places: tuple[int, ...], count: int) -> list[int]:
     return [p % SIDE + first + count * (p >= SIDE) for first in range(0, count, SIDE) for p in places]
 
 
-def _joint() -> str:
+def _deinterleaver() -> str:
     """What packs columns of elements of such a size, and bytes from row to row, together, or null."""
-    c, found = LoopFunction("ptr", "joint", ["i64 size", "i64 stride"], internal=True), "null"
+    c, found = LoopFunction("ptr", "deinterleaver", ["i64 size", "i64 stride"], internal=True), "null"
     for size, least in LEAST.items():
         is_far = c.all(c.test("eq", "%size", size), c.test("sge", "%stride", least))
-        found = c.choose(is_far, f"@interleaved{size}", found, "ptr")
+        found = c.choose(is_far, f"@deinterleave{size}", found, "ptr")
     for size, step in DENSE:
         is_dense = c.all(c.test("eq", "%size", size), c.test("eq", "%stride", size * step))
         found = c.choose(is_dense, f"@dense{size}x{step}", found, "ptr")
     return c.end("ptr", found)
 
 
-def _together() -> str:
+def _deinterleave() -> str:
     """Have columns of one block, of those that are within SIDE elements, packed together; a bit for each of them."""
-    c = LoopFunction("i64", "together", ["ptr row", "i64 external"], internal=True)
+    c = LoopFunction("i64", "deinterleave", ["ptr row", "i64 external"], internal=True)
     found = c.cell(0)
     with c.loop("%external") as each:
         own = c.word("%row", c.arith("mul", each.index, WORDS))
         place, packer, columns = c.get(own, PLACE), c.get(own, PACKER, "ptr"), c.word(own, COLUMNS)
         unit, stride, along = (c.get(own, k) for k in ALIKE)
-        joint = c.call("ptr", "@joint", f"i64 {unit}", f"i64 {stride}")
+        joint = c.call("ptr", "@deinterleaver", f"i64 {unit}", f"i64 {stride}")
         with c.when(c.not_null(joint)):
             for k in range(SIDE):
                 c.put("null", columns, k, "ptr")
             with c.loop("%external", ("i64", place)) as loop:
                 lowest = c.arith("sub", place, c.arith("sub", _span(c, unit, stride), unit))
-                other, is_near, _ = _beside(c, loop.index, lowest, unit, stride, along)
+                other, is_near, _ = _of_same_block(c, loop.index, lowest, unit, stride, along)
                 loop.next = [c.choose(is_near, c.min(c.get(other, PLACE), loop.values[0]), loop.values[0])]
             first = loop.values[0]
             with c.loop("%external", ("i64", "0")) as loop:
-                other, is_near, column = _beside(c, loop.index, first, unit, stride, along)
+                other, is_near, column = _of_same_block(c, loop.index, first, unit, stride, along)
                 cell = c.gep(columns, c.choose(is_near, column, 0))
                 is_taken = c.all(is_near, c.is_null(c.get(cell, 0, "ptr")))
                 with c.when(is_taken):
@@ -169,7 +176,7 @@ def _together() -> str:
     return c.end("i64", c.get(found, 0))
 
 
-def _beside(c: LoopFunction, k: str, first: str, unit: str, stride: str, along: str) -> tuple[str, str, str]:
+def _of_same_block(c: LoopFunction, k: str, first: str, unit: str, stride: str, along: str) -> tuple[str, str, str]:
     """(an operand's words; is it a column of the same block, up to SIDE elements from `first` on?; bytes of pointers
     before its own)"""
     other = c.word("%row", c.arith("mul", k, WORDS))

@@ -20,11 +20,11 @@ AGAIN = 4  # rows that read the same, from which it is copied; not of columns, w
 LINE = 64
 
 
-def compact_texts() -> list[str]:
-    return [_reads(), _bytes(), _gather(), _in_copy(), _compacted(), _in_copies()]
+def copied_operand_texts() -> list[str]:
+    return [_times_read(), _copy_bytes(), _copy_operand(), _copied_block(), _with_copied_operands(), _run_with_copies()]
 
 
-def _reads() -> str:
+def _times_read() -> str:
     """How often each element of an operand with strides `s` is read.  Of the axis that threads share a part may have
     any length, and is done as all of a launch."""
     c = LoopFunction("i64", "times_read", ["ptr D", "ptr s", "ptr E"], internal=True)
@@ -36,13 +36,11 @@ def _reads() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _bytes() -> str:
+def _copy_bytes() -> str:
     """Of the copy of an operand with strides `s`, which go to `t`; 0 where it is read in its place."""
-    c = LoopFunction(
-        "i64", "compact_bytes", ["ptr D", "ptr s", "ptr t", "ptr E", "i64 lane", "i64 size"], internal=True
-    )
+    c = LoopFunction("i64", "copy_bytes", ["ptr D", "ptr s", "ptr t", "ptr E", "i64 lane", "i64 size"], internal=True)
     step, n, axes = c.get("%s", "%lane"), c.get("%E", "%lane"), c.header(Header.AXES)
-    with c.when(c.negate(_is_apart(c, "%size", step))):
+    with c.when(c.negate(_is_strided(c, "%size", step))):
         c.ret("i64", 0)
     by_tiles = c.all(c.test("ne", c.header(Header.DIRECT_CALL), 0), c.test("sge", n, c.header(Header.LANES)))
     exchanged = c.test("ne", c.header(Header.EXCHANGES), 0)
@@ -67,11 +65,11 @@ def _bytes() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _gather() -> str:
+def _copy_operand() -> str:
     """The elements of an operand to where its strides `t` in scratch say, matrix by matrix: of the lanes and the axis
     next to them there."""
     params = ["ptr to", "ptr from", "ptr s", "ptr t", "ptr E", "i64 axes", "i64 lane", "i64 size"]
-    c = LoopFunction("void", "compact_rows", params, internal=True)
+    c = LoopFunction("void", "copy_operand", params, internal=True)
     n = c.get("%E", "%lane")
     row = c.arith("mul", n, "%size")
     with c.loop("%axes", ("i64", "-1")) as loop:
@@ -100,16 +98,16 @@ def _gather() -> str:
             loop.next = [source, target, c.arith("udiv", rest, extent)]
         there, here = c.gep("%from", loop.values[0]), c.gep("%to", loop.values[1])
         given = f"ptr {here}", f"i64 {row}", f"ptr {there}", *(f"i64 {x}" for x in sizes)
-        c.call("void", "@matrix_moved", *given, "i1 true")
+        c.call("void", "@copy_matrix", *given, "i1 true")
     return c.end()
 
 
-def _in_copy() -> str:
+def _copied_block() -> str:
     """Positions of a block of the axis that threads share, or of any other; 0: nothing is copied.  To `T` and `e` go
     strides and extents of one position."""
-    c = LoopFunction("i64", "in_copy", ["ptr D", "ptr S", "ptr E", "ptr T", "ptr e"], internal=True)
+    c = LoopFunction("i64", "copied_block", ["ptr D", "ptr S", "ptr E", "ptr T", "ptr e"], internal=True)
     axes, outer = c.header(Header.AXES), c.header(Header.OUTER_AXIS)
-    with c.when(c.negate(_some_apart(c, axes))):
+    with c.when(c.negate(_is_any_strided(c, axes))):
         c.ret("i64", 0)
     for count, source, target in ((axes, "%E", "%e"), (c.arith("mul", axes, c.header(Header.OPERANDS)), "%S", "%T")):
         with c.loop(count) as loop:
@@ -126,16 +124,18 @@ def _in_copy() -> str:
     return c.end("i64", c.choose(some, c.choose(c.test("eq", each, 0), many, block), 0))
 
 
-def _compacted() -> str:
+def _with_copied_operands() -> str:
     """All of a launch; or -1: nothing is copied."""
-    c = LoopFunction("i64", "compacted", [*NEST_PARAMS, *SCRATCH_PARAMS, "ptr stage"], internal=True)
+    c = LoopFunction("i64", "with_copied_operands", [*NEST_PARAMS, *SCRATCH_PARAMS, "ptr stage"], internal=True)
     outer, (strides, extents) = c.header(Header.OUTER_AXIS), room_for_copies(c)
-    block = c.call("i64", "@in_copy", "ptr %D", "ptr %S", "ptr %E", f"ptr {strides}", f"ptr {extents}")
+    block = c.call("i64", "@copied_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {strides}", f"ptr {extents}")
     with c.when(c.test("eq", block, 0)):
         c.ret("i64", -1)
     many = c.choose(c.test("sge", outer, 0), c.get("%E", c.max(outer, 0)), 1)
     tables = f"ptr {strides}", f"ptr {extents}", f"i64 {many}", f"i64 {block}"
-    return c.end("i64", c.call("i64", "@in_copies", *passed((*NEST_PARAMS, *SCRATCH_PARAMS)), "ptr %stage", *tables))
+    return c.end(
+        "i64", c.call("i64", "@run_with_copies", *passed((*NEST_PARAMS, *SCRATCH_PARAMS)), "ptr %stage", *tables)
+    )
 
 
 def room_for_copies(c: LoopFunction) -> tuple[str, str]:
@@ -145,12 +145,12 @@ def room_for_copies(c: LoopFunction) -> tuple[str, str]:
     return strides, extents
 
 
-def _some_apart(c: LoopFunction, axes: str) -> str:
+def _is_any_strided(c: LoopFunction, axes: str) -> str:
     words = c.word("%D", c.header(Header.COPIED_OPERANDS))
     with c.loop(c.header(Header.INPUTS), ("i1", "false")) as loop:
         size = c.get(words, c.arith("add", loop.index, 1))
         step = c.get("%S", c.arith("add", c.arith("mul", loop.index, axes), c.get(words, 0)))
-        loop.next = [c.any(loop.values[0], _is_apart(c, size, step))]
+        loop.next = [c.any(loop.values[0], _is_strided(c, size, step))]
     return loop.values[0]
 
 
@@ -165,10 +165,10 @@ def _sizes(c: LoopFunction, strides: str, extents: str, is_parted: str, outer: s
     return loop.values[0], loop.values[1]
 
 
-def _in_copies() -> str:
+def _run_with_copies() -> str:
     """The launch, `block` of `many` positions of its outer axis at a time; `T`, `e`: strides and extents of a block."""
     tables = ["ptr stage", "ptr T", "ptr e", "i64 many", "i64 block"]
-    c = LoopFunction("i64", "in_copies", [*NEST_PARAMS, *SCRATCH_PARAMS, *tables], internal=True)
+    c = LoopFunction("i64", "run_with_copies", [*NEST_PARAMS, *SCRATCH_PARAMS, *tables], internal=True)
     outer, operands, inputs = c.header(Header.OUTER_AXIS), c.header(Header.OPERANDS), c.header(Header.INPUTS)
     area = c.op(f"alloca i8, i64 {ROOM}, align {LINE}")
     bases, places = (c.op(f"alloca i64, i64 {k}, align 8") for k in (operands, inputs))
@@ -191,7 +191,7 @@ def _in_copies() -> str:
             with c.when(c.not_null(place)):
                 _copy(c, loop.index, place, bases, c.test("eq", part.index, 0), at)
         given = "ptr %K", "ptr %D", f"ptr {bases}", "ptr %T", "ptr %e", "ptr %I", *passed(SCRATCH_PARAMS)
-        bad = c.call("i64", "@general", *given, "ptr %stage", "ptr null", "i64 1")
+        bad = c.call("i64", "@run_general", *given, "ptr %stage", "ptr null", "i64 1")
         part.next = [c.arith("or", part.values[0], bad)]
     return c.end("i64", part.values[0])
 
@@ -204,7 +204,7 @@ def _copy(c: LoopFunction, k: str, place: str, bases: str, is_first: str, outer:
         words = c.word("%D", c.header(Header.COPIED_OPERANDS))
         tables = f"ptr {own}", f"ptr {there}", "ptr %e", f"i64 {axes}", f"i64 {c.get(words, 0)}"
         size = c.get(words, c.arith("add", k, 1))
-        c.call("void", "@compact_rows", f"ptr {place}", f"ptr {c.get(bases, k, 'ptr')}", *tables, f"i64 {size}")
+        c.call("void", "@copy_operand", f"ptr {place}", f"ptr {c.get(bases, k, 'ptr')}", *tables, f"i64 {size}")
     c.put(place, bases, k, "ptr")
 
 
@@ -216,13 +216,13 @@ class _Input:
         self.own = c.word("%S", row)
         tables = f"ptr {self.own}", f"ptr {c.word(strides, row)}", f"ptr {extents}"
         numbers = f"i64 {c.get(words, 0)}", f"i64 {c.get(words, c.arith('add', k, 1))}"
-        self.bytes = c.call("i64", "@compact_bytes", "ptr %D", *tables, *numbers)
+        self.bytes = c.call("i64", "@copy_bytes", "ptr %D", *tables, *numbers)
 
 
 def _aligned(c: LoopFunction, size: str) -> str:
     return c.arith("and", c.arith("add", size, LINE - 1), -LINE)
 
 
-def _is_apart(c: LoopFunction, size: str, step: str) -> str:
+def _is_strided(c: LoopFunction, size: str, step: str) -> str:
     """Are an operand's elements, `step` bytes from lane to lane, neither adjacent nor the same?"""
     return c.all(*(c.test("ne", x, y) for x, y in ((size, 0), (step, size), (step, 0))))

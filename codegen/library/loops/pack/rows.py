@@ -26,13 +26,15 @@ from tensordsl.codegen.llvm.builder import passed
 VECTORS = 16  # of a block
 
 
-def packed_texts() -> list[str]:
-    return [_row_of(), _pack_all(), _unpack_all(), _packed_row()]
+def packed_row_texts() -> list[str]:
+    return [_packed_operands(), _pack_all(), _unpack_all(), _packed_row()]
 
 
-def _row_of() -> str:
+def _packed_operands() -> str:
     """Words for operands; how many are only read, and packed."""
-    c = LoopFunction("i64", "row_of", [*NEST_PARAMS[1:4], "ptr words", *SCRATCH_PARAMS, "ptr row"], internal=True)
+    c = LoopFunction(
+        "i64", "packed_operands", [*NEST_PARAMS[1:4], "ptr words", *SCRATCH_PARAMS, "ptr row"], internal=True
+    )
     lane, axes = c.get("%words", CallCode.LANE), c.header(Header.AXES)
     with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
         entry, own = c.operand("%words", loop.index), c.word("%row", c.arith("mul", loop.index, WORDS))
@@ -43,10 +45,10 @@ def _row_of() -> str:
         )
         is_vector = c.is_kind(entry, VECTOR)
         stride = c.choose(is_vector, c.get("%S", c.arith("add", c.arith("mul", number, axes), lane)), 0)
-        apart = c.all(is_vector, c.test("ne", stride, size))
-        area = c.choose(apart, c.gep("%scratch", c.get(entry, Operand.SCRATCH)), "null", "ptr")
+        strided = c.all(is_vector, c.test("ne", stride, size))
+        area = c.choose(strided, c.gep("%scratch", c.get(entry, Operand.SCRATCH)), "null", "ptr")
         packer = c.call("ptr", "@packer", f"i64 {size}", f"i64 {stride}")
-        is_read, is_written = (c.all(apart, c.test("ne", c.arith("and", flags, flag), 0)) for flag in (READ, WRITE))
+        is_read, is_written = (c.all(strided, c.test("ne", c.arith("and", flags, flag), 0)) for flag in (READ, WRITE))
         c.put(c.get("%B", number), own, PLACE)
         c.put(stride, own, STRIDE)
         c.put(area, own, AREA, "ptr")
@@ -61,7 +63,7 @@ def _row_of() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _each(c: LoopFunction) -> Iterator[tuple[str, str, str]]:
+def _each_operand(c: LoopFunction) -> Iterator[tuple[str, str, str]]:
     """(an operand's words, where element `start` is, its number)"""
     with c.loop("%external") as loop:
         own = c.word("%row", c.arith("mul", loop.index, WORDS))
@@ -74,7 +76,7 @@ _BLOCK = ["ptr row", "i64 external", "i64 start", "i64 count"]
 def _pack_all() -> str:
     """Pointers of `count` elements from the one of number `start` on, or copies of those that are apart."""
     c = LoopFunction("void", "pack_all", [*_BLOCK, "ptr P"], internal=True)
-    for own, place, k in _each(c):
+    for own, place, k in _each_operand(c):
         area, packer = c.get(own, AREA, "ptr"), c.get(own, PACKER, "ptr")
         with c.when(c.is_null(area)):
             c.put(place, "%P", k, "ptr")
@@ -87,7 +89,7 @@ def _pack_all() -> str:
 def _unpack_all() -> str:
     """Copies of what is written to where it belongs."""
     c = LoopFunction("void", "unpack_all", _BLOCK, internal=True)
-    for own, place, _ in _each(c):
+    for own, place, _ in _each_operand(c):
         size = c.get(own, SIZE)
         with c.when(c.test("ne", size, 0)):
             given = f"ptr {place}", f"ptr {c.get(own, AREA, 'ptr')}", f"i64 {c.get(own, STRIDE)}", f"i64 {size}"
@@ -104,12 +106,14 @@ def _packed_row() -> str:
         c.get(words, CallCode.EXTERNALS),
         c.get("%K", c.get(words, CallCode.KERNEL), "ptr"),
     )
-    again = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
+    again = c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
     with c.when(c.negate(c.all(again, c.test("sge", n, width)))):
         c.ret("i64", 0)
     put_integers(c, words, external, c.get(words, CallCode.OPERANDS))
     row = c.op(f"alloca i64, i64 {c.arith('mul', external, WORDS)}, align 8")
-    columns = c.call("i64", "@row_of", *passed(NEST_PARAMS[1:4]), f"ptr {words}", *passed(SCRATCH_PARAMS), f"ptr {row}")
+    columns = c.call(
+        "i64", "@packed_operands", *passed(NEST_PARAMS[1:4]), f"ptr {words}", *passed(SCRATCH_PARAMS), f"ptr {row}"
+    )
     with c.loop(external, ("i64", "0")) as loop:
         size = c.get(row, c.arith("add", c.arith("mul", loop.index, WORDS), SIZE))
         loop.next = [c.arith("or", loop.values[0], size)]
@@ -117,11 +121,11 @@ def _packed_row() -> str:
     block = c.max(c.min(block_of(c), c.arith("mul", width, VECTORS)), width)
     is_long = c.test("sgt", n, block)  # else finding columns takes longer than packing them together saves
     with c.when(c.all(c.test("sgt", columns, 1), is_long)):
-        c.call("i64", "@together", f"ptr {row}", f"i64 {external}")
+        c.call("i64", "@deinterleave", f"ptr {row}", f"i64 {external}")
     with c.loop(external) as loop:
         own = c.word(row, c.arith("mul", loop.index, WORDS))
         packer, stride = f"ptr {c.get(own, PACKER, 'ptr')}", f"i64 {c.get(own, STRIDE)}"
-        c.put(c.call("ptr", "@of_rows", packer, stride, f"i64 {n}"), own, PACKER, "ptr")
+        c.put(c.call("ptr", "@packer_of_rows", packer, stride, f"i64 {n}"), own, PACKER, "ptr")
     with c.loop(n, step=block) as at:
         start = c.min(at.index, c.arith("sub", n, width))
         count = c.min(c.arith("sub", n, start), block)

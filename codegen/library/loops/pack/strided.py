@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tensordsl.codegen.library.loops.descriptor import LoopFunction, shuffled, strided
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, copy_elements, shuffled
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.llvm.strided_access import layout
 
@@ -23,26 +23,26 @@ OF_PACKER = ["ptr to", "ptr from", "i64 stride", "i64 count"]
 OF_ROWS = ["ptr packer", "i64 stride", "i64 rows"]
 
 
-def apart_texts(fetches: bool) -> list[str]:
+def strided_texts(fetches: bool) -> list[str]:
     """fetches: blocks that are packed ask for the next ones."""
-    near = [_near(size, step, fetches) for size in KINDS if size < 16 for step in NEAR]
-    far = [_far(size, loads) for size in KINDS for loads in (1, OFTEN)]
+    near = [_shuffled(size, step, fetches) for size in KINDS if size < 16 for step in NEAR]
+    far = [_strided(size, loads) for size in KINDS for loads in (1, OFTEN)]
     return [
         *near,
         *far,
-        _column(),
-        of_rows("far_of_rows", [f"far{size}" for size in KINDS]),
+        _copy_strided(),
+        packer_of_rows("strided_packer_of_rows", [f"strided{size}" for size in KINDS]),
         _packer(),
         _pack(),
         _unpack(),
     ]
 
 
-def _near(size: int, step: int, fetches: bool) -> str:
+def _shuffled(size: int, step: int, fetches: bool) -> str:
     """`step` elements from one to the next."""
     c, lanes = LoopFunction("void", _name(size, step), OF_PACKER, internal=True), LINE // size
     kind = f"<{lanes} x i{8 * size}>"
-    _few(c, lanes, f"@far{size}")
+    _if_few(c, lanes, f"@strided{size}")
     last, ahead = c.arith("sub", "%count", lanes), c.arith("mul", "%count", step * size)
     starts, places = layout(lanes, step)
     with c.loop("%count", step=lanes) as loop:
@@ -60,17 +60,17 @@ def _near(size: int, step: int, fetches: bool) -> str:
 
 
 def _name(size: int, step: int) -> str:
-    return f"near{size}{f'x{step}' if step > 0 else 'r'}"
+    return f"shuffled{size}{f'x{step}' if step > 0 else 'r'}"
 
 
-def _few(c: LoopFunction, lanes: int, other: str, *given: str) -> None:
+def _if_few(c: LoopFunction, lanes: int, other: str, *given: str) -> None:
     """Fewer elements than a vector has go another way."""
     with c.when(c.test("slt", "%count", lanes)):
         c.call("void", other, *passed(OF_PACKER), *given)
         c.ret()
 
 
-def often(name: str) -> str:
+def with_repeated_loads(name: str) -> str:
     """Of the same packer, but that it loads each row `OFTEN` times."""
     return f"{name}_often"
 
@@ -80,24 +80,24 @@ def read(c: LoopFunction, kind: str, place: str, loads: int) -> str:
     return [c.op(f"load volatile {kind}, ptr {place}, align 1") for _ in range(loads)][-1]
 
 
-def _far(size: int, loads: int) -> str:
+def _strided(size: int, loads: int) -> str:
     """Any number of bytes from one to the next."""
-    name = f"far{size}"
-    c = LoopFunction("void", name if loads == 1 else often(name), OF_PACKER, internal=True)
+    name = f"strided{size}"
+    c = LoopFunction("void", name if loads == 1 else with_repeated_loads(name), OF_PACKER, internal=True)
     lanes = min(LINE // size, MOST)
     kind, steps = KINDS[size], [c.arith("mul", "%stride", k) if k else 0 for k in range(lanes)]
-    _few(c, lanes, "@column", f"i64 {size}")
+    _if_few(c, lanes, "@copy_strided", f"i64 {size}")
     last = c.arith("sub", "%count", lanes)
     with c.loop("%count", step=lanes) as loop:
         first = c.min(loop.index, last)
         source = c.gep("%from", c.arith("mul", first, "%stride"))
         elements = [read(c, kind, c.gep(source, step), loads) for step in steps]
-        whole, value = _joined(c, kind, elements)
+        whole, value = _vector_of(c, kind, elements)
         c.do(f"store {whole} {value}, ptr {c.gep('%to', c.arith('mul', first, size))}, align 1")
     return c.end()
 
 
-def _joined(c: LoopFunction, kind: str, elements: list[str]) -> tuple[str, str]:
+def _vector_of(c: LoopFunction, kind: str, elements: list[str]) -> tuple[str, str]:
     """(type, value) of a vector of elements, whose number is a power of two."""
     if not kind.startswith("<"):
         whole, value = f"<{len(elements)} x {kind}>", "poison"
@@ -111,14 +111,14 @@ def _joined(c: LoopFunction, kind: str, elements: list[str]) -> tuple[str, str]:
     return f"<{lanes} x double>", elements[0]
 
 
-def _column() -> str:
+def _copy_strided() -> str:
     """One after the other."""
-    c = LoopFunction("void", "column", [*OF_PACKER, "i64 size"], internal=True)
-    strided(c, "%count", "%size", "%stride")
+    c = LoopFunction("void", "copy_strided", [*OF_PACKER, "i64 size"], internal=True)
+    copy_elements(c, "%count", "%size", "%stride")
     return c.end()
 
 
-def of_rows(name: str, packers: Iterable[str], others: str = "") -> str:
+def packer_of_rows(name: str, packers: Iterable[str], others: str = "") -> str:
     """The packer to take where a launch has so many rows; others: what says that of other packers."""
     c = LoopFunction("ptr", name, OF_ROWS, internal=True)
     is_near, bytes_ = c.test("slt", "%stride", LINE), c.arith("mul", "%stride", "%rows")
@@ -126,16 +126,16 @@ def of_rows(name: str, packers: Iterable[str], others: str = "") -> str:
         c.ret("ptr", "%packer")
     found = c.call("ptr", f"@{others}", *passed(OF_ROWS)) if others else "%packer"
     for name in packers:
-        found = c.choose(c.op(f"icmp eq ptr %packer, @{name}"), f"@{often(name)}", found, "ptr")
+        found = c.choose(c.op(f"icmp eq ptr %packer, @{name}"), f"@{with_repeated_loads(name)}", found, "ptr")
     return c.end("ptr", found)
 
 
 def _packer() -> str:
     """What packs elements of such a size and distance."""
     c = LoopFunction("ptr", "packer", ["i64 size", "i64 stride"], internal=True)
-    found = "@far1"
+    found = "@strided1"
     for size in KINDS:
-        best = f"@far{size}"
+        best = f"@strided{size}"
         for step in NEAR if size < 16 else ():
             best = c.choose(c.test("eq", "%stride", step * size), f"@{_name(size, step)}", best, "ptr")
         found = c.choose(c.test("eq", "%size", size), best, found, "ptr")
@@ -150,7 +150,7 @@ def _pack() -> str:
         c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
         c.ret()
     packer = c.call("ptr", "@packer", "i64 %size", "i64 %stride")
-    packer = c.call("ptr", "@far_of_rows", f"ptr {packer}", "i64 %stride", "i64 %points")
+    packer = c.call("ptr", "@strided_packer_of_rows", f"ptr {packer}", "i64 %stride", "i64 %points")
     c.call("void", packer, "ptr %to", "ptr %from", "i64 %stride", "i64 %live")
     rest = c.arith("sub", "%count", "%live")
     with c.when(c.test("sgt", rest, 0)):
@@ -166,5 +166,5 @@ def _unpack() -> str:
     with c.when(c.test("eq", "%stride", "%size")):
         c.call("void", "@copy_out", "ptr %to", "ptr %from", f"i64 {c.arith('mul', '%live', '%size')}")
         c.ret()
-    strided(c, "%live", "%stride", "%size")
+    copy_elements(c, "%live", "%stride", "%size")
     return c.end()

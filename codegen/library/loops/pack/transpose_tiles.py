@@ -14,8 +14,8 @@ FAR, LINE = 6 << 20, 64  # bytes of operands whose next tile is asked for; and o
 SHORT_ROOM = 64  # elements of a row of fewer than a vector, which goes in and out by lines of 64 bytes
 
 
-def tile_texts() -> list[str]:
-    return [_other_axis(), _on_lines(), _tile(), _place(), _tiled()]
+def transpose_tile_texts() -> list[str]:
+    return [_transposed_axis(), _tile_rows(), _tile(), _tile_addresses(), _transpose_tiles()]
 
 
 def block_of(c: LoopFunction) -> str:
@@ -23,9 +23,9 @@ def block_of(c: LoopFunction) -> str:
     return c.get(c.word("%D", c.arith("sub", c.header(Header.DIRECT_CALL), BlocksCode.WORDS)), 3)
 
 
-def _other_axis() -> str:
+def _transposed_axis() -> str:
     """The axis along which most operands are contiguous that are not so along the lane axis, or -1."""
-    c = LoopFunction("i64", "other_axis", ["ptr D", "ptr e", "ptr s"], internal=True)
+    c = LoopFunction("i64", "transposed_axis", ["ptr D", "ptr e", "ptr s"], internal=True)
     words = c.word("%D", c.header(Header.DIRECT_CALL))
     lane, external, axes = c.get(words, CallCode.LANE), c.get(words, CallCode.EXTERNALS), c.header(Header.AXES)
     best, most = c.cell(-1), c.cell(0)
@@ -34,8 +34,8 @@ def _other_axis() -> str:
             entry = c.operand(words, loop.index)
             row, size = c.arith("mul", c.get(entry, Operand.NUMBER), axes), c.get(entry, Operand.ELEMENT_BYTES)
             vector, other = c.is_kind(entry, VECTOR), c.arith("add", row, axis.index)
-            apart = c.test("ne", c.get("%s", c.arith("add", row, lane)), size)
-            found = c.all(vector, apart, c.test("eq", c.get("%s", other), size))
+            strided = c.test("ne", c.get("%s", c.arith("add", row, lane)), size)
+            found = c.all(vector, strided, c.test("eq", c.get("%s", other), size))
             loop.next = [c.arith("add", loop.values[0], c.as_i64(found))]
         with c.when(c.test("sgt", loop.values[0], c.get(most, 0))):
             c.put(loop.values[0], most, 0)
@@ -43,10 +43,10 @@ def _other_axis() -> str:
     return c.end("i64", c.get(best, 0))
 
 
-def _on_lines() -> str:
+def _tile_rows() -> str:
     """(rows of a tile, those that its first one lacks), by the first transposed operand whose rows all begin at one
     place of a cache line: there tiles begin with lines, and whole ones are as good as longer pieces."""
-    c = LoopFunction("void", "on_lines", ["ptr D", "ptr B", "ptr S", "i64 axis", "ptr to"], internal=True)
+    c = LoopFunction("void", "tile_rows", ["ptr D", "ptr B", "ptr S", "i64 axis", "ptr to"], internal=True)
     words = c.word("%D", c.header(Header.DIRECT_CALL))
     lane, external, axes = c.get(words, CallCode.LANE), c.get(words, CallCode.EXTERNALS), c.header(Header.AXES)
     with c.loop(external) as loop:
@@ -107,7 +107,7 @@ def _tile() -> str:
         pitch = c.arith("mul", "%room", size)
         c.put(c.choose(packed, area, address, "ptr"), "%P", loop.index, "ptr")
         c.put(c.choose(packed, pitch, along), steps, loop.index)
-        _ask_for_next(c, entry, size, address, packed, across, along)
+        _prefetch_next(c, entry, size, address, packed, across, along)
         with c.when(c.all(packed, c.has_flag(entry, READ))):
             _move_tile(c, area, pitch, size, address, across, along, is_in=True)
             with c.when(is_short):
@@ -126,7 +126,7 @@ def _tile() -> str:
     return c.end()
 
 
-def _ask_for_next(c: LoopFunction, entry: str, size: str, address: str, packed: str, across: str, along: str) -> None:
+def _prefetch_next(c: LoopFunction, entry: str, size: str, address: str, packed: str, across: str, along: str) -> None:
     """Have memory give what the next tile along the rows' axis reads and writes of an operand: short pieces of lines
     that are far from each other, which no processor foresees."""
     is_far = c.test("sge", c.arith("mul", size, "%points"), FAR)
@@ -143,8 +143,8 @@ def _ask_for_next(c: LoopFunction, entry: str, size: str, address: str, packed: 
 
 def _is_packed(c: LoopFunction, entry: str, across: str, size: str, is_short: str) -> str:
     """Whether the operand's rows stand in scratch: its lanes are apart, or fewer than a vector has."""
-    apart = c.any(c.test("ne", across, size), is_short)
-    return c.all(c.is_kind(entry, VECTOR), apart)
+    strided = c.any(c.test("ne", across, size), is_short)
+    return c.all(c.is_kind(entry, VECTOR), strided)
 
 
 def _pad(c: LoopFunction, area: str, pitch: str, size: str, width: str) -> None:
@@ -165,7 +165,7 @@ def _move_tile(
     c.place(adjacent)
     here, there = (f"ptr {area}", f"i64 {pitch}"), (f"ptr {address}", f"i64 {across}")
     counts = ("i64 %lanes", "i64 %rows") if is_in else ("i64 %rows", "i64 %lanes")
-    c.call("void", "@transposed", *(here if is_in else there), *(there if is_in else here), f"i64 {size}", *counts)
+    c.call("void", "@transpose", *(here if is_in else there), *(there if is_in else here), f"i64 {size}", *counts)
     c.jump(done)
     c.place(other)
     with c.loop("%rows") as row:
@@ -182,11 +182,11 @@ def _move_tile(
     c.place(done)
 
 
-def _tiled() -> str:
+def _transpose_tiles() -> str:
     """All points whose lane is below `whole`: fewer than a vector has, or whole vectors, or some whose last points may
     be computed twice.  Tiles go along `axis` within the lanes of a tile, which stay near."""
     params = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "ptr P", "ptr scratch", "i64 axis", "i64 whole"]
-    c = LoopFunction("void", "tiled", params, internal=True)
+    c = LoopFunction("void", "transpose_tiles", params, internal=True)
     fast = c.header(Header.DIRECT_CALL)
     words = c.word("%D", fast)
     lane, width, axes, operands = (
@@ -196,7 +196,7 @@ def _tiled() -> str:
         c.header(Header.OPERANDS),
     )
     block, on_lines = block_of(c), c.op("alloca i64, i64 2, align 8")
-    c.call("void", "@on_lines", "ptr %D", "ptr %B", "ptr %S", "i64 %axis", f"ptr {on_lines}")
+    c.call("void", "@tile_rows", "ptr %D", "ptr %B", "ptr %S", "i64 %axis", f"ptr {on_lines}")
     most, less = c.get(on_lines, 0), c.get(on_lines, 1)
     lanes = c.arith("sdiv", c.min(block, POINTS), most)
     room = c.max(c.arith("and", lanes, c.arith("sub", 0, width)), width)
@@ -213,16 +213,16 @@ def _tiled() -> str:
         lanes = c.min(c.arith("sub", "%whole", first), room)
         rows = c.arith("sub", c.min(length, c.arith("add", i.index, height)), row)
         where = f"i64 {outer.index}", "i64 %axis", f"i64 {row}", f"i64 {lane}", f"i64 {first}"
-        c.call("void", "@place", "ptr %D", "ptr %B", "ptr %S", "ptr %E", f"ptr {here}", *where)
+        c.call("void", "@tile_addresses", "ptr %D", "ptr %B", "ptr %S", "ptr %E", f"ptr {here}", *where)
         given = "ptr %K", "ptr %D", f"ptr {here}", "ptr %S", "ptr %I", "ptr %P", "ptr %scratch", "i64 %axis"
         c.call("void", "@tile", *given, f"i64 {lanes}", f"i64 {rows}", f"i64 {room}", f"i64 {points}")
     return c.end()
 
 
-def _place() -> str:
+def _tile_addresses() -> str:
     """The addresses of all operands at point i, j of the tiles' axes, and at a point of the others counted together."""
     params = ["ptr D", "ptr B", "ptr S", "ptr E", "ptr to", "i64 outer", "i64 axis", "i64 i", "i64 lane", "i64 j"]
-    c = LoopFunction("void", "place", params, internal=True)
+    c = LoopFunction("void", "tile_addresses", params, internal=True)
     axes = c.header(Header.AXES)
     with c.loop(c.header(Header.OPERANDS)) as k:
         row = c.word("%S", c.arith("mul", k.index, axes))

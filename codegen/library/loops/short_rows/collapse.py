@@ -13,8 +13,8 @@ SHORT = 4  # vectors
 MOST = 1024  # elements, of what all rows share
 
 
-def period_texts() -> list[str]:
-    return [_rows_axis(), _is_periodic(), repeat_text(), _periodic()]
+def collapse_texts() -> list[str]:
+    return [_rows_axis(), _fits_collapse(), replicate_line_text(), _collapsed_rows()]
 
 
 def _rows_axis() -> str:
@@ -33,10 +33,10 @@ def _steps(c: LoopFunction, entry: str, lane: str, row: str) -> tuple[str, str]:
     return c.get("%S", c.arith("add", first, lane)), c.get("%S", c.arith("add", first, row))
 
 
-def _is_periodic() -> str:
+def _fits_collapse() -> str:
     """Is each operand one long row, or the same in all rows?"""
     params = ["ptr D", "ptr words", "ptr S", "i64 lane", "i64 row", "i64 n"]
-    c = LoopFunction("i1", "is_periodic", params, internal=True)
+    c = LoopFunction("i1", "fits_collapse", params, internal=True)
     wrong = c.cell(0)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
@@ -51,19 +51,19 @@ def _is_periodic() -> str:
     return c.end("i1", c.test("eq", c.get(wrong, 0), 0))
 
 
-def repeat_text() -> str:
+def replicate_line_text() -> str:
     """`count` elements at `to`: `n` elements at a stride, again and again."""
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 n", "i64 count"]
-    c = LoopFunction("void", "repeat", params, internal=True)
-    c.call("void", "@column", "ptr %to", "ptr %from", "i64 %stride", "i64 %n", "i64 %size")
+    c = LoopFunction("void", "replicate_line", params, internal=True)
+    c.call("void", "@copy_strided", "ptr %to", "ptr %from", "i64 %stride", "i64 %n", "i64 %size")
     behind, left = c.gep("%to", c.arith("mul", "%n", "%size")), c.arith("sub", "%count", "%n")
-    c.call("void", "@column", f"ptr {behind}", "ptr %to", "i64 %size", f"i64 {left}", "i64 %size")
+    c.call("void", "@copy_strided", f"ptr {behind}", "ptr %to", "i64 %size", f"i64 {left}", "i64 %size")
     return c.end()
 
 
-def _periodic() -> str:
+def _collapsed_rows() -> str:
     """1: all is done."""
-    c = LoopFunction("i64", "periodic", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
+    c = LoopFunction("i64", "collapsed_rows", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
     fast = c.header(Header.DIRECT_CALL)
     words, width = c.word("%D", fast), c.header(Header.LANES)
     lane, external, every = (c.get(words, k) for k in (CallCode.LANE, CallCode.EXTERNALS, CallCode.OPERANDS))
@@ -79,21 +79,21 @@ def _periodic() -> str:
     with c.when(c.any(c.test("slt", total, width), c.test("sgt", period, block))):
         c.ret("i64", 0)
     given = "ptr %D", f"ptr {words}", "ptr %S", f"i64 {lane}", f"i64 {row}", f"i64 {n}"
-    periodic = c.call("i1", "@is_periodic", *given)
-    again = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
+    periodic = c.call("i1", "@fits_collapse", *given)
+    again = c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
     with c.when(c.negate(c.all(periodic, again))):
         c.ret("i64", 0)
     times = c.max(c.min(c.arith("udiv", block, period), c.arith("udiv", total, period)), 1)
-    _do_blocks(c, words, (lane, row, external, every), (n, total, c.arith("mul", period, times)), width)
+    _run_blocks(c, words, (lane, row, external, every), (n, total, c.arith("mul", period, times)), width)
     return c.end("i64", 1)
 
 
-def _do_blocks(
+def _run_blocks(
     c: LoopFunction, words: str, axes: tuple[str, str, str, str], sizes: tuple[str, str, str], width: str
 ) -> None:
     (_, _, external, every), (n, total, period) = axes, sizes
     room, steps = c.min(c.arith("add", period, width), total), c.word("%P", every)
-    _place(c, words, axes, n, room)
+    _set_pointers(c, words, axes, n, room)
     with c.loop(external) as loop:
         entry = c.operand(words, loop.index)
         along = c.get(steps, loop.index)
@@ -108,7 +108,7 @@ def _do_blocks(
             c.put(c.gep(c.get("%P", loop.index, "ptr"), moved), "%P", loop.index, "ptr")
 
 
-def _place(c: LoopFunction, words: str, axes: tuple[str, str, str, str], n: str, room: str) -> None:
+def _set_pointers(c: LoopFunction, words: str, axes: tuple[str, str, str, str], n: str, room: str) -> None:
     """Pointers of the first row, and steps from row to row; `room` elements in scratch of what all rows share."""
     lane, row, external, every = axes
     steps = c.word("%P", every)
@@ -134,4 +134,4 @@ def put_line(c: LoopFunction, entry: str, k: str, place: str, shared: str, line:
     c.put(c.choose(shared, area, place, "ptr"), "%P", k, "ptr")
     with c.when(shared):
         given = f"ptr {area}", f"ptr {place}", f"i64 {across}", f"i64 {size}", f"i64 {n}", f"i64 {room}"
-        c.call("void", "@repeat", *given)
+        c.call("void", "@replicate_line", *given)

@@ -25,12 +25,12 @@ from tensordsl.codegen.llvm.builder import passed
 # Axes: the lanes', the outermost one that is longer than 1, and the rows', which may be the same.
 Axes = tuple[str, str, str]
 NEVER, ALL = 1 << 62, 1 << 61
-_LEFT = ("left_over", "left_behind")
+_LEFT = ("outer_left", "rows_left")
 FEW, NEAR = 8, 3  # rows beside each other that others do faster, and vectors that these are together
 
 
 def overlap_texts() -> list[str]:
-    return [_left_over(), _left_behind(), _is_counted(), _overlapped()]
+    return [_outer_left(), _rows_left(), _needs_no_other_position(), _overlapping_rows()]
 
 
 def _steps(c: LoopFunction, entry: str, axes: Axes) -> tuple[str, str, str]:
@@ -45,11 +45,11 @@ def _is_shared(c: LoopFunction, entry: str, outer: str, inner: str) -> str:
     return c.all(vector, c.test("eq", outer, 0), c.test("eq", inner, 0))
 
 
-def _left_over() -> str:
+def _outer_left() -> str:
     """How many of the outermost axis' positions have to be left: ALL, where an operand is the same in all of them;
     NEVER: some operand cannot be done so at all."""
     params = ["ptr D", "ptr words", "ptr S", "ptr E", "i64 lane", "i64 first", "i64 row"]
-    c = LoopFunction("i64", "left_over", params, internal=True)
+    c = LoopFunction("i64", "outer_left", params, internal=True)
     n, rows, width = c.get("%E", "%lane"), c.get("%E", "%row"), c.header(Header.LANES)
     one = c.test("eq", "%first", "%row")
     with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
@@ -72,10 +72,10 @@ def _left_over() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _left_behind() -> str:
+def _rows_left() -> str:
     """How many of the last rows have to be left of each position, if what they share is in scratch."""
     params = ["ptr D", "ptr words", "ptr S", "ptr E", "i64 lane", "i64 first", "i64 row"]
-    c = LoopFunction("i64", "left_behind", params, internal=True)
+    c = LoopFunction("i64", "rows_left", params, internal=True)
     n, width = c.get("%E", "%lane"), c.header(Header.LANES)
     with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
         entry = c.operand("%words", loop.index)
@@ -88,9 +88,9 @@ def _left_behind() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _is_counted() -> str:
+def _needs_no_other_position() -> str:
     """Does the kernel ask for no positions but the lanes' and those of rows which it counts itself?"""
-    c = LoopFunction("i1", "is_counted", ["ptr words", "i64 lane", "i64 row"], internal=True)
+    c = LoopFunction("i1", "needs_no_other_position", ["ptr words", "i64 lane", "i64 row"], internal=True)
     counted = c.choose(c.test("eq", c.get("%words", CallCode.ROW), "%row"), "%row", "%lane")
     with c.loop(c.get("%words", CallCode.OPERANDS), ("i1", "true"), start=c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
@@ -100,10 +100,10 @@ def _is_counted() -> str:
     return c.end("i1", loop.values[0])
 
 
-def _overlapped() -> str:
+def _overlapping_rows() -> str:
     """1: all is done; or what can be is: what is left are the last positions of the outermost axis, or the last rows of
     these, to which B and E are set, and the `origins` of positions."""
-    c = LoopFunction("i64", "overlapped", [*NEST_PARAMS, *SCRATCH_PARAMS, "ptr origins"], internal=True)
+    c = LoopFunction("i64", "overlapping_rows", [*NEST_PARAMS, *SCRATCH_PARAMS, "ptr origins"], internal=True)
     fast = c.header(Header.DIRECT_CALL)
     words, width = c.word("%D", c.max(fast, c.header(Header.POSITION_CALL))), c.header(Header.LANES)
     lane, external, every = (c.get(words, k) for k in (CallCode.LANE, CallCode.EXTERNALS, CallCode.OPERANDS))
@@ -114,16 +114,16 @@ def _overlapped() -> str:
         more = c.arith("add", count, c.as_i64(longer))
         loop.next = [c.choose(longer, new, first), c.choose(longer, loop.index, row), more]
     first, row, count = loop.values
-    n, again = c.get("%E", lane), c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
+    n, again = c.get("%E", lane), c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
     few = c.op(f"icmp ult i64 {c.arith('sub', count, 1)}, 2")
     with c.when(c.negate(c.all(c.test("slt", n, width), c.test("sgt", n, 0), few, again))):
         c.ret("i64", 0)
-    with c.when(c.negate(c.call("i1", "@is_counted", f"ptr {words}", f"i64 {lane}", f"i64 {row}"))):
+    with c.when(c.negate(c.call("i1", "@needs_no_other_position", f"ptr {words}", f"i64 {lane}", f"i64 {row}"))):
         c.ret("i64", 0)
     few = c.all(c.test("slt", c.get("%E", row), FEW), c.test("ne", fast, 0))
     near = c.test("slt", c.arith("mul", c.get("%E", row), n), c.arith("mul", width, NEAR))
     with c.when(c.all(c.test("ne", first, row), few, near)):
-        with c.when(c.test("ne", c.call("i64", "@gapped", *passed((*NEST_PARAMS, *SCRATCH_PARAMS))), 0)):
+        with c.when(c.test("ne", c.call("i64", "@packed_short_rows", *passed((*NEST_PARAMS, *SCRATCH_PARAMS))), 0)):
             c.ret("i64", 1)
     axes = f"i64 {lane}", f"i64 {first}", f"i64 {row}"
     left, behind = (c.call("i64", f"@{name}", "ptr %D", f"ptr {words}", "ptr %S", "ptr %E", *axes) for name in _LEFT)
@@ -132,15 +132,15 @@ def _overlapped() -> str:
     with c.when(c.test("sle", c.max(done, rows), 0)):
         c.ret("i64", 0)
     done = c.max(done, 0)
-    _do_rows(c, words, (lane, first, row), (external, every), (n, done, width))
+    _run_rows(c, words, (lane, first, row), (external, every), (n, done, width))
     with c.when(c.test("sgt", rows, 0)):
-        _do_some(c, words, (lane, first, row), external, (n, done, rows, width))
-    _leave(c, row, rows)
-    _leave(c, first, done)
+        _run_first_rows(c, words, (lane, first, row), external, (n, done, rows, width))
+    _leave_from(c, row, rows)
+    _leave_from(c, first, done)
     return c.end("i64", 0)
 
 
-def _leave(c: LoopFunction, axis: str, done: str) -> None:
+def _leave_from(c: LoopFunction, axis: str, done: str) -> None:
     """What is left are the positions of an axis from `done` on."""
     c.put(c.arith("sub", c.get("%E", axis), done), "%E", axis)
     c.put(c.arith("add", c.get("%origins", axis), done), "%origins", axis)
@@ -149,7 +149,7 @@ def _leave(c: LoopFunction, axis: str, done: str) -> None:
         c.put(c.gep(c.get("%B", loop.index, "ptr"), c.arith("mul", step, done)), "%B", loop.index, "ptr")
 
 
-def _do_some(c: LoopFunction, words: str, axes: Axes, external: str, sizes: tuple[str, str, str, str]) -> None:
+def _run_first_rows(c: LoopFunction, words: str, axes: Axes, external: str, sizes: tuple[str, str, str, str]) -> None:
     """The first rows of each of the last positions: what these share is copied to scratch, where its line is longer."""
     n, done, rows, width = sizes
     kernel = c.get("%K", c.get(words, CallCode.KERNEL), "ptr")
@@ -163,7 +163,7 @@ def _do_some(c: LoopFunction, words: str, axes: Axes, external: str, sizes: tupl
         c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {width}", f"i64 {rows}")
 
 
-def _do_rows(c: LoopFunction, words: str, axes: Axes, operands: tuple[str, str], sizes: tuple[str, str, str]) -> None:
+def _run_rows(c: LoopFunction, words: str, axes: Axes, operands: tuple[str, str], sizes: tuple[str, str, str]) -> None:
     (_, first, row), (external, every), (n, done, width) = axes, operands, sizes
     steps = c.word("%P", every)
     with c.loop(external) as loop:

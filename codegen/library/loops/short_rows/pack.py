@@ -19,7 +19,7 @@ from tensordsl.codegen.abi.descriptor import (
     Header,
     Operand,
 )
-from tensordsl.codegen.library.loops.descriptor import LoopFunction, move, put_integers, strided
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, copy_elements, move, put_integers
 from tensordsl.codegen.library.loops.pack.strided import LINE
 from tensordsl.codegen.library.loops.pack.transpose_tiles import block_of
 from tensordsl.codegen.library.loops.short_rows.overlap import FEW
@@ -38,19 +38,28 @@ ORDER = ["ptr order", "i64 around", "ptr kinds"]
 BLOCK = ["i64 part", "i64 inner", "i64 most"]
 
 
-def moved_texts() -> list[str]:
-    return [_rows_moved(), _elements_moved(), _matrix_moved(), _steps_moved()]
+def copy_matrix_texts() -> list[str]:
+    return [_copy_rows(), _copy_elements(), _copy_matrix(), _copy_strided_matrix()]
 
 
-def gap_texts() -> list[str]:
-    own = [_offset(), _kind(), _kinds(), _longest(), _block_fetched(), _block_moved(), _blocks(), _gapped()]
-    return [*moved_texts(), *own]
+def pack_texts() -> list[str]:
+    own = [
+        _offset_of_point(),
+        _operand_access(),
+        _operand_accesses(),
+        _longest_of_block(),
+        _prefetch_block(),
+        _copy_block(),
+        _blocks(),
+        _packed_short_rows(),
+    ]
+    return [*copy_matrix_texts(), *own]
 
 
-def _rows_moved() -> str:
+def _copy_rows() -> str:
     """`rows` rows of at least a byte, which do not overlap."""
     params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 bytes", "i64 rows"]
-    c = LoopFunction("void", "rows_moved", params, internal=True)
+    c = LoopFunction("void", "copy_rows", params, internal=True)
     for half, kind in HALVES:
         with c.when(c.test("sle", "%bytes", 2 * half)):
             behind = c.arith("sub", "%bytes", half)
@@ -69,42 +78,42 @@ def _rows_moved() -> str:
     return c.end()
 
 
-def _elements_moved() -> str:
+def _copy_elements() -> str:
     """`count` elements, one after the other."""
     params = ["ptr to", "i64 to_step", "ptr from", "i64 from_step", "i64 size", "i64 count"]
-    c = LoopFunction("void", "elements_moved", params, internal=True)
-    strided(c, "%count", "%to_step", "%from_step")
+    c = LoopFunction("void", "copy_elements", params, internal=True)
+    copy_elements(c, "%count", "%to_step", "%from_step")
     return c.end()
 
 
 _MATRIX = ["ptr area", "i64 pitch", "ptr place", "i64 across", "i64 along", "i64 size", "i64 n", "i64 rows"]
 
 
-def _matrix_moved() -> str:
+def _copy_matrix() -> str:
     """Rows between scratch, where they are `pitch` bytes apart, and an operand: `across` and `along` are bytes from
     lane to lane and from row to row there."""
-    c = LoopFunction("void", "matrix_moved", [*_MATRIX, "i1 in"], internal=True)
+    c = LoopFunction("void", "copy_matrix", [*_MATRIX, "i1 in"], internal=True)
     line = c.arith("mul", "%n", "%size")
-    here, by_rows, turned = ("ptr %area", "i64 %pitch"), ("ptr %place", "i64 %along"), ("ptr %place", "i64 %across")
+    here, by_rows, transposes = ("ptr %area", "i64 %pitch"), ("ptr %place", "i64 %along"), ("ptr %place", "i64 %across")
     with c.when(c.test("eq", "%across", "%size")):
         with c.when("%in"):
-            c.call("void", "@rows_moved", *here, *by_rows, f"i64 {line}", "i64 %rows")
+            c.call("void", "@copy_rows", *here, *by_rows, f"i64 {line}", "i64 %rows")
             c.ret()
-        c.call("void", "@rows_moved", *by_rows, *here, f"i64 {line}", "i64 %rows")
+        c.call("void", "@copy_rows", *by_rows, *here, f"i64 {line}", "i64 %rows")
         c.ret()
     with c.when(c.test("ne", "%along", "%size")):
-        c.call("void", "@steps_moved", *passed(_MATRIX), "i1 %in")
+        c.call("void", "@copy_strided_matrix", *passed(_MATRIX), "i1 %in")
         c.ret()
     with c.when("%in"):
-        c.call("void", "@transposed", *here, *turned, "i64 %size", "i64 %n", "i64 %rows")
+        c.call("void", "@transpose", *here, *transposes, "i64 %size", "i64 %n", "i64 %rows")
         c.ret()
-    c.call("void", "@transposed", *turned, *here, "i64 %size", "i64 %rows", "i64 %n")
+    c.call("void", "@transpose", *transposes, *here, "i64 %size", "i64 %rows", "i64 %n")
     return c.end()
 
 
-def _steps_moved() -> str:
+def _copy_strided_matrix() -> str:
     """The same where elements are apart along both axes: long rows one by one, short ones lane by lane."""
-    c = LoopFunction("void", "steps_moved", [*_MATRIX, "i1 in"], internal=True)
+    c = LoopFunction("void", "copy_strided_matrix", [*_MATRIX, "i1 in"], internal=True)
     line = c.arith("mul", "%n", "%size")
     one = c.all(c.test("eq", "%pitch", line), c.test("eq", "%along", c.arith("mul", "%n", "%across")))
     n, rows = c.choose(one, c.arith("mul", "%n", "%rows"), "%n"), c.choose(one, 1, "%rows")
@@ -125,9 +134,9 @@ def _steps_moved() -> str:
         there = c.gep("%place", c.arith("mul", lane.index, "%across"))
         inside, outside = (f"ptr {here}", "i64 %pitch"), (f"ptr {there}", "i64 %along")
         with c.when("%in"):
-            c.call("void", "@elements_moved", *inside, *outside, "i64 %size", "i64 %rows")
+            c.call("void", "@copy_elements", *inside, *outside, "i64 %size", "i64 %rows")
         with c.when(out):
-            c.call("void", "@elements_moved", *outside, *inside, "i64 %size", "i64 %rows")
+            c.call("void", "@copy_elements", *outside, *inside, "i64 %size", "i64 %rows")
     return c.end()
 
 
@@ -136,10 +145,10 @@ def _steps(c: LoopFunction, entry: str) -> str:
     return c.word("%S", c.arith("mul", c.get(entry, Operand.NUMBER), c.header(Header.AXES)))
 
 
-def _offset() -> str:
+def _offset_of_point() -> str:
     """Bytes from an operand's first point to the one of number q in the order of some of the axes."""
     c = LoopFunction(
-        "i64", "offset", ["ptr steps", "ptr E", "ptr order", "i64 first", "i64 end", "i64 q"], internal=True
+        "i64", "offset_of_point", ["ptr steps", "ptr E", "ptr order", "i64 first", "i64 end", "i64 q"], internal=True
     )
     with c.loop(c.arith("sub", "%end", "%first"), ("i64", "0"), ("i64", "%q")) as loop:
         axis = c.get("%order", c.arith("sub", c.arith("sub", "%end", 1), loop.index))
@@ -149,10 +158,10 @@ def _offset() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _kind() -> str:
+def _operand_access() -> str:
     """How an operand is taken: in place where it is one long row, or the same at all points."""
     params = ["ptr operand", "ptr steps", "ptr E", "ptr order", "i64 around", "i64 lane"]
-    c = LoopFunction("i64", "kind", params, internal=True)
+    c = LoopFunction("i64", "operand_access", params, internal=True)
     kind, size, across = (
         c.get("%operand", Operand.KIND),
         c.get("%operand", Operand.ELEMENT_BYTES),
@@ -175,15 +184,15 @@ def _kind() -> str:
     return c.end("i64", c.choose(c.test("eq", kind, VECTOR), vector, scalar))
 
 
-def _kinds() -> str:
+def _operand_accesses() -> str:
     """The kinds of a CALL's operands, and the last of them.  Results that may be operands are packed, since elements
     are computed twice."""
-    c = LoopFunction("i64", "kinds", [*NEST_PARAMS[1:5], "ptr words", "i64 lane", *ORDER], internal=True)
-    once = c.test("eq", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
+    c = LoopFunction("i64", "operand_accesses", [*NEST_PARAMS[1:5], "ptr words", "i64 lane", *ORDER], internal=True)
+    once = c.test("eq", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
     with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
         entry = c.operand("%words", loop.index)
         given = f"ptr {entry}", f"ptr {_steps(c, entry)}", "ptr %E", "ptr %order", "i64 %around", "i64 %lane"
-        kind = c.call("i64", "@kind", *given)
+        kind = c.call("i64", "@operand_access", *given)
         c.put(kind, "%kinds", loop.index)
         is_out = c.has_flag(entry, WRITE)
         wrong = c.all(is_out, once, c.test("eq", kind, IN_PLACE))
@@ -191,9 +200,9 @@ def _kinds() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _longest() -> str:
+def _longest_of_block() -> str:
     """The place in the order of a block's longest axis."""
-    c = LoopFunction("i64", "longest", ["ptr E", *ORDER[:2], "i64 part", "i64 some"], internal=True)
+    c = LoopFunction("i64", "longest_of_block", ["ptr E", *ORDER[:2], "i64 part", "i64 some"], internal=True)
     first = c.arith("add", "%part", 1)
     with c.loop("%around", ("i64", "%part"), ("i64", "%some"), start=first) as loop:
         place, most = loop.values
@@ -202,10 +211,10 @@ def _longest() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _block_fetched() -> str:
+def _prefetch_block() -> str:
     """Ask for the next block of a large operand: the core does not foresee the order in which this one is read."""
     params = ["ptr steps", "ptr E", "ptr order", "ptr place", "i64 part", "i64 some"]
-    c = LoopFunction("void", "block_fetched", params, internal=True)
+    c = LoopFunction("void", "prefetch_block", params, internal=True)
     outer, axis = c.get("%order", 0), c.get("%order", "%part")
     whole, block = (
         c.call("i64", "@llvm.abs.i64", f"i64 {c.arith('mul', c.get('%steps', a), n)}", "i1 false")
@@ -220,20 +229,20 @@ def _block_fetched() -> str:
     return c.end()
 
 
-def _block_moved() -> str:
+def _copy_block() -> str:
     """A block of an operand at `place` to scratch or back, matrix by matrix, whose rows are along the longest axis, or
     along the last one if they are backwards there."""
     params = ["ptr operand", "ptr steps", "ptr place", "ptr scratch", "ptr E", "i64 lane", *ORDER, *BLOCK]
-    c = LoopFunction("void", "block_moved", [*params, "i64 some", "i1 in"], internal=True)
+    c = LoopFunction("void", "copy_block", [*params, "i64 some", "i1 in"], internal=True)
     size, area = c.get("%operand", Operand.ELEMENT_BYTES), c.gep("%scratch", c.get("%operand", Operand.SCRATCH))
     n, across, last = c.get("%E", "%lane"), c.get("%steps", "%lane"), c.arith("sub", "%around", 1)
     shape = [f"i64 {x}" for x in (across, c.get("%steps", c.get("%order", last)), size, n)]
     count = c.choose(c.test("eq", last, "%part"), "%some", c.get("%E", c.get("%order", last)))
-    backwards = c.all("%in", c.call("i1", "@are_backwards", *shape, f"i64 {count}"))
+    backwards = c.all("%in", c.call("i1", "@are_reversed", *shape, f"i64 {count}"))
     lanes = c.op(f"alloca [{LINE} x i8], align {LINE}")
     with c.when(backwards):
-        c.call("void", "@order", f"ptr {lanes}", *shape)
-    row = c.call("i64", "@longest", "ptr %E", *passed(ORDER[:2]), "i64 %part", "i64 %some")
+        c.call("void", "@reversal_shuffle", f"ptr {lanes}", *shape)
+    row = c.call("i64", "@longest_of_block", "ptr %E", *passed(ORDER[:2]), "i64 %part", "i64 %some")
     row = c.choose(backwards, last, row)
     axis = c.get("%order", row)
     rows, behind = c.choose(c.test("eq", row, "%part"), "%some", c.get("%E", axis)), c.arith("add", row, 1)
@@ -243,24 +252,24 @@ def _block_moved() -> str:
     pitch = c.arith("mul", line, inside)
     points = c.arith("udiv", c.arith("mul", "%some", "%inner"), n)
     with c.when(c.all("%in", c.test("ne", across, size))):
-        c.call("void", "@block_fetched", "ptr %steps", "ptr %E", "ptr %order", "ptr %place", "i64 %part", "i64 %some")
+        c.call("void", "@prefetch_block", "ptr %steps", "ptr %E", "ptr %order", "ptr %place", "i64 %part", "i64 %some")
     with c.loop(c.arith("udiv", points, rows)) as q:
         before, after = c.arith("udiv", q.index, inside), c.arith("urem", q.index, inside)
         place = "%place"
         for first, end, number in (("%part", row, before), (behind, "%around", after)):
             steps = "ptr %steps", "ptr %E", "ptr %order", f"i64 {first}", f"i64 {end}", f"i64 {number}"
-            place = c.gep(place, c.call("i64", "@offset", *steps))
+            place = c.gep(place, c.call("i64", "@offset_of_point", *steps))
         turn = c.arith("add", c.arith("mul", c.arith("mul", before, rows), inside), after)
         here = c.gep(area, c.arith("mul", turn, line))
         sizes = (across, c.get("%steps", axis), size, n, rows)
         done = c.cell(0)
         with c.when(backwards):
             given = f"ptr {here}", f"i64 {pitch}", f"ptr {place}", *(f"i64 {x}" for x in sizes), f"ptr {lanes}"
-            c.put(c.call("i64", "@backwards", *given), done, 0)
+            c.put(c.call("i64", "@copy_reversed", *given), done, 0)
         moved = c.get(done, 0)
         here, place = c.gep(here, c.arith("mul", moved, pitch)), c.gep(place, c.arith("mul", moved, sizes[1]))
         rest = *(f"i64 {x}" for x in sizes[:-1]), f"i64 {c.arith('sub', rows, moved)}"
-        c.call("void", "@matrix_moved", f"ptr {here}", f"i64 {pitch}", f"ptr {place}", *rest, "i1 %in")
+        c.call("void", "@copy_matrix", f"ptr {here}", f"i64 {pitch}", f"ptr {place}", *rest, "i1 %in")
     return c.end()
 
 
@@ -268,7 +277,7 @@ def _blocks() -> str:
     """All blocks at one position of the axes outside of the part's; the last ones are halves, so that each has more
     than a vector."""
     params = [*NEST_PARAMS, *SCRATCH_PARAMS, "i64 lane", *ORDER, *BLOCK, "i64 outer"]
-    c = LoopFunction("void", "blocks_with_gaps", params, internal=True)
+    c = LoopFunction("void", "packed_blocks", params, internal=True)
     words, width, axis = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES), c.get("%order", "%part")
     external, kernel, extent = (
         c.get(words, CallCode.EXTERNALS),
@@ -282,7 +291,7 @@ def _blocks() -> str:
             entry = c.operand(words, loop.index)
             steps, kind = _steps(c, entry), c.get("%kinds", loop.index)
             before = "ptr %E", "ptr %order", "i64 0", "i64 %part", "i64 %outer"
-            offset = c.call("i64", "@offset", f"ptr {steps}", *before)
+            offset = c.call("i64", "@offset_of_point", f"ptr {steps}", *before)
             offset = c.arith("add", offset, c.arith("mul", c.get(steps, axis), start))
             place, packed = (
                 c.gep(c.get("%B", c.get(entry, Operand.NUMBER), "ptr"), offset),
@@ -294,7 +303,7 @@ def _blocks() -> str:
             with c.when(c.all(packed, c.has_flag(entry, flag))):
                 given = f"ptr {entry}", f"ptr {steps}", f"ptr {place}", "ptr %scratch", "ptr %E", "i64 %lane"
                 rest = *passed((*ORDER, *BLOCK)), f"i64 {some}", f"i1 {str(flag == READ).lower()}"
-                c.call("void", "@block_moved", *given, *rest)
+                c.call("void", "@copy_block", *given, *rest)
 
     c.place(more)
     start = c.get(at, 0)
@@ -310,9 +319,9 @@ def _blocks() -> str:
     return c.end()
 
 
-def _gapped() -> str:
+def _packed_short_rows() -> str:
     """1: all is done."""
-    c = LoopFunction("i64", "gapped", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
+    c = LoopFunction("i64", "packed_short_rows", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
     words, width, axes = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES), c.header(Header.AXES)
     lane, external = c.get(words, CallCode.LANE), c.get(words, CallCode.EXTERNALS)
     n, room = c.get("%E", lane), c.arith("sub", block_of(c), width)
@@ -331,7 +340,7 @@ def _gapped() -> str:
     with c.when(c.any(c.test("eq", around, 0), c.test("slt", total, width))):
         c.ret("i64", 0)
     orders = f"ptr {order}", f"i64 {around}", f"ptr {kinds}"
-    kind = c.call("i64", "@kinds", *passed(NEST_PARAMS[1:5]), f"ptr {words}", f"i64 {lane}", *orders)
+    kind = c.call("i64", "@operand_accesses", *passed(NEST_PARAMS[1:5]), f"ptr {words}", f"i64 {lane}", *orders)
     last = c.get("%E", c.get(order, c.arith("sub", around, 1)))
     few = c.all(c.test("sge", around, 2), c.test("slt", last, FEW))
     by_rows = c.all(c.test("eq", kind, PACKED), c.test("sge", n, width), c.negate(few))
@@ -350,5 +359,5 @@ def _gapped() -> str:
     block = f"i64 {part}", f"i64 {inner}", f"i64 {c.arith('udiv', room, inner)}"
     with c.loop(loop.values[0]) as outer:
         given = *passed((*NEST_PARAMS, *SCRATCH_PARAMS)), f"i64 {lane}", *orders, *block, f"i64 {outer.index}"
-        c.call("void", "@blocks_with_gaps", *given)
+        c.call("void", "@packed_blocks", *given)
     return c.end("i64", 1)

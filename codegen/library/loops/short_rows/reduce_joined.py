@@ -14,7 +14,7 @@ NEAR = 1 << 11  # elements that are copied at once
 
 
 def joined_texts() -> list[str]:
-    return [_may_join(), _copied(), _joined()]
+    return [_fits_joined_rows(), _copy_joined_rows(), _joined_rows()]
 
 
 def _steps(c: LoopFunction, entry: str, lane: str) -> tuple[str, str]:
@@ -24,9 +24,9 @@ def _steps(c: LoopFunction, entry: str, lane: str) -> tuple[str, str]:
     return c.get(own, lane), c.get(own, "%axis")
 
 
-def _may_join() -> str:
+def _fits_joined_rows() -> str:
     """Are rows short, elements along them different ones, and other operands the same for all?"""
-    c = LoopFunction("i1", "may_join", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
+    c = LoopFunction("i1", "fits_joined_rows", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
     extents, lane, call = (
         c.context(Context.EXTENTS),
         c.get("%blocks", BlocksCode.AXIS),
@@ -44,10 +44,10 @@ def _may_join() -> str:
     return c.end("i1", c.all(loop.values[0], c.test("sgt", n, 0), c.test("sgt", rows, 1)))
 
 
-def _copied() -> str:
+def _copy_joined_rows() -> str:
     """Some rows of the operands from one on to scratch, with their last element as often as a vector has elements."""
     params = ["ptr cx", "ptr blocks", "ptr pointers", "i64 axis", "i64 first", "i64 some"]
-    c = LoopFunction("void", "rows_copied", params, internal=True)
+    c = LoopFunction("void", "copy_joined_rows", params, internal=True)
     lane, width, call = (
         c.get("%blocks", BlocksCode.AXIS),
         c.get("%blocks", BlocksCode.LANES),
@@ -68,18 +68,18 @@ def _copied() -> str:
             row = c.arith("mul", n, size)
             source = c.gep(place, c.arith("mul", along, "%first"))
             given = f"ptr {area}", f"i64 {row}", f"ptr {source}", f"i64 {across}", f"i64 {along}", f"i64 {size}"
-            c.call("void", "@matrix_moved", *given, f"i64 {n}", "i64 %some", "i1 true")
+            c.call("void", "@copy_matrix", *given, f"i64 {n}", "i64 %some", "i1 true")
             behind = c.gep(area, c.arith("mul", row, "%some"))
             last = c.gep(behind, c.arith("sub", 0, size))
             given = f"ptr {behind}", f"i64 {size}", f"ptr {last}", "i64 0", f"i64 {size}", f"i64 {width}"
-            c.call("void", "@elements_moved", *given)
+            c.call("void", "@copy_elements", *given)
     return c.end()
 
 
-def _joined() -> str:
+def _joined_rows() -> str:
     """All rows of an axis; 0: nothing is done.  `blocks`: what is done with each."""
-    c = LoopFunction("i1", "joined", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
-    with c.when(c.negate(c.call("i1", "@may_join", "ptr %cx", "ptr %blocks", "i64 %axis"))):
+    c = LoopFunction("i1", "joined_rows", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
+    with c.when(c.negate(c.call("i1", "@fits_joined_rows", "ptr %cx", "ptr %blocks", "i64 %axis"))):
         c.ret("i1", "false")
     extents, width, call = (
         c.context(Context.EXTENTS),
@@ -99,7 +99,7 @@ def _joined() -> str:
         whole = c.arith("and", count, c.arith("sub", 0, width))
         left = c.arith("sub", count, whole)
         given = "ptr %cx", "ptr %blocks", f"ptr {pointers}", "i64 %axis", f"i64 {row.index}", f"i64 {some}"
-        c.call("void", "@rows_copied", *given)
+        c.call("void", "@copy_joined_rows", *given)
         with c.when(c.test("sgt", whole, 0)):
             c.call("void", kernel, f"ptr {pointers}", f"i64 {whole}", f"i64 {width}", "i64 1", f"i64 {WHOLE_ROW}")
         with c.when(c.test("sgt", left, 0)):

@@ -38,10 +38,10 @@ from tensordsl.codegen.abi.descriptor import (
     Operand,
     RowsCode,
 )
-from tensordsl.codegen.library.loops.column_prefetch import in_all_parts
+from tensordsl.codegen.library.loops.column_prefetch import in_all_tasks
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, put_position, splat
 from tensordsl.codegen.library.loops.limits import SPREAD_BYTES, SPREAD_ROW, WIDE_ELEMENTS, WIDE_ROW
-from tensordsl.codegen.library.loops.short_rows.replicate import own_texts
+from tensordsl.codegen.library.loops.short_rows.replicate import replicate_texts
 from tensordsl.codegen.target.cache_model import Caches
 
 WIDE_VECTORS = 4  # of a wide row, at least
@@ -57,26 +57,44 @@ OF_CALL = ["ptr cx", "ptr words"]
 
 def wide_texts(caches: Caches) -> list[str]:
     return [
-        *(_reduces(), _has_flags(), _spreads(), _is_apart(), _widens(), _clear(), _place(), _rest(), _main(caches)),
-        *(_fold(), _stored(), _point(), _stored_once(), _wide_rows(), _stored_rows(), _reduced()),
-        *own_texts(),
+        *(
+            _has_states(),
+            _has_flags(),
+            _has_row_values(),
+            _is_unfit_for_wide(),
+            _fits_wide_rows(),
+            _reset_states(),
+            _set_wide_pointers(),
+            _wide_tail(),
+            _wide_main(caches),
+        ),
+        *(
+            _fold_states(),
+            _store_wide(),
+            _set_pointers(),
+            _store_wide_once(),
+            _wide_rows(),
+            _store_rows(),
+            _reduce_rows(),
+        ),
+        *replicate_texts(),
     ]
 
 
-def _along(c: LoopFunction, entry: str, axis: str) -> str:
+def _row_stride(c: LoopFunction, entry: str, axis: str) -> str:
     """Bytes from row to row of an operand."""
     first = c.arith("mul", c.get(entry, Operand.NUMBER), c.get(c.context(Context.DESCRIPTOR), Header.AXES))
     return c.get(c.context(Context.STRIDES), c.arith("add", first, axis))
 
 
-def _is_own(c: LoopFunction, entry: str) -> str:
+def _is_row_value(c: LoopFunction, entry: str) -> str:
     """Is it what each row has one of?"""
-    return c.all(c.is_kind(entry, VECTOR), c.test("eq", _along(c, entry, c.get("%words", CallCode.LANE)), 0))
+    return c.all(c.is_kind(entry, VECTOR), c.test("eq", _row_stride(c, entry, c.get("%words", CallCode.LANE)), 0))
 
 
-def _reduces() -> str:
+def _has_states() -> str:
     """Does the kernel of a CALL have states?"""
-    c = LoopFunction("i1", "reduces", ["ptr words"], internal=True)
+    c = LoopFunction("i1", "has_states", ["ptr words"], internal=True)
     found = c.cell(0)
     with c.loop(c.get("%words", CallCode.OPERANDS), start=c.get("%words", CallCode.EXTERNALS)) as loop:
         c.note(_is_state(c, c.operand("%words", loop.index)), found)
@@ -97,16 +115,16 @@ def _is_state(c: LoopFunction, entry: str) -> str:
     return c.all(c.is_kind(entry, INTERNAL), c.test("eq", c.get(entry, Area.FLAGS), IS_STATE))
 
 
-def _spreads() -> str:
+def _has_row_values() -> str:
     """Is there an operand of a CALL of which each row has one?"""
-    c = LoopFunction("i1", "spreads", OF_CALL, internal=True)
+    c = LoopFunction("i1", "has_row_values", OF_CALL, internal=True)
     found = c.cell(0)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
-        c.note(_is_own(c, c.operand("%words", loop.index)), found)
+        c.note(_is_row_value(c, c.operand("%words", loop.index)), found)
     return c.end("i1", c.test("ne", c.get(found, 0), 0))
 
 
-def _for_wide(c: LoopFunction, words: str) -> tuple[str, str, str]:
+def _wide_call(c: LoopFunction, words: str) -> tuple[str, str, str]:
     """(has a CALL another one for wide rows?, where that stands, the one to take)"""
     descriptor, number = c.context(Context.DESCRIPTOR), c.get(words, CallCode.WIDE)
     has_own, place = (
@@ -116,32 +134,32 @@ def _for_wide(c: LoopFunction, words: str) -> tuple[str, str, str]:
     return has_own, place, c.choose(has_own, c.word(descriptor, place), words, "ptr")
 
 
-def _is_apart() -> str:
+def _is_unfit_for_wide() -> str:
     """Are there rows of a CALL, of `n` elements, that cannot be taken together?"""
-    c = LoopFunction("i1", "is_apart", [*OF_CALL, "i64 n"], internal=True)
+    c = LoopFunction("i1", "is_unfit_for_wide", [*OF_CALL, "i64 n"], internal=True)
     row, wrong = c.get("%words", CallCode.ROW), c.cell(0)
     c.note(c.test("slt", c.get(c.context(Context.EXTENTS), row), c.max("%n", FEW)), wrong)
     stores = c.call("i1", "@has_flags", "ptr %words", f"i64 {WRITE}")
     overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
     once = c.any(overwrites, c.test("eq", c.context(Context.MAY_RECOMPUTE), 0))
-    reduces = c.call("i1", "@reduces", "ptr %words")
+    reduces = c.call("i1", "@has_states", "ptr %words")
     c.note(c.all(reduces, stores, once), wrong)
-    spreads = c.call("i1", "@spreads", "ptr %cx", "ptr %words")
+    spreads = c.call("i1", "@has_row_values", "ptr %cx", "ptr %words")
     width = c.get(c.context(Context.DESCRIPTOR), Header.LANES)
     total = c.arith("mul", c.get(c.context(Context.EXTENTS), row), "%n")
     only_stores = c.all(spreads, c.negate(reduces))
     c.note(c.all(only_stores, c.test("slt", total, FEW_WEIGHED), c.test("sge", "%n", width)), wrong)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
-        step = _along(c, entry, row)
+        step = _row_stride(c, entry, row)
         is_vector, size = c.is_kind(entry, VECTOR), c.arith("mul", c.get(entry, Operand.ELEMENT_BYTES), "%n")
         behind = c.any(c.test("eq", step, 0), c.all(is_vector, c.test("eq", step, size)))
-        c.note(c.negate(c.any(behind, _is_own(c, entry))), wrong)
-        c.note(c.all(spreads, is_vector, _is_long(c, entry, width, total)), wrong)
+        c.note(c.negate(c.any(behind, _is_row_value(c, entry))), wrong)
+        c.note(c.all(spreads, is_vector, _prefers_rows(c, entry, width, total)), wrong)
     return c.end("i1", c.test("ne", c.get(wrong, 0), 0))
 
 
-def _is_long(c: LoopFunction, entry: str, width: str, total: str) -> str:
+def _prefers_rows(c: LoopFunction, entry: str, width: str, total: str) -> str:
     """Do rows of an operand do better without a vector of what each has one of?  Where vectors are two registers, as of
     dear functions, those that fill them, and few that are no shorter."""
     size, whole = c.get(entry, Operand.ELEMENT_BYTES), c.arith("mul", _rounded(c, "%n", width), 4)
@@ -151,9 +169,9 @@ def _is_long(c: LoopFunction, entry: str, width: str, total: str) -> str:
     return c.all(c.test("sge", c.arith("mul", size, "%n"), SPREAD_BYTES), is_full)
 
 
-def _widens() -> str:
+def _fits_wide_rows() -> str:
     """Are the rows of each pass in a block's code short, many, and one behind the other or the same?"""
-    c = LoopFunction("i64", "widens", ["ptr cx", "i64 first", "i64 end", "i64 lane"], internal=True)
+    c = LoopFunction("i64", "fits_wide_rows", ["ptr cx", "i64 first", "i64 end", "i64 lane"], internal=True)
     extents, at, wrong = c.context(Context.EXTENTS), c.cell("%first"), c.cell(0)
     n = c.get(extents, "%lane")
     c.note(c.any(c.test("sgt", n, WIDE_ROW), c.test("slt", n, 1)), wrong)
@@ -177,7 +195,7 @@ def _widens() -> str:
             0,
         )
         with c.when(c.test("sge", c.get(words, CallCode.ROW), 0)):
-            c.note(c.call("i1", "@is_apart", "ptr %cx", f"ptr {_for_wide(c, words)[2]}", f"i64 {n}"), wrong)
+            c.note(c.call("i1", "@is_unfit_for_wide", "ptr %cx", f"ptr {_wide_call(c, words)[2]}", f"i64 {n}"), wrong)
     c.jump(head)
     c.place(done)
     return c.end("i64", c.arith("xor", c.get(wrong, 0), 1))
@@ -194,9 +212,9 @@ def _rounded(c: LoopFunction, n: str, width: str) -> str:
     return c.arith("and", c.arith("sub", c.arith("add", n, width), 1), c.arith("sub", 0, width))
 
 
-def _clear() -> str:
+def _reset_states() -> str:
     """States of the elements from `start` to `end` := their identity."""
-    c = LoopFunction("void", "clear", [*OF_CALL, "i64 start", "i64 end"], internal=True)
+    c = LoopFunction("void", "reset_states", [*OF_CALL, "i64 start", "i64 end"], internal=True)
     with c.loop(c.get("%words", CallCode.OPERANDS), start=c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         offset, size, pattern = (c.get(entry, k) for k in (Area.OFFSET, Area.ELEMENT_BYTES, Area.IDENTITY))
@@ -208,10 +226,12 @@ def _clear() -> str:
     return c.end()
 
 
-def _place() -> str:
+def _set_wide_pointers() -> str:
     """Pointers of what is not read row by row; what is `n` elements long is repeated for `count`.  Of rows' own values
     those of the next wide row stand `long` elements behind."""
-    c = LoopFunction("void", "place_wide", [*OF_CALL, "i64 axis", "i64 n", "i64 count", "i64 long"], internal=True)
+    c = LoopFunction(
+        "void", "set_wide_pointers", [*OF_CALL, "i64 axis", "i64 n", "i64 count", "i64 long"], internal=True
+    )
     _, pointers = _kernel(c)
     steps, scratch = c.word(pointers, c.get("%words", CallCode.OPERANDS)), c.context(Context.SCRATCH)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
@@ -220,13 +240,17 @@ def _place() -> str:
             c.get(entry, Operand.ELEMENT_BYTES),
             c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr"),
         )
-        is_still = c.all(c.is_kind(entry, VECTOR), c.test("eq", _along(c, entry, "%axis"), 0))
-        area, is_own = c.gep(scratch, c.get(entry, Operand.SCRATCH)), _is_own(c, entry)
+        is_still = c.all(c.is_kind(entry, VECTOR), c.test("eq", _row_stride(c, entry, "%axis"), 0))
+        area, is_own = c.gep(scratch, c.get(entry, Operand.SCRATCH)), _is_row_value(c, entry)
         c.put(c.choose(c.any(is_still, is_own), area, place, "ptr"), pointers, loop.index, "ptr")
         c.put(c.choose(is_own, c.arith("mul", "%long", size), 0), steps, loop.index)
         with c.when(c.all(is_still, c.negate(is_own))):
             c.call(
-                "void", "@repeat", f"ptr {area}", f"ptr {place}", *(f"i64 {x}" for x in (size, size, "%n", "%count"))
+                "void",
+                "@replicate_line",
+                f"ptr {area}",
+                f"ptr {place}",
+                *(f"i64 {x}" for x in (size, size, "%n", "%count")),
             )
     with c.loop(c.get("%words", CallCode.OPERANDS), start=c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
@@ -236,40 +260,53 @@ def _place() -> str:
             c.put(area, pointers, loop.index, "ptr")
             with c.when(c.test("eq", flags, IS_ROW_NUMBERS)):
                 c.put(c.arith("udiv", "%long", "%n"), area, 0)
-                c.call("void", "@number", f"ptr {c.gep(area, ROW_NUMBERS_OFFSET_BYTES)}", "i64 %n", "i64 %count")
+                c.call(
+                    "void",
+                    "@replicate_row_numbers",
+                    f"ptr {c.gep(area, ROW_NUMBERS_OFFSET_BYTES)}",
+                    "i64 %n",
+                    "i64 %count",
+                )
             with c.when(c.all(c.test("ne", size, 0), c.test("eq", flags, 0))):
                 c.call(
-                    "void", "@repeat", f"ptr {area}", f"ptr {area}", *(f"i64 {x}" for x in (size, size, "%n", "%count"))
+                    "void",
+                    "@replicate_line",
+                    f"ptr {area}",
+                    f"ptr {area}",
+                    *(f"i64 {x}" for x in (size, size, "%n", "%count")),
                 )
     return c.end()
 
 
 def _is_read(c: LoopFunction, entry: str) -> str:
     """Is the operand read, or written, row by row?"""
-    is_moving = c.all(c.is_kind(entry, VECTOR), c.test("ne", _along(c, entry, "%axis"), 0))
-    return c.all(is_moving, c.negate(_is_own(c, entry)))
+    is_moving = c.all(c.is_kind(entry, VECTOR), c.test("ne", _row_stride(c, entry, "%axis"), 0))
+    return c.all(is_moving, c.negate(_is_row_value(c, entry)))
 
 
-def _own(c: LoopFunction, at: str, elements: str, count: str, n: str) -> None:
+def _replicate_row_values(c: LoopFunction, at: str, elements: str, count: str, n: str) -> None:
     """Rows' own values, from the row on that has the element `at`."""
     first, before = c.arith("udiv", at, n), c.arith("urem", at, n)
     elements, count = (c.arith("add", x, before) for x in (elements, count))
     put_position(c, c.context(Context.POSITIONS), "%axis", first)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
-        with c.when(_is_own(c, entry)):
-            step, area = _along(c, entry, "%axis"), c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH))
+        with c.when(_is_row_value(c, entry)):
+            step, area = (
+                _row_stride(c, entry, "%axis"),
+                c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH)),
+            )
             place = c.gep(
                 c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr"), c.arith("mul", step, first)
             )
             sizes = (step, c.get(entry, Operand.ELEMENT_BYTES), n, elements, count)
-            c.call("void", "@spread", f"ptr {area}", f"ptr {place}", *(f"i64 {x}" for x in sizes))
+            c.call("void", "@replicate_row_values", f"ptr {area}", f"ptr {place}", *(f"i64 {x}" for x in sizes))
 
 
-def _rest() -> str:
+def _wide_tail() -> str:
     """The last `live` elements, which `skipped` others precede, as one row of `count` in scratch."""
     params = [*OF_CALL, "i64 axis", "i64 n", "i64 skipped", "i64 live", "i64 count", "i64 width"]
-    c = LoopFunction("void", "rest_of_wide", params, internal=True)
+    c = LoopFunction("void", "wide_tail", params, internal=True)
     kernel, pointers = _kernel(c)
 
     def copied(flag: int, body: Callable[[str, str, str], None]) -> None:
@@ -292,7 +329,7 @@ def _rest() -> str:
     def copy_out(area: str, place: str, size: str) -> None:
         c.call("void", "@copy_out", place, area, f"i64 {c.arith('mul', '%live', size)}")
 
-    _own(c, "%skipped", "%live", "%count", "%n")
+    _replicate_row_values(c, "%skipped", "%live", "%count", "%n")
     copied(WRITE, lambda *_: None)
     copied(READ, copy_in)
     c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", "i64 1", "i64 0")
@@ -300,10 +337,10 @@ def _rest() -> str:
     return c.end()
 
 
-def _main(caches: Caches) -> str:
+def _wide_main(caches: Caches) -> str:
     """`rows` rows of `long` elements, each done as `count`."""
     params = [*OF_CALL, "i64 axis", "i64 n", "i64 rows", "i64 long", "i64 count", "i64 width", "i64 turns"]
-    c = LoopFunction("void", "main_of_wide", params, internal=True)
+    c = LoopFunction("void", "wide_main", params, internal=True)
     kernel, pointers = _kernel(c)
     external = c.get("%words", CallCode.EXTERNALS)
     steps = c.word(pointers, c.get("%words", CallCode.OPERANDS))
@@ -315,26 +352,26 @@ def _main(caches: Caches) -> str:
             c.put(c.arith("mul", "%long", size), steps, loop.index)
         loop.next = [c.arith("add", x, c.choose(is_read, y, 0)) for x, y in zip(loop.values, (size, 1), strict=True)]
     each, streams = loop.values
-    bytes_ = c.arith("mul", each, in_all_parts(c, c.arith("mul", "%rows", "%long")))
+    bytes_ = c.arith("mul", each, in_all_tasks(c, c.arith("mul", "%rows", "%long")))
     far = c.test("sge", bytes_, caches.asked)
     several = c.all(far, c.test("sgt", streams, 1))
     turn, turns = c.choose(far, PREFETCH_NEXT, 0), c.choose(several, c.min("%turns", FAR_TURNS), "%turns")
     with c.loop("%rows", step=turns) as at:
         some = c.min(c.arith("sub", "%rows", at.index), turns)
         elements = c.arith("add", c.arith("mul", c.arith("sub", some, 1), "%long"), "%count")
-        _own(c, c.arith("mul", at.index, "%long"), elements, elements, "%n")
+        _replicate_row_values(c, c.arith("mul", at.index, "%long"), elements, elements, "%n")
         c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", f"i64 {some}", f"i64 {turn}")
         with c.loop(external) as loop:
             entry = c.operand("%words", loop.index)
-            moved = c.choose(_is_own(c, entry), 0, c.arith("mul", c.get(steps, loop.index), turns))
+            moved = c.choose(_is_row_value(c, entry), 0, c.arith("mul", c.get(steps, loop.index), turns))
             c.put(c.arith("add", c.get(pointers, loop.index), moved), pointers, loop.index)
     return c.end()
 
 
-def _fold() -> str:
+def _fold_states() -> str:
     """The states of `rows` rows of `n` elements into those of the first: the second half's into the first half's; of an
     odd number the last one's into those before it, since vectors write beyond what they are asked for."""
-    c = LoopFunction("void", "fold", [*OF_CALL, "i64 n", "i64 rows", "i64 width"], internal=True)
+    c = LoopFunction("void", "fold_states", [*OF_CALL, "i64 n", "i64 rows", "i64 width"], internal=True)
     kernel, pointers = _kernel(c)
     rows_left = c.cell("%rows")
     head, body, done = c.label("head"), c.label("body"), c.label("done")
@@ -358,32 +395,32 @@ def _fold() -> str:
     return c.end()
 
 
-def _stored() -> str:
+def _store_wide() -> str:
     """All `total` elements of a pass without states, as rows of `long` elements, and the last ones as one more."""
     params = [*OF_CALL, "i64 axis", "i64 n", "i64 total", "i64 long", "i64 width", "i64 turns"]
-    c = LoopFunction("void", "stored", params, internal=True)
+    c = LoopFunction("void", "store_wide", params, internal=True)
     kernel, pointers = _kernel(c)
     whole = c.arith("sdiv", c.max(c.arith("sub", "%total", "%width"), 0), "%long")
     done = c.arith("mul", whole, "%long")
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
-    c.call("void", "@place_wide", *of_call, "i64 %n", f"i64 {c.arith('add', '%long', '%width')}", "i64 %long")
+    c.call("void", "@set_wide_pointers", *of_call, "i64 %n", f"i64 {c.arith('add', '%long', '%width')}", "i64 %long")
     with c.when(c.test("sgt", whole, 0)):
         sizes = ("%n", whole, "%long", "%long", "%width", "%turns")
-        c.call("void", "@main_of_wide", *of_call, *(f"i64 {x}" for x in sizes))
+        c.call("void", "@wide_main", *of_call, *(f"i64 {x}" for x in sizes))
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         with c.when(_is_read(c, entry)):
             place = c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr")
             c.put(c.gep(place, c.arith("mul", done, c.get(entry, Operand.ELEMENT_BYTES))), pointers, loop.index, "ptr")
     left = c.arith("sub", "%total", done)
-    _own(c, done, left, left, "%n")
+    _replicate_row_values(c, done, left, left, "%n")
     c.call("void", kernel, f"ptr {pointers}", f"i64 {left}", "i64 %width", "i64 1", "i64 0")
     return c.end()
 
 
-def _point() -> str:
+def _set_pointers() -> str:
     """Pointers of a pass without states to the element `at`."""
-    c = LoopFunction("void", "point", [*OF_CALL, "i64 axis", "i64 n", "i64 at"], internal=True)
+    c = LoopFunction("void", "set_pointers", [*OF_CALL, "i64 axis", "i64 n", "i64 at"], internal=True)
     _, pointers = _kernel(c)
     scratch, place = c.context(Context.SCRATCH), c.arith("urem", "%at", "%n")
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
@@ -404,28 +441,28 @@ def _point() -> str:
     return c.end()
 
 
-def _stored_once() -> str:
+def _store_wide_once() -> str:
     """All `total` elements of a pass without states, none of them twice: whole vectors, then the others in scratch."""
     params = [*OF_CALL, "i64 axis", "i64 n", "i64 total", "i64 width"]
-    c = LoopFunction("void", "stored_once", params, internal=True)
+    c = LoopFunction("void", "store_wide_once", params, internal=True)
     kernel, pointers = _kernel(c)
     whole = c.arith("and", "%total", c.arith("sub", 0, "%width"))
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
     longest = c.arith("add", c.min(c.max("%total", "%width"), WIDE_ELEMENTS), "%n")
-    c.call("void", "@place_wide", *of_call, "i64 %n", f"i64 {longest}", "i64 0")
+    c.call("void", "@set_wide_pointers", *of_call, "i64 %n", f"i64 {longest}", "i64 0")
     with c.loop(whole, step=WIDE_ELEMENTS) as at:
         some = c.min(c.arith("sub", whole, at.index), WIDE_ELEMENTS)
-        c.call("void", "@point", *of_call, "i64 %n", f"i64 {at.index}")
-        _own(c, at.index, some, some, "%n")
+        c.call("void", "@set_pointers", *of_call, "i64 %n", f"i64 {at.index}")
+        _replicate_row_values(c, at.index, some, some, "%n")
         c.call("void", kernel, f"ptr {pointers}", f"i64 {some}", "i64 %width", "i64 1", "i64 0")
     left = c.arith("sub", "%total", whole)
     with c.when(c.test("sgt", left, 0)):
-        c.call("void", "@point", *of_call, "i64 %n", f"i64 {whole}")
-        c.call("void", "@rest_of_wide", *of_call, *(f"i64 {x}" for x in ("%n", whole, left, "%width", "%width")))
+        c.call("void", "@set_pointers", *of_call, "i64 %n", f"i64 {whole}")
+        c.call("void", "@wide_tail", *of_call, *(f"i64 {x}" for x in ("%n", whole, left, "%width", "%width")))
     return c.end()
 
 
-def _together(c: LoopFunction, n: str, total: str, width: str, spreads: str) -> str:
+def _rows_per_wide_row(c: LoopFunction, n: str, total: str, width: str, spreads: str) -> str:
     """How many of the rows a wide one has."""
     most = c.choose(spreads, WIDE_ELEMENTS // FEW_TURNS, WIDE_ELEMENTS)
     wanted = c.min(c.arith("udiv", total, WIDE_TURNS), most)
@@ -439,19 +476,19 @@ def _together(c: LoopFunction, n: str, total: str, width: str, spreads: str) -> 
 def _wide_rows() -> str:
     """All rows, along `axis`, of a CALL, or of the one that it has for wide rows."""
     c = LoopFunction("void", "wide_rows", [*OF_CALL, "i64 axis"], internal=True)
-    has_own, place, words = _for_wide(c, "%words")
+    has_own, place, words = _wide_call(c, "%words")
     with c.when(has_own):
         end = c.arith(
             "add", place, c.arith("add", c.arith("mul", c.get(words, CallCode.OPERANDS), Operand.WORDS), CallCode.WORDS)
         )
         c.call("void", "@resolve", "ptr %cx", f"i64 {place}", f"i64 {end}")
         c.put(0, "%cx", Context.IS_PACKED)  # what rows have one of is none of the operands that are packed
-    reduces = c.call("i1", "@reduces", f"ptr {words}")
+    reduces = c.call("i1", "@has_states", f"ptr {words}")
     given = "ptr %cx", f"ptr {words}", "i64 %axis"
     with c.when(reduces):
-        c.call("void", "@reduced", *given)
+        c.call("void", "@reduce_rows", *given)
         c.ret()
-    c.call("void", "@stored_rows", *given)
+    c.call("void", "@store_rows", *given)
     return c.end()
 
 
@@ -460,30 +497,30 @@ def _sizes(c: LoopFunction, spreads: str = "false") -> tuple[str, str, str, str,
     extents, width = c.context(Context.EXTENTS), c.get(c.context(Context.DESCRIPTOR), Header.LANES)
     n = c.get(extents, c.get("%words", CallCode.LANE))
     total = c.arith("mul", n, c.get(extents, "%axis"))
-    together = _together(c, n, total, width, spreads)
+    together = _rows_per_wide_row(c, n, total, width, spreads)
     return n, total, together, c.arith("mul", together, n), width
 
 
-def _stored_rows() -> str:
+def _store_rows() -> str:
     """All rows of a pass without states."""
-    c = LoopFunction("void", "stored_rows", [*OF_CALL, "i64 axis"], internal=True)
-    spreads = c.call("i1", "@spreads", "ptr %cx", "ptr %words")
+    c = LoopFunction("void", "store_rows", [*OF_CALL, "i64 axis"], internal=True)
+    spreads = c.call("i1", "@has_row_values", "ptr %cx", "ptr %words")
     n, total, _, long, width = _sizes(c, spreads)
     overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
     once = c.any(overwrites, c.test("eq", c.context(Context.MAY_RECOMPUTE), 0), c.test("slt", total, width))
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
     with c.when(once):
-        c.call("void", "@stored_once", *of_call, *(f"i64 {x}" for x in (n, total, width)))
+        c.call("void", "@store_wide_once", *of_call, *(f"i64 {x}" for x in (n, total, width)))
         c.ret()
     turns = c.choose(spreads, FEW_TURNS, WIDE_TURNS)
-    c.call("void", "@stored", *of_call, *(f"i64 {x}" for x in (n, total, long, width, turns)))
+    c.call("void", "@store_wide", *of_call, *(f"i64 {x}" for x in (n, total, long, width, turns)))
     return c.end()
 
 
-def _reduced() -> str:
+def _reduce_rows() -> str:
     """All rows of a pass with states."""
-    c = LoopFunction("void", "reduced", [*OF_CALL, "i64 axis"], internal=True)
-    spreads = c.call("i1", "@spreads", "ptr %cx", "ptr %words")
+    c = LoopFunction("void", "reduce_rows", [*OF_CALL, "i64 axis"], internal=True)
+    spreads = c.call("i1", "@has_row_values", "ptr %cx", "ptr %words")
     n, total, together, long, width = _sizes(c, spreads)
     span = _rounded(c, long, width)
     whole = c.arith("sdiv", c.max(c.arith("sub", total, c.arith("sub", span, long)), 0), long)
@@ -493,19 +530,19 @@ def _reduced() -> str:
     turns = c.choose(c.any(stores, spreads), FEW_TURNS, WIDE_TURNS)
     turns = c.choose(spreads, c.max(c.min(c.arith("udiv", WIDE_ELEMENTS, long), turns), 1), turns)
     of_call = "ptr %cx", "ptr %words"
-    c.call("void", "@place_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in (n, span, long)))
-    c.call("void", "@clear", *of_call, f"i64 {n}", f"i64 {span}")
+    c.call("void", "@set_wide_pointers", *of_call, "i64 %axis", *(f"i64 {x}" for x in (n, span, long)))
+    c.call("void", "@reset_states", *of_call, f"i64 {n}", f"i64 {span}")
     with c.when(c.test("sgt", left, 0)):
         rest = (n, done, left, _rounded(c, left, width), width)
-        c.call("void", "@rest_of_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in rest))
+        c.call("void", "@wide_tail", *of_call, "i64 %axis", *(f"i64 {x}" for x in rest))
         more = c.test("sgt", left, long)  # rows than a wide one has: they go where elements are that nobody wants
         with c.when(c.all(some, more)):
-            c.call("void", "@fold", *of_call, f"i64 {n}", f"i64 {c.arith('udiv', left, n)}", f"i64 {width}")
+            c.call("void", "@fold_states", *of_call, f"i64 {n}", f"i64 {c.arith('udiv', left, n)}", f"i64 {width}")
         with c.when(some):
-            c.call("void", "@clear", *of_call, f"i64 {c.choose(more, n, left)}", f"i64 {span}")
+            c.call("void", "@reset_states", *of_call, f"i64 {c.choose(more, n, left)}", f"i64 {span}")
     with c.when(some):
         sizes = (n, whole, long, span, width, turns)
-        c.call("void", "@main_of_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in sizes))
+        c.call("void", "@wide_main", *of_call, "i64 %axis", *(f"i64 {x}" for x in sizes))
     folded = c.choose(some, together, c.arith("udiv", left, n))
-    c.call("void", "@fold", *of_call, f"i64 {n}", f"i64 {folded}", f"i64 {width}")
+    c.call("void", "@fold_states", *of_call, f"i64 {n}", f"i64 {folded}", f"i64 {width}")
     return c.end()

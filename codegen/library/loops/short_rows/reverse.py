@@ -12,9 +12,9 @@ _SHAPE = ["i64 across", "i64 along", "i64 size", "i64 n"]  # bytes from lane to 
 _MOVED = ["ptr area", "i64 pitch", "ptr place", *_SHAPE, "i64 rows", "ptr order"]
 
 
-def backwards_texts(size: int) -> list[str]:
+def reverse_texts(size: int) -> list[str]:
     """`size`: bytes of such a vector, or 0."""
-    return [_are_backwards(size), _order(size), _backwards(size)]
+    return [_are_reversed(size), _reversal_shuffle(size), _copy_reversed(size)]
 
 
 def shuffle_declaration(size: int) -> str:
@@ -22,9 +22,9 @@ def shuffle_declaration(size: int) -> str:
     return f"declare {kind} @{SHUFFLES[size]}({kind}, {kind})\n" if size else ""
 
 
-def _are_backwards(size: int) -> str:
+def _are_reversed(size: int) -> str:
     """Do many rows of few bytes lie one behind the other, either these or their elements backwards?"""
-    c = LoopFunction("i1", "are_backwards", [*_SHAPE, "i64 rows"], internal=True)
+    c = LoopFunction("i1", "are_reversed", [*_SHAPE, "i64 rows"], internal=True)
     line, back = c.arith("mul", "%n", "%size"), c.arith("sub", 0, "%size")
     rows = c.all(c.test("eq", "%across", "%size"), c.test("eq", "%along", c.arith("sub", 0, line)))
     elements = c.all(c.test("eq", "%across", back), c.test("eq", "%along", line))
@@ -32,10 +32,10 @@ def _are_backwards(size: int) -> str:
     return c.end("i1", c.all(c.any(rows, elements), many, c.test("sle", line, size // 2)))
 
 
-def _order(size: int) -> str:
+def _reversal_shuffle(size: int) -> str:
     """Which byte of a loaded vector byte i of a stored one is: of rows backwards the first is the loaded one's end,
     of others its beginning."""
-    c = LoopFunction("void", "order", ["ptr order", *_SHAPE], internal=True)
+    c = LoopFunction("void", "reversal_shuffle", ["ptr order", *_SHAPE], internal=True)
     if not size:
         return c.end()
     kind, line = f"<{size} x i32>", c.arith("mul", "%n", "%size")
@@ -47,15 +47,15 @@ def _order(size: int) -> str:
     def lanes(op: str, x: str, y: str) -> str:
         return c.op(f"{op} {kind} {x}, {y}")
 
-    def quotient(x: str, y: str) -> str:
+    def ceil_div(x: str, y: str) -> str:
         """Of numbers below 64: exact."""
         inverse = c.arith("add", c.op(f"udiv i64 {1 << 16}, {y}"), 1)
         return lanes("lshr", lanes("mul", x, every(inverse)), every("16"))
 
     number = f"<{', '.join(f'i32 {k}' for k in range(size))}>"
-    behind = lanes("mul", quotient(number, line), every(line))  # bytes of rows before its own
+    behind = lanes("mul", ceil_div(number, line), every(line))  # bytes of rows before its own
     rows = lanes("sub", every(c.arith("sub", size, line)), lanes("shl", behind, every("1")))
-    element = quotient(lanes("sub", number, behind), "%size")
+    element = ceil_div(lanes("sub", number, behind), "%size")
     pairs = lanes("sub", every(c.arith("sub", "%n", 1)), lanes("shl", element, every("1")))
     elements = lanes("mul", pairs, every("%size"))
     moved = c.op(f"select i1 {c.test('slt', '%along', 0)}, {kind} {rows}, {kind} {elements}")
@@ -64,9 +64,9 @@ def _order(size: int) -> str:
     return c.end()
 
 
-def _backwards(size: int) -> str:
+def _copy_reversed(size: int) -> str:
     """Rows from an operand to scratch, as far as whole vectors go; how many were moved."""
-    c = LoopFunction("i64", "backwards", _MOVED, internal=True)
+    c = LoopFunction("i64", "copy_reversed", _MOVED, internal=True)
     if not size:
         return c.end("i64", 0)
     line = c.arith("mul", "%n", "%size")

@@ -23,7 +23,7 @@ from tensordsl.codegen.abi.descriptor import (
     RowsCode,
 )
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, advance, put_position
-from tensordsl.codegen.library.loops.row_batches import BESIDE, CODE, move_behind, walk
+from tensordsl.codegen.library.loops.row_batches import BESIDE, CODE, each_instruction, skip_call
 from tensordsl.codegen.llvm.builder import passed
 
 LINE = 64
@@ -37,7 +37,7 @@ _BLOCK = ["i64 axis", "i64 rows", "i64 size", "ptr sizes", "i64 most", "ptr room
 
 
 def row_block_texts() -> list[str]:
-    return [_shared_rows(), _row_block(), _row_blocks(), _in_row_blocks()]
+    return [_shared_row_bytes(), _row_block(), _row_blocks(), _shared_row_blocks()]
 
 
 def has_row_blocks(c: LoopFunction, first: str, end: str, extent: str) -> str:
@@ -57,27 +57,27 @@ def _lines(c: LoopFunction, size: str) -> str:
     return c.arith("and", c.arith("add", size, LINE - 1), -LINE)
 
 
-def _shared_rows() -> str:
+def _shared_row_bytes() -> str:
     """Bytes of a row of each operand of the calls that all positions along `axis` share, or 0, where there is nothing
     to gain; gives how many all of them need, on lines of their own, or 0, where rows may not go in blocks."""
-    c = LoopFunction("i64", "shared_rows", [*CODE, "i64 axis", "i64 rows", "ptr sizes"], internal=True)
+    c = LoopFunction("i64", "shared_row_bytes", [*CODE, "i64 axis", "i64 rows", "ptr sizes"], internal=True)
     strides, words = (c.get("%cx", k, "ptr") for k in (Context.STRIDES, Context.DESCRIPTOR))
     axes, wrong = c.get(words, Header.AXES), c.cell(0)
-    with walk(c) as (call, at):
+    with each_instruction(c) as (call, at):
         is_call = c.test("eq", c.get(call, 0), Opcode.CALL)
         with c.when(is_call):
             n = c.get(c.context(Context.EXTENTS), c.max(c.get(call, CallCode.LANE), 0))
             with c.loop(c.get(call, CallCode.EXTERNALS)) as loop:
                 entry = c.operand(call, loop.index)
                 steps = c.word(strides, c.arith("mul", c.get(entry, Operand.NUMBER), axes))
-                turns, moves = (c.test("ne", c.get(steps, axis), 0) for axis in ("%axis", "%rows"))
+                positions, moves = (c.test("ne", c.get(steps, axis), 0) for axis in ("%axis", "%rows"))
                 is_written = c.has_flag(entry, WRITE)
                 is_vector, size = c.is_kind(entry, VECTOR), c.arith("mul", n, c.get(entry, Operand.ELEMENT_BYTES))
-                is_own = c.all(is_vector, c.any(is_written, c.all(turns, moves)))
+                is_own = c.all(is_vector, c.any(is_written, c.all(positions, moves)))
                 c.note(c.any(is_own, c.test("ne", c.get(entry, Operand.ADDED), 0)), wrong)
                 with c.when(c.all(is_vector, moves, c.test("sge", size, LINE))):
                     c.put(size, "%sizes", c.get(entry, Operand.NUMBER))
-            move_behind(c, call, at)
+            skip_call(c, call, at)
         with c.when(c.negate(is_call)):
             c.put(c.arith("add", c.get(at, 0), BlocksCode.WORDS), at, 0)
     with c.loop(c.get(words, Header.OPERANDS), ("i64", "0")) as loop:
@@ -85,29 +85,29 @@ def _shared_rows() -> str:
     return c.end("i64", c.choose(c.test("eq", c.get(wrong, 0), 0), loop.values[0], 0))
 
 
-def _in_row_blocks() -> str:
+def _shared_row_blocks() -> str:
     """A loop along `axis`, whose body from `first` to `end` is rows; false: nothing is done."""
-    c = LoopFunction("i1", "in_row_blocks", [*CODE, "i64 axis"], internal=True)
+    c = LoopFunction("i1", "shared_row_blocks", [*CODE, "i64 axis"], internal=True)
     words, extents = (c.get("%cx", k, "ptr") for k in (Context.DESCRIPTOR, Context.EXTENTS))
     body, operands = c.word(words, "%first"), c.get(words, Header.OPERANDS)
     rows = c.get(body, RowsCode.AXIS)
     code = "ptr %cx", f"i64 {c.arith('add', '%first', RowsCode.WORDS)}", "i64 %end"
-    apart, extent = c.arith("or", c.context(Context.IS_WIDE), c.get(words, Header.STRIDED)), c.get(extents, rows)
-    ready = c.all(c.test("eq", apart, 0), c.test("ne", c.context(Context.MAY_RECOMPUTE), 0), c.test("ne", extent, 0))
-    with c.when(c.negate(c.all(ready, c.call("i1", "@at_once", *code)))):
+    unfit, extent = c.arith("or", c.context(Context.IS_WIDE), c.get(words, Header.STRIDED)), c.get(extents, rows)
+    ready = c.all(c.test("eq", unfit, 0), c.test("ne", c.context(Context.MAY_RECOMPUTE), 0), c.test("ne", extent, 0))
+    with c.when(c.negate(c.all(ready, c.call("i1", "@fits_row_batches", *code)))):
         c.ret("i1", "false")
     sizes = c.op(f"alloca i64, i64 {operands}, align 8")
     with c.loop(operands) as loop:
         c.put(0, sizes, loop.index)
-    pitch = c.call("i64", "@shared_rows", *code, "i64 %axis", f"i64 {rows}", f"ptr {sizes}")
+    pitch = c.call("i64", "@shared_row_bytes", *code, "i64 %axis", f"i64 {rows}", f"ptr {sizes}")
     about = c.arith("add", c.arith("udiv", NEAR, c.max(pitch, 1)), BESIDE // 2)
     most = c.max(c.arith("and", about, -BESIDE), BESIDE)
     many = c.test("sge", c.arith("mul", extent, c.get(extents, "%axis")), MANY)
     in_parts = c.all(c.test("sgt", extent, most), c.test("slt", pitch, SHORT), many)
     with c.when(c.any(c.test("eq", pitch, 0), c.test("sgt", pitch, LONGEST), in_parts)):
         c.ret("i1", "false")
-    size, turn = c.cell(1), c.cell(WHOLE_ROW)
-    c.call("void", "@rows_together", "ptr %cx", f"ptr {body}", f"ptr {size}", f"ptr {turn}")
+    size, position = c.cell(1), c.cell(WHOLE_ROW)
+    c.call("void", "@rows_per_call", "ptr %cx", f"ptr {body}", f"ptr {size}", f"ptr {position}")
     most = c.min(most, extent)
     room = c.op(f"alloca i8, i64 {c.arith('mul', pitch, most)}, align {LINE}")
     block = f"i64 {rows}", f"i64 {c.get(size, 0)}", f"ptr {sizes}", f"i64 {most}", f"ptr {room}"
@@ -121,7 +121,7 @@ def _row_blocks() -> str:
     words, extents = (c.get("%cx", k, "ptr") for k in (Context.DESCRIPTOR, Context.EXTENTS))
     given, axes = [c.get("%cx", k, "ptr") for k in (Context.ADDRESSES, Context.STRIDES)], c.get(words, Header.AXES)
     operands = c.get(words, Header.OPERANDS)
-    every, (turns, rows) = c.arith("mul", operands, axes), (c.get(extents, axis) for axis in ("%axis", "%rows"))
+    every, (positions, rows) = c.arith("mul", operands, axes), (c.get(extents, axis) for axis in ("%axis", "%rows"))
     tables = [c.op(f"alloca i64, i64 {n}, align 8") for n in (operands, every)]
     with c.loop(every) as loop:
         c.put(c.get(given[1], loop.index), tables[1], loop.index)
@@ -130,17 +130,17 @@ def _row_blocks() -> str:
         step = c.choose(c.test("ne", bytes_, 0), _lines(c, bytes_), c.get(given[1], place))
         c.put(step, tables[1], place)
         loop.next = [c.arith("add", place, axes)]
-    _let(c, tables)
+    _set_tables(c, tables)
     some = c.max(c.arith("udiv", RESULTS, rows), TURNS)
-    with c.loop(turns, step=some) as turn, c.loop(rows, step="%most") as row:
-        here = *(f"ptr {table}" for table in given), f"i64 {turn.index}", f"i64 {row.index}"
-        counts = c.min(c.arith("sub", turns, turn.index), some), c.min(c.arith("sub", rows, row.index), "%most")
+    with c.loop(positions, step=some) as position, c.loop(rows, step="%most") as row:
+        here = *(f"ptr {table}" for table in given), f"i64 {position.index}", f"i64 {row.index}"
+        counts = c.min(c.arith("sub", positions, position.index), some), c.min(c.arith("sub", rows, row.index), "%most")
         c.call("void", "@row_block", *passed([*CODE, *_BLOCK]), *here, *(f"i64 {n}" for n in counts))
-    _let(c, given)
+    _set_tables(c, given)
     return c.end()
 
 
-def _let(c: LoopFunction, tables: Sequence[str]) -> None:
+def _set_tables(c: LoopFunction, tables: Sequence[str]) -> None:
     """Let the context have these addresses and strides."""
     for word, table in zip((Context.ADDRESSES, Context.STRIDES), tables, strict=True):
         c.put(table, "%cx", word, "ptr")
@@ -163,14 +163,14 @@ def _row_block() -> str:
         c.put(c.choose(is_copied, room, place, "ptr"), current, loop.index, "ptr")
         with c.when(is_copied):
             moved = f"ptr {room}", f"i64 {_lines(c, size)}", f"ptr {place}", f"i64 {along}", f"i64 {size}"
-            c.call("void", "@rows_moved", *moved, "i64 %some")
+            c.call("void", "@copy_rows", *moved, "i64 %some")
         loop.next = [c.gep(room, c.arith("mul", _lines(c, size), "%most"))]
     origin = c.word(origins, "%rows")
     first = c.get(origin, 0)
     c.put(c.arith("add", first, "%row"), origin, 0)
     with c.loop("%turns") as loop:
         put_position(c, positions, "%axis", c.arith("add", loop.index, "%turn"))
-        c.call("void", "@turns", *passed([*CODE, "i64 rows", "i64 size", "i64 some"]), f"i64 {WHOLE_ROW}")
+        c.call("void", "@row_batches", *passed([*CODE, "i64 rows", "i64 size", "i64 some"]), f"i64 {WHOLE_ROW}")
         advance(c, "%axis", "1")
     c.put(first, origin, 0)
     return c.end()
