@@ -8,9 +8,9 @@ Rooms      loops    the interpreter of loop nests, which calls a program's kerne
            sort     sorting, selecting, searching
            arrays   scatter, scans, histograms, positions
            python   the call itself: arguments, arrays, memory, threads, failures
-Here       `parallel`: jobs, whose parts threads share; `lines`: walks over the lines of two arrays; `blocks` and
-           `large_blocks`: the pool of memory blocks; `signals`: loops look for signals now and then, and calls end
-           early; `alternate_stack`: another stack for what needs much.
+Here       `parallel`: jobs, whose tasks threads share; `lines`: loops over the lines of two arrays; `blocks` and
+           `large_blocks`: the pool of memory blocks; `signals`: loops poll for signals, and calls end early;
+           `alternate_stack`: another stack for what needs much.
 Uses       `abi`, `llvm`.
 Used by    the rooms below this one; `compiler.library_build` has a row for each object.
 Begin with `abi.layouts.LIBRARY` and `compiler.library_build.WRITERS`, then `arrays.nonzero`, a small object.

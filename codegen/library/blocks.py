@@ -1,4 +1,8 @@
-"""LLVM text of the process-wide pool of blocks, which arenas of calls and packed operands of products are made of."""
+"""The process's pool of memory blocks, from which arenas and packed operands of matrix products come.
+
+Contract  `take_block(rt, bytes)`: 64-byte aligned, or null; `give_block` returns it.
+Why       slots per size class are exchanged atomically: no lock, so it is safe without the GIL and across fork.
+"""
 
 from __future__ import annotations
 

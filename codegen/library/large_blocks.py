@@ -1,15 +1,11 @@
-"""LLVM text of large blocks of memory: malloc's, of which the last few that were given back are kept.
+"""Large blocks of memory: the last few that were given back are kept for the next ones.
 
-Malloc gives large blocks back to the system, one of 32 MB always and smaller ones where several are freed together; the
-system then fills the pages of the next ones with zeros.  For a result of 80 MB that takes longer than computing it.
-Kept blocks of 32 MB and more stay the system's to take when memory is short (MADV_FREE): their contents are worth
-nothing.  For 8 MB that would cost a third of the time in which they are written.  New ones of 32 MB have their pages at
-once, since results that are written past the caches would wait for each (MADV_POPULATE_WRITE, of Linux 5.14).
-
-Blocks of 1.5 MB and more start at a huge page, and end at one where that adds less than half a MB: filling a huge page
-takes a tenth of the time of the 512 small ones in its place.
-
-A block's first word says how many bytes it has.  Slots are exchanged atomically, as the pool's of arenas.
+Contract  `take_large(bytes)`, `give_large(block)`; a block's first word says how many bytes it has.
+When      from 0.5 MB on.  Blocks of 1.5 MB and more start at a huge page, which fills in a tenth of the time of 512
+          pages.
+Why       malloc returns large blocks to the system, which zeroes the pages of the next ones: for 80 MB longer than
+          computing them.  From 32 MB on kept blocks stay reclaimable (MADV_FREE), and new ones get their pages at once
+          (MADV_POPULATE_WRITE), as streaming stores would fault on each.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What the parts of one call of a library share, and how threads take them: a job, which is words in memory.
+"""Parallel tasks of the library's functions: a job is a block of words that all tasks of one call share.
 
-A part is a function `void part(ptr job, i64 k)`; `python.thread_pool` says in which order and by whom parts are done.
+Contract  `Job` names the words; a task is `void task(ptr job, i64 k)`; `share` runs all by a pool of threads.
+When      `if_worth`: the pool is there, and the estimated work is worth its threads as they are now, awake or asleep.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def test_a_column_of_state_follows_from_the_others() -> None:
         assert np.array_equal(s.get_value(), wanted)
 
 
-PACKERS = [("interleaved4", 4, 4), ("interleaved4", 4, 9), ("interleaved8", 8, 3), ("interleaved8", 8, 5)]
+PACKERS = [("deinterleave4", 4, 4), ("deinterleave4", 4, 9), ("deinterleave8", 8, 3), ("deinterleave8", 8, 5)]
 PACKERS += [(with_repeated_loads(name), size, width) for name, size, width in PACKERS]
 PACKERS += [(f"dense{size}x{step}", size, step) for size, step in DENSE]
 

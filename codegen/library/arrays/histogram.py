@@ -1,8 +1,9 @@
-"""Of the library `scatter`: one number added at positions of one byte is added as often as each of them occurs.
+"""Histograms: one number added at positions of one byte is added as often as each position occurs.
 
-Occurrences are counted in several tables, so that equal positions that follow each other do not wait for each other,
-and each element is written once.  Integers wrap as they would, and a sum of floats that are whole numbers is exact
-in any order while it is small; other floats are added one by one, in their order (`arrays.scatter`).
+Contract  `counted_*`: true, x is done; false: nothing is written.
+When      there are 2,048 positions and more; integers, or floats that are whole and small, whose sums are exact in any
+          order (others are added one by one: `arrays.scatter`).
+Why       occurrences are counted in several tables, so that equal neighbours do not wait for each other's store.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""LLVM text of the library `positions`: where a mask is true, and each position as often as a count says.
+"""Positions where a mask is true, and each position as often as a count says (`positions`).
 
-How many there are was computed before; never more are written, whatever becomes of the operand meanwhile.
+Contract  a mask or counts, and how many positions there are, computed before -> positions; never more are written.
+How       64 bytes of a mask become bits; few are taken one by one, many by compressed vectors.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""LLVM text of the libraries `cumulate_*`: running sums and products along one axis, in NumPy's order.
+"""Scans: running sums and products along one axis, in NumPy's order (`cumsum_*`, `cumprod_*`).
 
-A running value depends on the one before it, so nothing is gained along the axis itself: vectors and independent chains
-of scalars run along the other axes.  Eight lines of adjacent elements are turned to vectors of their columns, and back.
-float16 is added in float32 and rounded after each element, as NumPy does.  A complex number is two lanes of its parts'
-dtype.
+Contract  a `LibraryCall`'s lines; float16 is added in float32 and rounded after each element; complex is two lanes.
+How       each value waits for the one before, so vectors and independent chains run along the other axes; eight lines
+          of adjacent elements are transposed in registers to vectors of columns, and back.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""LLVM text of the library `scatter`: setting and adding to blocks of an array at positions, in their order.
+"""Scatter: setting and adding to blocks of an array at positions, in their order (`scatter_*`).
 
-Each symbol of `abi.layouts.SCATTERS` is one operation on one machine type; `program_ir.instructions.Scatter` says what
-it computes.  The axes of a block that are not its row are walked outside of the positions, so that each walk over the
-positions writes one part of the array.
+Contract  `program_ir.instructions.Scatter` says what a symbol of `abi.layouts.SCATTERS` computes.
+How       axes of a block that are not its row are walked outside of the positions, so that each walk over these writes
+          one part of the array; offsets of 512 positions are computed at once, and rows to come are prefetched.
 """
 
 from __future__ import annotations

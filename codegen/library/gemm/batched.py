@@ -1,12 +1,11 @@
-"""Many matrix products in one call, `gemms_float64` and `gemms_float32`: C[t] = alpha A[t] B[t] + beta C[t], each C
-behind the one before.
+"""Batched matrix products, `gemms_float64` and `gemms_float32`: C[t] = alpha A[t] B[t] + beta C[t].
 
+Contract  the arguments of a product, their number, and how far the operands of one are from those of the one before.
     one B for all, rows of A as in one matrix   one product
     k <= 16, not large, or few k and columns    tiles that keep the rows of B in registers, one loop over all products
-    else                                        one after the other as `gemm.dispatch` does them
-
-Where the process has threads (`python.thread_pool`), each does some of the products, unless they share the same scratch
-or are so large that threads share each of them.  A product is the same sums whoever does it.
+    else                                        one after the other, as `gemm.dispatch` does them
+Why       a call for each small product costs more than the product.  Threads take some products each, unless these
+          share scratch or are large themselves; a product is the same sums whoever does it.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
-"""LLVM text of the matrix-product libraries `gemm_float64` and `gemm_float32` (arguments: `abi.layouts.HELPERS`).
+"""Matrix products: which kernel a product takes; the modules `gemm_float64` and `gemm_float32`.
 
     C[m, n] = alpha A[m, k] B[k, n] + beta C     any strides of A and B, C in rows of ldc >= n; beta = 0 never reads C
 
-A beta of other than 0 or 1 is applied to C first, or by panels as they add to it: as in separate steps, -0 multiplies
-too.
-
-Which way a product goes:
+A beta other than 0 or 1 is applied to C first, or by panels as they add to it: as in separate steps, -0 multiplies too.
+Contract: the arguments in `abi.layouts.HELPERS`.  The first row that holds:
 
     k <= 16, not large, rows of B         tiles that keep them in registers (`gemm.batched`, also of many products)
     contiguous or less than a vector;
@@ -17,25 +15,23 @@ Which way a product goes:
     k <= 4, n >= 8, the same              the same, for any m
     m, n <= 8, k contiguous in A and B    tiles of dot products
     m or n = 1 and not large, the same    the same
-    m or n = 1                            the BLAS's product of a matrix and a vector
-    B is A transposed, C not added to:    half of the sums (`gemm.syrk`): by panels of our own, where they do not go
-    from 24 rows and 12 terms on, or 96   to a BLAS with more threads, or some rows at a time, each as far as the
-                                          diagonal
+    m or n = 1                            the BLAS's product of a matrix and a vector (gemv)
+    B is A transposed, C not added to:    half of the sums (`gemm.syrk`): by our panels, where they do not go to a BLAS
+    from 24 rows and 12 terms on, or 96   with more threads, or some rows at a time, each as far as the diagonal
     alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
     m = 2 or 3, B in rows of 512 bytes    B as it stands, some rows of it at a time (`gemm.few_rows`)
     and more, and the BLAS has no more
     than 2 threads or would wake none
-    m, k > 8, two vectors of columns      panels of our own, with nothing packed (`near` in `gemm.macro_kernel`)
+    m, k > 8, two vectors of columns      our panels, with nothing packed (`unpacked` in `gemm.macro_kernel`)
     and more, rows of B contiguous,
     all in the caches
-    m > 3 and the BLAS has no more        panels of our own, on machines for which they are compiled
-                                          (`gemm.macro_kernel`)
+    m > 3 and the BLAS has no more        our panels, on machines for which they are compiled (`gemm.macro_kernel`)
     threads than we, or 2, or the
     product is not large
     else                                  the BLAS, with its transposition flags; an operand without a unit stride is
                                           packed into `scratch` first
     the BLAS with several threads, less   by the BLAS in pieces for which it wakes no thread: where other processes
-    than `WAKES` multiplications          run, a thread that must be waited for costs a thousand times the product
+    than `blas_wake_multiplications`      run, a thread that must be waited for costs a thousand times the product
     no BLAS, its integers too short,      blocks of the first kind of tiles; the plain triple loop where they don't fit
     or no scratch
 """

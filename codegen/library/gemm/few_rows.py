@@ -1,7 +1,8 @@
-"""Products of two or three rows: B is read once, as it stands, some rows of it at a time.
+"""Products of two or three rows: B is read once, as it stands, a few of its rows at a time.
 
-A BLAS packs all of B for these, or reads it once for each row.  C += A B goes by steps of k: of a few adjacent rows of
-B, whose sums are added to rows of C that stay in the first-level cache, since n goes by blocks.
+Contract  `few_<type>`: C += alpha A B for m = 2 or 3, with contiguous rows of B of 512 bytes and more.
+Why       a BLAS packs all of B for these, or reads it once a row.  Here steps of k add a few rows of B to rows of C
+          that stay in the first-level cache, since n goes by blocks.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""Large matrix products: the loops around panels, and their parts for threads.
+"""Large matrix products: the five loops around the micro-kernel, and their tasks for threads.
 
-The loops, from the outermost: columns that share packed panels, blocks of k, blocks of rows, panels (each stays in the
-first-level cache), tiles.  Where the process has threads (`python.thread_pool`), parts of C are products of their own,
-which pack what they need themselves.  An element of C is the same sum in the same order whichever part it belongs to,
-so results do not depend on who does what.
+Contract  `shared_<type>`: (beta C +) alpha A B, any strides of A and B; then an epilogue on each finished block of C.
+When      the machine has 32 registers of 64 bytes (`panels`), and no BLAS is better (`gemm.dispatch`).
+Why       outermost first: columns that share packed panels, blocks of k, blocks of rows, panels (each stays in the
+          first-level cache), tiles.  Tasks are products of their own that pack what they need; an element of C is the
+          same sum in the same order in any task.
+Ref       BLIS's five loops: F. Van Zee and R. van de Geijn, BLIS, 2015.
 """
 
 from __future__ import annotations

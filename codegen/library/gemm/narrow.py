@@ -1,11 +1,10 @@
-"""Matrix products with few columns, of which panels would leave most lanes empty.
+"""Thin products: few columns, of which panels would leave most lanes empty.
 
-k adjacent in A       tiles of dot products, with the columns of B copied behind each other
-rows adjacent in A    C' = B' A' into a block of the pool, from where it goes to C: lanes along the rows of C, if
-                      the whole product has more of these
-
-A few columns behind whole vectors of them go so too.  Which of them does not depend on how many rows there are: parts
-with all columns have the sums of the whole.
+Contract  `narrow_<type>`: (beta C +) alpha A B for n up to `widest`; false: not handled.
+    k contiguous in A       tiles of dot products, the columns of B copied one behind the other
+    rows contiguous in A    C' = B' A' into a block of the pool, transposed into C: lanes along the rows of C
+When      also for the few columns behind whole vectors of a wider product.  Which columns these are does not depend on
+          the number of rows, so tasks with all columns have the sums of the whole.
 """
 
 from __future__ import annotations

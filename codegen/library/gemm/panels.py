@@ -1,8 +1,9 @@
-"""Large matrix products by panels, in registers: C in tiles of 8 rows and 3 vectors, of panels of B and strips of A, as
-GotoBLAS does (K. Goto and R. van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008).
+"""The micro-kernel of large products: tiles of 8 rows and 3 vectors of C, from packed panels of B and strips of A.
 
-For machines with 32 registers of 64 bytes.  Per step of k a tile loads 3 vectors of a panel of B and broadcasts 8
-elements of A for 24 multiplications and additions.  `gemm.macro_kernel` has the loops around them.
+Contract  `block_<type>`: one panel's tiles down the rows; `pack_panel_<type>`, `pack_strips_<type>`.
+When      the machine has 32 registers of 64 bytes.
+Why       a step of k loads 3 vectors of B and broadcasts 8 elements of A for 24 fused multiply-adds.
+Ref       K. Goto and R. van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008.
 """
 
 from __future__ import annotations

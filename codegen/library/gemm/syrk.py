@@ -1,9 +1,10 @@
-"""Products of a matrix and its own transpose, symmetric to the last bit as NumPy's are.
+"""Symmetric products (BLAS's syrk): a matrix times its own transpose, symmetric to the last bit, as NumPy's are.
 
-Of all but small ones about half of the sums are computed, and what is above the diagonal is copied from below it:
-panels begin at the diagonal (`gemm.macro_kernel`), or, of large ones by a BLAS, rows go as far as it.  Of others all
-that a BLAS has computed is copied, or only columns whose sums have an order of their own (`gemm.narrow`), from the
-rows.
+Contract  `gram_<type>`: C = alpha A B where B is A transposed; C is not added to.
+When      from 24 rows and 12 terms on by panels, which begin at the diagonal; by a BLAS from 96 rows on, some rows at a
+          time, each as far as the diagonal.
+Why       half of the sums are computed, and the rest is copied.  Of smaller ones only what a BLAS sums in another order
+          is copied (`mirror_rest_<type>`, `mirror_all_<type>`).
 """
 
 from __future__ import annotations

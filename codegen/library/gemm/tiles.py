@@ -1,4 +1,9 @@
-"""Tiles of small matrix products, in vectors: rows of C as sums of rows of B, and elements of C as dot products."""
+"""Micro-kernels of small products: rows of C as sums of rows of B, and elements of C as dot products.
+
+Contract  `rows_<type>` (contiguous rows of B), `dots_<type>` (contiguous k in A and B), `vector_dots_<type>`; any m, n.
+Why       nothing is packed.  Sums of one kernel have one order of additions for all elements, so that x x' is
+          symmetric.
+"""
 
 from __future__ import annotations
 

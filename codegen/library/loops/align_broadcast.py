@@ -1,8 +1,9 @@
-"""Of the nest library: what all rows of a launch share, copied to where it is read best.
+"""Line alignment of a broadcast operand: what all rows of a launch share is copied to the start of a cache line.
 
-A vector that straddles two lines takes as long as two, and one that lies in its page a little before what was written
-last waits for that: the processor compares the last twelve bits of addresses first.  So the copy begins where lines
-do, at the place in its page at which the result begins.
+Contract  addresses, strides and extents of one kernel's operands -> the same with addresses of aligned copies.
+When      a contiguous operand has stride 0 along all axes but the lanes', and enough rows read it.
+Why       a vector that straddles two lines takes two loads.  The copy starts at the result's place in its page, since a
+          load whose last 12 address bits lie a little below a recent store's waits for it (4K aliasing).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Of the nest library: launches on an alternate stack, from threads that may have little of their own left.
+"""Launches on an alternate stack, for threads whose own stack may be small.
 
-Launches have up to some hundred KB of scratch, tables and states on the stack.  Small ones whose operands all lie as
-one row need next to nothing of it, and stay where they are.
+Contract  `move_to_alternate_stack` writes, into `run_nest`, a return by the same launch on a stack of its own.
+When      the caller is not on the main thread's stack, and the launch has more scratch than any thread has room for.
+Why       scratch, tables and reduction states take some hundred KB of stack.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Of the nest library: the axes of a launch as they are walked, some exchanged and some merged."""
+"""Canonicalisation of a launch's axes: exchanged so that the lanes' is contiguous, and merged where strides allow.
+
+Contract  D, E, S -> copies of the extents and strides; an axis that is merged into another has extent 1.
+When      for the pairs of axes that the descriptor names: which axes may change places is the plan's knowledge.
+Why       one long contiguous loop takes less than a nest of short ones (loop interchange and loop collapsing).
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""Of the nest library: how reductions along rows, with lanes along columns, read memory.
+"""Reductions along rows, with lanes along columns: how many rows a kernel reads at once, and whether it prefetches.
 
-A kernel reads some bytes of each of a few rows, and the next bytes then: so many streams, of which processors do not
-read far ahead.  Of what no cache keeps it asks for the rows of the next turn, and takes fewer of several operands, or
-where the third-level cache is far and rows are read once.
-Rows that begin at the same place of a page share sets of a first-level cache, which has no more than eight lines each
-on some processors.
+Contract  a context and an axis -> rows of a call, and its flags (`PREFETCH_NEXT`).
+When      lanes run along columns; prefetched are rows of operands that no cache keeps.
+Why       each row is a stream of its own, more than hardware prefetchers follow.  Rows that begin at one place of a
+          page share the sets of a first-level cache, which on some processors have eight ways.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Of the nest library: small launches whose operands all lie as one row, as small calls have them, without a context;
-of one kernel also where they do in Fortran's order.
+"""Small launches whose operands are all contiguous: their kernels are called at once, without a context.
 
-From FLAT on stand the most and the least points; each operand's step from point to point (0: a scalar); the number of
-a kernel that takes the operands' addresses as they are, plus 1, or 0; how many instructions there are, and of each its
-place in the descriptor and, of a CALL, its kernel's width, or 0 if that does not loop.
+Contract  `return_if_contiguous` writes, into `run_nest`, the test and the calls.  Its words in the descriptor: the most
+          and the fewest points; bytes from point to point of each operand (0: a scalar); one more than the number of a
+          kernel that takes B as it is, or 0; the number of instructions, and of each its place and its kernel's lanes.
+When      C order, or for a single kernel Fortran order; few points; no output is an input, or whole vectors.
+Why       for some hundred elements setting a context up takes longer than the work.
 """
 
 from __future__ import annotations

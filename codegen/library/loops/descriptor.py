@@ -1,4 +1,4 @@
-"""What the texts of loops have in common: small copies, and access to the tables that a descriptor describes."""
+"""The writer of the loops' functions, and code that several of them emit: reads of the descriptor, small copies."""
 
 from __future__ import annotations
 

@@ -1,15 +1,11 @@
-"""LLVM text of the nest library: `run_nest` walks the loops of a scheduled group and calls its kernels.
+"""The loop nest library: `run_nest` walks the loops of a scheduled group and calls its kernels.
 
-    i64 run_nest(ptr rt, ptr plan, ptr B, ptr S, ptr E, ptr I)
+    i64 run_nest(ptr rt, ptr plan, ptr B, ptr S, ptr E, ptr I)      nonzero: an indexed load was out of range
 
-rt the run-time table, for its threads, or NULL, plan two words: where the addresses of kernels (K) and the descriptor
-(D) begin, B operands' addresses, with as many words behind that may be loaded, S byte strides [operand][axis], E
-extents per axis, I run-time integers.  Returns nonzero iff an indexed load was out of range.  Compiled once per
-machine; nothing in it depends on a group.
-
-The descriptor (64-bit words) is a header, pairs of axes that may be exchanged and pairs that may be merged at run time,
-and code (`loops.interpreter`).  Groups of one kernel have ways of their own: `flat` and `direct`, if they are, and
-tiles.
+rt is the run-time table, for its threads, or NULL; plan has the addresses of K and of the descriptor D; behind the
+addresses in B as many words may be loaded (`abi.descriptor` names the tables).  Nothing here depends on a group.
+`run_general` tries the forms for single kernels in order (contiguous, collapsed, overlapping, packed, tiled, streamed)
+and gives the rest to the interpreter.  Objects: `part_text`; techniques that are off: `fallbacks`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""Of the nest library: what stands for functions of its parts that a process has not loaded.
+"""Fallback stubs: what stands for functions of library parts that are not loaded, or techniques that are off.
 
-They say that nothing is done, so that launches go the usual way, or do the same element by element; and they note which
-part was missed, which the run time loads at the call's end.  What decides on the order of additions is always there:
-programs name such parts (`loops.descriptor.NEEDS`), and what is here for them only completes the table.
+Contract  each answers "not handled", so that a launch goes the general way, or does the same element by element; that
+          of a part also records the miss, and the run time loads the part when the call ends.
+When      a process has not loaded a part yet.  Parts that decide on the order of additions are loaded with the kernels
+          (`Header.NEEDED_PARTS`), so results never depend on it.
+Why       most processes need few parts, and compiling all takes half a second.
 """
 
 from __future__ import annotations

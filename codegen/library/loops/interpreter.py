@@ -1,24 +1,11 @@
-"""Of the nest library: the interpreter of a descriptor's code, which walks loops and calls kernels.
+"""The interpreter of a descriptor's code: it walks loop nests and calls kernels.
 
-    LOOP   axis, words of body, price                       for each position of the axis: body
-    ROWS   axis, most, budget, lane axis, near, words, price, any
-                                                            the same for up to `most` positions at once, which have
-                                                            `budget` elements (0: any number), or `near` where kernels
-                                                            ask for the next ones, as they do of operands of up to
-                                                            some size (`any`: of any size): kernels walk them
-    BLOCKS axis, lanes, block, tail, words of body          whole vectors, at most `block` elements; then the tail
-    FILL   offset, bytes per row, per element, pattern      identity states, of all rows
-    CALL   kernel, lane axis or -1, external, all, pointers, row axis or -1, wide, operands * ENTRY words
-                                                            pack what cannot be read in place, call, unpack; wide: one
-                                                            more than the place, behind WIDE, of the CALL for wide rows
-
-A loop with a price (ns of 1,000 points; else 0) may be done in parts (`loops.parallel_rows`), one around rows and
-nothing else for a block of these at a time (`short_rows.row_blocks`).
-
-A tail is the last whole vector again where that is possible: where there is one, and doing elements twice is harmless
-(no output is an input).  Else operands are copied to scratch and padded by repeating their last element (a valid one:
-an index must stay in range); `live` says how many lanes hold elements.  All of a row's block is read before any of it
-is written, so an output may be an input at the same points.
+Contract  `execute(context, first, end)` runs the instructions LOOP, ROWS, BLOCKS, FILL and CALL of `abi.descriptor`.
+          A loop with TASK_NS may be cut into tasks (`parallel_rows`), one around rows only may take them in blocks
+          (`short_rows.row_blocks`), and rows whose kernels take all of them go in batches (`row_batches`).
+Tail      The elements behind the last whole vector: that vector is computed again, ending at the row's end, where no
+          output is an input; else operands are copied to scratch and padded with their last element, which is a valid
+          index, and `live` counts the lanes that hold elements.  All of a block is read before any of it is written.
 """
 
 from __future__ import annotations

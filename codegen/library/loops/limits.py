@@ -1,4 +1,4 @@
-"""Limits of the nest library that the compiler knows as well."""
+"""Limits that the compiler's plans and the library's loops have to agree on."""
 
 from __future__ import annotations
 

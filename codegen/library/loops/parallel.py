@@ -1,10 +1,11 @@
-"""Of the nest library: a launch shared out among threads, as launches over parts of one axis.
+"""Parallel loops: a launch is cut into tasks along one axis, which threads share out.
 
-Parts depend on extents only, and each point or row is computed as if it were alone, so results do not depend on who
-does what, nor on how many threads there are.  Where all axes are reduced, parts are made for one thread as well: of
-each pass over the elements every part has states of its own, which are combined in the order of the parts, and what
-follows from the results is computed once, before the next pass.  So it is with a few long rows, one by one, and with
-the rows of few columns, of which each pass is parted by itself (`loops.parallel_rows`).
+Contract  `run_nest` and what it calls: a pool of threads or null, and the tables -> the launch, done.
+When      the estimated work is worth waking threads (`is_worth_threads`); where all axes are reduced, also for one
+          thread: each task has states of its own, combined in the order of the tasks, and what follows a pass is
+          computed once.
+Why       tasks depend on extents alone, and each point or row is computed as if it were alone, so results depend
+          neither on who does what nor on the number of threads.  Launches of one task go straight to `run_stage`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Of the nest library: a pass along rows, with lanes along columns, in parts of its rows.
+"""Parallel reduction along rows, with lanes along few columns: a pass in tasks of its rows.
 
-Launches of few columns have no parts of those (`loops.parallel`).  Here every part has scratch of its own, with states
-that begin at their identity, and these are combined in the order of the parts.  How many rows a part has depends on
-lengths alone, so one thread does the same parts.
+Contract  a loop of a context -> its states, as if it had run at once; false: it is not worth tasks.
+When      the columns are too few to be cut into tasks themselves (`loops.parallel`).
+Why       each task has scratch of its own, whose states begin at their identity and are combined in the tasks' order;
+          how many rows a task has depends on extents alone, so one thread gives the same bits.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Of the nest library: rows whose kernels take all of a row at once, in many turns of a few.
+"""Batches of rows: kernels that take whole rows are called for a few rows at a time, with nothing between the calls.
 
-What a turn repeats is nothing but calls: there is no interpreter between them, and pointers move in place.
+Contract  a context, code of calls and whole-row blocks -> all rows of an axis.
+When      every block of the code is all of a row, read and written in place (`fits_row_batches`).
+Why       the interpreter's dispatch costs as much as a short row; here pointers advance in place.
 """
 
 from __future__ import annotations

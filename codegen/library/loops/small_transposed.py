@@ -1,9 +1,11 @@
-"""Of the nest library: small launches of groups with two axes, whose lanes run across short rows, without a context.
+"""Small launches over two axes with lanes across short rows: transposed to scratch and run there, without a context.
 
-All that is not adjacent along the lanes is transposed to scratch, where the instructions follow each other; results go
-back.  Fewer lanes than a vector has are all there, and zeros, or the last one again, behind them.  From STRAIGHT on
-stand the most lanes at once, and points; how many instructions there are, and of each its place in the descriptor and,
-of a CALL, how many rows its kernel takes at once.
+Contract  `return_if_small_transposed` writes the call into `run_nest`.  Its words in the descriptor: the most lanes at
+          once, the most points; the number of instructions, and of each its place and the rows its kernel takes at
+          once.
+When      two axes, and all operands together fit the first-level cache.
+Why       strided operands are transposed once, instructions follow each other on scratch, results go back; lanes may be
+          fewer than a vector has (behind them stand zeros, or the last one again).
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Of the nest library: results and new values of shared variables that no cache keeps, written past the caches.
+"""Streaming (non-temporal) stores of results that no cache keeps, and of new values of shared variables.
 
-So memory need not be read before it is written.  Kernels of few operations have stores that do so
-(`cpu.streaming_stores`), also where results alone would fit into a cache that all operands do not.  Of others a block
-is computed into scratch, which stays near, and goes from there to memory.  Blocks are short, since reading and writing
-should overlap.
+Contract  `is_streamable` decides; `stream` and `stream_rows` do a launch, or say that they did not.
+When      results, or all operands, exceed the caches, results are contiguous, and none of them is an operand.
+Why       memory need not be read before it is written.  Light kernels have such stores themselves
+          (`cpu.streaming_stores`); of others a short block is computed into scratch and copied, reading meanwhile.
+Ref       LLVM's `!nontemporal`; x86 movnt.  A fence follows, as these stores have no order.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Of the nest library: groups that only copy what stands at indices along one axis: short rows, or columns.
+"""Take along an axis: groups that only copy what stands at indices, of short rows or of columns.
 
-Indices are wrapped and checked once, and where their elements stand is kept, so that nothing that another thread may
-write into them is used again.  Then a few columns at a time are copied, down a block of rows that stays in the cache.
-What the axes behind have is one run of bytes.  From TAKEN on stand the bytes of an element; twice those of an index,
-and 1 more if it has a sign; the axis; which run-time integers are the length of what is indexed, and bytes from
-position to position there.  Operands are the indices, what is indexed, and the result.
+Contract  operands are the indices, what is indexed, and the result.  The words in the descriptor: bytes of an element;
+          twice the bytes of an index, plus 1 if it has a sign; the axis; the numbers of the run-time integers that hold
+          the indexed length and its byte stride.  -1: not handled.
+When      runs of at most 128 bytes are contiguous in both arrays, and there are enough rows.
+Why       indices are wrapped and checked once (another thread may write into them); then a few columns at a time are
+          copied down a block of rows that stays in the cache.
 """
 
 from __future__ import annotations

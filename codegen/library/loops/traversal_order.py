@@ -1,15 +1,11 @@
-"""Of the nest library: what no near cache keeps, or only in part, is gone through there and back in turn.
+"""Traversal order: passes over large operands alternate direction, so that the end of one is still cached for the next.
 
-What a walk leaves in the caches is its end; another one in the same direction has driven that out before it gets there.
-So parts are taken from the last to the first where the last walk over the largest operand went the other way: the pass
-before (a variance goes over its operand twice), or a call before (a function of the same data).  Parts are the same,
-and so are results.  A word of the run-time table has a bit for the address of each large operand: which way is next.
-Threads go from both ends to the middle, or from there to the ends; but where they wait for memory it does not matter
-where they begin.
-
-Where a core's second cache takes lines out of the third one and puts them back (Intel's server cores), lines that two
-cores hold stay there, and are read faster (`Caches.both`).  So seldom, on the way back, each of two threads reads the
-other's part too, just behind it.
+Contract  a launch -> the order of its tasks: `ANY_ORDER`, `FORWARD`, `BACKWARD` or `BACKWARD_SHARED`; a word of the
+          run-time table holds the direction of the last walk, a bit for a hash of each large operand's address.
+When      operands exceed the core's caches, and the launch is a reduction or does little per byte.
+Why       a walk in the same direction evicts its own end before it gets there.  Tasks are the same, and so are results.
+          Where lines that two cores hold stay in the third-level cache (a victim cache, Intel's server cores), each of
+          two threads now and then reads the other's tasks as well.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""LLVM text of arenas: blocks of the pool, in a list that hangs on the call's frame."""
+"""Arenas: memory of a call, blocks of the pool in a list that hangs on the call's frame."""
 
 from __future__ import annotations
 

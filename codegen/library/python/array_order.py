@@ -1,4 +1,7 @@
-"""LLVM text of new arrays that keep the order in memory of what they are computed from."""
+"""New arrays that keep the order in memory of what they are computed from.
+
+Contract  rows of strides, and C order's behind them -> an array's strides, as `numpy.nditer` chooses them (order K).
+"""
 
 from __future__ import annotations
 

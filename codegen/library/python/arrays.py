@@ -1,12 +1,10 @@
-"""LLVM text of new arrays, whose data start on a cache line, and of what NumPy calls to free and resize them.
+"""New arrays, whose data start on a cache line, and NumPy's functions to free and resize them (NEP 49).
 
-Malloc's blocks of some size start 16 bytes behind a line, so that every vector of a line's length straddles two.  The
-data belong to the array like any other: `loading.memory` tells NumPy of this handler (NEP 49).  In the eight bytes
-before the data stands the address of the block, whose first word says how many bytes a large one has
-(`library.large_blocks`).
-
-The data of a large array start with a page.  A load waits for a store shortly before it whose address has the same last
-12 bits.  NumPy's large arrays start 16 bytes behind a page, so what a loop stores stays behind what it loads.
+Contract  `new_result`, and the handler's `data_malloc`, `data_calloc`, `data_realloc`, `data_free`.  The eight bytes
+          before the data hold the address of the block.
+Why       malloc's blocks start 16 bytes behind a line, so every 64-byte vector straddles two.  Data of large arrays
+          start with a page, so that what a loop stores stays behind what it loads: a load waits for a recent store
+          whose last 12 address bits are the same (4K aliasing).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""LLVM text of the library `replay`: the program of every function of a GPU that only repeats recorded calls.
+"""Replay of recorded GPU calls (`replay`): the program of every function of a GPU that only repeats a recording.
 
-It finds the recording that fits arguments and variables (`abi.layouts`: TB_*, RC_*), copies arguments of the host to
-its pinned memory, launches its graph, waits without the GIL, and then commits.  Whatever else there is to do is
-Python's: the call is then made there.
+Contract  it finds the recording that fits arguments and variables (`abi.layouts` TB_*, RC_*), copies the host's
+          arguments to pinned memory, launches the graph, waits without the GIL, and commits.
+When      a recording fits; everything else is left to Python, which makes the call.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""LLVM text of the run-time library's native object: storage, state, arenas, the GIL, host calls, signals.
+"""The native object: helpers of programs for storage, state, arenas, the GIL, host calls, signals and the commit.
 
-One object for every function of the process; `codegen.abi.layouts.HELPERS` says what each helper takes and gives.
+Contract  `codegen.abi.layouts.HELPERS` says what each helper takes and gives; one object serves all functions.
 """
 
 from __future__ import annotations

@@ -1,17 +1,15 @@
-"""LLVM text of the thread library: a pool of native threads that share out the chunks of one job at a time.
+"""The thread pool: native threads that share out the tasks of one job at a time.
 
     void parallel_for(ptr pool, ptr fn, ptr job, i64 n)    fn(job, k) for k in 0..n-1, in any order, on any thread
-    i1 is_awake(ptr pool, i64 work)                        may so many ns of work count on threads that look for some?
+    i1 is_awake(ptr pool, i64 work)                        may so many ns of work count on threads that spin?
 
-The caller works too and never waits for a thread to show up, only for chunks that one has begun.  A second caller finds
-the pool busy and does its job alone.  Tickets are taken from one word, which a new job overwrites: who comes late gets
-none, or one of the new job, and looks for the job only with a ticket in hand.  The word counts the chunks that are left
-and, above, those taken from the end: each thread goes through memory in order, and finds in its cache what it had in
-the last call.  A job may end before its time, if its caller is stopped (`library.signals`): threads leave their chunks
-by a jump, and report all that they have begun.  Threads are started by
-the first job, spin for a moment behind each, then sleep; where fewer are wanted later the rest looks on.  To wake one
-takes as long as small jobs do: they ask before whether threads are awake, or would be, had the last to ask woken them.
-The pool (`codegen.abi.layouts` TH_*) holds all addresses.
+The caller works too, and waits only for tasks that a thread has begun; a second caller finds the pool busy and works
+alone.  Tickets come from one word, which a new job overwrites: a late thread gets none, or one of the new job.  The
+word counts the tasks that are left and, above, those taken from the end, so each thread walks memory in order and finds
+in its cache what it had in the last call.  A job ends early if its caller is stopped (`library.signals`).  Threads
+start with the first job, spin for a moment behind each, then sleep; waking one takes as long as a small job, which
+therefore asks first whether threads are awake, or would be, had the last to ask woken them.  The pool
+(`codegen.abi.layouts` TH_*) holds all addresses.
 """
 
 from __future__ import annotations

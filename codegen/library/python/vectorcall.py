@@ -1,5 +1,8 @@
-"""LLVM text of the library's entry: the loop stub that checks arguments, the error exit, and the type's slots for the
-garbage collector."""
+"""The entry of calls: CPython's vectorcall checks and lays out arguments, then runs the program.
+
+Contract  `stub(self, args, nargsf, kwnames)`: the result, or NULL with an exception; what the argument table does not
+          allow goes to Python, which normalises and calls again.  Also the error exit, and the type's GC slots.
+"""
 
 from __future__ import annotations
 

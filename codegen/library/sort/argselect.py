@@ -1,9 +1,8 @@
-"""LLVM text of the libraries `select_*`: `argsort` of which only some places are wanted, as the largest ten.
+"""Partial argsort, `select_*`: the positions of the k least or greatest numbers of a line.
 
-The places' nearer end decides: the k least numbers of a line are looked for, or the k greatest, from its other end.
-The best so far stand in scratch; what is not better than the k-th of them is passed by, a vector at a time.  When there
-are twice as many they are sorted, and the first k stay.  Of equal numbers those that come first along the way win, so
-that they stand as `argsort` has them.
+Contract  a line and the wanted places -> positions as `argsort` has them, equal numbers in their order.
+When      few places are wanted (top-k): the end of the line that is nearer to them is looked for.
+Why       one pass compares vectors with the k-th best so far; candidates are sorted whenever there are 2k of them.
 """
 
 from __future__ import annotations

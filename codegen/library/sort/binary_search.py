@@ -1,8 +1,8 @@
-"""LLVM text of searches in sorted numbers: of all places that may be, half are left after each step, and as many steps
-are done for all numbers, so that several go side by side.
+"""Binary search of many numbers in a sorted vector, without branches: `searchsorted_*`.
 
-A step is chosen by arithmetic: of a choice LLVM makes a branch, which would go wrong every second time.  float32 and
-float64 are compared as they are, with nans, which stand last, apart; others by their keys.
+Contract  sorted numbers, numbers to look for -> positions, to the left or right of equal ones; nan stands last.
+Why       every search takes as many steps, so eight go side by side and hide each other's latency; a step is chosen by
+          arithmetic, since LLVM turns a select into a branch that is mispredicted every second time.
 """
 
 from __future__ import annotations

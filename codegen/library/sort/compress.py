@@ -1,7 +1,6 @@
-"""LLVM text of vectors with some of their lanes first: compressed, or in an order by a table of all sets of lanes.
+"""Compression of vectors: chosen lanes to the front, by an instruction or by a table of permutations.
 
-A table is for eight lanes at most.  AVX2 has no instruction that compresses lanes, and Zen 4 none that stores them so
-in less time.
+When      eight lanes at most for tables.  AVX2 has no compressing instruction, and Zen 4's compressing store is slow.
 """
 
 from __future__ import annotations

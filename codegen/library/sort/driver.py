@@ -1,11 +1,10 @@
-"""LLVM text of the libraries `sort_*`: `sort` and `argsort` along an axis, NumPy's stable order with nan at the end,
-and the search in what is sorted.
+"""Sorting: `sort` and `argsort` along an axis, NumPy's stable order with nan last; the modules `sort_*`, `argsort_*`.
 
-A line of the axis is copied to integers of the same order, sorted there, and copied back.  Numbers that are equal
-without being the same (zeros of both signs, nans) are put to their places in the order in which they stood.  Complex
-numbers are sorted with their positions, as `argsort` sorts all, by the key of their real and of their imaginary parts.
-Positions of many keys of one or two bytes are found by counting these.  Where few places of the order are wanted, the
-line is narrowed to what may be there.
+Contract  a `LibraryCall`'s lines, scratch, and the wanted places -> the sorted line, or positions.
+How       a line is copied to integer keys of the same order (`keys`), sorted, and copied back.  Equal numbers that
+          differ (zeros of both signs, nans) are put back in their order (`nan_and_zeros`).  Complex numbers, as in
+          `argsort`, are sorted as (key, position) pairs.  Many keys of one or two bytes are counted (counting sort);
+          where few places are wanted, the line is narrowed first (`select`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""LLVM text of keys: integers in the order of the numbers of a dtype, by which the libraries compare them.
+"""Sort keys: integers in the order of a dtype's numbers.
 
-Those of vectors are signed, as AVX2 compares no others of 64 bits; those of single numbers, whose bytes are counted,
-are unsigned.
+Contract  `ordered`, `one_key`: numbers -> keys; `number`: back.  Keys of vectors are signed, as AVX2 compares no
+          unsigned 64-bit integers; keys of single numbers, whose bytes are counted, are unsigned.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""LLVM text of sorting n adjacent elements by their keys, where `sort.quicksort` has not the instructions it needs.
+"""Merge sort and radix sort of adjacent elements by their keys, where `sort.quicksort` lacks instructions.
 
-Runs of plain numbers are sorted and merged in vector registers (`sort.networks`).  Pairs of key and position, which
-have to keep their order, go where the number of smaller ones says, 8 at a time; then runs are merged, whole pairs of
-runs from both ends at once, so that no end has to be looked for, without a branch that depends on data (as in Peters'
-glidesort and van den Hoven's quadsort).  Many elements are sorted digit by digit, the last one first (LSD radix sort;
-Knuth, The Art of Computer Programming 3, 5.2.5).  All of it is stable.
+Contract  `NAME(a, b, n, bytes)`: the n elements at a, sorted, with room at b; gives a or b.  Stable.
+How       runs are sorted in registers (`networks`), or by ranks for (key, position) pairs, and merged from both ends at
+          once without unpredictable branches; many elements go digit by digit.
+Ref       O. Peters, glidesort; S. van den Hoven, quadsort; LSD radix sort: Knuth, TAOCP 3, 5.2.5.
 """
 
 from __future__ import annotations

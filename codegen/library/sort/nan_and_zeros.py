@@ -1,5 +1,9 @@
-"""LLVM text of sorting numbers that are equal without being the same, zeros of both signs and nans: they are set apart,
-and put to their places among the sorted ones in the order in which they stood."""
+"""Stability for numbers that are equal but not identical: nans, and zeros of both signs.
+
+Contract  `set_apart` lists their keys in the order of the line before it is sorted, `put_back` writes them over the
+          sorted equal ones.
+When      a line has nans or negative zeros; vectors without any are skipped.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""LLVM text of what sorting does to each number of a line by itself: of a long line in parts that threads share out."""
+"""Elementwise steps of sorting (keys, copies) on a long line, in tasks that threads share.
+
+Contract  `in_parts(each, line, pool)`: `each` on every part; true if it is of any.
+When      `sort.parallel_quicksort` shares the same line out.
+"""
 
 from __future__ import annotations
 

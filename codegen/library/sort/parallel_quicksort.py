@@ -1,5 +1,9 @@
-"""LLVM text of quicksort by threads: slices of the line are split at common keys into buckets, the parts of a bucket
-are put behind each other, and each bucket is sorted by one thread."""
+"""Parallel quicksort: slices of a line are split at common keys into buckets, and threads sort a bucket each.
+
+Contract  as `quicksort`'s `sort`, with a pool of threads; the order is one, whoever does what.
+When      a pool is there, and the line has 65,536 keys and more.
+Ref       sample sort: W. Frazer and A. McKellar, 1970.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""LLVM text of the step of quicksort: the elements that are less than a key to one side, the others to the other one.
+"""The partition step of quicksort by whole vectors: keys below a pivot to one side, all others to the other.
 
-Keys in vectors of no more than eight are permuted, what stays first, and stored whole to either side.  Others, and
-those with positions, which have to keep their order, are compressed twice (AVX-512 alone).
+Contract  `i64 NAME.split(x, y, n, p, less)`: the front of x, and y; gives how many are below p.
+How       vectors of eight lanes at most are permuted by a table, what stays first, and stored whole to either side;
+          others, and pairs, whose order is kept, are compressed twice (AVX-512).
 """
 
 from __future__ import annotations

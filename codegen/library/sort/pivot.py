@@ -1,4 +1,8 @@
-"""LLVM text of where quicksort splits a part: at the middle one of some keys, or where these were bad at the median."""
+"""Pivots of quicksort: the median of sampled keys or, after bad splits, of the part itself.
+
+Contract  `pivot`: the key to split n keys at, and how many are less: some, and all only if all are equal.
+Why       samples stand at places without a period, as lines may have one; the exact median bounds the worst case.
+"""
 
 from __future__ import annotations
 

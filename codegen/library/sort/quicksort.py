@@ -1,9 +1,10 @@
-"""LLVM text of quicksort by whole vectors, for machines with AVX-512 or AVX2.
+"""Quicksort by whole vectors, for AVX-512 and AVX2.
 
-A part of the line is split at a sampled key: what is less stays, what is not goes to the other buffer
-(`sort.partition`). Parts of a few registers are sorted there.  A part that bad samples have split too often is split at
-its median, found bit by bit: the worst case is n log n too (`sort.pivot`).  Threads share a long line out
-(`sort.parallel_quicksort`). (Hoare, Quicksort, 1962; with vectors: Bramas, A Novel Hybrid Quicksort Algorithm, 2017.)
+Contract  `NAME(a, b, n, bytes)`: the n keys at a, sorted in place with room at b; with positions `NAME(a, b, n,
+          shift)`.
+How       `pivot` samples, `partition` splits, parts of a few registers are sorted by `networks`; a part that was split
+          too often is split at its median, found bit by bit, so that the worst case is O(n log n).
+Ref       C. Hoare, Quicksort, 1962; B. Bramas, A Novel Hybrid Quicksort Algorithm Vectorized using AVX-512, 2017.
 """
 
 from __future__ import annotations

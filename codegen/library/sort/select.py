@@ -1,8 +1,9 @@
-"""LLVM text of finding some places of a sorted line without sorting all of it, as medians want.
+"""Selection: some places of a sorted line without sorting it, as medians and quantiles want.
 
-A sample is sorted, and two of its numbers are taken between which the wanted places are all but sure to be.  One pass
-keeps what lies between them and counts what lies below (Floyd and Rivest, Algorithm 489: SELECT, 1975), and what is
-kept is narrowed in turn.  Where the sample was wrong, or keeps too much, the caller sorts what it has.
+Contract  `narrow.SOURCE(x, n, x_step, a, b, first, count)`: the sorted keys at the places, or null.
+How       two numbers of a sorted sample bracket the places; one pass keeps what lies between and counts what is below,
+          and what is kept is narrowed again.  Where the sample was wrong the caller sorts what it has.
+Ref       R. Floyd and R. Rivest, Algorithm 489: SELECT, 1975.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""LLVM text of sorting short lines of adjacent numbers in vector registers, from where they stand to where they go.
+"""Short lines of adjacent numbers, sorted in vector registers from where they stand to where they go.
 
-Only where instructions leave lanes out when they load and store: AVX-512, and AVX2 for numbers of 4 and 8 bytes.
-Elsewhere such lines go through scratch.
+Contract  `short{r}`: lines of at most r vectors; false: special numbers, and nothing is written.
+When      masked loads and stores exist: AVX-512, and AVX2 for numbers of 4 and 8 bytes; elsewhere by way of scratch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Of the nest library: copies of adjacent elements between operands and scratch, with their tails padded."""
+"""Copies of contiguous elements between operands and scratch, tails padded with the last element.
+
+Contract  `copy_in(to, from, size, live, count)`, `copy_out(to, from, bytes)`; scratch is written in whole cache lines.
+When      a row's tail goes to scratch.  With AVX-512 by byte masks, elsewhere by pieces of 32 to 1 bytes.
+"""
 
 from __future__ import annotations
 

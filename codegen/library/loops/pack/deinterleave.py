@@ -1,6 +1,8 @@
-"""Of the nest library: columns of one block, of which up to four are packed in one pass.
+"""Deinterleaving: up to four operands that are columns of one array of structures are packed in one pass.
 
-Operands are columns of one block if they have the same bytes from row to row, and begin within a row.
+Contract  words for each operand of a call (below) -> `deinterleave` gives a bit for each that it will pack with others.
+When      operands have equal strides, begin within four elements of each other, and have 4 or 8 bytes.
+Why       the rows' memory is read once: loaded whole and transposed in registers, or shuffled where rows are dense.
 """
 
 from __future__ import annotations

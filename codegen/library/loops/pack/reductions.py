@@ -1,10 +1,10 @@
-"""Of the nest library: operands whose elements stand apart, copied to scratch row by row: of reductions, and of
-elementwise work on rows that have a number each.
+"""Copied operands of reductions, and of elementwise work on rows that have one value each.
 
-The usual way packs the part of a row that a kernel is about to read: again in each row that shares it, and a call for
-each row however short.  Here all that rows of a block read is copied once, and the launch goes on with the copies.  A
-block is a part of the axis that threads share; what does not move along it is copied for all blocks.  From COMPACT on
-stand the axis of the lanes and, of each input, the bytes of an element, or 0: it is left where it is.
+Contract  a launch -> the same on contiguous copies in scratch, a block of the outermost parallel axis at a time; -1:
+          not handled.  The words in the descriptor: the lanes' axis, and of each input the bytes of an element, or 0.
+When      an input is strided along the lanes, and its rows are short or read several times.
+Why       the interpreter packs the part of a row that a kernel is about to read: once more for each row that shares it,
+          with a call for each row however short.  Distances of rows of 8 elements take 90 times as long without it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Of the nest library: groups of one kernel over one axis, some of whose operands have elements apart, block by block.
+"""Packing of strided operands of one kernel over one axis, block by block.
 
-Blocks of what comes from memory are short: so the core still computes one while it asks for the next.
+Contract  `packed_row`: 1, the launch is done, its last elements by the last whole vector again; 0: not handled.
+When      every axis but the lanes' has extent 1, some operand is strided, and no output is an input.
+Why       blocks are short, so that the core computes one while memory fetches the next.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Of the nest library: elements that stand apart, packed and unpacked.
+"""Gathers and scatters of strided elements, between operands and scratch.
 
-Packed by whole vectors, of which the last one ends with the last element: shuffled from those in which near elements
-stand, or put together of elements from anywhere.
+Contract  packers `void (to, from, stride, count)`; `packer(size, stride)` gives the best, `pack` pads what it copies.
+When      elements are not adjacent.  Steps of -1 and 2 to 4 elements: whole vectors, shuffled; others: scalar loads
+          inserted into a vector.  The last vector ends with the last element.
+Why       vector loads and shuffles beat scalar loads while the elements share cache lines.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Of the nest library: groups whose lanes run across short rows, a block of rows at a time.
+"""Blocked transposition to scratch of groups whose lanes run across short rows.
 
-Operands whose elements are not adjacent along the lanes are transposed to scratch, all of a row at once, and results
-back.  There every loop along a row is one of whole vectors, each pass of the group finds what another has read, and
-axes merge with the lanes' that do not where the operands stand.  Of few lanes, operands without the axis that merges
-are repeated along it; where none does, the lanes are repeated until they fill a vector.
+Contract  `in_transposed_blocks`: a launch, done a block of lanes at a time; -1: not handled.
+When      some operand is not contiguous along the lanes, all of a row fits, and blocks of several vectors pay.
+Why       in scratch every loop along a row is one of whole vectors, all passes find what an earlier one read, and axes
+          merge that do not in place.  Of few lanes, operands without the merging axis are replicated along it, or the
+          lanes themselves are, until they fill a vector.
 """
 
 from __future__ import annotations

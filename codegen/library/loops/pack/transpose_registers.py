@@ -1,6 +1,9 @@
-"""Of the nest library: elements transposed between operands and scratch, by squares in registers.
+"""Transposition in registers: 8 x 8 squares of elements, by log2(8) stages of shuffles.
 
-What is left beside whole squares goes by strips: squares of which only some rows or columns are there.
+Contract  `transpose(to, to_row, from, from_row, size, rows, columns)`: to[c, r] = from[r, c], rows in bytes.
+When      elements of 1 to 16 bytes; what is left beside whole squares goes by masked strips and a corner.
+Why       each cache line is loaded and stored once, as whole vectors.
+Ref       Eklundh's transposition: in each stage halves of blocks of 4, 2 and 1 change places between two rows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Of the nest library: groups of one kernel whose operands are contiguous along different axes, by square tiles.
+"""Tiled transposition: one kernel whose operands are contiguous along different axes.
 
-Packing a transposed operand row by row would read each cache line as often as it has elements.  Here a tile of rows is
-transposed to scratch at once, its rows go through the kernel, and transposed outputs go back.
+Contract  `transpose_tiles`: all points whose lane is below `whole`, tile by tile.
+When      some operand is contiguous along another axis than the lanes' (`transposed_axis`).
+Why       packing such an operand row by row reads each cache line as often as it has elements.  A tile of rows is
+          transposed to scratch at once (loop tiling), its rows go through the kernel, transposed outputs go back.
 """
 
 from __future__ import annotations

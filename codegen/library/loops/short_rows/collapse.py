@@ -1,7 +1,9 @@
-"""Of the nest library: groups of one kernel whose rows are short and lie one behind the other, as one long row.
+"""Axis collapse: short rows that lie one behind the other are one long row.
 
-Operands without the rows' axis (a bias) are repeated in scratch, so often that a block is both whole rows and whole
-vectors.
+Contract  `collapsed_rows`: 1, the launch is done; 0: not handled.
+When      one kernel; each operand is contiguous over all rows, or the same in every row; no output is an input.
+Why       a row of three elements leaves most lanes empty.  Operands without the rows' axis (a bias) are replicated in
+          scratch so often that a block is both whole rows and whole vectors.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Of the nest library: groups of one kernel whose rows are shorter than a vector, each computed a whole vector long.
+"""Overlapping rows: each row that is shorter than a vector is computed a whole vector long.
 
-What a row writes into the next ones is written again when their turn comes: so results lie one row behind the other,
-and rows are done in their order.  What is read behind a row's end is not used, but has to be an operand's: the last
-rows are left to others.  Outside of the rows' axis there may be one more, of whose last positions the first rows are
-done with what they share in scratch.
+Contract  `overlapping_rows`: 1, the launch is done; 0: B, E and the origins are what is left of it.
+When      results lie one row behind the other and none is an operand; operands may have any stride from row to row.
+Why       no copy: what a row writes into the next ones is written again by these, as rows go in order.  What is read
+          behind a row must still be an operand's, so the last rows are left, or done with shared operands in scratch.
 """
 
 from __future__ import annotations

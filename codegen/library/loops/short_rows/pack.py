@@ -1,9 +1,9 @@
-"""Of the nest library: groups of one kernel whose rows are short and do not all lie one behind the other: what is
-written into some columns of a join, small matrices that are transposed, rows in reverse.
+"""Packing of short rows with gaps, permuted or reversed: blocks of points are copied to scratch as one long row.
 
-Blocks of points are copied to scratch in the order of the loops, computed there as one long row, and copied back.  A
-block is a part of one axis and all of those inside.  Rows of a vector and more are copied only where their elements
-are apart, or few rows lie beside each other.
+Contract  `packed_short_rows`: 1, the launch is done; 0: not handled.
+When      one kernel, rows below four vectors, no operand but scalars that could not be copied: columns of a join, small
+          transposed matrices, reversed rows.  Rows of a vector and more only if they are strided, or few lie together.
+Why       the kernel runs once over whole vectors; a block is a part of one axis with all axes inside of it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Of the nest library: reductions over several axes of short rows that do not lie one behind the other: slices.
+"""Joined reductions: reductions over several axes of short rows with gaps (slices) take several rows as one.
 
-Some rows are copied to scratch, one behind the other, and the kernel takes them as one, so that only all of them
-together leave a part of a vector.
+Contract  `joined_rows(context, blocks, axis)`: true, all rows of the axis are done.
+When      the kernel adds to one state in all rows, and rows are shorter than a vector (four, if they are packed
+          anyway).
+Why       copied one behind the other, all rows together leave one partial vector, not each its own.
 """
 
 from __future__ import annotations

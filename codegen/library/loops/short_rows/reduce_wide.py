@@ -1,18 +1,11 @@
-"""Of the nest library: passes along rows that are short and lie one behind the other, several of them as one.
+"""Segmented reduction: passes along short contiguous rows take several of them as one wide row.
 
-Lanes run along columns.  Of rows of three numbers a vector holds ten and a half: so as many rows as have about
-`WIDE_ELEMENTS` numbers are taken for one wide row, whose states are folded in the end, half upon half, until those of
-the columns are left.  How many rows a wide one has is a power of 2, or one less where wide rows would share sets of the
-caches, and depends on lengths alone, so results do not depend on threads.  A wide row that is no whole number of
-vectors is followed by elements that nobody wants, those of the next one, whose state is not used.  Rows behind the last
-wide one are copied to scratch, where there are such elements too.  What all rows share, and what scratch knows of
-columns, is repeated in scratch.
-
-Passes that store at every point end with the last whole vector again, where that does no harm; elsewhere no element is
-done twice.  Those that reduce and store as well store elements of the next wide row twice, the same ones.
-
-What each row has one of, as a weight or its position, is a vector in wide rows: a CALL of a kernel for these stands
-behind WIDE, and the library writes a row's number to scratch as often as the row has elements (`short_rows.replicate`).
+Contract  `wide_rows(context, call, axis)`: the pass of one CALL; its states are folded, half upon half, in the end.
+When      lanes run along at most 255 columns, rows lie one behind the other or are the same, and there are many
+          (`fits_wide_rows`).  How many rows make a wide one, a power of two or one less, depends on extents alone.
+Why       of rows of three elements a vector holds ten and a half.  A wide row that is no whole number of vectors reads
+          on into the next; those states are not used.  Rows behind the last wide one, what all rows share, and values
+          that each row has one of (`replicate`, for a kernel of its own) stand in scratch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Of the nest library: what each of several short rows that are taken as one has of its own, for all its elements."""
+"""Replicates per-row values along the elements of collapsed short rows.
+
+Contract  `replicate_row_values`: each row's value n times; `replicate_row_numbers`: 0, 1, 2 ... each n times.
+When      rows are taken as wide ones (`reduce_wide`) and have a weight, or a position, each.
+Why       a kernel over wide rows needs these as vectors.
+"""
 
 from __future__ import annotations
 

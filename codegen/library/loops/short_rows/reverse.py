@@ -1,5 +1,9 @@
-"""Of the nest library: short rows of few bytes that lie one behind the other, backwards, or with their elements
-backwards (pictures of bytes with three channels): moved to scratch by vectors whose bytes an instruction puts in order.
+"""Reversal of short rows, or of their elements, by one shuffle of a vector's bytes.
+
+Contract  `copy_reversed` copies whole vectors of rows to scratch and gives how many rows it did.
+When      rows of at most half a vector lie one behind the other (three bytes of a pixel); the machine has such a
+          shuffle.
+Ref       x86 vpermb, pshufb.
 """
 
 from __future__ import annotations

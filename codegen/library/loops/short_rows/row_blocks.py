@@ -1,8 +1,9 @@
-"""Of the nest library: rows of a reduction that a loop around them shares, a block of them at a time.
+"""Row blocking in cache: rows of a reduction that a loop around them reads again are copied a block at a time.
 
-In `((a[:, None] - b[None]) ** 2).sum(2)` each row of the first operand meets all rows of the second.  These are copied
-in blocks that a first-level cache keeps while the loop goes through all its positions, each row to where a cache line
-begins.  Kernels get the same rows together, and give for each the same.
+Contract  `shared_row_blocks`: a loop whose body is rows; false: not handled.  Kernels get the same rows together.
+When      many positions of the loop share rows of 64 to 2,048 bytes, as in `((a[:, None] - b[None]) ** 2).sum(2)`.
+Why       a block stays in the first-level cache while the loop goes through its positions (loop tiling); each copied
+          row begins on a cache line.
 """
 
 from __future__ import annotations
