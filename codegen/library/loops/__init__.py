@@ -7,9 +7,9 @@ Goes out   LLVM text of the objects "nest" and "nest_*" (`entry.part_text`).  Mo
            part that a call misses is loaded behind it, and `fallbacks` stand for it until then.
 Way        `parallel` has `run_nest`: small launches go at once, if they fit (`contiguous`, `small_transposed`); others
            are cut into tasks.  Each task, or all of a launch, is `entry._run_stage`: takes (`take`), lanes across rows
-           (`pack.transpose_blocks`), copied operands (`pack.reductions`); then `entry._run_general`: `axes` canonicalises
-           the axes, groups of one kernel try the forms for short rows and the tiles, and what is left goes through
-           `interpreter` (the descriptor's code: loops, blocks, fills, calls).
+           (`pack.transpose_blocks`), copied operands (`pack.reductions`); then `entry._run_general`: `axes` brings the
+           axes into order, groups of one kernel try the forms for short rows and the tiles, and what is left goes
+           through `interpreter` (the descriptor's code: loops, blocks, fills, calls).
 Others     `alternate_stack`: launches on threads that have little stack; `row_batches`: many rows without the
            interpreter between them; `parallel_rows`: reductions along rows in tasks; `traversal_order`,
            `streaming_stores`, `column_prefetch`, `align_broadcast`: memory and caches.  In `pack/`: operands that are
