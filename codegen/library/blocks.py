@@ -12,7 +12,7 @@ from tensordsl.codegen.llvm.builder import Asm
 
 
 def block_text() -> str:
-    """`take_block` and `give_block`: blocks of the pool, of BLOCK_HEAD bytes and at least those asked for."""
+    """`take_block` and `give_block`: blocks of the pool, of BLOCK_HEAD bytes and at least those wanted."""
     return large_text() + _take_block() + _give_block()
 
 

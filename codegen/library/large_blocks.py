@@ -46,7 +46,7 @@ def _advise(f: Asm, block: str, bytes: str, advice: int) -> None:
 
 
 def _fill_pages() -> str:
-    """Have a block's pages at once, unless somebody wants to interrupt the program meanwhile: Python is asked only
+    """Have a block's pages at once, unless the program is interrupted meanwhile: Python is asked only
     whether, as nothing may be called here, and told again."""
     f = Asm("void", "fill_pages", ("ptr rt", "ptr block", "i64 bytes"), internal=True)
     thread = f.call("i64", f.load("ptr", "%rt", layouts.RT["PyThread_get_thread_ident"]))

@@ -134,7 +134,7 @@ def _jump(f: Asm, rt: str, jump: str) -> None:
 
 
 def _look(interval: int) -> str:
-    """Ask Python, in the main thread; stop in one of the pool's if that is wanted."""
+    """Let Python run handlers, in the main thread; stop in one of the pool's if that is wanted."""
     f = Asm("void", "look_for_signals", (), internal=True)
     rt = run_time_table(f)
     of_worker = watch_of_worker(f, rt)
@@ -157,7 +157,7 @@ def _look(interval: int) -> str:
     _watch_main(f, rt, "null")
     released, own = f.not_null(state), f.op("alloca ptr, align 8")
     f.store("ptr", state, own)
-    with f.when(f.is_null(state)):  # other threads have a turn, as they wait for the GIL
+    with f.when(f.is_null(state)):  # other threads run, as they wait for the GIL
         f.store("ptr", f.call("ptr", f.load("ptr", rt, layouts.RT["PyEval_SaveThread"])), own)
     f.call("void", f.load("ptr", rt, layouts.RT["PyEval_RestoreThread"]), f"ptr {f.load('ptr', own)}")
     taken = f.op(f"sub i64 {f.call('i64', '@llvm.readcyclecounter')}, {start}")
@@ -168,7 +168,7 @@ def _look(interval: int) -> str:
         with f.when(released):
             f.store("ptr", f.call("ptr", f.load("ptr", rt, layouts.RT["PyEval_SaveThread"])), watch, layouts.FR_TSTATE)
         _watch_main(f, rt, watch)
-        # Where others want the GIL too, it takes long to get it: ask less often.
+        # Where others want the GIL too, it takes long to get it: look less often.
         longer = f.op(f"select i1 {f.compare('ugt', 'i64', taken, interval // 32)}, i64 {interval}, i64 0")
         _look_at(f, rt, f.op(f"add i64 {_after(f, interval)}, {longer}"))
         f.ret()

@@ -90,7 +90,7 @@ def _times(f: Asm, kind: str, often: str, y: str) -> str:
 
 
 def _is_exact(f: Asm, kind: str, place: str, y: str, often: str) -> str:
-    """Beside a whole y: is the element one, and everything that is added up on the way to the result small?"""
+    """Of a whole y: is the element whole, and is every partial sum small enough to be exact?"""
     x = f.load(kind, place)
     sizes = [f.op(f"call {kind} @llvm.fabs.f{_bits(kind)}({kind} {v})") for v in (x, _times(f, kind, often, y))]
     largest = f.op(f"fadd {kind} {sizes[0]}, {sizes[1]}")

@@ -111,7 +111,7 @@ def _bits(f: Asm, place: str) -> str:
 
 
 def _chosen(f: Asm, y: str, done: str, many: str, bits: str, first: str, vector_bytes: int) -> str:
-    """How many are written after a chunk, by the way that is fit for it."""
+    """How many are written after a chunk, one by one or by vectors."""
     one_by_one = ("i64", "@taken", f"ptr {y}", f"i64 {done}", f"i64 {many}", f"i64 {bits}", f"i64 {first}")
     found = f.call("i64", "@llvm.ctpop.i64", f"i64 {bits}")
     some, sparse, dense, end = (f.label(x) for x in ("some", "sparse", "dense", "end"))

@@ -19,7 +19,7 @@ from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, SIGNED
 from tensordsl.graph.casting import real_of, sum_dtype
 from tensordsl.graph.types import COMPLEX
 
-CHAINS = (8, 4, 2, 1)  # scalars side by side
+CHAINS = (8, 4, 2, 1)  # independent scalar chains
 VECTORS = (2, 1)
 IDENTITY = {"fadd": "-0.0", "fmul": "1.0", "add": "0", "mul": "1"}  # which changes no first element
 WIDE, PANEL, UNROLL = 4, 128, 4  # vectors: of a row that goes through memory, at most at once, in one turn of the loop
@@ -76,7 +76,7 @@ class Cumulate:
 
     # -- lines ---------------------------------------------------------------------------------------------------------
     def block(self, k: int, many: int) -> str:
-        """k chains of `many` elements side by side, from the first to the last element of the axis, if it has any."""
+        """k independent chains of `many` elements, from the first to the last element of the axis, if it has any."""
         f = Asm("void", self.block_name(k, many), LINE, internal=True)
         x_unit, y_unit = ("%x_unit", "%y_unit") if many == 1 else (many * size for size in (self.x_size, self.y_size))
         sources = [f.gep("%x", f.op(f"mul i64 {x_unit}, {j}")) for j in range(k)]

@@ -25,7 +25,7 @@ AHEAD, LINE, LINES = 8, 64, 4  # rows whose first cache lines are fetched before
 FEW, ROWS = 16, 64  # positions that are done one by one for so many rows, which the first cache keeps
 PAGE = 4096  # bytes: a load waits for a store before it whose address has the same last bits
 PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
-COLUMN = 2  # of `is_row`: what is written at each position are elements that stand apart
+COLUMN = 2  # of `is_row`: what is written at each position are strided elements
 PLACES = ("ptr x", "ptr y", "ptr positions", "i64 step", "i64 count", "i64 y_step")
 
 
@@ -141,7 +141,7 @@ def _elements(name: str, kind: str) -> str:
 
 
 def _columns(name: str, kind: str) -> str:
-    """At each position `width` elements, any number of bytes apart."""
+    """At each position `width` strided elements."""
     f = Asm("void", f"columns_{name}", (*PLACES, "i64 width", "i64 x_unit", "i64 y_unit"), internal=True)
     with f.loop("%width", step=ROWS) as block:
         left = f.op(f"sub i64 %width, {block.index}")
@@ -157,7 +157,7 @@ def _columns(name: str, kind: str) -> str:
 
 
 def _rows(name: str, kind: str, lanes: int) -> str:
-    """A row of `width` adjacent elements at each position; y's are `y_unit` bytes apart.  Rows shorter than a vector
+    """A row of `width` adjacent elements at each position; y's stride is `y_unit` bytes.  Rows shorter than a vector
     have a loop of their own."""
     f = Asm("void", f"rows_{name}", (*PLACES, "i64 width", "i64 y_unit"), internal=True)
     last, end = f.op("sub i64 %count, 1"), f.op(f"sub i64 {f.op(f'mul i64 %width, {SIZES[kind]}')}, 1")

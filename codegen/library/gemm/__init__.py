@@ -10,7 +10,7 @@ Way        `dispatch` has the table of conditions: small products go to `tiles`,
            that is faster.
 Uses       `library.parallel` for threads, `library.blocks` for packed operands, `llvm`; of `program_ir` the size of
            the blocks of C that an epilogue gets.
-Used by    programs, by `Gemm` instructions; `bufferise` asks `dispatch` from which size on threads are woken.
+Used by    programs, by `Gemm` instructions; `bufferise` knows by `target.tuning` from which size on threads are woken.
 Begin with the docstring of `dispatch`, then `tiles`.
 To add     a kernel: a module with its text, a row in the docstring and a branch in `dispatch`.  Results may not
            depend on the number of threads.

@@ -71,7 +71,7 @@ def _tile(v: Vector, k: int) -> str:
 
 def _last_whole(f: Function, v: Vector, after: str) -> str:
     """The last place in C of a whole vector, if what it writes behind its row is written later: columns behind whole
-    vectors of them come first.  None if rows stand apart, or are added to."""
+    vectors of them come first.  None if rows are not contiguous, or are added to."""
     place = f.gep("%c", f.arith("sub", f.arith("mul", "%count", after), v.lanes), v.kind)
     later = f.all(f.test("eq", "%ldc", "%n"), f.op("xor i1 %add, true"))
     return f.choose(later, place, "null", "ptr")
@@ -138,7 +138,7 @@ def _last_of_b(f: Function, v: Vector, k: int, b: str, mask: str, how: tuple[str
 
 
 def _suits_panels(f: Function, v: Vector, size: str) -> str:
-    """Is a product done sooner by panels of our own (`near` in `gemm.macro_kernel`)?"""
+    """Is a product done sooner by unpacked panels (`unpacked` in `gemm.macro_kernel`)?"""
     whole = f.any(f.test("eq", f.arith("and", "%n", v.lanes - 1), 0), f.test("sgt", "%n", 2 * v.lanes))
     several = f.all(f.test("sgt", "%n", v.lanes), *(f.test("sge", x, LEAST) for x in ("%m", "%k")))
     adjacent = f.all(*(f.test("eq", x, 1) for x in ("%csa", "%csb")))

@@ -87,7 +87,7 @@ PARAMS = ("ptr rt", *SIZES, *STRIDED, "double alpha", "double beta", "ptr scratc
 
 def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False, lines: bool = False) -> str:
     """The module of one dtype, for a machine with vectors of so many bytes; panels: with products of our own for all
-    sizes (`gemm.macro_kernel`); lines: loads that straddle cache lines are dear."""
+    sizes (`gemm.macro_kernel`); lines: loads that straddle cache lines are expensive."""
     kind, size = TYPES[dtype]
     vector = Vector(kind, vector_bytes // size)
     bodies = tile_texts(vector, lines)
@@ -198,7 +198,7 @@ def _blocked(kind: str) -> str:
 
 
 def _blas_operand(f: Asm, kind: str, base: str, rows: str, columns: str, rs: str, cs: str, scratch: str) -> list[str]:
-    """(address, leading dimension, flag), the operand packed into scratch if there is no other way."""
+    """(address, leading dimension, flag), the operand packed into scratch if the BLAS cannot read it."""
     plain, ld, turned, turned_ld = layout(f, rows, columns, rs, cs)
     either, packing, go = f.any(plain, turned), f.label("pack"), f.label("ready")
     stride = f.op(f"select i1 {plain}, i64 {ld}, i64 {turned_ld}")

@@ -234,7 +234,7 @@ def _near(v: Vector) -> str:
     unpacked = c.any(c.test("slt", "%m", PACK_ROWS), c.test("sle", bytes_of_b, PACK_BYTES))
     strided = c.test("slt", "%n", c.choose(c.test("eq", "%csa", 1), *STRIP_COLUMNS))
     several = c.all(c.test("sgt", "%m", FEW), c.test("sgt", "%k", FEW))
-    rest = c.arith("and", "%n", v.lanes - 1)  # columns that may go apart from the others
+    rest = c.arith("and", "%n", v.lanes - 1)  # columns that may be a product of their own
     full = c.any(c.test("eq", rest, 0), c.test("sgt", rest, v.lanes // 2), c.test("slt", "%k", LONG))
     little = c.test("slt", duration(c, v, size), WORTH)
     alone = c.any(c.is_null(c.load("ptr", "%rt", layouts.RT["threads"])), little)

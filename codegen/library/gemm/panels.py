@@ -52,7 +52,7 @@ def _tile(v: Vector, rows: int, wide: int, halved: bool = False) -> str:
             _prefetch(f, f.gep(c, j * v.lanes * size), 1)
     below, adjacent = element(f, v.kind, "%a", str(rows), "%rsa"), f.compare("eq", "i64", "%csa", 1)
     along = f.op(f"select i1 {adjacent}, i64 {rows * size}, i64 0")
-    # The next tile's rows of A are asked for meanwhile, where they are adjacent and follow these.
+    # The next tile's rows of A are prefetched meanwhile, where they are adjacent and follow these.
     with f.loop("%k", ("i64", "0"), ("ptr", "%b"), ("ptr", below), *state) as loop:
         at, b, next_rows, *sums = loop.values
         _prefetch(f, next_rows, 0)
@@ -108,7 +108,7 @@ def _prefetch(f: Asm, address: str, writes: int) -> None:
 def _pack_panel(v: Vector) -> str:
     """to[k, width] = the first `live` columns of B; what is beyond them is not read.
 
-    Adjacent rows are copied by vectors, adjacent columns turned in squares of vectors."""
+    Adjacent rows are copied by vectors, adjacent columns transposed in squares of vectors."""
     params = ("ptr to", "i64 width", "ptr b", "i64 k", "i64 rsb", "i64 csb", "i64 live")
     f = Asm("void", f"pack_panel_{v.kind}", params, internal=True)
     with f.when(f.compare("eq", "i64", "%csb", 1)):
@@ -178,7 +178,7 @@ def _copy_column(f: Asm, v: Vector, start: str, source: str, step: str, to: str,
 
 
 def turn(f: Asm, v: Vector, source: str, row: str, to: str, width: str) -> None:
-    """A square of vectors, `row` elements apart, is stored transposed, `width` elements apart: as often as lanes can be
+    """A square of vectors with leading dimension `row` is stored transposed, with `width`: as often as lanes can be
     halved, row i is interleaved with row i + half."""
     rows = [v.load(f, element(f, v.kind, source, str(r), row)) for r in range(v.lanes)]
     half, n = len(rows) // 2, v.lanes

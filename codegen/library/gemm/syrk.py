@@ -81,7 +81,7 @@ def _mirror_rows(f: Asm, kind: str, first: str, rows: str) -> None:
 
 
 def _mirror(kind: str) -> str:
-    """to[j, i] = from[i, j] for j < columns + i; `columns` are a whole number of squares, rows `ld` elements apart."""
+    """to[j, i] = from[i, j] for j < columns + i; `columns` are whole squares, the leading dimension is `ld`."""
     f = Asm("void", f"mirror_{kind}", ("i64 rows", "i64 columns", "ptr from", "ptr to", "i64 ld"), internal=True)
     whole = f.op(f"and i64 %rows, {-SQUARE}")
     with f.loop("%columns", step=SQUARE) as j, f.loop(whole, step=SQUARE) as i:

@@ -16,10 +16,10 @@ from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
 UNROLLED = (1, 2, 4)  # k with code of its own
 ROWS = (4, 1)
 DOTS = ((4, 4), (4, 2), (4, 1), (1, 4), (1, 1))  # rows x columns
-# Of a product with a vector: how many vectors of terms are added up beside each other, as each addition waits for the
+# Of a product with a vector: how many vectors of terms are added up independently, as each addition waits for the
 # one before it.  Other products keep one order of additions for all elements, that those of x x' are symmetric.
 OF_VECTORS = {(4, 1): 2, (1, 4): 2, (1, 1): 8}
-# Those whose vectors begin on cache lines where loads that straddle these are dear, and of how many terms at least.
+# Those whose vectors begin on cache lines where straddling loads are expensive, and of how many terms at least.
 ON_LINES, LONG = ((4, 1), (1, 4)), 256
 SIZES = ("i64 m", "i64 n", "i64 k")
 DOT_PARAMS = (*SIZES, "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc")
@@ -231,7 +231,7 @@ def dot_name(v: Vector, rows: int, columns: int, turns: int = 1, lines: bool = F
 
 
 def dot_tile(v: Vector, rows: int, columns: int, turns: int = 1, lines: bool = False) -> str:
-    """rows x columns elements of C (if add) + alpha A B, with k contiguous in A and B: `turns` vectors of partial sums
+    """rows x columns elements of C (if add) + alpha A B, with k contiguous in A and B: `unroll` vectors of partial sums
     of each; lines: from the cache line on in which the first row begins, or column where there are more of these."""
     params = ("i64 k", "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc", f"{v.kind} alpha", "i1 add")
     f = Asm("void", dot_name(v, rows, columns, turns, lines), params, internal=True)
@@ -293,8 +293,8 @@ def _behind_line(f: Asm, v: Vector, pointer: str) -> str:
 
 def _from_a_line(f: Asm, v: Vector, step: Step, turns: int, count: int, off: str) -> list[str]:
     """The same of `LONG` rows, of which %off lanes are left out at the beginning and some at the end.  The vectors of
-    all turns are one ring: wherever in it a row begins, each lane adds up the same terms in the same order, and folding
-    the ring in halves adds the same pairs, so that sums have the same bits."""
+    all are one ring: wherever in it a row begins, each lane adds up the same terms in the same order, and
+    folding the ring in halves adds the same pairs, so that sums have the same bits."""
     span, total = turns * v.lanes, f.op(f"add i64 %k, {off}")
 
     def inside(start: str) -> str:
@@ -322,7 +322,7 @@ def _each_turn(
 
 
 def _folded(f: Asm, v: Vector, sums: list[str], count: int) -> list[str]:
-    """The sums of all turns as one."""
+    """The partial sums of an element as one."""
     while len(sums) > count:
         half = len(sums) // 2
         sums = [f.op(f"fadd {v.type} {x}, {y}") for x, y in zip(sums[:half], sums[half:], strict=True)]
@@ -330,7 +330,7 @@ def _folded(f: Asm, v: Vector, sums: list[str], count: int) -> list[str]:
 
 
 def _in_turns(f: Asm, v: Vector, step: Step, turns: int, count: int) -> tuple[str, list[str]]:
-    """(how many terms are added up, `count` sums of them) of long rows, by so many vectors in turn."""
+    """(how many terms are added up, `count` sums of them) of long rows, by so many vectors at a time."""
     end, states = f.op(f"and i64 %k, {-turns * v.lanes}"), [(v.type, "zeroinitializer")] * (count * turns)
     with f.loop(end, *states, step=turns * v.lanes) as loop:
         loop.next = _each_turn(f, v, step, turns, count, loop.index, loop.values)

@@ -31,7 +31,7 @@ def _canonicalise_axes() -> str:
         with c.loop(c.get("%D", count)) as loop:
             pair = c.word(pairs, c.arith("mul", loop.index, 2))
             given = [f"i64 {x}" for x in (c.get(pair, 0), c.get(pair, 1), axes, operands)]
-            if name == "exchange_if_nearer":  # what is one kernel has ways of its own for short rows
+            if name == "exchange_if_nearer":  # a single kernel has the forms for short rows
                 given.append(f"i64 {c.choose(c.test('ne', c.header(Header.DIRECT_CALL), 0), 0, FEW)}")
             else:
                 given.append(f"i64 {c.header(Header.MIN_UNMERGED_ELEMENTS)}")
@@ -41,7 +41,7 @@ def _canonicalise_axes() -> str:
 
 
 def _use_longest_rows() -> str:
-    """Few rows beside each other take less than the loops around them: the longest axis takes their place."""
+    """Few rows take less time than the loops around them: the longest axis takes the rows' place."""
     c = LoopFunction("void", "use_longest_rows", [*TABLES, "ptr D"], internal=True)
     words, axes = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.AXES)
     lane, row = c.get(words, CallCode.LANE), c.get(words, CallCode.ROW)

@@ -81,7 +81,7 @@ def product(c: LoopFunction, table: str, count: str) -> str:
 
 
 def put_integers(c: LoopFunction, words: str, external: str, every: str) -> None:
-    """What a CALL reads beside its external operands."""
+    """Pointers of the run-time integers that a CALL reads."""
     with c.loop(every, start=external) as loop:
         c.put(c.word("%I", c.get(c.operand(words, loop.index), Operand.NUMBER)), "%P", loop.index, "ptr")
 

@@ -347,7 +347,7 @@ def _direct_if_collapsed(c: LoopFunction, axes: str, extents: str, strides: str)
 
 
 def _stream_rows(c: LoopFunction, axes: str, extents: str, given: tuple[str, ...]) -> None:
-    """Return where long rows, apart from each other, go past the caches."""
+    """Return where long rows with gaps between them go by streaming stores."""
     points, shared = c.max(product(c, extents, axes), points_of(c)), _of_stage(c, Stage.SHARED)
     with c.when(c.all(c.test("sge", points, LONG), c.is_null("%job"))):
         with c.when(c.call("i1", "@is_streamable", *given[1:5], f"i64 {points}", f"i64 {shared}")):

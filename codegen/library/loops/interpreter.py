@@ -360,7 +360,7 @@ def _bit(c: LoopFunction, bits: str, k: str) -> str:
 
 
 def _pack_deinterleaved() -> str:
-    """Pack columns of a CALL that stand beside each other, of `rows` rows from number `turn` on; a bit for each."""
+    """Pack columns of a CALL that can be deinterleaved, of `rows` rows from number `turn` on; a bit for each."""
     params = ["ptr cx", "ptr words", "i64 turn", "i64 taken", "i64 rows"]
     c = LoopFunction("i64", "pack_deinterleaved", params, internal=True)
     external, short = (
@@ -485,7 +485,7 @@ def _call_packed_rows() -> str:
 
 
 def _pack_matrix() -> str:
-    """Rows of elements `across` bytes apart to scratch: transposed, where elements are adjacent from row to row."""
+    """Rows of elements with stride `across` to scratch: transposed, where elements are adjacent from row to row."""
     params = ["ptr to", "ptr from", "i64 across", "i64 along", "i64 size", "i64 n", "i64 rows"]
     c = LoopFunction("void", "pack_matrix", params, internal=True)
     pitch = c.arith("mul", "%n", "%size")

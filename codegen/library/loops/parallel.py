@@ -31,10 +31,10 @@ from tensordsl.codegen.library.loops.pack.reductions import room_for_copies
 from tensordsl.codegen.library.loops.parallel_rows import MOST, ceil_div, from_middle, longest_axis, tasks_of
 from tensordsl.codegen.library.loops.small_transposed import return_if_small_transposed
 from tensordsl.codegen.library.loops.traversal_order import (
-    BACK,
-    BOTH,
-    NEAR,
-    THERE,
+    ANY_ORDER,
+    BACKWARD,
+    BACKWARD_SHARED,
+    FORWARD,
     is_cut_at_will,
     traversal_of,
     traversal_text,
@@ -112,7 +112,7 @@ def _exceeds_cache(c: LoopFunction, caches: Caches) -> str:
 
 
 def _min_ns(c: LoopFunction, far: str) -> str:
-    """ns of a launch from which it is shared out.  What is far is near for several threads, each with its part."""
+    """ns of a launch from which it is cut into tasks.  What exceeds one core's cache may fit several cores'."""
     return c.choose(c.any(_is_independent(c), far), EARLY, WORTH)
 
 
@@ -377,9 +377,9 @@ def _run_all_tasks() -> str:
     c = LoopFunction("i64", "run_all_tasks", ["ptr pool", "ptr job", "i64 count"], internal=True)
     words, states, traversal = (JOB.get(c, name) for name in ("D", "states", "way"))
     stops, bytes_ = c.get(words, Header.DECIDING_ELEMENT), c.get(words, Header.STATE_BYTES)
-    is_back = c.all(c.test("sge", traversal, BACK), c.test("eq", stops, 0))
-    transposed_square = c.arith("sub", THERE + BACK, c.min(traversal, BACK))
-    JOB.put(c, "%job", "way", c.choose(c.test("eq", traversal, NEAR), NEAR, transposed_square))
+    is_back = c.all(c.test("sge", traversal, BACKWARD), c.test("eq", stops, 0))
+    opposite = c.arith("sub", FORWARD + BACKWARD, c.min(traversal, BACKWARD))
+    JOB.put(c, "%job", "way", c.choose(c.test("eq", traversal, ANY_ORDER), ANY_ORDER, opposite))
     with c.when(c.is_null("%pool")):
         others = (
             c.get(words, k)
@@ -448,7 +448,7 @@ def _reduce_columns(caches: Caches) -> str:
     long = c.test("sge", c.arith("udiv", _work(c, extents), c.max(rows, 1)), 2 * FOLDED * SHARE)
     by_rows = c.any(many, few)
     with c.when(c.all(few, c.test("sgt", n, 0), c.negate(many), c.any(long, c.test("slt", rows, 2)))):
-        turn = c.choose(c.test("sge", "%way", BACK), TASKS_BACKWARD, TASKS_FORWARD)
+        turn = c.choose(c.test("sge", "%way", BACKWARD), TASKS_BACKWARD, TASKS_FORWARD)
         words = {
             Stage.CODE: c.header(Header.CODE),
             Stage.CODE_END: c.header(Header.CODE_END),
@@ -481,7 +481,7 @@ def _return_in_tasks(c: LoopFunction, job: str, tables: dict[str, str], count: s
     c.ret("i64", c.get(job, JOB.words["flag"]))
 
 
-def _fill(c: LoopFunction, job: str, tables: dict[str, str], merged: int = 0, traversal: str | int = NEAR) -> None:
+def _fill(c: LoopFunction, job: str, tables: dict[str, str], merged: int = 0, traversal: str | int = ANY_ORDER) -> None:
     """A job of all of a launch."""
     code = {"from": c.header(Header.CODE), "to": c.header(Header.CODE_END), "merged": merged, "way": traversal}
     for name, value in {**tables, **code, "kept": "null", "states": "null", "flag": "0", "count": 0}.items():
@@ -571,7 +571,9 @@ def _run_rows_alone() -> str:
         _place_row(c, row.index, bases, extents)
         given = {**named(NEST_PARAMS), "B": bases, "E": extents}
         c.note(
-            c.test("ne", c.call("i64", "@run_in_tasks", "ptr %pool", *operands(NEST_PARAMS, given), f"i64 {NEAR}"), 0),
+            c.test(
+                "ne", c.call("i64", "@run_in_tasks", "ptr %pool", *operands(NEST_PARAMS, given), f"i64 {ANY_ORDER}"), 0
+            ),
             bad,
         )
     return c.end("i64", c.get(bad, 0))
@@ -595,7 +597,7 @@ def _run_in_tasks() -> str:
     """All of a launch, by parts of one axis where that is worth it."""
     c = LoopFunction("i64", "run_in_tasks", ["ptr pool", *NEST_PARAMS, "i64 way"], internal=True)
     levels = c.header(Header.LEVELS)
-    job = JOB.made(c, {"both": c.test("eq", "%way", BOTH)})
+    job = JOB.made(c, {"both": c.test("eq", "%way", BACKWARD_SHARED)})
     outer, lane = c.header(Header.OUTER_AXIS), c.header(Header.LANE_AXIS)
     by_rows = c.any(c.test("sge", _length(c, "%E", outer), SHARED_ROWS), c.test("slt", lane, 0))
     by_rows = c.all(by_rows, c.negate(_has_few_rows(c, _work(c, "%E"), outer, lane)))

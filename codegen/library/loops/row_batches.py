@@ -40,7 +40,7 @@ def row_batch_texts(caches: Caches) -> list[str]:
 
 
 def _rows_per_call(caches: Caches) -> str:
-    """How many rows kernels get at once, and what turn it is: whether they ask for the rows of the next one."""
+    """How many rows kernels get at once, and the flags of the call: whether they prefetch the next rows."""
     c = LoopFunction("void", "rows_per_call", ["ptr cx", "ptr words", "ptr rows", "ptr turn"], internal=True)
     axis, most, budget, lane, near, *_, at_any = (c.get("%words", k) for k in range(1, RowsCode.WORDS))
     extents, asks = c.context(Context.EXTENTS), c.cell(0)

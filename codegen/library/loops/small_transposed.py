@@ -75,7 +75,7 @@ def _small_transposed() -> str:
 
 
 def _small_in_scratch() -> str:
-    """`every`: all operands go to scratch, not only those whose lanes are apart."""
+    """`every`: all operands go to scratch, not only strided ones."""
     c = LoopFunction(
         "i64", "small_in_scratch", [*NEST_PARAMS, "i64 n", "i64 rows", "i64 room", "i64 every"], internal=True
     )
@@ -130,7 +130,7 @@ def _every_lane(c: LoopFunction, bases: str, strides: str, own: str) -> None:
 
 class _Operand:
     """One that may be transposed: its number, bytes of an element, steps along the lanes and the rows, whether lanes
-    are not adjacent; and how many rows it has in scratch, how far apart, and bytes of them."""
+    are strided; and how many rows it has in scratch, their pitch, and bytes of all."""
 
     def __init__(self, c: LoopFunction, k: str, lane: str, rows: str, room: str) -> None:
         pairs = c.arith("add", c.header(Header.EXCHANGES), c.header(Header.MERGES))

@@ -88,7 +88,7 @@ def _copy_nontemporal() -> str:
 
 
 def _stream() -> str:
-    """Done (or not): as `direct`, by the kernel's own stores past the caches or block by block; it gets the rest."""
+    """Done (or not): as `run_direct`, by the kernel's own streaming stores or block by block; it gets the rest."""
     c = LoopFunction("i1", "stream", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
     fast, axes, width = c.header(Header.DIRECT_CALL), c.header(Header.AXES), c.header(Header.LANES)
     words = c.word("%D", fast)
@@ -130,8 +130,8 @@ def _stream() -> str:
 
 
 def _stream_rows() -> str:
-    """Done (or not): rows apart from each other, of whole lines (or parts would be written twice), by the kernel's own
-    stores past the caches."""
+    """Done (or not): rows with gaps, of whole cache lines (or parts would be written twice), by the kernel's own
+    streaming stores."""
     c = LoopFunction("i1", "stream_rows", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
     words, axes, width = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.AXES), c.header(Header.LANES)
     lane, external, every = (c.get(words, k) for k in (CallCode.LANE, CallCode.EXTERNALS, CallCode.OPERANDS))

@@ -165,7 +165,7 @@ class _Launch:
 
 
 def _take() -> str:
-    """All of a launch; or -1: rows are too few, too long or apart, or too much for the caches; rows at indices are too
+    """All of a launch; or -1: rows are too few, too long, strided, or too much for the caches; rows at indices are too
     few, or have two elements or a whole line."""
     c = LoopFunction("i64", "take", NEST_PARAMS, internal=True)
     along = c.get(c.word("%D", c.header(Header.TAKE)), 2)

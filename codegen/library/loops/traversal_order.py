@@ -19,14 +19,14 @@ from tensordsl.codegen.target.cache_model import ANY, Caches
 MOST = 64  # bytes of operands for each point, in launches that this is for
 LIGHT = 40  # bytes for each ns of estimated work, at least, where walking is all there is to do
 LEAST_SHARE = 12  # of what is far an operand has a twelfth at least, or no way of its own
-NEAR, THERE, BACK, BOTH = 0, 1, 2, 3  # the last one is back as well
+ANY_ORDER, FORWARD, BACKWARD, BACKWARD_SHARED = 0, 1, 2, 3  # the last one is back as well
 SELDOM = 16  # a power of two
 SPREAD = -7046029254386353131  # 2^64 divided by the golden ratio, odd
 
 
 def traversal_of(c: LoopFunction, rt: str, alone: str) -> str:
-    """Which way to go through the parts of a launch of one thread or several; NEAR if that does not matter, unless all
-    at once takes long, or there is no table.  BOTH: back, and each of two threads reads what the other has as well."""
+    """The order of a launch's tasks, for one thread (`alone`) or several: ANY_ORDER if it does not matter, unless one
+    task takes long, or there is no table; BACKWARD_SHARED: each of two threads reads the other's tasks as well."""
     return c.call("i64", "@traversal", f"ptr {rt}", *(f"ptr %{table}" for table in "DBSE"), f"i1 {alone}")
 
 
@@ -35,7 +35,7 @@ def traversal_text(caches: Caches) -> str:
     axes = c.header(Header.AXES)
     points = product(c, "%E", axes)
     with c.when(c.any(c.is_null("%rt"), c.test("slt", points, caches.there // MOST))):
-        c.ret("i64", NEAR)
+        c.ret("i64", ANY_ORDER)
     inputs = c.header(Header.INPUTS)
     with c.loop(c.header(Header.OPERANDS), *(("i64", "0") for _ in range(6))) as loop:
         total, most, largest, large, written, before = loop.values
@@ -48,7 +48,7 @@ def traversal_text(caches: Caches) -> str:
         loop.next = [total, c.max(span, most), largest, large, written, address]
     total, _, largest, large, written, _ = loop.values
     with c.when(c.negate(_pays(c, caches, points, total, written))):
-        c.ret("i64", c.choose(_takes_long(c, points), THERE, NEAR))
+        c.ret("i64", c.choose(_takes_long(c, points), FORWARD, ANY_ORDER))
     word = c.gep("%rt", layouts.RT["traversals"])
     orders = c.op(f"load atomic i64, ptr {word} monotonic, align 8")
     is_back = c.test("ne", c.arith("and", orders, largest), 0)
@@ -58,8 +58,8 @@ def traversal_text(caches: Caches) -> str:
     kept = c.arith("and", orders, c.arith("xor", large, -1))
     following = c.arith("or", kept, c.choose(c.op(f"xor i1 {is_back}, {is_odd}"), large, 0))
     c.do(f"store atomic i64 {following}, ptr {word} monotonic, align 8")
-    back = BACK if caches.both == ANY else c.choose(_is_shared_by_two(c, total, caches), BOTH, BACK)
-    return c.end("i64", c.choose(is_back, back, THERE))
+    back = BACKWARD if caches.both == ANY else c.choose(_is_shared_by_two(c, total, caches), BACKWARD_SHARED, BACKWARD)
+    return c.end("i64", c.choose(is_back, back, FORWARD))
 
 
 def is_cut_at_will(c: LoopFunction) -> str:

@@ -154,7 +154,7 @@ def _start_watch(f: Asm) -> str:
 
 def _leave_core() -> str:
     """Go to another core, if there is one, where Linux woke this thread on the caller's, as it does behind a pause of
-    both: it would take turns with the caller there."""
+    both: it would share the core with the caller."""
     f = Asm("void", "leave_core", ("ptr pool",), internal=True)
     own, others = f.op(f"alloca {CORES}, align 8"), f.op(f"alloca {CORES}, align 8")
     core = f.op(f"zext i32 {_system(f, 'sched_getcpu')} to i64")
@@ -172,7 +172,7 @@ def _leave_core() -> str:
 
 
 def _cores(place: str) -> tuple[str, str, str]:
-    """A set of cores, of the thread that asks."""
+    """The set of cores of the calling thread."""
     return "i32 0", "i64 128", f"ptr {place}"
 
 

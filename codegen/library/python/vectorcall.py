@@ -33,7 +33,7 @@ def record(f: Asm, kind: int) -> None:
 
 
 def unless_failed(f: Asm) -> None:
-    """Give NULL where something has failed before: a program asks once for several storages, after the last."""
+    """Give NULL where something has failed before: a program checks once for several storages, after the last."""
     with f.when(f.compare("ne", "i64", f.load("i64", "%frame", layouts.FR_KIND), 0), UNLIKELY):
         f.ret("ptr", "null")
 
@@ -47,7 +47,7 @@ def incref(f: Asm, obj: str) -> None:
 
 def _stub(name: str, checks_stack: bool) -> str:
     """ptr stub(self, args, nargsf, kwnames): CPython's vectorcall of every Function.  checks_stack: of those that need
-    much of the stack.  Where less is left the call goes the slow way."""
+    much of the stack.  Where less is left the call goes by way of Python."""
     f = Asm("ptr", name, ("ptr self", "ptr args", "i64 nargsf", "ptr kwnames"))
     count = f.op("and i64 %nargsf, 9223372036854775807")
     ctx = f.load("ptr", "%self", layouts.FN_CTX)

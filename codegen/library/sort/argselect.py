@@ -71,7 +71,7 @@ class _Select(Keys):
         return f.text
 
     def look(self, end: str) -> str:
-        """Those of a vector's numbers whose bits are set, in the order of the way."""
+        """Those of a vector's numbers whose bits are set, in the order of the scan."""
         f = Asm("void", f"look.{end}", ("ptr way", "ptr x", "i64 x_step", "i64 at", "i64 bits"), internal=True)
         head, body, done = f.label("head"), f.label("body"), f.label("done")
         f.place(head)

@@ -11,7 +11,7 @@ from tensordsl.codegen.library.signals import long_loop
 from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.llvm.builder import Asm
 
-TOGETHER = (8, 1)  # numbers that are searched side by side
+TOGETHER = (8, 1)  # numbers that are searched at once, to hide latency
 COMPARED = {"float32": "float", "float64": "double"}
 # How the numbers before the place compare to the one that is looked for, floats no less if that one is nan; and those
 # before the first nan to themselves.

@@ -93,8 +93,8 @@ class _Sort(Keys):
 
     @property
     def splits_pairs(self) -> bool:
-        """Whether keys and positions are arrays of their own; by two keys they are sorted in turn, in any order of
-        positions, which quicksort does not keep."""
+        """Whether keys and positions are arrays of their own; by two keys they are sorted one after the other, which
+        needs a stable sort, as quicksort is not."""
         return self.vector_bytes == 64 and not self.is_packed and self.key_count == 1
 
     @property
@@ -315,7 +315,7 @@ class _Sort(Keys):
         return f.call("i1", "@in_parts", f"ptr @{each}", *given, f"ptr {f.load('ptr', '%room', -8)}")
 
     def in_registers(self, f: Asm, target: str) -> None:
-        """A short line, from where it stands to where it goes, or by way of scratch if its elements are apart; one with
+        """A short line, from where it stands to where it goes, or through scratch if its elements are strided; one with
         special numbers goes on."""
         adjacent = f.all(*(f.compare("eq", "i64", step, self.size) for step in ("%x_step", "%y_step")))
         apart, goes_on = f.op(f"xor i1 {adjacent}, true"), f.label("special")
@@ -406,7 +406,7 @@ class _Sort(Keys):
         f.ret()
 
     def plane(self) -> str:
-        """All lines along one other axis, of m lines: by vectors of them where they are short and side by side."""
+        """All lines along one other axis, of m lines: by vectors of them where they are short and adjacent."""
         f = Asm("void", f"sort_{self.dtype}.plane", (*WANTED, "i64 x_unit", "i64 y_unit", "i64 m"), internal=True)
         adjacent = f.all(*(f.compare("eq", "i64", unit, self.size) for unit in ("%x_unit", "%y_unit")))
         is_short = f.all(f.compare("sle", "i64", "%n", SIZES[-1]), f.compare("sgt", "i64", "%n", 0))

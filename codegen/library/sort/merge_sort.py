@@ -15,7 +15,7 @@ from tensordsl.codegen.llvm.builder import Asm, passed
 BLOCK, WIDEST = 8, 128  # elements that are sorted by their ranks; at most in registers
 MANY = {1: 2000, 2: 20_000, 4: 60_000, 8: 100_000}  # numbers of so many bytes that are sorted by their digits
 MANY_PAIRS = 3000  # of 8 bytes
-PAIRS = (2, 1)  # pairs of runs merged side by side
+PAIRS = (2, 1)  # pairs of runs merged at once
 DIGITS = 256
 UNPREDICTABLE = 2  # the number of the metadata that keeps LLVM from making a branch of a choice
 METADATA = f"!{UNPREDICTABLE} = !{{}}\n"
@@ -155,7 +155,7 @@ class Core:
     # -- merging -------------------------------------------------------------------------------------------------------
     def pairs(self, k: int) -> str:
         """2k runs of n elements each, from a to b: of each two the first n results from the left, the last from the
-        right; k such merges side by side, as each waits for its last comparison."""
+        right; k such merges interleaved, as each waits for its last comparison."""
         f = Asm("void", f"{self.name}.pairs{k}", BOTH, internal=True)
         twice, last = f.op("shl i64 %n, 1"), f.op("sub i64 %n, 1")
         bases = [[self.at(f, x, f.op(f"mul i64 {twice}, {m}")) for x in ("%a", "%b")] for m in range(k)]

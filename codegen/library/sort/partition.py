@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def text(q: Quick) -> str:
     """`i64 @NAME.split(x, y, n, p, less)`: of the n elements at x those below p go to the front of x, the others to y,
-    from `less` on; how many are below.  Of keys alone it finds that out on the way, and does without `less`."""
+    from `less` on; how many are below.  Of keys alone it finds that out itself, and does without `less`."""
     if not _permutes(q):
         return _compressing(q)
     return orders(f"@{q.name}.orders", q.lanes) + _permuting(q) + _one_by_one(q)

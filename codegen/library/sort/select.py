@@ -46,7 +46,7 @@ def _key(f: Asm, k: Keys, source: str, at: str, W: int) -> tuple[str, str]:
 
 
 def _sample(k: Keys, source: str) -> str:
-    """Of each `apart` elements one, at random."""
+    """One of each `stride` elements, at random."""
     f = Asm("void", f"sample.{source}", ("ptr x", "i64 x_step", "ptr a", "i64 size", "i64 apart"), internal=True)
     with f.loop("%size", ("i64", "0")) as loop:
         number = f.op(f"add i64 {f.op(f'mul i64 {loop.values[0]}, {RANDOM[0]}')}, {RANDOM[1]}")

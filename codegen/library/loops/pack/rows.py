@@ -76,7 +76,7 @@ _BLOCK = ["ptr row", "i64 external", "i64 start", "i64 count"]
 
 
 def _pack_all() -> str:
-    """Pointers of `count` elements from the one of number `start` on, or copies of those that are apart."""
+    """Pointers of `count` elements from the one of number `start` on, or copies of those that are strided."""
     c = LoopFunction("void", "pack_all", [*_BLOCK, "ptr P"], internal=True)
     for own, place, k in _each_operand(c):
         area, packer = c.get(own, AREA, "ptr"), c.get(own, PACKER, "ptr")

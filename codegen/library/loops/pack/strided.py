@@ -17,7 +17,7 @@ from tensordsl.codegen.llvm.strided_access import layout
 NEAR = (-1, 2, 3, 4)  # elements from one to the next
 KINDS = {1: "i8", 2: "i16", 4: "float", 8: "double", 16: "<2 x double>"}  # of elements by their bytes
 LINE, MOST = 64, 16  # bytes of a vector, and elements put together in one
-# Loads of each row where rows are far apart and no cache keeps them: on Zen 4 memory then foresees the next ones (in
+# Loads of each row where strides are large and no cache keeps them: on Zen 4 the prefetcher then follows (in
 # the third cache it would take up to a fifth longer).
 OFTEN, LARGE = 3, 1 << 25  # bytes of all rows
 # Of what packs `count` elements, `stride` bytes from one to the next.
@@ -26,7 +26,7 @@ OF_ROWS = ["ptr packer", "i64 stride", "i64 rows"]
 
 
 def strided_texts(fetches: bool) -> list[str]:
-    """fetches: blocks that are packed ask for the next ones."""
+    """fetches: packing a block prefetches the next one."""
     near = [_shuffled(size, step, fetches) for size in KINDS if size < 16 for step in NEAR]
     far = [_strided(size, loads) for size in KINDS for loads in (1, OFTEN)]
     return [
@@ -66,7 +66,7 @@ def _name(size: int, step: int) -> str:
 
 
 def _if_few(c: LoopFunction, lanes: int, other: str, *given: str) -> None:
-    """Fewer elements than a vector has go another way."""
+    """Fewer elements than a vector has are copied by `other`."""
     with c.when(c.test("slt", "%count", lanes)):
         c.call("void", other, *passed(OF_PACKER), *given)
         c.ret()

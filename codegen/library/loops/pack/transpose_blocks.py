@@ -158,7 +158,7 @@ def _place_in_scratch() -> str:
 
 
 def _move_block() -> str:
-    """Of a job's `turn`-th block: operands to scratch, and `current` to all of them; or (`out`) results back."""
+    """A job's block number `turn`: operands to scratch, and `current` to all of them; or (`out`) results back."""
     c = LoopFunction("void", "move_block", ["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], internal=True)
     axes, lane = c.header(Header.AXES), c.header(Header.LANE_AXIS)
     count, lanes = c.get(c.get("%job", J_EXTENTS, "ptr"), lane), c.get("%job", J_LANES)

@@ -58,7 +58,7 @@ def _addresses(c: LoopFunction, base: str, step: str, count: int) -> list[str]:
 
 def _squares(size: int) -> str:
     """to[c, r] = from[r, c] for whole squares; rows of both are contiguous, their distances are in bytes.  What stands
-    behind the rows of `from` is asked for: it is the next tile's, and so many short streams are followed by nobody."""
+    behind the rows of `from` is prefetched: it is the next tile's, and hardware follows no eight short streams."""
     c, kind = LoopFunction("void", f"transpose_squares{size}", _PARAMS, internal=True), _kind(size)
     with c.loop("%rows", step=SIDE) as r, c.loop("%columns", step=SIDE) as k:
         source = c.gep("%from", c.arith("add", c.arith("mul", r.index, "%from_row"), c.arith("mul", k.index, size)))

@@ -129,8 +129,8 @@ def _tile() -> str:
 
 
 def _prefetch_next(c: LoopFunction, entry: str, size: str, address: str, packed: str, across: str, along: str) -> None:
-    """Have memory give what the next tile along the rows' axis reads and writes of an operand: short pieces of lines
-    that are far from each other, which no processor foresees."""
+    """Prefetch what the next tile along the rows' axis reads and writes of an operand: short pieces of lines
+    at large strides, which no hardware prefetcher follows."""
     is_far = c.test("sge", c.arith("mul", size, "%points"), FAR)
     adjacent = c.any(c.negate(packed), c.test("eq", along, size))
     with c.when(c.all(is_far, adjacent, c.is_kind(entry, VECTOR))):
@@ -144,7 +144,7 @@ def _prefetch_next(c: LoopFunction, entry: str, size: str, address: str, packed:
 
 
 def _is_packed(c: LoopFunction, entry: str, across: str, size: str, is_short: str) -> str:
-    """Whether the operand's rows stand in scratch: its lanes are apart, or fewer than a vector has."""
+    """Whether the operand's rows are in scratch: its lanes are strided, or fewer than a vector has."""
     strided = c.any(c.test("ne", across, size), is_short)
     return c.all(c.is_kind(entry, VECTOR), strided)
 
@@ -186,7 +186,7 @@ def _move_tile(
 
 def _transpose_tiles() -> str:
     """All points whose lane is below `whole`: fewer than a vector has, or whole vectors, or some whose last points may
-    be computed twice.  Tiles go along `axis` within the lanes of a tile, which stay near."""
+    be computed twice.  Tiles go along `axis` within the lanes of a tile, which stay in the cache."""
     params = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "ptr P", "ptr scratch", "i64 axis", "i64 whole"]
     c = LoopFunction("void", "transpose_tiles", params, internal=True)
     fast = c.header(Header.DIRECT_CALL)

@@ -20,7 +20,7 @@ def collapse_texts() -> list[str]:
 
 
 def _rows_axis() -> str:
-    """The one axis beside the lanes' that is longer than 1, or -1."""
+    """The one axis but the lanes' that is longer than 1, or -1."""
     c = LoopFunction("i64", "rows_axis", ["ptr D", "ptr E", "i64 lane"], internal=True)
     with c.loop(c.header(Header.AXES), ("i64", "-1"), ("i64", "0")) as loop:
         longer = c.all(c.test("ne", loop.index, "%lane"), c.test("ne", c.get("%E", loop.index), 1))

@@ -89,7 +89,7 @@ def _rows_left() -> str:
 
 
 def _needs_no_other_position() -> str:
-    """Does the kernel ask for no positions but the lanes' and those of rows which it counts itself?"""
+    """Does the kernel need no positions but the lanes' and those of rows, which it counts itself?"""
     c = LoopFunction("i1", "needs_no_other_position", ["ptr words", "i64 lane", "i64 row"], internal=True)
     counted = c.choose(c.test("eq", c.get("%words", CallCode.ROW), "%row"), "%row", "%lane")
     with c.loop(c.get("%words", CallCode.OPERANDS), ("i1", "true"), start=c.get("%words", CallCode.EXTERNALS)) as loop:

@@ -90,7 +90,7 @@ _MATRIX = ["ptr area", "i64 pitch", "ptr place", "i64 across", "i64 along", "i64
 
 
 def _copy_matrix() -> str:
-    """Rows between scratch, where they are `pitch` bytes apart, and an operand: `across` and `along` are bytes from
+    """Rows between scratch, where their pitch is `pitch` bytes, and an operand: `across` and `along` are bytes from
     lane to lane and from row to row there."""
     c = LoopFunction("void", "copy_matrix", [*_MATRIX, "i1 in"], internal=True)
     line = c.arith("mul", "%n", "%size")
@@ -112,7 +112,7 @@ def _copy_matrix() -> str:
 
 
 def _copy_strided_matrix() -> str:
-    """The same where elements are apart along both axes: long rows one by one, short ones lane by lane."""
+    """The same where elements are strided along both axes: long rows one by one, short ones lane by lane."""
     c = LoopFunction("void", "copy_strided_matrix", [*_MATRIX, "i1 in"], internal=True)
     line = c.arith("mul", "%n", "%size")
     one = c.all(c.test("eq", "%pitch", line), c.test("eq", "%along", c.arith("mul", "%n", "%across")))
@@ -212,7 +212,7 @@ def _longest_of_block() -> str:
 
 
 def _prefetch_block() -> str:
-    """Ask for the next block of a large operand: the core does not foresee the order in which this one is read."""
+    """Prefetch the next block of a large operand: hardware does not follow the order in which this one is read."""
     params = ["ptr steps", "ptr E", "ptr order", "ptr place", "i64 part", "i64 some"]
     c = LoopFunction("void", "prefetch_block", params, internal=True)
     outer, axis = c.get("%order", 0), c.get("%order", "%part")

@@ -154,7 +154,7 @@ def _is_unfit_for_wide() -> str:
 
 def _prefers_rows(c: LoopFunction, entry: str, width: str, total: str) -> str:
     """Do rows of an operand do better without a vector of what each has one of?  Where vectors are two registers, as of
-    dear functions, those that fill them, and few that are no shorter."""
+    expensive functions, those that fill them, and few that are no shorter."""
     size, whole = c.get(entry, Operand.ELEMENT_BYTES), c.arith("mul", _rounded(c, "%n", width), 4)
     is_cheap = c.test("sle", c.arith("mul", width, size), SPREAD_BYTES)
     fills = c.any(c.test("sle", whole, c.arith("mul", "%n", 5)), c.test("slt", total, FEW_PADDED))
@@ -363,7 +363,7 @@ def _wide_main(caches: Caches) -> str:
 
 def _fold_states() -> str:
     """The states of `rows` rows of `n` elements into those of the first: the second half's into the first half's; of an
-    odd number the last one's into those before it, since vectors write beyond what they are asked for."""
+    odd number the last one's into those before it, since whole vectors write beyond the elements."""
     c = LoopFunction("void", "fold_states", [*OF_CALL, "i64 n", "i64 rows", "i64 width"], internal=True)
     kernel, pointers = _kernel(c)
     rows_left = c.cell("%rows")

@@ -51,15 +51,15 @@ def _reversal_shuffle(size: int) -> str:
     def lanes(op: str, x: str, y: str) -> str:
         return c.op(f"{op} {kind} {x}, {y}")
 
-    def ceil_div(x: str, y: str) -> str:
+    def quotient(x: str, y: str) -> str:
         """Of numbers below 64: exact."""
         inverse = c.arith("add", c.op(f"udiv i64 {1 << 16}, {y}"), 1)
         return lanes("lshr", lanes("mul", x, every(inverse)), every("16"))
 
     number = f"<{', '.join(f'i32 {k}' for k in range(size))}>"
-    behind = lanes("mul", ceil_div(number, line), every(line))  # bytes of rows before its own
+    behind = lanes("mul", quotient(number, line), every(line))  # bytes of rows before its own
     rows = lanes("sub", every(c.arith("sub", size, line)), lanes("shl", behind, every("1")))
-    element = ceil_div(lanes("sub", number, behind), "%size")
+    element = quotient(lanes("sub", number, behind), "%size")
     pairs = lanes("sub", every(c.arith("sub", "%n", 1)), lanes("shl", element, every("1")))
     elements = lanes("mul", pairs, every("%size"))
     moved = c.op(f"select i1 {c.test('slt', '%along', 0)}, {kind} {rows}, {kind} {elements}")

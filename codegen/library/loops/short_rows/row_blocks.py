@@ -149,7 +149,7 @@ def _set_tables(c: LoopFunction, tables: Sequence[str]) -> None:
 
 
 def _row_block() -> str:
-    """`some` rows in `turns` of the loop, both from one on, of operands at B, with strides S, or of copies of these."""
+    """`some` rows at `turns` positions of the loop, from one on, of operands at B with strides S, or copies."""
     here = ["ptr B", "ptr S", "i64 turn", "i64 row", "i64 turns", "i64 some"]
     c = LoopFunction("void", "row_block", [*CODE, *_BLOCK, *here], internal=True)
     words, current, positions, origins = (
