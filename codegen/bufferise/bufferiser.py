@@ -20,6 +20,7 @@ from tensordsl.codegen.fusion.placement import Context, Region
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import LONG_SUM, Block, Ref, Scope, contiguous, continued
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import ENTRY_ATOMS, known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -34,10 +35,10 @@ class Bufferiser:
     """The state of one function's construction."""
 
     def __init__(
-        self, graph: Graph, program: p.Program, regions: dict[Context, Region], vector_bytes: int, device: bool = False,
+        self, graph: Graph, program: p.Program, regions: dict[Context, Region], tuning: Tuning, device: bool = False,
         small: Collection[int] = (),
     ) -> None:  # fmt: skip
-        self.graph, self.program, self.regions, self.vector_bytes = graph, program, regions, vector_bytes
+        self.graph, self.program, self.regions, self.tuning = graph, program, regions, tuning
         self.device = device  # the groups are a device's, not the CPU's
         self.find: Callable[[Any], Any] = graph.extents.find
         self.homes = regions[()].homes

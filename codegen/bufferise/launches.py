@@ -79,14 +79,14 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     longer: list[tuple[str | None, Schedule | None]] = []
     lines = usual if usual.cuts else None
     if long := is_long(b, group, usual):
-        lines = for_lines(group, usual, b.vector_bytes)
+        lines = for_lines(group, usual, b.tuning)
         far = has_rows_for_lines(b, group, usual, False) if lines else None
         longer = [(long, for_long_rows(usual)), (far, lines)]
     if lines:
         longer.append((has_rows_for_lines(b, group, usual, True), replace(lines, cuts="near")))
     is_whole = not b.device and block is None
     first = replace(usual, shifts=shifts(b, group, usual.lane, refs)) if is_whole else usual
-    if is_whole and (total := for_total(group, usual, b.vector_bytes)):
+    if is_whole and (total := for_total(group, usual, b.tuning)):
         longer += [(is_near_total(b, group), total), (is_far_total(b, group), replace(usual, asks=True))]
     if not b.device:
         _count_points(b, group, refs, node)
@@ -114,7 +114,7 @@ def _count_points(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int |
     for each point, so that there are no more of these than memory has."""
     operands = [*((o.buffer, o.map) for o in group.outs), *(v.attr for v in group.scalars if v.op == "load")]
     names = list(group.extents)
-    for _, numbers in group.work:
+    for _, numbers in group.work(b.tuning.costs):
         axes = [names[k] for k in numbers]
         whole = [refs[id(buffer)] for buffer, given in operands if set(axes) <= set(given)]
         if len(axes) < 2 or any(0 not in r.strides for r in whole):
@@ -138,12 +138,12 @@ def _either(condition: str, chosen: p.Instr, other: p.Instr) -> p.Instr:
 
 
 def _planned(b: Bufferiser, group: Group) -> Planned:
-    usual, width = schedule(group, vector_bytes=b.vector_bytes), b.vector_bytes
+    usual = schedule(group, b.tuning)
     if b.device:
         return Planned(usual, None, ())
-    other = other_schedule(group, usual, vector_bytes=width)
+    other = other_schedule(group, usual, b.tuning)
     lanes = [s.lane for s in (usual, other) if s]
-    return Planned(usual, other, across_schedules(group, lanes, vector_bytes=width))
+    return Planned(usual, other, across_schedules(group, lanes, b.tuning))
 
 
 def _plan_like(
@@ -172,14 +172,14 @@ def _plan(b: Bufferiser, group: Group, chosen: Schedule) -> int:
 
         b.program.plans.append(device_plan(group, name))
     else:
-        b.program.plans.append(plan_kernels(group, chosen, name))
+        b.program.plans.append(plan_kernels(group, chosen, name, b.tuning))
     return number
 
 
 def _copy(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> p.Instr:
     """Copies are planned once per dtype and pattern."""
     (out,), general = group.outs, any_copy(group)
-    usual = schedule(general, vector_bytes=b.vector_bytes)
+    usual = schedule(general, b.tuning)
     choices = [] if b.device else taken_apart(b, group, usual, refs)
     operands, launches = [refs[id(out.value.attr[0])], refs[id(out.buffer)]], []
     for chosen in (usual, *(other for _, other in choices)):

@@ -42,7 +42,7 @@ from tensordsl.codegen.program_ir.instructions import Program, walk_program
 from tensordsl.codegen.program_ir.printer import show as show_program
 from tensordsl.codegen.program_ir.tables import constant_table, late_plans, libraries, plan_table
 from tensordsl.codegen.program_ir.verify import verify
-from tensordsl.codegen.target.machine import native_width
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered, lower
 from tensordsl.codegen.tensor_ir.verify import verify_ir
@@ -77,7 +77,6 @@ def stabilise(ctx: Context, v: Value) -> Value | None:
     return rules.stabilise_set().apply(ctx.graph, v, ctx.hits, ctx.users) or of_exponentials(ctx, v)
 
 
-FEW_BYTES = 3 << 12  # of the stack that every thread has left
 MAPS = frozenset(("map",))
 PIPELINE = (
     Pass(
@@ -319,11 +318,13 @@ class Compiled:
 def make_program(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None, device: bool = False,
-    small: Collection[int] = (),
+    small: Collection[int] = (), tuning: Tuning | None = None,
 ) -> tuple[Lowered, Program, Trace]:  # fmt: skip
-    """The verified program of a function, for the CPU or for a device.  small: see `bufferise.function`."""
+    """The verified program of a function, for the CPU or for a device.  small: see `bufferise.function`; tuning: this
+    machine's, if none is given."""
+    tuning = tuning or Tuning.here()
     trace = Trace(name)
-    lowered = lower(inputs, shared, outputs, updates, USUAL_LENGTHS in small)
+    lowered = lower(inputs, shared, outputs, updates, USUAL_LENGTHS in small, tuning)
     trace.phase("lower")
     trace.text(3, "IR", lambda: show([*lowered.outputs, *(v for _, v in lowered.updates)]))
     optimise_lowered(lowered, mode, trace, on_cpu=not device)
@@ -331,8 +332,7 @@ def make_program(
         guard(lowered, mode.settings)
     trace.phase("optimise")
     program, regions = build_program(
-        name, lowered, [v.type for v in inputs], [v.type for v in shared], single, native_width(), device,
-        small,
+        name, lowered, [v.type for v in inputs], [v.type for v in shared], single, tuning, device, small,
     )  # fmt: skip
     verify(program)
     trace.phase("program")
@@ -341,12 +341,13 @@ def make_program(
     return lowered, program, trace
 
 
-def stack_bytes(program: Program, text: str) -> int:
-    """What a call of a program needs of the stack, at most, where that is much, else 0: its frame, and a word for each
-    of its instructions, since at level 0 their results stay there; kernels have as much for their operands."""
+def stack_bytes(program: Program, text: str, usual: int) -> int:
+    """What a call of a program needs of the stack, at most, where that is more than `usual` bytes, else 0: its
+    frame, and a word for each of its instructions, since at level 0 their results stay there; kernels have as much for
+    their operands."""
     own = layouts.FR_ARGS + layouts.SRC_SIZE * len(program.args) + 8 * program.n_slots
     needed = own + 16 * text.count("\n")
-    return needed if needed > FEW_BYTES else 0
+    return needed if needed > usual else 0
 
 
 def compile_graph(
@@ -354,16 +355,19 @@ def compile_graph(
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
     kernel_object: Callable[[str], bytes] = llvm.compile_object, shapes: Sequence[Sequence[int]] = (),
     small: Collection[int] = (), common: Collection[str] = (),
-    common_plan: Callable[[str], Found | None] = lambda name: None,
+    common_plan: Callable[[str], Found | None] = lambda name: None, tuning: Tuning | None = None,
 ) -> Compiled:  # fmt: skip
     """The object code of a function.  single: it returns its only output itself, not a list; shapes: those that the
     shared variables have now, if known; small: see `bufferise.function`; common: names of kernels that the library has;
     common_plan: see `compiler.modules.take_common_plan`."""
-    lowered, program, trace = make_program(name, inputs, shared, outputs, updates, single, mode, small=small)
+    tuning = tuning or Tuning.here()
+    lowered, program, trace = make_program(
+        name, inputs, shared, outputs, updates, single, mode, small=small, tuning=tuning
+    )
     late, soon = late_plans(program), foreseen_plans(program, shapes)
     now = [k for k in range(len(program.plans)) if k in soon or k not in late]
     for k in now:
-        take_common_plan(program.plans[k], common_plan)
+        take_common_plan(program.plans[k], common_plan, tuning.calls.common_plan_max_values)
     plans = [m for k in now if (m := program.plans[k].kernels).texts]
     known = common_kernels(plans, common)
     text = module_text(plans, known)
@@ -382,7 +386,7 @@ def compile_graph(
         "plans": plan_table(program, now, known),
         "late": late,
         "libraries": libraries(program, now),
-        "stack": stack_bytes(program, host_text),
+        "stack": stack_bytes(program, host_text, tuning.calls.usual_stack_bytes),
         "sites": {str(k): v for k, v in program.sites.items()},
     }
     waiting = iter(pack_plans(program.plans[k] for k in late if k not in now))

@@ -27,12 +27,10 @@ from tensordsl.codegen.llvm.clone import (
     renamed,
 )
 from tensordsl.codegen.llvm.vector_builder import Code, splat
-from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 
 if TYPE_CHECKING:
     from tensordsl.codegen.cpu.kernel import Kernel
-
-FIXED = 12  # registers of what is the same in all rows of COLUMNS, at most; half as many without AVX-512
 
 
 def column_lines(k: Kernel) -> list[str]:
@@ -78,7 +76,8 @@ def _each_vector(k: Kernel) -> tuple[list[str], list[str]]:
     """(what is loaded once for a vector's rows, if registers can hold it, what is done for each)"""
     fixed, before = k.fixed.lines, k.before.lines
     registers = k.beside * sum(" = load " in line for line in fixed)
-    few = registers <= (FIXED if has_mask_registers(k) else FIXED // 2)
+    most = k.tuning.kernel.fixed_registers
+    few = registers <= (most if has_mask_registers(k) else most // 2)
     return (fixed, before) if few else ([], [*fixed, *before])
 
 

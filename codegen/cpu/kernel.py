@@ -40,7 +40,7 @@ from tensordsl.codegen.abi.descriptor import (
     WRITE,
 )
 from tensordsl.codegen.cpu.column_loop import column_lines
-from tensordsl.codegen.cpu.prefetch import IS_AHEAD, ONWARD, SOON, may_ask, onward_lines
+from tensordsl.codegen.cpu.prefetch import IS_AHEAD, may_ask, onward_lines
 from tensordsl.codegen.cpu.row_loop import chunks, row_lines
 from tensordsl.codegen.cpu.schedule import PLAIN
 from tensordsl.codegen.cpu.stencil_offsets import Shift
@@ -63,7 +63,8 @@ from tensordsl.codegen.llvm.emit_scalars import Code, constant, emit, llvm_type,
 from tensordsl.codegen.llvm.strided_access import load_apart, store_apart, store_joined
 from tensordsl.codegen.llvm.vector_builder import count_lines, crossed, in_register, load_by_registers
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
-from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.graph.types import COMPLEX
 
 if TYPE_CHECKING:
@@ -71,7 +72,6 @@ if TYPE_CHECKING:
 
 SCALAR, ROW, LANES, COLUMNS = range(4)
 NO_AREA = -1
-LIGHT = 12  # lines of a body that is written twice
 HALVES = ' "prefer-vector-width"="256" "min-legal-vector-width"="256"'
 
 
@@ -110,7 +110,10 @@ class Kernel:
     """The text of one kernel; `width` lanes along the axis `lane`, its rows along the axis `row` (-1: one row).
     `clamps`: dead lanes, which repeat the last live one's elements, repeat its position too."""
 
-    def __init__(self, name: str, form: int, width: int, lane: int = -1, row: int = -1, clamps: bool = False) -> None:
+    def __init__(
+        self, name: str, form: int, width: int, tuning: Tuning, lane: int = -1, row: int = -1, clamps: bool = False
+    ) -> None:
+        self.tuning = tuning
         self.name, self.form, self.width, self.lane, self.row, self.clamps = name, form, width, lane, row, clamps
         self.entries: dict[tuple[int, int, int], Entry] = {}
         self.head, self.before, self.body, self.ends = map(Code, "hsve")
@@ -218,7 +221,8 @@ class Kernel:
 
     def use_halves(self, is_light: bool) -> None:
         """Computing in half registers, where the machine prefers that for loops that are bound by memory."""
-        self.halves = is_light and self.form == LANES and "halves" in self.body.isa
+        may = self.form == LANES and "halves" in self.body.isa and self.tuning.allows("half_registers")
+        self.halves = is_light and may
         if self.halves:
             self.body.vector_bytes //= 2
 
@@ -230,7 +234,7 @@ class Kernel:
     def may_fetch(self, is_slow: bool) -> None:
         """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results where rows may
         be off lines, and where the loop is slow for operands, as it computes dear functions or waits for memory."""
-        may = self.form == LANES and "halves" in self.body.isa
+        may = self.form == LANES and "halves" in self.body.isa and self.tuning.allows("prefetch")
         self.fetches, self.fetches_results = is_slow and may, self.has_rows and may
 
     def adds_by_halves(self) -> bool:
@@ -244,7 +248,11 @@ class Kernel:
 
     def may_repeat(self, idempotent: Iterable[bool]) -> None:
         """Let rows' last chunks end with their last whole vector, if the body is short and some reducers add up."""
-        light = count_lines(self.body.lines) <= LIGHT and is_straight(self.body.lines) and not self.phis
+        light = (
+            count_lines(self.body.lines) <= self.tuning.kernel.light_body_lines
+            and is_straight(self.body.lines)
+            and not self.phis
+        )
         self.repeats = self.form == LANES and self.finishes and not self.side and light and not all(idempotent)
 
     def may_begin_on_lines(self) -> None:
@@ -252,7 +260,8 @@ class Kernel:
         costs.  It computes some elements twice."""
         whole = [e for e in self.entries.values() if e.kind == VECTOR and e.add == NO_AREA and e.step == 1]
         whole = [e for e in whole if self.width * e.itemsize % CACHE_LINE_BYTES == 0]
-        light = count_lines(self.body.lines) <= LIGHT and "avx512" in self.body.isa and not self.halves
+        light = count_lines(self.body.lines) <= self.tuning.kernel.light_body_lines
+        light = light and "avx512" in self.body.isa and not self.halves and self.tuning.allows("line_alignment")
         if self.form == LANES and whole and light:
             self.straddles = whole[0]
 
@@ -347,7 +356,9 @@ class Kernel:
         if (self.fetches or (self.fetches_results and writes)) and (key := f"{place}.onward") not in self.once:
             self.once[key] = place
             may_ask(self)
-            self.onward += onward_lines(place, self.width * ITEMSIZE[dtype], writes, ONWARD if self.fetches else SOON)
+            t = self.tuning.prefetch
+            by = t.ahead_bytes if self.fetches else t.light_ahead_bytes
+            self.onward += onward_lines(place, self.width * ITEMSIZE[dtype], writes, by)
 
     def store_vectors(self, outs: Sequence[tuple[int, str, str]], joined: int) -> None:
         """(operand, dtype, value) of outputs; joined: so many each stand side by side."""

@@ -56,14 +56,17 @@ from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.llvm.emit_scalars import emit, splat
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, ITEMSIZE, Val
+from tensordsl.codegen.target.tuning import Tuning
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
 LAST_LEVEL = 1 << 30  # of the row kernel behind all passes
 
 
-def plan(group: Group, schedule: Schedule, name: str) -> LaunchPlan:
+def plan(group: Group, schedule: Schedule, name: str, tuning: Tuning) -> LaunchPlan:
     """A group under a schedule; the symbols of its kernels are `name_0`, `name_1` and so on."""
-    return Tables(group, name).launch_plan(schedule, cache(lambda: _Planner(group, schedule, name).run()))
+    return Tables(group, name, tuning).launch_plan(
+        schedule, cache(lambda: _Planner(group, schedule, name, tuning).run())
+    )
 
 
 class _Planner(Values):
@@ -94,7 +97,7 @@ class _Planner(Values):
         bodies = [self.point_nodes(k, p) for k, p in points]
         if not self.columns and not self.total:
             is_dear = any(v.op in FUNCTIONS and lane in v.axes for v in self.group.scalars)
-            ask_ahead([[c.kernel for c in calls(nodes)] for nodes in bodies], is_dear)
+            ask_ahead([[c.kernel for c in calls(nodes)] for nodes in bodies], is_dear, self.tuning)
         for row in reversed(rows):  # a row kernel may ask earlier ones for values
             self.row_nodes(row)
         if self.total:
@@ -186,7 +189,7 @@ class _Planner(Values):
         blocks = swept if self.columns else [Blocks(self.axis[lane], width, swept)]
         body: list[Node] = [*self.offsets, *blocks]
         for a in reversed([a for a in p.local if a != lane]):
-            body = [Loop(self.axis[a], body, price_of(p, self.local) if self.columns else 0)]
+            body = [Loop(self.axis[a], body, price_of(p, self.local, self.tuning.costs) if self.columns else 0)]
         fills = []
         for r in p.reduces if not self.finishes else ():
             state = kept_state(r, not self.columns)
@@ -234,7 +237,7 @@ class _Planner(Values):
         """The form of a kernel for short rows, each of vectors of `width` lanes."""
         lane, row = self.lane_of(p), self.row_axis(p)
         halves = self.only_adds(p) and kernel.adds_by_halves()
-        one = Kernel(kernel.name, LANES, width // 2 if halves else width, kernel.lane, kernel.row)
+        one = Kernel(kernel.name, LANES, width // 2 if halves else width, self.tuning, kernel.lane, kernel.row)
         one.entries = kernel.entries
         roots = [a for r in p.reduces for a in r.args]
         self.vector_values(one, roots, lane, None, {})
@@ -242,7 +245,7 @@ class _Planner(Values):
         kernel.halves = halves
         for r in p.reduces:
             side.accumulate(r, [one.lanes[id(a)] for a in r.args])
-        for v in shared_loads(roots, self.is_row, row):
+        for v in shared_loads(roots, self.is_row, row, self.tuning.schedule):
             side.shared.add(one.pointer(nest.VECTOR, self.operand(*v.attr), ITEMSIZE[v.type]))
 
     def only_adds(self, p: Pass) -> bool:
@@ -332,13 +335,16 @@ class _Planner(Values):
         states = [a for t in (self.states, self.others) for areas in t.values() for a in areas if self.total]
         first = [*states, *self.places.values()] if self.total else []
         nodes = [*tree, *all_nodes(levels)]
-        where = layout(nodes, self.areas, self.schedule.block, width, [] if self.total else rows, first)
+        where = layout(nodes, self.areas, self.schedule.block, width, [] if self.total else rows, self.tuning, first)
         numbers = {k.name: i for i, k in enumerate(self.kernels)}
         swaps, merges = axis_pairs(self.group, self.schedule.lane, [entries for _, entries in self.buffers])
         swaps = [] if self.schedule.apart else swaps  # along another axis elements are not as far apart
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
-        sharing = sum(price for price, _ in self.group.work), *parted_axes(self.group, self.schedule.lane, parallel)
-        across = transposes(self.group, self.schedule.lane, is_direct(tree))
+        sharing = (
+            sum(price for price, _ in self.group.work(self.tuning.costs)),
+            *parted_axes(self.group, self.schedule.lane, parallel),
+        )
+        across = transposes(self.group, self.schedule.lane, is_direct(tree), self.tuning.schedule)
         own = where.offsets[states[len(states) // 2]] - where.offsets[states[0]] if states else 0
         rest = levels, own, across, self.taken(), alone
         return self.kernels_made(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, *rest))

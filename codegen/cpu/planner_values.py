@@ -31,6 +31,7 @@ from tensordsl.codegen.cpu.schedule import (
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.llvm.emit_scalars import emit_all
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, Val
+from tensordsl.codegen.target.tuning import Tuning
 
 
 @record(eq=False, frozen=False)
@@ -47,8 +48,8 @@ class Row:
 class Values(Tables):
     """What the kernels of a group, under a schedule, compute for the passes that they are of."""
 
-    def __init__(self, group: Group, schedule: Schedule, name: str) -> None:
-        Tables.__init__(self, group, name)
+    def __init__(self, group: Group, schedule: Schedule, name: str, tuning: Tuning) -> None:
+        Tables.__init__(self, group, name, tuning)
         self.schedule = schedule
         self.columns = schedule.lane in group.parallel
         self.level = group.levels
@@ -71,7 +72,7 @@ class Values(Tables):
         self.total = schedule.alone or not group.parallel  # are all axes reduced?
         self.others: dict[int, list[int]] = {}  # see `join`
         self.gathers = any(v.op == "load" and v.args for v in group.scalars)  # then dead lanes stay in range
-        self.widens, self.guarded = widens(group, schedule), for_points(group)
+        self.widens, self.guarded = widens(group, schedule, tuning), for_points(group)
         for v in group.scalars:
             self.has_heavy[id(v)] = v.op in HEAVY or any([self.has_heavy[id(a)] for a in v.args])
             if v.op == "result":
@@ -81,7 +82,8 @@ class Values(Tables):
     # -- kernels, and where values are
     def kernel(self, form: int, width: int = 1, lane: str = "", row: str = "") -> Kernel:
         name = f"{self.name}_{len(self.kernels)}"
-        self.kernels.append(Kernel(name, form, width, self.axis.get(lane, -1), self.axis.get(row, -1), self.clamps))
+        lane_axis, row_axis = self.axis.get(lane, -1), self.axis.get(row, -1)
+        self.kernels.append(Kernel(name, form, width, self.tuning, lane_axis, row_axis, self.clamps))
         self.kernels[-1].apart = dict(self.schedule.apart)
         if self.finishes and form == LANES:
             self.kernels[-1].finish_rows()
@@ -210,7 +212,7 @@ class Values(Tables):
         adds_up = row is None and bool(self.steps[self.number].reduces)
         only = not ends and not (adds_up and operations)  # a reduction of what it computes is not bound by loads
         only &= not self.only_reads and any(v.op == "load" for v in reached)  # not of what is in scratch
-        light = is_light(operations, [b.type for b, _ in self.buffers])
+        light = is_light(operations, [b.type for b, _ in self.buffers], self.tuning.schedule)
         kernel.use_halves(only and light)
         kernel.may_keep_address(adds_up and light and sum(v.op == "load" for v in reached) == 1)
         by_lane = "gathers" not in kernel.body.isa and any(v.op == "load" and v.args for v in reached)

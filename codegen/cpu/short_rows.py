@@ -40,12 +40,10 @@ from tensordsl.codegen.llvm.clone import (
 )
 from tensordsl.codegen.llvm.vector_builder import Code, constant, gathered, llvm_type, memory_type, splat, to_memory
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, Val
-from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.ops.array.reducers import Reducer
 
 _NAME = re.compile(r"%[\w.]+")
-# Bytes of a row that are asked for at a time; half of them a row has at least, or is not asked for.
-ASKED = 4 * CACHE_LINE_BYTES
 _LOOP, _FIRST, _ENDED = "lm", "wv", "xy"  # in names of a row's states: in the loop, behind it, behind all vectors
 
 
@@ -138,7 +136,7 @@ class SideBySide:
 
     def _condition(self) -> list[str]:
         return [
-            f"  %short.q = icmp ule i64 %n, {longest_beside(self.lanes_in_all)}",
+            f"  %short.q = icmp ule i64 %n, {longest_beside(self.lanes_in_all, self.main.tuning.schedule)}",
             "  %some.lanes.q = icmp ne i64 %n, 0",
             f"  %all.lanes.q = icmp eq i64 %live, {self.main.width}",
             "  %fits.q = and i1 %short.q, %some.lanes.q",
@@ -222,7 +220,9 @@ class _Copies:
         self.count, self.shared, self.moving = rows, shared, [p.name for p in main.row_phis() if p.name != "%r"]
         self.head, self.before, self.body = (defined(c.lines) for c in (one.head, one.before, one.body))
         self.states, self.asks = one.phis, main.asks
-        self.span = ASKED // max([e.itemsize for e in self.asks], default=1)  # elements that are asked for at a time
+        # Elements prefetched at a time; a row has at least half as many, or is not prefetched.
+        span_bytes = main.tuning.prefetch.short_row_lines * CACHE_LINE_BYTES
+        self.span = span_bytes // max([e.itemsize for e in self.asks], default=1)
         named = {x for line in [*one.before.lines, *one.body.lines] for x in _NAME.findall(line)}
         self.apart = [p for p in (*self.moving, "%r") if p in named - shared]  # what each row has its own of
         own = self.before | self.body

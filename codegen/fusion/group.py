@@ -14,13 +14,12 @@ from typing import Any
 
 from tensordsl.base.records import kept, record
 from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, ITEMSIZE, LEAVES, Builder, Val, attr_key, walk
+from tensordsl.codegen.target.tuning import CostTuning
 from tensordsl.ops.array.reducers import Reducer
 
 __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
 
-
-SCATTERED = 500  # ns of 1,000 elements that are added at positions
-MOVE = 100  # ns of 1,000 loads or stores of 8 bytes that a cache holds
+Work = tuple[tuple[int, tuple[int, ...]], ...]  # see `Group.work`
 INTERLEAVE = "interleave"  # the name of groups whose outputs, or some each, stand side by side: of each point all
 
 
@@ -139,16 +138,26 @@ class Group:
         return tuple(Pass(k[1], tuple(table[k][0]), tuple(table[k][1]), tuple(table[k][2])) for k in keys)
 
     @kept
-    def work(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    def _known_work(self) -> dict[CostTuning, Work]:
+        return {}
+
+    def work(self, costs: CostTuning) -> Work:
+        """See `_work`; found once."""
+        known = self._known_work
+        if costs not in known:
+            known[costs] = self._work(costs)
+        return known[costs]
+
+    def _work(self, costs: CostTuning) -> Work:
         """For each space that is walked, which is a largest set of axes that something varies along: nanoseconds per
         1,000 points, by a rough price per operation, load and store, and the axes by number."""
         priced: dict[frozenset[str], float] = {}
         for v in self.scalars:
             space = v.axes | frozenset(v.attr[1]) if v.op == "reduce" else v.axes
-            priced[space] = priced.get(space, 0.0) + price(v)
+            priced[space] = priced.get(space, 0.0) + price(v, costs)
         stores: dict[frozenset[str], float] = {}
-        written = [(frozenset(m for m in o.map if isinstance(m, str)), stored(o)) for o in self.outs]
-        for space, cost in (*written, *((s.axes, SCATTERED) for s in self.scatters)):
+        written = [(frozenset(m for m in o.map if isinstance(m, str)), stored(o, costs)) for o in self.outs]
+        for space, cost in (*written, *((s.axes, costs.scatter_ns_per_1000) for s in self.scatters)):
             stores[space] = stores.get(space, 0.0) + cost
         prices: dict[frozenset[str], float] = {}
         for space in sorted({**priced, **stores}, key=len, reverse=True):
@@ -262,15 +271,20 @@ def any_copy(group: Group) -> Group:
     return Group("copy", dict(lengths), group.parallel, (Out(buffer("y", out.map), out.map, value),))
 
 
-def stored(o: Out) -> float:
+def stored(o: Out, costs: CostTuning) -> float:
     """ns of 1,000 stores."""
-    return MOVE * _words(o.buffer.type)
+    return costs.access_ns_per_1000 * _words(o.buffer.type)
 
 
-def price(v: Val) -> float:
+def price(v: Val, costs: CostTuning) -> float:
     """ns of 1,000 such operations."""
-    free = v.op in LEAVES or v.op == "result"
-    return _words(v.type) * (800 if v.op in FUNCTIONS else MOVE if v.op == "load" else 0 if free else 60)
+    if v.op in FUNCTIONS:
+        ns = costs.function_ns_per_1000
+    elif v.op == "load":
+        ns = costs.access_ns_per_1000
+    else:
+        ns = 0 if v.op in LEAVES or v.op == "result" else costs.operation_ns_per_1000
+    return _words(v.type) * ns
 
 
 @cache

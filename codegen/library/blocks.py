@@ -9,11 +9,12 @@ from __future__ import annotations
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.large_blocks import large_text
 from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.target.tuning import Tuning
 
 
-def block_text() -> str:
+def block_text(t: Tuning) -> str:
     """`take_block` and `give_block`: blocks of the pool, of BLOCK_HEAD bytes and at least those wanted."""
-    return large_text() + _take_block() + _give_block()
+    return large_text(t) + _take_block() + _give_block()
 
 
 def _pool_slots(f: Asm, rt: str, number: str) -> list[str]:

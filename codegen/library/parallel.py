@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.function import Function
-
-ASLEEP = 150_000  # ns of estimated work from which threads are woken; less is only for those that are awake
+from tensordsl.codegen.target.tuning import Tuning
 
 
 class Job:
@@ -54,12 +53,12 @@ def operands(params: Sequence[str], values: Mapping[str, str]) -> list[str]:
     return [f"{kind} {values[name]}" for kind, name in map(str.split, params)]
 
 
-def if_worth(c: Function, pool: str, work: str, least: str | int, shared: str, alone: str) -> None:
+def if_worth(c: Function, t: Tuning, pool: str, work: str, least: str | int, shared: str, alone: str) -> None:
     """Go on at `shared` if there is a pool, and so many ns of work are worth its threads, as they are now."""
     there, small, ask = c.label("there"), c.label("small"), c.label("ask")
     c.branch(c.not_null(pool), there, alone)
     c.place(there)
-    c.branch(c.test("sge", work, ASLEEP), shared, small)
+    c.branch(c.test("sge", work, t.tasks.wake_min_ns), shared, small)
     c.place(small)
     c.branch(c.test("sge", work, least), ask, alone)
     c.place(ask)

@@ -63,6 +63,7 @@ class LaunchPlan:
     streams: bool = False  # do its launches write nothing but results and new values of shared variables?
     group: Any = None  # what the kernels are made from
     schedule: Any = None  # the CPU's
+    tuning_key: str = ""  # see `target.tuning.Tuning`; of the CPU's kernels
     make: Callable[[], Kernels] | None = None  # the CPU's kernels; called when they are needed
 
     @kept

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.autodiff.reverse import Undefined, cotangent_dtype, cotangents, ones_like, over, zeros_like
+from tensordsl.autodiff.reverse import cotangents, over
 from tensordsl.autodiff.stable_cost import cotangents_of, derived
 from tensordsl.base.errors import RankError, pairs_of
 from tensordsl.base.records import record
@@ -27,6 +27,7 @@ from tensordsl.ops.control import (
     make_loop,
     parameter_like,
 )
+from tensordsl.ops.cotangents import Undefined, cotangent_dtype, ones_like, zeros_like
 from tensordsl.ops.kinds import kinds_at
 from tensordsl.ops.operands import as_variable
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tensordsl.autodiff.reverse import Undefined, add_cotangents, conform, cotangent_dtype, cotangents, zeros_like
+from tensordsl.autodiff.reverse import add_cotangents, conform, cotangents
 from tensordsl.graph.substitute import substitute
 from tensordsl.graph.types import CONTINUOUS
 from tensordsl.graph.variables import Variable, apply, inputs_of
 from tensordsl.ops.control import FOR, LoopBody, loop_index, make_loop, parameter_like
+from tensordsl.ops.cotangents import Undefined, cotangent_dtype, zeros_like
 
 
 def loop_gradient(

@@ -12,48 +12,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tensordsl.base.config import config
-from tensordsl.base.records import record
 from tensordsl.graph.types import COMPLEX, CONTINUOUS
 from tensordsl.graph.variables import Apply, Constant, Elementwise, Expand, Variable, ancestors, apply, toposort
+from tensordsl.ops.cotangents import (
+    ZERO,
+    Guard,
+    Guarded,
+    Guards,
+    Undefined,
+    Zero,
+    cotangent_dtype,
+    zeros_like,
+)
 
-
-@record
-class Zero:
-    """The cotangent of what matters only through steps: connected, and zero almost everywhere."""
-
-
-@record
-class Undefined:
-    """The cotangent of what matters through an op without gradient, and the reason."""
-
-    reason: str
-
-
-@record
-class Guard:
-    """A condition that must be true (or false): a scalar's, or if `is_pointwise` that of each element."""
-
-    condition: Variable
-    is_then: bool
-    is_pointwise: bool = False
-
-
-@record
-class Guarded:
-    """A cotangent that is `value` where all guards hold, the outermost first, else zero.
-
-    Guards of elements stay while the cotangent passes elementwise ops whose operand has the shape of their result.
-    """
-
-    guards: tuple[Guard, ...]
-    value: Any
-
-
-Guards = tuple[Guard, ...]
 Terms = dict[Guards, Any]  # contributions to one cotangent
 _DEEPEST = 64  # guards of one cotangent; more nested branches would cost time and memory that grow with the square
-ZERO = Zero()
 _COMPLEX = frozenset(COMPLEX)
 Cotangent = Variable | Guarded | Zero | Undefined | None  # None: disconnected
 
@@ -298,11 +271,6 @@ def _through_expansion(node: Apply, given: Sequence[Any]) -> Sequence[Any]:
 
 
 # -- cotangents inside branches --------------------------------------------------------------------------------------
-def where(condition: Any, g: Any, is_then: bool = True) -> Guarded:
-    """The cotangent that is `g` at the elements at which `condition` is true (or false), else zero."""
-    return Guarded((Guard(condition, is_then, is_pointwise=True),), g)
-
-
 def _common_guards(node: Apply, arriving: Sequence[Cotangent]) -> tuple[Guards, list[Cotangent]]:
     """The guards under which all cotangents of a node arrive, and the cotangents within them."""
     if not isinstance(node.row.meaning, Elementwise):
@@ -387,11 +355,6 @@ def _choose(guard: Guard, value: Any, other: Any, like: Variable) -> Any:
 
 
 # -- the types of cotangents -----------------------------------------------------------------------------------------
-def cotangent_dtype(variable: Variable) -> str:
-    """The dtype of a gradient: the variable's own if it is a float, else floatX."""
-    return variable.type.dtype if variable.type.dtype in CONTINUOUS else str(config.floatX)
-
-
 def conform(g: Any, like: Variable) -> Any:
     """`g` with the shape of `like` and its float dtype.
 
@@ -428,15 +391,6 @@ def _is_vaguer(n: int | None, m: int | None) -> bool:
     return n != m and (n == 1 or n is None)
 
 
-def zeros_like(variable: Variable) -> Any:
-    """Zeros in the shape of `variable`, in the dtype of its gradient."""
-    return _filled(variable, 0.0)
-
-
-def ones_like(variable: Variable) -> Any:
-    return _filled(variable, 1.0)
-
-
 def over(variable: Variable, product: Any, wrt: Iterable[Variable]) -> Any:
     """The product, as a function of all of `wrt` that the variable depends on: where it is linear in them, they are no
     part of the product, and `function` refuses inputs that nothing uses."""
@@ -446,13 +400,6 @@ def over(variable: Variable, product: Any, wrt: Iterable[Variable]) -> Any:
         return product
     lost = set(wrt).intersection(ancestors([variable])).difference(ancestors([product]))
     return second(variable, product) if lost else product
-
-
-def _filled(variable: Variable, value: float) -> Any:
-    from tensordsl.ops.math.elementwise import second
-    from tensordsl.ops.operands import constant
-
-    return second(variable, constant(value, dtype=cotangent_dtype(variable)))
 
 
 def add_cotangents(a: Any, b: Any) -> Any:

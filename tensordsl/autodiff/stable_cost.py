@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from tensordsl.autodiff.reverse import Known, cotangents, ones_like, zeros_like
+from tensordsl.autodiff.reverse import Known, cotangents
 from tensordsl.base.config import config
 from tensordsl.graph.substitute import by_keys
 from tensordsl.graph.variables import Variable, has_hooks
+from tensordsl.ops.cotangents import ones_like, zeros_like
 from tensordsl.ops.math.stable import stable
 
 

@@ -51,6 +51,7 @@ class _State:
     executables: dict[str, Executable] = {}
     version = ""
     directory: Any = ()
+    tuning: Any = None  # see `set_tuning`
 
 
 def compile_spec(spec: Any, mode: Any, outgrown: bool = False) -> Compiled:
@@ -115,12 +116,26 @@ def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str]
             small=small,
             common=common,
             common_plan=partial(library.plan, common),
+            tuning=tuning_of(mode),
         )
     if any(symbol in common for plan in made.meta["plans"] if plan for symbol in plan[0]):
         made.meta["libraries"] += libraries
     executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants), tuple(made.late))
     phases = made.trace.phases if made.trace is not None else []
     return Compiled(executable, made.hosts, made.instructions, phases=phases)
+
+
+def tuning_of(mode: Any) -> Any:
+    """The `codegen.target.tuning.Tuning` of functions under a mode; None: this machine's usual one."""
+    return _State.tuning if mode is None or mode.tuning is None else mode.tuning
+
+
+def set_tuning(tuning: Any) -> None:
+    """Have the library, and functions under modes that have no tuning, compiled by this one.  Raises RuntimeError where
+    functions have been compiled or loaded before, as these use the library."""
+    if _State.version:
+        raise RuntimeError("a tuning of the process must be set before its first function is compiled")
+    _State.tuning = tuning
 
 
 @contextmanager
@@ -191,7 +206,7 @@ def memory_map(spec: Any, mode: Any) -> Any:
     single = spec.form == "one"
     _, program, _ = pipeline.make_program(
         spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, single, mode, spec.device != "cpu",
-        () if spec.device != "cpu" else small_variables(spec),
+        () if spec.device != "cpu" else small_variables(spec), tuning_of(mode),
     )  # fmt: skip
     inputs, shared = (
         [v.name or f"{what} {k}" for k, v in enumerate(variables)]
@@ -262,7 +277,8 @@ def _choices(mode: Any) -> str:
     if mode is None:
         return ""
     guards = sorted(mode.settings.items()) if mode.executor == "nan_guard" else ""
-    return f"{mode.optimizer},{sorted(mode.excluded)},{sorted(mode.included)},{guards}"
+    tuning = "" if mode.tuning is None else mode.tuning.key()
+    return f"{mode.optimizer},{sorted(mode.excluded)},{sorted(mode.included)},{guards}{tuning}"
 
 
 # Rooms of the front whose sources say what is compiled.
@@ -283,6 +299,7 @@ def _prepare() -> None:
         package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", *FRONT)]
         version = __version__ + cache.sources_version(folders, [package], LOADED) + cache.compiler_version()
+        version += _State.tuning.key() if _State.tuning is not None else ""
         library.install(partial(with_stack, COMPILER_STACK_BYTES, _library_object), version)
         on_change("num_threads", threads.set_threads)
         _State.version = version
@@ -292,7 +309,7 @@ def _library_object(name: str) -> bytes:
     with forks.lock:
         from tensordsl.codegen.compiler.library_build import library_objects  # late: the compiler
 
-        return library_objects(name)
+        return library_objects(name, _State.tuning)
 
 
 def _report(compiled: Compiled, spec: Any, start: float) -> Compiled:

@@ -84,7 +84,7 @@ class Op:
         the dimension algebra `d` (see `Dims`); for static types at construction and symbolic extents in the compiler
     oracle(*arrays, **attrs)  -> the result by NumPy, independent of the lowering: the judge
     meaning                   -> how the compiler sees it
-    gradient(g, out, *operands, **attrs) -> one cotangent per operand, None where disconnected, `autodiff.reverse.ZERO`
+    gradient(g, out, *operands, **attrs) -> one cotangent per operand, None where disconnected, `ops.cotangents.ZERO`
     where
         the operand matters in steps (a condition); g, out are tuples if the op has several outputs.  None: see
         `no_gradient`

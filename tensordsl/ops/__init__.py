@@ -1,1 +1,20 @@
-"""."""
+"""The ops: one row each, with dtype rule, shape rule, meaning, gradient and oracle; and the functions that users call.
+
+Comes in   what a user's function gets: variables and values (`operands.as_variable`).
+Goes out   rows (`graph.variables.Op`), applied to variables; `table.OPS` has all by name.
+Rooms      `math` computes element by element; `array` makes, moves, reduces and orders elements.  All three are one
+           layer, as rows use each other.
+Modules    table          every row by its name;   rows   how elementwise rows are made
+           operands       arguments as variables
+           cotangents     what gradients of rows give: zero, undefined, bound to a choice
+           control        loops, branches, effects, identities with a gradient of their own
+           linalg         products of vectors and matrices
+           nnet           functions of neural networks;   normalise   batch normalisation
+           random_bits    random bits and distributions;   random_counts   counts at random
+           kinds          Theano's classes of ops, as kinds of rows
+           policies       `cast_policy` and `warn_float64`
+Uses       `graph`, `base`.
+Used by    `autodiff`, `tensor`, and the compiler, which reads the rows' columns.
+Begin with `table`, then one row of `math.elementwise`.
+To add     an op: docs/adding-an-op.md.
+"""

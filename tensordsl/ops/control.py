@@ -10,6 +10,7 @@ import numpy as np
 from tensordsl.base.records import record
 from tensordsl.graph.types import COMPLEX, INTEGERS, TensorType
 from tensordsl.graph.variables import Constant, Dims, Expand, Kernel, Op, OpView, Variable, apply, toposort
+from tensordsl.ops.cotangents import ZERO, Guard, Guarded, zeros_like
 from tensordsl.ops.operands import as_variable, shape_of_first
 
 
@@ -97,9 +98,7 @@ def _stack(column: Sequence[Any], variable: Variable) -> Any:
 
 
 def _loop_gradient(g: Any, out: Any, n: Any, *operands: Any, body: LoopBody) -> Sequence[Any]:
-    from tensordsl.autodiff.loop_gradient import loop_gradient  # late: it needs this row
-
-    return loop_gradient(g, n, operands, body)
+    raise AssertionError("the gradient of a loop is built by autodiff.loop_gradient")
 
 
 FOR = Op("for", _loop_dtype, _loop_shape, _loop_oracle, Kernel("for"), _loop_gradient)
@@ -190,8 +189,6 @@ def _branch_shape(d: Dims, condition: Any, *values: Any) -> tuple[Any, ...]:
 
 def _branch_gradient(g: Any, out: Any, condition: Any, *values: Any) -> Sequence[Any]:
     """Each branch gets the cotangent where it was taken; the condition chooses, in steps."""
-    from tensordsl.autodiff.reverse import ZERO, Guard, Guarded
-
     several = g if isinstance(g, tuple) else (g,)
     into_then, into_else = (
         [None if c is None else Guarded((Guard(condition, is_then),), c) for c in several] for is_then in (True, False)
@@ -385,8 +382,6 @@ def _identity_row(name: str, gradient: Callable[..., Sequence[Any]] | None, no_g
 
 
 def _zero_gradient(g: Any, out: Any, x: Any) -> Sequence[Any]:
-    from tensordsl.autodiff.reverse import zeros_like
-
     return (zeros_like(x),)
 
 

@@ -34,7 +34,8 @@ class Mode:
     executor : who runs the function: "native", "reference", "debug", "nan_guard" or "monitor".
 
     The attributes can be set, for functions that are compiled later; `clone`, `including` and `excluding` give copies
-    of the same class.  `excluded` and `included` hold the names of passes switched off and on.
+    of the same class.  `excluded` and `included` hold the names of passes switched off and on; `tuning` is the
+    compiler's `codegen.target.tuning.Tuning`, None for the machine's own.
 
     >>> careful = DebugMode()
     >>> careful.check_isfinite = False
@@ -54,6 +55,7 @@ class Mode:
         self.name = name or "Mode"
         self.excluded: frozenset[str] = frozenset()
         self.included: frozenset[str] = frozenset()
+        self.tuning: Any = None
 
     @property
     def optimizer(self) -> str:

@@ -11,18 +11,17 @@ from __future__ import annotations
 from tensordsl.codegen.llvm.builder import Asm
 
 VALUES, TABLES = 256, 8
-LEAST = 2048  # positions, from where on tables pay
-MOST = 1 << 31  # that a count holds
+MAX_COUNT = 1 << 31  # that a count holds
 EXACT = {"float": float(1 << 24), "double": float(1 << 53)}  # below it all whole numbers are there
-WORD = 16  # counts at once
+COUNTS_PER_VECTOR = 16  # counts at once
 PARAMS = ("ptr x", "ptr y", "ptr positions", "i64 step", "i64 count")
 
 
 def counts_text() -> str:
     """void: into table 0, how often each value occurs."""
     f = Asm("void", "count_bytes", ("ptr tables", "ptr positions", "i64 count"), internal=True)
-    kind = f"<{WORD} x i32>"
-    with f.loop(TABLES * VALUES, step=WORD) as loop:
+    kind = f"<{COUNTS_PER_VECTOR} x i32>"
+    with f.loop(TABLES * VALUES, step=COUNTS_PER_VECTOR) as loop:
         f.do(f"store {kind} zeroinitializer, ptr {f.gep('%tables', loop.index, 'i32')}, align 4")
     whole = f.op(f"and i64 %count, {-TABLES}")
     with f.loop(whole, step=TABLES) as loop:
@@ -31,7 +30,7 @@ def counts_text() -> str:
             _count(f, f.gep(first, k), f.gep("%tables", 4 * VALUES * k))
     with f.loop("%count", start=whole) as loop:
         _count(f, f.gep("%positions", loop.index), "%tables")
-    with f.loop(VALUES, step=WORD) as loop:
+    with f.loop(VALUES, step=COUNTS_PER_VECTOR) as loop:
         total, place = "zeroinitializer", f.gep("%tables", loop.index, "i32")
         for k in range(TABLES):
             part = f.op(f"load {kind}, ptr {f.gep(place, 4 * VALUES * k)}, align 4")

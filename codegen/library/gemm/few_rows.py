@@ -12,7 +12,6 @@ from tensordsl.codegen.library.signals import poll_each
 from tensordsl.codegen.llvm.function import Function
 
 ROWS = (2, 3)
-LONG_ROW, BLOCK_BYTES = 512, 8192  # bytes of a row of C: the least, and those that are done at a time
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
 
 
@@ -51,7 +50,7 @@ def _tile(v: Vector, rows: int) -> str:
 
 
 def _driver(v: Vector) -> str:
-    kind, terms, block = v.kind, _terms(v), BLOCK_BYTES // v.align
+    kind, terms, block = v.kind, _terms(v), v.tuning.gemm.few_rows_block_bytes // v.align
     f = Function("void", f"few_{kind}", (*SIZES, *STRIDED, f"{kind} alpha"), internal=True)
     whole = f.arith("and", "%k", -terms)
     rest = f.arith("sub", "%k", whole)

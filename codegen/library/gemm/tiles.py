@@ -11,35 +11,38 @@ from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.library.signals import poll_each
 from tensordsl.codegen.llvm.builder import Asm
-from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
-UNROLLED = (1, 2, 4)  # k with code of its own
-ROWS = (4, 1)
+UNROLLED_TERMS = (1, 2, 4)  # k with code of its own
+TILE_ROWS = (4, 1)
 DOTS = ((4, 4), (4, 2), (4, 1), (1, 4), (1, 1))  # rows x columns
 # Of a product with a vector: how many vectors of terms are added up independently, as each addition waits for the
 # one before it.  Other products keep one order of additions for all elements, that those of x x' are symmetric.
-OF_VECTORS = {(4, 1): 2, (1, 4): 2, (1, 1): 8}
-# Those whose vectors begin on cache lines where straddling loads are expensive, and of how many terms at least.
-ON_LINES, LONG = ((4, 1), (1, 4)), 256
+INDEPENDENT_SUMS = {(4, 1): 2, (1, 4): 2, (1, 1): 8}
+# Those whose vectors begin on cache lines where straddling loads are expensive.
+ALIGNED_DOTS = ((4, 1), (1, 4))
 SIZES = ("i64 m", "i64 n", "i64 k")
 DOT_PARAMS = (*SIZES, "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc")
 Step = Callable[[str, str, list[str]], list[str]]  # (number of the first term, mask or "", sums) -> sums
 
 
-def tile_texts(v: Vector, lines: bool = False) -> list[str]:
+def tile_texts(v: Vector) -> list[str]:
     """All tiles and what calls them: `rows_<type>` and `dots_<type>`, for any m and n; `vector_dots_<type>`, whose
-    `LONG` rows begin on cache lines if `lines`."""
-    bodies = [rows_tile(v, rows, k) for rows in ROWS for k in (*UNROLLED, None)]
+    long rows begin on cache lines where straddling loads are expensive."""
+    lines = v.tuning.machine.prefers_halves
+    bodies = [rows_tile(v, rows, k) for rows in TILE_ROWS for k in (*UNROLLED_TERMS, None)]
     bodies += [dot_tile(v, *shape) for shape in DOTS]
-    bodies += [dot_tile(v, *shape, turns) for shape, turns in OF_VECTORS.items()]
-    bodies += [dot_tile(v, *shape, OF_VECTORS[shape], True) for shape in ON_LINES if lines]
+    bodies += [dot_tile(v, *shape, turns) for shape, turns in INDEPENDENT_SUMS.items()]
+    bodies += [dot_tile(v, *shape, INDEPENDENT_SUMS[shape], True) for shape in ALIGNED_DOTS if lines]
     return [*bodies, rows_driver(v), dots_driver(v), vector_driver(v, lines)]
 
 
 class Vector:
     """A vector type and its operations."""
 
-    def __init__(self, kind: str, lanes: int) -> None:
+    def __init__(self, kind: str, lanes: int, tuning: Tuning) -> None:
+        self.tuning = tuning
         self.kind, self.lanes, self.type = kind, lanes, f"<{lanes} x {kind}>"
         self.mangled = f"v{lanes}f{64 if kind == 'double' else 32}"
         self.mask_type, self.places = f"<{lanes} x i1>", f"<{lanes} x ptr>"
@@ -205,7 +208,7 @@ def rows_driver(v: Vector) -> str:
             f"{v.kind} %alpha", "i1 %add",
         )  # fmt: skip
         done, general = f.label("done"), f.label("any")
-        cases = {k: f.label(f"k{k}") for k in UNROLLED}
+        cases = {k: f.label(f"k{k}") for k in UNROLLED_TERMS}
         f.do(f"switch i64 %k, label %{general} [{' '.join(f'i64 {k}, label %{x}' for k, x in cases.items())}]")
         f.closed = True
         for k, label in (*cases.items(), (None, general)):
@@ -392,7 +395,7 @@ def vector_driver(v: Vector, lines: bool = False) -> str:
     """Of a product with a vector: one column, or else one row.  Not of parts of others: threads decide on these."""
     f = Asm("void", f"vector_dots_{v.kind}", (*DOT_PARAMS, f"{v.kind} alpha", "i1 add"), internal=True)
     if lines:
-        with f.when(f.compare("sge", "i64", "%k", LONG)):
+        with f.when(f.compare("sge", "i64", "%k", v.tuning.gemm.align_min_terms)):
             _vector_dots(f, v, True)
             f.ret()
     _vector_dots(f, v, False)
@@ -405,10 +408,10 @@ def _vector_dots(f: Asm, v: Vector, lines: bool) -> None:
     with f.when(f.compare("eq", "i64", "%n", 1)):
         for rows, start, end in ((4, "0", fours), (1, fours, "%m")):
             with f.loop(end, start=start, step=rows) as loop:
-                _dot_columns(f, v, loop.index, rows, (0, "1", 1), OF_VECTORS[rows, 1], lines)
+                _dot_columns(f, v, loop.index, rows, (0, "1", 1), INDEPENDENT_SUMS[rows, 1], lines)
         f.ret()
     for columns in ((0, some, 4), (some, "%n", 1)):
-        _dot_columns(f, v, "0", 1, columns, OF_VECTORS[1, columns[2]], lines)
+        _dot_columns(f, v, "0", 1, columns, INDEPENDENT_SUMS[1, columns[2]], lines)
 
 
 def _dot_columns(
@@ -416,7 +419,7 @@ def _dot_columns(
 ) -> None:
     """Of rows from number i on: columns (from, to, at once)."""
     start, end, width = columns
-    lines = lines and (rows, width) in ON_LINES
+    lines = lines and (rows, width) in ALIGNED_DOTS
     with f.loop(end, start=start, step=width) as loop:
         a, b = element(f, v.kind, "%a", i, "%rsa"), element(f, v.kind, "%b", loop.index, "%csb")
         c = f.gep(element(f, v.kind, "%c", i, "%ldc"), loop.index, v.kind)

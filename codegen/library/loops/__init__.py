@@ -16,7 +16,7 @@ Others     `alternate_stack`: launches on threads that have little stack; `row_b
            not contiguous along the lanes are copied or transposed; in `short_rows/`: rows that are shorter than a
            vector are taken together.  The three folders are one room: its parts call each other.
 Uses       `abi.descriptor`, `llvm.function` for the text, `library.parallel`, `target.tuning` for thresholds.
-Used by    programs, through `run_nest`; products, through `run_tile`; `cpu` and `variants` know `limits`.
+Used by    programs, through `run_nest`; products, through `run_tile`; `cpu` and `variants` go by `tuning.loops` too.
 Begin with the docstring of `entry`, the words in `abi.descriptor`, then `interpreter`.
 To add     a form: a module whose `*_texts` give its functions, its place in `entry` and a guard there, a row of the
            library's techniques; if few launches take it, a part of its own in `abi.layouts.LIBRARY` with a fallback.

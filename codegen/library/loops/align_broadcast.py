@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from tensordsl.codegen.abi.descriptor import VECTOR, WRITE, CallCode, Header, Operand
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
-LINE, PAGE = 64, 4096  # bytes
-ROWS, MOST, LEAST = 16, 1 << 14, 1 << 16  # rows for which a copy pays; bytes of one, at most; of what is read of it
+PAGE_BYTES = 4096
 
 
-def align_broadcast(c: LoopFunction, axes: str, extents: str, strides: str, current: str) -> None:
+def align_broadcast(c: LoopFunction, t: Tuning, axes: str, extents: str, strides: str, current: str) -> None:
     """Let operands of a group of one kernel that are the same in many rows be copies."""
     words = c.word("%D", c.header(Header.DIRECT_CALL))
     lane, out = c.get(words, CallCode.LANE), c.get(current, c.header(Header.INPUTS), "ptr")
@@ -23,7 +24,7 @@ def align_broadcast(c: LoopFunction, axes: str, extents: str, strides: str, curr
     with c.loop(axes, ("i64", "1")) as axis:
         axis.next = [c.arith("mul", axis.values[0], c.get(extents, axis.index))]
     rows = c.op(f"udiv i64 {axis.values[0]}, {n}")
-    with c.when(c.test("sge", rows, ROWS)), c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
+    with c.when(c.test("sge", rows, t.memory.align_min_rows)), c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
         entry = c.operand(words, loop.index)
         number, size = c.get(entry, Operand.NUMBER), c.get(entry, Operand.ELEMENT_BYTES)
         bytes, steps = c.arith("mul", n, size), c.word(strides, c.arith("mul", number, axes))
@@ -33,10 +34,16 @@ def align_broadcast(c: LoopFunction, axes: str, extents: str, strides: str, curr
             axis.next = [c.arith("or", axis.values[0], step)]
         is_row = c.all(c.is_kind(entry, VECTOR), c.test("eq", c.get(steps, lane), size))
         is_read = c.test("eq", c.arith("and", c.get(entry, Operand.FLAGS), WRITE), 0)
-        pays = c.all(c.test("sle", bytes, MOST), c.test("sge", c.arith("mul", bytes, rows), LEAST))
+        pays = c.all(
+            c.test("sle", bytes, t.memory.align_max_row_bytes),
+            c.test("sge", c.arith("mul", bytes, rows), t.memory.align_min_read_bytes),
+        )
         with c.when(c.all(is_row, is_read, c.test("eq", axis.values[0], 0), pays)):
-            base, room = c.get(current, number, "ptr"), c.op(f"alloca i8, i64 {c.arith('add', bytes, PAGE)}, align 64")
-            place = c.arith("and", c.arith("sub", _address(c, out), _address(c, room)), PAGE - LINE)
+            base, room = (
+                c.get(current, number, "ptr"),
+                c.op(f"alloca i8, i64 {c.arith('add', bytes, PAGE_BYTES)}, align 64"),
+            )
+            place = c.arith("and", c.arith("sub", _address(c, out), _address(c, room)), PAGE_BYTES - CACHE_LINE_BYTES)
             room = c.gep(room, place)
             c.call("void", "@copy_strided", f"ptr {room}", f"ptr {base}", f"i64 {size}", f"i64 {n}", f"i64 {size}")
             c.put(room, current, number, "ptr")

@@ -17,17 +17,18 @@ from tensordsl.codegen.library.alternate_stack import (
     of_table_text,
     on_alternate_stack,
 )
-from tensordsl.codegen.library.loops.align_broadcast import MOST, PAGE
+from tensordsl.codegen.library.loops.align_broadcast import PAGE_BYTES
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
+from tensordsl.codegen.target.tuning import Tuning
 
-NEAR_SCRATCH = 1 << 12  # bytes of it that every thread has room for
-BESIDE = 1 << 20  # bytes that a launch needs at most, whatever its operands are: blocks and states of parts
-PARTS = 64  # of a reduction over all axes, more than there can be, with a state each
+MAX_SCRATCH_BYTES_IN_PLACE = 1 << 12  # that every thread has room for
+FIXED_STACK_BYTES = 1 << 20  # that a launch needs at most, whatever its operands are: blocks and tasks' states
+MAX_TASKS = 64  # of a reduction over all axes, more than there can be, with a state each
 _OF_LAUNCH = ["ptr rt", *RUN_NEST_PARAMS]
 
 
-def launch_texts() -> list[str]:
-    return [*alternate_stack_texts(), of_table_text("launch", _OF_LAUNCH), _on_alternate_stack()]
+def launch_texts(t: Tuning) -> list[str]:
+    return [*alternate_stack_texts(), of_table_text("launch", _OF_LAUNCH), _on_alternate_stack(t)]
 
 
 def move_to_alternate_stack(c: LoopFunction, here: str, always: bool = False) -> None:
@@ -42,17 +43,23 @@ def move_to_alternate_stack(c: LoopFunction, here: str, always: bool = False) ->
     if always:
         c.ret("i64", c.call("i64", "@launch_on_alternate_stack", *tables))
     else:
-        with c.when(c.test("sgt", c.header(Header.SCRATCH_BYTES), NEAR_SCRATCH)):
+        with c.when(c.test("sgt", c.header(Header.SCRATCH_BYTES), MAX_SCRATCH_BYTES_IN_PLACE)):
             c.ret("i64", c.call("i64", "@launch_on_alternate_stack", *tables))
     c.place(done)
 
 
-def _on_alternate_stack() -> str:
+def _on_alternate_stack(t: Tuning) -> str:
     c = LoopFunction("i64", "launch_on_alternate_stack", [*_OF_LAUNCH, "ptr D"], internal=True)
     operands = c.header(Header.OPERANDS)
     words = c.arith("add", c.arith("mul", operands, c.header(Header.AXES)), c.header(Header.POINTERS))
-    own = c.arith("mul", operands, PAGE + MOST), c.arith("mul", words, 8), c.header(Header.SCRATCH_BYTES)
-    states = c.arith("mul", c.header(Header.STATE_BYTES), PARTS)
-    bytes_ = c.arith("add", c.arith("shl", reduce(partial(c.arith, "add"), own), 1), c.arith("add", states, BESIDE))
+    own = (
+        c.arith("mul", operands, PAGE_BYTES + t.memory.align_max_row_bytes),
+        c.arith("mul", words, 8),
+        c.header(Header.SCRATCH_BYTES),
+    )
+    states = c.arith("mul", c.header(Header.STATE_BYTES), MAX_TASKS)
+    bytes_ = c.arith(
+        "add", c.arith("shl", reduce(partial(c.arith, "add"), own), 1), c.arith("add", states, FIXED_STACK_BYTES)
+    )
     fits = c.test("sle", bytes_, layouts.ALTERNATE_STACK_BYTES)
     return c.end("i64", on_alternate_stack(c, "launch", _OF_LAUNCH, c.choose(fits, 0, c.arith("and", bytes_, -64))))

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from tensordsl.codegen.abi.descriptor import POSITION, CallCode, Header, Operand
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
-from tensordsl.codegen.library.loops.short_rows.overlap import FEW
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
-LINE = 64  # bytes
 TABLES, SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that are changed
 
 
-def axes_texts() -> list[str]:
-    return [_exchange_axes(), _use_longest_rows(), _exchange_if_nearer(), _merge_axes(), _canonicalise_axes()]
+def axes_texts(t: Tuning) -> list[str]:
+    return [_exchange_axes(), _use_longest_rows(t), _exchange_if_nearer(), _merge_axes(), _canonicalise_axes(t)]
 
 
-def _canonicalise_axes() -> str:
+def _canonicalise_axes(t: Tuning) -> str:
     """Copies of the extents and strides, whose axes are exchanged and merged where that may be."""
     c = LoopFunction("void", "canonicalise_axes", ["ptr D", "ptr E", "ptr S", *TABLES], internal=True)
     axes, operands, pairs = c.header(Header.AXES), c.header(Header.OPERANDS), c.word("%D", Header.WORDS)
@@ -32,7 +32,9 @@ def _canonicalise_axes() -> str:
             pair = c.word(pairs, c.arith("mul", loop.index, 2))
             given = [f"i64 {x}" for x in (c.get(pair, 0), c.get(pair, 1), axes, operands)]
             if name == "exchange_if_nearer":  # a single kernel has the forms for short rows
-                given.append(f"i64 {c.choose(c.test('ne', c.header(Header.DIRECT_CALL), 0), 0, FEW)}")
+                given.append(
+                    f"i64 {c.choose(c.test('ne', c.header(Header.DIRECT_CALL), 0), 0, t.short_rows.overlap_min_rows)}"
+                )
             else:
                 given.append(f"i64 {c.header(Header.MIN_UNMERGED_ELEMENTS)}")
             c.call("void", f"@{name}", "ptr %e", "ptr %s", *given)
@@ -40,7 +42,7 @@ def _canonicalise_axes() -> str:
     return c.end()
 
 
-def _use_longest_rows() -> str:
+def _use_longest_rows(t: Tuning) -> str:
     """Few rows take less time than the loops around them: the longest axis takes the rows' place."""
     c = LoopFunction("void", "use_longest_rows", [*TABLES, "ptr D"], internal=True)
     words, axes = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.AXES)
@@ -50,7 +52,7 @@ def _use_longest_rows() -> str:
         loop.next = [c.choose(is_placed, 1, loop.values[0])]
     with c.when(c.any(c.test("slt", row, 0), c.test("ne", loop.values[0], 0))):
         c.ret()
-    with c.when(c.test("sge", c.get("%e", row), FEW)):
+    with c.when(c.test("sge", c.get("%e", row), t.short_rows.overlap_min_rows)):
         c.ret()
     with c.loop(axes, ("i64", row)) as loop:
         best = loop.values[0]
@@ -86,7 +88,7 @@ def _exchange_if_nearer() -> str:
         row = c.word("%s", c.arith("mul", loop.index, "%axes"))
         near, far = c.get(row, "%a"), c.get(row, "%b")
         sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {x}", "i1 false") for x in (near, far)]
-        sizes = [c.arith("add", c.arith("shl", c.min(x, LINE), 40), c.min(x, 1 << 32)) for x in sizes]
+        sizes = [c.arith("add", c.arith("shl", c.min(x, CACHE_LINE_BYTES), 40), c.min(x, 1 << 32)) for x in sizes]
         gap = c.arith("or", loop.values[1], c.arith("xor", far, c.arith("mul", near, extent)))
         loop.next = [c.arith("add", loop.values[0], c.arith("sub", *sizes)), gap]
     fits = c.any(c.test("sge", extent, "%least"), c.test("eq", loop.values[1], 0))

@@ -10,33 +10,30 @@ from __future__ import annotations
 
 from tensordsl.codegen.abi.descriptor import PREFETCH_NEXT, WHOLE_ROW, Context, Header
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
-from tensordsl.codegen.target.cache_model import Caches
-
-PAGE = 4096
-LINES = 8  # of a set of a first-level cache; and rows at once of several operands that memory has
+from tensordsl.codegen.target.tuning import Tuning
 
 
-def column_prefetch_texts(caches: Caches) -> list[str]:
-    return [_column_rows_per_call(caches), _operand_span()]
+def column_prefetch_texts(t: Tuning) -> list[str]:
+    return [_column_rows_per_call(t), _operand_span()]
 
 
-def _column_rows_per_call(caches: Caches) -> str:
+def _column_rows_per_call(t: Tuning) -> str:
     c = LoopFunction("void", "column_rows_per_call", ["ptr cx", "i64 axis", "ptr rows", "ptr turn"], internal=True)
     words, strides = c.context(Context.DESCRIPTOR), c.context(Context.STRIDES)
     with c.loop(c.get(words, Header.OPERANDS), ("i64", "%axis"), ("i64", "0"), ("i64", "0"), ("i64", "0")) as loop:
         at, same, row, streams = loop.values
         step = c.get(strides, at)
-        here = c.all(c.test("ne", step, 0), c.test("eq", c.arith("and", step, PAGE - 1), 0))
+        here = c.all(c.test("ne", step, 0), c.test("eq", c.arith("and", step, t.memory.same_set_bytes - 1), 0))
         row = c.arith("add", row, c.call("i64", "@llvm.abs.i64", f"i64 {step}", "i1 false"))
         streams = c.arith("add", streams, c.choose(c.test("ne", step, 0), 1, 0))
         loop.next = [c.arith("add", at, c.get(words, Header.AXES)), c.choose(here, 1, same), row, streams]
     _, same, row, streams = loop.values
     bytes_ = c.arith("mul", row, in_all_tasks(c, c.get(c.context(Context.EXTENTS), "%axis")))
-    far = c.test("sge", bytes_, caches.asked)
-    few, several = c.min(c.get("%rows", 0), LINES), c.all(far, c.test("sgt", streams, 1))
+    far = c.test("sge", bytes_, t.caches.prefetch_rows_min_bytes)
+    few, several = c.min(c.get("%rows", 0), t.memory.ways), c.all(far, c.test("sgt", streams, 1))
     rows = c.choose(c.any(c.test("ne", same, 0), several), few, c.get("%rows", 0))
     once = c.all(far, c.test("sle", c.get(words, Header.COLUMN_READS), 1))
-    c.put(c.choose(once, c.min(rows, caches.in_turn), rows), "%rows", 0)
+    c.put(c.choose(once, c.min(rows, t.caches.max_rows_per_batch), rows), "%rows", 0)
     c.put(c.choose(far, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%turn", 0)
     return c.end()
 

@@ -42,7 +42,7 @@ from tensordsl.codegen.library.loops.pack.rows import packed_row_texts
 from tensordsl.codegen.library.loops.pack.strided import strided_texts
 from tensordsl.codegen.library.loops.pack.transpose_blocks import transpose_block_texts
 from tensordsl.codegen.library.loops.pack.transpose_registers import transpose_texts
-from tensordsl.codegen.library.loops.pack.transpose_tiles import SHORT_ROOM, block_of, transpose_tile_texts
+from tensordsl.codegen.library.loops.pack.transpose_tiles import SHORT_ROW_ELEMENTS, block_of, transpose_tile_texts
 from tensordsl.codegen.library.loops.parallel import parallel_texts, reduction_texts
 from tensordsl.codegen.library.loops.parallel_rows import parallel_rows_texts
 from tensordsl.codegen.library.loops.row_batches import row_batch_texts
@@ -54,76 +54,50 @@ from tensordsl.codegen.library.loops.short_rows.reduce_wide import wide_texts
 from tensordsl.codegen.library.loops.short_rows.reverse import reverse_texts, shuffle_declaration
 from tensordsl.codegen.library.loops.short_rows.row_blocks import row_block_texts
 from tensordsl.codegen.library.loops.small_transposed import small_transposed_texts
-from tensordsl.codegen.library.loops.streaming_stores import METADATA, ROW, is_streamable_text, streaming_texts
+from tensordsl.codegen.library.loops.streaming_stores import METADATA, is_streamable_text, streaming_texts
 from tensordsl.codegen.library.loops.take import take_texts
 from tensordsl.codegen.library.signals import poll, poll_each
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.target.cache_model import Caches, near_third
-
-LONG = 1 << 18  # points from which results may be larger than the caches
-
-
-def nest_text(vector_bytes: int = 64, fetches: bool = True, shuffled: int = 0, caches: Caches | None = None) -> str:
-    """All of the library as one module.  fetches, shuffled, caches: `target.machine` knows them (`fetches_turns` and so
-    on)."""
-    parts = _objects(vector_bytes, fetches, shuffled, caches or near_third())
-    return _module([text for texts in parts.values() for text in texts()], vector_bytes, shuffled)
+from tensordsl.codegen.target.machine import Machine
+from tensordsl.codegen.target.tuning import Tuning
 
 
-def part_text(part: str, vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> str:
+def nest_text(t: Tuning) -> str:
+    """All of the library as one module."""
+    return _module([text for texts in _objects(t).values() for text in texts()], t)
+
+
+def part_text(part: str, t: Tuning) -> str:
     """The module of one of the library's objects (`abi.layouts.LIBRARY`).  The first has what most launches need, and
-    what stands for functions of other parts as long as these are absent."""
-    texts = _objects(vector_bytes, fetches, shuffled, caches)[part]()
-    return _module([*texts, *(fallback_texts() if part == "nest" else [])], vector_bytes, shuffled)
+    the stubs of functions of other parts."""
+    return _module([*_objects(t)[part](), *(fallback_texts(t) if part == "nest" else [])], t)
 
 
-def _objects(vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> dict[str, Callable[[], list[str]]]:
+def _objects(t: Tuning) -> dict[str, Callable[[], list[str]]]:
     """The functions of each part."""
     return {
         "nest": lambda: [
-            *(
-                *copy_texts(vector_bytes),
-                *strided_texts(fetches),
-                *axes_texts(),
-                *transpose_tile_texts(),
-                *row_batch_texts(caches),
-            ),
-            *(
-                *column_prefetch_texts(caches),
-                *interpreter_texts(),
-                is_streamable_text(caches),
-                *small_transposed_texts(),
-            ),
-            *(
-                *parallel_texts(caches),
-                *contiguous_texts(),
-                _may_recompute(),
-                _run_direct(),
-                _run_general(),
-                _run_stage(),
-            ),
+            *(*copy_texts(t.machine.vector_bytes), *strided_texts(t), *axes_texts(t)),
+            *(*transpose_tile_texts(t), *row_batch_texts(t), *column_prefetch_texts(t)),
+            *(*interpreter_texts(t), is_streamable_text(t), *small_transposed_texts(t), *parallel_texts(t)),
+            *(*contiguous_texts(), _may_recompute(), _run_direct(t), _run_general(t), _run_stage()),
         ],
         "nest_turned": transpose_texts,
-        "nest_streams": streaming_texts,
-        "nest_short": lambda: [*collapse_texts(), *reverse_texts(shuffled), *overlap_texts(), *pack_texts()],
-        "nest_packed": lambda: [*packed_row_texts(), *deinterleave_texts()],
-        "nest_sums": lambda: [
-            *(
-                *joined_texts(),
-                *wide_texts(caches),
-                *copied_operand_texts(),
-                *parallel_rows_texts(caches),
-                *copy_matrix_texts(),
-            ),
-            *(replicate_line_text(), *row_block_texts()),
-            *reduction_texts(caches),
+        "nest_streams": lambda: streaming_texts(t),
+        "nest_short": lambda: [
+            *(*collapse_texts(t), *reverse_texts(t), *overlap_texts(t), *pack_texts(t)),
         ],
-        "nest_across": transpose_block_texts,
-        "nest_taken": take_texts,
+        "nest_packed": lambda: [*packed_row_texts(t), *deinterleave_texts(t)],
+        "nest_sums": lambda: [
+            *(*joined_texts(t), *wide_texts(t), *copied_operand_texts(t), *parallel_rows_texts(t)),
+            *(*copy_matrix_texts(), replicate_line_text(), *row_block_texts(t), *reduction_texts(t)),
+        ],
+        "nest_across": lambda: transpose_block_texts(t),
+        "nest_taken": lambda: take_texts(t),
     }
 
 
-def _module(texts: Sequence[str], vector_bytes: int, shuffled: int) -> str:
+def _module(texts: Sequence[str], t: Tuning) -> str:
     """Each text once; what other modules call is known to them, and what it calls of theirs is declared."""
     text = "\n".join(dict.fromkeys(texts))
     shared = "|".join(name for part in ("nest", *NEST_PARTS) for name in LIBRARY[part])
@@ -131,20 +105,20 @@ def _module(texts: Sequence[str], vector_bytes: int, shuffled: int) -> str:
     own = {MISSED, *re.findall(r"^define [^@]*@(\w+)", text, re.MULTILINE)}
     others = sorted({name for name in re.findall(r"@([\w.]+)", text) if name[:5] != "llvm."} - own)
     declared = "".join(f"declare hidden void @{name}()\n" for name in others)
-    return _intrinsics(vector_bytes, shuffled) + declared + text + METADATA
+    return _intrinsics(t.machine) + declared + text + METADATA
 
 
-def _intrinsics(vector_bytes: int, shuffled: int) -> str:
+def _intrinsics(machine: Machine) -> str:
     lines = [f"declare i64 @llvm.{name}.i64(i64, i64)" for name in ("smin", "smax")]
     lines += [f"declare i64 @llvm.{name}.i64(i64, i1)" for name in ("abs", "ctlz")]
     lines.append("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-    if vector_bytes >= 64:
+    if machine.vector_bytes >= 64:
         lines.append("declare <64 x i8> @llvm.masked.load.v64i8.p0(ptr, i32, <64 x i1>, <64 x i8>)")
         lines.append("declare void @llvm.masked.store.v64i8.p0(<64 x i8>, ptr, i32, <64 x i1>)")
-    return "\n".join(lines) + "\n" + STACK_INTRINSICS + shuffle_declaration(shuffled)
+    return "\n".join(lines) + "\n" + STACK_INTRINSICS + shuffle_declaration(machine.shuffled_bytes)
 
 
-def _run_direct() -> str:
+def _run_direct(t: Tuning) -> str:
     """One kernel over one axis, everything readable in place: no context at all.  Gives 0 if that is not so."""
     c = LoopFunction("i64", "run_direct", [*NEST_PARAMS, *SCRATCH_PARAMS, "i64 points", "i64 shared"], internal=True)
     words = c.word("%D", c.header(Header.DIRECT_CALL))
@@ -168,7 +142,9 @@ def _run_direct() -> str:
         c.ret("i64", 0)
     n, kernel = c.get("%E", lane), c.get("%K", c.get(words, CallCode.KERNEL), "ptr")
     points = c.max(n, "%points")
-    with c.when(c.all(c.test("sge", points, LONG), c.test("sge", n, ROW))):
+    with c.when(
+        c.all(c.test("sge", points, t.memory.stream_min_points), c.test("sge", n, t.memory.stream_row_min_elements))
+    ):
         with c.when(
             c.call("i1", "@is_streamable", *passed(["ptr D", *NEST_PARAMS[2:5]]), f"i64 {points}", "i64 %shared")
         ):
@@ -222,7 +198,7 @@ def _direct_tail(c: LoopFunction, words: str, kernel: str, whole: str, left: str
             c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {c.arith('mul', left, size)}")
 
 
-def _run_general() -> str:
+def _run_general(t: Tuning) -> str:
     """`times`: in as many blocks of a `job` (`pack.transpose_blocks`), or, where that is null, as many parts of a
     launch."""
     rest = ["ptr stage", "ptr job", "i64 times"]
@@ -260,9 +236,9 @@ def _run_general() -> str:
                 with c.when(c.test("ne", c.call("i64", f"@{function}", *moved, *more), 0)):
                     c.ret("i64", 0)
         _tiles(c, axes, operands, extents, strides, current)
-        _stream_rows(c, axes, extents, moved)
+        _stream_rows(c, t, axes, extents, moved)
         with c.when(c.is_null("%job")):
-            align_broadcast(c, axes, extents, strides, current)
+            align_broadcast(c, t, axes, extents, strides, current)
             c.call("void", "@use_longest_rows", f"ptr {extents}", f"ptr {strides}", "ptr %D")
     c.put(0, "%scratch", 0)
     pointers = {
@@ -346,10 +322,10 @@ def _direct_if_collapsed(c: LoopFunction, axes: str, extents: str, strides: str)
             c.ret("i64", 0)
 
 
-def _stream_rows(c: LoopFunction, axes: str, extents: str, given: tuple[str, ...]) -> None:
+def _stream_rows(c: LoopFunction, t: Tuning, axes: str, extents: str, given: tuple[str, ...]) -> None:
     """Return where long rows with gaps between them go by streaming stores."""
     points, shared = c.max(product(c, extents, axes), points_of(c)), _of_stage(c, Stage.SHARED)
-    with c.when(c.all(c.test("sge", points, LONG), c.is_null("%job"))):
+    with c.when(c.all(c.test("sge", points, t.memory.stream_min_points), c.is_null("%job"))):
         with c.when(c.call("i1", "@is_streamable", *given[1:5], f"i64 {points}", f"i64 {shared}")):
             with c.when(c.call("i1", "@stream_rows", *given)):
                 c.ret("i64", 0)
@@ -363,7 +339,7 @@ def _tiles(c: LoopFunction, axes: str, operands: str, extents: str, strides: str
     axis = c.call("i64", "@transposed_axis", "ptr %D", *tables)
     length, distinct = c.get(extents, lane), c.call("i64", "@may_recompute", "ptr %D", f"ptr {current}")
     whole = c.arith("and", length, c.arith("sub", 0, c.header(Header.LANES)))
-    short = c.all(c.test("eq", whole, 0), c.test("sge", block_of(c), SHORT_ROOM))
+    short = c.all(c.test("eq", whole, 0), c.test("sge", block_of(c), SHORT_ROW_ELEMENTS))
     again = c.all(c.test("ne", whole, 0), c.test("ne", distinct, 0))
     whole = c.choose(c.any(short, again), length, whole)
     with c.when(c.all(c.test("sge", axis, 0), c.test("sgt", whole, 0))):

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from tensordsl.codegen.abi.descriptor import NEST_PARAMS, SCRATCH_PARAMS, Header
 from tensordsl.codegen.abi.layouts import LIBRARY, NEST_PARTS, WITHOUT
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
-from tensordsl.codegen.library.loops.pack.strided import OF_ROWS
-from tensordsl.codegen.library.loops.row_batches import CODE
+from tensordsl.codegen.library.loops.pack.strided import PACKER_OF_ROWS_PARAMS
+from tensordsl.codegen.library.loops.row_batches import CODE_PARAMS
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.target.tuning import Tuning
 
-SHORT = 4  # vectors of a row, from which none of these ways is taken
 MISSED = "missed"  # where the word is that notes parts
 _LAUNCH = [*NEST_PARAMS, *SCRATCH_PARAMS]
 # name -> (parameters, the result's type, what says that nothing is done)
@@ -39,7 +39,7 @@ _NOT_HANDLED: dict[str, tuple[Sequence[str], str, str]] = {
         "i1",
         "false",
     ),
-    "shared_row_blocks": ([*CODE, "i64 axis"], "i1", "false"),
+    "shared_row_blocks": ([*CODE_PARAMS, "i64 axis"], "i1", "false"),
     "take": (NEST_PARAMS, "i64", "-1"),
 }
 _FOR_SHORT_ROWS = {
@@ -49,9 +49,9 @@ _FOR_SHORT_ROWS = {
 }
 
 
-def fallback_texts() -> list[str]:
+def fallback_texts(t: Tuning) -> list[str]:
     made = {name: _not_handled(name, *what) for name, what in _NOT_HANDLED.items()}
-    made |= {name: _if_short(name, params) for name, params in _FOR_SHORT_ROWS.items()}
+    made |= {name: _if_short(t, name, params) for name, params in _FOR_SHORT_ROWS.items()}
     made |= {name: _whole_launch(name) for name in ("reduce_columns", "run_rows_alone")}
     made |= {"transpose": _transposed(), "packer_of_rows": _of_rows()}
     return [f"@{MISSED} = external hidden constant ptr\n", *made.values()]
@@ -73,21 +73,21 @@ def _not_handled(name: str, params: Sequence[str], result: str, value: str) -> s
     return c.end(result, value)
 
 
-def _if_short(name: str, params: Sequence[str]) -> str:
+def _if_short(t: Tuning, name: str, params: Sequence[str]) -> str:
     """Only short rows would be done otherwise."""
     c = _function(name, params, "i64")
     fast = c.header(Header.DIRECT_CALL)
     with c.when(c.test("ne", fast, 0)):
         n = c.get("%E", c.get(c.word("%D", fast), 2))
-        with c.when(c.test("slt", n, c.arith("mul", c.header(Header.LANES), SHORT))):
+        with c.when(c.test("slt", n, c.arith("mul", c.header(Header.LANES), t.short_rows.max_vectors))):
             _record_miss(c, name)
     return c.end("i64", 0)
 
 
 def _of_rows() -> str:
     """Packers of several columns together are absent, too: nothing is missed."""
-    c = _function("packer_of_rows", OF_ROWS, "ptr")
-    return c.end("ptr", c.call("ptr", "@strided_packer_of_rows", *passed(OF_ROWS)))
+    c = _function("packer_of_rows", PACKER_OF_ROWS_PARAMS, "ptr")
+    return c.end("ptr", c.call("ptr", "@strided_packer_of_rows", *passed(PACKER_OF_ROWS_PARAMS)))
 
 
 def _whole_launch(name: str) -> str:

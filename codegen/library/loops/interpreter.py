@@ -42,25 +42,23 @@ from tensordsl.codegen.abi.descriptor import (
     RowsCode,
 )
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, advance, fill_lines, put_position
-from tensordsl.codegen.library.loops.limits import LEAST_WORK, LONG_ROW, LONGEST, NEAR_COLUMNS, NEAR_ELEMENTS
 from tensordsl.codegen.library.loops.pack.deinterleave import (
-    ALONG,
+    ADDRESS,
     AREA,
+    COLUMN_BYTES,
+    OPERAND_WORDS,
     PACKER,
-    PLACE,
+    ROW_STRIDE,
     SIDE,
     STRIDE,
     TARGET,
-    UNIT,
-    WORDS,
 )
 from tensordsl.codegen.library.loops.short_rows.row_blocks import has_row_blocks
 from tensordsl.codegen.library.signals import poll, poll_each
+from tensordsl.codegen.target.tuning import Tuning
 
-HUGE = 1 << 30  # elements that a kernel gets at once: it may count them in int32
-PIECE = 1 << 16  # elements of which pieces of a long row are multiples
-LONG_COLUMNS = 256  # elements: finding shorter ones takes longer than it saves
-STREAM = 512  # elements packed at once, where only speed matters: memory goes on while the kernel computes
+MAX_CALL_ELEMENTS = 1 << 30  # a kernel may count them in int32
+PIECE_ELEMENTS = 1 << 16  # of which pieces of a long row are multiples
 _INSTRUCTIONS = (
     ("call", Opcode.CALL),
     ("fill", Opcode.FILL),
@@ -70,18 +68,18 @@ _INSTRUCTIONS = (
 )
 
 
-def interpreter_texts() -> list[str]:
+def interpreter_texts(t: Tuning) -> list[str]:
     return [
-        _loop(),
+        _loop(t),
         _rows(),
-        _blocks(),
+        _blocks(t),
         _fill(),
         _is_any_packed(),
         _call(),
         _call_packed(),
-        _pack_deinterleaved(),
+        _pack_deinterleaved(t),
         _pack_matrix(),
-        _call_packed_rows(),
+        _call_packed_rows(t),
         _execute(),
         _resolve(),
     ]
@@ -109,13 +107,13 @@ def _in_tasks(c: LoopFunction, axis: str, words: int, unit: int, price: str, end
             c.ret("i64", end)
 
 
-def _loop() -> str:
+def _loop(t: Tuning) -> str:
     c, words = _instruction("loop")
     axis = c.get(words, LoopCode.AXIS)
     body, end = _body(c, LoopCode.WORDS, c.get(words, LoopCode.BODY_WORDS))
     _in_tasks(c, axis, LoopCode.WORDS, 1, c.get(words, LoopCode.TASK_NS), end)
     positions, extent = c.context(Context.POSITIONS), c.get(c.context(Context.EXTENTS), axis)
-    with c.when(has_row_blocks(c, c.arith("add", "%pc", LoopCode.WORDS), end, extent)):
+    with c.when(has_row_blocks(c, t, c.arith("add", "%pc", LoopCode.WORDS), end, extent)):
         with c.when(c.call("i1", "@shared_row_blocks", body, f"i64 {axis}")):
             c.ret("i64", end)
     last = c.arith("sub", extent, 1)
@@ -170,7 +168,7 @@ def _rows() -> str:
     return c.end("i64", end)
 
 
-def _blocks() -> str:
+def _blocks(t: Tuning) -> str:
     c, words = _instruction("blocks")
     axis, width, block, tails = (
         c.get(words, k) for k in (BlocksCode.AXIS, BlocksCode.LANES, BlocksCode.ELEMENTS, BlocksCode.FLAGS)
@@ -199,11 +197,13 @@ def _blocks() -> str:
     c.put(c.as_i64(is_wide), "%cx", Context.IS_WIDE)
     by_kernel = c.any(short, is_wide, c.all(by_kernel, twice))
     as_block = c.all(as_block, twice)
-    block = c.choose(streams, c.max(c.min(block, STREAM), width), block)
-    block = c.choose(c.any(is_wide, c.all(any_length, in_place)), HUGE, block)  # wide rows are done once, all columns
+    block = c.choose(streams, c.max(c.min(block, t.pack.block_elements), width), block)
+    block = c.choose(
+        c.any(is_wide, c.all(any_length, in_place)), MAX_CALL_ELEMENTS, block
+    )  # wide rows are done once, all columns
     packs_down = c.all(c.test("ne", c.get(c.context(Context.DESCRIPTOR), Header.COLUMN_READS), 0), c.negate(in_place))
-    block = c.choose(packs_down, c.min(block, NEAR_COLUMNS), block)
-    block = c.min(block, _max_block_elements(c, extent))
+    block = c.choose(packs_down, c.min(block, (t.loops.packed_elements // MAX_PACKED_ROWS)), block)
+    block = c.min(block, _max_block_elements(c, t, extent))
     vectors, at, more, done = c.arith("sub", 0, width), c.cell(0), c.label("more"), c.label("done")
     with c.when(c.any(c.test("sgt", extent, 0), finishes)):
         c.place(more)
@@ -238,12 +238,16 @@ def _blocks() -> str:
     return c.end("i64", end)
 
 
-def _max_block_elements(c: LoopFunction, extent: str) -> str:
+def _max_block_elements(c: LoopFunction, t: Tuning, extent: str) -> str:
     """How many elements of a row kernels get at once, so that they do not take long."""
-    most = c.cell(HUGE)
-    with c.when(c.test("sgt", extent, LONG_ROW)):
-        work = c.max(c.get(c.context(Context.DESCRIPTOR), Header.NS_PER_1000_POINTS), LEAST_WORK)
-        c.put(c.max(c.arith("and", c.arith("udiv", LONGEST * 1000, work), -PIECE), PIECE), most, 0)
+    most = c.cell(MAX_CALL_ELEMENTS)
+    with c.when(c.test("sgt", extent, t.tasks.poll_row_elements)):
+        work = c.max(c.get(c.context(Context.DESCRIPTOR), Header.NS_PER_1000_POINTS), t.tasks.poll_min_ns_per_1000)
+        c.put(
+            c.max(c.arith("and", c.arith("udiv", t.tasks.poll_piece_ns * 1000, work), -PIECE_ELEMENTS), PIECE_ELEMENTS),
+            most,
+            0,
+        )
     return c.get(most, 0)
 
 
@@ -359,29 +363,29 @@ def _bit(c: LoopFunction, bits: str, k: str) -> str:
     return c.op(f"trunc i64 {c.arith('lshr', bits, k)} to i1")
 
 
-def _pack_deinterleaved() -> str:
+def _pack_deinterleaved(t: Tuning) -> str:
     """Pack columns of a CALL that can be deinterleaved, of `rows` rows from number `turn` on; a bit for each."""
     params = ["ptr cx", "ptr words", "i64 turn", "i64 taken", "i64 rows"]
     c = LoopFunction("i64", "pack_deinterleaved", params, internal=True)
     external, short = (
         c.get("%words", CallCode.EXTERNALS),
-        c.test("slt", c.arith("mul", "%taken", "%rows"), LONG_COLUMNS),
+        c.test("slt", c.arith("mul", "%taken", "%rows"), t.pack.deinterleave_min_elements),
     )
     with c.when(c.any(c.test("ne", c.context(Context.IS_TAIL), 0), short)):
         c.ret("i64", 0)
-    row = c.op(f"alloca i64, i64 {c.arith('mul', external, WORDS)}, align 8")
+    row = c.op(f"alloca i64, i64 {c.arith('mul', external, OPERAND_WORDS)}, align 8")
     with c.loop(external, ("i64", "0")) as loop:
-        is_column = _deinterleavable(c, loop.index, c.word(row, c.arith("mul", loop.index, WORDS)))
+        is_column = _deinterleavable(c, loop.index, c.word(row, c.arith("mul", loop.index, OPERAND_WORDS)))
         loop.next = [c.arith("add", loop.values[0], c.as_i64(is_column))]
     with c.when(c.test("slt", loop.values[0], 2)):
         c.ret("i64", 0)
     done = c.call("i64", "@deinterleave", f"ptr {row}", f"i64 {external}")
     with c.loop("%rows") as turn, c.loop(external) as loop:
-        own = c.word(row, c.arith("mul", loop.index, WORDS))
+        own = c.word(row, c.arith("mul", loop.index, OPERAND_WORDS))
         packer, target = c.get(own, PACKER, "ptr"), c.get(own, TARGET, "ptr")
         pitch = c.arith("mul", c.get(c.operand("%words", loop.index), Operand.ELEMENT_BYTES), "%taken")
         with c.when(c.not_null(packer)):
-            place = c.gep(c.get(own, PLACE, "ptr"), c.arith("mul", turn.index, c.get(own, ALONG)))
+            place = c.gep(c.get(own, ADDRESS, "ptr"), c.arith("mul", turn.index, c.get(own, ROW_STRIDE)))
             stride, points = (f"i64 {x}" for x in (c.get(own, STRIDE), c.context(Context.POINTS)))
             best = c.call("ptr", "@packer_of_rows", f"ptr {packer}", stride, points)
             c.call("void", best, f"ptr {target}", f"ptr {place}", stride, "i64 %taken")
@@ -401,12 +405,12 @@ def _deinterleavable(c: LoopFunction, k: str, own: str) -> str:
     is_read = c.test("eq", c.arith("and", c.get(entry, Operand.FLAGS), READ | WRITE), READ)
     is_column = c.all(copied, is_read, c.negate(transposes))
     with c.when(is_column):
-        c.put(_address(c, entry, row)[0], own, PLACE, "ptr")
+        c.put(_address(c, entry, row)[0], own, ADDRESS, "ptr")
         c.put(stride, own, STRIDE)
-        c.put(along, own, ALONG)
+        c.put(along, own, ROW_STRIDE)
         c.put(c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH)), own, AREA, "ptr")
     c.put("null", own, PACKER, "ptr")
-    c.put(c.choose(is_column, size, 0), own, UNIT)
+    c.put(c.choose(is_column, size, 0), own, COLUMN_BYTES)
     return is_column
 
 
@@ -418,7 +422,7 @@ def _row_stride(c: LoopFunction, entry: str, row: str) -> str:
     )
 
 
-def _call_packed_rows() -> str:
+def _call_packed_rows(t: Tuning) -> str:
     """A CALL for as many rows as can be packed at once; their number."""
     c = LoopFunction("i64", "call_packed_rows", ["ptr cx", "ptr words"], internal=True)
     lane, external, row = (
@@ -447,7 +451,7 @@ def _call_packed_rows() -> str:
         f"i64 {c.context(Context.CALL_FLAGS)}",
     )
     first = c.get(position, 0)
-    most = c.max(c.min(c.arith("udiv", NEAR_ELEMENTS, c.max(count, 1)), MAX_PACKED_ROWS), 1)
+    most = c.max(c.min(c.arith("udiv", t.loops.packed_elements, c.max(count, 1)), MAX_PACKED_ROWS), 1)
     every = c.any(
         c.test("ne", c.get(transposes, 0), 0),
         c.test("ne", c.get(c.context(Context.DESCRIPTOR), Header.COLUMN_READS), 0),

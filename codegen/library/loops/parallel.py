@@ -26,9 +26,8 @@ from tensordsl.codegen.abi.descriptor import (
 from tensordsl.codegen.library.loops.alternate_stack import launch_texts, move_to_alternate_stack
 from tensordsl.codegen.library.loops.contiguous import return_if_contiguous
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
-from tensordsl.codegen.library.loops.limits import FOLDED, LONG, SHARE, SHARED_ROWS, WIDE_ROW
 from tensordsl.codegen.library.loops.pack.reductions import room_for_copies
-from tensordsl.codegen.library.loops.parallel_rows import MOST, ceil_div, from_middle, longest_axis, tasks_of
+from tensordsl.codegen.library.loops.parallel_rows import ceil_div, from_middle, longest_axis, tasks_of
 from tensordsl.codegen.library.loops.small_transposed import return_if_small_transposed
 from tensordsl.codegen.library.loops.traversal_order import (
     ANY_ORDER,
@@ -43,47 +42,50 @@ from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, s
 from tensordsl.codegen.library.signals import poll
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.program_ir.gemm_epilogues import TILE
-from tensordsl.codegen.target.cache_model import Caches
+from tensordsl.codegen.target.tuning import Tuning
 
-WORTH = 60_000  # ns of estimated work from which threads are asked, and there are two parts
-EARLY = 16_000  # the same where each point or row is computed as if it were alone, however many parts there are
-FINE, SOME = 8_000, 4  # ns of the parts of such a launch, and how many of them, before they have their share
-EACH = 4  # of such a launch's parts for each thread, at most: what is near the border of two is read twice
-GRAIN, UNIT = 1024, 128  # elements along the lanes' axis: of a part at least, and what it has a multiple of
-MANY = 2048  # bytes of each column, at least, of more than twice `COLUMNS`, whose rows are parted
-COLUMNS = 256  # of a part at least, of a reduction along rows, though its last one may have fewer: over `WIDE_ROW`
-MOST_POINTS = 1 << 42  # whose work is estimated: the number fits its word
-FIRST = 64  # bytes of scratch before what is kept from level to level
-# Of a launch: the axis that is parted, elements of a part, how many more the last one may have; the code of a part,
-# what all of them begin with, where their states go; whether axes are merged already; whether one has failed; which way
-# to go through them (`loops.traversal_order`), how many of them threads share, and whether both are to read all of
-# them.
-PARTS = ("i64 axis", "i64 size", "i64 more", "i64 from", "i64 to", "ptr kept", "ptr states", "i64 merged", "i64 flag")
-JOB = Job((*NEST_PARAMS, *PARTS, "i64 way", "i64 count", "i1 both"))
+LANE_MULTIPLE = 128  # elements along the lanes' axis of which a task has a multiple
+MAX_POINTS = 1 << 42  # whose work is estimated: the number fits its word
+KEPT_OFFSET_BYTES = 64  # in scratch, of what is kept from level to level
+# Of a launch: the axis that is cut, elements of a task, how many more the last one may have; the tasks' code, what all
+# of them begin with, where their states go; whether axes are merged already; whether one has failed; their order
+# (`loops.traversal_order`), how many of them threads share, and whether each of two threads reads all of them.
+TASK_WORDS = (
+    "i64 axis",
+    "i64 size",
+    "i64 more",
+    "i64 from",
+    "i64 to",
+    "ptr kept",
+    "ptr states",
+    "i64 merged",
+    "i64 flag",
+)
+JOB = Job((*NEST_PARAMS, *TASK_WORDS, "i64 way", "i64 count", "i1 both"))
 
 
-def parallel_texts(caches: Caches) -> list[str]:
-    parts = [_task_count(caches), _read_task(), _run_task(), _run_task_backward(), _run_like_tasks(), _next_task()]
+def parallel_texts(t: Tuning) -> list[str]:
+    parts = [_task_count(t), _read_task(), _run_task(), _run_task_backward(), _run_like_tasks(), _next_task()]
     stages = [_copy_kept(), _receive(), _send(), _between_passes(), _run_levels()]
-    launches = [_run_nest(), _launch(), *launch_texts(), _run_tile()]
+    launches = [_run_nest(), _launch(), *launch_texts(t), _run_tile()]
     return [
         *parts,
         *stages,
         _run_all_tasks(),
-        _run_in_tasks(),
-        _is_worth_threads(caches),
-        traversal_text(caches),
+        _run_in_tasks(t),
+        _is_worth_threads(t),
+        traversal_text(t),
         *launches,
     ]
 
 
-def reduction_texts(caches: Caches) -> list[str]:
-    return [_reduce_columns(caches), _run_rows_alone()]
+def reduction_texts(t: Tuning) -> list[str]:
+    return [_reduce_columns(t), _run_rows_alone()]
 
 
 def _work(c: LoopFunction, extents: str) -> str:
     """ns of a launch, as estimated."""
-    points = c.min(product(c, extents, c.header(Header.AXES)), MOST_POINTS)
+    points = c.min(product(c, extents, c.header(Header.AXES)), MAX_POINTS)
     return c.arith("udiv", c.arith("mul", points, c.header(Header.NS_PER_1000_POINTS)), 1000)
 
 
@@ -97,44 +99,48 @@ def _is_independent(c: LoopFunction) -> str:
     return c.test("eq", c.header(Header.LEVELS), 0)
 
 
-def _has_few_rows(c: LoopFunction, work: str, outer: str, lane: str) -> str:
+def _has_few_rows(c: LoopFunction, t: Tuning, work: str, outer: str, lane: str) -> str:
     """Has a launch too few rows for parts that do not take long?"""
-    few = c.test("slt", _length(c, "%E", outer), c.arith("udiv", work, LONG))
+    few = c.test("slt", _length(c, "%E", outer), c.arith("udiv", work, t.tasks.poll_task_ns))
     return c.all(
-        is_cut_at_will(c), few, c.test("sge", _length(c, "%E", lane), c.max(_length(c, "%E", outer), 2 * GRAIN))
+        is_cut_at_will(c),
+        few,
+        c.test("sge", _length(c, "%E", lane), c.max(_length(c, "%E", outer), 2 * t.tasks.lane_elements)),
     )
 
 
-def _exceeds_cache(c: LoopFunction, caches: Caches) -> str:
+def _exceeds_cache(c: LoopFunction, t: Tuning) -> str:
     """Does a launch read more than the nearest large cache holds?"""
     read = c.arith("mul", longest_axis(c, "%D", "%S", "%E"), c.header(Header.INPUTS))
-    return c.test("sge", read, caches.there)
+    return c.test("sge", read, t.caches.alternate_min_bytes)
 
 
-def _min_ns(c: LoopFunction, far: str) -> str:
+def _min_ns(c: LoopFunction, t: Tuning, far: str) -> str:
     """ns of a launch from which it is cut into tasks.  What exceeds one core's cache may fit several cores'."""
-    return c.choose(c.any(_is_independent(c), far), EARLY, WORTH)
+    return c.choose(c.any(_is_independent(c), far), t.tasks.independent_min_ns, t.tasks.parallel_min_ns)
 
 
-def _task_count(caches: Caches) -> str:
+def _task_count(t: Tuning) -> str:
     """The number of a job's parts along an axis, of `grain` elements or more, multiples of `unit`; their size and how
     much larger the last may be go to the job.  Few columns would be added up as wide rows (`short_rows.reduce_wide`),
     in an order of their own: they are no part."""
     numbers = ["i64 axis", "i64 grain", "i64 unit"]
     c = LoopFunction("i64", "task_count", ["ptr pool", "ptr D", "ptr E", "ptr S", "ptr job", *numbers], internal=True)
     work, independent = _work(c, "%E"), _is_independent(c)
-    far, each = _exceeds_cache(c, caches), c.choose(independent, 1, FOLDED)
-    with c.when(c.any(c.test("slt", work, _min_ns(c, far)), c.test("slt", "%axis", 0))):
+    far, each = _exceeds_cache(c, t), c.choose(independent, 1, t.loops.single_thread_task_ratio)
+    with c.when(c.any(c.test("slt", work, _min_ns(c, t, far)), c.test("slt", "%axis", 0))):
         c.ret("i64", 1)
-    extent, more = c.get("%E", "%axis"), c.choose(c.test("eq", "%grain", 1), 0, WIDE_ROW)
+    extent, more = c.get("%E", "%axis"), c.choose(c.test("eq", "%grain", 1), 0, t.loops.wide_max_columns)
     fitting = c.arith("sdiv", extent, "%grain")
     even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
     fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
-    wanted = tasks_of(c, c.arith("udiv", work, each), c.choose(far, caches.part, SHARE))
-    most = c.choose(JOB.get(c, "both"), MOST, _max_tasks(c))
+    wanted = tasks_of(c, t, c.arith("udiv", work, each), c.choose(far, t.caches.task_min_ns, t.loops.task_ns))
+    most = c.choose(JOB.get(c, "both"), t.tasks.max_tasks, _max_tasks(c, t))
     wanted = c.choose(independent, c.min(wanted, most), wanted)
-    wanted = c.max(wanted, c.choose(is_cut_at_will(c), c.arith("udiv", work, LONG), 0))
-    some = c.choose(independent, c.min(c.arith("and", c.arith("udiv", work, FINE), -2), SOME), 2)
+    wanted = c.max(wanted, c.choose(is_cut_at_will(c), c.arith("udiv", work, t.tasks.poll_task_ns), 0))
+    some = c.choose(
+        independent, c.min(c.arith("and", c.arith("udiv", work, t.tasks.small_task_ns), -2), t.tasks.small_tasks), 2
+    )
     count = c.max(c.min(c.max(wanted, some), fitting), 1)
     size = c.arith("mul", ceil_div(c, ceil_div(c, extent, "%unit"), count), "%unit")
     for name, value in (("axis", "%axis"), ("size", size), ("more", more)):
@@ -142,12 +148,12 @@ def _task_count(caches: Caches) -> str:
     return c.end("i64", ceil_div(c, c.max(c.arith("sub", extent, more), 1), size))
 
 
-def _max_tasks(c: LoopFunction) -> str:
+def _max_tasks(c: LoopFunction, t: Tuning) -> str:
     """The most parts of a launch whose results do not depend on their number."""
-    most = c.cell(MOST)
+    most = c.cell(t.tasks.max_tasks)
     with c.when(c.not_null("%pool")):
         threads = c.arith("add", c.load("i64", "%pool", layouts.TH_WANTED), 1)
-        c.put(c.arith("mul", threads, EACH), most, 0)
+        c.put(c.arith("mul", threads, t.tasks.tasks_per_thread), most, 0)
     return c.get(most, 0)
 
 
@@ -283,7 +289,7 @@ def _receive() -> str:
     """Before a stage: what is kept, and the states of all parts as one."""
     c = LoopFunction("void", "receive", ["ptr cx", "ptr stage"], internal=True)
     kept, words = c.get("%stage", Stage.KEPT, "ptr"), c.context(Context.DESCRIPTOR)
-    first, bytes_ = c.gep(c.context(Context.SCRATCH), FIRST), c.get(words, Header.STATE_BYTES)
+    first, bytes_ = c.gep(c.context(Context.SCRATCH), KEPT_OFFSET_BYTES), c.get(words, Header.STATE_BYTES)
     with c.when(c.not_null(kept)):
         c.call("void", "@copy_kept", f"ptr {first}", f"ptr {kept}", f"i64 {c.get(words, Header.KEPT_BYTES)}")
     code = f"i64 {c.get('%stage', Stage.JOIN)}", f"i64 {c.get('%stage', Stage.JOIN_END)}"
@@ -306,7 +312,7 @@ def _send() -> str:
     out = c.get("%stage", Stage.OUT, "ptr")
     with c.when(c.not_null(out)):
         bytes_ = c.get("%stage", Stage.OUT_BYTES)
-        c.call("void", "@copy_kept", f"ptr {out}", f"ptr {c.gep('%scratch', FIRST)}", f"i64 {bytes_}")
+        c.call("void", "@copy_kept", f"ptr {out}", f"ptr {c.gep('%scratch', KEPT_OFFSET_BYTES)}", f"i64 {bytes_}")
     return c.end()
 
 
@@ -422,30 +428,45 @@ def _run_all(c: LoopFunction) -> None:
     c.ret("i64", "%count")
 
 
-def _reduce_columns(caches: Caches) -> str:
+def _reduce_columns(t: Tuning) -> str:
     """A launch that reduces along rows, with lanes along columns: parts of columns, of an outer axis, or of the rows.
     Its axes are merged first, as how many columns are adjacent decides on the order in which rows are added up."""
     c = LoopFunction("i64", "reduce_columns", ["ptr pool", *NEST_PARAMS, "i64 way"], internal=True)
     outer, lane, width = (c.get("%D", k) for k in (Header.OUTER_AXIS, Header.LANE_AXIS, Header.LANES))
-    job, bytes_, alone = JOB.made(c, {"both": "false"}), c.cell(0), c.test("slt", _work(c, "%E"), EARLY)
+    job, bytes_, alone = (
+        JOB.made(c, {"both": "false"}),
+        c.cell(0),
+        c.test("slt", _work(c, "%E"), t.tasks.independent_min_ns),
+    )
     with c.when(c.all(c.test("ne", c.header(Header.TRANSPOSABLE), 0), c.negate(alone))):
         block = c.call("i64", "@transposed_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
         with c.when(c.test("ne", block, 0)):
-            _return_in_tasks(c, job, named(NEST_PARAMS), _count(c, "%E", "%S", job, lane, COLUMNS, width), 0)
+            _return_in_tasks(c, job, named(NEST_PARAMS), _count(c, "%E", "%S", job, lane, t.tasks.columns, width), 0)
     strides, extents = room_for_copies(c)
     alone = c.any(alone, _is_copied(c, strides, extents))
     with c.when(alone):
         c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), "ptr null"))
     c.call("void", "@canonicalise_axes", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     rows, n = (_length(c, extents, k) for k in (outer, lane))
-    least = c.max(c.arith("mul", n, MANY), c.arith("mul", c.header(Header.COLUMN_READS), caches.rows))
+    least = c.max(
+        c.arith("mul", n, t.tasks.split_rows_column_bytes),
+        c.arith("mul", c.header(Header.COLUMN_READS), t.caches.split_rows_min_bytes),
+    )
     longest = longest_axis(c, "%D", strides, extents)
     is_worth = c.any(
-        c.test("sgt", c.header(Header.COLUMN_READS), 1), c.test("slt", c.arith("mul", longest, n), caches.parted)
+        c.test("sgt", c.header(Header.COLUMN_READS), 1),
+        c.test("slt", c.arith("mul", longest, n), t.caches.split_rows_max_state_bytes),
     )
     far = c.all(c.test("sge", longest, least), is_worth)
-    few, many = c.test("slt", n, c.choose(far, caches.columns, 2 * COLUMNS)), c.test("sge", rows, SHARED_ROWS)
-    long = c.test("sge", c.arith("udiv", _work(c, extents), c.max(rows, 1)), 2 * FOLDED * SHARE)
+    few, many = (
+        c.test("slt", n, c.choose(far, t.caches.split_rows_max_columns, 2 * t.tasks.columns)),
+        c.test("sge", rows, t.loops.shared_rows),
+    )
+    long = c.test(
+        "sge",
+        c.arith("udiv", _work(c, extents), c.max(rows, 1)),
+        2 * t.loops.single_thread_task_ratio * t.loops.task_ns,
+    )
     by_rows = c.any(many, few)
     with c.when(c.all(few, c.test("sgt", n, 0), c.negate(many), c.any(long, c.test("slt", rows, 2)))):
         turn = c.choose(c.test("sge", "%way", BACKWARD), TASKS_BACKWARD, TASKS_FORWARD)
@@ -457,7 +478,7 @@ def _reduce_columns(caches: Caches) -> str:
             Stage.IS_MERGED: 1,
         }
         c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), f"ptr {_stage_of(c, words)}"))
-    grain, unit = (c.choose(by_rows, 1, k) for k in (COLUMNS, width))
+    grain, unit = (c.choose(by_rows, 1, k) for k in (t.tasks.columns, width))
     count = _count(c, extents, strides, job, c.choose(by_rows, outer, lane), grain, unit)
     _return_in_tasks(c, job, {**named(NEST_PARAMS), "E": extents, "S": strides}, count, 1)
     return c.text
@@ -543,13 +564,13 @@ def _run(c: LoopFunction, pool: str) -> None:
     c.ret("i64", c.call("i64", "@run_in_tasks", *given, f"i64 {traversal}"))
 
 
-def _is_worth_threads(caches: Caches) -> str:
+def _is_worth_threads(t: Tuning) -> str:
     """Is a launch worth threads, as they are now?"""
     c = LoopFunction("i1", "is_worth_threads", ["ptr pool", "ptr D", "ptr S", "ptr E"], internal=True)
     work, shared, alone = _work(c, "%E"), c.label("share"), c.label("alone")
-    with c.when(c.test("slt", work, EARLY)):
+    with c.when(c.test("slt", work, t.tasks.independent_min_ns)):
         c.ret("i1", "false")
-    if_worth(c, "%pool", work, _min_ns(c, _exceeds_cache(c, caches)), shared, alone)
+    if_worth(c, t, "%pool", work, _min_ns(c, t, _exceeds_cache(c, t)), shared, alone)
     c.place(shared)
     c.ret("i1", "true")
     c.place(alone)
@@ -593,15 +614,15 @@ def _place_row(c: LoopFunction, row: str, bases: str, extents: str) -> None:
         c.put(turn.values[1], bases, loop.index)
 
 
-def _run_in_tasks() -> str:
+def _run_in_tasks(t: Tuning) -> str:
     """All of a launch, by parts of one axis where that is worth it."""
     c = LoopFunction("i64", "run_in_tasks", ["ptr pool", *NEST_PARAMS, "i64 way"], internal=True)
     levels = c.header(Header.LEVELS)
     job = JOB.made(c, {"both": c.test("eq", "%way", BACKWARD_SHARED)})
     outer, lane = c.header(Header.OUTER_AXIS), c.header(Header.LANE_AXIS)
-    by_rows = c.any(c.test("sge", _length(c, "%E", outer), SHARED_ROWS), c.test("slt", lane, 0))
-    by_rows = c.all(by_rows, c.negate(_has_few_rows(c, _work(c, "%E"), outer, lane)))
-    grain, unit = (c.choose(by_rows, 1, k) for k in (GRAIN, UNIT))
+    by_rows = c.any(c.test("sge", _length(c, "%E", outer), t.loops.shared_rows), c.test("slt", lane, 0))
+    by_rows = c.all(by_rows, c.negate(_has_few_rows(c, t, _work(c, "%E"), outer, lane)))
+    grain, unit = (c.choose(by_rows, 1, k) for k in (t.tasks.lane_elements, LANE_MULTIPLE))
     count = _count(c, "%E", "%S", job, c.choose(by_rows, outer, lane), grain, unit)
     with c.when(c.test("slt", count, 2)):
         c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), "ptr null"))

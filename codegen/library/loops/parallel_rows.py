@@ -26,21 +26,17 @@ from tensordsl.codegen.abi.descriptor import (
     RowsCode,
 )
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, fill_lines
-from tensordsl.codegen.library.loops.limits import FOLDED, SHARE
 from tensordsl.codegen.library.parallel import Job, share
-from tensordsl.codegen.target.cache_model import Caches
+from tensordsl.codegen.target.tuning import Tuning
 
-MOST = 32  # parts
-ENOUGH = 8  # of an outer loop's rows; of fewer its inner loop has parts
-LINE = 128  # elements: states of a part begin at a multiple of it, whatever a vector has
-STATES = 1 << 18  # bytes of the states of all parts, of which there are fewer where they would take more
+STATE_ALIGNMENT_ELEMENTS = 128  # states of a task begin at a multiple of it, whatever a vector has
 # Of a loop: its instruction and end; its axis, rows of a part; parts, and one more; where their states are, of how many
 # elements; whether one has failed.
 JOB = Job(("ptr cx", "i64 pc", "i64 end", "i64 axis", "i64 size", "i64 slots", "ptr states", "i64 pitch", "i64 flag"))
 _LOOPS = ((Opcode.LOOP, LoopCode.WORDS), (Opcode.ROWS, RowsCode.WORDS))
 
 
-def parallel_rows_texts(caches: Caches) -> list[str]:
+def parallel_rows_texts(t: Tuning) -> list[str]:
     return [
         _next_call(),
         _state_size(),
@@ -50,7 +46,7 @@ def parallel_rows_texts(caches: Caches) -> list[str]:
         _row_task(),
         _row_task_backward(),
         _points_inside(),
-        _rows_in_tasks(caches),
+        _rows_in_tasks(t),
     ]
 
 
@@ -278,12 +274,12 @@ def ceil_div(c: LoopFunction, x: str, y: str | int) -> str:
     return c.arith("sdiv", c.arith("sub", c.arith("add", x, y), 1), y)
 
 
-def tasks_of(c: LoopFunction, work: str, share: str) -> str:
+def tasks_of(c: LoopFunction, t: Tuning, work: str, share: str) -> str:
     """How many parts of `share` ns so much work is worth: a number that two threads or four do in equal shares, as an
     odd one leaves some without work at the end."""
     parts = c.arith("udiv", work, share)
     more = c.arith("and", c.arith("add", parts, 3), -4)
-    return c.min(c.choose(c.test("sle", parts, 2), parts, more), MOST)
+    return c.min(c.choose(c.test("sle", parts, 2), parts, more), t.tasks.max_tasks)
 
 
 def longest_axis(c: LoopFunction, words: str, strides: str, extents: str) -> str:
@@ -296,7 +292,7 @@ def longest_axis(c: LoopFunction, words: str, strides: str, extents: str) -> str
     return loop.values[0]
 
 
-def _rows_in_tasks(caches: Caches) -> str:
+def _rows_in_tasks(t: Tuning) -> str:
     """The loop at `pc` with the body from `first` to `end`, in parts if that is worth it; was it?  `unit`: rows that a
     part has at least, and a multiple of which it has; `price`: ns of 1,000 points."""
     code = ["i64 pc", "i64 first", "i64 end", "i64 axis", "i64 unit", "i64 price"]
@@ -305,13 +301,21 @@ def _rows_in_tasks(caches: Caches) -> str:
     inside = c.call("i64", "@points_inside", "ptr %cx", "i64 %first")
     work = c.arith("udiv", c.arith("mul", c.arith("mul", inside, extent), "%price"), 1000)
     tables = (c.get("%cx", place, "ptr") for place in (Context.DESCRIPTOR, Context.STRIDES, Context.EXTENTS))
-    far = c.test("sge", longest_axis(c, *tables), caches.rows)
-    wanted = c.min(tasks_of(c, c.arith("udiv", work, FOLDED), c.choose(far, caches.part, SHARE)), MOST // FOLDED)
+    far = c.test("sge", longest_axis(c, *tables), t.caches.split_rows_min_bytes)
+    wanted = c.min(
+        tasks_of(
+            c,
+            t,
+            c.arith("udiv", work, t.loops.single_thread_task_ratio),
+            c.choose(far, t.caches.task_min_ns, t.loops.task_ns),
+        ),
+        t.tasks.max_tasks // t.loops.single_thread_task_ratio,
+    )
     units = ceil_div(c, extent, "%unit")
-    pitch = c.arith("and", c.arith("add", count, LINE - 1), -LINE)
+    pitch = c.arith("and", c.arith("add", count, STATE_ALIGNMENT_ELEMENTS - 1), -STATE_ALIGNMENT_ELEMENTS)
     bytes_ = c.arith("mul", pitch, c.call("i64", "@state_size", "ptr %cx", "i64 %first", "i64 %end"))
-    parts = c.min(c.min(wanted, units), c.arith("udiv", STATES, c.max(bytes_, 1)))
-    few = c.all(c.test("ne", inside, count), c.test("slt", parts, c.min(wanted, ENOUGH)))
+    parts = c.min(c.min(wanted, units), c.arith("udiv", t.tasks.max_state_bytes, c.max(bytes_, 1)))
+    few = c.all(c.test("ne", inside, count), c.test("slt", parts, c.min(wanted, t.tasks.min_outer_tasks)))
     with c.when(c.any(few, c.test("slt", parts, 2))):
         c.ret("i1", "false")
     size = c.arith("mul", ceil_div(c, units, parts), "%unit")

@@ -26,20 +26,17 @@ from tensordsl.codegen.abi.descriptor import (
     RowsCode,
 )
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, put_position
-from tensordsl.codegen.library.loops.limits import LONG_ROW
 from tensordsl.codegen.library.signals import poll_each
-from tensordsl.codegen.target.cache_model import Caches
+from tensordsl.codegen.target.tuning import Tuning
 
-CODE = ["ptr cx", "i64 first", "i64 end"]
-BESIDE = 8  # rows that kernels do side by side, at most
-SECOND_LEVEL = 1 << 19  # bytes of an operand, up to which a second-level cache keeps it from call to call
+CODE_PARAMS = ["ptr cx", "i64 first", "i64 end"]
 
 
-def row_batch_texts(caches: Caches) -> list[str]:
-    return [_rows_per_call(caches), _fits_row_batches(), _first_batch(), _row_batch(), _row_batches()]
+def row_batch_texts(t: Tuning) -> list[str]:
+    return [_rows_per_call(t), _fits_row_batches(t), _first_batch(), _row_batch(), _row_batches()]
 
 
-def _rows_per_call(caches: Caches) -> str:
+def _rows_per_call(t: Tuning) -> str:
     """How many rows kernels get at once, and the flags of the call: whether they prefetch the next rows."""
     c = LoopFunction("void", "rows_per_call", ["ptr cx", "ptr words", "ptr rows", "ptr turn"], internal=True)
     axis, most, budget, lane, near, *_, at_any = (c.get("%words", k) for k in range(1, RowsCode.WORDS))
@@ -47,11 +44,13 @@ def _rows_per_call(caches: Caches) -> str:
     extent, length = c.get(extents, axis), c.max(c.get(extents, lane), 1)
     with c.when(c.test("sle", length, near)):
         size = c.call("i64", "@operand_span", "ptr %cx", f"i64 {axis}")
-        fits = c.any(c.test("ne", at_any, 0), c.test("slt", size, caches.reread))
-        c.note(c.all(c.test("sgt", size, SECOND_LEVEL), fits), asks)
+        fits = c.any(c.test("ne", at_any, 0), c.test("slt", size, t.caches.prefetch_reread_max_bytes))
+        c.note(c.all(c.test("sgt", size, t.memory.prefetch_operand_min_bytes), fits), asks)
     ahead = c.test("ne", c.get(asks, 0), 0)
     fitting = c.max(c.op(f"sdiv i64 {c.choose(ahead, near, budget)}, {length}"), 1)
-    fitting = c.choose(c.test("sgt", fitting, BESIDE), c.arith("and", fitting, -BESIDE), fitting)
+    fitting = c.choose(
+        c.test("sgt", fitting, t.memory.unrolled_rows), c.arith("and", fitting, -t.memory.unrolled_rows), fitting
+    )
     rows = c.min(most, c.choose(c.test("eq", budget, 0), most, fitting))
     c.put(rows, "%rows", 0)
     c.put(c.choose(ahead, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%turn", 0)
@@ -79,9 +78,9 @@ def skip_call(c: LoopFunction, words: str, at: str) -> None:
     c.put(c.arith("add", c.get(at, 0), size), at, 0)
 
 
-def _fits_row_batches() -> str:
+def _fits_row_batches(t: Tuning) -> str:
     """Is there nothing but calls, and blocks that are all of a row, read and written in place?"""
-    c = LoopFunction("i1", "fits_row_batches", CODE, internal=True)
+    c = LoopFunction("i1", "fits_row_batches", CODE_PARAMS, internal=True)
     wrong, extents = (
         c.cell(c.arith("or", c.context(Context.IS_PACKED), c.context(Context.IS_TAIL))),
         c.context(Context.EXTENTS),
@@ -100,7 +99,9 @@ def _fits_row_batches() -> str:
             whole = c.test("eq", c.arith("and", extent, c.arith("sub", width, 1)), 0)
             again = c.all(twice, c.test("ne", c.arith("and", flags, RECOMPUTES_IN_KERNEL), 0))
             fits = c.all(c.test("sle", extent, block), c.test("eq", c.arith("and", flags, USES_NO_SCRATCH), 0))
-            at_once = c.all(c.test("ne", c.arith("and", flags, ANY_LENGTH), 0), c.test("sle", extent, LONG_ROW))
+            at_once = c.all(
+                c.test("ne", c.arith("and", flags, ANY_LENGTH), 0), c.test("sle", extent, t.tasks.poll_row_elements)
+            )
             long = c.any(fits, at_once)
             all_lanes = c.any(whole, again)
             short = c.all(c.test("ne", c.arith("and", flags, TAKES_SHORT_ROWS), 0), c.test("sgt", extent, 0))
@@ -116,7 +117,7 @@ def _fits_row_batches() -> str:
 
 def _first_batch() -> str:
     """Pointers of the first row."""
-    c = LoopFunction("void", "first_batch", CODE, internal=True)
+    c = LoopFunction("void", "first_batch", CODE_PARAMS, internal=True)
     current = c.context(Context.ADDRESSES)
     with each_instruction(c) as (words, at):
         is_call = c.test("eq", c.get(words, 0), Opcode.CALL)
@@ -132,7 +133,7 @@ def _first_batch() -> str:
 
 def _row_batch() -> str:
     """All calls for some rows; then their pointers are those of the rows that follow."""
-    c = LoopFunction("void", "row_batch", [*CODE, "i64 rows", "i64 turn"], internal=True)
+    c = LoopFunction("void", "row_batch", [*CODE_PARAMS, "i64 rows", "i64 turn"], internal=True)
     count, live = c.cell(c.context(Context.COUNT)), c.cell(c.context(Context.LIVE))
     extents, kernels = c.context(Context.EXTENTS), c.context(Context.KERNELS)
     with each_instruction(c) as (words, at):
@@ -159,7 +160,9 @@ def _row_batch() -> str:
 
 
 def _row_batches() -> str:
-    c = LoopFunction("void", "row_batches", [*CODE, "i64 axis", "i64 size", "i64 extent", "i64 turn"], internal=True)
+    c = LoopFunction(
+        "void", "row_batches", [*CODE_PARAMS, "i64 axis", "i64 size", "i64 extent", "i64 turn"], internal=True
+    )
     positions, code = c.context(Context.POSITIONS), "ptr %cx, i64 %first, i64 %end"
     c.call("void", "@first_batch", code)
     with c.loop("%extent", ("i64", "0"), step="%size") as loop:

@@ -23,18 +23,24 @@ from tensordsl.codegen.abi.descriptor import (
     Operand,
 )
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, fill_lines
-from tensordsl.codegen.library.loops.limits import BLOCKS_ROOM
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.target.tuning import Tuning
 
-BYTES = 2 * BLOCKS_ROOM  # of all that goes to scratch: in the first-level cache
-FEW = 32  # rows, at most, of adjacent lanes: more are taken as one (`short_rows.reduce_wide`)
 TABLES = [*NEST_PARAMS, *SCRATCH_PARAMS]
 _PART = ["ptr own", "i64 start", "i64 count", "i64 live"]  # `own`: the flag, then the positions along both axes
 _MOVE = ["ptr area", "ptr base", "i64 pitch", "i64 step", "i64 row", "i64 size", "i64 n", "i64 rows"]
 
 
-def small_transposed_texts() -> list[str]:
-    return [_small_transposed(), _small_in_scratch(), _pack_rows(), _unpack_rows(), _small_lanes(), _call(), _operand()]
+def small_transposed_texts(t: Tuning) -> list[str]:
+    return [
+        _small_transposed(t),
+        _small_in_scratch(t),
+        _pack_rows(),
+        _unpack_rows(),
+        _small_lanes(),
+        _call(),
+        _operand(),
+    ]
 
 
 def return_if_small_transposed(c: LoopFunction) -> None:
@@ -45,7 +51,7 @@ def return_if_small_transposed(c: LoopFunction) -> None:
             c.ret("i64", bad)
 
 
-def _small_transposed() -> str:
+def _small_transposed(t: Tuning) -> str:
     """All of a launch; or -1: there is too much of it, or all lanes are adjacent and fill a vector."""
     c = LoopFunction("i64", "small_transposed", NEST_PARAMS, internal=True)
     words, lane, width = (
@@ -60,12 +66,12 @@ def _small_transposed() -> str:
         c.ret("i64", -1)
     mask, operands = c.arith("sub", width, 1), c.header(Header.TRANSPOSABLE)
     room = c.arith("and", c.arith("add", n, mask), c.arith("sub", 0, width))
-    few = c.as_i64(c.all(is_short, c.test("sle", rows, FEW)))
+    few = c.as_i64(c.all(is_short, c.test("sle", rows, t.pack.small_max_rows)))
     with c.loop(operands, ("i64", "0"), ("i64", few)) as loop:
         o = _Operand(c, loop.index, lane, rows, room)
         loop.next = [c.arith("add", loop.values[0], o.bytes), c.arith("or", loop.values[1], o.apart)]
     total, some = loop.values
-    with c.when(c.any(c.test("eq", some, 0), c.test("sgt", total, BYTES))):
+    with c.when(c.any(c.test("eq", some, 0), c.test("sgt", total, t.pack.small_bytes))):
         c.ret("i64", -1)
     every = c.cell(c.as_i64(is_short))
     with c.when(c.all(c.test("sgt", n, width), c.test("ne", c.arith("and", n, mask), 0))):
@@ -74,7 +80,7 @@ def _small_transposed() -> str:
     return c.end("i64", c.call("i64", "@small_in_scratch", *passed(NEST_PARAMS), *given))
 
 
-def _small_in_scratch() -> str:
+def _small_in_scratch(t: Tuning) -> str:
     """`every`: all operands go to scratch, not only strided ones."""
     c = LoopFunction(
         "i64", "small_in_scratch", [*NEST_PARAMS, "i64 n", "i64 rows", "i64 room", "i64 every"], internal=True
@@ -82,7 +88,7 @@ def _small_in_scratch() -> str:
     c.do(f"%scratch = alloca i8, i64 {c.header(Header.SCRATCH_BYTES)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.header(Header.POINTERS)}, align 16")
     many, number, inputs = (c.get("%D", k) for k in (Header.TRANSPOSABLE, Header.OPERANDS, Header.INPUTS))
-    area = c.op(f"alloca i8, i64 {BYTES}, align 64")
+    area = c.op(f"alloca i8, i64 {t.pack.small_bytes}, align 64")
     lane, own = c.header(Header.LANE_AXIS), c.op("alloca [3 x i64], align 8")
     bases, strides, starts = (c.op(f"alloca i64, i64 {k}, align 8") for k in (number, c.arith("shl", number, 1), many))
     for k in range(3):

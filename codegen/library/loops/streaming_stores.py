@@ -23,19 +23,16 @@ from tensordsl.codegen.abi.descriptor import (
 )
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, put_integers
 from tensordsl.codegen.library.loops.pack.copy import copy_pieces
-from tensordsl.codegen.target.cache_model import Caches
+from tensordsl.codegen.target.tuning import Tuning
 
-LESS = 3  # times as many bytes operands have as results, at least, where these alone would fit into a cache
-BLOCK = 512  # bytes of a result
-ROW = 256  # elements of a row that goes past the caches, at least
 METADATA = "!0 = !{i32 1}\n"
 
 
-def streaming_texts() -> list[str]:
-    return [_copy_nontemporal(), _stream(), _stream_rows()]
+def streaming_texts(t: Tuning) -> list[str]:
+    return [_copy_nontemporal(), _stream(t), _stream_rows(t)]
 
 
-def is_streamable_text(caches: Caches) -> str:
+def is_streamable_text(t: Tuning) -> str:
     """Are the results of `points` points, or all operands, larger than the caches, results adjacent, and none an
     operand?"""
     c = LoopFunction("i1", "is_streamable", ["ptr D", *NEST_PARAMS[2:5], "i64 points", "i64 shared"], internal=True)
@@ -51,10 +48,12 @@ def is_streamable_text(caches: Caches) -> str:
         moved = c.choose(c.all(is_vector, _is_all(c, c.get(entry, Operand.NUMBER))), size, 0)
         loop.next = [c.arith("add", results, c.choose(written, size, 0)), c.arith("add", every, moved)]
     results, every = (c.arith("mul", bytes_, "%points") for bytes_ in loop.values)
-    least = c.choose(c.test("ne", "%shared", 0), caches.over_shared, caches.over)
-    over = c.all(c.test("sge", every, least), c.test("sle", c.arith("mul", results, LESS), every))
+    least = c.choose(c.test("ne", "%shared", 0), t.caches.stream_threads_min_bytes, t.caches.stream_min_bytes)
+    over = c.all(
+        c.test("sge", every, least), c.test("sle", c.arith("mul", results, t.memory.stream_min_operand_ratio), every)
+    )
     over = c.all(over, c.test("ne", c.header(Header.STREAMING_STORES), 0))
-    large = c.any(c.test("sge", results, caches.written), over)
+    large = c.any(c.test("sge", results, t.caches.stream_result_min_bytes), over)
     distinct = c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
     return c.end("i1", c.all(c.all(large, distinct), c.test("eq", c.get(wrong, 0), 0)))
 
@@ -87,7 +86,7 @@ def _copy_nontemporal() -> str:
     return c.end()
 
 
-def _stream() -> str:
+def _stream(t: Tuning) -> str:
     """Done (or not): as `run_direct`, by the kernel's own streaming stores or block by block; it gets the rest."""
     c = LoopFunction("i1", "stream", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
     fast, axes, width = c.header(Header.DIRECT_CALL), c.header(Header.AXES), c.header(Header.LANES)
@@ -98,7 +97,7 @@ def _stream() -> str:
     put_integers(c, words, external, every)
     first, size, on_lines = _first_line(c, words, external, kernel, width)
     passes = c.all(on_lines, c.test("ne", c.header(Header.STREAMING_STORES), 0))
-    block = c.max(c.min(most, c.arith("udiv", BLOCK, size)), width)
+    block = c.max(c.min(most, c.arith("udiv", t.memory.stream_block_bytes, size)), width)
     rest = c.arith("urem", c.arith("sub", n, first), block)
     rest = c.choose(c.test("slt", rest, width), c.arith("add", rest, block), rest)  # at least a vector
     whole = c.arith("and", c.arith("sub", c.arith("sub", n, first), 1), c.arith("sub", 0, width))
@@ -129,7 +128,7 @@ def _stream() -> str:
     return c.end("i1", "true")
 
 
-def _stream_rows() -> str:
+def _stream_rows(t: Tuning) -> str:
     """Done (or not): rows with gaps, of whole cache lines (or parts would be written twice), by the kernel's own
     streaming stores."""
     c = LoopFunction("i1", "stream_rows", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
@@ -144,7 +143,7 @@ def _stream_rows() -> str:
     wrong = c.cell(0)
     odd = c.arith("and", n, c.arith("sub", width, 1))
     fits = c.all(c.test("eq", many, 1), c.test("eq", odd, 0), c.test("ne", c.header(Header.STREAMING_STORES), 0))
-    c.note(c.negate(c.all(fits, c.test("sge", n, ROW))), wrong)
+    c.note(c.negate(c.all(fits, c.test("sge", n, t.memory.stream_row_min_elements))), wrong)
     with c.loop(external) as loop:
         address, _, size, is_out = _operand(c, words, loop.index, "0")
         strides = c.word("%S", c.arith("mul", c.get(c.operand(words, loop.index), Operand.NUMBER), axes))

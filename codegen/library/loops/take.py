@@ -14,17 +14,14 @@ from collections.abc import Callable
 
 from tensordsl.codegen.abi.descriptor import NEST_PARAMS, Header
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
 KINDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>"}  # by bytes of a run
-ENDS = {2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>", 32: "<4 x i64>", 64: "<8 x i64>"}  # by bytes of its halves
-LONGEST = 2 * max(ENDS)
-AT_ONCE = 256  # indices
-BESIDE = 4  # columns
-BLOCK = 1 << 16  # bytes from the first to the last row of a block
-ROWS = 64  # of a block, at most
-LINE = 64  # bytes
-FEW, FEW_TAKEN = 4, 8  # rows that are not worth it, and indices of rows
-NEAR = 1 << 22  # bytes: from farther away whole vectors of a row come sooner
+HALF_KINDS = {2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>", 32: "<4 x i64>", 64: "<8 x i64>"}  # by bytes of its halves
+MAX_RUN_BYTES = 2 * max(HALF_KINDS)
+INDICES_AT_ONCE = 256
+UNROLLED_COLUMNS = 4
 INDICES, SOURCE, RESULT = range(3)
 _COPY = [
     "ptr to", "i64 to_row", "i64 to_step", "ptr from", "i64 from_row", "ptr places", "i64 n", "i64 rows", "i64 rest",
@@ -32,10 +29,10 @@ _COPY = [
 _PLACES = ["ptr places", "ptr at", "i64 step", "i64 kind", "i64 n", "i64 extent", "i64 apart"]
 
 
-def take_texts() -> list[str]:
-    copies = [_copy(f"take{size}", kind, BESIDE, False) for size, kind in KINDS.items()]
-    copies += [_copy(f"take_halves{size}", kind, BESIDE // 2, True) for size, kind in ENDS.items()]
-    return [_index_at(), _places(), *copies, _offset_of_line(), _contiguous_run(), _take()]
+def take_texts(t: Tuning) -> list[str]:
+    copies = [_copy(f"take{size}", kind, UNROLLED_COLUMNS, False) for size, kind in KINDS.items()]
+    copies += [_copy(f"take_halves{size}", kind, UNROLLED_COLUMNS // 2, True) for size, kind in HALF_KINDS.items()]
+    return [_index_at(), _places(), *copies, _offset_of_line(), _contiguous_run(), _take(t)]
 
 
 def _index_at() -> str:
@@ -91,8 +88,8 @@ def _copy(name: str, kind: str, beside: int, ends: bool) -> str:
 
 def _copier(c: LoopFunction, run: str) -> tuple[str, str]:
     """(what copies runs of so many bytes, where their second half begins)"""
-    copy, half = f"@take_halves{LONGEST // 2}", str(LONGEST // 2)
-    for size in reversed(list(ENDS)):
+    copy, half = f"@take_halves{MAX_RUN_BYTES // 2}", str(MAX_RUN_BYTES // 2)
+    for size in reversed(list(HALF_KINDS)):
         fits = c.test("sle", run, 2 * size)
         copy, half = c.choose(fits, f"@take_halves{size}", copy, "ptr"), c.choose(fits, size, half)
     for size in KINDS:
@@ -143,10 +140,10 @@ def _contiguous_run() -> str:
 class _Launch:
     """What the words say, and how the axes around the indices' are walked: rows, and lines of them."""
 
-    def __init__(self, c: LoopFunction) -> None:
+    def __init__(self, c: LoopFunction, t: Tuning) -> None:
         words, axes = c.word("%D", c.header(Header.TAKE)), c.header(Header.AXES)
         self.size, self.kind, along = (c.get(words, k) for k in range(3))
-        self.extent, self.apart = (c.get("%I", c.get(words, k)) for k in (3, 4))
+        self.extent, self.item_stride = (c.get("%I", c.get(words, k)) for k in (3, 4))
         indices, self.source, self.result = (c.word("%S", c.arith("mul", axes, k)) for k in range(3))
         self.step, self.to_step, self.n = c.get(indices, along), c.get(self.result, along), c.get("%E", along)
         strides = f"ptr {self.source}", f"ptr {self.result}"
@@ -161,30 +158,35 @@ class _Launch:
         here, there = (c.call("i64", "@llvm.abs.i64", f"i64 {x}", "i1 false") for x in (self.from_row, self.to_row))
         self.all_rows = c.arith("mul", self.rows, self.lines)
         self.reach = c.arith("mul", self.all_rows, c.max(here, c.arith("mul", self.n, self.run)))
-        self.block = c.min(c.max(c.op(f"udiv i64 {BLOCK}, {c.max(c.max(here, there), 1)}"), 1), ROWS)
+        self.block = c.min(
+            c.max(c.op(f"udiv i64 {t.pack.take_block_bytes}, {c.max(c.max(here, there), 1)}"), 1),
+            t.pack.take_block_rows,
+        )
 
 
-def _take() -> str:
+def _take(t: Tuning) -> str:
     """All of a launch; or -1: rows are too few, too long, strided, or too much for the caches; rows at indices are too
     few, or have two elements or a whole line."""
     c = LoopFunction("i64", "take", NEST_PARAMS, internal=True)
     along = c.get(c.word("%D", c.header(Header.TAKE)), 2)
-    with c.when(c.all(c.test("eq", along, 0), c.test("slt", c.get("%E", 0), FEW_TAKEN))):
+    with c.when(c.all(c.test("eq", along, 0), c.test("slt", c.get("%E", 0), t.pack.take_min_indices))):
         c.ret("i64", -1)
-    at = _Launch(c)
+    at = _Launch(c, t)
     far = c.all(
-        c.test("eq", at.run, at.size), c.test("sge", at.n, c.header(Header.LANES)), c.test("sgt", at.reach, NEAR)
+        c.test("eq", at.run, at.size),
+        c.test("sge", at.n, c.header(Header.LANES)),
+        c.test("sgt", at.reach, t.pack.take_max_reach_bytes),
     )
-    strided = c.any(c.test("eq", at.run, 0), c.test("sgt", at.run, LONGEST))
-    short = c.test("sgt", at.run, c.arith("mul", at.size, 2)), c.test("slt", at.run, LINE)
+    strided = c.any(c.test("eq", at.run, 0), c.test("sgt", at.run, MAX_RUN_BYTES))
+    short = c.test("sgt", at.run, c.arith("mul", at.size, 2)), c.test("slt", at.run, CACHE_LINE_BYTES)
     alone = c.all(c.test("eq", along, 0), *short)
-    with c.when(c.any(c.negate(c.any(alone, c.test("sge", at.all_rows, FEW))), far, strided)):
+    with c.when(c.any(c.negate(c.any(alone, c.test("sge", at.all_rows, t.pack.take_min_rows))), far, strided)):
         c.ret("i64", -1)
-    copier, places = _copier(c, at.run), c.op(f"alloca i64, i64 {AT_ONCE}, align 64")
-    with c.loop(at.n, ("i64", "0"), step=AT_ONCE) as part:
-        some = c.min(c.arith("sub", at.n, part.index), AT_ONCE)
+    copier, places = _copier(c, at.run), c.op(f"alloca i64, i64 {INDICES_AT_ONCE}, align 64")
+    with c.loop(at.n, ("i64", "0"), step=INDICES_AT_ONCE) as part:
+        some = c.min(c.arith("sub", at.n, part.index), INDICES_AT_ONCE)
         first = c.gep(c.get("%B", INDICES, "ptr"), c.arith("mul", part.index, at.step))
-        numbers = (at.step, at.kind, some, at.extent, at.apart)
+        numbers = (at.step, at.kind, some, at.extent, at.item_stride)
         bad = c.call("i64", "@take_offsets", f"ptr {places}", f"ptr {first}", *(f"i64 {x}" for x in numbers))
         part.next = [c.arith("or", part.values[0], bad)]
         to = c.gep(c.get("%B", RESULT, "ptr"), c.arith("mul", part.index, at.to_step))

@@ -13,15 +13,10 @@ from __future__ import annotations
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.abi.descriptor import Header
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
-from tensordsl.codegen.library.loops.limits import LEAST_WORK, LONG
-from tensordsl.codegen.target.cache_model import ANY, Caches
+from tensordsl.codegen.target.tuning import ANY, Tuning
 
-MOST = 64  # bytes of operands for each point, in launches that this is for
-LIGHT = 40  # bytes for each ns of estimated work, at least, where walking is all there is to do
-LEAST_SHARE = 12  # of what is far an operand has a twelfth at least, or no way of its own
 ANY_ORDER, FORWARD, BACKWARD, BACKWARD_SHARED = 0, 1, 2, 3  # the last one is back as well
-SELDOM = 16  # a power of two
-SPREAD = -7046029254386353131  # 2^64 divided by the golden ratio, odd
+HASH_FACTOR = -7046029254386353131  # 2^64 divided by the golden ratio, odd
 
 
 def traversal_of(c: LoopFunction, rt: str, alone: str) -> str:
@@ -30,25 +25,30 @@ def traversal_of(c: LoopFunction, rt: str, alone: str) -> str:
     return c.call("i64", "@traversal", f"ptr {rt}", *(f"ptr %{table}" for table in "DBSE"), f"i1 {alone}")
 
 
-def traversal_text(caches: Caches) -> str:
+def traversal_text(t: Tuning) -> str:
     c = LoopFunction("i64", "traversal", ["ptr rt", "ptr D", "ptr B", "ptr S", "ptr E", "i1 alone"], internal=True)
     axes = c.header(Header.AXES)
     points = product(c, "%E", axes)
-    with c.when(c.any(c.is_null("%rt"), c.test("slt", points, caches.there // MOST))):
+    with c.when(
+        c.any(
+            c.is_null("%rt"),
+            c.test("slt", points, t.caches.alternate_min_bytes // t.memory.alternate_max_bytes_per_point),
+        )
+    ):
         c.ret("i64", ANY_ORDER)
     inputs = c.header(Header.INPUTS)
     with c.loop(c.header(Header.OPERANDS), *(("i64", "0") for _ in range(6))) as loop:
         total, most, largest, large, written, before = loop.values
         span, address = _span(c, loop.index, axes), c.get("%B", loop.index)
         bit, own = _bit(c, address), c.choose(_overlaps(c, address, before, span), 0, span)
-        is_large = c.test("sge", span, caches.there // LEAST_SHARE)
+        is_large = c.test("sge", span, t.caches.alternate_min_bytes // t.memory.alternate_min_share)
         total, large = c.arith("add", total, own), c.arith("or", large, c.choose(is_large, bit, 0))
         written = c.arith("add", written, c.choose(c.test("sge", loop.index, inputs), own, 0))
         largest = c.choose(c.test("sgt", span, most), bit, largest)
         loop.next = [total, c.max(span, most), largest, large, written, address]
     total, _, largest, large, written, _ = loop.values
-    with c.when(c.negate(_pays(c, caches, points, total, written))):
-        c.ret("i64", c.choose(_takes_long(c, points), FORWARD, ANY_ORDER))
+    with c.when(c.negate(_pays(c, t, points, total, written))):
+        c.ret("i64", c.choose(_takes_long(c, t, points), FORWARD, ANY_ORDER))
     word = c.gep("%rt", layouts.RT["traversals"])
     orders = c.op(f"load atomic i64, ptr {word} monotonic, align 8")
     is_back = c.test("ne", c.arith("and", orders, largest), 0)
@@ -58,7 +58,11 @@ def traversal_text(caches: Caches) -> str:
     kept = c.arith("and", orders, c.arith("xor", large, -1))
     following = c.arith("or", kept, c.choose(c.op(f"xor i1 {is_back}, {is_odd}"), large, 0))
     c.do(f"store atomic i64 {following}, ptr {word} monotonic, align 8")
-    back = BACKWARD if caches.both == ANY else c.choose(_is_shared_by_two(c, total, caches), BACKWARD_SHARED, BACKWARD)
+    back = (
+        BACKWARD
+        if t.caches.mixed_read_min_bytes == ANY
+        else c.choose(_is_shared_by_two(c, total, t), BACKWARD_SHARED, BACKWARD)
+    )
     return c.end("i64", c.choose(is_back, back, FORWARD))
 
 
@@ -67,36 +71,45 @@ def is_cut_at_will(c: LoopFunction) -> str:
     return c.test("eq", c.arith("or", c.header(Header.LEVELS), c.header(Header.COLUMN_READS)), 0)
 
 
-def _takes_long(c: LoopFunction, points: str) -> str:
+def _takes_long(c: LoopFunction, t: Tuning, points: str) -> str:
     """Does a launch of one piece take so long that signals have to be looked for?"""
-    least = c.arith("udiv", 2 * LONG * 1000, c.max(c.header(Header.NS_PER_1000_POINTS), LEAST_WORK))
+    least = c.arith(
+        "udiv",
+        2 * t.tasks.poll_task_ns * 1000,
+        c.max(c.header(Header.NS_PER_1000_POINTS), t.tasks.poll_min_ns_per_1000),
+    )
     return c.all(is_cut_at_will(c), c.test("sge", points, least))
 
 
-def _is_shared_by_two(c: LoopFunction, total: str, caches: Caches) -> str:
+def _is_shared_by_two(c: LoopFunction, total: str, t: Tuning) -> str:
     """Are both of two threads to read all of a launch's operands?  In one of `SELDOM` launches, also of those at one
     place of a program that repeats itself."""
-    both, is_between = c.cell(0), c.all(c.test("sge", total, caches.both), c.test("slt", total, caches.both_most))
+    both, is_between = (
+        c.cell(0),
+        c.all(c.test("sge", total, t.caches.mixed_read_min_bytes), c.test("slt", total, t.caches.mixed_read_max_bytes)),
+    )
     with c.when(c.all(c.op("xor i1 %alone, true"), is_between)):
         pool = c.load("ptr", "%rt", layouts.RT["threads"])
         number = c.op(f"load atomic i64, ptr {c.gep(pool, layouts.TH_GENERATION)} monotonic, align 8")
-        share = c.arith("lshr", c.arith("mul", number, SPREAD), 65 - SELDOM.bit_length())
+        share = c.arith("lshr", c.arith("mul", number, HASH_FACTOR), 65 - t.memory.mixed_read_period.bit_length())
         c.note(c.all(c.test("eq", share, 0), c.test("eq", c.load("i64", pool, layouts.TH_WANTED), 1)), both)
     return c.test("ne", c.get(both, 0), 0)
 
 
-def _pays(c: LoopFunction, caches: Caches, points: str, total: str, written: str) -> str:
+def _pays(c: LoopFunction, t: Tuning, points: str, total: str, written: str) -> str:
     """Is what a walk leaves in the caches worth parts?  All reductions have them; others, of few operations."""
     work = c.arith("udiv", c.arith("mul", points, c.header(Header.NS_PER_1000_POINTS)), 1000)
-    is_light = c.test("sle", c.arith("mul", work, LIGHT), total)
+    is_light = c.test("sle", c.arith("mul", work, t.memory.alternate_min_bytes_per_ns), total)
     is_read = c.test("slt", c.arith("mul", written, 16), total)
-    least = c.choose(is_read, caches.far_read, caches.far)
-    least = c.choose("%alone", least, c.max(least, caches.far_shared))
-    most = c.choose(is_read, ANY, caches.far_most)
+    least = c.choose(is_read, t.caches.alternate_far_read_min_bytes, t.caches.alternate_far_min_bytes)
+    least = c.choose("%alone", least, c.max(least, t.caches.alternate_far_threads_min_bytes))
+    most = c.choose(is_read, ANY, t.caches.alternate_far_max_bytes)
     far = c.all(c.test("sge", total, least), c.test("slt", total, most))
-    some = c.all(is_read, c.test("sge", total, caches.there), c.test("slt", total, caches.there_most))
+    some = c.all(
+        is_read, c.test("sge", total, t.caches.alternate_min_bytes), c.test("slt", total, t.caches.alternate_max_bytes)
+    )
     in_parts = c.test("ne", c.header(Header.LEVELS), 0)
-    return c.all(c.any(in_parts, is_light, c.test("sge", total, caches.far)), c.any(some, far))
+    return c.all(c.any(in_parts, is_light, c.test("sge", total, t.caches.alternate_far_min_bytes)), c.any(some, far))
 
 
 def _overlaps(c: LoopFunction, address: str, before: str, span: str) -> str:
@@ -116,4 +129,4 @@ def _span(c: LoopFunction, operand: str, axes: str) -> str:
 
 
 def _bit(c: LoopFunction, address: str) -> str:
-    return c.arith("shl", 1, c.arith("lshr", c.arith("mul", address, SPREAD), 58))
+    return c.arith("shl", 1, c.arith("lshr", c.arith("mul", address, HASH_FACTOR), 58))

@@ -11,12 +11,13 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.python.module import decref_text, new_array_text
 from tensordsl.codegen.library.python.vectorcall import incref
 from tensordsl.codegen.llvm.builder import METADATA, UNLIKELY, Asm
+from tensordsl.codegen.target.tuning import Tuning
 
 EQ = 2  # Py_EQ
 DROPPED = 4  # references that an update of a variable may drop
 
 
-def replay_text() -> str:
+def replay_text(t: Tuning) -> str:
     """The whole module."""
     parts = (
         decref_text(), new_array_text(), _packed(), _fits(), _states_fit(), _outs_free(), _find(),

@@ -27,22 +27,19 @@ from tensordsl.codegen.library.signals import (
     watch_worker,
 )
 from tensordsl.codegen.llvm.builder import METADATA, Asm
+from tensordsl.codegen.target.tuning import Tuning
 
-SPIN = 2000  # looks for a new job before a thread goes to sleep
-LOOKS = 50  # of these, before others that have work get the core
-RECENT = 50_000  # ns in which the next job finds threads awake, about what they spin, beside twice its work
-PATIENCE = 5000  # looks for the end of the last chunks before the caller gives its turn away
-BACK = 1 << 32  # what a chunk from the end counts in the word of tickets
+TAKEN_FROM_END = 1 << 32  # what a chunk from the end counts in the word of tickets
 CORES = "[16 x i64]"  # a set of cores, as the system has it
 Wait = tuple[str, ...]  # what lets a processor wait for a moment, and its operands
 X86_WAIT, ARM_WAIT = ("llvm.x86.sse2.pause",), ("llvm.aarch64.isb", "i32 15")  # `yield` does nothing on most of these
 
 
-def thread_text(is_arm: bool) -> str:
+def thread_text(t: Tuning) -> str:
     """The module, for AArch64 or x86-64."""
-    wait = ARM_WAIT if is_arm else X86_WAIT
+    wait = ARM_WAIT if t.machine.is_arm else X86_WAIT
     kinds = ", ".join(operand.split()[0] for operand in wait[1:])
-    parts = _drain(), _leave_core(), _worker(wait), _start(), _parallel_for(wait), _is_awake()
+    parts = _drain(), _leave_core(), _worker(t, wait), _start(), _parallel_for(t, wait), _is_awake(t)
     return f"declare void @{wait[0]}({kinds})\n" + DECLARATIONS + POLL + BLOCKS + "".join(parts) + METADATA
 
 
@@ -75,17 +72,17 @@ def _drain() -> str:
     """Do chunks until there are none left: the caller from the first on, others from the last to the first.  begun: how
     many this thread has begun, and not reported."""
     f = Asm("void", "drain", ("ptr pool", "i1 back", "ptr begun"), internal=True)
-    step = f.op(f"select i1 %back, i64 {BACK - 1}, i64 -1")
+    step = f.op(f"select i1 %back, i64 {TAKEN_FROM_END - 1}, i64 -1")
     more, work, done = f.label("more"), f.label("work"), f.label("none")
     before = f.block
     f.place(more)
     count = f.op(f"phi i64 [ 0, %{before} ], [ %count.next, %{work} ]")
     ticket = _atomic(f, "add", layouts.TH_TICKET, step)
-    left = f.op(f"sub i64 {f.op(f'and i64 {ticket}, {BACK - 1}')}, {layouts.TH_SPARE}")
+    left = f.op(f"sub i64 {f.op(f'and i64 {ticket}, {TAKEN_FROM_END - 1}')}, {layouts.TH_SPARE}")
     f.branch(f.compare("sgt", "i64", left, 0), work, done)
     f.place(work)
     fn, job = f.load("ptr", "%pool", layouts.TH_FN), f.load("ptr", "%pool", layouts.TH_JOB)
-    at_end = f.op(f"sub i64 {f.load('i64', '%pool', layouts.TH_N)}, {f.op(f'udiv i64 {ticket}, {BACK}')}")
+    at_end = f.op(f"sub i64 {f.load('i64', '%pool', layouts.TH_N)}, {f.op(f'udiv i64 {ticket}, {TAKEN_FROM_END}')}")
     index = f.op(f"sub i64 {at_end}, {f.op(f'select i1 %back, i64 1, i64 {left}')}")
     f.do(f"%count.next = add i64 {count}, 1")
     f.store("i64", "%count.next", "%begun")
@@ -100,7 +97,7 @@ def _drain() -> str:
     return f.text
 
 
-def _worker(wait: Wait) -> str:
+def _worker(t: Tuning, wait: Wait) -> str:
     f = Asm("ptr", "worker", ("ptr pool",))
     how = f.op(f"trunc i64 {f.load('i64', '%pool', layouts.TH_HOW)} to i32")
     _system(f, "pthread_sigmask", f"i32 {how}", f"ptr {f.gep('%pool', layouts.TH_SIGNALS)}", "ptr null")
@@ -111,8 +108,8 @@ def _worker(wait: Wait) -> str:
     wanted = f.load("i64", "%pool", layouts.TH_WANTED)
     with f.when(f.compare("slt", "i64", _atomic(f, "add", layouts.TH_JOINED, 1), wanted)):
         f.call("void", "@drain", "ptr %pool", "i1 true", f"ptr {begun}")
-    with f.loop(SPIN // LOOKS):
-        with f.loop(LOOKS):
+    with f.loop(t.pool.spin_looks // t.pool.spin_yield_looks):
+        with f.loop(t.pool.spin_yield_looks):
             with f.when(f.compare("ne", "i64", _get(f, layouts.TH_GENERATION), known)):
                 f.jump(work)
             _pause(f, wait)
@@ -198,7 +195,7 @@ def _alone(f: Asm) -> None:
     f.ret()
 
 
-def _parallel_for(wait: Wait) -> str:
+def _parallel_for(t: Tuning, wait: Wait) -> str:
     f = Asm("void", "parallel_for", ("ptr pool", "ptr fn", "ptr job", "i64 n"))
     taken = f.op(f"cmpxchg ptr {f.gep('%pool', layouts.TH_BUSY)}, i64 0, i64 1 seq_cst seq_cst")
     with f.when(f.op(f"xor i1 {f.op(f'extractvalue {{i64, i1}} {taken}, 1')}, true")):
@@ -225,7 +222,7 @@ def _parallel_for(wait: Wait) -> str:
     f.call("void", "@drain", "ptr %pool", "i1 false", f"ptr {f.gep('%pool', layouts.TH_MINE)}")
     again, look = f.label("again"), f.label("look")
     f.place(again)
-    with f.loop(PATIENCE):
+    with f.loop(t.pool.finish_looks):
         f.place(look)
         with f.when(f.compare("eq", "i64", _get(f, layouts.TH_REMAINING), 0)):
             _put(f, 0, layouts.TH_OWNER)
@@ -238,7 +235,7 @@ def _parallel_for(wait: Wait) -> str:
     return f.text
 
 
-def _is_awake() -> str:
+def _is_awake(t: Tuning) -> str:
     f = Asm("i1", "is_awake", ("ptr pool", "i64 work"))
     time_spec = f.op("alloca [2 x i64], align 8")
     missing = f.compare(
@@ -255,5 +252,5 @@ def _is_awake() -> str:
     now = f.op(f"add i64 {seconds}, {f.load('i64', time_spec, 8)}")
     passed = f.op(f"sub i64 {now}, {_get(f, layouts.TH_ASKED)}")
     _put(f, now, layouts.TH_ASKED)
-    f.ret("i1", f.compare("slt", "i64", passed, f.op(f"add i64 {f.op('shl i64 %work, 1')}, {RECENT}")))
+    f.ret("i1", f.compare("slt", "i64", passed, f.op(f"add i64 {f.op('shl i64 %work, 1')}, {t.pool.awake_ns}")))
     return f.text

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from tensordsl.codegen.library.parallel import Job, named, share
 from tensordsl.codegen.library.sort.keys import Keys
-from tensordsl.codegen.library.sort.parallel_lines import PARTS, part_of, parts_of
-from tensordsl.codegen.library.sort.parallel_quicksort import SHARED
+from tensordsl.codegen.library.sort.parallel_lines import TASKS, part_of, parts_of
 from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.target.tuning import Tuning
 
-# In the room of a line stand, for each of its parts, how many zeros and nans it has, and then as many keys as the part
+# In the room of a line are, for each of its tasks, how many zeros and nans it has, and then as many keys as the task
 # has numbers: the zeros' from the front, the nans' from the end.
-COUNTS = 16 * PARTS
-LINE = ("ptr x", "i64 n", "i64 x_step", "ptr room")
-JOB = Job(LINE)
+COUNTS_BYTES = 16 * TASKS
+LINE_PARAMS = ("ptr x", "i64 n", "i64 x_step", "ptr room")
+JOB = Job(LINE_PARAMS)
 
 
 def text(k: Keys) -> str:
     """`@set_apart(x, n, x_step, room, pool)`, and `@put_back(keys, n, room)` for the sorted keys, in which all nans are
     the greatest one."""
-    return _part(k) + _set_apart() + _put_back(k)
+    return _part(k) + _set_apart(k.tuning) + _put_back(k)
 
 
 def _part(k: Keys) -> str:
@@ -53,7 +53,7 @@ def _part(k: Keys) -> str:
 
 def _listed(f: Function, k: Keys, room: str, first: str) -> str:
     """Where the keys of a part are that begins with a number."""
-    return f.gep(f.gep(room, COUNTS), first, f"i{k.width}")
+    return f.gep(f.gep(room, COUNTS_BYTES), first, f"i{k.width}")
 
 
 def _one_by_one(
@@ -73,14 +73,14 @@ def _one_by_one(
         f.put(count, counts, word)
 
 
-def _set_apart() -> str:
-    f = Function("void", "set_apart", (*LINE, "ptr pool"), internal=True)
-    job = JOB.made(f, named(LINE))
-    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", SHARED))):
+def _set_apart(t: Tuning) -> str:
+    f = Function("void", "set_apart", (*LINE_PARAMS, "ptr pool"), internal=True)
+    job = JOB.made(f, named(LINE_PARAMS))
+    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", t.sort.parallel_min_keys))):
         with f.loop(parts_of(f, "%n")) as loop:
             f.call("void", "@specials.part", f"ptr {job}", f"i64 {loop.index}")
         f.ret()
-    share(f, "%pool", "specials.part", job, str(PARTS))
+    share(f, "%pool", "specials.part", job, str(TASKS))
     return f.end()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.library.signals import long_loop
-from tensordsl.codegen.library.sort.compress import ROW, compressed, compression, orders, permutation, permuted
+from tensordsl.codegen.library.sort.compress import TABLE_LANES, compressed, compression, orders, permutation, permuted
 from tensordsl.codegen.library.sort.networks import Vectors, set_lanes
 from tensordsl.codegen.llvm.builder import Asm, passed
 
@@ -38,7 +38,7 @@ def any_length(q: Quick, f: Asm, p: str) -> str:
 
 
 def _permutes(q: Quick) -> bool:
-    return q.lanes <= ROW and not q.has_positions
+    return q.lanes <= TABLE_LANES and not q.has_positions
 
 
 def declarations(q: Quick) -> str:

@@ -7,7 +7,7 @@ When      masked loads and stores exist: AVX-512, and AVX2 for numbers of 4 and 
 from __future__ import annotations
 
 from tensordsl.codegen.library.sort.keys import Keys
-from tensordsl.codegen.library.sort.merge_sort import WIDEST
+from tensordsl.codegen.library.sort.merge_sort import MAX_REGISTER_ELEMENTS
 from tensordsl.codegen.library.sort.networks import Vectors, sorted_block
 from tensordsl.codegen.llvm.builder import Asm
 
@@ -27,7 +27,7 @@ def short_text(k: Keys) -> str:
 
 def sizes(k: Keys) -> list[int]:
     """How many registers are taken."""
-    widest = {64: WIDEST, 32: WIDEST_OF_AVX2.get(k.bits, 0)}.get(k.vector_bytes, 0)
+    widest = {64: MAX_REGISTER_ELEMENTS, 32: WIDEST_OF_AVX2.get(k.bits, 0)}.get(k.vector_bytes, 0)
     return [r for r in (1, 2, 4, 8, 16) if r * k.lanes <= widest]
 
 

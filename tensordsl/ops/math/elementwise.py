@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.autodiff.reverse import ZERO, where
 from tensordsl.base.config import config
 from tensordsl.graph.casting import float_of, float_of_all, real_of, true_div_dtype, upcast, upcast_min8
 from tensordsl.graph.types import ALL_DTYPES, COMPLEX, CONTINUOUS, DISCRETE
 from tensordsl.graph.variables import Constant, Elementwise, Op, apply
+from tensordsl.ops.cotangents import ZERO, where
 from tensordsl.ops.math.comparisons import and_, eq, ge, gt, le, lt, neq
 from tensordsl.ops.math.scalars import clipped, numpy_clipped, numpy_power, power
 from tensordsl.ops.operands import as_variable, broadcast, named_dtype

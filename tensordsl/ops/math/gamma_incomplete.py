@@ -12,6 +12,7 @@ from tensordsl.graph.casting import float_of_all
 from tensordsl.graph.variables import Expand, Op, apply
 from tensordsl.ops.array.reduce import bound
 from tensordsl.ops.control import loop_index, make_loop
+from tensordsl.ops.cotangents import Undefined
 from tensordsl.ops.math.comparisons import and_, eq, ge, gt, lt, or_
 from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, maximum, minimum, second, sqr, sqrt, switch
 from tensordsl.ops.math.functions import erfc, exp, expm1, log
@@ -110,7 +111,6 @@ def _build(side: int, a: Any, x: Any) -> Any:
 
 def _gradient(sign: float) -> Any:
     def gradient(g: Any, out: Any, a: Any, x: Any) -> Sequence[Any]:
-        from tensordsl.autodiff.reverse import Undefined
 
         slope = exp((a - 1) * log(x) - x - gammaln(a))
         return Undefined(

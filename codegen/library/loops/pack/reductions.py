@@ -12,31 +12,34 @@ from __future__ import annotations
 from tensordsl.codegen.abi.descriptor import NEST_PARAMS, SCRATCH_PARAMS, Header
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
 from tensordsl.codegen.llvm.builder import passed
-
-ROOM = 1 << 16  # bytes of all copies
-FEW, LARGE = 8, 1 << 12  # positions of a block, at least, if it is not all; or bytes
-SHORT = 32  # elements of rows that are copied though they are read once
-AGAIN = 4  # rows that read the same, from which it is copied; not of columns, which may be shared out too
-LINE = 64
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
 
-def copied_operand_texts() -> list[str]:
-    return [_times_read(), _copy_bytes(), _copy_operand(), _copied_block(), _with_copied_operands(), _run_with_copies()]
+def copied_operand_texts(t: Tuning) -> list[str]:
+    return [
+        _times_read(t),
+        _copy_bytes(t),
+        _copy_operand(),
+        _copied_block(t),
+        _with_copied_operands(),
+        _run_with_copies(t),
+    ]
 
 
-def _times_read() -> str:
+def _times_read(t: Tuning) -> str:
     """How often each element of an operand with strides `s` is read.  Of the axis that threads share a part may have
     any length, and is done as all of a launch."""
     c = LoopFunction("i64", "times_read", ["ptr D", "ptr s", "ptr E"], internal=True)
     outer = c.header(Header.OUTER_AXIS)
     with c.loop(c.header(Header.AXES), ("i64", "1")) as loop:
-        times = c.choose(c.test("eq", loop.index, outer), AGAIN, c.get("%E", loop.index))
+        times = c.choose(c.test("eq", loop.index, outer), t.pack.copies_min_reads, c.get("%E", loop.index))
         times = c.choose(c.test("eq", c.get("%s", loop.index), 0), times, 1)
         loop.next = [c.arith("mul", loop.values[0], times)]
     return c.end("i64", loop.values[0])
 
 
-def _copy_bytes() -> str:
+def _copy_bytes(t: Tuning) -> str:
     """Of the copy of an operand with strides `s`, which go to `t`; 0 where it is read in its place."""
     c = LoopFunction("i64", "copy_bytes", ["ptr D", "ptr s", "ptr t", "ptr E", "i64 lane", "i64 size"], internal=True)
     step, n, axes = c.get("%s", "%lane"), c.get("%E", "%lane"), c.header(Header.AXES)
@@ -47,13 +50,13 @@ def _copy_bytes() -> str:
     with c.loop(axes, ("i1", "false")) as loop:
         behind = c.test("eq", c.get("%s", loop.index), "%size")
         is_outer = c.test("eq", loop.index, c.header(Header.OUTER_AXIS))  # of any length, as above
-        is_long = c.any(is_outer, c.test("sgt", c.get("%E", loop.index), SHORT))
+        is_long = c.any(is_outer, c.test("sgt", c.get("%E", loop.index), t.pack.copies_short_row_elements))
         loop.next = [c.any(loop.values[0], c.all(behind, is_long))]
     with c.when(c.all(c.any(by_tiles, exchanged), loop.values[0])):
         c.ret("i64", 0)
     times = c.call("i64", "@times_read", "ptr %D", "ptr %s", "ptr %E")
-    once = c.any(c.test("ne", c.header(Header.COLUMN_READS), 0), c.test("slt", times, AGAIN))
-    with c.when(c.all(c.test("sgt", n, SHORT), once)):
+    once = c.any(c.test("ne", c.header(Header.COLUMN_READS), 0), c.test("slt", times, t.pack.copies_min_reads))
+    with c.when(c.all(c.test("sgt", n, t.pack.copies_short_row_elements), once)):
         c.ret("i64", 0)
     c.put("%size", "%t", "%lane")
     with c.loop(axes, ("i64", c.arith("mul", n, "%size"))) as loop:
@@ -102,7 +105,7 @@ def _copy_operand() -> str:
     return c.end()
 
 
-def _copied_block() -> str:
+def _copied_block(t: Tuning) -> str:
     """Positions of a block of the axis that threads share, or of any other; 0: nothing is copied.  To `T` and `e` go
     strides and extents of one position."""
     c = LoopFunction("i64", "copied_block", ["ptr D", "ptr S", "ptr E", "ptr T", "ptr e"], internal=True)
@@ -117,10 +120,10 @@ def _copied_block() -> str:
     with c.when(is_parted):
         c.put(1, "%e", outer)
     fixed, each = _sizes(c, "%T", "%e", is_parted, at)
-    least = c.min(c.arith("mul", each, FEW), c.max(each, LARGE))
-    fits = c.test("sle", c.arith("add", fixed, least), ROOM)
+    least = c.min(c.arith("mul", each, t.pack.copies_min_positions), c.max(each, t.pack.copies_min_bytes))
+    fits = c.test("sle", c.arith("add", fixed, least), t.pack.copies_bytes)
     some = c.all(c.test("ne", c.arith("or", fixed, each), 0), c.test("sgt", many, 0), fits)
-    block = c.min(c.op(f"udiv i64 {c.arith('sub', ROOM, fixed)}, {c.max(each, 1)}"), many)
+    block = c.min(c.op(f"udiv i64 {c.arith('sub', t.pack.copies_bytes, fixed)}, {c.max(each, 1)}"), many)
     return c.end("i64", c.choose(some, c.choose(c.test("eq", each, 0), many, block), 0))
 
 
@@ -165,12 +168,12 @@ def _sizes(c: LoopFunction, strides: str, extents: str, is_parted: str, outer: s
     return loop.values[0], loop.values[1]
 
 
-def _run_with_copies() -> str:
+def _run_with_copies(t: Tuning) -> str:
     """The launch, `block` of `many` positions of its outer axis at a time; `T`, `e`: strides and extents of a block."""
     tables = ["ptr stage", "ptr T", "ptr e", "i64 many", "i64 block"]
     c = LoopFunction("i64", "run_with_copies", [*NEST_PARAMS, *SCRATCH_PARAMS, *tables], internal=True)
     outer, operands, inputs = c.header(Header.OUTER_AXIS), c.header(Header.OPERANDS), c.header(Header.INPUTS)
-    area = c.op(f"alloca i8, i64 {ROOM}, align {LINE}")
+    area = c.op(f"alloca i8, i64 {t.pack.copies_bytes}, align {CACHE_LINE_BYTES}")
     bases, places = (c.op(f"alloca i64, i64 {k}, align 8") for k in (operands, inputs))
     is_parted, at = c.test("sge", outer, 0), c.max(outer, 0)
     with c.when(is_parted):
@@ -220,7 +223,7 @@ class _Input:
 
 
 def _aligned(c: LoopFunction, size: str) -> str:
-    return c.arith("and", c.arith("add", size, LINE - 1), -LINE)
+    return c.arith("and", c.arith("add", size, CACHE_LINE_BYTES - 1), -CACHE_LINE_BYTES)
 
 
 def _is_strided(c: LoopFunction, size: str, step: str) -> str:

@@ -13,27 +13,25 @@ from collections.abc import Iterable
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, copy_elements, shuffled
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.llvm.strided_access import layout
+from tensordsl.codegen.target.tuning import Tuning
 
-NEAR = (-1, 2, 3, 4)  # elements from one to the next
+SHUFFLED_STEPS = (-1, 2, 3, 4)  # elements from one to the next
 KINDS = {1: "i8", 2: "i16", 4: "float", 8: "double", 16: "<2 x double>"}  # of elements by their bytes
-LINE, MOST = 64, 16  # bytes of a vector, and elements put together in one
-# Loads of each row where strides are large and no cache keeps them: on Zen 4 the prefetcher then follows (in
-# the third cache it would take up to a fifth longer).
-OFTEN, LARGE = 3, 1 << 25  # bytes of all rows
+VECTOR_BYTES, MAX_VECTOR_ELEMENTS = 64, 16  # of what is put together at once
 # Of what packs `count` elements, `stride` bytes from one to the next.
-OF_PACKER = ["ptr to", "ptr from", "i64 stride", "i64 count"]
-OF_ROWS = ["ptr packer", "i64 stride", "i64 rows"]
+PACKER_PARAMS = ["ptr to", "ptr from", "i64 stride", "i64 count"]
+PACKER_OF_ROWS_PARAMS = ["ptr packer", "i64 stride", "i64 rows"]
 
 
-def strided_texts(fetches: bool) -> list[str]:
-    """fetches: packing a block prefetches the next one."""
-    near = [_shuffled(size, step, fetches) for size in KINDS if size < 16 for step in NEAR]
-    far = [_strided(size, loads) for size in KINDS for loads in (1, OFTEN)]
+def strided_texts(t: Tuning) -> list[str]:
+    fetches = t.machine.prefetches_blocks and t.allows("prefetch")  # packing a block prefetches the next one
+    near = [_shuffled(size, step, fetches) for size in KINDS if size < 16 for step in SHUFFLED_STEPS]
+    far = [_strided(size, loads) for size in KINDS for loads in (1, t.pack.repeated_loads)]
     return [
         *near,
         *far,
         _copy_strided(),
-        packer_of_rows("strided_packer_of_rows", [f"strided{size}" for size in KINDS]),
+        packer_of_rows(t, "strided_packer_of_rows", [f"strided{size}" for size in KINDS]),
         _packer(),
         _pack(),
         _unpack(),
@@ -42,7 +40,7 @@ def strided_texts(fetches: bool) -> list[str]:
 
 def _shuffled(size: int, step: int, fetches: bool) -> str:
     """`step` elements from one to the next."""
-    c, lanes = LoopFunction("void", _name(size, step), OF_PACKER, internal=True), LINE // size
+    c, lanes = LoopFunction("void", _name(size, step), PACKER_PARAMS, internal=True), VECTOR_BYTES // size
     kind = f"<{lanes} x i{8 * size}>"
     _if_few(c, lanes, f"@strided{size}")
     last, ahead = c.arith("sub", "%count", lanes), c.arith("mul", "%count", step * size)
@@ -68,7 +66,7 @@ def _name(size: int, step: int) -> str:
 def _if_few(c: LoopFunction, lanes: int, other: str, *given: str) -> None:
     """Fewer elements than a vector has are copied by `other`."""
     with c.when(c.test("slt", "%count", lanes)):
-        c.call("void", other, *passed(OF_PACKER), *given)
+        c.call("void", other, *passed(PACKER_PARAMS), *given)
         c.ret()
 
 
@@ -85,8 +83,8 @@ def read(c: LoopFunction, kind: str, place: str, loads: int) -> str:
 def _strided(size: int, loads: int) -> str:
     """Any number of bytes from one to the next."""
     name = f"strided{size}"
-    c = LoopFunction("void", name if loads == 1 else with_repeated_loads(name), OF_PACKER, internal=True)
-    lanes = min(LINE // size, MOST)
+    c = LoopFunction("void", name if loads == 1 else with_repeated_loads(name), PACKER_PARAMS, internal=True)
+    lanes = min(VECTOR_BYTES // size, MAX_VECTOR_ELEMENTS)
     kind, steps = KINDS[size], [c.arith("mul", "%stride", k) if k else 0 for k in range(lanes)]
     _if_few(c, lanes, "@copy_strided", f"i64 {size}")
     last = c.arith("sub", "%count", lanes)
@@ -115,18 +113,18 @@ def _vector_of(c: LoopFunction, kind: str, elements: list[str]) -> tuple[str, st
 
 def _copy_strided() -> str:
     """One after the other."""
-    c = LoopFunction("void", "copy_strided", [*OF_PACKER, "i64 size"], internal=True)
+    c = LoopFunction("void", "copy_strided", [*PACKER_PARAMS, "i64 size"], internal=True)
     copy_elements(c, "%count", "%size", "%stride")
     return c.end()
 
 
-def packer_of_rows(name: str, packers: Iterable[str], others: str = "") -> str:
+def packer_of_rows(t: Tuning, name: str, packers: Iterable[str], others: str = "") -> str:
     """The packer to take where a launch has so many rows; others: what says that of other packers."""
-    c = LoopFunction("ptr", name, OF_ROWS, internal=True)
-    is_near, bytes_ = c.test("slt", "%stride", LINE), c.arith("mul", "%stride", "%rows")
-    with c.when(c.any(is_near, c.test("slt", bytes_, LARGE))):
+    c = LoopFunction("ptr", name, PACKER_OF_ROWS_PARAMS, internal=True)
+    is_near, bytes_ = c.test("slt", "%stride", VECTOR_BYTES), c.arith("mul", "%stride", "%rows")
+    with c.when(c.any(is_near, c.test("slt", bytes_, t.pack.repeated_loads_min_bytes))):
         c.ret("ptr", "%packer")
-    found = c.call("ptr", f"@{others}", *passed(OF_ROWS)) if others else "%packer"
+    found = c.call("ptr", f"@{others}", *passed(PACKER_OF_ROWS_PARAMS)) if others else "%packer"
     for name in packers:
         found = c.choose(c.op(f"icmp eq ptr %packer, @{name}"), f"@{with_repeated_loads(name)}", found, "ptr")
     return c.end("ptr", found)
@@ -138,7 +136,7 @@ def _packer() -> str:
     found = "@strided1"
     for size in KINDS:
         best = f"@strided{size}"
-        for step in NEAR if size < 16 else ():
+        for step in SHUFFLED_STEPS if size < 16 else ():
             best = c.choose(c.test("eq", "%stride", step * size), f"@{_name(size, step)}", best, "ptr")
         found = c.choose(c.test("eq", "%size", size), best, found, "ptr")
     return c.end("ptr", found)

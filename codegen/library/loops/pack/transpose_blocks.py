@@ -12,14 +12,9 @@ from __future__ import annotations
 from tensordsl.base.records import record
 from tensordsl.codegen.abi.descriptor import NEST_PARAMS, SCRATCH_PARAMS, Header, Stage
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
-from tensordsl.codegen.library.loops.limits import BLOCKS_MOST, BLOCKS_ROOM
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.target.tuning import Tuning
 
-VECTORS = 8  # of a block, at least, where no operand has elements that lie one behind the other
-MANY = 128  # lanes, from which on they need not be so many
-# (bytes of all operands, of a block of more lanes than `MANY`): from memory, which goes on with the next rows
-# only where blocks are short.
-FAR = ((3 << 21, 1 << 13), (3 << 22, 1 << 12))
 # Words of a job: the launch's operands and their strides; a block's extents, strides and places in scratch; how many
 # elements of each operand lie one behind the other, 0: it is not transposed; the first lane; the axis along which
 # operands that are the same there are repeated, or -1; lanes of a block where they are not repeated.
@@ -27,9 +22,9 @@ J_BASES, J_STRIDES, J_EXTENTS, J_THERE, J_PLACES, J_RUNS, J_FIRST, J_REPEATED, J
 J_WORDS = 9
 
 
-def transpose_block_texts() -> list[str]:
+def transpose_block_texts(t: Tuning) -> list[str]:
     sizes = [
-        _replicated_axis(),
+        _replicated_axis(t),
         _bytes_per_lane(),
         _replica_count(),
         _operand_bytes_per_lane(),
@@ -41,13 +36,13 @@ def transpose_block_texts() -> list[str]:
         _place_in_scratch(),
         _move_block_operand(),
         _move_block(),
-        _transposed_block(),
-        _fills_vector(),
-        _in_transposed_blocks(),
+        _transposed_block(t),
+        _fills_vector(t),
+        _in_transposed_blocks(t),
     ]
 
 
-def _replicated_axis() -> str:
+def _replicated_axis(t: Tuning) -> str:
     """The axis that merges with the lanes', where these are no whole vector, if all fits then; or -1."""
     c = LoopFunction("i64", "replicated_axis", ["ptr D", "ptr S", "ptr E"], internal=True)
     lane, pairs = (
@@ -61,7 +56,7 @@ def _replicated_axis() -> str:
     with c.when(c.any(c.test("slt", axis, 0), c.test("sge", n, c.header(Header.LANES)))):
         c.ret("i64", -1)
     each = c.call("i64", "@bytes_per_lane", "ptr %D", "ptr %S", "ptr %E", f"i64 {axis}")
-    return c.end("i64", c.choose(c.test("sle", c.arith("mul", each, n), BLOCKS_MOST), axis, -1))
+    return c.end("i64", c.choose(c.test("sle", c.arith("mul", each, n), t.loops.transposed_max_bytes), axis, -1))
 
 
 def _bytes_per_lane() -> str:
@@ -242,7 +237,7 @@ def _new_job(c: LoopFunction, repeated: str) -> str:
     return job
 
 
-def _transposed_block() -> str:
+def _transposed_block(t: Tuning) -> str:
     """Lanes of a block, and bytes of what a lane has of all operands; 0 if rows are too long, or all lanes adjacent."""
     c = LoopFunction("i64", "transposed_block", ["ptr D", "ptr S", "ptr E", "ptr bytes"], internal=True)
     given = "ptr %D", "ptr %S", "ptr %E"
@@ -254,22 +249,25 @@ def _transposed_block() -> str:
         o = _operand(c, loop.index, job)
         loop.next = [c.any(loop.values[0], c.call("i1", "@has_contiguous_axis", o.own, o.extents, o.lanes))]
     (turns,) = loop.values
-    block = c.arith("and", c.op(f"sdiv i64 {BLOCKS_ROOM}, {c.max(each, 1)}"), c.arith("sub", 0, width))
-    enough, many = c.arith("mul", width, VECTORS), c.test("sgt", n, MANY)  # all parts of many are many
+    block = c.arith("and", c.op(f"sdiv i64 {t.loops.transposed_bytes}, {c.max(each, 1)}"), c.arith("sub", 0, width))
+    enough, many = (
+        c.arith("mul", width, t.pack.transpose_min_vectors),
+        c.test("sgt", n, t.pack.transpose_many_lanes),
+    )  # all parts of many are many
     pays = c.all(c.test("sge", block, enough), c.any(many, c.test("sge", n, enough)))
     pays = c.any(turns, pays)
     block = c.min(c.max(block, width), c.choose(many, c.arith("and", n, c.arith("sub", 0, width)), n))
-    few = c.test("sle", c.arith("mul", each, block), BLOCKS_MOST)
+    few = c.test("sle", c.arith("mul", each, block), t.loops.transposed_max_bytes)
     fits = c.all(c.test("sgt", each, 0), few, c.test("sgt", n, 0), pays)
     return c.end("i64", c.choose(fits, block, 0))
 
 
-def _fills_vector() -> str:
+def _fills_vector(t: Tuning) -> str:
     """May lanes be repeated until they fill a vector, as all are in scratch, and no other axis merges with theirs?"""
     c = LoopFunction("i1", "fills_vector", ["ptr D", "ptr job", "i64 bytes"], internal=True)
     n, width = c.get(c.get("%job", J_EXTENTS, "ptr"), c.header(Header.LANE_AXIS)), c.header(Header.LANES)
     few, most = c.all(c.test("sgt", n, 0), c.test("slt", n, width)), c.arith("mul", "%bytes", width)
-    fits = c.all(few, c.test("slt", c.get("%job", J_REPEATED), 0), c.test("sle", most, BLOCKS_MOST))
+    fits = c.all(few, c.test("slt", c.get("%job", J_REPEATED), 0), c.test("sle", most, t.loops.transposed_max_bytes))
     with c.loop(c.choose(fits, c.header(Header.TRANSPOSABLE), 0), ("i1", fits)) as loop:
         o = _operand(c, loop.index)
         size = c.call("i64", "@operand_bytes_per_lane", o.own, o.extents, o.lanes, o.repeated)
@@ -277,20 +275,22 @@ def _fills_vector() -> str:
     return c.end("i1", loop.values[0])
 
 
-def _lanes_from_memory(c: LoopFunction, block: str, each: str, n: str) -> str:
+def _lanes_from_memory(c: LoopFunction, t: Tuning, block: str, each: str, n: str) -> str:
     """Lanes of a block of a launch, or of a part of one, of `n` lanes with `each` bytes of all operands."""
     whole = c.is_null("%stage")
     points = c.get(c.choose(whole, "%D", "%stage", "ptr"), Stage.POINTS)
     own = product(c, "%E", c.header(Header.AXES))
     parts = c.choose(whole, 1, c.max(c.arith("udiv", points, c.max(own, 1)), 1))
     every = c.arith("mul", c.arith("mul", each, n), parts)
-    for least, room in FAR:
+    large = t.pack.transpose_large_min_bytes, t.pack.transpose_large_block_bytes
+    huge = t.pack.transpose_huge_min_bytes, t.pack.transpose_huge_block_bytes
+    for least, room in (large, huge):
         lanes = c.arith("and", c.op(f"sdiv i64 {room}, {each}"), c.arith("sub", 0, c.header(Header.LANES)))
-        block = c.choose(c.test("sge", every, least), c.min(block, c.max(lanes, MANY)), block)
+        block = c.choose(c.test("sge", every, least), c.min(block, c.max(lanes, t.pack.transpose_many_lanes)), block)
     return block
 
 
-def _in_transposed_blocks() -> str:
+def _in_transposed_blocks(t: Tuning) -> str:
     """All of a launch; or -1 if it is not done in blocks."""
     c = LoopFunction("i64", "in_transposed_blocks", [*NEST_PARAMS, *SCRATCH_PARAMS, "ptr stage"], internal=True)
     lane, axes, operands, many = (
@@ -300,7 +300,7 @@ def _in_transposed_blocks() -> str:
     block = c.call("i64", "@transposed_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
     with c.when(c.test("eq", block, 0)):
         c.ret("i64", -1)
-    block = _lanes_from_memory(c, block, c.get(bytes_, 0), n)
+    block = _lanes_from_memory(c, t, block, c.get(bytes_, 0), n)
     job = _new_job(c, c.call("i64", "@replicated_axis", "ptr %D", "ptr %S", "ptr %E"))
     fills = c.call("i1", "@fills_vector", "ptr %D", f"ptr {job}", f"i64 {c.get(bytes_, 0)}")
     room = c.arith("mul", c.get(bytes_, 0), c.choose(fills, c.max(block, width), block))

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from tensordsl.codegen.abi.descriptor import READ, VECTOR, WRITE, BlocksCode, CallCode, Header, Operand
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
-ROWS, POINTS = 32, 1 << 12  # of a tile, at most: more lanes have more pages than the core keeps at hand
-FAR, LINE = 6 << 20, 64  # bytes of operands whose next tile is asked for; and of a cache line
-SHORT_ROOM = 64  # elements of a row of fewer than a vector, which goes in and out by lines of 64 bytes
+SHORT_ROW_ELEMENTS = 64  # room of a row of fewer than a vector, which goes in and out by whole cache lines
 
 
-def transpose_tile_texts() -> list[str]:
-    return [_transposed_axis(), _tile_rows(), _tile(), _tile_addresses(), _transpose_tiles()]
+def transpose_tile_texts(t: Tuning) -> list[str]:
+    return [_transposed_axis(), _tile_rows(t), _tile(t), _tile_addresses(), _transpose_tiles(t)]
 
 
 def block_of(c: LoopFunction) -> str:
@@ -45,7 +45,7 @@ def _transposed_axis() -> str:
     return c.end("i64", c.get(best, 0))
 
 
-def _tile_rows() -> str:
+def _tile_rows(t: Tuning) -> str:
     """(rows of a tile, those that its first one lacks), by the first transposed operand whose rows all begin at one
     place of a cache line: there tiles begin with lines, and whole ones are as good as longer pieces."""
     c = LoopFunction("void", "tile_rows", ["ptr D", "ptr B", "ptr S", "i64 axis", "ptr to"], internal=True)
@@ -56,14 +56,16 @@ def _tile_rows() -> str:
         row, size = c.arith("mul", c.get(entry, Operand.NUMBER), axes), c.get(entry, Operand.ELEMENT_BYTES)
         across, along = (c.get("%S", c.arith("add", row, axis)) for axis in (lane, "%axis"))
         behind = c.arith(
-            "and", c.op(f"ptrtoint ptr {c.get('%B', c.get(entry, Operand.NUMBER), 'ptr')} to i64"), LINE - 1
+            "and", c.op(f"ptrtoint ptr {c.get('%B', c.get(entry, Operand.NUMBER), 'ptr')} to i64"), CACHE_LINE_BYTES - 1
         )
         is_turned = c.all(c.is_kind(entry, VECTOR), c.test("eq", along, size), c.test("ne", across, 0))
-        with c.when(c.all(is_turned, c.test("eq", c.arith("and", across, LINE - 1), 0))):
-            c.put(c.min(c.max(c.arith("sdiv", LINE, size), ROWS // 2), ROWS), "%to", 0)
+        with c.when(c.all(is_turned, c.test("eq", c.arith("and", across, CACHE_LINE_BYTES - 1), 0))):
+            c.put(
+                c.min(c.max(c.arith("sdiv", CACHE_LINE_BYTES, size), t.pack.tile_rows // 2), t.pack.tile_rows), "%to", 0
+            )
             c.put(c.arith("sdiv", behind, size), "%to", 1)
             c.ret()
-    c.put(ROWS, "%to", 0)
+    c.put(t.pack.tile_rows, "%to", 0)
     c.put(0, "%to", 1)
     return c.end()
 
@@ -94,7 +96,7 @@ def _operand(c: LoopFunction, words: str, k: str) -> tuple[str, str, str, str, s
     return entry, c.get(entry, Operand.ELEMENT_BYTES), c.get("%B", number, "ptr"), across, along, area
 
 
-def _tile() -> str:
+def _tile(t: Tuning) -> str:
     """rows x lanes points, of so many in all, at the addresses B; scratch holds rows of `room` elements of each
     operand."""
     c = LoopFunction("void", "tile", _TILE, internal=True)
@@ -109,7 +111,7 @@ def _tile() -> str:
         pitch = c.arith("mul", "%room", size)
         c.put(c.choose(packed, area, address, "ptr"), "%P", loop.index, "ptr")
         c.put(c.choose(packed, pitch, along), steps, loop.index)
-        _prefetch_next(c, entry, size, address, packed, across, along)
+        _prefetch_next(c, t, entry, size, address, packed, across, along)
         with c.when(c.all(packed, c.has_flag(entry, READ))):
             _move_tile(c, area, pitch, size, address, across, along, is_in=True)
             with c.when(is_short):
@@ -128,10 +130,12 @@ def _tile() -> str:
     return c.end()
 
 
-def _prefetch_next(c: LoopFunction, entry: str, size: str, address: str, packed: str, across: str, along: str) -> None:
+def _prefetch_next(
+    c: LoopFunction, t: Tuning, entry: str, size: str, address: str, packed: str, across: str, along: str
+) -> None:
     """Prefetch what the next tile along the rows' axis reads and writes of an operand: short pieces of lines
     at large strides, which no hardware prefetcher follows."""
-    is_far = c.test("sge", c.arith("mul", size, "%points"), FAR)
+    is_far = c.test("sge", c.arith("mul", size, "%points"), t.pack.tile_prefetch_min_bytes)
     adjacent = c.any(c.negate(packed), c.test("eq", along, size))
     with c.when(c.all(is_far, adjacent, c.is_kind(entry, VECTOR))):
         count, step = c.choose(packed, "%lanes", "%rows"), c.choose(packed, across, along)
@@ -139,7 +143,7 @@ def _prefetch_next(c: LoopFunction, entry: str, size: str, address: str, packed:
         ahead = c.gep(address, c.arith("mul", along, "%rows"))
         with c.loop(count) as piece:
             first = c.gep(ahead, c.arith("mul", piece.index, step))
-            with c.loop(length, step=LINE) as at:
+            with c.loop(length, step=CACHE_LINE_BYTES) as at:
                 c.call("void", "@llvm.prefetch.p0", f"ptr {c.gep(first, at.index)}", "i32 0", "i32 2", "i32 1")
 
 
@@ -184,7 +188,7 @@ def _move_tile(
     c.place(done)
 
 
-def _transpose_tiles() -> str:
+def _transpose_tiles(t: Tuning) -> str:
     """All points whose lane is below `whole`: fewer than a vector has, or whole vectors, or some whose last points may
     be computed twice.  Tiles go along `axis` within the lanes of a tile, which stay in the cache."""
     params = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "ptr P", "ptr scratch", "i64 axis", "i64 whole"]
@@ -200,9 +204,9 @@ def _transpose_tiles() -> str:
     block, on_lines = block_of(c), c.op("alloca i64, i64 2, align 8")
     c.call("void", "@tile_rows", "ptr %D", "ptr %B", "ptr %S", "i64 %axis", f"ptr {on_lines}")
     most, less = c.get(on_lines, 0), c.get(on_lines, 1)
-    lanes = c.arith("sdiv", c.min(block, POINTS), most)
+    lanes = c.arith("sdiv", c.min(block, t.pack.tile_points), most)
     room = c.max(c.arith("and", lanes, c.arith("sub", 0, width)), width)
-    room = c.choose(c.test("slt", "%whole", width), SHORT_ROOM, room)
+    room = c.choose(c.test("slt", "%whole", width), SHORT_ROW_ELEMENTS, room)
     height, length = c.min(c.arith("sdiv", block, room), most), c.get("%E", "%axis")
     here, points = c.op(f"alloca ptr, i64 {operands}, align 8"), product(c, "%E", axes)
     with c.loop(axes, ("i64", "1")) as loop:

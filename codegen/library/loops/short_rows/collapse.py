@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from tensordsl.codegen.abi.descriptor import NEST_PARAMS, SCRATCH_PARAMS, VECTOR, BlocksCode, CallCode, Header, Operand
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, put_integers
-
-SHORT = 4  # vectors
-MOST = 1024  # elements, of what all rows share
+from tensordsl.codegen.target.tuning import Tuning
 
 
-def collapse_texts() -> list[str]:
-    return [_rows_axis(), _fits_collapse(), replicate_line_text(), _collapsed_rows()]
+def collapse_texts(t: Tuning) -> list[str]:
+    return [_rows_axis(), _fits_collapse(), replicate_line_text(), _collapsed_rows(t)]
 
 
 def _rows_axis() -> str:
@@ -63,20 +61,20 @@ def replicate_line_text() -> str:
     return c.end()
 
 
-def _collapsed_rows() -> str:
+def _collapsed_rows(t: Tuning) -> str:
     """1: all is done."""
     c = LoopFunction("i64", "collapsed_rows", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
     fast = c.header(Header.DIRECT_CALL)
     words, width = c.word("%D", fast), c.header(Header.LANES)
     lane, external, every = (c.get(words, k) for k in (CallCode.LANE, CallCode.EXTERNALS, CallCode.OPERANDS))
     n = c.get("%E", lane)
-    with c.when(c.test("sge", n, c.arith("mul", width, SHORT))):
+    with c.when(c.test("sge", n, c.arith("mul", width, t.short_rows.max_vectors))):
         c.ret("i64", 0)
     row = c.call("i64", "@rows_axis", "ptr %D", "ptr %E", f"i64 {lane}")
     total = c.arith("mul", n, c.choose(c.test("sge", row, 0), c.get("%E", c.max(row, 0)), 0))
     # A period of whole rows and vectors: n times width, by their greatest common divisor, a power of 2.
     period = c.arith("mul", n, c.arith("udiv", width, c.min(c.max(c.arith("and", n, c.arith("sub", 0, n)), 1), width)))
-    block = c.min(c.get(c.word("%D", c.arith("sub", fast, BlocksCode.WORDS)), 3), MOST)
+    block = c.min(c.get(c.word("%D", c.arith("sub", fast, BlocksCode.WORDS)), 3), t.short_rows.collapse_max_elements)
     block = c.arith("sub", block, width)
     with c.when(c.any(c.test("slt", total, width), c.test("sgt", period, block))):
         c.ret("i64", 0)

@@ -21,16 +21,16 @@ from tensordsl.codegen.abi.descriptor import (
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
 from tensordsl.codegen.library.loops.short_rows.collapse import put_line, put_pointer
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.target.tuning import Tuning
 
 # Axes: the lanes', the outermost one that is longer than 1, and the rows', which may be the same.
 Axes = tuple[str, str, str]
 NEVER, ALL = 1 << 62, 1 << 61
 _LEFT = ("outer_left", "rows_left")
-FEW, NEAR = 8, 3  # rows beside each other that others do faster, and vectors that these are together
 
 
-def overlap_texts() -> list[str]:
-    return [_outer_left(), _rows_left(), _needs_no_other_position(), _overlapping_rows()]
+def overlap_texts(t: Tuning) -> list[str]:
+    return [_outer_left(), _rows_left(), _needs_no_other_position(), _overlapping_rows(t)]
 
 
 def _steps(c: LoopFunction, entry: str, axes: Axes) -> tuple[str, str, str]:
@@ -100,7 +100,7 @@ def _needs_no_other_position() -> str:
     return c.end("i1", loop.values[0])
 
 
-def _overlapping_rows() -> str:
+def _overlapping_rows(t: Tuning) -> str:
     """1: all is done; or what can be is: what is left are the last positions of the outermost axis, or the last rows of
     these, to which B and E are set, and the `origins` of positions."""
     c = LoopFunction("i64", "overlapping_rows", [*NEST_PARAMS, *SCRATCH_PARAMS, "ptr origins"], internal=True)
@@ -120,8 +120,8 @@ def _overlapping_rows() -> str:
         c.ret("i64", 0)
     with c.when(c.negate(c.call("i1", "@needs_no_other_position", f"ptr {words}", f"i64 {lane}", f"i64 {row}"))):
         c.ret("i64", 0)
-    few = c.all(c.test("slt", c.get("%E", row), FEW), c.test("ne", fast, 0))
-    near = c.test("slt", c.arith("mul", c.get("%E", row), n), c.arith("mul", width, NEAR))
+    few = c.all(c.test("slt", c.get("%E", row), t.short_rows.overlap_min_rows), c.test("ne", fast, 0))
+    near = c.test("slt", c.arith("mul", c.get("%E", row), n), c.arith("mul", width, t.short_rows.overlap_min_vectors))
     with c.when(c.all(c.test("ne", first, row), few, near)):
         with c.when(c.test("ne", c.call("i64", "@packed_short_rows", *passed((*NEST_PARAMS, *SCRATCH_PARAMS))), 0)):
             c.ret("i64", 1)

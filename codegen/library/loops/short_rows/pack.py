@@ -20,38 +20,36 @@ from tensordsl.codegen.abi.descriptor import (
     Operand,
 )
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, copy_elements, move, put_integers
-from tensordsl.codegen.library.loops.pack.strided import LINE
+from tensordsl.codegen.library.loops.pack.strided import VECTOR_BYTES
 from tensordsl.codegen.library.loops.pack.transpose_tiles import block_of
-from tensordsl.codegen.library.loops.short_rows.overlap import FEW
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.target.tuning import Tuning
 
-LARGE, SPAN = 1 << 20, 1 << 16  # bytes of an operand that caches do not hold, and of a block that is near together
-SHORT = 4  # vectors: longer rows go one by one
 # Rows of at most as many bytes as two of these have are one from their start on, and one up to their end.
 HALVES = ((1, "i8"), (2, "i16"), (4, "i32"), (8, "i64"), (16, "<2 x i64>"), (32, "<4 x i64>"))
 # How an operand is taken: in place, packed (with elements that are adjacent along an axis, or along none), not at all.
 IN_PLACE, PACKED, STEPPED, NEITHER = range(4)
 # The axes around the lanes' one that are longer than 1, in their order, and their number; how operands are taken.
-ORDER = ["ptr order", "i64 around", "ptr kinds"]
+ORDER_PARAMS = ["ptr order", "i64 around", "ptr kinds"]
 # Of a block: the place in the order of the axis that it is a part of, the points inside of one position along that
 # axis, how many positions it has at most.
-BLOCK = ["i64 part", "i64 inner", "i64 most"]
+BLOCK_PARAMS = ["i64 part", "i64 inner", "i64 most"]
 
 
 def copy_matrix_texts() -> list[str]:
     return [_copy_rows(), _copy_elements(), _copy_matrix(), _copy_strided_matrix()]
 
 
-def pack_texts() -> list[str]:
+def pack_texts(t: Tuning) -> list[str]:
     own = [
         _offset_of_point(),
         _operand_access(),
         _operand_accesses(),
         _longest_of_block(),
-        _prefetch_block(),
+        _prefetch_block(t),
         _copy_block(),
         _blocks(),
-        _packed_short_rows(),
+        _packed_short_rows(t),
     ]
     return [*copy_matrix_texts(), *own]
 
@@ -117,7 +115,7 @@ def _copy_strided_matrix() -> str:
     line = c.arith("mul", "%n", "%size")
     one = c.all(c.test("eq", "%pitch", line), c.test("eq", "%along", c.arith("mul", "%n", "%across")))
     n, rows = c.choose(one, c.arith("mul", "%n", "%rows"), "%n"), c.choose(one, 1, "%rows")
-    is_long = c.test("sge", c.arith("mul", n, "%size"), LINE)
+    is_long = c.test("sge", c.arith("mul", n, "%size"), VECTOR_BYTES)
     packer = c.call("ptr", "@packer", "i64 %size", "i64 %across")
     out = c.op("xor i1 %in, true")
     with c.when(is_long):
@@ -187,7 +185,9 @@ def _operand_access() -> str:
 def _operand_accesses() -> str:
     """The kinds of a CALL's operands, and the last of them.  Results that may be operands are packed, since elements
     are computed twice."""
-    c = LoopFunction("i64", "operand_accesses", [*NEST_PARAMS[1:5], "ptr words", "i64 lane", *ORDER], internal=True)
+    c = LoopFunction(
+        "i64", "operand_accesses", [*NEST_PARAMS[1:5], "ptr words", "i64 lane", *ORDER_PARAMS], internal=True
+    )
     once = c.test("eq", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
     with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
         entry = c.operand("%words", loop.index)
@@ -202,7 +202,7 @@ def _operand_accesses() -> str:
 
 def _longest_of_block() -> str:
     """The place in the order of a block's longest axis."""
-    c = LoopFunction("i64", "longest_of_block", ["ptr E", *ORDER[:2], "i64 part", "i64 some"], internal=True)
+    c = LoopFunction("i64", "longest_of_block", ["ptr E", *ORDER_PARAMS[:2], "i64 part", "i64 some"], internal=True)
     first = c.arith("add", "%part", 1)
     with c.loop("%around", ("i64", "%part"), ("i64", "%some"), start=first) as loop:
         place, most = loop.values
@@ -211,7 +211,7 @@ def _longest_of_block() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _prefetch_block() -> str:
+def _prefetch_block(t: Tuning) -> str:
     """Prefetch the next block of a large operand: hardware does not follow the order in which this one is read."""
     params = ["ptr steps", "ptr E", "ptr order", "ptr place", "i64 part", "i64 some"]
     c = LoopFunction("void", "prefetch_block", params, internal=True)
@@ -220,11 +220,16 @@ def _prefetch_block() -> str:
         c.call("i64", "@llvm.abs.i64", f"i64 {c.arith('mul', c.get('%steps', a), n)}", "i1 false")
         for a, n in ((outer, c.get("%E", outer)), (axis, "%some"))
     )
-    with c.when(c.any(c.test("slt", whole, LARGE), c.test("sgt", block, SPAN))):
+    with c.when(
+        c.any(
+            c.test("slt", whole, t.short_rows.prefetch_min_bytes),
+            c.test("sgt", block, t.short_rows.prefetch_max_block_bytes),
+        )
+    ):
         c.ret()
     step = c.get("%steps", axis)
     behind = c.gep("%place", c.choose(c.test("slt", step, 0), c.arith("mul", block, -2), block))
-    with c.loop(block, step=LINE) as line:
+    with c.loop(block, step=VECTOR_BYTES) as line:
         c.do(f"call void @llvm.prefetch.p0(ptr {c.gep(behind, line.index)}, i32 0, i32 3, i32 1)")
     return c.end()
 
@@ -232,17 +237,17 @@ def _prefetch_block() -> str:
 def _copy_block() -> str:
     """A block of an operand at `place` to scratch or back, matrix by matrix, whose rows are along the longest axis, or
     along the last one if they are backwards there."""
-    params = ["ptr operand", "ptr steps", "ptr place", "ptr scratch", "ptr E", "i64 lane", *ORDER, *BLOCK]
+    params = ["ptr operand", "ptr steps", "ptr place", "ptr scratch", "ptr E", "i64 lane", *ORDER_PARAMS, *BLOCK_PARAMS]
     c = LoopFunction("void", "copy_block", [*params, "i64 some", "i1 in"], internal=True)
     size, area = c.get("%operand", Operand.ELEMENT_BYTES), c.gep("%scratch", c.get("%operand", Operand.SCRATCH))
     n, across, last = c.get("%E", "%lane"), c.get("%steps", "%lane"), c.arith("sub", "%around", 1)
     shape = [f"i64 {x}" for x in (across, c.get("%steps", c.get("%order", last)), size, n)]
     count = c.choose(c.test("eq", last, "%part"), "%some", c.get("%E", c.get("%order", last)))
     backwards = c.all("%in", c.call("i1", "@are_reversed", *shape, f"i64 {count}"))
-    lanes = c.op(f"alloca [{LINE} x i8], align {LINE}")
+    lanes = c.op(f"alloca [{VECTOR_BYTES} x i8], align {VECTOR_BYTES}")
     with c.when(backwards):
         c.call("void", "@reversal_shuffle", f"ptr {lanes}", *shape)
-    row = c.call("i64", "@longest_of_block", "ptr %E", *passed(ORDER[:2]), "i64 %part", "i64 %some")
+    row = c.call("i64", "@longest_of_block", "ptr %E", *passed(ORDER_PARAMS[:2]), "i64 %part", "i64 %some")
     row = c.choose(backwards, last, row)
     axis = c.get("%order", row)
     rows, behind = c.choose(c.test("eq", row, "%part"), "%some", c.get("%E", axis)), c.arith("add", row, 1)
@@ -276,7 +281,7 @@ def _copy_block() -> str:
 def _blocks() -> str:
     """All blocks at one position of the axes outside of the part's; the last ones are halves, so that each has more
     than a vector."""
-    params = [*NEST_PARAMS, *SCRATCH_PARAMS, "i64 lane", *ORDER, *BLOCK, "i64 outer"]
+    params = [*NEST_PARAMS, *SCRATCH_PARAMS, "i64 lane", *ORDER_PARAMS, *BLOCK_PARAMS, "i64 outer"]
     c = LoopFunction("void", "packed_blocks", params, internal=True)
     words, width, axis = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES), c.get("%order", "%part")
     external, kernel, extent = (
@@ -302,7 +307,7 @@ def _blocks() -> str:
                 c.put(c.choose(packed, area, place, "ptr"), "%P", loop.index, "ptr")
             with c.when(c.all(packed, c.has_flag(entry, flag))):
                 given = f"ptr {entry}", f"ptr {steps}", f"ptr {place}", "ptr %scratch", "ptr %E", "i64 %lane"
-                rest = *passed((*ORDER, *BLOCK)), f"i64 {some}", f"i1 {str(flag == READ).lower()}"
+                rest = *passed((*ORDER_PARAMS, *BLOCK_PARAMS)), f"i64 {some}", f"i1 {str(flag == READ).lower()}"
                 c.call("void", "@copy_block", *given, *rest)
 
     c.place(more)
@@ -319,13 +324,13 @@ def _blocks() -> str:
     return c.end()
 
 
-def _packed_short_rows() -> str:
+def _packed_short_rows(t: Tuning) -> str:
     """1: all is done."""
     c = LoopFunction("i64", "packed_short_rows", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
     words, width, axes = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES), c.header(Header.AXES)
     lane, external = c.get(words, CallCode.LANE), c.get(words, CallCode.EXTERNALS)
     n, room = c.get("%E", lane), c.arith("sub", block_of(c), width)
-    limit = c.min(c.arith("mul", width, SHORT), c.arith("udiv", room, 3))
+    limit = c.min(c.arith("mul", width, t.short_rows.max_vectors), c.arith("udiv", room, 3))
     with c.when(c.any(c.test("sge", n, limit), c.test("slt", room, c.arith("mul", width, 3)))):
         c.ret("i64", 0)
     order, kinds = (c.op(f"alloca i64, i64 {k}, align 8") for k in (axes, external))
@@ -342,7 +347,7 @@ def _packed_short_rows() -> str:
     orders = f"ptr {order}", f"i64 {around}", f"ptr {kinds}"
     kind = c.call("i64", "@operand_accesses", *passed(NEST_PARAMS[1:5]), f"ptr {words}", f"i64 {lane}", *orders)
     last = c.get("%E", c.get(order, c.arith("sub", around, 1)))
-    few = c.all(c.test("sge", around, 2), c.test("slt", last, FEW))
+    few = c.all(c.test("sge", around, 2), c.test("slt", last, t.short_rows.overlap_min_rows))
     by_rows = c.all(c.test("eq", kind, PACKED), c.test("sge", n, width), c.negate(few))
     with c.when(c.any(c.test("eq", kind, IN_PLACE), c.test("eq", kind, NEITHER), by_rows)):
         c.ret("i64", 0)

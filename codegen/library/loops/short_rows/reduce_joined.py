@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from tensordsl.codegen.abi.descriptor import VECTOR, WHOLE_ROW, BlocksCode, CallCode, Context, Header, Operand
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
-
-SHORT = 4  # vectors that rows are shorter than, if they have to be copied in any case; else one
-NEAR = 1 << 11  # elements that are copied at once
+from tensordsl.codegen.target.tuning import Tuning
 
 
-def joined_texts() -> list[str]:
-    return [_fits_joined_rows(), _copy_joined_rows(), _joined_rows()]
+def joined_texts(t: Tuning) -> list[str]:
+    return [_fits_joined_rows(t), _copy_joined_rows(), _joined_rows(t)]
 
 
 def _steps(c: LoopFunction, entry: str, lane: str) -> tuple[str, str]:
@@ -26,7 +24,7 @@ def _steps(c: LoopFunction, entry: str, lane: str) -> tuple[str, str]:
     return c.get(own, lane), c.get(own, "%axis")
 
 
-def _fits_joined_rows() -> str:
+def _fits_joined_rows(t: Tuning) -> str:
     """Are rows short, elements along them different ones, and other operands the same for all?"""
     c = LoopFunction("i1", "fits_joined_rows", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
     extents, lane, call = (
@@ -36,7 +34,7 @@ def _fits_joined_rows() -> str:
     )
     n, rows = c.get(extents, lane), c.get(extents, "%axis")
     width, in_place = c.get("%blocks", BlocksCode.LANES), c.test("eq", c.context(Context.IS_PACKED), 0)
-    is_short = c.test("slt", n, c.choose(in_place, width, c.arith("mul", width, SHORT)))
+    is_short = c.test("slt", n, c.choose(in_place, width, c.arith("mul", width, t.short_rows.max_vectors)))
     with c.loop(c.get(call, CallCode.EXTERNALS), ("i1", is_short)) as loop:
         entry = c.operand(call, loop.index)
         across, along = _steps(c, entry, lane)
@@ -78,7 +76,7 @@ def _copy_joined_rows() -> str:
     return c.end()
 
 
-def _joined_rows() -> str:
+def _joined_rows(t: Tuning) -> str:
     """All rows of an axis; 0: nothing is done.  `blocks`: what is done with each."""
     c = LoopFunction("i1", "joined_rows", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
     with c.when(c.negate(c.call("i1", "@fits_joined_rows", "ptr %cx", "ptr %blocks", "i64 %axis"))):
@@ -94,7 +92,7 @@ def _joined_rows() -> str:
         c.get(call, CallCode.EXTERNALS),
     )
     kernel = c.get(c.context(Context.KERNELS), c.get(call, CallCode.KERNEL), "ptr")
-    most = c.max(c.op(f"udiv i64 {c.min(c.get('%blocks', 3), NEAR)}, {n}"), 1)
+    most = c.max(c.op(f"udiv i64 {c.min(c.get('%blocks', 3), t.short_rows.joined_elements)}, {n}"), 1)
     with c.loop(rows, step=most) as row:
         some = c.min(c.arith("sub", rows, row.index), most)
         count = c.arith("mul", some, n)

@@ -33,42 +33,33 @@ from tensordsl.codegen.abi.descriptor import (
 )
 from tensordsl.codegen.library.loops.column_prefetch import in_all_tasks
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, put_position, splat
-from tensordsl.codegen.library.loops.limits import SPREAD_BYTES, SPREAD_ROW, WIDE_ELEMENTS, WIDE_ROW
 from tensordsl.codegen.library.loops.short_rows.replicate import replicate_texts
-from tensordsl.codegen.target.cache_model import Caches
+from tensordsl.codegen.target.tuning import Tuning
 
-WIDE_VECTORS = 4  # of a wide row, at least
-WIDE_TURNS = 16  # wide rows that a kernel gets at once, and that there should be
-FAR_TURNS = 8  # of several operands that no cache keeps: more are more streams than memory follows
-FEW_TURNS = 4  # of those of a pass that stores as well, or whose rows have own values
-SAME_SETS = 256  # elements: rows as far apart, or a multiple of it, share sets of the caches
-FEW_WEIGHED = 1024  # elements of rows, a vector each, that are only stored and have own values: not worth it
-FEW_PADDED = 4096  # elements of rows longer than a vector that do not fill vectors
-FEW = 8  # rows that are not worth it, as are fewer than columns
-OF_CALL = ["ptr cx", "ptr words"]
+CALL_PARAMS = ["ptr cx", "ptr words"]
 
 
-def wide_texts(caches: Caches) -> list[str]:
+def wide_texts(t: Tuning) -> list[str]:
     return [
         *(
             _has_states(),
             _has_flags(),
             _has_row_values(),
-            _is_unfit_for_wide(),
-            _fits_wide_rows(),
+            _is_unfit_for_wide(t),
+            _fits_wide_rows(t),
             _reset_states(),
             _set_wide_pointers(),
             _wide_tail(),
-            _wide_main(caches),
+            _wide_main(t),
         ),
         *(
             _fold_states(),
             _store_wide(),
             _set_pointers(),
-            _store_wide_once(),
+            _store_wide_once(t),
             _wide_rows(),
-            _store_rows(),
-            _reduce_rows(),
+            _store_rows(t),
+            _reduce_rows(t),
         ),
         *replicate_texts(),
     ]
@@ -110,7 +101,7 @@ def _is_state(c: LoopFunction, entry: str) -> str:
 
 def _has_row_values() -> str:
     """Is there an operand of a CALL of which each row has one?"""
-    c = LoopFunction("i1", "has_row_values", OF_CALL, internal=True)
+    c = LoopFunction("i1", "has_row_values", CALL_PARAMS, internal=True)
     found = c.cell(0)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         c.note(_is_row_value(c, c.operand("%words", loop.index)), found)
@@ -127,11 +118,11 @@ def _wide_call(c: LoopFunction, words: str) -> tuple[str, str, str]:
     return has_own, place, c.choose(has_own, c.word(descriptor, place), words, "ptr")
 
 
-def _is_unfit_for_wide() -> str:
+def _is_unfit_for_wide(t: Tuning) -> str:
     """Are there rows of a CALL, of `n` elements, that cannot be taken together?"""
-    c = LoopFunction("i1", "is_unfit_for_wide", [*OF_CALL, "i64 n"], internal=True)
+    c = LoopFunction("i1", "is_unfit_for_wide", [*CALL_PARAMS, "i64 n"], internal=True)
     row, wrong = c.get("%words", CallCode.ROW), c.cell(0)
-    c.note(c.test("slt", c.get(c.context(Context.EXTENTS), row), c.max("%n", FEW)), wrong)
+    c.note(c.test("slt", c.get(c.context(Context.EXTENTS), row), c.max("%n", t.short_rows.wide_min_rows)), wrong)
     stores = c.call("i1", "@has_flags", "ptr %words", f"i64 {WRITE}")
     overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
     once = c.any(overwrites, c.test("eq", c.context(Context.MAY_RECOMPUTE), 0))
@@ -141,33 +132,40 @@ def _is_unfit_for_wide() -> str:
     width = c.get(c.context(Context.DESCRIPTOR), Header.LANES)
     total = c.arith("mul", c.get(c.context(Context.EXTENTS), row), "%n")
     only_stores = c.all(spreads, c.negate(reduces))
-    c.note(c.all(only_stores, c.test("slt", total, FEW_WEIGHED), c.test("sge", "%n", width)), wrong)
+    c.note(
+        c.all(only_stores, c.test("slt", total, t.short_rows.wide_min_stored_elements), c.test("sge", "%n", width)),
+        wrong,
+    )
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         step = _row_stride(c, entry, row)
         is_vector, size = c.is_kind(entry, VECTOR), c.arith("mul", c.get(entry, Operand.ELEMENT_BYTES), "%n")
         behind = c.any(c.test("eq", step, 0), c.all(is_vector, c.test("eq", step, size)))
         c.note(c.negate(c.any(behind, _is_row_value(c, entry))), wrong)
-        c.note(c.all(spreads, is_vector, _prefers_rows(c, entry, width, total)), wrong)
+        c.note(c.all(spreads, is_vector, _prefers_rows(c, t, entry, width, total)), wrong)
     return c.end("i1", c.test("ne", c.get(wrong, 0), 0))
 
 
-def _prefers_rows(c: LoopFunction, entry: str, width: str, total: str) -> str:
+def _prefers_rows(c: LoopFunction, t: Tuning, entry: str, width: str, total: str) -> str:
     """Do rows of an operand do better without a vector of what each has one of?  Where vectors are two registers, as of
     expensive functions, those that fill them, and few that are no shorter."""
     size, whole = c.get(entry, Operand.ELEMENT_BYTES), c.arith("mul", _rounded(c, "%n", width), 4)
-    is_cheap = c.test("sle", c.arith("mul", width, size), SPREAD_BYTES)
-    fills = c.any(c.test("sle", whole, c.arith("mul", "%n", 5)), c.test("slt", total, FEW_PADDED))
-    is_full = c.any(is_cheap, c.all(c.test("sge", "%n", width), fills), c.test("sgt", "%n", SPREAD_ROW))
-    return c.all(c.test("sge", c.arith("mul", size, "%n"), SPREAD_BYTES), is_full)
+    is_cheap = c.test("sle", c.arith("mul", width, size), t.short_rows.replicate_max_row_bytes)
+    fills = c.any(
+        c.test("sle", whole, c.arith("mul", "%n", 5)), c.test("slt", total, t.short_rows.wide_min_padded_elements)
+    )
+    is_full = c.any(
+        is_cheap, c.all(c.test("sge", "%n", width), fills), c.test("sgt", "%n", t.short_rows.replicate_max_row_elements)
+    )
+    return c.all(c.test("sge", c.arith("mul", size, "%n"), t.short_rows.replicate_max_row_bytes), is_full)
 
 
-def _fits_wide_rows() -> str:
+def _fits_wide_rows(t: Tuning) -> str:
     """Are the rows of each pass in a block's code short, many, and one behind the other or the same?"""
     c = LoopFunction("i64", "fits_wide_rows", ["ptr cx", "i64 first", "i64 end", "i64 lane"], internal=True)
     extents, at, wrong = c.context(Context.EXTENTS), c.cell("%first"), c.cell(0)
     n = c.get(extents, "%lane")
-    c.note(c.any(c.test("sgt", n, WIDE_ROW), c.test("slt", n, 1)), wrong)
+    c.note(c.any(c.test("sgt", n, t.loops.wide_max_columns), c.test("slt", n, 1)), wrong)
     head, body, done = c.label("head"), c.label("body"), c.label("done")
     c.place(head)
     pc = c.get(at, 0)
@@ -207,7 +205,7 @@ def _rounded(c: LoopFunction, n: str, width: str) -> str:
 
 def _reset_states() -> str:
     """States of the elements from `start` to `end` := their identity."""
-    c = LoopFunction("void", "reset_states", [*OF_CALL, "i64 start", "i64 end"], internal=True)
+    c = LoopFunction("void", "reset_states", [*CALL_PARAMS, "i64 start", "i64 end"], internal=True)
     with c.loop(c.get("%words", CallCode.OPERANDS), start=c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         offset, size, pattern = (c.get(entry, k) for k in (Area.OFFSET, Area.ELEMENT_BYTES, Area.IDENTITY))
@@ -223,7 +221,7 @@ def _set_wide_pointers() -> str:
     """Pointers of what is not read row by row; what is `n` elements long is repeated for `count`.  Of rows' own values
     those of the next wide row stand `long` elements behind."""
     c = LoopFunction(
-        "void", "set_wide_pointers", [*OF_CALL, "i64 axis", "i64 n", "i64 count", "i64 long"], internal=True
+        "void", "set_wide_pointers", [*CALL_PARAMS, "i64 axis", "i64 n", "i64 count", "i64 long"], internal=True
     )
     _, pointers = _kernel(c)
     steps, scratch = c.word(pointers, c.get("%words", CallCode.OPERANDS)), c.context(Context.SCRATCH)
@@ -298,7 +296,7 @@ def _replicate_row_values(c: LoopFunction, at: str, elements: str, count: str, n
 
 def _wide_tail() -> str:
     """The last `live` elements, which `skipped` others precede, as one row of `count` in scratch."""
-    params = [*OF_CALL, "i64 axis", "i64 n", "i64 skipped", "i64 live", "i64 count", "i64 width"]
+    params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 skipped", "i64 live", "i64 count", "i64 width"]
     c = LoopFunction("void", "wide_tail", params, internal=True)
     kernel, pointers = _kernel(c)
 
@@ -330,9 +328,9 @@ def _wide_tail() -> str:
     return c.end()
 
 
-def _wide_main(caches: Caches) -> str:
+def _wide_main(t: Tuning) -> str:
     """`rows` rows of `long` elements, each done as `count`."""
-    params = [*OF_CALL, "i64 axis", "i64 n", "i64 rows", "i64 long", "i64 count", "i64 width", "i64 turns"]
+    params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 rows", "i64 long", "i64 count", "i64 width", "i64 turns"]
     c = LoopFunction("void", "wide_main", params, internal=True)
     kernel, pointers = _kernel(c)
     external = c.get("%words", CallCode.EXTERNALS)
@@ -346,9 +344,12 @@ def _wide_main(caches: Caches) -> str:
         loop.next = [c.arith("add", x, c.choose(is_read, y, 0)) for x, y in zip(loop.values, (size, 1), strict=True)]
     each, streams = loop.values
     bytes_ = c.arith("mul", each, in_all_tasks(c, c.arith("mul", "%rows", "%long")))
-    far = c.test("sge", bytes_, caches.asked)
+    far = c.test("sge", bytes_, t.caches.prefetch_rows_min_bytes)
     several = c.all(far, c.test("sgt", streams, 1))
-    turn, turns = c.choose(far, PREFETCH_NEXT, 0), c.choose(several, c.min("%turns", FAR_TURNS), "%turns")
+    turn, turns = (
+        c.choose(far, PREFETCH_NEXT, 0),
+        c.choose(several, c.min("%turns", t.short_rows.wide_streams_per_call), "%turns"),
+    )
     with c.loop("%rows", step=turns) as at:
         some = c.min(c.arith("sub", "%rows", at.index), turns)
         elements = c.arith("add", c.arith("mul", c.arith("sub", some, 1), "%long"), "%count")
@@ -364,7 +365,7 @@ def _wide_main(caches: Caches) -> str:
 def _fold_states() -> str:
     """The states of `rows` rows of `n` elements into those of the first: the second half's into the first half's; of an
     odd number the last one's into those before it, since whole vectors write beyond the elements."""
-    c = LoopFunction("void", "fold_states", [*OF_CALL, "i64 n", "i64 rows", "i64 width"], internal=True)
+    c = LoopFunction("void", "fold_states", [*CALL_PARAMS, "i64 n", "i64 rows", "i64 width"], internal=True)
     kernel, pointers = _kernel(c)
     rows_left = c.cell("%rows")
     head, body, done = c.label("head"), c.label("body"), c.label("done")
@@ -390,7 +391,7 @@ def _fold_states() -> str:
 
 def _store_wide() -> str:
     """All `total` elements of a pass without states, as rows of `long` elements, and the last ones as one more."""
-    params = [*OF_CALL, "i64 axis", "i64 n", "i64 total", "i64 long", "i64 width", "i64 turns"]
+    params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 total", "i64 long", "i64 width", "i64 turns"]
     c = LoopFunction("void", "store_wide", params, internal=True)
     kernel, pointers = _kernel(c)
     whole = c.arith("sdiv", c.max(c.arith("sub", "%total", "%width"), 0), "%long")
@@ -413,7 +414,7 @@ def _store_wide() -> str:
 
 def _set_pointers() -> str:
     """Pointers of a pass without states to the element `at`."""
-    c = LoopFunction("void", "set_pointers", [*OF_CALL, "i64 axis", "i64 n", "i64 at"], internal=True)
+    c = LoopFunction("void", "set_pointers", [*CALL_PARAMS, "i64 axis", "i64 n", "i64 at"], internal=True)
     _, pointers = _kernel(c)
     scratch, place = c.context(Context.SCRATCH), c.arith("urem", "%at", "%n")
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
@@ -434,17 +435,17 @@ def _set_pointers() -> str:
     return c.end()
 
 
-def _store_wide_once() -> str:
+def _store_wide_once(t: Tuning) -> str:
     """All `total` elements of a pass without states, none of them twice: whole vectors, then the others in scratch."""
-    params = [*OF_CALL, "i64 axis", "i64 n", "i64 total", "i64 width"]
+    params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 total", "i64 width"]
     c = LoopFunction("void", "store_wide_once", params, internal=True)
     kernel, pointers = _kernel(c)
     whole = c.arith("and", "%total", c.arith("sub", 0, "%width"))
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
-    longest = c.arith("add", c.min(c.max("%total", "%width"), WIDE_ELEMENTS), "%n")
+    longest = c.arith("add", c.min(c.max("%total", "%width"), t.loops.wide_elements), "%n")
     c.call("void", "@set_wide_pointers", *of_call, "i64 %n", f"i64 {longest}", "i64 0")
-    with c.loop(whole, step=WIDE_ELEMENTS) as at:
-        some = c.min(c.arith("sub", whole, at.index), WIDE_ELEMENTS)
+    with c.loop(whole, step=t.loops.wide_elements) as at:
+        some = c.min(c.arith("sub", whole, at.index), t.loops.wide_elements)
         c.call("void", "@set_pointers", *of_call, "i64 %n", f"i64 {at.index}")
         _replicate_row_values(c, at.index, some, some, "%n")
         c.call("void", kernel, f"ptr {pointers}", f"i64 {some}", "i64 %width", "i64 1", "i64 0")
@@ -455,20 +456,20 @@ def _store_wide_once() -> str:
     return c.end()
 
 
-def _rows_per_wide_row(c: LoopFunction, n: str, total: str, width: str, spreads: str) -> str:
+def _rows_per_wide_row(c: LoopFunction, t: Tuning, n: str, total: str, width: str, spreads: str) -> str:
     """How many of the rows a wide one has."""
-    most = c.choose(spreads, WIDE_ELEMENTS // FEW_TURNS, WIDE_ELEMENTS)
-    wanted = c.min(c.arith("udiv", total, WIDE_TURNS), most)
-    wanted = c.max(c.arith("udiv", c.max(wanted, c.arith("mul", width, WIDE_VECTORS)), n), 1)
+    most = c.choose(spreads, t.loops.wide_elements // t.short_rows.wide_stores_per_call, t.loops.wide_elements)
+    wanted = c.min(c.arith("udiv", total, t.short_rows.wide_rows_per_call), most)
+    wanted = c.max(c.arith("udiv", c.max(wanted, c.arith("mul", width, t.short_rows.wide_min_vectors)), n), 1)
     zeros = c.call("i64", "@llvm.ctlz.i64", f"i64 {wanted}", "i1 true")
     power = c.arith("shl", 1, c.arith("sub", 63, zeros))
-    same_sets = c.test("eq", c.arith("and", c.arith("mul", power, n), SAME_SETS - 1), 0)
+    same_sets = c.test("eq", c.arith("and", c.arith("mul", power, n), t.short_rows.wide_same_set_elements - 1), 0)
     return c.max(c.choose(same_sets, c.arith("sub", power, 1), power), 1)
 
 
 def _wide_rows() -> str:
     """All rows, along `axis`, of a CALL, or of the one that it has for wide rows."""
-    c = LoopFunction("void", "wide_rows", [*OF_CALL, "i64 axis"], internal=True)
+    c = LoopFunction("void", "wide_rows", [*CALL_PARAMS, "i64 axis"], internal=True)
     has_own, place, words = _wide_call(c, "%words")
     with c.when(has_own):
         end = c.arith(
@@ -485,43 +486,43 @@ def _wide_rows() -> str:
     return c.end()
 
 
-def _sizes(c: LoopFunction, spreads: str = "false") -> tuple[str, str, str, str, str]:
+def _sizes(c: LoopFunction, t: Tuning, spreads: str = "false") -> tuple[str, str, str, str, str]:
     """(columns, elements of all rows, rows of a wide one, its elements, elements of a vector)"""
     extents, width = c.context(Context.EXTENTS), c.get(c.context(Context.DESCRIPTOR), Header.LANES)
     n = c.get(extents, c.get("%words", CallCode.LANE))
     total = c.arith("mul", n, c.get(extents, "%axis"))
-    together = _rows_per_wide_row(c, n, total, width, spreads)
+    together = _rows_per_wide_row(c, t, n, total, width, spreads)
     return n, total, together, c.arith("mul", together, n), width
 
 
-def _store_rows() -> str:
+def _store_rows(t: Tuning) -> str:
     """All rows of a pass without states."""
-    c = LoopFunction("void", "store_rows", [*OF_CALL, "i64 axis"], internal=True)
+    c = LoopFunction("void", "store_rows", [*CALL_PARAMS, "i64 axis"], internal=True)
     spreads = c.call("i1", "@has_row_values", "ptr %cx", "ptr %words")
-    n, total, _, long, width = _sizes(c, spreads)
+    n, total, _, long, width = _sizes(c, t, spreads)
     overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
     once = c.any(overwrites, c.test("eq", c.context(Context.MAY_RECOMPUTE), 0), c.test("slt", total, width))
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
     with c.when(once):
         c.call("void", "@store_wide_once", *of_call, *(f"i64 {x}" for x in (n, total, width)))
         c.ret()
-    turns = c.choose(spreads, FEW_TURNS, WIDE_TURNS)
+    turns = c.choose(spreads, t.short_rows.wide_stores_per_call, t.short_rows.wide_rows_per_call)
     c.call("void", "@store_wide", *of_call, *(f"i64 {x}" for x in (n, total, long, width, turns)))
     return c.end()
 
 
-def _reduce_rows() -> str:
+def _reduce_rows(t: Tuning) -> str:
     """All rows of a pass with states."""
-    c = LoopFunction("void", "reduce_rows", [*OF_CALL, "i64 axis"], internal=True)
+    c = LoopFunction("void", "reduce_rows", [*CALL_PARAMS, "i64 axis"], internal=True)
     spreads = c.call("i1", "@has_row_values", "ptr %cx", "ptr %words")
-    n, total, together, long, width = _sizes(c, spreads)
+    n, total, together, long, width = _sizes(c, t, spreads)
     span = _rounded(c, long, width)
     whole = c.arith("sdiv", c.max(c.arith("sub", total, c.arith("sub", span, long)), 0), long)
     done = c.arith("mul", whole, long)
     left, some = c.arith("sub", total, done), c.test("sgt", whole, 0)
     stores = c.call("i1", "@has_flags", "ptr %words", f"i64 {WRITE}")
-    turns = c.choose(c.any(stores, spreads), FEW_TURNS, WIDE_TURNS)
-    turns = c.choose(spreads, c.max(c.min(c.arith("udiv", WIDE_ELEMENTS, long), turns), 1), turns)
+    turns = c.choose(c.any(stores, spreads), t.short_rows.wide_stores_per_call, t.short_rows.wide_rows_per_call)
+    turns = c.choose(spreads, c.max(c.min(c.arith("udiv", t.loops.wide_elements, long), turns), 1), turns)
     of_call = "ptr %cx", "ptr %words"
     c.call("void", "@set_wide_pointers", *of_call, "i64 %axis", *(f"i64 {x}" for x in (n, span, long)))
     c.call("void", "@reset_states", *of_call, f"i64 {n}", f"i64 {span}")

@@ -9,16 +9,17 @@ Ref       x86 vpermb, pshufb.
 from __future__ import annotations
 
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
+from tensordsl.codegen.target.tuning import Tuning
 
 SHUFFLES = {64: "llvm.x86.avx512.permvar.qi.512", 16: "llvm.x86.ssse3.pshuf.b.128"}  # of vectors of so many bytes
-ENOUGH = 128  # bytes
 _SHAPE = ["i64 across", "i64 along", "i64 size", "i64 n"]  # bytes from lane to lane, from row to row, of a lane; lanes
 _MOVED = ["ptr area", "i64 pitch", "ptr place", *_SHAPE, "i64 rows", "ptr order"]
 
 
-def reverse_texts(size: int) -> list[str]:
+def reverse_texts(t: Tuning) -> list[str]:
     """`size`: bytes of such a vector, or 0."""
-    return [_are_reversed(size), _reversal_shuffle(size), _copy_reversed(size)]
+    size = t.machine.shuffled_bytes
+    return [_are_reversed(t, size), _reversal_shuffle(size), _copy_reversed(size)]
 
 
 def shuffle_declaration(size: int) -> str:
@@ -26,13 +27,13 @@ def shuffle_declaration(size: int) -> str:
     return f"declare {kind} @{SHUFFLES[size]}({kind}, {kind})\n" if size else ""
 
 
-def _are_reversed(size: int) -> str:
+def _are_reversed(t: Tuning, size: int) -> str:
     """Do many rows of few bytes lie one behind the other, either these or their elements backwards?"""
     c = LoopFunction("i1", "are_reversed", [*_SHAPE, "i64 rows"], internal=True)
     line, back = c.arith("mul", "%n", "%size"), c.arith("sub", 0, "%size")
     rows = c.all(c.test("eq", "%across", "%size"), c.test("eq", "%along", c.arith("sub", 0, line)))
     elements = c.all(c.test("eq", "%across", back), c.test("eq", "%along", line))
-    many = c.test("sge", c.arith("mul", "%rows", line), ENOUGH)
+    many = c.test("sge", c.arith("mul", "%rows", line), t.short_rows.reverse_min_bytes)
     return c.end("i1", c.all(c.any(rows, elements), many, c.test("sle", line, size // 2)))
 
 

@@ -24,24 +24,19 @@ from tensordsl.codegen.abi.descriptor import (
     RowsCode,
 )
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, advance, put_position
-from tensordsl.codegen.library.loops.row_batches import BESIDE, CODE, each_instruction, skip_call
+from tensordsl.codegen.library.loops.row_batches import CODE_PARAMS, each_instruction, skip_call
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
-LINE = 64
-TURNS = 16  # of the loop, from which on copies pay
-NEAR = 3 << 13  # bytes of a block: a first-level cache has room for what else kernels read
-LONGEST = NEAR // 12  # bytes of rows, at most: of longer ones a block would have too few
-SHORT = 256  # bytes of rows of which MANY results leave caches: memory wants these one after the other
-MANY = 1 << 20
-RESULTS = 1 << 16  # that all blocks give in a few turns, while a second-level cache has them
 _BLOCK = ["i64 axis", "i64 rows", "i64 size", "ptr sizes", "i64 most", "ptr room"]
 
 
-def row_block_texts() -> list[str]:
-    return [_shared_row_bytes(), _row_block(), _row_blocks(), _shared_row_blocks()]
+def row_block_texts(t: Tuning) -> list[str]:
+    return [_shared_row_bytes(), _row_block(), _row_blocks(t), _shared_row_blocks(t)]
 
 
-def has_row_blocks(c: LoopFunction, first: str, end: str, extent: str) -> str:
+def has_row_blocks(c: LoopFunction, t: Tuning, first: str, end: str, extent: str) -> str:
     """Is the body of a loop, from `first` to `end`, rows and nothing else, whose reductions kernels finish?"""
     words = c.word(c.context(Context.DESCRIPTOR), first)
     blocks, behind = (
@@ -49,19 +44,23 @@ def has_row_blocks(c: LoopFunction, first: str, end: str, extent: str) -> str:
         c.arith("add", first, c.arith("add", c.get(words, RowsCode.BODY_WORDS), RowsCode.WORDS)),
     )
     finishes = c.has_block_flag(blocks, FINISHES_ROWS)
-    is_body = c.all(c.test("eq", c.get(words, 0), Opcode.ROWS), c.test("eq", behind, end), c.test("sge", extent, TURNS))
+    is_body = c.all(
+        c.test("eq", c.get(words, 0), Opcode.ROWS),
+        c.test("eq", behind, end),
+        c.test("sge", extent, t.short_rows.shared_min_positions),
+    )
     return c.all(is_body, c.test("eq", c.get(blocks, 0), Opcode.BLOCKS), finishes)
 
 
 def _lines(c: LoopFunction, size: str) -> str:
     """Bytes of as many whole lines as are needed."""
-    return c.arith("and", c.arith("add", size, LINE - 1), -LINE)
+    return c.arith("and", c.arith("add", size, CACHE_LINE_BYTES - 1), -CACHE_LINE_BYTES)
 
 
 def _shared_row_bytes() -> str:
     """Bytes of a row of each operand of the calls that all positions along `axis` share, or 0, where there is nothing
     to gain; gives how many all of them need, on lines of their own, or 0, where rows may not go in blocks."""
-    c = LoopFunction("i64", "shared_row_bytes", [*CODE, "i64 axis", "i64 rows", "ptr sizes"], internal=True)
+    c = LoopFunction("i64", "shared_row_bytes", [*CODE_PARAMS, "i64 axis", "i64 rows", "ptr sizes"], internal=True)
     strides, words = (c.get("%cx", k, "ptr") for k in (Context.STRIDES, Context.DESCRIPTOR))
     axes, wrong = c.get(words, Header.AXES), c.cell(0)
     with each_instruction(c) as (call, at):
@@ -76,7 +75,7 @@ def _shared_row_bytes() -> str:
                 is_vector, size = c.is_kind(entry, VECTOR), c.arith("mul", n, c.get(entry, Operand.ELEMENT_BYTES))
                 is_own = c.all(is_vector, c.any(is_written, c.all(positions, moves)))
                 c.note(c.any(is_own, c.test("ne", c.get(entry, Operand.ADDED), 0)), wrong)
-                with c.when(c.all(is_vector, moves, c.test("sge", size, LINE))):
+                with c.when(c.all(is_vector, moves, c.test("sge", size, CACHE_LINE_BYTES))):
                     c.put(size, "%sizes", c.get(entry, Operand.NUMBER))
             skip_call(c, call, at)
         with c.when(c.negate(is_call)):
@@ -86,9 +85,9 @@ def _shared_row_bytes() -> str:
     return c.end("i64", c.choose(c.test("eq", c.get(wrong, 0), 0), loop.values[0], 0))
 
 
-def _shared_row_blocks() -> str:
+def _shared_row_blocks(t: Tuning) -> str:
     """A loop along `axis`, whose body from `first` to `end` is rows; false: nothing is done."""
-    c = LoopFunction("i1", "shared_row_blocks", [*CODE, "i64 axis"], internal=True)
+    c = LoopFunction("i1", "shared_row_blocks", [*CODE_PARAMS, "i64 axis"], internal=True)
     words, extents = (c.get("%cx", k, "ptr") for k in (Context.DESCRIPTOR, Context.EXTENTS))
     body, operands = c.word(words, "%first"), c.get(words, Header.OPERANDS)
     rows = c.get(body, RowsCode.AXIS)
@@ -101,24 +100,26 @@ def _shared_row_blocks() -> str:
     with c.loop(operands) as loop:
         c.put(0, sizes, loop.index)
     pitch = c.call("i64", "@shared_row_bytes", *code, "i64 %axis", f"i64 {rows}", f"ptr {sizes}")
-    about = c.arith("add", c.arith("udiv", NEAR, c.max(pitch, 1)), BESIDE // 2)
-    most = c.max(c.arith("and", about, -BESIDE), BESIDE)
-    many = c.test("sge", c.arith("mul", extent, c.get(extents, "%axis")), MANY)
-    in_parts = c.all(c.test("sgt", extent, most), c.test("slt", pitch, SHORT), many)
-    with c.when(c.any(c.test("eq", pitch, 0), c.test("sgt", pitch, LONGEST), in_parts)):
+    about = c.arith(
+        "add", c.arith("udiv", t.short_rows.shared_block_bytes, c.max(pitch, 1)), t.memory.unrolled_rows // 2
+    )
+    most = c.max(c.arith("and", about, -t.memory.unrolled_rows), t.memory.unrolled_rows)
+    many = c.test("sge", c.arith("mul", extent, c.get(extents, "%axis")), t.short_rows.shared_many_results)
+    in_parts = c.all(c.test("sgt", extent, most), c.test("slt", pitch, t.short_rows.shared_short_row_bytes), many)
+    with c.when(c.any(c.test("eq", pitch, 0), c.test("sgt", pitch, t.short_rows.shared_max_row_bytes), in_parts)):
         c.ret("i1", "false")
     size, position = c.cell(1), c.cell(WHOLE_ROW)
     c.call("void", "@rows_per_call", "ptr %cx", f"ptr {body}", f"ptr {size}", f"ptr {position}")
     most = c.min(most, extent)
-    room = c.op(f"alloca i8, i64 {c.arith('mul', pitch, most)}, align {LINE}")
+    room = c.op(f"alloca i8, i64 {c.arith('mul', pitch, most)}, align {CACHE_LINE_BYTES}")
     block = f"i64 {rows}", f"i64 {c.get(size, 0)}", f"ptr {sizes}", f"i64 {most}", f"ptr {room}"
     c.call("void", "@row_blocks", *code, "i64 %axis", *block)
     return c.end("i1", "true")
 
 
-def _row_blocks() -> str:
+def _row_blocks(t: Tuning) -> str:
     """The same, `size` rows at once, in blocks of `most`."""
-    c = LoopFunction("void", "row_blocks", [*CODE, *_BLOCK], internal=True)
+    c = LoopFunction("void", "row_blocks", [*CODE_PARAMS, *_BLOCK], internal=True)
     words, extents = (c.get("%cx", k, "ptr") for k in (Context.DESCRIPTOR, Context.EXTENTS))
     given, axes = [c.get("%cx", k, "ptr") for k in (Context.ADDRESSES, Context.STRIDES)], c.get(words, Header.AXES)
     operands = c.get(words, Header.OPERANDS)
@@ -132,11 +133,11 @@ def _row_blocks() -> str:
         c.put(step, tables[1], place)
         loop.next = [c.arith("add", place, axes)]
     _set_tables(c, tables)
-    some = c.max(c.arith("udiv", RESULTS, rows), TURNS)
+    some = c.max(c.arith("udiv", t.short_rows.shared_results, rows), t.short_rows.shared_min_positions)
     with c.loop(positions, step=some) as position, c.loop(rows, step="%most") as row:
         here = *(f"ptr {table}" for table in given), f"i64 {position.index}", f"i64 {row.index}"
         counts = c.min(c.arith("sub", positions, position.index), some), c.min(c.arith("sub", rows, row.index), "%most")
-        c.call("void", "@row_block", *passed([*CODE, *_BLOCK]), *here, *(f"i64 {n}" for n in counts))
+        c.call("void", "@row_block", *passed([*CODE_PARAMS, *_BLOCK]), *here, *(f"i64 {n}" for n in counts))
     _set_tables(c, given)
     return c.end()
 
@@ -151,7 +152,7 @@ def _set_tables(c: LoopFunction, tables: Sequence[str]) -> None:
 def _row_block() -> str:
     """`some` rows at `turns` positions of the loop, from one on, of operands at B with strides S, or copies."""
     here = ["ptr B", "ptr S", "i64 turn", "i64 row", "i64 turns", "i64 some"]
-    c = LoopFunction("void", "row_block", [*CODE, *_BLOCK, *here], internal=True)
+    c = LoopFunction("void", "row_block", [*CODE_PARAMS, *_BLOCK, *here], internal=True)
     words, current, positions, origins = (
         c.get("%cx", k, "ptr") for k in (Context.DESCRIPTOR, Context.ADDRESSES, Context.POSITIONS, Context.ORIGINS)
     )
@@ -171,7 +172,7 @@ def _row_block() -> str:
     c.put(c.arith("add", first, "%row"), origin, 0)
     with c.loop("%turns") as loop:
         put_position(c, positions, "%axis", c.arith("add", loop.index, "%turn"))
-        c.call("void", "@row_batches", *passed([*CODE, "i64 rows", "i64 size", "i64 some"]), f"i64 {WHOLE_ROW}")
+        c.call("void", "@row_batches", *passed([*CODE_PARAMS, "i64 rows", "i64 size", "i64 some"]), f"i64 {WHOLE_ROW}")
         advance(c, "%axis", "1")
     c.put(first, origin, 0)
     return c.end()
