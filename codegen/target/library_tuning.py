@@ -204,7 +204,9 @@ class SortTuning:
     max_slices: int = 128
     slice_min_keys: int = 1 << 13
     slice_max_keys: int = 1 << 15
+    slice_multiple_keys: int = 64
     bucket_min_keys: int = 1 << 12
+    samples_per_bucket: int = 32
     few_buckets: int = 4  # of a line with few different keys: so many are one thread's
     second_sample_min_keys: int = 1024  # from which pivots are the median of two registers of samples
     three_samples_min_keys: int = 1 << 14  # the median of three such samples

@@ -24,12 +24,16 @@ declare <8 x i64> @llvm.experimental.vector.compress.v8i64(<8 x i64>, <8 x i1>, 
 
 def positions_text(t: Tuning) -> str:
     """The whole module; vectors of 64 bytes can compress their elements, those of 32 find them in a table."""
-    vector_bytes = t.machine.vector_bytes
+    vector_bytes = _vector_bytes(t)
     lanes = vector_bytes // 8
     bodies = [_taken_one_by_one(), _true(t), _repeated()]
     bodies += [_compressed(lanes)] if vector_bytes >= 32 else []
     bodies += [_lanes(lanes)] if vector_bytes == 32 else []
     return POLL + INTRINSICS + "".join(bodies) + METADATA
+
+
+def _vector_bytes(t: Tuning) -> int:
+    return t.machine.vector_bytes if t.allows("compressed_positions") else 0
 
 
 def _taken_one_by_one() -> str:
@@ -116,7 +120,7 @@ def _chosen(f: Asm, y: str, done: str, many: str, bits: str, first: str, t: Tuni
     """How many are written after a chunk, one by one or by vectors."""
     one_by_one = ("i64", "@taken", f"ptr {y}", f"i64 {done}", f"i64 {many}", f"i64 {bits}", f"i64 {first}")
     found = f.call("i64", "@llvm.ctpop.i64", f"i64 {bits}")
-    vector_bytes = t.machine.vector_bytes
+    vector_bytes = _vector_bytes(t)
     few = t.arrays.mask_few_8_lanes if vector_bytes == 64 else t.arrays.mask_few_4_lanes
     some, sparse, dense, end = (f.label(x) for x in ("some", "sparse", "dense", "end"))
     before = f.block

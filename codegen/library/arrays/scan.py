@@ -46,7 +46,7 @@ class Cumulate:
         ]
         self.is_complex_product = self.parts == 2 and function == "cumprod"
         self.word = ("f" if self.result in FLOATS else "") + ("add" if function == "cumsum" else "mul")
-        self.turns = self.dtype == self.result != "float16" and self.parts == 1
+        self.turns = tuning.allows("transposed_scans") and self.dtype == self.result != "float16" and self.parts == 1
         self.numbers = count()
         self.declarations: dict[str, str] = {}
 

@@ -43,12 +43,12 @@ def scatter_text(t: Tuning) -> str:
             _walk(name),
             _entry(t, name),
         ]
-        bodies += [counted_text(name, kind)] if counts(name) else []
+        bodies += [counted_text(name, kind)] if counts(t, name) else []
     return PREFETCH + POLL + DECLARATIONS + "".join([counts_text(), *bodies]) + METADATA
 
 
-def counts(name: str) -> bool:
-    return name.startswith("add_")
+def counts(t: Tuning, name: str) -> bool:
+    return name.startswith("add_") and t.allows("histogram_scatter")
 
 
 def _offsets() -> str:
@@ -93,6 +93,8 @@ def _target(f: Asm, i: str) -> str:
 
 def _fetch(f: Asm, t: Tuning, i: str, last: str, lines: Sequence[str]) -> None:
     """Some of what is written a few positions later, which is no more than the last one's."""
+    if not t.allows("prefetch_blocks"):
+        return
     later = f.op(f"add i64 {i}, {t.arrays.scatter_prefetch_rows}")
     place = _target(f, f.op(f"select i1 {f.compare('slt', 'i64', later, last)}, i64 {later}, i64 {last}"))
     for at in lines:
@@ -261,7 +263,7 @@ def _entry(t: Tuning, name: str) -> str:
             places = f"ptr {f.load('ptr', positions)}", f"i64 {f.load('i64', steps)}", f"i64 {count}"
             f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", *places, *given)
         f.ret()
-    if counts(name):
+    if counts(t, name):
         _or_counts(f, t, name, count, y_step, (f"ptr {x}", f"ptr {y}"), positions, steps, sizes)
     room = f.op(f"alloca [{OFFSETS_AT_ONCE} x i64], align 64")
     with f.loop(count, step=OFFSETS_AT_ONCE) as block:

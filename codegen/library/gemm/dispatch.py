@@ -350,8 +350,9 @@ def _gemm(v: Vector, dtype: str, panels: bool) -> str:
         f.ret()
     add = f.negate(_is_zero(f, kind, beta))
     known = (*operands, f"{kind} {alpha}", f"{kind} {beta}", f"i1 {add}", "i64 1", "i64 0", "i64 0")
-    with f.when(f.call("i1", f"@small_{kind}", *known)):
-        f.ret()
+    if v.tuning.allows("batched_gemm"):
+        with f.when(f.call("i1", f"@small_{kind}", *known)):
+            f.ret()
     if panels:
         _near(f, v, alpha, beta, add)
     scratch = f.op(f"select i1 {readable(f)}, ptr null, ptr %scratch")
@@ -363,22 +364,26 @@ def _gemm(v: Vector, dtype: str, panels: bool) -> str:
     scales = f.all(add, scales)
     late = f.all(scales, large if panels else "false")
     _scale_when(f, kind, f.op(f"xor i1 {scales}, {late}"), beta)
-    _thin(f, v.tuning, kind, alpha, add)
+    if v.tuning.allows("small_gemm"):
+        _thin(f, v.tuning, kind, alpha, add)
     gram = is_gram(f, add)
     extreme, given = _is_extreme(f, kind, alpha), ("ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")
-    if panels:
+    halves_sums = v.tuning.allows("syrk")
+    if panels and halves_sums:
         with f.when(f.all(gram, is_large(f, v.tuning, v.tuning.gemm.syrk_panels_min_rows), f.negate(extreme))):
             _by_panels(f, v.tuning, kind, (*given, f"{kind} 1.0", "ptr null"), "true", half=True)
-    with f.when(f.all(gram, is_large(f, v.tuning, v.tuning.gemm.syrk_min_rows))):
-        f.call("void", f"@gram_{kind}", *passed(PARAMS))
-        f.ret()
+    if halves_sums:
+        with f.when(f.all(gram, is_large(f, v.tuning, v.tuning.gemm.syrk_min_rows))):
+            f.call("void", f"@gram_{kind}", *passed(PARAMS))
+            f.ret()
     with f.when(extreme):
         _scale_when(f, kind, late, beta)
         _without_blas(f, kind, operands, alpha, add, "rows", scratch)
     with f.when(f.call("i1", f"@gemv_{kind}", *given)):
         f.ret()
     if panels:
-        _few(f, v.tuning, kind, alpha, add)
+        if v.tuning.allows("few_row_gemm"):
+            _few(f, v.tuning, kind, alpha, add)
         with f.when(f.compare("sgt", "i64", "%m", v.tuning.gemm.few_rows)):
             beta_of_panels = f.op(f"select i1 {late}, {kind} {beta}, {kind} 1.0")
             _by_panels(f, v.tuning, kind, (*given, f"{kind} {beta_of_panels}", "ptr null"), gram)

@@ -164,6 +164,8 @@ def _narrow(v: Vector) -> str:
     params = narrow_params(v)
     given, more = passed(params), (f"{v.kind} beta", "i64 height")
     f = Function("i1", f"narrow_{v.kind}", [*params, *more], internal=True)
+    if not v.tuning.allows("thin_gemm"):
+        return f.end("i1", "false")
 
     def pays(*lengths: tuple[int, int]) -> str:
         return f.any(*(f.all(f.test("sle", "%n", n), f.test("sge", "%k", k)) for n, k in lengths))

@@ -54,15 +54,15 @@ def _tile(v: Vector, rows: int, wide: int, halved: bool = False) -> str:
     for r in range(rows):
         c = element(f, v.kind, "%c", str(r), "%ldc")
         for j in range(wide):
-            _prefetch(f, f.gep(c, j * v.lanes * size), 1)
+            _prefetch(f, v, f.gep(c, j * v.lanes * size), 1)
     below, adjacent = element(f, v.kind, "%a", str(rows), "%rsa"), f.compare("eq", "i64", "%csa", 1)
     along = f.op(f"select i1 {adjacent}, i64 {rows * size}, i64 0")
     # The next tile's rows of A are prefetched meanwhile, where they are adjacent and follow these.
     with f.loop("%k", ("i64", "0"), ("ptr", "%b"), ("ptr", below), *state) as loop:
         at, b, next_rows, *sums = loop.values
-        _prefetch(f, next_rows, 0)
+        _prefetch(f, v, next_rows, 0)
         for j in range(wide):
-            _prefetch(f, f.gep(f.gep(b, ahead), j * v.lanes * size), 0)
+            _prefetch(f, v, f.gep(f.gep(b, ahead), j * v.lanes * size), 0)
         columns = [*zip(vectors, masks, strict=True)]
         loaded = [u.load(f, f.gep(b, j * v.lanes * size), m) for j, (u, m) in enumerate(columns)]
         made = []
@@ -106,8 +106,9 @@ def _store(f: Asm, v: Vector, total: str, place: str, mask: str, scales: tuple[s
     v.store(f, f.op(f"phi {v.type} [ {old}, %{yes} ], [ {x}, %{before} ]"), place, mask)
 
 
-def _prefetch(f: Asm, address: str, writes: int) -> None:
-    f.do(f"call void @llvm.prefetch.p0(ptr {address}, i32 {writes}, i32 3, i32 1)")
+def _prefetch(f: Asm, v: Vector, address: str, writes: int) -> None:
+    if v.tuning.allows("prefetch_blocks"):
+        f.do(f"call void @llvm.prefetch.p0(ptr {address}, i32 {writes}, i32 3, i32 1)")
 
 
 def _pack_panel(v: Vector) -> str:

@@ -24,7 +24,8 @@ def align_broadcast(c: LoopFunction, t: Tuning, axes: str, extents: str, strides
     with c.loop(axes, ("i64", "1")) as axis:
         axis.next = [c.arith("mul", axis.values[0], c.get(extents, axis.index))]
     rows = c.op(f"udiv i64 {axis.values[0]}, {n}")
-    with c.when(c.test("sge", rows, t.memory.align_min_rows)), c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
+    min_rows = 2 if t.forces("align_broadcast") else t.memory.align_min_rows
+    with c.when(c.test("sge", rows, min_rows)), c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
         entry = c.operand(words, loop.index)
         number, size = c.get(entry, Operand.NUMBER), c.get(entry, Operand.ELEMENT_BYTES)
         bytes, steps = c.arith("mul", n, size), c.word(strides, c.arith("mul", number, axes))
@@ -36,7 +37,9 @@ def align_broadcast(c: LoopFunction, t: Tuning, axes: str, extents: str, strides
         is_read = c.test("eq", c.arith("and", c.get(entry, Operand.FLAGS), WRITE), 0)
         pays = c.all(
             c.test("sle", bytes, t.memory.align_max_row_bytes),
-            c.test("sge", c.arith("mul", bytes, rows), t.memory.align_min_read_bytes),
+            c.test(
+                "sge", c.arith("mul", bytes, rows), 0 if t.forces("align_broadcast") else t.memory.align_min_read_bytes
+            ),
         )
         with c.when(c.all(is_row, is_read, c.test("eq", axis.values[0], 0), pays)):
             base, room = (

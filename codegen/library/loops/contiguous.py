@@ -25,16 +25,19 @@ from tensordsl.codegen.abi.descriptor import (
 )
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, fill_lines
 from tensordsl.codegen.llvm.builder import passed
+from tensordsl.codegen.target.tuning import Tuning
 
 
 def contiguous_texts() -> list[str]:
     return [_fortran_contiguous(), _run_contiguous(), _call(), _operand()]
 
 
-def return_if_contiguous(c: LoopFunction, shared: str, move: Callable[[], None] = lambda: None) -> None:
+def return_if_contiguous(c: LoopFunction, t: Tuning, shared: str, move: Callable[[], None] = lambda: None) -> None:
     """Return from `run_nest` if this does it all, but not what is `shared` out.  Elements behind the last whole vector
     are done by the last one again, so that nothing may be in place then.  `move` writes what goes before code that has
     scratch on the stack."""
+    if not t.allows("contiguous_calls"):
+        return
     no, some, small, fortran = map(c.label, ("no", "some", "small", "turned"))
     place = c.header(Header.CONTIGUOUS)
     c.branch(c.any(c.test("eq", place, 0), shared), no, some)

@@ -33,7 +33,7 @@ from tensordsl.codegen.library.loops.axes import axes_texts
 from tensordsl.codegen.library.loops.column_prefetch import column_prefetch_texts
 from tensordsl.codegen.library.loops.contiguous import contiguous_texts
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
-from tensordsl.codegen.library.loops.fallbacks import MISSED, fallback_texts
+from tensordsl.codegen.library.loops.fallbacks import MISSED, fallback_texts, without_techniques
 from tensordsl.codegen.library.loops.interpreter import interpreter_texts
 from tensordsl.codegen.library.loops.pack.copy import copy_texts
 from tensordsl.codegen.library.loops.pack.deinterleave import deinterleave_texts
@@ -64,13 +64,15 @@ from tensordsl.codegen.target.tuning import Tuning
 
 def nest_text(t: Tuning) -> str:
     """All of the library as one module."""
-    return _module([text for texts in _objects(t).values() for text in texts()], t)
+    texts = [text for texts in _objects(t).values() for text in texts()]
+    return _module(without_techniques(texts, t), t)
 
 
 def part_text(part: str, t: Tuning) -> str:
     """The module of one of the library's objects (`abi.layouts.LIBRARY`).  The first has what most launches need, and
     the stubs of functions of other parts."""
-    return _module([*_objects(t)[part](), *(fallback_texts(t) if part == "nest" else [])], t)
+    texts = without_techniques(_objects(t)[part](), t)
+    return _module([*texts, *(fallback_texts(t) if part == "nest" else [])], t)
 
 
 def _objects(t: Tuning) -> dict[str, Callable[[], list[str]]]:
@@ -82,7 +84,7 @@ def _objects(t: Tuning) -> dict[str, Callable[[], list[str]]]:
             *(*interpreter_texts(t), is_streamable_text(t), *small_transposed_texts(t), *parallel_texts(t)),
             *(*contiguous_texts(), _may_recompute(), _run_direct(t), _run_general(t), _run_stage()),
         ],
-        "nest_turned": transpose_texts,
+        "nest_turned": lambda: transpose_texts(t),
         "nest_streams": lambda: streaming_texts(t),
         "nest_short": lambda: [
             *(*collapse_texts(t), *reverse_texts(t), *overlap_texts(t), *pack_texts(t)),
@@ -141,10 +143,8 @@ def _run_direct(t: Tuning) -> str:
     with c.when(c.test("ne", c.get(wrong, 0), 0)):
         c.ret("i64", 0)
     n, kernel = c.get("%E", lane), c.get("%K", c.get(words, CallCode.KERNEL), "ptr")
-    points = c.max(n, "%points")
-    with c.when(
-        c.all(c.test("sge", points, t.memory.stream_min_points), c.test("sge", n, t.memory.stream_row_min_elements))
-    ):
+    points, min_points = c.max(n, "%points"), _stream_min_points(t)
+    with c.when(c.all(c.test("sge", points, min_points), c.test("sge", n, t.memory.stream_row_min_elements))):
         with c.when(
             c.call("i1", "@is_streamable", *passed(["ptr D", *NEST_PARAMS[2:5]]), f"i64 {points}", "i64 %shared")
         ):
@@ -238,7 +238,8 @@ def _run_general(t: Tuning) -> str:
         _tiles(c, axes, operands, extents, strides, current)
         _stream_rows(c, t, axes, extents, moved)
         with c.when(c.is_null("%job")):
-            align_broadcast(c, t, axes, extents, strides, current)
+            if t.allows("align_broadcast"):
+                align_broadcast(c, t, axes, extents, strides, current)
             c.call("void", "@use_longest_rows", f"ptr {extents}", f"ptr {strides}", "ptr %D")
     c.put(0, "%scratch", 0)
     pointers = {
@@ -307,6 +308,10 @@ def _of_launch(c: LoopFunction) -> tuple[str, str]:
     return f"i64 {points_of(c)}", f"i64 {_of_stage(c, Stage.SHARED)}"
 
 
+def _stream_min_points(t: Tuning) -> int:
+    return 1 if t.forces("streaming_results") else t.memory.stream_min_points
+
+
 def _direct_if_collapsed(c: LoopFunction, axes: str, extents: str, strides: str) -> None:
     """Return by `direct` if every axis but the lane's has become 1."""
     lane, others = c.get(c.word("%D", c.header(Header.DIRECT_CALL)), 2), c.cell(0)
@@ -325,7 +330,7 @@ def _direct_if_collapsed(c: LoopFunction, axes: str, extents: str, strides: str)
 def _stream_rows(c: LoopFunction, t: Tuning, axes: str, extents: str, given: tuple[str, ...]) -> None:
     """Return where long rows with gaps between them go by streaming stores."""
     points, shared = c.max(product(c, extents, axes), points_of(c)), _of_stage(c, Stage.SHARED)
-    with c.when(c.all(c.test("sge", points, t.memory.stream_min_points), c.is_null("%job"))):
+    with c.when(c.all(c.test("sge", points, _stream_min_points(t)), c.is_null("%job"))):
         with c.when(c.call("i1", "@is_streamable", *given[1:5], f"i64 {points}", f"i64 {shared}")):
             with c.when(c.call("i1", "@stream_rows", *given)):
                 c.ret("i64", 0)

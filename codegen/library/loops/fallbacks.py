@@ -16,6 +16,7 @@ from tensordsl.codegen.abi.layouts import LIBRARY, NEST_PARTS, WITHOUT
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
 from tensordsl.codegen.library.loops.pack.strided import PACKER_OF_ROWS_PARAMS
 from tensordsl.codegen.library.loops.row_batches import CODE_PARAMS
+from tensordsl.codegen.library.techniques import TECHNIQUES
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.target.tuning import Tuning
 
@@ -42,6 +43,15 @@ _NOT_HANDLED: dict[str, tuple[Sequence[str], str, str]] = {
     "shared_row_blocks": ([*CODE_PARAMS, "i64 axis"], "i1", "false"),
     "take": (NEST_PARAMS, "i64", "-1"),
 }
+# The same of functions that no part has: for techniques that are off.
+_ALWAYS_THERE: dict[str, tuple[Sequence[str], str, str]] = {
+    "small_transposed": (NEST_PARAMS, "i64", "-1"),
+    "transposed_axis": (["ptr D", "ptr e", "ptr s"], "i64", "-1"),
+    "is_streamable": (["ptr D", *NEST_PARAMS[2:5], "i64 points", "i64 shared"], "i1", "false"),
+    "fits_row_batches": (CODE_PARAMS, "i1", "false"),
+    "are_reversed": (["i64 across", "i64 along", "i64 size", "i64 n", "i64 rows"], "i1", "false"),
+    "copied_block": (["ptr D", "ptr S", "ptr E", "ptr T", "ptr e"], "i64", "0"),
+}
 _FOR_SHORT_ROWS = {
     "collapsed_rows": _LAUNCH,
     "packed_short_rows": _LAUNCH,
@@ -55,6 +65,23 @@ def fallback_texts(t: Tuning) -> list[str]:
     made |= {name: _whole_launch(name) for name in ("reduce_columns", "run_rows_alone")}
     made |= {"transpose": _transposed(), "packer_of_rows": _of_rows()}
     return [f"@{MISSED} = external hidden constant ptr\n", *made.values()]
+
+
+def without_techniques(texts: Sequence[str], t: Tuning) -> list[str]:
+    """The functions, and stubs for those of techniques that are off."""
+    off = [f"@{name}(" for row in TECHNIQUES if not t.allows(row.name) for name in row.stubs]
+    made = [*texts]
+    for k, text in enumerate(texts):
+        head = text.partition("\n")[0]
+        name = next((name[1:-1] for name in off if name in head), "")
+        if name:
+            made[k] = _transposed("") if name == "transpose" else _stub(name)
+    return made
+
+
+def _stub(name: str) -> str:
+    params, result, value = _NOT_HANDLED.get(name) or _ALWAYS_THERE.get(name) or (_FOR_SHORT_ROWS[name], "i64", "0")
+    return LoopFunction(result, name, params, internal=True).end(result, value)
 
 
 def _function(name: str, params: Sequence[str], result: str) -> LoopFunction:
@@ -97,11 +124,12 @@ def _whole_launch(name: str) -> str:
     return c.end("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), "ptr null"))
 
 
-def _transposed() -> str:
+def _transposed(prefix: str = WITHOUT) -> str:
     """to[c, r] = from[r, c], column by column."""
     params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 size", "i64 rows", "i64 columns"]
-    c = _function("transpose", params, "void")
-    _record_miss(c, "transpose")
+    c = LoopFunction("void", prefix + "transpose", params, internal=True)
+    if prefix:
+        _record_miss(c, "transpose")
     with c.loop("%columns") as k:
         to, source = c.gep("%to", c.arith("mul", k.index, "%to_row")), c.gep("%from", c.arith("mul", k.index, "%size"))
         c.call("void", "@copy_strided", f"ptr {to}", f"ptr {source}", "i64 %from_row", "i64 %rows", "i64 %size")

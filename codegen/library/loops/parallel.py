@@ -67,7 +67,7 @@ JOB = Job((*NEST_PARAMS, *TASK_WORDS, "i64 way", "i64 count", "i1 both"))
 def parallel_texts(t: Tuning) -> list[str]:
     parts = [_task_count(t), _read_task(), _run_task(), _run_task_backward(), _run_like_tasks(), _next_task()]
     stages = [_copy_kept(), _receive(), _send(), _between_passes(), _run_levels()]
-    launches = [_run_nest(), _launch(), *launch_texts(t), _run_tile()]
+    launches = [_run_nest(t), _launch(t), *launch_texts(t), _run_tile()]
     return [
         *parts,
         *stages,
@@ -509,21 +509,21 @@ def _fill(c: LoopFunction, job: str, tables: dict[str, str], merged: int = 0, tr
         JOB.put(c, job, name, value)
 
 
-def _run_nest() -> str:
+def _run_nest(t: Tuning) -> str:
     c = _of_plan("run_nest", internal=False)
     place = c.op("alloca ptr, align 8")
     pool = _pool(c, place)
-    return_if_contiguous(c, c.not_null(pool), lambda: move_to_alternate_stack(c, place))
+    return_if_contiguous(c, t, c.not_null(pool), lambda: move_to_alternate_stack(c, place))
     move_to_alternate_stack(c, place, always=True)
     _run(c, pool)
     return c.text
 
 
-def _launch() -> str:
+def _launch(t: Tuning) -> str:
     """The same, on whichever stack it is called."""
     c = _of_plan("launch", internal=True)
     pool = _pool(c, c.op("alloca ptr, align 8"))
-    return_if_contiguous(c, c.not_null(pool))
+    return_if_contiguous(c, t, c.not_null(pool))
     _run(c, pool)
     return c.text
 

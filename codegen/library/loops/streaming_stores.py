@@ -53,7 +53,11 @@ def is_streamable_text(t: Tuning) -> str:
         c.test("sge", every, least), c.test("sle", c.arith("mul", results, t.memory.stream_min_operand_ratio), every)
     )
     over = c.all(over, c.test("ne", c.header(Header.STREAMING_STORES), 0))
-    large = c.any(c.test("sge", results, t.caches.stream_result_min_bytes), over)
+    large = (
+        "true"
+        if t.forces("streaming_results")
+        else c.any(c.test("sge", results, t.caches.stream_result_min_bytes), over)
+    )
     distinct = c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
     return c.end("i1", c.all(c.all(large, distinct), c.test("eq", c.get(wrong, 0), 0)))
 

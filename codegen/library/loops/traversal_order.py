@@ -47,7 +47,8 @@ def traversal_text(t: Tuning) -> str:
         largest = c.choose(c.test("sgt", span, most), bit, largest)
         loop.next = [total, c.max(span, most), largest, large, written, address]
     total, _, largest, large, written, _ = loop.values
-    with c.when(c.negate(_pays(c, t, points, total, written))):
+    pays = "true" if t.forces("traversal_order") else _pays(c, t, points, total, written)
+    with c.when(c.negate(pays if t.allows("traversal_order") else "false")):
         c.ret("i64", c.choose(_takes_long(c, t, points), FORWARD, ANY_ORDER))
     word = c.gep("%rt", layouts.RT["traversals"])
     orders = c.op(f"load atomic i64, ptr {word} monotonic, align 8")

@@ -79,7 +79,7 @@ class _Sort(Keys):
     @property
     def splits(self) -> bool:
         """Whether there are the instructions for quicksort."""
-        return self.vector_bytes >= 32
+        return self.vector_bytes >= 32 and self.tuning.allows("vector_quicksort")
 
     @property
     def is_packed(self) -> bool:
@@ -89,13 +89,13 @@ class _Sort(Keys):
     @property
     def is_counted(self) -> bool:
         """Whether keys are so few that positions are found by counting them."""
-        return self.parts == 1 and self.size <= 2
+        return self.parts == 1 and self.size <= 2 and self.tuning.allows("counting_argsort")
 
     @property
     def splits_pairs(self) -> bool:
         """Whether keys and positions are arrays of their own; by two keys they are sorted one after the other, which
         needs a stable sort, as quicksort is not."""
-        return self.vector_bytes == 64 and not self.is_packed and self.key_count == 1
+        return self.splits and self.vector_bytes == 64 and not self.is_packed and self.key_count == 1
 
     @property
     def sorts_in_place(self) -> bool:
@@ -414,7 +414,8 @@ class _Sort(Keys):
             "void", f"sort_{self.dtype}.plane", (*WANTED_PARAMS, "i64 x_unit", "i64 y_unit", "i64 m"), internal=True
         )
         adjacent = f.all(*(f.compare("eq", "i64", unit, self.size) for unit in ("%x_unit", "%y_unit")))
-        is_short = f.all(f.compare("sle", "i64", "%n", SIZES[-1]), f.compare("sgt", "i64", "%n", 0))
+        longest = SIZES[-1] if self.tuning.allows("adjacent_line_networks") else 0
+        is_short = f.all(f.compare("sle", "i64", "%n", longest), f.compare("sgt", "i64", "%n", 0))
         whole = f.op(f"select i1 {f.all(adjacent, is_short)}, i64 {f.op(f'and i64 %m, {-self.lanes}')}, i64 0")
         with long_loop(f, whole, step=self.lanes) as loop:
             x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {self.size}")) for p in ("%x", "%y"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.library.parallel import Job, named, share
 from tensordsl.codegen.library.sort.keys import Keys
-from tensordsl.codegen.library.sort.parallel_lines import TASKS, part_of, parts_of
+from tensordsl.codegen.library.sort.parallel_lines import TASKS, parallel_min_keys, part_of, parts_of
 from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.target.tuning import Tuning
 
@@ -76,7 +76,7 @@ def _one_by_one(
 def _set_apart(t: Tuning) -> str:
     f = Function("void", "set_apart", (*LINE_PARAMS, "ptr pool"), internal=True)
     job = JOB.made(f, named(LINE_PARAMS))
-    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", t.sort.parallel_min_keys))):
+    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", parallel_min_keys(t)))):
         with f.loop(parts_of(f, "%n")) as loop:
             f.call("void", "@specials.part", f"ptr {job}", f"i64 {loop.index}")
         f.ret()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tensordsl.codegen.library.parallel import Job, named, operands, share
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.llvm.function import Function
-from tensordsl.codegen.target.tuning import Tuning
+from tensordsl.codegen.target.tuning import ANY, Tuning
 
 TASKS, TASK_MULTIPLE = 16, 64  # of a line; numbers of which a task has a multiple
 LINE_PARAMS = ("ptr x", "i64 n", "i64 x_step", "ptr y", "i64 y_step", "i64 first")
@@ -34,6 +34,11 @@ def _part() -> str:
     return f.end()
 
 
+def parallel_min_keys(t: Tuning) -> int:
+    """Keys of a line that threads share out."""
+    return t.sort.parallel_min_keys if t.allows("parallel_quicksort") else ANY
+
+
 def part_of(f: Function, n: str, k: str) -> tuple[str, str]:
     """Where the k-th part of n numbers begins, and how many they are, none if it is no more than 0."""
     size = f.arith("and", f.arith("add", f.arith("udiv", n, TASKS), TASK_MULTIPLE), -TASK_MULTIPLE)
@@ -48,7 +53,7 @@ def parts_of(f: Function, n: str) -> str:
 
 def _in_parts(t: Tuning) -> str:
     f = Function("i1", "in_parts", ("ptr each", *LINE_PARAMS, "ptr pool"), internal=True)
-    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", t.sort.parallel_min_keys))):
+    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", parallel_min_keys(t)))):
         f.ret("i1", f.call("i1", "%each", *passed(LINE_PARAMS)))
     job = JOB.made(f, named(("ptr each", *LINE_PARAMS)) | {"found": "0"})
     share(f, "%pool", "in_parts.part", job, str(TASKS))

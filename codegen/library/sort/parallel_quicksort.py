@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tensordsl.codegen.library.parallel import Job, share
 from tensordsl.codegen.library.sort import partition, pivot
+from tensordsl.codegen.library.sort.parallel_lines import parallel_min_keys
 from tensordsl.codegen.llvm.builder import UNLIKELY, passed
 from tensordsl.codegen.llvm.function import Function
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from tensordsl.codegen.library.sort.quicksort import Quick
 
 MAX_BUCKETS = 32  # a power of two
-SAMPLES_PER_BUCKET = 32
-SAMPLE_KEYS = SAMPLES_PER_BUCKET * MAX_BUCKETS + 16  # for a sample, and a vector
-SLICE_MULTIPLE = 64  # keys of which a slice has a multiple
 # `starts`: where in the line the part of each bucket and slice goes, by buckets, before that how many keys it has;
 # `pivots`: the keys of a binary tree, the children of node k are 2k and 2k + 1.
 JOB = Job(("ptr a", "ptr b", "i64 n", "i64 shift", "i64 size", "i64 slices", "i64 buckets", "ptr pivots", "ptr starts"))
@@ -103,6 +101,11 @@ def _finish(q: Quick) -> str:
 
 
 # -- pivots ------------------------------------------------------------------------------------------------------------
+def _sample_keys(q: Quick) -> int:
+    """Room for a sample, and a vector."""
+    return q.tuning.sort.samples_per_bucket * MAX_BUCKETS + 16
+
+
 def _sampled(q: Quick) -> str:
     """`count` of the n keys at a, sorted, to `sample`: one of each so many, at places that follow no period."""
     f = Function("void", f"{q.name}.sampled", ("ptr a", "i64 n", "ptr sample", "i64 count"), internal=True)
@@ -112,17 +115,28 @@ def _sampled(q: Quick) -> str:
         place = f.arith("add", f.arith("mul", apart, loop.index), within)
         f.store(q.key, f.load(q.key, q.at(f, "%a", place)), q.at(f, "%sample", loop.index))
         if q.has_positions:
-            f.store(q.key, loop.index, q.at(f, "%sample", f.arith("add", loop.index, 2 * SAMPLE_KEYS)))
+            f.store(
+                q.key,
+                loop.index,
+                q.at(f, "%sample", f.arith("add", loop.index, 2 * _sample_keys(q))),
+            )
         loop.next = [f.arith("urem", f.arith("mul", loop.values[0], pivot.SAMPLE_FACTOR), pivot.SAMPLE_MODULUS)]
-    more = (f"i64 {2 * SAMPLE_KEYS * q.size}",) if q.has_positions else ()
-    q.from_the_top(f, "ptr %sample", f"ptr {q.at(f, '%sample', SAMPLE_KEYS)}", "%count", "true", *more)
+    more = (f"i64 {2 * _sample_keys(q) * q.size}",) if q.has_positions else ()
+    q.from_the_top(
+        f,
+        "ptr %sample",
+        f"ptr {q.at(f, '%sample', _sample_keys(q))}",
+        "%count",
+        "true",
+        *more,
+    )
     return f.end()
 
 
 def _pivots(q: Quick) -> str:
     """i64: how many buckets; at `pivots` the tree of their borders, the different ones among some of a sample."""
     f = Function("i64", f"{q.name}.pivots", ("ptr a", "i64 n", "ptr pivots"), internal=True)
-    sample = f.op(f"alloca [{(4 if q.has_positions else 2) * SAMPLE_KEYS} x {q.key}], align 64")
+    sample = f.op(f"alloca [{(4 if q.has_positions else 2) * _sample_keys(q)} x {q.key}], align 64")
     most = f.min(_power(f, f.arith("udiv", "%n", q.tuning.sort.bucket_min_keys)), MAX_BUCKETS)
     f.call(
         "void",
@@ -130,11 +144,11 @@ def _pivots(q: Quick) -> str:
         "ptr %a",
         "i64 %n",
         f"ptr {sample}",
-        f"i64 {f.arith('mul', most, SAMPLES_PER_BUCKET)}",
+        f"i64 {f.arith('mul', most, q.tuning.sort.samples_per_bucket)}",
     )
     with f.loop(most, ("i64", "0"), start=1) as loop:
         found = loop.values[0]
-        key = f.load(q.key, q.at(f, sample, f.arith("mul", loop.index, SAMPLES_PER_BUCKET)))
+        key = f.load(q.key, q.at(f, sample, f.arith("mul", loop.index, q.tuning.sort.samples_per_bucket)))
         last = f.load(q.key, q.at(f, sample, f.max(f.arith("sub", found, 1), 0)))
         f.store(q.key, key, q.at(f, sample, found))
         is_new = f.any(f.compare("ne", q.key, key, last), f.test("eq", found, 0))
@@ -160,7 +174,7 @@ def _shared(q: Quick) -> str:
     what."""
     given = ("ptr a", "ptr b", "i64 n", *(q.more or ("i64 bytes",)))
     f = Function("ptr", f"{q.name}.shared", (*given, "ptr pool"), internal=True)
-    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", q.tuning.sort.parallel_min_keys))):
+    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", parallel_min_keys(q.tuning)))):
         f.ret("ptr", f.call("ptr", f"@{q.name}", *passed(given)))
     if not q.has_positions:
         with f.when(f.call("i1", f"@{q.name}.is_sorted", "ptr %a", "i64 %n")):
@@ -174,7 +188,7 @@ def _shared(q: Quick) -> str:
         f.min(f.arith("udiv", "%n", q.tuning.sort.slices), q.tuning.sort.slice_max_keys), q.tuning.sort.slice_min_keys
     )
     size = f.max(size, f.arith("udiv", "%n", q.tuning.sort.max_slices))
-    size = f.arith("and", f.arith("add", size, SLICE_MULTIPLE), -SLICE_MULTIPLE)
+    size = f.arith("and", f.arith("add", size, q.tuning.sort.slice_multiple_keys), -q.tuning.sort.slice_multiple_keys)
     slices = f.arith("udiv", f.arith("add", "%n", f.arith("sub", size, 1)), size)
     words = {"a": "%a", "b": "%b", "n": "%n", "shift": "%shift" if q.has_positions else "0", "size": size}
     job = JOB.made(f, words | {"slices": slices, "buckets": buckets, "pivots": pivots, "starts": starts})

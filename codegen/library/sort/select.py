@@ -13,7 +13,7 @@ from tensordsl.codegen.library.sort.compress import TABLE_LANES, compressed, com
 from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.library.sort.networks import Vectors, set_lanes
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, passed
-from tensordsl.codegen.target.tuning import Tuning
+from tensordsl.codegen.target.tuning import ANY, Tuning
 
 SAMPLES = ((128, 20), (1024, 56))  # how many; places to either side, 3.5 deviations of a middle one's
 PARAMS = ("ptr x", "i64 n", "i64 x_step", "ptr a", "ptr b", "i64 first", "i64 count")
@@ -102,9 +102,8 @@ def _every(f: Asm, k: Keys, key: str, W: int) -> str:
 
 def _narrow(k: Keys, source: str) -> str:
     f, key_type = Asm("ptr", f"narrow.{source}", PARAMS, internal=True), f"i{k.width}"
-    with f.when(
-        f.op(f"or i1 {f.compare('slt', 'i64', '%n', k.tuning.sort.select_min_elements)}, {_is_wide(f, k.tuning)}")
-    ):
+    least = k.tuning.sort.select_min_elements if k.tuning.allows("partial_selection") else ANY
+    with f.when(f.any(f.compare("slt", "i64", "%n", least), _is_wide(f, k.tuning))):
         _give_up(f, k, source)
     is_many = f.compare("sge", "i64", "%n", k.tuning.sort.select_large_min_elements)
     size, beside = (f.op(f"select i1 {is_many}, i64 {many}, i64 {few}") for few, many in zip(*SAMPLES, strict=True))

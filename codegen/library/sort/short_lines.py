@@ -27,6 +27,8 @@ def short_text(k: Keys) -> str:
 
 def sizes(k: Keys) -> list[int]:
     """How many registers are taken."""
+    if not k.tuning.allows("short_lines_in_registers"):
+        return []
     widest = {64: MAX_REGISTER_ELEMENTS, 32: WIDEST_OF_AVX2.get(k.bits, 0)}.get(k.vector_bytes, 0)
     return [r for r in (1, 2, 4, 8, 16) if r * k.lanes <= widest]
 

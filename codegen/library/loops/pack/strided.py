@@ -24,7 +24,7 @@ PACKER_OF_ROWS_PARAMS = ["ptr packer", "i64 stride", "i64 rows"]
 
 
 def strided_texts(t: Tuning) -> list[str]:
-    fetches = t.machine.prefetches_blocks and t.allows("prefetch")  # packing a block prefetches the next one
+    fetches = t.machine.prefetches_blocks and t.allows("prefetch_blocks")  # packing a block prefetches the next one
     near = [_shuffled(size, step, fetches) for size in KINDS if size < 16 for step in SHUFFLED_STEPS]
     far = [_strided(size, loads) for size in KINDS for loads in (1, t.pack.repeated_loads)]
     return [

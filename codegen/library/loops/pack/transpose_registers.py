@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, shuffled
 from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.target.tuning import Tuning
 
 SIDE = 8  # of the squares
 HALF = 4  # rows or columns of half ones
@@ -17,10 +18,10 @@ SIZES = (1, 2, 4, 8)  # bytes of an element
 _PARAMS = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 rows", "i64 columns"]
 
 
-def transpose_texts() -> list[str]:
+def transpose_texts(t: Tuning) -> list[str]:
     strips = [strip(size, there) for size in SIZES for strip in (_right_strip, _bottom_strip) for there in (HALF, SIDE)]
     return [
-        *map(_squares, SIZES),
+        *(_squares(t, size) for size in SIZES),
         *strips,
         *map(_corner, SIZES),
         *map(_declared, SIZES),
@@ -56,14 +57,15 @@ def _addresses(c: LoopFunction, base: str, step: str, count: int) -> list[str]:
     return [c.gep(base, c.arith("mul", step, q)) for q in range(count)]
 
 
-def _squares(size: int) -> str:
+def _squares(t: Tuning, size: int) -> str:
     """to[c, r] = from[r, c] for whole squares; rows of both are contiguous, their distances are in bytes.  What stands
     behind the rows of `from` is prefetched: it is the next tile's, and hardware follows no eight short streams."""
     c, kind = LoopFunction("void", f"transpose_squares{size}", _PARAMS, internal=True), _kind(size)
     with c.loop("%rows", step=SIDE) as r, c.loop("%columns", step=SIDE) as k:
         source = c.gep("%from", c.arith("add", c.arith("mul", r.index, "%from_row"), c.arith("mul", k.index, size)))
         target = c.gep("%to", c.arith("add", c.arith("mul", k.index, "%to_row"), c.arith("mul", r.index, size)))
-        for place in _addresses(c, c.gep(source, c.arith("mul", "%columns", size)), "%from_row", SIDE):
+        behind = c.gep(source, c.arith("mul", "%columns", size))
+        for place in _addresses(c, behind, "%from_row", SIDE if t.allows("prefetch_blocks") else 0):
             c.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 2, i32 1)")
         rows = [c.op(f"load {kind}, ptr {place}, align 1") for place in _addresses(c, source, "%from_row", SIDE)]
         for row, place in zip(transposed_square(c, kind, rows), _addresses(c, target, "%to_row", SIDE), strict=True):

@@ -135,6 +135,8 @@ def _prefetch_next(
 ) -> None:
     """Prefetch what the next tile along the rows' axis reads and writes of an operand: short pieces of lines
     at large strides, which no hardware prefetcher follows."""
+    if not t.allows("prefetch_blocks"):
+        return
     is_far = c.test("sge", c.arith("mul", size, "%points"), t.pack.tile_prefetch_min_bytes)
     adjacent = c.any(c.negate(packed), c.test("eq", along, size))
     with c.when(c.all(is_far, adjacent, c.is_kind(entry, VECTOR))):

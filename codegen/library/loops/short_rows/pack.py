@@ -215,6 +215,8 @@ def _prefetch_block(t: Tuning) -> str:
     """Prefetch the next block of a large operand: hardware does not follow the order in which this one is read."""
     params = ["ptr steps", "ptr E", "ptr order", "ptr place", "i64 part", "i64 some"]
     c = LoopFunction("void", "prefetch_block", params, internal=True)
+    if not t.allows("prefetch_blocks"):
+        return c.end()
     outer, axis = c.get("%order", 0), c.get("%order", "%part")
     whole, block = (
         c.call("i64", "@llvm.abs.i64", f"i64 {c.arith('mul', c.get('%steps', a), n)}", "i1 false")
