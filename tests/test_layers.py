@@ -44,7 +44,7 @@ ROOMS: dict[str, str] = {
     "codegen.variants": "base abi target scalar_ir tensor_ir fusion program_ir cpu",
     "codegen.gpu": "base graph ops target scalar_ir scalar_ir.math tensor_ir fusion program_ir llvm cpu",
     "codegen.bufferise": (
-        "base graph ops abi target scalar_ir tensor_ir passes fusion program_ir library.gemm library.sort cpu variants gpu"
+        "base graph ops abi target scalar_ir tensor_ir passes fusion program_ir library.sort cpu variants gpu"
     ),
     "codegen.host": "base abi scalar_ir program_ir llvm",
     "codegen.mlir": "graph ops scalar_ir scalar_ir.math tensor_ir passes fusion",

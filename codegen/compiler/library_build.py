@@ -31,29 +31,33 @@ class Writer:
     is_whole: bool = False
 
     def text(self, name: str, tuning: Tuning) -> str:
-        write = getattr(import_module("tensordsl.codegen." + self.module), self.function)
+        write = getattr(import_module(self.module), self.function)
         subject = [name.partition("_")[2]] * self.of_dtype + [name] * self.of_name
         return str(write(*subject, tuning))
 
 
-_SCAN = Writer("library.arrays.scan", "cumulate_text", of_dtype=True)
-_SORT = Writer("library.sort.driver", "sort_text", of_dtype=True)
+_SCAN = Writer("tensordsl.codegen.library.arrays.scan", "cumulate_text", of_dtype=True)
+_SORT = Writer("tensordsl.codegen.library.sort.driver", "sort_text", of_dtype=True)
 # By the first word of an object's name.
 WRITERS: Mapping[str, Writer] = {
-    "native": Writer("library.python.module", "native_text", level=1, kept=llvm.LOOPS),
-    "threads": Writer("library.python.thread_pool", "thread_text"),
-    "replay": Writer("library.python.gpu_replay", "replay_text"),
-    "nest": Writer("library.loops.entry", "part_text", of_name=True, level=1, kept=llvm.LOOPS, is_whole=True),
-    "gemm": Writer("library.gemm.dispatch", "gemm_text", of_dtype=True, level=1),
-    "scatter": Writer("library.arrays.scatter", "scatter_text"),
+    "native": Writer("tensordsl.codegen.library.python.module", "native_text", level=1, kept=llvm.LOOPS),
+    "threads": Writer("tensordsl.codegen.library.python.thread_pool", "thread_text"),
+    "replay": Writer("tensordsl.codegen.library.python.gpu_replay", "replay_text"),
+    "nest": Writer(
+        "tensordsl.codegen.library.loops.entry", "part_text", of_name=True, level=1, kept=llvm.LOOPS, is_whole=True
+    ),
+    "gemm": Writer("tensordsl.codegen.library.gemm.dispatch", "gemm_text", of_dtype=True, level=1),
+    "scatter": Writer("tensordsl.codegen.library.arrays.scatter", "scatter_text"),
     "cumsum": _SCAN,
     "cumprod": _SCAN,
     "sort": _SORT,
     "argsort": _SORT,
     "searchsorted": _SORT,
-    "select": Writer("library.sort.argselect", "select_text", of_dtype=True),
-    "positions": Writer("library.arrays.nonzero", "positions_text"),
-    "common": Writer("compiler.precompiled_kernels", "common_text", of_dtype=True, level=1, is_whole=True),
+    "select": Writer("tensordsl.codegen.library.sort.argselect", "select_text", of_dtype=True),
+    "positions": Writer("tensordsl.codegen.library.arrays.nonzero", "positions_text"),
+    "common": Writer(
+        "tensordsl.codegen.compiler.precompiled_kernels", "common_text", of_dtype=True, level=1, is_whole=True
+    ),
 }
 
 
