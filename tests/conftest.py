@@ -51,6 +51,7 @@ use_private_cache()
 @pytest.fixture(scope="session", autouse=True)
 def _prepared() -> None:
     """The run time knows the cache and the compiler of its library, also where no function is made first."""
+    import tensordsl.codegen.constructs  # noqa: F401  tests that make tensor IR themselves need them, as the compiler
     from tensordsl.functions import native
 
     native._prepare()

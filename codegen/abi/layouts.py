@@ -201,15 +201,25 @@ SCATTER_ADD = {
 }  # fmt: skip
 SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 
-# -- other steps on whole buffers: what a program's `LibraryCall` may name, with the dtypes of its first input --------
-LIBRARY_CALLS = {
-    **dict.fromkeys(
-        ("cumsum", "cumprod", "sort", "argsort", "searchsorted_left", "searchsorted_right"), DTYPES
-    ),
-    **dict.fromkeys(("sort_part", "argsort_part"), tuple(t for t in DTYPES if not t.startswith("complex"))),
-    "true_positions": ("bool",), "repeated_positions": ("int64",),
-}  # fmt: skip
-POINTWISE = ("cumsum", "cumprod", "sort", "sort_part", "argsort")  # these may overwrite what they read, line by line
+# -- other steps on whole buffers: what a program's `LibraryCall` may name ---------------------------------------------
+_NOT_COMPLEX = tuple(t for t in DTYPES if not t.startswith("complex"))
+# function, construct that calls it (`codegen.constructs`), object that has it ({}: of each dtype one), dtypes of its
+# first input, and whether it may overwrite what it reads, line by line
+_CALLS = (
+    ("cumsum", "along", "cumsum_{}", DTYPES, True),
+    ("cumprod", "along", "cumprod_{}", DTYPES, True),
+    ("sort", "along", "sort_{}", DTYPES, True),
+    ("argsort", "along", "argsort_{}", DTYPES, True),
+    ("searchsorted_left", "searchsorted", "searchsorted_{}", DTYPES, False),
+    ("searchsorted_right", "searchsorted", "searchsorted_{}", DTYPES, False),
+    ("sort_part", "along", "sort_{}", _NOT_COMPLEX, True),
+    ("argsort_part", "along", "select_{}", _NOT_COMPLEX, False),
+    ("true_positions", "true_positions", "positions", ("bool",), False),
+    ("repeated_positions", "repeated_positions", "positions", ("int64",), False),
+)
+LIBRARY_CALLS = {function: dtypes for function, _, _, dtypes, _ in _CALLS}
+CALLERS = {function: construct for function, construct, *_ in _CALLS}
+POINTWISE = tuple(function for function, *_, is_pointwise in _CALLS if is_pointwise)
 
 
 def library_symbol(function: str, dtype: str) -> str:
@@ -218,6 +228,19 @@ def library_symbol(function: str, dtype: str) -> str:
 
 
 LIBRARY_SYMBOLS = tuple(dict.fromkeys(library_symbol(f, t) for f, types in LIBRARY_CALLS.items() for t in types))
+
+
+def _objects_of_calls() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    seen: set[str] = set()
+    for function, _, name, dtypes, _ in _CALLS:
+        for t in dtypes:
+            symbol = library_symbol(function, t)
+            if symbol not in seen:
+                seen.add(symbol)
+                found[name.format(t)] = (*found.get(name.format(t), ()), symbol)
+    return found
+
 
 # -- run-time table ---------------------------------------------------------------------------------------------------
 # name -> LLVM type of the function; what programs may call.
@@ -283,15 +306,15 @@ _THREADS = ("pthread_getattr_np", "pthread_attr_getstack", "pthread_attr_destroy
 _DATA = (
     "np_type", "int_type", "np_new", "holder_type", "pool", "blas_int", "cblas_float64", "cblas_float32",
     "gemv_float64", "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads", "np_handler",
-    "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "ways", "alternate_stacks", "main_stack",
+    "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "traversals", "alternate_stacks", "main_stack",
     "main_stack_bytes", "main_thread", "watched", "watch_key", "look_at", *_THREADS,
 )  # fmt: skip
 # blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
 # dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
 # missed: a bit for each of NEST_PARTS that a call has missed; on_missed: what is called then, a Python callable.
 # huge_pages: 1 where NumPy asks for them.  kept: slots of blocks, large ones first; kept_bytes: the most that one may
-# have.  ways: bits of large operands (`loops.traversal_order`).  alternate_stacks: slots of stacks that launches run on
-# (`loops.alternate_stack`), but for those that are called on the main thread's stack, within
+# have.  traversals: bits of large operands (`loops.traversal_order`).  alternate_stacks: slots of stacks that launches
+# run on (`loops.alternate_stack`), but for those that are called on the main thread's stack, within
 # `main_stack_bytes` of `main_stack`.  main_thread: its identifier; watched: its watch, or NULL.
 # watch_key: of the watches of the pool's threads.  look_at: the cycle count from which those who are watched look for
 # signals; 0: as soon as one has polled for the first time; all ones while nobody is.
@@ -333,19 +356,28 @@ COMMON_KERNEL, COMMON_PLAN = "common.", "plan."  # how the names of its kernels 
 # is called through cells, which hold functions of the first part meanwhile (WITHOUT and the name).
 WITHOUT = "without_"
 _PARTS = {
-    "nest_turned": ("transposed",),
-    "nest_streams": ("streamed", "streamed_rows"),
-    "nest_short": ("periodic", "overlapped", "gapped"),
-    "nest_packed": ("packed_row", "together", "of_rows"),
-    "nest_sums": ("joined", "widens", "wide_rows", "compacted", "in_parts", "in_row_blocks", "run_down", "run_rows"),
-    "nest_across": ("in_block", "in_blocks", "move"),
-    "nest_taken": ("taken",),
+    "nest_turned": ("transpose",),
+    "nest_streams": ("stream", "stream_rows"),
+    "nest_short": ("collapsed_rows", "overlapping_rows", "packed_short_rows"),
+    "nest_packed": ("packed_row", "deinterleave", "packer_of_rows"),
+    "nest_sums": (
+        "joined_rows",
+        "fits_wide_rows",
+        "wide_rows",
+        "with_copied_operands",
+        "rows_in_tasks",
+        "shared_row_blocks",
+        "reduce_columns",
+        "run_rows_alone",
+    ),
+    "nest_across": ("transposed_block", "in_transposed_blocks", "move_block"),
+    "nest_taken": ("take",),
 }
 NEST_PARTS = tuple(_PARTS)
 _SHARED = (  # what parts call of the first one
-    "may_repeat", "column", "packer", "far_of_rows", "unpack", "far16", "copy_in", "copy_out", "copy_kept", "direct",
-    "general", "execute", "resolve", "nest", "arrange", "parts", "all_parts", "run_parts",
-    "at_once", "rows_together", "turns",
+    "may_recompute", "copy_strided", "packer", "strided_packer_of_rows", "unpack", "strided16", "copy_in", "copy_out",
+    "copy_kept", "run_direct", "run_general", "execute", "resolve", "run_stage", "canonicalise_axes", "task_count",
+    "run_all_tasks", "run_in_tasks", "fits_row_batches", "rows_per_call", "row_batches",
 )  # fmt: skip
 _NEST = {
     "nest": ("run_nest", "run_tile", *_SHARED, *(WITHOUT + name for names in _PARTS.values() for name in names)),
@@ -363,12 +395,7 @@ LIBRARY = {
     **_NEST,
     "threads": ("worker", "parallel_for", "is_awake"),
     **{f"scatter_{name}": (name,) for name in SCATTERS},
-    **{f"{f}_{t}": (f"{f}_{t}",) for f in ("cumsum", "cumprod") for t in DTYPES if t != "uint64"},
-    **{f"sort_{t}": tuple(f"{f}_{t}" for f in ("sort", "sort_part") if t in LIBRARY_CALLS[f]) for t in DTYPES},
-    **{f"argsort_{t}": (f"argsort_{t}",) for t in DTYPES},
-    **{f"searchsorted_{t}": (f"searchsorted_left_{t}", f"searchsorted_right_{t}") for t in DTYPES},
-    **{f"select_{t}": (f"argsort_part_{t}",) for t in LIBRARY_CALLS["argsort_part"]},
-    "positions": ("true_positions_bool", "repeated_positions_int64"),
+    **_objects_of_calls(),
     "replay": ("replay",),
     **dict.fromkeys(COMMON.values(), ()),  # whatever kernels they have
 }  # fmt: skip

@@ -12,6 +12,6 @@ Uses       `fusion`, `scalar_ir`, `llvm.emit_scalars` at one lane; of `cpu` the 
 Used by    `tensordsl.functions.devices` and `device_steps` join these with `runtime.device`; `bufferise` makes
            device plans.
 Begin with the docstrings of `kernels` and `launch`, docs/gpu.md, then `gemm`.
-To add     a pattern: `kernels` and its launch; a library call: a module, a row of `library_calls`.  Tests run every
+To add     a pattern: `kernels` and its launch; a library call: a module, its steps in `library_calls`.  Tests run every
            kernel in the simulator (`runtime.driver.simulator`) in several orders of threads.
 """
