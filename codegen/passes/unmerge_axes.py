@@ -91,7 +91,7 @@ def _repeated(ctx: Context, v: Value) -> Value | None:
 
 def _merge(ctx: Context, v: Value) -> Merge | None:
     """v as such a reshape, or None."""
-    if v.op != "reshape":
+    if v.op != RESHAPE:
         return None
     (x,) = v.operands
     factors = _factor_axes(ctx.find(x.shape), ctx.find(v.shape))
