@@ -14,14 +14,8 @@ from tensordsl.codegen.cpu.kernel import COLUMNS, LANES, NO_AREA, Entry, Kernel
 from tensordsl.codegen.cpu.prefetch import asks_memory, elements_near
 from tensordsl.codegen.cpu.schedule import MAX_LANES
 from tensordsl.codegen.fusion.group import Group
-from tensordsl.codegen.library.loops.limits import NEAR_COLUMNS, SMALL, WIDE_ELEMENTS
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-
-SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
-ROWS, SEVERAL = 256, 64  # that a kernel gets at once, at most; if several read them in turn, or rows have more to keep
-ROW_BYTES = 64
-TOGETHER = 1024  # bytes of rows that stay rows, where kernels do several of them together
-WIDE_ROOM = WIDE_ELEMENTS + 3 * MAX_LANES  # elements of scratch for several short rows as one
+from tensordsl.codegen.target.tuning import Tuning
 
 
 @record
@@ -95,10 +89,11 @@ class Layout:
     block: int
     areas: Sequence[Area]
     parallel: Collection[int]  # axes
+    tuning: Tuning
     offsets: list[int] = field(default_factory=list)
     packs: int = 0  # elements of an operand that are packed at once
     room: int = 0  # elements that areas have room for
-    rows: int = SEVERAL  # that areas have room for
+    rows: int = 0  # that areas have room for
     kept: int = 0  # bytes of what comes first
     packed: int = 0  # operands that cannot be read in place: an area that all calls share
     size: int = 0
@@ -139,6 +134,7 @@ def layout(
     block: int,
     width: int,
     parallel: Collection[int],
+    tuning: Tuning,
     first: Sequence[int] = (),
 ) -> Layout:
     """The largest block, a multiple of `width` up to `block`, for which scratch stays small.  `first`: the areas that
@@ -147,14 +143,20 @@ def layout(
     packed = [(_packed_rows(k), [e for e in k.entries.values() if _may_be_packed(e)]) for k in kernels]
     packs = [rows * sum([e.itemsize for e in entries]) for rows, entries in packed]
     most, each = max(packs, default=0), sum(a.per_element for a in areas)
-    near = NEAR_COLUMNS if any(k.form == COLUMNS for k in kernels) else block
-    while block > width and most * min(block, near) + each * block > SCRATCH_LIMIT:
+    t, near = tuning.loops, block
+    if any(k.form == COLUMNS for k in kernels):
+        near = (
+            t.packed_elements // nest.PACKED_ROWS
+        )  # as many rows are added up at once, however many columns there are
+    while block > width and most * min(block, near) + each * block > t.scratch_bytes:
         block //= 2
     block = max(block // width * width, width)
-    result = Layout(block, areas, parallel, packs=min(block, near))
-    result.room = max(result.block, WIDE_ROOM if any(k.widens for k in kernels) else 0)
+    result = Layout(block, areas, parallel, tuning, packs=min(block, near))
+    wide_room = t.wide_elements + 3 * MAX_LANES
+    result.room = max(result.block, wide_room if any(k.widens for k in kernels) else 0)
     at, result.offsets = 64, [0] * len(areas)
-    result.rows = ROWS if sum([a.size for a in areas]) <= ROW_BYTES else SEVERAL
+    is_light = sum([a.size for a in areas]) <= t.max_row_state_bytes
+    result.rows = t.kernel_rows if is_light else t.shared_kernel_rows
     for k in dict.fromkeys((*first, *range(len(areas)))):
         rows = result.rows if parallel or areas[k].every else 1
         result.offsets[k] = at
@@ -288,7 +290,7 @@ def descriptor(
     header[nest.STREAMED] = nest.NEVER if any(e.flags & nest.WRITE and e.step != 1 for e in entries) else 0
     header[nest.APART] = int(any(e.kind == nest.VECTOR and e.step != 1 for e in entries))
     together = [e.itemsize for c in every for k in c.kernels if k.together for e in k.entries.values()]
-    header[nest.TOGETHER] = TOGETHER // max(together) if together else 0
+    header[nest.TOGETHER] = where.tuning.loops.stencil_row_bytes // max(together) if together else 0
     header[nest.PASSES] = int(bool(every[0].kernel.past))
     header[nest.WORK], header[nest.OUTER], header[nest.LANE] = sharing
     if is_direct(tree, placed=True) and not transposed:
@@ -303,7 +305,8 @@ def descriptor(
     if block:
         header[nest.STRAIGHT] = header[nest.WIDE] + len(where.wide) + len(flat)
     behind = [*where.wide, *flat, *block, *taken]
-    compact = [] if levels or (header[nest.FAST] and not _has_own(tree)) else _compact(tree, header[nest.N_INPUTS])
+    copies = where.tuning.allows("compact_reductions") and not levels and (not header[nest.FAST] or _has_own(tree))
+    compact = _compact(tree, header[nest.N_INPUTS]) if copies else []
     if taken:
         header[nest.TAKEN] = header[nest.WIDE] + len(behind) - len(taken)
     if compact:
@@ -338,7 +341,7 @@ def _flat(
         return []
     units = {e.number: e.itemsize * e.step for e in entries if e.kind == nest.VECTOR}
     grows = any(where.areas[e.number].per_element for e in entries if e.kind == nest.INTERNAL)
-    most = (1000 * SMALL - 1) // (1000 + header[nest.WORK])
+    most = (1000 * where.tuning.loops.small_launch - 1) // (1000 + header[nest.WORK])
     least = max(k.width if k.side or any(e.step != 1 for e in k.entries.values()) else 1 for k in every)
     as_they_are = [(e.kind <= nest.SPLAT, e.number) for e in entries] == [(True, k) for k in range(operands)]
     alone = numbers[every[0].name] + 1 if as_they_are and len(steps) == 1 else 0
@@ -373,7 +376,7 @@ def _straight(tree: Sequence[Node], where: Layout, code: Sequence[int], first: i
             return []
         most.append(nest.COLUMN_ROWS if isinstance(step, Call) and step.kernel.form == COLUMNS else where.rows)
     places = _instructions(code, first)
-    points = (1000 * SMALL - 1) // (1000 + work)
+    points = (1000 * where.tuning.loops.small_launch - 1) // (1000 + work)
     return [where.block, points, len(most), *(word for pair in zip(places, most, strict=True) for word in pair)]
 
 
@@ -496,8 +499,14 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
         code += [nest.BLOCKS, node.axis, node.width, block, again, len(body), *body]
     elif many:
         swept = [c.kernel for c in calls(node.body) if c.kernel.loops]
-        budget, near = elements_near(swept)
-        most = nest.COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else SEVERAL if budget else where.rows
+        budget, near = elements_near(swept, where.tuning.prefetch)
+        most = (
+            nest.COLUMN_ROWS
+            if any(k.form == COLUMNS for k in swept)
+            else where.tuning.loops.shared_kernel_rows
+            if budget
+            else where.rows
+        )
         lane = swept[-1].lane if swept else node.axis
         code += [nest.ROWS, node.axis, most, budget, lane, near, len(body), node.price, int(asks_memory(swept)), *body]
     else:

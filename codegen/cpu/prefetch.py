@@ -6,22 +6,23 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import AHEAD, READ, VECTOR, WRITE
-from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import PrefetchTuning, Tuning
 
 if TYPE_CHECKING:
     from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
 PREFETCH = "llvm.prefetch.p0"
-REREAD, NEAR = 3 << 13, 1 << 15  # bytes of rows that several passes read; with the next ones: of a first-level cache
 FIRST, SECOND = 3, 2  # of LLVM's degrees of locality: to the first-level cache, to the second
-ONWARD, SOON = 1 << 11, 1 << 8  # bytes from what a loop computes to what it asks for; if it computes little
 IS_AHEAD = [f"  %turn.ahead = and i64 %turn, {AHEAD}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
 
 
-def ask_ahead(passes: Sequence[Iterable[Kernel]], is_dear: bool) -> None:
+def ask_ahead(passes: Sequence[Iterable[Kernel]], is_dear: bool, tuning: Tuning) -> None:
     """Let the last kernel that reads what an earlier pass has read ask for the next rows of it: these it finds in the
     first-level cache itself, so memory would wait.  Where no cache keeps the operand that is worth it if the kernel
     writes as much, or passes are `is_dear`; else reading is all there is to do, and processors foresee its order."""
+    if not tuning.allows("prefetch"):
+        return
     last: dict[int, tuple[Kernel, Entry]] = {}
     seen: dict[int, set[int]] = {}
     written = set()
@@ -32,7 +33,7 @@ def ask_ahead(passes: Sequence[Iterable[Kernel]], is_dear: bool) -> None:
             written |= {e.number} if e.flags & WRITE else set()
     for operand, (kernel, e) in last.items():
         if len(seen[operand]) > 1 and operand not in written and e.flags & READ and is_adjacent(e):
-            kernel.asks.append(e)
+            kernel.prefetched.append(e)
             kernel.asks_memory = is_dear or kernel.writes
             may_ask(kernel)
 
@@ -42,13 +43,13 @@ def may_ask(kernel: Kernel) -> None:
     kernel.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
 
 
-def elements_near(kernels: Sequence[Kernel]) -> tuple[int, int]:
+def elements_near(kernels: Sequence[Kernel], t: PrefetchTuning) -> tuple[int, int]:
     """How many elements of rows that several kernels read a first-level cache should have; and of such whose next rows
     are on their way as well.  0: any number, or none."""
     sizes = {e.number: e.itemsize for k in kernels for e in k.entries.values() if e.kind == VECTOR}
-    asked = [e.itemsize for k in kernels for e in k.asks]
-    together = REREAD // max(sizes.values(), default=8) if len(kernels) > 1 else 0
-    return together, NEAR // (sum(sizes.values()) + sum(asked)) if asked else 0
+    asked = [e.itemsize for k in kernels for e in k.prefetched]
+    together = t.reread_max_bytes // max(sizes.values(), default=8) if len(kernels) > 1 else 0
+    return together, t.rows_max_bytes // (sum(sizes.values()) + sum(asked)) if asked else 0
 
 
 def asks_memory(kernels: Sequence[Kernel]) -> bool:
@@ -85,7 +86,7 @@ def ask_in_loop(k: Kernel) -> list[str]:
     return [
         "  br i1 %is_ahead, label %ahead, label %onward",
         "ahead:",
-        *(line for e in k.asks for line in asked_lines(e, "%i", k.width, FIRST)),
+        *(line for e in k.prefetched for line in asked_lines(e, "%i", k.width, FIRST)),
         "  br label %onward",
         "onward:",
     ]

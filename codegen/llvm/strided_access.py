@@ -1,7 +1,7 @@
 """Strided access: loads and stores of elements a few elements apart, by complete vectors and shuffles.
 
 Contract   `load_strided`, `store_strided`, `store_interleaved` append to a `Code`; strides are known at compile time.
-Applies    up to `MAX_STRIDE_ELEMENTS`; adjacent vectors hold every k-th element between them.
+Applies    to small strides (`StridedTuning`): adjacent vectors hold every k-th element between them.
 Bounds     the last vector ends with the last element (or begins with it, where the stride is negative): nothing is
            touched that need not be there.
 """
@@ -14,9 +14,6 @@ from tensordsl.codegen.llvm.vector_builder import Code, from_memory, joined, mem
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
-
-MAX_STRIDE_ELEMENTS = 4  # from one element to the next
-MIN_MASKED_STORE_BYTES = 4  # of an element that masked stores take (1 with AVX-512)
 
 Place = tuple[int, int]  # the number of a vector, and of a lane in it
 

@@ -9,6 +9,7 @@ from dataclasses import field
 from typing import Any
 
 from tensordsl.base.records import record
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.graph import toposort as toposort_values
@@ -78,8 +79,8 @@ class HostStep:
 class Lowering:
     """`env` maps variables to IR values; `hosts` collects the Python callables of effects."""
 
-    def __init__(self) -> None:
-        self.graph = Graph()
+    def __init__(self, tuning: Tuning | None = None) -> None:
+        self.graph = Graph(tuning)
         self.env: MutableMapping[int, Value] = {}
         self.hosts: list[Callable[..., Any]] = []
         self.keep_alive: list[Any] = []  # ids in env must stay unique
@@ -580,9 +581,11 @@ def lower(
     outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]],
     are_usual: bool = True,
+    tuning: Tuning | None = None,
 ) -> Lowered:
-    """A function's graph as tensor IR.  are_usual: for calls in which no length of 1 stretches at run time."""
-    low = Lowering()
+    """A function's graph as tensor IR.  are_usual: for calls in which no length of 1 stretches at run time; tuning: of
+    the machine that it is compiled for, this one's if none is given."""
+    low = Lowering(tuning)
     low.graph.extents.are_usual = are_usual
     sources: list[Value] = []
     for kind, variables in (("arg", inputs), ("shared", shared)):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from end_of_memory import End
 from polls import KNOWN
+from tuned import HERE
 
 import tensordsl as td
 import tensordsl.tensor as T
@@ -19,7 +20,6 @@ from tensordsl.codegen.library.loops.entry import nest_text
 from tensordsl.codegen.library.loops.pack.deinterleave import DENSE
 from tensordsl.codegen.library.loops.pack.strided import LARGE, often
 from tensordsl.codegen.llvm.compile import compile_object
-from tensordsl.codegen.target.machine import native_width
 from tensordsl.runtime.loading import elf
 
 DTYPES = ["float64", "float32", "int64", "int32", "complex64", "int16"]
@@ -141,7 +141,7 @@ PACKERS += [(f"dense{size}x{step}", size, step) for size, step in DENSE]
 @pytest.mark.parametrize("used", [(0, 1), (0, 2), (0, 3), (0, 1, 2), (0, 2, 3), (0, 1, 2, 3)])
 def test_packers_of_columns(name: str, size: int, width: int, used: tuple[int, ...], ends: list[End]) -> None:
     used = tuple(k for k in used if k < width)
-    text = re.sub(rf"internal (void @{name}\()", r"\1", only(nest_text(native_width()), [name]))
+    text = re.sub(rf"internal (void @{name}\()", r"\1", only(nest_text(HERE), [name]))
     code, [[address]] = elf.load([(compile_object(text), (name,))], KNOWN)
     pack = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)(address)
     for rows in LENGTHS:

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from end_of_memory import End
+from tuned import HERE
 
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.loops import parallel, traversal_order
-from tensordsl.codegen.target import machine
-from tensordsl.codegen.target.cache_model import far_third, near_third
+from tensordsl.codegen.target.tuning import close_l3, distant_l3
+from tensordsl.functions.native import set_tuning
 from tensordsl.runtime.loading import library
 
 SHAPES = [(1, 1), (3, 2000), (40, 300), (257, 65), (2000, 3), (1, 9001), (0, 5), (70, 700)]
@@ -37,14 +38,19 @@ def test_small_parts_both_ways(third: str, tmp_path: Path) -> None:
 
 def check_small_parts(third: str) -> None:
     """`whole`: parts of rows are never worth it, and memory is asked for all rows."""
-    usual = near_third() if third == "near" else far_third(1 << 21, 1 << 26)
-    limits = replace(usual, there=1, far_most=1 << 62, rows=1, far_read=1, far=1, part=1)
+    usual = close_l3() if third == "near" else distant_l3(1 << 21, 1 << 26)
+    limits = replace(
+        usual, alternate_min_bytes=1, alternate_far_max_bytes=1 << 62, split_rows_min_bytes=1,
+        alternate_far_read_min_bytes=1, alternate_far_min_bytes=1, task_min_ns=1,
+    )  # fmt: skip
     if third != "near":
-        limits = replace(limits, far_shared=1, both=1, both_most=1 << 62)
+        limits = replace(
+            limits, alternate_far_threads_min_bytes=1, mixed_read_min_bytes=1, mixed_read_max_bytes=1 << 62
+        )
         traversal_order.SELDOM = 2
     if third == "whole":
-        limits = replace(limits, parted=0, asked=0)
-    machine.caches = lambda: limits
+        limits = replace(limits, split_rows_max_state_bytes=0, prefetch_rows_min_bytes=0)
+    set_tuning(replace(HERE, caches=limits))
     parallel.WORTH = parallel.EARLY = parallel.MANY = 1
     parallel.SHARED_ROWS = 2
     x, k, rng = T.dmatrix("x"), T.lvector("k"), np.random.default_rng(5)
@@ -127,11 +133,11 @@ def test_large_operands_turn() -> None:
 
 
 def does_turn(bytes_: int, threads: int, is_read: bool) -> bool:
-    here = machine.caches()
-    from_here = is_read and here.there <= bytes_ < here.there_most
-    least = here.far_read if is_read else here.far
-    from_there = bytes_ >= (least if threads == 1 else max(least, here.far_shared))
-    return from_here or (from_there and (is_read or bytes_ < here.far_most))
+    here = HERE.caches
+    from_here = is_read and here.alternate_min_bytes <= bytes_ < here.alternate_max_bytes
+    least = here.alternate_far_read_min_bytes if is_read else here.alternate_far_min_bytes
+    from_there = bytes_ >= (least if threads == 1 else max(least, here.alternate_far_threads_min_bytes))
+    return from_here or (from_there and (is_read or bytes_ < here.alternate_far_max_bytes))
 
 
 @pytest.mark.parametrize("size", [200_000, 600_000, 2_000_000, 5_000_000, 10_000_000])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from end_of_memory import End
 from native import Runner, framed
+from tuned import WIDE
 
 import tensordsl
 import tensordsl.tensor as T
@@ -320,7 +321,7 @@ def test_passes_that_store_by_weights_take_rows_together() -> None:
         lowered = lower([x, w], [], [e], [])
         optimise_lowered(lowered)
         (group,) = [s.fused.group for s in plan_regions(lowered.graph, lowered.outputs)[()].steps if s.fused]
-        assert widens(group, schedule(group)) == together
+        assert widens(group, schedule(group, WIDE), WIDE) == together
 
 
 def test_division_by_what_no_row_has_does_not_happen() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.library.signals import poll_each
 from tensordsl.codegen.llvm.builder import Asm
-from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 
 UNROLLED = (1, 2, 4)  # k with code of its own
 ROWS = (4, 1)

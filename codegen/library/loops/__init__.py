@@ -16,7 +16,7 @@ Others     `alternate_stack`: launches on threads that have little stack;
            `pack/`: operands that are not contiguous along the lanes are copied or transposed; in `short_rows/`: rows
            that are shorter than a vector are taken together.  The three folders are one room: its parts call each
            other.
-Uses       `abi.descriptor`, `llvm.function` for the text, `library.parallel`, `target.cache_model` for thresholds.
+Uses       `abi.descriptor`, `llvm.function` for the text, `library.parallel`, `target.tuning` for thresholds.
 Used by    programs, through `run_nest`; products, through `run_tile`; `cpu` and `variants` know `limits`.
 Begin with the docstring of `entry`, the words in `abi.descriptor`, then `interpreter`.
 To add     a special way: a module whose `*_texts` give its functions, its place in `entry` and a guard there; if few

@@ -23,17 +23,17 @@ from tensordsl.codegen.abi.descriptor import (
 )
 from tensordsl.codegen.library.loops.descriptor import product
 from tensordsl.codegen.llvm.function import Function
-from tensordsl.codegen.target.cache_model import Caches
+from tensordsl.codegen.target.tuning import CacheTuning
 
 PAGE = 4096
 LINES = 8  # of a set of a first-level cache; and rows at once of several operands that memory has
 
 
-def column_texts(caches: Caches) -> list[str]:
+def column_texts(caches: CacheTuning) -> list[str]:
     return [_down_columns(caches), _longest_operand()]
 
 
-def _down_columns(caches: Caches) -> str:
+def _down_columns(caches: CacheTuning) -> str:
     c = Function("void", "down_columns", ["ptr cx", "i64 axis", "ptr rows", "ptr turn"], internal=True)
     words, strides = c.get("%cx", CX_D, "ptr"), c.get("%cx", CX_S, "ptr")
     with c.loop(c.get(words, N_OPERANDS), ("i64", "%axis"), ("i64", "0"), ("i64", "0"), ("i64", "0")) as loop:
@@ -45,11 +45,11 @@ def _down_columns(caches: Caches) -> str:
         loop.next = [c.arith("add", at, c.get(words, N_AXES)), c.choose(here, 1, same), row, streams]
     _, same, row, streams = loop.values
     bytes_ = c.arith("mul", row, in_all_parts(c, c.get(c.get("%cx", CX_E, "ptr"), "%axis")))
-    far = c.test("sge", bytes_, caches.asked)
+    far = c.test("sge", bytes_, caches.prefetch_rows_min_bytes)
     few, several = c.min(c.get("%rows", 0), LINES), c.all(far, c.test("sgt", streams, 1))
     rows = c.choose(c.any(c.test("ne", same, 0), several), few, c.get("%rows", 0))
     once = c.all(far, c.test("sle", c.get(words, DOWN), 1))
-    c.put(c.choose(once, c.min(rows, caches.in_turn), rows), "%rows", 0)
+    c.put(c.choose(once, c.min(rows, caches.max_rows_per_batch), rows), "%rows", 0)
     c.put(c.choose(far, WHOLE | AHEAD, WHOLE), "%turn", 0)
     return c.end()
 

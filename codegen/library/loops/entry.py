@@ -105,36 +105,47 @@ from tensordsl.codegen.library.loops.take import taken_texts
 from tensordsl.codegen.library.signals import poll, poll_each
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.llvm.function import Function
-from tensordsl.codegen.target.cache_model import Caches, near_third
+from tensordsl.codegen.target.machine import Machine
+from tensordsl.codegen.target.tuning import Tuning
 
 LONG = 1 << 18  # points from which results may be larger than the caches
 
 
-def nest_text(vector_bytes: int = 64, fetches: bool = True, shuffled: int = 0, caches: Caches | None = None) -> str:
-    """All of the library as one module.  fetches, shuffled, caches: `target.machine` knows them (`fetches_turns` and so
-    on)."""
-    parts = _parts(vector_bytes, fetches, shuffled, caches or near_third())
-    return _module([text for texts in parts.values() for text in texts()], vector_bytes, shuffled)
+def nest_text(tuning: Tuning) -> str:
+    """All of the library as one module."""
+    return _module([text for texts in _parts(tuning).values() for text in texts()], tuning.machine)
 
 
-def part_text(part: str, vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> str:
+def part_text(part: str, tuning: Tuning) -> str:
     """The module of one of the library's objects (`abi.layouts.LIBRARY`).  The first has what most launches need, and
     what stands for functions of other parts as long as these are absent."""
-    texts = _parts(vector_bytes, fetches, shuffled, caches)[part]()
-    return _module([*texts, *(without_texts() if part == "nest" else [])], vector_bytes, shuffled)
+    texts = _parts(tuning)[part]()
+    return _module([*texts, *(without_texts() if part == "nest" else [])], tuning.machine)
 
 
-def _parts(vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> dict[str, Callable[[], list[str]]]:
+def _parts(tuning: Tuning) -> dict[str, Callable[[], list[str]]]:
     """The functions of each part."""
+    caches, machine = tuning.caches, tuning.machine
     return {
         "nest": lambda: [
-            *(*copy_texts(vector_bytes), *apart_texts(fetches), *axes_texts(), *tile_texts(), *turn_texts(caches)),
+            *(
+                *copy_texts(machine.vector_bytes),
+                *apart_texts(machine.prefetches_blocks),
+                *axes_texts(),
+                *tile_texts(),
+                *turn_texts(caches),
+            ),
             *(*column_texts(caches), *step_texts(), is_streamed_text(caches), *straight_texts()),
             *(*share_texts(caches), *flat_texts(), _may_repeat(), _direct(), _general(), _nest()),
         ],
         "nest_turned": square_texts,
         "nest_streams": stream_texts,
-        "nest_short": lambda: [*period_texts(), *backwards_texts(shuffled), *overlap_texts(), *gap_texts()],
+        "nest_short": lambda: [
+            *period_texts(),
+            *backwards_texts(machine.shuffled_bytes),
+            *overlap_texts(),
+            *gap_texts(),
+        ],
         "nest_packed": lambda: [*packed_texts(), *interleaved_texts()],
         "nest_sums": lambda: [
             *(*joined_texts(), *wide_texts(caches), *compact_texts(), *row_part_texts(caches), *moved_texts()),
@@ -146,7 +157,7 @@ def _parts(vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> d
     }
 
 
-def _module(texts: Sequence[str], vector_bytes: int, shuffled: int) -> str:
+def _module(texts: Sequence[str], machine: Machine) -> str:
     """Each text once; what other modules call is known to them, and what it calls of theirs is declared."""
     text = "\n".join(dict.fromkeys(texts))
     shared = "|".join(name for part in ("nest", *NEST_PARTS) for name in LIBRARY[part])
@@ -154,7 +165,7 @@ def _module(texts: Sequence[str], vector_bytes: int, shuffled: int) -> str:
     own = {MISSED, *re.findall(r"^define [^@]*@(\w+)", text, re.MULTILINE)}
     others = sorted({name for name in re.findall(r"@([\w.]+)", text) if name[:5] != "llvm."} - own)
     declared = "".join(f"declare hidden void @{name}()\n" for name in others)
-    return _intrinsics(vector_bytes, shuffled) + declared + text + METADATA
+    return _intrinsics(machine.vector_bytes, machine.shuffled_bytes) + declared + text + METADATA
 
 
 def _intrinsics(vector_bytes: int, shuffled: int) -> str:

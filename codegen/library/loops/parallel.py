@@ -81,7 +81,7 @@ from tensordsl.codegen.library.signals import poll
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.program_ir.gemm_epilogues import TILE
-from tensordsl.codegen.target.cache_model import Caches
+from tensordsl.codegen.target.tuning import CacheTuning
 
 WORTH = 60_000  # ns of estimated work from which threads are asked, and there are two parts
 EARLY = 16_000  # the same where each point or row is computed as if it were alone, however many parts there are
@@ -100,14 +100,14 @@ PARTS = ("i64 axis", "i64 size", "i64 more", "i64 from", "i64 to", "ptr kept", "
 JOB = Job((*PARAMS, *PARTS, "i64 way", "i64 count", "i1 both"))
 
 
-def share_texts(caches: Caches) -> list[str]:
+def share_texts(caches: CacheTuning) -> list[str]:
     parts = [_parts(caches), _read_part(), _part(), _part_back(), _like_parts(), _next_part()]
     stages = [_copy(), _receive(), _send(), _stage(), _levels()]
     launches = [_run_nest(), _launch(), *launch_texts(), _run_tile()]
     return [*parts, *stages, _all_parts(), _run_parts(), _worth(caches), way_text(caches), *launches]
 
 
-def reduction_texts(caches: Caches) -> list[str]:
+def reduction_texts(caches: CacheTuning) -> list[str]:
     return [_run_down(caches), _run_rows()]
 
 
@@ -133,10 +133,10 @@ def _may_be_long(c: Function, work: str, outer: str, lane: str) -> str:
     return c.all(is_free(c), few, c.test("sge", _length(c, "%E", lane), c.max(_length(c, "%E", outer), 2 * GRAIN)))
 
 
-def _is_far(c: Function, caches: Caches) -> str:
+def _is_far(c: Function, caches: CacheTuning) -> str:
     """Does a launch read more than the nearest large cache holds?"""
     read = c.arith("mul", longest_axis(c, "%D", "%S", "%E"), c.get("%D", N_INPUTS))
-    return c.test("sge", read, caches.there)
+    return c.test("sge", read, caches.alternate_min_bytes)
 
 
 def _least(c: Function, far: str) -> str:
@@ -144,7 +144,7 @@ def _least(c: Function, far: str) -> str:
     return c.choose(c.any(_is_apart(c), far), EARLY, WORTH)
 
 
-def _parts(caches: Caches) -> str:
+def _parts(caches: CacheTuning) -> str:
     """The number of a job's parts along an axis, of `grain` elements or more, multiples of `unit`; their size and how
     much larger the last may be go to the job.  Few columns would be added up as wide rows (`short_rows.reduce_wide`),
     in an order of their own: they are no part."""
@@ -158,7 +158,7 @@ def _parts(caches: Caches) -> str:
     fitting = c.arith("sdiv", extent, "%grain")
     even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
     fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
-    wanted = parts_of(c, c.arith("udiv", work, each), c.choose(far, caches.part, SHARE))
+    wanted = parts_of(c, c.arith("udiv", work, each), c.choose(far, caches.task_min_ns, SHARE))
     most = c.choose(JOB.get(c, "both"), MOST, _most(c))
     wanted = c.choose(apart, c.min(wanted, most), wanted)
     wanted = c.max(wanted, c.choose(is_free(c), c.arith("udiv", work, LONG), 0))
@@ -412,7 +412,7 @@ def _in_runs(c: Function) -> None:
     c.ret("i64", "%count")
 
 
-def _run_down(caches: Caches) -> str:
+def _run_down(caches: CacheTuning) -> str:
     """A launch that reduces along rows, with lanes along columns: parts of columns, of an outer axis, or of the rows.
     Its axes are merged first, as how many columns are adjacent decides on the order in which rows are added up."""
     c = Function("i64", "run_down", ["ptr pool", *PARAMS, "i64 way"], internal=True)
@@ -428,11 +428,17 @@ def _run_down(caches: Caches) -> str:
         c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
     c.call("void", "@arrange", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     rows, n = (_length(c, extents, k) for k in (outer, lane))
-    least = c.max(c.arith("mul", n, MANY), c.arith("mul", c.get("%D", DOWN), caches.rows))
+    least = c.max(c.arith("mul", n, MANY), c.arith("mul", c.get("%D", DOWN), caches.split_rows_min_bytes))
     longest = longest_axis(c, "%D", strides, extents)
-    is_worth = c.any(c.test("sgt", c.get("%D", DOWN), 1), c.test("slt", c.arith("mul", longest, n), caches.parted))
+    is_worth = c.any(
+        c.test("sgt", c.get("%D", DOWN), 1),
+        c.test("slt", c.arith("mul", longest, n), caches.split_rows_max_state_bytes),
+    )
     far = c.all(c.test("sge", longest, least), is_worth)
-    few, many = c.test("slt", n, c.choose(far, caches.columns, 2 * COLUMNS)), c.test("sge", rows, SHARED_ROWS)
+    few, many = (
+        c.test("slt", n, c.choose(far, caches.split_rows_max_columns, 2 * COLUMNS)),
+        c.test("sge", rows, SHARED_ROWS),
+    )
     long = c.test("sge", c.arith("udiv", _work(c, extents), c.max(rows, 1)), 2 * FOLDED * SHARE)
     by_rows = c.any(many, few)
     with c.when(c.all(few, c.test("sgt", n, 0), c.op(f"xor i1 {many}, true"), c.any(long, c.test("slt", rows, 2)))):
@@ -525,7 +531,7 @@ def _large(c: Function, pool: str) -> None:
     c.ret("i64", c.call("i64", "@run_parts", *given, f"i64 {way}"))
 
 
-def _worth(caches: Caches) -> str:
+def _worth(caches: CacheTuning) -> str:
     """Is a launch worth threads, as they are now?"""
     c = Function("i1", "worth", ["ptr pool", "ptr D", "ptr S", "ptr E"], internal=True)
     work, shared, alone = _work(c, "%E"), c.label("share"), c.label("alone")

@@ -48,7 +48,7 @@ from tensordsl.codegen.library.loops.descriptor import entry_of, fill_lines
 from tensordsl.codegen.library.loops.limits import FOLDED, SHARE
 from tensordsl.codegen.library.parallel import Job, share
 from tensordsl.codegen.llvm.function import Function
-from tensordsl.codegen.target.cache_model import Caches
+from tensordsl.codegen.target.tuning import CacheTuning
 
 MOST = 32  # parts
 ENOUGH = 8  # of an outer loop's rows; of fewer its inner loop has parts
@@ -60,7 +60,7 @@ JOB = Job(("ptr cx", "i64 pc", "i64 end", "i64 axis", "i64 size", "i64 slots", "
 _LOOPS = ((LOOP, LOOP_WORDS), (ROWS, ROWS_WORDS))
 
 
-def row_part_texts(caches: Caches) -> list[str]:
+def row_part_texts(caches: CacheTuning) -> list[str]:
     return [
         _next_call(),
         _state_size(),
@@ -305,7 +305,7 @@ def longest_axis(c: Function, words: str, strides: str, extents: str) -> str:
     return loop.values[0]
 
 
-def _in_parts(caches: Caches) -> str:
+def _in_parts(caches: CacheTuning) -> str:
     """The loop at `pc` with the body from `first` to `end`, in parts if that is worth it; was it?  `unit`: rows that a
     part has at least, and a multiple of which it has; `price`: ns of 1,000 points."""
     code = ["i64 pc", "i64 first", "i64 end", "i64 axis", "i64 unit", "i64 price"]
@@ -314,8 +314,8 @@ def _in_parts(caches: Caches) -> str:
     inside = c.call("i64", "@points_inside", "ptr %cx", "i64 %first")
     work = c.arith("udiv", c.arith("mul", c.arith("mul", inside, extent), "%price"), 1000)
     tables = (c.get("%cx", place, "ptr") for place in (CX_D, CX_S, CX_E))
-    far = c.test("sge", longest_axis(c, *tables), caches.rows)
-    wanted = c.min(parts_of(c, c.arith("udiv", work, FOLDED), c.choose(far, caches.part, SHARE)), MOST // FOLDED)
+    far = c.test("sge", longest_axis(c, *tables), caches.split_rows_min_bytes)
+    wanted = c.min(parts_of(c, c.arith("udiv", work, FOLDED), c.choose(far, caches.task_min_ns, SHARE)), MOST // FOLDED)
     units = quotient(c, extent, "%unit")
     pitch = c.arith("and", c.arith("add", count, LINE - 1), -LINE)
     bytes_ = c.arith("mul", pitch, c.call("i64", "@state_size", "ptr %cx", "i64 %first", "i64 %end"))

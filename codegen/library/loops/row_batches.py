@@ -38,18 +38,18 @@ from tensordsl.codegen.library.loops.descriptor import entry_of, put_position
 from tensordsl.codegen.library.loops.limits import LONG_ROW
 from tensordsl.codegen.library.signals import poll_each
 from tensordsl.codegen.llvm.function import Function
-from tensordsl.codegen.target.cache_model import Caches
+from tensordsl.codegen.target.tuning import CacheTuning
 
 CODE = ["ptr cx", "i64 first", "i64 end"]
 BESIDE = 8  # rows that kernels do side by side, at most
 SECOND_LEVEL = 1 << 19  # bytes of an operand, up to which a second-level cache keeps it from call to call
 
 
-def turn_texts(caches: Caches) -> list[str]:
+def turn_texts(caches: CacheTuning) -> list[str]:
     return [_together(caches), _at_once(), _start(), _turn(), _turns()]
 
 
-def _together(caches: Caches) -> str:
+def _together(caches: CacheTuning) -> str:
     """How many rows kernels get at once, and what turn it is: whether they ask for the rows of the next one."""
     c = Function("void", "rows_together", ["ptr cx", "ptr words", "ptr rows", "ptr turn"], internal=True)
     axis, most, budget, lane, near, *_, at_any = (c.get("%words", k) for k in range(1, ROWS_WORDS))
@@ -57,7 +57,7 @@ def _together(caches: Caches) -> str:
     extent, length = c.get(extents, axis), c.max(c.get(extents, lane), 1)
     with c.when(c.test("sle", length, near)):
         size = c.call("i64", "@longest_operand", "ptr %cx", f"i64 {axis}")
-        fits = c.any(c.test("ne", at_any, 0), c.test("slt", size, caches.reread))
+        fits = c.any(c.test("ne", at_any, 0), c.test("slt", size, caches.prefetch_reread_max_bytes))
         c.note(c.all(c.test("sgt", size, SECOND_LEVEL), fits), asks)
     ahead = c.test("ne", c.get(asks, 0), 0)
     fitting = c.max(c.op(f"sdiv i64 {c.choose(ahead, near, budget)}, {length}"), 1)

@@ -26,7 +26,7 @@ from tensordsl.codegen.abi.descriptor import (
 from tensordsl.codegen.library.loops.descriptor import entry_of, put_integers
 from tensordsl.codegen.library.loops.pack.copy import pieces
 from tensordsl.codegen.llvm.function import Function
-from tensordsl.codegen.target.cache_model import Caches
+from tensordsl.codegen.target.tuning import CacheTuning
 
 LESS = 3  # times as many bytes operands have as results, at least, where these alone would fit into a cache
 BLOCK = 512  # bytes of a result
@@ -38,7 +38,7 @@ def stream_texts() -> list[str]:
     return [_copy_past(), _streamed(), _streamed_rows()]
 
 
-def is_streamed_text(caches: Caches) -> str:
+def is_streamed_text(caches: CacheTuning) -> str:
     """Are the results of `points` points, or all operands, larger than the caches, results adjacent, and none an
     operand?"""
     c = Function("i1", "is_streamed", ["ptr D", *PARAMS[2:5], "i64 points", "i64 shared"], internal=True)
@@ -54,10 +54,10 @@ def is_streamed_text(caches: Caches) -> str:
         moved = c.choose(c.all(is_vector, _is_all(c, c.get(entry, 1))), size, 0)
         loop.next = [c.arith("add", results, c.choose(written, size, 0)), c.arith("add", every, moved)]
     results, every = (c.arith("mul", bytes_, "%points") for bytes_ in loop.values)
-    least = c.choose(c.test("ne", "%shared", 0), caches.over_shared, caches.over)
+    least = c.choose(c.test("ne", "%shared", 0), caches.stream_threads_min_bytes, caches.stream_min_bytes)
     over = c.all(c.test("sge", every, least), c.test("sle", c.arith("mul", results, LESS), every))
     over = c.all(over, c.test("ne", c.get("%D", PASSES), 0))
-    large = c.any(c.test("sge", results, caches.written), over)
+    large = c.any(c.test("sge", results, caches.stream_result_min_bytes), over)
     apart = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
     return c.end("i1", c.all(c.all(large, apart), c.test("eq", c.get(wrong, 0), 0)))
 

@@ -8,8 +8,8 @@ Threads go from both ends to the middle, or from there to the ends; but where th
 where they begin.
 
 Where a core's second cache takes lines out of the third one and puts them back (Intel's server cores), lines that two
-cores hold stay there, and are read faster (`Caches.both`).  So seldom, on the way back, each of two threads reads the
-other's part too, just behind it.
+cores hold stay there, and are read faster (`CacheTuning.mixed_read_min_bytes`).  So seldom, on the way back, each of
+two threads reads the other's part too, just behind it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tensordsl.codegen.abi.descriptor import DOWN, LEVELS, N_AXES, N_INPUTS, N_O
 from tensordsl.codegen.library.loops.descriptor import product
 from tensordsl.codegen.library.loops.limits import LEAST_WORK, LONG
 from tensordsl.codegen.llvm.function import Function
-from tensordsl.codegen.target.cache_model import ANY, Caches
+from tensordsl.codegen.target.tuning import ANY, CacheTuning
 
 MOST = 64  # bytes of operands for each point, in launches that this is for
 LIGHT = 40  # bytes for each ns of estimated work, at least, where walking is all there is to do
@@ -35,18 +35,18 @@ def way_of(c: Function, rt: str, alone: str) -> str:
     return c.call("i64", "@way", f"ptr {rt}", *(f"ptr %{table}" for table in "DBSE"), f"i1 {alone}")
 
 
-def way_text(caches: Caches) -> str:
+def way_text(caches: CacheTuning) -> str:
     c = Function("i64", "way", ["ptr rt", "ptr D", "ptr B", "ptr S", "ptr E", "i1 alone"], internal=True)
     axes = c.get("%D", N_AXES)
     points = product(c, "%E", axes)
-    with c.when(c.any(c.is_null("%rt"), c.test("slt", points, caches.there // MOST))):
+    with c.when(c.any(c.is_null("%rt"), c.test("slt", points, caches.alternate_min_bytes // MOST))):
         c.ret("i64", NEAR)
     inputs = c.get("%D", N_INPUTS)
     with c.loop(c.get("%D", N_OPERANDS), *(("i64", "0") for _ in range(6))) as loop:
         total, most, largest, large, written, before = loop.values
         span, address = _span(c, loop.index, axes), c.get("%B", loop.index)
         bit, own = _bit(c, address), c.choose(_overlaps(c, address, before, span), 0, span)
-        is_large = c.test("sge", span, caches.there // LEAST_SHARE)
+        is_large = c.test("sge", span, caches.alternate_min_bytes // LEAST_SHARE)
         total, large = c.arith("add", total, own), c.arith("or", large, c.choose(is_large, bit, 0))
         written = c.arith("add", written, c.choose(c.test("sge", loop.index, inputs), own, 0))
         largest = c.choose(c.test("sgt", span, most), bit, largest)
@@ -61,7 +61,7 @@ def way_text(caches: Caches) -> str:
     kept = c.arith("and", ways, c.arith("xor", large, -1))
     following = c.arith("or", kept, c.choose(c.op(f"xor i1 {is_back}, {is_odd}"), large, 0))
     c.do(f"store atomic i64 {following}, ptr {word} monotonic, align 8")
-    back = BACK if caches.both == ANY else c.choose(_of_both(c, total, caches), BOTH, BACK)
+    back = BACK if caches.mixed_read_min_bytes == ANY else c.choose(_of_both(c, total, caches), BOTH, BACK)
     return c.end("i64", c.choose(is_back, back, THERE))
 
 
@@ -76,10 +76,13 @@ def _is_long(c: Function, points: str) -> str:
     return c.all(is_free(c), c.test("sge", points, least))
 
 
-def _of_both(c: Function, total: str, caches: Caches) -> str:
+def _of_both(c: Function, total: str, caches: CacheTuning) -> str:
     """Are both of two threads to read all of a launch's operands?  In one of `SELDOM` launches, also of those at one
     place of a program that repeats itself."""
-    both, is_between = c.cell(0), c.all(c.test("sge", total, caches.both), c.test("slt", total, caches.both_most))
+    both, is_between = (
+        c.cell(0),
+        c.all(c.test("sge", total, caches.mixed_read_min_bytes), c.test("slt", total, caches.mixed_read_max_bytes)),
+    )
     with c.when(c.all(c.op("xor i1 %alone, true"), is_between)):
         pool = c.load("ptr", "%rt", layouts.RT["threads"])
         number = c.op(f"load atomic i64, ptr {c.gep(pool, layouts.TH_GENERATION)} monotonic, align 8")
@@ -88,18 +91,20 @@ def _of_both(c: Function, total: str, caches: Caches) -> str:
     return c.test("ne", c.get(both, 0), 0)
 
 
-def _matters(c: Function, caches: Caches, points: str, total: str, written: str) -> str:
+def _matters(c: Function, caches: CacheTuning, points: str, total: str, written: str) -> str:
     """Is what a walk leaves in the caches worth parts?  All reductions have them; others, of few operations."""
     work = c.arith("udiv", c.arith("mul", points, c.get("%D", WORK)), 1000)
     is_light = c.test("sle", c.arith("mul", work, LIGHT), total)
     is_read = c.test("slt", c.arith("mul", written, 16), total)
-    least = c.choose(is_read, caches.far_read, caches.far)
-    least = c.choose("%alone", least, c.max(least, caches.far_shared))
-    most = c.choose(is_read, ANY, caches.far_most)
+    least = c.choose(is_read, caches.alternate_far_read_min_bytes, caches.alternate_far_min_bytes)
+    least = c.choose("%alone", least, c.max(least, caches.alternate_far_threads_min_bytes))
+    most = c.choose(is_read, ANY, caches.alternate_far_max_bytes)
     far = c.all(c.test("sge", total, least), c.test("slt", total, most))
-    some = c.all(is_read, c.test("sge", total, caches.there), c.test("slt", total, caches.there_most))
+    some = c.all(
+        is_read, c.test("sge", total, caches.alternate_min_bytes), c.test("slt", total, caches.alternate_max_bytes)
+    )
     in_parts = c.test("ne", c.get("%D", LEVELS), 0)
-    return c.all(c.any(in_parts, is_light, c.test("sge", total, caches.far)), c.any(some, far))
+    return c.all(c.any(in_parts, is_light, c.test("sge", total, caches.alternate_far_min_bytes)), c.any(some, far))
 
 
 def _overlaps(c: Function, address: str, before: str, span: str) -> str:

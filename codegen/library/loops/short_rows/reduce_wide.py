@@ -55,7 +55,7 @@ from tensordsl.codegen.library.loops.descriptor import entry_of, put_position, s
 from tensordsl.codegen.library.loops.limits import SPREAD_BYTES, SPREAD_ROW, WIDE_ELEMENTS, WIDE_ROW
 from tensordsl.codegen.library.loops.short_rows.replicate import own_texts
 from tensordsl.codegen.llvm.function import Function
-from tensordsl.codegen.target.cache_model import Caches
+from tensordsl.codegen.target.tuning import CacheTuning
 
 WIDE_VECTORS = 4  # of a wide row, at least
 WIDE_TURNS = 16  # wide rows that a kernel gets at once, and that there should be
@@ -68,7 +68,7 @@ FEW = 8  # rows that are not worth it, as are fewer than columns
 OF_CALL = ["ptr cx", "ptr words"]
 
 
-def wide_texts(caches: Caches) -> list[str]:
+def wide_texts(caches: CacheTuning) -> list[str]:
     return [
         *(_reduces(), _has_flags(), _spreads(), _is_apart(), _widens(), _clear(), _place(), _rest(), _main(caches)),
         *(_fold(), _stored(), _point(), _stored_once(), _wide_rows(), _stored_rows(), _reduced()),
@@ -295,7 +295,7 @@ def _rest() -> str:
     return c.end()
 
 
-def _main(caches: Caches) -> str:
+def _main(caches: CacheTuning) -> str:
     """`rows` rows of `long` elements, each done as `count`."""
     params = [*OF_CALL, "i64 axis", "i64 n", "i64 rows", "i64 long", "i64 count", "i64 width", "i64 turns"]
     c = Function("void", "main_of_wide", params, internal=True)
@@ -311,7 +311,7 @@ def _main(caches: Caches) -> str:
         loop.next = [c.arith("add", x, c.choose(is_read, y, 0)) for x, y in zip(loop.values, (size, 1), strict=True)]
     each, streams = loop.values
     bytes_ = c.arith("mul", each, in_all_parts(c, c.arith("mul", "%rows", "%long")))
-    far = c.test("sge", bytes_, caches.asked)
+    far = c.test("sge", bytes_, caches.prefetch_rows_min_bytes)
     several = c.all(far, c.test("sgt", streams, 1))
     turn, turns = c.choose(far, AHEAD, 0), c.choose(several, c.min("%turns", FAR_TURNS), "%turns")
     with c.loop("%rows", step=turns) as at:
