@@ -26,7 +26,7 @@ def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Rewritten 
     loads = [v for v in group.scalars if v.op == "load"]
     if len(group.outs) != 1 or len(group.parallel) < len(group.extents):
         return None
-    if any(v.args for v in loads) or any(is_expensive(v) for v in group.scalars):
+    if any(v.args for v in loads) or any(is_expensive_op(v) for v in group.scalars):
         return None
     condition = None
     axes, joined = _repeated_axes(group, loads, b.tuning)

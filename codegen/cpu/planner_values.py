@@ -74,7 +74,7 @@ class Values(Tables):
         self.gathers = any(v.op == "load" and v.args for v in group.scalars)  # then dead lanes stay in range
         self.widens, self.guarded = widens(group, schedule, tuning), for_points(group)
         for v in group.scalars:
-            self.has_heavy[id(v)] = is_expensive(v) or any([self.has_heavy[id(a)] for a in v.args])
+            self.has_heavy[id(v)] = is_expensive_op(v) or any([self.has_heavy[id(a)] for a in v.args])
             if v.op == "result":
                 self.results.setdefault(id(v.args[0]), []).append(v)
         self.kept = {id(v): (v, o) for v, o in zip(schedule.keep, schedule.keep_in, strict=True)}

@@ -413,7 +413,7 @@ def taken_load(group: Group) -> tuple[Val, Val] | None:
 
 def takes_rows(group: Group, t: ScheduleTuning) -> bool:
     """Is it elementwise, of few operations, on rows some of which are at indices?"""
-    if len(group.extents) < 2 or any(is_expensive(v) for v in group.scalars):
+    if len(group.extents) < 2 or any(is_expensive_op(v) for v in group.scalars):
         return False
     indices = [a for v in group.scalars if v.op == "load" for a in v.args]
     if not indices:
@@ -475,7 +475,7 @@ def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int,
     seen: dict[int, int] = {}
     for k, values in reversed(list(enumerate(sets))):
         for v in values:
-            if is_expensive(v) and not is_row(v):
+            if is_expensive_op(v) and not is_row(v):
                 seen[id(v)] = k
     return [(seen[id(v)], v) for v in sets[-1] if id(v) in seen]
 

@@ -436,7 +436,7 @@ def _heavy(scalars: Sequence[Val]) -> set[Val]:
     """Which are heavy, or depend on heavy ones."""
     heavy: set[Val] = set()
     for s in scalars:
-        if is_expensive(s) or not heavy.isdisjoint(s.args):
+        if is_expensive_op(s) or not heavy.isdisjoint(s.args):
             heavy.add(s)
     return heavy
 

@@ -1,7 +1,7 @@
 """Strided access: loads and stores of elements a few elements apart, by complete vectors and shuffles.
 
 Contract   `load_strided`, `store_strided`, `store_interleaved` append to a `Code`; strides are known at compile time.
-Applies    up to `MAX_STRIDE_ELEMENTS`; adjacent vectors hold every k-th element between them.
+Applies    to small strides (`StridedTuning`): adjacent vectors hold every k-th element between them.
 Bounds     the last vector ends with the last element (or begins with it, where the stride is negative): nothing is
            touched that need not be there.
 """

@@ -122,7 +122,7 @@ def _is_heavy(x: Value) -> bool:
     b = Builder()
     params = [b.param(str(k), o.dtype) for k, o in enumerate(x.operands)]
     scalar = b.row(x.attrs["row"], x.dtype, params, x.attrs["args"])
-    return any(is_expensive(s) for s in walk([scalar]))
+    return any(is_expensive_op(s) for s in walk([scalar]))
 
 
 def _relies(ctx: Context, x: Value) -> bool:

@@ -61,7 +61,7 @@ def is_function(v: Val) -> bool:
     return v.op not in PRIMITIVE
 
 
-def is_expensive(v: Val) -> bool:
+def is_expensive_op(v: Val) -> bool:
     """Is it too expensive to be computed twice?  So are functions and reductions."""
     return v.op not in PRIMITIVE or v.op == "reduce"
 
