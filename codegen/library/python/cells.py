@@ -23,7 +23,7 @@ def _cell_set() -> str:
     """i64: 0 and the cell holds the memory of `array`, or the thread that has locked it, or SET_*: unchanged."""
     f = Asm("i64", "cell_set", ("ptr rt", "ptr cell", "ptr array", "ptr descr", "i32 ndim"))
     lock = f.load("i64", "%cell", layouts.CELL_LOCK)
-    with f.when(f.compare("ne", "i64", lock, 0), UNLIKELY):
+    with f.when(f.ne(lock, 0), UNLIKELY):
         f.ret("i64", lock)
     flags = f.op(f"and i32 {f.load('i32', '%array', layouts.ND_FLAGS)}, {_KEPT}")
     fits = f.all(
