@@ -40,10 +40,8 @@ def _take_block() -> str:
         f.branch(f.not_null(block), use, following)
         f.place(following)
     total = f.add(f.shl(1, number), layouts.BLOCK_HEAD)
-    new, bad = (
-        f.call("ptr", f.load("ptr", "%rt", layouts.RT["aligned_alloc"]), "i64 64", f"i64 {total}"),
-        f.label("bad"),
-    )
+    new = f.call("ptr", f.load("ptr", "%rt", layouts.RT["aligned_alloc"]), "i64 64", f"i64 {total}")
+    bad = f.label("bad")
     sources.append((new, f.block, number))
     f.branch(f.not_null(new), use, bad)
     f.place(large)

@@ -122,10 +122,7 @@ def _take_large(t: Tuning) -> str:
 def _rounded(f: Asm) -> tuple[str, str]:
     """How many bytes a block has, and at multiples of how many it starts."""
     lines, pages = (f.and_(f.add("%bytes", n - 1), f"-{n}") for n in (64, HUGE_PAGE_BYTES))
-    is_huge = f.all(
-        f.ne(f.load("i64", "%rt", layouts.RT["huge_pages"]), 0),
-        f.ge("%bytes", HUGE_PAGE_MIN_BYTES),
-    )
+    is_huge = f.all(f.ne(f.load("i64", "%rt", layouts.RT["huge_pages"]), 0), f.ge("%bytes", HUGE_PAGE_MIN_BYTES))
     is_near = f.le(f.sub(pages, "%bytes"), HUGE_PAGE_BYTES - HUGE_PAGE_MIN_BYTES)
     rounded = f.choose(f.all(is_huge, is_near), pages, lines)
     return rounded, f.choose(is_huge, HUGE_PAGE_BYTES, 64)

@@ -175,10 +175,7 @@ class Cumulate:
         registers.
         """
         f = Asm("void", f"{self.name}.plane", (*LINE_PARAMS, "i64 m"), internal=True)
-        adjacent = f.all(
-            f.eq("%x_unit", self.x_size),
-            f.eq("%y_unit", self.y_size),
-        )
+        adjacent = f.all(f.eq("%x_unit", self.x_size), f.eq("%y_unit", self.y_size))
         fresh, some = f.compare("ne", "ptr", "%x", "%y"), f.ge("%m", 2)
         can_overlap = f.all(adjacent, fresh, some)
         with f.when(can_overlap):

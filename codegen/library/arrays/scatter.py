@@ -246,11 +246,7 @@ def _entry(t: Tuning, name: str) -> str:
     ys = f.gep(xs, "%rank", "i64")
     step = f.load("i64", f.gep(xs, f.sub("%rank", 1), "i64"))
     aliased = f.and_(step, PAGE_BYTES // 2 - 1)
-    apart = (
-        f.eq("%is_row", 0),
-        f.gt("%rank", 0),
-        f.ne(aliased, 0),
-    )
+    apart = (f.eq("%is_row", 0), f.gt("%rank", 0), f.ne(aliased, 0))
     few = f.all(*apart, f.le(count, t.arrays.scatter_few_positions))
     kind = f.choose(few, IS_COLUMN, "%is_row")
     outer = f.sub("%rank", f.op(f"zext i1 {few} to i64"))

@@ -146,10 +146,7 @@ def _small(v: Vector, panels: bool) -> str:
     some = f.all(*(f.gt(x, 0) for x in ("%m", "%n", "%k")))
     short = v.tuning.gemm.batched_short_terms if v.bytes == 64 else 2 * v.tuning.gemm.batched_short_terms
     narrow = f.all(f.le("%n", v.lanes), f.le("%k", short), f.le(size, v.tuning.gemm.large))
-    few = f.all(
-        f.le("%k", v.tuning.gemm.batched_max_terms),
-        f.any(f.le(size, v.tuning.gemm.batched_small), narrow),
-    )
+    few = f.all(f.le("%k", v.tuning.gemm.batched_max_terms), f.any(f.le(size, v.tuning.gemm.batched_small), narrow))
     wide = f.any(f.gt("%n", 1), f.le("%m", v.tuning.gemm.batched_tall_rows))
     others = f.negate(_suits_panels(f, v, size)) if panels else "true"
     f.branch(f.all(some, few, columns, wide, others), run, refuse)

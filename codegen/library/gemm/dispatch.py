@@ -350,10 +350,7 @@ def _gemm(v: Vector, dtype: str, panels: bool) -> str:
         _near(f, v, alpha, beta, add)
     scratch = f.choose(readable(f), "null", "%scratch", "ptr")
     # Panels scale C as they add to it; what is larger than all tiles may go there.
-    scales, large = (
-        f.op(f"fcmp une {kind} {beta}, 1.0"),
-        f.all(*(f.gt(x, MAX_TILE_TERMS) for x in SIZE_VALUES)),
-    )
+    scales, large = (f.op(f"fcmp une {kind} {beta}, 1.0"), f.all(*(f.gt(x, MAX_TILE_TERMS) for x in SIZE_VALUES)))
     scales = f.all(add, scales)
     late = f.all(scales, large if panels else "false")
     _scale_when(f, kind, f.op(f"xor i1 {scales}, {late}"), beta)
@@ -485,11 +482,9 @@ def _thin(f: Asm, t: Tuning, kind: str, alpha: str, add: str) -> None:
     common = ("i64 %m", "i64 %n", "i64 %k", "ptr %a", "i64 %rsa")
     with f.when(rows):
         with f.loop("%n", step=t.gemm.poll_elements) as j:
-            some, b, c = (
-                _at_most(f, str(t.gemm.poll_elements), "%n", j.index),
-                f.gep("%b", j.index, kind),
-                f.gep("%c", j.index, kind),
-            )
+            some = _at_most(f, str(t.gemm.poll_elements), "%n", j.index)
+            b = f.gep("%b", j.index, kind)
+            c = f.gep("%c", j.index, kind)
             rest = ("i64 %csa", f"ptr {b}", "i64 %rsb", f"ptr {c}", "i64 %ldc")
             f.call("void", f"@rows_{kind}", "i64 %m", f"i64 {some}", *common[2:], *rest, *how)
             with f.when(f.eq(some, t.gemm.poll_elements)):

@@ -124,10 +124,7 @@ def _product(v: Vector) -> str:
         a = element(c, v.kind, element(c, v.kind, "%a", pc.index, "%csa"), ic.index, "%rsa")
         b = element(c, v.kind, element(c, v.kind, "%b", pc.index, "%rsb"), jc.index, "%csb")
         below = element(c, v.kind, c.gep("%c", jc.index, v.kind), ic.index, "%ldc")
-        later, last = (
-            c.gt(pc.index, 0),
-            c.ge(c.add(pc.index, v.tuning.gemm.block_terms), "%k"),
-        )
+        later, last = (c.gt(pc.index, 0), c.ge(c.add(pc.index, v.tuning.gemm.block_terms), "%k"))
         adds = c.op(f"or i1 %add, {later}"), c.choose(later, "1.0", "%beta", v.kind)
         sizes = f"i64 {m}", "i64 %n", f"i64 {k}"
         strips = c.call("ptr", f"@strips_{v.kind}", "ptr %rt", *sizes, f"ptr {a}", "i64 %rsa", "i64 %csa")

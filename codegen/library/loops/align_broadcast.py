@@ -40,10 +40,7 @@ def align_broadcast(c: LoopFunction, t: Tuning, axes: str, extents: str, strides
             c.ge(c.mul(bytes, rows), 0 if t.forces("align_broadcast") else t.memory.align_min_read_bytes),
         )
         with c.when(c.all(is_row, is_read, c.eq(axis.values[0], 0), pays)):
-            base, room = (
-                c.get(current, number, "ptr"),
-                c.op(f"alloca i8, i64 {c.add(bytes, PAGE_BYTES)}, align 64"),
-            )
+            base, room = (c.get(current, number, "ptr"), c.op(f"alloca i8, i64 {c.add(bytes, PAGE_BYTES)}, align 64"))
             place = c.and_(c.sub(_address(c, out), _address(c, room)), PAGE_BYTES - CACHE_LINE_BYTES)
             room = c.gep(room, place)
             c.call("void", "@copy_strided", f"ptr {room}", f"ptr {base}", f"i64 {size}", f"i64 {n}", f"i64 {size}")

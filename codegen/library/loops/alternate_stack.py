@@ -52,11 +52,7 @@ def _on_alternate_stack(t: Tuning) -> str:
     c = LoopFunction("i64", "launch_on_alternate_stack", [*_OF_LAUNCH, "ptr D"], internal=True)
     operands = c.header(Header.OPERANDS)
     words = c.add(c.mul(operands, c.header(Header.AXES)), c.header(Header.POINTERS))
-    own = (
-        c.mul(operands, PAGE_BYTES + t.memory.align_max_row_bytes),
-        c.mul(words, 8),
-        c.header(Header.SCRATCH_BYTES),
-    )
+    own = (c.mul(operands, PAGE_BYTES + t.memory.align_max_row_bytes), c.mul(words, 8), c.header(Header.SCRATCH_BYTES))
     states = c.mul(c.header(Header.STATE_BYTES), MAX_TASKS)
     bytes_ = c.add(c.shl(reduce(partial(c.arith, "add"), own), 1), c.add(states, FIXED_STACK_BYTES))
     fits = c.le(bytes_, layouts.ALTERNATE_STACK_BYTES)

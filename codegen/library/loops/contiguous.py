@@ -160,10 +160,8 @@ def _call() -> str:
         entry = c.operand("%words", loop.index)
         written = c.has_flag(entry, WRITE)
         with c.when(c.all(written, c.is_kind(entry, VECTOR))):
-            target, area = (
-                c.get("%B", c.get(entry, Operand.NUMBER), "ptr"),
-                c.gep("%scratch", c.get(entry, Operand.SCRATCH)),
-            )
+            target = c.get("%B", c.get(entry, Operand.NUMBER), "ptr")
+            area = c.gep("%scratch", c.get(entry, Operand.SCRATCH))
             bytes_ = c.mul("%n", c.get(entry, Operand.ELEMENT_BYTES))
             c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {bytes_}")
     return c.end()

@@ -86,9 +86,7 @@ def _objects(t: Tuning) -> dict[str, Callable[[], list[str]]]:
         ],
         "nest_turned": lambda: transpose_texts(t),
         "nest_streams": lambda: streaming_texts(t),
-        "nest_short": lambda: [
-            *(*collapse_texts(t), *reverse_texts(t), *overlap_texts(t), *pack_texts(t)),
-        ],
+        "nest_short": lambda: [*(*collapse_texts(t), *reverse_texts(t), *overlap_texts(t), *pack_texts(t))],
         "nest_packed": lambda: [*packed_row_texts(t), *deinterleave_texts(t)],
         "nest_sums": lambda: [
             *(*joined_texts(t), *wide_texts(t), *copied_operand_texts(t), *parallel_rows_texts(t)),
@@ -124,12 +122,10 @@ def _run_direct(t: Tuning) -> str:
     """One kernel over one axis, everything readable in place: no context at all.  Gives 0 if that is not so."""
     c = LoopFunction("i64", "run_direct", [*NEST_PARAMS, *SCRATCH_PARAMS, "i64 points", "i64 shared"], internal=True)
     words = c.word("%D", c.header(Header.DIRECT_CALL))
-    lane, operands, axes, width = (
-        c.get(words, CallCode.LANE),
-        c.get(words, CallCode.OPERANDS),
-        c.header(Header.AXES),
-        c.header(Header.LANES),
-    )
+    lane = c.get(words, CallCode.LANE)
+    operands = c.get(words, CallCode.OPERANDS)
+    axes = c.header(Header.AXES)
+    width = c.header(Header.LANES)
     wrong = c.cell(0)
     with c.loop(operands) as loop:
         entry = c.operand(words, loop.index)

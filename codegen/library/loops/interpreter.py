@@ -241,11 +241,7 @@ def _max_block_elements(c: LoopFunction, t: Tuning, extent: str) -> str:
     most = c.cell(MAX_CALL_ELEMENTS)
     with c.when(c.gt(extent, t.tasks.poll_row_elements)):
         work = c.max(c.get(c.context(Context.DESCRIPTOR), Header.NS_PER_1000_POINTS), t.tasks.poll_min_ns_per_1000)
-        c.put(
-            c.max(c.and_(c.udiv(t.tasks.poll_piece_ns * 1000, work), -PIECE_ELEMENTS), PIECE_ELEMENTS),
-            most,
-            0,
-        )
+        c.put(c.max(c.and_(c.udiv(t.tasks.poll_piece_ns * 1000, work), -PIECE_ELEMENTS), PIECE_ELEMENTS), most, 0)
     return c.get(most, 0)
 
 
@@ -269,10 +265,7 @@ def _is_packed(c: LoopFunction, entry: str, lane: str) -> tuple[str, str]:
     """(Is the operand packed, at a tail or since its elements are not adjacent?; its stride along the lanes)"""
     axes = c.get(c.context(Context.DESCRIPTOR), Header.AXES)
     stride = c.get(c.context(Context.STRIDES), c.add(c.mul(c.get(entry, Operand.NUMBER), axes), c.max(lane, 0)))
-    tail, strided = (
-        c.ne(c.context(Context.IS_TAIL), 0),
-        c.ne(stride, c.get(entry, Operand.ELEMENT_BYTES)),
-    )
+    tail, strided = (c.ne(c.context(Context.IS_TAIL), 0), c.ne(stride, c.get(entry, Operand.ELEMENT_BYTES)))
     return c.all(c.is_kind(entry, VECTOR), c.any(tail, strided)), stride
 
 
@@ -299,10 +292,8 @@ def _call() -> str:
             with c.loop(c.context(Context.ROWS), start=done) as row:
                 c.call("void", "@call_packed", "ptr %cx", f"ptr {words}", f"i64 {row.index}")
             c.ret("i64", _next_pc(c, words, "%pc"))
-    pointers, current = (
-        c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS)),
-        c.context(Context.ADDRESSES),
-    )
+    pointers = c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS))
+    current = c.context(Context.ADDRESSES)
     with c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
         number = c.get(c.operand(words, loop.index), Operand.NUMBER)
         c.put(c.get(current, number), pointers, loop.index)
@@ -316,11 +307,9 @@ def _call() -> str:
 def _call_packed() -> str:
     """A CALL for one of the rows; places of all rows are as before afterwards."""
     c = LoopFunction("void", "call_packed", ["ptr cx", "ptr words", "i64 turn"], internal=True)
-    lane, external, row = (
-        c.get("%words", CallCode.LANE),
-        c.get("%words", CallCode.EXTERNALS),
-        c.get("%words", CallCode.ROW),
-    )
+    lane = c.get("%words", CallCode.LANE)
+    external = c.get("%words", CallCode.EXTERNALS)
+    row = c.get("%words", CallCode.ROW)
     pointers, count_live = c.word(c.context(Context.POINTERS), c.get("%words", CallCode.POINTERS)), _counts(c, "%words")
     rows, position = c.ge(row, 0), c.word(c.context(Context.POSITIONS), c.max(row, 0))
     taken = c.choose(c.ne(c.context(Context.IS_TAIL), 0), count_live[1], count_live[0])
@@ -361,10 +350,8 @@ def _pack_deinterleaved(t: Tuning) -> str:
     """Pack columns of a CALL that can be deinterleaved, of `rows` rows from number `turn` on; a bit for each."""
     params = ["ptr cx", "ptr words", "i64 turn", "i64 taken", "i64 rows"]
     c = LoopFunction("i64", "pack_deinterleaved", params, internal=True)
-    external, short = (
-        c.get("%words", CallCode.EXTERNALS),
-        c.lt(c.mul("%taken", "%rows"), t.pack.deinterleave_min_elements),
-    )
+    external = c.get("%words", CallCode.EXTERNALS)
+    short = c.lt(c.mul("%taken", "%rows"), t.pack.deinterleave_min_elements)
     with c.when(c.any(c.ne(c.context(Context.IS_TAIL), 0), short)):
         c.ret("i64", 0)
     row = c.op(f"alloca i64, i64 {c.mul(external, OPERAND_WORDS)}, align 8")
@@ -417,11 +404,9 @@ def _row_stride(c: LoopFunction, entry: str, row: str) -> str:
 def _call_packed_rows(t: Tuning) -> str:
     """A CALL for as many rows as can be packed at once; their number."""
     c = LoopFunction("i64", "call_packed_rows", ["ptr cx", "ptr words"], internal=True)
-    lane, external, row = (
-        c.get("%words", CallCode.LANE),
-        c.get("%words", CallCode.EXTERNALS),
-        c.get("%words", CallCode.ROW),
-    )
+    lane = c.get("%words", CallCode.LANE)
+    external = c.get("%words", CallCode.EXTERNALS)
+    row = c.get("%words", CallCode.ROW)
     rows, found, transposes = c.context(Context.ROWS), c.cell(0), c.cell(0)
     with c.loop(external) as loop:
         entry = c.operand("%words", loop.index)
@@ -433,21 +418,14 @@ def _call_packed_rows(t: Tuning) -> str:
     c.note(c.any(c.any(tail, alone), c.lt(rows, 2)), found)
     with c.when(c.ne(c.get(found, 0), 0)):
         c.ret("i64", 0)
-    pointers, (count, live) = (
-        c.word(c.context(Context.POINTERS), c.get("%words", CallCode.POINTERS)),
-        _counts(c, "%words"),
-    )
+    pointers = c.word(c.context(Context.POINTERS), c.get("%words", CallCode.POINTERS))
+    (count, live) = _counts(c, "%words")
     steps, position = c.word(pointers, c.get("%words", CallCode.OPERANDS)), c.word(c.context(Context.POSITIONS), row)
-    kernel, turn = (
-        c.get(c.context(Context.KERNELS), c.get("%words", CallCode.KERNEL), "ptr"),
-        f"i64 {c.context(Context.CALL_FLAGS)}",
-    )
+    kernel = c.get(c.context(Context.KERNELS), c.get("%words", CallCode.KERNEL), "ptr")
+    turn = f"i64 {c.context(Context.CALL_FLAGS)}"
     first = c.get(position, 0)
     most = c.max(c.min(c.udiv(t.loops.packed_elements, c.max(count, 1)), MAX_PACKED_ROWS), 1)
-    every = c.any(
-        c.ne(c.get(transposes, 0), 0),
-        c.ne(c.get(c.context(Context.DESCRIPTOR), Header.COLUMN_READS), 0),
-    )
+    every = c.any(c.ne(c.get(transposes, 0), 0), c.ne(c.get(c.context(Context.DESCRIPTOR), Header.COLUMN_READS), 0))
     most = c.choose(every, MAX_PACKED_ROWS, most)
     with c.loop(rows, step=most) as at:
         some = c.min(c.sub(rows, at.index), most)
@@ -456,11 +434,9 @@ def _call_packed_rows(t: Tuning) -> str:
         with c.loop(external) as loop:
             entry = c.operand("%words", loop.index)
             copied, stride = _is_packed(c, entry, lane)
-            size, unit, base = (
-                c.get(entry, Operand.ELEMENT_BYTES),
-                _row_stride(c, entry, row),
-                c.context(Context.ADDRESSES),
-            )
+            size = c.get(entry, Operand.ELEMENT_BYTES)
+            unit = _row_stride(c, entry, row)
+            base = c.context(Context.ADDRESSES)
             address = c.gep(c.get(base, c.get(entry, Operand.NUMBER), "ptr"), c.mul(unit, at.index))
             area, pitch = c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH)), c.mul(size, count)
             moves, is_first = c.ne(unit, 0), c.eq(at.index, 0)

@@ -68,15 +68,7 @@ def parallel_texts(t: Tuning) -> list[str]:
     parts = [_task_count(t), _read_task(), _run_task(), _run_task_backward(), _run_like_tasks(), _next_task()]
     stages = [_copy_kept(), _receive(), _send(), _between_passes(), _run_levels()]
     launches = [_run_nest(t), _launch(t), *launch_texts(t), _run_tile()]
-    return [
-        *parts,
-        *stages,
-        _run_all_tasks(),
-        _run_in_tasks(t),
-        _is_worth_threads(t),
-        traversal_text(t),
-        *launches,
-    ]
+    return [*parts, *stages, _run_all_tasks(), _run_in_tasks(t), _is_worth_threads(t), traversal_text(t), *launches]
 
 
 def reduction_texts(t: Tuning) -> list[str]:
@@ -103,9 +95,7 @@ def _has_few_rows(c: LoopFunction, t: Tuning, work: str, outer: str, lane: str) 
     """Has a launch too few rows for parts that do not take long?"""
     few = c.lt(_length(c, "%E", outer), c.udiv(work, t.tasks.poll_task_ns))
     return c.all(
-        is_cut_at_will(c),
-        few,
-        c.ge(_length(c, "%E", lane), c.max(_length(c, "%E", outer), 2 * t.tasks.lane_elements)),
+        is_cut_at_will(c), few, c.ge(_length(c, "%E", lane), c.max(_length(c, "%E", outer), 2 * t.tasks.lane_elements))
     )
 
 
@@ -430,11 +420,7 @@ def _reduce_columns(t: Tuning) -> str:
     Its axes are merged first, as how many columns are adjacent decides on the order in which rows are added up."""
     c = LoopFunction("i64", "reduce_columns", ["ptr pool", *NEST_PARAMS, "i64 way"], internal=True)
     outer, lane, width = (c.get("%D", k) for k in (Header.OUTER_AXIS, Header.LANE_AXIS, Header.LANES))
-    job, bytes_, alone = (
-        JOB.made(c, {"both": "false"}),
-        c.cell(0),
-        c.lt(_work(c, "%E"), t.tasks.independent_min_ns),
-    )
+    job, bytes_, alone = (JOB.made(c, {"both": "false"}), c.cell(0), c.lt(_work(c, "%E"), t.tasks.independent_min_ns))
     with c.when(c.all(c.ne(c.header(Header.TRANSPOSABLE), 0), c.negate(alone))):
         block = c.call("i64", "@transposed_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
         with c.when(c.ne(block, 0)):
@@ -446,23 +432,16 @@ def _reduce_columns(t: Tuning) -> str:
     c.call("void", "@canonicalise_axes", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     rows, n = (_length(c, extents, k) for k in (outer, lane))
     least = c.max(
-        c.mul(n, t.tasks.split_rows_column_bytes),
-        c.mul(c.header(Header.COLUMN_READS), t.caches.split_rows_min_bytes),
+        c.mul(n, t.tasks.split_rows_column_bytes), c.mul(c.header(Header.COLUMN_READS), t.caches.split_rows_min_bytes)
     )
     longest = longest_axis(c, "%D", strides, extents)
     is_worth = c.any(
-        c.gt(c.header(Header.COLUMN_READS), 1),
-        c.lt(c.mul(longest, n), t.caches.split_rows_max_state_bytes),
+        c.gt(c.header(Header.COLUMN_READS), 1), c.lt(c.mul(longest, n), t.caches.split_rows_max_state_bytes)
     )
     far = c.all(c.ge(longest, least), is_worth)
-    few, many = (
-        c.lt(n, c.choose(far, t.caches.split_rows_max_columns, 2 * t.tasks.columns)),
-        c.ge(rows, t.loops.shared_rows),
-    )
-    long = c.ge(
-        c.udiv(_work(c, extents), c.max(rows, 1)),
-        2 * t.loops.single_thread_task_ratio * t.loops.task_ns,
-    )
+    few = c.lt(n, c.choose(far, t.caches.split_rows_max_columns, 2 * t.tasks.columns))
+    many = c.ge(rows, t.loops.shared_rows)
+    long = c.ge(c.udiv(_work(c, extents), c.max(rows, 1)), 2 * t.loops.single_thread_task_ratio * t.loops.task_ns)
     by_rows = c.any(many, few)
     with c.when(c.all(few, c.gt(n, 0), c.negate(many), c.any(long, c.lt(rows, 2)))):
         turn = c.choose(c.ge("%way", BACKWARD), TASKS_BACKWARD, TASKS_FORWARD)
@@ -588,8 +567,7 @@ def _run_rows_alone() -> str:
         _place_row(c, row.index, bases, extents)
         given = {**named(NEST_PARAMS), "B": bases, "E": extents}
         c.note(
-            c.ne(c.call("i64", "@run_in_tasks", "ptr %pool", *operands(NEST_PARAMS, given), f"i64 {ANY_ORDER}"), 0),
-            bad,
+            c.ne(c.call("i64", "@run_in_tasks", "ptr %pool", *operands(NEST_PARAMS, given), f"i64 {ANY_ORDER}"), 0), bad
         )
     return c.end("i64", c.get(bad, 0))
 

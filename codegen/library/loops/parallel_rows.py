@@ -237,11 +237,9 @@ def from_middle(c: LoopFunction, k: str, count: str) -> str:
 
 def _move_to(c: LoopFunction, cx: str, axis: str, start: str) -> None:
     """To a part's first row: positions along its axis, and operands."""
-    origins, current, words = (
-        c.get(cx, Context.ORIGINS, "ptr"),
-        c.get(cx, Context.ADDRESSES, "ptr"),
-        c.get(cx, Context.DESCRIPTOR, "ptr"),
-    )
+    origins = c.get(cx, Context.ORIGINS, "ptr")
+    current = c.get(cx, Context.ADDRESSES, "ptr")
+    words = c.get(cx, Context.DESCRIPTOR, "ptr")
     c.put(c.add(c.get(origins, axis), start), origins, axis)
     with c.loop(c.get(words, Header.OPERANDS)) as loop:
         number = c.add(c.mul(loop.index, c.get(words, Header.AXES)), axis)
@@ -304,10 +302,7 @@ def _rows_in_tasks(t: Tuning) -> str:
     far = c.ge(longest_axis(c, *tables), t.caches.split_rows_min_bytes)
     wanted = c.min(
         tasks_of(
-            c,
-            t,
-            c.udiv(work, t.loops.single_thread_task_ratio),
-            c.choose(far, t.caches.task_min_ns, t.loops.task_ns),
+            c, t, c.udiv(work, t.loops.single_thread_task_ratio), c.choose(far, t.caches.task_min_ns, t.loops.task_ns)
         ),
         t.tasks.max_tasks // t.loops.single_thread_task_ratio,
     )

@@ -79,10 +79,8 @@ def skip_call(c: LoopFunction, words: str, at: str) -> None:
 def _fits_row_batches(t: Tuning) -> str:
     """Is there nothing but calls, and blocks that are all of a row, read and written in place?"""
     c = LoopFunction("i1", "fits_row_batches", CODE_PARAMS, internal=True)
-    wrong, extents = (
-        c.cell(c.or_(c.context(Context.IS_PACKED), c.context(Context.IS_TAIL))),
-        c.context(Context.EXTENTS),
-    )
+    wrong = c.cell(c.or_(c.context(Context.IS_PACKED), c.context(Context.IS_TAIL)))
+    extents = c.context(Context.EXTENTS)
     twice = c.ne(c.context(Context.MAY_RECOMPUTE), 0)
     with each_instruction(c) as (words, at):
         operation = c.get(words, 0)
@@ -135,10 +133,8 @@ def _row_batch() -> str:
     with each_instruction(c) as (words, at):
         is_call = c.eq(c.get(words, 0), Opcode.CALL)
         with c.when(is_call):
-            pointers, every = (
-                c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS)),
-                c.get(words, CallCode.OPERANDS),
-            )
+            pointers = c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS))
+            every = c.get(words, CallCode.OPERANDS)
             counted = c.ge(c.get(words, CallCode.LANE), 0)
             n, lanes = (f"i64 {c.choose(counted, c.get(cell, 0), 1)}" for cell in (count, live))
             kernel = c.get(kernels, c.get(words, CallCode.KERNEL), "ptr")

@@ -54,11 +54,9 @@ def return_if_small_transposed(c: LoopFunction) -> None:
 def _small_transposed(t: Tuning) -> str:
     """All of a launch; or -1: there is too much of it, or all lanes are adjacent and fill a vector."""
     c = LoopFunction("i64", "small_transposed", NEST_PARAMS, internal=True)
-    words, lane, width = (
-        c.word("%D", c.header(Header.SMALL_TRANSPOSED)),
-        c.header(Header.LANE_AXIS),
-        c.header(Header.LANES),
-    )
+    words = c.word("%D", c.header(Header.SMALL_TRANSPOSED))
+    lane = c.header(Header.LANE_AXIS)
+    width = c.header(Header.LANES)
     n, rows = c.get("%E", lane), c.get("%E", c.sub(1, lane))
     none, is_short = c.any(c.lt(n, 1), c.lt(rows, 1)), c.lt(n, width)
     many = c.gt(c.mul(n, rows), c.get(words, 1))
@@ -217,11 +215,9 @@ def _small_lanes() -> str:
 def _call() -> str:
     """A CALL, for all of its rows."""
     c = LoopFunction("void", "small_call", [*TABLES, *_PART, "ptr words", "i64 most"], internal=True)
-    external, every, row = (
-        c.get("%words", CallCode.EXTERNALS),
-        c.get("%words", CallCode.OPERANDS),
-        c.get("%words", CallCode.ROW),
-    )
+    external = c.get("%words", CallCode.EXTERNALS)
+    every = c.get("%words", CallCode.OPERANDS)
+    row = c.get("%words", CallCode.ROW)
     pointers, axis = c.word("%P", c.get("%words", CallCode.POINTERS)), c.max(row, 0)
     steps, has_rows = c.word(pointers, every), c.ge(row, 0)
     with c.loop(external) as loop:

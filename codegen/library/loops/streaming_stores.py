@@ -152,10 +152,8 @@ def _stream_rows(t: Tuning) -> str:
     put_integers(c, words, external, every)
     with c.loop(c.get("%E", rows)) as row:
         with c.loop(external) as loop:
-            number, (address, *_) = (
-                c.get(c.operand(words, loop.index), Operand.NUMBER),
-                _operand(c, words, loop.index, "0"),
-            )
+            number = c.get(c.operand(words, loop.index), Operand.NUMBER)
+            (address, *_) = _operand(c, words, loop.index, "0")
             step = c.get("%S", c.add(c.mul(number, axes), rows))
             c.put(c.gep(address, c.mul(step, row.index)), "%P", loop.index, "ptr")
         c.call("void", kernel, "ptr %P", f"i64 {n}", f"i64 {STREAM}", "i64 1")

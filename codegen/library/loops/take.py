@@ -157,8 +157,7 @@ class _Launch:
         self.all_rows = c.mul(self.rows, self.lines)
         self.reach = c.mul(self.all_rows, c.max(here, c.mul(self.n, self.run)))
         self.block = c.min(
-            c.max(c.udiv(t.pack.take_block_bytes, c.max(c.max(here, there), 1)), 1),
-            t.pack.take_block_rows,
+            c.max(c.udiv(t.pack.take_block_bytes, c.max(c.max(here, there), 1)), 1), t.pack.take_block_rows
         )
 
 
@@ -170,11 +169,7 @@ def _take(t: Tuning) -> str:
     with c.when(c.all(c.eq(along, 0), c.lt(c.get("%E", 0), t.pack.take_min_indices))):
         c.ret("i64", -1)
     at = _Launch(c, t)
-    far = c.all(
-        c.eq(at.run, at.size),
-        c.ge(at.n, c.header(Header.LANES)),
-        c.gt(at.reach, t.pack.take_max_reach_bytes),
-    )
+    far = c.all(c.eq(at.run, at.size), c.ge(at.n, c.header(Header.LANES)), c.gt(at.reach, t.pack.take_max_reach_bytes))
     strided = c.any(c.eq(at.run, 0), c.gt(at.run, MAX_RUN_BYTES))
     short = c.gt(at.run, c.mul(at.size, 2)), c.lt(at.run, CACHE_LINE_BYTES)
     alone = c.all(c.eq(along, 0), *short)

@@ -30,10 +30,7 @@ def traversal_text(t: Tuning) -> str:
     axes = c.header(Header.AXES)
     points = product(c, "%E", axes)
     with c.when(
-        c.any(
-            c.is_null("%rt"),
-            c.lt(points, t.caches.alternate_min_bytes // t.memory.alternate_max_bytes_per_point),
-        )
+        c.any(c.is_null("%rt"), c.lt(points, t.caches.alternate_min_bytes // t.memory.alternate_max_bytes_per_point))
     ):
         c.ret("i64", ANY_ORDER)
     inputs = c.header(Header.INPUTS)
@@ -75,8 +72,7 @@ def is_cut_at_will(c: LoopFunction) -> str:
 def _takes_long(c: LoopFunction, t: Tuning, points: str) -> str:
     """Does a launch of one piece take so long that signals have to be looked for?"""
     least = c.udiv(
-        2 * t.tasks.poll_task_ns * 1000,
-        c.max(c.header(Header.NS_PER_1000_POINTS), t.tasks.poll_min_ns_per_1000),
+        2 * t.tasks.poll_task_ns * 1000, c.max(c.header(Header.NS_PER_1000_POINTS), t.tasks.poll_min_ns_per_1000)
     )
     return c.all(is_cut_at_will(c), c.ge(points, least))
 
@@ -84,10 +80,8 @@ def _takes_long(c: LoopFunction, t: Tuning, points: str) -> str:
 def _is_shared_by_two(c: LoopFunction, total: str, t: Tuning) -> str:
     """Are both of two threads to read all of a launch's operands?  In one of `SELDOM` launches, also of those at one
     place of a program that repeats itself."""
-    both, is_between = (
-        c.cell(0),
-        c.all(c.ge(total, t.caches.mixed_read_min_bytes), c.lt(total, t.caches.mixed_read_max_bytes)),
-    )
+    both = c.cell(0)
+    is_between = c.all(c.ge(total, t.caches.mixed_read_min_bytes), c.lt(total, t.caches.mixed_read_max_bytes))
     with c.when(c.all(c.op("xor i1 %alone, true"), is_between)):
         pool = c.load("ptr", "%rt", layouts.RT["threads"])
         number = c.op(f"load atomic i64, ptr {c.gep(pool, layouts.TH_GENERATION)} monotonic, align 8")

@@ -115,21 +115,10 @@ def _sampled(q: Quick) -> str:
         place = f.add(f.mul(apart, loop.index), within)
         f.store(q.key, f.load(q.key, q.at(f, "%a", place)), q.at(f, "%sample", loop.index))
         if q.has_positions:
-            f.store(
-                q.key,
-                loop.index,
-                q.at(f, "%sample", f.add(loop.index, 2 * _sample_keys(q))),
-            )
+            f.store(q.key, loop.index, q.at(f, "%sample", f.add(loop.index, 2 * _sample_keys(q))))
         loop.next = [f.urem(f.mul(loop.values[0], pivot.SAMPLE_FACTOR), pivot.SAMPLE_MODULUS)]
     more = (f"i64 {2 * _sample_keys(q) * q.size}",) if q.has_positions else ()
-    q.from_the_top(
-        f,
-        "ptr %sample",
-        f"ptr {q.at(f, '%sample', _sample_keys(q))}",
-        "%count",
-        "true",
-        *more,
-    )
+    q.from_the_top(f, "ptr %sample", f"ptr {q.at(f, '%sample', _sample_keys(q))}", "%count", "true", *more)
     return f.end()
 
 

@@ -39,11 +39,9 @@ def _packed_operands() -> str:
     lane, axes = c.get("%words", CallCode.LANE), c.header(Header.AXES)
     with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
         entry, own = c.operand("%words", loop.index), c.word("%row", c.mul(loop.index, OPERAND_WORDS))
-        number, size, flags = (
-            c.get(entry, Operand.NUMBER),
-            c.get(entry, Operand.ELEMENT_BYTES),
-            c.get(entry, Operand.FLAGS),
-        )
+        number = c.get(entry, Operand.NUMBER)
+        size = c.get(entry, Operand.ELEMENT_BYTES)
+        flags = c.get(entry, Operand.FLAGS)
         is_vector = c.is_kind(entry, VECTOR)
         stride = c.choose(is_vector, c.get("%S", c.add(c.mul(number, axes), lane)), 0)
         strided = c.all(is_vector, c.ne(stride, size))
@@ -102,11 +100,9 @@ def _packed_row(t: Tuning) -> str:
     """1: all is done, the last elements by a whole vector again."""
     c = LoopFunction("i64", "packed_row", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
     words, width = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES)
-    n, external, kernel = (
-        c.get("%E", c.get(words, CallCode.LANE)),
-        c.get(words, CallCode.EXTERNALS),
-        c.get("%K", c.get(words, CallCode.KERNEL), "ptr"),
-    )
+    n = c.get("%E", c.get(words, CallCode.LANE))
+    external = c.get(words, CallCode.EXTERNALS)
+    kernel = c.get("%K", c.get(words, CallCode.KERNEL), "ptr")
     again = c.ne(c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
     with c.when(c.negate(c.all(again, c.ge(n, width)))):
         c.ret("i64", 0)

@@ -45,10 +45,7 @@ def transpose_block_texts(t: Tuning) -> list[str]:
 def _replicated_axis(t: Tuning) -> str:
     """The axis that merges with the lanes', where these are no whole vector, if all fits then; or -1."""
     c = LoopFunction("i64", "replicated_axis", ["ptr D", "ptr S", "ptr E"], internal=True)
-    lane, pairs = (
-        c.header(Header.LANE_AXIS),
-        c.word("%D", c.add(c.shl(c.header(Header.EXCHANGES), 1), Header.WORDS)),
-    )
+    lane, pairs = (c.header(Header.LANE_AXIS), c.word("%D", c.add(c.shl(c.header(Header.EXCHANGES), 1), Header.WORDS)))
     with c.loop(c.header(Header.MERGES), ("i64", "-1")) as loop:
         pair = c.word(pairs, c.shl(loop.index, 1))
         loop.next = [c.choose(c.eq(c.get(pair, 1), lane), c.get(pair, 0), loop.values[0])]

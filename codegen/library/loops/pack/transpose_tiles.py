@@ -175,10 +175,7 @@ def _move_tile(
     c.jump(done)
     c.place(other)
     with c.loop("%rows") as row:
-        inside, outside = (
-            c.gep(area, c.mul(row.index, pitch)),
-            c.gep(address, c.mul(row.index, along)),
-        )
+        inside, outside = (c.gep(area, c.mul(row.index, pitch)), c.gep(address, c.mul(row.index, along)))
         rest = f"i64 {across}", f"i64 {size}", "i64 %lanes"
         if is_in:
             c.call("void", "@pack", f"ptr {inside}", f"ptr {outside}", *rest, "i64 %lanes", "i64 0")
@@ -195,12 +192,10 @@ def _transpose_tiles(t: Tuning) -> str:
     c = LoopFunction("void", "transpose_tiles", params, internal=True)
     fast = c.header(Header.DIRECT_CALL)
     words = c.word("%D", fast)
-    lane, width, axes, operands = (
-        c.get(words, CallCode.LANE),
-        c.header(Header.LANES),
-        c.header(Header.AXES),
-        c.header(Header.OPERANDS),
-    )
+    lane = c.get(words, CallCode.LANE)
+    width = c.header(Header.LANES)
+    axes = c.header(Header.AXES)
+    operands = c.header(Header.OPERANDS)
     block, on_lines = block_of(c), c.op("alloca i64, i64 2, align 8")
     c.call("void", "@tile_rows", "ptr %D", "ptr %B", "ptr %S", "i64 %axis", f"ptr {on_lines}")
     most, less = c.get(on_lines, 0), c.get(on_lines, 1)

@@ -41,11 +41,7 @@ def _fits_collapse() -> str:
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         size, (across, along) = c.get(entry, Operand.ELEMENT_BYTES), _steps(c, entry, "%lane", "%row")
-        flat = c.all(
-            c.is_kind(entry, VECTOR),
-            c.eq(across, size),
-            c.eq(along, c.mul(size, "%n")),
-        )
+        flat = c.all(c.is_kind(entry, VECTOR), c.eq(across, size), c.eq(along, c.mul(size, "%n")))
         fits = c.any(flat, c.eq(along, 0))
         c.note(c.negate(fits), wrong)
     return c.end("i1", c.eq(c.get(wrong, 0), 0))

@@ -54,10 +54,8 @@ def _outer_left() -> str:
     one = c.eq("%first", "%row")
     with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
         entry = c.operand("%words", loop.index)
-        size, (across, outer, inner) = (
-            c.get(entry, Operand.ELEMENT_BYTES),
-            _steps(c, entry, ("%lane", "%first", "%row")),
-        )
+        size = c.get(entry, Operand.ELEMENT_BYTES)
+        (across, outer, inner) = _steps(c, entry, ("%lane", "%first", "%row"))
         line = c.mul(size, n)
         behind = c.all(c.eq(inner, line), c.any(one, c.eq(outer, c.mul(inner, rows))))
         there = c.all(c.ge(outer, 0), c.ge(inner, 0))

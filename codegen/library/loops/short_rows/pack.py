@@ -160,11 +160,9 @@ def _operand_access() -> str:
     """How an operand is taken: in place where it is one long row, or the same at all points."""
     params = ["ptr operand", "ptr steps", "ptr E", "ptr order", "i64 around", "i64 lane"]
     c = LoopFunction("i64", "operand_access", params, internal=True)
-    kind, size, across = (
-        c.get("%operand", Operand.KIND),
-        c.get("%operand", Operand.ELEMENT_BYTES),
-        c.get("%steps", "%lane"),
-    )
+    kind = c.get("%operand", Operand.KIND)
+    size = c.get("%operand", Operand.ELEMENT_BYTES)
+    across = c.get("%steps", "%lane")
     line = c.mul(size, c.get("%E", "%lane"))
     with c.loop("%around", ("i64", line), ("i64", "0"), ("i64", "0"), ("i64", str(STEPPED))) as loop:
         axis = c.get("%order", c.sub(c.sub("%around", 1), loop.index))
@@ -223,10 +221,7 @@ def _prefetch_block(t: Tuning) -> str:
         for a, n in ((outer, c.get("%E", outer)), (axis, "%some"))
     )
     with c.when(
-        c.any(
-            c.lt(whole, t.short_rows.prefetch_min_bytes),
-            c.gt(block, t.short_rows.prefetch_max_block_bytes),
-        )
+        c.any(c.lt(whole, t.short_rows.prefetch_min_bytes), c.gt(block, t.short_rows.prefetch_max_block_bytes))
     ):
         c.ret()
     step = c.get("%steps", axis)
@@ -286,11 +281,9 @@ def _blocks() -> str:
     params = [*NEST_PARAMS, *SCRATCH_PARAMS, "i64 lane", *ORDER_PARAMS, *BLOCK_PARAMS, "i64 outer"]
     c = LoopFunction("void", "packed_blocks", params, internal=True)
     words, width, axis = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES), c.get("%order", "%part")
-    external, kernel, extent = (
-        c.get(words, CallCode.EXTERNALS),
-        c.get("%K", c.get(words, CallCode.KERNEL), "ptr"),
-        c.get("%E", axis),
-    )
+    external = c.get(words, CallCode.EXTERNALS)
+    kernel = c.get("%K", c.get(words, CallCode.KERNEL), "ptr")
+    extent = c.get("%E", axis)
     at, more, done = c.cell(0), c.label("more"), c.label("done")
 
     def move_all(start: str, some: str, flag: int) -> None:
@@ -300,10 +293,7 @@ def _blocks() -> str:
             before = "ptr %E", "ptr %order", "i64 0", "i64 %part", "i64 %outer"
             offset = c.call("i64", "@offset_of_point", f"ptr {steps}", *before)
             offset = c.add(offset, c.mul(c.get(steps, axis), start))
-            place, packed = (
-                c.gep(c.get("%B", c.get(entry, Operand.NUMBER), "ptr"), offset),
-                c.ne(kind, IN_PLACE),
-            )
+            place, packed = (c.gep(c.get("%B", c.get(entry, Operand.NUMBER), "ptr"), offset), c.ne(kind, IN_PLACE))
             if flag == READ:
                 area = c.gep("%scratch", c.get(entry, Operand.SCRATCH))
                 c.put(c.choose(packed, area, place, "ptr"), "%P", loop.index, "ptr")

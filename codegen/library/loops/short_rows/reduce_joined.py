@@ -27,11 +27,9 @@ def _steps(c: LoopFunction, entry: str, lane: str) -> tuple[str, str]:
 def _fits_joined_rows(t: Tuning) -> str:
     """Are rows short, elements along them different ones, and other operands the same for all?"""
     c = LoopFunction("i1", "fits_joined_rows", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
-    extents, lane, call = (
-        c.context(Context.EXTENTS),
-        c.get("%blocks", BlocksCode.AXIS),
-        c.word("%blocks", BlocksCode.WORDS),
-    )
+    extents = c.context(Context.EXTENTS)
+    lane = c.get("%blocks", BlocksCode.AXIS)
+    call = c.word("%blocks", BlocksCode.WORDS)
     n, rows = c.get(extents, lane), c.get(extents, "%axis")
     width, in_place = c.get("%blocks", BlocksCode.LANES), c.eq(c.context(Context.IS_PACKED), 0)
     is_short = c.lt(n, c.choose(in_place, width, c.mul(width, t.short_rows.max_vectors)))
@@ -48,18 +46,14 @@ def _copy_joined_rows() -> str:
     """Some rows of the operands from one on to scratch, with their last element as often as a vector has elements."""
     params = ["ptr cx", "ptr blocks", "ptr pointers", "i64 axis", "i64 first", "i64 some"]
     c = LoopFunction("void", "copy_joined_rows", params, internal=True)
-    lane, width, call = (
-        c.get("%blocks", BlocksCode.AXIS),
-        c.get("%blocks", BlocksCode.LANES),
-        c.word("%blocks", BlocksCode.WORDS),
-    )
+    lane = c.get("%blocks", BlocksCode.AXIS)
+    width = c.get("%blocks", BlocksCode.LANES)
+    call = c.word("%blocks", BlocksCode.WORDS)
     n = c.get(c.context(Context.EXTENTS), lane)
     with c.loop(c.get(call, CallCode.EXTERNALS)) as loop:
         entry = c.operand(call, loop.index)
-        size, place = (
-            c.get(entry, Operand.ELEMENT_BYTES),
-            c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr"),
-        )
+        size = c.get(entry, Operand.ELEMENT_BYTES)
+        place = c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr")
         is_vector = c.is_kind(entry, VECTOR)
         area = c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH))
         c.put(c.choose(is_vector, area, place, "ptr"), "%pointers", loop.index, "ptr")
@@ -81,16 +75,12 @@ def _joined_rows(t: Tuning) -> str:
     c = LoopFunction("i1", "joined_rows", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
     with c.when(c.negate(c.call("i1", "@fits_joined_rows", "ptr %cx", "ptr %blocks", "i64 %axis"))):
         c.ret("i1", "false")
-    extents, width, call = (
-        c.context(Context.EXTENTS),
-        c.get("%blocks", BlocksCode.LANES),
-        c.word("%blocks", BlocksCode.WORDS),
-    )
+    extents = c.context(Context.EXTENTS)
+    width = c.get("%blocks", BlocksCode.LANES)
+    call = c.word("%blocks", BlocksCode.WORDS)
     n, rows = c.get(extents, c.get("%blocks", BlocksCode.AXIS)), c.get(extents, "%axis")
-    pointers, external = (
-        c.word(c.context(Context.POINTERS), c.get(call, CallCode.POINTERS)),
-        c.get(call, CallCode.EXTERNALS),
-    )
+    pointers = c.word(c.context(Context.POINTERS), c.get(call, CallCode.POINTERS))
+    external = c.get(call, CallCode.EXTERNALS)
     kernel = c.get(c.context(Context.KERNELS), c.get(call, CallCode.KERNEL), "ptr")
     most = c.max(c.udiv(c.min(c.get("%blocks", 3), t.short_rows.joined_elements), n), 1)
     with c.loop(rows, step=most) as row:

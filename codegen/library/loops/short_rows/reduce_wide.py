@@ -111,10 +111,7 @@ def _has_row_values() -> str:
 def _wide_call(c: LoopFunction, words: str) -> tuple[str, str, str]:
     """(has a CALL another one for wide rows?, where that stands, the one to take)"""
     descriptor, number = c.context(Context.DESCRIPTOR), c.get(words, CallCode.WIDE)
-    has_own, place = (
-        c.ne(number, 0),
-        c.sub(c.add(c.get(descriptor, Header.WIDE_CALLS), number), 1),
-    )
+    has_own, place = (c.ne(number, 0), c.sub(c.add(c.get(descriptor, Header.WIDE_CALLS), number), 1))
     return has_own, place, c.choose(has_own, c.word(descriptor, place), words, "ptr")
 
 
@@ -132,10 +129,7 @@ def _is_unfit_for_wide(t: Tuning) -> str:
     width = c.get(c.context(Context.DESCRIPTOR), Header.LANES)
     total = c.mul(c.get(c.context(Context.EXTENTS), row), "%n")
     only_stores = c.all(spreads, c.negate(reduces))
-    c.note(
-        c.all(only_stores, c.lt(total, t.short_rows.wide_min_stored_elements), c.ge("%n", width)),
-        wrong,
-    )
+    c.note(c.all(only_stores, c.lt(total, t.short_rows.wide_min_stored_elements), c.ge("%n", width)), wrong)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         step = _row_stride(c, entry, row)
@@ -172,14 +166,7 @@ def _fits_wide_rows(t: Tuning) -> str:
     size = c.choose(c.eq(operation, Opcode.FILL), FillCode.WORDS, LoopCode.WORDS)
     c.put(c.add(pc, c.choose(c.eq(operation, Opcode.ROWS), RowsCode.WORDS, size)), at, 0)
     with c.when(c.eq(operation, Opcode.CALL)):
-        c.put(
-            c.add(
-                pc,
-                c.add(c.mul(c.get(words, CallCode.OPERANDS), Operand.WORDS), CallCode.WORDS),
-            ),
-            at,
-            0,
-        )
+        c.put(c.add(pc, c.add(c.mul(c.get(words, CallCode.OPERANDS), Operand.WORDS), CallCode.WORDS)), at, 0)
         with c.when(c.ge(c.get(words, CallCode.ROW), 0)):
             c.note(c.call("i1", "@is_unfit_for_wide", "ptr %cx", f"ptr {_wide_call(c, words)[2]}", f"i64 {n}"), wrong)
     c.jump(head)
@@ -222,10 +209,8 @@ def _set_wide_pointers() -> str:
     steps, scratch = c.word(pointers, c.get("%words", CallCode.OPERANDS)), c.context(Context.SCRATCH)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
-        size, place = (
-            c.get(entry, Operand.ELEMENT_BYTES),
-            c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr"),
-        )
+        size = c.get(entry, Operand.ELEMENT_BYTES)
+        place = c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr")
         is_still = c.all(c.is_kind(entry, VECTOR), c.eq(_row_stride(c, entry, "%axis"), 0))
         area, is_own = c.gep(scratch, c.get(entry, Operand.SCRATCH)), _is_row_value(c, entry)
         c.put(c.choose(c.any(is_still, is_own), area, place, "ptr"), pointers, loop.index, "ptr")
@@ -278,10 +263,8 @@ def _replicate_row_values(c: LoopFunction, at: str, elements: str, count: str, n
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         with c.when(_is_row_value(c, entry)):
-            step, area = (
-                _row_stride(c, entry, "%axis"),
-                c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH)),
-            )
+            step = _row_stride(c, entry, "%axis")
+            area = c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH))
             place = c.gep(c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr"), c.mul(step, first))
             sizes = (step, c.get(entry, Operand.ELEMENT_BYTES), n, elements, count)
             c.call("void", "@replicate_row_values", f"ptr {area}", f"ptr {place}", *(f"i64 {x}" for x in sizes))
@@ -339,10 +322,8 @@ def _wide_main(t: Tuning) -> str:
     bytes_ = c.mul(each, in_all_tasks(c, c.mul("%rows", "%long")))
     far = c.ge(bytes_, t.caches.prefetch_rows_min_bytes)
     several = c.all(far, c.gt(streams, 1))
-    turn, turns = (
-        c.choose(far, PREFETCH_NEXT, 0),
-        c.choose(several, c.min("%turns", t.short_rows.wide_streams_per_call), "%turns"),
-    )
+    turn = c.choose(far, PREFETCH_NEXT, 0)
+    turns = c.choose(several, c.min("%turns", t.short_rows.wide_streams_per_call), "%turns")
     with c.loop("%rows", step=turns) as at:
         some = c.min(c.sub("%rows", at.index), turns)
         elements = c.add(c.mul(c.sub(some, 1), "%long"), "%count")
@@ -420,10 +401,7 @@ def _set_pointers() -> str:
     with c.loop(c.get("%words", CallCode.OPERANDS), start=c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         with c.when(c.is_kind(entry, INTERNAL)):
-            area, moved = (
-                c.gep(scratch, c.get(entry, Operand.NUMBER)),
-                c.mul(place, c.get(entry, Operand.SCRATCH)),
-            )
+            area, moved = (c.gep(scratch, c.get(entry, Operand.NUMBER)), c.mul(place, c.get(entry, Operand.SCRATCH)))
             c.put(c.gep(area, moved), pointers, loop.index, "ptr")
     return c.end()
 

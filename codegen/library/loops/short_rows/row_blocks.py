@@ -39,15 +39,11 @@ def row_block_texts(t: Tuning) -> list[str]:
 def has_row_blocks(c: LoopFunction, t: Tuning, first: str, end: str, extent: str) -> str:
     """Is the body of a loop, from `first` to `end`, rows and nothing else, whose reductions kernels finish?"""
     words = c.word(c.context(Context.DESCRIPTOR), first)
-    blocks, behind = (
-        c.word(words, RowsCode.WORDS),
-        c.add(first, c.add(c.get(words, RowsCode.BODY_WORDS), RowsCode.WORDS)),
-    )
+    blocks = c.word(words, RowsCode.WORDS)
+    behind = c.add(first, c.add(c.get(words, RowsCode.BODY_WORDS), RowsCode.WORDS))
     finishes = c.has_block_flag(blocks, FINISHES_ROWS)
     is_body = c.all(
-        c.eq(c.get(words, 0), Opcode.ROWS),
-        c.eq(behind, end),
-        c.ge(extent, t.short_rows.shared_min_positions),
+        c.eq(c.get(words, 0), Opcode.ROWS), c.eq(behind, end), c.ge(extent, t.short_rows.shared_min_positions)
     )
     return c.all(is_body, c.eq(c.get(blocks, 0), Opcode.BLOCKS), finishes)
 
