@@ -31,14 +31,14 @@ def has_stack_text() -> str:
     f = Asm("i1", "has_stack", ("ptr rt", "i64 bytes"), internal=True)
     attributes = f.op(f"alloca i64, i64 {ATTRIBUTES}, align 16")
     low, size = f.op("alloca i64, align 8"), f.op("alloca i64, align 8")
-    ask = f.load("ptr", "%rt", layouts.RT["pthread_getattr_np"])
-    with f.when(f.is_null(ask)):
+    is_other = f.load("ptr", "%rt", layouts.RT["pthread_getattr_np"])
+    with f.when(f.is_null(is_other)):
         f.ret("i1", "true")
     is_here = f.op(f"xor i1 {is_off_main_stack(f, '%rt', low)}, true")
     with f.when(f.all(is_here, f.le("%bytes", layouts.MAIN_STACK_RESERVE_BYTES - STACK_RESERVE_BYTES))):
         f.ret("i1", "true")
     thread = f.call("i64", f.load("ptr", "%rt", layouts.RT["pthread_self"]))
-    status = f.call("i32", ask, f"i64 {thread}", f"ptr {attributes}")
+    status = f.call("i32", is_other, f"i64 {thread}", f"ptr {attributes}")
     with f.when(f.compare("ne", "i32", status, 0)):
         f.ret("i1", "true")
     given = f"ptr {attributes}", f"ptr {low}", f"ptr {size}"

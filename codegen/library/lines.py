@@ -20,7 +20,7 @@ def given_lines(f: Asm) -> tuple[list[str], list[str]]:
     return [f"ptr {x}", f"ptr {y}", *numbers], ["ptr %words", f"ptr {xs}", f"ptr {ys}", "i64 1"]
 
 
-def walk_text(name: str, params: Sequence[str], end: Callable[[Asm], None]) -> str:
+def line_loop_text(name: str, params: Sequence[str], end: Callable[[Asm], None]) -> str:
     """`name.walk`: x and y, the first of `params`, go over all points of the axes from `level` to before `last`; `end`
     writes what is done at each."""
     f = Asm("void", f"{name}.walk", (*params, *AXES), internal=True)

@@ -135,9 +135,9 @@ def _chosen(f: Asm, y: str, done: str, many: str, bits: str, first: str, t: Tuni
     f.place(sparse)
     after = f.call(*one_by_one)
     f.place(end)
-    ways = [f"[ {done}, %{before} ]", f"[ {after}, %{sparse} ]"]
-    ways += [f"[ {after_dense}, %{dense} ]"] if vector_bytes >= 32 else []
-    return f.op(f"phi i64 {', '.join(ways)}")
+    results = [f"[ {done}, %{before} ]", f"[ {after}, %{sparse} ]"]
+    results += [f"[ {after_dense}, %{dense} ]"] if vector_bytes >= 32 else []
+    return f.op(f"phi i64 {', '.join(results)}")
 
 
 def _repeated() -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from tensordsl.codegen.library.lines import given_lines, walk_text
+from tensordsl.codegen.library.lines import given_lines, line_loop_text
 from tensordsl.codegen.library.loops.pack.transpose_registers import SIDE, transposed_square
 from tensordsl.codegen.library.signals import POLL, long_loop
 from tensordsl.codegen.llvm import float16
@@ -46,14 +46,16 @@ class Cumulate:
         ]
         self.is_complex_product = self.parts == 2 and function == "cumprod"
         self.word = ("f" if self.result in FLOATS else "") + ("add" if function == "cumsum" else "mul")
-        self.turns = tuning.allows("transposed_scans") and self.dtype == self.result != "float16" and self.parts == 1
+        self.transposes = (
+            tuning.allows("transposed_scans") and self.dtype == self.result != "float16" and self.parts == 1
+        )
         self.numbers = count()
         self.declarations: dict[str, str] = {}
 
     def text(self) -> str:
         parts = [self.block(k, 1) for k in CHAINS] + [self.block(k, self.lanes) for k in VECTORS]
         parts += [self.narrow(k, many) for k, many in self.narrows]
-        parts += [self.squares()] if self.turns else []
+        parts += [self.squares()] if self.transposes else []
         parts += [self.panel(), self.plane(), self.walk(), self.entry()]
         return "".join(parts)
 
@@ -197,7 +199,7 @@ class Cumulate:
             f.ret()
         for k in VECTORS:
             done = self.in_blocks(f, self.block_name(k, self.lanes), k * self.lanes, done, most)
-        if self.turns:
+        if self.transposes:
             steps = ("%x_step", self.x_size), ("%y_step", self.y_size)
             is_line = f.all(*(f.eq(*pair) for pair in steps), f.ge("%n", SIDE))
             lines = f.choose(is_line, "%m", 0)
@@ -230,7 +232,7 @@ class Cumulate:
                 "void", f"@{self.name}.plane", *passed(LINE_PARAMS[:5]), f"i64 {x_unit}", f"i64 {y_unit}", f"i64 {m}"
             )
 
-        return walk_text(self.name, LINE_PARAMS[:5], end)
+        return line_loop_text(self.name, LINE_PARAMS[:5], end)
 
     def entry(self) -> str:
         f = Asm("void", self.name, ("ptr bases", "ptr words", "i64 rank"))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.arrays.histogram import DECLARATIONS, MAX_COUNT, counted_text, counts_text
-from tensordsl.codegen.library.lines import walk_text
+from tensordsl.codegen.library.lines import line_loop_text
 from tensordsl.codegen.library.loops.descriptor import splat
 from tensordsl.codegen.library.signals import POLL, long_loop, poll
 from tensordsl.codegen.llvm import float16
@@ -40,7 +40,7 @@ def scatter_text(t: Tuning) -> str:
             _elements(name, kind),
             _columns(t, name, kind),
             _rows(t, name, kind, lanes),
-            _walk(name),
+            _loop_text(name),
             _entry(t, name),
         ]
         bodies += [counted_text(name, kind)] if counts(t, name) else []
@@ -220,7 +220,7 @@ def _row(f: Asm, operation: tuple[str, str, int], row: str, source: str, whole: 
         count //= 2
 
 
-def _walk(name: str) -> str:
+def _loop_text(name: str) -> str:
     """The axes of the block that are not its row one by one, and for each all positions."""
 
     def end(f: Asm) -> None:
@@ -233,7 +233,7 @@ def _walk(name: str) -> str:
             f.ret()
         f.call("void", f"@rows_{name}", *passed(PLACES), width, y_unit)
 
-    return walk_text(name, (*PLACES, "i64 is_row"), end)
+    return line_loop_text(name, (*PLACES, "i64 is_row"), end)
 
 
 def _entry(t: Tuning, name: str) -> str:
@@ -246,8 +246,8 @@ def _entry(t: Tuning, name: str) -> str:
     ys = f.gep(xs, "%rank", "i64")
     step = f.load("i64", f.gep(xs, f.sub("%rank", 1), "i64"))
     aliased = f.and_(step, PAGE_BYTES // 2 - 1)
-    apart = (f.eq("%is_row", 0), f.gt("%rank", 0), f.ne(aliased, 0))
-    few = f.all(*apart, f.le(count, t.arrays.scatter_few_positions))
+    by_rows = (f.eq("%is_row", 0), f.gt("%rank", 0), f.ne(aliased, 0))
+    few = f.all(*by_rows, f.le(count, t.arrays.scatter_few_positions))
     kind = f.choose(few, IS_COLUMN, "%is_row")
     outer = f.sub("%rank", f.op(f"zext i1 {few} to i64"))
     outer = f.sub(outer, "%is_row")

@@ -27,7 +27,7 @@ JOB = Job((*PARAMS, "i64 most"))  # products of a part
 
 def stack_texts(v: Vector, dtype: str, panels: bool) -> list[str]:
     tiles = [_tile(v, k) for k in range(1, v.tuning.gemm.batched_max_terms + 1)]
-    return [*tiles, _small(v, panels), _in_turn(v, dtype), _part(v), _gemms(v, dtype)]
+    return [*tiles, _small(v, panels), _one_by_one(v, dtype), _part(v), _gemms(v, dtype)]
 
 
 def _tile(v: Vector, k: int) -> str:
@@ -166,7 +166,7 @@ def _small(v: Vector, panels: bool) -> str:
     return f.end("i1", "false")
 
 
-def _in_turn(v: Vector, dtype: str) -> str:
+def _one_by_one(v: Vector, dtype: str) -> str:
     """All products, by one thread."""
     f, kind = Function("void", f"stack_{v.kind}", PARAMS, internal=True), v.kind
     alpha, beta = ("%alpha", "%beta")
@@ -221,21 +221,21 @@ def _gemms(v: Vector, dtype: str) -> str:
     given = operands(PARAMS, values)
     rows = f.choose(single, "%sa", "%rsa")
     below = f.any(single, f.eq("%sa", f.mul("%m", "%rsa")))
-    apart = f.all(f.eq("%csa", 1), f.ge(rows, "%k"), no_scratch)
-    with f.when(f.all(f.eq("%sb", 0), below, apart, f.gt("%count", 0))):
+    distant = f.all(f.eq("%csa", 1), f.ge(rows, "%k"), no_scratch)
+    with f.when(f.all(f.eq("%sb", 0), below, distant, f.gt("%count", 0))):
         one = values | {"m": f.mul("%m", "%count"), "rsa": rows}
         f.call("void", f"@gemm_{dtype}", *operands(PARAMS[: -len(BATCH_PARAMS)], one))
         f.ret()
-    pool, ask, alone = f.load("ptr", "%rt", layouts.RT["threads"]), f.label("ask"), f.label("alone")
+    pool, pooled, alone = f.load("ptr", "%rt", layouts.RT["threads"]), f.label("ask"), f.label("alone")
     size = f.mul(f.mul("%m", "%n"), "%k")
     may, work = f.label("may"), duration(f, v, f.mul(size, "%count"))
     f.branch(f.all(f.le(size, v.tuning.gemm.large), no_scratch, f.gt("%count", 1)), may, alone)
     f.place(may)
-    if_worth(f, v.tuning, pool, work, v.tuning.gemm.parallel_min_ns, ask, alone)
+    if_worth(f, v.tuning, pool, work, v.tuning.gemm.parallel_min_ns, pooled, alone)
     f.place(alone)
     f.call("void", f"@stack_{v.kind}", *given)
     f.ret()
-    f.place(ask)
+    f.place(pooled)
     threads = f.add(f.load("i64", pool, layouts.TH_WANTED), 1)
     parts = f.min("%count", f.mul(threads, v.tuning.gemm.tasks_per_thread))
     most = f.sdiv(f.sub(f.add("%count", parts), 1), parts)

@@ -187,9 +187,9 @@ def _blocked(t: Tuning, kind: str) -> str:
 
 def _blas_operand(f: Asm, kind: str, base: str, rows: str, columns: str, rs: str, cs: str, scratch: str) -> list[str]:
     """(address, leading dimension, flag), the operand packed into scratch if the BLAS cannot read it."""
-    plain, ld, turned, turned_ld = layout(f, rows, columns, rs, cs)
-    either, packing, go = f.any(plain, turned), f.label("pack"), f.label("ready")
-    stride = f.choose(plain, ld, turned_ld)
+    plain, ld, transposed, transposed_ld = layout(f, rows, columns, rs, cs)
+    either, packing, go = f.any(plain, transposed), f.label("pack"), f.label("ready")
+    stride = f.choose(plain, ld, transposed_ld)
     flag = f.op(f"select i1 {plain}, i32 {NO_TRANS}, i32 {TRANS}")
     before = f.block
     f.branch(either, go, packing)
@@ -240,13 +240,13 @@ def _gemv(t: Tuning, kind: str, dtype: str) -> str:
     matrix, vector = either("ptr", "%a", "%b"), either("ptr", "%b", "%a")
     rs, cs = either("i64", "%rsa", "%csb"), either("i64", "%csa", "%rsb")
     step, out = either("i64", "%rsb", "%csa"), either("i64", "%ldc", "1")
-    plain, ld, turned, turned_ld = layout(f, count, "%k", rs, cs)
-    lead = f.choose(plain, ld, turned_ld)
+    plain, ld, transposed, transposed_ld = layout(f, count, "%k", rs, cs)
+    lead = f.choose(plain, ld, transposed_ld)
     total = count
     for x in ("%k", lead, step, out):  # all are positive: their union bounds each
         total = f.or_(total, x)
     fits = f.any(f.eq(size, 8), f.compare("ule", "i64", total, INT_MAX))
-    possible = f.all(f.any(plain, turned), f.ge(step, 1), fits)
+    possible = f.all(f.any(plain, transposed), f.ge(step, 1), fits)
     f.branch(possible, run, refuse)
     f.place(run)
     _clear(f, kind, "%add")
@@ -422,7 +422,7 @@ def _scale_when(f: Asm, kind: str, condition: str, beta: str) -> None:
 
 def _by_panels(f: Asm, t: Tuning, kind: str, given: Sequence[str], gram: str = "false", half: bool = False) -> None:
     """Return if panels are no slower than the BLAS.  `half`: of a `gram` only what is not above the diagonal."""
-    run, large, many, ask, done = (f.label(x) for x in ("run", "large", "many", "ask", "blas"))
+    run, large, many, pooled, done = (f.label(x) for x in ("run", "large", "many", "ask", "blas"))
     size = f.mul(f.mul("%m", "%n"), "%k")
     f.branch(f.le(size, t.gemm.large), run, large)
     f.place(large)
@@ -430,8 +430,8 @@ def _by_panels(f: Asm, t: Tuning, kind: str, given: Sequence[str], gram: str = "
     f.branch(f.le(threads, t.gemm.blas_max_threads), run, many)
     f.place(many)
     pool = f.load("ptr", "%rt", abi.RT["threads"])
-    f.branch(f.not_null(pool), ask, done)
-    f.place(ask)
+    f.branch(f.not_null(pool), pooled, done)
+    f.place(pooled)
     ours = f.add(f.load("i64", pool, abi.TH_WANTED), 1)
     f.branch(f.le(threads, ours), run, done)
     f.place(run)

@@ -28,7 +28,7 @@ def widest(v: Vector) -> int:
 
 def narrow_texts(v: Vector) -> list[str]:
     """`narrow_<type>` and `plain_<type>`, which need `product_<type>` and `dots_<type>`."""
-    parts = [_columns_of_b(v), _by_dots(v), _add_turned(v), _turned(v)]
+    parts = [_columns_of_b(v), _by_dots(v), _add_transposed(v), _transposed(v)]
     return [*parts, _plain(v), _parted(v), _narrow(v)]
 
 
@@ -81,7 +81,7 @@ def _by_dots(v: Vector) -> str:
     return f.end("i1", "true")
 
 
-def _add_turned(v: Vector) -> str:
+def _add_transposed(v: Vector) -> str:
     """C (if add) + T', where T has rows of `width` elements."""
     params = ("i64 m", "i64 n", "ptr t", "i64 width", "ptr c", "i64 ldc", "i1 add")
     f = Function("void", f"add_turned_{v.kind}", params, internal=True)
@@ -101,7 +101,7 @@ def _add_turned(v: Vector) -> str:
     return f.text
 
 
-def _turned(v: Vector) -> str:
+def _transposed(v: Vector) -> str:
     """i1: whether there was memory; if not, nothing is done."""
     f, kind = Function("i1", f"turned_{v.kind}", narrow_params(v), internal=True), v.kind
     width = f.min("%m", v.tuning.gemm.thin_rows)

@@ -126,13 +126,13 @@ def _pack_panel(v: Vector) -> str:
 
             over_vectors(f, v, "%live", copy)
         f.ret()
-    turned = f.eq("%rsb", 1)
+    transposed = f.eq("%rsb", 1)
     whole = f.and_("%k", -v.lanes)
-    squares = f.choose(turned, f.and_("%live", -v.lanes), 0)
+    squares = f.choose(transposed, f.and_("%live", -v.lanes), 0)
     with f.loop(squares, step=v.lanes) as j, f.loop(whole, step=v.lanes) as p:
         start = f.gep(element(f, v.kind, "%b", j.index, "%csb"), p.index, v.kind)
         to = f.gep(element(f, v.kind, "%to", p.index, "%width"), j.index, v.kind)
-        turn(f, v, start, "%csb", to, "%width")
+        store_transposed(f, v, start, "%csb", to, "%width")
     done = f.choose(f.gt(squares, 0), whole, 0)
     with f.loop("%live") as j:
         first = f.choose(f.lt(j.index, squares), done, 0)
@@ -147,7 +147,7 @@ def _pack_strips(v: Vector) -> str:
     f = Asm("void", f"pack_strips_{v.kind}", ("ptr to", "i64 m", "i64 k", "ptr a", "i64 rsa", "i64 csa"), internal=True)
     square = Vector(v.kind, TILE_ROWS[0], v.tuning)
     eights, whole = f.and_("%m", -TILE_ROWS[0]), f.and_("%k", -TILE_ROWS[0])
-    adjacent, turned = f.eq("%rsa", 1), f.eq("%csa", 1)
+    adjacent, transposed = f.eq("%rsa", 1), f.eq("%csa", 1)
     copied = f.choose(adjacent, eights, 0)
     along = f.choose(adjacent, "%k", 0)
     with f.loop(along) as p:  # a row of A' after the other, as they lie in memory
@@ -155,12 +155,14 @@ def _pack_strips(v: Vector) -> str:
         with f.loop(copied, step=TILE_ROWS[0]) as i:
             square.store(f, square.load(f, f.gep(row, i.index, v.kind)), element(f, v.kind, first, i.index, "%k"))
     squares = f.choose(f.op(f"xor i1 {adjacent}, true"), eights, 0)
-    done = f.choose(turned, whole, 0)
+    done = f.choose(transposed, whole, 0)
     with f.loop(squares, step=TILE_ROWS[0]) as i:
         a, to = element(f, v.kind, "%a", i.index, "%rsa"), element(f, v.kind, "%to", i.index, "%k")
         with f.loop(done, step=TILE_ROWS[0]) as p:
             start = f.gep(a, p.index, v.kind)
-            turn(f, square, start, "%rsa", element(f, v.kind, to, p.index, str(TILE_ROWS[0])), str(TILE_ROWS[0]))
+            store_transposed(
+                f, square, start, "%rsa", element(f, v.kind, to, p.index, str(TILE_ROWS[0])), str(TILE_ROWS[0])
+            )
         _strip(f, v, a, to, TILE_ROWS[0], done)
     for rows in TILE_ROWS[1:]:
         with f.when(f.ne(f.and_("%m", rows), 0)):
@@ -183,7 +185,7 @@ def _copy_column(f: Asm, v: Vector, start: str, source: str, step: str, to: str,
         f.store(v.kind, x, element(f, v.kind, to, p.index, width))
 
 
-def turn(f: Asm, v: Vector, source: str, row: str, to: str, width: str) -> None:
+def store_transposed(f: Asm, v: Vector, source: str, row: str, to: str, width: str) -> None:
     """A square of vectors with leading dimension `row` is stored transposed, with `width`: as often as lanes can be
     halved, row i is interleaved with row i + half."""
     rows = [v.load(f, element(f, v.kind, source, str(r), row)) for r in range(v.lanes)]

@@ -9,7 +9,7 @@ Why       half of the sums are computed, and the rest is copied.  Of smaller one
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.gemm.panels import turn
+from tensordsl.codegen.library.gemm.panels import store_transposed
 from tensordsl.codegen.library.gemm.tiles import Vector, element
 from tensordsl.codegen.library.signals import poll
 from tensordsl.codegen.llvm.builder import Asm, passed
@@ -82,7 +82,7 @@ def _mirror(t: Tuning, kind: str) -> str:
     with f.loop("%columns", step=SQUARE_ELEMENTS) as j, f.loop(whole, step=SQUARE_ELEMENTS) as i:
         source = f.gep(element(f, kind, "%from", i.index, "%ld"), j.index, kind)
         target = f.gep(element(f, kind, "%to", j.index, "%ld"), i.index, kind)
-        turn(f, Vector(kind, SQUARE_ELEMENTS, t), source, "%ld", target, "%ld")
+        store_transposed(f, Vector(kind, SQUARE_ELEMENTS, t), source, "%ld", target, "%ld")
     with f.loop("%rows", start=whole) as i, f.loop("%columns") as j:
         _across(f, kind, "%from", "%to", i.index, j.index, "%ld")
     square = f.gep("%from", "%columns", kind)

@@ -84,11 +84,11 @@ def _exchange_if_nearer() -> str:
     extent = c.get("%e", "%a")
     with c.loop("%operands", ("i64", "0"), ("i64", "0")) as loop:
         row = c.word("%s", c.mul(loop.index, "%axes"))
-        near, far = c.get(row, "%a"), c.get(row, "%b")
-        sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {x}", "i1 false") for x in (near, far)]
+        near, second = c.get(row, "%a"), c.get(row, "%b")
+        sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {x}", "i1 false") for x in (near, second)]
         sizes = [c.add(c.shl(c.min(x, CACHE_LINE_BYTES), 40), c.min(x, 1 << 32)) for x in sizes]
-        gap = c.or_(loop.values[1], c.xor(far, c.mul(near, extent)))
-        loop.next = [c.add(loop.values[0], c.sub(*sizes)), gap]
+        differs = c.or_(loop.values[1], c.xor(second, c.mul(near, extent)))
+        loop.next = [c.add(loop.values[0], c.sub(*sizes)), differs]
     fits = c.any(c.ge(extent, "%least"), c.eq(loop.values[1], 0))
     with c.when(c.all(c.lt(loop.values[0], 0), fits)):
         c.call("void", "@exchange_axes", *passed(pair))

@@ -18,7 +18,7 @@ def column_prefetch_texts(t: Tuning) -> list[str]:
 
 
 def _column_rows_per_call(t: Tuning) -> str:
-    c = LoopFunction("void", "column_rows_per_call", ["ptr cx", "i64 axis", "ptr rows", "ptr turn"], internal=True)
+    c = LoopFunction("void", "column_rows_per_call", ["ptr cx", "i64 axis", "ptr rows", "ptr flags"], internal=True)
     words, strides = c.context(Context.DESCRIPTOR), c.context(Context.STRIDES)
     with c.loop(c.get(words, Header.OPERANDS), ("i64", "%axis"), ("i64", "0"), ("i64", "0"), ("i64", "0")) as loop:
         at, same, row, streams = loop.values
@@ -29,12 +29,12 @@ def _column_rows_per_call(t: Tuning) -> str:
         loop.next = [c.add(at, c.get(words, Header.AXES)), c.choose(here, 1, same), row, streams]
     _, same, row, streams = loop.values
     bytes_ = c.mul(row, in_all_tasks(c, c.get(c.context(Context.EXTENTS), "%axis")))
-    far = c.ge(bytes_, t.caches.prefetch_rows_min_bytes)
-    few, several = c.min(c.get("%rows", 0), t.memory.ways), c.all(far, c.gt(streams, 1))
+    exceeds = c.ge(bytes_, t.caches.prefetch_rows_min_bytes)
+    few, several = c.min(c.get("%rows", 0), t.memory.ways), c.all(exceeds, c.gt(streams, 1))
     rows = c.choose(c.any(c.ne(same, 0), several), few, c.get("%rows", 0))
-    once = c.all(far, c.le(c.get(words, Header.COLUMN_READS), 1))
+    once = c.all(exceeds, c.le(c.get(words, Header.COLUMN_READS), 1))
     c.put(c.choose(once, c.min(rows, t.caches.max_rows_per_batch), rows), "%rows", 0)
-    c.put(c.choose(far, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%turn", 0)
+    c.put(c.choose(exceeds, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%flags", 0)
     return c.end()
 
 

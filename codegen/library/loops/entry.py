@@ -272,9 +272,9 @@ def _run_general(t: Tuning) -> str:
     code = f"i64 {c.get(first, 0)}", f"i64 {c.get(end, 0)}"
     in_blocks = c.not_null("%job")
     c.put(c.as_i64(in_blocks), context, Context.IS_TRANSPOSED)
-    with c.loop("%times") as turn:
-        move = "ptr %D", "ptr %job", f"ptr {current}", f"i64 {turn.index}"
-        with c.when(c.all(c.is_null("%job"), c.ne(turn.index, 0))):
+    with c.loop("%times") as block:
+        move = "ptr %D", "ptr %job", f"ptr {current}", f"i64 {block.index}"
+        with c.when(c.all(c.is_null("%job"), c.ne(block.index, 0))):
             poll(c)
             c.call("void", "@next_task", f"ptr {context}", "ptr %S", "ptr %stage")
         with c.when(in_blocks):
@@ -282,7 +282,7 @@ def _run_general(t: Tuning) -> str:
         c.call("void", "@execute", f"ptr {context}", *code)
         with c.when(in_blocks):
             c.call("void", "@move_block", *move, "i1 true")
-            poll_each(c, turn.index, 8)
+            poll_each(c, block.index, 8)
     with c.when(is_part):
         c.call("void", "@send", "ptr %scratch", "ptr %stage")
     return c.end("i64", c.get(context, Context.BAD_INDEX))

@@ -33,7 +33,7 @@ _NOT_HANDLED: dict[str, tuple[Sequence[str], str, str]] = {
     "joined_rows": (["ptr cx", "ptr blocks", "i64 axis"], "i1", "false"),
     "transposed_block": (["ptr D", "ptr S", "ptr E", "ptr bytes"], "i64", "0"),
     "in_transposed_blocks": ([*_LAUNCH, "ptr stage"], "i64", "-1"),
-    "move_block": (["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], "void", ""),
+    "move_block": (["ptr D", "ptr job", "ptr current", "i64 block", "i1 out"], "void", ""),
     "with_copied_operands": ([*_LAUNCH, "ptr stage"], "i64", "-1"),
     "rows_in_tasks": (
         ["ptr cx", *(f"i64 {x}" for x in ("pc", "first", "end", "axis", "unit", "price"))],

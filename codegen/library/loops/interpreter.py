@@ -146,10 +146,10 @@ def _rows() -> str:
         c.ret("i64", end)
     together = c.cell(1), c.cell(WHOLE_ROW)
     c.call("void", "@rows_per_call", "ptr %cx", f"ptr {words}", *(f"ptr {cell}" for cell in together))
-    size, turn = (c.get(cell, 0) for cell in together)
+    size, row_index = (c.get(cell, 0) for cell in together)
     with c.when(c.gt(extent, size)):
         with c.when(c.call("i1", "@fits_row_batches", body)):
-            c.call("void", "@row_batches", body, f"i64 {axis}", f"i64 {size}", f"i64 {extent}", f"i64 {turn}")
+            c.call("void", "@row_batches", body, f"i64 {axis}", f"i64 {size}", f"i64 {extent}", f"i64 {row_index}")
             c.ret("i64", end)
     with c.loop(extent, ("i64", "0"), step=size) as loop:
         left = c.sub(extent, loop.index)
@@ -299,30 +299,30 @@ def _call() -> str:
         c.put(c.get(current, number), pointers, loop.index)
     count, live = _counts(c, words)
     kernel = c.get(c.context(Context.KERNELS), c.get(words, CallCode.KERNEL), "ptr")
-    rows, turn = (f"i64 {c.get('%cx', k)}" for k in (Context.ROWS, Context.CALL_FLAGS))
-    c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", rows, turn)
+    rows, row_index = (f"i64 {c.get('%cx', k)}" for k in (Context.ROWS, Context.CALL_FLAGS))
+    c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", rows, row_index)
     return c.end("i64", _next_pc(c, words, "%pc"))
 
 
 def _call_packed() -> str:
     """A CALL for one of the rows; places of all rows are as before afterwards."""
-    c = LoopFunction("void", "call_packed", ["ptr cx", "ptr words", "i64 turn"], internal=True)
+    c = LoopFunction("void", "call_packed", ["ptr cx", "ptr words", "i64 row"], internal=True)
     lane = c.get("%words", CallCode.LANE)
     external = c.get("%words", CallCode.EXTERNALS)
     row = c.get("%words", CallCode.ROW)
     pointers, count_live = c.word(c.context(Context.POINTERS), c.get("%words", CallCode.POINTERS)), _counts(c, "%words")
     rows, position = c.ge(row, 0), c.word(c.context(Context.POSITIONS), c.max(row, 0))
     taken = c.choose(c.ne(c.context(Context.IS_TAIL), 0), count_live[1], count_live[0])
-    columns = c.call("i64", "@pack_deinterleaved", "ptr %cx", "ptr %words", "i64 %turn", f"i64 {taken}", "i64 1")
+    columns = c.call("i64", "@pack_deinterleaved", "ptr %cx", "ptr %words", "i64 %row", f"i64 {taken}", "i64 1")
     with c.loop(external) as loop:
         is_in = _bit(c, columns, loop.index)
         _operand_in(c, c.operand("%words", loop.index), pointers, loop.index, lane, row, count_live[0], taken, is_in)
     _move_areas(c, external, pointers, "add")
-    here = c.choose(rows, "%turn", 0)
+    here = c.choose(rows, "%row", 0)
     c.put(c.add(c.get(position, 0), here), position, 0)
     kernel = c.get(c.context(Context.KERNELS), c.get("%words", CallCode.KERNEL), "ptr")
-    turn = f"i64 {c.context(Context.CALL_FLAGS)}"
-    c.call("void", kernel, f"ptr {pointers}", f"i64 {count_live[0]}", f"i64 {count_live[1]}", "i64 1", turn)
+    row_index = f"i64 {c.context(Context.CALL_FLAGS)}"
+    c.call("void", kernel, f"ptr {pointers}", f"i64 {count_live[0]}", f"i64 {count_live[1]}", "i64 1", row_index)
     c.put(c.sub(c.get(position, 0), here), position, 0)
     _move_areas(c, external, pointers, "sub")
     with c.loop(external) as loop:
@@ -347,8 +347,8 @@ def _bit(c: LoopFunction, bits: str, k: str) -> str:
 
 
 def _pack_deinterleaved(t: Tuning) -> str:
-    """Pack columns of a CALL that can be deinterleaved, of `rows` rows from number `turn` on; a bit for each."""
-    params = ["ptr cx", "ptr words", "i64 turn", "i64 taken", "i64 rows"]
+    """Pack columns of a CALL that can be deinterleaved, of `rows` rows from number `row` on; a bit for each."""
+    params = ["ptr cx", "ptr words", "i64 row", "i64 taken", "i64 rows"]
     c = LoopFunction("i64", "pack_deinterleaved", params, internal=True)
     external = c.get("%words", CallCode.EXTERNALS)
     short = c.lt(c.mul("%taken", "%rows"), t.pack.deinterleave_min_elements)
@@ -361,12 +361,12 @@ def _pack_deinterleaved(t: Tuning) -> str:
     with c.when(c.lt(loop.values[0], 2)):
         c.ret("i64", 0)
     done = c.call("i64", "@deinterleave", f"ptr {row}", f"i64 {external}")
-    with c.loop("%rows") as turn, c.loop(external) as loop:
+    with c.loop("%rows") as row_index, c.loop(external) as loop:
         own = c.word(row, c.mul(loop.index, OPERAND_WORDS))
         packer, target = c.get(own, PACKER, "ptr"), c.get(own, TARGET, "ptr")
         pitch = c.mul(c.get(c.operand("%words", loop.index), Operand.ELEMENT_BYTES), "%taken")
         with c.when(c.not_null(packer)):
-            place = c.gep(c.get(own, ADDRESS, "ptr"), c.mul(turn.index, c.get(own, ROW_STRIDE)))
+            place = c.gep(c.get(own, ADDRESS, "ptr"), c.mul(row_index.index, c.get(own, ROW_STRIDE)))
             stride, points = (f"i64 {x}" for x in (c.get(own, STRIDE), c.context(Context.POINTS)))
             best = c.call("ptr", "@packer_of_rows", f"ptr {packer}", stride, points)
             c.call("void", best, f"ptr {target}", f"ptr {place}", stride, "i64 %taken")
@@ -422,7 +422,7 @@ def _call_packed_rows(t: Tuning) -> str:
     (count, live) = _counts(c, "%words")
     steps, position = c.word(pointers, c.get("%words", CallCode.OPERANDS)), c.word(c.context(Context.POSITIONS), row)
     kernel = c.get(c.context(Context.KERNELS), c.get("%words", CallCode.KERNEL), "ptr")
-    turn = f"i64 {c.context(Context.CALL_FLAGS)}"
+    row_index = f"i64 {c.context(Context.CALL_FLAGS)}"
     first = c.get(position, 0)
     most = c.max(c.min(c.udiv(t.loops.packed_elements, c.max(count, 1)), MAX_PACKED_ROWS), 1)
     every = c.any(c.ne(c.get(transposes, 0), 0), c.ne(c.get(c.context(Context.DESCRIPTOR), Header.COLUMN_READS), 0))
@@ -448,7 +448,7 @@ def _call_packed_rows(t: Tuning) -> str:
                 c.call("void", "@pack_matrix", f"ptr {area}", f"ptr {address}", *(f"i64 {x}" for x in steps_of))
         _move_areas(c, external, pointers, "add", at.index)
         c.put(c.add(first, at.index), position, 0)
-        c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", f"i64 {some}", turn)
+        c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", f"i64 {some}", row_index)
         _move_areas(c, external, pointers, "sub", at.index)
     c.put(first, position, 0)
     with c.loop(external) as loop:
@@ -472,24 +472,24 @@ def _pack_matrix() -> str:
     return c.end()
 
 
-def _move_areas(c: LoopFunction, external: str, pointers: str, sign: str, turn: str = "%turn") -> None:
+def _move_areas(c: LoopFunction, external: str, pointers: str, sign: str, row_index: str = "%row") -> None:
     """Point to the row's place in scratch areas, from that of the first row; or back."""
     with c.loop(c.get("%words", CallCode.OPERANDS), start=external) as loop:
         entry = c.operand("%words", loop.index)
         with c.when(c.is_kind(entry, INTERNAL)):
-            offset = c.mul(turn, c.get(entry, Area.ROW_BYTES))
+            offset = c.mul(row_index, c.get(entry, Area.ROW_BYTES))
             c.put(c.arith(sign, c.get(pointers, loop.index), offset), pointers, loop.index)
 
 
 def _address(c: LoopFunction, entry: str, row: str) -> tuple[str, str]:
     """(address of an operand in the current row, bytes of it that the kernel adds itself)"""
     number, add = c.get(entry, Operand.NUMBER), c.get(entry, Operand.ADDED)
-    turn = c.choose(c.ge(row, 0), "%turn", 0)
-    place = c.add(add, c.choose(c.ne(add, 0), c.shl(turn, 3), 0))
+    row_index = c.choose(c.ge(row, 0), "%row", 0)
+    place = c.add(add, c.choose(c.ne(add, 0), c.shl(row_index, 3), 0))
     extra = c.op(f"load i64, ptr {c.gep(c.context(Context.SCRATCH), place)}, align 8")
     axes = c.get(c.context(Context.DESCRIPTOR), Header.AXES)
     step = c.get(c.context(Context.STRIDES), c.add(c.mul(number, axes), c.max(row, 0)))
-    offset = c.add(c.mul(step, turn), extra)
+    offset = c.add(c.mul(step, row_index), extra)
     return c.gep(c.get(c.context(Context.ADDRESSES), number, "ptr"), offset), extra
 
 

@@ -61,7 +61,7 @@ TASK_WORDS = (
     "i64 merged",
     "i64 flag",
 )
-JOB = Job((*NEST_PARAMS, *TASK_WORDS, "i64 way", "i64 count", "i1 both"))
+JOB = Job((*NEST_PARAMS, *TASK_WORDS, "i64 order", "i64 count", "i1 both"))
 
 
 def parallel_texts(t: Tuning) -> list[str]:
@@ -105,9 +105,9 @@ def _exceeds_cache(c: LoopFunction, t: Tuning) -> str:
     return c.ge(read, t.caches.alternate_min_bytes)
 
 
-def _min_ns(c: LoopFunction, t: Tuning, far: str) -> str:
+def _min_ns(c: LoopFunction, t: Tuning, exceeds: str) -> str:
     """ns of a launch from which it is cut into tasks.  What exceeds one core's cache may fit several cores'."""
-    return c.choose(c.any(_is_independent(c), far), t.tasks.independent_min_ns, t.tasks.parallel_min_ns)
+    return c.choose(c.any(_is_independent(c), exceeds), t.tasks.independent_min_ns, t.tasks.parallel_min_ns)
 
 
 def _task_count(t: Tuning) -> str:
@@ -117,14 +117,14 @@ def _task_count(t: Tuning) -> str:
     numbers = ["i64 axis", "i64 grain", "i64 unit"]
     c = LoopFunction("i64", "task_count", ["ptr pool", "ptr D", "ptr E", "ptr S", "ptr job", *numbers], internal=True)
     work, independent = _work(c, "%E"), _is_independent(c)
-    far, each = _exceeds_cache(c, t), c.choose(independent, 1, t.loops.single_thread_task_ratio)
-    with c.when(c.any(c.lt(work, _min_ns(c, t, far)), c.lt("%axis", 0))):
+    exceeds, each = _exceeds_cache(c, t), c.choose(independent, 1, t.loops.single_thread_task_ratio)
+    with c.when(c.any(c.lt(work, _min_ns(c, t, exceeds)), c.lt("%axis", 0))):
         c.ret("i64", 1)
     extent, more = c.get("%E", "%axis"), c.choose(c.eq("%grain", 1), 0, t.loops.wide_max_columns)
     fitting = c.sdiv(extent, "%grain")
     even = c.all(c.gt(fitting, 2), c.ne("%grain", "%unit"))
     fitting = c.choose(even, c.and_(fitting, -2), fitting)
-    wanted = tasks_of(c, t, c.udiv(work, each), c.choose(far, t.caches.task_min_ns, t.loops.task_ns))
+    wanted = tasks_of(c, t, c.udiv(work, each), c.choose(exceeds, t.caches.task_min_ns, t.loops.task_ns))
     most = c.choose(JOB.get(c, "both"), t.tasks.max_tasks, _max_tasks(c, t))
     wanted = c.choose(independent, c.min(wanted, most), wanted)
     wanted = c.max(wanted, c.choose(is_cut_at_will(c), c.udiv(work, t.tasks.poll_task_ns), 0))
@@ -368,11 +368,11 @@ def _run_levels() -> str:
 def _run_all_tasks() -> str:
     """A job's `count` parts, by threads if there is a pool; gives how many there are up to one that decides all."""
     c = LoopFunction("i64", "run_all_tasks", ["ptr pool", "ptr job", "i64 count"], internal=True)
-    words, states, traversal = (JOB.get(c, name) for name in ("D", "states", "way"))
+    words, states, traversal = (JOB.get(c, name) for name in ("D", "states", "order"))
     stops, bytes_ = c.get(words, Header.DECIDING_ELEMENT), c.get(words, Header.STATE_BYTES)
     is_back = c.all(c.ge(traversal, BACKWARD), c.eq(stops, 0))
     opposite = c.sub(FORWARD + BACKWARD, c.min(traversal, BACKWARD))
-    JOB.put(c, "%job", "way", c.choose(c.eq(traversal, ANY_ORDER), ANY_ORDER, opposite))
+    JOB.put(c, "%job", "order", c.choose(c.eq(traversal, ANY_ORDER), ANY_ORDER, opposite))
     with c.when(c.is_null("%pool")):
         others = (
             c.get(words, k)
@@ -418,7 +418,7 @@ def _run_all(c: LoopFunction) -> None:
 def _reduce_columns(t: Tuning) -> str:
     """A launch that reduces along rows, with lanes along columns: parts of columns, of an outer axis, or of the rows.
     Its axes are merged first, as how many columns are adjacent decides on the order in which rows are added up."""
-    c = LoopFunction("i64", "reduce_columns", ["ptr pool", *NEST_PARAMS, "i64 way"], internal=True)
+    c = LoopFunction("i64", "reduce_columns", ["ptr pool", *NEST_PARAMS, "i64 order"], internal=True)
     outer, lane, width = (c.get("%D", k) for k in (Header.OUTER_AXIS, Header.LANE_AXIS, Header.LANES))
     job, bytes_, alone = (JOB.made(c, {"both": "false"}), c.cell(0), c.lt(_work(c, "%E"), t.tasks.independent_min_ns))
     with c.when(c.all(c.ne(c.header(Header.TRANSPOSABLE), 0), c.negate(alone))):
@@ -438,17 +438,17 @@ def _reduce_columns(t: Tuning) -> str:
     is_worth = c.any(
         c.gt(c.header(Header.COLUMN_READS), 1), c.lt(c.mul(longest, n), t.caches.split_rows_max_state_bytes)
     )
-    far = c.all(c.ge(longest, least), is_worth)
-    few = c.lt(n, c.choose(far, t.caches.split_rows_max_columns, 2 * t.tasks.columns))
+    exceeds = c.all(c.ge(longest, least), is_worth)
+    few = c.lt(n, c.choose(exceeds, t.caches.split_rows_max_columns, 2 * t.tasks.columns))
     many = c.ge(rows, t.loops.shared_rows)
     long = c.ge(c.udiv(_work(c, extents), c.max(rows, 1)), 2 * t.loops.single_thread_task_ratio * t.loops.task_ns)
     by_rows = c.any(many, few)
     with c.when(c.all(few, c.gt(n, 0), c.negate(many), c.any(long, c.lt(rows, 2)))):
-        turn = c.choose(c.ge("%way", BACKWARD), TASKS_BACKWARD, TASKS_FORWARD)
+        tasks = c.choose(c.ge("%order", BACKWARD), TASKS_BACKWARD, TASKS_FORWARD)
         words = {
             Stage.CODE: c.header(Header.CODE),
             Stage.CODE_END: c.header(Header.CODE_END),
-            Stage.TASKS: turn,
+            Stage.TASKS: tasks,
             Stage.POOL: "%pool",
             Stage.IS_MERGED: 1,
         }
@@ -479,7 +479,7 @@ def _return_in_tasks(c: LoopFunction, job: str, tables: dict[str, str], count: s
 
 def _fill(c: LoopFunction, job: str, tables: dict[str, str], merged: int = 0, traversal: str | int = ANY_ORDER) -> None:
     """A job of all of a launch."""
-    code = {"from": c.header(Header.CODE), "to": c.header(Header.CODE_END), "merged": merged, "way": traversal}
+    code = {"from": c.header(Header.CODE), "to": c.header(Header.CODE_END), "merged": merged, "order": traversal}
     for name, value in {**tables, **code, "kept": "null", "states": "null", "flag": "0", "count": 0}.items():
         JOB.put(c, job, name, value)
 
@@ -523,14 +523,14 @@ def _pool(c: LoopFunction, place: str) -> str:
 
 def _run(c: LoopFunction, pool: str) -> None:
     return_if_small_transposed(c)
-    alone, ask = c.label("alone"), c.label("ask")
+    alone, shared_out = c.label("alone"), c.label("ask")
     levels, down = c.header(Header.LEVELS), c.header(Header.COLUMN_READS)
     traversal = traversal_of(c, "%rt", c.is_null(pool))
     is_one = c.eq(c.or_(c.or_(levels, down), traversal), 0)
-    c.branch(c.all(c.is_null(pool), is_one), alone, ask)
+    c.branch(c.all(c.is_null(pool), is_one), alone, shared_out)
     c.place(alone)
     c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), "ptr null"))
-    c.place(ask)
+    c.place(shared_out)
     given = f"ptr {pool}", *passed(NEST_PARAMS)
     with c.when(c.ne(down, 0)):
         c.ret("i64", c.call("i64", "@reduce_columns", *given, f"i64 {traversal}"))
@@ -577,20 +577,20 @@ def _place_row(c: LoopFunction, row: str, bases: str, extents: str) -> None:
     axes, number = c.header(Header.AXES), c.header(Header.OPERANDS)
     with c.loop(number) as loop:
         strides = c.word("%S", c.mul(loop.index, axes))
-        with c.loop(axes, ("i64", row), ("i64", c.get("%B", loop.index))) as turn:
-            axis = c.sub(c.sub(axes, 1), turn.index)
-            left, place = turn.values
+        with c.loop(axes, ("i64", row), ("i64", c.get("%B", loop.index))) as tasks:
+            axis = c.sub(c.sub(axes, 1), tasks.index)
+            left, place = tasks.values
             extent = c.choose(c.eq(c.get(extents, axis), 1), c.get("%E", axis), 1)
             offset = c.mul(c.urem(left, extent), c.get(strides, axis))
-            turn.next = [c.udiv(left, extent), c.add(place, offset)]
-        c.put(turn.values[1], bases, loop.index)
+            tasks.next = [c.udiv(left, extent), c.add(place, offset)]
+        c.put(tasks.values[1], bases, loop.index)
 
 
 def _run_in_tasks(t: Tuning) -> str:
     """All of a launch, by parts of one axis where that is worth it."""
-    c = LoopFunction("i64", "run_in_tasks", ["ptr pool", *NEST_PARAMS, "i64 way"], internal=True)
+    c = LoopFunction("i64", "run_in_tasks", ["ptr pool", *NEST_PARAMS, "i64 order"], internal=True)
     levels = c.header(Header.LEVELS)
-    job = JOB.made(c, {"both": c.eq("%way", BACKWARD_SHARED)})
+    job = JOB.made(c, {"both": c.eq("%order", BACKWARD_SHARED)})
     outer, lane = c.header(Header.OUTER_AXIS), c.header(Header.LANE_AXIS)
     by_rows = c.any(c.ge(_length(c, "%E", outer), t.loops.shared_rows), c.lt(lane, 0))
     by_rows = c.all(by_rows, c.negate(_has_few_rows(c, t, _work(c, "%E"), outer, lane)))
@@ -598,7 +598,7 @@ def _run_in_tasks(t: Tuning) -> str:
     count = _count(c, "%E", "%S", job, c.choose(by_rows, outer, lane), grain, unit)
     with c.when(c.lt(count, 2)):
         c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), "ptr null"))
-    _fill(c, job, named(NEST_PARAMS), traversal="%way")
+    _fill(c, job, named(NEST_PARAMS), traversal="%order")
     given = "ptr %pool", f"ptr {job}", f"i64 {count}"
     with c.when(c.eq(levels, 0)):
         c.call("i64", "@run_all_tasks", *given)

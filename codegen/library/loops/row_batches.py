@@ -38,22 +38,22 @@ def row_batch_texts(t: Tuning) -> list[str]:
 
 def _rows_per_call(t: Tuning) -> str:
     """How many rows kernels get at once, and the flags of the call: whether they prefetch the next rows."""
-    c = LoopFunction("void", "rows_per_call", ["ptr cx", "ptr words", "ptr rows", "ptr turn"], internal=True)
+    c = LoopFunction("void", "rows_per_call", ["ptr cx", "ptr words", "ptr rows", "ptr flags"], internal=True)
     axis, most, budget, lane, near, *_, at_any = (c.get("%words", k) for k in range(1, RowsCode.WORDS))
-    extents, asks = c.context(Context.EXTENTS), c.cell(0)
+    extents, prefetches = c.context(Context.EXTENTS), c.cell(0)
     extent, length = c.get(extents, axis), c.max(c.get(extents, lane), 1)
     with c.when(c.le(length, near)):
         size = c.call("i64", "@operand_span", "ptr %cx", f"i64 {axis}")
         fits = c.any(c.ne(at_any, 0), c.lt(size, t.caches.prefetch_reread_max_bytes))
-        c.note(c.all(c.gt(size, t.memory.prefetch_operand_min_bytes), fits), asks)
-    ahead = c.ne(c.get(asks, 0), 0)
+        c.note(c.all(c.gt(size, t.memory.prefetch_operand_min_bytes), fits), prefetches)
+    ahead = c.ne(c.get(prefetches, 0), 0)
     fitting = c.max(c.sdiv(c.choose(ahead, near, budget), length), 1)
     fitting = c.choose(c.gt(fitting, t.memory.unrolled_rows), c.and_(fitting, -t.memory.unrolled_rows), fitting)
     rows = c.min(most, c.choose(c.eq(budget, 0), most, fitting))
     c.put(rows, "%rows", 0)
-    c.put(c.choose(ahead, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%turn", 0)
+    c.put(c.choose(ahead, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%flags", 0)
     with c.when(c.all(c.eq(most, MAX_COLUMN_ROWS), c.gt(extent, rows))):
-        c.call("void", "@column_rows_per_call", "ptr %cx", f"i64 {axis}", "ptr %rows", "ptr %turn")
+        c.call("void", "@column_rows_per_call", "ptr %cx", f"i64 {axis}", "ptr %rows", "ptr %flags")
     return c.end()
 
 
@@ -127,7 +127,7 @@ def _first_batch() -> str:
 
 def _row_batch() -> str:
     """All calls for some rows; then their pointers are those of the rows that follow."""
-    c = LoopFunction("void", "row_batch", [*CODE_PARAMS, "i64 rows", "i64 turn"], internal=True)
+    c = LoopFunction("void", "row_batch", [*CODE_PARAMS, "i64 rows", "i64 flags"], internal=True)
     count, live = c.cell(c.context(Context.COUNT)), c.cell(c.context(Context.LIVE))
     extents, kernels = c.context(Context.EXTENTS), c.context(Context.KERNELS)
     with each_instruction(c) as (words, at):
@@ -138,7 +138,7 @@ def _row_batch() -> str:
             counted = c.ge(c.get(words, CallCode.LANE), 0)
             n, lanes = (f"i64 {c.choose(counted, c.get(cell, 0), 1)}" for cell in (count, live))
             kernel = c.get(kernels, c.get(words, CallCode.KERNEL), "ptr")
-            c.call("void", kernel, f"ptr {pointers}", n, lanes, "i64 %rows", "i64 %turn")
+            c.call("void", kernel, f"ptr {pointers}", n, lanes, "i64 %rows", "i64 %flags")
             steps = c.word(pointers, every)
             with c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
                 moved = c.mul(c.get(steps, loop.index), "%rows")
@@ -153,7 +153,7 @@ def _row_batch() -> str:
 
 def _row_batches() -> str:
     c = LoopFunction(
-        "void", "row_batches", [*CODE_PARAMS, "i64 axis", "i64 size", "i64 extent", "i64 turn"], internal=True
+        "void", "row_batches", [*CODE_PARAMS, "i64 axis", "i64 size", "i64 extent", "i64 flags"], internal=True
     )
     positions, code = c.context(Context.POSITIONS), "ptr %cx, i64 %first, i64 %end"
     c.call("void", "@first_batch", code)
@@ -161,8 +161,8 @@ def _row_batches() -> str:
         put_position(c, positions, "%axis", loop.index)
         left = c.sub("%extent", loop.index)
         rows, behind = c.min(left, "%size"), c.le(left, "%size")
-        turn = c.choose(behind, c.and_("%turn", WHOLE_ROW), "%turn")
-        c.call("void", "@row_batch", code, f"i64 {rows}", f"i64 {turn}")
+        flags = c.choose(behind, c.and_("%flags", WHOLE_ROW), "%flags")
+        c.call("void", "@row_batch", code, f"i64 {rows}", f"i64 {flags}")
         poll_each(c, loop.values[0], 8)
         loop.next = [c.add(loop.values[0], 1)]
     return c.end()

@@ -67,7 +67,7 @@ def _small_transposed(t: Tuning) -> str:
     few = c.as_i64(c.all(is_short, c.le(rows, t.pack.small_max_rows)))
     with c.loop(operands, ("i64", "0"), ("i64", few)) as loop:
         o = _Operand(c, loop.index, lane, rows, room)
-        loop.next = [c.add(loop.values[0], o.bytes), c.or_(loop.values[1], o.apart)]
+        loop.next = [c.add(loop.values[0], o.bytes), c.or_(loop.values[1], o.is_strided)]
     total, some = loop.values
     with c.when(c.any(c.eq(some, 0), c.gt(total, t.pack.small_bytes))):
         c.ret("i64", -1)
@@ -99,7 +99,7 @@ def _small_in_scratch(t: Tuning) -> str:
     there = c.max("%n", c.header(Header.LANES))
     with c.loop(many, ("ptr", area)) as loop:
         o, place = _Operand(c, loop.index, lane, "%rows", "%room"), loop.values[0]
-        is_copied = c.ne(c.or_(o.apart, "%every"), 0)
+        is_copied = c.ne(c.or_(o.is_strided, "%every"), 0)
         following = c.gep(place, o.bytes)
         c.put(c.choose(is_copied, place, "null", "ptr"), starts, loop.index, "ptr")
         with c.when(is_copied):
@@ -142,7 +142,7 @@ class _Operand:
         self.number, self.size = c.get(pair, 0), c.get(pair, 1)
         strides = c.word("%S", c.shl(self.number, 1))
         self.step, self.row = c.get(strides, lane), c.get(strides, c.sub(1, lane))
-        self.apart = c.as_i64(c.ne(self.step, self.size))
+        self.is_strided = c.as_i64(c.ne(self.step, self.size))
         self.moves = c.ne(self.row, 0)
         self.rows = c.choose(self.moves, rows, 1)
         self.pitch = c.and_(c.add(c.mul(room, self.size), 63), -64)

@@ -26,7 +26,7 @@ INDICES, SOURCE, RESULT = range(3)
 _COPY = [
     "ptr to", "i64 to_row", "i64 to_step", "ptr from", "i64 from_row", "ptr places", "i64 n", "i64 rows", "i64 rest",
 ]  # fmt: skip
-_PLACES = ["ptr places", "ptr at", "i64 step", "i64 kind", "i64 n", "i64 extent", "i64 apart"]
+_PLACES = ["ptr places", "ptr at", "i64 step", "i64 kind", "i64 n", "i64 extent", "i64 item_stride"]
 
 
 def take_texts(t: Tuning) -> list[str]:
@@ -54,7 +54,7 @@ def _places() -> str:
             index = load(c.gep("%at", c.mul(loop.index, "%step")))
             index = c.choose(c.lt(index, 0), c.add(index, "%extent"), index)
             wrong = c.test("uge", index, "%extent")
-            c.put(c.mul(c.choose(wrong, 0, index), "%apart"), "%places", loop.index)
+            c.put(c.mul(c.choose(wrong, 0, index), "%item_stride"), "%places", loop.index)
             loop.next = [c.any(loop.values[0], wrong)]
         return c.as_i64(loop.values[0])
 
@@ -63,12 +63,12 @@ def _places() -> str:
     return c.end("i64", each(lambda at: c.call("i64", "@index_at", f"ptr {at}", "i64 %kind")))
 
 
-def _copy(name: str, kind: str, beside: int, ends: bool) -> str:
+def _copy(name: str, kind: str, unroll: int, ends: bool) -> str:
     """Runs of `rows` rows at `n` places: one element of `kind`, or (`ends`) one from their start on and one up to their
     end, `rest` bytes behind."""
     c = LoopFunction("void", name, _COPY, internal=True)
-    whole = c.and_("%n", -beside)
-    for first, stop, count in (("0", whole, beside), (whole, "%n", 1)):
+    whole = c.and_("%n", -unroll)
+    for first, stop, count in (("0", whole, unroll), (whole, "%n", 1)):
         with c.loop(stop, start=first, step=count) as column:
             places = [c.get("%places", c.add(column.index, k)) for k in range(count)]
             steps = [c.mul("%to_step", k) for k in range(count)]

@@ -9,8 +9,8 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.builder import Asm
 
 
-def judge_text() -> str:
-    return _operand() + _judge()
+def failure_text() -> str:
+    return _operand() + _first_failure()
 
 
 def _operand() -> str:
@@ -34,7 +34,7 @@ def _operand() -> str:
     return f.text
 
 
-def _judge() -> str:
+def _first_failure() -> str:
     """i64: 0 if all hold; else the record is that of the first that does not."""
     f = Asm("i64", "judge", ("ptr ctx", "ptr frame", "ptr values", "ptr conditions", "i64 n"))
     with f.loop("%n") as loop:

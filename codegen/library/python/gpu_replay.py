@@ -39,8 +39,8 @@ def _packed() -> str:
     with f.loop(rank, ("i64", f.load("i64", "%arg", layouts.AR_ITEM))) as loop:
         d = f.sub(last, loop.index)
         n, stride, want = (f.op(f"load i64, ptr {f.gep(p, d, 'i64')}") for p in (dims, strides, wanted))
-        gap = f.all(f.ne(n, 1), f.ne(stride, loop.values[0]))
-        with f.when(f.op(f"or i1 {gap}, {f.ne(n, want)}")):
+        distance = f.all(f.ne(n, 1), f.ne(stride, loop.values[0]))
+        with f.when(f.op(f"or i1 {distance}, {f.ne(n, want)}")):
             f.ret("i1", "false")
         loop.next = [f.mul(loop.values[0], n)]
     f.ret("i1", "true")

@@ -13,7 +13,7 @@ from tensordsl.codegen.library.python.arena import arena_text
 from tensordsl.codegen.library.python.array_order import like_texts, strides_like
 from tensordsl.codegen.library.python.arrays import array_text
 from tensordsl.codegen.library.python.cells import cell_text
-from tensordsl.codegen.library.python.failures import judge_text
+from tensordsl.codegen.library.python.failures import failure_text
 from tensordsl.codegen.library.python.row_parts import DECLARATION, parts_text
 from tensordsl.codegen.library.python.vectorcall import entry_text, incref, record, table, unless_failed
 from tensordsl.codegen.library.signals import DECLARATIONS, poll, run_time_table, signal_text
@@ -35,7 +35,7 @@ def native_text(t: Tuning) -> str:
         entry_text(), decref_text(), new_array_text(), array_text(t), like_texts(), _new_outs(), _new_list(),
         _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _copy(t), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
-        arena_text(t), _host_call(), _poll(interval), cell_text(), parts_text(), judge_text(), _clear(t),
+        arena_text(t), _host_call(), _poll(interval), cell_text(), parts_text(), failure_text(), _clear(t),
         signal_text(t.machine.is_arm),
     )  # fmt: skip
     return DECLARATION + DECLARATIONS + declarations + "".join(parts) + METADATA

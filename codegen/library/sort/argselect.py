@@ -7,7 +7,7 @@ Why       one pass compares vectors with the k-th best so far; candidates are so
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.lines import given_lines, walk_text
+from tensordsl.codegen.library.lines import given_lines, line_loop_text
 from tensordsl.codegen.library.signals import POLL, long_loop
 from tensordsl.codegen.library.sort import merge_sort
 from tensordsl.codegen.library.sort.driver import PAIR_BYTES, PLACES_BYTES, WANTED_PARAMS
@@ -32,12 +32,12 @@ class _Select(Keys):
         parts = [Core("pairs", 128, self.tuning).text(), self.cut()]
         parts += [part(end) for end in ENDS for part in (self.offer, self.look, self.found)]
         name = f"argsort_part_{self.dtype}"
-        parts += [self.line(name), walk_text(name, WANTED_PARAMS, lambda f: _each_line(f, name)), _entry(name)]
+        parts += [self.line(name), line_loop_text(name, WANTED_PARAMS, lambda f: _each_line(f, name)), _entry(name)]
         declarations = "".join(f"declare i64 @llvm.{f}.i64(i64, i1)\n" for f in ("cttz", "ctlz"))
         declarations += "".join(f"declare i64 @llvm.{f}.i64(i64, i64)\n" for f in ("smin", "smax"))
         return POLL + declarations + "".join(parts) + METADATA + merge_sort.METADATA
 
-    def turned(self, f: Asm, key: str, end: str) -> str:
+    def from_end(self, f: Asm, key: str, end: str) -> str:
         """A key in an order in which the best of this end are the least; or back."""
         return key if end == "least" else f.xor(key, (1 << self.bits) - 1 if self.bits < 64 else -1)
 
@@ -59,7 +59,7 @@ class _Select(Keys):
     def offer(self, end: str) -> str:
         """A number becomes a candidate if it is better than the last of the best."""
         f = Asm("void", f"offer.{end}", ("ptr way", "ptr x", "i64 x_step", "i64 at"), internal=True)
-        key = self.turned(f, self.one_key(f, f.gep("%x", f.mul("%at", "%x_step"))), end)
+        key = self.from_end(f, self.one_key(f, f.gep("%x", f.mul("%at", "%x_step"))), end)
         with f.when(f.compare("ult", "i64", key, f.load("i64", "%way", LIMIT))):
             count = f.load("i64", "%way", COUNT)
             place = f.gep(f.load("ptr", "%way", PAIRS), f.mul(count, PAIR_BYTES))
@@ -94,7 +94,7 @@ class _Select(Keys):
     def found(self, end: str) -> str:
         """ptr: the sorted pairs of the `best` numbers of this end and their positions, somewhere in `room`."""
         f = Asm("ptr", f"find.{end}", ("ptr x", "i64 n", "i64 x_step", "ptr room", "i64 best"), internal=True)
-        way = f.op("alloca [6 x i64], align 8")
+        direction = f.op("alloca [6 x i64], align 8")
         more = f.op(f"call i64 @llvm.smax.i64(i64 %best, i64 {MIN_CANDIDATES})")
         most = f.op(f"call i64 @llvm.smin.i64(i64 %n, i64 {f.add('%best', more)})")
         other = f.gep(f.gep("%room", f.mul(most, PAIR_BYTES)), GUARD_BYTES)
@@ -102,25 +102,25 @@ class _Select(Keys):
             (COUNT, "i64", most), (PAIRS, "ptr", "%room"), (OTHER, "ptr", other), (MOST, "i64", most),
             (BEST, "i64", "%best"),
         ):  # fmt: skip
-            f.store(kind, value, way, offset)
+            f.store(kind, value, direction, offset)
         with long_loop(f, most) as loop:
             at = loop.index if end == "least" else f.sub(f.sub("%n", 1), loop.index)
-            key = self.turned(f, self.one_key(f, f.gep("%x", f.mul(at, "%x_step"))), end)
+            key = self.from_end(f, self.one_key(f, f.gep("%x", f.mul(at, "%x_step"))), end)
             place = f.gep("%room", f.mul(loop.index, PAIR_BYTES))
             f.store("i64", key, place)
             f.store("i64", at, place, 8)
-        f.call("void", "@cut", f"ptr {way}")
-        self.rest(f, end, way, most)
-        f.call("void", "@cut", f"ptr {way}")
-        f.ret("ptr", f.load("ptr", way, PAIRS))
+        f.call("void", "@cut", f"ptr {direction}")
+        self.rest(f, end, direction, most)
+        f.call("void", "@cut", f"ptr {direction}")
+        f.ret("ptr", f.load("ptr", direction, PAIRS))
         return f.text
 
-    def rest(self, f: Asm, end: str, way: str, most: str) -> None:
+    def rest(self, f: Asm, end: str, direction: str, most: str) -> None:
         """All numbers behind the first ones: whole vectors where they are adjacent, then one by one."""
         W, left = self.lanes, f.sub("%n", most)
         adjacent = f.eq("%x_step", self.size)
         whole = f.choose(adjacent, f.and_(left, -W), 0)
-        given = (f"ptr {way}", "ptr %x", "i64 %x_step")
+        given = (f"ptr {direction}", "ptr %x", "i64 %x_step")
 
         def place(done: str, width: int) -> str:
             if end == "least":
@@ -129,7 +129,7 @@ class _Select(Keys):
 
         with long_loop(f, whole, step=W) as loop:
             at = place(loop.index, W)
-            bits = self.better(f, end, f.load("i64", way, LIMIT), f.gep("%x", f.mul(at, self.size)))
+            bits = self.better(f, end, f.load("i64", direction, LIMIT), f.gep("%x", f.mul(at, self.size)))
             with f.when(f.compare("ne", f"i{W}", bits, 0), UNLIKELY):
                 wide = bits if W == 64 else f.op(f"zext i{W} {bits} to i64")
                 f.call("void", f"@look.{end}", *given, f"i64 {at}", f"i64 {wide}")
@@ -139,7 +139,7 @@ class _Select(Keys):
     def better(self, f: Asm, end: str, limit: str, source: str) -> str:
         """A bit for each number of a vector, set if it may be better than the limit."""
         W, t = self.lanes, self.typed(self.width, self.lanes)
-        x, limit = self.loaded(f, source, W), self.signed(f, self.turned(f, limit, end))
+        x, limit = self.loaded(f, source, W), self.signed(f, self.from_end(f, limit, end))
         one = f.op(f"insertelement {t} poison, i{self.width} {limit}, i64 0")
         every = f.op(f"shufflevector {t} {one}, {t} poison, <{W} x i32> zeroinitializer")
         found = f.op(f"icmp {'slt' if end == 'least' else 'sgt'} {t} {self.ordered(f, x, W)}, {every}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.lines import given_lines, walk_text
+from tensordsl.codegen.library.lines import given_lines, line_loop_text
 from tensordsl.codegen.library.parallel import named, operands
 from tensordsl.codegen.library.signals import POLL, long_loop, poll_each
 from tensordsl.codegen.library.sort import merge_sort, nan_and_zeros, parallel_lines
@@ -320,8 +320,8 @@ class _Sort(Keys):
         """A short line, from where it stands to where it goes, or through scratch if its elements are strided; one with
         special numbers goes on."""
         adjacent = f.all(*(f.eq(step, self.size) for step in ("%x_step", "%y_step")))
-        apart, goes_on = f.op(f"xor i1 {adjacent}, true"), f.label("special")
-        with f.when(apart):
+        strided, goes_on = f.op(f"xor i1 {adjacent}, true"), f.label("special")
+        with f.when(strided):
             self.copy(f, "%n", ("%x", "%x_step"), ("%room", str(self.size)))
         places = [f.choose(adjacent, place, "%room", "ptr") for place in ("%x", "%y")]
         for r in sizes(self):
@@ -330,7 +330,7 @@ class _Sort(Keys):
                 done, is_done = f.call("i1", f"@short{r}", *given), f.label("sorted")
                 f.branch(done, is_done, goes_on, LIKELY)
                 f.place(is_done)
-                with f.when(apart):
+                with f.when(strided):
                     first = f.gep("%room", f.mul("%first", self.size))
                     self.copy(f, "%count", (first, str(self.size)), (target, "%y_step"))
                 f.ret()
@@ -453,7 +453,7 @@ class _Sort(Keys):
                     f.ret()
             f.call("void", f"@{name}.line", *passed(params))
 
-        return walk_text(name, params, end)
+        return line_loop_text(name, params, end)
 
     def last(self, f: Asm, function: str) -> str:
         """The axis behind those that are walked over."""

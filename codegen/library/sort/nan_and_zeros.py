@@ -23,7 +23,7 @@ JOB = Job(LINE_PARAMS)
 def text(k: Keys) -> str:
     """`@set_apart(x, n, x_step, room, pool)`, and `@put_back(keys, n, room)` for the sorted keys, in which all nans are
     the greatest one."""
-    return _part(k) + _set_apart(k.tuning) + _put_back(k)
+    return _part(k) + _set_aside(k.tuning) + _put_back(k)
 
 
 def _part(k: Keys) -> str:
@@ -73,7 +73,7 @@ def _one_by_one(
         f.put(count, counts, word)
 
 
-def _set_apart(t: Tuning) -> str:
+def _set_aside(t: Tuning) -> str:
     f = Function("void", "set_apart", (*LINE_PARAMS, "ptr pool"), internal=True)
     job = JOB.made(f, named(LINE_PARAMS))
     with f.when(f.any(f.is_null("%pool"), f.lt("%n", parallel_min_keys(t)))):

@@ -109,10 +109,10 @@ def _sample_keys(q: Quick) -> int:
 def _sampled(q: Quick) -> str:
     """`count` of the n keys at a, sorted, to `sample`: one of each so many, at places that follow no period."""
     f = Function("void", f"{q.name}.sampled", ("ptr a", "i64 n", "ptr sample", "i64 count"), internal=True)
-    apart = f.udiv("%n", "%count")
+    stride = f.udiv("%n", "%count")
     with f.loop("%count", ("i64", "1")) as loop:
-        within = f.udiv(f.mul(apart, loop.values[0]), pivot.SAMPLE_MODULUS)
-        place = f.add(f.mul(apart, loop.index), within)
+        within = f.udiv(f.mul(stride, loop.values[0]), pivot.SAMPLE_MODULUS)
+        place = f.add(f.mul(stride, loop.index), within)
         f.store(q.key, f.load(q.key, q.at(f, "%a", place)), q.at(f, "%sample", loop.index))
         if q.has_positions:
             f.store(q.key, loop.index, q.at(f, "%sample", f.add(loop.index, 2 * _sample_keys(q))))
@@ -145,8 +145,8 @@ def _pivots(q: Quick) -> str:
     found = loop.values[0]
     last, buckets = f.sub(found, 1), f.shl(_power(f, found), 1)
     with f.loop(buckets, start=1) as loop:  # the middle one of those below the node, of the last ones again
-        apart = f.udiv(buckets, _power(f, loop.index))
-        middle = f.lshr(f.mul(f.or_(f.shl(loop.index, 1), 1), apart), 1)
+        stride = f.udiv(buckets, _power(f, loop.index))
+        middle = f.lshr(f.mul(f.or_(f.shl(loop.index, 1), 1), stride), 1)
         place = f.sub(f.sub(middle, buckets), 1)
         f.store(q.key, f.load(q.key, q.at(f, sample, f.min(place, last))), q.at(f, "%pivots", loop.index))
     return f.end("i64", buckets)

@@ -33,14 +33,14 @@ def _sample(q: Quick, r: int) -> str:
     """The middle one of r registers of the n keys at x, one of each so many, at places that follow no period, as lines
     may have one; the next number if none of these keys is less."""
     f, W = Asm(q.key, f"{q.name}.sample{r}", ("ptr x", "i64 n"), internal=True), q.lanes
-    apart = f.udiv("%n", r * W)
+    stride = f.udiv("%n", r * W)
     values = []
     for at in range(r):
         value = "poison"
         for lane in range(W):
             whole = at * W + lane
             part = pow(SAMPLE_FACTOR, whole, SAMPLE_MODULUS)
-            place = f.udiv(f.mul(apart, whole * SAMPLE_MODULUS + part), SAMPLE_MODULUS)
+            place = f.udiv(f.mul(stride, whole * SAMPLE_MODULUS + part), SAMPLE_MODULUS)
             key = f.load(q.key, q.at(f, "%x", place))
             value = f.op(f"insertelement {q.kind} {value}, {q.key} {key}, i64 {lane}")
         values.append(value)

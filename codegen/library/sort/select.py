@@ -106,9 +106,9 @@ def _narrow(k: Keys, source: str) -> str:
     with f.when(f.any(f.lt("%n", least), _is_wide(f, k.tuning))):
         _give_up(f, k, source)
     is_many = f.ge("%n", k.tuning.sort.select_large_min_elements)
-    size, beside = (f.choose(is_many, many, few) for few, many in zip(*SAMPLES, strict=True))
-    apart = f.udiv("%n", size)
-    f.call("void", f"@sample.{source}", "ptr %x", "i64 %x_step", "ptr %a", f"i64 {size}", f"i64 {apart}")
+    size, margin = (f.choose(is_many, many, few) for few, many in zip(*SAMPLES, strict=True))
+    stride = f.udiv("%n", size)
+    f.call("void", f"@sample.{source}", "ptr %x", "i64 %x_step", "ptr %a", f"i64 {size}", f"i64 {stride}")
     room = f.gep("%a", f.add(size, k.lanes), key_type)
     sample = f.call("ptr", "@plain", "ptr %a", f"ptr {room}", f"i64 {size}", f"i64 {k.size}")
     last = f.sub("%count", 1)
@@ -116,7 +116,7 @@ def _narrow(k: Keys, source: str) -> str:
     ends = ("%first", "sub", ~k.greatest), (f.add("%first", last), "add", k.greatest)
     for place, by, outside in ends:
         at = f.udiv(f.mul(place, size), "%n")
-        at = f.op(f"{by} i64 {at}, {beside}")
+        at = f.op(f"{by} i64 {at}, {margin}")
         is_there = f.compare("ult", "i64", at, size)
         key = f.load(key_type, f.gep(sample, f.choose(is_there, at, 0), key_type))
         limits.append(f.op(f"select i1 {is_there}, {key_type} {key}, {key_type} {outside}"))

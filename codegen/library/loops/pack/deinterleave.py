@@ -138,8 +138,8 @@ def _deinterleaver() -> str:
     """What packs columns of elements of such a size, and bytes from row to row, together, or null."""
     c, found = LoopFunction("ptr", "deinterleaver", ["i64 size", "i64 stride"], internal=True), "null"
     for size, least in MIN_STRIDE_BYTES.items():
-        is_far = c.all(c.eq("%size", size), c.ge("%stride", least))
-        found = c.choose(is_far, f"@deinterleave{size}", found, "ptr")
+        is_wide = c.all(c.eq("%size", size), c.ge("%stride", least))
+        found = c.choose(is_wide, f"@deinterleave{size}", found, "ptr")
     for size, step in DENSE:
         is_dense = c.all(c.eq("%size", size), c.eq("%stride", size * step))
         found = c.choose(is_dense, f"@dense{size}x{step}", found, "ptr")

@@ -95,8 +95,8 @@ def _copy_operand() -> str:
         with c.loop("%axes", ("i64", "0"), ("i64", "0"), ("i64", line.index)) as loop:
             (source, target, rest), axis = loop.values, c.sub(c.sub("%axes", 1), loop.index)
             extent = length(axis)
-            turn = c.urem(rest, extent)
-            moved = (c.mul(turn, c.get(table, axis)) for table in ("%s", "%t"))
+            index = c.urem(rest, extent)
+            moved = (c.mul(index, c.get(table, axis)) for table in ("%s", "%t"))
             source, target = (c.add(x, y) for x, y in zip((source, target), moved, strict=True))
             loop.next = [source, target, c.udiv(rest, extent)]
         there, here = c.gep("%from", loop.values[0]), c.gep("%to", loop.values[1])

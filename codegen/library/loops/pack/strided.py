@@ -26,10 +26,10 @@ PACKER_OF_ROWS_PARAMS = ["ptr packer", "i64 stride", "i64 rows"]
 def strided_texts(t: Tuning) -> list[str]:
     fetches = t.machine.prefetches_blocks and t.allows("prefetch_blocks")  # packing a block prefetches the next one
     near = [_shuffled(size, step, fetches) for size in KINDS if size < 16 for step in SHUFFLED_STEPS]
-    far = [_strided(size, loads) for size in KINDS for loads in (1, t.pack.repeated_loads)]
+    strided = [_strided(size, loads) for size in KINDS for loads in (1, t.pack.repeated_loads)]
     return [
         *near,
-        *far,
+        *strided,
         _copy_strided(),
         packer_of_rows(t, "strided_packer_of_rows", [f"strided{size}" for size in KINDS]),
         _packer(),

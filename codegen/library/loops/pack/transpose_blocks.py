@@ -150,11 +150,11 @@ def _place_in_scratch() -> str:
 
 
 def _move_block() -> str:
-    """A job's block number `turn`: operands to scratch, and `current` to all of them; or (`out`) results back."""
-    c = LoopFunction("void", "move_block", ["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], internal=True)
+    """A job's block number `block`: operands to scratch, and `current` to all of them; or (`out`) results back."""
+    c = LoopFunction("void", "move_block", ["ptr D", "ptr job", "ptr current", "i64 block", "i1 out"], internal=True)
     axes, lane = c.header(Header.AXES), c.header(Header.LANE_AXIS)
     count, lanes = c.get(c.get("%job", J_EXTENTS, "ptr"), lane), c.get("%job", J_LANES)
-    start = c.add(c.get("%job", J_FIRST), c.mul("%turn", lanes))
+    start = c.add(c.get("%job", J_FIRST), c.mul("%block", lanes))
 
     def outside(number: str) -> str:
         row = c.word(c.get("%job", J_STRIDES, "ptr"), c.mul(number, axes))
@@ -245,14 +245,14 @@ def _transposed_block(t: Tuning) -> str:
     with c.loop(c.header(Header.TRANSPOSABLE), ("i1", "false")) as loop:
         o = _operand(c, loop.index, job)
         loop.next = [c.any(loop.values[0], c.call("i1", "@has_contiguous_axis", o.own, o.extents, o.lanes))]
-    (turns,) = loop.values
+    (has_runs,) = loop.values
     block = c.and_(c.sdiv(t.loops.transposed_bytes, c.max(each, 1)), c.sub(0, width))
     enough, many = (
         c.mul(width, t.pack.transpose_min_vectors),
         c.gt(n, t.pack.transpose_many_lanes),
     )  # all parts of many are many
     pays = c.all(c.ge(block, enough), c.any(many, c.ge(n, enough)))
-    pays = c.any(turns, pays)
+    pays = c.any(has_runs, pays)
     block = c.min(c.max(block, width), c.choose(many, c.and_(n, c.sub(0, width)), n))
     few = c.le(c.mul(each, block), t.loops.transposed_max_bytes)
     fits = c.all(c.gt(each, 0), few, c.gt(n, 0), pays)
@@ -317,7 +317,7 @@ def _in_transposed_blocks(t: Tuning) -> str:
     again = c.all(c.gt(rest, 0), c.ne(c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0))
     up = c.and_(c.sub(c.add(rest, width), 1), c.sub(0, width))
     last = c.choose(again, c.min(up, n), rest)
-    for first, count, turns in (("0", block, times), (c.sub(n, last), last, "1")):
+    for first, count, has_runs in (("0", block, times), (c.sub(n, last), last, "1")):
         c.put(first, job, J_FIRST)
         c.put(count, job, J_LANES)
         c.put(c.choose(fills, width, count), extents, lane)
@@ -331,8 +331,8 @@ def _in_transposed_blocks(t: Tuning) -> str:
             "ptr %I",
             *passed(SCRATCH_PARAMS),
         )
-        turns = c.choose(c.gt(count, 0), turns, 0)
-        bad = c.call("i64", "@run_general", *given, "ptr %stage", f"ptr {job}", f"i64 {turns}")
+        has_runs = c.choose(c.gt(count, 0), has_runs, 0)
+        bad = c.call("i64", "@run_general", *given, "ptr %stage", f"ptr {job}", f"i64 {has_runs}")
         flag = c.or_(flag, bad)
     return c.end("i64", flag)
 

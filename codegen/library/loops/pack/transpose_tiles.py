@@ -58,8 +58,8 @@ def _tile_rows(t: Tuning) -> str:
         behind = c.and_(
             c.op(f"ptrtoint ptr {c.get('%B', c.get(entry, Operand.NUMBER), 'ptr')} to i64"), CACHE_LINE_BYTES - 1
         )
-        is_turned = c.all(c.is_kind(entry, VECTOR), c.eq(along, size), c.ne(across, 0))
-        with c.when(c.all(is_turned, c.eq(c.and_(across, CACHE_LINE_BYTES - 1), 0))):
+        is_transposed = c.all(c.is_kind(entry, VECTOR), c.eq(along, size), c.ne(across, 0))
+        with c.when(c.all(is_transposed, c.eq(c.and_(across, CACHE_LINE_BYTES - 1), 0))):
             c.put(c.min(c.max(c.sdiv(CACHE_LINE_BYTES, size), t.pack.tile_rows // 2), t.pack.tile_rows), "%to", 0)
             c.put(c.sdiv(behind, size), "%to", 1)
             c.ret()
@@ -135,9 +135,9 @@ def _prefetch_next(
     at large strides, which no hardware prefetcher follows."""
     if not t.allows("prefetch_blocks"):
         return
-    is_far = c.ge(c.mul(size, "%points"), t.pack.tile_prefetch_min_bytes)
+    is_large = c.ge(c.mul(size, "%points"), t.pack.tile_prefetch_min_bytes)
     adjacent = c.any(c.negate(packed), c.eq(along, size))
-    with c.when(c.all(is_far, adjacent, c.is_kind(entry, VECTOR))):
+    with c.when(c.all(is_large, adjacent, c.is_kind(entry, VECTOR))):
         count, step = c.choose(packed, "%lanes", "%rows"), c.choose(packed, across, along)
         length = c.mul(c.choose(packed, "%rows", "%lanes"), size)
         ahead = c.gep(address, c.mul(along, "%rows"))

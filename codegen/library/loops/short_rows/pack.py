@@ -166,13 +166,13 @@ def _operand_access() -> str:
     line = c.mul(size, c.get("%E", "%lane"))
     with c.loop("%around", ("i64", line), ("i64", "0"), ("i64", "0"), ("i64", str(STEPPED))) as loop:
         axis = c.get("%order", c.sub(c.sub("%around", 1), loop.index))
-        length, gaps, moves, packed = loop.values
+        length, differences, moves, packed = loop.values
         step = c.get("%steps", axis)
-        gaps, moves = c.or_(gaps, c.xor(step, length)), c.or_(moves, step)
+        differences, moves = c.or_(differences, c.xor(step, length)), c.or_(moves, step)
         packed = c.choose(c.eq(step, size), PACKED, packed)
-        loop.next = [c.mul(length, c.get("%E", axis)), gaps, moves, packed]
-    _, gaps, moves, packed = loop.values
-    is_near, is_row = c.eq(across, size), c.eq(gaps, 0)
+        loop.next = [c.mul(length, c.get("%E", axis)), differences, moves, packed]
+    _, differences, moves, packed = loop.values
+    is_near, is_row = c.eq(across, size), c.eq(differences, 0)
     packed = c.choose(is_near, PACKED, packed)
     vector = c.choose(c.all(is_near, is_row), IN_PLACE, packed)
     scalar = c.choose(c.eq(moves, 0), IN_PLACE, NEITHER)

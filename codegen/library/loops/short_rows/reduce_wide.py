@@ -306,7 +306,7 @@ def _wide_tail() -> str:
 
 def _wide_main(t: Tuning) -> str:
     """`rows` rows of `long` elements, each done as `count`."""
-    params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 rows", "i64 long", "i64 count", "i64 width", "i64 turns"]
+    params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 rows", "i64 long", "i64 count", "i64 width", "i64 at_once"]
     c = LoopFunction("void", "wide_main", params, internal=True)
     kernel, pointers = _kernel(c)
     external = c.get("%words", CallCode.EXTERNALS)
@@ -320,18 +320,18 @@ def _wide_main(t: Tuning) -> str:
         loop.next = [c.add(x, c.choose(is_read, y, 0)) for x, y in zip(loop.values, (size, 1), strict=True)]
     each, streams = loop.values
     bytes_ = c.mul(each, in_all_tasks(c, c.mul("%rows", "%long")))
-    far = c.ge(bytes_, t.caches.prefetch_rows_min_bytes)
-    several = c.all(far, c.gt(streams, 1))
-    turn = c.choose(far, PREFETCH_NEXT, 0)
-    turns = c.choose(several, c.min("%turns", t.short_rows.wide_streams_per_call), "%turns")
-    with c.loop("%rows", step=turns) as at:
-        some = c.min(c.sub("%rows", at.index), turns)
+    exceeds = c.ge(bytes_, t.caches.prefetch_rows_min_bytes)
+    several = c.all(exceeds, c.gt(streams, 1))
+    flags = c.choose(exceeds, PREFETCH_NEXT, 0)
+    at_once = c.choose(several, c.min("%at_once", t.short_rows.wide_streams_per_call), "%at_once")
+    with c.loop("%rows", step=at_once) as at:
+        some = c.min(c.sub("%rows", at.index), at_once)
         elements = c.add(c.mul(c.sub(some, 1), "%long"), "%count")
         _replicate_row_values(c, c.mul(at.index, "%long"), elements, elements, "%n")
-        c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", f"i64 {some}", f"i64 {turn}")
+        c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", f"i64 {some}", f"i64 {flags}")
         with c.loop(external) as loop:
             entry = c.operand("%words", loop.index)
-            moved = c.choose(_is_row_value(c, entry), 0, c.mul(c.get(steps, loop.index), turns))
+            moved = c.choose(_is_row_value(c, entry), 0, c.mul(c.get(steps, loop.index), at_once))
             c.put(c.add(c.get(pointers, loop.index), moved), pointers, loop.index)
     return c.end()
 
@@ -365,7 +365,7 @@ def _fold_states() -> str:
 
 def _store_wide() -> str:
     """All `total` elements of a pass without states, as rows of `long` elements, and the last ones as one more."""
-    params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 total", "i64 long", "i64 width", "i64 turns"]
+    params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 total", "i64 long", "i64 width", "i64 at_once"]
     c = LoopFunction("void", "store_wide", params, internal=True)
     kernel, pointers = _kernel(c)
     whole = c.sdiv(c.max(c.sub("%total", "%width"), 0), "%long")
@@ -373,7 +373,7 @@ def _store_wide() -> str:
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
     c.call("void", "@set_wide_pointers", *of_call, "i64 %n", f"i64 {c.add('%long', '%width')}", "i64 %long")
     with c.when(c.gt(whole, 0)):
-        sizes = ("%n", whole, "%long", "%long", "%width", "%turns")
+        sizes = ("%n", whole, "%long", "%long", "%width", "%at_once")
         c.call("void", "@wide_main", *of_call, *(f"i64 {x}" for x in sizes))
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
@@ -475,8 +475,8 @@ def _store_rows(t: Tuning) -> str:
     with c.when(once):
         c.call("void", "@store_wide_once", *of_call, *(f"i64 {x}" for x in (n, total, width)))
         c.ret()
-    turns = c.choose(spreads, t.short_rows.wide_stores_per_call, t.short_rows.wide_rows_per_call)
-    c.call("void", "@store_wide", *of_call, *(f"i64 {x}" for x in (n, total, long, width, turns)))
+    at_once = c.choose(spreads, t.short_rows.wide_stores_per_call, t.short_rows.wide_rows_per_call)
+    c.call("void", "@store_wide", *of_call, *(f"i64 {x}" for x in (n, total, long, width, at_once)))
     return c.end()
 
 
@@ -490,8 +490,8 @@ def _reduce_rows(t: Tuning) -> str:
     done = c.mul(whole, long)
     left, some = c.sub(total, done), c.gt(whole, 0)
     stores = c.call("i1", "@has_flags", "ptr %words", f"i64 {WRITE}")
-    turns = c.choose(c.any(stores, spreads), t.short_rows.wide_stores_per_call, t.short_rows.wide_rows_per_call)
-    turns = c.choose(spreads, c.max(c.min(c.udiv(t.loops.wide_elements, long), turns), 1), turns)
+    at_once = c.choose(c.any(stores, spreads), t.short_rows.wide_stores_per_call, t.short_rows.wide_rows_per_call)
+    at_once = c.choose(spreads, c.max(c.min(c.udiv(t.loops.wide_elements, long), at_once), 1), at_once)
     of_call = "ptr %cx", "ptr %words"
     c.call("void", "@set_wide_pointers", *of_call, "i64 %axis", *(f"i64 {x}" for x in (n, span, long)))
     c.call("void", "@reset_states", *of_call, f"i64 {n}", f"i64 {span}")
@@ -504,7 +504,7 @@ def _reduce_rows(t: Tuning) -> str:
         with c.when(some):
             c.call("void", "@reset_states", *of_call, f"i64 {c.choose(more, n, left)}", f"i64 {span}")
     with c.when(some):
-        sizes = (n, whole, long, span, width, turns)
+        sizes = (n, whole, long, span, width, at_once)
         c.call("void", "@wide_main", *of_call, "i64 %axis", *(f"i64 {x}" for x in sizes))
     folded = c.choose(some, together, c.udiv(left, n))
     c.call("void", "@fold_states", *of_call, f"i64 {n}", f"i64 {folded}", f"i64 {width}")

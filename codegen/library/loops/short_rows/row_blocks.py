@@ -144,8 +144,8 @@ def _set_tables(c: LoopFunction, tables: Sequence[str]) -> None:
 
 
 def _row_block() -> str:
-    """`some` rows at `turns` positions of the loop, from one on, of operands at B with strides S, or copies."""
-    here = ["ptr B", "ptr S", "i64 turn", "i64 row", "i64 turns", "i64 some"]
+    """`some` rows at `positions` positions of the loop, from one on, of operands at B with strides S, or copies."""
+    here = ["ptr B", "ptr S", "i64 position", "i64 row", "i64 positions", "i64 some"]
     c = LoopFunction("void", "row_block", [*CODE_PARAMS, *_BLOCK, *here], internal=True)
     words, current, positions, origins = (
         c.get("%cx", k, "ptr") for k in (Context.DESCRIPTOR, Context.ADDRESSES, Context.POSITIONS, Context.ORIGINS)
@@ -154,7 +154,7 @@ def _row_block() -> str:
         (room,), size = loop.values, c.get("%sizes", loop.index)
         steps = c.word("%S", c.mul(loop.index, c.get(words, Header.AXES)))
         across, along = c.get(steps, "%axis"), c.get(steps, "%rows")
-        offset = c.add(c.mul(across, "%turn"), c.mul(along, "%row"))
+        offset = c.add(c.mul(across, "%position"), c.mul(along, "%row"))
         place, is_copied = c.gep(c.get("%B", loop.index, "ptr"), offset), c.ne(size, 0)
         c.put(c.choose(is_copied, room, place, "ptr"), current, loop.index, "ptr")
         with c.when(is_copied):
@@ -164,8 +164,8 @@ def _row_block() -> str:
     origin = c.word(origins, "%rows")
     first = c.get(origin, 0)
     c.put(c.add(first, "%row"), origin, 0)
-    with c.loop("%turns") as loop:
-        put_position(c, positions, "%axis", c.add(loop.index, "%turn"))
+    with c.loop("%positions") as loop:
+        put_position(c, positions, "%axis", c.add(loop.index, "%position"))
         c.call("void", "@row_batches", *passed([*CODE_PARAMS, "i64 rows", "i64 size", "i64 some"]), f"i64 {WHOLE_ROW}")
         advance(c, "%axis", "1")
     c.put(first, origin, 0)
