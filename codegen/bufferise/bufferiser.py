@@ -67,7 +67,6 @@ class Bufferiser:
         self.sizes: dict[str, Any] = {}  # arena storage in use -> its size
         self.context: Context = ()
         self.node: int | None = None  # the user's application behind the step that is being built
-        self.plans: dict[Any, int] = {}
         self.planned: dict[Any, Planned] = {}  # by the structure of groups
         self.common: dict[str, int] = {}
         self.count = 0
@@ -500,6 +499,7 @@ def run_group(b: Bufferiser, fused: Fused, scattered: Sequence[tuple[Value, Ref]
         by_buffer[id(o.buffer)] = ref
     for s, (_, ref) in zip(fused.group.scatters, scattered, strict=True):
         by_buffer[id(s.buffer)] = ref
-    b.launch(narrowed(fused.group), by_buffer, b.node)
+    group = narrowed(fused.group) if b.tuning.allows("narrow_integers") else fused.group
+    b.launch(group, by_buffer, b.node)
     for v, ref in (*zip(fused.values, outs, strict=True), *scattered):
         b.finish(v, ref)

@@ -24,7 +24,7 @@ from tensordsl.graph.types import COMPLEX
 
 def place_parts(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]) -> None:
     """Give the values that die in a join or in a slice their place there, where that is known at entry."""
-    if b.graph.extents.assumed:
+    if b.graph.extents.assumed or not b.tuning.allows("compute_in_place"):
         return
     at = {n: k for k, s in enumerate(steps) for n in s.gives}
     for k, step in enumerate(steps):
@@ -111,7 +111,9 @@ def join_places(b: Bufferiser, v: Value) -> tuple[Ref, list[Ref]]:
 def interleave(b: Bufferiser, moves: Sequence[tuple[Ref, Ref]], dtype: str) -> None:
     """Copy what goes to places side by side: a few by one group, which joins them in registers."""
     target = moves[0][1]
-    if b.device or not 1 < len(moves) <= b.tuning.strided.max_stride_elements or all(n == 1 for n in target.dims):
+    joins = not b.device and b.tuning.allows("interleaved_outputs")
+    fits = 1 < len(moves) <= b.tuning.strided.max_stride_elements and any(n != 1 for n in target.dims)
+    if not (joins and fits):
         for source, place in moves:
             b.copy(source, place, dtype)
         return
@@ -132,7 +134,7 @@ def slice_place(b: Bufferiser, v: Value) -> tuple[Ref, Ref]:
     """Where what is written into a slice, and the slice of it, are; the rest is there already."""
     if v.number not in b.places:
         x, bounds = v.operands[0], v.attrs["bounds"]
-        is_set = v.attrs["set"] or v.dtype not in COMPLEX and is_zero_at(x, bounds)
+        is_set = v.attrs["set"] or v.dtype not in COMPLEX and is_zero_at(b.graph, x, bounds)
         is_own = b.device or v.number in b.late  # of new values in the old one's storage, one copy is no copy there
         ref = over(b, v, x, partial(_begin_around, bounds) if is_set and not is_own else begin_with)
         b.places[v.number] = ref, [sliced(b, ref, bounds)]

@@ -45,7 +45,8 @@ def build_program(
 ) -> tuple[p.Program, dict[Context, Region]]:  # fmt: skip
     """The program of a lowered function.  single: it returns its only output itself, not a list; device: its plans are
     a device's (`codegen.gpu.program`); small: the shared variables that stay in the cache, as far as is known."""
-    roots = share_branches(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
+    roots = [*lowered.outputs, *(v for _, v in lowered.updates)]
+    roots = share_branches(lowered.graph, roots) if tuning.allows("hoist_from_branches") else roots
     outputs = roots[: len(lowered.outputs)]
     updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[len(outputs) :], strict=True)]
     program = p.Program(
@@ -54,6 +55,7 @@ def build_program(
         [(t.dtype, t.shape) for t in shared],
         [(v.dtype, v.rank) for v in outputs],
         n_hosts=len(lowered.hosts),
+        has_epilogues=tuning.allows("gemm_epilogues"),
     )
     regions = plan_regions(lowered.graph, roots)
     b = Bufferiser(lowered.graph, program, regions, tuning, device, small)
@@ -68,9 +70,13 @@ def build_program(
     runs: list[Stacks] = []
     if not device:
         kept = outputs, [v for _, v in updates], b.homes
-        steps, left_out = in_blocks(lowered.graph, steps, *kept, small)
-        steps, runs = by_stacks(lowered.graph, steps, *kept, small)
-        steps, b.unstored = with_scatters(lowered.graph, steps, *kept)
+        if tuning.allows("row_blocking"):
+            smaller = () if tuning.forces("row_blocking") else small
+            steps, left_out = in_blocks(lowered.graph, steps, *kept, smaller)
+        if tuning.allows("batch_blocking"):
+            steps, runs = by_stacks(lowered.graph, steps, *kept, small)
+        if tuning.allows("fuse_scatters"):
+            steps, b.unstored = with_scatters(lowered.graph, steps, *kept)
     _Function(b, outputs, updates, left_out, runs).run(steps, single)
     b.targets.clear()  # of functions that hold b, as those below: what is in no circle needs no collector
     b.products.clear()
@@ -103,7 +109,8 @@ class _Function:
         b.pending = list(b.graph.extents.constraints)
         b.check_entry()
         given = {n for s in steps for n in s.gives}
-        direct = direct_updates(steps, self.outputs, self.updates, b)
+        is_direct = b.tuning.allows("in_place_updates")
+        direct = direct_updates(steps, self.outputs, self.updates, b) if is_direct else []
         output_slots, copies = self._outputs(given)
         early, late = _split(steps, {v.number for _, v in direct})
         b.late = {n for s in late for n in s.gives}
@@ -213,7 +220,8 @@ class _Function:
         program.n_slots = self.slots
         left = [c for c in b.pending if not _is_of_loop(b, c)]  # a loop that nothing needs is not there
         assert not left, f"constraints never checked: {left}"
-        changed = {} if b.device else keep_orders(b, [*b.entry.code, *self.storage, *self.body.code])
+        keeps_orders = not b.device and b.tuning.allows("output_order")
+        changed = keep_orders(b, [*b.entry.code, *self.storage, *self.body.code]) if keeps_orders else {}
         self.storage, body = ([changed.get(id(i), i) for i in code] for code in (self.storage, self.body.code))
         has_loop = any(isinstance(i, p.For) for i in p.walk_program(body))
         unpinned = bool(program.n_hosts) or self.late_storage

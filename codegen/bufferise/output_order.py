@@ -110,7 +110,7 @@ def _followed(
 def _is_free(program: p.Program, launch: p.Launch) -> bool:
     """Has it axes, and are its results the same, wherever they stand?"""
     plans = [program.plans[k] for k in launch.plans]
-    return bool(launch.extents) and all(q.is_placeless and not q.schedule.apart for q in plans)
+    return bool(launch.extents) and all(q.is_placeless and not q.schedule.strided for q in plans)
 
 
 def _are_known(known: _Known, out: p.NewOut, unless: Name | None, rows: Iterable[Strides]) -> bool:
@@ -197,6 +197,8 @@ def _along(b: Bufferiser, known: _Known, launch: p.Launch, axis: int) -> int | N
         parallel, number = plan.group.parallel, len(b.program.plans)
         group = replace(plan.group, parallel=parallel if axis else parallel[::-1])
         chosen = schedule(group, b.tuning, plan.axes[axis])
-        b.program.plans.append(plan_kernels(group, chosen, f"k{number}", b.tuning))
+        made = plan_kernels(group, chosen, f"k{number}", b.tuning)
+        made.variant, made.when = "output_order", "elements are adjacent along this axis, in operands and result"
+        b.program.plans.append(made)
         known.turned[launch.plan, axis] = number
     return known.turned[launch.plan, axis]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.base.records import record
+from tensordsl.codegen.bufferise.collapse_axes import Rewritten
 from tensordsl.codegen.fusion.group import INTERLEAVE, Buffer, Group, Out
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref
@@ -21,20 +21,10 @@ if TYPE_CHECKING:
 Place = dict[str, int]  # a position along each of these axes
 
 
-@record
-class Unrolled:
-    """The group without these axes, one output for each of their elements, where operands are then, and the name of
-    whether that is better, if it depends on lengths."""
-
-    group: Group
-    refs: dict[int, Ref]
-    condition: str | None
-
-
-def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Unrolled | None:
-    """None if it is a group of another kind."""
+def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Rewritten | None:
+    """The group without these axes, one output for each of their elements; None if it is of another kind."""
     loads = [v for v in group.scalars if v.op == "load"]
-    if not b.tuning.allows("unroll_axes") or len(group.outs) != 1 or len(group.parallel) < len(group.extents):
+    if len(group.outs) != 1 or len(group.parallel) < len(group.extents):
         return None
     if any(v.args for v in loads) or any(v.op in HEAVY for v in group.scalars):
         return None
@@ -56,7 +46,7 @@ def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Unrolled |
     places = [dict(zip(axes, place, strict=True)) for place in product(*(range(group.extents[a]) for a in axes))]
     outs = tuple(_at(b, made, group, place, refs, moved) for place in places)
     name = INTERLEAVE if joined > 1 else "unrolled"
-    return Unrolled(Group(name, {a: group.extents[a] for a in rest}, tuple(rest), outs), moved, condition)
+    return Rewritten(Group(name, {a: group.extents[a] for a in rest}, tuple(rest), outs), moved, condition)
 
 
 def _repeated_axes(group: Group, loads: list[Val], tuning: Tuning) -> tuple[list[str], int]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 def column_lines(k: Kernel) -> list[str]:
     """All of the kernel behind its `head`."""
-    together = k.beside > 1 and is_straight(k.before.lines, k.ends.lines, k.close.lines)
+    together = k.unroll_jam > 1 and is_straight(k.before.lines, k.ends.lines, k.close.lines)
     fixed, before = _each_vector(k)
     start, place = ("%begin", "narrow") if together else ("0", "entry")
     asks, last = ([], k.before.block) if together else (_ask_ahead(k), "onward")
@@ -75,7 +75,7 @@ def column_lines(k: Kernel) -> list[str]:
 def _each_vector(k: Kernel) -> tuple[list[str], list[str]]:
     """(what is loaded once for a vector's rows, if registers can hold it, what is done for each)"""
     fixed, before = k.fixed.lines, k.before.lines
-    registers = k.beside * sum(" = load " in line for line in fixed)
+    registers = k.unroll_jam * sum(" = load " in line for line in fixed)
     most = k.tuning.kernel.fixed_registers
     few = registers <= (most if has_mask_registers(k) else most // 2)
     return (fixed, before) if few else ([], [*fixed, *before])
@@ -92,7 +92,7 @@ def _following(k: Kernel, together: bool) -> list[str]:
 
 def _together(k: Kernel) -> list[str]:
     """Vectors that are done together, from %first to %wide.  Ends in the block `narrow`, where `vector` goes on."""
-    span, row_phis = k.beside * k.width, k.row_phis()
+    span, row_phis = k.unroll_jam * k.width, k.row_phis()
     rows = {x: f"{x}.w" for p in row_phis for x in (p.name, p.next)} | {"%r.more": "%r.more.w"}
     fixed, before = _each_vector(k)
     own = {
@@ -103,7 +103,7 @@ def _together(k: Kernel) -> list[str]:
         *(p.name for p in k.phis),
     }
     phis, starts, bodies, closes = [], [], [], []
-    for n in range(k.beside):
+    for n in range(k.unroll_jam):
         names = rows | {x: f"{x}.w{n}" for x in own} | {"%i": f"%i.w{n}"}
         phis += _renamed_phis(k.phis, names)
         starts += renamed(fixed, names)
@@ -122,7 +122,7 @@ def _together(k: Kernel) -> list[str]:
         "  br i1 %any.w, label %vectors, label %narrow",
         "vectors:",
         *phi_lines([Phi("%i.w0", "i64", "%first", "%i.w")], "entry", "closes"),
-        *(f"  %i.w{n} = add i64 %i.w0, {n * k.width}" for n in range(1, k.beside)),
+        *(f"  %i.w{n} = add i64 %i.w0, {n * k.width}" for n in range(1, k.unroll_jam)),
         *starts,
         "  br label %across",
         "across:",

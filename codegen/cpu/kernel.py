@@ -47,7 +47,7 @@ from tensordsl.codegen.cpu.stencil_offsets import Shift
 from tensordsl.codegen.cpu.stencil_rows import RowsTogether, rows_together
 from tensordsl.codegen.cpu.streaming_stores import ENTRY, HINT, has_past, past_lines
 from tensordsl.codegen.cpu.vectorise_rows import WRONG, RowVectors, row_vectors
-from tensordsl.codegen.fusion.group import region
+from tensordsl.codegen.fusion.group import LineAlignment, region
 from tensordsl.codegen.llvm.builder import METADATA
 from tensordsl.codegen.llvm.clone import (
     Phi,
@@ -133,8 +133,8 @@ class Kernel:
         self.lanes: dict[int, str] = {}
         self.halves = False  # in half registers?
         self.keeps_address = False  # is the address of what its loop loads in a register?
-        self.apart: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
-        self.shifts: Sequence[Shift] = ()  # operands that are parts of one tensor
+        self.strided: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
+        self.stencil_offsets: Sequence[Shift] = ()  # operands that are parts of one tensor
         self.together: RowsTogether | None = None  # what does several rows of these at once
         self.past = False  # has it a second loop, whose stores go past the caches?
         self.stored: list[tuple[str, str, str]] = []  # adjacent elements that are written: (value, place, dtype)
@@ -146,14 +146,14 @@ class Kernel:
         self.open: list[tuple[str, bool]] = []  # behind a chunk: is a reduction open, and what would decide it
         self.repeats = False  # does a row's last chunk end with its last whole vector, masked?
         self.straddles: Entry | None = None  # the operand on whose lines a row's vectors should begin
-        self.cuts = ""  # do chunks begin and end inside of vectors?  (see Schedule)
+        self.line_alignment = LineAlignment.NONE  # do chunks begin and end inside of vectors?  (see Schedule)
         self.ended: list[Phi] = []  # of the loop: (name, type, behind whole vectors, behind that one)
         self.totals: list[Phi] = []  # of the chunks
         self.chosen: list[Phi] = []  # of a chunk that does not repeat: (name, type, if all lanes count, if not)
         self.states: list[Phi] = []  # of the whole row: (name, type, of one chunk, of several)
         self.chunk = 0  # vectors of a chunk; 0: all
         self.finishes = False  # is it one of those that do all of a row?
-        self.beside = 1  # vectors of COLUMNS that are done together
+        self.unroll_jam = 1  # vectors of COLUMNS that are done together
         self.side: SideBySide | None = None  # the form for short rows
         self.order: Sequence[int] = range(width)  # which element of a vector each lane has
         self.widens = False  # may COLUMNS take several short rows as one?
@@ -162,7 +162,7 @@ class Kernel:
         self.carried: dict[int, list[Carried]] = {}  # of reductions
         self.fetches = self.fetches_results = False  # does its loop ask for what is further on in a row?
         self.onward: list[str] = []  # what asks for it
-        self.asks: list[Entry] = []  # of LANES: operands of whose next rows it asks for, with `turn` & AHEAD
+        self.prefetched: list[Entry] = []  # of LANES: operands of whose next rows it asks for, with `turn` & AHEAD
         self.asks_memory = False  # also where no cache keeps them?
         self.fails = self.guarded = False
         self.vectors: RowVectors | None = None  # what does several rows of ROW at once
@@ -190,7 +190,7 @@ class Kernel:
         name = f"%a.{len(self.entries)}"
         entry = self.entries.setdefault((kind, number, add), Entry(name, kind, number, itemsize, 0, add))
         entry.flags |= flags
-        entry.step = self.apart.get(number, 1) if kind == VECTOR else 1
+        entry.step = self.strided.get(number, 1) if kind == VECTOR else 1
         entry.moves |= moves and self.has_rows and kind in (VECTOR, SPLAT, INTERNAL)
         if add == NO_AREA:
             return entry.name
@@ -221,8 +221,8 @@ class Kernel:
 
     def use_halves(self, is_light: bool) -> None:
         """Computing in half registers, where the machine prefers that for loops that are bound by memory."""
-        may = self.form == LANES and "halves" in self.body.isa and self.tuning.allows("half_registers")
-        self.halves = is_light and may
+        prefers = "halves" in self.body.isa or ("avx512" in self.body.isa and self.tuning.forces("half_registers"))
+        self.halves = is_light and self.form == LANES and prefers and self.tuning.allows("half_registers")
         if self.halves:
             self.body.vector_bytes //= 2
 
@@ -234,13 +234,14 @@ class Kernel:
     def may_fetch(self, is_slow: bool) -> None:
         """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results where rows may
         be off lines, and where the loop is slow for operands, as it computes dear functions or waits for memory."""
-        may = self.form == LANES and "halves" in self.body.isa and self.tuning.allows("prefetch")
+        pays = "halves" in self.body.isa or self.tuning.forces("prefetch")
+        may = self.form == LANES and pays and self.tuning.allows("prefetch")
         self.fetches, self.fetches_results = is_slow and may, self.has_rows and may
 
     def adds_by_halves(self) -> bool:
         """Do sums of short rows take less time in half registers?  They do: half as many straddle lines, memory gives
         more on AMD's cores, and less is behind a row's last whole one."""
-        return "avx512" in self.body.isa
+        return "avx512" in self.body.isa and self.tuning.allows("half_registers")
 
     def widen(self) -> None:
         """Let several short rows be taken as one."""
@@ -265,19 +266,19 @@ class Kernel:
         if self.form == LANES and whole and light:
             self.straddles = whole[0]
 
-    def may_cut_on_lines(self, cuts: str) -> None:
+    def may_cut_on_lines(self, alignment: LineAlignment) -> None:
         """The same of rows of floats that are added up (`cpu.aligned_rows`); of what is far they add up the same
         alone."""
         self.may_begin_on_lines()
         can = 8 <= self.width <= 64 and not self.phis and loads_floats(self.body.lines, self.width)
         self.straddles = self.straddles if can else None
-        self.cuts = cuts if self.straddles else ""
-        self.repeats = self.repeats and not self.cuts
+        self.line_alignment = alignment if self.straddles else LineAlignment.NONE
+        self.repeats = self.repeats and not self.line_alignment
 
     @property
     def masks(self) -> bool:
         """Have the states behind a chunk only what counts?"""
-        return self.repeats or self.cuts != ""
+        return self.repeats or bool(self.line_alignment)
 
     def lane_pointer(self, pointer: str, itemsize: int, step: int = 1) -> str:
         """In the loop: the address of the current vector."""
@@ -329,7 +330,7 @@ class Kernel:
         return load(self.row_code, pointer, dtype)
 
     def load_vector(self, operand: int, dtype: str, add: int = NO_AREA) -> str:
-        pointer, step = self.pointer(VECTOR, operand, ITEMSIZE[dtype], READ, add), self.apart.get(operand, 1)
+        pointer, step = self.pointer(VECTOR, operand, ITEMSIZE[dtype], READ, add), self.strided.get(operand, 1)
         place = self.lane_pointer(pointer, ITEMSIZE[dtype], step)
         if step == 1:
             self.fetch(place, dtype)
@@ -339,7 +340,7 @@ class Kernel:
         return load_apart(self.body, place, dtype, step, self.width)
 
     def store_vector(self, operand: int, dtype: str, value: str) -> None:
-        kind, step, read = (VECTOR if self.loops else SPLAT), self.apart.get(operand, 1), self.adjacent.items()
+        kind, step, read = (VECTOR if self.loops else SPLAT), self.strided.get(operand, 1), self.adjacent.items()
         place = self.lane_pointer(self.pointer(kind, operand, ITEMSIZE[dtype], WRITE), ITEMSIZE[dtype], step)
         if step == 1:
             if self.form == LANES and dtype in PLAIN and (old := next((x for x, at in read if at == place), "")):
@@ -488,7 +489,7 @@ class Kernel:
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
 
     def text(self) -> str:
-        takes_turn = self.finishes or self.form == COLUMNS or bool(self.asks)
+        takes_turn = self.finishes or self.form == COLUMNS or bool(self.prefetched)
         rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * takes_turn
         given = f"(ptr %P, i64 %n, i64 %live{rows})"
         halves = HALVES if self.halves and not self.takes_whole() else ""
@@ -504,7 +505,7 @@ class Kernel:
         loops = {LANES: self._lanes, COLUMNS: self._columns}.get(self.form, self._rows)
         guard = ["  br i1 %absent, label %leave, label %entry", "leave:", "  ret void", "entry:"]
         entry = guard if self.guarded else ENTRY if self.past else ()
-        head = [*self.head.lines, *(IS_AHEAD if self.asks else ()), *entry]
+        head = [*self.head.lines, *(IS_AHEAD if self.prefetched else ()), *entry]
         past = past_lines(self, given) if self.past else ()
         return "\n".join([*lines, *head, *loops(), "  ret void", *past, "}", ""])
 

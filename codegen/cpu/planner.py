@@ -178,11 +178,11 @@ class _Planner(Values):
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.total
         swept = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
         kernel = swept[-1].kernel
-        kernel.beside = self.schedule.beside[number] if form == COLUMNS else 1
+        kernel.unroll_jam = self.schedule.unroll_jam[number] if form == COLUMNS else 1
         if self.widens and len(swept) == 1 and not self.offsets:
             swept = [self.widened(swept[0], p, roots, outs, keeps)]
-        if self.finishes and self.schedule.beside:
-            self.side_by_side(kernel, p, self.schedule.beside[number])
+        if self.finishes and self.schedule.unroll_jam:
+            self.side_by_side(kernel, p, self.schedule.unroll_jam[number])
         self.finish_point(kernel, p, outs, keeps)
         if self.finishes:
             self.finishers[id(p.reduces[0])] = kernel
@@ -223,8 +223,8 @@ class _Planner(Values):
         kernel.may_repeat(r.attr[0].idempotent for r in p.reduces)
         if p.reduces and all(r.attr[0].idempotent for r in p.reduces) and not kernel.writes:
             kernel.may_begin_on_lines()
-        if self.schedule.cuts and p.reduces and all(is_float_sum(r) for r in p.reduces) and not kernel.writes:
-            kernel.may_cut_on_lines(self.schedule.cuts)
+        if self.schedule.line_alignment and p.reduces and all(is_float_sum(r) for r in p.reduces) and not kernel.writes:
+            kernel.may_cut_on_lines(self.schedule.line_alignment)
         for k, r in enumerate(p.reduces):
             operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]
             accumulate(kernel, k, r, operands, self.states[id(r)])
@@ -263,14 +263,14 @@ class _Planner(Values):
             lane, width = self.schedule.lane, min(self.schedule.width)
             swept = self.vector_calls(roots, lane, width, row, LANES, self.row_axis(None))
             kernel = swept[-1].kernel
-            kernel.shifts = self.schedule.shifts
+            kernel.stencil_offsets = self.schedule.stencil_offsets
             for v in row.demands.values():
                 if self.varies(v, lane):
                     kernel.store_area(self.places[id(v)], v.type, kernel.lanes[id(v)])
                 else:
                     kernel.store_row(self.places[id(v)], v.type, kernel.scalars[id(v)])
             stored = [(self.outputs[id(o)], o.buffer.type, kernel.lanes[id(o.value)]) for o in row.outs]
-            kernel.store_vectors(stored, self.schedule.joins)
+            kernel.store_vectors(stored, self.schedule.interleaved_outputs)
             row.nodes = [*self.offsets, *swept]
             return
         finisher = self.finishers.get(id(row.reduces[0])) if row.reduces else None
@@ -335,10 +335,12 @@ class _Planner(Values):
         states = [a for t in (self.states, self.others) for areas in t.values() for a in areas if self.total]
         first = [*states, *self.places.values()] if self.total else []
         nodes = [*tree, *all_nodes(levels)]
-        where = layout(nodes, self.areas, self.schedule.block, width, [] if self.total else rows, self.tuning, first)
+        where = layout(
+            nodes, self.areas, self.schedule.block_elements, width, [] if self.total else rows, self.tuning, first
+        )
         numbers = {k.name: i for i, k in enumerate(self.kernels)}
         swaps, merges = axis_pairs(self.group, self.schedule.lane, [entries for _, entries in self.buffers])
-        swaps = [] if self.schedule.apart else swaps  # along another axis elements are not as far apart
+        swaps = [] if self.schedule.strided else swaps  # along another axis elements are not as far apart
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
         sharing = (
             sum(price for price, _ in self.group.work(self.tuning.costs)),

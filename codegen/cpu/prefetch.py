@@ -33,7 +33,7 @@ def ask_ahead(passes: Sequence[Iterable[Kernel]], is_dear: bool, tuning: Tuning)
             written |= {e.number} if e.flags & WRITE else set()
     for operand, (kernel, e) in last.items():
         if len(seen[operand]) > 1 and operand not in written and e.flags & READ and is_adjacent(e):
-            kernel.asks.append(e)
+            kernel.prefetched.append(e)
             kernel.asks_memory = is_dear or kernel.writes
             may_ask(kernel)
 
@@ -47,7 +47,7 @@ def elements_near(kernels: Sequence[Kernel], t: PrefetchTuning) -> tuple[int, in
     """How many elements of rows that several kernels read a first-level cache should have; and of such whose next rows
     are on their way as well.  0: any number, or none."""
     sizes = {e.number: e.itemsize for k in kernels for e in k.entries.values() if e.kind == VECTOR}
-    asked = [e.itemsize for k in kernels for e in k.asks]
+    asked = [e.itemsize for k in kernels for e in k.prefetched]
     together = t.reread_max_bytes // max(sizes.values(), default=8) if len(kernels) > 1 else 0
     return together, t.rows_max_bytes // (sum(sizes.values()) + sum(asked)) if asked else 0
 
@@ -86,7 +86,7 @@ def ask_in_loop(k: Kernel) -> list[str]:
     return [
         "  br i1 %is_ahead, label %ahead, label %onward",
         "ahead:",
-        *(line for e in k.asks for line in asked_lines(e, "%i", k.width, FIRST)),
+        *(line for e in k.prefetched for line in asked_lines(e, "%i", k.width, FIRST)),
         "  br label %onward",
         "onward:",
     ]

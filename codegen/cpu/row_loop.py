@@ -21,7 +21,7 @@ def chunks(k: Kernel) -> list[Phi]:
     row's last whole vector, in the same chunk or one of its own, some of whose lanes were done before.  Where all
     reducers may see these twice, chunks of a limited size (`overlaps`) end with it as with any other vector."""
     size, head, code, whole = k.chunk * k.width, k.head, k.close, "%n.whole"
-    if k.cuts and k.straddles:
+    if k.line_alignment and k.straddles:
         return cut_chunks(k, k.straddles)
     head.do(f"{whole} = and i64 %n, {-k.width}")
     head.do(f"%n.last = sub i64 %n, {k.width}")
@@ -76,11 +76,11 @@ def row_lines(k: Kernel) -> list[str]:
     return [
         *k.before.lines,
         *(points if k.finishes else ()),
-        *(line for e in k.asks for line in further(e, e.name)),
+        *(line for e in k.prefetched for line in further(e, e.name)),
         "  br label %chunk",
         "chunk:",
         *phi_lines(k.totals, k.points.block, k.close.block),
-        *(cut_vectors(k) if k.cuts else _vectors(k)),
+        *(cut_vectors(k) if k.line_alignment else _vectors(k)),
         *k.ends.lines,
         *_close(k),
         "after:",
@@ -92,7 +92,7 @@ def row_lines(k: Kernel) -> list[str]:
 
 def _vectors(k: Kernel) -> list[str]:
     """A chunk, from `chunk` to `ends`."""
-    turned, at = "onward" if k.asks else k.body.block, "%at" if k.overlaps else "%i"
+    turned, at = "onward" if k.prefetched else k.body.block, "%at" if k.overlaps else "%i"
     return [
         f"  br {'i1 %padded, label %tail, label %loop' if k.repeats else 'label %loop'}",
         "loop:",
@@ -100,7 +100,7 @@ def _vectors(k: Kernel) -> list[str]:
         *(["  %i = call i64 @llvm.smin.i64(i64 %at, i64 %n.last)"] if k.overlaps else ()),
         *k.body.lines,
         *k.onward,
-        *(ask_in_loop(k) if k.asks else ()),
+        *(ask_in_loop(k) if k.prefetched else ()),
         f"  %i.next = add i64 {at}, {k.width}",
         "  %more = icmp slt i64 %i.next, %stop",
         f"  br i1 %more, label %loop, label %{'whole' if k.repeats else 'ends'}",
@@ -139,7 +139,7 @@ def _finish(k: Kernel) -> list[str]:
 
 
 def _close(k: Kernel) -> list[str]:
-    done, end = ("%limit", "%n.end") if k.cuts else ("%stop", f"%n{'.whole' * k.repeats}")
+    done, end = ("%limit", "%n.end") if k.line_alignment else ("%stop", f"%n{'.whole' * k.repeats}")
     again = f"  %again = icmp slt i64 {done}, {end}"
     if not k.states:
         return ["  br label %close", "close:", *k.close.lines, *_again(k), "  br i1 %again, label %chunk, label %after"]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule, price, stored
+from tensordsl.codegen.fusion.group import Group, LineAlignment, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, Val, unwidened
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
@@ -29,10 +29,10 @@ def schedule(group: Group, tuning: Tuning, lane: str = "") -> Schedule:
     """The CPU's schedule of a group; lanes run along `lane`, if it is given."""
     t = tuning.schedule
     if not group.extents:
-        return Schedule("", (1,), 1, split=t.max_scalar_ops)
+        return Schedule("", (1,), 1, max_scalar_ops=t.max_scalar_ops)
     best, steps = lane_axis(group, t), group.passes
     lane = lane or best
-    pairs = kept(group)
+    pairs = kept(group) if tuning.allows("stored_values") else []
     keep, keep_in = tuple(v for v, _ in pairs), tuple(o for _, o in pairs)
     widths = [_lanes(group, p, lane, tuning) for p in steps]
     if lane not in group.parallel:
@@ -43,10 +43,10 @@ def schedule(group: Group, tuning: Tuning, lane: str = "") -> Schedule:
         usual = Schedule(
             lane, tuple(widths), t.row_block_elements, keep, keep_in, t.max_scalar_ops, beside if every else ()
         )
-        if not every or not isinstance(extent, int) or extent <= longest_beside(max(usual.beside), t):
+        if not every or not isinstance(extent, int) or extent <= longest_beside(max(usual.unroll_jam), t):
             return usual
         on_lines = for_lines(group, usual, tuning) if extent >= long_rows(tuning) else None
-        return on_lines or for_long_rows(usual)
+        return on_lines or (for_long_rows(usual) if tuning.allows("long_rows") else usual)
     packs = any(is_short(group, a, t) for a in group.extents) or lane != best
     if packs or sum(bool(p.local) for p in steps) > 1:
         block = t.reread_block_elements
@@ -80,7 +80,7 @@ def long_rows(tuning: Tuning) -> int:
 
 def for_long_rows(usual: Schedule) -> Schedule:
     """The schedule where rows are too long to go side by side."""
-    return replace(usual, beside=())
+    return replace(usual, unroll_jam=())
 
 
 def for_lines(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
@@ -88,25 +88,35 @@ def for_lines(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
     registers are as long as cache lines (`cpu.aligned_rows`).  With twice as many lanes a row of float64 has half as
     many chunks, of which each lane adds up no more; of float32, whose chunks are shorter, loads have to be dear."""
     sums = {(r.attr[0].name, r.type[0]) for p in group.passes for r in p.reduces}
-    if not usual.beside or tuning.machine.vector_bytes < CACHE_LINE_BYTES:
+    may = tuning.allows("line_alignment") and tuning.machine.vector_bytes >= CACHE_LINE_BYTES
+    if not (usual.unroll_jam and may):
         return None
     if sums == {("sum", "float64")}:
-        return replace(for_long_rows(usual), width=tuple(min(2 * n, MAX_LANES) for n in usual.width), cuts="far")
+        return replace(
+            for_long_rows(usual),
+            width=tuple(min(2 * n, MAX_LANES) for n in usual.width),
+            line_alignment=LineAlignment.CHUNKS,
+        )
     is_dear = sums == {("sum", "float32")} and tuning.machine.prefers_halves
-    return replace(for_long_rows(usual), cuts="far") if is_dear else None
+    return replace(for_long_rows(usual), line_alignment=LineAlignment.CHUNKS) if is_dear else None
 
 
 def for_total(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
     """The same of sums over all axes that stand in a cache: of what is loaded or products of it, of float32 with as
     many lanes, and where loads that straddle lines are dear, of few other operations on floats."""
     reduces = [r for p in group.passes for r in p.reduces]
-    if group.parallel or group.scatters or tuning.machine.vector_bytes < CACHE_LINE_BYTES or not reduces:
+    may = tuning.allows("line_alignment") and tuning.machine.vector_bytes >= CACHE_LINE_BYTES
+    if group.parallel or group.scatters or not (reduces and may):
         return None
     if adds_products(group):
         doubled = reduces[0].type == ("float64",) and reduces[0].args[0].op == "load"
-        return replace(usual, width=tuple(min(2**doubled * n, MAX_LANES) for n in usual.width), cuts="near")
+        return replace(
+            usual,
+            width=tuple(min(2**doubled * n, MAX_LANES) for n in usual.width),
+            line_alignment=LineAlignment.VECTORS,
+        )
     fits = tuning.machine.prefers_halves and all(_adds_few(r, tuning.schedule) for r in reduces)
-    return replace(usual, cuts="near") if fits else None
+    return replace(usual, line_alignment=LineAlignment.VECTORS) if fits else None
 
 
 def adds_products(group: Group) -> bool:
@@ -143,7 +153,7 @@ def row_by_row(group: Group, usual: Schedule) -> Schedule | None:
     placed = any(v.op == "index" and v.attr in group.parallel for v in group.scalars)
     if not group.parallel or usual.lane in group.parallel or len(spaces) != 1 or placed:
         return None
-    return replace(for_long_rows(usual) if usual.beside else usual, alone=True)
+    return replace(for_long_rows(usual) if usual.unroll_jam else usual, rows_parallel=True)
 
 
 def other_schedule(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
@@ -274,6 +284,8 @@ def widens(group: Group, usual: Schedule, tuning: Tuning) -> bool:
     """May passes along rows, with lanes along columns, take several short rows as one (`short_rows.reduce_wide`)?  If
     each pass is one kernel, no places of columns are asked for, and only reductions ask which row it is."""
     lane, extent = usual.lane, group.extents[usual.lane] if usual.lane else 0
+    if not tuning.allows("segmented_reductions"):
+        return False
     if lane not in group.parallel or (isinstance(extent, int) and extent > tuning.loops.wide_max_columns):
         return False
     for p in group.passes:
@@ -499,6 +511,8 @@ def _lanes_beside(group: Group, p: Pass, lane: str, tuning: Tuning) -> int:
     """Lanes of a row of a pass that does short ones side by side, or 0: a few operations of elements of 4 or 8 bytes,
     reduced along the lanes and not stored."""
     if p.local != (lane,) or not group.parallel or not p.reduces or p.outs:
+        return 0
+    if not tuning.allows("short_rows_in_lanes"):
         return 0
     most, vector_bytes = tuning.schedule.short_row_max_operations, tuning.machine.vector_bytes
     local = {a for q in group.passes for a in q.local}

@@ -219,10 +219,10 @@ class _Copies:
     def __init__(self, main: Kernel, one: Kernel, rows: int, shared: set[str]) -> None:
         self.count, self.shared, self.moving = rows, shared, [p.name for p in main.row_phis() if p.name != "%r"]
         self.head, self.before, self.body = (defined(c.lines) for c in (one.head, one.before, one.body))
-        self.states, self.asks = one.phis, main.asks
+        self.states, self.prefetched = one.phis, main.prefetched
         # Elements prefetched at a time; a row has at least half as many, or is not prefetched.
         span_bytes = main.tuning.prefetch.short_row_lines * CACHE_LINE_BYTES
-        self.span = span_bytes // max([e.itemsize for e in self.asks], default=1)
+        self.span = span_bytes // max([e.itemsize for e in self.prefetched], default=1)
         named = {x for line in [*one.before.lines, *one.body.lines] for x in _NAME.findall(line)}
         self.apart = [p for p in (*self.moving, "%r") if p in named - shared]  # what each row has its own of
         own = self.before | self.body
@@ -272,10 +272,12 @@ class _Copies:
 
     def asked(self, block: str, rows: Sequence[int]) -> list[str]:
         """Behind the loop `block` of these rows: ask for the same rows of the next turn.  Ends in `block`.end."""
-        if not self.asks:
+        if not self.prefetched:
             return [f"{block}.end:"]
         j, lines = f"%j.{block}", []
-        for e, row in ((e, f"{e.name}.x{q}") for e in self.asks for q in rows if q == 0 or e.name not in self.shared):
+        for e, row in (
+            (e, f"{e.name}.x{q}") for e in self.prefetched for q in rows if q == 0 or e.name not in self.shared
+        ):
             text = [*further(e, row), *asked_lines(e, j, self.span, FIRST)]
             lines += renamed(text, {x: f"{row}{x.removeprefix(e.name)}" for x in defined(text)})
         return [
@@ -302,7 +304,7 @@ class _Copies:
             "  %last.q = sub i64 %rows, %count.q",
             "  %r.step = add i64 0, 1",
         ]
-        if self.asks:
+        if self.prefetched:
             lines += [f"  %long.q = icmp sge i64 %n, {self.span // 2}", "  %asks.q = and i1 %is_ahead, %long.q"]
         for q in range(1, self.count):
             lines += [f"  %is.{q} = icmp sgt i64 %count.q, {q}"]
@@ -375,7 +377,7 @@ def _loops(copies: _Copies, one: Kernel, states: int, whole: dict[str, str]) -> 
         lines += [
             f"  {i}.next = add i64 {i}, {span}",
             f"  {i}.more = icmp slt i64 {i}.next, %at.q",
-            f"  br i1 {i}.more, label %{block}, label %{block}.{'out' if copies.asks else 'end'}",
+            f"  br i1 {i}.more, label %{block}, label %{block}.{'out' if copies.prefetched else 'end'}",
             *copies.asked(block, rows),  # behind it the next loop's first states are made, not in each turn of this one
             f"  br label %{[*blocks, 'rest.q'][k + 1]}",
         ]

@@ -24,7 +24,7 @@ def rows_together(k: Kernel) -> RowsTogether | None:
     """What does several rows of a kernel, if that pays."""
     t = k.tuning.stencil
     known = {e.number: e for e in k.entries.values() if e.kind == VECTOR and e.moves}
-    places = ((known.get(n), known.get(first), rows, elements) for n, first, rows, elements in k.shifts)
+    places = ((known.get(n), known.get(first), rows, elements) for n, first, rows, elements in k.stencil_offsets)
     parts = {e.name: (first, rows, elements) for e, first, rows, elements in places if e and first}
     if not (parts and k.has_rows and is_plain(k) and len(k.body.lines) <= t.max_body_lines):
         return None
@@ -37,7 +37,7 @@ def rows_together(k: Kernel) -> RowsTogether | None:
 
 def is_plain(k: Kernel) -> bool:
     """Is a kernel a straight text for each vector, and nothing else?"""
-    others = k.phis, k.states, k.carried, k.side, k.asks, k.finishes, k.straddles, k.chunk
+    others = k.phis, k.states, k.carried, k.side, k.prefetched, k.finishes, k.straddles, k.chunk
     behind = (*k.ends.lines, *k.close.lines, *k.after.lines)
     return not any(others) and not behind and is_straight(k.before.lines, k.body.lines)
 

@@ -28,13 +28,13 @@ _CAST = re.compile(rf"{_NAME} = (zext|sext|trunc) {_T} {_X} to {_T}")
 
 def row_vectors(k: Kernel) -> RowVectors | None:
     """That of a kernel that checks indices, if its text has such a form.  And what is behind all rows: the flag."""
-    made = RowVectors(k)
-    others = f", [ {WRONG}.from, %ones ]" if made.lines else ""
+    made = RowVectors(k) if k.tuning.allows("vectorised_rows") else None
+    others = f", [ {WRONG}.from, %ones ]" if made and made.lines else ""
     k.ends.do(f"{WRONG}.all = phi i1 [ {k.wrong}, %{k.before.block} ]{others}")
     pointer, bit = k.pointer(FLAG, 0), k.ends.op(f"zext i1 {WRONG}.all to i64")
     old = k.ends.op(f"load i64, ptr {pointer}, align 8")
     k.ends.do(f"store i64 {k.ends.op(f'or i64 {old}, {bit}')}, ptr {pointer}, align 8")
-    return made if made.lines else None
+    return made if made and made.lines else None
 
 
 class RowVectors:

@@ -63,6 +63,8 @@ class LaunchPlan:
     streams: bool = False  # do its launches write nothing but results and new values of shared variables?
     group: Any = None  # what the kernels are made from
     schedule: Any = None  # the CPU's
+    variant: str = ""  # what it is chosen as (`variants.selection`), "" for the usual plan,
+    when: str = ""  # and when, in words
     tuning_key: str = ""  # see `target.tuning.Tuning`; of the CPU's kernels
     make: Callable[[], Kernels] | None = None  # the CPU's kernels; called when they are needed
 
@@ -549,6 +551,7 @@ class Program:
     plans: list[LaunchPlan] = field(default_factory=list)
     sites: dict[int, dict[str, Any]] = field(default_factory=dict)
     n_hosts: int = 0
+    has_epilogues: bool = True  # may products have some (`gemm_epilogues`)?
 
 
 REGIONS: dict[type[Instr], tuple[str, ...]] = {For: ("body",), Blocks: ("body",), If: ("then", "orelse")}

@@ -32,13 +32,12 @@ Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
 
 @record
 class Planned:
-    """The schedules of a group, and its plans by the axis of their lanes, what is side by side, and what is taken
-    apart, with what their group has of its own."""
+    """The schedules of a group, and its plans by their schedules, with what their group has of its own."""
 
     usual: Schedule
     other: Schedule | None
     across: tuple[Schedule, ...]
-    plans: dict[Any, tuple[int, Own]] = field(default_factory=dict)
+    plans: dict[Schedule, tuple[int, Own]] = field(default_factory=dict)
 
 
 class Builder(Protocol):
@@ -108,7 +107,7 @@ def _adjacent(
     here, there = (refs[id(buffer)].strides[entries.index(a)] for a in (usual.lane, axis))
     if here == size:
         return None
-    is_light = not _goes_back(group, usual) if other.lane in group.parallel else other.beside
+    is_light = not _goes_back(group, usual) if other.lane in group.parallel else other.unroll_jam
     long = _enough(group, other) if axis == other.lane else 2 * _enough(group, other)
     least = min(long, b.tuning.machine.vector_bytes // size) if is_light else long
     steps, enough = [("ne", here, size), ("eq", there, size)], ("ge", group.extents[axis], least)
@@ -142,7 +141,7 @@ def _few_rows(group: Group, usual: Schedule, other: Schedule, tuning: Tuning) ->
     """Of a group of two axes: all of these hold where lanes may go across fewer rows than vectors have elements, since
     the rows are short (`loops.small_transposed`)."""
     across = other.lane in group.parallel and usual.lane not in group.parallel
-    if not across or len(group.extents) != 2 or usual.beside:
+    if not across or len(group.extents) != 2 or usual.unroll_jam:
         return []
     operands = {id(v.attr[0]): v.type for v in group.scalars if v.op == "load" and len(v.attr[1]) == 2}
     sizes = [ITEMSIZE[t] for t in operands.values()] + [ITEMSIZE[o.buffer.type] for o in group.outs if len(o.map) == 2]
@@ -212,7 +211,7 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     conditions = [("ge", there, least)]
     if other and other.lane in group.parallel:
         conditions.append(("lt", group.extents[other.lane], 2 * other.width[0]))
-    apart = _gaps(b, group, refs) if usual.beside else []
+    apart = _gaps(b, group, refs) if usual.unroll_jam else []
     if apart is None:
         return None
     needed = [_all(b, conditions, apart), _other_axes_short(b, group, usual, across)]
@@ -297,7 +296,7 @@ def _enough_across(b: Builder, group: Group, usual: Schedule, across: Schedule) 
     merges = all({across.lane, *inner[-1:]} <= set(entries) for entries in maps if entries)
     if inner and merges:
         return t.min_crossed_rows_and_axis
-    return max(t.min_crossed_rows, across.width[0] // (1 if usual.beside else 2))
+    return max(t.min_crossed_rows, across.width[0] // (1 if usual.unroll_jam else 2))
 
 
 def _vector_rows(b: Builder, group: Group, usual: Schedule) -> int:
@@ -383,7 +382,7 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
     lane, loads = usual.lane, {v.attr: v for v in group.scalars if v.op == "load"}
     reduces = len(group.parallel) < len(group.extents)
     across = reduces and (lane in group.parallel or usual.keep)
-    if not lane or across or any(v.args for v in loads.values()) or len(group.scalars) > usual.split:
+    if not lane or across or any(v.args for v in loads.values()) or len(group.scalars) > usual.max_scalar_ops:
         return []  # more are several kernels
     strides = [_along(b, refs[id(buffer)], entries, lane) for buffer, entries in loads]
     fewest = max((strides.count(s) for s in strides if _may_be_column(b, s, strides)), default=1)
@@ -408,15 +407,15 @@ def _apart_by(
     least = whole if reduces else max(whole * t.min_vector_bytes // b.tuning.machine.vector_bytes, 2)
     if isinstance(here, int) and here < least:
         return []
-    chosen = replace(usual, beside=(), apart=tuple(steps))
+    chosen = replace(usual, unroll_jam=(), strided=tuple(steps))
     if group.name == INTERLEAVE:
         whole = min(whole, b.tuning.machine.vector_bytes // ITEMSIZE[group.outs[0].buffer.type])
-        chosen = replace(chosen, joins=steps[-1][1], width=tuple(min(n, whole) for n in usual.width))
+        chosen = replace(chosen, interleaved_outputs=steps[-1][1], width=tuple(min(n, whole) for n in usual.width))
     if not reduces and not all(0 < step <= t.near_stride_elements for _, step in steps):
         least = max(least, whole // 2)
     few = max(whole, t.min_rows_of_few_columns) if columns > 1 else whole
     choices = [(b.compared(("ge", here, few), *conditions), chosen)]
-    if columns > 1 or chosen.joins > b.tuning.strided.max_stride_elements:
+    if columns > 1 or chosen.interleaved_outputs > b.tuning.strided.max_stride_elements:
         return choices
     while (lanes := choices[-1][1].width[0] // 2) >= least and not (isinstance(here, int) and here >= 2 * lanes):
         lengths = ("ge", here, lanes), ("lt", here, 2 * lanes)
@@ -476,12 +475,12 @@ def _step(stride: Any, size: int) -> int:
 
 def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
     """Whether rows are too long to go side by side, if they may be short: then they need no form for that."""
-    if not usual.beside or usual.lane in group.parallel:
+    if not usual.unroll_jam or usual.lane in group.parallel:
         return None
     here = group.extents[usual.lane]
     if isinstance(here, int) or not known_at_entry(b.find(here)):
         return None
-    return b.compared(("ge", here, longest_beside(max(usual.beside), b.tuning.schedule) + 1))
+    return b.compared(("ge", here, longest_beside(max(usual.unroll_jam), b.tuning.schedule) + 1))
 
 
 def has_rows_for_lines(b: Builder, group: Group, usual: Schedule, near: bool) -> str | None:
@@ -567,8 +566,8 @@ def _short_row(group: Group, usual: Schedule, t: VariantTuning) -> tuple[int, li
     whole: list[int] = []
     if usual.lane in group.parallel:
         most = width - 1
-    elif usual.beside:
-        most = min(lanes * states_beside(lanes) for lanes in usual.beside if lanes) // 2
+    elif usual.unroll_jam:
+        most = min(lanes * states_beside(lanes) for lanes in usual.unroll_jam if lanes) // 2
     elif not _goes_back(group, usual):
         heavy = t.expensive_row_elements // (
             2 if _has_rows_at_indices(group, usual) else 1

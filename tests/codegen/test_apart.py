@@ -11,8 +11,8 @@ from tuned import HERE
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen.bufferise import launches
 from tensordsl.codegen.library.loops.pack.strided import strided_texts
+from tensordsl.codegen.variants import selection
 
 DTYPES = ["float64", "float32", "float16", "int64", "int16", "uint8", "bool", "complex128", "complex64"]
 LENGTHS = [0, 1, 7, 31, 32, 33, 63, 65, 127, 128, 129, 255, 256, 257, 515, 1030, 2100]
@@ -91,14 +91,14 @@ def test_rows_of_slices(dtype: str, step: int, ends: list[End]) -> None:
 
 def test_shorter_rows_have_kernels_of_narrower_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     widths: list[int] = []
-    choose = launches.taken_apart
+    choose = selection.taken_apart
 
     def noted(*given: Any) -> Any:
         made = choose(*given)
         widths.extend(schedule.width[0] for _, schedule in made)
         return made
 
-    monkeypatch.setattr(launches, "taken_apart", noted)
+    monkeypatch.setattr(selection, "taken_apart", noted)
     x = T.fmatrix()
     td.function([x], x[:, ::2] + x[:, 1::2], mode=td.Mode(linker="native", optimizer="fast_run"))
     assert len(widths) > 1 and widths == [widths[0] >> k for k in range(len(widths))]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tuned import HERE
 
 import tensordsl as td
 import tensordsl.tensor as T
@@ -25,7 +26,7 @@ def choices(*code: Any) -> set[int]:
     program = p.Program(
         "f", [("float64", (None, None))], [], [], code=[*const, *code, opposite, require, p.Const("x", 0)]
     )
-    return foreseen_plans(program, [(4, 100)])
+    return foreseen_plans(program, [(4, 100)], HERE.variants)
 
 
 def test_lengths_of_shared_variables_decide() -> None:

@@ -546,8 +546,8 @@ def test_sums_that_wait_for_memory_ask_for_what_comes_on_machines_that_do_not_fo
     for result, operands in ((x.sum(), 1), ((x * y).sum(), 2)):
         plans = make_program("f", [x, y], [], [result], [], False, tuning=tuning)[1].plans
         asked = [(q, {at for t in q.kernels.texts for at, _ in ASKED.findall(t)}) for q in plans]
-        assert [len(found) for q, found in asked if q.schedule.asks] == [operands] * far
-        assert not any(found for q, found in asked if not q.schedule.asks)
+        assert [len(found) for q, found in asked if q.schedule.prefetch] == [operands] * far
+        assert not any(found for q, found in asked if not q.schedule.prefetch)
     total = tensordsl.function([x, y], [x.sum(), T.dot(x, y)], mode=mode(tuning))
     rng = np.random.default_rng(6)
     for n in (1 << 20, (1 << 20) + 3, 3 << 20):
