@@ -20,7 +20,7 @@ LENGTH: Range = (0, inf)
 TRUTH: Range = (0, 1)
 
 
-def foreseen_plans(program: Program, shapes: Sequence[Sequence[int]], t: VariantTuning) -> set[int]:
+def predicted_plans(program: Program, shapes: Sequence[Sequence[int]], t: VariantTuning) -> set[int]:
     """The plans that the program's Requires will ask for; shapes: those of the shared variables."""
     requires = [k for k, i in enumerate(program.code) if isinstance(i, p.Require)]
     known: dict[Name, Range] = {}
