@@ -1,11 +1,14 @@
-"""What stands around the body of a kernel of form COLUMNS (`cpu.kernel`): vectors of columns, each over some rows.
+"""The column loop: what stands around the body of a kernel of form COLUMNS (`cpu.kernel`).
 
-    for each vector of columns: { for each row: body }; then the states are folded into those of the rows before
+Contract  a kernel whose lanes run along columns -> text of the loops:
+          for each vector of columns: { for each row: body }; then the states are folded into those of the rows before.
+When      lanes run along a parallel axis, and rows are reduced.
+Why       states stay in registers over the rows.  Unroll-and-jam (`Schedule.unroll_jam`): kernels of few operations do
+          several vectors together, as the few bytes that one has of each row are no stream to the prefetcher.
 
-Of kernels with few operations several vectors are done together, as far as they reach: so few bytes as one has of each
-row are no stream to the memory.  These begin on a cache line of an operand where rows are whole or half lines apart, as
-loads that straddle two lines take twice as long: the columns before it are lanes of the first vector, which comes next.
-At the end comes a row's last whole vector, without the lanes that were done before.
+Vectors that are done together begin on a cache line of an operand where rows are whole or half lines apart, since
+loads that straddle two lines take twice as long: the columns before it are lanes of the first vector, which comes
+next.  At the end comes a row's last complete vector, without the lanes that were done before.
 """
 
 from __future__ import annotations

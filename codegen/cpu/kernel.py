@@ -233,7 +233,7 @@ class Kernel:
 
     def may_prefetch(self, is_slow: bool) -> None:
         """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results where rows may
-        be off lines, and where the loop is slow for operands, as it computes dear functions or waits for memory."""
+        be off lines, and where the loop is slow for operands, as it computes expensive functions or waits for memory."""
         pays = "halves" in self.body.isa or self.tuning.forces("prefetch")
         may = self.form == LANES and pays and self.tuning.allows("prefetch")
         self.prefetches_operands, self.prefetches_results = is_slow and may, self.has_rows and may

@@ -1,4 +1,8 @@
-"""What the kernels of one plan have in common: its operands, run-time integers, and places in scratch, by number."""
+"""Operand tables: operands, run-time integers, kernels and places in scratch of one plan, by number.
+
+Contract  a group -> `Tables`, which gives numbers to what kernels ask for, and makes the `LaunchPlan`.
+Why       kernels, descriptor and program name things by the same numbers.
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
-"""A scheduled group as flat kernels and the descriptor by which the nest library runs them: a `LaunchPlan`.
+"""The planner: a scheduled group as kernels and the descriptor of the loops around them, a `LaunchPlan`.
 
-The loops are one ordered tree for both modes:
+Contract  `plan`: a group, its schedule and a tuning -> a plan, whose kernels are made when they are asked for.
+When      of every group that the CPU computes.
+Why       the loops are one ordered tree for both modes:
 
     rows     outer axes { per pass: fill states; sequential axes { blocks of the lane axis { kernels } }; row kernel }
     columns  outer axes { blocks of the lane axis { per pass: fill states; sequential axes { kernels }; row kernel } }
 
-The innermost loop around a kernel, if it has nothing but kernels in it, is the kernel's own: it gets many rows at once.
+The innermost loop around a kernel, if it has nothing but kernels in it, is in the kernel: it gets many rows at once.
 Point kernels do a pass's steps and stores; a row kernel finishes the reductions before it, computes what later kernels
 need of them and stores row-level outputs (`cpu.planner_values`): with one lane in rows mode, over the block's lanes in
 columns mode.
@@ -96,8 +98,8 @@ class _Planner(Values):
                 self.states[id(r)] = self.state_areas(r)
         bodies = [self.point_nodes(k, p) for k, p in points]
         if not self.columns and not self.total:
-            is_dear = any(v.op in FUNCTIONS and lane in v.axes for v in self.group.scalars)
-            prefetch_next_rows([[c.kernel for c in calls(nodes)] for nodes in bodies], is_dear, self.tuning)
+            is_expensive = any(v.op in FUNCTIONS and lane in v.axes for v in self.group.scalars)
+            prefetch_next_rows([[c.kernel for c in calls(nodes)] for nodes in bodies], is_expensive, self.tuning)
         for row in reversed(rows):  # a row kernel may ask earlier ones for values
             self.row_nodes(row)
         if self.total:

@@ -1,8 +1,10 @@
-"""The values of a group's kernels: where each is computed, or loaded from, and the text that does it.
+"""Placement of values in kernels: where each value of a group is computed, or loaded from.
 
-A value is *row-level* if it varies along no local axis, else *point-level*.  Row-level values that are dear or depend
-on a reduction get a place in scratch; all others are computed where they are used.  What is read at indices for points
-alone is read only if there are some (`guarded`): without them its indices may be out of range.
+Contract  a group, its schedule -> `Values`: text of values in a kernel, and the row kernels that they ask for.
+When      a value is row-level if it varies along no local axis, else point-level.  Row-level values that are expensive
+          or depend on a reduction get a place in scratch; all others are computed where they are used.
+Why       an expensive value is computed once a row.  What is read at indices for points alone is read only if there
+          are some (`guarded`): without them its indices may be out of range.
 """
 
 from __future__ import annotations

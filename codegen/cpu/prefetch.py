@@ -1,4 +1,12 @@
-"""What kernels ask memory for before its turn: of the rows that follow, so that it goes on while they compute."""
+"""Software prefetch in kernels: of the next rows, and of what comes later in a row.
+
+Contract  kernels of a group's passes -> prefetch instructions in their text, and `Kernel.prefetched`, by which the
+          library calls them with `PREFETCH_NEXT`.
+When      several passes read a row (`prefetch_next_rows`); a loop waits for memory, on processors whose hardware
+          prefetcher does not look far ahead (`Kernel.may_prefetch`).
+Why       the passes behind the first find a row in the first-level cache, while memory would be idle.
+Ref       LLVM's `llvm.prefetch`.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +25,10 @@ FIRST, SECOND = 3, 2  # of LLVM's degrees of locality: to the first-level cache,
 IS_AHEAD = [f"  %turn.ahead = and i64 %turn, {PREFETCH_NEXT}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
 
 
-def prefetch_next_rows(passes: Sequence[Iterable[Kernel]], is_dear: bool, tuning: Tuning) -> None:
+def prefetch_next_rows(passes: Sequence[Iterable[Kernel]], is_expensive: bool, tuning: Tuning) -> None:
     """Let the last kernel that reads what an earlier pass has read ask for the next rows of it: these it finds in the
     first-level cache itself, so memory would wait.  Where no cache keeps the operand that is worth it if the kernel
-    writes as much, or passes are `is_dear`; else reading is all there is to do, and processors foresee its order."""
+    writes as much, or passes are `is_expensive`; else reading is all there is to do, and processors foresee its order."""
     if not tuning.allows("prefetch"):
         return
     last: dict[int, tuple[Kernel, Entry]] = {}
@@ -34,7 +42,7 @@ def prefetch_next_rows(passes: Sequence[Iterable[Kernel]], is_dear: bool, tuning
     for operand, (kernel, e) in last.items():
         if len(seen[operand]) > 1 and operand not in written and e.flags & READ and is_adjacent(e):
             kernel.prefetched.append(e)
-            kernel.prefetches_memory = is_dear or kernel.writes
+            kernel.prefetches_memory = is_expensive or kernel.writes
             declare_prefetch(kernel)
 
 

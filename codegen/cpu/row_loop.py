@@ -1,5 +1,9 @@
-"""What stands around the body of a kernel of form LANES (`cpu.kernel`): a row's chunks, its last whole vector, its
-end."""
+"""The row loop: what stands around the body of a kernel of form LANES (`cpu.kernel`).
+
+Contract  a kernel whose lanes run along a row -> text of the row's chunks, its last complete vector, and its end.
+When      all rows but those that `aligned_rows`, `short_rows` or `stencil_rows` do.
+Why       elements behind the last complete vector are done by a vector that ends with the row, not one by one.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
-"""The CPU's choices for a group: lane axis, lanes per pass, block, and the values that are stored instead of redone.
+"""Schedules of the CPU: lane axis, lanes of each pass, block size, and values stored instead of recomputed.
 
-Rows mode: the lane axis is reduced, blocks of it are combined.  Columns mode: it is parallel, and the states are arrays
-along it.  The lane axis should be the one with stride 1 in most operands: a wrong guess costs speed, not correctness.
+Contract  a group and a tuning -> a `Schedule`; `other_schedule`, `across_schedules`, `line_aligned` and so on: further
+          ones, of which a call runs the best (`variants.selection`).
+When      rows mode: the lane axis is reduced, and blocks of it are combined; columns mode: it is parallel, and states
+          are arrays along it.
+Why       the lane axis should have stride 1 in most operands: a wrong guess costs speed, not correctness.
 """
 
 from __future__ import annotations
@@ -55,9 +58,9 @@ def schedule(group: Group, tuning: Tuning, lane: str = "") -> Schedule:
     else:
         block = max(t.column_block_elements, t.min_block_bytes // _widest(group))
     width = min(widths)
-    # Of few operations, unless packed blocks go through dear functions in other passes.
-    dear = packs and any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
-    beside = tuple(w // width if w // width > 2 and not dear else 1 for w in widths)
+    # Of few operations, unless packed blocks go through expensive functions in other passes.
+    expensive = packs and any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
+    beside = tuple(w // width if w // width > 2 and not expensive else 1 for w in widths)
     return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, t.max_scalar_ops, beside)
 
 
@@ -73,7 +76,7 @@ def states_of_short_row(lanes: int) -> int:
 
 def min_aligned_row_elements(tuning: Tuning) -> int:
     """Elements of rows whose vectors should begin on cache lines: of all that do not go side by side, where loads that
-    straddle lines are dear."""
+    straddle lines are expensive."""
     t = tuning.schedule
     return t.short_row_max_elements + 1 if tuning.machine.prefers_halves else t.long_row_min_elements
 
@@ -86,7 +89,7 @@ def without_short_rows(usual: Schedule) -> Schedule:
 def line_aligned(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
     """The schedule where rows have `long_rows` elements and more, if only floats of one dtype are added up there and
     registers are as long as cache lines (`cpu.aligned_rows`).  With twice as many lanes a row of float64 has half as
-    many chunks, of which each lane adds up no more; of float32, whose chunks are shorter, loads have to be dear."""
+    many chunks, of which each lane adds up no more; of float32, whose chunks are shorter, loads have to be expensive."""
     sums = {(r.attr[0].name, r.type[0]) for p in group.passes for r in p.reduces}
     may = tuning.allows("line_alignment") and tuning.machine.vector_bytes >= CACHE_LINE_BYTES
     if not (usual.unroll_jam and may):
@@ -97,13 +100,13 @@ def line_aligned(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | No
             width=tuple(min(2 * n, MAX_LANES) for n in usual.width),
             line_alignment=LineAlignment.CHUNKS,
         )
-    is_dear = sums == {("sum", "float32")} and tuning.machine.prefers_halves
-    return replace(without_short_rows(usual), line_alignment=LineAlignment.CHUNKS) if is_dear else None
+    is_expensive = sums == {("sum", "float32")} and tuning.machine.prefers_halves
+    return replace(without_short_rows(usual), line_alignment=LineAlignment.CHUNKS) if is_expensive else None
 
 
 def line_aligned_total(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
     """The same of sums over all axes that stand in a cache: of what is loaded or products of it, of float32 with as
-    many lanes, and where loads that straddle lines are dear, of few other operations on floats."""
+    many lanes, and where loads that straddle lines are expensive, of few other operations on floats."""
     reduces = [r for p in group.passes for r in p.reduces]
     may = tuning.allows("line_alignment") and tuning.machine.vector_bytes >= CACHE_LINE_BYTES
     if group.parallel or group.scatters or not (reduces and may):
@@ -235,12 +238,14 @@ def has_uncollapsible_rows(group: Group, t: ScheduleTuning) -> bool:
 
 
 def has_padded_rows(group: Group, t: ScheduleTuning) -> bool:
-    """Is it elementwise, of dear functions, in rows that have a number each, so that each is computed one by one, at
+    """Is it elementwise, of expensive functions, in rows that have a number each, so that each is computed one by one, at
     least a vector of it?"""
     *outer, last = group.extents
     rows = [v for v in group.scalars if v.op == "load" and last not in v.attr[1] and {*outer[-1:]} & {*v.attr[1]}]
-    is_dear = any(v.op in HEAVY and last in v.axes for v in group.scalars)
-    return bool(rows) and is_dear and lane_axis(group, t) == last and is_elementwise(group) and not _differ(group, t)
+    is_expensive = any(v.op in HEAVY and last in v.axes for v in group.scalars)
+    return (
+        bool(rows) and is_expensive and lane_axis(group, t) == last and is_elementwise(group) and not _differ(group, t)
+    )
 
 
 def _differ(group: Group, t: ScheduleTuning) -> bool:
@@ -434,7 +439,7 @@ def needed_at_points(group: Group) -> set[int]:
 
 
 def kept(group: Group) -> list[tuple[Val, Out]]:
-    """(value, output): dear values that several passes need, stored in an output until its own pass.
+    """(value, output): expensive values that several passes need, stored in an output until its own pass.
 
     softmax: exp(x - max) is written to y by the pass that sums it, and the last pass divides y.  Only where no later
     pass reads an operand that may be the output's storage: one of its type at the same points.
@@ -470,7 +475,7 @@ def _values(p: Pass, known: Val, is_row: Callable[[Val], bool]) -> list[Val]:
 
 
 def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int, Val]]:
-    """(first pass, value) of the dear values which the last of these passes and an earlier one compute."""
+    """(first pass, value) of the expensive values which the last of these passes and an earlier one compute."""
     sets = [reach(p.roots, is_row) for p in steps]
     seen: dict[int, int] = {}
     for k, values in reversed(list(enumerate(sets))):
@@ -491,8 +496,8 @@ def shared_loads(roots: list[Val], is_row: Callable[[Val], bool], row: str, t: S
     values = [v for v in reach(roots, is_row) if not is_row(v)]
     loads = [v for v in values if v.op == "load"]
     still = [v for v in loads if row not in v.attr[1]]
-    dear = sum(v.op not in LEAVES for v in values) > t.shared_max_operations
-    return [] if not row or dear or len(still) == len(loads) or any(v.args for v in loads) else still
+    expensive = sum(v.op not in LEAVES for v in values) > t.shared_max_operations
+    return [] if not row or expensive or len(still) == len(loads) or any(v.args for v in loads) else still
 
 
 def narrow_index(reduce: Val, lane: str) -> bool:
@@ -546,7 +551,7 @@ def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> 
 
 
 def _lanes(group: Group, p: Pass, along: str, tuning: Tuning) -> int:
-    """Native lanes of the widest type; twice that with dear functions, whose long chains of operations overlap; and
+    """Native lanes of the widest type; twice that with expensive functions, whose long chains of operations overlap; and
     twice that with many, which are calls: each does more, and with some of few lanes.
     Reductions need more accumulators, to hide the latency of their adds, the fewer operations there are beside them.
     Each doubling doubles what LLVM has to compile."""
@@ -564,11 +569,11 @@ def _lanes(group: Group, p: Pass, along: str, tuning: Tuning) -> int:
     native = _native(p, [v for v in values if along in v.axes] if rows else values, narrow, vector_bytes)
     native = min(native, t.max_taken_lanes) if rows else native
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
-    dear = [v.op for v in values if v.op in HEAVY and v.op != "reduce"]
+    expensive = [v.op for v in values if v.op in HEAVY and v.op != "reduce"]
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
-    if dear:
-        few = vector_bytes == 32 and len(dear) < 3 and CHAINS.issuperset(dear)
-        factor = 4 if few or len(dear) > t.inline_functions else 2
+    if expensive:
+        few = vector_bytes == 32 and len(expensive) < 3 and CHAINS.issuperset(expensive)
+        factor = 4 if few or len(expensive) > t.inline_functions else 2
     elif not p.reduces or operations > 8:
         factor = 1
     else:

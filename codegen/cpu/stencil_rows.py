@@ -1,9 +1,12 @@
-"""Several rows at once, of kernels that reduce nothing and read one tensor at places some rows apart
-(`cpu.stencil_offsets`).
+"""Register blocking of stencil rows: several rows at once, of kernels that read one tensor some rows apart.
 
-What several rows load, or compute of that, is done once: a row's text is written for each of them, and what is there
-word for word already is left out.  So rows also meet in the first-level cache.  Kernels compare addresses first, as
-operands may be copies; where these differ, and for rows that are left, they go row by row.
+Contract  a kernel with `stencil_offsets` -> text of a loop over groups of rows, or None.
+When      the body is straight and short, reduces nothing, and loads fall to `StencilTuning.max_load_ratio`.
+Why       what several rows load, or compute of that, is done once: a row's text is written for each, and what is there
+          word for word already is left out.
+
+Kernels compare addresses first, as operands may be copies; where these differ, and for rows that are left, they go row
+by row.
 """
 
 from __future__ import annotations

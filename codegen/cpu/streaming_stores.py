@@ -1,9 +1,11 @@
-"""A second loop of kernels of few operations, whose stores go past the caches: so memory need not be read before it is
-written, and what is read stays where it is.
+"""Streaming stores: a second loop of a kernel, with non-temporal stores.
 
-Kernels go there if `live` is PAST: then it is one row, of whole vectors, and its results begin on cache lines.  It is a
-function of its own, since one has one size of registers: lines that whole registers write go to memory at once, those
-of half ones take 4 % longer.
+Contract  a kernel along rows -> a function `<kernel>.past`, which the kernel calls if `live` is STREAM.
+When      kernels of few operations that write adjacent elements; one row, of complete vectors at line boundaries, which
+          no cache keeps (`library.loops.streaming_stores` decides).
+Why       memory need not be read before it is written, and what is read stays cached.  A function by itself, since a
+          function has one size of registers: lines go to memory at once where complete registers write them.
+Ref       LLVM's `!nontemporal`.
 """
 
 from __future__ import annotations

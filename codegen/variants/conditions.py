@@ -1,4 +1,10 @@
-"""Which of the schedules of a group a call runs: what the program compares at run time."""
+"""Conditions of variants: whether a call is better off with another schedule of a group.
+
+Contract  a builder, a group, its schedules and where operands are -> the name of an i64 that is 1 where the schedule is
+          better, or None where it never is.
+When      lengths or strides that decide are not known when the function is compiled.
+Why       a comparison at run time takes a nanosecond; the wrong lanes cost factors.
+"""
 
 from __future__ import annotations
 
@@ -227,7 +233,7 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
 
 
 def _becomes_vectors(group: Group, usual: Schedule, across: Schedule, tuning: Tuning) -> bool:
-    """May axes of two lanes be one, of what takes no short rows as one or has dear functions in them?"""
+    """May axes of two lanes be one, of what takes no short rows as one or has expensive functions in them?"""
     merges = all(across.lane in m or usual.lane not in m for m in _maps(group))
     return merges and (
         not has_segmented_rows(group, usual, tuning) or any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
@@ -500,7 +506,7 @@ def has_rows_for_lines(b: Builder, group: Group, usual: Schedule, near: bool) ->
 
 def is_cached_total(b: Builder, group: Group) -> str:
     """Whether all that is added up stands in a cache, but not in the first one, or there where loads that straddle
-    lines are dear.  Found where it is asked for, so that calls require no kernels: of what is loaded, or products of
+    lines are expensive.  Found where it is asked for, so that calls require no kernels: of what is loaded, or products of
     it, the library has them; of others they should be worth compiling."""
     fewer = (8 if is_sum_of_products(group) else 2) if b.tuning.machine.prefers_halves else 1
     least = b.tuning.variants.aligned_total_min_elements // fewer
@@ -560,7 +566,7 @@ def _bounds(group: Group, usual: Schedule, tuning: Tuning) -> list[Condition]:
 
 
 def _is_heavy(group: Group, usual: Schedule) -> bool:
-    """Does each element of a row take a dear function?"""
+    """Does each element of a row take a expensive function?"""
     return any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
 
 
