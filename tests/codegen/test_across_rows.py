@@ -14,7 +14,7 @@ import tensordsl.tensor as T
 from tensordsl import config
 from tensordsl.codegen.bufferise import launches
 from tensordsl.codegen.target.machine import native_width
-from tensordsl.codegen.variants import conditions
+from tensordsl.codegen.variants import conditions, selection
 from tensordsl.functions import native
 
 COUNTS = (1, 6, 17, 31, 32, 33, 64, 65, 200)  # of rows
@@ -266,7 +266,7 @@ def test_rows_of_dear_functions_are_updated_in_place() -> None:
 def test_short_rows_that_go_back_are_not_done_one_by_one(dtype: str, fresh_code: pytest.MonkeyPatch) -> None:
     """Adjacent elements of a row shorter than a vector are no reason for lanes along it."""
     found: list[str | None] = []
-    fresh_code.setattr(launches, "prefers", lambda *given: found.append(conditions.prefers(*given)) or found[-1])
+    fresh_code.setattr(selection, "prefers", lambda *given: found.append(conditions.prefers(*given)) or found[-1])
     x, rng = T.vector(dtype=dtype), np.random.default_rng(19)
     for k in (2, 3, 5, 7):
         found.clear()
@@ -486,7 +486,7 @@ def test_longer_rows_are_reduced_along_an_axis_between_others(
 def test_results_that_stand_apart_keep_rows_from_being_taken_together(fresh_code: pytest.MonkeyPatch) -> None:
     """Lanes would run along few columns, whose results are not adjacent: each row would be a call of its own."""
     reasons: list[Any] = []
-    fresh_code.setattr(launches, "prefers", lambda *given: prefers(reasons, *given))
+    fresh_code.setattr(selection, "prefers", lambda *given: prefers(reasons, *given))
 
     def prefers(reasons: list[Any], b: Any, group: Any, usual: Any, other: Any, refs: Any) -> str | None:
         (out,) = group.outs
