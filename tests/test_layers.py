@@ -30,7 +30,7 @@ ROOMS: dict[str, str] = {
     "codegen.scalar_ir": "graph ops",
     "codegen.scalar_ir.math": "base scalar_ir",
     "codegen.tensor_ir": "base graph ops target",
-    "codegen.passes": "base graph ops scalar_ir tensor_ir",
+    "codegen.passes": "base graph ops target scalar_ir tensor_ir",
     "codegen.fusion": "base graph ops abi target scalar_ir tensor_ir passes",
     "codegen.program_ir": "base abi scalar_ir tensor_ir",
     "codegen.llvm": "base graph target scalar_ir scalar_ir.math",
@@ -46,7 +46,7 @@ ROOMS: dict[str, str] = {
     "codegen.bufferise": (
         "base graph ops abi target scalar_ir tensor_ir passes fusion program_ir library.sort cpu variants gpu"
     ),
-    "codegen.host": "base abi scalar_ir program_ir llvm",
+    "codegen.host": "base abi target scalar_ir program_ir llvm",
     "codegen.mlir": "graph ops scalar_ir scalar_ir.math tensor_ir passes fusion",
     "codegen.compiler": (
         "base graph ops abi target tensor_ir passes fusion program_ir llvm library library.loops library.gemm library.sort "

@@ -134,7 +134,7 @@ def slice_place(b: Bufferiser, v: Value) -> tuple[Ref, Ref]:
     """Where what is written into a slice, and the slice of it, are; the rest is there already."""
     if v.number not in b.places:
         x, bounds = v.operands[0], v.attrs["bounds"]
-        is_set = v.attrs["set"] or v.dtype not in COMPLEX and is_zero_at(x, bounds)
+        is_set = v.attrs["set"] or v.dtype not in COMPLEX and is_zero_at(b.graph, x, bounds)
         is_own = b.device or v.number in b.late  # of new values in the old one's storage, one copy is no copy there
         ref = over(b, v, x, partial(_begin_around, bounds) if is_set and not is_own else begin_with)
         b.places[v.number] = ref, [sliced(b, ref, bounds)]

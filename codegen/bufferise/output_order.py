@@ -110,7 +110,7 @@ def _followed(
 def _is_free(program: p.Program, launch: p.Launch) -> bool:
     """Has it axes, and are its results the same, wherever they stand?"""
     plans = [program.plans[k] for k in launch.plans]
-    return bool(launch.extents) and all(q.is_placeless and not q.schedule.apart for q in plans)
+    return bool(launch.extents) and all(q.is_placeless and not q.schedule.strided for q in plans)
 
 
 def _are_known(known: _Known, out: p.NewOut, unless: Name | None, rows: Iterable[Strides]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from tensordsl.codegen.fusion.group import Buffer, Group, Out, Scatter, Schedule
+from tensordsl.codegen.fusion.group import Buffer, Group, LineAlignment, Out, Scatter, Schedule
 from tensordsl.codegen.program_ir.instructions import LaunchPlan
 from tensordsl.codegen.scalar_ir.builder import Val
 from tensordsl.ops.array.reducers import named_reducer
@@ -108,6 +108,7 @@ def unpack_plan(data: bytes) -> tuple[Group, Schedule, bool, str]:
     scatters = tuple(Scatter(known[b], values[position], values[value]) for b, position, value in added)
     own = {name: tuple(map(_tupled, x)) if isinstance(x, list) else x for name, x in own.items()}
     own["keep"], own["keep_in"] = tuple(values[k] for k in own["keep"]), tuple(outs[k] for k in own["keep_in"])
+    own["line_alignment"] = LineAlignment(own["line_alignment"])
     return Group("", dict(extents), tuple(parallel), outs, scatters), Schedule(**own), streams, "".join(key)
 
 

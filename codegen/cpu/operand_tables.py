@@ -7,7 +7,7 @@ from typing import Any
 
 from tensordsl.codegen.cpu.kernel import Kernel
 from tensordsl.codegen.cpu.loop_tree import Area
-from tensordsl.codegen.cpu.schedule import taken_load
+from tensordsl.codegen.cpu.schedule import row_gather
 from tensordsl.codegen.fusion.group import Buffer, Group, Schedule
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, SIGNED
@@ -51,7 +51,7 @@ class Tables:
 
     def taken(self) -> list[int]:
         """The words of `loops.take`, if the group only copies what stands at indices."""
-        found = taken_load(self.group)
+        found = row_gather(self.group)
         if found is None:
             return []
         load, index = found

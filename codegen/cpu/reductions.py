@@ -113,7 +113,7 @@ def is_load_of_floats(v: Val) -> bool:
     return v.op == "load" and v.type in PLAIN
 
 
-def decides(reduce: Val) -> bool | None:
+def deciding_value(reduce: Val) -> bool | None:
     """The element by which a reduction of truths is known; None of others."""
     return DECIDING.get(reduce.attr[0].name) if reduce.type[0] == "bool" else None
 
@@ -121,9 +121,9 @@ def decides(reduce: Val) -> bool | None:
 def _look(k: Kernel, reduce: Val, state: str, W: int) -> None:
     """Behind a chunk: is the reduction still open?"""
     code, k.chunk = k.ends, k.chunk or k.tuning.kernel.early_exit_vectors
-    if not decides(reduce):
+    if not deciding_value(reduce):
         state = code.op(f"xor {llvm_type('bool', W)} {state}, {constant(True, 'bool', W)}")
-    k.open.append((code.op(f"xor i1 {code.any(state, W)}, true"), bool(decides(reduce))))
+    k.open.append((code.op(f"xor i1 {code.any(state, W)}, true"), bool(deciding_value(reduce))))
 
 
 def stepped(k: Kernel, reduce: Val, step: tuple[str, ...], names: list[str], operands: Sequence[str]) -> list[str]:

@@ -25,7 +25,7 @@ class Places(Protocol):
     behind: dict[str, tuple[str, Any]]  # of an address: the one that it is behind, and by how many bytes
 
 
-def shifts(b: Places, group: Group, lane: str, refs: Mapping[int, Ref]) -> tuple[Shift, ...]:
+def stencil_offsets(b: Places, group: Group, lane: str, refs: Mapping[int, Ref]) -> tuple[Shift, ...]:
     """Of an elementwise group with lanes along `lane`: its operands that share rows with others."""
     rows = [a for a in group.parallel if a != lane]
     if not b.tuning.allows("stencil_rows") or not rows or len(group.parallel) < len(group.extents):

@@ -29,17 +29,17 @@ STORE = "  store "
 HINT = {"!2": "!2 = !{i32 1}"}
 
 
-def has_past(k: Kernel) -> bool:
+def has_streaming_loop(k: Kernel) -> bool:
     """Has a kernel such a loop?"""
     t = k.tuning.streaming
-    is_alone = k.tuning.allows("streaming_stores") and is_plain(k) and not (k.together or k.guarded or k.fails)
+    is_alone = k.tuning.allows("streaming_stores") and is_plain(k) and not (k.stencil_rows or k.guarded or k.fails)
     if not (is_alone and len(k.body.lines) <= t.max_body_lines and all(map(_is_in_place, k.entries.values()))):
         return False
     widths = [k.width * e.itemsize for e in k.entries.values() if e.flags & WRITE]
     return bool(widths) and min(widths) >= t.min_vector_bytes and len(widths) == len(k.stored)
 
 
-def past_lines(k: Kernel, given: str) -> list[str]:
+def streaming_lines(k: Kernel, given: str) -> list[str]:
     """Behind all loops, whose places in the code matter (a tenth, from the third cache): the call of that function, and
     the function without its end.  `given` are the parameters of both."""
     entries = list(enumerate(k.entries.values()))

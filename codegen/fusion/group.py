@@ -9,6 +9,7 @@ reductions gives the generics in order.  No field of a group names a target; eve
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import IntEnum
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,9 @@ from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, ITEMSIZE, LEAVES, Bui
 from tensordsl.codegen.target.tuning import CostTuning
 from tensordsl.ops.array.reducers import Reducer
 
-__all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
+__all__ = [
+    "Buffer", "Group", "LineAlignment", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region",
+]  # fmt: skip
 
 Work = tuple[tuple[int, tuple[int, ...]], ...]  # see `Group.work`
 INTERLEAVE = "interleave"  # the name of groups whose outputs, or some each, stand side by side: of each point all
@@ -168,28 +171,34 @@ class Group:
         return tuple((int(ns), tuple(sorted(map(numbers.__getitem__, space)))) for space, ns in prices.items())
 
 
+class LineAlignment(IntEnum):
+    """Whether vectors of sums begin on cache lines.  Chunks are the same for VECTORS and CHUNKS, inside of vectors that
+    begin on lines; vectors of CHUNKS begin where chunks do, for what no cache holds."""
+
+    NONE, VECTORS, CHUNKS = range(3)
+
+
 @record
 class Schedule:
     """All that depends on the target."""
 
     lane: str  # the axis that SIMD lanes (CPU) or neighbouring threads (GPU) run along; "" for a group without axes
     width: tuple[int, ...]  # per pass: lanes of a vector (CPU), threads that share a row (GPU)
-    block: int = 512  # elements per block: unit of packing, of temporaries in L1 and of partial states
+    block_elements: int = 512  # unit of packing, of temporaries in L1 and of partial states
     keep: tuple[Val, ...] = ()  # values stored per row for a later pass; all others are recomputed
     keep_in: tuple[Out, ...] = ()  # the outputs that they are stored in until those are computed
-    split: int = 60  # a pass of more scalar operations is several kernels over a block's temporaries
-    beside: tuple[int, ...] = ()  # per pass, CPU: vectors side by side (lanes along a parallel axis), or lanes of one
-    # of the short rows side by side (along a reduced one; 0: none)
-    apart: tuple[tuple[int, int], ...] = ()  # (operand, elements from lane to lane), CPU: those that kernels take so
-    shifts: tuple[tuple[int, int, int, int], ...] = ()  # CPU: operands that are parts of one tensor (`stencil_offsets`)
-    joins: int = 0  # CPU: how many outputs each stand side by side, if all are such
-    alone: bool = False  # CPU: whether rows are done one by one, each in parts, as what is reduced over all axes
-    # CPU: "near": vectors of sums begin on cache lines, and chunks inside of them; "far": chunks are the same ones, but
-    # vectors begin where these do; "": neither
-    cuts: str = ""
-    asks: bool = False  # CPU: whether loops ask for what comes, as memory has it
-    cross: str = ""  # the axis that operands are read along through shared memory (GPU), or ""
-    fastmath: bool = False  # approximate instructions (GPU)
+    max_scalar_ops: int = 60  # a pass of more scalar operations is several kernels over a block's temporaries
+    # CPU, per pass: vectors of columns that are done together (lanes along a parallel axis), or lanes of a row of those
+    # short rows that are done together (along a reduced one; 0: none).
+    unroll_jam: tuple[int, ...] = ()
+    strided: tuple[tuple[int, int], ...] = ()  # CPU: (operand, stride in elements) of those that are read in place
+    stencil_offsets: tuple[tuple[int, int, int, int], ...] = ()  # CPU: slices of one tensor (`cpu.stencil_offsets`)
+    interleaved_outputs: int = 0  # CPU: how many outputs each are stored side by side, if all are such
+    rows_parallel: bool = False  # CPU: rows are done one by one, each split as what is reduced over all axes
+    line_alignment: LineAlignment = LineAlignment.NONE  # CPU
+    prefetch: bool = False  # CPU: loops prefetch what memory gives them next
+    shared_memory_axis: str = ""  # GPU: the axis that operands are read along through shared memory, or ""
+    fastmath: bool = False  # GPU: approximate instructions
 
 
 def levels(values: Iterable[Val]) -> dict[int, int]:

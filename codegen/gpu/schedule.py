@@ -55,7 +55,7 @@ def schedule(group: Group, fastmath: bool = False, lane: str = "", t: ScheduleTu
     lane, steps = lane or lane_axis(group, t), group.passes
     crossing = _crossing(group, steps, t)
     if crossing:
-        return Schedule(crossing[0], (1,) * len(steps), STEPS, cross=crossing[1], fastmath=fastmath)
+        return Schedule(crossing[0], (1,) * len(steps), STEPS, shared_memory_axis=crossing[1], fastmath=fastmath)
     local = any(p.local for p in steps)
     width = 1 if not local else COLUMN_THREADS if lane in group.parallel else THREADS
     return Schedule(lane, (width,) * len(steps), STEPS, fastmath=fastmath)
@@ -105,7 +105,7 @@ def plan(
 
 
 def _kernel(group: Group, chosen: Schedule, name: str, tile: str = "") -> GpuKernel:
-    is_flat = not chosen.cross and not any(p.local for p in group.passes)
+    is_flat = not chosen.shared_memory_axis and not any(p.local for p in group.passes)
     return flat_kernel(group, chosen, name) if is_flat else Emitter(group, chosen, name, tile).run()
 
 

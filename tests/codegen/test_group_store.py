@@ -53,9 +53,8 @@ def test_names_and_unknown_lengths_make_no_difference() -> None:
 SOURCE = """
 import sys
 import numpy as np
-from tensordsl.codegen.target.tuning import Tuning
 import tensordsl, tensordsl.tensor as T
-from tensordsl import native
+from tensordsl.functions import native
 
 x, v = T.dmatrix("x"), T.lvector("v")
 f = tensordsl.function([x, v], [T.nnet.softmax(x), (x * T.arange(x.shape[1])).sum(1), x[v].sum(1), x[:, ::2] * 3])

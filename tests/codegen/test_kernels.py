@@ -20,7 +20,7 @@ from tensordsl.codegen.compiler.modules import module_text
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.cpu.kernel import HALVES
 from tensordsl.codegen.cpu.planner import plan
-from tensordsl.codegen.cpu.schedule import for_long_rows, schedule
+from tensordsl.codegen.cpu.schedule import schedule, without_short_rows
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.llvm import vector_builder
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, INTEGERS, Builder
@@ -389,7 +389,7 @@ def test_masks_of_all_rows_are_made_once_where_they_have_registers(
     monkeypatch.setattr(vector_builder, "host_isa", lambda: isa)
     for dtype, place in (("float32", "i32"), ("float64", "i64")):
         group = cases.meanvar(dtype)
-        first, second = plan(group, for_long_rows(schedule(group, WIDE)), "k", WIDE).kernels.texts
+        first, second = plan(group, without_short_rows(schedule(group, WIDE)), "k", WIDE).kernels.texts
         for text in (first, second):
             head, tail = text[: text.index("\nrow:")], text[text.index("\ntail:") : text.index("\nends:")]
             assert ("%mask.k =" in head) == registers == ("%mask.k" in tail)
@@ -546,8 +546,8 @@ def test_sums_that_wait_for_memory_ask_for_what_comes_on_machines_that_do_not_fo
     for result, operands in ((x.sum(), 1), ((x * y).sum(), 2)):
         plans = make_program("f", [x, y], [], [result], [], False, tuning=tuning)[1].plans
         asked = [(q, {at for t in q.kernels.texts for at, _ in ASKED.findall(t)}) for q in plans]
-        assert [len(found) for q, found in asked if q.schedule.asks] == [operands] * far
-        assert not any(found for q, found in asked if not q.schedule.asks)
+        assert [len(found) for q, found in asked if q.schedule.prefetch] == [operands] * far
+        assert not any(found for q, found in asked if not q.schedule.prefetch)
     total = tensordsl.function([x, y], [x.sum(), T.dot(x, y)], mode=mode(tuning))
     rng = np.random.default_rng(6)
     for n in (1 << 20, (1 << 20) + 3, 3 << 20):

@@ -290,7 +290,9 @@ def test_random_groups(seed: int, dtype: str, vector_bytes: int, small: bool, ac
     vector_bytes = min(vector_bytes, machine.native_width())
     tuning = of_width(vector_bytes)
     plain = schedule(group, tuning, lane_across(group, tuning.schedule) if across else "")
-    run = Runner(group, replace(plain, split=3, block=max(plain.width)) if small else plain, vector_bytes)
+    run = Runner(
+        group, replace(plain, max_scalar_ops=3, block_elements=max(plain.width)) if small else plain, vector_bytes
+    )
     alias(group, maker.arrays)
     assert run(maker.arrays, maker.sizes) == 0
     compare(group, maker.arrays, want)
