@@ -34,17 +34,17 @@ ROOMS: dict[str, str] = {
     "codegen.fusion": "base graph ops abi target scalar_ir tensor_ir passes",
     "codegen.program_ir": "base abi scalar_ir tensor_ir",
     "codegen.llvm": "base graph target scalar_ir scalar_ir.math",
-    "codegen.library": "abi llvm",
+    "codegen.library": "base abi target llvm",
     "codegen.library.loops": "base abi target program_ir llvm library",
     "codegen.library.gemm": "abi target program_ir llvm library",
-    "codegen.library.sort": "graph abi scalar_ir llvm library",
-    "codegen.library.arrays": "graph abi scalar_ir llvm library library.loops",
-    "codegen.library.python": "abi llvm library",
+    "codegen.library.sort": "graph abi target scalar_ir llvm library",
+    "codegen.library.arrays": "graph abi target scalar_ir llvm library library.loops",
+    "codegen.library.python": "abi target llvm library",
     "codegen.cpu": "base graph ops abi target scalar_ir tensor_ir fusion program_ir llvm",
     "codegen.variants": "base abi target scalar_ir tensor_ir fusion program_ir cpu",
     "codegen.gpu": "base graph ops target scalar_ir scalar_ir.math tensor_ir fusion program_ir llvm cpu",
     "codegen.bufferise": (
-        "base graph ops abi target scalar_ir tensor_ir passes fusion program_ir library.gemm library.sort cpu variants gpu"
+        "base graph ops abi target scalar_ir tensor_ir passes fusion program_ir library.sort cpu variants gpu"
     ),
     "codegen.host": "base abi target scalar_ir program_ir llvm",
     "codegen.mlir": "graph ops scalar_ir scalar_ir.math tensor_ir passes fusion",

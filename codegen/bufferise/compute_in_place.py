@@ -111,7 +111,9 @@ def join_places(b: Bufferiser, v: Value) -> tuple[Ref, list[Ref]]:
 def interleave(b: Bufferiser, moves: Sequence[tuple[Ref, Ref]], dtype: str) -> None:
     """Copy what goes to places side by side: a few by one group, which joins them in registers."""
     target = moves[0][1]
-    if b.device or not 1 < len(moves) <= b.tuning.strided.max_stride_elements or all(n == 1 for n in target.dims):
+    joins = not b.device and b.tuning.allows("interleaved_outputs")
+    fits = 1 < len(moves) <= b.tuning.strided.max_stride_elements and any(n != 1 for n in target.dims)
+    if not (joins and fits):
         for source, place in moves:
             b.copy(source, place, dtype)
         return

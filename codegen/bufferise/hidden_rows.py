@@ -41,12 +41,10 @@ def run_layers(b: Bufferiser, run: Stacks) -> None:
 def may_pay(b: Bufferiser, run: Stacks) -> str:
     """The name of whether blocks may be worthwhile, found at entry.  Not where a BLAS would share out whole products to
     threads; nor blocks, for which ours would wait."""
-    from tensordsl.codegen.library.gemm.dispatch import FEW_THREADS  # late: most functions have no such run
-
     rows, each = _lengths(b, run)
     panels = b.tuning.machine.vector_bytes == 64  # which do large products instead of a BLAS of few threads
     threads = b.once(b.entry, "n", p.BlasThreads, panels)
-    alone = b.once(b.entry, "q", p.Compare, "le", threads, b.name(FEW_THREADS if panels else 1))
+    alone = b.once(b.entry, "q", p.Compare, "le", threads, b.name(b.tuning.gemm.blas_max_threads if panels else 1))
     return b.joined("min", [b.compared(("gt", ex.mul(rows, each), b.tuning.blocking.hidden_min_bytes)), alone])
 
 

@@ -120,22 +120,22 @@ def _call(
 
 def _scratch_of_line(function: str, dtype: str, length: Any) -> Any:
     """Bytes of scratch for sorting a line."""
-    from tensordsl.codegen.library.sort.driver import SLACK, room_per_element  # late: few programs sort
+    from tensordsl.codegen.library.sort.driver import SLACK_BYTES, room_per_element  # late: few programs sort
 
-    return ex.add(ex.mul(room_per_element(function, dtype), length), SLACK)
+    return ex.add(ex.mul(room_per_element(function, dtype), length), SLACK_BYTES)
 
 
 def _scratch_of_part(b: Bufferiser, v: Value, length: Any) -> tuple[Any, tuple[Any, Any]]:
     """Bytes of scratch for finding the places (first, how many) of lines of a length; it begins with them."""
-    from tensordsl.codegen.library.sort.argselect import FEW  # late: few programs sort
-    from tensordsl.codegen.library.sort.driver import PAIR, PLACES, SLACK, room_per_element
+    from tensordsl.codegen.library.sort.argselect import MIN_CANDIDATES  # late: few programs sort
+    from tensordsl.codegen.library.sort.driver import PAIR_BYTES, PLACES_BYTES, SLACK_BYTES, room_per_element
 
     first, count = map(b.find, v.attrs["part"])
     size = ex.mul(room_per_element("sort", v.dtype), length)
     if v.attrs["function"] == "argsort":
         best = ex.minimum(ex.add(first, count), ex.sub(length, first))
-        size = ex.mul(2 * PAIR, ex.minimum(length, ex.add(best, ex.maximum(best, FEW))))
-    return ex.add(size, SLACK + PLACES), (first, count)
+        size = ex.mul(2 * PAIR_BYTES, ex.minimum(length, ex.add(best, ex.maximum(best, MIN_CANDIDATES))))
+    return ex.add(size, SLACK_BYTES + PLACES_BYTES), (first, count)
 
 
 def build_search(b: Bufferiser, v: Value) -> None:

@@ -168,8 +168,6 @@ def _weighed(
     b: Bufferiser, rows: str, row: str, narrow: str, size: str, item: int
 ) -> tuple[tuple[p.Instr, ...], str, str]:
     """Of a large matrix: instructions, and the names of whether blocks are worthwhile and of the rows of a block."""
-    from tensordsl.codegen.library.gemm.dispatch import WAKES  # late: most functions have no chain
-
     work, threads = b.fresh("m"), b.fresh("n")
     code: list[p.Instr] = [p.BlasThreads(threads, True), p.Mul(work, size, narrow, b.common_site("overflow"))]
 
@@ -181,7 +179,7 @@ def _weighed(
         code.append(p.Compare(dst := b.fresh("q"), op, x, b.name(y)))
         return dst
 
-    alone = arith("max", compare("le", threads, 1), compare("lt", work, WAKES * item))
+    alone = arith("max", compare("le", threads, 1), compare("lt", work, b.tuning.gemm.blas_wake_min * item))
     t = b.tuning.blocking
     fits = arith("min", compare("le", narrow, t.max_product_columns), compare("le", row, t.max_row_bytes))
     pays = arith("min", alone, fits)

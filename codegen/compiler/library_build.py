@@ -6,9 +6,8 @@ then: there are many, and programs need few.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
 
 from tensordsl.base.records import record
 from tensordsl.codegen.abi.layouts import LIBRARY
@@ -25,74 +24,39 @@ class Writer:
 
     module: str
     function: str
-    facts: Callable[[str, Tuning], tuple[Any, ...]]
+    of_dtype: bool = False
+    of_name: bool = False
     level: int = 2
     kept: tuple[str, ...] = ()
     is_minimal: bool = False
 
     def text(self, name: str, tuning: Tuning) -> str:
         write = getattr(import_module(self.module), self.function)
-        return str(write(*self.facts(name, tuning)))
+        subject = [name.partition("_")[2]] * self.of_dtype + [name] * self.of_name
+        return str(write(*subject, tuning))
 
 
-def _dtype(name: str) -> str:
-    return name.partition("_")[2]
-
-
-def _dtype_and_width(name: str, tuning: Tuning) -> tuple[str, int]:
-    return _dtype(name), tuning.machine.vector_bytes
-
-
-def _products(name: str, tuning: Tuning) -> tuple[Any, ...]:
-    return *_dtype_and_width(name, tuning), tuning.machine.has_panels, tuning.machine.prefers_halves
-
-
-def _scans(name: str, tuning: Tuning) -> tuple[Any, ...]:
-    return *_dtype_and_width(name, tuning), tuning.machine.isa
-
-
-def _scatters(name: str, tuning: Tuning) -> tuple[Any, ...]:
-    return tuning.machine.vector_bytes, "half" if tuning.machine.has_half else ""
-
-
-def _is_arm(name: str, tuning: Tuning) -> tuple[Any, ...]:
-    return (tuning.machine.is_arm,)
-
-
-_SCAN = Writer("tensordsl.codegen.library.arrays.scan", "cumulate_text", _scans)
-_SORT = Writer("tensordsl.codegen.library.sort.driver", "sort_text", _dtype_and_width)
+_SCAN = Writer("tensordsl.codegen.library.arrays.scan", "cumulate_text", of_dtype=True)
+_SORT = Writer("tensordsl.codegen.library.sort.driver", "sort_text", of_dtype=True)
 # By the first word of an object's name.
 WRITERS: Mapping[str, Writer] = {
-    "native": Writer("tensordsl.codegen.library.python.module", "native_text", _is_arm, 1, llvm.LOOPS),
-    "threads": Writer("tensordsl.codegen.library.python.thread_pool", "thread_text", _is_arm),
-    "replay": Writer("tensordsl.codegen.library.python.gpu_replay", "replay_text", lambda name, tuning: ()),
+    "native": Writer("tensordsl.codegen.library.python.module", "native_text", level=1, kept=llvm.LOOPS),
+    "threads": Writer("tensordsl.codegen.library.python.thread_pool", "thread_text"),
+    "replay": Writer("tensordsl.codegen.library.python.gpu_replay", "replay_text"),
     "nest": Writer(
-        "tensordsl.codegen.library.loops.entry",
-        "part_text",
-        lambda name, tuning: (name, tuning),
-        1,
-        llvm.LOOPS,
-        is_minimal=True,
+        "tensordsl.codegen.library.loops.entry", "part_text", of_name=True, level=1, kept=llvm.LOOPS, is_minimal=True
     ),
-    "gemm": Writer("tensordsl.codegen.library.gemm.dispatch", "gemm_text", _products, 1),
-    "scatter": Writer("tensordsl.codegen.library.arrays.scatter", "scatter_text", _scatters),
+    "gemm": Writer("tensordsl.codegen.library.gemm.dispatch", "gemm_text", of_dtype=True, level=1),
+    "scatter": Writer("tensordsl.codegen.library.arrays.scatter", "scatter_text"),
     "cumsum": _SCAN,
     "cumprod": _SCAN,
     "sort": _SORT,
     "argsort": _SORT,
     "searchsorted": _SORT,
-    "select": Writer("tensordsl.codegen.library.sort.argselect", "select_text", _dtype_and_width),
-    "positions": Writer(
-        "tensordsl.codegen.library.arrays.nonzero",
-        "positions_text",
-        lambda name, tuning: (tuning.machine.vector_bytes,),
-    ),
+    "select": Writer("tensordsl.codegen.library.sort.argselect", "select_text", of_dtype=True),
+    "positions": Writer("tensordsl.codegen.library.arrays.nonzero", "positions_text"),
     "common": Writer(
-        "tensordsl.codegen.compiler.precompiled_kernels",
-        "common_text",
-        lambda name, tuning: (_dtype(name), tuning),
-        1,
-        is_minimal=True,
+        "tensordsl.codegen.compiler.precompiled_kernels", "common_text", of_dtype=True, level=1, is_minimal=True
     ),
 }
 

@@ -249,7 +249,7 @@ KERNEL = (
         what="expensive values that several passes need are stored in an output until its own pass",
         applies_when="no later pass reads an operand that may be the output's storage",
         why="exponentials of a softmax are computed once",
-        file="codegen/cpu/schedule.py", tests=("test_overwritten_rows",),
+        file="codegen/cpu/schedule.py", tests=("test_overwritten_rows",), changes=ROUNDING,
     ),
     Optimisation(
         "compact_reductions", "kernel",

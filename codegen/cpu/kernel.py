@@ -32,9 +32,9 @@ from tensordsl.codegen.abi.descriptor import (
     FLAG,
     INTEGER,
     INTERNAL,
-    NUMBERS_BEGIN,
     POSITION,
     READ,
+    ROW_NUMBERS_OFFSET_BYTES,
     SPLAT,
     VECTOR,
     WRITE,
@@ -434,7 +434,7 @@ class Kernel:
         place, first = self.pointer(INTERNAL, area, moves=False), self.pointer(POSITION, axis)
         together, first = (self.head.op(f"load i64, ptr {p}, align 8") for p in (place, first))
         here = self.before.op(f"add i64 {self.before.op(f'mul i64 {together}, %r')}, {first}")
-        behind = self.head.op(f"getelementptr i8, ptr {place}, i64 {NUMBERS_BEGIN}")
+        behind = self.head.op(f"getelementptr i8, ptr {place}, i64 {ROW_NUMBERS_OFFSET_BYTES}")
         numbers = load(self.body, self.lane_pointer(behind, 8), "int64", self.width)
         every = splat(self.before, here, "int64", self.width)
         return self.body.op(f"add {llvm_type('int64', self.width)} {every}, {numbers}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.abi.descriptor import AHEAD, READ, VECTOR, WRITE
+from tensordsl.codegen.abi.descriptor import PREFETCH_NEXT, READ, VECTOR, WRITE
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import PrefetchTuning, Tuning
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PREFETCH = "llvm.prefetch.p0"
 FIRST, SECOND = 3, 2  # of LLVM's degrees of locality: to the first-level cache, to the second
-IS_AHEAD = [f"  %turn.ahead = and i64 %turn, {AHEAD}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
+IS_AHEAD = [f"  %turn.ahead = and i64 %turn, {PREFETCH_NEXT}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
 
 
 def ask_ahead(passes: Sequence[Iterable[Kernel]], is_dear: bool, tuning: Tuning) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.abi.descriptor import WHOLE
+from tensordsl.codegen.abi.descriptor import WHOLE_ROW
 from tensordsl.codegen.cpu.aligned_rows import behind_line, cut_chunks, cut_vectors
 from tensordsl.codegen.cpu.prefetch import ask_in_loop, further
 from tensordsl.codegen.llvm.builder import LIKELY
@@ -116,8 +116,8 @@ def _finish(k: Kernel) -> list[str]:
         kept = save.op(f"select i1 %is_first, {llvm_type(c.dtype)} {c.first}, {llvm_type(c.dtype)} {c.resumed}")
         store(save, kept, k.row_place(save, c.place, c.dtype), c.dtype)
     return [
-        f"  %blocks = and i64 %turn, {WHOLE}",
-        f"  %is_whole = icmp eq i64 %blocks, {WHOLE}",
+        f"  %blocks = and i64 %turn, {WHOLE_ROW}",
+        f"  %is_whole = icmp eq i64 %blocks, {WHOLE_ROW}",
         f"  br i1 %is_whole, label %final, label %partly, {LIKELY}",
         "partly:",
         *k.resume.lines,

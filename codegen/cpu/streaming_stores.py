@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.abi.descriptor import INTEGER, PAST, SPLAT, VECTOR, WRITE
+from tensordsl.codegen.abi.descriptor import INTEGER, SPLAT, STREAM, VECTOR, WRITE
 from tensordsl.codegen.cpu.stencil_rows import is_plain
 from tensordsl.codegen.llvm.clone import Phi, phi_lines, renamed
 from tensordsl.codegen.llvm.vector_builder import Code, store
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # The end of the block `begin`.
 ENTRY = (
-    f"  %is.past = icmp eq i64 %live, {PAST}",
+    f"  %is.past = icmp eq i64 %live, {STREAM}",
     "  br i1 %is.past, label %past, label %entry",
     "entry:",
 )

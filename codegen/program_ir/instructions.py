@@ -19,7 +19,7 @@ from dataclasses import field, replace
 from typing import Any, ClassVar
 
 from tensordsl.base.records import kept, record
-from tensordsl.codegen.abi.descriptor import NEVER, STREAMED
+from tensordsl.codegen.abi.descriptor import NOT_STREAMABLE, Header
 
 Source = tuple[str, int]
 Name = str
@@ -73,9 +73,9 @@ class LaunchPlan:
         assert self.make is not None, "a device's plan"
         made = self.make()
         words = made.descriptor
-        if not self.streams or not words or words[STREAMED] == NEVER:
+        if not self.streams or not words or words[Header.STREAMABLE] == NOT_STREAMABLE:
             return made
-        return replace(made, descriptor=(*words[:STREAMED], 1, *words[STREAMED + 1 :]))
+        return replace(made, descriptor=(*words[: Header.STREAMABLE], 1, *words[Header.STREAMABLE + 1 :]))
 
 
 @record

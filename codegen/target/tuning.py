@@ -25,6 +25,16 @@ from typing import Any, TypeVar
 
 from tensordsl.base.records import record
 from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.target.library_tuning import (
+    ArrayTuning,
+    GemmTuning,
+    MemoryTuning,
+    PackTuning,
+    PoolTuning,
+    ShortRowTuning,
+    SortTuning,
+    TaskTuning,
+)
 from tensordsl.codegen.target.machine import Machine, host
 
 ANY = 1 << 62  # more bytes than any operands have
@@ -393,6 +403,14 @@ class Tuning:
     axes: AxisTuning = AxisTuning()
     calls: CallTuning = CallTuning()
     passes: PassTuning = PassTuning()
+    tasks: TaskTuning = TaskTuning()
+    memory: MemoryTuning = MemoryTuning()
+    pack: PackTuning = PackTuning()
+    short_rows: ShortRowTuning = ShortRowTuning()
+    gemm: GemmTuning = GemmTuning()
+    sort: SortTuning = SortTuning()
+    arrays: ArrayTuning = ArrayTuning()
+    pool: PoolTuning = PoolTuning()
     off: frozenset[str] = frozenset()
     forced: frozenset[str] = frozenset()
 

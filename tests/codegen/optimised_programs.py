@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -87,6 +89,12 @@ def sums() -> Built:
     return [x], [x.sum(axis=0), x.sum(axis=1), y(x, "float32").sum(axis=1), x.max(axis=1), x.argmax(axis=0)], []
 
 
+@program([(7, 33)], [(200, 3)], [(3, 5000)], [(1000, 1000)])
+def row_sums() -> Built:
+    x = T.fmatrix()
+    return [x], [x.sum(axis=1)], []
+
+
 @program([(7, 33)], [(200, 3)], [(300, 50)], [(1000, 1000)])
 def standardised() -> Built:
     x = T.fmatrix()
@@ -159,7 +167,14 @@ def strided() -> Built:
 @program([(40, 4)], [(700, 5)])
 def columns() -> Built:
     x = T.dmatrix()
-    return [x], [x[:, 0] * x[:, 1] + x[:, 2], T.stack([x[:, 0] * 2, x[:, 1] + 1], axis=-1)], []
+    return [x], [x[:, 0] * x[:, 1] + x[:, 2], T.stack([x[:, 1], x[:, 0]], axis=-1)], []
+
+
+@program([(40, 4)], [(700, 5)])
+def joined_columns() -> Built:
+    x = T.fmatrix()
+    pairs = ((1, 2), (2, 0), (0, 1))
+    return [x], [T.stack([x[:, j] * x[:, k] - x[:, k] * x[:, 3] for j, k in pairs], axis=1)], []
 
 
 @program([(9, 40), (40, 9), (9,)], [(100, 64), (64, 100), (100,)], [(7, 300), (300, 7), (7,)])
@@ -286,3 +301,9 @@ def branches() -> Built:
     x, y = T.dmatrices("x", "y")
     condition, made = x.sum() > 500, T.exp(T.dot(x, y))
     return [x, y], [ifelse(condition, made * 2, T.dot(x, y)), ifelse(condition, made.sum(), x.sum())], []
+
+
+if __name__ == "__main__":  # FILE NAME ...: what the programs give in a process of its own
+    target, *names = sys.argv[1:]
+    with open(target, "wb") as file:
+        pickle.dump([results(PROGRAMS[name])[1] for name in names], file)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from end_of_memory import End
+from tuned import HERE
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen.library.loops.pack.strided import apart_texts
+from tensordsl.codegen.library.loops.pack.strided import strided_texts
 from tensordsl.codegen.variants import selection
 
 DTYPES = ["float64", "float32", "float16", "int64", "int16", "uint8", "bool", "complex128", "complex64"]
@@ -185,7 +186,7 @@ def test_arguments_whose_elements_are_apart(dtype: str, ends: list[End]) -> None
 
 @pytest.mark.parametrize(("size", "count"), [(8, 8), (4, 16)])
 def test_lines_are_read_in_their_order(size: int, count: int) -> None:
-    [text] = [text for text in apart_texts(fetches=False) if f"@far{size}(" in text.partition("\n")[0]]
+    [text] = [text for text in strided_texts(HERE.without("prefetch")) if f"@strided{size}(" in text.partition("\n")[0]]
     assert text.count(" load volatile ") == count == text.count(" load ")
 
 

@@ -147,7 +147,7 @@ def test_rows_of_few_bytes_backwards(dtype: str, ends: list[End]) -> None:
 
 @pytest.mark.parametrize("size", [k for k in SHUFFLES if k <= machine.shuffled_bytes()])
 def test_bytes_that_one_instruction_puts_in_order(size: int, ends: list[End]) -> None:
-    names = ("are_backwards", "order", "backwards")
+    names = ("are_reversed", "reversal_shuffle", "copy_reversed")
     text = only(nest_text(tuned(machine={"shuffled_bytes": size})), [*names])
     text = re.sub(rf"internal (\w+ @({'|'.join(names)})\()", r"\1", text)
     code, [addresses] = elf.load([(compile_object(text), names)], KNOWN)

@@ -417,8 +417,8 @@ def test_sums_along_rows_read_long_blocks_in_the_order_of_memory(dtype: str, mon
     kernels = plan(group, schedule(group, WIDE), "k", WIDE).kernels
     loads = re.findall(r" = load <(\d+) x (float|double)>", "".join(kernels.texts))
     assert loads and {int(n) * {"float": 4, "double": 8}[kind] for n, kind in loads} == {64}
-    operation, _, _, block, *_ = kernels.descriptor[kernels.descriptor[nest_words.CODE] :]
-    assert (operation, block) == (nest_words.BLOCKS, WIDE.schedule.sum_block_elements)
+    operation, _, _, block, *_ = kernels.descriptor[kernels.descriptor[nest_words.Header.CODE] :]
+    assert (operation, block) == (nest_words.Opcode.BLOCKS, WIDE.schedule.sum_block_elements)
 
 
 def test_columns_behind_the_last_whole_vector_are_done_as_a_block_again() -> None:
@@ -427,10 +427,13 @@ def test_columns_behind_the_last_whole_vector_are_done_as_a_block_again() -> Non
     for name in ("softmax0", "colsum"):
         group = getattr(cases, name)("float64")
         kernels = plan(group, schedule(group, WIDE), "k", WIDE).kernels
-        operation, *words = kernels.descriptor[kernels.descriptor[nest_words.CODE] :]
-        assert operation == nest_words.BLOCKS
-        flags.append([words[3] & flag for flag in (nest_words.AS_BLOCK, nest_words.BY_KERNEL)])
-    assert flags == [[nest_words.AS_BLOCK, 0], [nest_words.AS_BLOCK, nest_words.BY_KERNEL]]
+        operation, *words = kernels.descriptor[kernels.descriptor[nest_words.Header.CODE] :]
+        assert operation == nest_words.Opcode.BLOCKS
+        flags.append([words[3] & flag for flag in (nest_words.RECOMPUTES_AS_BLOCK, nest_words.RECOMPUTES_IN_KERNEL)])
+    assert flags == [
+        [nest_words.RECOMPUTES_AS_BLOCK, 0],
+        [nest_words.RECOMPUTES_AS_BLOCK, nest_words.RECOMPUTES_IN_KERNEL],
+    ]
 
 
 @pytest.mark.parametrize("name", ["colsum", "argmax0", "softmax0"])
@@ -472,7 +475,7 @@ def test_a_kernel_that_asks_for_positions_may_go_past_the_ends_of_rows() -> None
     inside = b.select(b.le(b.index("j"), b.index("i")), b.load(x, "i", "j"), 0.0)
     group = Group("tril", {"i": "n", "j": "m"}, ("i", "j"), (Out(y, ("i", "j"), inside),))
     words = plan(group, schedule(group, WIDE), "k", WIDE).kernels.descriptor
-    assert words[nest_words.PLACED] and not words[nest_words.FAST]
+    assert words[nest_words.Header.POSITION_CALL] and not words[nest_words.Header.DIRECT_CALL]
 
 
 def test_many_functions_have_more_lanes() -> None:

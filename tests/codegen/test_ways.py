@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from end_of_memory import End
-from tuned import HERE
+from tuned import HERE, tuned
 
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.loops import parallel, traversal_order
 from tensordsl.codegen.target.tuning import close_l3, distant_l3
 from tensordsl.functions.native import set_tuning
 from tensordsl.runtime.loading import library
@@ -25,7 +24,7 @@ SHAPES = [(1, 1), (3, 2000), (40, 300), (257, 65), (2000, 3), (1, 9001), (0, 5),
 
 
 def ways() -> int:
-    return library._State.table[layouts.RT["ways"] // 8] or 0
+    return library._State.table[layouts.RT["traversals"] // 8] or 0
 
 
 @pytest.mark.parametrize("third", ["near", "far", "whole"])
@@ -47,12 +46,11 @@ def check_small_parts(third: str) -> None:
         limits = replace(
             limits, alternate_far_threads_min_bytes=1, mixed_read_min_bytes=1, mixed_read_max_bytes=1 << 62
         )
-        traversal_order.SELDOM = 2
     if third == "whole":
         limits = replace(limits, split_rows_max_state_bytes=0, prefetch_rows_min_bytes=0)
-    set_tuning(replace(HERE, caches=limits))
-    parallel.WORTH = parallel.EARLY = parallel.MANY = 1
-    parallel.SHARED_ROWS = 2
+    tasks = {"parallel_min_ns": 1, "independent_min_ns": 1, "split_rows_column_bytes": 1}
+    memory = {} if third == "near" else {"mixed_read_period": 2}
+    set_tuning(tuned(replace(HERE, caches=limits), tasks=tasks, memory=memory, loops={"shared_rows": 2}))
     x, k, rng = T.dmatrix("x"), T.lvector("k"), np.random.default_rng(5)
     results = [
         x.sum(), x.var(), x.max(), x.argmax(), T.isnan(x).any(), (x * x[::-1]).sum(), T.logsumexp(x),

@@ -16,7 +16,6 @@ from tensordsl.codegen.library.loops.fallbacks import MISSED
 SETUP = """
 import ctypes, os, signal, sys, threading
 import numpy as np
-from tuned import HERE
 import tensordsl, tensordsl.tensor as T
 from tensordsl.codegen.abi import layouts as abi
 from tensordsl.runtime.loading import library
