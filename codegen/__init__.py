@@ -18,6 +18,7 @@ Its rooms, lowest first; each `__init__` is a map of its room.  A room imports o
     bufferise   steps on tensors become instructions on memory
     host        instructions become LLVM text
     mlir        export
+    constructs  what the compiler knows of each operation of tensor IR, a class for each
     compiler    the driver: pipelines, keys, the build of the library
 
 Begin with `compiler.pipeline`, which has all stages, then docs/architecture.md.

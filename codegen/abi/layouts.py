@@ -201,15 +201,25 @@ SCATTER_ADD = {
 }  # fmt: skip
 SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 
-# -- other steps on whole buffers: what a program's `LibraryCall` may name, with the dtypes of its first input --------
-LIBRARY_CALLS = {
-    **dict.fromkeys(
-        ("cumsum", "cumprod", "sort", "argsort", "searchsorted_left", "searchsorted_right"), DTYPES
-    ),
-    **dict.fromkeys(("sort_part", "argsort_part"), tuple(t for t in DTYPES if not t.startswith("complex"))),
-    "true_positions": ("bool",), "repeated_positions": ("int64",),
-}  # fmt: skip
-POINTWISE = ("cumsum", "cumprod", "sort", "sort_part", "argsort")  # these may overwrite what they read, line by line
+# -- other steps on whole buffers: what a program's `LibraryCall` may name ---------------------------------------------
+_NOT_COMPLEX = tuple(t for t in DTYPES if not t.startswith("complex"))
+# function, construct that calls it (`codegen.constructs`), object that has it ({}: of each dtype one), dtypes of its
+# first input, and whether it may overwrite what it reads, line by line
+_CALLS = (
+    ("cumsum", "along", "cumsum_{}", DTYPES, True),
+    ("cumprod", "along", "cumprod_{}", DTYPES, True),
+    ("sort", "along", "sort_{}", DTYPES, True),
+    ("argsort", "along", "argsort_{}", DTYPES, True),
+    ("searchsorted_left", "searchsorted", "searchsorted_{}", DTYPES, False),
+    ("searchsorted_right", "searchsorted", "searchsorted_{}", DTYPES, False),
+    ("sort_part", "along", "sort_{}", _NOT_COMPLEX, True),
+    ("argsort_part", "along", "select_{}", _NOT_COMPLEX, False),
+    ("true_positions", "true_positions", "positions", ("bool",), False),
+    ("repeated_positions", "repeated_positions", "positions", ("int64",), False),
+)
+LIBRARY_CALLS = {function: dtypes for function, _, _, dtypes, _ in _CALLS}
+CALLERS = {function: construct for function, construct, *_ in _CALLS}
+POINTWISE = tuple(function for function, *_, is_pointwise in _CALLS if is_pointwise)
 
 
 def library_symbol(function: str, dtype: str) -> str:
@@ -218,6 +228,19 @@ def library_symbol(function: str, dtype: str) -> str:
 
 
 LIBRARY_SYMBOLS = tuple(dict.fromkeys(library_symbol(f, t) for f, types in LIBRARY_CALLS.items() for t in types))
+
+
+def _objects_of_calls() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    seen: set[str] = set()
+    for function, _, name, dtypes, _ in _CALLS:
+        for t in dtypes:
+            symbol = library_symbol(function, t)
+            if symbol not in seen:
+                seen.add(symbol)
+                found[name.format(t)] = (*found.get(name.format(t), ()), symbol)
+    return found
+
 
 # -- run-time table ---------------------------------------------------------------------------------------------------
 # name -> LLVM type of the function; what programs may call.
@@ -372,12 +395,7 @@ LIBRARY = {
     **_NEST,
     "threads": ("worker", "parallel_for", "is_awake"),
     **{f"scatter_{name}": (name,) for name in SCATTERS},
-    **{f"{f}_{t}": (f"{f}_{t}",) for f in ("cumsum", "cumprod") for t in DTYPES if t != "uint64"},
-    **{f"sort_{t}": tuple(f"{f}_{t}" for f in ("sort", "sort_part") if t in LIBRARY_CALLS[f]) for t in DTYPES},
-    **{f"argsort_{t}": (f"argsort_{t}",) for t in DTYPES},
-    **{f"searchsorted_{t}": (f"searchsorted_left_{t}", f"searchsorted_right_{t}") for t in DTYPES},
-    **{f"select_{t}": (f"argsort_part_{t}",) for t in LIBRARY_CALLS["argsort_part"]},
-    "positions": ("true_positions_bool", "repeated_positions_int64"),
+    **_objects_of_calls(),
     "replay": ("replay",),
     **dict.fromkeys(COMMON.values(), ()),  # whatever kernels they have
 }  # fmt: skip

@@ -317,6 +317,10 @@ class Bufferiser:
             if (other := target()) is not ref:
                 self.copy(ref, other, v.dtype)
 
+    def operand(self, ptr: str, dtype: str, dims: Sequence[Any], strides: Sequence[Any]) -> p.Operand:
+        """What a `LibraryCall` reads or writes."""
+        return ptr, dtype, tuple(map(self.name, dims)), tuple(map(self.name, strides))
+
     def view(self, v: Value, ref: Ref) -> None:
         """v is a view of other storage: where it is wanted elsewhere, it is copied."""
         self.agree_all(ref.dims, v.shape)

@@ -18,25 +18,6 @@ from tensordsl.graph.types import COMPLEX
 from tensordsl.ops.array.index import index_place
 
 
-def build_in_bounds(b: Bufferiser, v: Value) -> None:
-    at, least, most = v.operands
-    ((_, n, _, _),) = v.attrs["bounds"]
-    site = b.site("index", b.node_of(v), f"index is out of bounds for axis {v.attrs['axis']}")
-    for value, relation, limit in ((least, "ge", ex.mul(-1, b.find(n))), (most, "lt", n)):
-        index = b.fresh("q")
-        b.emit(p.LoadScalar(index, b.ref(value).ptr, "int64"))
-        b.emit(p.Check(relation, index, b.name(limit), site))
-    if at.number not in b.unstored:
-        b.view(v, b.packed(b.ref(at), v.dtype))  # one number may stand for all positions
-
-
-def build_inc_take(b: Bufferiser, v: Value) -> None:
-    x, y, *positions = v.operands
-    ref = over(b, v, x)
-    emit_scatter(b, v, ref, b.ref(y), [b.packed(b.ref(i), i.dtype) for i in positions])
-    b.finish(v, ref)
-
-
 def begin_scatter(b: Bufferiser, v: Value) -> Ref:
     """Where a group adds at positions to what stands there; it does so before these are checked, but not to nothing."""
     x, _, at, *_ = v.operands

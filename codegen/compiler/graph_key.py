@@ -13,7 +13,6 @@ import numpy as np
 from tensordsl.graph.variables import Apply, Constant, Kernel, Variable, toposort
 
 LARGE_BYTES = 1 << 10  # of a constant that the text has by number
-HOSTS = frozenset(("print", "host"))  # kernels that call back into Python
 
 
 def graph_key(
@@ -63,7 +62,7 @@ class _Writer:
 
     def apply(self, node: Apply) -> bool:
         meaning = node.row.meaning
-        if isinstance(meaning, Kernel) and meaning.name in HOSTS:
+        if isinstance(meaning, Kernel) and meaning.calls_python:
             return False
         operands = ",".join([str(self.reference(v)) for v in node.inputs])
         attrs = []

@@ -13,6 +13,9 @@ from typing import Any
 
 from tensordsl.base.config import config
 from tensordsl.base.records import kept, record
+from tensordsl.codegen import (
+    constructs as constructs,  # which constructs there are: passes and bufferising ask for them
+)
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
 from tensordsl.codegen.bufferise.function import build_program
@@ -24,7 +27,7 @@ from tensordsl.codegen.host.emitter import emit_program
 from tensordsl.codegen.llvm import compile as llvm
 from tensordsl.codegen.passes import rules
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
-from tensordsl.codegen.passes.complex_moves import MOVES, move_numbers
+from tensordsl.codegen.passes.complex_moves import move_numbers
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
@@ -39,7 +42,6 @@ from tensordsl.codegen.passes.share_rolls import share_rolls
 from tensordsl.codegen.passes.sink_gathers import sink_gathers
 from tensordsl.codegen.passes.sink_slices import sink_slices
 from tensordsl.codegen.passes.stabilise import divide_once, of_exponentials
-from tensordsl.codegen.passes.unmerge_axes import OPS as MERGED
 from tensordsl.codegen.passes.unmerge_axes import raise_merges
 from tensordsl.codegen.passes.unroll_pooling import unroll_pools
 from tensordsl.codegen.program_ir.instructions import Program, walk_program
@@ -47,6 +49,16 @@ from tensordsl.codegen.program_ir.printer import show as show_program
 from tensordsl.codegen.program_ir.tables import constant_table, late_plans, libraries, plan_table
 from tensordsl.codegen.program_ir.verify import verify
 from tensordsl.codegen.target.tuning import Tuning
+from tensordsl.codegen.tensor_ir.construct import (
+    ALONG,
+    CONCATENATE,
+    DOT,
+    INC_SUBTENSOR,
+    INC_TAKE,
+    PART,
+    RESHAPE,
+    SUBTENSOR,
+)
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered, lower
 from tensordsl.codegen.tensor_ir.verify import verify_ir
@@ -116,35 +128,35 @@ PIPELINE = (
         reason="after sums of sums are one; before slices move into reductions",
     ),
     Pass(
-        "fold_products", fold_products, ops=frozenset(("dot", "map")), needs_users=True,
+        "fold_products", fold_products, ops=frozenset((DOT, "map")), needs_users=True,
         reason="after the rules, which bring signs and factors together",
     ),
     Pass(
-        "scatter_to_choice", scatter_to_choice, ops=frozenset(("inc_take",)),
+        "scatter_to_choice", scatter_to_choice, ops=frozenset((INC_TAKE,)),
         reason="after the rules, which look for the user's formulas; before slices, which move into choices",
     ),
     Pass(
-        "merge_writes", merge_writes, ops=frozenset(("inc_take", "map")), needs_users=True,
+        "merge_writes", merge_writes, ops=frozenset((INC_TAKE, "map")), needs_users=True,
         reason="after the writes that are none; before slices, which move into what is written",
     ),
     Pass(
-        "sum_by_slices", sum_by_slices, ops=frozenset(("inc_subtensor",)), needs_users=True,
+        "sum_by_slices", sum_by_slices, ops=frozenset((INC_SUBTENSOR,)), needs_users=True,
         reason="before what is added to zeros is set",
     ),
     Pass(
-        "sum_around", sum_around, ops=frozenset(("inc_subtensor",)), needs_users=True,
+        "sum_around", sum_around, ops=frozenset((INC_SUBTENSOR,)), needs_users=True,
         reason="after sum_by_slices, so that each slice is added to once; before what is added to zeros is set",
     ),
     Pass(
-        "add_to_given", add_to_given, ops=frozenset(("inc_subtensor",)),
+        "add_to_given", add_to_given, ops=frozenset((INC_SUBTENSOR,)),
         reason="before slices, which move into what is added",
     ),
     Pass(
-        "part_of_order", part_of_order, ops=frozenset(("subtensor",)), needs_users=True,
+        "part_of_order", part_of_order, ops=frozenset((SUBTENSOR,)), needs_users=True,
         reason="after canonicalise, which makes one slice of several",
     ),
     Pass(
-        "ranks", ranks, ops=frozenset(("along",)),
+        "ranks", ranks, ops=frozenset((ALONG,)),
         reason="after part_of_order: of an order that is looked at in parts nothing is undone",
     ),
     Pass(
@@ -152,15 +164,15 @@ PIPELINE = (
         reason="after the rules, which look for the user's formulas; before share_rolls, for which a copy is left",
     ),
     Pass(
-        "share_rolls", share_rolls, ops=frozenset(("concatenate",)),
+        "share_rolls", share_rolls, ops=frozenset((CONCATENATE,)),
         reason="before slices, which move into what is rolled",
     ),
     Pass(
-        "raise_merges", raise_merges, ops=MERGED, needs_users=True,
+        "raise_merges", raise_merges, needs_users=True,
         reason="after the rules; before slices, which move into what is computed",
     ),
     Pass(
-        "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
+        "sink_slices", sink_slices, ops=frozenset((SUBTENSOR, RESHAPE)), needs_users=True,
         reason="after the formulas are known: it takes them apart",
     ),
     Pass(
@@ -222,15 +234,15 @@ def _of_roots(
 
 FINISH = (
     Finish(
-        "finish_products", finish_products, follows="fold_products", ops=frozenset(("dot", "map")),
+        "finish_products", finish_products, follows="fold_products", ops=frozenset((DOT, "map")),
         reason="behind all passes: only now nothing else takes a product's factor, and roots are what they stay",
     ),
     Finish(
-        "move_numbers", _of_roots(move_numbers), ops=frozenset(MOVES),
+        "move_numbers", _of_roots(move_numbers), ops=frozenset(("complex", PART)),
         reason="behind the rules, which simplify what is done to each part of a complex number",
     ),
     Finish(
-        "narrow_positions", _of_roots(narrow_positions), on_cpu=True, ops=frozenset(("inc_take",)),
+        "narrow_positions", _of_roots(narrow_positions), on_cpu=True, ops=frozenset((INC_TAKE,)),
         reason="last: writes are merged, and their positions are final; devices take int64",
     ),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from tensordsl.codegen.gpu.builder import GLOBAL, SHARED, THREADS, WARP, Env, Gp
 from tensordsl.codegen.gpu.kernels import module_text
 from tensordsl.codegen.gpu.launch import Launch, Operand
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
-from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
+from tensordsl.codegen.tensor_ir.indexing import place_taken
 
 WARPS = THREADS // WARP
 BLOCKS_PER_SM = 4  # per multiprocessor

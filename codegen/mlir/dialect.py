@@ -16,6 +16,7 @@ import numpy as np
 
 from tensordsl.codegen.fusion.placement import place
 from tensordsl.codegen.mlir.writer import tensor_type
+from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE
 from tensordsl.codegen.tensor_ir.extents import Constraint, Extent
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, toposort
 
@@ -54,9 +55,9 @@ class _Printer:
         types = ", ".join(map(type_of, v.operands))
         attrs = {k: x for k, x in v.attrs.items() if k != "loop"}
         regions, context = "", self.context[v.number]
-        if v.op == "for":
+        if v.op == FOR:
             loop = v.attrs["loop"]
-            body = (*context, ("for", loop.number))
+            body = (*context, (FOR, loop.number))
             for p in (*reversed(loop.carried), loop.index):  # parameters that nothing uses, too
                 if p.number not in self.context:
                     self.context[p.number] = body
@@ -64,7 +65,7 @@ class _Printer:
             attrs |= {"loop_number": loop.number, "carried": len(loop.carried)}
             inner = self.region(body, [*loop.next, *loop.stacked], depth + 1)
             regions = f" ({{\n{inner}{'  ' * depth}}})"
-        if v.op == "ifelse":
+        if v.op == IFELSE:
             half = (len(v.operands) - 1) // 2
             parts = []
             for side in (0, 1):
@@ -158,9 +159,6 @@ def from_mlir(text: str) -> tuple[Graph, list[Value]]:
     return _Parser(text).run()
 
 
-_UNUSED = Value("gap", (), {}, "", (), -1, frozenset())  # in the place of a value that nothing used
-
-
 class _Parser:
     def __init__(self, text: str) -> None:
         self.lines = text.splitlines()
@@ -209,7 +207,7 @@ class _Parser:
             return
         decoded = {k: decode(v) for k, v in attrs.items()}
         if region:
-            if op == "for":
+            if op == FOR:
                 self.loops[decoded["loop_number"]] = Loop(decoded["loop_number"])
             self.open.append((op, int(number), values, decoded, []))
             return
@@ -220,7 +218,7 @@ class _Parser:
         if op == "func":
             (self.roots,) = yields
             return
-        if op == "ifelse":
+        if op == IFELSE:
             values = [*values, *yields[0], *yields[1]]
         else:
             loop = self.loops[attrs.pop("loop_number")]
@@ -232,10 +230,11 @@ class _Parser:
     def make(self, at: int, op: str, operands: list[Value], attrs: dict[str, Any]) -> Value:
         dtype, shape = attrs.pop("dtype"), attrs.pop("extents")
         loops = frozenset(attrs.pop("loops"))
-        if op == "for":  # the loop comes first among the attributes, as lowering writes it
+        if op == FOR:  # the loop comes first among the attributes, as lowering writes it
             attrs = {"loop": attrs.pop("loop"), **attrs}
         values = self.graph.values
-        values.extend([_UNUSED] * (at + 1 - len(values)))  # extents name values by number: each keeps its own
+        gap = Value("undefined", (), {}, "", (), -1, frozenset())  # a value that nothing used is not in the text
+        values.extend([gap] * (at + 1 - len(values)))  # extents name values by number: each keeps its own
         value = values[at] = Value(op, tuple(operands), attrs, dtype, tuple(shape), at, loops)
         number: Any = attrs.get("loop_number")
         if op == "index":

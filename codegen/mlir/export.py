@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tensordsl.codegen.fusion.placement import Step
-from tensordsl.codegen.mlir.constructs import CONSTRUCTS
 from tensordsl.codegen.mlir.groups import GroupWriter
 from tensordsl.codegen.mlir.writer import MlirError, Writer
 from tensordsl.codegen.tensor_ir.graph import toposort
@@ -49,7 +48,7 @@ def run_step(writer: Writer, step: Step) -> None:
         GroupWriter(writer, step.fused.group).run()
         return
     assert step.value is not None
-    CONSTRUCTS[step.value.op](writer, step.value)
+    step.value.construct.mlir(writer, step.value)
 
 
 __all__ = ["MlirError", "export", "export_all"]

@@ -359,3 +359,11 @@ def escaped(text: str) -> str:
 
 def _nested(x: Any) -> str:
     return f"[{', '.join(map(_nested, x))}]" if isinstance(x, list) else str(x)
+
+
+def call(e: Writer, v: Value, function: str, operands: Sequence[Value]) -> None:
+    """v is what a function gives that whoever runs the module supplies: it has no structured form."""
+    name = f"host_{function}_{v.number}"
+    values, types = ", ".join(map(e.value, operands)), ", ".join(map(e.type_of, operands))
+    e.private[name] = f"func.func private @{name}({types}) -> ({e.type_of(v)})"
+    e.values[v.number] = e.op(f"func.call @{name}({values}) : ({types}) -> ({e.type_of(v)})")

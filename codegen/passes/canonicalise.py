@@ -9,10 +9,9 @@ from collections.abc import Collection
 
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.patterns import fit, number_of
+from tensordsl.codegen.tensor_ir.construct import IFELSE, IN_BOUNDS, INC_SUBTENSOR, RESHAPE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS, INTEGERS, SIGNED
-
-LEAVES = frozenset(("arg", "shared", "carried", "index", "const", "extent", "iota"))
 
 
 def settle_leaves(ctx: Context, frozen: Collection[int]) -> None:
@@ -29,7 +28,7 @@ def canonicalise(ctx: Context, v: Value) -> Value | None:
     """The canonical form of v, whose operands are canonical already."""
     if v.op == "extent":
         return ctx.graph.extent(v.attrs["extent"])
-    if v.op in LEAVES:
+    if not v.operands:
         return None
     shape = ctx.find(v.shape)
     settled = v if shape == v.shape else _with_shape(ctx, v, shape)
@@ -38,7 +37,7 @@ def canonicalise(ctx: Context, v: Value) -> Value | None:
 
 
 def _with_shape(ctx: Context, v: Value, shape: tuple[object, ...]) -> Value:
-    if v.op in ("move", "reshape"):  # made with the shape found below
+    if v.op in ("move", RESHAPE):  # made with the shape found below
         return Value(v.op, v.operands, v.attrs, v.dtype, shape, v.number, v.loops, v.key)  # type: ignore[arg-type]
     return ctx.graph.like(v, v.operands, shape, v.loops)  # type: ignore[arg-type]
 
@@ -120,7 +119,7 @@ def sliced(
         kept = iter(range(x.rank))
         place = [next(kept) if b[3] else None for b in settled]
         return ctx.graph.move(x, place, shape)  # type: ignore[arg-type]
-    return ctx.graph.make("subtensor", (x, *ints), x.dtype, shape, bounds=settled, checks=checks)  # type: ignore[arg-type]
+    return ctx.graph.make(SUBTENSOR, (x, *ints), x.dtype, shape, bounds=settled, checks=checks)  # type: ignore[arg-type]
 
 
 def _bounded(ctx: Context, v: Value) -> Value | None:
@@ -136,7 +135,7 @@ def _bounded(ctx: Context, v: Value) -> Value | None:
 def _result(ctx: Context, v: Value) -> Value | None:
     """The result of a branch whose condition is known."""
     (branch,) = v.operands
-    if branch.op != "ifelse":
+    if branch.op != IFELSE:
         return None
     condition = number_of(branch.operands[0])
     if condition is None:
@@ -148,9 +147,9 @@ def _result(ctx: Context, v: Value) -> Value | None:
 _FORMS = {
     "map": _map,
     "move": _move,
-    "reshape": _reshape,
-    "subtensor": _subtensor,
+    RESHAPE: _reshape,
+    SUBTENSOR: _subtensor,
     "result": _result,
-    "inc_subtensor": _bounded,
-    "in_bounds": _bounded,
+    INC_SUBTENSOR: _bounded,
+    IN_BOUNDS: _bounded,
 }

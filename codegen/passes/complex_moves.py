@@ -13,11 +13,9 @@ import numpy as np
 
 from tensordsl.base.records import record
 from tensordsl.codegen.passes.context import frozen_values
+from tensordsl.codegen.tensor_ir.construct import PART
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, rebuild, toposort
 from tensordsl.graph.casting import complex_of
-
-# -> how many operands are data
-MOVES = {"subtensor": 1, "reshape": 1, "inc_subtensor": 2, "inc_take": 2, "concatenate": None}
 
 
 def move_numbers(graph: Graph, roots: Sequence[Value]) -> list[Value]:
@@ -35,7 +33,7 @@ def move_numbers(graph: Graph, roots: Sequence[Value]) -> list[Value]:
     def new(v: Value) -> Value:
         return changed.get(v.number, v)
 
-    for v in sorted(order, key=lambda v: (levels[v.number], v.op not in MOVES)):
+    for v in sorted(order, key=lambda v: (levels[v.number], not v.traits.moves_only)):
         if v.number in changed or v.number in frozen:
             continue
         graph.extents.node = graph.origins.get(v.number)
@@ -44,7 +42,7 @@ def move_numbers(graph: Graph, roots: Sequence[Value]) -> list[Value]:
             continue
         w = rebuild(graph, v, new)
         whole = _number(graph, *w.operands) if w.op == "complex" else None
-        w = whole if whole is not None and whole.op in MOVES else w
+        w = whole if whole is not None and whole.traits.moves_only else w
         if w is not v:
             changed[v.number] = w
     graph.extents.node = None
@@ -56,7 +54,7 @@ def _levels(order: Sequence[Value]) -> dict[int, int]:
     not when some of them are merged."""
     levels: dict[int, int] = {}
     for v in order:
-        levels[v.number] = max([levels[o.number] for o in dependencies(v)], default=0) + (v.op in MOVES)
+        levels[v.number] = max([levels[o.number] for o in dependencies(v)], default=0) + v.traits.moves_only
     return levels
 
 
@@ -79,12 +77,12 @@ class _Pairs:
         for v in order:
             for k, o in enumerate(_data(v)):
                 users.setdefault((v.op, k, o.number), []).append(v)
-        second = {v.operands[0].number: v for v in order if v.op == "part" and v.attrs["k"] == 1}
+        second = {v.operands[0].number: v for v in order if v.op == PART and v.attrs["k"] == 1}
         for v in order:
             twin = None
-            if v.op == "part":
+            if v.op == PART:
                 twin = second.get(v.operands[0].number) if v.attrs["k"] == 0 else None
-            elif v.op in MOVES:
+            elif v.traits.moves_only:
                 twin = self.joined(v, users)
             elif any(o.number in self.twins for o in v.operands):
                 twin = known.get(_key(v, [self.twins.get(o.number, o) for o in v.operands]))
@@ -119,7 +117,8 @@ class _Pairs:
     def has_equal_moves(self, re: Value, im: Value) -> bool:
         """Whether they may become one: they move data of one shape alike."""
         ends = {re.number, im.number}
-        if re.op not in MOVES or len(ends) < 2 or not ends.isdisjoint(self.pairs) or not ends.isdisjoint(self.frozen):
+        is_taken = not (ends.isdisjoint(self.pairs) and ends.isdisjoint(self.frozen))
+        if not re.traits.moves_only or len(ends) < 2 or is_taken:
             return False
         same = self.levels[re.number] == self.levels[im.number] and len(re.operands) == len(im.operands)
         n = len(_data(re))
@@ -128,7 +127,7 @@ class _Pairs:
 
 
 def _data(v: Value) -> tuple[Value, ...]:
-    return v.operands[: MOVES[v.op]] if v.op in MOVES else ()
+    return v.operands[: v.traits.data_operands] if v.traits.moves_only else ()
 
 
 def _key(v: Value, operands: Sequence[Value]) -> tuple[object, ...]:
@@ -146,7 +145,7 @@ def _as_complex_move(graph: Graph, re: Value, im: Value, new: Callable[[Value], 
         for x, y in zip(left[:n], right[:n], strict=True)
     ]
     whole = graph.make(re.op, (*data, *left[n:]), dtype, re.shape, loops=re.loops, **re.attrs)
-    return {v.number: graph.make("part", (whole,), v.dtype, v.shape, k=k) for k, v in enumerate((re, im))}
+    return {v.number: graph.make(PART, (whole,), v.dtype, v.shape, k=k) for k, v in enumerate((re, im))}
 
 
 def _number(graph: Graph, re: Value, im: Value) -> Value | None:
@@ -156,7 +155,7 @@ def _number(graph: Graph, re: Value, im: Value) -> Value | None:
         maps.append(re)
         re, im = re.operands[0], im.operands[0]
     whole = None
-    if re.op == im.op == "part" and re.operands == im.operands and (re.attrs["k"], im.attrs["k"]) == (0, 1):
+    if re.op == im.op == PART and re.operands == im.operands and (re.attrs["k"], im.attrs["k"]) == (0, 1):
         whole = re.operands[0]
     elif re.op == im.op == "const" and re.shape == im.shape:
         data = np.empty(re.attrs["data"].shape, complex_of(re.dtype))

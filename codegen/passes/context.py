@@ -12,6 +12,7 @@ from typing import Any
 from tensordsl.base.records import record
 from tensordsl.codegen.target.tuning import PassTuning
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import FOR, INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, toposort
 
@@ -55,7 +56,7 @@ class Context:
     def is_written_to(self, v: Value) -> bool:
         """Whether a slice of v is written to by another value."""
         if not self.written:
-            self.written.update(w.operands[0].number for w in self.order if w.op == "inc_subtensor")
+            self.written.update(w.operands[0].number for w in self.order if w.op == INC_SUBTENSOR)
         return v.number in self.written
 
     def partial(self, shape: Sequence[Length]) -> list[Value]:
@@ -93,7 +94,7 @@ def frozen_values(graph: Graph) -> frozenset[int]:
     shapes = {id(v.shape): v.shape for v in graph.values}
     lengths: set[Length] = {n for shape in shapes.values() for n in shape if not isinstance(n, int)}
     for v in graph.values:
-        if v.op in _WITH_LENGTHS:
+        if v.traits.has_lengths:
             lengths.update(_lengths_of(v))
     for c in graph.extents.constraints:
         lengths.update((c.a, c.b))
@@ -103,12 +104,9 @@ def frozen_values(graph: Graph) -> frozenset[int]:
     return frozenset(v.number for v in toposort([graph.values[n] for n in sorted(named)]))
 
 
-_WITH_LENGTHS = frozenset(("subtensor", "inc_subtensor", "in_bounds", "extent", "for"))
-
-
 def _lengths_of(v: Value) -> list[Length]:
     if v.op == "extent":
         return [v.attrs["extent"]]
-    if v.op == "for":
+    if v.op == FOR:
         return [v.attrs["count"]]
     return [n for bound in v.attrs["bounds"] for n in bound[:3]]

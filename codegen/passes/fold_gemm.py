@@ -14,6 +14,7 @@ from tensordsl.base.records import record
 from tensordsl.codegen.passes.context import Context, count_users
 from tensordsl.codegen.passes.patterns import number_of
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import DOT
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, toposort
 
 # Other factors stay outside: a BLAS may apply them to an operand, which could then overflow or vanish.
@@ -22,14 +23,14 @@ FACTORS = (2.0**-24, 2.0**24)
 
 def fold_products(ctx: Context, v: Value) -> Value | None:
     """k (x y) = (k x y), (x y) + (u w) as one sum, and (x y) z = x (y z) where that is cheaper."""
-    if v.op == "dot":
+    if v.op == DOT:
         return _chain(ctx, v)
     return _FOLDS[v.attrs["row"].name](ctx, v) if v.attrs["row"].name in _FOLDS else None
 
 
 def is_product(ctx: Context, v: Value, like: Value) -> bool:
     """Whether v is a product that only one value uses, of the type of `like`."""
-    return v.op == "dot" and ctx.is_sole(v) and v.dtype == like.dtype and ctx.find(v.shape) == ctx.find(like.shape)
+    return v.op == DOT and ctx.is_sole(v) and v.dtype == like.dtype and ctx.find(v.shape) == ctx.find(like.shape)
 
 
 def product(g: Graph, like: Value, operands: tuple[Value, ...], alpha: float, beta: float = 0.0) -> Value:
@@ -37,7 +38,7 @@ def product(g: Graph, like: Value, operands: tuple[Value, ...], alpha: float, be
     factors: dict[str, Any] = {"alpha": alpha} if alpha != 1 else {}
     if len(operands) == 3:
         factors["beta"] = beta
-    return g.make("dot", operands, like.dtype, like.shape, **factors)
+    return g.make(DOT, operands, like.dtype, like.shape, **factors)
 
 
 def _scale(ctx: Context, v: Value) -> Value | None:
@@ -117,7 +118,7 @@ def _factors(ctx: Context, v: Value) -> tuple[Value, Value, Value] | None:
     """The factors of a product that only v's user needs, or of its transpose, and the product."""
     turned = v.op == "move" and v.attrs["map"] == (1, 0) and ctx.is_sole(v)
     d = v.operands[0] if turned else v
-    if d.op != "dot" or len(d.operands) == 3 or not ctx.is_sole(d) or (turned and d.rank != 2):
+    if d.op != DOT or len(d.operands) == 3 or not ctx.is_sole(d) or (turned and d.rank != 2):
         return None
     x, y = d.operands
     if x.rank != 2 or y.rank != 2:
@@ -136,7 +137,7 @@ def _columns(v: Value) -> Any:
 
 
 def _dot(ctx: Context, x: Value, y: Value) -> Value:
-    made = ctx.graph.make("dot", (x, y), x.dtype, (*x.shape[:-1], *y.shape[1:]))
+    made = ctx.graph.make(DOT, (x, y), x.dtype, (*x.shape[:-1], *y.shape[1:]))
     return _chain(ctx, made) or made
 
 
@@ -170,7 +171,7 @@ class _Scaled:
         factors |= {"scaled": True} if self.factor else {}
         factors |= {"beta": c.beta} if c else {}
         factors |= {"decays": True} if c and c.factor else {}
-        return g.make("dot", operands, like.dtype, like.shape, **factors)
+        return g.make(DOT, operands, like.dtype, like.shape, **factors)
 
 
 @record
@@ -195,7 +196,7 @@ def finish_products(
     if not any(v.op == "map" for v in roots):
         return outputs, updates
     ctx = Context(graph, {}, count_users(roots, toposort(roots)))
-    partly = any(v.op in ("inc_take", "inc_subtensor") for _, v in updates)
+    partly = any(v.traits.writes_into for _, v in updates)
 
     def finish(v: Value, index: int | None) -> Value:
         if v.op != "map" or not ctx.is_sole(v):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tensordsl.codegen.tensor_ir.construct import IFELSE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowered
 from tensordsl.graph.types import FLOATS
@@ -18,7 +19,6 @@ from tensordsl.ops.table import OPS
 
 BIG_THRESHOLD = 1e10  # magnitude above which a float is big, as in Theano
 # The ops that make new floats; all others only move elements, whose sources are checked.
-WATCHED = frozenset(("arg", "shared", "map", "reduce", "dot", "result", "inc_subtensor", "inc_take", "along"))
 
 
 def guard(lowered: Lowered, settings: Mapping[str, bool]) -> None:
@@ -46,8 +46,8 @@ def _watched(roots: list[Value]) -> list[Value]:
         v = stack.pop()
         if v.number not in seen:
             seen[v.number] = v
-            stack += v.operands[:1] if v.op == "ifelse" else v.operands
-    return [v for number, v in sorted(seen.items()) if v.op in WATCHED and v.dtype in FLOATS]
+            stack += v.operands[:1] if v.op == IFELSE else v.operands
+    return [v for number, v in sorted(seen.items()) if v.traits.makes_floats and v.dtype in FLOATS]
 
 
 def _bad(g: Graph, v: Value, settings: Mapping[str, bool]) -> Value:

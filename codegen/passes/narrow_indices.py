@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import IN_BOUNDS, INC_TAKE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite
 from tensordsl.ops.table import OPS
 
@@ -16,17 +17,17 @@ MAX_VALUE = {"uint8": (1 << 8) - 1, "uint16": (1 << 16) - 1}
 
 def narrow_positions(graph: Graph, roots: Sequence[Value]) -> list[Value]:
     """The roots, with positions as narrow as their indices."""
-    if not any(v.op == "inc_take" for v in graph.values):
+    if not any(v.op == INC_TAKE for v in graph.values):
         return list(roots)
-    return rewrite(graph, roots, lambda v: _narrowed(graph, v), ops=("inc_take",))
+    return rewrite(graph, roots, lambda v: _narrowed(graph, v), ops=(INC_TAKE,))
 
 
 def _narrowed(g: Graph, v: Value) -> Value | None:
     x, y, *positions = v.operands
-    new = [_positions(g, p) if p.op == "in_bounds" and p.dtype == "int64" else p for p in positions]
+    new = [_positions(g, p) if p.op == IN_BOUNDS and p.dtype == "int64" else p for p in positions]
     if new == positions:
         return None
-    return g.make("inc_take", (x, y, *new), v.dtype, v.shape, loops=v.loops, **v.attrs)
+    return g.make(INC_TAKE, (x, y, *new), v.dtype, v.shape, loops=v.loops, **v.attrs)
 
 
 def _positions(g: Graph, p: Value) -> Value:
@@ -43,7 +44,7 @@ def _positions(g: Graph, p: Value) -> Value:
     clamped = g.map(OPS["minimum"], indices, g.cast(last, indices.dtype))
     at = g.reshape(clamped, p.shape) if indices.rank != 1 else clamped
     greatest = g.cast(g.reduce(OPS["max"].meaning, 0, range(indices.rank), [g.cast(indices, "int32")]), "int64")
-    return g.make("in_bounds", (at, zero, greatest), indices.dtype, p.shape, loops=p.loops, **p.attrs)
+    return g.make(IN_BOUNDS, (at, zero, greatest), indices.dtype, p.shape, loops=p.loops, **p.attrs)
 
 
 def _indices(greatest: Value) -> Value | None:
@@ -57,6 +58,6 @@ def _indices(greatest: Value) -> Value | None:
 
 def _is_kept(v: Value) -> bool:
     """Whether its memory is not written before it is read: it is computed, or an argument."""
-    while v.op in ("reshape", "subtensor", "move"):
+    while v.op == "move" or (v.traits.is_view and v.traits.moves_only):
         v = v.operands[0]
     return v.op in ("map", "arg")

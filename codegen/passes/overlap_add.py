@@ -17,6 +17,7 @@ from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.patterns import is_zero, number_of
 from tensordsl.codegen.passes.sink_slices import Bounds
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS
 from tensordsl.ops.math.comparisons import AND, GE, LT
@@ -76,7 +77,7 @@ def _inner(ctx: Context, y: Value, bounds: Bounds) -> tuple[Value, Bounds, tuple
     while len(summands := _summands(ctx, y)) == 1:
         multiples.append(y)
         (y,) = summands
-    if y.op != "inc_subtensor" or len(y.operands) > 2 or y.attrs["checks"] or y.attrs["set"]:
+    if y.op != INC_SUBTENSOR or len(y.operands) > 2 or y.attrs["checks"] or y.attrs["set"]:
         return None
     (zeros, inner), inner_bounds = y.operands, y.attrs["bounds"]
     is_complete = ctx.find(inner.shape) == ctx.find([b[1] for b in inner_bounds])
@@ -239,6 +240,6 @@ def _leaf(ctx: Context, y: Value, bounds: Bounds, v: Value) -> Value:
     wide = tuple(ex.add(n, k) for n, k in zip(v.shape, left, strict=True))
     middle = tuple((k, m, 1, True) for k, m in zip(left, y.shape, strict=True))
     zeros = g.broadcast_to(g.const(0.0, v.dtype), wide)
-    w = g.make("inc_subtensor", (zeros, y), v.dtype, wide, loops=v.loops, bounds=middle, checks=(), set=True)
+    w = g.make(INC_SUBTENSOR, (zeros, y), v.dtype, wide, loops=v.loops, bounds=middle, checks=(), set=True)
     at = tuple((ex.sub(k, b[0]), n, 1, True) for k, b, n in zip(left, bounds, v.shape, strict=True))
     return sliced(ctx, w, at, (), v.shape)

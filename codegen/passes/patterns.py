@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tensordsl.base.records import record
+from tensordsl.codegen.tensor_ir.construct import INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.graph.types import DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, TensorType
 from tensordsl.graph.variables import Constant, Elementwise, Op, Variable, toposort
@@ -183,7 +184,7 @@ def is_zero(v: Value) -> bool:
 def is_zero_at(graph: Graph, v: Value, bounds: Sequence[Any]) -> bool:
     """Whether all bytes of a slice of v are 0, since only disjoint slices of zeros were written."""
     for _ in range(graph.tuning.passes.disjoint_max_slices):
-        if v.op != "inc_subtensor" or not are_disjoint(v.attrs["bounds"], bounds):
+        if v.op != INC_SUBTENSOR or not are_disjoint(v.attrs["bounds"], bounds):
             break
         v = v.operands[0]
     return is_zero(v)

@@ -13,6 +13,7 @@ from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.share_rolls import Roll, roll_of
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Value, dependencies
 
@@ -33,13 +34,13 @@ def part_at_rolls(ctx: Context, v: Value) -> Value | None:
         return None
     ctx.hit("f(x, roll(x, 1)) = concatenate([f(x[:1], x[-1:]), f(x[1:], x[:-1])])")
     parts = [_part(ctx, computed, d - v.rank, rolls, part) for part in _parts(v.shape[d], offsets)]
-    return ctx.graph.make("concatenate", parts, v.dtype, v.shape, axis=d)
+    return ctx.graph.make(CONCATENATE, parts, v.dtype, v.shape, axis=d)
 
 
 def _rolled(ctx: Context) -> tuple[frozenset[int], dict[Value, Roll]]:
     """Numbers of the results that are computed from rolls, and the rolls; no results where a roll is of a computed
     value, or not along the first axis, or used otherwise."""
-    found = {w: roll_of(ctx, w) for w in ctx.order if w.op == "concatenate"}
+    found = {w: roll_of(ctx, w) for w in ctx.order if w.op == CONCATENATE}
     rolls = {w: roll for w, roll in found.items() if roll}
     above, inner = {w.number for w in rolls}, set[int]()
     if len({w.rank for w in rolls}) != 1 or not all(map(_is_plain, rolls, rolls.values())):

@@ -12,13 +12,12 @@ from functools import reduce
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.patterns import are_disjoint, is_zero, is_zero_at, number_of
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE, INC_SUBTENSOR, INC_TAKE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import COMPLEX, FLOATS
 from tensordsl.ops.array.index import index_place
 from tensordsl.ops.math.comparisons import AND, EQ
 from tensordsl.ops.math.elementwise import ADD, MUL, NEG, SUB, SWITCH
-
-COMPUTED = frozenset(("map", "move", "const", "reduce"))  # a write to any other value touches its positions alone
 
 
 def scatter_to_choice(ctx: Context, v: Value) -> Value | None:
@@ -27,7 +26,8 @@ def scatter_to_choice(ctx: Context, v: Value) -> Value | None:
     g = ctx.graph
     x, y, *positions = v.operands
     axes = v.attrs["axes"]
-    if x.op not in COMPUTED or (x.op == "move" and x.operands[0].op not in COMPUTED) or not v.loops <= x.loops:
+    is_computed = x.traits.is_computed and (x.op != "move" or x.operands[0].traits.is_computed)
+    if not is_computed or not v.loops <= x.loops:  # a write to any other value touches its positions alone
         return None
     rows = [d for d, p in zip(axes, positions, strict=True) if p.op == "iota" and _is_all(ctx, p, x.shape[d])]
     if not rows:
@@ -75,7 +75,7 @@ def sum_by_slices(ctx: Context, v: Value) -> Value | None:
 
 def _adds_maps(v: Value) -> bool:
     """Whether an elementwise value is added to a slice at known bounds."""
-    if v.op != "inc_subtensor" or v.attrs["set"] or len(v.operands) > 2 or v.dtype == "bool":
+    if v.op != INC_SUBTENSOR or v.attrs["set"] or len(v.operands) > 2 or v.dtype == "bool":
         return False
     return v.operands[1].op == "map" and v.operands[1].rank > 0
 
@@ -93,13 +93,9 @@ def add_to_given(ctx: Context, v: Value) -> Value | None:
     ctx.hit("x[a:b] += y: x[a:b] = x[a:b] + y")
     bounds = v.attrs["bounds"]
     shape = tuple(b[1] for b in bounds if b[3])
-    part = ctx.graph.make(
-        "subtensor", (x, *ints), x.dtype, shape, bounds=bounds, checks=v.attrs["checks"], loops=v.loops
-    )
+    part = ctx.graph.make(SUBTENSOR, (x, *ints), x.dtype, shape, bounds=bounds, checks=v.attrs["checks"], loops=v.loops)
     value = ctx.graph.map(ADD, part, y)
-    return ctx.graph.make(
-        "inc_subtensor", (x, value, *ints), v.dtype, v.shape, loops=v.loops, **{**v.attrs, "set": True}
-    )
+    return ctx.graph.make(INC_SUBTENSOR, (x, value, *ints), v.dtype, v.shape, loops=v.loops, **{**v.attrs, "set": True})
 
 
 def _added_to_zeros(ctx: Context, v: Value) -> Value | None:
@@ -117,8 +113,8 @@ def _added_to_zeros(ctx: Context, v: Value) -> Value | None:
     value = y if y.dtype not in FLOATS else g.map(ADD, y, g.broadcast_to(g.const(0.0, y.dtype), y.shape))
     ctx.hit("zeros[a:b] += y: zeros[a:b] = y + 0")
     if not is_all:
-        return g.make("inc_subtensor", (x, value, *ints), v.dtype, v.shape, loops=v.loops, **{**v.attrs, "set": True})
-    return g.make("subtensor", (value, *ints), v.dtype, v.shape, bounds=bounds, checks=v.attrs["checks"], loops=v.loops)
+        return g.make(INC_SUBTENSOR, (x, value, *ints), v.dtype, v.shape, loops=v.loops, **{**v.attrs, "set": True})
+    return g.make(SUBTENSOR, (value, *ints), v.dtype, v.shape, bounds=bounds, checks=v.attrs["checks"], loops=v.loops)
 
 
 def _is_all(ctx: Context, positions: Value, length: object) -> bool:
@@ -138,7 +134,7 @@ def merge_writes(ctx: Context, v: Value) -> Value | None:
     """One write to positions of a shared variable for several in sequence, or for the sum with a write to zeros: the
     gradient of a table changes the used rows alone.  In their order, so that of repeated positions the last one wins,
     or all add up."""
-    if v.op == "inc_take":
+    if v.op == INC_TAKE:
         x, writes = _writes(ctx, v)
         if x.op != "shared" or len(writes) < 2:
             return None
@@ -172,7 +168,7 @@ def _added(ctx: Context, x: Value, part: Value, is_less: bool) -> Value | None:
         else:
             return None
         (part,) = rest
-    if part.op != "inc_take" or part.attrs["set"] or part.dtype != x.dtype or not ctx.is_sole(part):
+    if part.op != INC_TAKE or part.attrs["set"] or part.dtype != x.dtype or not ctx.is_sole(part):
         return None
     base, writes = _writes(ctx, part)
     if number_of(base) != 0:
@@ -194,14 +190,14 @@ def _is_given(v: Value) -> bool:
     """Whether v is one number from the caller, not computed: times 0 an infinite one is NaN."""
     while v.op == "move":
         (v,) = v.operands
-    return v.op in ("arg", "shared", "const") and v.rank == 0
+    return v.traits.is_given and v.rank == 0
 
 
 def _writes(ctx: Context, v: Value) -> tuple[Value, list[Value]]:
     """(the tensor written to, the writes in order), for writes of one kind, of which nothing else uses any."""
     found = [v]
     x = v.operands[0]
-    while x.op == "inc_take" and ctx.is_sole(x) and x.attrs == v.attrs and x.loops == v.loops:
+    while x.op == INC_TAKE and ctx.is_sole(x) and x.attrs == v.attrs and x.loops == v.loops:
         found.append(x)
         x = x.operands[0]
     return x, found[::-1]
@@ -214,13 +210,13 @@ def _written(ctx: Context, x: Value, writes: list[Value], is_set: bool, values: 
     free = [n for d, n in enumerate(x.shape) if d not in axes]
     values = values or [w.operands[1] for w in writes]
     if len(writes) == 1:
-        return g.make("inc_take", (x, *values, *writes[0].operands[2:]), x.dtype, x.shape, axes=axes, set=is_set)
+        return g.make(INC_TAKE, (x, *values, *writes[0].operands[2:]), x.dtype, x.shape, axes=axes, set=is_set)
     counts = [w.operands[2].shape[0] for w in writes]
     total = reduce(ex.add, counts)
     wide = [g.broadcast_to(y, (*free[:at], n, *free[at:])) for y, n in zip(values, counts, strict=True)]
-    y = g.make("concatenate", wide, x.dtype, (*free[:at], total, *free[at:]), axis=at)
+    y = g.make(CONCATENATE, wide, x.dtype, (*free[:at], total, *free[at:]), axis=at)
     positions = [
-        g.make("concatenate", column, "int64", (total,), axis=0)
+        g.make(CONCATENATE, column, "int64", (total,), axis=0)
         for column in zip(*(w.operands[2:] for w in writes), strict=True)
     ]
-    return g.make("inc_take", (x, y, *positions), x.dtype, x.shape, axes=axes, set=is_set)
+    return g.make(INC_TAKE, (x, y, *positions), x.dtype, x.shape, axes=axes, set=is_set)

@@ -11,6 +11,7 @@ from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink_slices import Bounds
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Value
 
@@ -27,7 +28,7 @@ def share_rolls(ctx: Context, v: Value) -> Value | None:
         return None
     axis, places, bounds = found
     if ctx.rolls is None:
-        ctx.rolls = {r for r in (roll_of(ctx, w) for w in ctx.order if w.op == "concatenate") if r}
+        ctx.rolls = {r for r in (roll_of(ctx, w) for w in ctx.order if w.op == CONCATENATE) if r}
     if (axis, -places, bounds) not in ctx.rolls:
         return None
     ctx.hit("roll(x, 1) = concatenate([x[-1:], x, x[:1]])[:n]")
@@ -39,14 +40,14 @@ def share_rolls(ctx: Context, v: Value) -> Value | None:
     parts = [_at(ctx, x, every, axis, *end) for end in ends]
     around = ex.total(part.shape[axis] for part in parts)
     shape = (*x.shape[:axis], around, *x.shape[axis + 1 :])
-    whole = ctx.graph.make("concatenate", parts, v.dtype, shape, axis=axis)
+    whole = ctx.graph.make(CONCATENATE, parts, v.dtype, shape, axis=axis)
     ctx.wholes.setdefault(x.number, (whole, _moved(every, axis, parts[0].shape[axis], n)))
     return _at(ctx, whole, bounds, axis, 0 if places > 0 else ex.sub(around, n), n)
 
 
 def _wider(ctx: Context, x: Value, bounds: Bounds, axis: int) -> tuple[Value, Bounds]:
     """A copy that is padded along another axis, of which x is a slice, and the bounds of x[bounds] in it."""
-    if x.op == "subtensor":
+    if x.op == SUBTENSOR:
         (whole, *_), own = x.operands, x.attrs["bounds"]
         made = any(w is whole for w, _ in ctx.wholes.values())
     else:
@@ -76,7 +77,7 @@ def roll_of(ctx: Context, v: Value) -> Roll | None:
 
 def _is_slice(v: Value) -> bool:
     """Whether v is a slice of adjacent elements that keeps all axes, at bounds that are known already."""
-    is_known = v.op == "subtensor" and len(v.operands) == 1 and not v.attrs["checks"]
+    is_known = v.op == SUBTENSOR and len(v.operands) == 1 and not v.attrs["checks"]
     return is_known and all(bound[2:] == (1, True) for bound in v.attrs["bounds"])
 
 

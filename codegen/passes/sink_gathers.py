@@ -14,7 +14,7 @@ from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink_slices import Trail, descends, push
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
+from tensordsl.codegen.tensor_ir.indexing import place_taken
 from tensordsl.ops.array.index import index_place
 
 Place = tuple[Any, ...]  # for each axis of a value: a `Taken`, an axis of the result, or None for length 1

@@ -11,12 +11,10 @@ from typing import Any
 from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.scalar_ir.builder import HEAVY, Builder, walk
+from tensordsl.codegen.tensor_ir.construct import RESHAPE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Value
 
 Bounds = tuple[tuple[Any, Any, Any, bool], ...]
-STORED = frozenset(
-    ("shared", "const", "dot", "concatenate", "inc_subtensor", "inc_take", "result")
-)  # contiguous in memory
 
 
 def sink_slices(ctx: Context, v: Value) -> Value | None:
@@ -25,9 +23,9 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
 
     A slice that varies with a loop stays where it is: what it would move into the loop is computed once outside.
     """
-    if v.op == "reshape":
+    if v.op == RESHAPE:
         return _sink_reshape(ctx, v)
-    if v.op != "subtensor" or not v.loops <= v.operands[0].loops or v.attrs["checks"]:
+    if v.op != SUBTENSOR or not v.loops <= v.operands[0].loops or v.attrs["checks"]:
         return None
     x = v.operands[0]
     while x.op == "move" and ctx.is_sole(x):
@@ -176,7 +174,7 @@ def _sink_reshape(ctx: Context, v: Value) -> Value | None:
             return None
         chain.append((x, wide[0]))
         x = x.operands[wide[0]]
-    if not chain or x.op not in STORED:
+    if not chain or not x.traits.is_contiguous:
         return None
     ctx.hit("f(x).reshape(s) = f(x.reshape(s))")
     new = ctx.graph.reshape(x, v.shape)

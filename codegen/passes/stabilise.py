@@ -124,7 +124,7 @@ def _softmax(ctx: Context, v: Value) -> Value | None:
 def _log_softmax(ctx: Context, v: Value) -> Value | None:
     """log(exp(c) / sum(exp(c))) = c - log(sum(exp(c))) for c = x - max(x), also of elements picked from it."""
     quotient, chain = v.operands[0], []
-    while quotient.op in ("move", "take", "subtensor", "reshape"):
+    while quotient.op in ("move", "take") or (quotient.traits.is_view and quotient.traits.moves_only):
         chain.append(quotient)
         quotient = quotient.operands[0]
     if not _is_row(quotient, TRUE_DIV):

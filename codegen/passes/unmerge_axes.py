@@ -12,13 +12,13 @@ from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink_slices import push
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE, RESHAPE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS
 from tensordsl.ops.math.elementwise import ADD
 
-STORED = frozenset(("concatenate", "dot", "along", "inc_subtensor", "inc_take"))  # whose operands are in memory
-OPS = STORED | {"map", "move", "reduce", "subtensor", "take", "reshape"}
+RAISED = frozenset(("map", "move", "reduce", "take", CONCATENATE, SUBTENSOR, RESHAPE))
 Shape = tuple[Length, ...]
 Factors = tuple[Shape, ...]  # for each axis the lengths of the axes that it is made of
 
@@ -41,9 +41,11 @@ def raise_merges(ctx: Context, v: Value) -> Value | None:
 
     Where another operand's axes cannot be factored alike, the result is computed from the merged operands.
     """
+    if not (v.traits.stores_operands or v.op in RAISED):
+        return None
     if ctx.graph.extents.assumed or not _may_merge(ctx):
         return None  # lengths that are assumed to be equal may turn out to differ
-    if v.op == "reshape" and v.operands[0].op == "reshape":
+    if v.op == RESHAPE and v.operands[0].op == RESHAPE:
         return ctx.graph.reshape(v.operands[0], v.shape)
     repeated = _repeated(ctx, v)
     if repeated is not None:
@@ -51,7 +53,7 @@ def raise_merges(ctx: Context, v: Value) -> Value | None:
     if v.op in _BELOW and (below := _BELOW[v.op](ctx, v)) is not None:
         return below
     merges = [_merge(ctx, o) for o in v.operands]
-    if v.op == "reshape" or not any(merges):
+    if v.op == RESHAPE or not any(merges):
         return None
     source = _RULES[v.op](ctx, v, merges) if v.op in _RULES else None
     if source is None:
@@ -65,7 +67,7 @@ def raise_merges(ctx: Context, v: Value) -> Value | None:
 
 def _may_merge(ctx: Context) -> bool:
     if ctx.merges is None:
-        ctx.merges = any(v.op in ("reshape", "concatenate") for v in ctx.order)
+        ctx.merges = any(v.op in (RESHAPE, CONCATENATE) for v in ctx.order)
     return ctx.merges
 
 
@@ -75,13 +77,13 @@ def _lowered(ctx: Context, v: Value) -> Value | None:
     operands = []
     for o in v.operands:
         w = ctx.merged.get(o.number, o)
-        operands.append(w if w.op == "move" or (ctx.is_sole(o) and v.op not in STORED) else o)
+        operands.append(w if w.op == "move" or (ctx.is_sole(o) and not v.traits.stores_operands) else o)
     return ctx.graph.like(v, operands) if operands != [*v.operands] else None
 
 
 def _repeated(ctx: Context, v: Value) -> Value | None:
     """stack([x, x]): x, repeated along the new axis."""
-    if v.op != "concatenate" or len(set(v.operands)) > 1 or v.operands[0].shape[v.attrs["axis"]] != 1:
+    if v.op != CONCATENATE or len(set(v.operands)) > 1 or v.operands[0].shape[v.attrs["axis"]] != 1:
         return None
     ctx.hit("stack([x, x]) = repeated x")
     return ctx.graph.broadcast_to(v.operands[0], v.shape)
@@ -89,7 +91,7 @@ def _repeated(ctx: Context, v: Value) -> Value | None:
 
 def _merge(ctx: Context, v: Value) -> Merge | None:
     """v as such a reshape, or None."""
-    if v.op != "reshape":
+    if v.op != RESHAPE:
         return None
     (x,) = v.operands
     factors = _factor_axes(ctx.find(x.shape), ctx.find(v.shape))
@@ -116,7 +118,7 @@ def _factor_axes(lengths: Shape, shape: Shape) -> Factors | None:
 def _is_interleaved(x: Value, factors: Factors) -> bool:
     """Whether x is joined or repeated along a short axis that is merged."""
     merged = [len(factor) > 1 for factor in factors for _ in factor]
-    if x.op == "concatenate":
+    if x.op == CONCATENATE:
         axis = x.attrs["axis"]
         return merged[axis] and all(o.shape[axis] == 1 for o in x.operands)
     if x.op != "move":
@@ -208,7 +210,7 @@ def _move(ctx: Context, v: Value, merges: Merges) -> Value | None:
     for a, factor in zip(to, m.factors, strict=True):
         place += [None if a is None else new.first(a) + k for k in range(len(factor))]
     shape = sum(factors, ())
-    if ctx.is_sole(v.operands[0]) and ctx.is_sole(m.source) and m.source.op == "concatenate":
+    if ctx.is_sole(v.operands[0]) and ctx.is_sole(m.source) and m.source.op == CONCATENATE:
         return _join_of_moves(ctx, m.source, place, shape)
     return ctx.graph.move(m.source, place, shape)
 
@@ -225,7 +227,7 @@ def _join_of_moves(ctx: Context, join: Value, place: Sequence[int | None], shape
     for o in join.operands:
         lengths = (*shape[:axis], o.shape[join.attrs["axis"]], *shape[axis + 1 :])
         moved.append(ctx.graph.move(o, place, lengths))
-    return ctx.graph.make("concatenate", moved, join.dtype, shape, axis=axis)
+    return ctx.graph.make(CONCATENATE, moved, join.dtype, shape, axis=axis)
 
 
 def _memory_order(x: Value) -> list[int]:
@@ -238,7 +240,7 @@ def _memory_order(x: Value) -> list[int]:
         elif x.op == "move":
             to, (x,) = x.attrs["map"], x.operands
             axes = {d: axes[a] for d, a in enumerate(to) if a in axes}
-        elif x.op == "subtensor":
+        elif x.op == SUBTENSOR:
             kept = [d for d, b in enumerate(x.attrs["bounds"]) if b[3]]
             axes, x = {kept[d]: a for d, a in axes.items()}, x.operands[0]
         else:
@@ -251,7 +253,7 @@ def _concatenate(ctx: Context, v: Value, merges: Merges) -> Value | None:
     known = [o for o in operands if o is not None]
     if len(known) < len(operands) or len(factors[axis]) > 1:
         return None
-    return ctx.graph.make("concatenate", known, v.dtype, sum(factors, ()), axis=Merge(v, factors).first(axis))
+    return ctx.graph.make(CONCATENATE, known, v.dtype, sum(factors, ()), axis=Merge(v, factors).first(axis))
 
 
 def _reduce(ctx: Context, v: Value, merges: Merges) -> Value | None:
@@ -295,7 +297,7 @@ def _subtensor(ctx: Context, v: Value, merges: Merges) -> Value | None:
         else:
             return None
     new = sliced(ctx, m.source, tuple(bounds), v.operands[1:], tuple(b[1] for b in bounds if b[3]))
-    return (_of_place(ctx, new) if new.op == "subtensor" else None) or new
+    return (_of_place(ctx, new) if new.op == SUBTENSOR else None) or new
 
 
 def _of_place(ctx: Context, v: Value) -> Value | None:
@@ -319,7 +321,7 @@ def _base(x: Value) -> Value:
 
 
 _RULES: dict[str, Callable[[Context, Value, Merges], Value | None]] = {
-    "map": _map, "move": _move, "concatenate": _concatenate, "reduce": _reduce, "subtensor": _subtensor,
+    "map": _map, "move": _move, CONCATENATE: _concatenate, "reduce": _reduce, SUBTENSOR: _subtensor,
 }  # fmt: skip
 # Rules for users of an unmerged value.
-_BELOW: dict[str, Callable[[Context, Value], Value | None]] = {"subtensor": _of_place, "reduce": _of_one}
+_BELOW: dict[str, Callable[[Context, Value], Value | None]] = {SUBTENSOR: _of_place, "reduce": _of_one}

@@ -13,6 +13,7 @@ from typing import Any
 
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink_slices import push
+from tensordsl.codegen.tensor_ir.construct import RESHAPE
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS, INTEGERS
 from tensordsl.ops.math.elementwise import ADD
@@ -20,7 +21,6 @@ from tensordsl.ops.table import OPS
 
 ROWS = {"max": "maximum", "min": "minimum", "sum": "add"}
 DTYPES = frozenset(("float32", "float64", *INTEGERS))
-PLAIN = frozenset(("reshape", "arg", "shared", "const", "move"))
 
 
 def unroll_pools(ctx: Context, v: Value) -> Value | None:
@@ -79,7 +79,8 @@ def _has_strided_short_rows(ctx: Context, x: Value, axes: tuple[int, ...]) -> bo
 def _is_reshaped(ctx: Context, x: Value) -> bool:
     """Whether it is a reshape, or a few operations on reshapes and on values that need no computation."""
     leaves = _leaves(ctx, x)
-    return any(v.op == "reshape" for v in leaves) and all(v.op in PLAIN or not v.rank for v in leaves)
+    is_plain = all(v.traits.is_given or v.op in ("move", RESHAPE) or not v.rank for v in leaves)
+    return is_plain and any(v.op == RESHAPE for v in leaves)
 
 
 def _leaves(ctx: Context, x: Value) -> list[Value]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import DOT, PAIRS, PART, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.graph.casting import real_of
 from tensordsl.ops.array.reduce import SUM
@@ -45,7 +46,7 @@ def by_sums(g: Graph, x: Value, y: Value) -> Value:
 def stored(g: Graph, v: Value) -> Value:
     """The same value in memory."""
     pairs = in_pairs(g, v)
-    whole = pairs.operands[0] if pairs.operands[0] is not v else g.make("pairs", (pairs,), v.dtype, v.shape)
+    whole = pairs.operands[0] if pairs.operands[0] is not v else g.make(PAIRS, (pairs,), v.dtype, v.shape)
     return g.make("complex", parts_of(g, whole), v.dtype, v.shape)
 
 
@@ -61,11 +62,11 @@ def _together(g: Graph, x: Value, pairs: Value) -> list[Value]:
     above = g.const(np.array([True, False]).reshape(2, *([1] * x.rank)))
     stacked = g.broadcast_to(g.map(SWITCH, above, *x.operands), (2, *rows, terms))
     count, columns = ex.mul(2, ex.product(rows)), ex.floordiv(pairs.shape[-1], 2)
-    product = g.make("dot", (g.reshape(stacked, (count, terms)), pairs), pairs.dtype, (count, pairs.shape[-1]))
-    both = g.make("pairs", (product,), x.dtype, (2, *rows, columns))
+    product = g.make(DOT, (g.reshape(stacked, (count, terms)), pairs), pairs.dtype, (count, pairs.shape[-1]))
+    both = g.make(PAIRS, (product,), x.dtype, (2, *rows, columns))
     bounds = tuple((0, n, 1, True) for n in (*rows, columns))
     halves = [((k, 1, 1, False), *bounds) for k in (0, 1)]
-    return [g.make("subtensor", (both,), x.dtype, (*rows, columns), bounds=h, checks=()) for h in halves]
+    return [g.make(SUBTENSOR, (both,), x.dtype, (*rows, columns), bounds=h, checks=()) for h in halves]
 
 
 def by_terms(g: Graph, x: Value, y: Value) -> Value:
@@ -78,21 +79,21 @@ def by_terms(g: Graph, x: Value, y: Value) -> Value:
     pairs, others = in_pairs(g, x), in_pairs(g, g.make("complex", both, y.dtype, shape))
     count, length = ex.mul(2, rows), others.shape[-1]
     turned_ = g.move(g.reshape(others, (count, length)), (1, 0), (length, count))
-    product = g.make("dot", (pairs, turned_), pairs.dtype, (*x.shape[:-1], count))
-    made = g.make("pairs", (product,), x.dtype, (*x.shape[:-1], rows))
+    product = g.make(DOT, (pairs, turned_), pairs.dtype, (*x.shape[:-1], count))
+    made = g.make(PAIRS, (product,), x.dtype, (*x.shape[:-1], rows))
     return g.make("complex", parts_of(g, made), made.dtype, made.shape)
 
 
 def in_pairs(g: Graph, v: Value) -> Value:
     """The numbers of its rows, one after the other."""
     re, im = v.operands
-    if re.op == im.op == "part" and re.operands == im.operands and (re.attrs["k"], im.attrs["k"]) == (0, 1):
+    if re.op == im.op == PART and re.operands == im.operands and (re.attrs["k"], im.attrs["k"]) == (0, 1):
         v = re.operands[0]
-    return g.make("pairs", (v,), real_of(v.dtype), (*v.shape[:-1], ex.mul(2, v.shape[-1])))
+    return g.make(PAIRS, (v,), real_of(v.dtype), (*v.shape[:-1], ex.mul(2, v.shape[-1])))
 
 
 def parts_of(g: Graph, v: Value) -> tuple[Value, Value]:
-    re, im = (g.make("part", (v,), real_of(v.dtype), v.shape, k=k) for k in (0, 1))
+    re, im = (g.make(PART, (v,), real_of(v.dtype), v.shape, k=k) for k in (0, 1))
     return re, im
 
 

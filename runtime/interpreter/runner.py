@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # at run time a program is data: the dispatch is by class nam
 
 # (addresses, byte strides [operand][axis], extents, ints) -> true if an index was out of range
 Kernel = Callable[[list[int], list[list[int]], list[int], list[int]], Any]
+Library = Callable[[str], Callable[..., None]]  # function -> what writes its outputs, which follow its inputs
 
 POISON, GUARD_VALUE = 0xFF, 0xA5  # byte values
 GUARD_BYTES = 64  # at each end of storage
@@ -108,17 +109,19 @@ def run(
     inject: int | None = None,
     log: list[tuple[Instr, float]] | None = None,
     fail: Callable[[int, int, tuple[int, ...]], Exception] = error,
+    library: Library | None = None,
 ) -> Any:
     """The outputs of a verified program: an array, or a list.
 
     args: arrays of exactly the program's dtypes and ranks.  shared: `Storage` or `CellStorage`.
     kernels: one per plan (`numpy_kernel`, `native_kernel`).  inject: ordinal of the instruction that must fail, see
     `program_ir.verify.faults`.  log: gets (instruction, seconds) for each one executed.  fail: the exception for (kind,
-    site, values).  A failed run leaves state as it was.
+    site, values).  library: what stands for each function of a `LibraryCall`
+    (`codegen.tensor_ir.construct.interpret`).  A failed run leaves state as it was.
     """
     while True:
         with _gil:
-            runner = Runner(program, args, shared, kernels, hosts, -1 if inject is None else inject, log, fail)
+            runner = Runner(program, args, shared, kernels, hosts, -1 if inject is None else inject, log, fail, library)
             try:
                 return runner.run()
             except Busy:
@@ -198,54 +201,7 @@ COMPARE: dict[str, Callable[[int, int], bool]] = {
 }
 
 
-def _cumulate(ufunc: Any) -> Callable[..., None]:
-    def run(x: Any, y: Any) -> None:
-        with np.errstate(all="ignore"):
-            y[...] = ufunc.accumulate(x, 0, dtype=y.dtype)
-
-    return run
-
-
-def _sort(x: Any, y: Any, room: Any) -> None:
-    y[...] = np.sort(x, 0, kind="stable")
-
-
-def _argsort(x: Any, y: Any, room: Any) -> None:
-    y[...] = np.argsort(x, 0, kind="stable")
-
-
-def _partial_order(order: Callable[..., Any]) -> Callable[..., None]:
-    def run(x: Any, y: Any, room: Any) -> None:
-        first, count = room[:16].view("int64")
-        y[first : first + count] = order(x, 0, kind="stable")[first : first + count]
-
-    return run
-
-
-def _search(side: Any) -> Callable[..., None]:
-    def run(x: Any, v: Any, y: Any) -> None:
-        y[...] = np.searchsorted(x, v, side)
-
-    return run
-
-
-def _true_positions(mask: Any, y: Any) -> None:
-    y[...] = np.flatnonzero(mask)
-
-
-def _repeated_positions(counts: Any, y: Any) -> None:
-    y[...] = np.repeat(np.arange(len(counts)), counts)
-
-
 # What the functions of `abi.layouts.LIBRARY_CALLS` write to their outputs, which follow their inputs.
-LIBRARY: dict[str, Callable[..., None]] = {
-    "cumsum": _cumulate(np.add), "cumprod": _cumulate(np.multiply), "sort": _sort, "argsort": _argsort,
-    "sort_part": _partial_order(np.sort), "argsort_part": _partial_order(np.argsort),
-    "searchsorted_left": _search("left"), "searchsorted_right": _search("right"),
-    "true_positions": _true_positions, "repeated_positions": _repeated_positions,
-}  # fmt: skip
-
-
 class Runner:
     """One run: names' values (integers; pointers are addresses), the objects and arena blocks it holds."""
 
@@ -259,9 +215,11 @@ class Runner:
         inject: int,
         log: list[tuple[Instr, float]] | None,
         fail: Callable[[int, int, tuple[int, ...]], Exception],
+        library: Library | None = None,
     ) -> None:
         self.program, self.args, self.shared = program, args, shared
-        self.kernels, self.hosts, self.inject, self.log, self.fail = kernels, hosts, inject, log, fail
+        self.kernels, self.hosts, self.library = kernels, hosts, library
+        self.inject, self.log, self.fail = inject, log, fail
         self.values: dict[Name, int] = {}
         self.objs: list[Any] = [None] * program.n_slots
         self.blocks: list[tuple[Any, str, int]] = []  # guarded storage, its name, its bytes
@@ -458,7 +416,8 @@ class Runner:
             name, dtype, dims, strides = operand
             return array_at(self.values[name], dtype, *([self.values[n] for n in part] for part in (dims, strides)))
 
-        LIBRARY[i.function](*map(view, i.inputs), *map(view, i.outputs))
+        assert self.library is not None, f"{i.function}: no functions of the library are given"
+        self.library(i.function)(*map(view, i.inputs), *map(view, i.outputs))
 
     def copy(self, i: p.Copy) -> None:
         n = self.values[i.bytes]
@@ -582,7 +541,7 @@ RUN: dict[str, Callable[[Runner, Any], None]] = {
     "Check": Runner.check, "Offset": Runner.offset, "Select": Runner.select, "LoadScalar": Runner.load_scalar,
     "StoreScalar": Runner.store_scalar, "Slot": Runner.slot, "Bytes": Runner.bytes, "Arena": Runner.arena,
     "NewOut": Runner.new_out, "NewList": Runner.new_list, "Prepare": Runner.prepare, "Launch": Runner.launch,
-    "Require": Runner.proceed, "Outgrow": Runner.proceed, "Gemm": Runner.gemm, "Scatter": Runner.scatter,
+    "Require": Runner.proceed, "Deoptimise": Runner.proceed, "Gemm": Runner.gemm, "Scatter": Runner.scatter,
     "LibraryCall": Runner.library_call,
     "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call,
     "For": Runner.loop, "Blocks": Runner.in_blocks, "If": Runner.branch,

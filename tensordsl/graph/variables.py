@@ -67,9 +67,15 @@ class Expand:
 
 @record(eq=False)
 class Kernel:
-    """Meaning: a construct the compiler knows by name (dot, reshape, subtensor, take, for, ifelse, print, ...)."""
+    """Meaning: a construct the compiler knows by name (dot, reshape, subtensor, take, for, ifelse, print, ...).
+
+    takes_complex: operands may be complex numbers; calls_python: the program calls code of this process, which no other
+    can run.
+    """
 
     name: str
+    takes_complex: bool = True
+    calls_python: bool = False
 
 
 Meaning = Elementwise | Reduction | Movement | Expand | Kernel
