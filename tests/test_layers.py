@@ -28,7 +28,7 @@ ROOMS: dict[str, str] = {
     "codegen.abi": "",
     "codegen.target": "base abi",
     "codegen.scalar_ir": "graph ops",
-    "codegen.scalar_ir.math": "base scalar_ir",
+    "codegen.scalar_ir.math": "base graph ops scalar_ir",
     "codegen.tensor_ir": "base graph ops abi target",
     "codegen.passes": "base graph ops target scalar_ir tensor_ir",
     "codegen.fusion": "base graph ops abi target scalar_ir tensor_ir passes",

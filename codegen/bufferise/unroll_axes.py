@@ -10,7 +10,7 @@ from tensordsl.codegen.bufferise.collapse_axes import Rewritten
 from tensordsl.codegen.fusion.group import INTERLEAVE, Buffer, Group, Out
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref
-from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, Builder, Val
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder, Val, is_expensive_op
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.variants.conditions import may_overwrite
@@ -26,7 +26,7 @@ def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Rewritten 
     loads = [v for v in group.scalars if v.op == "load"]
     if len(group.outs) != 1 or len(group.parallel) < len(group.extents):
         return None
-    if any(v.args for v in loads) or any(v.op in HEAVY for v in group.scalars):
+    if any(v.args for v in loads) or any(is_expensive_op(v) for v in group.scalars):
         return None
     condition = None
     axes, joined = _repeated_axes(group, loads, b.tuning)

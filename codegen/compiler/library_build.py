@@ -40,11 +40,16 @@ _SCAN = Writer("tensordsl.codegen.library.arrays.scan", "cumulate_text", of_dtyp
 _SORT = Writer("tensordsl.codegen.library.sort.driver", "sort_text", of_dtype=True)
 # By the first word of an object's name.
 WRITERS: Mapping[str, Writer] = {
-    "native": Writer("tensordsl.codegen.library.python.module", "native_text", level=1, kept=llvm.LOOPS),
+    "native": Writer("tensordsl.codegen.library.python.module", "native_text", level=1, kept=llvm.LOOP_PASSES),
     "threads": Writer("tensordsl.codegen.library.python.thread_pool", "thread_text"),
     "replay": Writer("tensordsl.codegen.library.python.gpu_replay", "replay_text"),
     "nest": Writer(
-        "tensordsl.codegen.library.loops.entry", "part_text", of_name=True, level=1, kept=llvm.LOOPS, is_minimal=True
+        "tensordsl.codegen.library.loops.entry",
+        "part_text",
+        of_name=True,
+        level=1,
+        kept=llvm.LOOP_PASSES,
+        is_minimal=True,
     ),
     "gemm": Writer("tensordsl.codegen.library.gemm.dispatch", "gemm_text", of_dtype=True, level=1),
     "scatter": Writer("tensordsl.codegen.library.arrays.scatter", "scatter_text"),

@@ -21,7 +21,7 @@ from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
 from tensordsl.codegen.bufferise.function import build_program
 from tensordsl.codegen.bufferise.serialise import pack_plans
 from tensordsl.codegen.compiler.debug import PassReport, Trace, groups_text, plans_text
-from tensordsl.codegen.compiler.modules import Found, common_kernels, module_text, take_common_plan
+from tensordsl.codegen.compiler.modules import Found, common_kernels, loads_forward, module_text, take_common_plan
 from tensordsl.codegen.compiler.optimisations import switches
 from tensordsl.codegen.host.emitter import emit_program
 from tensordsl.codegen.llvm import compile as llvm
@@ -426,7 +426,8 @@ def stack_bytes(program: Program, text: str, usual: int) -> int:
 def compile_graph(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
-    kernel_object: Callable[[str], bytes] = llvm.compile_object, shapes: Sequence[Sequence[int]] = (),
+    kernel_object: Callable[[str, bool], bytes] = lambda text, forward: llvm.compile_object(text),
+    shapes: Sequence[Sequence[int]] = (),
     small: Collection[int] = (), common: Collection[str] = (),
     common_plan: Callable[[str], Found | None] = lambda name: None, tuning: Tuning | None = None,
 ) -> Compiled:  # fmt: skip
@@ -446,7 +447,7 @@ def compile_graph(
     known = common_kernels(plans, common)
     text = module_text(plans, known)
     trace.text(5, "kernels", lambda: module_text(plans))
-    kernels = kernel_object(text) if text else b""
+    kernels = kernel_object(text, loads_forward(plans, known)) if text else b""
     trace.phase("kernels")
     host_text = emit_program(program, tuning=tuning.calls)
     trace.text(5, "host", lambda: host_text)

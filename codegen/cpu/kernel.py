@@ -60,7 +60,7 @@ from tensordsl.codegen.llvm.clone import (
     phi_lines,
 )
 from tensordsl.codegen.llvm.emit_scalars import Code, constant, emit, llvm_type, load, splat, store
-from tensordsl.codegen.llvm.strided_access import load_apart, store_apart, store_joined
+from tensordsl.codegen.llvm.strided_access import load_strided, store_interleaved, store_strided
 from tensordsl.codegen.llvm.vector_builder import count_lines, crossed, in_register, load_by_registers
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
@@ -337,7 +337,7 @@ class Kernel:
             value = load(self.body, place, dtype, self.width)
             self.adjacent[value] = place
             return value
-        return load_apart(self.body, place, dtype, step, self.width)
+        return load_strided(self.body, place, dtype, step, self.width)
 
     def store_vector(self, operand: int, dtype: str, value: str) -> None:
         kind, step, read = (VECTOR if self.loops else SPLAT), self.strided.get(operand, 1), self.adjacent.items()
@@ -350,7 +350,7 @@ class Kernel:
             self.stored.append((value, place, dtype))
             store(self.body, value, place, dtype, self.width)
         else:
-            store_apart(self.body, value, place, dtype, step, self.width)
+            store_strided(self.body, value, place, dtype, step, self.width)
 
     def fetch(self, place: str, dtype: str, writes: bool = False) -> None:
         """Ask, once, for what is behind a vector, if the loop is to ask for that."""
@@ -370,7 +370,7 @@ class Kernel:
         for first in range(0, len(outs), joined):
             (operand, dtype, _), values = outs[first], [value for _, _, value in outs[first : first + joined]]
             pointer = self.pointer(VECTOR, operand, ITEMSIZE[dtype], WRITE)
-            store_joined(self.body, values, self.lane_pointer(pointer, ITEMSIZE[dtype], joined), dtype, self.width)
+            store_interleaved(self.body, values, self.lane_pointer(pointer, ITEMSIZE[dtype], joined), dtype, self.width)
 
     def row_place(self, code: Code, pointer: str, dtype: str) -> str:
         """The row's place in an area, from that of the first row."""
@@ -556,17 +556,17 @@ class Kernel:
 
     def takes_whole(self) -> bool:
         """Does it call what takes whole registers?"""
-        declarations, functions = self.needs()
-        return bool(functions) or any("avx512" in name for name in declarations)
+        needs = self.needs()
+        return bool(needs.functions) or any("avx512" in name for name in needs.declarations)
 
-    def needs(self) -> tuple[dict[str, str], dict[str, str]]:
-        """(declarations, functions) of the module by name."""
+    def needs(self) -> Code:
+        """What all its text needs of the module."""
         whole = Code()
         codes = self.head, self.before, self.points, self.body, self.ends, self.masked, self.close, self.summed
         behind = self.others, self.fixed, self.after, self.resume, self.final
         for code in (*codes, *behind, *(self.side.codes() if self.side else ())):
             whole.need(code)
-        return whole.declarations, whole.functions
+        return whole
 
 
 def in_line(code: Code, reducer: Any, part: str, types: tuple[str, ...], operands: Sequence[str], W: int) -> list[str]:

@@ -66,10 +66,8 @@ class Tables:
         return len(self.areas) - 1
 
     def kernels_made(self, words: tuple[int, ...]) -> Kernels:
-        declarations: dict[str, str] = {}
-        for k in self.kernels:
-            for table in k.needs():
-                declarations |= table
+        needs = [k.needs() for k in self.kernels]
+        declarations = {name: text for n in needs for name, text in (n.declarations | n.functions).items()}
         return Kernels(
             symbols=tuple(k.name for k in self.kernels),
             texts=tuple(k.text() for k in self.kernels),
@@ -77,6 +75,7 @@ class Tables:
             declarations=frozenset(declarations.values()),
             ints=tuple(self.ints),
             may_fail=any(k.fails for k in self.kernels),
+            widest_load_bytes=tuple(n.widest_load_bytes for n in needs),
         )
 
     def launch_plan(self, schedule: Schedule, make: Callable[[], Kernels]) -> LaunchPlan:

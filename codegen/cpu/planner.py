@@ -55,7 +55,7 @@ from tensordsl.codegen.cpu.short_rows import SideBySide
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.llvm.emit_scalars import emit, splat
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
-from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, ITEMSIZE, Val
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val, is_function
 from tensordsl.codegen.target.tuning import Tuning
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
@@ -96,7 +96,7 @@ class _Planner(Values):
                 self.states[id(r)] = self.state_areas(r)
         bodies = [self.point_nodes(k, p) for k, p in points]
         if not self.columns and not self.total:
-            is_dear = any(v.op in FUNCTIONS and lane in v.axes for v in self.group.scalars)
+            is_dear = any(is_function(v) and lane in v.axes for v in self.group.scalars)
             ask_ahead([[c.kernel for c in calls(nodes)] for nodes in bodies], is_dear, self.tuning)
         for row in reversed(rows):  # a row kernel may ask earlier ones for values
             self.row_nodes(row)

@@ -16,7 +16,7 @@ from tensordsl.codegen.fusion.group import Group, Scatter
 from tensordsl.codegen.fusion.inline import Cut, Fused, ValueBuffer, attempt
 from tensordsl.codegen.fusion.placement import Step, group_step, in_order, memory
 from tensordsl.codegen.passes.patterns import number_of
-from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, INTEGERS, Builder, Val
+from tensordsl.codegen.scalar_ir.builder import INTEGERS, Builder, Val, is_function
 from tensordsl.codegen.tensor_ir.construct import IN_BOUNDS, INC_TAKE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.graph.types import FLOATS
@@ -114,7 +114,7 @@ class _Scatters:
     def is_fit(self, fused: Fused) -> bool:
         """Does a group go over the points of its one axis in walks of few operations, in their order?"""
         t, group = self.graph.tuning, fused.group
-        has_functions = any(v.op in FUNCTIONS and v.axes for v in group.scalars)
+        has_functions = any(is_function(v) and v.axes for v in group.scalars)
         is_expensive = (
             has_functions or sum(price for price, _ in group.work(t.costs)) > t.fusion.scatter_max_ns_per_1000
         )

@@ -34,7 +34,7 @@ from typing import Any
 from tensordsl.base.records import kept, record
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.fusion.group import levels as count_levels
-from tensordsl.codegen.scalar_ir.builder import HEAVY, LEAVES, Builder, Val, walk
+from tensordsl.codegen.scalar_ir.builder import LEAVES, Builder, Val, is_expensive_op, is_function, walk
 from tensordsl.codegen.target.tuning import FusionTuning
 from tensordsl.codegen.tensor_ir.construct import PART
 from tensordsl.codegen.tensor_ir.graph import Value
@@ -249,7 +249,7 @@ class Fused:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
         least, weight = self.tuning.store_min_operations, dict[Val, int]()
         for s in self.group.scalars:
-            is_expensive = s.op in HEAVY or (
+            is_expensive = is_expensive_op(s) or (
                 s.op == "load" and s.args and any([a.axes for a in s.args])
             )  # functions, gathers
             total = least if is_expensive else int(s.op not in LEAVES)
@@ -332,7 +332,7 @@ def _check(
     """The rules; gives the group's parallel axes."""
     outputs = frozenset(a for axes, _ in pulled for a in axes if a)
     _check_rows(pull, values, {s for _, s in pulled}, scalars)
-    if not any([s.op in HEAVY for s in scalars]):
+    if not any([is_expensive_op(s) for s in scalars]):
         return outputs  # all other rules are about these
     t, reduces = pull.tuning, [s for s in scalars if s.op == "reduce"]
     several = [(number, points) for number, points in pull.points.items() if len(points) > 1]
@@ -407,7 +407,7 @@ def _check_uses(
                     if narrow in tensor and tensor[narrow] not in values and narrow not in own:
                         raise Cut(tensor[narrow], "R12")
         below = [a for a in s.args if a in dear]
-        if (s.op in HEAVY and s.op != "reduce") or (below and s.axes and any([a not in own for a in below])):
+        if is_function(s) or (below and s.axes and any([a not in own for a in below])):
             dear.add(s)
         for a in below:
             if a.axes < s.axes and not (a.axes and a.axes <= row):
@@ -438,7 +438,7 @@ def _heavy(scalars: Sequence[Val]) -> set[Val]:
     """Which are heavy, or depend on heavy ones."""
     heavy: set[Val] = set()
     for s in scalars:
-        if s.op in HEAVY or not heavy.isdisjoint(s.args):
+        if is_expensive_op(s) or not heavy.isdisjoint(s.args):
             heavy.add(s)
     return heavy
 

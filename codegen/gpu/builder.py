@@ -25,8 +25,8 @@ from tensordsl.codegen.llvm.vector_builder import (
     shuffled,
     to_memory,
 )
-from tensordsl.codegen.scalar_ir.builder import ARITY, ITEMSIZE, MATH, Builder, Val
-from tensordsl.codegen.scalar_ir.math import complete
+from tensordsl.codegen.scalar_ir.builder import ARITY, ITEMSIZE, Builder, Val, is_function
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 
@@ -238,7 +238,7 @@ def evaluate(
         fast = _approximate(code, v, env) if code.fastmath else None
         if fast is not None:
             env[id(v)] = fast
-        elif v.op in MATH:
+        elif is_function(v):
             operands = [env[id(a)] for a in v.args]
             env[id(v)] = mathematics(code, v.op, v.type, operands, is_inlined)
         elif v.op in ARITY or v.op == "const":
@@ -255,9 +255,9 @@ def _approximate(code: GpuCode, v: Val, env: Env) -> str | None:
 
 @lru_cache(maxsize=256)
 def _completed(name: str, dtype: str) -> tuple[tuple[Val, ...], Val]:
-    b = Builder()
-    params = tuple(b.param(f"x{k}", dtype) for k in range(ARITY[name]))
-    return params, complete(b, name, *params)
+    b, f = Builder(), FUNCTIONS[name]
+    params = tuple(b.param(f"x{k}", dtype) for k in range(f.arity))
+    return params, f.complete(b, *params)
 
 
 def mathematics(code: GpuCode, name: str, dtype: str, operands: list[str], is_inlined: bool) -> str:
@@ -278,7 +278,7 @@ def mathematics(code: GpuCode, name: str, dtype: str, operands: list[str], is_in
 @lru_cache(maxsize=256)
 def _definition(name: str, dtype: str, symbol: str) -> tuple[str, GpuCode]:
     body, t = GpuCode(), llvm_type(dtype)
-    operands = [f"%x{k}" for k in range(ARITY[name])]
+    operands = [f"%x{k}" for k in range(FUNCTIONS[name].arity)]
     result = mathematics(body, name, dtype, operands, True)
     params = ", ".join(f"{t} {x}" for x in operands)
     head = f"define internal {t} @{symbol}({params}) noinline nounwind {{"

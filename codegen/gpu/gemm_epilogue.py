@@ -21,7 +21,7 @@ from tensordsl.codegen.gpu.program import GpuStep, names_of
 from tensordsl.codegen.program_ir import gemm_epilogues as cpu
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.gemm_epilogues import pairs, regions
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, MATH, Val, walk
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val, is_function, walk
 
 STAGED_BYTES = 1 << 14  # of a tile in shared memory at a time
 BETWEEN = cpu.BETWEEN | {p.NewOut, p.Prepare, p.Pin, p.AcquireGil, p.ReleaseGil}
@@ -141,7 +141,7 @@ class _Fused(Tiled):
         self.rows = min(
             tile.micro, STAGED_BYTES // (SIDE_THREADS * tile.size * ITEMSIZE[self.dtype])
         )  # staged at a time
-        functions = sum(v.op in MATH for v in walk(kernel.group.roots))
+        functions = sum(is_function(v) for v in walk(kernel.group.roots))
         self.emitter.is_inlined = functions * (tile.micro // self.rows) <= MAX_INLINED_MATH
 
     def _params(self) -> list[str]:

@@ -35,7 +35,7 @@ from tensordsl.codegen.gpu.builder import (
 )
 from tensordsl.codegen.gpu.fastmath import FAST
 from tensordsl.codegen.llvm.vector_builder import llvm_type
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, MATH, Val, walk
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val, is_function, walk
 
 UNROLL, UNROLL_WITH_MATH = 4, 2  # steps, without and with mathematical functions; powers of two
 MAX_ADDRESSES = 8  # in registers between steps; with more loads they are computed at each step
@@ -111,7 +111,7 @@ class Emitter:
         self.status = self.param("status")
         self.position: dict[str, str] = {}
         self.env: Env = {}  # of the point, or of the row where there are local axes
-        count = sum(v.op in MATH and not self.is_fast(v) for v in reach(group.roots))
+        count = sum(is_function(v) and not self.is_fast(v) for v in reach(group.roots))
         self.is_inlined = count <= MAX_INLINED_MATH
         has_few_loads = sum(v.op == "load" for v in walk(group.roots)) <= MAX_ADDRESSES
         self.is_kept = has_few_loads and self.pattern != COLUMNS  # addresses of columns need two indices in registers
@@ -491,7 +491,7 @@ class Emitter:
         """Steps: a power of two."""
         inner = self._inner(p)
         loads = [ITEMSIZE[v.type] for v in inner if v.op == "load" and id(v) not in self.env]
-        count = UNROLL_WITH_MATH if any(v.op in MATH and not self.is_fast(v) for v in inner) else UNROLL
+        count = UNROLL_WITH_MATH if any(is_function(v) and not self.is_fast(v) for v in inner) else UNROLL
         if count * sum(loads) <= ACCESS_BYTES and count == UNROLL:
             count *= 2  # 32 bytes in flight a thread are 32 KiB of a multiprocessor, which hide memory's latency
         elif 2 * count * sum(loads) <= ACCESS_BYTES and sum(bool(q.local) for q in self.steps) == 1:

@@ -16,7 +16,7 @@ from tensordsl.codegen.host.blocks import blocks
 from tensordsl.codegen.host.control import branch, loop
 from tensordsl.codegen.host.failures import Condition, Waiting, before, demand, derive, fail_if, product, settle
 from tensordsl.codegen.host.gemm import gemm, gemm_with_epilogue, place_of_c
-from tensordsl.codegen.llvm.total_integers import DIVISION, divided
+from tensordsl.codegen.llvm.total_integers import DIVISION, divide_by_power_of_two
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Instr, Name, Program
 from tensordsl.codegen.program_ir.tables import Tables, is_large, library_call_symbol, scatter_symbol
@@ -303,7 +303,7 @@ class Emitter:
             less = self.op(f"icmp {'slt' if i.op == 'min' else 'sgt'} i64 {a}, {b}")
             result = self.op(f"select i1 {less}, i64 {a}, i64 {b}")
         else:
-            shifted = divided(self.op, i.op, a, b)
+            shifted = divide_by_power_of_two(self.op, i.op, a, b)
             if not shifted:
                 self.divides |= {"floordiv", i.op}  # the second calls the first
             result = shifted or self.op(f"call i64 @{i.op}(i64 {a}, i64 {b})")

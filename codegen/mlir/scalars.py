@@ -9,8 +9,8 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, MATH, Builder, Val, walk
-from tensordsl.codegen.scalar_ir.math import EXPANSIONS, complete, parts, remainder
+from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, Builder, Val, is_function, walk
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS, floating_point, remainder
 
 TYPE = {
     "bool": "i1",
@@ -117,11 +117,7 @@ class Scalars:
             return self.op(f"{DIALECT[v.op]} {', '.join(args)} : {TYPE[kind]}")
         b = Builder()
         params = [b.param(str(k), kind) for k in range(len(args))]
-        if v.op in MATH:
-            body = complete(b, v.op, *params) if v.op in EXPANSIONS else None
-            assert body is not None, v.op
-        else:
-            body = COMPOSED[v.op](b, *params)
+        body = FUNCTIONS[v.op].complete(b, *params) if is_function(v) else COMPOSED[v.op](b, *params)
         return self.inline(params, [body], args)[0]
 
     def inline(self, params: Sequence[Val], results: Sequence[Val], args: Sequence[str]) -> list[str]:
@@ -254,8 +250,8 @@ def _floordiv(b: Builder, x: Val, y: Val) -> Val:
 
 
 COMPOSED: dict[str, Callable[..., Val]] = {
-    "sign": _sign, "mod": _mod, "floordiv": _floordiv, "exponent": parts.exponent, "significand": parts.significand,
-    "ldexp": parts.ldexp,
+    "sign": _sign, "mod": _mod, "floordiv": _floordiv, "exponent": floating_point.exponent,
+    "significand": floating_point.significand, "ldexp": floating_point.ldexp,
 }  # fmt: skip
 
 __all__ = ["TYPE", "Scalars", "literal"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.scalar_ir.builder import HEAVY, Builder, walk
+from tensordsl.codegen.scalar_ir.builder import Builder, is_expensive_op, walk
 from tensordsl.codegen.tensor_ir.construct import RESHAPE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Value
 
@@ -122,7 +122,7 @@ def _is_heavy(x: Value) -> bool:
     b = Builder()
     params = [b.param(str(k), o.dtype) for k, o in enumerate(x.operands)]
     scalar = b.row(x.attrs["row"], x.dtype, params, x.attrs["args"])
-    return any(s.op in HEAVY for s in walk([scalar]))
+    return any(is_expensive_op(s) for s in walk([scalar]))
 
 
 def _relies(ctx: Context, x: Value) -> bool:

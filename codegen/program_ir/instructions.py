@@ -38,6 +38,7 @@ class Kernels:
     declarations: frozenset[str]
     ints: tuple[tuple[Any, ...], ...]
     may_fail: bool  # has indexed loads: `run_nest` returns nonzero when an index was out of range
+    widest_load_bytes: tuple[int, ...]  # of each kernel: of the longest vector that it loads
 
 
 @record(eq=False, frozen=False, slots=False)

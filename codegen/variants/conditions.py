@@ -22,7 +22,7 @@ from tensordsl.codegen.cpu.schedule import (
 from tensordsl.codegen.fusion.group import INTERLEAVE, Group, Own, Schedule
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
-from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, is_function
 from tensordsl.codegen.target.tuning import Tuning, VariantTuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
@@ -227,9 +227,7 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
 def _becomes_vectors(group: Group, usual: Schedule, across: Schedule, tuning: Tuning) -> bool:
     """May axes of two lanes be one, of what takes no short rows as one or has dear functions in them?"""
     merges = all(across.lane in m or usual.lane not in m for m in _maps(group))
-    return merges and (
-        not widens(group, usual, tuning) or any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
-    )
+    return merges and (not widens(group, usual, tuning) or any(is_function(v) for v in group.scalars))
 
 
 def _few_but_merged(b: Builder, group: Group, usual: Schedule, across: Schedule) -> list[Condition]:
@@ -556,7 +554,7 @@ def _bounds(group: Group, usual: Schedule, tuning: Tuning) -> list[Condition]:
 
 def _is_heavy(group: Group, usual: Schedule) -> bool:
     """Does each element of a row take a dear function?"""
-    return any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
+    return any(is_function(v) and usual.lane in v.axes for v in group.scalars)
 
 
 def _short_row(group: Group, usual: Schedule, t: VariantTuning) -> tuple[int, list[int]]:

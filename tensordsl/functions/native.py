@@ -97,7 +97,7 @@ def small_variables(spec: Any) -> tuple[int, ...]:
 
 
 @unwatched()
-def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str], bytes]) -> Compiled:
+def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str, bool], bytes]) -> Compiled:
     with forks.lock:
         from tensordsl.codegen.compiler import pipeline  # late: a warm start needs neither passes nor emitters
 
@@ -219,19 +219,19 @@ def memory_map(spec: Any, mode: Any) -> Any:
     return memory_map.memory_map(program, inputs, shared)
 
 
-def _kernels(text: str) -> bytes:
+def _kernels(text: str, forward: bool) -> bytes:
     """The object of a module of kernels."""
     from tensordsl.codegen.llvm.compile import compile_object  # late: the compiler
 
-    return compile_object(text, 1)
+    return compile_object(text, 1, (), forward)
 
 
-def _kept_kernels(text: str) -> bytes:
+def _kept_kernels(text: str, forward: bool) -> bytes:
     """The object of a module of kernels, from the disk cache if it has one of the same text."""
-    key = cache.key("kernels", cache.compiler_version(), text)
+    key = cache.key("kernels", cache.compiler_version(), str(forward), text)
     blob = cache.get(key)
     if blob is None:
-        blob = _kernels(text)
+        blob = _kernels(text, forward)
         cache.put(key, blob)
     return blob
 
@@ -251,7 +251,8 @@ def late_object(parts: Sequence[bytes]) -> Made:
         made = modules.late_kernels(parts)
         words = [pack(f"<{len(m.descriptor)}q", *m.descriptor) for m in made]
         libraries = needed_parts(m.descriptor for m in made)
-        blob = packed([[m.symbols for m in made], libraries], [compile_object(modules.module_text(made), 1), *words])
+        code = compile_object(modules.module_text(made), 1, (), modules.loads_forward(made))
+        blob = packed([[m.symbols for m in made], libraries], [code, *words])
         cache.put(key, blob)
         found = _unpacked(blob)
     _tell(f"kernels that a call requires in {1e3 * (time.perf_counter() - start):.1f} ms")
