@@ -15,5 +15,5 @@ Uses       `abi`, `llvm`.
 Used by    the rooms below this one; `compiler.library_build` has a row for each object.
 Begin with `abi.layouts.LIBRARY` and `compiler.library_build.WRITERS`, then `arrays.nonzero`, a small object.
 To add     an object: its symbols in `abi.layouts`, a writer in one of the rooms, a row of `WRITERS`, and tests that
-           call it (tests/runtime).
+           call it (tests/codegen/library).
 """

@@ -12,7 +12,7 @@ Begin with `exponential`, then `logarithm`; `parts` has what all share (exact su
            `coefficients` the numbers, made by tools/fit_polynomials.py.  Others: `inverse` and `trigonometric`,
            `power`, `special` (error functions), `gamma`, `remainder` (of division, for the emitters).
 To add     a function: its name in `scalar_ir.builder.MATH`, its expansion in one of the modules, rows of the tables
-           below, its oracle in tests/codegen/math_oracles.py.
+           below, its oracle in tests/support/math_oracles.py.
 """
 
 from __future__ import annotations
