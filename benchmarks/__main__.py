@@ -8,10 +8,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.harness import ALONE, PEERS, QUICK, Plan, benchmark
 from benchmarks.history import compare_last, keep
-from benchmarks.report import as_json, as_markdown, as_summary
-from benchmarks.suites import BY_NAME, SUITES
+from benchmarks.run.harness import ALONE, PEERS, QUICK, Plan, benchmark
+from benchmarks.run.report import as_json, as_markdown, as_summary
+from benchmarks.workloads.suites import BY_NAME, SUITES
 
 END = "<!-- benchmarks: end -->"
 
@@ -93,7 +93,7 @@ def main() -> int:
         keep(arguments.history, facts)
         print(compare_last(arguments.history))
     if arguments.plots:
-        from benchmarks.plots import plot  # late: an extra
+        from benchmarks.run.plots import plot  # late: an extra
 
         plot(facts, arguments.plots)
     wrong = [r for r in run.results if r.error and (r.peer == "tensordsl" or r.error.startswith("wrong result"))]

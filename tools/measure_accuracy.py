@@ -26,7 +26,7 @@ sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.par
 from math_oracles import LONG_DOUBLE, errors, grid, samples  # noqa: E402
 from scalar_kernels import math_kernel  # noqa: E402
 
-from benchmarks.libmvec import libmvec_loop  # noqa: E402
+from benchmarks.baselines.libmvec import libmvec_loop  # noqa: E402
 from tensordsl.codegen.scalar_ir.builder import ARITY, MATH  # noqa: E402
 from tensordsl.codegen.scalar_ir.interpreter import OPERATIONS  # noqa: E402
 from tensordsl.codegen.scalar_ir.math import ACCURACY  # noqa: E402

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.gpu.peers import WORKLOADS, Workload, workload_function
 from benchmarks.gpu_idle import ten_kernels
-from benchmarks.gpu_peers import WORKLOADS, Workload, workload_function
 
 COPIED = 256 << 20  # bytes of the copy that bandwidths are compared with
 TARGET_COLD, TARGET_WARM = 25.0, 2.0  # ms of processor time to PTX

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import gpu_idle, gpu_own
-from benchmarks.gpu_peers import NETWORKS, PEERS, WORKLOADS, Call, Peer, data_of, first_cost
+from benchmarks import gpu_idle
+from benchmarks.gpu import own
+from benchmarks.gpu.peers import NETWORKS, PEERS, WORKLOADS, Call, Peer, data_of, first_cost
 
 ROUNDS, CALLS = 20, 20
 TOLERANCE = 2e-3  # float32, sums of 4096 terms in any order
@@ -107,7 +108,7 @@ def report(device: str, is_quick: bool) -> list[str]:
     """The page's lines; without the device: what can be said all the same."""
     present, absent = peers_on(device)
     notes = [f"{name} is left out: {why}" for name, why in absent.items()]
-    lines = [gpu_own.compile_row(is_quick), *gpu_idle.call_rows(is_quick)]
+    lines = [own.compile_row(is_quick), *gpu_idle.call_rows(is_quick)]
     if "tensordsl" not in present:
         return [*notes, f"nothing is measured on it: there is no device {device}", *lines]
     from tensordsl.config import config
@@ -122,8 +123,8 @@ def report(device: str, is_quick: bool) -> list[str]:
         "wait, float32."
     )
     tables = table(present, is_quick, notes)
-    own = gpu_own.bandwidth_table(device, is_quick)
-    return [head, "", *tables, "", *own, "", *gpu_own.launch_rows(device, is_quick), "", *lines, "", *notes]
+    bandwidth = own.bandwidth_table(device, is_quick)
+    return [head, "", *tables, "", *bandwidth, "", *own.launch_rows(device, is_quick), "", *lines, "", *notes]
 
 
 def main(arguments: list[str] | None = None) -> int:

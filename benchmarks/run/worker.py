@@ -1,6 +1,6 @@
 """One library in a process of its own: reads commands as JSON lines, answers each with one JSON line.
 
-`python -m benchmarks.worker PEER`. Commands: probe, check, time, compile, memory; see `COMMANDS`.
+`python -m benchmarks.run.worker PEER`. Commands: probe, check, time, compile, memory; see `COMMANDS`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers import THREADS
-from benchmarks.suites import BY_NAME
-from benchmarks.workloads import MEMORY_LENGTH, Call
+from benchmarks.workloads.foundation import MEMORY_LENGTH, Call
+from benchmarks.workloads.suites import BY_NAME
 
 CALLS: dict[str, Call] = {}
 BATCHES = 5
@@ -121,7 +121,7 @@ def memory(peer: ModuleType, workload: str) -> dict[str, Any]:
 
 def triad(peer: ModuleType, processor: bool = False) -> dict[str, Any]:
     """The machine's bandwidth, whatever the peer: bytes touched -> bytes per second."""
-    from benchmarks.triad import bandwidth
+    from benchmarks.baselines.triad import bandwidth
 
     return {"bandwidth": bandwidth(time.process_time if processor else time.perf_counter)}
 

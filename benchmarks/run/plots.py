@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers_workloads import BY_CASE, TYPES
-from benchmarks.suites import ROOFLINE
+from benchmarks.workloads.peers import BY_CASE, TYPES
+from benchmarks.workloads.suites import ROOFLINE
 
 COLOURS = {
     "tensordsl": "#d62728", "numpy": "#1f77b4", "numba": "#2ca02c", "pytensor": "#9467bd", "jax": "#ff7f0e",

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers import XLA_ONE_THREAD
-from benchmarks.peers_workloads import BY_CASE
-from benchmarks.suites import BY_NAME, SUITES
-from benchmarks.workloads import Workload
+from benchmarks.workloads.foundation import Workload
+from benchmarks.workloads.peers import BY_CASE
+from benchmarks.workloads.suites import BY_NAME, SUITES
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MACHINE = "machine"  # not a library: the least that the machine takes
 ALONE = "alone"  # tensordsl with one thread, beside itself with `--threads`
 PEERS = ("numpy", "tensordsl", "numba", "pytensor", "jax", "numexpr", "blosc2", "tinygrad", "torch", MACHINE, ALONE)
@@ -103,7 +103,7 @@ class Worker:
         self.limit = plan.limit
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [python, "-m", "benchmarks.worker", peer],
+            [python, "-m", "benchmarks.run.worker", peer],
             cwd=ROOT,
             env=environment(cache, replace(plan, threads=1) if peer == ALONE else plan),
             stdin=subprocess.PIPE,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from benchmarks import peers_workloads, workloads
+from benchmarks.workloads import foundation, peers
 
 ROOFLINE = ("b.axpb.f8", "b.sqd.f8", "b.axpb_out.f8", "e.sum_all.f8")  # bounded by memory
 SUITES = {
-    "foundation": (*workloads.WORKLOADS, *peers_workloads.COMPILED),
-    "peers": peers_workloads.WORKLOADS,
+    "foundation": (*foundation.WORKLOADS, *peers.COMPILED),
+    "peers": peers.WORKLOADS,
     "plots": (
-        *(w for w in peers_workloads.ALL if w.name.startswith(("t.", *ROOFLINE))),
-        *workloads.NODE_WORKLOADS,
+        *(w for w in peers.ALL if w.name.startswith(("t.", *ROOFLINE))),
+        *foundation.NODE_WORKLOADS,
     ),
 }
 BY_NAME = {workload.name: workload for suite in SUITES.values() for workload in suite}

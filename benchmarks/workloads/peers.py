@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.workloads import Data, Target, Workload, chain, tutorial_data
+from benchmarks.workloads.foundation import Data, Target, Workload, chain, tutorial_data
 
 # What an adapter's namespace has to offer, beside operators, indexing and methods.
 NAMES = (

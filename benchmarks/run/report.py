@@ -9,9 +9,9 @@ import subprocess
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks.harness import ALONE, MACHINE, PEERS, ROOT, Result, Run
-from benchmarks.suites import BY_NAME
-from benchmarks.workloads import Target
+from benchmarks.run.harness import ALONE, MACHINE, PEERS, ROOT, Result, Run
+from benchmarks.workloads.foundation import Target
+from benchmarks.workloads.suites import BY_NAME
 
 OURS = "tensordsl"
 APART = (OURS, MACHINE, ALONE)  # who is no rival
