@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from benchmarks import corners, programs, short_rows, vector_math  # noqa: E402
+from benchmarks import ablation, corners, programs, short_rows, vector_math  # noqa: E402
 from benchmarks.baselines.c_kernels import c_kernel  # noqa: E402
 from benchmarks.run.harness import MACHINE, PEERS  # noqa: E402
 from benchmarks.run.plots import COLOURS  # noqa: E402
@@ -249,3 +249,25 @@ def test_gradients_of_whole_programs_are_slopes(program: programs.Program) -> No
     slope = sum(float((g * d).sum()) for g, d in zip(gradients, directions, strict=True))
     assert np.isclose((ends[0] - ends[1]) / (2 * step), slope, rtol=1e-5, atol=1e-7 * abs(float(cost)))
     assert np.isclose(program.cost(NUMPY, *operands), cost, rtol=1e-10)
+
+
+# -- what optimisations earn ---------------------------------------------------------------------------------------------
+def test_the_ablation_compares_calls_that_both_have() -> None:
+    base = ablation.better({"a": 2.0, "b": 4.0, "c": None}, {"a": 1.0, "b": None})
+    assert base == {"a": 1.0, "b": 4.0}
+    row = ablation.compared(base, {"a": 4.0, "b": 4.0, "c": 1.0})
+    assert (row["calls"], row["mean"], row["median"], row["slower"]) == (2, 2.0, 2.5, 1)
+    assert row["worst"][0] == ["a", 4.0] and row["failed"] == []
+    assert ablation.compared(base, {"a": None, "b": 4.0})["failed"] == ["a"]
+
+
+def test_the_ablation_measures_suites_without_one(tmp_path: Path) -> None:
+    found = tmp_path / "found.json"
+    command = ["--only", "unroll_axes", "--suite", "corners", "--quick", "--workloads", "pools", "--json", str(found)]
+    ablation.main(command)
+    rows = json.loads(found.read_text())
+    assert list(rows) == ["base", "unroll_axes", "base again"]
+    for label, row in rows.items():
+        assert row["corners"]["calls"] == 3 and row["corners"]["mean"] > 0
+        changed, every = row["corners"]["objects"]
+        assert every and (changed > 0) == (label == "unroll_axes")

@@ -10,6 +10,7 @@ import contextlib
 import doctest
 import inspect
 import io
+import os
 import re
 import subprocess
 import sys
@@ -86,10 +87,13 @@ def test_modules_that_a_page_names_by_their_path_are_there(page: Path) -> None:
     assert not missing, f"{page.name} names {missing}"
 
 
-def test_the_page_of_operations_is_what_its_tool_makes() -> None:
-    command = [sys.executable, str(ROOT / "tools" / "op_table.py")]
-    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert made == (ROOT / "docs" / "ops.md").read_text(), "run: python tools/op_table.py > docs/ops.md"
+@pytest.mark.parametrize("tool, page", [("op_table", "ops"), ("optimisation_table", "optimisations")])
+def test_a_page_is_what_its_tool_makes(tool: str, page: str) -> None:
+    command = [sys.executable, str(ROOT / "tools" / f"{tool}.py")]
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    made = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    assert made == (ROOT / "docs" / f"{page}.md").read_text(), f"run: python tools/{tool}.py > docs/{page}.md"
 
 
 def public_functions() -> list[tuple[str, Any]]:

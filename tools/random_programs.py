@@ -1,11 +1,12 @@
 """Random programs over the whole op table, many: `python tools/random_programs.py FIRST COUNT [long | sim]`.
 
-Each is made by `tests/support/expressions.py` from a seed, runs as native code, by the reference evaluator and with one
-pass of the compiler left out (a different one from seed to seed), with arguments of some lengths, of other ones where it allows
-that, and of the first ones again, and is compared with the oracles.  With `long`, values have up to three million
-elements, and every second call may use three threads.  With `sim`, they run on the simulated GPU alone, with its
-threads in another order from call to call, which must not change a bit.  Prints every difference with the program (but
-not if it is long), then a line of counts; the status is 1 if there were differences.
+Each is made by `tests/support/expressions.py` from a seed, runs as native code, by the reference evaluator, with one
+pass of the compiler left out and with one optimisation below left out or forced (different ones from seed to seed),
+with arguments of some lengths, of other ones where it allows that, and of the first ones again, and is compared with
+the oracles. With `long`, values have up to three million elements, and every second call may use three threads. With
+`sim`, they run on the simulated GPU alone, with its threads in another order from call to call, which must not change a
+bit. Prints every difference with the program (but not if it is long), then a line of counts; the status is 1 if there
+were differences.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from test_complex_native import ComplexMaker  # noqa: E402
 from test_vocabulary_native import WordMaker  # noqa: E402
 
 from tensordsl.base.config import config  # noqa: E402
+from tensordsl.codegen.compiler.optimisations import ROWS  # noqa: E402
 from tensordsl.codegen.compiler.pipeline import PIPELINE  # noqa: E402
 from tensordsl.functions.devices import get_device  # noqa: E402
 from tensordsl.runtime.driver.simulator import ORDERS  # noqa: E402
@@ -39,6 +41,11 @@ Way = Callable[[], None]
 
 OPTIONAL = [p.name for p in PIPELINE if not p.required]
 MODES = [*(FAST_RUN.excluding(name) for name in OPTIONAL), FAST_COMPILE]
+LOWER = [row for row in ROWS.values() if row.level != "library"]  # optimisations below the tensor IR
+SWITCHES = [
+    *(FAST_RUN.excluding(row.name) for row in LOWER),
+    *(FAST_RUN.forcing(row.name) for row in LOWER if row.is_forcible),
+]
 
 
 def maker_of(seed: int, is_long: bool = False) -> expressions.Maker:
@@ -74,7 +81,12 @@ WAYS: dict[str, tuple[Sequence[Way], int]] = {
 def modes_of(seed: int, kind: str) -> Sequence[Any]:
     if kind == "sim":
         return (None,)
-    return (None, MODES[seed // 3 % len(MODES)], *(() if kind == "long" else ("REFERENCE",)))
+    return (
+        None,
+        MODES[seed // 3 % len(MODES)],
+        SWITCHES[seed // 3 % len(SWITCHES)],
+        *(() if kind == "long" else ("REFERENCE",)),
+    )
 
 
 def run(seed: int, kind: str = "") -> str:

@@ -283,15 +283,15 @@ _THREADS = ("pthread_getattr_np", "pthread_attr_getstack", "pthread_attr_destroy
 _DATA = (
     "np_type", "int_type", "np_new", "holder_type", "pool", "blas_int", "cblas_float64", "cblas_float32",
     "gemv_float64", "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads", "np_handler",
-    "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "ways", "alternate_stacks", "main_stack",
+    "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "traversals", "alternate_stacks", "main_stack",
     "main_stack_bytes", "main_thread", "watched", "watch_key", "look_at", *_THREADS,
 )  # fmt: skip
 # blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
 # dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
 # missed: a bit for each of NEST_PARTS that a call has missed; on_missed: what is called then, a Python callable.
 # huge_pages: 1 where NumPy asks for them.  kept: slots of blocks, large ones first; kept_bytes: the most that one may
-# have.  ways: bits of large operands (`loops.traversal_order`).  alternate_stacks: slots of stacks that launches run on
-# (`loops.alternate_stack`), but for those that are called on the main thread's stack, within
+# have.  traversals: bits of large operands (`loops.traversal_order`).  alternate_stacks: slots of stacks that launches
+# run on (`loops.alternate_stack`), but for those that are called on the main thread's stack, within
 # `main_stack_bytes` of `main_stack`.  main_thread: its identifier; watched: its watch, or NULL.
 # watch_key: of the watches of the pool's threads.  look_at: the cycle count from which those who are watched look for
 # signals; 0: as soon as one has polled for the first time; all ones while nobody is.
@@ -333,19 +333,28 @@ COMMON_KERNEL, COMMON_PLAN = "common.", "plan."  # how the names of its kernels 
 # is called through cells, which hold functions of the first part meanwhile (WITHOUT and the name).
 WITHOUT = "without_"
 _PARTS = {
-    "nest_turned": ("transposed",),
-    "nest_streams": ("streamed", "streamed_rows"),
-    "nest_short": ("periodic", "overlapped", "gapped"),
-    "nest_packed": ("packed_row", "together", "of_rows"),
-    "nest_sums": ("joined", "widens", "wide_rows", "compacted", "in_parts", "in_row_blocks", "run_down", "run_rows"),
-    "nest_across": ("in_block", "in_blocks", "move"),
-    "nest_taken": ("taken",),
+    "nest_turned": ("transpose",),
+    "nest_streams": ("stream", "stream_rows"),
+    "nest_short": ("collapsed_rows", "overlapping_rows", "packed_short_rows"),
+    "nest_packed": ("packed_row", "deinterleave", "packer_of_rows"),
+    "nest_sums": (
+        "joined_rows",
+        "fits_wide_rows",
+        "wide_rows",
+        "with_copied_operands",
+        "rows_in_tasks",
+        "shared_row_blocks",
+        "reduce_columns",
+        "run_rows_alone",
+    ),
+    "nest_across": ("transposed_block", "in_transposed_blocks", "move_block"),
+    "nest_taken": ("take",),
 }
 NEST_PARTS = tuple(_PARTS)
 _SHARED = (  # what parts call of the first one
-    "may_repeat", "column", "packer", "far_of_rows", "unpack", "far16", "copy_in", "copy_out", "copy_kept", "direct",
-    "general", "execute", "resolve", "nest", "arrange", "parts", "all_parts", "run_parts",
-    "at_once", "rows_together", "turns",
+    "may_recompute", "copy_strided", "packer", "strided_packer_of_rows", "unpack", "strided16", "copy_in", "copy_out",
+    "copy_kept", "run_direct", "run_general", "execute", "resolve", "run_stage", "canonicalise_axes", "task_count",
+    "run_all_tasks", "run_in_tasks", "fits_row_batches", "rows_per_call", "row_batches",
 )  # fmt: skip
 _NEST = {
     "nest": ("run_nest", "run_tile", *_SHARED, *(WITHOUT + name for names in _PARTS.values() for name in names)),

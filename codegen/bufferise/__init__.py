@@ -7,8 +7,9 @@ Way        `function` has the order of a whole function: outputs, checks, update
            emits.  `constructs.CONSTRUCTS` has a function for each construct; groups go through `launches`.
            Constructs: `gemm`, `scatter`, `library_calls`; loops and branches are in `constructs`.
            Steps that run together: `row_blocks`, `batches`, `hidden_rows` (chains of `fusion`).
-           Launches: `launches` lists the variants of a group; before that `collapse_axes` and `unroll_axes` may
-           rewrite it.  Storage: `compute_in_place` (parts where they are wanted), `output_order` (order in memory).
+           Launches: `launches` walks the variants of a group (`variants.selection`); before that `collapse_axes`
+           and `unroll_axes` may rewrite it.  Storage: `compute_in_place` (parts where they are wanted),
+           `output_order` (order in memory).
            `serialise` packs groups for kernels that are compiled later.
 Uses       `fusion`, `cpu`, `variants`, `gpu` for device plans, `program_ir`, `tensor_ir.extents`.
 Used by    `compiler.pipeline`, which verifies the program and hands it to `host`.

@@ -20,16 +20,12 @@ from tensordsl.codegen.bufferise.row_blocks import (
     view,
 )
 from tensordsl.codegen.fusion.batch_blocking import Stacks
-from tensordsl.codegen.fusion.row_blocking import CACHE, PARTS, origin
+from tensordsl.codegen.fusion.row_blocking import origin
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Block, Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
-
-BLOCK = 1 << 19  # bytes of what only the run reads, of the matrices that go through its steps together
-MATRIX = 1 << 20  # of one: more does not stay in the cache
-LEAST = 8  # matrices, so that threads have enough of them
 
 
 def run_stacks(b: Bufferiser, run: Stacks) -> None:
@@ -73,11 +69,13 @@ def bytes_of_one(b: Bufferiser, run: Stacks) -> Any:
 
 
 def _block(b: Bufferiser, run: Stacks) -> Block:
+    t = b.tuning.blocking
     count, each = b.find(run.first.shape[0]), bytes_of_one(b, run)
-    some = ex.maximum(ex.floordiv(BLOCK, each), 1)
-    pays = ex.product((_less(CACHE, ex.mul(count, each)), _less(each, MATRIX), _less(LEAST - 1, count)))  # 1 or 0
+    some = ex.maximum(ex.floordiv(t.batch_block_bytes, each), 1)
+    large, fits = _less(t.reread_min_bytes, ex.mul(count, each)), _less(each, t.batch_max_matrix_bytes)
+    pays = ex.product((large, fits, _less(t.batch_min_matrices - 1, count)))  # 1 or 0
     step = ex.maximum(ex.add(count, ex.mul(pays, ex.sub(some, count))), 1)
-    size = ex.mul(step, ex.maximum(quotient(quotient(count, step), PARTS), 1))
+    size = ex.mul(step, ex.maximum(quotient(quotient(count, step), t.max_parts), 1))
     return block_of(b, count, step, size)
 
 

@@ -20,6 +20,7 @@ from tensordsl.codegen.fusion.placement import Context, Region
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import LONG_SUM, Block, Ref, Scope, contiguous, continued
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import ENTRY_ATOMS, known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -34,10 +35,10 @@ class Bufferiser:
     """The state of one function's construction."""
 
     def __init__(
-        self, graph: Graph, program: p.Program, regions: dict[Context, Region], vector_bytes: int, device: bool = False,
+        self, graph: Graph, program: p.Program, regions: dict[Context, Region], tuning: Tuning, device: bool = False,
         small: Collection[int] = (),
     ) -> None:  # fmt: skip
-        self.graph, self.program, self.regions, self.vector_bytes = graph, program, regions, vector_bytes
+        self.graph, self.program, self.regions, self.tuning = graph, program, regions, tuning
         self.device = device  # the groups are a device's, not the CPU's
         self.find: Callable[[Any], Any] = graph.extents.find
         self.homes = regions[()].homes
@@ -66,7 +67,6 @@ class Bufferiser:
         self.sizes: dict[str, Any] = {}  # arena storage in use -> its size
         self.context: Context = ()
         self.node: int | None = None  # the user's application behind the step that is being built
-        self.plans: dict[Any, int] = {}
         self.planned: dict[Any, Planned] = {}  # by the structure of groups
         self.common: dict[str, int] = {}
         self.count = 0
@@ -499,6 +499,7 @@ def run_group(b: Bufferiser, fused: Fused, scattered: Sequence[tuple[Value, Ref]
         by_buffer[id(o.buffer)] = ref
     for s, (_, ref) in zip(fused.group.scatters, scattered, strict=True):
         by_buffer[id(s.buffer)] = ref
-    b.launch(narrowed(fused.group), by_buffer, b.node)
+    group = narrowed(fused.group) if b.tuning.allows("narrow_integers") else fused.group
+    b.launch(group, by_buffer, b.node)
     for v, ref in (*zip(fused.values, outs, strict=True), *scattered):
         b.finish(v, ref)

@@ -18,16 +18,16 @@ Operand = tuple[Buffer, tuple[Any, ...]]  # a buffer and the axes that it is rea
 
 
 @record
-class OneAxis:
-    """The same group with one axis, where its operands are; `condition`: whether all of them allow it, or None if they
-    are known to."""
+class Rewritten:
+    """The same group with fewer axes, where its operands are then, and the name of whether that is possible and
+    better, None if it is known to be."""
 
     group: Group
     refs: dict[int, Ref]
     condition: str | None
 
 
-def one_axis(b: Builder, group: Group, refs: dict[int, Ref]) -> OneAxis | None:
+def one_axis(b: Builder, group: Group, refs: dict[int, Ref]) -> Rewritten | None:
     """A group that reduces the same axes in all passes, the last of which may be one, or those of its rows, or others
     that are known to be; None if they can't be."""
     locals_ = {p.local for p in group.passes if p.local}
@@ -48,7 +48,7 @@ def one_axis(b: Builder, group: Group, refs: dict[int, Ref]) -> OneAxis | None:
         return None
     for axes in runs:
         group, refs = _with_one_axis(group, axes, refs)
-    return OneAxis(group, refs, b.compared(*conditions) if conditions else None)
+    return Rewritten(group, refs, b.compared(*conditions) if conditions else None)
 
 
 def _adjacent(local: Sequence[str], operands: Sequence[Operand]) -> list[list[str]]:

@@ -10,7 +10,6 @@ from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.scatter import begin_with, over
 from tensordsl.codegen.fusion.group import INTERLEAVE, Buffer, Group, Out
 from tensordsl.codegen.fusion.placement import Step, memory
-from tensordsl.codegen.llvm.strided_access import MOST
 from tensordsl.codegen.passes.patterns import is_zero_at
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
@@ -21,12 +20,11 @@ from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import COMPLEX
 
 # Bytes of a tensor, and of a slice's rows, from which what is around a slice takes less time than all.
-AROUND, AROUND_ROW = 1 << 14, 384
 
 
 def place_parts(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]) -> None:
     """Give the values that die in a join or in a slice their place there, where that is known at entry."""
-    if b.graph.extents.assumed:
+    if b.graph.extents.assumed or not b.tuning.allows("compute_in_place"):
         return
     at = {n: k for k, s in enumerate(steps) for n in s.gives}
     for k, step in enumerate(steps):
@@ -113,7 +111,9 @@ def join_places(b: Bufferiser, v: Value) -> tuple[Ref, list[Ref]]:
 def interleave(b: Bufferiser, moves: Sequence[tuple[Ref, Ref]], dtype: str) -> None:
     """Copy what goes to places side by side: a few by one group, which joins them in registers."""
     target = moves[0][1]
-    if b.device or not 1 < len(moves) <= MOST or all(n == 1 for n in target.dims):
+    joins = not b.device and b.tuning.allows("interleaved_outputs")
+    fits = 1 < len(moves) <= b.tuning.strided.max_stride_elements and any(n != 1 for n in target.dims)
+    if not (joins and fits):
         for source, place in moves:
             b.copy(source, place, dtype)
         return
@@ -134,7 +134,7 @@ def slice_place(b: Bufferiser, v: Value) -> tuple[Ref, Ref]:
     """Where what is written into a slice, and the slice of it, are; the rest is there already."""
     if v.number not in b.places:
         x, bounds = v.operands[0], v.attrs["bounds"]
-        is_set = v.attrs["set"] or v.dtype not in COMPLEX and is_zero_at(x, bounds)
+        is_set = v.attrs["set"] or v.dtype not in COMPLEX and is_zero_at(b.graph, x, bounds)
         is_own = b.device or v.number in b.late  # of new values in the old one's storage, one copy is no copy there
         ref = over(b, v, x, partial(_begin_around, bounds) if is_set and not is_own else begin_with)
         b.places[v.number] = ref, [sliced(b, ref, bounds)]
@@ -148,7 +148,8 @@ def _begin_around(bounds: Sequence[Any], b: Bufferiser, x: Value, target: Ref) -
         return begin_with(b, x, target)
     inner = [(b.find(start), b.find(n) if keeps else 1) for start, n, _, keeps in bounds]
     item, every, own = ITEMSIZE[x.dtype], ex.product(target.dims), ex.product([n for _, n in inner])
-    large = ("ge", ex.mul(item, every), AROUND), ("ge", ex.mul(item, inner[-1][1] if inner else 0), AROUND_ROW)
+    t, row = b.tuning.axes, inner[-1][1] if inner else 0
+    large = ("ge", ex.mul(item, every), t.overlapping_min_bytes), ("ge", ex.mul(item, row), t.overlapping_min_row_bytes)
     pays = b.compared(*large, ("ge", ex.mul(2, own), every))
     b.ref(x)  # for both branches, and what follows
     b.scopes.append(Scope())

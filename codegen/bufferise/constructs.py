@@ -54,7 +54,7 @@ def build_inc_subtensor(b: Bufferiser, v: Value) -> None:
     ref, target = slice_place(b, v)
     source = b.ref(v.operands[1])
     if not v.attrs["set"]:
-        accumulate(b, source, target, v.dtype, is_zero_at(v.operands[0], v.attrs["bounds"]))
+        accumulate(b, source, target, v.dtype, is_zero_at(b.graph, v.operands[0], v.attrs["bounds"]))
     elif source.ptr != target.ptr:
         b.copy(source, target, v.dtype)
     b.finish(v, ref)

@@ -18,10 +18,11 @@ from tensordsl.codegen.fusion.fuse_scatters import with_scatters
 from tensordsl.codegen.fusion.hoist_from_branches import share_branches
 from tensordsl.codegen.fusion.inline import Fused, relies_on
 from tensordsl.codegen.fusion.placement import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
-from tensordsl.codegen.fusion.row_blocking import CACHE, in_blocks
+from tensordsl.codegen.fusion.row_blocking import in_blocks
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value, toposort
@@ -30,27 +31,22 @@ from tensordsl.codegen.variants.guards import requires
 from tensordsl.graph.types import TensorType
 
 WRITES = ("inc_take", "inc_subtensor")  # what writes to parts
-RELEASE_GIL = 10_000_000  # ps of estimated work from which the GIL is released
-KEEP_GIL = 4_000_000_000  # ps for which it is taken back to compute state in place; Python's turns are longer
-SMALL = 256  # of what a call is given: with nothing larger, it does not take long
 INTEGERS = frozenset(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64))
-MANY_POINTS = 1 << 40  # of each term of an estimate, at most: it fits an int64
-SCATTER_WORK = 500  # ns per 1,000 elements written at positions
+MAX_ESTIMATED_POINTS = 1 << 40  # of each term of an estimate, so that it fits an int64
 LIBRARY_WORK = {  # ns per 1,000 elements of the result
     "sort": 10_000, "sort_part": 1_000, "argsort": 20_000, "argsort_part": 2_000,
     "searchsorted_left": 10_000, "searchsorted_right": 10_000,
 }  # fmt: skip
-RUNNING_WORK = 800  # of all other functions of the library
-GEMM_RATE = 20  # multiplications per ns, for the estimate
 
 
 def build_program(
     name: str, lowered: Lowered, args: Sequence[TensorType], shared: Sequence[TensorType], single: bool,
-    vector_bytes: int, device: bool = False, small: Collection[int] = (),
+    tuning: Tuning, device: bool = False, small: Collection[int] = (),
 ) -> tuple[p.Program, dict[Context, Region]]:  # fmt: skip
     """The program of a lowered function.  single: it returns its only output itself, not a list; device: its plans are
     a device's (`codegen.gpu.program`); small: the shared variables that stay in the cache, as far as is known."""
-    roots = share_branches(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
+    roots = [*lowered.outputs, *(v for _, v in lowered.updates)]
+    roots = share_branches(lowered.graph, roots) if tuning.allows("hoist_from_branches") else roots
     outputs = roots[: len(lowered.outputs)]
     updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[len(outputs) :], strict=True)]
     program = p.Program(
@@ -59,9 +55,10 @@ def build_program(
         [(t.dtype, t.shape) for t in shared],
         [(v.dtype, v.rank) for v in outputs],
         n_hosts=len(lowered.hosts),
+        has_epilogues=tuning.allows("gemm_epilogues"),
     )
     regions = plan_regions(lowered.graph, roots)
-    b = Bufferiser(lowered.graph, program, regions, vector_bytes, device, small)
+    b = Bufferiser(lowered.graph, program, regions, tuning, device, small)
     steps = [s for r in regions.values() for s in r.steps]
     if any(s.value is not None and not s.value.dtype for s in steps):  # it has results
         computed = [*roots, *(v for s in steps for v in (s.fused.values if s.fused else (s.value,)) if v is not None)]
@@ -73,9 +70,13 @@ def build_program(
     runs: list[Stacks] = []
     if not device:
         kept = outputs, [v for _, v in updates], b.homes
-        steps, left_out = in_blocks(lowered.graph, steps, *kept, small)
-        steps, runs = by_stacks(lowered.graph, steps, *kept, small)
-        steps, b.unstored = with_scatters(lowered.graph, steps, *kept)
+        if tuning.allows("row_blocking"):
+            smaller = () if tuning.forces("row_blocking") else small
+            steps, left_out = in_blocks(lowered.graph, steps, *kept, smaller)
+        if tuning.allows("batch_blocking"):
+            steps, runs = by_stacks(lowered.graph, steps, *kept, small)
+        if tuning.allows("fuse_scatters"):
+            steps, b.unstored = with_scatters(lowered.graph, steps, *kept)
     _Function(b, outputs, updates, left_out, runs).run(steps, single)
     b.targets.clear()  # of functions that hold b, as those below: what is in no circle needs no collector
     b.products.clear()
@@ -108,7 +109,8 @@ class _Function:
         b.pending = list(b.graph.extents.constraints)
         b.check_entry()
         given = {n for s in steps for n in s.gives}
-        direct = direct_updates(steps, self.outputs, self.updates, b)
+        is_direct = b.tuning.allows("in_place_updates")
+        direct = direct_updates(steps, self.outputs, self.updates, b) if is_direct else []
         output_slots, copies = self._outputs(given)
         early, late = _split(steps, {v.number for _, v in direct})
         b.late = {n for s in late for n in s.gives}
@@ -218,7 +220,8 @@ class _Function:
         program.n_slots = self.slots
         left = [c for c in b.pending if not _is_of_loop(b, c)]  # a loop that nothing needs is not there
         assert not left, f"constraints never checked: {left}"
-        changed = {} if b.device else keep_orders(b, [*b.entry.code, *self.storage, *self.body.code])
+        keeps_orders = not b.device and b.tuning.allows("output_order")
+        changed = keep_orders(b, [*b.entry.code, *self.storage, *self.body.code]) if keeps_orders else {}
         self.storage, body = ([changed.get(id(i), i) for i in code] for code in (self.storage, self.body.code))
         has_loop = any(isinstance(i, p.For) for i in p.walk_program(body))
         unpinned = bool(program.n_hosts) or self.late_storage
@@ -242,8 +245,8 @@ class _Function:
             head.append(p.Arena(tuple(b.arena), b.common_site("memory")))
         head += [i for i in self.storage if not isinstance(i, p.Prepare)]
         if work:
-            site = b.site("busy", None, "shared variables in use")
-            least = -1 if held else SMALL if watched else RELEASE_GIL
+            t, site = b.tuning.calls, b.site("busy", None, "shared variables in use")
+            least = -1 if held else t.watch_min_length if watched else t.release_gil_ps
             head.append(p.Pin(work, least, tuple(pins), site, watched))
         head += [i for i in prepares if not i.late]
         tail: list[p.Instr] = []
@@ -261,7 +264,7 @@ class _Function:
 
     def _outgrown(self) -> list[p.Instr]:
         """Stop where a matrix or hidden rows have become large that were not, or indices would not be checked."""
-        large = [self.b.compared(("gt", size, CACHE)) for size in self.left_out]
+        large = [self.b.compared(("gt", size, self.b.tuning.blocking.reread_min_bytes)) for size in self.left_out]
         large += [*(may_pay(self.b, run) for run in self.runs), *self.b.outgrown]
         return [p.Outgrow(tuple(dict.fromkeys(large)), self.b.common_site("kernels"))] if large else []
 
@@ -269,11 +272,11 @@ class _Function:
         """The name of the estimated work that the GIL need not be held for, "" if there is none; None if it is not
         known at entry."""
         b, length = self.b, self.b.lengths()
-        work = _work(b.program, early, length)
-        all_work = _work(b.program, [*early, *late], length) if is_long else work
+        work = _work(b, early, length)
+        all_work = _work(b, [*early, *late], length) if is_long else work
         if work is None or not known_at_entry(all_work):
             return None
-        if isinstance(all_work, int) and all_work <= RELEASE_GIL:
+        if isinstance(all_work, int) and all_work <= b.tuning.calls.release_gil_ps:
             return ""  # never long enough
         name = _estimate(b, work)
         if is_long:
@@ -290,17 +293,17 @@ class _Function:
             if not v.shape and v.number in b.refs and v.dtype in INTEGERS:
                 names.append(b.fresh("n"))
                 b.entry.code.append(p.LoadScalar(names[-1], b.ref(v).ptr, v.dtype))
-        largest = b.name(SMALL + 1) if not names else names[0]
+        largest = b.name(b.tuning.calls.watch_min_length + 1) if not names else names[0]
         for name in names[1:]:
             largest = b.once(b.entry, "w", p.Arith, "max", largest, name)
         return largest
 
     def _is_long(self, late: list[p.Instr]) -> str | None:
         """The name of whether the destructive steps would keep the GIL for too long; None: it is not known at entry."""
-        work = _work(self.b.program, late, self.b.lengths())
+        work = _work(self.b, late, self.b.lengths())
         if work is None or not known_at_entry(work):
             return None
-        return self.b.compared(("gt", work, KEEP_GIL))
+        return self.b.compared(("gt", work, self.b.tuning.calls.keep_gil_ps))
 
 
 def _estimate(b: Bufferiser, work: Any) -> str:
@@ -316,7 +319,7 @@ def _estimate(b: Bufferiser, work: Any) -> str:
             checked = b.entry.names.get((p.Mul, term, n, overflow))
             term = checked or b.once(b.entry, "w", p.Arith, "mul", term, n)
         if names:
-            term = b.once(b.entry, "w", p.Arith, "min", term, b.name(MANY_POINTS))
+            term = b.once(b.entry, "w", p.Arith, "min", term, b.name(MAX_ESTIMATED_POINTS))
         term = b.once(b.entry, "w", p.Arith, "mul", term, b.name(coefficient)) if coefficient != 1 else term
         total = b.once(b.entry, "w", p.Arith, "add", total, term) if total else term
     return total
@@ -514,7 +517,7 @@ def _reads(s: Step) -> set[int]:
     return {k for v in s.reads if (k := base_shared(v)) is not None}
 
 
-def _work(program: p.Program, body: Sequence[p.Instr], length: Mapping[str, Any]) -> Any:
+def _work(b: Bufferiser, body: Sequence[p.Instr], length: Mapping[str, Any]) -> Any:
     """The estimated work in ps, that of the longer branch where there are two; None if only the run can tell.
 
     length: by names, of blocks all of them together."""
@@ -525,21 +528,21 @@ def _work(program: p.Program, body: Sequence[p.Instr], length: Mapping[str, Any]
 
     for i in body:
         if isinstance(i, p.Launch):
-            for price, axes in program.plans[i.plan].work:
+            for price, axes in b.program.plans[i.plan].work:
                 add(max(price, 1), [i.extents[k] for k in axes])
         elif isinstance(i, p.Gemm):
-            add(1000 // GEMM_RATE, (i.m, i.n, i.k, *(() if i.count is None else (i.count,))))
+            add(1000 // b.tuning.costs.gemm_products_per_ns, (i.m, i.n, i.k, *(() if i.count is None else (i.count,))))
         elif isinstance(i, p.Scatter):
-            add(SCATTER_WORK, (i.count, *i.dims))
+            add(b.tuning.costs.scatter_ns_per_1000, (i.count, *i.dims))
         elif isinstance(i, p.LibraryCall):
-            add(LIBRARY_WORK.get(i.function, RUNNING_WORK), i.outputs[0][2])
+            add(LIBRARY_WORK.get(i.function, b.tuning.costs.library_ns_per_1000), i.outputs[0][2])
         elif isinstance(i, p.If):
-            then, orelse = _work(program, i.then, length), _work(program, i.orelse, length)
+            then, orelse = _work(b, i.then, length), _work(b, i.orelse, length)
             if then is None or orelse is None:
                 return None
             work.append(ex.maximum(then, orelse))
         elif isinstance(i, p.Blocks):
-            inner = _work(program, i.body, {**length, i.here: length[i.count]})
+            inner = _work(b, i.body, {**length, i.here: length[i.count]})
             if inner is None:
                 return None
             work.append(inner)

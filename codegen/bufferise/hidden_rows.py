@@ -11,19 +11,15 @@ from tensordsl.codegen.bufferise.batches import by_blocks, bytes_of_one
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.gemm import as_matrix, elements, room_to_pack
 from tensordsl.codegen.bufferise.row_blocks import ROWS, Product, block_of, launch_part, quotient, view
-from tensordsl.codegen.fusion.batch_blocking import HIDDEN, UNIT, Stacks
+from tensordsl.codegen.fusion.batch_blocking import Stacks
 from tensordsl.codegen.fusion.inline import Fused
-from tensordsl.codegen.fusion.row_blocking import PARTS, origin
+from tensordsl.codegen.fusion.row_blocking import origin
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.target.tuning import BlockingTuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
-
-BLOCK = 1 << 22  # bytes of what only the run reads, of the rows that go through its steps together
-MOST = 1 << 19  # bytes of a row
-FEW, LEAST = 8, 256  # blocks, of which threads have about as many each; and rows, if fewer would be more blocks
-PACKED = 3  # bytes of right operands at most, which each block packs again, for one of the block
 
 
 def run_layers(b: Bufferiser, run: Stacks) -> None:
@@ -45,13 +41,11 @@ def run_layers(b: Bufferiser, run: Stacks) -> None:
 def may_pay(b: Bufferiser, run: Stacks) -> str:
     """The name of whether blocks may be worthwhile, found at entry.  Not where a BLAS would share out whole products to
     threads; nor blocks, for which ours would wait."""
-    from tensordsl.codegen.library.gemm.dispatch import FEW_THREADS  # late: most functions have no such run
-
     rows, each = _lengths(b, run)
-    panels = b.vector_bytes == 64  # which do large products instead of a BLAS of few threads
+    panels = b.tuning.machine.vector_bytes == 64  # which do large products instead of a BLAS of few threads
     threads = b.once(b.entry, "n", p.BlasThreads, panels)
-    alone = b.once(b.entry, "q", p.Compare, "le", threads, b.name(FEW_THREADS if panels else 1))
-    return b.joined("min", [b.compared(("gt", ex.mul(rows, each), HIDDEN)), alone])
+    alone = b.once(b.entry, "q", p.Compare, "le", threads, b.name(b.tuning.gemm.blas_max_threads if panels else 1))
+    return b.joined("min", [b.compared(("gt", ex.mul(rows, each), b.tuning.blocking.hidden_min_bytes)), alone])
 
 
 def _lengths(b: Bufferiser, run: Stacks) -> tuple[Any, Any]:
@@ -59,20 +53,23 @@ def _lengths(b: Bufferiser, run: Stacks) -> tuple[Any, Any]:
     return b.find(run.first.shape[0]), bytes_of_one(b, run)
 
 
-def _rows_of_block(rows: Any, each: Any) -> Any:
-    most = ex.maximum(ex.mul(UNIT, ex.floordiv(BLOCK // UNIT, ex.maximum(each, 1))), UNIT)
-    return ex.minimum(most, ex.maximum(ex.mul(UNIT, quotient(rows, FEW * UNIT)), LEAST))
+def _rows_of_block(t: BlockingTuning, rows: Any, each: Any) -> Any:
+    unit = t.unit_rows
+    most = ex.maximum(ex.mul(unit, ex.floordiv(t.hidden_block_bytes // unit, ex.maximum(each, 1))), unit)
+    return ex.minimum(most, ex.maximum(ex.mul(unit, quotient(rows, t.hidden_max_blocks * unit)), t.hidden_min_rows))
 
 
 def _step(b: Bufferiser, run: Stacks) -> tuple[str, Any]:
     """Whether blocks are worthwhile, and rows of a block, or all of them."""
     rows, each = _lengths(b, run)
-    some = _rows_of_block(rows, each)
+    some = _rows_of_block(b.tuning.blocking, rows, each)
     right = [v.operands[1] for v, _ in run.members if isinstance(v, Value)]
     packed = ex.total(ex.mul(ITEMSIZE[v.dtype], ex.product(map(b.find, v.shape))) for v in right)
     atom = ("rows", "layers", rows, each, packed)  # all that decides
-    of_block = ex.mul(PACKED, ex.mul(some, each))
-    fits = b.compared(("le", each, MOST), ("gt", rows, some), ("le", packed, of_block))
+    of_block = ex.mul(b.tuning.blocking.hidden_max_packed_ratio, ex.mul(some, each))
+    fits = b.compared(
+        ("le", each, b.tuning.blocking.hidden_max_row_bytes), ("gt", rows, some), ("le", packed, of_block)
+    )
     pays = b.joined("min", [may_pay(b, run), fits])
     if ("atom", atom) not in b.entry.names:
         names = b.name(some), b.name(rows)
@@ -101,7 +98,9 @@ def _in_order(
 def _in_blocks(b: Bufferiser, run: Stacks, step: Any, some: Any, given: dict[int, Ref]) -> tuple[p.Instr, ...]:
     b.scopes.append(Scope())
     rows = b.find(run.first.shape[0])
-    block = block_of(b, rows, step, ex.mul(step, ex.maximum(quotient(quotient(rows, step), PARTS), 1)))
+    block = block_of(
+        b, rows, step, ex.mul(step, ex.maximum(quotient(quotient(rows, step), b.tuning.blocking.max_parts), 1))
+    )
     count = ex.mul(some, ex.add(block.others, 1))
     products, refs = {}, given
     for member, _, refs in _in_order(b, run, given, lambda v: _room(b, v, count, _rows_are(v, run, step))):

@@ -2,111 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.codegen.bufferise.collapse_axes import one_axis
+from tensordsl.base.records import record
+from tensordsl.codegen.bufferise.collapse_axes import Rewritten, one_axis
 from tensordsl.codegen.bufferise.unroll_axes import unroll_axes
 from tensordsl.codegen.cpu.planner import plan as plan_kernels
-from tensordsl.codegen.cpu.schedule import (
-    across_schedules,
-    for_lines,
-    for_long_rows,
-    for_total,
-    loads_at_indices,
-    other_schedule,
-    row_by_row,
-    schedule,
-)
-from tensordsl.codegen.cpu.stencil_offsets import shifts
+from tensordsl.codegen.cpu.schedule import across_schedules, loads_at_indices, other_schedule, schedule
+from tensordsl.codegen.cpu.stencil_offsets import stencil_offsets
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, Own, Schedule, any_copy, structure
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Block, Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import Builder, Val, walk
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
-from tensordsl.codegen.variants.conditions import (
-    Planned,
-    goes_across,
-    has_long_rows,
-    has_rows_for_lines,
-    is_far_total,
-    is_long,
-    is_near_total,
-    prefers,
-    side_by_side,
-    taken_apart,
-)
+from tensordsl.codegen.variants.conditions import Planned, interleaved
+from tensordsl.codegen.variants.selection import Site, Variant, choices
 
 if TYPE_CHECKING:
     from tensordsl.codegen.bufferise.bufferiser import Bufferiser
+
+
+@record
+class Rewrite:
+    """A group as another one with fewer axes; `make` gives None where the group is of another kind."""
+
+    name: str
+    make: Callable[[Bufferiser, Group, dict[int, Ref]], Rewritten | None]
+
+
+REWRITES = (
+    Rewrite("unroll_axes", lambda b, group, refs: unroll_axes(b, group, refs)),
+    Rewrite("collapse_axes", lambda b, group, refs: one_axis(b, group, refs)),
+)
 
 
 def launch_of(
     b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None
 ) -> p.Instr:
     """What runs a group, on a block of its rows if one is given; refs: id(buffer) -> where it is."""
-    is_whole = not b.device and block is None
-    group = side_by_side(b, group, refs) if is_whole else group
-    unrolled = unroll_axes(b, group, refs) if is_whole else None
-    if unrolled is None:
-        return _as_it_is(b, group, refs, node, block)
-    made = _as_it_is(b, unrolled.group, unrolled.refs, node)
-    return _either(unrolled.condition, made, _as_it_is(b, group, refs, node)) if unrolled.condition else made
-
-
-def _as_it_is(
-    b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None
-) -> p.Instr:
-    is_whole = not b.device and block is None
-    if group.name == "copy":
-        return _copy(b, group, refs)
-    one = one_axis(b, group, refs) if is_whole else None
-    if one is None:
+    if b.device or block is not None:
         return _chosen(b, group, refs, node, block)
-    made = _chosen(b, one.group, one.refs, node)
-    return _either(one.condition, made, _chosen(b, group, refs, node)) if one.condition else made
+    if b.tuning.allows("interleaved_outputs"):
+        group = interleaved(b, group, refs)
+    return _rewritten(b, group, refs, node, REWRITES)
+
+
+def _rewritten(
+    b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, rewrites: Sequence[Rewrite]
+) -> p.Instr:
+    """The launch of the group as the first rewrite that applies has it, where its condition holds."""
+    for k, rewrite in enumerate(rewrites):
+        if b.tuning.allows(rewrite.name) and (made := rewrite.make(b, group, refs)):
+            chosen = _rewritten(b, made.group, made.refs, node, rewrites[k + 1 :])
+            if not made.condition:
+                return chosen
+            return _either(made.condition, chosen, _rewritten(b, group, refs, node, rewrites[k + 1 :]))
+    return _chosen(b, group, refs, node)
 
 
 def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None) -> p.Instr:
-    key, mine = (None, Own()) if b.device else structure(group)
-    planned = b.planned.get(key) or _planned(b, group)
+    """The launch that chooses between the group's plans, as `VARIANTS` says."""
+    is_copy, is_whole = group.name == "copy", not b.device and block is None
+    made, places = _any_copy(group, refs) if is_copy else (group, refs)
+    key, mine = (None, Own()) if b.device and not is_copy else structure(made)
+    planned = b.planned.get(key) or _planned(b, made)
     if key is not None:
         b.planned[key] = planned
-    usual, other = planned.usual, planned.other
-    prefers_other = prefers(b, group, usual, other, refs) if other else None
-    longer: list[tuple[str | None, Schedule | None]] = []
-    lines = usual if usual.cuts else None
-    if long := is_long(b, group, usual):
-        lines = for_lines(group, usual, b.vector_bytes)
-        far = has_rows_for_lines(b, group, usual, False) if lines else None
-        longer = [(long, for_long_rows(usual)), (far, lines)]
-    if lines:
-        longer.append((has_rows_for_lines(b, group, usual, True), replace(lines, cuts="near")))
-    is_whole = not b.device and block is None
-    first = replace(usual, shifts=shifts(b, group, usual.lane, refs)) if is_whole else usual
-    if is_whole and (total := for_total(group, usual, b.vector_bytes)):
-        longer += [(is_near_total(b, group), total), (is_far_total(b, group), replace(usual, asks=True))]
-    if not b.device:
+    usual = planned.usual
+    if is_whole and not is_copy:
+        usual = replace(usual, stencil_offsets=stencil_offsets(b, group, usual.lane, refs))
+    if not (b.device or is_copy):
         _count_points(b, group, refs, node)
-    number, operands, ints = _plan_like(b, planned, first, group, mine, refs)
+    number, operands, ints = _plan_like(b, planned, usual, made, mine, places)
     site = 0
     if b.program.plans[number].may_fail:
         _check_sources(b, group, refs, node)
         site = b.site("index", node, "index out of bounds")
     launch: p.Instr = _launch(b, number, group, operands, site, block, ints)
-    choices = [*longer, (prefers_other, other)]
-    choices += [(goes_across(b, group, planned, s, refs), s) for s in reversed(planned.across)]
-    if is_whole:
-        alone = row_by_row(group, usual)
-        choices.insert(len(longer), (has_long_rows(b, group) if alone else None, alone))
-        choices += taken_apart(b, group, usual, refs)
-    for condition, chosen in choices:
-        if chosen and condition:
-            number, operands, ints = _plan_like(b, planned, chosen, group, mine, refs)
-            launch = _either(condition, _launch(b, number, group, operands, site, block, ints), launch)
+    for variant, condition, other in () if b.device else choices(Site(b, group, planned, refs, is_whole)):
+        number, operands, ints = _plan_like(b, planned, other, made, mine, places, variant)
+        chosen = _launch(b, number, group, operands, site, block, ints)
+        launch = _either(condition, chosen, launch) if condition else chosen
     return launch
+
+
+def _any_copy(group: Group, refs: dict[int, Ref]) -> tuple[Group, dict[int, Ref]]:
+    """The group of all copies of this dtype and pattern, which are planned once, and where its operands are."""
+    general = any_copy(group)
+    pairs = zip(general.outs, group.outs, strict=True)
+    return general, {
+        id(x): refs[id(y)] for g, o in pairs for x, y in ((g.value.attr[0], o.value.attr[0]), (g.buffer, o.buffer))
+    }
 
 
 def _count_points(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None) -> None:
@@ -114,7 +103,7 @@ def _count_points(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int |
     for each point, so that there are no more of these than memory has."""
     operands = [*((o.buffer, o.map) for o in group.outs), *(v.attr for v in group.scalars if v.op == "load")]
     names = list(group.extents)
-    for _, numbers in group.work:
+    for _, numbers in group.work(b.tuning.costs):
         axes = [names[k] for k in numbers]
         whole = [refs[id(buffer)] for buffer, given in operands if set(axes) <= set(given)]
         if len(axes) < 2 or any(0 not in r.strides for r in whole):
@@ -138,25 +127,22 @@ def _either(condition: str, chosen: p.Instr, other: p.Instr) -> p.Instr:
 
 
 def _planned(b: Bufferiser, group: Group) -> Planned:
-    usual, width = schedule(group, vector_bytes=b.vector_bytes), b.vector_bytes
-    if b.device:
+    usual = schedule(group, b.tuning)
+    if b.device or group.name == "copy":
         return Planned(usual, None, ())
-    other = other_schedule(group, usual, vector_bytes=width)
+    other = other_schedule(group, usual, b.tuning)
     lanes = [s.lane for s in (usual, other) if s]
-    return Planned(usual, other, across_schedules(group, lanes, vector_bytes=width))
+    return Planned(usual, other, across_schedules(group, lanes, b.tuning))
 
 
 def _plan_like(
-    b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: Own, refs: dict[int, Ref]
-) -> tuple[int, list[Ref], list[str]]:
+    b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: Own, refs: dict[int, Ref],
+    variant: Variant | None = None,
+) -> tuple[int, list[Ref], list[str]]:  # fmt: skip
     """The plan of the group, or of an earlier one of its structure, its operands, and the names of its integers."""
-    key = (
-        chosen.lane, chosen.width, chosen.beside, chosen.apart, chosen.shifts, chosen.joins, chosen.alone, chosen.cuts,
-        chosen.asks,
-    )  # fmt: skip
-    if key not in planned.plans:
-        planned.plans[key] = _plan(b, group, chosen), mine
-    number, theirs = planned.plans[key]
+    if chosen not in planned.plans:
+        planned.plans[chosen] = _plan(b, group, chosen, variant), mine
+    number, theirs = planned.plans[chosen]
     same = {id(x): refs[id(y)] for x, y in zip(theirs.buffers, mine.buffers, strict=True)} or refs
     lengths = dict(zip(theirs.lengths, mine.lengths, strict=True))
     plan = b.program.plans[number]
@@ -164,39 +150,18 @@ def _plan_like(
     return number, operands, [_int(b, i, operands, lengths) for i in plan.ints]
 
 
-def _plan(b: Bufferiser, group: Group, chosen: Schedule) -> int:
+def _plan(b: Bufferiser, group: Group, chosen: Schedule, variant: Variant | None) -> int:
     number = len(b.program.plans)
     name = f"k{number}"
     if b.device:
         from tensordsl.codegen.gpu.program import device_plan  # late: most functions run on the CPU
 
-        b.program.plans.append(device_plan(group, name))
+        plan = device_plan(group, name)
     else:
-        b.program.plans.append(plan_kernels(group, chosen, name))
+        plan = plan_kernels(group, chosen, name, b.tuning)
+        plan.variant, plan.when = (variant.name, variant.when) if variant else ("", "")
+    b.program.plans.append(plan)
     return number
-
-
-def _copy(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> p.Instr:
-    """Copies are planned once per dtype and pattern."""
-    (out,), general = group.outs, any_copy(group)
-    usual = schedule(general, vector_bytes=b.vector_bytes)
-    choices = [] if b.device else taken_apart(b, group, usual, refs)
-    operands, launches = [refs[id(out.value.attr[0])], refs[id(out.buffer)]], []
-    for chosen in (usual, *(other for _, other in choices)):
-        key = (
-            out.buffer.type,
-            tuple(m == 0 for m in out.map),
-            tuple(m == 0 for m in out.value.attr[1]),
-            chosen.apart,
-            chosen.width,
-        )
-        if key not in b.plans:
-            b.plans[key] = _plan(b, general, chosen)
-        launches.append(_launch(b, b.plans[key], group, operands, 0))
-    launch: p.Instr = launches[0]
-    for (condition, _), other in zip(choices, launches[1:], strict=True):
-        launch = _either(condition, other, launch)
-    return launch
 
 
 def _launch(

@@ -9,19 +9,15 @@ from typing import Any, NamedTuple
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.row_blocks import block_of, blocks_of, quotient, times
 from tensordsl.codegen.bufferise.scatter import collapsed
-from tensordsl.codegen.fusion.row_blocking import PARTS
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Block, Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import CallTuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
 
-GRAIN = {"sort": 1 << 13, "argsort": 1 << 13}  # elements of a block of lines, of which threads take a few each
-SUMMED = 1 << 15  # of one of running sums
-SEARCHED = 1 << 11  # numbers of a block that are searched for
-TOGETHER = 64  # lines: functions take several side by side
-LINE = 64  # bytes that scratch is aligned to
-SCRATCH = 1 << 27  # bytes of it for all threads
+SORTS = ("sort", "argsort")
 
 
 def build_along(b: Bufferiser, v: Value) -> None:
@@ -37,7 +33,7 @@ def build_along(b: Bufferiser, v: Value) -> None:
     if "part" in v.attrs and not b.device:
         size, first = _scratch_of_part(b, v, lines.dims[0])
         function += "_part"
-    elif function in GRAIN:
+    elif function in SORTS:
         size = _scratch_of_line(function, x.dtype, lines.dims[0])
     block = _block(b, v, lines, size or 0) if _is_shared(b, v, lines) else None
     scratch = None if size is None else _scratch(b, size, block)
@@ -65,23 +61,28 @@ def _is_shared(b: Bufferiser, v: Value, lines: _Lines) -> bool:
     are parted."""
     if b.device or len(lines.dims) < 2 or v.number in b.late:
         return False
-    return v.attrs["function"] in GRAIN or lines.y_strides[1] != ITEMSIZE[v.dtype]
+    return v.attrs["function"] in SORTS or lines.y_strides[1] != ITEMSIZE[v.dtype]
 
 
 def _block(b: Bufferiser, v: Value, lines: _Lines, scratch: Any) -> Block:
     """Lines of a block, all if they are few; each block is a part."""
     length, count, *others = lines.dims
-    few = quotient(GRAIN.get(v.attrs["function"], SUMMED), ex.product((length, *others)))
-    together = ex.maximum(ex.minimum(few, TOGETHER), 1)
-    least = ex.maximum(quotient(count, PARTS), quotient(ex.mul(count, scratch), SCRATCH))
+    t = b.tuning.calls
+    few = quotient(_task_elements(t, v.attrs["function"]), ex.product((length, *others)))
+    together = ex.maximum(ex.minimum(few, t.lines_together), 1)
+    least = ex.maximum(quotient(count, b.tuning.blocking.max_parts), quotient(ex.mul(count, scratch), t.scratch_bytes))
     step = ex.mul(together, ex.maximum(quotient(ex.maximum(few, least), together), 1))
     return block_of(b, count, step, step)
+
+
+def _task_elements(t: CallTuning, function: str) -> int:
+    return t.sort_task_elements if function in SORTS else t.scan_task_elements
 
 
 def _scratch(b: Bufferiser, size: Any, block: Block | None) -> Ref:
     if block is None:
         return b.allocate((size,), "uint8")
-    return b.allocate((ex.add(block.others, 1), ex.mul(LINE, quotient(size, LINE))), "uint8")
+    return b.allocate((ex.add(block.others, 1), ex.mul(CACHE_LINE_BYTES, quotient(size, CACHE_LINE_BYTES))), "uint8")
 
 
 def _of_block(
@@ -119,22 +120,22 @@ def _call(
 
 def _scratch_of_line(function: str, dtype: str, length: Any) -> Any:
     """Bytes of scratch for sorting a line."""
-    from tensordsl.codegen.library.sort.driver import SLACK, room_per_element  # late: few programs sort
+    from tensordsl.codegen.library.sort.driver import SLACK_BYTES, room_per_element  # late: few programs sort
 
-    return ex.add(ex.mul(room_per_element(function, dtype), length), SLACK)
+    return ex.add(ex.mul(room_per_element(function, dtype), length), SLACK_BYTES)
 
 
 def _scratch_of_part(b: Bufferiser, v: Value, length: Any) -> tuple[Any, tuple[Any, Any]]:
     """Bytes of scratch for finding the places (first, how many) of lines of a length; it begins with them."""
-    from tensordsl.codegen.library.sort.argselect import FEW  # late: few programs sort
-    from tensordsl.codegen.library.sort.driver import PAIR, PLACES, SLACK, room_per_element
+    from tensordsl.codegen.library.sort.argselect import MIN_CANDIDATES  # late: few programs sort
+    from tensordsl.codegen.library.sort.driver import PAIR_BYTES, PLACES_BYTES, SLACK_BYTES, room_per_element
 
     first, count = map(b.find, v.attrs["part"])
     size = ex.mul(room_per_element("sort", v.dtype), length)
     if v.attrs["function"] == "argsort":
         best = ex.minimum(ex.add(first, count), ex.sub(length, first))
-        size = ex.mul(2 * PAIR, ex.minimum(length, ex.add(best, ex.maximum(best, FEW))))
-    return ex.add(size, SLACK + PLACES), (first, count)
+        size = ex.mul(2 * PAIR_BYTES, ex.minimum(length, ex.add(best, ex.maximum(best, MIN_CANDIDATES))))
+    return ex.add(size, SLACK_BYTES + PLACES_BYTES), (first, count)
 
 
 def build_search(b: Bufferiser, v: Value) -> None:
@@ -143,11 +144,11 @@ def build_search(b: Bufferiser, v: Value) -> None:
     ref = b.destination(v, v.dtype, v.shape)
     dtype, count = v.operands[0].dtype, ex.product(ref.dims)
     name, size, given = f"searchsorted_{v.attrs['side']}", ITEMSIZE[dtype], _operand(b, x.ptr, dtype, x.dims, x.strides)
-    if b.device or v.number in b.late or (isinstance(count, int) and count <= SEARCHED):
+    if b.device or v.number in b.late or (isinstance(count, int) and count <= b.tuning.calls.search_task_elements):
         places = _operand(b, ref.ptr, v.dtype, (count,), (8,))
         b.emit(p.LibraryCall(name, (given, _operand(b, wanted.ptr, dtype, (count,), (size,))), (places,)))
     else:
-        step = ex.maximum(quotient(count, PARTS), SEARCHED)
+        step = ex.maximum(quotient(count, b.tuning.blocking.max_parts), b.tuning.calls.search_task_elements)
         block = block_of(b, count, step, step)
         strides = b.name(size), b.name(8)
         b.scopes.append(Scope())

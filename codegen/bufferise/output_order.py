@@ -110,7 +110,7 @@ def _followed(
 def _is_free(program: p.Program, launch: p.Launch) -> bool:
     """Has it axes, and are its results the same, wherever they stand?"""
     plans = [program.plans[k] for k in launch.plans]
-    return bool(launch.extents) and all(q.is_placeless and not q.schedule.apart for q in plans)
+    return bool(launch.extents) and all(q.is_placeless and not q.schedule.strided for q in plans)
 
 
 def _are_known(known: _Known, out: p.NewOut, unless: Name | None, rows: Iterable[Strides]) -> bool:
@@ -168,7 +168,9 @@ def _turned(b: Bufferiser, known: _Known, launch: p.Launch, axes: Axes, rows: Ro
         else:
             conditions += [("eq", length[near], size) for near, _, size in pairs]
         if plan.is_pointwise and len(axes) > 2:  # beside more axes no library function takes short rows together
-            conditions += [("ge", length[launch.extents[axis]], b.vector_bytes // size) for _, _, size in pairs[:1]]
+            conditions += [
+                ("ge", length[launch.extents[axis]], b.tuning.machine.vector_bytes // size) for _, _, size in pairs[:1]
+            ]
         is_known = all(known_at_entry(b.find(n)) for _, *ends in conditions for n in ends)
         number = (_along if plan.is_pointwise else _by_rows)(b, known, launch, axis) if pairs and is_known else None
         if number is not None:
@@ -194,7 +196,9 @@ def _along(b: Bufferiser, known: _Known, launch: p.Launch, axis: int) -> int | N
     if (launch.plan, axis) not in known.turned:
         parallel, number = plan.group.parallel, len(b.program.plans)
         group = replace(plan.group, parallel=parallel if axis else parallel[::-1])
-        chosen = schedule(group, vector_bytes=b.vector_bytes, lane=plan.axes[axis])
-        b.program.plans.append(plan_kernels(group, chosen, f"k{number}"))
+        chosen = schedule(group, b.tuning, plan.axes[axis])
+        made = plan_kernels(group, chosen, f"k{number}", b.tuning)
+        made.variant, made.when = "output_order", "elements are adjacent along this axis, in operands and result"
+        b.program.plans.append(made)
         known.turned[launch.plan, axis] = number
     return known.turned[launch.plan, axis]

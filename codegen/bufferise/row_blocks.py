@@ -8,7 +8,6 @@ from typing import Any
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.gemm import Matrix, as_matrix, build_dot, elements, packed_size, room_to_pack
 from tensordsl.codegen.bufferise.scatter import accumulate, over
-from tensordsl.codegen.fusion import row_blocking
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, buffers
 from tensordsl.codegen.fusion.inline import Fused
 from tensordsl.codegen.fusion.row_blocking import Chain, extents_of, origin, rows_by_position
@@ -50,9 +49,10 @@ def run_chain(b: Bufferiser, chain: Chain) -> None:
 
 def _block(b: Bufferiser, chain: Chain, step: Any) -> Block:
     """Blocks of so many rows, some of which are a part; how many depends on lengths only."""
+    t = b.tuning.blocking
     rows, _, narrow = (b.find(n) for n in extents_of(chain.first, chain.side))
-    tall = quotient(ex.mul(row_blocking.TALL, narrow), step)
-    least = ex.maximum(ex.maximum(row_blocking.LEAST_BLOCKS, tall), quotient(quotient(rows, step), row_blocking.PARTS))
+    tall = quotient(ex.mul(t.min_rows_per_column, narrow), step)
+    least = ex.maximum(ex.maximum(t.min_blocks_per_part, tall), quotient(quotient(rows, step), t.max_parts))
     group = chain.by_rows.group if chain.by_rows is not None else None
     by_position = rows_by_position(group, chain.axis) if group is not None else {}
     return block_of(b, rows, step, ex.mul(step, least), chain.axis, by_position)
@@ -154,7 +154,7 @@ def block_rows(b: Bufferiser, chain: Chain) -> tuple[str, Any]:
     atom = ("rows", rows, length, narrow, item)
     if ("atom", atom) not in b.entry.names:
         row = ex.mul(length, item)
-        is_large = b.compared(("gt", size := ex.mul(rows, row), row_blocking.CACHE))
+        is_large = b.compared(("gt", size := ex.mul(rows, row), b.tuning.blocking.reread_min_bytes))
         code, pays, some = _weighed(b, b.name(rows), b.name(row), b.name(narrow), b.name(size), item)
         out = b.fresh("q"), b.fresh("n")
         results = ((out[0], pays, b.name(0)), (out[1], some, b.name(rows)))
@@ -168,8 +168,6 @@ def _weighed(
     b: Bufferiser, rows: str, row: str, narrow: str, size: str, item: int
 ) -> tuple[tuple[p.Instr, ...], str, str]:
     """Of a large matrix: instructions, and the names of whether blocks are worthwhile and of the rows of a block."""
-    from tensordsl.codegen.library.gemm.dispatch import WAKES  # late: most functions have no chain
-
     work, threads = b.fresh("m"), b.fresh("n")
     code: list[p.Instr] = [p.BlasThreads(threads, True), p.Mul(work, size, narrow, b.common_site("overflow"))]
 
@@ -181,11 +179,12 @@ def _weighed(
         code.append(p.Compare(dst := b.fresh("q"), op, x, b.name(y)))
         return dst
 
-    alone = arith("max", compare("le", threads, 1), compare("lt", work, WAKES * item))
-    fits = arith("min", compare("le", narrow, row_blocking.NARROW), compare("le", row, row_blocking.LONGEST_ROW))
+    alone = arith("max", compare("le", threads, 1), compare("lt", work, b.tuning.gemm.blas_wake_min * item))
+    t = b.tuning.blocking
+    fits = arith("min", compare("le", narrow, t.max_product_columns), compare("le", row, t.max_row_bytes))
     pays = arith("min", alone, fits)
-    least = arith("max", b.name(row_blocking.LEAST_ROWS), arith("add", narrow, narrow))
-    some = arith("max", least, arith("floordiv", b.name(row_blocking.BLOCK), row))
+    least = arith("max", b.name(t.min_block_rows), arith("add", narrow, narrow))
+    some = arith("max", least, arith("floordiv", b.name(t.block_bytes), row))
     code.append(p.Select(step := b.fresh("n"), pays, some, rows))
     return tuple(code), pays, step
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from tensordsl.codegen.fusion.group import Buffer, Group, Out, Scatter, Schedule
+from tensordsl.codegen.fusion.group import Buffer, Group, LineAlignment, Out, Scatter, Schedule
 from tensordsl.codegen.program_ir.instructions import LaunchPlan
 from tensordsl.codegen.scalar_ir.builder import Val
 from tensordsl.ops.array.reducers import named_reducer
@@ -22,13 +22,14 @@ def pack_plans(plans: Iterable[LaunchPlan]) -> list[bytes]:
     for plan in plans:
         if plan.group not in writers:
             writers[plan.group] = _Writer(plan.group)
-        packed.append(f"[{writers[plan.group].plan(plan)}, {json.dumps(plan.streams)}]".encode())
+        key = f", {json.dumps(plan.tuning_key)}" if plan.tuning_key else ""
+        packed.append(f"[{writers[plan.group].plan(plan)}, {json.dumps(plan.streams)}{key}]".encode())
     return packed
 
 
 def made_from(plan: LaunchPlan) -> str:
     """The same of one plan, but for whether it streams: only a word of the descriptor says that."""
-    return _Writer(plan.group).plan(plan)
+    return _Writer(plan.group).plan(plan) + plan.tuning_key
 
 
 class _Writer:
@@ -91,9 +92,9 @@ def _attribute(plain: Any) -> Any:
     return tuple([_attribute(x) for x in plain["tuple"]])
 
 
-def unpack_plan(data: bytes) -> tuple[Group, Schedule, bool]:
-    """The group, its schedule, and whether the plan `streams`."""
-    tables, rows, stored, added, extents, parallel, own, streams = json.loads(data)
+def unpack_plan(data: bytes) -> tuple[Group, Schedule, bool, str]:
+    """The group, its schedule, whether the plan `streams`, and the key of its tuning."""
+    tables, rows, stored, added, extents, parallel, own, streams, *key = json.loads(data)
     known = [Buffer(f"b{k}", type_, tuple(shape)) for k, (type_, shape) in enumerate(tables)]
     values: list[Val] = []
     for op, type_, args, plain, axes in rows:
@@ -107,7 +108,8 @@ def unpack_plan(data: bytes) -> tuple[Group, Schedule, bool]:
     scatters = tuple(Scatter(known[b], values[position], values[value]) for b, position, value in added)
     own = {name: tuple(map(_tupled, x)) if isinstance(x, list) else x for name, x in own.items()}
     own["keep"], own["keep_in"] = tuple(values[k] for k in own["keep"]), tuple(outs[k] for k in own["keep_in"])
-    return Group("", dict(extents), tuple(parallel), outs, scatters), Schedule(**own), streams
+    own["line_alignment"] = LineAlignment(own["line_alignment"])
+    return Group("", dict(extents), tuple(parallel), outs, scatters), Schedule(**own), streams, "".join(key)
 
 
 def _tupled(x: Any) -> Any:

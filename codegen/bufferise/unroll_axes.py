@@ -6,48 +6,35 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.base.records import record
+from tensordsl.codegen.bufferise.collapse_axes import Rewritten
 from tensordsl.codegen.fusion.group import INTERLEAVE, Buffer, Group, Out
-from tensordsl.codegen.llvm.strided_access import MOST
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, Builder, Val
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.variants.conditions import may_overwrite
 
 if TYPE_CHECKING:
     from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 
-TOGETHER, VALUES = 9, 48  # elements of all these axes, and what is computed for them
-READ = 2  # of those side by side, if operands are, too: loads are shuffled for each
-SHORT, AROUND = 16, 3  # elements of known rows that have other ways where fewer axes are left
 Place = dict[str, int]  # a position along each of these axes
 
 
-@record
-class Unrolled:
-    """The group without these axes, one output for each of their elements, where operands are then, and the name of
-    whether that is better, if it depends on lengths."""
-
-    group: Group
-    refs: dict[int, Ref]
-    condition: str | None
-
-
-def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Unrolled | None:
-    """None if it is a group of another kind."""
+def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Rewritten | None:
+    """The group without these axes, one output for each of their elements; None if it is of another kind."""
     loads = [v for v in group.scalars if v.op == "load"]
     if len(group.outs) != 1 or len(group.parallel) < len(group.extents):
         return None
     if any(v.args for v in loads) or any(v.op in HEAVY for v in group.scalars):
         return None
     condition = None
-    axes, joined = _repeated_axes(group, loads)
+    axes, joined = _repeated_axes(group, loads, b.tuning)
     if not axes:
-        axes, joined = _apart_axis(group, loads, refs)
-        if axes and len(group.extents) > AROUND:  # rows are not one
+        axes, joined = _apart_axis(group, loads, refs, b.tuning)
+        if axes and len(group.extents) > b.tuning.axes.short_row_max_axes:  # rows are not one
             row, size = group.extents[[*group.extents][-2]], ITEMSIZE[group.outs[0].buffer.type]
-            condition = b.compared(("ge", row, b.vector_bytes // size))
+            condition = b.compared(("ge", row, b.tuning.machine.vector_bytes // size))
     target = refs[id(group.outs[0].buffer)]
     if not axes or may_overwrite(b, [refs[id(v.attr[0])] for v in loads], [target]):
         return None
@@ -59,39 +46,41 @@ def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Unrolled |
     places = [dict(zip(axes, place, strict=True)) for place in product(*(range(group.extents[a]) for a in axes))]
     outs = tuple(_at(b, made, group, place, refs, moved) for place in places)
     name = INTERLEAVE if joined > 1 else "unrolled"
-    return Unrolled(Group(name, {a: group.extents[a] for a in rest}, tuple(rest), outs), moved, condition)
+    return Rewritten(Group(name, {a: group.extents[a] for a in rest}, tuple(rest), outs), moved, condition)
 
 
-def _repeated_axes(group: Group, loads: list[Val]) -> tuple[list[str], int]:
+def _repeated_axes(group: Group, loads: list[Val], tuning: Tuning) -> tuple[list[str], int]:
     """(axes of few elements along which some operand with others is the same, the last ones if all are too many; how
     many outputs stand side by side)"""
+    t, most = tuning.axes, tuning.strided.max_stride_elements
     order, found, count, joined = [*group.extents], list[str](), 1, 1
     for axis in reversed(order):
         n, is_last = group.extents[axis], len(found) == len(order) - 1 - order.index(axis)
         is_read = any(axis in v.attr[1] and not v.axes <= {axis, *found} for v in loads)
-        if not isinstance(n, int) or not 1 < n <= MOST or not any(axis not in v.attr[1] and v.axes for v in loads):
+        if not isinstance(n, int) or not 1 < n <= most or not any(axis not in v.attr[1] and v.axes for v in loads):
             continue
-        if count * n > TOGETHER or count * n * len(group.scalars) > VALUES:
+        if count * n > t.unroll_max_elements or count * n * len(group.scalars) > t.unroll_max_values:
             continue
-        if is_last and joined * n > (READ if is_read else MOST):
+        if is_last and joined * n > (t.unroll_max_shuffled if is_read else most):
             break
         found, count, joined = [axis, *found], count * n, joined * n if is_last else joined
     rest = [n for a, n in group.extents.items() if a not in found]
-    is_short = bool(rest) and isinstance(rest[-1], int) and rest[-1] < SHORT
-    has_own_ways = is_short and (joined > 1 or len(rest) < AROUND)
+    is_short = bool(rest) and isinstance(rest[-1], int) and rest[-1] < t.short_row_elements
+    has_own_ways = is_short and (joined > 1 or len(rest) < t.short_row_max_axes)
     return ([], 1) if not rest or has_own_ways else (found, joined)
 
 
-def _apart_axis(group: Group, loads: list[Val], refs: dict[int, Ref]) -> tuple[list[str], int]:
+def _apart_axis(group: Group, loads: list[Val], refs: dict[int, Ref], tuning: Tuning) -> tuple[list[str], int]:
     """The same for the last axis, which is short, where operands' elements along it are apart, and those along the one
     before it adjacent, as of `x.reshape((h, 2, 2, w)).swapaxes(2, 3)`."""
-    if len(group.extents) < AROUND or not loads:
+    t, most = tuning.axes, tuning.strided.max_stride_elements
+    if len(group.extents) < t.short_row_max_axes or not loads:
         return [], 1
     *_, lane, last = group.extents
     n, row = group.extents[last], group.extents[lane]
-    if not isinstance(n, int) or not 1 < n <= MOST or n * len(group.scalars) > VALUES:
+    if not isinstance(n, int) or not 1 < n <= most or n * len(group.scalars) > t.unroll_max_values:
         return [], 1
-    if isinstance(row, int) and row < SHORT:
+    if isinstance(row, int) and row < t.short_row_elements:
         return [], 1
     steps = [(_step(v, lane, refs), _step(v, last, refs), ITEMSIZE[v.type]) for v in loads]
     return ([last], n) if all(near == size != far for near, far, size in steps) else ([], 1)

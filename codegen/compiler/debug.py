@@ -3,7 +3,7 @@
 1  one line for each compile: time of each phase
 2  the passes, with their times and how often each rule applied
 3  the tensor IR after each pass that changed it
-4  the groups, the cuts between them with their rules, and the program
+4  the groups, the cuts between them with their rules, the program, and which variant each of its plans is, when
 5  the LLVM text
 """
 
@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import field
 from typing import Any
 
 from tensordsl.base.records import record
+from tensordsl.codegen.program_ir.instructions import LaunchPlan
 
 
 @record(eq=False, frozen=False)
@@ -107,4 +108,14 @@ def groups_text(regions: dict[Any, Any]) -> str:
         for step in region.steps:
             gives = ", ".join(f"%{n}" for n in step.gives)
             lines.append(f"  {gives} = {step.fused.group if step.fused is not None else step.value.op}")
+    return "\n".join(lines)
+
+
+def plans_text(plans: Sequence[LaunchPlan]) -> str:
+    """Each plan with the variant that it is (`variants.selection`), and when a call chooses it."""
+    lines = []
+    for number, plan in enumerate(plans):
+        lanes = f" with lanes along {plan.schedule.lane}" if plan.schedule and plan.schedule.lane else ""
+        when = f", where {plan.when}" if plan.when else ""
+        lines.append(f"  plan{number}: {plan.variant or 'usual'}{lanes}{when}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The library's objects: by whom each is written, what of the machine its writer is told, and how it is compiled.
+"""The library's objects: by whom each is written, and how it is compiled.
 
 A process compiles one when it first needs it and the disk cache has none.  Writers are imported then, each by itself:
 there are many, and programs need few.
@@ -6,87 +6,63 @@ there are many, and programs need few.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
 
 from tensordsl.base.records import record
 from tensordsl.codegen.abi.layouts import LIBRARY
 from tensordsl.codegen.compiler.modules import only
 from tensordsl.codegen.llvm import compile as llvm
-from tensordsl.codegen.target import machine
+from tensordsl.codegen.target.tuning import Tuning
 
 
 @record
 class Writer:
-    """Of some objects.  facts: what `function` of `module` is told for a name, of the machine and of the object; level:
-    of code generation, with the passes in `kept`; is_whole: it writes no functions that the object does not need."""
+    """Of some objects.  `function` of `module` is called with the tuning; before it, if `of_dtype`, with what follows
+    the first word of an object's name, a dtype, or with the name, if `of_name`; level: of code generation, with the
+    passes in `kept`; is_whole: it writes no functions that the object does not need."""
 
     module: str
     function: str
-    facts: Callable[[str], tuple[Any, ...]]
+    of_dtype: bool = False
+    of_name: bool = False
     level: int = 2
     kept: tuple[str, ...] = ()
     is_whole: bool = False
 
-    def text(self, name: str) -> str:
+    def text(self, name: str, tuning: Tuning) -> str:
         write = getattr(import_module(self.module), self.function)
-        return str(write(*self.facts(name)))
+        subject = [name.partition("_")[2]] * self.of_dtype + [name] * self.of_name
+        return str(write(*subject, tuning))
 
 
-def _dtype(name: str) -> str:
-    return name.partition("_")[2]
-
-
-def _dtype_and_width(name: str) -> tuple[str, int]:
-    return _dtype(name), machine.native_width()
-
-
-def _products(name: str) -> tuple[Any, ...]:
-    return *_dtype_and_width(name), machine.has_panels(), machine.prefers_halves()
-
-
-def _scans(name: str) -> tuple[Any, ...]:
-    return *_dtype_and_width(name), machine.host_isa()
-
-
-def _scatters(name: str) -> tuple[Any, ...]:
-    return machine.native_width(), "half" if machine.has_half() else ""
-
-
-def _loops(name: str) -> tuple[Any, ...]:
-    return name, machine.native_width(), machine.fetches_turns(), machine.shuffled_bytes(), machine.caches()
-
-
-_SCAN = Writer("tensordsl.codegen.library.arrays.scan", "cumulate_text", _scans)
-_SORT = Writer("tensordsl.codegen.library.sort.driver", "sort_text", _dtype_and_width)
+_SCAN = Writer("tensordsl.codegen.library.arrays.scan", "cumulate_text", of_dtype=True)
+_SORT = Writer("tensordsl.codegen.library.sort.driver", "sort_text", of_dtype=True)
 # By the first word of an object's name.
 WRITERS: Mapping[str, Writer] = {
-    "native": Writer(
-        "tensordsl.codegen.library.python.module", "native_text", lambda name: (machine.is_arm(),), 1, llvm.LOOPS
+    "native": Writer("tensordsl.codegen.library.python.module", "native_text", level=1, kept=llvm.LOOPS),
+    "threads": Writer("tensordsl.codegen.library.python.thread_pool", "thread_text"),
+    "replay": Writer("tensordsl.codegen.library.python.gpu_replay", "replay_text"),
+    "nest": Writer(
+        "tensordsl.codegen.library.loops.entry", "part_text", of_name=True, level=1, kept=llvm.LOOPS, is_whole=True
     ),
-    "threads": Writer("tensordsl.codegen.library.python.thread_pool", "thread_text", lambda name: (machine.is_arm(),)),
-    "replay": Writer("tensordsl.codegen.library.python.gpu_replay", "replay_text", lambda name: ()),
-    "nest": Writer("tensordsl.codegen.library.loops.entry", "part_text", _loops, 1, llvm.LOOPS, is_whole=True),
-    "gemm": Writer("tensordsl.codegen.library.gemm.dispatch", "gemm_text", _products, 1),
-    "scatter": Writer("tensordsl.codegen.library.arrays.scatter", "scatter_text", _scatters),
+    "gemm": Writer("tensordsl.codegen.library.gemm.dispatch", "gemm_text", of_dtype=True, level=1),
+    "scatter": Writer("tensordsl.codegen.library.arrays.scatter", "scatter_text"),
     "cumsum": _SCAN,
     "cumprod": _SCAN,
     "sort": _SORT,
     "argsort": _SORT,
     "searchsorted": _SORT,
-    "select": Writer("tensordsl.codegen.library.sort.argselect", "select_text", _dtype_and_width),
-    "positions": Writer(
-        "tensordsl.codegen.library.arrays.nonzero", "positions_text", lambda name: (machine.native_width(),)
-    ),
+    "select": Writer("tensordsl.codegen.library.sort.argselect", "select_text", of_dtype=True),
+    "positions": Writer("tensordsl.codegen.library.arrays.nonzero", "positions_text"),
     "common": Writer(
-        "tensordsl.codegen.compiler.precompiled_kernels", "common_text", lambda name: (_dtype(name),), 1, is_whole=True
+        "tensordsl.codegen.compiler.precompiled_kernels", "common_text", of_dtype=True, level=1, is_whole=True
     ),
 }
 
 
-def library_objects(name: str) -> bytes:
-    """The object of `codegen.abi.layouts.LIBRARY[name]`."""
+def library_objects(name: str, tuning: Tuning | None = None) -> bytes:
+    """The object of `codegen.abi.layouts.LIBRARY[name]`, by this machine's tuning if none is given."""
     writer = WRITERS[name.partition("_")[0]]
-    text = writer.text(name)
+    text = writer.text(name, tuning or Tuning.here())
     return llvm.compile_object(text if writer.is_whole else only(text, LIBRARY[name]), writer.level, writer.kept)

@@ -14,8 +14,8 @@ from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.fusion.group import names_lengths
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.program_ir.tables import NOTHING
+from tensordsl.codegen.target.tuning import Tuning
 
-LONGEST = 8  # values of a group that the library has a plan of
 Found = tuple[Sequence[str], Sequence[int]]  # the library's names of a plan's kernels, and the plan's descriptor
 
 
@@ -34,9 +34,10 @@ def module_text(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -
     return "\n".join([*sorted(shared), *definitions])
 
 
-def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None]) -> None:
-    """Give the plan the library's kernels, so that none are made, where that has them all under its name (`known`)."""
-    if len(plan.group.scalars) > LONGEST or names_lengths(plan.group):
+def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None], max_values: int) -> None:
+    """Give the plan the library's kernels, so that none are made, where that has them all under its name (`known`).
+    max_values: of groups that the library may have."""
+    if len(plan.group.scalars) > max_values or names_lengths(plan.group):
         return
     found = known(plan_name(plan))
     if found is not None:
@@ -79,8 +80,9 @@ def late_kernels(parts: Sequence[bytes]) -> list[Kernels]:
     """Of plans that a call requires (`bufferise.serialise.pack_plans`)."""
     result = []
     for k, part in enumerate(parts):
-        group, chosen, streams = unpack_plan(part)
-        result.append(replace(plan(group, chosen, f"k{k}"), streams=streams).kernels)
+        group, chosen, streams, key = unpack_plan(part)
+        made = plan(group, chosen, f"k{k}", Tuning.from_key(key))
+        result.append(replace(made, streams=streams).kernels)
     return result
 
 

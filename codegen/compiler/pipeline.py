@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 from tensordsl.base.config import config
@@ -14,13 +14,14 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
 from tensordsl.codegen.bufferise.function import build_program
 from tensordsl.codegen.bufferise.serialise import pack_plans
-from tensordsl.codegen.compiler.debug import PassReport, Trace, groups_text
+from tensordsl.codegen.compiler.debug import PassReport, Trace, groups_text, plans_text
 from tensordsl.codegen.compiler.modules import Found, common_kernels, module_text, take_common_plan
+from tensordsl.codegen.compiler.optimisations import switches
 from tensordsl.codegen.host.emitter import emit_program
 from tensordsl.codegen.llvm import compile as llvm
 from tensordsl.codegen.passes import rules
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
-from tensordsl.codegen.passes.complex_moves import move_numbers
+from tensordsl.codegen.passes.complex_moves import MOVES, move_numbers
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
@@ -42,11 +43,11 @@ from tensordsl.codegen.program_ir.instructions import Program, walk_program
 from tensordsl.codegen.program_ir.printer import show as show_program
 from tensordsl.codegen.program_ir.tables import constant_table, late_plans, libraries, plan_table
 from tensordsl.codegen.program_ir.verify import verify
-from tensordsl.codegen.target.machine import native_width
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered, lower
 from tensordsl.codegen.tensor_ir.verify import verify_ir
-from tensordsl.codegen.variants.predict import foreseen_plans
+from tensordsl.codegen.variants.predict import predicted_plans
 from tensordsl.graph.variables import Variable
 
 
@@ -56,7 +57,8 @@ class Pass:
     """One walk over the IR, operands first.
 
     run(context, value) -> what the value becomes, or None.  `reason`: why the pass stands where it does.  A required
-    pass runs in every mode; needs_users: it asks how many users a value has; ops: what it rewrites (empty: all).
+    pass runs in every mode; needs_users: it asks how many users a value has; ops: what it rewrites (empty: all); file:
+    where its equations are, if not where `run` is.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Pass:
     required: bool = False
     needs_users: bool = False
     ops: frozenset[str] = frozenset()
+    file: str = ""
 
 
 def simplify(ctx: Context, v: Value) -> Value | None:
@@ -77,7 +80,8 @@ def stabilise(ctx: Context, v: Value) -> Value | None:
     return rules.stabilise_set().apply(ctx.graph, v, ctx.hits, ctx.users) or of_exponentials(ctx, v)
 
 
-FEW_BYTES = 3 << 12  # of the stack that every thread has left
+Values = list[Value]
+Updates = list[tuple[int, Value]]
 MAPS = frozenset(("map",))
 PIPELINE = (
     Pass(
@@ -89,11 +93,11 @@ PIPELINE = (
         reason="before the rules: they look for constants (the 2 - 1 in the gradient of x ** 2)",
     ),
     Pass(
-        "simplify", simplify, ops=MAPS,
+        "simplify", simplify, ops=MAPS, file="codegen/passes/rules.py",
         reason="before stabilise: fewer spellings (x + -1, x ** 2) for its patterns to know",
     ),
     Pass(
-        "stabilise", stabilise, ops=MAPS, needs_users=True,
+        "stabilise", stabilise, ops=MAPS, needs_users=True, file="codegen/passes/stabilise.py",
         reason="before anything moves: its patterns are the user's formulas",
     ),
     Pass(
@@ -187,6 +191,48 @@ MUST_PRECEDE = (
 )  # fmt: skip
 
 
+@record
+class Finish:
+    """A walk over the whole function, behind the passes: run(graph, outputs, updates, on_cpu) -> outputs, updates.
+
+    follows: the pass without which it has nothing to do; on_cpu: it is not for devices."""
+
+    name: str
+    run: Callable[[Graph, Values, Updates, bool], tuple[Values, Updates]]
+    reason: str
+    follows: str = ""
+    on_cpu: bool = False
+    ops: frozenset[str] = frozenset()
+    file: str = ""
+
+
+def _of_roots(
+    run: Callable[[Graph, Values], Values],
+) -> Callable[[Graph, Values, Updates, bool], tuple[Values, Updates]]:
+    @wraps(run)
+    def of_roots(graph: Graph, outputs: Values, updates: Updates, _: bool) -> tuple[Values, Updates]:
+        roots = run(graph, [*outputs, *(v for _, v in updates)])
+        return roots[: len(outputs)], [(k, v) for (k, _), v in zip(updates, roots[len(outputs) :], strict=True)]
+
+    return of_roots
+
+
+FINISH = (
+    Finish(
+        "finish_products", finish_products, follows="fold_products", ops=frozenset(("dot", "map")),
+        reason="behind all passes: only now nothing else takes a product's factor, and roots are what they stay",
+    ),
+    Finish(
+        "move_numbers", _of_roots(move_numbers), ops=frozenset(MOVES),
+        reason="behind the rules, which simplify what is done to each part of a complex number",
+    ),
+    Finish(
+        "narrow_positions", _of_roots(narrow_positions), on_cpu=True, ops=frozenset(("inc_take",)),
+        reason="last: writes are merged, and their positions are final; devices take int64",
+    ),
+)  # fmt: skip
+
+
 class PassError(Exception):
     """A pass of the compiler failed.  The cause is chained; the text names the pass and shows the IR before it."""
 
@@ -194,10 +240,24 @@ class PassError(Exception):
 def chosen_passes(mode: Any = None) -> tuple[Pass, ...]:
     """The passes of a `tensordsl.modes.Mode`: all, or only the required ones if its optimizer is not fast_run; less
     those it excludes, plus those it includes."""
-    every = mode is None or mode.optimizer == "fast_run"
-    excluded: Collection[str] = () if mode is None else mode.excluded
-    included: Collection[str] = () if mode is None else mode.included
+    every, excluded, included = _choices(mode)
     return tuple(p for p in PIPELINE if p.required or p.name in included or (every and p.name not in excluded))
+
+
+def chosen_finish(mode: Any = None) -> tuple[Finish, ...]:
+    """What a mode runs behind the passes, chosen as these are; what follows one runs where that does."""
+    every, excluded, included = _choices(mode)
+    chosen = {p.name for p in chosen_passes(mode)}
+    return tuple(
+        f for f in FINISH
+        if f.name in included or (f.name not in excluded and (f.follows in chosen if f.follows else every))
+    )  # fmt: skip
+
+
+def _choices(mode: Any) -> tuple[bool, Collection[str], Collection[str]]:
+    """(are all optional passes chosen, but for those excluded; which are excluded, and which included)"""
+    chosen = switches(mode)
+    return mode is None or mode.optimizer == "fast_run", chosen.excluded, chosen.included
 
 
 # -- the driver --------------------------------------------------------------------------------------------------------
@@ -291,13 +351,9 @@ def optimise_lowered(lowered: Lowered, mode: Any = None, trace: Trace | None = N
     roots = optimise(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)], passes, trace)
     lowered.outputs = roots[:n]
     lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
-    if any(p.name == "fold_products" for p in passes):
-        lowered.outputs, lowered.updates = finish_products(lowered.graph, lowered.outputs, lowered.updates, on_cpu)
-    if mode is None or mode.optimizer == "fast_run":
-        roots = move_numbers(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
-        roots = narrow_positions(lowered.graph, roots) if on_cpu else roots
-        lowered.outputs = roots[:n]
-        lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
+    for step in chosen_finish(mode):
+        if on_cpu or not step.on_cpu:
+            lowered.outputs, lowered.updates = step.run(lowered.graph, lowered.outputs, lowered.updates, on_cpu)
 
 
 # -- the whole way -----------------------------------------------------------------------------------------------------
@@ -319,11 +375,13 @@ class Compiled:
 def make_program(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None, device: bool = False,
-    small: Collection[int] = (),
+    small: Collection[int] = (), tuning: Tuning | None = None,
 ) -> tuple[Lowered, Program, Trace]:  # fmt: skip
-    """The verified program of a function, for the CPU or for a device.  small: see `bufferise.function`."""
+    """The verified program of a function, for the CPU or for a device.  small: see `bufferise.function`; tuning: this
+    machine's, if none is given."""
+    tuning = tuning or Tuning.here()
     trace = Trace(name)
-    lowered = lower(inputs, shared, outputs, updates, USUAL_LENGTHS in small)
+    lowered = lower(inputs, shared, outputs, updates, USUAL_LENGTHS in small, tuning)
     trace.phase("lower")
     trace.text(3, "IR", lambda: show([*lowered.outputs, *(v for _, v in lowered.updates)]))
     optimise_lowered(lowered, mode, trace, on_cpu=not device)
@@ -331,22 +389,23 @@ def make_program(
         guard(lowered, mode.settings)
     trace.phase("optimise")
     program, regions = build_program(
-        name, lowered, [v.type for v in inputs], [v.type for v in shared], single, native_width(), device,
-        small,
+        name, lowered, [v.type for v in inputs], [v.type for v in shared], single, tuning, device, small,
     )  # fmt: skip
     verify(program)
     trace.phase("program")
     trace.text(4, "groups", lambda: groups_text(regions))
     trace.text(4, "program", lambda: show_program(program))
+    trace.text(4, "plans", lambda: plans_text(program.plans))
     return lowered, program, trace
 
 
-def stack_bytes(program: Program, text: str) -> int:
-    """What a call of a program needs of the stack, at most, where that is much, else 0: its frame, and a word for each
-    of its instructions, since at level 0 their results stay there; kernels have as much for their operands."""
+def stack_bytes(program: Program, text: str, usual: int) -> int:
+    """What a call of a program needs of the stack, at most, where that is more than `usual` bytes, else 0: its
+    frame, and a word for each of its instructions, since at level 0 their results stay there; kernels have as much for
+    their operands."""
     own = layouts.FR_ARGS + layouts.SRC_SIZE * len(program.args) + 8 * program.n_slots
     needed = own + 16 * text.count("\n")
-    return needed if needed > FEW_BYTES else 0
+    return needed if needed > usual else 0
 
 
 def compile_graph(
@@ -354,23 +413,27 @@ def compile_graph(
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
     kernel_object: Callable[[str], bytes] = llvm.compile_object, shapes: Sequence[Sequence[int]] = (),
     small: Collection[int] = (), common: Collection[str] = (),
-    common_plan: Callable[[str], Found | None] = lambda name: None,
+    common_plan: Callable[[str], Found | None] = lambda name: None, tuning: Tuning | None = None,
 ) -> Compiled:  # fmt: skip
     """The object code of a function.  single: it returns its only output itself, not a list; shapes: those that the
     shared variables have now, if known; small: see `bufferise.function`; common: names of kernels that the library has;
     common_plan: see `compiler.modules.take_common_plan`."""
-    lowered, program, trace = make_program(name, inputs, shared, outputs, updates, single, mode, small=small)
-    late, soon = late_plans(program), foreseen_plans(program, shapes)
+    tuning = tuning or Tuning.here()
+    lowered, program, trace = make_program(
+        name, inputs, shared, outputs, updates, single, mode, small=small, tuning=tuning
+    )
+    late = late_plans(program)
+    soon = predicted_plans(program, shapes, tuning.variants) if tuning.allows("predicted_variants") else set()
     now = [k for k in range(len(program.plans)) if k in soon or k not in late]
     for k in now:
-        take_common_plan(program.plans[k], common_plan)
+        take_common_plan(program.plans[k], common_plan, tuning.calls.common_plan_max_values)
     plans = [m for k in now if (m := program.plans[k].kernels).texts]
     known = common_kernels(plans, common)
     text = module_text(plans, known)
     trace.text(5, "kernels", lambda: module_text(plans))
     kernels = kernel_object(text) if text else b""
     trace.phase("kernels")
-    host_text = emit_program(program)
+    host_text = emit_program(program, tuning=tuning.calls)
     trace.text(5, "host", lambda: host_text)
     host = llvm.compile_object(host_text, 0)
     trace.phase("host")
@@ -382,7 +445,7 @@ def compile_graph(
         "plans": plan_table(program, now, known),
         "late": late,
         "libraries": libraries(program, now),
-        "stack": stack_bytes(program, host_text),
+        "stack": stack_bytes(program, host_text, tuning.calls.usual_stack_bytes),
         "sites": {str(k): v for k, v in program.sites.items()},
     }
     waiting = iter(pack_plans(program.plans[k] for k in late if k not in now))

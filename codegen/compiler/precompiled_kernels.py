@@ -15,6 +15,7 @@ from typing import Any
 from tensordsl.codegen.compiler.modules import common_name, plan_name, under
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.program_ir.instructions import LaunchPlan
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.graph.types import tensor_type
 from tensordsl.graph.variables import unwatched
 from tensordsl.ops.array import reduce
@@ -49,10 +50,10 @@ FUNCTIONS: Sequence[tuple[Function, Sequence[tuple[int | None, ...]]]] = (
 )
 
 
-def common_text(dtype: str) -> str:
+def common_text(dtype: str, tuning: Tuning) -> str:
     """The module of the library's kernels of a dtype, each once and under the name by which programs know it; and of
     its plans, as texts of JSON: the names of their kernels and the descriptor."""
-    plans = [p for f, shapes in FUNCTIONS for p in _plans(f, dtype, shapes)]
+    plans = [p for f, shapes in FUNCTIONS for p in _plans(f, dtype, shapes, tuning)]
     parts = sorted({d for p in plans for d in p.kernels.declarations})
     for p in plans:
         made, names = p.kernels, []
@@ -69,9 +70,11 @@ def _literal(text: str) -> str:
     return '"' + text.replace('"', "\\22") + '\\00"'
 
 
-def _plans(function: Function, dtype: str, shapes: Sequence[tuple[int | None, ...]]) -> list[LaunchPlan]:
+def _plans(
+    function: Function, dtype: str, shapes: Sequence[tuple[int | None, ...]], tuning: Tuning
+) -> list[LaunchPlan]:
     with unwatched():
         operands = [tensor_type(dtype, shape)() for shape in shapes]
         result = function(*operands)
-    _, program, _ = make_program("common", operands, [], [result], [], True)
+    _, program, _ = make_program("common", operands, [], [result], [], True, tuning=tuning)
     return [replace(plan, streams=False) for plan in program.plans]

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.cpu.prefetch import FIRST, ask_in_loop, asked_lines
+from tensordsl.codegen.cpu.prefetch import FIRST, prefetch_in_loop, prefetch_lines
+from tensordsl.codegen.fusion.group import LineAlignment
 from tensordsl.codegen.llvm.clone import Phi, defined, lanes_of_bits, masked, masked_loads, phi_lines, renamed
 from tensordsl.codegen.llvm.vector_builder import Code
-from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 
 if TYPE_CHECKING:
     from tensordsl.codegen.cpu.kernel import Entry, Kernel
@@ -33,24 +34,24 @@ def behind_line(code: Code, operand: Entry, row: str = "") -> str:
     return code.op(f"lshr i64 {place}, {operand.itemsize.bit_length() - 1}")
 
 
-def cut_chunks(k: Kernel, operand: Entry) -> list[Phi]:
+def aligned_chunks(k: Kernel, operand: Entry) -> list[Phi]:
     """Where chunks start: %off lanes before their first elements."""
     W, size, code, head = k.width, k.chunk * k.width, k.points, k.head
     head.declarations |= masked_loads(k.body.lines) | DECLARATIONS
     head.do(f"%n.end = add i64 %n, {head.op(f'sub i64 %live, {W}')}")
     head.do(f"%single = icmp sle i64 %n.end, {size}")
-    code.do(f"%off = add i64 {behind_line(code, operand) if k.cuts == 'near' else 0}, 0")
+    code.do(f"%off = add i64 {behind_line(code, operand) if k.line_alignment == LineAlignment.VECTORS else 0}, 0")
     vectors = code.op(f"and i64 {code.op('add i64 %n.end, %off')}, {-W}")
     code.do(f"%whole.end = sub i64 {vectors}, %off")
     first = code.op("sub i64 0, %off")
     return [Phi("%start", "i64", first, k.close.op(f"add i64 %start, {size}"))]
 
 
-def cut_vectors(k: Kernel) -> list[str]:
+def aligned_vectors(k: Kernel) -> list[str]:
     """A chunk: `edge` is its first vector, and its last one if that is another; between them, of what is far from the
     first on, come whole ones."""
-    turned, edged = ("onward", "asked") if k.asks else (k.body.block, "edge")
-    names, is_far = {p.initial: p.name for p in k.ended}, k.cuts == "far"
+    turned, edged = ("onward", "asked") if k.prefetched else (k.body.block, "edge")
+    names, is_far = {p.initial: p.name for p in k.ended}, k.line_alignment == LineAlignment.CHUNKS
     states = [(p, f"{p.name}.edge", f"{p.name}.inner", names[p.next]) for p in k.phis]
     return [
         f"  %until = add i64 %start, {k.chunk * k.width}",
@@ -70,7 +71,7 @@ def cut_vectors(k: Kernel) -> list[str]:
         *_joined(Phi("%i", "i64", "%start", "%i.next"), is_far, "%i.first", turned),
         *(line for p, edge, _, _ in states for line in _joined(p, is_far, edge, turned)),
         *k.body.lines,
-        *(ask_in_loop(k) if k.asks else ()),
+        *(prefetch_in_loop(k) if k.prefetched else ()),
         f"  %i.next = add i64 %i, {k.width}",
         "  %more = icmp slt i64 %i.next, %stop",
         "  br i1 %more, label %loop, label %rest",
@@ -109,7 +110,7 @@ def _edge(k: Kernel, states: Sequence[tuple[Phi, str, str, str]]) -> list[str]:
             f"  {edge} = select <{k.width} x i1> {mask}, {p.type} {names[p.next]}, {p.type} {names[p.name]}"
             for p, edge, _, _ in states
         ),
-        *(_asked(k) if k.asks else ()),
+        *(_asked(k) if k.prefetched else ()),
         "  %is.first = icmp eq i64 %i.k, %start",
         "  br i1 %is.first, label %inner, label %ends",
     ]
@@ -117,7 +118,7 @@ def _edge(k: Kernel, states: Sequence[tuple[Phi, str, str, str]]) -> list[str]:
 
 def _asked(k: Kernel) -> list[str]:
     """The lines of such a vector in rows further on."""
-    lines = [line for e in k.asks for line in asked_lines(e, "%i.k", k.width, FIRST)]
+    lines = [line for e in k.prefetched for line in prefetch_lines(e, "%i.k", k.width, FIRST)]
     return [
         "  br i1 %is_ahead, label %ask, label %asked",
         "ask:",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import READ
 from tensordsl.codegen.cpu.aligned_rows import behind_line
-from tensordsl.codegen.cpu.prefetch import IS_AHEAD, SECOND, asked_lines, further, is_adjacent
+from tensordsl.codegen.cpu.prefetch import IS_AHEAD, SECOND, is_adjacent, next_batch_pointers, prefetch_lines
 from tensordsl.codegen.llvm.clone import (
     Phi,
     defined,
@@ -27,20 +27,18 @@ from tensordsl.codegen.llvm.clone import (
     renamed,
 )
 from tensordsl.codegen.llvm.vector_builder import Code, splat
-from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 
 if TYPE_CHECKING:
     from tensordsl.codegen.cpu.kernel import Kernel
 
-FIXED = 12  # registers of what is the same in all rows of COLUMNS, at most; half as many without AVX-512
-
 
 def column_lines(k: Kernel) -> list[str]:
     """All of the kernel behind its `head`."""
-    together = k.beside > 1 and is_straight(k.before.lines, k.ends.lines, k.close.lines)
+    together = k.unroll_jam > 1 and is_straight(k.before.lines, k.ends.lines, k.close.lines)
     fixed, before = _each_vector(k)
     start, place = ("%begin", "narrow") if together else ("0", "entry")
-    asks, last = ([], k.before.block) if together else (_ask_ahead(k), "onward")
+    asks, last = ([], k.before.block) if together else (_prefetch_next_rows(k), "onward")
     return [
         *(_together(k) if together else [*IS_AHEAD, "  br label %vector"]),
         "vector:",
@@ -77,8 +75,9 @@ def column_lines(k: Kernel) -> list[str]:
 def _each_vector(k: Kernel) -> tuple[list[str], list[str]]:
     """(what is loaded once for a vector's rows, if registers can hold it, what is done for each)"""
     fixed, before = k.fixed.lines, k.before.lines
-    registers = k.beside * sum(" = load " in line for line in fixed)
-    few = registers <= (FIXED if has_mask_registers(k) else FIXED // 2)
+    registers = k.unroll_jam * sum(" = load " in line for line in fixed)
+    most = k.tuning.kernel.fixed_registers
+    few = registers <= (most if has_mask_registers(k) else most // 2)
     return (fixed, before) if few else ([], [*fixed, *before])
 
 
@@ -93,7 +92,7 @@ def _following(k: Kernel, together: bool) -> list[str]:
 
 def _together(k: Kernel) -> list[str]:
     """Vectors that are done together, from %first to %wide.  Ends in the block `narrow`, where `vector` goes on."""
-    span, row_phis = k.beside * k.width, k.row_phis()
+    span, row_phis = k.unroll_jam * k.width, k.row_phis()
     rows = {x: f"{x}.w" for p in row_phis for x in (p.name, p.next)} | {"%r.more": "%r.more.w"}
     fixed, before = _each_vector(k)
     own = {
@@ -104,7 +103,7 @@ def _together(k: Kernel) -> list[str]:
         *(p.name for p in k.phis),
     }
     phis, starts, bodies, closes = [], [], [], []
-    for n in range(k.beside):
+    for n in range(k.unroll_jam):
         names = rows | {x: f"{x}.w{n}" for x in own} | {"%i": f"%i.w{n}"}
         phis += _renamed_phis(k.phis, names)
         starts += renamed(fixed, names)
@@ -123,18 +122,18 @@ def _together(k: Kernel) -> list[str]:
         "  br i1 %any.w, label %vectors, label %narrow",
         "vectors:",
         *phi_lines([Phi("%i.w0", "i64", "%first", "%i.w")], "entry", "closes"),
-        *(f"  %i.w{n} = add i64 %i.w0, {n * k.width}" for n in range(1, k.beside)),
+        *(f"  %i.w{n} = add i64 %i.w0, {n * k.width}" for n in range(1, k.unroll_jam)),
         *starts,
         "  br label %across",
         "across:",
         *phi_lines([*_renamed_phis(row_phis, rows), *phis], "vectors", "onward"),
         *bodies,
-        *_asked_ahead(k, span, ".w"),
+        *_prefetch_ahead(k, span, ".w"),
         f"  %i.behind = add i64 %i.w0, {span}",
         "  %is_last.w = icmp sge i64 %i.behind, %wide",
         "  br i1 %is_last.w, label %ahead.rest, label %onward",
         "ahead.rest:",
-        *_asked_behind(k, span),
+        *_prefetch_behind(k, span),
         "  br label %onward",
         "onward:",
         *renamed(k.next_row(), rows),
@@ -197,23 +196,26 @@ def _every(code: Code, number: str, W: int) -> str:
     return splat(code, code.op(f"trunc i64 {number} to i8"), "uint8", W)
 
 
-def _ask_ahead(k: Kernel) -> list[str]:
+def _prefetch_next_rows(k: Kernel) -> list[str]:
     """Behind the body: the lines of this vector in rows further on.  Ends in the block `onward`."""
-    return [*_asked_ahead(k, k.width), "  br label %onward", "onward:"]
+    return [*_prefetch_ahead(k, k.width), "  br label %onward", "onward:"]
 
 
-def _asked_ahead(k: Kernel, span: int, names: str = "") -> list[str]:
+def _prefetch_ahead(k: Kernel, span: int, names: str = "") -> list[str]:
     """Of the row as many rows further on, the lines of these columns: to the second-level cache."""
     lines = ["  br i1 %is_ahead, label %ahead, label %onward", "ahead:"]
     for e in filter(is_adjacent, k.entries.values()):
-        lines += [*further(e, f"{e.name}{names}"), *asked_lines(e, "%i.w0" if names else "%i", span, SECOND)]
+        lines += [
+            *next_batch_pointers(e, f"{e.name}{names}"),
+            *prefetch_lines(e, "%i.w0" if names else "%i", span, SECOND),
+        ]
     return lines
 
 
-def _asked_behind(k: Kernel, span: int) -> list[str]:
+def _prefetch_behind(k: Kernel, span: int) -> list[str]:
     """The same of the columns behind the last ones that are done so."""
     entries = filter(is_adjacent, k.entries.values())
-    lines = [line for e in entries for line in asked_lines(e, "%i.behind", span, SECOND)]
+    lines = [line for e in entries for line in prefetch_lines(e, "%i.behind", span, SECOND)]
     return renamed(lines, {x: f"{x}.rest" for x in defined(lines)})
 
 

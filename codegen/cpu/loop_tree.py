@@ -11,17 +11,11 @@ from tensordsl.base.records import record
 from tensordsl.codegen.abi import descriptor as nest
 from tensordsl.codegen.abi.layouts import NEST_PARTS
 from tensordsl.codegen.cpu.kernel import COLUMNS, LANES, NO_AREA, Entry, Kernel
-from tensordsl.codegen.cpu.prefetch import asks_memory, elements_near
+from tensordsl.codegen.cpu.prefetch import l1_elements, prefetches_memory
 from tensordsl.codegen.cpu.schedule import MAX_LANES
 from tensordsl.codegen.fusion.group import Group
-from tensordsl.codegen.library.loops.limits import NEAR_COLUMNS, SMALL, WIDE_ELEMENTS
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-
-SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
-ROWS, SEVERAL = 256, 64  # that a kernel gets at once, at most; if several read them in turn, or rows have more to keep
-ROW_BYTES = 64
-TOGETHER = 1024  # bytes of rows that stay rows, where kernels do several of them together
-WIDE_ROOM = WIDE_ELEMENTS + 3 * MAX_LANES  # elements of scratch for several short rows as one
+from tensordsl.codegen.target.tuning import Tuning
 
 
 @record
@@ -95,10 +89,11 @@ class Layout:
     block: int
     areas: Sequence[Area]
     parallel: Collection[int]  # axes
+    tuning: Tuning
     offsets: list[int] = field(default_factory=list)
     packs: int = 0  # elements of an operand that are packed at once
     room: int = 0  # elements that areas have room for
-    rows: int = SEVERAL  # that areas have room for
+    rows: int = 0  # that areas have room for
     kept: int = 0  # bytes of what comes first
     packed: int = 0  # operands that cannot be read in place: an area that all calls share
     size: int = 0
@@ -109,12 +104,12 @@ class Layout:
     def entry(self, e: Entry, packed: int, row: int, many: bool) -> tuple[int, ...]:
         add = 0 if e.add == NO_AREA else self.offsets[e.add]
         if e.kind != nest.INTERNAL:
-            flags = e.flags | nest.MANY * (many and e.kind == nest.VECTOR)
+            flags = e.flags | nest.HAS_PACKED_ROWS * (many and e.kind == nest.VECTOR)
             return e.kind, e.number, e.itemsize * e.step, packed if e.kind == nest.VECTOR else 0, flags, add
         area = self.areas[e.number]
         step = area.size if area.every or row in self.parallel else 0
         state = area.identity is not None
-        flags = nest.STATE * state | nest.NUMBERS * area.numbers
+        flags = nest.IS_STATE * state | nest.IS_ROW_NUMBERS * area.numbers
         return e.kind, self.offsets[e.number], step, area.per_element, flags, area.identity or 0
 
     def packed_size(self, e: Entry, rows: int) -> int:
@@ -139,6 +134,7 @@ def layout(
     block: int,
     width: int,
     parallel: Collection[int],
+    tuning: Tuning,
     first: Sequence[int] = (),
 ) -> Layout:
     """The largest block, a multiple of `width` up to `block`, for which scratch stays small.  `first`: the areas that
@@ -147,14 +143,20 @@ def layout(
     packed = [(_packed_rows(k), [e for e in k.entries.values() if _may_be_packed(e)]) for k in kernels]
     packs = [rows * sum([e.itemsize for e in entries]) for rows, entries in packed]
     most, each = max(packs, default=0), sum(a.per_element for a in areas)
-    near = NEAR_COLUMNS if any(k.form == COLUMNS for k in kernels) else block
-    while block > width and most * min(block, near) + each * block > SCRATCH_LIMIT:
+    t, near = tuning.loops, block
+    if any(k.form == COLUMNS for k in kernels):
+        near = (
+            t.packed_elements // nest.MAX_PACKED_ROWS
+        )  # as many rows are added up at once, however many columns there are
+    while block > width and most * min(block, near) + each * block > t.scratch_bytes:
         block //= 2
     block = max(block // width * width, width)
-    result = Layout(block, areas, parallel, packs=min(block, near))
-    result.room = max(result.block, WIDE_ROOM if any(k.widens for k in kernels) else 0)
+    result = Layout(block, areas, parallel, tuning, packs=min(block, near))
+    wide_room = t.wide_elements + 3 * MAX_LANES
+    result.room = max(result.block, wide_room if any(k.segmented for k in kernels) else 0)
     at, result.offsets = 64, [0] * len(areas)
-    result.rows = ROWS if sum([a.size for a in areas]) <= ROW_BYTES else SEVERAL
+    is_light = sum([a.size for a in areas]) <= t.max_row_state_bytes
+    result.rows = t.kernel_rows if is_light else t.shared_kernel_rows
     for k in dict.fromkeys((*first, *range(len(areas)))):
         rows = result.rows if parallel or areas[k].every else 1
         result.offsets[k] = at
@@ -171,7 +173,7 @@ def _packed_rows(kernel: Kernel) -> int:
     entries = kernel.entries.values()
     reads = all(e.kind != nest.VECTOR or not e.flags & nest.WRITE for e in entries)
     alone = kernel.form not in (COLUMNS, LANES) or not reads or any(e.add != NO_AREA for e in entries)
-    return 1 if alone else nest.PACKED_ROWS
+    return 1 if alone else nest.MAX_PACKED_ROWS
 
 
 def _may_be_packed(e: Entry) -> bool:
@@ -212,7 +214,7 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
     return [(number[a], number[b]) for a, b in swaps], [(number[a], number[b]) for a, b in merges]
 
 
-def parted_axes(group: Group, lane: str, parallel: Collection[str]) -> tuple[int, int]:
+def parallel_axes(group: Group, lane: str, parallel: Collection[str]) -> tuple[int, int]:
     """(the first axis, the lane axis) by number, as far as launches over parts of them do the same: no two parts write
     the same element.  They are the axes `parallel` or, where there are none, those of all passes."""
     if group.scatters:  # in the order of the points
@@ -256,7 +258,7 @@ def descriptor(
     `rows`: the axes of rows that are done one by one."""
     transposed = _transposed(tree, sharing[2]) if across else []
     pairs = [*swaps, *merges, *transposed]
-    first = nest.HEADER + 2 * len(pairs) + 4 * len(levels)
+    first = nest.Header.WORDS + 2 * len(pairs) + 4 * len(levels)
     code: list[int] = []
 
     def put(nodes: Sequence[Node]) -> int:
@@ -272,44 +274,54 @@ def descriptor(
     straight = [*tree, *(n for level in levels for n in (*level.points, *level.rows))]
     tree = [*tree, *all_nodes(levels)]
     every = calls(tree)
-    header = [0] * nest.HEADER
-    header[nest.N_OPERANDS], header[nest.N_INPUTS], header[nest.N_AXES] = sizes
-    header[nest.SCRATCH] = where.size
-    header[nest.N_POINTERS] = 2 * sum(len(k.entries) for c in every for k in c.kernels)
-    header[nest.N_SWAPS], header[nest.N_MERGES] = len(swaps), len(merges)
-    header[nest.N_TRANSPOSED] = len(transposed)
-    header[nest.CODE], header[nest.END] = first, end
-    header[nest.LEVELS], header[nest.KEPT], header[nest.STATES] = len(levels), where.kept, states
-    header[nest.STOPS] = _stops(levels)
-    header[nest.ROW_AXES] = sum(1 << a for a in rows)
-    header[nest.WIDTH] = every[0].kernel.width
-    header[nest.DOWN] = _walks(every) if any(k.form == COLUMNS for c in every for k in c.kernels) else 0
+    header = [0] * nest.Header.WORDS
+    header[nest.Header.OPERANDS], header[nest.Header.INPUTS], header[nest.Header.AXES] = sizes
+    header[nest.Header.SCRATCH_BYTES] = where.size
+    header[nest.Header.POINTERS] = 2 * sum(len(k.entries) for c in every for k in c.kernels)
+    header[nest.Header.EXCHANGES], header[nest.Header.MERGES] = len(swaps), len(merges)
+    header[nest.Header.TRANSPOSABLE] = len(transposed)
+    header[nest.Header.CODE], header[nest.Header.CODE_END] = first, end
+    header[nest.Header.LEVELS], header[nest.Header.KEPT_BYTES], header[nest.Header.STATE_BYTES] = (
+        len(levels),
+        where.kept,
+        states,
+    )
+    header[nest.Header.DECIDING_ELEMENT] = _stops(levels)
+    header[nest.Header.ROW_AXES] = sum(1 << a for a in rows)
+    header[nest.Header.LANES] = every[0].kernel.width
+    header[nest.Header.COLUMN_READS] = _walks(every) if any(k.form == COLUMNS for c in every for k in c.kernels) else 0
     entries = [e for c in every for k in c.kernels for e in k.entries.values()]
-    header[nest.STREAMED] = nest.NEVER if any(e.flags & nest.WRITE and e.step != 1 for e in entries) else 0
-    header[nest.APART] = int(any(e.kind == nest.VECTOR and e.step != 1 for e in entries))
-    together = [e.itemsize for c in every for k in c.kernels if k.together for e in k.entries.values()]
-    header[nest.TOGETHER] = TOGETHER // max(together) if together else 0
-    header[nest.PASSES] = int(bool(every[0].kernel.past))
-    header[nest.WORK], header[nest.OUTER], header[nest.LANE] = sharing
+    header[nest.Header.STREAMABLE] = (
+        nest.NOT_STREAMABLE if any(e.flags & nest.WRITE and e.step != 1 for e in entries) else 0
+    )
+    header[nest.Header.STRIDED] = int(any(e.kind == nest.VECTOR and e.step != 1 for e in entries))
+    together = [e.itemsize for c in every for k in c.kernels if k.stencil_rows for e in k.entries.values()]
+    header[nest.Header.MIN_UNMERGED_ELEMENTS] = where.tuning.loops.stencil_row_bytes // max(together) if together else 0
+    header[nest.Header.STREAMING_STORES] = int(bool(every[0].kernel.streams))
+    header[nest.Header.NS_PER_1000_POINTS], header[nest.Header.OUTER_AXIS], header[nest.Header.LANE_AXIS] = sharing
     if is_direct(tree, placed=True) and not transposed:
-        words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)
-        header[nest.FAST if is_direct(tree) else nest.PLACED] = first + len(code) - words
-    header[nest.WIDE] = first + len(code)
+        words = nest.CallCode.WORDS + nest.Operand.WORDS * len(every[0].kernel.entries)
+        header[nest.Header.DIRECT_CALL if is_direct(tree) else nest.Header.POSITION_CALL] = first + len(code) - words
+    header[nest.Header.WIDE_CALLS] = first + len(code)
     flat = _flat(straight, where, [*_instructions(code[: end - first], first)], numbers, merges, header)
     if flat:
-        header[nest.FLAT] = header[nest.WIDE] + len(where.wide)
-    fits = transposed and not levels and header[nest.N_AXES] == 2
-    block = _straight(tree, where, code, first, header[nest.WORK]) if fits else []
+        header[nest.Header.CONTIGUOUS] = header[nest.Header.WIDE_CALLS] + len(where.wide)
+    fits = transposed and not levels and header[nest.Header.AXES] == 2
+    block = _straight(tree, where, code, first, header[nest.Header.NS_PER_1000_POINTS]) if fits else []
     if block:
-        header[nest.STRAIGHT] = header[nest.WIDE] + len(where.wide) + len(flat)
+        header[nest.Header.SMALL_TRANSPOSED] = header[nest.Header.WIDE_CALLS] + len(where.wide) + len(flat)
     behind = [*where.wide, *flat, *block, *taken]
-    compact = [] if levels or (header[nest.FAST] and not _has_own(tree)) else _compact(tree, header[nest.N_INPUTS])
+    compact = (
+        []
+        if levels or (header[nest.Header.DIRECT_CALL] and not _has_own(tree))
+        else _compact(tree, header[nest.Header.INPUTS])
+    )
     if taken:
-        header[nest.TAKEN] = header[nest.WIDE] + len(behind) - len(taken)
+        header[nest.Header.TAKE] = header[nest.Header.WIDE_CALLS] + len(behind) - len(taken)
     if compact:
-        header[nest.COMPACT] = header[nest.WIDE] + len(behind)
-    sums = where.regroups or bool(compact or header[nest.DOWN] or header[nest.ROW_AXES])
-    header[nest.NEEDS] = _needs(nest_sums=sums, nest_taken=bool(taken), nest_across=bool(transposed))
+        header[nest.Header.COPIED_OPERANDS] = header[nest.Header.WIDE_CALLS] + len(behind)
+    sums = where.regroups or bool(compact or header[nest.Header.COLUMN_READS] or header[nest.Header.ROW_AXES])
+    header[nest.Header.NEEDED_PARTS] = _needs(nest_sums=sums, nest_taken=bool(taken), nest_across=bool(transposed))
     return (*header, *(a for row in (*pairs, *places) for a in row), *code, *behind, *compact)
 
 
@@ -328,7 +340,7 @@ def _flat(
 ) -> list[int]:
     """The words of `loops.contiguous`, if all axes may merge into the lanes' and kernels then do all that there is at
     once; `places`: of the tree's instructions."""
-    steps, last, operands = _at_once(tree, where), header[nest.N_AXES] - 1, header[nest.N_OPERANDS]
+    steps, last, operands = _at_once(tree, where), header[nest.Header.AXES] - 1, header[nest.Header.OPERANDS]
     every = [n.kernel for n in steps or () if isinstance(n, Call)]
     entries = [e for k in every for e in k.entries.values()]
     placed = any(e.add != NO_AREA or e.kind in (nest.POSITION, nest.FLAG) for e in entries)
@@ -338,8 +350,8 @@ def _flat(
         return []
     units = {e.number: e.itemsize * e.step for e in entries if e.kind == nest.VECTOR}
     grows = any(where.areas[e.number].per_element for e in entries if e.kind == nest.INTERNAL)
-    most = (1000 * SMALL - 1) // (1000 + header[nest.WORK])
-    least = max(k.width if k.side or any(e.step != 1 for e in k.entries.values()) else 1 for k in every)
+    most = (1000 * where.tuning.loops.small_launch - 1) // (1000 + header[nest.Header.NS_PER_1000_POINTS])
+    least = max(k.width if k.short_rows or any(e.step != 1 for e in k.entries.values()) else 1 for k in every)
     as_they_are = [(e.kind <= nest.SPLAT, e.number) for e in entries] == [(True, k) for k in range(operands)]
     alone = numbers[every[0].name] + 1 if as_they_are and len(steps) == 1 else 0
     widths = [n.kernel.width * n.kernel.loops if isinstance(n, Call) else 0 for n in steps]
@@ -371,9 +383,9 @@ def _straight(tree: Sequence[Node], where: Layout, code: Sequence[int], first: i
         step = node.body[0] if isinstance(node, Loop) and loops else node
         if not isinstance(step, Call | Fill) or (loops and isinstance(step, Fill)):
             return []
-        most.append(nest.COLUMN_ROWS if isinstance(step, Call) and step.kernel.form == COLUMNS else where.rows)
+        most.append(nest.MAX_COLUMN_ROWS if isinstance(step, Call) and step.kernel.form == COLUMNS else where.rows)
     places = _instructions(code, first)
-    points = (1000 * SMALL - 1) // (1000 + work)
+    points = (1000 * where.tuning.loops.small_launch - 1) // (1000 + work)
     return [where.block, points, len(most), *(word for pair in zip(places, most, strict=True) for word in pair)]
 
 
@@ -396,14 +408,22 @@ def _has_own(tree: Sequence[Node]) -> bool:
 
 def _instructions(code: Sequence[int], first: int) -> Iterator[int]:
     """Where each FILL and CALL of `code` stands, which begins at `first`."""
-    heads = {nest.LOOP: nest.LOOP_WORDS, nest.ROWS: nest.ROWS_WORDS, nest.BLOCKS: nest.BLOCKS_WORDS}
+    heads = {
+        nest.Opcode.LOOP: nest.LoopCode.WORDS,
+        nest.Opcode.ROWS: nest.RowsCode.WORDS,
+        nest.Opcode.BLOCKS: nest.BlocksCode.WORDS,
+    }
     at = 0
     while at < len(code):
         if code[at] in heads:
             at += heads[code[at]]
             continue
         yield first + at
-        at += nest.FILL_WORDS if code[at] == nest.FILL else nest.CALL_WORDS + nest.ENTRY * code[at + 4]
+        at += (
+            nest.FillCode.WORDS
+            if code[at] == nest.Opcode.FILL
+            else nest.CallCode.WORDS + nest.Operand.WORDS * code[at + 4]
+        )
 
 
 def _at_once(tree: Sequence[Node], where: Layout) -> list[Fill | Call] | None:
@@ -463,7 +483,7 @@ def _encode(tree: Sequence[Node], where: Layout, numbers: dict[str, int], code: 
         if isinstance(node, Fill):
             area = where.areas[node.area]
             offset, value = where.offsets[node.area], pattern(node.value, node.dtype)
-            code += [nest.FILL, offset, area.size, area.per_element, value]
+            code += [nest.Opcode.FILL, offset, area.size, area.per_element, value]
         elif isinstance(node, Call):
             wide = len(where.wide) + 1 if node.wide else 0
             _encode_call(node.kernel, where, numbers, code, row, wide)
@@ -477,7 +497,7 @@ def _encode_call(kernel: Kernel, where: Layout, numbers: dict[str, int], code: l
     entries = kernel.entries.values()
     external = sum(e.kind in (nest.VECTOR, nest.SPLAT) for e in entries)
     lane = kernel.lane if kernel.loops else -1
-    code += [nest.CALL, numbers[kernel.name], lane, external, len(entries), where.pointers, row, wide]
+    code += [nest.Opcode.CALL, numbers[kernel.name], lane, external, len(entries), where.pointers, row, wide]
     where.pointers += 2 * len(entries)
     packed, rows = where.packed, _packed_rows(kernel)
     for e in entries:
@@ -492,16 +512,33 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
     _encode(node.body, where, numbers, body, node.axis if many else row)
     if isinstance(node, Blocks):
         block, again = where.block // node.width * node.width, _again(node, where, row)
-        where.regroups |= bool(again & (nest.JOINS | nest.WIDENS))
-        code += [nest.BLOCKS, node.axis, node.width, block, again, len(body), *body]
+        where.regroups |= bool(again & (nest.JOINS_ROWS | nest.WIDENS_ROWS))
+        code += [nest.Opcode.BLOCKS, node.axis, node.width, block, again, len(body), *body]
     elif many:
         swept = [c.kernel for c in calls(node.body) if c.kernel.loops]
-        budget, near = elements_near(swept)
-        most = nest.COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else SEVERAL if budget else where.rows
+        budget, near = l1_elements(swept, where.tuning.prefetch)
+        most = (
+            nest.MAX_COLUMN_ROWS
+            if any(k.form == COLUMNS for k in swept)
+            else where.tuning.loops.shared_kernel_rows
+            if budget
+            else where.rows
+        )
         lane = swept[-1].lane if swept else node.axis
-        code += [nest.ROWS, node.axis, most, budget, lane, near, len(body), node.price, int(asks_memory(swept)), *body]
+        code += [
+            nest.Opcode.ROWS,
+            node.axis,
+            most,
+            budget,
+            lane,
+            near,
+            len(body),
+            node.price,
+            int(prefetches_memory(swept)),
+            *body,
+        ]
     else:
-        code += [nest.LOOP, node.axis, len(body), node.price, *body]
+        code += [nest.Opcode.LOOP, node.axis, len(body), node.price, *body]
 
 
 def _again(node: Blocks, where: Layout, row: int) -> int:
@@ -513,15 +550,19 @@ def _again(node: Blocks, where: Layout, row: int) -> int:
     overwritten = [e for e in entries if e.flags & both == both]
     if any(not isinstance(n, Call) or n.kernel.form != LANES for n in node.body):
         rows = calls([n for n in node.body if not isinstance(n, Call)])
-        wide = bool(rows) and all(c.kernels[-1].widens for c in rows)
-        return nest.AS_BLOCK * _writes_first(inside) | nest.BY_KERNEL * (not overwritten) | nest.WIDENS * wide
+        wide = bool(rows) and all(c.kernels[-1].segmented for c in rows)
+        return (
+            nest.RECOMPUTES_AS_BLOCK * _writes_first(inside)
+            | nest.RECOMPUTES_IN_KERNEL * (not overwritten)
+            | nest.WIDENS_ROWS * wide
+        )
     grows = any(e.kind == nest.INTERNAL and where.areas[e.number].per_element for e in entries)
     streams = not any(e.kind == nest.INTERNAL for e in entries)
     finishes = any(c.kernel.carried for c in inside)
-    short = all(c.kernel.side for c in inside)
+    short = all(c.kernel.short_rows for c in inside)
     again = all(_may_do_again(c.kernel) for c in inside)
-    flags = (again, nest.BY_KERNEL), (not grows, nest.ANY_LENGTH), (streams, nest.STREAMS)
-    own = (finishes, nest.FINISHES), (short, nest.SHORT_ROWS), (_joins(inside, where, row), nest.JOINS)
+    flags = (again, nest.RECOMPUTES_IN_KERNEL), (not grows, nest.ANY_LENGTH), (streams, nest.USES_NO_SCRATCH)
+    own = (finishes, nest.FINISHES_ROWS), (short, nest.TAKES_SHORT_ROWS), (_joins(inside, where, row), nest.JOINS_ROWS)
     return sum(flag for is_set, flag in (*flags, *own) if is_set)
 
 

@@ -7,17 +7,18 @@ from typing import Any
 
 from tensordsl.codegen.cpu.kernel import Kernel
 from tensordsl.codegen.cpu.loop_tree import Area
-from tensordsl.codegen.cpu.schedule import taken_load
+from tensordsl.codegen.cpu.schedule import row_gather
 from tensordsl.codegen.fusion.group import Buffer, Group, Schedule
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, SIGNED
+from tensordsl.codegen.target.tuning import Tuning
 
 
 class Tables:
     """Operands are the group's loads, then its outputs, then what is added to."""
 
-    def __init__(self, group: Group, name: str) -> None:
-        self.group, self.name = group, name
+    def __init__(self, group: Group, name: str, tuning: Tuning) -> None:
+        self.group, self.name, self.tuning = group, name, tuning
         self.axes = tuple(group.extents)
         self.axis = {a: k for k, a in enumerate(self.axes)}
         self.operands: dict[tuple[int, Any], int] = {}
@@ -50,7 +51,7 @@ class Tables:
 
     def taken(self) -> list[int]:
         """The words of `loops.take`, if the group only copies what stands at indices."""
-        found = taken_load(self.group)
+        found = row_gather(self.group)
         if found is None:
             return []
         load, index = found
@@ -96,10 +97,11 @@ class Tables:
             ),
             ints=known.ints if known else tuple(self.ints),
             may_fail=known is not None and known.may_fail,
-            work=self.group.work,
+            work=self.group.work(self.tuning.costs),
             is_placeless=is_placeless,
             is_pointwise=is_placeless and not any(v.op == "reduce" for v in self.group.scalars),
             group=self.group,
             schedule=schedule,
+            tuning_key=self.tuning.key(),
             make=make,
         )

@@ -31,39 +31,42 @@ from tensordsl.codegen.cpu.loop_tree import (
     descriptor,
     is_direct,
     layout,
-    parted_axes,
+    parallel_axes,
     pattern,
 )
 from tensordsl.codegen.cpu.operand_tables import Tables
 from tensordsl.codegen.cpu.planner_values import Row, Values
-from tensordsl.codegen.cpu.prefetch import ask_ahead
-from tensordsl.codegen.cpu.reductions import accumulate, decides, is_float_sum, join, kept_state
+from tensordsl.codegen.cpu.prefetch import prefetch_next_rows
+from tensordsl.codegen.cpu.reductions import accumulate, deciding_value, is_float_sum, join, kept_state
 from tensordsl.codegen.cpu.scatter_add import scatter
 from tensordsl.codegen.cpu.schedule import (
     PLAIN,
-    has_own,
+    has_per_row_values,
+    is_transposed,
+    lane_of_pass,
     narrow_index,
-    pass_lane,
     price_of,
     reach,
     reads,
     shared_loads,
     stores,
-    transposes,
 )
-from tensordsl.codegen.cpu.short_rows import SideBySide
+from tensordsl.codegen.cpu.short_rows import ShortRows
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.llvm.emit_scalars import emit, splat
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, ITEMSIZE, Val
+from tensordsl.codegen.target.tuning import Tuning
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
 LAST_LEVEL = 1 << 30  # of the row kernel behind all passes
 
 
-def plan(group: Group, schedule: Schedule, name: str) -> LaunchPlan:
+def plan(group: Group, schedule: Schedule, name: str, tuning: Tuning) -> LaunchPlan:
     """A group under a schedule; the symbols of its kernels are `name_0`, `name_1` and so on."""
-    return Tables(group, name).launch_plan(schedule, cache(lambda: _Planner(group, schedule, name).run()))
+    return Tables(group, name, tuning).launch_plan(
+        schedule, cache(lambda: _Planner(group, schedule, name, tuning).run())
+    )
 
 
 class _Planner(Values):
@@ -94,7 +97,7 @@ class _Planner(Values):
         bodies = [self.point_nodes(k, p) for k, p in points]
         if not self.columns and not self.total:
             is_dear = any(v.op in FUNCTIONS and lane in v.axes for v in self.group.scalars)
-            ask_ahead([[c.kernel for c in calls(nodes)] for nodes in bodies], is_dear)
+            prefetch_next_rows([[c.kernel for c in calls(nodes)] for nodes in bodies], is_dear, self.tuning)
         for row in reversed(rows):  # a row kernel may ask earlier ones for values
             self.row_nodes(row)
         if self.total:
@@ -151,7 +154,7 @@ class _Planner(Values):
 
     # -- point kernels
     def lane_of(self, p: Pass) -> str:
-        return pass_lane(p, self.schedule.lane, self.columns)
+        return lane_of_pass(p, self.schedule.lane, self.columns)
 
     def stepped(self, reduce: Val, lane: str) -> tuple[Val, ...]:
         """The operands of a reduction that its kernel computes as they stand."""
@@ -175,18 +178,18 @@ class _Planner(Values):
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.total
         swept = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
         kernel = swept[-1].kernel
-        kernel.beside = self.schedule.beside[number] if form == COLUMNS else 1
+        kernel.unroll_jam = self.schedule.unroll_jam[number] if form == COLUMNS else 1
         if self.widens and len(swept) == 1 and not self.offsets:
             swept = [self.widened(swept[0], p, roots, outs, keeps)]
-        if self.finishes and self.schedule.beside:
-            self.side_by_side(kernel, p, self.schedule.beside[number])
+        if self.finishes and self.schedule.unroll_jam:
+            self.side_by_side(kernel, p, self.schedule.unroll_jam[number])
         self.finish_point(kernel, p, outs, keeps)
         if self.finishes:
             self.finishers[id(p.reduces[0])] = kernel
         blocks = swept if self.columns else [Blocks(self.axis[lane], width, swept)]
         body: list[Node] = [*self.offsets, *blocks]
         for a in reversed([a for a in p.local if a != lane]):
-            body = [Loop(self.axis[a], body, price_of(p, self.local) if self.columns else 0)]
+            body = [Loop(self.axis[a], body, price_of(p, self.local, self.tuning.costs) if self.columns else 0)]
         fills = []
         for r in p.reduces if not self.finishes else ():
             state = kept_state(r, not self.columns)
@@ -197,8 +200,8 @@ class _Planner(Values):
     def widened(self, call: Call, p: Pass, roots: Sequence[Val], outs: list[Out], keeps: list[tuple[Val, Out]]) -> Call:
         """The call where several short rows may be one, with a kernel of its own for these if rows have own values."""
         lane = self.schedule.lane
-        if not (is_own := has_own(reach(roots), p.local[-1], lane)):
-            call.kernel.widen()
+        if not (is_own := has_per_row_values(reach(roots), p.local[-1], lane)):
+            call.kernel.segment_rows()
         if not is_own:
             return call
         self.own_axis, known = p.local[-1], len(self.kernels)
@@ -208,7 +211,7 @@ class _Planner(Values):
         if more:  # what rows have one of is vectors in it: too many operations for one kernel
             del self.kernels[known:]
             return call
-        wide.kernel.widen()
+        wide.kernel.segment_rows()
         self.finish_point(wide.kernel, p, outs, keeps)
         return Call(call.kernel, wide.kernel)
 
@@ -216,12 +219,12 @@ class _Planner(Values):
         """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
         kernel.writes = bool(outs or keeps or p.scatters)
         only = self.total and not (kernel.writes or kernel.fails)
-        kernel.stops = only and all(decides(r) is not None for r in p.reduces)
+        kernel.stops = only and all(deciding_value(r) is not None for r in p.reduces)
         kernel.may_repeat(r.attr[0].idempotent for r in p.reduces)
         if p.reduces and all(r.attr[0].idempotent for r in p.reduces) and not kernel.writes:
-            kernel.may_begin_on_lines()
-        if self.schedule.cuts and p.reduces and all(is_float_sum(r) for r in p.reduces) and not kernel.writes:
-            kernel.may_cut_on_lines(self.schedule.cuts)
+            kernel.may_align_vectors()
+        if self.schedule.line_alignment and p.reduces and all(is_float_sum(r) for r in p.reduces) and not kernel.writes:
+            kernel.may_align_chunks(self.schedule.line_alignment)
         for k, r in enumerate(p.reduces):
             operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]
             accumulate(kernel, k, r, operands, self.states[id(r)])
@@ -234,15 +237,15 @@ class _Planner(Values):
         """The form of a kernel for short rows, each of vectors of `width` lanes."""
         lane, row = self.lane_of(p), self.row_axis(p)
         halves = self.only_adds(p) and kernel.adds_by_halves()
-        one = Kernel(kernel.name, LANES, width // 2 if halves else width, kernel.lane, kernel.row)
+        one = Kernel(kernel.name, LANES, width // 2 if halves else width, self.tuning, kernel.lane, kernel.row)
         one.entries = kernel.entries
         roots = [a for r in p.reduces for a in r.args]
         self.vector_values(one, roots, lane, None, {})
-        kernel.side = side = SideBySide(kernel, one, width)
-        kernel.halves = halves
+        kernel.short_rows = side = ShortRows(kernel, one, width)
+        kernel.half_registers = halves
         for r in p.reduces:
             side.accumulate(r, [one.lanes[id(a)] for a in r.args])
-        for v in shared_loads(roots, self.is_row, row):
+        for v in shared_loads(roots, self.is_row, row, self.tuning.schedule):
             side.shared.add(one.pointer(nest.VECTOR, self.operand(*v.attr), ITEMSIZE[v.type]))
 
     def only_adds(self, p: Pass) -> bool:
@@ -260,14 +263,14 @@ class _Planner(Values):
             lane, width = self.schedule.lane, min(self.schedule.width)
             swept = self.vector_calls(roots, lane, width, row, LANES, self.row_axis(None))
             kernel = swept[-1].kernel
-            kernel.shifts = self.schedule.shifts
+            kernel.stencil_offsets = self.schedule.stencil_offsets
             for v in row.demands.values():
                 if self.varies(v, lane):
                     kernel.store_area(self.places[id(v)], v.type, kernel.lanes[id(v)])
                 else:
                     kernel.store_row(self.places[id(v)], v.type, kernel.scalars[id(v)])
             stored = [(self.outputs[id(o)], o.buffer.type, kernel.lanes[id(o.value)]) for o in row.outs]
-            kernel.store_vectors(stored, self.schedule.joins)
+            kernel.store_vectors(stored, self.schedule.interleaved_outputs)
             row.nodes = [*self.offsets, *swept]
             return
         finisher = self.finishers.get(id(row.reduces[0])) if row.reduces else None
@@ -278,11 +281,11 @@ class _Planner(Values):
             kernel.store_row(self.places[id(v)], v.type, kernel.scalars[id(v)])
         for o in row.outs:
             kernel.store_scalar(self.outputs[id(o)], o.buffer.type, kernel.scalars[id(o.value)])
-        if finisher and finisher.side:
-            self.finish_side(finisher, finisher.side, roots, row)
+        if finisher and finisher.short_rows:
+            self.finish_short_rows(finisher, finisher.short_rows, roots, row)
         row.nodes = [] if finisher else [Call(kernel)]
 
-    def finish_side(self, kernel: Kernel, side: SideBySide, roots: Sequence[Val], row: Row) -> None:
+    def finish_short_rows(self, kernel: Kernel, side: ShortRows, roots: Sequence[Val], row: Row) -> None:
         """The same as the row kernel, of several rows in the lanes of a vector."""
         env = side.lanes
         for v in reach(roots, lambda v: v.op == "result" or self.is_placed(v, row)):
@@ -290,14 +293,14 @@ class _Planner(Values):
                 env[id(v)] = side.load(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
             elif v.op == "result" and id(v) not in env:
                 self.bind_results(env, v.args[0], side.finished(v.args[0]))
-        emit(side.final, roots, env, side.rows, lambda v: self.side_leaf(kernel, side, v))
+        emit(side.final, roots, env, side.rows, lambda v: self.short_rows_leaf(kernel, side, v))
         for v in row.demands.values():
             side.store(kernel.pointer(nest.INTERNAL, self.place(v)), v.type, env[id(v)])
         for o in row.outs:
             pointer = kernel.pointer(nest.SPLAT, self.outputs[id(o)], ITEMSIZE[o.buffer.type], nest.WRITE)
             side.store(pointer, o.buffer.type, env[id(o.value)])
 
-    def side_leaf(self, kernel: Kernel, side: SideBySide, v: Val) -> str:
+    def short_rows_leaf(self, kernel: Kernel, side: ShortRows, v: Val) -> str:
         if v.op == "extent":
             return splat(side.final, self.integer(side.one, "extent", v.attr), "int64", side.rows)
         assert v.op == "load" and not v.args, v.op
@@ -332,13 +335,18 @@ class _Planner(Values):
         states = [a for t in (self.states, self.others) for areas in t.values() for a in areas if self.total]
         first = [*states, *self.places.values()] if self.total else []
         nodes = [*tree, *all_nodes(levels)]
-        where = layout(nodes, self.areas, self.schedule.block, width, [] if self.total else rows, first)
+        where = layout(
+            nodes, self.areas, self.schedule.block_elements, width, [] if self.total else rows, self.tuning, first
+        )
         numbers = {k.name: i for i, k in enumerate(self.kernels)}
         swaps, merges = axis_pairs(self.group, self.schedule.lane, [entries for _, entries in self.buffers])
-        swaps = [] if self.schedule.apart else swaps  # along another axis elements are not as far apart
+        swaps = [] if self.schedule.strided else swaps  # along another axis elements are not as far apart
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
-        sharing = sum(price for price, _ in self.group.work), *parted_axes(self.group, self.schedule.lane, parallel)
-        across = transposes(self.group, self.schedule.lane, is_direct(tree))
+        sharing = (
+            sum(price for price, _ in self.group.work(self.tuning.costs)),
+            *parallel_axes(self.group, self.schedule.lane, parallel),
+        )
+        across = is_transposed(self.group, self.schedule.lane, is_direct(tree), self.tuning.schedule)
         own = where.offsets[states[len(states) // 2]] - where.offsets[states[0]] if states else 0
         rest = levels, own, across, self.taken(), alone
         return self.kernels_made(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, *rest))

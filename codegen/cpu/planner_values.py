@@ -23,14 +23,15 @@ from tensordsl.codegen.cpu.loop_tree import (
 from tensordsl.codegen.cpu.operand_tables import Tables
 from tensordsl.codegen.cpu.reductions import finished
 from tensordsl.codegen.cpu.schedule import (
-    for_points,
+    has_segmented_rows,
     is_light,
+    needed_at_points,
     reach,
-    widens,
 )
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.llvm.emit_scalars import emit_all
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, Val
+from tensordsl.codegen.target.tuning import Tuning
 
 
 @record(eq=False, frozen=False)
@@ -47,8 +48,8 @@ class Row:
 class Values(Tables):
     """What the kernels of a group, under a schedule, compute for the passes that they are of."""
 
-    def __init__(self, group: Group, schedule: Schedule, name: str) -> None:
-        Tables.__init__(self, group, name)
+    def __init__(self, group: Group, schedule: Schedule, name: str, tuning: Tuning) -> None:
+        Tables.__init__(self, group, name, tuning)
         self.schedule = schedule
         self.columns = schedule.lane in group.parallel
         self.level = group.levels
@@ -67,11 +68,11 @@ class Values(Tables):
         self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
-        self.outer = [] if schedule.alone else [a for a in group.parallel if a != schedule.lane]
-        self.total = schedule.alone or not group.parallel  # are all axes reduced?
+        self.outer = [] if schedule.rows_parallel else [a for a in group.parallel if a != schedule.lane]
+        self.total = schedule.rows_parallel or not group.parallel  # are all axes reduced?
         self.others: dict[int, list[int]] = {}  # see `join`
         self.gathers = any(v.op == "load" and v.args for v in group.scalars)  # then dead lanes stay in range
-        self.widens, self.guarded = widens(group, schedule), for_points(group)
+        self.widens, self.guarded = has_segmented_rows(group, schedule, tuning), needed_at_points(group)
         for v in group.scalars:
             self.has_heavy[id(v)] = v.op in HEAVY or any([self.has_heavy[id(a)] for a in v.args])
             if v.op == "result":
@@ -81,8 +82,9 @@ class Values(Tables):
     # -- kernels, and where values are
     def kernel(self, form: int, width: int = 1, lane: str = "", row: str = "") -> Kernel:
         name = f"{self.name}_{len(self.kernels)}"
-        self.kernels.append(Kernel(name, form, width, self.axis.get(lane, -1), self.axis.get(row, -1), self.clamps))
-        self.kernels[-1].apart = dict(self.schedule.apart)
+        lane_axis, row_axis = self.axis.get(lane, -1), self.axis.get(row, -1)
+        self.kernels.append(Kernel(name, form, width, self.tuning, lane_axis, row_axis, self.clamps))
+        self.kernels[-1].strided = dict(self.schedule.strided)
         if self.finishes and form == LANES:
             self.kernels[-1].finish_rows()
         return self.kernels[-1]
@@ -189,7 +191,7 @@ class Values(Tables):
         temporaries: dict[int, int] = {}
         last = {id(a): k for k, v in enumerate(operations) for a in v.args}
         last |= dict.fromkeys(map(id, roots), len(operations))
-        ends = _waists(operations, last, self.schedule.split)
+        ends = _waists(operations, last, self.schedule.max_scalar_ops)
         free: list[tuple[int, int, int]] = []  # (last use, size, area)
         result = []
         for start, end in pairwise([0, *ends]):
@@ -210,12 +212,12 @@ class Values(Tables):
         adds_up = row is None and bool(self.steps[self.number].reduces)
         only = not ends and not (adds_up and operations)  # a reduction of what it computes is not bound by loads
         only &= not self.only_reads and any(v.op == "load" for v in reached)  # not of what is in scratch
-        light = is_light(operations, [b.type for b, _ in self.buffers])
+        light = is_light(operations, [b.type for b, _ in self.buffers], self.tuning.schedule)
         kernel.use_halves(only and light)
         kernel.may_keep_address(adds_up and light and sum(v.op == "load" for v in reached) == 1)
         by_lane = "gathers" not in kernel.body.isa and any(v.op == "load" and v.args for v in reached)
         if not by_lane:  # loads of indices and elements keep memory busy themselves
-            kernel.may_fetch(self.schedule.asks or any(v.op in HEAVY for v in operations))
+            kernel.may_prefetch(self.schedule.prefetch or any(v.op in HEAVY for v in operations))
         if self.crosses and not ends:
             read = [v for v in reached if v.op in ("load", "index") and self.varies(v, lane)]
             kernel.cross({v.type if self.is_vector(v, lane) else "" for v in read})
@@ -265,7 +267,7 @@ class Values(Tables):
                 env[id(v)] = kernel.load_vector(self.operand(*v.attr), v.type, self.offset_area(v))
             elif v.op == "result" and id(v) not in env:
                 self.finish_columns(kernel, v.args[0])
-        kernel.turn_differences(values, roots)
+        kernel.negate_differences(values, roots)
         emit_all(kernel.body, values, env, kernel.width, lambda v: self.vector_leaf(kernel, v, lane))
         kernel.scalars = known  # all that is there without points
 

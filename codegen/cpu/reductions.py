@@ -34,11 +34,8 @@ from tensordsl.codegen.llvm.vector_builder import (
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, UNSIGNED, Builder, Val
 from tensordsl.ops.array.reducers import MAX, MIN
 
-CHUNK, SHORT_CHUNK = 16, 8  # vectors that one lane adds up: of float64, of float32
-GLANCE = 128  # vectors of truths between two looks whether they decide
 COUNTED = 255  # vectors that the narrowest integers can count: those of a chunk, and a row's last one
 DECIDING = {"any": True, "max": True, "argmax": True, "all": False, "min": False, "argmin": False}
-WIDE = 8  # lanes in which sums of chunks are added
 
 
 def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], areas: Sequence[int]) -> None:
@@ -79,7 +76,7 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     if is_narrow:
         state = _first_extremum(k, reduce, *state)
     else:
-        state = all_lanes(k.after, reducer, types, state, min(W, WIDE) if is_sum else W)
+        state = all_lanes(k.after, reducer, types, state, min(W, k.tuning.kernel.chunk_sum_lanes) if is_sum else W)
     _keep(k, number, reduce, areas, state)
 
 
@@ -116,17 +113,17 @@ def is_load_of_floats(v: Val) -> bool:
     return v.op == "load" and v.type in PLAIN
 
 
-def decides(reduce: Val) -> bool | None:
+def deciding_value(reduce: Val) -> bool | None:
     """The element by which a reduction of truths is known; None of others."""
     return DECIDING.get(reduce.attr[0].name) if reduce.type[0] == "bool" else None
 
 
 def _look(k: Kernel, reduce: Val, state: str, W: int) -> None:
     """Behind a chunk: is the reduction still open?"""
-    code, k.chunk = k.ends, k.chunk or GLANCE
-    if not decides(reduce):
+    code, k.chunk = k.ends, k.chunk or k.tuning.kernel.early_exit_vectors
+    if not deciding_value(reduce):
         state = code.op(f"xor {llvm_type('bool', W)} {state}, {constant(True, 'bool', W)}")
-    k.open.append((code.op(f"xor i1 {code.any(state, W)}, true"), bool(decides(reduce))))
+    k.open.append((code.op(f"xor i1 {code.any(state, W)}, true"), bool(deciding_value(reduce))))
 
 
 def stepped(k: Kernel, reduce: Val, step: tuple[str, ...], names: list[str], operands: Sequence[str]) -> list[str]:
@@ -194,24 +191,25 @@ def _over_chunks(k: Kernel, number: int, reduce: Val, start: list[str], state: l
 def _sum_over_chunks(k: Kernel, number: int, reduce: Val, state: str, start: str) -> str:
     """The sum of all chunks of a row in few lanes of 64 bits."""
     (dtype,) = kept_in_lanes(reduce)
-    total, whole, part, lanes = f"%t{number}.0", f"%u{number}.0", f"%m{number}.0", min(k.width, WIDE)
+    t, total, whole, part = k.tuning.kernel, f"%t{number}.0", f"%u{number}.0", f"%m{number}.0"
+    lanes = min(k.width, t.chunk_sum_lanes)
     wide = "float64" if dtype in FLOATS else "int64"
     kind, zero = llvm_type(wide, lanes), constant(0, wide, lanes)
-    every = in_few_lanes(k.ends, state, dtype, k.width)
+    every = in_few_lanes(k.ends, state, dtype, k.width, t.chunk_sum_lanes)
     if k.masks:
         part = every
     else:
-        live = in_few_lanes(k.masked, _live(k, llvm_type(dtype, k.width), state, start), dtype, k.width)
+        live = in_few_lanes(k.masked, _live(k, llvm_type(dtype, k.width), state, start), dtype, k.width, lanes)
         k.chosen.append(Phi(part, kind, every, live))
     if dtype not in FLOATS:
         _, room = counter(reduce)
         k.chunk = min(k.chunk or room, room)
         added = added_up = k.close.op(f"add {kind} {total}, {part}")
     elif dtype == "float32":
-        k.chunk = SHORT_CHUNK
+        k.chunk = t.float32_chunk_vectors
         added = added_up = k.close.op(f"fadd {kind} {total}, {part}")
     else:
-        k.chunk, error = min(k.chunk or CHUNK, CHUNK), f"%t{number}.e"
+        k.chunk, error = min(k.chunk or t.chunk_vectors, t.chunk_vectors), f"%t{number}.e"
         added, missed = two_sum(k.close, kind, total, part)
         missed = k.close.op(f"fadd {kind} {error}, {missed}")
         k.totals.append(Phi(error, kind, zero, missed))
@@ -226,7 +224,7 @@ def _live(k: Kernel, kind: str, state: str, start: str) -> str:
     return k.masked.op(f"select {llvm_type('bool', k.width)} {k.live_mask(kind)}, {kind} {state}, {kind} {start}")
 
 
-def in_few_lanes(code: Code, value: str, dtype: str, W: int, most: int = WIDE) -> str:
+def in_few_lanes(code: Code, value: str, dtype: str, W: int, most: int) -> str:
     """A sum in `most` lanes at most, in 64 bits; integers have twice the bits each time."""
     while dtype not in FLOATS and ITEMSIZE[dtype] < 8:
         size, word = 8 * ITEMSIZE[dtype], "zext" if dtype in UNSIGNED else "sext"

@@ -15,15 +15,13 @@ from tensordsl.codegen.llvm.vector_builder import memory_type
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.graph.types import FLOATS
 
-ELEMENTS = 256  # of a chunk: of both arrays in the first-level cache, beside operands
-UNROLL = 4
-
 
 def scatter(k: Kernel, operand: int, s: Scatter) -> None:
     """`s` of the kernel's lanes; `operand` is the number of what is added to."""
     dtype, W = s.value.type, k.width
     base = k.pointer(SPLAT, operand, ITEMSIZE[dtype], WRITE)
-    k.chunk = min(k.chunk or ELEMENTS, max(ELEMENTS // W, 1))
+    t = k.tuning.kernel
+    k.chunk = min(k.chunk or t.scatter_chunk_elements, max(t.scatter_chunk_elements // W, 1))
     first, count = _elements(k)
     arrays = [f"ptr {base}"]
     for v in (s.position, s.value):
@@ -33,7 +31,7 @@ def scatter(k: Kernel, operand: int, s: Scatter) -> None:
         k.body.do(f"store <{W} x {kind}> {k.lanes[id(v)]}, ptr {place}, align {size}")
         arrays.append(f"ptr {k.ends.op(f'getelementptr {kind}, ptr {room}, i64 {first}')}")
     symbol = f"scatter_{dtype}"
-    k.ends.functions[symbol] = _added_one_by_one(symbol, memory_type(dtype), dtype in FLOATS)
+    k.ends.functions[symbol] = _added_one_by_one(symbol, memory_type(dtype), dtype in FLOATS, t.scatter_unroll)
     k.ends.do(f"call void @{symbol}({', '.join(arrays)}, i64 {count})")
 
 
@@ -57,7 +55,7 @@ def _elements(k: Kernel) -> tuple[str, str]:
     return k.once["first"], k.once["of chunk"]
 
 
-def _added_one_by_one(symbol: str, kind: str, is_float: bool) -> str:
+def _added_one_by_one(symbol: str, kind: str, is_float: bool, unroll: int) -> str:
     f = Asm("void", symbol, ("ptr x", "ptr positions", "ptr values", "i64 count"), internal=True)
 
     def add(places: list[str]) -> None:
@@ -67,9 +65,9 @@ def _added_one_by_one(symbol: str, kind: str, is_float: bool) -> str:
             total = f.op(f"{'fadd' if is_float else 'add'} {kind} {f.load(kind, target)}, {value}")
             f.store(kind, total, target)
 
-    whole = f.op(f"and i64 %count, {-UNROLL}")
-    with f.loop(whole, step=UNROLL) as loop:
-        add([f.op(f"add i64 {loop.index}, {n}") for n in range(UNROLL)])
+    whole = f.op(f"and i64 %count, {-unroll}")
+    with f.loop(whole, step=unroll) as loop:
+        add([f.op(f"add i64 {loop.index}, {n}") for n in range(unroll)])
     with f.loop("%count", start=whole) as loop:
         add([loop.index])
     f.ret()

@@ -11,114 +11,115 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from tensordsl.codegen.fusion.group import SCATTERED, Group, Out, Pass, Schedule, price, stored
+from tensordsl.codegen.fusion.group import Group, LineAlignment, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
-from tensordsl.codegen.library.loops.limits import WIDE_ROW
-from tensordsl.codegen.llvm.vector_builder import INLINE
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, Val, unwidened
-from tensordsl.codegen.target import machine
-from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import CostTuning, ScheduleTuning, Tuning
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 
-SPLIT = 60
 MAX_LANES = 128  # kernels compare lane numbers as bytes
-MASKS = 64  # bytes of vectors whose truths have registers; of others LLVM parts what is more than one in single truths
-ROW_BLOCK = 4096
-SHORT = 27  # elements of an axis along which lanes run only if there is no other, next to reductions
-COLUMN_BLOCK = 1024
-BLOCK_BYTES = 4096  # of each operand of what reduces nothing, at least
-SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
-TOGETHER = 4  # operations per element, at most, beside which it pays to load operands once for several rows
-BESIDE = 8  # operations per element, at most, of short rows that are done side by side
-LONG_ROWS = 512
-BESIDE_VECTORS, BESIDE_LANES = 16, 256  # of such a row, at most: as many as one lane adds up
-LARGER = 16  # times, for each axis more: results of few axes do not outweigh what they are computed from
-MOST_TAKEN = 16  # lanes of rows at indices: shorter rows than a vector go element by element
 PLAIN = frozenset(("float32", "float64"))
 QUICK = frozenset(("add", "sub", "mul", "neg", "abs", "sqr", "maximum", "minimum"))
 CHAINS = frozenset(("exp", "sigmoid", "softplus"))  # without tables: four registers of 32 bytes are faster than two
-LIGHT = 2  # operations per operand, at most, of loops that are bound by memory
-REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
 
 
-def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedule:
-    """The CPU's schedule of a group, for vector registers of `vector_bytes`; lanes run along `lane`, if it is given."""
+def schedule(group: Group, tuning: Tuning, lane: str = "") -> Schedule:
+    """The CPU's schedule of a group; lanes run along `lane`, if it is given."""
+    t = tuning.schedule
     if not group.extents:
-        return Schedule("", (1,), 1, split=SPLIT)
-    best, steps = lane_axis(group), group.passes
+        return Schedule("", (1,), 1, max_scalar_ops=t.max_scalar_ops)
+    best, steps = lane_axis(group, t), group.passes
     lane = lane or best
-    pairs = kept(group)
+    pairs = kept(group) if tuning.allows("stored_values") else []
     keep, keep_in = tuple(v for v, _ in pairs), tuple(o for _, o in pairs)
-    widths = [_lanes(group, p, lane, vector_bytes) for p in steps]
+    widths = [_lanes(group, p, lane, tuning) for p in steps]
     if lane not in group.parallel:
         least = min(w for w, p in zip(widths, steps, strict=True) if p.local)
         widths = [min(w, least) for w in widths]  # no pass packs rows that fill a vector of another
-        beside, extent = tuple(_lanes_beside(group, p, lane, vector_bytes) for p in steps), group.extents[lane]
+        beside, extent = tuple(_short_row_lanes(group, p, lane, tuning) for p in steps), group.extents[lane]
         every = all(n for n, p in zip(beside, steps, strict=True) if p.local)
-        usual = Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT, beside if every else ())
-        if not every or not isinstance(extent, int) or extent <= longest_beside(max(usual.beside)):
+        usual = Schedule(
+            lane, tuple(widths), t.row_block_elements, keep, keep_in, t.max_scalar_ops, beside if every else ()
+        )
+        if not every or not isinstance(extent, int) or extent <= max_short_row_elements(max(usual.unroll_jam), t):
             return usual
-        on_lines = for_lines(group, usual, vector_bytes) if extent >= long_rows() else None
-        return on_lines or for_long_rows(usual)
-    packs = any(is_short(group, a) for a in group.extents) or lane != best
-    block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
-    if block == COLUMN_BLOCK:
-        block = SUM_BLOCK if any(p.reduces for p in steps) else max(block, BLOCK_BYTES // _widest(group))
+        on_lines = line_aligned(group, usual, tuning) if extent >= min_aligned_row_elements(tuning) else None
+        return on_lines or (without_short_rows(usual) if tuning.allows("long_rows") else usual)
+    packs = any(is_short(group, a, t) for a in group.extents) or lane != best
+    if packs or sum(bool(p.local) for p in steps) > 1:
+        block = t.reread_block_elements
+    elif any(p.reduces for p in steps):
+        block = t.sum_block_elements
+    else:
+        block = max(t.column_block_elements, t.min_block_bytes // _widest(group))
     width = min(widths)
     # Of few operations, unless packed blocks go through dear functions in other passes.
     dear = packs and any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
     beside = tuple(w // width if w // width > 2 and not dear else 1 for w in widths)
-    return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, SPLIT, beside)
+    return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, t.max_scalar_ops, beside)
 
 
-def longest_beside(lanes: int) -> int:
+def max_short_row_elements(lanes: int, t: ScheduleTuning) -> int:
     """Elements of rows that go side by side, at most, by vectors of so many."""
-    return min(BESIDE_VECTORS * lanes * states_beside(lanes), BESIDE_LANES)
+    return min(t.short_row_max_vectors * lanes * states_of_short_row(lanes), t.short_row_max_elements)
 
 
-def states_beside(lanes: int) -> int:
+def states_of_short_row(lanes: int) -> int:
     """States of a row that goes side by side with others, each a vector of so many lanes: short ones by turns."""
     return max(8 // lanes, 1)
 
 
-def long_rows() -> int:
+def min_aligned_row_elements(tuning: Tuning) -> int:
     """Elements of rows whose vectors should begin on cache lines: of all that do not go side by side, where loads that
     straddle lines are dear."""
-    return BESIDE_LANES + 1 if machine.prefers_halves() else LONG_ROWS
+    t = tuning.schedule
+    return t.short_row_max_elements + 1 if tuning.machine.prefers_halves else t.long_row_min_elements
 
 
-def for_long_rows(usual: Schedule) -> Schedule:
+def without_short_rows(usual: Schedule) -> Schedule:
     """The schedule where rows are too long to go side by side."""
-    return replace(usual, beside=())
+    return replace(usual, unroll_jam=())
 
 
-def for_lines(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | None:
+def line_aligned(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
     """The schedule where rows have `long_rows` elements and more, if only floats of one dtype are added up there and
     registers are as long as cache lines (`cpu.aligned_rows`).  With twice as many lanes a row of float64 has half as
     many chunks, of which each lane adds up no more; of float32, whose chunks are shorter, loads have to be dear."""
     sums = {(r.attr[0].name, r.type[0]) for p in group.passes for r in p.reduces}
-    if not usual.beside or vector_bytes < CACHE_LINE_BYTES:
+    may = tuning.allows("line_alignment") and tuning.machine.vector_bytes >= CACHE_LINE_BYTES
+    if not (usual.unroll_jam and may):
         return None
     if sums == {("sum", "float64")}:
-        return replace(for_long_rows(usual), width=tuple(min(2 * n, MAX_LANES) for n in usual.width), cuts="far")
-    is_dear = sums == {("sum", "float32")} and machine.prefers_halves()
-    return replace(for_long_rows(usual), cuts="far") if is_dear else None
+        return replace(
+            without_short_rows(usual),
+            width=tuple(min(2 * n, MAX_LANES) for n in usual.width),
+            line_alignment=LineAlignment.CHUNKS,
+        )
+    is_dear = sums == {("sum", "float32")} and tuning.machine.prefers_halves
+    return replace(without_short_rows(usual), line_alignment=LineAlignment.CHUNKS) if is_dear else None
 
 
-def for_total(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | None:
+def line_aligned_total(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
     """The same of sums over all axes that stand in a cache: of what is loaded or products of it, of float32 with as
     many lanes, and where loads that straddle lines are dear, of few other operations on floats."""
     reduces = [r for p in group.passes for r in p.reduces]
-    if group.parallel or group.scatters or vector_bytes < CACHE_LINE_BYTES or not reduces:
+    may = tuning.allows("line_alignment") and tuning.machine.vector_bytes >= CACHE_LINE_BYTES
+    if group.parallel or group.scatters or not (reduces and may):
         return None
-    if adds_products(group):
+    if is_sum_of_products(group):
         doubled = reduces[0].type == ("float64",) and reduces[0].args[0].op == "load"
-        return replace(usual, width=tuple(min(2**doubled * n, MAX_LANES) for n in usual.width), cuts="near")
-    return replace(usual, cuts="near") if machine.prefers_halves() and all(map(_adds_few, reduces)) else None
+        return replace(
+            usual,
+            width=tuple(min(2**doubled * n, MAX_LANES) for n in usual.width),
+            line_alignment=LineAlignment.VECTORS,
+        )
+    fits = tuning.machine.prefers_halves and all(_adds_few(r, tuning.schedule) for r in reduces)
+    return replace(usual, line_alignment=LineAlignment.VECTORS) if fits else None
 
 
-def adds_products(group: Group) -> bool:
+def is_sum_of_products(group: Group) -> bool:
     """Is it one sum of floats as they are loaded, or of products of two of them?"""
     reduces = [r for p in group.passes for r in p.reduces]
     if len(reduces) != 1 or sum(bool(p.local) for p in group.passes) != 1:
@@ -128,12 +129,12 @@ def adds_products(group: Group) -> bool:
     return _is_plain_sum(reduces[0]) and all(a.op == "load" and not a.args for a in factors)
 
 
-def _adds_few(reduce: Val) -> bool:
+def _adds_few(reduce: Val, t: ScheduleTuning) -> bool:
     """Is it a sum of floats, of few operations on adjacent ones and on what all have in common?"""
     values = [v for v in reach(list(reduce.args), _is_common) if not _is_common(v)]
     loads, computed = [v for v in values if v.op == "load"], [v for v in values if v.op not in LEAVES]
     adjacent = loads and not any(v.args for v in loads) and all(v.type == reduce.type[0] for v in values)
-    few = len(computed) <= TOGETHER and all(v.op in QUICK for v in computed)
+    few = len(computed) <= t.shared_max_operations and all(v.op in QUICK for v in computed)
     return bool(_is_plain_sum(reduce) and adjacent and few)
 
 
@@ -152,10 +153,10 @@ def row_by_row(group: Group, usual: Schedule) -> Schedule | None:
     placed = any(v.op == "index" and v.attr in group.parallel for v in group.scalars)
     if not group.parallel or usual.lane in group.parallel or len(spaces) != 1 or placed:
         return None
-    return replace(for_long_rows(usual) if usual.beside else usual, alone=True)
+    return replace(without_short_rows(usual) if usual.unroll_jam else usual, rows_parallel=True)
 
 
-def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> Schedule | None:
+def other_schedule(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
     """A schedule whose lanes run the other way, of a reduction: along rows instead of their elements, or the reverse.
     Better at run time where the usual lane axis turns out to be short, or elements to be adjacent along the other; the
     former of computations at indices, too.  None if there is no other axis, or its place is known to be worse."""
@@ -165,19 +166,19 @@ def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> 
         return None
     if not reduced:
         by_index = any(v.op == "load" and any(a.axes == {lane} for a in v.args) for v in group.scalars)
-        other = lane_across(group) if by_index and not taken_load(group) else ""
-        return schedule(group, vector_bytes=vector_bytes, lane=other) if other not in ("", lane) else None
+        other = lane_across(group, tuning.schedule) if by_index and not row_gather(group) else ""
+        return schedule(group, tuning, other) if other not in ("", lane) else None
     if not group.parallel:
-        long = next((a for a in reduced if not is_short(group, a)), lane)
-        return schedule(group, vector_bytes=vector_bytes, lane=long) if long != lane and _has_rows(group) else None
+        long = next((a for a in reduced if not is_short(group, a, tuning.schedule)), lane)
+        return schedule(group, tuning, long) if long != lane and _has_rows(group) else None
     if lane in group.parallel:
-        return schedule(group, vector_bytes=vector_bytes, lane=reduced[-1])
-    other = lane_axis(group, (lane,))
-    runs = other in group.parallel or parts_rows(group, lane)
-    return schedule(group, vector_bytes=vector_bytes, lane=other) if runs else None
+        return schedule(group, tuning, reduced[-1])
+    other = lane_axis(group, tuning.schedule, (lane,))
+    runs = other in group.parallel or has_separate_rows(group, lane)
+    return schedule(group, tuning, other) if runs else None
 
 
-def parts_rows(group: Group, lane: str) -> bool:
+def has_separate_rows(group: Group, lane: str) -> bool:
     """Can rows that are reduced together not be one?  Some operand is the same along the lanes, but not along all axes
     that are reduced, or another axis is between these."""
     reduced = set(group.extents) - set(group.parallel)
@@ -197,54 +198,55 @@ def _has_rows(group: Group) -> bool:
     return any(v.args or 0 < len({a for a in v.attr[1] if a}) < len(group.extents) for v in loads)
 
 
-def across_schedules(group: Group, others: Collection[str], *, vector_bytes: int = 64) -> tuple[Schedule, ...]:
+def across_schedules(group: Group, others: Collection[str], tuning: Tuning) -> tuple[Schedule, ...]:
     """Schedules whose lanes run along an outer parallel axis, for where all other axes turn out to be short: the
     library transposes blocks of rows for it.  `others`: axes that have schedules."""
-    lanes = [a for a in lanes_across(group) if a not in others and _may_go_across(group, a)]
-    return tuple(schedule(group, vector_bytes=vector_bytes, lane=a) for a in lanes)
+    t = tuning.schedule
+    lanes = [a for a in lanes_across(group, t) if a not in others and _may_go_across(group, a, t)]
+    return tuple(schedule(group, tuning, a) for a in lanes)
 
 
-def _may_go_across(group: Group, lane: str) -> bool:
+def _may_go_across(group: Group, lane: str, t: ScheduleTuning) -> bool:
     """Have rows no ways of their own, as most without reductions or indices have, and those of one axis?"""
     reads = {v.attr for v in group.scalars if v.op == "index"}
     by_index = any(v.op == "load" and v.args for v in group.scalars)
     reduces = len(group.parallel) < len(group.extents)
     if lane in reads or any(lane not in o.map for o in group.outs):
         return False
-    if not (reduces or by_index or mixes(group)):
+    if not (reduces or by_index or has_uncollapsible_rows(group, t)):
         return False
     if reduces and any(v.op == "load" and v.args and lane in v.attr[1] for v in group.scalars):
         return False
-    taken = taken_load(group)
+    taken = row_gather(group)
     return not taken or taken[1].attr[1] != (list(group.extents)[-1],)
 
 
-def transposes(group: Group, lane: str, direct: bool) -> bool:
+def is_transposed(group: Group, lane: str, direct: bool, t: ScheduleTuning) -> bool:
     """Does the library transpose blocks of rows, with lanes along `lane`?  direct: it has shorter ways for one kernel,
     where these do not fail."""
     is_read = any(v.op == "index" and v.attr == lane for v in group.scalars)
-    return lane in lanes_across(group) and not is_read and (not direct or mixes(group))
+    return lane in lanes_across(group, t) and not is_read and (not direct or has_uncollapsible_rows(group, t))
 
 
-def mixes(group: Group) -> bool:
+def has_uncollapsible_rows(group: Group, t: ScheduleTuning) -> bool:
     """Is it elementwise, of operands with so different axes that neither several rows are one, nor a row that goes past
     its end meets the next one (`short_rows.pack`, `short_rows.overlap`), or takes far more than its elements?"""
-    return _differ(group) or pads(group)
+    return _differ(group, t) or has_padded_rows(group, t)
 
 
-def pads(group: Group) -> bool:
+def has_padded_rows(group: Group, t: ScheduleTuning) -> bool:
     """Is it elementwise, of dear functions, in rows that have a number each, so that each is computed one by one, at
     least a vector of it?"""
     *outer, last = group.extents
     rows = [v for v in group.scalars if v.op == "load" and last not in v.attr[1] and {*outer[-1:]} & {*v.attr[1]}]
     is_dear = any(v.op in HEAVY and last in v.axes for v in group.scalars)
-    return bool(rows) and is_dear and lane_axis(group) == last and is_elementwise(group) and not _differ(group)
+    return bool(rows) and is_dear and lane_axis(group, t) == last and is_elementwise(group) and not _differ(group, t)
 
 
-def _differ(group: Group) -> bool:
+def _differ(group: Group, t: ScheduleTuning) -> bool:
     """Have rows numbers of their own beside operands that are the same in all of the outermost axis, or are there more
     axes than two around the lanes?"""
-    axes, lane = list(group.extents), lane_axis(group)
+    axes, lane = list(group.extents), lane_axis(group, t)
     sets = {frozenset(v.attr[1]) & set(axes) for v in group.scalars if v.op == "load"}
     if not is_elementwise(group) or not any(s and lane not in s for s in sets):
         return False
@@ -260,16 +262,16 @@ def is_elementwise(group: Group) -> bool:
     return len(group.parallel) == len(group.extents) and not by_index
 
 
-def lane_across(group: Group) -> str:
+def lane_across(group: Group, t: ScheduleTuning) -> str:
     """The outermost parallel axis that is not known to be short, or ""."""
-    return next(iter(lanes_across(group)), "")
+    return next(iter(lanes_across(group, t)), "")
 
 
-def lanes_across(group: Group) -> list[str]:
+def lanes_across(group: Group, t: ScheduleTuning) -> list[str]:
     """That axis, and of operands with very different axes the next one, for where it turns out to be short itself, but
     not the innermost one."""
-    lanes = [a for a in group.parallel if not is_short(group, a)]
-    return lanes[:1] + [a for a in lanes[1:2] if mixes(group) and a != group.parallel[-1]]
+    lanes = [a for a in group.parallel if not is_short(group, a, t)]
+    return lanes[:1] + [a for a in lanes[1:2] if has_uncollapsible_rows(group, t) and a != group.parallel[-1]]
 
 
 def widest_load(group: Group, axes: Collection[str]) -> Val | None:
@@ -278,18 +280,20 @@ def widest_load(group: Group, axes: Collection[str]) -> Val | None:
     return max(loads, key=lambda v: len(v.attr[1]), default=None)
 
 
-def widens(group: Group, usual: Schedule) -> bool:
+def has_segmented_rows(group: Group, usual: Schedule, tuning: Tuning) -> bool:
     """May passes along rows, with lanes along columns, take several short rows as one (`short_rows.reduce_wide`)?  If
     each pass is one kernel, no places of columns are asked for, and only reductions ask which row it is."""
     lane, extent = usual.lane, group.extents[usual.lane] if usual.lane else 0
-    if lane not in group.parallel or (isinstance(extent, int) and extent > WIDE_ROW):
+    if not tuning.allows("segmented_reductions"):
+        return False
+    if lane not in group.parallel or (isinstance(extent, int) and extent > tuning.loops.wide_max_columns):
         return False
     for p in group.passes:
         values = reach(p.roots)
         if p.local:
             apart = any(lane not in o.map for o in p.outs)
             apart = apart or (not p.reduces and any(v.op == "index" for v in values))
-            if apart or sum(not v.axes.isdisjoint(p.local) for v in values) > SPLIT:
+            if apart or sum(not v.axes.isdisjoint(p.local) for v in values) > tuning.schedule.max_scalar_ops:
                 return False
         places = (lane, *p.local[:-1])  # in a wide row they are others
         if any(v.op == "index" and v.attr in places or v.op == "load" and v.args for v in values):
@@ -297,7 +301,7 @@ def widens(group: Group, usual: Schedule) -> bool:
     return any(p.local and p.reduces for p in group.passes)
 
 
-def has_own(values: Iterable[Val], row: str, lane: str) -> bool:
+def has_per_row_values(values: Iterable[Val], row: str, lane: str) -> bool:
     """Do rows, which the lanes run along, have a number or a position each, the same for all lanes?"""
     return any(v.op in ("load", "index") and row in v.axes and lane not in v.axes for v in values)
 
@@ -315,7 +319,7 @@ def stores(steps: Sequence[Pass], number: int) -> list[Out]:
     return mine
 
 
-def lane_axis(group: Group, short: Collection[str] = ()) -> str:
+def lane_axis(group: Group, t: ScheduleTuning, short: Collection[str] = ()) -> str:
     """The last axis of most operands, of which those of higher rank count first; of equals the innermost.  Next to
     reductions an axis of a known small length is taken only if there is no other: a packed block along a long axis
     beats many short rows by far."""
@@ -325,24 +329,26 @@ def lane_axis(group: Group, short: Collection[str] = ()) -> str:
     maps = [*loads, *(o.map for o in group.outs)]
     for entries in maps:
         if entries and isinstance(entries[-1], str):
-            count[entries[-1]] += LARGER ** len(entries)
+            count[entries[-1]] += t.axis_weight_per_rank ** len(entries)
     used = {a for entries in maps for a in entries}
     reduces = len(group.parallel) < len(order)
-    long = [a for a in order if a in used and not (reduces and (a in short or is_short(group, a)))]
+    long = [a for a in order if a in used and not (reduces and (a in short or is_short(group, a, t)))]
     return max(long or order, key=lambda a: (count[a], order.index(a)))
 
 
-def is_short(group: Group, axis: str) -> bool:
+def is_short(group: Group, axis: str, t: ScheduleTuning) -> bool:
     extent = group.extents[axis]
-    return isinstance(extent, int) and extent <= SHORT
+    return isinstance(extent, int) and extent <= t.max_short_axis_elements
 
 
-def is_light(operations: Collection[Val], operands: Sequence[str]) -> bool:
+def is_light(operations: Collection[Val], operands: Sequence[str], t: ScheduleTuning) -> bool:
     """Is a loop over operands of these dtypes bound by its loads and stores, with nothing but float arithmetic in it?
 
     Of integers LLVM first makes instructions for whole registers and then cannot always part them: it ends the process.
     """
-    is_short = len(operations) <= LIGHT * len(operands) and not any(v.op in HEAVY for v in operations)
+    is_short = len(operations) <= t.light_max_operations_per_operand * len(operands) and not any(
+        v.op in HEAVY for v in operations
+    )
     return is_short and PLAIN.issuperset(operands) and PLAIN.issuperset(v.type for v in operations if v.type != "bool")
 
 
@@ -374,10 +380,11 @@ def reads(roots: Sequence[Val], o: Out) -> bool:
     return any(buffer.type == o.buffer.type and entries == o.map for buffer, entries in loads)
 
 
-def price_of(p: Pass, local: Collection[str]) -> int:
+def price_of(p: Pass, local: Collection[str], costs: CostTuning) -> int:
     """ns of 1,000 points of a pass over the axes `local`, roughly."""
     values = [v for v in reach(p.roots, lambda v: not v.axes & set(local)) if v.axes & set(local)]
-    return int(sum(map(price, [*values, *p.reduces])) + sum(map(stored, p.outs)) + SCATTERED * len(p.scatters))
+    computed = sum(price(v, costs) for v in (*values, *p.reduces))
+    return int(computed + sum(stored(o, costs) for o in p.outs) + costs.scatter_ns_per_1000 * len(p.scatters))
 
 
 def loads_at_indices(group: Group) -> list[tuple[Val, tuple[str, ...]]]:
@@ -390,7 +397,7 @@ def loads_at_indices(group: Group) -> list[tuple[Val, tuple[str, ...]]]:
     return [(v, axes) for (_, axes), v in found.items()]
 
 
-def taken_load(group: Group) -> tuple[Val, Val] | None:
+def row_gather(group: Group) -> tuple[Val, Val] | None:
     """(the load, its index) of a group that only copies what stands at indices along one axis, which are the same at
     all places of the axes around it."""
     if len(group.outs) != 1 or group.scatters:
@@ -404,18 +411,18 @@ def taken_load(group: Group) -> tuple[Val, Val] | None:
     return (out.value, index) if len(axes) > 1 and along in axes and along not in entries else None
 
 
-def takes_rows(group: Group) -> bool:
+def has_rows_at_indices(group: Group, t: ScheduleTuning) -> bool:
     """Is it elementwise, of few operations, on rows some of which are at indices?"""
     if len(group.extents) < 2 or any(v.op in HEAVY for v in group.scalars):
         return False
     indices = [a for v in group.scalars if v.op == "load" for a in v.args]
     if not indices:
         return False
-    lane = lane_axis(group)
+    lane = lane_axis(group, t)
     return all(lane not in a.axes for a in indices)
 
 
-def for_points(group: Group) -> set[int]:
+def needed_at_points(group: Group) -> set[int]:
     """The ids of what is read at indices, or computed from it, and needed for points of the local axes only: where
     these are empty its indices may be out of range."""
     found: set[int] = set()
@@ -473,18 +480,18 @@ def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int,
     return [(seen[id(v)], v) for v in sets[-1] if id(v) in seen]
 
 
-def pass_lane(p: Pass, lane: str, columns: bool) -> str:
+def lane_of_pass(p: Pass, lane: str, columns: bool) -> str:
     """The axis that the lanes of a pass with local axes run along."""
     return lane if columns or lane in p.local else p.local[-1]
 
 
-def shared_loads(roots: list[Val], is_row: Callable[[Val], bool], row: str) -> list[Val]:
+def shared_loads(roots: list[Val], is_row: Callable[[Val], bool], row: str, t: ScheduleTuning) -> list[Val]:
     """The operands of a pass of few operations that its rows, along the axis `row`, have in common; none if they have
     all, or some are read at indices."""
     values = [v for v in reach(roots, is_row) if not is_row(v)]
     loads = [v for v in values if v.op == "load"]
     still = [v for v in loads if row not in v.attr[1]]
-    dear = sum(v.op not in LEAVES for v in values) > TOGETHER
+    dear = sum(v.op not in LEAVES for v in values) > t.shared_max_operations
     return [] if not row or dear or len(still) == len(loads) or any(v.args for v in loads) else still
 
 
@@ -495,23 +502,26 @@ def narrow_index(reduce: Val, lane: str) -> bool:
     return positional and reduce.args[1].op == "index" and reduce.args[1].attr == lane
 
 
-def rows_beside(vector_bytes: int) -> int:
+def short_rows_at_once(vector_bytes: int) -> int:
     """Rows that are done side by side: as many as a vector has lanes of float64."""
     return max(vector_bytes // 8, 4)
 
 
-def _lanes_beside(group: Group, p: Pass, lane: str, vector_bytes: int) -> int:
+def _short_row_lanes(group: Group, p: Pass, lane: str, tuning: Tuning) -> int:
     """Lanes of a row of a pass that does short ones side by side, or 0: a few operations of elements of 4 or 8 bytes,
     reduced along the lanes and not stored."""
     if p.local != (lane,) or not group.parallel or not p.reduces or p.outs:
         return 0
+    if not tuning.allows("short_rows_in_lanes"):
+        return 0
+    most, vector_bytes = tuning.schedule.short_row_max_operations, tuning.machine.vector_bytes
     local = {a for q in group.passes for a in q.local}
     values = [v for v in reach(p.roots, lambda v: not v.axes & local) if v.axes & local]
-    few = sum(v.op not in LEAVES for v in values) <= BESIDE and not any(v.op in HEAVY for v in values)
+    few = sum(v.op not in LEAVES for v in values) <= most and not any(v.op in HEAVY for v in values)
     known = not any(v.op == "index" or _is_element(v, lane) or v.type in COMPLEX for v in group.scalars)
     sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
     sizes += [ITEMSIZE[t] for r in p.reduces for t in kept_in_lanes(r)]
-    lanes = max(_native(p, values, False, vector_bytes), rows_beside(vector_bytes))
+    lanes = max(_native(p, values, False, vector_bytes), short_rows_at_once(vector_bytes))
     return lanes if few and known and (min(sizes) >= 4 or vector_bytes == 64) else 0
 
 
@@ -535,35 +545,38 @@ def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> 
     return max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)
 
 
-def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
+def _lanes(group: Group, p: Pass, along: str, tuning: Tuning) -> int:
     """Native lanes of the widest type; twice that with dear functions, whose long chains of operations overlap; and
     twice that with many, which are calls: each does more, and with some of few lanes.
     Reductions need more accumulators, to hide the latency of their adds, the fewer operations there are beside them.
     Each doubling doubles what LLVM has to compile."""
+    t, vector_bytes = tuning.schedule, tuning.machine.vector_bytes
     local = {a for q in group.passes for a in q.local}
     columns = along in group.parallel
-    lane = pass_lane(p, along, columns) if p.local else ""
+    lane = lane_of_pass(p, along, columns) if p.local else ""
 
     def is_row(v: Val) -> bool:
         return bool(local) and bool(p.local) and not (v.axes & local)
 
     values = reach(p.roots, is_row)
     narrow = not columns and any(narrow_index(r, lane) for r in p.reduces)
-    rows = len(group.extents) == 2 and takes_rows(group)
+    rows = len(group.extents) == 2 and has_rows_at_indices(group, t)
     native = _native(p, [v for v in values if along in v.axes] if rows else values, narrow, vector_bytes)
-    native = min(native, MOST_TAKEN) if rows else native
+    native = min(native, t.max_taken_lanes) if rows else native
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
     dear = [v.op for v in values if v.op in HEAVY and v.op != "reduce"]
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
     if dear:
         few = vector_bytes == 32 and len(dear) < 3 and CHAINS.issuperset(dear)
-        factor = 4 if few or len(dear) > INLINE else 2
+        factor = 4 if few or len(dear) > t.inline_functions else 2
     elif not p.reduces or operations > 8:
         factor = 1
     else:
         factor = 2 if operations > 2 or (states > 1 and not narrow) else 4
     truths = any("bool" in r.attr[0].state(r.type) for r in p.reduces)
-    return min(native * factor, vector_bytes if truths and not columns and vector_bytes < MASKS else MAX_LANES)
+    return min(
+        native * factor, vector_bytes if truths and not columns and vector_bytes < t.mask_max_bytes else MAX_LANES
+    )
 
 
 def _is_or(v: Val, condition: Callable[[Val], bool], w: Val) -> bool:

@@ -1,17 +1,17 @@
-"""Short rows of a reduction, several side by side: each has a state or two of a native vector, and they share a loop.
+"""Short rows in lanes: several rows of a reduction at once, each in vectors of its own, which share one loop.
 
-    for each group of rows: `before`; for each row: { for each vector: steps }; then `close`, `final`
+In    `main`, a kernel along rows, and `one`, the text of one row; out, the text that does groups of rows:
+      for each group: `before`; for each row: { for each vector: steps }; then `close`, `final`.
+When  rows of up to `max_short_row_elements` are reduced and not stored (`cpu.schedule`), however many rows there are:
+      what one gives does not depend on the others.
+Why   folding the lanes of one row costs as much as the row; `close` folds the states of all rows by a transposition: a
+      stage combines halves of two states into one, until lane q of the last one is row q's.
 
 A row is read from end to end, as memory is; only where rows share operands their steps go together, vector by vector.
-Two states take turns: vectors of few lanes would wait for each other, and one state add up too many (`states_beside`).
-`close` adds up the lanes of all rows' states by turning them: a stage combines halves of two states into one, until
-lane q of the last one is row q's.  Of a row's last vector only lanes in it are loaded.
-With `turn` & AHEAD the same rows of the next turn are asked for, each behind its own loop (`cpu.prefetch`).
+Two states of narrow vectors alternate, as one would wait for itself and add up too many (`states_of_short_row`).  Of a
+row's last vector only lanes in it are loaded.  With `turn` & AHEAD each row's next one is prefetched behind its loop.
 The last group begins among rows done before, whose results are not stored again: they may have replaced what they came
 from.  Where there are fewer rows than a group has, the last one stands in all places left.
-
-A kernel has this form beside its own (`cpu.kernel`), for rows of up to `longest_beside` elements however many rows
-there are: what one gives does not depend on the others.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from tensordsl.base.records import record
-from tensordsl.codegen.abi.descriptor import WHOLE
+from tensordsl.codegen.abi.descriptor import WHOLE_ROW
 from tensordsl.codegen.cpu.kernel import Kernel, in_line
-from tensordsl.codegen.cpu.prefetch import FIRST, asked_lines, further
+from tensordsl.codegen.cpu.prefetch import FIRST, next_batch_pointers, prefetch_lines
 from tensordsl.codegen.cpu.reductions import folds_chunks, in_few_lanes, stepped
-from tensordsl.codegen.cpu.schedule import longest_beside, rows_beside, states_beside
+from tensordsl.codegen.cpu.schedule import max_short_row_elements, short_rows_at_once, states_of_short_row
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.llvm.clone import (
     Phi,
@@ -40,12 +40,10 @@ from tensordsl.codegen.llvm.clone import (
 )
 from tensordsl.codegen.llvm.vector_builder import Code, constant, gathered, llvm_type, memory_type, splat, to_memory
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, Val
-from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.ops.array.reducers import Reducer
 
 _NAME = re.compile(r"%[\w.]+")
-# Bytes of a row that are asked for at a time; half of them a row has at least, or is not asked for.
-ASKED = 4 * CACHE_LINE_BYTES
 _LOOP, _FIRST, _ENDED = "lm", "wv", "xy"  # in names of a row's states: in the loop, behind it, behind all vectors
 
 
@@ -58,7 +56,7 @@ class _State:
     result: list[str] = field(default_factory=list)
 
 
-class SideBySide:
+class ShortRows:
     """The text for `main`; `one` is a kernel of native width whose `before` and `body` are those of one row.
 
     lanes: of a row's steps, as the schedule has it.  Where `one` has half of them, a row has twice as many states.
@@ -68,8 +66,8 @@ class SideBySide:
         self.main, self.one, self.lanes_in_all = main, one, lanes
         self.states: list[_State] = []
         self.close, self.final = Code("qs"), Code("zs")
-        self.in_turn = states_beside(lanes) * lanes // one.width
-        self.rows = min(rows_beside(self.final.vector_bytes * one.width // lanes), one.width)
+        self.in_turn = states_of_short_row(lanes) * lanes // one.width
+        self.rows = min(short_rows_at_once(self.final.vector_bytes * one.width // lanes), one.width)
         self.lanes: dict[int, str] = {}  # of `final`: a value of all rows
         self.stores: list[tuple[str, str, str]] = []  # (pointer, dtype, value in memory's form)
         self.shared: set[str] = set()  # pointers that are the same in all rows, if nothing at run time moves them
@@ -138,13 +136,13 @@ class SideBySide:
 
     def _condition(self) -> list[str]:
         return [
-            f"  %short.q = icmp ule i64 %n, {longest_beside(self.lanes_in_all)}",
+            f"  %short.q = icmp ule i64 %n, {max_short_row_elements(self.lanes_in_all, self.main.tuning.schedule)}",
             "  %some.lanes.q = icmp ne i64 %n, 0",
             f"  %all.lanes.q = icmp eq i64 %live, {self.main.width}",
             "  %fits.q = and i1 %short.q, %some.lanes.q",
             "  %each.q = and i1 %fits.q, %all.lanes.q",
-            f"  %blocks.q = and i64 %turn, {WHOLE}",
-            f"  %whole.q = icmp eq i64 %blocks.q, {WHOLE}",
+            f"  %blocks.q = and i64 %turn, {WHOLE_ROW}",
+            f"  %whole.q = icmp eq i64 %blocks.q, {WHOLE_ROW}",
             "  %beside.q = and i1 %each.q, %whole.q",
             "  br i1 %beside.q, label %some.q, label %single.q",
         ]
@@ -221,8 +219,10 @@ class _Copies:
     def __init__(self, main: Kernel, one: Kernel, rows: int, shared: set[str]) -> None:
         self.count, self.shared, self.moving = rows, shared, [p.name for p in main.row_phis() if p.name != "%r"]
         self.head, self.before, self.body = (defined(c.lines) for c in (one.head, one.before, one.body))
-        self.states, self.asks = one.phis, main.asks
-        self.span = ASKED // max([e.itemsize for e in self.asks], default=1)  # elements that are asked for at a time
+        self.states, self.prefetched = one.phis, main.prefetched
+        # Elements prefetched at a time; a row has at least half as many, or is not prefetched.
+        span_bytes = main.tuning.prefetch.short_row_lines * CACHE_LINE_BYTES
+        self.span = span_bytes // max([e.itemsize for e in self.prefetched], default=1)
         named = {x for line in [*one.before.lines, *one.body.lines] for x in _NAME.findall(line)}
         self.apart = [p for p in (*self.moving, "%r") if p in named - shared]  # what each row has its own of
         own = self.before | self.body
@@ -272,11 +272,13 @@ class _Copies:
 
     def asked(self, block: str, rows: Sequence[int]) -> list[str]:
         """Behind the loop `block` of these rows: ask for the same rows of the next turn.  Ends in `block`.end."""
-        if not self.asks:
+        if not self.prefetched:
             return [f"{block}.end:"]
         j, lines = f"%j.{block}", []
-        for e, row in ((e, f"{e.name}.x{q}") for e in self.asks for q in rows if q == 0 or e.name not in self.shared):
-            text = [*further(e, row), *asked_lines(e, j, self.span, FIRST)]
+        for e, row in (
+            (e, f"{e.name}.x{q}") for e in self.prefetched for q in rows if q == 0 or e.name not in self.shared
+        ):
+            text = [*next_batch_pointers(e, row), *prefetch_lines(e, j, self.span, FIRST)]
             lines += renamed(text, {x: f"{row}{x.removeprefix(e.name)}" for x in defined(text)})
         return [
             f"{block}.out:",
@@ -302,7 +304,7 @@ class _Copies:
             "  %last.q = sub i64 %rows, %count.q",
             "  %r.step = add i64 0, 1",
         ]
-        if self.asks:
+        if self.prefetched:
             lines += [f"  %long.q = icmp sge i64 %n, {self.span // 2}", "  %asks.q = and i1 %is_ahead, %long.q"]
         for q in range(1, self.count):
             lines += [f"  %is.{q} = icmp sgt i64 %count.q, {q}"]
@@ -375,7 +377,7 @@ def _loops(copies: _Copies, one: Kernel, states: int, whole: dict[str, str]) -> 
         lines += [
             f"  {i}.next = add i64 {i}, {span}",
             f"  {i}.more = icmp slt i64 {i}.next, %at.q",
-            f"  br i1 {i}.more, label %{block}, label %{block}.{'out' if copies.asks else 'end'}",
+            f"  br i1 {i}.more, label %{block}, label %{block}.{'out' if copies.prefetched else 'end'}",
             *copies.asked(block, rows),  # behind it the next loop's first states are made, not in each turn of this one
             f"  br label %{[*blocks, 'rest.q'][k + 1]}",
         ]

@@ -12,22 +12,23 @@ from typing import Any, Protocol
 
 from tensordsl.codegen.fusion.group import Group
 from tensordsl.codegen.program_ir.storage import Ref
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 
-MOST_ROWS = 3  # done at once
 Shift = tuple[int, int, int, int]  # operand, the one of its tensor that begins first, rows and elements behind that
 
 
 class Places(Protocol):
     """What is needed of a `bufferise.bufferiser.Bufferiser`."""
 
+    tuning: Tuning
     behind: dict[str, tuple[str, Any]]  # of an address: the one that it is behind, and by how many bytes
 
 
-def shifts(b: Places, group: Group, lane: str, refs: Mapping[int, Ref]) -> tuple[Shift, ...]:
+def stencil_offsets(b: Places, group: Group, lane: str, refs: Mapping[int, Ref]) -> tuple[Shift, ...]:
     """Of an elementwise group with lanes along `lane`: its operands that share rows with others."""
     rows = [a for a in group.parallel if a != lane]
-    if not rows or len(group.parallel) < len(group.extents):
+    if not b.tuning.allows("stencil_rows") or not rows or len(group.parallel) < len(group.extents):
         return ()
     loads = {v.attr: bool(v.args) for v in group.scalars if v.op == "load"}
     if not any(refs[id(buffer)].ptr in b.behind for buffer, _ in loads):
@@ -47,7 +48,7 @@ def shifts(b: Places, group: Group, lane: str, refs: Mapping[int, Ref]) -> tuple
     for members in families.values():
         members = sorted(members)
         first_row, first_element, first = members[0]
-        if any(0 < there[0] - here[0] < MOST_ROWS for here, there in pairwise(members)):
+        if any(0 < there[0] - here[0] < b.tuning.stencil.max_rows for here, there in pairwise(members)):
             found += [(k, first, row - first_row, element - first_element) for row, element, k in members]
     return tuple(found)
 

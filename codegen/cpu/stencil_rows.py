@@ -13,35 +13,31 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import VECTOR, WRITE
-from tensordsl.codegen.cpu.prefetch import PREFETCH, SOON, may_ask, onward_lines
-from tensordsl.codegen.cpu.stencil_offsets import MOST_ROWS
+from tensordsl.codegen.cpu.prefetch import PREFETCH, declare_prefetch, prefetch_ahead
 from tensordsl.codegen.llvm.clone import Phi, is_straight, phi_lines, renamed
 
 if TYPE_CHECKING:
     from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
-LIGHT, MOST = 40, 100  # lines of a row, at most: of MOST_ROWS, of two
-PAYS = 0.8  # of the loads, at most
-PAGE = 4096  # bytes from row to row: processors do not read ahead of several rows in one
 
-
-def rows_together(k: Kernel) -> RowsTogether | None:
+def block_stencil_rows(k: Kernel) -> StencilRows | None:
     """What does several rows of a kernel, if that pays."""
+    t = k.tuning.stencil
     known = {e.number: e for e in k.entries.values() if e.kind == VECTOR and e.moves}
-    places = ((known.get(n), known.get(first), rows, elements) for n, first, rows, elements in k.shifts)
+    places = ((known.get(n), known.get(first), rows, elements) for n, first, rows, elements in k.stencil_offsets)
     parts = {e.name: (first, rows, elements) for e, first, rows, elements in places if e and first}
-    if not (parts and k.has_rows and is_plain(k) and len(k.body.lines) <= MOST):
+    if not (parts and k.has_rows and is_plain(k) and len(k.body.lines) <= t.max_body_lines):
         return None
-    made = RowsTogether(k, parts)
-    if _loads(made.body) > PAYS * made.count * _loads(k.body.lines):
+    made = StencilRows(k, parts)
+    if _loads(made.body) > t.max_load_ratio * made.count * _loads(k.body.lines):
         return None
-    may_ask(k)
+    declare_prefetch(k)
     return made
 
 
 def is_plain(k: Kernel) -> bool:
     """Is a kernel a straight text for each vector, and nothing else?"""
-    others = k.phis, k.states, k.carried, k.side, k.asks, k.finishes, k.straddles, k.chunk
+    others = k.phis, k.states, k.carried, k.short_rows, k.prefetched, k.finishes, k.aligned_operand, k.chunk
     behind = (*k.ends.lines, *k.close.lines, *k.after.lines)
     return not any(others) and not behind and is_straight(k.before.lines, k.body.lines)
 
@@ -50,13 +46,15 @@ def _loads(lines: Sequence[str]) -> int:
     return sum(" = load " in line for line in lines)
 
 
-class RowsTogether:
+class StencilRows:
     """The text of `count` rows.  parts: names of operands -> the first one of the same tensor, rows and elements behind
     it.  The pointer to a row is the name of the first one's, .t, and the number of rows from there."""
 
     def __init__(self, k: Kernel, parts: dict[str, tuple[Entry, int, int]]) -> None:
-        self.width, self.parts, self.count = k.width, parts, MOST_ROWS if len(k.body.lines) <= LIGHT else 2
-        self.results = [e for e in k.entries.values() if e.flags & WRITE and e.moves and k.fetches_results]
+        t = k.tuning.stencil
+        self.width, self.parts, self.tuning = k.width, parts, k.tuning
+        self.count = t.max_rows if len(k.body.lines) <= t.max_rows_body_lines else 2
+        self.results = [e for e in k.entries.values() if e.flags & WRITE and e.moves and k.prefetches_results]
         self.known: dict[str, str] = {}  # what is computed -> its name
         self.moving = [e.name for e in k.entries.values() if e.moves]
         self.places = {name: (name, 0, 0) for name in self.moving}  # the first one, rows and bytes behind it
@@ -128,7 +126,7 @@ class RowsTogether:
             *phi_lines([Phi("%i.t", "i64", "%start.t", "%i.next.t")], "chunk.t", "loop.t"),
             *self.body,
             *self._asked(),
-            *self._asked_to_write(),
+            *self._prefetch_results(),
             f"  %i.next.t = add i64 %i.t, {self.width}",
             "  %more.t = icmp slt i64 %i.next.t, %stop.t",
             "  br i1 %more.t, label %loop.t, label %ends.t",
@@ -173,7 +171,7 @@ class RowsTogether:
             line
             for a in self._tensors()
             for line in (
-                f"  {a}.near = icmp ult i64 {a}.step, {PAGE}",
+                f"  {a}.near = icmp ult i64 {a}.step, {self.tuning.stencil.page_bytes}",
                 f"  {a}.ask = select i1 {a}.near, i64 {a}.t.by, i64 0",
             )
         ]
@@ -189,13 +187,15 @@ class RowsTogether:
             )
         ]
 
-    def _asked_to_write(self) -> list[str]:
+    def _prefetch_results(self) -> list[str]:
         """Lines of results, which stores into several rows by turns would wait for."""
         lines = []
         for e, r in product(self.results, range(self.count)):
             place = f"{e.name}.to.t{r}"
             lines += [f"  {place} = getelementptr i{8 * e.itemsize}, ptr {e.name}.t{r}, i64 %i.t"]
-            lines += onward_lines(place, self.width * e.itemsize, writes=True, by=SOON)
+            lines += prefetch_ahead(
+                place, self.width * e.itemsize, writes=True, by=self.tuning.prefetch.light_ahead_bytes
+            )
         return lines
 
     def _new_rows(self) -> list[tuple[str, Entry]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.abi.descriptor import INTEGER, PAST, SPLAT, VECTOR, WRITE
+from tensordsl.codegen.abi.descriptor import INTEGER, SPLAT, STREAM, VECTOR, WRITE
 from tensordsl.codegen.cpu.stencil_rows import is_plain
 from tensordsl.codegen.llvm.clone import Phi, phi_lines, renamed
 from tensordsl.codegen.llvm.vector_builder import Code, store
@@ -21,26 +21,25 @@ if TYPE_CHECKING:
 
 # The end of the block `begin`.
 ENTRY = (
-    f"  %is.past = icmp eq i64 %live, {PAST}",
+    f"  %is.past = icmp eq i64 %live, {STREAM}",
     "  br i1 %is.past, label %past, label %entry",
     "entry:",
 )
-MOST = 16  # lines of the body: more take longer than memory does, and long to compile
-LEAST = 32  # bytes of a result's vector
 STORE = "  store "
 HINT = {"!2": "!2 = !{i32 1}"}
 
 
-def has_past(k: Kernel) -> bool:
+def has_streaming_loop(k: Kernel) -> bool:
     """Has a kernel such a loop?"""
-    is_alone = is_plain(k) and not (k.together or k.guarded or k.fails)
-    if not (is_alone and len(k.body.lines) <= MOST and all(map(_is_in_place, k.entries.values()))):
+    t = k.tuning.streaming
+    is_alone = k.tuning.allows("streaming_stores") and is_plain(k) and not (k.stencil_rows or k.guarded or k.fails)
+    if not (is_alone and len(k.body.lines) <= t.max_body_lines and all(map(_is_in_place, k.entries.values()))):
         return False
     widths = [k.width * e.itemsize for e in k.entries.values() if e.flags & WRITE]
-    return bool(widths) and min(widths) >= LEAST and len(widths) == len(k.stored)
+    return bool(widths) and min(widths) >= t.min_vector_bytes and len(widths) == len(k.stored)
 
 
-def past_lines(k: Kernel, given: str) -> list[str]:
+def streaming_lines(k: Kernel, given: str) -> list[str]:
     """Behind all loops, whose places in the code matter (a tenth, from the third cache): the call of that function, and
     the function without its end.  `given` are the parameters of both."""
     entries = list(enumerate(k.entries.values()))

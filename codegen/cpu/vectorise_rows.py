@@ -17,7 +17,6 @@ from tensordsl.codegen.llvm.vector_builder import Code, splat
 if TYPE_CHECKING:
     from tensordsl.codegen.cpu.kernel import Kernel
 
-LANES = 8
 WRONG = "%wrong"  # was something out of range in a row before?
 _NAME, _X, _T = r"(%[\w.]+)", r"([^\s,()]+)", r"(i\d+)"
 _LOAD = re.compile(rf"{_NAME} = load {_T}, ptr {_NAME}, align (\d+)")
@@ -29,20 +28,21 @@ _CAST = re.compile(rf"{_NAME} = (zext|sext|trunc) {_T} {_X} to {_T}")
 
 def row_vectors(k: Kernel) -> RowVectors | None:
     """That of a kernel that checks indices, if its text has such a form.  And what is behind all rows: the flag."""
-    made = RowVectors(k)
-    others = f", [ {WRONG}.from, %ones ]" if made.lines else ""
+    made = RowVectors(k) if k.tuning.allows("vectorised_rows") else None
+    others = f", [ {WRONG}.from, %ones ]" if made and made.lines else ""
     k.ends.do(f"{WRONG}.all = phi i1 [ {k.wrong}, %{k.before.block} ]{others}")
     pointer, bit = k.pointer(FLAG, 0), k.ends.op(f"zext i1 {WRONG}.all to i64")
     old = k.ends.op(f"load i64, ptr {pointer}, align 8")
     k.ends.do(f"store i64 {k.ends.op(f'or i64 {old}, {bit}')}, ptr {pointer}, align 8")
-    return made if made.lines else None
+    return made if made and made.lines else None
 
 
 class RowVectors:
-    """The loop over `LANES` rows at a time of a kernel's text; `lines` are empty if some of it has no such form.  They
+    """The loop over some rows at a time of a kernel's text; `lines` are empty if some of it has no such form.  They
     end in the block `ones`, which goes on with the rows left."""
 
     def __init__(self, k: Kernel) -> None:
+        self.count = k.tuning.kernel.vectorised_rows
         self.moving = [e.name for e in k.entries.values() if e.moves]
         self.same, self.body = Code("i"), Code("u")
         self.vectors: dict[str, str] = {WRONG: f"{WRONG}.w", "%r": self._rows()}
@@ -55,34 +55,36 @@ class RowVectors:
 
     def _rows(self) -> str:
         """The numbers of the rows."""
-        first, numbers = splat(self.body, "%r.w", "int64", LANES), ", ".join(f"i64 {n}" for n in range(LANES))
-        return self.body.op(f"add <{LANES} x i64> {first}, <{numbers}>")
+        first, numbers = splat(self.body, "%r.w", "int64", self.count), ", ".join(f"i64 {n}" for n in range(self.count))
+        return self.body.op(f"add <{self.count} x i64> {first}, <{numbers}>")
 
     def _widened(self, line: str) -> bool:
         """Writes a line for all lanes; false if that may not be."""
         if m := _LOAD.fullmatch(line):
             name, kind, pointer, align = m.groups()
             return self._moves(pointer, kind) and self._define(
-                name, f"load <{LANES} x {kind}>, ptr {self._place(pointer, kind)}, align {align}"
+                name, f"load <{self.count} x {kind}>, ptr {self._place(pointer, kind)}, align {align}"
             )
         if m := _STORE.fullmatch(line):
             kind, value, pointer, align = m.groups()
             if not self._moves(pointer, kind):
                 return False
             place, value = self._place(pointer, kind), self._vector(kind, value)
-            self.body.do(f"store <{LANES} x {kind}> {value}, ptr {place}, align {align}")
+            self.body.do(f"store <{self.count} x {kind}> {value}, ptr {place}, align {align}")
             return True
         if m := _BINARY.fullmatch(line):
             name, operation, kind, x, y = m.groups()
             operands = f"{self._vector(kind, x)}, {self._vector(kind, y)}"
-            return self._define(name, f"{operation} <{LANES} x {kind}> {operands}")
+            return self._define(name, f"{operation} <{self.count} x {kind}> {operands}")
         if m := _SELECT.fullmatch(line):
             name, condition, kind, x, y = m.groups()
-            t, mask = f"<{LANES} x {kind}>", f"<{LANES} x i1> {self._vector('i1', condition)}"
+            t, mask = f"<{self.count} x {kind}>", f"<{self.count} x i1> {self._vector('i1', condition)}"
             return self._define(name, f"select {mask}, {t} {self._vector(kind, x)}, {t} {self._vector(kind, y)}")
         if m := _CAST.fullmatch(line):
             name, operation, kind, x, to = m.groups()
-            return self._define(name, f"{operation} <{LANES} x {kind}> {self._vector(kind, x)} to <{LANES} x {to}>")
+            return self._define(
+                name, f"{operation} <{self.count} x {kind}> {self._vector(kind, x)} to <{self.count} x {to}>"
+            )
         return False
 
     def _moves(self, pointer: str, kind: str) -> bool:
@@ -102,18 +104,18 @@ class RowVectors:
             return f"splat ({kind} {x})"
         if x not in self.vectors:
             self.others.add(x)
-            self.vectors[x] = splat(self.same, x, {"i1": "bool"}.get(kind, f"int{kind[1:]}"), LANES)
+            self.vectors[x] = splat(self.same, x, {"i1": "bool"}.get(kind, f"int{kind[1:]}"), self.count)
         return self.vectors[x]
 
     def _loop(self, last: str) -> list[str]:
-        mask, code = f"<{LANES} x i1>", self.same
+        mask, code = f"<{self.count} x i1>", self.same
         near = "true"
         for name, size in self.sizes.items():
             adjacent = code.op(f"icmp eq i64 {name}.step, {size}")
             near = code.op(f"and i1 {near}, {adjacent}")
-        whole = code.op(f"and i64 %rows, {-LANES}")
+        whole = code.op(f"and i64 %rows, {-self.count}")
         code.do(f"%r.from = select i1 {near}, i64 {whole}, i64 0")
-        some, t = code.op("icmp ne i64 %r.from, 0"), f"v{LANES}i1"
+        some, t = code.op("icmp ne i64 %r.from, 0"), f"v{self.count}i1"
         self.body.declarations[f"llvm.vector.reduce.or.{t}"] = f"declare i1 @llvm.vector.reduce.or.{t}({mask})"
         return [
             *code.lines,
@@ -122,7 +124,7 @@ class RowVectors:
             "  %r.w = phi i64 [ 0, %entry ], [ %r.w.next, %vectors ]",
             f"  {WRONG}.w = phi {mask} [ zeroinitializer, %entry ], [ {self.vectors[last]}, %vectors ]",
             *self.body.lines,
-            f"  %r.w.next = add i64 %r.w, {LANES}",
+            f"  %r.w.next = add i64 %r.w, {self.count}",
             "  %r.w.more = icmp slt i64 %r.w.next, %r.from",
             "  br i1 %r.w.more, label %vectors, label %vectors.done",
             "vectors.done:",

@@ -21,9 +21,6 @@ from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 
-UNIT = 32  # rows that a block has at least, and a multiple of which
-HIDDEN = 6 << 20  # bytes of what only a run along rows reads, from which some rows at a time pay
-
 
 @record(eq=False, frozen=False)
 class Stacks:
@@ -124,12 +121,12 @@ def _has_hidden(graph: Graph, run: Stacks) -> bool:
     groups = [m.loads for m, _ in run.members if isinstance(m, Fused) and len(m.group.parallel) < len(m.group.extents)]
     if run.inner.isdisjoint(origin(v)[0].number for read in (*products, *groups) for v in read):
         return False
-    rows = graph.extents.find(run.first.shape[0])
-    if isinstance(rows, int) and rows <= UNIT:
+    t, rows = graph.tuning.blocking, graph.extents.find(run.first.shape[0])
+    if isinstance(rows, int) and rows <= t.unit_rows:
         return False
     inner = [v for v in run.values if v.number in run.inner]
     size = ex.total(ex.mul(ITEMSIZE[v.dtype], ex.product(map(graph.extents.find, v.shape))) for v in inner)
-    return not isinstance(size, int) or size > HIDDEN
+    return not isinstance(size, int) or size > t.hidden_min_bytes
 
 
 def _is_plain(graph: Graph, step: Step, new: set[int]) -> bool:

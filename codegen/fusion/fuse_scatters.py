@@ -21,8 +21,6 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.graph.types import FLOATS
 
 ADDED = frozenset((*FLOATS, *INTEGERS)) - {"float16"}
-DEAR = 8000  # ns of 1,000 points, from where on threads are worth more
-MOST = 1000  # steps that are looked at before one: compile time stays linear
 
 
 def with_scatters(
@@ -106,16 +104,20 @@ class _Scatters:
             return buffers[v.number]
 
         try:
-            return attempt(values, lambda v: buffer(v) if v.number in leaves else None, buffer, find)
+            return attempt(
+                values, lambda v: buffer(v) if v.number in leaves else None, buffer, find, self.graph.tuning.fusion
+            )
         except Cut:
             return None
 
     def is_fit(self, fused: Fused) -> bool:
         """Does a group go over the points of its one axis in walks of few operations, in their order?"""
-        group = fused.group
+        t, group = self.graph.tuning, fused.group
         has_functions = any(v.op in FUNCTIONS and v.axes for v in group.scalars)
-        is_dear = has_functions or sum(price for price, _ in group.work) > DEAR
-        return len(group.extents) == 1 and not is_dear and not any(v.number in self.new for v in fused.values)
+        is_expensive = (
+            has_functions or sum(price for price, _ in group.work(t.costs)) > t.fusion.scatter_max_ns_per_1000
+        )
+        return len(group.extents) == 1 and not is_expensive and not any(v.number in self.new for v in fused.values)
 
     def can_begin(self, x: Value, parts: Sequence[Step]) -> bool:
         """May x be there before these steps?  What else its group computes may have to wait for them."""
@@ -140,7 +142,7 @@ class _Scatters:
         todo, seen = [s for n in numbers if (s := self.giver.get(n))], set[int]()
         while todo:
             s = todo.pop()
-            if s in steps or len(seen) > MOST:
+            if s in steps or len(seen) > self.graph.tuning.fusion.scatter_max_steps_searched:
                 return True
             if id(s) not in seen:
                 seen.add(id(s))

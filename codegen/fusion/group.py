@@ -9,18 +9,20 @@ reductions gives the generics in order.  No field of a group names a target; eve
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import IntEnum
 from functools import cache
 from typing import Any
 
 from tensordsl.base.records import kept, record
 from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, ITEMSIZE, LEAVES, Builder, Val, attr_key, walk
+from tensordsl.codegen.target.tuning import CostTuning
 from tensordsl.ops.array.reducers import Reducer
 
-__all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
+__all__ = [
+    "Buffer", "Group", "LineAlignment", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region",
+]  # fmt: skip
 
-
-SCATTERED = 500  # ns of 1,000 elements that are added at positions
-MOVE = 100  # ns of 1,000 loads or stores of 8 bytes that a cache holds
+Work = tuple[tuple[int, tuple[int, ...]], ...]  # see `Group.work`
 INTERLEAVE = "interleave"  # the name of groups whose outputs, or some each, stand side by side: of each point all
 
 
@@ -139,16 +141,26 @@ class Group:
         return tuple(Pass(k[1], tuple(table[k][0]), tuple(table[k][1]), tuple(table[k][2])) for k in keys)
 
     @kept
-    def work(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    def _known_work(self) -> dict[CostTuning, Work]:
+        return {}
+
+    def work(self, costs: CostTuning) -> Work:
+        """See `_work`; found once."""
+        known = self._known_work
+        if costs not in known:
+            known[costs] = self._work(costs)
+        return known[costs]
+
+    def _work(self, costs: CostTuning) -> Work:
         """For each space that is walked, which is a largest set of axes that something varies along: nanoseconds per
         1,000 points, by a rough price per operation, load and store, and the axes by number."""
         priced: dict[frozenset[str], float] = {}
         for v in self.scalars:
             space = v.axes | frozenset(v.attr[1]) if v.op == "reduce" else v.axes
-            priced[space] = priced.get(space, 0.0) + price(v)
+            priced[space] = priced.get(space, 0.0) + price(v, costs)
         stores: dict[frozenset[str], float] = {}
-        written = [(frozenset(m for m in o.map if isinstance(m, str)), stored(o)) for o in self.outs]
-        for space, cost in (*written, *((s.axes, SCATTERED) for s in self.scatters)):
+        written = [(frozenset(m for m in o.map if isinstance(m, str)), stored(o, costs)) for o in self.outs]
+        for space, cost in (*written, *((s.axes, costs.scatter_ns_per_1000) for s in self.scatters)):
             stores[space] = stores.get(space, 0.0) + cost
         prices: dict[frozenset[str], float] = {}
         for space in sorted({**priced, **stores}, key=len, reverse=True):
@@ -159,28 +171,34 @@ class Group:
         return tuple((int(ns), tuple(sorted(map(numbers.__getitem__, space)))) for space, ns in prices.items())
 
 
+class LineAlignment(IntEnum):
+    """Whether vectors of sums begin on cache lines.  Chunks are the same for VECTORS and CHUNKS, inside of vectors that
+    begin on lines; vectors of CHUNKS begin where chunks do, for what no cache holds."""
+
+    NONE, VECTORS, CHUNKS = range(3)
+
+
 @record
 class Schedule:
     """All that depends on the target."""
 
     lane: str  # the axis that SIMD lanes (CPU) or neighbouring threads (GPU) run along; "" for a group without axes
     width: tuple[int, ...]  # per pass: lanes of a vector (CPU), threads that share a row (GPU)
-    block: int = 512  # elements per block: unit of packing, of temporaries in L1 and of partial states
+    block_elements: int = 512  # unit of packing, of temporaries in L1 and of partial states
     keep: tuple[Val, ...] = ()  # values stored per row for a later pass; all others are recomputed
     keep_in: tuple[Out, ...] = ()  # the outputs that they are stored in until those are computed
-    split: int = 60  # a pass of more scalar operations is several kernels over a block's temporaries
-    beside: tuple[int, ...] = ()  # per pass, CPU: vectors side by side (lanes along a parallel axis), or lanes of one
-    # of the short rows side by side (along a reduced one; 0: none)
-    apart: tuple[tuple[int, int], ...] = ()  # (operand, elements from lane to lane), CPU: those that kernels take so
-    shifts: tuple[tuple[int, int, int, int], ...] = ()  # CPU: operands that are parts of one tensor (`stencil_offsets`)
-    joins: int = 0  # CPU: how many outputs each stand side by side, if all are such
-    alone: bool = False  # CPU: whether rows are done one by one, each in parts, as what is reduced over all axes
-    # CPU: "near": vectors of sums begin on cache lines, and chunks inside of them; "far": chunks are the same ones, but
-    # vectors begin where these do; "": neither
-    cuts: str = ""
-    asks: bool = False  # CPU: whether loops ask for what comes, as memory has it
-    cross: str = ""  # the axis that operands are read along through shared memory (GPU), or ""
-    fastmath: bool = False  # approximate instructions (GPU)
+    max_scalar_ops: int = 60  # a pass of more scalar operations is several kernels over a block's temporaries
+    # CPU, per pass: vectors of columns that are done together (lanes along a parallel axis), or lanes of a row of those
+    # short rows that are done together (along a reduced one; 0: none).
+    unroll_jam: tuple[int, ...] = ()
+    strided: tuple[tuple[int, int], ...] = ()  # CPU: (operand, stride in elements) of those that are read in place
+    stencil_offsets: tuple[tuple[int, int, int, int], ...] = ()  # CPU: slices of one tensor (`cpu.stencil_offsets`)
+    interleaved_outputs: int = 0  # CPU: how many outputs each are stored side by side, if all are such
+    rows_parallel: bool = False  # CPU: rows are done one by one, each split as what is reduced over all axes
+    line_alignment: LineAlignment = LineAlignment.NONE  # CPU
+    prefetch: bool = False  # CPU: loops prefetch what memory gives them next
+    shared_memory_axis: str = ""  # GPU: the axis that operands are read along through shared memory, or ""
+    fastmath: bool = False  # GPU: approximate instructions
 
 
 def levels(values: Iterable[Val]) -> dict[int, int]:
@@ -262,15 +280,20 @@ def any_copy(group: Group) -> Group:
     return Group("copy", dict(lengths), group.parallel, (Out(buffer("y", out.map), out.map, value),))
 
 
-def stored(o: Out) -> float:
+def stored(o: Out, costs: CostTuning) -> float:
     """ns of 1,000 stores."""
-    return MOVE * _words(o.buffer.type)
+    return costs.access_ns_per_1000 * _words(o.buffer.type)
 
 
-def price(v: Val) -> float:
+def price(v: Val, costs: CostTuning) -> float:
     """ns of 1,000 such operations."""
-    free = v.op in LEAVES or v.op == "result"
-    return _words(v.type) * (800 if v.op in FUNCTIONS else MOVE if v.op == "load" else 0 if free else 60)
+    if v.op in FUNCTIONS:
+        ns = costs.function_ns_per_1000
+    elif v.op == "load":
+        ns = costs.access_ns_per_1000
+    else:
+        ns = 0 if v.op in LEAVES or v.op == "result" else costs.operation_ns_per_1000
+    return _words(v.type) * ns
 
 
 @cache

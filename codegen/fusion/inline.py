@@ -13,11 +13,11 @@ permutes or drops axes, a reduction adds its local axes, a leaf becomes a load. 
     R5 no barrier    after a full reduction nothing over the elements may follow: its result is cut
     R6 once          what two groups would compute and is heavy or large is cut
     R7 in pieces     what leaves a piece of a large elementwise computation with several results (`fusion.split_large`)
-    R8 few levels    where more than LEVELS reductions follow each other, an argument is cut: each of them is a walk
-                     that computes all before it again
-    R9 few spaces    reductions to scalars walk one space, those to rows at most ROW_SPACES; the others are cut at their
-                     results: what walks different axes gains nothing in one group, whose tables grow with its axes
-    R10 few operands a group loads at most OPERANDS tensors, so that a GPU's registers hold what it needs of each
+    R8 few levels    where more than `max_reduction_levels` reductions follow each other, an argument is cut: each of
+                     them is a walk that computes all before it again
+    R9 few spaces    reductions to scalars walk one space, those to rows at most `max_row_spaces`; others are cut at
+                     their results: what walks different axes gains nothing in one group, whose tables grow with axes
+    R10 few operands a group loads at most `max_operands` tensors, so that a GPU's registers hold what it needs of each
     R11 one length   a pool of slices that is reduced, or read along other axes: it is a part of what it is computed
                      from, stored it is one row, however short those of the slices are
     R12 one quotient a quotient or root of several axes, as of all pairs, that would be computed for each of several
@@ -35,15 +35,12 @@ from tensordsl.base.records import kept, record
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, region
 from tensordsl.codegen.fusion.group import levels as count_levels
 from tensordsl.codegen.scalar_ir.builder import HEAVY, LEAVES, Builder, Val, counted, walk
+from tensordsl.codegen.target.tuning import FusionTuning
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
 
 FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex"))
-LEVELS, FEW_LEVELS = 3, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)
-ROW_SPACES = 4
-OPERANDS = 48
 SLOW = frozenset(("div", "sqrt"))
-LARGE = 12  # scalar operations that are dearer to compute twice than to store once
 Axes = tuple[Any, ...]
 
 
@@ -85,9 +82,11 @@ class _Recording(Builder):
 class Pull:
     """The scalars of one group.  `buffer_of(value)` is the buffer of a leaf, None for a value that may be fused."""
 
-    def __init__(self, buffer_of: Callable[[Value], Buffer | None], find: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, buffer_of: Callable[[Value], Buffer | None], find: Callable[[Any], Any], tuning: FusionTuning
+    ) -> None:
         self.b = _Recording()
-        self.buffer_of, self.find = buffer_of, find
+        self.buffer_of, self.find, self.tuning = buffer_of, find, tuning
         self.extents: dict[str, Any] = {}
         self.memo: dict[tuple[int, Axes], Val] = {}
         self.points: dict[int, dict[Axes, Val]] = {}  # value number -> where it was pulled
@@ -97,7 +96,7 @@ class Pull:
 
     def copied(self) -> Pull:
         """Another one that goes on from here."""
-        other = Pull(self.buffer_of, self.find)
+        other = Pull(self.buffer_of, self.find, self.tuning)
         other.b, other.extents, other.memo = self.b.copied(), self.extents.copy(), self.memo.copy()
         other.points, other.values = self.points.copy(), self.values.copy()
         other.local, other.roots = self.local.copy(), self.roots.copy()
@@ -300,6 +299,7 @@ class Fused:
     values: list[Value]
     loads: list[Value]
     tensors: dict[int, Val]
+    tuning: FusionTuning
     pull: Pull | None = None
 
     @kept
@@ -322,29 +322,29 @@ class Fused:
         return [dict(Counter([lengths[a] for a in o.map if a])) for o in self.group.outs]
 
     @kept
-    def dear(self) -> list[int]:
+    def expensive(self) -> list[int]:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
-        weight: dict[Val, int] = {}
+        least, weight = self.tuning.store_min_operations, dict[Val, int]()
         for s in self.group.scalars:
-            is_dear = s.op in HEAVY or (
+            is_expensive = s.op in HEAVY or (
                 s.op == "load" and s.args and any([a.axes for a in s.args])
             )  # functions, gathers
-            total = LARGE if is_dear else int(s.op not in LEAVES)
+            total = least if is_expensive else int(s.op not in LEAVES)
             for a in s.args:
                 total += weight[a]
             weight[s] = min(1000, total)
-        return [number for number, s in self.tensors.items() if weight.get(s, 0) >= LARGE]
+        return [number for number, s in self.tensors.items() if weight.get(s, 0) >= least]
 
 
 def attempt(
     values: Sequence[Value], buffer_of: Callable[[Value], Buffer | None], out_buffer: Callable[[Value], Buffer],
-    find: Callable[[Any], Any], first: Fused | None = None,
+    find: Callable[[Any], Any], tuning: FusionTuning, first: Fused | None = None,
 ) -> Fused:  # fmt: skip
     """One group for all of `values`, or Cut.  `first`: a group of the first of them, which loads none of the others:
     its walk is continued."""
     done: list[tuple[Axes, Val]] = []
     if first is None or first.pull is None:
-        pull, known = Pull(buffer_of, find), []
+        pull, known = Pull(buffer_of, find, tuning), []
     else:
         pull, known = first.pull.copied(), first.group.scalars
         done = [(o.map, o.value) for o in first.group.outs]
@@ -367,11 +367,11 @@ def attempt(
     for b in loads:
         if b.value in values:
             raise Cut(values[-1], "R1")  # it would read at one point what it writes at another
-    if len(loads) > OPERANDS and len(values) == 1:
+    if len(loads) > tuning.max_operands and len(values) == 1:
         _part_operands(pull, values[0], scalars)
     vars(group)["scalars"] = scalars  # it need not walk again
     tensors = {number: next(iter(points.values())) for number, points in pull.points.items()}
-    return Fused(group, list(values), [b.value for b in loads], tensors, pull)
+    return Fused(group, list(values), [b.value for b in loads], tensors, tuning, pull)
 
 
 def _part_operands(pull: Pull, root: Value, scalars: Sequence[Val]) -> None:
@@ -380,11 +380,12 @@ def _part_operands(pull: Pull, root: Value, scalars: Sequence[Val]) -> None:
     for s in scalars:
         own = frozenset([id(s.attr[0])] if s.op == "load" else ())
         loads[s] = own.union(*(loads[a] for a in s.args))
-    best, most = None, OPERANDS // 4
+    limit = pull.tuning.max_operands
+    best, most = None, limit // 4
     for number, points in pull.points.items():
         v = pull.values[number]
         count = max(len(loads.get(s, ())) for s in points.values())
-        if v.op == "map" and v is not root and most < count <= OPERANDS:
+        if v.op == "map" and v is not root and most < count <= limit:
             best, most = v, count
     if best is not None:
         raise Cut(best, "R10")
@@ -407,10 +408,10 @@ def _check(
 ) -> frozenset[str]:
     """The rules; gives the group's parallel axes."""
     outputs = frozenset(a for axes, _ in pulled for a in axes if a)
-    _check_rows(pull.b.made_for, values, {s for _, s in pulled}, scalars)
+    _check_rows(pull, values, {s for _, s in pulled}, scalars)
     if not any([s.op in HEAVY for s in scalars]):
         return outputs  # all other rules are about these
-    reduces = [s for s in scalars if s.op == "reduce"]
+    t, reduces = pull.tuning, [s for s in scalars if s.op == "reduce"]
     several = [(number, points) for number, points in pull.points.items() if len(points) > 1]
     heavy = _heavy(scalars) if several else set()
     own = {s for _, s in pulled}
@@ -422,12 +423,13 @@ def _check(
             raise Cut(v, "R1")
     if len({s.axes for s in reduces}) > 1:
         _cut(_mixed(pull, scalars), "R3")
-    level = count_levels(scalars) if len(reduces) > LEVELS else {}
-    if max(level.values(), default=0) > LEVELS:
-        late = next(s for s in reduces if level[id(s)] == FEW_LEVELS)
-        raise Cut(_argument(pull, [a for a in late.args if level[id(a)] == FEW_LEVELS]), "R8")
+    level = count_levels(scalars) if len(reduces) > t.max_reduction_levels else {}
+    if max(level.values(), default=0) > t.max_reduction_levels:
+        below = t.max_levels_below_cut
+        late = next(s for s in reduces if level[id(s)] == below)
+        raise Cut(_argument(pull, [a for a in late.args if level[id(a)] == below]), "R8")
     parallel = max((s.axes for s in reduces), key=len, default=outputs)
-    far = _beyond(reduces, ROW_SPACES if parallel else 1)
+    far = _beyond(reduces, t.max_row_spaces if parallel else 1)
     if far:
         cut = list(dict.fromkeys(tensor[s] for s in scalars if s.op == "result" and s.args[0] in far))
         raise Cut(values[-1], "R9") if any(v in values for v in cut) else Cut(cut[0], "R9", *cut[1:])
@@ -451,16 +453,17 @@ def _cut(tensors: Iterable[Value], rule: str) -> None:
         raise Cut(values[0], rule, *values[1:])
 
 
-def _check_rows(tensor: Mapping[Val, Value], values: Sequence[Value], own: set[Val], scalars: Sequence[Val]) -> None:
+def _check_rows(pull: Pull, values: Sequence[Value], own: set[Val], scalars: Sequence[Val]) -> None:
     """R2 for large values: what has few axes is computed once for each row of its users, one by one."""
     if len({s.axes for s in scalars if s.axes}) < 2 or any([s.op == "reduce" for s in scalars]):
         return
+    tensor, least = pull.b.made_for, pull.tuning.store_min_operations
     weight: dict[Val, int] = {}
     large: dict[Value, None] = {}
     for s in scalars:
         weight[s] = min(1000, int(s.op not in LEAVES) + sum([weight[a] for a in s.args]))
         for a in s.args:
-            if a.axes and a.axes < s.axes and weight[a] >= LARGE and a in tensor and a not in own:
+            if a.axes and a.axes < s.axes and weight[a] >= least and a in tensor and a not in own:
                 large[tensor[a]] = None
     _cut([v for v in large if v not in values], "R2")
 
@@ -549,7 +552,11 @@ def _dependent(pull: Pull, s: Val, arguments: Sequence[Val], below: Mapping[Val,
         seen.update(more)
         for a in more:
             (found if a.axes < s.axes and a in pull.b.made_for else stack).append(a)
-    return [pull.b.made_for[a] for a in found] if 0 < len(found) <= FEW_LEVELS else [_argument(pull, arguments)]
+    return (
+        [pull.b.made_for[a] for a in found]
+        if 0 < len(found) <= pull.tuning.max_levels_below_cut
+        else [_argument(pull, arguments)]
+    )
 
 
 def _beyond(reduces: Sequence[Val], most: int) -> set[Val]:

@@ -9,19 +9,15 @@ from typing import Any
 
 from tensordsl.codegen.fusion.group import Buffer
 from tensordsl.codegen.fusion.incremental_toposort import StepOrder
-from tensordsl.codegen.fusion.inline import FEW_LEVELS, FUSED, OPERANDS, Cut, Fused, ValueBuffer, attempt, levels, strip
+from tensordsl.codegen.fusion.inline import FUSED, Cut, Fused, ValueBuffer, attempt, levels, strip
 from tensordsl.codegen.fusion.split_large import Piece, pieces
 from tensordsl.codegen.scalar_ir.builder import Val, walk
+from tensordsl.codegen.target.tuning import FusionTuning
 from tensordsl.codegen.tensor_ir.extents import named
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, lengths_of
 
 COMPUTED = FUSED - {"extent", "iota"}
 SOURCES = frozenset(("arg", "shared", "const", "index", "carried", "result", "undefined"))
-MERGE_STEPS = 400  # groups further apart are not merged: time stays linear
-LARGE_REGION = 1000  # tensors
-MERGE_TENSORS = 200
-MERGE_OPERANDS = 24
-REDUCTIONS = 8  # of what is looked at before there are more
 Needs = tuple[frozenset[int], frozenset[int]]  # the values reduced and loaded
 
 
@@ -32,7 +28,7 @@ class Fusion:
     def __init__(
         self, graph: Graph, roots: Sequence[Value], inside: Iterable[Value], results: Collection[int] = ()
     ) -> None:
-        self.graph = graph
+        self.graph, self.tuning = graph, graph.tuning.fusion
         self.roots = list(roots)
         self.inside = list(inside)
         self.members = {v.number for v in self.inside}
@@ -46,7 +42,7 @@ class Fusion:
         self.group_needs: dict[int, tuple[Fused, list[Value]]] = {}
         self.pieces: dict[int, Piece] = {}  # by their members
         self.formed: dict[int, Fused] = {}  # by the first of its values
-        self.homes: Counter[int] = Counter()  # tensor that is dear -> the formed groups that compute it
+        self.homes: Counter[int] = Counter()  # tensor that is expensive -> the formed groups that compute it
         self.joined: dict[tuple[int, int], tuple[Fused, Fused, Fused | None]] = {}  # by the ids of the two groups
 
     def buffer(self, v: Value) -> ValueBuffer:
@@ -63,7 +59,7 @@ class Fusion:
         return self.buffer(v)
 
     def attempt(self, values: Sequence[Value], first: Fused | None = None) -> Fused:
-        return attempt(values, self.buffer_of, self.buffer, self.graph.extents.find, first)
+        return attempt(values, self.buffer_of, self.buffer, self.graph.extents.find, self.tuning, first)
 
     def plan(self) -> list[Fused]:
         """The groups, in an order in which each follows what it loads."""
@@ -75,7 +71,7 @@ class Fusion:
         self._free(needed, asked)
         for _ in range(8):
             groups = self._merge(self._form(needed))
-            homes = Counter(n for g in groups for n in g.dear)
+            homes = Counter(n for g in groups for n in g.expensive)
             again = _outermost(self.graph, groups, {n for n, count in homes.items() if count > 1})
             if not again:
                 break
@@ -98,12 +94,15 @@ class Fusion:
             is_cut = self.cuts.get(v.number) in ("R1", "R2", "R3", "R8") and v.number not in asked
             is_alone = len(f.values) == 1 == viewed[v.number] and v.number not in self.pieces
             around = [v.number, *users[v.number]]
-            if not (is_cut and is_alone and len(around) == 2 and self.formed.keys() >= {*around}) or v.number in f.dear:
+            if (
+                not (is_cut and is_alone and len(around) == 2 and self.formed.keys() >= {*around})
+                or v.number in f.expensive
+            ):
                 continue
             del self.cuts[v.number], needed[v.number]
             self.leaves.discard(v.number)
             for number in around:
-                self.homes.subtract(self.formed.pop(number).dear)
+                self.homes.subtract(self.formed.pop(number).expensive)
 
     def _without_unread(self, groups: list[Fused], asked: set[int]) -> list[Fused]:
         """The groups without outputs that R6 asked for, so that several groups load them, if these have been joined."""
@@ -174,7 +173,7 @@ class Fusion:
 
     def _part(self, needed: dict[int, Value]) -> None:
         """R7 for large computations."""
-        made = pieces(self.inside, needed.keys() | self.leaves, self._needs, self.graph.extents.find)
+        made = pieces(self.inside, needed.keys() | self.leaves, self._needs, self.graph.extents.find, self.tuning)
         self.pieces = {v.number: piece for piece in made for v in piece.members}
         for piece in made:
             for v in piece.roots:
@@ -192,7 +191,7 @@ class Fusion:
         """Cuts what many reductions or operands are needed for, from below: so that no attempt walks a recurrence, or a
         sum of many terms, from its end, once for each cut."""
         fusible = [v for v in self.inside if v.op in FUSED]
-        if sum(v.op == "reduce" for v in fusible) <= REDUCTIONS:
+        if sum(v.op == "reduce" for v in fusible) <= self.tuning.max_reductions_looked_at:
             return
         below: dict[int, Needs] = {}
         limits: dict[int, float] = {}  # of shares of what a group may have
@@ -200,10 +199,10 @@ class Fusion:
             limit = max([limits.get(o.number, 1.0) for o in v.operands], default=1.0)
             below[v.number] = self._below(v, below)
             is_inner = v.number not in self.pieces and v.number not in self.leaves
-            while is_inner and _share(below[v.number]) > limit:
+            while is_inner and self._share(below[v.number]) > limit:
                 for w in self._group_of(v):
                     below[w.number] = self._below(w, below)
-                share = _share(below[v.number])
+                share = self._share(below[v.number])
                 if share > limit and not self._cut_below(v, needed):
                     limit = 2 * share
             limits[v.number] = limit
@@ -232,13 +231,13 @@ class Fusion:
         return len(self.leaves) > before
 
     def _waist(self, v: Value) -> list[Value]:
-        """R8: all that has FEW_LEVELS reductions below it and is read by what has more."""
-        depths: dict[int, int] = {}
+        """R8: all that has `max_levels_below_cut` reductions below it and is read by what has more."""
+        most, depths = self.tuning.max_levels_below_cut, dict[int, int]()
         found: dict[Value, None] = {}
         for w in self._group_of(v):
             depths[w.number] = (w.op == "reduce") + max([depths.get(o.number, 0) for o in w.operands], default=0)
-            if depths[w.number] > FEW_LEVELS:
-                found.update(dict.fromkeys(o for o in w.operands if depths.get(o.number) == FEW_LEVELS))
+            if depths[w.number] > most:
+                found.update(dict.fromkeys(o for o in w.operands if depths.get(o.number) == most))
         return list(found)
 
     def _group_of(self, v: Value) -> list[Value]:
@@ -287,7 +286,7 @@ class Fusion:
                     if len(formed[first].values) == len(roots):
                         stack.pop()
                         continue
-                    homes.subtract(formed.pop(first).dear)  # its piece has got another root since
+                    homes.subtract(formed.pop(first).expensive)  # its piece has got another root since
                 try:
                     fused = self.attempt(roots)
                 except Cut as cut:
@@ -297,9 +296,9 @@ class Fusion:
                 formed[first] = fused
                 stack.pop()
                 computed += len(fused.tensors)
-                homes.update(fused.dear)
-                if computed > LARGE_REGION:
-                    twice = {n for n in fused.dear if homes[n] > 1 and n not in self.leaves}
+                homes.update(fused.expensive)
+                if computed > self.tuning.large_region_tensors:
+                    twice = {n for n in fused.expensive if homes[n] > 1 and n not in self.leaves}
                     stack += self._cut_twice(_outermost(self.graph, [fused], twice), needed)
             starts = self._drop_stale()
         return list(formed.values())
@@ -308,7 +307,7 @@ class Fusion:
         """The first values of groups that compute what has got a buffer since: they are formed anew, to load it."""
         starts = [f.values[0] for f in self.formed.values() if self._is_stale(f)]
         for v in starts:
-            self.homes.subtract(self.formed.pop(v.number).dear)
+            self.homes.subtract(self.formed.pop(v.number).expensive)
         return starts
 
     def _cut(self, value: Value, rule: str, roots: Sequence[Value], needed: dict[int, Value]) -> list[Value]:
@@ -340,16 +339,20 @@ class Fusion:
             return [home_of.get(v.number, v.number) for v in found]
 
         order = StepOrder([*made, *(v.number for v in self.inside if v.op not in FUSED)], needs)
-        touched = _Touched()
+        touched = _Touched(self.tuning.merge_max_steps)
         for g in _ordered(groups, self.inside):
             home, own = -1, g.values[0].number  # where the group went that g has joined
             apart = order.apart(own)
             for k in touched.candidates(g):
                 h = merged[k]
-                if h is None or not _fit(h, g) or not _rows_meet(h, g) or self._pools_meet(h, g):
+                if h is None or not _fit(h, g, self.tuning) or not _rows_meet(h, g) or self._pools_meet(h, g):
                     continue
                 other = h.values[0].number
-                if order.distance(other, own) > MERGE_STEPS or order.follows(other, own) or other in apart:
+                if (
+                    order.distance(other, own) > self.tuning.merge_max_steps
+                    or order.follows(other, own)
+                    or other in apart
+                ):
                     continue
                 joined = self._join(h, g)
                 if joined is not None:
@@ -386,6 +389,11 @@ class Fusion:
             self.joined[key] = h, g, joined
         return self.joined[key][2]
 
+    def _share(self, needs: Needs) -> float:
+        """Of what a group should have, in which rules look for cuts."""
+        reductions, loads = needs
+        return max(len(reductions) / self.tuning.max_reductions_looked_at, len(loads) / self.tuning.max_operands)
+
     def _needs(self, v: Value) -> list[Value]:
         """What must run before v, which no group gives: what it reads, and the integers that its lengths are computed
         from."""
@@ -414,16 +422,11 @@ class Fusion:
         return known
 
 
-def _share(needs: Needs) -> float:
-    """Of what a group should have, in which rules look for cuts."""
-    reductions, loads = needs
-    return max(len(reductions) / REDUCTIONS, len(loads) / OPERANDS)
-
-
 class _Touched:
     """Which of the merged groups load or give a value."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.most = most  # candidates
         self.by_value: dict[int, set[int]] = {}
         self.scalars: list[int] = []  # groups without axes
 
@@ -437,14 +440,16 @@ class _Touched:
         """Groups that may be worth joining with g, the latest first."""
         sharing = (self.by_value.get(n, ()) for n in g.in_memory)
         found: set[int] = set().union(*sharing) if g.group.extents else {*self.scalars}
-        return sorted(found, reverse=True)[:MERGE_STEPS]
+        return sorted(found, reverse=True)[: self.most]
 
 
-def _fit(h: Fused, g: Fused) -> bool:
+def _fit(h: Fused, g: Fused, t: FusionTuning) -> bool:
     """Whether two groups together are not too large, and share a load, or one loads what the other gives."""
     size = len(h.tensors) + len(g.tensors)
     operands = len(h.loads) + len(h.values) + len(g.loads) + len(g.values)
-    if size > MERGE_TENSORS or operands > MERGE_OPERANDS or bool(h.group.extents) != bool(g.group.extents):
+    if size > t.merge_max_tensors or operands > t.merge_max_operands:
+        return False
+    if bool(h.group.extents) != bool(g.group.extents):
         return False
     return not g.group.extents or not g.in_memory.isdisjoint(h.in_memory)
 
@@ -474,7 +479,7 @@ def _walks_once(joined: Fused) -> bool:
 
 def _walks_again(joined: Fused, *parts: Fused) -> bool:
     """Whether reductions of one part would wait for those of another: see R8."""
-    return levels(joined) > max(FEW_LEVELS, *map(levels, parts))
+    return levels(joined) > max(joined.tuning.max_levels_below_cut, *map(levels, parts))
 
 
 def _reduced(out: Any, space: set[str]) -> bool:

@@ -13,11 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 from tensordsl.base.records import record
-from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.fusion.group import Group
 from tensordsl.codegen.fusion.inline import Cut, Fused, ValueBuffer, attempt, strip
 from tensordsl.codegen.fusion.placement import VIEWS, Step, memory
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
+from tensordsl.codegen.target.tuning import BlockingTuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -25,14 +25,7 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value
 Axes = list[int | None]
 Readers = dict[tuple[int, int], list[tuple[int, Value, int, Axes, Axes]]]  # see `_readers`
 
-CACHE = layouts.CACHED  # bytes of a matrix that does not come from the second-level cache the second time
-BLOCK = 1 << 17  # bytes of a block of it
-NARROW = 32  # columns of the product, beyond which multiplying takes most of the time
 ROWS = "rows"  # the axis along them where there is no group
-LEAST_ROWS = 64  # of a block; and two for each column, since a product may copy w for each block
-LONGEST_ROW = 1 << 16  # bytes: the least rows should stay near the core
-PARTS = 32  # at most: rows that a thread does before it asks for others, and sums of their own
-LEAST_BLOCKS, TALL = 4, 128  # of a part; and rows for each column of the product, beside which adding its sum is little
 
 
 @record
@@ -192,16 +185,22 @@ def extents_of(first: Value, side: int) -> tuple[Any, Any, Any]:
     return rows, length, other.shape[1 - side] if other.rank == 2 else 1
 
 
-def limits(rows: Any, length: Any, narrow: Any, item: int) -> list[tuple[str, Any, int]]:
+def limits(rows: Any, length: Any, narrow: Any, item: int, t: BlockingTuning) -> list[tuple[str, Any, int]]:
     """What must hold of a product for blocks to be worthwhile."""
     row = ex.mul(length, item)
-    return [("gt", ex.mul(rows, row), CACHE), ("le", narrow, NARROW), ("le", row, LONGEST_ROW)]
+    return [
+        ("gt", ex.mul(rows, row), t.reread_min_bytes),
+        ("le", narrow, t.max_product_columns),
+        ("le", row, t.max_row_bytes),
+    ]
 
 
 def _may_pay(graph: Graph, first: Value, side: int) -> bool:
     """Not where lengths that are known rule it out."""
     rows, length, narrow = map(graph.extents.find, extents_of(first, side))
-    known = [x for x in limits(rows, length, narrow, ITEMSIZE[first.dtype]) if isinstance(x[1], int)]
+    known = [
+        x for x in limits(rows, length, narrow, ITEMSIZE[first.dtype], graph.tuning.blocking) if isinstance(x[1], int)
+    ]
     return all(n > limit if op == "gt" else n <= limit for op, n, limit in known)
 
 
@@ -260,7 +259,7 @@ def _parted(graph: Graph, fused: Fused, first: Value, side: int) -> tuple[Fused,
 
     def part(values: Sequence[Value], leaves: Sequence[Value]) -> Fused:
         numbers = {v.number for v in leaves}
-        return attempt(values, lambda v: buffer(v) if v.number in numbers else None, buffer, find)
+        return attempt(values, lambda v: buffer(v) if v.number in numbers else None, buffer, find, graph.tuning.fusion)
 
     known |= {v.number: buffer(v) for v in stored}
     try:
@@ -269,7 +268,7 @@ def _parted(graph: Graph, fused: Fused, first: Value, side: int) -> tuple[Fused,
     except Cut:
         return None
     axis = axis_of(by_rows, first, rows)
-    is_twice = rest is not None and (set(by_rows.dear) & set(rest.dear))
+    is_twice = rest is not None and (set(by_rows.expensive) & set(rest.expensive))
     return (by_rows, rest, axis) if axis is not None and is_along(by_rows, axis) and not is_twice else None
 
 

@@ -13,11 +13,10 @@ from dataclasses import field
 from typing import Any
 
 from tensordsl.base.records import record
-from tensordsl.codegen.fusion.inline import OPERANDS, strip
+from tensordsl.codegen.fusion.inline import strip
+from tensordsl.codegen.target.tuning import FusionTuning
 from tensordsl.codegen.tensor_ir.graph import Value
 
-PIECE = 150  # tensors
-CHEAP = 3  # light operations that are computed again rather than stored
 LIGHT = frozenset(("add", "sub", "mul", "neg", "abs", "sqr", "maximum", "minimum", "cast", "identity", "switch"))
 
 Needs = Callable[[Value], Iterable[Value]]
@@ -31,10 +30,12 @@ class Piece:
     roots: list[Value] = field(default_factory=list)
 
 
-def pieces(inside: Sequence[Value], wanted: Collection[int], needs: Needs, find: Callable[[Any], Any]) -> list[Piece]:
+def pieces(
+    inside: Sequence[Value], wanted: Collection[int], needs: Needs, find: Callable[[Any], Any], t: FusionTuning
+) -> list[Piece]:
     """The pieces of a region's values, which stand in an order of computation.  `wanted`: numbers of values that must
     be stored anyway."""
-    if sum(v.op == "map" for v in inside) <= PIECE:
+    if sum(v.op == "map" for v in inside) <= t.piece_tensors:
         return []
     result: list[Piece] = []
     users: dict[int, list[int]] = {}
@@ -42,16 +43,16 @@ def pieces(inside: Sequence[Value], wanted: Collection[int], needs: Needs, find:
         for o in v.operands:
             users.setdefault(o.number, []).append(v.number)
     for component in _components(inside, needs, find):
-        if len(component) <= PIECE:
+        if len(component) <= t.piece_tensors:
             continue
         mine = {v.number for v in component}
         exits = sum(v.number in wanted or not mine.issuperset(users.get(v.number, ())) for v in component)
         if exits < 2:
             continue  # its one group is formed once
-        parts = -(-len(component) // PIECE)
+        parts = -(-len(component) // t.piece_tensors)
         size = -(-len(component) // parts)
-        result += map(Piece, _parted(component, size))
-    _choose_roots(result, users, wanted)
+        result += map(Piece, _parted(component, size, t.max_operands))
+    _choose_roots(result, users, wanted, t.recompute_max_operations)
     return result
 
 
@@ -73,13 +74,13 @@ def _in_order(inside: Sequence[Value], mine: Collection[int], needs: Needs) -> l
     return result
 
 
-def _parted(component: Sequence[Value], size: int) -> list[list[Value]]:
-    """Up to `size` values each, in order, that use up to OPERANDS others (R10)."""
+def _parted(component: Sequence[Value], size: int, most: int) -> list[list[Value]]:
+    """Up to `size` values each, in order, that use up to `most` others (R10)."""
     parts: list[list[Value]] = [[]]
     own, others = set[int](), set[int]()
     for v in component:
         used = {strip(o).number for o in v.operands if o.op != "const"}
-        if len(parts[-1]) == size or len(others | (used - own)) > OPERANDS:
+        if len(parts[-1]) == size or len(others | (used - own)) > most:
             parts.append([])
             own, others = set(), set()
         others |= used - own
@@ -122,16 +123,16 @@ def _components(inside: Sequence[Value], needs: Needs, find: Callable[[Any], Any
     return list(groups.values())
 
 
-def _choose_roots(made: list[Piece], users: dict[int, list[int]], wanted: Collection[int]) -> None:
+def _choose_roots(made: list[Piece], users: dict[int, list[int]], wanted: Collection[int], most: int) -> None:
     """What is stored: what must be, and what other pieces use, but for what they compute as easily."""
     home = {v.number: k for k, p in enumerate(made) for v in p.members}
-    dear: dict[int, int] = {}
+    cost: dict[int, int] = {}
     for k, piece in enumerate(made):
         for v in piece.members:
             n = v.number
-            own = 1 if v.attrs["row"].name in LIGHT else CHEAP + 1
-            dear[n] = own + sum(dear.get(o.number, 0) for o in v.operands)
+            own = 1 if v.attrs["row"].name in LIGHT else most + 1
+            cost[n] = own + sum(cost.get(o.number, 0) for o in v.operands)
             leaves = any(home.get(u, k) != k for u in users.get(n, ()))
-            if n in wanted or (leaves and dear[n] > CHEAP):
+            if n in wanted or (leaves and cost[n] > most):
                 piece.roots.append(v)
-                dear[n] = 0
+                cost[n] = 0

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.base.records import record
-from tensordsl.codegen.cpu.schedule import for_points, reach
+from tensordsl.codegen.cpu.schedule import needed_at_points, reach
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, Pass, Schedule, buffers
 from tensordsl.codegen.gpu.accesses import ACCESS, IN_FLIGHT, check_updates, crosses, merging
 from tensordsl.codegen.gpu.builder import (
@@ -92,7 +92,7 @@ class Emitter:
         has_local = any(p.local for p in self.steps)
         self.pattern = COLUMNS if self.lane in group.parallel else ROWS
         if not has_local:
-            self.pattern = CROSSED if schedule.cross else FLAT
+            self.pattern = CROSSED if schedule.shared_memory_axis else FLAT
         ins, outs = buffers(group)
         self.buffers = tuple({id(b): b for b in [*ins, *outs]}.values())
         self.number = {id(b): k for k, b in enumerate(self.buffers)}
@@ -109,7 +109,7 @@ class Emitter:
         few = sum(v.op == "load" for v in walk(group.roots)) <= KEPT
         self.is_kept = few and self.pattern != COLUMNS  # addresses of columns take two positions' registers
         self.single = sum(len(p.reduces) for p in self.steps) == 1
-        self.guarded = for_points(group)
+        self.guarded = needed_at_points(group)
         self.block, self.vector, self.runs = THREADS, 1, 1
         self.merges: set[tuple[int, int]] = set()
         self.results: dict[int, list[Val]] = {}
@@ -237,7 +237,7 @@ class Emitter:
 
     # -- crossed
     def _crossed(self) -> None:
-        c, lane, cross = self.code, self.lane, self.schedule.cross
+        c, lane, cross = self.code, self.lane, self.schedule.shared_memory_axis
         tid, _, cta, ncta = self.thread()
         x, y = c.arith("and", tid, WARP - 1), c.arith("lshr", tid, 5)
         outer = [a for a in self.group.parallel if a not in (lane, cross)]
@@ -261,7 +261,7 @@ class Emitter:
 
     def _into_tiles(self, loads: list[Val], cells: list[str], first: dict[str, str], x: str, rows: list[str]) -> None:
         """Reads along the cross axis; threads beyond an end repeat the last element."""
-        c, lane, cross = self.code, self.lane, self.schedule.cross
+        c, lane, cross = self.code, self.lane, self.schedule.shared_memory_axis
         last = {a: c.arith("sub", self.length(a), 1) for a in (cross, lane)}
         self.position[cross] = c.min(c.arith("add", first[cross], x), last[cross])
         values = []
@@ -448,7 +448,7 @@ class Emitter:
         if not folds:
             self._span(p, [], axes, low, high, stores)
             return []
-        span = c.arith("mul", self.threads, self.schedule.block)
+        span = c.arith("mul", self.threads, self.schedule.block_elements)
         outer = Loop(c, low, high, [x for f in folds for x in f.identity])
         end = c.min(c.arith("add", outer.index, span), high)
         totals, whole, part = [], outer.values, self._span(p, folds, axes, outer.index, end, stores)

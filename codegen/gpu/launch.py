@@ -159,7 +159,7 @@ def _launch(
     elif k.pattern == CROSSED:
         blocks, block = 1, THREADS
         for a, n in axes.items():
-            blocks *= -(-n // 32) if a in (k.schedule.lane, k.schedule.cross) else n
+            blocks *= -(-n // 32) if a in (k.schedule.lane, k.schedule.shared_memory_axis) else n
     elif k.pattern == COLUMNS:
         width = axes[k.schedule.lane]
         blocks, block = points // max(width, 1) * -(-width // 32), THREADS

@@ -24,6 +24,7 @@ from tensordsl.codegen.gpu.schedule import plan as plan_gpu
 from tensordsl.codegen.gpu.transpose_operands import Turn, turns
 from tensordsl.codegen.program_ir.instructions import Check, LaunchPlan, LoadScalar, Program, walk_program
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, walk
+from tensordsl.codegen.target.tuning import Tuning
 
 Launched = tuple[str, int, int, tuple[int, ...]]  # kernel, grid, block, arguments
 
@@ -157,10 +158,10 @@ class HostStep:
         return [a for a, _ in used], steps, lengths, words
 
 
-def host_step(plan: LaunchPlan, vector_bytes: int) -> HostStep:
+def host_step(plan: LaunchPlan, tuning: Tuning) -> HostStep:
     """The plan of a group for the CPU."""
-    chosen = schedule(plan.group, vector_bytes=vector_bytes)
-    return HostStep(plan, plan_cpu(plan.group, chosen, plan.name))
+    chosen = schedule(plan.group, tuning)
+    return HostStep(plan, plan_cpu(plan.group, chosen, plan.name, tuning))
 
 
 def late_numbers(program: Program) -> frozenset[str]:

@@ -19,7 +19,9 @@ from tensordsl.codegen.gpu.elementwise import flat_kernel
 from tensordsl.codegen.gpu.kernels import TILE_CELLS, Emitter, GpuKernel, module_text
 from tensordsl.codegen.gpu.row_in_registers import held_kernel
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder, Val, walk
+from tensordsl.codegen.target.tuning import ScheduleTuning
 
+USUAL = ScheduleTuning()
 STEPS = 32  # of a thread's partial state
 COLUMN_THREADS = THREADS // 32  # rows of threads in a tile of 32 columns
 TILES, TILE_AXIS = "tiles", "tile"
@@ -45,29 +47,29 @@ class GpuPlan:
         return [*ins, *outs]
 
 
-def schedule(group: Group, fastmath: bool = False, lane: str = "") -> Schedule:
+def schedule(group: Group, fastmath: bool = False, lane: str = "", t: ScheduleTuning = USUAL) -> Schedule:
     """`width`: threads that share a row (rows: at most; the host may choose a warp), or a column.  `lane`: if it is
     known already."""
     if not group.extents:
         return Schedule("", (1,), fastmath=fastmath)
-    lane, steps = lane or lane_axis(group), group.passes
-    crossing = _crossing(group, steps)
+    lane, steps = lane or lane_axis(group, t), group.passes
+    crossing = _crossing(group, steps, t)
     if crossing:
-        return Schedule(crossing[0], (1,) * len(steps), STEPS, cross=crossing[1], fastmath=fastmath)
+        return Schedule(crossing[0], (1,) * len(steps), STEPS, shared_memory_axis=crossing[1], fastmath=fastmath)
     local = any(p.local for p in steps)
     width = 1 if not local else COLUMN_THREADS if lane in group.parallel else THREADS
     return Schedule(lane, (width,) * len(steps), STEPS, fastmath=fastmath)
 
 
-def _crossing(group: Group, steps: Sequence[Pass]) -> tuple[str, str] | None:
+def _crossing(group: Group, steps: Sequence[Pass], t: ScheduleTuning) -> tuple[str, str] | None:
     """(lane, cross): outputs are adjacent along `lane`, some operands that vary along both axes along `cross`."""
     lasts = {o.map[-1] if o.map else 0 for o in group.outs}
     lane: Any = next(iter(lasts))
-    if len(lasts) > 1 or lane == 0 or any(p.local for p in steps) or is_short(group, lane):
+    if len(lasts) > 1 or lane == 0 or any(p.local for p in steps) or is_short(group, lane, t):
         return None
     count: dict[str, int] = {}
     for v in walk(group.roots):
-        if crosses(v, lane) and not is_short(group, v.attr[1][-1]):
+        if crosses(v, lane) and not is_short(group, v.attr[1][-1], t):
             count[v.attr[1][-1]] = count.get(v.attr[1][-1], 0) + ITEMSIZE[v.type]
     cross = max(count, key=lambda a: count[a], default="")
     # The operands' tiles stand in shared memory, of which a block has 48 KiB.
@@ -96,14 +98,14 @@ def plan(
     kernels += [in_registers] if in_registers is not None else []
     if has_two:
         first, second = stages(group)
-        kernels.append(_kernel(first, schedule(first, fastmath, lane_axis(group)), name + "_1", TILE_AXIS))
+        kernels.append(_kernel(first, schedule(first, fastmath, lane_axis(group, USUAL)), name + "_1", TILE_AXIS))
         kernels.append(_kernel(second, schedule(second, fastmath), name + "_2"))
         temporaries = tuple(o.buffer for o in first.outs if o.buffer.shape[:1] == (TILES,))
     return GpuPlan(group, tuple(kernels), temporaries, module_text(kernels), has_one and len(kernels) > 1)
 
 
 def _kernel(group: Group, chosen: Schedule, name: str, tile: str = "") -> GpuKernel:
-    is_flat = not chosen.cross and not any(p.local for p in group.passes)
+    is_flat = not chosen.shared_memory_axis and not any(p.local for p in group.passes)
     return flat_kernel(group, chosen, name) if is_flat else Emitter(group, chosen, name, tile).run()
 
 

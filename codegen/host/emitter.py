@@ -21,25 +21,25 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Instr, Name, Program
 from tensordsl.codegen.program_ir.tables import Tables, is_large, library_call_symbol, scatter_symbol
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.target.tuning import CallTuning
 
 Operand = str | int
-HUGE = 1 << 47  # bytes of an arena's item beyond which every allocator fails; sums of items stay in 64 bits
-FEW_SLOTS = 8  # cleared by a store each
-BLOCK = 500  # lines; LLVM's time grows faster than the length of a block
+MAX_ITEM_BYTES = 1 << 47  # bytes of an arena's item beyond which every allocator fails; sums of items stay in 64 bits
 ARRAYS = ("bases", "strides", "spans", "ints", "dims", "hosts", "slots", "env", "tile", "given", "jump")
 
+USUAL = CallTuning()
 MEMORY = {"bool": "i8", **{f"{u}int{n}": f"i{n}" for u in ("", "u") for n in (8, 16, 32, 64)}}
 SIGNED_OPS = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
 OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 
 
-def emit_program(program: Program, faults: bool = False) -> str:
+def emit_program(program: Program, faults: bool = False, tuning: CallTuning = USUAL) -> str:
     """The LLVM text of a verified program.
 
     With `faults` every instruction that may fail also fails when `ctx.inject` is its ordinal in
     `program_ir.verify.faults`; a loop then fails at its back edge.
     """
-    return Emitter(program, faults).module()
+    return Emitter(program, faults, tuning).module()
 
 
 class Values(dict[Name, Operand]):
@@ -57,9 +57,9 @@ class Values(dict[Name, Operand]):
 class Emitter:
     """The text under construction.  `head` ends in the entry block's setup, `lines` is what follows."""
 
-    def __init__(self, program: Program, faults: bool, tables: Tables | None = None) -> None:
+    def __init__(self, program: Program, faults: bool, tuning: CallTuning, tables: Tables | None = None) -> None:
         self.tables = tables or Tables(program)
-        self.program, self.faults = program, faults
+        self.program, self.faults, self.tuning = program, faults, tuning
         self.lines: list[str] = []
         self.put = self.lines.append
         self.errors: list[str] = []
@@ -192,7 +192,7 @@ class Emitter:
             kind = type(i)
             before(self, kind)
             table[kind](self, i)
-            if len(lines) - self.block_start > BLOCK and kind is not p.Return:
+            if len(lines) - self.block_start > self.tuning.host_block_lines and kind is not p.Return:
                 label = self.label("g")
                 self.put(f"br label %{label}")
                 self.place(label)
@@ -212,7 +212,7 @@ class Emitter:
         n = self.program.n_slots
         lines = ["define ptr @program(ptr %ctx, ptr %frame) nounwind {\nentry:", f"%objs = alloca ptr, i64 {max(n, 1)}"]
         lines += self.setup()
-        if n > FEW_SLOTS:
+        if n > self.tuning.slots_cleared_singly:
             lines += [
                 f"%memset.p = getelementptr i8, ptr %rt, i64 {layouts.RT['memset']}\n%memset = load ptr, ptr %memset.p",
                 f"%cleared = call ptr %memset(ptr %objs, i32 0, i64 {8 * n})",
@@ -384,18 +384,18 @@ class Emitter:
     def rounded(self, size: Operand) -> Operand:
         """A number of bytes up to a multiple of 64."""
         if isinstance(size, int):
-            return HUGE if not 0 <= size < HUGE else (size + 63) & -64
+            return MAX_ITEM_BYTES if not 0 <= size < MAX_ITEM_BYTES else (size + 63) & -64
         return self.op(f"and i64 {self.op(f'add i64 {size}, 63')}, -64")
 
     def fitting(self, sizes: Sequence[Operand], total: Operand) -> Operand:
-        """The total, HUGE where one of the sizes is; unsigned, so that a negative one is too."""
+        """The total, MAX_ITEM_BYTES where one of the sizes is; unsigned, so that a negative one is too."""
         if not sizes:
             return total
         every, *others = sizes
         for size in others:
             every = self.op(f"or i64 {every}, {size}")
-        fits = self.op(f"icmp ult i64 {every}, {HUGE}")
-        return self.op(f"select i1 {fits}, i64 {total}, i64 {HUGE}")
+        fits = self.op(f"icmp ult i64 {every}, {MAX_ITEM_BYTES}")
+        return self.op(f"select i1 {fits}, i64 {total}, i64 {MAX_ITEM_BYTES}")
 
     def dims(self, names: Sequence[Name]) -> str:
         self.sizes["dims"] = self.sizes["dims"] or 1

@@ -24,8 +24,8 @@ HARMLESS = frozenset((
 ))  # fmt: skip
 # What gives storage, or NULL where something has failed before: asked for once, after the last of several.
 STORAGE = frozenset((p.Arena, p.NewOut, p.NewList, p.Prepare))
-MOST = 100  # conditions that wait: the library counts their operands in a byte
-BITS = 62  # of a product that is not too large
+MAX_WAITING_CONDITIONS = 100  # conditions that wait: the library counts their operands in a byte
+MAX_PRODUCT_BITS = 62  # of a product that is not too large
 
 _CARRIES = {"add": 1, "sub": 1, "min": 0, "max": 0}  # bits
 
@@ -50,14 +50,14 @@ class Waiting:
     conditions: list[Condition] = field(default_factory=list)
     bad: str = ""
     factors: str = ""
-    room: int = BITS
+    room: int = MAX_PRODUCT_BITS
     bounds: dict[Operand, tuple[int, int]] = field(default_factory=dict)
     extents: dict[Operand, Place] = field(default_factory=dict)
 
 
 def demand(e: Emitter, condition: Condition, bad: str) -> None:
     """Fail before the next instruction that is not harmless if the i1 `bad` is 1: then the condition does not hold."""
-    if len(e.waiting.conditions) == MOST:
+    if len(e.waiting.conditions) == MAX_WAITING_CONDITIONS:
         settle(e)
     e.waiting.bad = e.op(f"or i1 {e.waiting.bad}, {bad}") if e.waiting.bad else bad
     e.waiting.conditions.append(condition)
@@ -70,11 +70,11 @@ def fail_if(e: Emitter, bad: str, site: int, kind: int) -> None:
 
 def product(e: Emitter, a: Operand, b: Operand, site: int) -> str:
     """A product, which fails likewise where it is too large."""
-    if len(e.waiting.conditions) == MOST:
+    if len(e.waiting.conditions) == MAX_WAITING_CONDITIONS:
         settle(e)
     w, (d0, c0), (d1, c1) = e.waiting, _bound(e, a), _bound(e, b)
     degree, bits = d0 + d1, c0 + c1
-    w.room = min(w.room, (BITS - bits) // (degree or 1))
+    w.room = min(w.room, (MAX_PRODUCT_BITS - bits) // (degree or 1))
     w.conditions.append(Condition(layouts.HOLDS["product"], a, b, site, layouts.ERR_OVERFLOW))
     result = e.op(f"mul i64 {a}, {b}")
     w.bounds[result] = degree, bits

@@ -16,9 +16,6 @@ from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 if TYPE_CHECKING:
     from tensordsl.codegen.host.emitter import Emitter, Operand
 
-CACHED = 1 << 18  # bytes of C up to which what follows a product finds it in the cache
-SHORT = 1 << 10  # bytes of a row that panels do not part
-
 
 def gemm(e: Emitter, i: p.Gemm) -> None:
     """A product, unless it is computed with the launch behind it."""
@@ -32,8 +29,8 @@ def place_of_c(e: Emitter, pair: Epilogue, width: int) -> tuple[str, str]:
     m, n, item = e.values[pair.gemm.m], e.values[pair.gemm.n], ITEMSIZE[pair.gemm.dtype]
     fits = e.op(f"icmp eq i64 {e.op(f'srem i64 {n}, {width}')}, 0")
     if pair.is_flat:
-        fits = e.op(f"or i1 {fits}, {e.op(f'icmp sle i64 {n}, {SHORT // item}')}")
-    large = e.op(f"icmp sge i64 {e.op(f'mul i64 {m}, {n}')}, {CACHED // item}")
+        fits = e.op(f"or i1 {fits}, {e.op(f'icmp sle i64 {n}, {e.tuning.gemm_short_row_bytes // item}')}")
+    large = e.op(f"icmp sge i64 {e.op(f'mul i64 {m}, {n}')}, {e.tuning.gemm_epilogue_max_bytes // item}")
     fits = e.op(f"and i1 {fits}, {large}")
     return fits, e.op(f"select i1 {fits}, ptr {e.values[pair.place]}, ptr {e.values[pair.gemm.c]}")
 

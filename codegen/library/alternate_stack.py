@@ -1,10 +1,10 @@
-"""Calls on an alternate stack, for threads that may have little of their own left: 64 KB, say, and Python uses some.
+"""Calls on an alternate stack: threads whose own stack may be small (64 KB) borrow a block of memory as stack.
 
-A call from the main thread stays where it is: that stack is known to be large (`loading.memory`).  From other threads
-what needs tens of KB, as launches and the BLAS do, runs on a block of memory that is the stack meanwhile.  It calls no
-Python.  If there is no memory for it, the call stays where it is.  Free stacks are kept in slots, exchanged atomically.
-
-Programs call Python, so they stay: those that need much ask the system how much is left, in half a microsecond.
+Contract  `on_alternate_stack` writes a call of an i64 function on another stack; it calls no Python there.
+When      the caller is off the main thread's stack, which is known to be large (`loading.memory`), and the callee needs
+          tens of KB, as launches and the BLAS do.  Without memory for it the call stays where it is.
+Why       free stacks wait in slots that are exchanged atomically.  Programs call Python, so they stay on their stack:
+          those that need much ask the system how much is left, in half a microsecond.
 """
 
 from __future__ import annotations

@@ -1,15 +1,20 @@
-"""LLVM text of the process-wide pool of blocks, which arenas of calls and packed operands of products are made of."""
+"""The process's pool of memory blocks, from which arenas and packed operands of matrix products come.
+
+Contract  `take_block(rt, bytes)`: 64-byte aligned, or null; `give_block` returns it.
+Why       slots per size class are exchanged atomically: no lock, so it is safe without the GIL and across fork.
+"""
 
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.large_blocks import large_text
 from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.target.tuning import Tuning
 
 
-def block_text() -> str:
-    """`take_block` and `give_block`: blocks of the pool, of BLOCK_HEAD bytes and at least those asked for."""
-    return large_text() + _take_block() + _give_block()
+def block_text(t: Tuning) -> str:
+    """`take_block` and `give_block`: blocks of the pool, of BLOCK_HEAD bytes and at least those wanted."""
+    return large_text(t) + _take_block() + _give_block()
 
 
 def _pool_slots(f: Asm, rt: str, number: str) -> list[str]:

@@ -1,39 +1,31 @@
-"""LLVM text of large blocks of memory: malloc's, of which the last few that were given back are kept.
+"""Large blocks of memory: the last few that were given back are kept for the next ones.
 
-Malloc gives large blocks back to the system, one of 32 MB always and smaller ones where several are freed together; the
-system then fills the pages of the next ones with zeros.  For a result of 80 MB that takes longer than computing it.
-Kept blocks of 32 MB and more stay the system's to take when memory is short (MADV_FREE): their contents are worth
-nothing.  For 8 MB that would cost a third of the time in which they are written.  New ones of 32 MB have their pages at
-once, since results that are written past the caches would wait for each (MADV_POPULATE_WRITE, of Linux 5.14).
-
-Blocks of 1.5 MB and more start at a huge page, and end at one where that adds less than half a MB: filling a huge page
-takes a tenth of the time of the 512 small ones in its place.
-
-A block's first word says how many bytes it has.  Slots are exchanged atomically, as the pool's of arenas.
+Contract  `take_large(bytes)`, `give_large(block)`; a block's first word says how many bytes it has.
+When      from 0.5 MB on.  Blocks of 1.5 MB and more start at a huge page, which fills in a tenth of the time of 512
+          pages.
+Why       malloc returns large blocks to the system, which zeroes the pages of the next ones: for 80 MB longer than
+          computing them.  From 32 MB on kept blocks stay reclaimable (MADV_FREE), and new ones get their pages at once
+          (MADV_POPULATE_WRITE), as streaming stores would fault on each.
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm
+from tensordsl.codegen.target.tuning import Tuning
 
-KEPT = 1 << 19  # bytes of the smallest block that is kept
-HUGE_PAGE = 1 << 21
-HUGE = HUGE_PAGE * 3 // 4  # bytes for which a huge page is asked
-LARGE = 1 << 23  # bytes of those of which few are kept
-PIECE = 1 << 22  # bytes of pages that are filled between two looks for an interrupt
-STREAMED = 1 << 25  # bytes of results that are written past the caches, and from which the system may take them
-PAGE, MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE = 4096, 8, 14, 23
-LOOSE = 2  # a block may be larger than what is asked for by 1 / 2**LOOSE
+HUGE_PAGE_BYTES = 1 << 21
+HUGE_PAGE_MIN_BYTES = HUGE_PAGE_BYTES * 3 // 4  # from which a block starts at one
+PAGE_BYTES, MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE = 4096, 8, 14, 23
 
 
-def large_text() -> str:
-    return _fill_pages() + _take_kept() + _drop_kept() + _take_large() + _give_large()
+def large_text(t: Tuning) -> str:
+    return _fill_pages(t) + _take_kept(t) + _drop_kept() + _take_large(t) + _give_large(t)
 
 
-def _slots(f: Asm, bytes: str) -> tuple[str, str]:
+def _slots(f: Asm, t: Tuning, bytes: str) -> tuple[str, str]:
     """The first one for blocks of about so many bytes, and how many there are."""
-    large = f.compare("sge", "i64", bytes, LARGE)
+    large = f.compare("sge", "i64", bytes, t.pool.large_min_bytes)
     first = f.op(f"select i1 {large}, i64 0, i64 {8 * layouts.LARGE_SLOTS}")
     count = f.op(f"select i1 {large}, i64 {layouts.LARGE_SLOTS}, i64 {layouts.MEDIUM_SLOTS}")
     return f.gep(f.load("ptr", "%rt", layouts.RT["kept"]), first), count
@@ -42,22 +34,24 @@ def _slots(f: Asm, bytes: str) -> tuple[str, str]:
 def _advise(f: Asm, block: str, bytes: str, advice: int) -> None:
     """On the block's whole pages; behind its first word, where that must stay."""
     address = f.op(f"ptrtoint ptr {block} to i64")
-    before = PAGE + 7 if advice == MADV_FREE else PAGE - 1
-    start = f.op(f"and i64 {f.op(f'add i64 {address}, {before}')}, -{PAGE}")
-    end = f.op(f"and i64 {f.op(f'add i64 {address}, {bytes}')}, -{PAGE}")
+    before = PAGE_BYTES + 7 if advice == MADV_FREE else PAGE_BYTES - 1
+    start = f.op(f"and i64 {f.op(f'add i64 {address}, {before}')}, -{PAGE_BYTES}")
+    end = f.op(f"and i64 {f.op(f'add i64 {address}, {bytes}')}, -{PAGE_BYTES}")
     pages = f"ptr {f.op(f'inttoptr i64 {start} to ptr')}", f"i64 {f.op(f'sub i64 {end}, {start}')}"
     f.call("i32", f.load("ptr", "%rt", layouts.RT["madvise"]), *pages, f"i32 {advice}")
 
 
-def _fill_pages() -> str:
-    """Have a block's pages at once, unless somebody wants to interrupt the program meanwhile: Python is asked only
+def _fill_pages(t: Tuning) -> str:
+    """Have a block's pages at once, unless the program is interrupted meanwhile: Python is asked only
     whether, as nothing may be called here, and told again."""
     f = Asm("void", "fill_pages", ("ptr rt", "ptr block", "i64 bytes"), internal=True)
     thread = f.call("i64", f.load("ptr", "%rt", layouts.RT["PyThread_get_thread_ident"]))
     is_main = f.compare("eq", "i64", thread, f.load("i64", "%rt", layouts.RT["main_thread"]))
-    with f.loop("%bytes", step=PIECE) as loop:
+    with f.loop("%bytes", step=t.pool.poll_bytes) as loop:
         left = f.op(f"sub i64 %bytes, {loop.index}")
-        some = f.op(f"select i1 {f.compare('slt', 'i64', left, PIECE)}, i64 {left}, i64 {PIECE}")
+        some = f.op(
+            f"select i1 {f.compare('slt', 'i64', left, t.pool.poll_bytes)}, i64 {left}, i64 {t.pool.poll_bytes}"
+        )
         _advise(f, f.gep("%block", loop.index), some, MADV_POPULATE_WRITE)
         with f.when(is_main), f.when(_is_true(f, "PyGILState_Check")), f.when(_is_true(f, "PyOS_InterruptOccurred")):
             f.call("void", f.load("ptr", "%rt", layouts.RT["PyErr_SetInterrupt"]))
@@ -70,16 +64,16 @@ def _is_true(f: Asm, name: str) -> str:
     return f.compare("ne", "i32", f.call("i32", f.load("ptr", "%rt", layouts.RT[name])), 0)
 
 
-def _take_kept() -> str:
+def _take_kept(t: Tuning) -> str:
     """ptr: a kept block of at least `bytes` and not much more, or null."""
     f = Asm("ptr", "take_kept", ("ptr rt", "i64 bytes"), internal=True)
-    first, count = _slots(f, "%bytes")
+    first, count = _slots(f, t, "%bytes")
     with f.loop(count) as loop:
         slot = f.gep(first, loop.index, "ptr")
         block = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst")
         with f.when(f.not_null(block)):
             more = f.op(f"sub i64 {f.load('i64', block)}, %bytes")
-            with f.when(f.compare("ule", "i64", more, f.op(f"lshr i64 %bytes, {LOOSE}"))):
+            with f.when(f.compare("ule", "i64", more, f.op(f"lshr i64 %bytes, {t.pool.max_slack_log2}"))):
                 f.ret("ptr", block)
             pair = f.op(f"cmpxchg ptr {slot}, ptr null, ptr {block} seq_cst monotonic")
             with f.when(f.op(f"xor i1 {f.op(f'extractvalue {{ptr, i1}} {pair}, 1')}, true"), UNLIKELY):
@@ -98,7 +92,7 @@ def _drop_kept() -> str:
     return f.text
 
 
-def _take_large() -> str:
+def _take_large(t: Tuning) -> str:
     """ptr: a block, aligned to 64 bytes; null if there is no memory, also without the kept blocks."""
     f = Asm("ptr", "take_large", ("ptr rt", "i64 bytes"), internal=True)
     rounded, alignment = _rounded(f)
@@ -117,10 +111,10 @@ def _take_large() -> str:
     f.place(got)
     block = f.op(f"phi ptr {', '.join(found)}")
     is_wanted = f.compare("ne", "i64", f.load("i64", "%rt", layouts.RT["huge_pages"]), 0)
-    with f.when(f.all(is_wanted, f.compare("sge", "i64", rounded, HUGE))):
+    with f.when(f.all(is_wanted, f.compare("sge", "i64", rounded, HUGE_PAGE_MIN_BYTES))):
         _advise(f, block, rounded, MADV_HUGEPAGE)
     is_wanted = f.compare("ne", "i64", f.load("i64", "%rt", layouts.RT["kept_bytes"]), 0)
-    with f.when(f.all(is_wanted, f.compare("sge", "i64", rounded, STREAMED))):
+    with f.when(f.all(is_wanted, f.compare("sge", "i64", rounded, t.pool.populate_min_bytes))):
         f.call("void", "@fill_pages", "ptr %rt", f"ptr {block}", f"i64 {rounded}")
     f.store("i64", rounded, block)  # only now: a page that is in use stays small
     f.ret("ptr", block)
@@ -129,25 +123,25 @@ def _take_large() -> str:
 
 def _rounded(f: Asm) -> tuple[str, str]:
     """How many bytes a block has, and at multiples of how many it starts."""
-    lines, pages = (f.op(f"and i64 {f.op(f'add i64 %bytes, {n - 1}')}, -{n}") for n in (64, HUGE_PAGE))
+    lines, pages = (f.op(f"and i64 {f.op(f'add i64 %bytes, {n - 1}')}, -{n}") for n in (64, HUGE_PAGE_BYTES))
     is_huge = f.all(
         f.compare("ne", "i64", f.load("i64", "%rt", layouts.RT["huge_pages"]), 0),
-        f.compare("sge", "i64", "%bytes", HUGE),
+        f.compare("sge", "i64", "%bytes", HUGE_PAGE_MIN_BYTES),
     )
-    is_near = f.compare("sle", "i64", f.op(f"sub i64 {pages}, %bytes"), HUGE_PAGE - HUGE)
+    is_near = f.compare("sle", "i64", f.op(f"sub i64 {pages}, %bytes"), HUGE_PAGE_BYTES - HUGE_PAGE_MIN_BYTES)
     rounded = f.op(f"select i1 {f.all(is_huge, is_near)}, i64 {pages}, i64 {lines}")
-    return rounded, f.op(f"select i1 {is_huge}, i64 {HUGE_PAGE}, i64 64")
+    return rounded, f.op(f"select i1 {is_huge}, i64 {HUGE_PAGE_BYTES}, i64 64")
 
 
-def _give_large() -> str:
+def _give_large(t: Tuning) -> str:
     """The newest block is in the first slot; the oldest is freed.  An array that was resized may have lost its line."""
     f = Asm("void", "give_large", ("ptr rt", "ptr block"), internal=True)
     bytes, free = f.load("i64", "%block"), f.load("ptr", "%rt", layouts.RT["free"])
     is_aligned = f.compare("eq", "i64", f.op(f"and i64 {f.op('ptrtoint ptr %block to i64')}, 63"), 0)
     with f.when(f.all(is_aligned, f.compare("ule", "i64", bytes, f.load("i64", "%rt", layouts.RT["kept_bytes"])))):
-        with f.when(f.compare("sge", "i64", bytes, STREAMED)):
+        with f.when(f.compare("sge", "i64", bytes, t.pool.populate_min_bytes)):
             _advise(f, "%block", bytes, MADV_FREE)
-        first, count = _slots(f, bytes)
+        first, count = _slots(f, t, bytes)
         with f.loop(count, ("ptr", "%block")) as loop:
             slot = f.gep(first, loop.index, "ptr")
             older = f.op(f"atomicrmw xchg ptr {slot}, ptr {loop.values[0]} seq_cst")

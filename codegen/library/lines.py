@@ -1,5 +1,4 @@
-"""What the library's texts on two arrays have in common: what a program gives them, and the walk over the axes that are
-not the function's own."""
+"""Walks over the lines of two arrays along an axis: the arguments of a `LibraryCall`, and loops over the other axes."""
 
 from __future__ import annotations
 

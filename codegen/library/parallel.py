@@ -1,6 +1,7 @@
-"""What the parts of one call of a library share, and how threads take them: a job, which is words in memory.
+"""Parallel tasks of the library's functions: a job is a block of words that all tasks of one call share.
 
-A part is a function `void part(ptr job, i64 k)`; `python.thread_pool` says in which order and by whom parts are done.
+Contract  `Job` names the words; a task is `void task(ptr job, i64 k)`; `share` runs all by a pool of threads.
+When      `if_worth`: the pool is there, and the estimated work is worth its threads as they are now, awake or asleep.
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.function import Function
-
-ASLEEP = 150_000  # ns of estimated work from which threads are woken; less is only for those that are awake
+from tensordsl.codegen.target.tuning import Tuning
 
 
 class Job:
@@ -29,7 +29,7 @@ class Job:
 
     def put(self, c: Function, job: str, name: str, value: object) -> None:
         if self.kinds[name] == "i1":
-            c.put(c.op(f"zext i1 {value} to i64"), job, self.words[name])
+            c.put(c.as_i64(value), job, self.words[name])
         else:
             c.put(value, job, self.words[name], self.kinds[name])
 
@@ -53,12 +53,12 @@ def operands(params: Sequence[str], values: Mapping[str, str]) -> list[str]:
     return [f"{kind} {values[name]}" for kind, name in map(str.split, params)]
 
 
-def if_worth(c: Function, pool: str, work: str, least: str | int, shared: str, alone: str) -> None:
+def if_worth(c: Function, t: Tuning, pool: str, work: str, least: str | int, shared: str, alone: str) -> None:
     """Go on at `shared` if there is a pool, and so many ns of work are worth its threads, as they are now."""
     there, small, ask = c.label("there"), c.label("small"), c.label("ask")
     c.branch(c.not_null(pool), there, alone)
     c.place(there)
-    c.branch(c.test("sge", work, ASLEEP), shared, small)
+    c.branch(c.test("sge", work, t.tasks.wake_min_ns), shared, small)
     c.place(small)
     c.branch(c.test("sge", work, least), ask, alone)
     c.place(ask)

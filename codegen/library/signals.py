@@ -1,19 +1,16 @@
-"""LLVM text of how long calls are interrupted, for the native object: who looks for signals, and what ends a call.
+"""Interrupts of long calls: loops poll for signals, and a handler that raises ends the call by a jump.
 
     void poll_signals()          what loops call now and then: it may run Python's handlers, and may not return
-    void hold_block(ptr block)   this block of the pool (`python.arena`) is given back where the call ends before
-    void drop_block()            the newest of these is not, any more
-    void give_back(ptr place)    all that hang at a place are given back
+    void hold_block(ptr block)   this block of the pool is given back if the call ends before ...
+    void drop_block()            ... the newest of these is no longer held
+    void give_back(ptr list)     gives back all blocks of a list
 
-CPython runs handlers when the main thread asks it to, with the GIL.  So the main thread is watched while a call may be
-ended: while it has released the GIL, or where the program says so (`program.Watch`).  Loops poll, and once in an
-interval this takes the GIL and asks.  Where a handler raises, the call goes to the program's failure exit by `longjmp`:
-it has written nothing but storage of its own so far, what it holds hangs on its frame, and it has given a place to jump
-to (FR_JUMP) when it was pinned.  So loops poll wherever they like, and nothing has to be unwound.  Whenever Python code
-runs, a handler's as well, nobody is watched: what writes state for good does not stop half-way, and a handler may call
-any function.
-
-The pool's threads have watches of their own.  They stop when the call does whose job they do, and it waits for them.
+CPython runs handlers in the main thread with the GIL.  That thread is watched while a call may end: while it has
+released the GIL, or where the program says so (`program.Watch`).  Once in an interval a poll takes the GIL and asks.
+When a handler raises, `longjmp` goes to the program's failure exit (FR_JUMP): until then a call has written storage of
+          its own only, and
+what it holds hangs on its frame.  While Python code runs nobody is watched.  Threads of the pool have watches of their
+own, stop with the call whose tasks they do, and it waits for them.
 """
 
 from __future__ import annotations
@@ -137,7 +134,7 @@ def _jump(f: Asm, rt: str, jump: str) -> None:
 
 
 def _look(interval: int) -> str:
-    """Ask Python, in the main thread; stop in one of the pool's if that is wanted."""
+    """Let Python run handlers, in the main thread; stop in one of the pool's if that is wanted."""
     f = Asm("void", "look_for_signals", (), internal=True)
     rt = run_time_table(f)
     of_worker = watch_of_worker(f, rt)
@@ -160,7 +157,7 @@ def _look(interval: int) -> str:
     _watch_main(f, rt, "null")
     released, own = f.not_null(state), f.op("alloca ptr, align 8")
     f.store("ptr", state, own)
-    with f.when(f.is_null(state)):  # other threads have a turn, as they wait for the GIL
+    with f.when(f.is_null(state)):  # other threads run, as they wait for the GIL
         f.store("ptr", f.call("ptr", f.load("ptr", rt, layouts.RT["PyEval_SaveThread"])), own)
     f.call("void", f.load("ptr", rt, layouts.RT["PyEval_RestoreThread"]), f"ptr {f.load('ptr', own)}")
     taken = f.op(f"sub i64 {f.call('i64', '@llvm.readcyclecounter')}, {start}")
@@ -171,7 +168,7 @@ def _look(interval: int) -> str:
         with f.when(released):
             f.store("ptr", f.call("ptr", f.load("ptr", rt, layouts.RT["PyEval_SaveThread"])), watch, layouts.FR_TSTATE)
         _watch_main(f, rt, watch)
-        # Where others want the GIL too, it takes long to get it: ask less often.
+        # Where others want the GIL too, it takes long to get it: look less often.
         longer = f.op(f"select i1 {f.compare('ugt', 'i64', taken, interval // 32)}, i64 {interval}, i64 0")
         _look_at(f, rt, f.op(f"add i64 {_after(f, interval)}, {longer}"))
         f.ret()

@@ -91,6 +91,13 @@ class Asm:
             result = self.op(f"or i1 {result}, {c}")
         return result
 
+    def negate(self, condition: str) -> str:
+        return self.op(f"xor i1 {condition}, true")
+
+    def as_i64(self, condition: object) -> str:
+        """An i1 as 0 or 1."""
+        return self.op(f"zext i1 {condition} to i64")
+
     # -- control
     def label(self, hint: str = "b") -> str:
         return f"{hint}.{self._number()}"

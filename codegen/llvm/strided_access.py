@@ -13,9 +13,6 @@ from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 
-MOST = 4  # elements from one to the next
-MASKED = 4  # bytes of an element, at least, of which stores leave lanes out (1 with AVX-512)
-
 Place = tuple[int, int]  # the number of a vector, and of a lane in it
 
 

@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from tensordsl.base.records import record
+from tensordsl.codegen.target.tuning import PassTuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, toposort
@@ -36,6 +37,10 @@ class Context:
     merges: bool | None = None
     apart: set[int] = field(default_factory=set)
     merged: dict[int, Value] = field(default_factory=dict)
+
+    @property
+    def tuning(self) -> PassTuning:
+        return self.graph.tuning.passes
 
     def hit(self, rule: str) -> None:
         self.hits[rule] = self.hits.get(rule, 0) + 1

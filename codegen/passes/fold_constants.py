@@ -10,8 +10,6 @@ from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.patterns import fit
 from tensordsl.codegen.tensor_ir.graph import Value
 
-SMALL = 1024  # elements of the largest array that is folded
-
 
 def fold_constants(ctx: Context, v: Value) -> Value | None:
     """The constant that a row of constants is; broadcasts of one element are folded as that element."""
@@ -21,11 +19,11 @@ def fold_constants(ctx: Context, v: Value) -> Value | None:
     for o in v.operands:
         while o.op == "move" and o.rank and o.operands[0].rank == 0:
             o = o.operands[0]
-        if o.op != "const" or o.attrs["data"].size > SMALL:
+        if o.op != "const" or o.attrs["data"].size > ctx.tuning.fold_max_elements:
             return None
         arrays.append(o.attrs["data"])
     row = v.attrs["row"]
-    if row.oracle is None or math.prod(np.broadcast_shapes(*(a.shape for a in arrays))) > SMALL:
+    if row.oracle is None or math.prod(np.broadcast_shapes(*(a.shape for a in arrays))) > ctx.tuning.fold_max_elements:
         return None
     try:
         with np.errstate(all="ignore"):

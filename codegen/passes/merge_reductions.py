@@ -11,9 +11,6 @@ from tensordsl.graph.types import FLOATS
 
 MONOIDS = frozenset(("sum", "prod", "max", "min", "any", "all"))
 PARTED = frozenset(("max", "min", "any", "all"))  # and sums, but of few digits
-MANY = 9  # sums that are added to each other
-PARTNERS = 4  # reductions over some axes that one of everything is tried with
-ELEMENTS, BETWEEN = 200, 1000  # values that are looked at for such a pair, so that time stays linear
 
 
 def merge_reductions(ctx: Context, v: Value) -> Value | None:
@@ -47,7 +44,7 @@ def merge_reductions(ctx: Context, v: Value) -> Value | None:
 
 
 def add_sums(ctx: Context, v: Value) -> Value | None:
-    """sum(x) + sum(y) + ... = sum(x + y + ...) of MANY: a kernel has a state for each sum.  Gradients by what all steps
+    """sum(x) + sum(y) + ... = sum(x + y + ...) of many: a kernel has a state for each sum.  Gradients by what all steps
     of a recurrence use are such.  Of fewer, what one sum cancels must not meet the others' elements before.
     """
     if v.op != "map" or v.attrs["row"].name != "add" or v.dtype not in ("float32", "float64"):
@@ -56,7 +53,7 @@ def add_sums(ctx: Context, v: Value) -> Value | None:
     if len(counts) < 2 or not all(counts):
         return None
     ctx.sums[v.number] = sum(counts)
-    if sum(counts) < MANY:
+    if sum(counts) < ctx.tuning.add_sums_min_terms:
         return None
     terms = _terms(v)
     parts = [t.operands[0] for t in terms]
@@ -109,7 +106,7 @@ def part_totals(ctx: Context, v: Value) -> Value | None:
     if name not in PARTED and (name != "sum" or v.dtype not in ("float32", "float64", "int64")):
         return None
     (x,) = v.operands
-    partners = ctx.partial(x.shape)[:PARTNERS]
+    partners = ctx.partial(x.shape)[: ctx.tuning.merge_max_partners]
     own = _elements(ctx, x) if partners else set()
     found = next((r for r in partners if _go_together(ctx, v, own, r)), None)
     if found is None:
@@ -131,13 +128,13 @@ def _go_together(ctx: Context, total: Value, own: set[int], other: Value) -> boo
         return False
     if own.isdisjoint(_elements(ctx, other.operands[0])):
         return False
-    return not _may_need(total, other) and not _may_need(other, total)
+    return not _may_need(ctx, total, other) and not _may_need(ctx, other, total)
 
 
-def _may_need(v: Value, other: Value) -> bool:
+def _may_need(ctx: Context, v: Value, other: Value) -> bool:
     """Whether v is computed from another value, or so many lie between that it may be."""
     found, stack = {v.number}, [v]
-    while stack and len(found) < BETWEEN:
+    while stack and len(found) < ctx.tuning.merge_max_values_between:
         for o in dependencies(stack.pop()):
             if o is other:
                 return True
@@ -150,7 +147,7 @@ def _may_need(v: Value, other: Value) -> bool:
 def _elements(ctx: Context, x: Value) -> set[int]:
     """Numbers of the values of its shape that x is computed from, element by element."""
     found, stack, shape = {x.number}, [x], ctx.find(x.shape)
-    while stack and len(found) < ELEMENTS:
+    while stack and len(found) < ctx.tuning.merge_max_values:
         v = stack.pop()
         if v.op == "map":
             new = [o for o in v.operands if o.number not in found and ctx.find(o.shape) == shape and o.op != "move"]

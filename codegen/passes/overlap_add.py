@@ -9,21 +9,19 @@ added to may also be computed, and what is added may have zeros around it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import isfinite
 
 from tensordsl.base.records import record
 from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.passes.patterns import SLICES, is_zero, number_of
+from tensordsl.codegen.passes.patterns import is_zero, number_of
 from tensordsl.codegen.passes.sink_slices import Bounds
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS
 from tensordsl.ops.math.comparisons import AND, GE, LT
 from tensordsl.ops.math.elementwise import ADD, MUL, NEG, SUB, SWITCH
-
-MARGIN = 8  # elements that slices leave out along an axis
-TERMS = 64  # sums and multiples that values added are taken apart into
 
 
 @record
@@ -44,7 +42,11 @@ def sum_around(ctx: Context, v: Value) -> Value | None:
     write = _write(ctx, v, base)
     if not _adds(ctx, v, write):
         return None
-    if not (is_zero(base) or base.op == "map") or base.loops != v.loops or len(before) >= SLICES:
+    if (
+        not (is_zero(base) or base.op == "map")
+        or base.loops != v.loops
+        or len(before) >= ctx.tuning.disjoint_max_slices
+    ):
         return None
     writes: tuple[Write, ...] = (*before, write)
     ctx.added[v.number] = base, writes
@@ -100,14 +102,16 @@ def _adds(ctx: Context, v: Value, write: Write) -> bool:
         return False
     if y.op != "map" or y.loops != v.loops or ctx.graph.extents.assumed or any(b[2:] != (1, True) for b in bounds):
         return False
-    return ctx.find(y.shape) == ctx.find([b[1] for b in bounds]) and all(map(_is_most, y.shape, n))
+    return ctx.find(y.shape) == ctx.find([b[1] for b in bounds]) and all(
+        map(partial(_is_most, ctx.tuning.overlap_max_margin_elements), y.shape, n)
+    )
 
 
-def _is_most(length: ex.Length, n: ex.Length) -> bool:
+def _is_most(margin: int, length: ex.Length, n: ex.Length) -> bool:
     if isinstance(length, int) and isinstance(n, int):
-        return n - length <= min(MARGIN, length - 1)
+        return n - length <= min(margin, length - 1)
     few = ex.sub(n, length)
-    return few == 0 or ex.minimum(few, MARGIN) == few
+    return few == 0 or ex.minimum(few, margin) == few
 
 
 def _parts(ctx: Context, y: Value) -> tuple[Value, ...]:
@@ -159,7 +163,7 @@ class _Leaves:
             if u.number in others or u.number in sums:
                 continue
             sums[u.number] = _parts(self._ctx, u)
-            if not sums[u.number] or len(sums) > TERMS:
+            if not sums[u.number] or len(sums) > self._ctx.tuning.overlap_max_terms:
                 return
             stack += sums[u.number]
         self.found.discard(y.number)

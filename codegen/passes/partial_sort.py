@@ -9,8 +9,6 @@ from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import COMPLEX
 
-READERS, FEW = 8, 16  # slices of one order that are found by themselves; their places
-
 
 def ranks(ctx: Context, v: Value) -> Value | None:
     """argsort(argsort(x)) of a vector: what undoes an order, a write of 0, 1, ... at its places."""
@@ -50,11 +48,16 @@ def part_of_order(ctx: Context, v: Value) -> Value | None:
 def _has_few_readers(ctx: Context, order: Value) -> bool:
     """Whether nobody looks at a sorted vector but for a few places, as quartiles do: each finds its own.  Lines of more
     axes are often short, and are sorted once."""
-    if order.rank > 1 or order.attrs["function"] != "sort" or ctx.users[order.number] > READERS:
+    if (
+        order.rank > 1
+        or order.attrs["function"] != "sort"
+        or ctx.users[order.number] > ctx.tuning.partial_sort_max_readers
+    ):
         return False
     readers = [v for v in ctx.order if v.op == "subtensor" and v.operands[0] is order]
     lengths = [v.attrs["bounds"][0][1] for v in readers]
-    return len(readers) >= ctx.users[order.number] and all(isinstance(n, int) and n <= FEW for n in lengths)
+    most = ctx.tuning.partial_sort_max_places
+    return len(readers) >= ctx.users[order.number] and all(isinstance(n, int) and n <= most for n in lengths)
 
 
 def _slices(ctx: Context, v: Value) -> list[Value]:

@@ -23,8 +23,6 @@ from tensordsl.graph.types import DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, Te
 from tensordsl.graph.variables import Constant, Elementwise, Op, Variable, toposort
 from tensordsl.ops.operands import as_variable
 
-SLICES = 16  # that were written before, of which it is found out whether another one meets them
-
 _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "float": ("float64", FLOATS), "integer": ("int64", INTEGERS), "discrete": ("int64", DISCRETE),
     "signed": ("float64", (*FLOATS, *SIGNED)),
@@ -185,9 +183,9 @@ def is_zero(v: Value) -> bool:
     return number_of(v) is not None and not any(v.attrs["data"].tobytes())
 
 
-def is_zero_at(v: Value, bounds: Sequence[Any]) -> bool:
+def is_zero_at(graph: Graph, v: Value, bounds: Sequence[Any]) -> bool:
     """Whether all bytes of a slice of v are 0, since other slices alone were written to zeros."""
-    for _ in range(SLICES):
+    for _ in range(graph.tuning.passes.disjoint_max_slices):
         if v.op != "inc_subtensor" or not are_apart(v.attrs["bounds"], bounds):
             break
         v = v.operands[0]

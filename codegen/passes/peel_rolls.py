@@ -12,7 +12,6 @@ from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Value, dependencies
 
-MAPS = 48  # operations of a result: each part has its own
 Part = tuple[Length, Length, dict[int, Length]]  # start, length, and by how many places rolled -> start there
 
 
@@ -26,7 +25,7 @@ def part_at_rolls(ctx: Context, v: Value) -> Value | None:
     d = v.rank - next(iter(rolls)).rank
     ways = {places for _, places, _ in rolls.values()}
     computed = _computed(ctx.order, v, d, rolls)
-    if len(computed) > MAPS:
+    if len(computed) > ctx.tuning.peel_max_operations:
         return None
     ctx.hit("f(x, roll(x, 1)) = concatenate([f(x[:1], x[-1:]), f(x[1:], x[:-1])])")
     parts = [_part(ctx, computed, d - v.rank, rolls, part) for part in _parts(v.shape[d], ways)]

@@ -16,7 +16,7 @@ from __future__ import annotations
 from functools import reduce
 
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.passes.patterns import SLICES, are_apart, is_zero, is_zero_at, number_of
+from tensordsl.codegen.passes.patterns import are_apart, is_zero, is_zero_at, number_of
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import COMPLEX, FLOATS
@@ -61,10 +61,10 @@ def sum_by_slices(ctx: Context, v: Value) -> Value | None:
     """
     others: list[Value] = []
     u = v.operands[0]
-    while _adds_maps(u) and u.loops == v.loops and ctx.is_sole(u) and len(others) < SLICES:
+    while _adds_maps(u) and u.loops == v.loops and ctx.is_sole(u) and len(others) < ctx.tuning.disjoint_max_slices:
         x, y = u.operands
         if u.attrs == v.attrs:
-            if not _adds_maps(v) or not is_zero_at(x, v.attrs["bounds"]):
+            if not _adds_maps(v) or not is_zero_at(ctx.graph, x, v.attrs["bounds"]):
                 return None
             ctx.hit("x[a:b] += y, then x[a:b] += z: x[a:b] += y + z")
             x = ctx.graph.like(u, (x, ctx.graph.map(ADD, y, v.operands[1])))

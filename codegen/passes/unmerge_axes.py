@@ -15,7 +15,6 @@ from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS
 from tensordsl.ops.math.elementwise import ADD
 
-SHORT = 16  # elements of axes along which something is reduced
 STORED = frozenset(("concatenate", "dot", "along", "inc_subtensor", "inc_take"))  # whose operands are
 OPS = STORED | {"map", "move", "reduce", "subtensor", "take", "reshape"}
 Shape = tuple[Length, ...]
@@ -258,7 +257,8 @@ def _reduce(ctx: Context, v: Value, merges: Merges) -> Value | None:
     if m is None or any(other is None or other.parts != m.parts for other in merges):
         return None
     lengths = [m.parts[a] for a in axes]
-    if not all(len(part) == 1 and isinstance(part[0], int) and part[0] <= SHORT for part in lengths):
+    most = ctx.tuning.unmerge_max_axis_elements
+    if not all(len(part) == 1 and isinstance(part[0], int) and part[0] <= most for part in lengths):
         return None
     shape = sum((part for d, part in enumerate(m.parts) if d not in axes), ())
     operands = [other.whole for other in merges if other]

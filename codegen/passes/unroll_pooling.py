@@ -16,9 +16,6 @@ from tensordsl.ops.table import OPS
 ROWS = {"max": "maximum", "min": "minimum", "sum": "add"}
 DTYPES = frozenset(("float32", "float64", *INTEGERS))
 PLAIN = frozenset(("reshape", "arg", "shared", "const", "move"))
-SHORT = 8  # elements
-MOST, MOST_APART = 16, 4  # elements that are reduced together, and of those whose slices are apart
-OPERATIONS = 4  # for each of them
 
 
 def unroll_pools(ctx: Context, v: Value) -> Value | None:
@@ -33,10 +30,10 @@ def unroll_pools(ctx: Context, v: Value) -> Value | None:
     (x,) = v.operands
     lengths = [x.shape[a] for a in axes]
     known = [n for n in lengths if isinstance(n, int)]
-    if len(known) < len(axes) or not 1 < prod(known) <= MOST or x.dtype != v.dtype:
+    if len(known) < len(axes) or not 1 < prod(known) <= ctx.tuning.pool_max_elements or x.dtype != v.dtype:
         return None
-    is_pool = _is_pool(x, axes, prod(known)) and not _is_reduced_again(ctx, v)
-    if not is_pool and not _has_repeated(x, axes):
+    is_pool = _is_pool(ctx, x, axes, prod(known)) and not _is_reduced_again(ctx, v)
+    if not is_pool and not _has_repeated(ctx, x, axes):
         return None
     values = [push(ctx, x, _bounds(x, axes, place), ()) for place in product(*map(range, known))]
     if not is_pool and len({*values}) > 1:
@@ -57,37 +54,38 @@ def _is_reduced_again(ctx: Context, v: Value) -> bool:
     return any(r.number != v.number and r.attrs["axes"] == v.attrs["axes"] for r in others)
 
 
-def _is_pool(x: Value, axes: tuple[int, ...], count: int) -> bool:
-    most = MOST_APART if x.rank - 1 in axes else MOST
-    return count <= most and not _has_short_rows(x, axes) and _is_reshaped(x)
+def _is_pool(ctx: Context, x: Value, axes: tuple[int, ...], count: int) -> bool:
+    t = ctx.tuning
+    most = t.pool_max_strided_elements if x.rank - 1 in axes else t.pool_max_elements
+    return count <= most and not _has_short_rows(ctx, x, axes) and _is_reshaped(ctx, x)
 
 
-def _has_repeated(x: Value, axes: tuple[int, ...]) -> bool:
+def _has_repeated(ctx: Context, x: Value, axes: tuple[int, ...]) -> bool:
     """Is it computed from something that is repeated along all of these axes?"""
-    leaves = _leaves(x)
+    leaves = _leaves(ctx, x)
     return any(v.op == "move" and not {*axes} & {*v.attrs["map"]} for v in leaves)
 
 
-def _has_short_rows(x: Value, axes: tuple[int, ...]) -> bool:
+def _has_short_rows(ctx: Context, x: Value, axes: tuple[int, ...]) -> bool:
     """Would elements of the slices be apart, in rows that are short or all that there is?"""
     if x.rank - 1 not in axes:
         return False
     row = x.shape[-2]
-    return len(axes) == 1 or (isinstance(row, int) and row < SHORT)
+    return len(axes) == 1 or (isinstance(row, int) and row < ctx.tuning.pool_short_row_elements)
 
 
-def _is_reshaped(x: Value) -> bool:
+def _is_reshaped(ctx: Context, x: Value) -> bool:
     """Is it a reshape, or a few operations on some and what takes no computation?"""
-    leaves = _leaves(x)
+    leaves = _leaves(ctx, x)
     return any(v.op == "reshape" for v in leaves) and all(v.op in PLAIN or not v.rank for v in leaves)
 
 
-def _leaves(x: Value) -> list[Value]:
+def _leaves(ctx: Context, x: Value) -> list[Value]:
     """What a few operations that give it begin with."""
     operations, leaves, stack = set[int](), list[Value](), [x]
     while stack:
         v = stack.pop()
-        if v.op == "map" and v.rank and (len(operations) < OPERATIONS or v.number in operations):
+        if v.op == "map" and v.rank and (len(operations) < ctx.tuning.pool_max_operations or v.number in operations):
             stack += v.operands if v.number not in operations else ()
             operations.add(v.number)
         else:

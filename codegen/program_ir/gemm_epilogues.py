@@ -61,7 +61,7 @@ def pairs(block: Sequence[Instr], between: Collection[type[Instr]]) -> Iterator[
 def epilogues(program: Program) -> dict[int, Epilogue]:
     """Those of the CPU, by the ids of both instructions."""
     found = [pair for block in regions(program.code) for pair in pairs(block, BETWEEN)]
-    if not found:
+    if not (found and program.has_epilogues):
         return {}
     storages = _Storages(program)
     made = [storages.epilogue(gemm, launch, program.plans[launch.plan]) for gemm, launch in found]

@@ -19,7 +19,7 @@ from dataclasses import field, replace
 from typing import Any, ClassVar
 
 from tensordsl.base.records import kept, record
-from tensordsl.codegen.abi.descriptor import NEVER, STREAMED
+from tensordsl.codegen.abi.descriptor import NOT_STREAMABLE, Header
 
 Source = tuple[str, int]
 Name = str
@@ -63,6 +63,9 @@ class LaunchPlan:
     streams: bool = False  # do its launches write nothing but results and new values of shared variables?
     group: Any = None  # what the kernels are made from
     schedule: Any = None  # the CPU's
+    variant: str = ""  # what it is chosen as (`variants.selection`), "" for the usual plan,
+    when: str = ""  # and when, in words
+    tuning_key: str = ""  # see `target.tuning.Tuning`; of the CPU's kernels
     make: Callable[[], Kernels] | None = None  # the CPU's kernels; called when they are needed
 
     @kept
@@ -70,9 +73,9 @@ class LaunchPlan:
         assert self.make is not None, "a device's plan"
         made = self.make()
         words = made.descriptor
-        if not self.streams or not words or words[STREAMED] == NEVER:
+        if not self.streams or not words or words[Header.STREAMABLE] == NOT_STREAMABLE:
             return made
-        return replace(made, descriptor=(*words[:STREAMED], 1, *words[STREAMED + 1 :]))
+        return replace(made, descriptor=(*words[: Header.STREAMABLE], 1, *words[Header.STREAMABLE + 1 :]))
 
 
 @record
@@ -548,6 +551,7 @@ class Program:
     plans: list[LaunchPlan] = field(default_factory=list)
     sites: dict[int, dict[str, Any]] = field(default_factory=dict)
     n_hosts: int = 0
+    has_epilogues: bool = True  # may products have some (`gemm_epilogues`)?
 
 
 REGIONS: dict[type[Instr], tuple[str, ...]] = {For: ("body",), Blocks: ("body",), If: ("then", "orelse")}

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.abi.descriptor import NEEDS
+from tensordsl.codegen.abi.descriptor import Header
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.gemm_epilogues import epilogues
 from tensordsl.codegen.program_ir.instructions import LaunchPlan, Program, walk_program
@@ -83,7 +83,7 @@ def libraries(program: Program, now: Iterable[int] | None = None) -> list[str]:
 
 def needed_parts(descriptors: Iterable[Sequence[int]]) -> list[str]:
     """The parts of the nest library that they need."""
-    needs = {words[NEEDS] for words in descriptors if words}
+    needs = {words[Header.NEEDED_PARTS] for words in descriptors if words}
     return [name for k, name in enumerate(layouts.NEST_PARTS) if any(bits >> k & 1 for bits in needs)]
 
 

@@ -8,7 +8,63 @@ from functools import cache
 from tensordsl.base.config import config
 from tensordsl.base.forks import lock
 from tensordsl.base.processor import LEVELS, cache_sizes
-from tensordsl.codegen.target.cache_model import LEVEL_2, LEVEL_3, Caches, far_third, near_third
+from tensordsl.base.records import record
+
+CACHE_LINE_BYTES = 64
+
+
+@record
+class Machine:
+    """A processor that code is compiled for, as facts; `host` has those of the usual one.
+
+    vector_bytes, is_arm    of a vector register; AArch64, else x86-64
+    has_panels              registers for our own large matrix products
+    has_half                instructions that convert float16
+    has_gathers             its gathers take less time than loads lane by lane
+    prefers_halves          half registers are faster where a loop loads and stores more than it computes
+    prefetches_blocks       prefetching pays where several operands are read a block of each at a time
+    shuffled_bytes          of a vector that one instruction puts in any known order, or 0
+    has_distant_l3          its third-level cache is one that all cores of a large chip share
+    l2_bytes, l3_bytes      of its caches; 0 where they are not known
+    """
+
+    vector_bytes: int = 64
+    is_arm: bool = False
+    has_panels: bool = False
+    has_half: bool = False
+    has_gathers: bool = False
+    prefers_halves: bool = False
+    prefetches_blocks: bool = True
+    shuffled_bytes: int = 0
+    has_distant_l3: bool = False
+    l2_bytes: int = 0
+    l3_bytes: int = 0
+
+    @property
+    def isa(self) -> str:
+        """Of its instructions, what the writers of vector code ask for (`isa` of `llvm.vector_builder.Code`)."""
+        vectors = {64: ["avx512"], 32: ["avx2"]}.get(self.vector_bytes, [])
+        facts = {"halves": self.prefers_halves, "gathers": self.has_gathers, "half": self.has_half}
+        return " ".join([*vectors, *(name for name, holds in facts.items() if holds)])
+
+
+def host() -> Machine:
+    """The processor that `config.cpu` names.  Code of a level runs on many, so nothing is known of their caches."""
+    is_known = config.cpu == "native"
+    l2_bytes, l3_bytes = _cache_sizes() if is_known else (0, 0)
+    return Machine(
+        vector_bytes=native_width(),
+        is_arm=is_arm(),
+        has_panels=has_panels(),
+        has_half=has_half(),
+        has_gathers=has_gathers(),
+        prefers_halves=prefers_halves(),
+        prefetches_blocks=fetches_turns(),
+        shuffled_bytes=shuffled_bytes(),
+        has_distant_l3=is_known and not is_arm() and prefers_halves(),
+        l2_bytes=l2_bytes,
+        l3_bytes=l3_bytes,
+    )
 
 
 def native_width() -> int:
@@ -51,17 +107,6 @@ def fetches_turns() -> bool:
     return not is_arm() and not processor()[0].startswith("znver")
 
 
-def caches() -> Caches:
-    """From how many bytes on launches mind caches.  Intel's cores with AVX-512 share a third-level one that is far from
-    them."""
-    if config.cpu != "native":
-        return near_third()
-    level2, level3 = _cache_sizes()
-    if is_arm() or not prefers_halves():
-        return near_third(level3 or LEVEL_3)
-    return far_third(level2 or LEVEL_2, level3 or LEVEL_3)
-
-
 def has_half() -> bool:
     """Whether there are instructions that convert float16."""
     return is_arm() or bool(processor()[1].get("f16c"))
@@ -74,9 +119,7 @@ def is_arm() -> bool:
 
 @cache
 def host_isa() -> str:
-    """Of its instructions, what the writers of vector code ask for (`isa` of `llvm.vector_builder.Code`)."""
-    vectors = {64: ["avx512"], 32: ["avx2"]}.get(native_width(), [])
-    return " ".join([*vectors, *["halves"] * prefers_halves(), *["gathers"] * has_gathers(), *["half"] * has_half()])
+    return host().isa
 
 
 @cache

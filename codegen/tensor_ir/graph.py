@@ -36,6 +36,7 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import Extents, Length
 from tensordsl.graph.variables import Op
@@ -78,7 +79,9 @@ class Loop:
 class Graph:
     """Makes hash-consed values; canonical forms that cost nothing to reach are reached here."""
 
-    def __init__(self) -> None:
+    def __init__(self, tuning: Tuning | None = None) -> None:
+        """tuning: of the machine that it is compiled for; this one's, if none is given."""
+        self.tuning = tuning or Tuning.here()
         self.extents = Extents()
         self.origins: dict[int, int] = {}  # value number -> the user's application that first needed it
         self._memo: dict[Any, Value] = {}

@@ -9,6 +9,7 @@ from dataclasses import field
 from typing import Any
 
 from tensordsl.base.records import record
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.graph import toposort as toposort_values
@@ -18,7 +19,7 @@ from tensordsl.codegen.tensor_ir.lower_complex import (
     lower_complex,
     paired,
     parts,
-    taken_apart,
+    strided_variants,
 )
 from tensordsl.codegen.tensor_ir.lower_indexing import lower_inc_take
 from tensordsl.codegen.tensor_ir.lower_library_ops import (
@@ -78,8 +79,8 @@ class HostStep:
 class Lowering:
     """`env` maps variables to IR values; `hosts` collects the Python callables of effects."""
 
-    def __init__(self) -> None:
-        self.graph = Graph()
+    def __init__(self, tuning: Tuning | None = None) -> None:
+        self.graph = Graph(tuning)
         self.env: MutableMapping[int, Value] = {}
         self.hosts: list[Callable[..., Any]] = []
         self.keep_alive: list[Any] = []  # ids in env must stay unique
@@ -580,15 +581,17 @@ def lower(
     outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]],
     are_usual: bool = True,
+    tuning: Tuning | None = None,
 ) -> Lowered:
-    """A function's graph as tensor IR.  are_usual: for calls in which no length of 1 stretches at run time."""
-    low = Lowering()
+    """A function's graph as tensor IR.  are_usual: for calls in which no length of 1 stretches at run time; tuning: of
+    the machine that it is compiled for, this one's if none is given."""
+    low = Lowering(tuning)
     low.graph.extents.are_usual = are_usual
     sources: list[Value] = []
     for kind, variables in (("arg", inputs), ("shared", shared)):
         for k, v in enumerate(variables):
             sources.append(low.source(kind, k, v.type))
-            low.env[id(v)] = taken_apart(low, sources[-1])
+            low.env[id(v)] = strided_variants(low, sources[-1])
     roots = [*outputs, *(new for _, new in updates)]
     nodes = toposort(roots, inputs)
     values = low.run(roots, nodes)

@@ -9,57 +9,35 @@ from typing import Any, Protocol
 from tensordsl.base.records import record
 from tensordsl.codegen.cpu.loop_tree import axis_pairs
 from tensordsl.codegen.cpu.schedule import (
-    SHORT,
-    adds_products,
-    long_rows,
-    longest_beside,
-    mixes,
-    pads,
-    parts_rows,
-    states_beside,
-    widens,
+    has_padded_rows,
+    has_segmented_rows,
+    has_separate_rows,
+    has_uncollapsible_rows,
+    is_sum_of_products,
+    max_short_row_elements,
+    min_aligned_row_elements,
+    states_of_short_row,
     widest_load,
 )
 from tensordsl.codegen.fusion.group import INTERLEAVE, Group, Own, Schedule
-from tensordsl.codegen.library.loops.limits import BLOCKS_MOST, BLOCKS_ROOM, FOLDED, SHARE, SHARED_ROWS
-from tensordsl.codegen.llvm import strided_access as apart
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE
-from tensordsl.codegen.target import machine
+from tensordsl.codegen.target.tuning import Tuning, VariantTuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
-
-SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
-PER_ROW = 4  # elements for each row, at most, of fewer rows than lanes: the usual way a row is a call
-SHORT_ROWS = 256  # elements of rows that lanes may go across, a block of rows at a time
-PARTED_ROWS = 1024  # of those that cannot be one, as operands have fewer of their axes
-PER_LANE = 64  # elements of reduced rows for each lane of a vector, if these are eight and `MANY_ROWS` rows at least
-MIXED_ROWS = 128  # of three axes, operands along different ones: longer ones overlap (`short_rows.overlap`)
-NEAR_POINTS = 1 << 21  # fewer float64 a third-level cache has
-LEAST_TOTAL = 1 << 13  # elements of a sum over all axes from which it pays to begin its vectors on lines
-LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
-HALF = BLOCKS_MOST // 2  # bytes of a block beside which lanes along rows are as fast, but for short ones
-FEW_ROWS, VECTOR_ROWS, MANY_ROWS = 5, 8, 16  # that lanes go across, at least: with another axis, and alone
-MERGED_ROWS = 4  # in one block, with another axis along which lanes are no vector
-JOINED = 9  # columns that are joined and stored together, at most
-ROWS_OF_FEW = 512  # rows of matrices of few columns from which these have kernels of their own
-NARROWEST, NEAR = 16, 2  # bytes of the smallest vectors, of operands with such steps at most
-SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
-SHORT_BYTES, WHOLE_BYTES = 192, 128  # of rows of these that go back; of whole vectors that take less than lanes across
 
 Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
 
 
 @record
 class Planned:
-    """The schedules of a group, and its plans by the axis of their lanes, what is side by side, and what is taken
-    apart, with what their group has of its own."""
+    """The schedules of a group, and its plans by their schedules, with what their group has of its own."""
 
     usual: Schedule
     other: Schedule | None
     across: tuple[Schedule, ...]
-    plans: dict[Any, tuple[int, Own]] = field(default_factory=dict)
+    plans: dict[Schedule, tuple[int, Own]] = field(default_factory=dict)
 
 
 class Builder(Protocol):
@@ -69,7 +47,7 @@ class Builder(Protocol):
     scopes: list[Scope]
     behind: dict[str, tuple[str, Any]]
     of_last_axes: set[Any]
-    vector_bytes: int
+    tuning: Tuning
 
     def find(self, length: Any) -> Any: ...
     def name(self, length: Any) -> str: ...
@@ -78,21 +56,21 @@ class Builder(Protocol):
     def once(self, scope: Scope, prefix: str, make: Callable[..., p.Instr], *operands: Any) -> str: ...
 
 
-def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]) -> str | None:
+def prefers_other_lanes(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]) -> str | None:
     """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short (and
     several rows are not taken as one) and the other is long, or elements are adjacent along the other.  Known at entry
     where that can be."""
-    bounds = _bounds(group, usual)
-    together = bool(bounds) and widens(group, usual)
-    apart = _apart(b, group, usual, refs) if together else []
+    bounds = _bounds(group, usual, b.tuning)
+    together = bool(bounds) and has_segmented_rows(group, usual, b.tuning)
+    apart = _rows_apart(b, group, usual, refs) if together else []
     bounds = bounds if apart or not together else []
-    few = _few_rows(group, usual, other)
+    few = _few_rows(group, usual, other, b.tuning)
     reasons = [_adjacent(b, group, usual, other, a, refs, few) for a in _exchanged(group, other)]
-    if bounds and not _is_short_row(group, other, other.lane):
+    if bounds and not _is_short_row(group, other, other.lane, b.tuning.variants):
         is_placed = other.lane in group.parallel and any(v.op == "index" for v in group.scalars)
         long, fewer = ("ge", group.extents[other.lane], _enough(group, other)), few
         if is_placed and not few:
-            long, fewer = _beside_positions(group, usual, other)
+            long, fewer = _beside_positions(group, usual, other, b.tuning.variants)
         some = _long_or_few(b, long, fewer)
         reasons.append(b.joined("min", [_all(b, bounds, apart), some]))
     return _any(b, reasons)
@@ -129,15 +107,15 @@ def _adjacent(
     here, there = (refs[id(buffer)].strides[entries.index(a)] for a in (usual.lane, axis))
     if here == size:
         return None
-    is_light = not _goes_back(group, usual) if other.lane in group.parallel else other.beside
+    is_light = not _goes_back(group, usual) if other.lane in group.parallel else other.unroll_jam
     long = _enough(group, other) if axis == other.lane else 2 * _enough(group, other)
-    least = min(long, b.vector_bytes // size) if is_light else long
+    least = min(long, b.tuning.machine.vector_bytes // size) if is_light else long
     steps, enough = [("ne", here, size), ("eq", there, size)], ("ge", group.extents[axis], least)
     reasons = [b.compared(*steps), _long_or_few(b, enough, few)]
     if _goes_back(group, other):
-        if _is_short_row(group, other, axis):
+        if _is_short_row(group, other, axis, b.tuning.variants):
             return None
-        length, (most, whole) = group.extents[axis], _short_row(group, other)
+        length, (most, whole) = group.extents[axis], _short_row(group, other, b.tuning.variants)
         pays = [("gt", length, most), *(("eq", length, n) for n in whole)]
         reasons.append(b.joined("max", [b.compared(condition) for condition in pays]))
     return b.joined("min", reasons)
@@ -150,23 +128,26 @@ def _enough(group: Group, other: Schedule) -> int:
     return (2 if group.parallel else 1) * other.width[0]
 
 
-def _beside_positions(group: Group, usual: Schedule, other: Schedule) -> tuple[Condition, list[Condition]]:
+def _beside_positions(
+    group: Group, usual: Schedule, other: Schedule, t: VariantTuning
+) -> tuple[Condition, list[Condition]]:
     """Enough, and few, of other lanes where positions are asked for: short rows are done one by one the usual way."""
     here, there = group.extents[usual.lane], group.extents[other.lane]
-    return ("ge", there, max(other.width[0], VECTOR_ROWS)), [("ge", there, VECTOR_ROWS), ("le", here, VECTOR_ROWS)]
+    least = t.min_crossed_vector_rows
+    return ("ge", there, max(other.width[0], least)), [("ge", there, least), ("le", here, least)]
 
 
-def _few_rows(group: Group, usual: Schedule, other: Schedule) -> list[Condition]:
+def _few_rows(group: Group, usual: Schedule, other: Schedule, tuning: Tuning) -> list[Condition]:
     """Of a group of two axes: all of these hold where lanes may go across fewer rows than vectors have elements, since
     the rows are short (`loops.small_transposed`)."""
     across = other.lane in group.parallel and usual.lane not in group.parallel
-    if not across or len(group.extents) != 2 or usual.beside:
+    if not across or len(group.extents) != 2 or usual.unroll_jam:
         return []
     operands = {id(v.attr[0]): v.type for v in group.scalars if v.op == "load" and len(v.attr[1]) == 2}
     sizes = [ITEMSIZE[t] for t in operands.values()] + [ITEMSIZE[o.buffer.type] for o in group.outs if len(o.map) == 2]
     here, there = group.extents[usual.lane], group.extents[other.lane]
-    most = BLOCKS_ROOM // (2 * other.width[0] * max(sum(sizes), 1))
-    return [("le", here, most), ("le", here, ex.mul(PER_ROW, there))]
+    most = tuning.loops.transposed_bytes // (2 * other.width[0] * max(sum(sizes), 1))
+    return [("le", here, most), ("le", here, ex.mul(tuning.variants.max_elements_per_row, there))]
 
 
 def _has_rows_at_indices(group: Group, usual: Schedule) -> bool:
@@ -185,7 +166,7 @@ def _all(b: Builder, conditions: Sequence[Condition], some: Sequence[Condition])
     return b.joined("min", [b.compared(*conditions), *one])
 
 
-def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[Condition]:
+def _rows_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[Condition]:
     """Of a group whose short rows are taken together where they lie one behind the other: each of these shows that
     they do not."""
     rows = {p.local[-1] for p in group.passes if p.local}
@@ -202,7 +183,9 @@ def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> l
     return found
 
 
-def goes_across(b: Builder, group: Group, planned: Planned, across: Schedule, refs: dict[int, Ref]) -> str | None:
+def prefers_lanes_across(
+    b: Builder, group: Group, planned: Planned, across: Schedule, refs: dict[int, Ref]
+) -> str | None:
     """Whether lanes should run across rows, if that is not known to be worse: elements of a reduction's operand are
     adjacent along that axis, or all others are short."""
     usual = planned.usual
@@ -210,22 +193,27 @@ def goes_across(b: Builder, group: Group, planned: Planned, across: Schedule, re
     if len(group.parallel) < len(group.extents):
         adjacent = _adjacent(b, group, usual, across, across.lane, refs)
         if adjacent and any(a in group.extents and a not in group.parallel for o in group.outs for a in o.map):
-            limit = HALF // _block_size(group, across)  # of what is transposed back, block by block
+            limit = _half(b.tuning) // _block_size(group, across)  # of what is transposed back, block by block
             adjacent = b.joined("min", [adjacent, b.compared(("le", _rest(b, group, across, limit), limit))])
         reasons.append(adjacent)
     return _any(b, reasons)
+
+
+def _half(tuning: Tuning) -> int:
+    """Bytes of a block beside which lanes along rows are as fast, but for short ones."""
+    return tuning.loops.transposed_max_bytes // 2
 
 
 def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, refs: dict[int, Ref]) -> str | None:
     """Whether all other axes are short, those of other lanes too short for these, and rows that go side by side do not
     lie one behind the other."""
     usual, other = planned.usual, planned.other
-    here, there, enough = group.extents[usual.lane], group.extents[across.lane], _enough_across(group, usual, across)
+    here, there, enough = group.extents[usual.lane], group.extents[across.lane], _enough_across(b, group, usual, across)
     least = min(enough, _vector_rows(b, group, usual))
     conditions = [("ge", there, least)]
     if other and other.lane in group.parallel:
         conditions.append(("lt", group.extents[other.lane], 2 * other.width[0]))
-    apart = _gaps(b, group, refs) if usual.beside else []
+    apart = _gaps(b, group, refs) if usual.unroll_jam else []
     if apart is None:
         return None
     needed = [_all(b, conditions, apart), _other_axes_short(b, group, usual, across)]
@@ -233,69 +221,97 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
         most = across.width[0] if len(group.parallel) < len(group.extents) else across.width[0] // 2
         needed.append(b.joined("max", [b.compared(("ge", there, enough)), b.compared(("lt", here, most))]))
     reasons = [b.joined("min", needed)]
-    if group.parallel[-1] == usual.lane and _becomes_vectors(group, usual, across):
+    if group.parallel[-1] == usual.lane and _becomes_vectors(group, usual, across, b.tuning):
         reasons.append(_all(b, _few_but_merged(b, group, usual, across), apart))
     return b.joined("max", reasons)
 
 
-def _becomes_vectors(group: Group, usual: Schedule, across: Schedule) -> bool:
+def _becomes_vectors(group: Group, usual: Schedule, across: Schedule, tuning: Tuning) -> bool:
     """May axes of two lanes be one, of what takes no short rows as one or has dear functions in them?"""
     merges = all(across.lane in m or usual.lane not in m for m in _maps(group))
-    return merges and (not widens(group, usual) or any(v.op in HEAVY and v.op != "reduce" for v in group.scalars))
+    return merges and (
+        not has_segmented_rows(group, usual, tuning) or any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
+    )
 
 
 def _few_but_merged(b: Builder, group: Group, usual: Schedule, across: Schedule) -> list[Condition]:
     """All of these hold where the usual lanes are no vector of a row, and with those across, in one block, they are."""
-    here, there, most = group.extents[usual.lane], group.extents[across.lane], BLOCKS_MOST // _point_size(group, across)
+    here, there, t = group.extents[usual.lane], group.extents[across.lane], b.tuning.variants
+    most = b.tuning.loops.transposed_max_bytes // _point_size(group, across)
     every = ex.mul(ex.minimum(there, most), _rest(b, group, across, most))
     full, few = ("ge", ex.mul(here, there), across.width[0]), ("lt", here, usual.width[0])
-    return [("ge", there, MANY_ROWS if pads(group) else MERGED_ROWS), few, full, ("le", every, most)]
+    return [
+        ("ge", there, t.min_crossed_rows if has_padded_rows(group, b.tuning.schedule) else t.min_merged_rows),
+        few,
+        full,
+        ("le", every, most),
+    ]
 
 
 def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedule) -> str:
     """Whether a lane across has few elements; or more of them, but usual lanes would be no whole vector of each row."""
-    mixed, size = mixes(group), _block_size(group, across)
-    here, padded = group.extents[usual.lane], usual.width[0] // 2 if pads(group) else usual.width[0] - 1
-    others = PARTED_ROWS if parts_rows(group, usual.lane) else SHORT_ROWS
-    limit = min(HALF // size, (MIXED_ROWS if len(group.extents) == 3 else HALF) if mixed else others)
+    t, half, mixed, size = (
+        b.tuning.variants,
+        _half(b.tuning),
+        has_uncollapsible_rows(group, b.tuning.schedule),
+        _block_size(group, across),
+    )
+    here, padded = (
+        group.extents[usual.lane],
+        usual.width[0] // 2 if has_padded_rows(group, b.tuning.schedule) else usual.width[0] - 1,
+    )
+    others = t.max_crossed_parted_elements if has_separate_rows(group, usual.lane) else t.max_crossed_row_elements
+    limit = min(half // size, (t.max_mixed_row_elements if len(group.extents) == 3 else half) if mixed else others)
     # A vector of which a part is wasted costs as much as all of it.
-    short = max(SHORT, padded * _is_heavy(group, usual))
-    most = max(padded, SHORT_BY_INDEX) if _has_rows_at_indices(group, usual) else padded if mixed else short
-    lane = _bounds(group, usual) if _goes_back(group, usual) else [("le", here, most)]
+    short = max(b.tuning.schedule.max_short_axis_elements, padded * _is_heavy(group, usual))
+    most = max(padded, t.max_taken_row_elements) if _has_rows_at_indices(group, usual) else padded if mixed else short
+    lane = _bounds(group, usual, b.tuning) if _goes_back(group, usual) else [("le", here, most)]
     reasons = [b.compared(("le", _rest(b, group, across, limit), limit), *lane)]
-    longer = min(BLOCKS_MOST // size, PARTED_ROWS)
-    if usual.lane in group.parallel and limit < longer and _enough_across(group, usual, across) > FEW_ROWS:
+    longer = min(b.tuning.loops.transposed_max_bytes // size, t.max_crossed_parted_elements)
+    if (
+        usual.lane in group.parallel
+        and limit < longer
+        and _enough_across(b, group, usual, across) > t.min_crossed_rows_and_axis
+    ):
         reasons.append(b.compared(("le", _rest(b, group, across, longer), longer), ("le", here, padded)))
     longer = min(longer, _longer_rows(b, group))
     if limit < longer:
-        many = ("ge", group.extents[across.lane], MANY_ROWS)
+        many = ("ge", group.extents[across.lane], t.min_crossed_rows)
         reasons.append(b.compared(("le", _rest(b, group, across, longer), longer), many, *lane))
     return b.joined("max", reasons)
 
 
 def _longer_rows(b: Builder, group: Group) -> int:
     """Elements of a row which lanes reduce across, at most, where there are many rows; 0 where lanes are few."""
-    lanes = b.vector_bytes // max((ITEMSIZE[v.type] for v in group.scalars if v.op == "load"), default=8)
-    return min(PER_LANE * lanes, PARTED_ROWS) if len(group.parallel) < len(group.extents) and lanes >= 8 else 0
+    t = b.tuning.variants
+    lanes = b.tuning.machine.vector_bytes // max((ITEMSIZE[v.type] for v in group.scalars if v.op == "load"), default=8)
+    if lanes < 8 or len(group.parallel) == len(group.extents):
+        return 0
+    return min(t.min_row_elements_per_lane * lanes, t.max_crossed_parted_elements)
 
 
-def _enough_across(group: Group, usual: Schedule, across: Schedule) -> int:
+def _enough_across(b: Builder, group: Group, usual: Schedule, across: Schedule) -> int:
     """Rows that lanes go across, at least: a few where another axis merges with theirs, else half a vector."""
+    t = b.tuning.variants
     inner = group.parallel[group.parallel.index(across.lane) + 1 :]
     maps = _maps(group)
     merges = all({across.lane, *inner[-1:]} <= set(entries) for entries in maps if entries)
-    return FEW_ROWS if inner and merges else max(MANY_ROWS, across.width[0] // (1 if usual.beside else 2))
+    if inner and merges:
+        return t.min_crossed_rows_and_axis
+    return max(t.min_crossed_rows, across.width[0] // (1 if usual.unroll_jam else 2))
 
 
 def _vector_rows(b: Builder, group: Group, usual: Schedule) -> int:
     """Rows shorter than a vector that lanes go across alone, at least: a vector, or half of one where columns are added
     up, or rows that are reduced go back."""
-    if pads(group):
-        return MANY_ROWS
+    t = b.tuning.variants
+    if has_padded_rows(group, b.tuning.schedule):
+        return t.min_crossed_rows
     is_column = usual.lane in group.parallel and len(group.parallel) < len(group.extents)
     sizes = (ITEMSIZE[v.type] for v in group.scalars if v.op == "load")
     is_few = is_column or _goes_back(group, usual)
-    return VECTOR_ROWS if is_few else max(VECTOR_ROWS, b.vector_bytes // min(sizes, default=8))
+    least = t.min_crossed_vector_rows
+    return least if is_few else max(least, b.tuning.machine.vector_bytes // min(sizes, default=8))
 
 
 def _maps(group: Group) -> list[tuple[Any, ...]]:
@@ -337,11 +353,15 @@ def _gaps(b: Builder, group: Group, refs: dict[int, Ref]) -> list[Condition] | N
     return result or None
 
 
-def side_by_side(b: Builder, group: Group, refs: dict[int, Ref]) -> Group:
+def interleaved(b: Builder, group: Group, refs: dict[int, Ref]) -> Group:
     """The group, its outputs in their order in memory, where they are the columns of one join."""
     places = {refs[id(o.buffer)].ptr: o for o in group.outs}
     alike = {(o.map, o.buffer.type, refs[id(o.buffer)].strides) for o in group.outs}
-    if not 1 < len(places) <= JOINED or len(alike) > 1 or len(group.parallel) < len(group.extents):
+    if (
+        not 1 < len(places) <= b.tuning.variants.max_joined_columns
+        or len(alike) > 1
+        or len(group.parallel) < len(group.extents)
+    ):
         return group
     ((entries, dtype, strides),) = alike
     size = ITEMSIZE[dtype]
@@ -356,7 +376,7 @@ def side_by_side(b: Builder, group: Group, refs: dict[int, Ref]) -> Group:
     return Group(INTERLEAVE, group.extents, group.parallel, tuple([places[ptr] for ptr in ordered]))
 
 
-def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[tuple[str, Schedule]]:
+def strided_variants(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[tuple[str, Schedule]]:
     """(whether all operands stand along the lanes as slices of adjacent elements do, so that nothing need be packed; a
     schedule of kernels that take them so), if that may be and some are no adjacent elements themselves.  Shorter rows
     have kernels of narrower vectors.  Several operands that are one stride apart may be columns of matrices that have
@@ -364,18 +384,18 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
     lane, loads = usual.lane, {v.attr: v for v in group.scalars if v.op == "load"}
     reduces = len(group.parallel) < len(group.extents)
     across = reduces and (lane in group.parallel or usual.keep)
-    if not lane or across or any(v.args for v in loads.values()) or len(group.scalars) > usual.split:
+    if not lane or across or any(v.args for v in loads.values()) or len(group.scalars) > usual.max_scalar_ops:
         return []  # more are several kernels
     strides = [_along(b, refs[id(buffer)], entries, lane) for buffer, entries in loads]
     fewest = max((strides.count(s) for s in strides if _may_be_column(b, s, strides)), default=1)
-    columns = range(fewest, apart.MOST + 1) if fewest > 1 and not reduces else ()
-    choices = _apart_by(b, group, usual, refs, 1)
+    columns = range(fewest, b.tuning.strided.max_stride_elements + 1) if fewest > 1 and not reduces else ()
+    choices = _strided_by(b, group, usual, refs, 1)
     for n in columns:
-        choices += _apart_by(b, group, usual, refs, n)
+        choices += _strided_by(b, group, usual, refs, n)
     return choices
 
 
-def _apart_by(
+def _strided_by(
     b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref], columns: int
 ) -> list[tuple[str, Schedule]]:
     """The same, where what may be columns of a matrix has so many beside it, or 1: then it may be adjacent."""
@@ -385,18 +405,19 @@ def _apart_by(
         return []
     steps, conditions = found
     here, whole = group.extents[lane], max(usual.width)
-    least = whole if reduces else max(whole * NARROWEST // b.vector_bytes, 2)
+    t = b.tuning.variants
+    least = whole if reduces else max(whole * t.min_vector_bytes // b.tuning.machine.vector_bytes, 2)
     if isinstance(here, int) and here < least:
         return []
-    chosen = replace(usual, beside=(), apart=tuple(steps))
+    chosen = replace(usual, unroll_jam=(), strided=tuple(steps))
     if group.name == INTERLEAVE:
-        whole = min(whole, b.vector_bytes // ITEMSIZE[group.outs[0].buffer.type])
-        chosen = replace(chosen, joins=steps[-1][1], width=tuple(min(n, whole) for n in usual.width))
-    if not reduces and not all(0 < step <= NEAR for _, step in steps):
+        whole = min(whole, b.tuning.machine.vector_bytes // ITEMSIZE[group.outs[0].buffer.type])
+        chosen = replace(chosen, interleaved_outputs=steps[-1][1], width=tuple(min(n, whole) for n in usual.width))
+    if not reduces and not all(0 < step <= t.near_stride_elements for _, step in steps):
         least = max(least, whole // 2)
-    few = max(whole, ROWS_OF_FEW) if columns > 1 else whole
+    few = max(whole, t.min_rows_of_few_columns) if columns > 1 else whole
     choices = [(b.compared(("ge", here, few), *conditions), chosen)]
-    if columns > 1 or chosen.joins > apart.MOST:
+    if columns > 1 or chosen.interleaved_outputs > b.tuning.strided.max_stride_elements:
         return choices
     while (lanes := choices[-1][1].width[0] // 2) >= least and not (isinstance(here, int) and here >= 2 * lanes):
         lengths = ("ge", here, lanes), ("lt", here, 2 * lanes)
@@ -409,7 +430,8 @@ def _steps_and_conditions(
 ) -> tuple[list[tuple[int, int]], list[Condition]] | None:
     """(operand, elements from lane to lane) of those with other steps than 1, and where that holds."""
     lane, loads = usual.lane, [*{v.attr: v for v in group.scalars if v.op == "load"}]
-    joins, masked = group.name == INTERLEAVE, 1 if b.vector_bytes == 64 else apart.MASKED
+    joins, t = group.name == INTERLEAVE, b.tuning.strided
+    masked = 1 if b.tuning.machine.vector_bytes == 64 else t.masked_store_min_bytes
     strides = [_along(b, refs[id(buffer)], entries, lane) for buffer, entries in loads]
     steps, conditions = list[tuple[int, int]](), list[Condition]()
     for k, (buffer, entries) in enumerate((*loads, *((o.buffer, o.map) for o in group.outs))):
@@ -418,7 +440,7 @@ def _steps_and_conditions(
         stride, size, is_out = _along(b, refs[id(buffer)], entries, lane), ITEMSIZE[buffer.type], k >= len(loads)
         step = _step(stride, size)
         step = columns if _may_be_column(b, stride, strides) else step
-        is_near = 0 < abs(step) <= (JOINED if joins and is_out else apart.MOST)
+        is_near = 0 < abs(step) <= (b.tuning.variants.max_joined_columns if joins and is_out else t.max_stride_elements)
         if not is_near or (is_out and not joins and step not in (1, -1) and size < masked):
             return None
         steps += [(k, step)] if step != 1 else []
@@ -455,41 +477,45 @@ def _step(stride: Any, size: int) -> int:
 
 def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
     """Whether rows are too long to go side by side, if they may be short: then they need no form for that."""
-    if not usual.beside or usual.lane in group.parallel:
+    if not usual.unroll_jam or usual.lane in group.parallel:
         return None
     here = group.extents[usual.lane]
     if isinstance(here, int) or not known_at_entry(b.find(here)):
         return None
-    return b.compared(("ge", here, longest_beside(max(usual.beside)) + 1))
+    return b.compared(("ge", here, max_short_row_elements(max(usual.unroll_jam), b.tuning.schedule) + 1))
 
 
 def has_rows_for_lines(b: Builder, group: Group, usual: Schedule, near: bool) -> str | None:
     """Whether rows have `long_rows` elements, and, `near`, stand in a cache: then they wait for loads that straddle its
     lines, rather than for memory."""
     row, points = (b.find(n) for n in (group.extents[usual.lane], ex.product(group.extents.values())))
-    conditions = [("ge", row, long_rows()), *([("lt", points, NEAR_POINTS)] if near else ())]
+    conditions = [
+        ("ge", row, min_aligned_row_elements(b.tuning)),
+        *([("lt", points, b.tuning.variants.near_points)] if near else ()),
+    ]
     if not known_at_entry(row) or (near and not known_at_entry(points)):
         return None
     return b.compared(*conditions)
 
 
-def is_near_total(b: Builder, group: Group) -> str:
+def is_cached_total(b: Builder, group: Group) -> str:
     """Whether all that is added up stands in a cache, but not in the first one, or there where loads that straddle
     lines are dear.  Found where it is asked for, so that calls require no kernels: of what is loaded, or products of
     it, the library has them; of others they should be worth compiling."""
-    fewer = (8 if adds_products(group) else 2) if machine.prefers_halves() else 1
-    return _has_points(b, group, ("ge", LEAST_TOTAL // fewer), ("lt", _near_points(group)))
+    fewer = (8 if is_sum_of_products(group) else 2) if b.tuning.machine.prefers_halves else 1
+    least = b.tuning.variants.aligned_total_min_elements // fewer
+    return _has_points(b, group, ("ge", least), ("lt", _max_cached_points(group, b.tuning)))
 
 
-def is_far_total(b: Builder, group: Group) -> str | None:
+def is_uncached_total(b: Builder, group: Group) -> str | None:
     """Whether that waits for memory, on a machine that does not look far ahead; of what the library has."""
-    asks = machine.prefers_halves() and adds_products(group)
-    return _has_points(b, group, ("ge", _near_points(group))) if asks else None
+    asks = b.tuning.machine.prefers_halves and is_sum_of_products(group)
+    return _has_points(b, group, ("ge", _max_cached_points(group, b.tuning))) if asks else None
 
 
-def _near_points(group: Group) -> int:
+def _max_cached_points(group: Group, tuning: Tuning) -> int:
     size = sum(ITEMSIZE[v.type] for v in group.scalars if v.op == "load")
-    return min(NEAR_POINTS, machine.caches().total // size)
+    return min(tuning.variants.near_points, tuning.caches.align_total_max_bytes // size)
 
 
 def _has_points(b: Builder, group: Group, *limits: tuple[str, int]) -> str:
@@ -502,11 +528,13 @@ def has_long_rows(b: Builder, group: Group) -> str | None:
     may be."""
     rows = b.find(ex.product(group.extents[a] for a in group.parallel))
     points = b.find(ex.product(n for a, n in group.extents.items() if a not in group.parallel))
-    most = 1000 * LONG // max(sum(price for price, _ in group.work), 1) - 1
-    known = [isinstance(rows, int) and rows >= SHARED_ROWS, isinstance(points, int) and points <= most]
+    t = b.tuning.loops
+    long_row_ns = 2 * t.single_thread_task_ratio * t.task_ns
+    most = 1000 * long_row_ns // max(sum(price for price, _ in group.work(b.tuning.costs)), 1) - 1
+    known = [isinstance(rows, int) and rows >= t.shared_rows, isinstance(points, int) and points <= most]
     if any(known) or not (known_at_entry(rows) and known_at_entry(points)):
         return None
-    return b.compared(("lt", rows, SHARED_ROWS), ("gt", points, most))
+    return b.compared(("lt", rows, t.shared_rows), ("gt", points, most))
 
 
 def _goes_back(group: Group, usual: Schedule) -> bool:
@@ -514,18 +542,18 @@ def _goes_back(group: Group, usual: Schedule) -> bool:
     return usual.lane not in group.parallel and any(usual.lane in o.map for o in group.outs)
 
 
-def _is_short_row(group: Group, schedule: Schedule, axis: str) -> bool:
+def _is_short_row(group: Group, schedule: Schedule, axis: str, t: VariantTuning) -> bool:
     """Do rows along an axis that is reduced go back, and are known to be too short for lanes along them?"""
-    length, (most, whole) = group.extents[axis], _short_row(group, schedule)
+    length, (most, whole) = group.extents[axis], _short_row(group, schedule, t)
     return _goes_back(group, schedule) and isinstance(length, int) and length <= most and length not in whole
 
 
-def _bounds(group: Group, usual: Schedule) -> list[Condition]:
+def _bounds(group: Group, usual: Schedule, tuning: Tuning) -> list[Condition]:
     """Of the usual lanes' axis: all of these hold where the other way is better.  Blocks are transposed there, which
     costs less than what is left of a vector; more than that where results along the axis go back."""
     here = group.extents[usual.lane]
-    most, whole = _short_row(group, usual)
-    least = SHORT if len(group.parallel) < len(group.extents) else 0
+    most, whole = _short_row(group, usual, tuning.variants)
+    least = tuning.schedule.max_short_axis_elements if len(group.parallel) < len(group.extents) else 0
     if isinstance(here, int) and not least < here <= most:
         return []
     return [("le", here, most), *(("ne", here, n) for n in whole)]
@@ -536,22 +564,24 @@ def _is_heavy(group: Group, usual: Schedule) -> bool:
     return any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
 
 
-def _short_row(group: Group, usual: Schedule) -> tuple[int, list[int]]:
+def _short_row(group: Group, usual: Schedule, t: VariantTuning) -> tuple[int, list[int]]:
     """Elements of a row for which lanes along it are worse, at most; shorter ones for which they are better."""
     width = usual.width[0]
     is_heavy = _is_heavy(group, usual)
     whole: list[int] = []
     if usual.lane in group.parallel:
         most = width - 1
-    elif usual.beside:
-        most = min(lanes * states_beside(lanes) for lanes in usual.beside if lanes) // 2
+    elif usual.unroll_jam:
+        most = min(lanes * states_of_short_row(lanes) for lanes in usual.unroll_jam if lanes) // 2
     elif not _goes_back(group, usual):
-        heavy = SHORT_IF_HEAVY // (2 if _has_rows_at_indices(group, usual) else 1)  # there all elements are accesses
+        heavy = t.expensive_row_elements // (
+            2 if _has_rows_at_indices(group, usual) else 1
+        )  # there all elements are accesses
         most = max(width, heavy * is_heavy) - 1
     elif _has_rows_at_indices(group, usual):
-        most = max(SHORT_BY_INDEX, (width - 1) * is_heavy)
+        most = max(t.max_taken_row_elements, (width - 1) * is_heavy)
     else:
         size = max(ITEMSIZE[o.buffer.type] for o in group.outs if usual.lane in o.map)
-        most = SHORT_BYTES // size if is_heavy else width * 5 // 4
-        whole = [*range(width, most + 1, width)] if not is_heavy or width * size >= WHOLE_BYTES else []
+        most = t.expensive_row_bytes // size if is_heavy else width * 5 // 4
+        whole = [*range(width, most + 1, width)] if not is_heavy or width * size >= t.expensive_vector_bytes else []
     return most, whole

@@ -12,15 +12,15 @@ from math import inf
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Name, Program
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.target.tuning import VariantTuning
 
 Range = tuple[float, float]  # the least and the greatest value
 ANY: Range = (-inf, inf)
 LENGTH: Range = (0, inf)
 TRUTH: Range = (0, 1)
-HUGE = 1 << 16  # a length that nothing bounds is taken for less
 
 
-def foreseen_plans(program: Program, shapes: Sequence[Sequence[int]]) -> set[int]:
+def predicted_plans(program: Program, shapes: Sequence[Sequence[int]], t: VariantTuning) -> set[int]:
     """The plans that the program's Requires will ask for; shapes: those of the shared variables."""
     requires = [k for k, i in enumerate(program.code) if isinstance(i, p.Require)]
     known: dict[Name, Range] = {}
@@ -30,7 +30,7 @@ def foreseen_plans(program: Program, shapes: Sequence[Sequence[int]]) -> set[int
         if isinstance(i, (p.Mul, p.Arith)):
             known[i.dst] = _computed(i, known)
         elif isinstance(i, p.Compare):
-            known[i.dst] = _compared(i, known, i.b in literals)
+            known[i.dst] = _compared(i, known, i.b in literals, t.unbounded_length)
         elif isinstance(i, p.Const):
             known[i.dst] = i.value, i.value
             literals.add(i.dst)
@@ -79,13 +79,13 @@ def _computed(i: p.Mul | p.Arith, known: Mapping[Name, Range]) -> Range:
     return (a[0] * b[0],) * 2 if is_known and op == "mul" else (a[0] + b[0],) * 2 if is_known and op == "add" else ANY
 
 
-def _compared(i: p.Compare, known: Mapping[Name, Range], is_literal: bool) -> Range:
+def _compared(i: p.Compare, known: Mapping[Name, Range], is_literal: bool, huge: int) -> Range:
     """A length that nothing bounds is taken for long, but not for huge: few batches are short, as rows often are.  It
     may be as short as a number of ours, but not as what a known length gives."""
     (low, high), (least, most) = known.get(i.a, ANY), known.get(i.b, ANY)
     if (low, high) == LENGTH and least == most and (i.op in ("ge", "lt") or (i.op == "le" and not is_literal)):
         return (1, 1) if i.op == "ge" else (0, 0)
-    if (low, high) == LENGTH and i.op == "gt" and is_literal and least >= HUGE:
+    if (low, high) == LENGTH and i.op == "gt" and is_literal and least >= huge:
         return 0, 0
     above, below = low > most, high < least
     apart, equal = above or below, low == high == least == most

@@ -25,6 +25,7 @@ _NEST = ("nest", *layouts.NEST_PARTS)
 class _State:
     compile: Callable[[str], bytes] | None = None
     version = ""
+    changes: Callable[[str], str] = staticmethod(lambda name: "")
     table = memory.new_table()
     symbols: dict[str, int] = {}
     kernels: dict[str, dict[str, int]] = {}  # of the libraries in `abi.layouts.COMMON`
@@ -34,9 +35,10 @@ class _State:
     lock = _thread.allocate_lock()
 
 
-def install(compile: Callable[[str], bytes], version: str) -> None:
-    """`compile(name)` gives the object file of a library; `version` changes when what it would give changes."""
-    _State.compile, _State.version = compile, version
+def install(compile: Callable[[str], bytes], version: str, changes: Callable[[str], str] = lambda name: "") -> None:
+    """`compile(name)` gives the object file of a library; `version` changes when what it would give changes, and
+    `changes(name)` where one object changes alone."""
+    _State.compile, _State.version, _State.changes = compile, version, staticmethod(changes)
 
 
 def table() -> int:
@@ -124,7 +126,7 @@ def _load(name: str) -> None:
         _load("native")  # what polls
     if name in layouts.NEST_PARTS and "nest" not in _State.code:
         _load("nest")  # what stands for the part until it is there
-    key = cache.key("library", name, _State.version)
+    key = cache.key("library", name, _State.version + _State.changes(name))
     loaded = cache.read(key, partial(_loaded, name))
     if loaded is None:
         assert _State.compile is not None, "library.install was not called"

@@ -104,6 +104,9 @@ _OPTIONS: tuple[Option, ...] = (
     Option("cublas", True, None, "matrix products on GPUs by NVIDIA's cuBLAS, where it is installed"),
     Option("fastmath", False, None, "functions of float32 on GPUs by approximate instructions"),
     Option("optimizer", "fast_run", ("fast_run", "fast_compile", "None"), "which passes the compiler runs"),
+    Option("optimizer_excluding", "", None, "optimisations that no function has: names with ':' between them"),
+    Option("optimizer_including", "", None, "optional passes that all functions have, in the same form"),
+    Option("optimizer_forcing", "", None, "optimisations that are used wherever they may be, whether it pays or not"),
     Option("on_opt_error", "raise", ("raise", "warn", "ignore"), "when an optional pass of the compiler fails"),
     Option("on_unused_input", "raise", ("raise", "warn", "ignore"), "when a function does not need one of its inputs"),
     Option(

@@ -252,12 +252,12 @@ def _host_code(plan: Any) -> tuple[Any, Any, Any]:
     from tensordsl.codegen.compiler.modules import module_text
     from tensordsl.codegen.gpu.program import host_step
     from tensordsl.codegen.llvm.compile import compile_object
-    from tensordsl.codegen.target.machine import native_width
+    from tensordsl.codegen.target.tuning import Tuning
     from tensordsl.runtime.interpreter.runner import native_kernel
     from tensordsl.runtime.loading import elf, layout, library
 
     library.require("native", "nest")
-    step = host_step(plan, native_width())
+    step = host_step(plan, Tuning.here())
     code, [addresses] = elf.load([(compile_object(module_text([step.cpu.kernels])), list(step.cpu.kernels.symbols))])
     nest = layout.peek(library.table() + layouts.RT["run_nest"])
     return step, native_kernel(step.cpu, addresses, nest), code

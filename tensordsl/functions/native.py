@@ -24,6 +24,7 @@ from tensordsl.base.stacks import COMPILER_STACK_BYTES, with_stack
 from tensordsl.base.version import LOADED, __version__
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.compiler.graph_key import graph_key
+from tensordsl.codegen.compiler.optimisations import switches
 from tensordsl.graph.variables import unwatched
 from tensordsl.runtime.calls import threads
 from tensordsl.runtime.loading import cache, late, library
@@ -51,6 +52,8 @@ class _State:
     executables: dict[str, Executable] = {}
     version = ""
     directory: Any = ()
+    of_library: frozenset[str] | None = None  # the optimisations that it was made without
+    tuning: Any = None  # see `set_tuning`
 
 
 def compile_spec(spec: Any, mode: Any, outgrown: bool = False) -> Compiled:
@@ -99,7 +102,8 @@ def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str]
         from tensordsl.codegen.compiler import pipeline  # late: a warm start needs neither passes nor emitters
 
     types = {variable.type.dtype for variable in (*spec.inputs, *spec.shared, *spec.outputs)}
-    libraries = [name for dtype, name in layouts.COMMON.items() if dtype in types]
+    has_common = "precompiled_kernels" not in switches(mode).excluded
+    libraries = [name for dtype, name in layouts.COMMON.items() if dtype in types and has_common]
     common = library.kernels(libraries)
     with _paused_collector():
         made = pipeline.compile_graph(
@@ -115,12 +119,27 @@ def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str]
             small=small,
             common=common,
             common_plan=partial(library.plan, common),
+            tuning=tuning_of(mode),
         )
     if any(symbol in common for plan in made.meta["plans"] if plan for symbol in plan[0]):
         made.meta["libraries"] += libraries
     executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants), tuple(made.late))
     phases = made.trace.phases if made.trace is not None else []
     return Compiled(executable, made.hosts, made.instructions, phases=phases)
+
+
+def tuning_of(mode: Any) -> Any:
+    """The `codegen.target.tuning.Tuning` of functions under a mode; None: this machine's usual one."""
+    tuning = _State.tuning if mode is None or mode.tuning is None else mode.tuning
+    return switches(mode).tuned(tuning)
+
+
+def set_tuning(tuning: Any) -> None:
+    """Have the library, and functions under modes that have no tuning, compiled by this one.  Raises RuntimeError where
+    functions have been compiled or loaded before, as these use the library."""
+    if _State.version:
+        raise RuntimeError("a tuning of the process must be set before its first function is compiled")
+    _State.tuning = tuning
 
 
 @contextmanager
@@ -191,7 +210,7 @@ def memory_map(spec: Any, mode: Any) -> Any:
     single = spec.form == "one"
     _, program, _ = pipeline.make_program(
         spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, single, mode, spec.device != "cpu",
-        () if spec.device != "cpu" else small_variables(spec),
+        () if spec.device != "cpu" else small_variables(spec), tuning_of(mode),
     )  # fmt: skip
     inputs, shared = (
         [v.name or f"{what} {k}" for k, v in enumerate(variables)]
@@ -258,11 +277,16 @@ def forget() -> None:
 
 
 def _choices(mode: Any) -> str:
-    """What of a mode changes the code."""
+    """What of a mode and of the flags changes the code."""
+    if _State.of_library is not None and (changed := switches().of_library ^ _State.of_library):
+        names = ", ".join(sorted(changed))
+        raise ValueError(f"optimizer_excluding: {names} cannot change: the library is in use; set it at the start")
+    chosen = switches(mode)
     if mode is None:
-        return ""
+        return chosen.text
     guards = sorted(mode.settings.items()) if mode.executor == "nan_guard" else ""
-    return f"{mode.optimizer},{sorted(mode.excluded)},{sorted(mode.included)},{guards}"
+    tuning = "" if mode.tuning is None else mode.tuning.key()
+    return f"{mode.optimizer},{chosen.text},{guards}{tuning}"
 
 
 # Rooms of the front whose sources say what is compiled.
@@ -283,7 +307,10 @@ def _prepare() -> None:
         package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", *FRONT)]
         version = __version__ + cache.sources_version(folders, [package], LOADED) + cache.compiler_version()
-        library.install(partial(with_stack, COMPILER_STACK_BYTES, _library_object), version)
+        version += _State.tuning.key() if _State.tuning is not None else ""
+        _State.of_library = switches().of_library
+        make = partial(with_stack, COMPILER_STACK_BYTES, _library_object)
+        library.install(make, version, switches().of_object)
         on_change("num_threads", threads.set_threads)
         _State.version = version
 
@@ -292,7 +319,7 @@ def _library_object(name: str) -> bytes:
     with forks.lock:
         from tensordsl.codegen.compiler.library_build import library_objects  # late: the compiler
 
-        return library_objects(name)
+        return library_objects(name, switches().of_part(name).tuned(_State.tuning))
 
 
 def _report(compiled: Compiled, spec: Any, start: float) -> Compiled:

@@ -10,7 +10,7 @@ MonitorMode    calls the user's functions before and after each node
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, ClassVar
 
@@ -33,16 +33,22 @@ class Mode:
     name : what `str(mode)` is.
     executor : who runs the function: "native", "reference", "debug", "nan_guard" or "monitor".
 
-    The attributes can be set, for functions that are compiled later; `clone`, `including` and `excluding` give copies
-    of the same class.  `excluded` and `included` hold the names of passes switched off and on.
+    The attributes can be set, for functions that are compiled later; `clone`, `including`, `excluding` and `forcing`
+    give copies of the same class.  `excluded`, `included` and `forced` hold names of optimisations
+    (docs/optimisations.md; `python -m tensordsl.passes` prints them); `tuning` is the compiler's
+    `codegen.target.tuning.Tuning`, None for the machine's own.
 
     >>> careful = DebugMode()
     >>> careful.check_isfinite = False
-    >>> careful.excluding("fuse").check_isfinite
+    >>> careful.excluding("stabilise").check_isfinite
     False
     """
 
     _settings: ClassVar[tuple[str, ...]] = ()
+    excluded: frozenset[str] = frozenset()
+    included: frozenset[str] = frozenset()
+    forced: frozenset[str] = frozenset()
+    tuning: Any = None
 
     def __init__(self, linker: Any = None, optimizer: Any = "default", name: str = "", executor: str = "") -> None:
         for part in (name, executor, linker):
@@ -52,8 +58,6 @@ class Mode:
         self.optimizer = optimizer
         self.executor = executor or ("reference" if linker == "py" else "native")
         self.name = name or "Mode"
-        self.excluded: frozenset[str] = frozenset()
-        self.included: frozenset[str] = frozenset()
 
     @property
     def optimizer(self) -> str:
@@ -79,16 +83,40 @@ class Mode:
         return other
 
     def excluding(self, *names: str) -> Mode:
-        """The same mode without the passes `names`."""
-        other = self.clone()
+        """The same mode without some optimisations.
+
+        Raises ValueError for names of none, and of those that the library has for the whole process: these are switched
+        by `config.optimizer_excluding`.  Names of Theano's rewrites are accepted; there is nothing to leave out.
+
+        >>> FAST_RUN.excluding("prefetsh")
+        Traceback (most recent call last):
+          ...
+        ValueError: there is no optimisation 'prefetsh'; did you mean 'prefetch'? (`python -m tensordsl.passes` ...
+        """
+        other = self._with(names)
         other.excluded, other.included = self.excluded | set(names), self.included - set(names)
+        other.forced = self.forced - set(names)
         return other
 
     def including(self, *names: str) -> Mode:
-        """The same mode with the passes `names`."""
-        other = self.clone()
+        """The same mode with some optional passes, which it may have left out."""
+        other = self._with(names)
         other.included, other.excluded = self.included | set(names), self.excluded - set(names)
         return other
+
+    def forcing(self, *names: str) -> Mode:
+        """The same mode with some optimisations wherever they are possible, whether they pay or not: for tests.
+
+        Raises ValueError for those that have no such form."""
+        other = self._with(names, are_forced=True)
+        other.forced, other.excluded = self.forced | set(names), self.excluded - set(names)
+        return other
+
+    def _with(self, names: Sequence[str], are_forced: bool = False) -> Mode:
+        from tensordsl.codegen.compiler.optimisations import check_names  # late: the table of the compiler
+
+        check_names(names, are_forced)
+        return self.clone()
 
     requiring = including
 

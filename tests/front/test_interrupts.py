@@ -127,7 +127,7 @@ def test_the_run_time_is_prepared_or_prepared_again(monkeypatch: Any) -> None:
     given: list[str] = []
     monkeypatch.setattr(native.cache, "sources_version", lambda *_: "")
     monkeypatch.setattr(native.cache, "set_directory", lambda path: given.append("cache"))
-    monkeypatch.setattr(native.library, "install", lambda compile, version: given.append("library"))
+    monkeypatch.setattr(native.library, "install", lambda *_: given.append("library"))
 
     def prepare() -> None:
         given[:] = []

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from tuned import HERE
 
 from tensordsl.codegen.compiler.modules import module_text
 from tensordsl.codegen.cpu.planner import plan
@@ -20,7 +21,6 @@ from tensordsl.codegen.program_ir.instructions import LaunchPlan, Program
 from tensordsl.codegen.program_ir.tables import constant_table, libraries, plan_table
 from tensordsl.codegen.program_ir.verify import verify
 from tensordsl.codegen.scalar_ir.builder import Builder
-from tensordsl.codegen.target.machine import native_width
 from tensordsl.ops.array.reducers import SUM
 
 F = "float64"
@@ -100,7 +100,7 @@ NUMPY: dict[str, Callable[[list[Any], list[int]], Any]] = {
 @cache
 def launch_plan(name: str) -> LaunchPlan:
     group = GROUPS[name]()
-    return plan(group, schedule(group, vector_bytes=native_width()), name)
+    return plan(group, schedule(group, HERE), name, HERE)
 
 
 OPERANDS: dict[str, list[str]] = {name: [b.name for b in launch_plan(name).operands] for name in GROUPS}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import polls
+from tuned import HERE, tuned
 
 from tensordsl.codegen.compiler.modules import module_text
 from tensordsl.codegen.cpu.planner import plan
@@ -16,7 +17,7 @@ from tensordsl.codegen.fusion.group import Group, Schedule
 from tensordsl.codegen.library.loops.entry import nest_text
 from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.program_ir.instructions import LaunchPlan
-from tensordsl.codegen.target import machine
+from tensordsl.codegen.target.tuning import Tuning
 
 Extents = dict[Any, int]
 WORD = ctypes.c_int64
@@ -36,8 +37,8 @@ def load_object(data: bytes) -> Any:
 
 
 @cache
-def library(vector_bytes: int) -> tuple[Any, Any]:
-    engine = load_object(compile_object(nest_text(vector_bytes, caches=machine.caches())))
+def library(tuning: Tuning) -> tuple[Any, Any]:
+    engine = load_object(compile_object(nest_text(tuning)))
     kind = ctypes.CFUNCTYPE(WORD, *[ctypes.c_void_p] * 6)
     return engine, kind(engine.get_function_address("run_nest"))
 
@@ -45,11 +46,13 @@ def library(vector_bytes: int) -> tuple[Any, Any]:
 class Runner:
     """A group compiled for this machine."""
 
-    def __init__(self, group: Group, schedule_: Schedule | None = None, vector_bytes: int | None = None) -> None:
-        self.width = vector_bytes or machine.native_width()
+    def __init__(
+        self, group: Group, schedule_: Schedule | None = None, vector_bytes: int | None = None, tuning: Tuning = HERE
+    ) -> None:
+        self.tuning = tuned(tuning, machine={"vector_bytes": vector_bytes}) if vector_bytes else tuning
         self.group = group
-        self.schedule = schedule_ or schedule(group, vector_bytes=self.width)
-        self.plan: LaunchPlan = plan(group, self.schedule, "k")
+        self.schedule = schedule_ or schedule(group, self.tuning)
+        self.plan: LaunchPlan = plan(group, self.schedule, "k", self.tuning)
         self.text = module_text([self.plan.kernels])
         self.engine = load_object(compile_object(self.text))
         self.kernels = [self.engine.get_function_address(s) for s in self.plan.kernels.symbols]
@@ -71,7 +74,7 @@ class Runner:
         kernels = (WORD * len(self.kernels))(*self.kernels)
         steps = (WORD * (len(strides) + 1))(*strides)
         lengths = (WORD * len(p.axes))(*[known[e] for e in p.extents])
-        run, hold = library(self.width)[1], (used, bases)
+        run, hold = library(self.tuning)[1], (used, bases)
         plan = (WORD * 2)(ctypes.addressof(kernels), ctypes.addressof(words))
         pointers = [ctypes.addressof(x) for x in (plan, bases, steps, lengths, ints)]
         return lambda _=(hold, kernels, words, plan, steps, lengths, ints): run(None, *pointers)

@@ -1,8 +1,9 @@
-"""Of the library `scatter`: one number added at positions of one byte is added as often as each of them occurs.
+"""Histograms: one number added at positions of one byte is added as often as each position occurs.
 
-Occurrences are counted in several tables, so that equal positions that follow each other do not wait for each other,
-and each element is written once.  Integers wrap as they would, and a sum of floats that are whole numbers is exact
-in any order while it is small; other floats are added one by one, in their order (`arrays.scatter`).
+Contract  `counted_*`: true, x is done; false: nothing is written.
+When      there are 2,048 positions and more; integers, or floats that are whole and small, whose sums are exact in any
+          order (others are added one by one: `arrays.scatter`).
+Why       occurrences are counted in several tables, so that equal neighbours do not wait for each other's store.
 """
 
 from __future__ import annotations
@@ -10,18 +11,17 @@ from __future__ import annotations
 from tensordsl.codegen.llvm.builder import Asm
 
 VALUES, TABLES = 256, 8
-LEAST = 2048  # positions, from where on tables pay
-MOST = 1 << 31  # that a count holds
+MAX_COUNT = 1 << 31  # that a count holds
 EXACT = {"float": float(1 << 24), "double": float(1 << 53)}  # below it all whole numbers are there
-WORD = 16  # counts at once
+COUNTS_PER_VECTOR = 16  # counts at once
 PARAMS = ("ptr x", "ptr y", "ptr positions", "i64 step", "i64 count")
 
 
 def counts_text() -> str:
     """void: into table 0, how often each value occurs."""
     f = Asm("void", "count_bytes", ("ptr tables", "ptr positions", "i64 count"), internal=True)
-    kind = f"<{WORD} x i32>"
-    with f.loop(TABLES * VALUES, step=WORD) as loop:
+    kind = f"<{COUNTS_PER_VECTOR} x i32>"
+    with f.loop(TABLES * VALUES, step=COUNTS_PER_VECTOR) as loop:
         f.do(f"store {kind} zeroinitializer, ptr {f.gep('%tables', loop.index, 'i32')}, align 4")
     whole = f.op(f"and i64 %count, {-TABLES}")
     with f.loop(whole, step=TABLES) as loop:
@@ -30,7 +30,7 @@ def counts_text() -> str:
             _count(f, f.gep(first, k), f.gep("%tables", 4 * VALUES * k))
     with f.loop("%count", start=whole) as loop:
         _count(f, f.gep("%positions", loop.index), "%tables")
-    with f.loop(VALUES, step=WORD) as loop:
+    with f.loop(VALUES, step=COUNTS_PER_VECTOR) as loop:
         total, place = "zeroinitializer", f.gep("%tables", loop.index, "i32")
         for k in range(TABLES):
             part = f.op(f"load {kind}, ptr {f.gep(place, 4 * VALUES * k)}, align 4")
@@ -89,7 +89,7 @@ def _times(f: Asm, kind: str, often: str, y: str) -> str:
 
 
 def _is_exact(f: Asm, kind: str, place: str, y: str, often: str) -> str:
-    """Beside a whole y: is the element one, and everything that is added up on the way to the result small?"""
+    """Of a whole y: is the element whole, and is every partial sum small enough to be exact?"""
     x = f.load(kind, place)
     sizes = [f.op(f"call {kind} @llvm.fabs.f{_bits(kind)}({kind} {v})") for v in (x, _times(f, kind, often, y))]
     largest = f.op(f"fadd {kind} {sizes[0]}, {sizes[1]}")

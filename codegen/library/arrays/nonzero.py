@@ -1,6 +1,7 @@
-"""LLVM text of the library `positions`: where a mask is true, and each position as often as a count says.
+"""Positions where a mask is true, and each position as often as a count says (`positions`).
 
-How many there are was computed before; never more are written, whatever becomes of the operand meanwhile.
+Contract  a mask or counts, and how many positions there are, computed before -> positions; never more are written.
+How       64 bytes of a mask become bits; few are taken one by one, many by compressed vectors.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from collections.abc import Iterable
 
 from tensordsl.codegen.library.signals import POLL, long_loop
 from tensordsl.codegen.llvm.builder import METADATA, Asm
+from tensordsl.codegen.target.tuning import Tuning
 
-CHUNK = 64  # bytes of a mask looked at together
-COMPRESSED = 8  # lanes of a vector that an instruction compresses
-FEW = {8: 8, 4: 12}  # true ones of a chunk, up to which they are taken one by one and not by vectors of so many
+CHUNK_BYTES = 64  # bytes of a mask looked at together
+COMPRESSED_LANES = 8  # lanes of a vector that an instruction compresses
 PARAMS = ("ptr bases", "ptr words", "i64 rank")
 INTRINSICS = """declare i64 @llvm.ctpop.i64(i64)
 declare i64 @llvm.cttz.i64(i64, i1)
@@ -21,13 +22,18 @@ declare <8 x i64> @llvm.experimental.vector.compress.v8i64(<8 x i64>, <8 x i1>, 
 """
 
 
-def positions_text(vector_bytes: int = 64) -> str:
+def positions_text(t: Tuning) -> str:
     """The whole module; vectors of 64 bytes can compress their elements, those of 32 find them in a table."""
+    vector_bytes = _vector_bytes(t)
     lanes = vector_bytes // 8
-    bodies = [_taken_one_by_one(), _true(vector_bytes), _repeated()]
+    bodies = [_taken_one_by_one(), _true(t), _repeated()]
     bodies += [_compressed(lanes)] if vector_bytes >= 32 else []
     bodies += [_lanes(lanes)] if vector_bytes == 32 else []
     return POLL + INTRINSICS + "".join(bodies) + METADATA
+
+
+def _vector_bytes(t: Tuning) -> int:
+    return t.machine.vector_bytes if t.allows("compressed_positions") else 0
 
 
 def _taken_one_by_one() -> str:
@@ -50,11 +56,11 @@ def _compressed(lanes: int) -> str:
     vector, done, bits = f"<{lanes} x i64>", "%done", "%bits"
     here = f.op(f"insertelement {vector} poison, i64 %first, i32 0")
     here = f.op(f"shufflevector {vector} {here}, {vector} poison, <{lanes} x i32> zeroinitializer")
-    for k in range(CHUNK // lanes):
+    for k in range(CHUNK_BYTES // lanes):
         few = f.op(f"and i64 {bits}, {(1 << lanes) - 1}")
         f.do(f"store {vector} {_kept(f, lanes, few, here)}, ptr {f.gep('%out', done, 'i64')}, align 8")
         done = f.op(f"add i64 {done}, {f.call('i64', '@llvm.ctpop.i64', f'i64 {few}')}")
-        if k < CHUNK // lanes - 1:
+        if k < CHUNK_BYTES // lanes - 1:
             bits, here = f.op(f"lshr i64 {bits}, {lanes}"), f.op(f"add {vector} {here}, splat (i64 {lanes})")
     f.ret("i64", done)
     return f.text
@@ -63,7 +69,7 @@ def _compressed(lanes: int) -> str:
 def _kept(f: Asm, lanes: int, bits: str, here: str) -> str:
     """The positions of the set bits from `here` on, in the first lanes of a vector."""
     vector = f"<{lanes} x i64>"
-    if lanes == COMPRESSED:
+    if lanes == COMPRESSED_LANES:
         at = f.op(f"add {vector} {here}, <{_row(range(lanes))}>")
         mask = f.op(f"bitcast i{lanes} {f.op(f'trunc i64 {bits} to i{lanes}')} to <{lanes} x i1>")
         operands = f"{vector} {at}", f"<{lanes} x i1> {mask}", f"{vector} zeroinitializer"
@@ -82,18 +88,18 @@ def _row(numbers: Iterable[int]) -> str:
     return ", ".join(f"i64 {n}" for n in numbers)
 
 
-def _true(vector_bytes: int) -> str:
+def _true(t: Tuning) -> str:
     """bases: the mask, the positions; words: elements of the mask, their stride, how many positions, their stride."""
     f = Asm("void", "true_positions_bool", PARAMS)
-    room = f.op(f"alloca <{CHUNK} x i8>, align {CHUNK}")
+    room = f.op(f"alloca <{CHUNK_BYTES} x i8>, align {CHUNK_BYTES}")
     x, y = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8)
     n, many = f.load("i64", "%words"), f.load("i64", "%words", 16)
-    whole = f.op(f"and i64 {n}, {-CHUNK}")
-    with long_loop(f, whole, ("i64", "0"), step=CHUNK) as loop:
+    whole = f.op(f"and i64 {n}, {-CHUNK_BYTES}")
+    with long_loop(f, whole, ("i64", "0"), step=CHUNK_BYTES) as loop:
         bits, done = _bits(f, f.gep(x, loop.index)), loop.values[0]
-        loop.next = [_chosen(f, y, done, many, bits, loop.index, vector_bytes)]
+        loop.next = [_chosen(f, y, done, many, bits, loop.index, t)]
     done = loop.values[0]
-    f.do(f"store <{CHUNK} x i8> zeroinitializer, ptr {room}")
+    f.do(f"store <{CHUNK_BYTES} x i8> zeroinitializer, ptr {room}")
     with f.loop(n, start=whole) as loop:
         f.store("i8", f.load("i8", x, loop.index), room, f.op(f"sub i64 {loop.index}, {whole}"))
     done = f.call("i64", "@taken", f"ptr {y}", f"i64 {done}", f"i64 {many}", f"i64 {_bits(f, room)}", f"i64 {whole}")
@@ -105,21 +111,24 @@ def _true(vector_bytes: int) -> str:
 
 def _bits(f: Asm, place: str) -> str:
     """Which elements of a chunk are true."""
-    chunk = f.op(f"load <{CHUNK} x i8>, ptr {place}, align 1")
-    return f.op(f"bitcast <{CHUNK} x i1> {f.op(f'icmp ne <{CHUNK} x i8> {chunk}, zeroinitializer')} to i{CHUNK}")
+    chunk = f.op(f"load <{CHUNK_BYTES} x i8>, ptr {place}, align 1")
+    is_true = f.op(f"icmp ne <{CHUNK_BYTES} x i8> {chunk}, zeroinitializer")
+    return f.op(f"bitcast <{CHUNK_BYTES} x i1> {is_true} to i{CHUNK_BYTES}")
 
 
-def _chosen(f: Asm, y: str, done: str, many: str, bits: str, first: str, vector_bytes: int) -> str:
-    """How many are written after a chunk, by the way that is fit for it."""
+def _chosen(f: Asm, y: str, done: str, many: str, bits: str, first: str, t: Tuning) -> str:
+    """How many are written after a chunk, one by one or by vectors."""
     one_by_one = ("i64", "@taken", f"ptr {y}", f"i64 {done}", f"i64 {many}", f"i64 {bits}", f"i64 {first}")
     found = f.call("i64", "@llvm.ctpop.i64", f"i64 {bits}")
+    vector_bytes = _vector_bytes(t)
+    few = t.arrays.mask_few_8_lanes if vector_bytes == 64 else t.arrays.mask_few_4_lanes
     some, sparse, dense, end = (f.label(x) for x in ("some", "sparse", "dense", "end"))
     before = f.block
     f.branch(f.compare("eq", "i64", bits, 0), end, some)
     f.place(some)
     if vector_bytes >= 32:
-        fits = f.compare("sle", "i64", f.op(f"add i64 {done}, {CHUNK}"), many)
-        f.branch(f.all(fits, f.compare("ugt", "i64", found, FEW[vector_bytes // 8])), dense, sparse)
+        fits = f.compare("sle", "i64", f.op(f"add i64 {done}, {CHUNK_BYTES}"), many)
+        f.branch(f.all(fits, f.compare("ugt", "i64", found, few)), dense, sparse)
         f.place(dense)
         after_dense = f.call("i64", "@compressed", f"ptr {y}", f"i64 {done}", f"i64 {bits}", f"i64 {first}")
         f.jump(end)

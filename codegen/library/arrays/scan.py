@@ -1,9 +1,8 @@
-"""LLVM text of the libraries `cumulate_*`: running sums and products along one axis, in NumPy's order.
+"""Scans: running sums and products along one axis, in NumPy's order (`cumsum_*`, `cumprod_*`).
 
-A running value depends on the one before it, so nothing is gained along the axis itself: vectors and independent chains
-of scalars run along the other axes.  Eight lines of adjacent elements are turned to vectors of their columns, and back.
-float16 is added in float32 and rounded after each element, as NumPy does.  A complex number is two lanes of its parts'
-dtype.
+Contract  a `LibraryCall`'s lines; float16 is added in float32 and rounded after each element; complex is two lanes.
+How       each value waits for the one before, so vectors and independent chains run along the other axes; eight lines
+          of adjacent elements are transposed in registers to vectors of columns, and back.
 """
 
 from __future__ import annotations
@@ -11,37 +10,43 @@ from __future__ import annotations
 from itertools import count
 
 from tensordsl.codegen.library.lines import given_lines, walk_text
-from tensordsl.codegen.library.loops.pack.transpose_registers import SIDE, turned
+from tensordsl.codegen.library.loops.pack.transpose_registers import SIDE, transposed_square
 from tensordsl.codegen.library.signals import POLL, long_loop
 from tensordsl.codegen.llvm import float16
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
 from tensordsl.codegen.llvm.vector_builder import Code, llvm_type, load, memory_type, store
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, SIGNED
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.graph.casting import real_of, sum_dtype
 from tensordsl.graph.types import COMPLEX
 
-CHAINS = (8, 4, 2, 1)  # scalars side by side
+CHAINS = (8, 4, 2, 1)  # independent scalar chains
 VECTORS = (2, 1)
 IDENTITY = {"fadd": "-0.0", "fmul": "1.0", "add": "0", "mul": "1"}  # which changes no first element
-WIDE, PANEL, UNROLL = 4, 128, 4  # vectors: of a row that goes through memory, at most at once, in one turn of the loop
+UNROLLED_VECTORS = 4  # of a row that goes through memory, in one round of the loop
 # x, y; length and steps of the axis; then of one other axis
-LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "i64 x_unit", "i64 y_unit")
+LINE_PARAMS = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "i64 x_unit", "i64 y_unit")
 
 
 class Cumulate:
     """The functions of one operation on one dtype."""
 
-    def __init__(self, function: str, dtype: str, vector_bytes: int, isa: str) -> None:
-        self.name, self.isa = f"{function}_{dtype}", isa
+    def __init__(self, function: str, dtype: str, tuning: Tuning) -> None:
+        self.name, self.isa, self.tuning = f"{function}_{dtype}", tuning.machine.isa, tuning
         self.parts = 2 if dtype in COMPLEX else 1
         self.dtype, self.result = real_of(dtype), real_of(sum_dtype(dtype))  # of a part
         self.x_size, self.y_size = (self.parts * ITEMSIZE[t] for t in (self.dtype, self.result))
-        self.lanes = max(2, vector_bytes // self.y_size)  # elements of a vector; alone they have other steps
+        self.lanes = max(
+            2, tuning.machine.vector_bytes // self.y_size
+        )  # elements of a vector; alone they have other steps
         parts_of_vector = [self.lanes >> k for k in range(self.lanes.bit_length() - 2, 0, -1)]  # of two elements on
-        self.narrows = [*((2, many) for many in parts_of_vector), *((k, self.lanes) for k in range(2, WIDE + 1))]
+        self.narrows = [
+            *((2, many) for many in parts_of_vector),
+            *((k, self.lanes) for k in range(2, self.tuning.arrays.scan_wide_vectors + 1)),
+        ]
         self.is_complex_product = self.parts == 2 and function == "cumprod"
         self.word = ("f" if self.result in FLOATS else "") + ("add" if function == "cumsum" else "mul")
-        self.turns = self.dtype == self.result != "float16" and self.parts == 1
+        self.turns = tuning.allows("transposed_scans") and self.dtype == self.result != "float16" and self.parts == 1
         self.numbers = count()
         self.declarations: dict[str, str] = {}
 
@@ -77,8 +82,8 @@ class Cumulate:
 
     # -- lines ---------------------------------------------------------------------------------------------------------
     def block(self, k: int, many: int) -> str:
-        """k chains of `many` elements side by side, from the first to the last element of the axis, if it has any."""
-        f = Asm("void", self.block_name(k, many), LINE, internal=True)
+        """k independent chains of `many` elements, from the first to the last element of the axis, if it has any."""
+        f = Asm("void", self.block_name(k, many), LINE_PARAMS, internal=True)
         x_unit, y_unit = ("%x_unit", "%y_unit") if many == 1 else (many * size for size in (self.x_size, self.y_size))
         sources = [f.gep("%x", f.op(f"mul i64 {x_unit}, {j}")) for j in range(k)]
         targets = [f.gep("%y", f.op(f"mul i64 {y_unit}, {j}")) for j in range(k)]
@@ -86,7 +91,7 @@ class Cumulate:
 
     def narrow(self, k: int, many: int) -> str:
         """m adjacent elements of each row as k vectors of `many`, of which the last two may have some in common."""
-        f = Asm("void", f"{self.name}.narrow.{k}.{many}", (*LINE[:5], "i64 m"), internal=True)
+        f = Asm("void", f"{self.name}.narrow.{k}.{many}", (*LINE_PARAMS[:5], "i64 m"), internal=True)
         firsts = [*(str(j * many) for j in range(k - 1)), f.op(f"sub i64 %m, {many}")]
         places = [self.elements(f, "%x", "%y", at) for at in firsts]
         return self.chains(f, [x for x, _ in places], [y for _, y in places], many)
@@ -109,14 +114,14 @@ class Cumulate:
 
     def panel(self) -> str:
         """Rows of m adjacent elements, whole vectors, one after the other: the running values are the row above."""
-        f = Asm("void", f"{self.name}.panel", (*LINE[:5], "i64 m"), internal=True)
+        f = Asm("void", f"{self.name}.panel", (*LINE_PARAMS[:5], "i64 m"), internal=True)
         with f.loop("%m", step=self.lanes) as column:
             self.advance(f, None, *self.elements(f, "%x", "%y", column.index), self.lanes)
-        unrolled = f.op(f"and i64 %m, {-UNROLL * self.lanes}")
+        unrolled = f.op(f"and i64 %m, {-UNROLLED_VECTORS * self.lanes}")
         with long_loop(f, "%n", ("ptr", "%x"), ("ptr", "%y"), start=1) as row:
             x, y = f.gep(row.values[0], "%x_step"), f.gep(row.values[1], "%y_step")
             row.next = [x, y]
-            for first, end, k in (("0", unrolled, UNROLL), (unrolled, "%m", 1)):
+            for first, end, k in (("0", unrolled, UNROLLED_VECTORS), (unrolled, "%m", 1)):
                 with f.loop(end, start=first, step=k * self.lanes) as column:
                     for j in range(k):
                         at = f.op(f"add i64 {column.index}, {j * self.lanes}")
@@ -127,7 +132,7 @@ class Cumulate:
 
     def squares(self) -> str:
         """SIDE lines of n adjacent elements, in squares of as many columns; then those behind the last one."""
-        f = Asm("void", f"{self.name}.squares", LINE, internal=True)
+        f = Asm("void", f"{self.name}.squares", LINE_PARAMS, internal=True)
         kind, size = llvm_type(self.result, SIDE), self.x_size
         t = llvm_type(self.result)
         xs, ys = (
@@ -138,10 +143,10 @@ class Cumulate:
         with long_loop(f, whole, (kind, f"splat ({t} {IDENTITY[self.word]})"), step=SIDE) as loop:
             rows = [f.op(f"load {kind}, ptr {f.gep(x, loop.index, t)}, align {size}") for x in xs]
             (state,), columns = loop.values, []
-            for column in turned(f, kind, rows):
+            for column in transposed_square(f, kind, rows):
                 state = f.op(f"{self.word} {kind} {state}, {column}")
                 columns.append(state)
-            for y, row in zip(ys, turned(f, kind, columns), strict=True):
+            for y, row in zip(ys, transposed_square(f, kind, columns), strict=True):
                 f.do(f"store {kind} {row}, ptr {f.gep(y, loop.index, t)}, align {size}")
             loop.next = [state]
         with f.loop("%n", start=whole) as loop:
@@ -172,7 +177,7 @@ class Cumulate:
         Wide rows go through memory one after the other, narrow ones are walked down with the running values in
         registers.
         """
-        f = Asm("void", f"{self.name}.plane", (*LINE, "i64 m"), internal=True)
+        f = Asm("void", f"{self.name}.plane", (*LINE_PARAMS, "i64 m"), internal=True)
         adjacent = f.all(
             f.compare("eq", "i64", "%x_unit", self.x_size),
             f.compare("eq", "i64", "%y_unit", self.y_size),
@@ -182,16 +187,17 @@ class Cumulate:
         with f.when(can_overlap):
             for k, many in self.narrows:
                 with f.when(f.compare("sle", "i64", "%m", k * many)):
-                    f.call("void", f"@{self.name}.narrow.{k}.{many}", *passed(LINE[:5]), "i64 %m")
+                    f.call("void", f"@{self.name}.narrow.{k}.{many}", *passed(LINE_PARAMS[:5]), "i64 %m")
                     f.ret()
         most = f.op(f"select i1 {adjacent}, i64 %m, i64 0")
-        wide = f.op(f"select i1 {f.compare('sge', 'i64', most, WIDE * self.lanes)}, i64 {most}, i64 0")
-        done, room = f.op(f"and i64 {wide}, {-self.lanes}"), PANEL * self.lanes
+        is_wide = f.compare("sge", "i64", most, self.tuning.arrays.scan_wide_vectors * self.lanes)
+        wide = f.op(f"select i1 {is_wide}, i64 {most}, i64 0")
+        done, room = f.op(f"and i64 {wide}, {-self.lanes}"), self.tuning.arrays.scan_panel_vectors * self.lanes
         with f.loop(done, step=room) as loop:
             left = f.op(f"sub i64 {done}, {loop.index}")
             size = f.op(f"select i1 {f.compare('slt', 'i64', left, room)}, i64 {left}, i64 {room}")
             x, y = self.elements(f, "%x", "%y", loop.index)
-            f.call("void", f"@{self.name}.panel", f"ptr {x}", f"ptr {y}", *passed(LINE[2:5]), f"i64 {size}")
+            f.call("void", f"@{self.name}.panel", f"ptr {x}", f"ptr {y}", *passed(LINE_PARAMS[2:5]), f"i64 {size}")
         with f.when(f.all(can_overlap, f.compare("sgt", "i64", done, 0), f.compare("slt", "i64", done, "%m"))):
             self.at_line(f, self.block_name(1, self.lanes), f.op(f"sub i64 %m, {self.lanes}"))
             f.ret()
@@ -219,16 +225,18 @@ class Cumulate:
 
     def at_line(self, f: Asm, name: str, index: str) -> None:
         x, y = (f.gep(p, f.op(f"mul i64 {index}, {s}")) for p, s in (("%x", "%x_unit"), ("%y", "%y_unit")))
-        f.call("void", f"@{name}", f"ptr {x}", f"ptr {y}", *passed(LINE[2:]))
+        f.call("void", f"@{name}", f"ptr {x}", f"ptr {y}", *passed(LINE_PARAMS[2:]))
 
     def walk(self) -> str:
         """The other axes but the last one by one, and for each the plane with that one."""
 
         def end(f: Asm) -> None:
             m, x_unit, y_unit = (f.load("i64", f.gep(a, "%last", "i64")) for a in ("%dims", "%xs", "%ys"))
-            f.call("void", f"@{self.name}.plane", *passed(LINE[:5]), f"i64 {x_unit}", f"i64 {y_unit}", f"i64 {m}")
+            f.call(
+                "void", f"@{self.name}.plane", *passed(LINE_PARAMS[:5]), f"i64 {x_unit}", f"i64 {y_unit}", f"i64 {m}"
+            )
 
-        return walk_text(self.name, LINE[:5], end)
+        return walk_text(self.name, LINE_PARAMS[:5], end)
 
     def entry(self) -> str:
         f = Asm("void", self.name, ("ptr bases", "ptr words", "i64 rank"))
@@ -258,9 +266,9 @@ def _complex_product(code: Code, kind: str, x: str, y: str, W: int) -> str:
     return code.op(f"shufflevector {kind} {less}, {kind} {more}, <{W} x i32> <{order}>")
 
 
-def cumulate_text(dtype: str, vector_bytes: int = 64, isa: str = "") -> str:
-    """The module of a dtype, for a machine with vectors of so many bytes and the instruction set `isa` (see `Code`)."""
-    both = [Cumulate(f, dtype, vector_bytes, isa) for f in ("cumsum", "cumprod")]
+def cumulate_text(dtype: str, tuning: Tuning) -> str:
+    """The module of a dtype."""
+    both = [Cumulate(f, dtype, tuning) for f in ("cumsum", "cumprod")]
     bodies = [c.text() for c in both]
     declarations = both[0].declarations | both[1].declarations
     return "".join((POLL, *(d + "\n" for d in declarations.values()), *bodies, METADATA))

@@ -1,8 +1,8 @@
-"""LLVM text of the library `scatter`: setting and adding to blocks of an array at positions, in their order.
+"""Scatter: setting and adding to blocks of an array at positions, in their order (`scatter_*`).
 
-Each symbol of `abi.layouts.SCATTERS` is one operation on one machine type; `program_ir.instructions.Scatter` says what
-it computes.  The axes of a block that are not its row are walked outside of the positions, so that each walk over the
-positions writes one part of the array.
+Contract  `program_ir.instructions.Scatter` says what a symbol of `abi.layouts.SCATTERS` computes.
+How       axes of a block that are not its row are walked outside of the positions, so that each walk over these writes
+          one part of the array; offsets of 512 positions are computed at once, and rows to come are prefetched.
 """
 
 from __future__ import annotations
@@ -10,46 +10,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.arrays.histogram import DECLARATIONS, LEAST, MOST, counted_text, counts_text
+from tensordsl.codegen.library.arrays.histogram import DECLARATIONS, MAX_COUNT, counted_text, counts_text
 from tensordsl.codegen.library.lines import walk_text
 from tensordsl.codegen.library.loops.descriptor import splat
 from tensordsl.codegen.library.signals import POLL, long_loop, poll
 from tensordsl.codegen.llvm import float16
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
 from tensordsl.codegen.llvm.vector_builder import Code, llvm_type, memory_type
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
 SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
 UNROLL = 4
-BLOCK, TOGETHER = 512, 8  # positions whose offsets are found at once; in a vector
-AHEAD, LINE, LINES = 8, 64, 4  # rows whose first cache lines are fetched before their turn
-FEW, ROWS = 16, 64  # positions that are done one by one for so many rows, which the first cache keeps
-PAGE = 4096  # bytes: a load waits for a store before it whose address has the same last bits
+OFFSETS_AT_ONCE, OFFSETS_PER_VECTOR = 512, 8  # positions whose offsets are found at once; in a vector
+PAGE_BYTES = 4096  # a load waits for a recent store whose address has the same last bits (4K aliasing)
 PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
-COLUMN = 2  # of `is_row`: what is written at each position are elements that stand apart
+IS_COLUMN = 2  # of `is_row`: what is written at each position are strided elements
 PLACES = ("ptr x", "ptr y", "ptr positions", "i64 step", "i64 count", "i64 y_step")
 
 
-def scatter_text(vector_bytes: int = 64, isa: str = "") -> str:
-    """The whole module, for a machine with vectors of so many bytes and the instruction set `isa` (see `Code`)."""
+def scatter_text(t: Tuning) -> str:
+    """The whole module."""
+    vector_bytes, isa = t.machine.vector_bytes, "half" if t.machine.has_half else ""
     bodies = [_offsets(), _sum_of_halves(1, isa), _sum_of_halves(vector_bytes // 2, isa)]
     for name in layouts.SCATTERS:
         kind = name.rpartition("_")[2]
         lanes = vector_bytes // SIZES[kind]
-        bodies += [_elements(name, kind), _columns(name, kind), _rows(name, kind, lanes), _walk(name), _entry(name)]
-        bodies += [counted_text(name, kind)] if counts(name) else []
+        bodies += [
+            _elements(name, kind),
+            _columns(t, name, kind),
+            _rows(t, name, kind, lanes),
+            _walk(name),
+            _entry(t, name),
+        ]
+        bodies += [counted_text(name, kind)] if counts(t, name) else []
     return PREFETCH + POLL + DECLARATIONS + "".join([counts_text(), *bodies]) + METADATA
 
 
-def counts(name: str) -> bool:
-    return name.startswith("add_")
+def counts(t: Tuning, name: str) -> bool:
+    return name.startswith("add_") and t.allows("histogram_scatter")
 
 
 def _offsets() -> str:
     """The byte offsets of `count` positions from number `start` on, of integers of `sizes` bytes in several arrays."""
     params = ("ptr positions", "ptr sizes", "ptr steps", "i64 k", "i64 start", "i64 count", "ptr room")
     f = Asm("void", "offsets", params, internal=True)
-    with f.loop("%count", step=TOGETHER) as loop:
-        f.do(f"store <{TOGETHER} x i64> zeroinitializer, ptr {f.gep('%room', loop.index, 'i64')}, align 8")
+    with f.loop("%count", step=OFFSETS_PER_VECTOR) as loop:
+        f.do(f"store <{OFFSETS_PER_VECTOR} x i64> zeroinitializer, ptr {f.gep('%room', loop.index, 'i64')}, align 8")
     with f.loop("%k") as loop:
         array = f.load("ptr", f.gep("%positions", loop.index, "ptr"))
         size, step = (f.load("i64", f.gep(a, loop.index, "i64")) for a in ("%sizes", "%steps"))
@@ -62,7 +69,7 @@ def _offsets() -> str:
 
 
 def _add_offsets(f: Asm, kind: str, source: str, step: str) -> None:
-    whole = f.op(f"and i64 %count, {-TOGETHER}")
+    whole = f.op(f"and i64 %count, {-OFFSETS_PER_VECTOR}")
 
     def add(i: str, t: str, narrow: str, by: str) -> None:
         value = f.op(f"load {narrow}, ptr {f.gep(source, i, kind)}, align 1")
@@ -73,8 +80,8 @@ def _add_offsets(f: Asm, kind: str, source: str, step: str) -> None:
         f.do(f"store {t} {total}, ptr {place}, align 8")
 
     steps = splat(f, step)
-    with f.loop(whole, step=TOGETHER) as loop:
-        add(loop.index, f"<{TOGETHER} x i64>", f"<{TOGETHER} x {kind}>", steps)
+    with f.loop(whole, step=OFFSETS_PER_VECTOR) as loop:
+        add(loop.index, f"<{OFFSETS_PER_VECTOR} x i64>", f"<{OFFSETS_PER_VECTOR} x {kind}>", steps)
     with f.loop("%count", start=whole) as loop:
         add(loop.index, "i64", kind, step)
 
@@ -84,9 +91,11 @@ def _target(f: Asm, i: str) -> str:
     return f.gep("%x", f.op(f"mul i64 {at}, %step"))
 
 
-def _fetch(f: Asm, i: str, last: str, lines: Sequence[str]) -> None:
+def _fetch(f: Asm, t: Tuning, i: str, last: str, lines: Sequence[str]) -> None:
     """Some of what is written a few positions later, which is no more than the last one's."""
-    later = f.op(f"add i64 {i}, {AHEAD}")
+    if not t.allows("prefetch_blocks"):
+        return
+    later = f.op(f"add i64 {i}, {t.arrays.scatter_prefetch_rows}")
     place = _target(f, f.op(f"select i1 {f.compare('slt', 'i64', later, last)}, i64 {later}, i64 {last}"))
     for at in lines:
         f.call("void", "@llvm.prefetch.p0", f"ptr {f.gep(place, at)}", "i32 1", "i32 3", "i32 1")
@@ -140,12 +149,13 @@ def _elements(name: str, kind: str) -> str:
     return f.text
 
 
-def _columns(name: str, kind: str) -> str:
-    """At each position `width` elements, any number of bytes apart."""
+def _columns(t: Tuning, name: str, kind: str) -> str:
+    """At each position `width` strided elements."""
     f = Asm("void", f"columns_{name}", (*PLACES, "i64 width", "i64 x_unit", "i64 y_unit"), internal=True)
-    with f.loop("%width", step=ROWS) as block:
+    with f.loop("%width", step=t.arrays.scatter_block_rows) as block:
         left = f.op(f"sub i64 %width, {block.index}")
-        some = f.op(f"select i1 {f.compare('slt', 'i64', left, ROWS)}, i64 {left}, i64 {ROWS}")
+        is_last = f.compare("slt", "i64", left, t.arrays.scatter_block_rows)
+        some = f.op(f"select i1 {is_last}, i64 {left}, i64 {t.arrays.scatter_block_rows}")
         x, y = (f.op(f"mul i64 {block.index}, %{unit}") for unit in ("x_unit", "y_unit"))
         with long_loop(f, "%count") as loop:
             target, source = f.gep(_target(f, loop.index), x), f.gep(_source(f, loop.index), y)
@@ -156,20 +166,20 @@ def _columns(name: str, kind: str) -> str:
     return f.text
 
 
-def _rows(name: str, kind: str, lanes: int) -> str:
-    """A row of `width` adjacent elements at each position; y's are `y_unit` bytes apart.  Rows shorter than a vector
+def _rows(t: Tuning, name: str, kind: str, lanes: int) -> str:
+    """A row of `width` adjacent elements at each position; y's stride is `y_unit` bytes.  Rows shorter than a vector
     have a loop of their own."""
     f = Asm("void", f"rows_{name}", (*PLACES, "i64 width", "i64 y_unit"), internal=True)
     last, end = f.op("sub i64 %count, 1"), f.op(f"sub i64 {f.op(f'mul i64 %width, {SIZES[kind]}')}, 1")
     lines = [
         f.op(f"select i1 {f.compare('slt', 'i64', end, at)}, i64 {end}, i64 {at}")
-        for at in range(0, LINES * LINE, LINE)
+        for at in range(0, t.arrays.scatter_prefetch_lines * CACHE_LINE_BYTES, CACHE_LINE_BYTES)
     ]
     adjacent, whole = f.compare("eq", "i64", "%y_unit", SIZES[kind]), f.op(f"and i64 %width, {-lanes}")
 
     def each(ahead: Sequence[str], whole: str) -> None:
         with long_loop(f, "%count") as loop:
-            _fetch(f, loop.index, last, ahead)
+            _fetch(f, t, loop.index, last, ahead)
             _row(f, (name, kind, lanes), _target(f, loop.index), _source(f, loop.index), whole)
         f.ret()
 
@@ -179,7 +189,7 @@ def _rows(name: str, kind: str, lanes: int) -> str:
         each(lines, whole)
     with long_loop(f, "%count") as loop:
         row, source = _target(f, loop.index), _source(f, loop.index)
-        _fetch(f, loop.index, last, lines)
+        _fetch(f, t, loop.index, last, lines)
         with f.loop("%width", ("ptr", row), ("ptr", source)) as column:
             _put(f, name, kind, *column.values)
             column.next = [f.gep(column.values[0], SIZES[kind]), f.gep(column.values[1], "%y_unit")]
@@ -218,7 +228,7 @@ def _walk(name: str) -> str:
             f.call("void", f"@elements_{name}", *passed(PLACES))
             f.ret()
         width, x_unit, y_unit = (f"i64 {f.load('i64', f.gep(a, '%last', 'i64'))}" for a in ("%dims", "%xs", "%ys"))
-        with f.when(f.compare("eq", "i64", "%is_row", COLUMN)):
+        with f.when(f.compare("eq", "i64", "%is_row", IS_COLUMN)):
             f.call("void", f"@columns_{name}", *passed(PLACES), width, x_unit, y_unit)
             f.ret()
         f.call("void", f"@rows_{name}", *passed(PLACES), width, y_unit)
@@ -226,7 +236,7 @@ def _walk(name: str) -> str:
     return walk_text(name, (*PLACES, "i64 is_row"), end)
 
 
-def _entry(name: str) -> str:
+def _entry(t: Tuning, name: str) -> str:
     """bases: x, y, positions; words: count, y_step, steps, dims, strides of x, strides of y, bytes of positions."""
     f = Asm("void", name, ("ptr bases", "ptr words", "i64 k", "i64 rank", "i64 is_row"))
     x, y, positions = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8), f.gep("%bases", 16)
@@ -235,14 +245,14 @@ def _entry(name: str) -> str:
     xs = f.gep(dims, "%rank", "i64")
     ys = f.gep(xs, "%rank", "i64")
     step = f.load("i64", f.gep(xs, f.op("sub i64 %rank, 1"), "i64"))
-    aliased = f.op(f"and i64 {step}, {PAGE // 2 - 1}")
+    aliased = f.op(f"and i64 {step}, {PAGE_BYTES // 2 - 1}")
     apart = (
         f.compare("eq", "i64", "%is_row", 0),
         f.compare("sgt", "i64", "%rank", 0),
         f.compare("ne", "i64", aliased, 0),
     )
-    few = f.all(*apart, f.compare("sle", "i64", count, FEW))
-    kind = f.op(f"select i1 {few}, i64 {COLUMN}, i64 %is_row")
+    few = f.all(*apart, f.compare("sle", "i64", count, t.arrays.scatter_few_positions))
+    kind = f.op(f"select i1 {few}, i64 {IS_COLUMN}, i64 %is_row")
     outer = f.op(f"sub i64 %rank, {f.op(f'zext i1 {few} to i64')}")
     outer = f.op(f"sub i64 {outer}, %is_row")
     sizes = f.gep(ys, "%rank", "i64")
@@ -253,12 +263,12 @@ def _entry(name: str) -> str:
             places = f"ptr {f.load('ptr', positions)}", f"i64 {f.load('i64', steps)}", f"i64 {count}"
             f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", *places, *given)
         f.ret()
-    if counts(name):
-        _or_counts(f, name, count, y_step, (f"ptr {x}", f"ptr {y}"), positions, steps, sizes)
-    room = f.op(f"alloca [{BLOCK} x i64], align 64")
-    with f.loop(count, step=BLOCK) as block:
+    if counts(t, name):
+        _or_counts(f, t, name, count, y_step, (f"ptr {x}", f"ptr {y}"), positions, steps, sizes)
+    room = f.op(f"alloca [{OFFSETS_AT_ONCE} x i64], align 64")
+    with f.loop(count, step=OFFSETS_AT_ONCE) as block:
         left = f.op(f"sub i64 {count}, {block.index}")
-        some = f.op(f"select i1 {f.compare('slt', 'i64', left, BLOCK)}, i64 {left}, i64 {BLOCK}")
+        some = f.op(f"select i1 {f.compare('slt', 'i64', left, OFFSETS_AT_ONCE)}, i64 {left}, i64 {OFFSETS_AT_ONCE}")
         arrays = f"ptr {positions}", f"ptr {sizes}", f"ptr {steps}", "i64 %k"
         f.call("void", "@offsets", *arrays, f"i64 {block.index}", f"i64 {some}", f"ptr {room}")
         source = f.gep(y, f.op(f"mul i64 {y_step}, {block.index}"))
@@ -270,11 +280,19 @@ def _entry(name: str) -> str:
 
 
 def _or_counts(
-    f: Asm, name: str, count: str, y_step: str, arrays: tuple[str, str], positions: str, steps: str, sizes: str
+    f: Asm,
+    t: Tuning,
+    name: str,
+    count: str,
+    y_step: str,
+    arrays: tuple[str, str],
+    positions: str,
+    steps: str,
+    sizes: str,
 ) -> None:
     """One number at positions of one byte, of which there are many."""
     one = (f.compare("eq", "i64", x, n) for x, n in (("%k", 1), ("%rank", 0), (y_step, 0), (f.load("i64", sizes), 1)))
-    many = f.compare("sge", "i64", count, LEAST), f.compare("slt", "i64", count, MOST)
+    many = f.compare("sge", "i64", count, t.arrays.histogram_min_positions), f.compare("slt", "i64", count, MAX_COUNT)
     with f.when(f.all(*one, *many)):
         places = f"ptr {f.load('ptr', positions)}", f"i64 {f.load('i64', steps)}", f"i64 {count}"
         with f.when(f.call("i1", f"@counted_{name}", *arrays, *places)):

@@ -1,12 +1,11 @@
-"""Many matrix products in one call, `gemms_float64` and `gemms_float32`: C[t] = alpha A[t] B[t] + beta C[t], each C
-behind the one before.
+"""Batched matrix products, `gemms_float64` and `gemms_float32`: C[t] = alpha A[t] B[t] + beta C[t].
 
+Contract  the arguments of a product, their number, and how far the operands of one are from those of the one before.
     one B for all, rows of A as in one matrix   one product
     k <= 16, not large, or few k and columns    tiles that keep the rows of B in registers, one loop over all products
-    else                                        one after the other as `gemm.dispatch` does them
-
-Where the process has threads (`python.thread_pool`), each does some of the products, unless they share the same scratch
-or are so large that threads share each of them.  A product is the same sums whoever does it.
+    else                                        one after the other, as `gemm.dispatch` does them
+Why       a call for each small product costs more than the product.  Threads take some products each, unless these
+          share scratch or are large themselves; a product is the same sums whoever does it.
 """
 
 from __future__ import annotations
@@ -20,30 +19,20 @@ from tensordsl.codegen.library.signals import poll
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.llvm.function import Function
 
-MOST_K = 16  # rows of B in registers
-TALL = 8  # rows of C above which a single column is left to dot products
-SMALL = 1 << 15  # multiplications of a product that is done in such a tile
-PANELS, LEAST = 1 << 12, 12  # multiplications from which panels are faster, and rows and terms
-SHORT_K = 4  # of one with a vector of columns at most that is, too, up to `LARGE`; without AVX-512 twice as many
-WORTH = 8_000  # ns of work from which threads are asked
-LARGE = 1 << 20  # of one, which threads share
-PER_THREAD = 4  # parts: the system may take a thread's core away
-
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
-AT_ONCE = 1 << 14  # small products, between two polls
-SEVERAL = ("i64 count", "i64 sa", "i64 sb")
-PARAMS = ("ptr rt", *SIZES, *STRIDED, "double alpha", "double beta", "ptr scratch", *SEVERAL)
+BATCH_PARAMS = ("i64 count", "i64 sa", "i64 sb")
+PARAMS = ("ptr rt", *SIZES, *STRIDED, "double alpha", "double beta", "ptr scratch", *BATCH_PARAMS)
 JOB = Job((*PARAMS, "i64 most"))  # products of a part
 
 
 def stack_texts(v: Vector, dtype: str, panels: bool) -> list[str]:
-    tiles = [_tile(v, k) for k in range(1, MOST_K + 1)]
+    tiles = [_tile(v, k) for k in range(1, v.tuning.gemm.batched_max_terms + 1)]
     return [*tiles, _small(v, panels), _in_turn(v, dtype), _part(v), _gemms(v, dtype)]
 
 
 def _tile(v: Vector, k: int) -> str:
     """All products whose sums have k terms: for each, and each vector of its columns, a row of C after the other."""
-    params = ("i64 m", "i64 n", *STRIDED, *SEVERAL, f"{v.kind} alpha", "i1 add")
+    params = ("i64 m", "i64 n", *STRIDED, *BATCH_PARAMS, f"{v.kind} alpha", "i1 add")
     f = Function("void", f"stack_{v.kind}_{k}", params, internal=True)
     rest = f.arith("and", "%n", v.lanes - 1)
     full, mask, alpha = f.arith("sub", "%n", rest), v.mask(f, rest), v.splat(f, "%alpha")
@@ -72,7 +61,7 @@ def _tile(v: Vector, k: int) -> str:
 
 def _last_whole(f: Function, v: Vector, after: str) -> str:
     """The last place in C of a whole vector, if what it writes behind its row is written later: columns behind whole
-    vectors of them come first.  None if rows stand apart, or are added to."""
+    vectors of them come first.  None if rows are not contiguous, or are added to."""
     place = f.gep("%c", f.arith("sub", f.arith("mul", "%count", after), v.lanes), v.kind)
     later = f.all(f.test("eq", "%ldc", "%n"), f.op("xor i1 %add, true"))
     return f.choose(later, place, "null", "ptr")
@@ -139,38 +128,43 @@ def _last_of_b(f: Function, v: Vector, k: int, b: str, mask: str, how: tuple[str
 
 
 def _suits_panels(f: Function, v: Vector, size: str) -> str:
-    """Is a product done sooner by panels of our own (`near` in `gemm.macro_kernel`)?"""
+    """Is a product done sooner by unpacked panels (`unpacked` in `gemm.macro_kernel`)?"""
     whole = f.any(f.test("eq", f.arith("and", "%n", v.lanes - 1), 0), f.test("sgt", "%n", 2 * v.lanes))
-    several = f.all(f.test("sgt", "%n", v.lanes), *(f.test("sge", x, LEAST) for x in ("%m", "%k")))
+    several = f.all(
+        f.test("sgt", "%n", v.lanes), *(f.test("sge", x, v.tuning.gemm.batched_panels_min_rows) for x in ("%m", "%k"))
+    )
     adjacent = f.all(*(f.test("eq", x, 1) for x in ("%csa", "%csb")))
-    return f.all(whole, several, adjacent, f.test("sge", size, PANELS))
+    return f.all(whole, several, adjacent, f.test("sge", size, v.tuning.gemm.batched_panels_min))
 
 
 def _small(v: Vector, panels: bool) -> str:
     """i1: have tiles done all products?"""
     kind = v.kind
-    params = (*SIZES, *STRIDED, f"{kind} alpha", f"{kind} beta", "i1 add", *SEVERAL)
+    params = (*SIZES, *STRIDED, f"{kind} alpha", f"{kind} beta", "i1 add", *BATCH_PARAMS)
     f = Function("i1", f"small_{kind}", params, internal=True)
     refuse, run = f.label("refuse"), f.label("run")
     size = f.arith("mul", f.arith("mul", "%m", "%n"), "%k")
     columns = f.any(f.test("eq", "%csb", 1), f.test("sle", "%n", v.lanes - 1))
     some = f.all(*(f.test("sgt", x, 0) for x in ("%m", "%n", "%k")))
-    short = SHORT_K if v.bytes == 64 else 2 * SHORT_K
-    narrow = f.all(f.test("sle", "%n", v.lanes), f.test("sle", "%k", short), f.test("sle", size, LARGE))
-    few = f.all(f.test("sle", "%k", MOST_K), f.any(f.test("sle", size, SMALL), narrow))
-    wide = f.any(f.test("sgt", "%n", 1), f.test("sle", "%m", TALL))
-    others = f.op(f"xor i1 {_suits_panels(f, v, size)}, true") if panels else "true"
+    short = v.tuning.gemm.batched_short_terms if v.bytes == 64 else 2 * v.tuning.gemm.batched_short_terms
+    narrow = f.all(f.test("sle", "%n", v.lanes), f.test("sle", "%k", short), f.test("sle", size, v.tuning.gemm.large))
+    few = f.all(
+        f.test("sle", "%k", v.tuning.gemm.batched_max_terms),
+        f.any(f.test("sle", size, v.tuning.gemm.batched_small), narrow),
+    )
+    wide = f.any(f.test("sgt", "%n", 1), f.test("sle", "%m", v.tuning.gemm.batched_tall_rows))
+    others = f.negate(_suits_panels(f, v, size)) if panels else "true"
     f.branch(f.all(some, few, columns, wide, others), run, refuse)
     f.place(run)
     with f.when(f.all("%add", f.op(f"fcmp une {kind} %beta, 1.0"))):
         every = f.arith("mul", "%m", "%count")
         f.call("void", f"@scale_{kind}", f"i64 {every}", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} %beta")
-    cases = {k: f.label(f"k{k}") for k in range(1, MOST_K + 1)}
+    cases = {k: f.label(f"k{k}") for k in range(1, v.tuning.gemm.batched_max_terms + 1)}
     f.do(f"switch i64 %k, label %{refuse} [{' '.join(f'i64 {k}, label %{x}' for k, x in cases.items())}]")
     f.closed = True
     for k, label in cases.items():
         f.place(label)
-        operands = ("i64 %m", "i64 %n", *passed((*STRIDED, *SEVERAL)), f"{kind} %alpha", "i1 %add")
+        operands = ("i64 %m", "i64 %n", *passed((*STRIDED, *BATCH_PARAMS)), f"{kind} %alpha", "i1 %add")
         f.call("void", f"@stack_{kind}_{k}", *operands)
         f.ret("i1", "true")
     f.place(refuse)
@@ -187,13 +181,13 @@ def _in_turn(v: Vector, dtype: str) -> str:
     add = f.compare("ne", bits, f.op(f"bitcast {kind} {beta} to {bits}"), 0)  # -0 multiplies
     steps = ("%sa", "%sb", f.arith("mul", "%m", "%ldc"))
     small, done, each = f.label("small"), f.label("done"), f.label("each")
-    with f.loop("%count", step=AT_ONCE) as t:
+    with f.loop("%count", step=v.tuning.gemm.batched_poll_products) as t:
         at = {x: f"ptr {element(f, kind, f'%{x}', t.index, step)}" for x, step in zip("abc", steps, strict=True)}
-        some = f.min(f.arith("sub", "%count", t.index), AT_ONCE)
-        given = (*passed((*SIZES, *STRIDED)), f"{kind} {alpha}", f"{kind} {beta}", f"i1 {add}", *passed(SEVERAL))
+        some = f.min(f.arith("sub", "%count", t.index), v.tuning.gemm.batched_poll_products)
+        given = (*passed((*SIZES, *STRIDED)), f"{kind} {alpha}", f"{kind} {beta}", f"i1 {add}", *passed(BATCH_PARAMS))
         f.branch(f.call("i1", f"@small_{kind}", *(_moved(x, at, some) for x in given)), small, each)
         f.place(small)
-        with f.when(f.test("eq", some, AT_ONCE)):
+        with f.when(f.test("eq", some, v.tuning.gemm.batched_poll_products)):
             poll(f)
     f.jump(done)
     f.place(done)
@@ -201,7 +195,7 @@ def _in_turn(v: Vector, dtype: str) -> str:
     f.place(each)
     with f.loop("%count") as t:
         of = {x: f"ptr {element(f, kind, f'%{x}', t.index, step)}" for x, step in zip("abc", steps, strict=True)}
-        operands = [of.get(x.split("%")[1], x) for x in passed(PARAMS[: -len(SEVERAL)])]
+        operands = [of.get(x.split("%")[1], x) for x in passed(PARAMS[: -len(BATCH_PARAMS)])]
         f.call("void", f"@gemm_{dtype}", *operands)
     return f.end()
 
@@ -235,20 +229,20 @@ def _gemms(v: Vector, dtype: str) -> str:
     apart = f.all(f.test("eq", "%csa", 1), f.test("sge", rows, "%k"), no_scratch)
     with f.when(f.all(f.test("eq", "%sb", 0), below, apart, f.test("sgt", "%count", 0))):
         one = values | {"m": f.arith("mul", "%m", "%count"), "rsa": rows}
-        f.call("void", f"@gemm_{dtype}", *operands(PARAMS[: -len(SEVERAL)], one))
+        f.call("void", f"@gemm_{dtype}", *operands(PARAMS[: -len(BATCH_PARAMS)], one))
         f.ret()
     pool, ask, alone = f.load("ptr", "%rt", layouts.RT["threads"]), f.label("ask"), f.label("alone")
     size = f.arith("mul", f.arith("mul", "%m", "%n"), "%k")
     may, work = f.label("may"), duration(f, v, f.arith("mul", size, "%count"))
-    f.branch(f.all(f.test("sle", size, LARGE), no_scratch, f.test("sgt", "%count", 1)), may, alone)
+    f.branch(f.all(f.test("sle", size, v.tuning.gemm.large), no_scratch, f.test("sgt", "%count", 1)), may, alone)
     f.place(may)
-    if_worth(f, pool, work, WORTH, ask, alone)
+    if_worth(f, v.tuning, pool, work, v.tuning.gemm.parallel_min_ns, ask, alone)
     f.place(alone)
     f.call("void", f"@stack_{v.kind}", *given)
     f.ret()
     f.place(ask)
     threads = f.arith("add", f.load("i64", pool, layouts.TH_WANTED), 1)
-    parts = f.min("%count", f.arith("mul", threads, PER_THREAD))
+    parts = f.min("%count", f.arith("mul", threads, v.tuning.gemm.tasks_per_thread))
     most = f.arith("sdiv", f.arith("sub", f.arith("add", "%count", parts), 1), parts)
     job = JOB.made(f, values | {"most": most})
     number = f.arith("sdiv", f.arith("sub", f.arith("add", "%count", most), 1), most)

@@ -1,11 +1,9 @@
-"""LLVM text of the matrix-product libraries `gemm_float64` and `gemm_float32` (arguments: `abi.layouts.HELPERS`).
+"""Matrix products: which kernel a product takes; the modules `gemm_float64` and `gemm_float32`.
 
     C[m, n] = alpha A[m, k] B[k, n] + beta C     any strides of A and B, C in rows of ldc >= n; beta = 0 never reads C
 
-A beta of other than 0 or 1 is applied to C first, or by panels as they add to it: as in separate steps, -0 multiplies
-too.
-
-Which way a product goes:
+A beta other than 0 or 1 is applied to C first, or by panels as they add to it: as in separate steps, -0 multiplies too.
+Contract: the arguments in `abi.layouts.HELPERS`.  The first row that holds:
 
     k <= 16, not large, rows of B         tiles that keep them in registers (`gemm.batched`, also of many products)
     contiguous or less than a vector;
@@ -17,25 +15,23 @@ Which way a product goes:
     k <= 4, n >= 8, the same              the same, for any m
     m, n <= 8, k contiguous in A and B    tiles of dot products
     m or n = 1 and not large, the same    the same
-    m or n = 1                            the BLAS's product of a matrix and a vector
-    B is A transposed, C not added to:    half of the sums (`gemm.syrk`): by panels of our own, where they do not go
-    from 24 rows and 12 terms on, or 96   to a BLAS with more threads, or some rows at a time, each as far as the
-                                          diagonal
+    m or n = 1                            the BLAS's product of a matrix and a vector (gemv)
+    B is A transposed, C not added to:    half of the sums (`gemm.syrk`): by our panels, where they do not go to a BLAS
+    from 24 rows and 12 terms on, or 96   with more threads, or some rows at a time, each as far as the diagonal
     alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
     m = 2 or 3, B in rows of 512 bytes    B as it stands, some rows of it at a time (`gemm.few_rows`)
     and more, and the BLAS has no more
     than 2 threads or would wake none
-    m, k > 8, two vectors of columns      panels of our own, with nothing packed (`near` in `gemm.macro_kernel`)
+    m, k > 8, two vectors of columns      our panels, with nothing packed (`unpacked` in `gemm.macro_kernel`)
     and more, rows of B contiguous,
     all in the caches
-    m > 3 and the BLAS has no more        panels of our own, on machines for which they are compiled
-                                          (`gemm.macro_kernel`)
+    m > 3 and the BLAS has no more        our panels, on machines for which they are compiled (`gemm.macro_kernel`)
     threads than we, or 2, or the
     product is not large
     else                                  the BLAS, with its transposition flags; an operand without a unit stride is
                                           packed into `scratch` first
     the BLAS with several threads, less   by the BLAS in pieces for which it wakes no thread: where other processes
-    than `WAKES` multiplications          run, a thread that must be waited for costs a thousand times the product
+    than `blas_wake_multiplications`      run, a thread that must be waited for costs a thousand times the product
     no BLAS, its integers too short,      blocks of the first kind of tiles; the plain triple loop where they don't fit
     or no scratch
 """
@@ -45,7 +41,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.abi import layouts as abi
-from tensordsl.codegen.abi.descriptor import LAUNCH
+from tensordsl.codegen.abi.descriptor import RUN_NEST_PARAMS
 from tensordsl.codegen.library.alternate_stack import (
     STACK_INTRINSICS,
     alternate_stack_texts,
@@ -54,56 +50,44 @@ from tensordsl.codegen.library.alternate_stack import (
     on_alternate_stack,
 )
 from tensordsl.codegen.library.gemm.batched import stack_texts
-from tensordsl.codegen.library.gemm.few_rows import LONG_ROW, ROWS, few_texts
+from tensordsl.codegen.library.gemm.few_rows import ROWS, few_texts
 from tensordsl.codegen.library.gemm.macro_kernel import share_texts
-from tensordsl.codegen.library.gemm.syrk import LEAST_HALF, MIRRORED, gram_texts, is_gram, is_large
+from tensordsl.codegen.library.gemm.syrk import MIRRORED, gram_texts, is_gram, is_large
 from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, element, layout, over_vectors, readable, tile_texts
 from tensordsl.codegen.library.parallel import Job, operands
 from tensordsl.codegen.library.signals import BLOCKS, POLL, poll, poll_each
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
 from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.program_ir.gemm_epilogues import TILE
+from tensordsl.codegen.target.tuning import Tuning
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
-FLAT = 4  # k of a product of any number of rows for which tiles read and write no slower than memory does
-THIN = 8  # the largest m, k (or n) of the tiles
-LARGE = 1 << 20  # multiplications that are left to several threads of the BLAS, or to its product with a vector
-WAKES = 1 << 22  # multiplications that are worth waking the threads of the BLAS for
-ALONE, VECTOR_ALONE = 1 << 18, 9000  # for which OpenBLAS wakes none: of matrices, and of a matrix and a vector
-LEAST_K = 64  # of a piece: C is read and written once for each
-FEW_ROWS = 3  # of which panels would read B slower than a BLAS does
-FEW_THREADS = 2  # of the BLAS, of which one more than ours gains less than it costs where other processes run
-BLOCK_K, BLOCK_N = 256, 64  # of the fallback: a block of B stays in the second-level cache
-# Of what takes long, so that signals are looked for in between (`library.signals`): multiplications for each thread of
-# the BLAS, in whole blocks of rows and columns; elements of a matrix of which that is multiplied by a vector; of rows
-# of C.
-BLAS_AT_ONCE, BLAS_BLOCK, VECTOR_AT_ONCE, AT_ONCE = 1 << 32, 768, 1 << 27, 1 << 22
-TERMS_AT_ONCE = 1 << 26  # of sums of which there are few; the rest is added to them
+MAX_TILE_TERMS = 8  # the largest m, k (or n) of the tiles
+BLAS_BLOCK_ELEMENTS = 768  # rows or columns of which pieces of a long product are multiples
 INT_MAX = (1 << 31) - 1
-FACTORS = (2.0**-24, 2.0**24)  # a BLAS may apply alpha to an operand, which beyond could overflow or vanish
+SAFE_ALPHA = (2.0**-24, 2.0**24)  # a BLAS may apply alpha to an operand, which beyond could overflow or vanish
 ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112
 
-SIZED = ("%m", "%n", "%k")
-SIZED_OPERANDS = tuple(f"i64 {x}" for x in SIZED)
+SIZE_VALUES = ("%m", "%n", "%k")
+SIZED_OPERANDS = tuple(f"i64 {x}" for x in SIZE_VALUES)
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 PARAMS = ("ptr rt", *SIZES, *STRIDED, "double alpha", "double beta", "ptr scratch")
 
 
-def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False, lines: bool = False) -> str:
-    """The module of one dtype, for a machine with vectors of so many bytes; panels: with products of our own for all
-    sizes (`gemm.macro_kernel`); lines: loads that straddle cache lines are dear."""
-    kind, size = TYPES[dtype]
-    vector = Vector(kind, vector_bytes // size)
-    bodies = tile_texts(vector, lines)
+def gemm_text(dtype: str, t: Tuning) -> str:
+    """The module of one dtype."""
+    (kind, size), panels = TYPES[dtype], t.machine.has_panels and t.allows("own_gemm")
+    vector = Vector(kind, t.machine.vector_bytes // size, t)
+    bodies = tile_texts(vector)
     bodies += [_pack(kind), _scale(vector), _triple_loop(kind)]
     bodies += [*share_texts(vector), *few_texts(vector)] if panels else []
     bodies += [
-        _blocked(kind),
-        _gemv(kind, dtype),
-        *(_blas(kind, dtype), *alternate_stack_texts()),
-        *gram_texts(kind, dtype, vector.lanes, PARAMS),
+        _blocked(t, kind),
+        _gemv(t, kind, dtype),
+        *(_blas(t, kind, dtype), *alternate_stack_texts()),
+        *gram_texts(t, kind, dtype, vector.lanes, PARAMS),
         _gemm(vector, dtype, panels),
-        _gemm_then(kind, dtype, panels),
+        _gemm_then(t, kind, dtype, panels),
         *stack_texts(vector, dtype, panels),
     ]
     declared = (
@@ -136,7 +120,7 @@ def _scale(v: Vector) -> str:
     kind = v.kind
     f = Asm("void", f"scale_{kind}", ("i64 m", "i64 n", "ptr c", "i64 ldc", f"{kind} beta"), internal=True)
     beta, whole = v.splat(f, "%beta"), f.compare("eq", "i64", "%n", "%ldc")
-    whole = f.all(whole, f.compare("sle", "i64", f.op("mul i64 %m, %n"), AT_ONCE))
+    whole = f.all(whole, f.compare("sle", "i64", f.op("mul i64 %m, %n"), v.tuning.gemm.poll_elements))
     m = f.op(f"select i1 {whole}, i64 1, i64 %m")
     n = f.op(f"select i1 {whole}, i64 {f.op('mul i64 %m, %n')}, i64 %n")
 
@@ -182,12 +166,12 @@ def _triple_loop(kind: str) -> str:
     return f.text
 
 
-def _blocked(kind: str) -> str:
+def _blocked(t: Tuning, kind: str) -> str:
     """C += alpha A B in blocks of k and n, with B's rows contiguous."""
     f = Asm("void", f"blocked_{kind}", (*SIZES, *STRIDED, f"{kind} alpha"), internal=True)
-    with f.loop("%k", step=BLOCK_K) as p, f.loop("%n", step=BLOCK_N) as j:
+    with f.loop("%k", step=t.gemm.fallback_terms) as p, f.loop("%n", step=t.gemm.fallback_columns) as j:
         sizes = []
-        for total, start, most in (("%n", j.index, BLOCK_N), ("%k", p.index, BLOCK_K)):
+        for total, start, most in (("%n", j.index, t.gemm.fallback_columns), ("%k", p.index, t.gemm.fallback_terms)):
             left = f.op(f"sub i64 {total}, {start}")
             sizes.append(f.op(f"select i1 {f.compare('slt', 'i64', left, most)}, i64 {left}, i64 {most}"))
         a = element(f, kind, "%a", p.index, "%csa")
@@ -202,9 +186,9 @@ def _blocked(kind: str) -> str:
 
 
 def _blas_operand(f: Asm, kind: str, base: str, rows: str, columns: str, rs: str, cs: str, scratch: str) -> list[str]:
-    """(address, leading dimension, flag), the operand packed into scratch if there is no other way."""
+    """(address, leading dimension, flag), the operand packed into scratch if the BLAS cannot read it."""
     plain, ld, turned, turned_ld = layout(f, rows, columns, rs, cs)
-    either, packing, go = f.op(f"or i1 {plain}, {turned}"), f.label("pack"), f.label("ready")
+    either, packing, go = f.any(plain, turned), f.label("pack"), f.label("ready")
     stride = f.op(f"select i1 {plain}, i64 {ld}, i64 {turned_ld}")
     flag = f.op(f"select i1 {plain}, i32 {NO_TRANS}, i32 {TRANS}")
     before = f.block
@@ -220,11 +204,11 @@ def _blas_operand(f: Asm, kind: str, base: str, rows: str, columns: str, rs: str
     ]
 
 
-def _piece(f: Asm, length: str, some: str, able: str) -> str:
+def _piece(f: Asm, t: Tuning, length: str, some: str, able: str) -> str:
     """How much of a length one call of the BLAS does: `some`, if it can be parted and would wake threads in vain."""
     threads = f.load("i64", "%rt", abi.RT["blas_threads"])
     size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
-    parted = f.all(f.compare("sgt", "i64", threads, 1), f.compare("slt", "i64", size, WAKES), able)
+    parted = f.all(f.compare("sgt", "i64", threads, 1), f.compare("slt", "i64", size, t.gemm.blas_wake_min), able)
     return f.op(f"select i1 {parted}, i64 {some}, i64 {length}")
 
 
@@ -234,10 +218,12 @@ def _at_most(f: Asm, piece: str, length: str, index: str) -> str:
 
 def _whole_blocks(f: Asm, length: str) -> str:
     """A multiple of the blocks of all BLASes, at least one."""
-    return f.op(f"call i64 @llvm.smax.i64(i64 {f.op(f'and i64 {length}, {-BLAS_BLOCK}')}, i64 {BLAS_BLOCK})")
+    return f.op(
+        f"call i64 @llvm.smax.i64(i64 {f.op(f'and i64 {length}, {-BLAS_BLOCK_ELEMENTS}')}, i64 {BLAS_BLOCK_ELEMENTS})"
+    )
 
 
-def _gemv(kind: str, dtype: str) -> str:
+def _gemv(t: Tuning, kind: str, dtype: str) -> str:
     """i1: has the BLAS multiplied the one matrix by the other, which is a row or a column?  C = 0 is done first: a BLAS
     may read what beta = 0 says not to."""
     params = ("ptr rt", *SIZES, *STRIDED, f"{kind} alpha", "i1 add")
@@ -246,7 +232,7 @@ def _gemv(kind: str, dtype: str) -> str:
     gemv, size = f.load("ptr", "%rt", abi.RT[f"gemv_{dtype}"]), f.load("i64", "%rt", abi.RT["blas_int"])
     exists = f.all(f.not_null(gemv), f.compare("ne", "i64", size, 0))
     row, column = f.compare("eq", "i64", "%m", 1), f.compare("eq", "i64", "%n", 1)
-    f.branch(f.all(exists, f.op(f"or i1 {row}, {column}")), able, refuse)
+    f.branch(f.all(exists, f.any(row, column)), able, refuse)
     f.place(able)
 
     def either(kind: str, if_column: str, if_row: str) -> str:
@@ -261,16 +247,18 @@ def _gemv(kind: str, dtype: str) -> str:
     total = count
     for x in ("%k", lead, step, out):  # all are positive: their union bounds each
         total = f.op(f"or i64 {total}, {x}")
-    fits = f.op(f"or i1 {f.compare('eq', 'i64', size, 8)}, {f.compare('ule', 'i64', total, INT_MAX)}")
-    possible = f.all(f.op(f"or i1 {plain}, {turned}"), f.compare("sge", "i64", step, 1), fits)
+    fits = f.any(f.compare("eq", "i64", size, 8), f.compare("ule", "i64", total, INT_MAX))
+    possible = f.all(f.any(plain, turned), f.compare("sge", "i64", step, 1), fits)
     f.branch(possible, run, refuse)
     f.place(run)
     _clear(f, kind, "%add")
     flag = f.op(f"select i1 {plain}, i32 {NO_TRANS}, i32 {TRANS}")
     rows, columns = (f.op(f"select i1 {plain}, i64 {x}, i64 {y}") for x, y in ((count, "%k"), ("%k", count)))
-    some = f.op(f"call i64 @llvm.smax.i64(i64 {f.op(f'sdiv i64 {VECTOR_ALONE}, {columns}')}, i64 1)")
-    most = f.op(f"call i64 @llvm.smax.i64(i64 {f.op(f'sdiv i64 {VECTOR_AT_ONCE}, {columns}')}, i64 1)")
-    piece = f.op(f"call i64 @llvm.smin.i64(i64 {_piece(f, rows, some, 'true')}, i64 {most})")
+    some = f.op(f"call i64 @llvm.smax.i64(i64 {f.op(f'sdiv i64 {t.gemm.blas_alone_vector_max}, {columns}')}, i64 1)")
+    most = f.op(
+        f"call i64 @llvm.smax.i64(i64 {f.op(f'sdiv i64 {t.gemm.blas_poll_vector_elements}, {columns}')}, i64 1)"
+    )
+    piece = f.op(f"call i64 @llvm.smin.i64(i64 {_piece(f, t, rows, some, 'true')}, i64 {most})")
     with f.loop(rows, step=piece) as i:
         here = _at_most(f, piece, rows, i.index)
         along_x, along_y = (
@@ -290,7 +278,7 @@ def _gemv(kind: str, dtype: str) -> str:
     return f.text
 
 
-def _blas(kind: str, dtype: str) -> str:
+def _blas(t: Tuning, kind: str, dtype: str) -> str:
     """i1: has the BLAS done it?  Not if there is none, a number is too large for it, or packing lacks scratch.
     OpenBLAS has 43 KB on the stack."""
     params = ("ptr rt", *SIZES, *STRIDED, f"{kind} alpha", "i1 add", "ptr scratch")
@@ -304,8 +292,8 @@ def _blas(kind: str, dtype: str) -> str:
     f.branch(f.compare("eq", "i64", size, 0), refuse, able)
     f.place(able)
     layouts = (layout(f, "%m", "%k", "%rsa", "%csa"), layout(f, "%k", "%n", "%rsb", "%csb"))
-    direct = f.all(*(f.op(f"or i1 {x[0]}, {x[2]}") for x in layouts))
-    packs = f.op(f"or i1 {direct}, {f.compare('ne', 'ptr', '%scratch', 'null')}")
+    direct = f.all(*(f.any(x[0], x[2]) for x in layouts))
+    packs = f.any(direct, f.compare("ne", "ptr", "%scratch", "null"))
     possible = f.label("possible")
     f.branch(packs, possible, refuse)
     f.place(possible)
@@ -317,14 +305,14 @@ def _blas(kind: str, dtype: str) -> str:
     total = "%m"
     for x in ("%n", "%k", lda, ldb, ldc):  # all are positive: their union bounds each
         total = f.op(f"or i64 {total}, {x}")
-    fits = f.op(f"or i1 {f.compare('eq', 'i64', size, 8)}, {f.compare('ule', 'i64', total, INT_MAX)}")
+    fits = f.any(f.compare("eq", "i64", size, 8), f.compare("ule", "i64", total, INT_MAX))
     run = f.label("run")
     f.branch(fits, run, refuse)
     f.place(run)
-    some = f.op(f"sdiv i64 {ALONE}, {f.op('mul i64 %m, %n')}")
-    piece = _piece(f, "%k", some, f.compare("sge", "i64", some, LEAST_K))
+    some = f.op(f"sdiv i64 {t.gemm.blas_alone_max}, {f.op('mul i64 %m, %n')}")
+    piece = _piece(f, t, "%k", some, f.compare("sge", "i64", some, t.gemm.blas_min_piece_terms))
     threads = f.op(f"call i64 @llvm.smax.i64(i64 {f.load('i64', '%rt', abi.RT['blas_threads'])}, i64 1)")
-    most = f.op(f"sdiv i64 {f.op(f'mul i64 {threads}, {BLAS_AT_ONCE}')}, %k")
+    most = f.op(f"sdiv i64 {f.op(f'mul i64 {threads}, {t.gemm.blas_poll}')}, %k")
     high = _whole_blocks(f, f.op(f"sdiv i64 {most}, %n"))
     wide = _whole_blocks(f, f.op(f"sdiv i64 {most}, {high}"))
     with f.loop("%m", step=high) as i, f.loop("%n", step=wide) as j, f.loop("%k", step=piece) as p:
@@ -351,7 +339,7 @@ def _blas(kind: str, dtype: str) -> str:
 def _gemm(v: Vector, dtype: str, panels: bool) -> str:
     """The entry: empty products, thin ones, the BLAS, the fallbacks."""
     f, kind = Asm("void", f"gemm_{dtype}", PARAMS), v.kind
-    empty = f.op(f"or i1 {f.compare('sle', 'i64', '%m', 0)}, {f.compare('sle', 'i64', '%n', 0)}")
+    empty = f.any(f.compare("sle", "i64", "%m", 0), f.compare("sle", "i64", "%n", 0))
     with f.when(empty):
         f.ret()
     alpha, beta = _factors(f, kind)
@@ -360,37 +348,45 @@ def _gemm(v: Vector, dtype: str, panels: bool) -> str:
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
         f.call("void", f"@triple_loop_{kind}", *operands, f"{kind} {alpha}")
         f.ret()
-    add = f.op(f"xor i1 {_is_zero(f, kind, beta)}, true")
+    add = f.negate(_is_zero(f, kind, beta))
     known = (*operands, f"{kind} {alpha}", f"{kind} {beta}", f"i1 {add}", "i64 1", "i64 0", "i64 0")
-    with f.when(f.call("i1", f"@small_{kind}", *known)):
-        f.ret()
+    if v.tuning.allows("batched_gemm"):
+        with f.when(f.call("i1", f"@small_{kind}", *known)):
+            f.ret()
     if panels:
         _near(f, v, alpha, beta, add)
     scratch = f.op(f"select i1 {readable(f)}, ptr null, ptr %scratch")
     # Panels scale C as they add to it; what is larger than all tiles may go there.
-    scales, large = f.op(f"fcmp une {kind} {beta}, 1.0"), f.all(*(f.compare("sgt", "i64", x, THIN) for x in SIZED))
+    scales, large = (
+        f.op(f"fcmp une {kind} {beta}, 1.0"),
+        f.all(*(f.compare("sgt", "i64", x, MAX_TILE_TERMS) for x in SIZE_VALUES)),
+    )
     scales = f.all(add, scales)
     late = f.all(scales, large if panels else "false")
     _scale_when(f, kind, f.op(f"xor i1 {scales}, {late}"), beta)
-    _thin(f, kind, alpha, add)
+    if v.tuning.allows("small_gemm"):
+        _thin(f, v.tuning, kind, alpha, add)
     gram = is_gram(f, add)
     extreme, given = _is_extreme(f, kind, alpha), ("ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")
-    if panels:
-        with f.when(f.all(gram, is_large(f, LEAST_HALF), f.op(f"xor i1 {extreme}, true"))):
-            _by_panels(f, kind, (*given, f"{kind} 1.0", "ptr null"), "true", half=True)
-    with f.when(f.all(gram, is_large(f))):
-        f.call("void", f"@gram_{kind}", *passed(PARAMS))
-        f.ret()
+    halves_sums = v.tuning.allows("syrk")
+    if panels and halves_sums:
+        with f.when(f.all(gram, is_large(f, v.tuning, v.tuning.gemm.syrk_panels_min_rows), f.negate(extreme))):
+            _by_panels(f, v.tuning, kind, (*given, f"{kind} 1.0", "ptr null"), "true", half=True)
+    if halves_sums:
+        with f.when(f.all(gram, is_large(f, v.tuning, v.tuning.gemm.syrk_min_rows))):
+            f.call("void", f"@gram_{kind}", *passed(PARAMS))
+            f.ret()
     with f.when(extreme):
         _scale_when(f, kind, late, beta)
         _without_blas(f, kind, operands, alpha, add, "rows", scratch)
     with f.when(f.call("i1", f"@gemv_{kind}", *given)):
         f.ret()
     if panels:
-        _few(f, kind, alpha, add)
-        with f.when(f.compare("sgt", "i64", "%m", FEW_ROWS)):
+        if v.tuning.allows("few_row_gemm"):
+            _few(f, v.tuning, kind, alpha, add)
+        with f.when(f.compare("sgt", "i64", "%m", v.tuning.gemm.few_rows)):
             beta_of_panels = f.op(f"select i1 {late}, {kind} {beta}, {kind} 1.0")
-            _by_panels(f, kind, (*given, f"{kind} {beta_of_panels}", "ptr null"), gram)
+            _by_panels(f, v.tuning, kind, (*given, f"{kind} {beta_of_panels}", "ptr null"), gram)
     _scale_when(f, kind, late, beta)
     with f.when(f.call("i1", f"@blas_{kind}", *given, f"ptr {scratch}")):
         with f.when(gram):
@@ -400,19 +396,19 @@ def _gemm(v: Vector, dtype: str, panels: bool) -> str:
     return f.text
 
 
-def _gemm_then(kind: str, dtype: str, panels: bool) -> str:
+def _gemm_then(t: Tuning, kind: str, dtype: str, panels: bool) -> str:
     """A product and the launch behind it, by panels on blocks of C while they are in the cache.  C is large."""
     f = Function("void", f"gemm_then_{dtype}", (*PARAMS, "ptr job"))
     given = Job(TILE).given(f)
     if panels:
         alpha, beta = _factors(f, kind)
-        large = f.all(*(f.compare("sgt", "i64", x, THIN) for x in SIZED))
-        with f.when(f.all(large, f.op(f"xor i1 {_is_extreme(f, kind, alpha)}, true"))):
-            add = f.op(f"xor i1 {_is_zero(f, kind, beta)}, true")
+        large = f.all(*(f.compare("sgt", "i64", x, MAX_TILE_TERMS) for x in SIZE_VALUES))
+        with f.when(f.all(large, f.negate(_is_extreme(f, kind, alpha)))):
+            add = f.negate(_is_zero(f, kind, beta))
             scales = f"{kind} {alpha}", f"i1 {add}", f"{kind} {beta}"
-            _by_panels(f, kind, ("ptr %rt", *passed((*SIZES, *STRIDED)), *scales, "ptr %job"))
+            _by_panels(f, t, kind, ("ptr %rt", *passed((*SIZES, *STRIDED)), *scales, "ptr %job"))
     f.call("void", f"@gemm_{dtype}", *passed(PARAMS))
-    f.call("i64", f.load("ptr", "%rt", abi.RT["run_nest"]), "ptr %rt", *operands(LAUNCH, given))
+    f.call("i64", f.load("ptr", "%rt", abi.RT["run_nest"]), "ptr %rt", *operands(RUN_NEST_PARAMS, given))
     return f.end()
 
 
@@ -426,7 +422,7 @@ def _factors(f: Asm, kind: str) -> tuple[str, str]:
 def _is_extreme(f: Asm, kind: str, alpha: str) -> str:
     """Whether alpha is to be applied to whole sums."""
     size = f.op(f"call {kind} @llvm.fabs.f{64 if kind == 'double' else 32}({kind} {alpha})")
-    return f.any(*(f.op(f"fcmp {c} {kind} {size}, {x}") for c, x in zip(("ult", "ugt"), FACTORS, strict=True)))
+    return f.any(*(f.op(f"fcmp {c} {kind} {size}, {x}") for c, x in zip(("ult", "ugt"), SAFE_ALPHA, strict=True)))
 
 
 def _scale_when(f: Asm, kind: str, condition: str, beta: str) -> None:
@@ -434,14 +430,14 @@ def _scale_when(f: Asm, kind: str, condition: str, beta: str) -> None:
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
 
 
-def _by_panels(f: Asm, kind: str, given: Sequence[str], gram: str = "false", half: bool = False) -> None:
+def _by_panels(f: Asm, t: Tuning, kind: str, given: Sequence[str], gram: str = "false", half: bool = False) -> None:
     """Return if panels are no slower than the BLAS.  `half`: of a `gram` only what is not above the diagonal."""
     run, large, many, ask, done = (f.label(x) for x in ("run", "large", "many", "ask", "blas"))
     size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
-    f.branch(f.compare("sle", "i64", size, LARGE), run, large)
+    f.branch(f.compare("sle", "i64", size, t.gemm.large), run, large)
     f.place(large)
     threads = f.load("i64", "%rt", abi.RT["blas_threads"])
-    f.branch(f.compare("sle", "i64", threads, FEW_THREADS), run, many)
+    f.branch(f.compare("sle", "i64", threads, t.gemm.blas_max_threads), run, many)
     f.place(many)
     pool = f.load("ptr", "%rt", abi.RT["threads"])
     f.branch(f.not_null(pool), ask, done)
@@ -459,20 +455,20 @@ def _by_panels(f: Asm, kind: str, given: Sequence[str], gram: str = "false", hal
 def _near(f: Asm, v: Vector, alpha: str, beta: str, add: str) -> None:
     """Return if it is done by panels for which nothing is packed, as most products in the caches are."""
     kind, unusual = v.kind, f.any(is_gram(f, add), _is_extreme(f, v.kind, alpha))
-    with f.when(f.all(f.compare("sge", "i64", "%n", 2 * v.lanes), f.op(f"xor i1 {unusual}, true"))):
+    with f.when(f.all(f.compare("sge", "i64", "%n", 2 * v.lanes), f.negate(unusual))):
         operands = passed((*SIZES, *STRIDED))
         given = "ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}", f"{kind} {beta}"
         with f.when(f.call("i1", f"@near_{kind}", *given)):
             f.ret()
 
 
-def _few(f: Asm, kind: str, alpha: str, add: str) -> None:
+def _few(f: Asm, t: Tuning, kind: str, alpha: str, add: str) -> None:
     """Return if B is read as it stands, for two or three rows, unless many threads would share it."""
     few = f.any(*(f.compare("eq", "i64", "%m", rows) for rows in ROWS))
     size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
-    alone = f.compare("sle", "i64", f.load("i64", "%rt", abi.RT["blas_threads"]), FEW_THREADS)
-    alone = f.any(alone, f.compare("slt", "i64", size, WAKES))
-    long = f.compare("sge", "i64", "%n", LONG_ROW // (8 if kind == "double" else 4))
+    alone = f.compare("sle", "i64", f.load("i64", "%rt", abi.RT["blas_threads"]), t.gemm.blas_max_threads)
+    alone = f.any(alone, f.compare("slt", "i64", size, t.gemm.blas_wake_min))
+    long = f.compare("sge", "i64", "%n", t.gemm.few_rows_min_bytes // (8 if kind == "double" else 4))
     with f.when(f.all(few, long, f.compare("eq", "i64", "%csb", 1), alone)):
         _clear(f, kind, add)
         given = *SIZED_OPERANDS, "ptr %a", "i64 %rsa", "i64 %csa", "ptr %b", "i64 %rsb", "ptr %c", "i64 %ldc"
@@ -482,42 +478,44 @@ def _few(f: Asm, kind: str, alpha: str, add: str) -> None:
 
 def _clear(f: Asm, kind: str, add: str) -> None:
     """C = 0, if it is not to be added to."""
-    with f.when(f.op(f"xor i1 {add}, true")):
+    with f.when(f.negate(add)):
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} 0.0")
 
 
-def _thin(f: Asm, kind: str, alpha: str, add: str) -> None:
+def _thin(f: Asm, t: Tuning, kind: str, alpha: str, add: str) -> None:
     """Return if a tile fits."""
     how = (f"{kind} {alpha}", f"i1 {add}")
-    few = f.compare("sle", "i64", "%m", THIN)
-    adjacent = f.op(f"or i1 {f.compare('eq', 'i64', '%csb', 1)}, {f.compare('eq', 'i64', '%n', 1)}")
-    flat = f.all(f.compare("sle", "i64", "%k", FLAT), f.compare("sge", "i64", "%n", THIN))
-    rows = f.all(f.op(f"or i1 {few}, {flat}"), f.compare("sle", "i64", "%k", THIN), adjacent)
+    few = f.compare("sle", "i64", "%m", MAX_TILE_TERMS)
+    adjacent = f.any(f.compare("eq", "i64", "%csb", 1), f.compare("eq", "i64", "%n", 1))
+    flat = f.all(
+        f.compare("sle", "i64", "%k", t.gemm.any_rows_max_terms), f.compare("sge", "i64", "%n", MAX_TILE_TERMS)
+    )
+    rows = f.all(f.any(few, flat), f.compare("sle", "i64", "%k", MAX_TILE_TERMS), adjacent)
     common = ("i64 %m", "i64 %n", "i64 %k", "ptr %a", "i64 %rsa")
     with f.when(rows):
-        with f.loop("%n", step=AT_ONCE) as j:
+        with f.loop("%n", step=t.gemm.poll_elements) as j:
             some, b, c = (
-                _at_most(f, str(AT_ONCE), "%n", j.index),
+                _at_most(f, str(t.gemm.poll_elements), "%n", j.index),
                 f.gep("%b", j.index, kind),
                 f.gep("%c", j.index, kind),
             )
             rest = ("i64 %csa", f"ptr {b}", "i64 %rsb", f"ptr {c}", "i64 %ldc")
             f.call("void", f"@rows_{kind}", "i64 %m", f"i64 {some}", *common[2:], *rest, *how)
-            with f.when(f.compare("eq", "i64", some, AT_ONCE)):
+            with f.when(f.compare("eq", "i64", some, t.gemm.poll_elements)):
                 poll(f)
         f.ret()
     units = f.all(f.compare("eq", "i64", "%csa", 1), f.compare("eq", "i64", "%rsb", 1))
-    small = f.all(few, f.compare("sle", "i64", "%n", THIN))
-    vector = f.op(f"or i1 {f.compare('eq', 'i64', '%m', 1)}, {f.compare('eq', 'i64', '%n', 1)}")
+    small = f.all(few, f.compare("sle", "i64", "%n", MAX_TILE_TERMS))
+    vector = f.any(f.compare("eq", "i64", "%m", 1), f.compare("eq", "i64", "%n", 1))
     size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
-    vector = f.all(vector, f.compare("sle", "i64", size, LARGE))
+    vector = f.all(vector, f.compare("sle", "i64", size, t.gemm.large))
     for condition, name in ((vector, f"@vector_dots_{kind}"), (small, f"@dots_{kind}")):
-        with f.when(f.all(units, condition)), f.loop("%k", step=TERMS_AT_ONCE) as p:
-            some, adds = _at_most(f, str(TERMS_AT_ONCE), "%k", p.index), f.compare("sgt", "i64", p.index, 0)
+        with f.when(f.all(units, condition)), f.loop("%k", step=t.gemm.poll_terms) as p:
+            some, adds = _at_most(f, str(t.gemm.poll_terms), "%k", p.index), f.compare("sgt", "i64", p.index, 0)
             places = f"ptr {f.gep('%a', p.index, kind)}", "i64 %rsa", f"ptr {f.gep('%b', p.index, kind)}", "i64 %csb"
-            result = "ptr %c", "i64 %ldc", how[0], f"i1 {f.op(f'or i1 {add}, {adds}')}"
+            result = "ptr %c", "i64 %ldc", how[0], f"i1 {f.any(add, adds)}"
             f.call("void", name, "i64 %m", "i64 %n", f"i64 {some}", *places, *result)
-            with f.when(f.compare("eq", "i64", some, TERMS_AT_ONCE)):
+            with f.when(f.compare("eq", "i64", some, t.gemm.poll_terms)):
                 poll(f)
             last = f.compare("sge", "i64", f.op(f"add i64 {p.index}, {some}"), "%k")
             with f.when(last):

@@ -1,7 +1,8 @@
-"""Products of two or three rows: B is read once, as it stands, some rows of it at a time.
+"""Products of two or three rows: B is read once, as it stands, a few of its rows at a time.
 
-A BLAS packs all of B for these, or reads it once for each row.  C += A B goes by steps of k: of a few adjacent rows of
-B, whose sums are added to rows of C that stay in the first-level cache, since n goes by blocks.
+Contract  `few_<type>`: C += alpha A B for m = 2 or 3, with contiguous rows of B of 512 bytes and more.
+Why       a BLAS packs all of B for these, or reads it once a row.  Here steps of k add a few rows of B to rows of C
+          that stay in the first-level cache, since n goes by blocks.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from tensordsl.codegen.library.signals import poll_each
 from tensordsl.codegen.llvm.function import Function
 
 ROWS = (2, 3)
-LONG_ROW, BLOCK_BYTES = 512, 8192  # bytes of a row of C: the least, and those that are done at a time
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
 
 
@@ -50,7 +50,7 @@ def _tile(v: Vector, rows: int) -> str:
 
 
 def _driver(v: Vector) -> str:
-    kind, terms, block = v.kind, _terms(v), BLOCK_BYTES // v.align
+    kind, terms, block = v.kind, _terms(v), v.tuning.gemm.few_rows_block_bytes // v.align
     f = Function("void", f"few_{kind}", (*SIZES, *STRIDED, f"{kind} alpha"), internal=True)
     whole = f.arith("and", "%k", -terms)
     rest = f.arith("sub", "%k", whole)

@@ -1,37 +1,28 @@
-"""Large matrix products: the loops around panels, and their parts for threads.
+"""Large matrix products: the five loops around the micro-kernel, and their tasks for threads.
 
-The loops, from the outermost: columns that share packed panels, blocks of k, blocks of rows, panels (each stays in the
-first-level cache), tiles.  Where the process has threads (`python.thread_pool`), parts of C are products of their own,
-which pack what they need themselves.  An element of C is the same sum in the same order whichever part it belongs to,
-so results do not depend on who does what.
+Contract  `shared_<type>`: (beta C +) alpha A B, any strides of A and B; then an epilogue on each finished block of C.
+When      the machine has 32 registers of 64 bytes (`panels`), and no BLAS is better (`gemm.dispatch`).
+Why       outermost first: columns that share packed panels, blocks of k, blocks of rows, panels (each stays in the
+          first-level cache), tiles.  Tasks are products of their own that pack what they need; an element of C is the
+          same sum in the same order in any task.
+Ref       BLIS's five loops: F. Van Zee and R. van de Geijn, BLIS, 2015.
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.blocks import block_text
-from tensordsl.codegen.library.gemm.narrow import LONG, narrow_params, narrow_texts, widest
-from tensordsl.codegen.library.gemm.panels import BROAD, ROWS, WIDE, panel_texts
+from tensordsl.codegen.library.gemm.narrow import narrow_params, narrow_texts, widest
+from tensordsl.codegen.library.gemm.panels import LAST_TILE_VECTORS, TILE_ROWS, TILE_VECTORS, panel_texts
 from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, duration, element
 from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, share
 from tensordsl.codegen.library.signals import drop, hold, poll
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.llvm.function import Function
 
-BLOCK_K, BLOCK_M, PACKED = 256, 64, 1 << 19  # packed: bytes of panels at most
-PACK_ROWS, PACK_BYTES = 48, 1 << 16  # of C and B, from which packing rows of B pays
-STRIP_COLUMNS = 768, 96  # of C, from which packing A pays where its rows are adjacent, and where they are not
-NEAR, FEW = 1 << 20, 8  # multiplications at most, and rows and terms that it has more than, of a product in the caches
-EPILOGUE = 1 << 17  # bytes of C that what follows reads at a time
-WORTH = 8_000  # ns of work from which threads are asked
-# Parts for each thread, as the system may take its core away, and ns of one where there are several, as each packs.
-PER_THREAD, AMPLE = 4, 400_000
-
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 OPERANDS = (*SIZES, *STRIDED)
 _NARROW = "i1 narrow", "i64 height"  # of the whole product: whether `gemm.narrow` may do it, and its rows
-PART = 8  # vectors of a part's row: half as many are more columns than `gemm.narrow` asks for
-LEAST_ROWS, HIGH = 32, 192  # rows of a part; from which two parts stand below each other
 
 
 def _job(v: Vector) -> Job:
@@ -50,7 +41,7 @@ def share_texts(v: Vector) -> list[str]:
     """`shared_<type>`: (if add) beta C + alpha A B for any strides of A and B, by several threads if that pays; and
     what follows it."""
     return [
-        block_text(),
+        block_text(v.tuning),
         *panel_texts(v),
         _strips(v),
         _product(v),
@@ -69,17 +60,17 @@ def _quotient(c: Function, x: str, y: str | int) -> str:
 
 def _count(c: Function, v: Vector, columns: str) -> str:
     """How many panels."""
-    return _quotient(c, columns, WIDE * v.lanes)
+    return _quotient(c, columns, TILE_VECTORS * v.lanes)
 
 
 def _columns(c: Function, v: Vector, columns: str, panel: str) -> tuple[str, str, str, str]:
     """(first column, vectors, columns, lanes of the last vector) of a panel: the last 4 vectors are two panels of 2."""
     vectors, last = _quotient(c, columns, v.lanes), c.arith("sub", _count(c, v, columns), 1)
-    single = c.test("eq", c.arith("srem", vectors, WIDE), 1)
+    single = c.test("eq", c.arith("srem", vectors, TILE_VECTORS), 1)
     two = c.all(single, c.test("sge", c.arith("add", panel, 1), last), c.test("sgt", last, 0))
-    back = c.op(f"zext i1 {c.all(two, c.test('eq', panel, last))} to i64")
-    start = c.arith("sub", c.arith("mul", panel, WIDE), back)
-    wide = c.choose(two, 2, c.min(c.arith("sub", vectors, start), WIDE))
+    back = c.as_i64(c.all(two, c.test("eq", panel, last)))
+    start = c.arith("sub", c.arith("mul", panel, TILE_VECTORS), back)
+    wide = c.choose(two, 2, c.min(c.arith("sub", vectors, start), TILE_VECTORS))
     first = c.arith("mul", start, v.lanes)
     some = c.min(c.arith("sub", columns, first), c.arith("mul", wide, v.lanes))
     return first, wide, some, c.arith("sub", some, c.arith("mul", c.arith("sub", wide, 1), v.lanes))
@@ -87,18 +78,24 @@ def _columns(c: Function, v: Vector, columns: str, panel: str) -> tuple[str, str
 
 def _unpacked(c: Function, v: Vector, vectors: str, panel: str) -> tuple[str, str, str]:
     """(first column, vectors, lanes of the last vector) where nothing is packed: the last 4 vectors are one panel."""
-    left = c.arith("sub", vectors, c.arith("mul", panel, WIDE))
-    wide = c.choose(c.test("sle", left, BROAD), left, WIDE)
-    first = c.arith("mul", panel, WIDE * v.lanes)
+    left = c.arith("sub", vectors, c.arith("mul", panel, TILE_VECTORS))
+    wide = c.choose(c.test("sle", left, LAST_TILE_VECTORS), left, TILE_VECTORS)
+    first = c.arith("mul", panel, TILE_VECTORS * v.lanes)
     before = c.arith("mul", c.arith("sub", wide, 1), v.lanes)
     return first, wide, c.min(c.arith("sub", c.arith("sub", "%n", first), before), v.lanes)
+
+
+def _strip_columns(c: Function, v: Vector) -> str:
+    """Columns of C from which packing A pays."""
+    g = v.tuning.gemm
+    return c.choose(c.test("eq", "%csa", 1), g.strip_min_columns, g.strip_min_columns_strided)
 
 
 def _strips(v: Vector) -> str:
     """A block of the pool with packed rows of A for a product of n columns; null: they are read where they are."""
     params = ["ptr rt", "i64 m", "i64 n", "i64 k", "ptr a", "i64 rsa", "i64 csa"]
     c = Function("ptr", f"strips_{v.kind}", params, internal=True)
-    with c.when(c.test("slt", "%n", c.choose(c.test("eq", "%csa", 1), *STRIP_COLUMNS))):
+    with c.when(c.test("slt", "%n", _strip_columns(c, v))):
         c.ret("ptr", "null")
     bytes_ = c.arith("mul", c.arith("mul", "%m", "%k"), v.align)
     block = c.call("ptr", "@take_block", "ptr %rt", f"i64 {bytes_}")
@@ -116,14 +113,21 @@ def _product(v: Vector) -> str:
     with c.when(packs):
         hold(c, block)
     panels, together = c.gep(block, layouts.BLOCK_HEAD), _rows_together(c, v, c.min("%n", most))
-    with c.loop("%n", step=most) as jc, c.loop("%k", step=BLOCK_K) as pc, c.loop("%m", step=BLOCK_M) as ic:
+    with (
+        c.loop("%n", step=most) as jc,
+        c.loop("%k", step=v.tuning.gemm.block_terms) as pc,
+        c.loop("%m", step=v.tuning.gemm.block_rows) as ic,
+    ):
         columns = c.min(c.arith("sub", "%n", jc.index), most)
-        k = c.min(c.arith("sub", "%k", pc.index), BLOCK_K)
-        m = c.min(c.arith("sub", "%m", ic.index), BLOCK_M)
+        k = c.min(c.arith("sub", "%k", pc.index), v.tuning.gemm.block_terms)
+        m = c.min(c.arith("sub", "%m", ic.index), v.tuning.gemm.block_rows)
         a = element(c, v.kind, element(c, v.kind, "%a", pc.index, "%csa"), ic.index, "%rsa")
         b = element(c, v.kind, element(c, v.kind, "%b", pc.index, "%rsb"), jc.index, "%csb")
         below = element(c, v.kind, c.gep("%c", jc.index, v.kind), ic.index, "%ldc")
-        later, last = c.test("sgt", pc.index, 0), c.test("sge", c.arith("add", pc.index, BLOCK_K), "%k")
+        later, last = (
+            c.test("sgt", pc.index, 0),
+            c.test("sge", c.arith("add", pc.index, v.tuning.gemm.block_terms), "%k"),
+        )
         adds = c.op(f"or i1 %add, {later}"), c.choose(later, "1.0", "%beta", v.kind)
         sizes = f"i64 {m}", "i64 %n", f"i64 {k}"
         strips = c.call("ptr", f"@strips_{v.kind}", "ptr %rt", *sizes, f"ptr {a}", "i64 %rsa", "i64 %csa")
@@ -146,8 +150,8 @@ def _product(v: Vector) -> str:
 
 def _rows_together(c: Function, v: Vector, columns: str) -> str:
     """How many rows of C what follows is run on at a time."""
-    blocks = c.arith("sdiv", EPILOGUE // (BLOCK_M * v.align), columns)
-    return c.arith("mul", c.max(blocks, 1), BLOCK_M)
+    blocks = c.arith("sdiv", v.tuning.gemm.epilogue_bytes // (v.tuning.gemm.block_rows * v.align), columns)
+    return c.arith("mul", c.max(blocks, 1), v.tuning.gemm.block_rows)
 
 
 def run_epilogue(c: Function, first: tuple[str | int, str | int], sizes: tuple[str, str]) -> None:
@@ -189,13 +193,15 @@ def _panels(
 def _diagonal(c: Function, column: str) -> str:
     """The first row, of whole tiles, that a column of C is needed in."""
     below = c.arith("add", c.arith("sub", column, "%row"), "%column")
-    return c.choose("%half", c.max(c.arith("and", below, -ROWS[0]), 0), 0)
+    return c.choose("%half", c.max(c.arith("and", below, -TILE_ROWS[0]), 0), 0)
 
 
 def _columns_together(c: Function, v: Vector) -> str:
     """How many columns of B are packed at a time: whole panels, about as many each time."""
-    width = WIDE * v.lanes
-    panels = c.arith("sdiv", PACKED // (v.align * width), c.max(c.min("%k", BLOCK_K), 1))
+    width = TILE_VECTORS * v.lanes
+    panels = c.arith(
+        "sdiv", v.tuning.gemm.packed_bytes // (v.align * width), c.max(c.min("%k", v.tuning.gemm.block_terms), 1)
+    )
     count = _quotient(c, "%n", width)
     parts = _quotient(c, count, c.max(panels, 1))
     return c.arith("mul", _quotient(c, count, parts), width)
@@ -204,14 +210,16 @@ def _columns_together(c: Function, v: Vector) -> str:
 def _panel_block(c: Function, v: Vector, most: str) -> tuple[str, str]:
     """(whether panels of B are packed, the block of the pool for them).  The function ends where there is no memory."""
     bytes_of_b = c.arith("mul", c.arith("mul", "%k", "%n"), v.align)
-    pays = c.all(c.test("sge", "%m", PACK_ROWS), c.test("sgt", bytes_of_b, PACK_BYTES))
+    pays = c.all(
+        c.test("sge", "%m", v.tuning.gemm.pack_min_rows), c.test("sgt", bytes_of_b, v.tuning.gemm.pack_min_bytes)
+    )
     packs = c.any(c.test("ne", "%csb", 1), pays)
     take, go = c.label("take"), c.label("go")
     before = c.block
     c.branch(packs, take, go)
     c.place(take)
     width = c.arith("and", c.arith("add", c.min("%n", most), v.lanes - 1), -v.lanes)
-    count = c.arith("mul", width, c.min("%k", BLOCK_K))
+    count = c.arith("mul", width, c.min("%k", v.tuning.gemm.block_terms))
     taken = c.call("ptr", "@take_block", "ptr %rt", f"i64 {c.arith('mul', count, v.align)}")
     with c.when(c.is_null(taken)):
         c.ret("i1", "false")
@@ -229,18 +237,26 @@ def _near(v: Vector) -> str:
     c = Function("i1", f"near_{v.kind}", near_params(v), internal=True)
     size = c.arith("mul", c.arith("mul", "%m", "%n"), "%k")
     bytes_of_b = c.arith("mul", c.arith("mul", "%k", "%n"), v.align)
-    unpacked = c.any(c.test("slt", "%m", PACK_ROWS), c.test("sle", bytes_of_b, PACK_BYTES))
-    strided = c.test("slt", "%n", c.choose(c.test("eq", "%csa", 1), *STRIP_COLUMNS))
-    several = c.all(c.test("sgt", "%m", FEW), c.test("sgt", "%k", FEW))
-    rest = c.arith("and", "%n", v.lanes - 1)  # columns that may go apart from the others
-    full = c.any(c.test("eq", rest, 0), c.test("sgt", rest, v.lanes // 2), c.test("slt", "%k", LONG))
-    little = c.test("slt", duration(c, v, size), WORTH)
+    unpacked = c.any(
+        c.test("slt", "%m", v.tuning.gemm.pack_min_rows), c.test("sle", bytes_of_b, v.tuning.gemm.pack_min_bytes)
+    )
+    strided = c.test("slt", "%n", _strip_columns(c, v))
+    several = c.all(
+        c.test("sgt", "%m", v.tuning.gemm.unpacked_min_rows), c.test("sgt", "%k", v.tuning.gemm.unpacked_min_rows)
+    )
+    rest = c.arith("and", "%n", v.lanes - 1)  # columns that may be a product of their own
+    full = c.any(
+        c.test("eq", rest, 0), c.test("sgt", rest, v.lanes // 2), c.test("slt", "%k", v.tuning.gemm.thin_min_terms)
+    )
+    little = c.test("slt", duration(c, v, size), v.tuning.gemm.parallel_min_ns)
     alone = c.any(c.is_null(c.load("ptr", "%rt", layouts.RT["threads"])), little)
-    small = c.all(c.test("sle", size, NEAR), c.test("sle", "%k", BLOCK_K), alone)
-    with c.when(c.op(f"xor i1 {c.all(c.test('eq', '%csb', 1), several, full, small, unpacked, strided)}, true")):
+    small = c.all(
+        c.test("sle", size, v.tuning.gemm.unpacked_max), c.test("sle", "%k", v.tuning.gemm.block_terms), alone
+    )
+    with c.when(c.negate(c.all(c.test("eq", "%csb", 1), several, full, small, unpacked, strided))):
         c.ret("i1", "false")
     vectors = _quotient(c, "%n", v.lanes)
-    with c.loop(c.max(c.arith("sdiv", c.arith("add", vectors, 1), WIDE), 1)) as loop:
+    with c.loop(c.max(c.arith("sdiv", c.arith("add", vectors, 1), TILE_VECTORS), 1)) as loop:
         first, wide, live = _unpacked(c, v, vectors, loop.index)
         b, result = (c.gep(x, first, v.kind) for x in ("%b", "%c"))
         c.call(
@@ -292,21 +308,23 @@ def _shared(v: Vector) -> str:
     work = duration(c, v, c.arith("mul", c.arith("mul", "%m", "%n"), "%k"))
     shared, alone = c.label("share"), c.label("alone")
     narrow = c.all(c.test("sle", "%n", widest(v)), c.op("xor i1 %half, true"))
-    if_worth(c, pool, work, WORTH, shared, alone)
+    if_worth(c, v.tuning, pool, work, v.tuning.gemm.parallel_min_ns, shared, alone)
     c.place(alone)
     c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)), f"i1 {narrow}", "i64 %m")
     c.ret()
     c.place(shared)
     threads = c.arith("add", c.load("i64", pool, layouts.TH_WANTED), 1)
-    each = c.max(c.min(c.arith("udiv", work, c.arith("mul", threads, AMPLE)), PER_THREAD), 1)
+    each = c.max(
+        c.min(c.arith("udiv", work, c.arith("mul", threads, v.tuning.gemm.task_ns)), v.tuning.gemm.tasks_per_thread), 1
+    )
     wanted, vectors = c.arith("mul", threads, each), _quotient(c, "%n", v.lanes)
-    by_rows = c.all(c.test("ne", "%csa", 1), c.test("sge", c.arith("sdiv", "%m", LEAST_ROWS), wanted))
-    across = c.choose(by_rows, 1, c.min(_quotient(c, vectors, PART), wanted))
+    by_rows = c.all(c.test("ne", "%csa", 1), c.test("sge", c.arith("sdiv", "%m", v.tuning.gemm.task_min_rows), wanted))
+    across = c.choose(by_rows, 1, c.min(_quotient(c, vectors, v.tuning.gemm.task_vectors), wanted))
     columns = c.arith("mul", _quotient(c, vectors, across), v.lanes)
     across = _quotient(c, "%n", columns)
-    down = c.max(_quotient(c, wanted, across), c.min(c.arith("sdiv", "%m", HIGH), 2))
-    rows = c.arith("mul", _quotient(c, _quotient(c, "%m", down), ROWS[0]), ROWS[0])
-    rows = c.max(rows, LEAST_ROWS)
+    down = c.max(_quotient(c, wanted, across), c.min(c.arith("sdiv", "%m", v.tuning.gemm.task_high_rows), 2))
+    rows = c.arith("mul", _quotient(c, _quotient(c, "%m", down), TILE_ROWS[0]), TILE_ROWS[0])
+    rows = c.max(rows, v.tuning.gemm.task_min_rows)
     sizes = {"narrow": narrow, "height": "%m", "rows": rows, "columns": columns, "across": across}
     job = _job(v).made(c, named(_params(v)) | sizes)
     parts = c.arith("mul", across, _quotient(c, "%m", rows))

@@ -1,11 +1,10 @@
-"""Matrix products with few columns, of which panels would leave most lanes empty.
+"""Thin products: few columns, of which panels would leave most lanes empty.
 
-k adjacent in A       tiles of dot products, with the columns of B copied behind each other
-rows adjacent in A    C' = B' A' into a block of the pool, from where it goes to C: lanes along the rows of C, if
-                      the whole product has more of these
-
-A few columns behind whole vectors of them go so too.  Which of them does not depend on how many rows there are: parts
-with all columns have the sums of the whole.
+Contract  `narrow_<type>`: (beta C +) alpha A B for n up to `widest`; false: not handled.
+    k contiguous in A       tiles of dot products, the columns of B copied one behind the other
+    rows contiguous in A    C' = B' A' into a block of the pool, transposed into C: lanes along the rows of C
+When      also for the few columns behind whole vectors of a wider product.  Which columns these are does not depend on
+          the number of rows, so tasks with all columns have the sums of the whole.
 """
 
 from __future__ import annotations
@@ -19,18 +18,12 @@ from tensordsl.codegen.library.signals import drop, hold, poll
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.llvm.function import Function
 
-LONG = 64  # terms of a sum for which it is little work to add up lanes, or to turn the result
-TERMS = 1024  # of a block of dot products: 4 rows of A stay in the first-level cache
-ROWS = 2048  # of C that are turned at a time
-VECTORS = 16  # of a row of C, beside which lanes that are empty in the last one are much
-LEAST_ROWS, ROWS_BYTES = 64, 1 << 18  # of A that columns apart from the others read while they are in the cache
-
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 
 
 def widest(v: Vector) -> int:
     """The most columns."""
-    return v.lanes * VECTORS
+    return v.lanes * v.tuning.gemm.thin_vectors
 
 
 def narrow_texts(v: Vector) -> list[str]:
@@ -72,10 +65,10 @@ def _leave_room(f: Function, block: str) -> None:
 def _by_dots(v: Vector) -> str:
     """i1: whether there was memory for the columns of B; if not, nothing is done."""
     f, kind = Function("i1", f"long_dots_{v.kind}", narrow_params(v), internal=True), v.kind
-    size = f.arith("mul", f.arith("mul", "%n", f.min("%k", TERMS)), v.align)
+    size = f.arith("mul", f.arith("mul", "%n", f.min("%k", v.tuning.gemm.thin_block_terms)), v.align)
     block, columns = _room(f, size)
-    with f.loop("%k", step=TERMS) as p:
-        k = f.min(f.arith("sub", "%k", p.index), TERMS)
+    with f.loop("%k", step=v.tuning.gemm.thin_block_terms) as p:
+        k = f.min(f.arith("sub", "%k", p.index), v.tuning.gemm.thin_block_terms)
         a, b = f.gep("%a", p.index, kind), element(f, kind, "%b", p.index, "%rsb")
         f.call("void", f"@columns_{kind}", f"ptr {columns}", "i64 %n", f"i64 {k}", f"ptr {b}", "i64 %rsb", "i64 %csb")
         add = f.op(f"or i1 %add, {f.test('sgt', p.index, 0)}")
@@ -111,11 +104,11 @@ def _add_turned(v: Vector) -> str:
 def _turned(v: Vector) -> str:
     """i1: whether there was memory; if not, nothing is done."""
     f, kind = Function("i1", f"turned_{v.kind}", narrow_params(v), internal=True), v.kind
-    width = f.min("%m", ROWS)
+    width = f.min("%m", v.tuning.gemm.thin_rows)
     size = f.arith("mul", f.arith("mul", "%n", width), v.align)
     block, t = _room(f, size)
-    with f.loop("%m", step=ROWS) as i:
-        m = f.min(f.arith("sub", "%m", i.index), ROWS)
+    with f.loop("%m", step=v.tuning.gemm.thin_rows) as i:
+        m = f.min(f.arith("sub", "%m", i.index), v.tuning.gemm.thin_rows)
         a, c = f.gep("%a", i.index, kind), element(f, kind, "%c", i.index, "%ldc")
         done = f.call(
             "i1", f"@product_{kind}", "ptr %rt", "i64 %n", f"i64 {m}", "i64 %k", "ptr %b", "i64 %csb", "i64 %rsb",
@@ -141,7 +134,7 @@ def _plain(v: Vector) -> str:
 
 
 def _or_plain(f: Function, v: Vector, done: str, given: Sequence[str]) -> None:
-    with f.when(f.op(f"xor i1 {done}, true")):
+    with f.when(f.negate(done)):
         f.call("void", f"@plain_{v.kind}", *given)
 
 
@@ -149,8 +142,8 @@ def _parted(v: Vector) -> str:
     """Whole vectors of columns, and the rest of them, of some rows of A while these are in the cache."""
     f, kind = Function("void", f"parted_{v.kind}", narrow_params(v), internal=True), v.kind
     rest = f.arith("and", "%n", v.lanes - 1)
-    main, rows = f.arith("sub", "%n", rest), f.arith("sdiv", ROWS_BYTES // v.align, "%k")
-    rows = f.max(f.arith("and", rows, -LEAST_ROWS), LEAST_ROWS)
+    main, rows = f.arith("sub", "%n", rest), f.arith("sdiv", v.tuning.gemm.thin_rows_bytes // v.align, "%k")
+    rows = f.max(f.arith("and", rows, -v.tuning.gemm.thin_min_rows), v.tuning.gemm.thin_min_rows)
     with f.loop("%m", step=rows) as i:
         at_a, at_c = (element(f, kind, f"%{x}", i.index, f"%{s}") for x, s in (("a", "rsa"), ("c", "ldc")))
         values = named(narrow_params(v)) | {"m": f.min(f.arith("sub", "%m", i.index), rows), "a": at_a, "c": at_c}
@@ -171,6 +164,8 @@ def _narrow(v: Vector) -> str:
     params = narrow_params(v)
     given, more = passed(params), (f"{v.kind} beta", "i64 height")
     f = Function("i1", f"narrow_{v.kind}", [*params, *more], internal=True)
+    if not v.tuning.allows("thin_gemm"):
+        return f.end("i1", "false")
 
     def pays(*lengths: tuple[int, int]) -> str:
         return f.any(*(f.all(f.test("sle", "%n", n), f.test("sge", "%k", k)) for n, k in lengths))
@@ -181,18 +176,28 @@ def _narrow(v: Vector) -> str:
 
     half, most, by_terms = v.lanes // 2, v.lanes * 3 // 4, f.test("eq", "%csa", 1)
     by_rows, fills = f.test("eq", "%rsa", 1), f.test("sgt", "%height", "%n")
-    with f.when(f.all(by_terms, pays((half, LONG), (most, 4 * LONG)))):
+    with f.when(f.all(by_terms, pays((half, v.tuning.gemm.thin_min_terms), (most, 4 * v.tuning.gemm.thin_min_terms)))):
         begin()
         _or_plain(f, v, f.call("i1", f"@long_dots_{v.kind}", *given), given)
         f.ret("i1", "true")
-    with f.when(f.all(by_rows, fills, pays((half // 2, 1), (most, LONG), (v.lanes * 3 // 2, 2 * LONG)))):
+    with f.when(
+        f.all(
+            by_rows,
+            fills,
+            pays(
+                (half // 2, 1),
+                (most, v.tuning.gemm.thin_min_terms),
+                (v.lanes * 3 // 2, 2 * v.tuning.gemm.thin_min_terms),
+            ),
+        )
+    ):
         begin()
         _or_plain(f, v, f.call("i1", f"@turned_{v.kind}", *given), given)
         f.ret("i1", "true")
     rest = f.arith("and", "%n", v.lanes - 1)
     few = f.all(f.test("sgt", rest, 0), f.test("sle", rest, half), f.test("sgt", "%n", v.lanes))
     few = f.all(few, f.test("sge", "%height", v.lanes))
-    with f.when(f.all(few, f.test("sge", "%k", LONG), f.any(by_terms, by_rows))):
+    with f.when(f.all(few, f.test("sge", "%k", v.tuning.gemm.thin_min_terms), f.any(by_terms, by_rows))):
         begin()
         f.call("void", f"@parted_{v.kind}", *given)
         f.ret("i1", "true")

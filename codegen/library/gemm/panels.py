@@ -1,8 +1,9 @@
-"""Large matrix products by panels, in registers: C in tiles of 8 rows and 3 vectors, of panels of B and strips of A, as
-GotoBLAS does (K. Goto and R. van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008).
+"""The micro-kernel of large products: tiles of 8 rows and 3 vectors of C, from packed panels of B and strips of A.
 
-For machines with 32 registers of 64 bytes.  Per step of k a tile loads 3 vectors of a panel of B and broadcasts 8
-elements of A for 24 multiplications and additions.  `gemm.macro_kernel` has the loops around them.
+Contract  `block_<type>`: one panel's tiles down the rows; `pack_panel_<type>`, `pack_strips_<type>`.
+When      the machine has 32 registers of 64 bytes.
+Why       a step of k loads 3 vectors of B and broadcasts 8 elements of A for 24 fused multiply-adds.
+Ref       K. Goto and R. van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008.
 """
 
 from __future__ import annotations
@@ -12,24 +13,29 @@ from collections.abc import Sequence
 from tensordsl.codegen.library.gemm.tiles import Vector, element, over_vectors
 from tensordsl.codegen.llvm.builder import Asm
 
-ROWS = (8, 4, 2, 1)
-HALVED = ROWS[:2]  # of tiles whose last vector may be half as long: where registers go as two, it takes half the time
-WIDE = 3  # vectors of a tile: of 4 there are two of 2 (`gemm.macro_kernel`), which no other width would leave apart
-BROAD, BROAD_ROWS = 4, (6, 4, 2, 1)  # vectors of the last tiles of a product that packs nothing, and their rows
-AHEAD = 16  # steps: panels come from the second-level cache, what is not packed from beyond
-SETS = 1 << 11  # bytes: rows of B so far apart share sets of a cache, where what is ahead drives out what comes next
+TILE_ROWS = (8, 4, 2, 1)
+HALVED_ROWS = TILE_ROWS[
+    :2
+]  # of tiles whose last vector may be half as long: where registers go as two, it takes half the time
+TILE_VECTORS = (
+    3  # vectors of a tile: of 4 there are two of 2 (`gemm.macro_kernel`), which no other width would leave apart
+)
+LAST_TILE_VECTORS, LAST_TILE_ROWS = (
+    4,
+    (6, 4, 2, 1),
+)  # vectors of the last tiles of a product that packs nothing, and their rows
 
 
 def panel_texts(v: Vector) -> list[str]:
     """`pack_panel_<type>`, `pack_strips_<type>` and `block_<type>`, with what they call."""
-    tiles = [_tile(v, rows, wide) for rows in ROWS for wide in range(1, WIDE + 1)]
-    tiles += [_tile(v, rows, wide, halved=True) for rows in HALVED for wide in range(1, WIDE + 1)]
-    tiles += [_tile(v, rows, BROAD) for rows in BROAD_ROWS]
+    tiles = [_tile(v, rows, wide) for rows in TILE_ROWS for wide in range(1, TILE_VECTORS + 1)]
+    tiles += [_tile(v, rows, wide, halved=True) for rows in HALVED_ROWS for wide in range(1, TILE_VECTORS + 1)]
+    tiles += [_tile(v, rows, LAST_TILE_VECTORS) for rows in LAST_TILE_ROWS]
     return [halves(v).declarations(), *tiles, _pack_panel(v), _pack_strips(v), _block(v)]
 
 
 def halves(v: Vector) -> Vector:
-    return Vector(v.kind, v.lanes // 2)
+    return Vector(v.kind, v.lanes // 2, v.tuning)
 
 
 def _tile(v: Vector, rows: int, wide: int, halved: bool = False) -> str:
@@ -42,21 +48,21 @@ def _tile(v: Vector, rows: int, wide: int, halved: bool = False) -> str:
     masks = [""] * (wide - 1) + [vectors[-1].mask(f, "%live")]
     a = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
     step_a, step_b = (f.op(f"mul i64 {s}, {size}") for s in ("%csa", "%rsb"))
-    shared = f.compare("eq", "i64", f.op(f"and i64 {step_b}, {SETS - 1}"), 0)
-    ahead = f.op(f"select i1 {shared}, i64 0, i64 {f.op(f'mul i64 {step_b}, {AHEAD}')}")
+    shared = f.compare("eq", "i64", f.op(f"and i64 {step_b}, {v.tuning.gemm.same_set_bytes - 1}"), 0)
+    ahead = f.op(f"select i1 {shared}, i64 0, i64 {f.op(f'mul i64 {step_b}, {v.tuning.gemm.prefetch_steps}')}")
     state = [(u.type, "zeroinitializer") for u in vectors] * rows
     for r in range(rows):
         c = element(f, v.kind, "%c", str(r), "%ldc")
         for j in range(wide):
-            _prefetch(f, f.gep(c, j * v.lanes * size), 1)
+            _prefetch(f, v, f.gep(c, j * v.lanes * size), 1)
     below, adjacent = element(f, v.kind, "%a", str(rows), "%rsa"), f.compare("eq", "i64", "%csa", 1)
     along = f.op(f"select i1 {adjacent}, i64 {rows * size}, i64 0")
-    # The next tile's rows of A are asked for meanwhile, where they are adjacent and follow these.
+    # The next tile's rows of A are prefetched meanwhile, where they are adjacent and follow these.
     with f.loop("%k", ("i64", "0"), ("ptr", "%b"), ("ptr", below), *state) as loop:
         at, b, next_rows, *sums = loop.values
-        _prefetch(f, next_rows, 0)
+        _prefetch(f, v, next_rows, 0)
         for j in range(wide):
-            _prefetch(f, f.gep(f.gep(b, ahead), j * v.lanes * size), 0)
+            _prefetch(f, v, f.gep(f.gep(b, ahead), j * v.lanes * size), 0)
         columns = [*zip(vectors, masks, strict=True)]
         loaded = [u.load(f, f.gep(b, j * v.lanes * size), m) for j, (u, m) in enumerate(columns)]
         made = []
@@ -77,7 +83,7 @@ def _tile(v: Vector, rows: int, wide: int, halved: bool = False) -> str:
 def _splats(f: Asm, vectors: Sequence[Vector], scalar: str) -> list[str]:
     """In vectors of all types: each by a load, which is a part of the multiplication; of three the last from the
     others'."""
-    if len(vectors) < WIDE:
+    if len(vectors) < TILE_VECTORS:
         return [u.splat(f, scalar) for u in vectors]
     whole, last = vectors[0].splat(f, scalar), vectors[-1]
     lanes = ", ".join(f"i32 {k}" for k in range(last.lanes))
@@ -100,14 +106,15 @@ def _store(f: Asm, v: Vector, total: str, place: str, mask: str, scales: tuple[s
     v.store(f, f.op(f"phi {v.type} [ {old}, %{yes} ], [ {x}, %{before} ]"), place, mask)
 
 
-def _prefetch(f: Asm, address: str, writes: int) -> None:
-    f.do(f"call void @llvm.prefetch.p0(ptr {address}, i32 {writes}, i32 3, i32 1)")
+def _prefetch(f: Asm, v: Vector, address: str, writes: int) -> None:
+    if v.tuning.allows("prefetch_blocks"):
+        f.do(f"call void @llvm.prefetch.p0(ptr {address}, i32 {writes}, i32 3, i32 1)")
 
 
 def _pack_panel(v: Vector) -> str:
     """to[k, width] = the first `live` columns of B; what is beyond them is not read.
 
-    Adjacent rows are copied by vectors, adjacent columns turned in squares of vectors."""
+    Adjacent rows are copied by vectors, adjacent columns transposed in squares of vectors."""
     params = ("ptr to", "i64 width", "ptr b", "i64 k", "i64 rsb", "i64 csb", "i64 live")
     f = Asm("void", f"pack_panel_{v.kind}", params, internal=True)
     with f.when(f.compare("eq", "i64", "%csb", 1)):
@@ -138,24 +145,24 @@ def _pack_panel(v: Vector) -> str:
 def _pack_strips(v: Vector) -> str:
     """Strips of A: to[i k:] holds rows i to i + r of A as [k, r], for each r of ROWS as often as it fits."""
     f = Asm("void", f"pack_strips_{v.kind}", ("ptr to", "i64 m", "i64 k", "ptr a", "i64 rsa", "i64 csa"), internal=True)
-    square = Vector(v.kind, ROWS[0])
-    eights, whole = f.op(f"and i64 %m, {-ROWS[0]}"), f.op(f"and i64 %k, {-ROWS[0]}")
+    square = Vector(v.kind, TILE_ROWS[0], v.tuning)
+    eights, whole = f.op(f"and i64 %m, {-TILE_ROWS[0]}"), f.op(f"and i64 %k, {-TILE_ROWS[0]}")
     adjacent, turned = f.compare("eq", "i64", "%rsa", 1), f.compare("eq", "i64", "%csa", 1)
     copied = f.op(f"select i1 {adjacent}, i64 {eights}, i64 0")
     along = f.op(f"select i1 {adjacent}, i64 %k, i64 0")
     with f.loop(along) as p:  # a row of A' after the other, as they lie in memory
-        row, first = element(f, v.kind, "%a", p.index, "%csa"), element(f, v.kind, "%to", p.index, str(ROWS[0]))
-        with f.loop(copied, step=ROWS[0]) as i:
+        row, first = element(f, v.kind, "%a", p.index, "%csa"), element(f, v.kind, "%to", p.index, str(TILE_ROWS[0]))
+        with f.loop(copied, step=TILE_ROWS[0]) as i:
             square.store(f, square.load(f, f.gep(row, i.index, v.kind)), element(f, v.kind, first, i.index, "%k"))
     squares = f.op(f"select i1 {f.op(f'xor i1 {adjacent}, true')}, i64 {eights}, i64 0")
     done = f.op(f"select i1 {turned}, i64 {whole}, i64 0")
-    with f.loop(squares, step=ROWS[0]) as i:
+    with f.loop(squares, step=TILE_ROWS[0]) as i:
         a, to = element(f, v.kind, "%a", i.index, "%rsa"), element(f, v.kind, "%to", i.index, "%k")
-        with f.loop(done, step=ROWS[0]) as p:
+        with f.loop(done, step=TILE_ROWS[0]) as p:
             start = f.gep(a, p.index, v.kind)
-            turn(f, square, start, "%rsa", element(f, v.kind, to, p.index, str(ROWS[0])), str(ROWS[0]))
-        _strip(f, v, a, to, ROWS[0], done)
-    for rows in ROWS[1:]:
+            turn(f, square, start, "%rsa", element(f, v.kind, to, p.index, str(TILE_ROWS[0])), str(TILE_ROWS[0]))
+        _strip(f, v, a, to, TILE_ROWS[0], done)
+    for rows in TILE_ROWS[1:]:
         with f.when(f.compare("ne", "i64", f.op(f"and i64 %m, {rows}"), 0)):
             above = f.op(f"and i64 %m, {-2 * rows}")
             _strip(f, v, element(f, v.kind, "%a", above, "%rsa"), element(f, v.kind, "%to", above, "%k"), rows, "0")
@@ -177,7 +184,7 @@ def _copy_column(f: Asm, v: Vector, start: str, source: str, step: str, to: str,
 
 
 def turn(f: Asm, v: Vector, source: str, row: str, to: str, width: str) -> None:
-    """A square of vectors, `row` elements apart, is stored transposed, `width` elements apart: as often as lanes can be
+    """A square of vectors with leading dimension `row` is stored transposed, with `width`: as often as lanes can be
     halved, row i is interleaved with row i + half."""
     rows = [v.load(f, element(f, v.kind, source, str(r), row)) for r in range(v.lanes)]
     half, n = len(rows) // 2, v.lanes
@@ -200,25 +207,26 @@ def _block(v: Vector) -> str:
     given = (*params, "i64 live", f"{v.kind} alpha", "i1 add", f"{v.kind} beta", "i1 strided")
     f = Asm("void", f"block_{v.kind}", given, internal=True)
     down, rsa = (f.op(f"select i1 %strided, i64 %rsa, i64 {x}") for x in ("%k", "1"))
-    columns = {rows: f.op(f"select i1 %strided, i64 %csa, i64 {rows}") for rows in {*ROWS, *BROAD_ROWS}}
-    cases = {(wide, halved): f.label(f"wide{wide}") for wide in range(1, WIDE + 1) for halved in (False, True)}
-    cases[BROAD, False] = f.label(f"wide{BROAD}")
+    columns = {rows: f.op(f"select i1 %strided, i64 %csa, i64 {rows}") for rows in {*TILE_ROWS, *LAST_TILE_ROWS}}
+    cases = {(wide, halved): f.label(f"wide{wide}") for wide in range(1, TILE_VECTORS + 1) for halved in (False, True)}
+    cases[LAST_TILE_VECTORS, False] = f.label(f"wide{LAST_TILE_VECTORS}")
     few = f.op(f"zext i1 {f.compare('sle', 'i64', '%live', v.lanes // 2)} to i64")
     which = f.op(f"add i64 {f.op('mul i64 %wide, 2')}, {few}")
-    known = {**cases, (BROAD, True): cases[BROAD, False]}
+    known = {**cases, (LAST_TILE_VECTORS, True): cases[LAST_TILE_VECTORS, False]}
     targets = " ".join(f"i64 {2 * wide + halved}, label %{x}" for (wide, halved), x in known.items())
-    f.do(f"switch i64 {which}, label %{cases[WIDE, False]} [{targets}]")
+    f.do(f"switch i64 {which}, label %{cases[TILE_VECTORS, False]} [{targets}]")
     f.closed = True
     for (wide, halved), label in cases.items():
         f.place(label)
         start = "0"
-        for rows in BROAD_ROWS if wide == BROAD else ROWS:
+        for rows in LAST_TILE_ROWS if wide == LAST_TILE_VECTORS else TILE_ROWS:
             left = f.op(f"sub i64 %m, {start}")
             end = f.op(f"sub i64 %m, {f.op(f'urem i64 {left}, {rows}')}")
             with f.loop(end, start=start, step=rows) as i:
                 a, c = element(f, v.kind, "%a", i.index, down), element(f, v.kind, "%c", i.index, "%ldc")
+                name = _name(v, rows, wide, halved and rows in HALVED_ROWS)
                 f.call(
-                    "void", f"@{_name(v, rows, wide, halved and rows in HALVED)}", "i64 %k", f"ptr {a}", f"i64 {rsa}",
+                    "void", f"@{name}", "i64 %k", f"ptr {a}", f"i64 {rsa}",
                     f"i64 {columns[rows]}", "ptr %b", "i64 %rsb", f"ptr {c}", "i64 %ldc", "i64 %live",
                     f"{v.kind} %alpha", "i1 %add", f"{v.kind} %beta",
                 )  # fmt: skip

@@ -1,35 +1,31 @@
-"""Products of a matrix and its own transpose, symmetric to the last bit as NumPy's are.
+"""Symmetric products (BLAS's syrk): a matrix times its own transpose, symmetric to the last bit, as NumPy's are.
 
-Of all but small ones about half of the sums are computed, and what is above the diagonal is copied from below it:
-panels begin at the diagonal (`gemm.macro_kernel`), or, of large ones by a BLAS, rows go as far as it.  Of others all
-that a BLAS has computed is copied, or only columns whose sums have an order of their own (`gemm.narrow`), from the
-rows.
+Contract  `gram_<type>`: C = alpha A B where B is A transposed; C is not added to.
+When      from 24 rows and 12 terms on by panels, which begin at the diagonal; by a BLAS from 96 rows on, some rows at a
+          time, each as far as the diagonal.
+Why       half of the sums are computed, and the rest is copied.  Of smaller ones only what a BLAS sums in another order
+          is copied (`mirror_rest_<type>`, `mirror_all_<type>`).
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.gemm.narrow import LONG
 from tensordsl.codegen.library.gemm.panels import turn
 from tensordsl.codegen.library.gemm.tiles import Vector, element
 from tensordsl.codegen.library.signals import poll
 from tensordsl.codegen.llvm.builder import Asm, passed
+from tensordsl.codegen.target.tuning import Tuning
 
-ROWS, BLOCKS = 64, 12  # of C at a time, at least; and such blocks, at most: for each, B is packed again
-# Rows of C, more than `ROWS`, as the first block is such a product again; terms of its sums, and both multiplied: from
-# there on half of the sums are more than the copies.
-LEAST, LEAST_TERMS, LEAST_BOTH = 96, 12, 3072
-LEAST_HALF = 24  # the same of a product by panels: the columns of one
-SQUARE = 8
+SQUARE_ELEMENTS = 8
 MIRRORED = ("i64 n", "i64 k", "ptr c", "i64 ldc")
 
 
-def gram_texts(kind: str, dtype: str, lanes: int, params: tuple[str, ...]) -> list[str]:
+def gram_texts(t: Tuning, kind: str, dtype: str, lanes: int, params: tuple[str, ...]) -> list[str]:
     """`gram_<type>`: C[n, n] = alpha A B, where B is A transposed, by `gemm_<type>`, whose parameters it has;
     `mirror_rest_<type>` and `mirror_all_<type>`: what is copied where sums have been computed twice."""
     f = Asm("void", f"gram_{kind}", params, internal=True)
     given = passed(params)
-    some = f.op(f"and i64 {f.op(f'sdiv i64 %n, {BLOCKS}')}, {-ROWS}")
-    some = f.op(f"call i64 @llvm.smax.i64(i64 {some}, i64 {ROWS})")
+    some = f.op(f"and i64 {f.op(f'sdiv i64 %n, {t.gemm.syrk_max_blocks}')}, {-t.gemm.syrk_rows}")
+    some = f.op(f"call i64 @llvm.smax.i64(i64 {some}, i64 {t.gemm.syrk_rows})")
     with f.loop("%n", step=some) as at:
         rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.op(f'sub i64 %n, {at.index}')}, i64 {some})")
         columns, below = f.op(f"add i64 {at.index}, {rows}"), element(f, kind, "%c", at.index, "%ldc")
@@ -38,7 +34,7 @@ def gram_texts(kind: str, dtype: str, lanes: int, params: tuple[str, ...]) -> li
         f.call("void", f"@gemm_{dtype}", *(mine.get(x, x) for x in given))
         _mirror_rows(f, kind, at.index, rows)
     f.ret()
-    return [_mirror(kind), _mirror_rest(kind, lanes), _mirror_all(kind), f.text]
+    return [_mirror(t, kind), _mirror_rest(t, kind, lanes), _mirror_all(t, kind), f.text]
 
 
 def is_gram(f: Asm, add: str) -> str:
@@ -46,27 +42,27 @@ def is_gram(f: Asm, add: str) -> str:
     return f.all(*(f.compare("eq", *x) for x in equal), f.op(f"xor i1 {add}, true"))
 
 
-def is_large(f: Asm, rows: int = LEAST) -> str:
-    least = (("%n", rows), ("%k", LEAST_TERMS), (f.op("mul i64 %n, %k"), LEAST_BOTH))
+def is_large(f: Asm, t: Tuning, rows: int) -> str:
+    least = (("%n", rows), ("%k", t.gemm.syrk_min_terms), (f.op("mul i64 %n, %k"), t.gemm.syrk_min_rows_terms))
     return f.all(*(f.compare("sge", "i64", *x) for x in least))
 
 
-def _mirror_rest(kind: str, lanes: int) -> str:
+def _mirror_rest(t: Tuning, kind: str, lanes: int) -> str:
     """Columns behind whole vectors, from the rows that they are."""
     f = Asm("void", f"mirror_rest_{kind}", MIRRORED, internal=True)
     rest = f.op(f"and i64 %n, {lanes - 1}")
-    with f.when(f.all(f.compare("sge", "i64", "%k", LONG), f.compare("sle", "i64", rest, lanes // 2))):
+    with f.when(f.all(f.compare("sge", "i64", "%k", t.gemm.thin_min_terms), f.compare("sle", "i64", rest, lanes // 2))):
         _mirror_rows(f, kind, f.op(f"sub i64 %n, {rest}"), rest)
     f.ret()
     return f.text
 
 
-def _mirror_all(kind: str) -> str:
+def _mirror_all(t: Tuning, kind: str) -> str:
     f = Asm("void", f"mirror_all_{kind}", MIRRORED, internal=True)
-    with f.when(f.compare("slt", "i64", "%k", LEAST_TERMS)):  # that would take as long as the product
+    with f.when(f.compare("slt", "i64", "%k", t.gemm.syrk_min_terms)):  # that would take as long as the product
         f.ret()
-    with f.loop("%n", step=SQUARE) as at:
-        rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.op(f'sub i64 %n, {at.index}')}, i64 {SQUARE})")
+    with f.loop("%n", step=SQUARE_ELEMENTS) as at:
+        rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.op(f'sub i64 %n, {at.index}')}, i64 {SQUARE_ELEMENTS})")
         _mirror_rows(f, kind, at.index, rows)
         poll(f)
     f.ret()
@@ -79,14 +75,14 @@ def _mirror_rows(f: Asm, kind: str, first: str, rows: str) -> None:
     f.call("void", f"@mirror_{kind}", f"i64 {rows}", f"i64 {first}", f"ptr {below}", f"ptr {across}", "i64 %ldc")
 
 
-def _mirror(kind: str) -> str:
-    """to[j, i] = from[i, j] for j < columns + i; `columns` are a whole number of squares, rows `ld` elements apart."""
+def _mirror(t: Tuning, kind: str) -> str:
+    """to[j, i] = from[i, j] for j < columns + i; `columns` are whole squares, the leading dimension is `ld`."""
     f = Asm("void", f"mirror_{kind}", ("i64 rows", "i64 columns", "ptr from", "ptr to", "i64 ld"), internal=True)
-    whole = f.op(f"and i64 %rows, {-SQUARE}")
-    with f.loop("%columns", step=SQUARE) as j, f.loop(whole, step=SQUARE) as i:
+    whole = f.op(f"and i64 %rows, {-SQUARE_ELEMENTS}")
+    with f.loop("%columns", step=SQUARE_ELEMENTS) as j, f.loop(whole, step=SQUARE_ELEMENTS) as i:
         source = f.gep(element(f, kind, "%from", i.index, "%ld"), j.index, kind)
         target = f.gep(element(f, kind, "%to", j.index, "%ld"), i.index, kind)
-        turn(f, Vector(kind, SQUARE), source, "%ld", target, "%ld")
+        turn(f, Vector(kind, SQUARE_ELEMENTS, t), source, "%ld", target, "%ld")
     with f.loop("%rows", start=whole) as i, f.loop("%columns") as j:
         _across(f, kind, "%from", "%to", i.index, j.index, "%ld")
     square = f.gep("%from", "%columns", kind)

@@ -1,4 +1,9 @@
-"""Tiles of small matrix products, in vectors: rows of C as sums of rows of B, and elements of C as dot products."""
+"""Micro-kernels of small products: rows of C as sums of rows of B, and elements of C as dot products.
+
+Contract  `rows_<type>` (contiguous rows of B), `dots_<type>` (contiguous k in A and B), `vector_dots_<type>`; any m, n.
+Why       nothing is packed.  Sums of one kernel have one order of additions for all elements, so that x x' is
+          symmetric.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +11,38 @@ from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.library.signals import poll_each
 from tensordsl.codegen.llvm.builder import Asm
-from tensordsl.codegen.target.cache_model import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
-UNROLLED = (1, 2, 4)  # k with code of its own
-ROWS = (4, 1)
+UNROLLED_TERMS = (1, 2, 4)  # k with code of its own
+TILE_ROWS = (4, 1)
 DOTS = ((4, 4), (4, 2), (4, 1), (1, 4), (1, 1))  # rows x columns
-# Of a product with a vector: how many vectors of terms are added up beside each other, as each addition waits for the
+# Of a product with a vector: how many vectors of terms are added up independently, as each addition waits for the
 # one before it.  Other products keep one order of additions for all elements, that those of x x' are symmetric.
-OF_VECTORS = {(4, 1): 2, (1, 4): 2, (1, 1): 8}
-# Those whose vectors begin on cache lines where loads that straddle these are dear, and of how many terms at least.
-ON_LINES, LONG = ((4, 1), (1, 4)), 256
+INDEPENDENT_SUMS = {(4, 1): 2, (1, 4): 2, (1, 1): 8}
+# Those whose vectors begin on cache lines where straddling loads are expensive.
+ALIGNED_DOTS = ((4, 1), (1, 4))
 SIZES = ("i64 m", "i64 n", "i64 k")
 DOT_PARAMS = (*SIZES, "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc")
 Step = Callable[[str, str, list[str]], list[str]]  # (number of the first term, mask or "", sums) -> sums
 
 
-def tile_texts(v: Vector, lines: bool = False) -> list[str]:
+def tile_texts(v: Vector) -> list[str]:
     """All tiles and what calls them: `rows_<type>` and `dots_<type>`, for any m and n; `vector_dots_<type>`, whose
-    `LONG` rows begin on cache lines if `lines`."""
-    bodies = [rows_tile(v, rows, k) for rows in ROWS for k in (*UNROLLED, None)]
+    long rows begin on cache lines where straddling loads are expensive."""
+    lines = v.tuning.machine.prefers_halves
+    bodies = [rows_tile(v, rows, k) for rows in TILE_ROWS for k in (*UNROLLED_TERMS, None)]
     bodies += [dot_tile(v, *shape) for shape in DOTS]
-    bodies += [dot_tile(v, *shape, turns) for shape, turns in OF_VECTORS.items()]
-    bodies += [dot_tile(v, *shape, OF_VECTORS[shape], True) for shape in ON_LINES if lines]
+    bodies += [dot_tile(v, *shape, turns) for shape, turns in INDEPENDENT_SUMS.items()]
+    bodies += [dot_tile(v, *shape, INDEPENDENT_SUMS[shape], True) for shape in ALIGNED_DOTS if lines]
     return [*bodies, rows_driver(v), dots_driver(v), vector_driver(v, lines)]
 
 
 class Vector:
     """A vector type and its operations."""
 
-    def __init__(self, kind: str, lanes: int) -> None:
+    def __init__(self, kind: str, lanes: int, tuning: Tuning) -> None:
+        self.tuning = tuning
         self.kind, self.lanes, self.type = kind, lanes, f"<{lanes} x {kind}>"
         self.mangled = f"v{lanes}f{64 if kind == 'double' else 32}"
         self.mask_type, self.places = f"<{lanes} x i1>", f"<{lanes} x ptr>"
@@ -200,7 +208,7 @@ def rows_driver(v: Vector) -> str:
             f"{v.kind} %alpha", "i1 %add",
         )  # fmt: skip
         done, general = f.label("done"), f.label("any")
-        cases = {k: f.label(f"k{k}") for k in UNROLLED}
+        cases = {k: f.label(f"k{k}") for k in UNROLLED_TERMS}
         f.do(f"switch i64 %k, label %{general} [{' '.join(f'i64 {k}, label %{x}' for k, x in cases.items())}]")
         f.closed = True
         for k, label in (*cases.items(), (None, general)):
@@ -226,7 +234,7 @@ def dot_name(v: Vector, rows: int, columns: int, turns: int = 1, lines: bool = F
 
 
 def dot_tile(v: Vector, rows: int, columns: int, turns: int = 1, lines: bool = False) -> str:
-    """rows x columns elements of C (if add) + alpha A B, with k contiguous in A and B: `turns` vectors of partial sums
+    """rows x columns elements of C (if add) + alpha A B, with k contiguous in A and B: `unroll` vectors of partial sums
     of each; lines: from the cache line on in which the first row begins, or column where there are more of these."""
     params = ("i64 k", "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc", f"{v.kind} alpha", "i1 add")
     f = Asm("void", dot_name(v, rows, columns, turns, lines), params, internal=True)
@@ -288,8 +296,8 @@ def _behind_line(f: Asm, v: Vector, pointer: str) -> str:
 
 def _from_a_line(f: Asm, v: Vector, step: Step, turns: int, count: int, off: str) -> list[str]:
     """The same of `LONG` rows, of which %off lanes are left out at the beginning and some at the end.  The vectors of
-    all turns are one ring: wherever in it a row begins, each lane adds up the same terms in the same order, and folding
-    the ring in halves adds the same pairs, so that sums have the same bits."""
+    all are one ring: wherever in it a row begins, each lane adds up the same terms in the same order, and
+    folding the ring in halves adds the same pairs, so that sums have the same bits."""
     span, total = turns * v.lanes, f.op(f"add i64 %k, {off}")
 
     def inside(start: str) -> str:
@@ -317,7 +325,7 @@ def _each_turn(
 
 
 def _folded(f: Asm, v: Vector, sums: list[str], count: int) -> list[str]:
-    """The sums of all turns as one."""
+    """The partial sums of an element as one."""
     while len(sums) > count:
         half = len(sums) // 2
         sums = [f.op(f"fadd {v.type} {x}, {y}") for x, y in zip(sums[:half], sums[half:], strict=True)]
@@ -325,7 +333,7 @@ def _folded(f: Asm, v: Vector, sums: list[str], count: int) -> list[str]:
 
 
 def _in_turns(f: Asm, v: Vector, step: Step, turns: int, count: int) -> tuple[str, list[str]]:
-    """(how many terms are added up, `count` sums of them) of long rows, by so many vectors in turn."""
+    """(how many terms are added up, `count` sums of them) of long rows, by so many vectors at a time."""
     end, states = f.op(f"and i64 %k, {-turns * v.lanes}"), [(v.type, "zeroinitializer")] * (count * turns)
     with f.loop(end, *states, step=turns * v.lanes) as loop:
         loop.next = _each_turn(f, v, step, turns, count, loop.index, loop.values)
@@ -387,7 +395,7 @@ def vector_driver(v: Vector, lines: bool = False) -> str:
     """Of a product with a vector: one column, or else one row.  Not of parts of others: threads decide on these."""
     f = Asm("void", f"vector_dots_{v.kind}", (*DOT_PARAMS, f"{v.kind} alpha", "i1 add"), internal=True)
     if lines:
-        with f.when(f.compare("sge", "i64", "%k", LONG)):
+        with f.when(f.compare("sge", "i64", "%k", v.tuning.gemm.align_min_terms)):
             _vector_dots(f, v, True)
             f.ret()
     _vector_dots(f, v, False)
@@ -400,10 +408,10 @@ def _vector_dots(f: Asm, v: Vector, lines: bool) -> None:
     with f.when(f.compare("eq", "i64", "%n", 1)):
         for rows, start, end in ((4, "0", fours), (1, fours, "%m")):
             with f.loop(end, start=start, step=rows) as loop:
-                _dot_columns(f, v, loop.index, rows, (0, "1", 1), OF_VECTORS[rows, 1], lines)
+                _dot_columns(f, v, loop.index, rows, (0, "1", 1), INDEPENDENT_SUMS[rows, 1], lines)
         f.ret()
     for columns in ((0, some, 4), (some, "%n", 1)):
-        _dot_columns(f, v, "0", 1, columns, OF_VECTORS[1, columns[2]], lines)
+        _dot_columns(f, v, "0", 1, columns, INDEPENDENT_SUMS[1, columns[2]], lines)
 
 
 def _dot_columns(
@@ -411,7 +419,7 @@ def _dot_columns(
 ) -> None:
     """Of rows from number i on: columns (from, to, at once)."""
     start, end, width = columns
-    lines = lines and (rows, width) in ON_LINES
+    lines = lines and (rows, width) in ALIGNED_DOTS
     with f.loop(end, start=start, step=width) as loop:
         a, b = element(f, v.kind, "%a", i, "%rsa"), element(f, v.kind, "%b", loop.index, "%csb")
         c = f.gep(element(f, v.kind, "%c", i, "%ldc"), loop.index, v.kind)

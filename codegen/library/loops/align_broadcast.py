@@ -1,46 +1,56 @@
-"""Of the nest library: what all rows of a launch share, copied to where it is read best.
+"""Line alignment of a broadcast operand: what all rows of a launch share is copied to the start of a cache line.
 
-A vector that straddles two lines takes as long as two, and one that lies in its page a little before what was written
-last waits for that: the processor compares the last twelve bits of addresses first.  So the copy begins where lines
-do, at the place in its page at which the result begins.
+Contract  addresses, strides and extents of one kernel's operands -> the same with addresses of aligned copies.
+When      a contiguous operand has stride 0 along all axes but the lanes', and enough rows read it.
+Why       a vector that straddles two lines takes two loads.  The copy starts at the result's place in its page, since a
+          load whose last 12 address bits lie a little below a recent store's waits for it (4K aliasing).
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import FAST, N_INPUTS, VECTOR, WRITE
-from tensordsl.codegen.library.loops.descriptor import entry_of
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.abi.descriptor import VECTOR, WRITE, CallCode, Header, Operand
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
-LINE, PAGE = 64, 4096  # bytes
-ROWS, MOST, LEAST = 16, 1 << 14, 1 << 16  # rows for which a copy pays; bytes of one, at most; of what is read of it
+PAGE_BYTES = 4096
 
 
-def place_shared(c: Function, axes: str, extents: str, strides: str, current: str) -> None:
+def align_broadcast(c: LoopFunction, t: Tuning, axes: str, extents: str, strides: str, current: str) -> None:
     """Let operands of a group of one kernel that are the same in many rows be copies."""
-    words = c.word("%D", c.get("%D", FAST))
-    lane, out = c.get(words, 2), c.get(current, c.get("%D", N_INPUTS), "ptr")
+    words = c.word("%D", c.header(Header.DIRECT_CALL))
+    lane, out = c.get(words, CallCode.LANE), c.get(current, c.header(Header.INPUTS), "ptr")
     n = c.get(extents, lane)
     with c.loop(axes, ("i64", "1")) as axis:
         axis.next = [c.arith("mul", axis.values[0], c.get(extents, axis.index))]
     rows = c.op(f"udiv i64 {axis.values[0]}, {n}")
-    with c.when(c.test("sge", rows, ROWS)), c.loop(c.get(words, 3)) as loop:
-        entry = entry_of(c, words, loop.index)
-        number, size = c.get(entry, 1), c.get(entry, 2)
+    min_rows = 2 if t.forces("align_broadcast") else t.memory.align_min_rows
+    with c.when(c.test("sge", rows, min_rows)), c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
+        entry = c.operand(words, loop.index)
+        number, size = c.get(entry, Operand.NUMBER), c.get(entry, Operand.ELEMENT_BYTES)
         bytes, steps = c.arith("mul", n, size), c.word(strides, c.arith("mul", number, axes))
         with c.loop(axes, ("i64", "0")) as axis:
             is_still = c.any(c.test("eq", axis.index, lane), c.test("eq", c.get(extents, axis.index), 1))
             step = c.choose(is_still, 0, c.get(steps, axis.index))
             axis.next = [c.arith("or", axis.values[0], step)]
-        is_row = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("eq", c.get(steps, lane), size))
-        is_read = c.test("eq", c.arith("and", c.get(entry, 4), WRITE), 0)
-        pays = c.all(c.test("sle", bytes, MOST), c.test("sge", c.arith("mul", bytes, rows), LEAST))
+        is_row = c.all(c.is_kind(entry, VECTOR), c.test("eq", c.get(steps, lane), size))
+        is_read = c.test("eq", c.arith("and", c.get(entry, Operand.FLAGS), WRITE), 0)
+        pays = c.all(
+            c.test("sle", bytes, t.memory.align_max_row_bytes),
+            c.test(
+                "sge", c.arith("mul", bytes, rows), 0 if t.forces("align_broadcast") else t.memory.align_min_read_bytes
+            ),
+        )
         with c.when(c.all(is_row, is_read, c.test("eq", axis.values[0], 0), pays)):
-            base, room = c.get(current, number, "ptr"), c.op(f"alloca i8, i64 {c.arith('add', bytes, PAGE)}, align 64")
-            place = c.arith("and", c.arith("sub", _number(c, out), _number(c, room)), PAGE - LINE)
+            base, room = (
+                c.get(current, number, "ptr"),
+                c.op(f"alloca i8, i64 {c.arith('add', bytes, PAGE_BYTES)}, align 64"),
+            )
+            place = c.arith("and", c.arith("sub", _address(c, out), _address(c, room)), PAGE_BYTES - CACHE_LINE_BYTES)
             room = c.gep(room, place)
-            c.call("void", "@column", f"ptr {room}", f"ptr {base}", f"i64 {size}", f"i64 {n}", f"i64 {size}")
+            c.call("void", "@copy_strided", f"ptr {room}", f"ptr {base}", f"i64 {size}", f"i64 {n}", f"i64 {size}")
             c.put(room, current, number, "ptr")
 
 
-def _number(c: Function, pointer: str) -> str:
+def _address(c: LoopFunction, pointer: str) -> str:
     return c.op(f"ptrtoint ptr {pointer} to i64")

@@ -1,7 +1,8 @@
-"""Of the nest library: launches on an alternate stack, from threads that may have little of their own left.
+"""Launches on an alternate stack, for threads whose own stack may be small.
 
-Launches have up to some hundred KB of scratch, tables and states on the stack.  Small ones whose operands all lie as
-one row need next to nothing of it, and stay where they are.
+Contract  `move_to_alternate_stack` writes, into `run_nest`, a return by the same launch on a stack of its own.
+When      the caller is not on the main thread's stack, and the launch has more scratch than any thread has room for.
+Why       scratch, tables and reduction states take some hundred KB of stack.
 """
 
 from __future__ import annotations
@@ -9,27 +10,28 @@ from __future__ import annotations
 from functools import partial, reduce
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.abi.descriptor import LAUNCH, N_AXES, N_OPERANDS, N_POINTERS, SCRATCH, STATES
+from tensordsl.codegen.abi.descriptor import RUN_NEST_PARAMS, Header
 from tensordsl.codegen.library.alternate_stack import (
     alternate_stack_texts,
     needs_alternate_stack,
     of_table_text,
     on_alternate_stack,
 )
-from tensordsl.codegen.library.loops.align_broadcast import MOST, PAGE
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.library.loops.align_broadcast import PAGE_BYTES
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
+from tensordsl.codegen.target.tuning import Tuning
 
-NEAR_SCRATCH = 1 << 12  # bytes of it that every thread has room for
-BESIDE = 1 << 20  # bytes that a launch needs at most, whatever its operands are: blocks and states of parts
-PARTS = 64  # of a reduction over all axes, more than there can be, with a state each
-_OF_LAUNCH = ["ptr rt", *LAUNCH]
-
-
-def launch_texts() -> list[str]:
-    return [*alternate_stack_texts(), of_table_text("launch", _OF_LAUNCH), _on_alternate_stack()]
+MAX_SCRATCH_BYTES_IN_PLACE = 1 << 12  # that every thread has room for
+FIXED_STACK_BYTES = 1 << 20  # that a launch needs at most, whatever its operands are: blocks and tasks' states
+MAX_TASKS = 64  # of a reduction over all axes, more than there can be, with a state each
+_OF_LAUNCH = ["ptr rt", *RUN_NEST_PARAMS]
 
 
-def move_to_alternate_stack(c: Function, here: str, always: bool = False) -> None:
+def launch_texts(t: Tuning) -> list[str]:
+    return [*alternate_stack_texts(), of_table_text("launch", _OF_LAUNCH), _on_alternate_stack(t)]
+
+
+def move_to_alternate_stack(c: LoopFunction, here: str, always: bool = False) -> None:
     """Return from `run_nest` by a launch on an alternate stack, if `here`, on the stack, is not in the main
     thread's; but not one of little scratch, or `always`."""
     there, away, done = map(c.label, ("there", "away", "done"))
@@ -41,17 +43,23 @@ def move_to_alternate_stack(c: Function, here: str, always: bool = False) -> Non
     if always:
         c.ret("i64", c.call("i64", "@launch_on_alternate_stack", *tables))
     else:
-        with c.when(c.test("sgt", c.get("%D", SCRATCH), NEAR_SCRATCH)):
+        with c.when(c.test("sgt", c.header(Header.SCRATCH_BYTES), MAX_SCRATCH_BYTES_IN_PLACE)):
             c.ret("i64", c.call("i64", "@launch_on_alternate_stack", *tables))
     c.place(done)
 
 
-def _on_alternate_stack() -> str:
-    c = Function("i64", "launch_on_alternate_stack", [*_OF_LAUNCH, "ptr D"], internal=True)
-    operands = c.get("%D", N_OPERANDS)
-    words = c.arith("add", c.arith("mul", operands, c.get("%D", N_AXES)), c.get("%D", N_POINTERS))
-    own = c.arith("mul", operands, PAGE + MOST), c.arith("mul", words, 8), c.get("%D", SCRATCH)
-    states = c.arith("mul", c.get("%D", STATES), PARTS)
-    bytes_ = c.arith("add", c.arith("shl", reduce(partial(c.arith, "add"), own), 1), c.arith("add", states, BESIDE))
+def _on_alternate_stack(t: Tuning) -> str:
+    c = LoopFunction("i64", "launch_on_alternate_stack", [*_OF_LAUNCH, "ptr D"], internal=True)
+    operands = c.header(Header.OPERANDS)
+    words = c.arith("add", c.arith("mul", operands, c.header(Header.AXES)), c.header(Header.POINTERS))
+    own = (
+        c.arith("mul", operands, PAGE_BYTES + t.memory.align_max_row_bytes),
+        c.arith("mul", words, 8),
+        c.header(Header.SCRATCH_BYTES),
+    )
+    states = c.arith("mul", c.header(Header.STATE_BYTES), MAX_TASKS)
+    bytes_ = c.arith(
+        "add", c.arith("shl", reduce(partial(c.arith, "add"), own), 1), c.arith("add", states, FIXED_STACK_BYTES)
+    )
     fits = c.test("sle", bytes_, layouts.ALTERNATE_STACK_BYTES)
     return c.end("i64", on_alternate_stack(c, "launch", _OF_LAUNCH, c.choose(fits, 0, c.arith("and", bytes_, -64))))

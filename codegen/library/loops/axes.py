@@ -1,64 +1,70 @@
-"""Of the nest library: the axes of a launch as they are walked, some exchanged and some merged."""
+"""Canonicalisation of a launch's axes: exchanged so that the lanes' is contiguous, and merged where strides allow.
+
+Contract  D, E, S -> copies of the extents and strides; an axis that is merged into another has extent 1.
+When      for the pairs of axes that the descriptor names: which axes may change places is the plan's knowledge.
+Why       one long contiguous loop takes less than a nest of short ones (loop interchange and loop collapsing).
+"""
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import FAST, HEADER, N_AXES, N_MERGES, N_OPERANDS, N_SWAPS, POSITION, TOGETHER
-from tensordsl.codegen.library.loops.descriptor import entry_of
-from tensordsl.codegen.library.loops.short_rows.overlap import FEW
+from tensordsl.codegen.abi.descriptor import POSITION, CallCode, Header, Operand
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
-LINE = 64  # bytes
 TABLES, SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that are changed
 
 
-def axes_texts() -> list[str]:
-    return [_exchange(), _lengthen(), _swap(), _merge(), _arrange()]
+def axes_texts(t: Tuning) -> list[str]:
+    return [_exchange_axes(), _use_longest_rows(t), _exchange_if_nearer(), _merge_axes(), _canonicalise_axes(t)]
 
 
-def _arrange() -> str:
+def _canonicalise_axes(t: Tuning) -> str:
     """Copies of the extents and strides, whose axes are exchanged and merged where that may be."""
-    c = Function("void", "arrange", ["ptr D", "ptr E", "ptr S", *TABLES], internal=True)
-    axes, operands, pairs = c.get("%D", N_AXES), c.get("%D", N_OPERANDS), c.word("%D", HEADER)
+    c = LoopFunction("void", "canonicalise_axes", ["ptr D", "ptr E", "ptr S", *TABLES], internal=True)
+    axes, operands, pairs = c.header(Header.AXES), c.header(Header.OPERANDS), c.word("%D", Header.WORDS)
     for n, source, target in ((axes, "%E", "%e"), (c.arith("mul", axes, operands), "%S", "%s")):
         with c.loop(n) as loop:
             c.put(c.get(source, loop.index), target, loop.index)
-    for name, count in (("swap", N_SWAPS), ("merge", N_MERGES)):
+    for name, count in (("exchange_if_nearer", Header.EXCHANGES), ("merge_axes", Header.MERGES)):
         with c.loop(c.get("%D", count)) as loop:
             pair = c.word(pairs, c.arith("mul", loop.index, 2))
             given = [f"i64 {x}" for x in (c.get(pair, 0), c.get(pair, 1), axes, operands)]
-            if name == "swap":  # what is one kernel has ways of its own for short rows
-                given.append(f"i64 {c.choose(c.test('ne', c.get('%D', FAST), 0), 0, FEW)}")
+            if name == "exchange_if_nearer":  # a single kernel has the forms for short rows
+                given.append(
+                    f"i64 {c.choose(c.test('ne', c.header(Header.DIRECT_CALL), 0), 0, t.short_rows.overlap_min_rows)}"
+                )
             else:
-                given.append(f"i64 {c.get('%D', TOGETHER)}")
+                given.append(f"i64 {c.header(Header.MIN_UNMERGED_ELEMENTS)}")
             c.call("void", f"@{name}", "ptr %e", "ptr %s", *given)
         pairs = c.word(pairs, c.arith("mul", c.get("%D", count), 2))
     return c.end()
 
 
-def _lengthen() -> str:
-    """Few rows beside each other take less than the loops around them: the longest axis takes their place."""
-    c = Function("void", "lengthen", [*TABLES, "ptr D"], internal=True)
-    words, axes = c.word("%D", c.get("%D", FAST)), c.get("%D", N_AXES)
-    lane, row = c.get(words, 2), c.get(words, 6)
-    with c.loop(c.get(words, 4), ("i64", "0")) as loop:
-        is_placed = c.test("eq", c.get(entry_of(c, words, loop.index), 0), POSITION)
+def _use_longest_rows(t: Tuning) -> str:
+    """Few rows take less time than the loops around them: the longest axis takes the rows' place."""
+    c = LoopFunction("void", "use_longest_rows", [*TABLES, "ptr D"], internal=True)
+    words, axes = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.AXES)
+    lane, row = c.get(words, CallCode.LANE), c.get(words, CallCode.ROW)
+    with c.loop(c.get(words, CallCode.OPERANDS), ("i64", "0")) as loop:
+        is_placed = c.test("eq", c.get(c.operand(words, loop.index), Operand.KIND), POSITION)
         loop.next = [c.choose(is_placed, 1, loop.values[0])]
     with c.when(c.any(c.test("slt", row, 0), c.test("ne", loop.values[0], 0))):
         c.ret()
-    with c.when(c.test("sge", c.get("%e", row), FEW)):
+    with c.when(c.test("sge", c.get("%e", row), t.short_rows.overlap_min_rows)):
         c.ret()
     with c.loop(axes, ("i64", row)) as loop:
         best = loop.values[0]
         longer = c.test("sgt", c.get("%e", loop.index), c.get("%e", best))
         loop.next = [c.choose(c.all(longer, c.test("ne", loop.index, lane)), loop.index, best)]
-    given = f"i64 {row}", f"i64 {loop.values[0]}", f"i64 {axes}", f"i64 {c.get('%D', N_OPERANDS)}"
-    c.call("void", "@exchange", "ptr %e", "ptr %s", *given)
+    given = f"i64 {row}", f"i64 {loop.values[0]}", f"i64 {axes}", f"i64 {c.header(Header.OPERANDS)}"
+    c.call("void", "@exchange_axes", "ptr %e", "ptr %s", *given)
     return c.end()
 
 
-def _exchange() -> str:
-    c = Function("void", "exchange", [*TABLES, "i64 a", "i64 b", *SIZES], internal=True)
+def _exchange_axes() -> str:
+    c = LoopFunction("void", "exchange_axes", [*TABLES, "i64 a", "i64 b", *SIZES], internal=True)
 
     def exchange(row: str) -> None:
         first, second = c.get(row, "%a"), c.get(row, "%b")
@@ -71,36 +77,36 @@ def _exchange() -> str:
     return c.end()
 
 
-def _swap() -> str:
+def _exchange_if_nearer() -> str:
     """Exchange an axis with one behind it, as the lane axis, if elements are nearer along it: all arrays in Fortran's
     order.  Lines that elements share count first, so an axis along which some are adjacent stays if the other has
     none.  So does one of less than `least` elements, which would be a row, if the two don't become one."""
     pair = [*TABLES, "i64 a", "i64 b", *SIZES]
-    c = Function("void", "swap", [*pair, "i64 least"], internal=True)
+    c = LoopFunction("void", "exchange_if_nearer", [*pair, "i64 least"], internal=True)
     extent = c.get("%e", "%a")
     with c.loop("%operands", ("i64", "0"), ("i64", "0")) as loop:
         row = c.word("%s", c.arith("mul", loop.index, "%axes"))
         near, far = c.get(row, "%a"), c.get(row, "%b")
         sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {x}", "i1 false") for x in (near, far)]
-        sizes = [c.arith("add", c.arith("shl", c.min(x, LINE), 40), c.min(x, 1 << 32)) for x in sizes]
+        sizes = [c.arith("add", c.arith("shl", c.min(x, CACHE_LINE_BYTES), 40), c.min(x, 1 << 32)) for x in sizes]
         gap = c.arith("or", loop.values[1], c.arith("xor", far, c.arith("mul", near, extent)))
         loop.next = [c.arith("add", loop.values[0], c.arith("sub", *sizes)), gap]
     fits = c.any(c.test("sge", extent, "%least"), c.test("eq", loop.values[1], 0))
     with c.when(c.all(c.test("slt", loop.values[0], 0), fits)):
-        c.call("void", "@exchange", *passed(pair))
+        c.call("void", "@exchange_axes", *passed(pair))
     return c.end()
 
 
-def _merge() -> str:
+def _merge_axes() -> str:
     """Make one axis of two neighbours in loop order where the strides of all operands allow it; the outer becomes 1.
     Not if that has `together` elements and more, which kernels take as rows (0: they take none)."""
-    c = Function("void", "merge", [*TABLES, "i64 a", "i64 b", *SIZES, "i64 together"], internal=True)
+    c = LoopFunction("void", "merge_axes", [*TABLES, "i64 a", "i64 b", *SIZES, "i64 together"], internal=True)
     extent_a, extent_b = c.get("%e", "%a"), c.get("%e", "%b")
     wrong, one = c.cell(0), c.test("eq", extent_b, 1)
     with c.loop("%operands") as loop:
         row = c.word("%s", c.arith("mul", loop.index, "%axes"))
         c.note(c.test("ne", c.get(row, "%a"), c.arith("mul", c.get(row, "%b"), extent_b)), wrong)
-    fits = c.op(f"or i1 {one}, {c.test('eq', c.get(wrong, 0), 0)}")
+    fits = c.any(one, c.test("eq", c.get(wrong, 0), 0))
     short = c.any(c.test("eq", "%together", 0), c.test("slt", extent_b, "%together"))
     with c.when(c.all(fits, short, c.test("ne", extent_a, 1))):
         c.put(c.arith("mul", extent_a, extent_b), "%e", "%b")

@@ -1,75 +1,59 @@
-"""Of the nest library: how reductions along rows, with lanes along columns, read memory.
+"""Reductions along rows, with lanes along columns: how many rows a kernel reads at once, and whether it prefetches.
 
-A kernel reads some bytes of each of a few rows, and the next bytes then: so many streams, of which processors do not
-read far ahead.  Of what no cache keeps it asks for the rows of the next turn, and takes fewer of several operands, or
-where the third-level cache is far and rows are read once.
-Rows that begin at the same place of a page share sets of a first-level cache, which has no more than eight lines each
-on some processors.
+Contract  a context and an axis -> rows of a call, and its flags (`PREFETCH_NEXT`).
+When      lanes run along columns; prefetched are rows of operands that no cache keeps.
+Why       each row is a stream of its own, more than hardware prefetchers follow.  Rows that begin at one place of a
+          page share the sets of a first-level cache, which on some processors have eight ways.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import (
-    AHEAD,
-    CX_D,
-    CX_E,
-    CX_PARTS,
-    CX_POINTS,
-    CX_S,
-    DOWN,
-    N_AXES,
-    N_OPERANDS,
-    WHOLE,
-)
-from tensordsl.codegen.library.loops.descriptor import product
-from tensordsl.codegen.llvm.function import Function
-from tensordsl.codegen.target.cache_model import Caches
-
-PAGE = 4096
-LINES = 8  # of a set of a first-level cache; and rows at once of several operands that memory has
+from tensordsl.codegen.abi.descriptor import PREFETCH_NEXT, WHOLE_ROW, Context, Header
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
+from tensordsl.codegen.target.tuning import Tuning
 
 
-def column_texts(caches: Caches) -> list[str]:
-    return [_down_columns(caches), _longest_operand()]
+def column_prefetch_texts(t: Tuning) -> list[str]:
+    return [_column_rows_per_call(t), _operand_span()]
 
 
-def _down_columns(caches: Caches) -> str:
-    c = Function("void", "down_columns", ["ptr cx", "i64 axis", "ptr rows", "ptr turn"], internal=True)
-    words, strides = c.get("%cx", CX_D, "ptr"), c.get("%cx", CX_S, "ptr")
-    with c.loop(c.get(words, N_OPERANDS), ("i64", "%axis"), ("i64", "0"), ("i64", "0"), ("i64", "0")) as loop:
+def _column_rows_per_call(t: Tuning) -> str:
+    c = LoopFunction("void", "column_rows_per_call", ["ptr cx", "i64 axis", "ptr rows", "ptr turn"], internal=True)
+    words, strides = c.context(Context.DESCRIPTOR), c.context(Context.STRIDES)
+    with c.loop(c.get(words, Header.OPERANDS), ("i64", "%axis"), ("i64", "0"), ("i64", "0"), ("i64", "0")) as loop:
         at, same, row, streams = loop.values
         step = c.get(strides, at)
-        here = c.all(c.test("ne", step, 0), c.test("eq", c.arith("and", step, PAGE - 1), 0))
+        here = c.all(c.test("ne", step, 0), c.test("eq", c.arith("and", step, t.memory.same_set_bytes - 1), 0))
         row = c.arith("add", row, c.call("i64", "@llvm.abs.i64", f"i64 {step}", "i1 false"))
         streams = c.arith("add", streams, c.choose(c.test("ne", step, 0), 1, 0))
-        loop.next = [c.arith("add", at, c.get(words, N_AXES)), c.choose(here, 1, same), row, streams]
+        loop.next = [c.arith("add", at, c.get(words, Header.AXES)), c.choose(here, 1, same), row, streams]
     _, same, row, streams = loop.values
-    bytes_ = c.arith("mul", row, in_all_parts(c, c.get(c.get("%cx", CX_E, "ptr"), "%axis")))
-    far = c.test("sge", bytes_, caches.asked)
-    few, several = c.min(c.get("%rows", 0), LINES), c.all(far, c.test("sgt", streams, 1))
+    bytes_ = c.arith("mul", row, in_all_tasks(c, c.get(c.context(Context.EXTENTS), "%axis")))
+    far = c.test("sge", bytes_, t.caches.prefetch_rows_min_bytes)
+    few, several = c.min(c.get("%rows", 0), t.memory.ways), c.all(far, c.test("sgt", streams, 1))
     rows = c.choose(c.any(c.test("ne", same, 0), several), few, c.get("%rows", 0))
-    once = c.all(far, c.test("sle", c.get(words, DOWN), 1))
-    c.put(c.choose(once, c.min(rows, caches.in_turn), rows), "%rows", 0)
-    c.put(c.choose(far, WHOLE | AHEAD, WHOLE), "%turn", 0)
+    once = c.all(far, c.test("sle", c.get(words, Header.COLUMN_READS), 1))
+    c.put(c.choose(once, c.min(rows, t.caches.max_rows_per_batch), rows), "%rows", 0)
+    c.put(c.choose(far, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%turn", 0)
     return c.end()
 
 
-def _longest_operand() -> str:
+def _operand_span() -> str:
     """Bytes of the operand that reaches furthest along an axis, in all parts of it."""
-    c = Function("i64", "longest_operand", ["ptr cx", "i64 axis"], internal=True)
-    words, strides = c.get("%cx", CX_D, "ptr"), c.get("%cx", CX_S, "ptr")
-    with c.loop(c.get(words, N_OPERANDS), ("i64", "%axis"), ("i64", "0")) as loop:
+    c = LoopFunction("i64", "operand_span", ["ptr cx", "i64 axis"], internal=True)
+    words, strides = c.context(Context.DESCRIPTOR), c.context(Context.STRIDES)
+    with c.loop(c.get(words, Header.OPERANDS), ("i64", "%axis"), ("i64", "0")) as loop:
         at, longest = loop.values
         step = c.get(strides, at)
         length = c.max(step, c.arith("sub", 0, step))
-        loop.next = [c.arith("add", at, c.get(words, N_AXES)), c.max(longest, length)]
-    extents = c.get("%cx", CX_E, "ptr")
-    own = product(c, extents, c.get(words, N_AXES))
-    parts = c.max(c.arith("udiv", c.get("%cx", CX_POINTS), c.max(own, 1)), 1)  # of the launch
-    every = c.arith("mul", in_all_parts(c, c.get(extents, "%axis")), parts)
+        loop.next = [c.arith("add", at, c.get(words, Header.AXES)), c.max(longest, length)]
+    extents = c.context(Context.EXTENTS)
+    own = product(c, extents, c.get(words, Header.AXES))
+    parts = c.max(c.arith("udiv", c.context(Context.POINTS), c.max(own, 1)), 1)  # of the launch
+    every = c.arith("mul", in_all_tasks(c, c.get(extents, "%axis")), parts)
     return c.end("i64", c.arith("mul", loop.values[1], every))
 
 
-def in_all_parts(c: Function, count: str) -> str:
+def in_all_tasks(c: LoopFunction, count: str) -> str:
     """Of what a part has so many of, how many a launch has."""
-    return c.arith("mul", count, c.max(c.get("%cx", CX_PARTS), 1))
+    return c.arith("mul", count, c.max(c.context(Context.TASKS), 1))

@@ -1,155 +1,120 @@
-"""Of the nest library: the interpreter of a descriptor's code, which walks loops and calls kernels.
+"""The interpreter of a descriptor's code: it walks loop nests and calls kernels.
 
-    LOOP   axis, words of body, price                       for each position of the axis: body
-    ROWS   axis, most, budget, lane axis, near, words, price, any
-                                                            the same for up to `most` positions at once, which have
-                                                            `budget` elements (0: any number), or `near` where kernels
-                                                            ask for the next ones, as they do of operands of up to
-                                                            some size (`any`: of any size): kernels walk them
-    BLOCKS axis, lanes, block, tail, words of body          whole vectors, at most `block` elements; then the tail
-    FILL   offset, bytes per row, per element, pattern      identity states, of all rows
-    CALL   kernel, lane axis or -1, external, all, pointers, row axis or -1, wide, operands * ENTRY words
-                                                            pack what cannot be read in place, call, unpack; wide: one
-                                                            more than the place, behind WIDE, of the CALL for wide rows
-
-A loop with a price (ns of 1,000 points; else 0) may be done in parts (`loops.parallel_rows`), one around rows and
-nothing else for a block of these at a time (`short_rows.row_blocks`).
-
-A tail is the last whole vector again where that is possible: where there is one, and doing elements twice is harmless
-(no output is an input).  Else operands are copied to scratch and padded by repeating their last element (a valid one:
-an index must stay in range); `live` says how many lanes hold elements.  All of a row's block is read before any of it
-is written, so an output may be an input at the same points.
+Contract  `execute(context, first, end)` runs the instructions LOOP, ROWS, BLOCKS, FILL and CALL of `abi.descriptor`.
+          A loop with TASK_NS may be cut into tasks (`parallel_rows`), one around rows only may take them in blocks
+          (`short_rows.row_blocks`), and rows whose kernels take all of them go in batches (`row_batches`).
+Tail      The elements behind the last whole vector: that vector is computed again, ending at the row's end, where no
+          output is an input; else operands are copied to scratch and padded with their last element, which is a valid
+          index, and `live` counts the lanes that hold elements.  All of a block is read before any of it is written.
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.abi.descriptor import (
     ANY_LENGTH,
-    AS_BLOCK,
-    BLOCKS,
-    BLOCKS_WORDS,
-    BY_KERNEL,
-    CALL,
-    CALL_WORDS,
-    COLUMN_ROWS,
-    CX_COUNT,
-    CX_CUR,
-    CX_D,
-    CX_E,
-    CX_FLAG,
-    CX_I,
-    CX_K,
-    CX_LIVE,
-    CX_P,
-    CX_PACKS,
-    CX_PARTS,
-    CX_POINTS,
-    CX_POS,
-    CX_ROWS,
-    CX_S,
-    CX_SCRATCH,
-    CX_TAIL,
-    CX_TRANSPOSED,
-    CX_TURN,
-    CX_TWICE,
-    CX_WIDE,
-    DOWN,
-    ENTRY,
-    FILL,
-    FILL_WORDS,
-    FINISHES,
+    FINISHES_ROWS,
     FLAG,
+    HAS_PACKED_ROWS,
     INTEGER,
     INTERNAL,
-    JOINS,
-    LOOP,
-    LOOP_WORDS,
-    MANY,
-    N_AXES,
-    PACKED_ROWS,
+    JOINS_ROWS,
+    MAX_COLUMN_ROWS,
+    MAX_PACKED_ROWS,
     POSITION,
     READ,
-    ROWS,
-    ROWS_WORDS,
-    SHORT_ROWS,
-    STREAMS,
+    RECOMPUTES_AS_BLOCK,
+    RECOMPUTES_IN_KERNEL,
+    TAKES_SHORT_ROWS,
+    USES_NO_SCRATCH,
     VECTOR,
-    WHOLE,
-    WIDENS,
-    WORK,
+    WHOLE_ROW,
+    WIDENS_ROWS,
     WRITE,
-)  # fmt: skip
-from tensordsl.codegen.library.loops.descriptor import advance, entry_of, fill_lines, put_position
-from tensordsl.codegen.library.loops.limits import LEAST_WORK, LONG_ROW, LONGEST, NEAR_COLUMNS, NEAR_ELEMENTS
+    Area,
+    BlocksCode,
+    CallCode,
+    Context,
+    FillCode,
+    Header,
+    LoopCode,
+    Opcode,
+    Operand,
+    RowsCode,
+)
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, advance, fill_lines, put_position
 from tensordsl.codegen.library.loops.pack.deinterleave import (
-    ALONG,
+    ADDRESS,
     AREA,
+    COLUMN_BYTES,
+    OPERAND_WORDS,
     PACKER,
-    PLACE,
+    ROW_STRIDE,
     SIDE,
     STRIDE,
     TARGET,
-    UNIT,
-    WORDS,
 )
 from tensordsl.codegen.library.loops.short_rows.row_blocks import has_row_blocks
 from tensordsl.codegen.library.signals import poll, poll_each
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.target.tuning import Tuning
 
-HUGE = 1 << 30  # elements that a kernel gets at once: it may count them in int32
-PIECE = 1 << 16  # elements of which pieces of a long row are multiples
-LONG_COLUMNS = 256  # elements: finding shorter ones takes longer than it saves
-STREAM = 512  # elements packed at once, where only speed matters: memory goes on while the kernel computes
-_INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("rows", ROWS), ("loop", LOOP))
+MAX_CALL_ELEMENTS = 1 << 30  # a kernel may count them in int32
+PIECE_ELEMENTS = 1 << 16  # of which pieces of a long row are multiples
+_INSTRUCTIONS = (
+    ("call", Opcode.CALL),
+    ("fill", Opcode.FILL),
+    ("blocks", Opcode.BLOCKS),
+    ("rows", Opcode.ROWS),
+    ("loop", Opcode.LOOP),
+)
 
 
-def step_texts() -> list[str]:
+def interpreter_texts(t: Tuning) -> list[str]:
     return [
-        _loop(),
+        _loop(t),
         _rows(),
-        _blocks(),
+        _blocks(t),
         _fill(),
-        _packs(),
+        _is_any_packed(),
         _call(),
         _call_packed(),
-        _columns_in(),
-        _rows_in(),
-        _call_together(),
+        _pack_deinterleaved(t),
+        _pack_matrix(),
+        _call_packed_rows(t),
         _execute(),
         _resolve(),
     ]
 
 
-def _instruction(name: str) -> tuple[Function, str]:
+def _instruction(name: str) -> tuple[LoopFunction, str]:
     """An instruction: `i64 name(ptr context, i64 pc)` gives the next pc.  Returns (function, address of its words)."""
-    c = Function("i64", name, ["ptr cx", "i64 pc"], internal=True)
-    return c, c.word(c.get("%cx", CX_D, "ptr"), "%pc")
+    c = LoopFunction("i64", name, ["ptr cx", "i64 pc"], internal=True)
+    return c, c.word(c.context(Context.DESCRIPTOR), "%pc")
 
 
-def _body(c: Function, words: int, size: str) -> tuple[str, str]:
+def _body(c: LoopFunction, words: int, size: str) -> tuple[str, str]:
     """(call operands of `execute` for the body, pc behind it)"""
     first = c.arith("add", "%pc", words)
     end = c.arith("add", first, size)
     return f"ptr %cx, i64 {first}, i64 {end}", end
 
 
-def _in_parts(c: Function, axis: str, words: int, unit: int, price: str, end: str) -> None:
+def _in_tasks(c: LoopFunction, axis: str, words: int, unit: int, price: str, end: str) -> None:
     """Return where a loop is done in parts."""
-    parts = c.get("%cx", CX_PARTS)
+    parts = c.context(Context.TASKS)
     with c.when(c.all(c.test("ne", parts, 0), c.test("sle", parts, 1), c.test("ne", price, 0))):
         code = "%pc", c.arith("add", "%pc", words), end, axis, unit, price
-        with c.when(c.call("i1", "@in_parts", "ptr %cx", *(f"i64 {x}" for x in code))):
+        with c.when(c.call("i1", "@rows_in_tasks", "ptr %cx", *(f"i64 {x}" for x in code))):
             c.ret("i64", end)
 
 
-def _loop() -> str:
+def _loop(t: Tuning) -> str:
     c, words = _instruction("loop")
-    axis = c.get(words, 1)
-    body, end = _body(c, LOOP_WORDS, c.get(words, 2))
-    _in_parts(c, axis, LOOP_WORDS, 1, c.get(words, 3), end)
-    positions, extent = c.get("%cx", CX_POS, "ptr"), c.get(c.get("%cx", CX_E, "ptr"), axis)
-    with c.when(has_row_blocks(c, c.arith("add", "%pc", LOOP_WORDS), end, extent)):
-        with c.when(c.call("i1", "@in_row_blocks", body, f"i64 {axis}")):
+    axis = c.get(words, LoopCode.AXIS)
+    body, end = _body(c, LoopCode.WORDS, c.get(words, LoopCode.BODY_WORDS))
+    _in_tasks(c, axis, LoopCode.WORDS, 1, c.get(words, LoopCode.TASK_NS), end)
+    positions, extent = c.context(Context.POSITIONS), c.get(c.context(Context.EXTENTS), axis)
+    with c.when(has_row_blocks(c, t, c.arith("add", "%pc", LoopCode.WORDS), end, extent)):
+        with c.when(c.call("i1", "@shared_row_blocks", body, f"i64 {axis}")):
             c.ret("i64", end)
     last = c.arith("sub", extent, 1)
     with c.loop(extent) as loop:
@@ -165,30 +130,32 @@ def _loop() -> str:
 
 def _rows() -> str:
     c, words = _instruction("rows")
-    axis = c.get(words, 1)
-    body, end = _body(c, ROWS_WORDS, c.get(words, 6))
-    _in_parts(c, axis, ROWS_WORDS, COLUMN_ROWS, c.get(words, 7), end)
-    positions, extents = c.get("%cx", CX_POS, "ptr"), c.get("%cx", CX_E, "ptr")
+    axis = c.get(words, RowsCode.AXIS)
+    body, end = _body(c, RowsCode.WORDS, c.get(words, RowsCode.BODY_WORDS))
+    _in_tasks(c, axis, RowsCode.WORDS, MAX_COLUMN_ROWS, c.get(words, RowsCode.TASK_NS), end)
+    positions, extents = c.context(Context.POSITIONS), c.context(Context.EXTENTS)
     extent = c.get(extents, axis)
-    blocks = c.word(words, ROWS_WORDS)
-    alone = c.test("eq", c.get(words, 6), c.arith("add", c.get(blocks, 5), BLOCKS_WORDS))
-    joins = c.test("ne", c.arith("and", c.get(blocks, 4), JOINS), 0)
-    with c.when(c.all(c.test("eq", c.get(blocks, 0), BLOCKS), alone, joins)):
-        with c.when(c.call("i1", "@joined", "ptr %cx", f"ptr {blocks}", f"i64 {axis}")):
+    blocks = c.word(words, RowsCode.WORDS)
+    alone = c.test(
+        "eq", c.get(words, RowsCode.BODY_WORDS), c.arith("add", c.get(blocks, BlocksCode.BODY_WORDS), BlocksCode.WORDS)
+    )
+    joins = c.has_block_flag(blocks, JOINS_ROWS)
+    with c.when(c.all(c.test("eq", c.get(blocks, 0), Opcode.BLOCKS), alone, joins)):
+        with c.when(c.call("i1", "@joined_rows", "ptr %cx", f"ptr {blocks}", f"i64 {axis}")):
             c.ret("i64", end)
-    with c.when(c.test("ne", c.get("%cx", CX_WIDE), 0)):
-        c.call("void", "@wide_rows", "ptr %cx", f"ptr {c.word(words, ROWS_WORDS)}", f"i64 {axis}")
+    with c.when(c.test("ne", c.context(Context.IS_WIDE), 0)):
+        c.call("void", "@wide_rows", "ptr %cx", f"ptr {c.word(words, RowsCode.WORDS)}", f"i64 {axis}")
         c.ret("i64", end)
-    together = c.cell(1), c.cell(WHOLE)
-    c.call("void", "@rows_together", "ptr %cx", f"ptr {words}", *(f"ptr {cell}" for cell in together))
+    together = c.cell(1), c.cell(WHOLE_ROW)
+    c.call("void", "@rows_per_call", "ptr %cx", f"ptr {words}", *(f"ptr {cell}" for cell in together))
     size, turn = (c.get(cell, 0) for cell in together)
     with c.when(c.test("sgt", extent, size)):
-        with c.when(c.call("i1", "@at_once", body)):
-            c.call("void", "@turns", body, f"i64 {axis}", f"i64 {size}", f"i64 {extent}", f"i64 {turn}")
+        with c.when(c.call("i1", "@fits_row_batches", body)):
+            c.call("void", "@row_batches", body, f"i64 {axis}", f"i64 {size}", f"i64 {extent}", f"i64 {turn}")
             c.ret("i64", end)
     with c.loop(extent, ("i64", "0"), step=size) as loop:
         left = c.arith("sub", extent, loop.index)
-        c.put(c.min(left, size), "%cx", CX_ROWS)
+        c.put(c.min(left, size), "%cx", Context.ROWS)
         put_position(c, positions, axis, loop.index)
         c.do(f"call void @execute({body})")
         poll_each(c, loop.values[0], 4)
@@ -197,51 +164,62 @@ def _rows() -> str:
             advance(c, axis, size)
         with c.when(c.test("sle", left, size)):
             advance(c, axis, c.arith("sub", 0, loop.index))
-    c.put(1, "%cx", CX_ROWS)
+    c.put(1, "%cx", Context.ROWS)
     return c.end("i64", end)
 
 
-def _blocks() -> str:
+def _blocks(t: Tuning) -> str:
     c, words = _instruction("blocks")
-    axis, width, block, tails = (c.get(words, k) for k in (1, 2, 3, 4))
-    body, end = _body(c, BLOCKS_WORDS, c.get(words, 5))
-    positions, extent = c.get("%cx", CX_POS, "ptr"), c.get(c.get("%cx", CX_E, "ptr"), axis)
-    twice = c.test("ne", c.get("%cx", CX_TWICE), 0)
-    in_place = c.test("eq", c.get("%cx", CX_PACKS), 0)
+    axis, width, block, tails = (
+        c.get(words, k) for k in (BlocksCode.AXIS, BlocksCode.LANES, BlocksCode.ELEMENTS, BlocksCode.FLAGS)
+    )
+    body, end = _body(c, BlocksCode.WORDS, c.get(words, BlocksCode.BODY_WORDS))
+    positions, extent = c.context(Context.POSITIONS), c.get(c.context(Context.EXTENTS), axis)
+    twice = c.test("ne", c.context(Context.MAY_RECOMPUTE), 0)
+    in_place = c.test("eq", c.context(Context.IS_PACKED), 0)
     as_block, by_kernel, any_length, streams, finishes, short = (
         c.test("ne", c.arith("and", tails, k), 0)
-        for k in (AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS, FINISHES, SHORT_ROWS)
+        for k in (
+            RECOMPUTES_AS_BLOCK,
+            RECOMPUTES_IN_KERNEL,
+            ANY_LENGTH,
+            USES_NO_SCRATCH,
+            FINISHES_ROWS,
+            TAKES_SHORT_ROWS,
+        )
     )
     short = c.all(short, in_place, c.test("slt", extent, width))
     wide = c.cell(0)
-    own_rows = c.test("eq", c.get("%cx", CX_TRANSPOSED), 0)  # in scratch their number is the library's choice
-    with c.when(c.all(c.test("ne", c.arith("and", tails, WIDENS), 0), in_place, own_rows)):
-        c.put(c.call("i64", "@widens", body, f"i64 {axis}"), wide, 0)
+    own_rows = c.test("eq", c.context(Context.IS_TRANSPOSED), 0)  # in scratch their number is the library's choice
+    with c.when(c.all(c.test("ne", c.arith("and", tails, WIDENS_ROWS), 0), in_place, own_rows)):
+        c.put(c.call("i64", "@fits_wide_rows", body, f"i64 {axis}"), wide, 0)
     is_wide = c.all(c.test("ne", c.get(wide, 0), 0), c.any(twice, c.test("slt", extent, width)))
-    c.put(c.op(f"zext i1 {is_wide} to i64"), "%cx", CX_WIDE)
+    c.put(c.as_i64(is_wide), "%cx", Context.IS_WIDE)
     by_kernel = c.any(short, is_wide, c.all(by_kernel, twice))
     as_block = c.all(as_block, twice)
-    block = c.choose(streams, c.max(c.min(block, STREAM), width), block)
-    block = c.choose(c.any(is_wide, c.all(any_length, in_place)), HUGE, block)  # wide rows are done once, all columns
-    packs_down = c.all(c.test("ne", c.get(c.get("%cx", CX_D, "ptr"), DOWN), 0), c.op(f"xor i1 {in_place}, true"))
-    block = c.choose(packs_down, c.min(block, NEAR_COLUMNS), block)
-    block = c.min(block, _most_at_once(c, extent))
+    block = c.choose(streams, c.max(c.min(block, t.pack.block_elements), width), block)
+    block = c.choose(
+        c.any(is_wide, c.all(any_length, in_place)), MAX_CALL_ELEMENTS, block
+    )  # wide rows are done once, all columns
+    packs_down = c.all(c.test("ne", c.get(c.context(Context.DESCRIPTOR), Header.COLUMN_READS), 0), c.negate(in_place))
+    block = c.choose(packs_down, c.min(block, (t.loops.packed_elements // MAX_PACKED_ROWS)), block)
+    block = c.min(block, _max_block_elements(c, t, extent))
     vectors, at, more, done = c.arith("sub", 0, width), c.cell(0), c.label("more"), c.label("done")
-    with c.when(c.op(f"or i1 {c.test('sgt', extent, 0)}, {finishes}")):
+    with c.when(c.any(c.test("sgt", extent, 0), finishes)):
         c.place(more)
         start = c.get(at, 0)
         left = c.arith("sub", extent, start)
-        tail = c.all(c.test("slt", left, width), c.test("sgt", left, 0), c.op(f"xor i1 {short}, true"))
+        tail = c.all(c.test("slt", left, width), c.test("sgt", left, 0), c.negate(short))
         whole = c.min(c.arith("and", left, vectors), block)
         whole = c.choose(c.all(by_kernel, c.test("sle", left, block)), left, whole)
-        c.put(c.choose(tail, width, whole), "%cx", CX_COUNT)
-        c.put(c.choose(tail, left, width), "%cx", CX_LIVE)
-        c.put(c.op(f"zext i1 {tail} to i64"), "%cx", CX_TAIL)
+        c.put(c.choose(tail, width, whole), "%cx", Context.COUNT)
+        c.put(c.choose(tail, left, width), "%cx", Context.LIVE)
+        c.put(c.as_i64(tail), "%cx", Context.IS_TAIL)
         put_position(c, positions, axis, start)
         step = c.choose(tail, left, whole)
         following = c.arith("add", start, step)
         first, last = c.choose(c.test("eq", start, 0), 1, 0), c.choose(c.test("sge", following, extent), 2, 0)
-        c.put(c.arith("or", first, last), "%cx", CX_TURN)
+        c.put(c.arith("or", first, last), "%cx", Context.CALL_FLAGS)
         c.do(f"call void @execute({body})")
         with c.when(c.test("ne", c.arith("lshr", c.arith("xor", start, following), 14), 0)):
             poll(c)
@@ -255,132 +233,161 @@ def _blocks() -> str:
             advance(c, axis, c.arith("sub", 0, start))
         c.jump(done)
     c.place(done)
-    c.put(0, "%cx", CX_TAIL)
-    c.put(0, "%cx", CX_WIDE)
+    c.put(0, "%cx", Context.IS_TAIL)
+    c.put(0, "%cx", Context.IS_WIDE)
     return c.end("i64", end)
 
 
-def _most_at_once(c: Function, extent: str) -> str:
+def _max_block_elements(c: LoopFunction, t: Tuning, extent: str) -> str:
     """How many elements of a row kernels get at once, so that they do not take long."""
-    most = c.cell(HUGE)
-    with c.when(c.test("sgt", extent, LONG_ROW)):
-        work = c.max(c.get(c.get("%cx", CX_D, "ptr"), WORK), LEAST_WORK)
-        c.put(c.max(c.arith("and", c.arith("udiv", LONGEST * 1000, work), -PIECE), PIECE), most, 0)
+    most = c.cell(MAX_CALL_ELEMENTS)
+    with c.when(c.test("sgt", extent, t.tasks.poll_row_elements)):
+        work = c.max(c.get(c.context(Context.DESCRIPTOR), Header.NS_PER_1000_POINTS), t.tasks.poll_min_ns_per_1000)
+        c.put(
+            c.max(c.arith("and", c.arith("udiv", t.tasks.poll_piece_ns * 1000, work), -PIECE_ELEMENTS), PIECE_ELEMENTS),
+            most,
+            0,
+        )
     return c.get(most, 0)
 
 
 def _fill() -> str:
     c, words = _instruction("fill")
-    offset, each_row, each, pattern = (c.get(words, k) for k in (1, 2, 3, 4))
-    rows, elements = c.arith("mul", c.get("%cx", CX_ROWS), each_row), c.arith("mul", c.get("%cx", CX_COUNT), each)
-    fill_lines(c, c.gep(c.get("%cx", CX_SCRATCH, "ptr"), offset), c.arith("add", rows, elements), pattern)
-    return c.end("i64", c.arith("add", "%pc", FILL_WORDS))
+    offset, each_row, each, pattern = (
+        c.get(words, k) for k in (FillCode.OFFSET, FillCode.ROW_BYTES, FillCode.ELEMENT_BYTES, FillCode.PATTERN)
+    )
+    rows, elements = c.arith("mul", c.context(Context.ROWS), each_row), c.arith("mul", c.context(Context.COUNT), each)
+    fill_lines(c, c.gep(c.context(Context.SCRATCH), offset), c.arith("add", rows, elements), pattern)
+    return c.end("i64", c.arith("add", "%pc", FillCode.WORDS))
 
 
 # -- calls ------------------------------------------------------------------------------------------------------------
-def _behind(c: Function, words: str, pc: str) -> str:
+def _next_pc(c: LoopFunction, words: str, pc: str) -> str:
     """The pc behind a CALL."""
-    return c.arith("add", c.arith("mul", c.get(words, 4), ENTRY), c.arith("add", pc, CALL_WORDS))
+    return c.arith(
+        "add", c.arith("mul", c.get(words, CallCode.OPERANDS), Operand.WORDS), c.arith("add", pc, CallCode.WORDS)
+    )
 
 
-def _is_copied(c: Function, entry: str, lane: str) -> tuple[str, str]:
+def _is_packed(c: LoopFunction, entry: str, lane: str) -> tuple[str, str]:
     """(Is the operand packed, at a tail or since its elements are not adjacent?; its stride along the lanes)"""
-    axes = c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
-    stride = c.get(c.get("%cx", CX_S, "ptr"), c.arith("add", c.arith("mul", c.get(entry, 1), axes), c.max(lane, 0)))
-    tail, apart = c.test("ne", c.get("%cx", CX_TAIL), 0), c.test("ne", stride, c.get(entry, 2))
-    return c.all(c.test("eq", c.get(entry, 0), VECTOR), c.op(f"or i1 {tail}, {apart}")), stride
+    axes = c.get(c.context(Context.DESCRIPTOR), Header.AXES)
+    stride = c.get(
+        c.context(Context.STRIDES), c.arith("add", c.arith("mul", c.get(entry, Operand.NUMBER), axes), c.max(lane, 0))
+    )
+    tail, strided = (
+        c.test("ne", c.context(Context.IS_TAIL), 0),
+        c.test("ne", stride, c.get(entry, Operand.ELEMENT_BYTES)),
+    )
+    return c.all(c.is_kind(entry, VECTOR), c.any(tail, strided)), stride
 
 
-def _packs() -> str:
+def _is_any_packed() -> str:
     """Is any operand of a CALL packed?"""
-    c = Function("i64", "packs", ["ptr cx", "ptr words"], internal=True)
-    lane, found = c.get("%words", 2), c.cell(0)
-    with c.loop(c.get("%words", 3)) as loop:
-        c.note(_is_copied(c, entry_of(c, "%words", loop.index), lane)[0], found)
+    c = LoopFunction("i64", "is_any_packed", ["ptr cx", "ptr words"], internal=True)
+    lane, found = c.get("%words", CallCode.LANE), c.cell(0)
+    with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
+        c.note(_is_packed(c, c.operand("%words", loop.index), lane)[0], found)
     return c.end("i64", c.get(found, 0))
 
 
-def _counts(c: Function, words: str) -> tuple[str, str]:
+def _counts(c: LoopFunction, words: str) -> tuple[str, str]:
     """(elements, live lanes) of a CALL."""
-    is_counted = c.test("sge", c.get(words, 2), 0)
-    return c.choose(is_counted, c.get("%cx", CX_COUNT), 1), c.choose(is_counted, c.get("%cx", CX_LIVE), 1)
+    is_counted = c.test("sge", c.get(words, CallCode.LANE), 0)
+    return c.choose(is_counted, c.context(Context.COUNT), 1), c.choose(is_counted, c.context(Context.LIVE), 1)
 
 
 def _call() -> str:
     c, words = _instruction("call")
-    with c.when(c.test("ne", c.arith("or", c.get("%cx", CX_PACKS), c.get("%cx", CX_TAIL)), 0)):
-        with c.when(c.test("ne", c.call("i64", "@packs", "ptr %cx", f"ptr {words}"), 0)):
-            done = c.call("i64", "@call_together", "ptr %cx", f"ptr {words}")
-            with c.loop(c.get("%cx", CX_ROWS), start=done) as row:
+    with c.when(c.test("ne", c.arith("or", c.context(Context.IS_PACKED), c.context(Context.IS_TAIL)), 0)):
+        with c.when(c.test("ne", c.call("i64", "@is_any_packed", "ptr %cx", f"ptr {words}"), 0)):
+            done = c.call("i64", "@call_packed_rows", "ptr %cx", f"ptr {words}")
+            with c.loop(c.context(Context.ROWS), start=done) as row:
                 c.call("void", "@call_packed", "ptr %cx", f"ptr {words}", f"i64 {row.index}")
-            c.ret("i64", _behind(c, words, "%pc"))
-    pointers, current = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5)), c.get("%cx", CX_CUR, "ptr")
-    with c.loop(c.get(words, 3)) as loop:
-        number = c.get(entry_of(c, words, loop.index), 1)
+            c.ret("i64", _next_pc(c, words, "%pc"))
+    pointers, current = (
+        c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS)),
+        c.context(Context.ADDRESSES),
+    )
+    with c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
+        number = c.get(c.operand(words, loop.index), Operand.NUMBER)
         c.put(c.get(current, number), pointers, loop.index)
     count, live = _counts(c, words)
-    kernel = c.get(c.get("%cx", CX_K, "ptr"), c.get(words, 1), "ptr")
-    rows, turn = (f"i64 {c.get('%cx', k)}" for k in (CX_ROWS, CX_TURN))
+    kernel = c.get(c.context(Context.KERNELS), c.get(words, CallCode.KERNEL), "ptr")
+    rows, turn = (f"i64 {c.get('%cx', k)}" for k in (Context.ROWS, Context.CALL_FLAGS))
     c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", rows, turn)
-    return c.end("i64", _behind(c, words, "%pc"))
+    return c.end("i64", _next_pc(c, words, "%pc"))
 
 
 def _call_packed() -> str:
     """A CALL for one of the rows; places of all rows are as before afterwards."""
-    c = Function("void", "call_packed", ["ptr cx", "ptr words", "i64 turn"], internal=True)
-    lane, external, row = c.get("%words", 2), c.get("%words", 3), c.get("%words", 6)
-    pointers, count_live = c.word(c.get("%cx", CX_P, "ptr"), c.get("%words", 5)), _counts(c, "%words")
-    rows, position = c.test("sge", row, 0), c.word(c.get("%cx", CX_POS, "ptr"), c.max(row, 0))
-    taken = c.choose(c.test("ne", c.get("%cx", CX_TAIL), 0), count_live[1], count_live[0])
-    columns = c.call("i64", "@columns_in", "ptr %cx", "ptr %words", "i64 %turn", f"i64 {taken}", "i64 1")
+    c = LoopFunction("void", "call_packed", ["ptr cx", "ptr words", "i64 turn"], internal=True)
+    lane, external, row = (
+        c.get("%words", CallCode.LANE),
+        c.get("%words", CallCode.EXTERNALS),
+        c.get("%words", CallCode.ROW),
+    )
+    pointers, count_live = c.word(c.context(Context.POINTERS), c.get("%words", CallCode.POINTERS)), _counts(c, "%words")
+    rows, position = c.test("sge", row, 0), c.word(c.context(Context.POSITIONS), c.max(row, 0))
+    taken = c.choose(c.test("ne", c.context(Context.IS_TAIL), 0), count_live[1], count_live[0])
+    columns = c.call("i64", "@pack_deinterleaved", "ptr %cx", "ptr %words", "i64 %turn", f"i64 {taken}", "i64 1")
     with c.loop(external) as loop:
-        is_in = _has(c, columns, loop.index)
-        _operand_in(c, entry_of(c, "%words", loop.index), pointers, loop.index, lane, row, count_live[0], taken, is_in)
+        is_in = _bit(c, columns, loop.index)
+        _operand_in(c, c.operand("%words", loop.index), pointers, loop.index, lane, row, count_live[0], taken, is_in)
     _move_areas(c, external, pointers, "add")
     here = c.choose(rows, "%turn", 0)
     c.put(c.arith("add", c.get(position, 0), here), position, 0)
-    kernel = c.get(c.get("%cx", CX_K, "ptr"), c.get("%words", 1), "ptr")
-    turn = f"i64 {c.get('%cx', CX_TURN)}"
+    kernel = c.get(c.context(Context.KERNELS), c.get("%words", CallCode.KERNEL), "ptr")
+    turn = f"i64 {c.context(Context.CALL_FLAGS)}"
     c.call("void", kernel, f"ptr {pointers}", f"i64 {count_live[0]}", f"i64 {count_live[1]}", "i64 1", turn)
     c.put(c.arith("sub", c.get(position, 0), here), position, 0)
     _move_areas(c, external, pointers, "sub")
     with c.loop(external) as loop:
-        entry = entry_of(c, "%words", loop.index)
-        copied, stride = _is_copied(c, entry, lane)
-        with c.when(c.all(copied, c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0))):
+        entry = c.operand("%words", loop.index)
+        copied, stride = _is_packed(c, entry, lane)
+        with c.when(c.all(copied, c.has_flag(entry, WRITE))):
             address, _ = _address(c, entry, row)
-            area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3))
-            given = f"ptr {address}", f"ptr {area}", f"i64 {stride}", f"i64 {c.get(entry, 2)}", f"i64 {taken}"
+            area = c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH))
+            given = (
+                f"ptr {address}",
+                f"ptr {area}",
+                f"i64 {stride}",
+                f"i64 {c.get(entry, Operand.ELEMENT_BYTES)}",
+                f"i64 {taken}",
+            )
             c.call("void", "@unpack", *given)
     return c.end()
 
 
-def _has(c: Function, bits: str, k: str) -> str:
+def _bit(c: LoopFunction, bits: str, k: str) -> str:
     return c.op(f"trunc i64 {c.arith('lshr', bits, k)} to i1")
 
 
-def _columns_in() -> str:
-    """Pack columns of a CALL that stand beside each other, of `rows` rows from number `turn` on; a bit for each."""
+def _pack_deinterleaved(t: Tuning) -> str:
+    """Pack columns of a CALL that can be deinterleaved, of `rows` rows from number `turn` on; a bit for each."""
     params = ["ptr cx", "ptr words", "i64 turn", "i64 taken", "i64 rows"]
-    c = Function("i64", "columns_in", params, internal=True)
-    external, short = c.get("%words", 3), c.test("slt", c.arith("mul", "%taken", "%rows"), LONG_COLUMNS)
-    with c.when(c.any(c.test("ne", c.get("%cx", CX_TAIL), 0), short)):
+    c = LoopFunction("i64", "pack_deinterleaved", params, internal=True)
+    external, short = (
+        c.get("%words", CallCode.EXTERNALS),
+        c.test("slt", c.arith("mul", "%taken", "%rows"), t.pack.deinterleave_min_elements),
+    )
+    with c.when(c.any(c.test("ne", c.context(Context.IS_TAIL), 0), short)):
         c.ret("i64", 0)
-    row = c.op(f"alloca i64, i64 {c.arith('mul', external, WORDS)}, align 8")
+    row = c.op(f"alloca i64, i64 {c.arith('mul', external, OPERAND_WORDS)}, align 8")
     with c.loop(external, ("i64", "0")) as loop:
-        is_column = _column(c, loop.index, c.word(row, c.arith("mul", loop.index, WORDS)))
-        loop.next = [c.arith("add", loop.values[0], c.op(f"zext i1 {is_column} to i64"))]
+        is_column = _deinterleavable(c, loop.index, c.word(row, c.arith("mul", loop.index, OPERAND_WORDS)))
+        loop.next = [c.arith("add", loop.values[0], c.as_i64(is_column))]
     with c.when(c.test("slt", loop.values[0], 2)):
         c.ret("i64", 0)
-    done = c.call("i64", "@together", f"ptr {row}", f"i64 {external}")
+    done = c.call("i64", "@deinterleave", f"ptr {row}", f"i64 {external}")
     with c.loop("%rows") as turn, c.loop(external) as loop:
-        own = c.word(row, c.arith("mul", loop.index, WORDS))
+        own = c.word(row, c.arith("mul", loop.index, OPERAND_WORDS))
         packer, target = c.get(own, PACKER, "ptr"), c.get(own, TARGET, "ptr")
-        pitch = c.arith("mul", c.get(entry_of(c, "%words", loop.index), 2), "%taken")
+        pitch = c.arith("mul", c.get(c.operand("%words", loop.index), Operand.ELEMENT_BYTES), "%taken")
         with c.when(c.not_null(packer)):
-            place = c.gep(c.get(own, PLACE, "ptr"), c.arith("mul", turn.index, c.get(own, ALONG)))
-            stride, points = (f"i64 {x}" for x in (c.get(own, STRIDE), c.get("%cx", CX_POINTS)))
-            best = c.call("ptr", "@of_rows", f"ptr {packer}", stride, points)
+            place = c.gep(c.get(own, ADDRESS, "ptr"), c.arith("mul", turn.index, c.get(own, ROW_STRIDE)))
+            stride, points = (f"i64 {x}" for x in (c.get(own, STRIDE), c.context(Context.POINTS)))
+            best = c.call("ptr", "@packer_of_rows", f"ptr {packer}", stride, points)
             c.call("void", best, f"ptr {target}", f"ptr {place}", stride, "i64 %taken")
             with c.loop(c.choose(c.test("ne", "%rows", 1), SIDE, 0)) as column:
                 area = c.get(target, column.index)
@@ -388,88 +395,107 @@ def _columns_in() -> str:
     return c.end("i64", done)
 
 
-def _column(c: Function, k: str, own: str) -> str:
+def _deinterleavable(c: LoopFunction, k: str, own: str) -> str:
     """Words for an operand of a CALL; may it be packed together with others?"""
-    entry, row = entry_of(c, "%words", k), c.get("%words", 6)
-    copied, stride = _is_copied(c, entry, c.get("%words", 2))
-    along, size = _along(c, entry, row), c.get(entry, 2)
+    entry, row = c.operand("%words", k), c.get("%words", CallCode.ROW)
+    copied, stride = _is_packed(c, entry, c.get("%words", CallCode.LANE))
+    along, size = _row_stride(c, entry, row), c.get(entry, Operand.ELEMENT_BYTES)
     once = c.any(c.test("eq", along, size), c.test("eq", along, 0))  # adjacent from row to row, or the same
-    turned = c.all(c.test("ne", "%rows", 1), once)
-    is_read = c.test("eq", c.arith("and", c.get(entry, 4), READ | WRITE), READ)
-    is_column = c.all(copied, is_read, c.op(f"xor i1 {turned}, true"))
+    transposes = c.all(c.test("ne", "%rows", 1), once)
+    is_read = c.test("eq", c.arith("and", c.get(entry, Operand.FLAGS), READ | WRITE), READ)
+    is_column = c.all(copied, is_read, c.negate(transposes))
     with c.when(is_column):
-        c.put(_address(c, entry, row)[0], own, PLACE, "ptr")
+        c.put(_address(c, entry, row)[0], own, ADDRESS, "ptr")
         c.put(stride, own, STRIDE)
-        c.put(along, own, ALONG)
-        c.put(c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3)), own, AREA, "ptr")
+        c.put(along, own, ROW_STRIDE)
+        c.put(c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH)), own, AREA, "ptr")
     c.put("null", own, PACKER, "ptr")
-    c.put(c.choose(is_column, size, 0), own, UNIT)
+    c.put(c.choose(is_column, size, 0), own, COLUMN_BYTES)
     return is_column
 
 
-def _along(c: Function, entry: str, row: str) -> str:
+def _row_stride(c: LoopFunction, entry: str, row: str) -> str:
     """An operand's bytes from row to row."""
-    axes = c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
-    return c.get(c.get("%cx", CX_S, "ptr"), c.arith("add", c.arith("mul", c.get(entry, 1), axes), c.max(row, 0)))
+    axes = c.get(c.context(Context.DESCRIPTOR), Header.AXES)
+    return c.get(
+        c.context(Context.STRIDES), c.arith("add", c.arith("mul", c.get(entry, Operand.NUMBER), axes), c.max(row, 0))
+    )
 
 
-def _call_together() -> str:
+def _call_packed_rows(t: Tuning) -> str:
     """A CALL for as many rows as can be packed at once; their number."""
-    c = Function("i64", "call_together", ["ptr cx", "ptr words"], internal=True)
-    lane, external, row = c.get("%words", 2), c.get("%words", 3), c.get("%words", 6)
-    rows, found, turned = c.get("%cx", CX_ROWS), c.cell(0), c.cell(0)
+    c = LoopFunction("i64", "call_packed_rows", ["ptr cx", "ptr words"], internal=True)
+    lane, external, row = (
+        c.get("%words", CallCode.LANE),
+        c.get("%words", CallCode.EXTERNALS),
+        c.get("%words", CallCode.ROW),
+    )
+    rows, found, transposes = c.context(Context.ROWS), c.cell(0), c.cell(0)
     with c.loop(external) as loop:
-        entry = entry_of(c, "%words", loop.index)
-        alone = c.test("eq", c.arith("and", c.get(entry, 4), MANY), 0)
-        copied = _is_copied(c, entry, lane)[0]
+        entry = c.operand("%words", loop.index)
+        alone = c.test("eq", c.arith("and", c.get(entry, Operand.FLAGS), HAS_PACKED_ROWS), 0)
+        copied = _is_packed(c, entry, lane)[0]
         c.note(c.all(copied, alone), found)
-        c.note(c.all(copied, c.test("eq", _along(c, entry, row), c.get(entry, 2))), turned)
-    tail, alone = c.test("ne", c.get("%cx", CX_TAIL), 0), c.test("slt", row, 0)
-    c.note(c.op(f"or i1 {c.op(f'or i1 {tail}, {alone}')}, {c.test('slt', rows, 2)}"), found)
+        c.note(c.all(copied, c.test("eq", _row_stride(c, entry, row), c.get(entry, Operand.ELEMENT_BYTES))), transposes)
+    tail, alone = c.test("ne", c.context(Context.IS_TAIL), 0), c.test("slt", row, 0)
+    c.note(c.any(c.any(tail, alone), c.test("slt", rows, 2)), found)
     with c.when(c.test("ne", c.get(found, 0), 0)):
         c.ret("i64", 0)
-    pointers, (count, live) = c.word(c.get("%cx", CX_P, "ptr"), c.get("%words", 5)), _counts(c, "%words")
-    steps, position = c.word(pointers, c.get("%words", 4)), c.word(c.get("%cx", CX_POS, "ptr"), row)
-    kernel, turn = c.get(c.get("%cx", CX_K, "ptr"), c.get("%words", 1), "ptr"), f"i64 {c.get('%cx', CX_TURN)}"
+    pointers, (count, live) = (
+        c.word(c.context(Context.POINTERS), c.get("%words", CallCode.POINTERS)),
+        _counts(c, "%words"),
+    )
+    steps, position = c.word(pointers, c.get("%words", CallCode.OPERANDS)), c.word(c.context(Context.POSITIONS), row)
+    kernel, turn = (
+        c.get(c.context(Context.KERNELS), c.get("%words", CallCode.KERNEL), "ptr"),
+        f"i64 {c.context(Context.CALL_FLAGS)}",
+    )
     first = c.get(position, 0)
-    most = c.max(c.min(c.arith("udiv", NEAR_ELEMENTS, c.max(count, 1)), PACKED_ROWS), 1)
-    every = c.any(c.test("ne", c.get(turned, 0), 0), c.test("ne", c.get(c.get("%cx", CX_D, "ptr"), DOWN), 0))
-    most = c.choose(every, PACKED_ROWS, most)
+    most = c.max(c.min(c.arith("udiv", t.loops.packed_elements, c.max(count, 1)), MAX_PACKED_ROWS), 1)
+    every = c.any(
+        c.test("ne", c.get(transposes, 0), 0),
+        c.test("ne", c.get(c.context(Context.DESCRIPTOR), Header.COLUMN_READS), 0),
+    )
+    most = c.choose(every, MAX_PACKED_ROWS, most)
     with c.loop(rows, step=most) as at:
         some = c.min(c.arith("sub", rows, at.index), most)
         given = f"i64 {at.index}", f"i64 {count}", f"i64 {some}"
-        columns = c.call("i64", "@columns_in", "ptr %cx", "ptr %words", *given)
+        columns = c.call("i64", "@pack_deinterleaved", "ptr %cx", "ptr %words", *given)
         with c.loop(external) as loop:
-            entry = entry_of(c, "%words", loop.index)
-            copied, stride = _is_copied(c, entry, lane)
-            size, unit, base = c.get(entry, 2), _along(c, entry, row), c.get("%cx", CX_CUR, "ptr")
-            address = c.gep(c.get(base, c.get(entry, 1), "ptr"), c.arith("mul", unit, at.index))
-            area, pitch = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3)), c.arith("mul", size, count)
+            entry = c.operand("%words", loop.index)
+            copied, stride = _is_packed(c, entry, lane)
+            size, unit, base = (
+                c.get(entry, Operand.ELEMENT_BYTES),
+                _row_stride(c, entry, row),
+                c.context(Context.ADDRESSES),
+            )
+            address = c.gep(c.get(base, c.get(entry, Operand.NUMBER), "ptr"), c.arith("mul", unit, at.index))
+            area, pitch = c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH)), c.arith("mul", size, count)
             moves, is_first = c.test("ne", unit, 0), c.test("eq", at.index, 0)
             c.put(c.choose(copied, area, address, "ptr"), pointers, loop.index, "ptr")
             c.put(c.choose(c.all(copied, moves), pitch, unit), steps, loop.index)
-            is_new = c.all(c.any(moves, is_first), c.op(f"xor i1 {_has(c, columns, loop.index)}, true"))
+            is_new = c.all(c.any(moves, is_first), c.negate(_bit(c, columns, loop.index)))
             with c.when(c.all(copied, is_new)):
                 steps_of = (stride, unit, size, count, c.choose(moves, some, 1))
-                c.call("void", "@rows_in", f"ptr {area}", f"ptr {address}", *(f"i64 {x}" for x in steps_of))
+                c.call("void", "@pack_matrix", f"ptr {area}", f"ptr {address}", *(f"i64 {x}" for x in steps_of))
         _move_areas(c, external, pointers, "add", at.index)
         c.put(c.arith("add", first, at.index), position, 0)
         c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", f"i64 {some}", turn)
         _move_areas(c, external, pointers, "sub", at.index)
     c.put(first, position, 0)
     with c.loop(external) as loop:
-        c.put(_along(c, entry_of(c, "%words", loop.index), row), steps, loop.index)
+        c.put(_row_stride(c, c.operand("%words", loop.index), row), steps, loop.index)
     return c.end("i64", rows)
 
 
-def _rows_in() -> str:
-    """Rows of elements `across` bytes apart to scratch: transposed, where elements are adjacent from row to row."""
+def _pack_matrix() -> str:
+    """Rows of elements with stride `across` to scratch: transposed, where elements are adjacent from row to row."""
     params = ["ptr to", "ptr from", "i64 across", "i64 along", "i64 size", "i64 n", "i64 rows"]
-    c = Function("void", "rows_in", params, internal=True)
+    c = LoopFunction("void", "pack_matrix", params, internal=True)
     pitch = c.arith("mul", "%n", "%size")
     with c.when(c.test("eq", "%along", "%size")):
         given = "ptr %to", f"i64 {pitch}", "ptr %from", "i64 %across", "i64 %size", "i64 %n", "i64 %rows"
-        c.call("void", "@transposed", *given)
+        c.call("void", "@transpose", *given)
         c.ret()
     packer = c.call("ptr", "@packer", "i64 %size", "i64 %across")
     with c.loop("%rows") as row:
@@ -478,46 +504,46 @@ def _rows_in() -> str:
     return c.end()
 
 
-def _move_areas(c: Function, external: str, pointers: str, sign: str, turn: str = "%turn") -> None:
+def _move_areas(c: LoopFunction, external: str, pointers: str, sign: str, turn: str = "%turn") -> None:
     """Point to the row's place in scratch areas, from that of the first row; or back."""
-    with c.loop(c.get("%words", 4), start=external) as loop:
-        entry = entry_of(c, "%words", loop.index)
-        with c.when(c.test("eq", c.get(entry, 0), INTERNAL)):
-            offset = c.arith("mul", turn, c.get(entry, 2))
+    with c.loop(c.get("%words", CallCode.OPERANDS), start=external) as loop:
+        entry = c.operand("%words", loop.index)
+        with c.when(c.is_kind(entry, INTERNAL)):
+            offset = c.arith("mul", turn, c.get(entry, Area.ROW_BYTES))
             c.put(c.arith(sign, c.get(pointers, loop.index), offset), pointers, loop.index)
 
 
-def _address(c: Function, entry: str, row: str) -> tuple[str, str]:
+def _address(c: LoopFunction, entry: str, row: str) -> tuple[str, str]:
     """(address of an operand in the current row, bytes of it that the kernel adds itself)"""
-    number, add = c.get(entry, 1), c.get(entry, 5)
+    number, add = c.get(entry, Operand.NUMBER), c.get(entry, Operand.ADDED)
     turn = c.choose(c.test("sge", row, 0), "%turn", 0)
     place = c.arith("add", add, c.choose(c.test("ne", add, 0), c.arith("shl", turn, 3), 0))
-    extra = c.op(f"load i64, ptr {c.gep(c.get('%cx', CX_SCRATCH, 'ptr'), place)}, align 8")
-    axes = c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
-    step = c.get(c.get("%cx", CX_S, "ptr"), c.arith("add", c.arith("mul", number, axes), c.max(row, 0)))
+    extra = c.op(f"load i64, ptr {c.gep(c.context(Context.SCRATCH), place)}, align 8")
+    axes = c.get(c.context(Context.DESCRIPTOR), Header.AXES)
+    step = c.get(c.context(Context.STRIDES), c.arith("add", c.arith("mul", number, axes), c.max(row, 0)))
     offset = c.arith("add", c.arith("mul", step, turn), extra)
-    return c.gep(c.get(c.get("%cx", CX_CUR, "ptr"), number, "ptr"), offset), extra
+    return c.gep(c.get(c.context(Context.ADDRESSES), number, "ptr"), offset), extra
 
 
 def _operand_in(
-    c: Function, entry: str, pointers: str, k: str, lane: str, row: str, count: str, taken: str, is_in: str
+    c: LoopFunction, entry: str, pointers: str, k: str, lane: str, row: str, count: str, taken: str, is_in: str
 ) -> None:
     """The pointer of one external operand: in place, or to its packed copy, which may be there."""
     address, extra = _address(c, entry, row)
     less = c.arith("sub", 0, extra)
-    copied, stride = _is_copied(c, entry, lane)
-    area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3))
+    copied, stride = _is_packed(c, entry, lane)
+    area = c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH))
     c.put(c.gep(c.choose(copied, area, address, "ptr"), less), pointers, k, "ptr")
-    is_read = c.all(c.test("ne", c.arith("and", c.get(entry, 4), READ), 0), c.test("sgt", taken, 0))
-    with c.when(c.all(copied, is_read, c.op(f"xor i1 {is_in}, true"))):
-        size = f"i64 {c.get(entry, 2)}"
+    is_read = c.all(c.has_flag(entry, READ), c.test("sgt", taken, 0))
+    with c.when(c.all(copied, is_read, c.negate(is_in))):
+        size = f"i64 {c.get(entry, Operand.ELEMENT_BYTES)}"
         operands = f"ptr {area}", f"ptr {address}", f"i64 {stride}", size, f"i64 {taken}", f"i64 {count}"
-        c.call("void", "@pack", *operands, f"i64 {c.get('%cx', CX_POINTS)}")
+        c.call("void", "@pack", *operands, f"i64 {c.context(Context.POINTS)}")
 
 
 # -- code -------------------------------------------------------------------------------------------------------------
 def _execute() -> str:
-    c = Function("void", "execute", ["ptr cx", "i64 first", "i64 end"], internal=True)
+    c = LoopFunction("void", "execute", ["ptr cx", "i64 first", "i64 end"], internal=True)
     head, done = c.label("head"), c.label("done")
     phi = ", ".join(f"[ %next.{name}, %at.{name} ]" for name, _ in _INSTRUCTIONS)
     c.place(head)
@@ -525,7 +551,7 @@ def _execute() -> str:
     body = c.label("body")
     c.branch(c.test("slt", "%pc", "%end"), body, done)
     c.place(body)
-    operation = c.get(c.get("%cx", CX_D, "ptr"), "%pc")
+    operation = c.get(c.context(Context.DESCRIPTOR), "%pc")
     for name, number in _INSTRUCTIONS:
         other = c.label("other")
         c.branch(c.test("eq", operation, number), f"at.{name}", other)
@@ -540,8 +566,8 @@ def _execute() -> str:
 def _resolve() -> str:
     """Fill in what does not change during a run: pointers of all calls, their steps from row to row, and whether
     operands are packed."""
-    c = Function("void", "resolve", ["ptr cx", "i64 first", "i64 end"], internal=True)
-    descriptor, at = c.get("%cx", CX_D, "ptr"), c.cell("%first")
+    c = LoopFunction("void", "resolve", ["ptr cx", "i64 first", "i64 end"], internal=True)
+    descriptor, at = c.context(Context.DESCRIPTOR), c.cell("%first")
     head, body, done = c.label("head"), c.label("body"), c.label("done")
     c.place(head)
     pc = c.get(at, 0)
@@ -549,33 +575,33 @@ def _resolve() -> str:
     c.place(body)
     words = c.word(descriptor, pc)
     operation = c.get(words, 0)
-    size = c.choose(c.test("eq", operation, LOOP), LOOP_WORDS, BLOCKS_WORDS)
-    size = c.choose(c.test("eq", operation, FILL), FILL_WORDS, size)
-    size = c.choose(c.test("eq", operation, ROWS), ROWS_WORDS, size)
+    size = c.choose(c.test("eq", operation, Opcode.LOOP), LoopCode.WORDS, BlocksCode.WORDS)
+    size = c.choose(c.test("eq", operation, Opcode.FILL), FillCode.WORDS, size)
+    size = c.choose(c.test("eq", operation, Opcode.ROWS), RowsCode.WORDS, size)
     c.put(c.arith("add", pc, size), at, 0)
-    with c.when(c.test("eq", operation, CALL)):
-        packs = c.call("i64", "@packs", "ptr %cx", f"ptr {words}")
-        c.put(c.arith("or", c.get("%cx", CX_PACKS), packs), "%cx", CX_PACKS)
-        pointers, row = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5)), c.get(words, 6)
-        external, every = c.get(words, 3), c.get(words, 4)
-        steps, axes = c.word(pointers, every), c.get(descriptor, N_AXES)
+    with c.when(c.test("eq", operation, Opcode.CALL)):
+        packs = c.call("i64", "@is_any_packed", "ptr %cx", f"ptr {words}")
+        c.put(c.arith("or", c.context(Context.IS_PACKED), packs), "%cx", Context.IS_PACKED)
+        pointers, row = c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS)), c.get(words, CallCode.ROW)
+        external, every = c.get(words, CallCode.EXTERNALS), c.get(words, CallCode.OPERANDS)
+        steps, axes = c.word(pointers, every), c.get(descriptor, Header.AXES)
         with c.loop(every) as loop:
-            entry = entry_of(c, words, loop.index)
-            own = c.arith("mul", c.choose(c.test("slt", loop.index, external), c.get(entry, 1), 0), axes)
-            step = c.get(c.get("%cx", CX_S, "ptr"), c.arith("add", own, c.max(row, 0)))
-            step = c.choose(c.test("slt", loop.index, external), step, c.get(entry, 2))
+            entry = c.operand(words, loop.index)
+            own = c.arith("mul", c.choose(c.test("slt", loop.index, external), c.get(entry, Operand.NUMBER), 0), axes)
+            step = c.get(c.context(Context.STRIDES), c.arith("add", own, c.max(row, 0)))
+            step = c.choose(c.test("slt", loop.index, external), step, c.get(entry, Operand.ELEMENT_BYTES))
             c.put(step, steps, loop.index)
         with c.loop(every, start=external) as loop:
-            c.put(_fixed(c, entry_of(c, words, loop.index)), pointers, loop.index, "ptr")
-        c.put(_behind(c, words, pc), at, 0)
+            c.put(_constant_pointer(c, c.operand(words, loop.index)), pointers, loop.index, "ptr")
+        c.put(_next_pc(c, words, pc), at, 0)
     c.jump(head)
     c.place(done)
     return c.end()
 
 
-def _fixed(c: Function, entry: str) -> str:
-    kind, number = c.get(entry, 0), c.get(entry, 1)
-    value = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), number)
-    for other, base in ((INTEGER, c.get("%cx", CX_I, "ptr")), (POSITION, c.get("%cx", CX_POS, "ptr"))):
+def _constant_pointer(c: LoopFunction, entry: str) -> str:
+    kind, number = c.get(entry, Operand.KIND), c.get(entry, Operand.NUMBER)
+    value = c.gep(c.context(Context.SCRATCH), number)
+    for other, base in ((INTEGER, c.context(Context.INTEGERS)), (POSITION, c.context(Context.POSITIONS))):
         value = c.choose(c.test("eq", kind, other), c.word(base, number), value, "ptr")
-    return c.choose(c.test("eq", kind, FLAG), c.word("%cx", CX_FLAG), value, "ptr")
+    return c.choose(c.test("eq", kind, FLAG), c.word("%cx", Context.BAD_INDEX), value, "ptr")

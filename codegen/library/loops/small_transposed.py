@@ -1,91 +1,95 @@
-"""Of the nest library: small launches of groups with two axes, whose lanes run across short rows, without a context.
+"""Small launches over two axes with lanes across short rows: transposed to scratch and run there, without a context.
 
-All that is not adjacent along the lanes is transposed to scratch, where the instructions follow each other; results go
-back.  Fewer lanes than a vector has are all there, and zeros, or the last one again, behind them.  From STRAIGHT on
-stand the most lanes at once, and points; how many instructions there are, and of each its place in the descriptor and,
-of a CALL, how many rows its kernel takes at once.
+Contract  `return_if_small_transposed` writes the call into `run_nest`.  Its words in the descriptor: the most lanes at
+          once, the most points; the number of instructions, and of each its place and the rows its kernel takes at
+          once.
+When      two axes, and all operands together fit the first-level cache.
+Why       strided operands are transposed once, instructions follow each other on scratch, results go back; lanes may be
+          fewer than a vector has (behind them stand zeros, or the last one again).
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.abi.descriptor import (
-    FILL,
     FLAG,
-    HEADER,
     INTEGER,
     INTERNAL,
-    LANE,
-    N_AXES,
-    N_INPUTS,
-    N_MERGES,
-    N_OPERANDS,
-    N_POINTERS,
-    N_SWAPS,
-    N_TRANSPOSED,
-    PARAMS,
+    NEST_PARAMS,
     POSITION,
-    SCRATCH,
-    SPACE,
-    STRAIGHT,
-    WIDTH,
-)  # fmt: skip
-from tensordsl.codegen.library.loops.descriptor import entry_of, fill_lines
-from tensordsl.codegen.library.loops.limits import BLOCKS_ROOM
+    SCRATCH_PARAMS,
+    CallCode,
+    Header,
+    Opcode,
+    Operand,
+)
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, fill_lines
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.target.tuning import Tuning
 
-BYTES = 2 * BLOCKS_ROOM  # of all that goes to scratch: in the first-level cache
-FEW = 32  # rows, at most, of adjacent lanes: more are taken as one (`short_rows.reduce_wide`)
-TABLES = [*PARAMS, *SPACE]
+TABLES = [*NEST_PARAMS, *SCRATCH_PARAMS]
 _PART = ["ptr own", "i64 start", "i64 count", "i64 live"]  # `own`: the flag, then the positions along both axes
 _MOVE = ["ptr area", "ptr base", "i64 pitch", "i64 step", "i64 row", "i64 size", "i64 n", "i64 rows"]
 
 
-def straight_texts() -> list[str]:
-    return [_straight(), _in_scratch(), _into_scratch(), _out_of_scratch(), _part(), _call(), _operand()]
+def small_transposed_texts(t: Tuning) -> list[str]:
+    return [
+        _small_transposed(t),
+        _small_in_scratch(t),
+        _pack_rows(),
+        _unpack_rows(),
+        _small_lanes(),
+        _call(),
+        _operand(),
+    ]
 
 
-def call_if_straight(c: Function) -> None:
+def return_if_small_transposed(c: LoopFunction) -> None:
     """Return from `run_nest` if this does it all."""
-    with c.when(c.test("ne", c.get("%D", STRAIGHT), 0)):
-        bad = c.call("i64", "@straight", *passed(PARAMS))
+    with c.when(c.test("ne", c.header(Header.SMALL_TRANSPOSED), 0)):
+        bad = c.call("i64", "@small_transposed", *passed(NEST_PARAMS))
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
 
 
-def _straight() -> str:
+def _small_transposed(t: Tuning) -> str:
     """All of a launch; or -1: there is too much of it, or all lanes are adjacent and fill a vector."""
-    c = Function("i64", "straight", PARAMS, internal=True)
-    words, lane, width = c.word("%D", c.get("%D", STRAIGHT)), c.get("%D", LANE), c.get("%D", WIDTH)
+    c = LoopFunction("i64", "small_transposed", NEST_PARAMS, internal=True)
+    words, lane, width = (
+        c.word("%D", c.header(Header.SMALL_TRANSPOSED)),
+        c.header(Header.LANE_AXIS),
+        c.header(Header.LANES),
+    )
     n, rows = c.get("%E", lane), c.get("%E", c.arith("sub", 1, lane))
     none, is_short = c.any(c.test("slt", n, 1), c.test("slt", rows, 1)), c.test("slt", n, width)
     many = c.test("sgt", c.arith("mul", n, rows), c.get(words, 1))
     with c.when(c.any(none, many)):
         c.ret("i64", -1)
-    mask, operands = c.arith("sub", width, 1), c.get("%D", N_TRANSPOSED)
+    mask, operands = c.arith("sub", width, 1), c.header(Header.TRANSPOSABLE)
     room = c.arith("and", c.arith("add", n, mask), c.arith("sub", 0, width))
-    few = c.op(f"zext i1 {c.all(is_short, c.test('sle', rows, FEW))} to i64")
+    few = c.as_i64(c.all(is_short, c.test("sle", rows, t.pack.small_max_rows)))
     with c.loop(operands, ("i64", "0"), ("i64", few)) as loop:
         o = _Operand(c, loop.index, lane, rows, room)
         loop.next = [c.arith("add", loop.values[0], o.bytes), c.arith("or", loop.values[1], o.apart)]
     total, some = loop.values
-    with c.when(c.any(c.test("eq", some, 0), c.test("sgt", total, BYTES))):
+    with c.when(c.any(c.test("eq", some, 0), c.test("sgt", total, t.pack.small_bytes))):
         c.ret("i64", -1)
-    every = c.cell(c.op(f"zext i1 {is_short} to i64"))
+    every = c.cell(c.as_i64(is_short))
     with c.when(c.all(c.test("sgt", n, width), c.test("ne", c.arith("and", n, mask), 0))):
-        c.put(c.arith("xor", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 1), every, 0)
+        c.put(c.arith("xor", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 1), every, 0)
     given = f"i64 {n}", f"i64 {rows}", f"i64 {room}", f"i64 {c.get(every, 0)}"
-    return c.end("i64", c.call("i64", "@in_scratch", *passed(PARAMS), *given))
+    return c.end("i64", c.call("i64", "@small_in_scratch", *passed(NEST_PARAMS), *given))
 
 
-def _in_scratch() -> str:
-    """`every`: all operands go to scratch, not only those whose lanes are apart."""
-    c = Function("i64", "in_scratch", [*PARAMS, "i64 n", "i64 rows", "i64 room", "i64 every"], internal=True)
-    c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
-    c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
-    many, number, inputs = (c.get("%D", k) for k in (N_TRANSPOSED, N_OPERANDS, N_INPUTS))
-    area = c.op(f"alloca i8, i64 {BYTES}, align 64")
-    lane, own = c.get("%D", LANE), c.op("alloca [3 x i64], align 8")
+def _small_in_scratch(t: Tuning) -> str:
+    """`every`: all operands go to scratch, not only strided ones."""
+    c = LoopFunction(
+        "i64", "small_in_scratch", [*NEST_PARAMS, "i64 n", "i64 rows", "i64 room", "i64 every"], internal=True
+    )
+    c.do(f"%scratch = alloca i8, i64 {c.header(Header.SCRATCH_BYTES)}, align 64")
+    c.do(f"%P = alloca ptr, i64 {c.header(Header.POINTERS)}, align 16")
+    many, number, inputs = (c.get("%D", k) for k in (Header.TRANSPOSABLE, Header.OPERANDS, Header.INPUTS))
+    area = c.op(f"alloca i8, i64 {t.pack.small_bytes}, align 64")
+    lane, own = c.header(Header.LANE_AXIS), c.op("alloca [3 x i64], align 8")
     bases, strides, starts = (c.op(f"alloca i64, i64 {k}, align 8") for k in (number, c.arith("shl", number, 1), many))
     for k in range(3):
         c.put(0, own, k)
@@ -94,7 +98,7 @@ def _in_scratch() -> str:
         for k in range(2):
             place = c.arith("add", c.arith("shl", loop.index, 1), k)
             c.put(c.get("%S", place), strides, place)
-    there = c.max("%n", c.get("%D", WIDTH))
+    there = c.max("%n", c.header(Header.LANES))
     with c.loop(many, ("ptr", area)) as loop:
         o, place = _Operand(c, loop.index, lane, "%rows", "%room"), loop.values[0]
         is_copied = c.test("ne", c.arith("or", o.apart, "%every"), 0)
@@ -106,60 +110,60 @@ def _in_scratch() -> str:
             c.put(o.size, row, lane)
             c.put(c.choose(o.moves, o.pitch, 0), row, c.arith("sub", 1, lane))
             with c.when(c.test("slt", o.number, inputs)):
-                c.call("void", "@into_scratch", *o.moved(c, place), f"i64 {there}")
+                c.call("void", "@pack_rows", *o.moved(c, place), f"i64 {there}")
         loop.next = [c.choose(is_copied, following, place, "ptr")]
     _every_lane(c, bases, strides, own)
     with c.loop(many) as loop:
         o, place = _Operand(c, loop.index, lane, "%rows", "%room"), c.get(starts, loop.index, "ptr")
         with c.when(c.all(c.test("sge", o.number, inputs), c.not_null(place))):
-            c.call("void", "@out_of_scratch", *o.moved(c, place))
+            c.call("void", "@unpack_rows", *o.moved(c, place))
     return c.end("i64", c.get(own, 0))
 
 
-def _every_lane(c: Function, bases: str, strides: str, own: str) -> None:
+def _every_lane(c: LoopFunction, bases: str, strides: str, own: str) -> None:
     """Whole vectors, or one that is not; then the last whole one for what is left."""
-    width = c.get("%D", WIDTH)
+    width = c.header(Header.LANES)
     whole = c.max(c.arith("and", "%n", c.arith("sub", 0, width)), width)
     tables = "ptr %K", "ptr %D", f"ptr {bases}", f"ptr {strides}", "ptr %E", "ptr %I", "ptr %P", "ptr %scratch"
-    live, most = c.min("%n", width), c.get(c.word("%D", c.get("%D", STRAIGHT)), 0)
+    live, most = c.min("%n", width), c.get(c.word("%D", c.header(Header.SMALL_TRANSPOSED)), 0)
     with c.loop(whole, step=most) as at:
         count = c.min(c.arith("sub", whole, at.index), most)
-        c.call("void", "@straight_part", *tables, f"ptr {own}", f"i64 {at.index}", f"i64 {count}", f"i64 {live}")
+        c.call("void", "@small_lanes", *tables, f"ptr {own}", f"i64 {at.index}", f"i64 {count}", f"i64 {live}")
     with c.when(c.test("sgt", "%n", whole)):
         start = c.arith("sub", "%n", width)
-        c.call("void", "@straight_part", *tables, f"ptr {own}", f"i64 {start}", f"i64 {width}", f"i64 {width}")
+        c.call("void", "@small_lanes", *tables, f"ptr {own}", f"i64 {start}", f"i64 {width}", f"i64 {width}")
 
 
 class _Operand:
     """One that may be transposed: its number, bytes of an element, steps along the lanes and the rows, whether lanes
-    are not adjacent; and how many rows it has in scratch, how far apart, and bytes of them."""
+    are strided; and how many rows it has in scratch, their pitch, and bytes of all."""
 
-    def __init__(self, c: Function, k: str, lane: str, rows: str, room: str) -> None:
-        pairs = c.arith("add", c.get("%D", N_SWAPS), c.get("%D", N_MERGES))
-        pair = c.word("%D", c.arith("add", c.arith("shl", c.arith("add", pairs, k), 1), HEADER))
+    def __init__(self, c: LoopFunction, k: str, lane: str, rows: str, room: str) -> None:
+        pairs = c.arith("add", c.header(Header.EXCHANGES), c.header(Header.MERGES))
+        pair = c.word("%D", c.arith("add", c.arith("shl", c.arith("add", pairs, k), 1), Header.WORDS))
         self.number, self.size = c.get(pair, 0), c.get(pair, 1)
         strides = c.word("%S", c.arith("shl", self.number, 1))
         self.step, self.row = c.get(strides, lane), c.get(strides, c.arith("sub", 1, lane))
-        self.apart = c.op(f"zext i1 {c.test('ne', self.step, self.size)} to i64")
+        self.apart = c.as_i64(c.test("ne", self.step, self.size))
         self.moves = c.test("ne", self.row, 0)
         self.rows = c.choose(self.moves, rows, 1)
         self.pitch = c.arith("and", c.arith("add", c.arith("mul", room, self.size), 63), -64)
         self.bytes = c.arith("mul", self.rows, self.pitch)
 
-    def moved(self, c: Function, place: str) -> list[str]:
+    def moved(self, c: LoopFunction, place: str) -> list[str]:
         """What `into_scratch` and `out_of_scratch` take."""
         numbers = self.pitch, self.step, self.row, self.size, "%n", self.rows
         return [f"ptr {place}", f"ptr {c.get('%B', self.number, 'ptr')}", *(f"i64 {k}" for k in numbers)]
 
 
-def _into_scratch() -> str:
+def _pack_rows() -> str:
     """n elements of each row, and valid ones behind them, up to `there`."""
-    c = Function("void", "into_scratch", [*_MOVE, "i64 there"], internal=True)
-    with c.when(_is_turned(c)):
+    c = LoopFunction("void", "pack_rows", [*_MOVE, "i64 there"], internal=True)
+    with c.when(_is_transposed(c)):
         with c.when(c.test("slt", "%n", "%there")):
             fill_lines(c, "%area", c.arith("mul", "%rows", "%pitch"), "0")
         numbers = "ptr %area", "i64 %pitch", "ptr %base", "i64 %step", "i64 %size", "i64 %n", "i64 %rows"
-        c.call("void", "@transposed", *numbers)
+        c.call("void", "@transpose", *numbers)
         c.ret()
     with c.loop("%rows") as loop:
         here, there = _row_of(c, loop.index)
@@ -169,11 +173,11 @@ def _into_scratch() -> str:
     return c.end()
 
 
-def _out_of_scratch() -> str:
-    c = Function("void", "out_of_scratch", _MOVE, internal=True)
-    with c.when(_is_turned(c)):
+def _unpack_rows() -> str:
+    c = LoopFunction("void", "unpack_rows", _MOVE, internal=True)
+    with c.when(_is_transposed(c)):
         numbers = "ptr %base", "i64 %step", "ptr %area", "i64 %pitch", "i64 %size", "i64 %rows", "i64 %n"
-        c.call("void", "@transposed", *numbers)
+        c.call("void", "@transpose", *numbers)
         c.ret()
     with c.loop("%rows") as loop:
         here, there = _row_of(c, loop.index)
@@ -181,30 +185,30 @@ def _out_of_scratch() -> str:
     return c.end()
 
 
-def _is_turned(c: Function) -> str:
+def _is_transposed(c: LoopFunction) -> str:
     return c.all(c.test("eq", "%row", "%size"), c.test("ne", "%step", "%size"))
 
 
-def _row_of(c: Function, k: str) -> tuple[str, str]:
+def _row_of(c: LoopFunction, k: str) -> tuple[str, str]:
     """(place in scratch, place) of a row."""
     return c.gep("%area", c.arith("mul", k, "%pitch")), c.gep("%base", c.arith("mul", k, "%row"))
 
 
-def _part() -> str:
+def _small_lanes() -> str:
     """The instructions for `count` lanes."""
-    c = Function("void", "straight_part", [*TABLES, *_PART], internal=True)
-    code = c.word("%D", c.get("%D", STRAIGHT))
+    c = LoopFunction("void", "small_lanes", [*TABLES, *_PART], internal=True)
+    code = c.word("%D", c.header(Header.SMALL_TRANSPOSED))
     with c.loop(c.get(code, 2)) as loop:
         pair = c.word(code, c.arith("add", c.arith("shl", loop.index, 1), 3))
         words, most = c.word("%D", c.get(pair, 0)), c.get(pair, 1)
         fill, call, done = c.label("fill"), c.label("call"), c.label("done")
-        c.branch(c.test("eq", c.get(words, 0), FILL), fill, call)
+        c.branch(c.test("eq", c.get(words, 0), Opcode.FILL), fill, call)
         c.place(fill)
-        size = c.arith("add", c.get(words, 2), c.arith("mul", c.get(words, 3), "%count"))
-        fill_lines(c, c.gep("%scratch", c.get(words, 1)), size, c.get(words, 4))
+        size = c.arith("add", c.get(words, CallCode.LANE), c.arith("mul", c.get(words, CallCode.EXTERNALS), "%count"))
+        fill_lines(c, c.gep("%scratch", c.get(words, CallCode.KERNEL)), size, c.get(words, CallCode.OPERANDS))
         c.jump(done)
         c.place(call)
-        c.call("void", "@straight_call", *passed((*TABLES, *_PART)), f"ptr {words}", f"i64 {most}")
+        c.call("void", "@small_call", *passed((*TABLES, *_PART)), f"ptr {words}", f"i64 {most}")
         c.jump(done)
         c.place(done)
     return c.end()
@@ -212,25 +216,29 @@ def _part() -> str:
 
 def _call() -> str:
     """A CALL, for all of its rows."""
-    c = Function("void", "straight_call", [*TABLES, *_PART, "ptr words", "i64 most"], internal=True)
-    external, every, row = c.get("%words", 3), c.get("%words", 4), c.get("%words", 6)
-    pointers, axis = c.word("%P", c.get("%words", 5)), c.max(row, 0)
+    c = LoopFunction("void", "small_call", [*TABLES, *_PART, "ptr words", "i64 most"], internal=True)
+    external, every, row = (
+        c.get("%words", CallCode.EXTERNALS),
+        c.get("%words", CallCode.OPERANDS),
+        c.get("%words", CallCode.ROW),
+    )
+    pointers, axis = c.word("%P", c.get("%words", CallCode.POINTERS)), c.max(row, 0)
     steps, has_rows = c.word(pointers, every), c.test("sge", row, 0)
     with c.loop(external) as loop:
-        number = c.arith("mul", c.get(entry_of(c, "%words", loop.index), 1), c.get("%D", N_AXES))
-        strides, base = c.word("%S", number), c.get("%B", c.get(entry_of(c, "%words", loop.index), 1), "ptr")
-        first = c.gep(base, c.arith("mul", c.get(strides, c.get("%D", LANE)), "%start"))
+        number = c.arith("mul", c.get(c.operand("%words", loop.index), Operand.NUMBER), c.header(Header.AXES))
+        strides, base = c.word("%S", number), c.get("%B", c.get(c.operand("%words", loop.index), Operand.NUMBER), "ptr")
+        first = c.gep(base, c.arith("mul", c.get(strides, c.header(Header.LANE_AXIS)), "%start"))
         c.put(first, pointers, loop.index, "ptr")
         c.put(c.get(strides, axis), steps, loop.index)
     with c.loop(every, start=external) as loop:
-        entry = entry_of(c, "%words", loop.index)
-        address = c.call("ptr", "@straight_operand", "ptr %I", "ptr %scratch", "ptr %own", f"ptr {entry}")
+        entry = c.operand("%words", loop.index)
+        address = c.call("ptr", "@small_operand", "ptr %I", "ptr %scratch", "ptr %own", f"ptr {entry}")
         c.put(address, pointers, loop.index, "ptr")
-        c.put(c.get(entry, 2), steps, loop.index)
-    looped = c.test("sge", c.get("%words", 2), 0)
+        c.put(c.get(entry, Operand.ELEMENT_BYTES), steps, loop.index)
+    looped = c.test("sge", c.get("%words", CallCode.LANE), 0)
     n, live = c.choose(looped, "%count", 1), c.choose(looped, "%live", 1)
     rows, position = c.choose(has_rows, c.get("%E", axis), 1), c.word("%own", c.arith("add", axis, 1))
-    kernel = c.get("%K", c.get("%words", 1), "ptr")
+    kernel = c.get("%K", c.get("%words", CallCode.KERNEL), "ptr")
     with c.loop(rows, step="%most") as at:
         some = c.min(c.arith("sub", rows, at.index), "%most")
         c.put(at.index, position, 0)
@@ -244,8 +252,8 @@ def _call() -> str:
 
 def _operand() -> str:
     """The address of what is no operand of the launch."""
-    c = Function("ptr", "straight_operand", ["ptr I", "ptr scratch", "ptr own", "ptr operand"], internal=True)
-    kind, number = c.get("%operand", 0), c.get("%operand", 1)
+    c = LoopFunction("ptr", "small_operand", ["ptr I", "ptr scratch", "ptr own", "ptr operand"], internal=True)
+    kind, number = c.get("%operand", Operand.KIND), c.get("%operand", Operand.NUMBER)
     address = c.choose(c.test("eq", kind, INTERNAL), c.gep("%scratch", number), "%own", "ptr")
     position = c.word("%own", c.arith("add", number, 1))
     for other, place in ((INTEGER, c.word("%I", number)), (POSITION, position), (FLAG, "%own")):

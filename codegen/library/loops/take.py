@@ -1,29 +1,27 @@
-"""Of the nest library: groups that only copy what stands at indices along one axis: short rows, or columns.
+"""Take along an axis: groups that only copy what stands at indices, of short rows or of columns.
 
-Indices are wrapped and checked once, and where their elements stand is kept, so that nothing that another thread may
-write into them is used again.  Then a few columns at a time are copied, down a block of rows that stays in the cache.
-What the axes behind have is one run of bytes.  From TAKEN on stand the bytes of an element; twice those of an index,
-and 1 more if it has a sign; the axis; which run-time integers are the length of what is indexed, and bytes from
-position to position there.  Operands are the indices, what is indexed, and the result.
+Contract  operands are the indices, what is indexed, and the result.  The words in the descriptor: bytes of an element;
+          twice the bytes of an index, plus 1 if it has a sign; the axis; the numbers of the run-time integers that hold
+          the indexed length and its byte stride.  -1: not handled.
+When      runs of at most 128 bytes are contiguous in both arrays, and there are enough rows.
+Why       indices are wrapped and checked once (another thread may write into them); then a few columns at a time are
+          copied down a block of rows that stays in the cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.abi.descriptor import N_AXES, PARAMS, TAKEN, WIDTH
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.abi.descriptor import NEST_PARAMS, Header
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
 KINDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>"}  # by bytes of a run
-ENDS = {2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>", 32: "<4 x i64>", 64: "<8 x i64>"}  # by bytes of its halves
-LONGEST = 2 * max(ENDS)
-AT_ONCE = 256  # indices
-BESIDE = 4  # columns
-BLOCK = 1 << 16  # bytes from the first to the last row of a block
-ROWS = 64  # of a block, at most
-LINE = 64  # bytes
-FEW, FEW_TAKEN = 4, 8  # rows that are not worth it, and indices of rows
-NEAR = 1 << 22  # bytes: from farther away whole vectors of a row come sooner
+HALF_KINDS = {2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>", 32: "<4 x i64>", 64: "<8 x i64>"}  # by bytes of its halves
+MAX_RUN_BYTES = 2 * max(HALF_KINDS)
+INDICES_AT_ONCE = 256
+UNROLLED_COLUMNS = 4
 INDICES, SOURCE, RESULT = range(3)
 _COPY = [
     "ptr to", "i64 to_row", "i64 to_step", "ptr from", "i64 from_row", "ptr places", "i64 n", "i64 rows", "i64 rest",
@@ -31,15 +29,15 @@ _COPY = [
 _PLACES = ["ptr places", "ptr at", "i64 step", "i64 kind", "i64 n", "i64 extent", "i64 apart"]
 
 
-def taken_texts() -> list[str]:
-    copies = [_copy(f"take{size}", kind, BESIDE, False) for size, kind in KINDS.items()]
-    copies += [_copy(f"take_ends{size}", kind, BESIDE // 2, True) for size, kind in ENDS.items()]
-    return [_widened(), _places(), *copies, _line(), _run(), _taken()]
+def take_texts(t: Tuning) -> list[str]:
+    copies = [_copy(f"take{size}", kind, UNROLLED_COLUMNS, False) for size, kind in KINDS.items()]
+    copies += [_copy(f"take_halves{size}", kind, UNROLLED_COLUMNS // 2, True) for size, kind in HALF_KINDS.items()]
+    return [_index_at(), _places(), *copies, _offset_of_line(), _contiguous_run(), _take(t)]
 
 
-def _widened() -> str:
+def _index_at() -> str:
     """An index of 1, 2 or 4 bytes as an int64."""
-    c = Function("i64", "index_at", ["ptr at", "i64 kind"], internal=True)
+    c = LoopFunction("i64", "index_at", ["ptr at", "i64 kind"], internal=True)
     for size, kind in list(KINDS.items())[:3]:
         for sign, extend in enumerate(("zext", "sext")):
             with c.when(c.test("eq", "%kind", 2 * size + sign)):
@@ -49,7 +47,7 @@ def _widened() -> str:
 
 def _places() -> str:
     """Where elements at `n` indices stand, in bytes; whether an index was out of range, which gives the first one."""
-    c = Function("i64", "taken_places", _PLACES, internal=True)
+    c = LoopFunction("i64", "take_offsets", _PLACES, internal=True)
 
     def each(load: Callable[[str], str]) -> str:
         with c.loop("%n", ("i1", "false")) as loop:
@@ -58,7 +56,7 @@ def _places() -> str:
             wrong = c.test("uge", index, "%extent")
             c.put(c.arith("mul", c.choose(wrong, 0, index), "%apart"), "%places", loop.index)
             loop.next = [c.any(loop.values[0], wrong)]
-        return c.op(f"zext i1 {loop.values[0]} to i64")
+        return c.as_i64(loop.values[0])
 
     with c.when(c.test("sge", "%kind", 16)):
         c.ret("i64", each(lambda at: c.op(f"load i64, ptr {at}, align 1")))
@@ -68,7 +66,7 @@ def _places() -> str:
 def _copy(name: str, kind: str, beside: int, ends: bool) -> str:
     """Runs of `rows` rows at `n` places: one element of `kind`, or (`ends`) one from their start on and one up to their
     end, `rest` bytes behind."""
-    c = Function("void", name, _COPY, internal=True)
+    c = LoopFunction("void", name, _COPY, internal=True)
     whole = c.arith("and", "%n", -beside)
     for first, stop, count in (("0", whole, beside), (whole, "%n", 1)):
         with c.loop(stop, start=first, step=count) as column:
@@ -88,20 +86,20 @@ def _copy(name: str, kind: str, beside: int, ends: bool) -> str:
     return c.end()
 
 
-def _way(c: Function, run: str) -> tuple[str, str]:
+def _copier(c: LoopFunction, run: str) -> tuple[str, str]:
     """(what copies runs of so many bytes, where their second half begins)"""
-    copy, half = f"@take_ends{LONGEST // 2}", str(LONGEST // 2)
-    for size in reversed(list(ENDS)):
+    copy, half = f"@take_halves{MAX_RUN_BYTES // 2}", str(MAX_RUN_BYTES // 2)
+    for size in reversed(list(HALF_KINDS)):
         fits = c.test("sle", run, 2 * size)
-        copy, half = c.choose(fits, f"@take_ends{size}", copy, "ptr"), c.choose(fits, size, half)
+        copy, half = c.choose(fits, f"@take_halves{size}", copy, "ptr"), c.choose(fits, size, half)
     for size in KINDS:
         copy = c.choose(c.test("eq", run, size), f"@take{size}", copy, "ptr")
     return copy, c.arith("sub", run, half)
 
 
-def _line() -> str:
+def _offset_of_line() -> str:
     """Bytes from an operand's first element to that of the q-th position along the first `count` axes."""
-    c = Function("i64", "line_at", ["ptr s", "ptr E", "i64 count", "i64 q"], internal=True)
+    c = LoopFunction("i64", "offset_of_line", ["ptr s", "ptr E", "i64 count", "i64 q"], internal=True)
     with c.loop("%count", ("i64", "0"), ("i64", "%q")) as loop:
         axis = c.arith("sub", c.arith("sub", "%count", 1), loop.index)
         (offset, rest), n = loop.values, c.get("%E", axis)
@@ -110,14 +108,14 @@ def _line() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _rows(c: Function, along: str, source: str, result: str) -> tuple[str, str, str]:
+def _rows(c: LoopFunction, along: str, source: str, result: str) -> tuple[str, str, str]:
     """(axis of the rows, or -1; how many there are; axes around them): axes before `along` that are one in both."""
     with c.loop(along, ("i64", "-1"), ("i64", "1"), ("i64", along), ("i1", "true")) as loop:
         row, rows, around, merges = loop.values
         axis = c.arith("sub", c.arith("sub", along, 1), loop.index)
         none, extent, some = c.test("slt", row, 0), c.get("%E", axis), c.max(row, 0)
-        apart = [c.arith("xor", c.get(s, axis), c.arith("mul", c.get(s, some), rows)) for s in (source, result)]
-        is_one = c.any(c.test("eq", extent, 1), none, c.test("eq", c.arith("or", *apart), 0))
+        strided = [c.arith("xor", c.get(s, axis), c.arith("mul", c.get(s, some), rows)) for s in (source, result)]
+        is_one = c.any(c.test("eq", extent, 1), none, c.test("eq", c.arith("or", *strided), 0))
         takes = c.all(merges, is_one)
         starts = c.all(none, c.test("ne", extent, 1))
         rows = c.choose(takes, c.arith("mul", rows, extent), rows)
@@ -125,14 +123,16 @@ def _rows(c: Function, along: str, source: str, result: str) -> tuple[str, str, 
     return loop.values[0], loop.values[1], loop.values[2]
 
 
-def _run() -> str:
+def _contiguous_run() -> str:
     """Bytes that stand one behind the other in source and result, along all axes behind; 0 if not all do."""
-    c = Function("i64", "run", ["ptr s", "ptr t", "ptr E", "i64 along", "i64 axes", "i64 size"], internal=True)
+    c = LoopFunction(
+        "i64", "contiguous_run", ["ptr s", "ptr t", "ptr E", "i64 along", "i64 axes", "i64 size"], internal=True
+    )
     with c.loop(c.arith("sub", c.arith("sub", "%axes", 1), "%along"), ("i64", "%size")) as loop:
         axis, run = c.arith("sub", c.arith("sub", "%axes", 1), loop.index), loop.values[0]
         extent = c.get("%E", axis)
-        apart = c.arith("or", *(c.arith("xor", c.get(s, axis), run) for s in ("%s", "%t")))
-        follows = c.any(c.test("eq", extent, 1), c.test("eq", apart, 0))
+        strided = c.arith("or", *(c.arith("xor", c.get(s, axis), run) for s in ("%s", "%t")))
+        follows = c.any(c.test("eq", extent, 1), c.test("eq", strided, 0))
         loop.next = [c.choose(follows, c.arith("mul", run, extent), 0)]
     return c.end("i64", loop.values[0])
 
@@ -140,14 +140,16 @@ def _run() -> str:
 class _Launch:
     """What the words say, and how the axes around the indices' are walked: rows, and lines of them."""
 
-    def __init__(self, c: Function) -> None:
-        words, axes = c.word("%D", c.get("%D", TAKEN)), c.get("%D", N_AXES)
+    def __init__(self, c: LoopFunction, t: Tuning) -> None:
+        words, axes = c.word("%D", c.header(Header.TAKE)), c.header(Header.AXES)
         self.size, self.kind, along = (c.get(words, k) for k in range(3))
-        self.extent, self.apart = (c.get("%I", c.get(words, k)) for k in (3, 4))
+        self.extent, self.item_stride = (c.get("%I", c.get(words, k)) for k in (3, 4))
         indices, self.source, self.result = (c.word("%S", c.arith("mul", axes, k)) for k in range(3))
         self.step, self.to_step, self.n = c.get(indices, along), c.get(self.result, along), c.get("%E", along)
         strides = f"ptr {self.source}", f"ptr {self.result}"
-        self.run = c.call("i64", "@run", *strides, "ptr %E", f"i64 {along}", f"i64 {axes}", f"i64 {self.size}")
+        self.run = c.call(
+            "i64", "@contiguous_run", *strides, "ptr %E", f"i64 {along}", f"i64 {axes}", f"i64 {self.size}"
+        )
         row, self.rows, self.around = _rows(c, along, self.source, self.result)
         with c.loop(self.around, ("i64", "1")) as loop:
             loop.next = [c.arith("mul", loop.values[0], c.get("%E", loop.index))]
@@ -156,42 +158,49 @@ class _Launch:
         here, there = (c.call("i64", "@llvm.abs.i64", f"i64 {x}", "i1 false") for x in (self.from_row, self.to_row))
         self.all_rows = c.arith("mul", self.rows, self.lines)
         self.reach = c.arith("mul", self.all_rows, c.max(here, c.arith("mul", self.n, self.run)))
-        self.block = c.min(c.max(c.op(f"udiv i64 {BLOCK}, {c.max(c.max(here, there), 1)}"), 1), ROWS)
+        self.block = c.min(
+            c.max(c.op(f"udiv i64 {t.pack.take_block_bytes}, {c.max(c.max(here, there), 1)}"), 1),
+            t.pack.take_block_rows,
+        )
 
 
-def _taken() -> str:
-    """All of a launch; or -1: rows are too few, too long or apart, or too much for the caches; rows at indices are too
+def _take(t: Tuning) -> str:
+    """All of a launch; or -1: rows are too few, too long, strided, or too much for the caches; rows at indices are too
     few, or have two elements or a whole line."""
-    c = Function("i64", "taken", PARAMS, internal=True)
-    along = c.get(c.word("%D", c.get("%D", TAKEN)), 2)
-    with c.when(c.all(c.test("eq", along, 0), c.test("slt", c.get("%E", 0), FEW_TAKEN))):
+    c = LoopFunction("i64", "take", NEST_PARAMS, internal=True)
+    along = c.get(c.word("%D", c.header(Header.TAKE)), 2)
+    with c.when(c.all(c.test("eq", along, 0), c.test("slt", c.get("%E", 0), t.pack.take_min_indices))):
         c.ret("i64", -1)
-    at = _Launch(c)
-    far = c.all(c.test("eq", at.run, at.size), c.test("sge", at.n, c.get("%D", WIDTH)), c.test("sgt", at.reach, NEAR))
-    apart = c.any(c.test("eq", at.run, 0), c.test("sgt", at.run, LONGEST))
-    short = c.test("sgt", at.run, c.arith("mul", at.size, 2)), c.test("slt", at.run, LINE)
+    at = _Launch(c, t)
+    far = c.all(
+        c.test("eq", at.run, at.size),
+        c.test("sge", at.n, c.header(Header.LANES)),
+        c.test("sgt", at.reach, t.pack.take_max_reach_bytes),
+    )
+    strided = c.any(c.test("eq", at.run, 0), c.test("sgt", at.run, MAX_RUN_BYTES))
+    short = c.test("sgt", at.run, c.arith("mul", at.size, 2)), c.test("slt", at.run, CACHE_LINE_BYTES)
     alone = c.all(c.test("eq", along, 0), *short)
-    with c.when(c.any(c.op(f"xor i1 {c.any(alone, c.test('sge', at.all_rows, FEW))}, true"), far, apart)):
+    with c.when(c.any(c.negate(c.any(alone, c.test("sge", at.all_rows, t.pack.take_min_rows))), far, strided)):
         c.ret("i64", -1)
-    way, places = _way(c, at.run), c.op(f"alloca i64, i64 {AT_ONCE}, align 64")
-    with c.loop(at.n, ("i64", "0"), step=AT_ONCE) as part:
-        some = c.min(c.arith("sub", at.n, part.index), AT_ONCE)
+    copier, places = _copier(c, at.run), c.op(f"alloca i64, i64 {INDICES_AT_ONCE}, align 64")
+    with c.loop(at.n, ("i64", "0"), step=INDICES_AT_ONCE) as part:
+        some = c.min(c.arith("sub", at.n, part.index), INDICES_AT_ONCE)
         first = c.gep(c.get("%B", INDICES, "ptr"), c.arith("mul", part.index, at.step))
-        numbers = (at.step, at.kind, some, at.extent, at.apart)
-        bad = c.call("i64", "@taken_places", f"ptr {places}", f"ptr {first}", *(f"i64 {x}" for x in numbers))
+        numbers = (at.step, at.kind, some, at.extent, at.item_stride)
+        bad = c.call("i64", "@take_offsets", f"ptr {places}", f"ptr {first}", *(f"i64 {x}" for x in numbers))
         part.next = [c.arith("or", part.values[0], bad)]
         to = c.gep(c.get("%B", RESULT, "ptr"), c.arith("mul", part.index, at.to_step))
         with c.loop(at.lines) as line:
-            _copy_line(c, at, way, to, line.index, f"ptr {places}", f"i64 {some}")
+            _copy_line(c, at, copier, to, line.index, f"ptr {places}", f"i64 {some}")
     return c.end("i64", part.values[0])
 
 
-def _copy_line(c: Function, at: _Launch, way: tuple[str, str], to: str, line: str, *places: str) -> None:
+def _copy_line(c: LoopFunction, at: _Launch, copier: tuple[str, str], to: str, line: str, *places: str) -> None:
     """All rows of a line, a block of them at a time."""
-    copy, rest = way
+    copy, rest = copier
     starts = []
     for s, base in ((at.result, to), (at.source, c.get("%B", SOURCE, "ptr"))):
-        offset = c.call("i64", "@line_at", f"ptr {s}", "ptr %E", f"i64 {at.around}", f"i64 {line}")
+        offset = c.call("i64", "@offset_of_line", f"ptr {s}", "ptr %E", f"i64 {at.around}", f"i64 {line}")
         starts.append(("ptr", c.gep(base, offset)))
     with c.loop(at.rows, *starts, step=at.block) as row:
         to, source = row.values

@@ -1,4 +1,4 @@
-"""LLVM text of arenas: blocks of the pool, in a list that hangs on the call's frame."""
+"""Arenas: memory of a call, blocks of the pool in a list that hangs on the call's frame."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.blocks import block_text
 from tensordsl.codegen.library.python.vectorcall import record, table, unless_failed
 from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.target.tuning import Tuning
 
 
-def arena_text() -> str:
-    return block_text() + _take_arena() + _free_arena()
+def arena_text(t: Tuning) -> str:
+    return block_text(t) + _take_arena() + _free_arena()
 
 
 def _take_arena() -> str:

@@ -1,4 +1,7 @@
-"""LLVM text of new arrays that keep the order in memory of what they are computed from."""
+"""New arrays that keep the order in memory of what they are computed from.
+
+Contract  rows of strides, and C order's behind them -> an array's strides, as `numpy.nditer` chooses them (order K).
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def like_texts() -> str:
 
 
 def _compare_axes() -> str:
-    """1 if elements are nearer along the first of two axes in all rows that say, -1 if in some they are not, 0 if none
+    """1 if the first of two axes has the smaller strides in all rows that say, -1 if in some it has not, 0 if none
     says: an axis has one position, or the same elements again."""
     f = Asm("i64", "compare_axes", ("i64 ndim", "ptr dims", "i64 likes", "ptr rows", "i64 a", "i64 b"), internal=True)
     pair = "%a", "%b"
@@ -57,8 +60,8 @@ def _compare_axes() -> str:
 
 
 def _follow_rows() -> str:
-    """NumPy's way: axes are put into the order one by one, from the last one on, each before (nearer than) those that
-    it is compared as nearer to, as far as the first that it is not; those that do not say are passed."""
+    """As NumPy does: axes are inserted one by one, from the last one on, each before those that compare as of
+    larger stride, up to the first that does not; those without a strict order are passed."""
     params = ("i64 itemsize", "i64 ndim", "ptr dims", "i64 likes", "ptr rows")
     f = Asm("ptr", "follow_rows", params, internal=True)
     order = f.op(f"alloca i64, i64 {MOST_AXES}")  # the nearest axis first

@@ -1,29 +1,28 @@
-"""LLVM text of new arrays, whose data start on a cache line, and of what NumPy calls to free and resize them.
+"""New arrays, whose data start on a cache line, and NumPy's functions to free and resize them (NEP 49).
 
-Malloc's blocks of some size start 16 bytes behind a line, so that every vector of a line's length straddles two.  The
-data belong to the array like any other: `loading.memory` tells NumPy of this handler (NEP 49).  In the eight bytes
-before the data stands the address of the block, whose first word says how many bytes a large one has
-(`library.large_blocks`).
-
-The data of a large array start with a page.  A load waits for a store shortly before it whose address has the same last
-12 bits.  NumPy's large arrays start 16 bytes behind a page, so what a loop stores stays behind what it loads.
+Contract  `new_result`, and the handler's `data_malloc`, `data_calloc`, `data_realloc`, `data_free`.  The eight bytes
+          before the data hold the address of the block.
+Why       malloc's blocks start 16 bytes behind a line, so every 64-byte vector straddles two.  Data of large arrays
+          start with a page, so that what a loop stores stays behind what it loads: a load waits for a recent store
+          whose last 12 address bits are the same (4K aliasing).
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.large_blocks import KEPT, PAGE
+from tensordsl.codegen.library.large_blocks import PAGE_BYTES
 from tensordsl.codegen.library.python.vectorcall import incref
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
-LINE = 64
-HEAD = 16  # bytes before the data: malloc's addresses are multiples of as many
-DOMAIN = 389047  # NumPy's in tracemalloc
-MOST = 1 << 47  # bytes beyond which every allocator fails
+HEAD_BYTES = 16  # before the data: malloc's addresses are multiples of it
+TRACEMALLOC_DOMAIN = 389047  # NumPy's
+MAX_BYTES = 1 << 47  # beyond which every allocator fails
 
 
-def array_text() -> str:
-    return _new_result() + _data_malloc() + _data_calloc() + _data_realloc() + _data_free()
+def array_text(t: Tuning) -> str:
+    return _new_result() + _data_malloc(t) + _data_calloc() + _data_realloc() + _data_free(t)
 
 
 def _new_result() -> str:
@@ -59,38 +58,38 @@ def _take_data(f: Asm, none: str) -> str:
     small, taken = map(f.label, ("small", "taken"))
     with f.loop(f.op("zext i32 %ndim to i64"), ("i64", "%itemsize")) as loop:
         extent = f.op(f"load i64, ptr {f.gep('%dims', loop.index, 'i64')}")
-        fits = f.all(f.compare("ult", "i64", extent, MOST), f.compare("ult", "i64", loop.values[0], MOST))
+        fits = f.all(f.compare("ult", "i64", extent, MAX_BYTES), f.compare("ult", "i64", loop.values[0], MAX_BYTES))
         pair = f.op(f"call {{i64, i1}} @llvm.smul.with.overflow.i64(i64 {loop.values[0]}, i64 {extent})")
         product, over = (f.op(f"extractvalue {{i64, i1}} {pair}, {k}") for k in (0, 1))
         fits = f.all(fits, f.op(f"xor i1 {over}, true"))
         loop.next = [f.op(f"select i1 {fits}, i64 {product}, i64 0")]
     size = loop.values[0]
-    f.branch(f.all(f.compare("sgt", "i64", size, 0), f.compare("slt", "i64", size, MOST)), small, none)
+    f.branch(f.all(f.compare("sgt", "i64", size, 0), f.compare("slt", "i64", size, MAX_BYTES)), small, none)
     f.place(small)
     data = f.call("ptr", "@data_malloc", "ptr %rt", f"i64 {size}")
     f.branch(f.is_null(data), none, taken, UNLIKELY)
     f.place(taken)
     track = f.load("ptr", "%rt", layouts.RT["PyTraceMalloc_Track"])
-    f.call("i32", track, f"i32 {DOMAIN}", f"ptr {data}", f"i64 {size}")
+    f.call("i32", track, f"i32 {TRACEMALLOC_DOMAIN}", f"ptr {data}", f"i64 {size}")
     return data
 
 
-def _data_malloc() -> str:
+def _data_malloc(t: Tuning) -> str:
     f = Asm("ptr", "data_malloc", ("ptr rt", "i64 size"))
     large, small, known, none, some = map(f.label, "lsknm")
-    bytes = f.op(f"add i64 %size, {LINE + HEAD}")
-    f.branch(f.compare("sge", "i64", bytes, KEPT), large, small, UNLIKELY)
+    bytes = f.op(f"add i64 %size, {CACHE_LINE_BYTES + HEAD_BYTES}")
+    f.branch(f.compare("sge", "i64", bytes, t.pool.kept_min_bytes), large, small, UNLIKELY)
     f.place(small)
     block = f.call("ptr", f.load("ptr", "%rt", layouts.RT["malloc"]), f"i64 {bytes}")
     f.branch(f.is_null(block), none, known, UNLIKELY)
     f.place(known)
     f.store("i64", bytes, block)
-    f.ret("ptr", _data(f, block, LINE))
+    f.ret("ptr", _data(f, block, CACHE_LINE_BYTES))
     f.place(large)
-    block = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.op(f'add i64 %size, {PAGE + HEAD}')}")
+    block = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.op(f'add i64 %size, {PAGE_BYTES + HEAD_BYTES}')}")
     f.branch(f.is_null(block), none, some, UNLIKELY)
     f.place(some)
-    f.ret("ptr", _data(f, block, PAGE))
+    f.ret("ptr", _data(f, block, PAGE_BYTES))
     f.place(none)
     f.ret("ptr", "null")
     return f.text
@@ -98,7 +97,7 @@ def _data_malloc() -> str:
 
 def _data(f: Asm, block: str, unit: int) -> str:
     """Where the data of a block begin: at the first multiple of `unit` behind its head."""
-    address = f.op(f"add i64 {f.op(f'ptrtoint ptr {block} to i64')}, {unit + HEAD}")
+    address = f.op(f"add i64 {f.op(f'ptrtoint ptr {block} to i64')}, {unit + HEAD_BYTES}")
     data = f.op(f"inttoptr i64 {f.op(f'and i64 {address}, {-unit}')} to ptr")
     f.store("ptr", block, data, -8)
     return data
@@ -135,11 +134,11 @@ def _data_realloc() -> str:
     return f.text
 
 
-def _data_free() -> str:
+def _data_free(t: Tuning) -> str:
     f = Asm("void", "data_free", ("ptr rt", "ptr data", "i64 size"))
     with f.when(f.not_null("%data")):
         block = f.load("ptr", "%data", -8)
-        with f.when(f.compare("sge", "i64", f.load("i64", block), KEPT), UNLIKELY):
+        with f.when(f.compare("sge", "i64", f.load("i64", block), t.pool.kept_min_bytes), UNLIKELY):
             f.call("void", "@give_large", "ptr %rt", f"ptr {block}")
             f.ret()
         f.call("void", f.load("ptr", "%rt", layouts.RT["free"]), f"ptr {block}")

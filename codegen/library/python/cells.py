@@ -1,12 +1,9 @@
-"""LLVM text of how Python reads and sets a cell: each is one step under the GIL.
+"""Cells of shared variables: how Python reads and sets them, each one step under the GIL.
 
-What comes in becomes the cell's own array, an object that nobody else has; what goes out is a new view of it, whose
-base is a holder (`abi.layouts`).  So nobody can change type, lengths or address of the array that programs read, and
-its reference count says whether somebody sees the memory.
-
-An array that owns its memory hands it over to the cell's and becomes a view itself, with a holder as base: it goes on
-as before, but that NumPy no longer resizes it.  So does the one at the end of a chain of views.  Other memory is kept
-by the array that was given, and never overwritten by updates.
+Contract  `cell_set` makes the cell's own array of what comes in; `cell_get` gives a new view whose base is a holder.
+Why       nobody else has the cell's array, so its type, extents and address are fixed, and its reference count says
+          whether somebody sees the memory.  An array that owns its memory hands it over and becomes a view, as does the
+          one at the end of a chain of views; other memory stays the given array's, and updates never overwrite it.
 """
 
 from __future__ import annotations

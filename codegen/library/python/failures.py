@@ -1,4 +1,7 @@
-"""LLVM text of `judge`: which of a program's conditions does not hold (`codegen.host.failures`)."""
+"""Failure check (`judge`): the first condition of a program that does not hold fills its error record.
+
+Contract  `judge(ctx, frame, values, conditions, count)`: 0, all hold.  `codegen.host.failures` writes the conditions.
+"""
 
 from __future__ import annotations
 

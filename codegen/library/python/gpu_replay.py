@@ -1,8 +1,8 @@
-"""LLVM text of the library `replay`: the program of every function of a GPU that only repeats recorded calls.
+"""Replay of recorded GPU calls (`replay`): the program of every function of a GPU that only repeats a recording.
 
-It finds the recording that fits arguments and variables (`abi.layouts`: TB_*, RC_*), copies arguments of the host to
-its pinned memory, launches its graph, waits without the GIL, and then commits.  Whatever else there is to do is
-Python's: the call is then made there.
+Contract  it finds the recording that fits arguments and variables (`abi.layouts` TB_*, RC_*), copies the host's
+          arguments to pinned memory, launches the graph, waits without the GIL, and commits.
+When      a recording fits; everything else is left to Python, which makes the call.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.python.module import decref_text, new_array_text
 from tensordsl.codegen.library.python.vectorcall import incref
 from tensordsl.codegen.llvm.builder import METADATA, UNLIKELY, Asm
+from tensordsl.codegen.target.tuning import Tuning
 
 EQ = 2  # Py_EQ
 DROPPED = 4  # references that an update of a variable may drop
 
 
-def replay_text() -> str:
+def replay_text(t: Tuning) -> str:
     """The whole module."""
     parts = (
         decref_text(), new_array_text(), _packed(), _fits(), _states_fit(), _outs_free(), _find(),

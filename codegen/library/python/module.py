@@ -1,6 +1,6 @@
-"""LLVM text of the run-time library's native object: storage, state, arenas, the GIL, host calls, signals.
+"""The native object: helpers of programs for storage, state, arenas, the GIL, host calls, signals and the commit.
 
-One object for every function of the process; `codegen.abi.layouts.HELPERS` says what each helper takes and gives.
+Contract  `codegen.abi.layouts.HELPERS` says what each helper takes and gives; one object serves all functions.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from tensordsl.codegen.library.python.row_parts import DECLARATION, parts_text
 from tensordsl.codegen.library.python.vectorcall import entry_text, incref, record, table, unless_failed
 from tensordsl.codegen.library.signals import DECLARATIONS, poll, run_time_table, signal_text
 from tensordsl.codegen.llvm.builder import METADATA, UNLIKELY, Asm
+from tensordsl.codegen.target.tuning import Tuning
 
 # Cycles between two looks for signals: about 10 ms.  AArch64 counts the ticks of a clock, which differ: 1 to 40 ms.
 X86_CYCLES, ARM_TICKS = 30_000_000, 1_000_000
-PIECE = 1 << 22  # bytes copied or cleared between two polls
 
 
-def native_text(is_arm: bool) -> str:
+def native_text(t: Tuning) -> str:
     """The whole module, for AArch64 or x86-64."""
-    interval = ARM_TICKS if is_arm else X86_CYCLES
+    interval = ARM_TICKS if t.machine.is_arm else X86_CYCLES
     declarations = (
         "declare i64 @llvm.ctlz.i64(i64, i1)\ndeclare i64 @llvm.abs.i64(i64, i1)\n"
         "declare i64 @llvm.readcyclecounter()\ndeclare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
     )
     parts = (
-        entry_text(), decref_text(), new_array_text(), array_text(), like_texts(), _new_outs(), _new_list(),
+        entry_text(), decref_text(), new_array_text(), array_text(t), like_texts(), _new_outs(), _new_list(),
         _exclusive(), _prepare(),
-        _bytes(), _swap_in(), _commit(), _copy(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
-        arena_text(), _host_call(), _poll(interval), cell_text(), parts_text(), judge_text(), _clear(),
-        signal_text(is_arm),
+        _bytes(), _swap_in(), _commit(), _copy(t), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
+        arena_text(t), _host_call(), _poll(interval), cell_text(), parts_text(), judge_text(), _clear(t),
+        signal_text(t.machine.is_arm),
     )  # fmt: skip
     return DECLARATION + DECLARATIONS + declarations + "".join(parts) + METADATA
 
@@ -212,33 +212,35 @@ def _commit() -> str:
     return f.text
 
 
-def _copy() -> str:
+def _copy(t: Tuning) -> str:
     f = Asm("void", "copy", ("ptr rt", "ptr to", "ptr from", "i64 bytes"))
     copy = f.load("ptr", "%rt", layouts.RT["memcpy"])
     with f.when(f.compare("ne", "ptr", "%to", "%from")):
-        with _in_pieces(f) as (at, some):
+        with _in_pieces(f, t) as (at, some):
             f.call("ptr", copy, f"ptr {f.gep('%to', at)}", f"ptr {f.gep('%from', at)}", f"i64 {some}")
     f.ret()
     return f.text
 
 
-def _clear() -> str:
+def _clear(t: Tuning) -> str:
     f = Asm("void", "clear", ("ptr to", "i64 bytes"))
     clear = f.load("ptr", run_time_table(f), layouts.RT["memset"])
-    with _in_pieces(f) as (at, some):
+    with _in_pieces(f, t) as (at, some):
         f.call("ptr", clear, f"ptr {f.gep('%to', at)}", "i32 0", f"i64 {some}")
     f.ret()
     return f.text
 
 
 @contextmanager
-def _in_pieces(f: Asm) -> Iterator[tuple[str, str]]:
+def _in_pieces(f: Asm, t: Tuning) -> Iterator[tuple[str, str]]:
     """(place, length) of pieces of so many %bytes, between which signals are looked for."""
-    with f.loop("%bytes", step=PIECE) as loop:
+    with f.loop("%bytes", step=t.pool.poll_bytes) as loop:
         left = f.op(f"sub i64 %bytes, {loop.index}")
-        some = f.op(f"select i1 {f.compare('slt', 'i64', left, PIECE)}, i64 {left}, i64 {PIECE}")
+        some = f.op(
+            f"select i1 {f.compare('slt', 'i64', left, t.pool.poll_bytes)}, i64 {left}, i64 {t.pool.poll_bytes}"
+        )
         yield loop.index, some
-        with f.when(f.compare("eq", "i64", some, PIECE)):
+        with f.when(f.compare("eq", "i64", some, t.pool.poll_bytes)):
             poll(f)
 
 

@@ -1,5 +1,6 @@
-"""LLVM text of what parts of a loop over blocks share, for the native object: who computes them, whose storage a part
-uses, and whose failure is the call's.  `codegen.host.blocks` says what an environment is.
+"""Parallel blocks of a program (`Blocks`): who computes them, whose storage each uses, whose failure is the call's.
+
+Contract  `each_part`, `take_slot`, `leave_slot`, `report`; `codegen.host.blocks` says what an environment is.
 """
 
 from __future__ import annotations

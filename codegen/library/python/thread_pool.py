@@ -1,17 +1,15 @@
-"""LLVM text of the thread library: a pool of native threads that share out the chunks of one job at a time.
+"""The thread pool: native threads that share out the tasks of one job at a time.
 
     void parallel_for(ptr pool, ptr fn, ptr job, i64 n)    fn(job, k) for k in 0..n-1, in any order, on any thread
-    i1 is_awake(ptr pool, i64 work)                        may so many ns of work count on threads that look for some?
+    i1 is_awake(ptr pool, i64 work)                        may so many ns of work count on threads that spin?
 
-The caller works too and never waits for a thread to show up, only for chunks that one has begun.  A second caller finds
-the pool busy and does its job alone.  Tickets are taken from one word, which a new job overwrites: who comes late gets
-none, or one of the new job, and looks for the job only with a ticket in hand.  The word counts the chunks that are left
-and, above, those taken from the end: each thread goes through memory in order, and finds in its cache what it had in
-the last call.  A job may end before its time, if its caller is stopped (`library.signals`): threads leave their chunks
-by a jump, and report all that they have begun.  Threads are started by
-the first job, spin for a moment behind each, then sleep; where fewer are wanted later the rest looks on.  To wake one
-takes as long as small jobs do: they ask before whether threads are awake, or would be, had the last to ask woken them.
-The pool (`codegen.abi.layouts` TH_*) holds all addresses.
+The caller works too, and waits only for tasks that a thread has begun; a second caller finds the pool busy and works
+alone.  Tickets come from one word, which a new job overwrites: a late thread gets none, or one of the new job.  The
+word counts the tasks that are left and, above, those taken from the end, so each thread walks memory in order and finds
+in its cache what it had in the last call.  A job ends early if its caller is stopped (`library.signals`).  Threads
+start with the first job, spin for a moment behind each, then sleep; waking one takes as long as a small job, which
+therefore asks first whether threads are awake, or would be, had the last to ask woken them.  The pool
+(`codegen.abi.layouts` TH_*) holds all addresses.
 """
 
 from __future__ import annotations
@@ -29,22 +27,19 @@ from tensordsl.codegen.library.signals import (
     watch_worker,
 )
 from tensordsl.codegen.llvm.builder import METADATA, Asm
+from tensordsl.codegen.target.tuning import Tuning
 
-SPIN = 2000  # looks for a new job before a thread goes to sleep
-LOOKS = 50  # of these, before others that have work get the core
-RECENT = 50_000  # ns in which the next job finds threads awake, about what they spin, beside twice its work
-PATIENCE = 5000  # looks for the end of the last chunks before the caller gives its turn away
-BACK = 1 << 32  # what a chunk from the end counts in the word of tickets
+TAKEN_FROM_END = 1 << 32  # what a chunk from the end counts in the word of tickets
 CORES = "[16 x i64]"  # a set of cores, as the system has it
 Wait = tuple[str, ...]  # what lets a processor wait for a moment, and its operands
 X86_WAIT, ARM_WAIT = ("llvm.x86.sse2.pause",), ("llvm.aarch64.isb", "i32 15")  # `yield` does nothing on most of these
 
 
-def thread_text(is_arm: bool) -> str:
+def thread_text(t: Tuning) -> str:
     """The module, for AArch64 or x86-64."""
-    wait = ARM_WAIT if is_arm else X86_WAIT
+    wait = ARM_WAIT if t.machine.is_arm else X86_WAIT
     kinds = ", ".join(operand.split()[0] for operand in wait[1:])
-    parts = _drain(), _leave_core(), _worker(wait), _start(), _parallel_for(wait), _is_awake()
+    parts = _drain(), _leave_core(), _worker(t, wait), _start(), _parallel_for(t, wait), _is_awake(t)
     return f"declare void @{wait[0]}({kinds})\n" + DECLARATIONS + POLL + BLOCKS + "".join(parts) + METADATA
 
 
@@ -77,17 +72,17 @@ def _drain() -> str:
     """Do chunks until there are none left: the caller from the first on, others from the last to the first.  begun: how
     many this thread has begun, and not reported."""
     f = Asm("void", "drain", ("ptr pool", "i1 back", "ptr begun"), internal=True)
-    step = f.op(f"select i1 %back, i64 {BACK - 1}, i64 -1")
+    step = f.op(f"select i1 %back, i64 {TAKEN_FROM_END - 1}, i64 -1")
     more, work, done = f.label("more"), f.label("work"), f.label("none")
     before = f.block
     f.place(more)
     count = f.op(f"phi i64 [ 0, %{before} ], [ %count.next, %{work} ]")
     ticket = _atomic(f, "add", layouts.TH_TICKET, step)
-    left = f.op(f"sub i64 {f.op(f'and i64 {ticket}, {BACK - 1}')}, {layouts.TH_SPARE}")
+    left = f.op(f"sub i64 {f.op(f'and i64 {ticket}, {TAKEN_FROM_END - 1}')}, {layouts.TH_SPARE}")
     f.branch(f.compare("sgt", "i64", left, 0), work, done)
     f.place(work)
     fn, job = f.load("ptr", "%pool", layouts.TH_FN), f.load("ptr", "%pool", layouts.TH_JOB)
-    at_end = f.op(f"sub i64 {f.load('i64', '%pool', layouts.TH_N)}, {f.op(f'udiv i64 {ticket}, {BACK}')}")
+    at_end = f.op(f"sub i64 {f.load('i64', '%pool', layouts.TH_N)}, {f.op(f'udiv i64 {ticket}, {TAKEN_FROM_END}')}")
     index = f.op(f"sub i64 {at_end}, {f.op(f'select i1 %back, i64 1, i64 {left}')}")
     f.do(f"%count.next = add i64 {count}, 1")
     f.store("i64", "%count.next", "%begun")
@@ -102,7 +97,7 @@ def _drain() -> str:
     return f.text
 
 
-def _worker(wait: Wait) -> str:
+def _worker(t: Tuning, wait: Wait) -> str:
     f = Asm("ptr", "worker", ("ptr pool",))
     how = f.op(f"trunc i64 {f.load('i64', '%pool', layouts.TH_HOW)} to i32")
     _system(f, "pthread_sigmask", f"i32 {how}", f"ptr {f.gep('%pool', layouts.TH_SIGNALS)}", "ptr null")
@@ -113,8 +108,8 @@ def _worker(wait: Wait) -> str:
     wanted = f.load("i64", "%pool", layouts.TH_WANTED)
     with f.when(f.compare("slt", "i64", _atomic(f, "add", layouts.TH_JOINED, 1), wanted)):
         f.call("void", "@drain", "ptr %pool", "i1 true", f"ptr {begun}")
-    with f.loop(SPIN // LOOKS):
-        with f.loop(LOOKS):
+    with f.loop(t.pool.spin_looks // t.pool.spin_yield_looks):
+        with f.loop(t.pool.spin_yield_looks):
             with f.when(f.compare("ne", "i64", _get(f, layouts.TH_GENERATION), known)):
                 f.jump(work)
             _pause(f, wait)
@@ -156,7 +151,7 @@ def _start_watch(f: Asm) -> str:
 
 def _leave_core() -> str:
     """Go to another core, if there is one, where Linux woke this thread on the caller's, as it does behind a pause of
-    both: it would take turns with the caller there."""
+    both: it would share the core with the caller."""
     f = Asm("void", "leave_core", ("ptr pool",), internal=True)
     own, others = f.op(f"alloca {CORES}, align 8"), f.op(f"alloca {CORES}, align 8")
     core = f.op(f"zext i32 {_system(f, 'sched_getcpu')} to i64")
@@ -174,7 +169,7 @@ def _leave_core() -> str:
 
 
 def _cores(place: str) -> tuple[str, str, str]:
-    """A set of cores, of the thread that asks."""
+    """The set of cores of the calling thread."""
     return "i32 0", "i64 128", f"ptr {place}"
 
 
@@ -200,7 +195,7 @@ def _alone(f: Asm) -> None:
     f.ret()
 
 
-def _parallel_for(wait: Wait) -> str:
+def _parallel_for(t: Tuning, wait: Wait) -> str:
     f = Asm("void", "parallel_for", ("ptr pool", "ptr fn", "ptr job", "i64 n"))
     taken = f.op(f"cmpxchg ptr {f.gep('%pool', layouts.TH_BUSY)}, i64 0, i64 1 seq_cst seq_cst")
     with f.when(f.op(f"xor i1 {f.op(f'extractvalue {{i64, i1}} {taken}, 1')}, true")):
@@ -227,7 +222,7 @@ def _parallel_for(wait: Wait) -> str:
     f.call("void", "@drain", "ptr %pool", "i1 false", f"ptr {f.gep('%pool', layouts.TH_MINE)}")
     again, look = f.label("again"), f.label("look")
     f.place(again)
-    with f.loop(PATIENCE):
+    with f.loop(t.pool.finish_looks):
         f.place(look)
         with f.when(f.compare("eq", "i64", _get(f, layouts.TH_REMAINING), 0)):
             _put(f, 0, layouts.TH_OWNER)
@@ -240,7 +235,7 @@ def _parallel_for(wait: Wait) -> str:
     return f.text
 
 
-def _is_awake() -> str:
+def _is_awake(t: Tuning) -> str:
     f = Asm("i1", "is_awake", ("ptr pool", "i64 work"))
     time_spec = f.op("alloca [2 x i64], align 8")
     missing = f.compare(
@@ -257,5 +252,5 @@ def _is_awake() -> str:
     now = f.op(f"add i64 {seconds}, {f.load('i64', time_spec, 8)}")
     passed = f.op(f"sub i64 {now}, {_get(f, layouts.TH_ASKED)}")
     _put(f, now, layouts.TH_ASKED)
-    f.ret("i1", f.compare("slt", "i64", passed, f.op(f"add i64 {f.op('shl i64 %work, 1')}, {RECENT}")))
+    f.ret("i1", f.compare("slt", "i64", passed, f.op(f"add i64 {f.op('shl i64 %work, 1')}, {t.pool.awake_ns}")))
     return f.text

@@ -1,5 +1,8 @@
-"""LLVM text of the library's entry: the loop stub that checks arguments, the error exit, and the type's slots for the
-garbage collector."""
+"""The entry of calls: CPython's vectorcall checks and lays out arguments, then runs the program.
+
+Contract  `stub(self, args, nargsf, kwnames)`: the result, or NULL with an exception; what the argument table does not
+          allow goes to Python, which normalises and calls again.  Also the error exit, and the type's GC slots.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def record(f: Asm, kind: int) -> None:
 
 
 def unless_failed(f: Asm) -> None:
-    """Give NULL where something has failed before: a program asks once for several storages, after the last."""
+    """Give NULL where something has failed before: a program checks once for several storages, after the last."""
     with f.when(f.compare("ne", "i64", f.load("i64", "%frame", layouts.FR_KIND), 0), UNLIKELY):
         f.ret("ptr", "null")
 
@@ -44,7 +47,7 @@ def incref(f: Asm, obj: str) -> None:
 
 def _stub(name: str, checks_stack: bool) -> str:
     """ptr stub(self, args, nargsf, kwnames): CPython's vectorcall of every Function.  checks_stack: of those that need
-    much of the stack.  Where less is left the call goes the slow way."""
+    much of the stack.  Where less is left the call goes by way of Python."""
     f = Asm("ptr", name, ("ptr self", "ptr args", "i64 nargsf", "ptr kwnames"))
     count = f.op("and i64 %nargsf, 9223372036854775807")
     ctx = f.load("ptr", "%self", layouts.FN_CTX)
@@ -146,7 +149,7 @@ def _check_arguments(f: Asm, ctx: str, rt: str, count: str, frame: str, slow: st
         numpy = f.compare("eq", "ptr", kind, f.load("ptr", desc, layouts.DESC_SCALAR))
         python = f.compare("eq", "ptr", kind, f.load("ptr", desc, layouts.DESC_PYTHON))
         value, other, device = f.label("value"), f.label("other"), f.label("device")
-        f.branch(f.op(f"or i1 {numpy}, {python}"), value, other)
+        f.branch(f.any(numpy, python), value, other)
         f.place(other)
         integer = f.call("i1", "@take_int", f"ptr {rt}", f"ptr {obj}", f"ptr {desc}", f"ptr {source}")
         f.branch(integer, done, device)
@@ -175,7 +178,7 @@ def _take_int() -> str:
         whole = f.op(f"add i64 {value}, {EXACT}")
         exact = f.compare("ule", "i64", whole, 2 * EXACT)
         keep = f.compare("eq", "i64", mode, layouts.INT_KEEP)
-        with f.when(f.all(fits, f.op(f"or i1 {keep}, {exact}"))):
+        with f.when(f.all(fits, f.any(keep, exact))):
             bits = f.op(f"bitcast double {f.op(f'sitofp i64 {value} to double')} to i64")
             f.store("i64", f.op(f"select i1 {keep}, i64 {value}, i64 {bits}"), "%source", layouts.SRC_DIMS)
             f.store("ptr", f.gep("%source", layouts.SRC_DIMS), "%source", layouts.SRC_DATA)

@@ -1,6 +1,8 @@
-"""LLVM text of sorting short lines that stand side by side, as the pixels of a few images: a vector of lines at a time.
+"""Sorting networks over adjacent short lines: a vector of lines is sorted at once, a lane a line.
 
-Number r of each line is in register r, and all lines go through one network of exchanges.
+Contract  `columns{size}`: the wanted places of as many adjacent lines as a vector has lanes; false: special numbers.
+When      lines of at most 32 numbers stand side by side in memory, as the pixels of a few images do.
+Why       element r of each line is in register r, so every exchange is one minimum and one maximum.
 """
 
 from __future__ import annotations

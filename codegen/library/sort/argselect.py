@@ -1,9 +1,8 @@
-"""LLVM text of the libraries `select_*`: `argsort` of which only some places are wanted, as the largest ten.
+"""Partial argsort, `select_*`: the positions of the k least or greatest numbers of a line.
 
-The places' nearer end decides: the k least numbers of a line are looked for, or the k greatest, from its other end.
-The best so far stand in scratch; what is not better than the k-th of them is passed by, a vector at a time.  When there
-are twice as many they are sorted, and the first k stay.  Of equal numbers those that come first along the way win, so
-that they stand as `argsort` has them.
+Contract  a line and the wanted places -> positions as `argsort` has them, equal numbers in their order.
+When      few places are wanted (top-k): the end of the line that is nearer to them is looked for.
+Why       one pass compares vectors with the k-th best so far; candidates are sorted whenever there are 2k of them.
 """
 
 from __future__ import annotations
@@ -11,28 +10,29 @@ from __future__ import annotations
 from tensordsl.codegen.library.lines import given_lines, walk_text
 from tensordsl.codegen.library.signals import POLL, long_loop
 from tensordsl.codegen.library.sort import merge_sort
-from tensordsl.codegen.library.sort.driver import PAIR, PLACES, WANTED
+from tensordsl.codegen.library.sort.driver import PAIR_BYTES, PLACES_BYTES, WANTED_PARAMS
 from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.library.sort.merge_sort import Core
 from tensordsl.codegen.llvm.builder import METADATA, UNLIKELY, Asm, passed
+from tensordsl.codegen.target.tuning import Tuning
 
-FEW = 16  # candidates beside the best, at least
-APART = 64  # bytes behind what is sorted
-COUNT, LIMIT, PAIRS, OTHER, MOST, BEST = range(0, 48, 8)  # of what is known along the way
+MIN_CANDIDATES = 16  # that scratch has room for, besides the best
+GUARD_BYTES = 64  # behind what is sorted
+COUNT, LIMIT, PAIRS, OTHER, MOST, BEST = range(0, 48, 8)  # of what the scan of a line knows
 ENDS = ("least", "greatest")
 
 
-def select_text(dtype: str, vector_bytes: int = 64) -> str:
-    """The module of a real dtype, for a machine with vectors of so many bytes."""
-    return _Select(dtype, vector_bytes).text()
+def select_text(dtype: str, tuning: Tuning) -> str:
+    """The module of a real dtype."""
+    return _Select(dtype, tuning).text()
 
 
 class _Select(Keys):
     def text(self) -> str:
-        parts = [Core("pairs", 128).text(), self.cut()]
+        parts = [Core("pairs", 128, self.tuning).text(), self.cut()]
         parts += [part(end) for end in ENDS for part in (self.offer, self.look, self.found)]
         name = f"argsort_part_{self.dtype}"
-        parts += [self.line(name), walk_text(name, WANTED, lambda f: _each_line(f, name)), _entry(name)]
+        parts += [self.line(name), walk_text(name, WANTED_PARAMS, lambda f: _each_line(f, name)), _entry(name)]
         declarations = "".join(f"declare i64 @llvm.{f}.i64(i64, i1)\n" for f in ("cttz", "ctlz"))
         declarations += "".join(f"declare i64 @llvm.{f}.i64(i64, i64)\n" for f in ("smin", "smax"))
         return POLL + declarations + "".join(parts) + METADATA + merge_sort.METADATA
@@ -51,7 +51,7 @@ class _Select(Keys):
         f.store("ptr", found, "%way", PAIRS)
         f.store("ptr", f.op(f"select i1 {stays}, ptr {other}, ptr {pairs}"), "%way", OTHER)
         f.store("i64", best, "%way", COUNT)
-        last = f.op(f"mul i64 {f.op(f'sub i64 {best}, 1')}, {PAIR}")
+        last = f.op(f"mul i64 {f.op(f'sub i64 {best}, 1')}, {PAIR_BYTES}")
         f.store("i64", f.load("i64", found, last), "%way", LIMIT)
         f.ret()
         return f.text
@@ -62,7 +62,7 @@ class _Select(Keys):
         key = self.turned(f, self.one_key(f, f.gep("%x", f.op("mul i64 %at, %x_step"))), end)
         with f.when(f.compare("ult", "i64", key, f.load("i64", "%way", LIMIT))):
             count = f.load("i64", "%way", COUNT)
-            place = f.gep(f.load("ptr", "%way", PAIRS), f.op(f"mul i64 {count}, {PAIR}"))
+            place = f.gep(f.load("ptr", "%way", PAIRS), f.op(f"mul i64 {count}, {PAIR_BYTES}"))
             f.store("i64", key, place)
             f.store("i64", "%at", place, 8)
             f.store("i64", more := f.op(f"add i64 {count}, 1"), "%way", COUNT)
@@ -72,7 +72,7 @@ class _Select(Keys):
         return f.text
 
     def look(self, end: str) -> str:
-        """Those of a vector's numbers whose bits are set, in the order of the way."""
+        """Those of a vector's numbers whose bits are set, in the order of the scan."""
         f = Asm("void", f"look.{end}", ("ptr way", "ptr x", "i64 x_step", "i64 at", "i64 bits"), internal=True)
         head, body, done = f.label("head"), f.label("body"), f.label("done")
         f.place(head)
@@ -95,9 +95,9 @@ class _Select(Keys):
         """ptr: the sorted pairs of the `best` numbers of this end and their positions, somewhere in `room`."""
         f = Asm("ptr", f"find.{end}", ("ptr x", "i64 n", "i64 x_step", "ptr room", "i64 best"), internal=True)
         way = f.op("alloca [6 x i64], align 8")
-        more = f.op(f"call i64 @llvm.smax.i64(i64 %best, i64 {FEW})")
+        more = f.op(f"call i64 @llvm.smax.i64(i64 %best, i64 {MIN_CANDIDATES})")
         most = f.op(f"call i64 @llvm.smin.i64(i64 %n, i64 {f.op(f'add i64 %best, {more}')})")
-        other = f.gep(f.gep("%room", f.op(f"mul i64 {most}, {PAIR}")), APART)
+        other = f.gep(f.gep("%room", f.op(f"mul i64 {most}, {PAIR_BYTES}")), GUARD_BYTES)
         for offset, kind, value in (
             (COUNT, "i64", most), (PAIRS, "ptr", "%room"), (OTHER, "ptr", other), (MOST, "i64", most),
             (BEST, "i64", "%best"),
@@ -106,7 +106,7 @@ class _Select(Keys):
         with long_loop(f, most) as loop:
             at = loop.index if end == "least" else f.op(f"sub i64 {f.op('sub i64 %n, 1')}, {loop.index}")
             key = self.turned(f, self.one_key(f, f.gep("%x", f.op(f"mul i64 {at}, %x_step"))), end)
-            place = f.gep("%room", f.op(f"mul i64 {loop.index}, {PAIR}"))
+            place = f.gep("%room", f.op(f"mul i64 {loop.index}, {PAIR_BYTES}"))
             f.store("i64", key, place)
             f.store("i64", at, place, 8)
         f.call("void", "@cut", f"ptr {way}")
@@ -149,7 +149,7 @@ class _Select(Keys):
 
     def line(self, name: str) -> str:
         """The wanted places of y, from the end that is nearer to them."""
-        f = Asm("void", f"{name}.line", WANTED, internal=True)
+        f = Asm("void", f"{name}.line", WANTED_PARAMS, internal=True)
         stop, left = f.op("add i64 %first, %count"), f.op("sub i64 %n, %first")
         is_near = f.compare("sle", "i64", stop, left)
         yes, no = f.label("least"), f.label("greatest")
@@ -160,14 +160,14 @@ class _Select(Keys):
             pairs = f.call("ptr", f"@find.{end}", *given)
             with f.loop(stop, start="%first") as loop:
                 rank = loop.index if end == "least" else f.op(f"sub i64 {f.op('sub i64 %n, 1')}, {loop.index}")
-                position = f.load("i64", f.gep(pairs, f.op(f"mul i64 {rank}, {PAIR}")), 8)
+                position = f.load("i64", f.gep(pairs, f.op(f"mul i64 {rank}, {PAIR_BYTES}")), 8)
                 f.store("i64", position, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
             f.ret()
         return f.text
 
 
 def _each_line(f: Asm, name: str) -> None:
-    f.call("void", f"@{name}.line", *passed(WANTED))
+    f.call("void", f"@{name}.line", *passed(WANTED_PARAMS))
 
 
 def _entry(name: str) -> str:
@@ -177,7 +177,7 @@ def _entry(name: str) -> str:
     room = f.load("ptr", "%bases", 16)
     first, count = f.load("i64", room), f.load("i64", room, 8)
     with f.when(f.compare("sgt", "i64", count, 0)):
-        places = f"ptr {f.gep(room, PLACES)}", f"i64 {first}", f"i64 {count}"
+        places = f"ptr {f.gep(room, PLACES_BYTES)}", f"i64 {first}", f"i64 {count}"
         f.call("void", f"@{name}.walk", *line, *places, *axes, "i64 %rank")
     f.ret()
     return f.text

@@ -1,8 +1,8 @@
-"""LLVM text of searches in sorted numbers: of all places that may be, half are left after each step, and as many steps
-are done for all numbers, so that several go side by side.
+"""Binary search of many numbers in a sorted vector, without branches: `searchsorted_*`.
 
-A step is chosen by arithmetic: of a choice LLVM makes a branch, which would go wrong every second time.  float32 and
-float64 are compared as they are, with nans, which stand last, apart; others by their keys.
+Contract  sorted numbers, numbers to look for -> positions, to the left or right of equal ones; nan stands last.
+Why       every search takes as many steps, so eight go side by side and hide each other's latency; a step is chosen by
+          arithmetic, since LLVM turns a select into a branch that is mispredicted every second time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from tensordsl.codegen.library.signals import long_loop
 from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.llvm.builder import Asm
 
-TOGETHER = (8, 1)  # numbers that are searched side by side
+INTERLEAVED_SEARCHES = (8, 1)  # numbers that are searched at once, to hide latency
 COMPARED = {"float32": "float", "float64": "double"}
 # How the numbers before the place compare to the one that is looked for, floats no less if that one is nan; and those
 # before the first nan to themselves.
@@ -20,10 +20,10 @@ _ROOM = ("ptr x", "i64 n", "i64 x_step", "i64 all")  # the first n of all number
 
 
 def search_text(keys: Keys) -> str:
-    search = _Search(keys.dtype, keys.vector_bytes)
+    search = _Search(keys.dtype, keys.tuning)
     texts = [search.together("numbers", 1)] if search.is_compared else []
     for side in ("left", "right"):
-        texts += [*(search.together(side, k) for k in TOGETHER), search.entry(side)]
+        texts += [*(search.together(side, k) for k in INTERLEAVED_SEARCHES), search.entry(side)]
     return "".join(texts)
 
 
@@ -45,7 +45,7 @@ class _Search(Keys):
             n = f.load("i64", cell)
         room = f"ptr {x}", f"i64 {n}", f"i64 {x_step}", f"i64 {length}"
         done = "0"
-        for k in TOGETHER:
+        for k in INTERLEAVED_SEARCHES:
             end = f.op(f"and i64 {many}, {-k}")
             with long_loop(f, end, start=done, step=k) as loop:
                 source, target = f.gep(v, f.op(f"mul i64 {loop.index}, {v_step}")), f.gep(y, loop.index, "i64")

@@ -1,7 +1,6 @@
-"""LLVM text of vectors with some of their lanes first: compressed, or in an order by a table of all sets of lanes.
+"""Compression of vectors: chosen lanes to the front, by an instruction or by a table of permutations.
 
-A table is for eight lanes at most.  AVX2 has no instruction that compresses lanes, and Zen 4 none that stores them so
-in less time.
+When      eight lanes at most for tables.  AVX2 has no compressing instruction, and Zen 4's compressing store is slow.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from tensordsl.codegen.library.sort.networks import Vectors
 
 PERMUTATIONS = {64: ("llvm.x86.avx512.permvar.di.512", "<8 x i64>"), 32: ("llvm.x86.avx2.permd", "<8 x i32>")}
-ROW = 8  # lanes of a permutation, and bytes of its row in the table
+TABLE_LANES = 8  # lanes of a permutation, and bytes of its row in the table
 
 
 def compression(bits: int, lanes: int) -> str:
@@ -32,7 +31,7 @@ def permutation(vector_bytes: int) -> str:
 
 def orders(table: str, lanes: int) -> str:
     """For each set of lanes the order of a vector's parts, which are as many as a row has bytes."""
-    parts, numbers = ROW // lanes, []
+    parts, numbers = TABLE_LANES // lanes, []
     for bits in range(1 << lanes):
         order = sorted(range(lanes), key=lambda k: bits >> k & 1, reverse=True)
         row = bytes(parts * lane + part for lane in order for part in range(parts))
@@ -43,8 +42,8 @@ def orders(table: str, lanes: int) -> str:
 def permuted(v: Vectors, table: str, x: str, lanes: str) -> str:
     """The lanes whose bits are set in an i64, then the others."""
     f, (name, kind) = v.f, PERMUTATIONS[v.size]
-    order = f.op(f"load <{ROW} x i8>, ptr {f.gep(table, lanes, 'i64')}, align 8")
-    order = f.op(f"zext <{ROW} x i8> {order} to {kind}")
+    order = f.op(f"load <{TABLE_LANES} x i8>, ptr {f.gep(table, lanes, 'i64')}, align 8")
+    order = f.op(f"zext <{TABLE_LANES} x i8> {order} to {kind}")
     if kind == v.kind:
         return f.call(kind, f"@{name}", f"{kind} {x}", f"{kind} {order}")
     x = f.op(f"bitcast {v.kind} {x} to {kind}")

@@ -1,11 +1,10 @@
-"""LLVM text of the libraries `sort_*`: `sort` and `argsort` along an axis, NumPy's stable order with nan at the end,
-and the search in what is sorted.
+"""Sorting: `sort` and `argsort` along an axis, NumPy's stable order with nan last; the modules `sort_*`, `argsort_*`.
 
-A line of the axis is copied to integers of the same order, sorted there, and copied back.  Numbers that are equal
-without being the same (zeros of both signs, nans) are put to their places in the order in which they stood.  Complex
-numbers are sorted with their positions, as `argsort` sorts all, by the key of their real and of their imaginary parts.
-Positions of many keys of one or two bytes are found by counting these.  Where few places of the order are wanted, the
-line is narrowed to what may be there.
+Contract  a `LibraryCall`'s lines, scratch, and the wanted places -> the sorted line, or positions.
+How       a line is copied to integer keys of the same order (`keys`), sorted, and copied back.  Equal numbers that
+          differ (zeros of both signs, nans) are put back in their order (`nan_and_zeros`).  Complex numbers, as in
+          `argsort`, are sorted as (key, position) pairs.  Many keys of one or two bytes are counted (counting sort);
+          where few places are wanted, the line is narrowed first (`select`).
 """
 
 from __future__ import annotations
@@ -27,23 +26,23 @@ from tensordsl.codegen.library.sort.select import narrow_text
 from tensordsl.codegen.library.sort.short_lines import short_text, sizes
 from tensordsl.codegen.llvm.builder import LIKELY, METADATA, UNLIKELY, Asm, passed
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.graph.types import COMPLEX
 
-LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
-WANTED = (*LINE, "i64 first", "i64 count")
-COUNTS = (*LINE[:1], *LINE[2:4], "ptr from", "ptr y", "i64 y_step")
-PLACES = 16  # bytes of scratch in which a program gives the first place and how many
-HEAD = 64  # bytes before the room of a line: those, and last where the threads' pool is
-COUNTED = {1: 256, 2: 1000}  # keys of so many bytes, from which on they are counted
-SLACK = HEAD + 256 + nan_and_zeros.COUNTS  # bytes of scratch, also for whole vectors, and for what is read but not used
-PAIR = 16  # bytes of a key and a position
+LINE_PARAMS = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
+WANTED_PARAMS = (*LINE_PARAMS, "i64 first", "i64 count")
+COUNT_PARAMS = (*LINE_PARAMS[:1], *LINE_PARAMS[2:4], "ptr from", "ptr y", "i64 y_step")
+PLACES_BYTES = 16  # of scratch in which a program gives the first wanted place and how many
+HEAD_BYTES = 64  # before the room of a line: those, and last where the threads' pool is
+SLACK_BYTES = HEAD_BYTES + 256 + nan_and_zeros.COUNTS_BYTES  # of scratch: whole vectors, and what is read unused
+PAIR_BYTES = 16  # a key and a position
 REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8, 16), (1, 2, 4, 8)
 
 
 def room_per_element(function: str, dtype: str) -> int:
     """Bytes of scratch that the library needs for each element of a line."""
     if function != "sort" or dtype in COMPLEX:
-        return 2 * PAIR
+        return 2 * PAIR_BYTES
     return (3 if dtype in FLOATS else 2) * max(2, ITEMSIZE[dtype])
 
 
@@ -54,16 +53,16 @@ def declared_once(text: str) -> str:
     return "".join((*declarations, *(line for line in lines if not line.startswith("declare "))))
 
 
-def sort_text(dtype: str, vector_bytes: int = 64) -> str:
-    """The module of a dtype, for a machine with vectors of so many bytes."""
-    return _Sort(dtype, vector_bytes).text()
+def sort_text(dtype: str, tuning: Tuning) -> str:
+    """The module of a dtype."""
+    return _Sort(dtype, tuning).text()
 
 
 class _Sort(Keys):
     def text(self) -> str:
         parts = [POLL]
         parts += [core.declarations() + core.text() for core in self.cores()]
-        parts += [parallel_lines.text()] if self.shares else []
+        parts += [parallel_lines.text(self.tuning)] if self.shares else []
         parts += [self.listed(), self.placed()] if self.is_packed or self.splits_pairs else []
         parts += [self.numbered()] if self.splits_pairs else []
         parts += [self.listing(), self.sort_line(), self.argsort_line()]
@@ -73,14 +72,14 @@ class _Sort(Keys):
         if self.parts == 1:
             parts += [self.read(), self.write(), narrow_text(self), short_text(self), columns_text(self), self.plane()]
         parts += [search_text(self)]
-        parts += [self.walked("argsort", LINE), self.walked("sort", WANTED)]
+        parts += [self.walked("argsort", LINE_PARAMS), self.walked("sort", WANTED_PARAMS)]
         parts += map(self.entry, ("sort", "sort_part", "argsort"))
         return declared_once("".join(parts)) + METADATA + merge_sort.METADATA
 
     @property
     def splits(self) -> bool:
         """Whether there are the instructions for quicksort."""
-        return self.vector_bytes >= 32
+        return self.vector_bytes >= 32 and self.tuning.allows("vector_quicksort")
 
     @property
     def is_packed(self) -> bool:
@@ -90,13 +89,13 @@ class _Sort(Keys):
     @property
     def is_counted(self) -> bool:
         """Whether keys are so few that positions are found by counting them."""
-        return self.parts == 1 and self.size in COUNTED
+        return self.parts == 1 and self.size <= 2 and self.tuning.allows("counting_argsort")
 
     @property
     def splits_pairs(self) -> bool:
-        """Whether keys and positions are arrays of their own; by two keys they are sorted in turn, in any order of
-        positions, which quicksort does not keep."""
-        return self.vector_bytes == 64 and not self.is_packed and self.key_count == 1
+        """Whether keys and positions are arrays of their own; by two keys they are sorted one after the other, which
+        needs a stable sort, as quicksort is not."""
+        return self.splits and self.vector_bytes == 64 and not self.is_packed and self.key_count == 1
 
     @property
     def sorts_in_place(self) -> bool:
@@ -109,15 +108,15 @@ class _Sort(Keys):
         return self.is_packed or self.splits_pairs or self.sorts_in_place
 
     def cores(self) -> list[Core | Quick]:
-        cores: list[Core | Quick] = [Core("pairs", 128)]
+        cores: list[Core | Quick] = [Core("pairs", 128, self.tuning)]
         if self.splits_pairs:
-            cores = [Quick("pairs", 64, REGISTERS_OF_PAIRS, has_positions=True)]
+            cores = [Quick("pairs", 64, REGISTERS_OF_PAIRS, self.tuning, has_positions=True)]
         if self.is_packed:
-            cores.append(Quick("packed", 64, REGISTERS, self.vector_bytes))
+            cores.append(Quick("packed", 64, REGISTERS, self.tuning))
         if self.parts == 1:
             kind = "plain", self.width
-            quick = Quick(*kind, REGISTERS, self.vector_bytes)
-            cores.append(quick if self.sorts_in_place else Core(*kind, self.vector_bytes))
+            quick = Quick(*kind, REGISTERS, self.tuning)
+            cores.append(quick if self.sorts_in_place else Core(*kind, self.tuning))
         return cores
 
     # -- lines ---------------------------------------------------------------------------------------------------------
@@ -138,7 +137,7 @@ class _Sort(Keys):
     def read(self) -> str:
         """i1: whether there are special numbers; the keys of a line go to y, one behind the other, those of nans as the
         greatest one."""
-        f = Asm("i1", "read", parallel_lines.LINE, internal=True)
+        f = Asm("i1", "read", parallel_lines.LINE_PARAMS, internal=True)
 
         def one(k: str, W: int, flag: str) -> str:
             x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {k}, %x_step")), W)
@@ -158,7 +157,7 @@ class _Sort(Keys):
 
     def write(self) -> str:
         """The numbers of the keys at x, one behind the other, to a line."""
-        f = Asm("i1", "write", parallel_lines.LINE, internal=True)
+        f = Asm("i1", "write", parallel_lines.LINE_PARAMS, internal=True)
 
         def one(k: str, W: int, flag: str) -> str:
             place = f.gep("%x", k, f"i{self.width}")
@@ -179,7 +178,7 @@ class _Sort(Keys):
             with f.when(self.fits(f, "%n"), LIKELY):
                 self.by_threads(f, "listed", *line, "%room", "8")
                 f.ret("ptr", self.sorted_keys(f, "packed", f.gep("%room", behind), "i64 8"))
-        other, listed = f.gep("%room", f.op(f"mul i64 %n, {PAIR}")), ""
+        other, listed = f.gep("%room", f.op(f"mul i64 %n, {PAIR_BYTES}")), ""
         if self.splits_pairs:  # positions stand behind all keys
             self.by_threads(f, "listed", *line, "%room", "8")
             self.by_threads(f, "numbered", *line, f.gep("%room", behind), "8")
@@ -187,7 +186,7 @@ class _Sort(Keys):
             return f.text
         for k in reversed(range(self.key_count)):
             with long_loop(f, "%n") as loop:
-                at = f.op(f"mul i64 {loop.index}, {PAIR}")
+                at = f.op(f"mul i64 {loop.index}, {PAIR_BYTES}")
                 position = f.load("i64", f.gep(listed, at), 8) if listed else loop.index
                 key = self.keys(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")))[k]
                 f.store("i64", key, f.gep("%room", at))
@@ -227,7 +226,7 @@ class _Sort(Keys):
 
     def words(self, name: str, step: str, size: int, word: Callable[[Asm, str, int], str]) -> str:
         """A function that stores a word of 64 bits for each element to y."""
-        f = Asm("i1", name, parallel_lines.LINE, internal=True)
+        f = Asm("i1", name, parallel_lines.LINE_PARAMS, internal=True)
 
         def one(k: str, W: int, flag: str) -> str:
             place = f.gep("%y", f.op(f"mul i64 {k}, %y_step"))
@@ -257,12 +256,12 @@ class _Sort(Keys):
         """Where the positions in what is listed of a line of this length begin, and from one to the next."""
         if self.splits_pairs:
             return f.gep(listed, f.op(f"shl i64 {length}, 3")), "8"
-        return f.gep(listed, 8), str(PAIR)
+        return f.gep(listed, 8), str(PAIR_BYTES)
 
     def gather(self) -> str:
         """The numbers of a line, from the first wanted place of what is listed on, at `target`, and from there to y,
         which may be x."""
-        params = (*LINE[:5], "ptr listed", "ptr target", "i64 first", "i64 length")
+        params = (*LINE_PARAMS[:5], "ptr listed", "ptr target", "i64 first", "i64 length")
         f = Asm("void", "gather", params, internal=True)
         kind, (places, step) = self.typed(self.bits, self.parts), self.positions(f, "%listed", "%length")
         with long_loop(f, "%n") as loop:
@@ -278,7 +277,7 @@ class _Sort(Keys):
 
     def sort_line(self) -> str:
         """The wanted places of y."""
-        f = Asm("void", f"sort_{self.dtype}.line", WANTED, internal=True)
+        f = Asm("void", f"sort_{self.dtype}.line", WANTED_PARAMS, internal=True)
         if self.parts == 2:
             self.by_pairs(f)
             return f.text
@@ -310,13 +309,15 @@ class _Sort(Keys):
 
     def by_threads(self, f: Asm, each: str, *line: str) -> str:
         """What the function `each` gives of a line, in parts where quicksort goes in parts."""
-        given = operands(parallel_lines.LINE, dict(zip(named(parallel_lines.LINE), (*line, "0"), strict=True)))
+        given = operands(
+            parallel_lines.LINE_PARAMS, dict(zip(named(parallel_lines.LINE_PARAMS), (*line, "0"), strict=True))
+        )
         if not self.shares:
             return f.call("i1", f"@{each}", *given)
         return f.call("i1", "@in_parts", f"ptr @{each}", *given, f"ptr {f.load('ptr', '%room', -8)}")
 
     def in_registers(self, f: Asm, target: str) -> None:
-        """A short line, from where it stands to where it goes, or by way of scratch if its elements are apart; one with
+        """A short line, from where it stands to where it goes, or through scratch if its elements are strided; one with
         special numbers goes on."""
         adjacent = f.all(*(f.compare("eq", "i64", step, self.size) for step in ("%x_step", "%y_step")))
         apart, goes_on = f.op(f"xor i1 {adjacent}, true"), f.label("special")
@@ -343,7 +344,7 @@ class _Sort(Keys):
 
     def by_pairs(self, f: Asm) -> None:
         listed = f.call("ptr", "@list", "ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
-        other, target = f.gep("%room", f.op(f"mul i64 %n, {PAIR}")), f.gep("%y", f.op("mul i64 %first, %y_step"))
+        other, target = f.gep("%room", f.op(f"mul i64 %n, {PAIR_BYTES}")), f.gep("%y", f.op("mul i64 %first, %y_step"))
         is_first = f.compare("ult", "ptr", listed, other)
         free = f.op(f"select i1 {is_first}, ptr {other}, ptr %room")
         steps = ("i64 %count", "i64 %x_step", "i64 %y_step")
@@ -352,9 +353,10 @@ class _Sort(Keys):
         f.ret()
 
     def argsort_line(self) -> str:
-        f = Asm("void", f"argsort_{self.dtype}.line", LINE, internal=True)
+        f = Asm("void", f"argsort_{self.dtype}.line", LINE_PARAMS, internal=True)
         if self.is_counted:
-            with f.when(f.compare("sge", "i64", "%n", COUNTED[self.size])):
+            least = self.tuning.sort.count_min_1_byte if self.size == 1 else self.tuning.sort.count_min_2_bytes
+            with f.when(f.compare("sge", "i64", "%n", least)):
                 self.by_counts(f)
         listed = f.call("ptr", "@list", "ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
         if self.is_packed:
@@ -374,7 +376,7 @@ class _Sort(Keys):
 
     def counted(self, byte: int) -> str:
         """The positions at `from` (by the lowest byte: all) in the order of a byte of their keys, which are counted."""
-        f = Asm("void", f"counted{byte}", COUNTS, internal=True)
+        f = Asm("void", f"counted{byte}", COUNT_PARAMS, internal=True)
         counts = f.op(f"alloca [{DIGITS} x i64], align 64")
         f.do(f"store [{DIGITS} x i64] zeroinitializer, ptr {counts}")
 
@@ -407,10 +409,13 @@ class _Sort(Keys):
         f.ret()
 
     def plane(self) -> str:
-        """All lines along one other axis, of m lines: by vectors of them where they are short and side by side."""
-        f = Asm("void", f"sort_{self.dtype}.plane", (*WANTED, "i64 x_unit", "i64 y_unit", "i64 m"), internal=True)
+        """All lines along one other axis, of m lines: by vectors of them where they are short and adjacent."""
+        f = Asm(
+            "void", f"sort_{self.dtype}.plane", (*WANTED_PARAMS, "i64 x_unit", "i64 y_unit", "i64 m"), internal=True
+        )
         adjacent = f.all(*(f.compare("eq", "i64", unit, self.size) for unit in ("%x_unit", "%y_unit")))
-        is_short = f.all(f.compare("sle", "i64", "%n", SIZES[-1]), f.compare("sgt", "i64", "%n", 0))
+        longest = SIZES[-1] if self.tuning.allows("adjacent_line_networks") else 0
+        is_short = f.all(f.compare("sle", "i64", "%n", longest), f.compare("sgt", "i64", "%n", 0))
         whole = f.op(f"select i1 {f.all(adjacent, is_short)}, i64 {f.op(f'and i64 %m, {-self.lanes}')}, i64 0")
         with long_loop(f, whole, step=self.lanes) as loop:
             x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {self.size}")) for p in ("%x", "%y"))
@@ -433,7 +438,7 @@ class _Sort(Keys):
     def one_by_one(self, f: Asm, first: str, end: str) -> None:
         with f.loop(end, start=first) as loop:
             x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {u}")) for p, u in (("%x", "%x_unit"), ("%y", "%y_unit")))
-            f.call("void", f"@sort_{self.dtype}.line", f"ptr {x}", f"ptr {y}", *passed(WANTED[2:]))
+            f.call("void", f"@sort_{self.dtype}.line", f"ptr {x}", f"ptr {y}", *passed(WANTED_PARAMS[2:]))
             poll_each(f, loop.index, 16)
 
     def walked(self, function: str, params: tuple[str, ...]) -> str:
@@ -461,8 +466,8 @@ class _Sort(Keys):
         f = Asm("void", f"{function}_{self.dtype}", ("ptr bases", "ptr words", "i64 rank"))
         line, axes = given_lines(f)
         room, rt = (f.load("ptr", "%bases", at) for at in (16, 24))
-        f.store("ptr", f.load("ptr", rt, layouts.RT["threads"]), room, HEAD - 8)
-        given = [f"ptr {f.gep(room, HEAD)}"]
+        f.store("ptr", f.load("ptr", rt, layouts.RT["threads"]), room, HEAD_BYTES - 8)
+        given = [f"ptr {f.gep(room, HEAD_BYTES)}"]
         if function == "sort":
             given += ["i64 0", line[2]]
         elif function == "sort_part":

@@ -1,13 +1,14 @@
-"""LLVM text of keys: integers in the order of the numbers of a dtype, by which the libraries compare them.
+"""Sort keys: integers in the order of a dtype's numbers.
 
-Those of vectors are signed, as AVX2 compares no others of 64 bits; those of single numbers, whose bytes are counted,
-are unsigned.
+Contract  `ordered`, `one_key`: numbers -> keys; `number`: back.  Keys of vectors are signed, as AVX2 compares no
+          unsigned 64-bit integers; keys of single numbers, whose bytes are counted, are unsigned.
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.llvm.builder import Asm
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, SIGNED
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 
@@ -22,7 +23,7 @@ class Keys:
     one key by `one_key`.
     """
 
-    def __init__(self, dtype: str, vector_bytes: int) -> None:
+    def __init__(self, dtype: str, tuning: Tuning) -> None:
         self.dtype, self.parts = dtype, 2 if dtype in COMPLEX else 1
         self.part = real_of(dtype) if self.parts == 2 else dtype
         self.is_float, self.is_signed = self.part in FLOATS, dtype in SIGNED
@@ -30,7 +31,8 @@ class Keys:
         self.bits, self.width = 8 * self.size, 8 * max(2, self.size)  # in memory, of a key
         self.sign = -1 << (self.bits - 1)
         self.greatest = (1 << (self.width - 1)) - 1  # of all signed keys
-        self.vector_bytes, self.lanes = vector_bytes, vector_bytes // (self.width // 8)
+        self.tuning, self.vector_bytes = tuning, tuning.machine.vector_bytes
+        self.lanes = self.vector_bytes // (self.width // 8)
 
     def typed(self, bits: int, W: int) -> str:
         return f"i{bits}" if W == 1 else f"<{W} x i{bits}>"

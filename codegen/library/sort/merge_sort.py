@@ -1,10 +1,9 @@
-"""LLVM text of sorting n adjacent elements by their keys, where `sort.quicksort` has not the instructions it needs.
+"""Merge sort and radix sort of adjacent elements by their keys, where `sort.quicksort` lacks instructions.
 
-Runs of plain numbers are sorted and merged in vector registers (`sort.networks`).  Pairs of key and position, which
-have to keep their order, go where the number of smaller ones says, 8 at a time; then runs are merged, whole pairs of
-runs from both ends at once, so that no end has to be looked for, without a branch that depends on data (as in Peters'
-glidesort and van den Hoven's quadsort).  Many elements are sorted digit by digit, the last one first (LSD radix sort;
-Knuth, The Art of Computer Programming 3, 5.2.5).  All of it is stable.
+Contract  `NAME(a, b, n, bytes)`: the n elements at a, sorted, with room at b; gives a or b.  Stable.
+How       runs are sorted in registers (`networks`), or by ranks for (key, position) pairs, and merged from both ends at
+          once without unpredictable branches; many elements go digit by digit.
+Ref       O. Peters, glidesort; S. van den Hoven, quadsort; LSD radix sort: Knuth, TAOCP 3, 5.2.5.
 """
 
 from __future__ import annotations
@@ -12,15 +11,14 @@ from __future__ import annotations
 from tensordsl.codegen.library.signals import long_loop
 from tensordsl.codegen.library.sort import networks
 from tensordsl.codegen.llvm.builder import Asm, passed
+from tensordsl.codegen.target.tuning import Tuning
 
-BLOCK, WIDEST = 8, 128  # elements that are sorted by their ranks; at most in registers
-MANY = {1: 2000, 2: 20_000, 4: 60_000, 8: 100_000}  # numbers of so many bytes that are sorted by their digits
-MANY_PAIRS = 3000  # of 8 bytes
-PAIRS = (2, 1)  # pairs of runs merged side by side
+RANKED_ELEMENTS, MAX_REGISTER_ELEMENTS = 8, 128  # sorted by their ranks; sorted in registers, at most
+INTERLEAVED_MERGES = (2, 1)  # pairs of runs merged at once
 DIGITS = 256
 UNPREDICTABLE = 2  # the number of the metadata that keeps LLVM from making a branch of a choice
 METADATA = f"!{UNPREDICTABLE} = !{{}}\n"
-BOTH = ("ptr a", "ptr b", "i64 n")
+BUFFER_PARAMS = ("ptr a", "ptr b", "i64 n")
 
 
 class Core:
@@ -31,18 +29,23 @@ class Core:
     the address of the result, a or b.  Behind both is room for one vector more.
     """
 
-    def __init__(self, name: str, bits: int, vector_bytes: int = 0) -> None:
+    def __init__(self, name: str, bits: int, tuning: Tuning) -> None:
+        self.tuning = tuning
         self.name, self.is_pair, self.bits = name, bits == 128, bits
         self.kind = "<2 x i64>" if self.is_pair else f"i{bits}"
         self.key_kind = "i64" if self.is_pair else self.kind
         self.size, self.greatest = bits // 8, (1 << (bits - 1)) - 1
-        self.lanes = vector_bytes // self.size
-        self.blocks = [] if self.is_pair else [r for r in (2, 4, 8) if r <= self.lanes and r * self.lanes <= WIDEST]
-        self.run = BLOCK if self.is_pair else self.blocks[-1] * self.lanes  # elements of the first sorted runs
+        self.lanes = tuning.machine.vector_bytes // self.size
+        self.blocks = (
+            []
+            if self.is_pair
+            else [r for r in (2, 4, 8) if r <= self.lanes and r * self.lanes <= MAX_REGISTER_ELEMENTS]
+        )
+        self.run = RANKED_ELEMENTS if self.is_pair else self.blocks[-1] * self.lanes  # elements of the first runs
 
     def text(self) -> str:
         if self.is_pair:
-            parts = [self.ranked("runs"), self.insert("tail"), *map(self.pairs, PAIRS), self.rest()]
+            parts = [self.ranked("runs"), self.insert("tail"), *map(self.pairs, INTERLEAVED_MERGES), self.rest()]
         else:
             parts = [self.ranked("few"), *(self.block(f"runs{r}", r) for r in self.blocks[:-1])]
             parts += [self.block("runs", self.blocks[-1]), self.tail(), self.vectors()]
@@ -87,13 +90,17 @@ class Core:
 
     def tail(self) -> str:
         """The n elements at a, fewer than a block, sorted to b among the largest numbers; by whole vectors."""
-        f, W = Asm("void", f"{self.name}.tail", BOTH, internal=True), self.lanes
+        f, W = Asm("void", f"{self.name}.tail", BUFFER_PARAMS, internal=True), self.lanes
         v = networks.Vectors(f, self.bits, W)
-        room, result = (f.op(f"alloca [{max(self.run, BLOCK) + W} x {self.kind}], align 64") for _ in range(2))
-        with f.when(f.compare("sle", "i64", "%n", BLOCK)):  # one by one: what was just stored so is not read otherwise
+        room, result = (
+            f.op(f"alloca [{max(self.run, RANKED_ELEMENTS) + W} x {self.kind}], align 64") for _ in range(2)
+        )
+        with f.when(
+            f.compare("sle", "i64", "%n", RANKED_ELEMENTS)
+        ):  # one by one: what was just stored so is not read otherwise
             with f.loop("%n") as loop:
                 self.move(f, self.at(f, "%a", loop.index), self.at(f, room, loop.index))
-            with f.loop(BLOCK, start="%n") as loop:
+            with f.loop(RANKED_ELEMENTS, start="%n") as loop:
                 f.store(self.kind, self.greatest, self.at(f, room, loop.index))
             f.call("void", f"@{self.name}.few", f"ptr {room}", f"ptr {result}")
             with f.loop("%n") as loop:
@@ -115,7 +122,7 @@ class Core:
 
     def insert(self, name: str) -> str:
         """The n elements at a, sorted to b one by one."""
-        f = Asm("void", f"{self.name}.{name}", BOTH, internal=True)
+        f = Asm("void", f"{self.name}.{name}", BUFFER_PARAMS, internal=True)
         with f.loop("%n") as loop:
             source = self.at(f, "%a", loop.index)
             key = self.key(f, source)
@@ -139,12 +146,12 @@ class Core:
 
     def ranked(self, name: str) -> str:
         """The BLOCK elements at a, each stored to b where the number of those before it says."""
-        f = Asm("void", f"{self.name}.{name}", BOTH[:2], internal=True)
-        places = [self.at(f, "%a", k) for k in range(BLOCK)]
+        f = Asm("void", f"{self.name}.{name}", BUFFER_PARAMS[:2], internal=True)
+        places = [self.at(f, "%a", k) for k in range(RANKED_ELEMENTS)]
         keys = [self.key(f, place) for place in places]
-        ranks = ["0"] * BLOCK
-        for i in range(BLOCK):
-            for j in range(i + 1, BLOCK):
+        ranks = ["0"] * RANKED_ELEMENTS
+        for i in range(RANKED_ELEMENTS):
+            for j in range(i + 1, RANKED_ELEMENTS):
                 later_first = f.op(f"zext i1 {self.less(f, keys[j], keys[i])} to i64")
                 ranks[i] = f.op(f"add i64 {ranks[i]}, {later_first}")
                 ranks[j] = f.op(f"sub i64 {f.op(f'add i64 {ranks[j]}, 1')}, {later_first}")
@@ -156,8 +163,8 @@ class Core:
     # -- merging -------------------------------------------------------------------------------------------------------
     def pairs(self, k: int) -> str:
         """2k runs of n elements each, from a to b: of each two the first n results from the left, the last from the
-        right; k such merges side by side, as each waits for its last comparison."""
-        f = Asm("void", f"{self.name}.pairs{k}", BOTH, internal=True)
+        right; k such merges interleaved, as each waits for its last comparison."""
+        f = Asm("void", f"{self.name}.pairs{k}", BUFFER_PARAMS, internal=True)
         twice, last = f.op("shl i64 %n, 1"), f.op("sub i64 %n, 1")
         bases = [[self.at(f, x, f.op(f"mul i64 {twice}, {m}")) for x in ("%a", "%b")] for m in range(k)]
         bases = [[a, self.at(f, a, "%n"), b, self.at(f, b, "%n")] for a, b in bases]
@@ -181,7 +188,7 @@ class Core:
     def rest(self) -> str:
         """A run of n elements and one of m, not more, behind it, from a to b: m results from either end, then those
         between."""
-        f = Asm("void", f"{self.name}.rest", (*BOTH, "i64 m"), internal=True)
+        f = Asm("void", f"{self.name}.rest", (*BUFFER_PARAMS, "i64 m"), internal=True)
         middle, total = self.at(f, "%a", "%n"), f.op("add i64 %n, %m")
         ends = self.at(f, middle, -1), self.at(f, "%a", f.op(f"sub i64 {total}, 1"))
         last = self.at(f, "%b", f.op(f"sub i64 {total}, 1"))
@@ -214,7 +221,7 @@ class Core:
 
         Of the numbers that have been read the lesser half is next; the run whose next number is the lesser one is read.
         """
-        f = Asm("void", f"{self.name}.rest", (*BOTH, "i64 m"), internal=True)
+        f = Asm("void", f"{self.name}.rest", (*BUFFER_PARAMS, "i64 m"), internal=True)
         v, length = networks.Vectors(f, self.bits, self.lanes), self.size * self.lanes
         middle, total = self.at(f, "%a", "%n"), f.op("add i64 %n, %m")
         end, last = self.at(f, middle, "%m"), f.op(f"sub i64 {total}, {self.lanes}")
@@ -241,7 +248,7 @@ class Core:
 
     def merged(self) -> str:
         """ptr: where the n elements at a, in sorted runs of `run` elements, are after all of them were merged."""
-        f = Asm("ptr", f"{self.name}.merged", BOTH, internal=True)
+        f = Asm("ptr", f"{self.name}.merged", BUFFER_PARAMS, internal=True)
         head, body, done = f.label("head"), f.label("body"), f.label("done")
         f.jump(head)
         f.place(head)
@@ -251,7 +258,7 @@ class Core:
         f.place(body)
         twice = f.op(f"shl i64 {run}, 1")
         whole = "0"
-        for k in PAIRS if self.is_pair else ():
+        for k in INTERLEAVED_MERGES if self.is_pair else ():
             length = f.op(f"mul i64 {twice}, {k}")
             left = f.op(f"sub i64 %n, {whole}")
             rest = f.op(f"srem i64 {left}, {length}")
@@ -282,7 +289,7 @@ class Core:
     def digit(self) -> str:
         """i64: 1 if the n elements have been moved from a to b in the order of the key's byte at `shift`; 0 if all have
         the same one."""
-        f = Asm("i64", f"{self.name}.digit", (*BOTH, "i64 shift"), internal=True)
+        f = Asm("i64", f"{self.name}.digit", (*BUFFER_PARAMS, "i64 shift"), internal=True)
         counts = f.op(f"alloca [{DIGITS} x i64], align 64")
         f.do(f"store [{DIGITS} x i64] zeroinitializer, ptr {counts}")
         with long_loop(f, "%n") as loop:
@@ -313,9 +320,9 @@ class Core:
 
     # -- the whole -----------------------------------------------------------------------------------------------------
     def sort(self) -> str:
-        f = Asm("ptr", self.name, (*BOTH, "i64 bytes"), internal=True)
+        f = Asm("ptr", self.name, (*BUFFER_PARAMS, "i64 bytes"), internal=True)
         with f.when(f.compare("slt", "i64", "%n", self.run)):
-            f.call("void", f"@{self.name}.tail", *passed(BOTH))
+            f.call("void", f"@{self.name}.tail", *passed(BUFFER_PARAMS))
             f.ret("ptr", "%b")
         with f.when(self.is_sorted(f)):
             f.ret("ptr", "%a")
@@ -346,12 +353,14 @@ class Core:
 
     def many(self, f: Asm) -> str:
         """From how many elements on they are sorted by their digits."""
+        t = self.tuning.sort
         if self.is_pair:
             few = f.op("mul i64 %bytes, 48")
-            return f.op(f"select i1 {f.compare('sle', 'i64', '%bytes', 4)}, i64 {few}, i64 {MANY_PAIRS}")
+            return f.op(f"select i1 {f.compare('sle', 'i64', '%bytes', 4)}, i64 {few}, i64 {t.radix_min_pairs}")
         if self.bits > 16:
-            return str(MANY[self.bits // 8])
-        return f.op(f"select i1 {f.compare('eq', 'i64', '%bytes', 1)}, i64 {MANY[1]}, i64 {MANY[2]}")
+            return str(t.radix_min_4_bytes if self.bits == 32 else t.radix_min_8_bytes)
+        is_byte = f.compare("eq", "i64", "%bytes", 1)
+        return f.op(f"select i1 {is_byte}, i64 {t.radix_min_1_byte}, i64 {t.radix_min_2_bytes}")
 
     def is_sorted(self, f: Asm) -> str:
         """i1, by a look at the elements up to the first that is less than the one before it."""

@@ -1,25 +1,29 @@
-"""LLVM text of sorting numbers that are equal without being the same, zeros of both signs and nans: they are set apart,
-and put to their places among the sorted ones in the order in which they stood."""
+"""Stability for numbers that are equal but not identical: nans, and zeros of both signs.
+
+Contract  `set_apart` lists their keys in the order of the line before it is sorted, `put_back` writes them over the
+          sorted equal ones.
+When      a line has nans or negative zeros; vectors without any are skipped.
+"""
 
 from __future__ import annotations
 
 from tensordsl.codegen.library.parallel import Job, named, share
 from tensordsl.codegen.library.sort.keys import Keys
-from tensordsl.codegen.library.sort.parallel_lines import PARTS, part_of, parts_of
-from tensordsl.codegen.library.sort.parallel_quicksort import SHARED
+from tensordsl.codegen.library.sort.parallel_lines import TASKS, parallel_min_keys, part_of, parts_of
 from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.target.tuning import Tuning
 
-# In the room of a line stand, for each of its parts, how many zeros and nans it has, and then as many keys as the part
+# In the room of a line are, for each of its tasks, how many zeros and nans it has, and then as many keys as the task
 # has numbers: the zeros' from the front, the nans' from the end.
-COUNTS = 16 * PARTS
-LINE = ("ptr x", "i64 n", "i64 x_step", "ptr room")
-JOB = Job(LINE)
+COUNTS_BYTES = 16 * TASKS
+LINE_PARAMS = ("ptr x", "i64 n", "i64 x_step", "ptr room")
+JOB = Job(LINE_PARAMS)
 
 
 def text(k: Keys) -> str:
     """`@set_apart(x, n, x_step, room, pool)`, and `@put_back(keys, n, room)` for the sorted keys, in which all nans are
     the greatest one."""
-    return _part(k) + _set_apart() + _put_back(k)
+    return _part(k) + _set_apart(k.tuning) + _put_back(k)
 
 
 def _part(k: Keys) -> str:
@@ -49,7 +53,7 @@ def _part(k: Keys) -> str:
 
 def _listed(f: Function, k: Keys, room: str, first: str) -> str:
     """Where the keys of a part are that begins with a number."""
-    return f.gep(f.gep(room, COUNTS), first, f"i{k.width}")
+    return f.gep(f.gep(room, COUNTS_BYTES), first, f"i{k.width}")
 
 
 def _one_by_one(
@@ -64,21 +68,19 @@ def _one_by_one(
         f.store(t, key, f.gep(listed, zeros, t))
         f.store(t, key, f.gep(listed, f.arith("sub", last, nans), t))
         found = k.is_zero(f, value, 1), k.is_nan(f, value, 1)
-        loop.next = [
-            f.arith("add", count, f.op(f"zext i1 {one} to i64")) for count, one in zip(loop.values, found, strict=True)
-        ]
+        loop.next = [f.arith("add", count, f.as_i64(one)) for count, one in zip(loop.values, found, strict=True)]
     for word, count in enumerate(loop.values):
         f.put(count, counts, word)
 
 
-def _set_apart() -> str:
-    f = Function("void", "set_apart", (*LINE, "ptr pool"), internal=True)
-    job = JOB.made(f, named(LINE))
-    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", SHARED))):
+def _set_apart(t: Tuning) -> str:
+    f = Function("void", "set_apart", (*LINE_PARAMS, "ptr pool"), internal=True)
+    job = JOB.made(f, named(LINE_PARAMS))
+    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", parallel_min_keys(t)))):
         with f.loop(parts_of(f, "%n")) as loop:
             f.call("void", "@specials.part", f"ptr {job}", f"i64 {loop.index}")
         f.ret()
-    share(f, "%pool", "specials.part", job, str(PARTS))
+    share(f, "%pool", "specials.part", job, str(TASKS))
     return f.end()
 
 

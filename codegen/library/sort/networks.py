@@ -1,9 +1,10 @@
-"""LLVM text of sorting and merging integers in vector registers: networks of exchanges, no branches.
+"""Sorting networks in vector registers: integers, or (key, position) pairs, without branches.
 
-The lanes of the registers are sorted each for itself (merges of odd and even places), and merged by bitonic networks
-(Batcher, Sorting networks and their applications, 1968, in the form where each merge begins by comparing an element
-with its mirror image).  Element e of R registers stands in register e % R, lane e // R, so that most exchanges are
-between registers.  The order of what is read does not matter; what is written is turned round by shuffles.
+Contract  `block_text`: registers * lanes integers at a, sorted to b; `Vectors.merged`: two sorted vectors -> two
+          halves.
+How       the lanes of all registers are sorted by odd-even merges, then merged by bitonic networks.  Element e of R
+          registers is in register e % R, lane e // R, so that most exchanges are between registers.
+Ref       K. Batcher, Sorting networks and their applications, 1968.
 """
 
 from __future__ import annotations

@@ -1,21 +1,25 @@
-"""LLVM text of what sorting does to each number of a line by itself: of a long line in parts that threads share out."""
+"""Elementwise steps of sorting (keys, copies) on a long line, in tasks that threads share.
+
+Contract  `in_parts(each, line, pool)`: `each` on every part; true if it is of any.
+When      `sort.parallel_quicksort` shares the same line out.
+"""
 
 from __future__ import annotations
 
 from tensordsl.codegen.library.parallel import Job, named, operands, share
-from tensordsl.codegen.library.sort.parallel_quicksort import SHARED
 from tensordsl.codegen.llvm.builder import passed
 from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.target.tuning import ANY, Tuning
 
-PARTS, WHOLE = 16, 64  # parts of a line; of so many numbers a part has a multiple
-LINE = ("ptr x", "i64 n", "i64 x_step", "ptr y", "i64 y_step", "i64 first")
-JOB = Job(("ptr each", *LINE, "i64 found"))
+TASKS, TASK_MULTIPLE = 16, 64  # of a line; numbers of which a task has a multiple
+LINE_PARAMS = ("ptr x", "i64 n", "i64 x_step", "ptr y", "i64 y_step", "i64 first")
+JOB = Job(("ptr each", *LINE_PARAMS, "i64 found"))
 
 
-def text() -> str:
+def text(t: Tuning) -> str:
     """`i1 @in_parts(each, x, n, x_step, y, y_step, first, pool)`: `each`, a function of what stands between, of a line
     whose first element has the number `first`; whether it is true of some part."""
-    return _part() + _in_parts()
+    return _part() + _in_parts(t)
 
 
 def _part() -> str:
@@ -25,27 +29,32 @@ def _part() -> str:
     given["first"] = f.arith("add", given["first"], first)
     for place in ("x", "y"):
         given[place] = f.gep(given[place], f.arith("mul", first, given[f"{place}_step"]))
-    with f.when(f.call("i1", given["each"], *operands(LINE, given))):
+    with f.when(f.call("i1", given["each"], *operands(LINE_PARAMS, given))):
         f.do(f"store atomic i64 1, ptr {f.word('%job', JOB.words['found'])} monotonic, align 8")
     return f.end()
 
 
+def parallel_min_keys(t: Tuning) -> int:
+    """Keys of a line that threads share out."""
+    return t.sort.parallel_min_keys if t.allows("parallel_quicksort") else ANY
+
+
 def part_of(f: Function, n: str, k: str) -> tuple[str, str]:
     """Where the k-th part of n numbers begins, and how many they are, none if it is no more than 0."""
-    size = f.arith("and", f.arith("add", f.arith("udiv", n, PARTS), WHOLE), -WHOLE)
+    size = f.arith("and", f.arith("add", f.arith("udiv", n, TASKS), TASK_MULTIPLE), -TASK_MULTIPLE)
     first = f.arith("mul", k, size)
     return first, f.min(size, f.arith("sub", n, first))
 
 
 def parts_of(f: Function, n: str) -> str:
     """How many parts may have some of n numbers."""
-    return f.choose(f.test("sle", n, WHOLE), 1, PARTS)
+    return f.choose(f.test("sle", n, TASK_MULTIPLE), 1, TASKS)
 
 
-def _in_parts() -> str:
-    f = Function("i1", "in_parts", ("ptr each", *LINE, "ptr pool"), internal=True)
-    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", SHARED))):
-        f.ret("i1", f.call("i1", "%each", *passed(LINE)))
-    job = JOB.made(f, named(("ptr each", *LINE)) | {"found": "0"})
-    share(f, "%pool", "in_parts.part", job, str(PARTS))
+def _in_parts(t: Tuning) -> str:
+    f = Function("i1", "in_parts", ("ptr each", *LINE_PARAMS, "ptr pool"), internal=True)
+    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", parallel_min_keys(t)))):
+        f.ret("i1", f.call("i1", "%each", *passed(LINE_PARAMS)))
+    job = JOB.made(f, named(("ptr each", *LINE_PARAMS)) | {"found": "0"})
+    share(f, "%pool", "in_parts.part", job, str(TASKS))
     return f.end("i1", f.test("ne", JOB.get(f, "found", job), 0))

@@ -1,5 +1,9 @@
-"""LLVM text of quicksort by threads: slices of the line are split at common keys into buckets, the parts of a bucket
-are put behind each other, and each bucket is sorted by one thread."""
+"""Parallel quicksort: slices of a line are split at common keys into buckets, and threads sort a bucket each.
+
+Contract  as `quicksort`'s `sort`, with a pool of threads; the order is one, whoever does what.
+When      a pool is there, and the line has 65,536 keys and more.
+Ref       sample sort: W. Frazer and A. McKellar, 1970.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,14 @@ from typing import TYPE_CHECKING
 
 from tensordsl.codegen.library.parallel import Job, share
 from tensordsl.codegen.library.sort import partition, pivot
+from tensordsl.codegen.library.sort.parallel_lines import parallel_min_keys
 from tensordsl.codegen.llvm.builder import UNLIKELY, passed
 from tensordsl.codegen.llvm.function import Function
 
 if TYPE_CHECKING:
     from tensordsl.codegen.library.sort.quicksort import Quick
 
-SHARED = 1 << 16  # keys that threads share
-SLICES, SLICE, MOST_SLICES = 32, (1 << 13, 1 << 15), 128  # as many slices, unless they have fewer or more keys
-BUCKET, BUCKETS = 1 << 12, 32  # about as many keys a bucket has at least; buckets at most, a power of two
-SAMPLED = 32  # keys that are sampled for each bucket
-ROOM = SAMPLED * BUCKETS + 16  # for a sample, and a vector
-FEW = 4  # buckets of a line with few different keys: so many are one thread's
-WHOLE = 64  # of so many keys a slice has a multiple
+MAX_BUCKETS = 32  # a power of two
 # `starts`: where in the line the part of each bucket and slice goes, by buckets, before that how many keys it has;
 # `pivots`: the keys of a binary tree, the children of node k are 2k and 2k + 1.
 JOB = Job(("ptr a", "ptr b", "i64 n", "i64 shift", "i64 size", "i64 slices", "i64 buckets", "ptr pivots", "ptr starts"))
@@ -102,35 +101,58 @@ def _finish(q: Quick) -> str:
 
 
 # -- pivots ------------------------------------------------------------------------------------------------------------
+def _sample_keys(q: Quick) -> int:
+    """Room for a sample, and a vector."""
+    return q.tuning.sort.samples_per_bucket * MAX_BUCKETS + 16
+
+
 def _sampled(q: Quick) -> str:
     """`count` of the n keys at a, sorted, to `sample`: one of each so many, at places that follow no period."""
     f = Function("void", f"{q.name}.sampled", ("ptr a", "i64 n", "ptr sample", "i64 count"), internal=True)
     apart = f.arith("udiv", "%n", "%count")
     with f.loop("%count", ("i64", "1")) as loop:
-        within = f.arith("udiv", f.arith("mul", apart, loop.values[0]), pivot.PARTS)
+        within = f.arith("udiv", f.arith("mul", apart, loop.values[0]), pivot.SAMPLE_MODULUS)
         place = f.arith("add", f.arith("mul", apart, loop.index), within)
         f.store(q.key, f.load(q.key, q.at(f, "%a", place)), q.at(f, "%sample", loop.index))
         if q.has_positions:
-            f.store(q.key, loop.index, q.at(f, "%sample", f.arith("add", loop.index, 2 * ROOM)))
-        loop.next = [f.arith("urem", f.arith("mul", loop.values[0], pivot.POWER), pivot.PARTS)]
-    more = (f"i64 {2 * ROOM * q.size}",) if q.has_positions else ()
-    q.from_the_top(f, "ptr %sample", f"ptr {q.at(f, '%sample', ROOM)}", "%count", "true", *more)
+            f.store(
+                q.key,
+                loop.index,
+                q.at(f, "%sample", f.arith("add", loop.index, 2 * _sample_keys(q))),
+            )
+        loop.next = [f.arith("urem", f.arith("mul", loop.values[0], pivot.SAMPLE_FACTOR), pivot.SAMPLE_MODULUS)]
+    more = (f"i64 {2 * _sample_keys(q) * q.size}",) if q.has_positions else ()
+    q.from_the_top(
+        f,
+        "ptr %sample",
+        f"ptr {q.at(f, '%sample', _sample_keys(q))}",
+        "%count",
+        "true",
+        *more,
+    )
     return f.end()
 
 
 def _pivots(q: Quick) -> str:
     """i64: how many buckets; at `pivots` the tree of their borders, the different ones among some of a sample."""
     f = Function("i64", f"{q.name}.pivots", ("ptr a", "i64 n", "ptr pivots"), internal=True)
-    sample = f.op(f"alloca [{(4 if q.has_positions else 2) * ROOM} x {q.key}], align 64")
-    most = f.min(_power(f, f.arith("udiv", "%n", BUCKET)), BUCKETS)
-    f.call("void", f"@{q.name}.sampled", "ptr %a", "i64 %n", f"ptr {sample}", f"i64 {f.arith('mul', most, SAMPLED)}")
+    sample = f.op(f"alloca [{(4 if q.has_positions else 2) * _sample_keys(q)} x {q.key}], align 64")
+    most = f.min(_power(f, f.arith("udiv", "%n", q.tuning.sort.bucket_min_keys)), MAX_BUCKETS)
+    f.call(
+        "void",
+        f"@{q.name}.sampled",
+        "ptr %a",
+        "i64 %n",
+        f"ptr {sample}",
+        f"i64 {f.arith('mul', most, q.tuning.sort.samples_per_bucket)}",
+    )
     with f.loop(most, ("i64", "0"), start=1) as loop:
         found = loop.values[0]
-        key = f.load(q.key, q.at(f, sample, f.arith("mul", loop.index, SAMPLED)))
+        key = f.load(q.key, q.at(f, sample, f.arith("mul", loop.index, q.tuning.sort.samples_per_bucket)))
         last = f.load(q.key, q.at(f, sample, f.max(f.arith("sub", found, 1), 0)))
         f.store(q.key, key, q.at(f, sample, found))
         is_new = f.any(f.compare("ne", q.key, key, last), f.test("eq", found, 0))
-        loop.next = [f.arith("add", found, f.op(f"zext i1 {is_new} to i64"))]
+        loop.next = [f.arith("add", found, f.as_i64(is_new))]
     found = loop.values[0]
     last, buckets = f.arith("sub", found, 1), f.arith("shl", _power(f, found), 1)
     with f.loop(buckets, start=1) as loop:  # the middle one of those below the node, of the last ones again
@@ -152,19 +174,21 @@ def _shared(q: Quick) -> str:
     what."""
     given = ("ptr a", "ptr b", "i64 n", *(q.more or ("i64 bytes",)))
     f = Function("ptr", f"{q.name}.shared", (*given, "ptr pool"), internal=True)
-    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", SHARED))):
+    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", parallel_min_keys(q.tuning)))):
         f.ret("ptr", f.call("ptr", f"@{q.name}", *passed(given)))
     if not q.has_positions:
         with f.when(f.call("i1", f"@{q.name}.is_sorted", "ptr %a", "i64 %n")):
             f.ret("ptr", "%a")
-    pivots = f.op(f"alloca [{BUCKETS} x {q.key}], align 64")
-    starts = f.op(f"alloca [{BUCKETS * MOST_SLICES + 1} x i64], align 64")
+    pivots = f.op(f"alloca [{MAX_BUCKETS} x {q.key}], align 64")
+    starts = f.op(f"alloca [{MAX_BUCKETS * q.tuning.sort.max_slices + 1} x i64], align 64")
     buckets = f.call("i64", f"@{q.name}.pivots", "ptr %a", "i64 %n", f"ptr {pivots}")
-    with f.when(f.test("ule", buckets, FEW)):
+    with f.when(f.test("ule", buckets, q.tuning.sort.few_buckets)):
         f.ret("ptr", f.call("ptr", f"@{q.name}", *passed(given)))
-    size = f.max(f.min(f.arith("udiv", "%n", SLICES), SLICE[1]), SLICE[0])
-    size = f.max(size, f.arith("udiv", "%n", MOST_SLICES))
-    size = f.arith("and", f.arith("add", size, WHOLE), -WHOLE)
+    size = f.max(
+        f.min(f.arith("udiv", "%n", q.tuning.sort.slices), q.tuning.sort.slice_max_keys), q.tuning.sort.slice_min_keys
+    )
+    size = f.max(size, f.arith("udiv", "%n", q.tuning.sort.max_slices))
+    size = f.arith("and", f.arith("add", size, q.tuning.sort.slice_multiple_keys), -q.tuning.sort.slice_multiple_keys)
     slices = f.arith("udiv", f.arith("add", "%n", f.arith("sub", size, 1)), size)
     words = {"a": "%a", "b": "%b", "n": "%n", "shift": "%shift" if q.has_positions else "0", "size": size}
     job = JOB.made(f, words | {"slices": slices, "buckets": buckets, "pivots": pivots, "starts": starts})

@@ -1,7 +1,8 @@
-"""LLVM text of the step of quicksort: the elements that are less than a key to one side, the others to the other one.
+"""The partition step of quicksort by whole vectors: keys below a pivot to one side, all others to the other.
 
-Keys in vectors of no more than eight are permuted, what stays first, and stored whole to either side.  Others, and
-those with positions, which have to keep their order, are compressed twice (AVX-512 alone).
+Contract  `i64 NAME.split(x, y, n, p, less)`: the front of x, and y; gives how many are below p.
+How       vectors of eight lanes at most are permuted by a table, what stays first, and stored whole to either side;
+          others, and pairs, whose order is kept, are compressed twice (AVX-512).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.library.signals import long_loop
-from tensordsl.codegen.library.sort.compress import ROW, compressed, compression, orders, permutation, permuted
+from tensordsl.codegen.library.sort.compress import TABLE_LANES, compressed, compression, orders, permutation, permuted
 from tensordsl.codegen.library.sort.networks import Vectors, set_lanes
 from tensordsl.codegen.llvm.builder import Asm, passed
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def text(q: Quick) -> str:
     """`i64 @NAME.split(x, y, n, p, less)`: of the n elements at x those below p go to the front of x, the others to y,
-    from `less` on; how many are below.  Of keys alone it finds that out on the way, and does without `less`."""
+    from `less` on; how many are below.  Of keys alone it finds that out itself, and does without `less`."""
     if not _permutes(q):
         return _compressing(q)
     return orders(f"@{q.name}.orders", q.lanes) + _permuting(q) + _one_by_one(q)
@@ -37,7 +38,7 @@ def any_length(q: Quick, f: Asm, p: str) -> str:
 
 
 def _permutes(q: Quick) -> bool:
-    return q.lanes <= ROW and not q.has_positions
+    return q.lanes <= TABLE_LANES and not q.has_positions
 
 
 def declarations(q: Quick) -> str:

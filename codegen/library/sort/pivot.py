@@ -1,4 +1,8 @@
-"""LLVM text of where quicksort splits a part: at the middle one of some keys, or where these were bad at the median."""
+"""Pivots of quicksort: the median of sampled keys or, after bad splits, of the part itself.
+
+Contract  `pivot`: the key to split n keys at, and how many are less: some, and all only if all are equal.
+Why       samples stand at places without a period, as lines may have one; the exact median bounds the worst case.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,7 @@ from tensordsl.codegen.llvm.builder import LIKELY, UNLIKELY, Asm, passed
 if TYPE_CHECKING:
     from tensordsl.codegen.library.sort.quicksort import Quick
 
-PARTS, POWER = 65537, 40503  # where one of so many keys is sampled: a power of this, modulo parts of the way
-SAMPLES = ((1, 0), (2, 1024))  # registers of 64 bytes; from how many keys on
-LONG = 1 << 14  # from how many keys on the middle one of three such samples is taken
+SAMPLE_MODULUS, SAMPLE_FACTOR = 65537, 40503  # places of samples: powers of the factor, modulo the modulus, in parts
 
 
 def text(q: Quick) -> str:
@@ -22,7 +24,9 @@ def text(q: Quick) -> str:
 
 
 def _samples(q: Quick) -> list[tuple[int, int]]:
-    return [(r * 64 // q.vector_bytes, least) for r, least in SAMPLES]
+    """(registers, from how many keys on)"""
+    two = q.tuning.sort.second_sample_min_keys
+    return [(r * 64 // q.vector_bytes, least) for r, least in ((1, 0), (2, two))]
 
 
 def _sample(q: Quick, r: int) -> str:
@@ -35,8 +39,8 @@ def _sample(q: Quick, r: int) -> str:
         value = "poison"
         for lane in range(W):
             whole = at * W + lane
-            part = pow(POWER, whole, PARTS)
-            place = f.op(f"udiv i64 {f.op(f'mul i64 {apart}, {whole * PARTS + part}')}, {PARTS}")
+            part = pow(SAMPLE_FACTOR, whole, SAMPLE_MODULUS)
+            place = f.op(f"udiv i64 {f.op(f'mul i64 {apart}, {whole * SAMPLE_MODULUS + part}')}, {SAMPLE_MODULUS}")
             key = f.load(q.key, q.at(f, "%x", place))
             value = f.op(f"insertelement {q.kind} {value}, {q.key} {key}, i64 {lane}")
         values.append(value)
@@ -89,7 +93,7 @@ def _middle(q: Quick) -> str:
     with f.when(f.compare("sle", "i64", "%depth", 0), UNLIKELY):
         f.ret(q.key, f.call(q.key, f"@{q.name}.median", "ptr %x", "i64 %n"))
     (*_, most) = samples = _samples(q)
-    with f.when(f.compare("sge", "i64", "%n", LONG)):
+    with f.when(f.compare("sge", "i64", "%n", q.tuning.sort.three_samples_min_keys)):
         third = f.op("udiv i64 %n, 3")
         places = ["%x", *(q.at(f, "%x", f.op(f"mul i64 {third}, {k}")) for k in (1, 2))]
         keys = [f.call(q.key, f"@{q.name}.sample{most[0]}", f"ptr {place}", f"i64 {third}") for place in places]

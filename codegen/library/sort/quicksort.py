@@ -1,9 +1,10 @@
-"""LLVM text of quicksort by whole vectors, for machines with AVX-512 or AVX2.
+"""Quicksort by whole vectors, for AVX-512 and AVX2.
 
-A part of the line is split at a sampled key: what is less stays, what is not goes to the other buffer
-(`sort.partition`). Parts of a few registers are sorted there.  A part that bad samples have split too often is split at
-its median, found bit by bit: the worst case is n log n too (`sort.pivot`).  Threads share a long line out
-(`sort.parallel_quicksort`). (Hoare, Quicksort, 1962; with vectors: Bramas, A Novel Hybrid Quicksort Algorithm, 2017.)
+Contract  `NAME(a, b, n, bytes)`: the n keys at a, sorted in place with room at b; with positions `NAME(a, b, n,
+          shift)`.
+How       `pivot` samples, `partition` splits, parts of a few registers are sorted by `networks`; a part that was split
+          too often is split at its median, found bit by bit, so that the worst case is O(n log n).
+Ref       C. Hoare, Quicksort, 1962; B. Bramas, A Novel Hybrid Quicksort Algorithm Vectorized using AVX-512, 2017.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from tensordsl.codegen.library.signals import long_loop
 from tensordsl.codegen.library.sort import parallel_quicksort, partition, pivot
 from tensordsl.codegen.library.sort.networks import PairVectors, Vectors, declarations, sorted_block
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, passed
+from tensordsl.codegen.target.tuning import Tuning
 
-BOTH = ("ptr x", "ptr y", "i64 n")
+BUFFER_PARAMS = ("ptr x", "ptr y", "i64 n")
 
 
 class Quick:
@@ -27,9 +29,10 @@ class Quick:
     """
 
     def __init__(
-        self, name: str, bits: int, registers: tuple[int, ...], vector_bytes: int = 64, has_positions: bool = False
+        self, name: str, bits: int, registers: tuple[int, ...], tuning: Tuning, has_positions: bool = False
     ) -> None:
-        self.name, self.bits, self.registers, self.vector_bytes = name, bits, registers, vector_bytes
+        self.tuning, self.vector_bytes = tuning, tuning.machine.vector_bytes
+        self.name, self.bits, self.registers, vector_bytes = name, bits, registers, self.vector_bytes
         self.size, self.lanes = bits // 8, 8 * vector_bytes // bits
         self.key, self.kind, self.mask = f"i{bits}", f"<{self.lanes} x i{bits}>", f"<{self.lanes} x i1>"
         self.most = registers[-1] * self.lanes  # elements that are sorted in registers
@@ -88,7 +91,7 @@ class Quick:
     # -- parts of a few registers --------------------------------------------------------------------------------------
     def block(self, r: int) -> str:
         """The n elements at x, in r registers and no fewer, sorted to y, which may be x."""
-        f = Asm("void", f"{self.name}.block{r}", (*BOTH, *self.more), internal=True)
+        f = Asm("void", f"{self.name}.block{r}", (*BUFFER_PARAMS, *self.more), internal=True)
         v = (PairVectors if self.has_positions else Vectors)(f, self.bits, self.lanes)
         masks = ["" if at < r // 2 else self.lanes_below(f, "%n", at) for at in range(r)]
         places = [self.columns(f, self.at(f, "%x", at * self.lanes)) for at in range(r)]
@@ -124,7 +127,7 @@ class Quick:
 
     # -- the whole -----------------------------------------------------------------------------------------------------
     def copy(self) -> str:
-        f, W = Asm("void", f"{self.name}.copy", (*BOTH, *self.more), internal=True), self.lanes
+        f, W = Asm("void", f"{self.name}.copy", (*BUFFER_PARAMS, *self.more), internal=True), self.lanes
         whole = f.op(f"and i64 %n, {-W}")
 
         def move(index: str, mask: str) -> None:
@@ -140,7 +143,7 @@ class Quick:
 
     def part(self) -> str:
         """The n elements at x, sorted to y, or to x if `stays`; after `depth` splits they are split at medians."""
-        params = (*BOTH, "i64 depth", "i1 stays", "i1 counts", *self.more)
+        params = (*BUFFER_PARAMS, "i64 depth", "i1 stays", "i1 counts", *self.more)
         f = Asm("void", f"{self.name}.part", params, internal=True)
         head, body, done, one_side = f.label("head"), f.label("body"), f.label("done"), f.label("one_side")
         f.jump(head)

@@ -1,25 +1,24 @@
-"""LLVM text of finding some places of a sorted line without sorting all of it, as medians want.
+"""Selection: some places of a sorted line without sorting it, as medians and quantiles want.
 
-A sample is sorted, and two of its numbers are taken between which the wanted places are all but sure to be.  One pass
-keeps what lies between them and counts what lies below (Floyd and Rivest, Algorithm 489: SELECT, 1975), and what is
-kept is narrowed in turn.  Where the sample was wrong, or keeps too much, the caller sorts what it has.
+Contract  `narrow.SOURCE(x, n, x_step, a, b, first, count)`: the sorted keys at the places, or null.
+How       two numbers of a sorted sample bracket the places; one pass keeps what lies between and counts what is below,
+          and what is kept is narrowed again.  Where the sample was wrong the caller sorts what it has.
+Ref       R. Floyd and R. Rivest, Algorithm 489: SELECT, 1975.
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.library.signals import long_loop
-from tensordsl.codegen.library.sort.compress import ROW, compressed, compression, orders, permutation, permuted
+from tensordsl.codegen.library.sort.compress import TABLE_LANES, compressed, compression, orders, permutation, permuted
 from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.library.sort.networks import Vectors, set_lanes
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, passed
+from tensordsl.codegen.target.tuning import ANY, Tuning
 
-LEAST = 512  # elements of a line that is narrowed
-SAMPLES = ((128, 20), (1024, 56))  # how many; the places to either side that are 3.5 deviations of a middle one's
-MANY = 16_384  # elements from which on the larger sample is taken
+SAMPLES = ((128, 20), (1024, 56))  # how many; places to either side, 3.5 deviations of a middle one's
 PARAMS = ("ptr x", "i64 n", "i64 x_step", "ptr a", "ptr b", "i64 first", "i64 count")
 RANDOM = 6364136223846793005, 1442695040888963407  # Knuth's MMIX generator
 ORDERS = "@narrow.orders"
-WORTH = 8  # a wanted place among so many
 
 
 def narrow_text(k: Keys) -> str:
@@ -32,7 +31,7 @@ def narrow_text(k: Keys) -> str:
 
 def _permutes(k: Keys) -> bool:
     """Whether vectors have no instruction of their own that compresses them, but a table."""
-    return k.vector_bytes == 32 and k.lanes <= ROW
+    return k.vector_bytes == 32 and k.lanes <= TABLE_LANES
 
 
 def _key(f: Asm, k: Keys, source: str, at: str, W: int) -> tuple[str, str]:
@@ -45,7 +44,7 @@ def _key(f: Asm, k: Keys, source: str, at: str, W: int) -> tuple[str, str]:
 
 
 def _sample(k: Keys, source: str) -> str:
-    """Of each `apart` elements one, at random."""
+    """One of each `stride` elements, at random."""
     f = Asm("void", f"sample.{source}", ("ptr x", "i64 x_step", "ptr a", "i64 size", "i64 apart"), internal=True)
     with f.loop("%size", ("i64", "0")) as loop:
         number = f.op(f"add i64 {f.op(f'mul i64 {loop.values[0]}, {RANDOM[0]}')}, {RANDOM[1]}")
@@ -103,9 +102,10 @@ def _every(f: Asm, k: Keys, key: str, W: int) -> str:
 
 def _narrow(k: Keys, source: str) -> str:
     f, key_type = Asm("ptr", f"narrow.{source}", PARAMS, internal=True), f"i{k.width}"
-    with f.when(f.op(f"or i1 {f.compare('slt', 'i64', '%n', LEAST)}, {_is_wide(f)}")):
+    least = k.tuning.sort.select_min_elements if k.tuning.allows("partial_selection") else ANY
+    with f.when(f.any(f.compare("slt", "i64", "%n", least), _is_wide(f, k.tuning))):
         _give_up(f, k, source)
-    is_many = f.compare("sge", "i64", "%n", MANY)
+    is_many = f.compare("sge", "i64", "%n", k.tuning.sort.select_large_min_elements)
     size, beside = (f.op(f"select i1 {is_many}, i64 {many}, i64 {few}") for few, many in zip(*SAMPLES, strict=True))
     apart = f.op(f"udiv i64 %n, {size}")
     f.call("void", f"@sample.{source}", "ptr %x", "i64 %x_step", "ptr %a", f"i64 {size}", f"i64 {apart}")
@@ -136,8 +136,8 @@ def _narrow(k: Keys, source: str) -> str:
     return f.text
 
 
-def _is_wide(f: Asm) -> str:
-    return f.compare("sgt", "i64", "%count", f.op(f"sdiv i64 %n, {WORTH}"))
+def _is_wide(f: Asm, t: Tuning) -> str:
+    return f.compare("sgt", "i64", "%count", f.op(f"sdiv i64 %n, {t.sort.select_max_share}"))
 
 
 def _give_up(f: Asm, k: Keys, source: str) -> None:

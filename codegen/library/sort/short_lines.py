@@ -1,13 +1,13 @@
-"""LLVM text of sorting short lines of adjacent numbers in vector registers, from where they stand to where they go.
+"""Short lines of adjacent numbers, sorted in vector registers from where they stand to where they go.
 
-Only where instructions leave lanes out when they load and store: AVX-512, and AVX2 for numbers of 4 and 8 bytes.
-Elsewhere such lines go through scratch.
+Contract  `short{r}`: lines of at most r vectors; false: special numbers, and nothing is written.
+When      masked loads and stores exist: AVX-512, and AVX2 for numbers of 4 and 8 bytes; elsewhere by way of scratch.
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.library.sort.keys import Keys
-from tensordsl.codegen.library.sort.merge_sort import WIDEST
+from tensordsl.codegen.library.sort.merge_sort import MAX_REGISTER_ELEMENTS
 from tensordsl.codegen.library.sort.networks import Vectors, sorted_block
 from tensordsl.codegen.llvm.builder import Asm
 
@@ -27,7 +27,9 @@ def short_text(k: Keys) -> str:
 
 def sizes(k: Keys) -> list[int]:
     """How many registers are taken."""
-    widest = {64: WIDEST, 32: WIDEST_OF_AVX2.get(k.bits, 0)}.get(k.vector_bytes, 0)
+    if not k.tuning.allows("short_lines_in_registers"):
+        return []
+    widest = {64: MAX_REGISTER_ELEMENTS, 32: WIDEST_OF_AVX2.get(k.bits, 0)}.get(k.vector_bytes, 0)
     return [r for r in (1, 2, 4, 8, 16) if r * k.lanes <= widest]
 
 

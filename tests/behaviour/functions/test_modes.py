@@ -55,8 +55,8 @@ def test_a_mode_is_a_name_an_object_or_configured() -> None:
 
 
 def test_passes_can_be_excluded_and_included() -> None:
-    mode = FAST_RUN.excluding("fuse", "cse").including("cse")
-    assert (mode.excluded, mode.included) == ({"fuse"}, {"cse"})
+    mode = FAST_RUN.excluding("fusion", "cse").including("cse")
+    assert (mode.excluded, mode.included) == ({"fusion"}, {"cse"})
     assert FAST_RUN.excluded == frozenset()
     assert Mode("cvm", None).optimizer == "None" and Mode("py").executor == "reference"
     with pytest.raises(ValueError, match="Invalid optimizer"):
@@ -67,9 +67,14 @@ def test_modes_are_objects_of_classes_whose_attributes_can_be_set() -> None:
     assert all(isinstance(m, Mode) for m in (DebugMode(), NanGuardMode(True, True, True), MonitorMode(), FAST_RUN))
     mode = DebugMode(check_c_code=True, stability_patience=10)
     mode.check_isfinite = False
-    for other in (mode.clone(), mode.excluding("fuse"), mode.including("fuse"), mode.clone(optimizer="fast_compile")):
+    for other in (
+        mode.clone(),
+        mode.excluding("fusion"),
+        mode.including("fusion"),
+        mode.clone(optimizer="fast_compile"),
+    ):
         assert isinstance(other, DebugMode) and not other.check_isfinite and other is not mode
-    assert mode.excluded == frozenset() and mode.excluding("fuse").excluded == {"fuse"}
+    assert mode.excluded == frozenset() and mode.excluding("fusion").excluded == {"fusion"}
     assert mode.clone(optimizer="fast_compile").optimizer == "fast_compile" and mode.optimizer == "fast_run"
     plain = FAST_RUN.clone()
     plain.optimizer = None
@@ -215,7 +220,7 @@ def test_monitors_see_each_node_with_its_values() -> None:
 
 def test_a_monitor_can_look_for_nan(capsys: pytest.CaptureFixture[str]) -> None:
     x = T.vector("x")
-    f = theano.function([x], T.exp(T.log(x)), mode=MonitorMode(post_func=detect_nan).excluding("fuse"))
+    f = theano.function([x], T.exp(T.log(x)), mode=MonitorMode(post_func=detect_nan).excluding("fusion"))
     f([1, 2])
     assert capsys.readouterr().out == ""
     f([-1, 2])

@@ -8,21 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 from layouts import LAYOUTS, check_layout
+from tuned import tuned, use
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.bufferise import batches
 from tensordsl.codegen.compiler import pipeline
 from tensordsl.codegen.program_ir import instructions as p
+
+SMALL = tuned(blocking={"reread_min_bytes": -1, "batch_min_matrices": 1, "batch_block_bytes": 600, "max_parts": 3})
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(fresh_code: pytest.MonkeyPatch) -> None:
     """One matrix or two at a time, of every stack that is not empty."""
-    fresh_code.setattr(batches, "CACHE", -1)
-    fresh_code.setattr(batches, "LEAST", 1)
-    fresh_code.setattr(batches, "BLOCK", 600)
-    fresh_code.setattr(batches, "PARTS", 3)
+    use(fresh_code, SMALL)
 
 
 Q, K, V, W, I = T.dtensor3("Q"), T.dtensor3("K"), T.dtensor3("V"), T.dmatrix("W"), T.lvector("I")
@@ -93,7 +92,7 @@ def function(outputs: list[Any], **options: Any) -> Any:
 
 
 def loops(outputs: list[Any]) -> list[p.Blocks]:
-    made = pipeline.make_program("f", [Q, K, V, W, I], [], outputs, [], False)[1]
+    made = pipeline.make_program("f", [Q, K, V, W, I], [], outputs, [], False, tuning=SMALL)[1]
     return [i for i in p.walk_program(made.code) if isinstance(i, p.Blocks)]
 
 
@@ -170,7 +169,7 @@ def test_a_stack_of_parameters_is_updated_in_place() -> None:
 
 
 def test_small_stacks_go_through_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "CACHE", 1 << 20)
+    use(monkeypatch, tuned(SMALL, blocking={"reread_min_bytes": 1 << 20}))
     f, want = function(softmax()), function(softmax(), mode="REFERENCE")
     for count in (0, 1, 7):
         np.testing.assert_allclose(f(*values(count))[0], want(*values(count))[0])

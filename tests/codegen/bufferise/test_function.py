@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tuned import of_width
 
 import tensordsl
 import tensordsl.tensor as T
@@ -25,7 +26,7 @@ def program(inputs: list[Any], outputs: list[Any], updates: list[tuple[Any, Any]
     shared = [s for s, _ in updates]
     low = lower(inputs, shared, outputs, updates)
     optimise_lowered(low)
-    made, _ = build_program("f", low, [v.type for v in inputs], [v.type for v in shared], False, 32)
+    made, _ = build_program("f", low, [v.type for v in inputs], [v.type for v in shared], False, of_width(32))
     verify(made)
     return made
 

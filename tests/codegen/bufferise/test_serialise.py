@@ -16,6 +16,7 @@ import tensordsl.tensor as T
 from tensordsl.codegen.bufferise.serialise import pack_plans, unpack_plan
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.cpu.planner import plan
+from tensordsl.codegen.target.tuning import Tuning
 
 x, y, v, z = T.dmatrix("x"), T.fmatrix("y"), T.lvector("v"), T.zmatrix("z")
 GRAPHS: dict[str, tuple[list[Any], Any]] = {
@@ -33,8 +34,8 @@ def test_a_plan_from_bytes_has_the_same_kernels(name: str) -> None:
     inputs, outputs = GRAPHS[name]
     plans = make_program("f", inputs, [], outputs, [], False)[1].plans
     for made, packed in zip(plans, pack_plans(plans), strict=True):
-        group, chosen, streams = unpack_plan(packed)
-        again = replace(plan(group, chosen, made.name), streams=streams)
+        group, chosen, streams, key = unpack_plan(packed)
+        again = replace(plan(group, chosen, made.name, Tuning.from_key(key)), streams=streams)
         got, want = again.kernels, made.kernels
         assert (got.symbols, got.texts, got.descriptor) == (want.symbols, want.texts, want.descriptor)
         assert (got.declarations, got.may_fail, len(got.ints)) == (want.declarations, want.may_fail, len(want.ints))
@@ -54,7 +55,7 @@ SOURCE = """
 import sys
 import numpy as np
 import tensordsl, tensordsl.tensor as T
-from tensordsl import native
+from tensordsl.functions import native
 
 x, v = T.dmatrix("x"), T.lvector("v")
 f = tensordsl.function([x, v], [T.nnet.softmax(x), (x * T.arange(x.shape[1])).sum(1), x[v].sum(1), x[:, ::2] * 3])

@@ -7,11 +7,12 @@ from functools import partial
 
 import numpy as np
 import pytest
+from tuned import HERE
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.compiler.modules import LONGEST, common_kernels, common_name, module_text
+from tensordsl.codegen.compiler.modules import common_kernels, common_name, module_text
 from tensordsl.codegen.compiler.pipeline import compile_graph, make_program
 from tensordsl.codegen.compiler.precompiled_kernels import FUNCTIONS, common_text
 from tensordsl.runtime.loading import elf, library
@@ -72,7 +73,7 @@ def test_the_library_has_plans_of_small_groups_alone():
     for function, shapes in FUNCTIONS:
         operands = [T.TensorType("float64", shape)() for shape in shapes]
         _, program, _ = make_program("f", operands, [], [function(*operands)], [], True)
-        assert all(len(plan.group.scalars) <= LONGEST for plan in program.plans)
+        assert all(len(plan.group.scalars) <= HERE.calls.common_plan_max_values for plan in program.plans)
 
 
 # Of a kernel, with the functions of its own.
@@ -81,7 +82,7 @@ DEFINITION = re.compile(r"^define void @.*?^}\n(?:define internal .*?^}\n)*", re
 
 @pytest.mark.parametrize("dtype", layouts.COMMON)
 def test_names_say_texts(dtype):
-    definitions = DEFINITION.findall(common_text(dtype))
+    definitions = DEFINITION.findall(common_text(dtype, HERE))
     assert len(definitions) > 15
     for symbol, text in ((d.split("@")[1].split("(")[0], d) for d in definitions):
         assert common_name(symbol, text) == symbol

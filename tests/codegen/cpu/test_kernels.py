@@ -11,6 +11,7 @@ import cases
 import numpy as np
 import pytest
 from native import Runner, framed
+from tuned import WIDE, mode, of_width, tuned
 
 import tensordsl
 import tensordsl.tensor as T
@@ -19,11 +20,10 @@ from tensordsl.codegen.compiler.modules import module_text
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.cpu.kernel import HALVES
 from tensordsl.codegen.cpu.planner import plan
-from tensordsl.codegen.cpu.schedule import SUM_BLOCK, for_long_rows, schedule
+from tensordsl.codegen.cpu.schedule import schedule, without_short_rows
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.llvm import vector_builder
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, INTEGERS, Builder
-from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.machine import native_width
 from tensordsl.ops.array.reducers import MAX, SUM
 
@@ -303,10 +303,13 @@ def test_what_is_repeated_is_split_where_few_values_are_needed_and_compiled_once
 
 
 def test_text_does_not_depend_on_the_process_and_is_shared_in_a_module() -> None:
-    texts = {module_text([plan(g, schedule(g), "k").kernels]) for g in (cases.softmax("float32") for _ in range(3))}
+    texts = {
+        module_text([plan(g, schedule(g, WIDE), "k", WIDE).kernels])
+        for g in (cases.softmax("float32") for _ in range(3))
+    }
     assert len(texts) == 1
     groups = [cases.softmax("float64"), cases.crossentropy("float64")]
-    text = module_text([plan(g, schedule(g), f"k{n}").kernels for n, g in enumerate(groups)])
+    text = module_text([plan(g, schedule(g, WIDE), f"k{n}", WIDE).kernels for n, g in enumerate(groups)])
     lines = [line for line in text.splitlines() if line.startswith("declare")]
     assert len(lines) == len(set(lines)) and text.count("define void @k0_0(") == 1
 
@@ -317,13 +320,13 @@ def test_loops_bound_by_memory_use_half_registers_where_the_machine_prefers_that
 ) -> None:
     monkeypatch.setattr(vector_builder, "host_isa", lambda: isa)
     group = cases.multiply_add("float32")
-    text = "".join(plan(group, schedule(group), "k").kernels.texts)
+    text = "".join(plan(group, schedule(group, WIDE), "k", WIDE).kernels.texts)
     halves = HALVES in text
     assert halves == ("halves" in isa) == ("store <8 x float>" in text)
     dear = cases.matrix_chain("float64")
     whole = cases.multiply_add("int64")  # LLVM cannot part all that it makes of integers
     for other in (dear, whole):
-        assert all(HALVES not in t for t in plan(other, schedule(other), "k").kernels.texts)
+        assert all(HALVES not in t for t in plan(other, schedule(other, WIDE), "k", WIDE).kernels.texts)
     if native_width() < 64:
         return
     run, rng = Runner(group), np.random.default_rng(3)
@@ -372,7 +375,7 @@ def test_short_rows_are_added_up_in_half_registers_where_whole_loops_are_not(
             result = b.reduce(reducer, ("j",), b.mul(x, x) if square else x)[0]
             out = Out(Buffer("y", dtype, ("n",)), ("i",), result)
             group = Group("rows", {"i": "n", "j": "m"}, ("i",), (out,))
-            texts = plan(group, schedule(group), "k").kernels.texts
+            texts = plan(group, schedule(group, WIDE), "k", WIDE).kernels.texts
             by_halves = halves and reducer is SUM and not square
             half = "<8 x float>" if dtype == "float32" else "<4 x double>"
             assert any(HALVES in t for t in texts) == by_halves
@@ -386,7 +389,7 @@ def test_masks_of_all_rows_are_made_once_where_they_have_registers(
     monkeypatch.setattr(vector_builder, "host_isa", lambda: isa)
     for dtype, place in (("float32", "i32"), ("float64", "i64")):
         group = cases.meanvar(dtype)
-        first, second = plan(group, for_long_rows(schedule(group)), "k").kernels.texts
+        first, second = plan(group, without_short_rows(schedule(group, WIDE)), "k", WIDE).kernels.texts
         for text in (first, second):
             head, tail = text[: text.index("\nrow:")], text[text.index("\ntail:") : text.index("\nends:")]
             assert ("%mask.k =" in head) == registers == ("%mask.k" in tail)
@@ -411,11 +414,11 @@ def test_sums_along_rows_read_long_blocks_in_the_order_of_memory(dtype: str, mon
     """Their states, in scratch, are longer than a register; loads of that length change the order of all others."""
     monkeypatch.setattr(vector_builder, "host_isa", lambda: "avx512")
     group = cases.colsum(dtype)
-    kernels = plan(group, schedule(group), "k").kernels
+    kernels = plan(group, schedule(group, WIDE), "k", WIDE).kernels
     loads = re.findall(r" = load <(\d+) x (float|double)>", "".join(kernels.texts))
     assert loads and {int(n) * {"float": 4, "double": 8}[kind] for n, kind in loads} == {64}
-    operation, _, _, block, *_ = kernels.descriptor[kernels.descriptor[nest_words.CODE] :]
-    assert (operation, block) == (nest_words.BLOCKS, SUM_BLOCK)
+    operation, _, _, block, *_ = kernels.descriptor[kernels.descriptor[nest_words.Header.CODE] :]
+    assert (operation, block) == (nest_words.Opcode.BLOCKS, WIDE.schedule.sum_block_elements)
 
 
 def test_columns_behind_the_last_whole_vector_are_done_as_a_block_again() -> None:
@@ -423,35 +426,38 @@ def test_columns_behind_the_last_whole_vector_are_done_as_a_block_again() -> Non
     flags = []
     for name in ("softmax0", "colsum"):
         group = getattr(cases, name)("float64")
-        kernels = plan(group, schedule(group), "k").kernels
-        operation, *words = kernels.descriptor[kernels.descriptor[nest_words.CODE] :]
-        assert operation == nest_words.BLOCKS
-        flags.append([words[3] & flag for flag in (nest_words.AS_BLOCK, nest_words.BY_KERNEL)])
-    assert flags == [[nest_words.AS_BLOCK, 0], [nest_words.AS_BLOCK, nest_words.BY_KERNEL]]
+        kernels = plan(group, schedule(group, WIDE), "k", WIDE).kernels
+        operation, *words = kernels.descriptor[kernels.descriptor[nest_words.Header.CODE] :]
+        assert operation == nest_words.Opcode.BLOCKS
+        flags.append([words[3] & flag for flag in (nest_words.RECOMPUTES_AS_BLOCK, nest_words.RECOMPUTES_IN_KERNEL)])
+    assert flags == [
+        [nest_words.RECOMPUTES_AS_BLOCK, 0],
+        [nest_words.RECOMPUTES_AS_BLOCK, nest_words.RECOMPUTES_IN_KERNEL],
+    ]
 
 
 @pytest.mark.parametrize("name", ["colsum", "argmax0", "softmax0"])
 def test_reductions_along_rows_can_ask_for_the_rows_that_follow(name: str) -> None:
     """Those of several vectors at once, and those of one, which have many operations."""
     group = getattr(cases, name)("float64")
-    texts = [t for t in plan(group, schedule(group), "k").kernels.texts if "%folds" in t]
+    texts = [t for t in plan(group, schedule(group, WIDE), "k", WIDE).kernels.texts if "%folds" in t]
     assert texts and all("call void @llvm.prefetch" in t for t in texts)
 
 
 def test_softmax_computes_each_exponential_once() -> None:
     for name in ("softmax", "softmax0"):
         group = getattr(cases, name)("float64")
-        assert [v.op for v in schedule(group).keep] == ["exp"]
-    assert schedule(cases.crossentropy("float64")).keep == ()
+        assert [v.op for v in schedule(group, WIDE).keep] == ["exp"]
+    assert schedule(cases.crossentropy("float64"), WIDE).keep == ()
 
 
 def test_schedules_follow_the_axis_of_stride_one() -> None:
     names = ("softmax", "softmax0", "colsum", "broadcast3")
-    lanes = {name: schedule(getattr(cases, name)("float64")).lane for name in names}
+    lanes = {name: schedule(getattr(cases, name)("float64"), WIDE).lane for name in names}
     assert lanes == {"softmax": "j", "softmax0": "j", "colsum": "j", "broadcast3": "m"}
-    assert schedule(cases.multiply_add("float32")).width == (16,)
-    assert schedule(cases.multiply_add("float32"), vector_bytes=32).width == (8,)
-    assert schedule(cases.total("float64")).width[0] == 32
+    assert schedule(cases.multiply_add("float32"), WIDE).width == (16,)
+    assert schedule(cases.multiply_add("float32"), of_width(32)).width == (8,)
+    assert schedule(cases.total("float64"), WIDE).width[0] == 32
 
 
 def test_truths_of_reductions_fill_one_register_where_they_have_none_of_their_own() -> None:
@@ -460,7 +466,7 @@ def test_truths_of_reductions_fill_one_register_where_they_have_none_of_their_ow
         b = Builder()
         (y,) = b.reduce(MAX, ("j",), b.gt(b.load(Buffer("x", dtype, ("n", "m")), "i", "j"), 1))
         group = Group("any", {"i": "n", "j": "m"}, ("i",), (Out(Buffer("y", "bool", ("n",)), ("i",), y),))
-        assert tuple(schedule(group, vector_bytes=n).width[0] for n in (64, 32)) == widths, dtype
+        assert tuple(schedule(group, of_width(n)).width[0] for n in (64, 32)) == widths, dtype
 
 
 def test_a_kernel_that_asks_for_positions_may_go_past_the_ends_of_rows() -> None:
@@ -468,8 +474,8 @@ def test_a_kernel_that_asks_for_positions_may_go_past_the_ends_of_rows() -> None
     x, y = (Buffer(k, "float64", ("n", "m")) for k in "xy")
     inside = b.select(b.le(b.index("j"), b.index("i")), b.load(x, "i", "j"), 0.0)
     group = Group("tril", {"i": "n", "j": "m"}, ("i", "j"), (Out(y, ("i", "j"), inside),))
-    words = plan(group, schedule(group), "k").kernels.descriptor
-    assert words[nest_words.PLACED] and not words[nest_words.FAST]
+    words = plan(group, schedule(group, WIDE), "k", WIDE).kernels.descriptor
+    assert words[nest_words.Header.POSITION_CALL] and not words[nest_words.Header.DIRECT_CALL]
 
 
 def test_many_functions_have_more_lanes() -> None:
@@ -480,7 +486,7 @@ def test_many_functions_have_more_lanes() -> None:
             x = b.call("tanh", x)
         return Group("chain", {"i": "n"}, ("i",), (Out(Buffer("y", "float64", ("n",)), ("i",), x),))
 
-    assert [schedule(chain(k)).width for k in (1, 4, 5, 30)] == [(16,), (16,), (32,), (32,)]
+    assert [schedule(chain(k), WIDE).width for k in (1, 4, 5, 30)] == [(16,), (16,), (32,), (32,)]
     run, rng = Runner(chain(5)), np.random.default_rng(0)
     for n in (0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 1000):
         x = rng.normal(size=n)
@@ -503,13 +509,13 @@ def test_lanes_do_not_run_along_a_short_axis_beside_a_long_one() -> None:
     a = np.random.default_rng(4).random((1000, 10))
     for axis in "ij":
         group = reduction("n", 10, axis)
-        assert schedule(group).lane == "i"
+        assert schedule(group, WIDE).lane == "i"
         y, intact = framed((10 if axis == "i" else 1000,), "float64")
         assert Runner(group)({"x": a, "y": y}) == 0
         intact()
         np.testing.assert_allclose(y, a.sum("ij".index(axis)), rtol=1e-12)
-    assert schedule(reduction(3, 10, "j")).lane == "j"
-    assert schedule(cases.multiply_add("float64")).lane == "i"
+    assert schedule(reduction(3, 10, "j"), WIDE).lane == "j"
+    assert schedule(cases.multiply_add("float64"), WIDE).lane == "i"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int8"])
@@ -536,13 +542,13 @@ def test_sums_that_wait_for_memory_ask_for_what_comes_on_machines_that_do_not_fo
     x, y = T.dvector("x"), T.dvector("y")
     tensordsl.function([x], x * 2)  # the library is made before, for this machine
     monkeypatch.setattr(vector_builder, "host_isa", lambda: "avx512" + " halves" * far)
-    monkeypatch.setattr(machine, "prefers_halves", lambda: far)
+    tuning = tuned(machine={"vector_bytes": 64, "prefers_halves": far})
     for result, operands in ((x.sum(), 1), ((x * y).sum(), 2)):
-        plans = make_program("f", [x, y], [], [result], [], False)[1].plans
+        plans = make_program("f", [x, y], [], [result], [], False, tuning=tuning)[1].plans
         asked = [(q, {at for t in q.kernels.texts for at, _ in ASKED.findall(t)}) for q in plans]
-        assert [len(found) for q, found in asked if q.schedule.asks] == [operands] * far
-        assert not any(found for q, found in asked if not q.schedule.asks)
-    total = tensordsl.function([x, y], [x.sum(), T.dot(x, y)])
+        assert [len(found) for q, found in asked if q.schedule.prefetch] == [operands] * far
+        assert not any(found for q, found in asked if not q.schedule.prefetch)
+    total = tensordsl.function([x, y], [x.sum(), T.dot(x, y)], mode=mode(tuning))
     rng = np.random.default_rng(6)
     for n in (1 << 20, (1 << 20) + 3, 3 << 20):
         a, b = rng.normal(size=n), rng.normal(size=n)

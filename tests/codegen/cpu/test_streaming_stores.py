@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tuned import HERE, tuned
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen.abi.descriptor import FAST, PASSES, STREAMED
+from tensordsl.codegen.abi.descriptor import Header
 from tensordsl.codegen.compiler.pipeline import make_program
-from tensordsl.codegen.library.loops import entry, parallel, streaming_stores
 from tensordsl.codegen.llvm.vector_builder import Code
-from tensordsl.codegen.target import machine
-from tensordsl.codegen.target.cache_model import near_third
+from tensordsl.codegen.target.tuning import close_l3
+from tensordsl.functions.native import set_tuning
 
 DTYPES = ["float64", "float32", "int64", "int32", "int16", "complex128", "bool"]
 SIZES = [(1,), (63,), (64,), (129,), (1000,), (5000,), (3, 1), (7, 64), (5, 256), (6, 300), (4, 1024), (3, 2, 512)]
@@ -42,9 +42,9 @@ def test_kernels_of_few_operations_have_such_stores() -> None:
     ):
         (plan, *_) = plans(inputs, output)
         words = plan.kernels.descriptor
-        assert bool(words[PASSES] and words[FAST]) == has, output
+        assert bool(words[Header.STREAMING_STORES] and words[Header.DIRECT_CALL]) == has, output
         assert ("!nontemporal" in "".join(plan.kernels.texts)) == has
-        assert words[STREAMED] == 1
+        assert words[Header.STREAMABLE] == 1
 
 
 def test_such_stores_are_of_whole_registers() -> None:
@@ -84,10 +84,10 @@ def test_everything_past_the_caches(tmp_path: Path) -> None:
 
 
 def check_everything() -> None:
-    limits = replace(near_third(), over=1, over_shared=1, written=1)
-    machine.caches = lambda: limits
-    entry.LONG, streaming_stores.LESS = 1, 0
-    parallel.EARLY = parallel.FINE = parallel.GRAIN = 1
+    limits = {"stream_min_bytes": 1, "stream_threads_min_bytes": 1, "stream_result_min_bytes": 1}
+    memory = {"stream_min_points": 1, "stream_min_operand_ratio": 0}
+    tasks = {"independent_min_ns": 1, "small_task_ns": 1, "lane_elements": 1}
+    set_tuning(tuned(replace(HERE, caches=close_l3()), caches=limits, memory=memory, tasks=tasks))
     rng = np.random.default_rng(3)
     for dtype in DTYPES:
         for ndim in (1, 2, 3):

@@ -9,12 +9,14 @@ import cases
 import numpy as np
 import pytest
 from end_of_memory import End, behind_a_line
+from tuned import tuned
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.cpu.planner import plan
-from tensordsl.codegen.cpu.schedule import for_lines, for_total, schedule
+from tensordsl.codegen.cpu.schedule import line_aligned, line_aligned_total, schedule
+from tensordsl.codegen.fusion.group import LineAlignment
 from tensordsl.codegen.target.machine import native_width
 
 N = 20_000_000
@@ -260,35 +262,38 @@ def test_sums_of_rows_that_begin_or_end_where_memory_does(ends: list[End]) -> No
                 np.testing.assert_allclose(f(*here), want, rtol=1e-12, atol=1e-12)
 
 
-def test_long_rows_of_floats_have_a_schedule_for_cache_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_rows_of_floats_have_a_schedule_for_cache_lines() -> None:
     """Those of float32 where loads that straddle lines are dear."""
     for dtype, found in (("float32", False), ("float32", True), ("float64", True)):
-        monkeypatch.setattr("tensordsl.codegen.target.machine.prefers_halves", lambda found=found: found)
+        wide = tuned(machine={"vector_bytes": 64, "prefers_halves": found})
+        narrow = tuned(wide, machine={"vector_bytes": 32})
         group = cases.meanvar(dtype)
-        chosen = for_lines(group, schedule(group), 64)
-        assert bool(chosen) == found and not for_lines(group, schedule(group), 32)
+        chosen = line_aligned(group, schedule(group, wide), wide)
+        assert bool(chosen) == found and not line_aligned(group, schedule(group, wide), narrow)
         if chosen and native_width() == 64:
-            assert chosen.cuts == "far" and all(
-                "masked.load" in t for t in plan(group, chosen, "k").kernels.texts if "\nloop:" in t
+            assert chosen.line_alignment == LineAlignment.CHUNKS and all(
+                "masked.load" in t for t in plan(group, chosen, "k", wide).kernels.texts if "\nloop:" in t
             )
-    assert for_lines(cases.argmax("float64"), schedule(cases.argmax("float64")), 64) is None
+    assert line_aligned(cases.argmax("float64"), schedule(cases.argmax("float64"), wide), wide) is None
 
 
 @pytest.mark.parametrize("is_dear", [False, True])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
-def test_totals_have_a_schedule_for_cache_lines(dtype: str, is_dear: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_totals_have_a_schedule_for_cache_lines(dtype: str, is_dear: bool) -> None:
     """Of what is loaded and of products; of few operations where loads that straddle lines are dear."""
-    monkeypatch.setattr("tensordsl.codegen.target.machine.prefers_halves", lambda: is_dear)
+    wide = tuned(machine={"vector_bytes": 64, "prefers_halves": is_dear})
+    narrow = tuned(wide, machine={"vector_bytes": 32})
     x, k = T.TensorType(dtype, (None, None))("x"), T.lvector("k")
     has, few = (x.sum(), x.mean(), (x**2).sum()), ((x + x * x).sum(), x.var(), ((x - x[0, 0]) ** 2).mean())
     none = x.sum(1), x.max(), (x * x).prod(), T.exp(x).sum(), (x / x).sum(), x[k, k].sum(), T.arange(x.shape[0]).sum()
     for z, found in (*((z, True) for z in has), *((z, is_dear) for z in few), *((z, False) for z in none)):
         _, program, _ = make_program("f", [x, k], [], [z], [], True)
         group = list({id(made.group): made.group for made in program.plans}.values())[-1]
-        chosen = for_total(group, schedule(group), 64)
-        assert bool(chosen) == (found and dtype != "int64") and for_total(group, schedule(group), 32) is None
+        chosen = line_aligned_total(group, schedule(group, wide), wide)
+        assert bool(chosen) == (found and dtype != "int64")
+        assert line_aligned_total(group, schedule(group, wide), narrow) is None
         if chosen and native_width() == 64:
-            assert any("masked.load" in t for t in plan(group, chosen, "k").kernels.texts)
+            assert any("masked.load" in t for t in plan(group, chosen, "k", wide).kernels.texts)
 
 
 def of_steps(terms: list[Any]) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from end_of_memory import End
 from native import Runner
+from tuned import of_width
 
 import tensordsl
 import tensordsl.tensor as T
@@ -346,7 +347,7 @@ def test_indices_of_rows_do_not_make_lanes_fewer() -> None:
     for dtype, widths in (("uint8", (16, 16)), ("int16", (16, 16)), ("float32", (16, 8)), ("float64", (8, 4))):
         row = b.load(Buffer("x", dtype, ("m", "d")), index, "j")
         group = Group("take", {"i": "n", "j": "d"}, ("i", "j"), (Out(Buffer("y", dtype, ("n", "d")), ("i", "j"), row),))
-        assert tuple(schedule(group, vector_bytes=n).width[0] for n in (64, 32)) == widths, dtype
+        assert tuple(schedule(group, of_width(n)).width[0] for n in (64, 32)) == widths, dtype
 
 
 @pytest.mark.parametrize("has_gathers", [False, True])

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tuned import HERE
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.compiler.pipeline import optimise_lowered
 from tensordsl.codegen.fusion import partition
 from tensordsl.codegen.fusion.group import structure
-from tensordsl.codegen.fusion.inline import OPERANDS, Cut, attempt
+from tensordsl.codegen.fusion.inline import Cut, attempt
 from tensordsl.codegen.fusion.placement import plan_regions
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.lower import lower
@@ -225,7 +226,7 @@ def test_pieces_with_several_results_load_few_operands() -> None:
     outputs = [total / 100, T.sqrt(squares / 100 - (total / 100) ** 2), total + squares]
     groups = [s.fused for s in plan(MANY, outputs)[()].steps]
     assert len(groups) <= 8 and max(len(g.values) for g in groups) > 1
-    assert max(len(g.loads) for g in groups) <= OPERANDS
+    assert max(len(g.loads) for g in groups) <= HERE.fusion.max_operands
     arrays = [np.full((2, 3), k % 7 - 3.0) for k in range(len(MANY))]
     want = np.mean(arrays, axis=0), np.std(arrays, axis=0), np.sum(arrays, axis=0) + np.sum(np.square(arrays), axis=0)
     for got, expected in zip(tensordsl.function(MANY, outputs)(*arrays), want, strict=True):
@@ -377,16 +378,16 @@ def shown(groups: Any) -> list[Any]:
 def test_a_walk_that_is_continued_finds_what_a_new_one_would(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     continued = 0
 
-    def compared(values: Any, buffer_of: Any, out: Any, find: Any, first: Any = None) -> Any:
+    def compared(values: Any, buffer_of: Any, out: Any, find: Any, tuning: Any, first: Any = None) -> Any:
         nonlocal continued
         try:
-            new = attempt(values, buffer_of, out, find)
+            new = attempt(values, buffer_of, out, find, tuning)
         except Cut as cut:
             with pytest.raises(Cut) as other:
-                attempt(values, buffer_of, out, find, first)
+                attempt(values, buffer_of, out, find, tuning, first)
             assert (other.value.rule, other.value.values) == (cut.rule, cut.values)
             raise
-        made = attempt(values, buffer_of, out, find, first)
+        made = attempt(values, buffer_of, out, find, tuning, first)
         assert shown([made]) == shown([new])
         continued += first is not None
         return made

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from hand_programs import build, kernel_addresses
+from tuned import tuned, use
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
 from tensordsl.codegen.compiler import pipeline
-from tensordsl.codegen.fusion import row_blocking
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.printer import show
+from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.runtime.interpreter import runner
 from tensordsl.runtime.loading import library
 from tensordsl.runtime.loading.layout import peek
@@ -28,14 +29,18 @@ ROWS = 4
 LENGTHS = (0, 1, 3, 4, 5, 7, 8, 9, 21)
 
 
+SMALL = tuned(
+    blocking={
+        "reread_min_bytes": 0, "block_bytes": 0, "min_block_rows": ROWS, "min_blocks_per_part": 2,
+        "min_rows_per_column": 0,
+    }
+)  # fmt: skip
+
+
 @pytest.fixture(autouse=True)
 def small_blocks(fresh_code: pytest.MonkeyPatch) -> None:
     """Blocks of ROWS rows for every matrix that is not empty."""
-    fresh_code.setattr(row_blocking, "CACHE", 0)
-    fresh_code.setattr(row_blocking, "BLOCK", 0)
-    fresh_code.setattr(row_blocking, "LEAST_ROWS", ROWS)
-    fresh_code.setattr(row_blocking, "LEAST_BLOCKS", 2)
-    fresh_code.setattr(row_blocking, "TALL", 0)
+    use(fresh_code, SMALL)
 
 
 # -- functions -----------------------------------------------------------------------------------------------------------
@@ -129,8 +134,11 @@ def values(dtype: str, rows: int, names: list[str], columns: int = 3, classes: i
     return [made[n] for n in names]
 
 
-def program(inputs: list[Any], outputs: list[Any], shared: Any = (), updates: Any = ()) -> p.Program:
-    return pipeline.make_program("f", inputs, shared, outputs, updates, False, small=(USUAL_LENGTHS,))[1]
+def program(
+    inputs: list[Any], outputs: list[Any], shared: Any = (), updates: Any = (), tuning: Tuning = SMALL
+) -> p.Program:
+    made = pipeline.make_program("f", inputs, shared, outputs, updates, False, small=(USUAL_LENGTHS,), tuning=tuning)
+    return made[1]
 
 
 def loops(made: p.Program) -> list[p.Blocks]:
@@ -386,11 +394,11 @@ def test_a_product_that_nobody_else_reads_has_storage_of_one_block_of_each_part(
     assert sizes[:2] == [8 * ROWS * 32] * 2
 
 
-def test_lengths_that_are_known_and_small_make_no_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_blocking, "CACHE", 1 << 20)
+def test_lengths_that_are_known_and_small_make_no_blocks() -> None:
+    tuning = tuned(SMALL, blocking={"reread_min_bytes": 1 << 20})
     for shape, is_chain in (((100, 5), False), ((100_000, 5), True), ((1000, 50_000), False)):
         X = T.TensorType("float64", shape)("X")
-        made = program([X, (w := T.dvector("w"))], [T.dot(X.T, T.dot(X, w))])
+        made = program([X, (w := T.dvector("w"))], [T.dot(X.T, T.dot(X, w))], tuning=tuning)
         assert bool(loops(made)) == is_chain
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tuned import tuned, use
 
 import tensordsl as theano
 import tensordsl.tensor as T
-from tensordsl.codegen.fusion import partition, split_large
+from tensordsl.codegen.fusion import partition
 from tensordsl.codegen.fusion.inline import Fused
 from tensordsl.functions import native
 from tensordsl.ifelse import ifelse
@@ -99,7 +100,7 @@ def test_results_are_those_of_numpy(shape: tuple[int, ...]) -> None:
 
 def test_reductions_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     """What lies between two maps of a component belongs to it, so no piece waits for itself."""
-    monkeypatch.setattr(split_large, "PIECE", 4)
+    use(monkeypatch, tuned(fusion={"piece_tensors": 4}))
     x = T.dmatrix("x")
     y, sums = x, []
     for k in range(6):
@@ -118,7 +119,7 @@ def test_reductions_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: py
 
 def test_branches_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a branch computes from a map of a component lies between it and the maps that use the `ifelse`."""
-    monkeypatch.setattr(split_large, "PIECE", 4)
+    use(monkeypatch, tuned(fusion={"piece_tensors": 4}))
     x, c = T.dvector("x"), T.bscalar("c")
     y = T.tanh(x - x.mean())
     y = T.tanh(y - y.mean())
@@ -134,7 +135,7 @@ def test_branches_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: pyte
 
 def test_lengths_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     """Positions are wrapped by a length that is computed from the map they come from."""
-    monkeypatch.setattr(split_large, "PIECE", 4)
+    use(monkeypatch, tuned(fusion={"piece_tensors": 4}))
     x = T.lmatrix("x")
     counts = T.bincount(x.flatten() % 7)
     table = T.outer(counts, counts)

@@ -263,7 +263,7 @@ def crossed(dtype: str, name: str = "crossed") -> Group:
 def test_operands_that_run_along_another_axis_go_through_shared_memory(dtype: str) -> None:
     run, rng = SimulatedGroup(crossed(dtype)), np.random.default_rng(9)
     (kernel,) = run.plan.kernels
-    assert kernel.pattern == "crossed" and kernel.schedule.lane == "j" and kernel.schedule.cross == "i"
+    assert kernel.pattern == "crossed" and kernel.schedule.lane == "j" and kernel.schedule.shared_memory_axis == "i"
     for p, n, m in ((1, 1, 1), (2, 32, 32), (3, 33, 31), (1, 5, 200), (2, 70, 1), (0, 4, 4), (2, 0, 9)):
         shapes = {"x": (p, m, n), "y": (p, n, m), "z": (m, n), "v": (m,)}
         arrays = {k: rng.integers(0, 3, size=s).astype(dtype) for k, s in shapes.items()}

@@ -18,12 +18,12 @@ from fakes import device
 from simulated import SimulatedGroup
 from test_gpu_compile import ASSEMBLED, assemble, needs_ptxas
 from test_simulator import BARRIER, MIRROR, mirrored
+from tuned import HERE
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
-from tensordsl.codegen.fusion.inline import OPERANDS
 from tensordsl.codegen.gpu import compile as ptx
 from tensordsl.codegen.gpu import gemm
 from tensordsl.codegen.gpu.kernels import module_text
@@ -71,7 +71,9 @@ def sums(count: int, dtype: str, axes: str) -> Group:
 @needs_ptxas
 @pytest.mark.parametrize("target", ASSEMBLED)
 def test_kernels_of_as_many_operands_as_groups_have_assemble_without_spills(target: str, tmp_path: Path) -> None:
-    plans = [plan(sums(n, t, axes)) for t in COMPUTED for axes in ("ij", "i", "j") for n in (8, OPERANDS)]
+    plans = [
+        plan(sums(n, t, axes)) for t in COMPUTED for axes in ("ij", "i", "j") for n in (8, HERE.fusion.max_operands)
+    ]
     kernels = [k for p in plans for k in p.kernels]
     registers = assemble(ptx.compile_text(module_text(kernels), target), target, tmp_path)
     assert len(registers) == len(kernels)

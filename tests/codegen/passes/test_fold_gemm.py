@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tuned import of_width
 
 import tensordsl
 import tensordsl.tensor as T
@@ -32,7 +33,7 @@ def program(
     optimise_lowered(low, on_cpu=at_run_time)
     small = (HIDDEN_ROWS, USUAL_LENGTHS)  # as functions are compiled at first
     types = [v.type for v in inputs], [v.type for v in shared]
-    made, _ = build_program("f", low, *types, False, 32, small=small)
+    made, _ = build_program("f", low, *types, False, of_width(32), small=small)
     verify(made)
     return made
 

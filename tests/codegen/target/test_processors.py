@@ -11,7 +11,7 @@ from checkout import ROOT
 
 from tensordsl.base import processor
 from tensordsl.codegen.target import machine
-from tensordsl.codegen.target.cache_model import far_third, near_third
+from tensordsl.codegen.target.tuning import CacheTuning, close_l3, distant_l3
 
 
 def fresh(*arguments, cpu, **environment):
@@ -118,20 +118,31 @@ def test_sizes_of_caches_are_read_or_unknown(text, size, monkeypatch, tmp_path):
 
 
 def test_limits_grow_with_caches(monkeypatch):
-    usual = near_third()
-    assert (usual.there, usual.over, usual.written) == (12 << 20, 30 << 20, 32 << 20)
-    assert near_third(3 << 25).there == 3 * usual.there and near_third(1 << 20) == near_third(1 << 23)
-    server = far_third(2 << 20, 480 << 20)
-    assert (
-        server.there < 3 << 20
-        and server.far_shared == server.far
-        and server.over == 80 << 20 > server.far_most > server.far
+    usual = close_l3()
+    assert (usual.alternate_min_bytes, usual.stream_min_bytes, usual.stream_result_min_bytes) == (
+        12 << 20,
+        30 << 20,
+        32 << 20,
     )
-    assert far_third(1 << 20, 36 << 20).over == 36 << 20
-    assert usual.asked == usual.reread == 16 << 20 and server.asked == 60 << 20 < server.reread
-    assert 20_000_000 * 1000 < server.parted < 40_000_000 * 1000  # of 1,000 columns 20 MB go by parts, and 40 MB do not
+    assert close_l3(3 << 25).alternate_min_bytes == 3 * usual.alternate_min_bytes and close_l3(1 << 20) == close_l3(
+        1 << 23
+    )
+    server = distant_l3(2 << 20, 480 << 20)
+    assert (
+        server.alternate_min_bytes < 3 << 20
+        and server.alternate_far_threads_min_bytes == server.alternate_far_min_bytes
+        and server.stream_min_bytes == 80 << 20 > server.alternate_far_max_bytes > server.alternate_far_min_bytes
+    )
+    assert distant_l3(1 << 20, 36 << 20).over == 36 << 20
+    assert (
+        usual.prefetch_rows_min_bytes == usual.prefetch_reread_max_bytes == 16 << 20
+        and server.prefetch_rows_min_bytes == 60 << 20 < server.prefetch_reread_max_bytes
+    )
+    assert (
+        20_000_000 * 1000 < server.split_rows_max_state_bytes < 40_000_000 * 1000
+    )  # of 1,000 columns 20 MB go by parts, and 40 MB do not
     monkeypatch.setattr(machine, "config", type("C", (), {"cpu": "x86-64-v4"}))
-    assert machine.caches() == usual  # of a level, wherever it runs
+    assert CacheTuning.of(machine.host()) == usual  # of a level, wherever it runs
 
 
 ARM = """

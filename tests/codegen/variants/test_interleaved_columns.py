@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tuned import HERE
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.fusion.group import INTERLEAVE
-from tensordsl.codegen.variants.conditions import ROWS_OF_FEW
 
 DTYPES = ["float64", "float32", "int64", "int16", "uint8", "complex128"]
+ROWS_OF_FEW = HERE.variants.min_rows_of_few_columns
 LENGTHS = [0, 1, 7, 33, ROWS_OF_FEW - 1, ROWS_OF_FEW, ROWS_OF_FEW + 13, 3001]
 
 

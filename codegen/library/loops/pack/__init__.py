@@ -4,12 +4,12 @@ Comes in   an operand's address and strides at a call, and scratch memory.
 Goes out   LLVM functions that copy a block of the operand to scratch, where kernels read whole vectors, and that copy
            results back.
 Modules    copy                 adjacent elements, with the end of a row padded to a vector
-           strided              elements a fixed number of bytes apart, by shuffles
-           deinterleave         several operands that are columns of one block, together
+           strided              elements at a fixed stride, by shuffles or one by one
+           deinterleave         several operands that are columns of one array, in one pass
            rows                 launches of one kernel over one axis, block by block
-           transpose_registers  squares of elements, in registers
+           transpose_registers  8 x 8 squares of elements, in registers
            transpose_tiles      launches of one kernel whose operands are contiguous along different axes
-           transpose_blocks     launches whose lanes run across short rows
+           transpose_blocks     launches whose lanes run across short rows, a block of lanes at a time
            reductions           operands of reductions, copied once for all who read them
 Uses       `library.loops` around it (`descriptor`, `row_batches`), `llvm.function` and `llvm.strided_access`.
 Used by    `library.loops.entry` puts the functions into modules; `short_rows` packs with them too.

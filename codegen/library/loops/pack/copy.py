@@ -1,9 +1,12 @@
-"""Of the nest library: copies of adjacent elements between operands and scratch, with their tails padded."""
+"""Copies of contiguous elements between operands and scratch, tails padded with the last element.
+
+Contract  `copy_in(to, from, size, live, count)`, `copy_out(to, from, bytes)`; scratch is written in whole cache lines.
+When      a row's tail goes to scratch.  With AVX-512 by byte masks, elsewhere by pieces of 32 to 1 bytes.
+"""
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import move, splat
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, move, splat
 
 
 def copy_texts(vector_bytes: int) -> list[str]:
@@ -11,14 +14,14 @@ def copy_texts(vector_bytes: int) -> list[str]:
     return [_copy_in(vector_bytes), _copy_out(vector_bytes)]
 
 
-def _byte_mask(c: Function, live: str) -> str:
+def _byte_mask(c: LoopFunction, live: str) -> str:
     byte = c.op(f"trunc i64 {c.min(live, 64)} to i8")
     one = c.op(f"insertelement <64 x i8> poison, i8 {byte}, i64 0")
     splat = c.op(f"shufflevector <64 x i8> {one}, <64 x i8> poison, <64 x i32> zeroinitializer")
     return c.op(f"icmp ult <64 x i8> <{', '.join(f'i8 {k}' for k in range(64))}>, {splat}")
 
 
-def pieces(c: Function, target: str, source: str, size: str) -> None:
+def copy_pieces(c: LoopFunction, target: str, source: str, size: str) -> None:
     """Copy `size` bytes by pieces of 32, 16, 8, 4, 2 and 1 bytes."""
     offset = c.arith("and", size, -32)
     with c.loop(offset, step=32) as loop:
@@ -30,7 +33,7 @@ def pieces(c: Function, target: str, source: str, size: str) -> None:
         offset = c.arith("add", offset, bit)
 
 
-def _repeated(c: Function, pointer: str, size: str) -> str:
+def _element_splat(c: LoopFunction, pointer: str, size: str) -> str:
     """<8 x i64> filled with the element of 1, 2, 4 or 8 bytes at `pointer`."""
     cell = c.cell(0)
     for count, factor in ((1, 0x0101010101010101), (2, 0x0001000100010001), (4, 0x0000000100000001), (8, 1)):
@@ -43,10 +46,10 @@ def _repeated(c: Function, pointer: str, size: str) -> str:
 
 def _copy_in(vector_bytes: int) -> str:
     """`live` contiguous elements to scratch, then the last one repeated up to `count`; writes whole 64 bytes."""
-    c = Function("void", "copy_in", ["ptr to", "ptr from", "i64 size", "i64 live", "i64 count"], internal=True)
+    c = LoopFunction("void", "copy_in", ["ptr to", "ptr from", "i64 size", "i64 live", "i64 count"], internal=True)
     live, total = c.arith("mul", "%live", "%size"), c.arith("mul", "%count", "%size")
     last = c.gep("%from", c.arith("sub", live, "%size"))
-    pad = _repeated(c, last, "%size")
+    pad = _element_splat(c, last, "%size")
     with c.when(c.test("eq", "%size", 16)):
         pair, lanes = c.op(f"load <2 x i64>, ptr {last}, align 1"), ", ".join(f"i32 {k % 2}" for k in range(8))
         both = c.op(f"shufflevector <2 x i64> {pair}, <2 x i64> poison, <8 x i32> <{lanes}>")
@@ -56,11 +59,11 @@ def _copy_in(vector_bytes: int) -> str:
     return c.end()
 
 
-def _copy_padded(c: Function, vector_bytes: int, pad: str, live: str, total: str) -> None:
+def _copy_padded(c: LoopFunction, vector_bytes: int, pad: str, live: str, total: str) -> None:
     if vector_bytes < 64:
         with c.loop(total, step=64) as loop:
             c.do(f"store <8 x i64> {pad}, ptr {c.gep('%to', loop.index)}, align 64")
-        pieces(c, "%to", "%from", live)
+        copy_pieces(c, "%to", "%from", live)
         return
     passed = c.op(f"bitcast <8 x i64> {pad} to <64 x i8>")
     with c.loop(total, step=64) as loop:
@@ -71,9 +74,9 @@ def _copy_padded(c: Function, vector_bytes: int, pad: str, live: str, total: str
 
 
 def _copy_out(vector_bytes: int) -> str:
-    c = Function("void", "copy_out", ["ptr to", "ptr from", "i64 bytes"], internal=True)
+    c = LoopFunction("void", "copy_out", ["ptr to", "ptr from", "i64 bytes"], internal=True)
     if vector_bytes < 64:
-        pieces(c, "%to", "%from", "%bytes")
+        copy_pieces(c, "%to", "%from", "%bytes")
         return c.end()
     with c.loop("%bytes", step=64) as loop:
         mask = _byte_mask(c, c.arith("sub", "%bytes", loop.index))

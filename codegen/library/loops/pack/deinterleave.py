@@ -1,64 +1,74 @@
-"""Of the nest library: columns of one block, of which up to four are packed in one pass.
+"""Deinterleaving: up to four operands that are columns of one array of structures are packed in one pass.
 
-Operands are columns of one block if they have the same bytes from row to row, and begin within a row.
+Contract  words for each operand of a call (below) -> `deinterleave` gives a bit for each that it will pack with others.
+When      operands have equal strides, begin within four elements of each other, and have 4 or 8 bytes.
+Why       the rows' memory is read once: loaded whole and transposed in registers, or shuffled where rows are dense.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.library.loops.descriptor import shuffled
-from tensordsl.codegen.library.loops.pack.strided import LINE, OF_PACKER, OFTEN, of_rows, often, read
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, shuffled
+from tensordsl.codegen.library.loops.pack.strided import (
+    PACKER_PARAMS,
+    VECTOR_BYTES,
+    packer_of_rows,
+    read,
+    with_repeated_loads,
+)
+from tensordsl.codegen.target.tuning import Tuning
 
 SIDE = 4  # columns at most
 # Bytes from row to row for each size of elements, at least, so that SIDE elements end with the next row's first one, or
 # before.
-LEAST = {4: 16, 8: 24}
+MIN_STRIDE_BYTES = {4: 16, 8: 24}
 DENSE = ((4, 2), (4, 3), (8, 2))  # (size, elements of a row), where whole vectors are loaded
-REGISTER = 32  # bytes; longer ones gain nothing
+REGISTER_BYTES = 32  # longer ones gain nothing
 # Four vectors of four elements are transposed in two stages: what each takes from two vectors.
 PAIRS, FOURS = ((0, 4, 2, 6), (1, 5, 3, 7)), ((0, 1, 4, 5), (2, 3, 6, 7))
 # Words for each operand: its first element, bytes from one to the next (0: it is a scalar), its copy in scratch or
 # null; what packs it, or null, and what that is given as its target; an element's bytes if it is written from there,
 # and if it may be packed together with others, or 0; bytes from a row to the next; where copies of all these go.
-PLACE, STRIDE, AREA, PACKER, TARGET, SIZE, UNIT, ALONG, COLUMNS = range(9)
-WORDS = COLUMNS + SIDE
-ALIKE = (UNIT, STRIDE, ALONG)  # what columns of one block have in common
+ADDRESS, STRIDE, AREA, PACKER, TARGET, STORED_BYTES, COLUMN_BYTES, ROW_STRIDE, COLUMNS = range(9)
+OPERAND_WORDS = COLUMNS + SIDE
+ALIKE = (COLUMN_BYTES, STRIDE, ROW_STRIDE)  # what columns of one block have in common
 
 _DECLARED = "declare <16 x i32> @llvm.masked.load.v16i32.p0(ptr, i32, <16 x i1>, <16 x i32>)\n"
-Load = Callable[[Function, str, str], Callable[[int], list[str]]]
+Load = Callable[[LoopFunction, str, str], Callable[[int], list[str]]]
 
 
-def interleaved_texts() -> list[str]:
-    often_too = [_interleaved(size, loads) for size in LEAST for loads in (1, OFTEN)]
-    best = of_rows("of_rows", [f"interleaved{size}" for size in LEAST], "far_of_rows")
-    return [*often_too, *(_dense(*kind) for kind in DENSE), best, _joint(), _together(), _DECLARED]
+def deinterleave_texts(t: Tuning) -> list[str]:
+    often_too = [_by_rows(size, loads) for size in MIN_STRIDE_BYTES for loads in (1, t.pack.repeated_loads)]
+    best = packer_of_rows(
+        t, "packer_of_rows", [f"deinterleave{size}" for size in MIN_STRIDE_BYTES], "strided_packer_of_rows"
+    )
+    return [*often_too, *(_dense(*kind) for kind in DENSE), best, _deinterleaver(), _deinterleave(), _DECLARED]
 
 
-def _interleaved(size: int, loads: int) -> str:
+def _by_rows(size: int, loads: int) -> str:
     """SIDE elements of each row are loaded at once, in order (see `pack.strided`), and transposed in registers."""
-    lanes, rows = LINE // size, REGISTER // size
+    lanes, rows = VECTOR_BYTES // size, REGISTER_BYTES // size
     kind, part = f"<{rows} x i{8 * size}>", f"<{SIDE} x i{8 * size}>"
 
-    def load(c: Function, source: str, used: str) -> Callable[[int], list[str]]:
+    def load(c: LoopFunction, source: str, used: str) -> Callable[[int], list[str]]:
         *places, last = [c.gep(source, c.arith("mul", "%stride", k) if k else 0) for k in range(lanes)]
         values = [read(c, part, place, loads) for place in places]
         values.append(_masked(c, part, last, used))
         pairs = [_pairs(c, size, values[k : k + rows]) for k in range(0, lanes, rows)]
         return lambda k: [shuffled(c, kind, *pair[k % 2], _lanes(FOURS[k // 2], rows)) for pair in pairs]
 
-    name = f"interleaved{size}"
-    return _packer(name if loads == 1 else often(name), size, SIDE, kind, load)
+    name = f"deinterleave{size}"
+    return _packer(name if loads == 1 else with_repeated_loads(name), size, SIDE, kind, load)
 
 
 def _dense(size: int, step: int) -> str:
     """Rows of `step` elements, one behind the other."""
-    lanes = LINE // size
+    lanes = VECTOR_BYTES // size
     kind = f"<{lanes} x i{8 * size}>"
 
-    def load(c: Function, source: str, used: str) -> Callable[[int], list[str]]:
-        *places, last = [c.gep(source, k * LINE) for k in range(step)]
+    def load(c: LoopFunction, source: str, used: str) -> Callable[[int], list[str]]:
+        *places, last = [c.gep(source, k * VECTOR_BYTES) for k in range(step)]
         loaded = [c.op(f"load {kind}, ptr {place}, align 1") for place in places]
         every = f"<{SIDE} x i1> <{', '.join(['i1 true'] * SIDE)}>"
         chosen = ", ".join(f"i32 {max(k - lanes + step, -1) % (2 * SIDE)}" for k in range(lanes))
@@ -79,13 +89,13 @@ def _dense(size: int, step: int) -> str:
 
 def _packer(name: str, size: int, count: int, kind: str, load: Load) -> str:
     """A packer of `count` columns: `to` has where their copies go, or null, `from` is the first."""
-    c, lanes = Function("void", name, OF_PACKER, internal=True), LINE // size
+    c, lanes = LoopFunction("void", name, PACKER_PARAMS, internal=True), VECTOR_BYTES // size
     targets = [c.get("%to", k, "ptr") for k in range(count)]
     with c.when(c.test("slt", "%count", lanes)):
         for k, target in enumerate(targets):
             with c.when(c.not_null(target)):
                 given = f"ptr {target}", f"ptr {c.gep('%from', k * size)}", "i64 %stride", "i64 %count", f"i64 {size}"
-                c.call("void", "@column", *given)
+                c.call("void", "@copy_strided", *given)
         c.ret()
     used = c.op(f"icmp ne <{SIDE} x i64> {c.op(f'load <{SIDE} x i64>, ptr %to, align 8')}, zeroinitializer")
     last = c.arith("sub", "%count", lanes)
@@ -96,18 +106,18 @@ def _packer(name: str, size: int, count: int, kind: str, load: Load) -> str:
             with c.when(c.not_null(target)):
                 place = c.gep(target, c.arith("mul", first, size))
                 for j, value in enumerate(values := column(k)):
-                    c.do(f"store {kind} {value}, ptr {c.gep(place, j * LINE // len(values))}, align 1")
+                    c.do(f"store {kind} {value}, ptr {c.gep(place, j * VECTOR_BYTES // len(values))}, align 1")
     return c.end()
 
 
-def _masked(c: Function, kind: str, place: str, used: str) -> str:
+def _masked(c: LoopFunction, kind: str, place: str, used: str) -> str:
     """What is used of the last row: there may be nothing else behind it."""
     lanes, bits = kind[1:-1].split(" x i")
     given = f"ptr {place}", "i32 1", f"<{lanes} x i1> {used}", f"{kind} poison"
     return c.call(kind, f"@llvm.masked.load.v{lanes}i{bits}.p0", *given)
 
 
-def _pairs(c: Function, size: int, rows: list[str]) -> list[tuple[str, str]]:
+def _pairs(c: LoopFunction, size: int, rows: list[str]) -> list[tuple[str, str]]:
     """Of as many rows as a register has lanes, (what PAIRS[k] takes from the first two, and from the next) for each k;
     behind rows q of SIDE stand rows SIDE + q."""
     count, kind = len(rows), f"<{len(rows)} x i{8 * size}>"
@@ -124,63 +134,63 @@ def _lanes(places: tuple[int, ...], count: int) -> list[int]:
     return [p % SIDE + first + count * (p >= SIDE) for first in range(0, count, SIDE) for p in places]
 
 
-def _joint() -> str:
+def _deinterleaver() -> str:
     """What packs columns of elements of such a size, and bytes from row to row, together, or null."""
-    c, found = Function("ptr", "joint", ["i64 size", "i64 stride"], internal=True), "null"
-    for size, least in LEAST.items():
+    c, found = LoopFunction("ptr", "deinterleaver", ["i64 size", "i64 stride"], internal=True), "null"
+    for size, least in MIN_STRIDE_BYTES.items():
         is_far = c.all(c.test("eq", "%size", size), c.test("sge", "%stride", least))
-        found = c.choose(is_far, f"@interleaved{size}", found, "ptr")
+        found = c.choose(is_far, f"@deinterleave{size}", found, "ptr")
     for size, step in DENSE:
         is_dense = c.all(c.test("eq", "%size", size), c.test("eq", "%stride", size * step))
         found = c.choose(is_dense, f"@dense{size}x{step}", found, "ptr")
     return c.end("ptr", found)
 
 
-def _together() -> str:
+def _deinterleave() -> str:
     """Have columns of one block, of those that are within SIDE elements, packed together; a bit for each of them."""
-    c = Function("i64", "together", ["ptr row", "i64 external"], internal=True)
+    c = LoopFunction("i64", "deinterleave", ["ptr row", "i64 external"], internal=True)
     found = c.cell(0)
     with c.loop("%external") as each:
-        own = c.word("%row", c.arith("mul", each.index, WORDS))
-        place, packer, columns = c.get(own, PLACE), c.get(own, PACKER, "ptr"), c.word(own, COLUMNS)
+        own = c.word("%row", c.arith("mul", each.index, OPERAND_WORDS))
+        place, packer, columns = c.get(own, ADDRESS), c.get(own, PACKER, "ptr"), c.word(own, COLUMNS)
         unit, stride, along = (c.get(own, k) for k in ALIKE)
-        joint = c.call("ptr", "@joint", f"i64 {unit}", f"i64 {stride}")
+        joint = c.call("ptr", "@deinterleaver", f"i64 {unit}", f"i64 {stride}")
         with c.when(c.not_null(joint)):
             for k in range(SIDE):
                 c.put("null", columns, k, "ptr")
             with c.loop("%external", ("i64", place)) as loop:
                 lowest = c.arith("sub", place, c.arith("sub", _span(c, unit, stride), unit))
-                other, is_near, _ = _beside(c, loop.index, lowest, unit, stride, along)
-                loop.next = [c.choose(is_near, c.min(c.get(other, PLACE), loop.values[0]), loop.values[0])]
+                other, is_near, _ = _of_same_block(c, loop.index, lowest, unit, stride, along)
+                loop.next = [c.choose(is_near, c.min(c.get(other, ADDRESS), loop.values[0]), loop.values[0])]
             first = loop.values[0]
             with c.loop("%external", ("i64", "0")) as loop:
-                other, is_near, column = _beside(c, loop.index, first, unit, stride, along)
+                other, is_near, column = _of_same_block(c, loop.index, first, unit, stride, along)
                 cell = c.gep(columns, c.choose(is_near, column, 0))
                 is_taken = c.all(is_near, c.is_null(c.get(cell, 0, "ptr")))
                 with c.when(is_taken):
                     c.put(c.get(other, AREA), cell, 0)
                     c.put("null", other, PACKER, "ptr")
-                    c.put(0, other, UNIT)
+                    c.put(0, other, COLUMN_BYTES)
                 loop.next = [c.arith("or", loop.values[0], c.choose(is_taken, c.arith("shl", 1, loop.index), 0))]
             several = c.any(*(c.not_null(c.get(columns, k, "ptr")) for k in range(1, SIDE)))
             c.put(c.choose(several, joint, packer, "ptr"), own, PACKER, "ptr")
             c.put(c.choose(several, columns, c.get(own, AREA, "ptr"), "ptr"), own, TARGET, "ptr")
-            c.put(first, own, PLACE)
+            c.put(first, own, ADDRESS)
             c.put(c.arith("or", c.get(found, 0), c.choose(several, loop.values[0], 0)), found, 0)
     return c.end("i64", c.get(found, 0))
 
 
-def _beside(c: Function, k: str, first: str, unit: str, stride: str, along: str) -> tuple[str, str, str]:
+def _of_same_block(c: LoopFunction, k: str, first: str, unit: str, stride: str, along: str) -> tuple[str, str, str]:
     """(an operand's words; is it a column of the same block, up to SIDE elements from `first` on?; bytes of pointers
     before its own)"""
-    other = c.word("%row", c.arith("mul", k, WORDS))
-    distance = c.arith("sub", c.get(other, PLACE), first)
+    other = c.word("%row", c.arith("mul", k, OPERAND_WORDS))
+    distance = c.arith("sub", c.get(other, ADDRESS), first)
     is_near = c.test("ult", distance, _span(c, unit, stride))
     is_whole = c.test("eq", c.arith("and", distance, c.arith("sub", unit, 1)), 0)
     alike = [c.test("eq", c.get(other, k), value) for k, value in zip(ALIKE, (unit, stride, along), strict=True)]
     return other, c.all(is_near, is_whole, *alike), c.arith("udiv", c.arith("shl", distance, 3), unit)
 
 
-def _span(c: Function, unit: str, stride: str) -> str:
+def _span(c: LoopFunction, unit: str, stride: str) -> str:
     """Bytes of a row that are loaded."""
     return c.min(c.arith("mul", unit, SIDE), stride)

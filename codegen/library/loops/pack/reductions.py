@@ -1,71 +1,62 @@
-"""Of the nest library: operands whose elements stand apart, copied to scratch row by row: of reductions, and of
-elementwise work on rows that have a number each.
+"""Copied operands of reductions, and of elementwise work on rows that have one value each.
 
-The usual way packs the part of a row that a kernel is about to read: again in each row that shares it, and a call for
-each row however short.  Here all that rows of a block read is copied once, and the launch goes on with the copies.  A
-block is a part of the axis that threads share; what does not move along it is copied for all blocks.  From COMPACT on
-stand the axis of the lanes and, of each input, the bytes of an element, or 0: it is left where it is.
+Contract  a launch -> the same on contiguous copies in scratch, a block of the outermost parallel axis at a time; -1:
+          not handled.  The words in the descriptor: the lanes' axis, and of each input the bytes of an element, or 0.
+When      an input is strided along the lanes, and its rows are short or read several times.
+Why       the interpreter packs the part of a row that a kernel is about to read: once more for each row that shares it,
+          with a call for each row however short.  Distances of rows of 8 elements take 90 times as long without it.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import (
-    COMPACT,
-    DOWN,
-    FAST,
-    N_AXES,
-    N_INPUTS,
-    N_OPERANDS,
-    N_SWAPS,
-    OUTER,
-    PARAMS,
-    SPACE,
-    WIDTH,
-)
+from tensordsl.codegen.abi.descriptor import NEST_PARAMS, SCRATCH_PARAMS, Header
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
-
-ROOM = 1 << 16  # bytes of all copies
-FEW, LARGE = 8, 1 << 12  # positions of a block, at least, if it is not all; or bytes
-SHORT = 32  # elements of rows that are copied though they are read once
-AGAIN = 4  # rows that read the same, from which it is copied; not of columns, which may be shared out too
-LINE = 64
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
 
-def compact_texts() -> list[str]:
-    return [_reads(), _bytes(), _gather(), _in_copy(), _compacted(), _in_copies()]
+def copied_operand_texts(t: Tuning) -> list[str]:
+    return [
+        _times_read(t),
+        _copy_bytes(t),
+        _copy_operand(),
+        _copied_block(t),
+        _with_copied_operands(),
+        _run_with_copies(t),
+    ]
 
 
-def _reads() -> str:
+def _times_read(t: Tuning) -> str:
     """How often each element of an operand with strides `s` is read.  Of the axis that threads share a part may have
     any length, and is done as all of a launch."""
-    c = Function("i64", "times_read", ["ptr D", "ptr s", "ptr E"], internal=True)
-    outer = c.get("%D", OUTER)
-    with c.loop(c.get("%D", N_AXES), ("i64", "1")) as loop:
-        times = c.choose(c.test("eq", loop.index, outer), AGAIN, c.get("%E", loop.index))
+    c = LoopFunction("i64", "times_read", ["ptr D", "ptr s", "ptr E"], internal=True)
+    outer = c.header(Header.OUTER_AXIS)
+    with c.loop(c.header(Header.AXES), ("i64", "1")) as loop:
+        times = c.choose(c.test("eq", loop.index, outer), t.pack.copies_min_reads, c.get("%E", loop.index))
         times = c.choose(c.test("eq", c.get("%s", loop.index), 0), times, 1)
         loop.next = [c.arith("mul", loop.values[0], times)]
     return c.end("i64", loop.values[0])
 
 
-def _bytes() -> str:
+def _copy_bytes(t: Tuning) -> str:
     """Of the copy of an operand with strides `s`, which go to `t`; 0 where it is read in its place."""
-    c = Function("i64", "compact_bytes", ["ptr D", "ptr s", "ptr t", "ptr E", "i64 lane", "i64 size"], internal=True)
-    step, n, axes = c.get("%s", "%lane"), c.get("%E", "%lane"), c.get("%D", N_AXES)
-    with c.when(c.op(f"xor i1 {_is_apart(c, '%size', step)}, true")):
+    c = LoopFunction("i64", "copy_bytes", ["ptr D", "ptr s", "ptr t", "ptr E", "i64 lane", "i64 size"], internal=True)
+    step, n, axes = c.get("%s", "%lane"), c.get("%E", "%lane"), c.header(Header.AXES)
+    with c.when(c.negate(_is_strided(c, "%size", step))):
         c.ret("i64", 0)
-    by_tiles = c.all(c.test("ne", c.get("%D", FAST), 0), c.test("sge", n, c.get("%D", WIDTH)))
-    exchanged = c.test("ne", c.get("%D", N_SWAPS), 0)
+    by_tiles = c.all(c.test("ne", c.header(Header.DIRECT_CALL), 0), c.test("sge", n, c.header(Header.LANES)))
+    exchanged = c.test("ne", c.header(Header.EXCHANGES), 0)
     with c.loop(axes, ("i1", "false")) as loop:
         behind = c.test("eq", c.get("%s", loop.index), "%size")
-        is_outer = c.test("eq", loop.index, c.get("%D", OUTER))  # of any length, as above
-        is_long = c.any(is_outer, c.test("sgt", c.get("%E", loop.index), SHORT))
+        is_outer = c.test("eq", loop.index, c.header(Header.OUTER_AXIS))  # of any length, as above
+        is_long = c.any(is_outer, c.test("sgt", c.get("%E", loop.index), t.pack.copies_short_row_elements))
         loop.next = [c.any(loop.values[0], c.all(behind, is_long))]
     with c.when(c.all(c.any(by_tiles, exchanged), loop.values[0])):
         c.ret("i64", 0)
     times = c.call("i64", "@times_read", "ptr %D", "ptr %s", "ptr %E")
-    once = c.any(c.test("ne", c.get("%D", DOWN), 0), c.test("slt", times, AGAIN))
-    with c.when(c.all(c.test("sgt", n, SHORT), once)):
+    once = c.any(c.test("ne", c.header(Header.COLUMN_READS), 0), c.test("slt", times, t.pack.copies_min_reads))
+    with c.when(c.all(c.test("sgt", n, t.pack.copies_short_row_elements), once)):
         c.ret("i64", 0)
     c.put("%size", "%t", "%lane")
     with c.loop(axes, ("i64", c.arith("mul", n, "%size"))) as loop:
@@ -77,11 +68,11 @@ def _bytes() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _gather() -> str:
+def _copy_operand() -> str:
     """The elements of an operand to where its strides `t` in scratch say, matrix by matrix: of the lanes and the axis
     next to them there."""
     params = ["ptr to", "ptr from", "ptr s", "ptr t", "ptr E", "i64 axes", "i64 lane", "i64 size"]
-    c = Function("void", "compact_rows", params, internal=True)
+    c = LoopFunction("void", "copy_operand", params, internal=True)
     n = c.get("%E", "%lane")
     row = c.arith("mul", n, "%size")
     with c.loop("%axes", ("i64", "-1")) as loop:
@@ -110,18 +101,18 @@ def _gather() -> str:
             loop.next = [source, target, c.arith("udiv", rest, extent)]
         there, here = c.gep("%from", loop.values[0]), c.gep("%to", loop.values[1])
         given = f"ptr {here}", f"i64 {row}", f"ptr {there}", *(f"i64 {x}" for x in sizes)
-        c.call("void", "@matrix_moved", *given, "i1 true")
+        c.call("void", "@copy_matrix", *given, "i1 true")
     return c.end()
 
 
-def _in_copy() -> str:
+def _copied_block(t: Tuning) -> str:
     """Positions of a block of the axis that threads share, or of any other; 0: nothing is copied.  To `T` and `e` go
     strides and extents of one position."""
-    c = Function("i64", "in_copy", ["ptr D", "ptr S", "ptr E", "ptr T", "ptr e"], internal=True)
-    axes, outer = c.get("%D", N_AXES), c.get("%D", OUTER)
-    with c.when(c.op(f"xor i1 {_some_apart(c, axes)}, true")):
+    c = LoopFunction("i64", "copied_block", ["ptr D", "ptr S", "ptr E", "ptr T", "ptr e"], internal=True)
+    axes, outer = c.header(Header.AXES), c.header(Header.OUTER_AXIS)
+    with c.when(c.negate(_is_any_strided(c, axes))):
         c.ret("i64", 0)
-    for count, source, target in ((axes, "%E", "%e"), (c.arith("mul", axes, c.get("%D", N_OPERANDS)), "%S", "%T")):
+    for count, source, target in ((axes, "%E", "%e"), (c.arith("mul", axes, c.header(Header.OPERANDS)), "%S", "%T")):
         with c.loop(count) as loop:
             c.put(c.get(source, loop.index), target, loop.index)
     is_parted, at = c.test("sge", outer, 0), c.max(outer, 0)
@@ -129,44 +120,46 @@ def _in_copy() -> str:
     with c.when(is_parted):
         c.put(1, "%e", outer)
     fixed, each = _sizes(c, "%T", "%e", is_parted, at)
-    least = c.min(c.arith("mul", each, FEW), c.max(each, LARGE))
-    fits = c.test("sle", c.arith("add", fixed, least), ROOM)
+    least = c.min(c.arith("mul", each, t.pack.copies_min_positions), c.max(each, t.pack.copies_min_bytes))
+    fits = c.test("sle", c.arith("add", fixed, least), t.pack.copies_bytes)
     some = c.all(c.test("ne", c.arith("or", fixed, each), 0), c.test("sgt", many, 0), fits)
-    block = c.min(c.op(f"udiv i64 {c.arith('sub', ROOM, fixed)}, {c.max(each, 1)}"), many)
+    block = c.min(c.op(f"udiv i64 {c.arith('sub', t.pack.copies_bytes, fixed)}, {c.max(each, 1)}"), many)
     return c.end("i64", c.choose(some, c.choose(c.test("eq", each, 0), many, block), 0))
 
 
-def _compacted() -> str:
+def _with_copied_operands() -> str:
     """All of a launch; or -1: nothing is copied."""
-    c = Function("i64", "compacted", [*PARAMS, *SPACE, "ptr stage"], internal=True)
-    outer, (strides, extents) = c.get("%D", OUTER), room_for_copies(c)
-    block = c.call("i64", "@in_copy", "ptr %D", "ptr %S", "ptr %E", f"ptr {strides}", f"ptr {extents}")
+    c = LoopFunction("i64", "with_copied_operands", [*NEST_PARAMS, *SCRATCH_PARAMS, "ptr stage"], internal=True)
+    outer, (strides, extents) = c.header(Header.OUTER_AXIS), room_for_copies(c)
+    block = c.call("i64", "@copied_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {strides}", f"ptr {extents}")
     with c.when(c.test("eq", block, 0)):
         c.ret("i64", -1)
     many = c.choose(c.test("sge", outer, 0), c.get("%E", c.max(outer, 0)), 1)
     tables = f"ptr {strides}", f"ptr {extents}", f"i64 {many}", f"i64 {block}"
-    return c.end("i64", c.call("i64", "@in_copies", *passed((*PARAMS, *SPACE)), "ptr %stage", *tables))
+    return c.end(
+        "i64", c.call("i64", "@run_with_copies", *passed((*NEST_PARAMS, *SCRATCH_PARAMS)), "ptr %stage", *tables)
+    )
 
 
-def room_for_copies(c: Function) -> tuple[str, str]:
+def room_for_copies(c: LoopFunction) -> tuple[str, str]:
     """Tables of strides and extents."""
-    axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
+    axes, operands = c.header(Header.AXES), c.header(Header.OPERANDS)
     strides, extents = (c.op(f"alloca i64, i64 {k}, align 8") for k in (c.arith("mul", axes, operands), axes))
     return strides, extents
 
 
-def _some_apart(c: Function, axes: str) -> str:
-    words = c.word("%D", c.get("%D", COMPACT))
-    with c.loop(c.get("%D", N_INPUTS), ("i1", "false")) as loop:
+def _is_any_strided(c: LoopFunction, axes: str) -> str:
+    words = c.word("%D", c.header(Header.COPIED_OPERANDS))
+    with c.loop(c.header(Header.INPUTS), ("i1", "false")) as loop:
         size = c.get(words, c.arith("add", loop.index, 1))
         step = c.get("%S", c.arith("add", c.arith("mul", loop.index, axes), c.get(words, 0)))
-        loop.next = [c.any(loop.values[0], _is_apart(c, size, step))]
+        loop.next = [c.any(loop.values[0], _is_strided(c, size, step))]
     return loop.values[0]
 
 
-def _sizes(c: Function, strides: str, extents: str, is_parted: str, outer: str) -> tuple[str, str]:
+def _sizes(c: LoopFunction, strides: str, extents: str, is_parted: str, outer: str) -> tuple[str, str]:
     """(bytes of what is copied for all blocks, of each position along the outer axis), in whole lines."""
-    with c.loop(c.get("%D", N_INPUTS), ("i64", "0"), ("i64", "0")) as loop:
+    with c.loop(c.header(Header.INPUTS), ("i64", "0"), ("i64", "0")) as loop:
         (fixed, each), o = loop.values, _Input(c, loop.index, strides, extents)
         bytes_ = _aligned(c, o.bytes)
         moves = c.all(is_parted, c.test("ne", c.get(o.own, outer), 0))
@@ -175,12 +168,12 @@ def _sizes(c: Function, strides: str, extents: str, is_parted: str, outer: str) 
     return loop.values[0], loop.values[1]
 
 
-def _in_copies() -> str:
+def _run_with_copies(t: Tuning) -> str:
     """The launch, `block` of `many` positions of its outer axis at a time; `T`, `e`: strides and extents of a block."""
     tables = ["ptr stage", "ptr T", "ptr e", "i64 many", "i64 block"]
-    c = Function("i64", "in_copies", [*PARAMS, *SPACE, *tables], internal=True)
-    outer, operands, inputs = c.get("%D", OUTER), c.get("%D", N_OPERANDS), c.get("%D", N_INPUTS)
-    area = c.op(f"alloca i8, i64 {ROOM}, align {LINE}")
+    c = LoopFunction("i64", "run_with_copies", [*NEST_PARAMS, *SCRATCH_PARAMS, *tables], internal=True)
+    outer, operands, inputs = c.header(Header.OUTER_AXIS), c.header(Header.OPERANDS), c.header(Header.INPUTS)
+    area = c.op(f"alloca i8, i64 {t.pack.copies_bytes}, align {CACHE_LINE_BYTES}")
     bases, places = (c.op(f"alloca i64, i64 {k}, align 8") for k in (operands, inputs))
     is_parted, at = c.test("sge", outer, 0), c.max(outer, 0)
     with c.when(is_parted):
@@ -193,46 +186,46 @@ def _in_copies() -> str:
         with c.when(is_parted):
             c.put(c.min(c.arith("sub", "%many", part.index), "%block"), "%e", outer)
         with c.loop(operands) as loop:
-            own = c.word("%S", c.arith("mul", loop.index, c.get("%D", N_AXES)))
+            own = c.word("%S", c.arith("mul", loop.index, c.header(Header.AXES)))
             step = c.choose(is_parted, c.get(own, at), 0)
             c.put(c.gep(c.get("%B", loop.index, "ptr"), c.arith("mul", step, part.index)), bases, loop.index, "ptr")
         with c.loop(inputs) as loop:
             place = c.get(places, loop.index, "ptr")
             with c.when(c.not_null(place)):
                 _copy(c, loop.index, place, bases, c.test("eq", part.index, 0), at)
-        given = "ptr %K", "ptr %D", f"ptr {bases}", "ptr %T", "ptr %e", "ptr %I", *passed(SPACE)
-        bad = c.call("i64", "@general", *given, "ptr %stage", "ptr null", "i64 1")
+        given = "ptr %K", "ptr %D", f"ptr {bases}", "ptr %T", "ptr %e", "ptr %I", *passed(SCRATCH_PARAMS)
+        bad = c.call("i64", "@run_general", *given, "ptr %stage", "ptr null", "i64 1")
         part.next = [c.arith("or", part.values[0], bad)]
     return c.end("i64", part.values[0])
 
 
-def _copy(c: Function, k: str, place: str, bases: str, is_first: str, outer: str) -> None:
+def _copy(c: LoopFunction, k: str, place: str, bases: str, is_first: str, outer: str) -> None:
     """Of a block; what is the same in all of them is there from the first one on."""
-    axes = c.get("%D", N_AXES)
+    axes = c.header(Header.AXES)
     own, there = (c.word(table, c.arith("mul", k, axes)) for table in ("%S", "%T"))
     with c.when(c.any(is_first, c.test("ne", c.get(own, outer), 0))):
-        words = c.word("%D", c.get("%D", COMPACT))
+        words = c.word("%D", c.header(Header.COPIED_OPERANDS))
         tables = f"ptr {own}", f"ptr {there}", "ptr %e", f"i64 {axes}", f"i64 {c.get(words, 0)}"
         size = c.get(words, c.arith("add", k, 1))
-        c.call("void", "@compact_rows", f"ptr {place}", f"ptr {c.get(bases, k, 'ptr')}", *tables, f"i64 {size}")
+        c.call("void", "@copy_operand", f"ptr {place}", f"ptr {c.get(bases, k, 'ptr')}", *tables, f"i64 {size}")
     c.put(place, bases, k, "ptr")
 
 
 class _Input:
     """An input: its strides, and bytes of its copy, whose strides go to those of the block."""
 
-    def __init__(self, c: Function, k: str, strides: str, extents: str) -> None:
-        words, row = c.word("%D", c.get("%D", COMPACT)), c.arith("mul", k, c.get("%D", N_AXES))
+    def __init__(self, c: LoopFunction, k: str, strides: str, extents: str) -> None:
+        words, row = c.word("%D", c.header(Header.COPIED_OPERANDS)), c.arith("mul", k, c.header(Header.AXES))
         self.own = c.word("%S", row)
         tables = f"ptr {self.own}", f"ptr {c.word(strides, row)}", f"ptr {extents}"
         numbers = f"i64 {c.get(words, 0)}", f"i64 {c.get(words, c.arith('add', k, 1))}"
-        self.bytes = c.call("i64", "@compact_bytes", "ptr %D", *tables, *numbers)
+        self.bytes = c.call("i64", "@copy_bytes", "ptr %D", *tables, *numbers)
 
 
-def _aligned(c: Function, size: str) -> str:
-    return c.arith("and", c.arith("add", size, LINE - 1), -LINE)
+def _aligned(c: LoopFunction, size: str) -> str:
+    return c.arith("and", c.arith("add", size, CACHE_LINE_BYTES - 1), -CACHE_LINE_BYTES)
 
 
-def _is_apart(c: Function, size: str, step: str) -> str:
+def _is_strided(c: LoopFunction, size: str, step: str) -> str:
     """Are an operand's elements, `step` bytes from lane to lane, neither adjacent nor the same?"""
     return c.all(*(c.test("ne", x, y) for x, y in ((size, 0), (step, size), (step, 0))))

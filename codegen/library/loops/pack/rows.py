@@ -1,77 +1,83 @@
-"""Of the nest library: groups of one kernel over one axis, some of whose operands have elements apart, block by block.
+"""Packing of strided operands of one kernel over one axis, block by block.
 
-Blocks of what comes from memory are short: so the core still computes one while it asks for the next.
+Contract  `packed_row`: 1, the launch is done, its last elements by the last whole vector again; 0: not handled.
+When      every axis but the lanes' has extent 1, some operand is strided, and no output is an input.
+Why       blocks are short, so that the core computes one while memory fetches the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tensordsl.codegen.abi.descriptor import FAST, N_AXES, PARAMS, READ, SPACE, VECTOR, WIDTH, WRITE
-from tensordsl.codegen.library.loops.descriptor import entry_of, put_integers
+from tensordsl.codegen.abi.descriptor import NEST_PARAMS, READ, SCRATCH_PARAMS, VECTOR, WRITE, CallCode, Header, Operand
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, put_integers
 from tensordsl.codegen.library.loops.pack.deinterleave import (
-    ALONG,
+    ADDRESS,
     AREA,
+    COLUMN_BYTES,
+    OPERAND_WORDS,
     PACKER,
-    PLACE,
-    SIZE,
+    ROW_STRIDE,
+    STORED_BYTES,
     STRIDE,
     TARGET,
-    UNIT,
-    WORDS,
 )
 from tensordsl.codegen.library.loops.pack.transpose_tiles import block_of
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
-
-VECTORS = 16  # of a block
+from tensordsl.codegen.target.tuning import Tuning
 
 
-def packed_texts() -> list[str]:
-    return [_row_of(), _pack_all(), _unpack_all(), _packed_row()]
+def packed_row_texts(t: Tuning) -> list[str]:
+    return [_packed_operands(), _pack_all(), _unpack_all(), _packed_row(t)]
 
 
-def _row_of() -> str:
+def _packed_operands() -> str:
     """Words for operands; how many are only read, and packed."""
-    c = Function("i64", "row_of", [*PARAMS[1:4], "ptr words", *SPACE, "ptr row"], internal=True)
-    lane, axes = c.get("%words", 2), c.get("%D", N_AXES)
-    with c.loop(c.get("%words", 3), ("i64", "0")) as loop:
-        entry, own = entry_of(c, "%words", loop.index), c.word("%row", c.arith("mul", loop.index, WORDS))
-        number, size, flags = c.get(entry, 1), c.get(entry, 2), c.get(entry, 4)
-        is_vector = c.test("eq", c.get(entry, 0), VECTOR)
+    c = LoopFunction(
+        "i64", "packed_operands", [*NEST_PARAMS[1:4], "ptr words", *SCRATCH_PARAMS, "ptr row"], internal=True
+    )
+    lane, axes = c.get("%words", CallCode.LANE), c.header(Header.AXES)
+    with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
+        entry, own = c.operand("%words", loop.index), c.word("%row", c.arith("mul", loop.index, OPERAND_WORDS))
+        number, size, flags = (
+            c.get(entry, Operand.NUMBER),
+            c.get(entry, Operand.ELEMENT_BYTES),
+            c.get(entry, Operand.FLAGS),
+        )
+        is_vector = c.is_kind(entry, VECTOR)
         stride = c.choose(is_vector, c.get("%S", c.arith("add", c.arith("mul", number, axes), lane)), 0)
-        apart = c.all(is_vector, c.test("ne", stride, size))
-        area = c.choose(apart, c.gep("%scratch", c.get(entry, 3)), "null", "ptr")
+        strided = c.all(is_vector, c.test("ne", stride, size))
+        area = c.choose(strided, c.gep("%scratch", c.get(entry, Operand.SCRATCH)), "null", "ptr")
         packer = c.call("ptr", "@packer", f"i64 {size}", f"i64 {stride}")
-        is_read, is_written = (c.all(apart, c.test("ne", c.arith("and", flags, flag), 0)) for flag in (READ, WRITE))
-        c.put(c.get("%B", number), own, PLACE)
+        is_read, is_written = (c.all(strided, c.test("ne", c.arith("and", flags, flag), 0)) for flag in (READ, WRITE))
+        c.put(c.get("%B", number), own, ADDRESS)
         c.put(stride, own, STRIDE)
         c.put(area, own, AREA, "ptr")
         c.put(c.choose(is_read, packer, "null", "ptr"), own, PACKER, "ptr")
         c.put(area, own, TARGET, "ptr")
-        c.put(c.choose(is_written, size, 0), own, SIZE)
-        is_column = c.all(is_read, c.op(f"xor i1 {is_written}, true"))
-        c.put(c.choose(is_column, size, 0), own, UNIT)
-        c.put(0, own, ALONG)
+        c.put(c.choose(is_written, size, 0), own, STORED_BYTES)
+        is_column = c.all(is_read, c.negate(is_written))
+        c.put(c.choose(is_column, size, 0), own, COLUMN_BYTES)
+        c.put(0, own, ROW_STRIDE)
         c.put(area, "%P", loop.index, "ptr")
-        loop.next = [c.arith("add", loop.values[0], c.op(f"zext i1 {is_column} to i64"))]
+        loop.next = [c.arith("add", loop.values[0], c.as_i64(is_column))]
     return c.end("i64", loop.values[0])
 
 
-def _each(c: Function) -> Iterator[tuple[str, str, str]]:
+def _each_operand(c: LoopFunction) -> Iterator[tuple[str, str, str]]:
     """(an operand's words, where element `start` is, its number)"""
     with c.loop("%external") as loop:
-        own = c.word("%row", c.arith("mul", loop.index, WORDS))
-        yield own, c.gep(c.get(own, PLACE, "ptr"), c.arith("mul", c.get(own, STRIDE), "%start")), loop.index
+        own = c.word("%row", c.arith("mul", loop.index, OPERAND_WORDS))
+        yield own, c.gep(c.get(own, ADDRESS, "ptr"), c.arith("mul", c.get(own, STRIDE), "%start")), loop.index
 
 
 _BLOCK = ["ptr row", "i64 external", "i64 start", "i64 count"]
 
 
 def _pack_all() -> str:
-    """Pointers of `count` elements from the one of number `start` on, or copies of those that are apart."""
-    c = Function("void", "pack_all", [*_BLOCK, "ptr P"], internal=True)
-    for own, place, k in _each(c):
+    """Pointers of `count` elements from the one of number `start` on, or copies of those that are strided."""
+    c = LoopFunction("void", "pack_all", [*_BLOCK, "ptr P"], internal=True)
+    for own, place, k in _each_operand(c):
         area, packer = c.get(own, AREA, "ptr"), c.get(own, PACKER, "ptr")
         with c.when(c.is_null(area)):
             c.put(place, "%P", k, "ptr")
@@ -83,38 +89,44 @@ def _pack_all() -> str:
 
 def _unpack_all() -> str:
     """Copies of what is written to where it belongs."""
-    c = Function("void", "unpack_all", _BLOCK, internal=True)
-    for own, place, _ in _each(c):
-        size = c.get(own, SIZE)
+    c = LoopFunction("void", "unpack_all", _BLOCK, internal=True)
+    for own, place, _ in _each_operand(c):
+        size = c.get(own, STORED_BYTES)
         with c.when(c.test("ne", size, 0)):
             given = f"ptr {place}", f"ptr {c.get(own, AREA, 'ptr')}", f"i64 {c.get(own, STRIDE)}", f"i64 {size}"
             c.call("void", "@unpack", *given, "i64 %count")
     return c.end()
 
 
-def _packed_row() -> str:
+def _packed_row(t: Tuning) -> str:
     """1: all is done, the last elements by a whole vector again."""
-    c = Function("i64", "packed_row", [*PARAMS, *SPACE], internal=True)
-    words, width = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH)
-    n, external, kernel = c.get("%E", c.get(words, 2)), c.get(words, 3), c.get("%K", c.get(words, 1), "ptr")
-    again = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
-    with c.when(c.op(f"xor i1 {c.all(again, c.test('sge', n, width))}, true")):
+    c = LoopFunction("i64", "packed_row", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
+    words, width = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES)
+    n, external, kernel = (
+        c.get("%E", c.get(words, CallCode.LANE)),
+        c.get(words, CallCode.EXTERNALS),
+        c.get("%K", c.get(words, CallCode.KERNEL), "ptr"),
+    )
+    again = c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
+    with c.when(c.negate(c.all(again, c.test("sge", n, width)))):
         c.ret("i64", 0)
-    put_integers(c, words, external, c.get(words, 4))
-    row = c.op(f"alloca i64, i64 {c.arith('mul', external, WORDS)}, align 8")
-    columns = c.call("i64", "@row_of", *passed(PARAMS[1:4]), f"ptr {words}", *passed(SPACE), f"ptr {row}")
+    put_integers(c, words, external, c.get(words, CallCode.OPERANDS))
+    row = c.op(f"alloca i64, i64 {c.arith('mul', external, OPERAND_WORDS)}, align 8")
+    columns = c.call(
+        "i64", "@packed_operands", *passed(NEST_PARAMS[1:4]), f"ptr {words}", *passed(SCRATCH_PARAMS), f"ptr {row}"
+    )
     with c.loop(external, ("i64", "0")) as loop:
-        size = c.get(row, c.arith("add", c.arith("mul", loop.index, WORDS), SIZE))
+        size = c.get(row, c.arith("add", c.arith("mul", loop.index, OPERAND_WORDS), STORED_BYTES))
         loop.next = [c.arith("or", loop.values[0], size)]
     stores = c.test("ne", loop.values[0], 0)
-    block = c.max(c.min(block_of(c), c.arith("mul", width, VECTORS)), width)
+    block = c.max(c.min(block_of(c), c.arith("mul", width, t.pack.row_block_vectors)), width)
     is_long = c.test("sgt", n, block)  # else finding columns takes longer than packing them together saves
     with c.when(c.all(c.test("sgt", columns, 1), is_long)):
-        c.call("i64", "@together", f"ptr {row}", f"i64 {external}")
+        c.call("i64", "@deinterleave", f"ptr {row}", f"i64 {external}")
     with c.loop(external) as loop:
-        own = c.word(row, c.arith("mul", loop.index, WORDS))
+        own = c.word(row, c.arith("mul", loop.index, OPERAND_WORDS))
         packer, stride = f"ptr {c.get(own, PACKER, 'ptr')}", f"i64 {c.get(own, STRIDE)}"
-        c.put(c.call("ptr", "@of_rows", packer, stride, f"i64 {n}"), own, PACKER, "ptr")
+        c.put(c.call("ptr", "@packer_of_rows", packer, stride, f"i64 {n}"), own, PACKER, "ptr")
     with c.loop(n, step=block) as at:
         start = c.min(at.index, c.arith("sub", n, width))
         count = c.min(c.arith("sub", n, start), block)

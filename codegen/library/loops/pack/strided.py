@@ -1,49 +1,48 @@
-"""Of the nest library: elements that stand apart, packed and unpacked.
+"""Gathers and scatters of strided elements, between operands and scratch.
 
-Packed by whole vectors, of which the last one ends with the last element: shuffled from those in which near elements
-stand, or put together of elements from anywhere.
+Contract  packers `void (to, from, stride, count)`; `packer(size, stride)` gives the best, `pack` pads what it copies.
+When      elements are not adjacent.  Steps of -1 and 2 to 4 elements: whole vectors, shuffled; others: scalar loads
+          inserted into a vector.  The last vector ends with the last element.
+Why       vector loads and shuffles beat scalar loads while the elements share cache lines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tensordsl.codegen.library.loops.descriptor import shuffled, strided
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, copy_elements, shuffled
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.llvm.strided_access import layout
+from tensordsl.codegen.target.tuning import Tuning
 
-NEAR = (-1, 2, 3, 4)  # elements from one to the next
+SHUFFLED_STEPS = (-1, 2, 3, 4)  # elements from one to the next
 KINDS = {1: "i8", 2: "i16", 4: "float", 8: "double", 16: "<2 x double>"}  # of elements by their bytes
-LINE, MOST = 64, 16  # bytes of a vector, and elements put together in one
-# Loads of each row where rows are far apart and no cache keeps them: on Zen 4 memory then foresees the next ones (in
-# the third cache it would take up to a fifth longer).
-OFTEN, LARGE = 3, 1 << 25  # bytes of all rows
+VECTOR_BYTES, MAX_VECTOR_ELEMENTS = 64, 16  # of what is put together at once
 # Of what packs `count` elements, `stride` bytes from one to the next.
-OF_PACKER = ["ptr to", "ptr from", "i64 stride", "i64 count"]
-OF_ROWS = ["ptr packer", "i64 stride", "i64 rows"]
+PACKER_PARAMS = ["ptr to", "ptr from", "i64 stride", "i64 count"]
+PACKER_OF_ROWS_PARAMS = ["ptr packer", "i64 stride", "i64 rows"]
 
 
-def apart_texts(fetches: bool) -> list[str]:
-    """fetches: blocks that are packed ask for the next ones."""
-    near = [_near(size, step, fetches) for size in KINDS if size < 16 for step in NEAR]
-    far = [_far(size, loads) for size in KINDS for loads in (1, OFTEN)]
+def strided_texts(t: Tuning) -> list[str]:
+    fetches = t.machine.prefetches_blocks and t.allows("prefetch_blocks")  # packing a block prefetches the next one
+    near = [_shuffled(size, step, fetches) for size in KINDS if size < 16 for step in SHUFFLED_STEPS]
+    far = [_strided(size, loads) for size in KINDS for loads in (1, t.pack.repeated_loads)]
     return [
         *near,
         *far,
-        _column(),
-        of_rows("far_of_rows", [f"far{size}" for size in KINDS]),
+        _copy_strided(),
+        packer_of_rows(t, "strided_packer_of_rows", [f"strided{size}" for size in KINDS]),
         _packer(),
         _pack(),
         _unpack(),
     ]
 
 
-def _near(size: int, step: int, fetches: bool) -> str:
+def _shuffled(size: int, step: int, fetches: bool) -> str:
     """`step` elements from one to the next."""
-    c, lanes = Function("void", _name(size, step), OF_PACKER, internal=True), LINE // size
+    c, lanes = LoopFunction("void", _name(size, step), PACKER_PARAMS, internal=True), VECTOR_BYTES // size
     kind = f"<{lanes} x i{8 * size}>"
-    _few(c, lanes, f"@far{size}")
+    _if_few(c, lanes, f"@strided{size}")
     last, ahead = c.arith("sub", "%count", lanes), c.arith("mul", "%count", step * size)
     starts, places = layout(lanes, step)
     with c.loop("%count", step=lanes) as loop:
@@ -61,44 +60,44 @@ def _near(size: int, step: int, fetches: bool) -> str:
 
 
 def _name(size: int, step: int) -> str:
-    return f"near{size}{f'x{step}' if step > 0 else 'r'}"
+    return f"shuffled{size}{f'x{step}' if step > 0 else 'r'}"
 
 
-def _few(c: Function, lanes: int, other: str, *given: str) -> None:
-    """Fewer elements than a vector has go another way."""
+def _if_few(c: LoopFunction, lanes: int, other: str, *given: str) -> None:
+    """Fewer elements than a vector has are copied by `other`."""
     with c.when(c.test("slt", "%count", lanes)):
-        c.call("void", other, *passed(OF_PACKER), *given)
+        c.call("void", other, *passed(PACKER_PARAMS), *given)
         c.ret()
 
 
-def often(name: str) -> str:
+def with_repeated_loads(name: str) -> str:
     """Of the same packer, but that it loads each row `OFTEN` times."""
     return f"{name}_often"
 
 
-def read(c: Function, kind: str, place: str, loads: int) -> str:
+def read(c: LoopFunction, kind: str, place: str, loads: int) -> str:
     """Volatile loads keep their order, which memory foresees."""
     return [c.op(f"load volatile {kind}, ptr {place}, align 1") for _ in range(loads)][-1]
 
 
-def _far(size: int, loads: int) -> str:
+def _strided(size: int, loads: int) -> str:
     """Any number of bytes from one to the next."""
-    name = f"far{size}"
-    c = Function("void", name if loads == 1 else often(name), OF_PACKER, internal=True)
-    lanes = min(LINE // size, MOST)
+    name = f"strided{size}"
+    c = LoopFunction("void", name if loads == 1 else with_repeated_loads(name), PACKER_PARAMS, internal=True)
+    lanes = min(VECTOR_BYTES // size, MAX_VECTOR_ELEMENTS)
     kind, steps = KINDS[size], [c.arith("mul", "%stride", k) if k else 0 for k in range(lanes)]
-    _few(c, lanes, "@column", f"i64 {size}")
+    _if_few(c, lanes, "@copy_strided", f"i64 {size}")
     last = c.arith("sub", "%count", lanes)
     with c.loop("%count", step=lanes) as loop:
         first = c.min(loop.index, last)
         source = c.gep("%from", c.arith("mul", first, "%stride"))
         elements = [read(c, kind, c.gep(source, step), loads) for step in steps]
-        whole, value = _joined(c, kind, elements)
+        whole, value = _vector_of(c, kind, elements)
         c.do(f"store {whole} {value}, ptr {c.gep('%to', c.arith('mul', first, size))}, align 1")
     return c.end()
 
 
-def _joined(c: Function, kind: str, elements: list[str]) -> tuple[str, str]:
+def _vector_of(c: LoopFunction, kind: str, elements: list[str]) -> tuple[str, str]:
     """(type, value) of a vector of elements, whose number is a power of two."""
     if not kind.startswith("<"):
         whole, value = f"<{len(elements)} x {kind}>", "poison"
@@ -112,32 +111,32 @@ def _joined(c: Function, kind: str, elements: list[str]) -> tuple[str, str]:
     return f"<{lanes} x double>", elements[0]
 
 
-def _column() -> str:
+def _copy_strided() -> str:
     """One after the other."""
-    c = Function("void", "column", [*OF_PACKER, "i64 size"], internal=True)
-    strided(c, "%count", "%size", "%stride")
+    c = LoopFunction("void", "copy_strided", [*PACKER_PARAMS, "i64 size"], internal=True)
+    copy_elements(c, "%count", "%size", "%stride")
     return c.end()
 
 
-def of_rows(name: str, packers: Iterable[str], others: str = "") -> str:
+def packer_of_rows(t: Tuning, name: str, packers: Iterable[str], others: str = "") -> str:
     """The packer to take where a launch has so many rows; others: what says that of other packers."""
-    c = Function("ptr", name, OF_ROWS, internal=True)
-    is_near, bytes_ = c.test("slt", "%stride", LINE), c.arith("mul", "%stride", "%rows")
-    with c.when(c.any(is_near, c.test("slt", bytes_, LARGE))):
+    c = LoopFunction("ptr", name, PACKER_OF_ROWS_PARAMS, internal=True)
+    is_near, bytes_ = c.test("slt", "%stride", VECTOR_BYTES), c.arith("mul", "%stride", "%rows")
+    with c.when(c.any(is_near, c.test("slt", bytes_, t.pack.repeated_loads_min_bytes))):
         c.ret("ptr", "%packer")
-    found = c.call("ptr", f"@{others}", *passed(OF_ROWS)) if others else "%packer"
+    found = c.call("ptr", f"@{others}", *passed(PACKER_OF_ROWS_PARAMS)) if others else "%packer"
     for name in packers:
-        found = c.choose(c.op(f"icmp eq ptr %packer, @{name}"), f"@{often(name)}", found, "ptr")
+        found = c.choose(c.op(f"icmp eq ptr %packer, @{name}"), f"@{with_repeated_loads(name)}", found, "ptr")
     return c.end("ptr", found)
 
 
 def _packer() -> str:
     """What packs elements of such a size and distance."""
-    c = Function("ptr", "packer", ["i64 size", "i64 stride"], internal=True)
-    found = "@far1"
+    c = LoopFunction("ptr", "packer", ["i64 size", "i64 stride"], internal=True)
+    found = "@strided1"
     for size in KINDS:
-        best = f"@far{size}"
-        for step in NEAR if size < 16 else ():
+        best = f"@strided{size}"
+        for step in SHUFFLED_STEPS if size < 16 else ():
             best = c.choose(c.test("eq", "%stride", step * size), f"@{_name(size, step)}", best, "ptr")
         found = c.choose(c.test("eq", "%size", size), best, found, "ptr")
     return c.end("ptr", found)
@@ -146,12 +145,12 @@ def _packer() -> str:
 def _pack() -> str:
     """`live` elements to scratch, then the last one repeated up to `count`; points: of the launch, or 0."""
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live", "i64 count", "i64 points"]
-    c = Function("void", "pack", params, internal=True)
+    c = LoopFunction("void", "pack", params, internal=True)
     with c.when(c.test("eq", "%stride", "%size")):
         c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
         c.ret()
     packer = c.call("ptr", "@packer", "i64 %size", "i64 %stride")
-    packer = c.call("ptr", "@far_of_rows", f"ptr {packer}", "i64 %stride", "i64 %points")
+    packer = c.call("ptr", "@strided_packer_of_rows", f"ptr {packer}", "i64 %stride", "i64 %points")
     c.call("void", packer, "ptr %to", "ptr %from", "i64 %stride", "i64 %live")
     rest = c.arith("sub", "%count", "%live")
     with c.when(c.test("sgt", rest, 0)):
@@ -163,9 +162,9 @@ def _pack() -> str:
 
 
 def _unpack() -> str:
-    c = Function("void", "unpack", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live"], internal=True)
+    c = LoopFunction("void", "unpack", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live"], internal=True)
     with c.when(c.test("eq", "%stride", "%size")):
         c.call("void", "@copy_out", "ptr %to", "ptr %from", f"i64 {c.arith('mul', '%live', '%size')}")
         c.ret()
-    strided(c, "%live", "%stride", "%size")
+    copy_elements(c, "%live", "%stride", "%size")
     return c.end()

@@ -1,38 +1,20 @@
-"""Of the nest library: groups whose lanes run across short rows, a block of rows at a time.
+"""Blocked transposition to scratch of groups whose lanes run across short rows.
 
-Operands whose elements are not adjacent along the lanes are transposed to scratch, all of a row at once, and results
-back.  There every loop along a row is one of whole vectors, each pass of the group finds what another has read, and
-axes merge with the lanes' that do not where the operands stand.  Of few lanes, operands without the axis that merges
-are repeated along it; where none does, the lanes are repeated until they fill a vector.
+Contract  `in_transposed_blocks`: a launch, done a block of lanes at a time; -1: not handled.
+When      some operand is not contiguous along the lanes, all of a row fits, and blocks of several vectors pay.
+Why       in scratch every loop along a row is one of whole vectors, all passes find what an earlier one read, and axes
+          merge that do not in place.  Of few lanes, operands without the merging axis are replicated along it, or the
+          lanes themselves are, until they fill a vector.
 """
 
 from __future__ import annotations
 
 from tensordsl.base.records import record
-from tensordsl.codegen.abi.descriptor import (
-    HEADER,
-    LANE,
-    N_AXES,
-    N_INPUTS,
-    N_MERGES,
-    N_OPERANDS,
-    N_SWAPS,
-    N_TRANSPOSED,
-    PARAMS,
-    SPACE,
-    T_POINTS,
-    WIDTH,
-)  # fmt: skip
-from tensordsl.codegen.library.loops.descriptor import product
-from tensordsl.codegen.library.loops.limits import BLOCKS_MOST, BLOCKS_ROOM
+from tensordsl.codegen.abi.descriptor import NEST_PARAMS, SCRATCH_PARAMS, Header, Stage
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.target.tuning import Tuning
 
-VECTORS = 8  # of a block, at least, where no operand has elements that lie one behind the other
-MANY = 128  # lanes, from which on they need not be so many
-# (bytes of all operands, of a block of more lanes than `MANY`): from memory, which goes on with the next rows
-# only where blocks are short.
-FAR = ((3 << 21, 1 << 13), (3 << 22, 1 << 12))
 # Words of a job: the launch's operands and their strides; a block's extents, strides and places in scratch; how many
 # elements of each operand lie one behind the other, 0: it is not transposed; the first lane; the axis along which
 # operands that are the same there are repeated, or -1; lanes of a block where they are not repeated.
@@ -40,40 +22,58 @@ J_BASES, J_STRIDES, J_EXTENTS, J_THERE, J_PLACES, J_RUNS, J_FIRST, J_REPEATED, J
 J_WORDS = 9
 
 
-def transposed_texts() -> list[str]:
-    sizes = [_repeated(), _row_size(), _copies(), _size(), _has_run(), _places()]
-    return [*sizes, _settle(), _move_operand(), _move(), _in_block(), _fills(), _in_blocks()]
+def transpose_block_texts(t: Tuning) -> list[str]:
+    sizes = [
+        _replicated_axis(t),
+        _bytes_per_lane(),
+        _replica_count(),
+        _operand_bytes_per_lane(),
+        _has_contiguous_axis(),
+        _scratch_strides(),
+    ]
+    return [
+        *sizes,
+        _place_in_scratch(),
+        _move_block_operand(),
+        _move_block(),
+        _transposed_block(t),
+        _fills_vector(t),
+        _in_transposed_blocks(t),
+    ]
 
 
-def _repeated() -> str:
+def _replicated_axis(t: Tuning) -> str:
     """The axis that merges with the lanes', where these are no whole vector, if all fits then; or -1."""
-    c = Function("i64", "repeated", ["ptr D", "ptr S", "ptr E"], internal=True)
-    lane, pairs = c.get("%D", LANE), c.word("%D", c.arith("add", c.arith("shl", c.get("%D", N_SWAPS), 1), HEADER))
-    with c.loop(c.get("%D", N_MERGES), ("i64", "-1")) as loop:
+    c = LoopFunction("i64", "replicated_axis", ["ptr D", "ptr S", "ptr E"], internal=True)
+    lane, pairs = (
+        c.header(Header.LANE_AXIS),
+        c.word("%D", c.arith("add", c.arith("shl", c.header(Header.EXCHANGES), 1), Header.WORDS)),
+    )
+    with c.loop(c.header(Header.MERGES), ("i64", "-1")) as loop:
         pair = c.word(pairs, c.arith("shl", loop.index, 1))
         loop.next = [c.choose(c.test("eq", c.get(pair, 1), lane), c.get(pair, 0), loop.values[0])]
     (axis,), n = loop.values, c.get("%E", lane)
-    with c.when(c.any(c.test("slt", axis, 0), c.test("sge", n, c.get("%D", WIDTH)))):
+    with c.when(c.any(c.test("slt", axis, 0), c.test("sge", n, c.header(Header.LANES)))):
         c.ret("i64", -1)
-    each = c.call("i64", "@row_size", "ptr %D", "ptr %S", "ptr %E", f"i64 {axis}")
-    return c.end("i64", c.choose(c.test("sle", c.arith("mul", each, n), BLOCKS_MOST), axis, -1))
+    each = c.call("i64", "@bytes_per_lane", "ptr %D", "ptr %S", "ptr %E", f"i64 {axis}")
+    return c.end("i64", c.choose(c.test("sle", c.arith("mul", each, n), t.loops.transposed_max_bytes), axis, -1))
 
 
-def _row_size() -> str:
+def _bytes_per_lane() -> str:
     """Bytes of what one lane has of all operands."""
-    c = Function("i64", "row_size", ["ptr D", "ptr S", "ptr E", "i64 repeated"], internal=True)
-    job = _of_blocks(c, "%repeated")
-    with c.loop(c.get("%D", N_TRANSPOSED), ("i64", "0")) as loop:
+    c = LoopFunction("i64", "bytes_per_lane", ["ptr D", "ptr S", "ptr E", "i64 repeated"], internal=True)
+    job = _new_job(c, "%repeated")
+    with c.loop(c.header(Header.TRANSPOSABLE), ("i64", "0")) as loop:
         o = _operand(c, loop.index, job)
-        size = c.call("i64", "@lane_size", o.own, o.extents, o.lanes, o.repeated)
+        size = c.call("i64", "@operand_bytes_per_lane", o.own, o.extents, o.lanes, o.repeated)
         loop.next = [c.arith("add", loop.values[0], size)]
     return c.end("i64", loop.values[0])
 
 
-def _size() -> str:
+def _operand_bytes_per_lane() -> str:
     """Bytes of what one lane has of an operand, 0 if its lanes are adjacent.  `s`: its strides."""
     params = ["ptr s", "ptr E", "i64 axes", "i64 lane", "i64 size", "i64 repeated"]
-    c = Function("i64", "lane_size", params, internal=True)
+    c = LoopFunction("i64", "operand_bytes_per_lane", params, internal=True)
     with c.loop("%axes", ("i64", "%size")) as loop:
         is_there = c.any(c.test("ne", c.get("%s", loop.index), 0), c.test("eq", loop.index, "%repeated"))
         moves = c.all(c.test("ne", loop.index, "%lane"), is_there)
@@ -81,9 +81,9 @@ def _size() -> str:
     return c.end("i64", c.choose(c.test("eq", c.get("%s", "%lane"), "%size"), 0, loop.values[0]))
 
 
-def _has_run() -> str:
+def _has_contiguous_axis() -> str:
     """Do elements of an operand lie one behind the other along another axis than the lanes'?"""
-    c = Function("i1", "has_run", ["ptr s", "ptr E", "i64 axes", "i64 lane", "i64 size"], internal=True)
+    c = LoopFunction("i1", "has_contiguous_axis", ["ptr s", "ptr E", "i64 axes", "i64 lane", "i64 size"], internal=True)
     with c.loop("%axes", ("i1", "false")) as loop:
         behind = c.test("eq", c.get("%s", loop.index), "%size")
         longer = c.all(c.test("ne", loop.index, "%lane"), c.test("sgt", c.get("%E", loop.index), 1))
@@ -91,25 +91,25 @@ def _has_run() -> str:
     return c.end("i1", loop.values[0])
 
 
-def _places() -> str:
+def _scratch_strides() -> str:
     """Strides `t` in scratch of an operand with strides `s`: of the axis along which it is repeated, of those along
     which its elements lie one behind the other, how many of which is given, then of all others."""
     params = ["ptr s", "ptr t", "ptr e", "i64 axes", "i64 lane", "i64 size", "i64 repeated"]
-    c = Function("i64", "places", params, internal=True)
+    c = LoopFunction("i64", "scratch_strides", params, internal=True)
     pitch, run = c.arith("mul", c.get("%e", "%lane"), "%size"), c.cell(1)
     with c.loop("%axes") as loop:
         c.put(0, "%t", loop.index)
     c.put("%size", "%t", "%lane")
-    copies = c.call("i64", "@copies", "ptr %s", "ptr %e", "i64 %repeated")
+    copies = c.call("i64", "@replica_count", "ptr %s", "ptr %e", "i64 %repeated")
     with c.when(c.test("sgt", copies, 1)):
         c.put(pitch, "%t", "%repeated")
-    apart = c.arith("mul", pitch, copies)
+    stride = c.arith("mul", pitch, copies)
 
     def is_new(axis: str) -> str:
         return c.all(c.test("eq", c.get("%t", axis), 0), c.test("ne", c.get("%e", axis), 1))
 
     def put(axis: str) -> None:
-        c.put(c.arith("mul", c.get(run, 0), apart), "%t", axis)
+        c.put(c.arith("mul", c.get(run, 0), stride), "%t", axis)
         c.put(c.arith("mul", c.get(run, 0), c.get("%e", axis)), run, 0)
 
     with c.loop("%axes"):
@@ -125,26 +125,26 @@ def _places() -> str:
     return c.end("i64", together)
 
 
-def _copies() -> str:
+def _replica_count() -> str:
     """How often an operand stands in scratch."""
-    c = Function("i64", "copies", ["ptr s", "ptr e", "i64 repeated"], internal=True)
+    c = LoopFunction("i64", "replica_count", ["ptr s", "ptr e", "i64 repeated"], internal=True)
     axis = c.max("%repeated", 0)
     same = c.all(c.test("sge", "%repeated", 0), c.test("eq", c.get("%s", axis), 0))
     return c.end("i64", c.choose(same, c.get("%e", axis), 1))
 
 
-def _settle() -> str:
+def _place_in_scratch() -> str:
     """Places in scratch of all operands that are transposed, for blocks of as many lanes as the job's extents say."""
-    c = Function("void", "settle", ["ptr D", "ptr job", "ptr area"], internal=True)
-    count = c.get(c.get("%job", J_EXTENTS, "ptr"), c.get("%D", LANE))
-    with c.loop(c.get("%D", N_OPERANDS)) as loop:
+    c = LoopFunction("void", "place_in_scratch", ["ptr D", "ptr job", "ptr area"], internal=True)
+    count = c.get(c.get("%job", J_EXTENTS, "ptr"), c.header(Header.LANE_AXIS))
+    with c.loop(c.header(Header.OPERANDS)) as loop:
         c.put(c.get(c.get("%job", J_BASES, "ptr"), loop.index), c.get("%job", J_PLACES, "ptr"), loop.index)
-    with c.loop(c.get("%D", N_TRANSPOSED), ("ptr", "%area")) as loop:
+    with c.loop(c.header(Header.TRANSPOSABLE), ("ptr", "%area")) as loop:
         o = _operand(c, loop.index)
-        size = c.call("i64", "@lane_size", o.own, o.extents, o.lanes, o.repeated)
+        size = c.call("i64", "@operand_bytes_per_lane", o.own, o.extents, o.lanes, o.repeated)
         c.put(0, c.get("%job", J_RUNS, "ptr"), loop.index)
         with c.when(c.test("ne", size, 0)):
-            run = c.call("i64", "@places", o.own, o.there, o.extents, o.lanes, o.repeated)
+            run = c.call("i64", "@scratch_strides", o.own, o.there, o.extents, o.lanes, o.repeated)
             c.put(run, c.get("%job", J_RUNS, "ptr"), loop.index)
             c.put(loop.values[0], c.get("%job", J_PLACES, "ptr"), o.number, "ptr")
         bytes_ = c.arith("and", c.arith("add", c.arith("mul", size, count), 63), -64)
@@ -152,10 +152,10 @@ def _settle() -> str:
     return c.end()
 
 
-def _move() -> str:
-    """Of a job's `turn`-th block: operands to scratch, and `current` to all of them; or (`out`) results back."""
-    c = Function("void", "move", ["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], internal=True)
-    axes, lane = c.get("%D", N_AXES), c.get("%D", LANE)
+def _move_block() -> str:
+    """A job's block number `turn`: operands to scratch, and `current` to all of them; or (`out`) results back."""
+    c = LoopFunction("void", "move_block", ["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], internal=True)
+    axes, lane = c.header(Header.AXES), c.header(Header.LANE_AXIS)
     count, lanes = c.get(c.get("%job", J_EXTENTS, "ptr"), lane), c.get("%job", J_LANES)
     start = c.arith("add", c.get("%job", J_FIRST), c.arith("mul", "%turn", lanes))
 
@@ -163,11 +163,11 @@ def _move() -> str:
         row = c.word(c.get("%job", J_STRIDES, "ptr"), c.arith("mul", number, axes))
         return c.gep(c.get(c.get("%job", J_BASES, "ptr"), number, "ptr"), c.arith("mul", c.get(row, lane), start))
 
-    with c.loop(c.get("%D", N_OPERANDS)) as loop:
+    with c.loop(c.header(Header.OPERANDS)) as loop:
         c.put(outside(loop.index), "%current", loop.index, "ptr")
-    with c.loop(c.get("%D", N_TRANSPOSED)) as loop:
+    with c.loop(c.header(Header.TRANSPOSABLE)) as loop:
         o, run = _operand(c, loop.index), c.get(c.get("%job", J_RUNS, "ptr"), loop.index)
-        is_out = c.test("sge", o.number, c.get("%D", N_INPUTS))
+        is_out = c.test("sge", o.number, c.header(Header.INPUTS))
         with c.when(c.test("ne", run, 0)):
             area = c.get(c.get("%job", J_PLACES, "ptr"), o.number, "ptr")
             c.put(area, "%current", o.number, "ptr")
@@ -176,11 +176,11 @@ def _move() -> str:
                 here, some = c.gep(area, c.arith("mul", at.index, o.size)), c.arith("sub", every, at.index)
                 given = f"ptr {here}", f"ptr {outside(o.number)}", o.own, o.there, o.extents, o.lanes
                 counts = f"i64 {run}", f"i64 {c.min(lanes, some)}"
-                c.call("void", "@move_operand", *given, o.repeated, *counts, "i1 %out")
+                c.call("void", "@move_block_operand", *given, o.repeated, *counts, "i1 %out")
     return c.end()
 
 
-def _move_operand() -> str:
+def _move_block_operand() -> str:
     """A block of an operand to its place in scratch or back, by what lies one behind the other."""
     params = [
         "ptr area",
@@ -196,12 +196,12 @@ def _move_operand() -> str:
         "i64 count",
         "i1 out",
     ]
-    c = Function("void", "move_operand", params, internal=True)
-    apart, row = c.get("%s", "%lane"), c.arith("mul", c.get("%e", "%lane"), "%size")
-    copies = c.call("i64", "@copies", "ptr %s", "ptr %e", "i64 %repeated")
+    c = LoopFunction("void", "move_block_operand", params, internal=True)
+    stride, row = c.get("%s", "%lane"), c.arith("mul", c.get("%e", "%lane"), "%size")
+    copies = c.call("i64", "@replica_count", "ptr %s", "ptr %e", "i64 %repeated")
     pitch = c.arith("mul", row, copies)
     first = c.arith("mul", "%run", pitch)
-    alone, packer = c.test("eq", "%run", 1), c.call("ptr", "@packer", "i64 %size", f"i64 {apart}")
+    alone, packer = c.test("eq", "%run", 1), c.call("ptr", "@packer", "i64 %size", f"i64 {stride}")
 
     def length(axis: str) -> str:
         """Of an axis along which elements do not lie one behind the other."""
@@ -218,17 +218,17 @@ def _move_operand() -> str:
             loop.next = [c.arith("add", offset, step), c.arith("sdiv", rest, n)]
         there, start = c.gep("%base", loop.values[0]), c.gep("%area", c.arith("mul", own, first))
         here = c.gep(start, c.arith("mul", copy, row))
-        outside, inside = (f"ptr {there}", f"i64 {apart}"), (f"ptr {here}", f"i64 {pitch}")
+        outside, inside = (f"ptr {there}", f"i64 {stride}"), (f"ptr {here}", f"i64 {pitch}")
         with c.when(c.all(alone, c.op("xor i1 %out, true"))):
-            c.call("void", packer, f"ptr {here}", f"ptr {there}", f"i64 {apart}", "i64 %count")
+            c.call("void", packer, f"ptr {here}", f"ptr {there}", f"i64 {stride}", "i64 %count")
         with c.when("%out"):
-            c.call("void", "@transposed", *outside, *inside, "i64 %size", "i64 %run", "i64 %count")
-        with c.when(c.op(f"xor i1 {c.any('%out', alone)}, true")):
-            c.call("void", "@transposed", *inside, *outside, "i64 %size", "i64 %count", "i64 %run")
+            c.call("void", "@transpose", *outside, *inside, "i64 %size", "i64 %run", "i64 %count")
+        with c.when(c.negate(c.any("%out", alone))):
+            c.call("void", "@transpose", *inside, *outside, "i64 %size", "i64 %count", "i64 %run")
     return c.end()
 
 
-def _of_blocks(c: Function, repeated: str) -> str:
+def _new_job(c: LoopFunction, repeated: str) -> str:
     """A job of blocks that has no places yet."""
     job = c.op(f"alloca i64, i64 {J_WORDS}, align 8")
     c.put(repeated, job, J_REPEATED)
@@ -237,65 +237,72 @@ def _of_blocks(c: Function, repeated: str) -> str:
     return job
 
 
-def _in_block() -> str:
+def _transposed_block(t: Tuning) -> str:
     """Lanes of a block, and bytes of what a lane has of all operands; 0 if rows are too long, or all lanes adjacent."""
-    c = Function("i64", "in_block", ["ptr D", "ptr S", "ptr E", "ptr bytes"], internal=True)
+    c = LoopFunction("i64", "transposed_block", ["ptr D", "ptr S", "ptr E", "ptr bytes"], internal=True)
     given = "ptr %D", "ptr %S", "ptr %E"
-    repeated = c.call("i64", "@repeated", *given)
-    job, width, n = _of_blocks(c, repeated), c.get("%D", WIDTH), c.get("%E", c.get("%D", LANE))
-    each = c.call("i64", "@row_size", *given, f"i64 {repeated}")
+    repeated = c.call("i64", "@replicated_axis", *given)
+    job, width, n = _new_job(c, repeated), c.header(Header.LANES), c.get("%E", c.header(Header.LANE_AXIS))
+    each = c.call("i64", "@bytes_per_lane", *given, f"i64 {repeated}")
     c.put(each, "%bytes", 0)
-    with c.loop(c.get("%D", N_TRANSPOSED), ("i1", "false")) as loop:
+    with c.loop(c.header(Header.TRANSPOSABLE), ("i1", "false")) as loop:
         o = _operand(c, loop.index, job)
-        loop.next = [c.any(loop.values[0], c.call("i1", "@has_run", o.own, o.extents, o.lanes))]
+        loop.next = [c.any(loop.values[0], c.call("i1", "@has_contiguous_axis", o.own, o.extents, o.lanes))]
     (turns,) = loop.values
-    block = c.arith("and", c.op(f"sdiv i64 {BLOCKS_ROOM}, {c.max(each, 1)}"), c.arith("sub", 0, width))
-    enough, many = c.arith("mul", width, VECTORS), c.test("sgt", n, MANY)  # all parts of many are many
+    block = c.arith("and", c.op(f"sdiv i64 {t.loops.transposed_bytes}, {c.max(each, 1)}"), c.arith("sub", 0, width))
+    enough, many = (
+        c.arith("mul", width, t.pack.transpose_min_vectors),
+        c.test("sgt", n, t.pack.transpose_many_lanes),
+    )  # all parts of many are many
     pays = c.all(c.test("sge", block, enough), c.any(many, c.test("sge", n, enough)))
     pays = c.any(turns, pays)
     block = c.min(c.max(block, width), c.choose(many, c.arith("and", n, c.arith("sub", 0, width)), n))
-    few = c.test("sle", c.arith("mul", each, block), BLOCKS_MOST)
+    few = c.test("sle", c.arith("mul", each, block), t.loops.transposed_max_bytes)
     fits = c.all(c.test("sgt", each, 0), few, c.test("sgt", n, 0), pays)
     return c.end("i64", c.choose(fits, block, 0))
 
 
-def _fills() -> str:
+def _fills_vector(t: Tuning) -> str:
     """May lanes be repeated until they fill a vector, as all are in scratch, and no other axis merges with theirs?"""
-    c = Function("i1", "fills", ["ptr D", "ptr job", "i64 bytes"], internal=True)
-    n, width = c.get(c.get("%job", J_EXTENTS, "ptr"), c.get("%D", LANE)), c.get("%D", WIDTH)
+    c = LoopFunction("i1", "fills_vector", ["ptr D", "ptr job", "i64 bytes"], internal=True)
+    n, width = c.get(c.get("%job", J_EXTENTS, "ptr"), c.header(Header.LANE_AXIS)), c.header(Header.LANES)
     few, most = c.all(c.test("sgt", n, 0), c.test("slt", n, width)), c.arith("mul", "%bytes", width)
-    fits = c.all(few, c.test("slt", c.get("%job", J_REPEATED), 0), c.test("sle", most, BLOCKS_MOST))
-    with c.loop(c.choose(fits, c.get("%D", N_TRANSPOSED), 0), ("i1", fits)) as loop:
+    fits = c.all(few, c.test("slt", c.get("%job", J_REPEATED), 0), c.test("sle", most, t.loops.transposed_max_bytes))
+    with c.loop(c.choose(fits, c.header(Header.TRANSPOSABLE), 0), ("i1", fits)) as loop:
         o = _operand(c, loop.index)
-        size = c.call("i64", "@lane_size", o.own, o.extents, o.lanes, o.repeated)
+        size = c.call("i64", "@operand_bytes_per_lane", o.own, o.extents, o.lanes, o.repeated)
         loop.next = [c.all(loop.values[0], c.test("ne", size, 0))]
     return c.end("i1", loop.values[0])
 
 
-def _from_memory(c: Function, block: str, each: str, n: str) -> str:
+def _lanes_from_memory(c: LoopFunction, t: Tuning, block: str, each: str, n: str) -> str:
     """Lanes of a block of a launch, or of a part of one, of `n` lanes with `each` bytes of all operands."""
     whole = c.is_null("%stage")
-    points = c.get(c.choose(whole, "%D", "%stage", "ptr"), T_POINTS)
-    own = product(c, "%E", c.get("%D", N_AXES))
+    points = c.get(c.choose(whole, "%D", "%stage", "ptr"), Stage.POINTS)
+    own = product(c, "%E", c.header(Header.AXES))
     parts = c.choose(whole, 1, c.max(c.arith("udiv", points, c.max(own, 1)), 1))
     every = c.arith("mul", c.arith("mul", each, n), parts)
-    for least, room in FAR:
-        lanes = c.arith("and", c.op(f"sdiv i64 {room}, {each}"), c.arith("sub", 0, c.get("%D", WIDTH)))
-        block = c.choose(c.test("sge", every, least), c.min(block, c.max(lanes, MANY)), block)
+    large = t.pack.transpose_large_min_bytes, t.pack.transpose_large_block_bytes
+    huge = t.pack.transpose_huge_min_bytes, t.pack.transpose_huge_block_bytes
+    for least, room in (large, huge):
+        lanes = c.arith("and", c.op(f"sdiv i64 {room}, {each}"), c.arith("sub", 0, c.header(Header.LANES)))
+        block = c.choose(c.test("sge", every, least), c.min(block, c.max(lanes, t.pack.transpose_many_lanes)), block)
     return block
 
 
-def _in_blocks() -> str:
+def _in_transposed_blocks(t: Tuning) -> str:
     """All of a launch; or -1 if it is not done in blocks."""
-    c = Function("i64", "in_blocks", [*PARAMS, *SPACE, "ptr stage"], internal=True)
-    lane, axes, operands, many = (c.get("%D", k) for k in (LANE, N_AXES, N_OPERANDS, N_TRANSPOSED))
-    bytes_, width, n = c.cell(0), c.get("%D", WIDTH), c.get("%E", lane)
-    block = c.call("i64", "@in_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
+    c = LoopFunction("i64", "in_transposed_blocks", [*NEST_PARAMS, *SCRATCH_PARAMS, "ptr stage"], internal=True)
+    lane, axes, operands, many = (
+        c.get("%D", k) for k in (Header.LANE_AXIS, Header.AXES, Header.OPERANDS, Header.TRANSPOSABLE)
+    )
+    bytes_, width, n = c.cell(0), c.header(Header.LANES), c.get("%E", lane)
+    block = c.call("i64", "@transposed_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
     with c.when(c.test("eq", block, 0)):
         c.ret("i64", -1)
-    block = _from_memory(c, block, c.get(bytes_, 0), n)
-    job = _of_blocks(c, c.call("i64", "@repeated", "ptr %D", "ptr %S", "ptr %E"))
-    fills = c.call("i1", "@fills", "ptr %D", f"ptr {job}", f"i64 {c.get(bytes_, 0)}")
+    block = _lanes_from_memory(c, t, block, c.get(bytes_, 0), n)
+    job = _new_job(c, c.call("i64", "@replicated_axis", "ptr %D", "ptr %S", "ptr %E"))
+    fills = c.call("i1", "@fills_vector", "ptr %D", f"ptr {job}", f"i64 {c.get(bytes_, 0)}")
     room = c.arith("mul", c.get(bytes_, 0), c.choose(fills, c.max(block, width), block))
     c.put("%B", job, J_BASES, "ptr")
     total = c.arith("mul", axes, operands)
@@ -310,17 +317,25 @@ def _in_blocks() -> str:
     times = c.op(f"sdiv i64 {n}, {block}")
     whole, flag = c.arith("mul", times, block), "0"
     rest = c.arith("sub", n, whole)
-    again = c.all(c.test("sgt", rest, 0), c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0))
+    again = c.all(c.test("sgt", rest, 0), c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0))
     up = c.arith("and", c.arith("sub", c.arith("add", rest, width), 1), c.arith("sub", 0, width))
     last = c.choose(again, c.min(up, n), rest)
     for first, count, turns in (("0", block, times), (c.arith("sub", n, last), last, "1")):
         c.put(first, job, J_FIRST)
         c.put(count, job, J_LANES)
         c.put(c.choose(fills, width, count), extents, lane)
-        c.call("void", "@settle", "ptr %D", f"ptr {job}", f"ptr {area}")
-        given = "ptr %K", "ptr %D", f"ptr {places}", f"ptr {strides}", f"ptr {extents}", "ptr %I", *passed(SPACE)
+        c.call("void", "@place_in_scratch", "ptr %D", f"ptr {job}", f"ptr {area}")
+        given = (
+            "ptr %K",
+            "ptr %D",
+            f"ptr {places}",
+            f"ptr {strides}",
+            f"ptr {extents}",
+            "ptr %I",
+            *passed(SCRATCH_PARAMS),
+        )
         turns = c.choose(c.test("sgt", count, 0), turns, 0)
-        bad = c.call("i64", "@general", *given, "ptr %stage", f"ptr {job}", f"i64 {turns}")
+        bad = c.call("i64", "@run_general", *given, "ptr %stage", f"ptr {job}", f"i64 {turns}")
         flag = c.arith("or", flag, bad)
     return c.end("i64", flag)
 
@@ -339,12 +354,12 @@ class _Operand:
     repeated: str
 
 
-def _operand(c: Function, k: str, job: str = "%job") -> _Operand:
-    pairs = c.arith("add", c.get("%D", N_SWAPS), c.get("%D", N_MERGES))
-    pair = c.word("%D", c.arith("add", c.arith("shl", c.arith("add", pairs, k), 1), HEADER))
-    number, axes = c.get(pair, 0), c.get("%D", N_AXES)
+def _operand(c: LoopFunction, k: str, job: str = "%job") -> _Operand:
+    pairs = c.arith("add", c.header(Header.EXCHANGES), c.header(Header.MERGES))
+    pair = c.word("%D", c.arith("add", c.arith("shl", c.arith("add", pairs, k), 1), Header.WORDS))
+    number, axes = c.get(pair, 0), c.header(Header.AXES)
     row = c.arith("mul", number, axes)
     own, there = (f"ptr {c.word(c.get(job, k, 'ptr'), row)}" for k in (J_STRIDES, J_THERE))
     size = c.get(pair, 1)
-    lanes, extents = f"i64 {axes}, i64 {c.get('%D', LANE)}, i64 {size}", f"ptr {c.get(job, J_EXTENTS, 'ptr')}"
+    lanes, extents = f"i64 {axes}, i64 {c.header(Header.LANE_AXIS)}, i64 {size}", f"ptr {c.get(job, J_EXTENTS, 'ptr')}"
     return _Operand(number, size, own, there, extents, lanes, f"i64 {c.get(job, J_REPEATED)}")

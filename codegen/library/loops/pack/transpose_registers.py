@@ -1,13 +1,16 @@
-"""Of the nest library: elements transposed between operands and scratch, by squares in registers.
+"""Transposition in registers: 8 x 8 squares of elements, by log2(8) stages of shuffles.
 
-What is left beside whole squares goes by strips: squares of which only some rows or columns are there.
+Contract  `transpose(to, to_row, from, from_row, size, rows, columns)`: to[c, r] = from[r, c], rows in bytes.
+When      elements of 1 to 16 bytes; what is left beside whole squares goes by masked strips and a corner.
+Why       each cache line is loaded and stored once, as whole vectors.
+Ref       Eklundh's transposition: in each stage halves of blocks of 4, 2 and 1 change places between two rows.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import shuffled
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, shuffled
 from tensordsl.codegen.llvm.builder import Asm
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.target.tuning import Tuning
 
 SIDE = 8  # of the squares
 HALF = 4  # rows or columns of half ones
@@ -15,19 +18,19 @@ SIZES = (1, 2, 4, 8)  # bytes of an element
 _PARAMS = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 rows", "i64 columns"]
 
 
-def square_texts() -> list[str]:
-    strips = [strip(size, there) for size in SIZES for strip in (_upright, _level) for there in (HALF, SIDE)]
+def transpose_texts(t: Tuning) -> list[str]:
+    strips = [strip(size, there) for size in SIZES for strip in (_right_strip, _bottom_strip) for there in (HALF, SIDE)]
     return [
-        *map(_squares, SIZES),
+        *(_squares(t, size) for size in SIZES),
         *strips,
         *map(_corner, SIZES),
         *map(_declared, SIZES),
-        _columns(),
-        _transposed(),
+        _transpose16(),
+        _transpose(),
     ]
 
 
-def turned(c: Asm, kind: str, rows: list[str]) -> list[str]:
+def transposed_square(c: Asm, kind: str, rows: list[str]) -> list[str]:
     """The columns of a square, or of two halves in the same vectors: in each stage, halves of blocks of 4, 2 and 1
     change places between two rows."""
     half = len(rows) // 2
@@ -50,65 +53,66 @@ def _kind(size: int, lanes: int = SIDE) -> str:
     return f"<{lanes} x i{8 * size}>"
 
 
-def _places(c: Function, base: str, step: str, count: int) -> list[str]:
+def _addresses(c: LoopFunction, base: str, step: str, count: int) -> list[str]:
     return [c.gep(base, c.arith("mul", step, q)) for q in range(count)]
 
 
-def _squares(size: int) -> str:
+def _squares(t: Tuning, size: int) -> str:
     """to[c, r] = from[r, c] for whole squares; rows of both are contiguous, their distances are in bytes.  What stands
-    behind the rows of `from` is asked for: it is the next tile's, and so many short streams are followed by nobody."""
-    c, kind = Function("void", f"squares{size}", _PARAMS, internal=True), _kind(size)
+    behind the rows of `from` is prefetched: it is the next tile's, and hardware follows no eight short streams."""
+    c, kind = LoopFunction("void", f"transpose_squares{size}", _PARAMS, internal=True), _kind(size)
     with c.loop("%rows", step=SIDE) as r, c.loop("%columns", step=SIDE) as k:
         source = c.gep("%from", c.arith("add", c.arith("mul", r.index, "%from_row"), c.arith("mul", k.index, size)))
         target = c.gep("%to", c.arith("add", c.arith("mul", k.index, "%to_row"), c.arith("mul", r.index, size)))
-        for place in _places(c, c.gep(source, c.arith("mul", "%columns", size)), "%from_row", SIDE):
+        behind = c.gep(source, c.arith("mul", "%columns", size))
+        for place in _addresses(c, behind, "%from_row", SIDE if t.allows("prefetch_blocks") else 0):
             c.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 2, i32 1)")
-        rows = [c.op(f"load {kind}, ptr {place}, align 1") for place in _places(c, source, "%from_row", SIDE)]
-        for row, place in zip(turned(c, kind, rows), _places(c, target, "%to_row", SIDE), strict=True):
+        rows = [c.op(f"load {kind}, ptr {place}, align 1") for place in _addresses(c, source, "%from_row", SIDE)]
+        for row, place in zip(transposed_square(c, kind, rows), _addresses(c, target, "%to_row", SIDE), strict=True):
             c.do(f"store {kind} {row}, ptr {place}, align 1")
     return c.end()
 
 
-def _mask(c: Function, count: str, lanes: int) -> str:
+def _mask(c: LoopFunction, count: str, lanes: int) -> str:
     """The first `count` lanes."""
     one = c.op(f"insertelement <{lanes} x i64> poison, i64 {count}, i64 0")
     every = c.op(f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer")
     return c.op(f"icmp ult <{lanes} x i64> <{', '.join(f'i64 {k}' for k in range(lanes))}>, {every}")
 
 
-def _upright(size: int, there: int) -> str:
+def _right_strip(size: int, there: int) -> str:
     """The same of squares with at most `there` columns: of whole rows what is there is loaded."""
-    c = Function("void", f"upright{size}x{there}", _PARAMS, internal=True)
+    c = LoopFunction("void", f"transpose_columns{size}x{there}", _PARAMS, internal=True)
     kind, part = _kind(size), _kind(size, there)
-    mask, targets = _mask(c, "%columns", there), _places(c, "%to", "%to_row", there)
+    mask, targets = _mask(c, "%columns", there), _addresses(c, "%to", "%to_row", there)
     with c.loop("%rows", step=SIDE) as r:
         source, behind = c.gep("%from", c.arith("mul", r.index, "%from_row")), c.arith("mul", r.index, size)
         given = "i32 1", f"<{there} x i1> {mask}", f"{part} poison"
         rows = [
             c.call(part, f"@llvm.masked.load.v{there}i{8 * size}.p0", f"ptr {place}", *given)
-            for place in _places(c, source, "%from_row", SIDE)
+            for place in _addresses(c, source, "%from_row", SIDE)
         ]
         if there < SIDE:
             rows = [shuffled(c, part, a, b, range(SIDE)) for a, b in zip(rows[:there], rows[there:], strict=True)]
-        for q, (row, target) in enumerate(zip(turned(c, kind, rows), targets, strict=True)):
+        for q, (row, target) in enumerate(zip(transposed_square(c, kind, rows), targets, strict=True)):
             with c.when(c.test("sgt", "%columns", q)):
                 c.do(f"store {kind} {row}, ptr {c.gep(target, behind)}, align 1")
     return c.end()
 
 
-def _level(size: int, there: int) -> str:
+def _bottom_strip(size: int, there: int) -> str:
     """The same of squares with at most `there` rows; the last one stands for those that are not."""
-    c = Function("void", f"level{size}x{there}", _PARAMS, internal=True)
+    c = LoopFunction("void", f"transpose_rows{size}x{there}", _PARAMS, internal=True)
     kind, part, last = _kind(size), _kind(size, there), c.arith("sub", "%rows", 1)
     mask = _mask(c, "%rows", there)
     sources = [c.gep("%from", c.arith("mul", c.min(last, q), "%from_row")) for q in range(there)]
     with c.loop("%columns", step=SIDE) as k:
         behind = c.arith("mul", k.index, size)
-        columns = turned(c, kind, [c.op(f"load {kind}, ptr {c.gep(s, behind)}, align 1") for s in sources])
+        columns = transposed_square(c, kind, [c.op(f"load {kind}, ptr {c.gep(s, behind)}, align 1") for s in sources])
         if there < SIDE:
             columns = [shuffled(c, kind, x, x, range(first, first + there)) for first in (0, there) for x in columns]
         target = c.gep("%to", c.arith("mul", k.index, "%to_row"))
-        for column, place in zip(columns, _places(c, target, "%to_row", SIDE), strict=True):
+        for column, place in zip(columns, _addresses(c, target, "%to_row", SIDE), strict=True):
             given = f"{part} {column}", f"ptr {place}", "i32 1", f"<{there} x i1> {mask}"
             c.call("void", f"@llvm.masked.store.v{there}i{8 * size}.p0", *given)
     return c.end()
@@ -116,14 +120,16 @@ def _level(size: int, there: int) -> str:
 
 def _corner(size: int) -> str:
     """The same of one square with fewer rows and columns."""
-    c, kind = Function("void", f"corner{size}", _PARAMS, internal=True), _kind(size)
+    c, kind = LoopFunction("void", f"transpose_corner{size}", _PARAMS, internal=True), _kind(size)
     there, wanted, last = _mask(c, "%columns", SIDE), _mask(c, "%rows", SIDE), c.arith("sub", "%rows", 1)
     name, rows = f"v{SIDE}i{8 * size}.p0", []
     for q in range(SIDE):
         place = c.gep("%from", c.arith("mul", c.min(last, q), "%from_row"))
         given = f"ptr {place}", "i32 1", f"<{SIDE} x i1> {there}", f"{kind} poison"
         rows.append(c.call(kind, f"@llvm.masked.load.{name}", *given))
-    for q, (column, target) in enumerate(zip(turned(c, kind, rows), _places(c, "%to", "%to_row", SIDE), strict=True)):
+    for q, (column, target) in enumerate(
+        zip(transposed_square(c, kind, rows), _addresses(c, "%to", "%to_row", SIDE), strict=True)
+    ):
         with c.when(c.test("sgt", "%columns", q)):
             given = f"{kind} {column}", f"ptr {target}", "i32 1", f"<{SIDE} x i1> {wanted}"
             c.call("void", f"@llvm.masked.store.{name}", *given)
@@ -139,12 +145,12 @@ def _declared(size: int) -> str:
     )
 
 
-def _transposed() -> str:
+def _transpose() -> str:
     """to[c, r] = from[r, c], of any element size and numbers: squares, what is right of them and below, the corner."""
     params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 size", "i64 rows", "i64 columns"]
-    c = Function("void", "transposed", params, internal=True)
+    c = LoopFunction("void", "transpose", params, internal=True)
     with c.when(c.test("eq", "%size", 16)):
-        c.call("void", "@columns16", *(p.replace(" ", " %") for p in params if p != "i64 size"))
+        c.call("void", "@transpose16", *(p.replace(" ", " %") for p in params if p != "i64 size"))
         c.ret()
     rows, columns = c.arith("and", "%rows", -SIDE), c.arith("and", "%columns", -SIDE)
     below, right = c.arith("sub", "%rows", rows), c.arith("sub", "%columns", columns)
@@ -155,24 +161,27 @@ def _transposed() -> str:
         here = c.arith("add", c.arith("mul", row, "%from_row"), c.arith("mul", column, "%size"))
         return [f"ptr {c.gep('%to', there)}", "i64 %to_row", f"ptr {c.gep('%from', here)}", "i64 %from_row"]
 
-    strips = (("upright", right, at("0", columns), rows, right), ("level", below, at(rows, "0"), below, columns))
+    strips = (
+        ("transpose_columns", right, at("0", columns), rows, right),
+        ("transpose_rows", below, at(rows, "0"), below, columns),
+    )
     for size in SIZES:
         with c.when(c.test("eq", "%size", size)):
             with c.when(c.all(c.test("sgt", rows, 0), c.test("sgt", columns, 0))):
-                c.call("void", f"@squares{size}", *at("0", "0"), f"i64 {rows}", f"i64 {columns}")
+                c.call("void", f"@transpose_squares{size}", *at("0", "0"), f"i64 {rows}", f"i64 {columns}")
             for strip, left, places, m, n in strips:
                 for there, least in ((HALF, 0), (SIDE, HALF)):
                     with c.when(c.all(c.test("sgt", left, least), c.test("sle", left, there))):
                         c.call("void", f"@{strip}{size}x{there}", *places, f"i64 {m}", f"i64 {n}")
             with c.when(c.all(c.test("sgt", below, 0), c.test("sgt", right, 0))):
-                c.call("void", f"@corner{size}", *at(rows, columns), f"i64 {below}", f"i64 {right}")
+                c.call("void", f"@transpose_corner{size}", *at(rows, columns), f"i64 {below}", f"i64 {right}")
     return c.end()
 
 
-def _columns() -> str:
+def _transpose16() -> str:
     """The same of elements of 16 bytes, one by one."""
-    c = Function("void", "columns16", _PARAMS, internal=True)
+    c = LoopFunction("void", "transpose16", _PARAMS, internal=True)
     with c.loop("%columns") as k:
         to, source = c.gep("%to", c.arith("mul", k.index, "%to_row")), c.gep("%from", c.arith("shl", k.index, 4))
-        c.call("void", "@far16", f"ptr {to}", f"ptr {source}", "i64 %from_row", "i64 %rows")
+        c.call("void", "@strided16", f"ptr {to}", f"ptr {source}", "i64 %from_row", "i64 %rows")
     return c.end()

@@ -1,66 +1,71 @@
-"""Of the nest library: groups of one kernel whose operands are contiguous along different axes, by square tiles.
+"""Tiled transposition: one kernel whose operands are contiguous along different axes.
 
-Packing a transposed operand row by row would read each cache line as often as it has elements.  Here a tile of rows is
-transposed to scratch at once, its rows go through the kernel, and transposed outputs go back.
+Contract  `transpose_tiles`: all points whose lane is below `whole`, tile by tile.
+When      some operand is contiguous along another axis than the lanes' (`transposed_axis`).
+Why       packing such an operand row by row reads each cache line as often as it has elements.  A tile of rows is
+          transposed to scratch at once (loop tiling), its rows go through the kernel, transposed outputs go back.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import BLOCKS_WORDS, FAST, N_AXES, N_OPERANDS, READ, VECTOR, WIDTH, WRITE
-from tensordsl.codegen.library.loops.descriptor import entry_of, product
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.abi.descriptor import READ, VECTOR, WRITE, BlocksCode, CallCode, Header, Operand
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.tuning import Tuning
 
-ROWS, POINTS = 32, 1 << 12  # of a tile, at most: more lanes have more pages than the core keeps at hand
-FAR, LINE = 6 << 20, 64  # bytes of operands whose next tile is asked for; and of a cache line
-SHORT_ROOM = 64  # elements of a row of fewer than a vector, which goes in and out by lines of 64 bytes
-
-
-def tile_texts() -> list[str]:
-    return [_other_axis(), _on_lines(), _tile(), _place(), _tiled()]
+SHORT_ROW_ELEMENTS = 64  # room of a row of fewer than a vector, which goes in and out by whole cache lines
 
 
-def block_of(c: Function) -> str:
+def transpose_tile_texts(t: Tuning) -> list[str]:
+    return [_transposed_axis(), _tile_rows(t), _tile(t), _tile_addresses(), _transpose_tiles(t)]
+
+
+def block_of(c: LoopFunction) -> str:
     """Elements of a block, for which scratch has room."""
-    return c.get(c.word("%D", c.arith("sub", c.get("%D", FAST), BLOCKS_WORDS)), 3)
+    return c.get(c.word("%D", c.arith("sub", c.header(Header.DIRECT_CALL), BlocksCode.WORDS)), 3)
 
 
-def _other_axis() -> str:
+def _transposed_axis() -> str:
     """The axis along which most operands are contiguous that are not so along the lane axis, or -1."""
-    c = Function("i64", "other_axis", ["ptr D", "ptr e", "ptr s"], internal=True)
-    words = c.word("%D", c.get("%D", FAST))
-    lane, external, axes = c.get(words, 2), c.get(words, 3), c.get("%D", N_AXES)
+    c = LoopFunction("i64", "transposed_axis", ["ptr D", "ptr e", "ptr s"], internal=True)
+    words = c.word("%D", c.header(Header.DIRECT_CALL))
+    lane, external, axes = c.get(words, CallCode.LANE), c.get(words, CallCode.EXTERNALS), c.header(Header.AXES)
     best, most = c.cell(-1), c.cell(0)
     with c.loop(axes) as axis, c.when(c.test("sgt", c.get("%e", axis.index), 1)):
         with c.loop(external, ("i64", "0")) as loop:
-            entry = entry_of(c, words, loop.index)
-            row, size = c.arith("mul", c.get(entry, 1), axes), c.get(entry, 2)
-            vector, other = c.test("eq", c.get(entry, 0), VECTOR), c.arith("add", row, axis.index)
-            apart = c.test("ne", c.get("%s", c.arith("add", row, lane)), size)
-            found = c.all(vector, apart, c.test("eq", c.get("%s", other), size))
-            loop.next = [c.arith("add", loop.values[0], c.op(f"zext i1 {found} to i64"))]
+            entry = c.operand(words, loop.index)
+            row, size = c.arith("mul", c.get(entry, Operand.NUMBER), axes), c.get(entry, Operand.ELEMENT_BYTES)
+            vector, other = c.is_kind(entry, VECTOR), c.arith("add", row, axis.index)
+            strided = c.test("ne", c.get("%s", c.arith("add", row, lane)), size)
+            found = c.all(vector, strided, c.test("eq", c.get("%s", other), size))
+            loop.next = [c.arith("add", loop.values[0], c.as_i64(found))]
         with c.when(c.test("sgt", loop.values[0], c.get(most, 0))):
             c.put(loop.values[0], most, 0)
             c.put(axis.index, best, 0)
     return c.end("i64", c.get(best, 0))
 
 
-def _on_lines() -> str:
+def _tile_rows(t: Tuning) -> str:
     """(rows of a tile, those that its first one lacks), by the first transposed operand whose rows all begin at one
     place of a cache line: there tiles begin with lines, and whole ones are as good as longer pieces."""
-    c = Function("void", "on_lines", ["ptr D", "ptr B", "ptr S", "i64 axis", "ptr to"], internal=True)
-    words = c.word("%D", c.get("%D", FAST))
-    lane, external, axes = c.get(words, 2), c.get(words, 3), c.get("%D", N_AXES)
+    c = LoopFunction("void", "tile_rows", ["ptr D", "ptr B", "ptr S", "i64 axis", "ptr to"], internal=True)
+    words = c.word("%D", c.header(Header.DIRECT_CALL))
+    lane, external, axes = c.get(words, CallCode.LANE), c.get(words, CallCode.EXTERNALS), c.header(Header.AXES)
     with c.loop(external) as loop:
-        entry = entry_of(c, words, loop.index)
-        row, size = c.arith("mul", c.get(entry, 1), axes), c.get(entry, 2)
+        entry = c.operand(words, loop.index)
+        row, size = c.arith("mul", c.get(entry, Operand.NUMBER), axes), c.get(entry, Operand.ELEMENT_BYTES)
         across, along = (c.get("%S", c.arith("add", row, axis)) for axis in (lane, "%axis"))
-        behind = c.arith("and", c.op(f"ptrtoint ptr {c.get('%B', c.get(entry, 1), 'ptr')} to i64"), LINE - 1)
-        is_turned = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("eq", along, size), c.test("ne", across, 0))
-        with c.when(c.all(is_turned, c.test("eq", c.arith("and", across, LINE - 1), 0))):
-            c.put(c.min(c.max(c.arith("sdiv", LINE, size), ROWS // 2), ROWS), "%to", 0)
+        behind = c.arith(
+            "and", c.op(f"ptrtoint ptr {c.get('%B', c.get(entry, Operand.NUMBER), 'ptr')} to i64"), CACHE_LINE_BYTES - 1
+        )
+        is_turned = c.all(c.is_kind(entry, VECTOR), c.test("eq", along, size), c.test("ne", across, 0))
+        with c.when(c.all(is_turned, c.test("eq", c.arith("and", across, CACHE_LINE_BYTES - 1), 0))):
+            c.put(
+                c.min(c.max(c.arith("sdiv", CACHE_LINE_BYTES, size), t.pack.tile_rows // 2), t.pack.tile_rows), "%to", 0
+            )
             c.put(c.arith("sdiv", behind, size), "%to", 1)
             c.ret()
-    c.put(ROWS, "%to", 0)
+    c.put(t.pack.tile_rows, "%to", 0)
     c.put(0, "%to", 1)
     return c.end()
 
@@ -81,24 +86,24 @@ _TILE = [
 ]
 
 
-def _operand(c: Function, words: str, k: str) -> tuple[str, str, str, str, str, str]:
+def _operand(c: LoopFunction, words: str, k: str) -> tuple[str, str, str, str, str, str]:
     """(entry, element size, address, stride along the lanes, along the rows, scratch) of an external operand."""
-    entry = entry_of(c, words, k)
-    number, lane = c.get(entry, 1), c.get(words, 2)
-    row = c.arith("mul", number, c.get("%D", N_AXES))
+    entry = c.operand(words, k)
+    number, lane = c.get(entry, Operand.NUMBER), c.get(words, CallCode.LANE)
+    row = c.arith("mul", number, c.header(Header.AXES))
     across, along = c.get("%S", c.arith("add", row, lane)), c.get("%S", c.arith("add", row, "%axis"))
-    area = c.gep("%scratch", c.get(entry, 3))
-    return entry, c.get(entry, 2), c.get("%B", number, "ptr"), across, along, area
+    area = c.gep("%scratch", c.get(entry, Operand.SCRATCH))
+    return entry, c.get(entry, Operand.ELEMENT_BYTES), c.get("%B", number, "ptr"), across, along, area
 
 
-def _tile() -> str:
+def _tile(t: Tuning) -> str:
     """rows x lanes points, of so many in all, at the addresses B; scratch holds rows of `room` elements of each
     operand."""
-    c = Function("void", "tile", _TILE, internal=True)
-    words = c.word("%D", c.get("%D", FAST))
-    external, operands = c.get(words, 3), c.get(words, 4)
-    kernel = c.get("%K", c.get(words, 1), "ptr")
-    steps, width = c.word("%P", operands), c.get("%D", WIDTH)
+    c = LoopFunction("void", "tile", _TILE, internal=True)
+    words = c.word("%D", c.header(Header.DIRECT_CALL))
+    external, operands = c.get(words, CallCode.EXTERNALS), c.get(words, CallCode.OPERANDS)
+    kernel = c.get("%K", c.get(words, CallCode.KERNEL), "ptr")
+    steps, width = c.word("%P", operands), c.header(Header.LANES)
     is_short = c.test("slt", "%lanes", width)
     with c.loop(external) as loop:
         entry, size, address, across, along, area = _operand(c, words, loop.index)
@@ -106,47 +111,51 @@ def _tile() -> str:
         pitch = c.arith("mul", "%room", size)
         c.put(c.choose(packed, area, address, "ptr"), "%P", loop.index, "ptr")
         c.put(c.choose(packed, pitch, along), steps, loop.index)
-        _ask_for_next(c, entry, size, address, packed, across, along)
-        with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), READ), 0))):
+        _prefetch_next(c, t, entry, size, address, packed, across, along)
+        with c.when(c.all(packed, c.has_flag(entry, READ))):
             _move_tile(c, area, pitch, size, address, across, along, is_in=True)
             with c.when(is_short):
                 _pad(c, area, pitch, size, width)
     with c.loop(c.arith("sub", operands, external)) as loop:
         k = c.arith("add", loop.index, external)
-        entry = entry_of(c, words, k)
-        c.put(c.word("%I", c.get(entry, 1)), "%P", k, "ptr")
+        entry = c.operand(words, k)
+        c.put(c.word("%I", c.get(entry, Operand.NUMBER)), "%P", k, "ptr")
     lanes, live = c.max("%lanes", width), c.min("%lanes", width)
     c.call("void", kernel, "ptr %P", f"i64 {lanes}", f"i64 {live}", "i64 %rows")
     with c.loop(external) as loop:
         entry, size, address, across, along, area = _operand(c, words, loop.index)
         packed = _is_packed(c, entry, across, size, is_short)
-        with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0))):
+        with c.when(c.all(packed, c.has_flag(entry, WRITE))):
             _move_tile(c, area, c.arith("mul", "%room", size), size, address, across, along, is_in=False)
     return c.end()
 
 
-def _ask_for_next(c: Function, entry: str, size: str, address: str, packed: str, across: str, along: str) -> None:
-    """Have memory give what the next tile along the rows' axis reads and writes of an operand: short pieces of lines
-    that are far from each other, which no processor foresees."""
-    is_far = c.test("sge", c.arith("mul", size, "%points"), FAR)
-    adjacent = c.any(c.op(f"xor i1 {packed}, true"), c.test("eq", along, size))
-    with c.when(c.all(is_far, adjacent, c.test("eq", c.get(entry, 0), VECTOR))):
+def _prefetch_next(
+    c: LoopFunction, t: Tuning, entry: str, size: str, address: str, packed: str, across: str, along: str
+) -> None:
+    """Prefetch what the next tile along the rows' axis reads and writes of an operand: short pieces of lines
+    at large strides, which no hardware prefetcher follows."""
+    if not t.allows("prefetch_blocks"):
+        return
+    is_far = c.test("sge", c.arith("mul", size, "%points"), t.pack.tile_prefetch_min_bytes)
+    adjacent = c.any(c.negate(packed), c.test("eq", along, size))
+    with c.when(c.all(is_far, adjacent, c.is_kind(entry, VECTOR))):
         count, step = c.choose(packed, "%lanes", "%rows"), c.choose(packed, across, along)
         length = c.arith("mul", c.choose(packed, "%rows", "%lanes"), size)
         ahead = c.gep(address, c.arith("mul", along, "%rows"))
         with c.loop(count) as piece:
             first = c.gep(ahead, c.arith("mul", piece.index, step))
-            with c.loop(length, step=LINE) as at:
+            with c.loop(length, step=CACHE_LINE_BYTES) as at:
                 c.call("void", "@llvm.prefetch.p0", f"ptr {c.gep(first, at.index)}", "i32 0", "i32 2", "i32 1")
 
 
-def _is_packed(c: Function, entry: str, across: str, size: str, is_short: str) -> str:
-    """Whether the operand's rows stand in scratch: its lanes are apart, or fewer than a vector has."""
-    apart = c.op(f"or i1 {c.test('ne', across, size)}, {is_short}")
-    return c.all(c.test("eq", c.get(entry, 0), VECTOR), apart)
+def _is_packed(c: LoopFunction, entry: str, across: str, size: str, is_short: str) -> str:
+    """Whether the operand's rows are in scratch: its lanes are strided, or fewer than a vector has."""
+    strided = c.any(c.test("ne", across, size), is_short)
+    return c.all(c.is_kind(entry, VECTOR), strided)
 
 
-def _pad(c: Function, area: str, pitch: str, size: str, width: str) -> None:
+def _pad(c: LoopFunction, area: str, pitch: str, size: str, width: str) -> None:
     """Behind a short row's lanes their last one stands, up to a vector."""
     dead, last = c.arith("sub", width, "%lanes"), c.arith("mul", c.arith("sub", "%lanes", 1), size)
     with c.loop("%rows") as row:
@@ -156,7 +165,7 @@ def _pad(c: Function, area: str, pitch: str, size: str, width: str) -> None:
 
 
 def _move_tile(
-    c: Function, area: str, pitch: str, size: str, address: str, across: str, along: str, *, is_in: bool
+    c: LoopFunction, area: str, pitch: str, size: str, address: str, across: str, along: str, *, is_in: bool
 ) -> None:
     """Between an operand and its rows in scratch: transposed if it is contiguous along the rows' axis, else by rows."""
     adjacent, other, done = c.label("adjacent"), c.label("other"), c.label("moved")
@@ -164,7 +173,7 @@ def _move_tile(
     c.place(adjacent)
     here, there = (f"ptr {area}", f"i64 {pitch}"), (f"ptr {address}", f"i64 {across}")
     counts = ("i64 %lanes", "i64 %rows") if is_in else ("i64 %rows", "i64 %lanes")
-    c.call("void", "@transposed", *(here if is_in else there), *(there if is_in else here), f"i64 {size}", *counts)
+    c.call("void", "@transpose", *(here if is_in else there), *(there if is_in else here), f"i64 {size}", *counts)
     c.jump(done)
     c.place(other)
     with c.loop("%rows") as row:
@@ -181,24 +190,29 @@ def _move_tile(
     c.place(done)
 
 
-def _tiled() -> str:
+def _transpose_tiles(t: Tuning) -> str:
     """All points whose lane is below `whole`: fewer than a vector has, or whole vectors, or some whose last points may
-    be computed twice.  Tiles go along `axis` within the lanes of a tile, which stay near."""
+    be computed twice.  Tiles go along `axis` within the lanes of a tile, which stay in the cache."""
     params = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "ptr P", "ptr scratch", "i64 axis", "i64 whole"]
-    c = Function("void", "tiled", params, internal=True)
-    fast = c.get("%D", FAST)
+    c = LoopFunction("void", "transpose_tiles", params, internal=True)
+    fast = c.header(Header.DIRECT_CALL)
     words = c.word("%D", fast)
-    lane, width, axes, operands = c.get(words, 2), c.get("%D", WIDTH), c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
+    lane, width, axes, operands = (
+        c.get(words, CallCode.LANE),
+        c.header(Header.LANES),
+        c.header(Header.AXES),
+        c.header(Header.OPERANDS),
+    )
     block, on_lines = block_of(c), c.op("alloca i64, i64 2, align 8")
-    c.call("void", "@on_lines", "ptr %D", "ptr %B", "ptr %S", "i64 %axis", f"ptr {on_lines}")
+    c.call("void", "@tile_rows", "ptr %D", "ptr %B", "ptr %S", "i64 %axis", f"ptr {on_lines}")
     most, less = c.get(on_lines, 0), c.get(on_lines, 1)
-    lanes = c.arith("sdiv", c.min(block, POINTS), most)
+    lanes = c.arith("sdiv", c.min(block, t.pack.tile_points), most)
     room = c.max(c.arith("and", lanes, c.arith("sub", 0, width)), width)
-    room = c.choose(c.test("slt", "%whole", width), SHORT_ROOM, room)
+    room = c.choose(c.test("slt", "%whole", width), SHORT_ROW_ELEMENTS, room)
     height, length = c.min(c.arith("sdiv", block, room), most), c.get("%E", "%axis")
     here, points = c.op(f"alloca ptr, i64 {operands}, align 8"), product(c, "%E", axes)
     with c.loop(axes, ("i64", "1")) as loop:
-        fixed = c.op(f"or i1 {c.test('eq', loop.index, lane)}, {c.test('eq', loop.index, '%axis')}")
+        fixed = c.any(c.test("eq", loop.index, lane), c.test("eq", loop.index, "%axis"))
         loop.next = [c.arith("mul", loop.values[0], c.choose(fixed, 1, c.get("%E", loop.index)))]
     start = c.choose(c.test("sgt", length, height), c.arith("sub", 0, less), 0)
     tiles = c.loop(loop.values[0]), c.loop("%whole", step=room), c.loop(length, start=start, step=height)
@@ -207,18 +221,18 @@ def _tiled() -> str:
         lanes = c.min(c.arith("sub", "%whole", first), room)
         rows = c.arith("sub", c.min(length, c.arith("add", i.index, height)), row)
         where = f"i64 {outer.index}", "i64 %axis", f"i64 {row}", f"i64 {lane}", f"i64 {first}"
-        c.call("void", "@place", "ptr %D", "ptr %B", "ptr %S", "ptr %E", f"ptr {here}", *where)
+        c.call("void", "@tile_addresses", "ptr %D", "ptr %B", "ptr %S", "ptr %E", f"ptr {here}", *where)
         given = "ptr %K", "ptr %D", f"ptr {here}", "ptr %S", "ptr %I", "ptr %P", "ptr %scratch", "i64 %axis"
         c.call("void", "@tile", *given, f"i64 {lanes}", f"i64 {rows}", f"i64 {room}", f"i64 {points}")
     return c.end()
 
 
-def _place() -> str:
+def _tile_addresses() -> str:
     """The addresses of all operands at point i, j of the tiles' axes, and at a point of the others counted together."""
     params = ["ptr D", "ptr B", "ptr S", "ptr E", "ptr to", "i64 outer", "i64 axis", "i64 i", "i64 lane", "i64 j"]
-    c = Function("void", "place", params, internal=True)
-    axes = c.get("%D", N_AXES)
-    with c.loop(c.get("%D", N_OPERANDS)) as k:
+    c = LoopFunction("void", "tile_addresses", params, internal=True)
+    axes = c.header(Header.AXES)
+    with c.loop(c.header(Header.OPERANDS)) as k:
         row = c.word("%S", c.arith("mul", k.index, axes))
         first = c.arith("mul", c.get(row, "%axis"), "%i")
         first = c.arith("add", first, c.arith("mul", c.get(row, "%lane"), "%j"))

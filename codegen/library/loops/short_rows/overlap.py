@@ -1,72 +1,70 @@
-"""Of the nest library: groups of one kernel whose rows are shorter than a vector, each computed a whole vector long.
+"""Overlapping rows: each row that is shorter than a vector is computed a whole vector long.
 
-What a row writes into the next ones is written again when their turn comes: so results lie one row behind the other,
-and rows are done in their order.  What is read behind a row's end is not used, but has to be an operand's: the last
-rows are left to others.  Outside of the rows' axis there may be one more, of whose last positions the first rows are
-done with what they share in scratch.
+Contract  `overlapping_rows`: 1, the launch is done; 0: B, E and the origins are what is left of it.
+When      results lie one row behind the other and none is an operand; operands may have any stride from row to row.
+Why       no copy: what a row writes into the next ones is written again by these, as rows go in order.  What is read
+          behind a row must still be an operand's, so the last rows are left, or done with shared operands in scratch.
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.abi.descriptor import (
-    FAST,
-    N_AXES,
-    N_OPERANDS,
-    PARAMS,
-    PLACED,
+    NEST_PARAMS,
     POSITION,
-    SPACE,
+    SCRATCH_PARAMS,
     VECTOR,
-    WIDTH,
     WRITE,
-)  # fmt: skip
-from tensordsl.codegen.library.loops.descriptor import entry_of
+    CallCode,
+    Header,
+    Operand,
+)
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
 from tensordsl.codegen.library.loops.short_rows.collapse import put_line, put_pointer
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.target.tuning import Tuning
 
 # Axes: the lanes', the outermost one that is longer than 1, and the rows', which may be the same.
 Axes = tuple[str, str, str]
 NEVER, ALL = 1 << 62, 1 << 61
-_LEFT = ("left_over", "left_behind")
-FEW, NEAR = 8, 3  # rows beside each other that others do faster, and vectors that these are together
+_LEFT = ("outer_left", "rows_left")
 
 
-def overlap_texts() -> list[str]:
-    return [_left_over(), _left_behind(), _is_counted(), _overlapped()]
+def overlap_texts(t: Tuning) -> list[str]:
+    return [_outer_left(), _rows_left(), _needs_no_other_position(), _overlapping_rows(t)]
 
 
-def _steps(c: Function, entry: str, axes: Axes) -> tuple[str, str, str]:
+def _steps(c: LoopFunction, entry: str, axes: Axes) -> tuple[str, str, str]:
     """Bytes of an operand from lane to lane, and along both axes of rows."""
-    offset = c.arith("mul", c.get(entry, 1), c.get("%D", N_AXES))
+    offset = c.arith("mul", c.get(entry, Operand.NUMBER), c.header(Header.AXES))
     across, outer, inner = (c.get("%S", c.arith("add", offset, k)) for k in axes)
     return across, outer, inner
 
 
-def _is_shared(c: Function, entry: str, outer: str, inner: str) -> str:
-    vector = c.test("eq", c.get(entry, 0), VECTOR)
+def _is_shared(c: LoopFunction, entry: str, outer: str, inner: str) -> str:
+    vector = c.is_kind(entry, VECTOR)
     return c.all(vector, c.test("eq", outer, 0), c.test("eq", inner, 0))
 
 
-def _left_over() -> str:
+def _outer_left() -> str:
     """How many of the outermost axis' positions have to be left: ALL, where an operand is the same in all of them;
     NEVER: some operand cannot be done so at all."""
     params = ["ptr D", "ptr words", "ptr S", "ptr E", "i64 lane", "i64 first", "i64 row"]
-    c = Function("i64", "left_over", params, internal=True)
-    n, rows, width = c.get("%E", "%lane"), c.get("%E", "%row"), c.get("%D", WIDTH)
+    c = LoopFunction("i64", "outer_left", params, internal=True)
+    n, rows, width = c.get("%E", "%lane"), c.get("%E", "%row"), c.header(Header.LANES)
     one = c.test("eq", "%first", "%row")
-    with c.loop(c.get("%words", 3), ("i64", "0")) as loop:
-        entry = entry_of(c, "%words", loop.index)
-        size, (across, outer, inner) = c.get(entry, 2), _steps(c, entry, ("%lane", "%first", "%row"))
-        line = c.arith("mul", size, n)
-        behind = c.all(
-            c.test("eq", inner, line), c.op(f"or i1 {one}, {c.test('eq', outer, c.arith('mul', inner, rows))}")
+    with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
+        entry = c.operand("%words", loop.index)
+        size, (across, outer, inner) = (
+            c.get(entry, Operand.ELEMENT_BYTES),
+            _steps(c, entry, ("%lane", "%first", "%row")),
         )
+        line = c.arith("mul", size, n)
+        behind = c.all(c.test("eq", inner, line), c.any(one, c.test("eq", outer, c.arith("mul", inner, rows))))
         there = c.all(c.test("sge", outer, 0), c.test("sge", inner, 0))
-        is_out = c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)
+        is_out = c.has_flag(entry, WRITE)
         fits = c.all(c.test("eq", across, size), c.choose(is_out, behind, there, "i1"))
-        shared = c.all(_is_shared(c, entry, outer, inner), c.op(f"xor i1 {is_out}, true"))
-        free = c.op(f"or i1 {shared}, {c.test('ne', c.get(entry, 0), VECTOR)}")
+        shared = c.all(_is_shared(c, entry, outer, inner), c.negate(is_out))
+        free = c.any(shared, c.test("ne", c.get(entry, Operand.KIND), VECTOR))
         step = c.max(outer, 1)
         beyond = c.arith("sub", c.arith("add", c.arith("mul", width, size), step), c.arith("add", line, 1))
         left = c.choose(c.test("eq", outer, 0), ALL, c.arith("udiv", beyond, step))
@@ -74,58 +72,58 @@ def _left_over() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _left_behind() -> str:
+def _rows_left() -> str:
     """How many of the last rows have to be left of each position, if what they share is in scratch."""
     params = ["ptr D", "ptr words", "ptr S", "ptr E", "i64 lane", "i64 first", "i64 row"]
-    c = Function("i64", "left_behind", params, internal=True)
-    n, width = c.get("%E", "%lane"), c.get("%D", WIDTH)
-    with c.loop(c.get("%words", 3), ("i64", "0")) as loop:
-        entry = entry_of(c, "%words", loop.index)
-        size, (_, _, inner) = c.get(entry, 2), _steps(c, entry, ("%lane", "%first", "%row"))
+    c = LoopFunction("i64", "rows_left", params, internal=True)
+    n, width = c.get("%E", "%lane"), c.header(Header.LANES)
+    with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
+        entry = c.operand("%words", loop.index)
+        size, (_, _, inner) = c.get(entry, Operand.ELEMENT_BYTES), _steps(c, entry, ("%lane", "%first", "%row"))
         step = c.max(inner, 1)
         beyond = c.arith("mul", c.arith("sub", width, n), size)
-        moves = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("ne", inner, 0))
+        moves = c.all(c.is_kind(entry, VECTOR), c.test("ne", inner, 0))
         left = c.arith("udiv", c.arith("sub", c.arith("add", beyond, step), 1), step)
         loop.next = [c.max(loop.values[0], c.choose(moves, left, 0))]
     return c.end("i64", loop.values[0])
 
 
-def _is_counted() -> str:
-    """Does the kernel ask for no positions but the lanes' and those of rows which it counts itself?"""
-    c = Function("i1", "is_counted", ["ptr words", "i64 lane", "i64 row"], internal=True)
-    counted = c.choose(c.test("eq", c.get("%words", 6), "%row"), "%row", "%lane")
-    with c.loop(c.get("%words", 4), ("i1", "true"), start=c.get("%words", 3)) as loop:
-        entry = entry_of(c, "%words", loop.index)
-        axis, other = c.get(entry, 1), c.test("ne", c.get(entry, 0), POSITION)
+def _needs_no_other_position() -> str:
+    """Does the kernel need no positions but the lanes' and those of rows, which it counts itself?"""
+    c = LoopFunction("i1", "needs_no_other_position", ["ptr words", "i64 lane", "i64 row"], internal=True)
+    counted = c.choose(c.test("eq", c.get("%words", CallCode.ROW), "%row"), "%row", "%lane")
+    with c.loop(c.get("%words", CallCode.OPERANDS), ("i1", "true"), start=c.get("%words", CallCode.EXTERNALS)) as loop:
+        entry = c.operand("%words", loop.index)
+        axis, other = c.get(entry, Operand.NUMBER), c.test("ne", c.get(entry, Operand.KIND), POSITION)
         fits = c.any(other, c.test("eq", axis, "%lane"), c.test("eq", axis, counted))
         loop.next = [c.all(loop.values[0], fits)]
     return c.end("i1", loop.values[0])
 
 
-def _overlapped() -> str:
+def _overlapping_rows(t: Tuning) -> str:
     """1: all is done; or what can be is: what is left are the last positions of the outermost axis, or the last rows of
     these, to which B and E are set, and the `origins` of positions."""
-    c = Function("i64", "overlapped", [*PARAMS, *SPACE, "ptr origins"], internal=True)
-    fast = c.get("%D", FAST)
-    words, width = c.word("%D", c.max(fast, c.get("%D", PLACED))), c.get("%D", WIDTH)
-    lane, external, every = (c.get(words, k) for k in (2, 3, 4))
-    with c.loop(c.get("%D", N_AXES), ("i64", "-1"), ("i64", "-1"), ("i64", "0")) as loop:
+    c = LoopFunction("i64", "overlapping_rows", [*NEST_PARAMS, *SCRATCH_PARAMS, "ptr origins"], internal=True)
+    fast = c.header(Header.DIRECT_CALL)
+    words, width = c.word("%D", c.max(fast, c.header(Header.POSITION_CALL))), c.header(Header.LANES)
+    lane, external, every = (c.get(words, k) for k in (CallCode.LANE, CallCode.EXTERNALS, CallCode.OPERANDS))
+    with c.loop(c.header(Header.AXES), ("i64", "-1"), ("i64", "-1"), ("i64", "0")) as loop:
         longer = c.all(c.test("ne", loop.index, lane), c.test("ne", c.get("%E", loop.index), 1))
         first, row, count = loop.values
         new = c.choose(c.test("slt", first, 0), loop.index, first)
-        more = c.arith("add", count, c.op(f"zext i1 {longer} to i64"))
+        more = c.arith("add", count, c.as_i64(longer))
         loop.next = [c.choose(longer, new, first), c.choose(longer, loop.index, row), more]
     first, row, count = loop.values
-    n, again = c.get("%E", lane), c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
+    n, again = c.get("%E", lane), c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
     few = c.op(f"icmp ult i64 {c.arith('sub', count, 1)}, 2")
-    with c.when(c.op(f"xor i1 {c.all(c.test('slt', n, width), c.test('sgt', n, 0), few, again)}, true")):
+    with c.when(c.negate(c.all(c.test("slt", n, width), c.test("sgt", n, 0), few, again))):
         c.ret("i64", 0)
-    with c.when(c.op(f"xor i1 {c.call('i1', '@is_counted', f'ptr {words}', f'i64 {lane}', f'i64 {row}')}, true")):
+    with c.when(c.negate(c.call("i1", "@needs_no_other_position", f"ptr {words}", f"i64 {lane}", f"i64 {row}"))):
         c.ret("i64", 0)
-    few = c.all(c.test("slt", c.get("%E", row), FEW), c.test("ne", fast, 0))
-    near = c.test("slt", c.arith("mul", c.get("%E", row), n), c.arith("mul", width, NEAR))
+    few = c.all(c.test("slt", c.get("%E", row), t.short_rows.overlap_min_rows), c.test("ne", fast, 0))
+    near = c.test("slt", c.arith("mul", c.get("%E", row), n), c.arith("mul", width, t.short_rows.overlap_min_vectors))
     with c.when(c.all(c.test("ne", first, row), few, near)):
-        with c.when(c.test("ne", c.call("i64", "@gapped", *passed((*PARAMS, *SPACE))), 0)):
+        with c.when(c.test("ne", c.call("i64", "@packed_short_rows", *passed((*NEST_PARAMS, *SCRATCH_PARAMS))), 0)):
             c.ret("i64", 1)
     axes = f"i64 {lane}", f"i64 {first}", f"i64 {row}"
     left, behind = (c.call("i64", f"@{name}", "ptr %D", f"ptr {words}", "ptr %S", "ptr %E", *axes) for name in _LEFT)
@@ -134,54 +132,54 @@ def _overlapped() -> str:
     with c.when(c.test("sle", c.max(done, rows), 0)):
         c.ret("i64", 0)
     done = c.max(done, 0)
-    _do_rows(c, words, (lane, first, row), (external, every), (n, done, width))
+    _run_rows(c, words, (lane, first, row), (external, every), (n, done, width))
     with c.when(c.test("sgt", rows, 0)):
-        _do_some(c, words, (lane, first, row), external, (n, done, rows, width))
-    _leave(c, row, rows)
-    _leave(c, first, done)
+        _run_first_rows(c, words, (lane, first, row), external, (n, done, rows, width))
+    _leave_from(c, row, rows)
+    _leave_from(c, first, done)
     return c.end("i64", 0)
 
 
-def _leave(c: Function, axis: str, done: str) -> None:
+def _leave_from(c: LoopFunction, axis: str, done: str) -> None:
     """What is left are the positions of an axis from `done` on."""
     c.put(c.arith("sub", c.get("%E", axis), done), "%E", axis)
     c.put(c.arith("add", c.get("%origins", axis), done), "%origins", axis)
-    with c.loop(c.get("%D", N_OPERANDS)) as loop:
-        step = c.get("%S", c.arith("add", c.arith("mul", loop.index, c.get("%D", N_AXES)), axis))
+    with c.loop(c.header(Header.OPERANDS)) as loop:
+        step = c.get("%S", c.arith("add", c.arith("mul", loop.index, c.header(Header.AXES)), axis))
         c.put(c.gep(c.get("%B", loop.index, "ptr"), c.arith("mul", step, done)), "%B", loop.index, "ptr")
 
 
-def _do_some(c: Function, words: str, axes: Axes, external: str, sizes: tuple[str, str, str, str]) -> None:
+def _run_first_rows(c: LoopFunction, words: str, axes: Axes, external: str, sizes: tuple[str, str, str, str]) -> None:
     """The first rows of each of the last positions: what these share is copied to scratch, where its line is longer."""
     n, done, rows, width = sizes
-    kernel = c.get("%K", c.get(words, 1), "ptr")
+    kernel = c.get("%K", c.get(words, CallCode.KERNEL), "ptr")
     with c.loop(c.get("%E", axes[1]), start=done) as at:
         with c.loop(external) as loop:
-            entry = entry_of(c, words, loop.index)
+            entry = c.operand(words, loop.index)
             across, outer, inner = _steps(c, entry, axes)
-            shared = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("eq", inner, 0))
-            place = c.gep(c.get("%B", c.get(entry, 1), "ptr"), c.arith("mul", outer, at.index))
+            shared = c.all(c.is_kind(entry, VECTOR), c.test("eq", inner, 0))
+            place = c.gep(c.get("%B", c.get(entry, Operand.NUMBER), "ptr"), c.arith("mul", outer, at.index))
             put_line(c, entry, loop.index, place, shared, (across, n, width))
         c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {width}", f"i64 {rows}")
 
 
-def _do_rows(c: Function, words: str, axes: Axes, operands: tuple[str, str], sizes: tuple[str, str, str]) -> None:
+def _run_rows(c: LoopFunction, words: str, axes: Axes, operands: tuple[str, str], sizes: tuple[str, str, str]) -> None:
     (_, first, row), (external, every), (n, done, width) = axes, operands, sizes
     steps = c.word("%P", every)
     with c.loop(external) as loop:
-        entry = entry_of(c, words, loop.index)
+        entry = c.operand(words, loop.index)
         across, outer, inner = _steps(c, entry, axes)
         c.put(inner, steps, loop.index)
         put_pointer(c, entry, loop.index, _is_shared(c, entry, outer, inner), (across, n, width))
     with c.loop(every, start=external) as loop:
-        entry = entry_of(c, words, loop.index)
-        number, placed = c.get(entry, 1), c.test("eq", c.get(entry, 0), POSITION)
+        entry = c.operand(words, loop.index)
+        number, placed = c.get(entry, Operand.NUMBER), c.is_kind(entry, POSITION)
         place = c.choose(placed, c.word("%origins", number), c.word("%I", number), "ptr")
         c.put(place, "%P", loop.index, "ptr")
-    kernel, one = c.get("%K", c.get(words, 1), "ptr"), c.test("eq", first, row)
+    kernel, one = c.get("%K", c.get(words, CallCode.KERNEL), "ptr"), c.test("eq", first, row)
     rows = c.choose(one, done, c.get("%E", row))
     with c.loop(c.choose(one, 1, done)):
         c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {width}", f"i64 {rows}")
         with c.loop(external) as loop:
-            _, outer, _ = _steps(c, entry_of(c, words, loop.index), axes)
+            _, outer, _ = _steps(c, c.operand(words, loop.index), axes)
             c.put(c.gep(c.get("%P", loop.index, "ptr"), outer), "%P", loop.index, "ptr")

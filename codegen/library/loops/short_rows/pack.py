@@ -1,47 +1,63 @@
-"""Of the nest library: groups of one kernel whose rows are short and do not all lie one behind the other: what is
-written into some columns of a join, small matrices that are transposed, rows in reverse.
+"""Packing of short rows with gaps, permuted or reversed: blocks of points are copied to scratch as one long row.
 
-Blocks of points are copied to scratch in the order of the loops, computed there as one long row, and copied back.  A
-block is a part of one axis and all of those inside.  Rows of a vector and more are copied only where their elements
-are apart, or few rows lie beside each other.
+Contract  `packed_short_rows`: 1, the launch is done; 0: not handled.
+When      one kernel, rows below four vectors, no operand but scalars that could not be copied: columns of a join, small
+          transposed matrices, reversed rows.  Rows of a vector and more only if they are strided, or few lie together.
+Why       the kernel runs once over whole vectors; a block is a part of one axis with all axes inside of it.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import FAST, N_AXES, PARAMS, READ, SPACE, SPLAT, VECTOR, WIDTH, WRITE
-from tensordsl.codegen.library.loops.descriptor import entry_of, move, put_integers, strided
-from tensordsl.codegen.library.loops.pack.strided import LINE
+from tensordsl.codegen.abi.descriptor import (
+    NEST_PARAMS,
+    READ,
+    SCRATCH_PARAMS,
+    SPLAT,
+    VECTOR,
+    WRITE,
+    CallCode,
+    Header,
+    Operand,
+)
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, copy_elements, move, put_integers
+from tensordsl.codegen.library.loops.pack.strided import VECTOR_BYTES
 from tensordsl.codegen.library.loops.pack.transpose_tiles import block_of
-from tensordsl.codegen.library.loops.short_rows.overlap import FEW
 from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.target.tuning import Tuning
 
-LARGE, SPAN = 1 << 20, 1 << 16  # bytes of an operand that caches do not hold, and of a block that is near together
-SHORT = 4  # vectors: longer rows go one by one
 # Rows of at most as many bytes as two of these have are one from their start on, and one up to their end.
 HALVES = ((1, "i8"), (2, "i16"), (4, "i32"), (8, "i64"), (16, "<2 x i64>"), (32, "<4 x i64>"))
 # How an operand is taken: in place, packed (with elements that are adjacent along an axis, or along none), not at all.
 IN_PLACE, PACKED, STEPPED, NEITHER = range(4)
 # The axes around the lanes' one that are longer than 1, in their order, and their number; how operands are taken.
-ORDER = ["ptr order", "i64 around", "ptr kinds"]
+ORDER_PARAMS = ["ptr order", "i64 around", "ptr kinds"]
 # Of a block: the place in the order of the axis that it is a part of, the points inside of one position along that
 # axis, how many positions it has at most.
-BLOCK = ["i64 part", "i64 inner", "i64 most"]
+BLOCK_PARAMS = ["i64 part", "i64 inner", "i64 most"]
 
 
-def moved_texts() -> list[str]:
-    return [_rows_moved(), _elements_moved(), _matrix_moved(), _steps_moved()]
+def copy_matrix_texts() -> list[str]:
+    return [_copy_rows(), _copy_elements(), _copy_matrix(), _copy_strided_matrix()]
 
 
-def gap_texts() -> list[str]:
-    own = [_offset(), _kind(), _kinds(), _longest(), _block_fetched(), _block_moved(), _blocks(), _gapped()]
-    return [*moved_texts(), *own]
+def pack_texts(t: Tuning) -> list[str]:
+    own = [
+        _offset_of_point(),
+        _operand_access(),
+        _operand_accesses(),
+        _longest_of_block(),
+        _prefetch_block(t),
+        _copy_block(),
+        _blocks(),
+        _packed_short_rows(t),
+    ]
+    return [*copy_matrix_texts(), *own]
 
 
-def _rows_moved() -> str:
+def _copy_rows() -> str:
     """`rows` rows of at least a byte, which do not overlap."""
     params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 bytes", "i64 rows"]
-    c = Function("void", "rows_moved", params, internal=True)
+    c = LoopFunction("void", "copy_rows", params, internal=True)
     for half, kind in HALVES:
         with c.when(c.test("sle", "%bytes", 2 * half)):
             behind = c.arith("sub", "%bytes", half)
@@ -60,46 +76,46 @@ def _rows_moved() -> str:
     return c.end()
 
 
-def _elements_moved() -> str:
+def _copy_elements() -> str:
     """`count` elements, one after the other."""
     params = ["ptr to", "i64 to_step", "ptr from", "i64 from_step", "i64 size", "i64 count"]
-    c = Function("void", "elements_moved", params, internal=True)
-    strided(c, "%count", "%to_step", "%from_step")
+    c = LoopFunction("void", "copy_elements", params, internal=True)
+    copy_elements(c, "%count", "%to_step", "%from_step")
     return c.end()
 
 
 _MATRIX = ["ptr area", "i64 pitch", "ptr place", "i64 across", "i64 along", "i64 size", "i64 n", "i64 rows"]
 
 
-def _matrix_moved() -> str:
-    """Rows between scratch, where they are `pitch` bytes apart, and an operand: `across` and `along` are bytes from
+def _copy_matrix() -> str:
+    """Rows between scratch, where their pitch is `pitch` bytes, and an operand: `across` and `along` are bytes from
     lane to lane and from row to row there."""
-    c = Function("void", "matrix_moved", [*_MATRIX, "i1 in"], internal=True)
+    c = LoopFunction("void", "copy_matrix", [*_MATRIX, "i1 in"], internal=True)
     line = c.arith("mul", "%n", "%size")
-    here, by_rows, turned = ("ptr %area", "i64 %pitch"), ("ptr %place", "i64 %along"), ("ptr %place", "i64 %across")
+    here, by_rows, transposes = ("ptr %area", "i64 %pitch"), ("ptr %place", "i64 %along"), ("ptr %place", "i64 %across")
     with c.when(c.test("eq", "%across", "%size")):
         with c.when("%in"):
-            c.call("void", "@rows_moved", *here, *by_rows, f"i64 {line}", "i64 %rows")
+            c.call("void", "@copy_rows", *here, *by_rows, f"i64 {line}", "i64 %rows")
             c.ret()
-        c.call("void", "@rows_moved", *by_rows, *here, f"i64 {line}", "i64 %rows")
+        c.call("void", "@copy_rows", *by_rows, *here, f"i64 {line}", "i64 %rows")
         c.ret()
     with c.when(c.test("ne", "%along", "%size")):
-        c.call("void", "@steps_moved", *passed(_MATRIX), "i1 %in")
+        c.call("void", "@copy_strided_matrix", *passed(_MATRIX), "i1 %in")
         c.ret()
     with c.when("%in"):
-        c.call("void", "@transposed", *here, *turned, "i64 %size", "i64 %n", "i64 %rows")
+        c.call("void", "@transpose", *here, *transposes, "i64 %size", "i64 %n", "i64 %rows")
         c.ret()
-    c.call("void", "@transposed", *turned, *here, "i64 %size", "i64 %rows", "i64 %n")
+    c.call("void", "@transpose", *transposes, *here, "i64 %size", "i64 %rows", "i64 %n")
     return c.end()
 
 
-def _steps_moved() -> str:
-    """The same where elements are apart along both axes: long rows one by one, short ones lane by lane."""
-    c = Function("void", "steps_moved", [*_MATRIX, "i1 in"], internal=True)
+def _copy_strided_matrix() -> str:
+    """The same where elements are strided along both axes: long rows one by one, short ones lane by lane."""
+    c = LoopFunction("void", "copy_strided_matrix", [*_MATRIX, "i1 in"], internal=True)
     line = c.arith("mul", "%n", "%size")
     one = c.all(c.test("eq", "%pitch", line), c.test("eq", "%along", c.arith("mul", "%n", "%across")))
     n, rows = c.choose(one, c.arith("mul", "%n", "%rows"), "%n"), c.choose(one, 1, "%rows")
-    is_long = c.test("sge", c.arith("mul", n, "%size"), LINE)
+    is_long = c.test("sge", c.arith("mul", n, "%size"), VECTOR_BYTES)
     packer = c.call("ptr", "@packer", "i64 %size", "i64 %across")
     out = c.op("xor i1 %in, true")
     with c.when(is_long):
@@ -116,20 +132,22 @@ def _steps_moved() -> str:
         there = c.gep("%place", c.arith("mul", lane.index, "%across"))
         inside, outside = (f"ptr {here}", "i64 %pitch"), (f"ptr {there}", "i64 %along")
         with c.when("%in"):
-            c.call("void", "@elements_moved", *inside, *outside, "i64 %size", "i64 %rows")
+            c.call("void", "@copy_elements", *inside, *outside, "i64 %size", "i64 %rows")
         with c.when(out):
-            c.call("void", "@elements_moved", *outside, *inside, "i64 %size", "i64 %rows")
+            c.call("void", "@copy_elements", *outside, *inside, "i64 %size", "i64 %rows")
     return c.end()
 
 
-def _steps(c: Function, entry: str) -> str:
+def _steps(c: LoopFunction, entry: str) -> str:
     """The byte strides of an operand."""
-    return c.word("%S", c.arith("mul", c.get(entry, 1), c.get("%D", N_AXES)))
+    return c.word("%S", c.arith("mul", c.get(entry, Operand.NUMBER), c.header(Header.AXES)))
 
 
-def _offset() -> str:
+def _offset_of_point() -> str:
     """Bytes from an operand's first point to the one of number q in the order of some of the axes."""
-    c = Function("i64", "offset", ["ptr steps", "ptr E", "ptr order", "i64 first", "i64 end", "i64 q"], internal=True)
+    c = LoopFunction(
+        "i64", "offset_of_point", ["ptr steps", "ptr E", "ptr order", "i64 first", "i64 end", "i64 q"], internal=True
+    )
     with c.loop(c.arith("sub", "%end", "%first"), ("i64", "0"), ("i64", "%q")) as loop:
         axis = c.get("%order", c.arith("sub", c.arith("sub", "%end", 1), loop.index))
         (offset, rest), n = loop.values, c.get("%E", axis)
@@ -138,11 +156,15 @@ def _offset() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _kind() -> str:
+def _operand_access() -> str:
     """How an operand is taken: in place where it is one long row, or the same at all points."""
     params = ["ptr operand", "ptr steps", "ptr E", "ptr order", "i64 around", "i64 lane"]
-    c = Function("i64", "kind", params, internal=True)
-    kind, size, across = c.get("%operand", 0), c.get("%operand", 2), c.get("%steps", "%lane")
+    c = LoopFunction("i64", "operand_access", params, internal=True)
+    kind, size, across = (
+        c.get("%operand", Operand.KIND),
+        c.get("%operand", Operand.ELEMENT_BYTES),
+        c.get("%steps", "%lane"),
+    )
     line = c.arith("mul", size, c.get("%E", "%lane"))
     with c.loop("%around", ("i64", line), ("i64", "0"), ("i64", "0"), ("i64", str(STEPPED))) as loop:
         axis = c.get("%order", c.arith("sub", c.arith("sub", "%around", 1), loop.index))
@@ -160,25 +182,27 @@ def _kind() -> str:
     return c.end("i64", c.choose(c.test("eq", kind, VECTOR), vector, scalar))
 
 
-def _kinds() -> str:
+def _operand_accesses() -> str:
     """The kinds of a CALL's operands, and the last of them.  Results that may be operands are packed, since elements
     are computed twice."""
-    c = Function("i64", "kinds", [*PARAMS[1:5], "ptr words", "i64 lane", *ORDER], internal=True)
-    once = c.test("eq", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
-    with c.loop(c.get("%words", 3), ("i64", "0")) as loop:
-        entry = entry_of(c, "%words", loop.index)
+    c = LoopFunction(
+        "i64", "operand_accesses", [*NEST_PARAMS[1:5], "ptr words", "i64 lane", *ORDER_PARAMS], internal=True
+    )
+    once = c.test("eq", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
+    with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
+        entry = c.operand("%words", loop.index)
         given = f"ptr {entry}", f"ptr {_steps(c, entry)}", "ptr %E", "ptr %order", "i64 %around", "i64 %lane"
-        kind = c.call("i64", "@kind", *given)
+        kind = c.call("i64", "@operand_access", *given)
         c.put(kind, "%kinds", loop.index)
-        is_out = c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)
+        is_out = c.has_flag(entry, WRITE)
         wrong = c.all(is_out, once, c.test("eq", kind, IN_PLACE))
         loop.next = [c.max(loop.values[0], c.choose(wrong, NEITHER, kind))]
     return c.end("i64", loop.values[0])
 
 
-def _longest() -> str:
+def _longest_of_block() -> str:
     """The place in the order of a block's longest axis."""
-    c = Function("i64", "longest", ["ptr E", *ORDER[:2], "i64 part", "i64 some"], internal=True)
+    c = LoopFunction("i64", "longest_of_block", ["ptr E", *ORDER_PARAMS[:2], "i64 part", "i64 some"], internal=True)
     first = c.arith("add", "%part", 1)
     with c.loop("%around", ("i64", "%part"), ("i64", "%some"), start=first) as loop:
         place, most = loop.values
@@ -187,38 +211,45 @@ def _longest() -> str:
     return c.end("i64", loop.values[0])
 
 
-def _block_fetched() -> str:
-    """Ask for the next block of a large operand: the core does not foresee the order in which this one is read."""
+def _prefetch_block(t: Tuning) -> str:
+    """Prefetch the next block of a large operand: hardware does not follow the order in which this one is read."""
     params = ["ptr steps", "ptr E", "ptr order", "ptr place", "i64 part", "i64 some"]
-    c = Function("void", "block_fetched", params, internal=True)
+    c = LoopFunction("void", "prefetch_block", params, internal=True)
+    if not t.allows("prefetch_blocks"):
+        return c.end()
     outer, axis = c.get("%order", 0), c.get("%order", "%part")
     whole, block = (
         c.call("i64", "@llvm.abs.i64", f"i64 {c.arith('mul', c.get('%steps', a), n)}", "i1 false")
         for a, n in ((outer, c.get("%E", outer)), (axis, "%some"))
     )
-    with c.when(c.any(c.test("slt", whole, LARGE), c.test("sgt", block, SPAN))):
+    with c.when(
+        c.any(
+            c.test("slt", whole, t.short_rows.prefetch_min_bytes),
+            c.test("sgt", block, t.short_rows.prefetch_max_block_bytes),
+        )
+    ):
         c.ret()
     step = c.get("%steps", axis)
     behind = c.gep("%place", c.choose(c.test("slt", step, 0), c.arith("mul", block, -2), block))
-    with c.loop(block, step=LINE) as line:
+    with c.loop(block, step=VECTOR_BYTES) as line:
         c.do(f"call void @llvm.prefetch.p0(ptr {c.gep(behind, line.index)}, i32 0, i32 3, i32 1)")
     return c.end()
 
 
-def _block_moved() -> str:
+def _copy_block() -> str:
     """A block of an operand at `place` to scratch or back, matrix by matrix, whose rows are along the longest axis, or
     along the last one if they are backwards there."""
-    params = ["ptr operand", "ptr steps", "ptr place", "ptr scratch", "ptr E", "i64 lane", *ORDER, *BLOCK]
-    c = Function("void", "block_moved", [*params, "i64 some", "i1 in"], internal=True)
-    size, area = c.get("%operand", 2), c.gep("%scratch", c.get("%operand", 3))
+    params = ["ptr operand", "ptr steps", "ptr place", "ptr scratch", "ptr E", "i64 lane", *ORDER_PARAMS, *BLOCK_PARAMS]
+    c = LoopFunction("void", "copy_block", [*params, "i64 some", "i1 in"], internal=True)
+    size, area = c.get("%operand", Operand.ELEMENT_BYTES), c.gep("%scratch", c.get("%operand", Operand.SCRATCH))
     n, across, last = c.get("%E", "%lane"), c.get("%steps", "%lane"), c.arith("sub", "%around", 1)
     shape = [f"i64 {x}" for x in (across, c.get("%steps", c.get("%order", last)), size, n)]
     count = c.choose(c.test("eq", last, "%part"), "%some", c.get("%E", c.get("%order", last)))
-    backwards = c.all("%in", c.call("i1", "@are_backwards", *shape, f"i64 {count}"))
-    lanes = c.op(f"alloca [{LINE} x i8], align {LINE}")
+    backwards = c.all("%in", c.call("i1", "@are_reversed", *shape, f"i64 {count}"))
+    lanes = c.op(f"alloca [{VECTOR_BYTES} x i8], align {VECTOR_BYTES}")
     with c.when(backwards):
-        c.call("void", "@order", f"ptr {lanes}", *shape)
-    row = c.call("i64", "@longest", "ptr %E", *passed(ORDER[:2]), "i64 %part", "i64 %some")
+        c.call("void", "@reversal_shuffle", f"ptr {lanes}", *shape)
+    row = c.call("i64", "@longest_of_block", "ptr %E", *passed(ORDER_PARAMS[:2]), "i64 %part", "i64 %some")
     row = c.choose(backwards, last, row)
     axis = c.get("%order", row)
     rows, behind = c.choose(c.test("eq", row, "%part"), "%some", c.get("%E", axis)), c.arith("add", row, 1)
@@ -228,51 +259,58 @@ def _block_moved() -> str:
     pitch = c.arith("mul", line, inside)
     points = c.arith("udiv", c.arith("mul", "%some", "%inner"), n)
     with c.when(c.all("%in", c.test("ne", across, size))):
-        c.call("void", "@block_fetched", "ptr %steps", "ptr %E", "ptr %order", "ptr %place", "i64 %part", "i64 %some")
+        c.call("void", "@prefetch_block", "ptr %steps", "ptr %E", "ptr %order", "ptr %place", "i64 %part", "i64 %some")
     with c.loop(c.arith("udiv", points, rows)) as q:
         before, after = c.arith("udiv", q.index, inside), c.arith("urem", q.index, inside)
         place = "%place"
         for first, end, number in (("%part", row, before), (behind, "%around", after)):
             steps = "ptr %steps", "ptr %E", "ptr %order", f"i64 {first}", f"i64 {end}", f"i64 {number}"
-            place = c.gep(place, c.call("i64", "@offset", *steps))
+            place = c.gep(place, c.call("i64", "@offset_of_point", *steps))
         turn = c.arith("add", c.arith("mul", c.arith("mul", before, rows), inside), after)
         here = c.gep(area, c.arith("mul", turn, line))
         sizes = (across, c.get("%steps", axis), size, n, rows)
         done = c.cell(0)
         with c.when(backwards):
             given = f"ptr {here}", f"i64 {pitch}", f"ptr {place}", *(f"i64 {x}" for x in sizes), f"ptr {lanes}"
-            c.put(c.call("i64", "@backwards", *given), done, 0)
+            c.put(c.call("i64", "@copy_reversed", *given), done, 0)
         moved = c.get(done, 0)
         here, place = c.gep(here, c.arith("mul", moved, pitch)), c.gep(place, c.arith("mul", moved, sizes[1]))
         rest = *(f"i64 {x}" for x in sizes[:-1]), f"i64 {c.arith('sub', rows, moved)}"
-        c.call("void", "@matrix_moved", f"ptr {here}", f"i64 {pitch}", f"ptr {place}", *rest, "i1 %in")
+        c.call("void", "@copy_matrix", f"ptr {here}", f"i64 {pitch}", f"ptr {place}", *rest, "i1 %in")
     return c.end()
 
 
 def _blocks() -> str:
     """All blocks at one position of the axes outside of the part's; the last ones are halves, so that each has more
     than a vector."""
-    params = [*PARAMS, *SPACE, "i64 lane", *ORDER, *BLOCK, "i64 outer"]
-    c = Function("void", "blocks_with_gaps", params, internal=True)
-    words, width, axis = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH), c.get("%order", "%part")
-    external, kernel, extent = c.get(words, 3), c.get("%K", c.get(words, 1), "ptr"), c.get("%E", axis)
+    params = [*NEST_PARAMS, *SCRATCH_PARAMS, "i64 lane", *ORDER_PARAMS, *BLOCK_PARAMS, "i64 outer"]
+    c = LoopFunction("void", "packed_blocks", params, internal=True)
+    words, width, axis = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES), c.get("%order", "%part")
+    external, kernel, extent = (
+        c.get(words, CallCode.EXTERNALS),
+        c.get("%K", c.get(words, CallCode.KERNEL), "ptr"),
+        c.get("%E", axis),
+    )
     at, more, done = c.cell(0), c.label("more"), c.label("done")
 
     def move_all(start: str, some: str, flag: int) -> None:
         with c.loop(external) as loop:
-            entry = entry_of(c, words, loop.index)
+            entry = c.operand(words, loop.index)
             steps, kind = _steps(c, entry), c.get("%kinds", loop.index)
             before = "ptr %E", "ptr %order", "i64 0", "i64 %part", "i64 %outer"
-            offset = c.call("i64", "@offset", f"ptr {steps}", *before)
+            offset = c.call("i64", "@offset_of_point", f"ptr {steps}", *before)
             offset = c.arith("add", offset, c.arith("mul", c.get(steps, axis), start))
-            place, packed = c.gep(c.get("%B", c.get(entry, 1), "ptr"), offset), c.test("ne", kind, IN_PLACE)
+            place, packed = (
+                c.gep(c.get("%B", c.get(entry, Operand.NUMBER), "ptr"), offset),
+                c.test("ne", kind, IN_PLACE),
+            )
             if flag == READ:
-                area = c.gep("%scratch", c.get(entry, 3))
+                area = c.gep("%scratch", c.get(entry, Operand.SCRATCH))
                 c.put(c.choose(packed, area, place, "ptr"), "%P", loop.index, "ptr")
-            with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), flag), 0))):
+            with c.when(c.all(packed, c.has_flag(entry, flag))):
                 given = f"ptr {entry}", f"ptr {steps}", f"ptr {place}", "ptr %scratch", "ptr %E", "i64 %lane"
-                rest = *passed((*ORDER, *BLOCK)), f"i64 {some}", f"i1 {str(flag == READ).lower()}"
-                c.call("void", "@block_moved", *given, *rest)
+                rest = *passed((*ORDER_PARAMS, *BLOCK_PARAMS)), f"i64 {some}", f"i1 {str(flag == READ).lower()}"
+                c.call("void", "@copy_block", *given, *rest)
 
     c.place(more)
     start = c.get(at, 0)
@@ -288,13 +326,13 @@ def _blocks() -> str:
     return c.end()
 
 
-def _gapped() -> str:
+def _packed_short_rows(t: Tuning) -> str:
     """1: all is done."""
-    c = Function("i64", "gapped", [*PARAMS, *SPACE], internal=True)
-    words, width, axes = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH), c.get("%D", N_AXES)
-    lane, external = c.get(words, 2), c.get(words, 3)
+    c = LoopFunction("i64", "packed_short_rows", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
+    words, width, axes = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES), c.header(Header.AXES)
+    lane, external = c.get(words, CallCode.LANE), c.get(words, CallCode.EXTERNALS)
     n, room = c.get("%E", lane), c.arith("sub", block_of(c), width)
-    limit = c.min(c.arith("mul", width, SHORT), c.arith("udiv", room, 3))
+    limit = c.min(c.arith("mul", width, t.short_rows.max_vectors), c.arith("udiv", room, 3))
     with c.when(c.any(c.test("sge", n, limit), c.test("slt", room, c.arith("mul", width, 3)))):
         c.ret("i64", 0)
     order, kinds = (c.op(f"alloca i64, i64 {k}, align 8") for k in (axes, external))
@@ -303,16 +341,16 @@ def _gapped() -> str:
         extent = c.get("%E", loop.index)
         is_around = c.all(c.test("ne", extent, 1), c.test("ne", loop.index, lane))
         c.put(loop.index, order, c.min(count, c.arith("sub", axes, 1)))
-        more, times = c.op(f"zext i1 {is_around} to i64"), c.choose(is_around, extent, 1)
+        more, times = c.as_i64(is_around), c.choose(is_around, extent, 1)
         loop.next = [c.arith("add", count, more), c.arith("mul", total, times)]
     around, total = loop.values
     with c.when(c.any(c.test("eq", around, 0), c.test("slt", total, width))):
         c.ret("i64", 0)
     orders = f"ptr {order}", f"i64 {around}", f"ptr {kinds}"
-    kind = c.call("i64", "@kinds", *passed(PARAMS[1:5]), f"ptr {words}", f"i64 {lane}", *orders)
+    kind = c.call("i64", "@operand_accesses", *passed(NEST_PARAMS[1:5]), f"ptr {words}", f"i64 {lane}", *orders)
     last = c.get("%E", c.get(order, c.arith("sub", around, 1)))
-    few = c.all(c.test("sge", around, 2), c.test("slt", last, FEW))
-    by_rows = c.all(c.test("eq", kind, PACKED), c.test("sge", n, width), c.op(f"xor i1 {few}, true"))
+    few = c.all(c.test("sge", around, 2), c.test("slt", last, t.short_rows.overlap_min_rows))
+    by_rows = c.all(c.test("eq", kind, PACKED), c.test("sge", n, width), c.negate(few))
     with c.when(c.any(c.test("eq", kind, IN_PLACE), c.test("eq", kind, NEITHER), by_rows)):
         c.ret("i64", 0)
     with c.loop(around, ("i64", n), ("i64", around), ("i64", n)) as loop:
@@ -324,9 +362,9 @@ def _gapped() -> str:
     _, part, inner = loop.values
     with c.loop(part, ("i64", "1")) as loop:
         loop.next = [c.arith("mul", loop.values[0], c.get("%E", c.get(order, loop.index)))]
-    put_integers(c, words, external, c.get(words, 4))
+    put_integers(c, words, external, c.get(words, CallCode.OPERANDS))
     block = f"i64 {part}", f"i64 {inner}", f"i64 {c.arith('udiv', room, inner)}"
     with c.loop(loop.values[0]) as outer:
-        given = *passed((*PARAMS, *SPACE)), f"i64 {lane}", *orders, *block, f"i64 {outer.index}"
-        c.call("void", "@blocks_with_gaps", *given)
+        given = *passed((*NEST_PARAMS, *SCRATCH_PARAMS)), f"i64 {lane}", *orders, *block, f"i64 {outer.index}"
+        c.call("void", "@packed_blocks", *given)
     return c.end("i64", 1)

@@ -1,107 +1,111 @@
-"""Of the nest library: reductions over several axes of short rows that do not lie one behind the other: slices.
+"""Joined reductions: reductions over several axes of short rows with gaps (slices) take several rows as one.
 
-Some rows are copied to scratch, one behind the other, and the kernel takes them as one, so that only all of them
-together leave a part of a vector.
+Contract  `joined_rows(context, blocks, axis)`: true, all rows of the axis are done.
+When      the kernel adds to one state in all rows, and rows are shorter than a vector (four, if they are packed
+          anyway).
+Why       copied one behind the other, all rows together leave one partial vector, not each its own.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import (
-    BLOCKS_WORDS,
-    CX_CUR,
-    CX_D,
-    CX_E,
-    CX_K,
-    CX_P,
-    CX_PACKS,
-    CX_S,
-    CX_SCRATCH,
-    N_AXES,
-    VECTOR,
-    WHOLE,
-)  # fmt: skip
-from tensordsl.codegen.library.loops.descriptor import entry_of
-from tensordsl.codegen.llvm.function import Function
-
-SHORT = 4  # vectors that rows are shorter than, if they have to be copied in any case; else one
-NEAR = 1 << 11  # elements that are copied at once
+from tensordsl.codegen.abi.descriptor import VECTOR, WHOLE_ROW, BlocksCode, CallCode, Context, Header, Operand
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
+from tensordsl.codegen.target.tuning import Tuning
 
 
-def joined_texts() -> list[str]:
-    return [_may_join(), _copied(), _joined()]
+def joined_texts(t: Tuning) -> list[str]:
+    return [_fits_joined_rows(t), _copy_joined_rows(), _joined_rows(t)]
 
 
-def _steps(c: Function, entry: str, lane: str) -> tuple[str, str]:
+def _steps(c: LoopFunction, entry: str, lane: str) -> tuple[str, str]:
     """Bytes of an operand from lane to lane, and from row to row."""
-    axes = c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
-    own = c.word(c.get("%cx", CX_S, "ptr"), c.arith("mul", c.get(entry, 1), axes))
+    axes = c.get(c.context(Context.DESCRIPTOR), Header.AXES)
+    own = c.word(c.context(Context.STRIDES), c.arith("mul", c.get(entry, Operand.NUMBER), axes))
     return c.get(own, lane), c.get(own, "%axis")
 
 
-def _may_join() -> str:
+def _fits_joined_rows(t: Tuning) -> str:
     """Are rows short, elements along them different ones, and other operands the same for all?"""
-    c = Function("i1", "may_join", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
-    extents, lane, call = c.get("%cx", CX_E, "ptr"), c.get("%blocks", 1), c.word("%blocks", BLOCKS_WORDS)
+    c = LoopFunction("i1", "fits_joined_rows", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
+    extents, lane, call = (
+        c.context(Context.EXTENTS),
+        c.get("%blocks", BlocksCode.AXIS),
+        c.word("%blocks", BlocksCode.WORDS),
+    )
     n, rows = c.get(extents, lane), c.get(extents, "%axis")
-    width, in_place = c.get("%blocks", 2), c.test("eq", c.get("%cx", CX_PACKS), 0)
-    is_short = c.test("slt", n, c.choose(in_place, width, c.arith("mul", width, SHORT)))
-    with c.loop(c.get(call, 3), ("i1", is_short)) as loop:
-        entry = entry_of(c, call, loop.index)
+    width, in_place = c.get("%blocks", BlocksCode.LANES), c.test("eq", c.context(Context.IS_PACKED), 0)
+    is_short = c.test("slt", n, c.choose(in_place, width, c.arith("mul", width, t.short_rows.max_vectors)))
+    with c.loop(c.get(call, CallCode.EXTERNALS), ("i1", is_short)) as loop:
+        entry = c.operand(call, loop.index)
         across, along = _steps(c, entry, lane)
-        is_vector = c.op(f"zext i1 {c.test('eq', c.get(entry, 0), VECTOR)} to i64")
-        wrong = c.choose(c.test("ne", is_vector, 0), c.op(f"zext i1 {c.test('eq', across, 0)} to i64"), along)
+        is_vector = c.as_i64(c.is_kind(entry, VECTOR))
+        wrong = c.choose(c.test("ne", is_vector, 0), c.as_i64(c.test("eq", across, 0)), along)
         loop.next = [c.all(loop.values[0], c.test("eq", wrong, 0))]
     return c.end("i1", c.all(loop.values[0], c.test("sgt", n, 0), c.test("sgt", rows, 1)))
 
 
-def _copied() -> str:
+def _copy_joined_rows() -> str:
     """Some rows of the operands from one on to scratch, with their last element as often as a vector has elements."""
     params = ["ptr cx", "ptr blocks", "ptr pointers", "i64 axis", "i64 first", "i64 some"]
-    c = Function("void", "rows_copied", params, internal=True)
-    lane, width, call = c.get("%blocks", 1), c.get("%blocks", 2), c.word("%blocks", BLOCKS_WORDS)
-    n = c.get(c.get("%cx", CX_E, "ptr"), lane)
-    with c.loop(c.get(call, 3)) as loop:
-        entry = entry_of(c, call, loop.index)
-        size, place = c.get(entry, 2), c.get(c.get("%cx", CX_CUR, "ptr"), c.get(entry, 1), "ptr")
-        is_vector = c.test("eq", c.get(entry, 0), VECTOR)
-        area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3))
+    c = LoopFunction("void", "copy_joined_rows", params, internal=True)
+    lane, width, call = (
+        c.get("%blocks", BlocksCode.AXIS),
+        c.get("%blocks", BlocksCode.LANES),
+        c.word("%blocks", BlocksCode.WORDS),
+    )
+    n = c.get(c.context(Context.EXTENTS), lane)
+    with c.loop(c.get(call, CallCode.EXTERNALS)) as loop:
+        entry = c.operand(call, loop.index)
+        size, place = (
+            c.get(entry, Operand.ELEMENT_BYTES),
+            c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr"),
+        )
+        is_vector = c.is_kind(entry, VECTOR)
+        area = c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH))
         c.put(c.choose(is_vector, area, place, "ptr"), "%pointers", loop.index, "ptr")
         with c.when(is_vector):
             across, along = _steps(c, entry, lane)
             row = c.arith("mul", n, size)
             source = c.gep(place, c.arith("mul", along, "%first"))
             given = f"ptr {area}", f"i64 {row}", f"ptr {source}", f"i64 {across}", f"i64 {along}", f"i64 {size}"
-            c.call("void", "@matrix_moved", *given, f"i64 {n}", "i64 %some", "i1 true")
+            c.call("void", "@copy_matrix", *given, f"i64 {n}", "i64 %some", "i1 true")
             behind = c.gep(area, c.arith("mul", row, "%some"))
             last = c.gep(behind, c.arith("sub", 0, size))
             given = f"ptr {behind}", f"i64 {size}", f"ptr {last}", "i64 0", f"i64 {size}", f"i64 {width}"
-            c.call("void", "@elements_moved", *given)
+            c.call("void", "@copy_elements", *given)
     return c.end()
 
 
-def _joined() -> str:
+def _joined_rows(t: Tuning) -> str:
     """All rows of an axis; 0: nothing is done.  `blocks`: what is done with each."""
-    c = Function("i1", "joined", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
-    with c.when(c.op(f"xor i1 {c.call('i1', '@may_join', 'ptr %cx', 'ptr %blocks', 'i64 %axis')}, true")):
+    c = LoopFunction("i1", "joined_rows", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
+    with c.when(c.negate(c.call("i1", "@fits_joined_rows", "ptr %cx", "ptr %blocks", "i64 %axis"))):
         c.ret("i1", "false")
-    extents, width, call = c.get("%cx", CX_E, "ptr"), c.get("%blocks", 2), c.word("%blocks", BLOCKS_WORDS)
-    n, rows = c.get(extents, c.get("%blocks", 1)), c.get(extents, "%axis")
-    pointers, external = c.word(c.get("%cx", CX_P, "ptr"), c.get(call, 5)), c.get(call, 3)
-    kernel = c.get(c.get("%cx", CX_K, "ptr"), c.get(call, 1), "ptr")
-    most = c.max(c.op(f"udiv i64 {c.min(c.get('%blocks', 3), NEAR)}, {n}"), 1)
+    extents, width, call = (
+        c.context(Context.EXTENTS),
+        c.get("%blocks", BlocksCode.LANES),
+        c.word("%blocks", BlocksCode.WORDS),
+    )
+    n, rows = c.get(extents, c.get("%blocks", BlocksCode.AXIS)), c.get(extents, "%axis")
+    pointers, external = (
+        c.word(c.context(Context.POINTERS), c.get(call, CallCode.POINTERS)),
+        c.get(call, CallCode.EXTERNALS),
+    )
+    kernel = c.get(c.context(Context.KERNELS), c.get(call, CallCode.KERNEL), "ptr")
+    most = c.max(c.op(f"udiv i64 {c.min(c.get('%blocks', 3), t.short_rows.joined_elements)}, {n}"), 1)
     with c.loop(rows, step=most) as row:
         some = c.min(c.arith("sub", rows, row.index), most)
         count = c.arith("mul", some, n)
         whole = c.arith("and", count, c.arith("sub", 0, width))
         left = c.arith("sub", count, whole)
         given = "ptr %cx", "ptr %blocks", f"ptr {pointers}", "i64 %axis", f"i64 {row.index}", f"i64 {some}"
-        c.call("void", "@rows_copied", *given)
+        c.call("void", "@copy_joined_rows", *given)
         with c.when(c.test("sgt", whole, 0)):
-            c.call("void", kernel, f"ptr {pointers}", f"i64 {whole}", f"i64 {width}", "i64 1", f"i64 {WHOLE}")
+            c.call("void", kernel, f"ptr {pointers}", f"i64 {whole}", f"i64 {width}", "i64 1", f"i64 {WHOLE_ROW}")
         with c.when(c.test("sgt", left, 0)):
             with c.loop(external) as loop:
-                entry = entry_of(c, call, loop.index)
-                step = c.choose(c.test("eq", c.get(entry, 0), VECTOR), c.arith("mul", whole, c.get(entry, 2)), 0)
+                entry = c.operand(call, loop.index)
+                step = c.choose(c.is_kind(entry, VECTOR), c.arith("mul", whole, c.get(entry, Operand.ELEMENT_BYTES)), 0)
                 c.put(c.gep(c.get(pointers, loop.index, "ptr"), step), pointers, loop.index, "ptr")
-            c.call("void", kernel, f"ptr {pointers}", f"i64 {width}", f"i64 {left}", "i64 1", f"i64 {WHOLE}")
+            c.call("void", kernel, f"ptr {pointers}", f"i64 {width}", f"i64 {left}", "i64 1", f"i64 {WHOLE_ROW}")
     return c.end("i1", "true")

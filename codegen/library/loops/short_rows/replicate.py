@@ -1,32 +1,38 @@
-"""Of the nest library: what each of several short rows that are taken as one has of its own, for all its elements."""
+"""Replicates per-row values along the elements of collapsed short rows.
+
+Contract  `replicate_row_values`: each row's value n times; `replicate_row_numbers`: 0, 1, 2 ... each n times.
+When      rows are taken as wide ones (`reduce_wide`) and have a weight, or a position, each.
+Why       a kernel over wide rows needs these as vectors.
+"""
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.loops.descriptor import splat
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.library.loops.descriptor import LoopFunction, splat
 
 
-def own_texts() -> list[str]:
-    return [_spread(), _number()]
+def replicate_texts() -> list[str]:
+    return [_replicate_row_values(), _replicate_row_numbers()]
 
 
-def _spread() -> str:
+def _replicate_row_values() -> str:
     """The rows' values, each `n` times, for so many elements; then the last one again, up to `count`."""
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 n", "i64 elements", "i64 count"]
-    c = Function("void", "spread", params, internal=True)
+    c = LoopFunction("void", "replicate_row_values", params, internal=True)
     row, end, rest = (c.arith("mul", x, "%size") for x in ("%n", "%elements", c.arith("sub", "%count", "%elements")))
     for size in (1, 2, 4, 8, 16):
         with c.when(c.test("eq", "%size", size)):
             for stored in (16, 32, 64):
                 with c.when(c.test("sle", row, stored)):
-                    _spread_rows(c, size, stored, row, end, rest)
+                    _replicate_rows(c, size, stored, row, end, rest)
                     c.ret()
-            _spread_rows(c, size, 64, row, end, rest, longer=True)
+            _replicate_rows(c, size, 64, row, end, rest, longer=True)
             c.ret()
     return c.end()
 
 
-def _spread_rows(c: Function, size: int, stored: int, row: str, end: str, rest: str, longer: bool = False) -> None:
+def _replicate_rows(
+    c: LoopFunction, size: int, stored: int, row: str, end: str, rest: str, longer: bool = False
+) -> None:
     """By a store of so many bytes for each row, or several for rows that may be longer."""
     words, lanes = max(size // 8, 1), stored // min(size, 8)  # pairs of words for complex numbers
     element = f"i{8 * size // words}"
@@ -50,9 +56,9 @@ def _spread_rows(c: Function, size: int, stored: int, row: str, end: str, rest: 
         c.do(f"store {kind} {last}, ptr {c.gep(behind, loop.index)}, align 1")
 
 
-def _number() -> str:
+def _replicate_row_numbers() -> str:
     """0, 1, 2 and so on, each `n` times, for so many elements."""
-    c = Function("void", "number", ["ptr to", "i64 n", "i64 elements"], internal=True)
+    c = LoopFunction("void", "replicate_row_numbers", ["ptr to", "i64 n", "i64 elements"], internal=True)
     row, end = (c.arith("shl", x, 3) for x in ("%n", "%elements"))
     with c.loop(end, ("i64", "0"), step=row) as loop:
         number = splat(c, loop.values[0])

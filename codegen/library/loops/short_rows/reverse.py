@@ -1,20 +1,25 @@
-"""Of the nest library: short rows of few bytes that lie one behind the other, backwards, or with their elements
-backwards (pictures of bytes with three channels): moved to scratch by vectors whose bytes an instruction puts in order.
+"""Reversal of short rows, or of their elements, by one shuffle of a vector's bytes.
+
+Contract  `copy_reversed` copies whole vectors of rows to scratch and gives how many rows it did.
+When      rows of at most half a vector lie one behind the other (three bytes of a pixel); the machine has such a
+          shuffle.
+Ref       x86 vpermb, pshufb.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.library.loops.descriptor import LoopFunction
+from tensordsl.codegen.target.tuning import Tuning
 
 SHUFFLES = {64: "llvm.x86.avx512.permvar.qi.512", 16: "llvm.x86.ssse3.pshuf.b.128"}  # of vectors of so many bytes
-ENOUGH = 128  # bytes
 _SHAPE = ["i64 across", "i64 along", "i64 size", "i64 n"]  # bytes from lane to lane, from row to row, of a lane; lanes
 _MOVED = ["ptr area", "i64 pitch", "ptr place", *_SHAPE, "i64 rows", "ptr order"]
 
 
-def backwards_texts(size: int) -> list[str]:
+def reverse_texts(t: Tuning) -> list[str]:
     """`size`: bytes of such a vector, or 0."""
-    return [_are_backwards(size), _order(size), _backwards(size)]
+    size = t.machine.shuffled_bytes
+    return [_are_reversed(t, size), _reversal_shuffle(size), _copy_reversed(size)]
 
 
 def shuffle_declaration(size: int) -> str:
@@ -22,20 +27,20 @@ def shuffle_declaration(size: int) -> str:
     return f"declare {kind} @{SHUFFLES[size]}({kind}, {kind})\n" if size else ""
 
 
-def _are_backwards(size: int) -> str:
+def _are_reversed(t: Tuning, size: int) -> str:
     """Do many rows of few bytes lie one behind the other, either these or their elements backwards?"""
-    c = Function("i1", "are_backwards", [*_SHAPE, "i64 rows"], internal=True)
+    c = LoopFunction("i1", "are_reversed", [*_SHAPE, "i64 rows"], internal=True)
     line, back = c.arith("mul", "%n", "%size"), c.arith("sub", 0, "%size")
     rows = c.all(c.test("eq", "%across", "%size"), c.test("eq", "%along", c.arith("sub", 0, line)))
     elements = c.all(c.test("eq", "%across", back), c.test("eq", "%along", line))
-    many = c.test("sge", c.arith("mul", "%rows", line), ENOUGH)
+    many = c.test("sge", c.arith("mul", "%rows", line), t.short_rows.reverse_min_bytes)
     return c.end("i1", c.all(c.any(rows, elements), many, c.test("sle", line, size // 2)))
 
 
-def _order(size: int) -> str:
+def _reversal_shuffle(size: int) -> str:
     """Which byte of a loaded vector byte i of a stored one is: of rows backwards the first is the loaded one's end,
     of others its beginning."""
-    c = Function("void", "order", ["ptr order", *_SHAPE], internal=True)
+    c = LoopFunction("void", "reversal_shuffle", ["ptr order", *_SHAPE], internal=True)
     if not size:
         return c.end()
     kind, line = f"<{size} x i32>", c.arith("mul", "%n", "%size")
@@ -64,9 +69,9 @@ def _order(size: int) -> str:
     return c.end()
 
 
-def _backwards(size: int) -> str:
+def _copy_reversed(size: int) -> str:
     """Rows from an operand to scratch, as far as whole vectors go; how many were moved."""
-    c = Function("i64", "backwards", _MOVED, internal=True)
+    c = LoopFunction("i64", "copy_reversed", _MOVED, internal=True)
     if not size:
         return c.end("i64", 0)
     line = c.arith("mul", "%n", "%size")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from polls import KNOWN
+from tuned import of_width
 
 import tensordsl
 import tensordsl.tensor as T
@@ -15,7 +16,7 @@ from tensordsl.codegen.abi.layouts import DTYPES
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.library.arrays.nonzero import positions_text
 from tensordsl.codegen.library.arrays.scan import cumulate_text
-from tensordsl.codegen.library.sort.driver import SLACK, room_per_element, sort_text
+from tensordsl.codegen.library.sort.driver import SLACK_BYTES, room_per_element, sort_text
 from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.target.machine import native_width
@@ -239,12 +240,12 @@ def test_many_elements_go_by_their_digits(dtype: str) -> None:
 @pytest.mark.parametrize("vector_bytes", [width for width in (16, 32, 64) if width <= native_width()])
 def test_sorting_stays_in_its_place_and_scratch(dtype: str, vector_bytes: int) -> None:
     names = f"sort_{dtype}", f"argsort_{dtype}"
-    code, [addresses] = elf.load([(compile_object(sort_text(dtype, vector_bytes)), names)], KNOWN)
+    code, [addresses] = elf.load([(compile_object(sort_text(dtype, of_width(vector_bytes))), names)], KNOWN)
     rng = np.random.default_rng(8)
     for name, address in zip(names, addresses, strict=True):
         function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(address)
         for n in (*range(135), 200, 2500):
-            size, apart = room_per_element(name.split("_")[0], dtype) * n + SLACK, 1 + n // 2 % 2
+            size, apart = room_per_element(name.split("_")[0], dtype) * n + SLACK_BYTES, 1 + n // 2 % 2
             x, room = values(rng, dtype, n), np.full(size + 256, 0xA5, np.uint8)
             if n % 3:  # without those that have to be told from their equals
                 x = np.where(np.isnan(x) | (x == 0), x.dtype.type(1), x)
@@ -364,16 +365,16 @@ def test_counts_must_not_be_negative() -> None:
 @pytest.mark.parametrize("vector_bytes", [16, 32, 64])
 def test_the_texts_compile_for_every_width(vector_bytes: int) -> None:
     for dtype in ("bool", "int16", "float16", "float64", "complex64", "complex128"):
-        assert compile_object(cumulate_text(dtype, vector_bytes))
+        assert compile_object(cumulate_text(dtype, of_width(vector_bytes)))
         if vector_bytes <= native_width():  # instructions of its own permute vectors
-            assert compile_object(sort_text(dtype, vector_bytes))
-    assert compile_object(positions_text(vector_bytes))
+            assert compile_object(sort_text(dtype, of_width(vector_bytes)))
+    assert compile_object(positions_text(of_width(vector_bytes)))
 
 
 @pytest.mark.parametrize("vector_bytes", [width for width in (16, 32, 64) if width <= native_width()])
 def test_positions_are_the_same_for_every_width(vector_bytes: int) -> None:
     name = "true_positions_bool"
-    code, [[address]] = elf.load([(compile_object(positions_text(vector_bytes)), (name,))], KNOWN)
+    code, [[address]] = elf.load([(compile_object(positions_text(of_width(vector_bytes))), (name,))], KNOWN)
     positions = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(address)
     for n in (0, 1, 63, 64, 65, 128, 1000, 5000):
         for part in (0.0, 0.02, 0.15, 0.2, 0.5, 0.9, 1.0):

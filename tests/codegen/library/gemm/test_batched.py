@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from end_of_memory import End
 from polls import KNOWN
+from tuned import tuned
 
 from tensordsl.codegen.library.gemm.dispatch import gemm_text
 from tensordsl.codegen.llvm.compile import compile_object
@@ -29,7 +30,8 @@ SHAPES = [
 def built(dtype: str, width: int, panels: bool) -> tuple[object, int]:
     """A build of the library of its own: its code, and the address of the products."""
     library.require(f"gemm_{dtype}")
-    text = gemm_text(dtype, width, panels)
+    facts = {"vector_bytes": width, "has_panels": panels, "prefers_halves": False}
+    text = gemm_text(dtype, tuned(machine=facts))
     code, [[address]] = elf.load([(compile_object(text), [f"gemms_{dtype}"])], KNOWN)
     return code, address
 

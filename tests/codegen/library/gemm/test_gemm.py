@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from end_of_memory import End
 from polls import KNOWN
+from tuned import tuned
 
 from tensordsl.codegen.abi import layouts as abi
 from tensordsl.codegen.library.gemm.dispatch import gemm_text
@@ -32,7 +33,8 @@ def built(dtype: str, width: int, panels: bool, lines: bool) -> tuple[object, in
     """A build of the library of its own: its code, and the address of the product."""
     name = f"gemm_{dtype}"
     library.require(name)
-    code, [[address]] = elf.load([(compile_object(gemm_text(dtype, width, panels, lines)), [name])], KNOWN)
+    facts = {"vector_bytes": width, "has_panels": panels, "prefers_halves": lines}
+    code, [[address]] = elf.load([(compile_object(gemm_text(dtype, tuned(machine=facts))), [name])], KNOWN)
     return code, address
 
 

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from end_of_memory import End
 from polls import KNOWN
+from tuned import HERE
 
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl.codegen.compiler.modules import only
 from tensordsl.codegen.library.loops.entry import nest_text
 from tensordsl.codegen.library.loops.pack.deinterleave import DENSE
-from tensordsl.codegen.library.loops.pack.strided import LARGE, often
+from tensordsl.codegen.library.loops.pack.strided import with_repeated_loads
 from tensordsl.codegen.llvm.compile import compile_object
-from tensordsl.codegen.target.machine import native_width
 from tensordsl.runtime.loading import elf
 
 DTYPES = ["float64", "float32", "int64", "int32", "complex64", "int16"]
@@ -105,7 +105,7 @@ def test_columns_of_rows_that_no_cache_keeps(dtype: str) -> None:
 
     f = td.function([x], of(x))
     for rows in (300, 1003):
-        a = np.zeros((rows, LARGE // rows // np.dtype(dtype).itemsize + 1), dtype)
+        a = np.zeros((rows, HERE.pack.repeated_loads_min_bytes // rows // np.dtype(dtype).itemsize + 1), dtype)
         a[:, [0, 1, 2, 3, 4, -1]] = np.random.default_rng(rows).integers(0, 3, (rows, 6))
         for layout in (a, a[::-1], a[:, ::-1]):
             assert all(np.array_equal(got, wanted) for got, wanted in zip(f(layout), of(layout), strict=True))
@@ -132,8 +132,8 @@ def test_a_column_of_state_follows_from_the_others() -> None:
         assert np.array_equal(s.get_value(), wanted)
 
 
-PACKERS = [("interleaved4", 4, 4), ("interleaved4", 4, 9), ("interleaved8", 8, 3), ("interleaved8", 8, 5)]
-PACKERS += [(often(name), size, width) for name, size, width in PACKERS]
+PACKERS = [("deinterleave4", 4, 4), ("deinterleave4", 4, 9), ("deinterleave8", 8, 3), ("deinterleave8", 8, 5)]
+PACKERS += [(with_repeated_loads(name), size, width) for name, size, width in PACKERS]
 PACKERS += [(f"dense{size}x{step}", size, step) for size, step in DENSE]
 
 
@@ -141,7 +141,7 @@ PACKERS += [(f"dense{size}x{step}", size, step) for size, step in DENSE]
 @pytest.mark.parametrize("used", [(0, 1), (0, 2), (0, 3), (0, 1, 2), (0, 2, 3), (0, 1, 2, 3)])
 def test_packers_of_columns(name: str, size: int, width: int, used: tuple[int, ...], ends: list[End]) -> None:
     used = tuple(k for k in used if k < width)
-    text = re.sub(rf"internal (void @{name}\()", r"\1", only(nest_text(native_width()), [name]))
+    text = re.sub(rf"internal (void @{name}\()", r"\1", only(nest_text(HERE), [name]))
     code, [[address]] = elf.load([(compile_object(text), (name,))], KNOWN)
     pack = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)(address)
     for rows in LENGTHS:

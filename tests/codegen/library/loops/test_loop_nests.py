@@ -4,24 +4,21 @@ strides, indexed loads, several outputs, outputs that are inputs."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from native import Runner, library
+from native import Runner
+from tuned import HERE, WIDE, of_width, tuned
 
 from tensordsl.codegen.cpu.schedule import lane_across, row_by_row, schedule
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
-from tensordsl.codegen.library.loops import column_prefetch, row_batches
-from tensordsl.codegen.library.loops import parallel as nest_shares
-from tensordsl.codegen.library.loops.short_rows import reduce_wide
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
 from tensordsl.codegen.scalar_ir.interpreter import evaluate
 from tensordsl.codegen.target import machine
-from tensordsl.codegen.target.cache_model import ANY
+from tensordsl.codegen.target.tuning import ANY, Tuning
 from tensordsl.ops.array import reducers
 
 Arrays = dict[str, np.ndarray]
@@ -243,38 +240,34 @@ def alias(group: Group, arrays: Arrays) -> int:
     return count
 
 
-def check_groups() -> None:
-    """Random groups, also row by row, by a library that is made anew and forgotten: its constants may have been changed."""
-    library.cache_clear()
-    try:
-        for seed in range(60):
-            maker = Maker(np.random.default_rng(seed), ("float64", "float32", "int64", "int8", "bool")[seed % 5])
-            group = maker.group()
-            want = expected(group, maker.arrays, maker.sizes)
-            for chosen in (None, row_by_row(group, schedule(group))):
-                assert Runner(group, chosen)(maker.arrays, maker.sizes) == 0
-                compare(group, maker.arrays, want)
-    finally:
-        library.cache_clear()
+def check_groups(tuning: Tuning = HERE) -> None:
+    """Random groups, also row by row."""
+    for seed in range(60):
+        maker = Maker(np.random.default_rng(seed), ("float64", "float32", "int64", "int8", "bool")[seed % 5])
+        group = maker.group()
+        want = expected(group, maker.arrays, maker.sizes)
+        for chosen in (None, row_by_row(group, schedule(group, WIDE))):
+            assert Runner(group, chosen, tuning=tuning)(maker.arrays, maker.sizes) == 0
+            compare(group, maker.arrays, want)
 
 
 @pytest.mark.parametrize(
-    ("module", "constants", "limits"),
+    "changes",
     [
-        (nest_shares, {"WORTH": 1, "EARLY": 1, "SHARE": 1, "SHARED_ROWS": 2, "GRAIN": 8}, {}),
-        (column_prefetch, {"PAGE": 8, "LINES": 3}, {"asked": 1}),
-        (row_batches, {"SECOND_LEVEL": 0, "BESIDE": 2}, {"reread": ANY}),
-        (reduce_wide, {"FAR_TURNS": 3}, {"asked": 1}),
+        {
+            "tasks": {"parallel_min_ns": 1, "independent_min_ns": 1, "lane_elements": 8},
+            "loops": {"task_ns": 1, "shared_rows": 2},
+        },
+        {"memory": {"same_set_bytes": 8, "ways": 3}, "caches": {"prefetch_rows_min_bytes": 1}},
+        {
+            "memory": {"prefetch_operand_min_bytes": 0, "unrolled_rows": 2},
+            "caches": {"prefetch_reread_max_bytes": ANY},
+        },
+        {"short_rows": {"wide_streams_per_call": 3}, "caches": {"prefetch_rows_min_bytes": 1}},
     ],
 )
-def test_groups_in_the_smallest_parts_and_as_if_memory_were_far(
-    monkeypatch: pytest.MonkeyPatch, module: ModuleType, constants: dict[str, int], limits: dict[str, int]
-) -> None:
-    for constant, value in constants.items():
-        monkeypatch.setattr(module, constant, value)
-    caches = replace(machine.caches(), **limits)
-    monkeypatch.setattr(machine, "caches", lambda: caches)
-    check_groups()
+def test_groups_in_the_smallest_tasks_and_as_if_no_cache_kept_anything(changes: dict[str, Any]) -> None:
+    check_groups(tuned(**changes))
 
 
 @settings(max_examples=150)
@@ -295,8 +288,11 @@ def test_random_groups(seed: int, dtype: str, vector_bytes: int, small: bool, ac
     group = maker.group()
     want = expected(group, maker.arrays, maker.sizes)
     vector_bytes = min(vector_bytes, machine.native_width())
-    plain = schedule(group, vector_bytes=vector_bytes, lane=lane_across(group) if across else "")
-    run = Runner(group, replace(plain, split=3, block=max(plain.width)) if small else plain, vector_bytes)
+    tuning = of_width(vector_bytes)
+    plain = schedule(group, tuning, lane_across(group, tuning.schedule) if across else "")
+    run = Runner(
+        group, replace(plain, max_scalar_ops=3, block_elements=max(plain.width)) if small else plain, vector_bytes
+    )
     alias(group, maker.arrays)
     assert run(maker.arrays, maker.sizes) == 0
     compare(group, maker.arrays, want)

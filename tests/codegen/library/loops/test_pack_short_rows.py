@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from end_of_memory import End
 from polls import KNOWN
+from tuned import tuned
 
 import tensordsl as td
 import tensordsl.tensor as T
@@ -18,7 +19,6 @@ from tensordsl.codegen.library.loops.entry import nest_text
 from tensordsl.codegen.library.loops.short_rows.reverse import SHUFFLES
 from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.target import machine
-from tensordsl.codegen.target.machine import native_width
 from tensordsl.runtime.loading import elf
 
 DTYPES = ["float64", "float32", "int16", "int8"]
@@ -147,8 +147,8 @@ def test_rows_of_few_bytes_backwards(dtype: str, ends: list[End]) -> None:
 
 @pytest.mark.parametrize("size", [k for k in SHUFFLES if k <= machine.shuffled_bytes()])
 def test_bytes_that_one_instruction_puts_in_order(size: int, ends: list[End]) -> None:
-    names = ("are_backwards", "order", "backwards")
-    text = only(nest_text(native_width(), shuffled=size), [*names])
+    names = ("are_reversed", "reversal_shuffle", "copy_reversed")
+    text = only(nest_text(tuned(machine={"shuffled_bytes": size})), [*names])
     text = re.sub(rf"internal (\w+ @({'|'.join(names)})\()", r"\1", text)
     code, [addresses] = elf.load([(compile_object(text), names)], KNOWN)
     word, pointer = ctypes.c_int64, ctypes.c_void_p

@@ -9,18 +9,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from test_loop_nests import check_groups
+from tuned import tuned
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen.library import parallel as jobs
-from tensordsl.codegen.library.loops import parallel as nest_shares
-from tensordsl.codegen.library.loops import parallel_rows
+from tensordsl.functions.native import set_tuning
 
 SHAPES = [(700_001, 1), (50_000, 17), (12_011, 64), (6000, 129), (5001, 250), (800, 700)]
 CUBES = [(50_000, 2, 8), (20_000, 16, 3), (100, 130, 64), (4, 5000, 40), (2, 1000, 400), (15, 40, 513)]
@@ -110,9 +108,8 @@ def test_every_kind_in_the_smallest_parts(part: int, tmp_path: Path) -> None:
 
 
 def check_smallest_parts(part: int) -> None:
-    nest_shares.WORTH = nest_shares.EARLY = nest_shares.SHARE = parallel_rows.SHARE = 1
-    nest_shares.SHARED_ROWS = 4
-    jobs.ASLEEP = 1  # threads need not be awake
+    tasks = {"parallel_min_ns": 1, "independent_min_ns": 1, "wake_min_ns": 1}  # threads need not be awake
+    set_tuning(tuned(tasks=tasks, loops={"task_ns": 1, "shared_rows": 4}))
     if part:
         for kind, axes in product(("sums", "extrema", "softmax"), AXES):
             check_axes(kind, axes, SMALL_CUBES)
@@ -163,10 +160,7 @@ def test_indices_out_of_range_are_found_in_every_part() -> None:
                 f(a, weights, bad)
 
 
-@pytest.mark.parametrize("modules", [(parallel_rows,), (parallel_rows, nest_shares)])
-def test_groups_in_the_smallest_parts(monkeypatch: pytest.MonkeyPatch, modules: tuple[ModuleType, ...]) -> None:
-    for module in modules:
-        monkeypatch.setattr(module, "SHARE", 1)
-    for constant in ("WORTH", "EARLY"):
-        monkeypatch.setattr(nest_shares, constant, 1)
-    check_groups()
+@pytest.mark.parametrize("shared_rows", [2, 16])
+def test_groups_in_the_smallest_parts(shared_rows: int) -> None:
+    tasks = {"parallel_min_ns": 1, "independent_min_ns": 1}
+    check_groups(tuned(tasks=tasks, loops={"task_ns": 1, "shared_rows": shared_rows}))

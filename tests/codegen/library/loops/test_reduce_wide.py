@@ -10,16 +10,38 @@ import numpy as np
 import pytest
 from end_of_memory import End
 from native import Runner, framed
+from tuned import HERE, WIDE
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.compiler.pipeline import make_program, optimise_lowered
-from tensordsl.codegen.cpu.schedule import schedule, widens
+from tensordsl.codegen.cpu.schedule import has_segmented_rows, schedule
 from tensordsl.codegen.fusion.placement import plan_regions
-from tensordsl.codegen.library.loops.limits import WIDE_ROW
 from tensordsl.codegen.tensor_ir.lower import lower
 
-COLUMNS = [1, 2, 3, 5, 7, 8, 10, 16, 17, 31, 32, 33, 50, 63, 64, 65, 100, 127, 192, WIDE_ROW, WIDE_ROW + 1]
+COLUMNS = [
+    1,
+    2,
+    3,
+    5,
+    7,
+    8,
+    10,
+    16,
+    17,
+    31,
+    32,
+    33,
+    50,
+    63,
+    64,
+    65,
+    100,
+    127,
+    192,
+    HERE.loops.wide_max_columns,
+    HERE.loops.wide_max_columns + 1,
+]
 ROWS = [0, 1, 2, 7, 8, 9, 15, 31, 64, 100, 257, 1000]
 SPECIAL = (np.nan, np.inf, -np.inf, 0.0, -0.0)
 KINDS: dict[str, Any] = {
@@ -320,7 +342,7 @@ def test_passes_that_store_by_weights_take_rows_together() -> None:
         lowered = lower([x, w], [], [e], [])
         optimise_lowered(lowered)
         (group,) = [s.fused.group for s in plan_regions(lowered.graph, lowered.outputs)[()].steps if s.fused]
-        assert widens(group, schedule(group)) == together
+        assert has_segmented_rows(group, schedule(group, WIDE), WIDE) == together
 
 
 def test_division_by_what_no_row_has_does_not_happen() -> None:

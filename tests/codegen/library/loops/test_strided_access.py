@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from end_of_memory import End
+from tuned import HERE
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen.bufferise import launches
-from tensordsl.codegen.library.loops.pack.strided import apart_texts
+from tensordsl.codegen.library.loops.pack.strided import strided_texts
+from tensordsl.codegen.variants import selection
 
 DTYPES = ["float64", "float32", "float16", "int64", "int16", "uint8", "bool", "complex128", "complex64"]
 LENGTHS = [0, 1, 7, 31, 32, 33, 63, 65, 127, 128, 129, 255, 256, 257, 515, 1030, 2100]
@@ -90,14 +91,14 @@ def test_rows_of_slices(dtype: str, step: int, ends: list[End]) -> None:
 
 def test_shorter_rows_have_kernels_of_narrower_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     widths: list[int] = []
-    choose = launches.taken_apart
+    choose = selection.strided_variants
 
     def noted(*given: Any) -> Any:
         made = choose(*given)
         widths.extend(schedule.width[0] for _, schedule in made)
         return made
 
-    monkeypatch.setattr(launches, "taken_apart", noted)
+    monkeypatch.setattr(selection, "strided_variants", noted)
     x = T.fmatrix()
     td.function([x], x[:, ::2] + x[:, 1::2], mode=td.Mode(linker="native", optimizer="fast_run"))
     assert len(widths) > 1 and widths == [widths[0] >> k for k in range(len(widths))]
@@ -185,7 +186,7 @@ def test_arguments_whose_elements_are_apart(dtype: str, ends: list[End]) -> None
 
 @pytest.mark.parametrize(("size", "count"), [(8, 8), (4, 16)])
 def test_lines_are_read_in_their_order(size: int, count: int) -> None:
-    [text] = [text for text in apart_texts(fetches=False) if f"@far{size}(" in text.partition("\n")[0]]
+    [text] = [text for text in strided_texts(HERE.without("prefetch")) if f"@strided{size}(" in text.partition("\n")[0]]
     assert text.count(" load volatile ") == count == text.count(" load ")
 
 

@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from end_of_memory import End
+from tuned import HERE, tuned
 
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.loops import parallel, traversal_order
-from tensordsl.codegen.target import machine
-from tensordsl.codegen.target.cache_model import far_third, near_third
+from tensordsl.codegen.target.tuning import close_l3, distant_l3
+from tensordsl.functions.native import set_tuning
 from tensordsl.runtime.loading import library
 
 SHAPES = [(1, 1), (3, 2000), (40, 300), (257, 65), (2000, 3), (1, 9001), (0, 5), (70, 700)]
 
 
 def ways() -> int:
-    return library._State.table[layouts.RT["ways"] // 8] or 0
+    return library._State.table[layouts.RT["traversals"] // 8] or 0
 
 
 @pytest.mark.parametrize("third", ["near", "far", "whole"])
@@ -37,16 +37,20 @@ def test_small_parts_both_ways(third: str, tmp_path: Path) -> None:
 
 def check_small_parts(third: str) -> None:
     """`whole`: parts of rows are never worth it, and memory is asked for all rows."""
-    usual = near_third() if third == "near" else far_third(1 << 21, 1 << 26)
-    limits = replace(usual, there=1, far_most=1 << 62, rows=1, far_read=1, far=1, part=1)
+    usual = close_l3() if third == "near" else distant_l3(1 << 21, 1 << 26)
+    limits = replace(
+        usual, alternate_min_bytes=1, alternate_far_max_bytes=1 << 62, split_rows_min_bytes=1,
+        alternate_far_read_min_bytes=1, alternate_far_min_bytes=1, task_min_ns=1,
+    )  # fmt: skip
     if third != "near":
-        limits = replace(limits, far_shared=1, both=1, both_most=1 << 62)
-        traversal_order.SELDOM = 2
+        limits = replace(
+            limits, alternate_far_threads_min_bytes=1, mixed_read_min_bytes=1, mixed_read_max_bytes=1 << 62
+        )
     if third == "whole":
-        limits = replace(limits, parted=0, asked=0)
-    machine.caches = lambda: limits
-    parallel.WORTH = parallel.EARLY = parallel.MANY = 1
-    parallel.SHARED_ROWS = 2
+        limits = replace(limits, split_rows_max_state_bytes=0, prefetch_rows_min_bytes=0)
+    tasks = {"parallel_min_ns": 1, "independent_min_ns": 1, "split_rows_column_bytes": 1}
+    memory = {} if third == "near" else {"mixed_read_period": 2}
+    set_tuning(tuned(replace(HERE, caches=limits), tasks=tasks, memory=memory, loops={"shared_rows": 2}))
     x, k, rng = T.dmatrix("x"), T.lvector("k"), np.random.default_rng(5)
     results = [
         x.sum(), x.var(), x.max(), x.argmax(), T.isnan(x).any(), (x * x[::-1]).sum(), T.logsumexp(x),
@@ -127,11 +131,11 @@ def test_large_operands_turn() -> None:
 
 
 def does_turn(bytes_: int, threads: int, is_read: bool) -> bool:
-    here = machine.caches()
-    from_here = is_read and here.there <= bytes_ < here.there_most
-    least = here.far_read if is_read else here.far
-    from_there = bytes_ >= (least if threads == 1 else max(least, here.far_shared))
-    return from_here or (from_there and (is_read or bytes_ < here.far_most))
+    here = HERE.caches
+    from_here = is_read and here.alternate_min_bytes <= bytes_ < here.alternate_max_bytes
+    least = here.alternate_far_read_min_bytes if is_read else here.alternate_far_min_bytes
+    from_there = bytes_ >= (least if threads == 1 else max(least, here.alternate_far_threads_min_bytes))
+    return from_here or (from_there and (is_read or bytes_ < here.alternate_far_max_bytes))
 
 
 @pytest.mark.parametrize("size", [200_000, 600_000, 2_000_000, 5_000_000, 10_000_000])

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from polls import KNOWN
 from test_scan_sort_nonzero import REAL, kinds_of_order, layouts
+from tuned import HERE, of_width
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.compiler.pipeline import make_program
-from tensordsl.codegen.library.sort.argselect import FEW, select_text
-from tensordsl.codegen.library.sort.driver import PAIR, PLACES, SLACK, room_per_element, sort_text
+from tensordsl.codegen.library.sort.argselect import MIN_CANDIDATES, select_text
+from tensordsl.codegen.library.sort.driver import PAIR_BYTES, PLACES_BYTES, SLACK_BYTES, room_per_element, sort_text
 from tensordsl.codegen.library.sort.networks import exchanges
-from tensordsl.codegen.library.sort.select import LEAST, MANY
 from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.verify import walk_program
@@ -77,7 +77,7 @@ def test_only_the_wanted_places_are_found() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
-@pytest.mark.parametrize("best", [1, 2, FEW, FEW + 1, 10 * FEW, 2000, 3000])
+@pytest.mark.parametrize("best", [1, 2, MIN_CANDIDATES, MIN_CANDIDATES + 1, 10 * MIN_CANDIDATES, 2000, 3000])
 def test_the_best_come_late_or_early(dtype: str, best: int) -> None:
     rng, x = np.random.default_rng(1), T.TensorType(dtype, (None,))("x")
     f = tensordsl.function([x], [T.argtopk(x, best), T.topk(x, best), T.argtopk(x, -best), T.topk(x, -best)])
@@ -113,7 +113,8 @@ def lines_to_narrow(rng: Any, n: int, dtype: str) -> list[Any]:
 def test_lines_are_narrowed_to_the_wanted_places(dtype: str) -> None:
     rng, x, k, m = np.random.default_rng(4), T.TensorType(dtype, (None,))("x"), T.lscalar("k"), T.lscalar("m")
     f = tensordsl.function([x, k, m], T.sort(x)[k : k + m])
-    for n in (LEAST - 1, LEAST, 517, 2000, MANY - 1, MANY, 50_003):
+    least, many = HERE.sort.select_min_elements, HERE.sort.select_large_min_elements
+    for n in (least - 1, least, 517, 2000, many - 1, many, 50_003):
         for a in lines_to_narrow(rng, n, dtype):
             want, before = np.sort(a, kind="stable"), a.copy()
             for first, count in ((0, 1), (n - 1, 1), (n // 2, 1), (n // 3, 40), (n // 5, n // 8), (n // 5, n // 8 + 1)):
@@ -182,16 +183,16 @@ def test_inside_of_loops() -> None:
 @pytest.mark.parametrize("vector_bytes", [width for width in (16, 32, 64) if width <= native_width()])
 def test_it_stays_in_its_scratch(dtype: str, vector_bytes: int, function: str) -> None:
     name, text, order = f"{function}_part_{dtype}", *PARTS[function]
-    code, [[address]] = elf.load([(compile_object(text(dtype, vector_bytes)), (name,))], KNOWN)
+    code, [[address]] = elf.load([(compile_object(text(dtype, of_width(vector_bytes))), (name,))], KNOWN)
     call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(address)
     rng = np.random.default_rng(2)
     for n in (1, 7, 33, 64, 65, 500, 700, 17_000):
         for first, count in ((0, 0), (0, 1), (n - 1, 1), (n // 2, n // 3), (0, n), (n // 3, 1)):
             best = min(first + count, n - first)
-            elements = 2 * PAIR * min(n, best + max(best, FEW))
+            elements = 2 * PAIR_BYTES * min(n, best + max(best, MIN_CANDIDATES))
             if function == "sort":
                 elements = n * room_per_element("sort", dtype)
-            size = elements + SLACK + PLACES
+            size = elements + SLACK_BYTES + PLACES_BYTES
             for x in kinds_of_order(rng, dtype, n):
                 want = order(x, kind="stable")
                 x, room = np.ascontiguousarray(x), np.full(size + 256, 0xA5, np.uint8)

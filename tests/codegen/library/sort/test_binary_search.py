@@ -9,6 +9,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from scalar_kernels import target
+from tuned import WIDE
 
 import tensordsl
 import tensordsl.tensor as T
@@ -21,7 +22,7 @@ from tensordsl.codegen.library.sort.keys import Keys
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8"])
 def test_steps_branch_nowhere_but_at_the_loops_end(dtype: str) -> None:
     machine, _ = target()
-    text = machine.emit_assembly(llvm.parse_assembly(POLL + search_text(Keys(dtype, 64))))
+    text = machine.emit_assembly(llvm.parse_assembly(POLL + search_text(Keys(dtype, WIDE))))
     for name in ("left.8", "right.8"):
         _, _, code = text.partition(f"{name}:")
         code, _, _ = code.partition(".Lfunc_end")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from polls import KNOWN
+from tuned import HERE
 
 import tensordsl as td
 import tensordsl.tensor as T
@@ -96,18 +97,18 @@ def test_all_steps_of_long_lines_are_done_in_parts(function: str) -> None:
     pool, room = (I64 * (layouts.TH["parallel_for"] // 8 + 1))(), np.zeros(300_000, "int64")
     callback = ctypes.CFUNCTYPE(None, P, P, P, I64)(parallel_for)
     pool[layouts.TH["parallel_for"] // 8] = ctypes.cast(callback, P).value or 0
-    room[driver.HEAD // 8 - 1] = ctypes.addressof(pool)
+    room[driver.HEAD_BYTES // 8 - 1] = ctypes.addressof(pool)
     name = f"{function}_float32.line"
-    text = driver.sort_text("float32", native_width()).replace(f"internal void @{name}", f"void @{name}")
+    text = driver.sort_text("float32", HERE).replace(f"internal void @{name}", f"void @{name}")
     code, [[address]] = elf.load([(compile_object(text), (name,))], KNOWN)
     x = np.random.default_rng(0).normal(size=70_001).astype("float32")
     y = np.zeros(len(x), "float32" if function == "sort" else "int64")
     wanted = (I64, I64) if function == "sort" else ()
     line = ctypes.CFUNCTYPE(None, P, P, I64, I64, I64, P, *wanted)(address)
-    places = x.ctypes.data, y.ctypes.data, len(x), 4, y.itemsize, room.ctypes.data + driver.HEAD
+    places = x.ctypes.data, y.ctypes.data, len(x), 4, y.itemsize, room.ctypes.data + driver.HEAD_BYTES
     line(*places, *((0, len(x)) if wanted else ()))
     np.testing.assert_array_equal(y, np.sort(x) if wanted else np.argsort(x, kind="stable"))
-    assert parts[0] == parts[-1] == parallel_lines.PARTS
+    assert parts[0] == parts[-1] == parallel_lines.TASKS
     assert min(parts) > 8
     without_nans, x[1234] = len(parts), np.nan
     line(*places, *((0, len(x)) if wanted else ()))

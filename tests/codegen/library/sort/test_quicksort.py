@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pytest
 from polls import KNOWN
+from tuned import tuned
 
 from tensordsl import config
 from tensordsl.codegen.abi import layouts
@@ -40,9 +40,13 @@ def threads(request: Any) -> Iterator[int]:
 
 @cache
 def function(bits: int, width: int, has_positions: bool, name: str) -> Callable[..., Any]:
-    quick = Quick("quick", bits, REGISTERS_OF_PAIRS if has_positions else REGISTERS, width, has_positions)
-    with patch.multiple(parallel_quicksort, SHARED=100, SLICE=(9, 90), BUCKET=9, SAMPLED=8, WHOLE=1, FEW=1):
-        text = re.sub(rf"internal (\S+ @{name}\()", r"\1", quick.declarations() + quick.text())
+    small = {
+        "parallel_min_keys": 100, "slice_min_keys": 9, "slice_max_keys": 90, "bucket_min_keys": 9,
+        "samples_per_bucket": 8, "slice_multiple_keys": 1, "few_buckets": 1,
+    }  # fmt: skip
+    tuning = tuned(sort=small, machine={"vector_bytes": width})
+    quick = Quick("quick", bits, REGISTERS_OF_PAIRS if has_positions else REGISTERS, tuning, has_positions)
+    text = re.sub(rf"internal (\S+ @{name}\()", r"\1", quick.declarations() + quick.text())
     metadata = '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'
     code, [[address]] = elf.load([(compile_object(POLL + text + metadata), (name,))], KNOWN)
     part = (ctypes.c_bool, ctypes.c_bool, I64) if name == "quick.part" else (P,)
@@ -177,7 +181,7 @@ def test_threads_get_buckets_of_about_the_same_size(bits: int, width: int, has_p
         rng.integers(bounds.min, bounds.max, n, dtype),
         np.arange(n, dtype=dtype) % 64 * 1000 + np.arange(n, dtype=dtype) // 64,
     ):
-        tree = np.zeros(parallel_quicksort.BUCKETS, dtype)
+        tree = np.zeros(parallel_quicksort.MAX_BUCKETS, dtype)
         assert pivots(keys.ctypes.data, n, tree.ctypes.data) == len(tree)
         borders = np.sort(tree[1:])
         buckets = np.bincount(np.searchsorted(borders, keys, side="right"))
@@ -189,7 +193,7 @@ def test_threads_get_buckets_of_about_the_same_size(bits: int, width: int, has_p
 def test_few_different_keys_have_few_buckets(width: int) -> None:
     call = function(64, width, False, "quick.pivots")
     pivots = ctypes.CFUNCTYPE(I64, P, I64, P)(call.address)  # type: ignore[attr-defined]
-    tree = np.zeros(parallel_quicksort.BUCKETS, "int64")
+    tree = np.zeros(parallel_quicksort.MAX_BUCKETS, "int64")
     for distinct, buckets in ((1, 2), (2, 4), (3, 4), (4, 8), (7, 8), (10, 16)):
         keys = np.random.default_rng(distinct).integers(0, distinct, 60_000)
         assert pivots(keys.ctypes.data, len(keys), tree.ctypes.data) == buckets
