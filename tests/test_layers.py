@@ -47,11 +47,12 @@ ROOMS: dict[str, str] = {
     "codegen.host": "base abi target scalar_ir program_ir llvm",
     "codegen.mlir": "graph ops scalar_ir scalar_ir.math tensor_ir passes fusion",
     "codegen.constructs": (
-        "graph ops target scalar_ir tensor_ir passes fusion program_ir library.sort gpu bufferise mlir"
+        "graph ops target scalar_ir tensor_ir passes fusion program_ir library library.sort library.arrays gpu bufferise "
+        "mlir"
     ),
     "codegen.compiler": (
-        "base graph ops abi target tensor_ir passes fusion program_ir llvm library.loops library.gemm library.sort "
-        "library.arrays library.python cpu variants bufferise host constructs"
+        "base graph ops abi target tensor_ir passes fusion program_ir llvm library library.loops "
+        "library.gemm library.arrays library.python cpu variants bufferise host constructs"
     ),
     "runtime.loading": "base codegen.abi",
     "runtime.calls": "base codegen.abi loading",

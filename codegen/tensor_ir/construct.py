@@ -51,11 +51,13 @@ class Traits:
 class LibraryFunction:
     """A function of the library that a construct calls on whole buffers.
 
-    interpret: the same in NumPy, which writes to the outputs that follow the inputs; work_ns: estimated, per 1,000
-    elements of the result (0: as much as the tuning's `costs.library_ns_per_1000`).
+    interpret: the same in NumPy, which writes to the outputs that follow the inputs; writer: the text of its object (a
+    `library.object_writer.ObjectWriter`); work_ns: estimated, per 1,000 elements of the result (0: as much as the
+    tuning's `costs.library_ns_per_1000`).
     """
 
     interpret: Callable[..., None]
+    writer: Any
     work_ns: int = 0
 
 

@@ -21,7 +21,7 @@ from optimised_programs import PROGRAMS, results
 
 from tensordsl.base.config import config
 from tensordsl.codegen.abi.layouts import LIBRARY
-from tensordsl.codegen.compiler.library_build import WRITERS
+from tensordsl.codegen.compiler.library_build import writer_of
 from tensordsl.codegen.compiler.modules import late_kernels, module_text
 from tensordsl.codegen.compiler.optimisations import LEVELS, ROWS, Optimisation, optimisations, switches
 from tensordsl.codegen.target.tuning import Tuning
@@ -122,13 +122,13 @@ def test_results_are_the_same_with_it_without_it_and_forced(row: Optimisation) -
 
 @cache
 def library_text(part: str) -> str:
-    return WRITERS[part.partition("_")[0]].text(part, Tuning.here())
+    return writer_of(part).text(part, Tuning.here())
 
 
 @pytest.mark.parametrize("row", [row for row in SWITCHED if row.level == "library"], ids=lambda row: row.name)
 def test_results_are_the_same_with_a_library_without_it(row: Optimisation, tmp_path: Path) -> None:
     parts = [part for part in LIBRARY if part.partition("_")[0] in row.objects]
-    texts = (WRITERS[part.partition("_")[0]].text(part, Tuning.here().without(row.name)) for part in parts)
+    texts = (writer_of(part).text(part, Tuning.here().without(row.name)) for part in parts)
     assert any(text != library_text(part) for part, text in zip(parts, texts, strict=True)), "its switch does nothing"
     names = [*REACHED_BY.get(row.name, PROGRAMS)]
     found = tmp_path / "found"
