@@ -90,6 +90,9 @@ class Construct:
         """Compute v into program IR; b: a `bufferise.bufferiser.Bufferiser`."""
         raise self._absent("bufferise")
 
+    def prepare(self, b: Any, v: Value) -> None:
+        """Name lengths and take room for `bufferise`, where it runs after state is destroyed: it may not fail then."""
+
     def begins_with(self, v: Value) -> int | None:
         """`Traits.begins_with`, of this value."""
         return self.traits.begins_with
