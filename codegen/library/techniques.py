@@ -94,7 +94,7 @@ TECHNIQUES = (
         "strided operands of reductions are copied to scratch once for all who read them",
         "an input is strided along the lanes, and its rows are short or read several times",
         "the interpreter packs a row once for each reader, with a call a row",
-        "test_loop_nests test_compact_reductions", "with_copied_operands copied_block", changes=ORDER,
+        "test_loop_nests test_loop_nests", "with_copied_operands copied_block", changes=ORDER,
     ),
     _loops(
         "pack_rows", "pack/rows",
@@ -124,7 +124,7 @@ TECHNIQUES = (
     _loops(
         "transpose_in_registers", "pack/transpose_registers",
         "transposition by 8 x 8 squares of shuffled vectors", "elements of 1 to 8 bytes",
-        "each cache line is loaded and stored once, as whole vectors", "test_loop_nests test_squares", "transpose",
+        "each cache line is loaded and stored once, as whole vectors", "test_loop_nests", "transpose",
     ),
     _loops(
         "row_batches", "row_batches",
@@ -154,7 +154,7 @@ TECHNIQUES = (
         "take_along_axis", "take",
         "what stands at indices is copied in short runs, a few columns down a block of rows at a time",
         "runs of at most 128 bytes, and enough rows",
-        "indices are checked once, and the block of rows stays in the cache", "test_taken", "take",
+        "indices are checked once, and the block of rows stays in the cache", "test_take", "take",
     ),
     _loops(
         "split_rows", "parallel_rows",
