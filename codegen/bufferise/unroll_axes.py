@@ -10,7 +10,7 @@ from tensordsl.codegen.bufferise.collapse_axes import Rewritten
 from tensordsl.codegen.fusion.group import INTERLEAVE, Buffer, Group, Out
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder, Val, is_expensive
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder, Val, is_expensive_op
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.variants.conditions import may_overwrite

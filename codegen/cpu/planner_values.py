@@ -30,7 +30,7 @@ from tensordsl.codegen.cpu.schedule import (
 )
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.llvm.emit_scalars import emit_all
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Val, is_expensive
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Val, is_expensive_op
 from tensordsl.codegen.target.tuning import Tuning
 
 
@@ -217,7 +217,7 @@ class Values(Tables):
         kernel.may_keep_address(adds_up and light and sum(v.op == "load" for v in reached) == 1)
         by_lane = "gathers" not in kernel.body.isa and any(v.op == "load" and v.args for v in reached)
         if not by_lane:  # loads of indices and elements keep memory busy themselves
-            kernel.may_fetch(self.schedule.prefetch or any(is_expensive(v) for v in operations))
+            kernel.may_fetch(self.schedule.prefetch or any(is_expensive_op(v) for v in operations))
         if self.crosses and not ends:
             read = [v for v in reached if v.op in ("load", "index") and self.varies(v, lane)]
             kernel.cross({v.type if self.is_vector(v, lane) else "" for v in read})

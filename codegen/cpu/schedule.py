@@ -13,7 +13,7 @@ from typing import Any
 
 from tensordsl.codegen.fusion.group import Group, LineAlignment, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Val, is_expensive, is_function, unwidened
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Val, is_expensive_op, is_function, unwidened
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import CostTuning, ScheduleTuning, Tuning
 from tensordsl.graph.casting import real_of
@@ -239,7 +239,7 @@ def pads(group: Group, t: ScheduleTuning) -> bool:
     least a vector of it?"""
     *outer, last = group.extents
     rows = [v for v in group.scalars if v.op == "load" and last not in v.attr[1] and {*outer[-1:]} & {*v.attr[1]}]
-    is_dear = any(is_expensive(v) and last in v.axes for v in group.scalars)
+    is_dear = any(is_expensive_op(v) and last in v.axes for v in group.scalars)
     return bool(rows) and is_dear and lane_axis(group, t) == last and is_elementwise(group) and not _differ(group, t)
 
 
@@ -347,7 +347,7 @@ def is_light(operations: Collection[Val], operands: Sequence[str], t: ScheduleTu
     Of integers LLVM first makes instructions for whole registers and then cannot always part them: it ends the process.
     """
     is_short = len(operations) <= t.light_max_operations_per_operand * len(operands) and not any(
-        is_expensive(v) for v in operations
+        is_expensive_op(v) for v in operations
     )
     return is_short and PLAIN.issuperset(operands) and PLAIN.issuperset(v.type for v in operations if v.type != "bool")
 
@@ -517,7 +517,7 @@ def _lanes_beside(group: Group, p: Pass, lane: str, tuning: Tuning) -> int:
     most, vector_bytes = tuning.schedule.short_row_max_operations, tuning.machine.vector_bytes
     local = {a for q in group.passes for a in q.local}
     values = [v for v in reach(p.roots, lambda v: not v.axes & local) if v.axes & local]
-    few = sum(v.op not in LEAVES for v in values) <= most and not any(is_expensive(v) for v in values)
+    few = sum(v.op not in LEAVES for v in values) <= most and not any(is_expensive_op(v) for v in values)
     known = not any(v.op == "index" or _is_element(v, lane) or v.type in COMPLEX for v in group.scalars)
     sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
     sizes += [ITEMSIZE[t] for r in p.reduces for t in kept_in_lanes(r)]

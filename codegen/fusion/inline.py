@@ -34,7 +34,7 @@ from typing import Any
 from tensordsl.base.records import kept, record
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.fusion.group import levels as count_levels
-from tensordsl.codegen.scalar_ir.builder import LEAVES, Builder, Val, is_expensive, is_function, walk
+from tensordsl.codegen.scalar_ir.builder import LEAVES, Builder, Val, is_expensive_op, is_function, walk
 from tensordsl.codegen.target.tuning import FusionTuning
 from tensordsl.codegen.tensor_ir.construct import PART
 from tensordsl.codegen.tensor_ir.graph import Value
@@ -250,7 +250,7 @@ class Fused:
         least, weight = self.tuning.store_min_operations, dict[Val, int]()
         for s in self.group.scalars:
             gathers = s.op == "load" and s.args and any([a.axes for a in s.args])
-            total = least if gathers or is_expensive(s) else int(s.op not in LEAVES)
+            total = least if gathers or is_expensive_op(s) else int(s.op not in LEAVES)
             for a in s.args:
                 total += weight[a]
             weight[s] = min(1000, total)
@@ -330,7 +330,7 @@ def _check(
     """The rules; gives the group's parallel axes."""
     outputs = frozenset(a for axes, _ in pulled for a in axes if a)
     _check_rows(pull, values, {s for _, s in pulled}, scalars)
-    if not any([is_expensive(s) for s in scalars]):
+    if not any([is_expensive_op(s) for s in scalars]):
         return outputs  # all other rules are about these
     t, reduces = pull.tuning, [s for s in scalars if s.op == "reduce"]
     several = [(number, points) for number, points in pull.points.items() if len(points) > 1]

@@ -10,7 +10,7 @@ from typing import Any
 
 from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.scalar_ir.builder import Builder, is_expensive, walk
+from tensordsl.codegen.scalar_ir.builder import Builder, is_expensive_op, walk
 from tensordsl.codegen.tensor_ir.construct import RESHAPE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Value
 
