@@ -11,6 +11,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ import numpy as np
 import pytest
 from optimised_programs import PROGRAMS, results
 
+import tensordsl
+import tensordsl.tensor as T
 from tensordsl.base.config import config
 from tensordsl.codegen.abi.layouts import LIBRARY
-from tensordsl.codegen.compiler.library_build import WRITERS
 from tensordsl.codegen.compiler.modules import late_kernels, module_text
 from tensordsl.codegen.compiler.optimisations import LEVELS, ROWS, Optimisation, optimisations, switches
 from tensordsl.codegen.target.tuning import Tuning
@@ -120,25 +122,31 @@ def test_results_are_the_same_with_it_without_it_and_forced(row: Optimisation) -
         assert changed["off"], f"no program here reaches {row.name}"
 
 
-@cache
-def library_text(part: str) -> str:
-    return WRITERS[part.partition("_")[0]].text(part, Tuning.here())
-
-
-@pytest.mark.parametrize("row", [row for row in SWITCHED if row.level == "library"], ids=lambda row: row.name)
-def test_results_are_the_same_with_a_library_without_it(row: Optimisation, tmp_path: Path) -> None:
-    parts = [part for part in LIBRARY if part.partition("_")[0] in row.objects]
-    texts = (WRITERS[part.partition("_")[0]].text(part, Tuning.here().without(row.name)) for part in parts)
-    assert any(text != library_text(part) for part, text in zip(parts, texts, strict=True)), "its switch does nothing"
-    names = [*REACHED_BY.get(row.name, PROGRAMS)]
+@pytest.mark.parametrize("flag", ["optimizer_excluding", "optimizer_forcing"])
+def test_results_are_the_same_with_other_libraries(flag: str, tmp_path: Path) -> None:
+    """Each technique by itself: `test_techniques`."""
+    rows = [row for row in ROWS.values() if row.level == "library" and (row.is_forcible or "excluding" in flag)]
     found = tmp_path / "found"
-    flags = f"compiledir={config.compiledir},optimizer_excluding={row.name}"
+    flags = f"compiledir={config.compiledir},{flag}={':'.join(row.name for row in rows)}"
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "TENSORDSL_FLAGS": flags, "PYTHONPATH": paths}
     script = Path(__file__).with_name("optimised_programs.py")
-    subprocess.run([sys.executable, str(script), str(found), *names], env=environment, check=True)
-    for name, got in zip(names, pickle.loads(found.read_bytes()), strict=True):
-        check(row, got, usual(name)[1], f"{name}, without {row.name}")
+    subprocess.run([sys.executable, str(script), str(found), *PROGRAMS], env=environment, check=True)
+    any_order = replace(rows[0], changes="the order of additions")
+    for name, got in zip(PROGRAMS, pickle.loads(found.read_bytes()), strict=True):
+        check(any_order, got, usual(name)[1], f"{name}, {flags}")
+
+
+def test_the_library_is_not_switched_while_it_is_in_use() -> None:
+    usual("ring")
+    with pytest.raises(ValueError, match="'row_batches' is the library's, which a process has one of: TENSORDSL_FLAGS"):
+        FAST_RUN.excluding("row_batches")
+    x = T.dvector()
+    with (
+        config.change_flags(optimizer_excluding="row_batches"),
+        pytest.raises(ValueError, match="row_batches.*: optimisations of the library, which is in use"),
+    ):
+        tensordsl.function([x], x + 1)
 
 
 # -- the table, and how it is switched ---------------------------------------------------------------------------------
