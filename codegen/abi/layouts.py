@@ -19,8 +19,8 @@ be cached on disk, and a test can point ctx.rt at a copy of the table with faili
 Rules for the emitter of programs
     `ptr @program(ptr ctx, ptr frame)`; the objects it holds stand in `objs`, n_slots pointers that it zeroes first.
     A helper that may fail takes (ctx, frame, site, ...) and has filled the frame's error record when it fails: branch
-    to the one fail block, which returns `fail(ctx, frame, objs, n_slots)`.  What gives storage may be asked for several
-    before the program looks at the last.  For its own failures (checks, overflow, index) the program has `judge` fill
+    to the one fail block, which returns `fail(ctx, frame, objs, n_slots)`.  Several allocations may precede the
+    program's test of the last.  For its own failures (checks, overflow, index) the program has `judge` fill
     the record.  `fail` and `release` take the GIL back, unlock, drop
     objs, give arenas back.  A success ends with `release`, after it has taken the result out of objs (store null).
     Everything the program calls between `save_thread` and `restore_thread` must run without the GIL: kernels, gemm,

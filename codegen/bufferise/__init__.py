@@ -2,7 +2,7 @@
 
 Comes in   `tensor_ir.lower.Lowered`; `fusion.placement.plan_regions` makes steps of it.
 Goes out   `program_ir.instructions.Program`, with its regions for those who print them (`function.build_program`).
-Way        `function` has the order of a whole function: outputs, checks, updates in place or to fresh storage, the
+Flow       `function` has the order of a whole function: outputs, checks, updates in place or to fresh storage, the
            commit.  `bufferiser.Bufferiser` is what all others write with: it names lengths, allocates, makes views and
            emits.  `steps` runs the steps of a region: a construct computes itself (`codegen.constructs`), groups go
            through `launches`.  What constructs and chains share: `gemm`, `scatter`.

@@ -1,5 +1,7 @@
-"""Stacks of matrices in program IR (`fusion.batch_blocking`): a loop over a few matrices at a time around a run's
-steps."""
+"""Batch blocking in program IR: a loop over a few matrices of a batch at a time around several steps.
+
+For runs of `fusion.batch_blocking`; while the matrices between the steps fit the cache.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ from tensordsl.codegen.tensor_ir.graph import Value
 
 
 def run_stacks(b: Bufferiser, run: Stacks) -> None:
-    """Compute the values of a run: some matrices at a time where that keeps them in the cache, else all at once."""
+    """Compute the values of a run: some matrices at a time if that keeps them in the cache, else all at once."""
     b.node = b.node_of(run.first)
     for x in run.loads:
         if origin(x)[0].number not in run.at:

@@ -1,5 +1,8 @@
-"""Axes that are one in memory, as one, next to reductions: short rows that lie one behind the other are a long one, and
-matrices of rows are as many rows."""
+"""Axis collapse before reductions: axes that are contiguous in all operands become one.
+
+Short rows that follow each other become a long one, matrices of rows as many rows; under a condition that the call
+checks, where strides are known only then.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def one_axis(b: Builder, group: Group, refs: dict[int, Ref]) -> Rewritten | None
 
 
 def _adjacent(local: Sequence[str], operands: Sequence[Operand]) -> list[list[str]]:
-    """Some axes, parted so that every operand has all of a part, one after the other, or none."""
+    """The axes, split into runs of which every operand has all in sequence, or none."""
     parts = [[local[0]]]
     for outer, inner in zip(local, local[1:], strict=False):
         if all(_follow(entries, outer, inner) for _, entries in operands):

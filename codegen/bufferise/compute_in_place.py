@@ -1,4 +1,7 @@
-"""Parts of joins, and what is set into slices: computed where they are wanted, so that nothing is copied there."""
+"""In-place computation: operands of joins, and values set into slices, are computed in the result's storage.
+
+Applies where the operand has no later use and its place is known at entry; then nothing is copied.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +96,7 @@ def join_places(b: Bufferiser, v: Value) -> tuple[Ref, list[Ref]]:
 
 
 def interleave(b: Bufferiser, moves: Sequence[tuple[Ref, Ref]], dtype: str) -> None:
-    """Copy what goes to places side by side: a few by one group, which joins them in registers."""
+    """Copy values to interleaved places: a few by one group, which joins them in registers."""
     target = moves[0][1]
     joins = not b.device and b.tuning.allows("interleaved_outputs")
     fits = 1 < len(moves) <= b.tuning.strided.max_stride_elements and any(n != 1 for n in target.dims)

@@ -1,4 +1,7 @@
-"""One function's program: outputs' storage, the order of updates, and the commit."""
+"""A function's program: storage of outputs, checks, the order of updates in place or to fresh storage, and the commit.
+
+`build_program(lowered, ...)` -> `Program`.
+"""
 
 from __future__ import annotations
 

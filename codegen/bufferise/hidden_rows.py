@@ -1,5 +1,7 @@
-"""Rows of matrices in program IR (`fusion.batch_blocking`): a loop over blocks of rows around products and groups of
-what they give, where a call's lengths make what only these read large."""
+"""Row blocking of layers in program IR: a loop over blocks of rows around products and the groups between them.
+
+For runs of `fusion.batch_blocking` with large values between the steps, at a call's lengths.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Results that keep the order of their operands in memory, as NumPy's do."""
+"""Memory order of outputs: results keep the order of their operands' axes, as NumPy's do.
+
+A pass over the finished program: `NewOut` gets the strides of the operands to follow, and its launch a plan whose lanes
+run along the resulting inner axis.
+"""
 
 from __future__ import annotations
 
@@ -153,8 +157,8 @@ def _axes(b: Bufferiser, known: _Known, plan: p.LaunchPlan, launch: p.Launch, k:
 
 
 def _turned(b: Bufferiser, known: _Known, launch: p.Launch, axes: Axes, rows: Rows) -> Iterator[tuple[Name, int]]:
-    """Plans whose lanes run along another axis of an output, and the condition for each: elements of all that is
-    followed are nearer along that axis (of more than one: adjacent), and not adjacent along that of the usual lanes."""
+    """Plans with lanes along another axis of an output, and the condition of each: operands have smaller strides along
+    that axis (of more than one: 1), and not 1 along the usual one."""
     plan, length = b.program.plans[launch.plan], known.lengths
     lane = plan.axes.index(plan.schedule.lane)
     for place, axis in enumerate(axes):

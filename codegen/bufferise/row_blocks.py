@@ -1,4 +1,7 @@
-"""Chains in program IR (`fusion.row_blocking`): a loop over blocks of rows around a product and what reads its rows."""
+"""Row blocking in program IR: a loop over blocks of rows around a product and the steps that read its rows.
+
+For chains of `fusion.row_blocking`; while the rows of a block are cached.  Threads take tasks of several blocks.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ ROWS, COLUMNS, SUMMED = range(3)  # the axes of a product, in the order of its l
 
 
 def run_chain(b: Bufferiser, chain: Chain) -> None:
-    """Compute the first product, the group, and the other products as far as nothing is destroyed: in blocks where a
-    call's lengths make them worthwhile, else one step after the other."""
+    """Compute the first product, the group, and the other products if nothing is destroyed: in blocks where a call's
+    lengths make them worthwhile, else step by step."""
     b.node = b.node_of(chain.first)
     pays, step = block_rows(b, chain)
     block = _block(b, chain, step)

@@ -1,4 +1,7 @@
-"""Writing at integer positions in program IR: the check of the indices, and the scatter itself, which cannot fail."""
+"""Scatters in program IR: the check of the indices, and the write itself, which cannot fail.
+
+`build_inc_take` emits both; a group may begin the result before the check.
+"""
 
 from __future__ import annotations
 

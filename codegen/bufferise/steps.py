@@ -1,4 +1,7 @@
-"""The steps of a region, in order: groups, chains and constructs; and which storage is free behind each."""
+"""The steps of a region, in order: groups, chains and constructs, and the storage that is free after each.
+
+`run_region` runs one, `run_steps` a sequence of steps; storage of a dead value is reused by the next of its size.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Axes of few elements, unrolled: elementwise groups that repeat operands along them, as gradients of pools and
-upsampling do, or put side by side what is apart, compute all of their elements at once."""
+"""Unrolling of short axes: elementwise groups compute all elements along axes of few elements at once.
+
+For operands that are repeated along them, as in gradients of pooling and in upsampling, or interleaved with strides.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +52,8 @@ def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Rewritten 
 
 
 def _repeated_axes(group: Group, loads: list[Val], tuning: Tuning) -> tuple[list[str], int]:
-    """(axes of few elements along which some operand with others is the same, the last ones if all are too many; how
-    many outputs stand side by side)"""
+    """(axes of few elements along which some operand with others is constant, the last ones if all are too many; how
+    many outputs are interleaved)."""
     t, most = tuning.axes, tuning.strided.max_stride_elements
     order, found, count, joined = [*group.extents], list[str](), 1, 1
     for axis in reversed(order):
@@ -71,8 +73,8 @@ def _repeated_axes(group: Group, loads: list[Val], tuning: Tuning) -> tuple[list
 
 
 def _apart_axis(group: Group, loads: list[Val], refs: dict[int, Ref], tuning: Tuning) -> tuple[list[str], int]:
-    """The same for the last axis, which is short, where operands' elements along it are apart, and those along the one
-    before it adjacent, as of `x.reshape((h, 2, 2, w)).swapaxes(2, 3)`."""
+    """The same for the last axis, if it is short and operands have strides along it but are adjacent along the one
+    before, as `x.reshape((h, 2, 2, w)).swapaxes(2, 3)`."""
     t, most = tuning.axes, tuning.strided.max_stride_elements
     if len(group.extents) < t.short_row_max_axes or not loads:
         return [], 1

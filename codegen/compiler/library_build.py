@@ -1,4 +1,4 @@
-"""The library's objects: by whom each is written, and how it is compiled.
+"""The build of the library's objects: for each its writer and its compile options.
 
 `library_objects(name)` -> object code, when a process first needs one that the disk cache lacks.  Writers are imported
 then: there are many, and programs need few.

@@ -22,9 +22,9 @@ def slice_text(e: Writer, bounds: Sequence[Any]) -> str:
     return f"[{', '.join(starts)}] [{', '.join(lengths)}] [{', '.join(steps)}]"
 
 
-def is_empty(e: Writer, bounds: Sequence[Any], complete: Sequence[Any]) -> bool:
+def is_empty(e: Writer, bounds: Sequence[Any], shape: Sequence[Any]) -> bool:
     """Whether the types say that a slice has no element: upstream refuses one that starts behind the end."""
-    for (a, n, *_), w in zip(bounds, complete, strict=True):
+    for (a, n, *_), w in zip(bounds, shape, strict=True):
         a, n, w = e.find(a), e.find(n), e.find(w)
         if n == 0 or w == 0 or (isinstance(a, int) and isinstance(w, int) and a >= w):
             return True

@@ -57,7 +57,7 @@ def _indices(greatest: Value) -> Value | None:
 
 
 def _is_kept(v: Value) -> bool:
-    """Whether nothing writes to its memory before it was read: it is computed, or an argument."""
+    """Whether its memory is not written before it is read: it is computed, or an argument."""
     while v.op == "move" or (v.traits.is_view and v.traits.moves_only):
         v = v.operands[0]
     return v.op in ("map", "arg")

@@ -27,7 +27,7 @@ def scatter_to_choice(ctx: Context, v: Value) -> Value | None:
     x, y, *positions = v.operands
     axes = v.attrs["axes"]
     is_computed = x.traits.is_computed and (x.op != "move" or x.operands[0].traits.is_computed)
-    if not is_computed or not v.loops <= x.loops:  # a write to what is stored touches its positions alone
+    if not is_computed or not v.loops <= x.loops:  # a write to any other value touches its positions alone
         return None
     rows = [d for d, p in zip(axes, positions, strict=True) if p.op == "iota" and _is_all(ctx, p, x.shape[d])]
     if not rows:

@@ -1,4 +1,4 @@
-"""A program as text, one instruction a line."""
+"""The printer of program IR: one instruction a line, regions indented by bars."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a program may and may not do: `verify` proves the rules of `codegen.program_ir.instructions`.
+"""The verifier of program IR: `verify` proves the rules of `program_ir.instructions`.
 
-`EFFECTS` says for every instruction which names it uses, reads and writes through, and defines; the verifier, the plan
-runner's tests and the emitter need no other description.
+`EFFECTS` says for every instruction which names it uses, reads and writes through, and defines; the interpreter's tests
+and the emitter read the same table.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def faults(program: Program) -> list[Instr]:
 
 
 def free_names(body: tuple[Instr, ...], given: Names = ()) -> dict[Name, str]:
-    """What a region without loops takes from outside, beside what it is `given`: name -> kind."""
+    """Names that a region without loops uses from outside, except those it is `given`: name -> kind."""
     used: dict[Name, str] = {}
     defined = set(given)
     for i in walk_program(body):
@@ -454,7 +454,8 @@ class _Checker:
         self.watched = i.watched
 
     def without_late(self, i: Instr, when: Name | None = None) -> None:
-        """Others could get hold of storage that was found to be this call's alone; `when` may have ruled that out."""
+        """Others could get references to storage that was found to be this call's alone; `when` may have excluded
+        that."""
         late = next((q for q in self.prepared.values() if q.late and (when is None or q.unless != when)), None)
         assert late is None, f"{self.where(i)}: lets others run after {line(late)}"
 

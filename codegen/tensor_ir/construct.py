@@ -1,9 +1,8 @@
-"""What the compiler knows of an operation of tensor IR: one class for each, in the files of `codegen.constructs`.
+"""Constructs: one class for each operation of tensor IR, with all that the compiler knows of it (`codegen.constructs`).
 
-Lowering, the verifier, bufferising and the exports call a construct's methods; passes, fusion and bufferising ask its
-`Traits` (`Value.traits`) instead of keeping lists of names.  What a construct leaves out it says in `missing`, with the
-reason.  A file of constructs is loaded when one of its names is first asked for (`Registry`): a program loads those
-that it holds.  docs/adding-a-construct.md builds one.
+Lowering, the verifier, bufferising and the exports call its methods; passes and fusion read its `Traits`
+(`Value.traits`).  What a construct leaves out is in `missing`, with the reason.  The `Registry` loads a file when one
+of its names is first used.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""Tensor IR: typed SSA values of MLIR's form, hash-consed per compile, with symbolic extents.
+"""Tensor IR: typed SSA values, hash-consed per compile, with symbolic extents.
 
-A value is made by a construct, which its `op` names: `codegen.constructs` says of each what its operands and attributes
-are.
-
-CSE is free: making the same value twice gives the same object.  `loops` of a value are the loops it varies with.
+A `Value`'s `op` names its construct (`codegen.constructs`), which defines its operands and attributes.  Making the same
+value twice gives the same object, so common subexpressions are shared; `loops` are the loops that a value varies with.
 """
 
 from __future__ import annotations
@@ -62,7 +60,7 @@ class Loop:
 
 
 class Graph:
-    """Makes hash-consed values; canonical forms that cost nothing to reach are reached here."""
+    """A builder of hash-consed values, in canonical form where that needs no search."""
 
     def __init__(self, tuning: Tuning | None = None) -> None:
         """tuning: of the machine that it is compiled for; this one's, if none is given."""
@@ -183,8 +181,8 @@ class Graph:
         return self.move(x, [None if n == 1 else lead + d for d, n in enumerate(x.shape)], shape)
 
     def stretched(self, x: Value, shape: Sequence[Length], is_checked: bool = False) -> Value:
-        """x (right-aligned), whose axes are 1 or as long as those of `shape`, as may turn out at run time.  is_checked:
-        what is only assumed is checked here, as no step that uses the result does it."""
+        """x (right-aligned), whose axes are 1 or as long as those of `shape`, which only the run decides.  is_checked:
+        assumptions are checked here, as no step that uses the result does."""
         bounds: list[tuple[Length, Length, Length, bool]] = []
         find, checks = self.extents.find, []
         for m, n in zip(map(find, x.shape), map(find, shape[len(shape) - x.rank :]), strict=True):
@@ -301,14 +299,14 @@ def toposort(roots: Iterable[Value]) -> list[Value]:
 
 
 def lengths_of(v: Value) -> Sequence[Length]:
-    """Its shape, the bounds of what it takes or writes, and how often a loop runs."""
+    """Its shape, the bounds of what it reads or writes, and the trip count of a loop."""
     if v.traits.is_computed:
         return v.shape
     return [*v.shape, *[n for bound in v.attrs.get("bounds", ()) for n in bound[:3]], v.attrs.get("count", 0)]
 
 
 def dependencies(v: Value) -> tuple[Value, ...]:
-    """Operands, and for a loop also what its body gives."""
+    """Operands, and for a loop also the results of its body."""
     if v.op == FOR:
         loop = v.attrs["loop"]
         return (*v.operands, *loop.next, *loop.stacked)
@@ -324,12 +322,12 @@ def rewrite(
     order: Sequence[Value] | None = None,
     ops: Collection[str] = (),
 ) -> list[Value]:  # fmt: skip
-    """Rebuild bottom-up; `rule(value)` gives a replacement or None, and is asked again about what it gave.
+    """Rebuild bottom-up; `rule(value)` gives a replacement or None, and is applied again to its result.
 
-    frozen: numbers of values that stay as they are; with a value all that it depends on must be frozen.
-    users: value number -> number of users; what a value is replaced by inherits them.
+    frozen: numbers of values that stay as they are; with a value all that it depends on must be frozen. users: value
+    number -> number of users; a replacement inherits them.
     order: toposort(roots), if it is known.
-    ops: those that the rule is asked about (empty: all).
+    ops: those that the rule applies to (empty: all).
     """
     changed: dict[Value, Value] = {}
     origins, extents = graph.origins, graph.extents
@@ -363,7 +361,7 @@ def rewrite(
 
 
 def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:
-    """v with `new` operands, and for a loop what its body gives; v itself if they are the old ones."""
+    """v with `new` operands, and for a loop new results of its body; v itself if they are the same."""
     if v.op == FOR:
         loop = v.attrs["loop"]
         loop.next, loop.stacked = tuple(map(new, loop.next)), tuple(map(new, loop.stacked))

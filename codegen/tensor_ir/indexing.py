@@ -1,5 +1,7 @@
-"""Integer positions in tensor IR: of what is written indices are wrapped and checked once and their axes become one; of
-what is taken, where the axes of an array go."""
+"""Integer indices in tensor IR: wrapped and checked positions of writes, and axes of gathers.
+
+Indices of a write become vectors of positions, checked once; those of a gather move the array's axes as NumPy does.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from tensordsl.ops.array.index import index_place
 def place_taken(
     rank: int, taken: Sequence[int], index_rank: int, axes: Sequence[Any]
 ) -> tuple[tuple[Any, ...], dict[int, Any]]:
-    """The result's `axes` parted as NumPy does: those of the indices, and where the others of the array's axes went."""
+    """The result's `axes` split as NumPy does: (those of the indices, positions of the array's other axes)."""
     first = index_place(taken)
     rest = [*axes[:first], *axes[first + index_rank :]]
     free = [d for d in range(rank) if d not in taken]

@@ -1,5 +1,8 @@
-"""From the user's graph to tensor IR: casts and broadcasts become explicit, extents symbolic, `Expand` rows are
-expanded."""
+"""Lowering: the user's graph becomes tensor IR, with explicit casts and broadcasts and symbolic extents.
+
+`lower(inputs, shared, outputs, updates)` -> `Lowered`.  Rows say by their meaning how; `Expand` rows are expanded,
+and a `Kernel` row names a construct.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Complex values in tensor IR: `complex(re, im)` of two real values; rows on them are rows on the parts."""
+"""Lowering of complex values: `complex(re, im)` of two real values; rows on them become rows on the parts.
+
+`complex_moves` later joins moves of both parts again.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Products of complex matrices as real ones of numbers that stand in memory in pairs; with a vector behind, sums.
+"""Complex matrix products as real ones of interleaved numbers; with a vector, as sums.
 
-Rows of y are rows of twice as many real numbers: with P = re(x) y and Q = im(x) y, read so, x y = P + i Q.  Where terms
-of a sum are adjacent in both, re(x y') is the real product of x and conj(y)', im(x y') that of x and i conj(y)': with
-both behind each other it is x y' in pairs.
+Rows of y are rows of twice as many real numbers: with P = re(x) y and Q = im(x) y, x y = P + i Q.  Where terms of a sum
+are adjacent in both, re(x y') is the real product of x and conj(y)', im(x y') that of x and i conj(y)'.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def by_sums(g: Graph, x: Value, y: Value) -> Value:
 
 
 def stored(g: Graph, v: Value) -> Value:
-    """The same value in memory."""
+    """The same value as an array of complex numbers in memory."""
     pairs = in_pairs(g, v)
     whole = pairs.operands[0] if pairs.operands[0] is not v else g.make(PAIRS, (pairs,), v.dtype, v.shape)
     return g.make("complex", parts_of(g, whole), v.dtype, v.shape)
@@ -85,7 +84,7 @@ def by_terms(g: Graph, x: Value, y: Value) -> Value:
 
 
 def in_pairs(g: Graph, v: Value) -> Value:
-    """The numbers of its rows, one after the other."""
+    """Each number of its rows as two adjacent real ones."""
     re, im = v.operands
     if re.op == im.op == PART and re.operands == im.operands and (re.attrs["k"], im.attrs["k"]) == (0, 1):
         v = re.operands[0]

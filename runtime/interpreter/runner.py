@@ -541,7 +541,7 @@ RUN: dict[str, Callable[[Runner, Any], None]] = {
     "Check": Runner.check, "Offset": Runner.offset, "Select": Runner.select, "LoadScalar": Runner.load_scalar,
     "StoreScalar": Runner.store_scalar, "Slot": Runner.slot, "Bytes": Runner.bytes, "Arena": Runner.arena,
     "NewOut": Runner.new_out, "NewList": Runner.new_list, "Prepare": Runner.prepare, "Launch": Runner.launch,
-    "Require": Runner.proceed, "Outgrow": Runner.proceed, "Gemm": Runner.gemm, "Scatter": Runner.scatter,
+    "Require": Runner.proceed, "Deoptimise": Runner.proceed, "Gemm": Runner.gemm, "Scatter": Runner.scatter,
     "LibraryCall": Runner.library_call,
     "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call,
     "For": Runner.loop, "Blocks": Runner.in_blocks, "If": Runner.branch,
