@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
+from collections.abc import Generator
+
 import pytest
 
 FEW_FILES = 3  # workers need about as long to begin as these to run
@@ -20,3 +24,20 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     are_files = all(name.partition("::")[0].endswith(".py") for name in config.args)
     is_here = config.getoption("capture") == "no" or (are_files and len(config.args) <= FEW_FILES)
     return 0 if is_here else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers have a processor each, so that threads of NumPy's BLAS, which spin while they wait, only take it away."""
+    if config.getoption("tx", None):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays to the end, so Python's search for cycles need not walk over it in every test."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()

@@ -17,7 +17,7 @@ import pytest
 
 import tensordsl as theano
 import tensordsl.tensor as T
-from tensordsl.runtime.device.device import get_device
+from tensordsl.functions.devices import get_device
 
 N = 50
 Change = Callable[[np.ndarray], None]

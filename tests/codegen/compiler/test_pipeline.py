@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -493,3 +494,18 @@ def test_dumps_go_to_files(monkeypatch: Any, tmp_path: Path) -> None:
     first, second = sorted(tmp_path.iterdir())
     assert (first.name, second.name) == ("000-a_b", "001-a_b")
     assert {"IR", "passes", "program", "kernels"} <= {p.stem.split("-", 1)[1] for p in first.iterdir()}
+
+
+def test_a_pass_that_fails_is_reported_as_the_option_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(context: Any, value: Any) -> None:
+        raise ZeroDivisionError("a mistake in the pass")
+
+    broken = tuple(p if p.required or p.name != "simplify" else replace(p, run=fail) for p in pipeline.PIPELINE)
+    monkeypatch.setattr(pipeline, "PIPELINE", broken)
+    x = T.scalar("x")
+    with pytest.raises(pipeline.PassError, match="(?s)the pass 'simplify'.*on_opt_error='warn'"):
+        tensordsl.function([x], x * 1.5001)
+    with tensordsl.config.change_flags(on_opt_error="warn"), pytest.warns(UserWarning, match="it is left out"):
+        assert float(tensordsl.function([x], x * 1.5002)(2)) == 3.0004
+    with tensordsl.config.change_flags(on_opt_error="ignore"):
+        assert float(tensordsl.function([x], x * 1.5003)(2)) == 3.0006

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -202,20 +203,20 @@ def test_nothing_is_added_to_nothing() -> None:
         f(none, np.zeros(100, int), np.zeros(100))
 
 
+@cache
+def scattered(is_weighted: bool) -> Any:
+    term, *more = (W * V - W, V.sum()) if is_weighted else (W,)
+    return tensordsl.function([X, I, W, V], [T.inc_subtensor((X * 3)[I], term), *more], on_unused_input="ignore")
+
+
 @given(st.integers(0, 700), st.integers(1, 90), st.integers(0, 2**32 - 1), st.booleans())
 def test_any_lengths(count: int, length: int, seed: int, is_weighted: bool) -> None:
     rng = np.random.default_rng(seed)
     i, w, v = indices(rng, count, length), rng.normal(size=count), rng.normal(size=count)
     x = rng.normal(size=length)
-    f = _WEIGHTED if is_weighted else _PLAIN
+    f = scattered(is_weighted)
     terms = w * v - w if is_weighted else w
     np.testing.assert_array_equal(f(x, i, w, v)[0], added(x * 3, i, terms))
-
-
-_WEIGHTED = tensordsl.function(
-    [X, I, W, V], [T.inc_subtensor((X * 3)[I], W * V - W), V.sum()], on_unused_input="ignore"
-)
-_PLAIN = tensordsl.function([X, I, W, V], [T.inc_subtensor((X * 3)[I], W)], on_unused_input="ignore")
 
 
 def test_elements_of_matrices_and_higher() -> None:

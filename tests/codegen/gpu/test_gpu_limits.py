@@ -188,7 +188,7 @@ def test_kernels_read_nothing_outside_of_their_operands() -> None:
     ]
     chosen = "not needed and not assemble and not stay"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "guarded", "-p", "no:cacheprovider", "-k", chosen, *suites],
+        [sys.executable, "-m", "pytest", "-q", "-p", "guarded", "-p", "no:xdist", "-p", "no:cacheprovider", "-k", chosen, *suites],
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{here}:{TESTS / 'support'}"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
