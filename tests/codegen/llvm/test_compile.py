@@ -118,5 +118,5 @@ def test_kernels_say_whether_loads_are_scheduled_forward(value, forward):
     kernels = [plan.kernels for plan in program.plans]
     text = modules.module_text(kernels)
     lengths = [8 * int(n) for n in re.findall(r" = load <(\d+) x (?:double|i64)>", text)]
-    assert forward == modules.loads_forward(kernels)
+    assert forward == modules.loads_forward(kernels, machine.native_width())
     assert forward == (max(lengths, default=0) > machine.native_width() and "@llvm.fma." not in text)
