@@ -1,16 +1,9 @@
 """Interrupts of long calls: loops poll for signals, and a handler that raises ends the call by a jump.
 
-    void poll_signals()          what loops call now and then: it may run Python's handlers, and may not return
-    void hold_block(ptr block)   this block of the pool is given back if the call ends before ...
-    void drop_block()            ... the newest of these is no longer held
-    void give_back(ptr list)     gives back all blocks of a list
-
-CPython runs handlers in the main thread with the GIL.  That thread is watched while a call may end: while it has
-released the GIL, or where the program says so (`program.Watch`).  Once in an interval a poll takes the GIL and asks.
-When a handler raises, `longjmp` goes to the program's failure exit (FR_JUMP): until then a call has written storage of
-          its own only, and
-what it holds hangs on its frame.  While Python code runs nobody is watched.  Threads of the pool have watches of their
-own, stop with the call whose tasks they do, and it waits for them.
+Contract  `poll_signals()` may run Python's handlers, and may not return; `hold_block`, `drop_block`, `give_back`:
+          blocks that are given back where the call ends early.
+When      a call is watched: while it has released the GIL, or where the program says so (`program.Watch`).
+Why       `longjmp` to the failure exit is safe, as until the commit a call writes storage of its own only.
 """
 
 from __future__ import annotations

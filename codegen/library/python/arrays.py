@@ -1,10 +1,8 @@
 """New arrays, whose data start on a cache line, and NumPy's functions to free and resize them (NEP 49).
 
-Contract  `new_result`, and the handler's `data_malloc`, `data_calloc`, `data_realloc`, `data_free`.  The eight bytes
-          before the data hold the address of the block.
-Why       malloc's blocks start 16 bytes behind a line, so every 64-byte vector straddles two.  Data of large arrays
-          start with a page, so that what a loop stores stays behind what it loads: a load waits for a recent store
-          whose last 12 address bits are the same (4K aliasing).
+Contract  `new_result`, `data_malloc` and so on; the eight bytes before the data hold the address of the block.
+Why       malloc's blocks start 16 bytes behind a line, so every 64-byte vector straddles two; data of large arrays
+          start with a page, as a load waits for a recent store with the same last 12 address bits (4K aliasing).
 """
 
 from __future__ import annotations
