@@ -86,7 +86,7 @@ class Fusion:
         for known in (self.formed, self.joined, self.group_needs):
             known.clear()  # of groups whose walks ask this object: what is in no circle needs no collector
         for g in groups:
-            g.pull = None
+            g.inliner = None
         return groups
 
     def _free(self, needed: dict[int, Value], asked: Collection[int]) -> None:
