@@ -19,7 +19,7 @@ from tensordsl.codegen.tensor_ir.lower_complex import (
     lower_complex,
     paired,
     parts,
-    taken_apart,
+    strided_variants,
 )
 from tensordsl.codegen.tensor_ir.lower_indexing import lower_inc_take
 from tensordsl.codegen.tensor_ir.lower_library_ops import (
@@ -591,7 +591,7 @@ def lower(
     for kind, variables in (("arg", inputs), ("shared", shared)):
         for k, v in enumerate(variables):
             sources.append(low.source(kind, k, v.type))
-            low.env[id(v)] = taken_apart(low, sources[-1])
+            low.env[id(v)] = strided_variants(low, sources[-1])
     roots = [*outputs, *(new for _, new in updates)]
     nodes = toposort(roots, inputs)
     values = low.run(roots, nodes)

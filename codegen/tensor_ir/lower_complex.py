@@ -26,7 +26,7 @@ def is_complex(node: Apply) -> bool:
     return any([v.type.dtype in COMPLEX for v in (*node.inputs, *node.outputs)])
 
 
-def taken_apart(low: Lowering, v: Value) -> Value:
+def strided_variants(low: Lowering, v: Value) -> Value:
     """A complex value in memory as the pair of its parts; a real value as it is."""
     if v.dtype not in COMPLEX:
         return v
@@ -67,11 +67,11 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
     if name in ("real", "imag"):
         return [operands[0].operands[name == "imag"]]
     if name == "print":
-        return [taken_apart(low, v) for v in low.host(node, operands)]
+        return [strided_variants(low, v) for v in low.host(node, operands)]
     if name == "searchsorted":
         return lower_search(low, node, [_of_dtype(g, v, upcast(*(o.dtype for o in operands))) for v in operands])
     if name in ("cumsum", "cumprod", "sort", "argsort"):
-        return [taken_apart(low, v) for v in lower_along(low, node, operands)]
+        return [strided_variants(low, v) for v in lower_along(low, node, operands)]
     if name == "shape_i":
         return [g.extent(operands[0].shape[node.attrs["axis"]])]
     if complexes.is_each(node.row):
@@ -118,7 +118,7 @@ def _whole(exponent: Variable) -> int | None:
 
 def _product(low: Lowering, node: Apply, x: Value) -> Value:
     dtype, wide = node.outputs[0].type.dtype, real_of(node.attrs["acc_dtype"])
-    operands = [low.graph.cast(p, wide) for p in taken_apart(low, x).operands]
+    operands = [low.graph.cast(p, wide) for p in strided_variants(low, x).operands]
     meaning = Reduction(COMPLEX_PROD, lambda *t: t, (0, 1))
     re, im = (
         low.graph.cast(low.graph.reduce(meaning, k, node.attrs["axis"], operands), real_of(dtype)) for k in (0, 1)
