@@ -49,7 +49,7 @@ ROOMS: dict[str, str] = {
     "codegen.host": "base abi target scalar_ir program_ir llvm",
     "codegen.mlir": "graph ops scalar_ir scalar_ir.math tensor_ir passes fusion",
     "codegen.compiler": (
-        "base graph ops abi target tensor_ir passes fusion program_ir llvm library.loops library.gemm library.sort "
+        "base graph ops abi target tensor_ir passes fusion program_ir llvm library library.loops library.gemm library.sort "
         "library.arrays library.python cpu variants bufferise host"
     ),
     "runtime.loading": "base codegen.abi",

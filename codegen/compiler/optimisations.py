@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensordsl.base.config import config
 from tensordsl.base.records import record
+from tensordsl.codegen.library.techniques import TECHNIQUES
 
 if TYPE_CHECKING:
     from tensordsl.codegen.target.tuning import Tuning
@@ -50,6 +51,13 @@ class Optimisation:
 
 
 GROUP = (
+    Optimisation(
+        "fusion", "group",
+        what="elementwise operations and reductions are computed by one loop nest",
+        applies_when="rules R1 to R12 of codegen/fusion/inline.py cut nothing between them",
+        why="values between them stay in registers, and operands are read once",
+        file="codegen/fusion/partition.py", tests=("test_fuse", "test_pieces"), changes=ROUNDING,
+    ),
     Optimisation(
         "hoist_from_branches", "group",
         what="what branches on one condition share becomes a branch of its own",
@@ -255,21 +263,20 @@ KERNEL = (
         why="exponentials of a softmax are computed once",
         file="codegen/cpu/schedule.py", tests=("test_overwritten_rows",), changes=ROUNDING,
     ),
-    Optimisation(
-        "compact_reductions", "kernel",
-        what="operands of reductions whose elements are not adjacent are copied a block of rows at a time",
-        applies_when="all kernels have lanes along one axis and none asks for positions; rows are short, or read again",
-        why="a copy of many short rows costs less than a call for each",
-        file="codegen/library/loops/pack/reductions.py", tests=("test_compact",),
-    ),
 )  # fmt: skip
 
-LIBRARY: tuple[Optimisation, ...] = ()
+LIBRARY = tuple(
+    Optimisation(
+        row.name, "library", row.what, row.applies_when, row.why, row.file, row.tests, row.changes, row.is_forcible,
+        row.objects,
+    )
+    for row in TECHNIQUES
+)  # fmt: skip
 
 ROWS: Mapping[str, Optimisation] = {row.name: row for row in (*GROUP, *PROGRAM, *KERNEL, *LIBRARY)}
 # Names of Theano's rewrites and of groups of these, which its programs switch: there is nothing of theirs to switch.
 THEANO = frozenset(
-    "fast_run fast_compile merge canonicalize specialize stabilize uncanonicalize fusion inplace scan gpu gpuarray cse "
+    "fast_run fast_compile merge canonicalize specialize stabilize uncanonicalize inplace scan gpu gpuarray cse "
     "ShapeOpt BlasOpt conv_gemm elemwise_fusion".split()
 )
 THEANO_PREFIXES = ("local_", "gpu_", "gpuarray_", "conv_", "scan_", "inplace_")
@@ -290,21 +297,18 @@ class Switches:
         return ";".join(":".join(sorted(names)) for names in chosen) if any(chosen) else ""
 
     @property
-    def of_library(self) -> frozenset[str]:
-        """Those that are left out and that objects of the library have, which a process loads once."""
-        return frozenset(name for name in self.excluded if name in ROWS and ROWS[name].objects)
+    def of_library(self) -> Switches:
+        """What is left out or forced of objects of the library, which a process loads once."""
+        return self._of(row for row in ROWS.values() if row.objects)
 
     def of_part(self, part: str) -> Switches:
         """What changes an object of the library (`abi.layouts.LIBRARY`): the kernels of programs change with all."""
         word = part.partition("_")[0]
-        if word == "common":
-            return self
-        names = frozenset(name for name in self.of_library if word in ROWS[name].objects)
-        return Switches(names, frozenset(), frozenset())
+        return self if word == "common" else self._of(row for row in ROWS.values() if word in row.objects)
 
-    def of_object(self, part: str) -> str:
-        """The same for its key."""
-        return self.of_part(part).text
+    def _of(self, rows: Iterable[Optimisation]) -> Switches:
+        names = frozenset(row.name for row in rows)
+        return Switches(self.excluded & names, frozenset(), self.forced & names)
 
     def tuned(self, tuning: Tuning | None) -> Tuning | None:
         """A tuning (None: this machine's) without what is left out, and with what is forced."""

@@ -123,7 +123,7 @@ TECHNIQUES = (
     _loops(
         "transpose_in_registers", "pack/transpose_registers",
         "transposition by 8 x 8 squares of shuffled vectors", "elements of 1 to 8 bytes",
-        "each cache line is loaded and stored once, as whole vectors", "test_nest test_squares", "transpose",
+        "each cache line is loaded and stored once, as whole vectors", "test_nest", "transpose",
     ),
     _loops(
         "row_batches", "row_batches",
@@ -153,7 +153,7 @@ TECHNIQUES = (
         "take_along_axis", "take",
         "what stands at indices is copied in short runs, a few columns down a block of rows at a time",
         "runs of at most 128 bytes, and enough rows",
-        "indices are checked once, and the block of rows stays in the cache", "test_takes", "take",
+        "indices are checked once, and the block of rows stays in the cache", "test_taken", "take",
     ),
     _loops(
         "split_rows", "parallel_rows",

@@ -24,7 +24,7 @@ from tensordsl.base.stacks import COMPILER_STACK_BYTES, with_stack
 from tensordsl.base.version import LOADED, __version__
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.compiler.graph_key import graph_key
-from tensordsl.codegen.compiler.optimisations import switches
+from tensordsl.codegen.compiler.optimisations import Switches, switches
 from tensordsl.graph.variables import unwatched
 from tensordsl.runtime.calls import threads
 from tensordsl.runtime.loading import cache, late, library
@@ -52,7 +52,7 @@ class _State:
     executables: dict[str, Executable] = {}
     version = ""
     directory: Any = ()
-    of_library: frozenset[str] | None = None  # the optimisations that it was made without
+    of_library: Switches | None = None  # of the optimisations that it has
     tuning: Any = None  # see `set_tuning`
 
 
@@ -278,9 +278,12 @@ def forget() -> None:
 
 def _choices(mode: Any) -> str:
     """What of a mode and of the flags changes the code."""
-    if _State.of_library is not None and (changed := switches().of_library ^ _State.of_library):
-        names = ", ".join(sorted(changed))
-        raise ValueError(f"optimizer_excluding: {names} cannot change: the library is in use; set it at the start")
+    wanted = switches().of_library
+    if _State.of_library not in (None, wanted):
+        raise ValueError(
+            f"{wanted.text or 'optimizer_excluding'}: optimisations of the library, which is in use, are switched at "
+            f"the program's start or in TENSORDSL_FLAGS"
+        )
     chosen = switches(mode)
     if mode is None:
         return chosen.text
@@ -310,7 +313,7 @@ def _prepare() -> None:
         version += _State.tuning.key() if _State.tuning is not None else ""
         _State.of_library = switches().of_library
         make = partial(with_stack, COMPILER_STACK_BYTES, _library_object)
-        library.install(make, version, switches().of_object)
+        library.install(make, version, lambda name: switches().of_part(name).text)
         on_change("num_threads", threads.set_threads)
         _State.version = version
 
