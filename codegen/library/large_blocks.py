@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm
+from tensordsl.codegen.target.machine import PAGE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
 
 HUGE_PAGE_BYTES = 1 << 21
 HUGE_PAGE_MIN_BYTES = HUGE_PAGE_BYTES * 3 // 4  # from which a block starts at one
-PAGE_BYTES = 4096
 MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE = 8, 14, 23  # Linux's advice
 
 

@@ -15,7 +15,7 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, Loop
 
 # Cycles between two looks for signals: 30 ms or so.  AArch64 counts the ticks of a clock, which differ: 1 to 40 ms.
-X86_CYCLES, ARM_TICKS = 90_000_000, 1_000_000
+SIGNAL_INTERVAL_X86_CYCLES, SIGNAL_INTERVAL_ARM_TICKS = 90_000_000, 1_000_000
 FIRST, NEVER = 0, -1  # when to look: the first poll only looks at the clock
 ROUNDS_BETWEEN_POLLS = 1 << 18  # of a loop with short rounds
 DECLARATIONS = f"@{layouts.TABLE} = external hidden constant ptr\n"
@@ -27,7 +27,7 @@ BLOCKS = "".join(
 
 
 def signal_text(is_arm: bool) -> str:
-    interval = ARM_TICKS if is_arm else X86_CYCLES
+    interval = SIGNAL_INTERVAL_ARM_TICKS if is_arm else SIGNAL_INTERVAL_X86_CYCLES
     return (
         _poll_signals()
         + _look(interval)

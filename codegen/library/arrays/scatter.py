@@ -17,13 +17,12 @@ from tensordsl.codegen.library.signals import POLL, long_loop, poll
 from tensordsl.codegen.llvm import float16
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
 from tensordsl.codegen.llvm.vector_builder import Code, llvm_type, memory_type
-from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import ALIAS_BYTES, CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
 
 SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
 UNROLL = 4  # vectors of a row in one round of the loop
 OFFSETS_AT_ONCE, OFFSETS_PER_VECTOR = 512, 8  # positions whose offsets are found at once; in a vector
-PAGE_BYTES = 4096  # a load waits for a recent store whose address has the same last bits (4K aliasing)
 PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
 IS_COLUMN = 2  # of `is_row`: what is written at each position are strided elements
 PLACES = ("ptr x", "ptr y", "ptr positions", "i64 step", "i64 count", "i64 y_step")
@@ -245,7 +244,7 @@ def _entry(t: Tuning, name: str) -> str:
     xs = f.gep(dims, "%rank", "i64")
     ys = f.gep(xs, "%rank", "i64")
     step = f.load("i64", f.gep(xs, f.sub("%rank", 1), "i64"))
-    aliased = f.and_(step, PAGE_BYTES // 2 - 1)
+    aliased = f.and_(step, ALIAS_BYTES // 2 - 1)
     by_rows = (f.eq("%is_row", 0), f.gt("%rank", 0), f.ne(aliased, 0))
     few = f.all(*by_rows, f.le(count, t.arrays.scatter_few_positions))
     kind = f.choose(few, IS_COLUMN, "%is_row")

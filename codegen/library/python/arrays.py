@@ -8,10 +8,9 @@ Why       malloc's blocks start 16 bytes behind a line, so every 64-byte vector 
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.large_blocks import PAGE_BYTES
 from tensordsl.codegen.library.python.vectorcall import incref
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm
-from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import ALIAS_BYTES, CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
 
 HEAD_BYTES = 16  # before the data: malloc's addresses are multiples of it
@@ -84,10 +83,10 @@ def _data_malloc(t: Tuning) -> str:
     f.store("i64", bytes, block)
     f.ret("ptr", _data(f, block, CACHE_LINE_BYTES))
     f.place(large)
-    block = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.add('%size', PAGE_BYTES + HEAD_BYTES)}")
+    block = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.add('%size', ALIAS_BYTES + HEAD_BYTES)}")
     f.branch(f.is_null(block), none, some, UNLIKELY)
     f.place(some)
-    f.ret("ptr", _data(f, block, PAGE_BYTES))
+    f.ret("ptr", _data(f, block, ALIAS_BYTES))
     f.place(none)
     f.ret("ptr", "null")
     return f.text
