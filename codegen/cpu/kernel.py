@@ -175,7 +175,7 @@ class Kernel:
 
     @property
     def overlaps(self) -> bool:
-        """Does the last chunk of each row end with its last whole vector, all of whose lanes count?"""
+        """True if the last chunk of each row ends with its last complete vector, all of whose lanes count."""
         return self.counts and not self.states
 
     @property
@@ -201,8 +201,8 @@ class Kernel:
         return self.once[key]
 
     def cross(self, types: set[str]) -> None:
-        """Let the lanes be in the order that takes the least time of complex numbers, if these are all that it reads
-        along them, of the given types."""
+        """Let the lanes be in the order that is cheapest for complex numbers, if these are all that it reads along
+        them, of the given types."""
         if self.form == LANES and len(types) == 1 and types <= set(COMPLEX):
             self.body.crosses = True
             self.order = crossed(self.body, types.pop(), self.width)
@@ -227,21 +227,20 @@ class Kernel:
             self.body.vector_bytes //= 2
 
     def may_keep_address(self, adds_up: bool) -> None:
-        """Keep the address of vectors of one operand that are added up in a register: Intel's cores part an instruction
-        that loads and adds in two where its address has an index, and look less far ahead then."""
+        """Keep the address of vectors of one operand that are added up in a register: Intel's cores split an
+        instruction that loads and adds where its address has an index, and prefetch less far then."""
         self.keeps_address = adds_up and self.form == LANES and "halves" in self.body.isa
 
     def may_prefetch(self, is_slow: bool) -> None:
-        """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results where rows may
-        be off lines, and where the loop is slow for operands, as it computes expensive functions or waits for
-        memory."""
+        """Let its loop prefetch on processors that do not look far ahead: lines of results where rows may be off lines;
+        lines of operands where the loop is slow for them, as it computes expensive functions or waits for memory."""
         pays = "halves" in self.body.isa or self.tuning.forces("prefetch")
         may = self.form == LANES and pays and self.tuning.allows("prefetch")
         self.prefetches_operands, self.prefetches_results = is_slow and may, self.has_rows and may
 
     def adds_by_halves(self) -> bool:
-        """Do sums of short rows take less time in half registers?  They do: half as many straddle lines, memory gives
-        more on AMD's cores, and less is behind a row's last whole one."""
+        """True if sums of short rows take less time in half registers: with AVX-512 half as many loads straddle lines,
+        memory gives more on AMD's cores, and less is behind a row's last complete vector."""
         return "avx512" in self.body.isa and self.tuning.allows("half_registers")
 
     def segment_rows(self) -> None:
@@ -259,7 +258,7 @@ class Kernel:
 
     def may_align_vectors(self) -> None:
         """Let a row's vectors begin on an operand's cache lines, where these are as long as registers and straddling
-        costs.  It computes some elements twice."""
+        costs. Some elements are computed twice."""
         whole = [e for e in self.entries.values() if e.kind == VECTOR and e.add == NO_AREA and e.step == 1]
         whole = [e for e in whole if self.width * e.itemsize % CACHE_LINE_BYTES == 0]
         light = count_lines(self.body.lines) <= self.tuning.kernel.light_body_lines
@@ -268,8 +267,8 @@ class Kernel:
             self.aligned_operand = whole[0]
 
     def may_align_chunks(self, alignment: LineAlignment) -> None:
-        """The same of rows of floats that are added up (`cpu.aligned_rows`); of what is far they add up the same
-        alone."""
+        """The same of rows of floats that are added up (`cpu.aligned_rows`): chunks of what no cache holds are the same
+        ones."""
         self.may_align_vectors()
         can = 8 <= self.width <= 64 and not self.phis and loads_floats(self.body.lines, self.width)
         self.aligned_operand = self.aligned_operand if can else None
@@ -278,7 +277,7 @@ class Kernel:
 
     @property
     def masks(self) -> bool:
-        """Have the states behind a chunk only what counts?"""
+        """True if states behind a chunk hold only what counts."""
         return self.repeats or bool(self.line_alignment)
 
     def lane_pointer(self, pointer: str, itemsize: int, step: int = 1) -> str:
@@ -354,7 +353,7 @@ class Kernel:
             store_strided(self.body, value, place, dtype, step, self.width)
 
     def prefetch(self, place: str, dtype: str, writes: bool = False) -> None:
-        """Ask, once, for what is behind a vector, if the loop is to ask for that."""
+        """Prefetch, once, what is behind a vector, if the loop is to."""
         if (self.prefetches_operands or (self.prefetches_results and writes)) and (
             key := f"{place}.onward"
         ) not in self.once:
@@ -397,7 +396,8 @@ class Kernel:
         return self.lanes[id(v)]
 
     def negate_differences(self, values: Iterable[Val], roots: Sequence[Val]) -> None:
-        """Where only the square of x - m is wanted, and x alone is in memory, m - x: one instruction with its load."""
+        """Where only the square of x - m is used, and x alone is in memory, compute m - x: one instruction with its
+        load."""
         users: dict[int, list[Val]] = {}
         for v in values:
             for a in v.args:
@@ -558,7 +558,7 @@ class Kernel:
         ]
 
     def takes_whole(self) -> bool:
-        """Does it call what takes whole registers?"""
+        """True if it calls what takes complete registers."""
         needs = self.needs()
         return bool(needs.functions) or any("avx512" in name for name in needs.declarations)
 

@@ -39,7 +39,7 @@ def block_stencil_rows(k: Kernel) -> StencilRows | None:
 
 
 def is_plain(k: Kernel) -> bool:
-    """Is a kernel a straight text for each vector, and nothing else?"""
+    """True if a kernel is a straight text for each vector, and nothing else."""
     others = k.phis, k.states, k.carried, k.short_rows, k.prefetched, k.finishes, k.aligned_operand, k.chunk
     behind = (*k.ends.lines, *k.close.lines, *k.after.lines)
     return not any(others) and not behind and is_straight(k.before.lines, k.body.lines)

@@ -1,6 +1,6 @@
 """The techniques of the library: each with a name, by which `Tuning.off` and `Tuning.forced` switch it.
 
-Contract  rows of `Technique`; `compiler.optimisations` lists them, writers ask `tuning.allows(name)`.
+Contract  rows of `Technique`; `compiler.optimisations` lists them, writers check `tuning.allows(name)`.
 When      a library object is written: an object without a technique has another cache key (`Tuning.key`).
 Why       what has no switch has no price.  Without any of them results are right; `changes` says what may differ.
 """
@@ -14,7 +14,7 @@ ORDER = "the order of additions"
 
 @record
 class Technique:
-    """One of the library's ways to be fast.
+    """One entry of the catalogue.
 
     objects: first words of names of the objects that it is in.  stubs: functions of the loops that answer "not handled"
     where it is off.  changes: what results may differ in without it, "" if in nothing.  is_forcible: it can be used
