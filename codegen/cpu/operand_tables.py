@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tensordsl.codegen.cpu.kernel import Kernel
+from tensordsl.codegen.cpu.kernel_text import needs, text
 from tensordsl.codegen.cpu.loop_tree import Area
 from tensordsl.codegen.cpu.schedule import row_gather
 from tensordsl.codegen.fusion.group import Buffer, Group, Schedule
@@ -72,11 +73,11 @@ class Tables:
     def kernels_made(self, words: tuple[int, ...]) -> Kernels:
         declarations: dict[str, str] = {}
         for k in self.kernels:
-            for table in k.needs():
+            for table in needs(k):
                 declarations |= table
         return Kernels(
             symbols=tuple(k.name for k in self.kernels),
-            texts=tuple(k.text() for k in self.kernels),
+            texts=tuple(map(text, self.kernels)),
             descriptor=words,
             declarations=frozenset(declarations.values()),
             ints=tuple(self.ints),
