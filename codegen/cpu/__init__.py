@@ -8,7 +8,7 @@ Way        `planner` builds the tree of loops (`loop_tree`), decides which kerne
            (`planner_values`, with places in `operand_tables`) and writes each into a `kernel.Kernel`: a body on
            vectors, written by `llvm.emit_scalars`, between loops that `row_loop` and `column_loop` write.
            Into a body go `reductions`, `gather`, `scatter_add`.
-Forms      that `kernel_text` chooses from: `short_rows` (short rows in lanes), `stencil_rows` (register blocking of rows
+Forms      that `kernel_text` chooses from: `short_rows` (rows in lanes), `stencil_rows` (register blocking of rows
            that share loads; `stencil_offsets` finds them), `vectorise_rows` (many rows of one scalar), `aligned_rows`
            (vectors begin on cache lines), `streaming_stores` (non-temporal stores), `prefetch` (of the next rows).
 Uses       `fusion`, `scalar_ir`, `llvm`, `abi.descriptor`; `target.tuning` for thresholds.
