@@ -14,10 +14,10 @@ from tensordsl.codegen.bufferise.gemm import Matrix, as_matrix, elements, packed
 from tensordsl.codegen.bufferise.row_blocks import (
     block_of,
     blocks_of,
-    launch_part,
-    of_part,
+    launch_block,
+    of_task,
     quotient,
-    room_of_parts,
+    room_of_tasks,
     times,
     view,
 )
@@ -54,13 +54,13 @@ class _OfBlock(Protocol):
 def by_blocks(b: Bufferiser, run: Stacks, block: Block, refs: dict[int, Ref], products: Mapping[int, _OfBlock]) -> None:
     """The loop over blocks of a run, of whose own values `refs` has the first part's storage."""
     b.scopes.append(Scope())
-    mine = refs | {n: of_part(b, block, refs[n]) for n in sorted(run.inner)}
+    mine = refs | {n: of_task(b, block, refs[n]) for n in sorted(run.inner)}
     block = replace(block, local=frozenset(mine[n].ptr for n in run.inner))
     for member, axis in run.members:
         if isinstance(member, Value):
             b.emit(products[member.number].of_block(block, mine))
         else:
-            launch_part(b, member, mine, replace(block, axis=axis))
+            launch_block(b, member, mine, replace(block, axis=axis))
     b.emit(blocks_of(b, block, run.first.shape[0], b.close_scope()))
 
 
@@ -95,7 +95,7 @@ def _room_for(b: Bufferiser, run: Stacks, v: Value, block: Block) -> Ref:
     """Storage for the matrices of one block of each part for what only the run reads, else for the whole value."""
     if v.number not in run.inner:
         return b.destination(v, v.dtype, v.shape)
-    return room_of_parts(b, block, v, run.at[v.number])
+    return room_of_tasks(b, block, v, run.at[v.number])
 
 
 class _Products:

@@ -40,7 +40,7 @@ def begin_with(b: Bufferiser, x: Value, target: Ref, part: Callable[[Ref], Ref] 
 
 def over(b: Bufferiser, v: Value, x: Value, begin: Callable[[Bufferiser, Value, Ref], None] = begin_with) -> Ref:
     """Where v is computed from x, which stands there, as far as `begin` puts it there."""
-    if v.number in b.heirs and v.number not in b.targets:
+    if v.number in b.in_place and v.number not in b.targets:
         return b.ref(x)
     ref = b.destination(v, v.dtype, v.shape)
     if is_zero(x) or b.ref(x).ptr != ref.ptr:
