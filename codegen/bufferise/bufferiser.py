@@ -453,7 +453,7 @@ class Bufferiser:
         return {n: length for length, n in names if not isinstance(length, tuple)}
 
     def check_pending(self) -> None:
-        """Check what has become checkable: constraints all of whose integers have been computed."""
+        """Emit the checks that have become possible: constraints all of whose integers have been computed."""
         waiting = []
         for c in self.pending:
             ready = all(

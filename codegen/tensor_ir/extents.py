@@ -426,7 +426,7 @@ class Extents:
 
     def _find(self, a: Length) -> Length:
         seen: dict[Extent, int] = {}
-        path: list[Extent] = []  # by what stands for atoms alone: that holds within other lengths too
+        path: list[Extent] = []  # by representatives of atoms alone, which hold within other lengths, too
         while isinstance(a, Extent) and a not in seen:
             seen[a] = len(seen)
             if a in self._same_lengths:
