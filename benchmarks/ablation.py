@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import THREADS
+from benchmarks.run.harness import THREADS
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "docs" / "ablation.json"
@@ -45,8 +45,9 @@ Call = tuple[str, Callable[[], float]]  # a name, and what compiles and measures
 
 # -- in the process that measures -------------------------------------------------------------------------------------
 def peers_calls(quick: bool) -> Iterator[Call]:
-    from benchmarks import peers_workloads, worker
     from benchmarks.peers import tensordsl as peer
+    from benchmarks.run import worker
+    from benchmarks.workloads import peers as peers_workloads
 
     def measured(name: str) -> float:
         worker.CALLS[name] = worker.build(peer, name)

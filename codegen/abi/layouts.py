@@ -219,6 +219,7 @@ _CALLS = (
 )
 LIBRARY_CALLS = {function: dtypes for function, _, _, dtypes, _ in _CALLS}
 CALLERS = {function: construct for function, construct, *_ in _CALLS}
+CALLED = {name.partition("_")[0]: function for function, _, name, *_ in reversed(_CALLS)}  # of an object, one function
 POINTWISE = tuple(function for function, *_, is_pointwise in _CALLS if is_pointwise)
 
 

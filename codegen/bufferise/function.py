@@ -11,8 +11,6 @@ from functools import partial
 from typing import Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
-from tensordsl.codegen.bufferise.compute_in_place import slice_layout
-from tensordsl.codegen.bufferise.gemm import scratch_of
 from tensordsl.codegen.bufferise.hidden_rows import may_pay
 from tensordsl.codegen.bufferise.output_order import keep_orders
 from tensordsl.codegen.bufferise.steps import run_steps
@@ -27,7 +25,7 @@ from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import DOT, FOR, INC_SUBTENSOR, of_function
+from tensordsl.codegen.tensor_ir.construct import DOT, FOR, of_function
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered
@@ -203,10 +201,8 @@ class _Function:
                 for s in (*_layout(b, v, b.late), *target().strides):
                     b.name(s)
         for s in late:
-            for n in partial_layout(b, s):
-                b.name(n)
-            if s.value is not None and s.value.op == DOT and s.value.number not in b.products:
-                scratch_of(b, s.value)
+            if s.value is not None:
+                s.value.construct.prepare(b, s.value)
         self.late_at = len(self.body.code)
         run_steps(b, late, keep)
         for k, v, target in targets:
@@ -474,16 +470,6 @@ def _view_lengths(v: Value) -> list[Any]:
         lengths += [*v.operands[0].shape, *(n for bound in v.attrs.get("bounds", ()) for n in bound[:3])]
         v = v.operands[0]
     return lengths
-
-
-def partial_layout(b: Bufferiser, s: Step) -> list[Any]:
-    """The integers that an update of a slice needs; its bounds may be known at run time only."""
-    v = s.value
-    if v is None or v.op != INC_SUBTENSOR:
-        return []
-    item = ITEMSIZE[v.dtype]
-    offset, dims, strides = slice_layout(b, contiguous(tuple(map(b.find, v.shape)), item), v.attrs["bounds"])
-    return [offset, *dims, *strides, ex.mul(item, ex.product(dims))]
 
 
 def _reads_in_place(step: Step, k: int, v: Value) -> bool:

@@ -40,12 +40,12 @@ from tensordsl.codegen.abi.descriptor import (
     WRITE,
 )
 from tensordsl.codegen.cpu.column_loop import column_lines
-from tensordsl.codegen.cpu.prefetch import IS_AHEAD, may_ask, onward_lines
+from tensordsl.codegen.cpu.prefetch import IS_AHEAD, declare_prefetch, prefetch_ahead
 from tensordsl.codegen.cpu.row_loop import chunks, row_lines
 from tensordsl.codegen.cpu.schedule import PLAIN
 from tensordsl.codegen.cpu.stencil_offsets import Shift
-from tensordsl.codegen.cpu.stencil_rows import RowsTogether, rows_together
-from tensordsl.codegen.cpu.streaming_stores import ENTRY, HINT, has_past, past_lines
+from tensordsl.codegen.cpu.stencil_rows import StencilRows, block_stencil_rows
+from tensordsl.codegen.cpu.streaming_stores import ENTRY, HINT, has_streaming_loop, streaming_lines
 from tensordsl.codegen.cpu.vectorise_rows import WRONG, RowVectors, row_vectors
 from tensordsl.codegen.fusion.group import LineAlignment, region
 from tensordsl.codegen.llvm.builder import METADATA
@@ -68,7 +68,7 @@ from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.graph.types import COMPLEX
 
 if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.short_rows import SideBySide
+    from tensordsl.codegen.cpu.short_rows import ShortRows
 
 SCALAR, ROW, LANES, COLUMNS = range(4)
 NO_AREA = -1
@@ -128,15 +128,15 @@ class Kernel:
         if form == COLUMNS:
             self.close.block = "fold"
             self.head.do("%folds = icmp eq i64 %rows, 0")
-            may_ask(self)
+            declare_prefetch(self)
         self.scalars: dict[int, str] = {}
         self.lanes: dict[int, str] = {}
-        self.halves = False  # in half registers?
+        self.half_registers = False  # in half registers?
         self.keeps_address = False  # is the address of what its loop loads in a register?
         self.strided: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
         self.stencil_offsets: Sequence[Shift] = ()  # operands that are parts of one tensor
-        self.together: RowsTogether | None = None  # what does several rows of these at once
-        self.past = False  # has it a second loop, whose stores go past the caches?
+        self.stencil_rows: StencilRows | None = None  # what does several rows of these at once
+        self.streams = False  # has it a second loop, whose stores go past the caches?
         self.stored: list[tuple[str, str, str]] = []  # adjacent elements that are written: (value, place, dtype)
         self.adjacent: dict[str, str] = {}  # vectors that were loaded -> where all lanes are in memory
         self.phis: list[Phi] = []  # of the loop around the body
@@ -145,7 +145,7 @@ class Kernel:
         self.writes = False  # does it write elements, maybe in the place of an operand's?
         self.open: list[tuple[str, bool]] = []  # behind a chunk: is a reduction open, and what would decide it
         self.repeats = False  # does a row's last chunk end with its last whole vector, masked?
-        self.straddles: Entry | None = None  # the operand on whose lines a row's vectors should begin
+        self.aligned_operand: Entry | None = None  # the operand on whose lines a row's vectors should begin
         self.line_alignment = LineAlignment.NONE  # do chunks begin and end inside of vectors?  (see Schedule)
         self.ended: list[Phi] = []  # of the loop: (name, type, behind whole vectors, behind that one)
         self.totals: list[Phi] = []  # of the chunks
@@ -154,16 +154,16 @@ class Kernel:
         self.chunk = 0  # vectors of a chunk; 0: all
         self.finishes = False  # is it one of those that do all of a row?
         self.unroll_jam = 1  # vectors of COLUMNS that are done together
-        self.side: SideBySide | None = None  # the form for short rows
+        self.short_rows: ShortRows | None = None  # the form for short rows
         self.order: Sequence[int] = range(width)  # which element of a vector each lane has
-        self.widens = False  # may COLUMNS take several short rows as one?
+        self.segmented = False  # may COLUMNS take several short rows as one?
         self.folded: list[Phi] = []  # of the states then: (name, type, of elements behind, of the rows)
         self.counted: list[Phi] = []  # of COLUMNS: (name, type, of lanes done before, of the rows)
         self.carried: dict[int, list[Carried]] = {}  # of reductions
-        self.fetches = self.fetches_results = False  # does its loop ask for what is further on in a row?
-        self.onward: list[str] = []  # what asks for it
+        self.prefetches_operands = self.prefetches_results = False  # does its loop ask for what is further on in a row?
+        self.ahead: list[str] = []  # what asks for it
         self.prefetched: list[Entry] = []  # of LANES: operands of whose next rows it asks for, with `turn` & AHEAD
-        self.asks_memory = False  # also where no cache keeps them?
+        self.prefetches_memory = False  # also where no cache keeps them?
         self.fails = self.guarded = False
         self.vectors: RowVectors | None = None  # what does several rows of ROW at once
         self.wrong = WRONG  # of ROW: was something out of range, in this row or one before?
@@ -222,8 +222,8 @@ class Kernel:
     def use_halves(self, is_light: bool) -> None:
         """Computing in half registers, where the machine prefers that for loops that are bound by memory."""
         prefers = "halves" in self.body.isa or ("avx512" in self.body.isa and self.tuning.forces("half_registers"))
-        self.halves = is_light and self.form == LANES and prefers and self.tuning.allows("half_registers")
-        if self.halves:
+        self.half_registers = is_light and self.form == LANES and prefers and self.tuning.allows("half_registers")
+        if self.half_registers:
             self.body.vector_bytes //= 2
 
     def may_keep_address(self, adds_up: bool) -> None:
@@ -231,21 +231,22 @@ class Kernel:
         that loads and adds in two where its address has an index, and look less far ahead then."""
         self.keeps_address = adds_up and self.form == LANES and "halves" in self.body.isa
 
-    def may_fetch(self, is_slow: bool) -> None:
+    def may_prefetch(self, is_slow: bool) -> None:
         """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results where rows may
-        be off lines, and where the loop is slow for operands, as it computes dear functions or waits for memory."""
+        be off lines, and where the loop is slow for operands, as it computes expensive functions or waits for
+        memory."""
         pays = "halves" in self.body.isa or self.tuning.forces("prefetch")
         may = self.form == LANES and pays and self.tuning.allows("prefetch")
-        self.fetches, self.fetches_results = is_slow and may, self.has_rows and may
+        self.prefetches_operands, self.prefetches_results = is_slow and may, self.has_rows and may
 
     def adds_by_halves(self) -> bool:
         """Do sums of short rows take less time in half registers?  They do: half as many straddle lines, memory gives
         more on AMD's cores, and less is behind a row's last whole one."""
         return "avx512" in self.body.isa and self.tuning.allows("half_registers")
 
-    def widen(self) -> None:
+    def segment_rows(self) -> None:
         """Let several short rows be taken as one."""
-        self.widens = True
+        self.segmented = True
 
     def may_repeat(self, idempotent: Iterable[bool]) -> None:
         """Let rows' last chunks end with their last whole vector, if the body is short and some reducers add up."""
@@ -254,25 +255,25 @@ class Kernel:
             and is_straight(self.body.lines)
             and not self.phis
         )
-        self.repeats = self.form == LANES and self.finishes and not self.side and light and not all(idempotent)
+        self.repeats = self.form == LANES and self.finishes and not self.short_rows and light and not all(idempotent)
 
-    def may_begin_on_lines(self) -> None:
+    def may_align_vectors(self) -> None:
         """Let a row's vectors begin on an operand's cache lines, where these are as long as registers and straddling
         costs.  It computes some elements twice."""
         whole = [e for e in self.entries.values() if e.kind == VECTOR and e.add == NO_AREA and e.step == 1]
         whole = [e for e in whole if self.width * e.itemsize % CACHE_LINE_BYTES == 0]
         light = count_lines(self.body.lines) <= self.tuning.kernel.light_body_lines
-        light = light and "avx512" in self.body.isa and not self.halves and self.tuning.allows("line_alignment")
+        light = light and "avx512" in self.body.isa and not self.half_registers and self.tuning.allows("line_alignment")
         if self.form == LANES and whole and light:
-            self.straddles = whole[0]
+            self.aligned_operand = whole[0]
 
-    def may_cut_on_lines(self, alignment: LineAlignment) -> None:
+    def may_align_chunks(self, alignment: LineAlignment) -> None:
         """The same of rows of floats that are added up (`cpu.aligned_rows`); of what is far they add up the same
         alone."""
-        self.may_begin_on_lines()
+        self.may_align_vectors()
         can = 8 <= self.width <= 64 and not self.phis and loads_floats(self.body.lines, self.width)
-        self.straddles = self.straddles if can else None
-        self.line_alignment = alignment if self.straddles else LineAlignment.NONE
+        self.aligned_operand = self.aligned_operand if can else None
+        self.line_alignment = alignment if self.aligned_operand else LineAlignment.NONE
         self.repeats = self.repeats and not self.line_alignment
 
     @property
@@ -333,7 +334,7 @@ class Kernel:
         pointer, step = self.pointer(VECTOR, operand, ITEMSIZE[dtype], READ, add), self.strided.get(operand, 1)
         place = self.lane_pointer(pointer, ITEMSIZE[dtype], step)
         if step == 1:
-            self.fetch(place, dtype)
+            self.prefetch(place, dtype)
             value = load(self.body, place, dtype, self.width)
             self.adjacent[value] = place
             return value
@@ -346,20 +347,22 @@ class Kernel:
             if self.form == LANES and dtype in PLAIN and (old := next((x for x, at in read if at == place), "")):
                 self.entries[kind, operand, NO_AREA].keeps = True
                 value = kept_if_done(self, value, old, dtype)
-            self.fetch(place, dtype, writes=True)
+            self.prefetch(place, dtype, writes=True)
             self.stored.append((value, place, dtype))
             store(self.body, value, place, dtype, self.width)
         else:
             store_strided(self.body, value, place, dtype, step, self.width)
 
-    def fetch(self, place: str, dtype: str, writes: bool = False) -> None:
+    def prefetch(self, place: str, dtype: str, writes: bool = False) -> None:
         """Ask, once, for what is behind a vector, if the loop is to ask for that."""
-        if (self.fetches or (self.fetches_results and writes)) and (key := f"{place}.onward") not in self.once:
+        if (self.prefetches_operands or (self.prefetches_results and writes)) and (
+            key := f"{place}.onward"
+        ) not in self.once:
             self.once[key] = place
-            may_ask(self)
+            declare_prefetch(self)
             t = self.tuning.prefetch
-            by = t.ahead_bytes if self.fetches else t.light_ahead_bytes
-            self.onward += onward_lines(place, self.width * ITEMSIZE[dtype], writes, by)
+            by = t.ahead_bytes if self.prefetches_operands else t.light_ahead_bytes
+            self.ahead += prefetch_ahead(place, self.width * ITEMSIZE[dtype], writes, by)
 
     def store_vectors(self, outs: Sequence[tuple[int, str, str]], joined: int) -> None:
         """(operand, dtype, value) of outputs; joined: so many each stand side by side."""
@@ -393,7 +396,7 @@ class Kernel:
             )
         return self.lanes[id(v)]
 
-    def turn_differences(self, values: Iterable[Val], roots: Sequence[Val]) -> None:
+    def negate_differences(self, values: Iterable[Val], roots: Sequence[Val]) -> None:
         """Where only the square of x - m is wanted, and x alone is in memory, m - x: one instruction with its load."""
         users: dict[int, list[Val]] = {}
         for v in values:
@@ -478,11 +481,11 @@ class Kernel:
                 self.head.declarations["!0"] = METADATA
             if self.states and self.close.block == "close":
                 self.close.block = "fold"
-            if self.side:
-                self.side.finish()
-            self.together = rows_together(self)
-            self.past = has_past(self)
-            if self.past:
+            if self.short_rows:
+                self.short_rows.finish()
+            self.stencil_rows = block_stencil_rows(self)
+            self.streams = has_streaming_loop(self)
+            if self.streams:
                 self.head.declarations |= HINT
         if self.wrong != WRONG:
             self.vectors = row_vectors(self)
@@ -492,9 +495,9 @@ class Kernel:
         takes_turn = self.finishes or self.form == COLUMNS or bool(self.prefetched)
         rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * takes_turn
         given = f"(ptr %P, i64 %n, i64 %live{rows})"
-        halves = HALVES if self.halves and not self.takes_whole() else ""
+        halves = HALVES if self.half_registers and not self.takes_whole() else ""
         lines = [f"define void @{self.name}{given} nounwind{halves} {{"]
-        lines.append("begin:" if self.guarded or self.past else "entry:")
+        lines.append("begin:" if self.guarded or self.streams else "entry:")
         entries, behind = list(self.entries.values()), len(self.entries)
         for k, e in enumerate(entries):
             lines += [f"  %at.{k} = getelementptr ptr, ptr %P, i64 {k}"]
@@ -504,16 +507,16 @@ class Kernel:
                 lines += [f"  {e.name}.step = load i64, ptr %by.{k}, align 8"]
         loops = {LANES: self._lanes, COLUMNS: self._columns}.get(self.form, self._rows)
         guard = ["  br i1 %absent, label %leave, label %entry", "leave:", "  ret void", "entry:"]
-        entry = guard if self.guarded else ENTRY if self.past else ()
+        entry = guard if self.guarded else ENTRY if self.streams else ()
         head = [*self.head.lines, *(IS_AHEAD if self.prefetched else ()), *entry]
-        past = past_lines(self, given) if self.past else ()
+        past = streaming_lines(self, given) if self.streams else ()
         return "\n".join([*lines, *head, *loops(), "  ret void", *past, "}", ""])
 
     def _lanes(self) -> list[str]:
         last = "next" if self.carried else self.after.block
-        if self.together:
-            return self._for_rows(row_lines(self), last, self.together.lines, "ones", ".from")
-        return self._for_rows(row_lines(self), last, *((self.side.lines, "single.q") if self.side else ()))
+        if self.stencil_rows:
+            return self._for_rows(row_lines(self), last, self.stencil_rows.lines, "ones", ".from")
+        return self._for_rows(row_lines(self), last, *((self.short_rows.lines, "single.q") if self.short_rows else ()))
 
     def _rows(self) -> list[str]:
         first = (self.vectors.lines, "ones", ".from") if self.vectors else ()
@@ -564,7 +567,7 @@ class Kernel:
         whole = Code()
         codes = self.head, self.before, self.points, self.body, self.ends, self.masked, self.close, self.summed
         behind = self.others, self.fixed, self.after, self.resume, self.final
-        for code in (*codes, *behind, *(self.side.codes() if self.side else ())):
+        for code in (*codes, *behind, *(self.short_rows.codes() if self.short_rows else ())):
             whole.need(code)
         return whole
 

@@ -1,7 +1,8 @@
-"""Rows of a scalar each, several at once: the straight text of kernels of form ROW (`cpu.kernel`), of integers, with a
-vector in the place of each scalar, where what it reads and writes stands side by side.
+"""Vectorisation across rows of kernels that compute one scalar a row.
 
-So are offsets of rows at indices found: each by itself costs as much as a short row does.
+Contract  the straight text of a kernel of form ROW, of integers -> a loop over several rows at once, or None.
+When      all that it reads and writes is adjacent from row to row, which the loop compares at run time.
+Why       offsets of rows at indices are found so: each by itself costs as much as a short row does.
 """
 
 from __future__ import annotations

@@ -249,10 +249,8 @@ class Fused:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
         least, weight = self.tuning.store_min_operations, dict[Val, int]()
         for s in self.group.scalars:
-            is_expensive = is_expensive_op(s) or (
-                s.op == "load" and s.args and any([a.axes for a in s.args])
-            )  # functions, gathers
-            total = least if is_expensive else int(s.op not in LEAVES)
+            gathers = s.op == "load" and s.args and any([a.axes for a in s.args])
+            total = least if gathers or is_expensive_op(s) else int(s.op not in LEAVES)
             for a in s.args:
                 total += weight[a]
             weight[s] = min(1000, total)
@@ -370,7 +368,7 @@ def _check(
 
 
 def _cut(tensors: Iterable[Value], rule: str) -> None:
-    """All of them at once, if there are any: an attempt is dear."""
+    """All of them at once, if there are any: an attempt is expensive."""
     values = [*dict.fromkeys(tensors)]
     if values:
         raise Cut(values[0], rule, *values[1:])
@@ -395,7 +393,7 @@ def _check_uses(
     tensor: Mapping[Val, Value], values: Sequence[Value], own: set[Val], scalars: Sequence[Val], row: frozenset[str]
 ) -> None:
     """R2.  What a scalar is computed from is not computed again for axes that only its user has."""
-    dear: set[Val] = set()  # with heavy mathematics in them, that of the group's outputs apart
+    expensive: set[Val] = set()  # with heavy mathematics in them, that of the group's outputs apart
     slow: set[Val] = set()  # with quotients or roots in them
     for s in scalars:
         if s.op in SLOW or not slow.isdisjoint(s.args):
@@ -406,9 +404,9 @@ def _check_uses(
                     narrow = _narrow(tensor, a, slow)
                     if narrow in tensor and tensor[narrow] not in values and narrow not in own:
                         raise Cut(tensor[narrow], "R12")
-        below = [a for a in s.args if a in dear]
-        if is_function(s) or (below and s.axes and any([a not in own for a in below])):
-            dear.add(s)
+        below = [a for a in s.args if a in expensive]
+        if (is_function(s)) or (below and s.axes and any([a not in own for a in below])):
+            expensive.add(s)
         for a in below:
             if a.axes < s.axes and not (a.axes and a.axes <= row):
                 if a in tensor and tensor[a] not in values and a not in own:

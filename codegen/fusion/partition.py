@@ -1,4 +1,10 @@
-"""Which values get buffers, and which groups compute them: the plan of one region of the tensor IR."""
+"""Fusion partition: which values of a region get buffers, and which groups compute them.
+
+Contract  `Fusion`: a graph, a region's values and roots -> `Fused` groups in order, and the rule of each cut.
+When      of every region of the tensor IR.
+Why       groups are formed from the roots down, each as large as the rules of `fusion.inline` let it; those that read
+          the same operands over the same space are merged, so that memory is read once.
+"""
 
 from __future__ import annotations
 

@@ -54,8 +54,8 @@ def poll(f: Asm) -> None:
 
 def poll_each(f: Asm, index: str, every: int, step: int = 1) -> None:
     """Poll in each `every`-th round of a loop that counts in steps, both powers of two."""
-    last = f.op(f"and i64 {index}, {(every - 1) * step}")
-    with f.when(f.compare("eq", "i64", last, (every - 1) * step)):
+    last = f.and_(index, (every - 1) * step)
+    with f.when(f.eq(last, (every - 1) * step)):
         poll(f)
 
 
@@ -64,9 +64,9 @@ def long_loop(f: Asm, count: str, *carried: tuple[str, str], start: str | int = 
     """`Asm.loop` that polls between pieces of many rounds; step: a power of two."""
     assert not ROUNDS_BETWEEN_POLLS % step
     with f.loop(count, *carried, start=start, step=ROUNDS_BETWEEN_POLLS) as pieces:
-        end = f.op(f"add i64 {pieces.index}, {ROUNDS_BETWEEN_POLLS}")
-        is_last = f.compare("sge", "i64", end, count)
-        end = f.op(f"select i1 {is_last}, i64 {count}, i64 {end}")
+        end = f.add(pieces.index, ROUNDS_BETWEEN_POLLS)
+        is_last = f.ge(end, count)
+        end = f.choose(is_last, count, end)
         values = [(kind, value) for (kind, _), value in zip(carried, pieces.values, strict=True)]
         with f.loop(end, *values, start=pieces.index, step=step) as loop:
             yield loop
@@ -91,8 +91,8 @@ def run_time_table(f: Asm) -> str:
 def watch_of_main(f: Asm, rt: str) -> str:
     """The watch of the thread, if it is the main one; NULL if it has none."""
     thread = f.call("i64", f.load("ptr", rt, layouts.RT["PyThread_get_thread_ident"]))
-    is_main = f.compare("eq", "i64", thread, f.load("i64", rt, layouts.RT["main_thread"]))
-    return f.op(f"select i1 {is_main}, ptr {f.load('ptr', rt, layouts.RT['watched'])}, ptr null")
+    is_main = f.eq(thread, f.load("i64", rt, layouts.RT["main_thread"]))
+    return f.choose(is_main, f.load("ptr", rt, layouts.RT["watched"]), "null", "ptr")
 
 
 def watch_of_worker(f: Asm, rt: str) -> str:
@@ -114,7 +114,7 @@ def _look_at(f: Asm, rt: str, cycles: str | int) -> None:
 
 
 def _after(f: Asm, interval: int) -> str:
-    return f.op(f"add i64 {f.call('i64', '@llvm.readcyclecounter')}, {interval}")
+    return f.add(f.call("i64", "@llvm.readcyclecounter"), interval)
 
 
 def _poll_signals() -> str:
@@ -140,14 +140,14 @@ def _look(interval: int) -> str:
     of_worker = watch_of_worker(f, rt)
     with f.when(f.not_null(of_worker)):
         stop = f.gep(f.load("ptr", of_worker, layouts.WATCH_POOL), layouts.TH_STOP)
-        with f.when(f.compare("eq", "i64", f.op(f"load atomic i64, ptr {stop} seq_cst, align 8"), 0)):
+        with f.when(f.eq(f.op(f"load atomic i64, ptr {stop} seq_cst, align 8"), 0)):
             f.ret()
         _jump(f, rt, f.gep(of_worker, layouts.WATCH_JUMP))
     watch = watch_of_main(f, rt)
     with f.when(f.is_null(watch)):
         f.ret()
     at = f.gep(rt, layouts.RT["look_at"])
-    with f.when(f.compare("eq", "i64", f.op(f"load atomic i64, ptr {at} monotonic, align 8"), FIRST)):
+    with f.when(f.eq(f.op(f"load atomic i64, ptr {at} monotonic, align 8"), FIRST)):
         _look_at(f, rt, _after(f, interval))
         f.ret()
     pool, state = f.load("ptr", rt, layouts.RT["threads"]), f.load("ptr", watch, layouts.FR_TSTATE)
@@ -160,7 +160,7 @@ def _look(interval: int) -> str:
     with f.when(f.is_null(state)):  # other threads run, as they wait for the GIL
         f.store("ptr", f.call("ptr", f.load("ptr", rt, layouts.RT["PyEval_SaveThread"])), own)
     f.call("void", f.load("ptr", rt, layouts.RT["PyEval_RestoreThread"]), f"ptr {f.load('ptr', own)}")
-    taken = f.op(f"sub i64 {f.call('i64', '@llvm.readcyclecounter')}, {start}")
+    taken = f.sub(f.call("i64", "@llvm.readcyclecounter"), start)
     status = f.call("i32", f.load("ptr", rt, layouts.RT["PyErr_CheckSignals"]))
     still = f.call("i1", "@has_parts", f"ptr {pool}", f"ptr {watch}")
     has_forked, is_bad = f.op(f"xor i1 {has_parts}, {still}"), f.compare("ne", "i32", status, 0)
@@ -169,13 +169,13 @@ def _look(interval: int) -> str:
             f.store("ptr", f.call("ptr", f.load("ptr", rt, layouts.RT["PyEval_SaveThread"])), watch, layouts.FR_TSTATE)
         _watch_main(f, rt, watch)
         # Where others want the GIL too, it takes long to get it: look less often.
-        longer = f.op(f"select i1 {f.compare('ugt', 'i64', taken, interval // 32)}, i64 {interval}, i64 0")
-        _look_at(f, rt, f.op(f"add i64 {_after(f, interval)}, {longer}"))
+        longer = f.choose(f.compare("ugt", "i64", taken, interval // 32), interval, 0)
+        _look_at(f, rt, f.add(_after(f, interval), longer))
         f.ret()
     f.store("ptr", "null", watch, layouts.FR_TSTATE)
     f.store("i64", 0, watch, layouts.FR_WATCHED)
     f.store("i64", 0, watch, layouts.FR_SITE)
-    kind = f.op(f"select i1 {is_bad}, i64 {layouts.ERR_PYTHON}, i64 {layouts.ERR_FORKED}")
+    kind = f.choose(is_bad, layouts.ERR_PYTHON, layouts.ERR_FORKED)
     f.store("i64", kind, watch, layouts.FR_KIND)
     with f.when(still):
         f.call("void", "@stop_parts", f"ptr {pool}")
@@ -202,13 +202,13 @@ def _stop_parts() -> str:
     f.do(f"store atomic i64 1, ptr {stop} seq_cst, align 8")
     _look_at(f, rt, FIRST)
     before = f.op(f"atomicrmw xchg ptr {ticket}, i64 {layouts.TH_SPARE} seq_cst")
-    left = f.op(f"sub i64 {f.op(f'and i64 {before}, {(1 << 32) - 1}')}, {layouts.TH_SPARE}")
-    left = f.op(f"select i1 {f.compare('sgt', 'i64', left, 0)}, i64 {left}, i64 0")
-    f.op(f"atomicrmw sub ptr {remaining}, i64 {f.op(f'add i64 {left}, {_get(f, layouts.TH_MINE)}')} seq_cst")
+    left = f.sub(f.and_(before, (1 << 32) - 1), layouts.TH_SPARE)
+    left = f.choose(f.gt(left, 0), left, 0)
+    f.op(f"atomicrmw sub ptr {remaining}, i64 {f.add(left, _get(f, layouts.TH_MINE))} seq_cst")
     wait, done = f.label("wait"), f.label("done")
     f.place(wait)
     f.call("i32", f.load("ptr", rt, layouts.RT["sched_yield"]))
-    f.branch(f.compare("eq", "i64", f.op(f"load atomic i64, ptr {remaining} seq_cst, align 8"), 0), done, wait)
+    f.branch(f.eq(f.op(f"load atomic i64, ptr {remaining} seq_cst, align 8"), 0), done, wait)
     f.place(done)
     f.do(f"store atomic i64 0, ptr {stop} seq_cst, align 8")
     for offset in (layouts.TH_MINE, layouts.TH_OWNER):
@@ -227,7 +227,7 @@ def _watch() -> str:
     f = Asm("void", "watch", ("ptr frame",), internal=True)
     rt = run_time_table(f)
     thread = f.call("i64", f.load("ptr", rt, layouts.RT["PyThread_get_thread_ident"]))
-    with f.when(f.compare("eq", "i64", thread, f.load("i64", rt, layouts.RT["main_thread"]))):
+    with f.when(f.eq(thread, f.load("i64", rt, layouts.RT["main_thread"]))):
         f.store("i64", 1, "%frame", layouts.FR_WATCHED)
         _watch_main(f, rt, "%frame")
         f.store("i64", FIRST, rt, layouts.RT["look_at"])
@@ -238,7 +238,7 @@ def _watch() -> str:
 def _unwatch() -> str:
     f = Asm("void", "unwatch", ("ptr frame",))
     pinned, watched = (f.load("i64", "%frame", word) for word in (layouts.FR_PINNED, layouts.FR_WATCHED))
-    with f.when(f.all(f.compare("ne", "i64", pinned, 0), f.compare("ne", "i64", watched, 0))):
+    with f.when(f.all(f.ne(pinned, 0), f.ne(watched, 0))):
         rt = run_time_table(f)
         f.store("i64", NEVER, rt, layouts.RT["look_at"])
         _watch_main(f, rt, "null")
@@ -251,8 +251,8 @@ def _held(f: Asm) -> str:
     """Where the newest of the blocks hangs that the thread holds, NULL if it has no watch."""
     rt = run_time_table(f)
     of_worker, of_main = watch_of_worker(f, rt), watch_of_main(f, rt)
-    own = f.op(f"select i1 {f.is_null(of_main)}, ptr null, ptr {f.gep(of_main, layouts.FR_ARENA)}")
-    return f.op(f"select i1 {f.is_null(of_worker)}, ptr {own}, ptr {f.gep(of_worker, layouts.WATCH_ARENA)}")
+    own = f.choose(f.is_null(of_main), "null", f.gep(of_main, layouts.FR_ARENA), "ptr")
+    return f.choose(f.is_null(of_worker), own, f.gep(of_worker, layouts.WATCH_ARENA), "ptr")
 
 
 def _hold() -> str:

@@ -50,11 +50,13 @@ class Traits:
 class LibraryFunction:
     """A function of the library that a construct calls on whole buffers.
 
-    interpret: the same in NumPy, which writes to the outputs that follow the inputs; work_ns: estimated, per 1,000
-    elements of the result (0: as much as the tuning's `costs.library_ns_per_1000`).
+    interpret: the same in NumPy, which writes to the outputs that follow the inputs; writer: the text of its object (a
+    `library.object_writer.ObjectWriter`); work_ns: estimated, per 1,000 elements of the result (0: as much as the
+    tuning's `costs.library_ns_per_1000`).
     """
 
     interpret: Callable[..., None]
+    writer: Any
     work_ns: int = 0
 
 
@@ -86,6 +88,9 @@ class Construct:
     def bufferise(self, b: Any, v: Value) -> None:
         """Compute v into program IR; b: a `bufferise.bufferiser.Bufferiser`."""
         raise self._absent("bufferise")
+
+    def prepare(self, b: Any, v: Value) -> None:
+        """Name lengths and take room for `bufferise`, where it runs after state is destroyed: it may not fail then."""
 
     def begins_with(self, v: Value) -> int | None:
         """`Traits.begins_with`, of this value."""

@@ -1,4 +1,10 @@
-"""Which of the schedules of a group a call runs: what the program compares at run time."""
+"""Conditions of variants: whether a call is better off with another schedule of a group.
+
+Contract  a builder, a group, its schedules and where operands are -> the name of an i64 that is 1 where the schedule is
+          better, or None where it never is.
+When      lengths or strides that decide are not known when the function is compiled.
+Why       a comparison at run time takes a nanosecond; the wrong lanes cost factors.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +15,14 @@ from typing import Any, Protocol
 from tensordsl.base.records import record
 from tensordsl.codegen.cpu.loop_tree import axis_pairs
 from tensordsl.codegen.cpu.schedule import (
-    adds_products,
-    long_rows,
-    longest_beside,
-    mixes,
-    pads,
-    parts_rows,
-    states_beside,
-    widens,
+    has_padded_rows,
+    has_segmented_rows,
+    has_separate_rows,
+    has_uncollapsible_rows,
+    is_sum_of_products,
+    max_short_row_elements,
+    min_aligned_row_elements,
+    states_of_short_row,
     widest_load,
 )
 from tensordsl.codegen.fusion.group import INTERLEAVE, Group, Own, Schedule
@@ -56,13 +62,13 @@ class Builder(Protocol):
     def once(self, scope: Scope, prefix: str, make: Callable[..., p.Instr], *operands: Any) -> str: ...
 
 
-def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]) -> str | None:
+def prefers_other_lanes(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]) -> str | None:
     """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short (and
     several rows are not taken as one) and the other is long, or elements are adjacent along the other.  Known at entry
     where that can be."""
     bounds = _bounds(group, usual, b.tuning)
-    together = bool(bounds) and widens(group, usual, b.tuning)
-    apart = _apart(b, group, usual, refs) if together else []
+    together = bool(bounds) and has_segmented_rows(group, usual, b.tuning)
+    apart = _rows_apart(b, group, usual, refs) if together else []
     bounds = bounds if apart or not together else []
     few = _few_rows(group, usual, other, b.tuning)
     reasons = [_adjacent(b, group, usual, other, a, refs, few) for a in _exchanged(group, other)]
@@ -166,7 +172,7 @@ def _all(b: Builder, conditions: Sequence[Condition], some: Sequence[Condition])
     return b.joined("min", [b.compared(*conditions), *one])
 
 
-def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[Condition]:
+def _rows_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[Condition]:
     """Of a group whose short rows are taken together where they lie one behind the other: each of these shows that
     they do not."""
     rows = {p.local[-1] for p in group.passes if p.local}
@@ -183,7 +189,9 @@ def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> l
     return found
 
 
-def goes_across(b: Builder, group: Group, planned: Planned, across: Schedule, refs: dict[int, Ref]) -> str | None:
+def prefers_lanes_across(
+    b: Builder, group: Group, planned: Planned, across: Schedule, refs: dict[int, Ref]
+) -> str | None:
     """Whether lanes should run across rows, if that is not known to be worse: elements of a reduction's operand are
     adjacent along that axis, or all others are short."""
     usual = planned.usual
@@ -225,9 +233,9 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
 
 
 def _becomes_vectors(group: Group, usual: Schedule, across: Schedule, tuning: Tuning) -> bool:
-    """May axes of two lanes be one, of what takes no short rows as one or has dear functions in them?"""
+    """May axes of two lanes be one, of what takes no short rows as one or has expensive functions in them?"""
     merges = all(across.lane in m or usual.lane not in m for m in _maps(group))
-    return merges and (not widens(group, usual, tuning) or any(is_function(v) for v in group.scalars))
+    return merges and (not has_segmented_rows(group, usual, tuning) or any(is_function(v) for v in group.scalars))
 
 
 def _few_but_merged(b: Builder, group: Group, usual: Schedule, across: Schedule) -> list[Condition]:
@@ -237,7 +245,7 @@ def _few_but_merged(b: Builder, group: Group, usual: Schedule, across: Schedule)
     every = ex.mul(ex.minimum(there, most), _rest(b, group, across, most))
     full, few = ("ge", ex.mul(here, there), across.width[0]), ("lt", here, usual.width[0])
     return [
-        ("ge", there, t.min_crossed_rows if pads(group, b.tuning.schedule) else t.min_merged_rows),
+        ("ge", there, t.min_crossed_rows if has_padded_rows(group, b.tuning.schedule) else t.min_merged_rows),
         few,
         full,
         ("le", every, most),
@@ -249,14 +257,14 @@ def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedul
     t, half, mixed, size = (
         b.tuning.variants,
         _half(b.tuning),
-        mixes(group, b.tuning.schedule),
+        has_uncollapsible_rows(group, b.tuning.schedule),
         _block_size(group, across),
     )
     here, padded = (
         group.extents[usual.lane],
-        usual.width[0] // 2 if pads(group, b.tuning.schedule) else usual.width[0] - 1,
+        usual.width[0] // 2 if has_padded_rows(group, b.tuning.schedule) else usual.width[0] - 1,
     )
-    others = t.max_crossed_parted_elements if parts_rows(group, usual.lane) else t.max_crossed_row_elements
+    others = t.max_crossed_parted_elements if has_separate_rows(group, usual.lane) else t.max_crossed_row_elements
     limit = min(half // size, (t.max_mixed_row_elements if len(group.extents) == 3 else half) if mixed else others)
     # A vector of which a part is wasted costs as much as all of it.
     short = max(b.tuning.schedule.max_short_axis_elements, padded * _is_heavy(group, usual))
@@ -301,7 +309,7 @@ def _vector_rows(b: Builder, group: Group, usual: Schedule) -> int:
     """Rows shorter than a vector that lanes go across alone, at least: a vector, or half of one where columns are added
     up, or rows that are reduced go back."""
     t = b.tuning.variants
-    if pads(group, b.tuning.schedule):
+    if has_padded_rows(group, b.tuning.schedule):
         return t.min_crossed_rows
     is_column = usual.lane in group.parallel and len(group.parallel) < len(group.extents)
     sizes = (ITEMSIZE[v.type] for v in group.scalars if v.op == "load")
@@ -349,7 +357,7 @@ def _gaps(b: Builder, group: Group, refs: dict[int, Ref]) -> list[Condition] | N
     return result or None
 
 
-def side_by_side(b: Builder, group: Group, refs: dict[int, Ref]) -> Group:
+def interleaved(b: Builder, group: Group, refs: dict[int, Ref]) -> Group:
     """The group, its outputs in their order in memory, where they are the columns of one join."""
     places = {refs[id(o.buffer)].ptr: o for o in group.outs}
     alike = {(o.map, o.buffer.type, refs[id(o.buffer)].strides) for o in group.outs}
@@ -372,7 +380,7 @@ def side_by_side(b: Builder, group: Group, refs: dict[int, Ref]) -> Group:
     return Group(INTERLEAVE, group.extents, group.parallel, tuple([places[ptr] for ptr in ordered]))
 
 
-def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[tuple[str, Schedule]]:
+def strided_variants(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[tuple[str, Schedule]]:
     """(whether all operands stand along the lanes as slices of adjacent elements do, so that nothing need be packed; a
     schedule of kernels that take them so), if that may be and some are no adjacent elements themselves.  Shorter rows
     have kernels of narrower vectors.  Several operands that are one stride apart may be columns of matrices that have
@@ -385,13 +393,13 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
     strides = [_along(b, refs[id(buffer)], entries, lane) for buffer, entries in loads]
     fewest = max((strides.count(s) for s in strides if _may_be_column(b, s, strides)), default=1)
     columns = range(fewest, b.tuning.strided.max_stride_elements + 1) if fewest > 1 and not reduces else ()
-    choices = _apart_by(b, group, usual, refs, 1)
+    choices = _strided_by(b, group, usual, refs, 1)
     for n in columns:
-        choices += _apart_by(b, group, usual, refs, n)
+        choices += _strided_by(b, group, usual, refs, n)
     return choices
 
 
-def _apart_by(
+def _strided_by(
     b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref], columns: int
 ) -> list[tuple[str, Schedule]]:
     """The same, where what may be columns of a matrix has so many beside it, or 1: then it may be adjacent."""
@@ -478,35 +486,38 @@ def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
     here = group.extents[usual.lane]
     if isinstance(here, int) or not known_at_entry(b.find(here)):
         return None
-    return b.compared(("ge", here, longest_beside(max(usual.unroll_jam), b.tuning.schedule) + 1))
+    return b.compared(("ge", here, max_short_row_elements(max(usual.unroll_jam), b.tuning.schedule) + 1))
 
 
 def has_rows_for_lines(b: Builder, group: Group, usual: Schedule, near: bool) -> str | None:
     """Whether rows have `long_rows` elements, and, `near`, stand in a cache: then they wait for loads that straddle its
     lines, rather than for memory."""
     row, points = (b.find(n) for n in (group.extents[usual.lane], ex.product(group.extents.values())))
-    conditions = [("ge", row, long_rows(b.tuning)), *([("lt", points, b.tuning.variants.near_points)] if near else ())]
+    conditions = [
+        ("ge", row, min_aligned_row_elements(b.tuning)),
+        *([("lt", points, b.tuning.variants.near_points)] if near else ()),
+    ]
     if not known_at_entry(row) or (near and not known_at_entry(points)):
         return None
     return b.compared(*conditions)
 
 
-def is_near_total(b: Builder, group: Group) -> str:
+def is_cached_total(b: Builder, group: Group) -> str:
     """Whether all that is added up stands in a cache, but not in the first one, or there where loads that straddle
-    lines are dear.  Found where it is asked for, so that calls require no kernels: of what is loaded, or products of
-    it, the library has them; of others they should be worth compiling."""
-    fewer = (8 if adds_products(group) else 2) if b.tuning.machine.prefers_halves else 1
+    lines are expensive.  Found where it is asked for, so that calls require no kernels: of what is loaded, or products
+    of it, the library has them; of others they should be worth compiling."""
+    fewer = (8 if is_sum_of_products(group) else 2) if b.tuning.machine.prefers_halves else 1
     least = b.tuning.variants.aligned_total_min_elements // fewer
-    return _has_points(b, group, ("ge", least), ("lt", _near_points(group, b.tuning)))
+    return _has_points(b, group, ("ge", least), ("lt", _max_cached_points(group, b.tuning)))
 
 
-def is_far_total(b: Builder, group: Group) -> str | None:
+def is_uncached_total(b: Builder, group: Group) -> str | None:
     """Whether that waits for memory, on a machine that does not look far ahead; of what the library has."""
-    asks = b.tuning.machine.prefers_halves and adds_products(group)
-    return _has_points(b, group, ("ge", _near_points(group, b.tuning))) if asks else None
+    asks = b.tuning.machine.prefers_halves and is_sum_of_products(group)
+    return _has_points(b, group, ("ge", _max_cached_points(group, b.tuning))) if asks else None
 
 
-def _near_points(group: Group, tuning: Tuning) -> int:
+def _max_cached_points(group: Group, tuning: Tuning) -> int:
     size = sum(ITEMSIZE[v.type] for v in group.scalars if v.op == "load")
     return min(tuning.variants.near_points, tuning.caches.align_total_max_bytes // size)
 
@@ -553,7 +564,7 @@ def _bounds(group: Group, usual: Schedule, tuning: Tuning) -> list[Condition]:
 
 
 def _is_heavy(group: Group, usual: Schedule) -> bool:
-    """Does each element of a row take a dear function?"""
+    """Does each element of a row take a expensive function?"""
     return any(is_function(v) and usual.lane in v.axes for v in group.scalars)
 
 
@@ -565,7 +576,7 @@ def _short_row(group: Group, usual: Schedule, t: VariantTuning) -> tuple[int, li
     if usual.lane in group.parallel:
         most = width - 1
     elif usual.unroll_jam:
-        most = min(lanes * states_beside(lanes) for lanes in usual.unroll_jam if lanes) // 2
+        most = min(lanes * states_of_short_row(lanes) for lanes in usual.unroll_jam if lanes) // 2
     elif not _goes_back(group, usual):
         heavy = t.expensive_row_elements // (
             2 if _has_rows_at_indices(group, usual) else 1

@@ -23,7 +23,7 @@ def counts_text() -> str:
     kind = f"<{COUNTS_PER_VECTOR} x i32>"
     with f.loop(TABLES * VALUES, step=COUNTS_PER_VECTOR) as loop:
         f.do(f"store {kind} zeroinitializer, ptr {f.gep('%tables', loop.index, 'i32')}, align 4")
-    whole = f.op(f"and i64 %count, {-TABLES}")
+    whole = f.and_("%count", -TABLES)
     with f.loop(whole, step=TABLES) as loop:
         first = f.gep("%positions", loop.index)
         for k in range(TABLES):
@@ -57,7 +57,7 @@ def counted_text(name: str, kind: str) -> str:
     if kind in EXACT:
         with f.loop(VALUES, ("i1", "true")) as loop:
             often, place = _of_value(f, tables, loop.index)
-            is_exact = _is_exact(f, kind, f.op(f"select i1 {_occurs(f, often)}, ptr {place}, ptr %x"), y, often)
+            is_exact = _is_exact(f, kind, f.choose(_occurs(f, often), place, "%x", "ptr"), y, often)
             loop.next = [f.all(loop.values[0], f.any(is_exact, f.compare("eq", "i32", often, 0)))]
         with f.when(f.op(f"xor i1 {loop.values[0]}, true")):
             f.ret("i1", "false")
@@ -72,7 +72,7 @@ def counted_text(name: str, kind: str) -> str:
 
 def _of_value(f: Asm, tables: str, value: str) -> tuple[str, str]:
     """(how often it occurs, its place in x: only if it does)"""
-    return f.load("i32", f.gep(tables, value, "i32")), f.gep("%x", f.op(f"mul i64 {value}, %step"))
+    return f.load("i32", f.gep(tables, value, "i32")), f.gep("%x", f.mul(value, "%step"))
 
 
 def _occurs(f: Asm, often: str) -> str:

@@ -33,7 +33,7 @@ _NOT_HANDLED: dict[str, tuple[Sequence[str], str, str]] = {
     "joined_rows": (["ptr cx", "ptr blocks", "i64 axis"], "i1", "false"),
     "transposed_block": (["ptr D", "ptr S", "ptr E", "ptr bytes"], "i64", "0"),
     "in_transposed_blocks": ([*_LAUNCH, "ptr stage"], "i64", "-1"),
-    "move_block": (["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], "void", ""),
+    "move_block": (["ptr D", "ptr job", "ptr current", "i64 block", "i1 out"], "void", ""),
     "with_copied_operands": ([*_LAUNCH, "ptr stage"], "i64", "-1"),
     "rows_in_tasks": (
         ["ptr cx", *(f"i64 {x}" for x in ("pc", "first", "end", "axis", "unit", "price"))],
@@ -104,9 +104,9 @@ def _if_short(t: Tuning, name: str, params: Sequence[str]) -> str:
     """Only short rows would be done otherwise."""
     c = _function(name, params, "i64")
     fast = c.header(Header.DIRECT_CALL)
-    with c.when(c.test("ne", fast, 0)):
+    with c.when(c.ne(fast, 0)):
         n = c.get("%E", c.get(c.word("%D", fast), 2))
-        with c.when(c.test("slt", n, c.arith("mul", c.header(Header.LANES), t.short_rows.max_vectors))):
+        with c.when(c.lt(n, c.mul(c.header(Header.LANES), t.short_rows.max_vectors))):
             _record_miss(c, name)
     return c.end("i64", 0)
 
@@ -131,6 +131,6 @@ def _transposed(prefix: str = WITHOUT) -> str:
     if prefix:
         _record_miss(c, "transpose")
     with c.loop("%columns") as k:
-        to, source = c.gep("%to", c.arith("mul", k.index, "%to_row")), c.gep("%from", c.arith("mul", k.index, "%size"))
+        to, source = c.gep("%to", c.mul(k.index, "%to_row")), c.gep("%from", c.mul(k.index, "%size"))
         c.call("void", "@copy_strided", f"ptr {to}", f"ptr {source}", "i64 %from_row", "i64 %rows", "i64 %size")
     return c.end()

@@ -56,7 +56,7 @@ def _short(k: Keys, r: int, name: str) -> str:
     if k.is_float:
         with f.when(f.op(f"icmp ne i{W} {f.op(f'bitcast {mask} {special} to i{W}')}, 0")):
             f.ret("i1", "false")
-    end = f.op("add i64 %first, %count")
+    end = f.add("%first", "%count")
     for at, key in enumerate(sorted_block(v, values)):
         before = f.op(f"xor {mask} {lanes_below('%first', at)}, {k.const(-1, W, 1)}")
         is_wanted = f.op(f"and {mask} {before}, {lanes_below(end, at)}")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.codegen.scalar_ir.builder import ARITY, FLOATS, Val, walk
+from tensordsl.codegen.scalar_ir.builder import ARITY, FLOATS, Val, is_function, walk
 from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 from tensordsl.graph.types import COMPLEX
 
@@ -31,7 +31,7 @@ def evaluate(roots: Iterable[Val], leaf: Callable[[Val], Array], env: dict[int, 
         for v in walk(roots, env):
             if v.op == "const":
                 env[id(v)] = np.asarray(v.attr).astype(v.type) if v.type in FLOATS else _integer(v.attr, v.type)
-            elif v.op in ARITY or v.op in FUNCTIONS:
+            elif v.op in ARITY or is_function(v):
                 env[id(v)] = np.asarray(_apply(v, [env[id(a)] for a in v.args])).astype(v.type, copy=False)
             else:
                 env[id(v)] = np.asarray(leaf(v), v.type)
