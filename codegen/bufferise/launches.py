@@ -11,14 +11,14 @@ from tensordsl.codegen.bufferise.collapse_axes import Rewritten, one_axis
 from tensordsl.codegen.bufferise.unroll_axes import unroll_axes
 from tensordsl.codegen.cpu.planner import plan as plan_kernels
 from tensordsl.codegen.cpu.schedule import across_schedules, loads_at_indices, other_schedule, schedule
-from tensordsl.codegen.cpu.stencil_offsets import shifts
+from tensordsl.codegen.cpu.stencil_offsets import stencil_offsets
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, Own, Schedule, any_copy, structure
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Block, Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import Builder, Val, walk
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
-from tensordsl.codegen.variants.conditions import Planned, side_by_side
+from tensordsl.codegen.variants.conditions import Planned, interleaved
 from tensordsl.codegen.variants.selection import Site, Variant, choices
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def launch_of(
     if b.device or block is not None:
         return _chosen(b, group, refs, node, block)
     if b.tuning.allows("interleaved_outputs"):
-        group = side_by_side(b, group, refs)
+        group = interleaved(b, group, refs)
     return _rewritten(b, group, refs, node, REWRITES)
 
 
@@ -73,7 +73,7 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
         b.planned[key] = planned
     usual = planned.usual
     if is_whole and not is_copy:
-        usual = replace(usual, stencil_offsets=shifts(b, group, usual.lane, refs))
+        usual = replace(usual, stencil_offsets=stencil_offsets(b, group, usual.lane, refs))
     if not (b.device or is_copy):
         _count_points(b, group, refs, node)
     number, operands, ints = _plan_like(b, planned, usual, made, mine, places)

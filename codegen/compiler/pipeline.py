@@ -59,7 +59,7 @@ from tensordsl.codegen.tensor_ir.construct import (
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered, lower
 from tensordsl.codegen.tensor_ir.verify import verify_ir
-from tensordsl.codegen.variants.predict import foreseen_plans
+from tensordsl.codegen.variants.predict import predicted_plans
 from tensordsl.graph.variables import Variable
 
 
@@ -435,7 +435,7 @@ def compile_graph(
         name, inputs, shared, outputs, updates, single, mode, small=small, tuning=tuning
     )
     late = late_plans(program)
-    soon = foreseen_plans(program, shapes, tuning.variants) if tuning.allows("predicted_variants") else set()
+    soon = predicted_plans(program, shapes, tuning.variants) if tuning.allows("predicted_variants") else set()
     now = [k for k in range(len(program.plans)) if k in soon or k not in late]
     for k in now:
         take_common_plan(program.plans[k], common_plan, tuning.calls.common_plan_max_values)

@@ -21,7 +21,7 @@ from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import Construct, LibraryFunction, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
-from tensordsl.codegen.tensor_ir.lower_complex import taken_apart
+from tensordsl.codegen.tensor_ir.lower_complex import split_complex
 from tensordsl.codegen.tensor_ir.verify import check, same_shape
 from tensordsl.graph.variables import Apply
 
@@ -80,7 +80,7 @@ class Along(Construct):
         return [low.graph.make(self.name, (x,), dtype, x.shape, function=node.row.name, axis=axis)]
 
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
-        return [taken_apart(low, v) for v in self.lower(low, node, operands)]
+        return [split_complex(low, v) for v in self.lower(low, node, operands)]
 
     def verify(self, graph: Graph, v: Value) -> None:
         check(same_shape(graph, v.operands[0].shape, v.shape), v, "the shape of the operand")

@@ -1,25 +1,26 @@
-"""Rows of sums whose vectors begin on cache lines: registers that straddle two lines take twice as long to load.
+"""Line-aligned rows: sums along rows whose vectors begin on cache lines.
+
+Contract  a kernel along rows with `line_alignment` -> the text of its row loop, in place of `row_loop`'s.
+When      floats of one dtype are summed, a vector is as long as a cache line, and rows are long (`cpu.schedule`).
+Why       a load that straddles two lines takes as long as two.
 
 The first vector begins on the line that the row begins in, %off lanes before it.  A chunk begins in the same lane of
-its first vector, and ends before that lane of the next chunk's first, which is read for both: loads by masks leave out
+its first vector, and ends before that lane of the next chunk's first, which is read for both: masked loads leave out
 what is not the chunk's.  So states add up the same elements in the same order wherever the row begins, and folding them
-gives the same sum: only their lanes stand in another order.  Rows that memory gives wait for it, and longer where loads
-do not straddle: of these vectors begin where chunks do.
+gives the same sum: only their lanes stand in another order.  Rows that come from memory wait for it, and longer where
+loads do not straddle: their vectors begin where chunks do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from tensordsl.codegen.cpu.prefetch import FIRST, ask_in_loop, asked_lines
+from tensordsl.codegen.cpu.kernel import FIRST, Entry, Kernel
+from tensordsl.codegen.cpu.prefetch import prefetch_in_loop, prefetch_lines
 from tensordsl.codegen.fusion.group import LineAlignment
 from tensordsl.codegen.llvm.clone import Phi, defined, lanes_of_bits, masked, masked_loads, phi_lines, renamed
 from tensordsl.codegen.llvm.vector_builder import Code
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
 LANES_FROM = "llvm.x86.bmi.bzhi.64"
 DECLARATIONS = {
@@ -34,7 +35,7 @@ def behind_line(code: Code, operand: Entry, row: str = "") -> str:
     return code.op(f"lshr i64 {place}, {operand.itemsize.bit_length() - 1}")
 
 
-def cut_chunks(k: Kernel, operand: Entry) -> list[Phi]:
+def aligned_chunks(k: Kernel, operand: Entry) -> list[Phi]:
     """Where chunks start: %off lanes before their first elements."""
     W, size, code, head = k.width, k.chunk * k.width, k.points, k.head
     head.declarations |= masked_loads(k.body.lines) | DECLARATIONS
@@ -47,7 +48,7 @@ def cut_chunks(k: Kernel, operand: Entry) -> list[Phi]:
     return [Phi("%start", "i64", first, k.close.op(f"add i64 %start, {size}"))]
 
 
-def cut_vectors(k: Kernel) -> list[str]:
+def aligned_vectors(k: Kernel) -> list[str]:
     """A chunk: `edge` is its first vector, and its last one if that is another; between them, of what is far from the
     first on, come whole ones."""
     turned, edged = ("onward", "asked") if k.prefetched else (k.body.block, "edge")
@@ -71,7 +72,7 @@ def cut_vectors(k: Kernel) -> list[str]:
         *_joined(Phi("%i", "i64", "%start", "%i.next"), is_far, "%i.first", turned),
         *(line for p, edge, _, _ in states for line in _joined(p, is_far, edge, turned)),
         *k.body.lines,
-        *(ask_in_loop(k) if k.prefetched else ()),
+        *(prefetch_in_loop(k) if k.prefetched else ()),
         f"  %i.next = add i64 %i, {k.width}",
         "  %more = icmp slt i64 %i.next, %stop",
         "  br i1 %more, label %loop, label %rest",
@@ -118,7 +119,7 @@ def _edge(k: Kernel, states: Sequence[tuple[Phi, str, str, str]]) -> list[str]:
 
 def _asked(k: Kernel) -> list[str]:
     """The lines of such a vector in rows further on."""
-    lines = [line for e in k.prefetched for line in asked_lines(e, "%i.k", k.width, FIRST)]
+    lines = [line for e in k.prefetched for line in prefetch_lines(e, "%i.k", k.width, FIRST)]
     return [
         "  br i1 %is_ahead, label %ask, label %asked",
         "ask:",

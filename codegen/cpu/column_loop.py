@@ -1,21 +1,24 @@
-"""What stands around the body of a kernel of form COLUMNS (`cpu.kernel`): vectors of columns, each over some rows.
+"""The column loop: what stands around the body of a kernel of form COLUMNS (`cpu.kernel`).
 
-    for each vector of columns: { for each row: body }; then the states are folded into those of the rows before
+Contract  a kernel whose lanes run along columns -> text of the loops:
+          for each vector of columns: { for each row: body }; then the states are folded into those of the rows before.
+When      lanes run along a parallel axis, and rows are reduced.
+Why       states stay in registers over the rows.  Unroll-and-jam (`Schedule.unroll_jam`): kernels of few operations do
+          several vectors together, as the few bytes that one has of each row are no stream to the prefetcher.
 
-Of kernels with few operations several vectors are done together, as far as they reach: so few bytes as one has of each
-row are no stream to the memory.  These begin on a cache line of an operand where rows are whole or half lines apart, as
-loads that straddle two lines take twice as long: the columns before it are lanes of the first vector, which comes next.
-At the end comes a row's last whole vector, without the lanes that were done before.
+Vectors that are done together begin on a cache line of an operand where rows are whole or half lines apart, since
+loads that straddle two lines take twice as long: the columns before it are lanes of the first vector, which comes
+next.  At the end comes a row's last complete vector, without the lanes that were done before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import READ
 from tensordsl.codegen.cpu.aligned_rows import behind_line
-from tensordsl.codegen.cpu.prefetch import IS_AHEAD, SECOND, asked_lines, further, is_adjacent
+from tensordsl.codegen.cpu.kernel import SECOND, Kernel
+from tensordsl.codegen.cpu.prefetch import IS_AHEAD, is_adjacent, next_batch_pointers, prefetch_lines
 from tensordsl.codegen.llvm.clone import (
     Phi,
     defined,
@@ -29,16 +32,13 @@ from tensordsl.codegen.llvm.clone import (
 from tensordsl.codegen.llvm.vector_builder import Code, splat
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Kernel
-
 
 def column_lines(k: Kernel) -> list[str]:
     """All of the kernel behind its `head`."""
     together = k.unroll_jam > 1 and is_straight(k.before.lines, k.ends.lines, k.close.lines)
     fixed, before = _each_vector(k)
     start, place = ("%begin", "narrow") if together else ("0", "entry")
-    asks, last = ([], k.before.block) if together else (_ask_ahead(k), "onward")
+    asks, last = ([], k.before.block) if together else (_prefetch_next_rows(k), "onward")
     return [
         *(_together(k) if together else [*IS_AHEAD, "  br label %vector"]),
         "vector:",
@@ -128,12 +128,12 @@ def _together(k: Kernel) -> list[str]:
         "across:",
         *phi_lines([*_renamed_phis(row_phis, rows), *phis], "vectors", "onward"),
         *bodies,
-        *_asked_ahead(k, span, ".w"),
+        *_prefetch_ahead(k, span, ".w"),
         f"  %i.behind = add i64 %i.w0, {span}",
         "  %is_last.w = icmp sge i64 %i.behind, %wide",
         "  br i1 %is_last.w, label %ahead.rest, label %onward",
         "ahead.rest:",
-        *_asked_behind(k, span),
+        *_prefetch_behind(k, span),
         "  br label %onward",
         "onward:",
         *renamed(k.next_row(), rows),
@@ -196,23 +196,26 @@ def _every(code: Code, number: str, W: int) -> str:
     return splat(code, code.op(f"trunc i64 {number} to i8"), "uint8", W)
 
 
-def _ask_ahead(k: Kernel) -> list[str]:
+def _prefetch_next_rows(k: Kernel) -> list[str]:
     """Behind the body: the lines of this vector in rows further on.  Ends in the block `onward`."""
-    return [*_asked_ahead(k, k.width), "  br label %onward", "onward:"]
+    return [*_prefetch_ahead(k, k.width), "  br label %onward", "onward:"]
 
 
-def _asked_ahead(k: Kernel, span: int, names: str = "") -> list[str]:
+def _prefetch_ahead(k: Kernel, span: int, names: str = "") -> list[str]:
     """Of the row as many rows further on, the lines of these columns: to the second-level cache."""
     lines = ["  br i1 %is_ahead, label %ahead, label %onward", "ahead:"]
     for e in filter(is_adjacent, k.entries.values()):
-        lines += [*further(e, f"{e.name}{names}"), *asked_lines(e, "%i.w0" if names else "%i", span, SECOND)]
+        lines += [
+            *next_batch_pointers(e, f"{e.name}{names}"),
+            *prefetch_lines(e, "%i.w0" if names else "%i", span, SECOND),
+        ]
     return lines
 
 
-def _asked_behind(k: Kernel, span: int) -> list[str]:
+def _prefetch_behind(k: Kernel, span: int) -> list[str]:
     """The same of the columns behind the last ones that are done so."""
     entries = filter(is_adjacent, k.entries.values())
-    lines = [line for e in entries for line in asked_lines(e, "%i.behind", span, SECOND)]
+    lines = [line for e in entries for line in prefetch_lines(e, "%i.behind", span, SECOND)]
     return renamed(lines, {x: f"{x}.rest" for x in defined(lines)})
 
 

@@ -1,4 +1,9 @@
-"""The loops around a group's kernels as a tree, and its flat form: the descriptor that the nest library reads."""
+"""The loop nest around a group's kernels as a tree, and its encoding as the descriptor that `library.loops` interprets.
+
+Contract  nodes (`Loop`, `Blocks`, `Fill`, `Call`) and areas of scratch -> words: header, operands, instructions.
+When      of every group with axes.
+Why       one interpreter serves all loop nests, so a group compiles its kernels alone.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from tensordsl.base.records import record
 from tensordsl.codegen.abi import descriptor as nest
 from tensordsl.codegen.abi.layouts import NEST_PARTS
 from tensordsl.codegen.cpu.kernel import COLUMNS, LANES, NO_AREA, Entry, Kernel
-from tensordsl.codegen.cpu.prefetch import asks_memory, elements_near
+from tensordsl.codegen.cpu.prefetch import l1_elements, prefetches_memory
 from tensordsl.codegen.cpu.schedule import MAX_LANES
 from tensordsl.codegen.fusion.group import Group
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
@@ -153,7 +158,7 @@ def layout(
     block = max(block // width * width, width)
     result = Layout(block, areas, parallel, tuning, packs=min(block, near))
     wide_room = t.wide_elements + 3 * MAX_LANES
-    result.room = max(result.block, wide_room if any(k.widens for k in kernels) else 0)
+    result.room = max(result.block, wide_room if any(k.segmented for k in kernels) else 0)
     at, result.offsets = 64, [0] * len(areas)
     is_light = sum([a.size for a in areas]) <= t.max_row_state_bytes
     result.rows = t.kernel_rows if is_light else t.shared_kernel_rows
@@ -214,7 +219,7 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
     return [(number[a], number[b]) for a, b in swaps], [(number[a], number[b]) for a, b in merges]
 
 
-def parted_axes(group: Group, lane: str, parallel: Collection[str]) -> tuple[int, int]:
+def parallel_axes(group: Group, lane: str, parallel: Collection[str]) -> tuple[int, int]:
     """(the first axis, the lane axis) by number, as far as launches over parts of them do the same: no two parts write
     the same element.  They are the axes `parallel` or, where there are none, those of all passes."""
     if group.scatters:  # in the order of the points
@@ -295,9 +300,9 @@ def descriptor(
         nest.NOT_STREAMABLE if any(e.flags & nest.WRITE and e.step != 1 for e in entries) else 0
     )
     header[nest.Header.STRIDED] = int(any(e.kind == nest.VECTOR and e.step != 1 for e in entries))
-    together = [e.itemsize for c in every for k in c.kernels if k.together for e in k.entries.values()]
+    together = [e.itemsize for c in every for k in c.kernels if k.stencil_rows for e in k.entries.values()]
     header[nest.Header.MIN_UNMERGED_ELEMENTS] = where.tuning.loops.stencil_row_bytes // max(together) if together else 0
-    header[nest.Header.STREAMING_STORES] = int(bool(every[0].kernel.past))
+    header[nest.Header.STREAMING_STORES] = int(bool(every[0].kernel.streams))
     header[nest.Header.NS_PER_1000_POINTS], header[nest.Header.OUTER_AXIS], header[nest.Header.LANE_AXIS] = sharing
     if is_direct(tree, placed=True) and not transposed:
         words = nest.CallCode.WORDS + nest.Operand.WORDS * len(every[0].kernel.entries)
@@ -351,7 +356,7 @@ def _flat(
     units = {e.number: e.itemsize * e.step for e in entries if e.kind == nest.VECTOR}
     grows = any(where.areas[e.number].per_element for e in entries if e.kind == nest.INTERNAL)
     most = (1000 * where.tuning.loops.small_launch - 1) // (1000 + header[nest.Header.NS_PER_1000_POINTS])
-    least = max(k.width if k.side or any(e.step != 1 for e in k.entries.values()) else 1 for k in every)
+    least = max(k.width if k.short_rows or any(e.step != 1 for e in k.entries.values()) else 1 for k in every)
     as_they_are = [(e.kind <= nest.SPLAT, e.number) for e in entries] == [(True, k) for k in range(operands)]
     alone = numbers[every[0].name] + 1 if as_they_are and len(steps) == 1 else 0
     widths = [n.kernel.width * n.kernel.loops if isinstance(n, Call) else 0 for n in steps]
@@ -516,7 +521,7 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
         code += [nest.Opcode.BLOCKS, node.axis, node.width, block, again, len(body), *body]
     elif many:
         swept = [c.kernel for c in calls(node.body) if c.kernel.loops]
-        budget, near = elements_near(swept, where.tuning.prefetch)
+        budget, near = l1_elements(swept, where.tuning.prefetch)
         most = (
             nest.MAX_COLUMN_ROWS
             if any(k.form == COLUMNS for k in swept)
@@ -534,7 +539,7 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
             near,
             len(body),
             node.price,
-            int(asks_memory(swept)),
+            int(prefetches_memory(swept)),
             *body,
         ]
     else:
@@ -550,7 +555,7 @@ def _again(node: Blocks, where: Layout, row: int) -> int:
     overwritten = [e for e in entries if e.flags & both == both]
     if any(not isinstance(n, Call) or n.kernel.form != LANES for n in node.body):
         rows = calls([n for n in node.body if not isinstance(n, Call)])
-        wide = bool(rows) and all(c.kernels[-1].widens for c in rows)
+        wide = bool(rows) and all(c.kernels[-1].segmented for c in rows)
         return (
             nest.RECOMPUTES_AS_BLOCK * _writes_first(inside)
             | nest.RECOMPUTES_IN_KERNEL * (not overwritten)
@@ -559,7 +564,7 @@ def _again(node: Blocks, where: Layout, row: int) -> int:
     grows = any(e.kind == nest.INTERNAL and where.areas[e.number].per_element for e in entries)
     streams = not any(e.kind == nest.INTERNAL for e in entries)
     finishes = any(c.kernel.carried for c in inside)
-    short = all(c.kernel.side for c in inside)
+    short = all(c.kernel.short_rows for c in inside)
     again = all(_may_do_again(c.kernel) for c in inside)
     flags = (again, nest.RECOMPUTES_IN_KERNEL), (not grows, nest.ANY_LENGTH), (streams, nest.USES_NO_SCRATCH)
     own = (finishes, nest.FINISHES_ROWS), (short, nest.TAKES_SHORT_ROWS), (_joins(inside, where, row), nest.JOINS_ROWS)

@@ -1,4 +1,8 @@
-"""What the kernels of one plan have in common: its operands, run-time integers, and places in scratch, by number."""
+"""Operand tables: operands, run-time integers, kernels and places in scratch of one plan, by number.
+
+Contract  a group -> `Tables`, which gives numbers to what kernels ask for, and makes the `LaunchPlan`.
+Why       kernels, descriptor and program name things by the same numbers.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tensordsl.codegen.cpu.kernel import Kernel
+from tensordsl.codegen.cpu.kernel_text import needs, text
 from tensordsl.codegen.cpu.loop_tree import Area
-from tensordsl.codegen.cpu.schedule import taken_load
+from tensordsl.codegen.cpu.schedule import row_gather
 from tensordsl.codegen.fusion.group import Buffer, Group, Schedule
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, SIGNED
@@ -51,7 +56,7 @@ class Tables:
 
     def taken(self) -> list[int]:
         """The words of `loops.take`, if the group only copies what stands at indices."""
-        found = taken_load(self.group)
+        found = row_gather(self.group)
         if found is None:
             return []
         load, index = found
@@ -68,11 +73,11 @@ class Tables:
     def kernels_made(self, words: tuple[int, ...]) -> Kernels:
         declarations: dict[str, str] = {}
         for k in self.kernels:
-            for table in k.needs():
+            for table in needs(k):
                 declarations |= table
         return Kernels(
             symbols=tuple(k.name for k in self.kernels),
-            texts=tuple(k.text() for k in self.kernels),
+            texts=tuple(map(text, self.kernels)),
             descriptor=words,
             declarations=frozenset(declarations.values()),
             ints=tuple(self.ints),

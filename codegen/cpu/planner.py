@@ -1,11 +1,13 @@
-"""A scheduled group as flat kernels and the descriptor by which the nest library runs them: a `LaunchPlan`.
+"""The planner: a scheduled group as kernels and the descriptor of the loops around them, a `LaunchPlan`.
 
-The loops are one ordered tree for both modes:
+Contract  `plan`: a group, its schedule and a tuning -> a plan, whose kernels are made when they are asked for.
+When      of every group that the CPU computes.
+Why       the loops are one ordered tree for both modes:
 
     rows     outer axes { per pass: fill states; sequential axes { blocks of the lane axis { kernels } }; row kernel }
     columns  outer axes { blocks of the lane axis { per pass: fill states; sequential axes { kernels }; row kernel } }
 
-The innermost loop around a kernel, if it has nothing but kernels in it, is the kernel's own: it gets many rows at once.
+The innermost loop around a kernel, if it has nothing but kernels in it, is in the kernel: it gets many rows at once.
 Point kernels do a pass's steps and stores; a row kernel finishes the reductions before it, computes what later kernels
 need of them and stores row-level outputs (`cpu.planner_values`): with one lane in rows mode, over the block's lanes in
 columns mode.
@@ -18,6 +20,7 @@ from functools import cache
 
 from tensordsl.codegen.abi import descriptor as nest
 from tensordsl.codegen.cpu.kernel import COLUMNS, LANES, ROW, SCALAR, Kernel
+from tensordsl.codegen.cpu.kernel_text import finish
 from tensordsl.codegen.cpu.loop_tree import (
     Blocks,
     Call,
@@ -31,27 +34,27 @@ from tensordsl.codegen.cpu.loop_tree import (
     descriptor,
     is_direct,
     layout,
-    parted_axes,
+    parallel_axes,
     pattern,
 )
 from tensordsl.codegen.cpu.operand_tables import Tables
 from tensordsl.codegen.cpu.planner_values import Row, Values
-from tensordsl.codegen.cpu.prefetch import ask_ahead
-from tensordsl.codegen.cpu.reductions import accumulate, decides, is_float_sum, join, kept_state
+from tensordsl.codegen.cpu.prefetch import prefetch_next_rows
+from tensordsl.codegen.cpu.reductions import accumulate, deciding_value, is_float_sum, join, kept_state
 from tensordsl.codegen.cpu.scatter_add import scatter
 from tensordsl.codegen.cpu.schedule import (
     PLAIN,
-    has_own,
+    has_per_row_values,
+    is_transposed,
+    lane_of_pass,
     narrow_index,
-    pass_lane,
     price_of,
     reach,
     reads,
     shared_loads,
     stores,
-    transposes,
 )
-from tensordsl.codegen.cpu.short_rows import SideBySide
+from tensordsl.codegen.cpu.short_rows import ShortRows
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.llvm.emit_scalars import emit, splat
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
@@ -96,8 +99,8 @@ class _Planner(Values):
                 self.states[id(r)] = self.state_areas(r)
         bodies = [self.point_nodes(k, p) for k, p in points]
         if not self.columns and not self.total:
-            is_dear = any(v.op in FUNCTIONS and lane in v.axes for v in self.group.scalars)
-            ask_ahead([[c.kernel for c in calls(nodes)] for nodes in bodies], is_dear, self.tuning)
+            is_expensive = any(v.op in FUNCTIONS and lane in v.axes for v in self.group.scalars)
+            prefetch_next_rows([[c.kernel for c in calls(nodes)] for nodes in bodies], is_expensive, self.tuning)
         for row in reversed(rows):  # a row kernel may ask earlier ones for values
             self.row_nodes(row)
         if self.total:
@@ -154,7 +157,7 @@ class _Planner(Values):
 
     # -- point kernels
     def lane_of(self, p: Pass) -> str:
-        return pass_lane(p, self.schedule.lane, self.columns)
+        return lane_of_pass(p, self.schedule.lane, self.columns)
 
     def stepped(self, reduce: Val, lane: str) -> tuple[Val, ...]:
         """The operands of a reduction that its kernel computes as they stand."""
@@ -182,7 +185,7 @@ class _Planner(Values):
         if self.widens and len(swept) == 1 and not self.offsets:
             swept = [self.widened(swept[0], p, roots, outs, keeps)]
         if self.finishes and self.schedule.unroll_jam:
-            self.side_by_side(kernel, p, self.schedule.unroll_jam[number])
+            self.add_short_rows(kernel, p, self.schedule.unroll_jam[number])
         self.finish_point(kernel, p, outs, keeps)
         if self.finishes:
             self.finishers[id(p.reduces[0])] = kernel
@@ -200,8 +203,8 @@ class _Planner(Values):
     def widened(self, call: Call, p: Pass, roots: Sequence[Val], outs: list[Out], keeps: list[tuple[Val, Out]]) -> Call:
         """The call where several short rows may be one, with a kernel of its own for these if rows have own values."""
         lane = self.schedule.lane
-        if not (is_own := has_own(reach(roots), p.local[-1], lane)):
-            call.kernel.widen()
+        if not (is_own := has_per_row_values(reach(roots), p.local[-1], lane)):
+            call.kernel.segment_rows()
         if not is_own:
             return call
         self.own_axis, known = p.local[-1], len(self.kernels)
@@ -211,7 +214,7 @@ class _Planner(Values):
         if more:  # what rows have one of is vectors in it: too many operations for one kernel
             del self.kernels[known:]
             return call
-        wide.kernel.widen()
+        wide.kernel.segment_rows()
         self.finish_point(wide.kernel, p, outs, keeps)
         return Call(call.kernel, wide.kernel)
 
@@ -219,12 +222,12 @@ class _Planner(Values):
         """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
         kernel.writes = bool(outs or keeps or p.scatters)
         only = self.total and not (kernel.writes or kernel.fails)
-        kernel.stops = only and all(decides(r) is not None for r in p.reduces)
+        kernel.stops = only and all(deciding_value(r) is not None for r in p.reduces)
         kernel.may_repeat(r.attr[0].idempotent for r in p.reduces)
         if p.reduces and all(r.attr[0].idempotent for r in p.reduces) and not kernel.writes:
-            kernel.may_begin_on_lines()
+            kernel.may_align_vectors()
         if self.schedule.line_alignment and p.reduces and all(is_float_sum(r) for r in p.reduces) and not kernel.writes:
-            kernel.may_cut_on_lines(self.schedule.line_alignment)
+            kernel.may_align_chunks(self.schedule.line_alignment)
         for k, r in enumerate(p.reduces):
             operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]
             accumulate(kernel, k, r, operands, self.states[id(r)])
@@ -233,7 +236,7 @@ class _Planner(Values):
         for s in p.scatters:
             scatter(kernel, self.outputs[id(s)], s)
 
-    def side_by_side(self, kernel: Kernel, p: Pass, width: int) -> None:
+    def add_short_rows(self, kernel: Kernel, p: Pass, width: int) -> None:
         """The form of a kernel for short rows, each of vectors of `width` lanes."""
         lane, row = self.lane_of(p), self.row_axis(p)
         halves = self.only_adds(p) and kernel.adds_by_halves()
@@ -241,12 +244,12 @@ class _Planner(Values):
         one.entries = kernel.entries
         roots = [a for r in p.reduces for a in r.args]
         self.vector_values(one, roots, lane, None, {})
-        kernel.side = side = SideBySide(kernel, one, width)
-        kernel.halves = halves
+        kernel.short_rows = self.short_rows[kernel.name] = short = ShortRows(kernel, one, width)
+        kernel.half_registers = halves
         for r in p.reduces:
-            side.accumulate(r, [one.lanes[id(a)] for a in r.args])
+            short.accumulate(r, [one.lanes[id(a)] for a in r.args])
         for v in shared_loads(roots, self.is_row, row, self.tuning.schedule):
-            side.shared.add(one.pointer(nest.VECTOR, self.operand(*v.attr), ITEMSIZE[v.type]))
+            short.shared.add(one.pointer(nest.VECTOR, self.operand(*v.attr), ITEMSIZE[v.type]))
 
     def only_adds(self, p: Pass) -> bool:
         """Are a pass's reductions sums of what it loads, in a group of floats alone (see `is_light`)?"""
@@ -281,31 +284,31 @@ class _Planner(Values):
             kernel.store_row(self.places[id(v)], v.type, kernel.scalars[id(v)])
         for o in row.outs:
             kernel.store_scalar(self.outputs[id(o)], o.buffer.type, kernel.scalars[id(o.value)])
-        if finisher and finisher.side:
-            self.finish_side(finisher, finisher.side, roots, row)
+        if finisher and (short := self.short_rows.get(finisher.name)):
+            self.finish_short_rows(finisher, short, roots, row)
         row.nodes = [] if finisher else [Call(kernel)]
 
-    def finish_side(self, kernel: Kernel, side: SideBySide, roots: Sequence[Val], row: Row) -> None:
+    def finish_short_rows(self, kernel: Kernel, short: ShortRows, roots: Sequence[Val], row: Row) -> None:
         """The same as the row kernel, of several rows in the lanes of a vector."""
-        env = side.lanes
+        env = short.lanes
         for v in reach(roots, lambda v: v.op == "result" or self.is_placed(v, row)):
             if self.is_placed(v, row):
-                env[id(v)] = side.load(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
+                env[id(v)] = short.load(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
             elif v.op == "result" and id(v) not in env:
-                self.bind_results(env, v.args[0], side.finished(v.args[0]))
-        emit(side.final, roots, env, side.rows, lambda v: self.side_leaf(kernel, side, v))
+                self.bind_results(env, v.args[0], short.finished(v.args[0]))
+        emit(short.final, roots, env, short.rows, lambda v: self.short_rows_leaf(kernel, short, v))
         for v in row.demands.values():
-            side.store(kernel.pointer(nest.INTERNAL, self.place(v)), v.type, env[id(v)])
+            short.store(kernel.pointer(nest.INTERNAL, self.place(v)), v.type, env[id(v)])
         for o in row.outs:
             pointer = kernel.pointer(nest.SPLAT, self.outputs[id(o)], ITEMSIZE[o.buffer.type], nest.WRITE)
-            side.store(pointer, o.buffer.type, env[id(o.value)])
+            short.store(pointer, o.buffer.type, env[id(o.value)])
 
-    def side_leaf(self, kernel: Kernel, side: SideBySide, v: Val) -> str:
+    def short_rows_leaf(self, kernel: Kernel, short: ShortRows, v: Val) -> str:
         if v.op == "extent":
-            return splat(side.final, self.integer(side.one, "extent", v.attr), "int64", side.rows)
+            return splat(short.final, self.integer(short.one, "extent", v.attr), "int64", short.rows)
         assert v.op == "load" and not v.args, v.op
         pointer = kernel.pointer(nest.SPLAT, self.operand(*v.attr), ITEMSIZE[v.type], nest.READ)
-        return side.load(pointer, v.type)
+        return short.load(pointer, v.type)
 
     def guarded_nodes(self, p: Pass) -> list[Node]:
         """What a pass asked for that only its points need."""
@@ -328,7 +331,7 @@ class _Planner(Values):
 
     def finish(self, tree: Sequence[Node], levels: Sequence[Level]) -> Kernels:
         for k in self.kernels:
-            k.finish()
+            finish(k)
         width = max(k.width for k in self.kernels)
         rows = [self.axis[a] for a in self.group.parallel]
         parallel, alone = ((), rows) if self.total else (self.group.parallel, ())
@@ -344,9 +347,9 @@ class _Planner(Values):
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
         sharing = (
             sum(price for price, _ in self.group.work(self.tuning.costs)),
-            *parted_axes(self.group, self.schedule.lane, parallel),
+            *parallel_axes(self.group, self.schedule.lane, parallel),
         )
-        across = transposes(self.group, self.schedule.lane, is_direct(tree), self.tuning.schedule)
+        across = is_transposed(self.group, self.schedule.lane, is_direct(tree), self.tuning.schedule)
         own = where.offsets[states[len(states) // 2]] - where.offsets[states[0]] if states else 0
         rest = levels, own, across, self.taken(), alone
         return self.kernels_made(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, *rest))

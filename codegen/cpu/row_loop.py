@@ -1,19 +1,19 @@
-"""What stands around the body of a kernel of form LANES (`cpu.kernel`): a row's chunks, its last whole vector, its
-end."""
+"""The row loop: what stands around the body of a kernel of form LANES (`cpu.kernel`).
+
+Contract  a kernel whose lanes run along a row -> text of the row's chunks, its last complete vector, and its end.
+When      all rows but those that `aligned_rows`, `short_rows` or `stencil_rows` do.
+Why       elements behind the last complete vector are done by a vector that ends with the row, not one by one.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tensordsl.codegen.abi.descriptor import WHOLE_ROW
-from tensordsl.codegen.cpu.aligned_rows import behind_line, cut_chunks, cut_vectors
-from tensordsl.codegen.cpu.prefetch import ask_in_loop, further
+from tensordsl.codegen.cpu.aligned_rows import aligned_chunks, aligned_vectors, behind_line
+from tensordsl.codegen.cpu.kernel import Entry, Kernel
+from tensordsl.codegen.cpu.prefetch import next_batch_pointers, prefetch_in_loop
 from tensordsl.codegen.llvm.builder import LIKELY
 from tensordsl.codegen.llvm.clone import Phi, ended_lines, has_mask_registers, masked_tail, new_lanes, phi_lines
 from tensordsl.codegen.llvm.emit_scalars import Code, llvm_type, store
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
 
 def chunks(k: Kernel) -> list[Phi]:
@@ -21,16 +21,16 @@ def chunks(k: Kernel) -> list[Phi]:
     row's last whole vector, in the same chunk or one of its own, some of whose lanes were done before.  Where all
     reducers may see these twice, chunks of a limited size (`overlaps`) end with it as with any other vector."""
     size, head, code, whole = k.chunk * k.width, k.head, k.close, "%n.whole"
-    if k.line_alignment and k.straddles:
-        return cut_chunks(k, k.straddles)
+    if k.line_alignment and k.aligned_operand:
+        return aligned_chunks(k, k.aligned_operand)
     head.do(f"{whole} = and i64 %n, {-k.width}")
     head.do(f"%n.last = sub i64 %n, {k.width}")
     if k.overlaps:
         first = head.intrinsic("smin", "int64", 1, "%n", str(size))
         stop = code.intrinsic("smin", "int64", 1, code.op(f"add i64 %stop, {size}"), "%n")
         return [Phi("%start", "i64", "0", "%stop"), Phi("%stop", "i64", first, stop)]
-    if not k.states and not size and k.straddles:
-        return _from_a_line(k, k.straddles)
+    if not k.states and not size and k.aligned_operand:
+        return _from_a_line(k, k.aligned_operand)
     if not k.states and not size:
         return [Phi("%start", "i64", "0", "%n.last"), Phi("%stop", "i64", whole, "%n")]
     first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
@@ -76,11 +76,11 @@ def row_lines(k: Kernel) -> list[str]:
     return [
         *k.before.lines,
         *(points if k.finishes else ()),
-        *(line for e in k.prefetched for line in further(e, e.name)),
+        *(line for e in k.prefetched for line in next_batch_pointers(e, e.name)),
         "  br label %chunk",
         "chunk:",
         *phi_lines(k.totals, k.points.block, k.close.block),
-        *(cut_vectors(k) if k.line_alignment else _vectors(k)),
+        *(aligned_vectors(k) if k.line_alignment else _vectors(k)),
         *k.ends.lines,
         *_close(k),
         "after:",
@@ -99,8 +99,8 @@ def _vectors(k: Kernel) -> list[str]:
         *phi_lines([Phi(at, "i64", "%start", "%i.next"), *k.phis], "chunk", turned),
         *(["  %i = call i64 @llvm.smin.i64(i64 %at, i64 %n.last)"] if k.overlaps else ()),
         *k.body.lines,
-        *k.onward,
-        *(ask_in_loop(k) if k.prefetched else ()),
+        *k.ahead,
+        *(prefetch_in_loop(k) if k.prefetched else ()),
         f"  %i.next = add i64 {at}, {k.width}",
         "  %more = icmp slt i64 %i.next, %stop",
         f"  br i1 %more, label %loop, label %{'whole' if k.repeats else 'ends'}",

@@ -1,7 +1,10 @@
-"""The CPU's choices for a group: lane axis, lanes per pass, block, and the values that are stored instead of redone.
+"""Schedules of the CPU: lane axis, lanes of each pass, block size, and values stored instead of recomputed.
 
-Rows mode: the lane axis is reduced, blocks of it are combined.  Columns mode: it is parallel, and the states are arrays
-along it.  The lane axis should be the one with stride 1 in most operands: a wrong guess costs speed, not correctness.
+Contract  a group and a tuning -> a `Schedule`; `other_schedule`, `across_schedules`, `line_aligned` and so on: further
+          ones, of which a call runs the best (`variants.selection`).
+When      rows mode: the lane axis is reduced, and blocks of it are combined; columns mode: it is parallel, and states
+          are arrays along it.
+Why       the lane axis should have stride 1 in most operands: a wrong guess costs speed, not correctness.
 """
 
 from __future__ import annotations
@@ -38,15 +41,15 @@ def schedule(group: Group, tuning: Tuning, lane: str = "") -> Schedule:
     if lane not in group.parallel:
         least = min(w for w, p in zip(widths, steps, strict=True) if p.local)
         widths = [min(w, least) for w in widths]  # no pass packs rows that fill a vector of another
-        beside, extent = tuple(_lanes_beside(group, p, lane, tuning) for p in steps), group.extents[lane]
+        beside, extent = tuple(_short_row_lanes(group, p, lane, tuning) for p in steps), group.extents[lane]
         every = all(n for n, p in zip(beside, steps, strict=True) if p.local)
         usual = Schedule(
             lane, tuple(widths), t.row_block_elements, keep, keep_in, t.max_scalar_ops, beside if every else ()
         )
-        if not every or not isinstance(extent, int) or extent <= longest_beside(max(usual.unroll_jam), t):
+        if not every or not isinstance(extent, int) or extent <= max_short_row_elements(max(usual.unroll_jam), t):
             return usual
-        on_lines = for_lines(group, usual, tuning) if extent >= long_rows(tuning) else None
-        return on_lines or (for_long_rows(usual) if tuning.allows("long_rows") else usual)
+        on_lines = line_aligned(group, usual, tuning) if extent >= min_aligned_row_elements(tuning) else None
+        return on_lines or (without_short_rows(usual) if tuning.allows("long_rows") else usual)
     packs = any(is_short(group, a, t) for a in group.extents) or lane != best
     if packs or sum(bool(p.local) for p in steps) > 1:
         block = t.reread_block_elements
@@ -55,60 +58,62 @@ def schedule(group: Group, tuning: Tuning, lane: str = "") -> Schedule:
     else:
         block = max(t.column_block_elements, t.min_block_bytes // _widest(group))
     width = min(widths)
-    # Of few operations, unless packed blocks go through dear functions in other passes.
-    dear = packs and any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
-    beside = tuple(w // width if w // width > 2 and not dear else 1 for w in widths)
+    # Of few operations, unless packed blocks go through expensive functions in other passes.
+    expensive = packs and any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
+    beside = tuple(w // width if w // width > 2 and not expensive else 1 for w in widths)
     return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, t.max_scalar_ops, beside)
 
 
-def longest_beside(lanes: int, t: ScheduleTuning) -> int:
-    """Elements of rows that go side by side, at most, by vectors of so many."""
-    return min(t.short_row_max_vectors * lanes * states_beside(lanes), t.short_row_max_elements)
+def max_short_row_elements(lanes: int, t: ScheduleTuning) -> int:
+    """Elements of short rows in lanes, at most, by vectors of so many."""
+    return min(t.short_row_max_vectors * lanes * states_of_short_row(lanes), t.short_row_max_elements)
 
 
-def states_beside(lanes: int) -> int:
-    """States of a row that goes side by side with others, each a vector of so many lanes: short ones by turns."""
+def states_of_short_row(lanes: int) -> int:
+    """States of a row in lanes beside others, each a vector of so many lanes: several for narrow vectors, which
+    alternate."""
     return max(8 // lanes, 1)
 
 
-def long_rows(tuning: Tuning) -> int:
-    """Elements of rows whose vectors should begin on cache lines: of all that do not go side by side, where loads that
-    straddle lines are dear."""
+def min_aligned_row_elements(tuning: Tuning) -> int:
+    """Elements of rows whose vectors should begin on cache lines: of all that are no short rows in lanes, where loads
+    that straddle lines are expensive (`Machine.prefers_halves`)."""
     t = tuning.schedule
     return t.short_row_max_elements + 1 if tuning.machine.prefers_halves else t.long_row_min_elements
 
 
-def for_long_rows(usual: Schedule) -> Schedule:
-    """The schedule where rows are too long to go side by side."""
+def without_short_rows(usual: Schedule) -> Schedule:
+    """The schedule where rows are too long for the form for short rows."""
     return replace(usual, unroll_jam=())
 
 
-def for_lines(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
-    """The schedule where rows have `long_rows` elements and more, if only floats of one dtype are added up there and
-    registers are as long as cache lines (`cpu.aligned_rows`).  With twice as many lanes a row of float64 has half as
-    many chunks, of which each lane adds up no more; of float32, whose chunks are shorter, loads have to be dear."""
+def line_aligned(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
+    """The schedule of rows of `min_aligned_row_elements` and more, if only floats of one dtype are summed there and
+    vectors are as long as cache lines (`cpu.aligned_rows`). Doubling the lanes halves the chunks of a float64 row, and
+    each lane adds up no more. For float32, whose chunks are shorter, it pays only if loads that straddle lines are
+    expensive."""
     sums = {(r.attr[0].name, r.type[0]) for p in group.passes for r in p.reduces}
     may = tuning.allows("line_alignment") and tuning.machine.vector_bytes >= CACHE_LINE_BYTES
     if not (usual.unroll_jam and may):
         return None
     if sums == {("sum", "float64")}:
         return replace(
-            for_long_rows(usual),
+            without_short_rows(usual),
             width=tuple(min(2 * n, MAX_LANES) for n in usual.width),
             line_alignment=LineAlignment.CHUNKS,
         )
-    is_dear = sums == {("sum", "float32")} and tuning.machine.prefers_halves
-    return replace(for_long_rows(usual), line_alignment=LineAlignment.CHUNKS) if is_dear else None
+    is_expensive = sums == {("sum", "float32")} and tuning.machine.prefers_halves
+    return replace(without_short_rows(usual), line_alignment=LineAlignment.CHUNKS) if is_expensive else None
 
 
-def for_total(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
-    """The same of sums over all axes that stand in a cache: of what is loaded or products of it, of float32 with as
-    many lanes, and where loads that straddle lines are dear, of few other operations on floats."""
+def line_aligned_total(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
+    """The same of sums over all axes that a cache holds: of what is loaded or products of it, of float32 with as many
+    lanes, and where loads that straddle lines are expensive, of few other operations on floats."""
     reduces = [r for p in group.passes for r in p.reduces]
     may = tuning.allows("line_alignment") and tuning.machine.vector_bytes >= CACHE_LINE_BYTES
     if group.parallel or group.scatters or not (reduces and may):
         return None
-    if adds_products(group):
+    if is_sum_of_products(group):
         doubled = reduces[0].type == ("float64",) and reduces[0].args[0].op == "load"
         return replace(
             usual,
@@ -119,8 +124,8 @@ def for_total(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
     return replace(usual, line_alignment=LineAlignment.VECTORS) if fits else None
 
 
-def adds_products(group: Group) -> bool:
-    """Is it one sum of floats as they are loaded, or of products of two of them?"""
+def is_sum_of_products(group: Group) -> bool:
+    """True for one sum of floats as they are loaded, or of products of two of them."""
     reduces = [r for p in group.passes for r in p.reduces]
     if len(reduces) != 1 or sum(bool(p.local) for p in group.passes) != 1:
         return False
@@ -130,7 +135,7 @@ def adds_products(group: Group) -> bool:
 
 
 def _adds_few(reduce: Val, t: ScheduleTuning) -> bool:
-    """Is it a sum of floats, of few operations on adjacent ones and on what all have in common?"""
+    """True for a sum of floats, of few operations on adjacent ones and on what all have in common."""
     values = [v for v in reach(list(reduce.args), _is_common) if not _is_common(v)]
     loads, computed = [v for v in values if v.op == "load"], [v for v in values if v.op not in LEAVES]
     adjacent = loads and not any(v.args for v in loads) and all(v.type == reduce.type[0] for v in values)
@@ -147,26 +152,26 @@ def _is_plain_sum(reduce: Val) -> bool:
 
 
 def row_by_row(group: Group, usual: Schedule) -> Schedule | None:
-    """The schedule where there are few rows, each of which is worth several parts.  None if all passes do not go along
-    the same axes of a row, or ask which row it is."""
+    """The schedule where there are few rows, each worth several tasks. None if the passes do not go along the same axes
+    of a row, or use the row's position."""
     spaces = {p.local for p in group.passes if p.local}
     placed = any(v.op == "index" and v.attr in group.parallel for v in group.scalars)
     if not group.parallel or usual.lane in group.parallel or len(spaces) != 1 or placed:
         return None
-    return replace(for_long_rows(usual) if usual.unroll_jam else usual, rows_parallel=True)
+    return replace(without_short_rows(usual) if usual.unroll_jam else usual, rows_parallel=True)
 
 
 def other_schedule(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
-    """A schedule whose lanes run the other way, of a reduction: along rows instead of their elements, or the reverse.
-    Better at run time where the usual lane axis turns out to be short, or elements to be adjacent along the other; the
-    former of computations at indices, too.  None if there is no other axis, or its place is known to be worse."""
+    """A schedule of a reduction with lanes along rows instead of their elements, or the reverse: better at run time
+    where the usual lane axis turns out to be short, or elements to be adjacent along the other one. Also of
+    computations at indices whose lane axis is short. None if there is no other axis, or it is known to be worse."""
     lane = usual.lane
     reduced = [a for p in group.passes for a in p.local]
     if not lane:
         return None
     if not reduced:
         by_index = any(v.op == "load" and any(a.axes == {lane} for a in v.args) for v in group.scalars)
-        other = lane_across(group, tuning.schedule) if by_index and not taken_load(group) else ""
+        other = lane_across(group, tuning.schedule) if by_index and not row_gather(group) else ""
         return schedule(group, tuning, other) if other not in ("", lane) else None
     if not group.parallel:
         long = next((a for a in reduced if not is_short(group, a, tuning.schedule)), lane)
@@ -174,13 +179,13 @@ def other_schedule(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | 
     if lane in group.parallel:
         return schedule(group, tuning, reduced[-1])
     other = lane_axis(group, tuning.schedule, (lane,))
-    runs = other in group.parallel or parts_rows(group, lane)
+    runs = other in group.parallel or has_separate_rows(group, lane)
     return schedule(group, tuning, other) if runs else None
 
 
-def parts_rows(group: Group, lane: str) -> bool:
-    """Can rows that are reduced together not be one?  Some operand is the same along the lanes, but not along all axes
-    that are reduced, or another axis is between these."""
+def has_separate_rows(group: Group, lane: str) -> bool:
+    """True if rows that are reduced together cannot be collapsed into one: some operand is the same along the lanes but
+    not along all reduced axes, or another axis is between these."""
     reduced = set(group.extents) - set(group.parallel)
 
     def is_parted(entries: tuple[Any, ...]) -> bool:
@@ -193,59 +198,61 @@ def parts_rows(group: Group, lane: str) -> bool:
 
 
 def _has_rows(group: Group) -> bool:
-    """Are there operands which keep axes from becoming one: at indices, or the same in several rows?"""
+    """True if operands keep axes from being collapsed: loads at indices, or what is the same in several rows."""
     loads = [v for v in group.scalars if v.op == "load"]
     return any(v.args or 0 < len({a for a in v.attr[1] if a}) < len(group.extents) for v in loads)
 
 
 def across_schedules(group: Group, others: Collection[str], tuning: Tuning) -> tuple[Schedule, ...]:
-    """Schedules whose lanes run along an outer parallel axis, for where all other axes turn out to be short: the
-    library transposes blocks of rows for it.  `others`: axes that have schedules."""
+    """Schedules whose lanes run along an outer parallel axis, for calls in which all other axes are short: the library
+    transposes blocks of rows for them. `others`: axes that have schedules."""
     t = tuning.schedule
     lanes = [a for a in lanes_across(group, t) if a not in others and _may_go_across(group, a, t)]
     return tuple(schedule(group, tuning, a) for a in lanes)
 
 
 def _may_go_across(group: Group, lane: str, t: ScheduleTuning) -> bool:
-    """Have rows no ways of their own, as most without reductions or indices have, and those of one axis?"""
+    """True if rows have no form of their own: most elementwise groups, and rows of one axis, have one."""
     reads = {v.attr for v in group.scalars if v.op == "index"}
     by_index = any(v.op == "load" and v.args for v in group.scalars)
     reduces = len(group.parallel) < len(group.extents)
     if lane in reads or any(lane not in o.map for o in group.outs):
         return False
-    if not (reduces or by_index or mixes(group, t)):
+    if not (reduces or by_index or has_uncollapsible_rows(group, t)):
         return False
     if reduces and any(v.op == "load" and v.args and lane in v.attr[1] for v in group.scalars):
         return False
-    taken = taken_load(group)
+    taken = row_gather(group)
     return not taken or taken[1].attr[1] != (list(group.extents)[-1],)
 
 
-def transposes(group: Group, lane: str, direct: bool, t: ScheduleTuning) -> bool:
-    """Does the library transpose blocks of rows, with lanes along `lane`?  direct: it has shorter ways for one kernel,
-    where these do not fail."""
+def is_transposed(group: Group, lane: str, direct: bool, t: ScheduleTuning) -> bool:
+    """True if the library transposes blocks of rows for lanes along `lane`. direct: one kernel does all, for which the
+    library has shorter forms, where these apply."""
     is_read = any(v.op == "index" and v.attr == lane for v in group.scalars)
-    return lane in lanes_across(group, t) and not is_read and (not direct or mixes(group, t))
+    return lane in lanes_across(group, t) and not is_read and (not direct or has_uncollapsible_rows(group, t))
 
 
-def mixes(group: Group, t: ScheduleTuning) -> bool:
-    """Is it elementwise, of operands with so different axes that neither several rows are one, nor a row that goes past
-    its end meets the next one (`short_rows.pack`, `short_rows.overlap`), or takes far more than its elements?"""
-    return _differ(group, t) or pads(group, t)
+def has_uncollapsible_rows(group: Group, t: ScheduleTuning) -> bool:
+    """True if operands of an elementwise group vary along different axes, so that rows can neither be collapsed nor
+    overlap (`short_rows.pack`, `short_rows.overlap`), or would compute far more than their elements."""
+    return _differ(group, t) or has_padded_rows(group, t)
 
 
-def pads(group: Group, t: ScheduleTuning) -> bool:
-    """Is it elementwise, of dear functions, in rows that have a number each, so that each is computed one by one, at
-    least a vector of it?"""
+def has_padded_rows(group: Group, t: ScheduleTuning) -> bool:
+    """True for elementwise groups of expensive functions, in rows that have a number each: rows are computed one by
+    one, at least a vector of each."""
     *outer, last = group.extents
     rows = [v for v in group.scalars if v.op == "load" and last not in v.attr[1] and {*outer[-1:]} & {*v.attr[1]}]
-    is_dear = any(v.op in HEAVY and last in v.axes for v in group.scalars)
-    return bool(rows) and is_dear and lane_axis(group, t) == last and is_elementwise(group) and not _differ(group, t)
+    is_expensive = any(v.op in HEAVY and last in v.axes for v in group.scalars)
+    return (
+        bool(rows) and is_expensive and lane_axis(group, t) == last and is_elementwise(group) and not _differ(group, t)
+    )
 
 
 def _differ(group: Group, t: ScheduleTuning) -> bool:
-    """Have rows numbers of their own beside operands that are the same in all of the outermost axis, or are there more
-    axes than two around the lanes?"""
+    """True if rows have numbers of their own beside operands that are the same along the outermost axis, or there are
+    more than two axes around the lanes."""
     axes, lane = list(group.extents), lane_axis(group, t)
     sets = {frozenset(v.attr[1]) & set(axes) for v in group.scalars if v.op == "load"}
     if not is_elementwise(group) or not any(s and lane not in s for s in sets):
@@ -257,7 +264,7 @@ def _differ(group: Group, t: ScheduleTuning) -> bool:
 
 
 def is_elementwise(group: Group) -> bool:
-    """Without reductions and indices."""
+    """True without reductions and loads at indices."""
     by_index = any(v.op == "load" and v.args for v in group.scalars)
     return len(group.parallel) == len(group.extents) and not by_index
 
@@ -268,10 +275,10 @@ def lane_across(group: Group, t: ScheduleTuning) -> str:
 
 
 def lanes_across(group: Group, t: ScheduleTuning) -> list[str]:
-    """That axis, and of operands with very different axes the next one, for where it turns out to be short itself, but
-    not the innermost one."""
+    """That axis, and of operands with very different axes the next one, for calls in which it is short itself; never
+    the innermost one."""
     lanes = [a for a in group.parallel if not is_short(group, a, t)]
-    return lanes[:1] + [a for a in lanes[1:2] if mixes(group, t) and a != group.parallel[-1]]
+    return lanes[:1] + [a for a in lanes[1:2] if has_uncollapsible_rows(group, t) and a != group.parallel[-1]]
 
 
 def widest_load(group: Group, axes: Collection[str]) -> Val | None:
@@ -280,9 +287,10 @@ def widest_load(group: Group, axes: Collection[str]) -> Val | None:
     return max(loads, key=lambda v: len(v.attr[1]), default=None)
 
 
-def widens(group: Group, usual: Schedule, tuning: Tuning) -> bool:
-    """May passes along rows, with lanes along columns, take several short rows as one (`short_rows.reduce_wide`)?  If
-    each pass is one kernel, no places of columns are asked for, and only reductions ask which row it is."""
+def has_segmented_rows(group: Group, usual: Schedule, tuning: Tuning) -> bool:
+    """True if passes along rows, with lanes along columns, may take several short rows as one
+    (`short_rows.reduce_wide`): each pass is one kernel, no positions of columns are used, and only reductions use the
+    row's."""
     lane, extent = usual.lane, group.extents[usual.lane] if usual.lane else 0
     if not tuning.allows("segmented_reductions"):
         return False
@@ -301,8 +309,8 @@ def widens(group: Group, usual: Schedule, tuning: Tuning) -> bool:
     return any(p.local and p.reduces for p in group.passes)
 
 
-def has_own(values: Iterable[Val], row: str, lane: str) -> bool:
-    """Do rows, which the lanes run along, have a number or a position each, the same for all lanes?"""
+def has_per_row_values(values: Iterable[Val], row: str, lane: str) -> bool:
+    """True if rows, which the lanes run along, have a number or a position each, the same for all lanes."""
     return any(v.op in ("load", "index") and row in v.axes and lane not in v.axes for v in values)
 
 
@@ -320,7 +328,7 @@ def stores(steps: Sequence[Pass], number: int) -> list[Out]:
 
 
 def lane_axis(group: Group, t: ScheduleTuning, short: Collection[str] = ()) -> str:
-    """The last axis of most operands, of which those of higher rank count first; of equals the innermost.  Next to
+    """The last axis of most operands, of which those of higher rank weigh more; of equals the innermost. Next to
     reductions an axis of a known small length is taken only if there is no other: a packed block along a long axis
     beats many short rows by far."""
     order = list(group.extents)
@@ -342,10 +350,9 @@ def is_short(group: Group, axis: str, t: ScheduleTuning) -> bool:
 
 
 def is_light(operations: Collection[Val], operands: Sequence[str], t: ScheduleTuning) -> bool:
-    """Is a loop over operands of these dtypes bound by its loads and stores, with nothing but float arithmetic in it?
-
-    Of integers LLVM first makes instructions for whole registers and then cannot always part them: it ends the process.
-    """
+    """True for a loop over operands of these dtypes that is bound by its loads and stores, of float arithmetic alone:
+    LLVM makes instructions for complete registers of integers first, and ends the process where it cannot split
+    them."""
     is_short = len(operations) <= t.light_max_operations_per_operand * len(operands) and not any(
         v.op in HEAVY for v in operations
     )
@@ -375,7 +382,7 @@ def reach(roots: Iterable[Val], stop: Callable[[Val], bool] = lambda v: False) -
 
 
 def reads(roots: Sequence[Val], o: Out) -> bool:
-    """May values read the output's storage: an operand of its type at the same points?"""
+    """True if values may read the output's storage: an operand of its type at the same points."""
     loads = (v.attr for v in reach(roots) if v.op == "load")
     return any(buffer.type == o.buffer.type and entries == o.map for buffer, entries in loads)
 
@@ -397,9 +404,9 @@ def loads_at_indices(group: Group) -> list[tuple[Val, tuple[str, ...]]]:
     return [(v, axes) for (_, axes), v in found.items()]
 
 
-def taken_load(group: Group) -> tuple[Val, Val] | None:
-    """(the load, its index) of a group that only copies what stands at indices along one axis, which are the same at
-    all places of the axes around it."""
+def row_gather(group: Group) -> tuple[Val, Val] | None:
+    """(the load, its index) of a group that only copies rows at indices along one axis, the same at all places of the
+    axes around it; else None."""
     if len(group.outs) != 1 or group.scatters:
         return None
     (out,), axes = group.outs, list(group.extents)
@@ -411,8 +418,8 @@ def taken_load(group: Group) -> tuple[Val, Val] | None:
     return (out.value, index) if len(axes) > 1 and along in axes and along not in entries else None
 
 
-def takes_rows(group: Group, t: ScheduleTuning) -> bool:
-    """Is it elementwise, of few operations, on rows some of which are at indices?"""
+def has_rows_at_indices(group: Group, t: ScheduleTuning) -> bool:
+    """True for elementwise groups of few operations on rows some of which are at indices."""
     if len(group.extents) < 2 or any(v.op in HEAVY for v in group.scalars):
         return False
     indices = [a for v in group.scalars if v.op == "load" for a in v.args]
@@ -422,9 +429,9 @@ def takes_rows(group: Group, t: ScheduleTuning) -> bool:
     return all(lane not in a.axes for a in indices)
 
 
-def for_points(group: Group) -> set[int]:
+def needed_at_points(group: Group) -> set[int]:
     """The ids of what is read at indices, or computed from it, and needed for points of the local axes only: where
-    these are empty its indices may be out of range."""
+    these are empty the indices may be out of range."""
     found: set[int] = set()
     for v in group.scalars:
         if v.op != "result" and ((v.op == "load" and v.args) or any(id(a) in found for a in v.args)):
@@ -434,7 +441,7 @@ def for_points(group: Group) -> set[int]:
 
 
 def kept(group: Group) -> list[tuple[Val, Out]]:
-    """(value, output): dear values that several passes need, stored in an output until its own pass.
+    """(value, output): expensive values that several passes need, stored in an output until its own pass.
 
     softmax: exp(x - max) is written to y by the pass that sums it, and the last pass divides y.  Only where no later
     pass reads an operand that may be the output's storage: one of its type at the same points.
@@ -470,7 +477,7 @@ def _values(p: Pass, known: Val, is_row: Callable[[Val], bool]) -> list[Val]:
 
 
 def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int, Val]]:
-    """(first pass, value) of the dear values which the last of these passes and an earlier one compute."""
+    """(first pass, value) of the expensive values which the last of these passes and an earlier one compute."""
     sets = [reach(p.roots, is_row) for p in steps]
     seen: dict[int, int] = {}
     for k, values in reversed(list(enumerate(sets))):
@@ -480,7 +487,7 @@ def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int,
     return [(seen[id(v)], v) for v in sets[-1] if id(v) in seen]
 
 
-def pass_lane(p: Pass, lane: str, columns: bool) -> str:
+def lane_of_pass(p: Pass, lane: str, columns: bool) -> str:
     """The axis that the lanes of a pass with local axes run along."""
     return lane if columns or lane in p.local else p.local[-1]
 
@@ -491,25 +498,25 @@ def shared_loads(roots: list[Val], is_row: Callable[[Val], bool], row: str, t: S
     values = [v for v in reach(roots, is_row) if not is_row(v)]
     loads = [v for v in values if v.op == "load"]
     still = [v for v in loads if row not in v.attr[1]]
-    dear = sum(v.op not in LEAVES for v in values) > t.shared_max_operations
-    return [] if not row or dear or len(still) == len(loads) or any(v.args for v in loads) else still
+    expensive = sum(v.op not in LEAVES for v in values) > t.shared_max_operations
+    return [] if not row or expensive or len(still) == len(loads) or any(v.args for v in loads) else still
 
 
 def narrow_index(reduce: Val, lane: str) -> bool:
-    """Is the second argument the position along the lane axis, which the step only selects?  Then a block's state can
-    count positions in int32 from the block's start."""
+    """True if the second argument is the position along the lane axis, which the step only selects: a block's state
+    then counts positions in int32 from the block's start."""
     positional = reduce.attr[0].name in ("argmax", "argmin")
     return positional and reduce.args[1].op == "index" and reduce.args[1].attr == lane
 
 
-def rows_beside(vector_bytes: int) -> int:
-    """Rows that are done side by side: as many as a vector has lanes of float64."""
+def short_rows_at_once(vector_bytes: int) -> int:
+    """Short rows that are done at once: as many as a vector has lanes of float64."""
     return max(vector_bytes // 8, 4)
 
 
-def _lanes_beside(group: Group, p: Pass, lane: str, tuning: Tuning) -> int:
-    """Lanes of a row of a pass that does short ones side by side, or 0: a few operations of elements of 4 or 8 bytes,
-    reduced along the lanes and not stored."""
+def _short_row_lanes(group: Group, p: Pass, lane: str, tuning: Tuning) -> int:
+    """Lanes of a row in the form for short rows (`cpu.short_rows`), or 0 where a pass has none: it has a few operations
+    on elements of 4 or 8 bytes, reduced along the lanes and not stored."""
     if p.local != (lane,) or not group.parallel or not p.reduces or p.outs:
         return 0
     if not tuning.allows("short_rows_in_lanes"):
@@ -521,12 +528,12 @@ def _lanes_beside(group: Group, p: Pass, lane: str, tuning: Tuning) -> int:
     known = not any(v.op == "index" or _is_element(v, lane) or v.type in COMPLEX for v in group.scalars)
     sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
     sizes += [ITEMSIZE[t] for r in p.reduces for t in kept_in_lanes(r)]
-    lanes = max(_native(p, values, False, vector_bytes), rows_beside(vector_bytes))
+    lanes = max(_native(p, values, False, vector_bytes), short_rows_at_once(vector_bytes))
     return lanes if few and known and (min(sizes) >= 4 or vector_bytes == 64) else 0
 
 
 def _is_element(v: Val, lane: str) -> bool:
-    """Is it read at indices, and no row of lanes?"""
+    """True for a load at indices that is no row of lanes."""
     return v.op == "load" and bool(v.args) and (lane not in v.attr[1] or any(lane in a.axes for a in v.args))
 
 
@@ -546,29 +553,31 @@ def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> 
 
 
 def _lanes(group: Group, p: Pass, along: str, tuning: Tuning) -> int:
-    """Native lanes of the widest type; twice that with dear functions, whose long chains of operations overlap; and
-    twice that with many, which are calls: each does more, and with some of few lanes.
-    Reductions need more accumulators, to hide the latency of their adds, the fewer operations there are beside them.
-    Each doubling doubles what LLVM has to compile."""
+    """Lanes of a pass: native ones of the widest type, times a factor.
+
+    Expensive functions: 2, as their long chains of operations overlap; 4 where there are many, which are calls, or few
+    of some kinds in short registers.  Reductions: 2 or 4, since the fewer operations there are beside them, the more
+    accumulators hide the latency of additions.  Each doubling doubles what LLVM has to compile.
+    """
     t, vector_bytes = tuning.schedule, tuning.machine.vector_bytes
     local = {a for q in group.passes for a in q.local}
     columns = along in group.parallel
-    lane = pass_lane(p, along, columns) if p.local else ""
+    lane = lane_of_pass(p, along, columns) if p.local else ""
 
     def is_row(v: Val) -> bool:
         return bool(local) and bool(p.local) and not (v.axes & local)
 
     values = reach(p.roots, is_row)
     narrow = not columns and any(narrow_index(r, lane) for r in p.reduces)
-    rows = len(group.extents) == 2 and takes_rows(group, t)
+    rows = len(group.extents) == 2 and has_rows_at_indices(group, t)
     native = _native(p, [v for v in values if along in v.axes] if rows else values, narrow, vector_bytes)
     native = min(native, t.max_taken_lanes) if rows else native
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
-    dear = [v.op for v in values if v.op in HEAVY and v.op != "reduce"]
+    expensive = [v.op for v in values if v.op in HEAVY and v.op != "reduce"]
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
-    if dear:
-        few = vector_bytes == 32 and len(dear) < 3 and CHAINS.issuperset(dear)
-        factor = 4 if few or len(dear) > t.inline_functions else 2
+    if expensive:
+        few = vector_bytes == 32 and len(expensive) < 3 and CHAINS.issuperset(expensive)
+        factor = 4 if few or len(expensive) > t.inline_functions else 2
     elif not p.reduces or operations > 8:
         factor = 1
     else:

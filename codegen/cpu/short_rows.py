@@ -1,17 +1,17 @@
-"""Short rows of a reduction, several side by side: each has a state or two of a native vector, and they share a loop.
+"""Short rows in lanes: several rows of a reduction at once, each in vectors of its own, which share one loop.
 
-    for each group of rows: `before`; for each row: { for each vector: steps }; then `close`, `final`
+In    `main`, a kernel along rows, and `one`, the text of one row; out, the text that does groups of rows:
+      for each group: `before`; for each row: { for each vector: steps }; then `close`, `final`.
+When  rows of up to `max_short_row_elements` are reduced and not stored (`cpu.schedule`), however many rows there are:
+      what one gives does not depend on the others.
+Why   folding the lanes of one row costs as much as the row; `close` folds the states of all rows by a transposition: a
+      stage combines halves of two states into one, until lane q of the last one is row q's.
 
 A row is read from end to end, as memory is; only where rows share operands their steps go together, vector by vector.
-Two states take turns: vectors of few lanes would wait for each other, and one state add up too many (`states_beside`).
-`close` adds up the lanes of all rows' states by turning them: a stage combines halves of two states into one, until
-lane q of the last one is row q's.  Of a row's last vector only lanes in it are loaded.
-With `turn` & AHEAD the same rows of the next turn are asked for, each behind its own loop (`cpu.prefetch`).
+Two states of narrow vectors alternate, as one would wait for itself and add up too many (`states_of_short_row`).  Of a
+row's last vector only lanes in it are loaded.  With `turn` & AHEAD each row's next one is prefetched behind its loop.
 The last group begins among rows done before, whose results are not stored again: they may have replaced what they came
 from.  Where there are fewer rows than a group has, the last one stands in all places left.
-
-A kernel has this form beside its own (`cpu.kernel`), for rows of up to `longest_beside` elements however many rows
-there are: what one gives does not depend on the others.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from dataclasses import field
 
 from tensordsl.base.records import record
 from tensordsl.codegen.abi.descriptor import WHOLE_ROW
-from tensordsl.codegen.cpu.kernel import Kernel, in_line
-from tensordsl.codegen.cpu.prefetch import FIRST, asked_lines, further
+from tensordsl.codegen.cpu.kernel import FIRST, Kernel, in_line
+from tensordsl.codegen.cpu.prefetch import next_batch_pointers, prefetch_lines
 from tensordsl.codegen.cpu.reductions import folds_chunks, in_few_lanes, stepped
-from tensordsl.codegen.cpu.schedule import longest_beside, rows_beside, states_beside
+from tensordsl.codegen.cpu.schedule import max_short_row_elements, short_rows_at_once, states_of_short_row
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.llvm.clone import (
     Phi,
@@ -56,7 +56,7 @@ class _State:
     result: list[str] = field(default_factory=list)
 
 
-class SideBySide:
+class ShortRows:
     """The text for `main`; `one` is a kernel of native width whose `before` and `body` are those of one row.
 
     lanes: of a row's steps, as the schedule has it.  Where `one` has half of them, a row has twice as many states.
@@ -66,8 +66,8 @@ class SideBySide:
         self.main, self.one, self.lanes_in_all = main, one, lanes
         self.states: list[_State] = []
         self.close, self.final = Code("qs"), Code("zs")
-        self.in_turn = states_beside(lanes) * lanes // one.width
-        self.rows = min(rows_beside(self.final.vector_bytes * one.width // lanes), one.width)
+        self.in_turn = states_of_short_row(lanes) * lanes // one.width
+        self.rows = min(short_rows_at_once(self.final.vector_bytes * one.width // lanes), one.width)
         self.lanes: dict[int, str] = {}  # of `final`: a value of all rows
         self.stores: list[tuple[str, str, str]] = []  # (pointer, dtype, value in memory's form)
         self.shared: set[str] = set()  # pointers that are the same in all rows, if nothing at run time moves them
@@ -136,7 +136,7 @@ class SideBySide:
 
     def _condition(self) -> list[str]:
         return [
-            f"  %short.q = icmp ule i64 %n, {longest_beside(self.lanes_in_all, self.main.tuning.schedule)}",
+            f"  %short.q = icmp ule i64 %n, {max_short_row_elements(self.lanes_in_all, self.main.tuning.schedule)}",
             "  %some.lanes.q = icmp ne i64 %n, 0",
             f"  %all.lanes.q = icmp eq i64 %live, {self.main.width}",
             "  %fits.q = and i1 %short.q, %some.lanes.q",
@@ -278,7 +278,7 @@ class _Copies:
         for e, row in (
             (e, f"{e.name}.x{q}") for e in self.prefetched for q in rows if q == 0 or e.name not in self.shared
         ):
-            text = [*further(e, row), *asked_lines(e, j, self.span, FIRST)]
+            text = [*next_batch_pointers(e, row), *prefetch_lines(e, j, self.span, FIRST)]
             lines += renamed(text, {x: f"{row}{x.removeprefix(e.name)}" for x in defined(text)})
         return [
             f"{block}.out:",

@@ -1,26 +1,25 @@
-"""Several rows at once, of kernels that reduce nothing and read one tensor at places some rows apart
-(`cpu.stencil_offsets`).
+"""Register blocking of stencil rows: several rows at once, of kernels that read one tensor some rows apart.
 
-What several rows load, or compute of that, is done once: a row's text is written for each of them, and what is there
-word for word already is left out.  So rows also meet in the first-level cache.  Kernels compare addresses first, as
-operands may be copies; where these differ, and for rows that are left, they go row by row.
+Contract  a kernel with `stencil_offsets` -> text of a loop over groups of rows, or None.
+When      the body is straight and short, reduces nothing, and loads fall to `StencilTuning.max_load_ratio`.
+Why       what several rows load, or compute of that, is done once: a row's text is written for each, and what is there
+          word for word already is left out.
+
+Kernels compare addresses first, as operands may be copies; where these differ, and for rows that are left, they go row
+by row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import VECTOR, WRITE
-from tensordsl.codegen.cpu.prefetch import PREFETCH, may_ask, onward_lines
+from tensordsl.codegen.cpu.kernel import PREFETCH, Entry, Kernel, prefetch_ahead
 from tensordsl.codegen.llvm.clone import Phi, is_straight, phi_lines, renamed
 
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
-
-def rows_together(k: Kernel) -> RowsTogether | None:
+def block_stencil_rows(k: Kernel) -> StencilRows | None:
     """What does several rows of a kernel, if that pays."""
     t = k.tuning.stencil
     known = {e.number: e for e in k.entries.values() if e.kind == VECTOR and e.moves}
@@ -28,16 +27,16 @@ def rows_together(k: Kernel) -> RowsTogether | None:
     parts = {e.name: (first, rows, elements) for e, first, rows, elements in places if e and first}
     if not (parts and k.has_rows and is_plain(k) and len(k.body.lines) <= t.max_body_lines):
         return None
-    made = RowsTogether(k, parts)
+    made = StencilRows(k, parts)
     if _loads(made.body) > t.max_load_ratio * made.count * _loads(k.body.lines):
         return None
-    may_ask(k)
+    k.declare_prefetch()
     return made
 
 
 def is_plain(k: Kernel) -> bool:
-    """Is a kernel a straight text for each vector, and nothing else?"""
-    others = k.phis, k.states, k.carried, k.side, k.prefetched, k.finishes, k.straddles, k.chunk
+    """True if a kernel is a straight text for each vector, and nothing else."""
+    others = k.phis, k.states, k.carried, k.short_rows, k.prefetched, k.finishes, k.aligned_operand, k.chunk
     behind = (*k.ends.lines, *k.close.lines, *k.after.lines)
     return not any(others) and not behind and is_straight(k.before.lines, k.body.lines)
 
@@ -46,7 +45,7 @@ def _loads(lines: Sequence[str]) -> int:
     return sum(" = load " in line for line in lines)
 
 
-class RowsTogether:
+class StencilRows:
     """The text of `count` rows.  parts: names of operands -> the first one of the same tensor, rows and elements behind
     it.  The pointer to a row is the name of the first one's, .t, and the number of rows from there."""
 
@@ -54,7 +53,7 @@ class RowsTogether:
         t = k.tuning.stencil
         self.width, self.parts, self.tuning = k.width, parts, k.tuning
         self.count = t.max_rows if len(k.body.lines) <= t.max_rows_body_lines else 2
-        self.results = [e for e in k.entries.values() if e.flags & WRITE and e.moves and k.fetches_results]
+        self.results = [e for e in k.entries.values() if e.flags & WRITE and e.moves and k.prefetches_results]
         self.known: dict[str, str] = {}  # what is computed -> its name
         self.moving = [e.name for e in k.entries.values() if e.moves]
         self.places = {name: (name, 0, 0) for name in self.moving}  # the first one, rows and bytes behind it
@@ -126,7 +125,7 @@ class RowsTogether:
             *phi_lines([Phi("%i.t", "i64", "%start.t", "%i.next.t")], "chunk.t", "loop.t"),
             *self.body,
             *self._asked(),
-            *self._asked_to_write(),
+            *self._prefetch_results(),
             f"  %i.next.t = add i64 %i.t, {self.width}",
             "  %more.t = icmp slt i64 %i.next.t, %stop.t",
             "  br i1 %more.t, label %loop.t, label %ends.t",
@@ -187,13 +186,13 @@ class RowsTogether:
             )
         ]
 
-    def _asked_to_write(self) -> list[str]:
+    def _prefetch_results(self) -> list[str]:
         """Lines of results, which stores into several rows by turns would wait for."""
         lines = []
         for e, r in product(self.results, range(self.count)):
             place = f"{e.name}.to.t{r}"
             lines += [f"  {place} = getelementptr i{8 * e.itemsize}, ptr {e.name}.t{r}, i64 %i.t"]
-            lines += onward_lines(
+            lines += prefetch_ahead(
                 place, self.width * e.itemsize, writes=True, by=self.tuning.prefetch.light_ahead_bytes
             )
         return lines

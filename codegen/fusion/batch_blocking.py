@@ -1,8 +1,10 @@
-"""Which steps of a region go through stacks of matrices one by one, or through rows of matrices: products, groups of
-what they give, and further products.
+"""Batch blocking: steps that go through stacks of matrices, or through rows of matrices, some at a time.
 
-What only such steps read need never be in memory as a whole: a few matrices at a time go through all steps while they
-are in the cache (`codegen.bufferise.batches`), or some rows of a hidden layer (`codegen.bufferise.hidden_rows`).
+Contract  the steps of a region -> the same, with runs of steps as one (`Stacks`).
+When      products of stacks, or of hidden layers, groups of what they give and further products follow each other, and
+          only these read what lies between.
+Why       what only such steps read need never be in memory as a whole: a few matrices go through all steps while they
+          are in the cache (`bufferise.batches`), or some rows of a hidden layer (`bufferise.hidden_rows`).
 """
 
 from __future__ import annotations

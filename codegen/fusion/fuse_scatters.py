@@ -1,9 +1,11 @@
-"""Which additions at positions a group does itself, as it computes what is added: no terms go through memory.
+"""Scatter fusion: additions at positions that the group which computes the terms does itself.
 
-The gradient of `x[i]` adds to zeros at `i` what the loss gives for each point.  Often the group that computes these
-terms sums others over the same points, and finds the least and the greatest index.  Then it adds to the elements too,
-point by point in their order, as the step of its own would that reads positions and terms.  Positions are clamped, so
-what is behind the group is soon enough for the check of the indices; nothing that a caller sees has been written then.
+Contract  the steps of a region -> the same, groups with `Scatter`s in place of additions as steps of their own.
+When      the group goes over the points of one axis with few operations, and nothing between needs the result.
+Why       terms go through no memory.  The gradient of `x[i]` adds to zeros at `i` what the loss gives for each point;
+          often the group that computes these terms sums others over the same points, and finds the least and the
+          greatest index.  Positions are clamped, so the check of indices may follow the group: nothing that a caller
+          sees has been written then.
 """
 
 from __future__ import annotations

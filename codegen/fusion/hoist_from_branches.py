@@ -1,7 +1,8 @@
-"""What branches of several `ifelse`s on one condition share becomes a branch of its own, so that a call which takes
-none of them leaves it out: a gradient needs much of what its forward branch computes.
+"""Code motion into branches: what branches of several `ifelse`s on one condition share becomes a branch of its own.
 
-`ifelse(c, f(v), a)` and `ifelse(c, g(v), b)` get their v from a third one, `ifelse(c, v, undefined)`.
+Contract  a graph's roots -> roots; `ifelse(c, f(v), a)` and `ifelse(c, g(v), b)` get v from `ifelse(c, v, undefined)`.
+When      several branches of equal conditions have values in common that nothing outside needs.
+Why       a call which takes none of them leaves it out: a gradient needs much of what its forward branch computes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Which values get buffers, and which groups compute them: the plan of one region of the tensor IR."""
+"""Fusion partition: which values of a region get buffers, and which groups compute them.
+
+Contract  `Fusion`: a graph, a region's values and roots -> `Fused` groups in order, and the rule of each cut.
+When      of every region of the tensor IR.
+Why       groups are formed from the roots down, each as large as the rules of `fusion.inline` let it; those that read
+          the same operands over the same space are merged, so that memory is read once.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +84,7 @@ class Fusion:
         for known in (self.formed, self.joined, self.group_needs):
             known.clear()  # of groups whose walks ask this object: what is in no circle needs no collector
         for g in groups:
-            g.pull = None
+            g.inliner = None
         return groups
 
     def _free(self, needed: dict[int, Value], asked: Collection[int]) -> None:

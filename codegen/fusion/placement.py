@@ -1,9 +1,10 @@
-"""Where each value is computed: the nest of loops and branches, and the steps of each of its regions.
+"""Placement: the region of loops and branches that each value is computed in, and the steps of each region.
 
-A context is a path: () is the function, ("for", loop) its loop bodies, ("if", node, branch) the branches of an
-ifelse.  A
-value stands in the deepest context that contains all its users, so that what only one branch needs is computed only
-there, and moves out of every loop that it does not vary with.
+Contract  a graph and its roots -> regions by context: a path, () for the function, ("for", loop) for a loop's body,
+          ("if", node, branch) for a branch of an ifelse.
+When      of every function, before fusion.
+Why       a value stands in the deepest context that contains all its users, so that what only one branch needs is
+          computed only there, and what a loop does not vary moves out of it.
 """
 
 from __future__ import annotations

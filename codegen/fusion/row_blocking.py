@@ -1,8 +1,10 @@
-"""Which products of a region are computed in blocks of rows, together with what reads those rows next.
+"""Row blocking: a product, what reads its rows, and products that sum over these rows, block by block.
 
-A linear model reads its data twice: in `X w`, and in `X' g` where the gradient `g` of each row's cost depends on that
-row of the first product.  A chain is these steps as one, a block of rows at a time, so that the block is still in the
-cache for the second product.  Sums over the rows stay what they were, over values that the chain stores.
+Contract  the steps of a region -> the same, with chains of steps as one (`Chain`).
+When      a matrix that no core-local cache keeps is read by `X w` and by `X' g`, where each row of g depends on that
+          row of the first product, as in the gradient of a linear model; few columns (`BlockingTuning`).
+Why       a block of rows is still cached for the second product.  Sums over the rows stay what they were, over values
+          that the chain stores.
 """
 
 from __future__ import annotations

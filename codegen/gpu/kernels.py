@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.base.records import record
-from tensordsl.codegen.cpu.schedule import for_points, reach
+from tensordsl.codegen.cpu.schedule import needed_at_points, reach
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, Pass, Schedule, buffers
 from tensordsl.codegen.gpu.accesses import ACCESS, IN_FLIGHT, check_updates, crosses, merging
 from tensordsl.codegen.gpu.builder import (
@@ -109,7 +109,7 @@ class Emitter:
         few = sum(v.op == "load" for v in walk(group.roots)) <= KEPT
         self.is_kept = few and self.pattern != COLUMNS  # addresses of columns take two positions' registers
         self.single = sum(len(p.reduces) for p in self.steps) == 1
-        self.guarded = for_points(group)
+        self.guarded = needed_at_points(group)
         self.block, self.vector, self.runs = THREADS, 1, 1
         self.merges: set[tuple[int, int]] = set()
         self.results: dict[int, list[Val]] = {}

@@ -12,7 +12,7 @@ from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import ASSERT, CONSTRUCTS, HOST, IFELSE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.codegen.tensor_ir.lower_complex import constant_pair, is_complex, lower_complex, taken_apart
+from tensordsl.codegen.tensor_ir.lower_complex import constant_pair, is_complex, lower_complex, split_complex
 from tensordsl.graph.types import COMPLEX, TensorType
 from tensordsl.graph.variables import (
     Apply,
@@ -215,7 +215,7 @@ def lower(
     for kind, variables in (("arg", inputs), ("shared", shared)):
         for k, v in enumerate(variables):
             sources.append(low.source(kind, k, v.type))
-            low.env[id(v)] = taken_apart(low, sources[-1])
+            low.env[id(v)] = split_complex(low, sources[-1])
     roots = [*outputs, *(new for _, new in updates)]
     nodes = toposort(roots, inputs)
     values = low.run(roots, nodes)

@@ -25,7 +25,7 @@ def is_complex(node: Apply) -> bool:
     return any([v.type.dtype in COMPLEX for v in (*node.inputs, *node.outputs)])
 
 
-def taken_apart(low: Lowering, v: Value) -> Value:
+def split_complex(low: Lowering, v: Value) -> Value:
     """A complex value in memory as the pair of its parts; a real value as it is."""
     if v.dtype not in COMPLEX:
         return v
@@ -104,7 +104,7 @@ def _whole(exponent: Variable) -> int | None:
 
 def _product(low: Lowering, node: Apply, x: Value) -> Value:
     dtype, wide = node.outputs[0].type.dtype, real_of(node.attrs["acc_dtype"])
-    operands = [low.graph.cast(p, wide) for p in taken_apart(low, x).operands]
+    operands = [low.graph.cast(p, wide) for p in split_complex(low, x).operands]
     meaning = Reduction(COMPLEX_PROD, lambda *t: t, (0, 1))
     re, im = (
         low.graph.cast(low.graph.reduce(meaning, k, node.attrs["axis"], operands), real_of(dtype)) for k in (0, 1)

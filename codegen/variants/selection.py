@@ -11,20 +11,20 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 from tensordsl.base.records import kept, record
-from tensordsl.codegen.cpu.schedule import for_lines, for_long_rows, for_total, row_by_row
+from tensordsl.codegen.cpu.schedule import line_aligned, line_aligned_total, row_by_row, without_short_rows
 from tensordsl.codegen.fusion.group import Group, LineAlignment, Schedule
 from tensordsl.codegen.program_ir.storage import Ref
 from tensordsl.codegen.variants.conditions import (
     Builder,
     Planned,
-    goes_across,
     has_long_rows,
     has_rows_for_lines,
-    is_far_total,
+    is_cached_total,
     is_long,
-    is_near_total,
-    prefers,
-    taken_apart,
+    is_uncached_total,
+    prefers_lanes_across,
+    prefers_other_lanes,
+    strided_variants,
 )
 
 Condition = str | None  # the name of an i64 that is 1 where a schedule is better, or None where it never is
@@ -53,11 +53,13 @@ class Site:
         """The schedule whose rows begin on cache lines, if rows are or may be long enough."""
         if self.usual.line_alignment:
             return self.usual
-        return for_lines(self.group, self.usual, self.b.tuning) if self.long_rows else None
+        return line_aligned(self.group, self.usual, self.b.tuning) if self.long_rows else None
 
     @kept
     def strided(self) -> dict[Schedule, str]:
-        return {schedule: condition for condition, schedule in taken_apart(self.b, self.group, self.usual, self.refs)}
+        return {
+            schedule: condition for condition, schedule in strided_variants(self.b, self.group, self.usual, self.refs)
+        }
 
 
 @record
@@ -85,7 +87,7 @@ def _some(schedule: Schedule | None) -> Collection[Schedule]:
 VARIANTS = (
     Variant(
         "long_rows",
-        lambda s: _some(for_long_rows(s.usual) if s.long_rows else None),
+        lambda s: _some(without_short_rows(s.usual) if s.long_rows else None),
         lambda s, _: s.long_rows,
         when="rows that are reduced have more elements than short rows in lanes may have",
         cost="one kernel without the form for short rows: less code, the same time of long rows",
@@ -106,17 +108,17 @@ VARIANTS = (
     ),
     Variant(
         "line_alignment",
-        lambda s: _some(for_total(s.group, s.usual, s.b.tuning) if s.is_whole else None),
-        lambda s, _: is_near_total(s.b, s.group),
+        lambda s: _some(line_aligned_total(s.group, s.usual, s.b.tuning) if s.is_whole else None),
+        lambda s, _: is_cached_total(s.b, s.group),
         when="a sum over all axes of what a cache has, but not the first one",
         cost="no load straddles two lines; two masked vectors a chunk",
     ),
     Variant(
         "prefetch",
         lambda s: _some(
-            replace(s.usual, prefetch=True) if s.is_whole and for_total(s.group, s.usual, s.b.tuning) else None
+            replace(s.usual, prefetch=True) if s.is_whole and line_aligned_total(s.group, s.usual, s.b.tuning) else None
         ),
-        lambda s, _: is_far_total(s.b, s.group),
+        lambda s, _: is_uncached_total(s.b, s.group),
         when="a sum over all axes of what no cache has, on processors that look not far ahead",
         cost="one instruction a line",
         is_forcible=False,
@@ -131,14 +133,14 @@ VARIANTS = (
     Variant(
         "other_lanes",
         lambda s: _some(s.planned.other),
-        lambda s, other: prefers(s.b, s.group, s.usual, other, s.refs),
+        lambda s, other: prefers_other_lanes(s.b, s.group, s.usual, other, s.refs),
         when="the lanes' axis is short and another one long, or elements are adjacent along the other one",
         cost="blocks are transposed, or rows are done side by side",
     ),
     Variant(
         "lanes_across_rows",
         lambda s: s.planned.across[::-1],
-        lambda s, across: goes_across(s.b, s.group, s.planned, across, s.refs),
+        lambda s, across: prefers_lanes_across(s.b, s.group, s.planned, across, s.refs),
         when="all axes but an outer one are short, or elements are adjacent along that one",
         cost="blocks of rows are transposed to scratch and back",
     ),

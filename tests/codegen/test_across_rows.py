@@ -14,7 +14,7 @@ import tensordsl.tensor as T
 from tensordsl import config
 from tensordsl.codegen.bufferise import launches
 from tensordsl.codegen.target.machine import native_width
-from tensordsl.codegen.variants import conditions
+from tensordsl.codegen.variants import conditions, selection
 from tensordsl.functions import native
 
 COUNTS = (1, 6, 17, 31, 32, 33, 64, 65, 200)  # of rows
@@ -175,7 +175,7 @@ MIXED: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int8"])
 @pytest.mark.parametrize("name", MIXED)
 def test_rows_of_operands_with_different_axes(name: str, dtype: str, ends: list[End]) -> None:
-    """Elementwise, without reductions: `schedule.mixes`."""
+    """Elementwise, without reductions: `schedule.has_uncollapsible_rows`."""
     rng, form = np.random.default_rng(12), MIXED[name]
     f = td.function(
         s := [T.TensorType(dtype, (None,) * r)() for r in (2, 2, 2, 3)], form(T, *s), on_unused_input="ignore"
@@ -215,7 +215,7 @@ DEAR: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", DEAR)
 def test_rows_of_dear_functions_with_a_number_each(name: str, dtype: str, ends: list[End]) -> None:
-    """They are not computed a whole vector long: `schedule.pads`."""
+    """They are not computed a whole vector long: `schedule.has_padded_rows`."""
     rng, form = np.random.default_rng(21), DEAR[name]
     f = td.function(
         s := [T.TensorType(dtype, (None,) * r)() for r in (1, 2, 2, 3)], form(T, *s), on_unused_input="ignore"
@@ -266,7 +266,11 @@ def test_rows_of_dear_functions_are_updated_in_place() -> None:
 def test_short_rows_that_go_back_are_not_done_one_by_one(dtype: str, fresh_code: pytest.MonkeyPatch) -> None:
     """Adjacent elements of a row shorter than a vector are no reason for lanes along it."""
     found: list[str | None] = []
-    fresh_code.setattr(launches, "prefers", lambda *given: found.append(conditions.prefers(*given)) or found[-1])
+    fresh_code.setattr(
+        selection,
+        "prefers_other_lanes",
+        lambda *given: found.append(conditions.prefers_other_lanes(*given)) or found[-1],
+    )
     x, rng = T.vector(dtype=dtype), np.random.default_rng(19)
     for k in (2, 3, 5, 7):
         found.clear()
@@ -486,13 +490,13 @@ def test_longer_rows_are_reduced_along_an_axis_between_others(
 def test_results_that_stand_apart_keep_rows_from_being_taken_together(fresh_code: pytest.MonkeyPatch) -> None:
     """Lanes would run along few columns, whose results are not adjacent: each row would be a call of its own."""
     reasons: list[Any] = []
-    fresh_code.setattr(launches, "prefers", lambda *given: prefers(reasons, *given))
+    fresh_code.setattr(selection, "prefers_other_lanes", lambda *given: prefers(reasons, *given))
 
     def prefers(reasons: list[Any], b: Any, group: Any, usual: Any, other: Any, refs: Any) -> str | None:
         (out,) = group.outs
         stride = refs[id(out.buffer)].strides[out.map.index(usual.lane)]
-        reasons.append(("ne", stride, 8) in conditions._apart(b, group, usual, refs))
-        return conditions.prefers(b, group, usual, other, refs)
+        reasons.append(("ne", stride, 8) in conditions._rows_apart(b, group, usual, refs))
+        return conditions.prefers_other_lanes(b, group, usual, other, refs)
 
     x, g = T.TensorType("float64", (None, 3))(), T.dmatrix()
     f = td.function([x, g], (g[:, :, None] * x[:, None, :]).sum(axis=0))

@@ -91,14 +91,14 @@ def test_rows_of_slices(dtype: str, step: int, ends: list[End]) -> None:
 
 def test_shorter_rows_have_kernels_of_narrower_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     widths: list[int] = []
-    choose = selection.taken_apart
+    choose = selection.strided_variants
 
     def noted(*given: Any) -> Any:
         made = choose(*given)
         widths.extend(schedule.width[0] for _, schedule in made)
         return made
 
-    monkeypatch.setattr(selection, "taken_apart", noted)
+    monkeypatch.setattr(selection, "strided_variants", noted)
     x = T.fmatrix()
     td.function([x], x[:, ::2] + x[:, 1::2], mode=td.Mode(linker="native", optimizer="fast_run"))
     assert len(widths) > 1 and widths == [widths[0] >> k for k in range(len(widths))]

@@ -11,7 +11,7 @@ from tuned import HERE
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl.codegen.program_ir import instructions as p
-from tensordsl.codegen.variants.predict import foreseen_plans
+from tensordsl.codegen.variants.predict import predicted_plans
 from tensordsl.functions import native
 
 ARG, SHARED = ("arg", 0), ("shared", 0)
@@ -26,7 +26,7 @@ def choices(*code: Any) -> set[int]:
     program = p.Program(
         "f", [("float64", (None, None))], [], [], code=[*const, *code, opposite, require, p.Const("x", 0)]
     )
-    return foreseen_plans(program, [(4, 100)], HERE.variants)
+    return predicted_plans(program, [(4, 100)], HERE.variants)
 
 
 def test_lengths_of_shared_variables_decide() -> None:

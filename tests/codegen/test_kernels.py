@@ -18,9 +18,9 @@ import tensordsl.tensor as T
 from tensordsl.codegen.abi import descriptor as nest_words
 from tensordsl.codegen.compiler.modules import module_text
 from tensordsl.codegen.compiler.pipeline import make_program
-from tensordsl.codegen.cpu.kernel import HALVES
+from tensordsl.codegen.cpu.kernel_text import HALVES
 from tensordsl.codegen.cpu.planner import plan
-from tensordsl.codegen.cpu.schedule import for_long_rows, schedule
+from tensordsl.codegen.cpu.schedule import schedule, without_short_rows
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.llvm import vector_builder
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, INTEGERS, Builder
@@ -389,7 +389,7 @@ def test_masks_of_all_rows_are_made_once_where_they_have_registers(
     monkeypatch.setattr(vector_builder, "host_isa", lambda: isa)
     for dtype, place in (("float32", "i32"), ("float64", "i64")):
         group = cases.meanvar(dtype)
-        first, second = plan(group, for_long_rows(schedule(group, WIDE)), "k", WIDE).kernels.texts
+        first, second = plan(group, without_short_rows(schedule(group, WIDE)), "k", WIDE).kernels.texts
         for text in (first, second):
             head, tail = text[: text.index("\nrow:")], text[text.index("\ntail:") : text.index("\nends:")]
             assert ("%mask.k =" in head) == registers == ("%mask.k" in tail)

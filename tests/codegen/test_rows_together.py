@@ -11,7 +11,7 @@ import pytest
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl.codegen.cpu import kernel
-from tensordsl.codegen.cpu.stencil_rows import RowsTogether
+from tensordsl.codegen.cpu.stencil_rows import StencilRows
 
 Stencil = Callable[[Any, Any], Any]
 
@@ -48,15 +48,15 @@ SHAPES = [
 
 
 @pytest.fixture
-def together(fresh_code: pytest.MonkeyPatch) -> list[RowsTogether | None]:
+def together(fresh_code: pytest.MonkeyPatch) -> list[StencilRows | None]:
     """What does several rows of each kernel that is made."""
-    made, usual = list[RowsTogether | None](), kernel.rows_together
+    made, usual = list[StencilRows | None](), kernel.block_stencil_rows
 
-    def seen(k: kernel.Kernel) -> RowsTogether | None:
+    def seen(k: kernel.Kernel) -> StencilRows | None:
         made.append(usual(k))
         return made[-1]
 
-    fresh_code.setattr(kernel, "rows_together", seen)
+    fresh_code.setattr(kernel, "block_stencil_rows", seen)
     return made
 
 
@@ -87,7 +87,7 @@ def test_as_numpy_does(name: str, dtype: str) -> None:
             np.testing.assert_array_equal(f(given, given), form(given, given))
 
 
-def test_which_kernels_do(together: list[RowsTogether | None]) -> None:
+def test_which_kernels_do(together: list[StencilRows | None]) -> None:
     """Not those of what rows do not share."""
     x = T.dmatrix()
     names = ("cross", "windows", "five by five", "rows alone")
@@ -99,7 +99,7 @@ def test_which_kernels_do(together: list[RowsTogether | None]) -> None:
     assert found == [True, True, True, True, False, False]
 
 
-def test_loads_once(together: list[RowsTogether | None]) -> None:
+def test_loads_once(together: list[StencilRows | None]) -> None:
     x = T.dmatrix()
     td.function([x], FORMS["cross"](x, x) * 0.75)
     (made,) = filter(None, together)

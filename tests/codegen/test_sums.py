@@ -14,7 +14,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.cpu.planner import plan
-from tensordsl.codegen.cpu.schedule import for_lines, for_total, schedule
+from tensordsl.codegen.cpu.schedule import line_aligned, line_aligned_total, schedule
 from tensordsl.codegen.fusion.group import LineAlignment
 from tensordsl.codegen.target.machine import native_width
 
@@ -261,13 +261,13 @@ def test_long_rows_of_floats_have_a_schedule_for_cache_lines() -> None:
         wide = tuned(machine={"vector_bytes": 64, "prefers_halves": found})
         narrow = tuned(wide, machine={"vector_bytes": 32})
         group = cases.meanvar(dtype)
-        chosen = for_lines(group, schedule(group, wide), wide)
-        assert bool(chosen) == found and not for_lines(group, schedule(group, wide), narrow)
+        chosen = line_aligned(group, schedule(group, wide), wide)
+        assert bool(chosen) == found and not line_aligned(group, schedule(group, wide), narrow)
         if chosen and native_width() == 64:
             assert chosen.line_alignment == LineAlignment.CHUNKS and all(
                 "masked.load" in t for t in plan(group, chosen, "k", wide).kernels.texts if "\nloop:" in t
             )
-    assert for_lines(cases.argmax("float64"), schedule(cases.argmax("float64"), wide), wide) is None
+    assert line_aligned(cases.argmax("float64"), schedule(cases.argmax("float64"), wide), wide) is None
 
 
 @pytest.mark.parametrize("is_dear", [False, True])
@@ -282,9 +282,9 @@ def test_totals_have_a_schedule_for_cache_lines(dtype: str, is_dear: bool) -> No
     for z, found in (*((z, True) for z in has), *((z, is_dear) for z in few), *((z, False) for z in none)):
         _, program, _ = make_program("f", [x, k], [], [z], [], True)
         group = list({id(made.group): made.group for made in program.plans}.values())[-1]
-        chosen = for_total(group, schedule(group, wide), wide)
+        chosen = line_aligned_total(group, schedule(group, wide), wide)
         assert bool(chosen) == (found and dtype != "int64")
-        assert for_total(group, schedule(group, wide), narrow) is None
+        assert line_aligned_total(group, schedule(group, wide), narrow) is None
         if chosen and native_width() == 64:
             assert any("masked.load" in t for t in plan(group, chosen, "k", wide).kernels.texts)
 

@@ -15,7 +15,7 @@ from tuned import HERE, WIDE
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.compiler.pipeline import make_program, optimise_lowered
-from tensordsl.codegen.cpu.schedule import schedule, widens
+from tensordsl.codegen.cpu.schedule import has_segmented_rows, schedule
 from tensordsl.codegen.fusion.placement import plan_regions
 from tensordsl.codegen.tensor_ir.lower import lower
 
@@ -342,7 +342,7 @@ def test_passes_that_store_by_weights_take_rows_together() -> None:
         lowered = lower([x, w], [], [e], [])
         optimise_lowered(lowered)
         (group,) = [s.fused.group for s in plan_regions(lowered.graph, lowered.outputs)[()].steps if s.fused]
-        assert widens(group, schedule(group, WIDE), WIDE) == together
+        assert has_segmented_rows(group, schedule(group, WIDE), WIDE) == together
 
 
 def test_division_by_what_no_row_has_does_not_happen() -> None:

@@ -111,11 +111,11 @@ def _has_row_values() -> str:
 def _wide_call(c: LoopFunction, words: str) -> tuple[str, str, str]:
     """(has a CALL another one for wide rows?, where that stands, the one to take)"""
     descriptor, number = c.context(Context.DESCRIPTOR), c.get(words, CallCode.WIDE)
-    has_own, place = (
+    has_per_row_values, place = (
         c.test("ne", number, 0),
         c.arith("sub", c.arith("add", c.get(descriptor, Header.WIDE_CALLS), number), 1),
     )
-    return has_own, place, c.choose(has_own, c.word(descriptor, place), words, "ptr")
+    return has_per_row_values, place, c.choose(has_per_row_values, c.word(descriptor, place), words, "ptr")
 
 
 def _is_unfit_for_wide(t: Tuning) -> str:
@@ -470,8 +470,8 @@ def _rows_per_wide_row(c: LoopFunction, t: Tuning, n: str, total: str, width: st
 def _wide_rows() -> str:
     """All rows, along `axis`, of a CALL, or of the one that it has for wide rows."""
     c = LoopFunction("void", "wide_rows", [*CALL_PARAMS, "i64 axis"], internal=True)
-    has_own, place, words = _wide_call(c, "%words")
-    with c.when(has_own):
+    has_per_row_values, place, words = _wide_call(c, "%words")
+    with c.when(has_per_row_values):
         end = c.arith(
             "add", place, c.arith("add", c.arith("mul", c.get(words, CallCode.OPERANDS), Operand.WORDS), CallCode.WORDS)
         )
