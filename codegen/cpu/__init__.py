@@ -9,8 +9,9 @@ Way        `planner` builds the tree of loops (`loop_tree`), decides which kerne
            vectors, written by `llvm.emit_scalars`, between loops that `row_loop` and `column_loop` write.
            Into a body go `reductions`, `gather`, `scatter_add`.
 Forms      that `kernel_text` chooses from: `short_rows` (short rows in lanes), `stencil_rows` (register blocking of
-           rows that share loads; `stencil_offsets` finds them), `vectorise_rows` (many rows of one scalar), `aligned_rows`
-           (vectors begin on cache lines), `streaming_stores` (non-temporal stores), `prefetch` (of the next rows).
+           rows that share loads; `stencil_offsets` finds them), `vectorise_rows` (many rows of one scalar),
+           `aligned_rows` (vectors begin on cache lines), `streaming_stores` (non-temporal stores), `prefetch` (of the
+           next rows).
 Uses       `fusion`, `scalar_ir`, `llvm`, `abi.descriptor`; `target.tuning` for thresholds.
 Used by    `variants` and `bufferise.launches` choose among schedules; `compiler.modules` joins kernels to modules.
 Begin with the docstrings of `schedule` and `kernel`, then `planner._Planner.run`.
