@@ -56,7 +56,7 @@ from tensordsl.codegen.llvm.clone import (
     new_lanes,
 )
 from tensordsl.codegen.llvm.emit_scalars import Code, constant, emit, llvm_type, load, splat, store
-from tensordsl.codegen.llvm.strided_access import load_apart, store_apart, store_joined
+from tensordsl.codegen.llvm.strided_access import load_strided, store_interleaved, store_strided
 from tensordsl.codegen.llvm.vector_builder import count_lines, crossed, in_register, load_by_registers
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
@@ -348,7 +348,7 @@ class Kernel:
             value = load(self.body, place, dtype, self.width)
             self.adjacent[value] = place
             return value
-        return load_apart(self.body, place, dtype, step, self.width)
+        return load_strided(self.body, place, dtype, step, self.width)
 
     def store_vector(self, operand: int, dtype: str, value: str) -> None:
         kind, step, read = (VECTOR if self.loops else SPLAT), self.strided.get(operand, 1), self.adjacent.items()
@@ -361,7 +361,7 @@ class Kernel:
             self.stored.append((value, place, dtype))
             store(self.body, value, place, dtype, self.width)
         else:
-            store_apart(self.body, value, place, dtype, step, self.width)
+            store_strided(self.body, value, place, dtype, step, self.width)
 
     def prefetch(self, place: str, dtype: str, writes: bool = False) -> None:
         """Prefetch, once, what is behind a vector, if the loop is to."""
@@ -383,7 +383,7 @@ class Kernel:
         for first in range(0, len(outs), joined):
             (operand, dtype, _), values = outs[first], [value for _, _, value in outs[first : first + joined]]
             pointer = self.pointer(VECTOR, operand, ITEMSIZE[dtype], WRITE)
-            store_joined(self.body, values, self.lane_pointer(pointer, ITEMSIZE[dtype], joined), dtype, self.width)
+            store_interleaved(self.body, values, self.lane_pointer(pointer, ITEMSIZE[dtype], joined), dtype, self.width)
 
     def row_place(self, code: Code, pointer: str, dtype: str) -> str:
         """The row's place in an area, from that of the first row."""

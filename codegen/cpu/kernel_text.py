@@ -105,15 +105,15 @@ def _for_rows(
 
 def _takes_whole(k: Kernel) -> bool:
     """True if it calls what takes complete registers."""
-    declarations, functions = needs(k)
-    return bool(functions) or any("avx512" in name for name in declarations)
+    needed = needs(k)
+    return bool(needed.functions) or any("avx512" in name for name in needed.declarations)
 
 
-def needs(k: Kernel) -> tuple[dict[str, str], dict[str, str]]:
-    """(declarations, functions) of the module by name."""
+def needs(k: Kernel) -> Code:
+    """What all its text needs of the module."""
     whole = Code()
     codes = k.head, k.before, k.points, k.body, k.ends, k.masked, k.close, k.summed
     behind = k.others, k.fixed, k.after, k.resume, k.final
     for code in (*codes, *behind, *(k.short_rows.codes() if k.short_rows else ())):
         whole.need(code)
-    return whole.declarations, whole.functions
+    return whole

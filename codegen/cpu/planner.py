@@ -58,7 +58,7 @@ from tensordsl.codegen.cpu.short_rows import ShortRows
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.llvm.emit_scalars import emit, splat
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
-from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, ITEMSIZE, Val
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val, is_function
 from tensordsl.codegen.target.tuning import Tuning
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
@@ -99,7 +99,7 @@ class _Planner(Values):
                 self.states[id(r)] = self.state_areas(r)
         bodies = [self.point_nodes(k, p) for k, p in points]
         if not self.columns and not self.total:
-            is_expensive = any(v.op in FUNCTIONS and lane in v.axes for v in self.group.scalars)
+            is_expensive = any(is_function(v) and lane in v.axes for v in self.group.scalars)
             prefetch_next_rows([[c.kernel for c in calls(nodes)] for nodes in bodies], is_expensive, self.tuning)
         for row in reversed(rows):  # a row kernel may ask earlier ones for values
             self.row_nodes(row)

@@ -48,6 +48,8 @@ class RowVectors:
         self.sizes: dict[str, int] = {}  # of what moves, as it is read or written: bytes
         is_done = all(self._widened(line.strip()) for line in k.before.lines)
         self.lines = self._loop(k.wrong) if is_done and self.known >= self.others else []
+        if not self.lines:
+            self.body.widest_load_bytes = 0
         k.head.need(self.body)
 
     def _rows(self) -> str:
@@ -59,6 +61,7 @@ class RowVectors:
         """Writes a line for all lanes; false if that may not be."""
         if m := _LOAD.fullmatch(line):
             name, kind, pointer, align = m.groups()
+            self.body.loads(self.count * int(kind[1:]) // 8)
             return self._moves(pointer, kind) and self._define(
                 name, f"load <{self.count} x {kind}>, ptr {self._place(pointer, kind)}, align {align}"
             )
