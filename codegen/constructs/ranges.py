@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.fusion.inline import Axes, Pull
+from tensordsl.codegen.fusion.inline import Axes, Inliner
 from tensordsl.codegen.scalar_ir.builder import Val
 from tensordsl.codegen.tensor_ir.construct import Expanded, Fusible, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -23,8 +23,8 @@ class Extent(Fusible):
     def verify(self, graph: Graph, v: Value) -> None:
         check(v.dtype == "int64" and not v.rank, v, "a 0-d int64")
 
-    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
-        return pull.b.extent(v.attrs["extent"])
+    def scalar(self, inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
+        return inliner.b.extent(v.attrs["extent"])
 
 
 @register
@@ -36,8 +36,8 @@ class Iota(Fusible):
     def verify(self, graph: Graph, v: Value) -> None:
         check(v.dtype == "int64" and v.rank == 1, v, "a vector of int64")
 
-    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
-        return pull.b.const(0, "int64") if axes == (0,) else pull.b.index(axes[0])
+    def scalar(self, inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
+        return inliner.b.const(0, "int64") if axes == (0,) else inliner.b.index(axes[0])
 
 
 @register

@@ -206,37 +206,6 @@ def take_axes(v: Value, axes: Axes) -> tuple[Axes, dict[int, Any]]:
     return place_taken(x.rank, v.attrs["axes"], max(i.rank for i in indices), axes)
 
 
-# -- scalars of each op ------------------------------------------------------------------------------------------------
-def _make_map(inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
-    return inliner.b.row(v.attrs["row"], v.dtype, args, v.attrs["args"])
-
-
-def _make_reduce(inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
-    inner = inliner.inner_axes(v, axes)
-    reducer, k = v.attrs["reducer"], v.attrs["result"]
-    local = [a for d, a in enumerate(inner) if d in v.attrs["axes"] and a != 0]
-    if v.attrs["with_index"]:
-        args = [*args, inliner.b.index(local[0]) if local else inliner.b.const(0, "int64")]
-    args = [inliner.b.operand(x) for x in args]
-    reducer, args = counted(reducer, args)
-    given = frozenset().union(*(x.axes for x in args))
-    if not given >= {a for a in axes if a}:  # its rows would all be one: load the operand at its own axes instead
-        raise Cut(v.operands[0], "R3")
-    if not local:
-        results = _one_element(inliner.b, reducer, args)
-    else:
-        results = inliner.b.reduce(reducer, local, *args)
-    return inliner.b.cast(results[k], v.dtype)
-
-
-def _one_element(b: Builder, reducer: Any, args: Sequence[Val]) -> Sequence[Val]:
-    """The reduction of a single element: finish(step(identity, x)), inlined."""
-    types = tuple(a.type for a in args)
-    state = [b.const(c, t) for c, t in zip(reducer.identity(types), reducer.state(types), strict=True)]
-    state = inline(b, region(reducer, "step", types), [*state, *args])
-    return inline(b, region(reducer, "finish", types), state)
-
-
 def inline(b: Builder, part: tuple[Sequence[Val], Sequence[Val]], args: Sequence[Val]) -> list[Val]:
     """A region's results with its params replaced by `args`."""
     params, results = part
@@ -245,33 +214,6 @@ def inline(b: Builder, part: tuple[Sequence[Val], Sequence[Val]], args: Sequence
         if v not in env:
             env[v] = b.make(v.op, v.type, [env[a] for a in v.args], v.attr)
     return [env[r] for r in results]
-
-
-def _make_take(inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
-    """The positions along an axis that is as long as x there are no indices to be checked, but that axis."""
-    x = v.operands[0]
-    block, free = take_axes(v, axes)
-    index = dict(zip(v.attrs["axes"], args, strict=True))
-    entries = [index[d] if d in index else (0 if n == 1 else free[d]) for d, n in enumerate(x.shape)]
-    for d, i in index.items():
-        if i.op == "index" and i.attr not in entries and inliner.extents[i.attr] == inliner.find(x.shape[d]):
-            entries[d] = i.attr
-    buffer = inliner.buffer_of(x.operands[0] if x.op == "part" else x)
-    assert buffer is not None
-    own = frozenset[str]().union(*(e.axes for e in entries if isinstance(e, Val)))
-    value = inliner.b.load(buffer, *entries, along=tuple(a for a in block if a and a not in own))
-    return inliner.b.part(value, x.attrs["k"]) if x.op == "part" else value
-
-
-MAKE: dict[str, Callable[[Inliner, Value, Axes, list[Val]], Val]] = {
-    "map": _make_map,
-    "move": lambda inliner, v, axes, args: args[0],
-    "reduce": _make_reduce,
-    "take": _make_take,
-    "iota": lambda inliner, v, axes, args: inliner.b.const(0, "int64") if axes == (0,) else inliner.b.index(axes[0]),
-    "extent": lambda inliner, v, axes, args: inliner.b.extent(v.attrs["extent"]),
-    "complex": lambda inliner, v, axes, args: inliner.b.complex(*args),
-}
 
 
 # -- one group -------------------------------------------------------------------------------------------------------

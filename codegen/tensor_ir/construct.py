@@ -105,12 +105,12 @@ class Construct:
         """Where operand k, one of `parts`, lies in the result: a `program_ir.storage.Ref`."""
         raise NotImplementedError(f"{self.name} has parts without a place")
 
-    def needs(self, pull: Any, v: Value, axes: tuple[Any, ...]) -> list[tuple[Value, tuple[Any, ...]]]:
-        """Of a fusible one: the operands that its scalar at some axes is computed from, each at its own axes; pull: a
-        `fusion.inline.Pull`."""
+    def needs(self, inliner: Any, v: Value, axes: tuple[Any, ...]) -> list[tuple[Value, tuple[Any, ...]]]:
+        """Of a fusible one: the operands that its scalar at some axes is computed from, each at its own axes; inliner:
+        a `fusion.inline.Inliner`."""
         return []
 
-    def scalar(self, pull: Any, v: Value, axes: tuple[Any, ...], args: list[Any]) -> Any:
+    def scalar(self, inliner: Any, v: Value, axes: tuple[Any, ...], args: list[Any]) -> Any:
         """Of a fusible one: its scalar at some axes, from those that it `needs`."""
         raise self._absent("scalar")
 
