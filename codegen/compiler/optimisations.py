@@ -52,7 +52,7 @@ GROUP = (
         what="elementwise operations and reductions are computed by one loop nest",
         applies_when="rules R1 to R12 of codegen/fusion/inline.py cut nothing between them",
         why="values between them stay in registers, and operands are read once",
-        file="codegen/fusion/partition.py", tests=("test_fuse", "test_pieces"), changes=ROUNDING,
+        file="codegen/fusion/partition.py", tests=("test_partition", "test_split_large"), changes=ROUNDING,
     ),
     Optimisation(
         "hoist_from_branches", "group",
