@@ -119,7 +119,7 @@ def rounded(code: Code, x: str, W: int) -> str:
 
 
 def rounded_to_odd(code: Code, x: str, W: int) -> str:
-    """A float32 that `rounded` turns into the float16 nearest to the float64 x: rounded to odd, so that a tie of
+    """A float32 that `rounded` rounds to the float16 nearest to the float64 x: rounded to odd, so that a tie of
     float16 is one only if x is (Boldo, Melquiond: Emulation of FMA and correctly rounded sums, 2008)."""
     i, d, f = _vector("i64", W), _vector("double", W), _vector("float", W)
 

@@ -1,4 +1,4 @@
-"""Strided access: loads and stores of elements a few elements apart, by complete vectors and shuffles.
+"""Strided access: loads and stores with strides of a few elements, by complete vectors and shuffles.
 
 Contract   `load_strided`, `store_strided`, `store_interleaved` append to a `Code`; strides are known at compile time.
 Applies    to small strides (`StridedTuning`): adjacent vectors hold every k-th element between them.

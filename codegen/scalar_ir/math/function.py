@@ -1,4 +1,4 @@
-"""`Function`: an elementary function as one row, of what compiles it, what it promises and what judges it.
+"""`Function`: an elementary function as one row, of what compiles it, what it promises, and its oracle.
 
 Contract   a family's file gives a tuple `FUNCTIONS` of rows; `math.FUNCTIONS` has those of all files by name.
 Readers    the emitters (expansion, slow tier), the interpreter, the tests and tools of accuracy, docs/accuracy.md.
@@ -15,7 +15,7 @@ from tensordsl.codegen.scalar_ir.builder import Builder, Val
 
 Expansion = Callable[..., Val]  # (builder, *operands): the DAG, for float32 and float64
 Interval = tuple[float, float]
-RISING, FALLING = 1, -1
+RISING, FALLING = 1, -1  # of monotonic functions
 
 
 @record(eq=False)

@@ -17,7 +17,7 @@ from tensordsl.codegen.scalar_ir.math.function import FALLING, RISING, Function,
 from tensordsl.codegen.scalar_ir.math.logarithm import log_of_sum_parts, log_of_two
 
 MIN_ARGUMENT_WITHOUT_ROOT = {"float64": 2.0**60, "float32": 2.0**30}  # from here on sqrt(1 + x^2) is x
-TAN_PI_8 = 0.41421356237309503
+TAN_PI_8 = 0.41421356237309503  # tan(pi / 8)
 
 
 def _arctan_of_ratio(b: Builder, y: Val, x: Val) -> tuple[Val, Val, Val]:

@@ -3,8 +3,7 @@
 Method     x = 2^k m, m in [1, 2).  The leading bits of m choose r from a table, so that f = m r - 1 is exact and below
            1/16; the logarithm is k log 2 - log r + log(1 + f), the first two in heads that are added without an error.
 Why        around 1, r is 1 (1/2 below 1) and the heads' sum 0: f alone decides; elsewhere that sum is at least 4/3 of
-           log(1 + f), whose rounding counts little.
-Ref        P. Tang, "Table-driven implementation of the logarithm function", 1990; the choice of r is ours.
+           log(1 + f), whose rounding counts little.  Ref: Tang, "Table-driven implementation of the logarithm", 1990.
 """
 
 from __future__ import annotations
