@@ -1,19 +1,8 @@
 """Scalar IR: `Val`, one scalar at a point of an iteration space, and `Builder`, which makes them; for every target.
 
-A `Val` knows the set of axes it varies along:
-
-    load x[i, j]          axes {i, j}     the map is the indexing map: broadcasting drops an axis, transposing permutes
-    exp(v)                axes of v
-    reduce_j(sum, v)      axes of v without j
-
-A value can be used but never re-indexed: a temporary is read only at the point that it was computed for, so whatever
-can be written as one DAG may be computed by one kernel.
-
-All operations are total and have NumPy's result: integers wrap, `x // 0 == 0`, shifts past the width give 0 or the
-sign, float to integer out of range gives what NumPy gives on x86-64.  Types are NumPy dtype names, as above and below.
-
-A float16 is only loaded, stored and cast: it is computed with as a float32 (`Builder.row`), as NumPy does.  A complex
-number is loaded and stored whole; it is computed with by its parts, or by `PAIRWISE` operations on both at once.
+Contract   all operations are total and have NumPy's result: integers wrap, `x // 0 == 0`, shifts past the width give 0
+           or the sign, float to integer out of range gives what NumPy gives on x86-64.  Types are NumPy dtype names.
+Why        a value can be used but never re-indexed, so whatever is one DAG may be computed by one kernel.
 """
 
 from __future__ import annotations
@@ -67,9 +56,18 @@ def is_expensive_op(v: Val) -> bool:
 
 
 class Val:
-    """One scalar SSA value, never changed.  `type`: a dtype name; the dtypes of the operands for `reduce`, whose
-    `result`s have the dtypes.  `attr`: the constant, the axis, the extent, (buffer, map), (reducer, axes) or the
-    result's number."""
+    """One scalar SSA value, never changed, with the set of axes it varies along:
+
+    load x[i, j]          axes {i, j}     the map is the indexing map: broadcasting drops an axis, transposing permutes
+    exp(v)                axes of v
+    reduce_j(sum, v)      axes of v without j
+
+    `type`: a dtype name; the dtypes of the operands for `reduce`, whose `result`s have the dtypes.  `attr`: the
+    constant, the axis, the extent, (buffer, map), (reducer, axes) or the result's number.
+
+    A float16 is only loaded, stored and cast: it is computed with as a float32 (`Builder.row`), as NumPy does.  A
+    complex number is loaded and stored as one; it is computed with by its parts, or by `PAIRWISE` operations on both.
+    """
 
     __slots__ = ("op", "type", "args", "attr", "axes")
 
@@ -284,7 +282,7 @@ class Builder:
         return self.apply("significand", x)
 
     def ldexp(self, x: Val, n: Val) -> Val:
-        """x 2^n for a whole float n, |n| at most twice the largest exponent; one rounding for x near 1, or if exact."""
+        """x 2^n for a whole float n, |n| at most twice the largest exponent; one rounding for x about 1, or if exact."""
         return self.apply("ldexp", x, n)
 
     def lookup(self, table: Sequence[float], index: Val) -> Val:
@@ -350,7 +348,7 @@ def walk(roots: Iterable[Val], known: Container[int] | None = None, first: Itera
 
 
 def pairwise(b: Builder, re: Val, im: Val) -> Val | None:
-    """The complex number of these parts by operations on pairs; None if some have to be parted.  The operations of
+    """The complex number of these parts by operations on pairs; None if some have to be split.  The operations of
     `PAIRWISE` that give both parts must be the same ones, down to parts of one number or a real number for both."""
     known: dict[tuple[int, int], Val] = {}
     stack = [(re, im)]
