@@ -122,6 +122,29 @@ class Area:
     KIND, OFFSET, ROW_BYTES, ELEMENT_BYTES, FLAGS, IDENTITY = range(6)
 
 
+class ContiguousWords:
+    """Behind `Header.CONTIGUOUS`: `STEPS`, of each operand bytes from point to point (0: a scalar); then one more than
+    the number of a kernel that takes B as it is, or 0; how many instructions there are, and of each its place and the
+    lanes of its kernel."""
+
+    MAX_POINTS, MIN_POINTS, STEPS = range(3)
+
+
+class SmallTransposedWords:
+    """Behind `Header.SMALL_TRANSPOSED`: then, of each instruction, its place and the rows its kernel takes at once."""
+
+    MAX_LANES, MAX_POINTS, INSTRUCTIONS, PAIRS = range(4)
+
+
+class TakeWords:
+    """Behind `Header.TAKE`: INDEX_KIND: twice the bytes of an index, plus 1 if it has a sign.
+
+    LENGTH, STRIDE: numbers of the run-time integers that hold the indexed length and its byte stride.
+    """
+
+    ELEMENT_BYTES, INDEX_KIND, AXIS, LENGTH, STRIDE = range(5)
+
+
 VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)  # kinds of operands
 READ, WRITE, HAS_PACKED_ROWS = 1, 2, 4  # flags; the last: scratch has room for `MAX_PACKED_ROWS` rows of it
 IS_STATE, IS_ROW_NUMBERS = 1, 2  # flags of an area: of a reduction's state; of the rows' numbers in wide rows

@@ -48,6 +48,13 @@ class Optimisation:
 
 GROUP = (
     Optimisation(
+        "fusion", "group",
+        what="elementwise operations and reductions are computed by one loop nest",
+        applies_when="rules R1 to R12 of codegen/fusion/inline.py cut nothing between them",
+        why="values between them stay in registers, and operands are read once",
+        file="codegen/fusion/partition.py", tests=("test_partition", "test_split_large"), changes=ROUNDING,
+    ),
+    Optimisation(
         "hoist_from_branches", "group",
         what="what branches on one condition share becomes a branch of its own",
         applies_when="several `ifelse`s have the same condition and values in common",
@@ -266,7 +273,7 @@ LIBRARY = tuple(
 ROWS: Mapping[str, Optimisation] = {row.name: row for row in (*GROUP, *PROGRAM, *KERNEL, *LIBRARY)}
 # Names of Theano's rewrites and of groups of these, which its programs switch: there is nothing of theirs to switch.
 THEANO = frozenset(
-    "fast_run fast_compile merge canonicalize specialize stabilize uncanonicalize fusion inplace scan gpu gpuarray cse "
+    "fast_run fast_compile merge canonicalize specialize stabilize uncanonicalize inplace scan gpu gpuarray cse "
     "ShapeOpt BlasOpt conv_gemm elemwise_fusion".split()
 )
 THEANO_PREFIXES = ("local_", "gpu_", "gpuarray_", "conv_", "scan_", "inplace_")

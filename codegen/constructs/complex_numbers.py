@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
-from tensordsl.codegen.fusion.inline import Axes, Pull, aligned
+from tensordsl.codegen.fusion.inline import Axes, Inliner, aligned
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
@@ -38,11 +38,11 @@ class Complex(Fusible):
         check(v.dtype in COMPLEX and all(o.dtype == real_of(v.dtype) for o in v.operands), v, "parts of its dtype")
         check(all(same_shape(graph, o.shape, v.shape) for o in v.operands), v, "parts of its shape")
 
-    def needs(self, pull: Pull, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
+    def needs(self, inliner: Inliner, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
         return [(o, axes if o.shape is v.shape else aligned(o, axes)) for o in v.operands]
 
-    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
-        return pull.b.complex(*args)
+    def scalar(self, inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
+        return inliner.b.complex(*args)
 
 
 @register

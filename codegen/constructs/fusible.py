@@ -1,4 +1,4 @@
-"""What fusion groups compute: elementwise rows, moves and reductions; and the rows that become some."""
+"""Fusible constructs: elementwise rows, moves and reductions, which groups compute, and rows that become these."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.codegen.fusion.group import region
-from tensordsl.codegen.fusion.inline import Axes, Cut, Pull, aligned, inline
+from tensordsl.codegen.fusion.inline import Axes, Cut, Inliner, aligned, inline
 from tensordsl.codegen.scalar_ir.builder import Builder, Val, counted
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import Expanded, Fusible, Traits, register
@@ -37,11 +37,11 @@ class Map(Fusible):
             for m, n in zip(o.shape, v.shape[lead:], strict=True):
                 check(m == n or m == 1 or same(graph, m, n), v, "an operand does not broadcast")
 
-    def needs(self, pull: Pull, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
+    def needs(self, inliner: Inliner, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
         return [(o, axes if o.shape is v.shape else aligned(o, axes)) for o in v.operands]
 
-    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
-        return pull.b.row(v.attrs["row"], v.dtype, args, v.attrs["args"])
+    def scalar(self, inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
+        return inliner.b.row(v.attrs["row"], v.dtype, args, v.attrs["args"])
 
 
 @register
@@ -59,12 +59,12 @@ class Move(Fusible):
             else:
                 check(0 <= a < v.rank and same(graph, n, v.shape[a]), v, "an axis has another length")
 
-    def needs(self, pull: Pull, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
+    def needs(self, inliner: Inliner, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
         (x,) = v.operands
         entries = zip(x.shape, v.attrs["map"], strict=True)
         return [(x, tuple([0 if n == 1 or m is None else axes[m] for n, m in entries]))]
 
-    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+    def scalar(self, inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
         return args[0]
 
 
@@ -99,26 +99,26 @@ class Reduce(Fusible):
         types = tuple(o.dtype for o in v.operands) + (("int64",) if v.attrs["with_index"] else ())
         check(v.attrs["reducer"].result(types)[v.attrs["result"]] == v.dtype, v, "the reducer's dtype")
 
-    def needs(self, pull: Pull, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
-        inner = pull.inner_axes(v, axes)
+    def needs(self, inliner: Inliner, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
+        inner = inliner.inner_axes(v, axes)
         return [(o, inner) for o in v.operands]
 
-    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
-        inner = pull.inner_axes(v, axes)
+    def scalar(self, inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
+        inner = inliner.inner_axes(v, axes)
         reducer, k = v.attrs["reducer"], v.attrs["result"]
         local = [a for d, a in enumerate(inner) if d in v.attrs["axes"] and a != 0]
         if v.attrs["with_index"]:
-            args = [*args, pull.b.index(local[0]) if local else pull.b.const(0, "int64")]
-        args = [pull.b.operand(x) for x in args]
+            args = [*args, inliner.b.index(local[0]) if local else inliner.b.const(0, "int64")]
+        args = [inliner.b.operand(x) for x in args]
         reducer, args = counted(reducer, args)
         given = frozenset().union(*(x.axes for x in args))
         if not given >= {a for a in axes if a}:  # its rows would all be one: load the operand at its own axes instead
             raise Cut(v.operands[0], "R3")
         if not local:
-            results = _one_element(pull.b, reducer, args)
+            results = _one_element(inliner.b, reducer, args)
         else:
-            results = pull.b.reduce(reducer, local, *args)
-        return pull.b.cast(results[k], v.dtype)
+            results = inliner.b.reduce(reducer, local, *args)
+        return inliner.b.cast(results[k], v.dtype)
 
 
 def _one_element(b: Builder, reducer: Any, args: Sequence[Val]) -> Sequence[Val]:
@@ -131,7 +131,7 @@ def _one_element(b: Builder, reducer: Any, args: Sequence[Val]) -> Sequence[Val]
 
 @register
 class Fold(Expanded):
-    """fold: the sum over axes that are 1 in the result and were stretched, as may turn out at run time."""
+    """fold: the sum over axes that are 1 in the result and were stretched, which only the run decides."""
 
     name = "fold"
     lower_complex = by_parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.fusion.inline import Axes, Pull
+from tensordsl.codegen.fusion.inline import Axes, Inliner
 from tensordsl.codegen.scalar_ir.builder import Val
 from tensordsl.codegen.tensor_ir.construct import Expanded, Fusible, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -10,7 +10,7 @@ from tensordsl.codegen.tensor_ir.lower import Lowering, required
 from tensordsl.codegen.tensor_ir.verify import check
 from tensordsl.graph.variables import Apply
 
-FARTHEST = 1 << 62  # from 0, of the bounds of a range: differences fit
+MAX_BOUND = 1 << 62  # from 0, of the bounds of a range: differences fit
 NO_NUMBERS = "it gives integers, of integers"
 
 
@@ -23,8 +23,8 @@ class Extent(Fusible):
     def verify(self, graph: Graph, v: Value) -> None:
         check(v.dtype == "int64" and not v.rank, v, "a 0-d int64")
 
-    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
-        return pull.b.extent(v.attrs["extent"])
+    def scalar(self, inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
+        return inliner.b.extent(v.attrs["extent"])
 
 
 @register
@@ -36,8 +36,8 @@ class Iota(Fusible):
     def verify(self, graph: Graph, v: Value) -> None:
         check(v.dtype == "int64" and v.rank == 1, v, "a vector of int64")
 
-    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
-        return pull.b.const(0, "int64") if axes == (0,) else pull.b.index(axes[0])
+    def scalar(self, inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
+        return inliner.b.const(0, "int64") if axes == (0,) else inliner.b.index(axes[0])
 
 
 @register
@@ -67,8 +67,8 @@ class Arange(Expanded):
         if (g.extents.value(start), g.extents.value(step)) != (0, 1):
             for bound in map(g.extents.value, (start, stop)):
                 if not isinstance(bound, int):  # what lies between must fit, and what is added to it
-                    g.extents.require(bound, -FARTHEST, "arange: a bound lies below -2**62", "ge")
-                    g.extents.require(bound, FARTHEST, "arange: a bound does not lie below 2**62", "lt")
+                    g.extents.require(bound, -MAX_BOUND, "arange: a bound lies below -2**62", "ge")
+                    g.extents.require(bound, MAX_BOUND, "arange: a bound does not lie below 2**62", "lt")
         (n,) = node.row.shape(g.extents, *operands, **node.attrs)
         dtype = node.outputs[0].type.dtype
         positions, by = g.iota(g.extents.find(n)), g.extents.value(step)

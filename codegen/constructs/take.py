@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.codegen.constructs.subtensor import index_bounds
-from tensordsl.codegen.fusion.inline import Axes, Cut, Pull, aligned, take_axes
+from tensordsl.codegen.fusion.inline import Axes, Cut, Inliner, aligned, take_axes
 from tensordsl.codegen.scalar_ir.builder import Val
 from tensordsl.codegen.tensor_ir.construct import PART, Fusible, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -47,27 +47,27 @@ class Take(Fusible):
         check(all(i.dtype == "int64" for i in indices), v, "int64 indices")
         check(len(indices) == len(v.attrs["axes"]), v, "one index for each axis")
 
-    def needs(self, pull: Pull, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
+    def needs(self, inliner: Inliner, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
         x, *indices = v.operands
-        if pull.buffer_of(x) is None:
+        if inliner.buffer_of(x) is None:
             raise Cut(x, "R4")
         placed, _ = take_axes(v, axes)
         return [(i, aligned(i, placed)) for i in indices]
 
-    def scalar(self, pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+    def scalar(self, inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
         """The positions along an axis that is as long as x there are no indices to be checked, but that axis."""
         x = v.operands[0]
         block, free = take_axes(v, axes)
         index = dict(zip(v.attrs["axes"], args, strict=True))
         entries = [index[d] if d in index else (0 if n == 1 else free[d]) for d, n in enumerate(x.shape)]
         for d, i in index.items():
-            if i.op == "index" and i.attr not in entries and pull.extents[i.attr] == pull.find(x.shape[d]):
+            if i.op == "index" and i.attr not in entries and inliner.extents[i.attr] == inliner.find(x.shape[d]):
                 entries[d] = i.attr
-        buffer = pull.buffer_of(x.operands[0] if x.op == PART else x)
+        buffer = inliner.buffer_of(x.operands[0] if x.op == PART else x)
         assert buffer is not None
         own = frozenset[str]().union(*(e.axes for e in entries if isinstance(e, Val)))
-        value = pull.b.load(buffer, *entries, along=tuple(a for a in block if a and a not in own))
-        return pull.b.part(value, x.attrs["k"]) if x.op == PART else value
+        value = inliner.b.load(buffer, *entries, along=tuple(a for a in block if a and a not in own))
+        return inliner.b.part(value, x.attrs["k"]) if x.op == PART else value
 
 
 def _is_prefix(g: Graph, index: Value, length: Any, indices: Sequence[Value]) -> bool:

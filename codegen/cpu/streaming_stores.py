@@ -10,16 +10,12 @@ Ref       LLVM's `!nontemporal`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tensordsl.codegen.abi.descriptor import INTEGER, SPLAT, STREAM, VECTOR, WRITE
+from tensordsl.codegen.cpu.kernel import Entry, Kernel
 from tensordsl.codegen.cpu.stencil_rows import is_plain
 from tensordsl.codegen.llvm.clone import Phi, phi_lines, renamed
 from tensordsl.codegen.llvm.vector_builder import Code, store
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
 # The end of the block `begin`.
 ENTRY = (
@@ -32,7 +28,7 @@ HINT = {"!2": "!2 = !{i32 1}"}
 
 
 def has_streaming_loop(k: Kernel) -> bool:
-    """Has a kernel such a loop?"""
+    """True if a kernel gets such a loop."""
     t = k.tuning.streaming
     is_alone = k.tuning.allows("streaming_stores") and is_plain(k) and not (k.stencil_rows or k.guarded or k.fails)
     if not (is_alone and len(k.body.lines) <= t.max_body_lines and all(map(_is_in_place, k.entries.values()))):
@@ -42,8 +38,8 @@ def has_streaming_loop(k: Kernel) -> bool:
 
 
 def streaming_lines(k: Kernel, given: str) -> list[str]:
-    """Behind all loops, whose places in the code matter (a tenth, from the third cache): the call of that function, and
-    the function without its end.  `given` are the parameters of both."""
+    """Behind all loops, whose places in the code matter: the call of that function, and the function without its end.
+    `given` are the parameters of both."""
     entries = list(enumerate(k.entries.values()))
     return [
         "past:",
@@ -70,13 +66,13 @@ def streaming_lines(k: Kernel, given: str) -> list[str]:
 
 
 def _is_in_place(e: Entry) -> bool:
-    """Is an operand read, or a result written, where it stands?"""
+    """True if an operand is read, or a result written, where it stands."""
     is_given = e.kind == INTEGER or (e.kind == SPLAT and not e.flags & WRITE)
     return e.add < 0 and (is_given or (e.kind == VECTOR and e.step == 1))
 
 
 def _stores(k: Kernel) -> list[str]:
-    """Of all results, by whole registers."""
+    """Of all results, by complete registers."""
     code = Code("w", isa=k.body.isa)
     for value, place, dtype in k.stored:
         align = min(k.width * ITEMSIZE[dtype], code.vector_bytes)

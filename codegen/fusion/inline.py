@@ -1,10 +1,14 @@
-"""From row ops on tensors to fusion groups: pull outputs through the graph, and cut where the result is not legal.
+"""Inlining: a fusion group from the outputs of tensor IR, each tensor substituted at the axes where it is needed.
 
-`Pull.at(t, axes)` is the scalar of tensor t at the named axes: elementwise rows pull their operands there, a move
-permutes or drops axes, a reduction adds its local axes, a leaf becomes a load.  So fusion is substitution of axes, and
-"may these join?" is a question about axis sets.  Each cut gives a tensor a buffer and carries its rule's name:
+Contract  `attempt`: values of a region -> a `Fused` group, or `Cut`, which names tensors that need a buffer and a rule.
+When      `fusion.partition` forms a group, or joins two.
+Why       fusion is substitution of axes: "may these join?" is a question about sets of axes.
 
-    R1 one point     a tensor with a reduction or heavy mathematics in it, pulled at two axis tuples
+`Inliner.at(t, axes)` is the scalar of tensor t at the named axes: elementwise rows inline their operands there, a move
+permutes or drops axes, a reduction adds its local axes, a leaf becomes a load.  Each cut gives a tensor a buffer and
+carries its rule's name:
+
+    R1 one point     a tensor with a reduction or heavy mathematics in it, inlined at two axis tuples
     R2 no re-doing   a value with heavy mathematics in it and fewer axes than its user or output that is no row scalar;
                      where nothing is reduced a large one, as rows may be short
     R3 one row       reductions of a group have equal axes, its parallel axes; of one that needs another's result over
@@ -79,7 +83,7 @@ class _Recording(Builder):
         return wide
 
 
-class Pull:
+class Inliner:
     """The scalars of one group.  `buffer_of(value)` is the buffer of a leaf, None for a value that may be fused."""
 
     def __init__(
@@ -89,14 +93,14 @@ class Pull:
         self.buffer_of, self.find, self.tuning = buffer_of, find, tuning
         self.extents: dict[str, Any] = {}
         self.memo: dict[tuple[int, Axes], Val] = {}
-        self.points: dict[int, dict[Axes, Val]] = {}  # value number -> where it was pulled
+        self.points: dict[int, dict[Axes, Val]] = {}  # value number -> where it was inlined
         self.values: dict[int, Value] = {}
         self.local: dict[tuple[int, Axes], tuple[Any, ...]] = {}
         self.roots: dict[int, Axes] = {}  # the group's own outputs may be used in registers at these axes
 
-    def copied(self) -> Pull:
+    def copied(self) -> Inliner:
         """Another one that goes on from here."""
-        other = Pull(self.buffer_of, self.find, self.tuning)
+        other = Inliner(self.buffer_of, self.find, self.tuning)
         other.b, other.extents, other.memo = self.b.copied(), self.extents.copy(), self.memo.copy()
         other.points, other.values = self.points.copy(), self.values.copy()
         other.local, other.roots = self.local.copy(), self.roots.copy()
@@ -216,14 +220,14 @@ def inline(b: Builder, part: tuple[Sequence[Val], Sequence[Val]], args: Sequence
 @record(eq=False, frozen=False, slots=False)
 class Fused:
     """A group with the IR values it gives (in the order of its outs) and those it loads; `tensors`: what it
-    computes; `pull`: how it was found, while others may join it."""
+    computes; `inliner`: how it was found, while others may join it."""
 
     group: Group
     values: list[Value]
     loads: list[Value]
     tensors: dict[int, Val]
     tuning: FusionTuning
-    pull: Pull | None = None
+    inliner: Inliner | None = None
 
     @kept
     def in_memory(self) -> frozenset[int]:
@@ -264,47 +268,47 @@ def attempt(
     """One group for all of `values`, or Cut.  `first`: a group of the first of them, which loads none of the others:
     its walk is continued."""
     done: list[tuple[Axes, Val]] = []
-    if first is None or first.pull is None:
-        pull, known = Pull(buffer_of, find, tuning), []
+    if first is None or first.inliner is None:
+        inliner, known = Inliner(buffer_of, find, tuning), []
     else:
-        pull, known = first.pull.copied(), first.group.scalars
+        inliner, known = first.inliner.copied(), first.group.scalars
         done = [(o.map, o.value) for o in first.group.outs]
     more = values[len(done) :]
     for v in more:
-        pull.roots[v.number] = pull.root_axes(v)
-    pulled = [*done, *map(pull.root, more)]
-    scalars = walk((s for _, s in pulled), first=known)
-    parallel = _check(pull, values, pulled, scalars)
-    axes = dict.fromkeys((*(a for axes, _ in pulled for a in axes if a), *pull.extents))
+        inliner.roots[v.number] = inliner.root_axes(v)
+    inlined = [*done, *map(inliner.root, more)]
+    scalars = walk((s for _, s in inlined), first=known)
+    parallel = _check(inliner, values, inlined, scalars)
+    axes = dict.fromkeys((*(a for axes, _ in inlined for a in axes if a), *inliner.extents))
     order = [*(a for a in axes if a in parallel), *(a for a in axes if a not in parallel)]
-    used = set().union(*[s.axes for s in scalars], *[a for a, _ in pulled])
+    used = set().union(*[s.axes for s in scalars], *[a for a, _ in inlined])
     used.update(a for s in scalars if s.op == "reduce" for a in s.attr[1])  # its operand may vary along none of them
-    outs = tuple(Out(out_buffer(v), axes, s) for v, (axes, s) in zip(values, pulled, strict=True))
+    outs = tuple(Out(out_buffer(v), axes, s) for v, (axes, s) in zip(values, inlined, strict=True))
     name = f"g{values[0].number}"
     group = Group(
-        name, {a: pull.extents[a] for a in order if a in used}, tuple(a for a in order if a in parallel), outs
+        name, {a: inliner.extents[a] for a in order if a in used}, tuple(a for a in order if a in parallel), outs
     )
     loads = dict.fromkeys([s.attr[0] for s in scalars if s.op == "load"])
     for b in loads:
         if b.value in values:
             raise Cut(values[-1], "R1")  # it would read at one point what it writes at another
     if len(loads) > tuning.max_operands and len(values) == 1:
-        _part_operands(pull, values[0], scalars)
+        _part_operands(inliner, values[0], scalars)
     vars(group)["scalars"] = scalars  # it need not walk again
-    tensors = {number: next(iter(points.values())) for number, points in pull.points.items()}
-    return Fused(group, list(values), [b.value for b in loads], tensors, tuning, pull)
+    tensors = {number: next(iter(points.values())) for number, points in inliner.points.items()}
+    return Fused(group, list(values), [b.value for b in loads], tensors, tuning, inliner)
 
 
-def _part_operands(pull: Pull, root: Value, scalars: Sequence[Val]) -> None:
+def _part_operands(inliner: Inliner, root: Value, scalars: Sequence[Val]) -> None:
     """R10: cuts the map below the root that loads most, of those that load few enough; where it is worth a buffer."""
     loads: dict[Val, frozenset[int]] = {}  # scalar -> the buffers below it
     for s in scalars:
         own = frozenset([id(s.attr[0])] if s.op == "load" else ())
         loads[s] = own.union(*(loads[a] for a in s.args))
-    limit = pull.tuning.max_operands
+    limit = inliner.tuning.max_operands
     best, most = None, limit // 4
-    for number, points in pull.points.items():
-        v = pull.values[number]
+    for number, points in inliner.points.items():
+        v = inliner.values[number]
         count = max(len(loads.get(s, ())) for s in points.values())
         if v.op == "map" and v is not root and most < count <= limit:
             best, most = v, count
@@ -325,30 +329,30 @@ class ValueBuffer(Buffer):
 
 
 def _check(
-    pull: Pull, values: Sequence[Value], pulled: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
+    inliner: Inliner, values: Sequence[Value], inlined: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
 ) -> frozenset[str]:
     """The rules; gives the group's parallel axes."""
-    outputs = frozenset(a for axes, _ in pulled for a in axes if a)
-    _check_rows(pull, values, {s for _, s in pulled}, scalars)
+    outputs = frozenset(a for axes, _ in inlined for a in axes if a)
+    _check_rows(inliner, values, {s for _, s in inlined}, scalars)
     if not any([is_expensive_op(s) for s in scalars]):
         return outputs  # all other rules are about these
-    t, reduces = pull.tuning, [s for s in scalars if s.op == "reduce"]
-    several = [(number, points) for number, points in pull.points.items() if len(points) > 1]
+    t, reduces = inliner.tuning, [s for s in scalars if s.op == "reduce"]
+    several = [(number, points) for number, points in inliner.points.items() if len(points) > 1]
     heavy = _heavy(scalars) if several else set()
-    own = {s for _, s in pulled}
-    own |= {s.args[0] for _, s in pulled if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
-    tensor = pull.b.made_for
+    own = {s for _, s in inlined}
+    own |= {s.args[0] for _, s in inlined if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
+    tensor = inliner.b.made_for
     for number, points in several:
-        v, distinct = pull.values[number], set(points.values())
+        v, distinct = inliner.values[number], set(points.values())
         if len(distinct) > 1 and v not in values and heavy.issuperset(distinct):
             raise Cut(v, "R1")
     if len({s.axes for s in reduces}) > 1:
-        _cut(_mixed(pull, scalars), "R3")
+        _cut(_mixed(inliner, scalars), "R3")
     level = count_levels(scalars) if len(reduces) > t.max_reduction_levels else {}
     if max(level.values(), default=0) > t.max_reduction_levels:
         below = t.max_levels_below_cut
         late = next(s for s in reduces if level[id(s)] == below)
-        raise Cut(_argument(pull, [a for a in late.args if level[id(a)] == below]), "R8")
+        raise Cut(_argument(inliner, [a for a in late.args if level[id(a)] == below]), "R8")
     parallel = max((s.axes for s in reduces), key=len, default=outputs)
     far = _beyond(reduces, t.max_row_spaces if parallel else 1)
     if far:
@@ -357,12 +361,12 @@ def _check(
     row = parallel if reduces else frozenset()
     _check_uses(tensor, values, own, scalars, row)
     if not reduces:
-        _check_repeated(tensor, values, pulled, scalars)
-    over = set(walk(o for axes, o in pulled if any(axes))) if reduces and not parallel and outputs else ()
+        _check_repeated(tensor, values, inlined, scalars)
+    over = set(walk(o for axes, o in inlined if any(axes))) if reduces and not parallel and outputs else ()
     results = [s for s in scalars if s.op == "result" and s in tensor]
     _cut([tensor[s] for s in results if s.args[0].axes != parallel and s not in own], "R3")
     _cut([tensor[s] for s in results if s in over], "R5")
-    if reduces and (len({s.axes for s in reduces}) > 1 or any([not parallel <= {*axes} for axes, _ in pulled])):
+    if reduces and (len({s.axes for s in reduces}) > 1 or any([not parallel <= {*axes} for axes, _ in inlined])):
         raise Cut(values[-1], "R3")  # several roots whose rows differ do not meet in one group
     return parallel
 
@@ -374,11 +378,11 @@ def _cut(tensors: Iterable[Value], rule: str) -> None:
         raise Cut(values[0], rule, *values[1:])
 
 
-def _check_rows(pull: Pull, values: Sequence[Value], own: set[Val], scalars: Sequence[Val]) -> None:
+def _check_rows(inliner: Inliner, values: Sequence[Value], own: set[Val], scalars: Sequence[Val]) -> None:
     """R2 for large values: what has few axes is computed once for each row of its users, one by one."""
     if len({s.axes for s in scalars if s.axes}) < 2 or any([s.op == "reduce" for s in scalars]):
         return
-    tensor, least = pull.b.made_for, pull.tuning.store_min_operations
+    tensor, least = inliner.b.made_for, inliner.tuning.store_min_operations
     weight: dict[Val, int] = {}
     large: dict[Value, None] = {}
     for s in scalars:
@@ -405,7 +409,7 @@ def _check_uses(
                     if narrow in tensor and tensor[narrow] not in values and narrow not in own:
                         raise Cut(tensor[narrow], "R12")
         below = [a for a in s.args if a in expensive]
-        if (is_function(s)) or (below and s.axes and any([a not in own for a in below])):
+        if is_function(s) or (below and s.axes and any([a not in own for a in below])):
             expensive.add(s)
         for a in below:
             if a.axes < s.axes and not (a.axes and a.axes <= row):
@@ -424,11 +428,11 @@ def _narrow(tensor: Mapping[Val, Value], s: Val, among: Collection[Val]) -> Val:
 
 
 def _check_repeated(
-    tensor: Mapping[Val, Value], values: Sequence[Value], pulled: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
+    tensor: Mapping[Val, Value], values: Sequence[Value], inlined: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
 ) -> None:
     """R2 for outputs: what is repeated is computed once."""
     heavy = _heavy(scalars)
-    repeated = [s for axes, s in pulled if s in heavy and s.axes < frozenset(a for a in axes if a)]
+    repeated = [s for axes, s in inlined if s in heavy and s.axes < frozenset(a for a in axes if a)]
     _cut([tensor[s] for s in repeated if s.axes and s in tensor and tensor[s] not in values], "R2")
 
 
@@ -441,7 +445,7 @@ def _heavy(scalars: Sequence[Val]) -> set[Val]:
     return heavy
 
 
-def _mixed(pull: Pull, scalars: Sequence[Val]) -> Iterable[Value]:
+def _mixed(inliner: Inliner, scalars: Sequence[Val]) -> Iterable[Value]:
     """R3: in the arguments of reductions what depends on reductions over other axes, those before them being cut."""
     below: dict[Val, frozenset[frozenset[str]]] = {}  # the axes of those that a scalar depends on
     cut: dict[Value, None] = {}
@@ -453,30 +457,30 @@ def _mixed(pull: Pull, scalars: Sequence[Val]) -> Iterable[Value]:
         axes = frozenset().union(*[below[a] for a in reduced])
         if s.op == "reduce":
             if axes - {s.axes}:
-                for v in _dependent(pull, s, reduced, below):
+                for v in _dependent(inliner, s, reduced, below):
                     cut[v] = None
-                    loaded.update(pull.points[v.number].values())
+                    loaded.update(inliner.points[v.number].values())
             axes = frozenset([s.axes])
         below[s] = axes
     return cut
 
 
-def _dependent(pull: Pull, s: Val, arguments: Sequence[Val], below: Mapping[Val, frozenset[Any]]) -> list[Value]:
+def _dependent(inliner: Inliner, s: Val, arguments: Sequence[Val], below: Mapping[Val, frozenset[Any]]) -> list[Value]:
     """R3: what of s's arguments depends on reductions over other axes, and has fewer than its user; or an argument."""
     found: list[Val] = []
     stack, seen, row = [*arguments], set(arguments), {s.axes}
     while stack:
         s = stack.pop()
         if s.op == "result":
-            return [_argument(pull, arguments)]
+            return [_argument(inliner, arguments)]
         more = [a for a in s.args if below.get(a, row) - row and a not in seen]
         seen.update(more)
         for a in more:
-            (found if a.axes < s.axes and a in pull.b.made_for else stack).append(a)
+            (found if a.axes < s.axes and a in inliner.b.made_for else stack).append(a)
     return (
-        [pull.b.made_for[a] for a in found]
-        if 0 < len(found) <= pull.tuning.max_levels_below_cut
-        else [_argument(pull, arguments)]
+        [inliner.b.made_for[a] for a in found]
+        if 0 < len(found) <= inliner.tuning.max_levels_below_cut
+        else [_argument(inliner, arguments)]
     )
 
 
@@ -496,9 +500,9 @@ def _beyond(reduces: Sequence[Val], most: int) -> set[Val]:
     return far
 
 
-def _argument(pull: Pull, arguments: Sequence[Val]) -> Value:
+def _argument(inliner: Inliner, arguments: Sequence[Val]) -> Value:
     """The tensor of one of a reduction's arguments, all of which depend on a reduction over other axes."""
-    return next(pull.b.made_for[a] for a in arguments if a in pull.b.made_for)
+    return next(inliner.b.made_for[a] for a in arguments if a in inliner.b.made_for)
 
 
 def relies_on(fused: Fused, find: Callable[[Any], Any], assumed: Any) -> list[tuple[Any, Any]]:

@@ -84,7 +84,7 @@ class Fusion:
         for known in (self.formed, self.joined, self.group_needs):
             known.clear()  # of groups whose walks ask this object: what is in no circle needs no collector
         for g in groups:
-            g.pull = None
+            g.inliner = None
         return groups
 
     def _free(self, needed: dict[int, Value], asked: Collection[int]) -> None:
@@ -154,6 +154,10 @@ class Fusion:
             if v.op == "move" and v.number in self.results - viewed:
                 needed.setdefault(v.number, v)  # computed in its own layout, not copied
             else:
+                need(v)
+        for v in self.inside if not self.graph.tuning.allows("fusion") else ():
+            if v.op in ("map", "reduce") and v.number not in needed:
+                self.cuts[v.number] = "off"
                 need(v)
         return needed
 
@@ -332,7 +336,7 @@ class Fusion:
 
     def _merge(self, groups: list[Fused]) -> list[Fused]:
         """Join groups that walk the same space, share what they load, and have nothing between them."""
-        if len(groups) < 2:
+        if len(groups) < 2 or not self.graph.tuning.allows("fusion"):
             return groups
         merged: list[Fused | None] = []
         home_of = {v.number: g.values[0].number for g in groups for v in g.values}  # value -> its group

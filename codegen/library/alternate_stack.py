@@ -1,10 +1,8 @@
 """Calls on an alternate stack: threads whose own stack may be small (64 KB) borrow a block of memory as stack.
 
-Contract  `on_alternate_stack` writes a call of an i64 function on another stack; it calls no Python there.
-When      the caller is off the main thread's stack, which is known to be large (`loading.memory`), and the callee needs
-          tens of KB, as launches and the BLAS do.  Without memory for it the call stays where it is.
-Why       free stacks wait in slots that are exchanged atomically.  Programs call Python, so they stay on their stack:
-          those that need much ask the system how much is left, in half a microsecond.
+Contract  `on_alternate_stack` writes a call of an i64 function that calls no Python; free stacks wait in atomic slots.
+When      the caller is off the main thread's stack, which is large (`loading.memory`), and the callee needs tens of KB.
+Why       launches and the BLAS need that much; programs call Python, so they stay and query the stack that is left.
 """
 
 from __future__ import annotations

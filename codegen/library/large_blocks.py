@@ -1,22 +1,21 @@
 """Large blocks of memory: the last few that were given back are kept for the next ones.
 
 Contract  `take_large(bytes)`, `give_large(block)`; a block's first word says how many bytes it has.
-When      from 0.5 MB on.  Blocks of 1.5 MB and more start at a huge page, which fills in a tenth of the time of 512
-          pages.
-Why       malloc returns large blocks to the system, which zeroes the pages of the next ones: for 80 MB longer than
-          computing them.  From 32 MB on kept blocks stay reclaimable (MADV_FREE), and new ones get their pages at once
-          (MADV_POPULATE_WRITE), as streaming stores would fault on each.
+When      from 0.5 MB on; from 1.5 MB on at a huge page; from 32 MB on kept ones are reclaimable, new ones populated.
+Why       malloc returns them to the system, which zeroes the pages of the next: for 80 MB longer than computing them.
+Ref       madvise: MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE (Linux 5.14).
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm
+from tensordsl.codegen.target.machine import PAGE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
 
 HUGE_PAGE_BYTES = 1 << 21
 HUGE_PAGE_MIN_BYTES = HUGE_PAGE_BYTES * 3 // 4  # from which a block starts at one
-PAGE_BYTES, MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE = 4096, 8, 14, 23
+MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE = 8, 14, 23  # Linux's advice
 
 
 def large_text(t: Tuning) -> str:
@@ -42,7 +41,7 @@ def _advise(f: Asm, block: str, bytes: str, advice: int) -> None:
 
 
 def _fill_pages(t: Tuning) -> str:
-    """Have a block's pages at once, unless the program is interrupted meanwhile: Python is asked only
+    """Have a block's pages at once, unless the program is interrupted meanwhile: Python says only
     whether, as nothing may be called here, and told again."""
     f = Asm("void", "fill_pages", ("ptr rt", "ptr block", "i64 bytes"), internal=True)
     thread = f.call("i64", f.load("ptr", "%rt", layouts.RT["PyThread_get_thread_ident"]))

@@ -1,16 +1,9 @@
 """Interrupts of long calls: loops poll for signals, and a handler that raises ends the call by a jump.
 
-    void poll_signals()          what loops call now and then: it may run Python's handlers, and may not return
-    void hold_block(ptr block)   this block of the pool is given back if the call ends before ...
-    void drop_block()            ... the newest of these is no longer held
-    void give_back(ptr list)     gives back all blocks of a list
-
-CPython runs handlers in the main thread with the GIL.  That thread is watched while a call may end: while it has
-released the GIL, or where the program says so (`program.Watch`).  Once in an interval a poll takes the GIL and asks.
-When a handler raises, `longjmp` goes to the program's failure exit (FR_JUMP): until then a call has written storage of
-          its own only, and
-what it holds hangs on its frame.  While Python code runs nobody is watched.  Threads of the pool have watches of their
-own, stop with the call whose tasks they do, and it waits for them.
+Contract  `poll_signals()` may run Python's handlers, and may not return; `hold_block`, `drop_block`, `give_back`:
+          blocks that are given back where the call ends early.
+When      a call is watched: while it has released the GIL, or where the program says so (`program.Watch`).
+Why       `longjmp` to the failure exit is safe, as until the commit a call writes storage of its own only.
 """
 
 from __future__ import annotations
@@ -22,7 +15,7 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, Loop
 
 # Cycles between two looks for signals: 30 ms or so.  AArch64 counts the ticks of a clock, which differ: 1 to 40 ms.
-X86_CYCLES, ARM_TICKS = 90_000_000, 1_000_000
+SIGNAL_INTERVAL_X86_CYCLES, SIGNAL_INTERVAL_ARM_TICKS = 90_000_000, 1_000_000
 FIRST, NEVER = 0, -1  # when to look: the first poll only looks at the clock
 ROUNDS_BETWEEN_POLLS = 1 << 18  # of a loop with short rounds
 DECLARATIONS = f"@{layouts.TABLE} = external hidden constant ptr\n"
@@ -34,7 +27,7 @@ BLOCKS = "".join(
 
 
 def signal_text(is_arm: bool) -> str:
-    interval = ARM_TICKS if is_arm else X86_CYCLES
+    interval = SIGNAL_INTERVAL_ARM_TICKS if is_arm else SIGNAL_INTERVAL_X86_CYCLES
     return (
         _poll_signals()
         + _look(interval)

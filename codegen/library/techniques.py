@@ -1,6 +1,6 @@
 """The techniques of the library: each with a name, by which `Tuning.off` and `Tuning.forced` switch it.
 
-Contract  rows of `Technique`; `compiler.optimisations` lists them, writers ask `tuning.allows(name)`.
+Contract  rows of `Technique`; `compiler.optimisations` lists them, writers check `tuning.allows(name)`.
 When      a library object is written: an object without a technique has another cache key (`Tuning.key`).
 Why       what has no switch has no price.  Without any of them results are right; `changes` says what may differ.
 """
@@ -14,7 +14,7 @@ ORDER = "the order of additions"
 
 @record
 class Technique:
-    """One of the library's ways to be fast.
+    """One entry of the catalogue.
 
     objects: first words of names of the objects that it is in.  stubs: functions of the loops that answer "not handled"
     where it is off.  changes: what results may differ in without it, "" if in nothing.  is_forcible: it can be used
@@ -94,7 +94,7 @@ TECHNIQUES = (
         "strided operands of reductions are copied to scratch once for all who read them",
         "an input is strided along the lanes, and its rows are short or read several times",
         "the interpreter packs a row once for each reader, with a call a row",
-        "test_loop_nests test_compact_reductions", "with_copied_operands copied_block", changes=ORDER,
+        "test_loop_nests test_loop_nests", "with_copied_operands copied_block", changes=ORDER,
     ),
     _loops(
         "pack_rows", "pack/rows",
@@ -124,7 +124,7 @@ TECHNIQUES = (
     _loops(
         "transpose_in_registers", "pack/transpose_registers",
         "transposition by 8 x 8 squares of shuffled vectors", "elements of 1 to 8 bytes",
-        "each cache line is loaded and stored once, as whole vectors", "test_loop_nests test_squares", "transpose",
+        "each cache line is loaded and stored once, as whole vectors", "test_loop_nests", "transpose",
     ),
     _loops(
         "row_batches", "row_batches",
@@ -154,7 +154,7 @@ TECHNIQUES = (
         "take_along_axis", "take",
         "what stands at indices is copied in short runs, a few columns down a block of rows at a time",
         "runs of at most 128 bytes, and enough rows",
-        "indices are checked once, and the block of rows stays in the cache", "test_taken", "take",
+        "indices are checked once, and the block of rows stays in the cache", "test_take", "take",
     ),
     _loops(
         "split_rows", "parallel_rows",

@@ -282,7 +282,7 @@ class Builder:
         return self.apply("significand", x)
 
     def ldexp(self, x: Val, n: Val) -> Val:
-        """x 2^n for a whole float n, |n| at most twice the largest exponent; one rounding for x about 1, or if exact."""
+        """x 2^n for a whole float n, |n| at most twice the largest exponent; one rounding for x about 1 or if exact."""
         return self.apply("ldexp", x, n)
 
     def lookup(self, table: Sequence[float], index: Val) -> Val:

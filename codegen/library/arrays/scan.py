@@ -21,7 +21,7 @@ from tensordsl.graph.casting import real_of, sum_dtype
 from tensordsl.graph.types import COMPLEX
 
 CHAINS = (8, 4, 2, 1)  # independent scalar chains
-VECTORS = (2, 1)
+VECTORS = (2, 1)  # of lines at once
 IDENTITY = {"fadd": "-0.0", "fmul": "1.0", "add": "0", "mul": "1"}  # which changes no first element
 UNROLLED_VECTORS = 4  # of a row that goes through memory, in one round of the loop
 # x, y; length and steps of the axis; then of one other axis

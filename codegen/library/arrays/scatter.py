@@ -17,13 +17,12 @@ from tensordsl.codegen.library.signals import POLL, long_loop, poll
 from tensordsl.codegen.llvm import float16
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
 from tensordsl.codegen.llvm.vector_builder import Code, llvm_type, memory_type
-from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import ALIAS_BYTES, CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
 
 SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
-UNROLL = 4
+UNROLL = 4  # vectors of a row in one round of the loop
 OFFSETS_AT_ONCE, OFFSETS_PER_VECTOR = 512, 8  # positions whose offsets are found at once; in a vector
-PAGE_BYTES = 4096  # a load waits for a recent store whose address has the same last bits (4K aliasing)
 PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
 IS_COLUMN = 2  # of `is_row`: what is written at each position are strided elements
 PLACES = ("ptr x", "ptr y", "ptr positions", "i64 step", "i64 count", "i64 y_step")
@@ -175,18 +174,18 @@ def _rows(t: Tuning, name: str, kind: str, lanes: int) -> str:
         f.choose(f.lt(end, at), end, at)
         for at in range(0, t.arrays.scatter_prefetch_lines * CACHE_LINE_BYTES, CACHE_LINE_BYTES)
     ]
-    adjacent, whole = f.eq("%y_unit", SIZES[kind]), f.and_("%width", -lanes)
+    adjacent, complete = f.eq("%y_unit", SIZES[kind]), f.and_("%width", -lanes)
 
-    def each(ahead: Sequence[str], whole: str) -> None:
+    def each(prefetched: Sequence[str], complete: str) -> None:
         with long_loop(f, "%count") as loop:
-            _fetch(f, t, loop.index, last, ahead)
-            _row(f, (name, kind, lanes), _target(f, loop.index), _source(f, loop.index), whole)
+            _fetch(f, t, loop.index, last, prefetched)
+            _row(f, (name, kind, lanes), _target(f, loop.index), _source(f, loop.index), complete)
         f.ret()
 
     with f.when(adjacent):
-        with f.when(f.eq(whole, 0)):
+        with f.when(f.eq(complete, 0)):
             each(["0"], "0")
-        each(lines, whole)
+        each(lines, complete)
     with long_loop(f, "%count") as loop:
         row, source = _target(f, loop.index), _source(f, loop.index)
         _fetch(f, t, loop.index, last, lines)
@@ -197,19 +196,19 @@ def _rows(t: Tuning, name: str, kind: str, lanes: int) -> str:
     return f.text
 
 
-def _vectors(f: Asm, operation: tuple[str, str, int], row: str, source: str, whole: str) -> None:
+def _vectors(f: Asm, operation: tuple[str, str, int], row: str, source: str, complete: str) -> None:
     name, kind, lanes = operation
-    with f.loop(whole, step=lanes) as column:
+    with f.loop(complete, step=lanes) as column:
         _put(f, name, f"<{lanes} x {kind}>", f.gep(row, column.index, kind), f.gep(source, column.index, kind))
 
 
-def _row(f: Asm, operation: tuple[str, str, int], row: str, source: str, whole: str) -> None:
+def _row(f: Asm, operation: tuple[str, str, int], row: str, source: str, complete: str) -> None:
     """Whole vectors, and what is left by halves, quarters and so on; of float16 one by one, as sums are functions."""
     name, kind, lanes = operation
-    if whole != "0":
-        _vectors(f, operation, row, source, whole)
+    if complete != "0":
+        _vectors(f, operation, row, source, complete)
     if name.startswith("half"):
-        with f.loop("%width", start=whole) as column:
+        with f.loop("%width", start=complete) as column:
             _put(f, name, kind, f.gep(row, column.index, kind), f.gep(source, column.index, kind))
         return
     count = lanes // 2
@@ -245,7 +244,7 @@ def _entry(t: Tuning, name: str) -> str:
     xs = f.gep(dims, "%rank", "i64")
     ys = f.gep(xs, "%rank", "i64")
     step = f.load("i64", f.gep(xs, f.sub("%rank", 1), "i64"))
-    aliased = f.and_(step, PAGE_BYTES // 2 - 1)
+    aliased = f.and_(step, ALIAS_BYTES // 2 - 1)
     by_rows = (f.eq("%is_row", 0), f.gt("%rank", 0), f.ne(aliased, 0))
     few = f.all(*by_rows, f.le(count, t.arrays.scatter_few_positions))
     kind = f.choose(few, IS_COLUMN, "%is_row")

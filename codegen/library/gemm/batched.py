@@ -1,11 +1,8 @@
 """Batched matrix products, `gemms_float64` and `gemms_float32`: C[t] = alpha A[t] B[t] + beta C[t].
 
-Contract  the arguments of a product, their number, and how far the operands of one are from those of the one before.
-    one B for all, rows of A as in one matrix   one product
-    k <= 16, not large, or few k and columns    tiles that keep the rows of B in registers, one loop over all products
-    else                                        one after the other, as `gemm.dispatch` does them
-Why       a call for each small product costs more than the product.  Threads take some products each, unless these
-          share scratch or are large themselves; a product is the same sums whoever does it.
+Contract  the arguments of a product, their number, and the strides from the operands of one to those of the next.
+When      one B for all and A as in one matrix: one product; k of at most 16 and small: tiles; else one after the other.
+Why       a call for each small product costs more than the product; the same sums whoever does them.
 """
 
 from __future__ import annotations
@@ -39,7 +36,7 @@ def _tile(v: Vector, k: int) -> str:
     places = _places(f, v)
     some, adjacent = f.gt(rest, 0), f.eq("%csb", 1)
     after = f.mul("%m", "%ldc")
-    last = _last_whole(f, v, after)
+    last = _last_complete(f, v, after)
     with f.loop("%count", ("ptr", "%a"), ("ptr", "%b"), ("ptr", "%c")) as t:
         a, b, c = t.values
 
@@ -59,7 +56,7 @@ def _tile(v: Vector, k: int) -> str:
     return f.end()
 
 
-def _last_whole(f: Function, v: Vector, after: str) -> str:
+def _last_complete(f: Function, v: Vector, after: str) -> str:
     """The last place in C of a whole vector, if what it writes behind its row is written later: columns behind whole
     vectors of them come first.  None if rows are not contiguous, or are added to."""
     place = f.gep("%c", f.sub(f.mul("%count", after), v.lanes), v.kind)

@@ -1,39 +1,9 @@
 """Matrix products: which kernel a product takes; the modules `gemm_float64` and `gemm_float32`.
 
-    C[m, n] = alpha A[m, k] B[k, n] + beta C     any strides of A and B, C in rows of ldc >= n; beta = 0 never reads C
-
-A beta other than 0 or 1 is applied to C first, or by panels as they add to it: as in separate steps, -0 multiplies too.
-Contract: the arguments in `abi.layouts.HELPERS`.  The first row that holds:
-
-    k <= 16, not large, rows of B         tiles that keep them in registers (`gemm.batched`, also of many products)
-    contiguous or less than a vector;
-    tall, of a vector of columns and
-    4 terms (8 without AVX-512) at most;
-    of 4,096 multiplications and more,
-    not if the panels below suit it
-    m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled
-    k <= 4, n >= 8, the same              the same, for any m
-    m, n <= 8, k contiguous in A and B    tiles of dot products
-    m or n = 1 and not large, the same    the same
-    m or n = 1                            the BLAS's product of a matrix and a vector (gemv)
-    B is A transposed, C not added to:    half of the sums (`gemm.syrk`): by our panels, where they do not go to a BLAS
-    from 24 rows and 12 terms on, or 96   with more threads, or some rows at a time, each as far as the diagonal
-    alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
-    m = 2 or 3, B in rows of 512 bytes    B as it stands, some rows of it at a time (`gemm.few_rows`)
-    and more, and the BLAS has no more
-    than 2 threads or would wake none
-    m, k > 8, two vectors of columns      our panels, with nothing packed (`unpacked` in `gemm.macro_kernel`)
-    and more, rows of B contiguous,
-    all in the caches
-    m > 3 and the BLAS has no more        our panels, on machines for which they are compiled (`gemm.macro_kernel`)
-    threads than we, or 2, or the
-    product is not large
-    else                                  the BLAS, with its transposition flags; an operand without a unit stride is
-                                          packed into `scratch` first
-    the BLAS with several threads, less   by the BLAS in pieces for which it wakes no thread: where other processes
-    than `blas_wake_multiplications`      run, a thread that must be waited for costs a thousand times the product
-    no BLAS, its integers too short,      blocks of the first kind of tiles; the plain triple loop where they don't fit
-    or no scratch
+Contract  C[m, n] = alpha A[m, k] B[k, n] + beta C, any strides of A and B, C in rows of ldc >= n; beta = 0 never reads
+          C; the arguments stand in `abi.layouts.HELPERS`.
+When      `_gemm` has the table of conditions.
+Why       small, thin and symmetric products have kernels of their own; large ones go to panels or to the BLAS.
 """
 
 from __future__ import annotations
@@ -64,9 +34,9 @@ from tensordsl.codegen.target.tuning import Tuning
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 MAX_TILE_TERMS = 8  # the largest m, k (or n) of the tiles
 BLAS_BLOCK_ELEMENTS = 768  # rows or columns of which pieces of a long product are multiples
-INT_MAX = (1 << 31) - 1
+INT_MAX = (1 << 31) - 1  # of a BLAS with integers of 32 bits
 SAFE_ALPHA = (2.0**-24, 2.0**24)  # a BLAS may apply alpha to an operand, which beyond could overflow or vanish
-ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112
+ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112  # CBLAS's flags
 
 SIZE_VALUES = ("%m", "%n", "%k")
 SIZED_OPERANDS = tuple(f"i64 {x}" for x in SIZE_VALUES)
@@ -205,7 +175,7 @@ def _blas_operand(f: Asm, kind: str, base: str, rows: str, columns: str, rs: str
 
 
 def _piece(f: Asm, t: Tuning, length: str, some: str, able: str) -> str:
-    """How much of a length one call of the BLAS does: `some`, if it can be parted and would wake threads in vain."""
+    """How much of a length one call of the BLAS does: `some`, if it can be cut and would wake threads in vain."""
     threads = f.load("i64", "%rt", abi.RT["blas_threads"])
     size = f.mul(f.mul("%m", "%n"), "%k")
     parted = f.all(f.gt(threads, 1), f.lt(size, t.gemm.blas_wake_min), able)
@@ -216,7 +186,7 @@ def _at_most(f: Asm, piece: str, length: str, index: str) -> str:
     return f.op(f"call i64 @llvm.smin.i64(i64 {piece}, i64 {f.sub(length, index)})")
 
 
-def _whole_blocks(f: Asm, length: str) -> str:
+def _complete_blocks(f: Asm, length: str) -> str:
     """A multiple of the blocks of all BLASes, at least one."""
     return f.op(f"call i64 @llvm.smax.i64(i64 {f.and_(length, -BLAS_BLOCK_ELEMENTS)}, i64 {BLAS_BLOCK_ELEMENTS})")
 
@@ -306,8 +276,8 @@ def _blas(t: Tuning, kind: str, dtype: str) -> str:
     piece = _piece(f, t, "%k", some, f.ge(some, t.gemm.blas_min_piece_terms))
     threads = f.op(f"call i64 @llvm.smax.i64(i64 {f.load('i64', '%rt', abi.RT['blas_threads'])}, i64 1)")
     most = f.sdiv(f.mul(threads, t.gemm.blas_poll), "%k")
-    high = _whole_blocks(f, f.sdiv(most, "%n"))
-    wide = _whole_blocks(f, f.sdiv(most, high))
+    high = _complete_blocks(f, f.sdiv(most, "%n"))
+    wide = _complete_blocks(f, f.sdiv(most, high))
     with f.loop("%m", step=high) as i, f.loop("%n", step=wide) as j, f.loop("%k", step=piece) as p:
         m, n = _at_most(f, high, "%m", i.index), _at_most(f, wide, "%n", j.index)
         adds = f.op(f"or i1 %add, {f.gt(p.index, 0)}")
@@ -330,7 +300,39 @@ def _blas(t: Tuning, kind: str, dtype: str) -> str:
 
 
 def _gemm(v: Vector, dtype: str, panels: bool) -> str:
-    """The entry: empty products, thin ones, the BLAS, the fallbacks."""
+    """The entry.  A beta other than 0 or 1 is applied to C first, or by panels as they add to it: as in separate steps,
+    -0 multiplies too.  The first row that holds:
+
+    k <= 16, not large, rows of B         tiles that keep them in registers (`gemm.batched`, also of many products)
+    contiguous or less than a vector;
+    tall, of a vector of columns and
+    4 terms (8 without AVX-512) at most;
+    of 4,096 multiplications and more,
+    not if the panels below suit it
+    m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled
+    k <= 4, n >= 8, the same              the same, for any m
+    m, n <= 8, k contiguous in A and B    tiles of dot products
+    m or n = 1 and not large, the same    the same
+    m or n = 1                            the BLAS's product of a matrix and a vector (gemv)
+    B is A transposed, C not added to:    half of the sums (`gemm.syrk`): by our panels, where they do not go to a BLAS
+    from 24 rows and 12 terms on, or 96   with more threads, or some rows at a time, each as far as the diagonal
+    alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
+    m = 2 or 3, B in rows of 512 bytes    B as it stands, some rows of it at a time (`gemm.few_rows`)
+    and more, and the BLAS has no more
+    than 2 threads or would wake none
+    m, k > 8, two vectors of columns      our panels, with nothing packed (`unpacked` in `gemm.macro_kernel`)
+    and more, rows of B contiguous,
+    all in the caches
+    m > 3 and the BLAS has no more        our panels, on machines for which they are compiled (`gemm.macro_kernel`)
+    threads than we, or 2, or the
+    product is not large
+    else                                  the BLAS, with its transposition flags; an operand without a unit stride is
+                                          packed into `scratch` first
+    the BLAS with several threads, less   by the BLAS in pieces for which it wakes no thread: where other processes
+    than `blas_wake_multiplications`      run, a thread that must be waited for costs a thousand times the product
+    no BLAS, its integers too short,      blocks of the first kind of tiles; the plain triple loop where they don't fit
+    or no scratch
+    """
     f, kind = Asm("void", f"gemm_{dtype}", PARAMS), v.kind
     empty = f.any(f.le("%m", 0), f.le("%n", 0))
     with f.when(empty):
@@ -347,7 +349,7 @@ def _gemm(v: Vector, dtype: str, panels: bool) -> str:
         with f.when(f.call("i1", f"@small_{kind}", *known)):
             f.ret()
     if panels:
-        _near(f, v, alpha, beta, add)
+        _unpacked(f, v, alpha, beta, add)
     scratch = f.choose(readable(f), "null", "%scratch", "ptr")
     # Panels scale C as they add to it; what is larger than all tiles may go there.
     scales, large = (f.op(f"fcmp une {kind} {beta}, 1.0"), f.all(*(f.gt(x, MAX_TILE_TERMS) for x in SIZE_VALUES)))
@@ -442,13 +444,13 @@ def _by_panels(f: Asm, t: Tuning, kind: str, given: Sequence[str], gram: str = "
     f.place(done)
 
 
-def _near(f: Asm, v: Vector, alpha: str, beta: str, add: str) -> None:
+def _unpacked(f: Asm, v: Vector, alpha: str, beta: str, add: str) -> None:
     """Return if it is done by panels for which nothing is packed, as most products in the caches are."""
     kind, unusual = v.kind, f.any(is_gram(f, add), _is_extreme(f, v.kind, alpha))
     with f.when(f.all(f.ge("%n", 2 * v.lanes), f.negate(unusual))):
         operands = passed((*SIZES, *STRIDED))
         given = "ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}", f"{kind} {beta}"
-        with f.when(f.call("i1", f"@near_{kind}", *given)):
+        with f.when(f.call("i1", f"@unpacked_{kind}", *given)):
             f.ret()
 
 

@@ -11,7 +11,7 @@ from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, element, over_ve
 from tensordsl.codegen.library.signals import poll_each
 from tensordsl.codegen.llvm.function import Function
 
-ROWS = (2, 3)
+ROWS = (2, 3)  # of C
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
 
 

@@ -2,9 +2,7 @@
 
 Contract  `shared_<type>`: (beta C +) alpha A B, any strides of A and B; then an epilogue on each finished block of C.
 When      the machine has 32 registers of 64 bytes (`panels`), and no BLAS is better (`gemm.dispatch`).
-Why       outermost first: columns that share packed panels, blocks of k, blocks of rows, panels (each stays in the
-          first-level cache), tiles.  Tasks are products of their own that pack what they need; an element of C is the
-          same sum in the same order in any task.
+Why       each operand is packed for the cache level that it is read from; tasks are products, with the same sums.
 Ref       BLIS's five loops: F. Van Zee and R. van de Geijn, BLIS, 2015.
 """
 
@@ -46,7 +44,7 @@ def share_texts(v: Vector) -> list[str]:
         _strips(v),
         _product(v),
         *narrow_texts(v),
-        _near(v),
+        _unpacked_product(v),
         _by_panels(v),
         _part(v),
         _shared(v),
@@ -221,13 +219,13 @@ def _panel_block(c: Function, v: Vector, most: str) -> tuple[str, str]:
     return packs, c.op(f"phi ptr [ null, %{before} ], [ {taken}, %{end} ]")
 
 
-def near_params(v: Vector) -> list[str]:
+def unpacked_params(v: Vector) -> list[str]:
     return ["ptr rt", *OPERANDS, f"{v.kind} alpha", "i1 add", f"{v.kind} beta"]
 
 
-def _near(v: Vector) -> str:
+def _unpacked_product(v: Vector) -> str:
     """i1: has it done the product, of two vectors of columns and more?  Sums are those of `product`."""
-    c = Function("i1", f"near_{v.kind}", near_params(v), internal=True)
+    c = Function("i1", f"unpacked_{v.kind}", unpacked_params(v), internal=True)
     size = c.mul(c.mul("%m", "%n"), "%k")
     bytes_of_b = c.mul(c.mul("%k", "%n"), v.align)
     unpacked = c.any(c.lt("%m", v.tuning.gemm.pack_min_rows), c.le(bytes_of_b, v.tuning.gemm.pack_min_bytes))

@@ -1,10 +1,8 @@
 """Thin products: few columns, of which panels would leave most lanes empty.
 
 Contract  `narrow_<type>`: (beta C +) alpha A B for n up to `widest`; false: not handled.
-    k contiguous in A       tiles of dot products, the columns of B copied one behind the other
-    rows contiguous in A    C' = B' A' into a block of the pool, transposed into C: lanes along the rows of C
-When      also for the few columns behind whole vectors of a wider product.  Which columns these are does not depend on
-          the number of rows, so tasks with all columns have the sums of the whole.
+When      k is contiguous in A: dot products with packed columns of B; rows are: C' = B' A', transposed into C.
+Why       lanes run along k, or along the rows of C; columns behind complete vectors of a wider product go so too.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ def widest(v: Vector) -> int:
 def narrow_texts(v: Vector) -> list[str]:
     """`narrow_<type>` and `plain_<type>`, which need `product_<type>` and `dots_<type>`."""
     parts = [_columns_of_b(v), _by_dots(v), _add_transposed(v), _transposed(v)]
-    return [*parts, _plain(v), _parted(v), _narrow(v)]
+    return [*parts, _plain(v), _cut(v), _narrow(v)]
 
 
 def narrow_params(v: Vector) -> list[str]:
@@ -138,9 +136,9 @@ def _or_plain(f: Function, v: Vector, done: str, given: Sequence[str]) -> None:
         f.call("void", f"@plain_{v.kind}", *given)
 
 
-def _parted(v: Vector) -> str:
+def _cut(v: Vector) -> str:
     """Whole vectors of columns, and the rest of them, of some rows of A while these are in the cache."""
-    f, kind = Function("void", f"parted_{v.kind}", narrow_params(v), internal=True), v.kind
+    f, kind = Function("void", f"cut_{v.kind}", narrow_params(v), internal=True), v.kind
     rest = f.and_("%n", v.lanes - 1)
     main, rows = f.sub("%n", rest), f.sdiv(v.tuning.gemm.thin_rows_bytes // v.align, "%k")
     rows = f.max(f.and_(rows, -v.tuning.gemm.thin_min_rows), v.tuning.gemm.thin_min_rows)
@@ -199,6 +197,6 @@ def _narrow(v: Vector) -> str:
     few = f.all(few, f.ge("%height", v.lanes))
     with f.when(f.all(few, f.ge("%k", v.tuning.gemm.thin_min_terms), f.any(by_terms, by_rows))):
         begin()
-        f.call("void", f"@parted_{v.kind}", *given)
+        f.call("void", f"@cut_{v.kind}", *given)
         f.ret("i1", "true")
     return f.end("i1", "false")

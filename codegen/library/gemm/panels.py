@@ -14,16 +14,10 @@ from tensordsl.codegen.library.gemm.tiles import Vector, element, over_vectors
 from tensordsl.codegen.llvm.builder import Asm
 
 TILE_ROWS = (8, 4, 2, 1)
-HALVED_ROWS = TILE_ROWS[
-    :2
-]  # of tiles whose last vector may be half as long: where registers go as two, it takes half the time
-TILE_VECTORS = (
-    3  # vectors of a tile: of 4 there are two of 2 (`gemm.macro_kernel`), which no other width would leave apart
-)
-LAST_TILE_VECTORS, LAST_TILE_ROWS = (
-    4,
-    (6, 4, 2, 1),
-)  # vectors of the last tiles of a product that packs nothing, and their rows
+# Of tiles whose last vector may be half as long: where registers go as two, it takes half the time.
+HALVED_ROWS = TILE_ROWS[:2]
+TILE_VECTORS = 3  # of 4 there are two of 2 (`gemm.macro_kernel`), which no other width would leave
+LAST_TILE_VECTORS, LAST_TILE_ROWS = 4, (6, 4, 2, 1)  # of a product that packs nothing
 
 
 def panel_texts(v: Vector) -> list[str]:

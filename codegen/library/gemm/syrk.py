@@ -1,10 +1,8 @@
 """Symmetric products (BLAS's syrk): a matrix times its own transpose, symmetric to the last bit, as NumPy's are.
 
-Contract  `gram_<type>`: C = alpha A B where B is A transposed; C is not added to.
-When      from 24 rows and 12 terms on by panels, which begin at the diagonal; by a BLAS from 96 rows on, some rows at a
-          time, each as far as the diagonal.
-Why       half of the sums are computed, and the rest is copied.  Of smaller ones only what a BLAS sums in another order
-          is copied (`mirror_rest_<type>`, `mirror_all_<type>`).
+Contract  `gram_<type>`: C = alpha A B where B is A transposed; C is not added to; `mirror_*` copy above the diagonal.
+When      from 24 rows and 12 terms on by panels from the diagonal on; by a BLAS from 96 rows on, some rows at a time.
+Why       half of the sums are computed; of smaller products only what a BLAS sums in another order is copied.
 """
 
 from __future__ import annotations

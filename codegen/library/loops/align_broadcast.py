@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from tensordsl.codegen.abi.descriptor import VECTOR, WRITE, CallCode, Header, Operand
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
-from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import ALIAS_BYTES, CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
-
-PAGE_BYTES = 4096
 
 
 def align_broadcast(c: LoopFunction, t: Tuning, axes: str, extents: str, strides: str, current: str) -> None:
@@ -40,8 +38,8 @@ def align_broadcast(c: LoopFunction, t: Tuning, axes: str, extents: str, strides
             c.ge(c.mul(bytes, rows), 0 if t.forces("align_broadcast") else t.memory.align_min_read_bytes),
         )
         with c.when(c.all(is_row, is_read, c.eq(axis.values[0], 0), pays)):
-            base, room = (c.get(current, number, "ptr"), c.op(f"alloca i8, i64 {c.add(bytes, PAGE_BYTES)}, align 64"))
-            place = c.and_(c.sub(_address(c, out), _address(c, room)), PAGE_BYTES - CACHE_LINE_BYTES)
+            base, room = (c.get(current, number, "ptr"), c.op(f"alloca i8, i64 {c.add(bytes, ALIAS_BYTES)}, align 64"))
+            place = c.and_(c.sub(_address(c, out), _address(c, room)), ALIAS_BYTES - CACHE_LINE_BYTES)
             room = c.gep(room, place)
             c.call("void", "@copy_strided", f"ptr {room}", f"ptr {base}", f"i64 {size}", f"i64 {n}", f"i64 {size}")
             c.put(room, current, number, "ptr")

@@ -17,8 +17,8 @@ from tensordsl.codegen.library.alternate_stack import (
     of_table_text,
     on_alternate_stack,
 )
-from tensordsl.codegen.library.loops.align_broadcast import PAGE_BYTES
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
+from tensordsl.codegen.target.machine import ALIAS_BYTES
 from tensordsl.codegen.target.tuning import Tuning
 
 MAX_SCRATCH_BYTES_IN_PLACE = 1 << 12  # that every thread has room for
@@ -52,7 +52,7 @@ def _on_alternate_stack(t: Tuning) -> str:
     c = LoopFunction("i64", "launch_on_alternate_stack", [*_OF_LAUNCH, "ptr D"], internal=True)
     operands = c.header(Header.OPERANDS)
     words = c.add(c.mul(operands, c.header(Header.AXES)), c.header(Header.POINTERS))
-    own = (c.mul(operands, PAGE_BYTES + t.memory.align_max_row_bytes), c.mul(words, 8), c.header(Header.SCRATCH_BYTES))
+    own = (c.mul(operands, ALIAS_BYTES + t.memory.align_max_row_bytes), c.mul(words, 8), c.header(Header.SCRATCH_BYTES))
     states = c.mul(c.header(Header.STATE_BYTES), MAX_TASKS)
     bytes_ = c.add(c.shl(reduce(partial(c.arith, "add"), own), 1), c.add(states, FIXED_STACK_BYTES))
     fits = c.le(bytes_, layouts.ALTERNATE_STACK_BYTES)

@@ -17,7 +17,7 @@ TABLES, SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E 
 
 
 def axes_texts(t: Tuning) -> list[str]:
-    return [_exchange_axes(), _use_longest_rows(t), _exchange_if_nearer(), _merge_axes(), _canonicalise_axes(t)]
+    return [_exchange_axes(), _use_longest_rows(t), _exchange_for_locality(), _merge_axes(), _canonicalise_axes(t)]
 
 
 def _canonicalise_axes(t: Tuning) -> str:
@@ -27,11 +27,11 @@ def _canonicalise_axes(t: Tuning) -> str:
     for n, source, target in ((axes, "%E", "%e"), (c.mul(axes, operands), "%S", "%s")):
         with c.loop(n) as loop:
             c.put(c.get(source, loop.index), target, loop.index)
-    for name, count in (("exchange_if_nearer", Header.EXCHANGES), ("merge_axes", Header.MERGES)):
+    for name, count in (("exchange_for_locality", Header.EXCHANGES), ("merge_axes", Header.MERGES)):
         with c.loop(c.get("%D", count)) as loop:
             pair = c.word(pairs, c.mul(loop.index, 2))
             given = [f"i64 {x}" for x in (c.get(pair, 0), c.get(pair, 1), axes, operands)]
-            if name == "exchange_if_nearer":  # a single kernel has the forms for short rows
+            if name == "exchange_for_locality":  # a single kernel has the forms for short rows
                 given.append(f"i64 {c.choose(c.ne(c.header(Header.DIRECT_CALL), 0), 0, t.short_rows.overlap_min_rows)}")
             else:
                 given.append(f"i64 {c.header(Header.MIN_UNMERGED_ELEMENTS)}")
@@ -75,12 +75,12 @@ def _exchange_axes() -> str:
     return c.end()
 
 
-def _exchange_if_nearer() -> str:
-    """Exchange an axis with one behind it, as the lane axis, if elements are nearer along it: all arrays in Fortran's
+def _exchange_for_locality() -> str:
+    """Exchange an axis with one behind it, as the lane axis, if strides are smaller along it: all arrays in Fortran's
     order.  Lines that elements share count first, so an axis along which some are adjacent stays if the other has
     none.  So does one of less than `least` elements, which would be a row, if the two don't become one."""
     pair = [*TABLES, "i64 a", "i64 b", *SIZES]
-    c = LoopFunction("void", "exchange_if_nearer", [*pair, "i64 least"], internal=True)
+    c = LoopFunction("void", "exchange_for_locality", [*pair, "i64 least"], internal=True)
     extent = c.get("%e", "%a")
     with c.loop("%operands", ("i64", "0"), ("i64", "0")) as loop:
         row = c.word("%s", c.mul(loop.index, "%axes"))

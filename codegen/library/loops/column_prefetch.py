@@ -3,7 +3,7 @@
 Contract  a context and an axis -> rows of a call, and its flags (`PREFETCH_NEXT`).
 When      lanes run along columns; prefetched are rows of operands that no cache keeps.
 Why       each row is a stream of its own, more than hardware prefetchers follow.  Rows that begin at one place of a
-          page share the sets of a first-level cache, which on some processors have eight ways.
+          page share the sets of a first-level cache, which have eight lines each on some processors.
 """
 
 from __future__ import annotations

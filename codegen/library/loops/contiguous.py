@@ -1,9 +1,7 @@
 """Small launches whose operands are all contiguous: their kernels are called at once, without a context.
 
-Contract  `return_if_contiguous` writes, into `run_nest`, the test and the calls.  Its words in the descriptor: the most
-          and the fewest points; bytes from point to point of each operand (0: a scalar); one more than the number of a
-          kernel that takes B as it is, or 0; the number of instructions, and of each its place and its kernel's lanes.
-When      C order, or for a single kernel Fortran order; few points; no output is an input, or whole vectors.
+Contract  `return_if_contiguous` writes, into `run_nest`, the test and the calls; `ContiguousWords`.
+When      C order, or for a single kernel Fortran order; few points; no output is an input, or complete vectors.
 Why       for some hundred elements setting a context up takes longer than the work.
 """
 
@@ -19,6 +17,7 @@ from tensordsl.codegen.abi.descriptor import (
     VECTOR,
     WRITE,
     CallCode,
+    ContiguousWords,
     Header,
     Opcode,
     Operand,
@@ -43,7 +42,7 @@ def return_if_contiguous(c: LoopFunction, t: Tuning, shared: str, move: Callable
     c.branch(c.any(c.eq(place, 0), shared), no, some)
     c.place(some)
     words, operands = c.word("%D", place), c.header(Header.OPERANDS)
-    n, wrong = _row(c, c.word(words, 2), operands, is_fortran=False)
+    n, wrong = _row(c, c.word(words, ContiguousWords.STEPS), operands, is_fortran=False)
     c.branch(c.all(c.eq(wrong, 0), _is_small(c, words, n)), small, fortran)
     c.place(fortran)
     with c.when(c.ne(c.header(Header.EXCHANGES), 0)):
@@ -57,7 +56,7 @@ def return_if_contiguous(c: LoopFunction, t: Tuning, shared: str, move: Callable
 
 
 def _is_small(c: LoopFunction, words: str, n: str) -> str:
-    return c.all(c.ge(n, c.get(words, 1)), c.le(n, c.get(words, 0)))
+    return c.all(c.ge(n, c.get(words, ContiguousWords.MIN_POINTS)), c.le(n, c.get(words, ContiguousWords.MAX_POINTS)))
 
 
 def _run_or_go_on(
@@ -65,7 +64,7 @@ def _run_or_go_on(
 ) -> None:
     """Do a row and return `result`, or go on where that may not be."""
     one, whole, several, safe, distinct = map(c.label, ("one", "whole", "apart", "alone", "order"))
-    code, width = c.word(words, c.add(operands, 2)), c.header(Header.LANES)
+    code, width = c.word(words, c.add(operands, ContiguousWords.STEPS)), c.header(Header.LANES)
     number = c.get(code, 0)
     c.branch(c.all(c.ne(number, 0), c.ge(n, width)), one, several)
     c.place(one)
@@ -88,8 +87,8 @@ def _fortran_contiguous() -> str:
     """1 if all operands of one kernel are rows in Fortran's order, and this does it all; else 0."""
     c = LoopFunction("i64", "fortran_contiguous", NEST_PARAMS, internal=True)
     words, operands = c.word("%D", c.header(Header.CONTIGUOUS)), c.header(Header.OPERANDS)
-    n, wrong = _row(c, c.word(words, 2), operands, is_fortran=True)
-    is_one = c.ne(c.get(c.word(words, c.add(operands, 2)), 0), 0)
+    n, wrong = _row(c, c.word(words, ContiguousWords.STEPS), operands, is_fortran=True)
+    is_one = c.ne(c.get(c.word(words, c.add(operands, ContiguousWords.STEPS)), 0), 0)
     with c.when(c.all(is_one, c.eq(wrong, 0), _is_small(c, words, n))):
         no = c.label("no")
         _run_or_go_on(c, words, operands, n, no, 1)

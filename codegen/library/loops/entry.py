@@ -1,11 +1,9 @@
 """The loop nest library: `run_nest` walks the loops of a scheduled group and calls its kernels.
 
-    i64 run_nest(ptr rt, ptr plan, ptr B, ptr S, ptr E, ptr I)      nonzero: an indexed load was out of range
-
-rt is the run-time table, for its threads, or NULL; plan has the addresses of K and of the descriptor D; behind the
-addresses in B as many words may be loaded (`abi.descriptor` names the tables).  Nothing here depends on a group.
-`run_general` tries the forms for single kernels in order (contiguous, collapsed, overlapping, packed, tiled, streamed)
-and gives the rest to the interpreter.  Objects: `part_text`; techniques that are off: `fallbacks`.
+Contract  `i64 run_nest(ptr rt, ptr plan, ptr B, ptr S, ptr E, ptr I)`, nonzero: an indexed load was out of range; rt is
+          the run-time table or NULL, plan has the addresses of K and D, behind those in B as many words may be loaded.
+Why       nothing here depends on a group, so it is compiled once a machine; `run_general` tries the forms for single
+          kernels in order and gives the rest to the interpreter.
 """
 
 from __future__ import annotations
@@ -174,13 +172,13 @@ def _may_recompute() -> str:
     return c.end("i64", c.xor(c.get(same, 0), 1))
 
 
-def _direct_tail(c: LoopFunction, words: str, kernel: str, whole: str, left: str, width: str) -> None:
+def _direct_tail(c: LoopFunction, words: str, kernel: str, complete: str, left: str, width: str) -> None:
     external = c.get(words, CallCode.EXTERNALS)
     with c.loop(external) as loop:
         entry = c.operand(words, loop.index)
         size, area = c.get(entry, Operand.ELEMENT_BYTES), c.gep("%scratch", c.get(entry, Operand.SCRATCH))
         with c.when(c.is_kind(entry, VECTOR)):
-            source = c.gep(c.get("%P", loop.index, "ptr"), c.mul(whole, size))
+            source = c.gep(c.get("%P", loop.index, "ptr"), c.mul(complete, size))
             c.put(area, "%P", loop.index, "ptr")
             with c.when(c.has_flag(entry, READ)):
                 operands = f"ptr {area}", f"ptr {source}", f"i64 {size}", f"i64 {left}", f"i64 {width}"
@@ -190,7 +188,7 @@ def _direct_tail(c: LoopFunction, words: str, kernel: str, whole: str, left: str
         entry = c.operand(words, loop.index)
         size, area = c.get(entry, Operand.ELEMENT_BYTES), c.gep("%scratch", c.get(entry, Operand.SCRATCH))
         with c.when(c.has_flag(entry, WRITE)):
-            target = c.gep(c.get("%B", c.get(entry, Operand.NUMBER), "ptr"), c.mul(whole, size))
+            target = c.gep(c.get("%B", c.get(entry, Operand.NUMBER), "ptr"), c.mul(complete, size))
             c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {c.mul(left, size)}")
 
 

@@ -1,11 +1,8 @@
 """The interpreter of a descriptor's code: it walks loop nests and calls kernels.
 
 Contract  `execute(context, first, end)` runs the instructions LOOP, ROWS, BLOCKS, FILL and CALL of `abi.descriptor`.
-          A loop with TASK_NS may be cut into tasks (`parallel_rows`), one around rows only may take them in blocks
-          (`short_rows.row_blocks`), and rows whose kernels take all of them go in batches (`row_batches`).
-Tail      The elements behind the last whole vector: that vector is computed again, ending at the row's end, where no
-          output is an input; else operands are copied to scratch and padded with their last element, which is a valid
-          index, and `live` counts the lanes that hold elements.  All of a block is read before any of it is written.
+When      no form for single kernels fits; tails recompute the last complete vector, or go padded through scratch.
+Why       one piece of code for all groups; rows whose kernels take all of them go in batches (`row_batches`).
 """
 
 from __future__ import annotations
@@ -376,7 +373,7 @@ def _pack_deinterleaved(t: Tuning) -> str:
     return c.end("i64", done)
 
 
-def _deinterleavable(c: LoopFunction, k: str, own: str) -> str:
+def _deinterleavable(c: LoopFunction, k: str, words: str) -> str:
     """Words for an operand of a CALL; may it be packed together with others?"""
     entry, row = c.operand("%words", k), c.get("%words", CallCode.ROW)
     copied, stride = _is_packed(c, entry, c.get("%words", CallCode.LANE))
@@ -386,12 +383,12 @@ def _deinterleavable(c: LoopFunction, k: str, own: str) -> str:
     is_read = c.eq(c.and_(c.get(entry, Operand.FLAGS), READ | WRITE), READ)
     is_column = c.all(copied, is_read, c.negate(transposes))
     with c.when(is_column):
-        c.put(_address(c, entry, row)[0], own, ADDRESS, "ptr")
-        c.put(stride, own, STRIDE)
-        c.put(along, own, ROW_STRIDE)
-        c.put(c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH)), own, AREA, "ptr")
-    c.put("null", own, PACKER, "ptr")
-    c.put(c.choose(is_column, size, 0), own, COLUMN_BYTES)
+        c.put(_address(c, entry, row)[0], words, ADDRESS, "ptr")
+        c.put(stride, words, STRIDE)
+        c.put(along, words, ROW_STRIDE)
+        c.put(c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH)), words, AREA, "ptr")
+    c.put("null", words, PACKER, "ptr")
+    c.put(c.choose(is_column, size, 0), words, COLUMN_BYTES)
     return is_column
 
 

@@ -1,11 +1,9 @@
 """Parallel loops: a launch is cut into tasks along one axis, which threads share out.
 
 Contract  `run_nest` and what it calls: a pool of threads or null, and the tables -> the launch, done.
-When      the estimated work is worth waking threads (`is_worth_threads`); where all axes are reduced, also for one
-          thread: each task has states of its own, combined in the order of the tasks, and what follows a pass is
-          computed once.
-Why       tasks depend on extents alone, and each point or row is computed as if it were alone, so results depend
-          neither on who does what nor on the number of threads.  Launches of one task go straight to `run_stage`.
+When      the estimated work is worth waking threads; where all axes are reduced, also for one thread.
+Why       tasks depend on extents alone, and states are combined in the tasks' order, so results depend neither on who
+          does what nor on the number of threads.
 """
 
 from __future__ import annotations
@@ -100,7 +98,7 @@ def _has_few_rows(c: LoopFunction, t: Tuning, work: str, outer: str, lane: str) 
 
 
 def _exceeds_cache(c: LoopFunction, t: Tuning) -> str:
-    """Does a launch read more than the nearest large cache holds?"""
+    """Does a launch read more than a core's largest cache holds?"""
     read = c.mul(longest_axis(c, "%D", "%S", "%E"), c.header(Header.INPUTS))
     return c.ge(read, t.caches.alternate_min_bytes)
 

@@ -1,11 +1,8 @@
 """Small launches over two axes with lanes across short rows: transposed to scratch and run there, without a context.
 
-Contract  `return_if_small_transposed` writes the call into `run_nest`.  Its words in the descriptor: the most lanes at
-          once, the most points; the number of instructions, and of each its place and the rows its kernel takes at
-          once.
+Contract  `return_if_small_transposed` writes the call into `run_nest`; `SmallTransposedWords`.
 When      two axes, and all operands together fit the first-level cache.
-Why       strided operands are transposed once, instructions follow each other on scratch, results go back; lanes may be
-          fewer than a vector has (behind them stand zeros, or the last one again).
+Why       strided operands are transposed once, instructions follow each other on scratch; few lanes are padded.
 """
 
 from __future__ import annotations
@@ -21,6 +18,7 @@ from tensordsl.codegen.abi.descriptor import (
     Header,
     Opcode,
     Operand,
+    SmallTransposedWords,
 )
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, fill_lines
 from tensordsl.codegen.llvm.builder import passed
@@ -59,7 +57,7 @@ def _small_transposed(t: Tuning) -> str:
     width = c.header(Header.LANES)
     n, rows = c.get("%E", lane), c.get("%E", c.sub(1, lane))
     none, is_short = c.any(c.lt(n, 1), c.lt(rows, 1)), c.lt(n, width)
-    many = c.gt(c.mul(n, rows), c.get(words, 1))
+    many = c.gt(c.mul(n, rows), c.get(words, SmallTransposedWords.MAX_POINTS))
     with c.when(c.any(none, many)):
         c.ret("i64", -1)
     mask, operands = c.sub(width, 1), c.header(Header.TRANSPOSABLE)
@@ -118,18 +116,21 @@ def _small_in_scratch(t: Tuning) -> str:
     return c.end("i64", c.get(own, 0))
 
 
-def _every_lane(c: LoopFunction, bases: str, strides: str, own: str) -> None:
+def _every_lane(c: LoopFunction, bases: str, strides: str, flags: str) -> None:
     """Whole vectors, or one that is not; then the last whole one for what is left."""
     width = c.header(Header.LANES)
     whole = c.max(c.and_("%n", c.sub(0, width)), width)
     tables = "ptr %K", "ptr %D", f"ptr {bases}", f"ptr {strides}", "ptr %E", "ptr %I", "ptr %P", "ptr %scratch"
-    live, most = c.min("%n", width), c.get(c.word("%D", c.header(Header.SMALL_TRANSPOSED)), 0)
+    live, most = (
+        c.min("%n", width),
+        c.get(c.word("%D", c.header(Header.SMALL_TRANSPOSED)), SmallTransposedWords.MAX_LANES),
+    )
     with c.loop(whole, step=most) as at:
         count = c.min(c.sub(whole, at.index), most)
-        c.call("void", "@small_lanes", *tables, f"ptr {own}", f"i64 {at.index}", f"i64 {count}", f"i64 {live}")
+        c.call("void", "@small_lanes", *tables, f"ptr {flags}", f"i64 {at.index}", f"i64 {count}", f"i64 {live}")
     with c.when(c.gt("%n", whole)):
         start = c.sub("%n", width)
-        c.call("void", "@small_lanes", *tables, f"ptr {own}", f"i64 {start}", f"i64 {width}", f"i64 {width}")
+        c.call("void", "@small_lanes", *tables, f"ptr {flags}", f"i64 {start}", f"i64 {width}", f"i64 {width}")
 
 
 class _Operand:
@@ -196,8 +197,8 @@ def _small_lanes() -> str:
     """The instructions for `count` lanes."""
     c = LoopFunction("void", "small_lanes", [*TABLES, *_PART], internal=True)
     code = c.word("%D", c.header(Header.SMALL_TRANSPOSED))
-    with c.loop(c.get(code, 2)) as loop:
-        pair = c.word(code, c.add(c.shl(loop.index, 1), 3))
+    with c.loop(c.get(code, SmallTransposedWords.INSTRUCTIONS)) as loop:
+        pair = c.word(code, c.add(c.shl(loop.index, 1), SmallTransposedWords.PAIRS))
         words, most = c.word("%D", c.get(pair, 0)), c.get(pair, 1)
         fill, call, done = c.label("fill"), c.label("call"), c.label("done")
         c.branch(c.eq(c.get(words, 0), Opcode.FILL), fill, call)

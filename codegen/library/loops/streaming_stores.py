@@ -2,8 +2,7 @@
 
 Contract  `is_streamable` decides; `stream` and `stream_rows` do a launch, or say that they did not.
 When      results, or all operands, exceed the caches, results are contiguous, and none of them is an operand.
-Why       memory need not be read before it is written.  Light kernels have such stores themselves
-          (`cpu.streaming_stores`); of others a short block is computed into scratch and copied, reading meanwhile.
+Why       memory need not be read before it is written; heavy kernels compute short blocks into scratch, copied so.
 Ref       LLVM's `!nontemporal`; x86 movnt.  A fence follows, as these stores have no order.
 """
 

@@ -1,18 +1,15 @@
 """Take along an axis: groups that only copy what stands at indices, of short rows or of columns.
 
-Contract  operands are the indices, what is indexed, and the result.  The words in the descriptor: bytes of an element;
-          twice the bytes of an index, plus 1 if it has a sign; the axis; the numbers of the run-time integers that hold
-          the indexed length and its byte stride.  -1: not handled.
+Contract  operands are the indices, what is indexed, and the result; `TakeWords`; -1: not handled.
 When      runs of at most 128 bytes are contiguous in both arrays, and there are enough rows.
-Why       indices are wrapped and checked once (another thread may write into them); then a few columns at a time are
-          copied down a block of rows that stays in the cache.
+Why       indices are checked once; then a few columns at a time are copied down a block of rows that stays cached.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.abi.descriptor import NEST_PARAMS, Header
+from tensordsl.codegen.abi.descriptor import NEST_PARAMS, Header, TakeWords
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
@@ -20,7 +17,7 @@ from tensordsl.codegen.target.tuning import Tuning
 KINDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>"}  # by bytes of a run
 HALF_KINDS = {2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>", 32: "<4 x i64>", 64: "<8 x i64>"}  # by bytes of its halves
 MAX_RUN_BYTES = 2 * max(HALF_KINDS)
-INDICES_AT_ONCE = 256
+INDICES_AT_ONCE = 256  # for whose offsets there is room on the stack
 UNROLLED_COLUMNS = 4
 INDICES, SOURCE, RESULT = range(3)
 _COPY = [
@@ -140,8 +137,9 @@ class _Launch:
 
     def __init__(self, c: LoopFunction, t: Tuning) -> None:
         words, axes = c.word("%D", c.header(Header.TAKE)), c.header(Header.AXES)
-        self.size, self.kind, along = (c.get(words, k) for k in range(3))
-        self.extent, self.item_stride = (c.get("%I", c.get(words, k)) for k in (3, 4))
+        self.size = c.get(words, TakeWords.ELEMENT_BYTES)
+        self.kind, along = c.get(words, TakeWords.INDEX_KIND), c.get(words, TakeWords.AXIS)
+        self.extent, self.item_stride = (c.get("%I", c.get(words, k)) for k in (TakeWords.LENGTH, TakeWords.STRIDE))
         indices, self.source, self.result = (c.word("%S", c.mul(axes, k)) for k in range(3))
         self.step, self.to_step, self.n = c.get(indices, along), c.get(self.result, along), c.get("%E", along)
         strides = f"ptr {self.source}", f"ptr {self.result}"
@@ -165,7 +163,7 @@ def _take(t: Tuning) -> str:
     """All of a launch; or -1: rows are too few, too long, strided, or too much for the caches; rows at indices are too
     few, or have two elements or a whole line."""
     c = LoopFunction("i64", "take", NEST_PARAMS, internal=True)
-    along = c.get(c.word("%D", c.header(Header.TAKE)), 2)
+    along = c.get(c.word("%D", c.header(Header.TAKE)), TakeWords.AXIS)
     with c.when(c.all(c.eq(along, 0), c.lt(c.get("%E", 0), t.pack.take_min_indices))):
         c.ret("i64", -1)
     at = _Launch(c, t)

@@ -1,11 +1,9 @@
 """Traversal order: passes over large operands alternate direction, so that the end of one is still cached for the next.
 
-Contract  a launch -> the order of its tasks: `ANY_ORDER`, `FORWARD`, `BACKWARD` or `BACKWARD_SHARED`; a word of the
-          run-time table holds the direction of the last walk, a bit for a hash of each large operand's address.
+Contract  a launch -> `ANY_ORDER`, `FORWARD`, `BACKWARD` or `BACKWARD_SHARED`; a word of the run-time table holds the
+          last direction, a bit for a hash of each large operand's address.
 When      operands exceed the core's caches, and the launch is a reduction or does little per byte.
-Why       a walk in the same direction evicts its own end before it gets there.  Tasks are the same, and so are results.
-          Where lines that two cores hold stay in the third-level cache (a victim cache, Intel's server cores), each of
-          two threads now and then reads the other's tasks as well.
+Why       a walk in the same direction evicts its own end before it gets there; tasks and results are the same.
 """
 
 from __future__ import annotations
@@ -65,7 +63,7 @@ def traversal_text(t: Tuning) -> str:
 
 
 def is_cut_at_will(c: LoopFunction) -> str:
-    """May a launch be parted at will, since each point or row is computed as if it were alone?"""
+    """May a launch be cut at will, since each point or row is computed as if it were alone?"""
     return c.eq(c.or_(c.header(Header.LEVELS), c.header(Header.COLUMN_READS)), 0)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.llvm.builder import Asm
 
-MOST_AXES = 64  # of NumPy's arrays
+MAX_AXES = 64  # of NumPy's arrays
 
 
 def strides_like(f: Asm, itemsize: str, ndim: str) -> str:
@@ -64,7 +64,7 @@ def _follow_rows() -> str:
     larger stride, up to the first that does not; those without a strict order are passed."""
     params = ("i64 itemsize", "i64 ndim", "ptr dims", "i64 likes", "ptr rows")
     f = Asm("ptr", "follow_rows", params, internal=True)
-    order = f.op(f"alloca i64, i64 {MOST_AXES}")  # the nearest axis first
+    order = f.op(f"alloca i64, i64 {MAX_AXES}")  # the nearest axis first
     with f.loop("%ndim") as turn:
         n = turn.index
         axis = f.sub(f.sub("%ndim", n), 1)

@@ -1,19 +1,16 @@
 """New arrays, whose data start on a cache line, and NumPy's functions to free and resize them (NEP 49).
 
-Contract  `new_result`, and the handler's `data_malloc`, `data_calloc`, `data_realloc`, `data_free`.  The eight bytes
-          before the data hold the address of the block.
-Why       malloc's blocks start 16 bytes behind a line, so every 64-byte vector straddles two.  Data of large arrays
-          start with a page, so that what a loop stores stays behind what it loads: a load waits for a recent store
-          whose last 12 address bits are the same (4K aliasing).
+Contract  `new_result`, `data_malloc` and so on; the eight bytes before the data hold the address of the block.
+Why       malloc's blocks start 16 bytes behind a line, so every 64-byte vector straddles two; data of large arrays
+          start with a page, as a load waits for a recent store with the same last 12 address bits (4K aliasing).
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.large_blocks import PAGE_BYTES
 from tensordsl.codegen.library.python.vectorcall import incref
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm
-from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import ALIAS_BYTES, CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
 
 HEAD_BYTES = 16  # before the data: malloc's addresses are multiples of it
@@ -86,10 +83,10 @@ def _data_malloc(t: Tuning) -> str:
     f.store("i64", bytes, block)
     f.ret("ptr", _data(f, block, CACHE_LINE_BYTES))
     f.place(large)
-    block = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.add('%size', PAGE_BYTES + HEAD_BYTES)}")
+    block = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.add('%size', ALIAS_BYTES + HEAD_BYTES)}")
     f.branch(f.is_null(block), none, some, UNLIKELY)
     f.place(some)
-    f.ret("ptr", _data(f, block, PAGE_BYTES))
+    f.ret("ptr", _data(f, block, ALIAS_BYTES))
     f.place(none)
     f.ret("ptr", "null")
     return f.text

@@ -87,18 +87,18 @@ def _keep() -> str:
     return f.text
 
 
-def _is_all_of(f: Asm, array: str, own: str) -> str:
+def _is_all_of(f: Asm, array: str, base: str) -> str:
     """i1: is one array the whole of the other, which a cell may have?"""
-    flags = f.op(f"and i32 {f.load('i32', own, layouts.ND_FLAGS)}, {_KEPT}")
+    flags = f.op(f"and i32 {f.load('i32', base, layouts.ND_FLAGS)}, {_KEPT}")
     ndim = f.load("i32", array, layouts.ND_NDIM)
     alike = f.all(
-        f.compare("eq", "ptr", f.load("ptr", array, layouts.ND_DATA), f.load("ptr", own, layouts.ND_DATA)),
-        f.compare("eq", "ptr", f.load("ptr", array, layouts.ND_DESCR), f.load("ptr", own, layouts.ND_DESCR)),
-        f.compare("eq", "i32", ndim, f.load("i32", own, layouts.ND_NDIM)),
+        f.compare("eq", "ptr", f.load("ptr", array, layouts.ND_DATA), f.load("ptr", base, layouts.ND_DATA)),
+        f.compare("eq", "ptr", f.load("ptr", array, layouts.ND_DESCR), f.load("ptr", base, layouts.ND_DESCR)),
+        f.compare("eq", "i32", ndim, f.load("i32", base, layouts.ND_NDIM)),
         f.compare("eq", "i32", flags, _KEPT),
     )
     compared = f.op(f"select i1 {alike}, i32 {ndim}, i32 0")
-    dims = (f"ptr {f.load('ptr', x, layouts.ND_DIMS)}" for x in (array, own))
+    dims = (f"ptr {f.load('ptr', x, layouts.ND_DIMS)}" for x in (array, base))
     return f.all(alike, f.call("i1", "@static_ok", *dims, f"i32 {compared}"))
 
 
@@ -190,7 +190,7 @@ def _dealloc() -> str:
 
 
 def _buffer() -> str:
-    """i32: what NumPy asks for before it makes a view writeable again; 0, or -1: exception set."""
+    """i32: what NumPy requests before it makes a view writeable again; 0, or -1: exception set."""
     f = Asm("i32", "holder_buffer", ("ptr self", "ptr buffer", "i32 flags"))
     array, size = f.load("ptr", "%self", layouts.HOLDER_ARRAY), f.load("i64", "%self", layouts.HOLDER_BYTES)
     writeable = f.op(f"and i32 {f.load('i32', array, layouts.ND_FLAGS)}, {layouts.WRITEABLE}")

@@ -229,7 +229,7 @@ def _results() -> str:
 
 
 def _result() -> str:
-    """A new reference to what stays on the device, or a new array of what has come home."""
+    """A new reference to what stays on the device, or a new array of what was copied to the host."""
     f = Asm("ptr", "result", ("ptr rt", "ptr out", "ptr described"), internal=True)
     obj = f.load("ptr", "%out", layouts.OU_OBJECT)
     with f.when(f.not_null(obj)):

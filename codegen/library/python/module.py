@@ -21,12 +21,12 @@ from tensordsl.codegen.llvm.builder import METADATA, UNLIKELY, Asm
 from tensordsl.codegen.target.tuning import Tuning
 
 # Cycles between two looks for signals: about 10 ms.  AArch64 counts the ticks of a clock, which differ: 1 to 40 ms.
-X86_CYCLES, ARM_TICKS = 30_000_000, 1_000_000
+POLL_INTERVAL_X86_CYCLES, POLL_INTERVAL_ARM_TICKS = 30_000_000, 1_000_000
 
 
 def native_text(t: Tuning) -> str:
     """The whole module, for AArch64 or x86-64."""
-    interval = ARM_TICKS if t.machine.is_arm else X86_CYCLES
+    interval = POLL_INTERVAL_ARM_TICKS if t.machine.is_arm else POLL_INTERVAL_X86_CYCLES
     declarations = (
         "declare i64 @llvm.ctlz.i64(i64, i1)\ndeclare i64 @llvm.abs.i64(i64, i1)\n"
         "declare i64 @llvm.readcyclecounter()\ndeclare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"

@@ -1,15 +1,9 @@
 """The thread pool: native threads that share out the tasks of one job at a time.
 
-    void parallel_for(ptr pool, ptr fn, ptr job, i64 n)    fn(job, k) for k in 0..n-1, in any order, on any thread
-    i1 is_awake(ptr pool, i64 work)                        may so many ns of work count on threads that spin?
-
-The caller works too, and waits only for tasks that a thread has begun; a second caller finds the pool busy and works
-alone.  Tickets come from one word, which a new job overwrites: a late thread gets none, or one of the new job.  The
-word counts the tasks that are left and, above, those taken from the end, so each thread walks memory in order and finds
-in its cache what it had in the last call.  A job ends early if its caller is stopped (`library.signals`).  Threads
-start with the first job, spin for a moment behind each, then sleep; waking one takes as long as a small job, which
-therefore asks first whether threads are awake, or would be, had the last to ask woken them.  The pool
-(`codegen.abi.layouts` TH_*) holds all addresses.
+Contract  `parallel_for(pool, fn, job, n)` calls fn(job, k) for k below n, in any order; `is_awake(pool, ns)`: may so
+          much work count on threads that spin?  A second caller finds the pool busy and works alone.
+When      the caller works too, and waits only for tasks that a thread has begun; idle threads spin, then sleep.
+Why       tickets of one word count the tasks left and, above, those taken from the end: threads walk memory in order.
 """
 
 from __future__ import annotations
@@ -174,7 +168,7 @@ def _cores(place: str) -> tuple[str, str, str]:
 
 
 def _start() -> str:
-    """Start the threads that are wanted and not there yet; what the system refuses is not asked for again."""
+    """Start the threads that are wanted and not there yet; what the system refuses is not tried again."""
     f = Asm("void", "start", ("ptr pool",), internal=True)
     handle = f.op("alloca i64, align 8")
     wanted = f.load("i64", "%pool", layouts.TH_WANTED)
@@ -250,7 +244,7 @@ def _is_awake(t: Tuning) -> str:
     _system(f, "clock_gettime", f"i32 {time.CLOCK_MONOTONIC}", f"ptr {time_spec}")
     seconds = f.mul(f.load("i64", time_spec), 10**9)
     now = f.add(seconds, f.load("i64", time_spec, 8))
-    passed = f.sub(now, _get(f, layouts.TH_ASKED))
-    _put(f, now, layouts.TH_ASKED)
+    passed = f.sub(now, _get(f, layouts.TH_REQUESTED))
+    _put(f, now, layouts.TH_REQUESTED)
     f.ret("i1", f.lt(passed, f.add(f.shl("%work", 1), t.pool.awake_ns)))
     return f.text

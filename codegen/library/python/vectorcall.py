@@ -47,7 +47,7 @@ def incref(f: Asm, obj: str) -> None:
 
 def _stub(name: str, checks_stack: bool) -> str:
     """ptr stub(self, args, nargsf, kwnames): CPython's vectorcall of every Function.  checks_stack: of those that need
-    much of the stack.  Where less is left the call goes by way of Python."""
+    much of the stack.  Where less is left Python makes the call."""
     f = Asm("ptr", name, ("ptr self", "ptr args", "i64 nargsf", "ptr kwnames"))
     count = f.and_("%nargsf", 9223372036854775807)
     ctx = f.load("ptr", "%self", layouts.FN_CTX)

@@ -1,7 +1,7 @@
 """Sorting networks over adjacent short lines: a vector of lines is sorted at once, a lane a line.
 
 Contract  `columns{size}`: the wanted places of as many adjacent lines as a vector has lanes; false: special numbers.
-When      lines of at most 32 numbers stand side by side in memory, as the pixels of a few images do.
+When      lines of at most 32 numbers are adjacent in memory, as the pixels of a few images do.
 Why       element r of each line is in register r, so every exchange is one minimum and one maximum.
 """
 

@@ -1,7 +1,7 @@
 """Partial argsort, `select_*`: the positions of the k least or greatest numbers of a line.
 
 Contract  a line and the wanted places -> positions as `argsort` has them, equal numbers in their order.
-When      few places are wanted (top-k): the end of the line that is nearer to them is looked for.
+When      few places are wanted (top-k): the end of the order that is closer to them is looked for.
 Why       one pass compares vectors with the k-th best so far; candidates are sorted whenever there are 2k of them.
 """
 
@@ -148,7 +148,7 @@ class _Select(Keys):
         return f.op(f"bitcast {self.typed(1, W)} {found} to i{W}")
 
     def line(self, name: str) -> str:
-        """The wanted places of y, from the end that is nearer to them."""
+        """The wanted places of y, from the end that is closer to them."""
         f = Asm("void", f"{name}.line", WANTED_PARAMS, internal=True)
         stop, left = f.add("%first", "%count"), f.sub("%n", "%first")
         is_near = f.le(stop, left)

@@ -1,8 +1,8 @@
 """Binary search of many numbers in a sorted vector, without branches: `searchsorted_*`.
 
 Contract  sorted numbers, numbers to look for -> positions, to the left or right of equal ones; nan stands last.
-Why       every search takes as many steps, so eight go side by side and hide each other's latency; a step is chosen by
-          arithmetic, since LLVM turns a select into a branch that is mispredicted every second time.
+Why       every search takes as many steps, so eight are interleaved and hide each other's latency; a step is chosen by
+          arithmetic, since LLVM makes of a select a branch that is mispredicted every second time.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """Sorting: `sort` and `argsort` along an axis, NumPy's stable order with nan last; the modules `sort_*`, `argsort_*`.
 
 Contract  a `LibraryCall`'s lines, scratch, and the wanted places -> the sorted line, or positions.
-How       a line is copied to integer keys of the same order (`keys`), sorted, and copied back.  Equal numbers that
-          differ (zeros of both signs, nans) are put back in their order (`nan_and_zeros`).  Complex numbers, as in
-          `argsort`, are sorted as (key, position) pairs.  Many keys of one or two bytes are counted (counting sort);
-          where few places are wanted, the line is narrowed first (`select`).
+How       a line is copied to integer keys (`keys`), sorted, and copied back; complex numbers and `argsort` sort (key,
+          position) pairs, many keys of one or two bytes are counted, and few wanted places narrow the line (`select`).
 """
 
 from __future__ import annotations
@@ -36,7 +34,7 @@ PLACES_BYTES = 16  # of scratch in which a program gives the first wanted place 
 HEAD_BYTES = 64  # before the room of a line: those, and last where the threads' pool is
 SLACK_BYTES = HEAD_BYTES + 256 + nan_and_zeros.COUNTS_BYTES  # of scratch: whole vectors, and what is read unused
 PAIR_BYTES = 16  # a key and a position
-REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8, 16), (1, 2, 4, 8)
+REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8, 16), (1, 2, 4, 8)  # that hold a short part
 
 
 def room_per_element(function: str, dtype: str) -> int:

@@ -15,7 +15,7 @@ from tensordsl.codegen.target.tuning import Tuning
 
 RANKED_ELEMENTS, MAX_REGISTER_ELEMENTS = 8, 128  # sorted by their ranks; sorted in registers, at most
 INTERLEAVED_MERGES = (2, 1)  # pairs of runs merged at once
-DIGITS = 256
+DIGITS = 256  # values of a byte
 UNPREDICTABLE = 2  # the number of the metadata that keeps LLVM from making a branch of a choice
 METADATA = f"!{UNPREDICTABLE} = !{{}}\n"
 BUFFER_PARAMS = ("ptr a", "ptr b", "i64 n")

@@ -1,9 +1,7 @@
 """Sorting networks in vector registers: integers, or (key, position) pairs, without branches.
 
-Contract  `block_text`: registers * lanes integers at a, sorted to b; `Vectors.merged`: two sorted vectors -> two
-          halves.
-How       the lanes of all registers are sorted by odd-even merges, then merged by bitonic networks.  Element e of R
-          registers is in register e % R, lane e // R, so that most exchanges are between registers.
+Contract  `block_text`: registers * lanes integers at a, sorted to b; `Vectors.merged`: two sorted vectors -> halves.
+How       odd-even merges sort each lane over all registers, bitonic networks merge the lanes.
 Ref       K. Batcher, Sorting networks and their applications, 1968.
 """
 

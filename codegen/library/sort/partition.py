@@ -113,18 +113,18 @@ def _compressing(q: Quick) -> str:
     return f.text
 
 
-def _moved(q: Quick, f: Asm, p: str, index: str, kept: str, place: str, there: str = "") -> list[str]:
+def _moved(q: Quick, f: Asm, p: str, index: str, kept: str, place: str, positions: str = "") -> list[str]:
     """(what stays, the place of the next others) behind a vector, or some of its lanes."""
-    columns = [q.load(f, a, there) for a in q.columns(f, q.at(f, "%x", index))]
+    columns = [q.load(f, a, positions) for a in q.columns(f, q.at(f, "%x", index))]
     is_less = f.op(f"icmp {q.below} {q.kind} {columns[0]}, {p}")
     others = f.op(f"xor {q.mask} {is_less}, splat (i1 true)")
-    if there:
-        is_less, others = (f.op(f"and {q.mask} {m}, {there}") for m in (is_less, others))
+    if positions:
+        is_less, others = (f.op(f"and {q.mask} {m}, {positions}") for m in (is_less, others))
     counts = [set_lanes(f, m, q.lanes) for m in (is_less, others)]
     following = f.op(f"{'add' if q.has_positions else 'sub'} i64 {place}, {counts[1]}")
     to = q.at(f, "%x", kept), q.at(f, "%y", place if q.has_positions else following)
     # what a whole vector writes behind the ones that stay has been read
-    masks = q.lanes_below(f, counts[0]) if there else "", q.lanes_below(f, counts[1])
+    masks = q.lanes_below(f, counts[0]) if positions else "", q.lanes_below(f, counts[1])
     for base, lanes, mask in zip(to, (is_less, others), masks, strict=True):
         for target, x in zip(q.columns(f, base), columns, strict=True):
             q.store(f, compressed(Vectors(f, q.bits, q.lanes), x, lanes), target, mask)

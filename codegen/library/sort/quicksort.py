@@ -1,9 +1,7 @@
 """Quicksort by whole vectors, for AVX-512 and AVX2.
 
-Contract  `NAME(a, b, n, bytes)`: the n keys at a, sorted in place with room at b; with positions `NAME(a, b, n,
-          shift)`.
-How       `pivot` samples, `partition` splits, parts of a few registers are sorted by `networks`; a part that was split
-          too often is split at its median, found bit by bit, so that the worst case is O(n log n).
+Contract  `NAME(a, b, n, bytes)`: the n keys at a, sorted in place with room at b; or `NAME(a, b, n, shift)` of pairs.
+How       `pivot` samples, `partition` splits, `networks` sorts parts of a few registers; medians bound the worst case.
 Ref       C. Hoare, Quicksort, 1962; B. Bramas, A Novel Hybrid Quicksort Algorithm Vectorized using AVX-512, 2017.
 """
 

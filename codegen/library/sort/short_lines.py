@@ -1,7 +1,7 @@
 """Short lines of adjacent numbers, sorted in vector registers from where they stand to where they go.
 
 Contract  `short{r}`: lines of at most r vectors; false: special numbers, and nothing is written.
-When      masked loads and stores exist: AVX-512, and AVX2 for numbers of 4 and 8 bytes; elsewhere by way of scratch.
+When      masked loads and stores exist: AVX-512, and AVX2 for numbers of 4 and 8 bytes; others go through scratch.
 """
 
 from __future__ import annotations

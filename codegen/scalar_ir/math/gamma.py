@@ -14,8 +14,8 @@ from typing import Any
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math.coefficients import (
     DIGAMMA,
-    DIGAMMA_SERIES,
     DIGAMMA_ROOT,
+    DIGAMMA_SERIES,
     GAMMA,
     GAMMA_SERIES,
     GAMMALN,

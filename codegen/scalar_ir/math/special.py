@@ -17,9 +17,9 @@ from tensordsl.codegen.scalar_ir.math.coefficients import (
     ERF_PIECES,
     ERFC,
     ERFCX,
-    ERFINV_TAIL,
-    ERFINV_MIDDLE,
     ERFINV_CENTER,
+    ERFINV_MIDDLE,
+    ERFINV_TAIL,
     PER_ROOT_PI,
 )
 from tensordsl.codegen.scalar_ir.math.exponential import EXP_LIMITS, exp_of_sum, exp_parts

@@ -41,12 +41,12 @@ BY_PROGRAM = {
     "row_sums": "half_registers long_rows short_rows_in_lanes",
     "softmax_of_rows": "stabilise divide_once row_by_row other_lanes",
     "softmax_of_columns": "stored_values segmented_reductions prefetch other_lanes",
-    "standardised": "segmented_reductions prefetch",
+    "standardised": "fusion segmented_reductions prefetch",
     "totals": "line_alignment",
     "distances": "short_rows_in_lanes lanes_across_rows long_rows line_alignment",
     "stacks": "lanes_across_rows stored_values",
     "pools": "unroll_pools unroll_axes strided_operands",
-    "labels": "collapse_axes sink_gathers",
+    "labels": "fusion collapse_axes sink_gathers",
     "sums_of_sums": "merge_reductions part_totals precompiled_kernels",
     "ten_sums": "add_sums",
     "long_vectors": "streaming_stores half_registers",
@@ -57,7 +57,7 @@ BY_PROGRAM = {
     "periodic": "share_rolls",
     "ring": "part_at_rolls",
     "repeated": "raise_merges unroll_axes",
-    "formulas": "fold_constants simplify stabilise sink_slices",
+    "formulas": "fusion fold_constants simplify stabilise sink_slices",
     "small_integers": "narrow_integers row_by_row",
     "complex_numbers": "move_numbers",
     "joins": "compute_in_place",
@@ -173,10 +173,10 @@ def test_wrong_names_are_refused_with_near_ones(switch: Any) -> None:
 
 
 def test_theano_names_have_no_effect() -> None:
-    mode = FAST_RUN.excluding("fusion", "local_elemwise_fusion", "stabilise")
-    assert mode.excluded == {"fusion", "local_elemwise_fusion", "stabilise"}
-    with pytest.raises(ValueError, match="there is no optimisation 'fusion'"):
-        FAST_RUN.forcing("fusion")
+    mode = FAST_RUN.excluding("inplace", "local_elemwise_fusion", "stabilise")
+    assert mode.excluded == {"inplace", "local_elemwise_fusion", "stabilise"}
+    with pytest.raises(ValueError, match="there is no optimisation 'inplace'"):
+        FAST_RUN.forcing("inplace")
 
 
 def test_what_cannot_be_forced_says_what_can() -> None:

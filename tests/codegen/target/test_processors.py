@@ -133,7 +133,7 @@ def test_limits_grow_with_caches(monkeypatch):
         and server.alternate_far_threads_min_bytes == server.alternate_far_min_bytes
         and server.stream_min_bytes == 80 << 20 > server.alternate_far_max_bytes > server.alternate_far_min_bytes
     )
-    assert distant_l3(1 << 20, 36 << 20).over == 36 << 20
+    assert distant_l3(1 << 20, 36 << 20).stream_min_bytes == 36 << 20
     assert (
         usual.prefetch_rows_min_bytes == usual.prefetch_reread_max_bytes == 16 << 20
         and server.prefetch_rows_min_bytes == 60 << 20 < server.prefetch_reread_max_bytes

@@ -1,10 +1,9 @@
 """Copied operands of reductions, and of elementwise work on rows that have one value each.
 
-Contract  a launch -> the same on contiguous copies in scratch, a block of the outermost parallel axis at a time; -1:
-          not handled.  The words in the descriptor: the lanes' axis, and of each input the bytes of an element, or 0.
+Contract  a launch -> the same on contiguous copies in scratch, block by block; -1: not handled.  Words in the
+          descriptor: the lanes' axis, and of each input the bytes of an element, or 0.
 When      an input is strided along the lanes, and its rows are short or read several times.
-Why       the interpreter packs the part of a row that a kernel is about to read: once more for each row that shares it,
-          with a call for each row however short.  Distances of rows of 8 elements take 90 times as long without it.
+Why       the interpreter packs a row once more for each reader, with a call for each row however short.
 """
 
 from __future__ import annotations
@@ -115,11 +114,11 @@ def _copied_block(t: Tuning) -> str:
     for count, source, target in ((axes, "%E", "%e"), (c.mul(axes, c.header(Header.OPERANDS)), "%S", "%T")):
         with c.loop(count) as loop:
             c.put(c.get(source, loop.index), target, loop.index)
-    is_parted, at = c.ge(outer, 0), c.max(outer, 0)
-    many = c.choose(is_parted, c.get("%E", at), 1)
-    with c.when(is_parted):
+    is_cut, at = c.ge(outer, 0), c.max(outer, 0)
+    many = c.choose(is_cut, c.get("%E", at), 1)
+    with c.when(is_cut):
         c.put(1, "%e", outer)
-    fixed, each = _sizes(c, "%T", "%e", is_parted, at)
+    fixed, each = _sizes(c, "%T", "%e", is_cut, at)
     least = c.min(c.mul(each, t.pack.copies_min_positions), c.max(each, t.pack.copies_min_bytes))
     fits = c.le(c.add(fixed, least), t.pack.copies_bytes)
     some = c.all(c.ne(c.or_(fixed, each), 0), c.gt(many, 0), fits)
@@ -157,12 +156,12 @@ def _is_any_strided(c: LoopFunction, axes: str) -> str:
     return loop.values[0]
 
 
-def _sizes(c: LoopFunction, strides: str, extents: str, is_parted: str, outer: str) -> tuple[str, str]:
+def _sizes(c: LoopFunction, strides: str, extents: str, is_cut: str, outer: str) -> tuple[str, str]:
     """(bytes of what is copied for all blocks, of each position along the outer axis), in whole lines."""
     with c.loop(c.header(Header.INPUTS), ("i64", "0"), ("i64", "0")) as loop:
         (fixed, each), o = loop.values, _Input(c, loop.index, strides, extents)
         bytes_ = _aligned(c, o.bytes)
-        moves = c.all(is_parted, c.ne(c.get(o.own, outer), 0))
+        moves = c.all(is_cut, c.ne(c.get(o.strides, outer), 0))
         still, moving = c.choose(moves, 0, bytes_), c.choose(moves, bytes_, 0)
         loop.next = [c.add(fixed, still), c.add(each, moving)]
     return loop.values[0], loop.values[1]
@@ -175,19 +174,19 @@ def _run_with_copies(t: Tuning) -> str:
     outer, operands, inputs = c.header(Header.OUTER_AXIS), c.header(Header.OPERANDS), c.header(Header.INPUTS)
     area = c.op(f"alloca i8, i64 {t.pack.copies_bytes}, align {CACHE_LINE_BYTES}")
     bases, places = (c.op(f"alloca i64, i64 {k}, align 8") for k in (operands, inputs))
-    is_parted, at = c.ge(outer, 0), c.max(outer, 0)
-    with c.when(is_parted):
+    is_cut, at = c.ge(outer, 0), c.max(outer, 0)
+    with c.when(is_cut):
         c.put("%block", "%e", outer)
     with c.loop(inputs, ("ptr", area)) as loop:
         bytes_ = _Input(c, loop.index, "%T", "%e").bytes
         c.put(c.choose(c.eq(bytes_, 0), "null", loop.values[0], "ptr"), places, loop.index, "ptr")
         loop.next = [c.gep(loop.values[0], _aligned(c, bytes_))]
     with c.loop("%many", ("i64", "0"), step="%block") as part:
-        with c.when(is_parted):
+        with c.when(is_cut):
             c.put(c.min(c.sub("%many", part.index), "%block"), "%e", outer)
         with c.loop(operands) as loop:
             own = c.word("%S", c.mul(loop.index, c.header(Header.AXES)))
-            step = c.choose(is_parted, c.get(own, at), 0)
+            step = c.choose(is_cut, c.get(own, at), 0)
             c.put(c.gep(c.get("%B", loop.index, "ptr"), c.mul(step, part.index)), bases, loop.index, "ptr")
         with c.loop(inputs) as loop:
             place = c.get(places, loop.index, "ptr")
@@ -216,8 +215,8 @@ class _Input:
 
     def __init__(self, c: LoopFunction, k: str, strides: str, extents: str) -> None:
         words, row = c.word("%D", c.header(Header.COPIED_OPERANDS)), c.mul(k, c.header(Header.AXES))
-        self.own = c.word("%S", row)
-        tables = f"ptr {self.own}", f"ptr {c.word(strides, row)}", f"ptr {extents}"
+        self.strides = c.word("%S", row)
+        tables = f"ptr {self.strides}", f"ptr {c.word(strides, row)}", f"ptr {extents}"
         numbers = f"i64 {c.get(words, 0)}", f"i64 {c.get(words, c.add(k, 1))}"
         self.bytes = c.call("i64", "@copy_bytes", "ptr %D", *tables, *numbers)
 

@@ -76,7 +76,7 @@ def with_repeated_loads(name: str) -> str:
 
 
 def read(c: LoopFunction, kind: str, place: str, loads: int) -> str:
-    """Volatile loads keep their order, which memory foresees."""
+    """Volatile loads keep their order, which hardware prefetchers follow."""
     return [c.op(f"load volatile {kind}, ptr {place}, align 1") for _ in range(loads)][-1]
 
 

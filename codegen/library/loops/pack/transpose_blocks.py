@@ -2,9 +2,8 @@
 
 Contract  `in_transposed_blocks`: a launch, done a block of lanes at a time; -1: not handled.
 When      some operand is not contiguous along the lanes, all of a row fits, and blocks of several vectors pay.
-Why       in scratch every loop along a row is one of whole vectors, all passes find what an earlier one read, and axes
-          merge that do not in place.  Of few lanes, operands without the merging axis are replicated along it, or the
-          lanes themselves are, until they fill a vector.
+Why       in scratch loops along rows are of complete vectors, passes find what earlier ones read, and more axes
+          merge; operands without the merging axis, or few lanes, are replicated.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from tensordsl.codegen.target.tuning import Tuning
 # Words of a job: the launch's operands and their strides; a block's extents, strides and places in scratch; how many
 # elements of each operand lie one behind the other, 0: it is not transposed; the first lane; the axis along which
 # operands that are the same there are repeated, or -1; lanes of a block where they are not repeated.
-J_BASES, J_STRIDES, J_EXTENTS, J_THERE, J_PLACES, J_RUNS, J_FIRST, J_REPEATED, J_LANES = range(9)
-J_WORDS = 9
+J_BASES, J_STRIDES, J_EXTENTS, J_SCRATCH_STRIDES, J_PLACES, J_RUNS, J_FIRST, J_REPEATED, J_LANES = range(9)
+J_WORDS = 9  # of a job
 
 
 def transpose_block_texts(t: Tuning) -> list[str]:
@@ -62,7 +61,7 @@ def _bytes_per_lane() -> str:
     job = _new_job(c, "%repeated")
     with c.loop(c.header(Header.TRANSPOSABLE), ("i64", "0")) as loop:
         o = _operand(c, loop.index, job)
-        size = c.call("i64", "@operand_bytes_per_lane", o.own, o.extents, o.lanes, o.repeated)
+        size = c.call("i64", "@operand_bytes_per_lane", o.strides, o.extents, o.lanes, o.repeated)
         loop.next = [c.add(loop.values[0], size)]
     return c.end("i64", loop.values[0])
 
@@ -138,10 +137,10 @@ def _place_in_scratch() -> str:
         c.put(c.get(c.get("%job", J_BASES, "ptr"), loop.index), c.get("%job", J_PLACES, "ptr"), loop.index)
     with c.loop(c.header(Header.TRANSPOSABLE), ("ptr", "%area")) as loop:
         o = _operand(c, loop.index)
-        size = c.call("i64", "@operand_bytes_per_lane", o.own, o.extents, o.lanes, o.repeated)
+        size = c.call("i64", "@operand_bytes_per_lane", o.strides, o.extents, o.lanes, o.repeated)
         c.put(0, c.get("%job", J_RUNS, "ptr"), loop.index)
         with c.when(c.ne(size, 0)):
-            run = c.call("i64", "@scratch_strides", o.own, o.there, o.extents, o.lanes, o.repeated)
+            run = c.call("i64", "@scratch_strides", o.strides, o.scratch_strides, o.extents, o.lanes, o.repeated)
             c.put(run, c.get("%job", J_RUNS, "ptr"), loop.index)
             c.put(loop.values[0], c.get("%job", J_PLACES, "ptr"), o.number, "ptr")
         bytes_ = c.and_(c.add(c.mul(size, count), 63), -64)
@@ -171,7 +170,7 @@ def _move_block() -> str:
             every = c.choose("%out", lanes, count)
             with c.when(c.compare("eq", "i1", "%out", is_out)), c.loop(every, step=lanes) as at:
                 here, some = c.gep(area, c.mul(at.index, o.size)), c.sub(every, at.index)
-                given = f"ptr {here}", f"ptr {outside(o.number)}", o.own, o.there, o.extents, o.lanes
+                given = f"ptr {here}", f"ptr {outside(o.number)}", o.strides, o.scratch_strides, o.extents, o.lanes
                 counts = f"i64 {run}", f"i64 {c.min(lanes, some)}"
                 c.call("void", "@move_block_operand", *given, o.repeated, *counts, "i1 %out")
     return c.end()
@@ -244,7 +243,7 @@ def _transposed_block(t: Tuning) -> str:
     c.put(each, "%bytes", 0)
     with c.loop(c.header(Header.TRANSPOSABLE), ("i1", "false")) as loop:
         o = _operand(c, loop.index, job)
-        loop.next = [c.any(loop.values[0], c.call("i1", "@has_contiguous_axis", o.own, o.extents, o.lanes))]
+        loop.next = [c.any(loop.values[0], c.call("i1", "@has_contiguous_axis", o.strides, o.extents, o.lanes))]
     (has_runs,) = loop.values
     block = c.and_(c.sdiv(t.loops.transposed_bytes, c.max(each, 1)), c.sub(0, width))
     enough, many = (
@@ -267,7 +266,7 @@ def _fills_vector(t: Tuning) -> str:
     fits = c.all(few, c.lt(c.get("%job", J_REPEATED), 0), c.le(most, t.loops.transposed_max_bytes))
     with c.loop(c.choose(fits, c.header(Header.TRANSPOSABLE), 0), ("i1", fits)) as loop:
         o = _operand(c, loop.index)
-        size = c.call("i64", "@operand_bytes_per_lane", o.own, o.extents, o.lanes, o.repeated)
+        size = c.call("i64", "@operand_bytes_per_lane", o.strides, o.extents, o.lanes, o.repeated)
         loop.next = [c.all(loop.values[0], c.ne(size, 0))]
     return c.end("i1", loop.values[0])
 
@@ -305,7 +304,7 @@ def _in_transposed_blocks(t: Tuning) -> str:
     total = c.mul(axes, operands)
     tables = (c.op(f"alloca i64, i64 {k}, align 8") for k in (axes, total, operands, many))
     extents, strides, places, runs = tables
-    for k, table in {J_EXTENTS: extents, J_THERE: strides, J_PLACES: places, J_RUNS: runs}.items():
+    for k, table in {J_EXTENTS: extents, J_SCRATCH_STRIDES: strides, J_PLACES: places, J_RUNS: runs}.items():
         c.put(table, job, k, "ptr")
     for size, source, target in ((axes, "%E", extents), (total, "%S", strides)):
         with c.loop(size) as loop:
@@ -344,8 +343,8 @@ class _Operand:
 
     number: str
     size: str
-    own: str
-    there: str
+    strides: str
+    scratch_strides: str
     extents: str
     lanes: str
     repeated: str
@@ -356,7 +355,7 @@ def _operand(c: LoopFunction, k: str, job: str = "%job") -> _Operand:
     pair = c.word("%D", c.add(c.shl(c.add(pairs, k), 1), Header.WORDS))
     number, axes = c.get(pair, 0), c.header(Header.AXES)
     row = c.mul(number, axes)
-    own, there = (f"ptr {c.word(c.get(job, k, 'ptr'), row)}" for k in (J_STRIDES, J_THERE))
+    own, there = (f"ptr {c.word(c.get(job, k, 'ptr'), row)}" for k in (J_STRIDES, J_SCRATCH_STRIDES))
     size = c.get(pair, 1)
     lanes, extents = f"i64 {axes}, i64 {c.header(Header.LANE_AXIS)}, i64 {size}", f"ptr {c.get(job, J_EXTENTS, 'ptr')}"
     return _Operand(number, size, own, there, extents, lanes, f"i64 {c.get(job, J_REPEATED)}")

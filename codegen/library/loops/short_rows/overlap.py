@@ -25,7 +25,7 @@ from tensordsl.codegen.target.tuning import Tuning
 
 # Axes: the lanes', the outermost one that is longer than 1, and the rows', which may be the same.
 Axes = tuple[str, str, str]
-NEVER, ALL = 1 << 62, 1 << 61
+NEVER, ALL = 1 << 62, 1 << 61  # positions that have to be left
 _LEFT = ("outer_left", "rows_left")
 
 

@@ -1,11 +1,9 @@
 """Segmented reduction: passes along short contiguous rows take several of them as one wide row.
 
 Contract  `wide_rows(context, call, axis)`: the pass of one CALL; its states are folded, half upon half, in the end.
-When      lanes run along at most 255 columns, rows lie one behind the other or are the same, and there are many
-          (`fits_wide_rows`).  How many rows make a wide one, a power of two or one less, depends on extents alone.
-Why       of rows of three elements a vector holds ten and a half.  A wide row that is no whole number of vectors reads
-          on into the next; those states are not used.  Rows behind the last wide one, what all rows share, and values
-          that each row has one of (`replicate`, for a kernel of its own) stand in scratch.
+When      lanes run along at most 255 columns, and many rows lie one behind the other or are the same.
+Why       of rows of three elements a vector holds ten and a half; what a wide row reads of the next is not used, and
+          how many rows make one depends on extents alone.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from tensordsl.codegen.library.loops.entry import nest_text
 from tensordsl.codegen.library.techniques import TECHNIQUES
 from tensordsl.functions.native import set_tuning
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 OF_LOOPS = [row.name for row in TECHNIQUES if row.objects == ("nest",)]
 FORCIBLE = [row.name for row in TECHNIQUES if row.is_forcible]
 OTHERS = [row.name for row in TECHNIQUES if row.name not in OF_LOOPS]
