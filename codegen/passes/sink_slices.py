@@ -43,10 +43,11 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
 def _last_round(ctx: Context, v: Value) -> Value | None:
     """stacked[-1] = carried, where a loop stacks what it hands on: if nothing else reads the stack, it is not stored.
     That there is a last round is checked where the slice was lowered."""
-    x = v.operands[0]
-    loop, first = x.operands[0].attrs.get("loop"), v.attrs["bounds"][0]
-    k = x.attrs["k"] - (len(loop.carried) if loop is not None else x.attrs["k"] + 1)
-    find = ctx.graph.extents.find
+    x, find = v.operands[0], ctx.graph.extents.find
+    loop: Any = x.operands[0].attrs.get("loop")
+    if loop is None:
+        return None
+    k, first = x.attrs["k"] - len(loop.carried), v.attrs["bounds"][0]
     if k < 0 or len(v.operands) > 1 or first[3] or find(first[0]) != find(ex.sub(x.shape[0], 1)):
         return None
     for j, following in enumerate(loop.next):
