@@ -1,10 +1,9 @@
 """Overlapping rows: each row that is shorter than a vector is computed a whole vector long.
 
 Contract  `overlapping_rows`: 1, the launch is done; 0: B, E and the origins are what is left of it.
-When      results lie one row behind the other and none is an operand; operands may have any stride from row to row.
-          Kernels with functions are packed (`loops.short_rows.pack`) where that fits: their rows wait for each other.
-Why       no copy: what a row writes into the next ones is written again by these, as rows go in order.  What is read
-          behind a row must still be an operand's, so the last rows are left, or done with shared operands in scratch.
+When      results lie one row behind the other, none is an operand, and the kernel has no functions: rows of these
+          would wait for each other, and are packed (`loops.short_rows.pack`).
+Why       no copy: the next rows write again what a row wrote into them.  Rows with nothing readable behind are left.
 """
 
 from __future__ import annotations
