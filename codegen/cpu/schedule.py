@@ -16,7 +16,7 @@ from typing import Any
 
 from tensordsl.codegen.fusion.group import Group, LineAlignment, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
-from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, Val, unwidened
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Val, is_expensive_op, is_function, unwidened
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import CostTuning, ScheduleTuning, Tuning
 from tensordsl.graph.casting import real_of
@@ -59,7 +59,7 @@ def schedule(group: Group, tuning: Tuning, lane: str = "") -> Schedule:
         block = max(t.column_block_elements, t.min_block_bytes // _widest(group))
     width = min(widths)
     # Of few operations, unless packed blocks go through expensive functions in other passes.
-    expensive = packs and any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
+    expensive = packs and any(is_function(v) for v in group.scalars)
     beside = tuple(w // width if w // width > 2 and not expensive else 1 for w in widths)
     return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, t.max_scalar_ops, beside)
 
@@ -244,7 +244,7 @@ def has_padded_rows(group: Group, t: ScheduleTuning) -> bool:
     one, at least a vector of each."""
     *outer, last = group.extents
     rows = [v for v in group.scalars if v.op == "load" and last not in v.attr[1] and {*outer[-1:]} & {*v.attr[1]}]
-    is_expensive = any(v.op in HEAVY and last in v.axes for v in group.scalars)
+    is_expensive = any(is_expensive_op(v) and last in v.axes for v in group.scalars)
     return (
         bool(rows) and is_expensive and lane_axis(group, t) == last and is_elementwise(group) and not _differ(group, t)
     )
@@ -354,7 +354,7 @@ def is_light(operations: Collection[Val], operands: Sequence[str], t: ScheduleTu
     LLVM makes instructions for complete registers of integers first, and ends the process where it cannot split
     them."""
     is_short = len(operations) <= t.light_max_operations_per_operand * len(operands) and not any(
-        v.op in HEAVY for v in operations
+        is_expensive_op(v) for v in operations
     )
     return is_short and PLAIN.issuperset(operands) and PLAIN.issuperset(v.type for v in operations if v.type != "bool")
 
@@ -419,8 +419,8 @@ def row_gather(group: Group) -> tuple[Val, Val] | None:
 
 
 def has_rows_at_indices(group: Group, t: ScheduleTuning) -> bool:
-    """True for elementwise groups of few operations on rows some of which are at indices."""
-    if len(group.extents) < 2 or any(v.op in HEAVY for v in group.scalars):
+    """Is it elementwise, of few operations, on rows some of which are at indices?"""
+    if len(group.extents) < 2 or any(is_expensive_op(v) for v in group.scalars):
         return False
     indices = [a for v in group.scalars if v.op == "load" for a in v.args]
     if not indices:
@@ -482,7 +482,7 @@ def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int,
     seen: dict[int, int] = {}
     for k, values in reversed(list(enumerate(sets))):
         for v in values:
-            if v.op in HEAVY and not is_row(v):
+            if is_expensive_op(v) and not is_row(v):
                 seen[id(v)] = k
     return [(seen[id(v)], v) for v in sets[-1] if id(v) in seen]
 
@@ -524,7 +524,7 @@ def _short_row_lanes(group: Group, p: Pass, lane: str, tuning: Tuning) -> int:
     most, vector_bytes = tuning.schedule.short_row_max_operations, tuning.machine.vector_bytes
     local = {a for q in group.passes for a in q.local}
     values = [v for v in reach(p.roots, lambda v: not v.axes & local) if v.axes & local]
-    few = sum(v.op not in LEAVES for v in values) <= most and not any(v.op in HEAVY for v in values)
+    few = sum(v.op not in LEAVES for v in values) <= most and not any(is_expensive_op(v) for v in values)
     known = not any(v.op == "index" or _is_element(v, lane) or v.type in COMPLEX for v in group.scalars)
     sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
     sizes += [ITEMSIZE[t] for r in p.reduces for t in kept_in_lanes(r)]
@@ -573,7 +573,7 @@ def _lanes(group: Group, p: Pass, along: str, tuning: Tuning) -> int:
     native = _native(p, [v for v in values if along in v.axes] if rows else values, narrow, vector_bytes)
     native = min(native, t.max_taken_lanes) if rows else native
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
-    expensive = [v.op for v in values if v.op in HEAVY and v.op != "reduce"]
+    expensive = [v.op for v in values if is_function(v)]
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
     if expensive:
         few = vector_bytes == 32 and len(expensive) < 3 and CHAINS.issuperset(expensive)

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import FLAG
+from tensordsl.codegen.cpu.kernel import WRONG, Kernel
 from tensordsl.codegen.llvm.clone import defined
 from tensordsl.codegen.llvm.vector_builder import Code, splat
 
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Kernel
-
-WRONG = "%wrong"  # was something out of range in a row before?
 _NAME, _X, _T = r"(%[\w.]+)", r"([^\s,()]+)", r"(i\d+)"
 _LOAD = re.compile(rf"{_NAME} = load {_T}, ptr {_NAME}, align (\d+)")
 _STORE = re.compile(rf"store {_T} {_X}, ptr {_NAME}, align (\d+)")
@@ -52,6 +48,8 @@ class RowVectors:
         self.sizes: dict[str, int] = {}  # of what moves, as it is read or written: bytes
         is_done = all(self._widened(line.strip()) for line in k.before.lines)
         self.lines = self._loop(k.wrong) if is_done and self.known >= self.others else []
+        if not self.lines:
+            self.body.widest_load_bytes = 0
         k.head.need(self.body)
 
     def _rows(self) -> str:
@@ -63,6 +61,7 @@ class RowVectors:
         """Writes a line for all lanes; false if that may not be."""
         if m := _LOAD.fullmatch(line):
             name, kind, pointer, align = m.groups()
+            self.body.loads(self.count * int(kind[1:]) // 8)
             return self._moves(pointer, kind) and self._define(
                 name, f"load <{self.count} x {kind}>, ptr {self._place(pointer, kind)}, align {align}"
             )

@@ -36,14 +36,14 @@ from dataclasses import field
 from typing import Any
 
 from tensordsl.base.records import kept, record
-from tensordsl.codegen.fusion.group import Buffer, Group, Out, region
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.fusion.group import levels as count_levels
-from tensordsl.codegen.scalar_ir.builder import HEAVY, LEAVES, Builder, Val, counted, walk
+from tensordsl.codegen.scalar_ir.builder import LEAVES, Builder, Val, is_expensive_op, is_function, walk
 from tensordsl.codegen.target.tuning import FusionTuning
+from tensordsl.codegen.tensor_ir.construct import PART
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
+from tensordsl.codegen.tensor_ir.indexing import place_taken
 
-FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex"))
 SLOW = frozenset(("div", "sqrt"))
 Axes = tuple[Any, ...]
 
@@ -131,7 +131,7 @@ class Inliner:
             return self.b.const(value.attrs["data"][()], value.dtype)
         if root or self.roots.get(value.number) == axes:
             return None
-        if value.op == "part":  # of a number that is loaded whole
+        if value.op == PART:  # of a number that is loaded whole
             return self.b.part(self.at(value.operands[0], axes), value.attrs["k"])
         buffer = self.buffer_of(value)
         if buffer is None:
@@ -153,7 +153,7 @@ class Inliner:
             if needs is None:
                 if (v.number, at) in memo:
                     continue
-                needs = self.needs(v, at)
+                needs = v.construct.needs(self, v, at)
                 missing = []
                 for o, a in needs:
                     if (o.number, a) not in memo:
@@ -172,32 +172,13 @@ class Inliner:
     def made(self, v: Value, axes: Axes, args: list[Val]) -> Val:
         """The scalar of what is no leaf, from those that it needs."""
         before = len(self.b.made)
-        scalar = MAKE[v.op](self, v, axes, args)
+        scalar: Val = v.construct.scalar(self, v, axes, args)
         for s in self.b.made[before:]:
             self.b.made_for.setdefault(s, v)
         known = self.points.get(v.number)
         self.points[v.number] = {axes: scalar} if known is None else {**known, axes: scalar}  # copies share the old one
         self.values[v.number] = v
         return scalar
-
-    def needs(self, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
-        if v.op in ("map", "complex"):
-            return [(o, axes if o.shape is v.shape else _aligned(o, axes)) for o in v.operands]
-        if v.op == "move":
-            (x,) = v.operands
-            return [
-                (x, tuple(0 if n == 1 or m is None else axes[m] for n, m in zip(x.shape, v.attrs["map"], strict=True)))
-            ]
-        if v.op == "reduce":
-            inner = self.inner_axes(v, axes)
-            return [(o, inner) for o in v.operands]
-        if v.op == "take":
-            x, *indices = v.operands
-            if self.buffer_of(x) is None:
-                raise Cut(x, "R4")
-            placed, _ = take_axes(v, axes)
-            return [(i, _aligned(i, placed)) for i in indices]
-        return []
 
     def inner_axes(self, v: Value, axes: Axes) -> Axes:
         """The operand's axes: the result's, with local axes where it is reduced."""
@@ -212,7 +193,7 @@ class Inliner:
         return self.local[key]
 
 
-def _aligned(operand: Value, axes: Axes) -> Axes:
+def aligned(operand: Value, axes: Axes) -> Axes:
     """The axes of a broadcast operand: aligned from the right, 0 where it has length 1."""
     own = axes[len(axes) - len(operand.shape) :]
     # The class first: to ask a polynomial whether it is 1 takes a call.
@@ -225,37 +206,6 @@ def take_axes(v: Value, axes: Axes) -> tuple[Axes, dict[int, Any]]:
     return place_taken(x.rank, v.attrs["axes"], max(i.rank for i in indices), axes)
 
 
-# -- scalars of each op ------------------------------------------------------------------------------------------------
-def _make_map(inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
-    return inliner.b.row(v.attrs["row"], v.dtype, args, v.attrs["args"])
-
-
-def _make_reduce(inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
-    inner = inliner.inner_axes(v, axes)
-    reducer, k = v.attrs["reducer"], v.attrs["result"]
-    local = [a for d, a in enumerate(inner) if d in v.attrs["axes"] and a != 0]
-    if v.attrs["with_index"]:
-        args = [*args, inliner.b.index(local[0]) if local else inliner.b.const(0, "int64")]
-    args = [inliner.b.operand(x) for x in args]
-    reducer, args = counted(reducer, args)
-    given = frozenset().union(*(x.axes for x in args))
-    if not given >= {a for a in axes if a}:  # its rows would all be one: load the operand at its own axes instead
-        raise Cut(v.operands[0], "R3")
-    if not local:
-        results = _one_element(inliner.b, reducer, args)
-    else:
-        results = inliner.b.reduce(reducer, local, *args)
-    return inliner.b.cast(results[k], v.dtype)
-
-
-def _one_element(b: Builder, reducer: Any, args: Sequence[Val]) -> Sequence[Val]:
-    """The reduction of a single element: finish(step(identity, x)), inlined."""
-    types = tuple(a.type for a in args)
-    state = [b.const(c, t) for c, t in zip(reducer.identity(types), reducer.state(types), strict=True)]
-    state = inline(b, region(reducer, "step", types), [*state, *args])
-    return inline(b, region(reducer, "finish", types), state)
-
-
 def inline(b: Builder, part: tuple[Sequence[Val], Sequence[Val]], args: Sequence[Val]) -> list[Val]:
     """A region's results with its params replaced by `args`."""
     params, results = part
@@ -264,33 +214,6 @@ def inline(b: Builder, part: tuple[Sequence[Val], Sequence[Val]], args: Sequence
         if v not in env:
             env[v] = b.make(v.op, v.type, [env[a] for a in v.args], v.attr)
     return [env[r] for r in results]
-
-
-def _make_take(inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
-    """The positions along an axis that is as long as x there are no indices to be checked, but that axis."""
-    x = v.operands[0]
-    block, free = take_axes(v, axes)
-    index = dict(zip(v.attrs["axes"], args, strict=True))
-    entries = [index[d] if d in index else (0 if n == 1 else free[d]) for d, n in enumerate(x.shape)]
-    for d, i in index.items():
-        if i.op == "index" and i.attr not in entries and inliner.extents[i.attr] == inliner.find(x.shape[d]):
-            entries[d] = i.attr
-    buffer = inliner.buffer_of(x.operands[0] if x.op == "part" else x)
-    assert buffer is not None
-    own = frozenset[str]().union(*(e.axes for e in entries if isinstance(e, Val)))
-    value = inliner.b.load(buffer, *entries, along=tuple(a for a in block if a and a not in own))
-    return inliner.b.part(value, x.attrs["k"]) if x.op == "part" else value
-
-
-MAKE: dict[str, Callable[[Inliner, Value, Axes, list[Val]], Val]] = {
-    "map": _make_map,
-    "move": lambda inliner, v, axes, args: args[0],
-    "reduce": _make_reduce,
-    "take": _make_take,
-    "iota": lambda inliner, v, axes, args: inliner.b.const(0, "int64") if axes == (0,) else inliner.b.index(axes[0]),
-    "extent": lambda inliner, v, axes, args: inliner.b.extent(v.attrs["extent"]),
-    "complex": lambda inliner, v, axes, args: inliner.b.complex(*args),
-}
 
 
 # -- one group -------------------------------------------------------------------------------------------------------
@@ -330,7 +253,7 @@ class Fused:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
         least, weight = self.tuning.store_min_operations, dict[Val, int]()
         for s in self.group.scalars:
-            is_expensive = s.op in HEAVY or (
+            is_expensive = is_expensive_op(s) or (
                 s.op == "load" and s.args and any([a.axes for a in s.args])
             )  # functions, gathers
             total = least if is_expensive else int(s.op not in LEAVES)
@@ -413,7 +336,7 @@ def _check(
     """The rules; gives the group's parallel axes."""
     outputs = frozenset(a for axes, _ in inlined for a in axes if a)
     _check_rows(inliner, values, {s for _, s in inlined}, scalars)
-    if not any([s.op in HEAVY for s in scalars]):
+    if not any([is_expensive_op(s) for s in scalars]):
         return outputs  # all other rules are about these
     t, reduces = inliner.tuning, [s for s in scalars if s.op == "reduce"]
     several = [(number, points) for number, points in inliner.points.items() if len(points) > 1]
@@ -488,7 +411,7 @@ def _check_uses(
                     if narrow in tensor and tensor[narrow] not in values and narrow not in own:
                         raise Cut(tensor[narrow], "R12")
         below = [a for a in s.args if a in expensive]
-        if (s.op in HEAVY and s.op != "reduce") or (below and s.axes and any([a not in own for a in below])):
+        if is_function(s) or (below and s.axes and any([a not in own for a in below])):
             expensive.add(s)
         for a in below:
             if a.axes < s.axes and not (a.axes and a.axes <= row):
@@ -519,7 +442,7 @@ def _heavy(scalars: Sequence[Val]) -> set[Val]:
     """Which are heavy, or depend on heavy ones."""
     heavy: set[Val] = set()
     for s in scalars:
-        if s.op in HEAVY or not heavy.isdisjoint(s.args):
+        if is_expensive_op(s) or not heavy.isdisjoint(s.args):
             heavy.add(s)
     return heavy
 

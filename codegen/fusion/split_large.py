@@ -70,7 +70,7 @@ def _in_order(inside: Sequence[Value], mine: Collection[int], needs: Needs) -> l
         elif v.number not in seen:
             seen.add(v.number)
             stack.append((v, True))
-            is_nest = v.op in ("for", "ifelse") or v.number not in mine
+            is_nest = v.traits.has_regions or v.number not in mine
             stack += [(o, False) for o in needs(v) if o.number not in seen and (is_nest or o.number in mine)]
     return result
 

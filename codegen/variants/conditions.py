@@ -28,7 +28,7 @@ from tensordsl.codegen.cpu.schedule import (
 from tensordsl.codegen.fusion.group import INTERLEAVE, Group, Own, Schedule
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
-from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, is_function
 from tensordsl.codegen.target.tuning import Tuning, VariantTuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
@@ -237,9 +237,7 @@ def _becomes_vectors(group: Group, usual: Schedule, across: Schedule, tuning: Tu
     """True if axes of two lanes may be collapsed, of what takes no short rows as one or has expensive functions in
     them."""
     merges = all(across.lane in m or usual.lane not in m for m in _maps(group))
-    return merges and (
-        not has_segmented_rows(group, usual, tuning) or any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
-    )
+    return merges and (not has_segmented_rows(group, usual, tuning) or any(is_function(v) for v in group.scalars))
 
 
 def _few_but_merged(b: Builder, group: Group, usual: Schedule, across: Schedule) -> list[Condition]:
@@ -568,8 +566,8 @@ def _bounds(group: Group, usual: Schedule, tuning: Tuning) -> list[Condition]:
 
 
 def _is_heavy(group: Group, usual: Schedule) -> bool:
-    """True if each element of a row takes an expensive function."""
-    return any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
+    """Does each element of a row take a expensive function?"""
+    return any(is_function(v) and usual.lane in v.axes for v in group.scalars)
 
 
 def _short_row(group: Group, usual: Schedule, t: VariantTuning) -> tuple[int, list[int]]:
