@@ -99,7 +99,7 @@ def _truncate(x: Array, type: Any) -> Array:
 
 
 def _fma(x: Array, y: Array, z: Array) -> Array:
-    """One rounding: in exact rational arithmetic for float64 (slow), so that it can be an oracle of expansions."""
+    """One rounding: in exact rational arithmetic for float64 (slow), as expansions rely on."""
     if x.dtype == np.float32:
         # The product of two float32 is exact in float64; the sum rounds twice, which matters only near ties.
         return (x.astype(np.float64) * y.astype(np.float64) + z.astype(np.float64)).astype(np.float32)

@@ -17,7 +17,7 @@ from tensordsl.codegen.scalar_ir.math.coefficients import (
     ERF_PIECES,
     ERFC,
     ERFCX,
-    ERFINV_CENTRE,
+    ERFINV_CENTER,
     ERFINV_MIDDLE,
     ERFINV_TAIL,
     PER_ROOT_PI,
@@ -59,7 +59,7 @@ def _erfc_positive(b: Builder, a: Val) -> Val:
 
 
 def erfc(b: Builder, x: Val) -> Val:
-    """erfc(-a) = 2 - erfc(a); near 0 from erf's polynomial."""
+    """erfc(-a) = 2 - erfc(a); around 0 from erf's polynomial."""
     a = b.abs(x)
     limit = MAX_ERFC_ARGUMENT[x.type]
     far = _erfc_positive(b, b.select(b.gt(a, limit), limit, a))
@@ -104,7 +104,7 @@ def erfinv(b: Builder, x: Val) -> Val:
     the erfinv function", 2010)."""
     t, a = x.type, b.abs(x)
     w = b.neg(log(b, b.mul(b.sub(1.0, a), b.add(a, 1.0))))
-    near = b.fma(polynomial(b, b.sub(w, 3.0), ERFINV_CENTRE[t]), a, a)
+    near = b.fma(polynomial(b, b.sub(w, 3.0), ERFINV_CENTER[t]), a, a)
     s = b.sqrt(w)
     y = polynomial(b, b.sub(s, 3.2), ERFINV_MIDDLE[t])
     if t == "float64":
