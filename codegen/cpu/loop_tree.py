@@ -213,8 +213,8 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
             kept.append((a, b))
             into_lane |= {a} if b in into_lane else set()
     merges = kept[::-1]
-    beside = [a for chain in chains if lane in chain for a in chain if a != lane]
-    pairs = [(a, lane) for a in beside] + ([] if locals_ else list(combinations(outer, 2)))
+    merged = [a for chain in chains if lane in chain for a in chain if a != lane]
+    pairs = [(a, lane) for a in merged] + ([] if locals_ else list(combinations(outer, 2)))
     swaps = [(a, b) for a, b in pairs if not {a, b} & pinned and all((b in m) == (a in m) for m in maps)]
     return [(number[a], number[b]) for a, b in swaps], [(number[a], number[b]) for a, b in merges]
 
@@ -350,8 +350,8 @@ def _flat(
     entries = [e for k in every for e in k.entries.values()]
     placed = any(e.add != NO_AREA or e.kind in (nest.POSITION, nest.FLAG) for e in entries)
     overwritten = any(e.flags == nest.READ | nest.WRITE for e in entries)
-    beside = any(k.loops and (k.lane, k.form) != (last, LANES) for k in every)
-    if steps is None or placed or overwritten or beside or [*merges] != [(a, a + 1) for a in range(last)]:
+    differs = any(k.loops and (k.lane, k.form) != (last, LANES) for k in every)
+    if steps is None or placed or overwritten or differs or [*merges] != [(a, a + 1) for a in range(last)]:
         return []
     units = {e.number: e.itemsize * e.step for e in entries if e.kind == nest.VECTOR}
     grows = any(where.areas[e.number].per_element for e in entries if e.kind == nest.INTERNAL)

@@ -41,11 +41,10 @@ def schedule(group: Group, tuning: Tuning, lane: str = "") -> Schedule:
     if lane not in group.parallel:
         least = min(w for w, p in zip(widths, steps, strict=True) if p.local)
         widths = [min(w, least) for w in widths]  # no pass packs rows that fill a vector of another
-        beside, extent = tuple(_short_row_lanes(group, p, lane, tuning) for p in steps), group.extents[lane]
-        every = all(n for n, p in zip(beside, steps, strict=True) if p.local)
-        usual = Schedule(
-            lane, tuple(widths), t.row_block_elements, keep, keep_in, t.max_scalar_ops, beside if every else ()
-        )
+        unroll_jam, extent = tuple(_short_row_lanes(group, p, lane, tuning) for p in steps), group.extents[lane]
+        every = all(n for n, p in zip(unroll_jam, steps, strict=True) if p.local)
+        unroll_jam = unroll_jam if every else ()
+        usual = Schedule(lane, tuple(widths), t.row_block_elements, keep, keep_in, t.max_scalar_ops, unroll_jam)
         if not every or not isinstance(extent, int) or extent <= max_short_row_elements(max(usual.unroll_jam), t):
             return usual
         on_lines = line_aligned(group, usual, tuning) if extent >= min_aligned_row_elements(tuning) else None
@@ -60,8 +59,9 @@ def schedule(group: Group, tuning: Tuning, lane: str = "") -> Schedule:
     width = min(widths)
     # Of few operations, unless packed blocks go through expensive functions in other passes.
     expensive = packs and any(is_function(v) for v in group.scalars)
-    beside = tuple(w // width if w // width > 2 and not expensive else 1 for w in widths)
-    return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, t.max_scalar_ops, beside)
+    unroll_jam = tuple(w // width if w // width > 2 and not expensive else 1 for w in widths)
+    same = (width,) * len(widths)
+    return Schedule(lane, same, max(block, *widths), keep, keep_in, t.max_scalar_ops, unroll_jam)
 
 
 def max_short_row_elements(lanes: int, t: ScheduleTuning) -> int:

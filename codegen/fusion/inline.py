@@ -293,13 +293,13 @@ def attempt(
         if b.value in values:
             raise Cut(values[-1], "R1")  # it would read at one point what it writes at another
     if len(loads) > tuning.max_operands and len(values) == 1:
-        _part_operands(inliner, values[0], scalars)
+        _split_operands(inliner, values[0], scalars)
     vars(group)["scalars"] = scalars  # it need not walk again
     tensors = {number: next(iter(points.values())) for number, points in inliner.points.items()}
     return Fused(group, list(values), [b.value for b in loads], tensors, tuning, inliner)
 
 
-def _part_operands(inliner: Inliner, root: Value, scalars: Sequence[Val]) -> None:
+def _split_operands(inliner: Inliner, root: Value, scalars: Sequence[Val]) -> None:
     """R10: cuts the map below the root that loads most, of those that load few enough; where it is worth a buffer."""
     loads: dict[Val, frozenset[int]] = {}  # scalar -> the buffers below it
     for s in scalars:
