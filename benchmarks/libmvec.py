@@ -8,7 +8,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from tensordsl.codegen.scalar_ir.builder import ARITY
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 
 C_NAMES = {
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
@@ -56,7 +56,7 @@ def libmvec_loop(name: str, dtype: str, avx512: bool = True) -> Any:
     such function."""
     t, letter = "double" if dtype == "float64" else "float", "e" if avx512 else "d"
     lanes = (64 if avx512 else 32) // (8 if dtype == "float64" else 4)
-    arity = ARITY[name]
+    arity = FUNCTIONS[name].arity
     c_name = C_NAMES.get(name, name) + ("" if dtype == "float64" else "f")
     symbol = f"_ZGV{letter}N{lanes}{'v' * arity}_{c_name}"
     found = library()

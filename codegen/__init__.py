@@ -6,7 +6,7 @@ Its rooms, lowest first; each `__init__` is a map of its room.  A room imports o
     abi         offsets and names that generated code, the library and the run time agree on
     target      what the processor has and prefers
     scalar_ir   the computation of one element; `math`: elementary functions
-    tensor_ir   a whole function on tensors, with symbolic extents; the way there from the user's graph
+    tensor_ir   a whole function on tensors, with symbolic extents; lowering from the user's graph
     passes      tensor IR to tensor IR
     fusion      which values become one loop nest
     program_ir  what a function does on the host, as instructions
@@ -18,9 +18,10 @@ Its rooms, lowest first; each `__init__` is a map of its room.  A room imports o
     bufferise   steps on tensors become instructions on memory
     host        instructions become LLVM text
     mlir        export
+    constructs  what the compiler knows of each operation of tensor IR, a class for each
     compiler    the driver: pipelines, keys, the build of the library
 
-Begin with `compiler.pipeline`, which goes the whole way, then docs/architecture.md.
+Begin with `compiler.pipeline`, which has all stages, then docs/architecture.md.
 """
 
 if __name__ == "codegen":

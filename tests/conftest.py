@@ -34,3 +34,5 @@ def use_private_cache() -> None:
 
 
 use_private_cache()
+
+import tensordsl.codegen.constructs  # noqa: E402, F401  # tests that make tensor IR themselves need them, as the compiler

@@ -28,8 +28,8 @@ ROOMS: dict[str, str] = {
     "codegen.abi": "",
     "codegen.target": "base abi",
     "codegen.scalar_ir": "graph ops",
-    "codegen.scalar_ir.math": "base scalar_ir",
-    "codegen.tensor_ir": "base graph ops target",
+    "codegen.scalar_ir.math": "base graph ops scalar_ir",
+    "codegen.tensor_ir": "base graph ops abi target",
     "codegen.passes": "base graph ops target scalar_ir tensor_ir",
     "codegen.fusion": "base graph ops abi target scalar_ir tensor_ir passes",
     "codegen.program_ir": "base abi scalar_ir tensor_ir",
@@ -42,15 +42,16 @@ ROOMS: dict[str, str] = {
     "codegen.library.python": "abi target llvm library",
     "codegen.cpu": "base graph ops abi target scalar_ir tensor_ir fusion program_ir llvm",
     "codegen.variants": "base abi target scalar_ir tensor_ir fusion program_ir cpu",
-    "codegen.gpu": "base graph ops target scalar_ir scalar_ir.math tensor_ir fusion program_ir llvm cpu",
-    "codegen.bufferise": (
-        "base graph ops abi target scalar_ir tensor_ir passes fusion program_ir library.sort cpu variants gpu"
-    ),
+    "codegen.gpu": "base graph ops abi target scalar_ir scalar_ir.math tensor_ir fusion program_ir llvm cpu",
+    "codegen.bufferise": ("base graph ops abi target scalar_ir tensor_ir passes fusion program_ir cpu variants gpu"),
     "codegen.host": "base abi target scalar_ir program_ir llvm",
     "codegen.mlir": "graph ops scalar_ir scalar_ir.math tensor_ir passes fusion",
+    "codegen.constructs": (
+        "graph ops target scalar_ir tensor_ir passes fusion program_ir library.sort gpu bufferise mlir"
+    ),
     "codegen.compiler": (
         "base graph ops abi target tensor_ir passes fusion program_ir llvm library library.loops library.gemm library.sort "
-        "library.arrays library.python cpu variants bufferise host"
+        "library.arrays library.python cpu variants bufferise host constructs"
     ),
     "runtime.loading": "base codegen.abi",
     "runtime.calls": "base codegen.abi loading",

@@ -69,7 +69,7 @@ def test_control_groups_of_the_first_version_count(tmp_path):
 
 def test_blocks_that_are_kept_are_an_eighth_of_that(monkeypatch):
     monkeypatch.setattr(memory, "memory_bytes", lambda: 8_000_000)
-    assert memory._most_kept() == (1_000_000 if sys.platform == "linux" else 0)
+    assert memory._max_kept_bytes() == (1_000_000 if sys.platform == "linux" else 0)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_code_that_cannot_be_mapped_is_a_memory_error(monkeypatch):
 
     monkeypatch.setattr(mmap, "mmap", full)
     with pytest.raises(MemoryError):
-        elf.load_whole([data])
+        elf.load_globals([data])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of address space")

@@ -18,13 +18,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "codegen"))
 from scalar_kernels import Kernel  # noqa: E402
 
-from tensordsl.codegen.scalar_ir.builder import ARITY, MATH, Builder, Val  # noqa: E402
-from tensordsl.codegen.scalar_ir.math import ACCURACY, MONOTONIC  # noqa: E402
+from tensordsl.codegen.scalar_ir.builder import Builder, Val  # noqa: E402
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS  # noqa: E402
+from tensordsl.codegen.scalar_ir.math.function import FALLING  # noqa: E402
 
 CHUNK = 1 << 16  # what the caches hold
-FUNCTIONS = [name for name in MATH if ARITY[name] == 1]
-FALLING = ("arccos", "erfc", "log1mexp", "erfcx")
-ORDERED = (*MONOTONIC, *FALLING, "cbrt", "sigmoid", "softplus", "erfinv")
+UNARY = [name for name, f in FUNCTIONS.items() if f.arity == 1]
 
 
 def error(b: Builder, name: str, x: Val) -> Val:
@@ -50,7 +49,8 @@ def step_back(b: Builder, name: str, x: Val) -> Val:
     y = b.call(name, x)
     neighbour = b.call(name, b.bitcast(b.add(b.bitcast(x, "int32"), 1), "float32"))  # farther from 0
     back = b.cast(b.sub(place(y), place(neighbour)), "float32")
-    rising = b.lt(b.bitcast(x, "int32"), 0) if name in FALLING else b.ge(b.bitcast(x, "int32"), 0)
+    is_falling = FUNCTIONS[name].monotonic == FALLING
+    rising = b.lt(b.bitcast(x, "int32"), 0) if is_falling else b.ge(b.bitcast(x, "int32"), 0)
     back = b.select(rising, back, b.neg(back))
     return b.select(b.or_(b.isnan(y), b.isnan(neighbour)), 0.0, back)
 
@@ -73,22 +73,22 @@ def examine(name: str, make: Callable[[Builder, str, Val], Val]) -> tuple[float,
 
 def steps_back(name: str) -> str:
     """Of a monotonic function: how many neighbours' results are in the wrong order, and by how many floats at most."""
-    if name not in ORDERED:
+    if not FUNCTIONS[name].monotonic:
         return "-"
     worst, _, count = examine(name, step_back)
     return f"{count}, by {worst:.0f}" if count else "none"
 
 
 def main() -> int:
-    names, bad = sys.argv[1:] or FUNCTIONS, 0
+    names, bad = sys.argv[1:] or UNARY, 0
     print("| function | bound | largest error | at | not the nearest | steps back |\n|---|---|---|---|---|---|")
     with np.errstate(all="ignore"):
         for i, name in enumerate(names):
             start = time.monotonic()
             worst, where, inexact = examine(name, error)
-            bound = ACCURACY[name]["float32"]
+            bound = FUNCTIONS[name].accuracy["float32"]
             back = steps_back(name)
-            bad += worst > bound or (name in MONOTONIC and back != "none")
+            bad += worst > bound or (not FUNCTIONS[name].steps_back and back not in ("-", "none"))
             cells = [name, f"{bound:g}", f"{worst:.3f}", repr(where), f"{inexact / 2**32:.2%}", back]
             print(f"| {' | '.join(cells)} |", flush=True)
             print(f"{i + 1}/{len(names)} {name} {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)

@@ -164,7 +164,7 @@ def nearly_exact(f: Callable[[Any], Any], low: Any, high: Any, dtype: str) -> tu
 
 
 def pieces(f: Callable[[Any], Any], ends: list[Any], degree: int, dtype: str = "float32") -> list[tuple[float, ...]]:
-    """Columns for `parts.by_pieces`: centers c, values y, coefficients of (f(c + h) - y)/h; of f(x)/x - 1 in the first
+    """Columns for `floating_point.by_pieces`: centers c, values y, coefficients of (f(c + h) - y)/h; of f(x)/x - 1 in the first
     piece."""
     rows = []
     for low, high in itertools.pairwise(ends):

@@ -23,39 +23,28 @@ import llvmlite.binding as llvm
 import numpy as np
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "tests" / "codegen")]
-from math_oracles import LONG_DOUBLE, errors, grid, samples  # noqa: E402
+from math_oracles import errors, grid, samples  # noqa: E402
 from scalar_kernels import math_kernel  # noqa: E402
 
 from benchmarks.libmvec import libmvec_loop  # noqa: E402
-from tensordsl.codegen.scalar_ir.builder import ARITY, MATH  # noqa: E402
-from tensordsl.codegen.scalar_ir.interpreter import OPERATIONS  # noqa: E402
-from tensordsl.codegen.scalar_ir.math import ACCURACY  # noqa: E402
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS  # noqa: E402
+from tensordsl.ops.table import OPS  # noqa: E402
 
 COUNT = 8192
 PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
 WIDTHS = {"float64": 16, "float32": 32}
-DOMAINS = {
-    **dict.fromkeys(("log", "log2", "log10", "pow"), (0.1, 10.0)),
-    **dict.fromkeys(("gammaln", "digamma", "trigamma"), (0.1, 20.0)),
-    **dict.fromkeys(("arcsin", "arccos", "arctanh", "erfinv"), (-1.0, 1.0)),
-    "log1p": (-0.9, 10.0),
-    "log1mexp": (-4.0, -0.01),
-    "gamma": (0.1, 20.0),
-    "arccosh": (1.0, 10.0),
-}
-
 HEAD = """# Accuracy of the vector mathematics
 
 Made by `tools/measure_accuracy.py` on {cpu} (LLVM {llvm}, NumPy {numpy}, JAX {jax}; {W64} lanes of float64, {W32} of
 float32).
 
-`bound` is the contract (`ACCURACY` in `codegen/math`), `max` the largest error found, in units of the result's last
-place, over special values, random bit patterns, uniform and geometric arguments, judged by 80-bit or 120-bit
+`bound` is the contract (`accuracy` of a `Function`, `codegen/scalar_ir/math`), `max` the largest error found, in units
+of the result's last place, over special values, random bit patterns, uniform and geometric arguments, judged by 80-bit or 120-bit
 arithmetic.  Special values (nan, infinities, zeros with their signs, overflow) are as C99 Annex F has them.  For
 gammaln and digamma a unit is at least eps |x f'(x)|.  Which of -0 and 0 `maximum`, `minimum`, `max` and `min` take is
 open, as in NumPy.
 
-`ns` is the processor time per element over {count} elements in one thread; then that of NumPy's function (sigmoid and
+`ns` is the processor time per element over {count} elements of its op row's domain in one thread; then that of NumPy's function (sigmoid and
 softplus as expressions), of glibc's libmvec in a loop like ours, and of JAX's jitted function over {jax_count} elements in one
 thread (its call takes some microseconds of it), all in the same run; a dash: no such function.  Results depend neither
 on the number of lanes nor on the target: instructions that only some have (tables in registers, scaling by 2^n) are
@@ -81,7 +70,7 @@ for name, arity, low, high in json.loads(sys.argv[1]):
     f = names.get(name) or getattr(jnp, name, None)
     for dtype in ("float64", "float32") if f else ():
         rng = np.random.default_rng(0)
-        x = [jnp.asarray(rng.uniform(low if i == 0 else -4, high if i == 0 else 4, COUNT).astype(dtype))
+        x = [jnp.asarray(rng.uniform(low, high, COUNT).astype(dtype))
              for i in range(arity)]
         g = jax.jit(f)
         g(*x).block_until_ready()
@@ -94,7 +83,7 @@ def jax_times(python: str | None) -> dict[str, Any]:
     """name + dtype -> nanoseconds per element, and "version"; empty without an interpreter."""
     if python is None:
         return {}
-    rows = [(name, ARITY[name], *DOMAINS.get(name, (-4.0, 4.0))) for name in MATH]
+    rows = [(name, f.arity, *OPS[name].domain) for name, f in FUNCTIONS.items()]
     program = JAX_PROGRAM.replace("COUNT", str(JAX_COUNT))
     done = subprocess.run([python, "-c", program, json.dumps(rows)], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
@@ -103,18 +92,16 @@ def jax_times(python: str | None) -> dict[str, Any]:
 
 def largest_error(name: str, dtype: str) -> float:
     kernel = math_kernel(name, dtype, WIDTHS[dtype])
-    sets = [samples(name, dtype, 200_000 if name in LONG_DOUBLE else 3_000, seed=1)]
-    if ARITY[name] == 2:
+    sets = [samples(name, dtype, 200_000 if FUNCTIONS[name].oracle is None else 3_000, seed=1)]
+    if FUNCTIONS[name].arity == 2:
         sets.append(grid(dtype))
     return max(float(errors(name, dtype, x, kernel(*x)).max()) for x in sets)
 
 
 def arguments(name: str, dtype: str) -> list[Any]:
     rng = np.random.default_rng(0)
-    low, high = DOMAINS.get(name, (-4.0, 4.0))
-    return [rng.uniform(low, high, COUNT).astype(dtype)] + [
-        rng.uniform(-4, 4, COUNT).astype(dtype) for _ in range(ARITY[name] - 1)
-    ]
+    low, high = OPS[name].domain
+    return [rng.uniform(low, high, COUNT).astype(dtype) for _ in range(FUNCTIONS[name].arity)]
 
 
 def nanoseconds(name: str, dtype: str, avx512: bool = True) -> list[float | None]:
@@ -126,7 +113,7 @@ def nanoseconds(name: str, dtype: str, avx512: bool = True) -> list[float | None
     else:
         function = math_kernel(name, dtype, WIDTHS[dtype] // 2, isa="avx2", cpu="haswell").function
     pointers = [a.ctypes.data for a in (out, *x)]
-    peer = OPERATIONS[name] if name in LONG_DOUBLE else None
+    peer = FUNCTIONS[name].interpret if FUNCTIONS[name].oracle is None else None
     glibc = libmvec_loop(name, dtype, avx512)
     calls = [
         lambda: function(*pointers, COUNT),
@@ -174,7 +161,7 @@ def print_avx2_rows() -> None:
     beyond = [name for name in DISPATCHED if __cpu_features__.get(name)]
     if beyond:
         sys.exit(f"NumPy uses {beyond}")
-    for name in MATH:
+    for name in FUNCTIONS:
         times = [t for dtype in ("float64", "float32") for t in nanoseconds(name, dtype, avx512=False)]
         print(f"| {name} | " + " | ".join(f"{t:.2f}" if t else "-" for t in times) + " |", flush=True)
 
@@ -195,18 +182,22 @@ def main() -> None:
         facts = {"cpu": f"{llvm.get_host_cpu_name()} ({platform.machine()})", "jax": jax.get("version", "not measured")}
         widths = {"W64": WIDTHS["float64"], "W32": WIDTHS["float32"]}
         lines = [HEAD.format(count=COUNT, jax_count=JAX_COUNT, **widths, **facts, **versions)]
-        for name in MATH:
+        for name in FUNCTIONS:
             cells = [name]
             for dtype in ("float64", "float32"):
                 times = [*nanoseconds(name, dtype), jax.get(name + dtype)]
                 error = largest_error(name, dtype)
-                cells += [f"{ACCURACY[name][dtype]:g}", f"{error:.2f}", *(f"{t:.2f}" if t else "-" for t in times)]
+                cells += [
+                    f"{FUNCTIONS[name].accuracy[dtype]:g}",
+                    f"{error:.2f}",
+                    *(f"{t:.2f}" if t else "-" for t in times),
+                ]
             lines.append("| " + " | ".join(cells) + " |")
             print(lines[-1], file=sys.stderr, flush=True)
     lines.append(avx2_table())
     if options.exhaustive:
         text = options.exhaustive.read_text()
-        missing = [name for name in MATH if ARITY[name] == 1 and f"| {name} |" not in text]
+        missing = [name for name, f in FUNCTIONS.items() if f.arity == 1 and f"| {name} |" not in text]
         lines.append(f"{EXHAUSTIVE}{text}\nNot run since their last change: {', '.join(missing) or 'none'}.")
     written = PAGE.with_suffix(".tmp")
     written.write_text("\n".join(lines) + "\n")
@@ -218,8 +209,8 @@ EXHAUSTIVE = """
 
 Made by `tools/exhaustive_float32.py`: the largest error against our float64 functions, in units of the last place, the
 share of results that are not the nearest float32, and, of monotonic functions, how many pairs of neighbouring arguments
-have results in the wrong order, and by how many float32s.  That there are none is promised of the functions in
-`MONOTONIC` (`codegen/math`).
+have results in the wrong order, and by how many float32s.  That there are none is promised of monotonic functions
+whose `steps_back` is 0.
 
 """
 

@@ -16,7 +16,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl import ifelse
 from tensordsl.autodiff import gradient
-from tensordsl.codegen.scalar_ir.builder import ARITY
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 from tensordsl.graph import printing
 from tensordsl.graph.types import TensorType
 from tensordsl.graph.variables import Elementwise, Expand, Kernel, Movement, Op, Reduction, apply
@@ -172,7 +172,7 @@ def operands(row: Op) -> list[str]:
     names = []
     for parameter in list(inspect.signature(rule).parameters.values())[leading:]:
         if parameter.kind is parameter.VAR_POSITIONAL:
-            names += ["x", "y", "z"][: ARITY[row.name]] if row.name in ARITY else [f"*{parameter.name}"]
+            names += ["x", "y", "z"][: FUNCTIONS[row.name].arity] if row.name in FUNCTIONS else [f"*{parameter.name}"]
         elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.name not in ATTRIBUTES:
             names.append(parameter.name)
     return names

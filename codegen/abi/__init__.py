@@ -9,9 +9,8 @@ Used by    every room that writes code, and the rooms of `runtime`, for which th
            that they load.  `runtime.loading.layout` compares the layouts with this Python and this NumPy.
 Begin with the docstring of `layouts`: who calls whom in a call.
 To add     a helper that programs call: its type in `HELPERS` and its symbol in `LIBRARY`, then its text in
-           `library.python`; a function on whole buffers: `LIBRARY_CALLS` and `LIBRARY`, then its writer and a row of
-           `compiler.library_build.WRITERS`; a word of the descriptor: its name here, who sets it in `cpu.loop_tree`,
-           who reads it in `library.loops`.
+           `library.python`; a function on whole buffers: a row of `_CALLS`, then docs/adding-a-construct.md; a word of
+           the descriptor: its name here, who sets it in `cpu.loop_tree`, who reads it in `library.loops`.
 
 Files of the disk cache carry a digest of the sources, so a change here needs no version of its own.
 """

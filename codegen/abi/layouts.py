@@ -1,37 +1,37 @@
-"""The leaf table of layouts and names that emitted code, the run-time library and Python share.
-
-Who calls whom::
-
-    f(x, y)                            CPython: vectorcall of the heap type `Function`
-      -> stub(self, args, n, kw)       one loop for every arity: checks the arguments against ctx.desc, fills a FRAME;
-                                       any surprise -> PyObject_Vectorcall(self.slow, args): Python normalises and calls
-                                       the strict twin (same ctx, whose slow path raises, so nothing can loop)
-        -> ctx.program(ctx, frame)     one per function, codegen opt 0; knows nothing of NumPy
-             -> ctx.rt[HELPER](...)    the helpers below
-             -> ctx.kern[i]            kernels `void k(ptr P, i64 n, i64 live, i64 rows)`, reached through `run_nest`
-        <- the result object, or NULL:
-             frame.kind == ERR_PYTHON  a Python exception is set already
-             else                      on_error(address of frame, function, *args) raises (or waits and calls again)
+"""Layouts and names that emitted code, the run-time library and Python share: a leaf table of constants.
 
 No emitted object has an external symbol: every address comes from ctx.rt or ctx.kern, so objects are relocatable, can
-be cached on disk, and a test can point ctx.rt at a copy of the table with failing helpers.
-
-Rules for the emitter of programs
-    `ptr @program(ptr ctx, ptr frame)`; the objects it holds stand in `objs`, n_slots pointers that it zeroes first.
-    A helper that may fail takes (ctx, frame, site, ...) and has filled the frame's error record when it fails: branch
-    to the one fail block, which returns `fail(ctx, frame, objs, n_slots)`.  What gives storage may be asked for several
-    before the program looks at the last.  For its own failures (checks, overflow, index) the program has `judge` fill
-    the record.  `fail` and `release` take the GIL back, unlock, drop
-    objs, give arenas back.  A success ends with `release`, after it has taken the result out of objs (store null).
-    Everything the program calls between `save_thread` and `restore_thread` must run without the GIL: kernels, gemm,
-    memcpy, memset, take_arena, free_arena, poll, host_call (these two take the GIL themselves).
-    A program with host calls and shared variables pins first; `poll` does nothing for a program with shared
-    variables that is not pinned (a signal handler runs arbitrary Python code, which may replace storage).
+be cached on disk, and a test can replace helpers by failing ones in a copy of ctx.rt.
 """
 
 from __future__ import annotations
 
 from struct import Struct
+
+# Who calls whom:
+#
+#     f(x, y)                            CPython: vectorcall of the heap type `Function`
+#       -> stub(self, args, n, kw)       one loop for every arity: checks the arguments against ctx.desc, fills a FRAME;
+#                                        else PyObject_Vectorcall(self.slow, args): Python normalises and calls
+#                                        the strict twin (same ctx, whose slow path raises, so nothing can loop)
+#         -> ctx.program(ctx, frame)     one per function, codegen opt 0; knows nothing of NumPy
+#              -> ctx.rt[HELPER](...)    the helpers below
+#              -> ctx.kern[i]            kernels `void k(ptr P, i64 n, i64 live, i64 rows)`, reached through `run_nest`
+#         <- the result object, or NULL:
+#              frame.kind == ERR_PYTHON  a Python exception is set already
+#              else                      on_error(address of frame, function, *args) raises (or waits and calls again)
+#
+# Rules for the emitter of programs
+#     `ptr @program(ptr ctx, ptr frame)`; the objects it holds stand in `objs`, n_slots pointers that it zeroes first.
+#     A helper that may fail takes (ctx, frame, site, ...) and has filled the frame's error record when it fails: branch
+#     to the one fail block, which returns `fail(ctx, frame, objs, n_slots)`.  Several allocations may precede the
+#     program's test of the last.  For its own failures (checks, overflow, index) the program has `judge` fill
+#     the record.  `fail` and `release` take the GIL back, unlock, drop
+#     objs, give arenas back.  A success ends with `release`, after it has taken the result out of objs (store null).
+#     Everything the program calls between `save_thread` and `restore_thread` must run without the GIL: kernels, gemm,
+#     memcpy, memset, take_arena, free_arena, poll, host_call (these two take the GIL themselves).
+#     A program with host calls and shared variables pins first; `poll` does nothing for a program with shared
+#     variables that is not pinned (a signal handler runs arbitrary Python code, which may replace storage).
 
 ABI_VERSION = 1
 
@@ -111,7 +111,7 @@ PIN_ALONE, PIN_RELEASE, PIN_WATCH = range(3)
 
 # How `prepare` looks for storage: the variable's own if only its cell holds it; never its own; its own if only its
 # cell and this call's pin hold it.
-PREPARE_OWN, PREPARE_FRESH, PREPARE_LATE = range(3)
+PREPARE_IN_PLACE, PREPARE_FRESH, PREPARE_LATE = range(3)
 
 # -- frame: on the stub's stack, one per call -------------------------------------------------------------------------
 FR_SITE, FR_KIND, FR_A, FR_B, RECORD_SIZE = 0, 8, 16, 24, 32  # the error record: i64 each
@@ -131,7 +131,7 @@ WATCH_SIZE = WATCH_JUMP + JUMP_SIZE
 
 # The kinds; 0: nothing has failed.  What gives storage, or NULL, gives NULL once something has.
 ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL = range(1, 9)
-ERR_ABSENT, ERR_UNRECORDED, ERR_DEVICE, ERR_OUTGROWN, ERR_FORKED = range(9, 14)
+ERR_ABSENT, ERR_UNRECORDED, ERR_DEVICE, ERR_DEOPTIMISE, ERR_FORKED = range(9, 14)
 # ERR_BUSY is no error: on_error waits for the other call and calls again.  ERR_INDEX: run_nest saw a bad index.
 # ERR_ABSENT is none either: on_error fills in kernels.  A: which, of choice k bit 2k or 2k + 1; B: what k counts from.
 # ERR_OUTGROWN is none: on_error has the function run a program that was made for any lengths, and calls it.
@@ -201,15 +201,25 @@ SCATTER_ADD = {
 }  # fmt: skip
 SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 
-# -- other steps on whole buffers: what a program's `LibraryCall` may name, with the dtypes of its first input --------
-LIBRARY_CALLS = {
-    **dict.fromkeys(
-        ("cumsum", "cumprod", "sort", "argsort", "searchsorted_left", "searchsorted_right"), DTYPES
-    ),
-    **dict.fromkeys(("sort_part", "argsort_part"), tuple(t for t in DTYPES if not t.startswith("complex"))),
-    "true_positions": ("bool",), "repeated_positions": ("int64",),
-}  # fmt: skip
-POINTWISE = ("cumsum", "cumprod", "sort", "sort_part", "argsort")  # these may overwrite what they read, line by line
+# -- other steps on whole buffers: what a program's `LibraryCall` may name ---------------------------------------------
+_NOT_COMPLEX = tuple(t for t in DTYPES if not t.startswith("complex"))
+# function, construct that calls it (`codegen.constructs`), object that has it ({}: of each dtype one), dtypes of its
+# first input, and whether it may overwrite what it reads, line by line
+_CALLS = (
+    ("cumsum", "along", "cumsum_{}", DTYPES, True),
+    ("cumprod", "along", "cumprod_{}", DTYPES, True),
+    ("sort", "along", "sort_{}", DTYPES, True),
+    ("argsort", "along", "argsort_{}", DTYPES, True),
+    ("searchsorted_left", "searchsorted", "searchsorted_{}", DTYPES, False),
+    ("searchsorted_right", "searchsorted", "searchsorted_{}", DTYPES, False),
+    ("sort_part", "along", "sort_{}", _NOT_COMPLEX, True),
+    ("argsort_part", "along", "select_{}", _NOT_COMPLEX, False),
+    ("true_positions", "true_positions", "positions", ("bool",), False),
+    ("repeated_positions", "repeated_positions", "positions", ("int64",), False),
+)
+LIBRARY_CALLS = {function: dtypes for function, _, _, dtypes, _ in _CALLS}
+CALLERS = {function: construct for function, construct, *_ in _CALLS}
+POINTWISE = tuple(function for function, *_, is_pointwise in _CALLS if is_pointwise)
 
 
 def library_symbol(function: str, dtype: str) -> str:
@@ -218,6 +228,19 @@ def library_symbol(function: str, dtype: str) -> str:
 
 
 LIBRARY_SYMBOLS = tuple(dict.fromkeys(library_symbol(f, t) for f, types in LIBRARY_CALLS.items() for t in types))
+
+
+def _objects_of_calls() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    seen: set[str] = set()
+    for function, _, name, dtypes, _ in _CALLS:
+        for t in dtypes:
+            symbol = library_symbol(function, t)
+            if symbol not in seen:
+                seen.add(symbol)
+                found[name.format(t)] = (*found.get(name.format(t), ()), symbol)
+    return found
+
 
 # -- run-time table ---------------------------------------------------------------------------------------------------
 # name -> LLVM type of the function; what programs may call.
@@ -312,7 +335,7 @@ TH_REMAINING, TH_GENERATION, TH_BUSY, TH_SLEEPERS = 64, 128, 192, 256
 TH_SPARE = 1024  # tickets behind those of chunks: more than threads that take one when there are none left
 TH_CORE, TH_HOW = 264, 272  # the core of the last caller that woke threads; what blocks signals
 # In one line: what a thread needs of a job, and what changes with it.
-TH_TICKET, TH_FN, TH_JOB, TH_N, TH_JOINED, TH_WANTED, TH_STARTED, TH_ASKED = range(320, 384, 8)
+TH_TICKET, TH_FN, TH_JOB, TH_N, TH_JOINED, TH_WANTED, TH_STARTED, TH_REQUESTED = range(320, 384, 8)
 # The watch of the one whose job it is, or 0; chunks that it has begun and not reported; whether all are to stop.
 TH_OWNER, TH_MINE, TH_STOP = 280, 288, 296
 TH_LOCK_SIZE = 128  # bytes that hold a mutex, a condition or a set of signals on every system
@@ -372,12 +395,7 @@ LIBRARY = {
     **_NEST,
     "threads": ("worker", "parallel_for", "is_awake"),
     **{f"scatter_{name}": (name,) for name in SCATTERS},
-    **{f"{f}_{t}": (f"{f}_{t}",) for f in ("cumsum", "cumprod") for t in DTYPES if t != "uint64"},
-    **{f"sort_{t}": tuple(f"{f}_{t}" for f in ("sort", "sort_part") if t in LIBRARY_CALLS[f]) for t in DTYPES},
-    **{f"argsort_{t}": (f"argsort_{t}",) for t in DTYPES},
-    **{f"searchsorted_{t}": (f"searchsorted_left_{t}", f"searchsorted_right_{t}") for t in DTYPES},
-    **{f"select_{t}": (f"argsort_part_{t}",) for t in LIBRARY_CALLS["argsort_part"]},
-    "positions": ("true_positions_bool", "repeated_positions_int64"),
+    **_objects_of_calls(),
     "replay": ("replay",),
     **dict.fromkeys(COMMON.values(), ()),  # whatever kernels they have
 }  # fmt: skip

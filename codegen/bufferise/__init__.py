@@ -2,10 +2,10 @@
 
 Comes in   `tensor_ir.lower.Lowered`; `fusion.placement.plan_regions` makes steps of it.
 Goes out   `program_ir.instructions.Program`, with its regions for those who print them (`function.build_program`).
-Way        `function` has the order of a whole function: outputs, checks, updates in place or to fresh storage, the
+Flow       `function` has the order of a whole function: outputs, checks, updates in place or to fresh storage, the
            commit.  `bufferiser.Bufferiser` is what all others write with: it names lengths, allocates, makes views and
-           emits.  `constructs.CONSTRUCTS` has a function for each construct; groups go through `launches`.
-           Constructs: `gemm`, `scatter`, `library_calls`; loops and branches are in `constructs`.
+           emits.  `steps` runs the steps of a region: a construct computes itself (`codegen.constructs`), groups go
+           through `launches`.  What constructs and chains share: `gemm`, `scatter`.
            Steps that run together: `row_blocks`, `batches`, `hidden_rows` (chains of `fusion`).
            Launches: `launches` walks the variants of a group (`variants.selection`); before that `collapse_axes`
            and `unroll_axes` may rewrite it.  Storage: `compute_in_place` (parts where they are wanted),
@@ -13,7 +13,7 @@ Way        `function` has the order of a whole function: outputs, checks, update
            `serialise` packs groups for kernels that are compiled later.
 Uses       `fusion`, `cpu`, `variants`, `gpu` for device plans, `program_ir`, `tensor_ir.extents`.
 Used by    `compiler.pipeline`, which verifies the program and hands it to `host`.
-Begin with `function.build_program`, then `bufferiser`, then one construct, such as `constructs.build_concatenate`.
-To add     a construct: a function in `constructs.CONSTRUCTS`; an instruction: see `program_ir`.  What may fail has to
-           come before the first write that destroys state; `program_ir.verify` says where it does not.
+Begin with `function.build_program`, then `bufferiser`, `steps`, and one construct, such as `constructs.concatenate`.
+To add     a construct: docs/adding-a-construct.md; an instruction: see `program_ir`.  What may fail has to come before
+           the first write that destroys state; `program_ir.verify` says where it does not.
 """

@@ -1,9 +1,8 @@
-"""From the plan of regions to program IR: buffers, views, addresses, and the order that keeps the commit rule.
+"""The bufferiser: what all bufferising code writes with: names of lengths, storage, views, checks, launches.
 
-Everything that an i64 can say (lengths, strides, byte counts) is a polynomial of `codegen.tensor_ir.extents`, so equal
-quantities are
-computed once.  What depends on the sources alone is computed at entry; so are outputs' storage and checks, before the
-first destructive write.  Buffers that die are used again for the next one of the same size.
+Everything that an i64 can hold (lengths, strides, byte counts) is a polynomial of `tensor_ir.extents`, so equal
+quantities are computed once; those of the sources alone at entry, as are storage of outputs and checks, before the
+first destructive write.  Storage of dead values is reused for the next of the same size.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class Bufferiser:
         self.homes = regions[()].homes
         self.entry = Scope()
         self.scopes = [self.entry]
-        self.early: set[str] = set()  # what the entry finds
+        self.early: set[str] = set()  # computed at entry
         self.closed: list[tuple[Any, str]] = []  # names of branches and loops that are complete
         self.refs: dict[int, Ref] = {}
         self.targets: dict[int, list[Callable[[], Ref]]] = {}
@@ -52,17 +51,17 @@ class Bufferiser:
         self.pending: list[ex.Constraint] = []
         self.arena: list[tuple[str, str]] = []
         self.free: dict[Any, list[str]] = {}
-        self.heirs: set[int] = set()  # values that are computed in the storage of what they begin with
-        self.places: dict[int, tuple[Ref, list[Ref]]] = {}  # joins and slices -> where they and their parts are
+        self.in_place: set[int] = set()  # values computed in the storage of the operand that they begin with
+        self.places: dict[int, tuple[Ref, list[Ref]]] = {}  # joins and slices -> (Ref, Refs of their operands)
         self.of_last_axes: set[Any] = set()  # strides of arguments
         self.behind: dict[
             str, tuple[str, Any]
         ] = {}  # parts of joins, slices -> an address before, and bytes from there
-        self.scratch: dict[int, str | None] = {}  # product -> room to pack its operands, if it needs some
-        self.products: dict[int, Any] = {}  # products that a chain computes, for their own steps
+        self.scratch: dict[int, str | None] = {}  # product -> scratch to pack its operands, if needed
+        self.products: dict[int, Any] = {}  # products that a chain computes, used at their own steps
         self.unstored: set[int] = set()  # positions that only the group adding there has
         self.are_usual = USUAL_LENGTHS in small
-        self.outgrown: list[str] = []  # conditions: what is left out is needed
+        self.outgrown: list[str] = []  # conditions under which an omitted variant is needed
         self.late: set[int] = set()  # values that are computed after something was destroyed
         self.sizes: dict[str, Any] = {}  # arena storage in use -> its size
         self.context: Context = ()
@@ -158,7 +157,7 @@ class Bufferiser:
         return result
 
     def once(self, scope: Scope, prefix: str, make: Callable[..., p.Instr], *operands: Any) -> str:
-        """The name of what an instruction of these operands gives, which may stand before this place already."""
+        """The result of an instruction with these operands, which may exist already."""
         key = (make, *operands)
         for s in (scope,) if scope is self.entry else reversed(self.scopes):
             if key in s.names:
@@ -221,7 +220,7 @@ class Bufferiser:
             for a, n in relies:
                 self.agree(a, n)
             ref = self.moved(m, ref)
-            if not relies:  # else the next user, which may be in another region, has to check again
+            if not relies:  # else the next user, perhaps in another region, checks again
                 self.refs[m.number] = ref
         return ref
 
@@ -302,7 +301,7 @@ class Bufferiser:
             self.free.setdefault(size, []).append(ref.base)
 
     def destination(self, v: Value, dtype: str, shape: Sequence[Any]) -> Ref:
-        """Where the value is computed: its first target, else storage of its own."""
+        """The storage in which the value is computed: its first target, else new."""
         targets = self.targets.get(v.number)
         if not targets:
             return self.allocate(shape, dtype)
@@ -311,14 +310,18 @@ class Bufferiser:
         return ref
 
     def finish(self, v: Value, ref: Ref) -> None:
-        """v stands at `ref`; copies to its other targets follow."""
+        """v is at `ref`; emits the copies to its other targets."""
         self.refs[v.number] = ref
         for target in self.targets.get(v.number, ()):
             if (other := target()) is not ref:
                 self.copy(ref, other, v.dtype)
 
+    def operand(self, ptr: str, dtype: str, dims: Sequence[Any], strides: Sequence[Any]) -> p.Operand:
+        """What a `LibraryCall` reads or writes."""
+        return ptr, dtype, tuple(map(self.name, dims)), tuple(map(self.name, strides))
+
     def view(self, v: Value, ref: Ref) -> None:
-        """v is a view of other storage: where it is wanted elsewhere, it is copied."""
+        """v is a view of other storage: copies it to its targets."""
         self.agree_all(ref.dims, v.shape)
         self.refs[v.number] = ref
         for target in self.targets.get(v.number, ()):
@@ -363,8 +366,8 @@ class Bufferiser:
         self.launch(group, {id(x): source, id(y): target}, None)
 
     def packed(self, ref: Ref, dtype: str, room: Callable[[], Ref | None] = lambda: None) -> Ref:
-        """The tensor in C order: itself where it is, else a copy, in `room` if there is some; a test at run time where
-        only that can tell."""
+        """The tensor in C order: itself if it is, else a copy, in `room` if given; a run-time test where only that can
+        tell."""
         want = contiguous(ref.dims, ITEMSIZE[dtype])
         unknown = [
             (s, w, n)
@@ -419,7 +422,7 @@ class Bufferiser:
                 self.agree(a, b)
 
     def check_here(self, c: ex.Constraint) -> None:
-        """The check of a constraint, unless it stands before this place already."""
+        """The check of a constraint, unless it was emitted before."""
         key = ("checked", c)
         if not any(key in scope.names for scope in self.scopes):
             self.scopes[-1].names[key] = ""
@@ -432,7 +435,7 @@ class Bufferiser:
             self.emit(p.Check("gt", ok, self.name(0), self.site("index", node, "index into an empty axis")))
 
     def check_step(self, values: Sequence[Value], lengths: Sequence[Any]) -> None:
-        """The checks of a step: its own, and of lengths that may turn out negative."""
+        """The checks of a step: its own, and of lengths that may be negative."""
         extents = self.graph.extents
         if not extents.assumed:
             return

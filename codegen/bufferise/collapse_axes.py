@@ -1,5 +1,8 @@
-"""Axes that are one in memory, as one, next to reductions: short rows that lie one behind the other are a long one, and
-matrices of rows are as many rows."""
+"""Axis collapse before reductions: axes that are contiguous in all operands become one.
+
+Short rows that follow each other become a long one, matrices of rows as many rows; under a condition that the call
+checks, where strides are known only then.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def one_axis(b: Builder, group: Group, refs: dict[int, Ref]) -> Rewritten | None
 
 
 def _adjacent(local: Sequence[str], operands: Sequence[Operand]) -> list[list[str]]:
-    """Some axes, parted so that every operand has all of a part, one after the other, or none."""
+    """The axes, split into runs of which every operand has all in sequence, or none."""
     parts = [[local[0]]]
     for outer, inner in zip(local, local[1:], strict=False):
         if all(_follow(entries, outer, inner) for _, entries in operands):
@@ -88,13 +91,13 @@ def _with_one_axis(group: Group, axes: Sequence[str], refs: dict[int, Ref]) -> t
     buffers: dict[Any, Buffer] = {}
     moved: dict[int, Ref] = {}
 
-    def turned(buffer: Buffer, entries: tuple[Any, ...]) -> tuple[Buffer, tuple[Any, ...]]:
+    def collapsed(buffer: Buffer, entries: tuple[Any, ...]) -> tuple[Buffer, tuple[Any, ...]]:
         kept = [d for d, a in enumerate(entries) if a not in gone]
         if (id(buffer), entries) not in buffers:
             ref = refs[id(buffer)]
 
-            def lengths(own: Sequence[Any]) -> tuple[Any, ...]:
-                return tuple(length if entries[d] == lane else own[d] for d in kept)
+            def lengths(operand_axes: Sequence[Any]) -> tuple[Any, ...]:
+                return tuple(length if entries[d] == lane else operand_axes[d] for d in kept)
 
             made = buffers[id(buffer), entries] = Buffer(buffer.name, buffer.type, lengths(buffer.shape))
             strides = tuple(ref.strides[d] for d in kept)
@@ -105,11 +108,11 @@ def _with_one_axis(group: Group, axes: Sequence[str], refs: dict[int, Ref]) -> t
     for v in group.scalars:
         attr = v.attr
         if v.op == "load":
-            attr = turned(*attr)
+            attr = collapsed(*attr)
         elif v.op == "reduce":
             attr = attr[0], tuple(a for a in attr[1] if a not in gone)
         values[id(v)] = Val(v.op, v.type, tuple([values[id(a)] for a in v.args]), attr, v.axes.difference(gone))
-    outs = tuple(Out(*turned(o.buffer, o.map), values[id(o.value)]) for o in group.outs)
+    outs = tuple(Out(*collapsed(o.buffer, o.map), values[id(o.value)]) for o in group.outs)
     extents = {a: length if a == lane else n for a, n in group.extents.items() if a not in gone}
     parallel = tuple(a for a in group.parallel if a not in gone)
     return Group(group.name, extents, parallel, outs), moved

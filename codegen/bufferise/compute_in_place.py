@@ -1,20 +1,24 @@
-"""Parts of joins, and what is set into slices: computed where they are wanted, so that nothing is copied there."""
+"""In-place computation: operands of joins, and values set into slices, are computed in the result's storage.
+
+Applies where the operand has no later use and its place is known at entry; then nothing is copied.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.scatter import begin_with, over
 from tensordsl.codegen.fusion.group import INTERLEAVE, Buffer, Group, Out
-from tensordsl.codegen.fusion.placement import Step, memory
+from tensordsl.codegen.fusion.placement import Step
 from tensordsl.codegen.passes.patterns import is_zero_at
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import COMPLEX
@@ -29,32 +33,15 @@ def place_parts(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]
     at = {n: k for k, s in enumerate(steps) for n in s.gives}
     for k, step in enumerate(steps):
         v = step.value
-        if v is None or v.op not in PARTS:
+        if v is None:
             continue
-        parts = [(j, _under(v.operands[j])) for j in PARTS[v.op](b, v, at)]
-        if not all(known_at_entry(b.find(n)) for n in _lengths(v)):
+        parts = [(j, under(v.operands[j])) for j in v.construct.parts(b, v, at)]
+        if not parts or not all(known_at_entry(b.find(n)) for n in _lengths(v)):
             continue
         for j, (x, _) in parts:
             is_free = x.number in last.get(k, ()) and x.number not in b.targets and x.dtype == v.dtype
             if is_free and x.number in at and _can_be_placed(steps[at[x.number]], v):
                 b.targets[x.number] = [cache(partial(_place, b, v, j))]  # one place, whoever asks
-
-
-def _of_join(b: Bufferiser, v: Value, at: dict[int, int]) -> Collection[int]:
-    return range(len(v.operands))
-
-
-def _of_slice(b: Bufferiser, v: Value, at: dict[int, int]) -> Collection[int]:
-    """What is set, if by then the rest can have been copied, which is not where the result is computed."""
-    x, y = v.operands[:2]
-    if not v.attrs["set"] or v.number in b.heirs or v.number in b.late or len(v.operands) > 2:
-        return ()
-    start = at.get(_under(y)[0].number, -1)
-    return (1,) if all(at.get(n, -1) < start for n in memory(x, b.homes)) else ()
-
-
-# What has parts, and which of its operands are some now.
-PARTS = {"concatenate": _of_join, "inc_subtensor": _of_slice}
 
 
 def _lengths(v: Value) -> list[object]:
@@ -66,10 +53,10 @@ def _can_be_placed(step: Step, v: Value) -> bool:
     """A join is not in a slice: its parts may be there before the rest can have been copied."""
     if step.value is None:
         return step.fused is not None
-    return step.value.op == "along" or step.value.op == v.op == "concatenate"
+    return step.value.traits.fits_any_place or step.value.op == v.op == CONCATENATE
 
 
-def _under(v: Value) -> tuple[Value, tuple[int, ...]]:
+def under(v: Value) -> tuple[Value, tuple[int, ...]]:
     """(the value, which axis of v each of its axes is), through moves that only add axes of length 1; or v itself."""
     itself = v, tuple(range(v.rank))
     x, axes = itself
@@ -83,8 +70,8 @@ def _under(v: Value) -> tuple[Value, tuple[int, ...]]:
 
 
 def _place(b: Bufferiser, v: Value, j: int) -> Ref:
-    x, axes = _under(v.operands[j])
-    ref = join_places(b, v)[1][j] if v.op == "concatenate" else slice_place(b, v)[1]
+    x, axes = under(v.operands[j])
+    ref = v.construct.place(b, v, j)
     return Ref(ref.ptr, tuple(map(b.find, x.shape)), tuple(ref.strides[a] for a in axes), ref.base)
 
 
@@ -109,7 +96,7 @@ def join_places(b: Bufferiser, v: Value) -> tuple[Ref, list[Ref]]:
 
 
 def interleave(b: Bufferiser, moves: Sequence[tuple[Ref, Ref]], dtype: str) -> None:
-    """Copy what goes to places side by side: a few by one group, which joins them in registers."""
+    """Copy values to interleaved places: a few by one group, which joins them in registers."""
     target = moves[0][1]
     joins = not b.device and b.tuning.allows("interleaved_outputs")
     fits = 1 < len(moves) <= b.tuning.strided.max_stride_elements and any(n != 1 for n in target.dims)

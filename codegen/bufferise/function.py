@@ -1,4 +1,7 @@
-"""One function's program: outputs' storage, the order of updates, and the commit."""
+"""A function's program: storage of outputs, checks, the order of updates in place or to fresh storage, and the commit.
+
+`build_program(lowered, ...)` -> `Program`.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +12,30 @@ from typing import Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.compute_in_place import slice_layout
-from tensordsl.codegen.bufferise.constructs import begins_with, run_steps
 from tensordsl.codegen.bufferise.gemm import scratch_of
 from tensordsl.codegen.bufferise.hidden_rows import may_pay
 from tensordsl.codegen.bufferise.output_order import keep_orders
+from tensordsl.codegen.bufferise.steps import run_steps
 from tensordsl.codegen.fusion.batch_blocking import Stacks, by_stacks
 from tensordsl.codegen.fusion.fuse_scatters import with_scatters
 from tensordsl.codegen.fusion.hoist_from_branches import share_branches
 from tensordsl.codegen.fusion.inline import Fused, relies_on
-from tensordsl.codegen.fusion.placement import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
+from tensordsl.codegen.fusion.placement import Context, Region, Step, integer_values, memory, plan_regions
 from tensordsl.codegen.fusion.row_blocking import in_blocks
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import DOT, FOR, INC_SUBTENSOR, of_function
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered
 from tensordsl.codegen.variants.guards import requires
 from tensordsl.graph.types import TensorType
 
-WRITES = ("inc_take", "inc_subtensor")  # what writes to parts
 INTEGERS = frozenset(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64))
 MAX_ESTIMATED_POINTS = 1 << 40  # of each term of an estimate, so that it fits an int64
-LIBRARY_WORK = {  # ns per 1,000 elements of the result
-    "sort": 10_000, "sort_part": 1_000, "argsort": 20_000, "argsort_part": 2_000,
-    "searchsorted_left": 10_000, "searchsorted_right": 10_000,
-}  # fmt: skip
 
 
 def build_program(
@@ -105,7 +104,7 @@ class _Function:
             for own, length in dict.fromkeys(b.graph.extents.stretched)
         ]
         if stretched:  # before the checks, which are for the usual lengths
-            b.entry.code.append(p.Outgrow(tuple(dict.fromkeys(stretched)), b.common_site("kernels")))
+            b.entry.code.append(p.Deoptimise(tuple(dict.fromkeys(stretched)), b.common_site("kernels")))
         b.pending = list(b.graph.extents.constraints)
         b.check_entry()
         given = {n for s in steps for n in s.gives}
@@ -185,7 +184,7 @@ class _Function:
         b = self.b
         is_direct = {k for k, _ in direct}
         values = [s.value for s in late if s.value is not None]
-        self.writes_parts = any(v.op in WRITES for v in values)
+        self.writes_parts = any(v.traits.writes_into for v in values)
         copied_from = {base_shared(v) for k, v in self.updates if k not in is_direct}
         commits = []
         targets = []
@@ -206,7 +205,7 @@ class _Function:
         for s in late:
             for n in partial_layout(b, s):
                 b.name(n)
-            if s.value is not None and s.value.op == "dot" and s.value.number not in b.products:
+            if s.value is not None and s.value.op == DOT and s.value.number not in b.products:
                 scratch_of(b, s.value)
         self.late_at = len(self.body.code)
         run_steps(b, late, keep)
@@ -239,7 +238,7 @@ class _Function:
         work = b.name(0) if held else "" if unpinned else self._releasable(early, late, is_long if partly else "")
         watched = not b.device and (unpinned or work is None)
         work = work if held else self._magnitude() if watched else work
-        required = [] if b.device else [*self._outgrown(), *requires(b, body)]
+        required = [] if b.device else [*self._deoptimise(), *requires(b, body)]
         head = [*b.entry.code, *required]
         if b.arena:
             head.append(p.Arena(tuple(b.arena), b.common_site("memory")))
@@ -262,11 +261,11 @@ class _Function:
         program.code = [*head, *early, *tail, *partly, *late, *commit, p.Return(tuple(outputs), list_slot)]
         _mark_streamed(program, {i.dst for i in p.walk_program(program.code) if isinstance(i, (p.NewOut, p.Prepare))})
 
-    def _outgrown(self) -> list[p.Instr]:
+    def _deoptimise(self) -> list[p.Instr]:
         """Stop where a matrix or hidden rows have become large that were not, or indices would not be checked."""
         large = [self.b.compared(("gt", size, self.b.tuning.blocking.reread_min_bytes)) for size in self.left_out]
         large += [*(may_pay(self.b, run) for run in self.runs), *self.b.outgrown]
-        return [p.Outgrow(tuple(dict.fromkeys(large)), self.b.common_site("kernels"))] if large else []
+        return [p.Deoptimise(tuple(dict.fromkeys(large)), self.b.common_site("kernels"))] if large else []
 
     def _releasable(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str | None:
         """The name of the estimated work that the GIL need not be held for, "" if there is none; None if it is not
@@ -364,9 +363,9 @@ def _split(steps: list[Step], destructive: set[int]) -> tuple[list[Step], list[S
 def base_shared(v: Value) -> int | None:
     """The number of the shared variable whose storage v is a view of."""
     while True:
-        if v.op in ("move", *VIEWS):
+        if v.op == "move" or v.traits.is_view:
             v = v.operands[0]
-        elif v.op == "result" and v.operands[0].op == "for" and v.attrs["k"] < len(v.operands[0].operands) - 1:
+        elif v.op == "result" and v.operands[0].op == FOR and v.attrs["k"] < len(v.operands[0].operands) - 1:
             v = v.operands[0].operands[1 + v.attrs["k"]]  # a loop without iterations gives back what it got
         else:
             break
@@ -424,7 +423,7 @@ def _first_conflict(
     own_steps = {id(giver[v.number]) for _, v in candidates}
     given = {n for s in late for n in s.gives}
     for s in late:
-        waits = s.value is not None and s.value.op == "dot" and not given.isdisjoint(s.needs)
+        waits = s.value is not None and s.value.op == DOT and not given.isdisjoint(s.needs)
         if waits or not (id(s) in own_steps if s.fused is None else _is_safe(s.fused, b)):
             needed = _needed(s, late)
             involved = [c for c in candidates if (own := giver[c[1].number]) is s or not needed.isdisjoint(own.gives)]
@@ -456,8 +455,8 @@ def _is_safe(fused: Fused, b: Bufferiser) -> bool:
 def _is_partial(b: Bufferiser, step: Step, k: int, v: Value) -> bool:
     """Whether the step adds to the shared variable, or writes to parts of it, and reads it nowhere else; or is a
     product that does not read it."""
-    at = begins_with(v)
-    if (at is None and v.op != "dot") or b.graph.extents.assumed:
+    at = v.construct.begins_with(v)
+    if (at is None and v.op != DOT) or b.graph.extents.assumed:
         return False
     others = list(v.operands)
     if at is not None:
@@ -471,7 +470,7 @@ def _is_partial(b: Bufferiser, step: Step, k: int, v: Value) -> bool:
 def _view_lengths(v: Value) -> list[Any]:
     """What the layout of v depends on."""
     lengths = [*v.shape]
-    while v.op in ("move", *VIEWS):
+    while v.op == "move" or v.traits.is_view:
         lengths += [*v.operands[0].shape, *(n for bound in v.attrs.get("bounds", ()) for n in bound[:3])]
         v = v.operands[0]
     return lengths
@@ -480,7 +479,7 @@ def _view_lengths(v: Value) -> list[Any]:
 def partial_layout(b: Bufferiser, s: Step) -> list[Any]:
     """The integers that an update of a slice needs; its bounds may be known at run time only."""
     v = s.value
-    if v is None or v.op != "inc_subtensor":
+    if v is None or v.op != INC_SUBTENSOR:
         return []
     item = ITEMSIZE[v.dtype]
     offset, dims, strides = slice_layout(b, contiguous(tuple(map(b.find, v.shape)), item), v.attrs["bounds"])
@@ -508,7 +507,7 @@ def _shared_reads(steps: list[Step], b: Bufferiser) -> dict[int, set[int]]:
             for s in region.steps:
                 nested |= _reads(s)
     for s in steps:
-        has_region = s.value is not None and s.value.op in ("for", "ifelse")
+        has_region = s.value is not None and s.value.traits.has_regions
         result[id(s)] = _reads(s) | (nested if has_region else set())
     return result
 
@@ -535,7 +534,7 @@ def _work(b: Bufferiser, body: Sequence[p.Instr], length: Mapping[str, Any]) -> 
         elif isinstance(i, p.Scatter):
             add(b.tuning.costs.scatter_ns_per_1000, (i.count, *i.dims))
         elif isinstance(i, p.LibraryCall):
-            add(LIBRARY_WORK.get(i.function, b.tuning.costs.library_ns_per_1000), i.outputs[0][2])
+            add(of_function(i.function).work_ns or b.tuning.costs.library_ns_per_1000, i.outputs[0][2])
         elif isinstance(i, p.If):
             then, orelse = _work(b, i.then, length), _work(b, i.orelse, length)
             if then is None or orelse is None:

@@ -1,5 +1,7 @@
-"""Matrix products in program IR: vectors are one row or one column, strides say what is transposed, and operands with
-three axes are as many products as the first is long."""
+"""Matrix products in program IR: (m, n, k) and strides of operands; vectors are one row or column.
+
+Strides express transposition; operands with three axes are a batch of products.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ def _several(b: Bufferiser, first: p.Gemm, x: Ref, y: Ref) -> p.Gemm:
 
 
 def scratch_of(b: Bufferiser, v: Value) -> str | None:
-    """Room to pack the operands of a product, taken when first asked for: it may fail."""
+    """Scratch to pack the operands of a product, allocated at first use: that may fail."""
     if v.number not in b.scratch:
         operands = [(strides, lengths) for _, strides, lengths in matrices(b, v)]
         b.scratch[v.number] = room_to_pack(b, operands, ITEMSIZE[v.dtype])
@@ -75,7 +77,9 @@ def room_to_pack(
 ) -> str | None:
     """Room to pack the operands unless the BLAS can read both where they are, which only the call can tell for
     arguments; for as many products at once."""
-    unknown = [ways for strides, lengths in operands if (ways := _ways(b, strides, lengths, item)) is not None]
+    unknown = [
+        ways for strides, lengths in operands if (ways := _packing_conditions(b, strides, lengths, item)) is not None
+    ]
     if not unknown:
         return None
     readable = b.name(0)
@@ -92,11 +96,11 @@ def packed_size(operands: Sequence[tuple[Sequence[Any], Sequence[Any]]], item: i
     return ex.total(ex.mul(item, ex.product(lengths)) for _, lengths in operands)
 
 
-def _ways(
+def _packing_conditions(
     b: Bufferiser, strides: Sequence[Any], lengths: Sequence[Any], item: int
 ) -> list[list[tuple[str, Any, Any]]] | None:
-    """What must hold for rows, or for columns, to be contiguous and not to overlap, if only the call can tell whether
-    one of them are: `gemm.dispatch` packs every other operand.  None if they are.
+    """The conditions under which rows, or columns, are contiguous without overlap, if only the call can tell:
+    `gemm.dispatch` packs every other operand.  None if they are.
 
     A stride along an axis of one element does not matter.
     """

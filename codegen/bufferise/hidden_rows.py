@@ -1,5 +1,7 @@
-"""Rows of matrices in program IR (`fusion.batch_blocking`): a loop over blocks of rows around products and groups of
-what they give, where a call's lengths make what only these read large."""
+"""Row blocking of layers in program IR: a loop over blocks of rows around products and the groups between them.
+
+For runs of `fusion.batch_blocking` with large values between the steps, at a call's lengths.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Any
 from tensordsl.codegen.bufferise.batches import by_blocks, bytes_of_one
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.gemm import as_matrix, elements, room_to_pack
-from tensordsl.codegen.bufferise.row_blocks import ROWS, Product, block_of, launch_part, quotient, view
+from tensordsl.codegen.bufferise.row_blocks import ROWS, Product, block_of, launch_block, quotient, view
 from tensordsl.codegen.fusion.batch_blocking import Stacks
 from tensordsl.codegen.fusion.inline import Fused
 from tensordsl.codegen.fusion.row_blocking import origin
@@ -116,7 +118,7 @@ def _step_by_step(b: Bufferiser, run: Stacks, count: Any, given: dict[int, Ref])
         if isinstance(member, Value):
             b.emit(_product(b, member, refs))
         else:
-            launch_part(b, member, refs)
+            launch_block(b, member, refs)
     return b.close_scope()
 
 

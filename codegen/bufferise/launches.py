@@ -1,4 +1,7 @@
-"""Launches of groups in program IR: which plans a call may need of each, and how it chooses between them."""
+"""Launches of groups: the variants that a call may choose between, with the condition of each.
+
+`launch_of` rewrites the group where axes collapse or unroll, plans each variant once, and emits one `Launch`.
+"""
 
 from __future__ import annotations
 
@@ -99,8 +102,8 @@ def _any_copy(group: Group, refs: dict[int, Ref]) -> tuple[Group, dict[int, Ref]
 
 
 def _count_points(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None) -> None:
-    """Refuse lengths whose product no integer holds, of axes that are walked together: unless an array has an element
-    for each point, so that there are no more of these than memory has."""
+    """Refuse lengths whose product overflows, of axes that one loop covers, unless an array has an element for each
+    point, so that memory bounds them."""
     operands = [*((o.buffer, o.map) for o in group.outs), *(v.attr for v in group.scalars if v.op == "load")]
     names = list(group.extents)
     for _, numbers in group.work(b.tuning.costs):

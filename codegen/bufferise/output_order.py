@@ -1,4 +1,8 @@
-"""Results that keep the order of their operands in memory, as NumPy's do."""
+"""Memory order of outputs: results keep the order of their operands' axes, as NumPy's do.
+
+A pass over the finished program: `NewOut` gets the strides of the operands to follow, and its launch a plan whose lanes
+run along the resulting inner axis.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,7 @@ class _Known:
     lengths: Mapping[Any, Any]
     places: Mapping[Name, int]
     entry: int
-    turned: dict[tuple[int, int], int]
+    by_axis: dict[tuple[int, int], int]
 
 
 def keep_orders(b: Bufferiser, code: Sequence[Instr]) -> dict[int, Instr]:
@@ -86,7 +90,7 @@ def _followed(
     order where this holds."""
     plan, strides = b.program.plans[launch.plan], list(launch.strides)
     changed: dict[int, Instr] = {}
-    turns: dict[tuple[Name, int], None] = {}
+    plans: dict[tuple[Name, int], None] = {}
     for k, out in enumerate(map(made.get, launch.writes), plan.n_inputs):
         axes = _axes(b, known, plan, launch, k, out) if out else None
         rows = _read(known, plan, launch, k, axes) if axes else {}
@@ -101,9 +105,9 @@ def _followed(
             likes[0] = tuple(x and b.once(b.entry, "s", p.Select, unless, x, y) for x, y in pairs)
         changed[id(out)] = replace(out, likes=tuple(likes), usual=usual, strides=chosen)
         strides[k] = tuple(chosen[axes.index(a)] if a in axes else None for a in range(len(plan.axes)))
-        turns |= dict.fromkeys(_turned(b, known, launch, axes, rows))
+        plans |= dict.fromkeys(_other_lanes(b, known, launch, axes, rows))
     if changed:
-        changed[id(launch)] = replace(launch, strides=tuple(strides), instead=(*launch.instead, *turns))
+        changed[id(launch)] = replace(launch, strides=tuple(strides), instead=(*launch.instead, *plans))
     return changed
 
 
@@ -152,9 +156,9 @@ def _axes(b: Bufferiser, known: _Known, plan: p.LaunchPlan, launch: p.Launch, k:
     return [None if place is None else written.index(place) for place in places]
 
 
-def _turned(b: Bufferiser, known: _Known, launch: p.Launch, axes: Axes, rows: Rows) -> Iterator[tuple[Name, int]]:
-    """Plans whose lanes run along another axis of an output, and the condition for each: elements of all that is
-    followed are nearer along that axis (of more than one: adjacent), and not adjacent along that of the usual lanes."""
+def _other_lanes(b: Bufferiser, known: _Known, launch: p.Launch, axes: Axes, rows: Rows) -> Iterator[tuple[Name, int]]:
+    """Plans with lanes along another axis of an output, and the condition of each: operands have smaller strides along
+    that axis (of more than one: 1), and not 1 along the usual one."""
     plan, length = b.program.plans[launch.plan], known.lengths
     lane = plan.axes.index(plan.schedule.lane)
     for place, axis in enumerate(axes):
@@ -193,12 +197,12 @@ def _along(b: Bufferiser, known: _Known, launch: p.Launch, axis: int) -> int | N
     lane = plan.axes.index(plan.schedule.lane)
     if all(bool(row[axis]) == bool(row[lane]) for row in launch.strides):
         return None
-    if (launch.plan, axis) not in known.turned:
+    if (launch.plan, axis) not in known.by_axis:
         parallel, number = plan.group.parallel, len(b.program.plans)
         group = replace(plan.group, parallel=parallel if axis else parallel[::-1])
         chosen = schedule(group, b.tuning, plan.axes[axis])
         made = plan_kernels(group, chosen, f"k{number}", b.tuning)
         made.variant, made.when = "output_order", "elements are adjacent along this axis, in operands and result"
         b.program.plans.append(made)
-        known.turned[launch.plan, axis] = number
-    return known.turned[launch.plan, axis]
+        known.by_axis[launch.plan, axis] = number
+    return known.by_axis[launch.plan, axis]

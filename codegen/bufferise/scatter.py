@@ -1,4 +1,7 @@
-"""Writing at integer positions in program IR: the check of the indices, and the scatter itself, which cannot fail."""
+"""Scatters in program IR: the check of the indices, and the write itself, which cannot fail.
+
+`build_inc_take` emits both; a group may begin the result before the check.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +19,6 @@ from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 from tensordsl.ops.array.index import index_place
-
-
-def build_in_bounds(b: Bufferiser, v: Value) -> None:
-    at, least, most = v.operands
-    ((_, n, _, _),) = v.attrs["bounds"]
-    site = b.site("index", b.node_of(v), f"index is out of bounds for axis {v.attrs['axis']}")
-    for value, relation, limit in ((least, "ge", ex.mul(-1, b.find(n))), (most, "lt", n)):
-        index = b.fresh("q")
-        b.emit(p.LoadScalar(index, b.ref(value).ptr, "int64"))
-        b.emit(p.Check(relation, index, b.name(limit), site))
-    if at.number not in b.unstored:
-        b.view(v, b.packed(b.ref(at), v.dtype))  # one number may stand for all positions
-
-
-def build_inc_take(b: Bufferiser, v: Value) -> None:
-    x, y, *positions = v.operands
-    ref = over(b, v, x)
-    emit_scatter(b, v, ref, b.ref(y), [b.packed(b.ref(i), i.dtype) for i in positions])
-    b.finish(v, ref)
 
 
 def begin_scatter(b: Bufferiser, v: Value) -> Ref:
@@ -56,7 +40,7 @@ def begin_with(b: Bufferiser, x: Value, target: Ref, part: Callable[[Ref], Ref] 
 
 def over(b: Bufferiser, v: Value, x: Value, begin: Callable[[Bufferiser, Value, Ref], None] = begin_with) -> Ref:
     """Where v is computed from x, which stands there, as far as `begin` puts it there."""
-    if v.number in b.heirs and v.number not in b.targets:
+    if v.number in b.in_place and v.number not in b.targets:
         return b.ref(x)
     ref = b.destination(v, v.dtype, v.shape)
     if is_zero(x) or b.ref(x).ptr != ref.ptr:

@@ -1,5 +1,7 @@
-"""Groups as bytes, for the disk cache: flat, as a list of values, operands first, since a group can be deeper than
-Python's stack."""
+"""Groups and schedules as bytes: what a late plan's kernels are made from, for the executable.
+
+A flat list of values, operands first, since a group can be deeper than Python's stack.  Equal bytes mean equal kernels.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Axes of few elements, unrolled: elementwise groups that repeat operands along them, as gradients of pools and
-upsampling do, or put side by side what is apart, compute all of their elements at once."""
+"""Unrolling of short axes: elementwise groups compute all elements along axes of few elements at once.
+
+For operands that are repeated along them, as in gradients of pooling and in upsampling, or interleaved with strides.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from tensordsl.codegen.bufferise.collapse_axes import Rewritten
 from tensordsl.codegen.fusion.group import INTERLEAVE, Buffer, Group, Out
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref
-from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, Builder, Val
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder, Val, is_expensive_op
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.variants.conditions import may_overwrite
@@ -26,12 +28,12 @@ def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Rewritten 
     loads = [v for v in group.scalars if v.op == "load"]
     if len(group.outs) != 1 or len(group.parallel) < len(group.extents):
         return None
-    if any(v.args for v in loads) or any(v.op in HEAVY for v in group.scalars):
+    if any(v.args for v in loads) or any(is_expensive_op(v) for v in group.scalars):
         return None
     condition = None
     axes, joined = _repeated_axes(group, loads, b.tuning)
     if not axes:
-        axes, joined = _apart_axis(group, loads, refs, b.tuning)
+        axes, joined = _strided_axis(group, loads, refs, b.tuning)
         if axes and len(group.extents) > b.tuning.axes.short_row_max_axes:  # rows are not one
             row, size = group.extents[[*group.extents][-2]], ITEMSIZE[group.outs[0].buffer.type]
             condition = b.compared(("ge", row, b.tuning.machine.vector_bytes // size))
@@ -50,8 +52,8 @@ def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Rewritten 
 
 
 def _repeated_axes(group: Group, loads: list[Val], tuning: Tuning) -> tuple[list[str], int]:
-    """(axes of few elements along which some operand with others is the same, the last ones if all are too many; how
-    many outputs stand side by side)"""
+    """(axes of few elements along which some operand with others is constant, the last ones if all are too many; how
+    many outputs are interleaved)."""
     t, most = tuning.axes, tuning.strided.max_stride_elements
     order, found, count, joined = [*group.extents], list[str](), 1, 1
     for axis in reversed(order):
@@ -70,9 +72,9 @@ def _repeated_axes(group: Group, loads: list[Val], tuning: Tuning) -> tuple[list
     return ([], 1) if not rest or has_own_ways else (found, joined)
 
 
-def _apart_axis(group: Group, loads: list[Val], refs: dict[int, Ref], tuning: Tuning) -> tuple[list[str], int]:
-    """The same for the last axis, which is short, where operands' elements along it are apart, and those along the one
-    before it adjacent, as of `x.reshape((h, 2, 2, w)).swapaxes(2, 3)`."""
+def _strided_axis(group: Group, loads: list[Val], refs: dict[int, Ref], tuning: Tuning) -> tuple[list[str], int]:
+    """The same for the last axis, if it is short and operands have strides along it but are adjacent along the one
+    before, as `x.reshape((h, 2, 2, w)).swapaxes(2, 3)`."""
     t, most = tuning.axes, tuning.strided.max_stride_elements
     if len(group.extents) < t.short_row_max_axes or not loads:
         return [], 1

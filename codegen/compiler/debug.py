@@ -1,10 +1,7 @@
-"""What the compiler did, for people: `TENSORDSL_DEBUG` prints it to stderr, `TENSORDSL_DUMP` writes all of it to files.
+"""Debugging output of the compiler: `TENSORDSL_DEBUG` prints it to stderr, `TENSORDSL_DUMP` writes all of it to files.
 
-1  one line for each compile: time of each phase
-2  the passes, with their times and how often each rule applied
-3  the tensor IR after each pass that changed it
-4  the groups, the cuts between them with their rules, the program, and which variant each of its plans is, when
-5  the LLVM text
+Levels: 1 the time of each phase; 2 the passes, their times, how often each rule applied; 3 the tensor IR after each
+pass that changed it; 4 groups, cuts with their rules, the program, and the variant of each plan; 5 LLVM text.
 """
 
 from __future__ import annotations
@@ -37,7 +34,7 @@ class PassReport:
 
 
 def level() -> int:
-    """The rung of the ladder that the environment asks for.  Raises ValueError where it is no number."""
+    """The level in the environment.  Raises ValueError where it is no number."""
     text = os.environ.get("TENSORDSL_DEBUG", "")
     if text and not text.isdigit():
         raise ValueError(f"TENSORDSL_DEBUG must be a number from 0 to 5, got {text!r}")
@@ -45,7 +42,7 @@ def level() -> int:
 
 
 class Trace:
-    """Of one compile: phases with their times, passes, and texts that are made only if somebody wants them."""
+    """Of one compile: phases with their times, passes, and texts that are made only if printed or dumped."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -67,7 +64,7 @@ class Trace:
         self._clock = now
 
     def text(self, rung: int, title: str, make: Callable[[], str]) -> None:
-        """Print a text from rung `rung` of the ladder on; write it where dumps are wanted."""
+        """Print a text from level `rung` on; write it to a file where dumps are requested."""
         if self.level < rung and not self._folder:
             return
         made = make()
@@ -87,7 +84,7 @@ class Trace:
 
 
 def _folder(name: str) -> str:
-    """A new folder for this compile's files, "" if none are wanted."""
+    """A new folder for this compile's files, "" if none are requested."""
     parent = os.environ.get("TENSORDSL_DUMP", "")
     if not parent:
         return ""

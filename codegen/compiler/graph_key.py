@@ -1,7 +1,6 @@
-"""A user's graph as bytes: equal for graphs that compile to the same code, in any process.
+"""The key of a user's graph: bytes that are equal for graphs that compile to the same code, in any process.
 
-It names ops by their rows, variables by position, constants by their bytes.  A graph that holds a user's callable has
-no key.
+Ops by their rows, variables by position, constants by their bytes.  A graph that holds a user's callable has no key.
 """
 
 from __future__ import annotations
@@ -13,32 +12,31 @@ import numpy as np
 
 from tensordsl.graph.variables import Apply, Constant, Kernel, Variable, toposort
 
-LARGE = 1 << 10  # bytes of a constant that is no part of the text
-HOSTS = frozenset(("print", "host"))  # kernels that call back into Python
+LARGE_BYTES = 1 << 10  # of a constant that the text has by number
 
 
 def graph_key(
     inputs: Sequence[Variable], shared: Sequence[Variable], roots: Sequence[Variable]
 ) -> tuple[str | bytes, ...] | None:
-    """The graph's text and the bytes of its large constants, or None if it can't be told by them."""
+    """The graph's text and the bytes of its large constants, or None if these do not determine it."""
     writer = _Writer()
     for v in (*inputs, *shared):
         writer.declare(v)
-    writer.parts.append(f"|{len(inputs)}|{len(shared)}|")
+    writer.texts.append(f"|{len(inputs)}|{len(shared)}|")
     if not writer.graph(roots):
         return None
-    return "".join(writer.parts), *writer.arrays
+    return "".join(writer.texts), *writer.arrays
 
 
 class _Writer:
     def __init__(self) -> None:
-        self.parts: list[str] = []
+        self.texts: list[str] = []
         self.number: dict[int, int] = {}
         self.arrays: list[bytes] = []
 
     def declare(self, v: Variable) -> None:
         self.number.setdefault(id(v), len(self.number))
-        self.parts.append(f"{v.type.dtype}{v.type.shape};")
+        self.texts.append(f"{v.type.dtype}{v.type.shape};")
 
     def reference(self, v: Variable) -> int:
         known = self.number.get(id(v))
@@ -46,25 +44,25 @@ class _Writer:
             known = self.number[id(v)] = len(self.number)
             if isinstance(v, Constant):
                 data = np.asarray(v.data)
-                if data.nbytes > LARGE:
+                if data.nbytes > LARGE_BYTES:
                     self.arrays.append(data.tobytes())
-                    self.parts.append(f"c{v.type.dtype}{data.shape}#{len(self.arrays)};")
+                    self.texts.append(f"c{v.type.dtype}{data.shape}#{len(self.arrays)};")
                 else:
-                    self.parts.append(f"c{v.type.dtype}{data.shape}{data.tobytes().hex()};")
+                    self.texts.append(f"c{v.type.dtype}{data.shape}{data.tobytes().hex()};")
             else:
-                self.parts.append(f"f{v.type.dtype}{v.type.shape};")
+                self.texts.append(f"f{v.type.dtype}{v.type.shape};")
         return known
 
     def graph(self, roots: Sequence[Variable]) -> bool:
         for node in toposort(roots):
             if not self.apply(node):
                 return False
-        self.parts.append("r" + ",".join(str(self.reference(v)) for v in roots) + "|")
+        self.texts.append("r" + ",".join(str(self.reference(v)) for v in roots) + "|")
         return True
 
     def apply(self, node: Apply) -> bool:
         meaning = node.row.meaning
-        if isinstance(meaning, Kernel) and meaning.name in HOSTS:
+        if isinstance(meaning, Kernel) and meaning.calls_python:
             return False
         operands = ",".join([str(self.reference(v)) for v in node.inputs])
         attrs = []
@@ -73,7 +71,7 @@ class _Writer:
             if text is None:
                 return False
             attrs.append(f"{name}={text}")
-        self.parts.append(f"{node.row.name}({operands}){{{','.join(attrs)}}}")
+        self.texts.append(f"{node.row.name}({operands}){{{','.join(attrs)}}}")
         for v in node.outputs:
             self.number[id(v)] = len(self.number)
         return True
@@ -95,10 +93,10 @@ class _Writer:
         """A loop's body: its parameters, then its graph."""
         if not hasattr(value, "carried") or not hasattr(value, "stacked"):
             return None
-        outer, self.parts = self.parts, []
+        outer, self.texts = self.texts, []
         for v in (value.index, *value.carried, *value.invariants):
             self.declare(v)
         complete = self.graph([*value.next, *value.stacked])
-        inner, self.parts = self.parts, outer
+        inner, self.texts = self.texts, outer
         counts = f"{len(value.carried)},{len(value.invariants)},{len(value.next)},{len(value.stacked)}"
         return f"[{counts}:{''.join(inner)}]" if complete else None

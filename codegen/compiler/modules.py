@@ -1,5 +1,7 @@
-"""LLVM modules of the kernels of plans: those that are compiled with their function, and those that a call requires;
-and of the library: what some of its functions need."""
+"""LLVM modules of plans' kernels: those compiled with their function, those of late plans, and parts of the library.
+
+Equal kernels are one, under the library's name where it has them (`precompiled_kernels`).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.fusion.group import names_lengths
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.program_ir.tables import NOTHING
+from tensordsl.codegen.target.machine import native_width
 from tensordsl.codegen.target.tuning import Tuning
 
 Found = tuple[Sequence[str], Sequence[int]]  # the library's names of a plan's kernels, and the plan's descriptor
@@ -34,15 +37,23 @@ def module_text(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -
     return "\n".join([*sorted(shared), *definitions])
 
 
+def loads_forward(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -> bool:
+    """Does `module_text` load vectors of several registers, without elementary functions (which alone have fma)?  Then
+    `compile_object` is to schedule loads forward."""
+    own = [p for p in plans if any(symbol not in common for symbol in p.symbols)]
+    sizes = (n for p in own for symbol, n in zip(p.symbols, p.widest_load_bytes, strict=True) if symbol not in common)
+    has_functions = any("@llvm.fma." in declaration for p in own for declaration in p.declarations)
+    return max(sizes, default=0) > native_width() and not has_functions
+
+
 def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None], max_values: int) -> None:
-    """Give the plan the library's kernels, so that none are made, where that has them all under its name (`known`).
-    max_values: of groups that the library may have."""
+    """Give the plan its precompiled kernels (`known`, by the plan's name), so that none are compiled."""
     if len(plan.group.scalars) > max_values or names_lengths(plan.group):
         return
     found = known(plan_name(plan))
     if found is not None:
         symbols, words = found
-        plan.make = lambda: Kernels(tuple(symbols), (), tuple(words), frozenset(), (), False)
+        plan.make = lambda: Kernels(tuple(symbols), (), tuple(words), frozenset(), (), False, ())
 
 
 def plan_name(plan: LaunchPlan) -> str:
@@ -51,7 +62,7 @@ def plan_name(plan: LaunchPlan) -> str:
 
 
 def common_kernels(plans: Iterable[Kernels], names: Collection[str]) -> dict[str, str]:
-    """Of kernels that the library has under some of these names (`common`): their symbols -> their names."""
+    """Of kernels that are precompiled under some of these names (`common`): their symbols -> those names."""
     if not names:
         return {}
     named = {s: common_name(s, text) for p in plans for s, text in zip(p.symbols, p.texts, strict=True)}
@@ -72,14 +83,14 @@ def _nameless(symbol: str, text: str) -> str:
 
 
 def under(text: str, symbol: str, name: str) -> str:
-    """The text of the kernel `symbol`, which may have functions of its own (`symbol.past`), under another name."""
+    """The text of the kernel `symbol`, with functions of its own (`symbol.past`), under another name."""
     return text.replace(f"@{symbol}(", f"@{name}(").replace(f"@{symbol}.", f"@{name}.")
 
 
-def late_kernels(parts: Sequence[bytes]) -> list[Kernels]:
-    """Of plans that a call requires (`bufferise.serialise.pack_plans`)."""
+def late_kernels(packed: Sequence[bytes]) -> list[Kernels]:
+    """The kernels of late plans (`bufferise.serialise.pack_plans`)."""
     result = []
-    for k, part in enumerate(parts):
+    for k, part in enumerate(packed):
         group, chosen, streams, key = unpack_plan(part)
         made = plan(group, chosen, f"k{k}", Tuning.from_key(key))
         result.append(replace(made, streams=streams).kernels)

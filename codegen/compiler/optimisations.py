@@ -1,12 +1,8 @@
-"""The optimisations: each with a name, a switch, its condition and its reason.
+"""The table of optimisations: each with a name, a switch, its condition and its reason.
 
-Contract  names -> `Optimisation`s; `check_names` refuses others.  What is off or forced travels as a `Tuning`.
-When      read by `python -m tensordsl.passes`, by modes, by the ablation and by docs/optimisations.md.
-Why       what has no switch has no price: `python -m benchmarks.ablation` measures each entry by leaving it out.
-
-Tensor passes stand in `compiler.pipeline`, which says where each stands and why.  All others are rows here: what
-transforms groups, what shapes a program, what kernels and the library do.  This module loads no other of the compiler,
-since modes ask it for names.
+Names -> `Optimisation`s; `check_names` refuses others.  What is off or forced travels as a `Tuning`.  Read by modes,
+`python -m tensordsl.passes` and `benchmarks.ablation`, which measures each by leaving it out.  Tensor passes are in
+`compiler.pipeline`.  Loads no other module of the compiler.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The list of passes, and the way of a function from the user's graph to object code."""
+"""The compilation pipeline: the list of passes, and the stages from the user's graph to object code.
+
+`compile_graph` lowers, optimises, bufferises and emits; `PIPELINE` has the passes, each with the reason for its place.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,21 @@ from typing import Any
 
 from tensordsl.base.config import config
 from tensordsl.base.records import kept, record
+from tensordsl.codegen import (
+    constructs as constructs,  # which constructs there are: passes and bufferising ask for them
+)
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
 from tensordsl.codegen.bufferise.function import build_program
 from tensordsl.codegen.bufferise.serialise import pack_plans
 from tensordsl.codegen.compiler.debug import PassReport, Trace, groups_text, plans_text
-from tensordsl.codegen.compiler.modules import Found, common_kernels, module_text, take_common_plan
+from tensordsl.codegen.compiler.modules import Found, common_kernels, loads_forward, module_text, take_common_plan
 from tensordsl.codegen.compiler.optimisations import switches
 from tensordsl.codegen.host.emitter import emit_program
 from tensordsl.codegen.llvm import compile as llvm
 from tensordsl.codegen.passes import rules
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
-from tensordsl.codegen.passes.complex_moves import MOVES, move_numbers
+from tensordsl.codegen.passes.complex_moves import move_numbers
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
@@ -36,7 +42,6 @@ from tensordsl.codegen.passes.share_rolls import share_rolls
 from tensordsl.codegen.passes.sink_gathers import sink_gathers
 from tensordsl.codegen.passes.sink_slices import sink_slices
 from tensordsl.codegen.passes.stabilise import divide_once, of_exponentials
-from tensordsl.codegen.passes.unmerge_axes import OPS as MERGED
 from tensordsl.codegen.passes.unmerge_axes import raise_merges
 from tensordsl.codegen.passes.unroll_pooling import unroll_pools
 from tensordsl.codegen.program_ir.instructions import Program, walk_program
@@ -44,6 +49,16 @@ from tensordsl.codegen.program_ir.printer import show as show_program
 from tensordsl.codegen.program_ir.tables import constant_table, late_plans, libraries, plan_table
 from tensordsl.codegen.program_ir.verify import verify
 from tensordsl.codegen.target.tuning import Tuning
+from tensordsl.codegen.tensor_ir.construct import (
+    ALONG,
+    CONCATENATE,
+    DOT,
+    INC_SUBTENSOR,
+    INC_TAKE,
+    PART,
+    RESHAPE,
+    SUBTENSOR,
+)
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered, lower
 from tensordsl.codegen.tensor_ir.verify import verify_ir
@@ -56,9 +71,9 @@ from tensordsl.graph.variables import Variable
 class Pass:
     """One walk over the IR, operands first.
 
-    run(context, value) -> what the value becomes, or None.  `reason`: why the pass stands where it does.  A required
-    pass runs in every mode; needs_users: it asks how many users a value has; ops: what it rewrites (empty: all); file:
-    where its equations are, if not where `run` is.
+    run(context, value) -> what the value becomes, or None.  `reason`: why the pass stands at its place.  A required
+    pass runs in every mode; needs_users: it needs the number of users of values; ops: what it rewrites (empty: all);
+    file: of its equations, if not that of `run`.
     """
 
     name: str
@@ -113,35 +128,35 @@ PIPELINE = (
         reason="after sums of sums are one; before slices move into reductions",
     ),
     Pass(
-        "fold_products", fold_products, ops=frozenset(("dot", "map")), needs_users=True,
+        "fold_products", fold_products, ops=frozenset((DOT, "map")), needs_users=True,
         reason="after the rules, which bring signs and factors together",
     ),
     Pass(
-        "scatter_to_choice", scatter_to_choice, ops=frozenset(("inc_take",)),
+        "scatter_to_choice", scatter_to_choice, ops=frozenset((INC_TAKE,)),
         reason="after the rules, which look for the user's formulas; before slices, which move into choices",
     ),
     Pass(
-        "merge_writes", merge_writes, ops=frozenset(("inc_take", "map")), needs_users=True,
+        "merge_writes", merge_writes, ops=frozenset((INC_TAKE, "map")), needs_users=True,
         reason="after the writes that are none; before slices, which move into what is written",
     ),
     Pass(
-        "sum_by_slices", sum_by_slices, ops=frozenset(("inc_subtensor",)), needs_users=True,
+        "sum_by_slices", sum_by_slices, ops=frozenset((INC_SUBTENSOR,)), needs_users=True,
         reason="before what is added to zeros is set",
     ),
     Pass(
-        "sum_around", sum_around, ops=frozenset(("inc_subtensor",)), needs_users=True,
+        "sum_around", sum_around, ops=frozenset((INC_SUBTENSOR,)), needs_users=True,
         reason="after sum_by_slices, so that each slice is added to once; before what is added to zeros is set",
     ),
     Pass(
-        "add_to_given", add_to_given, ops=frozenset(("inc_subtensor",)),
+        "add_to_given", add_to_given, ops=frozenset((INC_SUBTENSOR,)),
         reason="before slices, which move into what is added",
     ),
     Pass(
-        "part_of_order", part_of_order, ops=frozenset(("subtensor",)), needs_users=True,
+        "part_of_order", part_of_order, ops=frozenset((SUBTENSOR,)), needs_users=True,
         reason="after canonicalise, which makes one slice of several",
     ),
     Pass(
-        "ranks", ranks, ops=frozenset(("along",)),
+        "ranks", ranks, ops=frozenset((ALONG,)),
         reason="after part_of_order: of an order that is looked at in parts nothing is undone",
     ),
     Pass(
@@ -149,15 +164,15 @@ PIPELINE = (
         reason="after the rules, which look for the user's formulas; before share_rolls, for which a copy is left",
     ),
     Pass(
-        "share_rolls", share_rolls, ops=frozenset(("concatenate",)),
+        "share_rolls", share_rolls, ops=frozenset((CONCATENATE,)),
         reason="before slices, which move into what is rolled",
     ),
     Pass(
-        "raise_merges", raise_merges, ops=MERGED, needs_users=True,
+        "raise_merges", raise_merges, needs_users=True,
         reason="after the rules; before slices, which move into what is computed",
     ),
     Pass(
-        "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
+        "sink_slices", sink_slices, ops=frozenset((SUBTENSOR, RESHAPE)), needs_users=True,
         reason="after the formulas are known: it takes them apart",
     ),
     Pass(
@@ -219,15 +234,15 @@ def _of_roots(
 
 FINISH = (
     Finish(
-        "finish_products", finish_products, follows="fold_products", ops=frozenset(("dot", "map")),
+        "finish_products", finish_products, follows="fold_products", ops=frozenset((DOT, "map")),
         reason="behind all passes: only now nothing else takes a product's factor, and roots are what they stay",
     ),
     Finish(
-        "move_numbers", _of_roots(move_numbers), ops=frozenset(MOVES),
+        "move_numbers", _of_roots(move_numbers), ops=frozenset(("complex", PART)),
         reason="behind the rules, which simplify what is done to each part of a complex number",
     ),
     Finish(
-        "narrow_positions", _of_roots(narrow_positions), on_cpu=True, ops=frozenset(("inc_take",)),
+        "narrow_positions", _of_roots(narrow_positions), on_cpu=True, ops=frozenset((INC_TAKE,)),
         reason="last: writes are merged, and their positions are final; devices take int64",
     ),
 )  # fmt: skip
@@ -292,7 +307,7 @@ def optimise(
 
 
 class _Needed:
-    """What `roots` need, in order, and what several passes ask of it."""
+    """The values that `roots` depend on, in order, and analyses of them that several passes share."""
 
     def __init__(self, roots: list[Value]) -> None:
         self.roots, self.order = roots, toposort(roots)
@@ -356,7 +371,7 @@ def optimise_lowered(lowered: Lowered, mode: Any = None, trace: Trace | None = N
             lowered.outputs, lowered.updates = step.run(lowered.graph, lowered.outputs, lowered.updates, on_cpu)
 
 
-# -- the whole way -----------------------------------------------------------------------------------------------------
+# -- all stages --------------------------------------------------------------------------------------------------------
 @record(eq=False, frozen=False)
 class Compiled:
     """The objects of a function, what the run time must know of them, the callables of its host steps, and the names of
@@ -411,7 +426,8 @@ def stack_bytes(program: Program, text: str, usual: int) -> int:
 def compile_graph(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
-    kernel_object: Callable[[str], bytes] = llvm.compile_object, shapes: Sequence[Sequence[int]] = (),
+    kernel_object: Callable[[str, bool], bytes] = lambda text, forward: llvm.compile_object(text),
+    shapes: Sequence[Sequence[int]] = (),
     small: Collection[int] = (), common: Collection[str] = (),
     common_plan: Callable[[str], Found | None] = lambda name: None, tuning: Tuning | None = None,
 ) -> Compiled:  # fmt: skip
@@ -431,7 +447,7 @@ def compile_graph(
     known = common_kernels(plans, common)
     text = module_text(plans, known)
     trace.text(5, "kernels", lambda: module_text(plans))
-    kernels = kernel_object(text) if text else b""
+    kernels = kernel_object(text, loads_forward(plans, known)) if text else b""
     trace.phase("kernels")
     host_text = emit_program(program, tuning=tuning.calls)
     trace.text(5, "host", lambda: host_text)

@@ -1,8 +1,7 @@
-"""Kernels that many programs have, for the library: each machine compiles them once, and programs name them.
+"""Precompiled kernels: those that many programs share, compiled once per machine with the library.
 
-Which ones: what several of the examples' and benchmarks' programs share.  They are made as any program's are, so a
-plan is found wherever the compiler comes to the same group and schedule (`compiler.modules.plan_name`), and a kernel of
-another plan wherever it comes to the same text (`compiler.modules.common_name`).
+Those of several examples and benchmarks; made as any program's are, so a plan is found wherever the compiler meets the
+same group and schedule (`modules.plan_name`), and a kernel of another plan by its text (`modules.common_name`).
 """
 
 from __future__ import annotations

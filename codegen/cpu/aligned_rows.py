@@ -1,25 +1,26 @@
-"""Rows of sums whose vectors begin on cache lines: registers that straddle two lines take twice as long to load.
+"""Line-aligned rows: sums along rows whose vectors begin on cache lines.
+
+Contract  a kernel along rows with `line_alignment` -> the text of its row loop, in place of `row_loop`'s.
+When      floats of one dtype are summed, a vector is as long as a cache line, and rows are long (`cpu.schedule`).
+Why       a load that straddles two lines takes as long as two.
 
 The first vector begins on the line that the row begins in, %off lanes before it.  A chunk begins in the same lane of
-its first vector, and ends before that lane of the next chunk's first, which is read for both: loads by masks leave out
+its first vector, and ends before that lane of the next chunk's first, which is read for both: masked loads leave out
 what is not the chunk's.  So states add up the same elements in the same order wherever the row begins, and folding them
-gives the same sum: only their lanes stand in another order.  Rows that memory gives wait for it, and longer where loads
-do not straddle: of these vectors begin where chunks do.
+gives the same sum: only their lanes stand in another order.  Rows that come from memory wait for it, and longer where
+loads do not straddle: their vectors begin where chunks do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from tensordsl.codegen.cpu.prefetch import FIRST, prefetch_in_loop, prefetch_lines
+from tensordsl.codegen.cpu.kernel import FIRST, Entry, Kernel
+from tensordsl.codegen.cpu.prefetch import prefetch_in_loop, prefetch_lines
 from tensordsl.codegen.fusion.group import LineAlignment
 from tensordsl.codegen.llvm.clone import Phi, defined, lanes_of_bits, masked, masked_loads, phi_lines, renamed
 from tensordsl.codegen.llvm.vector_builder import Code
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
 LANES_FROM = "llvm.x86.bmi.bzhi.64"
 DECLARATIONS = {

@@ -1,21 +1,24 @@
-"""What stands around the body of a kernel of form COLUMNS (`cpu.kernel`): vectors of columns, each over some rows.
+"""The column loop: what stands around the body of a kernel of form COLUMNS (`cpu.kernel`).
 
-    for each vector of columns: { for each row: body }; then the states are folded into those of the rows before
+Contract  a kernel whose lanes run along columns -> text of the loops:
+          for each vector of columns: { for each row: body }; then the states are folded into those of the rows before.
+When      lanes run along a parallel axis, and rows are reduced.
+Why       states stay in registers over the rows.  Unroll-and-jam (`Schedule.unroll_jam`): kernels of few operations do
+          several vectors together, as the few bytes that one has of each row are no stream to the prefetcher.
 
-Of kernels with few operations several vectors are done together, as far as they reach: so few bytes as one has of each
-row are no stream to the memory.  These begin on a cache line of an operand where rows are whole or half lines apart, as
-loads that straddle two lines take twice as long: the columns before it are lanes of the first vector, which comes next.
-At the end comes a row's last whole vector, without the lanes that were done before.
+Vectors that are done together begin on a cache line of an operand where rows are whole or half lines apart, since
+loads that straddle two lines take twice as long: the columns before it are lanes of the first vector, which comes
+next.  At the end comes a row's last complete vector, without the lanes that were done before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import READ
 from tensordsl.codegen.cpu.aligned_rows import behind_line
-from tensordsl.codegen.cpu.prefetch import IS_AHEAD, SECOND, is_adjacent, next_batch_pointers, prefetch_lines
+from tensordsl.codegen.cpu.kernel import SECOND, Kernel
+from tensordsl.codegen.cpu.prefetch import IS_AHEAD, is_adjacent, next_batch_pointers, prefetch_lines
 from tensordsl.codegen.llvm.clone import (
     Phi,
     defined,
@@ -28,9 +31,6 @@ from tensordsl.codegen.llvm.clone import (
 )
 from tensordsl.codegen.llvm.vector_builder import Code, splat
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Kernel
 
 
 def column_lines(k: Kernel) -> list[str]:

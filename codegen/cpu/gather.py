@@ -1,8 +1,10 @@
-"""Loads at indices in a kernel: NumPy's indices are wrapped and checked, and one element loaded for each lane.
+"""Gathers: loads at indices in a kernel, NumPy's indices wrapped and checked.
 
-Where indices are adjacent in memory, one comparison finds that all of them are in range as they are; else they are
-wrapped in a register.  Most processors with an instruction that gathers take as long for it as for a scalar load of
-each lane, or longer, many times where its firmware was mended: there index and element are loaded lane by lane.
+Contract  indices in lanes, a source's length and stride -> the loaded elements, and a flag for indices out of range.
+When      a value of the group is a load at an index (`take`).
+Why       where indices are adjacent in memory one comparison finds that all are in range as they are; else they are
+          wrapped in a register.  On most processors the gather instruction takes as long as a scalar load of each
+          lane, or many times as long: there index and element are loaded lane by lane (`Machine.has_gathers`).
 """
 
 from __future__ import annotations

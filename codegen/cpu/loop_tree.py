@@ -1,4 +1,9 @@
-"""The loops around a group's kernels as a tree, and its flat form: the descriptor that the nest library reads."""
+"""The loop nest around a group's kernels as a tree, and its encoding as the descriptor that `library.loops` interprets.
+
+Contract  nodes (`Loop`, `Blocks`, `Fill`, `Call`) and areas of scratch -> words: header, operands, instructions.
+When      of every group with axes.
+Why       one interpreter serves all loop nests, so a group compiles its kernels alone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What the kernels of one plan have in common: its operands, run-time integers, and places in scratch, by number."""
+"""Operand tables: operands, run-time integers, kernels and places in scratch of one plan, by number.
+
+Contract  a group -> `Tables`, which gives numbers to what kernels ask for, and makes the `LaunchPlan`.
+Why       kernels, descriptor and program name things by the same numbers.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tensordsl.codegen.cpu.kernel import Kernel
+from tensordsl.codegen.cpu.kernel_text import needs, text
 from tensordsl.codegen.cpu.loop_tree import Area
 from tensordsl.codegen.cpu.schedule import row_gather
 from tensordsl.codegen.fusion.group import Buffer, Group, Schedule
@@ -66,17 +71,16 @@ class Tables:
         return len(self.areas) - 1
 
     def kernels_made(self, words: tuple[int, ...]) -> Kernels:
-        declarations: dict[str, str] = {}
-        for k in self.kernels:
-            for table in k.needs():
-                declarations |= table
+        needed = [needs(k) for k in self.kernels]
+        declarations = {name: given for n in needed for name, given in (n.declarations | n.functions).items()}
         return Kernels(
             symbols=tuple(k.name for k in self.kernels),
-            texts=tuple(k.text() for k in self.kernels),
+            texts=tuple(map(text, self.kernels)),
             descriptor=words,
             declarations=frozenset(declarations.values()),
             ints=tuple(self.ints),
             may_fail=any(k.fails for k in self.kernels),
+            widest_load_bytes=tuple(n.widest_load_bytes for n in needed),
         )
 
     def launch_plan(self, schedule: Schedule, make: Callable[[], Kernels]) -> LaunchPlan:

@@ -1,8 +1,10 @@
-"""The values of a group's kernels: where each is computed, or loaded from, and the text that does it.
+"""Placement of values in kernels: where each value of a group is computed, or loaded from.
 
-A value is *row-level* if it varies along no local axis, else *point-level*.  Row-level values that are dear or depend
-on a reduction get a place in scratch; all others are computed where they are used.  What is read at indices for points
-alone is read only if there are some (`guarded`): without them its indices may be out of range.
+Contract  a group, its schedule -> `Values`: text of values in a kernel, and the row kernels that they ask for.
+When      a value is row-level if it varies along no local axis, else point-level.  Row-level values that are expensive
+          or depend on a reduction get a place in scratch; all others are computed where they are used.
+Why       an expensive value is computed once a row.  What is read at indices for points alone is read only if there
+          are some (`guarded`): without them its indices may be out of range.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ from tensordsl.codegen.cpu.schedule import (
     needed_at_points,
     reach,
 )
+from tensordsl.codegen.cpu.short_rows import ShortRows
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.llvm.emit_scalars import emit_all
-from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, Val
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Val, is_expensive_op
 from tensordsl.codegen.target.tuning import Tuning
 
 
@@ -66,6 +69,7 @@ class Values(Tables):
         self.crosses = False  # may their lanes be in another order than elements?
         self.own_axis = ""  # of wide rows: the axis along which each of their rows may have values of its own
         self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
+        self.short_rows: dict[str, ShortRows] = {}  # by the names of kernels with such a form
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
         self.outer = [] if schedule.rows_parallel else [a for a in group.parallel if a != schedule.lane]
@@ -74,7 +78,7 @@ class Values(Tables):
         self.gathers = any(v.op == "load" and v.args for v in group.scalars)  # then dead lanes stay in range
         self.widens, self.guarded = has_segmented_rows(group, schedule, tuning), needed_at_points(group)
         for v in group.scalars:
-            self.has_heavy[id(v)] = v.op in HEAVY or any([self.has_heavy[id(a)] for a in v.args])
+            self.has_heavy[id(v)] = is_expensive_op(v) or any([self.has_heavy[id(a)] for a in v.args])
             if v.op == "result":
                 self.results.setdefault(id(v.args[0]), []).append(v)
         self.kept = {id(v): (v, o) for v, o in zip(schedule.keep, schedule.keep_in, strict=True)}
@@ -217,7 +221,7 @@ class Values(Tables):
         kernel.may_keep_address(adds_up and light and sum(v.op == "load" for v in reached) == 1)
         by_lane = "gathers" not in kernel.body.isa and any(v.op == "load" and v.args for v in reached)
         if not by_lane:  # loads of indices and elements keep memory busy themselves
-            kernel.may_prefetch(self.schedule.prefetch or any(v.op in HEAVY for v in operations))
+            kernel.may_prefetch(self.schedule.prefetch or any(is_expensive_op(v) for v in operations))
         if self.crosses and not ends:
             read = [v for v in reached if v.op in ("load", "index") and self.varies(v, lane)]
             kernel.cross({v.type if self.is_vector(v, lane) else "" for v in read})

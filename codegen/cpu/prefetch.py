@@ -1,26 +1,30 @@
-"""What kernels ask memory for before its turn: of the rows that follow, so that it goes on while they compute."""
+"""Software prefetch in kernels: of the next rows, and of what comes later in a row.
+
+Contract  kernels of a group's passes -> prefetch instructions in their text, and `Kernel.prefetched`, by which the
+          library calls them with `PREFETCH_NEXT`.
+When      several passes read a row (`prefetch_next_rows`); a loop waits for memory, on processors whose hardware
+          prefetcher does not look far ahead (`Kernel.may_prefetch`).
+Why       the passes behind the first find a row in the first-level cache, while memory would be idle.
+Ref       LLVM's `llvm.prefetch`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import PREFETCH_NEXT, READ, VECTOR, WRITE
+from tensordsl.codegen.cpu.kernel import FIRST, PREFETCH, Entry, Kernel
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import PrefetchTuning, Tuning
 
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
-
-PREFETCH = "llvm.prefetch.p0"
-FIRST, SECOND = 3, 2  # of LLVM's degrees of locality: to the first-level cache, to the second
 IS_AHEAD = [f"  %turn.ahead = and i64 %turn, {PREFETCH_NEXT}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
 
 
-def prefetch_next_rows(passes: Sequence[Iterable[Kernel]], is_dear: bool, tuning: Tuning) -> None:
-    """Let the last kernel that reads what an earlier pass has read ask for the next rows of it: these it finds in the
-    first-level cache itself, so memory would wait.  Where no cache keeps the operand that is worth it if the kernel
-    writes as much, or passes are `is_dear`; else reading is all there is to do, and processors foresee its order."""
+def prefetch_next_rows(passes: Sequence[Iterable[Kernel]], is_expensive: bool, tuning: Tuning) -> None:
+    """Let the last kernel that reads what an earlier pass has read prefetch the next rows of it: it finds its own in
+    the first-level cache, so memory would be idle. Operands that no cache holds are prefetched if the kernel writes as
+    much or passes are expensive (`is_expensive`); else reading is all there is to do, and hardware prefetchers follow
+    it."""
     if not tuning.allows("prefetch"):
         return
     last: dict[int, tuple[Kernel, Entry]] = {}
@@ -34,18 +38,13 @@ def prefetch_next_rows(passes: Sequence[Iterable[Kernel]], is_dear: bool, tuning
     for operand, (kernel, e) in last.items():
         if len(seen[operand]) > 1 and operand not in written and e.flags & READ and is_adjacent(e):
             kernel.prefetched.append(e)
-            kernel.prefetches_memory = is_dear or kernel.writes
-            declare_prefetch(kernel)
-
-
-def declare_prefetch(kernel: Kernel) -> None:
-    """Declare what asks memory."""
-    kernel.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
+            kernel.prefetches_memory = is_expensive or kernel.writes
+            kernel.declare_prefetch()
 
 
 def l1_elements(kernels: Sequence[Kernel], t: PrefetchTuning) -> tuple[int, int]:
-    """How many elements of rows that several kernels read a first-level cache should have; and of such whose next rows
-    are on their way as well.  0: any number, or none."""
+    """Elements of rows that several kernels read, as many as the first-level cache should hold; and of those whose next
+    rows are prefetched as well. 0: any number, or none."""
     sizes = {e.number: e.itemsize for k in kernels for e in k.entries.values() if e.kind == VECTOR}
     asked = [e.itemsize for k in kernels for e in k.prefetched]
     together = t.reread_max_bytes // max(sizes.values(), default=8) if len(kernels) > 1 else 0
@@ -53,28 +52,17 @@ def l1_elements(kernels: Sequence[Kernel], t: PrefetchTuning) -> tuple[int, int]
 
 
 def prefetches_memory(kernels: Sequence[Kernel]) -> bool:
-    """Are the next rows of operands asked for that no cache keeps?"""
+    """True if next rows are prefetched of operands that no cache holds."""
     return any(k.prefetches_memory for k in kernels)
 
 
-def prefetch_ahead(place: str, span: int, writes: bool, by: int) -> list[str]:
-    """Ask for the lines of `span` bytes that are so many behind a place."""
-    lines = []
-    for at in range(0, span, CACHE_LINE_BYTES):
-        lines += [
-            f"  {place}.o{at} = getelementptr i8, ptr {place}, i64 {by + at}",
-            f"  call void @{PREFETCH}(ptr {place}.o{at}, i32 {int(writes)}, i32 {FIRST}, i32 1)",
-        ]
-    return lines
-
-
 def is_adjacent(e: Entry) -> bool:
-    """Do the elements of its rows follow each other, where its pointer says?"""
+    """True if the elements of its rows follow each other where its pointer says."""
     return e.kind == VECTOR and e.moves and e.step == 1 and e.add < 0
 
 
 def next_batch_pointers(e: Entry, row: str) -> list[str]:
-    """Of the row at the pointer `row`: where it would be as many rows further on as there are in this turn."""
+    """Of the row at the pointer `row`: its address in the next batch, as many rows on as this one has."""
     return [
         f"  {e.name}.by = mul i64 {e.name}.step, %rows",
         f"  {e.name}.far = getelementptr i8, ptr {row}, i64 {e.name}.by",
@@ -82,7 +70,7 @@ def next_batch_pointers(e: Entry, row: str) -> list[str]:
 
 
 def prefetch_in_loop(k: Kernel) -> list[str]:
-    """Behind the body of LANES: the lines of this vector in rows further on.  Ends in the block `onward`."""
+    """Behind the body of LANES: prefetch the lines of this vector in the next batch. Ends in the block `onward`."""
     return [
         "  br i1 %is_ahead, label %ahead, label %onward",
         "ahead:",
@@ -93,7 +81,7 @@ def prefetch_in_loop(k: Kernel) -> list[str]:
 
 
 def prefetch_lines(e: Entry, index: str, span: int, locality: int) -> list[str]:
-    """Ask for `span` elements of the row further on, from that at `index`."""
+    """Prefetch `span` elements of the row in the next batch, from that at `index`."""
     lines = [f"  {e.name}.line = getelementptr i{8 * e.itemsize}, ptr {e.name}.far, i64 {index}"]
     for at in range(0, span * e.itemsize, CACHE_LINE_BYTES):
         lines += [

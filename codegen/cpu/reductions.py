@@ -1,10 +1,12 @@
-"""What a flat kernel does for a reduction: steps in registers, a row's chunks, its lanes, and the total in scratch.
+"""Reductions in a kernel: steps in registers, chunks of a row, its lanes, and the total in scratch.
 
-Reducers that may see an element twice (`Reducer.idempotent`) go through all of a row in one state; of truths, as far as
-the chunk in which one decides the result, if nothing else waits for elements.  Positions of short integers, whose lanes
-count vectors, are found at the end of each chunk.  Other reducers have a state for each chunk, in which lanes that do
-not count become the identity, and add up those.  Sums of floats go to few lanes of float64 behind each chunk: of
-float32 they have digits to spare there, of float64 the errors of additions are carried along.
+Contract  a kernel, a reduction and its operands in lanes -> steps in the body, and what combines states behind it.
+When      of every reduction; its form by the reducer:
+          - idempotent ones go through all of a row in one state; of truth values up to the chunk in which one decides;
+          - positions of short integers, whose lanes count vectors, are found at the end of each chunk;
+          - others have a state for each chunk, in which lanes that do not count become the identity.
+Why       sums of floats are added in few lanes of float64 behind each chunk: float32 has digits to spare there, and of
+          float64 the errors of additions are carried along (two-sum), so that error does not grow with the length.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
-"""The CPU's choices for a group: lane axis, lanes per pass, block, and the values that are stored instead of redone.
+"""Schedules of the CPU: lane axis, lanes of each pass, block size, and values stored instead of recomputed.
 
-Rows mode: the lane axis is reduced, blocks of it are combined.  Columns mode: it is parallel, and the states are arrays
-along it.  The lane axis should be the one with stride 1 in most operands: a wrong guess costs speed, not correctness.
+Contract  a group and a tuning -> a `Schedule`; `other_schedule`, `across_schedules`, `line_aligned` and so on: further
+          ones, of which a call runs the best (`variants.selection`).
+When      rows mode: the lane axis is reduced, and blocks of it are combined; columns mode: it is parallel, and states
+          are arrays along it.
+Why       the lane axis should have stride 1 in most operands: a wrong guess costs speed, not correctness.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import Any
 
 from tensordsl.codegen.fusion.group import Group, LineAlignment, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
-from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE, LEAVES, Val, unwidened
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Val, is_expensive_op, is_function, unwidened
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import CostTuning, ScheduleTuning, Tuning
 from tensordsl.graph.casting import real_of
@@ -55,38 +58,40 @@ def schedule(group: Group, tuning: Tuning, lane: str = "") -> Schedule:
     else:
         block = max(t.column_block_elements, t.min_block_bytes // _widest(group))
     width = min(widths)
-    # Of few operations, unless packed blocks go through dear functions in other passes.
-    dear = packs and any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
-    beside = tuple(w // width if w // width > 2 and not dear else 1 for w in widths)
+    # Of few operations, unless packed blocks go through expensive functions in other passes.
+    expensive = packs and any(is_function(v) for v in group.scalars)
+    beside = tuple(w // width if w // width > 2 and not expensive else 1 for w in widths)
     return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, t.max_scalar_ops, beside)
 
 
 def max_short_row_elements(lanes: int, t: ScheduleTuning) -> int:
-    """Elements of rows that go side by side, at most, by vectors of so many."""
+    """Elements of short rows in lanes, at most, by vectors of so many."""
     return min(t.short_row_max_vectors * lanes * states_of_short_row(lanes), t.short_row_max_elements)
 
 
 def states_of_short_row(lanes: int) -> int:
-    """States of a row that goes side by side with others, each a vector of so many lanes: short ones by turns."""
+    """States of a row in lanes beside others, each a vector of so many lanes: several for narrow vectors, which
+    alternate."""
     return max(8 // lanes, 1)
 
 
 def min_aligned_row_elements(tuning: Tuning) -> int:
-    """Elements of rows whose vectors should begin on cache lines: of all that do not go side by side, where loads that
-    straddle lines are dear."""
+    """Elements of rows whose vectors should begin on cache lines: of all that are no short rows in lanes, where loads
+    that straddle lines are expensive (`Machine.prefers_halves`)."""
     t = tuning.schedule
     return t.short_row_max_elements + 1 if tuning.machine.prefers_halves else t.long_row_min_elements
 
 
 def without_short_rows(usual: Schedule) -> Schedule:
-    """The schedule where rows are too long to go side by side."""
+    """The schedule where rows are too long for the form for short rows."""
     return replace(usual, unroll_jam=())
 
 
 def line_aligned(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
-    """The schedule where rows have `long_rows` elements and more, if only floats of one dtype are added up there and
-    registers are as long as cache lines (`cpu.aligned_rows`).  With twice as many lanes a row of float64 has half as
-    many chunks, of which each lane adds up no more; of float32, whose chunks are shorter, loads have to be dear."""
+    """The schedule of rows of `min_aligned_row_elements` and more, if only floats of one dtype are summed there and
+    vectors are as long as cache lines (`cpu.aligned_rows`). Doubling the lanes halves the chunks of a float64 row, and
+    each lane adds up no more. For float32, whose chunks are shorter, it pays only if loads that straddle lines are
+    expensive."""
     sums = {(r.attr[0].name, r.type[0]) for p in group.passes for r in p.reduces}
     may = tuning.allows("line_alignment") and tuning.machine.vector_bytes >= CACHE_LINE_BYTES
     if not (usual.unroll_jam and may):
@@ -97,13 +102,13 @@ def line_aligned(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | No
             width=tuple(min(2 * n, MAX_LANES) for n in usual.width),
             line_alignment=LineAlignment.CHUNKS,
         )
-    is_dear = sums == {("sum", "float32")} and tuning.machine.prefers_halves
-    return replace(without_short_rows(usual), line_alignment=LineAlignment.CHUNKS) if is_dear else None
+    is_expensive = sums == {("sum", "float32")} and tuning.machine.prefers_halves
+    return replace(without_short_rows(usual), line_alignment=LineAlignment.CHUNKS) if is_expensive else None
 
 
 def line_aligned_total(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
-    """The same of sums over all axes that stand in a cache: of what is loaded or products of it, of float32 with as
-    many lanes, and where loads that straddle lines are dear, of few other operations on floats."""
+    """The same of sums over all axes that a cache holds: of what is loaded or products of it, of float32 with as many
+    lanes, and where loads that straddle lines are expensive, of few other operations on floats."""
     reduces = [r for p in group.passes for r in p.reduces]
     may = tuning.allows("line_alignment") and tuning.machine.vector_bytes >= CACHE_LINE_BYTES
     if group.parallel or group.scatters or not (reduces and may):
@@ -120,7 +125,7 @@ def line_aligned_total(group: Group, usual: Schedule, tuning: Tuning) -> Schedul
 
 
 def is_sum_of_products(group: Group) -> bool:
-    """Is it one sum of floats as they are loaded, or of products of two of them?"""
+    """True for one sum of floats as they are loaded, or of products of two of them."""
     reduces = [r for p in group.passes for r in p.reduces]
     if len(reduces) != 1 or sum(bool(p.local) for p in group.passes) != 1:
         return False
@@ -130,7 +135,7 @@ def is_sum_of_products(group: Group) -> bool:
 
 
 def _adds_few(reduce: Val, t: ScheduleTuning) -> bool:
-    """Is it a sum of floats, of few operations on adjacent ones and on what all have in common?"""
+    """True for a sum of floats, of few operations on adjacent ones and on what all have in common."""
     values = [v for v in reach(list(reduce.args), _is_common) if not _is_common(v)]
     loads, computed = [v for v in values if v.op == "load"], [v for v in values if v.op not in LEAVES]
     adjacent = loads and not any(v.args for v in loads) and all(v.type == reduce.type[0] for v in values)
@@ -147,8 +152,8 @@ def _is_plain_sum(reduce: Val) -> bool:
 
 
 def row_by_row(group: Group, usual: Schedule) -> Schedule | None:
-    """The schedule where there are few rows, each of which is worth several parts.  None if all passes do not go along
-    the same axes of a row, or ask which row it is."""
+    """The schedule where there are few rows, each worth several tasks. None if the passes do not go along the same axes
+    of a row, or use the row's position."""
     spaces = {p.local for p in group.passes if p.local}
     placed = any(v.op == "index" and v.attr in group.parallel for v in group.scalars)
     if not group.parallel or usual.lane in group.parallel or len(spaces) != 1 or placed:
@@ -157,9 +162,9 @@ def row_by_row(group: Group, usual: Schedule) -> Schedule | None:
 
 
 def other_schedule(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
-    """A schedule whose lanes run the other way, of a reduction: along rows instead of their elements, or the reverse.
-    Better at run time where the usual lane axis turns out to be short, or elements to be adjacent along the other; the
-    former of computations at indices, too.  None if there is no other axis, or its place is known to be worse."""
+    """A schedule of a reduction with lanes along rows instead of their elements, or the reverse: better at run time
+    where the usual lane axis turns out to be short, or elements to be adjacent along the other one. Also of
+    computations at indices whose lane axis is short. None if there is no other axis, or it is known to be worse."""
     lane = usual.lane
     reduced = [a for p in group.passes for a in p.local]
     if not lane:
@@ -179,8 +184,8 @@ def other_schedule(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | 
 
 
 def has_separate_rows(group: Group, lane: str) -> bool:
-    """Can rows that are reduced together not be one?  Some operand is the same along the lanes, but not along all axes
-    that are reduced, or another axis is between these."""
+    """True if rows that are reduced together cannot be collapsed into one: some operand is the same along the lanes but
+    not along all reduced axes, or another axis is between these."""
     reduced = set(group.extents) - set(group.parallel)
 
     def is_parted(entries: tuple[Any, ...]) -> bool:
@@ -193,21 +198,21 @@ def has_separate_rows(group: Group, lane: str) -> bool:
 
 
 def _has_rows(group: Group) -> bool:
-    """Are there operands which keep axes from becoming one: at indices, or the same in several rows?"""
+    """True if operands keep axes from being collapsed: loads at indices, or what is the same in several rows."""
     loads = [v for v in group.scalars if v.op == "load"]
     return any(v.args or 0 < len({a for a in v.attr[1] if a}) < len(group.extents) for v in loads)
 
 
 def across_schedules(group: Group, others: Collection[str], tuning: Tuning) -> tuple[Schedule, ...]:
-    """Schedules whose lanes run along an outer parallel axis, for where all other axes turn out to be short: the
-    library transposes blocks of rows for it.  `others`: axes that have schedules."""
+    """Schedules whose lanes run along an outer parallel axis, for calls in which all other axes are short: the library
+    transposes blocks of rows for them. `others`: axes that have schedules."""
     t = tuning.schedule
     lanes = [a for a in lanes_across(group, t) if a not in others and _may_go_across(group, a, t)]
     return tuple(schedule(group, tuning, a) for a in lanes)
 
 
 def _may_go_across(group: Group, lane: str, t: ScheduleTuning) -> bool:
-    """Have rows no ways of their own, as most without reductions or indices have, and those of one axis?"""
+    """True if rows have no form of their own: most elementwise groups, and rows of one axis, have one."""
     reads = {v.attr for v in group.scalars if v.op == "index"}
     by_index = any(v.op == "load" and v.args for v in group.scalars)
     reduces = len(group.parallel) < len(group.extents)
@@ -222,30 +227,32 @@ def _may_go_across(group: Group, lane: str, t: ScheduleTuning) -> bool:
 
 
 def is_transposed(group: Group, lane: str, direct: bool, t: ScheduleTuning) -> bool:
-    """Does the library transpose blocks of rows, with lanes along `lane`?  direct: it has shorter ways for one kernel,
-    where these do not fail."""
+    """True if the library transposes blocks of rows for lanes along `lane`. direct: one kernel does all, for which the
+    library has shorter forms, where these apply."""
     is_read = any(v.op == "index" and v.attr == lane for v in group.scalars)
     return lane in lanes_across(group, t) and not is_read and (not direct or has_uncollapsible_rows(group, t))
 
 
 def has_uncollapsible_rows(group: Group, t: ScheduleTuning) -> bool:
-    """Is it elementwise, of operands with so different axes that neither several rows are one, nor a row that goes past
-    its end meets the next one (`short_rows.pack`, `short_rows.overlap`), or takes far more than its elements?"""
+    """True if operands of an elementwise group vary along different axes, so that rows can neither be collapsed nor
+    overlap (`short_rows.pack`, `short_rows.overlap`), or would compute far more than their elements."""
     return _differ(group, t) or has_padded_rows(group, t)
 
 
 def has_padded_rows(group: Group, t: ScheduleTuning) -> bool:
-    """Is it elementwise, of dear functions, in rows that have a number each, so that each is computed one by one, at
-    least a vector of it?"""
+    """True for elementwise groups of expensive functions, in rows that have a number each: rows are computed one by
+    one, at least a vector of each."""
     *outer, last = group.extents
     rows = [v for v in group.scalars if v.op == "load" and last not in v.attr[1] and {*outer[-1:]} & {*v.attr[1]}]
-    is_dear = any(v.op in HEAVY and last in v.axes for v in group.scalars)
-    return bool(rows) and is_dear and lane_axis(group, t) == last and is_elementwise(group) and not _differ(group, t)
+    is_expensive = any(is_expensive_op(v) and last in v.axes for v in group.scalars)
+    return (
+        bool(rows) and is_expensive and lane_axis(group, t) == last and is_elementwise(group) and not _differ(group, t)
+    )
 
 
 def _differ(group: Group, t: ScheduleTuning) -> bool:
-    """Have rows numbers of their own beside operands that are the same in all of the outermost axis, or are there more
-    axes than two around the lanes?"""
+    """True if rows have numbers of their own beside operands that are the same along the outermost axis, or there are
+    more than two axes around the lanes."""
     axes, lane = list(group.extents), lane_axis(group, t)
     sets = {frozenset(v.attr[1]) & set(axes) for v in group.scalars if v.op == "load"}
     if not is_elementwise(group) or not any(s and lane not in s for s in sets):
@@ -257,7 +264,7 @@ def _differ(group: Group, t: ScheduleTuning) -> bool:
 
 
 def is_elementwise(group: Group) -> bool:
-    """Without reductions and indices."""
+    """True without reductions and loads at indices."""
     by_index = any(v.op == "load" and v.args for v in group.scalars)
     return len(group.parallel) == len(group.extents) and not by_index
 
@@ -268,8 +275,8 @@ def lane_across(group: Group, t: ScheduleTuning) -> str:
 
 
 def lanes_across(group: Group, t: ScheduleTuning) -> list[str]:
-    """That axis, and of operands with very different axes the next one, for where it turns out to be short itself, but
-    not the innermost one."""
+    """That axis, and of operands with very different axes the next one, for calls in which it is short itself; never
+    the innermost one."""
     lanes = [a for a in group.parallel if not is_short(group, a, t)]
     return lanes[:1] + [a for a in lanes[1:2] if has_uncollapsible_rows(group, t) and a != group.parallel[-1]]
 
@@ -281,8 +288,9 @@ def widest_load(group: Group, axes: Collection[str]) -> Val | None:
 
 
 def has_segmented_rows(group: Group, usual: Schedule, tuning: Tuning) -> bool:
-    """May passes along rows, with lanes along columns, take several short rows as one (`short_rows.reduce_wide`)?  If
-    each pass is one kernel, no places of columns are asked for, and only reductions ask which row it is."""
+    """True if passes along rows, with lanes along columns, may take several short rows as one
+    (`short_rows.reduce_wide`): each pass is one kernel, no positions of columns are used, and only reductions use the
+    row's."""
     lane, extent = usual.lane, group.extents[usual.lane] if usual.lane else 0
     if not tuning.allows("segmented_reductions"):
         return False
@@ -302,7 +310,7 @@ def has_segmented_rows(group: Group, usual: Schedule, tuning: Tuning) -> bool:
 
 
 def has_per_row_values(values: Iterable[Val], row: str, lane: str) -> bool:
-    """Do rows, which the lanes run along, have a number or a position each, the same for all lanes?"""
+    """True if rows, which the lanes run along, have a number or a position each, the same for all lanes."""
     return any(v.op in ("load", "index") and row in v.axes and lane not in v.axes for v in values)
 
 
@@ -320,7 +328,7 @@ def stores(steps: Sequence[Pass], number: int) -> list[Out]:
 
 
 def lane_axis(group: Group, t: ScheduleTuning, short: Collection[str] = ()) -> str:
-    """The last axis of most operands, of which those of higher rank count first; of equals the innermost.  Next to
+    """The last axis of most operands, of which those of higher rank weigh more; of equals the innermost. Next to
     reductions an axis of a known small length is taken only if there is no other: a packed block along a long axis
     beats many short rows by far."""
     order = list(group.extents)
@@ -342,12 +350,11 @@ def is_short(group: Group, axis: str, t: ScheduleTuning) -> bool:
 
 
 def is_light(operations: Collection[Val], operands: Sequence[str], t: ScheduleTuning) -> bool:
-    """Is a loop over operands of these dtypes bound by its loads and stores, with nothing but float arithmetic in it?
-
-    Of integers LLVM first makes instructions for whole registers and then cannot always part them: it ends the process.
-    """
+    """True for a loop over operands of these dtypes that is bound by its loads and stores, of float arithmetic alone:
+    LLVM makes instructions for complete registers of integers first, and ends the process where it cannot split
+    them."""
     is_short = len(operations) <= t.light_max_operations_per_operand * len(operands) and not any(
-        v.op in HEAVY for v in operations
+        is_expensive_op(v) for v in operations
     )
     return is_short and PLAIN.issuperset(operands) and PLAIN.issuperset(v.type for v in operations if v.type != "bool")
 
@@ -375,7 +382,7 @@ def reach(roots: Iterable[Val], stop: Callable[[Val], bool] = lambda v: False) -
 
 
 def reads(roots: Sequence[Val], o: Out) -> bool:
-    """May values read the output's storage: an operand of its type at the same points?"""
+    """True if values may read the output's storage: an operand of its type at the same points."""
     loads = (v.attr for v in reach(roots) if v.op == "load")
     return any(buffer.type == o.buffer.type and entries == o.map for buffer, entries in loads)
 
@@ -398,8 +405,8 @@ def loads_at_indices(group: Group) -> list[tuple[Val, tuple[str, ...]]]:
 
 
 def row_gather(group: Group) -> tuple[Val, Val] | None:
-    """(the load, its index) of a group that only copies what stands at indices along one axis, which are the same at
-    all places of the axes around it."""
+    """(the load, its index) of a group that only copies rows at indices along one axis, the same at all places of the
+    axes around it; else None."""
     if len(group.outs) != 1 or group.scatters:
         return None
     (out,), axes = group.outs, list(group.extents)
@@ -413,7 +420,7 @@ def row_gather(group: Group) -> tuple[Val, Val] | None:
 
 def has_rows_at_indices(group: Group, t: ScheduleTuning) -> bool:
     """Is it elementwise, of few operations, on rows some of which are at indices?"""
-    if len(group.extents) < 2 or any(v.op in HEAVY for v in group.scalars):
+    if len(group.extents) < 2 or any(is_expensive_op(v) for v in group.scalars):
         return False
     indices = [a for v in group.scalars if v.op == "load" for a in v.args]
     if not indices:
@@ -424,7 +431,7 @@ def has_rows_at_indices(group: Group, t: ScheduleTuning) -> bool:
 
 def needed_at_points(group: Group) -> set[int]:
     """The ids of what is read at indices, or computed from it, and needed for points of the local axes only: where
-    these are empty its indices may be out of range."""
+    these are empty the indices may be out of range."""
     found: set[int] = set()
     for v in group.scalars:
         if v.op != "result" and ((v.op == "load" and v.args) or any(id(a) in found for a in v.args)):
@@ -434,7 +441,7 @@ def needed_at_points(group: Group) -> set[int]:
 
 
 def kept(group: Group) -> list[tuple[Val, Out]]:
-    """(value, output): dear values that several passes need, stored in an output until its own pass.
+    """(value, output): expensive values that several passes need, stored in an output until its own pass.
 
     softmax: exp(x - max) is written to y by the pass that sums it, and the last pass divides y.  Only where no later
     pass reads an operand that may be the output's storage: one of its type at the same points.
@@ -470,12 +477,12 @@ def _values(p: Pass, known: Val, is_row: Callable[[Val], bool]) -> list[Val]:
 
 
 def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int, Val]]:
-    """(first pass, value) of the dear values which the last of these passes and an earlier one compute."""
+    """(first pass, value) of the expensive values which the last of these passes and an earlier one compute."""
     sets = [reach(p.roots, is_row) for p in steps]
     seen: dict[int, int] = {}
     for k, values in reversed(list(enumerate(sets))):
         for v in values:
-            if v.op in HEAVY and not is_row(v):
+            if is_expensive_op(v) and not is_row(v):
                 seen[id(v)] = k
     return [(seen[id(v)], v) for v in sets[-1] if id(v) in seen]
 
@@ -491,25 +498,25 @@ def shared_loads(roots: list[Val], is_row: Callable[[Val], bool], row: str, t: S
     values = [v for v in reach(roots, is_row) if not is_row(v)]
     loads = [v for v in values if v.op == "load"]
     still = [v for v in loads if row not in v.attr[1]]
-    dear = sum(v.op not in LEAVES for v in values) > t.shared_max_operations
-    return [] if not row or dear or len(still) == len(loads) or any(v.args for v in loads) else still
+    expensive = sum(v.op not in LEAVES for v in values) > t.shared_max_operations
+    return [] if not row or expensive or len(still) == len(loads) or any(v.args for v in loads) else still
 
 
 def narrow_index(reduce: Val, lane: str) -> bool:
-    """Is the second argument the position along the lane axis, which the step only selects?  Then a block's state can
-    count positions in int32 from the block's start."""
+    """True if the second argument is the position along the lane axis, which the step only selects: a block's state
+    then counts positions in int32 from the block's start."""
     positional = reduce.attr[0].name in ("argmax", "argmin")
     return positional and reduce.args[1].op == "index" and reduce.args[1].attr == lane
 
 
 def short_rows_at_once(vector_bytes: int) -> int:
-    """Rows that are done side by side: as many as a vector has lanes of float64."""
+    """Short rows that are done at once: as many as a vector has lanes of float64."""
     return max(vector_bytes // 8, 4)
 
 
 def _short_row_lanes(group: Group, p: Pass, lane: str, tuning: Tuning) -> int:
-    """Lanes of a row of a pass that does short ones side by side, or 0: a few operations of elements of 4 or 8 bytes,
-    reduced along the lanes and not stored."""
+    """Lanes of a row in the form for short rows (`cpu.short_rows`), or 0 where a pass has none: it has a few operations
+    on elements of 4 or 8 bytes, reduced along the lanes and not stored."""
     if p.local != (lane,) or not group.parallel or not p.reduces or p.outs:
         return 0
     if not tuning.allows("short_rows_in_lanes"):
@@ -517,7 +524,7 @@ def _short_row_lanes(group: Group, p: Pass, lane: str, tuning: Tuning) -> int:
     most, vector_bytes = tuning.schedule.short_row_max_operations, tuning.machine.vector_bytes
     local = {a for q in group.passes for a in q.local}
     values = [v for v in reach(p.roots, lambda v: not v.axes & local) if v.axes & local]
-    few = sum(v.op not in LEAVES for v in values) <= most and not any(v.op in HEAVY for v in values)
+    few = sum(v.op not in LEAVES for v in values) <= most and not any(is_expensive_op(v) for v in values)
     known = not any(v.op == "index" or _is_element(v, lane) or v.type in COMPLEX for v in group.scalars)
     sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
     sizes += [ITEMSIZE[t] for r in p.reduces for t in kept_in_lanes(r)]
@@ -526,7 +533,7 @@ def _short_row_lanes(group: Group, p: Pass, lane: str, tuning: Tuning) -> int:
 
 
 def _is_element(v: Val, lane: str) -> bool:
-    """Is it read at indices, and no row of lanes?"""
+    """True for a load at indices that is no row of lanes."""
     return v.op == "load" and bool(v.args) and (lane not in v.attr[1] or any(lane in a.axes for a in v.args))
 
 
@@ -546,10 +553,12 @@ def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> 
 
 
 def _lanes(group: Group, p: Pass, along: str, tuning: Tuning) -> int:
-    """Native lanes of the widest type; twice that with dear functions, whose long chains of operations overlap; and
-    twice that with many, which are calls: each does more, and with some of few lanes.
-    Reductions need more accumulators, to hide the latency of their adds, the fewer operations there are beside them.
-    Each doubling doubles what LLVM has to compile."""
+    """Lanes of a pass: native ones of the widest type, times a factor.
+
+    Expensive functions: 2, as their long chains of operations overlap; 4 where there are many, which are calls, or few
+    of some kinds in short registers.  Reductions: 2 or 4, since the fewer operations there are beside them, the more
+    accumulators hide the latency of additions.  Each doubling doubles what LLVM has to compile.
+    """
     t, vector_bytes = tuning.schedule, tuning.machine.vector_bytes
     local = {a for q in group.passes for a in q.local}
     columns = along in group.parallel
@@ -564,11 +573,11 @@ def _lanes(group: Group, p: Pass, along: str, tuning: Tuning) -> int:
     native = _native(p, [v for v in values if along in v.axes] if rows else values, narrow, vector_bytes)
     native = min(native, t.max_taken_lanes) if rows else native
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
-    dear = [v.op for v in values if v.op in HEAVY and v.op != "reduce"]
+    expensive = [v.op for v in values if is_function(v)]
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
-    if dear:
-        few = vector_bytes == 32 and len(dear) < 3 and CHAINS.issuperset(dear)
-        factor = 4 if few or len(dear) > t.inline_functions else 2
+    if expensive:
+        few = vector_bytes == 32 and len(expensive) < 3 and CHAINS.issuperset(expensive)
+        factor = 4 if few or len(expensive) > t.inline_functions else 2
     elif not p.reduces or operations > 8:
         factor = 1
     else:

@@ -1,7 +1,9 @@
-"""Operands of a group that are one tensor, some rows and elements further on: slices of it, as stencils have them.
+"""Stencil offsets: operands of a group that are slices of one tensor, some rows and elements apart.
 
-Kernels that do several rows at once then load what these share once (`cpu.stencil_rows`).  What is found here is a
-guess, of axes that are not empty: kernels compare addresses, as operands may also be copies.
+Contract  a group and where its operands are -> (operand, first operand of the tensor, rows, elements behind it).
+When      the group is elementwise, has an axis of rows, and slices lie less than `StencilTuning.max_rows` rows apart.
+Why       kernels that do several rows at once load what these share once (`cpu.stencil_rows`).  What is found here is a
+          guess, of axes that are not empty: kernels compare addresses, as operands may also be copies.
 """
 
 from __future__ import annotations

@@ -1,23 +1,22 @@
-"""Several rows at once, of kernels that reduce nothing and read one tensor at places some rows apart
-(`cpu.stencil_offsets`).
+"""Register blocking of stencil rows: several rows at once, of kernels that read one tensor some rows apart.
 
-What several rows load, or compute of that, is done once: a row's text is written for each of them, and what is there
-word for word already is left out.  So rows also meet in the first-level cache.  Kernels compare addresses first, as
-operands may be copies; where these differ, and for rows that are left, they go row by row.
+Contract  a kernel with `stencil_offsets` -> text of a loop over groups of rows, or None.
+When      the body is straight and short, reduces nothing, and loads fall to `StencilTuning.max_load_ratio`.
+Why       what several rows load, or compute of that, is done once: a row's text is written for each, and what is there
+          word for word already is left out.
+
+Kernels compare addresses first, as operands may be copies; where these differ, and for rows that are left, they go row
+by row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import VECTOR, WRITE
-from tensordsl.codegen.cpu.prefetch import PREFETCH, declare_prefetch, prefetch_ahead
+from tensordsl.codegen.cpu.kernel import PREFETCH, Entry, Kernel, prefetch_ahead
 from tensordsl.codegen.llvm.clone import Phi, is_straight, phi_lines, renamed
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
 
 def block_stencil_rows(k: Kernel) -> StencilRows | None:
@@ -31,12 +30,12 @@ def block_stencil_rows(k: Kernel) -> StencilRows | None:
     made = StencilRows(k, parts)
     if _loads(made.body) > t.max_load_ratio * made.count * _loads(k.body.lines):
         return None
-    declare_prefetch(k)
+    k.declare_prefetch()
     return made
 
 
 def is_plain(k: Kernel) -> bool:
-    """Is a kernel a straight text for each vector, and nothing else?"""
+    """True if a kernel is a straight text for each vector, and nothing else."""
     others = k.phis, k.states, k.carried, k.short_rows, k.prefetched, k.finishes, k.aligned_operand, k.chunk
     behind = (*k.ends.lines, *k.close.lines, *k.after.lines)
     return not any(others) and not behind and is_straight(k.before.lines, k.body.lines)

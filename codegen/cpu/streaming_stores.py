@@ -1,23 +1,21 @@
-"""A second loop of kernels of few operations, whose stores go past the caches: so memory need not be read before it is
-written, and what is read stays where it is.
+"""Streaming stores: a second loop of a kernel, with non-temporal stores.
 
-Kernels go there if `live` is PAST: then it is one row, of whole vectors, and its results begin on cache lines.  It is a
-function of its own, since one has one size of registers: lines that whole registers write go to memory at once, those
-of half ones take 4 % longer.
+Contract  a kernel along rows -> a function `<kernel>.past`, which the kernel calls if `live` is STREAM.
+When      kernels of few operations that write adjacent elements; one row, of complete vectors at line boundaries, which
+          no cache keeps (`library.loops.streaming_stores` decides).
+Why       memory need not be read before it is written, and what is read stays cached.  A function by itself, since a
+          function has one size of registers: lines go to memory at once where complete registers write them.
+Ref       LLVM's `!nontemporal`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tensordsl.codegen.abi.descriptor import INTEGER, SPLAT, STREAM, VECTOR, WRITE
+from tensordsl.codegen.cpu.kernel import Entry, Kernel
 from tensordsl.codegen.cpu.stencil_rows import is_plain
 from tensordsl.codegen.llvm.clone import Phi, phi_lines, renamed
 from tensordsl.codegen.llvm.vector_builder import Code, store
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
 # The end of the block `begin`.
 ENTRY = (
@@ -30,7 +28,7 @@ HINT = {"!2": "!2 = !{i32 1}"}
 
 
 def has_streaming_loop(k: Kernel) -> bool:
-    """Has a kernel such a loop?"""
+    """True if a kernel gets such a loop."""
     t = k.tuning.streaming
     is_alone = k.tuning.allows("streaming_stores") and is_plain(k) and not (k.stencil_rows or k.guarded or k.fails)
     if not (is_alone and len(k.body.lines) <= t.max_body_lines and all(map(_is_in_place, k.entries.values()))):
@@ -40,8 +38,8 @@ def has_streaming_loop(k: Kernel) -> bool:
 
 
 def streaming_lines(k: Kernel, given: str) -> list[str]:
-    """Behind all loops, whose places in the code matter (a tenth, from the third cache): the call of that function, and
-    the function without its end.  `given` are the parameters of both."""
+    """Behind all loops, whose places in the code matter: the call of that function, and the function without its end.
+    `given` are the parameters of both."""
     entries = list(enumerate(k.entries.values()))
     return [
         "past:",
@@ -68,13 +66,13 @@ def streaming_lines(k: Kernel, given: str) -> list[str]:
 
 
 def _is_in_place(e: Entry) -> bool:
-    """Is an operand read, or a result written, where it stands?"""
+    """True if an operand is read, or a result written, where it stands."""
     is_given = e.kind == INTEGER or (e.kind == SPLAT and not e.flags & WRITE)
     return e.add < 0 and (is_given or (e.kind == VECTOR and e.step == 1))
 
 
 def _stores(k: Kernel) -> list[str]:
-    """Of all results, by whole registers."""
+    """Of all results, by complete registers."""
     code = Code("w", isa=k.body.isa)
     for value, place, dtype in k.stored:
         align = min(k.width * ITEMSIZE[dtype], code.vector_bytes)

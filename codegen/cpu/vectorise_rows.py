@@ -1,23 +1,20 @@
-"""Rows of a scalar each, several at once: the straight text of kernels of form ROW (`cpu.kernel`), of integers, with a
-vector in the place of each scalar, where what it reads and writes stands side by side.
+"""Vectorisation across rows of kernels that compute one scalar a row.
 
-So are offsets of rows at indices found: each by itself costs as much as a short row does.
+Contract  the straight text of a kernel of form ROW, of integers -> a loop over several rows at once, or None.
+When      all that it reads and writes is adjacent from row to row, which the loop compares at run time.
+Why       offsets of rows at indices are found so: each by itself costs as much as a short row does.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import FLAG
+from tensordsl.codegen.cpu.kernel import WRONG, Kernel
 from tensordsl.codegen.llvm.clone import defined
 from tensordsl.codegen.llvm.vector_builder import Code, splat
 
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Kernel
-
-WRONG = "%wrong"  # was something out of range in a row before?
 _NAME, _X, _T = r"(%[\w.]+)", r"([^\s,()]+)", r"(i\d+)"
 _LOAD = re.compile(rf"{_NAME} = load {_T}, ptr {_NAME}, align (\d+)")
 _STORE = re.compile(rf"store {_T} {_X}, ptr {_NAME}, align (\d+)")
@@ -51,6 +48,8 @@ class RowVectors:
         self.sizes: dict[str, int] = {}  # of what moves, as it is read or written: bytes
         is_done = all(self._widened(line.strip()) for line in k.before.lines)
         self.lines = self._loop(k.wrong) if is_done and self.known >= self.others else []
+        if not self.lines:
+            self.body.widest_load_bytes = 0
         k.head.need(self.body)
 
     def _rows(self) -> str:
@@ -62,6 +61,7 @@ class RowVectors:
         """Writes a line for all lanes; false if that may not be."""
         if m := _LOAD.fullmatch(line):
             name, kind, pointer, align = m.groups()
+            self.body.loads(self.count * int(kind[1:]) // 8)
             return self._moves(pointer, kind) and self._define(
                 name, f"load <{self.count} x {kind}>, ptr {self._place(pointer, kind)}, align {align}"
             )

@@ -1,8 +1,10 @@
-"""Which steps of a region go through stacks of matrices one by one, or through rows of matrices: products, groups of
-what they give, and further products.
+"""Batch blocking: steps that go through stacks of matrices, or through rows of matrices, some at a time.
 
-What only such steps read need never be in memory as a whole: a few matrices at a time go through all steps while they
-are in the cache (`codegen.bufferise.batches`), or some rows of a hidden layer (`codegen.bufferise.hidden_rows`).
+Contract  the steps of a region -> the same, with runs of steps as one (`Stacks`).
+When      products of stacks, or of hidden layers, groups of what they give and further products follow each other, and
+          only these read what lies between.
+Why       what only such steps read need never be in memory as a whole: a few matrices go through all steps while they
+          are in the cache (`bufferise.batches`), or some rows of a hidden layer (`bufferise.hidden_rows`).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from tensordsl.codegen.fusion.placement import Step, memory
 from tensordsl.codegen.fusion.row_blocking import Chain, axis_of, is_along, origin, rows_by_position
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import DOT
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 
@@ -99,12 +102,12 @@ def by_stacks(
 
 
 def _is_stack(v: Value | None) -> bool:
-    return v is not None and v.op == "dot" and v.rank == 3 and not {"beta", "scaled"} & v.attrs.keys()
+    return v is not None and v.op == DOT and v.rank == 3 and not {"beta", "scaled"} & v.attrs.keys()
 
 
 def _is_layer(v: Value | None) -> bool:
     """Whether it is a product with a matrix on its left; not with itself, of which half is computed."""
-    if v is None or v.op != "dot" or v.rank == 3 or {"beta", "scaled"} & v.attrs.keys():
+    if v is None or v.op != DOT or v.rank == 3 or {"beta", "scaled"} & v.attrs.keys():
         return False
     x, y = v.operands[:2]
     return x.rank == 2 and origin(x)[0] is not origin(y)[0]

@@ -1,9 +1,11 @@
-"""Which additions at positions a group does itself, as it computes what is added: no terms go through memory.
+"""Scatter fusion: additions at positions that the group which computes the terms does itself.
 
-The gradient of `x[i]` adds to zeros at `i` what the loss gives for each point.  Often the group that computes these
-terms sums others over the same points, and finds the least and the greatest index.  Then it adds to the elements too,
-point by point in their order, as the step of its own would that reads positions and terms.  Positions are clamped, so
-what is behind the group is soon enough for the check of the indices; nothing that a caller sees has been written then.
+Contract  the steps of a region -> the same, groups with `Scatter`s in place of additions as steps of their own.
+When      the group goes over the points of one axis with few operations, and nothing between needs the result.
+Why       terms go through no memory.  The gradient of `x[i]` adds to zeros at `i` what the loss gives for each point;
+          often the group that computes these terms sums others over the same points, and finds the least and the
+          greatest index.  Positions are clamped, so the check of indices may follow the group: nothing that a caller
+          sees has been written then.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from tensordsl.codegen.fusion.group import Group, Scatter
 from tensordsl.codegen.fusion.inline import Cut, Fused, ValueBuffer, attempt
 from tensordsl.codegen.fusion.placement import Step, group_step, in_order, memory
 from tensordsl.codegen.passes.patterns import number_of
-from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, INTEGERS, Builder, Val
+from tensordsl.codegen.scalar_ir.builder import INTEGERS, Builder, Val, is_function
+from tensordsl.codegen.tensor_ir.construct import IN_BOUNDS, INC_TAKE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.graph.types import FLOATS
 
@@ -27,7 +30,7 @@ def with_scatters(
     graph: Graph, steps: Sequence[Step], outputs: Iterable[Value], updates: Iterable[Value], homes: Collection[int]
 ) -> tuple[list[Step], set[int]]:
     """The steps of the function's own region, with additions as parts of groups; and positions in no memory."""
-    added = [s for s in steps if s.value is not None and s.value.op == "inc_take"]
+    added = [s for s in steps if s.value is not None and s.value.op == INC_TAKE]
     if graph.extents.assumed or not added:
         return list(steps), set()
     new = {n for v in updates for n in memory(v, homes)}
@@ -79,7 +82,7 @@ class _Scatters:
         """The steps whose groups compute what is added to elements and where; none if there is something else."""
         term, within = v.operands[1], v.operands[2:]
         of_elements = len(v.attrs["axes"]) == v.rank and v.dtype in ADDED and not v.attrs["set"]
-        if not of_elements or v.number in self.new or any(w.op != "in_bounds" for w in within):
+        if not of_elements or v.number in self.new or any(w.op != IN_BOUNDS for w in within):
             return []
         places = positions(v)
         are_clamped = all(p.op == "map" and p.dtype == "int64" for p in places)
@@ -113,7 +116,7 @@ class _Scatters:
     def is_fit(self, fused: Fused) -> bool:
         """Does a group go over the points of its one axis in walks of few operations, in their order?"""
         t, group = self.graph.tuning, fused.group
-        has_functions = any(v.op in FUNCTIONS and v.axes for v in group.scalars)
+        has_functions = any(is_function(v) and v.axes for v in group.scalars)
         is_expensive = (
             has_functions or sum(price for price, _ in group.work(t.costs)) > t.fusion.scatter_max_ns_per_1000
         )
@@ -159,7 +162,7 @@ class _Scatters:
     # -- the groups
     def finished(self, kept: Collection[int]) -> tuple[list[Step], set[int]]:
         """The steps in order, without terms and positions that nothing else reads; and these positions."""
-        checks = {s.value.number: s for s in self.steps.values() if s.value is not None and s.value.op == "in_bounds"}
+        checks = {s.value.number: s for s in self.steps.values() if s.value is not None and s.value.op == IN_BOUNDS}
         of_checks = {id(s) for s in checks.values()}
         read = set(kept).union(*(s.needs for s in self.steps.values() if id(s) not in of_checks))
         read.update(*(memory(s.value.operands[0], self.homes) for n, s in checks.items() if n in read and s.value))

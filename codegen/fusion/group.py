@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from tensordsl.base.records import kept, record
-from tensordsl.codegen.scalar_ir.builder import FUNCTIONS, ITEMSIZE, LEAVES, Builder, Val, attr_key, walk
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Builder, Val, attr_key, is_function, walk
 from tensordsl.codegen.target.tuning import CostTuning
 from tensordsl.ops.array.reducers import Reducer
 
@@ -287,7 +287,7 @@ def stored(o: Out, costs: CostTuning) -> float:
 
 def price(v: Val, costs: CostTuning) -> float:
     """ns of 1,000 such operations."""
-    if v.op in FUNCTIONS:
+    if is_function(v):
         ns = costs.function_ns_per_1000
     elif v.op == "load":
         ns = costs.access_ns_per_1000

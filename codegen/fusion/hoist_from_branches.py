@@ -1,7 +1,8 @@
-"""What branches of several `ifelse`s on one condition share becomes a branch of its own, so that a call which takes
-none of them leaves it out: a gradient needs much of what its forward branch computes.
+"""Code motion into branches: what branches of several `ifelse`s on one condition share becomes a branch of its own.
 
-`ifelse(c, f(v), a)` and `ifelse(c, g(v), b)` get their v from a third one, `ifelse(c, v, undefined)`.
+Contract  a graph's roots -> roots; `ifelse(c, f(v), a)` and `ifelse(c, g(v), b)` get v from `ifelse(c, v, undefined)`.
+When      several branches of equal conditions have values in common that nothing outside needs.
+Why       a call which takes none of them leaves it out: a gradient needs much of what its forward branch computes.
 """
 
 from __future__ import annotations
@@ -10,13 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.base.records import record
-from tensordsl.codegen.fusion.partition import SOURCES
 from tensordsl.codegen.fusion.placement import integer_values, place
 from tensordsl.codegen.passes.context import frozen_values
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import IFELSE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, rebuild, toposort
-
-NEVER = frozenset(("for", "ifelse", "host", "assert"))  # not one value, or more than a value
 
 
 @record
@@ -32,7 +31,7 @@ class Side:
 def share_branches(graph: Graph, roots: Sequence[Value]) -> list[Value]:
     """The roots, with what several branches share computed once, and only if they are taken."""
     roots = list(roots)
-    if sum(v.op == "ifelse" for v in graph.values) < 2:
+    if sum(v.op == IFELSE for v in graph.values) < 2:
         return roots
     everything = [*roots, *integer_values(graph, toposort(roots))]
     order = toposort(everything)
@@ -48,10 +47,10 @@ def _sides(roots: Sequence[Value], order: Sequence[Value]) -> dict[int, Side]:
     level: dict[int, int] = {}
     found = {}
     for v in order:
-        level[v.number] = max((level[o.number] for o in dependencies(v)), default=0) + (v.op == "ifelse")
+        level[v.number] = max((level[o.number] for o in dependencies(v)), default=0) + (v.op == IFELSE)
         path, own = together[v.number], apart[v.number]
         is_shared = path and path[0][0] == "if" and not (own and own[0][0] == "if")
-        if is_shared and (v.op not in SOURCES or v.op == "result"):
+        if is_shared and (not v.traits.is_source or v.op == "result"):
             found[v.number] = Side(path[0][1], path[0][2], level[v.number])
     return found
 
@@ -77,7 +76,9 @@ def _exits(roots: Sequence[Value], order: Sequence[Value], sides: dict[int, Side
 
 def _can_be_exit(v: Value) -> bool:
     """Whether v is one array whose storage can be made before it is known whether the branch is taken."""
-    return v.op not in NEVER and all(a[0] in ("arg", "shared") for n in v.shape for a in ex.atoms(n))
+    if v.traits.has_regions or v.traits.has_effects:  # not one value, or more than a value
+        return False
+    return all(a[0] in ("arg", "shared") for n in v.shape for a in ex.atoms(n))
 
 
 class _Builder:
@@ -129,6 +130,6 @@ class _Builder:
         other = [g.make("undefined", (), v.dtype, v.shape) for v in values]
         branches = (*values, *other) if item.side == 0 else (*other, *values)
         g.extents.node = g.origins.get(values[0].number)
-        node = g.make("ifelse", (self.made[item.condition], *branches), "", ())
+        node = g.make(IFELSE, (self.made[item.condition], *branches), "", ())
         for k, v in enumerate(self.exits[item]):
             self.given[v.number] = g.result(node, k, v.dtype, v.shape)

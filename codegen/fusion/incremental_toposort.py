@@ -1,7 +1,9 @@
-"""An order in which each step follows what it needs, kept while steps are merged.
+"""Incremental topological order of steps, kept while steps are merged.
 
-Two steps may become one if no third has to run between them.  Both questions, that one and where the merged step
-stands, concern the steps between the two only (Pearce and Kelly's dynamic topological order, 2006).
+Contract  steps and what each needs -> `StepOrder`: may two steps be one (no third has to run between), and where is it.
+When      groups are joined (`fusion.partition`).
+Why       both questions concern the steps between the two only, so merging stays linear.
+Ref       Pearce and Kelly, A Dynamic Topological Sort Algorithm for Directed Acyclic Graphs, 2006.
 """
 
 from __future__ import annotations

@@ -1,10 +1,14 @@
-"""From row ops on tensors to fusion groups: pull outputs through the graph, and cut where the result is not legal.
+"""Inlining: a fusion group from the outputs of tensor IR, each tensor substituted at the axes where it is needed.
 
-`Pull.at(t, axes)` is the scalar of tensor t at the named axes: elementwise rows pull their operands there, a move
-permutes or drops axes, a reduction adds its local axes, a leaf becomes a load.  So fusion is substitution of axes, and
-"may these join?" is a question about axis sets.  Each cut gives a tensor a buffer and carries its rule's name:
+Contract  `attempt`: values of a region -> a `Fused` group, or `Cut`, which names tensors that need a buffer and a rule.
+When      `fusion.partition` forms a group, or joins two.
+Why       fusion is substitution of axes: "may these join?" is a question about sets of axes.
 
-    R1 one point     a tensor with a reduction or heavy mathematics in it, pulled at two axis tuples
+`Inliner.at(t, axes)` is the scalar of tensor t at the named axes: elementwise rows inline their operands there, a move
+permutes or drops axes, a reduction adds its local axes, a leaf becomes a load.  Each cut gives a tensor a buffer and
+carries its rule's name:
+
+    R1 one point     a tensor with a reduction or heavy mathematics in it, inlined at two axis tuples
     R2 no re-doing   a value with heavy mathematics in it and fewer axes than its user or output that is no row scalar;
                      where nothing is reduced a large one, as rows may be short
     R3 one row       reductions of a group have equal axes, its parallel axes; of one that needs another's result over
@@ -32,14 +36,14 @@ from dataclasses import field
 from typing import Any
 
 from tensordsl.base.records import kept, record
-from tensordsl.codegen.fusion.group import Buffer, Group, Out, region
+from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.fusion.group import levels as count_levels
-from tensordsl.codegen.scalar_ir.builder import HEAVY, LEAVES, Builder, Val, counted, walk
+from tensordsl.codegen.scalar_ir.builder import LEAVES, Builder, Val, is_expensive_op, is_function, walk
 from tensordsl.codegen.target.tuning import FusionTuning
+from tensordsl.codegen.tensor_ir.construct import PART
 from tensordsl.codegen.tensor_ir.graph import Value
-from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
+from tensordsl.codegen.tensor_ir.indexing import place_taken
 
-FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex"))
 SLOW = frozenset(("div", "sqrt"))
 Axes = tuple[Any, ...]
 
@@ -79,7 +83,7 @@ class _Recording(Builder):
         return wide
 
 
-class Pull:
+class Inliner:
     """The scalars of one group.  `buffer_of(value)` is the buffer of a leaf, None for a value that may be fused."""
 
     def __init__(
@@ -89,14 +93,14 @@ class Pull:
         self.buffer_of, self.find, self.tuning = buffer_of, find, tuning
         self.extents: dict[str, Any] = {}
         self.memo: dict[tuple[int, Axes], Val] = {}
-        self.points: dict[int, dict[Axes, Val]] = {}  # value number -> where it was pulled
+        self.points: dict[int, dict[Axes, Val]] = {}  # value number -> where it was inlined
         self.values: dict[int, Value] = {}
         self.local: dict[tuple[int, Axes], tuple[Any, ...]] = {}
         self.roots: dict[int, Axes] = {}  # the group's own outputs may be used in registers at these axes
 
-    def copied(self) -> Pull:
+    def copied(self) -> Inliner:
         """Another one that goes on from here."""
-        other = Pull(self.buffer_of, self.find, self.tuning)
+        other = Inliner(self.buffer_of, self.find, self.tuning)
         other.b, other.extents, other.memo = self.b.copied(), self.extents.copy(), self.memo.copy()
         other.points, other.values = self.points.copy(), self.values.copy()
         other.local, other.roots = self.local.copy(), self.roots.copy()
@@ -127,7 +131,7 @@ class Pull:
             return self.b.const(value.attrs["data"][()], value.dtype)
         if root or self.roots.get(value.number) == axes:
             return None
-        if value.op == "part":  # of a number that is loaded whole
+        if value.op == PART:  # of a number that is loaded whole
             return self.b.part(self.at(value.operands[0], axes), value.attrs["k"])
         buffer = self.buffer_of(value)
         if buffer is None:
@@ -149,7 +153,7 @@ class Pull:
             if needs is None:
                 if (v.number, at) in memo:
                     continue
-                needs = self.needs(v, at)
+                needs = v.construct.needs(self, v, at)
                 missing = []
                 for o, a in needs:
                     if (o.number, a) not in memo:
@@ -168,32 +172,13 @@ class Pull:
     def made(self, v: Value, axes: Axes, args: list[Val]) -> Val:
         """The scalar of what is no leaf, from those that it needs."""
         before = len(self.b.made)
-        scalar = MAKE[v.op](self, v, axes, args)
+        scalar: Val = v.construct.scalar(self, v, axes, args)
         for s in self.b.made[before:]:
             self.b.made_for.setdefault(s, v)
         known = self.points.get(v.number)
         self.points[v.number] = {axes: scalar} if known is None else {**known, axes: scalar}  # copies share the old one
         self.values[v.number] = v
         return scalar
-
-    def needs(self, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
-        if v.op in ("map", "complex"):
-            return [(o, axes if o.shape is v.shape else _aligned(o, axes)) for o in v.operands]
-        if v.op == "move":
-            (x,) = v.operands
-            return [
-                (x, tuple(0 if n == 1 or m is None else axes[m] for n, m in zip(x.shape, v.attrs["map"], strict=True)))
-            ]
-        if v.op == "reduce":
-            inner = self.inner_axes(v, axes)
-            return [(o, inner) for o in v.operands]
-        if v.op == "take":
-            x, *indices = v.operands
-            if self.buffer_of(x) is None:
-                raise Cut(x, "R4")
-            placed, _ = take_axes(v, axes)
-            return [(i, _aligned(i, placed)) for i in indices]
-        return []
 
     def inner_axes(self, v: Value, axes: Axes) -> Axes:
         """The operand's axes: the result's, with local axes where it is reduced."""
@@ -208,7 +193,7 @@ class Pull:
         return self.local[key]
 
 
-def _aligned(operand: Value, axes: Axes) -> Axes:
+def aligned(operand: Value, axes: Axes) -> Axes:
     """The axes of a broadcast operand: aligned from the right, 0 where it has length 1."""
     own = axes[len(axes) - len(operand.shape) :]
     # The class first: to ask a polynomial whether it is 1 takes a call.
@@ -221,37 +206,6 @@ def take_axes(v: Value, axes: Axes) -> tuple[Axes, dict[int, Any]]:
     return place_taken(x.rank, v.attrs["axes"], max(i.rank for i in indices), axes)
 
 
-# -- scalars of each op ------------------------------------------------------------------------------------------------
-def _make_map(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
-    return pull.b.row(v.attrs["row"], v.dtype, args, v.attrs["args"])
-
-
-def _make_reduce(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
-    inner = pull.inner_axes(v, axes)
-    reducer, k = v.attrs["reducer"], v.attrs["result"]
-    local = [a for d, a in enumerate(inner) if d in v.attrs["axes"] and a != 0]
-    if v.attrs["with_index"]:
-        args = [*args, pull.b.index(local[0]) if local else pull.b.const(0, "int64")]
-    args = [pull.b.operand(x) for x in args]
-    reducer, args = counted(reducer, args)
-    given = frozenset().union(*(x.axes for x in args))
-    if not given >= {a for a in axes if a}:  # its rows would all be one: load the operand at its own axes instead
-        raise Cut(v.operands[0], "R3")
-    if not local:
-        results = _one_element(pull.b, reducer, args)
-    else:
-        results = pull.b.reduce(reducer, local, *args)
-    return pull.b.cast(results[k], v.dtype)
-
-
-def _one_element(b: Builder, reducer: Any, args: Sequence[Val]) -> Sequence[Val]:
-    """The reduction of a single element: finish(step(identity, x)), inlined."""
-    types = tuple(a.type for a in args)
-    state = [b.const(c, t) for c, t in zip(reducer.identity(types), reducer.state(types), strict=True)]
-    state = inline(b, region(reducer, "step", types), [*state, *args])
-    return inline(b, region(reducer, "finish", types), state)
-
-
 def inline(b: Builder, part: tuple[Sequence[Val], Sequence[Val]], args: Sequence[Val]) -> list[Val]:
     """A region's results with its params replaced by `args`."""
     params, results = part
@@ -262,45 +216,18 @@ def inline(b: Builder, part: tuple[Sequence[Val], Sequence[Val]], args: Sequence
     return [env[r] for r in results]
 
 
-def _make_take(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
-    """The positions along an axis that is as long as x there are no indices to be checked, but that axis."""
-    x = v.operands[0]
-    block, free = take_axes(v, axes)
-    index = dict(zip(v.attrs["axes"], args, strict=True))
-    entries = [index[d] if d in index else (0 if n == 1 else free[d]) for d, n in enumerate(x.shape)]
-    for d, i in index.items():
-        if i.op == "index" and i.attr not in entries and pull.extents[i.attr] == pull.find(x.shape[d]):
-            entries[d] = i.attr
-    buffer = pull.buffer_of(x.operands[0] if x.op == "part" else x)
-    assert buffer is not None
-    own = frozenset[str]().union(*(e.axes for e in entries if isinstance(e, Val)))
-    value = pull.b.load(buffer, *entries, along=tuple(a for a in block if a and a not in own))
-    return pull.b.part(value, x.attrs["k"]) if x.op == "part" else value
-
-
-MAKE: dict[str, Callable[[Pull, Value, Axes, list[Val]], Val]] = {
-    "map": _make_map,
-    "move": lambda pull, v, axes, args: args[0],
-    "reduce": _make_reduce,
-    "take": _make_take,
-    "iota": lambda pull, v, axes, args: pull.b.const(0, "int64") if axes == (0,) else pull.b.index(axes[0]),
-    "extent": lambda pull, v, axes, args: pull.b.extent(v.attrs["extent"]),
-    "complex": lambda pull, v, axes, args: pull.b.complex(*args),
-}
-
-
 # -- one group -------------------------------------------------------------------------------------------------------
 @record(eq=False, frozen=False, slots=False)
 class Fused:
     """A group with the IR values it gives (in the order of its outs) and those it loads; `tensors`: what it
-    computes; `pull`: how it was found, while others may join it."""
+    computes; `inliner`: how it was found, while others may join it."""
 
     group: Group
     values: list[Value]
     loads: list[Value]
     tensors: dict[int, Val]
     tuning: FusionTuning
-    pull: Pull | None = None
+    inliner: Inliner | None = None
 
     @kept
     def in_memory(self) -> frozenset[int]:
@@ -326,7 +253,7 @@ class Fused:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
         least, weight = self.tuning.store_min_operations, dict[Val, int]()
         for s in self.group.scalars:
-            is_expensive = s.op in HEAVY or (
+            is_expensive = is_expensive_op(s) or (
                 s.op == "load" and s.args and any([a.axes for a in s.args])
             )  # functions, gathers
             total = least if is_expensive else int(s.op not in LEAVES)
@@ -343,47 +270,47 @@ def attempt(
     """One group for all of `values`, or Cut.  `first`: a group of the first of them, which loads none of the others:
     its walk is continued."""
     done: list[tuple[Axes, Val]] = []
-    if first is None or first.pull is None:
-        pull, known = Pull(buffer_of, find, tuning), []
+    if first is None or first.inliner is None:
+        inliner, known = Inliner(buffer_of, find, tuning), []
     else:
-        pull, known = first.pull.copied(), first.group.scalars
+        inliner, known = first.inliner.copied(), first.group.scalars
         done = [(o.map, o.value) for o in first.group.outs]
     more = values[len(done) :]
     for v in more:
-        pull.roots[v.number] = pull.root_axes(v)
-    pulled = [*done, *map(pull.root, more)]
-    scalars = walk((s for _, s in pulled), first=known)
-    parallel = _check(pull, values, pulled, scalars)
-    axes = dict.fromkeys((*(a for axes, _ in pulled for a in axes if a), *pull.extents))
+        inliner.roots[v.number] = inliner.root_axes(v)
+    inlined = [*done, *map(inliner.root, more)]
+    scalars = walk((s for _, s in inlined), first=known)
+    parallel = _check(inliner, values, inlined, scalars)
+    axes = dict.fromkeys((*(a for axes, _ in inlined for a in axes if a), *inliner.extents))
     order = [*(a for a in axes if a in parallel), *(a for a in axes if a not in parallel)]
-    used = set().union(*[s.axes for s in scalars], *[a for a, _ in pulled])
+    used = set().union(*[s.axes for s in scalars], *[a for a, _ in inlined])
     used.update(a for s in scalars if s.op == "reduce" for a in s.attr[1])  # its operand may vary along none of them
-    outs = tuple(Out(out_buffer(v), axes, s) for v, (axes, s) in zip(values, pulled, strict=True))
+    outs = tuple(Out(out_buffer(v), axes, s) for v, (axes, s) in zip(values, inlined, strict=True))
     name = f"g{values[0].number}"
     group = Group(
-        name, {a: pull.extents[a] for a in order if a in used}, tuple(a for a in order if a in parallel), outs
+        name, {a: inliner.extents[a] for a in order if a in used}, tuple(a for a in order if a in parallel), outs
     )
     loads = dict.fromkeys([s.attr[0] for s in scalars if s.op == "load"])
     for b in loads:
         if b.value in values:
             raise Cut(values[-1], "R1")  # it would read at one point what it writes at another
     if len(loads) > tuning.max_operands and len(values) == 1:
-        _part_operands(pull, values[0], scalars)
+        _part_operands(inliner, values[0], scalars)
     vars(group)["scalars"] = scalars  # it need not walk again
-    tensors = {number: next(iter(points.values())) for number, points in pull.points.items()}
-    return Fused(group, list(values), [b.value for b in loads], tensors, tuning, pull)
+    tensors = {number: next(iter(points.values())) for number, points in inliner.points.items()}
+    return Fused(group, list(values), [b.value for b in loads], tensors, tuning, inliner)
 
 
-def _part_operands(pull: Pull, root: Value, scalars: Sequence[Val]) -> None:
+def _part_operands(inliner: Inliner, root: Value, scalars: Sequence[Val]) -> None:
     """R10: cuts the map below the root that loads most, of those that load few enough; where it is worth a buffer."""
     loads: dict[Val, frozenset[int]] = {}  # scalar -> the buffers below it
     for s in scalars:
         own = frozenset([id(s.attr[0])] if s.op == "load" else ())
         loads[s] = own.union(*(loads[a] for a in s.args))
-    limit = pull.tuning.max_operands
+    limit = inliner.tuning.max_operands
     best, most = None, limit // 4
-    for number, points in pull.points.items():
-        v = pull.values[number]
+    for number, points in inliner.points.items():
+        v = inliner.values[number]
         count = max(len(loads.get(s, ())) for s in points.values())
         if v.op == "map" and v is not root and most < count <= limit:
             best, most = v, count
@@ -404,30 +331,30 @@ class ValueBuffer(Buffer):
 
 
 def _check(
-    pull: Pull, values: Sequence[Value], pulled: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
+    inliner: Inliner, values: Sequence[Value], inlined: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
 ) -> frozenset[str]:
     """The rules; gives the group's parallel axes."""
-    outputs = frozenset(a for axes, _ in pulled for a in axes if a)
-    _check_rows(pull, values, {s for _, s in pulled}, scalars)
-    if not any([s.op in HEAVY for s in scalars]):
+    outputs = frozenset(a for axes, _ in inlined for a in axes if a)
+    _check_rows(inliner, values, {s for _, s in inlined}, scalars)
+    if not any([is_expensive_op(s) for s in scalars]):
         return outputs  # all other rules are about these
-    t, reduces = pull.tuning, [s for s in scalars if s.op == "reduce"]
-    several = [(number, points) for number, points in pull.points.items() if len(points) > 1]
+    t, reduces = inliner.tuning, [s for s in scalars if s.op == "reduce"]
+    several = [(number, points) for number, points in inliner.points.items() if len(points) > 1]
     heavy = _heavy(scalars) if several else set()
-    own = {s for _, s in pulled}
-    own |= {s.args[0] for _, s in pulled if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
-    tensor = pull.b.made_for
+    own = {s for _, s in inlined}
+    own |= {s.args[0] for _, s in inlined if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
+    tensor = inliner.b.made_for
     for number, points in several:
-        v, distinct = pull.values[number], set(points.values())
+        v, distinct = inliner.values[number], set(points.values())
         if len(distinct) > 1 and v not in values and heavy.issuperset(distinct):
             raise Cut(v, "R1")
     if len({s.axes for s in reduces}) > 1:
-        _cut(_mixed(pull, scalars), "R3")
+        _cut(_mixed(inliner, scalars), "R3")
     level = count_levels(scalars) if len(reduces) > t.max_reduction_levels else {}
     if max(level.values(), default=0) > t.max_reduction_levels:
         below = t.max_levels_below_cut
         late = next(s for s in reduces if level[id(s)] == below)
-        raise Cut(_argument(pull, [a for a in late.args if level[id(a)] == below]), "R8")
+        raise Cut(_argument(inliner, [a for a in late.args if level[id(a)] == below]), "R8")
     parallel = max((s.axes for s in reduces), key=len, default=outputs)
     far = _beyond(reduces, t.max_row_spaces if parallel else 1)
     if far:
@@ -436,28 +363,28 @@ def _check(
     row = parallel if reduces else frozenset()
     _check_uses(tensor, values, own, scalars, row)
     if not reduces:
-        _check_repeated(tensor, values, pulled, scalars)
-    over = set(walk(o for axes, o in pulled if any(axes))) if reduces and not parallel and outputs else ()
+        _check_repeated(tensor, values, inlined, scalars)
+    over = set(walk(o for axes, o in inlined if any(axes))) if reduces and not parallel and outputs else ()
     results = [s for s in scalars if s.op == "result" and s in tensor]
     _cut([tensor[s] for s in results if s.args[0].axes != parallel and s not in own], "R3")
     _cut([tensor[s] for s in results if s in over], "R5")
-    if reduces and (len({s.axes for s in reduces}) > 1 or any([not parallel <= {*axes} for axes, _ in pulled])):
+    if reduces and (len({s.axes for s in reduces}) > 1 or any([not parallel <= {*axes} for axes, _ in inlined])):
         raise Cut(values[-1], "R3")  # several roots whose rows differ do not meet in one group
     return parallel
 
 
 def _cut(tensors: Iterable[Value], rule: str) -> None:
-    """All of them at once, if there are any: an attempt is dear."""
+    """All of them at once, if there are any: an attempt is expensive."""
     values = [*dict.fromkeys(tensors)]
     if values:
         raise Cut(values[0], rule, *values[1:])
 
 
-def _check_rows(pull: Pull, values: Sequence[Value], own: set[Val], scalars: Sequence[Val]) -> None:
+def _check_rows(inliner: Inliner, values: Sequence[Value], own: set[Val], scalars: Sequence[Val]) -> None:
     """R2 for large values: what has few axes is computed once for each row of its users, one by one."""
     if len({s.axes for s in scalars if s.axes}) < 2 or any([s.op == "reduce" for s in scalars]):
         return
-    tensor, least = pull.b.made_for, pull.tuning.store_min_operations
+    tensor, least = inliner.b.made_for, inliner.tuning.store_min_operations
     weight: dict[Val, int] = {}
     large: dict[Value, None] = {}
     for s in scalars:
@@ -472,7 +399,7 @@ def _check_uses(
     tensor: Mapping[Val, Value], values: Sequence[Value], own: set[Val], scalars: Sequence[Val], row: frozenset[str]
 ) -> None:
     """R2.  What a scalar is computed from is not computed again for axes that only its user has."""
-    dear: set[Val] = set()  # with heavy mathematics in them, that of the group's outputs apart
+    expensive: set[Val] = set()  # with heavy mathematics in them, that of the group's outputs apart
     slow: set[Val] = set()  # with quotients or roots in them
     for s in scalars:
         if s.op in SLOW or not slow.isdisjoint(s.args):
@@ -483,9 +410,9 @@ def _check_uses(
                     narrow = _narrow(tensor, a, slow)
                     if narrow in tensor and tensor[narrow] not in values and narrow not in own:
                         raise Cut(tensor[narrow], "R12")
-        below = [a for a in s.args if a in dear]
-        if (s.op in HEAVY and s.op != "reduce") or (below and s.axes and any([a not in own for a in below])):
-            dear.add(s)
+        below = [a for a in s.args if a in expensive]
+        if is_function(s) or (below and s.axes and any([a not in own for a in below])):
+            expensive.add(s)
         for a in below:
             if a.axes < s.axes and not (a.axes and a.axes <= row):
                 if a in tensor and tensor[a] not in values and a not in own:
@@ -503,11 +430,11 @@ def _narrow(tensor: Mapping[Val, Value], s: Val, among: Collection[Val]) -> Val:
 
 
 def _check_repeated(
-    tensor: Mapping[Val, Value], values: Sequence[Value], pulled: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
+    tensor: Mapping[Val, Value], values: Sequence[Value], inlined: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
 ) -> None:
     """R2 for outputs: what is repeated is computed once."""
     heavy = _heavy(scalars)
-    repeated = [s for axes, s in pulled if s in heavy and s.axes < frozenset(a for a in axes if a)]
+    repeated = [s for axes, s in inlined if s in heavy and s.axes < frozenset(a for a in axes if a)]
     _cut([tensor[s] for s in repeated if s.axes and s in tensor and tensor[s] not in values], "R2")
 
 
@@ -515,12 +442,12 @@ def _heavy(scalars: Sequence[Val]) -> set[Val]:
     """Which are heavy, or depend on heavy ones."""
     heavy: set[Val] = set()
     for s in scalars:
-        if s.op in HEAVY or not heavy.isdisjoint(s.args):
+        if is_expensive_op(s) or not heavy.isdisjoint(s.args):
             heavy.add(s)
     return heavy
 
 
-def _mixed(pull: Pull, scalars: Sequence[Val]) -> Iterable[Value]:
+def _mixed(inliner: Inliner, scalars: Sequence[Val]) -> Iterable[Value]:
     """R3: in the arguments of reductions what depends on reductions over other axes, those before them being cut."""
     below: dict[Val, frozenset[frozenset[str]]] = {}  # the axes of those that a scalar depends on
     cut: dict[Value, None] = {}
@@ -532,30 +459,30 @@ def _mixed(pull: Pull, scalars: Sequence[Val]) -> Iterable[Value]:
         axes = frozenset().union(*[below[a] for a in reduced])
         if s.op == "reduce":
             if axes - {s.axes}:
-                for v in _dependent(pull, s, reduced, below):
+                for v in _dependent(inliner, s, reduced, below):
                     cut[v] = None
-                    loaded.update(pull.points[v.number].values())
+                    loaded.update(inliner.points[v.number].values())
             axes = frozenset([s.axes])
         below[s] = axes
     return cut
 
 
-def _dependent(pull: Pull, s: Val, arguments: Sequence[Val], below: Mapping[Val, frozenset[Any]]) -> list[Value]:
+def _dependent(inliner: Inliner, s: Val, arguments: Sequence[Val], below: Mapping[Val, frozenset[Any]]) -> list[Value]:
     """R3: what of s's arguments depends on reductions over other axes, and has fewer than its user; or an argument."""
     found: list[Val] = []
     stack, seen, row = [*arguments], set(arguments), {s.axes}
     while stack:
         s = stack.pop()
         if s.op == "result":
-            return [_argument(pull, arguments)]
+            return [_argument(inliner, arguments)]
         more = [a for a in s.args if below.get(a, row) - row and a not in seen]
         seen.update(more)
         for a in more:
-            (found if a.axes < s.axes and a in pull.b.made_for else stack).append(a)
+            (found if a.axes < s.axes and a in inliner.b.made_for else stack).append(a)
     return (
-        [pull.b.made_for[a] for a in found]
-        if 0 < len(found) <= pull.tuning.max_levels_below_cut
-        else [_argument(pull, arguments)]
+        [inliner.b.made_for[a] for a in found]
+        if 0 < len(found) <= inliner.tuning.max_levels_below_cut
+        else [_argument(inliner, arguments)]
     )
 
 
@@ -575,9 +502,9 @@ def _beyond(reduces: Sequence[Val], most: int) -> set[Val]:
     return far
 
 
-def _argument(pull: Pull, arguments: Sequence[Val]) -> Value:
+def _argument(inliner: Inliner, arguments: Sequence[Val]) -> Value:
     """The tensor of one of a reduction's arguments, all of which depend on a reduction over other axes."""
-    return next(pull.b.made_for[a] for a in arguments if a in pull.b.made_for)
+    return next(inliner.b.made_for[a] for a in arguments if a in inliner.b.made_for)
 
 
 def relies_on(fused: Fused, find: Callable[[Any], Any], assumed: Any) -> list[tuple[Any, Any]]:

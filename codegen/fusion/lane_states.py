@@ -1,4 +1,9 @@
-"""In which dtypes lanes of a kernel keep a reduction's state: how long these are decides how many lanes pay."""
+"""Accumulator dtypes: in which dtypes lanes of a kernel keep a reduction's state.
+
+Contract  a reduction -> dtypes of its state in lanes, and how many vectors a lane may count before it overflows.
+When      of all reductions; integers of one or two bytes have narrow states.
+Why       the size of the state decides how many lanes a vector has.
+"""
 
 from __future__ import annotations
 

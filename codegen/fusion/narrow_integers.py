@@ -1,9 +1,9 @@
-"""Integers computed in fewer bits, where none of a group's numbers needs more.
+"""Integer narrowing: integers are computed in fewer bits where none of a group's numbers needs more.
 
-Bytes of an image are cast to int32 or int64 before they are added, and what is taken modulo 3 of uint32 is int64 by
-NumPy's rules.  A vector then has a fraction of the lanes, and divides by constants without an instruction for it.  The
-least and the greatest number of each value are found from the dtypes of what is loaded, and from constants; values
-that are computed from each other and all fit in 16 or 32 bits are computed in these.  Their numbers are the same.
+Contract  a group -> an equal group, of 16- or 32-bit integers where ranges allow.
+When      ranges, found from the dtypes of loads and from constants, fit; values computed from each other go together.
+Why       bytes of an image are cast to int32 or int64 before they are added, and uint32 modulo 3 is int64 by NumPy's
+          rules: a vector then has a fraction of the lanes, and divides by constants without an instruction for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Range = tuple[int, int]  # the least and the greatest number
 TRUTHS: Range = (0, 1)
 DIVISIONS = ("floordiv", "mod")
 SHORTER = ("int16", "uint16", "int32", "uint32")
-WITHOUT_SIGN = ("uint16", "int16", "uint32", "int32")  # for divisions: dearer where numbers may be negative
+WITHOUT_SIGN = ("uint16", "int16", "uint32", "int32")  # for divisions: slower where numbers may be negative
 
 
 def _of_type(dtype: str) -> Range:

@@ -1,4 +1,10 @@
-"""Which values get buffers, and which groups compute them: the plan of one region of the tensor IR."""
+"""Fusion partition: which values of a region get buffers, and which groups compute them.
+
+Contract  `Fusion`: a graph, a region's values and roots -> `Fused` groups in order, and the rule of each cut.
+When      of every region of the tensor IR.
+Why       groups are formed from the roots down, each as large as the rules of `fusion.inline` let it; those that read
+          the same operands over the same space are merged, so that memory is read once.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +15,13 @@ from typing import Any
 
 from tensordsl.codegen.fusion.group import Buffer
 from tensordsl.codegen.fusion.incremental_toposort import StepOrder
-from tensordsl.codegen.fusion.inline import FUSED, Cut, Fused, ValueBuffer, attempt, levels, strip
+from tensordsl.codegen.fusion.inline import Cut, Fused, ValueBuffer, attempt, levels, strip
 from tensordsl.codegen.fusion.split_large import Piece, pieces
 from tensordsl.codegen.scalar_ir.builder import Val, walk
 from tensordsl.codegen.target.tuning import FusionTuning
 from tensordsl.codegen.tensor_ir.extents import named
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, lengths_of
 
-COMPUTED = FUSED - {"extent", "iota"}
-SOURCES = frozenset(("arg", "shared", "const", "index", "carried", "result", "undefined"))
 Needs = tuple[frozenset[int], frozenset[int]]  # the values reduced and loaded
 
 
@@ -52,7 +56,7 @@ class Fusion:
         return self.buffers[v.number]
 
     def buffer_of(self, v: Value) -> Buffer | None:
-        if v.op in FUSED and v.number not in self.leaves and v.number in self.members:
+        if v.traits.is_fusible and v.number not in self.leaves and v.number in self.members:
             return None
         if v.op == "extent":
             return None
@@ -80,7 +84,7 @@ class Fusion:
         for known in (self.formed, self.joined, self.group_needs):
             known.clear()  # of groups whose walks ask this object: what is in no circle needs no collector
         for g in groups:
-            g.pull = None
+            g.inliner = None
         return groups
 
     def _free(self, needed: dict[int, Value], asked: Collection[int]) -> None:
@@ -135,17 +139,17 @@ class Fusion:
         needed: dict[int, Value] = {}
         need = partial(self._need, needed=needed)
         for v in self.inside:
-            if v.op not in FUSED and v.op not in SOURCES:
+            if not v.traits.is_fusible and not v.traits.is_source:
                 for o in v.operands:
                     need(o)
             elif v.op == "take":
                 need(v.operands[0])
-                if v.operands[0].op in FUSED and v.operands[0].number in self.members:
+                if v.operands[0].traits.is_fusible and v.operands[0].number in self.members:
                     self.cuts[v.operands[0].number] = "R4"
         for v in self._read_elsewhere():
             self.cuts[v.number] = "R11"
             need(v)
-        viewed = {o.number for v in self.inside if v.op not in FUSED for o in v.operands}
+        viewed = {o.number for v in self.inside if not v.traits.is_fusible for o in v.operands}
         for v in self.roots:
             if v.op == "move" and v.number in self.results - viewed:
                 needed.setdefault(v.number, v)  # computed in its own layout, not copied
@@ -171,7 +175,7 @@ class Fusion:
                 found.update(dict.fromkeys(pools))
             if v.op == "move" and pools and not reduced.isdisjoint(o.number for o in v.operands):
                 found.update(dict.fromkeys(v.operands))
-            if v.op == "reduce" or (v.op in FUSED and not reduced.isdisjoint(o.number for o in v.operands)):
+            if v.op == "reduce" or (v.traits.is_fusible and not reduced.isdisjoint(o.number for o in v.operands)):
                 reduced.add(v.number)
         return list(found)
 
@@ -187,14 +191,14 @@ class Fusion:
                 needed.setdefault(v.number, v)
             for v in piece.members:  # a piece loads what is no map of its space
                 for o in v.operands:
-                    if o.op in COMPUTED and o.number in self.members and o.number not in self.pieces:
+                    if o.traits.is_fusible and o.operands and o.number in self.members and o.number not in self.pieces:
                         self.cuts.setdefault(o.number, "R7")
                         self._need(o, needed)
 
     def _cut_early(self, needed: dict[int, Value]) -> None:
         """Cuts what many reductions or operands are needed for, from below: so that no attempt walks a recurrence, or a
         sum of many terms, from its end, once for each cut."""
-        fusible = [v for v in self.inside if v.op in FUSED]
+        fusible = [v for v in self.inside if v.traits.is_fusible]
         if sum(v.op == "reduce" for v in fusible) <= self.tuning.max_reductions_looked_at:
             return
         below: dict[int, Needs] = {}
@@ -268,7 +272,7 @@ class Fusion:
         base = strip(v)
         self.leaves.add(v.number)
         self.leaves.add(base.number)
-        if base.op in FUSED and base.number in self.members:
+        if base.traits.is_fusible and base.number in self.members:
             needed.setdefault(base.number, base)
 
     def _form(self, needed: dict[int, Value]) -> list[Fused]:
@@ -321,7 +325,7 @@ class Fusion:
         self.cuts[value.number] = rule
         base = strip(value)
         self.leaves.update((value.number, base.number))
-        if base.op not in FUSED or base.number not in self.members:
+        if not base.traits.is_fusible or base.number not in self.members:
             return []
         needed.setdefault(base.number, base)
         return [base]
@@ -342,7 +346,7 @@ class Fusion:
             found = self._group_needs(made[step]) if step in made else self._needs(self.graph.values[step])
             return [home_of.get(v.number, v.number) for v in found]
 
-        order = StepOrder([*made, *(v.number for v in self.inside if v.op not in FUSED)], needs)
+        order = StepOrder([*made, *(v.number for v in self.inside if not v.traits.is_fusible)], needs)
         touched = _Touched(self.tuning.merge_max_steps)
         for g in _ordered(groups, self.inside):
             home, own = -1, g.values[0].number  # where the group went that g has joined
@@ -512,4 +516,4 @@ def _outermost(graph: Graph, groups: Iterable[Fused], twice: Collection[int]) ->
                 picked[o.number] = o
             elif strip(o).number in twice:
                 picked[strip(o).number] = strip(o)
-    return [v for n, v in picked.items() if n not in roots and v.op in FUSED and v.op not in ("extent", "iota")]
+    return [v for n, v in picked.items() if n not in roots and v.traits.is_fusible and v.operands]

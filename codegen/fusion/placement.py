@@ -1,9 +1,10 @@
-"""Where each value is computed: the nest of loops and branches, and the steps of each of its regions.
+"""Placement: the region of loops and branches that each value is computed in, and the steps of each region.
 
-A context is a path: () is the function, ("for", loop) its loop bodies, ("if", node, branch) the branches of an
-ifelse.  A
-value stands in the deepest context that contains all its users, so that what only one branch needs is computed only
-there, and moves out of every loop that it does not vary with.
+Contract  a graph and its roots -> regions by context: a path, () for the function, ("for", loop) for a loop's body,
+          ("if", node, branch) for a branch of an ifelse.
+When      of every function, before fusion.
+Why       a value stands in the deepest context that contains all its users, so that what only one branch needs is
+          computed only there, and what a loop does not vary moves out of it.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ from dataclasses import field
 from typing import Any
 
 from tensordsl.base.records import record
-from tensordsl.codegen.fusion.inline import FUSED, Fused
-from tensordsl.codegen.fusion.partition import SOURCES, Fusion
+from tensordsl.codegen.fusion.inline import Fused
+from tensordsl.codegen.fusion.partition import Fusion
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, lengths_of, toposort
 
 Context = tuple[tuple[Any, ...], ...]
-NESTS = ("for", "ifelse")
-VIEWS = ("part", "pairs", "subtensor", "reshape", "assert", "in_bounds")  # whose result is their operand's memory
 
 
 @record(eq=False, frozen=False)
@@ -66,14 +66,14 @@ class Region:
 def place(roots: Sequence[Value], order: Sequence[Value], by_condition: bool = False) -> dict[int, Context]:
     """value number -> context, of toposort(roots).  by_condition: the sides of all `ifelse`s on one condition are one
     context."""
-    if not any(v.op in NESTS for v in order):
+    if not any(v.traits.has_regions for v in order):
         return dict.fromkeys([v.number for v in order], ())
     context: dict[int, Context] = {}
     for v in roots:
         context[v.number] = ()
     for v in reversed(order):
         own = context.get(v.number, ())
-        while own and own[-1][0] == "for" and own[-1][1] not in v.loops and not v.attrs.get("effect"):
+        while own and own[-1][0] == FOR and own[-1][1] not in v.loops and not v.attrs.get("effect"):
             own = own[:-1]
         context[v.number] = own
         for o, inner in _uses(v, own, by_condition):
@@ -83,11 +83,11 @@ def place(roots: Sequence[Value], order: Sequence[Value], by_condition: bool = F
 
 
 def _uses(v: Value, own: Context, by_condition: bool = False) -> Iterable[tuple[Value, Context]]:
-    if v.op == "for":
+    if v.op == FOR:
         loop = v.attrs["loop"]
-        body = (*own, ("for", loop.number))
+        body = (*own, (FOR, loop.number))
         return [*((o, own) for o in v.operands), *((o, body) for o in (*loop.next, *loop.stacked))]
-    if v.op == "ifelse":
+    if v.op == IFELSE:
         half = (len(v.operands) - 1) // 2
         name = v.operands[0].number if by_condition else v.number
         return [
@@ -146,9 +146,9 @@ def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
     wanted: dict[Context, dict[int, Value]] = {c: {} for c in members}
     for v in everything:
         wanted[context[v.number]][v.number] = v
-    for v in order if any(v.op in NESTS for v in order) else ():
+    for v in order if any(v.traits.has_regions for v in order) else ():
         for o, used_in in _uses(v, context[v.number]):
-            if context[o.number] != used_in or v.op in NESTS:
+            if context[o.number] != used_in or v.traits.has_regions:
                 wanted[context[o.number]][o.number] = o
     turned = [v.number for v in roots if _is_turned(v)]
     fused = {}
@@ -174,7 +174,7 @@ def group_step(graph: Graph, g: Fused, homes: Collection[int]) -> Step:
 def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value], homes: set[int]) -> list[Step]:
     steps = [group_step(graph, g, homes) for g in groups]
     for v in inside:
-        if v.op in FUSED or v.op in SOURCES:
+        if v.traits.is_fusible or v.traits.is_source:
             continue
         needs = {n for o in v.operands for n in memory(o, homes)}
         lengths = [*lengths_of(v), *(n for o in v.operands for n in o.shape)]  # a broadcast operand is written out
@@ -189,7 +189,7 @@ def memory(v: Value, homes: Collection[int]) -> list[int]:
         v = v.operands[0]
     if v.op == "result":
         return [v.operands[0].number]
-    return [] if v.op in SOURCES else [v.number]
+    return [] if v.traits.is_source else [v.number]
 
 
 def _lengths_need(graph: Graph, lengths: Iterable[Any]) -> set[int]:
@@ -202,26 +202,26 @@ def _lengths_need(graph: Graph, lengths: Iterable[Any]) -> set[int]:
 def _nested_needs(regions: dict[Context, Region], homes: set[int]) -> None:
     """A loop or branch needs whatever the steps inside of it need from outside."""
     holder = {s.value.number: s for r in regions.values() for s in r.steps if s.value is not None}
-    by_loop = {s.value.attrs["loop"].number: s for s in holder.values() if s.value is not None and s.value.op == "for"}
+    by_loop = {s.value.attrs["loop"].number: s for s in holder.values() if s.value is not None and s.value.op == FOR}
     for s in holder.values():
         v = s.value
-        if v is not None and v.op in ("for", "ifelse"):
-            uses = (*v.attrs["loop"].next, *v.attrs["loop"].stacked) if v.op == "for" else v.operands
+        if v is not None and v.traits.has_regions:
+            uses = (*v.attrs["loop"].next, *v.attrs["loop"].stacked) if v.op == FOR else v.operands
             inner = {n for c, r in regions.items() for t in r.steps for n in t.gives if _inside(c, v)}
             s.needs |= {n for o in uses for n in memory(o, homes)} - inner
             s.needs.discard(v.number)
     for c in sorted(regions, key=len, reverse=True):
         if not c:
             continue
-        outer = by_loop[c[-1][1]] if c[-1][0] == "for" else holder[c[-1][1]]
+        outer = by_loop[c[-1][1]] if c[-1][0] == FOR else holder[c[-1][1]]
         given = {n for s in regions[c].steps for n in s.gives}
         for s in regions[c].steps:
             outer.needs |= s.needs - given
 
 
 def _inside(c: Context, v: Value) -> bool:
-    if v.op == "for":
-        return ("for", v.attrs["loop"].number) in c
+    if v.op == FOR:
+        return (FOR, v.attrs["loop"].number) in c
     return any(p[0] == "if" and p[1] == v.number for p in c)
 
 

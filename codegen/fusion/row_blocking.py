@@ -1,8 +1,10 @@
-"""Which products of a region are computed in blocks of rows, together with what reads those rows next.
+"""Row blocking: a product, what reads its rows, and products that sum over these rows, block by block.
 
-A linear model reads its data twice: in `X w`, and in `X' g` where the gradient `g` of each row's cost depends on that
-row of the first product.  A chain is these steps as one, a block of rows at a time, so that the block is still in the
-cache for the second product.  Sums over the rows stay what they were, over values that the chain stores.
+Contract  the steps of a region -> the same, with chains of steps as one (`Chain`).
+When      a matrix that no core-local cache keeps is read by `X w` and by `X' g`, where each row of g depends on that
+          row of the first product, as in the gradient of a linear model; few columns (`BlockingTuning`).
+Why       a block of rows is still cached for the second product.  Sums over the rows stay what they were, over values
+          that the chain stores.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from typing import Any
 from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Group
 from tensordsl.codegen.fusion.inline import Cut, Fused, ValueBuffer, attempt, strip
-from tensordsl.codegen.fusion.placement import VIEWS, Step, memory
+from tensordsl.codegen.fusion.placement import Step, memory
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
 from tensordsl.codegen.target.tuning import BlockingTuning
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import DOT
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 
@@ -95,7 +98,7 @@ def in_blocks(
 
 def _is_product(v: Value) -> bool:
     """Whether it is one product of matrices or vectors."""
-    return v.op == "dot" and v.rank < 3
+    return v.op == DOT and v.rank < 3
 
 
 def _needed_by(rest: Fused | None, homes: Collection[int]) -> set[int]:
@@ -173,7 +176,7 @@ def origin(v: Value) -> tuple[Value, list[int | None]]:
 
 def _source(v: Value) -> Value | None:
     """The argument or the shared variable whose memory v is, if it is one's."""
-    while v.op in ("move", *VIEWS):
+    while v.op == "move" or v.traits.is_view:
         v = v.operands[0]
     return v if v.op in ("arg", "shared") else None
 

@@ -1,9 +1,10 @@
-"""R7: large elementwise computations with several results are cut into pieces, so that forming their groups is linear.
+"""R7: large elementwise computations with several results are cut into pieces, so that fusion stays linear.
 
-A group pulls all that its result needs and nobody has stored.  Where each of many results needs much of what the
-others need (an unrolled recurrence, its gradient), groups that are formed one by one would pull the whole computation
-again and again.  So a connected computation over one space, if it is large, is parted in the order of computation.
-What one piece gives to others is stored, and a piece is one group.
+Contract  the values of a region -> `Piece`s of connected maps over one space, in order, each one group.
+When      more than `FusionTuning.piece_tensors` maps of one shape are connected, and several results leave them.
+Why       a group inlines all that its result needs and nobody has stored.  Where each of many results needs much of
+          what the others need (an unrolled recurrence, its gradient), groups that are formed one by one would inline
+          the whole computation again and again.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def _in_order(inside: Sequence[Value], mine: Collection[int], needs: Needs) -> l
         elif v.number not in seen:
             seen.add(v.number)
             stack.append((v, True))
-            is_nest = v.op in ("for", "ifelse") or v.number not in mine
+            is_nest = v.traits.has_regions or v.number not in mine
             stack += [(o, False) for o in needs(v) if o.number not in seen and (is_nest or o.number in mine)]
     return result
 

@@ -1,4 +1,8 @@
-"""How threads may read and write a group's operands: several elements at a time, across, in an input's place."""
+"""Memory accesses of GPU threads: wide loads, loads across the lane axis, updates in an input's storage.
+
+Answers questions about a group's loads and stores, by their maps alone; `elementwise`, `kernels` and
+`row_in_registers` emit what follows from them.  A warp's access is fast where its threads' elements are adjacent.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +13,27 @@ from tensordsl.codegen.cpu.schedule import reach
 from tensordsl.codegen.fusion.group import Buffer, Group, Pass, buffers
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val, walk
 
-ACCESS = 16  # bytes of the widest access
-IN_FLIGHT = 32  # loads of a thread at a time that are worth registers; twice as many where they are adjacent
+ACCESS_BYTES = 16  # of the widest access
+MAX_LOADS_IN_FLIGHT = 32  # of a thread at a time, each in registers; twice as many where they are adjacent
 
 
-def flat_vector(group: Group) -> int:
-    """Elements of a wide access: all operands' elements of one thread fit ACCESS bytes, and registers."""
+def elements_per_access(group: Group) -> int:
+    """Elements of a wide access: all operands' elements of one thread fit ACCESS_BYTES, and registers."""
     ins, outs = buffers(group)
-    vector = max(1, ACCESS // max(ITEMSIZE[b.type] for b in [*ins, *outs]))
-    return max(1, min(vector, 1 << (2 * IN_FLIGHT // max(1, len(ins))).bit_length() >> 1))
+    vector = max(1, ACCESS_BYTES // max(ITEMSIZE[b.type] for b in [*ins, *outs]))
+    return max(1, min(vector, 1 << (2 * MAX_LOADS_IN_FLIGHT // max(1, len(ins))).bit_length() >> 1))
 
 
 def is_wide(entries: tuple[Any, ...], lane: str) -> bool:
-    """May neighbours along the lane axis be one access, if they are adjacent in memory?"""
+    """Whether adjacent elements along the lane axis may be one access: the lane axis is the last one of the map."""
     rest = entries[:-1]
     return (
         bool(entries) and entries[-1] == lane and lane not in rest and all(isinstance(m, str) or m == 0 for m in rest)
     )
 
 
-def crosses(v: Val, lane: str) -> bool:
-    """Is this a load along both the lane axis and another, last one, along which its neighbours are adjacent?"""
+def is_crossing_load(v: Val, lane: str) -> bool:
+    """Whether v is a load along both the lane axis and another, last one, along which it is adjacent in memory."""
     if v.op != "load" or v.args or not v.attr[1] or v.attr[1][-1] in (lane, 0):
         return False
     axes = [m for m in v.attr[1] if m != 0]
@@ -60,9 +64,9 @@ def _values(p: Pass) -> list[Val]:
     return reach(roots, lambda v: v.op == "result")
 
 
-def merging(p: Pass) -> tuple[list[list[str]], list[tuple[Buffer, int]]]:
-    """The local axes in runs, along each of which one number can walk, and what this wants: the buffers, and their axes
-    whose steps have to be those of as many elements of the next axis as it has."""
+def mergeable_axes(p: Pass) -> tuple[list[list[str]], list[tuple[Buffer, int]]]:
+    """The local axes in runs, along each of which one index can advance, and what this requires: the buffers, and their
+    axes whose stride has to equal that of as many elements of the next axis as it has."""
     roots = [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
     values = reach(roots, lambda v: v.op == "result")
     uses = [v.attr for v in values if v.op == "load"] + [(o.buffer, o.map) for o in p.outs]

@@ -1,7 +1,7 @@
-"""What GPU kernels are written with: loops with carried values, memory in address spaces, shuffles, barriers, reducers.
+"""The builder of GPU kernels: loops with carried values, memory in address spaces, shuffles, barriers, reducers.
 
-One thread's scalars (W = 1 of `llvm.emit_scalars`), for LLVM's NVPTX and, by another definition of the few intrinsics
-of the machine, for the simulator.  Positions and extents are i64.
+Writes the LLVM text of one thread (scalars: W = 1 of `llvm.emit_scalars`), for LLVM's NVPTX and, with other
+definitions of the few machine intrinsics, for the simulator.  Indices and extents are i64.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from tensordsl.codegen.llvm.vector_builder import (
     shuffled,
     to_memory,
 )
-from tensordsl.codegen.scalar_ir.builder import ARITY, ITEMSIZE, MATH, Builder, Val
-from tensordsl.codegen.scalar_ir.math import complete
+from tensordsl.codegen.scalar_ir.builder import ARITY, ITEMSIZE, Builder, Val, is_function
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 
 Env = dict[int, str]
 GLOBAL, SHARED = " addrspace(1)", " addrspace(3)"
-WARP = 32
-THREADS = 256  # of a block, at most, unless its kernel says otherwise
+WARP = 32  # threads
+THREADS = 256  # of a block, at most; a kernel may say otherwise
 BARRIER = "llvm.nvvm.barrier0"  # the name that LLVM 20 knows; later ones read it too
 SHUFFLE = "llvm.nvvm.shfl.sync.bfly.i32"
 REGISTERS = "llvm.nvvm.read.ptx.sreg."
-IN_PLACE = 4  # mathematical functions expanded where they are used; a kernel with more of them calls all
+MAX_INLINED_MATH = 4  # functions; a kernel with more mathematical functions calls them
 
 
 @record(eq=False)
 class Kernel:
     """A kernel's text, and what its module must hold for it.  Parameters are pointers and i64.
 
-    resident: blocks that a multiprocessor has to have room for at a time, which limits a thread's registers.
+    resident: blocks that must fit a multiprocessor at a time, which limits a thread's registers.
     threads: of a block, at most.
     """
 
@@ -75,8 +75,8 @@ class GpuCode(Code):
         return self.intrinsic("smin", "int64", 1, str(x), str(y))
 
     def opaque(self, x: str) -> str:
-        """x, of which LLVM knows nothing in a loop: what depends on it is computed where it is used, neither kept in
-        registers from before the loop nor carried from step to step."""
+        """x, hidden from LLVM's loop optimisations: what depends on it is computed where it is used, neither kept in
+        registers from before the loop nor carried from iteration to iteration."""
         return x if x.isdigit() else self.op(f'call i64 asm sideeffect "", "=l,0"(i64 {x})')
 
     def product(self, factors: Iterable[str]) -> str:
@@ -98,7 +98,7 @@ class GpuCode(Code):
         self.do(f"call void @{BARRIER}()")
 
     def shuffle(self, value: str, dtype: str, mask: int) -> str:
-        """The value of the warp's lane (own lane xor mask); all 32 lanes must call."""
+        """The value of the warp's lane (this lane xor mask); all 32 lanes must call."""
         self.declarations.setdefault(SHUFFLE, f"declare i32 @{SHUFFLE}(i32, i32, i32, i32)")
 
         def word(x: str) -> str:
@@ -228,7 +228,9 @@ class Loop:
 # -- scalar values
 
 
-def evaluate(code: GpuCode, roots: Iterable[Val], env: Env, leaf: Callable[[Val], str], in_place: bool = True) -> None:
+def evaluate(
+    code: GpuCode, roots: Iterable[Val], env: Env, leaf: Callable[[Val], str], is_inlined: bool = True
+) -> None:
     """Emit what `env` lacks; `leaf` gives load, index and extent.  Mathematics is `complete`: no branches."""
     for v in reach(roots, lambda v: id(v) in env or v.op == "result"):
         if id(v) in env:
@@ -236,9 +238,9 @@ def evaluate(code: GpuCode, roots: Iterable[Val], env: Env, leaf: Callable[[Val]
         fast = _approximate(code, v, env) if code.fastmath else None
         if fast is not None:
             env[id(v)] = fast
-        elif v.op in MATH:
+        elif is_function(v):
             operands = [env[id(a)] for a in v.args]
-            env[id(v)] = mathematics(code, v.op, v.type, operands, in_place)
+            env[id(v)] = mathematics(code, v.op, v.type, operands, is_inlined)
         elif v.op in ARITY or v.op == "const":
             emit(code, [v], env)
         else:
@@ -253,13 +255,13 @@ def _approximate(code: GpuCode, v: Val, env: Env) -> str | None:
 
 @lru_cache(maxsize=256)
 def _completed(name: str, dtype: str) -> tuple[tuple[Val, ...], Val]:
-    b = Builder()
-    params = tuple(b.param(f"x{k}", dtype) for k in range(ARITY[name]))
-    return params, complete(b, name, *params)
+    b, f = Builder(), FUNCTIONS[name]
+    params = tuple(b.param(f"x{k}", dtype) for k in range(f.arity))
+    return params, f.complete(b, *params)
 
 
-def mathematics(code: GpuCode, name: str, dtype: str, operands: list[str], in_place: bool) -> str:
-    if in_place:
+def mathematics(code: GpuCode, name: str, dtype: str, operands: list[str], is_inlined: bool) -> str:
+    if is_inlined:
         params, root = _completed(name, dtype)
         env = {id(p): x for p, x in zip(params, operands, strict=True)}
         usual, code.fastmath = code.fastmath, False  # our own mathematics relies on exact division
@@ -276,7 +278,7 @@ def mathematics(code: GpuCode, name: str, dtype: str, operands: list[str], in_pl
 @lru_cache(maxsize=256)
 def _definition(name: str, dtype: str, symbol: str) -> tuple[str, GpuCode]:
     body, t = GpuCode(), llvm_type(dtype)
-    operands = [f"%x{k}" for k in range(ARITY[name])]
+    operands = [f"%x{k}" for k in range(FUNCTIONS[name].arity)]
     result = mathematics(body, name, dtype, operands, True)
     params = ", ".join(f"{t} {x}" for x in operands)
     head = f"define internal {t} @{symbol}({params}) noinline nounwind {{"
@@ -291,7 +293,7 @@ def _no_leaf(v: Val) -> str:
 
 
 class Fold:
-    """A reduction's parts, applied to operands: its states are lists of operands."""
+    """A reduction's scalar functions, applied to operands: its states are lists of operands."""
 
     def __init__(self, value: Val) -> None:
         reducer: Reducer = value.attr[0]

@@ -1,6 +1,7 @@
-"""PTX text of groups by llvmlite's NVPTX backend, in memory: no GPU and no CUDA toolkit takes part.
+"""PTX from LLVM text by llvmlite's NVPTX backend, in memory: neither a GPU nor a CUDA toolkit is needed.
 
-LLVM ends the process where it has no instruction for an intrinsic, so texts are checked against a list first.
+Raises ValueError for what has no instruction: LLVM ends the process where it has none for an intrinsic, so texts are
+checked against a list first.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ INTRINSICS = frozenset(
     + ["llvm.nvvm.barrier0", "llvm.nvvm.shfl.sync.bfly.i32"]
     + [f"llvm.nvvm.{name}" for name in INSTRUCTIONS]
 )
-PARAMETERS, MANY_PARAMETERS, MANY_VERSION = 512, 4095, 81
-"""How many 8-byte parameters a kernel may have; with a PTX version (of CUDA 12.1), so many."""
+MAX_PARAMETERS_BEFORE_PTX_81, MAX_PARAMETERS, PTX_81 = 512, 4095, 81
+"""8-byte parameters of a kernel, at most; the PTX version (8.1, of CUDA 12.1) that allows the larger number."""
 _KERNEL = re.compile(r"^define ptx_kernel void @\w+\((.*)\)[^()]*\{$", re.MULTILINE)
 _CALLED = re.compile(r"@(llvm\.[\w.]+)")
 
@@ -52,7 +53,7 @@ def compile_text(text: str, target: str = "sm_80") -> str:
         raise ValueError(f"unknown GPU architecture {target!r}: there are {', '.join(TARGETS)}")
     check_intrinsics(text)
     check_parameters(text)
-    version = max(TARGETS[target], MANY_VERSION) if parameters(text) > PARAMETERS else TARGETS[target]
+    version = max(TARGETS[target], PTX_81) if parameters(text) > MAX_PARAMETERS_BEFORE_PTX_81 else TARGETS[target]
     with lock:
         llvm, machine, layout = _machine(target, version)  # no pass manager: texts are emitted as they should run
         with llvm.parse_assembly(text) as module:
@@ -77,8 +78,8 @@ def parameters(text: str) -> int:
 
 def check_parameters(text: str) -> None:
     """Raises ValueError for a kernel with more parameters than a GPU takes."""
-    if parameters(text) > MANY_PARAMETERS:
-        raise ValueError(f"a kernel of {parameters(text)} parameters; GPUs take {MANY_PARAMETERS}")
+    if parameters(text) > MAX_PARAMETERS:
+        raise ValueError(f"a kernel of {parameters(text)} parameters; GPUs take {MAX_PARAMETERS}")
 
 
 _machines: dict[tuple[str, int], tuple[Any, Any, str]] = {}

@@ -1,8 +1,8 @@
-"""Elementwise kernels of a group: `vector` points of a thread at a time, one access for all or one for each.
+"""Elementwise GPU kernels: `vector` elements of a thread at a time, by one 128-bit access or one by one.
 
-A thread's points are neighbours along the lane axis and its accesses 128 bits wide as far as the host says (`vectors`
-per row of the lane axis).  The rest of each row, which may be all of it, goes by single elements: those of `across`
-threads that stand side by side are neighbours, a thread's own lie as many apart.  Both are the same code, twice run.
+For groups without reductions.  A launch says how many wide accesses a row of the lane axis has (`vectors`); the tail
+of the row, which may be all of it, goes by single elements with a stride of `tail_threads`, so that neighbouring
+threads have adjacent elements.  Both are the same code, emitted once in a loop of two iterations.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, Schedule
-from tensordsl.codegen.gpu.accesses import flat_vector, is_wide
+from tensordsl.codegen.gpu.accesses import elements_per_access, is_wide
 from tensordsl.codegen.gpu.builder import Env, Loop
 from tensordsl.codegen.gpu.kernels import Emitter, GpuKernel
 from tensordsl.codegen.llvm.vector_builder import llvm_type
@@ -23,10 +23,10 @@ def flat_kernel(group: Group, schedule: Schedule, name: str) -> GpuKernel:
     return _Flat(group, schedule, name, "").run()
 
 
-def across(vector: int, rest: int, most: int) -> int:
-    """Threads side by side in a row whose last `rest` points go by single elements: a power of two; as many as leave
-    few of them without points."""
-    counts = [1 << k for k in range(most.bit_length())]
+def tail_threads(vector: int, rest: int, max_threads: int) -> int:
+    """Adjacent threads in a row whose last `rest` elements are single accesses: a power of two; as many as leave few of
+    them without elements."""
+    counts = [1 << k for k in range(max_threads.bit_length())]
     least = min(chunks(vector, rest, n) for n in counts)
     return max(n for n in counts if 3 * chunks(vector, rest, n) <= 4 * least)
 
@@ -38,19 +38,19 @@ def chunks(vector: int, rest: int, threads: int) -> int:
 
 @record
 class _Points:
-    """A thread's points along the lane axis: `first`, then one each `apart`, where they are among the `left` ones.
-    wide: they are neighbours, and all there."""
+    """A thread's elements along the lane axis: from `first`, `stride` steps from each to the next, below `remaining`.
+    is_adjacent: they are one access, and complete."""
 
     first: str
-    apart: str
-    left: str
-    wide: str
+    stride: str
+    remaining: str
+    is_adjacent: str
 
 
 class _Flat(Emitter):
     def __init__(self, group: Group, schedule: Schedule, name: str, tile: str) -> None:
         super().__init__(group, schedule, name, tile)
-        self.vector = flat_vector(group) if self.lane else 1
+        self.vector = elements_per_access(group) if self.lane else 1
 
     def body(self) -> None:
         c = self.code
@@ -60,43 +60,44 @@ class _Flat(Emitter):
         self.axes, self.lengths = outer + [self.lane][: bool(self.lane)], [self.length(a) for a in outer]
         if self.vector == 1:
             loop = self._loop(self.length(self.lane) if self.lane else "1")
-            self._put({}, self.group.outs)
+            self._store_group({}, self.group.outs)
             loop.end(self.step)
             return
         half = Loop(c, "0", "2")
-        wide, vectors = c.test("eq", half.index, 0), self.param("vectors")
+        is_adjacent, vectors = c.test("eq", half.index, 0), self.param("vectors")
         done = c.arith("mul", vectors, self.vector)
 
         def either(x: str, y: str) -> str:
-            return c.op(f"select i1 {wide}, i64 {x}, i64 {y}")
+            return c.op(f"select i1 {is_adjacent}, i64 {x}, i64 {y}")
 
-        apart, begin = either("1", self.param("across")), either("0", done)
+        stride, begin = either("1", self.param("across")), either("0", done)
         end = either(done, self.length(self.lane))
         loop = self._loop(either(vectors, self.param("chunks")))
         at = self.position[self.lane]
-        member = c.arith("and", at, c.arith("sub", apart, 1))
+        member = c.arith("and", at, c.arith("sub", stride, 1))
         own = c.arith("add", c.arith("mul", c.arith("sub", at, member), self.vector), member)
         first = c.arith("add", begin, own)
-        points = _Points(first, apart, c.arith("sub", end, first), wide)
-        c.when(c.test("sgt", points.left, 0), lambda: self._several(points))
+        points = _Points(first, stride, c.arith("sub", end, first), is_adjacent)
+        c.when(c.test("sgt", points.remaining, 0), lambda: self._several(points))
         loop.end(self.step)
         half.end(1)
 
     def _loop(self, along: str) -> Loop:
-        """Over the points, `along` of them in each row of the lane axis; at the place of one."""
+        """Over the elements, `along` of them in each row of the lane axis; at the position of one."""
         lengths = [*self.lengths, along] if self.lane else []
         loop = Loop(self.code, self.start, self.code.product(lengths))
         self.decompose(loop.index, self.axes, lengths)
         return loop
 
-    def _put(self, env: Env, outs: tuple[Out, ...]) -> None:
+    def _store_group(self, env: Env, outs: tuple[Out, ...]) -> None:
         for o in outs:
             self.values([o.value], env)
         for o in outs:
             self.store(o, env)
 
     def _several(self, points: _Points) -> None:
-        """What the lane axis does not change is shared; a point behind the end repeats the first one's values."""
+        """What the lane axis does not change is computed once; an element beyond the end repeats the first one's
+        values."""
         c = self.code
         common: Env = {}
         self.position[self.lane] = points.first
@@ -106,7 +107,7 @@ class _Flat(Emitter):
         for k, env in enumerate(lanes):
             self.position[self.lane] = points.first
             if k:
-                place = c.arith("add", points.first, c.arith("mul", points.apart, k))
+                place = c.arith("add", points.first, c.arith("mul", points.stride, k))
                 self.position[self.lane] = c.op(
                     f"select i1 {self._is_live(points, k)}, i64 {place}, i64 {points.first}"
                 )
@@ -115,7 +116,7 @@ class _Flat(Emitter):
             self._store(o, points, lanes)
 
     def _is_live(self, points: _Points, k: int) -> str:
-        return self.code.test("slt", self.code.arith("mul", points.apart, k), points.left)
+        return self.code.test("slt", self.code.arith("mul", points.stride, k), points.remaining)
 
     def _load(self, points: _Points, lanes: list[Env]) -> None:
         c, n = self.code, self.vector
@@ -140,7 +141,7 @@ class _Flat(Emitter):
             return [x for values in found for x in values]
 
         kinds = [llvm_type(v.type) for v in loads for _ in range(n)]
-        values = c.fork(points.wide, kinds, adjacent, single)
+        values = c.fork(points.is_adjacent, kinds, adjacent, single)
         for number, v in enumerate(loads):
             for k, env in enumerate(lanes):
                 env[id(v)] = values[number * n + k]
@@ -149,7 +150,7 @@ class _Flat(Emitter):
         """The address of a thread's next element, from that of one of an operand that the lane axis runs along last."""
         c, k = self.code, self.number[id(buffer)]
         stride = self.param("stride", k, len(self.buffers[k].shape) - 1)
-        return c.at(place, self.buffers[k].type, c.arith("mul", points.apart, stride))
+        return c.at(place, self.buffers[k].type, c.arith("mul", points.stride, stride))
 
     def _store(self, o: Out, points: _Points, lanes: list[Env]) -> None:
         c = self.code
@@ -174,7 +175,7 @@ class _Flat(Emitter):
                 self._where(points, k, lambda env=env: self.store(o, env))  # type: ignore[misc]
 
         if is_wide(o.map, self.lane):
-            c.fork(points.wide, (), adjacent, single)
+            c.fork(points.is_adjacent, (), adjacent, single)
         else:
             anywhere()
 
@@ -187,4 +188,4 @@ class _Flat(Emitter):
 
     def _place(self, points: _Points, k: int) -> str:
         c = self.code
-        return c.arith("add", points.first, c.arith("mul", points.apart, k)) if k else points.first
+        return c.arith("add", points.first, c.arith("mul", points.stride, k)) if k else points.first

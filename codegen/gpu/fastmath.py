@@ -1,7 +1,7 @@
-"""`fastmath` on the GPU: float32 functions by its approximate instructions, within the bounds of `BOUNDS`.
+"""Fast math on the GPU: float32 functions by approximate instructions, within the error bounds of `BOUNDS`.
 
-Only where a compile asks for it.  float64, and the functions that have no row here, are as ever.  The bounds of the
-instructions are NVIDIA's (PTX ISA, "Floating Point Instructions"; CUDA C++ Programming Guide, "Intrinsic Functions").
+Applies only where a compile requests it; float64, and functions without a row in `FAST`, are unchanged.
+Ref: PTX ISA, "Floating Point Instructions"; CUDA C++ Programming Guide, "Intrinsic Functions".
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ BOUNDS = {
 
 
 def approximate(c: GpuCode, v: Val, operands: list[str]) -> str | None:
-    """The value by approximate instructions, None where it has no such form."""
+    """The value by approximate instructions, or None where it has no such form."""
     if v.type != "float32" or v.op not in FAST:
         return None
     return FAST[v.op](c, *operands)
 
 
 def is_reciprocal_root(v: Val) -> bool:
-    """1 / sqrt(x)"""
+    """Whether v is 1 / sqrt(x)."""
     return v.op == "div" and v.args[1].op == "sqrt" and v.args[0].op == "const" and v.args[0].attr == 1.0
 
 
@@ -81,7 +81,7 @@ def _sigmoid(c: GpuCode, x: str) -> str:
 
 
 def _tanh(c: GpuCode, x: str) -> str:
-    """1 - 2 / (1 + exp(2 x)); next to 0, where that has few digits, the series up to x^7."""
+    """1 - 2 / (1 + exp(2 x)); close to 0, where that has few digits, the series up to x^7."""
     plus = _two(c, "fadd", _exp(c, _two(c, "fadd", x, x)), 1.0)
     far = c.op(f"fsub float {constant(1.0, 'float32')}, {_call(c, 'div.full', constant(2.0, 'float32'), plus)}")
     square, series = _two(c, "fmul", x, x), constant(-17 / 315, "float32")

@@ -1,15 +1,8 @@
-"""Matrix products on the GPU: C = alpha A B + beta C by register blocks over tiles in shared memory, batched.
+"""Matrix products on the GPU: C = alpha A B + beta C by register tiles over tiles in shared memory, batched.
 
-`choose` names a variant by lengths and strides alone, `product` makes its kernels, `launches` starts them:
-
-    tiled    a block of 256 threads computes a tile of C, a thread `per` by `per` of it; tiles of A and B of `depth`
-             stand twice in shared memory, so that the next ones are on their way while these are multiplied, with one
-             barrier a step.  The method is that of Volkov and Demmel (2008) and of NVIDIA's CUTLASS guide.
-    sliced   the same for small C and long sums: slices of the sum go to scratch memory, a second kernel adds them
-    thin     one of the operands is a vector: the reductions of `gpu.kernels` along rows, or columns
-
-Each element of C is a sum in the order of k by fused multiply-adds: one sum, or one per slice of a length that depends
-on the lengths only.  So results do not depend on the tile, the card, or timing.
+`choose` names a variant by lengths and strides alone, `product` makes its kernels, `launches` starts them.  Each
+element of C is one sum of fused multiply-adds in the order of k, or one per slice: results do not depend on tile,
+card or timing.  Ref: Volkov and Demmel, "Benchmarking GPUs to tune dense linear algebra" (2008); NVIDIA CUTLASS.
 """
 
 from __future__ import annotations
@@ -23,27 +16,35 @@ from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.gpu.builder import GLOBAL, SHARED, THREADS, WARP, GpuCode, Kernel, Loop
 from tensordsl.codegen.gpu.kernels import COLUMNS, ROWS, module_text
-from tensordsl.codegen.gpu.launch import ENOUGH, MIN_TILES, Launch, Operand, contiguous, extents, tile_size
+from tensordsl.codegen.gpu.launch import (
+    MAX_STAGE_BLOCKS,
+    MIN_STAGE_TILES,
+    Launch,
+    Operand,
+    contiguous,
+    extents,
+    tile_size,
+)
 from tensordsl.codegen.gpu.launch import launches as group_launches
 from tensordsl.codegen.gpu.schedule import GpuPlan, plan
 from tensordsl.codegen.llvm.vector_builder import constant, llvm_type
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
 from tensordsl.ops.array.reducers import ADD
 
-SIDE = 16  # rows of threads in a block, and columns
-SMALL = 64  # tiles of C below which the sum is sliced
-SLICE = 256  # steps of a slice at least
+SIDE_THREADS = 16  # rows, and columns, of a block's grid of threads
+MIN_TILES = 64  # tiles of C below which the sum is sliced
+MIN_STEPS = 256  # of a slice
 MAX_SLICES = 64
-THIN = 1  # rows or columns of C that make a product a matrix times a vector
+MAX_THIN_ROWS = 1  # rows or columns of C that make a product a matrix times a vector
 
 
 @record
 class Tile:
-    """size: rows and columns of a block's tile; per: of a thread's part; depth: steps of the sum between barriers;
+    """size: rows and columns of a block's tile; micro: of a thread's; depth: steps of the sum between barriers;
     resident: see `Kernel`."""
 
     size: int
-    per: int
+    micro: int
     depth: int
     resident: int
 
@@ -72,7 +73,7 @@ class Product:
 
 @record
 class Choice:
-    """What `launches` does for some lengths and strides.  scratch: bytes that it wants."""
+    """The variant for some lengths and strides.  scratch: bytes that it needs."""
 
     variant: str
     slices: int = 1
@@ -92,19 +93,25 @@ def gemm_kernel(
 def choose(
     dtype: str, m: int, n: int, k: int, a_strides: Sequence[int], b_strides: Sequence[int], batch: int = 1
 ) -> Choice:
-    """The variant for C[m, n] = A[m, k] B[k, n], `batch` times; strides of rows and columns in elements."""
-    if min(m, n) <= THIN:
-        along_k = a_strides[1] if n <= THIN else b_strides[0]
-        along_rows = a_strides[0] if n <= THIN else b_strides[1]
+    """The variant for C[m, n] = A[m, k] B[k, n], `batch` times; strides of rows and columns in elements.
+
+    tiled: a block of 256 threads computes a tile of C, a thread `micro` by `micro` of it; tiles of A and B of `depth`
+    are double-buffered in shared memory, with one barrier a step.
+    sliced: the same for small C and long sums (split-K): slices of the sum go to scratch, a second kernel adds them.
+    matvec, vecmat: one of the operands is a vector; the reductions of `gpu.kernels` along rows, or columns.
+    """
+    if min(m, n) <= MAX_THIN_ROWS:
+        along_k = a_strides[1] if n <= MAX_THIN_ROWS else b_strides[0]
+        along_rows = a_strides[0] if n <= MAX_THIN_ROWS else b_strides[1]
         axis = ROWS if abs(along_k) <= abs(along_rows) or m == n == 1 else COLUMNS
         long, parts = max(m, n), batch * (max(m, n) if axis == ROWS else -(-max(m, n) // WARP))
         tiles = -(-k // tile_size(k, axis))
-        stages = 2 if tiles >= MIN_TILES and parts < ENOUGH else 1
-        variant = f"{'matvec' if n <= THIN else 'vecmat'}_{axis}{stages}"
+        stages = 2 if tiles >= MIN_STAGE_TILES and parts < MAX_STAGE_BLOCKS else 1
+        variant = f"{'matvec' if n <= MAX_THIN_ROWS else 'vecmat'}_{axis}{stages}"
         return Choice(variant, 1, tiles * batch * long * ITEMSIZE[dtype] if stages == 2 else 0)
     blocks = [batch * -(-m // t.size) * -(-n // t.size) for t in TILES[dtype]]
-    number = next((i for i, count in enumerate(blocks) if count >= SMALL), len(blocks) - 1)
-    slices = min(-(-SMALL // blocks[number]), -(-k // SLICE), MAX_SLICES) if blocks[number] < SMALL else 1
+    number = next((i for i, count in enumerate(blocks) if count >= MIN_TILES), len(blocks) - 1)
+    slices = min(-(-MIN_TILES // blocks[number]), -(-k // MIN_STEPS), MAX_SLICES) if blocks[number] < MIN_TILES else 1
     if slices <= 1:
         return Choice(f"tiled{number}")
     slices = -(-k // -(-k // slices))
@@ -134,7 +141,7 @@ def launches(
 ) -> list[Launch]:
     """In order.  Operands have two axes, or three: batches, of which a stride of 0 repeats one.
 
-    `scratch`: the address of `choice.scratch` bytes.  Lengths must agree.  Nothing is launched for an empty C.
+    `scratch`: the address of `choice.scratch` bytes.  Lengths must agree.  An empty C has no launches.
     """
     a, b, c = (_batched(o) for o in (a, b, c))
     batch, m, n = c.shape
@@ -148,12 +155,12 @@ def launches(
     assert made.tile is not None
     size = made.tile.size
     if not k:
-        a, b = replace(a, address=c.address), replace(b, address=c.address)  # one element is read, and not used
+        a, b = replace(a, address=c.address), replace(b, address=c.address)  # at least one element is read
     target, step = c, 0
     if choice.slices > 1:
         target, step = Operand(scratch, (batch, m, n), (m * n, n, 1)), batch * m * n
-    part = -(-k // choice.slices)
-    values = (m, n, k, part, choice.slices, *a.strides, *b.strides, target.strides[0], step, *target.strides[1:])
+    slice_steps = -(-k // choice.slices)
+    values = (m, n, k, slice_steps, choice.slices, *a.strides, *b.strides, target.strides[0], step, *target.strides[1:])
     grid = batch * choice.slices * -(-m // size) * -(-n // size)
     first = Launch(made.kernel, grid, THREADS, (a.address, b.address, target.address, *values))
     if made.second is None:
@@ -177,7 +184,7 @@ def _scaled(b: Builder, dtype: str, total: Any, old: Any, alpha: float, beta: fl
 
 @lru_cache(maxsize=64)
 def _thin(dtype: str, variant: str, alpha: float, beta: float) -> GpuPlan:
-    """y[z, i] = alpha sum_k matrix[z, i, k] x[z, k] + beta y[z, i]; the matrix's axes as it suits the threads."""
+    """y[z, i] = alpha sum_k matrix[z, i, k] x[z, k] + beta y[z, i]; the matrix's last axis is the adjacent one."""
     b, is_rows = Builder(), "rows" in variant
     matrix = Buffer("matrix", dtype, ("batch", "n", "k") if is_rows else ("batch", "k", "n"))
     vector, result = Buffer("vector", dtype, ("batch", "k")), Buffer("result", dtype, ("batch", "n"))
@@ -196,9 +203,9 @@ def _thin_launches(
     if is_matvec:
         matrix, vector, kept = a, b, 1
     else:
-        matrix, vector, kept = _turned(b), _turned(a), 2
+        matrix, vector, kept = _transposed(b), _transposed(a), 2
     operands = {
-        _buffer(made, "matrix"): matrix if is_rows else _turned(matrix),
+        _buffer(made, "matrix"): matrix if is_rows else _transposed(matrix),
         _buffer(made, "vector"): Operand(vector.address, vector.shape[:2], vector.strides[:2]),
     }
     result = Operand(c.address, (c.shape[0], c.shape[kept]), (c.strides[0], c.strides[kept]))
@@ -210,8 +217,8 @@ def _thin_launches(
     return group_launches(made, operands, lengths, 0, multiprocessors=multiprocessors)
 
 
-def _turned(o: Operand) -> Operand:
-    """Rows and columns exchanged."""
+def _transposed(o: Operand) -> Operand:
+    """The operand with rows and columns exchanged."""
     z, m, n = o.shape
     return Operand(o.address, (z, n, m), (o.strides[0], o.strides[2], o.strides[1]))
 
@@ -223,8 +230,8 @@ def _buffer(made: GpuPlan, name: str) -> Buffer:
 def _adding(dtype: str, alpha: float, beta: float) -> Group:
     """c[z, i, j] = alpha sum_s part[s, z, i, j] + beta c[z, i, j]."""
     b, lengths = Builder(), {"z": "batch", "i": "m", "j": "n"}
-    part, c = Buffer("part", dtype, ("slices", *lengths.values())), Buffer("c", dtype, tuple(lengths.values()))
-    (total,) = b.reduce(ADD, ("s",), b.load(part, "s", *lengths))
+    partial, c = Buffer("part", dtype, ("slices", *lengths.values())), Buffer("c", dtype, tuple(lengths.values()))
+    (total,) = b.reduce(ADD, ("s",), b.load(partial, "s", *lengths))
     value = _scaled(b, dtype, total, lambda: b.load(c, *lengths), alpha, beta)
     return Group("adding", {**lengths, "s": "slices"}, tuple(lengths), (Out(c, tuple(lengths), value),))
 
@@ -248,11 +255,11 @@ class _Side:
         fast_m = (c.arith("urem", e.tid, tile.size), c.arith("udiv", e.tid, tile.size), 0, THREADS // tile.size)
         pairs = zip(fast_k, fast_m, strict=True)
         at, self.step, self.at_move, self.step_move = (c.op(f"select i1 {along_k}, i64 {x}, i64 {y}") for x, y in pairs)
-        self.is_whole = c.test("sle", c.arith("add", first, tile.size), limit)
+        self.is_complete = c.test("sle", c.arith("add", first, tile.size), limit)
         position = c.arith("add", first, at)
-        self.room = self._short(c.arith("sub", limit, position))
-        shorts = (c.op(f"trunc i64 {x} to i32") for x in (self.at_move, self.step, self.step_move))
-        self.at_short, self.first_step, self.step_short = shorts
+        self.room = self._as_i32(c.arith("sub", limit, position))
+        narrowed = (c.op(f"trunc i64 {x} to i32") for x in (self.at_move, self.step, self.step_move))
+        self.at_i32, self.first_step, self.step_i32 = narrowed
         start = c.arith("add", low, self.step)
         self.offset = c.arith("add", c.arith("mul", position, outer), c.arith("mul", start, inner))
         self.offset_move = c.arith("add", c.arith("mul", self.at_move, outer), c.arith("mul", self.step_move, inner))
@@ -266,19 +273,20 @@ class _Side:
         negative = c.test("slt", stride, 0)
         return c.op(f"select i1 {negative}, i64 {c.arith('sub', 0, stride)}, i64 {stride}")
 
-    def _short(self, count: str) -> str:
+    def _as_i32(self, count: str) -> str:
         """As i32, for comparisons with small numbers."""
         return self.c.op(
             f"trunc i64 {self.c.intrinsic('smax', 'int64', 1, self.c.min(count, (1 << 31) - 1), '-1')} to i32"
         )
 
     def fetch(self, offset: str, low: str, high: str) -> list[str]:
-        """This thread's elements of the tile whose sum begins at `low`; 0 outside, where the first element is read."""
+        """This thread's elements of the tile whose sum begins at `low`; outside of it 0 (the first element is
+        loaded)."""
         c, e, values = self.c, self.e, []
-        at, step, left = "0", self.first_step, self._short(c.arith("sub", high, low))
+        at, step, left = "0", self.first_step, self._as_i32(c.arith("sub", high, low))
         for i in range(self.count):
             if i:
-                at, step = c.arith("add", at, self.at_short, "i32"), c.arith("add", step, self.step_short, "i32")
+                at, step = c.arith("add", at, self.at_i32, "i32"), c.arith("add", step, self.step_i32, "i32")
                 offset = c.arith("add", offset, self.offset_move)
             valid = c.op(f"and i1 {c.test('slt', at, self.room, 'i32')}, {c.test('slt', step, left, 'i32')}")
             chosen = c.op(f"select i1 {valid}, i64 {offset}, i64 0")
@@ -286,8 +294,8 @@ class _Side:
             values.append(c.op(f"select i1 {valid}, {e.type} {value}, {e.type} {constant(0.0, e.dtype)}"))
         return values
 
-    def fetch_whole(self, offset: str) -> list[str]:
-        """The same of a tile that is all there."""
+    def fetch_complete(self, offset: str) -> list[str]:
+        """The same of a tile without a remainder: no bounds checks."""
         c, values = self.c, []
         place = c.at(self.pointer, self.e.dtype, offset)
         for i in range(self.count):
@@ -295,22 +303,22 @@ class _Side:
             values.append(c.load(place, self.e.dtype))
         return values
 
-    def put(self, values: list[str], half: str) -> None:
-        """The elements into the half of the cells that begins at `half`."""
+    def store(self, values: list[str], half: str) -> None:
+        """Store the elements to the half of the double buffer that begins at `half`."""
         c, e = self.c, self.e
         place = c.arith("add", half, self.cell)
         for i, x in enumerate(values):
             place = c.arith("add", place, self.cell_move) if i else place
             c.store(x, c.at(self.cells, e.dtype, place, SHARED), e.dtype, SHARED)
 
-    def part(self, half: str, thread: str, step: int) -> list[str]:
-        """This thread's elements of one step of the sum: runs of 4, SIDE runs apart."""
+    def thread_elements(self, half: str, thread: str, step: int) -> list[str]:
+        """This thread's elements of one step of the sum: runs of 4, SIDE_THREADS runs between them."""
         c, e, values = self.c, self.e, []
         width = min(4, 16 // ITEMSIZE[e.dtype])
         base = c.arith("add", c.arith("add", half, c.arith("mul", thread, 4)), step * e.pitch)
-        for run in range(e.tile.per // 4):
+        for run in range(e.tile.micro // 4):
             for piece in range(0, 4, width):
-                at = c.arith("add", base, run * 4 * SIDE + piece)
+                at = c.arith("add", base, run * 4 * SIDE_THREADS + piece)
                 values += c.load_many(c.at(self.cells, e.dtype, at, SHARED), e.dtype, width, SHARED)
         return values
 
@@ -347,10 +355,10 @@ class Tiled:
         return [*kinds, *(f"i64 %{i}" for i in INTEGERS)]
 
     def _place(self, p: dict[str, str]) -> tuple[str, str, str, str]:
-        """(batch, slice, first row, first column) of this block; its threads are SIDE by SIDE."""
+        """(batch, slice, first row, first column) of this block; its threads are SIDE_THREADS by SIDE_THREADS."""
         c, size = self.code, self.tile.size
         self.tid, block = (c.op(f"zext i32 {c.register(r)} to i64") for r in ("tid.x", "ctaid.x"))
-        self.x, self.y = c.arith("urem", self.tid, SIDE), c.arith("udiv", self.tid, SIDE)
+        self.x, self.y = c.arith("urem", self.tid, SIDE_THREADS), c.arith("udiv", self.tid, SIDE_THREADS)
         tiles_n, tiles_m = (c.arith("udiv", c.arith("add", p[e], size - 1), size) for e in "nm")
         column, rest = c.arith("urem", block, tiles_n), c.arith("udiv", block, tiles_n)
         row, rest = c.arith("urem", rest, tiles_m), c.arith("udiv", rest, tiles_m)
@@ -361,49 +369,51 @@ class Tiled:
         return self.code.at(pointer, self.dtype, offset)
 
     def _sum(self, a: _Side, b: _Side, low: str, high: str) -> list[str]:
-        """Of this thread's per * per elements, rows first, over [low, high)."""
-        c, per, zero = self.code, self.tile.per, (self.type, constant(0.0, self.dtype))
+        """Of this thread's micro * micro elements, rows first, over [low, high)."""
+        c, micro, zero = self.code, self.tile.micro, (self.type, constant(0.0, self.dtype))
         sides = (a, b)
-        whole = c.op(f"and i1 {a.is_whole}, {b.is_whole}")
-        last = c.op(f"select i1 {whole}, i64 {c.arith('sub', high, self.tile.depth)}, i64 -1")  # steps of whole tiles
+        are_complete = c.op(f"and i1 {a.is_complete}, {b.is_complete}")
+        last = c.op(
+            f"select i1 {are_complete}, i64 {c.arith('sub', high, self.tile.depth)}, i64 -1"
+        )  # of complete tiles
         for side in sides:
-            side.put(side.fetch(side.offset, low, high), "0")
+            side.store(side.fetch(side.offset, low, high), "0")
         c.barrier()
-        loop = Loop(c, low, high, [*[zero] * per * per, ("i64", "0"), *(("i64", side.offset) for side in sides)])
+        loop = Loop(c, low, high, [*[zero] * micro * micro, ("i64", "0"), *(("i64", side.offset) for side in sides)])
         totals, (half, *offsets) = loop.values[:-3], loop.values[-3:]
         following = c.arith("add", loop.index, self.tile.depth)
         offsets = [c.arith("add", at, side.advance) for at, side in zip(offsets, sides, strict=True)]
         fetched = self._fetched(list(zip(sides, offsets, strict=True)), following, high, last)
         for step in range(self.tile.depth):
-            xs, ys = a.part(half, self.y, step), b.part(half, self.x, step)
+            xs, ys = a.thread_elements(half, self.y, step), b.thread_elements(half, self.x, step)
             products = ((x, y) for x in xs for y in ys)
             totals = [c.intrinsic("fma", self.dtype, 1, x, y, t) for (x, y), t in zip(products, totals, strict=True)]
         other = c.arith("sub", self.buffer, half)
         for side, values in zip(sides, fetched, strict=True):
-            side.put(values, other)
+            side.store(values, other)
         c.barrier()  # nobody writes to a half that another one still reads
         loop.end(self.tile.depth, [*totals, other, *offsets])
         return loop.values[:-3]
 
     def _fetched(self, sides: list[tuple[_Side, str]], low: str, high: str, last: str) -> list[list[str]]:
-        """Both sides' elements of a tile, without looking at ends up to that of step `last`.  float64's units take an
-        instruction in two cycles, in which there is time to look."""
+        """Both sides' elements of a tile, without bounds checks up to that of step `last`.  float64 units take an
+        instruction in two cycles, which hides the checks."""
         c, count = self.code, sides[0][0].count
         if self.dtype == "float64":
             return [side.fetch(at, low, high) for side, at in sides]
         values = c.fork(
             c.test("sle", low, last), [self.type] * 2 * count,
-            lambda: [x for side, at in sides for x in side.fetch_whole(at)],
+            lambda: [x for side, at in sides for x in side.fetch_complete(at)],
             lambda: [x for side, at in sides for x in side.fetch(at, low, high)],
         )  # fmt: skip
         return [values[:count], values[count:]]
 
     def _store(self, totals: list[str], c_pointer: str, row: str, column: str, p: dict[str, str]) -> None:
-        c, per = self.code, self.tile.per
+        c, micro = self.code, self.tile.micro
 
         def positions(first: str, thread: str) -> list[str]:
             base = c.arith("add", first, c.arith("mul", thread, 4))
-            return [c.arith("add", base, k // 4 * 4 * SIDE + k % 4) for k in range(per)]
+            return [c.arith("add", base, k // 4 * 4 * SIDE_THREADS + k % 4) for k in range(micro)]
 
         rows, columns = positions(row, self.y), positions(column, self.x)
         inside = [c.test("slt", x, p["n"]) for x in columns]
@@ -413,7 +423,7 @@ class Tiled:
             for j, x in enumerate(columns):
                 place = c.at(c_pointer, self.dtype, c.arith("add", line, c.arith("mul", x, p["c_column"])))
                 both = c.op(f"and i1 {valid}, {inside[j]}")
-                c.when(both, lambda place=place, total=totals[i * per + j]: self._write(place, total))  # type: ignore[misc]
+                c.when(both, lambda place=place, total=totals[i * micro + j]: self._write(place, total))  # type: ignore[misc]
 
     def _write(self, place: str, total: str) -> None:
         self.code.store(self._scaled(place, total), place, self.dtype)

@@ -1,8 +1,8 @@
-"""What directly follows a matrix product, in the product's own kernel: C goes from registers to the group's values.
+"""Epilogues of GPU matrix products: a group that reads C at its own points runs in the product's kernel.
 
-`epilogues` finds the pairs in a program: a product, and the next work, a group without reductions that reads C at its
-own points only.  `fused` makes the kernel: a tile of C goes through shared memory in parts, so that neighbouring
-threads have neighbouring elements for the group's loads and stores.  Results are the same bits as of two kernels.
+`epilogues` finds the pairs in a program: a product, then a group without reductions.  `fused` makes the kernel: a tile
+of C is staged through shared memory some rows at a time, so that the group's loads and stores are coalesced.  Results
+are the same bits as of two kernels; C itself is not stored unless something else reads it.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import Any
 
 from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Buffer
-from tensordsl.codegen.gpu.builder import GLOBAL, IN_PLACE, SHARED, THREADS, Env, Loop
-from tensordsl.codegen.gpu.gemm import SIDE, TILES, Choice, Product, Tiled, launches
+from tensordsl.codegen.gpu.builder import GLOBAL, MAX_INLINED_MATH, SHARED, THREADS, Env, Loop
+from tensordsl.codegen.gpu.gemm import SIDE_THREADS, TILES, Choice, Product, Tiled, launches
 from tensordsl.codegen.gpu.kernels import CROSSED, FLAT, Emitter, GpuKernel, module_text
 from tensordsl.codegen.gpu.launch import Launch, Operand, point_arguments
 from tensordsl.codegen.gpu.program import GpuStep, names_of
 from tensordsl.codegen.program_ir import gemm_epilogues as cpu
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.gemm_epilogues import pairs, regions
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, MATH, Val, walk
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val, is_function, walk
 
-PART = 1 << 14  # bytes of a tile in shared memory at a time
+STAGED_BYTES = 1 << 14  # of a tile in shared memory at a time
 BETWEEN = cpu.BETWEEN | {p.NewOut, p.Prepare, p.Pin, p.AcquireGil, p.ReleaseGil}
 
 
 @record
 class Epilogue:
-    """A product and the launch behind it, whose operand number `read` is C; keeps_c: whether C is used afterwards."""
+    """A product and the launch after it, whose operand number `read` is C; keeps_c: whether C is used afterwards."""
 
     gemm: p.Gemm
     launch: p.Launch
@@ -39,7 +39,7 @@ class Epilogue:
 
 @record(eq=False)
 class Fused:
-    """A product's kernel with an epilogue.  `group`: what says which further parameters it has."""
+    """A product's kernel with an epilogue.  `group`: describes the parameters that the epilogue adds."""
 
     product: Product
     group: GpuKernel
@@ -64,7 +64,7 @@ def epilogues(program: p.Program, steps: Sequence[GpuStep | None]) -> list[Epilo
 
 
 def _is_forgotten(gemm: p.Gemm, launch: p.Launch, uses: Sequence[p.Instr], blocks: dict[int, int]) -> bool:
-    """Is C, a temporary, used no more, or next by another product of its lengths that takes its storage over?"""
+    """Whether C, a temporary, is used no more, or next by another product of its lengths that reuses its storage."""
     if not any(isinstance(i, p.Arena) for i in uses):
         return False
     if len(uses) == 3:  # in a loop too
@@ -91,8 +91,8 @@ def _blocks(code: Sequence[p.Instr]) -> tuple[dict[int, int], list[tuple[p.Gemm,
 
 
 def _read(gemm: p.Gemm, launch: p.Launch, step: GpuStep | None) -> int | None:
-    """The number of the operand that is C, if the group can be an epilogue."""
-    if step is None or step.turns or len(step.kernels.kernels) != 1:
+    """The number of the operand that is C, or None if the group cannot be an epilogue."""
+    if step is None or step.transposes or len(step.kernels.kernels) != 1:
         return None
     plan, kernel = step.plan, step.kernels.kernels[0]
     numbers = [k for k, name in enumerate(launch.operands[: plan.n_inputs]) if name == gemm.c]
@@ -104,8 +104,8 @@ def _read(gemm: p.Gemm, launch: p.Launch, step: GpuStep | None) -> int | None:
     if len(maps) != 1 or buffer.type != gemm.dtype or any(v.op == "load" and v.args for v in values):
         return None
     entries = maps.pop()
-    is_whole = len(entries) == 2 and len({*entries}) == 2 and 0 not in entries
-    if not is_whole or {*entries} != {*kernel.group.parallel} or {*entries} != {*kernel.group.extents}:
+    is_complete = len(entries) == 2 and len({*entries}) == 2 and 0 not in entries
+    if not is_complete or {*entries} != {*kernel.group.parallel} or {*entries} != {*kernel.group.extents}:
         return None
     over = [o for o in kernel.group.outs if o.buffer.name == buffer.name]
     return numbers[0] if all(o.map == entries for o in over) else None
@@ -138,9 +138,11 @@ class _Fused(Tiled):
         self.emitter.code = self.code
         self.code.fastmath = kernel.schedule.fastmath
         self.keeps_c, self.buffer_of_c = e.keeps_c, buffer
-        self.rows = min(tile.per, PART // (SIDE * tile.size * ITEMSIZE[self.dtype]))  # of a thread in a part
-        functions = sum(v.op in MATH for v in walk(kernel.group.roots))
-        self.emitter.in_place = functions * (tile.per // self.rows) <= IN_PLACE
+        self.rows = min(
+            tile.micro, STAGED_BYTES // (SIDE_THREADS * tile.size * ITEMSIZE[self.dtype])
+        )  # staged at a time
+        functions = sum(is_function(v) for v in walk(kernel.group.roots))
+        self.emitter.is_inlined = functions * (tile.micro // self.rows) <= MAX_INLINED_MATH
 
     def _params(self) -> list[str]:
         a, b, _, *rest = super()._params()
@@ -148,27 +150,27 @@ class _Fused(Tiled):
 
     def _store(self, totals: list[str], c_pointer: str, row: str, column: str, p: dict[str, str]) -> None:
         c, tile = self.code, self.tile
-        cells = c.cells(self.name, self.dtype, SIDE * self.rows * tile.size)
+        cells = c.cells(self.name, self.dtype, SIDE_THREADS * self.rows * tile.size)
         first_row, first_column = c.arith("mul", self.y, self.rows), c.arith("mul", self.x, 4)
-        for first in range(0, tile.per, self.rows):
+        for first in range(0, tile.micro, self.rows):
             if first:
-                c.barrier()  # the part before has been read
+                c.barrier()  # the rows staged before have been read
             for i in range(self.rows):
                 line = c.arith("add", c.arith("mul", c.arith("add", first_row, i), tile.size), first_column)
-                for j in range(tile.per):
-                    place = c.arith("add", line, j // 4 * 4 * SIDE + j % 4)
-                    total = totals[(first + i) * tile.per + j]
+                for j in range(tile.micro):
+                    place = c.arith("add", line, j // 4 * 4 * SIDE_THREADS + j % 4)
+                    total = totals[(first + i) * tile.micro + j]
                     c.store(total, c.at(cells, self.dtype, place, SHARED), self.dtype, SHARED)
             c.barrier()
-            self._part(cells, c_pointer, row, column, first, p)
+            self._stage(cells, c_pointer, row, column, first, p)
 
-    def _part(self, cells: str, c_pointer: str, row: str, column: str, first: int, p: dict[str, str]) -> None:
-        """The group's points of one part: neighbouring threads take neighbouring columns."""
+    def _stage(self, cells: str, c_pointer: str, row: str, column: str, first: int, p: dict[str, str]) -> None:
+        """The group's points of some staged rows: neighbouring threads have neighbouring columns."""
         c, size = self.code, self.tile.size
-        loop = Loop(c, self.tid, str(SIDE * self.rows * size))
+        loop = Loop(c, self.tid, str(SIDE_THREADS * self.rows * size))
         line, x = c.arith("udiv", loop.index, size), c.arith("urem", loop.index, size)
         thread, i = c.arith("udiv", line, self.rows), c.arith("urem", line, self.rows)
-        within = c.arith("add", c.arith("mul", thread, 4), first // 4 * 4 * SIDE + first % 4)
+        within = c.arith("add", c.arith("mul", thread, 4), first // 4 * 4 * SIDE_THREADS + first % 4)
         at_row, at_column = c.arith("add", row, c.arith("add", within, i)), c.arith("add", column, x)
         live = c.op(f"and i1 {c.test('slt', at_row, p['m'])}, {c.test('slt', at_column, p['n'])}")
         place = c.at(cells, self.dtype, loop.index, SHARED)

@@ -1,18 +1,8 @@
-"""GPU kernels of a group: LLVM text in five thread patterns, chosen by the schedule's lane axis.
+"""GPU kernels of a group: LLVM text in one of five thread patterns, which the schedule's lane axis decides.
 
-    flat     no reductions: some points of a thread at a time, grid-stride (`gpu.elementwise`)
-    crossed  no reductions, but operands that are adjacent along the schedule's `cross` axis: a block is a tile of 32 by
-             32 points; what crosses is read along `cross` into shared memory, and from there along the lane axis
-    rows     the lane axis is reduced: `team` threads share a row, a part of a warp (`side` teams side by side), a warp
-             or the whole block; a thread takes each team-th element; states meet by shuffles, then by shared memory,
-             by shuffles again
-    held     rows of several passes whose elements stay in the threads' registers from pass to pass
-             (`gpu.row_in_registers`)
-    columns  the lane axis is parallel: a block is a tile of 32 columns, its `width` rows of threads share a column;
-             states meet in shared memory, in order
-
-The order of combination depends on the extents only, so results do not depend on timing: there are no atomics.
-A kernel's parameters are i64 but for the pointers; `params` says what each one is (see `codegen.gpu.launch`).
+A `Group` and its `Schedule` become a `GpuKernel` (patterns: `GpuKernel.pattern`).  States combine in an order that
+depends on the extents only: there are no atomics, and results do not depend on timing.  Parameters are pointers and
+i64; `params` says what each one is (see `codegen.gpu.launch`).
 """
 
 from __future__ import annotations
@@ -23,10 +13,16 @@ from typing import Any
 from tensordsl.base.records import record
 from tensordsl.codegen.cpu.schedule import needed_at_points, reach
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, Pass, Schedule, buffers
-from tensordsl.codegen.gpu.accesses import ACCESS, IN_FLIGHT, check_updates, crosses, merging
+from tensordsl.codegen.gpu.accesses import (
+    ACCESS_BYTES,
+    MAX_LOADS_IN_FLIGHT,
+    check_updates,
+    is_crossing_load,
+    mergeable_axes,
+)
 from tensordsl.codegen.gpu.builder import (
     GLOBAL,
-    IN_PLACE,
+    MAX_INLINED_MATH,
     SHARED,
     THREADS,
     WARP,
@@ -39,13 +35,13 @@ from tensordsl.codegen.gpu.builder import (
 )
 from tensordsl.codegen.gpu.fastmath import FAST
 from tensordsl.codegen.llvm.vector_builder import llvm_type
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, MATH, Val, walk
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val, is_function, walk
 
-MANY, FEW = 4, 2  # steps of a thread at a time, without and with mathematical functions; powers of two
-KEPT = 8  # loads whose addresses are worth registers from step to step; those of more are computed at each
+UNROLL, UNROLL_WITH_MATH = 4, 2  # steps, without and with mathematical functions; powers of two
+MAX_ADDRESSES = 8  # in registers between steps; with more loads they are computed at each step
 FLAT, CROSSED, ROWS, HELD, COLUMNS = "flat", "crossed", "rows", "held", "columns"
-MASKS = (16, 8, 4, 2, 1)  # of the shuffles by which a warp's lanes meet
-PITCH = WARP + 1  # cells of a tile's row in shared memory: neither rows nor columns meet in a bank
+MASKS = (16, 8, 4, 2, 1)  # of the butterfly shuffles of a warp
+PITCH = WARP + 1  # elements from row to row of a tile in shared memory: no bank conflicts along rows or columns
 TILE_CELLS = WARP * PITCH
 
 Axes = dict[str, str]  # axis -> length, outermost first
@@ -53,15 +49,26 @@ Axes = dict[str, str]  # axis -> length, outermost first
 
 @record(eq=False)
 class GpuKernel(Kernel):
-    """A group's kernel.  `tile`: the axis whose position says which part of the local index space is reduced, or ""."""
+    """A group's kernel.  `tile`: the axis whose index says which tile of the local index space is reduced, or "".
+
+    pattern:
+      flat     no reductions: some elements of a thread at a time, grid-stride (`gpu.elementwise`)
+      crossed  no reductions, but operands that are adjacent along the schedule's `cross` axis: a block is a tile of
+               32 by 32 points; those operands are read along `cross` into shared memory, then along the lane axis
+      rows     the lane axis is reduced: `team` threads share a row, a fraction of a warp, a warp or the block; a thread
+               has each team-th element; states combine by shuffles, then through shared memory
+      held     rows of several passes whose elements stay in registers between passes (`gpu.row_in_registers`)
+      columns  the lane axis is parallel: a block is a tile of 32 columns, its `width` rows of threads share a column;
+               states combine in shared memory, in order
+    """
 
     group: Group
     schedule: Schedule
     pattern: str
     tile: str
     vector: int  # elements of a wide access (flat, held), else 1
-    runs: int  # of neighbouring elements that a thread has of a row (held)
-    merges: tuple[tuple[int, int], ...]  # (operand, axis): steps along it are whole rows of the next one, if `merged`
+    runs: int  # of adjacent elements of a thread (held)
+    merges: tuple[tuple[int, int], ...]  # (operand, axis): its stride is a complete row of the next one, if `merged`
     buffers: tuple[Buffer, ...]
     params: tuple[tuple[Any, ...], ...]
 
@@ -81,8 +88,8 @@ def module_text(kernels: Sequence[Kernel]) -> str:
 
 
 class Emitter:
-    """A kernel's text, part by part.  With a `tile` axis, the one pass covers `tile` (a parameter) positions from there
-    on."""
+    """The text of a kernel under construction.  With a `tile` axis, the one pass covers `tile` (a parameter) elements
+    from there on."""
 
     def __init__(self, group: Group, schedule: Schedule, name: str, tile: str) -> None:
         self.group, self.schedule, self.name, self.tile = group, schedule, name, tile
@@ -104,10 +111,10 @@ class Emitter:
         self.status = self.param("status")
         self.position: dict[str, str] = {}
         self.env: Env = {}  # of the point, or of the row where there are local axes
-        count = sum(v.op in MATH and not self.is_fast(v) for v in reach(group.roots))
-        self.in_place = count <= IN_PLACE
-        few = sum(v.op == "load" for v in walk(group.roots)) <= KEPT
-        self.is_kept = few and self.pattern != COLUMNS  # addresses of columns take two positions' registers
+        count = sum(is_function(v) and not self.is_fast(v) for v in reach(group.roots))
+        self.is_inlined = count <= MAX_INLINED_MATH
+        has_few_loads = sum(v.op == "load" for v in walk(group.roots)) <= MAX_ADDRESSES
+        self.is_kept = has_few_loads and self.pattern != COLUMNS  # addresses of columns need two indices in registers
         self.single = sum(len(p.reduces) for p in self.steps) == 1
         self.guarded = needed_at_points(group)
         self.block, self.vector, self.runs = THREADS, 1, 1
@@ -202,7 +209,7 @@ class Emitter:
         return c.op(f"select i1 {bad}, i64 0, i64 {wrapped}")
 
     def values(self, roots: Sequence[Val], env: Env) -> None:
-        evaluate(self.code, roots, env, lambda v: self.leaf(v, env), self.in_place)
+        evaluate(self.code, roots, env, lambda v: self.leaf(v, env), self.is_inlined)
 
     def leaf(self, v: Val, env: Env) -> str:
         if v.op == "index":
@@ -246,7 +253,7 @@ class Emitter:
         loop = Loop(c, cta, c.product(lengths))
         self.decompose(loop.index, [*outer, cross, lane], lengths)
         first = {a: c.arith("mul", self.position[a], WARP) for a in (cross, lane)}
-        loads = [v for v in walk(self.group.roots) if crosses(v, lane) and v.attr[1][-1] == cross]
+        loads = [v for v in walk(self.group.roots) if is_crossing_load(v, lane) and v.attr[1][-1] == cross]
         cells = [c.cells(self.name, v.type, TILE_CELLS) for v in loads]
         rows = [y if k == 0 else c.arith("add", y, k) for k in range(0, WARP, THREADS // WARP)]
         self._into_tiles(loads, cells, first, x, rows)
@@ -260,12 +267,12 @@ class Emitter:
         loop.end(ncta)
 
     def _into_tiles(self, loads: list[Val], cells: list[str], first: dict[str, str], x: str, rows: list[str]) -> None:
-        """Reads along the cross axis; threads beyond an end repeat the last element."""
+        """Loads along the cross axis; threads beyond an end repeat the last element."""
         c, lane, cross = self.code, self.lane, self.schedule.shared_memory_axis
         last = {a: c.arith("sub", self.length(a), 1) for a in (cross, lane)}
         self.position[cross] = c.min(c.arith("add", first[cross], x), last[cross])
         values = []
-        for row in rows:  # all reads on the way together
+        for row in rows:  # all loads are in flight together
             self.position[lane] = c.min(c.arith("add", first[lane], row), last[lane])
             values.append([self.leaf(v, {}) for v in loads])
         for row, loaded in zip(rows, values, strict=True):
@@ -294,7 +301,7 @@ class Emitter:
         first = c.arith("add", c.arith("mul", cta, per), c.arith("sub", own, beside))
         self.warp, self.warps = c.arith("lshr", tid, 5), c.arith("lshr", ntid, 5)
         self.in_warp, self.is_wide = c.arith("and", tid, WARP - 1), c.test("ugt", team, WARP)
-        self.short = c.op(f"trunc i64 {team} to i32")
+        self.team_i32 = c.op(f"trunc i64 {team} to i32")
         self._before_rows()
         axes = self.group.parallel
         lengths = [self.length(a) for a in axes]
@@ -309,26 +316,26 @@ class Emitter:
         loop.end(c.arith("mul", per, ncta))
 
     def _before_rows(self) -> None:
-        """What threads know before their first row."""
+        """What does not vary with the row, emitted before the loop over rows."""
 
-    def _meet_rows(self, f: Fold, state: list[str]) -> list[str]:
-        """The team's states as one, in all its threads."""
+    def _combine_rows(self, f: Fold, state: list[str]) -> list[str]:
+        """The team's states combined, in all its threads."""
         c = self.code
         for mask in MASKS:
-            inside, alone = c.test("ugt", self.short, mask, "i32"), state
+            inside, unshuffled = c.test("ugt", self.team_i32, mask, "i32"), state
             state = [
                 c.op(f"select i1 {inside}, {k} {x}, {k} {y}")
-                for (k, _), x, y in zip(f.identity, self._shuffled(f, state, mask), alone, strict=True)
+                for (k, _), x, y in zip(f.identity, self._shuffled(f, state, mask), unshuffled, strict=True)
             ]
         of_warp = [(kind, x) for (kind, _), x in zip(f.identity, state, strict=True)]
-        return c.either(self.is_wide, of_warp, lambda: self._meet_warps(f, state))
+        return c.either(self.is_wide, of_warp, lambda: self._combine_warps(f, state))
 
     def _shuffled(self, f: Fold, state: list[str], mask: int) -> list[str]:
         other = [self.code.shuffle(x, t, mask) for t, x in zip(f.state, state, strict=True)]
         return f.apply(self.code, "combine", state, other)
 
-    def _meet_warps(self, f: Fold, state: list[str]) -> list[str]:
-        """The states of a block's warps, through shared memory: each warp combines all of them by shuffles."""
+    def _combine_warps(self, f: Fold, state: list[str]) -> list[str]:
+        """The states of a block's warps combined through shared memory: each warp combines all of them by shuffles."""
         c = self.code
         cells = [c.cells(self.name, t, self.block // WARP) for t in f.state]
 
@@ -348,7 +355,7 @@ class Emitter:
         for mask in MASKS:
             state = self._shuffled(f, state, mask)
         if self.single:
-            c.barrier()  # before the next row is written to the cells: other reductions' barriers do as well
+            c.barrier()  # before the next row is stored; another reduction's barrier serves as well
         return state
 
     # -- columns
@@ -371,7 +378,7 @@ class Emitter:
             self._pass(p, c.op(f"and i1 {live}, {c.test('eq', self.member, 0)}"), live)
         loop.end(ncta)
 
-    def _meet_columns(self, f: Fold, state: list[str]) -> list[str]:
+    def _combine_columns(self, f: Fold, state: list[str]) -> list[str]:
         """States of a column's threads through shared memory, combined in order."""
         c = self.code
         cells = [c.cells(self.name, t, THREADS) for t in f.state]
@@ -390,7 +397,7 @@ class Emitter:
     def _pass(self, p: Pass, row_stores: str, point_stores: str) -> None:
         c = self.code
         if not p.local:
-            self.values([o.value for o in p.outs], self.env)  # by all threads: they agree
+            self.values([o.value for o in p.outs], self.env)  # uniform over the threads
             self._stores(p.outs, self.env, row_stores)
             return
         folds, axes = [Fold(v) for v in p.reduces], {a: self.length(a) for a in p.local}
@@ -407,7 +414,7 @@ class Emitter:
         states = self._along(p, folds, axes, low, total, point_stores)
         for f in folds:
             state, states = states[: len(f.state)], states[len(f.state) :]
-            state = self._meet_columns(f, state) if self.pattern == COLUMNS else self._meet_rows(f, state)
+            state = self._combine_columns(f, state) if self.pattern == COLUMNS else self._combine_rows(f, state)
             finished = f.apply(c, "finish", state)
             for v in self.results.get(id(f.value), []):
                 self.env[id(v)] = finished[v.attr]
@@ -415,7 +422,8 @@ class Emitter:
             del self.env[id(v)]
 
     def _if_points(self, some: str, values: list[Val]) -> None:
-        """Values of a row that are read at indices for its points alone: without these, indices may be out of range."""
+        """Values of a row that are loaded at indices for its points alone: without points, indices may be out of
+        range."""
         if not values:
             return
 
@@ -427,8 +435,9 @@ class Emitter:
         self.env.update(zip(map(id, values), self.code.either(some, nothing, read), strict=True))
 
     def _along(self, p: Pass, folds: list[Fold], axes: Axes, low: str, high: str, stores: str) -> list[str]:
-        """The sweep; where operands lie for it, as the host says, along fewer axes: each run of them is one."""
-        runs, together = merging(p)
+        """The loop over local axes; over fewer where operands allow it (the launch says so): each run of axes is
+        one."""
+        runs, together = mergeable_axes(p)
         if not together:
             return self._sweep(p, folds, axes, low, high, stores)
         self.merges |= {(self.number[id(b)], d) for b, d in together}
@@ -443,7 +452,7 @@ class Emitter:
         return self.code.fork(condition, kinds, along_runs, lambda: self._sweep(p, folds, axes, low, high, stores))
 
     def _sweep(self, p: Pass, folds: list[Fold], axes: Axes, low: str, high: str, stores: str) -> list[str]:
-        """A thread's states over its part of [low, high): partial states of `block` steps keep sums accurate."""
+        """A thread's states over its share of [low, high): partial states of `block` steps keep sums accurate."""
         c = self.code
         if not folds:
             self._span(p, [], axes, low, high, stores)
@@ -460,7 +469,7 @@ class Emitter:
         return outer.values
 
     def _span(self, p: Pass, folds: list[Fold], axes: Axes, low: str, high: str, stores: str) -> list[str]:
-        """The same without partial states: several steps at a time, their loads on the way together; then the rest."""
+        """The same without partial states: unrolled, with the loads in flight together; then the remainder."""
         c, count = self.code, self._at_a_time(p)
         chunk = c.arith("mul", self.threads, count)  # a power of two
         whole = c.arith("and", c.arith("sub", high, low), c.arith("sub", 0, chunk))
@@ -482,12 +491,12 @@ class Emitter:
         """Steps: a power of two."""
         inner = self._inner(p)
         loads = [ITEMSIZE[v.type] for v in inner if v.op == "load" and id(v) not in self.env]
-        count = FEW if any(v.op in MATH and not self.is_fast(v) for v in inner) else MANY
-        if count * sum(loads) <= ACCESS and count == MANY:
-            count *= 2  # a thread's 32 bytes on their way make 32 KiB of a multiprocessor, which hide memory's latency
-        elif 2 * count * sum(loads) <= ACCESS and sum(bool(q.local) for q in self.steps) == 1:
-            count *= 2  # half of that in time for the functions; what later passes read comes from caches
-        while count > 1 and count * len(loads) > IN_FLIGHT:
+        count = UNROLL_WITH_MATH if any(is_function(v) and not self.is_fast(v) for v in inner) else UNROLL
+        if count * sum(loads) <= ACCESS_BYTES and count == UNROLL:
+            count *= 2  # 32 bytes in flight a thread are 32 KiB of a multiprocessor, which hide memory's latency
+        elif 2 * count * sum(loads) <= ACCESS_BYTES and sum(bool(q.local) for q in self.steps) == 1:
+            count *= 2  # half of that where functions take time; later passes read from caches
+        while count > 1 and count * len(loads) > MAX_LOADS_IN_FLIGHT:
             count //= 2
         return count
 
@@ -514,7 +523,7 @@ class Emitter:
         return state
 
     def _element(self, v: Val, axes: Axes, before: str = "") -> str:
-        """The address of a load's element; `before`: of the thread's last one, from which it is one step along one
+        """The address of a load's element; `before`: of the thread's previous one, from which it is one step along one
         axis."""
         buffer, entries = v.attr
         if not before or not self.is_kept or len(axes) > 1 or entries.count(*axes) != 1:

@@ -1,6 +1,6 @@
-"""From arrays to launches: grid, block and arguments of a plan's kernels.
+"""Launch configurations of GPU kernels: from operands to grid, block and arguments.
 
-Operands are described by address, shape and strides in elements; nothing here touches memory.  All choices depend on
+Operands are described by address, shape and strides in elements; nothing here touches memory.  All decisions depend on
 shapes and strides only, so that the order of every sum does too.
 """
 
@@ -8,23 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Buffer
 from tensordsl.codegen.gpu.accesses import is_wide
 from tensordsl.codegen.gpu.builder import THREADS, Kernel
-from tensordsl.codegen.gpu.elementwise import across, chunks
+from tensordsl.codegen.gpu.elementwise import chunks, tail_threads
 from tensordsl.codegen.gpu.kernels import COLUMNS, CROSSED, FLAT, HELD, ROWS, GpuKernel
-from tensordsl.codegen.gpu.row_in_registers import holds, team
+from tensordsl.codegen.gpu.row_in_registers import fits_registers, row_threads
 from tensordsl.codegen.gpu.schedule import TILES, GpuPlan
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, walk
 
-WARP_ROWS = 1024  # rows up to this length are a warp's, longer ones a block's
-WARP_BLOCK = 128  # threads of a block whose warps have rows of their own
+MAX_WARP_ROW_ELEMENTS = 1024  # longer rows are a block's
+WARP_BLOCK_THREADS = 128  # threads of a block whose warps have rows of their own
 MAX_TILES = 1024
-MIN_TILE = {ROWS: 4096, COLUMNS: 256}  # elements of a tile
-MIN_TILES, ENOUGH = 4, 128  # tiles that are worth a second stage; blocks that need none
+MIN_TILE_ELEMENTS = {ROWS: 4096, COLUMNS: 256}  # elements of a tile
+MIN_STAGE_TILES, MAX_STAGE_BLOCKS = 4, 128  # tiles that are worth a second stage; blocks that need none
 
 
 @record
@@ -77,18 +78,18 @@ def extents(
         k = plan.kernels[-2]
         size = _local_size(k, result)
         result[TILES] = max(1, -(-size // tile_size(size, k.pattern)))
-        if plan.has_choice and (result[TILES] < MIN_TILES or _parts(k, result) >= ENOUGH):
+        if plan.has_choice and (result[TILES] < MIN_STAGE_TILES or _full_blocks(k, result) >= MAX_STAGE_BLOCKS):
             result[TILES] = 0  # one stage
     return result
 
 
 def tile_size(size: int, pattern: str = ROWS) -> int:
     """Elements of a tile of each row or column: at most MAX_TILES of them, none smaller than MIN_TILE[pattern]."""
-    return max(MIN_TILE[pattern], -(-size // MAX_TILES))
+    return max(MIN_TILE_ELEMENTS[pattern], -(-size // MAX_TILES))
 
 
-def _parts(k: GpuKernel, lengths: Mapping[Any, int]) -> int:
-    """Blocks that a reduction has without tiles: of rows, or of 32 columns."""
+def _full_blocks(k: GpuKernel, lengths: Mapping[Any, int]) -> int:
+    """Blocks of a reduction without tiles: of rows, or of 32 columns."""
     parts = 1
     for a in k.group.parallel:
         n = _length(k.group.extents[a], lengths) if a != k.tile else 1
@@ -107,19 +108,19 @@ def launches(
     """The launches of a plan; temporaries are operands too."""
     kernels = plan.kernels
     if plan.has_choice:
-        kernels = kernels[:1] if takes_first(plan, lengths) else kernels[1:]
+        kernels = kernels[:1] if is_first_chosen(plan, lengths) else kernels[1:]
     return [_launch(k, operands, lengths, status, multiprocessors) for k in kernels]
 
 
-def takes_first(plan: GpuPlan, lengths: Mapping[Any, int]) -> bool:
-    """Of a plan that has a choice: one stage, or rows that are too long for registers?"""
+def is_first_chosen(plan: GpuPlan, lengths: Mapping[Any, int]) -> bool:
+    """Whether a plan with a choice runs in one stage, or with rows that are too long for registers."""
     k = plan.kernels[-1]
-    return not holds(k, _local_size(k, lengths)) if k.pattern == HELD else not lengths[TILES]
+    return not fits_registers(k, _local_size(k, lengths)) if k.pattern == HELD else not lengths[TILES]
 
 
-def reads_nothing(plan: GpuPlan, lengths: Mapping[Any, int]) -> bool:
-    """Does an indexed load have an empty source but points to be computed?  Such a plan must not run: any index is out
-    of range, and there is no element to read instead."""
+def has_empty_source(plan: GpuPlan, lengths: Mapping[Any, int]) -> bool:
+    """Whether an indexed load has an empty source but points to compute.  Such a plan must not run: any index is out of
+    range, and there is no element to load instead."""
     for k in plan.kernels:
         if any(_length(e, lengths) == 0 for e in k.group.extents.values()):
             continue
@@ -153,7 +154,7 @@ def _launch(
         points *= axes[a]
     local = _local_size(k, lengths)
     if k.pattern == FLAT:
-        values |= _halves(k, used, axes)
+        values |= _vectors_and_tail(k, used, axes)
         along = max(values["vectors"], values["chunks"]) if k.vector > 1 else axes.get(k.schedule.lane, 1)
         blocks, block = -(-points // max(1, axes.get(k.schedule.lane, 1)) * along // THREADS), THREADS
     elif k.pattern == CROSSED:
@@ -164,14 +165,14 @@ def _launch(
         width = axes[k.schedule.lane]
         blocks, block = points // max(width, 1) * -(-width // 32), THREADS
     elif k.pattern == HELD:
-        values["team"] = threads = team(k, local)
+        values["team"] = threads = row_threads(k, local)
         values |= {"side": max(1, 32 // threads), "aligned": int(_is_aligned(k, used))}
-        block = max(threads, WARP_BLOCK if threads <= 32 else 0)
+        block = max(threads, WARP_BLOCK_THREADS if threads <= 32 else 0)
         blocks = -(-points * threads // block)
     else:
         length = tile_size(local, k.pattern) if k.tile else local
-        is_warp = length <= WARP_ROWS and bool(k.group.parallel)
-        block = WARP_BLOCK if is_warp else THREADS
+        is_warp = length <= MAX_WARP_ROW_ELEMENTS and bool(k.group.parallel)
+        block = WARP_BLOCK_THREADS if is_warp else THREADS
         values["team"] = threads = _team(length) if is_warp else THREADS
         values["side"] = max(1, 32 // threads)
         blocks = -(-points * threads // block)
@@ -186,16 +187,16 @@ def _launch(
 
 def _team(length: int) -> int:
     """Threads of a warp that share a row: each has two of its elements, if there are not more."""
-    team = 1
-    while team < 32 and 2 * team < length:
-        team *= 2
-    return team
+    row_threads = 1
+    while row_threads < 32 and 2 * row_threads < length:
+        row_threads *= 2
+    return row_threads
 
 
 def point_arguments(
     k: GpuKernel, operands: Mapping[Buffer, Operand], lengths: Mapping[Any, int], status: int
 ) -> tuple[int, ...]:
-    """What a kernel takes whose points another one hands out."""
+    """The arguments of a kernel whose points another one enumerates."""
     used = [operands[b] for b in k.buffers]
     axes = {a: _length(e, lengths) for a, e in k.group.extents.items()}
     return tuple(_argument(k, p, used, axes, lengths, {}, status) for p in k.params)
@@ -220,19 +221,19 @@ def _argument(
     return status if p[0] == "status" else values[str(p[0])]
 
 
-def _halves(k: GpuKernel, used: list[Operand], axes: Mapping[str, int]) -> dict[str, int]:
-    """Of each row of the lane axis: wide accesses, and what goes by single elements."""
+def _vectors_and_tail(k: GpuKernel, used: list[Operand], axes: Mapping[str, int]) -> dict[str, int]:
+    """Of each row of the lane axis: wide accesses, and elements of the tail."""
     if k.vector == 1:
         return {}
     length = axes[k.schedule.lane]
     vectors = length // k.vector if _is_aligned(k, used) else 0
     rest = length - vectors * k.vector
-    threads = across(k.vector, rest, THREADS)
+    threads = tail_threads(k.vector, rest, THREADS)
     return {"vectors": vectors, "across": threads, "chunks": chunks(k.vector, rest, threads)}
 
 
 def _is_aligned(k: GpuKernel, used: list[Operand]) -> bool:
-    """Are the operands along the lane axis made for wide accesses?"""
+    """Whether the operands are aligned, and their strides multiples, for wide accesses along the lane axis."""
     if k.vector == 1:
         return False
     lane = k.schedule.lane
@@ -248,7 +249,7 @@ def _is_aligned(k: GpuKernel, used: list[Operand]) -> bool:
 
 
 def _is_merged(o: Operand, d: int) -> bool:
-    """Are steps along an axis those of all elements of the next one?"""
+    """Whether the stride along axis d equals that of all elements of the next axis."""
     return o.shape[d] <= 1 or o.strides[d] == o.strides[d + 1] * o.shape[d + 1]
 
 
@@ -271,9 +272,7 @@ def _collapsed(k: GpuKernel, used: list[Operand], axes: dict[str, int]) -> tuple
     uses = [(b, m) for b, m in _uses(k) if m]
     if any(list(m) != order or not _is_contiguous(used[_number(k, b)]) for b, m in uses):
         return used, axes
-    size = 1
-    for n in axes.values():
-        size *= n
+    size = prod(axes.values())
     axes = {**dict.fromkeys(axes, 1), k.schedule.lane: size}
     shape = (*[1] * (len(order) - 1), size)
     return [replace(o, shape=shape, strides=(0,) * (len(order) - 1) + (1,)) if o.shape else o for o in used], axes

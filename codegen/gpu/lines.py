@@ -1,7 +1,7 @@
-"""What the GPU's kernels over lines of tensors share: parameters by name, the places of a line, orders of numbers.
+"""The base of GPU kernels over lines of tensors: named parameters, addresses of a line, orders of numbers.
 
-A line runs along one axis, which operands have first; the others number the lines.  Parameters are pointers, and i64
-that `arguments` takes from a table of values.
+A line runs along one axis, which operands have first; the other axes number the lines.  Parameters are pointers, and
+i64 that `launch` looks up in a table of values.  `scan` and `sort` are built on it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tensordsl.codegen.scalar_ir.builder import FLOATS, Builder, Val
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 
-BLOCKS = 8  # per multiprocessor
+BLOCKS_PER_SM = 8  # per multiprocessor
 
 
 @record(eq=False)
@@ -55,10 +55,10 @@ class LineCode(GpuCode):
         if dtype not in COMPLEX:
             return super().shuffle(value, dtype, mask)
         real = real_of(dtype)
-        re, im = (super(LineCode, self).shuffle(x, real, mask) for x in self.parts(value, dtype))
+        re, im = (super(LineCode, self).shuffle(x, real, mask) for x in self.re_im(value, dtype))
         return paired(self, re, im, dtype)
 
-    def parts(self, value: str, dtype: str) -> tuple[str, str]:
+    def re_im(self, value: str, dtype: str) -> tuple[str, str]:
         """The real and the imaginary part."""
         return part(self, value, dtype, 0), part(self, value, dtype, 1)
 
@@ -96,7 +96,7 @@ def is_less(c: LineCode, dtype: str, x: str, y: str) -> str:
     """NumPy's order: NaN is behind all numbers."""
     if dtype in COMPLEX:
         real = real_of(dtype)
-        return scalar(c, _complex_less, (real,) * 4, *c.parts(x, dtype), *c.parts(y, dtype))
+        return scalar(c, _complex_less, (real,) * 4, *c.re_im(x, dtype), *c.re_im(y, dtype))
 
     def make(b: Builder, x: Val, y: Val) -> Val:
         x, y = b.wide(x), b.wide(y)
@@ -152,5 +152,5 @@ def launch(
     kernel: LineKernel, blocks: int, pointers: Mapping[str, int], values: Mapping[str, int], multiprocessors: int
 ) -> Launch:
     known = {**values, **pointers}
-    grid = max(1, min(blocks, multiprocessors * BLOCKS))
+    grid = max(1, min(blocks, multiprocessors * BLOCKS_PER_SM))
     return Launch(kernel, grid, THREADS, tuple(known[p] for p in kernel.params))

@@ -1,13 +1,14 @@
-"""The groups of a program as steps of a device: how an instruction `Launch` says what the GPU's kernels need.
+"""GPU steps of a program: what an instruction `Launch` says becomes launches of the group's kernels.
 
 A device's `LaunchPlan` has one operand per buffer, whose strides are those of its axes; `ints` are the lengths that no
-axis of the group has.  There is one plan per group: how many threads share a row is chosen at the launch.
+axis of the group has.  There is one plan per group: how many threads share a row is decided at the launch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from math import prod
 from typing import Any
 
 from tensordsl.base.errors import DriverVersionError
@@ -21,10 +22,10 @@ from tensordsl.codegen.gpu.kernels import GpuKernel
 from tensordsl.codegen.gpu.launch import Launch, Operand
 from tensordsl.codegen.gpu.schedule import GpuPlan
 from tensordsl.codegen.gpu.schedule import plan as plan_gpu
-from tensordsl.codegen.gpu.transpose_operands import Turn, turns
+from tensordsl.codegen.gpu.transpose_operands import Transpose, transposes
 from tensordsl.codegen.program_ir.instructions import Check, LaunchPlan, LoadScalar, Program, walk_program
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, walk
-from tensordsl.codegen.target.tuning import Tuning
+from tensordsl.codegen.target.tuning import GpuTuning, Tuning
 
 Launched = tuple[str, int, int, tuple[int, ...]]  # kernel, grid, block, arguments
 
@@ -46,15 +47,16 @@ def device_plan(group: Group, name: str) -> LaunchPlan:
 
 @record(eq=False)
 class GpuStep:
-    """A plan of a program with its kernels.  turns: inputs that are copied first where their strides want it."""
+    """A plan of a program with its kernels.  transposes: inputs that are transposed first where their strides need
+    it."""
 
     plan: LaunchPlan
     kernels: GpuPlan
-    turns: tuple[Turn, ...] = ()
+    transposes: tuple[Transpose, ...] = ()
 
     @property
     def all_kernels(self) -> list[GpuKernel]:
-        return [*self.kernels.kernels, *(k for t in self.turns for k in t.copy.kernels)]
+        return [*self.kernels.kernels, *(k for t in self.transposes for k in t.copy.kernels)]
 
     def lengths(self, extents: Sequence[int], ints: Sequence[int]) -> dict[Any, int]:
         """Every length of the group by its symbol."""
@@ -67,13 +69,13 @@ class GpuStep:
         operands = {b: Operand(0, self._shape(b, lengths), ()) for b in self.plan.operands}
         lengths.update(launch.extents(self.kernels, operands, lengths))
         sizes = [self._size(b, lengths) for b in self.kernels.temporaries]
-        turned = [self.plan.operands[t.operand] for t in self.turns]
-        wanted = [self._is_turned(t, lengths, strides) for t in self.turns]
-        return sizes + [self._size(b, lengths) if w else 0 for b, w in zip(turned, wanted, strict=True)]
+        transposed = [self.plan.operands[t.operand] for t in self.transposes]
+        wanted = [self._is_transposed(t, lengths, strides) for t in self.transposes]
+        return sizes + [self._size(b, lengths) if w else 0 for b, w in zip(transposed, wanted, strict=True)]
 
-    def _is_turned(self, turn: Turn, lengths: dict[Any, int], strides: Sequence[Sequence[int]]) -> bool:
-        b = self.plan.operands[turn.operand]
-        return turn.is_wanted(self._shape(b, lengths), [s // ITEMSIZE[b.type] for s in strides[turn.operand]])
+    def _is_transposed(self, transpose: Transpose, lengths: dict[Any, int], strides: Sequence[Sequence[int]]) -> bool:
+        b = self.plan.operands[transpose.operand]
+        return transpose.is_wanted(self._shape(b, lengths), [s // ITEMSIZE[b.type] for s in strides[transpose.operand]])
 
     def launches(
         self,
@@ -85,12 +87,12 @@ class GpuStep:
         multiprocessors: int,
     ) -> list[Launched] | None:
         """The launches, in order; `strides` in bytes.  None: an index has nothing to point to."""  # fmt: skip
-        if launch.reads_nothing(self.kernels, lengths):
+        if launch.has_empty_source(self.kernels, lengths):
             return None
         operands = self.operands(addresses, strides, lengths)
         before: list[Launch] = []
-        for t, room in zip(self.turns, temporaries[len(self.kernels.temporaries) :], strict=True):
-            if self._is_turned(t, lengths, strides):
+        for t, room in zip(self.transposes, temporaries[len(self.kernels.temporaries) :], strict=True):
+            if self._is_transposed(t, lengths, strides):
                 b = self.plan.operands[t.operand]
                 copies, operands[b] = t.launches(operands[b], room, multiprocessors)
                 before += copies
@@ -117,18 +119,16 @@ class GpuStep:
         return tuple(n if isinstance(n, int) else lengths[n] for n in b.shape)
 
     def _size(self, b: Buffer, lengths: dict[Any, int]) -> int:
-        size = ITEMSIZE[b.type]
-        for n in self._shape(b, lengths):
-            size *= n
-        return size
+        return prod(self._shape(b, lengths)) * ITEMSIZE[b.type]
 
 
-def gpu_step(plan: LaunchPlan, fastmath: bool = False) -> GpuStep:
+def gpu_step(plan: LaunchPlan, fastmath: bool = False, tuning: GpuTuning | None = None) -> GpuStep:
     """The kernels of a plan (`fastmath`: see `gpu.fastmath`).  Raises ValueError for what GPUs lack."""
     kernels = plan_gpu(plan.group, plan.name, fastmath=fastmath)
     check_intrinsics(kernels.text)
     check_parameters(kernels.text)
-    return GpuStep(plan, kernels, turns(plan.group, kernels, plan.operands, plan.n_inputs))
+    found = transposes(plan.group, kernels, plan.operands, plan.n_inputs, tuning or GpuTuning())
+    return GpuStep(plan, kernels, found)
 
 
 @record(eq=False)

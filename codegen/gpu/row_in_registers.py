@@ -1,10 +1,8 @@
-"""Rows whose elements stay in registers: a kernel of several passes that reads and computes each of them once.
+"""Reductions with rows in registers: a kernel of several passes that loads and computes each element once.
 
-A thread has some runs of `vector` neighbouring elements of its row, each one 128-bit access where operands are aligned
-for it, and one of the elements behind the last whole run.  What a pass computes of an element and a later pass needs
-(softmax: x, then exp(x - max)) waits in registers, so the row must not be longer than the threads have room for:
-`holds` says so, and `gpu.launch` takes the kernel that walks along rows (`gpu.kernels`) for longer ones.  Which thread
-has which element depends on the length alone, not on how it is accessed: so do sums.
+For groups of several passes over one axis, of rows no longer than `fits_registers` says; `gpu.launch` takes the kernel
+that loops along rows (`gpu.kernels`) for longer ones.  What a later pass needs of an element (softmax: x, then
+exp(x - max)) stays in registers.  Which thread has which element depends on the length alone: so do sums.
 """
 
 from __future__ import annotations
@@ -16,16 +14,17 @@ from typing import Any
 from tensordsl.base.records import record
 from tensordsl.codegen.cpu.schedule import reach
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
-from tensordsl.codegen.gpu.accesses import ACCESS, is_wide
+from tensordsl.codegen.gpu.accesses import ACCESS_BYTES, is_wide
 from tensordsl.codegen.gpu.builder import WARP, Env, Fold
 from tensordsl.codegen.gpu.kernels import HELD, Axes, Emitter, GpuKernel
 from tensordsl.codegen.llvm.vector_builder import llvm_type
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
 from tensordsl.graph.casting import real_of
 
-LANES = 4  # elements of an access at most: there is code for each of them
-RUNS = (4, 2)  # of a thread
-THREADS, WORDS = 512, 52  # of a block at most; of a thread's 128 registers, for what waits and what is on its way
+MAX_ACCESS_ELEMENTS = 4  # code is emitted for each of them
+RUNS_PER_THREAD = (4, 2)  # of adjacent elements; the most that fit
+MAX_BLOCK_THREADS = 512
+MAX_REGISTERS = 52  # 4-byte registers of a thread's 128, for kept values and loads in flight
 
 
 @record
@@ -44,20 +43,20 @@ def held_kernel(group: Group, schedule: Schedule, name: str) -> GpuKernel | None
     if len(steps) < 2 or any(p.local != (schedule.lane,) for p in steps) or not group.parallel:
         return None
     uses = [*(v.attr for v in group.scalars if v.op == "load"), *((o.buffer, o.map) for o in group.outs)]
-    widest = max((ITEMSIZE[b.type] for b, entries in uses if is_wide(entries, schedule.lane)), default=ACCESS)
-    vector = min(LANES, ACCESS // widest)
+    widest = max((ITEMSIZE[b.type] for b, entries in uses if is_wide(entries, schedule.lane)), default=ACCESS_BYTES)
+    vector = min(MAX_ACCESS_ELEMENTS, ACCESS_BYTES // widest)
     lives = _lives(steps, schedule.lane)
-    most = max(_words(lives, k, is_behind) for k in range(len(steps)) for is_behind in (False, True))
-    runs = next((n for n in RUNS if (n * vector + 1) * most <= WORDS), 0)
+    most = max(_registers(lives, k, is_behind) for k in range(len(steps)) for is_behind in (False, True))
+    runs = next((n for n in RUNS_PER_THREAD if (n * vector + 1) * most <= MAX_REGISTERS), 0)
     return _Held(group, schedule, name, vector, runs, lives).run() if runs else None
 
 
-def holds(k: GpuKernel, length: int) -> bool:
-    """Whether a block's registers have room for rows of this length."""
+def fits_registers(k: GpuKernel, length: int) -> bool:
+    """Whether a block's registers hold rows of this length."""
     return length <= k.threads * k.vector * k.runs
 
 
-def team(k: GpuKernel, length: int) -> int:
+def row_threads(k: GpuKernel, length: int) -> int:
     """Threads that share a row, a power of two: those of a warp before a second run of each."""
     v = k.vector
     wanted = -(-length // (v * k.runs)) if length > WARP * v * k.runs else min(WARP, max(-(-length // v), length % v))
@@ -85,8 +84,9 @@ def _inner(p: Pass, lane: str, known: set[int]) -> list[Val]:
     return [v for v in inner if lane in v.axes and v.op not in ("index", "result")]
 
 
-def _words(lives: Sequence[tuple[Val, int, int]], k: int, is_behind: bool) -> int:
-    """Registers of an element for what waits and is on its way when pass k begins; behind it, for what still waits."""
+def _registers(lives: Sequence[tuple[Val, int, int]], k: int, is_behind: bool) -> int:
+    """4-byte registers of an element when pass k begins, for kept values and loads in flight; is_behind: when it
+    ends."""
     total = 0
     for v, first, last in lives:
         real = ITEMSIZE[real_of(v.type)]
@@ -97,9 +97,12 @@ def _words(lives: Sequence[tuple[Val, int, int]], k: int, is_behind: bool) -> in
 
 
 class _Held(Emitter):
+    """The kernel's text.  A thread has `runs` runs of `vector` adjacent elements of its row, each one 128-bit access
+    where operands are aligned for it, and one of the elements after the last complete run."""
+
     def __init__(self, group: Group, schedule: Schedule, name: str, vector: int, runs: int, lives: list[Any]) -> None:
         super().__init__(group, schedule, name, "")
-        self.pattern, self.vector, self.runs, self.block = HELD, vector, runs, THREADS
+        self.pattern, self.vector, self.runs, self.block = HELD, vector, runs, MAX_BLOCK_THREADS
         local = [p for p in self.steps if p.local]
         self.kept = {id(p): [v for v, first, last in lives if first == k < last] for k, p in enumerate(local)}
 
@@ -122,7 +125,7 @@ class _Held(Emitter):
         return _Run(first, count, live, tuple({} for _ in range(count)))
 
     def _sweep(self, p: Pass, folds: list[Fold], axes: Axes, low: str, high: str, stores: str) -> list[str]:
-        """The pass over a thread's elements: what it loads is on its way together."""
+        """The pass over a thread's elements: its loads are in flight together."""
         known = set(self.parts[0].kept[0])
         loads = [v for v in _inner(p, self.lane, known) if v.op == "load" and not v.args and id(v) not in known]
         for run in self.parts:
@@ -139,7 +142,7 @@ class _Held(Emitter):
         kinds = [llvm_type(v.type) for v in ordered for _ in range(count)]
 
         def adjacent() -> list[str]:
-            self._go(run, 0)
+            self._move_to(run, 0)
             places = [self.address(v.attr[0], v.attr[1], (), unit=True) for v in wide]
             return [x for v, at in zip(wide, places, strict=True) for x in c.load_many(at, v.type, count)]
 
@@ -147,7 +150,7 @@ class _Held(Emitter):
             found = []
             for v in values:
                 for k in range(count):
-                    self._go(run, k)
+                    self._move_to(run, k)
                     found.append(self.leaf(v, {}))
             return found
 
@@ -161,18 +164,18 @@ class _Held(Emitter):
                 env[id(v)] = values[n * count + k]
 
     def _visit(self, run: _Run, p: Pass, folds: list[Fold], state: list[str], stores: str) -> list[str]:
-        """The states after a run's elements; what waits for later passes is kept."""
+        """The states after a run's elements; what later passes use is kept."""
         c, kinds = self.code, [kind for f in folds for kind, _ in f.identity]
         kept = [v for v in self.kept[id(p)] if id(v) not in run.kept[0]]
 
         def body() -> list[str]:
             after, envs = state, [{**self.env, **known} for known in run.kept]
             for k, env in enumerate(envs):
-                self._go(run, k)
+                self._move_to(run, k)
                 after = self._stepped(folds, after, env)
                 self.values([o.value for o in p.outs], env)
             if p.outs:
-                c.when(stores, lambda: self._put(run, p.outs, envs))
+                c.when(stores, lambda: self._store_run(run, p.outs, envs))
             return after + [env[id(v)] for v in kept for env in envs]
 
         nothing = [(llvm_type(v.type), "zeroinitializer") for v in kept for _ in run.kept]
@@ -183,11 +186,11 @@ class _Held(Emitter):
                 known[id(v)] = values[n * run.count + k]
         return state
 
-    def _put(self, run: _Run, outs: Sequence[Out], envs: list[Env]) -> None:
+    def _store_run(self, run: _Run, outs: Sequence[Out], envs: list[Env]) -> None:
         c = self.code
 
         def adjacent(o: Out) -> list[str]:
-            self._go(run, 0)
+            self._move_to(run, 0)
             c.store_many(
                 [env[id(o.value)] for env in envs], self.address(o.buffer, o.map, (), unit=True), o.buffer.type
             )
@@ -195,7 +198,7 @@ class _Held(Emitter):
 
         def single(o: Out) -> list[str]:
             for k, env in enumerate(envs):
-                self._go(run, k)
+                self._move_to(run, k)
                 self.store(o, env)
             return []
 
@@ -205,6 +208,6 @@ class _Held(Emitter):
             else:
                 single(o)
 
-    def _go(self, run: _Run, k: int) -> None:
-        """To the run's element number k."""
+    def _move_to(self, run: _Run, k: int) -> None:
+        """Set the lane's index to the run's element number k."""
         self.position[self.lane] = self.code.arith("add", run.first, k) if k else run.first

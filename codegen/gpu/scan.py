@@ -1,34 +1,30 @@
-"""Running sums and products on the GPU, and what is made of running counts: positions of masks, repeated positions.
+"""Prefix scans on the GPU: running sums and products, positions of masks, repeated positions.
 
-    line      many lines whose neighbours are adjacent: a thread walks along a line, in NumPy's order
-    ordered   products of complex numbers, of which no part may overflow alone: a block walks along a line, and one
-              thread of it computes, in NumPy's order
-    segment   otherwise: a block walks along a part of a line, 256 elements at a time, which meet by shuffles and in
-              shared memory; where a line has several parts, a first kernel has summed each of them
-
-The parts depend on lengths alone, so results are the same from run to run; sums and products of floats differ from
-NumPy's by order.  What no order may decide is found apart (`gpu.scan_values`): where a running total overflows, for
-one. Of several parts, a second kernel `firsts` looks for it.
+Functions of `LibraryCall` on lines (`gpu.lines`), in one of three forms that `choose` takes by lengths and strides:
+line, ordered, segment.  Segments depend on lengths alone, so results are the same from run to run; sums and products
+of floats differ from NumPy's by order, but not in where they overflow (`gpu.scan_values`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
+from math import prod
 
 from tensordsl.base.records import record
 from tensordsl.codegen.gpu.builder import SHARED, THREADS, WARP, Loop
 from tensordsl.codegen.gpu.kernels import module_text
 from tensordsl.codegen.gpu.launch import Launch, Operand
 from tensordsl.codegen.gpu.lines import LineCode, LineKernel, launch, line_values, scalar
-from tensordsl.codegen.gpu.scan_values import Meeting, Totals, leaves, state_of, wide_of
+from tensordsl.codegen.gpu.scan_values import Monoid, Totals, has_first_overflow, state_of, wide_of
 from tensordsl.codegen.llvm.vector_builder import llvm_type
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.graph.types import COMPLEX
 
 WARPS = THREADS // WARP
-MANY_LINES = 1024  # lines that are worth a thread each
-PART, MAX_PARTS, ENOUGH = 4096, 1024, 64  # elements of a part at least; parts; lines that need none
+MIN_LINES_OF_THREADS = 1024  # lines, each scanned by one thread
+MIN_ELEMENTS, MAX_SEGMENTS = 4096, 1024  # of a segment; of a line
+MIN_LINES_UNSPLIT = 64  # lines that fill a GPU unsplit
 
 
 @record(eq=False)
@@ -41,17 +37,17 @@ class Scan:
     text: str
 
     @property
-    def parts(self) -> tuple[LineKernel, ...]:
+    def all_kernels(self) -> tuple[LineKernel, ...]:
         return tuple(self.kernels.values())
 
 
 @record
 class Choice:
-    """stages: kernels, in order.  parts: of a line, of `part` elements.  scratch: bytes."""
+    """stages: kernels, in order.  parts: segments of a line, of `size` elements each.  scratch: bytes."""
 
     stages: tuple[str, ...]
-    parts: int
-    part: int
+    segments: int
+    size: int
     scratch: int
 
 
@@ -59,41 +55,50 @@ class Choice:
 def scan(function: str, dtype: str, result: str, rank: int) -> Scan:
     """cumsum, cumprod, true_positions or repeated_positions of lines that `rank` axes number."""
     name = f"{function}_{dtype}_{result}_{rank}"
-    parted = ("ordered",) if _is_ordered(function, result) else _parted(function, result)
-    stages = (*(("line",) * function.startswith("cum")), *parted)
+    by_blocks = ("ordered",) if _is_ordered(function, result) else _segment_stages(function, result)
+    stages = (*(("line",) * function.startswith("cum")), *by_blocks)
     kernels = {s: getattr(_Scan(function, dtype, result, rank, f"{name}_{s}"), s)() for s in stages}
     return Scan(function, result, kernels, module_text(list(kernels.values())))
 
 
 def choose(function: str, result: str, x: Operand) -> Choice:
-    n, lines = x.shape[0], _product(x.shape[1:])
+    """The form for an operand x, whose first axis is scanned.
+
+    line: many lines, or short ones, whose neighbours are adjacent: a thread walks along a line, in NumPy's order.
+    ordered: products of complex numbers, of which no factor may overflow alone: a block loads a line, one thread of it
+    computes, in NumPy's order.
+    segment: otherwise a block scans a segment of a line, 256 elements at a time, by shuffles and in shared memory;
+    where a line has several segments, a first kernel has summed each of them, and a second one, `firsts`, finds
+    overflows.
+    """
+    n, lines = x.shape[0], prod(x.shape[1:])
     adjacent = min((abs(s) for s, m in zip(x.strides[1:], x.shape[1:], strict=True) if m > 1), default=0)
-    if function.startswith("cum") and (n <= WARP or (lines >= MANY_LINES and adjacent < abs(x.strides[0]))):
+    if function.startswith("cum") and (n <= WARP or (lines >= MIN_LINES_OF_THREADS and adjacent < abs(x.strides[0]))):
         return Choice(("line",), 1, n, 0)
     if _is_ordered(function, result):
         return Choice(("ordered",), 1, n, 0)
-    parts = 1 if lines >= ENOUGH else max(1, min(-(-n // PART), MAX_PARTS))
-    part = -(-n // parts)
-    part += -part % THREADS
-    parts = max(1, -(-n // part)) if part else 1
-    if parts == 1:
-        return Choice(("segment",), parts, part, 0)
-    stages, item = _parted(function, result), ITEMSIZE[state_of(function, result)]
-    return Choice(stages, parts, part, lines * parts * (item + ITEMSIZE[wide_of(result)] * ("firsts" in stages)))
+    segments = 1 if lines >= MIN_LINES_UNSPLIT else max(1, min(-(-n // MIN_ELEMENTS), MAX_SEGMENTS))
+    size = -(-n // segments)
+    size += -size % THREADS
+    segments = max(1, -(-n // size)) if size else 1
+    if segments == 1:
+        return Choice(("segment",), segments, size, 0)
+    stages, item = _segment_stages(function, result), ITEMSIZE[state_of(function, result)]
+    return Choice(stages, segments, size, lines * segments * (item + ITEMSIZE[wide_of(result)] * ("firsts" in stages)))
 
 
 def launches(
     made: Scan, choice: Choice, x: Operand, y: Operand, scratch: int, multiprocessors: int = 132
 ) -> list[Launch]:
     """In order; x and y: axis of the lines first.  y may be x, laid out alike."""
-    n, lines = x.shape[0], _product(x.shape[1:])
+    n, lines = x.shape[0], prod(x.shape[1:])
     if not n * lines:
         return []
     values = line_values(x.shape[1:], x=x, y=y)
-    values |= {"n": n, "lines": lines, "parts": choice.parts, "part": choice.part}
-    firsts = scratch + lines * choice.parts * ITEMSIZE[state_of(made.function, made.result)]
+    values |= {"n": n, "lines": lines, "parts": choice.segments, "part": choice.size}
+    firsts = scratch + lines * choice.segments * ITEMSIZE[state_of(made.function, made.result)]
     pointers = {"x": x.address, "y": y.address, "totals": scratch, "firsts": firsts}
-    blocks = -(-lines // THREADS) if choice.stages == ("line",) else lines * choice.parts
+    blocks = -(-lines // THREADS) if choice.stages == ("line",) else lines * choice.segments
     return [launch(made.kernels[s], blocks, pointers, values, multiprocessors) for s in choice.stages]
 
 
@@ -101,15 +106,8 @@ def _is_ordered(function: str, result: str) -> bool:
     return function == "cumprod" and result in COMPLEX
 
 
-def _parted(function: str, result: str) -> tuple[str, ...]:
-    return ("totals", *(("firsts",) * leaves(function, result)), "segment")
-
-
-def _product(lengths: Sequence[int]) -> int:
-    result = 1
-    for n in lengths:
-        result *= n
-    return result
+def _segment_stages(function: str, result: str) -> tuple[str, ...]:
+    return ("totals", *(("firsts",) * has_first_overflow(function, result)), "segment")
 
 
 class _Scan:
@@ -127,15 +125,15 @@ class _Scan:
             return value
         return scalar(c, lambda b, v: b.cast(v, self.sums.wide), (self.dtype,), value)
 
-    def store(self, offset: str, at: str, value: str, own: str) -> None:
-        """What the running total behind an element says; `own`: the element."""
+    def store(self, offset: str, at: str, value: str, element: str) -> None:
+        """Store what the running total after an element gives; `element`: the element."""
         c, step = self.code, self.code.param("y_step")
         if self.function.startswith("cum"):
             if self.sums.wide != self.result:
                 value = scalar(c, lambda b, v: b.cast(v, self.result), (self.sums.wide,), value)
             c.store(value, c.element("y", self.result, offset, at, step), self.result)
             return
-        loop = Loop(c, c.arith("sub", value, own), value)  # once for a mask
+        loop = Loop(c, c.arith("sub", value, element), value)  # once for a mask
         c.store(at, c.element("y", "int64", offset, loop.index, step), "int64")
         loop.end(1)
 
@@ -146,10 +144,10 @@ class _Scan:
         lines = Loop(c, first, c.param("lines"))
         x, y = c.offsets(lines.index, "x", "y")
         loop = Loop(c, "0", c.param("n"), [(self.type, self.sums.identity)])
-        own = self.element(x, loop.index)
-        total = self.sums.following(loop.values[0], own, loop.index)
+        element = self.element(x, loop.index)
+        total = self.sums.following(loop.values[0], element, loop.index)
         value = self.sums.rounded(total)
-        self.store(y, loop.index, value, own)
+        self.store(y, loop.index, value, element)
         loop.end(1, [self.sums.kept(value, total)])
         lines.end(c.arith("mul", c.blocks, THREADS))
         return c.made()
@@ -188,33 +186,33 @@ class _Scan:
         lines.end(c.blocks)
         return c.made()
 
-    # -- a block for each part
+    # -- a block for each segment
     def totals(self) -> LineKernel:
-        c, kind = self.code, self.sums.meeting
-        parts, x, low, high, _, _ = self._part()
+        c, kind = self.code, self.sums.monoid
+        segments, x, low, high, _, _ = self._segments()
         total = self._total(kind, low, high, lambda at: self.sums.lifted(self.element(x, at)))
-        self._note("totals", kind, parts, total)
+        self._store_totals("totals", kind, segments, total)
         return c.made()
 
     def firsts(self) -> LineKernel:
-        parts, x, low, high, number, _ = self._part()
-        before = self._earlier("totals", self.sums.meeting, parts, number)
+        segments, x, low, high, number, _ = self._segments()
+        before = self._earlier("totals", self.sums.monoid, segments, number)
         first = self._results(x, low, high, before, self.sums.identity, lambda *_: None)
-        self._note("firsts", self.sums.first_meeting, parts, first)
+        self._store_totals("firsts", self.sums.first_monoid, segments, first)
         return self.code.made()
 
     def segment(self) -> LineKernel:
-        parts, x, low, high, number, y = self._part()
-        before = self._earlier("totals", self.sums.meeting, parts, number)
+        segments, x, low, high, number, y = self._segments()
+        before = self._earlier("totals", self.sums.monoid, segments, number)
         first = self.sums.identity
-        if self.sums.leaves:
-            first = self._earlier("firsts", self.sums.first_meeting, parts, number)
+        if self.sums.has_first_overflow:
+            first = self._earlier("firsts", self.sums.first_monoid, segments, number)
         self._results(x, low, high, before, first, lambda *what: self.store(y, *what))
-        parts.end(self.code.blocks)
+        segments.end(self.code.blocks)
         return self.code.made()
 
-    def _part(self) -> tuple[Loop, str, str, str, str, str]:
-        """(loop over the block's parts, line in x, first element, behind the last, number in its line, line in y)."""
+    def _segments(self) -> tuple[Loop, str, str, str, str, str]:
+        """(loop over the block's segments, line in x, first element, end, number in its line, line in y)."""
         c, count, size = self.code, self.code.param("parts"), self.code.param("part")
         loop = Loop(c, c.block_number, c.arith("mul", c.param("lines"), count))
         x, y = c.offsets(c.arith("udiv", loop.index, count), "x", "y")
@@ -222,71 +220,71 @@ class _Scan:
         low = c.arith("mul", number, size)
         return loop, x, low, c.min(c.arith("add", low, size), c.param("n")), number, y
 
-    def _note(self, pointer: str, kind: Meeting, parts: Loop, value: str) -> None:
-        """The value of each part, by one thread."""
+    def _store_totals(self, pointer: str, kind: Monoid, segments: Loop, value: str) -> None:
+        """Store each segment's value, by one thread."""
         c = self.code
-        place = c.element(pointer, kind.dtype, "0", parts.index)
+        place = c.element(pointer, kind.dtype, "0", segments.index)
         c.when(c.test("eq", c.tid, 0), lambda: c.store(value, place, kind.dtype))
-        parts.end(c.blocks)
+        segments.end(c.blocks)
 
-    def _earlier(self, pointer: str, kind: Meeting, parts: Loop, number: str) -> str:
-        """What was noted of the line's parts before the `number`-th, together."""
-        c, begin = self.code, self.code.arith("sub", parts.index, number)
+    def _earlier(self, pointer: str, kind: Monoid, segments: Loop, number: str) -> str:
+        """The combined values of the line's segments before the `number`-th."""
+        c, begin = self.code, self.code.arith("sub", segments.index, number)
         return self._total(kind, "0", number, lambda at: c.load(c.element(pointer, kind.dtype, begin, at), kind.dtype))
 
-    def _total(self, kind: Meeting, low: str, high: str, load: Callable[[str], str]) -> str:
-        """What load(position) gives for [low, high), together, in all threads."""
-        loop = Loop(self.code, low, high, [(llvm_type(kind.dtype), kind.start)])
-        own, _, _ = self._own(kind, loop, high, load)
-        _, whole = self._meet(kind, own, loop.values[0])
-        loop.end(THREADS, [whole])
+    def _total(self, kind: Monoid, low: str, high: str, load: Callable[[str], str]) -> str:
+        """load(index) combined over [low, high), in all threads."""
+        loop = Loop(self.code, low, high, [(llvm_type(kind.dtype), kind.identity)])
+        element, _, _ = self._thread_element(kind, loop, high, load)
+        _, block_total = self._scan_block(kind, element, loop.values[0])
+        loop.end(THREADS, [block_total])
         return loop.values[0]
 
     def _results(
         self, x: str, low: str, high: str, before: str, first: str, store: Callable[[str, str, str], None]
     ) -> str:
-        """store(position, running total, element) for [low, high); the first total that is no number."""
-        c, kind = self.code, self.sums.meeting
+        """store(index, running total, element) for [low, high); returns the first total that is not finite."""
+        c, kind = self.code, self.sums.monoid
         loop = Loop(c, low, high, [(llvm_type(self.sums.state), before), (self.type, first)])
-        own, at, live = self._own(kind, loop, high, lambda at: self.sums.lifted(self.element(x, at)))
-        state, whole = self._meet(kind, own, loop.values[0], not self.sums.leaves)
+        element, at, live = self._thread_element(kind, loop, high, lambda at: self.sums.lifted(self.element(x, at)))
+        state, block_total = self._scan_block(kind, element, loop.values[0], not self.sums.has_first_overflow)
         value, first = self.sums.rounded(self.sums.value(state)), loop.values[1]
-        if self.sums.leaves:
-            own_first, first = self._meet(self.sums.first_meeting, value, first, False)
-            value = self.sums.behind(own_first, value, state)
-        c.when(live, lambda: store(at, value, own))
-        loop.end(THREADS, [whole, first])
+        if self.sums.has_first_overflow:
+            element_first, first = self._scan_block(self.sums.first_monoid, value, first, False)
+            value = self.sums.behind(element_first, value, state)
+        c.when(live, lambda: store(at, value, element))
+        loop.end(THREADS, [block_total, first])
         return loop.values[1]
 
-    def _own(self, kind: Meeting, loop: Loop, high: str, load: Callable[[str], str]) -> tuple[str, str, str]:
-        """(a thread's element, its position, is there one?)"""
+    def _thread_element(self, kind: Monoid, loop: Loop, high: str, load: Callable[[str], str]) -> tuple[str, str, str]:
+        """(a thread's element, its index, whether it exists)."""
         c = self.code
         at = c.arith("add", loop.index, c.tid)
         live = c.test("slt", at, high)
-        t, own = llvm_type(kind.dtype), load(c.min(at, c.arith("sub", high, 1)))
-        return c.op(f"select i1 {live}, {t} {own}, {t} {kind.start}"), at, live
+        t, element = llvm_type(kind.dtype), load(c.min(at, c.arith("sub", high, 1)))
+        return c.op(f"select i1 {live}, {t} {element}, {t} {kind.identity}"), at, live
 
-    def _meet(self, kind: Meeting, own: str, start: str, waits: bool = True) -> tuple[str, str]:
-        """Behind a thread's element, and behind the block's last; `waits`: no other barrier parts this from the next
-        meeting in the same memory."""
+    def _scan_block(self, kind: Monoid, element: str, initial: str, needs_barrier: bool = True) -> tuple[str, str]:
+        """(total after a thread's element, total after the block's last); needs_barrier: no other barrier separates
+        this from the next use of the same shared memory."""
         c, t = self.code, llvm_type(kind.dtype)
         cells = c.cells(c.name, kind.dtype, WARPS)
         lane, warp = c.arith("and", c.tid, WARP - 1), c.arith("lshr", c.tid, 5)
-        prefix = total = own
+        prefix = total = element
         for distance in (1, 2, 4, 8, 16):
             other = c.shuffle(total, kind.dtype, distance)
             upper = c.test("ne", c.arith("and", lane, distance), 0)
-            below = kind.together(other, total)
-            prefix = c.op(f"select i1 {upper}, {t} {kind.together(other, prefix)}, {t} {prefix}")
-            total = c.op(f"select i1 {upper}, {t} {below}, {t} {kind.together(total, other)}")
+            below = kind.combine(other, total)
+            prefix = c.op(f"select i1 {upper}, {t} {kind.combine(other, prefix)}, {t} {prefix}")
+            total = c.op(f"select i1 {upper}, {t} {below}, {t} {kind.combine(total, other)}")
         is_first = c.test("eq", lane, 0)
         c.when(is_first, lambda: c.store(total, c.at(cells, kind.dtype, warp, SHARED), kind.dtype, SHARED))
         c.barrier()
-        before = whole = start
+        before = block_total = initial
         for k in range(WARPS):
             of_warp = c.load(c.at(cells, kind.dtype, str(k), SHARED), kind.dtype, SHARED)
-            whole = kind.together(whole, of_warp)
-            before = c.op(f"select i1 {c.test('ugt', warp, k)}, {t} {whole}, {t} {before}")
-        if waits:
+            block_total = kind.combine(block_total, of_warp)
+            before = c.op(f"select i1 {c.test('ugt', warp, k)}, {t} {block_total}, {t} {before}")
+        if needs_barrier:
             c.barrier()  # before the next elements' totals are written
-        return kind.together(before, prefix), whole
+        return kind.combine(before, prefix), block_total

@@ -1,13 +1,8 @@
-"""Running totals on the GPU: what sums and products are computed in, and what two parts of a line are together.
+"""Monoids of GPU scans: the type and combination of running totals, with NumPy's overflow.
 
-Totals of parts meet in an order that is not NumPy's.  Two kinds have ends that order must not decide, products of
-floats and everything of float16:
-
-    together  exponents of products have no bounds (significand 2^exponent), so no part overflows where the whole does
-              not; float16 is computed in float32.  Each result is rounded to its type once.
-    first     where a running total of NumPy's leaves the numbers it stays outside: an infinity, or the 0 of a product,
-              leads back nowhere.  So the first such total of a line is looked for, and what comes behind it is made of
-              it and of the signs.
+A block combines totals in another order than NumPy; two kinds of ends must not depend on it (products of floats,
+everything of float16): `combine` cannot overflow where the sequential total does not, and `first` finds the first
+total that does.
 """
 
 from __future__ import annotations
@@ -24,36 +19,42 @@ from tensordsl.graph.types import COMPLEX
 
 
 @record
-class Meeting:
-    """What meets along a line: its dtype, what changes nothing, and what two are together."""
+class Monoid:
+    """What a scan combines: dtype, identity, and the combination of two values."""
 
     dtype: str
-    start: str
-    together: Callable[[str, str], str]
+    identity: str
+    combine: Callable[[str, str], str]
 
 
-def leaves(function: str, result: str) -> bool:
-    """Is the first total that is no number looked for?"""
+def has_first_overflow(function: str, result: str) -> bool:
+    """Whether the first total that is not finite is searched for."""
     return result == "float16" or (function == "cumprod" and result in FLOATS)
 
 
 def wide_of(result: str) -> str:
-    """What totals of a result are computed in."""
+    """The dtype in which totals of a result are computed."""
     return "float32" if result == "float16" else result
 
 
 def state_of(function: str, result: str) -> str:
-    """The dtype of a part's total: significand and exponent of a product of floats are a complex number's parts."""
+    """The dtype of a segment's total: significand and exponent of a product of floats are a complex number's parts."""
     wide = wide_of(result)
     return complex_of(wide) if function == "cumprod" and result in FLOATS else wide
 
 
 class Totals:
-    """The text of totals of a function (sums, but for `cumprod`)."""
+    """The text of totals of a function (sums, but for `cumprod`).
+
+    combine: of states.  Exponents of products have no bounds (significand 2^exponent), so no segment overflows where
+    the line does not; float16 is computed in float32.  Each result is rounded to its dtype once.
+    first: a running total that leaves the finite numbers (an infinity, or the 0 of a product) never returns.  So the
+    first such total of a line is found, and later ones are made of it and of the signs.
+    """
 
     def __init__(self, code: LineCode, function: str, result: str) -> None:
         self.code, self.result, self.wide, self.is_product = code, result, wide_of(result), function == "cumprod"
-        self.state, self.leaves = state_of(function, result), leaves(function, result)
+        self.state, self.has_first_overflow = state_of(function, result), has_first_overflow(function, result)
         self.is_scaled = self.state != self.wide
         self.type = llvm_type(self.wide)
         # adding -0.0 changes nothing, 0.0 the sign of a zero
@@ -61,9 +62,9 @@ class Totals:
         self.identity = constant(number, real_of(self.wide))
         if result in COMPLEX:  # a product begins with the first number: 1 times infinity would be NaN
             self.identity = self._two(self.identity, self.identity)
-        start = self._two(self.identity, constant(0, self.wide)) if self.is_scaled else self.identity
-        self.meeting = Meeting(self.state, start, self.together)
-        self.first_meeting = Meeting(self.wide, self.identity, self.first)
+        identity = self._two(self.identity, constant(0, self.wide)) if self.is_scaled else self.identity
+        self.monoid = Monoid(self.state, identity, self.combine)
+        self.first_monoid = Monoid(self.wide, self.identity, self.first)
 
     def _two(self, x: str, y: str) -> str:
         part = llvm_type(real_of(self.wide))
@@ -83,25 +84,25 @@ class Totals:
         c = self.code
         if not self.is_product:
             return c.op(f"fadd {self.type} {x}, {y}")
-        (a, b), (p, q), t = c.parts(x, self.result), c.parts(y, self.result), llvm_type(real_of(self.result))
+        (a, b), (p, q), t = c.re_im(x, self.result), c.re_im(y, self.result), llvm_type(real_of(self.result))
         ap, bq, aq, bp = (c.op(f"fmul {t} {u}, {v}") for u, v in ((a, p), (b, q), (a, q), (b, p)))
         return paired(c, c.op(f"fsub {t} {ap}, {bq}"), c.op(f"fadd {t} {aq}, {bp}"), self.result)
 
-    def following(self, total: str, own: str, at: str) -> str:
-        """The total behind the element at a position."""
-        c, result = self.code, self.combined(total, own)
+    def following(self, total: str, element: str, at: str) -> str:
+        """The total after the element at an index."""
+        c, result = self.code, self.combined(total, element)
         if not (self.is_product and self.result in COMPLEX):
             return result
-        return c.op(f"select i1 {c.test('eq', at, 0)}, {self.type} {own}, {self.type} {result}")
+        return c.op(f"select i1 {c.test('eq', at, 0)}, {self.type} {element}, {self.type} {result}")
 
     def rounded(self, x: str) -> str:
-        """A number as the result has it, still wide."""
+        """A number with the result's rounding, in the wide dtype."""
         if self.wide == self.result:
             return x
         return scalar(self.code, lambda b, v: b.wide(b.cast(v, self.result)), (self.wide,), x)
 
     def kept(self, value: str, total: str) -> str:
-        """What a total goes on with: its rounded value where that is no number."""
+        """What a total continues with: its rounded value where that is not finite."""
         if value == total:
             return total
 
@@ -111,18 +112,18 @@ class Totals:
         return scalar(self.code, make, (self.wide,) * 2, value, total)
 
     def _is_number(self, b: Builder, x: Val) -> Val:
-        """Does a running total go on from it?"""
+        """Whether a running total can continue from x: it is finite and, of a product, not 0."""
         finite = b.lt(b.abs(x), float("inf"))
         return b.and_(finite, b.ne(x, 0.0)) if self.is_product else finite
 
     def first(self, x: str, y: str) -> str:
-        """Of two totals the first one that is no number; else any number."""
+        """The first of two totals that is not finite; else any number."""
         return scalar(self.code, lambda b, x, y: b.select(self._is_number(b, x), y, x), (self.wide, self.wide), x, y)
 
     def behind(self, first: str, value: str, state: str) -> str:
-        """A running total: its rounded value, or what `first` has left of it; of the state count the sign, and what
-        later elements that are no numbers have made of it."""
-        number = self.code.parts(state, self.state)[0] if self.is_scaled else state
+        """A running total: its rounded value, or what `first` leaves of it; of the state only the sign matters then,
+        and what later elements that are not finite have made of it."""
+        number = self.code.re_im(state, self.state)[0] if self.is_scaled else state
 
         def make(b: Builder, first: Val, value: Val, number: Val) -> Val:
             left = b.abs(first) if self.is_product else first
@@ -144,7 +145,7 @@ class Totals:
         number, place = scalars(self.code, make, (self.wide,), x)
         return paired(self.code, number, place, self.state)
 
-    def together(self, x: str, y: str) -> str:
+    def combine(self, x: str, y: str) -> str:
         if not self.is_scaled:
             return self.combined(x, y)
 
@@ -155,8 +156,8 @@ class Totals:
             return b.select(is_large, b.mul(product, 0.5), product), b.add(b.add(n, m), one_more)
 
         c = self.code
-        parts = (*c.parts(x, self.state), *c.parts(y, self.state))
-        number, place = scalars(c, make, (self.wide,) * 4, *parts)
+        re_im = (*c.re_im(x, self.state), *c.re_im(y, self.state))
+        number, place = scalars(c, make, (self.wide,) * 4, *re_im)
         return paired(c, number, place, self.state)
 
     def value(self, state: str) -> str:
@@ -168,4 +169,4 @@ class Totals:
         def make(b: Builder, significand: Val, exponent: Val) -> Val:
             return b.ldexp(significand, b.maximum(b.minimum(exponent, far), -far))
 
-        return scalar(self.code, make, (self.wide,) * 2, *self.code.parts(state, self.state))
+        return scalar(self.code, make, (self.wide,) * 2, *self.code.re_im(state, self.state))

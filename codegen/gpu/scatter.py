@@ -1,29 +1,25 @@
-"""Writing to indexed places on the GPU: x[indices] = y, and x[indices] += y, with NumPy's results bit for bit.
+"""Scatter on the GPU without atomics: x[indices] = y, and x[indices] += y, with NumPy's results bit for bit.
 
-Two kernels.  The first looks at the indices: one out of range sets the status.  The second writes, unless it is set.
-There a block owns some rows of x: positions along the indexed axes, numbered in C order.  It reads all indices, 256 at
-a time, and does the ones that are its own in their order, threads side by side along the other axes of x.  So every
-element has one writer, which adds in NumPy's order, and of several values that are set the last one stays, without
-atomic operations.
-
-The cost, for P places in rows of C elements and G blocks: G * P reads of indices, of which all but the first come from
-the cache, and P * C updates; those of one row one after the other, so many places in one short row are slow.
+Two kernels: the first checks the indices and sets the status if one is out of range; the second writes, unless it is
+set.  There a block owns some rows of x (see `write`), so every element has one writer, in NumPy's order.  With P
+indices, rows of C elements and G blocks it costs G * P index reads (mostly cached) and P * C updates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import prod
 
 from tensordsl.base.records import record
 from tensordsl.codegen.gpu.builder import GLOBAL, SHARED, THREADS, WARP, Env, GpuCode, Kernel, Loop, evaluate
 from tensordsl.codegen.gpu.kernels import module_text
 from tensordsl.codegen.gpu.launch import Launch, Operand
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder
-from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
+from tensordsl.codegen.tensor_ir.indexing import place_taken
 
 WARPS = THREADS // WARP
-BLOCKS = 4  # per multiprocessor
+BLOCKS_PER_SM = 4  # per multiprocessor
 
 
 @record(eq=False)
@@ -62,16 +58,16 @@ def launches(
     `status`: the address of an i64, which becomes 1 where an index is out of range; x is written if it is 0 only.
     """
     shape = _broadcast([i.shape for i in indices])
-    points = _product(shape)
+    points = prod(shape)
     if not points:
         return []
     placed, free = place_taken(made.rank, made.axes, made.index_rank, range(made.rank - len(made.axes) + len(shape)))
     result = [0] * (len(placed) + len(free))
     for axis, n in [*zip(placed, shape, strict=True), *((free[d], x.shape[d]) for d in free)]:
         result[axis] = n
-    rows, columns = _product([x.shape[d] for d in made.axes]), _product([x.shape[d] for d in free])
+    rows, columns = prod([x.shape[d] for d in made.axes]), prod([x.shape[d] for d in free])
     team = WARP if columns <= WARP else THREADS
-    grid = max(1, min(-(-rows // (THREADS // team)), multiprocessors * BLOCKS))
+    grid = max(1, min(-(-rows // (THREADS // team)), multiprocessors * BLOCKS_PER_SM))
     y_strides = _aligned(y, result)
     values = {
         ("points", 0, 0): points,
@@ -85,15 +81,8 @@ def launches(
         values |= {("index", k, d): s for d, s in enumerate(_aligned(i, shape))}
     pointers = [x.address, y.address, *(i.address for i in indices), status]
     arguments = (*pointers, *(values[p] for p in made.params))
-    check = Launch(made.check, min(-(-points // THREADS), multiprocessors * BLOCKS), THREADS, arguments)
+    check = Launch(made.check, min(-(-points // THREADS), multiprocessors * BLOCKS_PER_SM), THREADS, arguments)
     return [check, Launch(made.write, grid, THREADS, arguments)] if rows * columns else [check]
-
-
-def _product(factors: Sequence[int]) -> int:
-    result = 1
-    for n in factors:
-        result *= n
-    return result
 
 
 def _broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -183,6 +172,9 @@ class _Emitter:
         return self._kernel()
 
     def write(self, is_set: bool) -> Kernel:
+        """The kernel that writes.  A block owns some rows of x: positions along the indexed axes, numbered in C order.
+        It reads all indices, 256 at a time, and applies those in its rows in their order, with adjacent threads along
+        the other axes."""
         c = self.code
         fine = c.test("eq", c.load("%status", "int64"), 0)
         c.when(fine, lambda: self._write(is_set))
@@ -238,7 +230,7 @@ class _Emitter:
         c.when(is_first, lambda: c.store(mask, c.at(self.masks, "int32", warp, SHARED), "int32", SHARED))
 
     def _update(self, slot: str, is_set: bool) -> None:
-        """The place in a slot, by the team whose row it is."""
+        """Update x at the index in a slot, by the team that owns its row."""
         c, team = self.code, self.param("team")
         row, target, source = (
             c.load(c.at(cell, "int64", slot, SHARED), "int64", SHARED)

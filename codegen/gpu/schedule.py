@@ -1,7 +1,7 @@
-"""The GPU's choices for a group: the axis of neighbouring threads, threads that share a row, and a second stage.
+"""GPU schedules of a group: the axis of adjacent threads, threads per row, and whether there is a second stage.
 
-A full reduction (no parallel axis) has nothing for blocks to share but its one row: `stages` rewrites it as two groups,
-partial states of the tiles and the same reducer over those.  Neither kernel knows of it.
+A full reduction has only one row to give to blocks: `stages` rewrites it as two groups, partial states of tiles and
+the same reducer over those.  Neither kernel knows of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from tensordsl.base.records import record
 from tensordsl.codegen.cpu.schedule import is_short, lane_axis, reach
 from tensordsl.codegen.fusion.group import Buffer, Group, Out, Pass, Reducer, Schedule, buffers
-from tensordsl.codegen.gpu.accesses import crosses
+from tensordsl.codegen.gpu.accesses import is_crossing_load
 from tensordsl.codegen.gpu.builder import THREADS
 from tensordsl.codegen.gpu.elementwise import flat_kernel
 from tensordsl.codegen.gpu.kernels import TILE_CELLS, Emitter, GpuKernel, module_text
@@ -22,7 +22,7 @@ from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Builder, Val, walk
 from tensordsl.codegen.target.tuning import ScheduleTuning
 
 USUAL = ScheduleTuning()
-STEPS = 32  # of a thread's partial state
+STEPS_PER_PARTIAL_STATE = 32  # of a thread: keeps sums accurate
 COLUMN_THREADS = THREADS // 32  # rows of threads in a tile of 32 columns
 TILES, TILE_AXIS = "tiles", "tile"
 
@@ -31,7 +31,7 @@ TILES, TILE_AXIS = "tiles", "tile"
 class GpuPlan:
     """A group's kernels in the order of their launches, the buffers between them, and the module that holds them.
 
-    has_choice: the first kernel does all, or the others do, by the lengths (`gpu.launch.takes_first`).
+    has_choice: the first kernel does all, or the others do, by the lengths (`gpu.launch.is_first_chosen`).
     """
 
     group: Group
@@ -42,7 +42,7 @@ class GpuPlan:
 
     @property
     def buffers(self) -> list[Buffer]:
-        """What the caller gives: the group's inputs and outputs."""
+        """The operands of a launch: the group's inputs and outputs."""
         ins, outs = buffers(self.group)
         return [*ins, *outs]
 
@@ -55,10 +55,12 @@ def schedule(group: Group, fastmath: bool = False, lane: str = "", t: ScheduleTu
     lane, steps = lane or lane_axis(group, t), group.passes
     crossing = _crossing(group, steps, t)
     if crossing:
-        return Schedule(crossing[0], (1,) * len(steps), STEPS, shared_memory_axis=crossing[1], fastmath=fastmath)
+        return Schedule(
+            crossing[0], (1,) * len(steps), STEPS_PER_PARTIAL_STATE, shared_memory_axis=crossing[1], fastmath=fastmath
+        )
     local = any(p.local for p in steps)
     width = 1 if not local else COLUMN_THREADS if lane in group.parallel else THREADS
-    return Schedule(lane, (width,) * len(steps), STEPS, fastmath=fastmath)
+    return Schedule(lane, (width,) * len(steps), STEPS_PER_PARTIAL_STATE, fastmath=fastmath)
 
 
 def _crossing(group: Group, steps: Sequence[Pass], t: ScheduleTuning) -> tuple[str, str] | None:
@@ -69,7 +71,7 @@ def _crossing(group: Group, steps: Sequence[Pass], t: ScheduleTuning) -> tuple[s
         return None
     count: dict[str, int] = {}
     for v in walk(group.roots):
-        if crosses(v, lane) and not is_short(group, v.attr[1][-1], t):
+        if is_crossing_load(v, lane) and not is_short(group, v.attr[1][-1], t):
             count[v.attr[1][-1]] = count.get(v.attr[1][-1], 0) + ITEMSIZE[v.type]
     cross = max(count, key=lambda a: count[a], default="")
     # The operands' tiles stand in shared memory, of which a block has 48 KiB.
@@ -81,8 +83,8 @@ def plan(
 ) -> GpuPlan:
     """The kernels of a group: `name` (by default the group's), or `name_1` and `name_2` if there are two stages.
 
-    By default a full reduction has two, and other groups whose one pass reduces have both forms: few long rows or
-    columns are not work enough for a GPU.  Groups of several passes have `name_held` too, unless told otherwise.
+    By default a full reduction has two, and other groups whose one pass reduces have both forms, since few long rows or
+    columns do not fill a GPU.  Groups of several passes have `name_held` too, unless `held` says otherwise.
     `fastmath`: float32 functions by approximate instructions (`gpu.fastmath`).
     """
     name = name or group.name

@@ -1,6 +1,6 @@
-"""A device's program as bytes, for the disk cache: what a warm start needs instead of the compiler.
+"""Device programs as bytes, for the disk cache: what a warm start needs instead of the compiler.
 
-Of reducers there are their names: launches look at maps and lengths alone.
+A program, its `GpuStep`s and the kernels' text; of reducers only the names, since launches read maps and lengths alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tensordsl.codegen.gpu.schedule import GpuPlan
 from tensordsl.codegen.program_ir.instructions import Program
 from tensordsl.codegen.scalar_ir.builder import Val
 
-LIMIT = 64 << 20  # bytes: larger programs, which hold large constants, are not kept
+MAX_BYTES = 64 << 20  # larger programs, which hold large constants, are not cached
 
 
 def to_bytes(program: Program, steps: Sequence[GpuStep], text: str) -> bytes | None:
@@ -25,21 +25,21 @@ def to_bytes(program: Program, steps: Sequence[GpuStep], text: str) -> bytes | N
     plans = [replace(plan, group=None) for plan in program.plans]
     bare = []
     for plan, step in zip(plans, steps, strict=True):
-        turns = tuple(replace(turn, copy=_bare(turn.copy)) for turn in step.turns)
-        bare.append(GpuStep(plan, _bare(step.kernels), turns))
+        transposes = tuple(replace(transpose, copy=_bare(transpose.copy)) for transpose in step.transposes)
+        bare.append(GpuStep(plan, _bare(step.kernels), transposes))
     out = io.BytesIO()
     _Pickler(out, pickle.HIGHEST_PROTOCOL).dump((replace(program, plans=plans), bare, text))
-    return out.getvalue() if out.tell() <= LIMIT else None
+    return out.getvalue() if out.tell() <= MAX_BYTES else None
 
 
 def _bare(plan: GpuPlan) -> GpuPlan:
-    """A plan without its texts."""
+    """A plan without its kernels' texts."""
     kernels = tuple(replace(k, text="", declarations=frozenset(), functions={}) for k in plan.kernels)
     return replace(plan, kernels=kernels, text="")
 
 
 def from_bytes(blob: bytes) -> tuple[Program, list[GpuStep], str]:
-    """Of `to_bytes`."""
+    """The inverse of `to_bytes`."""
     program, steps, text = pickle.loads(blob)
     return program, steps, text
 

@@ -1,9 +1,8 @@
-"""Sorting on the GPU, stable and in NumPy's order, and the places of numbers in sorted ones: by merging runs by rank.
+"""Merge sort on the GPU, stable and in NumPy's order, and binary search in sorted vectors.
 
-An element of a run goes where its place in the run and the number of smaller ones in the neighbouring run say, which a
-binary search finds; equals of the left run come first.  A block sorts 1024 elements so in shared memory, first runs of
-one element; then runs are merged in the device's memory, a thread per element (Satish, Harris and Garland, Designing
-efficient sorting algorithms for manycore GPUs, 2009, section 5).
+A block sorts CHUNK_ELEMENTS in shared memory; then sorted runs are merged by rank in the device's memory, a thread per
+element: an element's place is its index in its run plus the number of smaller ones in the other run.
+Ref: Satish, Harris and Garland, "Designing efficient sorting algorithms for manycore GPUs" (2009), section 5.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from tensordsl.codegen.gpu.launch import Launch, Operand, contiguous
 from tensordsl.codegen.gpu.lines import LineCode, LineKernel, launch, line_values, search
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 
-CHUNK, BITS = 1024, 10  # elements that a block sorts
+CHUNK_ELEMENTS, CHUNK_BITS = 1024, 10  # elements that a block sorts
 
 
 @record(eq=False)
@@ -32,7 +31,7 @@ class Sort:
     text: str
 
     @property
-    def parts(self) -> tuple[LineKernel, ...]:
+    def all_kernels(self) -> tuple[LineKernel, ...]:
         return self.block, self.merge
 
 
@@ -42,7 +41,7 @@ class Search:
     text: str
 
     @property
-    def parts(self) -> tuple[LineKernel, ...]:
+    def all_kernels(self) -> tuple[LineKernel, ...]:
         return (self.kernel,)
 
 
@@ -62,9 +61,9 @@ def searching(function: str, dtype: str) -> Search:
 
 
 def scratch_bytes(made: Sort, x: Operand) -> int:
-    """Two sets of keys, and of positions where those are wanted; none for lines that a block sorts."""
+    """Two sets of keys, and of positions where those are requested; none for lines that a block sorts."""
     lines = _lines(x)
-    return 2 * x.shape[0] * lines * (ITEMSIZE[made.dtype] + 8 * made.is_argument) if x.shape[0] > CHUNK else 0
+    return 2 * x.shape[0] * lines * (ITEMSIZE[made.dtype] + 8 * made.is_argument) if x.shape[0] > CHUNK_ELEMENTS else 0
 
 
 def launches(made: Sort, x: Operand, y: Operand, scratch: int, multiprocessors: int = 132) -> list[Launch]:
@@ -73,7 +72,7 @@ def launches(made: Sort, x: Operand, y: Operand, scratch: int, multiprocessors: 
     n, lines = x.shape[0], _lines(x)
     if not n * lines:
         return []
-    chunks, levels = -(-n // CHUNK), max(0, (-(-n // CHUNK) - 1).bit_length())
+    chunks, levels = -(-n // CHUNK_ELEMENTS), max(0, (-(-n // CHUNK_ELEMENTS) - 1).bit_length())
     order = (lines, n)  # of scratch: a line after the other
     step = contiguous(order)
     first, second = 8 * made.is_argument * n * lines, ITEMSIZE[made.dtype] * n * lines
@@ -89,12 +88,12 @@ def launches(made: Sort, x: Operand, y: Operand, scratch: int, multiprocessors: 
     last = y.address, y.address  # of keys or of positions: the other one is not written at the end
     places = [*(sets[k % 2] for k in range(levels)), last]
     targets = [on_lines(0)] * levels + [y]
-    some = min(n, CHUNK)
+    some = min(n, CHUNK_ELEMENTS)
     values = arguments(x, targets[0]) | {"levels": (some - 1).bit_length(), "is_last": int(not levels)}
     pointers = {"x": x.address, "positions": places[0][0], "keys": places[0][1]}
     result = [launch(made.block, lines * chunks, pointers, values, multiprocessors)]
     for k in range(levels):
-        values = arguments(on_lines(0), targets[k + 1]) | {"bits": BITS + k, "is_last": int(k + 1 == levels)}
+        values = arguments(on_lines(0), targets[k + 1]) | {"bits": CHUNK_BITS + k, "is_last": int(k + 1 == levels)}
         pointers = {"old_positions": places[k][0], "old_keys": places[k][1]}
         pointers |= {"positions": places[k + 1][0], "keys": places[k + 1][1]}
         result.append(launch(made.merge, -(-lines * n // THREADS), pointers, values, multiprocessors))
@@ -139,13 +138,13 @@ def _rank(
 
 def _block(dtype: str, is_argument: bool, rank: int, name: str) -> LineKernel:
     c = LineCode(name, ("x", "positions", "keys"), rank)
-    keys = c.cells(name, dtype, 2 * CHUNK)
-    places = c.cells(name, "int64", 2 * CHUNK) if is_argument else ""
+    keys = c.cells(name, dtype, 2 * CHUNK_ELEMENTS)
+    places = c.cells(name, "int64", 2 * CHUNK_ELEMENTS) if is_argument else ""
     chunks, n = c.param("chunks"), c.param("n")
     work = Loop(c, c.block_number, c.arith("mul", c.param("lines"), chunks))
     x, y = c.offsets(c.arith("udiv", work.index, chunks), "x", "y")
-    low = c.arith("mul", c.arith("urem", work.index, chunks), CHUNK)
-    count = c.min(c.arith("sub", n, low), CHUNK)
+    low = c.arith("mul", c.arith("urem", work.index, chunks), CHUNK_ELEMENTS)
+    count = c.min(c.arith("sub", n, low), CHUNK_ELEMENTS)
 
     def each(body: Callable[[str], None]) -> None:
         loop = Loop(c, c.tid, count)
@@ -170,8 +169,8 @@ def _block(dtype: str, is_argument: bool, rank: int, name: str) -> LineKernel:
     each(read)
     c.barrier()
     levels = Loop(c, "0", c.param("levels"))
-    half = c.arith("mul", c.arith("and", levels.index, 1), CHUNK)
-    other = c.arith("sub", CHUNK, half)
+    half = c.arith("mul", c.arith("and", levels.index, 1), CHUNK_ELEMENTS)
+    other = c.arith("sub", CHUNK_ELEMENTS, half)
 
     def merge(at: str) -> None:
         cell = c.arith("add", half, at)
@@ -182,7 +181,7 @@ def _block(dtype: str, is_argument: bool, rank: int, name: str) -> LineKernel:
     each(merge)
     c.barrier()
     levels.end(1)
-    final = c.arith("mul", c.arith("and", c.param("levels"), 1), CHUNK)
+    final = c.arith("mul", c.arith("and", c.param("levels"), 1), CHUNK_ELEMENTS)
 
     def write(at: str) -> None:
         cell, position = c.arith("add", final, at), c.arith("add", low, at)

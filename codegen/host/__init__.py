@@ -3,9 +3,9 @@
 Comes in   a verified `program_ir.instructions.Program`.
 Goes out   LLVM text for code generation at level 0 (`emitter.emit_program`), without external symbols: helpers and
            kernels are reached through the run-time table and `ctx.kern`.  Its length is linear in the program's.
-Way        `emitter.Emitter` has a method for each instruction; names become LLVM operands.  `control` writes loops and
-           branches, `blocks` loops over blocks of rows, as functions whose parts threads share, `gemm` the calls of
-           matrix products, `failures` the checks: conditions are collected, and straight-line code asks once.
+Flow       `emitter.Emitter` has a method for each instruction; names become LLVM operands.  `control` writes loops and
+           branches, `blocks` loops over blocks of rows, as functions whose tasks threads share, `gemm` the calls of
+           matrix products, `failures` the checks: conditions are collected, and straight-line code tests them together.
 Uses       `abi.layouts`, `program_ir`, `llvm.total_integers`.
 Used by    `compiler.pipeline`.
 Begin with `emitter.emit_program` and `Emitter.module`, then `failures`.

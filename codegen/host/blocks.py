@@ -1,9 +1,8 @@
-"""LLVM text of a program's loops over blocks of rows: a function of a number of rows, a part, that threads share out.
+"""LLVM text of a program's loops over blocks of rows: one function per loop, whose tasks threads share.
 
-It is given the call's integers and addresses by an environment of words, and shares nothing else with the program but
-its constants.  A bit of one of these words says which slot is taken: one thread alone has the first, again and again,
-so that its storage stays in the cache.  Where something fails in several parts at once, the first one's record is the
-call's.
+`Blocks` -> a call of the library's `each_part` with that function.  It gets the call's values in an environment of
+words.  A bit of one of these says which slot is in use: one thread alone always has the first, so that its storage
+stays in the cache.  Where several tasks fail, the record of the first one is the call's.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ FAILED, SLOTS, FRAME, GIVEN = (
 
 
 def blocks(e: Emitter, i: p.Blocks) -> None:
-    """At least one part, of at least one block."""
-    names = {i.count: "i64", i.step: "i64", i.size: "i64", **free_names(i.body, i.turns)}
+    """The loop, which has at least one task of at least one block."""
+    names = {i.count: "i64", i.step: "i64", i.size: "i64", **free_names(i.body, i.parameters)}
     inner, name = _within(e), f"blocks{len(e.functions)}"
-    e.functions.append("")  # its place: what it contains comes behind
+    e.functions.append("")  # its position: functions of nested loops follow
     place = len(e.functions) - 1
     given: list[tuple[str, Operand]] = []
     for n, kind in names.items():
         value = e.values[n]
         inner.values[n] = value if isinstance(value, int) else f"%given{len(given)}"
         given += [] if isinstance(value, int) else [(kind, value)]
-    e.functions[place] = _part(inner, i, name, [kind for kind, _ in given])
+    e.functions[place] = _task_function(inner, i, name, [kind for kind, _ in given])
     e.ordinal = inner.ordinal
     env = e.array("env", "i64", [0, 0])
     e.array("env", "ptr", ["%frame", "%ctx"], FRAME)
@@ -59,20 +58,20 @@ def _within(e: Emitter) -> Emitter:
     return inner
 
 
-def _part(e: Emitter, i: p.Blocks, name: str, kinds: Sequence[str]) -> str:
-    """The function of one part's blocks, the turns of a loop: `first` goes up by `step`."""
+def _task_function(e: Emitter, i: p.Blocks, name: str, kinds: Sequence[str]) -> str:
+    """The function of one task: a loop over its blocks, in which `first` goes up by `step`."""
     count, step, size = e.values[i.count], e.values[i.step], e.values[i.size]
     slot = e.op(f"call i64 {e.helper('take_slot')}(ptr %env)")
     start = e.op(f"mul i64 %part, {size}")
-    end = _least(e, e.op(f"add i64 {start}, {size}"), count)
+    end = _min(e, e.op(f"add i64 {start}, {size}"), count)
     body, done, before = e.label("block"), e.label("done"), e.block
     e.put(f"br label %{body}")
     e.place(body)
     first = e.tmp()
     phi = len(e.lines)
-    e.put("")  # filled below: the value of the back edge is not known yet
-    here = _least(e, e.op(f"sub i64 {count}, {first}"), step)
-    e.values.update(zip(i.turns, (first, here, "%part", start, slot), strict=True))
+    e.put("")  # set below, once the value of the back edge is known
+    here = _min(e, e.op(f"sub i64 {count}, {first}"), step)
+    e.values.update(zip(i.parameters, (first, here, "%part", start, slot), strict=True))
     region(e, i.body, ())
     after = e.op(f"add i64 {first}, {step}")
     e.put(f"br i1 {e.op(f'icmp slt i64 {after}, {end}')}, label %{body}, label %{done}")
@@ -88,7 +87,7 @@ def _part(e: Emitter, i: p.Blocks, name: str, kinds: Sequence[str]) -> str:
     return "\n".join((*_head(e, name, kinds), *e.lines))
 
 
-def _least(e: Emitter, x: str, y: Operand) -> str:
+def _min(e: Emitter, x: str, y: Operand) -> str:
     return e.op(f"select i1 {e.op(f'icmp slt i64 {x}, {y}')}, i64 {x}, i64 {y}")
 
 

@@ -1,4 +1,7 @@
-"""LLVM text of a program's loops and branches, for `codegen.host.emitter`."""
+"""LLVM text of a program's loops and branches, for `codegen.host.emitter`.
+
+`For` and `If` -> labels, phis and the text of their regions, whose names are dropped at the end.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def forget(e: Emitter) -> None:
-    """A loop begins or ends: nothing is known of the shared arrays."""
+    """A loop begins or ends: the contents of the shared arrays are unknown."""
     for known in e.written.values():
         known.clear()
 
 
 def region(e: Emitter, code: Sequence[Instr], out: Sequence[Name]) -> list[Operand]:
-    """The code of a region; the operands of `out` at its end, its arena given back and its names forgotten."""
+    """Emit a region; the operands of `out` at its end.  Its arena is given back, and its names are dropped."""
     mark = len(e.undo)
     e.opened.append(None)
     e.code(code)
@@ -45,7 +48,7 @@ def loop(e: Emitter, i: p.For) -> None:
     e.place(head)
     index, carried = e.tmp(), [e.tmp() for _ in i.carried]
     phis = len(e.lines)
-    e.put("")  # filled below: the values of the back edge are not known yet
+    e.put("")  # set below, once the values of the back edge are known
     e.put(f"br i1 {e.op(f'icmp slt i64 {index}, {count}')}, label %{body}, label %{done}")
     e.place(body)
     forget(e)
@@ -72,7 +75,7 @@ def loop(e: Emitter, i: p.For) -> None:
 def branch(e: Emitter, i: p.If) -> None:
     then, other, join = e.label("then"), e.label("else"), e.label("join")
     if i.then and type(i.then[0]) is p.Launch and i.orelse and type(i.orelse[0]) is p.Launch:
-        e.launch_arrays(i.then[0], {})  # most of what the other side's launch wants is the same
+        e.launch_arrays(i.then[0], {})  # most words of the other branch's launch are the same
     before = e.written
     e.put(f"br i1 {e.bit(i.cond)}, label %{then}, label %{other}")
     ends = []

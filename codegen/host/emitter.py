@@ -1,8 +1,8 @@
 """LLVM text of a program: `ptr @program(ptr ctx, ptr frame)` for codegen at level 0, without external symbols.
 
-`abi.layouts` says what the program may assume and call.  The text is linear in the program: names map to LLVM operands
-(constants stay literals), and the arrays that launches, host calls and allocations pass by address are one each, as
-large as the largest needs.  One block fails for all; on the way there a record is written (`codegen.host.failures`).
+`abi.layouts` says what the program may assume and call.  The text is linear in the program: names map to LLVM operands,
+and the arrays that launches, host calls and allocations pass by address are one each, as large as the largest needs.
+One block fails for all, behind a record (`host.failures`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.host.blocks import blocks
 from tensordsl.codegen.host.control import branch, loop
 from tensordsl.codegen.host.failures import Condition, Waiting, before, demand, derive, fail_if, product, settle
-from tensordsl.codegen.host.gemm import gemm, gemm_then, place_of_c
-from tensordsl.codegen.llvm.total_integers import DIVISION, divided
+from tensordsl.codegen.host.gemm import gemm, gemm_with_epilogue, place_of_c
+from tensordsl.codegen.llvm.total_integers import DIVISION, divide_by_power_of_two
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Instr, Name, Program
 from tensordsl.codegen.program_ir.tables import Tables, is_large, library_call_symbol, scatter_symbol
@@ -24,7 +24,7 @@ from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.target.tuning import CallTuning
 
 Operand = str | int
-MAX_ITEM_BYTES = 1 << 47  # bytes of an arena's item beyond which every allocator fails; sums of items stay in 64 bits
+MAX_ITEM_BYTES = 1 << 47  # of an arena: every allocator fails beyond, and sums of items stay in 64 bits
 ARRAYS = ("bases", "strides", "spans", "ints", "dims", "hosts", "slots", "env", "tile", "given", "jump")
 
 USUAL = CallTuning()
@@ -43,7 +43,7 @@ def emit_program(program: Program, faults: bool = False, tuning: CallTuning = US
 
 
 class Values(dict[Name, Operand]):
-    """The operands of names.  What is 0 or 1 is an i1 in `bits`, and widened where an i64 is asked for."""
+    """The operands of names.  A value of 0 or 1 is an i1 in `bits`, and widened where an i64 is read."""
 
     def __init__(self, lines: list[str], numbers: Iterator[int]) -> None:
         self.lines, self.numbers, self.bits = lines, numbers, dict[Name, str]()
@@ -64,7 +64,7 @@ class Emitter:
         self.put = self.lines.append
         self.errors: list[str] = []
         self.waiting = Waiting()
-        self.storage = ""  # what has been made and not asked for
+        self.storage = ""  # allocated and not checked yet
         self.then: Instr | None = None  # the next instruction of the region
         self.released = False  # the GIL, by the pin before
         self.numbers = count()  # of values, in the order of the text: read faster than words
@@ -79,12 +79,12 @@ class Emitter:
         self.opened: list[str | None] = []  # per open region: its first arena block
         self.sizes = dict.fromkeys(ARRAYS, 0)
         self.written: dict[str, dict[int, Operand]] = {name: {} for name in self.sizes}  # the arrays' contents here
-        self.functions: list[str] = []  # of parts of rows
+        self.functions: list[str] = []  # of loops over blocks
         self.globals: list[str] = []
         self.constants: dict[Any, str] = {}
         self.divides: set[str] = set()
 
-    # -- pieces -----------------------------------------------------------------------------------------------------
+    # -- text -----------------------------------------------------------------------------------------------------
     def tmp(self) -> str:
         return f"%{next(self.numbers)}"
 
@@ -122,7 +122,7 @@ class Emitter:
         self.put(f"store {kind} {value}, ptr {self.at(base, offset)}")
 
     def array(self, name: str, kind: str, values: Sequence[Operand], start: int = 0) -> str:
-        """The values written to the shared array `name` from word `start` on, as far as they are not there already."""
+        """The values stored to the shared array `name` from word `start` on, unless they are in it already."""
         base, put, known, numbers = "%" + name, self.put, self.written[name], self.numbers
         for k, value in enumerate(values, start):
             if known.get(k) == value:
@@ -254,13 +254,13 @@ class Emitter:
         self.cells.add(number)
         return f"%cell{number}", 0
 
-    def axis(self, dst: Name, src: p.Source, part: int, axis: int) -> None:
-        base = self.extents.get((src, part))
+    def axis(self, dst: Name, src: p.Source, field: int, axis: int) -> None:
+        base = self.extents.get((src, field))
         if base is None:
             triple, offset = self.source(src)
-            base = self.extents[src, part] = self.load("ptr", triple, offset + part)
+            base = self.extents[src, field] = self.load("ptr", triple, offset + field)
             if self.opened:
-                self.undo.append((self.extents, (src, part)))
+                self.undo.append((self.extents, (src, field)))
         self.define(dst, self.load("i64", base, 8 * axis))
 
     def extent(self, i: p.Extent) -> None:
@@ -279,7 +279,7 @@ class Emitter:
 
     def blas_threads(self, i: p.BlasThreads) -> None:
         threads = self.load("i64", "%rt", layouts.RT["blas_threads"])
-        if not i.beside:
+        if not i.unless_pooled:
             self.define(i.dst, threads)
             return
         pool = self.load("ptr", "%rt", layouts.RT["threads"])
@@ -303,7 +303,7 @@ class Emitter:
             less = self.op(f"icmp {'slt' if i.op == 'min' else 'sgt'} i64 {a}, {b}")
             result = self.op(f"select i1 {less}, i64 {a}, i64 {b}")
         else:
-            shifted = divided(self.op, i.op, a, b)
+            shifted = divide_by_power_of_two(self.op, i.op, a, b)
             if not shifted:
                 self.divides |= {"floordiv", i.op}  # the second calls the first
             result = shifted or self.op(f"call i64 @{i.op}(i64 {a}, i64 {b})")
@@ -382,7 +382,7 @@ class Emitter:
             self.opened[-1] = block
 
     def rounded(self, size: Operand) -> Operand:
-        """A number of bytes up to a multiple of 64."""
+        """A number of bytes rounded up to a multiple of 64."""
         if isinstance(size, int):
             return MAX_ITEM_BYTES if not 0 <= size < MAX_ITEM_BYTES else (size + 63) & -64
         return self.op(f"and i64 {self.op(f'add i64 {size}, 63')}, -64")
@@ -422,16 +422,18 @@ class Emitter:
     def prepare(self, i: p.Prepare) -> None:
         self.inject(i.site)
         f, dims, slot = self.helper("prepare"), self.dims(i.dims), self.slot(i.slot)
-        how: Operand = layouts.PREPARE_FRESH if i.fresh else layouts.PREPARE_LATE if i.late else layouts.PREPARE_OWN
+        how: Operand = (
+            layouts.PREPARE_FRESH if i.fresh else layouts.PREPARE_LATE if i.late else layouts.PREPARE_IN_PLACE
+        )
         if i.unless is not None:
-            how = self.op(f"select i1 {self.bit(i.unless)}, i64 {layouts.PREPARE_OWN}, i64 {how}")
+            how = self.op(f"select i1 {self.bit(i.unless)}, i64 {layouts.PREPARE_IN_PLACE}, i64 {how}")
         call = f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.shared}, ptr {dims}, ptr {slot}, i64 {how})"
         self.storage = self.op(call)
         self.define(i.dst, self.storage)
 
     # -- work ---------------------------------------------------------------------------------------------------------
     def launch_arrays(self, i: p.Launch, moved: dict[Name, Operand]) -> None:
-        """What a launch passes by address; moved: operands that are elsewhere."""
+        """The tables that a launch passes by address; moved: operands that are elsewhere."""
         plan, v = self.program.plans[i.plan], self.values
         self.array("ints", "i64", [v[x] for x in i.ints])
         if not plan.axes:  # integers and the flag are pointed at
@@ -457,7 +459,7 @@ class Emitter:
             self.sizes[name] = self.sizes[name] or 1
         tables = (chosen, "%bases", "%strides", "%spans", "%ints")
         if pair:
-            gemm_then(self, pair, where, tables)
+            gemm_with_epilogue(self, pair, where, tables)
             return
         f = self.helper("run_nest")
         bad = self.op(f"call i64 {f}(ptr %rt, {', '.join(f'ptr {x}' for x in tables)})")
@@ -465,7 +467,7 @@ class Emitter:
             fail_if(self, self.op(f"icmp ne i64 {bad}, 0"), i.site, layouts.ERR_INDEX)
 
     def chosen(self, i: p.Launch) -> str:
-        """Where in `ctx.kern` the plan stands that is launched."""
+        """The index in `ctx.kern` of the plan that is launched."""
         result = self.at("%kern", layouts.PLAN_SIZE * i.plan)
         for cond, plan in i.instead:
             other = self.at("%kern", layouts.PLAN_SIZE * plan)
@@ -473,7 +475,7 @@ class Emitter:
         return result
 
     def launch_direct(self, i: p.Launch, plan: p.LaunchPlan) -> None:
-        """A plan without axes: one point, no nest."""
+        """A plan without axes: its kernel is called directly, without the loops of `run_nest`."""
         n, flag = len(i.ints), self.at("%ints", 8 * len(i.ints)) if plan.may_fail else ""
         if plan.may_fail:
             self.sizes["ints"] = max(self.sizes["ints"], n + 1)
@@ -495,10 +497,10 @@ class Emitter:
         condition = Condition(layouts.HOLDS["zero"], missing, i.first, i.site, layouts.ERR_ABSENT)
         demand(self, condition, self.op(f"icmp ne i64 {missing}, 0"))
 
-    def outgrow(self, i: p.Outgrow) -> None:
+    def deoptimise(self, i: p.Deoptimise) -> None:
         self.inject(i.site)
         for cond in i.conditions:
-            fail_if(self, self.bit(cond), i.site, layouts.ERR_OUTGROWN)
+            fail_if(self, self.bit(cond), i.site, layouts.ERR_DEOPTIMISE)
 
     def scatter(self, i: p.Scatter) -> None:
         v, f = self.values, self.helper(scatter_symbol(i))
@@ -566,7 +568,7 @@ class Emitter:
         self.released = False
 
     def acquire_gil(self, i: p.AcquireGil) -> None:
-        if not isinstance(self.then, p.Return) or self.then.list_slot >= 0:  # else `release` takes it
+        if not isinstance(self.then, p.Return) or self.then.list_slot >= 0:  # else `release` takes it back
             self.put(f"call void {self.helper('restore_thread')}(ptr %ctx, ptr %frame)")
 
     def unwatch(self, i: p.Unwatch) -> None:
@@ -599,7 +601,7 @@ EMIT: dict[type[Instr], Callable[[Emitter, Any], None]] = {
     p.Offset: Emitter.offset, p.Select: Emitter.select, p.LoadScalar: Emitter.load_scalar,
     p.StoreScalar: Emitter.store_scalar, p.Slot: Emitter.slot8, p.Bytes: Emitter.bytes, p.Arena: Emitter.arena,
     p.NewOut: Emitter.new_out, p.NewList: Emitter.new_list, p.Prepare: Emitter.prepare, p.Launch: Emitter.launch,
-    p.Require: Emitter.require, p.Outgrow: Emitter.outgrow, p.Gemm: gemm, p.Scatter: Emitter.scatter,
+    p.Require: Emitter.require, p.Deoptimise: Emitter.deoptimise, p.Gemm: gemm, p.Scatter: Emitter.scatter,
     p.Copy: Emitter.copy, p.Fill: Emitter.fill, p.HostCall: Emitter.host_call, p.LibraryCall: Emitter.library_call,
     p.For: loop, p.If: branch, p.Blocks: blocks, p.Pin: Emitter.pin, p.ReleaseGil: Emitter.release_gil,
     p.AcquireGil: Emitter.acquire_gil, p.Unwatch: Emitter.unwatch,

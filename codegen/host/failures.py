@@ -1,8 +1,7 @@
-"""Where a program may fail: straight-line code asks once for all conditions that it has found.  Where one may not hold,
-the library looks through them in their order, and the record is that of the first that does not
-(`library.python.failures`).
+"""Failure checks of a program: straight-line code tests all conditions collected so far by one branch.
 
-Products are not asked for one by one: none is too large where all that is multiplied is small.
+Where one may not hold, the library's failure check (`library.python.failures`) tests them in order, and the record is
+that of the first that fails.  Products are not tested one by one: while all factors are small, none overflows.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ from tensordsl.codegen.program_ir import instructions as p
 if TYPE_CHECKING:
     from tensordsl.codegen.host.emitter import Emitter, Operand
 
-# What touches no memory but that of sources, and stops nothing: before these a failure need not be asked for.
+# These touch no memory but that of sources, and stop nothing: checks may be moved behind them.
 HARMLESS = frozenset((
     p.Const, p.Extent, p.Stride, p.Data, p.BlasThreads, p.Arith, p.Mul, p.Compare, p.Check, p.Offset, p.Select, p.Slot,
-    p.Bytes, p.Require, p.Outgrow,
+    p.Bytes, p.Require, p.Deoptimise,
 ))  # fmt: skip
-# What gives storage, or NULL where something has failed before: asked for once, after the last of several.
+# These give storage, or NULL where something has failed before: tested once, after the last of several.
 STORAGE = frozenset((p.Arena, p.NewOut, p.NewList, p.Prepare))
-MAX_WAITING_CONDITIONS = 100  # conditions that wait: the library counts their operands in a byte
-MAX_PRODUCT_BITS = 62  # of a product that is not too large
+MAX_WAITING_CONDITIONS = 100  # pending: the library counts their operands in a byte
+MAX_PRODUCT_BITS = 62  # of the largest product that is certain to fit
 
-_CARRIES = {"add": 1, "sub": 1, "min": 0, "max": 0}  # bits
+_CARRY_BITS = {"add": 1, "sub": 1, "min": 0, "max": 0}  # more bits than the operands
 
 Place = tuple[int, int, int]  # of an operand: the bytes of `abi.layouts.CONDITION`
 
@@ -43,9 +42,9 @@ class Condition:
 
 @record(eq=False, frozen=False)
 class Waiting:
-    """What has not been asked for yet.  bad: the i1 that a condition does not hold; factors: all that is multiplied,
-    or'ed: while that is less than 2**room, no product is too large.  bounds: of values the d and c for which they are
-    less than 2**(d * room + c); extents: places of those that may be read again."""
+    """Conditions that have not been tested yet.  bad: the i1 that one of them fails; factors: the bitwise or of all
+    factors: while it is less than 2**room, no product overflows.  bounds: of values the d and c for which they are less
+    than 2**(d * room + c); extents: places of those that may be read again."""
 
     conditions: list[Condition] = field(default_factory=list)
     bad: str = ""
@@ -56,7 +55,7 @@ class Waiting:
 
 
 def demand(e: Emitter, condition: Condition, bad: str) -> None:
-    """Fail before the next instruction that is not harmless if the i1 `bad` is 1: then the condition does not hold."""
+    """Fail before the next instruction that is not harmless if the i1 `bad` is 1: the condition does not hold."""
     if len(e.waiting.conditions) == MAX_WAITING_CONDITIONS:
         settle(e)
     e.waiting.bad = e.op(f"or i1 {e.waiting.bad}, {bad}") if e.waiting.bad else bad
@@ -64,12 +63,12 @@ def demand(e: Emitter, condition: Condition, bad: str) -> None:
 
 
 def fail_if(e: Emitter, bad: str, site: int, kind: int) -> None:
-    """The same for an i1 that says nothing else."""
+    """The same for an i1 without a condition of its own."""
     demand(e, Condition(layouts.HOLDS["zero"], e.op(f"zext i1 {bad} to i64"), 0, site, kind), bad)
 
 
 def product(e: Emitter, a: Operand, b: Operand, site: int) -> str:
-    """A product, which fails likewise where it is too large."""
+    """A product, which fails likewise where it overflows."""
     if len(e.waiting.conditions) == MAX_WAITING_CONDITIONS:
         settle(e)
     w, (d0, c0), (d1, c1) = e.waiting, _bound(e, a), _bound(e, b)
@@ -82,7 +81,7 @@ def product(e: Emitter, a: Operand, b: Operand, site: int) -> str:
 
 
 def _bound(e: Emitter, x: Operand) -> tuple[int, int]:
-    """The bound of a value; one of which nothing is known becomes a factor."""
+    """The bound of a value; one without a known bound becomes a factor."""
     if isinstance(x, int):
         return 0, x.bit_length()
     w = e.waiting
@@ -97,13 +96,13 @@ def _bound(e: Emitter, x: Operand) -> tuple[int, int]:
 def derive(e: Emitter, op: str, result: Operand, a: Operand, b: Operand) -> None:
     """The bound of a sum, a difference, the less or the greater of two, where theirs are known."""
     bounds = e.waiting.bounds
-    if op in _CARRIES and (isinstance(a, int) or a in bounds) and (isinstance(b, int) or b in bounds):
+    if op in _CARRY_BITS and (isinstance(a, int) or a in bounds) and (isinstance(b, int) or b in bounds):
         (d0, c0), (d1, c1) = _bound(e, a), _bound(e, b)
-        bounds[result] = max(d0, d1), max(c0, c1) + _CARRIES[op]
+        bounds[result] = max(d0, d1), max(c0, c1) + _CARRY_BITS[op]
 
 
 def before(e: Emitter, kind: type[p.Instr]) -> None:
-    """Ask for what an instruction needs to have been asked for."""
+    """Emit the pending checks if an instruction of this kind must not run before them."""
     if kind in STORAGE and not e.waiting.conditions:
         e.waiting = Waiting()
     elif kind not in HARMLESS:
@@ -111,7 +110,7 @@ def before(e: Emitter, kind: type[p.Instr]) -> None:
 
 
 def settle(e: Emitter) -> None:
-    """Go on if there is all storage, and all conditions that wait hold; else fail."""
+    """Continue if all storage was allocated and all pending conditions hold; else fail."""
     if e.storage:
         e.guard(e.op(f"icmp ne ptr {e.storage}, null"))
         e.storage = ""
@@ -126,13 +125,13 @@ def settle(e: Emitter) -> None:
         bad = e.op(f"or i1 {bad}, {large}") if bad else large
     if bad:
         label, go = e.label("e"), e.label("g")
-        e.errors.append(_judge(e, w, label, go))
+        e.errors.append(_failure_check(e, w, label, go))
         e.put(f"br i1 {bad}, label %{label}, label %{go}")
         e.place(go)
 
 
-def _judge(e: Emitter, w: Waiting, label: str, go: str) -> str:
-    """The block that asks the library which condition does not hold."""
+def _failure_check(e: Emitter, w: Waiting, label: str, go: str) -> str:
+    """The block that has the library find which condition fails."""
     places = w.extents
     given: list[Operand] = []
     for x in [x for c in w.conditions for x in (c.a, c.b)]:

@@ -1,5 +1,8 @@
-"""LLVM text of a program's matrix products, alone or with the launch that follows them
-(`program_ir.gemm_epilogues`)."""
+"""LLVM text of a program's matrix products, alone or with their epilogue (`program_ir.gemm_epilogues`).
+
+`Gemm` -> a call of the library's `gemm_<dtype>`; with an epilogue, of `gemm_then_<dtype>`, if C is too large
+for the cache.
+"""
 
 from __future__ import annotations
 
@@ -18,25 +21,26 @@ if TYPE_CHECKING:
 
 
 def gemm(e: Emitter, i: p.Gemm) -> None:
-    """A product, unless it is computed with the launch behind it."""
+    """A product, unless it is computed together with the launch after it."""
     if id(i) not in e.tables.epilogues:
         _multiply(e, i, e.values[i.c])
 
 
 def place_of_c(e: Emitter, pair: Epilogue, width: int) -> tuple[str, str]:
-    """Whether a large C goes through the launch block by block, in the place of a result; and its address.  Elements in
-    place are computed once: rows have to be vectors of the kernel's width, or so short that they are taken as one."""
+    """(the i1 whether a large C goes through the epilogue block by block, in the storage of a result; the address of
+    C). Elements in place are computed once: rows have to be vectors of the kernel's width, or short enough to
+    be one."""
     m, n, item = e.values[pair.gemm.m], e.values[pair.gemm.n], ITEMSIZE[pair.gemm.dtype]
     fits = e.op(f"icmp eq i64 {e.op(f'srem i64 {n}, {width}')}, 0")
     if pair.is_flat:
         fits = e.op(f"or i1 {fits}, {e.op(f'icmp sle i64 {n}, {e.tuning.gemm_short_row_bytes // item}')}")
-    large = e.op(f"icmp sge i64 {e.op(f'mul i64 {m}, {n}')}, {e.tuning.gemm_epilogue_max_bytes // item}")
+    large = e.op(f"icmp sge i64 {e.op(f'mul i64 {m}, {n}')}, {e.tuning.gemm_epilogue_min_bytes // item}")
     fits = e.op(f"and i1 {fits}, {large}")
     return fits, e.op(f"select i1 {fits}, ptr {e.values[pair.place]}, ptr {e.values[pair.gemm.c]}")
 
 
-def gemm_then(e: Emitter, pair: Epilogue, where: tuple[str, str], tables: Sequence[str]) -> None:
-    """A product and its epilogue, whose `tables` `run_nest` would be given; `where` as `place_of_c` says."""
+def gemm_with_epilogue(e: Emitter, pair: Epilogue, where: tuple[str, str], tables: Sequence[str]) -> None:
+    """A product and its epilogue, with the `tables` of the epilogue's launch; `where` is `place_of_c`'s result."""
     (in_blocks, c), (blocks, apart, done) = where, (e.label(x) for x in ("blocks", "apart", "done"))
     e.put(f"br i1 {in_blocks}, label %{blocks}, label %{apart}")
     e.place(blocks)
@@ -63,7 +67,7 @@ def _operands(e: Emitter, i: p.Gemm, c: Operand) -> str:
     scratch = "null" if i.scratch is None else v[i.scratch]
     size = f"i64 {v[i.m]}, i64 {v[i.n]}, i64 {v[i.k]}"
     alpha, beta = _number(e, i, i.factor, i.alpha), _number(e, i, i.decay, i.beta)
-    if i.decay:  # a 0 of the call is -0, which multiplies
+    if i.decay:  # 0 would mean: do not read C
         beta = e.op(f"select i1 {e.op(f'fcmp oeq double {beta}, 0.0')}, double -0.0, double {beta}")
     scale = f"double {alpha}, double {beta}"
     several = "".join(f", i64 {v[x]}" for x in (() if i.count is None else (i.count, *i.steps)))

@@ -1,6 +1,7 @@
-"""A small structured writer of LLVM functions: what the run-time library's texts are made with.
+"""`Asm`, a writer of LLVM functions with loops and conditions, for the texts of the precompiled library.
 
-Values are operand strings.  No pass promotes memory to registers, so loops carry their state in phis.
+Contract   values are operand strings; calls append instructions; `text` is the function.
+Why        no pass promotes memory to registers, so loops carry their state in phis.
 """
 
 from __future__ import annotations

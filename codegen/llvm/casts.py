@@ -1,4 +1,4 @@
-"""LLVM text of casts: NumPy's, where C leaves them open."""
+"""LLVM text of casts with NumPy's results, also where C leaves them open (floats out of an integer's range)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def cast(code: Code, source: str, target: str, x: list[str], W: int) -> str:
     s, t = llvm_type(source, W), llvm_type(target, W)
     if target == "float16":
         if source == "float64":
-            return half.rounded(code, half.single(code, x[0], W), W)
+            return half.rounded(code, half.rounded_to_odd(code, x[0], W), W)
         return half.rounded(code, cast(code, source, "float32", x, W), W)
     if target == "bool":
         zero = constant(0, source, W)
@@ -59,15 +59,15 @@ def _truncate(code: Code, source: str, target: str, x: str, W: int) -> str:
 
 
 def _float_to_uint64(code: Code, source: str, x: str, W: int) -> str:
-    """Compilers' sequence: below 2^63 as int64, else int64(x - 2^63) with the highest bit turned."""
+    """Compilers' sequence: below 2^63 as int64, else int64(x - 2^63) with the highest bit flipped."""
     s, t, mask = llvm_type(source, W), llvm_type("int64", W), llvm_type("bool", W)
     half = constant(2.0**63, source, W)
     high = code.op(f"fcmp oge {s} {x}, {half}")
     shifted = code.op(f"fsub {s} {x}, {half}")
     part = code.op(f"select {mask} {high}, {s} {shifted}, {s} {x}")
     value = _truncate(code, source, "int64", part, W)
-    turned = code.op(f"xor {t} {value}, {constant(-(2**63), 'int64', W)}")
-    return code.op(f"select {mask} {high}, {t} {turned}, {t} {value}")
+    flipped = code.op(f"xor {t} {value}, {constant(-(2**63), 'int64', W)}")
+    return code.op(f"select {mask} {high}, {t} {flipped}, {t} {value}")
 
 
 def bitcast(code: Code, source: str, target: str, x: list[str], W: int) -> str:

@@ -1,4 +1,9 @@
-"""Several vectors at once: copies of a kernel's straight-line text, whose values have names of their own."""
+"""Cloning of straight-line kernel text: under other names, for several vectors at once and for the tail of a row.
+
+Contract   lines of a kernel and a map of names -> lines; `masked` makes loads of some lanes only of vector loads.
+Applies    to text without blocks (`is_straight`).
+Why        a tail that repeats the last complete vector needs no scalar loop: lanes done before keep their states.
+"""
 
 from __future__ import annotations
 
@@ -47,13 +52,13 @@ def phi_lines(phis: Sequence[Phi], first: str, last: str) -> list[str]:
 
 
 def is_straight(*texts: Sequence[str]) -> bool:
-    """Are there no blocks in them?"""
+    """Is it one block?  (No line is a label.)"""
     return not any(line.endswith(":") for lines in texts for line in lines)
 
 
 def masked_tail(k: RowKernel) -> list[str]:
-    """Behind a row's whole vectors, its last whole one again, where lanes done before stay as they are; or a row that
-    is shorter than a vector, of which only some lanes count."""
+    """The tail of a row: its last complete vector again, where lanes done before keep their states; or all of a row
+    that is shorter than a vector, of which only some lanes count."""
     names = {x: f"{x}.k" for x in defined(k.body.lines)} | {"%i": "%n.last"}
     names |= {p.name: f"{p.name}.k" for p in k.phis}
     return [
@@ -84,8 +89,8 @@ def _chosen(k: RowKernel, names: Mapping[str, str]) -> list[str]:
 
 
 def has_mask_registers(k: RowKernel) -> bool:
-    """If there are none, a mask is as wide as what it chooses from, and LLVM takes one from block to block lane by
-    lane."""
+    """Are masks bits of a register?  Else a mask is as wide as what it chooses from, and LLVM passes one between blocks
+    lane by lane."""
     return "avx512" in k.head.isa
 
 
@@ -129,8 +134,7 @@ def _not_done(code: Code, W: int, bits: int) -> str:
 
 
 def has_bit_masks(k: RowKernel) -> bool:
-    """Whether a mask is best made of an integer's bits: comparing vectors of bytes takes LLVM a fifth of the time of a
-    sum's kernel."""
+    """Is a mask best made of an integer's bits?  LLVM takes long to compile comparisons of vectors of bytes."""
     return has_mask_registers(k) and 8 <= k.width <= 64
 
 
@@ -184,7 +188,7 @@ def masked_loads(lines: Iterable[str]) -> dict[str, str]:
 
 
 def loads_floats(lines: Sequence[str], W: int) -> bool:
-    """Is it straight code that reads nothing but vectors of W floats?"""
+    """Is it one block that loads nothing but vectors of W floats?"""
     read = [line for line in lines if " load " in line or "gather" in line]
     found = [_LOAD.search(line) for line in read]
     return is_straight(lines) and all(m and m[3] in _KINDS and m[2].startswith(f"<{W} x ") for m in found)

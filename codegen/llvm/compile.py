@@ -1,90 +1,89 @@
-"""The compiler of LLVM text: llvmlite behind two functions, imported at the first compile.
+"""The compiler of LLVM text: `compile_object`, a module's text -> an object file, by llvmlite, imported then.
 
-There is no pass manager: texts are emitted as they should run.  Three levels of code generation: 1 for kernels,
-products and loops (the same instructions as at level 2, not ordered a second time after registers are known: as fast,
-and an eighth of the time less), 0 for host programs, 2 for the rest of the library.  At level 1 texts also do without
-some of LLVM's passes (`NEEDLESS`).
+Levels     of code generation: 1 for kernels, products and loops (instructions as at level 2, but not scheduled a second
+           time after registers are allocated: as fast, in less time), 0 for host programs, 2 for the library's others.
+Why        there is no pass manager: texts are emitted as they should run.  At level 1 also some passes of code
+           generation are left out, which find nothing in such texts (`SKIPPED_PASSES`).
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tensordsl.base.forks import lock
 from tensordsl.base.limits import require_space
-from tensordsl.codegen.target.machine import is_arm, native_width, processor
+from tensordsl.codegen.target.machine import is_arm, processor
 
 # Multiplications of 52 bits: LLVM 22 takes them for products of small integers before it parts vectors that are longer
 # than a register, and ends the process where it has to part one.
-UNUSED = frozenset(("avx512ifma", "avxifma"))
-# What code generation does to texts before it selects instructions, and finds between these: a quarter of the time, and
-# kernels run the same.  The last ones find nothing in kernels.
-NEEDLESS = (
+UNUSED_FEATURES = frozenset(("avx512ifma", "avxifma"))
+# Passes of code generation before and after instruction selection that find nothing in kernels, or what makes no
+# difference to their speed.
+SKIPPED_PASSES = (
     "disable-lsr", "disable-cgp", "disable-select-optimize", "disable-constant-hoisting",
     "disable-machine-sink", "disable-machine-cse", "disable-copyprop",
     "disable-tail-duplicate", "disable-early-taildup", "disable-early-ifcvt",
 )  # fmt: skip
-NEEDLESS_X86 = ("disable-x86-domain-reassignment", "disable-x86-lea-opt")
-# The usual scheduler loads a vector of several registers from its end, which memory does not foresee; this one from its
-# beginning, but several vectors of one register from the last to the first.  Dear functions keep the usual one.
-# ("linearize" is no choice: its sums of float32 are wrong.  LLVM's code generator for AArch64 crashes with "list-ilp".)
-ORDER, FORWARD, USUAL = "pre-RA-sched", "list-ilp", "default"
-LOOPS = ("disable-lsr", ORDER)  # what the library's loops have as ever: without the first up to 1.4 of the time
-_LOADS = re.compile(r" = load <(\d+) x (i8|i16|i32|i64|half|float|double)>")
-_SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "half": 2, "float": 4, "double": 8}
-SPACE, PER_CHARACTER = 1 << 24, 60  # bytes that LLVM may want for a module; without them it ends the process
-NEWEST = 22  # LLVM that is known to have these switches: it ends the process for one that it does not know
+SKIPPED_PASSES_X86 = ("disable-x86-domain-reassignment", "disable-x86-lea-opt")
+# The default scheduler loads a vector of several registers from its end, which hardware prefetchers do not predict;
+# this one from its beginning, but several vectors of one register from the last to the first.  Expensive functions keep
+# the default.  ("linearize" is no choice: its sums of float32 are wrong.  For AArch64 "list-ilp" crashes.)
+SCHEDULER, FORWARD_SCHEDULER, DEFAULT_SCHEDULER = "pre-RA-sched", "list-ilp", "default"
+LOOP_PASSES = ("disable-lsr", SCHEDULER)  # which the library's loops keep: without the first they are slower
+LLVM_BASE_BYTES, LLVM_BYTES_PER_CHARACTER = 1 << 24, 60  # what LLVM may allocate for a module, or end the process
+NEWEST_KNOWN_LLVM = 22  # version known to have these switches: LLVM ends the process for one that it does not know
 
 
-def compile_object(text: str, opt: int = 2, kept: Collection[str] = ()) -> bytes:
-    """The object file of a module at level `opt`.  Raises RuntimeError (with LLVM's words) if the text is wrong.
-    kept: switches of passes that this text needs, of those which others of its level do without."""
+def compile_object(text: str, opt: int = 2, kept: Collection[str] = (), forward: bool = False) -> bytes:
+    """The object file of a module at level `opt`.  Raises RuntimeError (with LLVM's message) if the text is wrong.
+
+    kept     names of the passes that this text needs, of those which others of its level leave out
+    forward  schedule loads of vectors of several registers from their beginning (`FORWARD_SCHEDULER`)
+    """
     with lock:
         llvm, triple, layout, machines = _target()
-        require_space(SPACE + PER_CHARACTER * len(text))
+        require_space(LLVM_BASE_BYTES + LLVM_BYTES_PER_CHARACTER * len(text))
         with llvm.parse_assembly(text) as module:
             module.triple, module.data_layout = triple, layout
-            with _under(_switches(text, kept) if opt == 1 and llvm.llvm_version_info[0] <= NEWEST else {}):
+            is_known = llvm.llvm_version_info[0] <= NEWEST_KNOWN_LLVM
+            with _with_switches(_switches(kept, forward) if opt == 1 and is_known else {}):
                 result: bytes = machines[opt].emit_object(module)
     return result
 
 
-def _switches(text: str, kept: Collection[str] = ()) -> dict[str, tuple[str, str]]:
-    """LLVM's switches for a module of kernels or loops: what each is for it, and for others."""
-    lengths = (int(n) * _SIZES[kind] for n, kind in _LOADS.findall(text))
-    is_long = max(lengths, default=0) > native_width() and "@llvm.fma." not in text
-    order = FORWARD if is_long and not is_arm() else USUAL
-    needless = NEEDLESS if is_arm() else NEEDLESS + NEEDLESS_X86
-    switches = {**dict.fromkeys(needless, ("true", "false")), ORDER: (order, USUAL)}
+def _switches(kept: Collection[str] = (), forward: bool = False) -> dict[str, tuple[str, str]]:
+    """LLVM's switches for a module of kernels or loops: (their value for it, the default)."""
+    order = FORWARD_SCHEDULER if forward and not is_arm() else DEFAULT_SCHEDULER
+    skipped = SKIPPED_PASSES if is_arm() else SKIPPED_PASSES + SKIPPED_PASSES_X86
+    switches = {**dict.fromkeys(skipped, ("true", "false")), SCHEDULER: (order, DEFAULT_SCHEDULER)}
     return {name: values for name, values in switches.items() if name not in kept}
 
 
 @contextmanager
-def _under(switches: dict[str, tuple[str, str]]) -> Iterator[None]:
-    """Have code generated under LLVM's `switches`, which are the process's: as before for its other users."""
+def _with_switches(switches: dict[str, tuple[str, str]]) -> Iterator[None]:
+    """Set LLVM's `switches`, which are global to the process, and reset them for its other users."""
     try:
-        _set([f"-{switch}={value}" for switch, (value, _) in switches.items()])
+        _set_options([f"-{switch}={value}" for switch, (value, _) in switches.items()])
         yield
     finally:
-        _set([f"-{switch}={before}" for switch, (_, before) in switches.items()])
+        _set_options([f"-{switch}={before}" for switch, (_, before) in switches.items()])
 
 
-def _set(options: list[str]) -> None:
-    """Give LLVM its options, all in one file where that can be: it looks through the thousands it has each time."""
+def _set_options(options: list[str]) -> None:
+    """Give LLVM its options, all in one response file where possible: each call looks through thousands of options."""
     if not options:
         return
     llvm, *_ = _target()
-    with _in_a_file(options) as file:
+    with _memory_file(options) as file:
         for option in (f"@{file}",) if file else options:
             llvm.set_option("tensordsl", option)
 
 
 @contextmanager
-def _in_a_file(lines: list[str]) -> Iterator[str]:
+def _memory_file(lines: list[str]) -> Iterator[str]:
     """The name of a file in memory, or "" where there are none.  (A name that LLVM can't open ends the process.)"""
     try:
         number = os.memfd_create("options")
@@ -124,7 +123,7 @@ def _make_target() -> tuple[Any, str, str, dict[int, Any]]:
     triple = llvm.get_process_triple()
     target = llvm.Target.from_triple(triple)
     cpu, features = processor()
-    features = features | dict.fromkeys(UNUSED & features.keys(), False)
+    features = features | dict.fromkeys(UNUSED_FEATURES & features.keys(), False)
     options = {
         "cpu": cpu,
         "features": ",".join(("+" if is_there else "-") + name for name, is_there in sorted(features.items())),

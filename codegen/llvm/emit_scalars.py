@@ -1,9 +1,9 @@
-"""LLVM text for scalar values, W lanes at a time: the one emitter of CPU code below the loops.
+"""Emitter of scalar IR: a DAG of `Val`s -> LLVM text on a `Code`, W lanes at a time (scalars at W = 1, else `<W x T>`).
 
-`emit` walks a DAG of `scalar_ir.builder` values and appends one or a few instructions for each to a `Code`.  At W = 1
-the values are scalars, else `<W x T>`.  All operations are total with NumPy's results; what has no total LLVM
-instruction is guarded by selects.  Only intrinsics that every target has as instructions are used, so that objects
-have no external symbols.  Mathematical functions are expanded by `scalar_ir.math`, in place or as internal functions.
+Contract   `emit` and `emit_all` append one or a few instructions for each value; `leaf` gives loads, indices, extents.
+Results    NumPy's, and total: what has no total LLVM instruction is guarded by selects.
+Functions  are expanded by `scalar_ir.math`, in place or as internal functions of the module.
+Why        only intrinsics that are instructions on every target are used, so that objects have no external symbols.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from tensordsl.codegen.scalar_ir.builder import (
     ARITY,
     COMPARISONS,
     FLOATS,
-    FUNCTIONS,
     INTEGERS,
     ITEMSIZE,
     SIGNED,
     UNSIGNED,
     Builder,
     Val,
+    is_function,
     walk,
 )
-from tensordsl.codegen.scalar_ir.math import EXPANSIONS, GUARDS, LONG, SLOW, parts, remainder
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS, floating_point, remainder
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 
@@ -58,7 +58,7 @@ def emit(code: Code, roots: Iterable[Val], env: Env, W: int = 1, leaf: Callable[
 def emit_all(code: Code, values: Iterable[Val], env: Env, W: int = 1, leaf: Callable[[Val], str] | None = None) -> None:
     """`emit` of values that stand behind their operands."""
     todo = [v for v in values if id(v) not in env]
-    count = sum([v.op in FUNCTIONS for v in todo])
+    count = sum([is_function(v) for v in todo])
     in_place = count <= code.inline
     if in_place:
         code.inline -= count
@@ -68,14 +68,14 @@ def emit_all(code: Code, values: Iterable[Val], env: Env, W: int = 1, leaf: Call
             continue
         if v.op == "const":
             env[id(v)] = constant(v.attr, v.type, W)
-        elif v.op in FUNCTIONS:
+        elif is_function(v):
             operands = [env[id(a)] for a in v.args]
-            env[id(v)] = _math(code, v.op, v.type, W, operands, in_place and v.op not in SLOW)
+            env[id(v)] = _call_function(code, v.op, v.type, W, operands, in_place and not FUNCTIONS[v.op].slow_tier)
         elif id(v) in pairs:
             other = pairs[id(v)]
             env[id(v)], env[id(other)] = lookups_of_two(code, v, other, env[id(v.args[0])], W)
-        elif (rest := _rest_of_none(v)) and id(rest.args[0]) in env:
-            env[id(v)] = _has_no_rest(code, v.op, rest, env[id(rest.args[0])], W)
+        elif (rest := _tested_remainder(v)) and id(rest.args[0]) in env:
+            env[id(v)] = _is_divisible(code, v.op, rest, env[id(rest.args[0])], W)
         elif v.op in ARITY:
             env[id(v)] = _operation(code, v, [env[id(a)] for a in v.args], W)
         else:
@@ -98,10 +98,12 @@ def math_definition(name: str, dtype: str, W: int, isa: str = "") -> str:
 @lru_cache(maxsize=512)
 def _expansion(tier: str, name: str, dtype: str) -> tuple[tuple[Val, ...], list[Val], list[Val]]:
     """The function's (params, results, all values but the params, operands first)."""
-    b = Builder()
-    params = tuple(b.param(f"x{i}", dtype) for i in range(ARITY[name]))
-    rows = {"fast": EXPANSIONS, "guard": GUARDS, "slow": SLOW}
-    roots = [rows[part][name](b, *params) for part in tier.split(" and ")]
+    b, f = Builder(), FUNCTIONS[name]
+    params = tuple(b.param(f"x{i}", dtype) for i in range(f.arity))
+    makers = {"fast": f.expansion}
+    if f.slow_tier:
+        makers |= {"guard": f.slow_tier.guard, "slow": f.slow_tier.expansion}
+    roots = [makers[part](b, *params) for part in tier.split(" and ")]
     return params, roots, walk(roots, set(map(id, params)))
 
 
@@ -112,7 +114,7 @@ def _expand(code: Code, tier: str, name: str, dtype: str, W: int, operands: list
     return [env[id(root)] for root in roots]
 
 
-def _math(code: Code, name: str, dtype: str, W: int, operands: list[str], in_place: bool) -> str:
+def _call_function(code: Code, name: str, dtype: str, W: int, operands: list[str], in_place: bool) -> str:
     if in_place:
         return _expand(code, "fast", name, dtype, W, operands)[0]
     text, declarations, functions = _definition(name, dtype, W, code.isa)
@@ -125,10 +127,11 @@ def _math(code: Code, name: str, dtype: str, W: int, operands: list[str], in_pla
 
 @lru_cache(maxsize=512)
 def _definition(name: str, dtype: str, W: int, isa: str) -> tuple[str, dict[str, str], dict[str, str]]:
-    code, operands, t = Code(isa=isa), [f"%x{i}" for i in range(ARITY[name])], llvm_type(dtype, W)
+    arity = 2 if name == "fmod" else FUNCTIONS[name].arity
+    code, operands, t = Code(isa=isa), [f"%x{i}" for i in range(arity)], llvm_type(dtype, W)
     if name == "fmod":
         result = _fmod_body(code, dtype, W)
-    elif name in SLOW:
+    elif FUNCTIONS[name].slow_tier:
         result = _two_tiers(code, name, dtype, W, operands)
     else:
         (result,) = _expand(code, "fast", name, dtype, W, operands)
@@ -144,7 +147,7 @@ def _function(code: Code, symbol: str, t: str, operands: list[str], result: str)
 def _two_tiers(code: Code, name: str, dtype: str, W: int, operands: list[str]) -> str:
     """The fast expansion; if its guard is true in any lane, those lanes from the slow one.
 
-    That is a function of its own so that the fast path has no stack frame.
+    The slow one is a function, so that the fast path has no stack frame.
     """
     t = llvm_type(dtype, W)
     fast, guard = _expand(code, "fast and guard", name, dtype, W, operands)
@@ -159,11 +162,12 @@ def _two_tiers(code: Code, name: str, dtype: str, W: int, operands: list[str]) -
 
 
 def _slow_function(code: Code, name: str, dtype: str, W: int, operands: list[str]) -> str:
-    """The symbol of the slow expansion; of `LONG` ones a function of few lanes, called for each part of the vector:
-    compiling it is dear."""
+    """The symbol of the slow expansion; of long ones a function of one register's lanes, called for each part of the
+    vector, since it takes long to compile."""
     body, symbol = Code(isa=code.isa), math_symbol(name + "_slow", dtype, W)
     n = 8 if "avx512" in code.isa else 4  # a register of float64
-    if name not in LONG or W <= n:
+    tier = FUNCTIONS[name].slow_tier
+    if W <= n or not (tier and tier.is_long):
         (result,) = _expand(body, "slow", name, dtype, W, operands)
     else:
         part, t = _slow_function(code, name, dtype, n, operands), llvm_type(dtype, n)
@@ -284,7 +288,7 @@ def _not(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
     return code.op(f"xor {llvm_type(dtype, W)} {x[0]}, {constant(-1, dtype, W)}")
 
 
-def _choose(strict: str, bools: str) -> Row:
+def _extremum(strict: str, bools: str) -> Row:
     """minimum and maximum; a nan wins: x if x is nan, else the smaller, which is y if y is nan."""
 
     def row(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
@@ -373,8 +377,8 @@ def _quotient(code: Code, dtype: str, x: list[str], W: int, floor: bool) -> str:
     return code.op(f"select {mask} {is_zero}, {t} {zero}, {t} {q}")
 
 
-def _rest_of_none(v: Val) -> Val | None:
-    """The remainder by a constant of integers, if it is asked whether that is 0."""
+def _tested_remainder(v: Val) -> Val | None:
+    """The remainder of integers by a constant that v compares with 0, or None."""
     if v.op not in ("eq", "ne") or v.args[1].op != "const" or v.args[1].attr != 0:
         return None
     x = v.args[0]
@@ -389,7 +393,7 @@ def _keeps_zero(cast: Val) -> bool:
     return cast.type in FLOATS or ITEMSIZE[cast.type] > ITEMSIZE[cast.args[0].type]
 
 
-def _has_no_rest(code: Code, op: str, rest: Val, x: str, W: int) -> str:
+def _is_divisible(code: Code, op: str, rest: Val, x: str, W: int) -> str:
     """LLVM knows that as a multiplication, if it sees a remainder; one that is rounded is 0 where that is."""
     t, kind = llvm_type(rest.type, W), "srem" if rest.type in SIGNED else "urem"
     found = code.op(f"{kind} {t} {x}, {constant(rest.args[1].attr, rest.type, W)}")
@@ -397,8 +401,8 @@ def _has_no_rest(code: Code, op: str, rest: Val, x: str, W: int) -> str:
 
 
 def _divide_constant(code: Code, v: Val, x: list[str], W: int) -> str:
-    """`floordiv` or `mod` of integers by a positive constant.  With all bits of negative numbers turned nothing is
-    negative, and the turned quotient is the one rounded down."""
+    """`floordiv` or `mod` of integers by a positive constant.  With all bits of negative numbers flipped nothing is
+    negative, and the flipped quotient is the one rounded down."""
     dtype, d, t = v.type, v.args[1].attr, llvm_type(v.type, W)
     bits, divisor = 8 * ITEMSIZE[dtype], constant(d, dtype, W)
     if d & (d - 1) == 0:
@@ -410,11 +414,11 @@ def _divide_constant(code: Code, v: Val, x: list[str], W: int) -> str:
         q = code.op(f"udiv {t} {x[0]}, {divisor}")
     else:
         sign = code.op(f"ashr {t} {x[0]}, {constant(bits - 1, dtype, W)}")
-        turned = code.op(f"xor {t} {x[0]}, {sign}")
+        flipped = code.op(f"xor {t} {x[0]}, {sign}")
         if bits == 64 and W > 1:
-            q = _dag(code, "uint64", W, [turned], partial(remainder.quotient_by, d=d))
+            q = _dag(code, "uint64", W, [flipped], partial(remainder.quotient_by, d=d))
         else:
-            q = code.op(f"udiv {t} {turned}, {divisor}")
+            q = code.op(f"udiv {t} {flipped}, {divisor}")
         q = code.op(f"xor {t} {q}, {sign}")
     if v.op == "floordiv":
         return q
@@ -447,12 +451,12 @@ def _mod(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
 
 def _fmod(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
     if dtype in FLOATS:
-        return _math(code, "fmod", dtype, W, x, in_place=False)
+        return _call_function(code, "fmod", dtype, W, x, in_place=False)
     return _dag(code, dtype, W, [*x, _quotient(code, dtype, x, W, floor=False)], remainder.rest)
 
 
 def _dag_with_fmod(code: Code, dtype: str, W: int, x: list[str], make: Callable[[Builder, Val, Val, Val], Val]) -> str:
-    return _dag(code, dtype, W, [*x, _math(code, "fmod", dtype, W, x, in_place=False)], make)
+    return _dag(code, dtype, W, [*x, _call_function(code, "fmod", dtype, W, x, in_place=False)], make)
 
 
 # Parts of floats
@@ -488,8 +492,8 @@ OPERATIONS: dict[str, Row] = {
     "and": _binary("", "and", "and", "and"), "or": _binary("", "or", "or", "or"),
     "xor": _binary("", "xor", "xor", "xor"),
     "floordiv": _floordiv, "mod": _mod, "fmod": _fmod, "shl": _shift(True), "shr": _shift(False),
-    "exponent": _part("getexp", parts.exponent), "ldexp": _part("scalef", parts.ldexp),
-    "significand": _part("getmant", parts.significand, "8"),  # 8: in [1, 2), nan of negative numbers
-    "minimum": _choose("lt", "and"), "maximum": _choose("gt", "or"), "copysign": _intrinsic("copysign"),
+    "exponent": _part("getexp", floating_point.exponent), "ldexp": _part("scalef", floating_point.ldexp),
+    "significand": _part("getmant", floating_point.significand, "8"),  # 8: in [1, 2), nan of negative numbers
+    "minimum": _extremum("lt", "and"), "maximum": _extremum("gt", "or"), "copysign": _intrinsic("copysign"),
     **{name: _compare(name) for name in COMPARISONS}, "select": _select, "cast": cast, "bitcast": bitcast,
 }  # fmt: skip

@@ -1,10 +1,9 @@
-"""Extrema of floats along rows, and their positions.
+"""Extrema of floats along rows (max, min), and their positions (argmax, argmin).
 
-NaN compares with nothing: that there was one is kept by itself, found by one comparison for two registers, so that an
-extremum costs little more than it takes to load elements.  Positions, of what stands in memory, take one comparison for
-each vector: lanes of one register keep the extremum of those of a vector, and where that vector starts.  Behind the row
-the first of these that has the row's extremum is read again; where there was NaN the row is read again from its start,
-as far as the first.
+Contract   a `RowKernel`'s vectors of a row -> the extremum, the first position of it; NaN wins, as in NumPy.
+NaN        compares with nothing, so its presence is a state of its own, by one comparison for two registers.
+Positions  of loaded values: lanes keep the extremum of those of a vector, and where that vector starts.  After the row
+           the first such vector with the row's extremum is read again; where there was NaN, the row up to the first.
 """
 
 from __future__ import annotations
@@ -15,12 +14,11 @@ from tensordsl.codegen.llvm.clone import Phi, RowKernel
 from tensordsl.codegen.llvm.vector_builder import Code, constant, half_lanes, llvm_type, load, splat
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val
 
-NO_POSITION = 2**31 - 256  # from here on: of no element, in a block
+NO_POSITION = 2**31 - 256  # positions in a block are less
 
 
 def position_type(dtype: str) -> str:
-    """Of positions in a block, beside values of a dtype: lanes as long as theirs, where these are long, so that what
-    compares values chooses positions as it stands."""
+    """The dtype of positions in a block of values: of 64 bits if these have as many, so that one mask selects both."""
     return "int64" if ITEMSIZE[dtype] == 8 else "int32"
 
 

@@ -1,8 +1,9 @@
-"""float16 in LLVM text.  In memory it is 16 bits; in registers a float32 whose value is one of float16's.
+"""float16 in LLVM text: 16 bits in memory, in registers a float32 whose value is one of float16's.
 
-So loads widen, stores narrow, and `rounded` is what a cast to float16 does.  Where the instruction set has
-conversions ("half" in `Code.isa`: F16C, NEON) these are one instruction; elsewhere LLVM would call a library, and
-they are integer code with the same results (IEEE 754-2019, 5.4.2: ties to even, subnormal numbers kept).
+Contract   loads widen (`widened`), stores narrow (`narrowed`), `rounded` is a cast to float16.
+Applies    with "half" in `Code.isa` (F16C, NEON) by one instruction; else by integer code with the same results, as
+           LLVM would call a library.
+Ref        IEEE 754-2019, 5.4.2: ties to even, subnormal numbers kept.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from tensordsl.codegen.llvm.vector_builder import Code
 
 _LOWEST_NORMAL = 113 << 23  # the bits of 2^-14 as a float32
-_REBIAS = 112 << 23  # the exponent of a float32 less that of a float16
-_INF = 0xFF << 23
+_REBIAS = 112 << 23  # the difference of the exponents' biases, as bits of a float32
+_INF = 0xFF << 23  # the bits of a float32's infinity
 
 
 def _vector(t: str, W: int) -> str:
@@ -117,7 +118,7 @@ def rounded(code: Code, x: str, W: int) -> str:
     return w.convert("bitcast", w.op("or", value, sign), "i32", "float")
 
 
-def single(code: Code, x: str, W: int) -> str:
+def rounded_to_odd(code: Code, x: str, W: int) -> str:
     """A float32 that `rounded` turns into the float16 nearest to the float64 x: rounded to odd, so that a tie of
     float16 is one only if x is (Boldo, Melquiond: Emulation of FMA and correctly rounded sums, 2008)."""
     i, d, f = _vector("i64", W), _vector("double", W), _vector("float", W)

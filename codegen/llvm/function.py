@@ -1,4 +1,4 @@
-"""The writer of functions that work on tables of words."""
+"""`Function`: the writer `Asm` for functions on integers of 64 bits and tables of 8-byte words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""LLVM text of constant tables: an entry for each lane."""
+"""Table lookup at W lanes: an entry of a constant table for each lane's index.
+
+Contract   `lookup`: a `lookup` value and its index -> an operand; `lookups_of_two`: of two tables at one index.
+Variants   AVX-512 permutes two registers at once, AVX2 one of float32; elsewhere lanes are loaded one by one.
+"""
 
 from __future__ import annotations
 

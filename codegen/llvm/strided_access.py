@@ -1,7 +1,9 @@
-"""Vectors of elements that stand a known number of elements apart, loaded and stored by whole vectors and shuffles.
+"""Strided access: loads and stores of elements a few elements apart, by complete vectors and shuffles.
 
-Vectors that lie one behind the other hold every k-th element between them.  The last one ends with the last element
-(and with the first one, where k is negative), so nothing is touched that need not be there.
+Contract   `load_strided`, `store_strided`, `store_interleaved` append to a `Code`; strides are known at compile time.
+Applies    to small strides (`StridedTuning`): adjacent vectors hold every k-th element between them.
+Bounds     the last vector ends with the last element (or begins with it, where the stride is negative): nothing is
+           touched that need not be there.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from tensordsl.graph.types import COMPLEX
 Place = tuple[int, int]  # the number of a vector, and of a lane in it
 
 
-def load_apart(code: Code, pointer: str, dtype: str, step: int, W: int) -> str:
-    """W elements from `pointer` on, `step` apart."""
-    kind, unit = _parts(dtype)
+def load_strided(code: Code, pointer: str, dtype: str, step: int, W: int) -> str:
+    """W elements from `pointer` on, each `step` elements behind the one before."""
+    kind, unit = _lanes_per_element(dtype)
     pieces = []
     for first, n in _pieces(code, dtype, W):
         starts, places = layout(n, step)
@@ -26,57 +28,57 @@ def load_apart(code: Code, pointer: str, dtype: str, step: int, W: int) -> str:
         for k, start in starts.items():
             vector = code.op(f"load {t}, ptr {_at(code, pointer, first * step + start, dtype)}, align {ITEMSIZE[kind]}")
             lanes = [n + lane if j == k else e for e, (j, lane) in enumerate(places)]
-            value = shuffled(code, t, value, vector, _parted(lanes, unit))
+            value = shuffled(code, t, value, vector, _lanes_of(lanes, unit))
         pieces.append(value)
     return from_memory(code, joined(code, memory_type(kind), pieces, W * unit // len(pieces)), kind, W * unit)
 
 
-def store_apart(code: Code, value: str, pointer: str, dtype: str, step: int, W: int) -> None:
-    """The same of W elements to be stored; what is between them stays."""
-    kind, unit = _parts(dtype)
+def store_strided(code: Code, value: str, pointer: str, dtype: str, step: int, W: int) -> None:
+    """Store W elements with a stride; what is between them stays."""
+    kind, unit = _lanes_per_element(dtype)
     value, whole = to_memory(code, value, kind, W * unit), memory_type(kind, W * unit)
     for first, n in _pieces(code, dtype, W):
         starts, places = layout(n, step)
         t = memory_type(kind, n * unit)
         for k, start in starts.items():
-            mine = {lane: first + e for e, (j, lane) in enumerate(places) if j == k}
-            vector = shuffled(code, whole, value, "poison", _parted([mine.get(lane, 0) for lane in range(n)], unit))
+            stored = {lane: first + e for e, (j, lane) in enumerate(places) if j == k}
+            vector = shuffled(code, whole, value, "poison", _lanes_of([stored.get(lane, 0) for lane in range(n)], unit))
             place, align = _at(code, pointer, first * step + start, dtype), ITEMSIZE[kind]
-            if len(mine) == n:
+            if len(stored) == n:
                 code.do(f"store {t} {vector}, ptr {place}, align {align}")
                 continue
-            mask = ", ".join(f"i1 {+(lane in mine)}" for lane in range(n) for _ in range(unit))
+            mask = ", ".join(f"i1 {+(lane in stored)}" for lane in range(n) for _ in range(unit))
             symbol, bits = f"llvm.masked.store.{_mangled(kind, n * unit)}.p0", f"<{n * unit} x i1>"
             code.declarations.setdefault(symbol, f"declare void @{symbol}({t}, ptr, i32, {bits})")
             code.do(f"call void @{symbol}({t} {vector}, ptr {place}, i32 {align}, {bits} <{mask}>)")
 
 
-def store_joined(code: Code, values: Sequence[str], pointer: str, dtype: str, W: int) -> None:
-    """W elements of each of some vectors, the first ones of all, then the second ones, and so on."""
-    kind, unit = _parts(dtype)
+def store_interleaved(code: Code, values: Sequence[str], pointer: str, dtype: str, W: int) -> None:
+    """Interleave: W elements of each of some vectors, the first ones of all, then the second ones, and so on."""
+    kind, unit = _lanes_per_element(dtype)
     values, whole = [to_memory(code, v, kind, W * unit) for v in values], memory_type(kind, W * unit)
     for first, n in _pieces(code, dtype, W):
-        t, own = memory_type(kind, n * unit), _parted(range(first, first + n), unit)
-        parts = [shuffled(code, whole, v, "poison", own) for v in values] if n < W else values
+        t, part_lanes = memory_type(kind, n * unit), _lanes_of(range(first, first + n), unit)
+        parts = [shuffled(code, whole, v, "poison", part_lanes) for v in values] if n < W else values
         for k in range(len(values)):
             places = [divmod(k * n + lane, len(values)) for lane in range(n)]  # (element, vector) of each lane
             vector = "poison"
             for j, part in enumerate(parts):
                 lanes = [n + e if i == j else lane for lane, (e, i) in enumerate(places)]
-                vector = shuffled(code, t, vector, part, _parted(lanes, unit))
+                vector = shuffled(code, t, vector, part, _lanes_of(lanes, unit))
             place = _at(code, pointer, first * len(values) + k * n, dtype)
             code.do(f"store {t} {vector}, ptr {place}, align {ITEMSIZE[kind]}")
 
 
 def layout(n: int, step: int) -> tuple[dict[int, int], list[Place]]:
-    """(the vectors of n elements by number, from which element on each is; where each of n elements that are `step`
-    apart is)"""
-    far, low = abs(step), min(step, 0) * (n - 1)
-    last = (n - 1) * far + 1 - n
+    """The vectors that cover n elements with a stride of `step`: (number of a vector -> its first element; the place of
+    each of the n elements)."""
+    distance, low = abs(step), min(step, 0) * (n - 1)
+    last = (n - 1) * distance + 1 - n
     places = []
     for e in range(n):
         at = e * step - low
-        k = min(at // n, far - 1)
+        k = min(at // n, distance - 1)
         places.append((k, at - min(k * n, last)))
     return {k: low + min(k * n, last) for k in sorted({k for k, _ in places})}, places
 
@@ -87,12 +89,12 @@ def _pieces(code: Code, dtype: str, W: int) -> Iterator[tuple[int, int]]:
     return ((first, n) for first in range(0, W, n))
 
 
-def _parts(dtype: str) -> tuple[str, int]:
+def _lanes_per_element(dtype: str) -> tuple[str, int]:
     """The dtype of the lanes, and how many an element has."""
     return (real_of(dtype), 2) if dtype in COMPLEX else (dtype, 1)
 
 
-def _parted(lanes: Sequence[int], unit: int) -> list[int]:
+def _lanes_of(lanes: Sequence[int], unit: int) -> list[int]:
     return [lane * unit + k for lane in lanes for k in range(unit)]
 
 

@@ -1,4 +1,4 @@
-"""LLVM text of total arithmetic on i64, for host programs: what may trap has a result."""
+"""Total division of i64 for host programs: LLVM functions with a result where instructions would trap."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ some:
 }
 
 
-def divided(op: Callable[[str], str], name: str, a: str | int, b: str | int) -> str | None:
+def divide_by_power_of_two(op: Callable[[str], str], name: str, a: str | int, b: str | int) -> str | None:
     """`floordiv` or `mod` of a by a power of two; None by anything else."""
     if not isinstance(b, int) or b <= 0 or b & (b - 1):
         return None

@@ -1,4 +1,8 @@
-"""The text of one LLVM function under construction: fresh names, types, constants, loads and stores at W lanes."""
+"""`Code`: the text of one LLVM function at W lanes under construction; types, constants, loads and stores of vectors.
+
+Contract   functions take a `Code`, append instructions and give operand strings; `Code.declarations` and
+           `Code.functions` are what the module must hold for them.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ TYPES = {
     "bool": "i1", "float16": "float", "float32": "float", "float64": "double",
     **{name: f"i{8 * ITEMSIZE[name]}" for name in (*SIGNED, *UNSIGNED)},
 }  # fmt: skip
-INLINE = 4  # transcendental functions expanded in place per kernel; a kernel with more calls all of them
+MAX_INLINE_FUNCTIONS = 4  # elementary functions of a kernel that are expanded in place; one with more calls them all
 
 
 class Code:
@@ -28,10 +32,10 @@ class Code:
     `isa` names what may be used of an instruction set: "avx512" or "avx2" (its own intrinsics), "halves" (half
     registers where loops are bound by memory), "gathers" (where that is as fast as loads), "half" (conversions of
     float16); "" for none, None for what this machine has.
-    `vector_bytes`: bytes of a vector register.
+    `vector_bytes`: bytes of a vector register; `widest_load_bytes`: of the longest vector that is loaded.
     """
 
-    def __init__(self, prefix: str = "v", inline: int = INLINE, isa: str | None = None) -> None:
+    def __init__(self, prefix: str = "v", inline: int = MAX_INLINE_FUNCTIONS, isa: str | None = None) -> None:
         self.lines: list[str] = []
         self.declarations: dict[str, str] = {}
         self.functions: dict[str, str] = {}
@@ -39,6 +43,7 @@ class Code:
         self.block = "entry"
         self.isa = host_isa() if isa is None else isa
         self.vector_bytes = 64 if "avx512" in self.isa else 32 if "avx2" in self.isa else 16
+        self.widest_load_bytes = 0
         self.halves: dict[str, str] = {}  # a float16 in a register, which is wide -> its bits
         self.crosses = False  # may the parts of complex numbers be in another order? (see `crossed`)
         self._prefix = prefix
@@ -92,6 +97,11 @@ class Code:
         """Take over what another body needs of the module."""
         self.declarations |= other.declarations
         self.functions |= other.functions
+        self.loads(other.widest_load_bytes)
+
+    def loads(self, size: int) -> None:
+        """Note a load of so many bytes."""
+        self.widest_load_bytes = max(self.widest_load_bytes, size)
 
     @property
     def text(self) -> str:
@@ -157,6 +167,7 @@ def load(code: Code, pointer: str, dtype: str, W: int = 1, align: int | None = N
         return load(code, pointer, real_of(dtype), 2 * W, align)
     align = align or ITEMSIZE[dtype]
     t = memory_type(dtype, W)
+    code.loads(W * ITEMSIZE[dtype])
     return from_memory(code, code.op(f"load {t}, ptr {pointer}, align {align}"), dtype, W)
 
 
@@ -182,18 +193,18 @@ def chosen(code: Code, condition: str, x: str, y: str, dtype: str, W: int) -> st
 
 
 def merged(code: Code, sources: Sequence[tuple[str, str]], dtype: str, W: int) -> str:
-    """The value of whichever block the way here comes from: (value, label) of each; of float16s their bits."""
+    """A phi of (value, label of the block that it comes from); of float16s their bits."""
     halves = [code.halves.get(value, "") for value, _ in sources]
     whole = [value for value, _ in sources]
     t, values = (memory_type("float16", W), halves) if all(halves) else (llvm_type(dtype, W), whole)
-    ways = ", ".join(f"[ {value}, %{label} ]" for value, (_, label) in zip(values, sources, strict=True))
-    value = code.op(f"phi {t} {ways}")
+    incoming = ", ".join(f"[ {value}, %{label} ]" for value, (_, label) in zip(values, sources, strict=True))
+    value = code.op(f"phi {t} {incoming}")
     return from_memory(code, value, "float16", W) if all(halves) else value
 
 
 def store(code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: int | None = None) -> None:
-    """Store W adjacent elements, register by register: LLVM stores the end of a longer vector first, and lines that are
-    written from their end take twice the time on Intel's cores where the vectors straddle them."""
+    """Store W adjacent elements, register by register: LLVM stores the end of a longer vector first, and Intel's cores
+    are slow at cache lines that are written from their end by vectors that straddle them."""
     if dtype in COMPLEX:
         return store(code, value, pointer, real_of(dtype), 2 * W, align)
     align, size = align or ITEMSIZE[dtype], ITEMSIZE[dtype]
@@ -208,8 +219,8 @@ def store(code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: i
 
 
 def load_by_registers(code: Code, pointer: str, dtype: str, W: int) -> str:
-    """As `load`, register by register: so states, which are in scratch, have no say in the order in which operands are
-    loaded (`ORDER` in `codegen.llvm.compile`)."""
+    """As `load`, register by register: so that states, which are in scratch, don't change the order in which operands
+    are loaded (`SCHEDULER` in `llvm.compile`)."""
     if dtype in COMPLEX:
         return load_by_registers(code, pointer, real_of(dtype), 2 * W)
     size = ITEMSIZE[dtype]
@@ -273,11 +284,11 @@ def crossed(code: Code, dtype: str, W: int) -> Sequence[int]:
     """Which of W complex numbers each lane of their parts is of.  Where `llvm.vector_builder.crosses`, 16 bytes of a
     part come from 16 bytes of each of two registers: shuffles within these take half of the time of others."""
     size = ITEMSIZE[dtype]
-    count, near = code.vector_bytes // size, 16 // size  # numbers in a register, in 16 bytes
+    count, adjacent = code.vector_bytes // size, 16 // size  # numbers in a register, in 16 bytes
     if not code.crosses or W < 2 * count:
         return range(W)
-    places = [(first, at) for first in range(0, W, 2 * count) for at in range(0, count, near)]
-    return [first + there + at + k for first, at in places for there in (0, count) for k in range(near)]
+    places = [(first, at) for first in range(0, W, 2 * count) for at in range(0, count, adjacent)]
+    return [first + other + at + k for first, at in places for other in (0, count) for k in range(adjacent)]
 
 
 def part(code: Code, value: str, dtype: str, k: int, W: int = 1) -> str:
@@ -299,10 +310,10 @@ def paired(code: Code, re: str, im: str, dtype: str, W: int = 1) -> str:
 
 
 def in_register(code: Code, address: str) -> str:
-    """The text of an address that instructions take from a register, not as a sum of their own."""
+    """The text of an address that stays in a register: instructions may not fold its sum into their addressing."""
     return f'call ptr asm "", "=r,0"(ptr {code.op(address)})'
 
 
 def count_lines(lines: Sequence[str]) -> int:
-    """Of a text, but for those that only keep an address in a register."""
+    """The number of lines, but for those that only keep an address in a register."""
     return sum(" = call ptr asm " not in line for line in lines)

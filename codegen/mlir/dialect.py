@@ -1,8 +1,8 @@
-"""Tensor IR as text in MLIR's generic form (the dialect `tensordsl`), and back.
+"""Tensor IR in MLIR's generic textual form (the dialect `tensordsl`), and a parser of it.
 
-Each value is an op `"tensordsl.NAME"(operands) <{attributes}> : types`; a loop's body and the branches of an ifelse are
-regions.  What MLIR's types can't say (symbolic extents, indexing maps, the bytes of constants) stands in string
-attributes.  `mlir-opt -allow-unregistered-dialect` reads it; `from_mlir` gives back equal IR.
+A value is an op `"tensordsl.NAME"(operands) <{attributes}> : types`; loop bodies and branches are regions.  What MLIR's
+types cannot express (symbolic extents, indexing maps, bytes of constants) is in string attributes.  `from_mlir` inverts
+`to_mlir`; `mlir-opt -allow-unregistered-dialect` reads the text.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from tensordsl.codegen.fusion.placement import place
 from tensordsl.codegen.mlir.writer import tensor_type
+from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE
 from tensordsl.codegen.tensor_ir.extents import Constraint, Extent
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, toposort
 
@@ -26,7 +27,7 @@ class MlirParseError(ValueError):
 
 # -- printing --------------------------------------------------------------------------------------------------------
 def to_mlir(graph: Graph, roots: Sequence[Value], name: str = "main") -> str:
-    """The IR behind `roots` as a module of one function that returns them."""
+    """The IR that `roots` depend on as a module of one function that returns them."""
     printer = _Printer(graph, roots)
     body = printer.region((), roots, 2)
     head = f'module {{\n  "tensordsl.func"() <{{sym_name = "{name}"}}> ({{\n'
@@ -54,9 +55,9 @@ class _Printer:
         types = ", ".join(map(type_of, v.operands))
         attrs = {k: x for k, x in v.attrs.items() if k != "loop"}
         regions, context = "", self.context[v.number]
-        if v.op == "for":
+        if v.op == FOR:
             loop = v.attrs["loop"]
-            body = (*context, ("for", loop.number))
+            body = (*context, (FOR, loop.number))
             for p in (*reversed(loop.carried), loop.index):  # parameters that nothing uses, too
                 if p.number not in self.context:
                     self.context[p.number] = body
@@ -64,7 +65,7 @@ class _Printer:
             attrs |= {"loop_number": loop.number, "carried": len(loop.carried)}
             inner = self.region(body, [*loop.next, *loop.stacked], depth + 1)
             regions = f" ({{\n{inner}{'  ' * depth}}})"
-        if v.op == "ifelse":
+        if v.op == IFELSE:
             half = (len(v.operands) - 1) // 2
             parts = []
             for side in (0, 1):
@@ -136,7 +137,7 @@ def _rich(x: Any) -> Any:
     if kind == "dict":
         return {k: _rich(v) for k, v in rest}
     if kind == "row":
-        from tensordsl.codegen.passes.stabilise import SHARE  # of passes alone
+        from tensordsl.codegen.passes.stabilise import SHARE  # set by passes only
         from tensordsl.ops.table import OPS
 
         return SHARE if rest[0] == SHARE.name else OPS[rest[0]]
@@ -156,9 +157,6 @@ _ATTRIBUTE = re.compile(r'(\w+) = "([^"]*)"')
 def from_mlir(text: str) -> tuple[Graph, list[Value]]:
     """The graph and roots that `to_mlir` printed.  Raises MlirParseError."""
     return _Parser(text).run()
-
-
-_GAP = Value("gap", (), {}, "", (), -1, frozenset())  # where the printed graph had a value that nothing uses
 
 
 class _Parser:
@@ -209,7 +207,7 @@ class _Parser:
             return
         decoded = {k: decode(v) for k, v in attrs.items()}
         if region:
-            if op == "for":
+            if op == FOR:
                 self.loops[decoded["loop_number"]] = Loop(decoded["loop_number"])
             self.open.append((op, int(number), values, decoded, []))
             return
@@ -220,7 +218,7 @@ class _Parser:
         if op == "func":
             (self.roots,) = yields
             return
-        if op == "ifelse":
+        if op == IFELSE:
             values = [*values, *yields[0], *yields[1]]
         else:
             loop = self.loops[attrs.pop("loop_number")]
@@ -232,10 +230,11 @@ class _Parser:
     def make(self, at: int, op: str, operands: list[Value], attrs: dict[str, Any]) -> Value:
         dtype, shape = attrs.pop("dtype"), attrs.pop("extents")
         loops = frozenset(attrs.pop("loops"))
-        if op == "for":  # the loop comes first among the attributes, as lowering writes it
+        if op == FOR:  # the loop comes first among the attributes, as lowering writes it
             attrs = {"loop": attrs.pop("loop"), **attrs}
         values = self.graph.values
-        values.extend([_GAP] * (at + 1 - len(values)))  # extents name values by number: each keeps its own
+        gap = Value("undefined", (), {}, "", (), -1, frozenset())  # a value that nothing used is not in the text
+        values.extend([gap] * (at + 1 - len(values)))  # extents name values by number: each keeps its own
         value = values[at] = Value(op, tuple(operands), attrs, dtype, tuple(shape), at, loops)
         number: Any = attrs.get("loop_number")
         if op == "index":

@@ -1,9 +1,8 @@
-"""Export to MLIR: one `func.func` of linalg generics on tensors per function, which upstream MLIR verifies and runs.
+"""Export to MLIR: a lowered function becomes one `func.func` of linalg generics on tensors.
 
-Every group is one generic per pass and store: reductions are fills with the identity and a generic in step form, their
-results enter later generics as state tensors with `finish` inline.  Broadcasts and transpositions are indexing maps;
-loops are `scf.for`, branches `scf.if`, slices `tensor.extract_slice` and `insert_slice`.  Updates of shared variables
-are extra results.  What has no structured form (callbacks into Python) is a call of a declared private function.
+A group is one generic per reduction (a fill with the identity, then a generic in step form) and per store; broadcasts
+and transpositions are indexing maps, loops `scf.for`, branches `scf.if`, updates of shared variables extra results.
+Callbacks into Python are calls of declared private functions.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tensordsl.codegen.fusion.placement import Step
-from tensordsl.codegen.mlir.constructs import CONSTRUCTS
 from tensordsl.codegen.mlir.groups import GroupWriter
 from tensordsl.codegen.mlir.writer import MlirError, Writer
 from tensordsl.codegen.tensor_ir.graph import toposort
@@ -50,7 +48,7 @@ def run_step(writer: Writer, step: Step) -> None:
         GroupWriter(writer, step.fused.group).run()
         return
     assert step.value is not None
-    CONSTRUCTS[step.value.op](writer, step.value)
+    step.value.construct.mlir(writer, step.value)
 
 
 __all__ = ["MlirError", "export", "export_all"]

@@ -1,4 +1,7 @@
-"""Groups as linalg generics: one per reduction and store; reductions in step form, `finish` inline in their users."""
+"""Groups as linalg generics: one per reduction and store.
+
+Reductions are in step form; `finish` is inlined into the generics that use their results.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Scalar values as MLIR: one table from our operations to arith and math, total where ours are.
+"""Scalar values as MLIR: one table from scalar IR to arith and math, total where scalar IR is.
 
-Integers are signless: their sign stands in the operation.  bool is i1.
+Integers are signless: the operation has the sign.  bool is i1.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, MATH, Builder, Val, walk
-from tensordsl.codegen.scalar_ir.math import EXPANSIONS, complete, parts, remainder
+from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, Builder, Val, is_function, walk
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS, floating_point, remainder
 
 TYPE = {
     "bool": "i1",
@@ -42,7 +42,7 @@ INTEGER_COMPARE = {"eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "
 
 
 def literal(value: Any, dtype: str) -> str:
-    """A constant; floats by their bits, so that nan, inf and exponents need no thought."""
+    """A constant; floats by their bits, so that nan, inf and exponents need no special case."""
     if dtype == "bool":
         return "true" if value else "false"
     if dtype in FLOATS:
@@ -117,11 +117,7 @@ class Scalars:
             return self.op(f"{DIALECT[v.op]} {', '.join(args)} : {TYPE[kind]}")
         b = Builder()
         params = [b.param(str(k), kind) for k in range(len(args))]
-        if v.op in MATH:
-            body = complete(b, v.op, *params) if v.op in EXPANSIONS else None
-            assert body is not None, v.op
-        else:
-            body = COMPOSED[v.op](b, *params)
+        body = FUNCTIONS[v.op].complete(b, *params) if is_function(v) else COMPOSED[v.op](b, *params)
         return self.inline(params, [body], args)[0]
 
     def inline(self, params: Sequence[Val], results: Sequence[Val], args: Sequence[str]) -> list[str]:
@@ -254,8 +250,8 @@ def _floordiv(b: Builder, x: Val, y: Val) -> Val:
 
 
 COMPOSED: dict[str, Callable[..., Val]] = {
-    "sign": _sign, "mod": _mod, "floordiv": _floordiv, "exponent": parts.exponent, "significand": parts.significand,
-    "ldexp": parts.ldexp,
+    "sign": _sign, "mod": _mod, "floordiv": _floordiv, "exponent": floating_point.exponent,
+    "significand": floating_point.significand, "ldexp": floating_point.ldexp,
 }  # fmt: skip
 
 __all__ = ["TYPE", "Scalars", "literal"]

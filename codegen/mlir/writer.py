@@ -1,4 +1,7 @@
-"""The body of one exported function as lines: names of values and lengths, tensors, linalg generics."""
+"""The writer of one exported function: names of values and lengths, tensors, linalg generics, regions.
+
+`run_step` writes each step of `fusion`, a group or a construct, with the writer's methods.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,7 @@ class Writer:
 
     # -- checks -------------------------------------------------------------------------------------------------------
     def entry_checks(self) -> None:
-        """What depends on the arguments alone; behind it their types say what the constraints proved."""
+        """The checks that depend on the arguments alone; after them types contain what the constraints prove."""
         self.check_pending()
         for v in self.signature:
             have, want = tensor_type(v.shape, v.dtype), self.type_of(v)
@@ -111,8 +114,7 @@ class Writer:
         self.put(f'cf.assert {holds}, "{escaped(c.what)}"')
 
     def check_step(self, step: Step) -> None:
-        """What is only assumed, because a call may leave the step out: its own checks, and lengths that must not be
-        negative."""
+        """The checks of a step that a call may leave out: its own, and of lengths that must not be negative."""
         extents = self.graph.extents
         values = [step.value] if step.value is not None else list(step.fused.values) if step.fused is not None else []
         checks = [c for v in values for c in v.attrs.get("checks", ()) if isinstance(c, ex.Constraint)]
@@ -209,7 +211,7 @@ class Writer:
         return self.op(f"tensor.empty({', '.join(self.index(n) for n in dims if not isinstance(n, int))}) : {t}"), t
 
     def base_map(self, v: Value, entries: Sequence[Any]) -> tuple[Value, list[Any]]:
-        """The tensor behind a view and the map into it, from the map into the view."""
+        """(the tensor behind a view, the map into it), from the map into the view."""
         entries = list(entries)
         while v.op == "move" and v.number not in self.values:
             x = v.operands[0]
@@ -260,7 +262,7 @@ class Writer:
 
     # -- regions ------------------------------------------------------------------------------------------------------
     def open(self) -> None:
-        """What follows is in a region of its own."""
+        """Begin a region: the lines that follow are in it."""
         self.indent += 1
         self.scopes.append(Scope())
 
@@ -277,10 +279,10 @@ class Writer:
             if self.pending:
                 self.check_pending()
 
-    def inside(self, part: tuple[Any, ...], wants: Sequence[Value]) -> list[str]:
-        """The lines of a region are appended; gives the names of `wants` in it."""
+    def inside(self, region: tuple[Any, ...], wants: Sequence[Value]) -> list[str]:
+        """Write a region's lines; the names of `wants` in it."""
         outer = self.context
-        self.context = (*outer, part)
+        self.context = (*outer, region)
         known = self.regions.get(self.context)
         self.run(known.steps if known else [])
         names = [self.value(v) for v in wants]
@@ -319,7 +321,7 @@ def loops(
 
 
 def choice(e: Writer, condition: str, kinds: Sequence[str], sides: Sequence[Callable[[], Sequence[str]]]) -> list[str]:
-    """The values, of types `kinds`, that one of two sides gives: the first where the condition holds."""
+    """The values, of types `kinds`, of the first of two branches where the condition holds, else of the second."""
     types = ", ".join(kinds)
     e.count += 1
     number = e.count
@@ -357,3 +359,11 @@ def escaped(text: str) -> str:
 
 def _nested(x: Any) -> str:
     return f"[{', '.join(map(_nested, x))}]" if isinstance(x, list) else str(x)
+
+
+def call(e: Writer, v: Value, function: str, operands: Sequence[Value]) -> None:
+    """v is what a function gives that whoever runs the module supplies: it has no structured form."""
+    name = f"host_{function}_{v.number}"
+    values, types = ", ".join(map(e.value, operands)), ", ".join(map(e.type_of, operands))
+    e.private[name] = f"func.func private @{name}({types}) -> ({e.type_of(v)})"
+    e.values[v.number] = e.op(f"func.call @{name}({values}) : ({types}) -> ({e.type_of(v)})")

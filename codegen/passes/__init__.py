@@ -7,7 +7,7 @@ Order      `compiler.pipeline.PIPELINE`, where each pass stands with the reason 
            over a whole function behind them: `fold_gemm.finish_products`, `complex_moves.move_numbers`,
            `narrow_indices.narrow_positions`.  For NanGuardMode `nan_guard.guard` comes last.
 Uses       `tensor_ir`; rows of `tensordsl.ops` to make new operations.
-Used by    `compiler.pipeline` alone, but for a few functions of passes that `fusion` and `bufferise` ask.
+Used by    `compiler.pipeline` alone, but for a few functions that `fusion` and `bufferise` use.
 Begin with `patterns` and `rules`: an equation is a line of the user's own expressions.  Then `fold_constants` and
            `sink_slices`, two passes of the usual form.
            Normal forms: `canonicalise`, `fold_constants`; accuracy: `stabilise`; products and sums: `fold_gemm`,

@@ -1,4 +1,7 @@
-"""Canonical forms, so that equal values are one: one name for equal lengths; folded moves, reshapes and casts."""
+"""Canonical forms, so that equal values become one: representatives of equal lengths; folded moves, reshapes and casts.
+
+Required in every mode; later passes and the hash-consing of the graph rely on it.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,14 @@ from collections.abc import Collection
 
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.patterns import fit, number_of
+from tensordsl.codegen.tensor_ir.construct import IFELSE, IN_BOUNDS, INC_SUBTENSOR, RESHAPE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS, INTEGERS, SIGNED
 
-LEAVES = frozenset(("arg", "shared", "carried", "index", "const", "extent", "iota"))
-
 
 def settle_leaves(ctx: Context, frozen: Collection[int]) -> None:
-    """Give sources, and the values that no pass replaces, the representatives of their lengths; they keep their
-    identity."""
+    """Give sources, and the values that no pass replaces, the representatives of their lengths, without making new
+    values."""
     if not ctx.graph.extents.constraints:
         return
     for v in ctx.graph.values:
@@ -26,7 +28,7 @@ def canonicalise(ctx: Context, v: Value) -> Value | None:
     """The canonical form of v, whose operands are canonical already."""
     if v.op == "extent":
         return ctx.graph.extent(v.attrs["extent"])
-    if v.op in LEAVES:
+    if not v.operands:
         return None
     shape = ctx.find(v.shape)
     settled = v if shape == v.shape else _with_shape(ctx, v, shape)
@@ -35,7 +37,7 @@ def canonicalise(ctx: Context, v: Value) -> Value | None:
 
 
 def _with_shape(ctx: Context, v: Value, shape: tuple[object, ...]) -> Value:
-    if v.op in ("move", "reshape"):  # made with the shape found below
+    if v.op in ("move", RESHAPE):  # made with the shape found below
         return Value(v.op, v.operands, v.attrs, v.dtype, shape, v.number, v.loops, v.key)  # type: ignore[arg-type]
     return ctx.graph.like(v, v.operands, shape, v.loops)  # type: ignore[arg-type]
 
@@ -93,7 +95,9 @@ def _reshape(ctx: Context, v: Value) -> Value | None:
         before, first = x.rank - stay, v.rank - stay
         if stay and x.attrs["map"][:before] == tuple(range(before)):
             y = x.operands[0]
-            behind = (a if a is None else a - before + first for a in x.attrs["map"][before:])  # None: a dropped 1
+            behind = (
+                a if a is None else a - before + first for a in x.attrs["map"][before:]
+            )  # None: an axis of length 1 that is dropped
             place = [*range(first), *behind]
             return g.move(g.reshape(y, (*v.shape[:first], *y.shape[before:])), place, v.shape)
     return g.reshape(x, v.shape)
@@ -115,11 +119,11 @@ def sliced(
         kept = iter(range(x.rank))
         place = [next(kept) if b[3] else None for b in settled]
         return ctx.graph.move(x, place, shape)  # type: ignore[arg-type]
-    return ctx.graph.make("subtensor", (x, *ints), x.dtype, shape, bounds=settled, checks=checks)  # type: ignore[arg-type]
+    return ctx.graph.make(SUBTENSOR, (x, *ints), x.dtype, shape, bounds=settled, checks=checks)  # type: ignore[arg-type]
 
 
 def _bounded(ctx: Context, v: Value) -> Value | None:
-    """Bounds by the names of their lengths."""
+    """v with bounds by the representatives of their lengths."""
     find = ctx.graph.extents.find
     bounds = tuple((find(a), find(n), find(s), keeps) for a, n, s, keeps in v.attrs["bounds"])
     if bounds == v.attrs["bounds"]:
@@ -131,7 +135,7 @@ def _bounded(ctx: Context, v: Value) -> Value | None:
 def _result(ctx: Context, v: Value) -> Value | None:
     """The result of a branch whose condition is known."""
     (branch,) = v.operands
-    if branch.op != "ifelse":
+    if branch.op != IFELSE:
         return None
     condition = number_of(branch.operands[0])
     if condition is None:
@@ -143,9 +147,9 @@ def _result(ctx: Context, v: Value) -> Value | None:
 _FORMS = {
     "map": _map,
     "move": _move,
-    "reshape": _reshape,
-    "subtensor": _subtensor,
+    RESHAPE: _reshape,
+    SUBTENSOR: _subtensor,
     "result": _result,
-    "inc_subtensor": _bounded,
-    "in_bounds": _bounded,
+    INC_SUBTENSOR: _bounded,
+    IN_BOUNDS: _bounded,
 }

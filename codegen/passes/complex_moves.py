@@ -1,8 +1,7 @@
-"""What moves the real and the imaginary parts of numbers alike moves the numbers.
+"""Complex moves: two equal moves of real and imaginary parts become one move of complex numbers.
 
-Lowering does each such operation on both parts, which the rules for real values then simplify.  What is left of them
-has a place in memory: the same slice, join or write of both parts becomes one of complex numbers, where these stand in
-pairs.
+Lowering splits each operation into one on real and one on imaginary parts, which the rules then simplify.  Slices,
+joins, reshapes and writes that are left would access a pair's memory twice: one operation on numbers does it once.
 """
 
 from __future__ import annotations
@@ -14,11 +13,9 @@ import numpy as np
 
 from tensordsl.base.records import record
 from tensordsl.codegen.passes.context import frozen_values
+from tensordsl.codegen.tensor_ir.construct import PART
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, rebuild, toposort
 from tensordsl.graph.casting import complex_of
-
-# -> how many operands are data
-MOVES = {"subtensor": 1, "reshape": 1, "inc_subtensor": 2, "inc_take": 2, "concatenate": None}
 
 
 def move_numbers(graph: Graph, roots: Sequence[Value]) -> list[Value]:
@@ -36,16 +33,16 @@ def move_numbers(graph: Graph, roots: Sequence[Value]) -> list[Value]:
     def new(v: Value) -> Value:
         return changed.get(v.number, v)
 
-    for v in sorted(order, key=lambda v: (levels[v.number], v.op not in MOVES)):
+    for v in sorted(order, key=lambda v: (levels[v.number], not v.traits.moves_only)):
         if v.number in changed or v.number in frozen:
             continue
         graph.extents.node = graph.origins.get(v.number)
         if v.number in found.pairs:
-            changed |= _moved_whole(graph, *found.pairs[v.number], new)
+            changed |= _as_complex_move(graph, *found.pairs[v.number], new)
             continue
         w = rebuild(graph, v, new)
         whole = _number(graph, *w.operands) if w.op == "complex" else None
-        w = whole if whole is not None and whole.op in MOVES else w
+        w = whole if whole is not None and whole.traits.moves_only else w
         if w is not v:
             changed[v.number] = w
     graph.extents.node = None
@@ -53,18 +50,18 @@ def move_numbers(graph: Graph, roots: Sequence[Value]) -> list[Value]:
 
 
 def _levels(order: Sequence[Value]) -> dict[int, int]:
-    """How many moves follow each other up to each value.  Of one level none depends on another, and this stays so when
-    some of them become one."""
+    """The number of moves before each value in sequence.  Values of one level do not depend on each other, and still do
+    not when some of them are merged."""
     levels: dict[int, int] = {}
     for v in order:
-        levels[v.number] = max([levels[o.number] for o in dependencies(v)], default=0) + (v.op in MOVES)
+        levels[v.number] = max([levels[o.number] for o in dependencies(v)], default=0) + v.traits.moves_only
     return levels
 
 
 # -- which belong together ---------------------------------------------------------------------------------------------
 @record(eq=False, frozen=False)
 class _Pairs:
-    """`pairs`: a move of either part -> those of both; `twins`: a value -> what it is of the imaginary parts."""
+    """`pairs`: a move of either part -> those of both; `twins`: a value -> its counterpart of the imaginary parts."""
 
     levels: Mapping[int, int]
     frozen: Collection[int]
@@ -80,12 +77,12 @@ class _Pairs:
         for v in order:
             for k, o in enumerate(_data(v)):
                 users.setdefault((v.op, k, o.number), []).append(v)
-        second = {v.operands[0].number: v for v in order if v.op == "part" and v.attrs["k"] == 1}
+        second = {v.operands[0].number: v for v in order if v.op == PART and v.attrs["k"] == 1}
         for v in order:
             twin = None
-            if v.op == "part":
+            if v.op == PART:
                 twin = second.get(v.operands[0].number) if v.attrs["k"] == 0 else None
-            elif v.op in MOVES:
+            elif v.traits.moves_only:
                 twin = self.joined(v, users)
             elif any(o.number in self.twins for o in v.operands):
                 twin = known.get(_key(v, [self.twins.get(o.number, o) for o in v.operands]))
@@ -93,11 +90,11 @@ class _Pairs:
                 self.twins[v.number] = twin
 
     def below(self, re: Value, im: Value) -> None:
-        """The moves of which the parts of a number are the results, one after the other."""
+        """The chain of moves of which the parts of a number are the results."""
         stack = [(re, im)]
         while stack:
             re, im = stack.pop()
-            if self.fit(re, im):
+            if self.has_equal_moves(re, im):
                 self.join(re, im)
                 stack += zip(_data(re), _data(im), strict=True)
 
@@ -109,7 +106,7 @@ class _Pairs:
         for k, o in enumerate(_data(re)):
             if o.number in self.twins:
                 for im in users.get((re.op, k, self.twins[o.number].number), ()):
-                    if self.fit(re, im):
+                    if self.has_equal_moves(re, im):
                         self.join(re, im)
                         return im
         return None
@@ -117,10 +114,11 @@ class _Pairs:
     def join(self, re: Value, im: Value) -> None:
         self.pairs[re.number] = self.pairs[im.number] = re, im
 
-    def fit(self, re: Value, im: Value) -> bool:
-        """Whether they may become one: they move data of one shape in the same way."""
+    def has_equal_moves(self, re: Value, im: Value) -> bool:
+        """Whether they may become one: they move data of one shape alike."""
         ends = {re.number, im.number}
-        if re.op not in MOVES or len(ends) < 2 or not ends.isdisjoint(self.pairs) or not ends.isdisjoint(self.frozen):
+        is_taken = not (ends.isdisjoint(self.pairs) and ends.isdisjoint(self.frozen))
+        if not re.traits.moves_only or len(ends) < 2 or is_taken:
             return False
         same = self.levels[re.number] == self.levels[im.number] and len(re.operands) == len(im.operands)
         n = len(_data(re))
@@ -129,17 +127,17 @@ class _Pairs:
 
 
 def _data(v: Value) -> tuple[Value, ...]:
-    return v.operands[: MOVES[v.op]] if v.op in MOVES else ()
+    return v.operands[: v.traits.data_operands] if v.traits.moves_only else ()
 
 
 def _key(v: Value, operands: Sequence[Value]) -> tuple[object, ...]:
-    """Equal where two values are the same of these operands."""
+    """Equal for values that are the same operation on these operands."""
     return v.op, v.key, v.dtype, v.shape, v.loops, *(o.number for o in operands)
 
 
 # -- the moves of numbers ----------------------------------------------------------------------------------------------
-def _moved_whole(graph: Graph, re: Value, im: Value, new: Callable[[Value], Value]) -> dict[int, Value]:
-    """What the two moves become: parts of what one move of numbers gives."""
+def _as_complex_move(graph: Graph, re: Value, im: Value, new: Callable[[Value], Value]) -> dict[int, Value]:
+    """The two moves as the parts of one move of numbers."""
     left, right = (list(map(new, v.operands)) for v in (re, im))
     n, dtype = len(_data(re)), complex_of(re.dtype)
     data = [
@@ -147,17 +145,17 @@ def _moved_whole(graph: Graph, re: Value, im: Value, new: Callable[[Value], Valu
         for x, y in zip(left[:n], right[:n], strict=True)
     ]
     whole = graph.make(re.op, (*data, *left[n:]), dtype, re.shape, loops=re.loops, **re.attrs)
-    return {v.number: graph.make("part", (whole,), v.dtype, v.shape, k=k) for k, v in enumerate((re, im))}
+    return {v.number: graph.make(PART, (whole,), v.dtype, v.shape, k=k) for k, v in enumerate((re, im))}
 
 
 def _number(graph: Graph, re: Value, im: Value) -> Value | None:
-    """The complex value that has these parts, if it is there or known; or a transpose of one."""
+    """The complex value with these parts, if it exists or is constant; or a transpose of one."""
     maps = []
     while re.op == im.op == "move" and (re.key, re.shape) == (im.key, im.shape):
         maps.append(re)
         re, im = re.operands[0], im.operands[0]
     whole = None
-    if re.op == im.op == "part" and re.operands == im.operands and (re.attrs["k"], im.attrs["k"]) == (0, 1):
+    if re.op == im.op == PART and re.operands == im.operands and (re.attrs["k"], im.attrs["k"]) == (0, 1):
         whole = re.operands[0]
     elif re.op == im.op == "const" and re.shape == im.shape:
         data = np.empty(re.attrs["data"].shape, complex_of(re.dtype))

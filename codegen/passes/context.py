@@ -1,4 +1,7 @@
-"""What passes share while one function is optimised."""
+"""The context of a pass: the graph, users of values, frozen values, and analyses that passes cache.
+
+Made anew for each pass by `compiler.pipeline`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 from tensordsl.base.records import record
 from tensordsl.codegen.target.tuning import PassTuning
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import FOR, INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, toposort
 
@@ -16,11 +20,11 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, toposo
 @record(eq=False, frozen=False)
 class Context:
     """`graph`; `hits`: rule -> how often this pass applied it; `users`: value number -> number of users, where the pass
-    asked for it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the
-    pass; `written`, `parts`: see `is_written_to` and `partial`, once somebody has asked; `rolled`: of `part_at_rolls`;
-    `rolls`, `wholes`: of `share_rolls`; `sums`: number of a value -> how many sums it adds up, in `add_sums`; `added`:
-    number of a value -> what was added to, and what, in `sum_around`; `merges`: whether anything is for
-    `raise_merges`; `apart`, `merged`: numbers of what it has made, and of the reshapes of that -> what those were."""
+    needs it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the pass.
+    Caches: `written` of `is_written_to`; `reductions` of `partial`; `rolled` of `part_at_rolls`; `rolls`, `wholes` of
+    `share_rolls`; `sums` of `add_sums`: number of a value -> how many sums it adds up; `added` of `sum_around`: number
+    of a value -> what was added to, and what; `merges`, `unmerged`, `merged` of `raise_merges`: whether there is
+    anything to do; numbers of the values that it made; and of the reshapes of those -> the original values."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
@@ -28,14 +32,14 @@ class Context:
     frozen: frozenset[int] = frozenset()
     order: Sequence[Value] = ()
     written: set[int] = field(default_factory=set)
-    parts: dict[tuple[Length, ...], list[Value]] | None = None
+    reductions: dict[tuple[Length, ...], list[Value]] | None = None
     rolled: tuple[frozenset[int], dict[Value, Any]] | None = None
     rolls: set[Any] | None = None
     wholes: dict[int, tuple[Value, Any]] = field(default_factory=dict)
     sums: dict[int, int] = field(default_factory=dict)
     added: dict[int, tuple[Value, tuple[Any, ...]]] = field(default_factory=dict)
     merges: bool | None = None
-    apart: set[int] = field(default_factory=set)
+    unmerged: set[int] = field(default_factory=set)
     merged: dict[int, Value] = field(default_factory=dict)
 
     @property
@@ -52,17 +56,17 @@ class Context:
     def is_written_to(self, v: Value) -> bool:
         """Whether a slice of v is written to by another value."""
         if not self.written:
-            self.written.update(w.operands[0].number for w in self.order if w.op == "inc_subtensor")
+            self.written.update(w.operands[0].number for w in self.order if w.op == INC_SUBTENSOR)
         return v.number in self.written
 
     def partial(self, shape: Sequence[Length]) -> list[Value]:
         """The reductions of tensors of this shape over some of their axes."""
-        if self.parts is None:
-            self.parts = {}
+        if self.reductions is None:
+            self.reductions = {}
             for v in self.order:
                 if v.op == "reduce" and v.rank and not v.attrs["with_index"]:
-                    self.parts.setdefault(self.find(v.operands[0].shape), []).append(v)
-        return self.parts.get(self.find(shape), [])
+                    self.reductions.setdefault(self.find(v.operands[0].shape), []).append(v)
+        return self.reductions.get(self.find(shape), [])
 
     def find(self, shape: Sequence[Length]) -> tuple[Length, ...]:
         """A shape with every extent replaced by its representative."""
@@ -90,7 +94,7 @@ def frozen_values(graph: Graph) -> frozenset[int]:
     shapes = {id(v.shape): v.shape for v in graph.values}
     lengths: set[Length] = {n for shape in shapes.values() for n in shape if not isinstance(n, int)}
     for v in graph.values:
-        if v.op in _WITH_LENGTHS:
+        if v.traits.has_lengths:
             lengths.update(_lengths_of(v))
     for c in graph.extents.constraints:
         lengths.update((c.a, c.b))
@@ -100,12 +104,9 @@ def frozen_values(graph: Graph) -> frozenset[int]:
     return frozenset(v.number for v in toposort([graph.values[n] for n in sorted(named)]))
 
 
-_WITH_LENGTHS = frozenset(("subtensor", "inc_subtensor", "in_bounds", "extent", "for"))
-
-
 def _lengths_of(v: Value) -> list[Length]:
     if v.op == "extent":
         return [v.attrs["extent"]]
-    if v.op == "for":
+    if v.op == FOR:
         return [v.attrs["count"]]
     return [n for bound in v.attrs["bounds"] for n in bound[:3]]

@@ -1,4 +1,7 @@
-"""Constant folding: elementwise rows of constants are computed now, by the rows' oracles."""
+"""Constant folding: elementwise rows of constants are computed at compile time, by the rows' NumPy oracles.
+
+Applies to arrays of at most `fold_max_elements` elements.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tensordsl.codegen.tensor_ir.graph import Value
 
 
 def fold_constants(ctx: Context, v: Value) -> Value | None:
-    """The constant that a row of constants is; broadcasts of one element are folded as that element."""
+    """The constant that a row of constants is; a broadcast of one element is folded as that element."""
     if v.op != "map":
         return None
     arrays = []
@@ -28,7 +31,7 @@ def fold_constants(ctx: Context, v: Value) -> Value | None:
     try:
         with np.errstate(all="ignore"):
             result = np.asarray(row.oracle(*arrays, **v.attrs["args"]))
-    except (ArithmeticError, ValueError):  # an oracle of Python's own functions; the kernel knows what to give
+    except (ArithmeticError, ValueError):  # the oracle is undefined there; the kernel defines the result
         return None
     if result.dtype.name != v.dtype:
         return None

@@ -1,8 +1,8 @@
-"""Matrix products: factors, signs and sums go into one call; chains take the order with fewer multiplications.
+"""Folding into matrix products: factors, signs and sums become parameters of one gemm; chains are reassociated.
 
 A `dot` with attributes alpha and beta and a third operand c is alpha x y + beta c, as BLAS computes it; if `scaled`,
-its last operand is a number by which alpha is multiplied; if `decays`, its fourth is beta.  Rounding differs from that
-of the separate steps, by less than the sum itself is uncertain by.
+its last operand is a number that multiplies alpha; if `decays`, its fourth is beta.  Rounding differs from that of
+separate steps by less than the sum's own error.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from tensordsl.base.records import record
 from tensordsl.codegen.passes.context import Context, count_users
 from tensordsl.codegen.passes.patterns import number_of
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import DOT
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, toposort
 
-# Factors beyond are left outside: a BLAS may apply them to an operand, which could then overflow or vanish.
+# Other factors stay outside: a BLAS may apply them to an operand, which could then overflow or vanish.
 FACTORS = (2.0**-24, 2.0**24)
 
 
 def fold_products(ctx: Context, v: Value) -> Value | None:
     """k (x y) = (k x y), (x y) + (u w) as one sum, and (x y) z = x (y z) where that is cheaper."""
-    if v.op == "dot":
+    if v.op == DOT:
         return _chain(ctx, v)
     return _FOLDS[v.attrs["row"].name](ctx, v) if v.attrs["row"].name in _FOLDS else None
 
 
 def is_product(ctx: Context, v: Value, like: Value) -> bool:
     """Whether v is a product that only one value uses, of the type of `like`."""
-    return v.op == "dot" and ctx.is_sole(v) and v.dtype == like.dtype and ctx.find(v.shape) == ctx.find(like.shape)
+    return v.op == DOT and ctx.is_sole(v) and v.dtype == like.dtype and ctx.find(v.shape) == ctx.find(like.shape)
 
 
 def product(g: Graph, like: Value, operands: tuple[Value, ...], alpha: float, beta: float = 0.0) -> Value:
@@ -37,7 +38,7 @@ def product(g: Graph, like: Value, operands: tuple[Value, ...], alpha: float, be
     factors: dict[str, Any] = {"alpha": alpha} if alpha != 1 else {}
     if len(operands) == 3:
         factors["beta"] = beta
-    return g.make("dot", operands, like.dtype, like.shape, **factors)
+    return g.make(DOT, operands, like.dtype, like.shape, **factors)
 
 
 def _scale(ctx: Context, v: Value) -> Value | None:
@@ -64,7 +65,7 @@ def _scaled(ctx: Context, v: Value, d: Value, k: float) -> Value | None:
 
 def _sum(ctx: Context, v: Value) -> Value | None:
     """d + e for two products, or transposes of some: e is added to d in d's place."""
-    d, e = (_turned(ctx, o) for o in v.operands)
+    d, e = (_transposed(ctx, o) for o in v.operands)
     if not (is_product(ctx, d, v) and is_product(ctx, e, v)) or d is e:
         return None
     if len(e.operands) == 3:
@@ -76,8 +77,8 @@ def _sum(ctx: Context, v: Value) -> Value | None:
     return product(ctx.graph, v, (*e.operands, d), sign * e.attrs.get("alpha", 1.0), 1.0)
 
 
-def _turned(ctx: Context, v: Value) -> Value:
-    """(x y)^T = y^T x^T, as the gradient of a matrix times its transpose has it."""
+def _transposed(ctx: Context, v: Value) -> Value:
+    """(x y)^T = y^T x^T, as in the gradient of a matrix times its transpose."""
     factors = _factors(ctx, v) if v.op == "move" else None
     if factors is None or factors[2].loops != v.loops:
         return v
@@ -117,7 +118,7 @@ def _factors(ctx: Context, v: Value) -> tuple[Value, Value, Value] | None:
     """The factors of a product that only v's user needs, or of its transpose, and the product."""
     turned = v.op == "move" and v.attrs["map"] == (1, 0) and ctx.is_sole(v)
     d = v.operands[0] if turned else v
-    if d.op != "dot" or len(d.operands) == 3 or not ctx.is_sole(d) or (turned and d.rank != 2):
+    if d.op != DOT or len(d.operands) == 3 or not ctx.is_sole(d) or (turned and d.rank != 2):
         return None
     x, y = d.operands
     if x.rank != 2 or y.rank != 2:
@@ -136,13 +137,13 @@ def _columns(v: Value) -> Any:
 
 
 def _dot(ctx: Context, x: Value, y: Value) -> Value:
-    made = ctx.graph.make("dot", (x, y), x.dtype, (*x.shape[:-1], *y.shape[1:]))
+    made = ctx.graph.make(DOT, (x, y), x.dtype, (*x.shape[:-1], *y.shape[1:]))
     return _chain(ctx, made) or made
 
 
 def _is_cheaper(m: Any, k: Any, n: Any, p: Any) -> bool:
-    """Whether k n p + m k p < m k n + m n p for all lengths; for p = 1 it is at most m + n times k more, and as a rule
-    far less."""
+    """Whether k n p + m k p < m k n + m n p for all lengths; for p = 1 it is at most m + n times k more, and usually
+    much less."""
     if p == 1:
         return bool(m != 1 and n != 1)
     now = ex.add(ex.product((m, k, n)), ex.product((m, n, p)))
@@ -170,7 +171,7 @@ class _Scaled:
         factors |= {"scaled": True} if self.factor else {}
         factors |= {"beta": c.beta} if c else {}
         factors |= {"decays": True} if c and c.factor else {}
-        return g.make("dot", operands, like.dtype, like.shape, **factors)
+        return g.make(DOT, operands, like.dtype, like.shape, **factors)
 
 
 @record
@@ -185,21 +186,22 @@ class _Kept:
 def finish_products(
     graph: Graph, outputs: list[Value], updates: list[tuple[int, Value]], at_run_time: bool
 ) -> tuple[list[Value], list[tuple[int, Value]]]:
-    """Products that are results of the function take a factor that is known at run time only (`at_run_time`), where
-    an elementwise user would have it for nothing; and W + k (x y) and b W + k (x y) as the new value of W are products
-    which can be added to in W's own storage, from where other updates may go on.
+    """Products that are results of the function take a factor that is known at run time only (`at_run_time`), which an
+    elementwise user would apply for free; and W + k (x y) and b W + k (x y) as the new value of W become products that
+    accumulate in W's storage, where other updates may use them.
 
-    Not added beside updates of parts, which hold the GIL while they write."""
+    No accumulation besides updates of slices, which hold the GIL while they write.
+    """
     roots = [*outputs, *(v for _, v in updates)]
     if not any(v.op == "map" for v in roots):
         return outputs, updates
     ctx = Context(graph, {}, count_users(roots, toposort(roots)))
-    partly = any(v.op in ("inc_take", "inc_subtensor") for _, v in updates)
+    partly = any(v.traits.writes_into for _, v in updates)
 
-    def finish(v: Value, own: int | None) -> Value:
+    def finish(v: Value, index: int | None) -> Value:
         if v.op != "map" or not ctx.is_sole(v):
             return v
-        accumulated = None if own is None or partly else _accumulated(ctx, own, v, at_run_time)
+        accumulated = None if index is None or partly else _accumulated(ctx, index, v, at_run_time)
         if accumulated is None and at_run_time:
             scaled = _peeled(ctx, v, v, at_run_time)
             return scaled.plus(graph, v) if scaled and scaled.factor else v
@@ -213,7 +215,7 @@ def finish_products(
 
 
 def _moved_on(ctx: Context, outputs: list[Value], updates: list[tuple[int, Value]], at_run_time: bool) -> list[Value]:
-    """The roots, with b V + k (x y) as the new value of V a product also where other updates go on from it, as with
+    """The roots, with b V + k (x y) as the new value of V a product also where other updates use it, as with
     momentum."""
     products: dict[int, Value] = {}
     for k, v in updates:
@@ -238,20 +240,20 @@ def _accumulated(ctx: Context, k: int, v: Value, at_run_time: bool) -> Value | N
 
 
 def _kept(ctx: Context, k: int, v: Value, like: Value, at_run_time: bool) -> _Kept | None:
-    """v as the shared variable that it becomes the new value of, times at most one number."""
+    """v as the shared variable of which it is the new value, times at most one number."""
 
-    def is_own(x: Value) -> bool:
+    def is_variable(x: Value) -> bool:
         return x.op == "shared" and x.attrs["index"] == k and ctx.find(x.shape) == ctx.find(like.shape)
 
-    if is_own(v):
+    if is_variable(v):
         return _Kept(v)
     if v.op != "map" or v.attrs["row"].name != "mul" or not ctx.is_sole(v):
         return None
     for c, other in (v.operands, v.operands[::-1]):
         number = number_of(other)
-        if is_own(c) and isinstance(number, float) and number != 0 and math.isfinite(number):
+        if is_variable(c) and isinstance(number, float) and number != 0 and math.isfinite(number):
             return _Kept(c, number)
-        if is_own(c) and at_run_time and other.rank == 0 and other.op not in ("const", "extent"):
+        if is_variable(c) and at_run_time and other.rank == 0 and other.op not in ("const", "extent"):
             return _Kept(c, factor=other)
     return None
 

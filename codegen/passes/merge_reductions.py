@@ -1,4 +1,7 @@
-"""Reductions of reductions, and sums of sums, become one; a reduction of everything goes along with those of rows."""
+"""Merging of reductions: reductions of reductions, sums of sums, and total reductions along with those of rows.
+
+So that one loop nest computes what would be several; each rule says how rounding changes.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from tensordsl.codegen.tensor_ir.graph import Value, dependencies
 from tensordsl.graph.types import FLOATS
 
 MONOIDS = frozenset(("sum", "prod", "max", "min", "any", "all"))
-PARTED = frozenset(("max", "min", "any", "all"))  # and sums, but of few digits
+EXACT_MONOIDS = frozenset(("max", "min", "any", "all"))  # and sums of three dtypes
 
 
 def merge_reductions(ctx: Context, v: Value) -> Value | None:
@@ -28,7 +31,7 @@ def merge_reductions(ctx: Context, v: Value) -> Value | None:
         return None
     reduced = v.attrs["axes"]
     if any(d not in place and outer.shape[d] != 1 for d in range(outer.rank)):
-        return None  # a broadcast between the two repeats what the first one gives
+        return None  # a broadcast between the two repeats the first one's result
     if len({a for a in place if a is not None}) < sum(a is not None for a in place):
         return None
     (x,) = inner.operands
@@ -44,9 +47,9 @@ def merge_reductions(ctx: Context, v: Value) -> Value | None:
 
 
 def add_sums(ctx: Context, v: Value) -> Value | None:
-    """sum(x) + sum(y) + ... = sum(x + y + ...) of many: a kernel has a state for each sum.  Gradients by what all steps
-    of a recurrence use are such.  Of fewer, what one sum cancels must not meet the others' elements before.
-    """
+    """sum(x) + sum(y) + ... = sum(x + y + ...) of many: a kernel has a state for each sum.  Gradients of what all steps
+    of a recurrence use are such.  Of fewer, elements that cancel within one sum must not be added to the
+    others' first."""
     if v.op != "map" or v.attrs["row"].name != "add" or v.dtype not in ("float32", "float64"):
         return None
     counts = [ctx.sums.get(o.number, int(_is_sum(o))) for o in v.operands if ctx.is_sole(o)]
@@ -85,7 +88,7 @@ def _terms(v: Value) -> list[Value]:
 
 
 def _source(v: Value) -> tuple[Value, list[int | None]]:
-    """(what v shows behind moves and float casts, axis of it -> axis of v)."""
+    """(the value behind moves and float casts of v, axis of it -> axis of v)."""
     place: list[int | None] = list(range(v.rank))
     while True:
         if v.op == "move":
@@ -98,17 +101,17 @@ def _source(v: Value) -> tuple[Value, list[int | None]]:
 def part_totals(ctx: Context, v: Value) -> Value | None:
     """reduce(x) = reduce(reduce(x, axes)), the axes of another reduction of the same elements: one loop gives both.
 
-    Each part of a float sum is rounded: the error is at most that of adding them in pairs.
+    Each partial float sum is rounded: the error is at most that of adding them in pairs.
     """
     if v.op != "reduce" or v.rank or v.attrs["with_index"]:
         return None
     name = v.attrs["reducer"].name
-    if name not in PARTED and (name != "sum" or v.dtype not in ("float32", "float64", "int64")):
+    if name not in EXACT_MONOIDS and (name != "sum" or v.dtype not in ("float32", "float64", "int64")):
         return None
     (x,) = v.operands
     partners = ctx.partial(x.shape)[: ctx.tuning.merge_max_partners]
-    own = _elements(ctx, x) if partners else set()
-    found = next((r for r in partners if _go_together(ctx, v, own, r)), None)
+    elements = _elements(ctx, x) if partners else set()
+    found = next((r for r in partners if _have_one_loop(ctx, v, elements, r)), None)
     if found is None:
         return None
     axes = found.attrs["axes"]
@@ -120,25 +123,25 @@ def part_totals(ctx: Context, v: Value) -> Value | None:
     return ctx.graph.make("reduce", (parts,), v.dtype, (), **{**v.attrs, "axes": tuple(range(len(rows)))})
 
 
-def _go_together(ctx: Context, total: Value, own: set[int], other: Value) -> bool:
-    """Whether two reductions take what is computed from the same elements, of which one has its `own`, and neither
-    needs the other."""
-    narrow = ITEMSIZE[total.operands[0].dtype] < 4  # has more lanes than sums of it
+def _have_one_loop(ctx: Context, total: Value, elements: set[int], other: Value) -> bool:
+    """Whether two reductions use values computed from the same elements (`elements`: of one of them), and neither
+    depends on the other."""
+    narrow = ITEMSIZE[total.operands[0].dtype] < 4  # it has more lanes than sums of it
     if total.loops != other.loops or (narrow and total.dtype != other.dtype):
         return False
-    if own.isdisjoint(_elements(ctx, other.operands[0])):
+    if elements.isdisjoint(_elements(ctx, other.operands[0])):
         return False
     return not _may_need(ctx, total, other) and not _may_need(ctx, other, total)
 
 
 def _may_need(ctx: Context, v: Value, other: Value) -> bool:
-    """Whether v is computed from another value, or so many lie between that it may be."""
+    """Whether v depends on another value, or so many values lie between that it may."""
     found, stack = {v.number}, [v]
     while stack and len(found) < ctx.tuning.merge_max_values_between:
         for o in dependencies(stack.pop()):
             if o is other:
                 return True
-            if o.number > other.number and o.number not in found:  # what comes from it has been made after it
+            if o.number > other.number and o.number not in found:  # values that depend on it have larger numbers
                 found.add(o.number)
                 stack.append(o)
     return bool(stack)

@@ -1,8 +1,8 @@
-"""Flags for NanGuardMode: more outputs of a function, true where a float that it computes is one that must not be.
+"""Flags for NanGuardMode: further outputs of a function, true where a float that it computes is forbidden.
 
-The optimised program is watched, not the user's formulas: an overflow that `stabilise` has removed is no mistake.
-What only one branch of an `ifelse` needs and what a loop's body computes is left alone (their results are watched), so
-that nothing is computed because of the guard.
+The optimised program is checked, not the user's formulas: an overflow that `stabilise` has removed is no mistake.
+Values in branches of an `ifelse` and in loop bodies are not checked, but the results are, so that the guard makes
+nothing be computed.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tensordsl.codegen.tensor_ir.construct import IFELSE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowered
 from tensordsl.graph.types import FLOATS
 from tensordsl.ops.table import OPS
 
-BIG = 1e10
-# The ops that make new floats; all others only move elements, whose sources are watched.
-WATCHED = frozenset(("arg", "shared", "map", "reduce", "dot", "result", "inc_subtensor", "inc_take", "along"))
+BIG_THRESHOLD = 1e10  # magnitude above which a float is big, as in Theano
+# The ops that make new floats; all others only move elements, whose sources are checked.
 
 
 def guard(lowered: Lowered, settings: Mapping[str, bool]) -> None:
-    """Append the flags, one 0-d bool for each value that is watched, to the outputs.
+    """Append the flags, one 0-d bool for each value that is checked, to the outputs.
 
-    Each is an output of its own, so that it joins the group that computes its value: one `or` of them all would keep
-    every value in memory until the end.
+    Each is an output of its own, so that it joins the group that computes its value: one `or` of all would keep every
+    value in memory to the end.
     settings: nan_is_error, inf_is_error, big_is_error.
     """
     g = lowered.graph
@@ -46,8 +46,8 @@ def _watched(roots: list[Value]) -> list[Value]:
         v = stack.pop()
         if v.number not in seen:
             seen[v.number] = v
-            stack += v.operands[:1] if v.op == "ifelse" else v.operands
-    return [v for number, v in sorted(seen.items()) if v.op in WATCHED and v.dtype in FLOATS]
+            stack += v.operands[:1] if v.op == IFELSE else v.operands
+    return [v for number, v in sorted(seen.items()) if v.traits.makes_floats and v.dtype in FLOATS]
 
 
 def _bad(g: Graph, v: Value, settings: Mapping[str, bool]) -> Value:
@@ -56,7 +56,7 @@ def _bad(g: Graph, v: Value, settings: Mapping[str, bool]) -> Value:
     if not inf and not big:
         return g.map(OPS["isnan"], v)
     size = g.map(OPS["abs"], v)
-    limit = g.const(BIG if big else np.finfo(v.dtype).max, v.dtype)
+    limit = g.const(BIG_THRESHOLD if big else np.finfo(v.dtype).max, v.dtype)
     if nan and inf:
         return g.map(OPS["invert"], g.map(OPS["le"], size, limit))
     above = g.map(OPS["gt"], size, limit)

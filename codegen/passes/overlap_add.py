@@ -1,9 +1,8 @@
-"""Additions to slices that overlap, as gradients of stencils have them: a sum of slices of what has zeros around it.
+"""Overlap-add: additions to overlapping slices, as in gradients of stencils, become a sum of slices of a padded value.
 
     zeros[2:] += y, then zeros[:-2] -= y    is    w[:-2] - w[2:]    with w = concatenate([0, 0, y, 0, 0])
 
-So every element is computed and stored once, where one addition after the other would go through memory.  What is
-added to may also be computed, and what is added may have zeros around it.
+Each element is then computed and stored once, where the additions would read and write the tensor once each.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.patterns import is_zero, number_of
 from tensordsl.codegen.passes.sink_slices import Bounds
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS
 from tensordsl.ops.math.comparisons import AND, GE, LT
@@ -60,7 +60,7 @@ def sum_around(ctx: Context, v: Value) -> Value | None:
 
 
 def _write(ctx: Context, v: Value, base: Value) -> Write:
-    """What is added but for zeros around it.  Where all begins with zeros, it does not matter which sign 0 has."""
+    """The value added without the zeros around it.  If the sum begins with zeros, their sign does not matter."""
     y, around = v.operands[1], v.attrs["bounds"]
     bounds, inner = around, _inner(ctx, y, around)
     if inner and not is_zero(base):
@@ -72,18 +72,18 @@ def _write(ctx: Context, v: Value, base: Value) -> Write:
 
 
 def _inner(ctx: Context, y: Value, bounds: Bounds) -> tuple[Value, Bounds, tuple[Value, ...]] | None:
-    """What stands among zeros in y, in which slice if y is in the slice `bounds`, and the multiples of it up to y."""
+    """The value among zeros in y, its slice if y is added to the slice `bounds`, and the multiples of it up to y."""
     multiples = list[Value]()
-    while len(parts := _parts(ctx, y)) == 1:
+    while len(summands := _summands(ctx, y)) == 1:
         multiples.append(y)
-        (y,) = parts
-    if y.op != "inc_subtensor" or len(y.operands) > 2 or y.attrs["checks"] or y.attrs["set"]:
+        (y,) = summands
+    if y.op != INC_SUBTENSOR or len(y.operands) > 2 or y.attrs["checks"] or y.attrs["set"]:
         return None
-    (zeros, inner), own = y.operands, y.attrs["bounds"]
-    is_whole = ctx.find(inner.shape) == ctx.find([b[1] for b in own])
-    if not is_zero(zeros) or not is_whole or any(b[2:] != (1, True) for b in (*own, *bounds)):
+    (zeros, inner), inner_bounds = y.operands, y.attrs["bounds"]
+    is_complete = ctx.find(inner.shape) == ctx.find([b[1] for b in inner_bounds])
+    if not is_zero(zeros) or not is_complete or any(b[2:] != (1, True) for b in (*inner_bounds, *bounds)):
         return None
-    composed = tuple((ex.add(b[0], c[0]), *c[1:]) for b, c in zip(bounds, own, strict=True))
+    composed = tuple((ex.add(b[0], c[0]), *c[1:]) for b, c in zip(bounds, inner_bounds, strict=True))
     return inner, composed, tuple(multiples)
 
 
@@ -103,84 +103,84 @@ def _adds(ctx: Context, v: Value, write: Write) -> bool:
     if y.op != "map" or y.loops != v.loops or ctx.graph.extents.assumed or any(b[2:] != (1, True) for b in bounds):
         return False
     return ctx.find(y.shape) == ctx.find([b[1] for b in bounds]) and all(
-        map(partial(_is_most, ctx.tuning.overlap_max_margin_elements), y.shape, n)
+        map(partial(_is_nearly_all, ctx.tuning.overlap_max_margin_elements), y.shape, n)
     )
 
 
-def _is_most(margin: int, length: ex.Length, n: ex.Length) -> bool:
+def _is_nearly_all(margin: int, length: ex.Length, n: ex.Length) -> bool:
     if isinstance(length, int) and isinstance(n, int):
         return n - length <= min(margin, length - 1)
-    few = ex.sub(n, length)
-    return few == 0 or ex.minimum(few, margin) == few
+    rest = ex.sub(n, length)
+    return rest == 0 or ex.minimum(rest, margin) == rest
 
 
-def _parts(ctx: Context, y: Value) -> tuple[Value, ...]:
-    """What y is a sum, a difference or a multiple of, element by element, so that it is 0 where they are."""
+def _summands(ctx: Context, y: Value) -> tuple[Value, ...]:
+    """The values that y is a sum, a difference or a multiple of, elementwise, so that it is 0 where they are."""
     row = y.attrs.get("row")
     if y.op != "map" or row not in (ADD, SUB, NEG, MUL):
         return ()
-    parts = y.operands
+    summands = y.operands
     if row is MUL:
-        parts = tuple(o for o in parts if number_of(o) is None or not isfinite(number_of(o)))
-        if len(parts) != 1:
+        summands = tuple(o for o in summands if number_of(o) is None or not isfinite(number_of(o)))
+        if len(summands) != 1:
             return ()
-    return parts if all(o.dtype == y.dtype and ctx.find(o.shape) == ctx.find(y.shape) for o in parts) else ()
+    return summands if all(o.dtype == y.dtype and ctx.find(o.shape) == ctx.find(y.shape) for o in summands) else ()
 
 
 class _Leaves:
-    """The values of which all terms are sums and multiples: one for all multiples of it, none for what is a sum of
-    others.  `found`: their numbers; `parts`, `users`: between them and the terms."""
+    """A basis: values of which all terms are sums and multiples; one for all multiples of a value, none for a sum of
+    others. `found`: their numbers; `summands`, `users`: between them and the terms."""
 
     def __init__(self, ctx: Context, terms: Sequence[Value]) -> None:
         self._ctx, self._terms = ctx, {y.number for y in terms}
         self._users: dict[int, set[int]] = {}
-        self._parts: dict[int, set[int]] = {}
+        self._summands: dict[int, set[int]] = {}
         cores = {y.number: y for y in map(self._core, terms)}
         self.found = set(cores)
         for number, y in sorted(cores.items(), reverse=True):
-            self._take_apart(y, self.found - {number})
-        while nearer := self._nearer():
-            self.found = self.found - self._parts[nearer] | {nearer}
+            self._expand(y, self.found - {number})
+        while user := self._replaceable():
+            self.found = self.found - self._summands[user] | {user}
 
     def _core(self, y: Value) -> Value:
-        """What y is a multiple of."""
-        while len(parts := _parts(self._ctx, y)) == 1:
-            self._note(y, parts)
-            (y,) = parts
+        """The value that y is a multiple of."""
+        while len(summands := _summands(self._ctx, y)) == 1:
+            self._note(y, summands)
+            (y,) = summands
         return y
 
-    def _note(self, y: Value, parts: Sequence[Value]) -> None:
-        self._parts[y.number] = {o.number for o in parts}
-        for o in parts:
+    def _note(self, y: Value, summands: Sequence[Value]) -> None:
+        self._summands[y.number] = {o.number for o in summands}
+        for o in summands:
             self._users.setdefault(o.number, set()).add(y.number)
 
-    def _take_apart(self, y: Value, others: set[int]) -> None:
-        """No leaf where it is a sum of multiples of others."""
+    def _expand(self, y: Value, others: set[int]) -> None:
+        """Remove y from the basis where it is a sum of multiples of others."""
         sums: dict[int, tuple[Value, ...]] = {}
         stack = [y]
         while stack:
             u = stack.pop()
             if u.number in others or u.number in sums:
                 continue
-            sums[u.number] = _parts(self._ctx, u)
+            sums[u.number] = _summands(self._ctx, u)
             if not sums[u.number] or len(sums) > self._ctx.tuning.overlap_max_terms:
                 return
             stack += sums[u.number]
         self.found.discard(y.number)
-        for number, parts in sums.items():
-            self._note(self._ctx.graph.values[number], parts)
+        for number, summands in sums.items():
+            self._note(self._ctx.graph.values[number], summands)
 
-    def _nearer(self) -> int | None:
-        """What can take the place of leaves, as nothing else is computed from these."""
+    def _replaceable(self) -> int | None:
+        """A value that can replace the leaves it is computed from, as nothing else uses these."""
         for u in sorted({u for n in self.found for u in self._users.get(n, ())}):
-            parts = self._parts[u]
-            if parts <= self.found and all(self._users[n] == {u} and n not in self._terms for n in parts):
+            summands = self._summands[u]
+            if summands <= self.found and all(self._users[n] == {u} and n not in self._terms for n in summands):
                 return u
         return None
 
 
 def _sum(ctx: Context, v: Value, base: Value, writes: tuple[Write, ...], leaves: set[int]) -> Value:
-    """What is no zero stays as it is where nothing is added: -0 + 0 would be 0."""
+    """Elements outside of all slices stay as they are: -0 + 0 would be 0."""
     g = ctx.graph
     zero = g.const(0.0, v.dtype)
     total = g.broadcast_to(zero, v.shape) if is_zero(base) else base  # 0 + -0 is 0
@@ -199,22 +199,22 @@ def _is_inside(ctx: Context, bounds: Bounds, v: Value) -> Value:
     g = ctx.graph
     inside = g.const(True)
     for d, ((start, length, *_), n) in enumerate(zip(bounds, v.shape, strict=True)):
-        own = g.move(g.iota(n), [d], [n if k == d else 1 for k in range(v.rank)])
+        index = g.move(g.iota(n), [d], [n if k == d else 1 for k in range(v.rank)])
         if start != 0:
-            inside = g.map(AND, inside, g.map(GE, own, g.extent(start)))
+            inside = g.map(AND, inside, g.map(GE, index, g.extent(start)))
         if ex.add(start, length) != n:
-            inside = g.map(AND, inside, g.map(LT, own, g.extent(ex.add(start, length))))
+            inside = g.map(AND, inside, g.map(LT, index, g.extent(ex.add(start, length))))
     return inside
 
 
 def _shifted(ctx: Context, y: Value, bounds: Bounds, v: Value, leaves: set[int]) -> Value:
-    """y at its place in what has v's shape, zeros elsewhere; by an explicit stack."""
+    """y at its position in a tensor of v's shape, zeros elsewhere; by an explicit stack."""
     done: dict[int, Value] = {}
     stack = [y]
     while stack:
         u = stack[-1]
-        parts = () if u.number in leaves else _parts(ctx, u)
-        missing = [o for o in parts if o.number not in done]
+        summands = () if u.number in leaves else _summands(ctx, u)
+        missing = [o for o in summands if o.number not in done]
         if missing:
             stack += missing
             continue
@@ -228,7 +228,7 @@ def _shifted(ctx: Context, y: Value, bounds: Bounds, v: Value, leaves: set[int])
 
 
 def _number(o: Value) -> Value:
-    """A number itself, not as often as what it multiplies has elements."""
+    """The number itself, without its broadcasts."""
     while o.op == "move" and number_of(o) is not None:
         (o,) = o.operands
     return o
@@ -240,6 +240,6 @@ def _leaf(ctx: Context, y: Value, bounds: Bounds, v: Value) -> Value:
     wide = tuple(ex.add(n, k) for n, k in zip(v.shape, left, strict=True))
     middle = tuple((k, m, 1, True) for k, m in zip(left, y.shape, strict=True))
     zeros = g.broadcast_to(g.const(0.0, v.dtype), wide)
-    w = g.make("inc_subtensor", (zeros, y), v.dtype, wide, loops=v.loops, bounds=middle, checks=(), set=True)
+    w = g.make(INC_SUBTENSOR, (zeros, y), v.dtype, wide, loops=v.loops, bounds=middle, checks=(), set=True)
     at = tuple((ex.sub(k, b[0]), n, 1, True) for k, b, n in zip(left, bounds, v.shape, strict=True))
     return sliced(ctx, w, at, (), v.shape)

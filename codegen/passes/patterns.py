@@ -1,14 +1,8 @@
-"""Equations between the user's own expressions as rewrite rules, and the matcher that applies them to tensor IR.
+"""Rewrite rules as equations between the user's own expressions, and the matcher that applies them to tensor IR.
 
-The sides of a `Rule` are ordinary expressions over pattern variables:
-
->>> from tensordsl.ops.math.functions import log, log1p
->>> (x,) = floats("x")
->>> rules = RuleSet([Rule("log(1 + x) = log1p(x)", log(1 + x), log1p(x))])
-
-A pattern variable stands for any value of its dtypes, a constant for the same number in any dtype and behind any
-broadcast (the sign of zero counts), a commutative row for both orders.  A rule applies only where the result has the
-dtype of what it replaces; a result with fewer axes is broadcast.
+`Rule(name, left, right)` over pattern variables (`floats`, `integers`, ...); `RuleSet.apply` rewrites a value.  A
+constant matches the same number in any dtype, behind any broadcast (the sign of zero counts); a commutative row
+matches both orders.  A rule applies only where the result has the dtype of what it replaces.
 """
 
 from __future__ import annotations
@@ -18,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tensordsl.base.records import record
+from tensordsl.codegen.tensor_ir.construct import INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.graph.types import DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, TensorType
 from tensordsl.graph.variables import Constant, Elementwise, Op, Variable, toposort
@@ -75,8 +70,11 @@ class Rule:
     """left = right, for all values of the pattern variables.
 
     sole: applies only where nothing else uses the inner applications of the left side, which would otherwise be
-    computed besides the right side.  loose: the right side is more accurate than the left one, and they need not agree
-    where the left side overflows, cancels or rounds to another zero.
+    computed in addition to the right side.  loose: the right side is more accurate than the left one, and they need not
+    agree where the left side overflows, cancels or rounds to another zero.
+
+    >>> from tensordsl.ops.math.functions import log, log1p >>> (x,) = floats("x") >>> rules = RuleSet([Rule("log(1 + x)
+    = log1p(x)", log(1 + x), log1p(x))])
     """
 
     name: str
@@ -184,15 +182,15 @@ def is_zero(v: Value) -> bool:
 
 
 def is_zero_at(graph: Graph, v: Value, bounds: Sequence[Any]) -> bool:
-    """Whether all bytes of a slice of v are 0, since other slices alone were written to zeros."""
+    """Whether all bytes of a slice of v are 0, since only disjoint slices of zeros were written."""
     for _ in range(graph.tuning.passes.disjoint_max_slices):
-        if v.op != "inc_subtensor" or not are_apart(v.attrs["bounds"], bounds):
+        if v.op != INC_SUBTENSOR or not are_disjoint(v.attrs["bounds"], bounds):
             break
         v = v.operands[0]
     return is_zero(v)
 
 
-def are_apart(some: Sequence[Any], others: Sequence[Any]) -> bool:
+def are_disjoint(some: Sequence[Any], others: Sequence[Any]) -> bool:
     """Whether two slices of one tensor are known to have no element in common."""
     for (i, m, s, _), (j, n, t, _) in zip(some, others, strict=True):
         if not all(isinstance(k, int) for k in (i, j, s, t)):
@@ -242,7 +240,7 @@ def _match(p: _Pattern, v: Value, slots: Slots, inner: list[Value]) -> bool:
 
 class RuleSet:
     """Rules indexed by the row at the root of their left side, compiled when a graph first has it; longer left sides
-    are tried first."""
+    first."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
@@ -276,7 +274,7 @@ class RuleSet:
         return None
 
     def _candidates(self, v: Value) -> Sequence[_Compiled]:
-        """The rules whose left side may be the form of v, by the rows right below it, and whether there is a number."""
+        """The rules whose left side may match v, by the rows of its operands, and whether there is a number."""
         rows = self._below.intersection([o.attrs["row"] for o in v.operands if o.op == "map"])
         has_number = any([o.op != "map" and number_of(o) is not None for o in v.operands])
         key = v.attrs["row"], rows, has_number
@@ -294,7 +292,7 @@ class RuleSet:
     def _right(
         self, graph: Graph, c: _Compiled, slots: Sequence[Any], hits: dict[str, int], users: dict[int, int]
     ) -> Value:
-        """The right side; what stands inside of it is simplified at once, because no walk comes by it again."""
+        """The right side; its inner values are simplified at once, as the walk does not visit them again."""
         values: list[Value] = [*slots, *(graph.const(data) for data in c.constants)]
         last = len(c.steps) - 1
         for n, (row, operands, attrs) in enumerate(c.steps):
@@ -306,7 +304,7 @@ class RuleSet:
 
 
 def fit(graph: Graph, w: Value, v: Value) -> Value | None:
-    """w with the shape of v, None if its dtype is another."""
+    """w with the shape of v; None if its dtype differs."""
     if w.dtype != v.dtype:
         if w.op != "const" or w.rank:
             return None

@@ -1,5 +1,9 @@
-"""Elementwise results of something and its rolls by one place along the first axis, as steps of an explicit scheme have
-them: the results at either end and what is between them, each of slices, so that nothing is copied."""
+"""Peeling of rolls: an elementwise result of x and its rolls by one is computed as its ends and its interior.
+
+    f(x, roll(x, 1)) = concatenate([f(x[:1], x[-1:]), f(x[1:], x[:-1])])
+
+As in explicit schemes with periodic boundaries along the first axis: the pieces read slices, and no roll is copied.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,11 @@ from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.share_rolls import Roll, roll_of
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Value, dependencies
 
-Part = tuple[Length, Length, dict[int, Length]]  # start, length, and by how many places rolled -> start there
+Part = tuple[Length, Length, dict[int, Length]]  # start, length, and by how many positions rolled -> start there
 
 
 def part_at_rolls(ctx: Context, v: Value) -> Value | None:
@@ -23,19 +28,19 @@ def part_at_rolls(ctx: Context, v: Value) -> Value | None:
     if v.number not in results:
         return None
     d = v.rank - next(iter(rolls)).rank
-    ways = {places for _, places, _ in rolls.values()}
+    offsets = {places for _, places, _ in rolls.values()}
     computed = _computed(ctx.order, v, d, rolls)
     if len(computed) > ctx.tuning.peel_max_operations:
         return None
     ctx.hit("f(x, roll(x, 1)) = concatenate([f(x[:1], x[-1:]), f(x[1:], x[:-1])])")
-    parts = [_part(ctx, computed, d - v.rank, rolls, part) for part in _parts(v.shape[d], ways)]
-    return ctx.graph.make("concatenate", parts, v.dtype, v.shape, axis=d)
+    parts = [_part(ctx, computed, d - v.rank, rolls, part) for part in _parts(v.shape[d], offsets)]
+    return ctx.graph.make(CONCATENATE, parts, v.dtype, v.shape, axis=d)
 
 
 def _rolled(ctx: Context) -> tuple[frozenset[int], dict[Value, Roll]]:
-    """Numbers of the results that are computed from rolls, and these; no results where one is of what is computed
-    itself, or not along the first axis, or anything else is computed from them."""
-    found = {w: roll_of(ctx, w) for w in ctx.order if w.op == "concatenate"}
+    """Numbers of the results that are computed from rolls, and the rolls; no results where a roll is of a computed
+    value, or not along the first axis, or used otherwise."""
+    found = {w: roll_of(ctx, w) for w in ctx.order if w.op == CONCATENATE}
     rolls = {w: roll for w, roll in found.items() if roll}
     above, inner = {w.number for w in rolls}, set[int]()
     if len({w.rank for w in rolls}) != 1 or not all(map(_is_plain, rolls, rolls.values())):
@@ -51,7 +56,7 @@ def _rolled(ctx: Context) -> tuple[frozenset[int], dict[Value, Roll]]:
 
 
 def _computed(order: Sequence[Value], v: Value, d: int, rolls: Collection[Value]) -> list[Value]:
-    """v, what it is computed from element by element along its axis d, and the rolls, operands first."""
+    """v, the values that it is computed from elementwise along its axis d, and the rolls, operands first."""
     found, stack, last = {v.number: v}, [v], d - v.rank
     while stack:
         for o in stack.pop().operands:
@@ -63,21 +68,21 @@ def _computed(order: Sequence[Value], v: Value, d: int, rolls: Collection[Value]
 
 
 def _varies(x: Value, d: int) -> bool:
-    """Whether x has an axis d, counted from behind, and is not repeated along it."""
+    """Whether x has an axis d, counted from the last, and is not repeated along it."""
     return x.rank >= -d and x.shape[d] != 1
 
 
 def _is_plain(w: Value, roll: Roll) -> bool:
-    """Is it a roll along the first axis of what is in memory?"""
+    """Whether it is a roll, along the first axis, of a value in memory."""
     return roll[0] == 0 and not w.loops and w.operands[0].operands[0].op in ("arg", "shared")
 
 
-def _parts(n: Length, ways: set[int]) -> list[Part]:
-    """Where ends begin, and what is between them."""
+def _parts(n: Length, offsets: set[int]) -> list[Part]:
+    """The ends, each of one position, and the interior."""
     one, less = ex.minimum(1, n), ex.maximum(0, ex.sub(n, 1))
-    if ways == {1}:
+    if offsets == {1}:
         return [(0, one, {1: less}), (one, less, {1: 0})]
-    if ways == {-1}:
+    if offsets == {-1}:
         return [(0, less, {-1: one}), (less, one, {-1: 0})]
     last = ex.minimum(1, less)
     rest = ex.sub(less, last)
@@ -89,7 +94,7 @@ def _parts(n: Length, ways: set[int]) -> list[Part]:
 
 
 def _part(ctx: Context, computed: Sequence[Value], d: int, rolls: Mapping[Value, Roll], part: Part) -> Value:
-    """That part of the last of `computed` along an axis d, counted from behind, from slices of all that it reads."""
+    """That piece of the last of `computed` along an axis d, counted from the last, from slices of all operands."""
     start, length, starts = part
     made: dict[Value, Value] = {}
     for w in computed:
@@ -105,7 +110,7 @@ def _part(ctx: Context, computed: Sequence[Value], d: int, rolls: Mapping[Value,
 
 
 def _slice(ctx: Context, x: Value, d: int, start: Length, length: Length) -> Value:
-    """x[start : start + length] along an axis, counted from behind, where it varies along that."""
+    """x[start : start + length] along an axis, counted from the last, where x varies along it."""
     if not _varies(x, d):
         return x
     bounds = [(start, length, 1, True) if k == d else (0, n, 1, True) for k, n in enumerate(x.shape, -x.rank)]

@@ -1,14 +1,8 @@
-"""Writes at integer positions: those at one position of each row become a choice at every point, those to a shared
-variable become one write; and additions to slices.
+"""Scatters as elementwise selections, merged writes of shared variables, and additions to slices.
 
-    zeros[arange(n), t] += g     is    where(j == t[i], g[i], 0)     at the point (i, j)
-
-The gradient of cross-entropy with integer targets is such a write: no zeros are stored, and nothing is scattered.
-
-    s[i] += g, then s[j] += h    is    s[i, j] += (g, h)
-    s - rate * (zeros[i] += g)   is    s[i] += -(rate * g)
-
-The gradient of a table of which a batch uses some rows changes these rows alone, in the table's own storage.
+zeros[arange(n), t] += g     is    where(j == t[i], g[i], 0)     at the point (i, j)
+s[i] += g, then s[j] += h    is    s[i, j] += (g, h)
+s - rate * (zeros[i] += g)   is    s[i] += -(rate * g)
 """
 
 from __future__ import annotations
@@ -16,23 +10,24 @@ from __future__ import annotations
 from functools import reduce
 
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.passes.patterns import are_apart, is_zero, is_zero_at, number_of
+from tensordsl.codegen.passes.patterns import are_disjoint, is_zero, is_zero_at, number_of
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE, INC_SUBTENSOR, INC_TAKE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import COMPLEX, FLOATS
 from tensordsl.ops.array.index import index_place
 from tensordsl.ops.math.comparisons import AND, EQ
 from tensordsl.ops.math.elementwise import ADD, MUL, NEG, SUB, SWITCH
 
-COMPUTED = frozenset(("map", "move", "const", "reduce"))  # a write to what is stored touches its positions alone
-
 
 def scatter_to_choice(ctx: Context, v: Value) -> Value | None:
-    """x with y set or added at indices one of which is 0, 1, ... to the end of its axis: no position comes twice."""
+    """x with y set or added at indices one of which is 0, 1, ... to the end of its axis: no position repeats.  As in
+    the gradient of cross-entropy with integer targets: no zeros are stored."""
     g = ctx.graph
     x, y, *positions = v.operands
     axes = v.attrs["axes"]
-    if x.op not in COMPUTED or (x.op == "move" and x.operands[0].op not in COMPUTED) or not v.loops <= x.loops:
+    is_computed = x.traits.is_computed and (x.op != "move" or x.operands[0].traits.is_computed)
+    if not is_computed or not v.loops <= x.loops:  # a write to any other value touches its positions alone
         return None
     rows = [d for d, p in zip(axes, positions, strict=True) if p.op == "iota" and _is_all(ctx, p, x.shape[d])]
     if not rows:
@@ -55,9 +50,9 @@ def scatter_to_choice(ctx: Context, v: Value) -> Value | None:
 
 
 def sum_by_slices(ctx: Context, v: Value) -> Value | None:
-    """What is added to a slice of zeros again, other slices between, is added to what was added there.
+    """Values added to one slice of zeros, with other slices between, are summed first.
 
-    Only what is computed element by element: sums of sums would not be part of the loops that compute these.
+    Only elementwise values: sums of sums would not join the loops that compute these.
     """
     others: list[Value] = []
     u = v.operands[0]
@@ -71,7 +66,7 @@ def sum_by_slices(ctx: Context, v: Value) -> Value | None:
             for other in reversed(others):
                 x = ctx.graph.like(other, (x, other.operands[1]))
             return x
-        if not are_apart(u.attrs["bounds"], v.attrs["bounds"]):
+        if not are_disjoint(u.attrs["bounds"], v.attrs["bounds"]):
             return None
         others.append(u)
         u = x
@@ -79,15 +74,15 @@ def sum_by_slices(ctx: Context, v: Value) -> Value | None:
 
 
 def _adds_maps(v: Value) -> bool:
-    """Whether something computed element by element is added to a slice, whose place is known."""
-    if v.op != "inc_subtensor" or v.attrs["set"] or len(v.operands) > 2 or v.dtype == "bool":
+    """Whether an elementwise value is added to a slice at known bounds."""
+    if v.op != INC_SUBTENSOR or v.attrs["set"] or len(v.operands) > 2 or v.dtype == "bool":
         return False
     return v.operands[1].op == "map" and v.operands[1].rank > 0
 
 
 def add_to_given(ctx: Context, v: Value) -> Value | None:
-    """An argument with y added to a slice: the sum is set, and can be computed in its place.  Other values may be added
-    to where they stand."""
+    """An argument with y added to a slice: the sum is set, and may be computed in place.  Further additions to disjoint
+    slices may follow."""
     x, y, *ints = v.operands
     if v.attrs["set"] or v.dtype == "bool":
         return None
@@ -98,18 +93,14 @@ def add_to_given(ctx: Context, v: Value) -> Value | None:
     ctx.hit("x[a:b] += y: x[a:b] = x[a:b] + y")
     bounds = v.attrs["bounds"]
     shape = tuple(b[1] for b in bounds if b[3])
-    part = ctx.graph.make(
-        "subtensor", (x, *ints), x.dtype, shape, bounds=bounds, checks=v.attrs["checks"], loops=v.loops
-    )
+    part = ctx.graph.make(SUBTENSOR, (x, *ints), x.dtype, shape, bounds=bounds, checks=v.attrs["checks"], loops=v.loops)
     value = ctx.graph.map(ADD, part, y)
-    return ctx.graph.make(
-        "inc_subtensor", (x, value, *ints), v.dtype, v.shape, loops=v.loops, **{**v.attrs, "set": True}
-    )
+    return ctx.graph.make(INC_SUBTENSOR, (x, value, *ints), v.dtype, v.shape, loops=v.loops, **{**v.attrs, "set": True})
 
 
 def _added_to_zeros(ctx: Context, v: Value) -> Value | None:
-    """Zeros with y added to a slice: what is computed (plus 0, for -0) is set, or is all, perhaps in reverse.  Of many
-    slices that are added, all stay what one group gives."""
+    """Zeros with y added to a slice: the value (plus 0, for -0) is set, or is all, perhaps reversed.  Of many slices
+    those stay additions that one group computes."""
     x, y, *ints = v.operands
     bounds, find, g = v.attrs["bounds"], ctx.graph.extents.find, ctx.graph
     is_all = all(
@@ -122,8 +113,8 @@ def _added_to_zeros(ctx: Context, v: Value) -> Value | None:
     value = y if y.dtype not in FLOATS else g.map(ADD, y, g.broadcast_to(g.const(0.0, y.dtype), y.shape))
     ctx.hit("zeros[a:b] += y: zeros[a:b] = y + 0")
     if not is_all:
-        return g.make("inc_subtensor", (x, value, *ints), v.dtype, v.shape, loops=v.loops, **{**v.attrs, "set": True})
-    return g.make("subtensor", (value, *ints), v.dtype, v.shape, bounds=bounds, checks=v.attrs["checks"], loops=v.loops)
+        return g.make(INC_SUBTENSOR, (x, value, *ints), v.dtype, v.shape, loops=v.loops, **{**v.attrs, "set": True})
+    return g.make(SUBTENSOR, (value, *ints), v.dtype, v.shape, bounds=bounds, checks=v.attrs["checks"], loops=v.loops)
 
 
 def _is_all(ctx: Context, positions: Value, length: object) -> bool:
@@ -131,7 +122,7 @@ def _is_all(ctx: Context, positions: Value, length: object) -> bool:
 
 
 def _hit(ctx: Context, x: Value, axis: int, positions: Value, row: int) -> Value:
-    """Where the point's own position along `axis` is that of its row."""
+    """Where the point's own index along `axis` is that of its row."""
     g = ctx.graph
     own = g.move(g.iota(x.shape[axis]), [axis], [n if d == axis else 1 for d, n in enumerate(x.shape)])
     wanted = g.move(positions, [row], [n if d == row else 1 for d, n in enumerate(x.shape)])
@@ -140,9 +131,10 @@ def _hit(ctx: Context, x: Value, axis: int, positions: Value, row: int) -> Value
 
 # -- writes to shared variables --------------------------------------------------------------------------------------
 def merge_writes(ctx: Context, v: Value) -> Value | None:
-    """One write to parts of a shared variable for several after each other, or for the sum with what was written to
-    zeros.  In their order, so that of repeated positions the last one wins, or all are added."""
-    if v.op == "inc_take":
+    """One write to positions of a shared variable for several in sequence, or for the sum with a write to zeros: the
+    gradient of a table changes the used rows alone.  In their order, so that of repeated positions the last one wins,
+    or all add up."""
+    if v.op == INC_TAKE:
         x, writes = _writes(ctx, v)
         if x.op != "shared" or len(writes) < 2:
             return None
@@ -164,7 +156,7 @@ def merge_writes(ctx: Context, v: Value) -> Value | None:
 
 
 def _added(ctx: Context, x: Value, part: Value, is_less: bool) -> Value | None:
-    """x + part (or less part), where part is what was written to zeros, times given numbers."""
+    """x + part (or minus), where part is a write to zeros, times numbers."""
     factors: list[Value] = []
     while part.op == "map" and ctx.is_sole(part):
         row, numbers = part.attrs["row"], [o for o in part.operands if _is_given(o)]
@@ -176,7 +168,7 @@ def _added(ctx: Context, x: Value, part: Value, is_less: bool) -> Value | None:
         else:
             return None
         (part,) = rest
-    if part.op != "inc_take" or part.attrs["set"] or part.dtype != x.dtype or not ctx.is_sole(part):
+    if part.op != INC_TAKE or part.attrs["set"] or part.dtype != x.dtype or not ctx.is_sole(part):
         return None
     base, writes = _writes(ctx, part)
     if number_of(base) != 0:
@@ -195,17 +187,17 @@ def _added(ctx: Context, x: Value, part: Value, is_less: bool) -> Value | None:
 
 
 def _is_given(v: Value) -> bool:
-    """Whether v is one number that was given, not computed: an infinite one would reach all of the zeros."""
+    """Whether v is one number from the caller, not computed: times 0 an infinite one is NaN."""
     while v.op == "move":
         (v,) = v.operands
-    return v.op in ("arg", "shared", "const") and v.rank == 0
+    return v.traits.is_given and v.rank == 0
 
 
 def _writes(ctx: Context, v: Value) -> tuple[Value, list[Value]]:
-    """(what is written to, the writes in their order) for writes of one kind, of which nothing else needs any."""
+    """(the tensor written to, the writes in order), for writes of one kind, of which nothing else uses any."""
     found = [v]
     x = v.operands[0]
-    while x.op == "inc_take" and ctx.is_sole(x) and x.attrs == v.attrs and x.loops == v.loops:
+    while x.op == INC_TAKE and ctx.is_sole(x) and x.attrs == v.attrs and x.loops == v.loops:
         found.append(x)
         x = x.operands[0]
     return x, found[::-1]
@@ -218,13 +210,13 @@ def _written(ctx: Context, x: Value, writes: list[Value], is_set: bool, values: 
     free = [n for d, n in enumerate(x.shape) if d not in axes]
     values = values or [w.operands[1] for w in writes]
     if len(writes) == 1:
-        return g.make("inc_take", (x, *values, *writes[0].operands[2:]), x.dtype, x.shape, axes=axes, set=is_set)
+        return g.make(INC_TAKE, (x, *values, *writes[0].operands[2:]), x.dtype, x.shape, axes=axes, set=is_set)
     counts = [w.operands[2].shape[0] for w in writes]
     total = reduce(ex.add, counts)
     wide = [g.broadcast_to(y, (*free[:at], n, *free[at:])) for y, n in zip(values, counts, strict=True)]
-    y = g.make("concatenate", wide, x.dtype, (*free[:at], total, *free[at:]), axis=at)
+    y = g.make(CONCATENATE, wide, x.dtype, (*free[:at], total, *free[at:]), axis=at)
     positions = [
-        g.make("concatenate", column, "int64", (total,), axis=0)
+        g.make(CONCATENATE, column, "int64", (total,), axis=0)
         for column in zip(*(w.operands[2:] for w in writes), strict=True)
     ]
-    return g.make("inc_take", (x, y, *positions), x.dtype, x.shape, axes=axes, set=is_set)
+    return g.make(INC_TAKE, (x, y, *positions), x.dtype, x.shape, axes=axes, set=is_set)

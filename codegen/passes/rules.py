@@ -1,4 +1,4 @@
-"""The equations of the compiler: what is computed in a simpler way, and what in a more accurate one.
+"""The equations of the compiler: simpler forms that are exact, and more accurate forms.
 
 `simplify` holds for every bit of every value (the payload of NaN aside), so there is no x + 0 = x (0 for x = -0.0) and
 no x * 0 = 0 (nan for inf) for floats.  `stabilise` gives the exact result where the left side overflows or cancels, and
@@ -39,7 +39,7 @@ def simplify() -> tuple[Rule, ...]:
     (d,) = discretes("d")
     p, c = booleans("p", "c")
     return (
-        # neutral elements
+        # identity elements
         Rule("a * 1 = a", a * 1, a),
         Rule("a / 1 = a", a / 1, a),
         Rule("a - 0 = a", a - 0, a),

@@ -1,5 +1,9 @@
-"""Rolls by one place both ways along an axis, as stencils with periodic borders have them: one copy, with what follows
-at either end, of which both are slices."""
+"""Shared padding for rolls: rolls by one in both directions become slices of one copy with a border.
+
+    roll(x, 1) = w[:n] and roll(x, -1) = w[2:]    with w = concatenate([x[-1:], x, x[:1]])
+
+As in stencils with periodic boundaries: one copy serves all directions, where each roll would be one.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +11,24 @@ from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink_slices import Bounds
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Value
 
-Roll = tuple[int, int, Bounds]  # its axis, by how many places, and the bounds of what is rolled
+Roll = tuple[int, int, Bounds]  # its axis, by how many positions, and the bounds of its operand
 
 
 def share_rolls(ctx: Context, v: Value) -> Value | None:
     """roll(x, 1) = w[:n] and roll(x, -1) = w[2:], where w = concatenate([x[-1:], x, x[:1]]).
 
-    Of what is itself a slice of such a w along another axis, w is rolled: one copy for all directions.
+    If x is itself a slice of such a w along another axis, w is rolled: one copy for all directions.
     """
     found = roll_of(ctx, v)
     if found is None:
         return None
     axis, places, bounds = found
     if ctx.rolls is None:
-        ctx.rolls = {r for r in (roll_of(ctx, w) for w in ctx.order if w.op == "concatenate") if r}
+        ctx.rolls = {r for r in (roll_of(ctx, w) for w in ctx.order if w.op == CONCATENATE) if r}
     if (axis, -places, bounds) not in ctx.rolls:
         return None
     ctx.hit("roll(x, 1) = concatenate([x[-1:], x, x[:1]])[:n]")
@@ -35,14 +40,14 @@ def share_rolls(ctx: Context, v: Value) -> Value | None:
     parts = [_at(ctx, x, every, axis, *end) for end in ends]
     around = ex.total(part.shape[axis] for part in parts)
     shape = (*x.shape[:axis], around, *x.shape[axis + 1 :])
-    whole = ctx.graph.make("concatenate", parts, v.dtype, shape, axis=axis)
+    whole = ctx.graph.make(CONCATENATE, parts, v.dtype, shape, axis=axis)
     ctx.wholes.setdefault(x.number, (whole, _moved(every, axis, parts[0].shape[axis], n)))
     return _at(ctx, whole, bounds, axis, 0 if places > 0 else ex.sub(around, n), n)
 
 
 def _wider(ctx: Context, x: Value, bounds: Bounds, axis: int) -> tuple[Value, Bounds]:
-    """A copy that is longer along another axis, of which x is a slice, and where x[bounds] is there."""
-    if x.op == "subtensor":
+    """A copy that is padded along another axis, of which x is a slice, and the bounds of x[bounds] in it."""
+    if x.op == SUBTENSOR:
         (whole, *_), own = x.operands, x.attrs["bounds"]
         made = any(w is whole for w, _ in ctx.wholes.values())
     else:
@@ -54,7 +59,7 @@ def _wider(ctx: Context, x: Value, bounds: Bounds, axis: int) -> tuple[Value, Bo
 
 
 def roll_of(ctx: Context, v: Value) -> Roll | None:
-    """Is v such a roll?"""
+    """The roll that v is, or None."""
     if len({o.operands for o in v.operands}) != 1 or len(v.operands) != 2 or not all(map(_is_slice, v.operands)):
         return None
     find, axis = ctx.graph.extents.find, v.attrs["axis"]
@@ -71,8 +76,8 @@ def roll_of(ctx: Context, v: Value) -> Roll | None:
 
 
 def _is_slice(v: Value) -> bool:
-    """Of adjacent elements, along all axes, between places known when it is looked at."""
-    is_known = v.op == "subtensor" and len(v.operands) == 1 and not v.attrs["checks"]
+    """Whether v is a slice of adjacent elements that keeps all axes, at bounds that are known already."""
+    is_known = v.op == SUBTENSOR and len(v.operands) == 1 and not v.attrs["checks"]
     return is_known and all(bound[2:] == (1, True) for bound in v.attrs["bounds"])
 
 

@@ -1,8 +1,8 @@
-"""Gathers move down to what they read: an element of a row needs no row in memory.
+"""Sinking of gathers to their operands: a gathered element of a row needs no row in memory.
 
     (x - logsumexp(x))[arange(n), t] = x[arange(n), t] - logsumexp(x)
 
-Cross-entropy with integer targets is such a gather: without the move, the whole table of log-probabilities is stored.
+Applies where no element is gathered twice and nothing else uses the operand, as in cross-entropy with integer targets.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink_slices import Trail, descends, push
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.codegen.tensor_ir.lower_indexing import place_taken
+from tensordsl.codegen.tensor_ir.indexing import place_taken
 from tensordsl.ops.array.index import index_place
 
 Place = tuple[Any, ...]  # for each axis of a value: a `Taken`, an axis of the result, or None for length 1
 
 
 class Taken:
-    """An axis that an index picks from.  `axis`: the result's axis, where the index is all positions in order."""
+    """An axis that an index selects from.  `axis`: the result's axis, where the index is all positions in order."""
 
     __slots__ = ("index", "axis")
 
@@ -30,7 +30,7 @@ class Taken:
 
 
 def sink_gathers(ctx: Context, v: Value) -> Value | None:
-    """f(x, y)[i, t] = f(x[i, t], y[i, t]), where no point of f is asked for twice and nobody else needs it.
+    """f(x, y)[i, t] = f(x[i, t], y[i, t]), where no element of f is gathered twice and nothing else uses it.
 
     That holds where each axis of the indices is the positions of some axis of x.
     """
@@ -44,7 +44,7 @@ def sink_gathers(ctx: Context, v: Value) -> Value | None:
     gather = _Gather(ctx, block, v.shape)
     result = gather.of(x, place)
     lost = {id(p) for p in place if isinstance(p, Taken) and p.axis is None} - gather.reached
-    if lost:  # nothing is left that an index could be checked against
+    if lost:  # no array is left to check the index against
         return None
     ctx.hit("f(x)[i, t] = f(x[i, t])")
     return ctx.graph.broadcast_to(result, v.shape)
@@ -86,7 +86,7 @@ class _Gather:
     def __init__(self, ctx: Context, block: Sequence[int], shape: Sequence[Length]) -> None:
         self.ctx, self.g, self.block, self.shape = ctx, ctx.graph, tuple(block), tuple(shape)
         self.reached: set[int] = set()
-        self.trail: Trail | None = None  # of what is taken from
+        self.trail: Trail | None = None  # of the array
 
     def of(self, x: Value, place: Place) -> Value:
         """By an explicit stack."""
@@ -136,7 +136,7 @@ class _Gather:
         return self.placed(result, [*free[:first], *block, *free[first:]])
 
     def prefix(self, u: Value, place: Place) -> Value:
-        """u without what lies behind the last of the positions."""
+        """u up to the last of the positions."""
         lengths = [
             self.shape[p.axis] if isinstance(p, Taken) and p.axis is not None else n
             for p, n in zip(place, u.shape, strict=True)
@@ -146,7 +146,7 @@ class _Gather:
         return push(self.ctx, u, tuple((0, n, 1, True) for n in lengths), (), self.trail)
 
     def placed(self, u: Value, places: Sequence[int | None]) -> Value:
-        """u with its axes where the result has them."""
+        """u with its axes at those of the result."""
         there = {p for p, n in zip(places, u.shape, strict=True) if p is not None and n != 1}
         shape = [n if a in there else 1 for a, n in enumerate(self.shape)]
         return self.g.move(u, [p if n != 1 else None for p, n in zip(places, u.shape, strict=True)], shape)

@@ -1,4 +1,7 @@
-"""Slices move down to what they are slices of: only what is used is computed, and no large temporary is stored."""
+"""Sinking of slices to the operands: only elements that are used are computed, and no large temporary is stored.
+
+f(x, y)[slice] = f(x[slice], y[slice]) through rows, moves and reductions that only the slice uses.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,11 @@ from typing import Any
 
 from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.scalar_ir.builder import HEAVY, Builder, walk
+from tensordsl.codegen.scalar_ir.builder import Builder, is_expensive_op, walk
+from tensordsl.codegen.tensor_ir.construct import RESHAPE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Value
 
 Bounds = tuple[tuple[Any, Any, Any, bool], ...]
-STORED = frozenset(
-    ("shared", "const", "dot", "concatenate", "inc_subtensor", "inc_take", "result")
-)  # contiguous in memory
 
 
 def sink_slices(ctx: Context, v: Value) -> Value | None:
@@ -22,9 +23,9 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
 
     A slice that varies with a loop stays where it is: what it would move into the loop is computed once outside.
     """
-    if v.op == "reshape":
+    if v.op == RESHAPE:
         return _sink_reshape(ctx, v)
-    if v.op != "subtensor" or not v.loops <= v.operands[0].loops or v.attrs["checks"]:
+    if v.op != SUBTENSOR or not v.loops <= v.operands[0].loops or v.attrs["checks"]:
         return None
     x = v.operands[0]
     while x.op == "move" and ctx.is_sole(x):
@@ -36,8 +37,8 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
 
 
 class Trail:
-    """The way from a value down to what parts of it are computed from: for each value, its users on the way, and which
-    slices these need."""
+    """The path from a value down to the operands that slices of it are computed from: for each value, its users on the
+    path, and which slices these need."""
 
     def __init__(self, ctx: Context, start: Value) -> None:
         self._ctx, self._start = ctx, start.number
@@ -54,7 +55,7 @@ class Trail:
                 self._users.setdefault(o.number, []).append(u.number)
 
     def is_all(self, v: Value) -> bool:
-        """Whether nobody else needs v, nor what is computed from it on the way, nor another slice of that."""
+        """Whether nothing else uses v, nor what is computed from it on the path, nor another slice of that."""
         seen: set[int] = set()
         stack = [v.number]
         while stack:
@@ -69,8 +70,8 @@ class Trail:
 
 
 def push(ctx: Context, x: Value, bounds: Bounds, ints: tuple[Value, ...], trail: Trail | None = None) -> Value:
-    """x[bounds], computed from slices of what x is made of; by an explicit stack.  What is reduced for others as well
-    is reduced once: in another order it would come out a little different."""
+    """x[bounds], computed from slices of x's operands; by an explicit stack.  A reduction with other users is computed
+    once: in another order it would round differently."""
     trail = trail or Trail(ctx, x)
     done: dict[Any, Value] = {}
     goal = (x, bounds)
@@ -111,7 +112,7 @@ def _parts(ctx: Context, x: Value, bounds: Bounds, trail: Trail) -> list[tuple[V
 
 
 def descends(ctx: Context, x: Value) -> bool:
-    """Whether a part of x is computed from parts of its operands: what others need as well is done again if light."""
+    """Whether a slice of x is computed from slices of its operands: cheap values with other users are recomputed."""
     if x.op not in ("map", "move", "reduce") or _relies(ctx, x):
         return False
     return ctx.is_sole(x) or x.op == "move" or (x.op == "map" and not _is_heavy(x))
@@ -121,7 +122,7 @@ def _is_heavy(x: Value) -> bool:
     b = Builder()
     params = [b.param(str(k), o.dtype) for k, o in enumerate(x.operands)]
     scalar = b.row(x.attrs["row"], x.dtype, params, x.attrs["args"])
-    return any(s.op in HEAVY for s in walk([scalar]))
+    return any(is_expensive_op(s) for s in walk([scalar]))
 
 
 def _relies(ctx: Context, x: Value) -> bool:
@@ -139,7 +140,7 @@ def _relies(ctx: Context, x: Value) -> bool:
 
 
 def _within(x: Value, bounds: Bounds) -> Bounds:
-    """The bounds of a broadcast operand: an axis of length 1 is taken whole, or dropped where they drop it."""
+    """The bounds of a broadcast operand: an axis of length 1 is complete, or dropped where they drop it."""
     return tuple((0, 1, 1, b[3]) if n == 1 else b for n, b in zip(x.shape, bounds, strict=True))
 
 
@@ -173,7 +174,7 @@ def _sink_reshape(ctx: Context, v: Value) -> Value | None:
             return None
         chain.append((x, wide[0]))
         x = x.operands[wide[0]]
-    if not chain or x.op not in STORED:
+    if not chain or not x.traits.is_contiguous:
         return None
     ctx.hit("f(x).reshape(s) = f(x.reshape(s))")
     new = ctx.graph.reshape(x, v.shape)

@@ -1,4 +1,7 @@
-"""Stable forms of functions that need more than one row: softmax, its logarithm, that of sums of exponentials."""
+"""Stable forms of functions of several rows: softmax, its logarithm, and the logarithm of sums of exponentials.
+
+Without underflow or overflow for all finite operands; `patterns` cannot express them, as they match reductions.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,18 @@ from tensordsl.ops.math.functions import EXP, LOG
 from tensordsl.ops.rows import PIECEWISE, row
 
 
-def _share(b: Builder, part: Val, whole: Val) -> Val:
-    """part / whole for 0 <= part <= whole, which is 0, normal or infinite, by the inverse of what all parts have in
-    common.  The quotient errs by up to 1.5 ulp, and by what the remainder adds no more than a division does (P.
-    Markstein, "Computation of elementary functions on the IBM RISC System/6000 processor", 1990)."""
-    inverse = b.div(1.0, whole)
-    quotient = b.mul(part, inverse)
-    finite = b.select(b.lt(whole, math.inf), whole, 0.0)
-    return b.fma(b.fma(b.neg(quotient), finite, part), inverse, quotient)
+def _fraction(b: Builder, numerator: Val, denominator: Val) -> Val:
+    """numerator / denominator for 0 <= numerator <= denominator, which is 0, normal or infinite, by the denominator's
+    inverse, which all of a row share.  The quotient errs by up to 1.5 ulp, and by no more than a division after the
+    remainder. Ref: P. Markstein, "Computation of elementary functions on the IBM RISC System/6000 processor", 1990.
+    """
+    inverse = b.div(1.0, denominator)
+    quotient = b.mul(numerator, inverse)
+    finite = b.select(b.lt(denominator, math.inf), denominator, 0.0)
+    return b.fma(b.fma(b.neg(quotient), finite, numerator), inverse, quotient)
 
 
-SHARE = row("share", _share, np.true_divide, no_gradient=PIECEWISE)
+SHARE = row("share", _fraction, np.true_divide, no_gradient=PIECEWISE)
 
 
 def of_exponentials(ctx: Context, v: Value) -> Value | None:
@@ -47,7 +51,7 @@ def _is_row(v: Value, row: object) -> bool:
 
 
 def _strip(v: Value) -> tuple[Value, list[Value]]:
-    """v behind its moves and casts between floats, and those, outermost first."""
+    """(v without its moves and casts between floats, those, outermost first)."""
     chain = []
     while v.op == "move" or (
         v.op == "map" and v.attrs["row"].name == "cast" and {v.dtype, v.operands[0].dtype} <= set(FLOATS)
@@ -58,7 +62,7 @@ def _strip(v: Value) -> tuple[Value, list[Value]]:
 
 
 def _centred(c: Value, axes: object = None) -> bool:
-    """Whether c = x - max(x) over some axes, or over those that are given and not rounded by a cast."""
+    """Whether c = x - max(x) over some axes, or over the given ones and without a rounding cast."""
     if not _is_row(c, SUB):
         return False
     x, m = c.operands
@@ -120,7 +124,7 @@ def _softmax(ctx: Context, v: Value) -> Value | None:
 def _log_softmax(ctx: Context, v: Value) -> Value | None:
     """log(exp(c) / sum(exp(c))) = c - log(sum(exp(c))) for c = x - max(x), also of elements picked from it."""
     quotient, chain = v.operands[0], []
-    while quotient.op in ("move", "take", "subtensor", "reshape"):
+    while quotient.op in ("move", "take") or (quotient.traits.is_view and quotient.traits.moves_only):
         chain.append(quotient)
         quotient = quotient.operands[0]
     if not _is_row(quotient, TRUE_DIV):
@@ -158,8 +162,8 @@ def _log_sum_exp(ctx: Context, v: Value) -> Value | None:
 
 
 def divide_once(ctx: Context, v: Value) -> Value | None:
-    """exp(c) / sum(exp(c)) by the inverse of the sum, for c = x - max(x) over the same axes: divisions are all that the
-    last pass over a softmax does, and take as long as ten products each."""
+    """exp(c) / sum(exp(c)) by the inverse of the sum, for c = x - max(x) over the same axes: divisions would dominate
+    the last pass of a softmax."""
     if v.attrs["row"] is not TRUE_DIV or v.dtype not in ("float32", "float64"):
         return None
     e, s = v.operands

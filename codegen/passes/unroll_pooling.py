@@ -1,4 +1,9 @@
-"""Reductions over axes of few elements, as pooling has them, element by element."""
+"""Unrolled pooling: reductions over axes of few elements become elementwise operations on slices.
+
+    max(x.reshape((n, h, 2, w, 2)), axes 2 and 4) = maximum of four slices
+
+Then lanes run along the remaining axes.  Not for rows where lanes run across them (`pack.transpose_blocks`).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from typing import Any
 
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink_slices import push
+from tensordsl.codegen.tensor_ir.construct import RESHAPE
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS, INTEGERS
 from tensordsl.ops.math.elementwise import ADD
@@ -15,15 +21,11 @@ from tensordsl.ops.table import OPS
 
 ROWS = {"max": "maximum", "min": "minimum", "sum": "add"}
 DTYPES = frozenset(("float32", "float64", *INTEGERS))
-PLAIN = frozenset(("reshape", "arg", "shared", "const", "move"))
 
 
 def unroll_pools(ctx: Context, v: Value) -> Value | None:
-    """max(x.reshape((n, h, 2, w, 2)), axes 2 and 4) is the maximum of four slices, whatever else is adjacent; sums are
-    of pairs, of pairs of these, and so on; so is what is the same along the axes.
-
-    Not of rows, which lanes go across (`pack.transpose_blocks`).
-    """
+    """max(x.reshape((n, h, 2, w, 2)), axes 2 and 4) is the maximum of four slices, along any other adjacent axes; sums
+    are pairwise.  Also of values repeated along the axes."""
     name, axes = v.attrs["reducer"].name, v.attrs["axes"]
     if name not in ROWS or v.attrs["with_index"] or not v.rank or v.dtype not in DTYPES:
         return None
@@ -49,7 +51,7 @@ def unroll_pools(ctx: Context, v: Value) -> Value | None:
 
 
 def _is_reduced_again(ctx: Context, v: Value) -> bool:
-    """Is there another reduction along the same axes, as in a softmax or a variance?  They have one loop."""
+    """Whether another reduction has the same axes, as in a softmax or a variance: they share one loop."""
     others = ctx.partial(v.operands[0].shape)
     return any(r.number != v.number and r.attrs["axes"] == v.attrs["axes"] for r in others)
 
@@ -57,17 +59,17 @@ def _is_reduced_again(ctx: Context, v: Value) -> bool:
 def _is_pool(ctx: Context, x: Value, axes: tuple[int, ...], count: int) -> bool:
     t = ctx.tuning
     most = t.pool_max_strided_elements if x.rank - 1 in axes else t.pool_max_elements
-    return count <= most and not _has_short_rows(ctx, x, axes) and _is_reshaped(ctx, x)
+    return count <= most and not _has_strided_short_rows(ctx, x, axes) and _is_reshaped(ctx, x)
 
 
 def _has_repeated(ctx: Context, x: Value, axes: tuple[int, ...]) -> bool:
-    """Is it computed from something that is repeated along all of these axes?"""
+    """Whether it is computed from a value that is repeated along all of these axes."""
     leaves = _leaves(ctx, x)
     return any(v.op == "move" and not {*axes} & {*v.attrs["map"]} for v in leaves)
 
 
-def _has_short_rows(ctx: Context, x: Value, axes: tuple[int, ...]) -> bool:
-    """Would elements of the slices be apart, in rows that are short or all that there is?"""
+def _has_strided_short_rows(ctx: Context, x: Value, axes: tuple[int, ...]) -> bool:
+    """Whether elements of the slices would have strides, in rows that are short or the only ones."""
     if x.rank - 1 not in axes:
         return False
     row = x.shape[-2]
@@ -75,13 +77,14 @@ def _has_short_rows(ctx: Context, x: Value, axes: tuple[int, ...]) -> bool:
 
 
 def _is_reshaped(ctx: Context, x: Value) -> bool:
-    """Is it a reshape, or a few operations on some and what takes no computation?"""
+    """Whether it is a reshape, or a few operations on reshapes and on values that need no computation."""
     leaves = _leaves(ctx, x)
-    return any(v.op == "reshape" for v in leaves) and all(v.op in PLAIN or not v.rank for v in leaves)
+    is_plain = all(v.traits.is_given or v.op in ("move", RESHAPE) or not v.rank for v in leaves)
+    return is_plain and any(v.op == RESHAPE for v in leaves)
 
 
 def _leaves(ctx: Context, x: Value) -> list[Value]:
-    """What a few operations that give it begin with."""
+    """The operands of the few operations that compute it."""
     operations, leaves, stack = set[int](), list[Value](), [x]
     while stack:
         v = stack.pop()

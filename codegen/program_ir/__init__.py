@@ -3,11 +3,11 @@
 Comes in   instructions that `bufferise` appends to a `Program`, with the `LaunchPlan`s of its groups.
 Goes out   `instructions.Program`: code (with regions: `For`, `If`, `Blocks`), plans, sites for messages.  Values are
            names of an i64 or an address.  A `LaunchPlan` makes its kernels (`Kernels`: symbols, texts, descriptor)
-           when somebody first asks.
+           at first use.
 Rules      `verify` proves them: names, regions, the GIL, and the commit rule, that what may fail comes before what
            destroys state.  Its table `EFFECTS` says what each instruction uses, reads, writes and defines.
 Others     `storage` has what a builder knows of a tensor in memory (`Ref`) and of a region (`Scope`); `tables` what a
-           program's run time is handed beside its code, and by which symbols it calls the library;
+           program's run time gets with its code, and by which symbols it calls the library;
            `gemm_epilogues` which launches follow a product in its own loops; `printer` prints, `memory_map` tells
            users where storage goes.
 Uses       `abi`, `scalar_ir` for sizes, `tensor_ir.extents` for lengths.  It knows nothing of groups.

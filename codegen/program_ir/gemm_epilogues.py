@@ -1,8 +1,7 @@
-"""Which products of a program have an epilogue: the launch directly behind one reads C at its own points only.
+"""Epilogues of a program's products: a launch directly after a product that reads C at its own points only.
 
-Devices make one kernel of such a pair (`gpu.gemm_epilogue`).  On the CPU, blocks of C go through the launch one by
-one, each as soon as the product has written it (`gemm.macro_kernel`), in the place of a result: so C is never in
-memory.
+On devices both are one kernel (`gpu.gemm_epilogue`).  On the CPU, blocks of C go through the launch as soon as the
+product has written them (`gemm.macro_kernel`), in the storage of a result: C is never in memory.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from tensordsl.codegen.program_ir.verify import EFFECTS
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 
 BETWEEN = frozenset((p.Const, p.Extent, p.Stride, p.Arith, p.Mul, p.Compare, p.Offset, p.Select, p.Arena))
-"""What may stand between: it touches nothing in memory, and the product may as well come after it."""
+"""Instructions that may be between: they touch no memory, so the product may be moved behind them."""
 COMPUTED = frozenset((p.Extent, p.Stride, p.Arith, p.Compare, p.Check))
 NUMBERS = COMPUTED | {p.Const, p.Mul, p.Data}  # they use no address
 # What `run_tile` is given of a launch: the parameters of `run_nest`, sizes of its tables, the axes of C.
@@ -28,8 +27,8 @@ TILE = (
 
 
 class Epilogue(NamedTuple):
-    """down, across: the axes of the launch along the rows and the columns of C.  place: a result in whose place C may
-    be, since nothing else reads it.  is_flat: all operands are laid out as C is."""
+    """down, across: the axes of the launch along the rows and the columns of C.  place: a result whose storage C may
+    use, since nothing else reads it.  is_flat: all operands have C's layout."""
 
     gemm: p.Gemm
     launch: p.Launch
@@ -114,7 +113,9 @@ class _Storages:
         down = 1 - across
         if not self._is_times(steps[down], gemm.ldc, item):
             return None
-        if (launch.extents[down], launch.extents[across]) != (gemm.m, gemm.n) or not self._are_apart(gemm, launch):
+        if (launch.extents[down], launch.extents[across]) != (gemm.m, gemm.n) or not self._are_independent(
+            gemm, launch
+        ):
             return None
         place = self._place(gemm, launch, plan)
         if place is None:
@@ -122,7 +123,7 @@ class _Storages:
         return Epilogue(gemm, launch, down, across, place, all(s == steps for s in launch.strides))
 
     def _place(self, gemm: p.Gemm, launch: p.Launch, plan: LaunchPlan) -> Name | None:
-        """A result in whose place C may be, if C is a temporary of these two."""
+        """A result whose storage C may use, if C is a temporary of these two."""
         inputs, c = launch.operands[: plan.n_inputs], gemm.c
         if gemm.beta or gemm.decay or c not in self.temporary or self.uses[c] != 2 or c in launch.writes:
             return None
@@ -132,15 +133,16 @@ class _Storages:
         return next((x for x in alike if x in launch.writes and self.storage[x][0] not in read), None)
 
     def _is_times(self, x: Name | None, y: Name, number: int) -> bool:
-        """x = y * number?"""
+        """Whether x = y * number."""
         if x is None:
             return False
         if x in self.numbers:
             return self.numbers[x] == self.numbers.get(y, 0) * number
-        return any(a == y and self.numbers.get(b) == number for a, b in _both_ways(self.products.get(x)))
+        return any(a == y and self.numbers.get(b) == number for a, b in _both_orders(self.products.get(x)))
 
-    def _are_apart(self, gemm: p.Gemm, launch: p.Launch) -> bool:
-        """Does the launch write to nothing that the product reads, and read what either writes only where it writes?"""
+    def _are_independent(self, gemm: p.Gemm, launch: p.Launch) -> bool:
+        """Whether the launch writes nothing that the product reads, and reads what either writes only at the points
+        that it writes."""
         read = [x for x in (gemm.a, gemm.b, gemm.factor, gemm.decay, gemm.scratch) if x is not None]
         if any(x not in self.storage for x in (*read, *launch.operands)):
             return False
@@ -164,5 +166,5 @@ def _pointers(i: Instr) -> Sequence[Name]:
     return (*effects.pointers(i), *effects.reads(i), *effects.writes(i), *regions_of, *carried)
 
 
-def _both_ways(pair: tuple[Name, Name] | None) -> Sequence[tuple[Name, Name]]:
+def _both_orders(pair: tuple[Name, Name] | None) -> Sequence[tuple[Name, Name]]:
     return (pair, pair[::-1]) if pair else ()

@@ -1,15 +1,8 @@
-"""Program IR: the one description of what a compiled function does on the host, as a list of typed instructions.
+"""Program IR: what a compiled function does on the host, as a list of typed instructions.
 
-Two executors read it: the LLVM emitter (`host.emitter`) and the plan runner (`interpreter.runner`).  Profile, NaN
-guard
-and fault injection are passes over it or switches of the executors.  Values are names; every value is an `i64` or a
-`ptr` (0-d tensors live in 8-byte slots, so that scalar code is a kernel like any other).
-
-A *source* is `("arg", i)` or `("shared", i)`: a triple (data, dims, strides) in the frame or in a shared variable's
-cell.  Instructions with a `site` may fail; the site is a key of `Program.sites`, which says what the user built there.
-
-Commit rule (`verify` enforces it): every instruction that may fail precedes the first one that destroys state, and
-nothing reads a shared value's old storage after it was overwritten in place.
+Values are names of an `i64` or a `ptr`; 0-d tensors are in 8-byte slots.  A *source* is `("arg", i)` or `("shared",
+i)`: (data, dims, strides).  An instruction with a `site` (a key of `Program.sites`) may fail.  Commit rule (`verify`):
+all that may fail precedes what destroys state, and nothing reads a shared value's storage after it is overwritten.
 """
 
 from __future__ import annotations
@@ -38,6 +31,7 @@ class Kernels:
     declarations: frozenset[str]
     ints: tuple[tuple[Any, ...], ...]
     may_fail: bool  # has indexed loads: `run_nest` returns nonzero when an index was out of range
+    widest_load_bytes: tuple[int, ...]  # of each kernel: of the longest vector that it loads
 
 
 @record(eq=False, frozen=False, slots=False)
@@ -59,7 +53,7 @@ class LaunchPlan:
     may_fail: bool
     work: tuple[tuple[int, tuple[int, ...]], ...] = ()  # estimated: see `codegen.fusion.group.Group.work`
     is_placeless: bool = False  # nothing depends on positions
-    is_pointwise: bool = False  # each point is computed alone, wherever it stands
+    is_pointwise: bool = False  # points are independent of each other and of their position
     streams: bool = False  # do its launches write nothing but results and new values of shared variables?
     group: Any = None  # what the kernels are made from
     schedule: Any = None  # the CPU's
@@ -118,10 +112,10 @@ class Data(Instr):
 
 @record
 class BlasThreads(Instr):
-    """dst = how many threads the BLAS has; 1 if the process has as many of its own, which do without it (`beside`)."""
+    """dst = threads of the BLAS; 1 if the process has a pool of its own that is as large (`unless_pooled`)."""
 
     dst: Name
-    beside: bool
+    unless_pooled: bool
 
 
 @record
@@ -214,7 +208,7 @@ class Slot(Instr):
 
 @record
 class Bytes(Instr):
-    """dst (ptr) = address of constant bytes: in the program object, or beside it where they are many."""
+    """dst (ptr) = address of constant bytes: in the program's object, or separate if they are many."""
 
     dst: Name
     data: bytes
@@ -305,10 +299,10 @@ class Launch(Instr):
 
 @record
 class Require(Instr):
-    """Have the kernels that this call will launch: of each (condition, plan) the plan's if the condition is not 0.
-    Where some are absent the call stops, the run time compiles them, and the call is made again.
+    """Stop the call where kernels are absent: those of each (condition, plan) whose condition is not 0.  The run time
+    compiles them and repeats the call.
 
-    `first`: how many choices the Requires before it have.
+    `first`: the number of choices in earlier Requires.
     """
 
     choices: tuple[tuple[Name, int], ...]  # at most abi.CHOICES
@@ -318,9 +312,9 @@ class Require(Instr):
 
 
 @record
-class Outgrow(Instr):
-    """Stop the call where one of the conditions is not 0: what was left out of the program is worthwhile or needed
-    then.  The run time has the function compiled with it, and the call is made again."""
+class Deoptimise(Instr):
+    """Stop the call where one of the conditions is not 0: a variant that was left out of the program is then better or
+    necessary. The run time compiles the function with it and repeats the call."""
 
     conditions: tuple[Name, ...]
     site: int
@@ -465,14 +459,15 @@ class If(Instr):
 
 @record
 class Blocks(Instr):
-    """for first in range(0, count, step): body, on `here` rows, step or what is left of them; once where count is 0.
+    """for first in range(0, count, step): body, on `here` rows, step or the remainder; once where count is 0.
 
-    Of each `size` rows, a multiple of step, blocks follow each other; they are a part, number `part`, from the row
-    `start` on.  Threads may be at work on several parts: nothing that one of them writes is read by another, but that
-    the least number that no other one has then, `slot`, may name storage for a part's time.
+    Consecutive blocks of `size` rows, a multiple of step, are a task, number `part`, which begins at row `start`.
+    Threads may run several tasks at once: no task reads what another writes.  The least number that no other running
+    task has, `slot`, may index storage for a task's duration.
 
-    A product and what follows it, while its rows are in the cache.  Not interrupted: nothing of it changes state, takes
-    storage or calls Python."""
+    For a product and its users, while its rows are cached.  Not interrupted: no instruction in it changes state, takes
+    storage or calls Python.
+    """
 
     first: Name
     here: Name
@@ -485,8 +480,8 @@ class Blocks(Instr):
     body: tuple[Instr, ...]
 
     @property
-    def turns(self) -> tuple[Name, ...]:
-        """What the body is given."""
+    def parameters(self) -> tuple[Name, ...]:
+        """The names that the body is given."""
         return self.first, self.here, self.part, self.start, self.slot
 
 
@@ -571,5 +566,5 @@ def walk_program(code: tuple[Instr, ...] | list[Instr]) -> Iterator[Instr]:
 
 
 def can_fail(plans: list[LaunchPlan], i: Instr) -> bool:
-    """Whether an instruction has an ordinal for fault injection: regions count apart from what they contain."""
+    """Whether an instruction has an ordinal for fault injection; a region's instructions have their own."""
     return plans[i.plan].may_fail if isinstance(i, Launch) else i.may_fail

@@ -1,4 +1,7 @@
-"""The memory of a compiled function as a table: its storages, their sizes, when they are in use, where they lie."""
+"""The memory map of a compiled function: its storages, their sizes, live ranges and offsets, as a table for users.
+
+`memory_map(program, ...)` -> `MemoryMap`; sizes are texts over the lengths of inputs.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.printer import RELATION, SYMBOL
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 
-ALIGNMENT = 64
+ALIGNMENT = 64  # bytes
 
 
 @record
@@ -70,7 +73,7 @@ class _Walk:
             if isinstance(i, p.For):
                 for name, a, b in i.carried:
                     self.bases[name] = self.bases.get(a, set()) | self.bases.get(b, set())
-                mine |= self.region(i.body) & known  # in use from turn to turn
+                mine |= self.region(i.body) & known  # live across iterations
             elif isinstance(i, p.Blocks):
                 mine |= self.region(i.body)
             elif isinstance(i, p.If):

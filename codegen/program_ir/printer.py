@@ -1,4 +1,4 @@
-"""A program as text, one instruction a line."""
+"""The printer of program IR: one instruction a line, regions indented by bars."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ SHOW: dict[type[Instr], Callable[[Any], str]] = {
         f" in slot {i.slot}"
     ),
     p.Launch: _show_launch,
-    p.Outgrow: lambda i: f"outgrow if {' or '.join(i.conditions)}",
+    p.Deoptimise: lambda i: f"deoptimise if {' or '.join(i.conditions)}",
     p.Require: lambda i: f"require {_join(f'plan {plan} if {cond}' for cond, plan in i.choices)}",
     p.Gemm: _show_gemm,
     p.Scatter: _show_scatter,

@@ -1,4 +1,7 @@
-"""Where tensors are while a program is built: addresses, lengths and strides by name."""
+"""Storage of tensors while a program is built: addresses, lengths and strides by name (`Ref`), and regions (`Scope`).
+
+Used by `bufferise`; programs themselves only have names.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,10 @@ class Ref:
 
 @record
 class Block:
-    """The turn of a loop over blocks of rows: the names of its first row, of how many there are, of its part, of that
-    one's first row and slot, how many rows at most a block and a part have, and how many parts follow the first; the
-    axis of a group that runs along them, the addresses of storage for the rows of one block, and the axes of buffers
-    that are read along the rows by position: id(buffer) -> axis."""
+    """An iteration of a loop over blocks of rows: names of its first row, of its row count, of its task, of that one's
+    first row and slot; how many rows at most a block and a task have, and how many tasks follow the first; the axis of
+    a group that runs along the rows, the addresses of storage for one block, and axes of buffers that are read by
+    position: id(buffer) -> axis."""
 
     first: str
     here: str
@@ -56,7 +59,7 @@ class Scope:
 
 
 def continued(length: ex.Extent, sums: list[Sum]) -> Sum | None:
-    """The latest of these sums that `length` goes on from: offsets in a join of many parts are such sums."""
+    """The latest of these sums that `length` extends: offsets in a join of many operands are such sums."""
     terms = set(length.terms)
     return next((s for s in reversed(sums) if terms >= s[1]), None)
 

@@ -1,4 +1,7 @@
-"""What a program's run time is handed beside its code: kernels, constants, libraries, and plans compiled later."""
+"""Tables that a program's run time gets with its code: kernels, constants, libraries, and late plans.
+
+`Tables` numbers the words of `ctx.kern`; the other functions fill an `Executable`'s metadata.
+"""
 
 from __future__ import annotations
 

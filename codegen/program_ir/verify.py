@@ -1,7 +1,7 @@
-"""What a program may and may not do: `verify` proves the rules of `codegen.program_ir.instructions`.
+"""The verifier of program IR: `verify` proves the rules of `program_ir.instructions`.
 
-`EFFECTS` says for every instruction which names it uses, reads and writes through, and defines; the verifier, the plan
-runner's tests and the emitter need no other description.
+`EFFECTS` says for every instruction which names it uses, reads and writes through, and defines; the interpreter's tests
+and the emitter read the same table.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ EFFECTS: dict[type[Instr], Effects] = {
     p.Prepare: Effects(ints=lambda i: i.dims if i.unless is None else (*i.dims, i.unless), defines=_ptr),
     p.Launch: Effects(ints=_launch_ints, reads=lambda i: i.reads, writes=lambda i: i.writes),
     p.Require: Effects(ints=lambda i: tuple(cond for cond, _ in i.choices)),
-    p.Outgrow: Effects(ints=lambda i: i.conditions),
+    p.Deoptimise: Effects(ints=lambda i: i.conditions),
     p.Gemm: Effects(ints=_gemm_ints, reads=_gemm_reads, writes=_gemm_writes),
     p.Scatter: Effects(ints=_scatter_ints, reads=lambda i: (i.x, i.y, *i.positions), writes=lambda i: (i.x,)),
     p.Copy: Effects(ints=lambda i: (i.bytes,), reads=lambda i: (i.src,), writes=lambda i: (i.dst,)),
@@ -132,7 +132,7 @@ EFFECTS: dict[type[Instr], Effects] = {
 }
 
 # Arenas, polls and host calls do without the GIL.
-NEEDS_GIL = frozenset((p.NewOut, p.NewList, p.Prepare, p.Require, p.Outgrow, p.Pin, p.Commit, p.Return))
+NEEDS_GIL = frozenset((p.NewOut, p.NewList, p.Prepare, p.Require, p.Deoptimise, p.Pin, p.Commit, p.Return))
 # What threads may do at once, and without the call's frame.
 IN_BLOCKS = frozenset((
     p.Const, p.Arith, p.Mul, p.Compare, p.Check, p.Offset, p.Select, p.LoadScalar, p.StoreScalar, p.Launch, p.Gemm,
@@ -149,7 +149,7 @@ def faults(program: Program) -> list[Instr]:
 
 
 def free_names(body: tuple[Instr, ...], given: Names = ()) -> dict[Name, str]:
-    """What a region without loops takes from outside, beside what it is `given`: name -> kind."""
+    """Names that a region without loops uses from outside, except those it is `given`: name -> kind."""
     used: dict[Name, str] = {}
     defined = set(given)
     for i in walk_program(body):
@@ -342,7 +342,7 @@ class _Checker:
         for inner in walk_program(i.body):
             assert type(inner) in IN_BLOCKS, f"{self.where(i)}: {line(inner)} in blocks of rows"
         self.loops += 1
-        self.region(i, i.body, [(name, "i64", NO_ROOTS) for name in i.turns], ())
+        self.region(i, i.body, [(name, "i64", NO_ROOTS) for name in i.parameters], ())
         self.loops -= 1
 
     def check_if(self, i: p.If) -> None:
@@ -454,7 +454,8 @@ class _Checker:
         self.watched = i.watched
 
     def without_late(self, i: Instr, when: Name | None = None) -> None:
-        """Others could get hold of storage that was found to be this call's alone; `when` may have ruled that out."""
+        """Others could get references to storage that was found to be this call's alone; `when` may have excluded
+        that."""
         late = next((q for q in self.prepared.values() if q.late and (when is None or q.unless != when)), None)
         assert late is None, f"{self.where(i)}: lets others run after {line(late)}"
 

@@ -1,16 +1,16 @@
-"""Scalar values over named axes: the one vocabulary in which rows say what an op computes, for every target.
+"""Scalar IR: `Val`, one scalar at a point of an iteration space, and `Builder`, which makes them; for every target.
 
-A `Val` is one scalar at a point of an iteration space.  It knows the set of axes it varies along:
+A `Val` knows the set of axes it varies along:
 
     load x[i, j]          axes {i, j}     the map is the indexing map: broadcasting drops an axis, transposing permutes
     exp(v)                axes of v
     reduce_j(sum, v)      axes of v without j
 
-A value can be used but never re-indexed: there is no way to read a temporary at another point than the one it was
-computed for, so whatever can be written as one DAG may be computed by one kernel.
+A value can be used but never re-indexed: a temporary is read only at the point that it was computed for, so whatever
+can be written as one DAG may be computed by one kernel.
 
 All operations are total and have NumPy's result: integers wrap, `x // 0 == 0`, shifts past the width give 0 or the
-sign, float to integer out of range gives what NumPy gives on x86-64.  Types are NumPy dtype names at every floor.
+sign, float to integer out of range gives what NumPy gives on x86-64.  Types are NumPy dtype names, as above and below.
 
 A float16 is only loaded, stored and cast: it is computed with as a float32 (`Builder.row`), as NumPy does.  A complex
 number is loaded and stored whole; it is computed with by its parts, or by `PAIRWISE` operations on both at once.
@@ -30,25 +30,19 @@ COMPUTED = FLOATS[1:]  # floats with arithmetic
 SIGNED = ("int8", "int16", "int32", "int64")
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 INTEGERS = SIGNED + UNSIGNED
-SHORT = frozenset(t for t in INTEGERS if not t.endswith("64"))
-BRIEF, SUMMED = frozenset(("bool", "int8", "uint8", "int16", "uint16")), ("int64", "uint64", "float32", "float64")
+INTEGERS_BELOW_64_BITS = frozenset(t for t in INTEGERS if not t.endswith("64"))
+COUNTED_DTYPES = frozenset(("bool", "int8", "uint8", "int16", "uint16"))  # their sums in `SUM_DTYPES` are exact
+SUM_DTYPES = ("int64", "uint64", "float32", "float64")
 DTYPES = ("bool", *INTEGERS, *FLOATS)
 ITEMSIZE = {
     "bool": 1, "float16": 2, "float32": 4, "float64": 8, "complex64": 8, "complex128": 16,
     **{f"{p}int{n}": n // 8 for p in ("", "u") for n in (8, 16, 32, 64)},
 }  # fmt: skip
 
-# Functions of our own vector mathematics: one Val each, expanded by `scalar_ir.math` for the target.  All take and give
-# floats of one type.
-MATH = (
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "pow", "sin", "cos", "tan", "arcsin", "arccos", "arctan",
-    "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "cbrt", "sigmoid", "softplus", "erf", "erfc",
-    "gammaln", "digamma", "trigamma", "log1mexp", "erfinv", "erfcx", "gamma",
-)  # fmt: skip
-
 LEAVES = frozenset(("param", "const", "index", "extent", "load"))
 
-# name -> number of operands.  Result type = operands' type unless said otherwise in `Builder`.
+# name -> number of operands of what is no elementary function (`math.FUNCTIONS`).  Result type = operands' type unless
+# said otherwise in `Builder`.
 ARITY = {
     **dict.fromkeys(("neg", "abs", "sqrt", "floor", "ceil", "trunc", "rint", "not", "sign"), 1),
     **dict.fromkeys(("add", "sub", "mul", "div", "floordiv", "mod", "fmod", "and", "or", "xor", "shl", "shr"), 2),
@@ -56,13 +50,20 @@ ARITY = {
     **dict.fromkeys(("cast", "bitcast", "exponent", "significand", "lookup", "part"), 1),
     **dict.fromkeys(("ldexp", "complex"), 2),
     **dict.fromkeys(("select", "fma"), 3),
-    **{name: 2 if name in ("pow", "arctan2") else 1 for name in MATH},
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 PAIRWISE = ("add", "sub", "mul", "div", "neg")  # done on pairs where both parts of complex numbers take them alike
-FUNCTIONS = frozenset(MATH)
-# Too dear to compute twice: the rules of `pull` and the schedules look at this set.
-HEAVY = FUNCTIONS | {"reduce"}
+PRIMITIVE = LEAVES | ARITY.keys() | {"reduce", "result"}
+
+
+def is_function(v: Val) -> bool:
+    """Is it an elementary function of `math.FUNCTIONS`?"""
+    return v.op not in PRIMITIVE
+
+
+def is_expensive_op(v: Val) -> bool:
+    """Is it too expensive to be computed twice?  So are functions and reductions."""
+    return v.op not in PRIMITIVE or v.op == "reduce"
 
 
 class Val:
@@ -82,7 +83,7 @@ _NO_AXES: frozenset[str] = frozenset()
 def counted(reducer: Any, args: list[Val]) -> tuple[Any, list[Val]]:
     """Of a sum of bools or short integers, cast to 64 bits or floats, where it is exact as well, their count."""
     x = args[0]
-    is_count = reducer is SUM and x.op == "cast" and x.args[0].type in BRIEF and x.type in SUMMED
+    is_count = reducer is SUM and x.op == "cast" and x.args[0].type in COUNTED_DTYPES and x.type in SUM_DTYPES
     return (COUNT, [x.args[0]]) if is_count else (reducer, args)
 
 
@@ -143,8 +144,8 @@ class Builder:
 
     # operations
     def apply(self, op: str, *args: Val, type: str | None = None) -> Val:
-        """Any operation of `ARITY` by its name."""
-        assert len(args) == ARITY[op], (op, args)
+        """Any operation or function by its name."""
+        assert len(args) == ARITY.get(op, len(args)), (op, args)
         if type is None:
             type = "bool" if op in COMPARISONS else args[-1].type
         return self.make(op, type, args)
@@ -257,7 +258,7 @@ class Builder:
         return self.ne(x, x)
 
     def call(self, name: str, *args: Val) -> Val:
-        return self.apply(name, *args)  # a function of `MATH`
+        return self.apply(name, *args)  # an elementary function
 
     def select(self, condition: Val, x: Any, y: Any) -> Val:
         if not isinstance(x, Val):
@@ -375,7 +376,7 @@ def pairwise(b: Builder, re: Val, im: Val) -> Val | None:
 def unwidened(index: Val) -> Val:
     """An index as it was before it was cast to int64, if that changed no number."""
     is_cast = index.op == "cast" and index.type == "int64"
-    return index.args[0] if is_cast and index.args[0].type in SHORT else index
+    return index.args[0] if is_cast and index.args[0].type in INTEGERS_BELOW_64_BITS else index
 
 
 def attr_key(attr: Any) -> Any:

@@ -1,14 +1,7 @@
-"""Symbolic extents: canonical polynomials over run-time lengths, one compile for every shape.
+"""Symbolic extents: canonical polynomials over run-time lengths, so that one compile serves every shape.
 
-An extent is an int or an `Extent`: a sum of products of atoms with integer coefficients.  Atoms are hashable tuples:
-
-    ("arg", i, axis)  ("shared", i, axis)     lengths of the function's sources
-    ("value", n)                              the 0-d integer IR value number n
-    ("floordiv"|"min"|"max", a, b)            of two extents;  ("negative", a): 1 where a < 0, else 0
-    ("choice", c, a, b)                       a where c is not 0, else b: the length of a result of `ifelse`
-    ("rows", count, length, narrow, itemsize) rows of a block of a matrix (`codegen.bufferise.row_blocks`)
-
-Equal extents are equal objects by value, so "the same size?" is `==` after `Extents.find`.
+An extent is an int or an `Extent`: a sum of products of `Atom`s with integer coefficients.  Equal extents are equal
+objects by value, so "the same length?" is `==` after `Extents.find`, a union-find over the constraints so far.
 """
 
 from __future__ import annotations
@@ -24,6 +17,12 @@ from weakref import WeakValueDictionary
 from tensordsl.base.digests import blake2b
 from tensordsl.base.records import record
 
+# An atom is a hashable tuple:
+#     ("arg", i, axis)  ("shared", i, axis)     lengths of the function's sources
+#     ("value", n)                              the 0-d integer IR value number n
+#     ("floordiv"|"min"|"max", a, b)            of two extents;  ("negative", a): 1 where a < 0, else 0
+#     ("choice", c, a, b)                       a where c is not 0, else b: the length of a result of `ifelse`
+#     ("rows", count, length, narrow, itemsize) rows of a block of a matrix (`codegen.bufferise.row_blocks`)
 Atom = tuple[Any, ...]
 Term = tuple[tuple[Atom, ...], int]
 
@@ -33,10 +32,10 @@ SHARED_AXIS = (
 
 
 class Extent:
-    """`terms`: (sorted atoms of a product, coefficient), sorted; the empty product is the constant.  Never changed.
+    """`terms`: (sorted atoms of a product, coefficient), sorted; the empty product is the constant.  Immutable.
 
-    Equal ones are one object, also of several compiles: else to compare two would be to walk through both, where one
-    that stands in two places of the next, again and again, has more paths than anybody can walk.
+    Equal extents are one object, also across compiles: comparing two structurally would visit shared sub-extents once
+    per path, of which there are exponentially many.
     """
 
     __slots__ = ("terms", "_text", "__weakref__")
@@ -50,7 +49,7 @@ class Extent:
         return Extent, (self.terms,)
 
     def __repr__(self) -> str:
-        """A long text is cut: that of a slice of a slice of a slice doubles each time."""
+        """A long text is abbreviated: that of nested slices doubles at each level."""
         if not self._text:
             products = ([*([str(c)] if c != 1 or not m else []), *map(atom_name, m)] for m, c in self.terms)
             text = " + ".join(map("*".join, products))
@@ -195,7 +194,7 @@ def maximum(a: Length, b: Length) -> Length:
 
 
 def _larger_of(a: Length) -> tuple[int, Length] | None:
-    """The two numbers of which `a` is the larger one, if one is an int: max(2, n) + 1 gives 3 and n + 1."""
+    """The two numbers of which `a` is the maximum, if one is an int: max(2, n) + 1 gives 3 and n + 1."""
     choices = [m[0] for m, c in terms_of(a) if c == 1 and len(m) == 1 and m[0][0] == "max"]
     more = sub(a, Extent((((choices[0],), 1),))) if choices else None
     if not isinstance(more, int):
@@ -206,8 +205,8 @@ def _larger_of(a: Length) -> tuple[int, Length] | None:
 
 @lru_cache(1 << 14)
 def _never_negative(a: Length, cases: int = 4) -> bool:
-    """Whether it is 0 or more, as far as that shows: a sum of products of lengths; or so in each of two cases, if the
-    smaller of two is added or the greater taken away; or in one of them, the other way.  At most `cases` levels."""
+    """Whether a is provably 0 or more: a sum of products of lengths; or so in both cases of a minimum that is added or
+    a maximum that is subtracted; or in one case of the opposite.  At most `cases` levels."""
     terms = [(m, c) for m, c in terms_of(a) if c]
     if all(c > 0 and all(map(_is_length, m)) for m, c in terms):
         return True
@@ -241,9 +240,9 @@ def choice(condition: Length, a: Length, b: Length) -> Length:
     return a if a == b else atom("choice", condition, a, b)
 
 
-def stretched(own: Length, length: Length) -> Length:
-    """What an axis of length `own` stands for where it is to be stretched to another length, if it is 1."""
-    return choice(sub(own, 1), own, length)
+def stretched(n: Length, length: Length) -> Length:
+    """The length of an axis of length `n` after stretching to another length, if it is 1."""
+    return choice(sub(n, 1), n, length)
 
 
 @record
@@ -260,8 +259,8 @@ class Constraint:
 class Extents:
     """The algebra `Dims` over extents for one compile, with union-find over the constraints met.
 
-    What is needed by code that always runs is checked at entry (`constraints`), and its lengths stand for each other
-    afterwards.  While `conditional`, code is lowered that a call may leave out: its constraints are `assumed`, nothing
+    Constraints of code that always runs are checked at entry (`constraints`), and its lengths are interchangeable
+    afterwards. While `conditional`, code is lowered that a call may leave out: its constraints are `assumed`, nothing
     follows from them, and each step that relies on one checks it.
     """
 
@@ -274,7 +273,7 @@ class Extents:
         self.are_usual = True  # no length of 1 stretches at run time, of those known at entry
         self.stretched: list[tuple[Length, Length]] = []  # unless the first is 1 and the second not
         self._same: dict[Atom, Length] = {}
-        self._whole: dict[Extent, Length] = {}
+        self._same_lengths: dict[Extent, Length] = {}
         self._found: dict[Extent, Length] = {}  # by `find`, since the last constraint
         self._known: set[Any] = set()
         self._values: dict[int, Length] = {}  # of IR values, by number
@@ -339,20 +338,20 @@ class Extents:
             self.require(stretched(d, common), common, SHARED_AXIS)
         return common
 
-    def fits(self, length: Length, own: Length, what: str) -> Length:
-        length, own = self.find(length), self.find(own)
-        if own in (1, length):
+    def fits(self, length: Length, n: Length, what: str) -> Length:
+        length, n = self.find(length), self.find(n)
+        if n in (1, length):
             return length
-        if not isinstance(own, int) and length != 1:
-            if not self.are_agreed((length, own)):
-                self.require(stretched(own, length), length, what)
+        if not isinstance(n, int) and length != 1:
+            if not self.are_agreed((length, n)):
+                self.require(stretched(n, length), length, what)
                 return length
-            self.stretched.append((own, length))
-        common = self.same(own, length, what)
+            self.stretched.append((n, length))
+        common = self.same(n, length, what)
         return length if self.conditional else common  # so that a step finds that they differ, and checks
 
     def are_agreed(self, lengths: Iterable[Length]) -> bool:
-        """Whether a call looks at entry whether none of these lengths stretches: the program is made for that."""
+        """Whether the program is made for calls in which none of these lengths stretches, which is checked at entry."""
         return self.are_usual and not named(lengths)
 
     # constraints
@@ -367,12 +366,11 @@ class Extents:
             self.constraints.append(Constraint(a, b, what, self.node, relation))
 
     def assumption(self, a: Length, b: Length, relation: str = "eq") -> Constraint | None:
-        """What is assumed of two lengths."""
+        """The assumption about two lengths."""
         return self.assumed.get((a, b, relation)) or (self.assumed.get((b, a, relation)) if relation == "eq" else None)
 
     def _unify(self, a: Length, b: Length) -> None:
-        """From here on the one that is known later stands for the other: an atom wherever it occurs, else as a
-        whole."""
+        """Replace the length that is known later by the other: an atom wherever it occurs, else the complete extent."""
         self._found.clear()
         of_a, of_b = _known_when(a), _known_when(b)
         if (of_a, isinstance(a, Extent)) < (of_b, isinstance(b, Extent)):
@@ -385,12 +383,12 @@ class Extents:
                 return
         for x, y in pairs:
             if isinstance(x, Extent) and x not in self._below(y)[1]:
-                self._whole[x] = y
+                self._same_lengths[x] = y
                 return
 
     def _below(self, a: Length) -> tuple[set[Atom], set[Length]]:
-        """The atoms and lengths that the value of `a` is computed from, with what stands for them: what they stand for
-        must not depend on `a` again."""
+        """The atoms and lengths that the value of `a` depends on, with their representatives, none of which may depend
+        on `a`."""
         found: set[Atom] = set()
         seen: set[Length] = set()
         todo = [a]
@@ -400,8 +398,8 @@ class Extents:
                 continue
             seen.add(e)
             todo.append(_substitute(e, self._same))
-            if e in self._whole:
-                todo.append(self._whole[e])
+            if e in self._same_lengths:
+                todo.append(self._same_lengths[e])
             for monomial, _ in e.terms:
                 for x in monomial:
                     found.add(x)
@@ -412,35 +410,35 @@ class Extents:
 
     def find(self, a: Length) -> Length:
         """The representative of `a` under all constraints so far."""
-        if not isinstance(a, Extent) or not (self._same or self._whole):
+        if not isinstance(a, Extent) or not (self._same or self._same_lengths):
             return a
         found = self._found.get(a)
         if found is None:
             found = self._found[a] = self._find(a)
         return found
 
-    def _shorten(self, way: Iterable[Extent], end: Length) -> None:
-        """What stands for each length of a way that has been gone stands for it at once: the next goes no long way."""
-        for e in way:
+    def _shorten(self, path: Iterable[Extent], end: Length) -> None:
+        """Path compression: map each length on a path to its end."""
+        for e in path:
             own = _single_atom(e)
             if own is not None and own in self._same:
                 self._same[own] = end
 
     def _find(self, a: Length) -> Length:
         seen: dict[Extent, int] = {}
-        way: list[Extent] = []  # by what stands for atoms alone: that holds within other lengths too
+        path: list[Extent] = []  # by what stands for atoms alone: that holds within other lengths too
         while isinstance(a, Extent) and a not in seen:
             seen[a] = len(seen)
-            if a in self._whole:
-                self._shorten(way, a)
-                way, a = [], self._whole[a]
+            if a in self._same_lengths:
+                self._shorten(path, a)
+                path, a = [], self._same_lengths[a]
             elif not self._same.keys().isdisjoint([x for m, _ in a.terms for x in m]):
-                way.append(a)
+                path.append(a)
                 a = _substitute(a, self._same)
             else:
-                self._shorten(way, a)
+                self._shorten(path, a)
                 return a
-            if len(seen) > 10_000:  # odd constraints may make terms grow without end
+            if len(seen) > 10_000:  # contradictory constraints may make terms grow without bound
                 return a
         if isinstance(a, Extent):  # a later constraint closed a circle (n = n * m, then m = 1): it is one length
             circle = list(seen)[seen[a] :]
@@ -470,7 +468,7 @@ def _substitute(a: Extent, same: dict[Atom, Length]) -> Length:
 
 
 def if_not_empty(a: Length) -> Length:
-    """An offset, where the slices that it is of are not empty: then these begin where they say."""
+    """An offset under the assumption that the slices it belongs to are not empty: then these begin at their start."""
     if isinstance(a, int):
         return a
     ends = {x for monomial, _ in a.terms for x in monomial if x[0] in ("min", "max")}
@@ -521,12 +519,12 @@ def _atoms(a: Extent) -> frozenset[Atom]:
 
 
 _ARITHMETIC = {"add": add, "sub": sub, "mul": mul}
-MOST_TERMS, LARGEST_FACTOR = 400, 1 << 31  # of what a value is seen through for
+MOST_TERMS, LARGEST_FACTOR = 400, 1 << 31  # of an expanded value
 
 
 def value_extent(value: Any, known: dict[int, Length]) -> Length:
-    """A 0-d integer IR value as an extent: constants, lengths and their sums and products are seen through; what gets
-    too large is an atom of its own.  `known`: what was found before, by the numbers of values."""
+    """A 0-d integer IR value as an extent: constants, lengths and their sums and products are expanded; what gets too
+    large is an atom.  `known`: earlier results, by the numbers of values."""
     stack = [value]
     while stack:
         v = stack[-1]
@@ -542,7 +540,7 @@ def value_extent(value: Any, known: dict[int, Length]) -> Length:
 
 
 def _parts(v: Any) -> tuple[Any, ...]:
-    """The operands that an integer is seen through for."""
+    """The operands that an integer is expanded into."""
     if v.op == "map" and v.dtype == "int64":
         name = v.attrs["row"].name
         if name in _ARITHMETIC and len(v.operands) == 2:

@@ -1,31 +1,7 @@
-"""Tensor IR: typed SSA values of MLIR's form, hash-consed per compile, with symbolic extents.
+"""Tensor IR: typed SSA values, hash-consed per compile, with symbolic extents.
 
-    arg(i) shared(i)         the function's inputs and shared variables
-    const(data)  extent(e)   an array known now; a length known at run time (0-d int64)
-    iota                     0, 1, 2, ... along the only axis (int64)
-    map(row)                 an elementwise row; operands have the row's loop dtypes and broadcast from the right;
-                             with `pool`: of slices, instead of a reduction
-    move(map)                map[d]: the result's axis that indexes operand axis d, None: an axis of length 1, read at 0
-    reduce(reducer, axes, result)   one result of a Reducer; operands all of one shape; with_index adds the position
-    take(axes)               x indexed at `axes` by integer operands that broadcast against each other
-    dot(alpha, beta, scaled, decays)
-                             alpha x y, or alpha x y + beta c with a third operand c; alpha is 1 where it is left out;
-                             scaled: the last operand is a number by which alpha is multiplied; decays: the fourth is
-                             beta, which is 1 in the attributes
-    in_bounds(bounds)        its first operand, positions, after a check of their least and greatest index
-    inc_take(axes, set)      x set or added to at vectors of positions; y has one axis for them (see
-                             `tensor_ir.lower_indexing`)
-    undefined                what a branch gives that is never read
-    along(function, axis)    cumsum cumprod sort argsort of the library; x is read in its own dtype.  Of a sort or
-                             argsort with `part` only so many places from a first one on are wanted
-    searchsorted(side)      places of the second operand's elements in the first, a sorted vector
-    true_positions repeated_positions                           int64 positions, as many as the second operand says
-    reshape subtensor inc_subtensor concatenate host            constructs with a buffer of their own
-    part(k) pairs            real or imaginary numbers; complex numbers as twice as many real ones, or these as complex
-    for(body) ifelse         regions; `result(k)` are their values
-    index carried(k)         parameters of a loop body
-
-CSE is free: making the same value twice gives the same object.  `loops` of a value are the loops it varies with.
+A `Value`'s `op` names its construct (`codegen.constructs`), which defines its operands and attributes.  Making the same
+value twice gives the same object, so common subexpressions are shared; `loops` are the loops that a value varies with.
 """
 
 from __future__ import annotations
@@ -38,14 +14,16 @@ import numpy as np
 
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import CONSTRUCTS, FOR, RESHAPE, SUBTENSOR, Construct
 from tensordsl.codegen.tensor_ir.extents import Extents, Length
 from tensordsl.graph.variables import Op
 
 
 class Value:
-    """One SSA value: `op`, `operands`, `attrs`, `dtype` ("" for an op with several results), `shape` of extents."""
+    """One SSA value: `op`, `operands`, `attrs`, `dtype` ("" for an op with several results), `shape` of extents; the
+    `traits` of its construct."""
 
-    __slots__ = ("op", "operands", "attrs", "dtype", "shape", "number", "loops", "key")
+    __slots__ = ("op", "operands", "attrs", "dtype", "shape", "number", "loops", "key", "traits")
 
     def __init__(
         self, op: str, operands: tuple[Value, ...], attrs: dict[str, Any], dtype: str, shape: tuple[Length, ...],
@@ -53,6 +31,11 @@ class Value:
     ) -> None:  # fmt: skip
         self.op, self.operands, self.attrs, self.dtype, self.shape = op, operands, attrs, dtype, shape
         self.number, self.loops, self.key = number, loops, key  # of its attributes, if it is known
+        self.traits = CONSTRUCTS[op].traits
+
+    @property
+    def construct(self) -> Construct:
+        return CONSTRUCTS[self.op]
 
     @property
     def rank(self) -> int:
@@ -77,7 +60,7 @@ class Loop:
 
 
 class Graph:
-    """Makes hash-consed values; canonical forms that cost nothing to reach are reached here."""
+    """A builder of hash-consed values, in canonical form where that needs no search."""
 
     def __init__(self, tuning: Tuning | None = None) -> None:
         """tuning: of the machine that it is compiled for; this one's, if none is given."""
@@ -198,8 +181,8 @@ class Graph:
         return self.move(x, [None if n == 1 else lead + d for d, n in enumerate(x.shape)], shape)
 
     def stretched(self, x: Value, shape: Sequence[Length], is_checked: bool = False) -> Value:
-        """x (right-aligned), whose axes are 1 or as long as those of `shape`, as may turn out at run time.  is_checked:
-        what is only assumed is checked here, as no step that uses the result does it."""
+        """x (right-aligned), whose axes are 1 or as long as those of `shape`, which only the run decides.  is_checked:
+        assumptions are checked here, as no step that uses the result does."""
         bounds: list[tuple[Length, Length, Length, bool]] = []
         find, checks = self.extents.find, []
         for m, n in zip(map(find, x.shape), map(find, shape[len(shape) - x.rank :]), strict=True):
@@ -213,7 +196,7 @@ class Graph:
         if not checks:
             return x
         lengths = [b[1] for b in bounds]
-        return self.make("subtensor", (x,), x.dtype, lengths, bounds=tuple(bounds), checks=tuple(checks))
+        return self.make(SUBTENSOR, (x,), x.dtype, lengths, bounds=tuple(bounds), checks=tuple(checks))
 
     def reduce(self, meaning: Any, result: int, axes: Sequence[int], operands: Sequence[Value]) -> Value:
         x = operands[0]
@@ -228,7 +211,7 @@ class Graph:
     # constructs
     def reshape(self, x: Value, shape: Sequence[Length]) -> Value:
         shape = tuple(shape)
-        if x.op == "reshape":
+        if x.op == RESHAPE:
             x = x.operands[0]
         if shape == x.shape:
             return x
@@ -237,7 +220,7 @@ class Graph:
         if [x.shape[d] for d in wide] == [shape[d] for d in target]:  # only axes of length 1 come and go
             place = dict(zip(wide, target, strict=True))
             return self.move(x, [place.get(d) for d in range(x.rank)], shape)
-        return self.make("reshape", (x,), x.dtype, shape)
+        return self.make(RESHAPE, (x,), x.dtype, shape)
 
     def new_loop(self) -> Loop:
         loop = Loop(len(self.loops) + 1)
@@ -304,7 +287,7 @@ def toposort(roots: Iterable[Value]) -> list[Value]:
         if v is None:
             order[waiting.pop()] = None
         elif v not in order:
-            below = v.operands if v.op != "for" else dependencies(v)
+            below = v.operands if v.op != FOR else dependencies(v)
             needed = [o for o in below if o not in order]
             if not needed:
                 order[v] = None
@@ -316,18 +299,15 @@ def toposort(roots: Iterable[Value]) -> list[Value]:
 
 
 def lengths_of(v: Value) -> Sequence[Length]:
-    """Its shape, the bounds of what it takes or writes, and how often a loop runs."""
-    if v.op in _OF_SHAPE:
+    """Its shape, the bounds of what it reads or writes, and the trip count of a loop."""
+    if v.traits.is_computed:
         return v.shape
     return [*v.shape, *[n for bound in v.attrs.get("bounds", ()) for n in bound[:3]], v.attrs.get("count", 0)]
 
 
-_OF_SHAPE = frozenset(("map", "move", "reduce", "const"))
-
-
 def dependencies(v: Value) -> tuple[Value, ...]:
-    """Operands, and for a loop also what its body gives."""
-    if v.op == "for":
+    """Operands, and for a loop also the results of its body."""
+    if v.op == FOR:
         loop = v.attrs["loop"]
         return (*v.operands, *loop.next, *loop.stacked)
     return v.operands
@@ -342,12 +322,12 @@ def rewrite(
     order: Sequence[Value] | None = None,
     ops: Collection[str] = (),
 ) -> list[Value]:  # fmt: skip
-    """Rebuild bottom-up; `rule(value)` gives a replacement or None, and is asked again about what it gave.
+    """Rebuild bottom-up; `rule(value)` gives a replacement or None, and is applied again to its result.
 
-    frozen: numbers of values that stay as they are; with a value all that it depends on must be frozen.
-    users: value number -> number of users; what a value is replaced by inherits them.
+    frozen: numbers of values that stay as they are; with a value all that it depends on must be frozen. users: value
+    number -> number of users; a replacement inherits them.
     order: toposort(roots), if it is known.
-    ops: those that the rule is asked about (empty: all).
+    ops: those that the rule applies to (empty: all).
     """
     changed: dict[Value, Value] = {}
     origins, extents = graph.origins, graph.extents
@@ -381,8 +361,8 @@ def rewrite(
 
 
 def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:
-    """v with `new` operands, and for a loop what its body gives; v itself if they are the old ones."""
-    if v.op == "for":
+    """v with `new` operands, and for a loop new results of its body; v itself if they are the same."""
+    if v.op == FOR:
         loop = v.attrs["loop"]
         loop.next, loop.stacked = tuple(map(new, loop.next)), tuple(map(new, loop.stacked))
     graph.extents.node = graph.origins.get(v.number)
@@ -394,9 +374,9 @@ def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:
 
 def _rebuilt_loops(v: Value, operands: tuple[Value, ...]) -> frozenset[int] | None:
     """The loops of v with other operands; None: the union of theirs."""
-    if not v.loops and v.op != "for":
+    if not v.loops and v.op != FOR:
         return None
-    if v.op != "for":
+    if v.op != FOR:
         own = v.loops.difference(*(o.loops for o in v.operands))
         return own.union(*(o.loops for o in operands)) if own else None
     loop = v.attrs["loop"]

@@ -1,4 +1,7 @@
-"""Complex values in tensor IR: `complex(re, im)` of two real values; rows on them are rows on the parts."""
+"""Lowering of complex values: `complex(re, im)` of two real values; rows on them become rows on the parts.
+
+`complex_moves` later joins moves of both parts again.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensordsl.codegen.tensor_ir.construct import PART, Construct
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.codegen.tensor_ir.lower_complex_dot import complex_dot
-from tensordsl.codegen.tensor_ir.lower_library_ops import lower_along, lower_search
 from tensordsl.graph.casting import real_of, upcast
 from tensordsl.graph.types import COMPLEX, TensorType
 from tensordsl.graph.variables import Apply, Constant, Reduction, Variable, apply
@@ -26,11 +28,11 @@ def is_complex(node: Apply) -> bool:
     return any([v.type.dtype in COMPLEX for v in (*node.inputs, *node.outputs)])
 
 
-def strided_variants(low: Lowering, v: Value) -> Value:
+def split_complex(low: Lowering, v: Value) -> Value:
     """A complex value in memory as the pair of its parts; a real value as it is."""
     if v.dtype not in COMPLEX:
         return v
-    re, im = (low.graph.make("part", (v,), real_of(v.dtype), v.shape, k=k) for k in (0, 1))
+    re, im = (low.graph.make(PART, (v,), real_of(v.dtype), v.shape, k=k) for k in (0, 1))
     return low.graph.make("complex", (re, im), v.dtype, v.shape)
 
 
@@ -57,33 +59,20 @@ def constant_pair(low: Lowering, data: Any) -> Value:
 
 
 def lower_complex(low: Lowering, node: Apply) -> list[Value]:
-    name, g = node.row.name, low.graph
-    operands = [low.value(v) for v in node.inputs]
-    if name == "complex":
-        part = real_of(node.outputs[0].type.dtype)
-        shape = node.row.shape(g.extents, *operands)
-        re, im = (g.broadcast_to(g.cast(v, part), shape) for v in operands)
-        return [g.make("complex", (re, im), node.outputs[0].type.dtype, shape)]
-    if name in ("real", "imag"):
-        return [operands[0].operands[name == "imag"]]
-    if name == "print":
-        return [strided_variants(low, v) for v in low.host(node, operands)]
-    if name == "searchsorted":
-        return lower_search(low, node, [_of_dtype(g, v, upcast(*(o.dtype for o in operands))) for v in operands])
-    if name in ("cumsum", "cumprod", "sort", "argsort"):
-        return [strided_variants(low, v) for v in lower_along(low, node, operands)]
-    if name == "shape_i":
-        return [g.extent(operands[0].shape[node.attrs["axis"]])]
+    """A row with another meaning than `Kernel`."""
+    name = node.row.name
     if complexes.is_each(node.row):
-        parts = [_each(low, node, k) for k in (0, 1)]
-        return [g.make("complex", parts, node.outputs[0].type.dtype, parts[0].shape)]
+        return by_parts_of(low, node, 1)
     if name == "prod":
-        return [_product(low, node, operands[0])]
-    if name == "dot" and all(v.dtype in COMPLEX for v in operands):
-        node.row.shape(g.extents, *operands, **node.attrs)  # which asks for one length of terms
-        return [complex_dot(g, *(_of_dtype(g, v, node.outputs[0].type.dtype) for v in operands))]
+        return [_product(low, node, low.value(node.inputs[0]))]
     if name in EXTREMA:
         return [_extremum(low, node)]
+    return by_formula(low, node)
+
+
+def by_formula(low: Lowering, node: Apply) -> list[Value]:
+    """As rows of the parts of the operands (`ops.complexes.PARTS`)."""
+    name, g = node.row.name, low.graph
     wide = real_of(upcast(*(v.type.dtype for v in node.inputs), *(v.type.dtype for v in node.outputs)))
     if name in complexes.FUNCTIONS:  # complex64 without a loss in between
         wide = "float64"
@@ -94,7 +83,7 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
         pairs[0] = _pair(low, first, real_of(first.type.dtype)) if first.type.dtype in COMPLEX else (first, first)
         if dtype not in COMPLEX:
             pairs[1:] = [(cast(v, dtype), cast(v, dtype)) for v in others]
-    n = _whole(node.inputs[1]) if name == "pow" else None
+    n = _small_integer(node.inputs[1]) if name == "pow" else None
     if name == "cast":
         built = pairs[0]
     else:
@@ -108,7 +97,7 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
     return [g.make("complex", (g.broadcast_to(re, shape), g.broadcast_to(im, shape)), dtype, shape)]
 
 
-def _whole(exponent: Variable) -> int | None:
+def _small_integer(exponent: Variable) -> int | None:
     """The exponent if it is a small whole number known now."""
     if not isinstance(exponent, Constant) or exponent.data.size != 1:
         return None
@@ -118,7 +107,7 @@ def _whole(exponent: Variable) -> int | None:
 
 def _product(low: Lowering, node: Apply, x: Value) -> Value:
     dtype, wide = node.outputs[0].type.dtype, real_of(node.attrs["acc_dtype"])
-    operands = [low.graph.cast(p, wide) for p in strided_variants(low, x).operands]
+    operands = [low.graph.cast(p, wide) for p in split_complex(low, x).operands]
     meaning = Reduction(COMPLEX_PROD, lambda *t: t, (0, 1))
     re, im = (
         low.graph.cast(low.graph.reduce(meaning, k, node.attrs["axis"], operands), real_of(dtype)) for k in (0, 1)
@@ -142,7 +131,7 @@ def _extremum(low: Lowering, node: Apply) -> Value:
     return g.make("complex", pair, x.dtype, pair[0].shape)
 
 
-def _of_dtype(g: Graph, v: Value, dtype: str) -> Value:
+def of_dtype(g: Graph, v: Value, dtype: str) -> Value:
     """A value in memory as one of a complex dtype."""
     part = real_of(dtype)
     re, im = v.operands if v.dtype in COMPLEX else (v, g.broadcast_to(g.const(np.zeros((), part)), v.shape))
@@ -164,11 +153,19 @@ def _pair(low: Lowering, v: Variable, dtype: str) -> tuple[Variable, Variable]:
     return re, second(re, constant(0, dtype=dtype))
 
 
-def _each(low: Lowering, node: Apply, k: int) -> Value:
-    """The row on the real or the imaginary parts of its data operands."""
-    data = complexes.EACH.get(node.row.name, 1)
+def by_parts(construct: Construct, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    """The `lower_complex` of constructs that do the same to the real and to the imaginary parts of their data."""
+    return by_parts_of(low, node, construct.traits.data_operands)
+
+
+def by_parts_of(low: Lowering, node: Apply, data: int | None) -> list[Value]:
+    parts = [_each(low, node, len(node.inputs) if data is None else data, k) for k in (0, 1)]
+    return [low.graph.make("complex", parts, node.outputs[0].type.dtype, parts[0].shape)]
+
+
+def _each(low: Lowering, node: Apply, count: int, k: int) -> Value:
+    """The row on the real or the imaginary parts of its first `count` operands."""
     real = real_of(node.outputs[0].type.dtype)
-    count = len(node.inputs) if data is None else data
     pairs = [_pair(low, v, real)[k] for v in node.inputs[:count]]
     attrs: dict[str, Any] = {n: real_of(a) if isinstance(a, str) else a for n, a in node.attrs.items()}
     return low.run([apply(node.row, *pairs, *node.inputs[count:], **attrs)])[0]

@@ -1,8 +1,7 @@
-"""Products of complex matrices as real ones of numbers that stand in memory in pairs; with a vector behind, sums.
+"""Complex matrix products as real ones of interleaved numbers; with a vector, as sums.
 
-Rows of y are rows of twice as many real numbers: with P = re(x) y and Q = im(x) y, read so, x y = P + i Q.  Where terms
-of a sum are adjacent in both, re(x y') is the real product of x and conj(y)', im(x y') that of x and i conj(y)': with
-both behind each other it is x y' in pairs.
+Rows of y are rows of twice as many real numbers: with P = re(x) y and Q = im(x) y, x y = P + i Q.  Where terms of a sum
+are adjacent in both, re(x y') is the real product of x and conj(y)', im(x y') that of x and i conj(y)'.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import DOT, PAIRS, PART, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.graph.casting import real_of
 from tensordsl.ops.array.reduce import SUM
@@ -18,14 +18,14 @@ from tensordsl.ops.math.elementwise import ADD, MUL, NEG, SUB, SWITCH
 
 def complex_dot(g: Graph, x: Value, y: Value) -> Value:
     """x y of two complex values of one dtype, which are pairs of their parts (`lower_complex`)."""
-    left, right = turned(g, x), turned(g, y)
+    left, right = transposed_source(g, x), transposed_source(g, y)
     if left is not None and (y.rank == 1 or right is not None):
         made = complex_dot(g, y if right is None else right, left)
-        return made if made.rank < 2 else turn(g, made)
+        return made if made.rank < 2 else transposed(g, made)
     if y.rank == 1:
         return by_sums(g, x, y)
     if right is not None:
-        return by_sums(g, right, x) if x.rank == 1 else turn(g, by_terms(g, right, x))
+        return by_sums(g, right, x) if x.rank == 1 else transposed(g, by_terms(g, right, x))
     return by_rows(g, x, y)
 
 
@@ -43,15 +43,15 @@ def by_sums(g: Graph, x: Value, y: Value) -> Value:
 
 
 def stored(g: Graph, v: Value) -> Value:
-    """The same value in memory."""
+    """The same value as an array of complex numbers in memory."""
     pairs = in_pairs(g, v)
-    whole = pairs.operands[0] if pairs.operands[0] is not v else g.make("pairs", (pairs,), v.dtype, v.shape)
-    return g.make("complex", parts_of(g, whole), v.dtype, v.shape)
+    whole = pairs.operands[0] if pairs.operands[0] is not v else g.make(PAIRS, (pairs,), v.dtype, v.shape)
+    return g.make("complex", re_im(g, whole), v.dtype, v.shape)
 
 
 def by_rows(g: Graph, x: Value, y: Value) -> Value:
     shape = (*x.shape[:-1], y.shape[-1])
-    (p_re, p_im), (q_re, q_im) = (parts_of(g, v) for v in _together(g, x, in_pairs(g, y)))
+    (p_re, p_im), (q_re, q_im) = (re_im(g, v) for v in _together(g, x, in_pairs(g, y)))
     return g.make("complex", (g.map(SUB, p_re, q_im), g.map(ADD, p_im, q_re)), x.dtype, shape)
 
 
@@ -61,11 +61,11 @@ def _together(g: Graph, x: Value, pairs: Value) -> list[Value]:
     above = g.const(np.array([True, False]).reshape(2, *([1] * x.rank)))
     stacked = g.broadcast_to(g.map(SWITCH, above, *x.operands), (2, *rows, terms))
     count, columns = ex.mul(2, ex.product(rows)), ex.floordiv(pairs.shape[-1], 2)
-    product = g.make("dot", (g.reshape(stacked, (count, terms)), pairs), pairs.dtype, (count, pairs.shape[-1]))
-    both = g.make("pairs", (product,), x.dtype, (2, *rows, columns))
+    product = g.make(DOT, (g.reshape(stacked, (count, terms)), pairs), pairs.dtype, (count, pairs.shape[-1]))
+    both = g.make(PAIRS, (product,), x.dtype, (2, *rows, columns))
     bounds = tuple((0, n, 1, True) for n in (*rows, columns))
     halves = [((k, 1, 1, False), *bounds) for k in (0, 1)]
-    return [g.make("subtensor", (both,), x.dtype, (*rows, columns), bounds=h, checks=()) for h in halves]
+    return [g.make(SUBTENSOR, (both,), x.dtype, (*rows, columns), bounds=h, checks=()) for h in halves]
 
 
 def by_terms(g: Graph, x: Value, y: Value) -> Value:
@@ -78,31 +78,31 @@ def by_terms(g: Graph, x: Value, y: Value) -> Value:
     pairs, others = in_pairs(g, x), in_pairs(g, g.make("complex", both, y.dtype, shape))
     count, length = ex.mul(2, rows), others.shape[-1]
     turned_ = g.move(g.reshape(others, (count, length)), (1, 0), (length, count))
-    product = g.make("dot", (pairs, turned_), pairs.dtype, (*x.shape[:-1], count))
-    made = g.make("pairs", (product,), x.dtype, (*x.shape[:-1], rows))
-    return g.make("complex", parts_of(g, made), made.dtype, made.shape)
+    product = g.make(DOT, (pairs, turned_), pairs.dtype, (*x.shape[:-1], count))
+    made = g.make(PAIRS, (product,), x.dtype, (*x.shape[:-1], rows))
+    return g.make("complex", re_im(g, made), made.dtype, made.shape)
 
 
 def in_pairs(g: Graph, v: Value) -> Value:
-    """The numbers of its rows, one after the other."""
+    """Each number of its rows as two adjacent real ones."""
     re, im = v.operands
-    if re.op == im.op == "part" and re.operands == im.operands and (re.attrs["k"], im.attrs["k"]) == (0, 1):
+    if re.op == im.op == PART and re.operands == im.operands and (re.attrs["k"], im.attrs["k"]) == (0, 1):
         v = re.operands[0]
-    return g.make("pairs", (v,), real_of(v.dtype), (*v.shape[:-1], ex.mul(2, v.shape[-1])))
+    return g.make(PAIRS, (v,), real_of(v.dtype), (*v.shape[:-1], ex.mul(2, v.shape[-1])))
 
 
-def parts_of(g: Graph, v: Value) -> tuple[Value, Value]:
-    re, im = (g.make("part", (v,), real_of(v.dtype), v.shape, k=k) for k in (0, 1))
+def re_im(g: Graph, v: Value) -> tuple[Value, Value]:
+    re, im = (g.make(PART, (v,), real_of(v.dtype), v.shape, k=k) for k in (0, 1))
     return re, im
 
 
-def turned(g: Graph, v: Value) -> Value | None:
+def transposed_source(g: Graph, v: Value) -> Value | None:
     """The matrix of which it is the transpose."""
     if v.rank != 2 or any(part.op != "move" or part.attrs["map"] != (1, 0) for part in v.operands):
         return None
     return g.make("complex", [part.operands[0] for part in v.operands], v.dtype, v.shape[::-1])
 
 
-def turn(g: Graph, v: Value) -> Value:
+def transposed(g: Graph, v: Value) -> Value:
     shape = v.shape[::-1]
     return g.make("complex", [g.move(part, (1, 0), shape) for part in v.operands], v.dtype, shape)

@@ -1,4 +1,10 @@
-"""Which of the schedules of a group a call runs: what the program compares at run time."""
+"""Conditions of variants: whether a call is better off with another schedule of a group.
+
+Contract  a builder, a group, its schedules and where operands are -> the name of an i64 that is 1 where the schedule is
+          better, or None where it never is.
+When      lengths or strides that decide are not known when the function is compiled.
+Why       a comparison at run time takes a nanosecond; the wrong lanes cost factors.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +28,7 @@ from tensordsl.codegen.cpu.schedule import (
 from tensordsl.codegen.fusion.group import INTERLEAVE, Group, Own, Schedule
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
-from tensordsl.codegen.scalar_ir.builder import HEAVY, ITEMSIZE
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, is_function
 from tensordsl.codegen.target.tuning import Tuning, VariantTuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
@@ -57,9 +63,9 @@ class Builder(Protocol):
 
 
 def prefers_other_lanes(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]) -> str | None:
-    """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short (and
-    several rows are not taken as one) and the other is long, or elements are adjacent along the other.  Known at entry
-    where that can be."""
+    """Whether lanes should run along the other axis, if that is not known to be worse: the usual lanes' axis is short
+    (and several rows are not taken as one) and the other is long, or elements are adjacent along the other. Known at
+    entry where that can be."""
     bounds = _bounds(group, usual, b.tuning)
     together = bool(bounds) and has_segmented_rows(group, usual, b.tuning)
     apart = _rows_apart(b, group, usual, refs) if together else []
@@ -77,7 +83,8 @@ def prefers_other_lanes(b: Builder, group: Group, usual: Schedule, other: Schedu
 
 
 def _exchanged(group: Group, other: Schedule) -> list[str]:
-    """The axis of other lanes, and those that take its place at run time where elements are nearer along them."""
+    """The axis of other lanes, and those that the library exchanges with it at run time where strides along them are
+    smaller."""
     if other.lane in group.parallel:
         return [other.lane]
     maps, axes = _maps(group), list(group.extents)
@@ -97,9 +104,9 @@ def _adjacent(
     refs: dict[int, Ref],
     few: Sequence[Condition] = (),
 ) -> str | None:
-    """Whether elements of the largest operand are adjacent along an axis, which has enough for other lanes (a vector
-    where rows go side by side, or columns leave one result each; what pays where rows go back) or `few`, and not along
-    the usual ones."""
+    """Whether elements of the largest operand are adjacent along an axis, and not along the usual lanes'. The axis has
+    enough elements for other lanes (a vector where short rows are in lanes, or columns leave one result each; what pays
+    where rows are stored) or `few` hold."""
     if (load := widest_load(group, (usual.lane, axis))) is None:
         return None
     buffer, entries = load.attr
@@ -107,12 +114,12 @@ def _adjacent(
     here, there = (refs[id(buffer)].strides[entries.index(a)] for a in (usual.lane, axis))
     if here == size:
         return None
-    is_light = not _goes_back(group, usual) if other.lane in group.parallel else other.unroll_jam
+    is_light = not _stores_rows(group, usual) if other.lane in group.parallel else other.unroll_jam
     long = _enough(group, other) if axis == other.lane else 2 * _enough(group, other)
     least = min(long, b.tuning.machine.vector_bytes // size) if is_light else long
     steps, enough = [("ne", here, size), ("eq", there, size)], ("ge", group.extents[axis], least)
     reasons = [b.compared(*steps), _long_or_few(b, enough, few)]
-    if _goes_back(group, other):
+    if _stores_rows(group, other):
         if _is_short_row(group, other, axis, b.tuning.variants):
             return None
         length, (most, whole) = group.extents[axis], _short_row(group, other, b.tuning.variants)
@@ -131,7 +138,7 @@ def _enough(group: Group, other: Schedule) -> int:
 def _beside_positions(
     group: Group, usual: Schedule, other: Schedule, t: VariantTuning
 ) -> tuple[Condition, list[Condition]]:
-    """Enough, and few, of other lanes where positions are asked for: short rows are done one by one the usual way."""
+    """Enough, and few, of other lanes where positions are used: the usual schedule does short rows one by one then."""
     here, there = group.extents[usual.lane], group.extents[other.lane]
     least = t.min_crossed_vector_rows
     return ("ge", there, max(other.width[0], least)), [("ge", there, least), ("le", here, least)]
@@ -167,8 +174,8 @@ def _all(b: Builder, conditions: Sequence[Condition], some: Sequence[Condition])
 
 
 def _rows_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[Condition]:
-    """Of a group whose short rows are taken together where they lie one behind the other: each of these shows that
-    they do not."""
+    """Of a group whose short rows are collapsed where they lie one behind the other: each of these shows that they do
+    not."""
     rows = {p.local[-1] for p in group.passes if p.local}
     found: list[Condition] = []
     operands = [*(v.attr for v in group.scalars if v.op == "load"), *((o.buffer, o.map) for o in group.outs)]
@@ -200,13 +207,13 @@ def prefers_lanes_across(
 
 
 def _half(tuning: Tuning) -> int:
-    """Bytes of a block beside which lanes along rows are as fast, but for short ones."""
+    """Bytes of a block from which on lanes along rows are as fast, but for short ones."""
     return tuning.loops.transposed_max_bytes // 2
 
 
 def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, refs: dict[int, Ref]) -> str | None:
-    """Whether all other axes are short, those of other lanes too short for these, and rows that go side by side do not
-    lie one behind the other."""
+    """Whether all other axes are short, those of other lanes too short for these, and rows that could be in lanes do
+    not lie one behind the other."""
     usual, other = planned.usual, planned.other
     here, there, enough = group.extents[usual.lane], group.extents[across.lane], _enough_across(b, group, usual, across)
     least = min(enough, _vector_rows(b, group, usual))
@@ -227,15 +234,14 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
 
 
 def _becomes_vectors(group: Group, usual: Schedule, across: Schedule, tuning: Tuning) -> bool:
-    """May axes of two lanes be one, of what takes no short rows as one or has dear functions in them?"""
+    """True if axes of two lanes may be collapsed, of what takes no short rows as one or has expensive functions in
+    them."""
     merges = all(across.lane in m or usual.lane not in m for m in _maps(group))
-    return merges and (
-        not has_segmented_rows(group, usual, tuning) or any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
-    )
+    return merges and (not has_segmented_rows(group, usual, tuning) or any(is_function(v) for v in group.scalars))
 
 
 def _few_but_merged(b: Builder, group: Group, usual: Schedule, across: Schedule) -> list[Condition]:
-    """All of these hold where the usual lanes are no vector of a row, and with those across, in one block, they are."""
+    """All of these hold where the usual lanes are no vector of a row, but with those across, in one block, they are."""
     here, there, t = group.extents[usual.lane], group.extents[across.lane], b.tuning.variants
     most = b.tuning.loops.transposed_max_bytes // _point_size(group, across)
     every = ex.mul(ex.minimum(there, most), _rest(b, group, across, most))
@@ -265,7 +271,7 @@ def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedul
     # A vector of which a part is wasted costs as much as all of it.
     short = max(b.tuning.schedule.max_short_axis_elements, padded * _is_heavy(group, usual))
     most = max(padded, t.max_taken_row_elements) if _has_rows_at_indices(group, usual) else padded if mixed else short
-    lane = _bounds(group, usual, b.tuning) if _goes_back(group, usual) else [("le", here, most)]
+    lane = _bounds(group, usual, b.tuning) if _stores_rows(group, usual) else [("le", here, most)]
     reasons = [b.compared(("le", _rest(b, group, across, limit), limit), *lane)]
     longer = min(b.tuning.loops.transposed_max_bytes // size, t.max_crossed_parted_elements)
     if (
@@ -309,7 +315,7 @@ def _vector_rows(b: Builder, group: Group, usual: Schedule) -> int:
         return t.min_crossed_rows
     is_column = usual.lane in group.parallel and len(group.parallel) < len(group.extents)
     sizes = (ITEMSIZE[v.type] for v in group.scalars if v.op == "load")
-    is_few = is_column or _goes_back(group, usual)
+    is_few = is_column or _stores_rows(group, usual)
     least = t.min_crossed_vector_rows
     return least if is_few else max(least, b.tuning.machine.vector_bytes // min(sizes, default=8))
 
@@ -377,10 +383,10 @@ def interleaved(b: Builder, group: Group, refs: dict[int, Ref]) -> Group:
 
 
 def strided_variants(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[tuple[str, Schedule]]:
-    """(whether all operands stand along the lanes as slices of adjacent elements do, so that nothing need be packed; a
-    schedule of kernels that take them so), if that may be and some are no adjacent elements themselves.  Shorter rows
-    have kernels of narrower vectors.  Several operands that are one stride apart may be columns of matrices that have
-    few of them: then rows are read whole, as memory gives them."""
+    """(whether all operands are slices of adjacent elements along the lanes, so that nothing need be packed; a schedule
+    of kernels that take their strides), if that may be and some are not adjacent. Shorter rows have kernels of narrower
+    vectors. Several operands of one stride may be columns of matrices that have few of them: rows are read complete
+    then, as memory gives them."""
     lane, loads = usual.lane, {v.attr: v for v in group.scalars if v.op == "load"}
     reduces = len(group.parallel) < len(group.extents)
     across = reduces and (lane in group.parallel or usual.keep)
@@ -398,7 +404,7 @@ def strided_variants(b: Builder, group: Group, usual: Schedule, refs: dict[int, 
 def _strided_by(
     b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref], columns: int
 ) -> list[tuple[str, Schedule]]:
-    """The same, where what may be columns of a matrix has so many beside it, or 1: then it may be adjacent."""
+    """The same, where what may be columns of a matrix has so many next to it, or 1: then it may be adjacent."""
     lane, reduces = usual.lane, len(group.parallel) < len(group.extents)
     found = _steps_and_conditions(b, group, usual, refs, columns)
     if found is None:
@@ -451,7 +457,7 @@ def _steps_and_conditions(
 
 
 def _may_be_column(b: Builder, stride: Any, strides: Sequence[Any]) -> bool:
-    """Of a matrix that is an argument, beside others of it."""
+    """True for a stride of a matrix that is an argument, if other operands have it too."""
     is_one = not isinstance(stride, int) and _step(stride, 1) == 1 and stride not in b.of_last_axes
     return is_one and strides.count(stride) > 1
 
@@ -461,7 +467,7 @@ def _along(b: Builder, ref: Ref, entries: Sequence[Any], lane: str) -> Any:
 
 
 def may_overwrite(b: Builder, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> bool:
-    """May an output be an input, as new values of shared variables are?"""
+    """True if an output may be an input, as new values of shared variables are."""
     shared = {name for key, name in b.entry.names.items() if isinstance(key, tuple) and key[:2] == ("data", "shared")}
     pairs = ((i, o) for i in inputs for o in outputs)
     return any(i.ptr == o.ptr or (i.ptr in shared and i.strides == o.strides) for i, o in pairs)
@@ -476,7 +482,7 @@ def _step(stride: Any, size: int) -> int:
 
 
 def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
-    """Whether rows are too long to go side by side, if they may be short: then they need no form for that."""
+    """Whether rows are too long for the form for short rows, if they may be short."""
     if not usual.unroll_jam or usual.lane in group.parallel:
         return None
     here = group.extents[usual.lane]
@@ -486,8 +492,8 @@ def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
 
 
 def has_rows_for_lines(b: Builder, group: Group, usual: Schedule, near: bool) -> str | None:
-    """Whether rows have `long_rows` elements, and, `near`, stand in a cache: then they wait for loads that straddle its
-    lines, rather than for memory."""
+    """Whether rows have `min_aligned_row_elements`, and, `near`, stand in a cache: then they wait for loads that
+    straddle its lines, rather than for memory."""
     row, points = (b.find(n) for n in (group.extents[usual.lane], ex.product(group.extents.values())))
     conditions = [
         ("ge", row, min_aligned_row_elements(b.tuning)),
@@ -500,15 +506,15 @@ def has_rows_for_lines(b: Builder, group: Group, usual: Schedule, near: bool) ->
 
 def is_cached_total(b: Builder, group: Group) -> str:
     """Whether all that is added up stands in a cache, but not in the first one, or there where loads that straddle
-    lines are dear.  Found where it is asked for, so that calls require no kernels: of what is loaded, or products of
-    it, the library has them; of others they should be worth compiling."""
+    lines are expensive. Compared where the launch is, so that calls require no kernels: the library has those of loads
+    and of products; others should be worth compiling."""
     fewer = (8 if is_sum_of_products(group) else 2) if b.tuning.machine.prefers_halves else 1
     least = b.tuning.variants.aligned_total_min_elements // fewer
     return _has_points(b, group, ("ge", least), ("lt", _max_cached_points(group, b.tuning)))
 
 
 def is_uncached_total(b: Builder, group: Group) -> str | None:
-    """Whether that waits for memory, on a machine that does not look far ahead; of what the library has."""
+    """Whether that waits for memory, on a processor that does not look far ahead; of what the library has."""
     asks = b.tuning.machine.prefers_halves and is_sum_of_products(group)
     return _has_points(b, group, ("ge", _max_cached_points(group, b.tuning))) if asks else None
 
@@ -524,7 +530,7 @@ def _has_points(b: Builder, group: Group, *limits: tuple[str, int]) -> str:
 
 
 def has_long_rows(b: Builder, group: Group) -> str | None:
-    """Whether there are fewer rows than are shared out among threads, each with enough work for several parts, if that
+    """Whether there are fewer rows than are shared out among threads, each with enough work for several tasks, if that
     may be."""
     rows = b.find(ex.product(group.extents[a] for a in group.parallel))
     points = b.find(ex.product(n for a, n in group.extents.items() if a not in group.parallel))
@@ -537,20 +543,20 @@ def has_long_rows(b: Builder, group: Group) -> str | None:
     return b.compared(("lt", rows, t.shared_rows), ("gt", points, most))
 
 
-def _goes_back(group: Group, usual: Schedule) -> bool:
-    """Do rows along which lanes run, of a reduction, go back to memory?"""
+def _stores_rows(group: Group, usual: Schedule) -> bool:
+    """True if rows along which lanes run, of a reduction, are stored."""
     return usual.lane not in group.parallel and any(usual.lane in o.map for o in group.outs)
 
 
 def _is_short_row(group: Group, schedule: Schedule, axis: str, t: VariantTuning) -> bool:
-    """Do rows along an axis that is reduced go back, and are known to be too short for lanes along them?"""
+    """True if rows along a reduced axis are stored and known to be too short for lanes along them."""
     length, (most, whole) = group.extents[axis], _short_row(group, schedule, t)
-    return _goes_back(group, schedule) and isinstance(length, int) and length <= most and length not in whole
+    return _stores_rows(group, schedule) and isinstance(length, int) and length <= most and length not in whole
 
 
 def _bounds(group: Group, usual: Schedule, tuning: Tuning) -> list[Condition]:
-    """Of the usual lanes' axis: all of these hold where the other way is better.  Blocks are transposed there, which
-    costs less than what is left of a vector; more than that where results along the axis go back."""
+    """Of the usual lanes' axis: all of these hold where other lanes are better. Blocks are transposed there, which
+    costs less than what is left of a vector, or more where results along the axis are stored."""
     here = group.extents[usual.lane]
     most, whole = _short_row(group, usual, tuning.variants)
     least = tuning.schedule.max_short_axis_elements if len(group.parallel) < len(group.extents) else 0
@@ -560,8 +566,8 @@ def _bounds(group: Group, usual: Schedule, tuning: Tuning) -> list[Condition]:
 
 
 def _is_heavy(group: Group, usual: Schedule) -> bool:
-    """Does each element of a row take a dear function?"""
-    return any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
+    """Does each element of a row take a expensive function?"""
+    return any(is_function(v) and usual.lane in v.axes for v in group.scalars)
 
 
 def _short_row(group: Group, usual: Schedule, t: VariantTuning) -> tuple[int, list[int]]:
@@ -573,7 +579,7 @@ def _short_row(group: Group, usual: Schedule, t: VariantTuning) -> tuple[int, li
         most = width - 1
     elif usual.unroll_jam:
         most = min(lanes * states_of_short_row(lanes) for lanes in usual.unroll_jam if lanes) // 2
-    elif not _goes_back(group, usual):
+    elif not _stores_rows(group, usual):
         heavy = t.expensive_row_elements // (
             2 if _has_rows_at_indices(group, usual) else 1
         )  # there all elements are accesses

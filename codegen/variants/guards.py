@@ -1,5 +1,9 @@
-"""Which kernels a call needs: those of plans that are launched only where conditions known at entry hold are compiled
-for the first call that meets these (`loading.late`), or with the function where they are foreseen (`variants.predict`).
+"""Variant guards: which kernels a call needs.
+
+Contract  a program's code -> a `Require` at its entry, of the plans that are launched only where some condition holds.
+When      the condition is known at entry, and nothing known when the function was compiled decides it.
+Why       such kernels are compiled for the first call that needs them (`loading.late`), or with the function where
+          they are predicted (`variants.predict`).
 """
 
 from __future__ import annotations

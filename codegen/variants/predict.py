@@ -1,7 +1,9 @@
-"""Which kernels that a call requires are compiled with its function: those of conditions that known lengths decide.
+"""Variant prediction: which kernels that a call will require are compiled with its function.
 
-One module of kernels costs less than two.  The shared variables' lengths are what they are now, the last axes of
-arguments have adjacent elements; a call with others finds its kernels absent, as it does where nothing was known.
+Contract  a program, and shapes of its shared variables -> numbers of plans.
+When      lengths of shared variables, or adjacent last axes of arguments, decide the condition of a `Require`.
+Why       one module of kernels compiles faster than two.  A call that is predicted wrongly finds its kernels absent, as
+          it does where nothing was known.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ Comes in   an `Executable` from `loading`, the cells of its shared variables, Py
 Goes out   `entry.make_function` -> an instance of the native type `Function`, which CPython calls without a line of
            Python.
 Modules    entry    the type, and the context of one function, written to memory as `codegen.abi.layouts` says
-           state    `Cell`: storage of a shared variable, seen by native code and by Python; who waits for whom
+           state    `Cell`: storage of a shared variable, seen by native code and by Python, and its lock
            heap_types  types whose slots are functions of the native library
            host     calls from a program back into Python
-           threads  how many threads the native pool has; what a fork does to them
+           threads  the native thread pool: its size, and its state after a fork
            orders   the order of axes in memory that a new array takes, for the interpreter of programs
 Uses       `loading`, `codegen.abi.layouts`.  The code that runs in a call is the library's
            (`codegen.library.python`).

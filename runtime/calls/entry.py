@@ -1,4 +1,8 @@
-"""Native entry: the type `Function`, whose instances are called without a line of Python, and how one is made."""
+"""Native entry: the type `Function`, whose instances CPython calls without a line of Python, and how one is made.
+
+`make_function(executable, cells, ...)` writes the context that `codegen.abi.layouts` describes and binds the slow path
+for calls that the native check refuses.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,7 @@ class NativeError(NamedTuple):
 Slow = Callable[..., Any]
 OnError = Callable[[NativeError, Function, tuple[Any, ...]], Any]
 Hosts = Sequence[Callable[..., Any]]
-Outgrown = Callable[[], tuple[Executable, OnError, Hosts]]
+Deoptimised = Callable[[], tuple[Executable, OnError, Hosts]]
 
 
 def make_function(
@@ -49,7 +53,7 @@ def make_function(
     on_error: OnError,
     hosts: Hosts = (),
     compile: Compile | None = None,
-    outgrown: Outgrown | None = None,
+    deoptimised: Deoptimised | None = None,
 ) -> Function:
     """A callable over native code.
 
@@ -58,13 +62,13 @@ def make_function(
     Also calls for which the stack is too small (`meta["stack"]`) go there; `strict` does not look.
     on_error(error, function, args) raises (or returns the call's result).  Waiting for other threads' calls on the same
     cells happens here.  hosts: the callables of the program's host calls (`calls.host`); compile: see `loading.late`;
-    outgrown: gives what takes the executable's place when its shared variables have become too large for it.
+    deoptimised: gives what takes the executable's place when its shared variables have become too large for it.
     """
     kind = function_type()
-    context, keep = _context(executable, tuple(cells), on_error, hosts, compile, outgrown)
+    context, keep = _context(executable, tuple(cells), on_error, hosts, compile, deoptimised)
     strict = new_function(kind, keep, context, _refuse, checks_stack=False)
 
-    bound = MethodType(slow, strict)  # no function of ours: it would stand in every traceback
+    bound = MethodType(slow, strict)  # no function of ours, which would show in every traceback
     return new_function(kind, (keep, strict, bound), context, bound)
 
 
@@ -74,11 +78,11 @@ def _context(
     on_error: OnError,
     hosts: Hosts,
     compile: Compile | None,
-    outgrown: Outgrown | None = None,
+    deoptimised: Deoptimised | None = None,
 ) -> tuple[int, tuple[Any, ...]]:
     """The address of a context, and what it points to.
 
-    The collector can call a function while it takes a cycle apart, so nothing that native code reads may be an object
+    The collector can call a function while it clears a cycle, so nothing that native code reads may be an object
     that it clears or finalises: tuples, bytearrays, mappings and arrays are not.
     """
     library.require(*executable.meta.get("libraries", ()))
@@ -94,13 +98,13 @@ def _context(
     start = address_of(words)
     _, kernel_at, cell_at, desc_at, out_at, extent_at = (start + sum(sizes[:i]) for i in range(len(sizes)))
 
-    def grow(function: Function) -> None:
-        assert outgrown is not None, "make_function was given nothing for larger variables"
-        new, on_new_error, new_hosts = outgrown()
-        _give(function, *_context(new, cells, on_new_error, new_hosts, compile))
+    def deoptimise(function: Function) -> None:
+        assert deoptimised is not None, "make_function was given nothing for larger variables"
+        new, on_new_error, new_hosts = deoptimised()
+        _replace_context(function, *_context(new, cells, on_new_error, new_hosts, compile))
 
     supply = _supplier(executable, kernel_at, kernel_at + 8 * len(kernels), compile)
-    entry = _error_entry(cells, on_error, supply, grow)
+    entry = _error_entry(cells, on_error, supply, deoptimise)
     for base, values in ((kernel_at, [*kernels, *absent]), (cell_at, [cell.address for cell in cells])):
         for i, value in enumerate(values):
             poke(base + 8 * i, value)
@@ -140,7 +144,7 @@ def fill_argument(at: int, name: str, shape: Sequence[int | None], extents: int)
 
 
 def _absent(executable: Executable, kernels: Sequence[int]) -> list[int]:
-    """The words that name the late plans which have no kernels yet."""
+    """The words whose bits name the late plans without kernels."""
     places = [layouts.PLAN_SIZE // 8 * plan for plan in executable.meta.get("late", ())]
     return [
         sum(1 << bit for bit, place in enumerate(places[k : k + layouts.CHOICES]) if not kernels[place])
@@ -150,8 +154,7 @@ def _absent(executable: Executable, kernels: Sequence[int]) -> list[int]:
 
 def _supplier(executable: Executable, table: int, absent: int, compile: Compile | None) -> Callable[[int, int], None]:
     def supply(missing: int, first: int) -> None:
-        """Fill in the kernels of the plans that the bits name; then they are absent no more, for calls in other threads
-        too."""
+        """Load the kernels of the plans that the bits name; they are then present for calls in other threads, too."""
         assert compile is not None, "make_function was given no compiler"
         numbers = [first + bit for bit in range(missing.bit_length()) if missing >> bit & 1]
         for place, address in executable.supply(numbers, compile):
@@ -163,18 +166,21 @@ def _supplier(executable: Executable, table: int, absent: int, compile: Compile 
 
 
 def _error_entry(
-    cells: tuple[Cell, ...], on_error: OnError, supply: Callable[[int, int], None], grow: Callable[[Function], None]
+    cells: tuple[Cell, ...],
+    on_error: OnError,
+    supply: Callable[[int, int], None],
+    deoptimise: Callable[[Function], None],
 ) -> Callable[..., Any]:
     def entry(frame: int, function: Function, *args: Any) -> Any:
         kind = peek(frame + layouts.FR_KIND)
         if kind == layouts.ERR_BUSY:
-            return wait_for(cells)  # None: the stub calls again
+            return wait_for(cells)  # None: the stub repeats the call
         if kind == layouts.ERR_ABSENT:
             with memory_errors():
                 return supply(peek(frame + layouts.FR_A), peek(frame + layouts.FR_B))
-        if kind == layouts.ERR_OUTGROWN:
+        if kind == layouts.ERR_DEOPTIMISE:
             with memory_errors():
-                grow(function)
+                deoptimise(function)
             return function(*args)
         if kind == layouts.ERR_FORKED:
             raise RuntimeError(FORKED)
@@ -187,15 +193,15 @@ def _error_entry(
     return entry
 
 
-def _give(function: Function, context: int, keep: tuple[Any, ...]) -> None:
-    """Have a function run another context.  It keeps the old one, which calls in other threads may still run."""
+def _replace_context(function: Function, context: int, keep: tuple[Any, ...]) -> None:
+    """Give a function another context.  It keeps the old one, which calls in other threads may still run."""
     at = id(function)
     old = peek(at + layouts.FN_OWNER)
     owner = ctypes.cast(old, ctypes.py_object).value, keep
     _incref(id(owner))
     poke(at + layouts.FN_OWNER, id(owner))
     poke(at + layouts.FN_CTX, context)
-    _decref(old)  # last: an interrupt before costs memory, not more
+    _decref(old)  # last: an interrupt before only leaks memory
 
 
 def _refuse(*args: Any, **kwargs: Any) -> Any:
@@ -253,8 +259,8 @@ def _dead_context() -> None:
 
 
 def new_function(kind: type, owner: Any, context: int, slow: Callable[..., Any], checks_stack: bool = True) -> Function:
-    """A new object of the type: it owns `owner`, which keeps context and slow path alive.  checks_stack: it looks at
-    the stack, if the context says that it needs much."""
+    """A new object of the type: it owns `owner`, which keeps context and slow path alive.  checks_stack: a call checks
+    the stack, if the context says how much it needs."""
     stub = library.symbol("stack_checking_stub" if checks_stack and peek(context + layouts.CTX_STACK) else "stub")
     made: Function = _native_new()(id(kind), id(owner), context, id(slow), stub)
     return made

@@ -1,4 +1,7 @@
-"""Types whose slots are functions of the native library, made once per process."""
+"""Heap types whose slots are functions of the native library, made once per process.
+
+Ref: CPython's `PyType_FromSpec` and typeslots.h.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from tensordsl.runtime.loading.layout import api, immortalise
 
 # slots: CPython's typeslots.h
 BF_GETBUFFER, TP_CALL, TP_CLEAR, TP_DEALLOC, TP_TRAVERSE, TP_MEMBERS = 1, 50, 51, 52, 71, 72
+# flags of types: Py_TPFLAGS_*
 HAVE_GC, HAVE_VECTORCALL, DISALLOW_INSTANTIATION = 1 << 14, 1 << 11, 1 << 7
-_DEFAULT_FLAGS = 1 << 18
-_T_PYSSIZET, _READONLY = 19, 1
+_DEFAULT_FLAGS = 1 << 18  # Py_TPFLAGS_DEFAULT
+_T_PYSSIZET, _READONLY = 19, 1  # of PyMemberDef
 
 
 class _Spec(ctypes.Structure):
@@ -40,7 +44,7 @@ class _Member(ctypes.Structure):
 
 def make_type(name: str, size: int, flags: int, slots: Mapping[int, int], offsets: Mapping[str, int]) -> type:
     """A type that Python code cannot make instances of: `size` of an instance, addresses by slot, and the offsets that
-    CPython asks for by name (`__dictoffset__`)."""
+    CPython reads by name (`__dictoffset__`)."""
     table = (_Slot * (len(slots) + 2))(*(_Slot(*slot) for slot in slots.items()))
     members = (_Member * (len(offsets) + 1))(
         *(_Member(key.encode(), _T_PYSSIZET, offset, _READONLY, None) for key, offset in offsets.items())

@@ -1,4 +1,7 @@
-"""Host calls: a program hands the addresses of its operands to a Python callable that works on arrays of its own."""
+"""Host calls: a program hands the addresses of its operands to a Python callable, which works on fresh arrays.
+
+`host_entry` makes the one Python function that native code calls with a call record (`abi.layouts`: CALL_*).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The order of axes in memory that a new array takes from those that it is computed from."""
+"""The memory order of a new array's axes, from those of the operands that it is computed from.
+
+The interpreter's counterpart of the library's `array_order`.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,12 @@ from collections.abc import Sequence
 
 
 def kept_order(shape: Sequence[int], rows: Sequence[Sequence[int]]) -> list[int]:
-    """The axes from the farthest elements to the nearest ones, as NumPy sorts them by `rows` of strides: C order where
-    these differ or all have the same elements again.
+    """The axes from the largest to the smallest stride, as NumPy sorts them by `rows` of strides: C order where these
+    differ or repeat elements along all axes.
 
-    >>> kept_order((3, 4), [(8, 24), (-16, 48), (0, 8)]), kept_order((3, 4), [(8, 24), (32, 8)])
-    ([1, 0], [0, 1])
+    >>> kept_order((3, 4), [(8, 24), (-16, 48), (0, 8)]), kept_order((3, 4), [(8, 24), (32, 8)]) ([1, 0], [0, 1])
     """
-    order: list[int] = []  # nearest ones first
+    order: list[int] = []  # smallest strides first
     for axis in reversed(range(len(shape))):
         place = len(order)
         for k in reversed(range(len(order))):

@@ -1,4 +1,8 @@
-"""The storage of shared variables, seen by native code and by Python."""
+"""Cells: the storage of shared variables, seen by native code and by Python.
+
+A cell's memory is a NumPy record: its two object fields are references that NumPy drops with the record, and the
+garbage collector neither finalises nor clears arrays, so that functions collected with their cells can use them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from tensordsl.runtime.calls import heap_types
 from tensordsl.runtime.loading import library
 from tensordsl.runtime.loading.layout import api, peek, poke
 
-WAIT, LONGEST_WAIT = 20e-6, 1e-3  # seconds between two looks at a lock
+MIN_WAIT_SECONDS, MAX_WAIT_SECONDS = 20e-6, 1e-3  # between two tests of a lock
 REENTRY = "a shared variable is in use by this very call: a callback or signal handler may not touch it again"
 
 _cells: weakref.WeakSet[Cell]
@@ -26,9 +30,6 @@ _decref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_DecRef", api))
 _holders: list[type] = []  # the type of holders
 
 
-# A cell's memory is a NumPy record: its two object fields are references that NumPy drops with the record, and the
-# garbage collector neither finalises nor clears arrays, so that functions collected with their cells can use them to
-# the end.
 _FIELDS = {
     layouts.SRC_DATA: "i8",
     layouts.SRC_DIMS: "i8",
@@ -89,13 +90,13 @@ class Cell:
         self._wait_while(lambda: _native()[1](library.table(), self.address, id(array), id(self.dtype), self.ndim))
 
     def wait(self) -> None:
-        """Return when no other thread's call uses the cell, and none waits for it that came before."""
+        """Return when no other thread's call uses the cell, and no thread queued before this one waits for it."""
         if self.locked_by or self._following not in (0, get_ident()):
             self._wait_while(lambda: self.locked_by)
 
     def _wait_while(self, owner_now: Callable[[], int]) -> None:
-        """Wait in turn while somebody owns the cell: calls in other threads that begin meanwhile wait as well."""
-        me, wait, is_next = get_ident(), WAIT, False
+        """Queue while somebody owns the cell: calls of other threads that begin meanwhile wait as well."""
+        me, wait, is_next = get_ident(), MIN_WAIT_SECONDS, False
         next_up = ctypes.c_int64.from_address(self.address + layouts.CELL_NEXT)
         try:
             while True:
@@ -103,7 +104,7 @@ class Cell:
                 owner = owner_now() if following in (0, me) or is_next else following
                 if not owner:
                     return
-                if not next_up.value:  # no call up to here, nor below: no other thread and no signal comes in between
+                if not next_up.value:  # no Python call from here to the store below: it is atomic under the GIL
                     next_up.value = me
                     is_next = True
                 wait = wait_once(owner, wait)
@@ -113,12 +114,12 @@ class Cell:
 
     @property
     def _following(self) -> int:
-        """The thread that is to have the cell next, as it waits for it, or 0."""
+        """The thread that gets the cell next, as it waits for it, or 0."""
         return int(peek(self.address + layouts.CELL_NEXT))
 
     @property
     def locked_by(self) -> int:
-        """The identifier of the thread whose call has pinned the cell; 0: nobody's."""
+        """The identifier of the thread whose call has pinned the cell, or 0."""
         return int(peek(self.address + layouts.CELL_LOCK))
 
 
@@ -156,7 +157,7 @@ def wait_once(owner: int, wait: float) -> float:
     if owner == get_ident():
         raise RuntimeError(REENTRY)
     time.sleep(wait)
-    return min(2 * wait, LONGEST_WAIT)
+    return min(2 * wait, MAX_WAIT_SECONDS)
 
 
 def wait_for(cells: tuple[Cell, ...]) -> None:
@@ -166,7 +167,7 @@ def wait_for(cells: tuple[Cell, ...]) -> None:
 
 
 def _after_fork() -> None:
-    """In the child only the forking thread lives: what others had locked is free."""
+    """In the child only the forking thread lives: locks of the others are free."""
     for cell in list(_cells):
         if cell.locked_by != get_ident():
             poke(cell.address + layouts.CELL_LOCK, 0)

@@ -1,6 +1,6 @@
-"""The process's pool of native threads: how many a call may use, and what a fork does to them.
+"""The thread pool of native code: how many threads a call may use, and its state after a fork.
 
-Nothing is started before a call has enough to share out: see `codegen.library.python.thread_pool`.
+Threads start when a call first has tasks for them (`codegen.library.python.thread_pool`).
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ _SYSTEM = (
     "pthread_cond_broadcast", "pthread_sigmask", "sched_yield", "sched_getcpu", "sched_getaffinity",
     "sched_setaffinity", "clock_gettime",
 )  # fmt: skip
-MOST = 512
+MAX_THREADS = 512  # in the pool
 
 
 class _State:
-    pool = 0  # address of the pool; 0: none was wanted yet
-    most = 1
+    pool = 0  # its address; 0: not made yet
+    max_threads = 1
 
 
 def set_threads(count: int) -> None:
-    """Let a call use up to `count` threads, its own among them; 1: none but its own."""
-    _State.most = min(count, MOST)
+    """Let a call use up to `count` threads, the calling one among them."""
+    _State.max_threads = min(count, MAX_THREADS)
     if count > 1 and not _State.pool:
         _State.pool = _new_pool()
     if _State.pool:
-        poke(_State.pool + layouts.TH_WANTED, _State.most - 1)
+        poke(_State.pool + layouts.TH_WANTED, _State.max_threads - 1)
     if count > 1:
         library.require("threads")
         for name in ("worker", "parallel_for", "is_awake"):
@@ -40,8 +40,8 @@ def set_threads(count: int) -> None:
 
 
 def _new_pool() -> int:
-    """A pool without threads, for good: threads use it when the interpreter has ended."""
-    import signal  # late: few processes have threads
+    """A pool without threads, never freed: threads use it after the interpreter has ended."""
+    import signal  # late: few processes need it
 
     words = (ctypes.c_int64 * ((layouts.TH_SIZE + 64) // 8))()
     immortalise(words)
@@ -55,7 +55,7 @@ def _new_pool() -> int:
 
 
 def _reset(pool: int) -> None:
-    """No threads, nobody in, locks as new."""
+    """No threads, no jobs, new locks."""
     for offset in (
         layouts.TH_BUSY,
         layouts.TH_SLEEPERS,
@@ -65,7 +65,7 @@ def _reset(pool: int) -> None:
         layouts.TH_STOP,
     ):
         poke(pool + offset, 0)
-    poke(pool + layouts.TH_TICKET, layouts.TH_SPARE)  # threads look for work before the first job is there
+    poke(pool + layouts.TH_TICKET, layouts.TH_SPARE)  # threads look for work before the first job exists
     for offset, name in ((layouts.TH_MUTEX, "pthread_mutex_init"), (layouts.TH_COND, "pthread_cond_init")):
         ctypes.memset(pool + offset, 0, layouts.TH_LOCK_SIZE)
         getattr(libc, name)(ctypes.c_void_p(pool + offset), None)

@@ -9,11 +9,11 @@ Modules    device   one device of the process: driver, pool, lock, loaded module
            array    `DeviceArray`, a handle that other libraries read; `dlpack` is the exchange with them
            state    a shared variable's value on a device, and how all new values of a call appear together
            runner   runs a program: the interpreter of programs with other memory
-           replay   calls that are the same again, recorded and repeated; `streams` says what of them may overlap
+           replay   equal calls, recorded and repeated; `streams` says which of a recording's may overlap
            entry    native calls that only repeat a recording
 Uses       `driver` for all work on a device, `interpreter` whose runner it extends, `calls`, `loading`.
 Used by    `tensordsl.functions.devices` and `tensordsl.shared`.
 Begin with `device`, then `runner.run_on_device`, then docs/gpu.md.
-To add     an instruction on devices: a row of `runner.TABLE`; what takes kernels of its own: a row of
+To add     an instruction on devices: a row of `runner.TABLE`; one with kernels of its own: a row of
            `tensordsl.functions.device_calls.STEPS`.
 """

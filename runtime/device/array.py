@@ -1,15 +1,19 @@
-"""Arrays on a device: a handle that other libraries can read without a copy, and that NumPy gets a copy of."""
+"""Arrays on a device: a handle that other libraries read without a copy, and NumPy through one.
+
+`DeviceArray`, and its makers: `to_device`, `from_dlpack`, `from_cuda_array`.
+"""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from tensordsl.runtime.device import dlpack
 from tensordsl.runtime.device.device import Device, get_device
+from tensordsl.runtime.device.dlpack import Strides
 from tensordsl.runtime.device.pool import Block
-
-Strides = tuple[int, ...]
 
 
 def contiguous_strides(shape: tuple[int, ...], itemsize: int) -> Strides:
@@ -57,10 +61,7 @@ class DeviceArray:
 
     @property
     def size(self) -> int:
-        n = 1
-        for length in self.shape:
-            n *= length
-        return n
+        return prod(self.shape)
 
     @property
     def nbytes(self) -> int:
@@ -129,20 +130,16 @@ class DeviceArray:
         }  # fmt: skip
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        from tensordsl.runtime.device.dlpack import device_of
-
-        return device_of(self.device)
+        return dlpack.device_of(self.device)
 
     def __dlpack__(self, *, stream: Any = None, **options: Any) -> Any:
         """A capsule of the array; all work on it is done.  Raises BufferError if another device is wanted."""
-        from tensordsl.runtime.device.dlpack import export
-
         wanted = options.get("dl_device")
         if wanted is not None and tuple(wanted) != self.__dlpack_device__():
             raise BufferError(f"{self!r} cannot be handed out on the device {wanted}")
         with self.device.lock:
             self.device.synchronize()
-        return export(self.copy() if options.get("copy") else self)
+        return dlpack.export(self.copy() if options.get("copy") else self)
 
 
 def to_device(value: Any, device: Device | str) -> DeviceArray:
@@ -168,10 +165,11 @@ def from_dlpack(value: Any, device: Device | str) -> DeviceArray:
     value: an object with `__dlpack__`; it must not be written to while a call uses the result.  Raises BufferError for
     memory of another device, TypeError for a dtype that there is not.
     """
-    from tensordsl.runtime.device.dlpack import imported
-
     device = get_device(device) if isinstance(device, str) else device
-    return imported(value, device)
+    array = DeviceArray(device, *dlpack.imported(value, device))
+    if dlpack.device_of(device)[0] == dlpack.CPU:
+        device.driver.lend(*array.span(), array.owner)  # type: ignore[attr-defined]  # the simulator's
+    return array
 
 
 def from_cuda_array(value: Any, device: Device) -> DeviceArray:

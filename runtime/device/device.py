@@ -1,4 +1,7 @@
-"""A device of this process: its driver, its pool of memory, the lock that a call holds, what has been loaded on it."""
+"""A device of this process: its driver, memory pool, lock, staging memory, and what has been loaded on it.
+
+`get_device(name)` opens it at first use.  A call holds the lock from its start to its end, but for its host steps.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ import numpy as np
 
 from tensordsl.base.errors import DeviceError, DeviceLostError
 from tensordsl.runtime.device.pool import Block, Pool
-from tensordsl.runtime.driver.protocol import Bytes, Driver, device_name, open_driver
+from tensordsl.runtime.driver.protocol import Bytes, Driver
+from tensordsl.runtime.driver.registry import device_name, open_driver
 
-STAGED = 1 << 24  # bytes: larger arrays are uploaded from where they are
+MAX_STAGED_BYTES = 1 << 24  # larger arrays are uploaded without staging
 
 
 def bytes_of(array: np.ndarray) -> Bytes:
@@ -26,7 +30,7 @@ def bytes_of(array: np.ndarray) -> Bytes:
 
 
 class Module:
-    """The kernels of a text that the driver takes, by name: on the device until nobody has them any more."""
+    """The kernels of a text, by name; unloaded when nobody has them any more."""
 
     __slots__ = ("device", "handle", "kernels", "__weakref__")
 
@@ -51,11 +55,13 @@ class Device:
     def __init__(self, driver: Driver) -> None:
         self.driver, self.name = driver, driver.name
         self.lock = threading.RLock()
-        self.hoards: weakref.WeakSet[Any] = weakref.WeakSet()  # objects with `release()`: what they keep, they can miss
+        self.hoards: weakref.WeakSet[Any] = (
+            weakref.WeakSet()
+        )  # objects with `release()`: caches, emptied when memory is short
         self.pool = Pool(driver, self._release)
         self.modules: weakref.WeakValueDictionary[Any, Module] = weakref.WeakValueDictionary()  # for all functions
-        self.retired: deque[tuple[str, Any]] = deque()  # what has died: (the driver's method, what it is given)
-        self.look = np.zeros((), np.int64)  # not 0: a call has to look what has died, or whether we are a fork
+        self.retired: deque[tuple[str, Any]] = deque()  # finalised objects: (the driver's method, its argument)
+        self.look = np.zeros((), np.int64)  # not 0: a call has to `bury`, or is in a forked child
         self._staging: dict[int, list[Bytes]] = {}
         self._lent: list[Bytes] = []
         self._process = os.getpid()
@@ -78,13 +84,13 @@ class Device:
             hoard.release()
 
     def retire(self, method: str, thing: Any) -> None:
-        """Have the driver's method called with what has died, by `bury`.  Any thread may call this, at any time."""
+        """Have the driver's method called for a finalised object, by `bury`.  Any thread may call this, at any time."""
         self.retired.append((method, thing))
         self.look[...] = 1
 
     def bury(self) -> None:
-        """Give back modules and graphs that have died: not where they died, which can be any thread, in the middle of
-        anything."""
+        """Free modules and graphs of finalised objects: not in the finaliser, which can run in any thread at any
+        time."""
         if not self.retired:
             return
         self.synchronize()  # a failed call may have left work
@@ -103,7 +109,7 @@ class Device:
         if array.nbytes == 0:
             return
         source = bytes_of(array)
-        if array.nbytes > STAGED:
+        if array.nbytes > MAX_STAGED_BYTES:
             self.driver.upload(address, source)
             self.driver.synchronize()
             return
@@ -113,9 +119,9 @@ class Device:
 
     def staged(self, size: int) -> Bytes:
         """Pinned memory of `size` bytes, the caller's until `synchronize`."""
-        whole = self.pinned(size)
-        self._lent.append(whole)
-        return whole[:size]
+        block = self.pinned(size)
+        self._lent.append(block)
+        return block[:size]
 
     def pinned(self, size: int) -> Bytes:
         """Pinned memory of at least `size` bytes, the caller's until `unpinned`."""
@@ -123,23 +129,23 @@ class Device:
         free = self._staging.setdefault(room, [])
         return free.pop() if free else self.driver.pinned(room)
 
-    def unpinned(self, whole: Bytes) -> None:
-        self._staging[whole.nbytes].append(whole)
+    def unpinned(self, block: Bytes) -> None:
+        self._staging[block.nbytes].append(block)
 
     def download(self, address: int, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """A new C-contiguous array of what stands at an address, when all work before is done."""
+        """A new C-contiguous array of the memory at an address, after all work before."""
         array = np.empty(shape, dtype)
         if array.nbytes:
             self.driver.download(bytes_of(array), address)
         return array
 
     def fetched(self, wanted: Sequence[tuple[int, tuple[int, ...], Any]]) -> list[np.ndarray]:
-        """New arrays of what stands at addresses, (address, shape, dtype) each, when all work before is done: one wait
-        for all."""
+        """New arrays of the memory at addresses, (address, shape, dtype) each, after all work before: one wait for
+        all."""
         arrays = [np.empty(shape, dtype) for _, shape, dtype in wanted]
         staged = []
         for array, (address, _, _) in zip(arrays, wanted, strict=True):
-            if 0 < array.nbytes <= STAGED:
+            if 0 < array.nbytes <= MAX_STAGED_BYTES:
                 staged.append((array, self.staged(array.nbytes)))
                 self.driver.fetch(staged[-1][1], address)
             elif array.nbytes:
@@ -157,8 +163,8 @@ class Device:
 
     def _take_back(self) -> None:
         lent, self._lent = self._lent, []
-        for whole in lent:
-            self.unpinned(whole)
+        for block in lent:
+            self.unpinned(block)
 
     def block_of(self, array: np.ndarray) -> Block:
         """A block with a copy of the array."""
@@ -192,7 +198,7 @@ def get_device(name: str) -> Device:
 
 
 def use_driver(driver: Driver) -> Callable[[], None]:
-    """Make `driver` what its name means from now on, for tests; returns what undoes it."""
+    """Replace the driver of a device by name, for tests; returns a function that undoes it."""
     from tensordsl.base.config import config
 
     key = driver.name, config.cuda_driver if driver.name != "sim" else ""
@@ -209,7 +215,7 @@ def use_driver(driver: Driver) -> Callable[[], None]:
 
 
 def _after_fork() -> None:
-    """In the child every call has to look."""
+    """In the child every call has to check."""
     for device in list(_opened):
         device.look[...] = 1
 

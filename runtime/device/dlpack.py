@@ -1,4 +1,7 @@
-"""DLPack (the array exchange protocol, https://dmlc.github.io/dlpack) both ways, by ctypes."""
+"""DLPack exchange of device arrays, in both directions, by ctypes.
+
+`export` makes a capsule of an array; `imported` takes somebody else's.  Ref: dmlc.github.io/dlpack, version 0.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from tensordsl.runtime.device.array import DeviceArray
     from tensordsl.runtime.device.device import Device
 
-CPU, CUDA, CUDA_HOST, CUDA_MANAGED = 1, 2, 3, 13
+Strides = tuple[int, ...]
+CPU, CUDA, CUDA_HOST, CUDA_MANAGED = 1, 2, 3, 13  # DLDeviceType
 CODES = {"i": 0, "u": 1, "f": 2, "b": 6}  # kind of a dtype -> DLDataTypeCode
 NAME, USED = b"dltensor", b"used_dltensor"
 
@@ -57,12 +60,12 @@ _delete, _destroy = _Deleter(_delete_tensor), _Destructor(_destroy_capsule)
 
 
 def device_of(device: Device) -> tuple[int, int]:
-    """DLPack's words for a device: the simulator's memory is the host's."""
+    """DLPack's (type, number) of a device: the simulator's memory is the host's."""
     return (CPU, 0) if device.driver.language != "ptx" else (CUDA, int(device.name.removeprefix("cuda")))
 
 
-def export(array: DeviceArray) -> Any:
-    """A capsule of the array, which stays alive as long as anybody holds it."""
+def export(array: Any) -> Any:
+    """A capsule of a `DeviceArray`, which stays alive as long as anybody holds it."""
     rank, item = array.ndim, array.dtype.itemsize
     shape = (ctypes.c_int64 * max(rank, 1))(*array.shape)
     strides = (ctypes.c_int64 * max(rank, 1))(*(s // item for s in array.strides))
@@ -89,10 +92,8 @@ class _Imported:
             self.managed.deleter(ctypes.pointer(self.managed))
 
 
-def imported(value: Any, device: Device) -> DeviceArray:
-    """See `device.array.from_dlpack`."""
-    from tensordsl.runtime.device.array import DeviceArray
-
+def imported(value: Any, device: Device) -> tuple[int, Strides, np.dtype[Any], _Imported, Strides | None]:
+    """(address, shape, dtype, owner, byte strides) of somebody else's tensor; see `device.array.from_dlpack`."""
     wanted = device_of(device)
     kind, number = (int(x) for x in value.__dlpack_device__())
     if (kind, number) != wanted and not (wanted[0] == CUDA and kind == CUDA_MANAGED):
@@ -113,7 +114,4 @@ def imported(value: Any, device: Device) -> DeviceArray:
     strides = None
     if tensor.strides:
         strides = tuple(tensor.strides[d] * dtype.itemsize for d in range(tensor.ndim))
-    array = DeviceArray(device, (tensor.data or 0) + tensor.byte_offset, shape, dtype, owner, strides)
-    if kind == CPU:
-        device.driver.lend(*array.span(), owner)  # type: ignore[attr-defined]  # the simulator's
-    return array
+    return (tensor.data or 0) + tensor.byte_offset, shape, dtype, owner, strides

@@ -1,7 +1,7 @@
-"""Native calls of functions on a GPU: what the library `replay` reads of a function, its recordings and its variables.
+"""Native calls of functions on a GPU: the tables that the library's `replay` reads.
 
-Python makes the first calls.  Each recording that it repeats is written down here (`abi.layouts`: TB_*, RC_*), and from
-then on a call that it fits needs no line of Python.
+Python makes the first calls.  Each recording that repeats is written down here (`abi.layouts`: TB_*, RC_*), and a later
+call that matches it needs no line of Python.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from tensordsl.runtime.device.state import DeviceStorage
 from tensordsl.runtime.loading import library
 from tensordsl.runtime.loading.layout import address_of, api, function_address, peek, poke
 
-MOST = (1 << 63) - 1
-# the least and the most that a word may be, by the comparison with a limit
+INT64_MAX = (1 << 63) - 1  # of a word
+# (minimum, maximum) of a word, by the comparison with a limit
 RANGES: dict[str, Callable[[int], tuple[int, int]]] = {
-    "eq": lambda n: (n, n), "le": lambda n: (-MOST - 1, n), "lt": lambda n: (-MOST - 1, n - 1),
-    "ge": lambda n: (n, MOST), "gt": lambda n: (n + 1, MOST),
+    "eq": lambda n: (n, n), "le": lambda n: (-INT64_MAX - 1, n), "lt": lambda n: (-INT64_MAX - 1, n - 1),
+    "ge": lambda n: (n, INT64_MAX), "gt": lambda n: (n + 1, INT64_MAX),
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ class Recordings:
     """The recordings that native calls of one function know; the oldest one makes room for the newest.
 
     `table`: what native code reads.  `kept`: per recording what it points to.  The collector clears neither bytes nor
-    arrays of objects, so that a function that it takes apart can still be called.
+    arrays of objects, so that a function that it clears can still be called.
     """
 
     __slots__ = ("table", "kept", "_next", "__weakref__")
@@ -46,7 +46,7 @@ class Recordings:
         self.kept = np.empty(layouts.RECORDINGS, object)
 
     def release(self) -> None:
-        """What may be missed when memory is short; the device's lock is held."""
+        """Drop them when memory is short; the device's lock is held."""
         poke(address_of(self.table) + layouts.TB_COUNT, 0)
         self._next = 0
         self.kept[:] = None
@@ -66,7 +66,7 @@ class Recordings:
         poke(start + layouts.TB_COUNT, min(self._next, layouts.RECORDINGS))
 
     def _has(self, replay: Replay, states: Sequence[tuple[Any, ...]]) -> bool:
-        """Whether native calls know it already."""
+        """Whether native calls have it already."""
         return any(
             old is not None and old[0] is replay and all(map(is_, chain(*old[1]), chain(*states))) for old in self.kept
         )
@@ -206,7 +206,7 @@ def _fill_table(
 
 @cache
 def _slot(kind: type, name: str) -> int:
-    """Where an object of a class with slots has an attribute."""
+    """The offset of a slotted attribute in objects of a class."""
     made: Any = object.__new__(kind)
     marker = object()
     getattr(kind, name).__set__(made, marker)

@@ -1,4 +1,4 @@
-"""Device memory that is kept for the next call: bins of similar sizes, each with a list of free blocks.
+"""A pool of device memory: bins of similar sizes, each with a list of free blocks that are kept for later calls.
 
 All work on a device is in one stream, so a block may be handed out again while earlier work still uses it.
 """
@@ -12,14 +12,14 @@ from tensordsl.base.errors import DeviceMemoryError
 from tensordsl.base.records import record
 from tensordsl.runtime.driver.protocol import Driver
 
-LEAST = 256  # bytes of the smallest bin: the alignment of device memory
-STEPS = 4  # bins per power of two: at most a quarter of a block is unused
+MIN_BLOCK_BYTES = 256  # of the smallest bin: the alignment of device memory
+BINS_PER_DOUBLING = 4  # bins: at most a quarter of a block is unused
 
 
 @record
 class Statistics:
-    """In bytes: handed out, kept free, most ever taken from the driver.  Counts: blocks taken from the driver, and from
-    the pool."""
+    """Bytes handed out, kept free, and the peak taken from the driver; blocks taken from the driver, and from the
+    pool."""
 
     used: int
     kept: int
@@ -41,7 +41,7 @@ class Block:
 
 
 class Pool:
-    """The blocks of one device.  `on_pressure` gives back what others keep, before memory counts as exhausted."""
+    """The blocks of one device.  `on_pressure` frees caches before memory counts as exhausted."""
 
     def __init__(self, driver: Driver, on_pressure: Callable[[], None] = lambda: None) -> None:
         self.driver, self.on_pressure = driver, on_pressure
@@ -51,14 +51,14 @@ class Pool:
     def take(self, size: int) -> Block:
         """A block of at least `size` bytes with any content.
 
-        Where the device has no more memory, all that is kept goes back and it is asked once more: DeviceMemoryError.
+        Where the driver has no memory left, all free blocks go back and it is tried again: then DeviceMemoryError.
         """
         room = bin_size(size)
         free = self._free.get(room)
         if free is None:
             free = self._free.setdefault(room, deque())
         try:
-            address = free.pop()  # atomic: blocks come back from any thread, in the middle of anything
+            address = free.pop()  # atomic: any thread may return blocks, at any time
             self._hits += 1
         except IndexError:
             address = self._allocate(room)
@@ -81,7 +81,7 @@ class Pool:
         return address
 
     def give(self, address: int, size: int) -> None:
-        """A block of `take` is free again.  Any thread may call this, a collection inside of `take` too."""
+        """Return a block of `take`.  Any thread may call this, even a collection inside of `take`."""
         self._free[size].append(address)
 
     def trim(self) -> None:
@@ -108,8 +108,8 @@ def bin_size(size: int) -> int:
     >>> [bin_size(n) for n in (0, 1, 256, 257, 320, 321, 1000, 5000)]
     [256, 256, 256, 320, 320, 384, 1024, 5120]
     """
-    if size <= LEAST:
-        return LEAST
-    step = 1 << max((size - 1).bit_length() - 1, 0)  # the power of two below
-    step //= STEPS
+    if size <= MIN_BLOCK_BYTES:
+        return MIN_BLOCK_BYTES
+    step = 1 << max((size - 1).bit_length() - 1, 0)  # the largest power of two below
+    step //= BINS_PER_DOUBLING
     return -(-size // step) * step

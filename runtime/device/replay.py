@@ -1,13 +1,8 @@
-"""Calls that are the same again: the driver's calls of an earlier one, repeated without looking at the program.
+"""Recording and replay of a device call: the driver's calls of an earlier one, repeated without the program.
 
-A call whose work depends on lengths and places alone (it reads no number that the device computed, and has no host
-step) makes the same calls of the driver whenever shapes and addresses are the same.  The second such call is recorded:
-its storage is then kept, arguments go through staging memory of its own, and the next one only repeats it.  A driver
-that can make one launch of many (CUDA graphs) is given the whole sequence.
-
-The new values of shared variables are written to their spare storage, so that two recordings take turns.  So do two
-that leave outputs on the device: an output is handed out as it is, and its recording rests until nobody holds it any
-more.  Where both are held, a third one's outputs are copied.
+Applies where work depends on shapes and addresses alone (no number that the device computed is read, no host step):
+the second such call is recorded with storage of its own, later ones repeat it, as one CUDA graph where the driver has
+them.  Variables alternate with their spare storage, outputs left on the device with those of a second recording.
 """
 
 from __future__ import annotations
@@ -23,7 +18,7 @@ import numpy as np
 from tensordsl.base.errors import DeviceError
 from tensordsl.codegen.abi import layouts
 from tensordsl.runtime.device.array import DeviceArray
-from tensordsl.runtime.device.device import STAGED, Device
+from tensordsl.runtime.device.device import MAX_STAGED_BYTES, Device
 from tensordsl.runtime.device.pool import Block, Pool
 from tensordsl.runtime.device.state import DeviceStorage, commit
 from tensordsl.runtime.device.streams import Call, placed, start
@@ -31,15 +26,15 @@ from tensordsl.runtime.driver.protocol import Bytes
 from tensordsl.runtime.interpreter.runner import COMPARE
 from tensordsl.runtime.loading.layout import peek
 
-KEPT, SEEN = 8, 64  # places and lengths that a program has recordings of, and calls that may become one
-LENDERS = 2  # recordings of a call that hand out their outputs
-LONGEST = 5000  # calls of the driver in one
-LARGEST = 1 << 26  # bytes of the host's arguments in one: they get pinned memory of their own
+MAX_RECORDINGS, MAX_CANDIDATES = 8, 64  # of a program: recordings, and calls seen once
+MAX_LENDING = 2  # recordings of equal calls that hand out their outputs; another one's outputs are copied
+MAX_CALLS = 5000  # of the driver in a recording
+MAX_ARGUMENT_BYTES = 1 << 26  # of the host's arguments in a recording, in pinned memory
 
 
 class Condition(NamedTuple):
-    """What must hold for a call to be committed: `op` between a word of the device and `limit`; else there is an error
-    of `kind` at `site`."""
+    """A condition of a call's commit: `op` between a word of the device and `limit`; else the error of `kind` at
+    `site`."""
 
     op: str
     limit: int
@@ -47,7 +42,7 @@ class Condition(NamedTuple):
     kind: int  # codegen.abi.layouts ERR_*
 
 
-def first_broken(words: Any, conditions: Sequence[Condition]) -> tuple[int, int, tuple[int, ...]] | None:
+def first_failed(words: Any, conditions: Sequence[Condition]) -> tuple[int, int, tuple[int, ...]] | None:
     """(kind, site, numbers) of the first condition that does not hold."""
     for word, c in zip(words, conditions, strict=True):
         if not COMPARE[c.op](int(word), c.limit):
@@ -56,14 +51,14 @@ def first_broken(words: Any, conditions: Sequence[Condition]) -> tuple[int, int,
 
 
 class PrivatePool(Pool):
-    """Memory that belongs to the recordings of one program, which never run at the same time: blocks go back to it, and
-    to the device's pool when it is gone."""
+    """Memory of the recordings of one program, which never run at the same time: blocks return to it, and to the
+    device's pool when it is finalised."""
 
     def __init__(self, parent: Pool) -> None:
         super().__init__(parent.driver)
         self.parent = parent
         self.blocks: list[Block] = []
-        self.taken: set[int] = set()  # gets the addresses of what is taken
+        self.taken: set[int] = set()  # addresses of blocks taken
 
     def take(self, size: int) -> Block:
         block = super().take(size)
@@ -76,10 +71,10 @@ class PrivatePool(Pool):
 
 
 class Recorder:
-    """A driver that notes what it is asked to do.
+    """A driver that records the calls that it passes on.
 
-    start_of(address): where the storage begins that it lies in.  `scope`: what launches and products may read, and what
-    they may write, for now.
+    start_of(address): the address of the storage that contains it.  `scope`: storages that launches and products may
+    read, and those that they may write, at present.
     """
 
     def __init__(self, driver: Any, start_of: Callable[[int], int]) -> None:
@@ -116,10 +111,10 @@ class Recorder:
         reads, writes = self.scope
         self._noted("multiply", product, reads=reads, writes=writes)
 
-    def is_short(self) -> bool:
-        """Whether it is worth to be kept."""
+    def fits_recording(self) -> bool:
+        """Whether the calls are few and the arguments small enough to be kept."""
         uploads = sum(call.arguments[2].nbytes for call in self.calls if call.name == "upload")
-        return len(self.calls) <= LONGEST and uploads <= LARGEST
+        return len(self.calls) <= MAX_CALLS and uploads <= MAX_ARGUMENT_BYTES
 
     def uploaded(self, address: int, number: int, array: np.ndarray) -> None:
         """Argument `number`, packed as `array`, has been copied to the device."""
@@ -131,8 +126,8 @@ class Replay:
     """One recording.
 
     outputs: the call's, in order; on_device: whether each stays there; updates: (number of the shared variable, its new
-    value); flags: (address of their words, conditions) to be looked at before anything is committed; lends: whether
-    outputs that stay are handed out, not copied.
+    value); flags: (address of their words, conditions), tested before the commit; lends: whether outputs that stay are
+    handed out, not copied.
     """
 
     def __init__(
@@ -152,8 +147,8 @@ class Replay:
         is_single = len({*staying, *(id(array) for _, array in updates)}) == len(staying) + len(updates)
         self._lent = staying if lends and is_single else []
         self.graph: Any = None
-        self.staged: list[tuple[int, Bytes, np.ndarray]] = []  # argument, pinned memory, its part as an array
-        self.fetched: list[tuple[int, Bytes, np.ndarray]] = []  # output (behind them the words), and the same
+        self.staged: list[tuple[int, Bytes, np.ndarray]] = []  # argument, pinned memory, as an array
+        self.fetched: list[tuple[int, Bytes, np.ndarray]] = []  # output (after the outputs: the words), and the same
         self.calls: list[Call] = []
         for call in recorder.calls:
             if call.name == "upload":
@@ -165,7 +160,7 @@ class Replay:
         words = address, (len(conditions),), np.dtype(np.int64)
         for k, (address, shape, dtype) in enumerate([*((o.address, o.shape, o.dtype) for o in outputs), words]):
             size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-            if 0 < size <= STAGED and (k == len(outputs) or not on_device[k]):
+            if 0 < size <= MAX_STAGED_BYTES and (k == len(outputs) or not on_device[k]):
                 reads = said if k == len(outputs) else frozenset([recorder.start_of(address)])
                 arguments = self._pinned(self.fetched, k, shape, dtype), address
                 self.calls.append(Call("fetch", arguments, reads, frozenset()))
@@ -174,16 +169,16 @@ class Replay:
     def _pinned(self, kept: list[tuple[int, Bytes, np.ndarray]], number: int, shape: Any, dtype: Any) -> Bytes:
         """Bytes of pinned memory, which are kept as an array of this shape."""
         size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        whole = self.device.pinned(size)
-        kept.append((number, whole, whole[:size].view(dtype).reshape(shape)))
-        return whole[:size]
+        pinned = self.device.pinned(size)
+        kept.append((number, pinned, pinned[:size].view(dtype).reshape(shape)))
+        return pinned[:size]
 
     def is_lent(self, number: int) -> bool:
         """Whether an output is handed out as it is."""
         return id(self.outputs[number]) in self._lent
 
     def is_free(self) -> bool:
-        """Whether nobody holds an output that was handed out: the recording's own is the only reference."""
+        """Whether the recording has the only reference to each output that was handed out."""
         weak = DeviceArray.__weakrefoffset__
         return all(peek(o + layouts.OB_REFCNT, ctypes.c_int32) == 1 and not peek(o + weak) for o in self._lent)
 
@@ -207,26 +202,30 @@ class Replay:
                 getattr(driver, call.name)(*call.arguments)
         staying = {k: self.left(k) for k in range(len(self.outputs)) if self.on_device[k]}
         self.device.synchronize()
-        home = {k: room.copy() for k, _, room in self.fetched}
-        words = home.pop(len(self.outputs), ())
-        broken = first_broken(words, self.flags[1])
-        if broken:
-            raise fail(*broken)
+        fetched = {k: room.copy() for k, _, room in self.fetched}
+        words = fetched.pop(len(self.outputs), ())
+        failed_condition = first_failed(words, self.flags[1])
+        if failed_condition:
+            raise fail(*failed_condition)
         outputs = [
-            staying[k] if k in staying else home[k] if k in home else self.device.download(o.address, o.shape, o.dtype)
+            staying[k]
+            if k in staying
+            else fetched[k]
+            if k in fetched
+            else self.device.download(o.address, o.shape, o.dtype)
             for k, o in enumerate(self.outputs)
         ]
         commit([(storages[k], array) for k, array in self.updates])
         return outputs
 
     def start(self) -> None:
-        """The calls in lanes; the first one, which clears the words of the conditions, comes before all others."""
+        """Start the calls in lanes; the first one, which clears the words of the conditions, precedes all others."""
         first, *rest = self.calls
         getattr(self.device.driver, first.name)(*first.arguments)
         start(self.device.driver, rest, self.places)
 
     def capture(self) -> None:
-        """Have a graph, where the driver has them."""
+        """Capture a graph, where the driver has them."""
         driver: Any = self.device.driver
         if self.graph is not None or not hasattr(driver, "has_graphs") or not driver.has_graphs():
             return
@@ -241,7 +240,7 @@ class Replay:
     def __del__(self) -> None:
         if sys is None or sys.is_finalizing():  # the driver ends with the process
             return
-        for _, whole, _ in (*self.staged, *self.fetched):
-            self.device.unpinned(whole)
+        for _, pinned, _ in (*self.staged, *self.fetched):
+            self.device.unpinned(pinned)
         if self.graph is not None:
             self.device.retire("free_graph", self.graph)

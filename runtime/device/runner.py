@@ -1,8 +1,8 @@
-"""Runs a program on a device: buffers in its memory, kernels where there are any, host steps for the rest.
+"""The executor of programs on a device: buffers in its memory, its kernels where there are any, else host steps.
 
-It is the plan runner with other memory.  Lengths, checks, loops and branches are the host's.  The commit rule is kept
-by never writing to a variable's storage: a call computes new values elsewhere, fetches its outputs, waits for all that
-it started, looks whether an index was out of range, and then exchanges references, which cannot fail.
+It extends the interpreter (`interpreter.runner`) by other memory; lengths, checks, loops and branches are the host's.
+The commit rule is kept by never writing to a variable's storage: a call computes new values elsewhere, fetches its
+outputs, waits for its work, tests the index flags, and then exchanges references, which cannot fail.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ import numpy as np
 
 from tensordsl.base.errors import DeviceMemoryError
 from tensordsl.codegen.abi import layouts
-from tensordsl.runtime.calls.state import WAIT, wait_once
+from tensordsl.runtime.calls.state import MIN_WAIT_SECONDS, wait_once
 from tensordsl.runtime.device.array import DeviceArray, contiguous_strides
 from tensordsl.runtime.device.device import Device, Module
 from tensordsl.runtime.device.pool import Block
 from tensordsl.runtime.device.replay import (
-    KEPT,
-    LENDERS,
-    SEEN,
+    MAX_CANDIDATES,
+    MAX_LENDING,
+    MAX_RECORDINGS,
     Condition,
     PrivatePool,
     Recorder,
     Replay,
-    first_broken,
+    first_failed,
 )
 from tensordsl.runtime.device.state import DeviceStorage, commit, owner_of
-from tensordsl.runtime.interpreter.runner import LIMIT, RUN, Runner
+from tensordsl.runtime.interpreter.runner import MAX_ITEM_BYTES, RUN, Runner
 
 if TYPE_CHECKING:
     from tensordsl.codegen.program_ir import instructions as p
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 Fail = Callable[[int, int, tuple[int, ...]], Exception]
 Repeated = Callable[[Replay, Sequence[Any], Sequence[DeviceStorage]], None]
-WORDS = 32  # launches and checks that may fail between two looks at what they said
-REMEMBERED = 512  # launches whose arguments are kept
+MAX_FLAGS = 32  # launches and checks that may fail between two downloads of their flags
+MAX_REMEMBERED = 512  # launches whose arguments are cached
 SCALARS = {"bool": "?", "int8": "b", "int16": "h", "int32": "i", "int64": "q", "uint8": "B", "uint16": "H",
            "uint32": "I", "uint64": "Q"}  # fmt: skip
 
@@ -50,11 +50,11 @@ SCALARS = {"bool": "?", "int8": "b", "int16": "h", "int32": "i", "int64": "q", "
 class DeviceProgram:
     """A program made for a device.
 
-    steps: per plan what gives its launches (`codegen.gpu.program.GpuStep`), or None: `kernels` has one of the host.
-    module: their kernels on the device; modules: others', by what they are.  touched(instruction): the pointers that it
-    reads and those it writes.  constructs: by kind of instruction, what has kernels but is no plan.  is_fixed: what a
-    call does depends on shapes and addresses alone.  on_host: what has no kernel, in words.
-    late: numbers that nothing but checks of indices wants, which need not be known before the call has ended.
+    steps: per plan the maker of its launches (`codegen.gpu.program.GpuStep`), or None: `kernels` has one of the host.
+    module: their kernels on the device; modules: others', by key.  touched(instruction): the pointers that it reads and
+    those it writes.  constructs: by kind of instruction, kernels of other instructions than launches.  is_fixed: a
+    call's work depends on shapes and addresses alone.  on_host: instructions without a kernel, in words.
+    late: numbers that only checks of indices read, which may be downloaded at the call's end.
     """
 
     device: Device
@@ -73,13 +73,13 @@ class DeviceProgram:
     constants: dict[int, Block] = field(default_factory=dict)  # id(instruction) -> its bytes on the device
     modules: dict[Any, Module] = field(default_factory=dict)
     launches: dict[Any, Any] = field(default_factory=dict)
-    # shapes and addresses -> None: seen once; its recordings; False: it is too long for one
+    # shapes and addresses -> None: seen once; recordings; False: too long for one
     seen: dict[Any, Any] = field(default_factory=dict)
     pool: PrivatePool | None = None  # of the recordings
     epilogues: dict[int, Any] = field(default_factory=dict)  # id of a product or launch -> `gpu.gemm_epilogue.Epilogue`
 
     def release(self) -> None:
-        """What may be missed when memory is short."""
+        """Empty the caches, when memory is short."""
         self.seen.clear()
         self.pool = None
 
@@ -100,7 +100,7 @@ def run_on_device(
     call has the device.  fail: as in `interpreter.runner.run`.  repeated: gets a recording that is about to be
     repeated, arguments and state.
     """
-    wait = WAIT
+    wait = MIN_WAIT_SECONDS
     while True:
         with made.device.held():
             made.device.bury()
@@ -121,7 +121,7 @@ def _repeated(
     fail: Fail,
     repeated: Repeated | None,
 ) -> Any:
-    """A call of a program whose work is fixed: done, recorded at the second time, repeated from the third on."""
+    """A call of a program whose work is fixed: executed, recorded at the second time, repeated from the third on."""
     key = (
         tuple([_place(a) for a in args]),
         tuple([(_place(s.array), _place(s.spare)) for s in storages]),
@@ -136,11 +136,11 @@ def _repeated(
         return outputs if made.program.code[-1].list_slot >= 0 else outputs[0]  # type: ignore[attr-defined]  # Return
     runner = DeviceRunner(
         made, args, storages, on_device, fail, -1, None, key in made.seen and recordings is not False,
-        lends=len(recordings or ()) < LENDERS,
+        lends=len(recordings or ()) < MAX_LENDING,
     )  # fmt: skip
     result = runner.run()
     recording, runner.recording = runner.recording, False
-    if len(made.seen) >= SEEN or (recording and sum(map(bool, made.seen.values())) >= KEPT):
+    if len(made.seen) >= MAX_CANDIDATES or (recording and sum(map(bool, made.seen.values())) >= MAX_RECORDINGS):
         made.release()
     found = made.seen.get(key)
     made.seen[key] = ([*(found or ()), recording] if recording else recording) if key in made.seen else None
@@ -148,14 +148,14 @@ def _repeated(
 
 
 def _place(value: Any) -> Any:
-    """What of an argument, or of a variable's storage, is part of a recording."""
+    """The key of an argument, or of a variable's storage, in a recording."""
     if isinstance(value, DeviceArray):
         return value.address, value.shape, value.strides
     return value.shape if value is not None else None
 
 
 class _Given:
-    """An argument: it goes to the device when something needs it there, packed."""
+    """An argument, packed and uploaded when something needs it on the device."""
 
     __slots__ = ("array", "shape", "strides", "block", "address")
 
@@ -170,7 +170,7 @@ class _Given:
 
 
 class DeviceRunner(Runner):
-    """One call.  Pointers are addresses of the device; `live` says how many bytes stand at each one."""
+    """One call.  Pointers are addresses of the device; `live` has the number of bytes at each one."""
 
     def __init__(
         self,
@@ -196,24 +196,24 @@ class DeviceRunner(Runner):
         self.on_device, self.raised = on_device, fail
         self.table = TABLE
         self.live: dict[int, int] = {}
-        self.owned: list[Block] = []  # what the call keeps to its end
-        self.known: dict[int, np.ndarray] = {}  # arguments on the device that the host knows
-        self.pending: list[Condition] = []  # what nobody has looked at
-        # A word that stays 0, for launches that cannot fail; behind it one for each condition.
-        size = 8 * (1 + WORDS * (made.may_fail or bool(made.late)))
+        self.owned: list[Block] = []  # storage kept to the call's end
+        self.known: dict[int, np.ndarray] = {}  # arguments on the device, and on the host
+        self.pending: list[Condition] = []  # conditions not tested yet
+        # A word that stays 0, for launches that cannot fail; then one for each condition.
+        size = 8 * (1 + MAX_FLAGS * (made.may_fail or bool(made.late)))
         self.flags = self.dummy = self.take(size).address
         self.driver.fill(self.flags, 0, size)
-        self.late: dict[str, int] = {}  # numbers that only checks want, by name: where they stand
+        self.late: dict[str, int] = {}  # addresses of numbers that only checks read, by name
         self.scalars = self.take(8 * max(made.n_scalars, 1)).address if made.n_scalars else 0
         self.n_scalars = 0
         self.is_done = self.has_looked = False
-        self.deferred: Any = None  # a product that its epilogue may compute
+        self.deferred: Any = None  # a product that may be computed with its epilogue
         self.hosts = [self.unlocked(host) for host in made.hosts]
 
     def run(self) -> Any:
         try:
             return super().run()
-        finally:  # now, not when the collector comes: the runner is part of cycles
+        finally:  # now, not at the next collection: the runner is part of cycles
             self.owned, self.blocks, self.given, self.objs, self.hosts = [], [], [], [], ()
             self.fail, self.driver, self.pool = self.raised, self.device.driver, self.device.pool
 
@@ -221,7 +221,7 @@ class DeviceRunner(Runner):
         if not isinstance(self.driver, Recorder):
             super().code(code)
             return
-        for i in code:  # what an instruction takes of the pool in its course is scratch that it writes
+        for i in code:  # blocks that an instruction takes are scratch that it writes
             reads, writes = ({self.values[n] for n in names if n in self.values} for names in self.made.touched(i))
             self.driver.scope, self.pool.taken = (reads, writes), writes
             self.table[type(i).__name__](self, i)
@@ -232,7 +232,7 @@ class DeviceRunner(Runner):
         return block
 
     def failed(self, kind: int, site: int, values: tuple[int, ...]) -> Exception:
-        """The error of the first launch that saw a bad index, if there is one, else that of the record."""
+        """The error of the first launch with a bad index, if there is one, else that of the record."""
         return self.index_error() or self.raised(kind, site, values)
 
     def index_error(self) -> Exception | None:
@@ -240,9 +240,9 @@ class DeviceRunner(Runner):
         if not pending:
             return None
         self.has_looked = True
-        broken = first_broken(self.device.download(self.flags + 8, (len(pending),), np.int64), pending)
+        failed_condition = first_failed(self.device.download(self.flags + 8, (len(pending),), np.int64), pending)
         self.driver.fill(self.flags + 8, 0, 8 * len(pending))  # numbers have been copied there; launches only set words
-        return self.raised(*broken) if broken else None
+        return self.raised(*failed_condition) if failed_condition else None
 
     def check_flags(self) -> None:
         error = self.index_error()
@@ -281,7 +281,7 @@ class DeviceRunner(Runner):
         self.values[i.dst] = value - (1 << 64) if value >= 1 << 63 else value
 
     def check(self, i: p.Check) -> None:
-        """Of a number that is on the device: when the call has ended, before anything is committed."""
+        """Check a number that is on the device: at the call's end, before the commit."""
         address = self.late.get(i.a)
         if address is None:
             super().check(i)
@@ -308,7 +308,7 @@ class DeviceRunner(Runner):
     def arena(self, i: p.Arena) -> None:
         for name, size in i.items:
             n = self.values[size]
-            if not 0 <= n < LIMIT:
+            if not 0 <= n < MAX_ITEM_BYTES:
                 raise self.fail(layouts.ERR_MEMORY, i.site, ())
             block = self.pool.take(n)
             self.blocks.append((block, name, n))
@@ -324,7 +324,7 @@ class DeviceRunner(Runner):
         dtype, shape = np.dtype(self.program.outputs[i.output][0]), tuple(self.values[d] for d in i.dims)
         pool = (
             self.device.pool if self.on_device[i.output] else self.pool
-        )  # of what stays others may be the last owners
+        )  # others may be the last owners of outputs that stay
         block = pool.take(int(np.prod(shape, dtype=np.int64)) * dtype.itemsize)
         self.place(i.dst, i.slot, DeviceArray(self.device, block.address, shape, dtype, block))
 
@@ -367,7 +367,7 @@ class DeviceRunner(Runner):
             self.driver.launch(self.made.module.kernels[name], grid, block, arguments)
 
     def arranged(self, i: p.Launch) -> tuple[list[int], Any, Any, Any, Any]:
-        """Addresses, byte strides, lengths and numbers of a launch, and what `arrange` says of them."""
+        """Addresses, byte strides, lengths and integers of a launch, and `arrange`'s result."""
         v, step = self.values, self.made.steps[i.plan]
         addresses = [v[o] for o in i.operands]
         strides = tuple([tuple([0 if s is None else v[s] for s in row]) for row in i.strides])
@@ -379,7 +379,7 @@ class DeviceRunner(Runner):
         return addresses, strides, lengths, words, found
 
     def remember(self, key: Any, value: Any) -> Any:
-        if len(self.made.launches) >= REMEMBERED:
+        if len(self.made.launches) >= MAX_REMEMBERED:
             self.made.launches.clear()
         self.made.launches[key] = value
         return value
@@ -394,7 +394,7 @@ class DeviceRunner(Runner):
             spans.append(DeviceArray(self.device, address, shape, b.type, None, steps).span())
         count = step.plan.n_inputs
         names = [b.name for b in step.plan.operands]
-        # an output and an input of one name are made to be one storage
+        # an output and an input of one name share storage by intent
         updated = {(name, first) for name, (first, _) in zip(names[count:], spans[count:], strict=True)}
         overlaps = [
             (k, first, end - first)
@@ -404,12 +404,12 @@ class DeviceRunner(Runner):
         return symbols, sizes, overlaps
 
     def flag(self, i: p.Launch) -> int:
-        """Where the launch says that an index was out of range."""
+        """The address of the word that the launch sets for an index out of range."""
         return self.condition(Condition("eq", 0, i.site, layouts.ERR_INDEX))
 
     def condition(self, condition: Condition) -> int:
-        """Where the word stands that it is about."""
-        if len(self.pending) == WORDS:
+        """The address of the word that the condition tests."""
+        if len(self.pending) == MAX_FLAGS:
             self.check_flags()
         self.pending.append(condition)
         word = self.flags + 8 * len(self.pending)
@@ -431,7 +431,7 @@ class DeviceRunner(Runner):
 
     # -- host steps ---------------------------------------------------------------------------------------------------
     def on_host(self, i: Instr) -> None:
-        """Do an instruction on the host: all storage that it touches comes over, what it wrote goes back."""
+        """Execute an instruction on the host: download all storage that it touches, upload what it wrote."""
         self.check_flags()
         reads, writes = self.made.touched(i)
         before, rooms = {name: self.values[name] for name in {*reads, *writes}}, {}
@@ -448,14 +448,14 @@ class DeviceRunner(Runner):
             self.device.upload(first, rooms[first])
 
     def start_of(self, address: int) -> int:
-        """Where the storage begins that an address lies in; itself where it lies in none: a slice without elements may
+        """The address of the storage that contains an address; the address itself where none does: an empty slice may
         begin anywhere."""
         if address in self.live:
             return address
         return next((first for first, size in self.live.items() if first <= address < first + size), address)
 
     def fetch(self, first: int) -> np.ndarray:
-        """Aligned host memory with what stands at `first`."""
+        """Aligned host memory with a copy of the storage at `first`."""
         size = self.live.get(first, 0)
         room = np.empty(size + 64, np.uint8)
         start = -room.ctypes.data % 64
@@ -464,7 +464,7 @@ class DeviceRunner(Runner):
         return room[start : start + size]
 
     def host_call(self, i: p.HostCall) -> None:
-        """Python code runs without the device's lock; until it is back the call's variables are its own."""
+        """Python code runs without the device's lock; meanwhile the call's variables are locked."""
         if not self.pinned:
             for storage in self.shared:
                 storage.lock = threading.get_ident()
@@ -472,7 +472,7 @@ class DeviceRunner(Runner):
         self.on_host(i)
 
     def unlocked(self, host: Callable[..., Any]) -> Callable[..., Any]:
-        """A host step that does not keep other threads from the device, nor this one from a current one of its own."""
+        """A host step that blocks neither other threads' use of the device, nor this thread's use of another one."""
 
         def call(*arrays: Any) -> Any:
             driver: Any = self.device.driver
@@ -507,19 +507,19 @@ class DeviceRunner(Runner):
         *fetched, words = self.device.fetched(
             [*((a.address, a.shape, a.dtype) for _, a in home), (self.flags + 8, (len(conditions),), np.int64)]
         )
-        broken = first_broken(words, conditions)
-        if broken:
-            raise self.raised(*broken)
+        failed_condition = first_failed(words, conditions)
+        if failed_condition:
+            raise self.raised(*failed_condition)
         for (slot, _), array in zip(home, fetched, strict=True):
             self.objs[slot] = array
 
     def recorded(self, outputs: Sequence[DeviceArray], updates: Sequence[tuple[int, DeviceArray]]) -> Replay | bool:
-        if self.has_looked or not self.driver.is_short():
+        if self.has_looked or not self.driver.fits_recording():
             return False
         flags = self.flags + 8, tuple(self.pending)
         try:
             return Replay(self.device, self.driver, self.pool, outputs, self.on_device, updates, flags, self.lends)
-        except DeviceMemoryError:  # no pinned memory is left: the call needs none of this
+        except DeviceMemoryError:  # no pinned memory is left, which the call does not need
             return False
 
     def commit(self, i: p.Commit) -> None:
@@ -534,7 +534,7 @@ class DeviceRunner(Runner):
 
 
 _BY_HOST = ("Const", "Extent", "Stride", "Arith", "Mul", "Compare", "Offset", "Select", "NewList", "For", "If")
-_OWN: dict[str, Callable[..., None]] = {
+_DEVICE_STEPS: dict[str, Callable[..., None]] = {
     "Data": DeviceRunner.data, "Check": DeviceRunner.check, "LoadScalar": DeviceRunner.load_scalar,
     "StoreScalar": DeviceRunner.store_scalar,
     "Slot": DeviceRunner.slot, "Bytes": DeviceRunner.bytes, "Arena": DeviceRunner.arena, "NewOut": DeviceRunner.new_out,
@@ -544,9 +544,9 @@ _OWN: dict[str, Callable[..., None]] = {
     "ReleaseGil": DeviceRunner.pin, "AcquireGil": DeviceRunner.pin, "Commit": DeviceRunner.commit,
     "Return": DeviceRunner.ret,
 }  # fmt: skip
-ON_DEVICE = frozenset((*_BY_HOST, *_OWN))  # all others are steps of the host
+ON_DEVICE = frozenset((*_BY_HOST, *_DEVICE_STEPS))  # all other instructions are host steps
 FIXED = ON_DEVICE - {"LoadScalar"}
 TABLE: dict[str, Callable[..., None]] = {
-    **dict.fromkeys(RUN, DeviceRunner.on_host), **{name: RUN[name] for name in _BY_HOST}, **_OWN,
+    **dict.fromkeys(RUN, DeviceRunner.on_host), **{name: RUN[name] for name in _BY_HOST}, **_DEVICE_STEPS,
     "HostCall": DeviceRunner.host_call,
 }  # fmt: skip

@@ -1,4 +1,7 @@
-"""The value of a shared variable on a device, and how all new values of a call become visible together."""
+"""The value of a shared variable on a device, and the commit: all new values of a call appear together.
+
+A call never writes to a value's array: new values go elsewhere, and `commit` exchanges references.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tensordsl.runtime.calls.state import WAIT, wait_once
+from tensordsl.runtime.calls.state import MIN_WAIT_SECONDS, wait_once
 from tensordsl.runtime.device.array import DeviceArray, to_device
 from tensordsl.runtime.device.device import Device
 
 
 class DeviceStorage:
     """`array`: the value, C-contiguous; `spare`: what the last call replaced, into which the next one writes; `mirror`:
-    the value on the host, if somebody asked for it; `lock`: the thread whose call uses it in a host step, or 0.
+    the value on the host, if it was requested; `lock`: the thread whose call uses it in a host step, or 0.
 
     A call never writes to `array`: new values go elsewhere, and `commit` exchanges references.
     """
@@ -25,9 +28,9 @@ class DeviceStorage:
         self.spare: DeviceArray | None = None
         self.mirror: np.ndarray | None = None
         self.lock = 0
-        self.is_copy = False  # the variable lives with the CPU's functions, which get back what a call makes of this
-        self.is_left = False  # the variable lives elsewhere from now on
-        self.is_shown = False  # somebody may hold `array`: nothing is ever written there
+        self.is_copy = False  # the variable belongs to CPU functions, which get its new value back
+        self.is_left = False  # the variable has moved elsewhere
+        self.is_shown = False  # others may hold `array`: it is never written to
         array.device.hoards.add(self)
 
     @staticmethod
@@ -40,11 +43,11 @@ class DeviceStorage:
         return self.array.device
 
     def release(self) -> None:
-        """What may be missed when memory is short."""
+        """Drop the spare and the mirror, when memory is short."""
         self.spare = None
 
     def get(self) -> np.ndarray:
-        """The value on the host: nobody may write to it."""
+        """The value on the host, read-only."""
         with self.device.lock:
             mirror, array = self.mirror, self.array
             if mirror is None:
@@ -61,7 +64,7 @@ class DeviceStorage:
 
     def set(self, value: np.ndarray) -> None:
         """Make a copy of `value` the value.  Waits while another thread's call uses the variable."""
-        wait = WAIT
+        wait = MIN_WAIT_SECONDS
         while owner := self.lock:
             wait = wait_once(owner, wait)
         device = self.device
@@ -70,7 +73,7 @@ class DeviceStorage:
             self.spare = None
 
     def place(self, shape: tuple[int, ...]) -> DeviceArray:
-        """Where the next value may be written: the spare array where it has this shape."""
+        """Storage for the next value: the spare array where it has this shape, else new."""
         spare, array = self.spare, self.array
         if spare is not None and spare.shape == shape:
             return spare
@@ -80,9 +83,9 @@ class DeviceStorage:
 
 
 def commit(values: Iterable[tuple[DeviceStorage, DeviceArray]]) -> None:
-    """Make the arrays the values of the variables: all, or none if a signal comes between.
+    """Make the arrays the values of the variables: all, or none if a signal interrupts.
 
-    What the CPU's functions will get comes to the host first, while nothing has changed.
+    What CPU functions will get is downloaded first, while nothing has changed.
     """
     values = list(values)
     fetched = [array.get() if s.is_copy else None for s, array in values]

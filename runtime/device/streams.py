@@ -1,7 +1,7 @@
-"""Which calls of a recording may run at the same time: its calls in lanes (streams), and what each has to wait for.
+"""Concurrency within a recording: its calls in lanes (streams), and the calls that each waits for.
 
-A call waits for those before it that wrote what it reads or writes, and for those that read what it writes.  Storages
-are told apart by where they begin.  Arguments go up, and results come home, while kernels that do not need them run.
+A call depends on earlier ones that wrote what it reads or writes, and on those that read what it writes; storages are
+identified by their first address.  Transfers overlap with kernels that do not need them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from tensordsl.base.records import record
 
-LANES = 4
+MAX_LANES = 4  # of a recording
 
 
 @record
@@ -26,24 +26,24 @@ class Call:
 
 @record
 class Place:
-    """Where a call runs: its lane, the numbers of calls in other lanes to be waited for first, and whether one of
-    another lane waits for it."""
+    """Where a call runs: its lane, the numbers of calls in other lanes to wait for, and whether another lane waits for
+    it."""
 
     lane: int
     waits: tuple[int, ...]
     is_awaited: bool
 
 
-def placed(calls: Sequence[Call], lanes: int = LANES) -> list[Place]:
-    """Lanes of the calls, which are in an order that is right.
+def placed(calls: Sequence[Call], lanes: int = MAX_LANES) -> list[Place]:
+    """Lanes of the calls, which are in a valid order.
 
-    A call goes behind one that it waits for, if that is the last of its lane, else to the lane that has had none for
-    the longest time.  Products stay in lane 0: their library has one workspace.
+    A call goes after one that it waits for, if that is the last of its lane, else to the lane that has been idle
+    longest. Products stay in lane 0: their library has one workspace.
     """
     chosen: list[int] = []
     waits: list[tuple[int, ...]] = []
-    last = [-1] * lanes  # calls of the lanes
-    seen = [[-1] * lanes for _ in range(lanes)]  # seen[a][b]: up to which call of lane b what a does comes later
+    last = [-1] * lanes  # call of each lane
+    seen = [[-1] * lanes for _ in range(lanes)]  # seen[a][b]: the last call of lane b that lane a's next call follows
     for number, before in enumerate(_dependencies(calls)):
         behind = [lane for lane in range(lanes) if last[lane] in before]
         lane = max(behind, key=lambda k: last[k]) if behind else min(range(lanes), key=lambda k: last[k])
@@ -75,7 +75,7 @@ def _dependencies(calls: Sequence[Call]) -> Iterable[set[int]]:
 
 
 def start(driver: Any, calls: Sequence[Call], places: Sequence[Place]) -> None:
-    """Give the calls to a driver that has lanes."""
+    """Issue the calls to a driver that has lanes."""
     events: dict[int, Any] = {}
     try:
         driver.fork(1 + max((p.lane for p in places), default=0))

@@ -1,7 +1,8 @@
-"""Matrix products by NVIDIA's cuBLAS (docs.nvidia.com/cuda/cublas), where its wheel or a CUDA toolkit is installed.
+"""Matrix products by NVIDIA's cuBLAS, where its wheel or a CUDA toolkit is installed.
 
-It works on columns: C = A B of rows is C' = B' A' of columns, in the same memory.  TF32 stays off, the workspace is one
-and the stream is one, so that results are the same bits from run to run on one card.
+`on_columns` makes C = A B of rows C' = B' A' of columns, in the same memory; `Cublas` calls the library.  TF32 is
+off, with one workspace and one stream, so that results are the same bits from run to run on one card.
+Ref: docs.nvidia.com/cuda/cublas.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from tensordsl.base.errors import DeviceError, DeviceLostError, DeviceMemoryErro
 from tensordsl.base.records import record
 
 NAMES = ("libcublas.so.13", "libcublas.so.12")
-WORKSPACE = 32 << 20  # bytes; what NVIDIA recommends for sm_90
-LEAST = 1 << 18  # multiplications: below, starting a kernel is what costs
-END = 1 << 31  # of 32-bit lengths
+WORKSPACE_BYTES = 32 << 20  # NVIDIA's recommendation for sm_90
+MIN_MULTIPLICATIONS = 1 << 18  # smaller products cost a launch
+INT32_END = 1 << 31  # of lengths
 
 _i, _p, _d = ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64  # _d: an address of the device
 _GEMM = (_p, _i, _i, _i, _i, _i, _p, _d, _i, _d, _i, _p, _d, _i)
@@ -42,8 +43,8 @@ STATUS: dict[int, tuple[str, type[DeviceError]]] = {
 @record
 class Product:
     """c = alpha op(a) op(b) + beta c on columns.  `sizes`: rows of c, columns of c, terms of a sum; `transposed`: of a,
-    of b; `places`: addresses of a, b, c; `steps`: elements from one column to the next of each.  `count`: of how many
-    products, whose a, b and c are so many elements `apart`."""
+    of b; `places`: addresses of a, b, c; `steps`: elements from one column to the next of each.  `count`: of products;
+    `batch_strides`: elements from one product's a, b and c to the next one's."""
 
     dtype: str
     sizes: tuple[int, int, int]
@@ -53,7 +54,7 @@ class Product:
     alpha: float
     beta: float
     count: int = 1
-    apart: tuple[int, int, int] = (0, 0, 0)
+    batch_strides: tuple[int, int, int] = (0, 0, 0)
 
 
 def on_columns(
@@ -69,10 +70,15 @@ def on_columns(
 ) -> Product | None:
     """C[m, n] = alpha A[m, k] B[k, n] + beta C, strides in elements and rows of C contiguous, as cuBLAS takes it; None
     if it does not (strides of both axes, reversed, broadcast), or is not worth it (small, a single row or column).
-    several: how many products, and how far the operands of one are from those of the one before."""
+    several: the number of products, and elements from one's operands to the next one's."""
     m, n, k = sizes
     count, a_step, b_step = several or (1, 0, 0)
-    if dtype not in SCALAR or min(m, n) < 2 or count * m * n * k < LEAST or max(m, n, k, ldc, count) >= END:
+    if (
+        dtype not in SCALAR
+        or min(m, n) < 2
+        or count * m * n * k < MIN_MULTIPLICATIONS
+        or max(m, n, k, ldc, count) >= INT32_END
+    ):
         return None
     if min(a_step, b_step) < 0:
         return None
@@ -81,15 +87,15 @@ def on_columns(
         return None
     a, b, c = places
     transposed, steps = (first[0], second[0]), (first[1], second[1], ldc)
-    apart = (b_step, a_step, m * ldc if several else 0)
-    return Product(dtype, (n, m, k), transposed, (b, a, c), steps, alpha, beta, count, apart)
+    batch_strides = (b_step, a_step, m * ldc if several else 0)
+    return Product(dtype, (n, m, k), transposed, (b, a, c), steps, alpha, beta, count, batch_strides)
 
 
 def _step(rows: int, columns: int, row_step: int, column_step: int) -> tuple[bool, int] | None:
-    """(is it transposed in memory, elements from column to column there)."""
-    if row_step == 1 and rows <= column_step < END:
+    """(whether it is transposed in memory, elements from column to column there)."""
+    if row_step == 1 and rows <= column_step < INT32_END:
         return False, column_step
-    if column_step == 1 and columns <= row_step < END:
+    if column_step == 1 and columns <= row_step < INT32_END:
         return True, row_step
     return None
 
@@ -106,14 +112,14 @@ class Cublas:
         self._run("cublasCreate_v2", ctypes.addressof(handle))
         self._handle = handle.value
         self._run("cublasSetStream_v2", self._handle, driver.stream)
-        self._run("cublasSetWorkspace_v2", self._handle, driver.alloc(WORKSPACE), WORKSPACE)
+        self._run("cublasSetWorkspace_v2", self._handle, driver.alloc(WORKSPACE_BYTES), WORKSPACE_BYTES)
 
     def multiply(self, product: Product) -> None:
         """Start a product."""
         scalar = SCALAR[product.dtype]
         alpha, beta = scalar(product.alpha), scalar(product.beta)
         letter, one = "S" if product.dtype == "float32" else "D", product.count == 1
-        a, b, c = zip(product.places, product.steps, *(() if one else (product.apart,)), strict=True)
+        a, b, c = zip(product.places, product.steps, *(() if one else (product.batch_strides,)), strict=True)
         self._run(
             f"cublas{letter}gemm" + ("_v2" if one else "StridedBatched"), self._handle,
             *map(int, product.transposed), *product.sizes,
@@ -128,7 +134,7 @@ class Cublas:
 
 
 class WithCublas:
-    """The part of a driver of NVIDIA's GPUs that multiplies matrices; `library`: another one than is installed."""
+    """The mixin of NVIDIA's drivers that multiplies matrices; `library`: instead of the installed one, for tests."""
 
     library: Any = None
     _opened: tuple[Cublas | None] | None = None
@@ -165,7 +171,7 @@ def load_library() -> Any:
     for name in NAMES:
         for path in (*(p for root in roots for p in sorted(root.glob(f"*/lib/{name}"))), Path(name)):
             try:
-                if path.parent.name:  # the wheel's: the library that it needs lies beside it
+                if path.parent.name:  # of the wheel, which has the library's dependency in the same folder
                     ctypes.CDLL(str(path.with_name(name.replace("cublas", "cublasLt"))), ctypes.RTLD_GLOBAL)
                 return ctypes.CDLL(str(path))
             except OSError:

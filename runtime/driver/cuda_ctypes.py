@@ -1,6 +1,7 @@
-"""NVIDIA's driver library by ctypes (CUDA driver API, docs.nvidia.com/cuda/cuda-driver-api): no package is needed.
+"""The driver of NVIDIA GPUs by ctypes: no package is needed.
 
-The device's primary context is used, which cupy, torch and jax share.
+Uses the device's primary context, which cupy, torch and jax share.
+Ref: CUDA driver API, docs.nvidia.com/cuda/cuda-driver-api.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from tensordsl.runtime.driver.cuda_library import FUNCTIONS, NON_BLOCKING, Calls
 from tensordsl.runtime.driver.protocol import Bytes, DeviceInfo
 
 MAJOR, MINOR, MULTIPROCESSORS = 75, 76, 16  # CUdevice_attribute
-ERROR_LOG, ERROR_LOG_SIZE, LOG = 5, 6, 8192  # CUjit_option; bytes
+ERROR_LOG, ERROR_LOG_SIZE, LOG_BYTES = 5, 6, 8192  # CUjit_option; of the log
 
 _i, _p, _n = ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t
 
 
 class CtypesDriver(WithContext, WithGraphs, WithCublas):
-    """See `driver.protocol.CapturingDriver`.  `library`: another one than the machine's, for tests."""
+    """A `driver.protocol.CapturingDriver`.  `library`: instead of the machine's, for tests."""
 
     language = "ptx"
 
@@ -54,7 +55,7 @@ class CtypesDriver(WithContext, WithGraphs, WithCublas):
 
     # -- calls
     def _number(self, name: str, *arguments: Any) -> int:
-        """The integer that a function writes to its first parameter."""
+        """The integer that a function stores to its first parameter."""
         result = _i()
         self.calls.do(name, ctypes.addressof(result), *arguments)
         return result.value
@@ -75,7 +76,7 @@ class CtypesDriver(WithContext, WithGraphs, WithCublas):
 
     def _pop(self) -> None:
         old = ctypes.c_uint64()
-        self.calls.code("cuCtxPopCurrent_v2", ctypes.addressof(old))  # not over the call's own error
+        self.calls.code("cuCtxPopCurrent_v2", ctypes.addressof(old))  # not instead of the call's own error
 
     def new_stream(self) -> int:
         return self._pointer("cuStreamCreate", NON_BLOCKING)
@@ -91,7 +92,7 @@ class CtypesDriver(WithContext, WithGraphs, WithCublas):
         self._run("cuMemFree_v2", address)
 
     def pinned(self, size: int) -> Bytes:
-        address = self._pointer("cuMemAllocHost_v2", size)  # kept for the life of the process: staging is used again
+        address = self._pointer("cuMemAllocHost_v2", size)  # kept for the process's life: staging memory is reused
         result: Bytes = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
         return result
 
@@ -123,8 +124,8 @@ class CtypesDriver(WithContext, WithGraphs, WithCublas):
 
     # -- kernels
     def load(self, text: str) -> int:
-        code, log = text.encode() + b"\0", ctypes.create_string_buffer(LOG)
-        keys, values = (_i * 2)(ERROR_LOG, ERROR_LOG_SIZE), (_p * 2)(ctypes.addressof(log), LOG)
+        code, log = text.encode() + b"\0", ctypes.create_string_buffer(LOG_BYTES)
+        keys, values = (_i * 2)(ERROR_LOG, ERROR_LOG_SIZE), (_p * 2)(ctypes.addressof(log), LOG_BYTES)
         try:
             return self._pointer("cuModuleLoadDataEx", code, 2, ctypes.addressof(keys), ctypes.addressof(values))
         except RuntimeError as error:

@@ -1,4 +1,7 @@
-"""NVIDIA's driver library by ctypes: its functions' types, how it is loaded, and CUDA graphs, which pycuda lacks."""
+"""NVIDIA's driver library by ctypes: types of its functions, loading, contexts, and CUDA graphs.
+
+The base of both CUDA drivers; pycuda has no graphs, so that they come from here there, too.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ class Calls:
         return all(self._functions[name] is not None for name in names)
 
     def code(self, name: str, *arguments: Any) -> int:
-        """What the function gives."""
+        """The CUresult of a function."""
         function = self._functions[name]
         if function is None:
             raise DriverVersionError(f"NVIDIA's driver has no {name}.")
@@ -70,11 +73,11 @@ class Calls:
             raise self.error(name, code, note)
 
     def error(self, name: str, code: int, note: str = "") -> DeviceError:
-        """The exception for what a function gave."""
+        """The exception for a function's CUresult."""
         return error_of(code, f"{name} failed: {self._words(code)}{note}")
 
     def address(self, name: str) -> int:
-        """Where a function is, for native code."""
+        """The address of a function, for native code."""
         return ctypes.cast(self._functions[name], ctypes.c_void_p).value or 0
 
     def _words(self, code: int) -> str:
@@ -93,9 +96,8 @@ def _typed(library: Any, name: str, types: tuple[Any, ...]) -> Any:
 
 
 class WithContext:
-    """The part of a driver of NVIDIA's GPUs that makes its context the thread's: for one call of the driver, or from
-    `hold` to `let_go`.  `_push` raises subclasses of DeviceError; `_pop` does not raise them: it comes after a commit.
-    """
+    """The mixin of NVIDIA's drivers that makes their context current: for one call of the driver, or from `hold` to
+    `let_go`. `_push` raises subclasses of DeviceError; `_pop` does not: it follows a commit."""
 
     _push: Callable[[], None]
     _pop: Callable[[], None]
@@ -114,7 +116,7 @@ class WithContext:
             self._pop()
 
     def within(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        """A call in our context; the thread's own is current again afterwards, or when it has let go."""
+        """A call in our context; the thread's own is current again afterwards, or after `let_go`."""
         if self._holder == threading.get_ident():
             return call(*arguments)
         self._push()
@@ -125,11 +127,10 @@ class WithContext:
 
 
 class WithGraphs:
-    """The part of a driver of NVIDIA's GPUs that makes one launch of a sequence (see
-    `driver.protocol.CapturingDriver`).
+    """The mixin of NVIDIA's drivers that makes one launch of a sequence (see `driver.protocol.CapturingDriver`).
 
     `calls` has `GRAPHS`; `within` makes a call in the driver's context; `stream` is the handle of its stream;
-    `new_stream` makes another one, `use_stream` makes one that which the driver's calls go to.
+    `new_stream` makes another one, `use_stream` redirects the driver's calls to one.
     """
 
     calls: Calls

@@ -1,7 +1,7 @@
-"""The driver through pycuda (documen.tician.de/pycuda), the default for GPUs.
+"""The driver of NVIDIA GPUs through pycuda, the default.
 
-The device's primary context is used, which cupy, torch and jax share; it is current only while we call the driver,
-or a function is called.
+Uses the device's primary context, which cupy, torch and jax share; it is current only during calls of the driver, or
+of a function.  Ref: documen.tician.de/pycuda.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tensordsl.runtime.driver.cublas import WithCublas
 from tensordsl.runtime.driver.cuda_library import GRAPHS, NON_BLOCKING, Calls, WithContext, WithGraphs, load_library
 from tensordsl.runtime.driver.protocol import Bytes, DeviceInfo
 
-# What the driver's own words mean: pycuda's exceptions have no codes.
+# Error by the driver's message: pycuda's exceptions have no codes.
 WORDS: tuple[tuple[str, type[DeviceError]], ...] = (
     ("out of memory", DeviceMemoryError),
     ("unsupported toolchain", DriverVersionError), ("no kernel image", DriverVersionError),
@@ -73,9 +73,9 @@ class _Kernel:
 
 
 class PycudaDriver(WithContext, WithGraphs, WithCublas):
-    """See `driver.protocol.CapturingDriver`: pycuda has no CUDA graphs, which are NVIDIA's library's own.
+    """A `driver.protocol.CapturingDriver`; CUDA graphs are called in NVIDIA's library, as pycuda has none.
 
-    `cuda`, `library`: others than `pycuda.driver` and the machine's, for tests.
+    `cuda`, `library`: instead of `pycuda.driver` and the machine's, for tests.
     """
 
     language = "ptx"
@@ -97,7 +97,7 @@ class PycudaDriver(WithContext, WithGraphs, WithCublas):
                 self._cuda.device_attribute.MULTIPROCESSOR_COUNT
             ), device.total_memory(), self._cuda.get_driver_version(),
         )  # fmt: skip
-        self._streams: dict[int, Any] = {}  # pycuda's, by their handles: it makes none of a handle
+        self._streams: dict[int, Any] = {}  # pycuda's objects by their handles: it makes none of a handle
         self.stream = self.new_stream()
         self.use_stream(self.stream)
         self._blocks: dict[int, Any] = {}
@@ -123,7 +123,7 @@ class PycudaDriver(WithContext, WithGraphs, WithCublas):
         self._checked(self._context.push)
 
     def _pop(self) -> None:
-        with suppress(self._error):  # not over the call's own error
+        with suppress(self._error):  # not instead of the call's own error
             self._cuda.Context.pop()
 
     def new_stream(self) -> int:
@@ -176,7 +176,7 @@ class PycudaDriver(WithContext, WithGraphs, WithCublas):
         return int(free), int(total)
 
     # -- kernels
-    def load(self, text: str) -> _Module:  # an error of pycuda's has the assembler's words
+    def load(self, text: str) -> _Module:  # pycuda's error has the assembler's log
         return _Module(self._run(self._cuda.module_from_buffer, text.encode() + b"\0"))
 
     def unload(self, module: _Module) -> None:

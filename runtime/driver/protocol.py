@@ -1,7 +1,7 @@
-"""What a device can do, as one small protocol, and who does it: pycuda, NVIDIA's library, or the simulator.
+"""The protocol of devices: memory, copies, modules, launches, and optionally lanes and graphs.
 
 All work goes to one stream in order.  `upload`, `fetch`, `copy`, `fill`, `store` and `launch` may return before it is
-done; `download` and `synchronize` return when everything before them is.  Nothing is loaded before it is asked for.
+done; `download` and `synchronize` return when everything before them is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Bytes = np.ndarray  # of uint8, C-contiguous
 @record
 class DeviceInfo:
     """name: the card's; capability: its compute capability, (9, 0) for sm_90; memory: bytes; version: of CUDA that the
-    driver knows, 12040 for 12.4."""
+    driver supports, 12040 for 12.4."""
 
     name: str
     capability: tuple[int, int]
@@ -46,32 +46,32 @@ class Driver(Protocol):
     name: str
     language: str
     info: DeviceInfo
-    stream: int  # its handle, for other libraries; 0: none
+    stream: int  # handle, for other libraries; 0: none
 
     def hold(self) -> bool:
-        """Be ready for many calls of this thread, which has the device's lock; False if it holds the driver already.
+        """Prepare for many calls of this thread, which has the device's lock; False if it holds the driver already.
         Other libraries may find another current device in this thread until `let_go`."""
 
     def let_go(self) -> None:
-        """The end of it; does nothing if the thread does not hold the driver."""
+        """End what `hold` began; does nothing if the thread does not hold the driver."""
 
     def alloc(self, size: int) -> int:
         """A block of memory at a multiple of 256.  DeviceMemoryError if there is none."""
 
     def free(self, address: int) -> None:
-        """Give a block back; nothing in the stream uses it any more."""
+        """Free a block, which nothing in the stream uses any more."""
 
     def pinned(self, size: int) -> Bytes:
-        """Host memory from which uploads need not wait."""
+        """Page-locked host memory, from which uploads need not wait."""
 
     def upload(self, address: int, source: Bytes) -> None:
-        """Copy to the device; `source` must stay as it is until the stream has come to it."""
+        """Copy to the device; `source` must not change until the stream has done it."""
 
     def download(self, target: Bytes, address: int) -> None:
         """Copy from the device, and wait."""
 
     def fetch(self, target: Bytes, address: int) -> None:
-        """Copy from the device to memory of `pinned`, which has it when the stream has come to it."""
+        """Copy from the device to memory of `pinned`, which is valid when the stream has done it."""
 
     def copy(self, target: int, source: int, size: int) -> None:
         """Copy within the device."""
@@ -86,7 +86,7 @@ class Driver(Protocol):
         """The module of a text.  DriverVersionError if the driver does not know its version."""
 
     def unload(self, module: Any) -> None:
-        """Give a module back; nothing in the stream uses its kernels any more, and nobody will."""
+        """Unload a module, whose kernels nobody uses any more."""
 
     def kernel(self, module: Any, name: str) -> Any:
         """A kernel of a module."""
@@ -95,7 +95,7 @@ class Driver(Protocol):
         """Start a kernel; each argument is a pointer or an i64."""
 
     def has_products(self) -> bool:
-        """Whether there is a library of matrix products, and `config` allows it."""
+        """Whether a library of matrix products is installed, and `config` allows it."""
 
     def multiply(self, product: Any) -> None:
         """Start a product (`cublas.Product`) by that library."""
@@ -104,14 +104,14 @@ class Driver(Protocol):
         """Wait for the stream.  LaunchError or DeviceLostError for what went wrong in it."""
 
     def wait_for(self, stream: int) -> None:
-        """Wait for the work of another library, in a stream of its own."""
+        """Wait for another library's work in a stream of its own."""
 
     def memory(self) -> tuple[int, int]:
         """(free, all) bytes of the device."""
 
 
 class LanesDriver(Driver, Protocol):
-    """A driver that does several things at a time: between `fork` and `join`, in lanes beside the stream."""
+    """A driver with concurrent lanes (streams) between `fork` and `join`."""
 
     def fork(self, lanes: int) -> None:
         """From now on calls go to lanes, which begin when all work before is done; lane 0 is the stream."""
@@ -120,31 +120,32 @@ class LanesDriver(Driver, Protocol):
         """The lane of the next calls."""
 
     def signal(self) -> Any:
-        """An event that comes when the lane has done all so far."""
+        """An event that fires when the lane's work so far is done."""
 
     def wait(self, event: Any) -> None:
-        """What the lane gets from now on waits for an event."""
+        """The lane's later work waits for an event."""
 
     def join(self) -> None:
-        """What the stream gets from now on waits for all lanes."""
+        """The stream's later work waits for all lanes."""
 
     def leave(self) -> None:
         """After an error behind `fork`: calls go to the stream again."""
 
 
 class CapturingDriver(LanesDriver, Protocol):
-    """A driver that makes one launch of a sequence of them (CUDA graphs).
+    """A driver that makes one launch of a sequence of calls (CUDA graphs).
 
-    `calls` knows where the functions of `codegen.abi.layouts.DRIVER_CALLS` are, with which native code launches one.
+    `calls` has the addresses of the functions of `codegen.abi.layouts.DRIVER_CALLS`, with which native code launches
+    one.
     """
 
     calls: Any
 
     def has_graphs(self) -> bool:
-        """Whether it can, with this version of the driver."""
+        """Whether this version of the driver has them."""
 
     def context(self) -> int:
-        """The handle of the context that those functions want to be current."""
+        """The handle of the context that those functions need to be current."""
 
     def begin_capture(self) -> None:
         """What follows is recorded, not done."""
@@ -163,7 +164,7 @@ class CapturingDriver(LanesDriver, Protocol):
 
 
 # -- errors ----------------------------------------------------------------------------------------------------------
-# CUresult, of NVIDIA's CUDA driver API: which of our errors a code is.  All others are LaunchError.
+# CUresult (CUDA driver API) -> exception; all others are LaunchError.
 ERROR_OF: dict[int, type[DeviceError]] = {
     2: DeviceMemoryError, **dict.fromkeys((3, 100, 101), NoDeviceError),
     **dict.fromkeys((34, 221), MissingDriverLibraryError),
@@ -173,33 +174,5 @@ ERROR_OF: dict[int, type[DeviceError]] = {
 
 
 def error_of(code: int, what: str) -> DeviceError:
-    """The exception for a CUresult; `what` says what was tried and the driver's own words."""
+    """The exception for a CUresult; `what`: what was tried, and the driver's message."""
     return ERROR_OF.get(code, LaunchError)(f"{what} (CUresult {code}).")
-
-
-def device_name(name: str) -> str:
-    """`gpu` and `cuda` are the first GPU: `cuda0`.  Raises ValueError, TypeError for no string."""
-    if not isinstance(name, str):
-        raise TypeError(f'a device must be a string such as "cpu" or "cuda0", got {name!r}')
-    stem = name.rstrip("0123456789")
-    if name in ("cpu", "sim"):
-        return name
-    if stem not in ("cuda", "gpu"):
-        raise ValueError(f"unknown device {name!r}: there are cpu, cuda (or gpu), cuda0, cuda1, ..., sim")
-    return f"cuda{int(name[len(stem) :] or 0)}"
-
-
-def open_driver(name: str, package: str) -> Driver:
-    """The driver of a device by its name (`device_name`); `package`: pycuda or ctypes, for GPUs."""
-    if name == "sim":
-        from tensordsl.runtime.driver.simulated import SimDriver
-
-        return SimDriver()
-    ordinal = int(name.removeprefix("cuda"))
-    if package == "ctypes":
-        from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver
-
-        return CtypesDriver(ordinal)
-    from tensordsl.runtime.driver.cuda_pycuda import PycudaDriver
-
-    return PycudaDriver(ordinal)

@@ -1,6 +1,6 @@
-"""The simulator as a device: its memory is the host's, poisoned and between canaries; kernels run as fibres.
+"""The simulator as a device: its memory is the host's, poisoned and guarded; kernels run as fibres.
 
-For tests and for finding mistakes: every access through the driver is checked, and it is far slower than the CPU.
+For tests and for finding mistakes: every access through the driver is checked, and it is much slower than the CPU.
 `order` is the order of threads (`simulator.ORDERS`): results must not depend on it.
 """
 
@@ -19,9 +19,9 @@ import numpy as np
 
 from tensordsl.base.errors import DeviceMemoryError, LaunchError, MissingDriverLibraryError
 from tensordsl.runtime.driver.protocol import Bytes, DeviceInfo
-from tensordsl.runtime.driver.simulator import CANARY, GUARD, ORDERS, POISON, SimulationError, Simulator
+from tensordsl.runtime.driver.simulator import CANARY_BYTES, CANARY_VALUE, ORDERS, POISON, SimulationError, Simulator
 
-MEMORY = 1 << 32
+MEMORY_BYTES = 1 << 32
 
 
 def _put(room: np.ndarray, value: Any) -> None:
@@ -29,11 +29,11 @@ def _put(room: np.ndarray, value: Any) -> None:
 
 
 class SimDriver:
-    """See `driver.protocol.Driver`."""
+    """A `driver.protocol.Driver` and `LanesDriver`."""
 
     name, language, stream = "sim", "llvm", 0
 
-    def __init__(self, memory: int = MEMORY, multiprocessors: int = 2) -> None:
+    def __init__(self, memory: int = MEMORY_BYTES, multiprocessors: int = 2) -> None:
         if platform.machine().lower() not in ("x86_64", "amd64") or os.name == "nt":
             raise MissingDriverLibraryError("The simulator's fibres are machine code of x86-64, but not for Windows.")
         self.info = DeviceInfo("simulator", (0, 0), multiprocessors, memory, 0)
@@ -43,7 +43,9 @@ class SimDriver:
         self._used = 0
         self._lent: dict[int, tuple[int, int]] = {}
         self.modules: set[int] = set()  # ids of those loaded
-        self._lanes: list[deque[Callable[[], bool]]] = []  # work between `fork` and `join`: each says if it is done
+        self._lanes: list[
+            deque[Callable[[], bool]]
+        ] = []  # work between `fork` and `join`; each returns whether it is done
         self._lane = 0
 
     def hold(self) -> bool:
@@ -56,11 +58,11 @@ class SimDriver:
         if self._used + size > self.info.memory:
             raise DeviceMemoryError(f"The simulated device has no {size} bytes left.")
         try:
-            frame = np.full(size + 3 * CANARY, GUARD, np.uint8)
+            frame = np.full(size + 3 * CANARY_BYTES, CANARY_VALUE, np.uint8)
         except MemoryError:
             raise DeviceMemoryError(f"The host has no {size} bytes left for the simulated device.") from None
-        address = int(frame.ctypes.data) + CANARY
-        address += -address % CANARY
+        address = int(frame.ctypes.data) + CANARY_BYTES
+        address += -address % CANARY_BYTES
         self._frames[address] = frame, size
         insort(self._addresses, address)
         self._used += size
@@ -81,7 +83,7 @@ class SimDriver:
 
     def _check_frame(self, address: int, frame: np.ndarray, size: int) -> None:
         first = address - int(frame.ctypes.data)
-        if (frame[:first] != GUARD).any() or (frame[first + size :] != GUARD).any():
+        if (frame[:first] != CANARY_VALUE).any() or (frame[first + size :] != CANARY_VALUE).any():
             raise SimulationError(f"a kernel wrote outside of a block of {size} bytes")
 
     def view(self, address: int, size: int) -> Bytes:
@@ -96,7 +98,7 @@ class SimDriver:
         return frame[first : first + size]
 
     def lend(self, first: int, end: int, owner: Any) -> None:
-        """Memory of the host is the device's too, as long as `owner` lives."""
+        """Let the device use memory of the host, as long as `owner` lives."""
         self._lent[id(owner)] = first, end
         weakref.finalize(owner, self._lent.pop, id(owner), None)
 
@@ -139,7 +141,7 @@ class SimDriver:
             raise LaunchError(f"the kernel {name} is of a module that was unloaded.")
         self._do(lambda: module.launch(name, grid, block, arguments, self.order))
 
-    # -- lanes: their work is done at `join`, one lane as far as it goes, then the next that can go on
+    # -- lanes: `join` does their work, one lane until it waits, then the next that is ready
     def fork(self, lanes: int) -> None:
         self._lanes, self._lane = [deque() for _ in range(lanes)], 0
 
@@ -170,7 +172,7 @@ class SimDriver:
         self._lanes, self._lane = [], 0
 
     def _do(self, work: Callable[[], Any]) -> None:
-        """Now, or in a lane."""
+        """Run the work now, or in a lane."""
         if not self._lanes:
             work()
             return

@@ -1,13 +1,8 @@
-"""Runs the LLVM text of GPU kernels on the CPU: a judge for kernels where there is no GPU.
+"""A simulator of GPU kernels: runs their LLVM text on the CPU, as an oracle where there is no GPU.
 
-Each thread of a block is a fibre (of our own, for x86-64).  At a barrier or a shuffle it hands control back to a
-scheduler: a warp goes on when all its threads have come, a block when all live ones have.  The order in which ready
-threads run is the caller's choice, so a kernel that lacks a barrier gives another result in some order; `greedy`, where
-one warp runs until it waits, catches those after the read side.  Shared memory starts as NaN, device arrays stand
-between canaries.  What it cannot show: weak memory order, alignment faults, reads out of bounds of plain memory, speed.
-
-Kernels are text because this layer knows nothing of groups: `define ptx_kernel void @name(...)` with pointers of
-address space 1 and i64 as parameters, and the few machine intrinsics below.  One launch at a time.
+Each thread of a block is a fibre (x86-64), which yields at a barrier or shuffle to a scheduler in an order that the
+caller sets: a kernel that lacks a barrier gives another result in some order.  Shared memory starts as NaN, arrays
+have canaries.  Not covered: weak memory order, alignment faults, reads out of bounds, speed.
 """
 
 from __future__ import annotations
@@ -23,18 +18,18 @@ import numpy as np
 WARP, MAX_THREADS = 32, 1024
 READY, AT_BARRIER, AT_SHUFFLE, DONE = range(4)
 ORDERS = ("forward", "shuffled", "greedy", "reverse", "greedy forward")
-STACK = 1 << 16  # bytes per fibre
+FIBRE_STACK_BYTES = 1 << 16  # of each fibre
 MAX_PARAMETERS = 4096  # of a kernel: more than a GPU takes
 POISON = 0xFF  # NaN as floats, -1 as integers
-CANARY = 256  # bytes on each side of an array: the alignment of device memory
-GUARD = 0xFE  # their value: huge as floats, and not what a NaN from elsewhere would write
+CANARY_BYTES = 256  # on each side of an array: the alignment of device memory
+CANARY_VALUE = 0xFE  # large as floats, and not what a NaN from elsewhere would store
 
 
 class SimulationError(RuntimeError):
     """A kernel that a GPU would not run as meant: threads that wait forever, or writes outside of arrays."""
 
 
-_KEPT = ("rbp", "rbx", "r12", "r13", "r14", "r15")  # what a function keeps in System V's convention
+_KEPT = ("rbp", "rbx", "r12", "r13", "r14", "r15")  # callee-saved registers of the System V convention
 _SWITCH = r"\0A".join(
     [*(f"push %{r}" for r in _KEPT), "mov %rsp, (%rdi)", "mov %rsi, %rsp", *(f"pop %{r}" for r in _KEPT[::-1]), "ret"]
 )
@@ -77,7 +72,7 @@ entry:
 next:
   %thread = phi i32 [ 0, %entry ], [ %following, %next ]
   %end = add i32 %thread, 1
-  %offset = mul i32 %end, {STACK}
+  %offset = mul i32 %end, {FIBRE_STACK_BYTES}
   %stack = getelementptr i8, ptr %stacks, i32 %offset
   %return = getelementptr i8, ptr %stack, i64 -16
   store ptr @sim_thread, ptr %return
@@ -273,7 +268,7 @@ define float @sim.nvvm.div.full(float %x, float %y) {
   ret float %z
 }
 """
-# What LLVM calls where it has made one narrowing of two, the first of which is exact; two again.
+# LLVM calls this where it has merged two narrowings, the first of which is exact; it is two again.
 _NARROWING = """
 define half @__truncdfhf2(double %x) {
   %place = alloca float
@@ -291,7 +286,8 @@ _BYTES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
 
 
 class Simulator:
-    """The kernels of one module."""
+    """The kernels of one module: functions `define ptx_kernel void @name(...)` whose parameters are pointers of address
+    space 1 and i64, with the few machine intrinsics defined here.  One launch at a time."""
 
     def __init__(self, text: str) -> None:
         self.kernels = {name: len(_parameters(params)) for name, params in _KERNEL.findall(text)}
@@ -308,7 +304,8 @@ class Simulator:
         self._array("sim_stacks", ctypes.c_uint64, 1)[0] = -(-_stacks().ctypes.data // 64) * 64
 
     def launch(self, name: str, grid: int, block: int, arguments: Sequence[int], order: str = "forward") -> None:
-        """All blocks of a kernel, one after the other; `order` is one of ORDERS.  SimulationError if threads hang."""
+        """All blocks of a kernel, one after the other; `order` is one of ORDERS (`greedy`, where a warp runs until it
+        waits, finds barriers missing after reads).  SimulationError if threads hang."""
         assert len(arguments) == self.kernels[name] and 0 < block <= MAX_THREADS and order in ORDERS, (name, order)
         self._arguments[: len(arguments)] = np.array(arguments, np.int64)
         address = self._engine.get_function_address(f"sim_call_{name}")
@@ -322,7 +319,7 @@ class Simulator:
             self._run_block(threads, greedy)
 
     def close(self) -> None:
-        """Give the code back: nothing runs any more."""
+        """Free the code: nothing runs any more."""
         self._engine.close()
 
     def _run_block(self, threads: np.ndarray, greedy: bool) -> None:
@@ -344,8 +341,8 @@ class Simulator:
 
 
 class Memory:
-    """Device memory: poisoned arrays between canaries, of which the one behind is longer than any row: what a wrong
-    kernel reads there is no end of the process."""
+    """Device memory: poisoned arrays between canaries.  The one behind an array is longer than any row, so that a wrong
+    kernel that reads there does not end the process."""
 
     def __init__(self) -> None:
         self._frames: list[tuple[np.ndarray, int, int]] = []
@@ -353,8 +350,8 @@ class Memory:
     def array(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """A new C-contiguous array at a multiple of 256 bytes, whose bytes are POISON."""
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-        frame = np.full(2 * size + 3 * CANARY, GUARD, np.uint8)
-        first = CANARY + (-frame.ctypes.data) % CANARY
+        frame = np.full(2 * size + 3 * CANARY_BYTES, CANARY_VALUE, np.uint8)
+        first = CANARY_BYTES + (-frame.ctypes.data) % CANARY_BYTES
         self._frames.append((frame, first, first + size))
         frame[first : first + size] = POISON
         result: np.ndarray = frame[first : first + size].view(dtype).reshape(shape)
@@ -368,14 +365,14 @@ class Memory:
     def check(self) -> None:
         """SimulationError if anything was written outside of the arrays."""
         for frame, first, end in self._frames:
-            if (frame[:first] != GUARD).any() or (frame[end:] != GUARD).any():
+            if (frame[:first] != CANARY_VALUE).any() or (frame[end:] != CANARY_VALUE).any():
                 raise SimulationError(f"a kernel wrote outside of an array of {end - first} bytes")
 
 
 @cache
 def _stacks() -> np.ndarray:
     """The fibres' stacks, which every simulator uses: there is one launch at a time."""
-    return np.zeros(MAX_THREADS * STACK + 64, np.uint8)
+    return np.zeros(MAX_THREADS * FIBRE_STACK_BYTES + 64, np.uint8)
 
 
 def _thread_order(block: int, order: str) -> tuple[np.ndarray, bool]:
@@ -418,7 +415,7 @@ def _host_text(text: str) -> str:
         if not line.startswith(("declare void @llvm.nvvm", "declare i32 @llvm.nvvm", "declare float @llvm.nvvm", "!"))
     ]
     body = "\n".join(lines).replace("@llvm.nvvm.", "@sim.nvvm.").replace("define ptx_kernel ", "define ")
-    # Shared memory has names that can be found, so that it can be poisoned.
+    # Shared memory gets external names, so that it can be poisoned.
     return "".join(parts) + body.replace(" = internal addrspace(3) global", " = addrspace(3) global") + "\n"
 
 

@@ -1,4 +1,7 @@
-"""Fault injection: make any instruction of a program that may fail do so, in either executor."""
+"""Fault injection: any instruction of a program that may fail does so, in either executor, for tests.
+
+`every_fault` calls with each ordinal (`program_ir.verify.faults`) and checks that nothing was written.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from tensordsl.codegen.abi import layouts
 
 
 class Injected(RuntimeError):
-    """The failure that a test asked for."""
+    """The failure that a test injected."""
 
 
 class Busy(Exception):
@@ -44,7 +47,8 @@ def snapshot(arrays: Iterable[Any]) -> list[tuple[bytes, tuple[int, ...], str, i
 def every_fault(
     n: int, attempt: Callable[[int], Any], observe: Callable[[], Any], expected: tuple[type[BaseException], ...]
 ) -> list[int]:
-    """Call `attempt(ordinal)` for each of n ordinals; what `observe` gives must not change when it raises `expected`.
+    """Call `attempt(ordinal)` for each of n ordinals; the result of `observe` must not change when it raises
+    `expected`.
 
     Returns the ordinals at which nothing was raised: instructions that these arguments do not reach.
     """
@@ -56,7 +60,7 @@ def every_fault(
             quiet.append(ordinal)
             continue
         except expected:
-            pass  # the exception is gone before we look: its traceback holds references
+            pass  # the exception is dropped first: its traceback holds references
         after = observe()
         assert after == before, f"a failure at ordinal {ordinal} changed the state: {before} -> {after}"
     return quiet

@@ -1,7 +1,7 @@
-"""The plan runner: a program executed by Python, one instruction at a time, for tests and profiles, without LLVM.
+"""The interpreter of program IR: executes a program in Python, one instruction at a time, for tests and profiles.
 
 It has the meaning of the emitted code, with more checks: storage is poisoned before its first write (nan for floats)
-and guarded at both ends, so that reads of unwritten memory show and writes past the end raise.
+and guarded at both ends, so that reads of unwritten memory show and writes out of bounds raise.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ from tensordsl.runtime.calls.state import REENTRY
 from tensordsl.runtime.interpreter.faults import Busy, error
 from tensordsl.runtime.loading.layout import peek, poke
 
-if TYPE_CHECKING:  # at run time a program is data: instructions are told apart by the names of their classes
+if TYPE_CHECKING:  # at run time a program is data: the dispatch is by class names
     from tensordsl.codegen.program_ir import instructions as p
     from tensordsl.codegen.program_ir.instructions import Instr, LaunchPlan, Name, Program
 
 # (addresses, byte strides [operand][axis], extents, ints) -> true if an index was out of range
 Kernel = Callable[[list[int], list[list[int]], list[int], list[int]], Any]
+Library = Callable[[str], Callable[..., None]]  # function -> what writes its outputs, which follow its inputs
 
-POISON, GUARD, EDGE = 0xFF, 0xA5, 64
-LIMIT = 1 << 47  # bytes of one item
-_gil = threading.RLock()  # what the GIL is for emitted code: a run is atomic except where it is released
+POISON, GUARD_VALUE = 0xFF, 0xA5  # byte values
+GUARD_BYTES = 64  # at each end of storage
+MAX_ITEM_BYTES = 1 << 47  # of an arena; larger ones fail as in emitted code
+_gil = threading.RLock()  # a run is atomic except where it is released, as emitted code under the GIL
 
 
 class Storage:
-    """A shared variable for the plan runner alone: `array`, `spare` of the last swap, `lock`: who pinned it or 0."""
+    """A shared variable for the interpreter alone: `array`, `spare` of the last swap, `lock`: who pinned it or 0."""
 
     def __init__(self, array: Any) -> None:
         self.array = np.array(array)
@@ -43,12 +45,12 @@ class Storage:
         self.lock = 0
 
     def is_exclusive(self, shape: tuple[int, ...], pins: int = 0) -> bool:
-        """Whether the array has this shape and nobody else can see it, but for so many references of a pin."""
+        """Whether the array has this shape and no references but its owner's and those of pins."""
         count = sys.getrefcount(self.array) - pins
         return _is_exclusive(self.array, shape, count)
 
     def take_spare(self, shape: tuple[int, ...]) -> Any:
-        """The spare array, if it fits and nobody else can see it, else None."""
+        """The spare array if it has this shape and no other references, else None."""
         count = sys.getrefcount(self.spare)
         if self.spare is None or not _is_exclusive(self.spare, shape, count):
             return None
@@ -60,7 +62,7 @@ class Storage:
 
 
 class CellStorage:
-    """The same over a `runtime.calls.state.Cell`, whose spare array is left alone."""
+    """The same over a `runtime.calls.state.Cell`, whose spare array is not used."""
 
     def __init__(self, cell: Any) -> None:
         self.cell = cell
@@ -107,17 +109,19 @@ def run(
     inject: int | None = None,
     log: list[tuple[Instr, float]] | None = None,
     fail: Callable[[int, int, tuple[int, ...]], Exception] = error,
+    library: Library | None = None,
 ) -> Any:
     """The outputs of a verified program: an array, or a list.
 
     args: arrays of exactly the program's dtypes and ranks.  shared: `Storage` or `CellStorage`.
     kernels: one per plan (`numpy_kernel`, `native_kernel`).  inject: ordinal of the instruction that must fail, see
     `program_ir.verify.faults`.  log: gets (instruction, seconds) for each one executed.  fail: the exception for (kind,
-    site, values).  A failed run leaves state as it was.
+    site, values).  library: what stands for each function of a `LibraryCall`
+    (`codegen.tensor_ir.construct.interpret`).  A failed run leaves state as it was.
     """
     while True:
         with _gil:
-            runner = Runner(program, args, shared, kernels, hosts, -1 if inject is None else inject, log, fail)
+            runner = Runner(program, args, shared, kernels, hosts, -1 if inject is None else inject, log, fail, library)
             try:
                 return runner.run()
             except Busy:
@@ -150,7 +154,7 @@ def native_kernel(plan: LaunchPlan, addresses: Sequence[int], run_nest: int) -> 
             b = (pointer * (len(bases) + len(ends)))(*bases, *ends)
             ctypes.CFUNCTYPE(None, pointer, word, word)(addresses[0])(ctypes.addressof(b), 1, 1)
             return plan.may_fail and i[len(ints)]
-        b = (pointer * max(2 * len(bases), 1))(*bases)  # as many steps behind
+        b = (pointer * max(2 * len(bases), 1))(*bases)  # a kernel loads steps behind the last one
         flat = [x for row in strides for x in row]
         s, e = (word * max(len(flat), 1))(*flat), (word * max(len(extents), 1))(*extents)
         place = (pointer * 2)(ctypes.addressof(table), ctypes.addressof(words))
@@ -197,54 +201,7 @@ COMPARE: dict[str, Callable[[int, int], bool]] = {
 }
 
 
-def _cumulate(ufunc: Any) -> Callable[..., None]:
-    def run(x: Any, y: Any) -> None:
-        with np.errstate(all="ignore"):
-            y[...] = ufunc.accumulate(x, 0, dtype=y.dtype)
-
-    return run
-
-
-def _sort(x: Any, y: Any, room: Any) -> None:
-    y[...] = np.sort(x, 0, kind="stable")
-
-
-def _argsort(x: Any, y: Any, room: Any) -> None:
-    y[...] = np.argsort(x, 0, kind="stable")
-
-
-def _part_of(order: Callable[..., Any]) -> Callable[..., None]:
-    def run(x: Any, y: Any, room: Any) -> None:
-        first, count = room[:16].view("int64")
-        y[first : first + count] = order(x, 0, kind="stable")[first : first + count]
-
-    return run
-
-
-def _search(side: Any) -> Callable[..., None]:
-    def run(x: Any, v: Any, y: Any) -> None:
-        y[...] = np.searchsorted(x, v, side)
-
-    return run
-
-
-def _true_positions(mask: Any, y: Any) -> None:
-    y[...] = np.flatnonzero(mask)
-
-
-def _repeated_positions(counts: Any, y: Any) -> None:
-    y[...] = np.repeat(np.arange(len(counts)), counts)
-
-
 # What the functions of `abi.layouts.LIBRARY_CALLS` write to their outputs, which follow their inputs.
-LIBRARY: dict[str, Callable[..., None]] = {
-    "cumsum": _cumulate(np.add), "cumprod": _cumulate(np.multiply), "sort": _sort, "argsort": _argsort,
-    "sort_part": _part_of(np.sort), "argsort_part": _part_of(np.argsort),
-    "searchsorted_left": _search("left"), "searchsorted_right": _search("right"),
-    "true_positions": _true_positions, "repeated_positions": _repeated_positions,
-}  # fmt: skip
-
-
 class Runner:
     """One run: names' values (integers; pointers are addresses), the objects and arena blocks it holds."""
 
@@ -258,12 +215,14 @@ class Runner:
         inject: int,
         log: list[tuple[Instr, float]] | None,
         fail: Callable[[int, int, tuple[int, ...]], Exception],
+        library: Library | None = None,
     ) -> None:
         self.program, self.args, self.shared = program, args, shared
-        self.kernels, self.hosts, self.inject, self.log, self.fail = kernels, hosts, inject, log, fail
+        self.kernels, self.hosts, self.library = kernels, hosts, library
+        self.inject, self.log, self.fail = inject, log, fail
         self.values: dict[Name, int] = {}
         self.objs: list[Any] = [None] * program.n_slots
-        self.blocks: list[tuple[Any, str, int]] = []  # storage with guards, what it is, its bytes
+        self.blocks: list[tuple[Any, str, int]] = []  # guarded storage, its name, its bytes
         self.held: list[Any] = []  # constants and 0-d slots
         self.pinned: list[Any] = []
         self.released = False
@@ -352,35 +311,35 @@ class Runner:
         self.values[i.dst] = self.hold(np.full(8, POISON, np.uint8))
 
     def bytes(self, i: p.Bytes) -> None:
-        room = np.zeros(len(i.data) + EDGE, np.uint8)
-        start = -room.ctypes.data % EDGE
+        room = np.zeros(len(i.data) + GUARD_BYTES, np.uint8)
+        start = -room.ctypes.data % GUARD_BYTES
         room[start : start + len(i.data)] = np.frombuffer(i.data, np.uint8)
         self.values[i.dst] = self.hold(room) + start
 
     def arena(self, i: p.Arena) -> None:
         for name, size in i.items:
             n = self.values[size]
-            if not 0 <= n < LIMIT:
+            if not 0 <= n < MAX_ITEM_BYTES:
                 raise self.fail(layouts.ERR_MEMORY, i.site, ())
             try:
-                room = np.full(n + 3 * EDGE, GUARD, np.uint8)
+                room = np.full(n + 3 * GUARD_BYTES, GUARD_VALUE, np.uint8)
             except MemoryError:
                 raise self.fail(layouts.ERR_MEMORY, i.site, ()) from None
-            start = EDGE + -room.ctypes.data % EDGE
+            start = GUARD_BYTES + -room.ctypes.data % GUARD_BYTES
             room[start : start + n] = POISON
             self.blocks.append((room, name, n))
             self.values[name] = int(room.ctypes.data) + start
 
     def close(self, mark: int) -> None:
-        """Give back the blocks taken since there were `mark`; each must have its edges whole."""
+        """Free the blocks taken since there were `mark`; each must have intact guards."""
         for room, name, n in self.blocks[mark:]:
-            start = EDGE + -room.ctypes.data % EDGE
-            whole = (room[:start] == GUARD).all() and (room[start + n :] == GUARD).all()
+            start = GUARD_BYTES + -room.ctypes.data % GUARD_BYTES
+            whole = (room[:start] == GUARD_VALUE).all() and (room[start + n :] == GUARD_VALUE).all()
             assert whole, f"{self.program.name}: something wrote outside of {name} ({n} bytes)"
         del self.blocks[mark:]
 
     def new(self, dtype: Any, dims: Sequence[Name], order: Sequence[int] | None = None) -> Any:
-        """Poisoned; order: the axes from the farthest elements to the nearest ones."""
+        """A poisoned array; order: its axes from the largest to the smallest stride."""
         axes = range(len(dims)) if order is None else order
         array = np.empty([self.values[dims[a]] for a in axes], dtype)
         array.reshape(-1).view(np.uint8).fill(POISON)
@@ -423,8 +382,8 @@ class Runner:
         if bad and self.program.plans[i.plan].may_fail:
             raise self.fail(layouts.ERR_INDEX, i.site, ())
 
-    def proceed(self, i: p.Require | p.Outgrow) -> None:
-        """The plan runner is given all kernels, and what is left out of a program is faster but gives the same."""
+    def proceed(self, i: p.Require | p.Deoptimise) -> None:
+        """Nothing: the interpreter has all kernels, and an omitted variant is faster but gives the same."""
 
     def gemm(self, i: p.Gemm) -> None:
         v, size = self.values, np.dtype(i.dtype).itemsize
@@ -457,7 +416,8 @@ class Runner:
             name, dtype, dims, strides = operand
             return array_at(self.values[name], dtype, *([self.values[n] for n in part] for part in (dims, strides)))
 
-        LIBRARY[i.function](*map(view, i.inputs), *map(view, i.outputs))
+        assert self.library is not None, f"{i.function}: no functions of the library are given"
+        self.library(i.function)(*map(view, i.inputs), *map(view, i.outputs))
 
     def copy(self, i: p.Copy) -> None:
         n = self.values[i.bytes]
@@ -500,7 +460,7 @@ class Runner:
     def in_blocks(self, i: p.Blocks) -> None:
         v, mark = self.values, len(self.blocks)
         count, step, size = v[i.count], v[i.step], v[i.size]
-        for start in reversed(range(0, max(count, 1), size)):  # none needs another
+        for start in reversed(range(0, max(count, 1), size)):  # tasks are independent
             for first in range(start, min(start + size, max(count, 1)), step):
                 v[i.first], v[i.here] = first, min(step, count - first)
                 v[i.part], v[i.start], v[i.slot] = start // size, start, 0
@@ -515,7 +475,7 @@ class Runner:
 
     # -- state --------------------------------------------------------------------------------------------------------
     def wait_for(self, storages: Sequence[Storage | CellStorage], site: int) -> None:
-        """Busy while another thread's call has pinned one of them; an error if it is a call further up."""
+        """Busy while another thread's call has pinned one of them; an error if an outer call of this thread has."""
         for storage in storages:
             if storage.lock == threading.get_ident():
                 raise RuntimeError(REENTRY)
@@ -532,7 +492,7 @@ class Runner:
             self.pinned.append(storage)
 
     def unwatch(self, i: p.Unwatch) -> None:
-        """Python looks for signals itself."""
+        """Nothing: Python handles signals itself."""
 
     def release_gil(self, i: p.ReleaseGil) -> None:
         if self.pinned and (i.when is None or self.values[i.when]):
@@ -567,7 +527,7 @@ def _fallible(program: Program) -> Iterator[Instr]:
 
 
 def show_log(log: list[tuple[Instr, float]], line: Callable[[Instr], str] = repr) -> str:
-    """A profile: microseconds per instruction, the dearest first, repeated ones added up; `line` words each."""
+    """A profile: microseconds per instruction, the most expensive first, repeated ones added up; `line` words each."""
     total: dict[str, list[float]] = {}
     for i, seconds in log:
         total.setdefault(line(i), []).append(seconds)
@@ -581,7 +541,7 @@ RUN: dict[str, Callable[[Runner, Any], None]] = {
     "Check": Runner.check, "Offset": Runner.offset, "Select": Runner.select, "LoadScalar": Runner.load_scalar,
     "StoreScalar": Runner.store_scalar, "Slot": Runner.slot, "Bytes": Runner.bytes, "Arena": Runner.arena,
     "NewOut": Runner.new_out, "NewList": Runner.new_list, "Prepare": Runner.prepare, "Launch": Runner.launch,
-    "Require": Runner.proceed, "Outgrow": Runner.proceed, "Gemm": Runner.gemm, "Scatter": Runner.scatter,
+    "Require": Runner.proceed, "Deoptimise": Runner.proceed, "Gemm": Runner.gemm, "Scatter": Runner.scatter,
     "LibraryCall": Runner.library_call,
     "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call,
     "For": Runner.loop, "Blocks": Runner.in_blocks, "If": Runner.branch,

@@ -5,10 +5,10 @@ Goes out   addresses: a program's and its kernels', and the run-time table that 
 Modules    executable   what the compiler hands over, as bytes and back
            cache        the disk cache: private, checked, never a reason to fail
            elf          loads ELF objects without a linker; `relocations` has the rules of each machine
-           library      loads objects of the library when something needs them; who compiles them says `install`
+           library      loads objects of the library when something needs them; `install` sets the compiler
            late         kernels that a call is the first to need
            memory       the pool of blocks and the run-time table; how NumPy frees our arrays
-           blas         the matrix product of the BLAS that NumPy brings
+           blas         the matrix product of the BLAS that NumPy has
            layout       reads and writes raw memory, and checks the layouts of this Python and NumPy
 Uses       `codegen.abi.layouts`, the only module of the compiler that the run time loads.
 Used by    `calls` makes functions of what is loaded; `tensordsl.functions.native` joins compiler and cache.

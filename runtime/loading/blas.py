@@ -1,4 +1,7 @@
-"""Finds the matrix product of the BLAS that NumPy itself uses, so that the process has one BLAS and one thread pool."""
+"""NumPy's own BLAS: addresses of its cblas gemm and gemv, so that a process has one BLAS and one thread pool.
+
+`find_blas` -> `Blas`, by symbol names in NumPy's extension module and its dependencies; a self-test decides.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tensordsl.runtime.loading.layout import multiarray
 
-# (name with {} for the type's letter, bytes of its integers); the self-test has the last word.
+# (name with {} for the type's letter, bytes of its integers), which the self-test confirms.
 NAMES = (
     ("scipy_cblas_{}gemm64_", 8),
     ("cblas_{}gemm64_", 8),
@@ -18,11 +21,11 @@ NAMES = (
     ("cblas_{}gemm$NEWLAPACK", 4),
     ("cblas_{}gemm", 4),
 )
-THREADS = (
+THREAD_COUNTS = (
     "scipy_openblas_get_num_threads64_", "scipy_openblas_get_num_threads", "openblas_get_num_threads64_",
     "openblas_get_num_threads", "MKL_Get_Max_Threads",
 )  # fmt: skip
-ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112
+ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112  # CBLAS_LAYOUT, CBLAS_TRANSPOSE
 
 
 class Blas(NamedTuple):
@@ -51,8 +54,8 @@ def find_blas(handle: ctypes.CDLL | None = None) -> Blas:
 
 
 def _threads(handle: ctypes.CDLL) -> int:
-    """Threads of the BLAS now; as many as the machine has where it can't be asked."""
-    for name in THREADS:
+    """The number of threads of the BLAS; that of the machine's cores where it has no function for it."""
+    for name in THREAD_COUNTS:
         if hasattr(handle, name):
             return max(1, int(getattr(handle, name)()))
     return os.cpu_count() or 1

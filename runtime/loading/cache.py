@@ -1,9 +1,8 @@
 """The disk cache of compiled code: `get(key)` and `put(key, blob)` in one private directory.
 
-The cache holds machine code, so it trusts nothing: the directory must belong to the (effective) user and be closed to
-others, files too, each file carries the compiler's version and a checksum of that, of its content and of its name: what
-was made for another key, and of another kind, is not read.  Files appear by `os.replace`, so a reader sees all or
-nothing.  A broken, full or forbidden cache never makes a call fail: `get` and `read` give None, `put` False.
+It holds machine code, so it trusts nothing: directory and files must belong to the (effective) user and be closed to
+others; a checksum covers the compiler's version, the content and the name.  Files appear by `os.replace`: a reader
+sees all or nothing.  A damaged, full or forbidden cache never fails a call: `get`, `read` give None, `put` False.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from tensordsl.base.digests import blake2b
 from tensordsl.codegen.abi.layouts import ABI_VERSION, HEAD
 
 MAGIC = b"TDSLC\x00\x00\x02"
-CHECKSUM = 16
+CHECKSUM_BYTES = 16
 SUFFIX, TEMPORARY = ".bin", ".tmp"
-PUTS_BETWEEN_SWEEPS = 64  # on average
-STALE = 3600.0  # seconds after which a temporary file is an orphan
-TOUCH = 86400.0  # seconds after which a hit renews a file's time
-SETTLED = 3.0  # seconds after which a file that is written once more has another time, on every file system
+PUTS_BETWEEN_SWEEPS = 64  # puts, on average
+STALE_SECONDS = 3600.0  # then a temporary file is an orphan
+TOUCH_SECONDS = 86400.0  # then a hit renews a file's time
+SETTLED_SECONDS = 3.0  # then a file that is written again has another time, on every file system
 Value = TypeVar("Value")
 Stamp = tuple[str, int, int, int]  # of a file: name, inode, size, time of change
 
@@ -93,7 +92,7 @@ def sources_version(
         version = read(name, bytes.decode)
     if version is None:
         version = _contents([path for path, *_ in sources + stale])
-        if newest < start - SETTLED:
+        if newest < start - SETTLED_SECONDS:
             put(name, version.encode())
     return version
 
@@ -173,7 +172,7 @@ def _read_compiler_version() -> str:
 
 
 def read(name: str, make: Callable[[bytes], Value]) -> Value | None:
-    """What `make` makes of the blob that was put; None where there is no blob, or one that it cannot read."""
+    """`make(blob)` of the blob that was put; None where there is none, or `make` cannot read it."""
     blob = get(name)
     if blob is None:
         return None
@@ -181,13 +180,13 @@ def read(name: str, make: Callable[[bytes], Value]) -> Value | None:
         return make(blob)
     except MemoryError:
         raise
-    except Exception:  # whatever it is: the caller makes the entry anew, and meets what is wrong elsewhere once more
+    except Exception:  # of any kind: the caller makes the entry anew, and meets an error of another cause there
         return None
 
 
 def get(name: str) -> bytes | None:
-    """The blob that was put, or None: absent, damaged, put by another name or of another compiler, or somebody else
-    could have written it."""
+    """The blob that was put, or None: absent, damaged, put under another name or by another compiler, or writable by
+    somebody else."""
     if not _is_usable(create=False):
         return None
     path = os.path.join(_State.directory or "", name + SUFFIX)
@@ -197,7 +196,7 @@ def get(name: str) -> bytes | None:
             if not stat.S_ISREG(status.st_mode) or not _is_private(status) or status.st_size > _State.limit:
                 return None
             data = file.readall()
-        if abs(time.time() - status.st_mtime) > TOUCH:
+        if abs(time.time() - status.st_mtime) > TOUCH_SECONDS:
             os.utime(path)
     except OSError:
         return None
@@ -219,7 +218,7 @@ def put(name: str, blob: bytes) -> bool:
     try:
         _write(temporary, data)
         os.replace(temporary, os.path.join(directory, name + SUFFIX))
-    except BaseException as error:  # an interrupt too leaves no file behind
+    except BaseException as error:  # after an interrupt, too, no file is left
         _unlink(temporary)
         if isinstance(error, OSError):
             return False
@@ -230,7 +229,7 @@ def put(name: str, blob: bytes) -> bool:
 
 
 def _is_to_sweep(data: bytes) -> bool:
-    """After what is large; else by chance (its checksum): most processes put few, and a sweep asks for every file."""
+    """After a large blob; else by chance (its checksum): most processes put few, and a sweep stats every file."""
     return len(data) > _State.limit // PUTS_BETWEEN_SWEEPS or data[len(MAGIC)] % PUTS_BETWEEN_SWEEPS == 0
 
 
@@ -251,9 +250,9 @@ def sweep() -> None:
         if not stat.S_ISREG(status.st_mode):
             continue
         if entry.name.endswith(SUFFIX):
-            used = status.st_mtime if status.st_mtime < now + TOUCH else 0.0
+            used = status.st_mtime if status.st_mtime < now + TOUCH_SECONDS else 0.0
             files.append((used, status.st_size, entry.path))
-        elif abs(now - status.st_mtime) > STALE:
+        elif abs(now - status.st_mtime) > STALE_SECONDS:
             _unlink(entry.path)
     total = sum(size for _, size, _ in files)
     if total <= _State.limit:
@@ -265,7 +264,7 @@ def sweep() -> None:
 
 
 def _unlink(path: str) -> bool:
-    """Is it gone by our doing?"""
+    """Whether this call removed the file."""
     try:
         os.unlink(path)
     except OSError:
@@ -280,7 +279,7 @@ def _closed(name: str, blob: bytes) -> bytes:
 
 
 def _opened(name: str, data: bytes) -> bytes | None:
-    start = len(MAGIC) + CHECKSUM
+    start = len(MAGIC) + CHECKSUM_BYTES
     body = data[start:]
     if data[: len(MAGIC)] != MAGIC or len(body) < 2 or _checksum(name, body) != data[len(MAGIC) : start]:
         return None
@@ -290,7 +289,7 @@ def _opened(name: str, data: bytes) -> bytes | None:
 
 
 def _checksum(name: str, body: bytes) -> bytes:
-    digest = blake2b(len(name).to_bytes(8, "little") + name.encode(), digest_size=CHECKSUM)
+    digest = blake2b(len(name).to_bytes(8, "little") + name.encode(), digest_size=CHECKSUM_BYTES)
     digest.update(body)
     return bytes(digest.digest())
 
@@ -306,7 +305,7 @@ def _is_private(status: os.stat_result) -> bool:
 
 
 def _is_usable(create: bool) -> bool:
-    """Is the directory there, ours, and closed to others?  Looked at once per process; made if `create`."""
+    """Whether the directory exists, is ours, and is closed to others; tested once per process.  Made if `create`."""
     directory = _State.directory
     if directory is None or not hasattr(os, "geteuid"):
         return False

@@ -1,8 +1,8 @@
-"""Loads object files without a linker: ELF64 relocatables that need no library, into one private mapping.
+"""A loader of object files without a linker: ELF64 relocatables into one private mapping.
 
-The mapping is writable while it is filled and executable afterwards, never both; as it becomes so, Linux has AArch64's
-instruction caches see what was written.  Processors without fused multiply-add call that of the mathematics library,
-which is correct and slow: of external symbols only these are known, and what a caller knows.
+The mapping is writable while it is filled and executable afterwards, never both; that change also makes Linux
+synchronise AArch64's instruction caches.  External symbols: the caller's `known` ones, and fma of the mathematics
+library for processors without the instruction, which is correct and slow.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tensordsl.runtime.loading.relocations import HERE, Machine
 SECTION = struct.Struct("<IIQQQQIIQQ")  # name, type, flags, address, offset, size, link, info, alignment, entry size
 SYMBOL = struct.Struct("<IBBHQQ")  # name, info, other, section, value, size
 RELOCATION = struct.Struct("<QQq")  # offset, info, addend
-SYMTAB, RELA, NOBITS = 2, 4, 8
-WRITE, ALLOC = 1, 2
-RELOCATABLE = 1
+SYMTAB, RELA, NOBITS = 2, 4, 8  # types of sections: SHT_*
+WRITE, ALLOC = 1, 2  # flags of sections: SHF_*
+RELOCATABLE = 1  # the type of the file: ET_REL
 ADDRESS = struct.Struct("<Q")
-Known = Mapping[str, bytes]  # of external symbols what stands in the mapping for them: `jump`, or `word`
+Known = Mapping[str, bytes]  # external symbol -> the bytes mapped for it: `jump`, or `word`
 NOTHING: Known = MappingProxyType({})
 
 EXTERNAL = ("fma", "fmaf")
@@ -76,7 +76,7 @@ class _Object:
         symtab = next(s for s in self.sections if s[1] == SYMTAB)
         self.strings = self.sections[symtab[6]][4]
         self.symbols = list(SYMBOL.iter_unpack(data[symtab[4] : symtab[4] + symtab[5]]))
-        self.stubs: list[tuple[int, bytes]] = []  # of external symbols: the place, and what stands there
+        self.stubs: list[tuple[int, bytes]] = []  # of external symbols: the place, and its bytes
         self.goals: dict[int, int] = {}  # symbol -> its place
         for i, (name, _, _, section, value, _) in enumerate(self.symbols):
             if section in self.place:
@@ -123,12 +123,12 @@ class _Object:
 
 
 def word(value: int) -> bytes:
-    """The word that an external symbol of data stands for."""
+    """The bytes for an external symbol of data."""
     return ADDRESS.pack(value)
 
 
 def jump(cell: int, machine: Machine | None = HERE) -> bytes:
-    """To the function whose address is in the word at `cell` when it is called."""
+    """A stub that jumps to the function whose address is in the word at `cell` when it is called."""
     if machine is None:
         raise LoadError(NOWHERE)
     return machine.through + word(cell)
@@ -143,19 +143,19 @@ def _external(name: str) -> int:
 
 
 def load(objects: Sequence[tuple[bytes, Sequence[str]]], known: Known = NOTHING) -> tuple[Code, list[list[int]]]:
-    """Map the objects; per object the addresses of the wanted symbols.  known: external symbols beside ours.
+    """Map the objects; per object the addresses of the wanted symbols.  known: further external symbols.
 
     Raises LoadError for what is damaged, has an external symbol or lacks a wanted one.
     """
-    code, tables = load_whole([data for data, _ in objects], known)
+    code, tables = load_globals([data for data, _ in objects], known)
     try:
         return code, [[table[name] for name in wanted] for table, (_, wanted) in zip(tables, objects, strict=True)]
     except KeyError as error:
         raise LoadError(f"the object file lacks {error}") from None
 
 
-def load_whole(objects: Sequence[bytes], known: Known = NOTHING) -> tuple[Code, list[dict[str, int]]]:
-    """The same with the addresses of all symbols that an object has for others."""
+def load_globals(objects: Sequence[bytes], known: Known = NOTHING) -> tuple[Code, list[dict[str, int]]]:
+    """The same with the addresses of all global symbols of each object."""
     if HERE is None:
         raise LoadError(NOWHERE)
     parsed: list[_Object] = []

@@ -1,4 +1,7 @@
-"""What the compiler hands over: the object files of one function and the little that the run time must know of them."""
+"""The executable: the object files of one function and the table about them, as the compiler hands them over.
+
+`Executable.load` maps them into the process; `to_bytes` and `from_bytes` are for the disk cache.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class Executable:
     _code: tuple[Any, list[int], int] | None = field(default=None, repr=False)
 
     def load(self) -> tuple[Any, list[int], int]:
-        """What is mapped, the words of `ctx.kern` (0: absent), the program's address.  Raises elf.LoadError."""
+        """(the mappings, the words of `ctx.kern` (0: absent), the program's address).  Raises elf.LoadError."""
         if self._code is None:
             plans = self.meta["plans"]
             wanted = [symbol for plan in plans if plan is not None for symbol in plan[0]]
@@ -51,12 +54,12 @@ class Executable:
         return self._code
 
     def supply(self, numbers: Sequence[int], compile: Compile) -> list[tuple[int, int]]:
-        """Have the plans of these numbers in `late`: (place in the table, address) of what it holds of them."""
+        """Load the plans of these numbers in `late`: (place in the table, address) of each of their words."""
         table = self.load()[1]
         found = load_late([self.late[n] for n in numbers], compile)
         places = [layouts.PLAN_SIZE // 8 * self.meta["late"][n] for n in numbers]
         supplied = [pair for at, plan in zip(places, found, strict=True) for pair in enumerate(plan, at)]
-        for place, address in reversed(supplied):  # kernels last: a plan that has them is there
+        for place, address in reversed(supplied):  # kernels last: a plan that has them is complete
             table[place] = address
         return supplied
 
@@ -70,14 +73,14 @@ class Executable:
 
     @staticmethod
     def from_bytes(blob: bytes) -> Executable:
-        """Of `to_bytes`."""
+        """The inverse of `to_bytes`."""
         meta, (kernels, program, *rest) = unpacked(blob)
         constants = len(rest) - len(meta.get("late", ()))
         return Executable(meta, kernels, program, tuple(rest[:constants]), tuple(rest[constants:]))
 
 
 def packed(meta: Any, parts: Sequence[bytes]) -> bytes:
-    """JSON values and the parts that they speak of as one."""
+    """JSON values and the blobs that they describe as one blob."""
     import json
 
     head = json.dumps([meta, [len(part) for part in parts]]).encode()
@@ -85,7 +88,7 @@ def packed(meta: Any, parts: Sequence[bytes]) -> bytes:
 
 
 def unpacked(blob: bytes) -> tuple[Any, list[bytes]]:
-    """Of `packed`."""
+    """The inverse of `packed`."""
     import json
 
     start = 4 + int.from_bytes(blob[:4], "little")

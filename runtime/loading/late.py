@@ -1,7 +1,7 @@
-"""Kernels that a call requires before they are compiled.
+"""Late kernels: those that a call is the first to need, compiled then and kept for the process's life.
 
-They stay for the process's life, as the library does: a thread may be in them at any time, and functions with equal
-kernels share them.
+Packed plans (`codegen.bufferise.serialise.pack_plans`) -> addresses.  A thread may be in a kernel at any time, so none
+is freed; functions with equal kernels share them.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ class _State:
     lock = _thread.allocate_lock()
 
 
-def load_late(parts: Sequence[bytes], compile: Compile) -> list[tuple[int, int]]:
-    """Of each plan the addresses of its kernels' addresses and of its descriptor.  Raises what the compiler raises, or
+def load_late(packed: Sequence[bytes], compile: Compile) -> list[tuple[int, int]]:
+    """Of each plan the addresses of its table of kernels and of its descriptor.  Raises what the compiler raises, or
     elf.LoadError."""
     with _State.lock:
-        missing = list(dict.fromkeys(part for part in parts if part not in _State.plans))
+        missing = list(dict.fromkeys(part for part in packed if part not in _State.plans))
         if missing:
             symbols, libraries, kernels, descriptors = compile(missing)
             library.require(*libraries)
-            code, [found] = elf.load([(kernels, [s for own in symbols for s in own])])
+            code, [found] = elf.load([(kernels, [s for names in symbols for s in names])])
             table = (ctypes.c_int64 * len(found))(*found)
             immortalise((code, table, *descriptors))
             at = ctypes.addressof(table)
-            for part, own, words in zip(missing, symbols, descriptors, strict=True):
+            for part, names, words in zip(missing, symbols, descriptors, strict=True):
                 _State.plans[part] = at, bytes_address(words)
-                at += 8 * len(own)
-        return [_State.plans[part] for part in parts]
+                at += 8 * len(names)
+        return [_State.plans[part] for part in packed]
 
 
 def forget() -> None:
-    """Load them anew for functions to come."""
+    """Load the kernels of later functions anew."""
     _State.plans.clear()
 
 

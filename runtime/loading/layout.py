@@ -1,4 +1,4 @@
-"""Raw memory access and the check that this Python and this NumPy have the layouts of `codegen.abi.layouts`.
+"""Raw memory access, and the check that this Python and this NumPy have the layouts of `codegen.abi.layouts`.
 
 Raises ImportError, with the reason, on free-threaded builds and where a layout differs.
 """
@@ -29,17 +29,17 @@ def poke(address: int, value: int | None, kind: Any = ctypes.c_int64) -> None:
 
 
 def address_of(buffer: bytearray) -> int:
-    """Where a bytearray's bytes are; they stay there as long as its length does not change."""
+    """The address of a bytearray's bytes, valid as long as its length does not change."""
     return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
 
 
 def bytes_address(data: bytes) -> int:
-    """Where the bytes lie, which stay there as long as the object lives."""
+    """The address of the bytes, valid as long as the object lives."""
     return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
 
 
 def immortalise(obj: Any) -> None:
-    """Keep an object for good: a thread may use it when the interpreter has ended for Python code."""
+    """Never free an object: a thread may use it after the interpreter has ended."""
     ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_IncRef", api))(id(obj))
 
 
@@ -60,7 +60,7 @@ def numpy_api() -> Any:
 
 
 def check() -> None:
-    """Compare the layouts with objects that we know."""
+    """Compare the layouts with objects whose fields are known."""
     if sys.implementation.name != "cpython":
         raise ImportError("tensordsl needs CPython")
     enabled = getattr(sys, "_is_gil_enabled", lambda: True)

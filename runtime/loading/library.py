@@ -1,7 +1,7 @@
-"""Loads the library objects of `abi.layouts.LIBRARY` into the process, from the disk cache or from the compiler.
+"""The loader of the library's objects (`abi.layouts.LIBRARY`), from the disk cache or from the compiler.
 
-`install` says how to compile one; each is loaded when something first needs it and stays for the process's life.  Parts
-of the nest library that a call has missed are loaded at its end, as the table says which (`on_missed`).
+`install` sets the compiler's function; each object is loaded when something first needs it and stays for the process's
+life.  Parts of the loop library that calls have missed are loaded at the end of such a call (`on_missed`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tensordsl.runtime.loading import cache, elf, memory
 from tensordsl.runtime.loading.blas import find_blas
 from tensordsl.runtime.loading.layout import immortalise
 
-BLAS_SPACE = 5 << 23  # bytes that a BLAS may want when it is first called; without them OpenBLAS ends the process
+BLAS_SPACE_BYTES = 5 << 23  # that a BLAS may allocate at its first call; without them OpenBLAS ends the process
 _NEST = ("nest", *layouts.NEST_PARTS)
 
 
@@ -30,14 +30,13 @@ class _State:
     symbols: dict[str, int] = {}
     kernels: dict[str, dict[str, int]] = {}  # of the libraries in `abi.layouts.COMMON`
     code: dict[str, elf.Code] = {}
-    cells: dict[str, ctypes.c_int64] = {}  # addresses of functions that parts of the nest library call of others
-    given_up: set[str] = set()  # parts that could not be had
+    cells: dict[str, ctypes.c_int64] = {}  # addresses of functions that parts of the loop library call in one another
+    given_up: set[str] = set()  # parts that could not be loaded
     lock = _thread.allocate_lock()
 
 
 def install(compile: Callable[[str], bytes], version: str, changes: Callable[[str], str] = lambda name: "") -> None:
-    """`compile(name)` gives the object file of a library; `version` changes when what it would give changes, and
-    `changes(name)` where one object changes alone."""
+    """`compile(name)` gives the object file of a library; `version` changes when its result would change."""
     _State.compile, _State.version, _State.changes = compile, version, staticmethod(changes)
 
 
@@ -47,7 +46,7 @@ def table() -> int:
 
 
 def lock() -> _thread.LockType:
-    """Guards what is made once per process; not to be taken twice by a thread."""
+    """The lock of everything that is made once per process; not reentrant."""
     return _State.lock
 
 
@@ -56,7 +55,7 @@ def set_entry(name: str, address: int) -> None:
 
 
 def require(*names: str) -> None:
-    """Have these libraries in the table.  Raises what the compiler raises, or elf.LoadError."""
+    """Load these libraries into the table.  Raises what the compiler raises, or elf.LoadError."""
     for name in names:
         if name not in _State.code:
             with _State.lock:
@@ -71,8 +70,8 @@ def symbol(name: str) -> int:
 
 
 def _load_missed() -> None:
-    """Load the parts that calls have missed.  Without them calls take longer, so what cannot be had is given up; what
-    is being loaded by somebody now will be missed again."""
+    """Load the parts that calls have missed.  Calls without them are only slower, so a part that fails to load is given
+    up, and nothing is done while another thread loads: it will be missed again."""
     at = layouts.RT["missed"] // 8
     if not _State.lock.acquire(blocking=False):
         return
@@ -90,8 +89,7 @@ def _load_missed() -> None:
 
 
 def kernels(names: Iterable[str]) -> Mapping[str, int]:
-    """The addresses of the kernels that many programs have, and of their plans, of libraries in
-    `abi.layouts.COMMON`."""
+    """The addresses of precompiled kernels, and of their plans, of libraries in `abi.layouts.COMMON`."""
     found: dict[str, int] = {}
     for name in names:
         require(name)
@@ -100,7 +98,7 @@ def kernels(names: Iterable[str]) -> Mapping[str, int]:
 
 
 def plan(known: Mapping[str, int], name: str) -> tuple[list[str], list[int]] | None:
-    """The names of the kernels of a plan of these, and its descriptor; None if there is no such plan."""
+    """The names of the kernels of a precompiled plan, and its descriptor; None if there is no such plan."""
     import json
 
     address = known.get(name)
@@ -108,7 +106,7 @@ def plan(known: Mapping[str, int], name: str) -> tuple[list[str], list[int]] | N
 
 
 def kernel(name: str) -> int:
-    """The address of one of those that are there.  Raises elf.LoadError if there is none."""
+    """The address of a loaded precompiled kernel.  Raises elf.LoadError if there is none."""
     for found in _State.kernels.values():
         if name in found:
             return found[name]
@@ -116,16 +114,16 @@ def kernel(name: str) -> int:
 
 
 def address(name: str, function: str) -> int:
-    """The address of a function of a library that is there."""
+    """The address of a function of a library, which is loaded if necessary."""
     require(name)
     return _State.symbols[function]
 
 
 def _load(name: str) -> None:
     if name != "native" and "native" not in _State.code:
-        _load("native")  # what polls
+        _load("native")  # it has the polls for signals
     if name in layouts.NEST_PARTS and "nest" not in _State.code:
-        _load("nest")  # what stands for the part until it is there
+        _load("nest")  # it has the stubs of parts that are not loaded
     key = cache.key("library", name, _State.version + _State.changes(name))
     loaded = cache.read(key, partial(_loaded, name))
     if loaded is None:
@@ -136,7 +134,7 @@ def _load(name: str) -> None:
     code, symbols = loaded
     immortalise(code)
     if name.startswith("gemm_"):
-        require_space(BLAS_SPACE)
+        require_space(BLAS_SPACE_BYTES)
         blas = find_blas()
         entries = ("blas_int", "cblas_float64", "cblas_float32", "gemv_float64", "gemv_float32", "blas_threads")
         for entry, value in zip(entries, blas, strict=True):
@@ -156,17 +154,18 @@ def _load(name: str) -> None:
 
 def _loaded(name: str, blob: bytes) -> tuple[elf.Code, dict[str, int]]:
     if name in layouts.COMMON.values():
-        code, [symbols] = elf.load_whole([blob])
+        code, [symbols] = elf.load_globals([blob])
         return code, symbols
     code, [addresses] = elf.load([(blob, layouts.LIBRARY[name])], known_symbols())
     return code, dict(zip(layouts.LIBRARY[name], addresses, strict=True))
 
 
 def known_symbols() -> dict[str, bytes]:
-    """What the objects of libraries know of each other."""
+    """The external symbols that objects of libraries may have of each other, through cells that are set as these
+    load."""
     if not _State.cells:
         _State.table[layouts.RT["on_missed"] // 8] = id(_load_missed)
-        names = {symbol.removeprefix(layouts.WITHOUT) for part in _NEST for symbol in layouts.LIBRARY[part]}
+        names = {symbol.removeprefix(layouts.WITHOUT) for library in _NEST for symbol in layouts.LIBRARY[library]}
         names |= {layouts.POLL, layouts.HOLD, layouts.DROP, layouts.GIVE_BACK}
         _State.cells.update({name: ctypes.c_int64() for name in names})
         immortalise((_State.cells, _load_missed))

@@ -1,4 +1,8 @@
-"""The process's pool of arena blocks and its run-time table: the addresses that emitted code calls."""
+"""The pool of arena blocks, the run-time table that generated code calls through, and NumPy's data handler.
+
+One of each per process: `new_table` fills in addresses of CPython, NumPy, libc and of the pools; `data_handler` lets
+NumPy allocate and free array data by the library's functions.
+"""
 
 from __future__ import annotations
 
@@ -27,19 +31,19 @@ from tensordsl.runtime.loading.layout import (
 Table = ctypes.c_void_p * len(layouts.RT_NAMES)
 
 _pool = (ctypes.c_int64 * (layouts.POOL_SIZE // 8))()
-_large = (ctypes.c_int64 * layouts.KEPT_SLOTS)()
+_large_blocks = (ctypes.c_int64 * layouts.KEPT_SLOTS)()
 _alternate_stacks = (ctypes.c_int64 * layouts.ALTERNATE_STACKS)()
-for _slots in (_pool, _large, _alternate_stacks):
+for _slots in (_pool, _large_blocks, _alternate_stacks):
     immortalise(_slots)
-STACK = 8 << 20  # bytes of the main thread's stack that count
-_NAME = b"mem_handler"  # the capsule keeps its address
-_handlers: list[Any] = []  # the capsule over the library's handler of data, once it is made
+MAX_MAIN_STACK_BYTES = 8 << 20  # of the main thread's stack that are used
+_NAME = b"mem_handler"  # static: the capsule keeps its address
+_handlers: list[Any] = []  # the capsule of the library's data handler, once made
 _free = libc.free
 _free.argtypes = [ctypes.c_void_p]
 
 
 def new_table() -> ctypes.Array[ctypes.c_void_p]:
-    """A table with everything but the library's own functions and the BLAS, which stand as NULL."""
+    """A table with everything but the library's functions and the BLAS, which are NULL."""
     table = Table()
     immortalise(table)
     for name in layouts.CPYTHON_NAMES:
@@ -53,8 +57,8 @@ def new_table() -> ctypes.Array[ctypes.c_void_p]:
     table[layouts.RT["np_new"] // 8] = numpy_api()[94]  # PyArray_NewFromDescr
     table[layouts.RT["pool"] // 8] = ctypes.addressof(_pool)
     table[layouts.RT["huge_pages"] // 8] = _has_huge_pages()
-    table[layouts.RT["kept"] // 8] = ctypes.addressof(_large)
-    table[layouts.RT["kept_bytes"] // 8] = _most_kept() // layouts.LARGE_SLOTS
+    table[layouts.RT["kept"] // 8] = ctypes.addressof(_large_blocks)
+    table[layouts.RT["kept_bytes"] // 8] = _max_kept_bytes() // layouts.LARGE_SLOTS
     table[layouts.RT["alternate_stacks"] // 8] = ctypes.addressof(_alternate_stacks)
     table[layouts.RT["main_stack"] // 8], table[layouts.RT["main_stack_bytes"] // 8] = _main_stack()
     table[layouts.RT["main_thread"] // 8] = threading.main_thread().ident
@@ -64,7 +68,7 @@ def new_table() -> ctypes.Array[ctypes.c_void_p]:
 
 
 def _thread_key() -> int:
-    """A key for a word of each thread's own, NULL at first.  Raises ImportError if the process has no more of them."""
+    """A key of thread-local words, NULL at first.  Raises ImportError if the process has no keys left."""
     key = ctypes.c_uint()
     if libc.pthread_key_create(ctypes.byref(key), None):
         raise ImportError("no key is left for words of threads")
@@ -84,7 +88,7 @@ class _Handler(ctypes.Structure):
 
 def data_handler(table: int, functions: Sequence[int]) -> int:
     """The address of a capsule over `abi.layouts.DATA_FUNCTIONS`, which get `table`; 0 if this NumPy's arrays have no
-    place for it.  Arrays hold it for as long as they live, so it stays for good."""
+    field for it.  Arrays hold it as long as they live, so it is never freed."""
     get = ctypes.PYFUNCTYPE(ctypes.py_object)(numpy_api()[305])  # PyDataMem_GetHandler
     probe = np.zeros(2)
     if peek(id(probe) + layouts.ND_HANDLER) != id(get()):
@@ -112,12 +116,12 @@ def copied(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 @cache
 def _set_handler() -> Any:
-    """PyDataMem_SetHandler: gives the handler so far, of this thread's context."""
+    """PyDataMem_SetHandler: sets the handler of this thread's context and returns the previous one."""
     return ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(numpy_api()[304])
 
 
 def _has_huge_pages() -> int:
-    """Does NumPy ask for huge pages?"""
+    """1 if NumPy requests huge pages, else 0."""
     set_huge = getattr(multiarray(), "_set_madvise_hugepage", None)
     if set_huge is None:
         return 0
@@ -127,26 +131,29 @@ def _has_huge_pages() -> int:
 
 
 def _main_stack() -> tuple[int, int]:
-    """The part of the main thread's stack below which there is much left: address and bytes; nothing if it is small or
-    the system does not tell.  No other thread's stack can lie there."""
+    """(address, bytes) of the part of the main thread's stack below which a reserve is left; zeros if it is small or
+    the system does not say.  No other thread's stack can lie there."""
     try:
         end = ctypes.c_size_t.in_dll(libc, "__libc_stack_end").value
         import resource
     except (ValueError, ImportError):
         return 0, 0
     limit = resource.getrlimit(resource.RLIMIT_STACK)[0]
-    most, reserve = STACK if limit == resource.RLIM_INFINITY else min(limit, STACK), layouts.MAIN_STACK_RESERVE_BYTES
+    most, reserve = (
+        MAX_MAIN_STACK_BYTES if limit == resource.RLIM_INFINITY else min(limit, MAX_MAIN_STACK_BYTES),
+        layouts.MAIN_STACK_RESERVE_BYTES,
+    )
     return (end - most + reserve, most - reserve) if most > 2 * reserve else (0, 0)
 
 
-def _most_kept() -> int:
-    """Bytes of large blocks that may be kept: an eighth of the memory that this process may have, where the system may
-    take them back."""
+def _max_kept_bytes() -> int:
+    """Bytes of large blocks that may be kept: an eighth of the memory available to this process, where the system can
+    reclaim them."""
     return memory_bytes() // 8 if sys.platform == "linux" else 0
 
 
 def _kept(slots: ctypes.Array[ctypes.c_int64]) -> list[tuple[int, int]]:
-    """(slot's address, block) of the free blocks that are in slots."""
+    """(slot's address, block) of each free block in the slots."""
     start = ctypes.addressof(slots)
     return [(start + 8 * i, block) for i, block in enumerate(slots) if block]
 
@@ -154,12 +161,12 @@ def _kept(slots: ctypes.Array[ctypes.c_int64]) -> list[tuple[int, int]]:
 def retained_bytes() -> int:
     """Bytes of free blocks that are kept for the next call."""
     small = (layouts.BLOCK_HEAD + (1 << peek(block + layouts.BLOCK_CLASS)) for _, block in _kept(_pool))
-    large = (peek(block + layouts.BLOCK_BYTES) for _, block in _kept(_large))
+    large = (peek(block + layouts.BLOCK_BYTES) for _, block in _kept(_large_blocks))
     return int(sum((*small, *large))) + layouts.ALTERNATE_STACK_BYTES * len(_kept(_alternate_stacks))
 
 
 def trim() -> None:
     """Give the free blocks back to the system.  Only while no call runs without the GIL."""
-    for slot, block in _kept(_pool) + _kept(_large) + _kept(_alternate_stacks):
+    for slot, block in _kept(_pool) + _kept(_large_blocks) + _kept(_alternate_stacks):
         poke(slot, 0)
         _free(block)

@@ -1,8 +1,7 @@
-"""What the relocations of object files change, on each machine that we load code on: of a linker's work the part that
-our objects need.
+"""ELF relocations of x86-64 and AArch64, as far as our object files have them.
 
-A rule makes of the word at a place, and of the goal that is to be written there, the new word.  Places and goals count
-from the mapping's base, which begins a page.
+A rule computes the new word at a place from the old word and the target.  Places and targets count from the mapping's
+base, which is page-aligned.  Ref: System V ABI, AMD64 supplement; ELF for the Arm 64-bit Architecture.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from tensordsl.base.records import record
 
-PAGE = 4096
+PAGE_BYTES = 4096
 _Rule = Callable[[int, int, int, int], int]  # the word, the place, the goal, the base -> the new word
 
 
@@ -25,8 +24,8 @@ class Relocation:
 
 @record
 class Machine:
-    """`number`: of ELF's header; `relocations`: by ELF's number; `stub`: jumps to the address in the word behind;
-    `through`: to the address in the word whose address is there."""
+    """`number`: in ELF's header; `relocations`: by ELF's number; `stub`: code that jumps to the address in the word
+    after it; `through`: the same through one more indirection."""
 
     number: int
     relocations: Mapping[int, Relocation]
@@ -52,7 +51,7 @@ def _branch(word: int, place: int, goal: int, base: int) -> int:
 
 def _page(word: int, place: int, goal: int, base: int) -> int:
     """AArch64: pages from this one to the goal's, of `adrp`."""
-    pages = goal // PAGE - place // PAGE
+    pages = goal // PAGE_BYTES - place // PAGE_BYTES
     if not -(1 << 20) <= pages < 1 << 20:
         raise ValueError("a page too far")
     return word & ~0x60FFFFE0 | (pages & 3) << 29 | (pages >> 2 & 0x7FFFF) << 5
@@ -64,7 +63,7 @@ def _in_page(scale: int) -> _Rule:
     def rule(word: int, place: int, goal: int, base: int) -> int:
         if goal % (1 << scale):
             raise ValueError("a goal that is not aligned")
-        return word & ~(0xFFF << 10) | goal % PAGE >> scale << 10
+        return word & ~(0xFFF << 10) | goal % PAGE_BYTES >> scale << 10
 
     return rule
 

@@ -34,7 +34,7 @@ class RowLoader:
 
 def hidden_modules(row: str) -> list[str]:
     """The modules of a row that bear the name of one of its functions, as `compile.pfunc` does."""
-    return sorted({*submodules(row)} & {*_homes(row)})
+    return sorted({*submodules(row)} & {*_origins(row)})
 
 
 def load_aside(name: str) -> None:
@@ -72,41 +72,41 @@ def names_of(row: str) -> list[str]:
     >>> names_of("sandbox.rng_mrg")
     ['MRG_RandomStreams', 'RandomStreams']
     """
-    found = {*_homes(row), *submodules(row)}
-    for home in _whole_homes(row):
-        module = import_module(PACKAGE + home)
+    found = {*_origins(row), *submodules(row)}
+    for origin in _complete_origins(row):
+        module = import_module(PACKAGE + origin)
         found.update(getattr(module, "__all__", None) or dir(module))
     return sorted(name for name in found if not name.startswith("_"))
 
 
-def _homes(row: str) -> dict[str, tuple[str, str]]:
-    """For each name that the row says the module where it lives, and its name there."""
+def _origins(row: str) -> dict[str, tuple[str, str]]:
+    """For each name of the row its module, and its name there."""
     found = {}
-    for home, names in ROWS[row].items():
+    for origin, names in ROWS[row].items():
         for name in names.split() if names != "*" else ():
             new, _, old = name.partition("=")
-            found[new] = home, old or new
+            found[new] = origin, old or new
     return found
 
 
-def _whole_homes(row: str) -> list[str]:
+def _complete_origins(row: str) -> list[str]:
     """The modules of which the row has every name."""
-    return [home for home, names in ROWS[row].items() if names == "*"]
+    return [origin for origin, names in ROWS[row].items() if names == "*"]
 
 
 def _lookup(module: ModuleType, row: str) -> Callable[[str], Any]:
     """The `__getattr__` of a row's module."""
-    homes, whole, below = _homes(row), _whole_homes(row), submodules(row)
+    origins, complete, below = _origins(row), _complete_origins(row), submodules(row)
 
     def __getattr__(name: str) -> Any:
-        if name in homes:
-            home, old = homes[name]
-            value = vars(module)[name] = getattr(import_module(PACKAGE + home), old)
+        if name in origins:
+            origin, old = origins[name]
+            value = vars(module)[name] = getattr(import_module(PACKAGE + origin), old)
             return value
         if name == "__all__":
             return names_of(row)
-        if whole and not name.startswith("__") and name not in below:
-            return getattr(import_module(PACKAGE + whole[0]), name)
-        return module_below(module.__name__, name, homes)
+        if complete and not name.startswith("__") and name not in below:
+            return getattr(import_module(PACKAGE + complete[0]), name)
+        return module_below(module.__name__, name, origins)
 
     return __getattr__

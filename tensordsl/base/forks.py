@@ -1,4 +1,4 @@
-"""What a fork waits for: imports and work with LLVM in other threads, which nobody would end in the child."""
+"""The lock that a fork waits for: held by imports and LLVM in other threads, which nobody would end in the child."""
 
 from __future__ import annotations
 

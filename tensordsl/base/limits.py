@@ -1,8 +1,7 @@
-"""How much memory this process may have, and errors that say that it has no more.
+"""The memory limit of this process, and MemoryError for everything that says that there is no more.
 
-Loaders and compilers say in many ways that there is no memory: an OSError or ImportError of the dynamic linker, an
-interpreter's SystemError; LLVM and OpenBLAS end the process.  Here all of these become MemoryError: the first ones by
-`memory_errors`, the last by `require_space` before.
+Loaders and compilers say it by an OSError or ImportError of the dynamic linker, or an interpreter's SystemError, which
+`memory_errors` converts; LLVM and OpenBLAS end the process, which `require_space` prevents.
 """
 
 from __future__ import annotations

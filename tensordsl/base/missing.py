@@ -1,5 +1,4 @@
-"""What the error for a name that a module lacks says: names of Theano's, PyTensor's and NumPy's that are not here, else
-similar ones."""
+"""The error for a name that a module lacks: names of Theano, PyTensor, NumPy that are not here, else similar ones."""
 
 from __future__ import annotations
 

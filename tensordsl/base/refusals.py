@@ -38,9 +38,9 @@ def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return call
 
 
-def name_functions(namespace: dict[str, Any], names: Iterable[str], home: str) -> None:
-    """Let the public functions of a module, and these only there, be `named`.  home: a module that has the same names,
-    where pickles look for them; doctest, which has seen the functions where they are made, does not look there."""
+def name_functions(namespace: dict[str, Any], names: Iterable[str], module: str) -> None:
+    """Let the public functions of a namespace be `named`.  module: one that has the same names, where pickles look for
+    them; doctest, which has seen the functions where they are made, does not look there."""
     done: dict[Any, Any] = {}
     for name in names:
         function = namespace[name]
@@ -48,7 +48,7 @@ def name_functions(namespace: dict[str, Any], names: Iterable[str], home: str) -
             if function not in done:
                 own = function.__name__ if function.__name__ in namespace else name
                 made = done[function] = named(function, own)
-                made.__module__, made.__name__, made.__qualname__ = home, own, own
+                made.__module__, made.__name__, made.__qualname__ = module, own, own
             namespace[name] = done[function]
 
 

@@ -58,8 +58,8 @@ def _in_thread(size: int, call: Callable[[], Value]) -> Value:
 
 def _stack_bytes(unknown: int) -> int:
     """Of this thread's stack; `unknown` where the system does not tell."""
-    ask = _system()
-    return ask(unknown) if ask is not None else unknown
+    thread_stack_bytes = _system()
+    return thread_stack_bytes(unknown) if thread_stack_bytes is not None else unknown
 
 
 @cache
@@ -74,7 +74,7 @@ def _system() -> Callable[[int], int] | None:
         return None
     this_thread.restype = ctypes.c_void_p
 
-    def ask(unknown: int) -> int:
+    def thread_stack_bytes(unknown: int) -> int:
         attributes, low, size = (ctypes.c_int64 * 32)(), ctypes.c_size_t(), ctypes.c_size_t()
         if attributes_of(ctypes.c_void_p(this_thread()), ctypes.byref(attributes)):
             return unknown
@@ -82,4 +82,4 @@ def _system() -> Callable[[int], int] | None:
         drop(ctypes.byref(attributes))
         return size.value
 
-    return ask
+    return thread_stack_bytes

@@ -1,6 +1,6 @@
-"""What lower rooms need of upper ones: a name, whose place the package enters at its import, is loaded at first use.
+"""References from lower rooms to upper ones: names whose modules are loaded at first use.
 
-So no module imports one above it, and `tensordsl/__init__.py` has the whole list: a variable is of the class that
+`tensordsl/__init__.py` has the whole list, so that no module imports one above it: a variable is of the class that
 carries the operators, its `eval` compiles, a pickle names rows of the table.
 """
 

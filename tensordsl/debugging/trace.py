@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensordsl.debugging.reports import report
-from tensordsl.graph.evaluate import evaluate_node, in_turn, taken
+from tensordsl.graph.evaluate import evaluate_node, in_order, taken
 from tensordsl.graph.variables import Apply, Constant, Elementwise, Variable
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def trace(
     """
     position = {id(node): index for index, node in enumerate(spec.nodes())}
     roots = until.inputs if until is not None else spec.results
-    for node in in_turn(roots, lambda v: has(v, values), lambda v: value_of(v, values)):
+    for node in in_order(roots, lambda v: has(v, values), lambda v: value_of(v, values)):
         operands = [value_of(v, values) for v in node.inputs if has(v, values)]
         index = position.get(id(node), -1)
         if before is not None:
@@ -111,7 +111,7 @@ def finish(spec: FunctionSpec, values: Values) -> list[Array]:
     outputs: list[Array] = []
     new: list[Array] = []
     for result in spec.results:
-        array = _own(value_of(result, values), taken)
+        array = _owned(value_of(result, values), taken)
         taken.append(array)
         (outputs if len(outputs) < len(spec.outputs) else new).append(array)
     # Everything that may fail stands before this line: from here on the state changes.
@@ -120,6 +120,6 @@ def finish(spec: FunctionSpec, values: Values) -> list[Array]:
     return outputs
 
 
-def _own(array: Array, taken: list[Array]) -> Array:
+def _owned(array: Array, taken: list[Array]) -> Array:
     is_own = array.base is None and array.flags.owndata and array.flags.writeable and array.flags.c_contiguous
     return array if is_own and not any(array is other for other in taken) else np.array(array, order="C")

@@ -96,10 +96,10 @@ def _matrices(
 
     m, n, k, ldc = sizes
     steps, shapes = (strides[:2], strides[2:], (ldc, 1)), ((m, k), (k, n), (m, n))
-    count, apart = several[:1], [(d,) for d in (*several[1:], m * ldc)] if several else [()] * 3
+    count, batch_strides = several[:1], [(d,) for d in (*several[1:], m * ldc)] if several else [()] * 3
     return tuple(
         Operand(place, (*count, *shape), (*first, *rest))
-        for place, shape, first, rest in zip(places, shapes, apart, steps, strict=True)
+        for place, shape, first, rest in zip(places, shapes, batch_strides, steps, strict=True)
     )
 
 
@@ -232,7 +232,7 @@ def library(runner: DeviceRunner, i: Any) -> None:
             i.function, dtypes, operands, device.driver.info.multiprocessors
         )
         key = i.function, dtypes[0], dtypes[1], len(operands[0].shape)
-        return _shared_kernels(runner, key, made.text, made.parts), scratch, launches
+        return _shared_kernels(runner, key, made.text, made.all_kernels), scratch, launches
 
     _run(runner, ("library", i.function, *described), plan)
 

@@ -1,4 +1,4 @@
-"""What Theano's programs ask of a compiled function: where its values are, and what it was made of."""
+"""Theano's attributes of a compiled function: where its values are, and what it was made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a `FunctionSpec` to something that runs: native code, or the reference evaluator under a mode that needs it."""
+"""Linking: a `FunctionSpec` becomes native code, or the reference evaluator under a mode that needs it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
         on_error=on_error,
         hosts=hosts,
         compile=partial(with_stack, COMPILER_STACK_BYTES, late_object),
-        outgrown=lambda: _parts(with_stack(COMPILER_STACK_BYTES, compile_spec, spec, mode, outgrown=True), spec),
+        deoptimised=lambda: _parts(with_stack(COMPILER_STACK_BYTES, compile_spec, spec, mode, deoptimised=True), spec),
     )
 
 

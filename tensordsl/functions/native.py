@@ -56,11 +56,11 @@ class _State:
     tuning: Any = None  # see `set_tuning`
 
 
-def compile_spec(spec: Any, mode: Any, outgrown: bool = False) -> Compiled:
+def compile_spec(spec: Any, mode: Any, deoptimised: bool = False) -> Compiled:
     """The object code of a `tensordsl.signature.spec.FunctionSpec`; of the mode only the choice of passes matters.
     outgrown: it is made for shared variables of any size, not for what they have now."""
     start = time.perf_counter()
-    small = () if outgrown else small_variables(spec)
+    small = () if deoptimised else small_variables(spec)
     key = program_key(spec, mode, small=small)
     if key is not None:
         found = _State.executables.get(key)
@@ -97,7 +97,7 @@ def small_variables(spec: Any) -> tuple[int, ...]:
 
 
 @unwatched()
-def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str], bytes]) -> Compiled:
+def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str, bool], bytes]) -> Compiled:
     with forks.lock:
         from tensordsl.codegen.compiler import pipeline  # late: a warm start needs neither passes nor emitters
 
@@ -219,19 +219,19 @@ def memory_map(spec: Any, mode: Any) -> Any:
     return memory_map.memory_map(program, inputs, shared)
 
 
-def _kernels(text: str) -> bytes:
+def _kernels(text: str, forward: bool) -> bytes:
     """The object of a module of kernels."""
     from tensordsl.codegen.llvm.compile import compile_object  # late: the compiler
 
-    return compile_object(text, 1)
+    return compile_object(text, 1, (), forward)
 
 
-def _kept_kernels(text: str) -> bytes:
+def _kept_kernels(text: str, forward: bool) -> bytes:
     """The object of a module of kernels, from the disk cache if it has one of the same text."""
-    key = cache.key("kernels", cache.compiler_version(), text)
+    key = cache.key("kernels", cache.compiler_version(), str(forward), text)
     blob = cache.get(key)
     if blob is None:
-        blob = _kernels(text)
+        blob = _kernels(text, forward)
         cache.put(key, blob)
     return blob
 
@@ -251,7 +251,8 @@ def late_object(parts: Sequence[bytes]) -> Made:
         made = modules.late_kernels(parts)
         words = [pack(f"<{len(m.descriptor)}q", *m.descriptor) for m in made]
         libraries = needed_parts(m.descriptor for m in made)
-        blob = packed([[m.symbols for m in made], libraries], [compile_object(modules.module_text(made), 1), *words])
+        code = compile_object(modules.module_text(made), 1, (), modules.loads_forward(made))
+        blob = packed([[m.symbols for m in made], libraries], [code, *words])
         cache.put(key, blob)
         found = _unpacked(blob)
     _tell(f"kernels that a call requires in {1e3 * (time.perf_counter() - start):.1f} ms")

@@ -22,17 +22,17 @@ def evaluate(outputs: Iterable[Variable], values: Mapping[Variable, Any]) -> lis
     def look_up(v: Variable) -> Any:
         return _look_up(known, v)
 
-    for node in in_turn(outputs, lambda v: isinstance(v, Constant) or id(v) in known, look_up):
+    for node in in_order(outputs, lambda v: isinstance(v, Constant) or id(v) in known, look_up):
         for v, array in zip(node.outputs, evaluate_with(node, look_up), strict=True):
             known.setdefault(id(v), array)
     return [look_up(v) for v in outputs]
 
 
-def in_turn(
+def in_order(
     roots: Iterable[Variable], has: Callable[[Variable], bool], value_of: Callable[[Variable], Any]
 ) -> Iterator[Apply]:
-    """The applications that `roots` need, each when its operands have values; whoever asks for the next one has given
-    values to the outputs of the last.  Of an `ifelse` only the branch taken is needed."""
+    """The applications that `roots` need, each when its operands have values; the caller evaluates each before the
+    next one.  Of an `ifelse` only the branch taken is needed."""
     stack = [v.owner for v in reversed(list(roots)) if v.owner is not None and not has(v)]
     while stack:
         node = stack[-1]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph.evaluate import evaluate_with, in_turn
+from tensordsl.graph.evaluate import evaluate_with, in_order
 from tensordsl.graph.variables import Apply, Constant, Variable
 
 
@@ -33,7 +33,7 @@ def evaluate(outputs: Any, values: Mapping[Variable, Any] | None = None) -> Any:
     def value_of(v: Variable) -> Any:
         return _value_of(v, known)
 
-    for node in in_turn(wanted, lambda v: isinstance(v, Constant) or id(v) in known, value_of):
+    for node in in_order(wanted, lambda v: isinstance(v, Constant) or id(v) in known, value_of):
         for v, array in zip(node.outputs, evaluate_with(node, value_of), strict=True):
             _check_shape(_describe(node), array, v)
             known.setdefault(id(v), array)

@@ -1,4 +1,4 @@
-"""What Theano's programs read off an op: its class, its text, its parameters.  One table over the rows.
+"""Theano's view of an op: its class, its text, its parameters, by one table over the rows.
 
 Here an op is a row; Theano has a class of ops for most of them.  `class_of` is the name of that class, by which
 `tensordsl.ops.kinds` answers `isinstance(v.owner.op, T.Join)`; `text` is `str(op)`; `attribute` is `op.axis`.

@@ -1,4 +1,4 @@
-"""What is known of a value before its contents: a dtype and a shape with possibly unknown extents."""
+"""Types of variables: a dtype, and a shape with possibly unknown extents."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""What a type does with values and variables: check, convert, compare.  `TensorType`'s methods of these names are the
-public way here."""
+"""Values and variables of a type: checks, conversion, comparison.
+
+`TensorType`'s methods of these names are the public interface.
+"""
 
 from __future__ import annotations
 

@@ -67,9 +67,15 @@ class Expand:
 
 @record(eq=False)
 class Kernel:
-    """Meaning: a construct the compiler knows by name (dot, reshape, subtensor, take, for, ifelse, print, ...)."""
+    """Meaning: a construct the compiler knows by name (dot, reshape, subtensor, take, for, ifelse, print, ...).
+
+    takes_complex: operands may be complex numbers; calls_python: the program calls code of this process, which no other
+    can run.
+    """
 
     name: str
+    takes_complex: bool = True
+    calls_python: bool = False
 
 
 Meaning = Elementwise | Reduction | Movement | Expand | Kernel
@@ -465,7 +471,7 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
 
     Returns one variable, or a tuple where the op has several results.
     """
-    if _OPERAND_HOOKS and not _OWN.graphs:
+    if _OPERAND_HOOKS and not _INTERNAL.graphs:
         for change in _OPERAND_HOOKS:
             inputs = change(op, inputs)
     try:
@@ -487,7 +493,7 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
     else:
         outputs = (tensor_type(dtype, tuple(shape)).output(node, 0),)
     object.__setattr__(node, "outputs", outputs)
-    if _APPLY_HOOKS and not _OWN.graphs and not _OWN.copies:
+    if _APPLY_HOOKS and not _INTERNAL.graphs and not _INTERNAL.copies:
         for hook in _APPLY_HOOKS:
             hook(node)
     return outputs if several else outputs[0]
@@ -502,19 +508,19 @@ _COMPLEX_HOOKS: list[Callable[[Op, tuple[str, ...], dict[str, Any]], None]] = []
 _OPERAND_HOOKS: list[Callable[[Op, tuple[Variable, ...]], tuple[Variable, ...]]] = []
 
 
-class _Own(_local):
+class _Internal(_local):
     """How many graphs of the library's own, and copies of the user's, this thread is building."""
 
     graphs = 0
     copies = 0
 
 
-_OWN = _Own()
+_INTERNAL = _Internal()
 
 
 def has_hooks() -> bool:
     """Whether somebody is told of new applications, or chooses their operands."""
-    return bool(_APPLY_HOOKS or _OPERAND_HOOKS) and not _OWN.graphs
+    return bool(_APPLY_HOOKS or _OPERAND_HOOKS) and not _INTERNAL.graphs
 
 
 class unwatched:
@@ -525,10 +531,10 @@ class unwatched:
         self._kind = "copies" if copies else "graphs"
 
     def __enter__(self) -> None:
-        setattr(_OWN, self._kind, getattr(_OWN, self._kind) + 1)
+        setattr(_INTERNAL, self._kind, getattr(_INTERNAL, self._kind) + 1)
 
     def __exit__(self, *_: object) -> None:
-        setattr(_OWN, self._kind, getattr(_OWN, self._kind) - 1)
+        setattr(_INTERNAL, self._kind, getattr(_INTERNAL, self._kind) - 1)
 
     def __call__(self, function: Function) -> Function:
         """As a decorator: whatever `function` builds."""

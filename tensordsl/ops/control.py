@@ -290,7 +290,7 @@ def _require_oracle(x: Any, condition: Any, message: str, kind: str) -> Any:
 
 
 PRINT = Op(
-    "print", _first_dtype, shape_of_first, _print_oracle, Kernel("print"),
+    "print", _first_dtype, shape_of_first, _print_oracle, Kernel("print", calls_python=True),
     lambda g, out, x, **attrs: (g,), effect=True, print_name="Print",
     use=lambda node: node.attrs.get("printer") or Print(node.attrs["message"], node.attrs["attrs_names"]),
 )  # fmt: skip

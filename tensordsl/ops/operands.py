@@ -1,4 +1,4 @@
-"""What every row needs: arguments as variables, constants, and the shape rule of broadcasting operands."""
+"""Operands of rows: arguments as variables, constants, and the shape rule of broadcasting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the options `cast_policy` and `warn_float64` do to new applications of ops."""
+"""The options `cast_policy` and `warn_float64`, and what they do to new applications of ops."""
 
 from __future__ import annotations
 

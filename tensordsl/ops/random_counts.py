@@ -152,9 +152,15 @@ def _multinomial_shape(d: Dims, words: Any, n: Any, pvals: Any) -> tuple[Any, ..
     return (*d.shape(words), d.shape(pvals)[-1])
 
 
-POISSON = Op("poisson", _counts, broadcast, numpy_poisson, Kernel("host"), no_gradient=INTEGER_VALUED)
-BINOMIAL = Op("binomial", _trials_first, broadcast, numpy_binomial, Kernel("host"), no_gradient=INTEGER_VALUED)
+CALL = Kernel("host", takes_complex=False, calls_python=True)
+POISSON = Op("poisson", _counts, broadcast, numpy_poisson, CALL, no_gradient=INTEGER_VALUED)
+BINOMIAL = Op("binomial", _trials_first, broadcast, numpy_binomial, CALL, no_gradient=INTEGER_VALUED)
 MULTINOMIAL = Op(
-    "multinomial", _trials_first, _multinomial_shape, numpy_multinomial, Kernel("host"), no_gradient=INTEGER_VALUED
+    "multinomial",
+    _trials_first,
+    _multinomial_shape,
+    numpy_multinomial,
+    CALL,
+    no_gradient=INTEGER_VALUED,
 )
 ROWS = (POISSON, BINOMIAL, MULTINOMIAL)

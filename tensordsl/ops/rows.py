@@ -1,4 +1,4 @@
-"""How rows of elementwise ops are made, and the dtype rules that several of them share."""
+"""Makers of rows of elementwise ops, and the dtype rules that several of them share."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def row(
 def real_function(
     name: str, numpy: Callable[..., Any], gradient: Gradient | None, ulp: float = 4.0, **columns: Any
 ) -> Op:
-    """A row for a real function of `scalar_ir.builder.MATH`, judged by NumPy in float64."""
+    """A row for a real function of `scalar_ir.math.FUNCTIONS`, judged by NumPy in float64."""
     columns.setdefault("dtype", float_of)
     return row(name, lambda b, *x: b.call(name, *x), numpy, gradient, wide=True, ulp=ulp, **columns)
 

@@ -1,4 +1,4 @@
-"""What a function is before it is compiled: its inputs, outputs, updates and how calls bind arguments."""
+"""The specification of a function before it is compiled: inputs, outputs, updates, and how calls bind arguments."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from tensordsl.codegen.llvm.emit_scalars import Code, emit, load, memory_type, store
-from tensordsl.codegen.scalar_ir.builder import ARITY, Builder, Val
+from tensordsl.codegen.scalar_ir.builder import Builder, Val
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 
 _names = itertools.count()
 
@@ -95,4 +96,4 @@ class Kernel:
 
 @cache
 def math_kernel(name: str, dtype: str, W: int, inline: int = 4, isa: str | None = None, cpu: str = "") -> Kernel:
-    return Kernel([dtype] * ARITY[name], lambda b, *x: b.call(name, *x), W, inline, isa, cpu)
+    return Kernel([dtype] * FUNCTIONS[name].arity, lambda b, *x: b.call(name, *x), W, inline, isa, cpu)

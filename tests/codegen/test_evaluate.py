@@ -9,7 +9,7 @@ import pytest
 import scipy.special
 
 from tensordsl.codegen.scalar_ir.builder import ARITY, Builder
-from tensordsl.codegen.scalar_ir.interpreter import CONVERSIONS, OPERATIONS, apply, evaluate
+from tensordsl.codegen.scalar_ir.math.interpreter import CONVERSIONS, OPERATIONS, apply, evaluate
 
 
 def test_every_operation_has_a_row():

@@ -7,19 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tuned import tuned, use
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.bufferise import library_calls
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(fresh_code: pytest.MonkeyPatch) -> None:
     """Few lines in a block, and few blocks."""
-    fresh_code.setattr(library_calls, "GRAIN", {"sort": 20, "argsort": 20})
-    fresh_code.setattr(library_calls, "SUMMED", 20)
-    fresh_code.setattr(library_calls, "TOGETHER", 3)
-    fresh_code.setattr(library_calls, "PARTS", 7)
+    calls = {"sort_task_elements": 20, "scan_task_elements": 20, "lines_together": 3}
+    use(fresh_code, tuned(calls=calls, blocking={"max_parts": 7}))
 
 
 FUNCTIONS: dict[str, tuple[Callable[[Any, int], Any], Callable[[Any, int], Any]]] = {

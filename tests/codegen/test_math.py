@@ -9,35 +9,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from math_oracles import PRECISE, errors, grid, samples
+from math_oracles import errors, grid, samples
 from scalar_kernels import Kernel, kernel_text, math_kernel
 
-from tensordsl.codegen.scalar_ir.builder import ARITY, MATH, Builder
-from tensordsl.codegen.scalar_ir.interpreter import OPERATIONS, evaluate
-from tensordsl.codegen.scalar_ir.math import ACCURACY, EXPANSIONS, MONOTONIC, SLOW, coefficients, complete
+from tensordsl.codegen.scalar_ir.builder import Builder
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS, coefficients
+from tensordsl.codegen.scalar_ir.math.interpreter import OPERATIONS, evaluate
 from tensordsl.codegen.target.machine import native_width
 
 WIDTH = {"float64": 8, "float32": 16}
-COSTLY = tuple(PRECISE)  # their oracle is mpmath
 HAS_AVX2 = native_width() >= 32 and platform.machine() == "x86_64"
-ALL = [(name, dtype) for name in MATH for dtype in ("float64", "float32")]
-
-
-# By how many floats monotonic functions that are not in MONOTONIC may step back.
-STEPS = {"cbrt": 1, "sigmoid": 1, "softplus": 2, "erfc": 1, "erfcx": 1, "erfinv": 1}
-
-
-def test_every_function_has_an_expansion_and_a_bound():
-    assert set(EXPANSIONS) == set(ACCURACY) == set(MATH)
-    assert set(SLOW) <= set(MATH)
+ALL = [(name, dtype) for name in FUNCTIONS for dtype in ("float64", "float32")]
+WITH_SLOW_TIER = [name for name, f in FUNCTIONS.items() if f.slow_tier]
+MONOTONIC = [name for name, f in FUNCTIONS.items() if f.monotonic]
 
 
 @pytest.mark.parametrize(("name", "dtype"), ALL)
 def test_error_is_within_the_stated_bound(name, dtype):
-    x = samples(name, dtype, 300 if name in COSTLY else 20000)
+    x = samples(name, dtype, 20000 if FUNCTIONS[name].oracle is None else 300)
     error = errors(name, dtype, x, math_kernel(name, dtype, WIDTH[dtype])(*x))
     worst = int(np.argmax(error))
-    assert error[worst] <= ACCURACY[name][dtype], [v[worst] for v in x]
+    assert error[worst] <= FUNCTIONS[name].accuracy[dtype], [v[worst] for v in x]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -61,7 +53,7 @@ def test_result_does_not_depend_on_the_width(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", MATH)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_result_is_the_same_without_instructions_of_one_target(name, dtype):
     x = samples(name, dtype, 200)
     W = 64 // np.dtype(dtype).itemsize
@@ -129,21 +121,21 @@ def test_a_column_of_pieces_is_one_register_with_avx2(name, columns):
     assert text.count("call <8 x float> @llvm.x86.avx2.permps") == columns
 
 
-@pytest.mark.parametrize("name", [name for name in MATH if name not in SLOW])
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in WITH_SLOW_TIER])
 def test_expansion_means_the_same_in_the_evaluator(name):
     x = samples(name, "float64", 8)
     b = Builder()
-    params = [b.param(f"x{i}", "float64") for i in range(ARITY[name])]
+    params = [b.param(f"x{i}", "float64") for i in range(FUNCTIONS[name].arity)]
     values = dict(zip(map(id, params), x, strict=True))
-    (got,) = evaluate([EXPANSIONS[name](b, *params)], lambda v: values[id(v)])
+    (got,) = evaluate([FUNCTIONS[name].expansion(b, *params)], lambda v: values[id(v)])
     np.testing.assert_array_equal(got, math_kernel(name, "float64", 8)(*x))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", sorted(SLOW))
+@pytest.mark.parametrize("name", WITH_SLOW_TIER)
 def test_without_branches_the_result_is_the_same(name, dtype):
     x = samples(name, dtype, 500)
-    branchless = Kernel([dtype] * ARITY[name], lambda b, *v: complete(b, name, *v), 8)
+    branchless = Kernel([dtype] * FUNCTIONS[name].arity, FUNCTIONS[name].complete, 8)
     np.testing.assert_array_equal(branchless(*x), math_kernel(name, dtype, 8)(*x))
 
 
@@ -164,11 +156,11 @@ def test_huge_and_hard_arguments(name):
             ]
         ),
     )
-    assert errors(name, "float64", x, math_kernel(name, "float64", 8)(*x)).max() <= ACCURACY[name]["float64"]
+    assert errors(name, "float64", x, math_kernel(name, "float64", 8)(*x)).max() <= FUNCTIONS[name].accuracy["float64"]
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")
-@pytest.mark.parametrize("name", [*MONOTONIC, *STEPS])
+@pytest.mark.parametrize("name", MONOTONIC)
 def test_neighbouring_floats_have_results_in_order(name):
     """At random places, each of 512 neighbours."""
     first = np.random.default_rng(0).integers(0, 0x7F800000 - 512, 400, dtype="uint32")
@@ -177,9 +169,8 @@ def test_neighbouring_floats_have_results_in_order(name):
     for sign in (1, -1):
         x = sign * bits.view("float32")
         y = math_kernel(name, "float32", 16)(x.ravel()).reshape(x.shape)
-        rising = sign * (-1 if name in ("arccos", "log1mexp", "erfc", "erfcx") else 1)
-        steps = rising * np.diff(y)
-        assert not (steps < -STEPS.get(name, 0) * np.spacing(np.abs(y[:, 1:]))).any()
+        steps = sign * FUNCTIONS[name].monotonic * np.diff(y)
+        assert not (steps < -FUNCTIONS[name].steps_back * np.spacing(np.abs(y[:, 1:]))).any()
 
 
 def test_coefficients_are_what_the_tool_makes():
@@ -197,8 +188,8 @@ def test_documented_table_states_the_bounds():
     text = (Path(__file__).parents[2] / "docs" / "accuracy.md").read_text()
     rows = [
         [cell.strip() for cell in line.strip("|\n").split("|")] for line in text.splitlines() if line.startswith("| ")
-    ][1 : len(MATH) + 1]
-    assert [row[0] for row in rows] == list(MATH)
+    ][1 : len(FUNCTIONS) + 1]
+    assert [row[0] for row in rows] == list(FUNCTIONS)
     for name, bound64, max64, _, _, _, _, bound32, max32, *_ in rows:
-        assert (float(bound64), float(bound32)) == (ACCURACY[name]["float64"], ACCURACY[name]["float32"]), name
+        assert (float(bound64), float(bound32)) == tuple(FUNCTIONS[name].accuracy.values()), name
         assert float(max64) <= float(bound64) and float(max32) <= float(bound32), name

@@ -8,7 +8,7 @@ import llvmlite.binding as llvm
 import pytest
 from scalar_kernels import kernel_text
 
-from tensordsl.codegen.scalar_ir.builder import ARITY, MATH
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 
 # name -> (triple, cpu, features, bytes of a vector, instruction set of `Code`)
 TARGETS = {
@@ -28,7 +28,7 @@ def object_of(target, name, dtype):
         cpu=cpu, features=features, opt=1, reloc="pic", codemodel="small"
     )
     W = 2 * size // {"float64": 8, "float32": 4}[dtype]
-    text, _ = kernel_text([dtype] * ARITY[name], lambda b, *x: b.call(name, *x), W, isa=isa)
+    text, _ = kernel_text([dtype] * FUNCTIONS[name].arity, lambda b, *x: b.call(name, *x), W, isa=isa)
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = triple, str(machine.target_data)
     return machine.emit_object(module)
@@ -52,7 +52,7 @@ def undefined_symbols(data):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_objects_need_no_library(target):
-    for name in MATH:
+    for name in FUNCTIONS:
         for dtype in ("float64", "float32"):
             data = object_of(target, name, dtype)
             assert undefined_symbols(data) == [], (name, dtype)

@@ -16,7 +16,7 @@ from tuned import HERE, WIDE, of_width, tuned
 from tensordsl.codegen.cpu.schedule import lane_across, row_by_row, schedule
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
-from tensordsl.codegen.scalar_ir.interpreter import evaluate
+from tensordsl.codegen.scalar_ir.math.interpreter import evaluate
 from tensordsl.codegen.target import machine
 from tensordsl.codegen.target.tuning import ANY, Tuning
 from tensordsl.ops.array import reducers

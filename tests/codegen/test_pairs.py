@@ -14,7 +14,7 @@ from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
-from tensordsl.codegen.scalar_ir.interpreter import evaluate
+from tensordsl.codegen.scalar_ir.math.interpreter import evaluate
 from tensordsl.ops.array.reducers import MAX, SUM
 from tensordsl.types import COMPLEX
 

@@ -379,7 +379,7 @@ def test_a_compile_leaves_nothing_in_circles() -> None:
         gc.collect()
         gc.disable()
         try:
-            pipeline.compile_graph("model", [x, y], [w], outputs, updates, False, kernel_object=lambda text: b"")
+            pipeline.compile_graph("model", [x, y], [w], outputs, updates, False, kernel_object=lambda *text: b"")
             assert not collected or gc.collect() < 100  # the types of LLVM's buffers
         finally:
             gc.enable()

@@ -149,11 +149,11 @@ arm = llvm.Target.from_triple("aarch64-unknown-linux-gnu")
 machines = [arm.create_target_machine(cpu="neoverse-n1", opt=level, reloc="pic") for level in range(3)]
 usual, library = target.compile_object, library_build.library_objects
 
-def compile_both(text, opt=2, kept=()):
+def compile_both(text, opt=2, *switches):
     compile_arm(text, opt)
-    return usual(text, opt, kept)
+    return usual(text, opt, *switches)
 
-def compile_arm(text, opt=2, kept=()):
+def compile_arm(text, opt=2, *switches):
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = arm.triple, str(machines[opt].target_data)
     made = machines[opt].emit_object(module)
@@ -170,7 +170,7 @@ def usual_library(name):  # it has this processor's own instructions
 target.compile_object, library_build.library_objects = compile_both, usual_library
 exec(sys.argv[1])
 platform.machine = lambda: "aarch64"
-assert target._switches("  %v = load <64 x double>, ptr %p")[target.ORDER] == (target.USUAL, target.USUAL)  # or LLVM crashes
+assert target._switches(forward=True)[target.SCHEDULER] == (target.DEFAULT_SCHEDULER,) * 2  # or LLVM crashes
 target.compile_object = compile_arm
 for name in layouts.LIBRARY:
     library(name)

@@ -12,7 +12,7 @@ from test_fuse import plan
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.fusion import partition
-from tensordsl.codegen.fusion.inline import Cut, Pull
+from tensordsl.codegen.fusion.inline import Cut, Inliner
 
 A, V = T.dmatrix("A"), T.dvector("V")
 Step = Callable[[Any], Any]
@@ -76,8 +76,8 @@ def unrolled(name: str, steps: int) -> list[Any]:
 def test_groups_are_formed_in_linear_work(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tensors pulled into groups, whatever comes of these."""
     pulled: list[Any] = []
-    made = Pull.made
-    monkeypatch.setattr(Pull, "made", lambda *args: pulled.append(args[1]) or made(*args))
+    made = Inliner.made
+    monkeypatch.setattr(Inliner, "made", lambda *args: pulled.append(args[1]) or made(*args))
     counts = []
     for steps in (30, 60):
         pulled.clear()

@@ -12,14 +12,15 @@ import pytest
 from scalar_kernels import Kernel, kernel_text, math_kernel
 
 from tensordsl.codegen.llvm.emit_scalars import Code, constant, emit, math_definition, math_symbol
-from tensordsl.codegen.scalar_ir.builder import ARITY, COMPUTED, DTYPES, INTEGERS, MATH, Builder
-from tensordsl.codegen.scalar_ir.interpreter import apply
+from tensordsl.codegen.scalar_ir.builder import ARITY, COMPUTED, DTYPES, INTEGERS, Builder
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS
+from tensordsl.codegen.scalar_ir.math.interpreter import apply
 from tensordsl.codegen.target.machine import host_isa
 
 WIDTHS = (1, 8, 16)
 DIVISIONS = ("floordiv", "mod", "fmod")
 PARTS = ("exponent", "significand", "ldexp", "lookup", "part", "complex")
-PLAIN = [op for op in ARITY if op not in (*MATH, *PARTS, *DIVISIONS, "cast", "bitcast", "select", "fma")]
+PLAIN = [op for op in ARITY if op not in (*PARTS, *DIVISIONS, "cast", "bitcast", "select", "fma")]
 
 
 def special(dtype):
@@ -268,8 +269,8 @@ def test_only_intrinsics_that_are_instructions():
         "umax",
         "vector",
     }
-    for name in MATH:
-        text, _ = kernel_text(["float64"] * ARITY[name], lambda b, *x, name=name: b.call(name, *x), 8, isa="")
+    for name, f in FUNCTIONS.items():
+        text, _ = kernel_text(["float64"] * f.arity, lambda b, *x, name=name: b.call(name, *x), 8, isa="")
         assert set(re.findall(r"@llvm\.([a-z]+)", text)) <= allowed
         assert set(re.findall(r"@(?!llvm)(\w+)", text)) <= {"k"} | set(
             re.findall(r"(?:define internal .*? |^)@(\w+)(?:\(| = )", text, re.M)

@@ -11,7 +11,6 @@ import pytest
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.compiler.pipeline import optimise_lowered
-from tensordsl.codegen.passes.complex_moves import MOVES
 from tensordsl.codegen.tensor_ir.graph import toposort
 from tensordsl.codegen.tensor_ir.lower import lower
 from tensordsl.types import COMPLEX
@@ -24,7 +23,7 @@ def moves(*outputs: Any) -> list[tuple[str, str]]:
     """(op, dtype) of the moves that are left."""
     lowered = lower([z, w], [], outputs, [])
     optimise_lowered(lowered, on_cpu=True)
-    return [(v.op, v.dtype) for v in toposort(lowered.outputs) if v.op in MOVES]
+    return [(v.op, v.dtype) for v in toposort(lowered.outputs) if v.traits.moves_only]
 
 
 def written(v: Any) -> Any:

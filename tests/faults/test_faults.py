@@ -18,6 +18,7 @@ from hand_programs import CASES, N, function, listed, native, native_kernels, nu
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.program_ir.verify import faults
+from tensordsl.codegen.tensor_ir.construct import interpret
 from tensordsl.runtime.calls.state import Cell
 from tensordsl.runtime.interpreter import runner
 from tensordsl.runtime.interpreter.faults import Injected, every_fault, snapshot
@@ -74,13 +75,13 @@ def test_plan_runner_leaves_the_state_at_every_fault(name: str, hold: bool) -> N
     held = [s.array for s in storages] if hold else []
 
     def attempt(ordinal: int) -> None:
-        runner.run(program, args, storages, kernels, case.hosts, inject=ordinal)
+        runner.run(program, args, storages, kernels, case.hosts, library=interpret, inject=ordinal)
 
     def observe() -> Any:
         return snapshot([s.array for s in storages] + args), [s.lock for s in storages]
 
     assert every_fault(count(name), attempt, observe, (Injected,)) == []
-    got = listed(runner.run(program, args, storages, kernels, case.hosts))
+    got = listed(runner.run(program, args, storages, kernels, case.hosts, library=interpret))
     want, state = case.expected(args, case.state())
     assert all(np.allclose(a, b) for a, b in zip(got, want, strict=True))
     assert all(np.allclose(s.array, b) for s, b in zip(storages, state, strict=True))
@@ -225,7 +226,7 @@ def test_a_failing_check_leaves_the_state(name: str) -> None:
         f(*args)
     assert observe() == before
     with pytest.raises(ValueError, match=r"\(5, 11\)"):
-        runner.run(program, args, [runner.Storage(a) for a in case.state()], (), case.hosts)
+        runner.run(program, args, [runner.Storage(a) for a in case.state()], (), case.hosts, library=interpret)
 
 
 def bad_hosts() -> dict[str, tuple[Callable[..., Any], type[Exception]]]:
@@ -377,7 +378,7 @@ def test_two_threads_of_plan_runs_some_of_which_fail(name: str) -> None:
     def work(k: int) -> None:
         for i in range(ROUNDS // 2):
             try:
-                runner.run(program, args, storages, kernels, case.hosts, inject=i % (n + 2) - 1)
+                runner.run(program, args, storages, kernels, case.hosts, library=interpret, inject=i % (n + 2) - 1)
                 done[k] += 1
             except Injected:
                 pass

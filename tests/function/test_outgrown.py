@@ -72,9 +72,9 @@ def kinds(small: tuple[int, ...]) -> set[type[p.Instr]]:
 
 
 def test_blocks_are_left_out_only_for_the_variables_that_are_small() -> None:
-    assert p.Blocks in kinds(()) and p.Outgrow not in kinds(())
-    assert p.Blocks in kinds((1,)) and p.Outgrow not in kinds((1,))
-    assert p.Blocks not in kinds((0,)) and p.Outgrow in kinds((0,))
+    assert p.Blocks in kinds(()) and p.Deoptimise not in kinds(())
+    assert p.Blocks in kinds((1,)) and p.Deoptimise not in kinds((1,))
+    assert p.Blocks not in kinds((0,)) and p.Deoptimise in kinds((0,))
 
 
 @pytest.mark.parametrize("sizes", [SIZES, SIZES[::-1], (LARGE, 0)])

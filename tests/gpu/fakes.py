@@ -18,7 +18,7 @@ from tensordsl.codegen.abi.layouts import DRIVER_CALLS
 from tensordsl.errors import DeviceMemoryError
 from tensordsl.runtime.device.device import get_device, use_driver
 from tensordsl.runtime.driver.cublas import FUNCTIONS as CUBLAS
-from tensordsl.runtime.driver.cublas import WORKSPACE
+from tensordsl.runtime.driver.cublas import WORKSPACE_BYTES
 from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver
 from tensordsl.runtime.driver.cuda_library import FUNCTIONS
 from tensordsl.runtime.driver.cuda_pycuda import PycudaDriver
@@ -339,7 +339,7 @@ class FakeCublas:
         assert (handle, stream) == (99, 55)
 
     def do_cublasSetWorkspace(self, handle: int, address: int, size: int) -> None:
-        assert handle == 99 and size == WORKSPACE and address % 256 == 0
+        assert handle == 99 and size == WORKSPACE_BYTES and address % 256 == 0
 
     def do_cublasSgemm(self, *arguments: Any) -> None:
         self._multiply(np.dtype("float32"), ctypes.c_float, *arguments)

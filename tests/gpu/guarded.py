@@ -14,9 +14,9 @@ import numpy as np
 from tensordsl.errors import DeviceMemoryError
 from tensordsl.runtime.device import pool
 from tensordsl.runtime.driver import simulated, simulator
-from tensordsl.runtime.driver.simulator import GUARD, POISON
+from tensordsl.runtime.driver.simulator import CANARY_VALUE, POISON
 
-PAGE, ACCESS = mmap.PAGESIZE, 16  # bytes; of the widest access of a kernel
+PAGE, ACCESS_BYTES = mmap.PAGESIZE, 16  # bytes; of the widest access of a kernel
 NOTHING = 0  # PROT_NONE
 _protect = ctypes.CDLL(None).mprotect
 
@@ -29,8 +29,8 @@ def frame_of(size: int) -> tuple[np.ndarray, int]:
     for page in (first, first + PAGE + room):
         assert _protect(ctypes.c_void_p(page), ctypes.c_size_t(PAGE), NOTHING) == 0
     frame = np.frombuffer(region, np.uint8, room, PAGE)
-    frame[:] = GUARD
-    return frame, room - -(-size // ACCESS) * ACCESS
+    frame[:] = CANARY_VALUE
+    return frame, room - -(-size // ACCESS_BYTES) * ACCESS_BYTES
 
 
 def array(self: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -59,4 +59,4 @@ def alloc(self: Any, size: int) -> int:
 simulator.Memory.array = array  # type: ignore[method-assign]
 simulated.SimDriver.alloc = alloc  # type: ignore[method-assign]
 pool.bin_size = lambda size: max(size, 1)  # blocks are no larger than what is asked for
-pool.LEAST = 1
+pool.MIN_BLOCK_BYTES = 1

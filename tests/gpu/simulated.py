@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from tensordsl.codegen.fusion.group import Group, buffers
-from tensordsl.codegen.gpu.launch import Launch, Operand, extents, launches, reads_nothing
+from tensordsl.codegen.gpu.launch import Launch, Operand, extents, has_empty_source, launches
 from tensordsl.codegen.gpu.schedule import GpuPlan, plan
 from tensordsl.functions.device_calls import compiled_text
 from tensordsl.runtime.device.device import Device, Module
-from tensordsl.runtime.driver.simulator import CANARY, Memory, Simulator
+from tensordsl.runtime.driver.simulator import CANARY_BYTES, Memory, Simulator
 
 Arrays = dict[str, np.ndarray]
 
@@ -86,7 +86,7 @@ class SimulatedGroup:
             device[name] = poisoned
         operands = {b: self.operand(device[b.name]) for b in self.plan.buffers}
         lengths = extents(self.plan, operands, known)
-        if reads_nothing(self.plan, lengths):
+        if has_empty_source(self.plan, lengths):
             return 1
         for t in self.plan.temporaries:
             operands[t] = self.operand(memory.array(tuple(lengths[e] for e in t.shape), t.type))
@@ -115,8 +115,8 @@ class DeviceGroup(SimulatedGroup):
 
     def operand(self, a: np.ndarray) -> Operand:
         low, high = np.lib.array_utils.byte_bounds(a) if a.size else (a.ctypes.data, a.ctypes.data)
-        block = self.device.pool.take(high - low + CANARY)
-        shift = low % CANARY  # alignment is the same there
+        block = self.device.pool.take(high - low + CANARY_BYTES)
+        shift = low % CANARY_BYTES  # alignment is the same there
         here = np.ctypeslib.as_array((ctypes.c_uint8 * (high - low)).from_address(low))
         if a.size:
             self.device.driver.upload(block.address + shift, here)

@@ -19,7 +19,8 @@ from tensordsl.runtime.device.pool import Pool, bin_size
 from tensordsl.runtime.driver import cuda_library, cuda_pycuda
 from tensordsl.runtime.driver.cuda_ctypes import CtypesDriver
 from tensordsl.runtime.driver.cuda_pycuda import PycudaDriver
-from tensordsl.runtime.driver.protocol import Driver, device_name, error_of, open_driver
+from tensordsl.runtime.driver.protocol import Driver, error_of
+from tensordsl.runtime.driver.registry import device_name, open_driver
 from tensordsl.runtime.driver.simulated import SimDriver
 from tensordsl.runtime.driver.simulator import SimulationError
 

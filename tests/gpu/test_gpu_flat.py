@@ -9,7 +9,7 @@ from simulated import SimulatedGroup
 from test_gpu_kernels import JUDGED
 
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
-from tensordsl.codegen.gpu.elementwise import across, chunks
+from tensordsl.codegen.gpu.elementwise import chunks, tail_threads
 from tensordsl.codegen.gpu.launch import Operand, extents, launches
 from tensordsl.codegen.gpu.schedule import plan
 from tensordsl.codegen.scalar_ir.builder import Builder
@@ -35,7 +35,7 @@ def test_rows_are_accessed_128_bits_wide_where_they_can_be() -> None:
 
 def test_threads_side_by_side_leave_few_without_points() -> None:
     def chosen(rest: int, vector: int = 4) -> tuple[int, int]:
-        n = across(vector, rest, 256)
+        n = tail_threads(vector, rest, 256)
         return n, chunks(vector, rest, n)
 
     assert [chosen(n) for n in (0, 1, 3, 4, 10, 100)] == [(256, 0), (1, 1), (1, 1), (1, 1), (4, 4), (32, 32)]

@@ -14,7 +14,7 @@ from test_kernels import inputs
 from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.gpu.kernels import HELD, GpuKernel
 from tensordsl.codegen.gpu.launch import Operand, extents, launches
-from tensordsl.codegen.gpu.row_in_registers import THREADS, holds, team
+from tensordsl.codegen.gpu.row_in_registers import MAX_BLOCK_THREADS, fits_registers, row_threads
 from tensordsl.codegen.gpu.schedule import plan
 from tensordsl.codegen.scalar_ir.builder import COMPUTED, Builder
 from tensordsl.ops.array import reducers
@@ -52,7 +52,12 @@ def test_rows_of_every_length_agree_with_numpy(name: str, dtype: str) -> None:
 def test_the_longest_rows_and_empty_ones(name: str) -> None:
     run, rng = runner(name, "float32"), np.random.default_rng(1)
     k = held(run)
-    for n, m in ((2, THREADS * k.vector * k.runs), (1, THREADS * k.vector * k.runs + 1), (0, 5), (3, 0)):
+    for n, m in (
+        (2, MAX_BLOCK_THREADS * k.vector * k.runs),
+        (1, MAX_BLOCK_THREADS * k.vector * k.runs + 1),
+        (0, 5),
+        (3, 0),
+    ):
         if m == 0 and name in ("softmax", "crossentropy"):
             continue
         arrays = inputs(name, (n, m), "float32", "random", rng)
@@ -82,11 +87,11 @@ def test_threads_of_a_row_and_the_choice_by_its_length() -> None:
     p = plan(cases.softmax("float32"))
     k = p.kernels[1]
     assert (k.vector, k.runs, k.threads) == (4, 4, 512)
-    assert [team(k, m) for m in (0, 1, 2, 3, 4, 7, 10, 128, 129, 512, 513, 1024, 1025, 8192)] == [
+    assert [row_threads(k, m) for m in (0, 1, 2, 3, 4, 7, 10, 128, 129, 512, 513, 1024, 1025, 8192)] == [
         1, 1, 2, 4, 1, 4, 4, 32, 32, 32, 64, 64, 128, 512,
     ]  # fmt: skip
-    assert all(m % 4 <= team(k, m) and m <= 16 * team(k, m) + m % 4 for m in range(1, 8193))
-    assert holds(k, 8192) and not holds(k, 8193)
+    assert all(m % 4 <= row_threads(k, m) and m <= 16 * row_threads(k, m) + m % 4 for m in range(1, 8193))
+    assert fits_registers(k, 8192) and not fits_registers(k, 8193)
 
     def chosen(n: int, m: int, address: int = 4096, stride: int = 0) -> tuple[str, int, int, int]:
         """Kernel, whether accesses are wide, blocks and threads of a block."""

@@ -108,8 +108,8 @@ def test_short_rows_stand_side_by_side_in_a_warp() -> None:
         """Threads of a row, rows of a warp, and blocks."""
         operands = {b: Operand(4096, (n, m), (m, 1)) for b in p.buffers}
         (launch,) = launches(p, operands, extents(p, operands), 0)
-        team, side = (launch.arguments[launch.kernel.params.index((name,))] for name in ("team", "side"))
-        return team, side, launch.grid
+        row_threads, side = (launch.arguments[launch.kernel.params.index((name,))] for name in ("team", "side"))
+        return row_threads, side, launch.grid
 
     assert shared(512, 1) == shared(512, 2) == (1, 32, 4) and shared(512, 3) == (2, 16, 8)
     assert shared(512, 10) == (8, 4, 32) and shared(512, 32) == (16, 2, 64)

@@ -192,8 +192,8 @@ def test_complex_sums_products_and_places(dtype: str, order: None) -> None:
             want = multiplied(a), multiplied(a.T).T, np.cumsum(a, 1), np.cumsum(a[::-1])
         for k, (got, wanted) in enumerate(zip(f(a), want, strict=True)):
             tolerance = 0.0 if k < 2 else (1e-3 if dtype == "complex64" else 1e-11)
-            parts = [np.ascontiguousarray(r).view(real_of(dtype)) for r in (got, wanted)]
-            np.testing.assert_allclose(*parts, rtol=0, atol=tolerance, err_msg=f"{shape} {k}")
+            all_kernels = [np.ascontiguousarray(r).view(real_of(dtype)) for r in (got, wanted)]
+            np.testing.assert_allclose(*all_kernels, rtol=0, atol=tolerance, err_msg=f"{shape} {k}")
     g = tensordsl.function([v, x], [T.searchsorted(v, x), T.searchsorted(v, x, side="right")])
     sorted_, wanted = np.sort(numbers((200,), dtype)), numbers((4, 50), dtype)
     for got, side in zip(g(sorted_, wanted), ("left", "right"), strict=True):
@@ -217,12 +217,12 @@ def every_kernel() -> list[Any]:
     for function, dtypes in layouts.LIBRARY_CALLS.items():
         for dtype in dtypes if not function.endswith("_part") else ():  # devices sort where a part would do
             if function.startswith("searchsorted"):
-                kernels += gpu_sort.searching(function, dtype).parts
+                kernels += gpu_sort.searching(function, dtype).all_kernels
             elif function in ("sort", "argsort"):
-                kernels += gpu_sort.sort(function, dtype, 1).parts
+                kernels += gpu_sort.sort(function, dtype, 1).all_kernels
             elif dtype != "bool" or not function.startswith("cum"):
                 result = "int64" if function.endswith("positions") else dtype
-                kernels += gpu_scan.scan(function, dtype, result, 1).parts
+                kernels += gpu_scan.scan(function, dtype, result, 1).all_kernels
     return kernels
 
 

@@ -21,7 +21,8 @@ from tensordsl.codegen.fusion.group import Buffer, Group, Out
 from tensordsl.codegen.gpu import compile as ptx
 from tensordsl.codegen.gpu.kernels import module_text
 from tensordsl.codegen.gpu.schedule import plan
-from tensordsl.codegen.scalar_ir.builder import MATH, Builder, walk
+from tensordsl.codegen.scalar_ir.builder import Builder, walk
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 from tensordsl.graph import Elementwise, Op, Reduction
 from tensordsl.ops.table import OPS
 from tensordsl.runtime.driver.simulator import ORDERS
@@ -32,7 +33,7 @@ REDUCTIONS = {name: row for name, row in OPS.items() if isinstance(row.meaning, 
 MIXED = {("int8", "float32"), ("uint8", "int64"), ("bool", "int16"), ("uint64", "int64"), ("float32", "float64")}
 JUDGED = ORDERS[:3]
 LARGE = [30.0, -7.0, 1e5, -3e7, 1e10]  # where functions have another form
-NEAR_ZEROS = {"gammaln": 64, "digamma": 64}  # their units are larger next to their zeros: `math.ACCURACY`
+NEAR_ZEROS = {"gammaln": 64, "digamma": 64}  # their units are larger next to their zeros: `Function.slope`
 
 
 def chosen(row: Op) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
@@ -72,7 +73,7 @@ def test_elementwise_rows_are_their_oracles(row: Op) -> None:
     for group, (dtypes, attrs) in zip(groups, some, strict=True):
         run = first.another(group)
         arrays = [samples(t, row) for t in dtypes]
-        if row.name in MATH and dtypes[0].startswith("float"):
+        if row.name in FUNCTIONS and dtypes[0].startswith("float"):
             with np.errstate(over="ignore"):
                 arrays[0] = np.append(arrays[0], LARGE).astype(dtypes[0])
         if row.name == "cast":
@@ -193,7 +194,7 @@ def typical(row: Op) -> Group:
         return reduced(row, "bool" if row.name in ("any", "all") else "float32")[0][0]
     for dtypes, attrs in sorted(chosen(row), key=lambda s: s[0][-1] != "float32"):
         group = elementwise_group(row, dtypes, attrs, f"row_{row.name}")
-        return pointwise(group) if row.name in MATH else group
+        return pointwise(group) if row.name in FUNCTIONS else group
     raise AssertionError(row)
 
 

@@ -98,7 +98,7 @@ def test_operands_whose_addresses_are_not_kept_are_right(axes: str, count: int) 
 def test_kernels_of_many_parameters_ask_for_the_version_that_has_them(target: str, tmp_path: Path) -> None:
     """Of CUDA 12.1; all others keep the lowest one.  They may spill: the compiler makes none (rule R10 of `pull`)."""
     text = plan(sums(MANY, "float32", "ij")).text
-    assert ptx.PARAMETERS < ptx.parameters(text) < ptx.MANY_PARAMETERS
+    assert ptx.MAX_PARAMETERS_BEFORE_PTX_81 < ptx.parameters(text) < ptx.MAX_PARAMETERS
     made = ptx.compile_text(text, target)
     found = re.search(r"\.version (\d+)\.(\d+)", made)
     assert found is not None and int(found[1]) * 10 + int(found[2]) == max(81, ptx.TARGETS[target])
@@ -106,7 +106,7 @@ def test_kernels_of_many_parameters_ask_for_the_version_that_has_them(target: st
 
 
 def test_more_parameters_than_any_gpu_takes_are_a_step_of_the_host() -> None:
-    names = ", ".join(f"i64 %p{k}" for k in range(ptx.MANY_PARAMETERS + 1))
+    names = ", ".join(f"i64 %p{k}" for k in range(ptx.MAX_PARAMETERS + 1))
     text = f"define ptx_kernel void @large({names}) nounwind {{\n  ret void\n}}\n"
     with pytest.raises(ValueError, match="4096 parameters; GPUs take 4095"):
         ptx.compile_text(text)
@@ -120,7 +120,7 @@ def test_calls_that_would_pin_too_much_are_not_recorded(limit: str, monkeypatch:
         f = tensordsl.function([x], w.sum(), updates=[(w, w + x)], device="sim")
         f(np.ones(100))
         if limit == "arguments":
-            monkeypatch.setattr(replay, "LARGEST", 799)
+            monkeypatch.setattr(replay, "MAX_ARGUMENT_BYTES", 799)
         else:
             monkeypatch.setattr(Replay, "_pinned", refuse)
         for k in range(1, 8):

@@ -20,7 +20,8 @@ from tensordsl.codegen.gpu import scatter as gpu_scatter
 from tensordsl.codegen.gpu.kernels import GpuKernel, module_text
 from tensordsl.codegen.gpu.program import is_known_to_llvm
 from tensordsl.codegen.gpu.schedule import plan
-from tensordsl.codegen.scalar_ir.builder import ARITY, COMPUTED, DTYPES, MATH, Builder
+from tensordsl.codegen.scalar_ir.builder import COMPUTED, DTYPES, Builder
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 
 ASSEMBLED = ("sm_75", "sm_80", "sm_90", "sm_100", "sm_120")
 TARGETS = [target for target in ptx.TARGETS if is_known_to_llvm(target)]
@@ -108,7 +109,7 @@ def test_scattering_assembles_without_spills(target: str, tmp_path: Path) -> Non
 
 def function_group(name: str, dtype: str, copies: int = 1) -> Group:
     b = Builder()
-    v, *rest = (b.load(Buffer(k, dtype, ("n",)), "i") for k in "xy"[: ARITY[name]])
+    v, *rest = (b.load(Buffer(k, dtype, ("n",)), "i") for k in "xy"[: FUNCTIONS[name].arity])
     for _ in range(copies):
         v = b.call(name, v, *rest)
     return Group(f"{name}_{dtype}", {"i": "n"}, ("i",), (Out(Buffer("o", dtype, ("n",)), ("i",), v),))
@@ -117,7 +118,7 @@ def function_group(name: str, dtype: str, copies: int = 1) -> Group:
 @needs_ptxas
 def test_our_mathematics_assembles_without_spills(tmp_path: Path) -> None:
     """In wide kernels; at one point and for every target in `test_gpu_rows`."""
-    kernels = [k for name in MATH for T in COMPUTED for k in plan(function_group(name, T)).kernels]
+    kernels = [k for name in FUNCTIONS for T in COMPUTED for k in plan(function_group(name, T)).kernels]
     registers = assemble(ptx.compile_text(module_text(kernels), "sm_80"), "sm_80", tmp_path)
     assert len(registers) == len(kernels)
 

@@ -329,10 +329,10 @@ def test_equal_sources_elsewhere_have_the_same_version(private, tmp_path):
     assert sources(tmp_path / "one") == sources(tmp_path / "two")
 
 
-@pytest.mark.parametrize("settled", [cache.SETTLED, -1])
+@pytest.mark.parametrize("settled", [cache.SETTLED_SECONDS, -1])
 def test_a_source_with_its_old_size_and_time_has_another_version(private, tmp_path, monkeypatch, settled):
     """settled=-1: the cache keeps the digests of files that have changed just now."""
-    monkeypatch.setattr(cache, "SETTLED", settled)
+    monkeypatch.setattr(cache, "SETTLED_SECONDS", settled)
     path = tmp_path / "a.py"
     found = set()
     for text in ("x = 1", "x = 2", "x = 3"):
@@ -345,7 +345,7 @@ def test_a_source_with_its_old_size_and_time_has_another_version(private, tmp_pa
 
 
 def test_sources_are_read_once(private, tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "SETTLED", -1)
+    monkeypatch.setattr(cache, "SETTLED_SECONDS", -1)
     (tmp_path / "a.py").write_text("x")
     first = sources(tmp_path)
     monkeypatch.setattr(cache, "_contents", None)
@@ -354,7 +354,7 @@ def test_sources_are_read_once(private, tmp_path, monkeypatch):
 
 def test_stale_bytecode_is_part_of_the_version(private, tmp_path, monkeypatch):
     """Python runs it: its size and time are the source's."""
-    monkeypatch.setattr(cache, "SETTLED", -1)
+    monkeypatch.setattr(cache, "SETTLED_SECONDS", -1)
     path = tmp_path / "a.py"
     path.write_text("x = 1")
     os.utime(path, (1, 1))

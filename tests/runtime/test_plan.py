@@ -16,6 +16,7 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Program
 from tensordsl.codegen.program_ir.printer import line
 from tensordsl.codegen.program_ir.verify import verify
+from tensordsl.codegen.tensor_ir.construct import interpret
 from tensordsl.runtime.calls.state import Cell
 from tensordsl.runtime.interpreter import runner
 
@@ -36,7 +37,7 @@ def test_every_executor_gives_what_numpy_gives_over_several_calls(name: str) -> 
         want, state = case.expected(args, state)
         results = [listed(f(*args))]
         for storages, k in zip(runs, kernels, strict=True):
-            results.append(listed(runner.run(program, args, storages, k, case.hosts)))
+            results.append(listed(runner.run(program, args, storages, k, case.hosts, library=interpret)))
         for got in results:
             assert all(np.allclose(a, b) and a.shape == np.shape(b) for a, b in zip(got, want, strict=True))
         for got in results[2:]:

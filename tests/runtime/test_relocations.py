@@ -12,7 +12,7 @@ import llvmlite.binding as llvm
 import pytest
 
 from tensordsl.runtime.loading import elf
-from tensordsl.runtime.loading.relocations import MACHINES, PAGE
+from tensordsl.runtime.loading.relocations import MACHINES, PAGE_BYTES
 
 BASE, CELL, ENTRY = 1 << 22, 120, 128
 # Machine code of exit(check(40)), where the call stands in it, and the call of what is so many bytes away.
@@ -29,7 +29,7 @@ STARTS = {
 # Constants of each size that an instruction takes from its page, pages apart; addresses; calls, one of them by way of a
 # word in memory; a word that stands for a symbol.
 PROGRAM = f"""
-@far = internal constant [{3 * PAGE} x i8] zeroinitializer, align 64
+@far = internal constant [{3 * PAGE_BYTES} x i8] zeroinitializer, align 64
 @numbers = internal constant [4 x i64] [i64 1, i64 2, i64 3, i64 4], align 8
 @word = internal constant i32 2
 @short = internal constant i16 3
@@ -43,7 +43,7 @@ define i64 @first(ptr %p) noinline {{
   ret i64 %x
 }}
 define internal i64 @eighth() noinline {{
-  %x = load volatile i8, ptr getelementptr (i8, ptr @far, i64 {2 * PAGE + 5})
+  %x = load volatile i8, ptr getelementptr (i8, ptr @far, i64 {2 * PAGE_BYTES + 5})
   %y = zext i8 %x to i64
   ret i64 %y
 }}
@@ -99,7 +99,7 @@ def compiled(text, machine, opt):
 def linked(data, machine):
     """The image of a program that ends with what `check` gives for 40, mapped at BASE; it follows its ELF header."""
     known = {"other": elf.jump(BASE + CELL, MACHINES[machine]), "given": elf.word(9)}
-    item = elf._Object(data, PAGE, MACHINES[machine], known)
+    item = elf._Object(data, PAGE_BYTES, MACHINES[machine], known)
     image = bytearray(item.end)
     item.copy_to(image)
     item.relocate(image, BASE)
@@ -136,4 +136,4 @@ def test_what_is_too_far_or_not_aligned_is_refused():
         with pytest.raises(ValueError):
             rules[number](0, 0, goal, 0)
     assert rules[283](0x94000000, 0, (1 << 27) - 4, 0) == 0x95FFFFFF
-    assert rules[275](0x90000000, PAGE - 4, 5 * PAGE, 0) == 0xB0000020  # adrp x0, 5 pages on
+    assert rules[275](0x90000000, PAGE_BYTES - 4, 5 * PAGE_BYTES, 0) == 0xB0000020  # adrp x0, 5 pages on

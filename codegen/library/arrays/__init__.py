@@ -8,9 +8,7 @@ Modules    scatter    setting and adding at positions, one after the other in th
            scan       running sums and products: vectors along the other axes, never along the line
            nonzero    positions where a mask is true, and repeated positions
 Uses       `library.lines` for the axes that are not the function's own; of `library.loops` a few writers; `llvm`.
-Used by    programs, by `Scatter` and `LibraryCall` instructions (`bufferise.scatter`, `bufferise.library_calls`).
+Used by    programs, by `Scatter` and `LibraryCall` instructions (`bufferise.scatter`, `codegen.constructs`).
 Begin with `nonzero`, then `scatter`.
-To add     a function: `LIBRARY_CALLS` and `LIBRARY` in `abi.layouts`, a writer here, a row of
-           `compiler.library_build.WRITERS`, a step in `bufferise.library_calls`, a line of NumPy in
-           `runtime.interpreter.runner.LIBRARY`.
+To add     a function: docs/adding-a-construct.md, and a writer here.
 """

@@ -250,7 +250,7 @@ def _is_awake(t: Tuning) -> str:
     _system(f, "clock_gettime", f"i32 {time.CLOCK_MONOTONIC}", f"ptr {time_spec}")
     seconds = f.op(f"mul i64 {f.load('i64', time_spec)}, {10**9}")
     now = f.op(f"add i64 {seconds}, {f.load('i64', time_spec, 8)}")
-    passed = f.op(f"sub i64 {now}, {_get(f, layouts.TH_ASKED)}")
-    _put(f, now, layouts.TH_ASKED)
+    passed = f.op(f"sub i64 {now}, {_get(f, layouts.TH_REQUESTED)}")
+    _put(f, now, layouts.TH_REQUESTED)
     f.ret("i1", f.compare("slt", "i64", passed, f.op(f"add i64 {f.op('shl i64 %work, 1')}, {t.pool.awake_ns}")))
     return f.text

@@ -13,7 +13,7 @@ Way        `driver` copies a line to `keys` (integers of the same order), sorts 
            `parallel_lines` and `parallel_quicksort` share a long line among threads; `compress` moves chosen lanes
            together.
 Uses       `library.parallel`, `library.lines`, `llvm`.
-Used by    programs, by `LibraryCall` instructions; `bufferise.library_calls` asks `driver` how much scratch it takes.
+Used by    programs, by `LibraryCall` instructions; `constructs.along` asks `driver` how much scratch it takes.
 Begin with the docstring of `driver`, then `networks`.
 To add     a method: a module with its text and the condition in `driver`; tests/runtime/test_library_steps.py compares
            every dtype with NumPy.

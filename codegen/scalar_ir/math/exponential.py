@@ -1,10 +1,15 @@
-"""exp and its family: exp2, expm1, sinh, cosh, tanh, sigmoid, softplus.
+"""exp, exp2, expm1, sinh, cosh, tanh, sigmoid, softplus, log1mexp.
 
-x = n ln2 + r with |r| <= ln2 / 2;  exp(r) = 1 + r + r^2 EXP(r).  r is kept as a head and a tail, and n rides in the low
-bits of a magic number, so no conversion instruction is needed.
+Method     x = n ln2 + r with |r| <= ln2 / 2;  exp(r) = 1 + r + r^2 EXP(r), r as head and tail.
+Why        n is rounded in the low bits of a magic number, so that no conversion instruction is needed.
+Ref        P. Tang, "Table-driven implementation of the exponential function", 1989, for the reduction.
 """
 
 from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
 
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math.coefficients import (
@@ -18,8 +23,7 @@ from tensordsl.codegen.scalar_ir.math.coefficients import (
     TANH_OFFSET,
     TANH_PIECES,
 )
-from tensordsl.codegen.scalar_ir.math.logarithm import log1p_up_to_1, log_of_two
-from tensordsl.codegen.scalar_ir.math.parts import (
+from tensordsl.codegen.scalar_ir.math.floating_point import (
     FORMATS,
     add_to_exponent,
     by_pieces,
@@ -31,17 +35,20 @@ from tensordsl.codegen.scalar_ir.math.parts import (
     round_to_multiple,
     two_product,
 )
+from tensordsl.codegen.scalar_ir.math.function import FALLING, RISING, Function, ulps
+from tensordsl.codegen.scalar_ir.math.logarithm import log1p_up_to_1, log_of_two
+from tensordsl.ops.math.scalars import numpy_log1mexp, numpy_sigmoid, numpy_softplus
 
 # Beyond these arguments exp is 0 or infinite; between them n stays within what `scale` takes.
-LIMITS = {"float64": (-746.0, 710.0), "float32": (-105.0, 89.5)}
+EXP_LIMITS = {"float64": (-746.0, 710.0), "float32": (-105.0, 89.5)}
 EXP2_LIMITS = {"float64": (-1076.0, 1025.0), "float32": (-151.0, 129.0)}
 # Below these |x| expm1(x) and sinh(x) are x.
-NEGLIGIBLE = {"float64": 2.0**-54, "float32": 2.0**-25}
+MAX_LINEAR_ARGUMENT = {"float64": 2.0**-54, "float32": 2.0**-25}
 # Beyond these |x| expm1(-|x|) is -1.
-SATURATED = {"float64": 40.0, "float32": 18.0}
+SATURATED_ARGUMENT = {"float64": 40.0, "float32": 18.0}
 
 
-def reduced_rest(b: Builder, r: Val, tail: Val) -> Val:
+def exp_remainder(b: Builder, r: Val, tail: Val) -> Val:
     """exp(r + tail) - 1 - r."""
     s = b.add(r, tail)
     return b.fma(polynomial(b, s, EXP[r.type]), b.mul(s, s), tail)
@@ -60,11 +67,11 @@ def exp_parts(b: Builder, x: Val, low: Val | None = None) -> tuple[Val, Val, Val
     if low is not None:
         tail = b.add(tail, low)
     head, error = fast_two_sum(b, b.const(1.0, r.type), r)
-    return head, b.add(error, reduced_rest(b, r, tail)), n
+    return head, b.add(error, exp_remainder(b, r, tail)), n
 
 
 def exp_of_sum(b: Builder, x: Val, low: Val) -> Val:
-    """exp(x + low) for x within LIMITS, |low| < 0.1."""
+    """exp(x + low) for x within EXP_LIMITS, |low| < 0.1."""
     n = round_to_multiple(b, b.add(x, low), LOG2E[x.type][0])
     return b.ldexp(_exp_of_rest(b, x, low, n), n)
 
@@ -79,18 +86,18 @@ def _exp_of_rest(b: Builder, x: Val, low: Val, n: Val) -> Val:
     """exp(x + low) / 2^n"""
     ln2, rest = LN2[x.type]
     r = b.fma(n, -ln2, x)
-    return b.add(b.add(r, reduced_rest(b, r, b.fma(n, -rest, low))), 1.0)
+    return b.add(b.add(r, exp_remainder(b, r, b.fma(n, -rest, low))), 1.0)
 
 
 def exp(b: Builder, x: Val) -> Val:
-    r, tail, n = reduce_by_ln2(b, clamp(b, x, *LIMITS[x.type]))
+    r, tail, n = reduce_by_ln2(b, clamp(b, x, *EXP_LIMITS[x.type]))
     # The last two sums err by a quarter and a half of an ulp.
-    return b.ldexp(b.add(b.add(r, reduced_rest(b, r, tail)), 1.0), n)
+    return b.ldexp(b.add(b.add(r, exp_remainder(b, r, tail)), 1.0), n)
 
 
 def _exp_of_negative(b: Builder, x: Val) -> Val:
     """exp(x) of x <= 0, to 1.2 ulp or so."""
-    lowest = LIMITS[x.type][0]
+    lowest = EXP_LIMITS[x.type][0]
     x = b.select(b.lt(x, lowest), lowest, x)
     n = round_to_multiple(b, x, LOG2E[x.type][0])
     high, low = LN2[x.type]
@@ -105,13 +112,13 @@ def exp2(b: Builder, x: Val) -> Val:
     high, low = LN2_FULL[x.type]
     r, error = two_product(b, f, b.const(high, x.type))
     tail = b.fma(f, low, error)
-    return b.ldexp(b.add(b.add(r, reduced_rest(b, r, tail)), 1.0), n)
+    return b.ldexp(b.add(b.add(r, exp_remainder(b, r, tail)), 1.0), n)
 
 
 def expm1(b: Builder, x: Val) -> Val:
     t = x.type
     high = {"float64": 709.8, "float32": 88.8}[t]  # there the result overflows
-    c = clamp(b, x, -SATURATED[t] - 5.0, high)
+    c = clamp(b, x, -SATURATED_ARGUMENT[t] - 5.0, high)
     n, bits = round_by_magic(b, c, LOG2E[t][0])
     ln2, low = LN2[t]
     r, tail = fast_two_sum(b, b.fma(n, -ln2, c), b.mul(n, -low))
@@ -128,7 +135,7 @@ def expm1(b: Builder, x: Val) -> Val:
     y = b.fma(s, r, base)
     error = b.fma(s, r, b.sub(base, y))
     result = b.mul(b.add(y, b.fma(s, rest, b.add(error, lost))), 2.0)
-    return b.select(b.lt(b.abs(x), NEGLIGIBLE[t]), x, result)
+    return b.select(b.lt(b.abs(x), MAX_LINEAR_ARGUMENT[t]), x, result)
 
 
 def tanh(b: Builder, x: Val) -> Val:
@@ -155,14 +162,14 @@ def _half_expm1_of_double(b: Builder, x: Val) -> Val:
     high, low = LN2[t]
     head, tail = b.fma(n, -high, b.add(x, x)), b.mul(n, -low)
     half_power = b.bitcast(b.add(b.shl(bits, f.mantissa), (f.bias - 1) << f.mantissa), t)
-    return b.fma(half_power, reduced_rest(b, head, tail), b.fma(half_power, head, b.sub(half_power, 0.5)))
+    return b.fma(half_power, exp_remainder(b, head, tail), b.fma(half_power, head, b.sub(half_power, 0.5)))
 
 
 def sinh(b: Builder, x: Val) -> Val:
     """(2^n - 2^-n)/2 cosh(r) + (2^n + 2^-n)/2 sinh(r) of |x| = n ln2 + r, which is sinh(r) where n is 0: r is in
     [-0.21, 0.49] or, where 2^n/2 would overflow with the next n, beyond."""
     t, f, a = x.type, FORMATS[x.type], b.abs(x)
-    limit, last = LIMITS[t][1] + 1.0, f.magic + f.bias + 1
+    limit, last = EXP_LIMITS[t][1] + 1.0, f.magic + f.bias + 1
     c = b.select(b.gt(a, limit), limit, a)
     shifted = b.add(b.fma(c, LOG2E[t][0], -0.2), f.magic)
     shifted = b.select(b.gt(shifted, last), last, shifted)
@@ -182,10 +189,10 @@ def sinh(b: Builder, x: Val) -> Val:
 
 def cosh(b: Builder, x: Val) -> Val:
     """E + 1/(4 E) with E = exp(|x|)/2, halved before it overflows."""
-    limit, a = LIMITS[x.type][1] + 1.0, b.abs(x)
+    limit, a = EXP_LIMITS[x.type][1] + 1.0, b.abs(x)
     r, tail, n = reduce_by_ln2(b, b.select(b.gt(a, limit), limit, a))
     head, error = fast_two_sum(b, b.const(1.0, x.type), r)
-    e = b.ldexp(b.add(head, b.add(error, reduced_rest(b, r, tail))), b.sub(n, 1.0))
+    e = b.ldexp(b.add(head, b.add(error, exp_remainder(b, r, tail))), b.sub(n, 1.0))
     return b.add(e, b.div(0.25, e))
 
 
@@ -211,3 +218,24 @@ def log1mexp(b: Builder, x: Val) -> Val:
     u = b.sub(1.0, e)
     error = b.sub(b.sub(1.0, u), e)
     return log_of_two(b, b.select(near, b.sub(0.0, expm1(b, x)), u), b.select(near, 0.0, error))
+
+
+def _exact_log1mexp(mp: Any, x: float) -> Any:
+    if x > 0:
+        return mp.nan
+    return mp.log(-mp.expm1(x)) if x > -1 else mp.log1p(-mp.exp(x))
+
+
+FUNCTIONS = (
+    Function("exp", exp, ulps(1), np.exp, ((-1, 1), (-750, 712)), monotonic=RISING),
+    Function("exp2", exp2, ulps(1), np.exp2, ((-1, 1), (-1080, 1026)), monotonic=RISING),
+    Function("expm1", expm1, ulps(1), np.expm1, ((-1, 1), (-50, 712)), monotonic=RISING),
+    Function("sinh", sinh, ulps(2), np.sinh, ((-2, 2), (-720, 720)), monotonic=RISING),
+    Function("cosh", cosh, ulps(1.5), np.cosh, ((-2, 2), (-720, 720))),
+    Function("tanh", tanh, ulps(2), np.tanh, ((-1, 1), (0.17, 0.35), (-25, 25)), monotonic=RISING),
+    Function("sigmoid", sigmoid, ulps(2), numpy_sigmoid, ((-5, 5), (-750, 40)), monotonic=RISING, steps_back=1),
+    Function("softplus", softplus, ulps(2), numpy_softplus, ((-5, 5), (-750, 40)), monotonic=RISING, steps_back=2),
+    Function(
+        "log1mexp", log1mexp, ulps(2), numpy_log1mexp, ((-1, 0), (-800, 0)), _exact_log1mexp, monotonic=FALLING
+    ),
+)  # fmt: skip

@@ -1,13 +1,15 @@
-"""gamma, the logarithm of its absolute value, and the first two derivatives of that.
+"""gamma, gammaln, digamma, trigamma.
 
-x >= 5/2: Stirling's series in z = x - 1/2, which converges faster than that in x; below polynomials on [1, 5/2], to
-which one step of the recurrence leads from [0, 1]; x < 0 by reflection.  The fast tier is for positive arguments.
-float32 is computed in float64, by shorter polynomials.
+Method     x >= 5/2: Stirling's series in z = x - 1/2, which converges faster than in x; below that polynomials on
+           [1, 5/2], to which one step of the recurrence leads from [0, 1]; x < 0 by reflection, in the slow tier.
+Why        the fast tier is for positive arguments alone.  float32 is computed in float64, by shorter polynomials.
+Ref        NIST DLMF 5.11 (the series), 5.5 (recurrence, reflection).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from typing import Any
 
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math.coefficients import (
@@ -25,16 +27,25 @@ from tensordsl.codegen.scalar_ir.math.coefficients import (
     TRIGAMMA_FAR,
 )
 from tensordsl.codegen.scalar_ir.math.exponential import exp_parts
+from tensordsl.codegen.scalar_ir.math.floating_point import (
+    fast_two_sum,
+    polynomial,
+    round_by_magic,
+    two_product,
+    two_sum,
+)
+from tensordsl.codegen.scalar_ir.math.function import Expansion, Function, SlowTier, ulps
 from tensordsl.codegen.scalar_ir.math.logarithm import log, precise_log
-from tensordsl.codegen.scalar_ir.math.parts import fast_two_sum, polynomial, round_by_magic, two_product, two_sum
-from tensordsl.codegen.scalar_ir.math.trigonometric import cosine_parts, sine_lack
+from tensordsl.codegen.scalar_ir.math.trigonometric import cosine_parts, sine_correction
+from tensordsl.ops.math.scalars import digamma as numpy_digamma
+from tensordsl.ops.math.scalars import gamma_function, lgamma, numpy_polygamma, vectorised
 
 INF, NAN = float("inf"), float("nan")
-FAR = 2.5
+SERIES_MIN_ARGUMENT = 2.5  # from here on Stirling's series, below polynomials
 Pair = tuple[Val, Val]  # a number as head and tail
 
-# Between these the fast tiers are right.
-LIMITS = {
+# Arguments between which the fast tiers are right.
+FAST_TIER_LIMITS = {
     "gammaln": (1e-300, 2.5e305),
     "digamma": (1e-300, 1e308),
     "trigamma": (1e-150, 1e308),
@@ -49,7 +60,7 @@ def _sine_cosine_of_pi(b: Builder, x: Val) -> tuple[Pair, Pair]:
     r = b.sub(fraction, b.mul(n, 0.5))
     angle, error = two_product(b, r, b.const(PI["float64"][0], x.type))
     excess = b.neg(b.fma(r, PI["float64"][1], error))
-    s = fast_two_sum(b, angle, b.neg(sine_lack(b, angle, excess)))
+    s = fast_two_sum(b, angle, b.neg(sine_correction(b, angle, excess)))
     c = fast_two_sum(b, *cosine_parts(b, angle, excess))
     odd, last = b.eq(n, 1.0), b.eq(n, 2.0)
     # n = 0: (s, c); 1: (c, -s); 2: (-s, -c)
@@ -60,8 +71,8 @@ def _sine_cosine_of_pi(b: Builder, x: Val) -> tuple[Pair, Pair]:
 
 def _quotient(b: Builder, x: Pair, y: Pair) -> Pair:
     q = b.div(x[0], y[0])
-    lack = b.sub(b.add(b.fma(b.neg(q), y[0], x[0]), x[1]), b.mul(q, y[1]))
-    return q, b.div(lack, y[0])
+    error = b.sub(b.add(b.fma(b.neg(q), y[0], x[0]), x[1]), b.mul(q, y[1]))
+    return q, b.div(error, y[0])
 
 
 def _product(b: Builder, x: Pair, y: Pair) -> Pair:
@@ -73,16 +84,16 @@ def _pi(b: Builder) -> Pair:
     return b.const(PI["float64"][0], "float64"), b.const(PI["float64"][1], "float64")
 
 
-def _split_first(b: Builder, x: Val, table: tuple[float, ...]) -> Pair:
-    """A polynomial's value, the first coefficient added apart."""
+def _polynomial_in_two_parts(b: Builder, x: Val, table: tuple[float, ...]) -> Pair:
+    """A polynomial as head and tail: the first coefficient is added without an error."""
     first, *rest = table
     return fast_two_sum(b, b.const(first, x.type), b.mul(x, polynomial(b, x, rest)))
 
 
 def _gammaln_parts(b: Builder, x: Val, tables: str) -> Pair:
-    """x > 0.  Far: z (log z - 1) + log(2 pi)/2 + STIRLING(1/z^2)/z; near: (u - 2)(u - 1) GAMMALN(u - 2) with u = x or,
-    for x < 1, x + 1, and then less log(x)."""
-    far, below = b.ge(x, FAR), b.lt(x, 1.0)
+    """x > 0.  From 5/2 on: z (log z - 1) + log(2 pi)/2 + STIRLING(1/z^2)/z; below: (u - 2)(u - 1) GAMMALN(u - 2) with
+    u = x or, for x < 1, x + 1, and then less log(x)."""
+    far, below = b.ge(x, SERIES_MIN_ARGUMENT), b.lt(x, 1.0)
     z = b.sub(x, 0.5)
     head, tail = precise_log(b, b.select(far, z, x))
     inverse = b.div(1.0, z)
@@ -95,7 +106,7 @@ def _gammaln_parts(b: Builder, x: Val, tables: str) -> Pair:
     # For x < 1 the distance from 1 is x itself: 1 + x may have lost bits.
     d, e = b.sub(x, b.select(below, 1.0, b.const(2.0, x.type))), b.select(below, x, b.sub(x, 1.0))
     zero = b.const(0.0, x.type)
-    v, v_low = _product(b, _product(b, (d, zero), (e, zero)), _split_first(b, d, GAMMALN[tables]))
+    v, v_low = _product(b, _product(b, (d, zero), (e, zero)), _polynomial_in_two_parts(b, d, GAMMALN[tables]))
     minus = b.select(below, b.neg(head), zero)
     n, n_low = two_sum(b, minus, v)
     n_low = b.add(n_low, b.add(v_low, b.select(below, b.neg(tail), zero)))
@@ -106,9 +117,9 @@ def gammaln(b: Builder, x: Val, tables: str) -> Val:
     return b.add(*_gammaln_parts(b, x, tables))
 
 
-def gammaln_anywhere(b: Builder, x: Val) -> Val:
+def slow_gammaln(b: Builder, x: Val) -> Val:
     """x < 0: log(pi / (|x sin(pi x)|)) - gammaln(-x).  Poles give inf."""
-    a, high = b.abs(x), LIMITS["gammaln"][1]
+    a, high = b.abs(x), FAST_TIER_LIMITS["gammaln"][1]
     usual = b.le(a, high)
     tiny = b.lt(a, 1e-30)  # there log |gamma(x)| is -log |x|
     c = b.select(b.and_(usual, b.not_(tiny)), a, 1.5)
@@ -132,33 +143,33 @@ def gammaln_anywhere(b: Builder, x: Val) -> Val:
 
 
 def _reciprocal(b: Builder, x: Val) -> Pair:
-    """1/x and what it lacks."""
+    """1/x and its error."""
     q = b.div(1.0, x)
     return q, b.mul(b.fma(b.neg(q), x, 1.0), q)
 
 
 def digamma(b: Builder, x: Val, tables: str) -> Val:
-    """Far: log z + DIGAMMA_FAR(1/z^2)/z^2; near: (u - root) DIGAMMA(u - root), and less 1/x for x < 1."""
-    far, below = b.ge(x, FAR), b.lt(x, 1.0)
+    """From 5/2 on: log z + DIGAMMA_FAR(1/z^2)/z^2; below: (u - root) DIGAMMA(u - root), and less 1/x for x < 1."""
+    far, below = b.ge(x, SERIES_MIN_ARGUMENT), b.lt(x, 1.0)
     z = b.sub(x, 0.5)
-    inverse, lack = _reciprocal(b, b.select(far, z, x))
+    inverse, error = _reciprocal(b, b.select(far, z, x))
     w = b.mul(inverse, inverse)
     large = b.fma(w, polynomial(b, w, DIGAMMA_FAR[tables]), log(b, z))
     root, root_low = DIGAMMA_ROOT["float64"]
     # For x < 1 the distance from the root is (1 - root) + x: 1 + x may have lost bits.
     d = b.sub(b.select(below, b.add(x, 1.0 - root), b.sub(x, root)), root_low)
-    head, tail = (b.select(below, b.neg(v), 0.0) for v in (inverse, lack))
+    head, tail = (b.select(below, b.neg(v), 0.0) for v in (inverse, error))
     return b.select(far, large, b.add(head, b.fma(d, polynomial(b, d, DIGAMMA[tables]), tail)))
 
 
-def digamma_anywhere(b: Builder, x: Val) -> Val:
+def slow_digamma(b: Builder, x: Val) -> Val:
     """x < 0: digamma(1 + a) + pi cot(pi a), a = -x, with digamma(1 + a) = digamma(a) + 1/a.
 
     The poles at the negative integers give nan, zeros an infinity of the other sign, as in SciPy.
     """
     a = b.abs(x)
     pole = b.lt(a, 1e-30)  # there digamma(x) is -1/x
-    c = b.select(b.or_(pole, b.not_(b.lt(a, LIMITS["digamma"][1]))), 1.5, a)
+    c = b.select(b.or_(pole, b.not_(b.lt(a, FAST_TIER_LIMITS["digamma"][1]))), 1.5, a)
     positive = digamma(b, c, "float64")
     sin, cos = _sine_cosine_of_pi(b, c)
     cot, cot_low = _quotient(b, _product(b, cos, _pi(b)), sin)
@@ -168,16 +179,16 @@ def digamma_anywhere(b: Builder, x: Val) -> Val:
     reflected = b.select(b.eq(sin[0], 0.0), NAN, reflected)
     negative = b.lt(x, 0.0)
     y = b.select(negative, reflected, positive)
-    y = b.select(b.ge(a, LIMITS["digamma"][1]), b.select(negative, b.const(NAN, x.type), log(b, a)), y)
+    y = b.select(b.ge(a, FAST_TIER_LIMITS["digamma"][1]), b.select(negative, b.const(NAN, x.type), log(b, a)), y)
     return b.select(b.isnan(x), x, b.select(pole, b.div(-1.0, x), y))
 
 
 def _trigamma_parts(b: Builder, x: Val, tables: str) -> Pair:
-    """Far: (1 + TRIGAMMA_FAR(1/z^2)/z^2)/z; near: TRIGAMMA(u - 2), and 1/x^2 more for x < 1."""
-    far, below = b.ge(x, FAR), b.lt(x, 1.0)
-    inverse, lack = _reciprocal(b, b.select(far, b.sub(x, 0.5), x))
-    w, w_low = _product(b, (inverse, lack), (inverse, lack))
-    large = b.fma(b.mul(w, inverse), polynomial(b, w, TRIGAMMA_FAR[tables]), lack)
+    """From 5/2 on: (1 + TRIGAMMA_FAR(1/z^2)/z^2)/z; below: TRIGAMMA(u - 2), and 1/x^2 more for x < 1."""
+    far, below = b.ge(x, SERIES_MIN_ARGUMENT), b.lt(x, 1.0)
+    inverse, error = _reciprocal(b, b.select(far, b.sub(x, 0.5), x))
+    w, w_low = _product(b, (inverse, error), (inverse, error))
+    large = b.fma(b.mul(w, inverse), polynomial(b, w, TRIGAMMA_FAR[tables]), error)
     d = b.sub(x, b.select(below, 1.0, b.const(2.0, x.type)))
     first, second, *rest = TRIGAMMA[tables]
     p, p_low = two_product(b, d, b.const(second, x.type))
@@ -192,7 +203,7 @@ def trigamma(b: Builder, x: Val, tables: str) -> Val:
     return b.add(*_trigamma_parts(b, x, tables))
 
 
-def trigamma_anywhere(b: Builder, x: Val) -> Val:
+def slow_trigamma(b: Builder, x: Val) -> Val:
     """x < 0: (pi / sin(pi a))^2 - trigamma(1 + a), a = -x, with trigamma(1 + a) = trigamma(a) - 1/a^2.
 
     Poles give inf, as in SciPy.
@@ -223,17 +234,18 @@ def trigamma_anywhere(b: Builder, x: Val) -> Val:
 def _gamma_parts(b: Builder, x: Val, tables: str) -> tuple[Val, Val, Val]:
     """(head, tail, n): gamma(x) = (head + tail) 2^n of 0 < x < 300.
 
-    Far: sqrt(2 pi) exp(z (log z - 1)) (1 + GAMMA_FAR(1/z)/z); near: GAMMA on [3/2, 5/2], over x or x (x + 1) below.
+    From 5/2 on: sqrt(2 pi) exp(z (log z - 1)) (1 + GAMMA_FAR(1/z)/z); below: GAMMA on [3/2, 5/2], over x or x (x + 1)
+    below that.
     """
-    far, zero = b.ge(x, FAR), b.const(0.0, x.type)
+    far, zero = b.ge(x, SERIES_MIN_ARGUMENT), b.const(0.0, x.type)
     once, twice = b.lt(x, 1.5), b.lt(x, 0.5)
     next_ = b.add(x, 1.0)
     d, d_low = two_product(b, x, next_)
     d_low = b.fma(x, b.sub(x, b.sub(next_, 1.0)), d_low)
     divisor = b.select(twice, d, b.select(once, x, 1.0)), b.select(twice, d_low, zero)
     shift = b.select(twice, x, b.select(once, b.sub(x, 1.0), b.sub(x, 2.0)))
-    near, near_low = _quotient(b, _split_first(b, shift, GAMMA[tables]), divisor)
-    z = b.sub(b.select(far, x, FAR), 0.5)
+    near, near_low = _quotient(b, _polynomial_in_two_parts(b, shift, GAMMA[tables]), divisor)
+    z = b.sub(b.select(far, x, SERIES_MIN_ARGUMENT), 0.5)
     head, tail = precise_log(b, z)
     less, less_low = fast_two_sum(b, head, b.const(-1.0, x.type))
     p, p_low = two_product(b, z, less)
@@ -251,7 +263,7 @@ def gamma(b: Builder, x: Val, tables: str) -> Val:
     return b.ldexp(b.add(head, tail), n)
 
 
-def gamma_anywhere(b: Builder, x: Val) -> Val:
+def slow_gamma(b: Builder, x: Val) -> Val:
     """x < 0: -pi / (a sin(pi a) gamma(a)), a = -x.  Poles give nan, zeros an infinity of their sign."""
     a = b.abs(x)
     tiny = b.lt(a, 1e-17)
@@ -266,18 +278,15 @@ def gamma_anywhere(b: Builder, x: Val) -> Val:
     negative = b.lt(x, 0.0)
     y = b.select(negative, reflected, b.ldexp(b.add(head, tail), n))
     far_down = b.and_(negative, b.and_(b.gt(a, 185.0), b.ne(b.floor(x), x)))
-    y = b.select(far_down, _zero(b, x), y)
+    y = b.select(far_down, _underflow(b, x), y)
     y = b.select(b.gt(x, 172.0), INF, b.select(tiny, b.div(1.0, x), y))
     return b.select(b.isnan(x), x, y)
 
 
-def _zero(b: Builder, x: Val) -> Val:
+def _underflow(b: Builder, x: Val) -> Val:
     """What gamma underflows to: 0.0 where floor(x) is even, else -0.0."""
     half = b.mul(b.floor(x), 0.5)
     return b.select(b.eq(b.floor(half), half), b.const(0.0, x.type), b.const(-0.0, x.type))
-
-
-Expansion = Callable[..., Val]
 
 
 def _wide(function: Expansion) -> Expansion:
@@ -290,7 +299,7 @@ def _wide(function: Expansion) -> Expansion:
 
 
 def _guard(name: str) -> Expansion:
-    low, high = LIMITS[name]
+    low, high = FAST_TIER_LIMITS[name]
 
     def expansion(b: Builder, x: Val) -> Val:
         wide = b.cast(x, "float64")
@@ -299,14 +308,58 @@ def _guard(name: str) -> Expansion:
     return expansion
 
 
-FAST_TIER: dict[str, Expansion] = {
-    name: _wide(f) for name, f in (("gammaln", gammaln), ("digamma", digamma), ("trigamma", trigamma), ("gamma", gamma))
-}
-GUARDS: dict[str, Expansion] = {name: _guard(name) for name in FAST_TIER}
-SLOW_TIER: dict[str, Expansion] = {
-    name: _wide(lambda b, x, _, f=f: f(b, x))
-    for name, f in (
-        ("gammaln", gammaln_anywhere), ("digamma", digamma_anywhere), ("trigamma", trigamma_anywhere),
-        ("gamma", gamma_anywhere),
-    )
-}  # fmt: skip
+def _is_pole(x: float) -> bool:
+    return x <= 0 and x == math.floor(x)
+
+
+def _exact_gammaln(mp: Any, x: float) -> Any:
+    return mp.inf if math.isinf(x) or _is_pole(x) else mp.re(mp.loggamma(x))
+
+
+def _exact_digamma(mp: Any, x: float) -> Any:
+    """At 0 an infinity of the other sign; nan at the other poles and at -inf."""
+    if x == 0:
+        return math.copysign(math.inf, -x)
+    return mp.nan if x == -math.inf or _is_pole(x) else mp.digamma(x)
+
+
+def _exact_trigamma(mp: Any, x: float) -> Any:
+    """inf at the poles, nan at -inf."""
+    if math.isinf(x) or _is_pole(x):
+        return 0.0 if x > 0 else mp.nan if math.isinf(x) else mp.inf
+    return mp.psi(1, x) if x > 0 else (mp.pi / mp.sinpi(x)) ** 2 - mp.psi(1, 1 - x)
+
+
+def _exact_gamma(mp: Any, x: float) -> Any:
+    """At 0 an infinity of its sign; nan at the other poles and at -inf."""
+    if x == 0:
+        return math.copysign(math.inf, x)
+    return mp.nan if x == -math.inf or _is_pole(x) else mp.gamma(x)
+
+
+def _function(
+    name: str, tiers: tuple[Expansion, Expansion], bound: dict[str, float], interpret: Any, oracle: Any, **columns: Any
+) -> Function:
+    fast, slow = tiers
+    tier = SlowTier(_guard(name), _wide(lambda b, x, _: slow(b, x)), is_long=True)
+    domain = columns.pop("domain", ((0, 3), (-5, 20)))
+    return Function(name, _wide(fast), bound, interpret, domain, oracle, slow_tier=tier, **columns)
+
+
+FUNCTIONS = (
+    _function(
+        "gammaln", (gammaln, slow_gammaln), ulps(2, 1), vectorised(lgamma), _exact_gammaln,
+        slope=lambda mp, x: mp.digamma(x),
+    ),
+    _function(
+        "digamma", (digamma, slow_digamma), ulps(2, 1), vectorised(numpy_digamma), _exact_digamma,
+        slope=lambda mp, x: mp.psi(1, x),
+    ),
+    _function(
+        "trigamma", (trigamma, slow_trigamma), ulps(2, 1), lambda x: numpy_polygamma(x, 1), _exact_trigamma
+    ),
+    _function(
+        "gamma", (gamma, slow_gamma), ulps(2, 1), vectorised(gamma_function), _exact_gamma,
+        domain=((0, 3), (-5, 20), (-186, 172)),
+    ),
+)  # fmt: skip

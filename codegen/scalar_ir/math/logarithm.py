@@ -1,17 +1,20 @@
-"""log, log2, log10, log1p, and the logarithm in two parts that pow and gammaln need.
+"""log, log2, log10, log1p; and `precise_log`, the logarithm in two parts that pow and the gamma functions need.
 
-x = 2^k m with m in [1, 2).  The leading bits of m choose r from a table, so that f = m r - 1 is exact and below 1/16,
-and the logarithm is k log 2 - log r + log(1 + f), the first two in heads that are added without an error.  Around 1, r
-is 1 (1/2 below 1) and the heads' sum 0: there f alone decides; elsewhere the sum is at least 4/3 of log(1 + f) in size,
-so that the latter's rounding counts little (P. Tang, "Table-driven implementation of the logarithm function", 1990; the
-choice of r is ours).
+Method     x = 2^k m, m in [1, 2).  The leading bits of m choose r from a table, so that f = m r - 1 is exact and below
+           1/16; the logarithm is k log 2 - log r + log(1 + f), the first two in heads that are added without an error.
+Why        around 1, r is 1 (1/2 below 1) and the heads' sum 0: f alone decides; elsewhere that sum is at least 4/3 of
+           log(1 + f), whose rounding counts little.
+Ref        P. Tang, "Table-driven implementation of the logarithm function", 1990; the choice of r is ours.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math import coefficients as c
-from tensordsl.codegen.scalar_ir.math.parts import FORMATS, fast_two_sum, polynomial, two_product
+from tensordsl.codegen.scalar_ir.math.floating_point import FORMATS, fast_two_sum, polynomial, two_product
+from tensordsl.codegen.scalar_ir.math.function import RISING, Function, ulps
 
 INF = float("inf")
 
@@ -119,3 +122,11 @@ def precise_log(b: Builder, x: Val) -> tuple[Val, Val]:
     cubic = b.mul(p, f)
     tail = b.add(b.add(e1, e2), b.fma(cubic, polynomial(b, f, c.LOG_POW[t]), b.sub(tail, p_low)))
     return fast_two_sum(b, head, tail) if t == "float64" else (head, tail)
+
+
+FUNCTIONS = (
+    Function("log", log, ulps(1), np.log, ((0.5, 2), (0, 100)), monotonic=RISING),
+    Function("log2", log2, ulps(1), np.log2, ((0.5, 2), (0, 100)), monotonic=RISING),
+    Function("log10", log10, ulps(1), np.log10, ((0.5, 2), (0, 100)), monotonic=RISING),
+    Function("log1p", log1p, ulps(1), np.log1p, ((-1, 1), (0, 100)), monotonic=RISING),
+)

@@ -1,44 +1,50 @@
-"""pow with all special cases of C99, and the cube root.
+"""pow, with all special cases of C99, and cbrt.
 
-y log(x) with the logarithm as head and tail, then exp of head and tail.
+Method     pow: y log(x), the logarithm as head and tail, then exp of both; where |y log(x)| is large, or x is not
+           positive and finite, by the slow tier.  cbrt: a polynomial for v^(-1/3), then Newton's method.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math.coefficients import CBRT_PIECES, RECIPROCAL_CBRT
-from tensordsl.codegen.scalar_ir.math.exponential import LIMITS, exp_of_sum, moderate_exp_of_sum
+from tensordsl.codegen.scalar_ir.math.exponential import EXP_LIMITS, exp_of_sum, moderate_exp_of_sum
+from tensordsl.codegen.scalar_ir.math.floating_point import FORMATS, clamp, polynomial, two_product
+from tensordsl.codegen.scalar_ir.math.function import RISING, Function, SlowTier, ulps
 from tensordsl.codegen.scalar_ir.math.logarithm import precise_log
-from tensordsl.codegen.scalar_ir.math.parts import FORMATS, clamp, polynomial, two_product
 
 # Where |y log(x)| is below these, neither the result nor its parts overflow or are subnormal.
-MODERATE = {"float64": 700.0, "float32": 86.0}
+MAX_MODERATE_EXPONENT = {"float64": 700.0, "float32": 86.0}
 
 
 def _product(b: Builder, x: Val, y: Val) -> tuple[Val, Val]:
-    """y log(x), x > 0, rounded and what it lacks."""
+    """y log(x), x > 0, rounded, and its error."""
     head, tail = precise_log(b, x)
     p, error = two_product(b, y, head)
     return p, b.fma(y, tail, error)
 
 
-def pow_(b: Builder, x: Val, y: Val) -> Val:
-    """For positive finite x where the result is neither large nor small; see `rare`."""
+def fast_pow(b: Builder, x: Val, y: Val) -> Val:
+    """For positive finite x where the result is neither large nor small; see `slow_pow`."""
     return moderate_exp_of_sum(b, *_product(b, x, y))
 
 
-def is_rare(b: Builder, x: Val, y: Val) -> Val:
+def pow_is_rare(b: Builder, x: Val, y: Val) -> Val:
     """The logarithm of zeros, infinities and negative numbers is a nan here."""
     p, _ = _product(b, x, y)
-    return b.not_(b.lt(b.abs(p), MODERATE[x.type]))
+    return b.not_(b.lt(b.abs(p), MAX_MODERATE_EXPONENT[x.type]))
 
 
-def rare(b: Builder, x: Val, y: Val) -> Val:
+def slow_pow(b: Builder, x: Val, y: Val) -> Val:
     """All cases of C99."""
     p, low = _product(b, b.abs(x), y)
     # Beyond the limits the lower part may be large or nan.
-    low = b.select(b.lt(b.abs(p), LIMITS[x.type][1] + 40.0), low, 0.0)
-    return _special(b, x, y, exp_of_sum(b, clamp(b, p, *LIMITS[x.type]), low))
+    low = b.select(b.lt(b.abs(p), EXP_LIMITS[x.type][1] + 40.0), low, 0.0)
+    return _special(b, x, y, exp_of_sum(b, clamp(b, p, *EXP_LIMITS[x.type]), low))
 
 
 def _special(b: Builder, x: Val, y: Val, power: Val) -> Val:
@@ -97,3 +103,19 @@ def cbrt(b: Builder, x: Val) -> Val:
     rest = b.fma(b.neg(b.mul(root, root)), root, v)
     root = b.fma(b.mul(rest, square), 1 / 3, root)
     return b.select(b.lt(b.abs(k), float("inf")), b.copysign(b.ldexp(root, q), x), x)
+
+
+def _draw_pow(rng: Any, bits: Any) -> tuple[Any, ...]:
+    count = len(bits)
+    x = [np.exp(rng.uniform(-20, 20, count)), 1 + 1e-3 * rng.normal(size=count), abs(bits)]
+    y = [rng.uniform(-30, 30, count), rng.uniform(-1e5, 1e5, count), rng.uniform(-2, 2, count)]
+    return np.concatenate(x), np.concatenate(y)
+
+
+FUNCTIONS = (
+    Function(
+        "pow", fast_pow, ulps(1), np.power, ((0, 4),), arity=2, slow_tier=SlowTier(pow_is_rare, slow_pow),
+        draw=_draw_pow,
+    ),
+    Function("cbrt", cbrt, ulps(1), np.cbrt, ((-10, 10), (-1e9, 1e9)), monotonic=RISING, steps_back=1),
+)  # fmt: skip

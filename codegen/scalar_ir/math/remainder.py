@@ -1,9 +1,13 @@
-"""Remainders and rounded quotients as scalar DAGs: the steps of fmod, and what Python's // and % make of its result."""
+"""Remainders and rounded quotients as scalar DAGs: the steps of fmod, and what Python's // and % make of its result.
+
+Used by    the emitters of division, which write the loop around `fmod_step`.
+Ref        T. Granlund and P. Montgomery, "Division by invariant integers using multiplication", 1994 (`quotient_by`).
+"""
 
 from __future__ import annotations
 
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
-from tensordsl.codegen.scalar_ir.math.parts import FORMATS
+from tensordsl.codegen.scalar_ir.math.floating_point import FORMATS
 
 
 def fmod_start(b: Builder, x: Val, y: Val) -> tuple[tuple[Val, Val], Val]:

@@ -101,7 +101,7 @@ def _range_length(start: Any, stop: Any, step: Any, itemsize: int) -> Any:
 
 ARANGE = Op(
     "arange", _arange_dtype, _arange_shape, lambda a, b, c, dtype: np.arange(int(a), int(b), int(c)).astype(dtype),
-    Kernel("arange"), no_gradient=INTEGER_VALUED,
+    Kernel("arange", takes_complex=False), no_gradient=INTEGER_VALUED,
 )  # fmt: skip
 # range_length(start, stop, step): how many numbers there are, each of `itemsize` bytes.
 RANGE_LENGTH = Op(

@@ -32,7 +32,7 @@ from tensordsl.ops.math.elementwise import cast, clip, maximum, minimum, mod, sw
 from tensordsl.ops.operands import as_variable, broadcast_shapes, constant, normalise_axis, whole_number
 
 Index = tuple[tuple[Any, ...], ...]
-FARTHEST = 2**62  # no axis is that long
+MAX_INDEX = 2**62  # no axis is that long
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def _numpy_inc_take(x: Any, y: Any, *indices: Any, axes: tuple[int, ...], set: b
 
 # -- gradients -------------------------------------------------------------------------------------------------------
 def _subtensor_gradient(g: Any, out: Any, x: Any, *ints: Any, index: Index) -> Sequence[Any]:
-    if index == whole_index(x):
+    if index == full_index(x):
         return (g,)
     zeros = zeros_like(x, g.type.dtype)
     return apply(INC_SUBTENSOR, zeros, g, *ints, index=index, set=False), *(None for _ in ints)
@@ -406,7 +406,7 @@ def _basic(x: Any, items: list[Any]) -> Any:
     return apply(SUBTENSOR, x, *ints, index=index)
 
 
-def whole_index(x: Any) -> Index:
+def full_index(x: Any) -> Index:
     return (("slice", None, None, None),) * x.type.ndim  # type: ignore[no-any-return]
 
 
@@ -431,7 +431,7 @@ def _bound(value: Any, ints: list[Any]) -> Any:
         return None
     if isinstance(value, (bool, float)) or not hasattr(value, "__index__"):
         raise TypeError(f"index must be integers, got {value!r}")
-    return max(-FARTHEST, min(value.__index__(), FARTHEST))
+    return max(-MAX_INDEX, min(value.__index__(), MAX_INDEX))
 
 
 def _check_bounds(x: Any, index: Index) -> None:

@@ -1,4 +1,4 @@
-"""Which of the values that `set_subtensor` writes at integer positions stay: of several at one position the last."""
+"""The last writes of `set_subtensor` at integer positions: of several at one position, the value that stays."""
 
 from __future__ import annotations
 

@@ -58,12 +58,17 @@ def _numpy_repeated(counts: Any, total: Any) -> Any:
 
 # true_positions(mask, count, n0, ...): where the flat mask is true; `count`: how often; the mask's axes must be n0, ...
 TRUE_POSITIONS = Op(
-    "true_positions", _true_dtype, _true_shape, _numpy_true, Kernel("true_positions"), no_gradient=INTEGER_VALUED
+    "true_positions",
+    _true_dtype,
+    _true_shape,
+    _numpy_true,
+    Kernel("true_positions", takes_complex=False),
+    no_gradient=INTEGER_VALUED,
 )
 # repeated_positions(counts, total): k, counts[k] times, for every k; `total`: the sum of the counts.
 REPEATED_POSITIONS = Op(
     "repeated_positions", _repeated_dtype, lambda d, counts, total: (d.value(total),), _numpy_repeated,
-    Kernel("repeated_positions"), no_gradient=INTEGER_VALUED,
+    Kernel("repeated_positions", takes_complex=False), no_gradient=INTEGER_VALUED,
 )  # fmt: skip
 ROWS = (TRUE_POSITIONS, REPEATED_POSITIONS)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph.variables import OpShapeError, apply
-from tensordsl.ops.array.index import INC_SUBTENSOR, INC_TAKE, SUBTENSOR, TAKE, whole_index
+from tensordsl.ops.array.index import INC_SUBTENSOR, INC_TAKE, SUBTENSOR, TAKE, full_index
 from tensordsl.ops.array.masks import mask_of
 from tensordsl.ops.array.shape import DIMSHUFFLE, addbroadcast, dimshuffle, shape_padleft, shape_padright
 from tensordsl.ops.math.elementwise import add, cast, switch
@@ -60,7 +60,7 @@ def _update(part: Any, y: Any, set: bool) -> Any:
             op = INC_SUBTENSOR if node.row is SUBTENSOR else INC_TAKE
             y, is_whole = apply(op, x, y, *node.inputs[1:], **node.attrs, set=set or is_whole), True
         part = x
-    return y if is_whole else apply(INC_SUBTENSOR, base, y, index=whole_index(base), set=set)
+    return y if is_whole else apply(INC_SUBTENSOR, base, y, index=full_index(base), set=set)
 
 
 def _unshuffle(y: Any, part: Any, x: Any, order: tuple[Any, ...]) -> Any:

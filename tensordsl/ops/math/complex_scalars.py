@@ -272,7 +272,7 @@ def tan(b: Any, x: Any, y: Any) -> Pair:
 
 
 # -- their inverses ----------------------------------------------------------------------------------------------------
-FAR = 2.0**28  # from here on arcsin z is that of an infinite z, but for what rounding takes
+MIN_INFINITE = 2.0**28  # from here on arcsin z is that of an infinite z, but for what rounding takes
 
 
 def _arcsin_parts(b: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
@@ -297,10 +297,10 @@ def _arcsin_parts(b: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
     t = b.fma(b.select(is_inside, b.mul(yy, both), mixed), 0.5, root)
     # far from 0: log(2 |z|), at a scale where |z| is in range
     size = b.maximum(x, y)
-    is_far = b.or_(b.gt(size, FAR), b.or_(b.eq(x, INF), b.eq(y, INF)))
-    scale = b.select(b.gt(size, FAR * FAR), 1 / (FAR * FAR), b.const(1.0, x.type))
+    is_far = b.or_(b.gt(size, MIN_INFINITE), b.or_(b.eq(x, INF), b.eq(y, INF)))
+    scale = b.select(b.gt(size, MIN_INFINITE * MIN_INFINITE), 1 / (MIN_INFINITE * MIN_INFINITE), b.const(1.0, x.type))
     t = b.select(is_far, b.sub(b.mul(hypot(b, b.mul(x, scale), b.mul(y, scale)), 2.0), 1.0), t)
-    v = b.add(b.call("log1p", t), b.select(b.gt(size, FAR * FAR), 56 * LN2, b.const(0.0, x.type)))
+    v = b.add(b.call("log1p", t), b.select(b.gt(size, MIN_INFINITE * MIN_INFINITE), 56 * LN2, b.const(0.0, x.type)))
     return x, b.select(is_far, y, q), v
 
 

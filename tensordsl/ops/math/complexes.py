@@ -55,7 +55,14 @@ IMAG = Op(
     "imag", _of_complex, broadcast, lambda x: np.array(x.imag), Kernel("imag"),
     lambda g, out, x: (complex(constant(0, dtype=g.type.dtype), g),),
 )  # fmt: skip
-COMPLEX_OF = Op("complex", _pair, broadcast, _numpy_complex, Kernel("complex"), lambda g, out, x, y: (real(g), imag(g)))
+COMPLEX_OF = Op(
+    "complex",
+    _pair,
+    broadcast,
+    _numpy_complex,
+    Kernel("complex", takes_complex=False),
+    lambda g, out, x, y: (real(g), imag(g)),
+)
 ROWS = (REAL, IMAG, COMPLEX_OF)
 
 
@@ -153,15 +160,12 @@ PARTS: dict[str, Callable[..., Any]] = {
     "rsqrt": lambda x: PARTS["reciprocal"](PARTS["sqrt"](x)), **{name: _function(name) for name in FUNCTIONS},
     "dot": lambda x, y: (dot(x[0], y[0]) - dot(x[1], y[1]), dot(x[0], y[1]) + dot(x[1], y[0])),
 }  # fmt: skip
-# Rows that do the same to the real and to the imaginary parts -> the number of operands that are data (None: all).
-EACH: dict[str, int | None] = {
-    "sum": 1, "reshape": 1, "alloc": 1, "broadcast_to": 1, "subtensor": 1, "take": 1, "inc_subtensor": 2,
-    "inc_take": 2, "fold": 1, "concatenate": None, "assert": 1, "require": 1, "round": 1,
-}  # fmt: skip
+# Other rows than constructs and moves that do the same to the real and to the imaginary parts.
+EACH = frozenset(("sum", "round"))
 OTHERS = frozenset(
     (
-        "prod max min argmax argmin cumsum cumprod sort argsort searchsorted print real imag shape_i cast for ifelse "
-        "xlogx xlogy consider_constant zero_grad disconnected_grad undefined_grad grad_scale"
+        "prod max min argmax argmin cast xlogx xlogy consider_constant zero_grad disconnected_grad undefined_grad "
+        "grad_scale"
     ).split()
 )
 # Rows whose gradient is not that of an analytic function.
@@ -178,7 +182,8 @@ def is_each(op: Op) -> bool:
 
 def check(op: Op, dtypes: tuple[str, ...], attrs: dict[str, Any]) -> None:
     """Raises TypeError where the row has no meaning for the complex operands among these."""
-    if not (op.name in PARTS or op.name in OTHERS or is_each(op)):
+    is_known = op.meaning.takes_complex if isinstance(op.meaning, Kernel) else is_each(op)
+    if not (is_known or op.name in PARTS or op.name in OTHERS):
         raise TypeError(
             f"not defined for complex operands ({', '.join(dtypes)}); take real(), imag(), abs() or angle()"
         )

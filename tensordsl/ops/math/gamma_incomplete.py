@@ -35,7 +35,7 @@ LOG_GAMMA = (
     -0.076932516411352191473, 0.071432946295361336059, -0.066668705882420468033, 0.062500955141213040742,
     -0.058823978658684582339, 0.055555767627403611102, -0.052631679379616660734, 0.05000004769810169364,
 )  # fmt: skip
-NEAR, TERMS = 0.1, 18  # |x / a - 1| below which `_excess` is a series, and of how many terms
+SERIES_BELOW, TERMS = 0.1, 18  # |x / a - 1| below which `_excess` is a series, and of how many terms
 COUNT, PER_ROOT = 100.0, 9.0  # how many terms of the series and of the fraction: also so many for each sqrt(a)
 
 
@@ -49,8 +49,8 @@ def _polynomial(coefficients: Sequence[float], x: Any) -> Any:
 def _excess(a: Any, x: Any) -> Any:
     """x / a - 1 - log(x / a), accurate where that is small."""
     mu = (x - a) / a
-    near = sqr(mu) * _polynomial([(-1.0) ** k / (k + 2) for k in range(TERMS)], mu)
-    return switch(lt(abs_(mu), NEAR), near, mu - log(x / a))
+    series = sqr(mu) * _polynomial([(-1.0) ** k / (k + 2) for k in range(TERMS)], mu)
+    return switch(lt(abs_(mu), SERIES_BELOW), series, mu - log(x / a))
 
 
 def _density(a: Any, x: Any) -> Any:
@@ -89,8 +89,8 @@ def _by_erfc(a: Any, x: Any) -> tuple[Any, Any]:
     """(P, Q) for a >= LARGE by Temme's expansion, which is uniform in x."""
     half = _excess(a, x)
     eta = switch(lt(x, a), -sqrt(half * 2), sqrt(half * 2))
-    near = clip(eta, -0.2, 0.2)  # further away it does not count
-    rest = exp(-a * half) / sqrt(a * (2 * math.pi)) * (_polynomial(C_0, near) + _polynomial(C_1, near) / a)
+    bounded = clip(eta, -0.2, 0.2)  # its effect vanishes beyond
+    rest = exp(-a * half) / sqrt(a * (2 * math.pi)) * (_polynomial(C_0, bounded) + _polynomial(C_1, bounded) / a)
     argument = eta * sqrt(a * 0.5)
     return erfc(-argument) * 0.5 - rest, erfc(argument) * 0.5 + rest
 
@@ -120,7 +120,7 @@ def _gradient(sign: float) -> Any:
     return gradient
 
 
-def _judge(side: int, a: float, x: float) -> float:
+def _reference(side: int, a: float, x: float) -> float:
     """By the series of P, or by the continued fraction of Q from its beginning (Lentz's algorithm)."""
     if not (a >= 0 and x >= 0 and a + x > 0 and min(a, x) < math.inf):
         return math.nan
@@ -150,12 +150,12 @@ def _judge(side: int, a: float, x: float) -> float:
 
 
 def _oracle(side: int) -> Any:
-    def judge(a: float, x: float) -> float:
-        return _judge(side, a, x)
+    def reference(a: float, x: float) -> float:
+        return _reference(side, a, x)
 
     def oracle(a: Any, x: Any) -> Any:
         with np.errstate(all="ignore"):
-            values = np.frompyfunc(judge, 2, 1)(np.asarray(a, "float64"), np.asarray(x, "float64"))
+            values = np.frompyfunc(reference, 2, 1)(np.asarray(a, "float64"), np.asarray(x, "float64"))
         return np.asarray(values).astype(float_of_all(str(np.asarray(a).dtype), str(np.asarray(x).dtype)))
 
     return oracle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -111,11 +112,13 @@ def lgamma(x: float) -> float:
 
 
 def gamma_function(x: float) -> float:
-    """Poles give nan, zeros an infinity of their sign."""
+    """Poles give nan, zeros an infinity of their sign, as do numbers whose reciprocal is too large."""
     if not math.isfinite(x):
         return x if x > 0 else math.nan
-    if not -180 < x < 171.7 or x == 0 or x == math.floor(x) < 0:
-        return math.copysign(math.inf, x) if x >= 0 else math.nan if x == math.floor(x) else x * 0.0
+    if abs(x) < 1 / sys.float_info.max or x >= 171.7:
+        return math.copysign(math.inf, x)
+    if x <= -180 or x == math.floor(x) < 0:
+        return math.nan if x == math.floor(x) else x * 0.0
     return math.gamma(x)
 
 

@@ -94,9 +94,9 @@ def _around(c: Any, nodes: list[Apply], log: int, order: Order, axes: Sequence[i
         return None
     along = top.owner.attrs["axis"]
     is_one = not top.type.ndim  # subtracted everywhere
-    if not (is_one or (place == places_beside(x, along) and set(axes) == set(along))):
+    if not (is_one or (place == other_axes(x, along) and set(axes) == set(along))):
         return None
-    return _Sum(nodes, log, order, places_beside(x, axes), shift, top)
+    return _Sum(nodes, log, order, other_axes(x, axes), shift, top)
 
 
 def _is_top(v: Any, found: _Sum, blocked: set[int]) -> bool:
@@ -151,7 +151,7 @@ def _composed(order: Order, inner: Order) -> Order:
     return tuple(k if k == "x" else inner[k] for k in order)
 
 
-def places_beside(x: Any, axes: Sequence[int]) -> Order:
+def other_axes(x: Any, axes: Sequence[int]) -> Order:
     """The places of a reduction's axes that keep it aligned with x."""
     left = iter(range(x.type.ndim))
     return tuple("x" if k in axes else next(left) for k in range(x.type.ndim))

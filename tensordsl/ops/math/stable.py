@@ -31,7 +31,7 @@ from tensordsl.ops.math.functions import (
     softplus,
     tanh,
 )  # fmt: skip
-from tensordsl.ops.math.shifts import places_beside, with_constant_shift
+from tensordsl.ops.math.shifts import other_axes, with_constant_shift
 
 Side = Callable[..., Any]  # of as many variables as the equation has
 _Equation = tuple[Any, Sequence[Any], Side]  # the left side, its variables, the right side
@@ -222,7 +222,7 @@ def _softmax_of(v: Any, blocked: set[int]) -> tuple[Any, int] | None:
     if found is None or len(found[1]) != 1 or e.owner is None or e.owner.row.name != "exp" or id(e) in blocked:
         return None
     x, (axis,) = found
-    wanted = places_beside(x, (axis,))
+    wanted = other_axes(x, (axis,))
     lead = x.type.ndim - rank
     is_kept = order == wanted[lead:] and all(k == "x" for k in wanted[:lead])
     return (x, axis) if is_kept and e.owner.inputs[0] is x else None

@@ -1,7 +1,7 @@
-"""Evaluates a DAG of scalar values on NumPy arrays: the judge of the emitters, and the plan runner's arithmetic.
+"""Interpreter of scalar IR: a DAG on NumPy arrays, as the emitters' judge; tests and tools run it, programs never do.
 
-Results are those that `codegen.llvm.emit_scalars` compiles: bit for bit, but `scalar_ir.builder.MATH` only to its
-stated accuracy.
+Contract   `evaluate`: values and arrays for their leaves -> arrays; `apply`: one operation or function.
+Results    those that `llvm.emit_scalars` compiles: bit for bit, but elementary functions only to some digits.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.codegen.scalar_ir.builder import ARITY, FLOATS, Val, walk
+from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 from tensordsl.graph.types import COMPLEX
 
 Array = Any  # an ndarray or a NumPy scalar
@@ -30,7 +31,7 @@ def evaluate(roots: Iterable[Val], leaf: Callable[[Val], Array], env: dict[int, 
         for v in walk(roots, env):
             if v.op == "const":
                 env[id(v)] = np.asarray(v.attr).astype(v.type) if v.type in FLOATS else _integer(v.attr, v.type)
-            elif v.op in ARITY:
+            elif v.op in ARITY or v.op in FUNCTIONS:
                 env[id(v)] = np.asarray(_apply(v, [env[id(a)] for a in v.args])).astype(v.type, copy=False)
             else:
                 env[id(v)] = np.asarray(leaf(v), v.type)
@@ -38,12 +39,12 @@ def evaluate(roots: Iterable[Val], leaf: Callable[[Val], Array], env: dict[int, 
 
 
 def apply(op: str, type: str, *operands: Array) -> Array:
-    """One operation of `ARITY` on arrays; `type` is the dtype of the result."""
+    """One operation or function on arrays; `type` is the dtype of the result."""
     with np.errstate(all="ignore"):
         arrays = [np.asarray(x) for x in operands]
         if op in ("cast", "bitcast"):
             return CONVERSIONS[op](arrays[0], type)
-        return np.asarray(OPERATIONS[op](*arrays)).astype(type, copy=False)
+        return np.asarray(_operation(op)(*arrays)).astype(type, copy=False)
 
 
 def _apply(v: Val, operands: list[Array]) -> Array:
@@ -58,7 +59,11 @@ def _apply(v: Val, operands: list[Array]) -> Array:
     if v.type in COMPLEX:  # pairwise
         re, im = (OPERATIONS[v.op](*parts) for parts in ([x.real for x in operands], [x.imag for x in operands]))
         return _paired(v.type, re, im)
-    return OPERATIONS[v.op](*operands)
+    return _operation(v.op)(*operands)
+
+
+def _operation(op: str) -> Callable[..., Array]:
+    return FUNCTIONS[op].interpret if op in FUNCTIONS else OPERATIONS[op]
 
 
 def _paired(type: str, re: Array, im: Array) -> Array:
@@ -136,107 +141,6 @@ def _significand(x: Array) -> Array:
     return np.where((x == 0) | (x == np.inf), np.copysign(1, x), np.where(x < 0, np.nan, m))
 
 
-def _sigmoid(x: Array) -> Array:
-    e = np.exp(-np.abs(x))
-    return np.where(x < 0, e, 1) / (1 + e)
-
-
-def _softplus(x: Array) -> Array:
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-
-def _elementwise(function: Callable[[float], float]) -> Callable[[Array], Array]:
-    """A function of Python floats over an array, computed in double precision."""
-    return lambda x: np.vectorize(function, otypes=[np.float64])(x)
-
-
-def _log1mexp(x: Array) -> Array:
-    return np.where(x > -0.6931471805599453, np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
-
-
-def _erfinv(x: float) -> float:
-    """By Newton's method on erf (below 1/2) or on the logarithm of erfc."""
-    a = abs(x)
-    if not a < 1.0:
-        return x * math.inf if a == 1.0 else math.nan
-    y = math.sqrt(-math.log((1.0 - a) * (1.0 + a)) * math.pi) / 2
-    for _ in range(8):
-        slope = 2 / math.sqrt(math.pi) * math.exp(-y * y)
-        if a < 0.5:
-            y -= (math.erf(y) - a) / slope
-        else:
-            y += math.log(math.erfc(y) / (1.0 - a)) * math.erfc(y) / slope
-    return math.copysign(y, x)
-
-
-def _erfcx(x: float) -> float:
-    if x < 25.0:
-        try:
-            return math.exp(x * x) * math.erfc(x)
-        except OverflowError:
-            return math.inf
-    w = 0.5 / (x * x)  # the asymptotic series
-    return (1 - w * (1 - 3 * w * (1 - 5 * w * (1 - 7 * w)))) / (x * math.sqrt(math.pi)) if x == x else x
-
-
-def _gamma(x: float) -> float:
-    try:
-        return math.gamma(x)
-    except (ValueError, OverflowError):  # poles, -inf; too large
-        return math.copysign(math.inf, x) if x == 0.0 or x > 0 else math.nan
-
-
-def _gammaln(x: float) -> float:
-    if math.isinf(x) or (x <= 0.0 and x == math.floor(x)):
-        return math.inf
-    return math.lgamma(x)
-
-
-BERNOULLI = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)  # B_2k / (2k), k = 1..7
-
-
-def _digamma(x: float) -> float:
-    """Reflection to x > 0, recurrence to x >= 10, then the asymptotic series."""
-    if math.isnan(x) or x == -math.inf:
-        return math.nan
-    if x == 0.0:
-        return math.copysign(math.inf, -x)
-    if x < 0.0:
-        if x == math.floor(x):
-            return math.nan
-        rest = x - round(x)  # exact: of a tiny x, x - floor(x) would be 1
-        return _digamma(1.0 - x) - math.pi / math.tan(math.pi * rest)
-    below = 0.0
-    while x < 10.0:
-        below += 1.0 / x
-        x += 1.0
-    w = 1.0 / (x * x)
-    series = 0.0
-    for c in reversed(BERNOULLI):
-        series = (series + c) * w
-    return math.log(x) - 0.5 / x - series - below
-
-
-def _trigamma(x: float) -> float:
-    """Reflection to x > 0, recurrence to x >= 15, then the asymptotic series."""
-    if math.isnan(x) or x == -math.inf:
-        return math.nan
-    if x <= 0.0:
-        if x == math.floor(x):
-            return math.inf
-        sine = math.sin(math.pi * (x - round(x)))
-        return (math.pi / sine) * (math.pi / sine) - _trigamma(1.0 - x)
-    below = 0.0
-    while x < 15.0:
-        below += 1.0 / x / x
-        x += 1.0
-    w = 1.0 / x / x
-    series = 0.0
-    for k, c in reversed(list(enumerate(BERNOULLI, 1))):
-        series = (series + 2 * k * c) * w
-    return 1.0 / x + w / 2.0 + series / x + below
-
-
 CONVERSIONS: dict[str, Callable[[Array, str], Array]] = {
     "cast": _cast,
     "bitcast": lambda x, type: np.ascontiguousarray(x).view(type).reshape(np.shape(x)),
@@ -251,13 +155,4 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
     "exponent": _exponent, "significand": _significand, "ldexp": lambda x, n: np.ldexp(x, n.astype(np.int32)),
     "minimum": np.minimum, "maximum": np.maximum, "copysign": np.copysign, "select": np.where, "fma": _fma,
-    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10,
-    "log1p": np.log1p, "pow": np.power, "sin": np.sin, "cos": np.cos, "tan": np.tan, "arcsin": np.arcsin,
-    "arccos": np.arccos, "arctan": np.arctan, "arctan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
-    "arcsinh": np.arcsinh, "arccosh": np.arccosh, "arctanh": np.arctanh, "cbrt": np.cbrt,
-    "sigmoid": _sigmoid, "softplus": _softplus, "erf": _elementwise(math.erf), "erfc": _elementwise(math.erfc),
-    "log1mexp": _log1mexp, "erfinv": _elementwise(_erfinv), "erfcx": _elementwise(_erfcx),
-    "gamma": _elementwise(_gamma),
-    "gammaln": _elementwise(_gammaln), "digamma": _elementwise(_digamma),
-    "trigamma": _elementwise(_trigamma),
 }  # fmt: skip

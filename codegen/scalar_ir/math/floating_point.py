@@ -1,4 +1,8 @@
-"""What the expansions share: the layout of each float type, polynomials, exact sums and products, powers of two."""
+"""Floating-point arithmetic that expansions share: formats, polynomials, error-free sums and products, exponents.
+
+`exponent`, `significand` and `ldexp` stand for instructions that only some targets have, with the same results.
+Ref        T. Dekker, "A floating-point technique for extending the available precision", 1971; D. Knuth (two_sum).
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,107 @@
+"""Steps with effects: checks, which may stop the call, and calls of Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tensordsl.codegen.bufferise.bufferiser import Bufferiser
+from tensordsl.codegen.bufferise.steps import results_of
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.tensor_ir.construct import Construct, Expanded, Traits, register
+from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.lower import Lowering
+from tensordsl.codegen.tensor_ir.lower_complex import by_parts, split_complex
+from tensordsl.codegen.tensor_ir.verify import check
+from tensordsl.graph.variables import Apply
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.mlir.writer import Writer
+
+
+@register
+class Assert(Construct):
+    """assert(message, kind): the first operand, after a check of the others."""
+
+    name, traits = "assert", Traits(is_view=True, has_effects=True)
+    lower_complex = by_parts
+
+    def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        x, g = operands[0], low.graph
+        kind, message = node.attrs.get("kind", "assert"), node.attrs["message"]
+        return [g.make(self.name, tuple(operands), x.dtype, x.shape, message=message, kind=kind, unique=True)]
+
+    def verify(self, graph: Graph, v: Value) -> None:
+        check(v.operands[0].dtype == v.dtype, v, "the operand's dtype")
+
+    def bufferise(self, b: Bufferiser, v: Value) -> None:
+        x, *flags = v.operands
+        for f in flags:
+            dst = b.fresh("q")
+            b.emit(p.LoadScalar(dst, b.ref(f).ptr, "bool"))
+            b.emit(p.Check("ne", dst, b.name(0), b.site(v.attrs["kind"], b.node_of(v), v.attrs["message"])))
+        b.view(v, b.ref(x))
+
+    def mlir(self, e: Writer, v: Value) -> None:
+        from tensordsl.codegen.mlir.writer import escaped  # late: for exports only
+
+        for flag in v.operands[1:]:
+            item = e.op(f"tensor.extract {e.value(flag)}[] : tensor<i1>")
+            e.put(f'cf.assert {item}, "{escaped(v.attrs["message"])}"')
+        e.values[v.number] = e.value(v.operands[0])
+
+
+@register
+class Host(Construct):
+    """host(number, effect, name): `result(k)` are what the call gives."""
+
+    name, traits = "host", Traits(has_effects=True)
+    missing = {"lower_complex": "the rows that it is for are of real numbers"}
+
+    def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        return low.host(node, operands)
+
+    def verify(self, graph: Graph, v: Value) -> None:
+        check(not v.dtype and v.attrs["number"] >= 0, v, "a callable by its number")
+
+    def bufferise(self, b: Bufferiser, v: Value) -> None:
+        inputs = []
+        for o in v.operands:
+            ref = b.packed(b.ref(o), o.dtype)
+            inputs.append((ref.ptr, o.dtype, tuple(map(b.name, ref.dims))))
+        outputs = []
+        for r in results_of(b, v):
+            ref = b.destination(r, r.dtype, r.shape)
+            b.refs[r.number] = ref
+            outputs.append((ref.ptr, r.dtype, tuple(map(b.name, ref.dims))))
+        site = b.site("host", b.node_of(v), v.attrs["name"])
+        b.emit(p.HostCall(v.attrs["number"], tuple(inputs), tuple(outputs), site))
+        for r in results_of(b, v):
+            b.finish(r, b.refs[r.number])
+
+    def mlir(self, e: Writer, v: Value) -> None:
+        results = e.results.get(v.number, [])
+        name = f"host_{v.attrs['name']}_{v.attrs['number']}"
+        operands = ", ".join(e.type_of(o) for o in v.operands)
+        types = ", ".join(e.type_of(r) for r in results)
+        e.private[name] = f"func.func private @{name}({operands}) -> ({types})"
+        values = ", ".join(e.value(o) for o in v.operands)
+        if len(results) == 1:
+            e.values[results[0].number] = e.op(f"func.call @{name}({values}) : ({operands}) -> ({types})")
+            return
+        e.count += 1
+        e.put(f"%{e.count}:{len(results)} = func.call @{name}({values}) : ({operands}) -> ({types})")
+        for k, r in enumerate(results):
+            e.values[r.number] = f"%{e.count}#{k}"
+
+
+@register
+class Print(Expanded):
+    """print: its operand, which the host prints."""
+
+    name = "print"
+
+    def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        return low.host(node, operands)
+
+    def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        return [split_complex(low, v) for v in low.host(node, operands)]

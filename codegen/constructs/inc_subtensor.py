@@ -1,0 +1,114 @@
+"""inc_subtensor: a tensor of which a basic slice is set or added to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tensordsl.codegen.bufferise.bufferiser import Bufferiser
+from tensordsl.codegen.bufferise.compute_in_place import slice_place, under
+from tensordsl.codegen.bufferise.scatter import accumulate
+from tensordsl.codegen.constructs.subtensor import check_bounds, index_bounds, index_checks
+from tensordsl.codegen.fusion.placement import memory
+from tensordsl.codegen.passes.patterns import is_zero_at
+from tensordsl.codegen.program_ir.storage import Ref
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import Construct, Traits, register
+from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.lower import Lowering
+from tensordsl.codegen.tensor_ir.lower_complex import by_parts
+from tensordsl.graph.variables import Apply
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.mlir.writer import Writer
+
+
+@register
+class IncSubtensor(Construct):
+    """inc_subtensor(bounds, checks, set): x with y written into a slice; see `subtensor` for bounds and checks."""
+
+    name = "inc_subtensor"
+    traits = Traits(
+        is_contiguous=True, stores_operands=True, moves_only=True, data_operands=2, makes_floats=True, has_lengths=True,
+        writes_into=True, begins_with=0,
+    )  # fmt: skip
+    lower_complex = by_parts
+
+    def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        x, y, *ints = operands
+        g = low.graph
+        y = g.cast(y, x.dtype)
+        bounds = tuple(index_bounds(g, entry, x.shape[d], ints) for d, entry in enumerate(node.attrs["index"]))
+        shape = [b[1] for b in bounds if b[3]]
+        lead = len(shape) - y.rank
+        for d, n in enumerate(y.shape):
+            g.extents.fits(shape[lead + d], n, "the slice and the value written to it")
+        y = g.broadcast_to(g.stretched(y, shape), shape)
+        checks = index_checks(g)
+        return [g.make(self.name, (x, y, *ints), x.dtype, x.shape, bounds=bounds, checks=checks, set=node.attrs["set"])]
+
+    def verify(self, graph: Graph, v: Value) -> None:
+        check_bounds(v)
+
+    def bufferise(self, b: Bufferiser, v: Value) -> None:
+        ref, target = slice_place(b, v)
+        source = b.ref(v.operands[1])
+        if not v.attrs["set"]:
+            accumulate(b, source, target, v.dtype, is_zero_at(b.graph, v.operands[0], v.attrs["bounds"]))
+        elif source.ptr != target.ptr:
+            b.copy(source, target, v.dtype)
+        b.finish(v, ref)
+
+    def parts(self, b: Bufferiser, v: Value, at: Mapping[int, int]) -> Collection[int]:
+        """What is set, if by then the rest can have been copied, which is not where the result is computed."""
+        x, y = v.operands[:2]
+        if not v.attrs["set"] or v.number in b.in_place or v.number in b.late or len(v.operands) > 2:
+            return ()
+        start = at.get(under(y)[0].number, -1)
+        return (1,) if all(at.get(n, -1) < start for n in memory(x, b.homes)) else ()
+
+    def place(self, b: Bufferiser, v: Value, k: int) -> Ref:
+        return slice_place(b, v)[1]
+
+    def mlir(self, e: Writer, v: Value) -> None:
+        from tensordsl.codegen.mlir.slices import (  # late: for exports only
+            add_tensors,
+            extract,
+            gathered,
+            insert,
+            is_empty,
+            is_forward,
+        )
+        from tensordsl.codegen.mlir.writer import tensor_type  # late: for exports only
+
+        x, y = v.operands[:2]
+        bounds = v.attrs["bounds"]
+        kept = [b[1] for b in bounds if b[3]]
+        new, t = e.value(y), tensor_type(map(e.find, kept), v.dtype)
+        if is_empty(e, bounds, x.shape):
+            e.values[v.number] = e.value(x)
+            return
+        if not v.attrs["set"]:
+            if is_forward(bounds):
+                old = extract(e, x, bounds)
+            else:
+                old = gathered(e, e.value(x), e.type_of(x), bounds, kept, v.dtype)
+            new = add_tensors(e, old, new, t, v.dtype, kept)
+        if not is_forward(bounds):  # written forward, from the lowest position, in the opposite order
+            flips = [
+                (ex.sub(n, 1), n, -1, True) if _backward(s) else (0, n, 1, True) for _, n, s, keeps in bounds if keeps
+            ]
+            new = gathered(e, new, t, flips, kept, v.dtype)
+            bounds = [
+                (ex.add(a, ex.mul(s, ex.sub(n, 1))), n, -s, keeps) if _backward(s) else (a, n, s, keeps)
+                for a, n, s, keeps in bounds
+            ]
+        e.values[v.number] = insert(e, new, x, bounds)
+
+
+def _backward(step: Any) -> bool:
+    from tensordsl.codegen.mlir.writer import MlirError  # late: for exports only
+
+    if not isinstance(step, int):
+        raise MlirError("a slice assignment whose step is known only at run time has no MLIR form")
+    return step < 0
