@@ -1,37 +1,37 @@
-"""The leaf table of layouts and names that emitted code, the run-time library and Python share.
-
-Who calls whom::
-
-    f(x, y)                            CPython: vectorcall of the heap type `Function`
-      -> stub(self, args, n, kw)       one loop for every arity: checks the arguments against ctx.desc, fills a FRAME;
-                                       any surprise -> PyObject_Vectorcall(self.slow, args): Python normalises and calls
-                                       the strict twin (same ctx, whose slow path raises, so nothing can loop)
-        -> ctx.program(ctx, frame)     one per function, codegen opt 0; knows nothing of NumPy
-             -> ctx.rt[HELPER](...)    the helpers below
-             -> ctx.kern[i]            kernels `void k(ptr P, i64 n, i64 live, i64 rows)`, reached through `run_nest`
-        <- the result object, or NULL:
-             frame.kind == ERR_PYTHON  a Python exception is set already
-             else                      on_error(address of frame, function, *args) raises (or waits and calls again)
+"""Layouts and names that emitted code, the run-time library and Python share: a leaf table of constants.
 
 No emitted object has an external symbol: every address comes from ctx.rt or ctx.kern, so objects are relocatable, can
-be cached on disk, and a test can point ctx.rt at a copy of the table with failing helpers.
-
-Rules for the emitter of programs
-    `ptr @program(ptr ctx, ptr frame)`; the objects it holds stand in `objs`, n_slots pointers that it zeroes first.
-    A helper that may fail takes (ctx, frame, site, ...) and has filled the frame's error record when it fails: branch
-    to the one fail block, which returns `fail(ctx, frame, objs, n_slots)`.  Several allocations may precede the
-    program's test of the last.  For its own failures (checks, overflow, index) the program has `judge` fill
-    the record.  `fail` and `release` take the GIL back, unlock, drop
-    objs, give arenas back.  A success ends with `release`, after it has taken the result out of objs (store null).
-    Everything the program calls between `save_thread` and `restore_thread` must run without the GIL: kernels, gemm,
-    memcpy, memset, take_arena, free_arena, poll, host_call (these two take the GIL themselves).
-    A program with host calls and shared variables pins first; `poll` does nothing for a program with shared
-    variables that is not pinned (a signal handler runs arbitrary Python code, which may replace storage).
+be cached on disk, and a test can replace helpers by failing ones in a copy of ctx.rt.
 """
 
 from __future__ import annotations
 
 from struct import Struct
+
+# Who calls whom:
+#
+#     f(x, y)                            CPython: vectorcall of the heap type `Function`
+#       -> stub(self, args, n, kw)       one loop for every arity: checks the arguments against ctx.desc, fills a FRAME;
+#                                        else PyObject_Vectorcall(self.slow, args): Python normalises and calls
+#                                        the strict twin (same ctx, whose slow path raises, so nothing can loop)
+#         -> ctx.program(ctx, frame)     one per function, codegen opt 0; knows nothing of NumPy
+#              -> ctx.rt[HELPER](...)    the helpers below
+#              -> ctx.kern[i]            kernels `void k(ptr P, i64 n, i64 live, i64 rows)`, reached through `run_nest`
+#         <- the result object, or NULL:
+#              frame.kind == ERR_PYTHON  a Python exception is set already
+#              else                      on_error(address of frame, function, *args) raises (or waits and calls again)
+#
+# Rules for the emitter of programs
+#     `ptr @program(ptr ctx, ptr frame)`; the objects it holds stand in `objs`, n_slots pointers that it zeroes first.
+#     A helper that may fail takes (ctx, frame, site, ...) and has filled the frame's error record when it fails: branch
+#     to the one fail block, which returns `fail(ctx, frame, objs, n_slots)`.  Several allocations may precede the
+#     program's test of the last.  For its own failures (checks, overflow, index) the program has `judge` fill
+#     the record.  `fail` and `release` take the GIL back, unlock, drop
+#     objs, give arenas back.  A success ends with `release`, after it has taken the result out of objs (store null).
+#     Everything the program calls between `save_thread` and `restore_thread` must run without the GIL: kernels, gemm,
+#     memcpy, memset, take_arena, free_arena, poll, host_call (these two take the GIL themselves).
+#     A program with host calls and shared variables pins first; `poll` does nothing for a program with shared
+#     variables that is not pinned (a signal handler runs arbitrary Python code, which may replace storage).
 
 ABI_VERSION = 1
 
@@ -111,7 +111,7 @@ PIN_ALONE, PIN_RELEASE, PIN_WATCH = range(3)
 
 # How `prepare` looks for storage: the variable's own if only its cell holds it; never its own; its own if only its
 # cell and this call's pin hold it.
-PREPARE_OWN, PREPARE_FRESH, PREPARE_LATE = range(3)
+PREPARE_IN_PLACE, PREPARE_FRESH, PREPARE_LATE = range(3)
 
 # -- frame: on the stub's stack, one per call -------------------------------------------------------------------------
 FR_SITE, FR_KIND, FR_A, FR_B, RECORD_SIZE = 0, 8, 16, 24, 32  # the error record: i64 each
@@ -336,7 +336,7 @@ TH_REMAINING, TH_GENERATION, TH_BUSY, TH_SLEEPERS = 64, 128, 192, 256
 TH_SPARE = 1024  # tickets behind those of chunks: more than threads that take one when there are none left
 TH_CORE, TH_HOW = 264, 272  # the core of the last caller that woke threads; what blocks signals
 # In one line: what a thread needs of a job, and what changes with it.
-TH_TICKET, TH_FN, TH_JOB, TH_N, TH_JOINED, TH_WANTED, TH_STARTED, TH_ASKED = range(320, 384, 8)
+TH_TICKET, TH_FN, TH_JOB, TH_N, TH_JOINED, TH_WANTED, TH_STARTED, TH_REQUESTED = range(320, 384, 8)
 # The watch of the one whose job it is, or 0; chunks that it has begun and not reported; whether all are to stop.
 TH_OWNER, TH_MINE, TH_STOP = 280, 288, 296
 TH_LOCK_SIZE = 128  # bytes that hold a mutex, a condition or a set of signals on every system

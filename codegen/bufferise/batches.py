@@ -14,10 +14,10 @@ from tensordsl.codegen.bufferise.gemm import Matrix, as_matrix, elements, packed
 from tensordsl.codegen.bufferise.row_blocks import (
     block_of,
     blocks_of,
-    launch_part,
-    of_part,
+    launch_block,
+    of_task,
     quotient,
-    room_of_parts,
+    room_of_tasks,
     times,
     view,
 )
@@ -35,7 +35,7 @@ def run_stacks(b: Bufferiser, run: Stacks) -> None:
     b.node = b.node_of(run.first)
     for x in run.loads:
         if origin(x)[0].number not in run.at:
-            b.ref(x)  # what has to be copied for it is copied before
+            b.ref(x)  # operands that have to be copied are copied before the loop
     block = _block(b, run)
     refs = {v.number: _room_for(b, run, v, block) for v in run.values}
     products = {v.number: _Products(b, v, refs, block) for v, _ in run.members if isinstance(v, Value)}
@@ -54,13 +54,13 @@ class _OfBlock(Protocol):
 def by_blocks(b: Bufferiser, run: Stacks, block: Block, refs: dict[int, Ref], products: Mapping[int, _OfBlock]) -> None:
     """The loop over blocks of a run, of whose own values `refs` has the first part's storage."""
     b.scopes.append(Scope())
-    mine = refs | {n: of_part(b, block, refs[n]) for n in sorted(run.inner)}
+    mine = refs | {n: of_task(b, block, refs[n]) for n in sorted(run.inner)}
     block = replace(block, local=frozenset(mine[n].ptr for n in run.inner))
     for member, axis in run.members:
         if isinstance(member, Value):
             b.emit(products[member.number].of_block(block, mine))
         else:
-            launch_part(b, member, mine, replace(block, axis=axis))
+            launch_block(b, member, mine, replace(block, axis=axis))
     b.emit(blocks_of(b, block, run.first.shape[0], b.close_scope()))
 
 
@@ -95,7 +95,7 @@ def _room_for(b: Bufferiser, run: Stacks, v: Value, block: Block) -> Ref:
     """Storage for the matrices of one block of each part for what only the run reads, else for the whole value."""
     if v.number not in run.inner:
         return b.destination(v, v.dtype, v.shape)
-    return room_of_parts(b, block, v, run.at[v.number])
+    return room_of_tasks(b, block, v, run.at[v.number])
 
 
 class _Products:

@@ -51,7 +51,7 @@ class Bufferiser:
         self.pending: list[ex.Constraint] = []
         self.arena: list[tuple[str, str]] = []
         self.free: dict[Any, list[str]] = {}
-        self.heirs: set[int] = set()  # values computed in the storage of the operand that they begin with
+        self.in_place: set[int] = set()  # values computed in the storage of the operand that they begin with
         self.places: dict[int, tuple[Ref, list[Ref]]] = {}  # joins and slices -> (Ref, Refs of their operands)
         self.of_last_axes: set[Any] = set()  # strides of arguments
         self.behind: dict[
@@ -453,7 +453,7 @@ class Bufferiser:
         return {n: length for length, n in names if not isinstance(length, tuple)}
 
     def check_pending(self) -> None:
-        """Check what has become checkable: constraints all of whose integers have been computed."""
+        """Emit the checks that have become possible: constraints all of whose integers have been computed."""
         waiting = []
         for c in self.pending:
             ready = all(

@@ -91,13 +91,13 @@ def _with_one_axis(group: Group, axes: Sequence[str], refs: dict[int, Ref]) -> t
     buffers: dict[Any, Buffer] = {}
     moved: dict[int, Ref] = {}
 
-    def turned(buffer: Buffer, entries: tuple[Any, ...]) -> tuple[Buffer, tuple[Any, ...]]:
+    def collapsed(buffer: Buffer, entries: tuple[Any, ...]) -> tuple[Buffer, tuple[Any, ...]]:
         kept = [d for d, a in enumerate(entries) if a not in gone]
         if (id(buffer), entries) not in buffers:
             ref = refs[id(buffer)]
 
-            def lengths(own: Sequence[Any]) -> tuple[Any, ...]:
-                return tuple(length if entries[d] == lane else own[d] for d in kept)
+            def lengths(operand_axes: Sequence[Any]) -> tuple[Any, ...]:
+                return tuple(length if entries[d] == lane else operand_axes[d] for d in kept)
 
             made = buffers[id(buffer), entries] = Buffer(buffer.name, buffer.type, lengths(buffer.shape))
             strides = tuple(ref.strides[d] for d in kept)
@@ -108,11 +108,11 @@ def _with_one_axis(group: Group, axes: Sequence[str], refs: dict[int, Ref]) -> t
     for v in group.scalars:
         attr = v.attr
         if v.op == "load":
-            attr = turned(*attr)
+            attr = collapsed(*attr)
         elif v.op == "reduce":
             attr = attr[0], tuple(a for a in attr[1] if a not in gone)
         values[id(v)] = Val(v.op, v.type, tuple([values[id(a)] for a in v.args]), attr, v.axes.difference(gone))
-    outs = tuple(Out(*turned(o.buffer, o.map), values[id(o.value)]) for o in group.outs)
+    outs = tuple(Out(*collapsed(o.buffer, o.map), values[id(o.value)]) for o in group.outs)
     extents = {a: length if a == lane else n for a, n in group.extents.items() if a not in gone}
     parallel = tuple(a for a in group.parallel if a not in gone)
     return Group(group.name, extents, parallel, outs), moved

@@ -75,7 +75,7 @@ def build_program(
         if tuning.allows("fuse_scatters"):
             steps, b.unstored = with_scatters(lowered.graph, steps, *kept)
     _Function(b, outputs, updates, left_out, runs).run(steps, single)
-    b.targets.clear()  # of functions that hold b, as those below: what is in no circle needs no collector
+    b.targets.clear()  # of functions that hold b, as those below: without cycles the collector is not needed
     b.products.clear()
     return program, regions
 
@@ -302,7 +302,7 @@ class _Function:
 
 
 def _estimate(b: Bufferiser, work: Any) -> str:
-    """The name of what is estimated at entry, at least of so many points as no call does in no time.  It may wrap only
+    """The name of the work estimated at entry, with at least so many points that no call is free.  It may wrap only
     where lengths are refused."""
     if isinstance(work, int):
         return b.name(work)
@@ -362,7 +362,7 @@ def base_shared(v: Value) -> int | None:
         if v.op == "move" or v.traits.is_view:
             v = v.operands[0]
         elif v.op == "result" and v.operands[0].op == FOR and v.attrs["k"] < len(v.operands[0].operands) - 1:
-            v = v.operands[0].operands[1 + v.attrs["k"]]  # a loop without iterations gives back what it got
+            v = v.operands[0].operands[1 + v.attrs["k"]]  # a loop without iterations returns its initial values
         else:
             break
     return v.attrs["index"] if v.op == "shared" else None

@@ -77,7 +77,9 @@ def room_to_pack(
 ) -> str | None:
     """Room to pack the operands unless the BLAS can read both where they are, which only the call can tell for
     arguments; for as many products at once."""
-    unknown = [ways for strides, lengths in operands if (ways := _ways(b, strides, lengths, item)) is not None]
+    unknown = [
+        ways for strides, lengths in operands if (ways := _packing_conditions(b, strides, lengths, item)) is not None
+    ]
     if not unknown:
         return None
     readable = b.name(0)
@@ -94,7 +96,7 @@ def packed_size(operands: Sequence[tuple[Sequence[Any], Sequence[Any]]], item: i
     return ex.total(ex.mul(item, ex.product(lengths)) for _, lengths in operands)
 
 
-def _ways(
+def _packing_conditions(
     b: Bufferiser, strides: Sequence[Any], lengths: Sequence[Any], item: int
 ) -> list[list[tuple[str, Any, Any]]] | None:
     """The conditions under which rows, or columns, are contiguous without overlap, if only the call can tell:

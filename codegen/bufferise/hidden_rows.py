@@ -12,7 +12,7 @@ from typing import Any
 from tensordsl.codegen.bufferise.batches import by_blocks, bytes_of_one
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.gemm import as_matrix, elements, room_to_pack
-from tensordsl.codegen.bufferise.row_blocks import ROWS, Product, block_of, launch_part, quotient, view
+from tensordsl.codegen.bufferise.row_blocks import ROWS, Product, block_of, launch_block, quotient, view
 from tensordsl.codegen.fusion.batch_blocking import Stacks
 from tensordsl.codegen.fusion.inline import Fused
 from tensordsl.codegen.fusion.row_blocking import origin
@@ -29,7 +29,7 @@ def run_layers(b: Bufferiser, run: Stacks) -> None:
     b.node = b.node_of(run.first)
     for x in run.loads:
         if origin(x)[0].number not in run.at:
-            b.ref(x)  # what has to be copied for it is copied before
+            b.ref(x)  # operands that have to be copied are copied before the loop
     pays, step = _step(b, run)
     in_blocks = ex.floordiv_sign(ex.sub(step, b.find(run.first.shape[0])))  # 1 or 0
     given = {v.number: b.destination(v, v.dtype, v.shape) for v in run.values if v.number not in run.inner}
@@ -118,7 +118,7 @@ def _step_by_step(b: Bufferiser, run: Stacks, count: Any, given: dict[int, Ref])
         if isinstance(member, Value):
             b.emit(_product(b, member, refs))
         else:
-            launch_part(b, member, refs)
+            launch_block(b, member, refs)
     return b.close_scope()
 
 

@@ -38,12 +38,12 @@ class _Known:
     lengths: Mapping[Any, Any]
     places: Mapping[Name, int]
     entry: int
-    turned: dict[tuple[int, int], int]
+    by_axis: dict[tuple[int, int], int]
 
 
 def keep_orders(b: Bufferiser, code: Sequence[Instr]) -> dict[int, Instr]:
-    """What to put in the place of some instructions, by id, to have calls choose the strides of outputs that one launch
-    writes and nothing else reads, by the strides of what they are computed from."""
+    """Replacements of some instructions, by id, with which calls choose the strides of outputs that one launch writes
+    and nothing else reads, by the strides of that launch's operands."""
     users: dict[Name, list[Instr]] = {i.dst: [] for i in code if isinstance(i, p.NewOut) and len(i.dims) > 1}
     if not users:
         return {}
@@ -90,7 +90,7 @@ def _followed(
     order where this holds."""
     plan, strides = b.program.plans[launch.plan], list(launch.strides)
     changed: dict[int, Instr] = {}
-    turns: dict[tuple[Name, int], None] = {}
+    plans: dict[tuple[Name, int], None] = {}
     for k, out in enumerate(map(made.get, launch.writes), plan.n_inputs):
         axes = _axes(b, known, plan, launch, k, out) if out else None
         rows = _read(known, plan, launch, k, axes) if axes else {}
@@ -105,27 +105,28 @@ def _followed(
             likes[0] = tuple(x and b.once(b.entry, "s", p.Select, unless, x, y) for x, y in pairs)
         changed[id(out)] = replace(out, likes=tuple(likes), usual=usual, strides=chosen)
         strides[k] = tuple(chosen[axes.index(a)] if a in axes else None for a in range(len(plan.axes)))
-        turns |= dict.fromkeys(_turned(b, known, launch, axes, rows))
+        plans |= dict.fromkeys(_other_lanes(b, known, launch, axes, rows))
     if changed:
-        changed[id(launch)] = replace(launch, strides=tuple(strides), instead=(*launch.instead, *turns))
+        changed[id(launch)] = replace(launch, strides=tuple(strides), instead=(*launch.instead, *plans))
     return changed
 
 
 def _is_free(program: p.Program, launch: p.Launch) -> bool:
-    """Has it axes, and are its results the same, wherever they stand?"""
+    """Whether it has axes, and results that do not depend on positions."""
     plans = [program.plans[k] for k in launch.plans]
     return bool(launch.extents) and all(q.is_placeless and not q.schedule.strided for q in plans)
 
 
 def _are_known(known: _Known, out: p.NewOut, unless: Name | None, rows: Iterable[Strides]) -> bool:
-    """Are names defined before the output, with a condition at entry?"""
+    """Whether names are defined before the output, with a condition at entry."""
     place = known.entry if unless else known.places[out.dst]
     return all(known.places.get(name, place) < place for row in (*rows, (unless,)) for name in row if name)
 
 
 def _read(known: _Known, plan: p.LaunchPlan, launch: p.Launch, k: int, axes: Axes) -> Rows:
-    """The strides, along the axes of operand k, of what is read for its elements, of most axes first; but for vectors,
-    which say nothing, and for what only reductions read.  Nothing if some of it is known to be in C order."""
+    """The strides, along the axes of operand k, of the operands read for its elements, those with most axes first; but
+    for vectors, which have no order, and for operands of reductions only.  Nothing if some of it is known to be in C
+    order."""
     value, numbers = plan.group.outs[k - plan.n_inputs].value, {}
     for number, (buffer, steps) in enumerate(zip(plan.operands, plan.strides, strict=True)):
         numbers[id(buffer), steps] = number
@@ -156,7 +157,7 @@ def _axes(b: Bufferiser, known: _Known, plan: p.LaunchPlan, launch: p.Launch, k:
     return [None if place is None else written.index(place) for place in places]
 
 
-def _turned(b: Bufferiser, known: _Known, launch: p.Launch, axes: Axes, rows: Rows) -> Iterator[tuple[Name, int]]:
+def _other_lanes(b: Bufferiser, known: _Known, launch: p.Launch, axes: Axes, rows: Rows) -> Iterator[tuple[Name, int]]:
     """Plans with lanes along another axis of an output, and the condition of each: operands have smaller strides along
     that axis (of more than one: 1), and not 1 along the usual one."""
     plan, length = b.program.plans[launch.plan], known.lengths
@@ -197,12 +198,12 @@ def _along(b: Bufferiser, known: _Known, launch: p.Launch, axis: int) -> int | N
     lane = plan.axes.index(plan.schedule.lane)
     if all(bool(row[axis]) == bool(row[lane]) for row in launch.strides):
         return None
-    if (launch.plan, axis) not in known.turned:
+    if (launch.plan, axis) not in known.by_axis:
         parallel, number = plan.group.parallel, len(b.program.plans)
         group = replace(plan.group, parallel=parallel if axis else parallel[::-1])
         chosen = schedule(group, b.tuning, plan.axes[axis])
         made = plan_kernels(group, chosen, f"k{number}", b.tuning)
         made.variant, made.when = "output_order", "elements are adjacent along this axis, in operands and result"
         b.program.plans.append(made)
-        known.turned[launch.plan, axis] = number
-    return known.turned[launch.plan, axis]
+        known.by_axis[launch.plan, axis] = number
+    return known.by_axis[launch.plan, axis]

@@ -75,7 +75,7 @@ def block_of(
     return Block(*turns, step, size, others, axis, frozenset(), by_position or {})
 
 
-def room_of_parts(b: Bufferiser, block: Block, v: Value, at: int) -> Ref:
+def room_of_tasks(b: Bufferiser, block: Block, v: Value, at: int) -> Ref:
     """Storage for one block of each part, of rows along axis `at`; the first part's."""
     every = b.allocate((ex.add(block.others, 1), *v.shape[:at], block.step, *v.shape[at + 1 :]), v.dtype)
     return replace(every, dims=every.dims[1:], strides=every.strides[1:])
@@ -90,11 +90,11 @@ def _step_by_step(
     b: Bufferiser, chain: Chain, first: Product, sums: list[Product], refs: dict[int, Ref]
 ) -> tuple[p.Instr, ...]:
     b.scopes.append(Scope())
-    b.emit(first.whole(refs[chain.first.number].ptr))
-    launch_part(b, chain.whole, refs)
+    b.emit(first.unblocked(refs[chain.first.number].ptr))
+    launch_block(b, chain.whole, refs)
     for product in sums:
         if product.is_direct:
-            b.emit(product.whole(product.total.ptr))
+            b.emit(product.unblocked(product.total.ptr))
     return b.close_scope()
 
 
@@ -102,10 +102,10 @@ def _in_blocks(
     b: Bufferiser, chain: Chain, block: Block, first: Product, sums: list[Product], refs: dict[int, Ref]
 ) -> tuple[p.Instr, ...]:
     b.scopes += Scope(), Scope()
-    mine = refs | {n: of_part(b, block, refs[n]) for n in sorted(chain.inner)}
+    mine = refs | {n: of_task(b, block, refs[n]) for n in sorted(chain.inner)}
     block = replace(block, local=frozenset(mine[n].ptr for n in chain.inner))
     b.emit(first.of_block(block, mine))
-    launch_part(b, chain.by_rows, mine, block)
+    launch_block(b, chain.by_rows, mine, block)
     for product in sums:
         b.emit(p.Compare(is_first := b.fresh("q"), "eq", block.first, block.start))
         begin = product.of_block(block, mine)
@@ -114,12 +114,12 @@ def _in_blocks(
     body = b.close_scope()
     b.emit(blocks_of(b, block, rows, body))
     for product in sums:
-        product.add_parts()
-    launch_part(b, chain.rest, refs)
+        product.add_tasks()
+    launch_block(b, chain.rest, refs)
     return b.close_scope()
 
 
-def of_part(b: Bufferiser, block: Block, ref: Ref) -> Ref:
+def of_task(b: Bufferiser, block: Block, ref: Ref) -> Ref:
     """The storage of this part's blocks."""
     size = ex.mul(ref.strides[0], ref.dims[0])
     return replace(ref, ptr=times(b, ref.ptr, block.slot, size))
@@ -132,7 +132,7 @@ def times(b: Bufferiser, ptr: str, index: str, size: Any) -> str:
     return dst
 
 
-def launch_part(b: Bufferiser, fused: Fused | None, refs: dict[int, Ref], block: Block | None = None) -> None:
+def launch_block(b: Bufferiser, fused: Fused | None, refs: dict[int, Ref], block: Block | None = None) -> None:
     if fused is not None:
         where = {id(x): view(b, x.value, refs) for x in buffers(fused.group)[0]}  # type: ignore[attr-defined]
         for v, o in zip(fused.values, fused.group.outs, strict=True):
@@ -201,7 +201,7 @@ def _room_for(b: Bufferiser, chain: Chain, v: Value, block: Block) -> Ref:
     else:
         out = next(o for o in chain.by_rows.group.outs if o.buffer.value is v)  # type: ignore[attr-defined]
         at = out.map.index(chain.axis)
-    return room_of_parts(b, block, v, at)
+    return room_of_tasks(b, block, v, at)
 
 
 def view(b: Bufferiser, v: Value, refs: dict[int, Ref]) -> Ref:
@@ -257,7 +257,7 @@ class Product:
         (x, x_strides, _), (y, y_strides, _) = self._operands(refs)
         a = b.shifted(block, x, (x_strides[0], 0, x_strides[1])[along])
         c = b.shifted(block, y, (0, y_strides[1], y_strides[0])[along])
-        total = self._sum_of_part(block) if along == SUMMED else refs[self.value.number]
+        total = self._sum_of_task(block) if along == SUMMED else refs[self.value.number]
         to = b.shifted(block, total, (ex.mul(self.lengths[COLUMNS], self.item), self.item, 0)[along])
         sizes = [block.here if axis == along else b.name(n) for axis, n in enumerate(self.lengths)]
         alpha = 1.0 if along == SUMMED and not self.is_direct else self.alpha
@@ -265,7 +265,7 @@ class Product:
         is_local = along == COLUMNS and total.ptr in block.local
         return replace(self._gemm(sizes, a, c, to, alpha, 0.0, is_local), scratch=scratch)
 
-    def _sum_of_part(self, block: Block) -> Ref:
+    def _sum_of_task(self, block: Block) -> Ref:
         b = self.b
         b.emit(p.Compare(is_first := b.fresh("q"), "eq", block.part, b.name(0)))
         b.emit(p.Arith(before := b.fresh("n"), "sub", block.part, b.name(1)))
@@ -273,7 +273,7 @@ class Product:
         b.emit(p.Select(dst := b.fresh("p"), is_first, self.total.ptr, other, "ptr"))
         return replace(self.total, ptr=dst)
 
-    def add_parts(self) -> None:
+    def add_tasks(self) -> None:
         """The sums of all parts, in their order."""
         b, others = self.b, self.block.others
         b.scopes += Scope(), Scope()
@@ -283,7 +283,7 @@ class Product:
         b.emit(blocks_of(b, block, others, b.close_scope()))
         b.emit(p.If(b.compared(("gt", others, 0)), b.close_scope(), ()))
 
-    def whole(self, to: str) -> p.Gemm:
+    def unblocked(self, to: str) -> p.Gemm:
         """As it is, to an address."""
         v, sizes = self.value, [self.b.name(n) for n in self.lengths]
         factor = self.b.ref(v.operands[-1]).ptr if "scaled" in v.attrs else None
@@ -309,7 +309,7 @@ def _finish(b: Bufferiser, v: Value, product: Product) -> None:
     b.scopes.append(Scope())
     _scale(b, v, product.total, ref)
     b.scopes.append(Scope())
-    b.emit(product.whole(ref.ptr))
+    b.emit(product.unblocked(ref.ptr))
     orelse = b.close_scope()
     b.emit(p.If(product.pays, b.close_scope(), orelse))
     b.finish(v, ref)

@@ -114,7 +114,7 @@ def _yield_storage(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[in
                 continue
             if x.dtype != v.dtype:
                 continue
-            b.heirs.add(v.number)
+            b.in_place.add(v.number)
             if v.number in b.targets:
                 b.targets[x.number] = b.targets[v.number][:1]
             else:

@@ -33,7 +33,7 @@ def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Rewritten 
     condition = None
     axes, joined = _repeated_axes(group, loads, b.tuning)
     if not axes:
-        axes, joined = _apart_axis(group, loads, refs, b.tuning)
+        axes, joined = _strided_axis(group, loads, refs, b.tuning)
         if axes and len(group.extents) > b.tuning.axes.short_row_max_axes:  # rows are not one
             row, size = group.extents[[*group.extents][-2]], ITEMSIZE[group.outs[0].buffer.type]
             condition = b.compared(("ge", row, b.tuning.machine.vector_bytes // size))
@@ -72,7 +72,7 @@ def _repeated_axes(group: Group, loads: list[Val], tuning: Tuning) -> tuple[list
     return ([], 1) if not rest or has_own_ways else (found, joined)
 
 
-def _apart_axis(group: Group, loads: list[Val], refs: dict[int, Ref], tuning: Tuning) -> tuple[list[str], int]:
+def _strided_axis(group: Group, loads: list[Val], refs: dict[int, Ref], tuning: Tuning) -> tuple[list[str], int]:
     """The same for the last axis, if it is short and operands have strides along it but are adjacent along the one
     before, as `x.reshape((h, 2, 2, w)).swapaxes(2, 3)`."""
     t, most = tuning.axes, tuning.strided.max_stride_elements

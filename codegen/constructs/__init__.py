@@ -3,14 +3,14 @@
 Comes in   a row's application, to be lowered; a value of tensor IR, to be verified, bufferised or written as MLIR; a
            function of the library, to be interpreted or run on a device.
 Goes out   values of tensor IR; program IR, by a `Bufferiser`; MLIR, by a `Writer`; and the traits that passes and
-           fusion ask for.
+           fusion read.
 Files      what is no step: `sources` (inputs, constants, parameters), `fusible` (map, move, reduce) and `take`, which
            groups compute, `ranges`, `complex_numbers`; steps on buffers: `dot`, `reshape`, `subtensor`,
            `inc_subtensor`, `concatenate`, `inc_take`; functions of the library: `along`, `searchsorted`, `positions`;
            control: `loops`, `branches`, `effects`.
-Uses       `bufferise` for storage and loops, `mlir` for text, `gpu` for kernels; each only where it is asked.
+Uses       `bufferise` for storage and loops, `mlir` for text, `gpu` for kernels; each only when called.
 Used by    `compiler`, which loads this package; all others reach constructs by `tensor_ir.construct.CONSTRUCTS`.
-Begin with `searchsorted`, a whole one, and docs/adding-a-construct.md.
+Begin with `searchsorted`, a complete one, and docs/adding-a-construct.md.
 To add     one: a file that is called as the construct, with its class.  Small relatives may share a file, which `HOLDS`
            then names.
 """

@@ -21,7 +21,7 @@ from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import Construct, LibraryFunction, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
-from tensordsl.codegen.tensor_ir.lower_complex import taken_apart
+from tensordsl.codegen.tensor_ir.lower_complex import split_complex
 from tensordsl.codegen.tensor_ir.verify import check, same_shape
 from tensordsl.graph.variables import Apply
 
@@ -80,7 +80,7 @@ class Along(Construct):
         return [low.graph.make(self.name, (x,), dtype, x.shape, function=node.row.name, axis=axis)]
 
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
-        return [taken_apart(low, v) for v in self.lower(low, node, operands)]
+        return [split_complex(low, v) for v in self.lower(low, node, operands)]
 
     def verify(self, graph: Graph, v: Value) -> None:
         check(same_shape(graph, v.operands[0].shape, v.shape), v, "the shape of the operand")
@@ -93,8 +93,8 @@ class Along(Construct):
         """A function of the lines along one axis, with scratch for one line of each part where it needs some."""
         x, axis, function = v.operands[0], v.attrs["axis"], v.attrs["function"]
         source = b.ref(x)
-        is_heir = v.number in b.heirs and v.number not in b.targets
-        ref = source if is_heir else b.destination(v, v.dtype, v.shape)
+        is_in_place = v.number in b.in_place and v.number not in b.targets
+        ref = source if is_in_place else b.destination(v, v.dtype, v.shape)
         layout = list(zip(ref.dims, source.strides, ref.strides, strict=True))
         lines = _Lines(*zip(layout[axis], *collapsed(layout[:axis] + layout[axis + 1 :]), strict=True))
         size: Any = None
@@ -141,8 +141,8 @@ class _Lines(NamedTuple):
 
 
 def _is_shared(b: Bufferiser, v: Value, lines: _Lines) -> bool:
-    """Whether threads may share the lines out: one instruction writes state, and running sums take longer where columns
-    are parted."""
+    """Whether threads may share the lines out: one instruction writes state, and running sums of split columns
+    are slower."""
     if b.device or len(lines.dims) < 2 or v.number in b.late:
         return False
     return v.attrs["function"] in SORTS or lines.y_strides[1] != ITEMSIZE[v.dtype]
@@ -234,14 +234,14 @@ def _cumulate_mlir(e: Writer, v: Value) -> None:
     start = e.scalars.constant(1 if product else -0.0 if v.dtype in FLOATS else 0, v.dtype)
     word = f"arith.{'mul' if product else 'add'}{'f' if v.dtype in FLOATS else 'i'}"
 
-    def line(outer: list[str], whole: list[str]) -> list[str]:
+    def line(outer: list[str], carried: list[str]) -> list[str]:
         def step(inner: list[str], known: list[str]) -> list[str]:
             at = ", ".join((*outer[:axis], *inner, *outer[axis:]))
             item = e.scalars.cast(e.op(f"tensor.extract {source}[{at}] : {e.type_of(x)}"), x.dtype, v.dtype)
             value = e.op(f"{word} {known[1]}, {item} : {kind}")
             return [e.op(f"tensor.insert {value} into {known[0]}[{at}] : {t}"), value]
 
-        return loops(e, [e.index(v.shape[axis])], ((whole[0], t), (start, kind)), step)[:1]
+        return loops(e, [e.index(v.shape[axis])], ((carried[0], t), (start, kind)), step)[:1]
 
     others = [e.index(n) for d, n in enumerate(v.shape) if d != axis]
     e.index(v.shape[axis])

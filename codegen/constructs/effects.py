@@ -10,7 +10,7 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.tensor_ir.construct import Construct, Expanded, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
-from tensordsl.codegen.tensor_ir.lower_complex import by_parts, taken_apart
+from tensordsl.codegen.tensor_ir.lower_complex import by_parts, split_complex
 from tensordsl.codegen.tensor_ir.verify import check
 from tensordsl.graph.variables import Apply
 
@@ -104,4 +104,4 @@ class Print(Expanded):
         return low.host(node, operands)
 
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
-        return [taken_apart(low, v) for v in low.host(node, operands)]
+        return [split_complex(low, v) for v in low.host(node, operands)]

@@ -1,4 +1,4 @@
-"""What fusion groups compute: elementwise rows, moves and reductions; and the rows that become some."""
+"""Fusible constructs: elementwise rows, moves and reductions, which groups compute, and rows that become these."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _one_element(b: Builder, reducer: Any, args: Sequence[Val]) -> Sequence[Val]
 
 @register
 class Fold(Expanded):
-    """fold: the sum over axes that are 1 in the result and were stretched, as may turn out at run time."""
+    """fold: the sum over axes that are 1 in the result and were stretched, which only the run decides."""
 
     name = "fold"
     lower_complex = by_parts

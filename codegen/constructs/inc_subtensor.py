@@ -70,7 +70,7 @@ class IncSubtensor(Construct):
     def parts(self, b: Bufferiser, v: Value, at: Mapping[int, int]) -> Collection[int]:
         """What is set, if by then the rest can have been copied, which is not where the result is computed."""
         x, y = v.operands[:2]
-        if not v.attrs["set"] or v.number in b.heirs or v.number in b.late or len(v.operands) > 2:
+        if not v.attrs["set"] or v.number in b.in_place or v.number in b.late or len(v.operands) > 2:
             return ()
         start = at.get(under(y)[0].number, -1)
         return (1,) if all(at.get(n, -1) < start for n in memory(x, b.homes)) else ()

@@ -183,7 +183,7 @@ def _once_if_any(g: Graph, i: Value, common: Sequence[Any]) -> Value:
 def _scatter_lengths(
     e: Writer, x: Value, indices: Sequence[Value], placed: Sequence[str], free: Mapping[int, str], axes: Sequence[str]
 ) -> list[str]:
-    """How far each of `axes` runs: over the indices' common shape and the axes of x that are not indexed."""
+    """The length of each of `axes`, which run over the indices' common shape and the axes of x that are not indexed."""
     length: dict[str, Any] = {a: x.shape[d] for d, a in free.items()}
     for i in indices:
         for a, n in zip(reversed(placed), reversed(i.shape), strict=False):

@@ -104,7 +104,7 @@ class For(Construct):
             strides = contiguous(one.dims, ITEMSIZE[param.dtype])
             b.refs[param.number] = Ref(current, one.dims, strides)
             wants.append((new, Ref(free, one.dims, strides)))
-        wants += [(loop.stacked[k], _at_index(b, home, index)) for k, home in homes.items()]
+        wants += [(loop.stacked[k], _at_index(b, destination, index)) for k, destination in homes.items()]
         run_region(b, (*b.context, (FOR, loop.number)), wants)
         body = b.close_scope()
         kinds = ("ptr",) * len(carried)
@@ -130,43 +130,43 @@ class For(Construct):
         homes = {k: e.empty(r.shape, r.dtype) for k, r in stacked.items()}
         carried = [*starts, *homes.values()]
 
-        def turn(at: list[str], known: list[str]) -> list[str]:
+        def iteration(at: list[str], known: list[str]) -> list[str]:
             position = e.op(f"arith.index_cast {at[0]} : index to i64")
             e.values[loop.index.number] = e.op(f"tensor.from_elements {position} : tensor<i64>")
             for param, name in zip(loop.carried, known, strict=False):
                 e.values[param.number] = name
             made = e.inside((FOR, loop.number), [*loop.next, *(loop.stacked[k] for k in homes)])
             done = [as_type(e, n, v, p) for n, v, p in zip(made, loop.next, loop.carried, strict=False)]
-            for (k, (_, t)), piece, whole in zip(homes.items(), made[len(inits) :], known[len(inits) :], strict=True):
-                done.append(_stacked(e, loop.stacked[k], piece, whole, t, at[0]))
+            for (k, (_, t)), piece, stack in zip(homes.items(), made[len(inits) :], known[len(inits) :], strict=True):
+                done.append(_stacked(e, loop.stacked[k], piece, stack, t, at[0]))
             typed = zip(done, carried, strict=True)
             return [_copied(e, n, t) if n in done[:k] else n for k, (n, (_, t)) in enumerate(typed)]
 
-        names = loops(e, [e.index(v.attrs["count"])], carried, turn)
+        names = loops(e, [e.index(v.attrs["count"])], carried, iteration)
         for r in e.results.get(v.number, []):
             k = r.attrs["k"]
             at = k if k < len(inits) else len(inits) + list(homes).index(k - len(inits))
             e.values[r.number] = names[at] if at >= len(inits) else as_type(e, names[at], loop.carried[at], r)
 
 
-def _at_index(b: Bufferiser, home: Ref, index: str) -> Ref:
-    """home[index], for the loop's running index."""
-    step, ptr, distance = b.name(home.strides[0]), b.fresh("p"), b.fresh("m")
+def _at_index(b: Bufferiser, destination: Ref, index: str) -> Ref:
+    """destination[index], for the loop's running index."""
+    step, ptr, distance = b.name(destination.strides[0]), b.fresh("p"), b.fresh("m")
     b.emit(p.Mul(distance, index, step, b.common_site("overflow")))
-    b.emit(p.Offset(ptr, home.ptr, distance))
-    return Ref(ptr, home.dims[1:], home.strides[1:])
+    b.emit(p.Offset(ptr, destination.ptr, distance))
+    return Ref(ptr, destination.dims[1:], destination.strides[1:])
 
 
-def _stacked(e: Writer, item: Value, piece: str, whole: str, t: str, position: str) -> str:
-    """`whole` with `piece`, the value of `item`, at a position of its first axis."""
+def _stacked(e: Writer, item: Value, piece: str, stack: str, t: str, position: str) -> str:
+    """`stack` with `piece`, the value of `item`, at a position of its first axis."""
     lengths = [e.find(n) for n in item.shape]
     if 0 in lengths:
-        return whole
+        return stack
     sizes = ", ".join(["1", *(str(n) if isinstance(n, int) else e.index(n) for n in lengths)])
     offsets = ", ".join([position, *("0" for _ in lengths)])
     strides = ", ".join("1" for _ in range(len(lengths) + 1))
     return e.op(
-        f"tensor.insert_slice {piece} into {whole}[{offsets}] [{sizes}] [{strides}] : {e.type_of(item)} into {t}"
+        f"tensor.insert_slice {piece} into {stack}[{offsets}] [{sizes}] [{strides}] : {e.type_of(item)} into {t}"
     )
 
 

@@ -10,7 +10,7 @@ from tensordsl.codegen.tensor_ir.lower import Lowering, required
 from tensordsl.codegen.tensor_ir.verify import check
 from tensordsl.graph.variables import Apply
 
-FARTHEST = 1 << 62  # from 0, of the bounds of a range: differences fit
+MAX_BOUND = 1 << 62  # from 0, of the bounds of a range: differences fit
 NO_NUMBERS = "it gives integers, of integers"
 
 
@@ -67,8 +67,8 @@ class Arange(Expanded):
         if (g.extents.value(start), g.extents.value(step)) != (0, 1):
             for bound in map(g.extents.value, (start, stop)):
                 if not isinstance(bound, int):  # what lies between must fit, and what is added to it
-                    g.extents.require(bound, -FARTHEST, "arange: a bound lies below -2**62", "ge")
-                    g.extents.require(bound, FARTHEST, "arange: a bound does not lie below 2**62", "lt")
+                    g.extents.require(bound, -MAX_BOUND, "arange: a bound lies below -2**62", "ge")
+                    g.extents.require(bound, MAX_BOUND, "arange: a bound does not lie below 2**62", "lt")
         (n,) = node.row.shape(g.extents, *operands, **node.attrs)
         dtype = node.outputs[0].type.dtype
         positions, by = g.iota(g.extents.find(n)), g.extents.value(step)

@@ -14,16 +14,13 @@ loads do not straddle: their vectors begin where chunks do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from tensordsl.codegen.cpu.prefetch import FIRST, prefetch_in_loop, prefetch_lines
+from tensordsl.codegen.cpu.kernel import FIRST, Entry, Kernel
+from tensordsl.codegen.cpu.prefetch import prefetch_in_loop, prefetch_lines
 from tensordsl.codegen.fusion.group import LineAlignment
 from tensordsl.codegen.llvm.clone import Phi, defined, lanes_of_bits, masked, masked_loads, phi_lines, renamed
 from tensordsl.codegen.llvm.vector_builder import Code
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
 LANES_FROM = "llvm.x86.bmi.bzhi.64"
 DECLARATIONS = {

@@ -14,11 +14,11 @@ next.  At the end comes a row's last complete vector, without the lanes that wer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import READ
 from tensordsl.codegen.cpu.aligned_rows import behind_line
-from tensordsl.codegen.cpu.prefetch import IS_AHEAD, SECOND, is_adjacent, next_batch_pointers, prefetch_lines
+from tensordsl.codegen.cpu.kernel import SECOND, Kernel
+from tensordsl.codegen.cpu.prefetch import IS_AHEAD, is_adjacent, next_batch_pointers, prefetch_lines
 from tensordsl.codegen.llvm.clone import (
     Phi,
     defined,
@@ -31,9 +31,6 @@ from tensordsl.codegen.llvm.clone import (
 )
 from tensordsl.codegen.llvm.vector_builder import Code, splat
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Kernel
 
 
 def column_lines(k: Kernel) -> list[str]:

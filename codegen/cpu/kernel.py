@@ -1,7 +1,11 @@
-"""One kernel `void k(ptr P, i64 n, i64 live, i64 rows)`: its loops, and what stands between them.
+"""A kernel `void k(ptr P, i64 n, i64 live, i64 rows)`: its operands, and what its loops repeat.
 
-A kernel's operands are pointers in P, described by `Entry`s, and behind them their steps in bytes from row to row: the
-nest library reads the entries to fill P.  By form:
+Contract  the planner writes values, stores and states into a `Kernel`; `cpu.kernel_text` makes the function of it.
+When      of every pass and row kernel of a group; the form by the loops around it.
+Why       one function does many rows: a call for each would cost as much as a short row.
+
+Operands are pointers in P, described by `Entry`s, and behind them their steps in bytes from row to row: the library
+reads the entries to fill P.  Forms:
 
     SCALAR   straight-line code: k(P, n, live)
     ROW      for each row: `before`
@@ -9,14 +13,14 @@ nest library reads the entries to fill P.  By form:
              Where a row is done by one kernel, k(P, n, live, rows, turn) also finishes it: if the row is one of several
              blocks, it goes on from the state in scratch (`resume`), but for the first block (`turn` & 1), and saves
              it; behind the last block (`turn` & 2) comes `final`.  A row of no elements has n = 0, and no `points`.
-             With `turn` & AHEAD it `asks` for operands of as many rows further on (`cpu.prefetch`).
+             With `turn` & PREFETCH_NEXT it prefetches `prefetched` operands of the next batch of rows.
     COLUMNS  for each vector: `fixed`, for each row: `before`, `body`; then `ends`, `close`; where n is no multiple of
-             the width the last whole vector, whose states stay as they are in lanes done before (`counted`).  With
-             `turn` & AHEAD it asks for the rows that follow.  k(P, n, live, 0, turn) combines states with those `turn`
-             elements behind them (`others`).
+             the width the last complete vector, whose states stay as they are in lanes done before (`counted`).  With
+             `turn` & PREFETCH_NEXT it prefetches the next batch.  k(P, n, live, 0, turn) combines states with those
+             `turn` elements behind them (`others`).
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
-row's last whole vector, some lanes of which were done before; of a short body the states of the last chunk take that
+row's last complete vector, some lanes of which were done before; of a short body the states of the last chunk take that
 vector too (`repeats`), in the lanes not done before.  `live` (the width, but for a padded vector) lanes hold elements.
 Where a row is one chunk there is nothing to add up or to mask, and `close` is left out.  `head` comes first and once.
 Short rows that are only reduced have a form of their own (`cpu.short_rows`).
@@ -25,7 +29,7 @@ Short rows that are only reduced have a form of their own (`cpu.short_rows`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from tensordsl.base.records import record
 from tensordsl.codegen.abi.descriptor import (
@@ -39,16 +43,9 @@ from tensordsl.codegen.abi.descriptor import (
     VECTOR,
     WRITE,
 )
-from tensordsl.codegen.cpu.column_loop import column_lines
-from tensordsl.codegen.cpu.prefetch import IS_AHEAD, declare_prefetch, prefetch_ahead
-from tensordsl.codegen.cpu.row_loop import chunks, row_lines
 from tensordsl.codegen.cpu.schedule import PLAIN
 from tensordsl.codegen.cpu.stencil_offsets import Shift
-from tensordsl.codegen.cpu.stencil_rows import StencilRows, block_stencil_rows
-from tensordsl.codegen.cpu.streaming_stores import ENTRY, HINT, has_streaming_loop, streaming_lines
-from tensordsl.codegen.cpu.vectorise_rows import WRONG, RowVectors, row_vectors
 from tensordsl.codegen.fusion.group import LineAlignment, region
-from tensordsl.codegen.llvm.builder import METADATA
 from tensordsl.codegen.llvm.clone import (
     Phi,
     bits_of,
@@ -57,7 +54,6 @@ from tensordsl.codegen.llvm.clone import (
     kept_if_done,
     loads_floats,
     new_lanes,
-    phi_lines,
 )
 from tensordsl.codegen.llvm.emit_scalars import Code, constant, emit, llvm_type, load, splat, store
 from tensordsl.codegen.llvm.strided_access import load_strided, store_interleaved, store_strided
@@ -67,12 +63,11 @@ from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.graph.types import COMPLEX
 
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.short_rows import ShortRows
-
 SCALAR, ROW, LANES, COLUMNS = range(4)
 NO_AREA = -1
-HALVES = ' "prefer-vector-width"="256" "min-legal-vector-width"="256"'
+WRONG = "%wrong"  # was something out of range in a row before?
+PREFETCH = "llvm.prefetch.p0"
+FIRST, SECOND = 3, 2  # LLVM's degrees of locality: to the first-level cache, to the second
 
 
 @record(eq=False, frozen=False)
@@ -106,6 +101,18 @@ class Carried:
     place: str
 
 
+class RowsForm(Protocol):
+    """A form of a kernel for several rows at once: text that ends in a block from where the kernel goes row by row."""
+
+    @property
+    def lines(self) -> Sequence[str]: ...
+
+
+class ShortRowsForm(RowsForm, Protocol):
+    def finish(self) -> None: ...
+    def codes(self) -> Sequence[Code]: ...
+
+
 class Kernel:
     """The text of one kernel; `width` lanes along the axis `lane`, its rows along the axis `row` (-1: one row).
     `clamps`: dead lanes, which repeat the last live one's elements, repeat its position too."""
@@ -128,15 +135,15 @@ class Kernel:
         if form == COLUMNS:
             self.close.block = "fold"
             self.head.do("%folds = icmp eq i64 %rows, 0")
-            declare_prefetch(self)
+            self.declare_prefetch()
         self.scalars: dict[int, str] = {}
         self.lanes: dict[int, str] = {}
         self.half_registers = False  # in half registers?
         self.keeps_address = False  # is the address of what its loop loads in a register?
-        self.strided: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
+        self.strided: dict[int, int] = {}  # operands that are not adjacent -> elements from lane to lane
         self.stencil_offsets: Sequence[Shift] = ()  # operands that are parts of one tensor
-        self.stencil_rows: StencilRows | None = None  # what does several rows of these at once
-        self.streams = False  # has it a second loop, whose stores go past the caches?
+        self.stencil_rows: RowsForm | None = None  # what does several rows of these at once
+        self.streams = False  # has it a second loop, of non-temporal stores?
         self.stored: list[tuple[str, str, str]] = []  # adjacent elements that are written: (value, place, dtype)
         self.adjacent: dict[str, str] = {}  # vectors that were loaded -> where all lanes are in memory
         self.phis: list[Phi] = []  # of the loop around the body
@@ -154,18 +161,18 @@ class Kernel:
         self.chunk = 0  # vectors of a chunk; 0: all
         self.finishes = False  # is it one of those that do all of a row?
         self.unroll_jam = 1  # vectors of COLUMNS that are done together
-        self.short_rows: ShortRows | None = None  # the form for short rows
+        self.short_rows: ShortRowsForm | None = None  # the form for short rows
         self.order: Sequence[int] = range(width)  # which element of a vector each lane has
         self.segmented = False  # may COLUMNS take several short rows as one?
         self.folded: list[Phi] = []  # of the states then: (name, type, of elements behind, of the rows)
         self.counted: list[Phi] = []  # of COLUMNS: (name, type, of lanes done before, of the rows)
         self.carried: dict[int, list[Carried]] = {}  # of reductions
-        self.prefetches_operands = self.prefetches_results = False  # does its loop ask for what is further on in a row?
-        self.ahead: list[str] = []  # what asks for it
-        self.prefetched: list[Entry] = []  # of LANES: operands of whose next rows it asks for, with `turn` & AHEAD
+        self.prefetches_operands = self.prefetches_results = False  # of what comes later in a row
+        self.ahead: list[str] = []  # code that prefetches it
+        self.prefetched: list[Entry] = []  # of LANES: operands of which it prefetches the next batch
         self.prefetches_memory = False  # also where no cache keeps them?
         self.fails = self.guarded = False
-        self.vectors: RowVectors | None = None  # what does several rows of ROW at once
+        self.vectors: RowsForm | None = None  # what does several rows of ROW at once
         self.wrong = WRONG  # of ROW: was something out of range, in this row or one before?
         self.once: dict[str, str] = {}
 
@@ -308,6 +315,10 @@ class Kernel:
             self.once[key] = self.before.op(f"add i64 {at}, %r") if moves else at
         return self.once[key]
 
+    def declare_prefetch(self) -> None:
+        """Declare the intrinsic that prefetches."""
+        self.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
+
     # -- memory
     def area(self, area: int, dtype: str) -> str:
         """The address in an area: of the current vector, the same for all rows, or of the row's own element."""
@@ -358,7 +369,7 @@ class Kernel:
             key := f"{place}.onward"
         ) not in self.once:
             self.once[key] = place
-            declare_prefetch(self)
+            self.declare_prefetch()
             t = self.tuning.prefetch
             by = t.ahead_bytes if self.prefetches_operands else t.light_ahead_bytes
             self.ahead += prefetch_ahead(place, self.width * ITEMSIZE[dtype], writes, by)
@@ -467,81 +478,6 @@ class Kernel:
         return self.once[key]
 
     # -- text
-    def finish(self) -> None:
-        """Bring the entries into the order of P: the library rewrites the first ones, the external, for each call.  And
-        write what stands around the body, which goes by the operands and states that it has got."""
-        if self.form == LANES:
-            flag = next((p for p in self.phis if p.name == "%flag"), None)
-            if flag:
-                pointer = self.pointer(FLAG, 0)
-                old = self.ends.op(f"load i64, ptr {pointer}, align 8")
-                self.ends.do(f"store i64 {self.ends.op(f'or i64 {old}, {flag.next}')}, ptr {pointer}, align 8")
-            self.totals[:0] = chunks(self)
-            if self.carried:
-                self.head.declarations["!0"] = METADATA
-            if self.states and self.close.block == "close":
-                self.close.block = "fold"
-            if self.short_rows:
-                self.short_rows.finish()
-            self.stencil_rows = block_stencil_rows(self)
-            self.streams = has_streaming_loop(self)
-            if self.streams:
-                self.head.declarations |= HINT
-        if self.wrong != WRONG:
-            self.vectors = row_vectors(self)
-        self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
-
-    def text(self) -> str:
-        takes_turn = self.finishes or self.form == COLUMNS or bool(self.prefetched)
-        rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * takes_turn
-        given = f"(ptr %P, i64 %n, i64 %live{rows})"
-        halves = HALVES if self.half_registers and not self.takes_whole() else ""
-        lines = [f"define void @{self.name}{given} nounwind{halves} {{"]
-        lines.append("begin:" if self.guarded or self.streams else "entry:")
-        entries, behind = list(self.entries.values()), len(self.entries)
-        for k, e in enumerate(entries):
-            lines += [f"  %at.{k} = getelementptr ptr, ptr %P, i64 {k}"]
-            lines += [f"  {e.name}{'.0' if e.moves else ''} = load ptr, ptr %at.{k}, align 8"]
-            if e.moves:
-                lines += [f"  %by.{k} = getelementptr i64, ptr %P, i64 {behind + k}"]
-                lines += [f"  {e.name}.step = load i64, ptr %by.{k}, align 8"]
-        loops = {LANES: self._lanes, COLUMNS: self._columns}.get(self.form, self._rows)
-        guard = ["  br i1 %absent, label %leave, label %entry", "leave:", "  ret void", "entry:"]
-        entry = guard if self.guarded else ENTRY if self.streams else ()
-        head = [*self.head.lines, *(IS_AHEAD if self.prefetched else ()), *entry]
-        past = streaming_lines(self, given) if self.streams else ()
-        return "\n".join([*lines, *head, *loops(), "  ret void", *past, "}", ""])
-
-    def _lanes(self) -> list[str]:
-        last = "next" if self.carried else self.after.block
-        if self.stencil_rows:
-            return self._for_rows(row_lines(self), last, self.stencil_rows.lines, "ones", ".from")
-        return self._for_rows(row_lines(self), last, *((self.short_rows.lines, "single.q") if self.short_rows else ()))
-
-    def _rows(self) -> list[str]:
-        first = (self.vectors.lines, "ones", ".from") if self.vectors else ()
-        return [*self._for_rows(self.before.lines, self.before.block, *first), *self.ends.lines]
-
-    def _columns(self) -> list[str]:
-        return column_lines(self)
-
-    def _for_rows(
-        self, lines: Sequence[str], last: str, first: Sequence[str] = (), before: str = "entry", start: str = ".0"
-    ) -> list[str]:
-        """`lines`, which end in the block `last`, once per row; behind `first`, which ends in `before` and may
-        have done some or all rows: the pointers to the next one are called as entries and `start`."""
-        if not self.has_rows:
-            return list(lines)
-        return [
-            *(first or ["  br label %row"]),
-            "row:",
-            *phi_lines(self.row_phis(start), before, last),
-            *lines,
-            *self.next_row(),
-            "  br i1 %r.more, label %row, label %done",
-            "done:",
-        ]
-
     def row_phis(self, start: str = ".0") -> list[Phi]:
         moving, number = [e.name for e in self.entries.values() if e.moves], "0" if start == ".0" else f"%r{start}"
         any_before = "false" if start == ".0" else f"{WRONG}{start}"
@@ -557,19 +493,16 @@ class Kernel:
             "  %r.more = icmp slt i64 %r.next, %rows",
         ]
 
-    def takes_whole(self) -> bool:
-        """True if it calls what takes complete registers."""
-        needs = self.needs()
-        return bool(needs.functions) or any("avx512" in name for name in needs.declarations)
 
-    def needs(self) -> Code:
-        """What all its text needs of the module."""
-        whole = Code()
-        codes = self.head, self.before, self.points, self.body, self.ends, self.masked, self.close, self.summed
-        behind = self.others, self.fixed, self.after, self.resume, self.final
-        for code in (*codes, *behind, *(self.short_rows.codes() if self.short_rows else ())):
-            whole.need(code)
-        return whole
+def prefetch_ahead(place: str, span: int, writes: bool, by: int) -> list[str]:
+    """Prefetch the lines of `span` bytes that are `by` bytes behind a place."""
+    lines = []
+    for at in range(0, span, CACHE_LINE_BYTES):
+        lines += [
+            f"  {place}.o{at} = getelementptr i8, ptr {place}, i64 {by + at}",
+            f"  call void @{PREFETCH}(ptr {place}.o{at}, i32 {int(writes)}, i32 {FIRST}, i32 1)",
+        ]
+    return lines
 
 
 def in_line(code: Code, reducer: Any, part: str, types: tuple[str, ...], operands: Sequence[str], W: int) -> list[str]:

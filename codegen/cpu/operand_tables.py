@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tensordsl.codegen.cpu.kernel import Kernel
+from tensordsl.codegen.cpu.kernel_text import needs, text
 from tensordsl.codegen.cpu.loop_tree import Area
 from tensordsl.codegen.cpu.schedule import row_gather
 from tensordsl.codegen.fusion.group import Buffer, Group, Schedule
@@ -70,16 +71,16 @@ class Tables:
         return len(self.areas) - 1
 
     def kernels_made(self, words: tuple[int, ...]) -> Kernels:
-        needs = [k.needs() for k in self.kernels]
-        declarations = {name: text for n in needs for name, text in (n.declarations | n.functions).items()}
+        found = [needs(k) for k in self.kernels]
+        declarations = {name: text for n in found for name, text in (n.declarations | n.functions).items()}
         return Kernels(
             symbols=tuple(k.name for k in self.kernels),
-            texts=tuple(k.text() for k in self.kernels),
+            texts=tuple(map(text, self.kernels)),
             descriptor=words,
             declarations=frozenset(declarations.values()),
             ints=tuple(self.ints),
             may_fail=any(k.fails for k in self.kernels),
-            widest_load_bytes=tuple(n.widest_load_bytes for n in needs),
+            widest_load_bytes=tuple(n.widest_load_bytes for n in found),
         )
 
     def launch_plan(self, schedule: Schedule, make: Callable[[], Kernels]) -> LaunchPlan:

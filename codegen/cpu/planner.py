@@ -20,6 +20,7 @@ from functools import cache
 
 from tensordsl.codegen.abi import descriptor as nest
 from tensordsl.codegen.cpu.kernel import COLUMNS, LANES, ROW, SCALAR, Kernel
+from tensordsl.codegen.cpu.kernel_text import finish
 from tensordsl.codegen.cpu.loop_tree import (
     Blocks,
     Call,
@@ -184,7 +185,7 @@ class _Planner(Values):
         if self.widens and len(swept) == 1 and not self.offsets:
             swept = [self.widened(swept[0], p, roots, outs, keeps)]
         if self.finishes and self.schedule.unroll_jam:
-            self.side_by_side(kernel, p, self.schedule.unroll_jam[number])
+            self.add_short_rows(kernel, p, self.schedule.unroll_jam[number])
         self.finish_point(kernel, p, outs, keeps)
         if self.finishes:
             self.finishers[id(p.reduces[0])] = kernel
@@ -235,7 +236,7 @@ class _Planner(Values):
         for s in p.scatters:
             scatter(kernel, self.outputs[id(s)], s)
 
-    def side_by_side(self, kernel: Kernel, p: Pass, width: int) -> None:
+    def add_short_rows(self, kernel: Kernel, p: Pass, width: int) -> None:
         """The form of a kernel for short rows, each of vectors of `width` lanes."""
         lane, row = self.lane_of(p), self.row_axis(p)
         halves = self.only_adds(p) and kernel.adds_by_halves()
@@ -243,12 +244,12 @@ class _Planner(Values):
         one.entries = kernel.entries
         roots = [a for r in p.reduces for a in r.args]
         self.vector_values(one, roots, lane, None, {})
-        kernel.short_rows = side = ShortRows(kernel, one, width)
+        kernel.short_rows = self.short_rows[kernel.name] = short = ShortRows(kernel, one, width)
         kernel.half_registers = halves
         for r in p.reduces:
-            side.accumulate(r, [one.lanes[id(a)] for a in r.args])
+            short.accumulate(r, [one.lanes[id(a)] for a in r.args])
         for v in shared_loads(roots, self.is_row, row, self.tuning.schedule):
-            side.shared.add(one.pointer(nest.VECTOR, self.operand(*v.attr), ITEMSIZE[v.type]))
+            short.shared.add(one.pointer(nest.VECTOR, self.operand(*v.attr), ITEMSIZE[v.type]))
 
     def only_adds(self, p: Pass) -> bool:
         """Are a pass's reductions sums of what it loads, in a group of floats alone (see `is_light`)?"""
@@ -283,31 +284,31 @@ class _Planner(Values):
             kernel.store_row(self.places[id(v)], v.type, kernel.scalars[id(v)])
         for o in row.outs:
             kernel.store_scalar(self.outputs[id(o)], o.buffer.type, kernel.scalars[id(o.value)])
-        if finisher and finisher.short_rows:
-            self.finish_short_rows(finisher, finisher.short_rows, roots, row)
+        if finisher and (short := self.short_rows.get(finisher.name)):
+            self.finish_short_rows(finisher, short, roots, row)
         row.nodes = [] if finisher else [Call(kernel)]
 
-    def finish_short_rows(self, kernel: Kernel, side: ShortRows, roots: Sequence[Val], row: Row) -> None:
+    def finish_short_rows(self, kernel: Kernel, short: ShortRows, roots: Sequence[Val], row: Row) -> None:
         """The same as the row kernel, of several rows in the lanes of a vector."""
-        env = side.lanes
+        env = short.lanes
         for v in reach(roots, lambda v: v.op == "result" or self.is_placed(v, row)):
             if self.is_placed(v, row):
-                env[id(v)] = side.load(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
+                env[id(v)] = short.load(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
             elif v.op == "result" and id(v) not in env:
-                self.bind_results(env, v.args[0], side.finished(v.args[0]))
-        emit(side.final, roots, env, side.rows, lambda v: self.short_rows_leaf(kernel, side, v))
+                self.bind_results(env, v.args[0], short.finished(v.args[0]))
+        emit(short.final, roots, env, short.rows, lambda v: self.short_rows_leaf(kernel, short, v))
         for v in row.demands.values():
-            side.store(kernel.pointer(nest.INTERNAL, self.place(v)), v.type, env[id(v)])
+            short.store(kernel.pointer(nest.INTERNAL, self.place(v)), v.type, env[id(v)])
         for o in row.outs:
             pointer = kernel.pointer(nest.SPLAT, self.outputs[id(o)], ITEMSIZE[o.buffer.type], nest.WRITE)
-            side.store(pointer, o.buffer.type, env[id(o.value)])
+            short.store(pointer, o.buffer.type, env[id(o.value)])
 
-    def short_rows_leaf(self, kernel: Kernel, side: ShortRows, v: Val) -> str:
+    def short_rows_leaf(self, kernel: Kernel, short: ShortRows, v: Val) -> str:
         if v.op == "extent":
-            return splat(side.final, self.integer(side.one, "extent", v.attr), "int64", side.rows)
+            return splat(short.final, self.integer(short.one, "extent", v.attr), "int64", short.rows)
         assert v.op == "load" and not v.args, v.op
         pointer = kernel.pointer(nest.SPLAT, self.operand(*v.attr), ITEMSIZE[v.type], nest.READ)
-        return side.load(pointer, v.type)
+        return short.load(pointer, v.type)
 
     def guarded_nodes(self, p: Pass) -> list[Node]:
         """What a pass asked for that only its points need."""
@@ -330,7 +331,7 @@ class _Planner(Values):
 
     def finish(self, tree: Sequence[Node], levels: Sequence[Level]) -> Kernels:
         for k in self.kernels:
-            k.finish()
+            finish(k)
         width = max(k.width for k in self.kernels)
         rows = [self.axis[a] for a in self.group.parallel]
         parallel, alone = ((), rows) if self.total else (self.group.parallel, ())

@@ -30,6 +30,7 @@ from tensordsl.codegen.cpu.schedule import (
     needed_at_points,
     reach,
 )
+from tensordsl.codegen.cpu.short_rows import ShortRows
 from tensordsl.codegen.fusion.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.llvm.emit_scalars import emit_all
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Val, is_expensive_op
@@ -68,6 +69,7 @@ class Values(Tables):
         self.crosses = False  # may their lanes be in another order than elements?
         self.own_axis = ""  # of wide rows: the axis along which each of their rows may have values of its own
         self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
+        self.short_rows: dict[str, ShortRows] = {}  # by the names of kernels with such a form
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
         self.outer = [] if schedule.rows_parallel else [a for a in group.parallel if a != schedule.lane]

@@ -11,17 +11,12 @@ Ref       LLVM's `llvm.prefetch`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import PREFETCH_NEXT, READ, VECTOR, WRITE
+from tensordsl.codegen.cpu.kernel import FIRST, PREFETCH, Entry, Kernel
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import PrefetchTuning, Tuning
 
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
-
-PREFETCH = "llvm.prefetch.p0"
-FIRST, SECOND = 3, 2  # of LLVM's degrees of locality: to the first-level cache, to the second
 IS_AHEAD = [f"  %turn.ahead = and i64 %turn, {PREFETCH_NEXT}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
 
 
@@ -44,12 +39,7 @@ def prefetch_next_rows(passes: Sequence[Iterable[Kernel]], is_expensive: bool, t
         if len(seen[operand]) > 1 and operand not in written and e.flags & READ and is_adjacent(e):
             kernel.prefetched.append(e)
             kernel.prefetches_memory = is_expensive or kernel.writes
-            declare_prefetch(kernel)
-
-
-def declare_prefetch(kernel: Kernel) -> None:
-    """Declare the intrinsic that prefetches."""
-    kernel.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
+            kernel.declare_prefetch()
 
 
 def l1_elements(kernels: Sequence[Kernel], t: PrefetchTuning) -> tuple[int, int]:
@@ -64,17 +54,6 @@ def l1_elements(kernels: Sequence[Kernel], t: PrefetchTuning) -> tuple[int, int]
 def prefetches_memory(kernels: Sequence[Kernel]) -> bool:
     """True if next rows are prefetched of operands that no cache holds."""
     return any(k.prefetches_memory for k in kernels)
-
-
-def prefetch_ahead(place: str, span: int, writes: bool, by: int) -> list[str]:
-    """Prefetch the lines of `span` bytes that are `by` bytes behind a place."""
-    lines = []
-    for at in range(0, span, CACHE_LINE_BYTES):
-        lines += [
-            f"  {place}.o{at} = getelementptr i8, ptr {place}, i64 {by + at}",
-            f"  call void @{PREFETCH}(ptr {place}.o{at}, i32 {int(writes)}, i32 {FIRST}, i32 1)",
-        ]
-    return lines
 
 
 def is_adjacent(e: Entry) -> bool:

@@ -7,17 +7,13 @@ Why       elements behind the last complete vector are done by a vector that end
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tensordsl.codegen.abi.descriptor import WHOLE_ROW
 from tensordsl.codegen.cpu.aligned_rows import aligned_chunks, aligned_vectors, behind_line
+from tensordsl.codegen.cpu.kernel import Entry, Kernel
 from tensordsl.codegen.cpu.prefetch import next_batch_pointers, prefetch_in_loop
 from tensordsl.codegen.llvm.builder import LIKELY
 from tensordsl.codegen.llvm.clone import Phi, ended_lines, has_mask_registers, masked_tail, new_lanes, phi_lines
 from tensordsl.codegen.llvm.emit_scalars import Code, llvm_type, store
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
 
 def chunks(k: Kernel) -> list[Phi]:

@@ -22,8 +22,8 @@ from dataclasses import field
 
 from tensordsl.base.records import record
 from tensordsl.codegen.abi.descriptor import WHOLE_ROW
-from tensordsl.codegen.cpu.kernel import Kernel, in_line
-from tensordsl.codegen.cpu.prefetch import FIRST, next_batch_pointers, prefetch_lines
+from tensordsl.codegen.cpu.kernel import FIRST, Kernel, in_line
+from tensordsl.codegen.cpu.prefetch import next_batch_pointers, prefetch_lines
 from tensordsl.codegen.cpu.reductions import folds_chunks, in_few_lanes, stepped
 from tensordsl.codegen.cpu.schedule import max_short_row_elements, short_rows_at_once, states_of_short_row
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes

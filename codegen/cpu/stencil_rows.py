@@ -13,14 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import VECTOR, WRITE
-from tensordsl.codegen.cpu.prefetch import PREFETCH, declare_prefetch, prefetch_ahead
+from tensordsl.codegen.cpu.kernel import PREFETCH, Entry, Kernel, prefetch_ahead
 from tensordsl.codegen.llvm.clone import Phi, is_straight, phi_lines, renamed
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
 
 def block_stencil_rows(k: Kernel) -> StencilRows | None:
@@ -34,7 +30,7 @@ def block_stencil_rows(k: Kernel) -> StencilRows | None:
     made = StencilRows(k, parts)
     if _loads(made.body) > t.max_load_ratio * made.count * _loads(k.body.lines):
         return None
-    declare_prefetch(k)
+    k.declare_prefetch()
     return made
 
 

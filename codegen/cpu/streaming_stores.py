@@ -10,16 +10,12 @@ Ref       LLVM's `!nontemporal`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tensordsl.codegen.abi.descriptor import INTEGER, SPLAT, STREAM, VECTOR, WRITE
+from tensordsl.codegen.cpu.kernel import Entry, Kernel
 from tensordsl.codegen.cpu.stencil_rows import is_plain
 from tensordsl.codegen.llvm.clone import Phi, phi_lines, renamed
 from tensordsl.codegen.llvm.vector_builder import Code, store
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Entry, Kernel
 
 # The end of the block `begin`.
 ENTRY = (

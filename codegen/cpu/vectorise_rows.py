@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi.descriptor import FLAG
+from tensordsl.codegen.cpu.kernel import WRONG, Kernel
 from tensordsl.codegen.llvm.clone import defined
 from tensordsl.codegen.llvm.vector_builder import Code, splat
 
-if TYPE_CHECKING:
-    from tensordsl.codegen.cpu.kernel import Kernel
-
-WRONG = "%wrong"  # was something out of range in a row before?
 _NAME, _X, _T = r"(%[\w.]+)", r"([^\s,()]+)", r"(i\d+)"
 _LOAD = re.compile(rf"{_NAME} = load {_T}, ptr {_NAME}, align (\d+)")
 _STORE = re.compile(rf"store {_T} {_X}, ptr {_NAME}, align (\d+)")

@@ -26,7 +26,7 @@ FAILED, SLOTS, FRAME, GIVEN = (
 
 def blocks(e: Emitter, i: p.Blocks) -> None:
     """The loop, which has at least one task of at least one block."""
-    names = {i.count: "i64", i.step: "i64", i.size: "i64", **free_names(i.body, i.turns)}
+    names = {i.count: "i64", i.step: "i64", i.size: "i64", **free_names(i.body, i.parameters)}
     inner, name = _within(e), f"blocks{len(e.functions)}"
     e.functions.append("")  # its position: functions of nested loops follow
     place = len(e.functions) - 1
@@ -71,7 +71,7 @@ def _task_function(e: Emitter, i: p.Blocks, name: str, kinds: Sequence[str]) -> 
     phi = len(e.lines)
     e.put("")  # set below, once the value of the back edge is known
     here = _min(e, e.op(f"sub i64 {count}, {first}"), step)
-    e.values.update(zip(i.turns, (first, here, "%part", start, slot), strict=True))
+    e.values.update(zip(i.parameters, (first, here, "%part", start, slot), strict=True))
     region(e, i.body, ())
     after = e.op(f"add i64 {first}, {step}")
     e.put(f"br i1 {e.op(f'icmp slt i64 {after}, {end}')}, label %{body}, label %{done}")

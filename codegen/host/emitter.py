@@ -279,7 +279,7 @@ class Emitter:
 
     def blas_threads(self, i: p.BlasThreads) -> None:
         threads = self.load("i64", "%rt", layouts.RT["blas_threads"])
-        if not i.beside:
+        if not i.unless_pooled:
             self.define(i.dst, threads)
             return
         pool = self.load("ptr", "%rt", layouts.RT["threads"])
@@ -422,9 +422,11 @@ class Emitter:
     def prepare(self, i: p.Prepare) -> None:
         self.inject(i.site)
         f, dims, slot = self.helper("prepare"), self.dims(i.dims), self.slot(i.slot)
-        how: Operand = layouts.PREPARE_FRESH if i.fresh else layouts.PREPARE_LATE if i.late else layouts.PREPARE_OWN
+        how: Operand = (
+            layouts.PREPARE_FRESH if i.fresh else layouts.PREPARE_LATE if i.late else layouts.PREPARE_IN_PLACE
+        )
         if i.unless is not None:
-            how = self.op(f"select i1 {self.bit(i.unless)}, i64 {layouts.PREPARE_OWN}, i64 {how}")
+            how = self.op(f"select i1 {self.bit(i.unless)}, i64 {layouts.PREPARE_IN_PLACE}, i64 {how}")
         call = f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.shared}, ptr {dims}, ptr {slot}, i64 {how})"
         self.storage = self.op(call)
         self.define(i.dst, self.storage)

@@ -34,7 +34,7 @@ def place_of_c(e: Emitter, pair: Epilogue, width: int) -> tuple[str, str]:
     fits = e.op(f"icmp eq i64 {e.op(f'srem i64 {n}, {width}')}, 0")
     if pair.is_flat:
         fits = e.op(f"or i1 {fits}, {e.op(f'icmp sle i64 {n}, {e.tuning.gemm_short_row_bytes // item}')}")
-    large = e.op(f"icmp sge i64 {e.op(f'mul i64 {m}, {n}')}, {e.tuning.gemm_epilogue_max_bytes // item}")
+    large = e.op(f"icmp sge i64 {e.op(f'mul i64 {m}, {n}')}, {e.tuning.gemm_epilogue_min_bytes // item}")
     fits = e.op(f"and i1 {fits}, {large}")
     return fits, e.op(f"select i1 {fits}, ptr {e.values[pair.place]}, ptr {e.values[pair.gemm.c]}")
 

@@ -113,7 +113,9 @@ class _Storages:
         down = 1 - across
         if not self._is_times(steps[down], gemm.ldc, item):
             return None
-        if (launch.extents[down], launch.extents[across]) != (gemm.m, gemm.n) or not self._are_apart(gemm, launch):
+        if (launch.extents[down], launch.extents[across]) != (gemm.m, gemm.n) or not self._are_independent(
+            gemm, launch
+        ):
             return None
         place = self._place(gemm, launch, plan)
         if place is None:
@@ -136,9 +138,9 @@ class _Storages:
             return False
         if x in self.numbers:
             return self.numbers[x] == self.numbers.get(y, 0) * number
-        return any(a == y and self.numbers.get(b) == number for a, b in _both_ways(self.products.get(x)))
+        return any(a == y and self.numbers.get(b) == number for a, b in _both_orders(self.products.get(x)))
 
-    def _are_apart(self, gemm: p.Gemm, launch: p.Launch) -> bool:
+    def _are_independent(self, gemm: p.Gemm, launch: p.Launch) -> bool:
         """Whether the launch writes nothing that the product reads, and reads what either writes only at the points
         that it writes."""
         read = [x for x in (gemm.a, gemm.b, gemm.factor, gemm.decay, gemm.scratch) if x is not None]
@@ -164,5 +166,5 @@ def _pointers(i: Instr) -> Sequence[Name]:
     return (*effects.pointers(i), *effects.reads(i), *effects.writes(i), *regions_of, *carried)
 
 
-def _both_ways(pair: tuple[Name, Name] | None) -> Sequence[tuple[Name, Name]]:
+def _both_orders(pair: tuple[Name, Name] | None) -> Sequence[tuple[Name, Name]]:
     return (pair, pair[::-1]) if pair else ()

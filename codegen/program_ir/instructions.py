@@ -112,11 +112,10 @@ class Data(Instr):
 
 @record
 class BlasThreads(Instr):
-    """dst = threads of the BLAS; 1 if the process has as many in its own pool, and `beside` says that these are not
-    used."""
+    """dst = threads of the BLAS; 1 if the process has a pool of its own that is as large (`unless_pooled`)."""
 
     dst: Name
-    beside: bool
+    unless_pooled: bool
 
 
 @record
@@ -481,7 +480,7 @@ class Blocks(Instr):
     body: tuple[Instr, ...]
 
     @property
-    def turns(self) -> tuple[Name, ...]:
+    def parameters(self) -> tuple[Name, ...]:
         """The names that the body is given."""
         return self.first, self.here, self.part, self.start, self.slot
 

@@ -14,7 +14,7 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.printer import RELATION, SYMBOL
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 
-ALIGNMENT = 64
+ALIGNMENT = 64  # bytes
 
 
 @record

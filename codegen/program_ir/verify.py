@@ -139,7 +139,7 @@ IN_BLOCKS = frozenset((
     p.LibraryCall, p.Copy, p.Fill, p.If,
 ))  # fmt: skip
 TOP_LEVEL = NEEDS_GIL | {p.ReleaseGil, p.AcquireGil, p.Unwatch}
-# What may run Python code of others, or keeps what it does.
+# These may run other Python code, or must not be undone.
 NOT_WATCHED = frozenset((p.NewList, p.Pin, p.ReleaseGil, p.Commit, p.Return))
 
 
@@ -342,7 +342,7 @@ class _Checker:
         for inner in walk_program(i.body):
             assert type(inner) in IN_BLOCKS, f"{self.where(i)}: {line(inner)} in blocks of rows"
         self.loops += 1
-        self.region(i, i.body, [(name, "i64", NO_ROOTS) for name in i.turns], ())
+        self.region(i, i.body, [(name, "i64", NO_ROOTS) for name in i.parameters], ())
         self.loops -= 1
 
     def check_if(self, i: p.If) -> None:

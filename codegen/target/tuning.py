@@ -352,7 +352,7 @@ class CallTuning:
     search_task_elements: int = 1 << 11
     lines_together: int = 64  # that functions of the library take side by side
     scratch_bytes: int = 1 << 27  # of all threads
-    gemm_epilogue_max_bytes: int = 1 << 18  # of a result that what follows finds in the cache (L2)
+    gemm_epilogue_min_bytes: int = 1 << 18  # of a result: what follows finds a smaller one in the cache (L2)
     gemm_short_row_bytes: int = 1 << 10  # of a row that panels do not part
     host_block_lines: int = 500  # (compile)
     slots_cleared_singly: int = 8

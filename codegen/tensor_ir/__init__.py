@@ -1,4 +1,4 @@
-"""Tensor IR: the whole function as values on tensors, with symbolic extents; and the way there from the user's graph.
+"""Tensor IR: the whole function as values on tensors, with symbolic extents; and lowering from the user's graph.
 
 Comes in   a function as the user wrote it: variables and `Apply` nodes of `tensordsl.graph` (inputs, shared variables,
            outputs, updates).
@@ -8,10 +8,10 @@ Goes out   `lower.Lowered`: a `graph.Graph` and its outputs and updates as `grap
            so one compile serves all shapes; what a call has to check about lengths are the graph's constraints.
 Rules      `verify` says what every value keeps; the driver runs it after lowering and after each pass.
 Uses       `tensordsl.ops`: a row says by its meaning how it is lowered.
-Used by    `passes` rewrites the graph, `fusion` parts it into steps, `bufferise` asks `extents` for every length,
+Used by    `passes` rewrites the graph, `fusion` parts it into steps, `bufferise` gets every length from `extents`,
            `mlir` writes it as text.
 Begin with the docstrings of `graph` and `extents`, then `construct` and `lower.lower`.
-           `lower_complex` takes complex values apart, `lower_complex_dot` their products; `indexing` says where
+           `lower_complex` splits complex values, `lower_complex_dot` their products; `indexing` says where
            the axes of an index go.
 To add     a construct: docs/adding-a-construct.md.
 """

@@ -26,7 +26,7 @@ FOR, IFELSE, ASSERT, HOST = "for", "ifelse", "assert", "host"
 
 @record
 class Traits:
-    """Facts of a construct that others ask for."""
+    """Facts of a construct for passes and other rooms."""
 
     is_source: bool = False  # nothing computes it: an input, a constant, a parameter of a loop, a result of a region
     is_given: bool = False  # such a one that a call brings, or that is known now
@@ -130,7 +130,7 @@ class Source(Construct):
     """What nothing computes."""
 
     missing: ClassVar[Mapping[str, str]] = {
-        "lower_complex": "no row: sources are taken apart where they enter the graph (`lower_complex.taken_apart`)",
+        "lower_complex": "no row: sources are split where they enter the graph (`lower_complex.split_complex`)",
         "verify": "it has no operands",
         "bufferise": "its storage is known (`Bufferiser.ref`)",
         "mlir": "it is an argument, a constant or a parameter of a region (`Writer.value`)",

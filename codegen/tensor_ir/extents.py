@@ -240,9 +240,9 @@ def choice(condition: Length, a: Length, b: Length) -> Length:
     return a if a == b else atom("choice", condition, a, b)
 
 
-def stretched(own: Length, length: Length) -> Length:
-    """The length of an axis of length `own` after stretching to another length, if it is 1."""
-    return choice(sub(own, 1), own, length)
+def stretched(n: Length, length: Length) -> Length:
+    """The length of an axis of length `n` after stretching to another length, if it is 1."""
+    return choice(sub(n, 1), n, length)
 
 
 @record
@@ -273,7 +273,7 @@ class Extents:
         self.are_usual = True  # no length of 1 stretches at run time, of those known at entry
         self.stretched: list[tuple[Length, Length]] = []  # unless the first is 1 and the second not
         self._same: dict[Atom, Length] = {}
-        self._whole: dict[Extent, Length] = {}
+        self._same_lengths: dict[Extent, Length] = {}
         self._found: dict[Extent, Length] = {}  # by `find`, since the last constraint
         self._known: set[Any] = set()
         self._values: dict[int, Length] = {}  # of IR values, by number
@@ -338,16 +338,16 @@ class Extents:
             self.require(stretched(d, common), common, SHARED_AXIS)
         return common
 
-    def fits(self, length: Length, own: Length, what: str) -> Length:
-        length, own = self.find(length), self.find(own)
-        if own in (1, length):
+    def fits(self, length: Length, n: Length, what: str) -> Length:
+        length, n = self.find(length), self.find(n)
+        if n in (1, length):
             return length
-        if not isinstance(own, int) and length != 1:
-            if not self.are_agreed((length, own)):
-                self.require(stretched(own, length), length, what)
+        if not isinstance(n, int) and length != 1:
+            if not self.are_agreed((length, n)):
+                self.require(stretched(n, length), length, what)
                 return length
-            self.stretched.append((own, length))
-        common = self.same(own, length, what)
+            self.stretched.append((n, length))
+        common = self.same(n, length, what)
         return length if self.conditional else common  # so that a step finds that they differ, and checks
 
     def are_agreed(self, lengths: Iterable[Length]) -> bool:
@@ -383,7 +383,7 @@ class Extents:
                 return
         for x, y in pairs:
             if isinstance(x, Extent) and x not in self._below(y)[1]:
-                self._whole[x] = y
+                self._same_lengths[x] = y
                 return
 
     def _below(self, a: Length) -> tuple[set[Atom], set[Length]]:
@@ -398,8 +398,8 @@ class Extents:
                 continue
             seen.add(e)
             todo.append(_substitute(e, self._same))
-            if e in self._whole:
-                todo.append(self._whole[e])
+            if e in self._same_lengths:
+                todo.append(self._same_lengths[e])
             for monomial, _ in e.terms:
                 for x in monomial:
                     found.add(x)
@@ -410,33 +410,33 @@ class Extents:
 
     def find(self, a: Length) -> Length:
         """The representative of `a` under all constraints so far."""
-        if not isinstance(a, Extent) or not (self._same or self._whole):
+        if not isinstance(a, Extent) or not (self._same or self._same_lengths):
             return a
         found = self._found.get(a)
         if found is None:
             found = self._found[a] = self._find(a)
         return found
 
-    def _shorten(self, way: Iterable[Extent], end: Length) -> None:
+    def _shorten(self, path: Iterable[Extent], end: Length) -> None:
         """Path compression: map each length on a path to its end."""
-        for e in way:
+        for e in path:
             own = _single_atom(e)
             if own is not None and own in self._same:
                 self._same[own] = end
 
     def _find(self, a: Length) -> Length:
         seen: dict[Extent, int] = {}
-        way: list[Extent] = []  # by what stands for atoms alone: that holds within other lengths too
+        path: list[Extent] = []  # by representatives of atoms alone, which hold within other lengths, too
         while isinstance(a, Extent) and a not in seen:
             seen[a] = len(seen)
-            if a in self._whole:
-                self._shorten(way, a)
-                way, a = [], self._whole[a]
+            if a in self._same_lengths:
+                self._shorten(path, a)
+                path, a = [], self._same_lengths[a]
             elif not self._same.keys().isdisjoint([x for m, _ in a.terms for x in m]):
-                way.append(a)
+                path.append(a)
                 a = _substitute(a, self._same)
             else:
-                self._shorten(way, a)
+                self._shorten(path, a)
                 return a
             if len(seen) > 10_000:  # contradictory constraints may make terms grow without bound
                 return a

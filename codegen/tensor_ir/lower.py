@@ -15,7 +15,7 @@ from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import ASSERT, CONSTRUCTS, HOST, IFELSE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.codegen.tensor_ir.lower_complex import constant_pair, is_complex, lower_complex, taken_apart
+from tensordsl.codegen.tensor_ir.lower_complex import constant_pair, is_complex, lower_complex, split_complex
 from tensordsl.graph.types import COMPLEX, TensorType
 from tensordsl.graph.variables import (
     Apply,
@@ -80,8 +80,8 @@ class Lowering:
         return self.env[id(v)]
 
     def run(self, outputs: Sequence[Variable], function: Sequence[Apply] | None = None) -> list[Value]:
-        """Lower everything that `outputs` need and `env` does not have yet; `function`: the nodes of all the function,
-        whose numbers are the positions of what is lowered for them."""
+        """Lower everything that `outputs` need and `env` does not have yet; `function`: the nodes of the complete
+        function, by whose positions lowered values are numbered."""
         nodes = toposort(outputs, stop=_frontier(outputs, self.env)) if function is None else function
         extents = self.graph.extents
         outer = extents.conditional
@@ -218,7 +218,7 @@ def lower(
     for kind, variables in (("arg", inputs), ("shared", shared)):
         for k, v in enumerate(variables):
             sources.append(low.source(kind, k, v.type))
-            low.env[id(v)] = taken_apart(low, sources[-1])
+            low.env[id(v)] = split_complex(low, sources[-1])
     roots = [*outputs, *(new for _, new in updates)]
     nodes = toposort(roots, inputs)
     values = low.run(roots, nodes)

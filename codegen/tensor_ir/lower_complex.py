@@ -28,7 +28,7 @@ def is_complex(node: Apply) -> bool:
     return any([v.type.dtype in COMPLEX for v in (*node.inputs, *node.outputs)])
 
 
-def taken_apart(low: Lowering, v: Value) -> Value:
+def split_complex(low: Lowering, v: Value) -> Value:
     """A complex value in memory as the pair of its parts; a real value as it is."""
     if v.dtype not in COMPLEX:
         return v
@@ -83,7 +83,7 @@ def by_formula(low: Lowering, node: Apply) -> list[Value]:
         pairs[0] = _pair(low, first, real_of(first.type.dtype)) if first.type.dtype in COMPLEX else (first, first)
         if dtype not in COMPLEX:
             pairs[1:] = [(cast(v, dtype), cast(v, dtype)) for v in others]
-    n = _whole(node.inputs[1]) if name == "pow" else None
+    n = _small_integer(node.inputs[1]) if name == "pow" else None
     if name == "cast":
         built = pairs[0]
     else:
@@ -97,7 +97,7 @@ def by_formula(low: Lowering, node: Apply) -> list[Value]:
     return [g.make("complex", (g.broadcast_to(re, shape), g.broadcast_to(im, shape)), dtype, shape)]
 
 
-def _whole(exponent: Variable) -> int | None:
+def _small_integer(exponent: Variable) -> int | None:
     """The exponent if it is a small whole number known now."""
     if not isinstance(exponent, Constant) or exponent.data.size != 1:
         return None
@@ -107,7 +107,7 @@ def _whole(exponent: Variable) -> int | None:
 
 def _product(low: Lowering, node: Apply, x: Value) -> Value:
     dtype, wide = node.outputs[0].type.dtype, real_of(node.attrs["acc_dtype"])
-    operands = [low.graph.cast(p, wide) for p in taken_apart(low, x).operands]
+    operands = [low.graph.cast(p, wide) for p in split_complex(low, x).operands]
     meaning = Reduction(COMPLEX_PROD, lambda *t: t, (0, 1))
     re, im = (
         low.graph.cast(low.graph.reduce(meaning, k, node.attrs["axis"], operands), real_of(dtype)) for k in (0, 1)

@@ -18,20 +18,20 @@ from tensordsl.ops.math.elementwise import ADD, MUL, NEG, SUB, SWITCH
 
 def complex_dot(g: Graph, x: Value, y: Value) -> Value:
     """x y of two complex values of one dtype, which are pairs of their parts (`lower_complex`)."""
-    left, right = turned(g, x), turned(g, y)
+    left, right = transposed_source(g, x), transposed_source(g, y)
     if left is not None and (y.rank == 1 or right is not None):
         made = complex_dot(g, y if right is None else right, left)
-        return made if made.rank < 2 else turn(g, made)
+        return made if made.rank < 2 else transposed(g, made)
     if y.rank == 1:
         return by_sums(g, x, y)
     if right is not None:
-        return by_sums(g, right, x) if x.rank == 1 else turn(g, by_terms(g, right, x))
+        return by_sums(g, right, x) if x.rank == 1 else transposed(g, by_terms(g, right, x))
     return by_rows(g, x, y)
 
 
 def by_sums(g: Graph, x: Value, y: Value) -> Value:
     """x y of a vector y: sums of products, which read the numbers where they are, whatever the layout."""
-    if x.rank == 2:  # what is computed of the vector is needed again for each row
+    if x.rank == 2:  # values computed from the vector are used again for each row
         y = stored(g, y)
     parts = [g.broadcast_to(v, x.shape) for v in y.operands]
 
@@ -46,12 +46,12 @@ def stored(g: Graph, v: Value) -> Value:
     """The same value as an array of complex numbers in memory."""
     pairs = in_pairs(g, v)
     whole = pairs.operands[0] if pairs.operands[0] is not v else g.make(PAIRS, (pairs,), v.dtype, v.shape)
-    return g.make("complex", parts_of(g, whole), v.dtype, v.shape)
+    return g.make("complex", re_im(g, whole), v.dtype, v.shape)
 
 
 def by_rows(g: Graph, x: Value, y: Value) -> Value:
     shape = (*x.shape[:-1], y.shape[-1])
-    (p_re, p_im), (q_re, q_im) = (parts_of(g, v) for v in _together(g, x, in_pairs(g, y)))
+    (p_re, p_im), (q_re, q_im) = (re_im(g, v) for v in _together(g, x, in_pairs(g, y)))
     return g.make("complex", (g.map(SUB, p_re, q_im), g.map(ADD, p_im, q_re)), x.dtype, shape)
 
 
@@ -80,7 +80,7 @@ def by_terms(g: Graph, x: Value, y: Value) -> Value:
     turned_ = g.move(g.reshape(others, (count, length)), (1, 0), (length, count))
     product = g.make(DOT, (pairs, turned_), pairs.dtype, (*x.shape[:-1], count))
     made = g.make(PAIRS, (product,), x.dtype, (*x.shape[:-1], rows))
-    return g.make("complex", parts_of(g, made), made.dtype, made.shape)
+    return g.make("complex", re_im(g, made), made.dtype, made.shape)
 
 
 def in_pairs(g: Graph, v: Value) -> Value:
@@ -91,18 +91,18 @@ def in_pairs(g: Graph, v: Value) -> Value:
     return g.make(PAIRS, (v,), real_of(v.dtype), (*v.shape[:-1], ex.mul(2, v.shape[-1])))
 
 
-def parts_of(g: Graph, v: Value) -> tuple[Value, Value]:
+def re_im(g: Graph, v: Value) -> tuple[Value, Value]:
     re, im = (g.make(PART, (v,), real_of(v.dtype), v.shape, k=k) for k in (0, 1))
     return re, im
 
 
-def turned(g: Graph, v: Value) -> Value | None:
+def transposed_source(g: Graph, v: Value) -> Value | None:
     """The matrix of which it is the transpose."""
     if v.rank != 2 or any(part.op != "move" or part.attrs["map"] != (1, 0) for part in v.operands):
         return None
     return g.make("complex", [part.operands[0] for part in v.operands], v.dtype, v.shape[::-1])
 
 
-def turn(g: Graph, v: Value) -> Value:
+def transposed(g: Graph, v: Value) -> Value:
     shape = v.shape[::-1]
     return g.make("complex", [g.move(part, (1, 0), shape) for part in v.operands], v.dtype, shape)

@@ -13,7 +13,7 @@ import numpy as np
 from tensordsl.base.config import config
 from tensordsl.functions.device_calls import STEPS, compiled_text, kernel_target
 from tensordsl.functions.link import Function, explained, site_of, with_methods
-from tensordsl.functions.native import program_key
+from tensordsl.functions.native import program_key, tuning_of
 from tensordsl.graph.types import COMPLEX, DTYPES
 from tensordsl.graph.variables import unwatched
 from tensordsl.runtime.device.array import DeviceArray, from_cuda_array, from_dlpack, to_device
@@ -163,8 +163,9 @@ def _compile(
     from tensordsl.codegen.gpu.kernels import module_text
 
     lowered, program, trace = pipeline.make_program(
-        spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, spec.form == "one", mode, device=True
-    )
+        spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, spec.form == "one", mode, device=True,
+        tuning=tuning_of(mode),
+    )  # fmt: skip
     steps: list[Any] = []
     kernels: list[Any] = []
     refused = []

@@ -244,7 +244,7 @@ def _is_awake(t: Tuning) -> str:
     _system(f, "clock_gettime", f"i32 {time.CLOCK_MONOTONIC}", f"ptr {time_spec}")
     seconds = f.mul(f.load("i64", time_spec), 10**9)
     now = f.add(seconds, f.load("i64", time_spec, 8))
-    passed = f.sub(now, _get(f, layouts.TH_ASKED))
-    _put(f, now, layouts.TH_ASKED)
+    passed = f.sub(now, _get(f, layouts.TH_REQUESTED))
+    _put(f, now, layouts.TH_REQUESTED)
     f.ret("i1", f.lt(passed, f.add(f.shl("%work", 1), t.pool.awake_ns)))
     return f.text

@@ -1,4 +1,4 @@
-"""Interpreter of scalar IR: a DAG on NumPy arrays, as the emitters' judge; tests and tools run it, programs never do.
+"""Interpreter of scalar IR: a DAG on NumPy arrays, as the emitters' oracle; tests and tools run it, programs never do.
 
 Contract   `evaluate`: values and arrays for their leaves -> arrays; `apply`: one operation or function.
 Results    those that `llvm.emit_scalars` compiles: bit for bit, but elementary functions only to some digits.
@@ -99,7 +99,7 @@ def _truncate(x: Array, type: Any) -> Array:
 
 
 def _fma(x: Array, y: Array, z: Array) -> Array:
-    """One rounding: in exact rational arithmetic for float64 (slow), so that expansions can be judged."""
+    """One rounding: in exact rational arithmetic for float64 (slow), as expansions rely on."""
     if x.dtype == np.float32:
         # The product of two float32 is exact in float64; the sum rounds twice, which matters only near ties.
         return (x.astype(np.float64) * y.astype(np.float64) + z.astype(np.float64)).astype(np.float32)

@@ -18,7 +18,7 @@ import tensordsl.tensor as T
 from tensordsl.codegen.abi import descriptor as nest_words
 from tensordsl.codegen.compiler.modules import module_text
 from tensordsl.codegen.compiler.pipeline import make_program
-from tensordsl.codegen.cpu.kernel import HALVES
+from tensordsl.codegen.cpu.kernel_text import HALVES
 from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.cpu.schedule import schedule, without_short_rows
 from tensordsl.codegen.fusion.group import Buffer, Group, Out

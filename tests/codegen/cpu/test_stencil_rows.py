@@ -10,7 +10,8 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen.cpu import kernel
+from tensordsl.codegen.cpu import kernel_text
+from tensordsl.codegen.cpu.kernel import Kernel
 from tensordsl.codegen.cpu.stencil_rows import StencilRows
 
 Stencil = Callable[[Any, Any], Any]
@@ -50,13 +51,13 @@ SHAPES = [
 @pytest.fixture
 def together(fresh_code: pytest.MonkeyPatch) -> list[StencilRows | None]:
     """What does several rows of each kernel that is made."""
-    made, usual = list[StencilRows | None](), kernel.block_stencil_rows
+    made, usual = list[StencilRows | None](), kernel_text.block_stencil_rows
 
-    def seen(k: kernel.Kernel) -> StencilRows | None:
+    def seen(k: Kernel) -> StencilRows | None:
         made.append(usual(k))
         return made[-1]
 
-    fresh_code.setattr(kernel, "block_stencil_rows", seen)
+    fresh_code.setattr(kernel_text, "block_stencil_rows", seen)
     return made
 
 

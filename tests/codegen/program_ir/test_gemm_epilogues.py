@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tuned import tuned, use
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.compiler import pipeline
-from tensordsl.codegen.host import gemm
 from tensordsl.codegen.program_ir.gemm_epilogues import epilogues
 from tensordsl.ifelse import ifelse
 
@@ -32,7 +32,7 @@ LAYERS: dict[str, Expression] = {
 @pytest.fixture
 def all_blocks(fresh_code: pytest.MonkeyPatch) -> None:
     """Every C is large."""
-    fresh_code.setattr(gemm, "CACHED_BYTES", 0)
+    use(fresh_code, tuned(calls={"gemm_epilogue_min_bytes": 0}))
 
 
 def found(outputs: Any, shared: Any = (), updates: Any = ()) -> int:

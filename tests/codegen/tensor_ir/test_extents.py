@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tensordsl.codegen.constructs.subtensor import _slice_bounds
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.extents import Extents, atom
-from tensordsl.codegen.tensor_ir.lower import _slice_bounds
 
 A, B, C = atom("arg", 0, 0), atom("arg", 0, 1), atom("arg", 1, 0)
 

@@ -152,7 +152,7 @@ def test_small_jobs_are_for_threads_that_are_awake() -> None:
     kept = [peek(pool + word) for word in (layouts.TH_STARTED, layouts.TH_SLEEPERS)]
     poke(pool + layouts.TH_STARTED, 1)
     try:
-        poke(pool + layouts.TH_ASKED, 0)  # long ago
+        poke(pool + layouts.TH_REQUESTED, 0)  # long ago
         for sleepers, work, answer in ((0, 0, True), (1, 0, False), (1, hour, True), (1, -hour, False)):
             poke(pool + layouts.TH_SLEEPERS, sleepers)
             assert is_awake(pool, work) == answer
