@@ -1,9 +1,11 @@
-"""The field's terms: names and docstrings of the compiler and the run time, and what a module's docstring looks like."""
+"""The field's terms: names, docstrings and comments of the compiler and the run time; the form of module docstrings."""
 
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted(path for folder in ("codegen", "runtime") for path in (ROOT / folder).rglob("*.py"))
 
-# Words with a private meaning, and the field's term to use instead.  As a whole word of a name, or in a docstring.
+# Words with a private meaning, and the field's term to use instead.  As a whole word of a name, or in a docstring or comment.
 NAMES = {
     "ahead": "prefetch",
     "apart": "strided, separate or disjoint",
@@ -101,14 +103,21 @@ def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield getattr(node, "lineno", 1), ast.get_docstring(node) or ""
 
 
+def comments(text: str) -> Iterator[tuple[int, str]]:
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
 @pytest.mark.parametrize("path", checked(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_names_and_docstrings_are_in_the_fields_terms(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+def test_names_docstrings_and_comments_are_in_the_fields_terms(path: Path) -> None:
+    source = path.read_text()
+    tree = ast.parse(source)
     instead = {word: term for row, term in NAMES.items() for word in row.split()}
     found = []
     for line, name in names(tree):
         found += [f"{line}: {name}: for {w!r} say {instead[w]}" for w in words(name) if w in instead]
-    for line, text in docstrings(tree):
+    for line, text in (*docstrings(tree), *comments(source)):
         plain = re.sub(r"`[^`]*`", "", text)
         for pattern, term in DOCSTRINGS.items():
             found += [

@@ -29,7 +29,7 @@ class Header:
     LEVELS = 14  # passes of a reduction over all axes, each with four places in front of the code (`Level`)
     KEPT_BYTES = 15  # of scratch that stay from level to level, behind its first 64
     STATE_BYTES = 16  # of these, the states of reductions; as many of another task's follow
-    STREAMABLE = 17  # 1: results may go past the caches; `NOT_STREAMABLE`: results have gaps
+    STREAMABLE = 17  # 1: results may be stored by non-temporal stores; `NOT_STREAMABLE`: results have gaps
     TRANSPOSABLE = 18  # (operand, bytes of its elements) pairs in front of the code: lanes run across rows
     WIDE_CALLS = 19  # place of the CALLs for several short rows as one
     CONTIGUOUS = 20  # place of the words of `loops.contiguous`
@@ -38,7 +38,7 @@ class Header:
     COPIED_OPERANDS = 23  # place of the words of `pack.reductions`
     COLUMN_READS = 24  # how often operands are read by reductions along rows with lanes along columns, or 0
     ROW_AXES = 25  # of a group with levels, a bit for each axis of rows, which are done one by one
-    POSITION_CALL = 26  # as DIRECT_CALL, of a group that asks for positions
+    POSITION_CALL = 26  # as DIRECT_CALL, of a group that reads positions
     DECIDING_ELEMENT = 27  # of a group that reduces truths only: one more than the element that decides, or 0
     STRIDED = 28  # 1: kernels take strided operands in place, so nothing may be copied for them
     NEEDED_PARTS = 29  # a bit for each of `abi.layouts.NEST_PARTS` without which results would be others, or slow

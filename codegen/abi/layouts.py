@@ -104,7 +104,7 @@ SPARE_LIMIT = 1 << 28  # bytes; larger arrays are dropped instead of kept as spa
 # to other storage; gives its memory (bytes) as a buffer, and not the array itself ------------------------------------
 HOLDER_ARRAY, HOLDER_RT, HOLDER_BYTES, HOLDER_SIZE = (HEAD + 8 * i for i in range(4))
 
-# What `cell_set` answers beside 0 and the thread that has locked the cell.
+# Results of `cell_set` besides 0 and the thread that has locked the cell.
 SET_REFUSED, SET_FAILED = -1, -2  # an array of another kind; an exception is set
 # What `pin` does then: nothing, release the GIL, or have the call watched, which keeps it.
 PIN_ALONE, PIN_RELEASE, PIN_WATCH = range(3)
@@ -273,7 +273,7 @@ HELPERS = {
     "report": "void (ptr, ptr)",  # environment, the frame of a part that has failed
     # rt, m, n, k, A, row and column stride, B, row and column stride (elements), C, ldc, alpha, beta, scratch or NULL
     **dict.fromkeys(("gemm_float64", "gemm_float32"), f"void ({_GEMM})"),
-    # the same, of how many products, and how far (elements) the operands of one are from those of the one before
+    # the same, number of products, and elements from the operands of one to those of the next
     **dict.fromkeys(("gemms_float64", "gemms_float32"), f"void ({_GEMM}, i64, i64, i64)"),
     # as of one, and the environment of a launch on blocks of C (`codegen.program_ir.gemm_epilogues`)
     **dict.fromkeys(("gemm_then_float64", "gemm_then_float32"), f"void ({_GEMM}, ptr)"),
@@ -313,7 +313,7 @@ _DATA = (
 # blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
 # dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
 # missed: a bit for each of NEST_PARTS that a call has missed; on_missed: what is called then, a Python callable.
-# huge_pages: 1 where NumPy asks for them.  kept: slots of blocks, large ones first; kept_bytes: the most that one may
+# huge_pages: 1 where NumPy requests them.  kept: slots of blocks, large ones first; kept_bytes: the most that one may
 # have.  traversals: bits of large operands (`loops.traversal_order`).  alternate_stacks: slots of stacks that launches
 # run on (`loops.alternate_stack`), but for those that are called on the main thread's stack, within
 # `main_stack_bytes` of `main_stack`.  main_thread: its identifier; watched: its watch, or NULL.

@@ -41,7 +41,7 @@ def place_parts(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]
         for j, (x, _) in parts:
             is_free = x.number in last.get(k, ()) and x.number not in b.targets and x.dtype == v.dtype
             if is_free and x.number in at and _can_be_placed(steps[at[x.number]], v):
-                b.targets[x.number] = [cache(partial(_place, b, v, j))]  # one place, whoever asks
+                b.targets[x.number] = [cache(partial(_place, b, v, j))]  # one place for all users
 
 
 def _lengths(v: Value) -> list[object]:

@@ -172,7 +172,7 @@ def _other_lanes(b: Bufferiser, known: _Known, launch: p.Launch, axes: Axes, row
             conditions += [("lt", length[near], length[far]) for near, far, _ in pairs]
         else:
             conditions += [("eq", length[near], size) for near, _, size in pairs]
-        if plan.is_pointwise and len(axes) > 2:  # beside more axes no library function takes short rows together
+        if plan.is_pointwise and len(axes) > 2:  # with more axes no library function takes short rows together
             conditions += [
                 ("ge", length[launch.extents[axis]], b.tuning.machine.vector_bytes // size) for _, _, size in pairs[:1]
             ]

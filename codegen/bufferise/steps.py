@@ -76,7 +76,7 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int]) -> No
 def _aim_through_reshapes(b: Bufferiser, steps: Sequence[Step]) -> None:
     """What is wanted somewhere in another shape is computed there."""
     if b.graph.extents.assumed:
-        return  # the sizes may turn out to differ
+        return  # the sizes may differ at run time
     owned = _owned(steps) | {s.value.number for s in steps if s.value and s.value.op == CONCATENATE}
     for step in reversed(steps):
         v = step.value

@@ -14,7 +14,7 @@ from typing import Any
 from tensordsl.base.config import config
 from tensordsl.base.records import kept, record
 from tensordsl.codegen import (
-    constructs as constructs,  # which constructs there are: passes and bufferising ask for them
+    constructs as constructs,  # registers the constructs, which passes and bufferising look up
 )
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.abi.layouts import USUAL_LENGTHS

@@ -52,7 +52,7 @@ class Dot(Construct):
         """Of matrices of complex numbers by real products of pairs; of all others as rows of their parts."""
         if node.row.name != self.name or any(v.dtype not in COMPLEX for v in operands):
             return by_formula(low, node)
-        node.row.shape(low.graph.extents, *operands, **node.attrs)  # which asks for one length of terms
+        node.row.shape(low.graph.extents, *operands, **node.attrs)  # which requires one length of terms
         return [complex_dot(low.graph, *(of_dtype(low.graph, v, node.outputs[0].type.dtype) for v in operands))]
 
     def verify(self, graph: Graph, v: Value) -> None:

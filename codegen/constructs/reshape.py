@@ -82,7 +82,7 @@ def _exact_division(total: Any, rest: Any, shape: Sequence[Any], wanted: Sequenc
 def _room_in_target(b: Bufferiser, v: Value, source: Ref) -> Ref | None:
     """Where a reshaped value is wanted, in the shape of its operand, which has to be copied anyhow."""
     targets = b.targets.get(v.number)
-    if not targets or b.graph.extents.assumed:  # the sizes may turn out to differ
+    if not targets or b.graph.extents.assumed:  # the sizes may differ at run time
         return None
     home, item = targets[0](), ITEMSIZE[v.dtype]
     if home.strides != contiguous(home.dims, item):

@@ -14,7 +14,7 @@ from tensordsl.codegen.library.signals import watch_of_worker
 from tensordsl.codegen.llvm.builder import Asm, passed
 
 ATTRIBUTES = 32  # words of a thread's attributes, at most
-STACK_RESERVE_BYTES = 1 << 14  # left beside what a program needs: for functions of the library and the system
+STACK_RESERVE_BYTES = 1 << 14  # left in addition to what a program needs: for functions of the library and the system
 STACK_INTRINSICS = "declare ptr @llvm.stacksave.p0()\ndeclare void @llvm.stackrestore.p0(ptr)\n"
 
 

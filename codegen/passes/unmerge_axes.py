@@ -44,7 +44,7 @@ def raise_merges(ctx: Context, v: Value) -> Value | None:
     if not (v.traits.stores_operands or v.op in RAISED):
         return None
     if ctx.graph.extents.assumed or not _may_merge(ctx):
-        return None  # lengths that are assumed to be equal may turn out to differ
+        return None  # lengths that are assumed to be equal may differ at run time
     if v.op == RESHAPE and v.operands[0].op == RESHAPE:
         return ctx.graph.reshape(v.operands[0], v.shape)
     repeated = _repeated(ctx, v)

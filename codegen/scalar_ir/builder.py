@@ -278,7 +278,7 @@ def walk(roots: Iterable[Val], known: Container[int] | None = None, first: Itera
     """
     order = dict.fromkeys(first)
     stack: list[Val | None] = [*reversed([*roots])]
-    waiting: list[Val] = []  # values whose operands are under way; None on the stack ends the last one's
+    waiting: list[Val] = []  # values whose operands are being visited; None on the stack ends the last one's
     while stack:
         v = stack.pop()
         if v is None:

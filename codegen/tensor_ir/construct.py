@@ -158,8 +158,8 @@ class Expanded(Construct):
 
 
 MEMBERS = ("lower_complex", "verify", "bufferise", "mlir")
-OF_LIBRARY = ("gpu",)  # asked of constructs that call the library
-OF_GROUPS = ("scalar",)  # asked of those that groups compute
+OF_LIBRARY = ("gpu",)  # required of constructs that call the library
+OF_GROUPS = ("scalar",)  # required of those that groups compute
 
 
 def absent(construct: Construct) -> list[str]:

@@ -316,7 +316,7 @@ class Extents:
         return self.find(a)
 
     def broadcast(self, dims: Sequence[Length]) -> Length:
-        result: Length | None = None  # it may turn out to be 1 by a constraint, and does not broadcast then
+        result: Length | None = None  # a constraint may make it 1, and it does not broadcast then
         for d in dims:
             if d != 1:
                 result = d if result is None else self.same(result, d, SHARED_AXIS)
@@ -328,7 +328,7 @@ class Extents:
             common = next((d for d in lengths if isinstance(d, int)), lengths[0] if lengths else 1)
             for d in lengths:
                 if d != common and not isinstance(common, int):
-                    self.stretched.append((common, d))  # the other way is that of `fits`
+                    self.stretched.append((common, d))  # the other direction is that of `fits`
                 self.fits(common, d, SHARED_AXIS)
             return self.find(common)
         common = lengths[-1]

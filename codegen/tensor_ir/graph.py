@@ -273,7 +273,7 @@ def toposort(roots: Iterable[Value]) -> list[Value]:
     """Operands before users, bodies of loops before their `for`; without recursion."""
     order: dict[Value, None] = {}
     stack: list[Value | None] = [*reversed(list(roots))]
-    waiting: list[Value] = []  # values whose operands are under way; None on the stack ends the last one's
+    waiting: list[Value] = []  # values whose operands are being visited; None on the stack ends the last one's
     while stack:
         v = stack.pop()
         if v is None:

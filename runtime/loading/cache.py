@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-import tensordsl.base.processor as processor  # `from tensordsl` would ask the package for the name first
+import tensordsl.base.processor as processor  # `from tensordsl` would look in the package for the name first
 from tensordsl.base.digests import blake2b
 from tensordsl.codegen.abi.layouts import ABI_VERSION, HEAD
 
