@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensordsl.base.config import config
 from tensordsl.base.records import record
+from tensordsl.codegen.library.techniques import TECHNIQUES
 
 if TYPE_CHECKING:
     from tensordsl.codegen.target.tuning import Tuning
@@ -45,27 +46,28 @@ class Optimisation:
     is_required: bool = False
 
 
+# In the order in which they run.
 GROUP = (
     Optimisation(
         "hoist_from_branches", "group",
         what="what branches on one condition share becomes a branch of its own",
         applies_when="several `ifelse`s have the same condition and values in common",
         why="a call that takes the other branch leaves the shared values out",
-        file="codegen/fusion/hoist_from_branches.py", tests=("test_regions",),
+        file="codegen/fusion/hoist_from_branches.py", tests=("test_placement",),
     ),
     Optimisation(
-        "fuse_scatters", "group",
-        what="the group that computes terms adds them at their positions itself",
-        applies_when="additions at positions follow a group over the same points, which knows the positions",
-        why="terms and positions go through no memory",
-        file="codegen/fusion/fuse_scatters.py", tests=("test_scatters",),
+        "fusion", "group",
+        what="elementwise operations and reductions are computed by one loop nest",
+        applies_when="rules R1 to R12 of codegen/fusion/inline.py cut nothing between them",
+        why="values between them stay in registers, and operands are read once",
+        file="codegen/fusion/partition.py", tests=("test_partition", "test_split_large"), changes=ROUNDING,
     ),
     Optimisation(
         "row_blocking", "group",
         what="a product, what reads its rows and a product that sums over them run block by block of rows",
         applies_when="a matrix of more bytes than a core's cache keeps is read by both products, and has few columns",
         why="the matrix comes from memory once, not twice",
-        file="codegen/fusion/row_blocking.py", tests=("test_blocks",), changes=ORDER, is_forcible=True,
+        file="codegen/fusion/row_blocking.py", tests=("test_row_blocking",), changes=ORDER, is_forcible=True,
         forced=(("blocking.reread_min_bytes", 0),),
     ),
     Optimisation(
@@ -73,35 +75,42 @@ GROUP = (
         what="products of stacks, and rows of hidden layers, go with the groups between them some at a time",
         applies_when="only these steps read the values between them",
         why="values between the steps stay in the cache, and need storage for one block",
-        file="codegen/fusion/batch_blocking.py", tests=("test_stack_runs", "test_layers_of_rows"), changes=ORDER,
+        file="codegen/fusion/batch_blocking.py", tests=("test_batches", "test_hidden_rows"), changes=ORDER,
+    ),
+    Optimisation(
+        "fuse_scatters", "group",
+        what="the group that computes terms adds them at their positions itself",
+        applies_when="additions at positions follow a group over the same points, which knows the positions",
+        why="terms and positions go through no memory",
+        file="codegen/fusion/fuse_scatters.py", tests=("test_fuse_scatters",),
     ),
     Optimisation(
         "narrow_integers", "group",
         what="integers are computed in 16 or 32 bits",
         applies_when="the ranges of a group's numbers, from dtypes and constants, show that these are enough",
         why="a vector has two to eight times as many of them",
-        file="codegen/fusion/narrow_integers.py", tests=("test_ranges",),
+        file="codegen/fusion/narrow_integers.py", tests=("test_narrow_integers",),
     ),
     Optimisation(
         "interleaved_outputs", "group",
         what="outputs that are the columns of one join are stored together",
         applies_when="all outputs of an elementwise group stand side by side in one array",
         why="vectors are shuffled and stored whole, not element by element",
-        file="codegen/variants/conditions.py", tests=("test_columns", "test_apart"),
+        file="codegen/variants/conditions.py", tests=("test_interleaved_columns", "test_strided_access"),
     ),
     Optimisation(
         "unroll_axes", "group",
         what="axes of few known elements become as many outputs",
         applies_when="an elementwise group repeats an operand along them, or they lie across adjacent elements",
         why="lanes run along the axis that is left, and what is repeated is loaded once",
-        file="codegen/bufferise/unroll_axes.py", tests=("test_unrolled_axes",),
+        file="codegen/bufferise/unroll_axes.py", tests=("test_unroll_axes",),
     ),
     Optimisation(
         "collapse_axes", "group",
         what="axes that are one in memory become one axis, next to reductions",
         applies_when="all operands have the axes one behind the other, which a call may have to find out",
         why="short rows become a long one; matrices of rows become as many rows",
-        file="codegen/bufferise/collapse_axes.py", tests=("test_one_axis",), changes=ORDER,
+        file="codegen/bufferise/collapse_axes.py", tests=("test_collapse_axes",), changes=ORDER,
     ),
 )  # fmt: skip
 
@@ -111,28 +120,28 @@ PROGRAM = (
         what="parts of joins, and what is set into slices, are computed where they are wanted",
         applies_when="nobody else reads the part, and where it goes is known at entry",
         why="no copy, and no storage of its own",
-        file="codegen/bufferise/compute_in_place.py", tests=("test_places",),
+        file="codegen/bufferise/compute_in_place.py", tests=("test_compute_in_place",),
     ),
     Optimisation(
         "in_place_updates", "program",
         what="new values of shared variables are computed in the storage of the old ones",
         applies_when="the old value is read at the points that are written alone, and nothing that may fail follows",
         why="no second array goes through the caches; writing some rows costs only these rows",
-        file="codegen/bufferise/function.py", tests=("test_build_program",),
+        file="codegen/bufferise/function.py", tests=("test_function",),
     ),
     Optimisation(
         "output_order", "program",
         what="results have the order in memory of what they are computed from",
         applies_when="one launch writes an output that nothing else reads",
         why="operands and result are walked along the same axis; NumPy's results have this order as well",
-        file="codegen/bufferise/output_order.py", tests=("test_memory_order",), changes="the strides of results",
+        file="codegen/bufferise/output_order.py", tests=("test_output_order",), changes="the strides of results",
     ),
     Optimisation(
         "gemm_epilogues", "program",
         what="what is computed of a product goes through it block by block, as soon as a block is written",
         applies_when="the launch directly behind a product reads it at its own points alone",
         why="the product is in the cache, and never in memory",
-        file="codegen/program_ir/gemm_epilogues.py", tests=("test_epilogues",),
+        file="codegen/program_ir/gemm_epilogues.py", tests=("test_gemm_epilogues",),
     ),
     Optimisation(
         "long_rows", "program",
@@ -146,21 +155,22 @@ PROGRAM = (
         what="a variant of reductions along rows that does each row in parts",
         applies_when="there are few rows, each worth several parts",
         why="threads share a row; states of float32 add up less",
-        file="codegen/variants/selection.py", tests=("test_totals",), is_forcible=True, changes=ORDER,
+        file="codegen/variants/selection.py", tests=("test_parallel_reductions",), is_forcible=True, changes=ORDER,
     ),
     Optimisation(
         "other_lanes", "program",
         what="a variant with lanes along rows in the place of their elements, or the reverse",
         applies_when="the lanes' axis is short, or elements are adjacent along another one",
         why="vectors are full, and loaded whole",
-        file="codegen/variants/selection.py", tests=("test_orders", "test_foresee"), is_forcible=True, changes=ORDER,
+        file="codegen/variants/selection.py", tests=("test_permuted_layouts", "test_predict"),
+        is_forcible=True, changes=ORDER,
     ),
     Optimisation(
         "lanes_across_rows", "program",
         what="a variant with lanes along an outer axis, for which blocks of rows are transposed",
         applies_when="all other axes are short, or elements are adjacent along the outer one",
         why="a vector holds one element of each of many short rows",
-        file="codegen/variants/selection.py", tests=("test_across_rows", "test_few_rows"), is_forcible=True,
+        file="codegen/variants/selection.py", tests=("test_lanes_across_rows", "test_few_short_rows"), is_forcible=True,
         changes=ORDER,
     ),
     Optimisation(
@@ -168,21 +178,21 @@ PROGRAM = (
         what="a variant whose kernels load and store slices with small steps as they stand",
         applies_when="every operand is a slice of adjacent elements whose step is known when the kernel is made",
         why="whole vectors are loaded and shuffled; nothing is copied first",
-        file="codegen/llvm/strided_access.py", tests=("test_apart",), changes=ORDER,
+        file="codegen/llvm/strided_access.py", tests=("test_strided_access",), changes=ORDER,
     ),
     Optimisation(
         "predicted_variants", "program",
         what="kernels of variants that known lengths decide on are compiled with the function",
         applies_when="shared variables' lengths decide a condition",
         why="one module of kernels compiles faster than two",
-        file="codegen/variants/predict.py", tests=("test_foresee",),
+        file="codegen/variants/predict.py", tests=("test_predict",),
     ),
     Optimisation(
         "precompiled_kernels", "program",
         what="kernels that many programs have are the library's",
         applies_when="a group and its schedule, or a kernel's text, are one of those",
         why="they are compiled once a machine",
-        file="codegen/compiler/precompiled_kernels.py", tests=("test_common",),
+        file="codegen/compiler/precompiled_kernels.py", tests=("test_precompiled_kernels",),
     ),
 )  # fmt: skip
 
@@ -192,50 +202,50 @@ KERNEL = (
         what="short rows of a reduction are done several side by side, each in a vector of its own",
         applies_when="rows are reduced along the lanes by few operations, and not stored",
         why="folding the lanes of one row costs as much as the row",
-        file="codegen/cpu/short_rows.py", tests=("test_kernels", "test_row_vectors"), changes=ORDER,
+        file="codegen/cpu/short_rows.py", tests=("test_kernels", "test_vectorise_rows"), changes=ORDER,
     ),
     Optimisation(
         "segmented_reductions", "kernel",
         what="several short rows of a reduction along rows are taken as one, and the states are folded",
         applies_when="lanes run along few columns, and rows lie one behind the other",
         why="vectors are full where a row has less elements than a vector",
-        file="codegen/library/loops/short_rows/reduce_wide.py", tests=("test_wide_rows",), changes=ORDER,
+        file="codegen/library/loops/short_rows/reduce_wide.py", tests=("test_reduce_wide",), changes=ORDER,
     ),
     Optimisation(
         "stencil_rows", "kernel",
         what="kernels do up to three rows at once",
         applies_when="operands are slices of one tensor that are some rows apart",
         why="what rows share is loaded and computed once",
-        file="codegen/cpu/stencil_rows.py", tests=("test_rows_together",),
+        file="codegen/cpu/stencil_rows.py", tests=("test_stencil_rows",),
     ),
     Optimisation(
         "vectorised_rows", "kernel",
         what="rows of a scalar each are done several at once",
         applies_when="kernels compute integers, as positions of rows, from adjacent operands",
         why="each by itself costs as much as a short row",
-        file="codegen/cpu/vectorise_rows.py", tests=("test_row_vectors",),
+        file="codegen/cpu/vectorise_rows.py", tests=("test_vectorise_rows",),
     ),
     Optimisation(
         "streaming_stores", "kernel",
         what="a second loop stores past the caches (non-temporal stores)",
         applies_when="kernels of few operations write adjacent elements; a launch takes it where no cache keeps them",
         why="memory need not be read before it is written",
-        file="codegen/cpu/streaming_stores.py", tests=("test_past_caches",),
+        file="codegen/cpu/streaming_stores.py", tests=("test_streaming_stores",),
     ),
     Optimisation(
         "prefetch", "kernel",
         what="loops ask memory for the rows or vectors that come",
         applies_when="several passes read a row; or on processors that look not far ahead, of what no cache has",
         why="memory answers while the core computes",
-        file="codegen/cpu/prefetch.py", tests=("test_ahead",), changes=ORDER, is_forcible=True,
+        file="codegen/cpu/prefetch.py", tests=("test_prefetch",), changes=ORDER, is_forcible=True,
     ),
     Optimisation(
         "line_alignment", "kernel",
         what="vectors of sums and of extrema begin on cache lines",
         applies_when="registers are as long as cache lines, and rows are long",
         why="a load that straddles two lines takes as long as two",
-        file="codegen/cpu/aligned_rows.py", tests=("test_sums", "test_extrema", "test_column_lines"), changes=ORDER,
-        is_forcible=True,
+        file="codegen/cpu/aligned_rows.py", tests=("test_sum_errors", "test_extremum", "test_aligned_columns"),
+        changes=ORDER, is_forcible=True,
     ),
     Optimisation(
         "half_registers", "kernel",
@@ -251,21 +261,20 @@ KERNEL = (
         why="exponentials of a softmax are computed once",
         file="codegen/cpu/schedule.py", tests=("test_overwritten_rows",), changes=ROUNDING,
     ),
-    Optimisation(
-        "compact_reductions", "kernel",
-        what="operands of reductions whose elements are not adjacent are copied a block of rows at a time",
-        applies_when="all kernels have lanes along one axis and none asks for positions; rows are short, or read again",
-        why="a copy of many short rows costs less than a call for each",
-        file="codegen/library/loops/pack/reductions.py", tests=("test_compact",),
-    ),
 )  # fmt: skip
 
-LIBRARY: tuple[Optimisation, ...] = ()
+LIBRARY = tuple(
+    Optimisation(
+        row.name, "library", row.what, row.applies_when, row.why, row.file, row.tests, row.changes, row.is_forcible,
+        row.objects,
+    )
+    for row in TECHNIQUES
+)  # fmt: skip
 
 ROWS: Mapping[str, Optimisation] = {row.name: row for row in (*GROUP, *PROGRAM, *KERNEL, *LIBRARY)}
 # Names of Theano's rewrites and of groups of these, which its programs switch: there is nothing of theirs to switch.
 THEANO = frozenset(
-    "fast_run fast_compile merge canonicalize specialize stabilize uncanonicalize fusion inplace scan gpu gpuarray cse "
+    "fast_run fast_compile merge canonicalize specialize stabilize uncanonicalize inplace scan gpu gpuarray cse "
     "ShapeOpt BlasOpt conv_gemm elemwise_fusion".split()
 )
 THEANO_PREFIXES = ("local_", "gpu_", "gpuarray_", "conv_", "scan_", "inplace_")
@@ -286,21 +295,18 @@ class Switches:
         return ";".join(":".join(sorted(names)) for names in chosen) if any(chosen) else ""
 
     @property
-    def of_library(self) -> frozenset[str]:
-        """Those that are left out and that objects of the library have, which a process loads once."""
-        return frozenset(name for name in self.excluded if name in ROWS and ROWS[name].objects)
+    def of_library(self) -> Switches:
+        """What is left out or forced of objects of the library, which a process loads once."""
+        return self._of(row for row in ROWS.values() if row.objects)
 
     def of_part(self, part: str) -> Switches:
         """What changes an object of the library (`abi.layouts.LIBRARY`): the kernels of programs change with all."""
         word = part.partition("_")[0]
-        if word == "common":
-            return self
-        names = frozenset(name for name in self.of_library if word in ROWS[name].objects)
-        return Switches(names, frozenset(), frozenset())
+        return self if word == "common" else self._of(row for row in ROWS.values() if word in row.objects)
 
-    def of_object(self, part: str) -> str:
-        """The same for its key."""
-        return self.of_part(part).text
+    def _of(self, rows: Iterable[Optimisation]) -> Switches:
+        names = frozenset(row.name for row in rows)
+        return Switches(self.excluded & names, frozenset(), self.forced & names)
 
     def tuned(self, tuning: Tuning | None) -> Tuning | None:
         """A tuning (None: this machine's) without what is left out, and with what is forced."""

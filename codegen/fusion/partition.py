@@ -155,6 +155,10 @@ class Fusion:
                 needed.setdefault(v.number, v)  # computed in its own layout, not copied
             else:
                 need(v)
+        for v in self.inside if not self.graph.tuning.allows("fusion") else ():
+            if v.op in ("map", "reduce") and v.number not in needed:
+                self.cuts[v.number] = "off"
+                need(v)
         return needed
 
     def _read_elsewhere(self) -> list[Value]:
@@ -332,7 +336,7 @@ class Fusion:
 
     def _merge(self, groups: list[Fused]) -> list[Fused]:
         """Join groups that walk the same space, share what they load, and have nothing between them."""
-        if len(groups) < 2:
+        if len(groups) < 2 or not self.graph.tuning.allows("fusion"):
             return groups
         merged: list[Fused | None] = []
         home_of = {v.number: g.values[0].number for g in groups for v in g.values}  # value -> its group

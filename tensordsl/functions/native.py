@@ -24,7 +24,7 @@ from tensordsl.base.stacks import COMPILER_STACK_BYTES, with_stack
 from tensordsl.base.version import LOADED, __version__
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.compiler.graph_key import graph_key
-from tensordsl.codegen.compiler.optimisations import switches
+from tensordsl.codegen.compiler.optimisations import Switches, switches
 from tensordsl.graph.variables import unwatched
 from tensordsl.runtime.calls import threads
 from tensordsl.runtime.loading import cache, late, library
@@ -52,7 +52,7 @@ class _State:
     executables: dict[str, Executable] = {}
     version = ""
     directory: Any = ()
-    of_library: frozenset[str] | None = None  # the optimisations that it was made without
+    of_library: Switches | None = None  # of the optimisations that it has
     tuning: Any = None  # see `set_tuning`
 
 
@@ -192,7 +192,7 @@ def mlir_text(spec: Any, mode: Any, level: str = "linalg", optimise: bool = True
         raise ValueError(f'mlir: level must be "linalg" or "tensordsl", got {level!r}')
     if level == "tensordsl" and checks:
         raise ValueError('mlir: checks are written at the level "linalg" only')
-    lowered = lower(spec.inputs, spec.shared, spec.outputs, spec.updates)
+    lowered = lower(spec.inputs, spec.shared, spec.outputs, spec.updates, tuning=tuning_of(mode))
     if optimise:
         pipeline.optimise_lowered(lowered, mode)
     if level == "linalg":
@@ -247,11 +247,12 @@ def late_object(parts: Sequence[bytes]) -> Made:
             from tensordsl.codegen.compiler import modules  # late: the compiler
             from tensordsl.codegen.llvm.compile import compile_object
             from tensordsl.codegen.program_ir.tables import needed_parts
+            from tensordsl.codegen.target.machine import native_width
 
         made = modules.late_kernels(parts)
         words = [pack(f"<{len(m.descriptor)}q", *m.descriptor) for m in made]
         libraries = needed_parts(m.descriptor for m in made)
-        code = compile_object(modules.module_text(made), 1, (), modules.loads_forward(made))
+        code = compile_object(modules.module_text(made), 1, (), modules.loads_forward(made, native_width()))
         blob = packed([[m.symbols for m in made], libraries], [code, *words])
         cache.put(key, blob)
         found = _unpacked(blob)
@@ -279,9 +280,12 @@ def forget() -> None:
 
 def _choices(mode: Any) -> str:
     """What of a mode and of the flags changes the code."""
-    if _State.of_library is not None and (changed := switches().of_library ^ _State.of_library):
-        names = ", ".join(sorted(changed))
-        raise ValueError(f"optimizer_excluding: {names} cannot change: the library is in use; set it at the start")
+    wanted = switches().of_library
+    if _State.of_library not in (None, wanted):
+        raise ValueError(
+            f"{wanted.text or 'optimizer_excluding'}: optimisations of the library, which is in use, are switched at "
+            f"the program's start or in TENSORDSL_FLAGS"
+        )
     chosen = switches(mode)
     if mode is None:
         return chosen.text
@@ -291,7 +295,7 @@ def _choices(mode: Any) -> str:
 
 
 # Rooms of the front whose sources say what is compiled.
-FRONT = ("autodiff", "base", "debugging", "functions", "graph", "ops", "signature")
+FRONT = ("autodiff", "base", "debugging", "functions", "graph", "loops", "ops", "signature")
 
 
 def _prepare() -> None:
@@ -311,7 +315,7 @@ def _prepare() -> None:
         version += _State.tuning.key() if _State.tuning is not None else ""
         _State.of_library = switches().of_library
         make = partial(with_stack, COMPILER_STACK_BYTES, _library_object)
-        library.install(make, version, switches().of_object)
+        library.install(make, version, lambda name: switches().of_part(name).text)
         on_change("num_threads", threads.set_threads)
         _State.version = version
 
