@@ -54,8 +54,6 @@ DOCSTRINGS = {
 }
 # Rooms whose words are still to be replaced.  The list only shrinks.
 STILL_ALLOWED = frozenset("cpu fusion target variants".split())
-# Names that the outside world gives: attributes of protocols, and mathematics' terms.
-GIVEN = frozenset({"__own__"})
 
 
 def room(path: Path) -> str:
