@@ -53,10 +53,6 @@ ROOMS: dict[str, str] = {
     "codegen.compiler": (
         "base graph ops abi target tensor_ir passes fusion program_ir llvm library library.loops "
         "library.gemm library.arrays library.python cpu variants bufferise host constructs"
-=======
-        "base graph ops abi target tensor_ir passes fusion program_ir llvm library.loops library.gemm library.sort "
-        "library.arrays library.python cpu variants bufferise host constructs"
->>>>>>> library
     ),
     "runtime.loading": "base codegen.abi",
     "runtime.calls": "base codegen.abi loading",

@@ -161,17 +161,19 @@ def _compile(
     from tensordsl.codegen.gpu import program as gpu_program  # late: the compiler
     from tensordsl.codegen.gpu import serialise
     from tensordsl.codegen.gpu.kernels import module_text
+    from tensordsl.codegen.target.tuning import Tuning
 
+    tuning = tuning_of(mode) or Tuning.here()
     lowered, program, trace = pipeline.make_program(
         spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, spec.form == "one", mode, device=True,
-        tuning=tuning_of(mode),
+        tuning=tuning,
     )  # fmt: skip
     steps: list[Any] = []
     kernels: list[Any] = []
     refused = []
     for plan in program.plans:
         try:
-            step, kernel = gpu_program.gpu_step(plan, config.fastmath), None
+            step, kernel = gpu_program.gpu_step(plan, config.fastmath, tuning.gpu), None
         except ValueError as error:
             step, kernel = None, _host_kernel(plan)
             refused.append(f"{plan.group.name}: {error}")
