@@ -207,11 +207,11 @@ def across_schedules(group: Group, others: Collection[str], tuning: Tuning) -> t
     """Schedules whose lanes run along an outer parallel axis, for calls in which all other axes are short: the library
     transposes blocks of rows for them. `others`: axes that have schedules."""
     t = tuning.schedule
-    lanes = [a for a in lanes_across(group, t) if a not in others and _may_go_across(group, a, t)]
+    lanes = [a for a in lanes_across(group, t) if a not in others and _fits_lanes_across(group, a, t)]
     return tuple(schedule(group, tuning, a) for a in lanes)
 
 
-def _may_go_across(group: Group, lane: str, t: ScheduleTuning) -> bool:
+def _fits_lanes_across(group: Group, lane: str, t: ScheduleTuning) -> bool:
     """True if rows have no form of their own: most elementwise groups, and rows of one axis, have one."""
     reads = {v.attr for v in group.scalars if v.op == "index"}
     by_index = any(v.op == "load" and v.args for v in group.scalars)
@@ -299,9 +299,9 @@ def has_segmented_rows(group: Group, usual: Schedule, tuning: Tuning) -> bool:
     for p in group.passes:
         values = reach(p.roots)
         if p.local:
-            apart = any(lane not in o.map for o in p.outs)
-            apart = apart or (not p.reduces and any(v.op == "index" for v in values))
-            if apart or sum(not v.axes.isdisjoint(p.local) for v in values) > tuning.schedule.max_scalar_ops:
+            differs = any(lane not in o.map for o in p.outs)
+            differs = differs or (not p.reduces and any(v.op == "index" for v in values))
+            if differs or sum(not v.axes.isdisjoint(p.local) for v in values) > tuning.schedule.max_scalar_ops:
                 return False
         places = (lane, *p.local[:-1])  # in a wide row they are others
         if any(v.op == "index" and v.attr in places or v.op == "load" and v.args for v in values):

@@ -196,7 +196,7 @@ class Inliner:
 def aligned(operand: Value, axes: Axes) -> Axes:
     """The axes of a broadcast operand: aligned from the right, 0 where it has length 1."""
     own = axes[len(axes) - len(operand.shape) :]
-    # The class first: to ask a polynomial whether it is 1 takes a call.
+    # The class first: to compare a polynomial with 1 takes a call.
     return tuple([0 if n.__class__ is int and n == 1 else a for n, a in zip(operand.shape, own, strict=True)])
 
 
@@ -397,7 +397,7 @@ def _check_uses(
     tensor: Mapping[Val, Value], values: Sequence[Value], own: set[Val], scalars: Sequence[Val], row: frozenset[str]
 ) -> None:
     """R2.  What a scalar is computed from is not computed again for axes that only its user has."""
-    expensive: set[Val] = set()  # with heavy mathematics in them, that of the group's outputs apart
+    expensive: set[Val] = set()  # with heavy mathematics in them, that of the group's outputs excepted
     slow: set[Val] = set()  # with quotients or roots in them
     for s in scalars:
         if s.op in SLOW or not slow.isdisjoint(s.args):

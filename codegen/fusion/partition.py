@@ -82,7 +82,7 @@ class Fusion:
             self._cut_twice(again, needed)
         groups = self._without_unread(groups, requested)
         for known in (self.formed, self.joined, self.group_needs):
-            known.clear()  # of groups whose walks ask this object: what is in no circle needs no collector
+            known.clear()  # of groups whose walks use this object: what is in no circle needs no collector
         for g in groups:
             g.inliner = None
         return groups
