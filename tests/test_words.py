@@ -54,18 +54,12 @@ DOCSTRINGS = {
     r"turns?|turned": NAMES["turn turns turned"],
     r"ways?": NAMES["way ways"],
 }
-# Rooms whose words are still to be replaced.  The list only shrinks.
-STILL_ALLOWED = frozenset("cpu fusion target variants".split())
 
 
 def room(path: Path) -> str:
     """The room below `codegen/`, or `runtime`."""
     parts = path.relative_to(ROOT).parts
     return parts[1] if parts[0] == "codegen" and len(parts) > 2 else parts[0]
-
-
-def checked() -> list[Path]:
-    return [path for path in FILES if room(path) not in STILL_ALLOWED]
 
 
 def names(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -109,7 +103,7 @@ def comments(text: str) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string
 
 
-@pytest.mark.parametrize("path", checked(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_names_docstrings_and_comments_are_in_the_fields_terms(path: Path) -> None:
     source = path.read_text()
     tree = ast.parse(source)
@@ -141,7 +135,7 @@ def is_number(value: ast.expr) -> bool:
     return all(isinstance(n, ast.Constant) and type(n.value) in (int, float) for n in numbers)
 
 
-@pytest.mark.parametrize("path", [p for p in checked() if room(p) != "abi"], ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) != "abi"], ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_numeric_constant_says_what_it_counts(path: Path) -> None:
     text = path.read_text()
     lines = text.splitlines()
@@ -155,9 +149,7 @@ def test_a_numeric_constant_says_what_it_counts(path: Path) -> None:
             assert is_commented or UNITS.search(target.id), f"{path.name}:{statement.lineno}: {target.id}: of what?"
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in checked() if p.name != "__init__.py"], ids=lambda p: str(p.relative_to(ROOT))
-)
+@pytest.mark.parametrize("path", [p for p in FILES if p.name != "__init__.py"], ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_modules_docstring_is_a_name_and_at_most_four_lines_more(path: Path) -> None:
     """Name in the field's term; contract; when it applies; why; reference."""
     lines = (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines()

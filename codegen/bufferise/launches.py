@@ -15,7 +15,7 @@ from tensordsl.codegen.bufferise.unroll_axes import unroll_axes
 from tensordsl.codegen.cpu.planner import plan as plan_kernels
 from tensordsl.codegen.cpu.schedule import across_schedules, loads_at_indices, other_schedule, schedule
 from tensordsl.codegen.cpu.stencil_offsets import stencil_offsets
-from tensordsl.codegen.fusion.group import Buffer, Group, Out, Own, Schedule, any_copy, structure
+from tensordsl.codegen.fusion.group import Buffer, Group, Out, Particulars, Schedule, any_copy, structure
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Block, Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import Builder, Val, walk
@@ -70,7 +70,7 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     """The launch that chooses between the group's plans, as `VARIANTS` says."""
     is_copy, covers_rows = group.name == "copy", not b.device and block is None
     made, places = _any_copy(group, refs) if is_copy else (group, refs)
-    key, mine = (None, Own()) if b.device and not is_copy else structure(made)
+    key, mine = (None, Particulars()) if b.device and not is_copy else structure(made)
     planned = b.planned.get(key) or _planned(b, made)
     if key is not None:
         b.planned[key] = planned
@@ -139,7 +139,7 @@ def _planned(b: Bufferiser, group: Group) -> Planned:
 
 
 def _plan_like(
-    b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: Own, refs: dict[int, Ref],
+    b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: Particulars, refs: dict[int, Ref],
     variant: Variant | None = None,
 ) -> tuple[int, list[Ref], list[str]]:  # fmt: skip
     """The plan of the group, or of an earlier one of its structure, its operands, and the names of its integers."""

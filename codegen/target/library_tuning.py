@@ -50,7 +50,7 @@ class MemoryTuning:
     align_max_row_bytes: int = 1 << 14  # (L1)
     align_min_read_bytes: int = 1 << 16  # of all that is read of it
     same_set_bytes: int = 4096  # rows so far from each other share the sets of a first-level cache (L1)
-    ways: int = 8  # of such a set; and rows at once of several operands that memory has (L1)
+    associativity: int = 8  # of such a set; and rows at once of several operands that memory has (L1)
     prefetch_operand_min_bytes: int = 1 << 19  # up to which an operand stays cached from call to call (L2)
     unrolled_rows: int = 8  # that kernels do at once, at most (registers)
 
@@ -112,7 +112,7 @@ class ShortRowTuning:
     replicate_max_row_bytes: int = 64  # of rows that have a value each: longer ones need no vector of it (corners)
     replicate_max_row_elements: int = 128  # up to so many where vectors are two registers
     shared_min_positions: int = 16  # of the loop, from which on copied rows pay (peers: distances)
-    shared_block_bytes: int = 3 << 13  # (L1, beside what else kernels read)
+    shared_block_bytes: int = 3 << 13  # (L1, with the other data of kernels)
     shared_short_row_bytes: int = 256  # of rows of which many results leave the caches: these want one order
     shared_many_results: int = 1 << 20
     shared_results: int = 1 << 16  # that all blocks give at some positions, while a second-level cache has them (L2)
@@ -129,7 +129,7 @@ class GemmTuning:
 
     any_rows_max_terms: int = 4  # k for which tiles read and write no slower than memory does, whatever m is (peers)
     large: int = 1 << 20  # left to several threads of the BLAS, or to its product with a vector (peers)
-    blas_wake_min: int = 1 << 22  # worth waking the threads of the BLAS for (peers, beside other processes)
+    blas_wake_min: int = 1 << 22  # worth waking the threads of the BLAS for (peers, with other processes running)
     blas_alone_max: int = 1 << 18  # for which OpenBLAS wakes none
     blas_alone_vector_max: int = 9000  # the same of a matrix and a vector
     blas_min_piece_terms: int = 64  # C is read and written once for each piece

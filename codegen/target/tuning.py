@@ -1,18 +1,8 @@
 """`Tuning`: every threshold of the compiler, and which optimisations are off.
 
-In     a `target.machine.Machine`, or a `Tuning` of which `dataclasses.replace` makes another one.
-Out    one frozen record in groups, a group a room or an optimisation.  It is handed down: pipeline, fusion, bufferiser,
-       planner, kernels, the library's writers.  Nobody reads a threshold from a module.
-Why    a threshold that is an argument can be varied by tests and by the ablation; equal tunings give equal code, and
-       `Tuning.key` tells tunings apart in cache keys.
-
-A field's name ends in its unit where it has one.  The comment behind it says by what it was chosen:
-
-    L1, L2       what such a cache has room for, beside what else is read there
-    registers    as many as the vector unit has
-    compile      bounds the compiler's time, which would grow faster than the program
-    corners, peers, ...
-                 the suite of `benchmarks/` that it was measured by, on AMD's Zen 5 and on Intel's Sapphire Rapids
+Contract  `Tuning.here()`, or `dataclasses.replace` of one -> a frozen record in groups; a name ends in its unit.
+When      it goes down from the pipeline to graph, fusion, bufferiser, planner, kernels and the library's writers.
+Why       a threshold that is handed in can be varied by tests and by the ablation; `Tuning.key` is part of cache keys.
 """
 
 from __future__ import annotations
@@ -44,18 +34,18 @@ Record = TypeVar("Record")
 
 @record
 class CacheTuning:
-    """From how many bytes of operands on a launch goes through memory in another way, by the third-level cache."""
+    """From how many bytes of operands on a launch goes through memory in another order, by the third-level cache."""
 
-    # Passes walk operands there and back in turn (`loops.traversal_order`): of what is only read, within these; and
+    # Passes visit operands in alternating order (`loops.traversal_order`): of what is only read, within these; and
     # from these on of what is only read, and of what is written as well, with one thread; with several; and below this.
     alternate_min_bytes: int
     alternate_max_bytes: int
-    alternate_far_read_min_bytes: int
-    alternate_far_min_bytes: int
-    alternate_far_threads_min_bytes: int
-    alternate_far_max_bytes: int
-    # Results go past the caches (`loops.streaming_stores`) if they are few of all operands: of one thread, of several;
-    # and if they are as large themselves.
+    alternate_large_read_min_bytes: int
+    alternate_large_min_bytes: int
+    alternate_large_threads_min_bytes: int
+    alternate_large_max_bytes: int
+    # Results are stored by non-temporal stores (`loops.streaming_stores`) if they are few of all operands: of one
+    # thread, of several; and if they are as large themselves.
     stream_min_bytes: int
     stream_threads_min_bytes: int
     stream_result_min_bytes: int
@@ -92,10 +82,10 @@ def close_l3(l3_bytes: int = DEFAULT_L3_BYTES) -> CacheTuning:
     return CacheTuning(
         alternate_min_bytes=12 * unit,
         alternate_max_bytes=33 * unit,
-        alternate_far_read_min_bytes=56 * unit,
-        alternate_far_min_bytes=72 * unit,
-        alternate_far_threads_min_bytes=ANY,
-        alternate_far_max_bytes=ANY,
+        alternate_large_read_min_bytes=56 * unit,
+        alternate_large_min_bytes=72 * unit,
+        alternate_large_threads_min_bytes=ANY,
+        alternate_large_max_bytes=ANY,
         stream_min_bytes=30 * unit,
         stream_threads_min_bytes=46 * unit,
         stream_result_min_bytes=32 * unit,
@@ -121,10 +111,10 @@ def distant_l3(l2_bytes: int, l3_bytes: int) -> CacheTuning:
     return CacheTuning(
         alternate_min_bytes=some,
         alternate_max_bytes=ANY,
-        alternate_far_read_min_bytes=some,
-        alternate_far_min_bytes=some,
-        alternate_far_threads_min_bytes=some,
-        alternate_far_max_bytes=kept * 3 // 4,
+        alternate_large_read_min_bytes=some,
+        alternate_large_min_bytes=some,
+        alternate_large_threads_min_bytes=some,
+        alternate_large_max_bytes=kept * 3 // 4,
         stream_min_bytes=kept,
         stream_threads_min_bytes=kept,
         stream_result_min_bytes=DEFAULT_L3_BYTES,
@@ -184,7 +174,7 @@ class BlockingTuning:
     min_block_rows: int = 64  # and two for each column, since a product may copy its operand for each block
     max_row_bytes: int = 1 << 16  # so that `min_block_rows` stay near the core
     min_blocks_per_part: int = 4
-    min_rows_per_column: int = 128  # of a part, beside which adding its sum is little
+    min_rows_per_column: int = 128  # of a part, so that adding its sum costs little
     unit_rows: int = 32  # of which blocks of hidden layers have a multiple
     hidden_min_bytes: int = 6 << 20  # of what only a run along rows reads (L2, with what else is there)
     hidden_block_bytes: int = 1 << 22  # (L3)
@@ -211,7 +201,7 @@ class ScheduleTuning:
     max_short_axis_elements: int = 27  # next to reductions lanes run along another axis, if there is one (corners)
     axis_weight_per_rank: int = 16  # results of few axes do not outweigh what they are computed from
     max_taken_lanes: int = 16  # of rows at indices: what is shorter than a vector goes element by element (corners)
-    shared_max_operations: int = 4  # beside which it pays to load operands once for several rows (corners)
+    shared_max_operations: int = 4  # with which it pays to load operands once for several rows (corners)
     short_row_max_operations: int = 8  # per element of short rows in lanes (corners)
     short_row_max_vectors: int = 16  # (registers)
     short_row_max_elements: int = 256  # as many as one lane adds up
@@ -230,7 +220,7 @@ class KernelTuning:
     early_exit_vectors: int = 128  # of truth values between two looks whether they decide
     chunk_sum_lanes: int = 8  # in which sums of chunks are added
     fixed_registers: int = 12  # of what is the same in all rows of columns; half as many without AVX-512 (registers)
-    scatter_chunk_elements: int = 256  # of both arrays, beside operands (L1)
+    scatter_chunk_elements: int = 256  # of both arrays, with operands (L1)
     scatter_unroll: int = 4
     vectorised_rows: int = 8  # of a row kernel that are done at once
 
@@ -241,8 +231,8 @@ class PrefetchTuning:
 
     reread_max_bytes: int = 3 << 13  # of rows that several passes read (L1)
     rows_max_bytes: int = 1 << 15  # with the next ones (L1)
-    ahead_bytes: int = 1 << 11  # from what a loop computes to what it prefetches (peers)
-    light_ahead_bytes: int = 1 << 8  # of a loop that computes little
+    distance_bytes: int = 1 << 11  # from what a loop computes to what it prefetches (peers)
+    light_distance_bytes: int = 1 << 8  # of a loop that computes little
     short_row_lines: int = 4  # cache lines prefetched at a time
 
 
@@ -254,7 +244,7 @@ class StencilTuning:
     max_rows_body_lines: int = 40  # of a row of which so many are done at once; of longer ones two (registers)
     max_body_lines: int = 100  # (compile)
     max_load_ratio: float = 0.8  # of the loads, for it to pay (peers: the heat equation)
-    page_bytes: int = 4096  # from row to row: processors do not read ahead of several rows in one page
+    page_bytes: int = 4096  # from row to row: processors do not prefetch several rows in one page
 
 
 @record
@@ -271,7 +261,7 @@ class LoopTuning:
 
     scratch_bytes: int = 1 << 16  # of a launch (L2)
     kernel_rows: int = 256  # that a kernel gets at once
-    shared_kernel_rows: int = 64  # if several read them in turn, or rows keep more than `max_row_state_bytes`
+    shared_kernel_rows: int = 64  # if several read them in sequence, or rows keep more than `max_row_state_bytes`
     max_row_state_bytes: int = 64
     stencil_row_bytes: int = 1024  # of rows that stay rows, where kernels do several of them together
     small_launch: int = 60_000  # points, and ns: less has no tasks, and its results stay in caches (peers)
@@ -292,10 +282,10 @@ class VariantTuning:
     max_taken_row_elements: int = 7  # of rows at indices: with lanes across each element is an access of its own
     max_elements_per_row: int = 4  # of fewer rows than lanes: with usual lanes a row is a call
     max_crossed_row_elements: int = 256  # of rows that lanes may go across, a block of rows at a time
-    max_crossed_parted_elements: int = 1024  # of those that cannot be one, as operands have fewer of their axes
+    max_crossed_separate_elements: int = 1024  # of those that cannot be one, as operands have fewer of their axes
     min_row_elements_per_lane: int = 64  # of reduced rows, if lanes are eight and rows `min_crossed_rows`
     max_mixed_row_elements: int = 128  # of three axes, operands along different ones: longer ones overlap
-    near_points: int = 1 << 21  # fewer float64 a third-level cache has (L3)
+    max_cached_points: int = 1 << 21  # fewer float64 a third-level cache has (L3)
     aligned_total_min_elements: int = 1 << 13  # of a sum over all axes
     min_crossed_rows_and_axis: int = 5  # that lanes go across, with another axis
     min_crossed_vector_rows: int = 8  # alone
@@ -304,7 +294,7 @@ class VariantTuning:
     max_joined_columns: int = 9  # that are joined and stored together (registers)
     min_rows_of_few_columns: int = 512  # of matrices, from which these have kernels of their own
     min_vector_bytes: int = 16  # of strided operands
-    near_stride_elements: int = 2  # of operands with such steps
+    small_stride_elements: int = 2  # of operands with such steps
     expensive_row_elements: int = 64  # of expensive functions, of which rows take a whole vector too many
     expensive_row_bytes: int = 192  # of rows of these that go back
     expensive_vector_bytes: int = 128  # of complete vectors that take less than lanes across
@@ -325,7 +315,7 @@ class AxisTuning:
 
     unroll_max_elements: int = 9  # of all these axes
     unroll_max_values: int = 48  # computed for them (registers)
-    unroll_max_shuffled: int = 2  # of those side by side, if operands are, too
+    unroll_max_shuffled: int = 2  # of interleaved outputs, if operands are interleaved, too
     short_row_elements: int = 16  # of known rows that have other forms where fewer axes are left
     short_row_max_axes: int = 3
     overlapping_min_bytes: int = 1 << 14  # of what is computed in the place of a shifted operand
@@ -337,12 +327,14 @@ class CallTuning:
     """What a program does around its launches (`bufferise.function`, `bufferise.library_calls`, `host`)."""
 
     release_gil_ps: int = 10_000_000  # of estimated work
-    keep_gil_ps: int = 4_000_000_000  # for which it is taken back to update in place; Python's own turns are longer
+    keep_gil_ps: int = (
+        4_000_000_000  # for which it is taken back to update in place; longer than the GIL switch interval
+    )
     watch_min_length: int = 256  # of what a call is given, where its work is known only when it runs
     scan_task_elements: int = 1 << 15
     sort_task_elements: int = 1 << 13
     search_task_elements: int = 1 << 11
-    lines_together: int = 64  # that functions of the library take side by side
+    lines_together: int = 64  # that functions of the library process together
     scratch_bytes: int = 1 << 27  # of all threads
     gemm_epilogue_min_bytes: int = 1 << 18  # of a result: what follows finds a smaller one in the cache (L2)
     gemm_short_row_bytes: int = 1 << 10  # of a row that panels do not part
@@ -384,7 +376,17 @@ class GpuTuning:
 
 @record
 class Tuning:
-    """All of them, of one machine; `off`, `forced`: names of `compiler.optimisations`."""
+    """All of them, of one machine; `off`, `forced`: names of `compiler.optimisations`.
+
+    The comment behind a field says by what it was chosen:
+
+        L1, L2       what such a cache has room for, next to what else is read there
+        registers    as many as the vector unit has
+        compile      bounds the compiler's time, which would grow faster than the program
+        accuracy     bounds errors of sums
+        corners, peers, ...
+                     the suite of `benchmarks/` that it was measured by, on AMD's Zen 5 and Intel's Sapphire Rapids
+    """
 
     machine: Machine
     caches: CacheTuning
