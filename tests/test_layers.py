@@ -50,7 +50,7 @@ ROOMS: dict[str, str] = {
         "graph ops target scalar_ir tensor_ir passes fusion program_ir library.sort gpu bufferise mlir"
     ),
     "codegen.compiler": (
-        "base graph ops abi target tensor_ir passes fusion program_ir llvm library.loops library.gemm library.sort "
+        "base graph ops abi target tensor_ir passes fusion program_ir llvm library library.loops library.gemm library.sort "
         "library.arrays library.python cpu variants bufferise host constructs"
     ),
     "runtime.loading": "base codegen.abi",
