@@ -9,6 +9,7 @@ from collections.abc import Generator
 import pytest
 
 FEW_FILES = 3  # workers need about as long to begin as these to run
+MAX_WORKERS = 16  # each needs up to a gigabyte, and collects all tests
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -19,11 +20,12 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """None, that is one worker a processor, or 0."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One a processor, or 0 where tests run in this process."""
     are_files = all(name.partition("::")[0].endswith(".py") for name in config.args)
     is_here = config.getoption("capture") == "no" or (are_files and len(config.args) <= FEW_FILES)
-    return 0 if is_here else None
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 0 if is_here else min(processors, MAX_WORKERS)
 
 
 def pytest_configure(config: pytest.Config) -> None:

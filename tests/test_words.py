@@ -53,7 +53,7 @@ DOCSTRINGS = {
     r"ways?": NAMES["way ways"],
 }
 # Rooms whose words are still to be replaced.  The list only shrinks.
-STILL_ALLOWED = frozenset("abi bufferise constructs cpu fusion library target tensor_ir variants".split())
+STILL_ALLOWED = frozenset("abi cpu fusion library target variants".split())
 # Names that the outside world gives: attributes of protocols, and mathematics' terms.
 GIVEN = frozenset({"__own__"})
 

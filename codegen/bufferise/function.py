@@ -66,7 +66,7 @@ def build_program(
     left_out: list[Any] = []
     runs: list[Stacks] = []
     if not device:
-        kept = outputs, [v for _, v in updates], b.homes
+        kept = outputs, [v for _, v in updates], b.stored_moves
         if tuning.allows("row_blocking"):
             smaller = () if tuning.forces("row_blocking") else small
             steps, left_out = in_blocks(lowered.graph, steps, *kept, smaller)
@@ -116,17 +116,17 @@ class _Function:
         if not single:
             list_slot = self._slot()
             self.storage.append(p.NewList(list_slot, len(self.outputs), b.common_site("memory")))
-        copied = {n for v in (*self.outputs, *(v for _, v in self.updates)) for n in memory(v, b.homes)}
+        copied = {n for v in (*self.outputs, *(v for _, v in self.updates)) for n in memory(v, b.stored_moves)}
         run_steps(b, early, copied.union(*(s.needs for s in late)))
         for v, target in copies:
-            if not b.late & set(memory(v, b.homes)):
+            if not b.late & set(memory(v, b.stored_moves)):
                 b.copy(b.ref(v), target(), v.dtype)
                 continue
             for s in (*_layout(b, v, b.late), *target().dims, *target().strides):
                 b.name(s)  # before anything is destroyed
         commits = self._updates(direct, late, copied)
         for v, target in copies:
-            if b.late & set(memory(v, b.homes)):
+            if b.late & set(memory(v, b.stored_moves)):
                 b.copy(b.ref(v), target(), v.dtype)
         self._finish(output_slots, commits, list_slot, pins)
 
@@ -409,7 +409,7 @@ def _measures(outputs: Sequence[Value], b: Bufferiser) -> set[int]:
     lengths = [n for v in outputs for n in v.shape]
     lengths += [n for c in b.graph.extents.constraints for n in (c.a, c.b)]
     named = ex.named(lengths) | ex.named(map(b.find, lengths))
-    return {m for n in named for m in memory(b.graph.values[n], b.homes)}
+    return {m for n in named for m in memory(b.graph.values[n], b.stored_moves)}
 
 
 def _first_conflict(

@@ -46,14 +46,8 @@ class Optimisation:
     is_required: bool = False
 
 
+# In the order in which they run.
 GROUP = (
-    Optimisation(
-        "fusion", "group",
-        what="elementwise operations and reductions are computed by one loop nest",
-        applies_when="rules R1 to R12 of codegen/fusion/inline.py cut nothing between them",
-        why="values between them stay in registers, and operands are read once",
-        file="codegen/fusion/partition.py", tests=("test_partition", "test_split_large"), changes=ROUNDING,
-    ),
     Optimisation(
         "hoist_from_branches", "group",
         what="what branches on one condition share becomes a branch of its own",
@@ -62,11 +56,11 @@ GROUP = (
         file="codegen/fusion/hoist_from_branches.py", tests=("test_placement",),
     ),
     Optimisation(
-        "fuse_scatters", "group",
-        what="the group that computes terms adds them at their positions itself",
-        applies_when="additions at positions follow a group over the same points, which knows the positions",
-        why="terms and positions go through no memory",
-        file="codegen/fusion/fuse_scatters.py", tests=("test_fuse_scatters",),
+        "fusion", "group",
+        what="elementwise operations and reductions are computed by one loop nest",
+        applies_when="rules R1 to R12 of codegen/fusion/inline.py cut nothing between them",
+        why="values between them stay in registers, and operands are read once",
+        file="codegen/fusion/partition.py", tests=("test_partition", "test_split_large"), changes=ROUNDING,
     ),
     Optimisation(
         "row_blocking", "group",
@@ -82,6 +76,13 @@ GROUP = (
         applies_when="only these steps read the values between them",
         why="values between the steps stay in the cache, and need storage for one block",
         file="codegen/fusion/batch_blocking.py", tests=("test_batches", "test_hidden_rows"), changes=ORDER,
+    ),
+    Optimisation(
+        "fuse_scatters", "group",
+        what="the group that computes terms adds them at their positions itself",
+        applies_when="additions at positions follow a group over the same points, which knows the positions",
+        why="terms and positions go through no memory",
+        file="codegen/fusion/fuse_scatters.py", tests=("test_fuse_scatters",),
     ),
     Optimisation(
         "narrow_integers", "group",

@@ -73,7 +73,7 @@ class IncSubtensor(Construct):
         if not v.attrs["set"] or v.number in b.in_place or v.number in b.late or len(v.operands) > 2:
             return ()
         start = at.get(under(y)[0].number, -1)
-        return (1,) if all(at.get(n, -1) < start for n in memory(x, b.homes)) else ()
+        return (1,) if all(at.get(n, -1) < start for n in memory(x, b.stored_moves)) else ()
 
     def place(self, b: Bufferiser, v: Value, k: int) -> Ref:
         return slice_place(b, v)[1]

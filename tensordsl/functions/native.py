@@ -192,7 +192,7 @@ def mlir_text(spec: Any, mode: Any, level: str = "linalg", optimise: bool = True
         raise ValueError(f'mlir: level must be "linalg" or "tensordsl", got {level!r}')
     if level == "tensordsl" and checks:
         raise ValueError('mlir: checks are written at the level "linalg" only')
-    lowered = lower(spec.inputs, spec.shared, spec.outputs, spec.updates)
+    lowered = lower(spec.inputs, spec.shared, spec.outputs, spec.updates, tuning=tuning_of(mode))
     if optimise:
         pipeline.optimise_lowered(lowered, mode)
     if level == "linalg":

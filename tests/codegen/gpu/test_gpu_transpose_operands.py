@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tuned import HERE, tuned, use
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.gpu import transpose_operands
 from tensordsl.functions.devices import DeviceArray, get_device, to_device
 from tensordsl.runtime.driver.simulator import ORDERS
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("on_sim")
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the kernels that start; every size counts as large."""
-    monkeypatch.setattr(transpose_operands, "MIN_ELEMENTS", 1)
+    use(monkeypatch, tuned(gpu={"transpose_min_elements": 1}))
     driver, names = get_device("sim").driver, []
     real = driver.launch
 
@@ -67,6 +67,6 @@ def test_what_is_adjacent_already_or_small_is_read_where_it_is(
         counts.append(sum("turn" in name for name in started))
     assert counts[0] == 1 and sorted(counts[1:]) == [0, 1], "one way both are adjacent along the threads"
     started.clear()
-    monkeypatch.setattr(transpose_operands, "MIN_ELEMENTS", 1 << 18)
+    use(monkeypatch, HERE)
     np.testing.assert_allclose(tensordsl.function([x, y], (x * y.T).sum(axis=1) + 1)(a, b), (a * b.T).sum(1) + 1)
     assert not any("turn" in name for name in started)

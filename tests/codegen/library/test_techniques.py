@@ -72,6 +72,11 @@ def test_groups_with_a_forced_technique(name: str) -> None:
     check_groups(tuned(forced=[name], tasks={"parallel_min_ns": 1, "independent_min_ns": 1}), 10)
 
 
+@pytest.mark.parametrize("costs", [0, 1 << 40])
+def test_groups_with_gaps_are_packed_or_overlap(costs: int) -> None:
+    check_groups(tuned(short_rows={"overlap_max_ns_per_1000": costs}), 10)
+
+
 @pytest.mark.parametrize("changes", [{"off": OTHERS}, {"off": OF_LOOPS}, {"forced": FORCIBLE}])
 def test_programs_without_techniques(changes: dict[str, list[str]], tmp_path: Path) -> None:
     """In a process of its own, whose library is another one."""

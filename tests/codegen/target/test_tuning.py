@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.functions import native
 
 X = T.dmatrix("X")
+CODEGEN = Path(__file__).parents[2] / "codegen"
+SOURCES = "".join(p.read_text() for p in CODEGEN.rglob("*.py") if p.parent.name != "target")
 NUMBERS = [
     (f.name, g.name)
     for f in fields(Tuning)
@@ -86,3 +90,8 @@ def test_a_process_has_one_tuning() -> None:
     tensordsl.function([X], X + 1)
     with pytest.raises(RuntimeError, match="before its first function"):
         native.set_tuning(HERE)
+
+
+@pytest.mark.parametrize(("group", "name"), NUMBERS, ids=".".join)
+def test_every_field_is_read_by_the_compiler(group: str, name: str) -> None:
+    assert re.search(rf"\.{name}\b", SOURCES), f"nothing reads {group}.{name}"

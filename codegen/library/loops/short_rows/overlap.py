@@ -1,9 +1,9 @@
 """Overlapping rows: each row that is shorter than a vector is computed a whole vector long.
 
 Contract  `overlapping_rows`: 1, the launch is done; 0: B, E and the origins are what is left of it.
-When      results lie one row behind the other and none is an operand; operands may have any stride from row to row.
-Why       no copy: what a row writes into the next ones is written again by these, as rows go in order.  What is read
-          behind a row must still be an operand's, so the last rows are left, or done with shared operands in scratch.
+When      results lie one row behind the other, none is an operand, and the kernel has no functions: rows of these
+          would wait for each other, and are packed (`loops.short_rows.pack`).
+Why       no copy: the next rows write again what a row wrote into them.  Rows with nothing readable behind are left.
 """
 
 from __future__ import annotations
@@ -118,9 +118,10 @@ def _overlapping_rows(t: Tuning) -> str:
         c.ret("i64", 0)
     with c.when(c.negate(c.call("i1", "@needs_no_other_position", f"ptr {words}", f"i64 {lane}", f"i64 {row}"))):
         c.ret("i64", 0)
-    few = c.all(c.lt(c.get("%E", row), t.short_rows.overlap_min_rows), c.ne(fast, 0))
+    few = c.lt(c.get("%E", row), t.short_rows.overlap_min_rows)
     near = c.lt(c.mul(c.get("%E", row), n), c.mul(width, t.short_rows.overlap_min_vectors))
-    with c.when(c.all(c.ne(first, row), few, near)):
+    costly = c.ge(c.header(Header.NS_PER_1000_POINTS), t.short_rows.overlap_max_ns_per_1000)
+    with c.when(c.all(c.ne(fast, 0), c.any(costly, c.all(c.ne(first, row), few, near)))):
         with c.when(c.ne(c.call("i64", "@packed_short_rows", *passed((*NEST_PARAMS, *SCRATCH_PARAMS))), 0)):
             c.ret("i64", 1)
     axes = f"i64 {lane}", f"i64 {first}", f"i64 {row}"
