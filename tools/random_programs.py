@@ -22,13 +22,12 @@ from typing import Any
 
 import numpy as np
 
-TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path[:0] = [str(TESTS / "support"), str(TESTS / "behaviour" / "property")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 import expressions  # noqa: E402
+from complex_expressions import ComplexMaker  # noqa: E402
 from growth import LENGTHS, LONG_LENGTHS  # noqa: E402
-from test_complex_native import ComplexMaker  # noqa: E402
-from test_vocabulary_native import WordMaker  # noqa: E402
+from word_expressions import WordMaker  # noqa: E402
 
 from tensordsl.base.config import config  # noqa: E402
 from tensordsl.codegen.compiler.optimisations import ROWS  # noqa: E402

@@ -33,7 +33,7 @@ from struct import Struct
 #     A program with host calls and shared variables pins first; `poll` does nothing for a program with shared
 #     variables that is not pinned (a signal handler runs arbitrary Python code, which may replace storage).
 
-ABI_VERSION = 1
+ABI_VERSION = 1  # of these layouts
 
 HEAD = object.__basicsize__  # a PyObject's head: 16 on a normal build
 

@@ -13,7 +13,7 @@ from tensordsl.base.digests import blake2b
 from tensordsl.codegen.abi.layouts import COMMON_KERNEL, COMMON_PLAN
 from tensordsl.codegen.bufferise.serialise import made_from, unpack_plan
 from tensordsl.codegen.cpu.planner import plan
-from tensordsl.codegen.fusion.group import names_lengths
+from tensordsl.codegen.fusion.group import has_run_time_integers
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.program_ir.tables import NOTHING
 from tensordsl.codegen.target.tuning import Tuning
@@ -47,7 +47,7 @@ def loads_forward(plans: Iterable[Kernels], vector_bytes: int, common: Mapping[s
 
 def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None], max_values: int) -> None:
     """Give the plan its precompiled kernels (`known`, by the plan's name), so that none are compiled."""
-    if len(plan.group.scalars) > max_values or names_lengths(plan.group):
+    if len(plan.group.scalars) > max_values or has_run_time_integers(plan.group):
         return
     found = known(plan_name(plan))
     if found is not None:

@@ -1,6 +1,6 @@
 """Operand tables: operands, run-time integers, kernels and places in scratch of one plan, by number.
 
-Contract  a group -> `Tables`, which gives numbers to what kernels ask for, and makes the `LaunchPlan`.
+Contract  a group -> `Tables`, which numbers what kernels use, and makes the `LaunchPlan`.
 Why       kernels, descriptor and program name things by the same numbers.
 """
 
