@@ -54,8 +54,6 @@ DOCSTRINGS = {
 }
 # Rooms whose words are still to be replaced.  The list only shrinks.
 STILL_ALLOWED = frozenset[str]()
-# Names that the outside world gives: attributes of protocols, and mathematics' terms.
-GIVEN = frozenset({"__own__"})
 
 
 def room(path: Path) -> str:

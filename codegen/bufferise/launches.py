@@ -68,14 +68,14 @@ def _rewritten(
 
 def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None) -> p.Instr:
     """The launch that chooses between the group's plans, as `VARIANTS` says."""
-    is_copy, is_complete = group.name == "copy", not b.device and block is None
+    is_copy, covers_rows = group.name == "copy", not b.device and block is None
     made, places = _any_copy(group, refs) if is_copy else (group, refs)
     key, mine = (None, Particulars()) if b.device and not is_copy else structure(made)
     planned = b.planned.get(key) or _planned(b, made)
     if key is not None:
         b.planned[key] = planned
     usual = planned.usual
-    if is_complete and not is_copy and (offsets := stencil_offsets(b, group, usual.lane, refs)):
+    if covers_rows and not is_copy and (offsets := stencil_offsets(b, group, usual.lane, refs)):
         usual = replace(usual, stencil_offsets=offsets)
     if not (b.device or is_copy):
         _count_points(b, group, refs, node)
@@ -85,7 +85,7 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
         _check_sources(b, group, refs, node)
         site = b.site("index", node, "index out of bounds")
     launch: p.Instr = _launch(b, number, group, operands, site, block, ints)
-    for variant, condition, other in () if b.device else choices(Site(b, group, planned, refs, is_complete)):
+    for variant, condition, other in () if b.device else choices(Site(b, group, planned, refs, covers_rows)):
         number, operands, ints = _plan_like(b, planned, other, made, mine, places, variant)
         chosen = _launch(b, number, group, operands, site, block, ints)
         launch = _either(condition, chosen, launch) if condition else chosen

@@ -31,7 +31,7 @@ def ways() -> int:
 def test_small_parts_both_ways(third: str, tmp_path: Path) -> None:
     """In a process of its own, whose library is another one."""
     flags = {"TENSORDSL_FLAGS": f"compiledir={tmp_path}", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    code = f"import test_ways; test_ways.check_small_parts({third!r})"
+    code = f"import test_traversal_order; test_traversal_order.check_small_parts({third!r})"
     subprocess.run([sys.executable, "-c", code], env=os.environ | flags, check=True, timeout=600)
 
 
