@@ -32,7 +32,7 @@ def behind_line(code: Code, operand: Entry, row: str = "") -> str:
 def aligned_chunks(k: Kernel, operand: Entry) -> list[Phi]:
     """Where chunks start: %off lanes before their first elements."""
     W, size, code, head = k.width, k.chunk * k.width, k.points, k.head
-    head.declarations |= masked_loads(k.body.lines) | DECLARATIONS
+    head.declarations |= masked_loads(k.body) | DECLARATIONS
     head.do(f"%n.end = add i64 %n, {head.op(f'sub i64 %live, {W}')}")
     head.do(f"%single = icmp sle i64 %n.end, {size}")
     code.do(f"%off = add i64 {behind_line(code, operand) if k.line_alignment == LineAlignment.VECTORS else 0}, 0")
@@ -107,7 +107,7 @@ def _edge(k: Kernel, states: Sequence[tuple[Phi, str, str, str]]) -> list[str]:
         "edge:",
         *phi_lines(phis, "chunk", "rest"),
         *code.lines,
-        *renamed(masked(k.body.lines, mask), names),
+        *renamed(masked(k.body, mask), names),
         *(
             f"  {edge} = select <{k.width} x i1> {mask}, {p.type} {names[p.next]}, {p.type} {names[p.name]}"
             for p, edge, _, _ in states

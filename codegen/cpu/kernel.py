@@ -282,7 +282,7 @@ class Kernel:
         """The same of rows of floats that are added up (`cpu.aligned_rows`): chunks of what no cache holds are the same
         ones."""
         self.may_align_vectors()
-        can = 8 <= self.width <= 64 and not self.phis and loads_floats(self.body.lines, self.width)
+        can = 8 <= self.width <= 64 and not self.phis and loads_floats(self.body, self.width)
         self.aligned_operand = self.aligned_operand if can else None
         self.line_alignment = alignment if self.aligned_operand else LineAlignment.NONE
         self.repeats = self.repeats and not self.line_alignment

@@ -156,7 +156,7 @@ class ShortRows:
         else:
             every = splat(code, code.op(f"trunc i64 {odd} to i8"), "uint8", W)
             code.do(f"%odd = icmp ult <{W} x i8> {_counted('i8', W)}, {every}")
-        code.declarations |= masked_loads(self.one.body.lines)
+        code.declarations |= masked_loads(self.one.body)
 
     def _close(self, number: int, s: _State) -> None:
         """The states of the rows, transposed."""
@@ -349,7 +349,7 @@ def _steps(copies: _Copies, one: Kernel, states: int) -> list[str]:
         "  %tails.q = icmp slt i64 %full.q, %n",
         "  br i1 %tails.q, label %tail.q, label %ended.q",
         "tail.q:",
-        *copies.each(masked(one.body.lines, "%live.m"), form, {"%i": "%full.q", "%live.m": "%odd.b"}),
+        *copies.each(masked(one.body, "%live.m"), form, {"%i": "%full.q", "%live.m": "%odd.b"}),
         "  br label %ended.q",
         "ended.q:",
         *phi_lines(copies.phis(_ENDED[0], form, form), before, "tail.q"),
