@@ -5,10 +5,11 @@
 
 Each optimisation of `python -m tensordsl.passes` is left out by `TENSORDSL_FLAGS=optimizer_excluding=NAME` in a process
 of its own, with an empty kernel cache, one thread, and processor time.  Runs of all optimisations come first and last;
-a ratio is the time without one over the better of these.  Objects: how many of those that are compiled, the library's
-among them, are others without it; none: the suite does not reach it.  On a shared machine means within 0.02 of 1 and
-single ratios below 1.25 are noise.  `--markdown` keeps what was found as docs/ablation.json and writes
-docs/optimisations.md from it; optimisations that were not measured keep what they had.
+a ratio is the time without one over the better of these.  A function whose code is the same to the bit, and that calls
+no object of the library with the technique, is not measured again: its ratio is 1.  Changed: how many functions have
+other objects without it, or call such an object; none: the suite does not reach it.  On a shared machine single ratios
+below 1.25 are noise.  `--markdown` keeps what was found as docs/ablation.json and writes docs/optimisations.md from it;
+optimisations that were not measured keep what they had.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ import hashlib
 import json
 import math
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import THREADS
+from benchmarks.run.harness import THREADS
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "docs" / "ablation.json"
@@ -40,102 +41,163 @@ ALL = "all of them"
 TOO_LONG = ("p.stack", "o.sort.f8.1e6", "o.argsort.f8.1e6")  # workloads that take long; and those of 1e7 elements
 SECONDS = {"peers": (0.06, 0.02), "corners": (1.5e-3, 5e-4)}  # of measuring a call; with --quick
 QUICK_SHAPES = slice(None, None, 5)
-Call = tuple[str, Callable[[], float]]  # a name, and what compiles and measures it: processor seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is compiled together: `prepare` compiles it; the calls, by name, measure their processor seconds then."""
+
+    name: str
+    prepare: Callable[[], None]
+    calls: dict[str, Callable[[], float]]
 
 
 # -- in the process that measures -------------------------------------------------------------------------------------
-def peers_calls(quick: bool) -> Iterator[Call]:
-    from benchmarks import peers_workloads, worker
+def peers_units(quick: bool) -> Iterator[Unit]:
     from benchmarks.peers import tensordsl as peer
+    from benchmarks.run import worker
+    from benchmarks.workloads import peers as peers_workloads
 
-    def measured(name: str) -> float:
+    def prepare(name: str) -> None:
+        worker.CALLS.clear()
         worker.CALLS[name] = worker.build(peer, name)
         worker.CALLS[name].evaluate()
-        seconds = worker.measure(peer, name, SECONDS["peers"][quick], processor=True)["value"]
-        del worker.CALLS[name]
-        return float(seconds)
+
+    def measured(name: str) -> float:
+        return float(worker.measure(peer, name, SECONDS["peers"][quick], processor=True)["value"])
 
     for workload in peers_workloads.WORKLOADS:
-        if not (workload.name.startswith(TOO_LONG) or "1e7" in workload.name or (quick and "1e6" in workload.name)):
-            yield workload.name, lambda name=workload.name: measured(name)
+        name = workload.name
+        if not (name.startswith(TOO_LONG) or "1e7" in name or (quick and "1e6" in name)):
+            yield Unit(name, partial(prepare, name), {name: partial(measured, name)})
 
 
-def corners_calls(quick: bool) -> Iterator[Call]:
+def corners_units(quick: bool) -> Iterator[Unit]:
     from benchmarks import corners, programs
 
-    numbers = np.random.default_rng(0)
-    made: dict[tuple[str, int, str], Any] = {}
+    made: dict[str, Any] = {}
 
-    def measured(name: str, form: Any, shape: tuple[int, ...], dtype: str) -> float:
-        key = name, len(shape), dtype
-        if key not in made:
-            made[key] = corners.calls(form, (), len(shape), dtype, tolerance=1e-3)
-        call = made[key](numbers.normal(size=shape).astype(dtype))
+    def prepare(form: Any, axes: int, dtype: str) -> None:
+        made["calls"] = corners.calls(form, (), axes, dtype, tolerance=1e-3)
+
+    def measured(shape: tuple[int, ...], dtype: str) -> float:
+        call = made["calls"](np.random.default_rng(len(shape)).normal(size=shape).astype(dtype))
         return programs.measured(call, SECONDS["corners"][quick])["tensordsl"]
 
     for forms, shapes in ((corners.OF_MATRICES, corners.MATRICES), (corners.OF_STACKS, corners.STACKS)):
         for name, form in forms.items():
             for dtype in ("float32",) if quick else ("float32", "float64"):
-                for shape in shapes[QUICK_SHAPES] if quick else shapes:
-                    yield (
-                        f"{name} {dtype} {'x'.join(map(str, shape))}",
-                        lambda given=(name, form, shape, dtype): measured(*given),
-                    )
+                label = f"{name} {dtype} {len(shapes[0])}d"
+                some = shapes[QUICK_SHAPES] if quick else shapes
+                calls = {f"{name} {dtype} {'x'.join(map(str, s))}": partial(measured, s, dtype) for s in some}
+                yield Unit(label, partial(prepare, form, len(shapes[0]), dtype), calls)
 
 
-SUITES: dict[str, Callable[[bool], Iterator[Call]]] = {"peers": peers_calls, "corners": corners_calls}
+SUITES: dict[str, Callable[[bool], Iterator[Unit]]] = {"peers": peers_units, "corners": corners_units}
 
 
-def measure(suites: Sequence[str], starts: Sequence[str], quick: bool) -> dict[str, Any]:
-    """The processor seconds of each call of each suite, and the digests of all objects that were compiled for it."""
-    from tensordsl.codegen.llvm import compile as llvm
+class Code:
+    """The executables of the functions that are compiled from now on."""
 
-    objects: Counter[str] = Counter()
-    usual = llvm.compile_object
+    def __init__(self) -> None:
+        from tensordsl.functions import native
 
-    def noted(*given: Any) -> bytes:
-        made = usual(*given)
-        objects[hashlib.sha256(made).hexdigest()[:16]] += 1
-        return made
+        self.executables: list[Any] = []
+        usual = native.compile_spec
 
-    setattr(llvm, "compile_object", noted)  # noqa: B010  # all call it by its module
-    found: dict[str, Any] = {}
+        def noted(*given: Any, **named: Any) -> Any:
+            made = usual(*given, **named)
+            self.executables.append(made.executable)
+            return made
+
+        native.compile_spec = noted  # type: ignore[assignment]  # all import it late
+
+    def text(self) -> str:
+        """The same for equal code of the functions, with the kernels that calls may require."""
+        from tensordsl.codegen.compiler.modules import late_kernels, module_text
+
+        parts = []
+        for e in self.executables:
+            late = module_text(late_kernels([part for part in e.late if part])).encode()
+            plans = repr([plan and plan[0] for plan in e.meta["plans"]]).encode()
+            parts += [e.kernels, e.program, *e.constants, late, plans]
+        return digest(b"".join(digest(part).encode() for part in parts))
+
+    def libraries(self) -> set[str]:
+        """The first words of the objects of the library that the functions call."""
+        return {"nest", *(name.partition("_")[0] for e in self.executables for name in e.meta["libraries"])}
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def measure(
+    suites: Sequence[str], starts: Sequence[str], quick: bool, known: dict[str, Any], words: Collection[str]
+) -> dict[str, Any]:
+    """Of each suite: the processor seconds of calls, but of units whose code is `known` and that call no object of the
+    library whose name begins with one of `words`; the code of all units, and which were measured."""
+    code, found = Code(), dict[str, Any]()
     for suite in suites:
-        objects.clear()
         times: dict[str, float | None] = {}
-        for name, call in SUITES[suite](quick):
-            if starts and not name.startswith(tuple(starts)):
-                continue
+        units, changed = dict[str, str](), list[str]()
+        for unit in SUITES[suite](quick):
+            calls = {name: call for name, call in unit.calls.items() if not starts or name.startswith(tuple(starts))}
+            code.executables.clear()
             try:
-                times[name] = call()
-            except Exception as error:  # noqa: BLE001  # a call that fails without an optimisation is a finding
-                times[name] = None
-                print(f"{name}: {type(error).__name__}: {str(error)[:100]}", file=sys.stderr)
-        found[suite] = {"times": times, "objects": dict(objects)}
+                if calls:
+                    unit.prepare()
+                    units[unit.name] = code.text()
+            except Exception as error:  # a function that fails without an optimisation is a finding
+                tell(unit.name, error)
+                times |= dict.fromkeys(calls, None)
+                continue
+            if calls and known.get(suite, {}).get(unit.name) == units[unit.name] and code.libraries().isdisjoint(words):
+                continue
+            changed += [unit.name] if calls else []
+            for name, call in calls.items():
+                try:
+                    times[name] = call()
+                except Exception as error:
+                    tell(name, error)
+                    times[name] = None
+        found[suite] = {"times": times, "units": units, "changed": changed}
     return found
 
 
+def tell(name: str, error: Exception) -> None:
+    print(f"{name}: {type(error).__name__}: {str(error)[:100]}", file=sys.stderr)
+
+
 # -- in the process that compares -------------------------------------------------------------------------------------
-def run(excluded: Sequence[str], suites: Sequence[str], starts: Sequence[str], quick: bool) -> dict[str, Any]:
-    """`measure` in a process of its own, without some optimisations."""
+def run(
+    excluded: Sequence[str], suites: Sequence[str], starts: Sequence[str], quick: bool, base: dict[str, Any]
+) -> dict[str, Any]:
+    """`measure` in a process of its own, without some optimisations; base: what it found with all of them."""
+    from tensordsl.codegen.compiler.optimisations import ROWS
+
+    words = sorted({word for name in excluded if name in ROWS for word in ROWS[name].objects})
     with tempfile.TemporaryDirectory() as folder:
+        given, result = Path(folder, "given.json"), Path(folder, "found.json")
+        known = {suite: found["units"] for suite, found in base.items()}
+        given.write_text(json.dumps([suites, starts, quick, known, words]))
         flags = f"compiledir={folder}/cache,optimizer_excluding={':'.join(excluded)}"
         environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "TENSORDSL_FLAGS": flags, "PYTHONHASHSEED": "0"}
-        result = Path(folder, "found.json")
-        command = [sys.executable, "-m", "benchmarks.ablation", "--measure", str(result), "--suite", *suites]
-        command += [part for start in starts for part in ("--workloads", start)] + ["--quick"] * quick
+        command = [sys.executable, "-m", "benchmarks.ablation", "--measure", str(given), str(result)]
         subprocess.run(command, env=environment, cwd=ROOT, check=True)
         return dict(json.loads(result.read_text()))
 
 
 def compared(base: dict[str, float], without: dict[str, float | None]) -> dict[str, Any]:
-    """The geometric mean and the median of the ratios, the slowest calls, and those that failed."""
+    """The geometric mean of the ratios, 1 where nothing was measured; how many were, the slowest calls, and those that
+    failed."""
     ratios = {name: t / base[name] for name, t in without.items() if t and name in base}
+    every = len(base.keys() - {name for name, t in without.items() if t is None})
     slowest = sorted(ratios.items(), key=lambda item: -item[1])
     return {
-        "calls": len(ratios),
-        "mean": round(math.exp(statistics.fmean(map(math.log, ratios.values()))), 3) if ratios else None,
-        "median": round(statistics.median(ratios.values()), 3) if ratios else None,
+        "calls": every,
+        "measured": len(ratios),
+        "mean": round(math.exp(sum(map(math.log, ratios.values())) / every), 3) if every else None,
         "slower": sum(ratio > SLOWER for ratio in ratios.values()),
         "worst": [[name, round(ratio, 2)] for name, ratio in slowest[:NAMED]],
         "failed": sorted(name for name, t in without.items() if t is None and name in base),
@@ -147,21 +209,20 @@ def better(first: dict[str, float | None], last: dict[str, float | None]) -> dic
 
 
 def table(names: Sequence[str], suites: Sequence[str], starts: Sequence[str], quick: bool) -> dict[str, Any]:
-    """name -> suite -> what leaving it out costs (`compared`), with the number of objects that are others."""
-    runs = {}
+    """name -> suite -> what leaving it out costs (`compared`), with the number of functions that are others."""
+    runs: dict[str, Any] = {}
     every = [name for name in names if name != ALL]
     for label in ("base", *names, "base again"):
         excluded = [] if label.startswith("base") else every if label == ALL else [label]
-        runs[label] = run(excluded, suites, starts, quick)
+        runs[label] = run(excluded, suites, starts, quick, runs["base"] if excluded else {})
         print(f"measured: {label}", file=sys.stderr, flush=True)
     rows: dict[str, Any] = {}
     for suite in suites:
         first, last = runs["base"][suite], runs["base again"][suite]
-        base, objects = better(first["times"], last["times"]), Counter(first["objects"])
+        base = better(first["times"], last["times"])
         for label, found in runs.items():
             row = compared(base, found[suite]["times"])
-            others = objects - Counter(found[suite]["objects"])
-            row["objects"] = [sum(others.values()), sum(objects.values())]
+            row["changed"] = [0 if label.startswith("base") else len(found[suite]["changed"]), len(first["units"])]
             rows.setdefault(label, {})[suite] = row
     return rows
 
@@ -171,17 +232,17 @@ def lines_of(file: str) -> int:
 
 
 def text(rows: dict[str, Any], files: dict[str, str]) -> Iterator[str]:
-    head = "without", "suite", "calls", "mean", "median", "slower", "objects", "lines", "worst"
-    yield "{:22} {:8} {:>5} {:>6} {:>6} {:>6} {:>9} {:>5}  {}".format(*head)
+    head = "without", "suite", "calls", "measured", "mean", "slower", "changed", "lines", "worst"
+    yield "{:24} {:8} {:>5} {:>8} {:>6} {:>6} {:>9} {:>5}  {}".format(*head)
     for name, suites in rows.items():
         for suite, row in suites.items():
             worst = ", ".join(f"{call} {ratio:.2f}" for call, ratio in row["worst"] if ratio > SLOWER)
             failed = f"; failed: {', '.join(row['failed'])}" if row["failed"] else ""
-            changed, every = row["objects"]
+            changed, every = row["changed"]
             lines = lines_of(files[name]) if name in files else ""
             yield (
-                f"{name:22} {suite:8} {row['calls']:5} {row['mean'] or 0:6.3f} {row['median'] or 0:6.3f} "
-                f"{row['slower']:6} {f'{changed}/{every}':>9} {lines:>5}  {worst}{failed}"
+                f"{name:24} {suite:8} {row['calls']:5} {row['measured']:8} {row['mean'] or 0:6.3f} {row['slower']:6} "
+                f"{f'{changed}/{every}':>9} {lines:>5}  {worst}{failed}"
             )
 
 
@@ -208,10 +269,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="a part of the calls, each measured shortly")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found")
     parser.add_argument("--markdown", action="store_true", help="keep it for docs/optimisations.md, and write that")
-    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", type=Path, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.measure:
-        options.measure.write_text(json.dumps(measure(options.suite, options.workloads, options.quick)))
+        given, found = options.measure
+        found.write_text(json.dumps(measure(*json.loads(given.read_text()))))
         return
     from tensordsl.codegen.compiler.optimisations import check_names, optimisations
 

@@ -49,7 +49,7 @@ def earned(found: Mapping[str, Any] | None) -> str:
         if row is None or row["mean"] is None:
             continue
         worst = f", worst {row['worst'][0][1]:.2f} ({row['worst'][0][0]})" if row["worst"] else ""
-        reach = "not reached" if row["objects"][0] == 0 else f"{row['mean']:.2f}{worst}"
+        reach = "not reached" if row["changed"][0] == 0 else f"{row['mean']:.2f}{worst}"
         parts.append(f"`{suite}` {reach}")
     return f"{'; '.join(parts) or 'nothing measured'} ({found['processor']}, {found['date']})"
 

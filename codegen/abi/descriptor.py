@@ -47,7 +47,7 @@ class Header:
     WORDS = 32
 
 
-NOT_STREAMABLE = 2
+NOT_STREAMABLE = 2  # a value of STREAMABLE
 
 
 class Level:
@@ -152,7 +152,7 @@ MAX_PACKED_ROWS = 8
 MAX_COLUMN_ROWS = 16  # of a reduction along them, that a kernel gets at once
 ROW_NUMBERS_OFFSET_BYTES = 64  # behind how many rows a wide one has: which of them each element is in
 STREAM = -1  # live lanes of a call with non-temporal stores: one row of whole vectors, from the beginning of a line on
-WHOLE_ROW, PREFETCH_NEXT = 3, 4  # flags of a call: a row's first block (1) and last (2); prefetch the rows that follow
+FULL_ROW, PREFETCH_NEXT = 3, 4  # flags of a call: a row's first block (1) and last (2); prefetch the rows that follow
 
 
 class Context:
@@ -165,7 +165,7 @@ class Context:
     MAY_RECOMPUTE = 13  # no output is an input: elements may be computed twice
     ROWS = 14  # that the kernels get at once
     IS_PACKED = 15  # whether some operand is
-    CALL_FLAGS = 16  # `WHOLE_ROW`, `PREFETCH_NEXT`
+    CALL_FLAGS = 16  # `FULL_ROW`, `PREFETCH_NEXT`
     IS_WIDE = 17  # rows are taken as wide ones
     IS_TRANSPOSED = 18  # operands stand in scratch (`pack.transpose_blocks`)
     ORIGINS = 19  # table: where a stage begins along each axis

@@ -75,8 +75,8 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     if key is not None:
         b.planned[key] = planned
     usual = planned.usual
-    if is_whole and not is_copy:
-        usual = replace(usual, stencil_offsets=stencil_offsets(b, group, usual.lane, refs))
+    if is_whole and not is_copy and (offsets := stencil_offsets(b, group, usual.lane, refs)):
+        usual = replace(usual, stencil_offsets=offsets)
     if not (b.device or is_copy):
         _count_points(b, group, refs, node)
     number, operands, ints = _plan_like(b, planned, usual, made, mine, places)
@@ -234,7 +234,7 @@ def check_unread(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | 
 
 
 def _axes_of_indices(load: Val) -> frozenset[str]:
-    """The axes of what the indices of a load broadcast to."""
+    """The axes of the common shape of a load's indices."""
     along = (e[2:] for e in load.attr[1] if isinstance(e, tuple))
     return frozenset[str]().union(*along, *(i.axes for i in load.args))
 

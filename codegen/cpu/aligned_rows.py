@@ -52,7 +52,7 @@ def aligned_vectors(k: Kernel) -> list[str]:
     """A chunk: `edge` is its first vector, and its last one if that is another; between them, of what is far from the
     first on, come whole ones."""
     turned, edged = ("onward", "asked") if k.prefetched else (k.body.block, "edge")
-    names, is_far = {p.initial: p.name for p in k.ended}, k.line_alignment == LineAlignment.CHUNKS
+    names, is_uncached = {p.initial: p.name for p in k.ended}, k.line_alignment == LineAlignment.CHUNKS
     states = [(p, f"{p.name}.edge", f"{p.name}.inner", names[p.next]) for p in k.phis]
     return [
         f"  %until = add i64 %start, {k.chunk * k.width}",
@@ -62,15 +62,15 @@ def aligned_vectors(k: Kernel) -> list[str]:
         "  %all.first = sub i64 %limit, %start",
         f"  %to.first = call i64 @llvm.smin.i64(i64 %all.first, i64 {k.width})",
         "  %whole = icmp slt i64 %start, %stop",
-        f"  br {'i1 %whole, label %loop, ' * is_far}label %edge",
+        f"  br {'i1 %whole, label %loop, ' * is_uncached}label %edge",
         *_edge(k, states),
         "inner:",
         f"  %i.first = add i64 %start, {k.width}",
         "  %more.first = icmp slt i64 %i.first, %stop",
         "  br i1 %more.first, label %loop, label %rest",
         "loop:",
-        *_joined(Phi("%i", "i64", "%start", "%i.next"), is_far, "%i.first", turned),
-        *(line for p, edge, _, _ in states for line in _joined(p, is_far, edge, turned)),
+        *_joined(Phi("%i", "i64", "%start", "%i.next"), is_uncached, "%i.first", turned),
+        *(line for p, edge, _, _ in states for line in _joined(p, is_uncached, edge, turned)),
         *k.body.lines,
         *(prefetch_in_loop(k) if k.prefetched else ()),
         f"  %i.next = add i64 %i, {k.width}",
@@ -88,9 +88,9 @@ def aligned_vectors(k: Kernel) -> list[str]:
     ]
 
 
-def _joined(p: Phi, is_far: bool, edge: str, turned: str) -> list[str]:
+def _joined(p: Phi, is_uncached: bool, edge: str, turned: str) -> list[str]:
     """A phi of the loop behind such a vector, or, of what is far, at the beginning of a chunk."""
-    first = f"[ {p.initial}, %chunk ], " if is_far else ""
+    first = f"[ {p.initial}, %chunk ], " if is_uncached else ""
     return [f"  {p.name} = phi {p.type} {first}[ {edge}, %inner ], [ {p.next}, %{turned} ]"]
 
 
@@ -111,13 +111,13 @@ def _edge(k: Kernel, states: Sequence[tuple[Phi, str, str, str]]) -> list[str]:
             f"  {edge} = select <{k.width} x i1> {mask}, {p.type} {names[p.next]}, {p.type} {names[p.name]}"
             for p, edge, _, _ in states
         ),
-        *(_asked(k) if k.prefetched else ()),
+        *(_prefetch_edge(k) if k.prefetched else ()),
         "  %is.first = icmp eq i64 %i.k, %start",
         "  br i1 %is.first, label %inner, label %ends",
     ]
 
 
-def _asked(k: Kernel) -> list[str]:
+def _prefetch_edge(k: Kernel) -> list[str]:
     """The lines of such a vector in rows further on."""
     lines = [line for e in k.prefetched for line in prefetch_lines(e, "%i.k", k.width, FIRST)]
     return [

@@ -159,8 +159,8 @@ def _first(k: Kernel, span: int) -> list[str]:
     code = Code("line")
     behind = behind_line(code, operand, ".0")
     place = code.op(f"and i64 {code.op(f'sub i64 {k.width}, {behind}')}, {k.width - 1}")
-    apart = code.op(f"and i64 {operand.name}.step, {CACHE_LINE_BYTES // 2 - 1}")
-    conditions = code.op(f"icmp eq i64 {apart}, 0"), code.op(f"icmp sge i64 %n, {span + k.width}")
+    offset = code.op(f"and i64 {operand.name}.step, {CACHE_LINE_BYTES // 2 - 1}")
+    conditions = code.op(f"icmp eq i64 {offset}, 0"), code.op(f"icmp sge i64 %n, {span + k.width}")
     is_worth = code.op("xor i1 %folds, true")
     for condition in conditions:
         is_worth = code.op(f"and i1 {is_worth}, {condition}")

@@ -213,8 +213,8 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
             kept.append((a, b))
             into_lane |= {a} if b in into_lane else set()
     merges = kept[::-1]
-    beside = [a for chain in chains if lane in chain for a in chain if a != lane]
-    pairs = [(a, lane) for a in beside] + ([] if locals_ else list(combinations(outer, 2)))
+    merged = [a for chain in chains if lane in chain for a in chain if a != lane]
+    pairs = [(a, lane) for a in merged] + ([] if locals_ else list(combinations(outer, 2)))
     swaps = [(a, b) for a, b in pairs if not {a, b} & pinned and all((b in m) == (a in m) for m in maps)]
     return [(number[a], number[b]) for a, b in swaps], [(number[a], number[b]) for a, b in merges]
 
@@ -318,7 +318,7 @@ def descriptor(
     behind = [*where.wide, *flat, *block, *taken]
     compact = (
         []
-        if levels or (header[nest.Header.DIRECT_CALL] and not _has_own(tree))
+        if levels or (header[nest.Header.DIRECT_CALL] and not _has_per_row_values(tree))
         else _compact(tree, header[nest.Header.INPUTS])
     )
     if taken:
@@ -350,8 +350,8 @@ def _flat(
     entries = [e for k in every for e in k.entries.values()]
     placed = any(e.add != NO_AREA or e.kind in (nest.POSITION, nest.FLAG) for e in entries)
     overwritten = any(e.flags == nest.READ | nest.WRITE for e in entries)
-    beside = any(k.loops and (k.lane, k.form) != (last, LANES) for k in every)
-    if steps is None or placed or overwritten or beside or [*merges] != [(a, a + 1) for a in range(last)]:
+    differs = any(k.loops and (k.lane, k.form) != (last, LANES) for k in every)
+    if steps is None or placed or overwritten or differs or [*merges] != [(a, a + 1) for a in range(last)]:
         return []
     units = {e.number: e.itemsize * e.step for e in entries if e.kind == nest.VECTOR}
     grows = any(where.areas[e.number].per_element for e in entries if e.kind == nest.INTERNAL)
@@ -384,7 +384,7 @@ def _straight(tree: Sequence[Node], where: Layout, code: Sequence[int], first: i
         return []
     most = []
     for node in block.body:
-        loops = isinstance(node, Loop) and len(node.body) == 1 and _takes_rows(node, where)
+        loops = isinstance(node, Loop) and len(node.body) == 1 and _fits_many_rows(node, where)
         step = node.body[0] if isinstance(node, Loop) and loops else node
         if not isinstance(step, Call | Fill) or (loops and isinstance(step, Fill)):
             return []
@@ -395,7 +395,7 @@ def _straight(tree: Sequence[Node], where: Layout, code: Sequence[int], first: i
 
 
 def _compact(tree: Sequence[Node], inputs: int) -> list[int]:
-    """The words of `pack.reductions`, if all kernels have lanes along one axis and none asks for positions."""
+    """The words of `pack.reductions`, if all kernels have lanes along one axis and none uses positions."""
     kernels = [k for c in calls(tree) for k in c.kernels]
     entries = [e for k in kernels for e in k.entries.values()]
     lanes = {k.lane for k in kernels if k.loops}
@@ -406,8 +406,8 @@ def _compact(tree: Sequence[Node], inputs: int) -> list[int]:
     return [*lanes, *(sizes.get(k, 0) for k in range(inputs))]
 
 
-def _has_own(tree: Sequence[Node]) -> bool:
-    """Do rows of elementwise work have a number each?  They can't be taken as one then."""
+def _has_per_row_values(tree: Sequence[Node]) -> bool:
+    """True if rows of elementwise work have a number each: they cannot be collapsed then."""
     return any(e.kind == nest.SPLAT and e.moves for c in calls(tree) for k in c.kernels for e in k.entries.values())
 
 
@@ -456,7 +456,7 @@ def _transposed(tree: Sequence[Node], lane: int) -> list[Pair]:
 
 
 def is_direct(tree: Sequence[Node], placed: bool = False) -> bool:
-    """Is it loops around one call whose operands the library can give without a context?  placed: or positions."""
+    """True for loops around one call whose operands the library can give without a context. placed: or positions."""
     kinds = (nest.VECTOR, nest.SPLAT, nest.INTEGER, nest.POSITION)[: 3 + placed]
     while len(tree) == 1:
         node = tree[0]
@@ -473,8 +473,8 @@ def _has_loops(tree: Sequence[Node]) -> bool:
     return any(isinstance(n, Loop) or (isinstance(n, Blocks) and _has_loops(n.body)) for n in tree)
 
 
-def _takes_rows(loop: Loop, where: Layout) -> bool:
-    """May the kernels in the loop get many rows at once?  Not if one hands the elements of a block to another."""
+def _fits_many_rows(loop: Loop, where: Layout) -> bool:
+    """True if the kernels in the loop may get many rows at once: none hands the elements of a block to another."""
     if _has_loops(loop.body):
         return False
     inside = calls(loop.body)
@@ -512,7 +512,7 @@ def _encode_call(kernel: Kernel, where: Layout, numbers: dict[str, int], code: l
 
 def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], code: list[int], row: int) -> None:
     body: list[int] = []
-    many = isinstance(node, Loop) and _takes_rows(node, where)
+    many = isinstance(node, Loop) and _fits_many_rows(node, where)
     where.regroups |= isinstance(node, Loop) and node.price > 0
     _encode(node.body, where, numbers, body, node.axis if many else row)
     if isinstance(node, Blocks):
@@ -565,22 +565,26 @@ def _again(node: Blocks, where: Layout, row: int) -> int:
     streams = not any(e.kind == nest.INTERNAL for e in entries)
     finishes = any(c.kernel.carried for c in inside)
     short = all(c.kernel.short_rows for c in inside)
-    again = all(_may_do_again(c.kernel) for c in inside)
+    again = all(_is_repeatable(c.kernel) for c in inside)
     flags = (again, nest.RECOMPUTES_IN_KERNEL), (not grows, nest.ANY_LENGTH), (streams, nest.USES_NO_SCRATCH)
-    own = (finishes, nest.FINISHES_ROWS), (short, nest.TAKES_SHORT_ROWS), (_joins(inside, where, row), nest.JOINS_ROWS)
+    own = (
+        (finishes, nest.FINISHES_ROWS),
+        (short, nest.TAKES_SHORT_ROWS),
+        (_is_collapsible(inside, where, row), nest.JOINS_ROWS),
+    )
     return sum(flag for is_set, flag in (*flags, *own) if is_set)
 
 
-def _may_do_again(kernel: Kernel) -> bool:
-    """May a kernel do lanes twice?  Where it overwrites what it reads, the second time it computes from what the first
-    one has left, so then every vector that it stores has to keep the lanes that were done before."""
+def _is_repeatable(kernel: Kernel) -> bool:
+    """True if a kernel may do lanes twice. Where it overwrites what it reads, it computes the second time from what the
+    first one has left, so then every vector that it stores has to keep the lanes that were done before."""
     both, entries = nest.READ | nest.WRITE, kernel.entries.values()
     overwrites = any(e.flags & both == both for e in entries)
     return not overwrites or all(e.keeps for e in entries if e.flags & nest.WRITE)
 
 
 def _writes_first(inside: Sequence[Call]) -> bool:
-    """Is what a kernel of a block reads and overwrites written by one before it in the block?"""
+    """True if what a kernel of a block reads and overwrites is written by one before it in the block."""
     both, written = nest.READ | nest.WRITE, set[tuple[int, int]]()
     for call in inside:
         entries = call.kernel.entries.values()
@@ -590,8 +594,8 @@ def _writes_first(inside: Sequence[Call]) -> bool:
     return True
 
 
-def _joins(inside: Sequence[Call], where: Layout, row: int) -> bool:
-    """May rows be one, as far as kernels go: is there one, which adds to the same state in all of them?"""
+def _is_collapsible(inside: Sequence[Call], where: Layout, row: int) -> bool:
+    """True if rows may be collapsed, as far as kernels go: one kernel adds to the same state in all of them."""
     (kernel, *more) = [c.kernel for c in inside]
     if more or kernel.carried or row < 0 or row in where.parallel or kernel.row != row:
         return False

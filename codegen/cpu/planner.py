@@ -101,7 +101,7 @@ class _Planner(Values):
         if not self.columns and not self.total:
             is_expensive = any(is_function(v) and lane in v.axes for v in self.group.scalars)
             prefetch_next_rows([[c.kernel for c in calls(nodes)] for nodes in bodies], is_expensive, self.tuning)
-        for row in reversed(rows):  # a row kernel may ask earlier ones for values
+        for row in reversed(rows):  # a row kernel may need values of earlier ones
             self.row_nodes(row)
         if self.total:
             joined = [self.join(p) for _, p in points]
@@ -239,7 +239,7 @@ class _Planner(Values):
     def add_short_rows(self, kernel: Kernel, p: Pass, width: int) -> None:
         """The form of a kernel for short rows, each of vectors of `width` lanes."""
         lane, row = self.lane_of(p), self.row_axis(p)
-        halves = self.only_adds(p) and kernel.adds_by_halves()
+        halves = self.is_sum_of_loads(p) and kernel.adds_by_halves()
         one = Kernel(kernel.name, LANES, width // 2 if halves else width, self.tuning, kernel.lane, kernel.row)
         one.entries = kernel.entries
         roots = [a for r in p.reduces for a in r.args]
@@ -251,8 +251,8 @@ class _Planner(Values):
         for v in shared_loads(roots, self.is_row, row, self.tuning.schedule):
             short.shared.add(one.pointer(nest.VECTOR, self.operand(*v.attr), ITEMSIZE[v.type]))
 
-    def only_adds(self, p: Pass) -> bool:
-        """Are a pass's reductions sums of what it loads, in a group of floats alone (see `is_light`)?"""
+    def is_sum_of_loads(self, p: Pass) -> bool:
+        """True if a pass's reductions are sums of what it loads, in a group of floats alone (see `is_light`)."""
         floats = all(v.type in PLAIN for v in self.group.scalars if isinstance(v.type, str) and v.op != "extent")
         return floats and all(is_float_sum(r) and r.args[0].op == "load" for r in p.reduces)
 
@@ -343,7 +343,7 @@ class _Planner(Values):
         )
         numbers = {k.name: i for i, k in enumerate(self.kernels)}
         swaps, merges = axis_pairs(self.group, self.schedule.lane, [entries for _, entries in self.buffers])
-        swaps = [] if self.schedule.strided else swaps  # along another axis elements are not as far apart
+        swaps = [] if self.schedule.strided else swaps  # along another axis strides are others
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
         sharing = (
             sum(price for price, _ in self.group.work(self.tuning.costs)),

@@ -1,6 +1,6 @@
 """Placement of values in kernels: where each value of a group is computed, or loaded from.
 
-Contract  a group, its schedule -> `Values`: text of values in a kernel, and the row kernels that they ask for.
+Contract  a group, its schedule -> `Values`: text of values in a kernel, and the row kernels that they need.
 When      a value is row-level if it varies along no local axis, else point-level.  Row-level values that are expensive
           or depend on a reduction get a place in scratch; all others are computed where they are used.
 Why       an expensive value is computed once a row.  What is read at indices for points alone is read only if there
@@ -94,8 +94,8 @@ class Values(Tables):
         return self.kernels[-1]
 
     def varies(self, v: Val, lane: str) -> bool:
-        """Does the value differ between the lanes of a block?  In columns mode every result does, by its place; in wide
-        rows what their rows have one of."""
+        """True if the value differs between the lanes of a block. In columns mode every result does, by its place; in
+        wide rows what their rows have one of."""
         return lane in v.axes or self.own_axis in v.axes or (self.columns and self.level[id(v)] > 0)
 
     def is_row(self, v: Val) -> bool:
@@ -124,7 +124,7 @@ class Values(Tables):
         return [r for r in self.rows if r.level == self.level[id(v)]][-1]
 
     def is_placed(self, v: Val, row: Row | None) -> bool:
-        """Is the value loaded from scratch in a point kernel (row None) or in this row kernel?"""
+        """True if the value is loaded from scratch in a point kernel (row None) or in this row kernel."""
         if v.op in LEAVES or not self.is_row(v) or not isinstance(v.type, str) or (row and id(v) in self.guarded):
             return False
         level = self.level[id(v)]
@@ -230,7 +230,7 @@ class Values(Tables):
         return [*result, Call(kernel)]
 
     def is_leaf(self, v: Val, lane: str, row: Row | None) -> bool:
-        """Does a vector kernel take the value as it is: constant, placed, scalar, or an operand along the lanes?"""
+        """True if a vector kernel takes the value as it is: constant, placed, scalar, or an operand along the lanes."""
         return (
             v.op in ("const", "result")
             or self.is_placed(v, row)

@@ -45,7 +45,7 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     operand it is the position along the lanes, of which the state has the vector's in the block."""
     reducer, W, step = reduce.attr[0], k.width, reduce.type
     types, identity = reducer.state(step), reducer.identity(step)
-    is_sum, is_narrow = folds_chunks(reduce), len(operands) < len(reduce.args)
+    is_sum, is_narrow = is_folded_by_chunk(reduce), len(operands) < len(reduce.args)
     if state := _extremum_of_row(k, number, reduce, operands[0], is_narrow):
         _keep(k, number, reduce, areas, state)
         return
@@ -138,8 +138,8 @@ def stepped(k: Kernel, reduce: Val, step: tuple[str, ...], names: list[str], ope
     return in_line(k.body, reduce.attr[0], "step", step, [*names, *operands], k.width)
 
 
-def folds_chunks(reduce: Val) -> bool:
-    """Do the lanes' states of a chunk become those of few lanes, of 64 bits?"""
+def is_folded_by_chunk(reduce: Val) -> bool:
+    """True if the lanes' states of a chunk are added into few lanes of 64 bits."""
     return is_float_sum(reduce) or counter(reduce)[0] != ""
 
 
@@ -399,7 +399,7 @@ def _total_of_columns(k: Kernel, number: int, reduce: Val, state: list[str], are
     pointers = [f"%s.{number}.{n}" for n in range(len(areas))]
     for p, a, t in zip(pointers, areas, reduce.attr[0].state(reduce.type), strict=True):
         k.close.do(f"{p} = getelementptr i{8 * ITEMSIZE[t]}, ptr {k.pointer(INTERNAL, a, moves=False)}, i64 %i")
-    if folds_chunks(reduce):
+    if is_folded_by_chunk(reduce):
         state = [in_few_lanes(k.ends, state[0], kept_in_lanes(reduce)[0], k.width, k.width)]
     state = _or_others(k, number, reduce, state, areas)
     _add_to_total(k.close, reduce, pointers, state, k.width)

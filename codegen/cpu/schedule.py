@@ -41,11 +41,10 @@ def schedule(group: Group, tuning: Tuning, lane: str = "") -> Schedule:
     if lane not in group.parallel:
         least = min(w for w, p in zip(widths, steps, strict=True) if p.local)
         widths = [min(w, least) for w in widths]  # no pass packs rows that fill a vector of another
-        beside, extent = tuple(_short_row_lanes(group, p, lane, tuning) for p in steps), group.extents[lane]
-        every = all(n for n, p in zip(beside, steps, strict=True) if p.local)
-        usual = Schedule(
-            lane, tuple(widths), t.row_block_elements, keep, keep_in, t.max_scalar_ops, beside if every else ()
-        )
+        unroll_jam, extent = tuple(_short_row_lanes(group, p, lane, tuning) for p in steps), group.extents[lane]
+        every = all(n for n, p in zip(unroll_jam, steps, strict=True) if p.local)
+        unroll_jam = unroll_jam if every else ()
+        usual = Schedule(lane, tuple(widths), t.row_block_elements, keep, keep_in, t.max_scalar_ops, unroll_jam)
         if not every or not isinstance(extent, int) or extent <= max_short_row_elements(max(usual.unroll_jam), t):
             return usual
         on_lines = line_aligned(group, usual, tuning) if extent >= min_aligned_row_elements(tuning) else None
@@ -60,8 +59,9 @@ def schedule(group: Group, tuning: Tuning, lane: str = "") -> Schedule:
     width = min(widths)
     # Of few operations, unless packed blocks go through expensive functions in other passes.
     expensive = packs and any(is_function(v) for v in group.scalars)
-    beside = tuple(w // width if w // width > 2 and not expensive else 1 for w in widths)
-    return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, t.max_scalar_ops, beside)
+    unroll_jam = tuple(w // width if w // width > 2 and not expensive else 1 for w in widths)
+    same = (width,) * len(widths)
+    return Schedule(lane, same, max(block, *widths), keep, keep_in, t.max_scalar_ops, unroll_jam)
 
 
 def max_short_row_elements(lanes: int, t: ScheduleTuning) -> int:
@@ -207,11 +207,11 @@ def across_schedules(group: Group, others: Collection[str], tuning: Tuning) -> t
     """Schedules whose lanes run along an outer parallel axis, for calls in which all other axes are short: the library
     transposes blocks of rows for them. `others`: axes that have schedules."""
     t = tuning.schedule
-    lanes = [a for a in lanes_across(group, t) if a not in others and _may_go_across(group, a, t)]
+    lanes = [a for a in lanes_across(group, t) if a not in others and _fits_lanes_across(group, a, t)]
     return tuple(schedule(group, tuning, a) for a in lanes)
 
 
-def _may_go_across(group: Group, lane: str, t: ScheduleTuning) -> bool:
+def _fits_lanes_across(group: Group, lane: str, t: ScheduleTuning) -> bool:
     """True if rows have no form of their own: most elementwise groups, and rows of one axis, have one."""
     reads = {v.attr for v in group.scalars if v.op == "index"}
     by_index = any(v.op == "load" and v.args for v in group.scalars)
@@ -299,9 +299,9 @@ def has_segmented_rows(group: Group, usual: Schedule, tuning: Tuning) -> bool:
     for p in group.passes:
         values = reach(p.roots)
         if p.local:
-            apart = any(lane not in o.map for o in p.outs)
-            apart = apart or (not p.reduces and any(v.op == "index" for v in values))
-            if apart or sum(not v.axes.isdisjoint(p.local) for v in values) > tuning.schedule.max_scalar_ops:
+            differs = any(lane not in o.map for o in p.outs)
+            differs = differs or (not p.reduces and any(v.op == "index" for v in values))
+            if differs or sum(not v.axes.isdisjoint(p.local) for v in values) > tuning.schedule.max_scalar_ops:
                 return False
         places = (lane, *p.local[:-1])  # in a wide row they are others
         if any(v.op == "index" and v.attr in places or v.op == "load" and v.args for v in values):
@@ -419,7 +419,7 @@ def row_gather(group: Group) -> tuple[Val, Val] | None:
 
 
 def has_rows_at_indices(group: Group, t: ScheduleTuning) -> bool:
-    """Is it elementwise, of few operations, on rows some of which are at indices?"""
+    """True for elementwise groups of few operations on rows some of which are at indices."""
     if len(group.extents) < 2 or any(is_expensive_op(v) for v in group.scalars):
         return False
     indices = [a for v in group.scalars if v.op == "load" for a in v.args]

@@ -21,10 +21,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from tensordsl.base.records import record
-from tensordsl.codegen.abi.descriptor import WHOLE_ROW
+from tensordsl.codegen.abi.descriptor import FULL_ROW
 from tensordsl.codegen.cpu.kernel import FIRST, Kernel, in_line
 from tensordsl.codegen.cpu.prefetch import next_batch_pointers, prefetch_lines
-from tensordsl.codegen.cpu.reductions import folds_chunks, in_few_lanes, stepped
+from tensordsl.codegen.cpu.reductions import in_few_lanes, is_folded_by_chunk, stepped
 from tensordsl.codegen.cpu.schedule import max_short_row_elements, short_rows_at_once, states_of_short_row
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.llvm.clone import (
@@ -73,7 +73,7 @@ class ShortRows:
         self.shared: set[str] = set()  # pointers that are the same in all rows, if nothing at run time moves them
         self.lines: list[str] = []
 
-    # -- what the planner asks for
+    # -- what the planner uses
     def accumulate(self, reduce: Val, operands: Sequence[str]) -> None:
         """A row's steps; lanes behind its last element stay as they are."""
         one, reducer, number, W = self.one, reduce.attr[0], len(self.states), self.one.width
@@ -141,8 +141,8 @@ class ShortRows:
             f"  %all.lanes.q = icmp eq i64 %live, {self.main.width}",
             "  %fits.q = and i1 %short.q, %some.lanes.q",
             "  %each.q = and i1 %fits.q, %all.lanes.q",
-            f"  %blocks.q = and i64 %turn, {WHOLE_ROW}",
-            f"  %whole.q = icmp eq i64 %blocks.q, {WHOLE_ROW}",
+            f"  %blocks.q = and i64 %turn, {FULL_ROW}",
+            f"  %whole.q = icmp eq i64 %blocks.q, {FULL_ROW}",
             "  %beside.q = and i1 %each.q, %whole.q",
             "  br i1 %beside.q, label %some.q, label %single.q",
         ]
@@ -166,7 +166,7 @@ class ShortRows:
         ended = _ENDED[: self.in_turn]
         rows = [[f"%r{number}.{n}.{form}{q}" for form in ended for n in range(len(s.types))] for q in range(R)]
         states = [self._one_state(s, row) for row in rows]
-        if folds_chunks(s.reduce):
+        if is_folded_by_chunk(s.reduce):
             states, W = [[in_few_lanes(self.close, x, s.types[0], W, R)] for (x,) in states], R
         s.result = _turned(self.close, reducer, types, states, W)
 
@@ -175,7 +175,7 @@ class ShortRows:
         W = self.one.width
         if len(names) == len(s.types):
             return names
-        if folds_chunks(s.reduce):
+        if is_folded_by_chunk(s.reduce):
             word = "fadd" if s.types[0] in FLOATS else "add"
             return [self.close.op(f"{word} {llvm_type(s.types[0], W)} {names[0]}, {names[1]}")]
         return in_line(self.close, s.reduce.attr[0], "combine", s.reduce.type, names, W)
@@ -224,7 +224,7 @@ class _Copies:
         span_bytes = main.tuning.prefetch.short_row_lines * CACHE_LINE_BYTES
         self.span = span_bytes // max([e.itemsize for e in self.prefetched], default=1)
         named = {x for line in [*one.before.lines, *one.body.lines] for x in _NAME.findall(line)}
-        self.apart = [p for p in (*self.moving, "%r") if p in named - shared]  # what each row has its own of
+        self.per_row = [p for p in (*self.moving, "%r") if p in named - shared]  # what each row has its own of
         own = self.before | self.body
         still = {e.name for e in main.entries.values() if not e.moves}
         known = {*self.head, *shared, *still, "%i", "%n", "%live"}
@@ -271,7 +271,7 @@ class _Copies:
         ]
 
     def asked(self, block: str, rows: Sequence[int]) -> list[str]:
-        """Behind the loop `block` of these rows: ask for the same rows of the next turn.  Ends in `block`.end."""
+        """Behind the loop `block` of these rows: prefetch the same rows of the next batch.  Ends in `block`.end."""
         if not self.prefetched:
             return [f"{block}.end:"]
         j, lines = f"%j.{block}", []
@@ -308,7 +308,7 @@ class _Copies:
             lines += [f"  %long.q = icmp sge i64 %n, {self.span // 2}", "  %asks.q = and i1 %is_ahead, %long.q"]
         for q in range(1, self.count):
             lines += [f"  %is.{q} = icmp sgt i64 %count.q, {q}"]
-            lines += [f"  {p}.by{q} = select i1 %is.{q}, i64 {p}.step, i64 0" for p in self.apart]
+            lines += [f"  {p}.by{q} = select i1 %is.{q}, i64 {p}.step, i64 0" for p in self.per_row]
         return lines
 
     def rows(self) -> list[str]:
@@ -319,7 +319,7 @@ class _Copies:
         ]
         for p in self.moving:
             lines += [f"  {p}.at = mul i64 {p}.step, %r.x0", f"  {p}.x0 = getelementptr i8, ptr {p}.0, i64 {p}.at"]
-        for p in self.apart:
+        for p in self.per_row:
             kind = "add i64 {}, {}" if p == "%r" else "getelementptr i8, ptr {}, i64 {}"
             following = [kind.format(f"{p}.x{q - 1}", f"{p}.by{q}") for q in range(1, self.count)]
             lines += [f"  {p}.x{q + 1} = {text}" for q, text in enumerate(following)]

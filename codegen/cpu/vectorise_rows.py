@@ -58,7 +58,7 @@ class RowVectors:
         return self.body.op(f"add <{self.count} x i64> {first}, <{numbers}>")
 
     def _widened(self, line: str) -> bool:
-        """Writes a line for all lanes; false if that may not be."""
+        """Write a line for all lanes; False if there is no such form of it."""
         if m := _LOAD.fullmatch(line):
             name, kind, pointer, align = m.groups()
             self.body.loads(self.count * int(kind[1:]) // 8)

@@ -67,7 +67,7 @@ class _Scatters:
         assert v is not None
         parts = self.parts(v)
         fused = self.as_one(parts) if parts else None
-        if fused is None or not self.is_fit(fused) or not self.can_begin(v.operands[0], parts):
+        if fused is None or not self.fits_scatter(fused) or not self.can_begin(v.operands[0], parts):
             return False
         scatters, given = [*(u for s in parts for u in s.scatters), v], [n for s in parts for n in s.gives]
         read = [o for u in scatters for o in u.operands[:2] if o not in fused.values and number_of(o) is None]
@@ -113,8 +113,8 @@ class _Scatters:
         except Cut:
             return None
 
-    def is_fit(self, fused: Fused) -> bool:
-        """Does a group go over the points of its one axis in walks of few operations, in their order?"""
+    def fits_scatter(self, fused: Fused) -> bool:
+        """True if a group goes over the points of its one axis with few operations, in their order."""
         t, group = self.graph.tuning, fused.group
         has_functions = any(is_function(v) and v.axes for v in group.scalars)
         is_expensive = (
@@ -123,7 +123,7 @@ class _Scatters:
         return len(group.extents) == 1 and not is_expensive and not any(v.number in self.new for v in fused.values)
 
     def can_begin(self, x: Value, parts: Sequence[Step]) -> bool:
-        """May x be there before these steps?  What else its group computes may have to wait for them."""
+        """True if x may be there before these steps. What else its group computes may have to wait for them."""
         if not self.waits(numbers := memory(x, self.homes), parts):
             return True
         step = self.giver[numbers[0]]
@@ -141,7 +141,7 @@ class _Scatters:
         return True
 
     def waits(self, numbers: Iterable[int], steps: Sequence[Step]) -> bool:
-        """Is one of the steps, or too many others, before one of the values?"""
+        """True if one of the steps, or too many others, comes before one of the values."""
         todo, seen = [s for n in numbers if (s := self.giver.get(n))], set[int]()
         while todo:
             s = todo.pop()

@@ -220,8 +220,8 @@ def buffers(group: Group) -> tuple[list[Buffer], list[Buffer]]:
     return list(ins.values()), [*(o.buffer for o in group.outs), *(s.buffer for s in group.scatters)]
 
 
-def names_lengths(group: Group) -> bool:
-    """Do its kernels read lengths or strides: as numbers, or of what is read at indices?"""
+def has_run_time_integers(group: Group) -> bool:
+    """True if its kernels read lengths or strides: as numbers, or of what is read at indices."""
     return any(v.op == "extent" or (v.op == "load" and v.args) for v in group.scalars)
 
 

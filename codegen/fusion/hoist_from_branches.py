@@ -43,12 +43,12 @@ def share_branches(graph: Graph, roots: Sequence[Value]) -> list[Value]:
 
 def _sides(roots: Sequence[Value], order: Sequence[Value]) -> dict[int, Side]:
     """value number -> the side that alone needs it, of those that several branches need."""
-    apart, together = place(roots, order), place(roots, order, by_condition=True)
+    alone, shared = place(roots, order), place(roots, order, by_condition=True)
     level: dict[int, int] = {}
     found = {}
     for v in order:
         level[v.number] = max((level[o.number] for o in dependencies(v)), default=0) + (v.op == IFELSE)
-        path, own = together[v.number], apart[v.number]
+        path, own = shared[v.number], alone[v.number]
         is_shared = path and path[0][0] == "if" and not (own and own[0][0] == "if")
         if is_shared and (not v.traits.is_source or v.op == "result"):
             found[v.number] = Side(path[0][1], path[0][2], level[v.number])

@@ -44,10 +44,10 @@ class StepOrder:
     def separated(self, a: int, b: int) -> bool:
         """Whether a third step must run between the two."""
         first, last = sorted((a, b), key=self._rank.__getitem__)
-        return first in self.apart(last)
+        return first in self.separated_from(last)
 
-    def apart(self, step: int) -> Apart:
-        return Apart(self, step)
+    def separated_from(self, step: int) -> Separated:
+        return Separated(self, step)
 
     def merge(self, kept: int, gone: int) -> None:
         """`gone` becomes a part of `kept`; they are not `separated`."""
@@ -85,7 +85,7 @@ class StepOrder:
         del self._rank[gone]
 
 
-class Apart:
+class Separated:
     """The steps between which and `step` a third must run, for as long as none are merged: a search backwards that goes
     on from question to question."""
 

@@ -196,7 +196,7 @@ class Inliner:
 def aligned(operand: Value, axes: Axes) -> Axes:
     """The axes of a broadcast operand: aligned from the right, 0 where it has length 1."""
     own = axes[len(axes) - len(operand.shape) :]
-    # The class first: to ask a polynomial whether it is 1 takes a call.
+    # The class first: to compare a polynomial with 1 takes a call.
     return tuple([0 if n.__class__ is int and n == 1 else a for n, a in zip(operand.shape, own, strict=True)])
 
 
@@ -253,10 +253,8 @@ class Fused:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
         least, weight = self.tuning.store_min_operations, dict[Val, int]()
         for s in self.group.scalars:
-            is_expensive = is_expensive_op(s) or (
-                s.op == "load" and s.args and any([a.axes for a in s.args])
-            )  # functions, gathers
-            total = least if is_expensive else int(s.op not in LEAVES)
+            gathers = s.op == "load" and s.args and any([a.axes for a in s.args])
+            total = least if gathers or is_expensive_op(s) else int(s.op not in LEAVES)
             for a in s.args:
                 total += weight[a]
             weight[s] = min(1000, total)
@@ -295,13 +293,13 @@ def attempt(
         if b.value in values:
             raise Cut(values[-1], "R1")  # it would read at one point what it writes at another
     if len(loads) > tuning.max_operands and len(values) == 1:
-        _part_operands(inliner, values[0], scalars)
+        _split_operands(inliner, values[0], scalars)
     vars(group)["scalars"] = scalars  # it need not walk again
     tensors = {number: next(iter(points.values())) for number, points in inliner.points.items()}
     return Fused(group, list(values), [b.value for b in loads], tensors, tuning, inliner)
 
 
-def _part_operands(inliner: Inliner, root: Value, scalars: Sequence[Val]) -> None:
+def _split_operands(inliner: Inliner, root: Value, scalars: Sequence[Val]) -> None:
     """R10: cuts the map below the root that loads most, of those that load few enough; where it is worth a buffer."""
     loads: dict[Val, frozenset[int]] = {}  # scalar -> the buffers below it
     for s in scalars:
@@ -399,7 +397,7 @@ def _check_uses(
     tensor: Mapping[Val, Value], values: Sequence[Value], own: set[Val], scalars: Sequence[Val], row: frozenset[str]
 ) -> None:
     """R2.  What a scalar is computed from is not computed again for axes that only its user has."""
-    expensive: set[Val] = set()  # with heavy mathematics in them, that of the group's outputs apart
+    expensive: set[Val] = set()  # with heavy mathematics in them, that of the group's outputs excepted
     slow: set[Val] = set()  # with quotients or roots in them
     for s in scalars:
         if s.op in SLOW or not slow.isdisjoint(s.args):

@@ -13,7 +13,7 @@ MOST_COUNTED = 4095  # vectors that a lane counts before its state takes them
 
 
 def is_narrow_sum(reduce: Val) -> bool:
-    """Is it a sum of float32, a few of which may be added in float32 before they go to the state in float64?"""
+    """True for a sum of float32, a few of which may be added in float32 before they go to the state in float64."""
     return bool(reduce.attr[0].name == "sum" and reduce.type == ("float32",))
 
 

@@ -82,7 +82,7 @@ BOUNDS: Mapping[str, Callable[..., Range]] = {
 
 def narrowed(group: Group) -> Group:
     """The group, its integers in fewer bits, if that gives vectors more lanes; else those that are divided, in 32."""
-    if not any(_widens(v) for v in group.scalars):
+    if not any(_is_widening(v) for v in group.scalars):
         return group
     ranges = _Ranges(group)
     if any(ranges.types.values()):
@@ -102,8 +102,8 @@ def _widest(group: Group) -> int:
     return max(ITEMSIZE[t] for t in types.union(*(kept_in_lanes(v) for v in group.scalars if v.op == "reduce")))
 
 
-def _widens(v: Val) -> bool:
-    """Is it a cast of integers, or truths, to longer integers of 32 or 64 bits?"""
+def _is_widening(v: Val) -> bool:
+    """True for a cast of integers, or truth values, to longer integers of 32 or 64 bits."""
     if v.op != "cast" or v.type not in INTEGERS or ITEMSIZE[v.type] <= 2:
         return False
     source = v.args[0].type

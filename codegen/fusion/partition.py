@@ -68,11 +68,11 @@ class Fusion:
     def plan(self) -> list[Fused]:
         """The groups, in an order in which each follows what it loads."""
         needed = self._needed()
-        asked = set(needed)
+        requested = set(needed)
         self._part(needed)
         self._cut_early(needed)
         self._form(needed)
-        self._free(needed, asked)
+        self._free(needed, requested)
         for _ in range(8):
             groups = self._merge(self._form(needed))
             homes = Counter(n for g in groups for n in g.expensive)
@@ -80,14 +80,14 @@ class Fusion:
             if not again:
                 break
             self._cut_twice(again, needed)
-        groups = self._without_unread(groups, asked)
+        groups = self._without_unread(groups, requested)
         for known in (self.formed, self.joined, self.group_needs):
-            known.clear()  # of groups whose walks ask this object: what is in no circle needs no collector
+            known.clear()  # of groups whose walks use this object: what is in no circle needs no collector
         for g in groups:
             g.inliner = None
         return groups
 
-    def _free(self, needed: dict[int, Value], asked: Collection[int]) -> None:
+    def _free(self, needed: dict[int, Value], requested: Collection[int]) -> None:
         """Takes the buffer of what was cut for something in it that has got one since, and is light now."""
         viewed, users = Counter(strip(self.graph.values[n]).number for n in self.leaves), defaultdict(list)
         for g in self.formed.values():
@@ -95,7 +95,7 @@ class Fusion:
                 users[w.number].append(g.values[0].number)
         for f in [*self.formed.values()]:
             v = f.values[0]
-            is_cut = self.cuts.get(v.number) in ("R1", "R2", "R3", "R8") and v.number not in asked
+            is_cut = self.cuts.get(v.number) in ("R1", "R2", "R3", "R8") and v.number not in requested
             is_alone = len(f.values) == 1 == viewed[v.number] and v.number not in self.pieces
             around = [v.number, *users[v.number]]
             if (
@@ -108,9 +108,9 @@ class Fusion:
             for number in around:
                 self.homes.subtract(self.formed.pop(number).expensive)
 
-    def _without_unread(self, groups: list[Fused], asked: set[int]) -> list[Fused]:
-        """The groups without outputs that R6 asked for, so that several groups load them, if these have been joined."""
-        read = asked.union(*({n.number, strip(n).number} for g in groups for n in self._group_needs(g)))
+    def _without_unread(self, groups: list[Fused], requested: set[int]) -> list[Fused]:
+        """The groups without outputs that R6 wanted, so that several groups load them, if these have been joined."""
+        read = requested.union(*({n.number, strip(n).number} for g in groups for n in self._group_needs(g)))
         for k, g in enumerate(groups):
             unread = {v.number for v in g.values if self.cuts.get(v.number) == "R6" and v.number not in read}
             rest = [v for v in g.values if v.number not in unread]
@@ -350,7 +350,7 @@ class Fusion:
         touched = _Touched(self.tuning.merge_max_steps)
         for g in _ordered(groups, self.inside):
             home, own = -1, g.values[0].number  # where the group went that g has joined
-            apart = order.apart(own)
+            separated = order.separated_from(own)
             for k in touched.candidates(g):
                 h = merged[k]
                 if h is None or not _fit(h, g, self.tuning) or not _rows_meet(h, g) or self._pools_meet(h, g):
@@ -359,7 +359,7 @@ class Fusion:
                 if (
                     order.distance(other, own) > self.tuning.merge_max_steps
                     or order.follows(other, own)
-                    or other in apart
+                    or other in separated
                 ):
                     continue
                 joined = self._join(h, g)
@@ -368,7 +368,7 @@ class Fusion:
                     if home >= 0:
                         merged[home] = None
                     g, home, own = joined, k, other
-                    apart = order.apart(own)
+                    separated = order.separated_from(own)
                     merged[k] = g
                     touched.add(k, g)
             if home < 0:

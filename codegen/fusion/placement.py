@@ -70,7 +70,8 @@ def place(roots: Sequence[Value], order: Sequence[Value], by_condition: bool = F
         return dict.fromkeys([v.number for v in order], ())
     context: dict[int, Context] = {}
     for v in roots:
-        context[v.number] = ()
+        if not v.loops:  # an integer that lengths of a round depend on belongs to the round
+            context[v.number] = ()
     for v in reversed(order):
         own = context.get(v.number, ())
         while own and own[-1][0] == FOR and own[-1][1] not in v.loops and not v.attrs.get("effect"):
@@ -120,8 +121,8 @@ def integer_values(graph: Graph, values: Iterable[Value]) -> list[Value]:
     return [graph.values[n] for n in sorted(named)]
 
 
-def _is_turned(v: Value) -> bool:
-    """Is it elementwise work with its axes exchanged, and nothing more?"""
+def _is_transposed(v: Value) -> bool:
+    """True for elementwise work with its axes exchanged, and nothing more."""
     while v.op == "move" and None not in v.attrs["map"] and len(v.attrs["map"]) == v.rank:
         v = v.operands[0]
         if v.op == "map":
@@ -150,10 +151,10 @@ def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
         for o, used_in in _uses(v, context[v.number]):
             if context[o.number] != used_in or v.traits.has_regions:
                 wanted[context[o.number]][o.number] = o
-    turned = [v.number for v in roots if _is_turned(v)]
+    transposed = [v.number for v in roots if _is_transposed(v)]
     fused = {}
     for c, inside in members.items():
-        fusion = Fusion(graph, list(wanted[c].values()), inside, [] if c else turned)
+        fusion = Fusion(graph, list(wanted[c].values()), inside, [] if c else transposed)
         fused[c] = fusion.plan(), fusion.cuts
     homes = {v.number for groups, _ in fused.values() for g in groups for v in g.values if v.op == "move"}
     regions = {c: Region(c, _steps(graph, fused[c][0], members[c], homes), fused[c][1], homes) for c in members}

@@ -142,7 +142,7 @@ def _chains(
             base, axes = origin(matrix)
             if matrix.rank != 2 or base.number in left_out or _source(base) is None or not _may_pay(graph, first, side):
                 continue
-            parts = _parted(graph, step.fused, first, side) if step.fused is not None else (None, None, ROWS)
+            parts = _split(graph, step.fused, first, side) if step.fused is not None else (None, None, ROWS)
             if parts is None:
                 continue
             fused, rest, axis = parts
@@ -234,7 +234,7 @@ def _products(
 
 
 # -- what of a group runs row by row -----------------------------------------------------------------------------------
-def _parted(graph: Graph, fused: Fused, first: Value, side: int) -> tuple[Fused, Fused | None, str] | None:
+def _split(graph: Graph, fused: Fused, first: Value, side: int) -> tuple[Fused, Fused | None, str] | None:
     """The part of a group that is computed row by row, the part that sums over rows, and the axis along the rows."""
     rows = 0 if side == 0 else first.rank - 1
     axis = axis_of(fused, first, rows)

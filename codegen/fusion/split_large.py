@@ -52,7 +52,7 @@ def pieces(
             continue  # its one group is formed once
         parts = -(-len(component) // t.piece_tensors)
         size = -(-len(component) // parts)
-        result += map(Piece, _parted(component, size, t.max_operands))
+        result += map(Piece, _split(component, size, t.max_operands))
     _choose_roots(result, users, wanted, t.recompute_max_operations)
     return result
 
@@ -75,7 +75,7 @@ def _in_order(inside: Sequence[Value], mine: Collection[int], needs: Needs) -> l
     return result
 
 
-def _parted(component: Sequence[Value], size: int, most: int) -> list[list[Value]]:
+def _split(component: Sequence[Value], size: int, most: int) -> list[list[Value]]:
     """Up to `size` values each, in order, that use up to `most` others (R10)."""
     parts: list[list[Value]] = [[]]
     own, others = set[int](), set[int]()

@@ -25,7 +25,7 @@ from tensordsl.codegen.gpu.schedule import plan as plan_gpu
 from tensordsl.codegen.gpu.transpose_operands import Transpose, transposes
 from tensordsl.codegen.program_ir.instructions import Check, LaunchPlan, LoadScalar, Program, walk_program
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, walk
-from tensordsl.codegen.target.tuning import Tuning
+from tensordsl.codegen.target.tuning import GpuTuning, Tuning
 
 Launched = tuple[str, int, int, tuple[int, ...]]  # kernel, grid, block, arguments
 
@@ -122,12 +122,13 @@ class GpuStep:
         return prod(self._shape(b, lengths)) * ITEMSIZE[b.type]
 
 
-def gpu_step(plan: LaunchPlan, fastmath: bool = False) -> GpuStep:
+def gpu_step(plan: LaunchPlan, fastmath: bool = False, tuning: GpuTuning | None = None) -> GpuStep:
     """The kernels of a plan (`fastmath`: see `gpu.fastmath`).  Raises ValueError for what GPUs lack."""
     kernels = plan_gpu(plan.group, plan.name, fastmath=fastmath)
     check_intrinsics(kernels.text)
     check_parameters(kernels.text)
-    return GpuStep(plan, kernels, transposes(plan.group, kernels, plan.operands, plan.n_inputs))
+    found = transposes(plan.group, kernels, plan.operands, plan.n_inputs, tuning or GpuTuning())
+    return GpuStep(plan, kernels, found)
 
 
 @record(eq=False)

@@ -17,8 +17,7 @@ from tensordsl.codegen.gpu.kernels import COLUMNS, ROWS
 from tensordsl.codegen.gpu.launch import Launch, Operand, contiguous
 from tensordsl.codegen.gpu.schedule import GpuPlan, plan
 from tensordsl.codegen.scalar_ir.builder import Builder, walk
-
-MIN_ELEMENTS, MIN_AXIS_ELEMENTS = 1 << 18, 32  # of an operand, and along both axes
+from tensordsl.codegen.target.tuning import GpuTuning
 
 
 @record(eq=False)
@@ -29,11 +28,14 @@ class Transpose:
     operand: int
     order: tuple[int, ...]
     copy: GpuPlan
+    tuning: GpuTuning
 
     def is_wanted(self, shape: Sequence[int], strides: Sequence[int]) -> bool:
         """Whether an operand of these lengths and strides (in elements) should be transposed first."""
         across, along = self.order[-2:]
-        is_large = prod(shape) >= MIN_ELEMENTS and min(shape[across], shape[along]) >= MIN_AXIS_ELEMENTS
+        t = self.tuning
+        is_large = prod(shape) >= t.transpose_min_elements
+        is_large &= min(shape[across], shape[along]) >= t.transpose_min_axis_elements
         return is_large and abs(strides[across]) != 1 and strides[along] == 1
 
     def launches(self, o: Operand, room: int, multiprocessors: int) -> tuple[list[Launch], Operand]:
@@ -49,7 +51,9 @@ class Transpose:
         return made, Operand(room, o.shape, tuple(steps[d] for d in range(len(o.shape))))
 
 
-def transposes(group: Group, kernels: GpuPlan, operands: Sequence[Buffer], n_inputs: int) -> tuple[Transpose, ...]:
+def transposes(
+    group: Group, kernels: GpuPlan, operands: Sequence[Buffer], n_inputs: int, tuning: GpuTuning
+) -> tuple[Transpose, ...]:
     """The inputs of a group that may have to be transposed, depending on a launch's strides."""
     first = kernels.kernels[0]
     lane, written = first.schedule.lane, {o.buffer.name for o in group.outs}
@@ -63,7 +67,8 @@ def transposes(group: Group, kernels: GpuPlan, operands: Sequence[Buffer], n_inp
         if is_plain and lane in entries[:-1] and b.name not in written:
             across, along = entries.index(lane), len(entries) - 1
             order = (*(d for d in range(along) if d != across), across, along)
-            found.append(Transpose(k, order, plan(_copy(b.type, len(entries)), f"{kernels.kernels[0].name}_turn{k}")))
+            copy = plan(_copy(b.type, len(entries)), f"{kernels.kernels[0].name}_turn{k}")
+            found.append(Transpose(k, order, copy, tuning))
     return tuple(found)
 
 

@@ -3,9 +3,9 @@
 Comes in   a `tensor_ir.graph.Value`, whose operands have been rewritten already, and the pass's `context.Context`.
 Goes out   the value that takes its place, or None: `Callable[[Context, Value], Value | None]`.  The driver
            (`compiler.pipeline`) rewrites all values with one pass, operands first, and verifies the result.
-Order      `compiler.pipeline.PIPELINE`, where each pass stands with the reason for its place.  Four functions work on
-           a whole function instead: `fold_gemm.finish_products`, `complex_moves.move_numbers`,
-           `narrow_indices.narrow_positions` and, for NanGuardMode, `nan_guard.guard`.
+Order      `compiler.pipeline.PIPELINE`, where each pass stands with the reason for its place, and `FINISH`, three walks
+           over a whole function behind them: `fold_gemm.finish_products`, `complex_moves.move_numbers`,
+           `narrow_indices.narrow_positions`.  For NanGuardMode `nan_guard.guard` comes last.
 Uses       `tensor_ir`; rows of `tensordsl.ops` to make new operations.
 Used by    `compiler.pipeline` alone, but for a few functions that `fusion` and `bufferise` use.
 Begin with `patterns` and `rules`: an equation is a line of the user's own expressions.  Then `fold_constants` and

@@ -17,9 +17,7 @@ class TaskTuning:
     """Launches that are cut into tasks (`loops.parallel`, `loops.parallel_rows`), and polls for signals."""
 
     parallel_min_ns: int = 60_000  # of estimated work from which threads are wanted, and there are two tasks (peers)
-    independent_min_ns: int = (
-        16_000  # where each point or row is computed by itself, however many tasks there are (peers)
-    )
+    independent_min_ns: int = 16_000  # where each point or row is computed by itself (peers)
     wake_min_ns: int = 150_000  # from which sleeping threads are woken (peers: the threads' latency)
     small_task_ns: int = 8_000  # of independent tasks, of which there are `small_tasks` before they have their share
     small_tasks: int = 4
@@ -45,9 +43,7 @@ class MemoryTuning:
     alternate_min_share: int = 12  # of the cache an operand has a twelfth at least, or no direction of its own
     mixed_read_period: int = 16  # launches, one of which reads the other thread's tasks as well; a power of two
     stream_min_points: int = 1 << 18  # from which results may exceed the caches (L2)
-    stream_min_operand_ratio: int = (
-        3  # bytes of operands for one of results, where these alone would fit a cache (peers)
-    )
+    stream_min_operand_ratio: int = 3  # bytes of operands for one of results that would fit a cache (peers)
     stream_block_bytes: int = 512  # of a result, computed into scratch and copied (peers)
     stream_row_min_elements: int = 256
     align_min_rows: int = 16  # that read a broadcast operand (peers)
@@ -55,9 +51,7 @@ class MemoryTuning:
     align_min_read_bytes: int = 1 << 16  # of all that is read of it
     same_set_bytes: int = 4096  # rows so far from each other share the sets of a first-level cache (L1)
     ways: int = 8  # of such a set; and rows at once of several operands that memory has (L1)
-    prefetch_operand_min_bytes: int = (
-        1 << 19
-    )  # up to which a second-level cache keeps an operand from call to call (L2)
+    prefetch_operand_min_bytes: int = 1 << 19  # up to which an operand stays cached from call to call (L2)
     unrolled_rows: int = 8  # that kernels do at once, at most (registers)
 
 

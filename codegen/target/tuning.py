@@ -169,9 +169,7 @@ class FusionTuning:
     max_reductions_looked_at: int = 8  # before a region counts as one of many (compile)
     piece_tensors: int = 150  # of a component that is cut (compile)
     recompute_max_operations: int = 3  # light ones, of what both sides of such a cut compute (compile)
-    scatter_max_ns_per_1000: int = (
-        8000  # of a group that adds at positions: more is worth threads, which it has not (corners)
-    )
+    scatter_max_ns_per_1000: int = 8000  # of a group that adds at positions, on one thread (corners)
     scatter_max_steps_searched: int = 1000  # (compile)
 
 
@@ -194,9 +192,7 @@ class BlockingTuning:
     hidden_max_blocks: int = 8  # each thread has about as many
     hidden_min_rows: int = 256  # of a block, if fewer would be more blocks
     hidden_max_packed_ratio: int = 3  # bytes of right operands, which each block packs again, for one of the block
-    batch_block_bytes: int = (
-        1 << 19
-    )  # of what only the run reads, of the matrices that go through its steps together (L2)
+    batch_block_bytes: int = 1 << 19  # of what only the run reads, of the matrices of a block (L2)
     batch_max_matrix_bytes: int = 1 << 20  # more does not stay in the cache (L2)
     batch_min_matrices: int = 8  # so that threads have enough of them
 
@@ -212,9 +208,7 @@ class ScheduleTuning:
     sum_block_elements: int = 4096  # columns of sums in one pass, whose states fill a part of the cache (L1)
     reread_block_elements: int = 256  # columns that several passes read, a strip of them (L2)
     min_block_bytes: int = 4096  # of each operand of what reduces nothing
-    max_short_axis_elements: int = (
-        27  # lanes run along such an axis only if there is no other, next to reductions (corners)
-    )
+    max_short_axis_elements: int = 27  # next to reductions lanes run along another axis, if there is one (corners)
     axis_weight_per_rank: int = 16  # results of few axes do not outweigh what they are computed from
     max_taken_lanes: int = 16  # of rows at indices: what is shorter than a vector goes element by element (corners)
     shared_max_operations: int = 4  # beside which it pays to load operands once for several rows (corners)
@@ -280,9 +274,7 @@ class LoopTuning:
     shared_kernel_rows: int = 64  # if several read them in turn, or rows keep more than `max_row_state_bytes`
     max_row_state_bytes: int = 64
     stencil_row_bytes: int = 1024  # of rows that stay rows, where kernels do several of them together
-    small_launch: int = (
-        60_000  # points, and ns of work: below there are no tasks, and no result outgrows caches (peers)
-    )
+    small_launch: int = 60_000  # points, and ns: less has no tasks, and its results stay in caches (peers)
     packed_elements: int = 1 << 11  # of rows packed together, but for transposed ones (L1)
     wide_elements: int = 1024  # of several short rows as one
     wide_max_columns: int = 255
@@ -356,7 +348,6 @@ class CallTuning:
     gemm_short_row_bytes: int = 1 << 10  # of a row that panels do not part
     host_block_lines: int = 500  # (compile)
     slots_cleared_singly: int = 8
-    literal_max_bytes: int = 1 << 13  # of a constant that is part of the program's text
     usual_stack_bytes: int = 3 << 12  # that every thread has left
     common_plan_max_values: int = 8  # of a group that the library may have a plan of
 
@@ -384,6 +375,14 @@ class PassTuning:
 
 
 @record
+class GpuTuning:
+    """Kernels of devices (`codegen.gpu`), as far as thresholds are handed down there."""
+
+    transpose_min_elements: int = 1 << 18  # of an operand that is transposed before its launch
+    transpose_min_axis_elements: int = 32  # along both axes
+
+
+@record
 class Tuning:
     """All of them, of one machine; `off`, `forced`: names of `compiler.optimisations`."""
 
@@ -403,6 +402,7 @@ class Tuning:
     axes: AxisTuning = AxisTuning()
     calls: CallTuning = CallTuning()
     passes: PassTuning = PassTuning()
+    gpu: GpuTuning = GpuTuning()
     tasks: TaskTuning = TaskTuning()
     memory: MemoryTuning = MemoryTuning()
     pack: PackTuning = PackTuning()

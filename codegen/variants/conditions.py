@@ -68,8 +68,8 @@ def prefers_other_lanes(b: Builder, group: Group, usual: Schedule, other: Schedu
     entry where that can be."""
     bounds = _bounds(group, usual, b.tuning)
     together = bool(bounds) and has_segmented_rows(group, usual, b.tuning)
-    apart = _rows_apart(b, group, usual, refs) if together else []
-    bounds = bounds if apart or not together else []
+    gaps = _rows_apart(b, group, usual, refs) if together else []
+    bounds = bounds if gaps or not together else []
     few = _few_rows(group, usual, other, b.tuning)
     reasons = [_adjacent(b, group, usual, other, a, refs, few) for a in _exchanged(group, other)]
     if bounds and not _is_short_row(group, other, other.lane, b.tuning.variants):
@@ -78,7 +78,7 @@ def prefers_other_lanes(b: Builder, group: Group, usual: Schedule, other: Schedu
         if is_placed and not few:
             long, fewer = _beside_positions(group, usual, other, b.tuning.variants)
         some = _long_or_few(b, long, fewer)
-        reasons.append(b.joined("min", [_all(b, bounds, apart), some]))
+        reasons.append(b.joined("min", [_all(b, bounds, gaps), some]))
     return _any(b, reasons)
 
 
@@ -220,16 +220,16 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     conditions = [("ge", there, least)]
     if other and other.lane in group.parallel:
         conditions.append(("lt", group.extents[other.lane], 2 * other.width[0]))
-    apart = _gaps(b, group, refs) if usual.unroll_jam else []
-    if apart is None:
+    gaps = _gaps(b, group, refs) if usual.unroll_jam else []
+    if gaps is None:
         return None
-    needed = [_all(b, conditions, apart), _other_axes_short(b, group, usual, across)]
+    needed = [_all(b, conditions, gaps), _other_axes_short(b, group, usual, across)]
     if least < enough:  # few, each shorter than a vector
         most = across.width[0] if len(group.parallel) < len(group.extents) else across.width[0] // 2
         needed.append(b.joined("max", [b.compared(("ge", there, enough)), b.compared(("lt", here, most))]))
     reasons = [b.joined("min", needed)]
     if group.parallel[-1] == usual.lane and _becomes_vectors(group, usual, across, b.tuning):
-        reasons.append(_all(b, _few_but_merged(b, group, usual, across), apart))
+        reasons.append(_all(b, _few_but_merged(b, group, usual, across), gaps))
     return b.joined("max", reasons)
 
 
@@ -269,7 +269,7 @@ def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedul
     others = t.max_crossed_parted_elements if has_separate_rows(group, usual.lane) else t.max_crossed_row_elements
     limit = min(half // size, (t.max_mixed_row_elements if len(group.extents) == 3 else half) if mixed else others)
     # A vector of which a part is wasted costs as much as all of it.
-    short = max(b.tuning.schedule.max_short_axis_elements, padded * _is_heavy(group, usual))
+    short = max(b.tuning.schedule.max_short_axis_elements, padded * _is_expensive(group, usual))
     most = max(padded, t.max_taken_row_elements) if _has_rows_at_indices(group, usual) else padded if mixed else short
     lane = _bounds(group, usual, b.tuning) if _stores_rows(group, usual) else [("le", here, most)]
     reasons = [b.compared(("le", _rest(b, group, across, limit), limit), *lane)]
@@ -515,8 +515,8 @@ def is_cached_total(b: Builder, group: Group) -> str:
 
 def is_uncached_total(b: Builder, group: Group) -> str | None:
     """Whether that waits for memory, on a processor that does not look far ahead; of what the library has."""
-    asks = b.tuning.machine.prefers_halves and is_sum_of_products(group)
-    return _has_points(b, group, ("ge", _max_cached_points(group, b.tuning))) if asks else None
+    prefetches = b.tuning.machine.prefers_halves and is_sum_of_products(group)
+    return _has_points(b, group, ("ge", _max_cached_points(group, b.tuning))) if prefetches else None
 
 
 def _max_cached_points(group: Group, tuning: Tuning) -> int:
@@ -565,15 +565,15 @@ def _bounds(group: Group, usual: Schedule, tuning: Tuning) -> list[Condition]:
     return [("le", here, most), *(("ne", here, n) for n in whole)]
 
 
-def _is_heavy(group: Group, usual: Schedule) -> bool:
-    """Does each element of a row take a expensive function?"""
+def _is_expensive(group: Group, usual: Schedule) -> bool:
+    """True if each element of a row takes an expensive function."""
     return any(is_function(v) and usual.lane in v.axes for v in group.scalars)
 
 
 def _short_row(group: Group, usual: Schedule, t: VariantTuning) -> tuple[int, list[int]]:
     """Elements of a row for which lanes along it are worse, at most; shorter ones for which they are better."""
     width = usual.width[0]
-    is_heavy = _is_heavy(group, usual)
+    is_heavy = _is_expensive(group, usual)
     whole: list[int] = []
     if usual.lane in group.parallel:
         most = width - 1

@@ -23,7 +23,7 @@ TRUTH: Range = (0, 1)
 
 
 def predicted_plans(program: Program, shapes: Sequence[Sequence[int]], t: VariantTuning) -> set[int]:
-    """The plans that the program's Requires will ask for; shapes: those of the shared variables."""
+    """The plans that the program's Requires need; shapes: those of the shared variables."""
     requires = [k for k, i in enumerate(program.code) if isinstance(i, p.Require)]
     known: dict[Name, Range] = {}
     literals: set[Name] = set()
@@ -90,7 +90,7 @@ def _compared(i: p.Compare, known: Mapping[Name, Range], is_literal: bool, huge:
     if (low, high) == LENGTH and i.op == "gt" and is_literal and least >= huge:
         return 0, 0
     above, below = low > most, high < least
-    apart, equal = above or below, low == high == least == most
-    yes = {"gt": above, "lt": below, "ge": low >= most, "le": high <= least, "ne": apart, "eq": equal}[i.op]
-    no = {"gt": high <= least, "lt": low >= most, "ge": below, "le": above, "ne": equal, "eq": apart}[i.op]
+    differ, equal = above or below, low == high == least == most
+    yes = {"gt": above, "lt": below, "ge": low >= most, "le": high <= least, "ne": differ, "eq": equal}[i.op]
+    no = {"gt": high <= least, "lt": low >= most, "ge": below, "le": above, "ne": equal, "eq": differ}[i.op]
     return (1, 1) if yes else (0, 0) if no else TRUTH

@@ -44,6 +44,10 @@ class Site:
     def usual(self) -> Schedule:
         return self.planned.usual
 
+    @property
+    def is_total(self) -> bool:
+        return self.is_whole and not (self.group.parallel or self.group.scatters)
+
     @kept
     def long_rows(self) -> Condition:
         return is_long(self.b, self.group, self.usual)
@@ -108,16 +112,14 @@ VARIANTS = (
     ),
     Variant(
         "line_alignment",
-        lambda s: _some(line_aligned_total(s.group, s.usual, s.b.tuning) if s.is_whole else None),
+        lambda s: _some(line_aligned_total(s.group, s.usual, s.b.tuning) if s.is_total else None),
         lambda s, _: is_cached_total(s.b, s.group),
         when="a sum over all axes of what a cache has, but not the first one",
         cost="no load straddles two lines; two masked vectors a chunk",
     ),
     Variant(
         "prefetch",
-        lambda s: _some(
-            replace(s.usual, prefetch=True) if s.is_whole and line_aligned_total(s.group, s.usual, s.b.tuning) else None
-        ),
+        lambda s: _some(replace(s.usual, prefetch=True) if s.is_total else None),
         lambda s, _: is_uncached_total(s.b, s.group),
         when="a sum over all axes of what no cache has, on processors that look not far ahead",
         cost="one instruction a line",

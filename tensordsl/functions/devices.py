@@ -13,7 +13,7 @@ import numpy as np
 from tensordsl.base.config import config
 from tensordsl.functions.device_calls import STEPS, compiled_text, kernel_target
 from tensordsl.functions.link import Function, explained, site_of, with_methods
-from tensordsl.functions.native import program_key
+from tensordsl.functions.native import program_key, tuning_of
 from tensordsl.graph.types import COMPLEX, DTYPES
 from tensordsl.graph.variables import unwatched
 from tensordsl.runtime.device.array import DeviceArray, from_cuda_array, from_dlpack, to_device
@@ -161,16 +161,19 @@ def _compile(
     from tensordsl.codegen.gpu import program as gpu_program  # late: the compiler
     from tensordsl.codegen.gpu import serialise
     from tensordsl.codegen.gpu.kernels import module_text
+    from tensordsl.codegen.target.tuning import Tuning
 
+    tuning = tuning_of(mode) or Tuning.here()
     lowered, program, trace = pipeline.make_program(
-        spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, spec.form == "one", mode, device=True
-    )
+        spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, spec.form == "one", mode, device=True,
+        tuning=tuning,
+    )  # fmt: skip
     steps: list[Any] = []
     kernels: list[Any] = []
     refused = []
     for plan in program.plans:
         try:
-            step, kernel = gpu_program.gpu_step(plan, config.fastmath), None
+            step, kernel = gpu_program.gpu_step(plan, config.fastmath, tuning.gpu), None
         except ValueError as error:
             step, kernel = None, _host_kernel(plan)
             refused.append(f"{plan.group.name}: {error}")

@@ -9,7 +9,7 @@ from tensordsl.codegen.compiler.optimisations import LEVELS, Optimisation, optim
 
 TITLES = {
     "tensor": "Tensor passes, in the order in which they run",
-    "group": "Group transforms: what one loop nest computes",
+    "group": "Group transforms, in the order in which they run: what one loop nest computes",
     "program": "Program techniques: storage, and the variants of launches",
     "kernel": "Kernel techniques",
     "library": "Techniques of the library, which a process has one of: switched by TENSORDSL_FLAGS alone",

@@ -8,7 +8,7 @@ Why       each row is a stream of its own, more than hardware prefetchers follow
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import PREFETCH_NEXT, WHOLE_ROW, Context, Header
+from tensordsl.codegen.abi.descriptor import FULL_ROW, PREFETCH_NEXT, Context, Header
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
 from tensordsl.codegen.target.tuning import Tuning
 
@@ -34,7 +34,7 @@ def _column_rows_per_call(t: Tuning) -> str:
     rows = c.choose(c.any(c.ne(same, 0), several), few, c.get("%rows", 0))
     once = c.all(exceeds, c.le(c.get(words, Header.COLUMN_READS), 1))
     c.put(c.choose(once, c.min(rows, t.caches.max_rows_per_batch), rows), "%rows", 0)
-    c.put(c.choose(exceeds, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%flags", 0)
+    c.put(c.choose(exceeds, FULL_ROW | PREFETCH_NEXT, FULL_ROW), "%flags", 0)
     return c.end()
 
 

@@ -11,6 +11,7 @@ from tensordsl.codegen.abi.descriptor import (
     ANY_LENGTH,
     FINISHES_ROWS,
     FLAG,
+    FULL_ROW,
     HAS_PACKED_ROWS,
     INTEGER,
     INTERNAL,
@@ -24,7 +25,6 @@ from tensordsl.codegen.abi.descriptor import (
     TAKES_SHORT_ROWS,
     USES_NO_SCRATCH,
     VECTOR,
-    WHOLE_ROW,
     WIDENS_ROWS,
     WRITE,
     Area,
@@ -141,7 +141,7 @@ def _rows() -> str:
     with c.when(c.ne(c.context(Context.IS_WIDE), 0)):
         c.call("void", "@wide_rows", "ptr %cx", f"ptr {c.word(words, RowsCode.WORDS)}", f"i64 {axis}")
         c.ret("i64", end)
-    together = c.cell(1), c.cell(WHOLE_ROW)
+    together = c.cell(1), c.cell(FULL_ROW)
     c.call("void", "@rows_per_call", "ptr %cx", f"ptr {words}", *(f"ptr {cell}" for cell in together))
     size, row_index = (c.get(cell, 0) for cell in together)
     with c.when(c.gt(extent, size)):

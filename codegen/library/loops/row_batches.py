@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 from tensordsl.codegen.abi.descriptor import (
     ANY_LENGTH,
+    FULL_ROW,
     MAX_COLUMN_ROWS,
     PREFETCH_NEXT,
     RECOMPUTES_IN_KERNEL,
     TAKES_SHORT_ROWS,
     USES_NO_SCRATCH,
-    WHOLE_ROW,
     BlocksCode,
     CallCode,
     Context,
@@ -51,7 +51,7 @@ def _rows_per_call(t: Tuning) -> str:
     fitting = c.choose(c.gt(fitting, t.memory.unrolled_rows), c.and_(fitting, -t.memory.unrolled_rows), fitting)
     rows = c.min(most, c.choose(c.eq(budget, 0), most, fitting))
     c.put(rows, "%rows", 0)
-    c.put(c.choose(ahead, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%flags", 0)
+    c.put(c.choose(ahead, FULL_ROW | PREFETCH_NEXT, FULL_ROW), "%flags", 0)
     with c.when(c.all(c.eq(most, MAX_COLUMN_ROWS), c.gt(extent, rows))):
         c.call("void", "@column_rows_per_call", "ptr %cx", f"i64 {axis}", "ptr %rows", "ptr %flags")
     return c.end()
@@ -161,7 +161,7 @@ def _row_batches() -> str:
         put_position(c, positions, "%axis", loop.index)
         left = c.sub("%extent", loop.index)
         rows, behind = c.min(left, "%size"), c.le(left, "%size")
-        flags = c.choose(behind, c.and_("%flags", WHOLE_ROW), "%flags")
+        flags = c.choose(behind, c.and_("%flags", FULL_ROW), "%flags")
         c.call("void", "@row_batch", code, f"i64 {rows}", f"i64 {flags}")
         poll_each(c, loop.values[0], 8)
         loop.next = [c.add(loop.values[0], 1)]

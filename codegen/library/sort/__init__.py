@@ -15,6 +15,6 @@ How        `driver` copies a line to `keys` (integers of the same order), sorts 
 Uses       `library.parallel`, `library.lines`, `llvm`.
 Used by    programs, by `LibraryCall` instructions; `bufferise.library_calls` gives the scratch that `driver` wants.
 Begin with the docstring of `driver`, then `networks`.
-To add     a method: a module with its text and the condition in `driver`; tests/runtime/test_library_steps.py compares
-           every dtype with NumPy.
+To add     a method: a module with its text and the condition in `driver`; test_scan_sort_nonzero.py compares every
+           dtype with NumPy.
 """

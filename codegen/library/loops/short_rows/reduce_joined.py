@@ -8,7 +8,7 @@ Why       copied one behind the other, all rows together leave one partial vecto
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import VECTOR, WHOLE_ROW, BlocksCode, CallCode, Context, Header, Operand
+from tensordsl.codegen.abi.descriptor import FULL_ROW, VECTOR, BlocksCode, CallCode, Context, Header, Operand
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
 from tensordsl.codegen.target.tuning import Tuning
 
@@ -91,11 +91,11 @@ def _joined_rows(t: Tuning) -> str:
         given = "ptr %cx", "ptr %blocks", f"ptr {pointers}", "i64 %axis", f"i64 {row.index}", f"i64 {some}"
         c.call("void", "@copy_joined_rows", *given)
         with c.when(c.gt(whole, 0)):
-            c.call("void", kernel, f"ptr {pointers}", f"i64 {whole}", f"i64 {width}", "i64 1", f"i64 {WHOLE_ROW}")
+            c.call("void", kernel, f"ptr {pointers}", f"i64 {whole}", f"i64 {width}", "i64 1", f"i64 {FULL_ROW}")
         with c.when(c.gt(left, 0)):
             with c.loop(external) as loop:
                 entry = c.operand(call, loop.index)
                 step = c.choose(c.is_kind(entry, VECTOR), c.mul(whole, c.get(entry, Operand.ELEMENT_BYTES)), 0)
                 c.put(c.gep(c.get(pointers, loop.index, "ptr"), step), pointers, loop.index, "ptr")
-            c.call("void", kernel, f"ptr {pointers}", f"i64 {width}", f"i64 {left}", "i64 1", f"i64 {WHOLE_ROW}")
+            c.call("void", kernel, f"ptr {pointers}", f"i64 {width}", f"i64 {left}", "i64 1", f"i64 {FULL_ROW}")
     return c.end("i1", "true")

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from tensordsl.codegen.abi.descriptor import (
     FINISHES_ROWS,
+    FULL_ROW,
     VECTOR,
-    WHOLE_ROW,
     WRITE,
     BlocksCode,
     CallCode,
@@ -102,7 +102,7 @@ def _shared_row_blocks(t: Tuning) -> str:
     in_parts = c.all(c.gt(extent, most), c.lt(pitch, t.short_rows.shared_short_row_bytes), many)
     with c.when(c.any(c.eq(pitch, 0), c.gt(pitch, t.short_rows.shared_max_row_bytes), in_parts)):
         c.ret("i1", "false")
-    size, position = c.cell(1), c.cell(WHOLE_ROW)
+    size, position = c.cell(1), c.cell(FULL_ROW)
     c.call("void", "@rows_per_call", "ptr %cx", f"ptr {body}", f"ptr {size}", f"ptr {position}")
     most = c.min(most, extent)
     room = c.op(f"alloca i8, i64 {c.mul(pitch, most)}, align {CACHE_LINE_BYTES}")
@@ -166,7 +166,7 @@ def _row_block() -> str:
     c.put(c.add(first, "%row"), origin, 0)
     with c.loop("%positions") as loop:
         put_position(c, positions, "%axis", c.add(loop.index, "%position"))
-        c.call("void", "@row_batches", *passed([*CODE_PARAMS, "i64 rows", "i64 size", "i64 some"]), f"i64 {WHOLE_ROW}")
+        c.call("void", "@row_batches", *passed([*CODE_PARAMS, "i64 rows", "i64 size", "i64 some"]), f"i64 {FULL_ROW}")
         advance(c, "%axis", "1")
     c.put(first, origin, 0)
     return c.end()

@@ -1,0 +1,214 @@
+"""Every optimisation by its entry: results are the same with it, without it and forced, and its switch changes the code.
+
+A new entry is tested by being in the table, on all programs; `REACHED_BY` names those that reach an older one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from optimised_programs import PROGRAMS, results
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.base.config import config
+from tensordsl.codegen.abi.layouts import LIBRARY
+from tensordsl.codegen.compiler.modules import late_kernels, module_text
+from tensordsl.codegen.compiler.optimisations import LEVELS, ROWS, Optimisation, optimisations, switches
+from tensordsl.codegen.target.tuning import Tuning
+from tensordsl.codegen.variants.selection import VARIANTS
+from tensordsl.functions import native
+from tensordsl.signature.modes import FAST_COMPILE, FAST_RUN, Mode
+
+ROOT = Path(__file__).resolve().parents[3]
+SWITCHED = [row for row in optimisations().values() if not row.is_required]
+TOLERANCE = {"float32": 2e-5, "float64": 1e-12, "complex128": 1e-12}  # of the largest element: another order, rounding
+# What is left out in both functions that are compared: what would do the same.
+BESIDE = {"simplify": ("stabilise",)}
+BY_PROGRAM = {
+    "sums": "long_rows",
+    "row_sums": "half_registers long_rows short_rows_in_lanes",
+    "softmax_of_rows": "stabilise divide_once row_by_row other_lanes",
+    "softmax_of_columns": "stored_values segmented_reductions prefetch other_lanes",
+    "standardised": "fusion segmented_reductions prefetch",
+    "totals": "line_alignment",
+    "distances": "short_rows_in_lanes lanes_across_rows long_rows line_alignment",
+    "stacks": "lanes_across_rows stored_values",
+    "pools": "unroll_pools unroll_axes strided_operands",
+    "labels": "fusion collapse_axes sink_gathers",
+    "sums_of_sums": "merge_reductions part_totals precompiled_kernels",
+    "ten_sums": "add_sums",
+    "long_vectors": "streaming_stores half_registers",
+    "strided": "strided_operands predicted_variants",
+    "joined_columns": "interleaved_outputs",
+    "permuted": "output_order predicted_variants compact_reductions",
+    "stencil": "sum_around stencil_rows",
+    "periodic": "share_rolls",
+    "ring": "part_at_rolls",
+    "repeated": "raise_merges unroll_axes",
+    "formulas": "fusion fold_constants simplify stabilise sink_slices",
+    "small_integers": "narrow_integers row_by_row",
+    "complex_numbers": "move_numbers",
+    "joins": "compute_in_place",
+    "rows_at_indices": "vectorised_rows",
+    "counts": "fuse_scatters narrow_positions",
+    "orders": "part_of_order ranks",
+    "written_parts": "scatter_to_choice sum_by_slices add_to_given",
+    "state": "merge_writes in_place_updates",
+    "linear_model": "row_blocking in_place_updates fold_products finish_products",
+    "attention": "batch_blocking",
+    "products": "gemm_epilogues fold_products finish_products",
+    "branches": "hoist_from_branches",
+}
+REACHED_BY: Mapping[str, Sequence[str]] = {
+    name: [program for program, names in BY_PROGRAM.items() if name in names.split()]
+    for name in " ".join(BY_PROGRAM.values()).split()
+}
+REGISTER_BYTES = {"line_alignment": 64, "half_registers": 64}  # of machines that use them
+
+
+def digest(f: Any, mode: Any) -> str:
+    """Of all code that a function may run, late kernels too."""
+    executable = native.compile_spec(f.spec, mode).executable
+    late = module_text(late_kernels([part for part in executable.late if part])).encode()
+    parts = executable.kernels, executable.program, *executable.constants, late, str(executable.meta["late"]).encode()
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+@cache
+def usual(name: str, beside: Sequence[str] = ()) -> tuple[str, list[Any]]:
+    mode = FAST_RUN.excluding(*beside)
+    f, found = results(PROGRAMS[name], mode)
+    return digest(f, mode), found
+
+
+def check(row: Optimisation, found: Sequence[Any], wanted: Sequence[Any], what: str) -> None:
+    for got, want in zip(found, wanted, strict=True):
+        assert got.dtype == want.dtype
+        if not row.changes:
+            np.testing.assert_array_equal(got, want, err_msg=what)
+            assert got.strides == want.strides, what
+            continue
+        largest = np.max(np.abs(want[np.isfinite(want)]), initial=1)
+        tolerance = TOLERANCE.get(str(got.dtype), 0) * largest
+        np.testing.assert_allclose(got, want, rtol=0, atol=tolerance, err_msg=what)
+
+
+@pytest.mark.parametrize("row", [row for row in SWITCHED if row.level != "library"], ids=lambda row: row.name)
+def test_results_are_the_same_with_it_without_it_and_forced(row: Optimisation) -> None:
+    beside = BESIDE.get(row.name, ())
+    modes = {"off": FAST_RUN.excluding(row.name, *beside)}
+    if row.is_forcible:
+        modes["forced"] = FAST_RUN.forcing(row.name)
+    changed = dict.fromkeys(modes, 0)
+    for name in REACHED_BY.get(row.name, PROGRAMS):
+        code, wanted = usual(name, beside)
+        for what, mode in modes.items():
+            f, found = results(PROGRAMS[name], mode)
+            check(row, found, wanted, f"{name}, {row.name} {what}")
+            changed[what] += digest(f, mode) != code
+    if Tuning.here().machine.vector_bytes >= REGISTER_BYTES.get(row.name, 0):
+        assert changed["off"], f"no program here reaches {row.name}"
+
+
+@pytest.mark.parametrize("flag", ["optimizer_excluding", "optimizer_forcing"])
+def test_results_are_the_same_with_other_libraries(flag: str, tmp_path: Path) -> None:
+    """Each technique by itself: `test_techniques`."""
+    rows = [row for row in ROWS.values() if row.level == "library" and (row.is_forcible or "excluding" in flag)]
+    found = tmp_path / "found"
+    flags = f"compiledir={config.compiledir},{flag}={':'.join(row.name for row in rows)}"
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "TENSORDSL_FLAGS": flags, "PYTHONPATH": paths}
+    script = Path(__file__).with_name("optimised_programs.py")
+    subprocess.run([sys.executable, str(script), str(found), *PROGRAMS], env=environment, check=True)
+    any_order = replace(rows[0], changes="the order of additions")
+    for name, got in zip(PROGRAMS, pickle.loads(found.read_bytes()), strict=True):
+        check(any_order, got, usual(name)[1], f"{name}, {flags}")
+
+
+def test_the_library_is_not_switched_while_it_is_in_use() -> None:
+    usual("ring")
+    with pytest.raises(ValueError, match="'row_batches' is the library's, which a process has one of: TENSORDSL_FLAGS"):
+        FAST_RUN.excluding("row_batches")
+    x = T.dvector()
+    with (
+        config.change_flags(optimizer_excluding="row_batches"),
+        pytest.raises(ValueError, match="row_batches.*: optimisations of the library, which is in use"),
+    ):
+        tensordsl.function([x], x + 1)
+
+
+# -- the table, and how it is switched ---------------------------------------------------------------------------------
+def test_entries_say_what_when_why_and_where() -> None:
+    for row in optimisations().values():
+        assert row.level in LEVELS and row.what and row.applies_when and row.why
+        assert (ROOT / row.file).is_file(), f"{row.name}: {row.file}"
+        for test in row.tests:
+            assert [*(ROOT / "tests").rglob(f"{test}.py")], f"{row.name}: {test}"
+        assert bool(row.objects) == (row.level == "library"), row.name
+        assert {*row.objects} <= {name.partition("_")[0] for name in LIBRARY}, row.name
+
+
+def test_variants_are_entries() -> None:
+    for variant in VARIANTS:
+        assert ROWS[variant.name].is_forcible or not variant.is_forcible
+        assert variant.when and variant.cost
+
+
+@pytest.mark.parametrize("switch", [Mode.excluding, Mode.including, Mode.forcing])
+def test_wrong_names_are_refused_with_near_ones(switch: Any) -> None:
+    with pytest.raises(ValueError, match="there is no optimisation 'line_aligment'; did you mean 'line_alignment'"):
+        switch(FAST_RUN, "line_aligment")
+
+
+def test_theano_names_have_no_effect() -> None:
+    mode = FAST_RUN.excluding("inplace", "local_elemwise_fusion", "stabilise")
+    assert mode.excluded == {"inplace", "local_elemwise_fusion", "stabilise"}
+    with pytest.raises(ValueError, match="there is no optimisation 'inplace'"):
+        FAST_RUN.forcing("inplace")
+
+
+def test_what_cannot_be_forced_says_what_can() -> None:
+    with pytest.raises(ValueError, match="'stabilise' cannot be forced; those that can: .*row_by_row"):
+        FAST_RUN.forcing("stabilise")
+
+
+def test_the_last_word_counts() -> None:
+    mode = FAST_RUN.forcing("row_by_row").excluding("row_by_row")
+    assert (mode.excluded, mode.forced) == ({"row_by_row"}, frozenset())
+    mode = mode.forcing("row_by_row")
+    assert (mode.excluded, mode.forced) == (frozenset(), {"row_by_row"})
+    assert FAST_RUN.excluding("simplify").including("simplify").included == {"simplify"}
+
+
+def test_flags_switch_for_all_modes_but_those_that_say_otherwise() -> None:
+    with config.change_flags(optimizer_excluding="simplify: row_by_row", optimizer_forcing="long_rows"):
+        assert switches().excluded == switches(FAST_COMPILE).excluded == {"simplify", "row_by_row"}
+        assert switches(FAST_RUN.including("simplify")).excluded == {"row_by_row"}
+        assert switches(FAST_RUN.forcing("row_by_row")).excluded == {"simplify"}
+        assert switches(FAST_RUN.excluding("long_rows")).forced == frozenset()
+        assert switches().text == "row_by_row:simplify;;long_rows"
+    assert switches().text == ""
+    with (
+        config.change_flags(optimizer_excluding="prefetsh"),
+        pytest.raises(ValueError, match="did you mean 'prefetch'"),
+    ):
+        switches()
+
+
+def test_all_are_printed() -> None:
+    command = [sys.executable, "-m", "tensordsl.passes"]
+    text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for row in optimisations().values():
+        assert f"  {row.name}" in text
