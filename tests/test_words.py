@@ -53,9 +53,7 @@ DOCSTRINGS = {
     r"ways?": NAMES["way ways"],
 }
 # Rooms whose words are still to be replaced.  The list only shrinks.
-STILL_ALLOWED = frozenset("cpu fusion target variants".split())
-# Names that the outside world gives: attributes of protocols, and mathematics' terms.
-GIVEN = frozenset({"__own__"})
+STILL_ALLOWED = frozenset[str]()
 
 
 def room(path: Path) -> str:

@@ -40,7 +40,7 @@ class Bufferiser:
         self.graph, self.program, self.regions, self.tuning = graph, program, regions, tuning
         self.device = device  # the groups are a device's, not the CPU's
         self.find: Callable[[Any], Any] = graph.extents.find
-        self.stored_moves = regions[()].homes
+        self.stored_moves = regions[()].moves
         self.entry = Scope()
         self.scopes = [self.entry]
         self.early: set[str] = set()  # computed at entry

@@ -15,7 +15,7 @@ from tensordsl.codegen.bufferise.unroll_axes import unroll_axes
 from tensordsl.codegen.cpu.planner import plan as plan_kernels
 from tensordsl.codegen.cpu.schedule import across_schedules, loads_at_indices, other_schedule, schedule
 from tensordsl.codegen.cpu.stencil_offsets import stencil_offsets
-from tensordsl.codegen.fusion.group import Buffer, Group, Out, Own, Schedule, any_copy, structure
+from tensordsl.codegen.fusion.group import Buffer, Group, Out, Particulars, Schedule, any_copy, structure
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Block, Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import Builder, Val, walk
@@ -68,14 +68,14 @@ def _rewritten(
 
 def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None) -> p.Instr:
     """The launch that chooses between the group's plans, as `VARIANTS` says."""
-    is_copy, is_whole = group.name == "copy", not b.device and block is None
+    is_copy, covers_rows = group.name == "copy", not b.device and block is None
     made, places = _any_copy(group, refs) if is_copy else (group, refs)
-    key, mine = (None, Own()) if b.device and not is_copy else structure(made)
+    key, mine = (None, Particulars()) if b.device and not is_copy else structure(made)
     planned = b.planned.get(key) or _planned(b, made)
     if key is not None:
         b.planned[key] = planned
     usual = planned.usual
-    if is_whole and not is_copy and (offsets := stencil_offsets(b, group, usual.lane, refs)):
+    if covers_rows and not is_copy and (offsets := stencil_offsets(b, group, usual.lane, refs)):
         usual = replace(usual, stencil_offsets=offsets)
     if not (b.device or is_copy):
         _count_points(b, group, refs, node)
@@ -85,7 +85,7 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
         _check_sources(b, group, refs, node)
         site = b.site("index", node, "index out of bounds")
     launch: p.Instr = _launch(b, number, group, operands, site, block, ints)
-    for variant, condition, other in () if b.device else choices(Site(b, group, planned, refs, is_whole)):
+    for variant, condition, other in () if b.device else choices(Site(b, group, planned, refs, covers_rows)):
         number, operands, ints = _plan_like(b, planned, other, made, mine, places, variant)
         chosen = _launch(b, number, group, operands, site, block, ints)
         launch = _either(condition, chosen, launch) if condition else chosen
@@ -139,7 +139,7 @@ def _planned(b: Bufferiser, group: Group) -> Planned:
 
 
 def _plan_like(
-    b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: Own, refs: dict[int, Ref],
+    b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: Particulars, refs: dict[int, Ref],
     variant: Variant | None = None,
 ) -> tuple[int, list[Ref], list[str]]:  # fmt: skip
     """The plan of the group, or of an earlier one of its structure, its operands, and the names of its integers."""

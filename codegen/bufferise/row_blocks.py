@@ -91,7 +91,7 @@ def _step_by_step(
 ) -> tuple[p.Instr, ...]:
     b.scopes.append(Scope())
     b.emit(first.unblocked(refs[chain.first.number].ptr))
-    launch_block(b, chain.whole, refs)
+    launch_block(b, chain.fused, refs)
     for product in sums:
         if product.is_direct:
             b.emit(product.unblocked(product.total.ptr))

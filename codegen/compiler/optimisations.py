@@ -214,7 +214,7 @@ KERNEL = (
     Optimisation(
         "stencil_rows", "kernel",
         what="kernels do up to three rows at once",
-        applies_when="operands are slices of one tensor that are some rows apart",
+        applies_when="operands are slices of one tensor, a few rows from each other",
         why="what rows share is loaded and computed once",
         file="codegen/cpu/stencil_rows.py", tests=("test_stencil_rows",),
     ),
@@ -234,8 +234,8 @@ KERNEL = (
     ),
     Optimisation(
         "prefetch", "kernel",
-        what="loops ask memory for the rows or vectors that come",
-        applies_when="several passes read a row; or on processors that look not far ahead, of what no cache has",
+        what="loops prefetch the rows or vectors that come",
+        applies_when="several passes read a row; or no cache has it, and the processor itself prefetches too little",
         why="memory answers while the core computes",
         file="codegen/cpu/prefetch.py", tests=("test_prefetch",), changes=ORDER, is_forcible=True,
     ),

@@ -50,7 +50,7 @@ def load_all() -> list[Construct]:
     """Every construct, by its name; for tests and documents."""
     for module in iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")
-    return [CONSTRUCTS[name] for name in sorted(CONSTRUCTS)]
+    return [CONSTRUCTS[name] for name in sorted(CONSTRUCTS.registered)]
 
 
 CONSTRUCTS.find = _load

@@ -2,9 +2,9 @@
 
 Comes in   a `fusion.group.Group` and a `target.tuning.Tuning`.
 Goes out   `schedule.schedule` -> `Schedule`: the axis that lanes run along, lanes of each pass, blocks, what is stored
-           instead of recomputed.  `planner.plan` -> `program_ir.instructions.LaunchPlan`, which makes `Kernels` when
-           asked: LLVM text of each kernel, and the descriptor that `library.loops` interprets.
-Way        `planner` builds the tree of loops (`loop_tree`), decides which kernel computes which value
+           instead of recomputed.  `planner.plan` -> `program_ir.instructions.LaunchPlan`, which makes `Kernels` on
+           demand: LLVM text of each kernel, and the descriptor that `library.loops` interprets.
+Inside     `planner` builds the tree of loops (`loop_tree`), decides which kernel computes which value
            (`planner_values`, with places in `operand_tables`) and writes each into a `kernel.Kernel`: a body on
            vectors, written by `llvm.emit_scalars`, between loops that `row_loop` and `column_loop` write.
            Into a body go `reductions`, `gather`, `scatter_add`.

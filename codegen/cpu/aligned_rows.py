@@ -3,12 +3,6 @@
 Contract  a kernel along rows with `line_alignment` -> the text of its row loop, in place of `row_loop`'s.
 When      floats of one dtype are summed, a vector is as long as a cache line, and rows are long (`cpu.schedule`).
 Why       a load that straddles two lines takes as long as two.
-
-The first vector begins on the line that the row begins in, %off lanes before it.  A chunk begins in the same lane of
-its first vector, and ends before that lane of the next chunk's first, which is read for both: masked loads leave out
-what is not the chunk's.  So states add up the same elements in the same order wherever the row begins, and folding them
-gives the same sum: only their lanes stand in another order.  Rows that come from memory wait for it, and longer where
-loads do not straddle: their vectors begin where chunks do.
 """
 
 from __future__ import annotations
@@ -38,7 +32,7 @@ def behind_line(code: Code, operand: Entry, row: str = "") -> str:
 def aligned_chunks(k: Kernel, operand: Entry) -> list[Phi]:
     """Where chunks start: %off lanes before their first elements."""
     W, size, code, head = k.width, k.chunk * k.width, k.points, k.head
-    head.declarations |= masked_loads(k.body.lines) | DECLARATIONS
+    head.declarations |= masked_loads(k.body) | DECLARATIONS
     head.do(f"%n.end = add i64 %n, {head.op(f'sub i64 %live, {W}')}")
     head.do(f"%single = icmp sle i64 %n.end, {size}")
     code.do(f"%off = add i64 {behind_line(code, operand) if k.line_alignment == LineAlignment.VECTORS else 0}, 0")
@@ -50,8 +44,15 @@ def aligned_chunks(k: Kernel, operand: Entry) -> list[Phi]:
 
 def aligned_vectors(k: Kernel) -> list[str]:
     """A chunk: `edge` is its first vector, and its last one if that is another; between them, of what is far from the
-    first on, come whole ones."""
-    turned, edged = ("onward", "asked") if k.prefetched else (k.body.block, "edge")
+    first on, come whole ones.
+
+    The first vector begins on the line that the row begins in, %off lanes before it. A chunk begins in the same
+    lane of its first vector, and ends before that lane of the next chunk's first, which is read for both: masked
+    loads leave out what is not the chunk's. So states add up the same elements in the same order wherever the row
+    begins, and folding them gives the same sum: only their lanes stand in another order. Rows that come from memory
+    wait for it, and longer where loads do not straddle: their vectors begin where chunks do.
+    """
+    behind, edged = ("onward", "asked") if k.prefetched else (k.body.block, "edge")
     names, is_uncached = {p.initial: p.name for p in k.ended}, k.line_alignment == LineAlignment.CHUNKS
     states = [(p, f"{p.name}.edge", f"{p.name}.inner", names[p.next]) for p in k.phis]
     return [
@@ -69,15 +70,15 @@ def aligned_vectors(k: Kernel) -> list[str]:
         "  %more.first = icmp slt i64 %i.first, %stop",
         "  br i1 %more.first, label %loop, label %rest",
         "loop:",
-        *_joined(Phi("%i", "i64", "%start", "%i.next"), is_uncached, "%i.first", turned),
-        *(line for p, edge, _, _ in states for line in _joined(p, is_uncached, edge, turned)),
+        *_joined(Phi("%i", "i64", "%start", "%i.next"), is_uncached, "%i.first", behind),
+        *(line for p, edge, _, _ in states for line in _joined(p, is_uncached, edge, behind)),
         *k.body.lines,
         *(prefetch_in_loop(k) if k.prefetched else ()),
         f"  %i.next = add i64 %i, {k.width}",
         "  %more = icmp slt i64 %i.next, %stop",
         "  br i1 %more, label %loop, label %rest",
         "rest:",
-        *phi_lines([Phi(inner, p.type, edge, p.next) for p, edge, inner, _ in states], "inner", turned),
+        *phi_lines([Phi(inner, p.type, edge, p.next) for p, edge, inner, _ in states], "inner", behind),
         "  %to.last = sub i64 %limit, %stop",
         "  %any.last = icmp sgt i64 %to.last, 0",
         "  %apart = icmp sgt i64 %stop, %start",
@@ -88,10 +89,10 @@ def aligned_vectors(k: Kernel) -> list[str]:
     ]
 
 
-def _joined(p: Phi, is_uncached: bool, edge: str, turned: str) -> list[str]:
+def _joined(p: Phi, is_uncached: bool, edge: str, behind: str) -> list[str]:
     """A phi of the loop behind such a vector, or, of what is far, at the beginning of a chunk."""
     first = f"[ {p.initial}, %chunk ], " if is_uncached else ""
-    return [f"  {p.name} = phi {p.type} {first}[ {edge}, %inner ], [ {p.next}, %{turned} ]"]
+    return [f"  {p.name} = phi {p.type} {first}[ {edge}, %inner ], [ {p.next}, %{behind} ]"]
 
 
 def _edge(k: Kernel, states: Sequence[tuple[Phi, str, str, str]]) -> list[str]:
@@ -106,7 +107,7 @@ def _edge(k: Kernel, states: Sequence[tuple[Phi, str, str, str]]) -> list[str]:
         "edge:",
         *phi_lines(phis, "chunk", "rest"),
         *code.lines,
-        *renamed(masked(k.body.lines, mask), names),
+        *renamed(masked(k.body, mask), names),
         *(
             f"  {edge} = select <{k.width} x i1> {mask}, {p.type} {names[p.next]}, {p.type} {names[p.name]}"
             for p, edge, _, _ in states

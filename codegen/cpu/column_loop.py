@@ -1,14 +1,8 @@
 """The column loop: what stands around the body of a kernel of form COLUMNS (`cpu.kernel`).
 
-Contract  a kernel whose lanes run along columns -> text of the loops:
-          for each vector of columns: { for each row: body }; then the states are folded into those of the rows before.
+Contract  a kernel whose lanes run along columns -> text of the loops around its body.
 When      lanes run along a parallel axis, and rows are reduced.
-Why       states stay in registers over the rows.  Unroll-and-jam (`Schedule.unroll_jam`): kernels of few operations do
-          several vectors together, as the few bytes that one has of each row are no stream to the prefetcher.
-
-Vectors that are done together begin on a cache line of an operand where rows are whole or half lines apart, since
-loads that straddle two lines take twice as long: the columns before it are lanes of the first vector, which comes
-next.  At the end comes a row's last complete vector, without the lanes that were done before.
+Why       states stay in registers over the rows; unroll-and-jam makes streams of columns that are narrow.
 """
 
 from __future__ import annotations
@@ -18,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from tensordsl.codegen.abi.descriptor import READ
 from tensordsl.codegen.cpu.aligned_rows import behind_line
 from tensordsl.codegen.cpu.kernel import SECOND, Kernel
-from tensordsl.codegen.cpu.prefetch import IS_AHEAD, is_adjacent, next_batch_pointers, prefetch_lines
+from tensordsl.codegen.cpu.prefetch import PREFETCHES_NEXT, is_adjacent, next_batch_pointers, prefetch_lines
 from tensordsl.codegen.llvm.clone import (
     Phi,
     defined,
@@ -34,13 +28,19 @@ from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 
 
 def column_lines(k: Kernel) -> list[str]:
-    """All of the kernel behind its `head`."""
+    """All of the kernel behind its `head`.
+
+    For each vector of columns: { for each row: body }; then the states are folded into those of the rows before.
+    Vectors that are done together begin on a cache line of an operand where rows start at complete or half lines,
+    since loads that straddle two lines take twice as long: the columns before it are lanes of the first vector,
+    which comes next. At the end comes a row's last complete vector, without the lanes that were done before.
+    """
     together = k.unroll_jam > 1 and is_straight(k.before.lines, k.ends.lines, k.close.lines)
     fixed, before = _each_vector(k)
     start, place = ("%begin", "narrow") if together else ("0", "entry")
     asks, last = ([], k.before.block) if together else (_prefetch_next_rows(k), "onward")
     return [
-        *(_together(k) if together else [*IS_AHEAD, "  br label %vector"]),
+        *(_together(k) if together else [*PREFETCHES_NEXT, "  br label %vector"]),
         "vector:",
         *phi_lines([Phi("%at", "i64", start, "%i.next")], place, k.close.block),
         f"  %i.last = sub i64 %n, {k.width}",
@@ -112,7 +112,7 @@ def _together(k: Kernel) -> list[str]:
         names |= {p.name: names.get(p.next, p.next) for p in k.folded}
         closes += renamed([*k.ends.lines, *k.close.lines], names)
     return [
-        *IS_AHEAD,
+        *PREFETCHES_NEXT,
         *_first(k, span),
         "  %behind.first = sub i64 %n, %first",
         f"  %spans = and i64 %behind.first, {-span}",
@@ -128,7 +128,7 @@ def _together(k: Kernel) -> list[str]:
         "across:",
         *phi_lines([*_renamed_phis(row_phis, rows), *phis], "vectors", "onward"),
         *bodies,
-        *_prefetch_ahead(k, span, ".w"),
+        *_prefetch_following(k, span, ".w"),
         f"  %i.behind = add i64 %i.w0, {span}",
         "  %is_last.w = icmp sge i64 %i.behind, %wide",
         "  br i1 %is_last.w, label %ahead.rest, label %onward",
@@ -198,10 +198,10 @@ def _every(code: Code, number: str, W: int) -> str:
 
 def _prefetch_next_rows(k: Kernel) -> list[str]:
     """Behind the body: the lines of this vector in rows further on.  Ends in the block `onward`."""
-    return [*_prefetch_ahead(k, k.width), "  br label %onward", "onward:"]
+    return [*_prefetch_following(k, k.width), "  br label %onward", "onward:"]
 
 
-def _prefetch_ahead(k: Kernel, span: int, names: str = "") -> list[str]:
+def _prefetch_following(k: Kernel, span: int, names: str = "") -> list[str]:
     """Of the row as many rows further on, the lines of these columns: to the second-level cache."""
     lines = ["  br i1 %is_ahead, label %ahead, label %onward", "ahead:"]
     for e in filter(is_adjacent, k.entries.values()):

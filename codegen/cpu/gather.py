@@ -2,9 +2,7 @@
 
 Contract  indices in lanes, a source's length and stride -> the loaded elements, and a flag for indices out of range.
 When      a value of the group is a load at an index (`take`).
-Why       where indices are adjacent in memory one comparison finds that all are in range as they are; else they are
-          wrapped in a register.  On most processors the gather instruction takes as long as a scalar load of each
-          lane, or many times as long: there index and element are loaded lane by lane (`Machine.has_gathers`).
+Why       adjacent indices need one comparison; gather instructions are slow on most processors (`has_gathers`).
 """
 
 from __future__ import annotations

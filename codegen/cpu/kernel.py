@@ -3,27 +3,6 @@
 Contract  the planner writes values, stores and states into a `Kernel`; `cpu.kernel_text` makes the function of it.
 When      of every pass and row kernel of a group; the form by the loops around it.
 Why       one function does many rows: a call for each would cost as much as a short row.
-
-Operands are pointers in P, described by `Entry`s, and behind them their steps in bytes from row to row: the library
-reads the entries to fill P.  Forms:
-
-    SCALAR   straight-line code: k(P, n, live)
-    ROW      for each row: `before`
-    LANES    for each row: `before`, `points`; for each chunk: { for each vector: `body`; `ends`; `close` }; `after`.
-             Where a row is done by one kernel, k(P, n, live, rows, turn) also finishes it: if the row is one of several
-             blocks, it goes on from the state in scratch (`resume`), but for the first block (`turn` & 1), and saves
-             it; behind the last block (`turn` & 2) comes `final`.  A row of no elements has n = 0, and no `points`.
-             With `turn` & PREFETCH_NEXT it prefetches `prefetched` operands of the next batch of rows.
-    COLUMNS  for each vector: `fixed`, for each row: `before`, `body`; then `ends`, `close`; where n is no multiple of
-             the width the last complete vector, whose states stay as they are in lanes done before (`counted`).  With
-             `turn` & PREFETCH_NEXT it prefetches the next batch.  k(P, n, live, 0, turn) combines states with those
-             `turn` elements behind them (`others`).
-
-A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
-row's last complete vector, some lanes of which were done before; of a short body the states of the last chunk take that
-vector too (`repeats`), in the lanes not done before.  `live` (the width, but for a padded vector) lanes hold elements.
-Where a row is one chunk there is nothing to add up or to mask, and `close` is left out.  `head` comes first and once.
-Short rows that are only reduced have a form of their own (`cpu.short_rows`).
 """
 
 from __future__ import annotations
@@ -65,7 +44,7 @@ from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.graph.types import COMPLEX
 
 SCALAR, ROW, LANES, COLUMNS = range(4)
-NO_AREA = -1
+NO_AREA = -1  # number of an area
 WRONG = "%wrong"  # was something out of range in a row before?
 PREFETCH = "llvm.prefetch.p0"
 FIRST, SECOND = 3, 2  # LLVM's degrees of locality: to the first-level cache, to the second
@@ -116,7 +95,30 @@ class ShortRowsForm(RowsForm, Protocol):
 
 class Kernel:
     """The text of one kernel; `width` lanes along the axis `lane`, its rows along the axis `row` (-1: one row).
-    `clamps`: dead lanes, which repeat the last live one's elements, repeat its position too."""
+    `clamps`: dead lanes, which repeat the last live one's elements, repeat its position too.
+
+    Operands are pointers in P, described by `Entry`s, and behind them their steps in bytes from row to row: the
+    library reads the entries to fill P. Forms:
+
+        SCALAR   straight-line code: `k(P, n, live)`
+        ROW      for each row: `before`
+        LANES    for each row: `before`, `points`; for each chunk: { for each vector: `body`; `ends`; `close` };
+                 `after`. Where a row is done by one kernel, `k(P, n, live, rows, turn)` also finishes it: if the
+                 row is one of several blocks, it goes on from the state in scratch (`resume`), but for the first
+                 block (`turn` & 1), and saves it; behind the last block (`turn` & 2) comes `final`.  A row of no
+                 elements has n = 0, and no `points`. With `turn` & PREFETCH_NEXT it prefetches `prefetched`
+                 operands of the next batch of rows.
+        COLUMNS  for each vector: `fixed`, for each row: `before`, `body`; then `ends`, `close`; where n is no
+                 multiple of the width the last complete vector, whose states stay as they are in lanes done before
+                 (`counted`).  With `turn` & PREFETCH_NEXT it prefetches the next batch.  `k(P, n, live, 0, turn)`
+                 combines states with those `turn` elements behind them (`others`).
+
+    A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk
+    is the row's last complete vector, some lanes of which were done before; of a short body the states of the last
+    chunk take that vector too (`repeats`), in the lanes not done before. `live` (the width, but for a padded
+    vector) lanes hold elements. Where a row is one chunk there is nothing to add up or to mask, and `close` is left
+    out. `head` comes first and once. Short rows that are only reduced have a form of their own (`cpu.short_rows`).
+    """
 
     def __init__(
         self, name: str, form: int, width: int, tuning: Tuning, lane: int = -1, row: int = -1, clamps: bool = False
@@ -170,7 +172,7 @@ class Kernel:
         self.counted: list[Phi] = []  # of COLUMNS: (name, type, of lanes done before, of the rows)
         self.carried: dict[int, list[Carried]] = {}  # of reductions
         self.prefetches_operands = self.prefetches_results = False  # of what comes later in a row
-        self.ahead: list[str] = []  # code that prefetches it
+        self.prefetch_code: list[str] = []  # code that prefetches it
         self.prefetched: list[Entry] = []  # of LANES: operands of which it prefetches the next batch
         self.prefetches_memory = False  # also where no cache keeps them?
         self.fails = self.guarded = False
@@ -241,8 +243,9 @@ class Kernel:
         self.keeps_address = adds_up and self.form == LANES and "halves" in self.body.isa
 
     def may_prefetch(self, is_slow: bool) -> None:
-        """Let its loop prefetch on processors that do not look far ahead: lines of results where rows may be off lines;
-        lines of operands where the loop is slow for them, as it computes expensive functions or waits for memory."""
+        """Let its loop prefetch on processors with a short hardware prefetch: lines of results where rows may be off
+        lines; lines of operands where the loop is slow for them, as it computes expensive functions or waits for
+        memory."""
         pays = "halves" in self.body.isa or self.tuning.forces("prefetch")
         may = self.form == LANES and pays and self.tuning.allows("prefetch")
         self.prefetches_operands, self.prefetches_results = is_slow and may, self.has_rows and may
@@ -279,7 +282,7 @@ class Kernel:
         """The same of rows of floats that are added up (`cpu.aligned_rows`): chunks of what no cache holds are the same
         ones."""
         self.may_align_vectors()
-        can = 8 <= self.width <= 64 and not self.phis and loads_floats(self.body.lines, self.width)
+        can = 8 <= self.width <= 64 and not self.phis and loads_floats(self.body, self.width)
         self.aligned_operand = self.aligned_operand if can else None
         self.line_alignment = alignment if self.aligned_operand else LineAlignment.NONE
         self.repeats = self.repeats and not self.line_alignment
@@ -373,11 +376,11 @@ class Kernel:
             self.once[key] = place
             self.declare_prefetch()
             t = self.tuning.prefetch
-            by = t.ahead_bytes if self.prefetches_operands else t.light_ahead_bytes
-            self.ahead += prefetch_ahead(place, self.width * ITEMSIZE[dtype], writes, by)
+            by = t.distance_bytes if self.prefetches_operands else t.light_distance_bytes
+            self.prefetch_code += prefetch_following(place, self.width * ITEMSIZE[dtype], writes, by)
 
     def store_vectors(self, outs: Sequence[tuple[int, str, str]], joined: int) -> None:
-        """(operand, dtype, value) of outputs; joined: so many each stand side by side."""
+        """(operand, dtype, value) of outputs; joined: so many each are interleaved."""
         if not joined:
             for out in outs:
                 self.store_vector(*out)
@@ -496,7 +499,7 @@ class Kernel:
         ]
 
 
-def prefetch_ahead(place: str, span: int, writes: bool, by: int) -> list[str]:
+def prefetch_following(place: str, span: int, writes: bool, by: int) -> list[str]:
     """Prefetch the lines of `span` bytes that are `by` bytes behind a place."""
     lines = []
     for at in range(0, span, CACHE_LINE_BYTES):

@@ -1,9 +1,8 @@
 """The text of a kernel: its function around what the planner has written into it, by the form that fits.
 
-Contract  a `cpu.kernel.Kernel` with its body -> `finish` orders its entries and chooses the form; `text`, `needs`: its
-          definition, and what its module has to declare.
+Contract  a `cpu.kernel.Kernel` -> `finish` chooses its form; `text`, `needs`: its definition, and declarations.
 When      behind everything that the planner writes: loops go by the operands and states that a kernel has got.
-Why       writers of loops (`row_loop`, `column_loop`, `stencil_rows`, ...) know kernels, and kernels none of them.
+Why       writers of loops (`row_loop`, `column_loop`, ...) know kernels, and kernels none of them.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 from tensordsl.codegen.abi.descriptor import FLAG, SPLAT
 from tensordsl.codegen.cpu.column_loop import column_lines
 from tensordsl.codegen.cpu.kernel import COLUMNS, LANES, SCALAR, WRONG, Kernel
-from tensordsl.codegen.cpu.prefetch import IS_AHEAD
+from tensordsl.codegen.cpu.prefetch import PREFETCHES_NEXT
 from tensordsl.codegen.cpu.row_loop import chunks, row_lines
 from tensordsl.codegen.cpu.stencil_rows import block_stencil_rows
 from tensordsl.codegen.cpu.streaming_stores import ENTRY, HINT, has_streaming_loop, streaming_lines
@@ -55,7 +54,7 @@ def text(k: Kernel) -> str:
     takes_turn = k.finishes or k.form == COLUMNS or bool(k.prefetched)
     rows = "" if k.form == SCALAR else ", i64 %rows" + ", i64 %turn" * takes_turn
     given = f"(ptr %P, i64 %n, i64 %live{rows})"
-    halves = HALVES if k.half_registers and not _takes_whole(k) else ""
+    halves = HALVES if k.half_registers and not _needs_full_registers(k) else ""
     lines = [f"define void @{k.name}{given} nounwind{halves} {{"]
     lines.append("begin:" if k.guarded or k.streams else "entry:")
     entries, behind = list(k.entries.values()), len(k.entries)
@@ -68,7 +67,7 @@ def text(k: Kernel) -> str:
     loops = {LANES: _lanes, COLUMNS: column_lines}.get(k.form, _rows)
     guard = ["  br i1 %absent, label %leave, label %entry", "leave:", "  ret void", "entry:"]
     entry = guard if k.guarded else ENTRY if k.streams else ()
-    head = [*k.head.lines, *(IS_AHEAD if k.prefetched else ()), *entry]
+    head = [*k.head.lines, *(PREFETCHES_NEXT if k.prefetched else ()), *entry]
     past = streaming_lines(k, given) if k.streams else ()
     return "\n".join([*lines, *head, *loops(k), "  ret void", *past, "}", ""])
 
@@ -103,7 +102,7 @@ def _for_rows(
     ]
 
 
-def _takes_whole(k: Kernel) -> bool:
+def _needs_full_registers(k: Kernel) -> bool:
     """True if it calls what takes complete registers."""
     needed = needs(k)
     return bool(needed.functions) or any("avx512" in name for name in needed.declarations)

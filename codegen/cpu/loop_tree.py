@@ -1,7 +1,7 @@
-"""The loop nest around a group's kernels as a tree, and its encoding as the descriptor that `library.loops` interprets.
+"""The loop nest around a group's kernels as a tree, and its encoding as a descriptor.
 
 Contract  nodes (`Loop`, `Blocks`, `Fill`, `Call`) and areas of scratch -> words: header, operands, instructions.
-When      of every group with axes.
+When      of every group with axes; `library.loops` interprets the words.
 Why       one interpreter serves all loop nests, so a group compiles its kernels alone.
 """
 
@@ -192,11 +192,10 @@ def _aligned(size: int) -> int:
 def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tuple[list[Pair], list[Pair]]:
     """(pairs that may be exchanged, pairs that may be merged) at run time, by the numbers of their axes.
 
-    Not an axis whose positions a kernel reads.  A merge takes the outer axis of two neighbours in loop order into the
-    inner one; kernels take operands without the lane axis as scalars, so whatever has an axis that is exchanged with
-    the lane axis or merged into it must have both.  Exchanges sort: the nearest axis, then the farthest, and so on.
-    `maps`: the operands' maps.
-    """
+    Not an axis whose positions a kernel reads. A merge takes the outer axis of two neighbours in loop order into
+    the inner one; kernels take operands without the lane axis as scalars, so whatever has an axis that is exchanged
+    with the lane axis or merged into it must have both. Exchanges sort: the nearest axis, then the largest stride,
+    and so on. `maps`: the operands' maps."""
     number, columns = {a: k for k, a in enumerate(group.extents)}, lane in group.parallel
     locals_ = {p.local for p in group.passes if p.local}
     pinned = _pinned(group, lane)
@@ -258,7 +257,7 @@ def descriptor(
     rows: Collection[int] = (),
 ) -> tuple[int, ...]:
     """Header, swaps, merges, levels, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name
-    -> its number; `sharing`: work per 1,000 points, and the axes that may be parted; `levels`: what follows the tree,
+    -> its number; `sharing`: work per 1,000 points, and the axes that may be split; `levels`: what follows the tree,
     with so many bytes of states; `across`: lanes run across rows, which may be short; `taken`: `loops.take`'s words;
     `rows`: the axes of rows that are done one by one."""
     transposed = _transposed(tree, sharing[2]) if across else []
@@ -432,7 +431,7 @@ def _instructions(code: Sequence[int], first: int) -> Iterator[int]:
 
 
 def _at_once(tree: Sequence[Node], where: Layout) -> list[Fill | Call] | None:
-    """What is done in one turn of every loop; None if parts of a block differ."""
+    """What is done in one iteration of every loop; None if parts of a block differ."""
     steps: list[Fill | Call] = []
     for node in tree:
         inside = [node] if isinstance(node, Fill | Call) else _at_once(node.body, where)

@@ -1,16 +1,8 @@
 """The planner: a scheduled group as kernels and the descriptor of the loops around them, a `LaunchPlan`.
 
-Contract  `plan`: a group, its schedule and a tuning -> a plan, whose kernels are made when they are asked for.
+Contract  `plan`: a group, its schedule and a tuning -> a plan, whose kernels are made when they are needed.
 When      of every group that the CPU computes.
-Why       the loops are one ordered tree for both modes:
-
-    rows     outer axes { per pass: fill states; sequential axes { blocks of the lane axis { kernels } }; row kernel }
-    columns  outer axes { blocks of the lane axis { per pass: fill states; sequential axes { kernels }; row kernel } }
-
-The innermost loop around a kernel, if it has nothing but kernels in it, is in the kernel: it gets many rows at once.
-Point kernels do a pass's steps and stores; a row kernel finishes the reductions before it, computes what later kernels
-need of them and stores row-level outputs (`cpu.planner_values`): with one lane in rows mode, over the block's lanes in
-columns mode.
+Why       the innermost loop around a kernel is in the kernel: it gets many rows at once.
 """
 
 from __future__ import annotations
@@ -73,6 +65,17 @@ def plan(group: Group, schedule: Schedule, name: str, tuning: Tuning) -> LaunchP
 
 
 class _Planner(Values):
+    """The loops are one ordered tree for both modes:
+
+        rows     outer axes { per pass: fill states; sequential axes { blocks of lanes { kernels } }; row kernel }
+        columns  outer axes { blocks of lanes { per pass: fill states; sequential axes { kernels }; row kernel } }
+
+    The innermost loop around a kernel, if it has nothing but kernels in it, is in the kernel: it gets many rows at
+    once. Point kernels do a pass's steps and stores; a row kernel finishes the reductions before it, computes what
+    later kernels need of them and stores row-level outputs (`cpu.planner_values`): with one lane in rows mode, over
+    the block's lanes in columns mode.
+    """
+
     def row_axis(self, p: Pass | None) -> str:
         """The axis of the innermost loop around a pass's kernels, or around those between passes."""
         lane = self.lane_of(p) if p else self.schedule.lane
@@ -207,10 +210,10 @@ class _Planner(Values):
             call.kernel.segment_rows()
         if not is_own:
             return call
-        self.own_axis, known = p.local[-1], len(self.kernels)
+        self.per_row_axis, known = p.local[-1], len(self.kernels)
         form = COLUMNS if p.reduces else LANES
-        wide, *more = self.vector_calls(roots, lane, call.kernel.width, None, form, self.own_axis)
-        self.own_axis = ""
+        wide, *more = self.vector_calls(roots, lane, call.kernel.width, None, form, self.per_row_axis)
+        self.per_row_axis = ""
         if more:  # what rows have one of is vectors in it: too many operations for one kernel
             del self.kernels[known:]
             return call
@@ -311,7 +314,7 @@ class _Planner(Values):
         return short.load(pointer, v.type)
 
     def guarded_nodes(self, p: Pass) -> list[Node]:
-        """What a pass asked for that only its points need."""
+        """What a pass needs for its points alone."""
         row = Row(max((self.level[k] for k in self.wanted), default=0) + 1, demands=self.wanted)
         self.wanted = {}
         self.row_nodes(row)

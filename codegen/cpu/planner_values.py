@@ -1,10 +1,8 @@
 """Placement of values in kernels: where each value of a group is computed, or loaded from.
 
 Contract  a group, its schedule -> `Values`: text of values in a kernel, and the row kernels that they need.
-When      a value is row-level if it varies along no local axis, else point-level.  Row-level values that are expensive
-          or depend on a reduction get a place in scratch; all others are computed where they are used.
-Why       an expensive value is computed once a row.  What is read at indices for points alone is read only if there
-          are some (`guarded`): without them its indices may be out of range.
+When      row-level values (along no local axis) that are expensive or depend on a reduction go to scratch.
+Why       an expensive value is computed once a row; all others are computed where they are used.
 """
 
 from __future__ import annotations
@@ -67,7 +65,7 @@ class Values(Tables):
         self.clamps = self.finishes = False  # do its kernels' dead lanes count; do they do all of a row?
         self.only_reads = False  # are they reductions of a group that writes no elements?
         self.crosses = False  # may their lanes be in another order than elements?
-        self.own_axis = ""  # of wide rows: the axis along which each of their rows may have values of its own
+        self.per_row_axis = ""  # of wide rows: the axis along which each of their rows may have values of its own
         self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
         self.short_rows: dict[str, ShortRows] = {}  # by the names of kernels with such a form
         self.offsets: list[Node] = []
@@ -96,7 +94,7 @@ class Values(Tables):
     def varies(self, v: Val, lane: str) -> bool:
         """True if the value differs between the lanes of a block. In columns mode every result does, by its place; in
         wide rows what their rows have one of."""
-        return lane in v.axes or self.own_axis in v.axes or (self.columns and self.level[id(v)] > 0)
+        return lane in v.axes or self.per_row_axis in v.axes or (self.columns and self.level[id(v)] > 0)
 
     def is_row(self, v: Val) -> bool:
         return not (v.axes & self.local)
@@ -110,15 +108,15 @@ class Values(Tables):
             k.guard([self.integer(k, "extent", self.group.extents[a]) for a in p.local])
 
     def place(self, v: Val) -> int:
-        """The area of a row-level value, which its home row kernel is asked to fill, or one before the pass in work."""
+        """The area of a row-level value, which its target row kernel fills, or one before the pass in work."""
         if id(v) not in self.places:
             size = ITEMSIZE[v.type]
             varies = self.columns and self.varies(v, self.schedule.lane)
             self.places[id(v)] = self.area(0, size) if varies else self.area(size)
-        (self.wanted if id(v) in self.guarded else self.home(v).demands)[id(v)] = v
+        (self.wanted if id(v) in self.guarded else self.target(v).demands)[id(v)] = v
         return self.places[id(v)]
 
-    def home(self, v: Val) -> Row:
+    def target(self, v: Val) -> Row:
         if v.op == "result":
             return next(r for r in self.rows if any(q is v.args[0] for q in r.reduces))
         return [r for r in self.rows if r.level == self.level[id(v)]][-1]
@@ -323,8 +321,8 @@ class Values(Tables):
 
 
 def _waists(operations: Sequence[Val], last: Mapping[int, int], size: int) -> list[int]:
-    """Where to part more than `size` operations: about evenly, but where few values are needed behind.  So what is
-    repeated is parted alike, and equal kernels are one.  last: id(value) -> where it is used last."""
+    """Where to split more than `size` operations: about evenly, but where few values are needed behind.  So what is
+    repeated is split alike, and equal kernels are one.  last: id(value) -> where it is used last."""
     count = len(operations)
     if count <= size * 5 // 4:
         return []

@@ -1,10 +1,8 @@
 """Software prefetch in kernels: of the next rows, and of what comes later in a row.
 
-Contract  kernels of a group's passes -> prefetch instructions in their text, and `Kernel.prefetched`, by which the
-          library calls them with `PREFETCH_NEXT`.
-When      several passes read a row (`prefetch_next_rows`); a loop waits for memory, on processors whose hardware
-          prefetcher does not look far ahead (`Kernel.may_prefetch`).
-Why       the passes behind the first find a row in the first-level cache, while memory would be idle.
+Contract  kernels of a group's passes -> prefetch instructions in their text, and `Kernel.prefetched`.
+When      several passes read a row; or a loop waits for memory, with a short hardware prefetch (`may_prefetch`).
+Why       passes behind the first find a row in the first-level cache, while memory would be idle.
 Ref       LLVM's `llvm.prefetch`.
 """
 
@@ -17,7 +15,7 @@ from tensordsl.codegen.cpu.kernel import FIRST, PREFETCH, Entry, Kernel
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import PrefetchTuning, Tuning
 
-IS_AHEAD = [f"  %turn.ahead = and i64 %turn, {PREFETCH_NEXT}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
+PREFETCHES_NEXT = [f"  %turn.ahead = and i64 %turn, {PREFETCH_NEXT}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
 
 
 def prefetch_next_rows(passes: Sequence[Iterable[Kernel]], is_expensive: bool, tuning: Tuning) -> None:

@@ -1,12 +1,8 @@
 """Reductions in a kernel: steps in registers, chunks of a row, its lanes, and the total in scratch.
 
 Contract  a kernel, a reduction and its operands in lanes -> steps in the body, and what combines states behind it.
-When      of every reduction; its form by the reducer:
-          - idempotent ones go through all of a row in one state; of truth values up to the chunk in which one decides;
-          - positions of short integers, whose lanes count vectors, are found at the end of each chunk;
-          - others have a state for each chunk, in which lanes that do not count become the identity.
-Why       sums of floats are added in few lanes of float64 behind each chunk: float32 has digits to spare there, and of
-          float64 the errors of additions are carried along (two-sum), so that error does not grow with the length.
+When      of every reduction; idempotent ones have one state a row, others one a chunk.
+Why       sums of floats are added in few lanes of float64 behind each chunk, so errors do not grow with the length.
 """
 
 from __future__ import annotations
@@ -83,7 +79,7 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
 
 
 def _extremum_of_row(k: Kernel, number: int, reduce: Val, value: str, is_narrow: bool) -> list[str]:
-    """The state of a row where extrema have a way of their own, or none."""
+    """The state of a row where extrema have a form of their own, or none."""
     dtype = reduce.type[0]
     if is_narrow and ITEMSIZE[dtype] < ITEMSIZE[position_type(dtype)]:
         return _counted_extremum(k, number, reduce, value)

@@ -92,14 +92,14 @@ def row_lines(k: Kernel) -> list[str]:
 
 def _vectors(k: Kernel) -> list[str]:
     """A chunk, from `chunk` to `ends`."""
-    turned, at = "onward" if k.prefetched else k.body.block, "%at" if k.overlaps else "%i"
+    behind, at = "onward" if k.prefetched else k.body.block, "%at" if k.overlaps else "%i"
     return [
         f"  br {'i1 %padded, label %tail, label %loop' if k.repeats else 'label %loop'}",
         "loop:",
-        *phi_lines([Phi(at, "i64", "%start", "%i.next"), *k.phis], "chunk", turned),
+        *phi_lines([Phi(at, "i64", "%start", "%i.next"), *k.phis], "chunk", behind),
         *(["  %i = call i64 @llvm.smin.i64(i64 %at, i64 %n.last)"] if k.overlaps else ()),
         *k.body.lines,
-        *k.ahead,
+        *k.prefetch_code,
         *(prefetch_in_loop(k) if k.prefetched else ()),
         f"  %i.next = add i64 {at}, {k.width}",
         "  %more = icmp slt i64 %i.next, %stop",

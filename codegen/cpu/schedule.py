@@ -1,9 +1,7 @@
 """Schedules of the CPU: lane axis, lanes of each pass, block size, and values stored instead of recomputed.
 
-Contract  a group and a tuning -> a `Schedule`; `other_schedule`, `across_schedules`, `line_aligned` and so on: further
-          ones, of which a call runs the best (`variants.selection`).
-When      rows mode: the lane axis is reduced, and blocks of it are combined; columns mode: it is parallel, and states
-          are arrays along it.
+Contract  a group and a tuning -> a `Schedule`, and further ones, of which a call runs the best (`variants`).
+When      rows mode: the lane axis is reduced; columns mode: it is parallel, and states are arrays along it.
 Why       the lane axis should have stride 1 in most operands: a wrong guess costs speed, not correctness.
 """
 
@@ -70,7 +68,7 @@ def max_short_row_elements(lanes: int, t: ScheduleTuning) -> int:
 
 
 def states_of_short_row(lanes: int) -> int:
-    """States of a row in lanes beside others, each a vector of so many lanes: several for narrow vectors, which
+    """States of a short row in lanes, each a vector of so many lanes: several for narrow vectors, which
     alternate."""
     return max(8 // lanes, 1)
 
@@ -163,7 +161,7 @@ def row_by_row(group: Group, usual: Schedule) -> Schedule | None:
 
 def other_schedule(group: Group, usual: Schedule, tuning: Tuning) -> Schedule | None:
     """A schedule of a reduction with lanes along rows instead of their elements, or the reverse: better at run time
-    where the usual lane axis turns out to be short, or elements to be adjacent along the other one. Also of
+    where the usual lane axis is found to be short, or elements to be adjacent along the other one. Also of
     computations at indices whose lane axis is short. None if there is no other axis, or it is known to be worse."""
     lane = usual.lane
     reduced = [a for p in group.passes for a in p.local]
@@ -188,13 +186,13 @@ def has_separate_rows(group: Group, lane: str) -> bool:
     not along all reduced axes, or another axis is between these."""
     reduced = set(group.extents) - set(group.parallel)
 
-    def is_parted(entries: tuple[Any, ...]) -> bool:
+    def is_split(entries: tuple[Any, ...]) -> bool:
         if lane not in entries:
             return bool(reduced & set(entries))
         outer = entries[: entries.index(lane)]
         return bool(reduced & set(outer)) and outer[-1] not in reduced
 
-    return any(is_parted(v.attr[1]) for v in group.scalars if v.op == "load")
+    return any(is_split(v.attr[1]) for v in group.scalars if v.op == "load")
 
 
 def _has_rows(group: Group) -> bool:
@@ -251,7 +249,7 @@ def has_padded_rows(group: Group, t: ScheduleTuning) -> bool:
 
 
 def _differ(group: Group, t: ScheduleTuning) -> bool:
-    """True if rows have numbers of their own beside operands that are the same along the outermost axis, or there are
+    """True if rows have numbers of their own next to operands that are the same along the outermost axis, or there are
     more than two axes around the lanes."""
     axes, lane = list(group.extents), lane_axis(group, t)
     sets = {frozenset(v.attr[1]) & set(axes) for v in group.scalars if v.op == "load"}
@@ -556,7 +554,7 @@ def _lanes(group: Group, p: Pass, along: str, tuning: Tuning) -> int:
     """Lanes of a pass: native ones of the widest type, times a factor.
 
     Expensive functions: 2, as their long chains of operations overlap; 4 where there are many, which are calls, or few
-    of some kinds in short registers.  Reductions: 2 or 4, since the fewer operations there are beside them, the more
+    of some kinds in short registers.  Reductions: 2 or 4, since the fewer other operations there are, the more
     accumulators hide the latency of additions.  Each doubling doubles what LLVM has to compile.
     """
     t, vector_bytes = tuning.schedule, tuning.machine.vector_bytes

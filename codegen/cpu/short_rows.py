@@ -1,17 +1,8 @@
 """Short rows in lanes: several rows of a reduction at once, each in vectors of its own, which share one loop.
 
-In    `main`, a kernel along rows, and `one`, the text of one row; out, the text that does groups of rows:
-      for each group: `before`; for each row: { for each vector: steps }; then `close`, `final`.
-When  rows of up to `max_short_row_elements` are reduced and not stored (`cpu.schedule`), however many rows there are:
-      what one gives does not depend on the others.
-Why   folding the lanes of one row costs as much as the row; `close` folds the states of all rows by a transposition: a
-      stage combines halves of two states into one, until lane q of the last one is row q's.
-
-A row is read from end to end, as memory is; only where rows share operands their steps go together, vector by vector.
-Two states of narrow vectors alternate, as one would wait for itself and add up too many (`states_of_short_row`).  Of a
-row's last vector only lanes in it are loaded.  With `turn` & AHEAD each row's next one is prefetched behind its loop.
-The last group begins among rows done before, whose results are not stored again: they may have replaced what they came
-from.  Where there are fewer rows than a group has, the last one stands in all places left.
+Contract  `main`, a kernel along rows, and `one`, the text of one row -> the text that does groups of rows.
+When      rows of up to `max_short_row_elements` are reduced and not stored (`cpu.schedule`).
+Why       folding the lanes of one row costs as much as the row; a transposition folds the states of all rows.
 """
 
 from __future__ import annotations
@@ -60,13 +51,21 @@ class ShortRows:
     """The text for `main`; `one` is a kernel of native width whose `before` and `body` are those of one row.
 
     lanes: of a row's steps, as the schedule has it.  Where `one` has half of them, a row has twice as many states.
+
+    For each group: `before`; for each row: { for each vector: steps }; then `close`, `final`. A row is read from
+    end to end, as memory is; only where rows share operands their steps go together, vector by vector. Two states
+    of narrow vectors alternate, as one would wait for itself and add up too many (`states_of_short_row`). Of a
+    row's last vector only lanes in it are loaded. With `turn` & PREFETCH_NEXT each row's next one is prefetched
+    behind its loop. The last group begins among rows done before, whose results are not stored again: they may have
+    replaced what they came from. Where there are fewer rows than a group has, the last one stands in all places
+    left.
     """
 
     def __init__(self, main: Kernel, one: Kernel, lanes: int) -> None:
         self.main, self.one, self.lanes_in_all = main, one, lanes
         self.states: list[_State] = []
         self.close, self.final = Code("qs"), Code("zs")
-        self.in_turn = states_of_short_row(lanes) * lanes // one.width
+        self.alternating = states_of_short_row(lanes) * lanes // one.width
         self.rows = min(short_rows_at_once(self.final.vector_bytes * one.width // lanes), one.width)
         self.lanes: dict[int, str] = {}  # of `final`: a value of all rows
         self.stores: list[tuple[str, str, str]] = []  # (pointer, dtype, value in memory's form)
@@ -120,7 +119,7 @@ class ShortRows:
             "some.q:",
             *copies.rows(),
             *copies.each(self.one.before.lines, "x", {}),
-            *_steps(copies, self.one, self.in_turn),
+            *_steps(copies, self.one, self.alternating),
             *self.close.lines,
             *renamed(self.final.lines, copies.names(0)),
             *renamed(self._stores(), copies.names(0)),
@@ -157,18 +156,18 @@ class ShortRows:
         else:
             every = splat(code, code.op(f"trunc i64 {odd} to i8"), "uint8", W)
             code.do(f"%odd = icmp ult <{W} x i8> {_counted('i8', W)}, {every}")
-        code.declarations |= masked_loads(self.one.body.lines)
+        code.declarations |= masked_loads(self.one.body)
 
     def _close(self, number: int, s: _State) -> None:
-        """The states of the rows, turned."""
+        """The states of the rows, transposed."""
         R, W, reducer = self.rows, self.one.width, s.reduce.attr[0]
         types = reducer.state(s.reduce.type)
-        ended = _ENDED[: self.in_turn]
+        ended = _ENDED[: self.alternating]
         rows = [[f"%r{number}.{n}.{form}{q}" for form in ended for n in range(len(s.types))] for q in range(R)]
         states = [self._one_state(s, row) for row in rows]
         if is_folded_by_chunk(s.reduce):
             states, W = [[in_few_lanes(self.close, x, s.types[0], W, R)] for (x,) in states], R
-        s.result = _turned(self.close, reducer, types, states, W)
+        s.result = _transposed(self.close, reducer, types, states, W)
 
     def _one_state(self, s: _State, names: list[str]) -> list[str]:
         """A row's state, of all that it has."""
@@ -270,7 +269,7 @@ class _Copies:
             for q in rows or range(self.count)
         ]
 
-    def asked(self, block: str, rows: Sequence[int]) -> list[str]:
+    def prefetch(self, block: str, rows: Sequence[int]) -> list[str]:
         """Behind the loop `block` of these rows: prefetch the same rows of the next batch.  Ends in `block`.end."""
         if not self.prefetched:
             return [f"{block}.end:"]
@@ -293,7 +292,7 @@ class _Copies:
         ]
 
     def first(self) -> list[str]:
-        """Before all groups: how many rows they have, and how far one is from the next; 0 behind the last."""
+        """Before all groups: how many rows they have, and the distance from one to the next; 0 behind the last."""
         lines = ["  %together.0 = icmp ne i64 %rows, 0"]
         for n, p in enumerate(sorted(self.shared)):
             lines += [f"  %still.{n} = icmp eq i64 {p}.step, 0"]
@@ -350,14 +349,14 @@ def _steps(copies: _Copies, one: Kernel, states: int) -> list[str]:
         "  %tails.q = icmp slt i64 %full.q, %n",
         "  br i1 %tails.q, label %tail.q, label %ended.q",
         "tail.q:",
-        *copies.each(masked(one.body.lines, "%live.m"), form, {"%i": "%full.q", "%live.m": "%odd.b"}),
+        *copies.each(masked(one.body, "%live.m"), form, {"%i": "%full.q", "%live.m": "%odd.b"}),
         "  br label %ended.q",
         "ended.q:",
         *phi_lines(copies.phis(_ENDED[0], form, form), before, "tail.q"),
     ]
 
 
-def _loops(copies: _Copies, one: Kernel, states: int, whole: dict[str, str]) -> tuple[list[str], str]:
+def _loops(copies: _Copies, one: Kernel, states: int, last: dict[str, str]) -> tuple[list[str], str]:
     """The loops over vectors, and the block behind them."""
     span = states * one.width
     blocks = [f"inner.q{k}" for k in range(len(copies.sweeps))]
@@ -373,18 +372,20 @@ def _loops(copies: _Copies, one: Kernel, states: int, whole: dict[str, str]) -> 
         lines += [f"{block}:", *phi_lines([Phi(i, "i64", "0", f"{i}.next"), *phis], before, block)]
         for n, form in enumerate(_LOOP[:states]):
             lines += [f"  {i}.{n} = add i64 {i}, {n * one.width}"]
-            lines += copies.each(one.body.lines, form, whole | {"%i": f"{i}.{n}"}, rows)
+            lines += copies.each(one.body.lines, form, last | {"%i": f"{i}.{n}"}, rows)
         lines += [
             f"  {i}.next = add i64 {i}, {span}",
             f"  {i}.more = icmp slt i64 {i}.next, %at.q",
             f"  br i1 {i}.more, label %{block}, label %{block}.{'out' if copies.prefetched else 'end'}",
-            *copies.asked(block, rows),  # behind it the next loop's first states are made, not in each turn of this one
+            *copies.prefetch(
+                block, rows
+            ),  # behind it the next loop's first states are made, not in each turn of this one
             f"  br label %{[*blocks, 'rest.q'][k + 1]}",
         ]
     return lines, f"{blocks[-1]}.end"
 
 
-def _turned(code: Code, reducer: Reducer, types: tuple[str, ...], states: list[list[str]], W: int) -> list[str]:
+def _transposed(code: Code, reducer: Reducer, types: tuple[str, ...], states: list[list[str]], W: int) -> list[str]:
     """Lane q: the state of all lanes of row q.  In each stage a block of lanes of one row and the block of another
     become one, each by combining its halves."""
     rows, block = len(states), W

@@ -1,9 +1,8 @@
-"""Stencil offsets: operands of a group that are slices of one tensor, some rows and elements apart.
+"""Stencil offsets: operands of a group that are slices of one tensor, at some distance in rows and elements.
 
 Contract  a group and where its operands are -> (operand, first operand of the tensor, rows, elements behind it).
-When      the group is elementwise, has an axis of rows, and slices lie less than `StencilTuning.max_rows` rows apart.
-Why       kernels that do several rows at once load what these share once (`cpu.stencil_rows`).  What is found here is a
-          guess, of axes that are not empty: kernels compare addresses, as operands may also be copies.
+When      the group is elementwise and slices are less than `StencilTuning.max_rows` rows from each other.
+Why       kernels that do several rows at once load what these share once (`cpu.stencil_rows`).
 """
 
 from __future__ import annotations

@@ -1,12 +1,8 @@
-"""Register blocking of stencil rows: several rows at once, of kernels that read one tensor some rows apart.
+"""Register blocking of stencil rows: several rows at once, of kernels that read one tensor in several rows.
 
 Contract  a kernel with `stencil_offsets` -> text of a loop over groups of rows, or None.
 When      the body is straight and short, reduces nothing, and loads fall to `StencilTuning.max_load_ratio`.
-Why       what several rows load, or compute of that, is done once: a row's text is written for each, and what is there
-          word for word already is left out.
-
-Kernels compare addresses first, as operands may be copies; where these differ, and for rows that are left, they go row
-by row.
+Why       what several rows load, or compute of that, is done once.
 """
 
 from __future__ import annotations
@@ -15,7 +11,7 @@ from collections.abc import Sequence
 from itertools import product
 
 from tensordsl.codegen.abi.descriptor import VECTOR, WRITE
-from tensordsl.codegen.cpu.kernel import PREFETCH, Entry, Kernel, prefetch_ahead
+from tensordsl.codegen.cpu.kernel import PREFETCH, Entry, Kernel, prefetch_following
 from tensordsl.codegen.llvm.clone import Phi, is_straight, phi_lines, renamed
 
 
@@ -47,7 +43,11 @@ def _loads(lines: Sequence[str]) -> int:
 
 class StencilRows:
     """The text of `count` rows.  parts: names of operands -> the first one of the same tensor, rows and elements behind
-    it.  The pointer to a row is the name of the first one's, .t, and the number of rows from there."""
+    it.  The pointer to a row is the name of the first one's, .t, and the number of rows from there.
+
+    A row's text is written for each of them, and what is there word for word already is left out. Kernels compare
+    addresses first, as operands may be copies; where these differ, and for rows that are left, they go row by row.
+    """
 
     def __init__(self, k: Kernel, parts: dict[str, tuple[Entry, int, int]]) -> None:
         t = k.tuning.stencil
@@ -106,7 +106,7 @@ class StencilRows:
             *self._alike(),
             *(f"  {row}.by = mul i64 {first}.step, {n}" for row, first, n in further),
             *(f"  {a}.t.by = mul i64 {a}.step, {count}" for a in walked),
-            *self._near(),
+            *self._within_page(),
             f"  %whole.t = sub i64 %rows, {count - 1}",
             "  %most.t = select i1 %alike, i64 %whole.t, i64 0",
             "  %any.t = icmp sgt i64 %most.t, 0",
@@ -124,7 +124,7 @@ class StencilRows:
             "loop.t:",
             *phi_lines([Phi("%i.t", "i64", "%start.t", "%i.next.t")], "chunk.t", "loop.t"),
             *self.body,
-            *self._asked(),
+            *self._prefetched(),
             *self._prefetch_results(),
             f"  %i.next.t = add i64 %i.t, {self.width}",
             "  %more.t = icmp slt i64 %i.next.t, %stop.t",
@@ -164,8 +164,8 @@ class StencilRows:
                 every = f"{name}.alike"
         return [*lines, f"  %alike = and i1 {every}, true"]
 
-    def _near(self) -> list[str]:
-        """`name`.ask: how far on the next rows are, if several lie in a page; else it is there already."""
+    def _within_page(self) -> list[str]:
+        """`name.ask`: the distance of the next rows, if several lie in a page; else they are prefetched already."""
         return [
             line
             for a in self._tensors()
@@ -175,7 +175,7 @@ class StencilRows:
             )
         ]
 
-    def _asked(self) -> list[str]:
+    def _prefetched(self) -> list[str]:
         """What the next rows load that these have not: of each tensor as many of its rows, the last ones."""
         return [
             line
@@ -187,13 +187,13 @@ class StencilRows:
         ]
 
     def _prefetch_results(self) -> list[str]:
-        """Lines of results, which stores into several rows by turns would wait for."""
+        """Lines of results, which alternating stores into several rows would wait for."""
         lines = []
         for e, r in product(self.results, range(self.count)):
             place = f"{e.name}.to.t{r}"
             lines += [f"  {place} = getelementptr i{8 * e.itemsize}, ptr {e.name}.t{r}, i64 %i.t"]
-            lines += prefetch_ahead(
-                place, self.width * e.itemsize, writes=True, by=self.tuning.prefetch.light_ahead_bytes
+            lines += prefetch_following(
+                place, self.width * e.itemsize, writes=True, by=self.tuning.prefetch.light_distance_bytes
             )
         return lines
 

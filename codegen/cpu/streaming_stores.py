@@ -1,10 +1,8 @@
 """Streaming stores: a second loop of a kernel, with non-temporal stores.
 
 Contract  a kernel along rows -> a function `<kernel>.past`, which the kernel calls if `live` is STREAM.
-When      kernels of few operations that write adjacent elements; one row, of complete vectors at line boundaries, which
-          no cache keeps (`library.loops.streaming_stores` decides).
-Why       memory need not be read before it is written, and what is read stays cached.  A function by itself, since a
-          function has one size of registers: lines go to memory at once where complete registers write them.
+When      kernels of few operations; one row, of complete vectors at line boundaries, that no cache keeps.
+Why       memory need not be read before it is written, and what is read stays cached.
 Ref       LLVM's `!nontemporal`.
 """
 

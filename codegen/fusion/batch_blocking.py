@@ -1,10 +1,8 @@
 """Batch blocking: steps that go through stacks of matrices, or through rows of matrices, some at a time.
 
 Contract  the steps of a region -> the same, with runs of steps as one (`Stacks`).
-When      products of stacks, or of hidden layers, groups of what they give and further products follow each other, and
-          only these read what lies between.
-Why       what only such steps read need never be in memory as a whole: a few matrices go through all steps while they
-          are in the cache (`bufferise.batches`), or some rows of a hidden layer (`bufferise.hidden_rows`).
+When      products, groups of what they give and further products follow each other, and nothing else reads these.
+Why       what only such steps read stays in the cache, and need never be in memory as a whole.
 """
 
 from __future__ import annotations
@@ -57,16 +55,16 @@ class Stacks:
 
 
 def by_stacks(
-    graph: Graph, steps: Sequence[Step], outputs: Iterable[Value], updates: Iterable[Value], homes: Collection[int],
+    graph: Graph, steps: Sequence[Step], outputs: Iterable[Value], updates: Iterable[Value], moves: Collection[int],
     small: Collection[int] = (),
 ) -> tuple[list[Step], list[Stacks]]:  # fmt: skip
     """The steps of the function's own region, with those of stacks in one; and runs along rows that are left out, as
     these are `small` now."""
     if not any(_begins(s.value) for s in steps) or graph.extents.assumed:
         return list(steps), []
-    new = {n for v in updates for n in memory(v, homes)}
+    new = {n for v in updates for n in memory(v, moves)}
     taken = {v.number for s in steps if isinstance(s.chain, Chain) for v, _ in s.chain.products}
-    kept = new.union(*(memory(v, homes) for v in outputs))
+    kept = new.union(*(memory(v, moves) for v in outputs))
     runs: list[tuple[Stacks, list[int]]] = []  # and the places of their steps
     giver: dict[int, int] = {}  # value number -> its run
     closed: set[int] = set()

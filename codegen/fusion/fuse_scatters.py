@@ -1,11 +1,8 @@
 """Scatter fusion: additions at positions that the group which computes the terms does itself.
 
 Contract  the steps of a region -> the same, groups with `Scatter`s in place of additions as steps of their own.
-When      the group goes over the points of one axis with few operations, and nothing between needs the result.
-Why       terms go through no memory.  The gradient of `x[i]` adds to zeros at `i` what the loss gives for each point;
-          often the group that computes these terms sums others over the same points, and finds the least and the
-          greatest index.  Positions are clamped, so the check of indices may follow the group: nothing that a caller
-          sees has been written then.
+When      the group goes over one axis with few operations, and nothing between needs the result.
+Why       terms, as those of the gradient of `x[i]`, go through no memory; clamped positions are checked behind it.
 """
 
 from __future__ import annotations
@@ -27,17 +24,21 @@ ADDED = frozenset((*FLOATS, *INTEGERS)) - {"float16"}
 
 
 def with_scatters(
-    graph: Graph, steps: Sequence[Step], outputs: Iterable[Value], updates: Iterable[Value], homes: Collection[int]
+    graph: Graph,
+    steps: Sequence[Step],
+    outputs: Iterable[Value],
+    updates: Iterable[Value],
+    moves: Collection[int],
 ) -> tuple[list[Step], set[int]]:
     """The steps of the function's own region, with additions as parts of groups; and positions in no memory."""
     added = [s for s in steps if s.value is not None and s.value.op == INC_TAKE]
     if graph.extents.assumed or not added:
         return list(steps), set()
-    new = {n for v in updates for n in memory(v, homes)}
-    made = _Scatters(graph, steps, new, homes)
+    new = {n for v in updates for n in memory(v, moves)}
+    made = _Scatters(graph, steps, new, moves)
     if not any([made.join(s) for s in added]):
         return list(steps), set()
-    return made.finished(new.union(*(memory(v, homes) for v in outputs)))
+    return made.finished(new.union(*(memory(v, moves) for v in outputs)))
 
 
 def positions(v: Value) -> list[Value]:
@@ -56,8 +57,8 @@ def _flat(places: Sequence[Val], shape: Sequence[Any]) -> Val:
 class _Scatters:
     """`new`: the new values of shared variables, which may stand in their own storage."""
 
-    def __init__(self, graph: Graph, steps: Sequence[Step], new: Collection[int], homes: Collection[int]) -> None:
-        self.graph, self.new, self.homes = graph, new, homes
+    def __init__(self, graph: Graph, steps: Sequence[Step], new: Collection[int], moves: Collection[int]) -> None:
+        self.graph, self.new, self.moves = graph, new, moves
         self.steps = {id(s): s for s in steps}
         self.giver = {n: s for s in steps for n in s.gives}
 
@@ -71,7 +72,7 @@ class _Scatters:
             return False
         scatters, given = [*(u for s in parts for u in s.scatters), v], [n for s in parts for n in s.gives]
         read = [o for u in scatters for o in u.operands[:2] if o not in fused.values and number_of(o) is None]
-        needs = group_step(self.graph, fused, self.homes).needs.union(*(memory(o, self.homes) for o in read))
+        needs = group_step(self.graph, fused, self.moves).needs.union(*(memory(o, self.moves) for o in read))
         if not needs.isdisjoint(given) or self.waits(needs, [*parts, step]):
             return False
         made = Step(fused, None, (*given, v.number), needs, scatters=tuple(scatters))
@@ -124,7 +125,7 @@ class _Scatters:
 
     def can_begin(self, x: Value, parts: Sequence[Step]) -> bool:
         """True if x may be there before these steps. What else its group computes may have to wait for them."""
-        if not self.waits(numbers := memory(x, self.homes), parts):
+        if not self.waits(numbers := memory(x, self.moves), parts):
             return True
         step = self.giver[numbers[0]]
         if step in parts or step.fused is None or step.scatters or len(step.fused.values) == 1:
@@ -134,7 +135,7 @@ class _Scatters:
         own, others = (self.group_of(values, step.fused.loads) for values in (mine, rest))
         if own is None or others is None:
             return False
-        first, second = (group_step(self.graph, f, self.homes) for f in (own, others))
+        first, second = (group_step(self.graph, f, self.moves) for f in (own, others))
         if self.waits(first.needs, [*parts, step]):
             return False
         self.replace([step], [first, second])
@@ -165,7 +166,7 @@ class _Scatters:
         checks = {s.value.number: s for s in self.steps.values() if s.value is not None and s.value.op == IN_BOUNDS}
         of_checks = {id(s) for s in checks.values()}
         read = set(kept).union(*(s.needs for s in self.steps.values() if id(s) not in of_checks))
-        read.update(*(memory(s.value.operands[0], self.homes) for n, s in checks.items() if n in read and s.value))
+        read.update(*(memory(s.value.operands[0], self.moves) for n, s in checks.items() if n in read and s.value))
         gone: set[int] = set()
         for s in [s for s in self.steps.values() if s.scatters]:
             made = self.with_additions(s, read)

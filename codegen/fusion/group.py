@@ -1,9 +1,8 @@
 """The fusion group: one description of a kernel from which CPU code, GPU code and MLIR text come.
 
-A group is a DAG of scalar values over named axes (`scalar_ir.builder`).  The ordered list of linalg-like generics is a
-view of it (`Group.passes`): a reduction must be complete before its result is used, so cutting the DAG behind the
-reductions gives the generics in order.  No field of a group names a target; every choice of a target stands in
-`Schedule`.
+Contract  a DAG of scalar values over named axes (`scalar_ir.builder`); `Group.passes` is its view as linalg generics.
+When      of every step that is no construct.
+Why       no field of a group names a target; every choice of a target stands in `Schedule`.
 """
 
 from __future__ import annotations
@@ -98,7 +97,11 @@ class Pass:
 @record(eq=False, slots=False)
 class Group:
     """`extents`: axis -> extent, outermost first.  `parallel`: the axes common to all passes; all others are local to
-    a row."""
+    a row.
+
+    The ordered list of linalg-like generics is a view of it (`passes`): a reduction must be complete before its result
+    is used, so cutting the DAG behind the reductions gives the generics in order.
+    """
 
     name: str
     extents: dict[str, Any]
@@ -226,14 +229,14 @@ def has_run_time_integers(group: Group) -> bool:
 
 
 @record
-class Own:
+class Particulars:
     """What groups of one structure have each of its own, in equal order."""
 
     buffers: tuple[Buffer, ...] = ()
     lengths: tuple[Any, ...] = ()
 
 
-def structure(group: Group) -> tuple[Any, Own]:
+def structure(group: Group) -> tuple[Any, Particulars]:
     """Groups of equal keys have equal plans, whose operands and lengths correspond as their own ones do.  The key is
     None where a plan reads or adds at indices."""
     numbers: dict[int, int] = {}
@@ -256,7 +259,7 @@ def structure(group: Group) -> tuple[Any, Own]:
         )
 
     if group.scatters or any(v.op == "load" and v.args for v in group.scalars):
-        return None, Own()
+        return None, Particulars()
     rows = []
     for v in group.scalars:
         numbers[id(v)] = len(numbers)
@@ -264,7 +267,7 @@ def structure(group: Group) -> tuple[Any, Own]:
         rows.append((v.op, v.type, tuple([numbers[id(a)] for a in v.args]), attr))
     outs = tuple((operand(o.buffer, o.map), numbers[id(o.value)]) for o in group.outs)
     axes = tuple((a, length(n)) for a, n in group.extents.items())
-    return (tuple(rows), outs, axes, group.parallel), Own(tuple(known.values()), tuple(lengths))
+    return (tuple(rows), outs, axes, group.parallel), Particulars(tuple(known.values()), tuple(lengths))
 
 
 def any_copy(group: Group) -> Group:

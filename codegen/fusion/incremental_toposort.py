@@ -93,18 +93,18 @@ class Separated:
         self._order, self._step = order, step
         self._found: set[int] = set()
         self._seen = {*order._needs[step]}
-        self._ahead = [(-order._rank[s], s) for s in self._seen]
-        heapify(self._ahead)
+        self._waiting = [(-order._rank[s], s) for s in self._seen]
+        heapify(self._waiting)
 
     def __contains__(self, other: int) -> bool:
         rank, needs = self._order._rank, self._order._needs
         if rank[other] > rank[self._step]:
             return self._order.separated(other, self._step)
-        while self._ahead and -self._ahead[0][0] > rank[other]:
-            _, s = heappop(self._ahead)
+        while self._waiting and -self._waiting[0][0] > rank[other]:
+            _, s = heappop(self._waiting)
             for n in needs[s]:
                 self._found.add(n)
                 if n not in self._seen:
                     self._seen.add(n)
-                    heappush(self._ahead, (-rank[n], n))
+                    heappush(self._waiting, (-rank[n], n))
         return other in self._found

@@ -2,30 +2,7 @@
 
 Contract  `attempt`: values of a region -> a `Fused` group, or `Cut`, which names tensors that need a buffer and a rule.
 When      `fusion.partition` forms a group, or joins two.
-Why       fusion is substitution of axes: "may these join?" is a question about sets of axes.
-
-`Inliner.at(t, axes)` is the scalar of tensor t at the named axes: elementwise rows inline their operands there, a move
-permutes or drops axes, a reduction adds its local axes, a leaf becomes a load.  Each cut gives a tensor a buffer and
-carries its rule's name:
-
-    R1 one point     a tensor with a reduction or heavy mathematics in it, inlined at two axis tuples
-    R2 no re-doing   a value with heavy mathematics in it and fewer axes than its user or output that is no row scalar;
-                     where nothing is reduced a large one, as rows may be short
-    R3 one row       reductions of a group have equal axes, its parallel axes; of one that needs another's result over
-                     other axes the argument is cut, or what of it has fewer; an independent one is cut at its result
-    R4 one place     the source of an indexed load is a buffer
-    R5 no barrier    after a full reduction nothing over the elements may follow: its result is cut
-    R6 once          what two groups would compute and is heavy or large is cut
-    R7 in pieces     what leaves a piece of a large elementwise computation with several results (`fusion.split_large`)
-    R8 few levels    where more than `max_reduction_levels` reductions follow each other, an argument is cut: each of
-                     them is a walk that computes all before it again
-    R9 few spaces    reductions to scalars walk one space, those to rows at most `max_row_spaces`; others are cut at
-                     their results: what walks different axes gains nothing in one group, whose tables grow with axes
-    R10 few operands a group loads at most `max_operands` tensors, so that a GPU's registers hold what it needs of each
-    R11 one length   a pool of slices that is reduced, or read along other axes: it is a part of what it is computed
-                     from, stored it is one row, however short those of the slices are
-    R12 one quotient a quotient or root of several axes, as of all pairs, that would be computed for each of several
-                     rows (the coordinates of forces), along which it is the same
+Why       fusion is substitution of axes: "may these join?" is a question about sets of axes (rules: `Cut`).
 """
 
 from __future__ import annotations
@@ -56,7 +33,33 @@ def strip(v: Value) -> Value:
 
 
 class Cut(Exception):
-    """`values` need buffers, because of `rule`."""
+    """`values` need buffers, because of `rule`.
+
+    A tensor that needs a buffer, by the name of a rule:
+
+        R1 one point     a tensor with a reduction or heavy mathematics in it, inlined at two axis tuples
+        R2 no re-doing   a value with heavy mathematics in it and fewer axes than its user or output that is no row
+                         scalar; where nothing is reduced a large one, as rows may be short
+        R3 one row       reductions of a group have equal axes, its parallel axes; of one that needs another's
+                         result over other axes the argument is cut, or what of it has fewer; an independent one is
+                         cut at its result
+        R4 one place     the source of an indexed load is a buffer
+        R5 no barrier    after a full reduction nothing over the elements may follow: its result is cut
+        R6 once          what two groups would compute and is heavy or large is cut
+        R7 in pieces     what leaves a piece of a large elementwise computation with several results
+                         (`fusion.split_large`)
+        R8 few levels    where more than `max_reduction_levels` reductions follow each other, an argument is cut:
+                         each of them is a walk that computes all before it again
+        R9 few spaces    reductions to scalars walk one space, those to rows at most `max_row_spaces`; others are
+                         cut at their results: what walks different axes gains nothing in one group, whose tables
+                         grow with axes
+        R10 few operands a group loads at most `max_operands` tensors, so that a GPU's registers hold what it needs
+                         of each
+        R11 one length   a pool of slices that is reduced, or read along other axes: it is a part of what it is
+                         computed from, stored it is one row, however short those of the slices are
+        R12 one quotient a quotient or root of several axes, as of all pairs, that would be computed for each of
+                         several rows (the coordinates of forces), along which it is the same
+    """
 
     def __init__(self, value: Value, rule: str, *others: Value) -> None:
         super().__init__(f"{value}: {rule}")
@@ -84,7 +87,11 @@ class _Recording(Builder):
 
 
 class Inliner:
-    """The scalars of one group.  `buffer_of(value)` is the buffer of a leaf, None for a value that may be fused."""
+    """The scalars of one group.  `buffer_of(value)` is the buffer of a leaf, None for a value that may be fused.
+
+    `at(t, axes)` is the scalar of tensor t at the named axes: elementwise rows inline their operands there, a move
+    permutes or drops axes, a reduction adds its local axes, a leaf becomes a load.
+    """
 
     def __init__(
         self, buffer_of: Callable[[Value], Buffer | None], find: Callable[[Any], Any], tuning: FusionTuning
@@ -244,7 +251,7 @@ class Fused:
 
     @kept
     def spaces(self) -> list[dict[Any, int]]:
-        """The lengths of its outputs' axes, in the same way."""
+        """The lengths of its outputs' axes, in the same form."""
         lengths = self.group.extents
         return [dict(Counter([lengths[a] for a in o.map if a])) for o in self.group.outs]
 
@@ -378,7 +385,7 @@ def _cut(tensors: Iterable[Value], rule: str) -> None:
         raise Cut(values[0], rule, *values[1:])
 
 
-def _check_rows(inliner: Inliner, values: Sequence[Value], own: set[Val], scalars: Sequence[Val]) -> None:
+def _check_rows(inliner: Inliner, values: Sequence[Value], roots: set[Val], scalars: Sequence[Val]) -> None:
     """R2 for large values: what has few axes is computed once for each row of its users, one by one."""
     if len({s.axes for s in scalars if s.axes}) < 2 or any([s.op == "reduce" for s in scalars]):
         return
@@ -388,13 +395,13 @@ def _check_rows(inliner: Inliner, values: Sequence[Value], own: set[Val], scalar
     for s in scalars:
         weight[s] = min(1000, int(s.op not in LEAVES) + sum([weight[a] for a in s.args]))
         for a in s.args:
-            if a.axes and a.axes < s.axes and weight[a] >= least and a in tensor and a not in own:
+            if a.axes and a.axes < s.axes and weight[a] >= least and a in tensor and a not in roots:
                 large[tensor[a]] = None
     _cut([v for v in large if v not in values], "R2")
 
 
 def _check_uses(
-    tensor: Mapping[Val, Value], values: Sequence[Value], own: set[Val], scalars: Sequence[Val], row: frozenset[str]
+    tensor: Mapping[Val, Value], values: Sequence[Value], roots: set[Val], scalars: Sequence[Val], row: frozenset[str]
 ) -> None:
     """R2.  What a scalar is computed from is not computed again for axes that only its user has."""
     expensive: set[Val] = set()  # with heavy mathematics in them, that of the group's outputs excepted
@@ -406,14 +413,14 @@ def _check_uses(
                 others = s.axes - a.axes
                 if a in slow and len(a.axes) > 1 and others and others <= row:
                     narrow = _narrow(tensor, a, slow)
-                    if narrow in tensor and tensor[narrow] not in values and narrow not in own:
+                    if narrow in tensor and tensor[narrow] not in values and narrow not in roots:
                         raise Cut(tensor[narrow], "R12")
         below = [a for a in s.args if a in expensive]
-        if is_function(s) or (below and s.axes and any([a not in own for a in below])):
+        if is_function(s) or (below and s.axes and any([a not in roots for a in below])):
             expensive.add(s)
         for a in below:
             if a.axes < s.axes and not (a.axes and a.axes <= row):
-                if a in tensor and tensor[a] not in values and a not in own:
+                if a in tensor and tensor[a] not in values and a not in roots:
                     raise Cut(tensor[a], "R2")
 
 

@@ -19,7 +19,8 @@ def is_narrow_sum(reduce: Val) -> bool:
 
 def counter(reduce: Val) -> tuple[str, int]:
     """The integers in which lanes of a kernel count, as long as what is compared or added, if these have fewer bits
-    than a state, and how many vectors they have room for beside a row's last one; ("", 0) of other reductions."""
+    than a state, and how many vectors they have room for in addition to a row's last one; ("", 0) of other
+    reductions."""
     if reduce.attr[0].name != "count":
         return "", 0
     (term,) = reduce.args

@@ -2,8 +2,7 @@
 
 Contract  a group -> an equal group, of 16- or 32-bit integers where ranges allow.
 When      ranges, found from the dtypes of loads and from constants, fit; values computed from each other go together.
-Why       bytes of an image are cast to int32 or int64 before they are added, and uint32 modulo 3 is int64 by NumPy's
-          rules: a vector then has a fraction of the lanes, and divides by constants without an instruction for it.
+Why       a vector has more of them, and divides by constants without an instruction for it.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Fusion:
         self.group_needs: dict[int, tuple[Fused, list[Value]]] = {}
         self.pieces: dict[int, Piece] = {}  # by their members
         self.formed: dict[int, Fused] = {}  # by the first of its values
-        self.homes: Counter[int] = Counter()  # tensor that is expensive -> the formed groups that compute it
+        self.moves: Counter[int] = Counter()  # tensor that is expensive -> the formed groups that compute it
         self.joined: dict[tuple[int, int], tuple[Fused, Fused, Fused | None]] = {}  # by the ids of the two groups
 
     def buffer(self, v: Value) -> ValueBuffer:
@@ -75,8 +75,8 @@ class Fusion:
         self._free(needed, requested)
         for _ in range(8):
             groups = self._merge(self._form(needed))
-            homes = Counter(n for g in groups for n in g.expensive)
-            again = _outermost(self.graph, groups, {n for n, count in homes.items() if count > 1})
+            moves = Counter(n for g in groups for n in g.expensive)
+            again = _outermost(self.graph, groups, {n for n, count in moves.items() if count > 1})
             if not again:
                 break
             self._cut_twice(again, needed)
@@ -106,7 +106,7 @@ class Fusion:
             del self.cuts[v.number], needed[v.number]
             self.leaves.discard(v.number)
             for number in around:
-                self.homes.subtract(self.formed.pop(number).expensive)
+                self.moves.subtract(self.formed.pop(number).expensive)
 
     def _without_unread(self, groups: list[Fused], requested: set[int]) -> list[Fused]:
         """The groups without outputs that R6 wanted, so that several groups load them, if these have been joined."""
@@ -280,7 +280,7 @@ class Fusion:
 
         In a large region R6 does not wait until all are formed: the groups of a recurrence would compute all its steps.
         """
-        formed, homes = self.formed, self.homes
+        formed, moves = self.formed, self.moves
         self._drop_stale()
         computed = sum(len(f.tensors) for f in formed.values())
         starts = sorted(needed.values(), key=lambda v: v.number)
@@ -294,7 +294,7 @@ class Fusion:
                     if len(formed[first].values) == len(roots):
                         stack.pop()
                         continue
-                    homes.subtract(formed.pop(first).expensive)  # its piece has got another root since
+                    moves.subtract(formed.pop(first).expensive)  # its piece has got another root since
                 try:
                     fused = self.attempt(roots)
                 except Cut as cut:
@@ -304,9 +304,9 @@ class Fusion:
                 formed[first] = fused
                 stack.pop()
                 computed += len(fused.tensors)
-                homes.update(fused.expensive)
+                moves.update(fused.expensive)
                 if computed > self.tuning.large_region_tensors:
-                    twice = {n for n in fused.expensive if homes[n] > 1 and n not in self.leaves}
+                    twice = {n for n in fused.expensive if moves[n] > 1 and n not in self.leaves}
                     stack += self._cut_twice(_outermost(self.graph, [fused], twice), needed)
             starts = self._drop_stale()
         return list(formed.values())
@@ -315,7 +315,7 @@ class Fusion:
         """The first values of groups that compute what has got a buffer since: they are formed anew, to load it."""
         starts = [f.values[0] for f in self.formed.values() if self._is_stale(f)]
         for v in starts:
-            self.homes.subtract(self.formed.pop(v.number).expensive)
+            self.moves.subtract(self.formed.pop(v.number).expensive)
         return starts
 
     def _cut(self, value: Value, rule: str, roots: Sequence[Value], needed: dict[int, Value]) -> list[Value]:
@@ -392,7 +392,7 @@ class Fusion:
                 joined = self.attempt([*h.values, *g.values], first)
             except Cut:
                 pass
-            if joined and (not _walks_once(joined) or _walks_again(joined, h, g) or self._needs_own(joined)):
+            if joined and (not _walks_once(joined) or _walks_again(joined, h, g) or self._needs_its_results(joined)):
                 joined = None
             self.joined[key] = h, g, joined
         return self.joined[key][2]
@@ -418,7 +418,7 @@ class Fusion:
             self.group_needs[id(f)] = known  # with the group, so that its id stays its own
         return known[1]
 
-    def _needs_own(self, joined: Fused) -> bool:
+    def _needs_its_results(self, joined: Fused) -> bool:
         """Whether the joined group would load at other axes what it gives itself, or have a length from it."""
         given = {v.number for v in joined.values}
         return not given.isdisjoint([v.number for v in self._group_needs(joined)])
@@ -476,7 +476,7 @@ def _walks_once(joined: Fused) -> bool:
 
     An output over a part of the axes would be stored once for each point along the others: in the storage of what it
     is computed from, that would compute it again and again.  What is stored along with sums of everything is so from
-    short rows too, but beside sums that walk less it would go row by row.
+    short rows too, but with sums that walk less it would go row by row.
     """
     space, outs = set(joined.group.extents), joined.group.outs
     walks: list[Collection[str]] = [space, space & set(joined.group.parallel)]

@@ -1,10 +1,8 @@
 """Placement: the region of loops and branches that each value is computed in, and the steps of each region.
 
-Contract  a graph and its roots -> regions by context: a path, () for the function, ("for", loop) for a loop's body,
-          ("if", node, branch) for a branch of an ifelse.
+Contract  a graph and its roots -> regions by context: (), and paths of ("for", loop) and ("if", node, branch).
 When      of every function, before fusion.
-Why       a value stands in the deepest context that contains all its users, so that what only one branch needs is
-          computed only there, and what a loop does not vary moves out of it.
+Why       a value stands in the deepest context with all its users: what one branch needs is computed only there.
 """
 
 from __future__ import annotations
@@ -60,7 +58,7 @@ class Region:
     context: Context
     steps: list[Step]
     cuts: dict[int, str]
-    homes: set[int] = field(default_factory=set)  # the moves of the function that are computed, not looked through
+    moves: set[int] = field(default_factory=set)  # the moves of the function that are computed, not looked through
 
 
 def place(roots: Sequence[Value], order: Sequence[Value], by_condition: bool = False) -> dict[int, Context]:
@@ -83,20 +81,20 @@ def place(roots: Sequence[Value], order: Sequence[Value], by_condition: bool = F
     return context
 
 
-def _uses(v: Value, own: Context, by_condition: bool = False) -> Iterable[tuple[Value, Context]]:
+def _uses(v: Value, here: Context, by_condition: bool = False) -> Iterable[tuple[Value, Context]]:
     if v.op == FOR:
         loop = v.attrs["loop"]
-        body = (*own, (FOR, loop.number))
-        return [*((o, own) for o in v.operands), *((o, body) for o in (*loop.next, *loop.stacked))]
+        body = (*here, (FOR, loop.number))
+        return [*((o, here) for o in v.operands), *((o, body) for o in (*loop.next, *loop.stacked))]
     if v.op == IFELSE:
         half = (len(v.operands) - 1) // 2
         name = v.operands[0].number if by_condition else v.number
         return [
-            (v.operands[0], own),
-            *((o, (*own, ("if", name, 0))) for o in v.operands[1 : 1 + half]),
-            *((o, (*own, ("if", name, 1))) for o in v.operands[1 + half :]),
+            (v.operands[0], here),
+            *((o, (*here, ("if", name, 0))) for o in v.operands[1 : 1 + half]),
+            *((o, (*here, ("if", name, 1))) for o in v.operands[1 + half :]),
         ]
-    return [(o, own) for o in v.operands]
+    return [(o, here) for o in v.operands]
 
 
 def _common(a: Context, b: Context) -> Context:
@@ -156,37 +154,37 @@ def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
     for c, inside in members.items():
         fusion = Fusion(graph, list(wanted[c].values()), inside, [] if c else transposed)
         fused[c] = fusion.plan(), fusion.cuts
-    homes = {v.number for groups, _ in fused.values() for g in groups for v in g.values if v.op == "move"}
-    regions = {c: Region(c, _steps(graph, fused[c][0], members[c], homes), fused[c][1], homes) for c in members}
-    _nested_needs(regions, homes)
+    moves = {v.number for groups, _ in fused.values() for g in groups for v in g.values if v.op == "move"}
+    regions = {c: Region(c, _steps(graph, fused[c][0], members[c], moves), fused[c][1], moves) for c in members}
+    _nested_needs(regions, moves)
     for region in regions.values():
         region.steps = in_order(region.steps)
     return regions
 
 
-def group_step(graph: Graph, g: Fused, homes: Collection[int]) -> Step:
-    needs = {n for v in g.loads for n in memory(v, homes)}
+def group_step(graph: Graph, g: Fused, moves: Collection[int]) -> Step:
+    needs = {n for v in g.loads for n in memory(v, moves)}
     lengths = [*g.group.extents.values(), *(n for v in (*g.loads, *g.values) for n in v.shape)]
     extents = [v.attr for v in g.group.scalars if v.op == "extent"]
     needs |= _lengths_need(graph, [*lengths, *extents])
     return Step(g, None, tuple(v.number for v in g.values), needs - {v.number for v in g.values})
 
 
-def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value], homes: set[int]) -> list[Step]:
-    steps = [group_step(graph, g, homes) for g in groups]
+def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value], moves: set[int]) -> list[Step]:
+    steps = [group_step(graph, g, moves) for g in groups]
     for v in inside:
         if v.traits.is_fusible or v.traits.is_source:
             continue
-        needs = {n for o in v.operands for n in memory(o, homes)}
+        needs = {n for o in v.operands for n in memory(o, moves)}
         lengths = [*lengths_of(v), *(n for o in v.operands for n in o.shape)]  # a broadcast operand is written out
         lengths += [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)]
         steps.append(Step(None, v, (v.number,), (needs | _lengths_need(graph, lengths)) - {v.number}))
     return steps
 
 
-def memory(v: Value, homes: Collection[int]) -> list[int]:
+def memory(v: Value, moves: Collection[int]) -> list[int]:
     """The steps' values behind v: what its view looks at, or the loop or branch it is a result of."""
-    while v.op == "move" and v.number not in homes:
+    while v.op == "move" and v.number not in moves:
         v = v.operands[0]
     if v.op == "result":
         return [v.operands[0].number]
@@ -200,7 +198,7 @@ def _lengths_need(graph: Graph, lengths: Iterable[Any]) -> set[int]:
     return found
 
 
-def _nested_needs(regions: dict[Context, Region], homes: set[int]) -> None:
+def _nested_needs(regions: dict[Context, Region], moves: set[int]) -> None:
     """A loop or branch needs whatever the steps inside of it need from outside."""
     holder = {s.value.number: s for r in regions.values() for s in r.steps if s.value is not None}
     by_loop = {s.value.attrs["loop"].number: s for s in holder.values() if s.value is not None and s.value.op == FOR}
@@ -209,7 +207,7 @@ def _nested_needs(regions: dict[Context, Region], homes: set[int]) -> None:
         if v is not None and v.traits.has_regions:
             uses = (*v.attrs["loop"].next, *v.attrs["loop"].stacked) if v.op == FOR else v.operands
             inner = {n for c, r in regions.items() for t in r.steps for n in t.gives if _inside(c, v)}
-            s.needs |= {n for o in uses for n in memory(o, homes)} - inner
+            s.needs |= {n for o in uses for n in memory(o, moves)} - inner
             s.needs.discard(v.number)
     for c in sorted(regions, key=len, reverse=True):
         if not c:

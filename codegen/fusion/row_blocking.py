@@ -1,10 +1,8 @@
 """Row blocking: a product, what reads its rows, and products that sum over these rows, block by block.
 
 Contract  the steps of a region -> the same, with chains of steps as one (`Chain`).
-When      a matrix that no core-local cache keeps is read by `X w` and by `X' g`, where each row of g depends on that
-          row of the first product, as in the gradient of a linear model; few columns (`BlockingTuning`).
-Why       a block of rows is still cached for the second product.  Sums over the rows stay what they were, over values
-          that the chain stores.
+When      `X w` and `X' g` read a matrix that no core-local cache keeps, and g's rows need those of the first product.
+Why       a block of rows is still cached for the second product.
 """
 
 from __future__ import annotations
@@ -36,14 +34,14 @@ class Chain:
     """A product, the group that reads it row by row if there is one, and products that sum over these rows.
 
     side: whose rows, those of the first product's left operand (0) or the columns of its right one (1).
-    whole: the group; by_rows: the part of it that a block of rows runs, rest: the part that follows all blocks.
+    fused: the group; by_rows: the part of it that a block of rows runs, rest: the part that follows all blocks.
     axis: of the group, along the rows.  products: (value, which of its operands is the matrix that the first one read).
     inner: values that nobody but the chain reads.
     """
 
     first: Value
     side: int
-    whole: Fused | None
+    fused: Fused | None
     by_rows: Fused | None
     rest: Fused | None
     axis: str
@@ -53,16 +51,16 @@ class Chain:
     @property
     def values(self) -> list[Value]:
         """What it gives, but the last products."""
-        return [self.first, *(self.whole.values if self.whole is not None else ())]
+        return [self.first, *(self.fused.values if self.fused is not None else ())]
 
     @property
     def loads(self) -> list[Value]:
         """What its steps but the last products read."""
-        return [*self.first.operands, *(self.whole.loads if self.whole is not None else ())]
+        return [*self.first.operands, *(self.fused.loads if self.fused is not None else ())]
 
 
 def in_blocks(
-    graph: Graph, steps: Sequence[Step], outputs: Iterable[Value], updates: Iterable[Value], homes: Collection[int],
+    graph: Graph, steps: Sequence[Step], outputs: Iterable[Value], updates: Iterable[Value], moves: Collection[int],
     small: Collection[int] = (),
 ) -> tuple[list[Step], list[Any]]:  # fmt: skip
     """The steps of the function's own region, with chains in place of their parts; and of what is no chain since it
@@ -70,8 +68,8 @@ def in_blocks(
     dots = {s.value.number: k for k, s in enumerate(steps) if s.value is not None and _is_product(s.value)}
     if len(dots) < 2 or graph.extents.assumed:
         return list(steps), []
-    new = {n for v in updates for n in memory(v, homes)}
-    kept = new.union(*(memory(v, homes) for v in outputs))
+    new = {n for v in updates for n in memory(v, moves)}
+    kept = new.union(*(memory(v, moves) for v in outputs))
     readers = _readers(graph.values[number] for number in dots)
     replaced: dict[int, list[Step]] = {}  # position -> what stands there instead
     taken: set[int] = set()  # products that chains compute: no chain computes one of another
@@ -88,7 +86,7 @@ def in_blocks(
             gives = tuple(v.number for v in chain.values)
             needs = (steps[at].needs | steps[k].needs) - set(gives)
             used = kept.union(*(_needs_of(t, chain) for j, t in enumerate(steps) if j not in (at, k)))
-            inner = {v.number for v in rows} & set(gives) - used - _needed_by(chain.rest, homes)
+            inner = {v.number for v in rows} & set(gives) - used - _needed_by(chain.rest, moves)
             taken |= computed
             replaced[at] = []
             replaced[k] = [Step(None, None, gives, needs, replace(chain, inner=frozenset(inner)))]
@@ -101,8 +99,8 @@ def _is_product(v: Value) -> bool:
     return v.op == DOT and v.rank < 3
 
 
-def _needed_by(rest: Fused | None, homes: Collection[int]) -> set[int]:
-    return {n for v in rest.loads for n in memory(v, homes)} if rest is not None else set()
+def _needed_by(rest: Fused | None, moves: Collection[int]) -> set[int]:
+    return {n for v in rest.loads for n in memory(v, moves)} if rest is not None else set()
 
 
 def _needs_of(step: Step, chain: Chain) -> set[int]:
@@ -208,7 +206,7 @@ def _may_pay(graph: Graph, first: Value, side: int) -> bool:
 
 
 def _readers(dots: Iterable[Value]) -> Readers:
-    """By the numbers of a product's operands, one way and the other: its place among them, itself, which operand the
+    """By the numbers of a product's operands, in either order: its place among them, itself, which operand the
     first one is, and the axes of both."""
     found: Readers = {}
     for k, v in enumerate(dots):

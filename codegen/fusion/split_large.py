@@ -2,9 +2,7 @@
 
 Contract  the values of a region -> `Piece`s of connected maps over one space, in order, each one group.
 When      more than `FusionTuning.piece_tensors` maps of one shape are connected, and several results leave them.
-Why       a group inlines all that its result needs and nobody has stored.  Where each of many results needs much of
-          what the others need (an unrolled recurrence, its gradient), groups that are formed one by one would inline
-          the whole computation again and again.
+Why       groups formed one by one would inline an unrolled recurrence again and again.
 """
 
 from __future__ import annotations
@@ -92,7 +90,7 @@ def _split(component: Sequence[Value], size: int, most: int) -> list[list[Value]
 
 def _components(inside: Sequence[Value], needs: Needs, find: Callable[[Any], Any]) -> list[list[Value]]:
     """Maps of one shape that are connected by maps of that shape.  Whatever lies between two maps of a component
-    belongs to it: `level` counts how often a way to the value has left its space."""
+    belongs to it: `level` counts how often a path to the value has left its space."""
     level: dict[int, int] = {}
     space: dict[int, Any] = {}
     parent: dict[int, int] = {}

@@ -16,7 +16,6 @@ from tensordsl.codegen.llvm.vector_builder import Code, llvm_type, splat
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 
 _NAME = re.compile(r"%[\w.]+")
-_LOAD = re.compile(r"(%[\w.]+) = load (<\d+ x (\w+)>), ptr (%[\w.]+), align (\d+)")
 _KINDS = {"double": "f64", "float": "f32"}
 
 
@@ -157,41 +156,45 @@ def ended_lines(phis: Sequence[Phi]) -> list[str]:
 
 def defined(lines: Iterable[str]) -> set[str]:
     """The names of the values that the lines compute."""
-    return {line.split(" = ", 1)[0].strip() for line in lines if line.startswith("  %")}
+    return {_defines(line) for line in lines if line.startswith("  %")}
+
+
+def _defines(line: str) -> str:
+    return line.split(" = ", 1)[0].strip()
 
 
 def renamed(lines: Sequence[str], names: Mapping[str, str]) -> list[str]:
     return [_NAME.sub(lambda m: names.get(m[0], m[0]), line) for line in lines]
 
 
-def masked(lines: Sequence[str], mask: str) -> list[str]:
-    """The text with loads of some lanes only."""
-    return [_masked(line, mask) for line in lines]
+def masked(code: Code, mask: str) -> list[str]:
+    """Its text with loads of some lanes only."""
+    return [_masked(code, line, mask) for line in code.lines]
 
 
-def _masked(line: str, mask: str) -> str:
-    m = _LOAD.search(line)
-    if not m:
+def _masked(code: Code, line: str, mask: str) -> str:
+    name = _defines(line)
+    if name not in code.vector_loads:
         return line
-    name, t, pointer, align = m[1], m[2], m[4], m[5]
+    t, pointer, align = code.vector_loads[name]
     operands = f"ptr {pointer}, i32 {align}, <{t[1:].split()[0]} x i1> {mask}, {t} zeroinitializer"
     return f"  {name} = call {t} @llvm.masked.load.{mangled(t)}.p0({operands})"
 
 
-def masked_loads(lines: Iterable[str]) -> dict[str, str]:
-    """What these need: declarations by name."""
+def masked_loads(code: Code) -> dict[str, str]:
+    """What `masked` needs: declarations by name."""
     declarations = {}
-    for t in {m[2] for m in map(_LOAD.search, lines) if m}:
+    for t in {t for t, _, _ in code.vector_loads.values()}:
         symbol = f"llvm.masked.load.{mangled(t)}.p0"
         declarations[symbol] = f"declare {t} @{symbol}(ptr, i32, <{t[1:].split()[0]} x i1>, {t})"
     return declarations
 
 
-def loads_floats(lines: Sequence[str], W: int) -> bool:
+def loads_floats(code: Code, W: int) -> bool:
     """Is it one block that loads nothing but vectors of W floats?"""
-    read = [line for line in lines if " load " in line or "gather" in line]
-    found = [_LOAD.search(line) for line in read]
-    return is_straight(lines) and all(m and m[3] in _KINDS and m[2].startswith(f"<{W} x ") for m in found)
+    read = [_defines(line) for line in code.lines if " load " in line or "gather" in line]
+    types = {code.vector_loads[name][0] if name in code.vector_loads else "" for name in read}
+    return is_straight(code.lines) and types <= {f"<{W} x float>", f"<{W} x double>"}
 
 
 def mangled(t: str) -> str:

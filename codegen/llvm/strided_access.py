@@ -25,7 +25,8 @@ def load_strided(code: Code, pointer: str, dtype: str, step: int, W: int) -> str
         starts, places = layout(n, step)
         t, value = memory_type(kind, n * unit), "poison"
         for k, start in starts.items():
-            vector = code.op(f"load {t}, ptr {_at(code, pointer, first * step + start, dtype)}, align {ITEMSIZE[kind]}")
+            place = _at(code, pointer, first * step + start, dtype)
+            vector = code.load_bytes(t, place, ITEMSIZE[kind], n * ITEMSIZE[dtype])
             lanes = [n + lane if j == k else e for e, (j, lane) in enumerate(places)]
             value = shuffled(code, t, value, vector, _lanes_of(lanes, unit))
         pieces.append(value)

@@ -44,6 +44,7 @@ class Code:
         self.isa = host_isa() if isa is None else isa
         self.vector_bytes = 64 if "avx512" in self.isa else 32 if "avx2" in self.isa else 16
         self.widest_load_bytes = 0
+        self.vector_loads: dict[str, tuple[str, str, int]] = {}  # by name: (type, pointer, bytes of alignment)
         self.halves: dict[str, str] = {}  # a float16 in a register, which is wide -> its bits
         self.crosses = False  # may the parts of complex numbers be in another order? (see `crossed`)
         self._prefix = prefix
@@ -98,6 +99,14 @@ class Code:
         self.declarations |= other.declarations
         self.functions |= other.functions
         self.loads(other.widest_load_bytes)
+
+    def load_bytes(self, t: str, pointer: str, align: int, size: int) -> str:
+        """The load of `size` bytes."""
+        name = self.op(f"load {t}, ptr {pointer}, align {align}")
+        if t.startswith("<"):
+            self.vector_loads[name] = t, pointer, align
+        self.loads(size)
+        return name
 
     def loads(self, size: int) -> None:
         """Note a load of so many bytes."""
@@ -167,8 +176,7 @@ def load(code: Code, pointer: str, dtype: str, W: int = 1, align: int | None = N
         return load(code, pointer, real_of(dtype), 2 * W, align)
     align = align or ITEMSIZE[dtype]
     t = memory_type(dtype, W)
-    code.loads(W * ITEMSIZE[dtype])
-    return from_memory(code, code.op(f"load {t}, ptr {pointer}, align {align}"), dtype, W)
+    return from_memory(code, code.load_bytes(t, pointer, align, W * ITEMSIZE[dtype]), dtype, W)
 
 
 def from_memory(code: Code, value: str, dtype: str, W: int = 1) -> str:

@@ -46,12 +46,12 @@ PRIMITIVE = LEAVES | ARITY.keys() | {"reduce", "result"}
 
 
 def is_function(v: Val) -> bool:
-    """Whether v is an elementary function of `math.FUNCTIONS`."""
+    """Is it an elementary function of `math.FUNCTIONS`?"""
     return v.op not in PRIMITIVE
 
 
 def is_expensive_op(v: Val) -> bool:
-    """Whether v is too expensive to be computed twice: a function or a reduction."""
+    """Is it too expensive to be computed twice?  So are functions and reductions."""
     return v.op not in PRIMITIVE or v.op == "reduce"
 
 
@@ -105,11 +105,7 @@ def _unary(op: str) -> Callable[[Builder, Val], Val]:
 
 
 class Builder:
-    """Makes hash-consed values, so that common subexpressions inside a group are free.
-
-    Results are NumPy's, and total: integers wrap, `x // 0 == 0`, shifts by the width or more give 0 or the sign, float
-    to integer out of range gives what NumPy gives on x86-64.
-    """
+    """Makes hash-consed values, so that common subexpressions inside a group are free."""
 
     def __init__(self) -> None:
         self._memo: dict[Any, Val] = {}

@@ -50,7 +50,7 @@ class MemoryTuning:
     align_max_row_bytes: int = 1 << 14  # (L1)
     align_min_read_bytes: int = 1 << 16  # of all that is read of it
     same_set_bytes: int = 4096  # rows so far from each other share the sets of a first-level cache (L1)
-    ways: int = 8  # of such a set; and rows at once of several operands that memory has (L1)
+    associativity: int = 8  # of such a set; and rows at once of several operands that memory has (L1)
     prefetch_operand_min_bytes: int = 1 << 19  # up to which an operand stays cached from call to call (L2)
     unrolled_rows: int = 8  # that kernels do at once, at most (registers)
 

@@ -1,4 +1,9 @@
-"""What the processor that code is compiled for has and prefers: the host's, or the level that `config.cpu` names."""
+"""The processor that code is compiled for: the host's, or the level that `config.cpu` names.
+
+Contract  `host` -> a `Machine`, its facts.
+When      something is compiled.
+Why       facts are handed down in a tuning, so that code for another processor can be written anywhere.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +49,7 @@ class Machine:
 
     @property
     def isa(self) -> str:
-        """Of its instructions, what the writers of vector code ask for (`isa` of `llvm.vector_builder.Code`)."""
+        """Of its instructions, what the writers of vector code need (`isa` of `llvm.vector_builder.Code`)."""
         vectors = {64: ["avx512"], 32: ["avx2"]}.get(self.vector_bytes, [])
         facts = {"halves": self.prefers_halves, "gathers": self.has_gathers, "half": self.has_half}
         return " ".join([*vectors, *(name for name, holds in facts.items() if holds)])
@@ -61,7 +66,7 @@ def host() -> Machine:
         has_half=has_half(),
         has_gathers=has_gathers(),
         prefers_halves=prefers_halves(),
-        prefetches_blocks=fetches_turns(),
+        prefetches_blocks=prefetches_blocks(),
         shuffled_bytes=shuffled_bytes(),
         has_distant_l3=is_known and not is_arm() and prefers_halves(),
         l2_bytes=l2_bytes,
@@ -103,9 +108,9 @@ def shuffled_bytes() -> int:
     return 64 if features.get("avx512vbmi") else 16 if features.get("ssse3") else 0
 
 
-def fetches_turns() -> bool:
-    """Whether loops that read a block of each operand in turn ask for the next blocks: Intel's cores follow none of so
-    many short streams; AMD's do, and asking costs a quarter of the time and, of operands in memory, up to a third."""
+def prefetches_blocks() -> bool:
+    """Whether loops that read a block of each operand prefetch the next blocks: Intel's cores follow none of so many
+    short streams; AMD's do, and prefetching costs a quarter of the time and, of operands in memory, up to a third."""
     return not is_arm() and not processor()[0].startswith("znver")
 
 

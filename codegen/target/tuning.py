@@ -1,18 +1,8 @@
 """`Tuning`: every threshold of the compiler, and which optimisations are off.
 
-In     a `target.machine.Machine`, or a `Tuning` of which `dataclasses.replace` makes another one.
-Out    one frozen record in groups, a group a room or an optimisation.  It is handed down: pipeline, fusion, bufferiser,
-       planner, kernels, the library's writers.  Nobody reads a threshold from a module.
-Why    a threshold that is an argument can be varied by tests and by the ablation; equal tunings give equal code, and
-       `Tuning.key` tells tunings apart in cache keys.
-
-A field's name ends in its unit where it has one.  The comment behind it says by what it was chosen:
-
-    L1, L2       what such a cache has room for, beside what else is read there
-    registers    as many as the vector unit has
-    compile      bounds the compiler's time, which would grow faster than the program
-    corners, peers, ...
-                 the suite of `benchmarks/` that it was measured by, on AMD's Zen 5 and on Intel's Sapphire Rapids
+Contract  `Tuning.here()`, or `dataclasses.replace` of one -> a frozen record in groups; a name ends in its unit.
+When      it goes down from the pipeline to graph, fusion, bufferiser, planner, kernels and the library's writers.
+Why       a threshold that is handed in can be varied by tests and by the ablation; `Tuning.key` is part of cache keys.
 """
 
 from __future__ import annotations
@@ -44,16 +34,16 @@ Record = TypeVar("Record")
 
 @record
 class CacheTuning:
-    """From how many bytes of operands on a launch goes through memory in another way, by the third-level cache."""
+    """From how many bytes of operands on a launch goes through memory in another order, by the third-level cache."""
 
     # Passes walk operands there and back in turn (`loops.traversal_order`): of what is only read, within these; and
     # from these on of what is only read, and of what is written as well, with one thread; with several; and below this.
     alternate_min_bytes: int
     alternate_max_bytes: int
-    alternate_far_read_min_bytes: int
-    alternate_far_min_bytes: int
-    alternate_far_threads_min_bytes: int
-    alternate_far_max_bytes: int
+    alternate_large_read_min_bytes: int
+    alternate_large_min_bytes: int
+    alternate_large_threads_min_bytes: int
+    alternate_large_max_bytes: int
     # Results go past the caches (`loops.streaming_stores`) if they are few of all operands: of one thread, of several;
     # and if they are as large themselves.
     stream_min_bytes: int
@@ -92,10 +82,10 @@ def close_l3(l3_bytes: int = DEFAULT_L3_BYTES) -> CacheTuning:
     return CacheTuning(
         alternate_min_bytes=12 * unit,
         alternate_max_bytes=33 * unit,
-        alternate_far_read_min_bytes=56 * unit,
-        alternate_far_min_bytes=72 * unit,
-        alternate_far_threads_min_bytes=ANY,
-        alternate_far_max_bytes=ANY,
+        alternate_large_read_min_bytes=56 * unit,
+        alternate_large_min_bytes=72 * unit,
+        alternate_large_threads_min_bytes=ANY,
+        alternate_large_max_bytes=ANY,
         stream_min_bytes=30 * unit,
         stream_threads_min_bytes=46 * unit,
         stream_result_min_bytes=32 * unit,
@@ -121,10 +111,10 @@ def distant_l3(l2_bytes: int, l3_bytes: int) -> CacheTuning:
     return CacheTuning(
         alternate_min_bytes=some,
         alternate_max_bytes=ANY,
-        alternate_far_read_min_bytes=some,
-        alternate_far_min_bytes=some,
-        alternate_far_threads_min_bytes=some,
-        alternate_far_max_bytes=kept * 3 // 4,
+        alternate_large_read_min_bytes=some,
+        alternate_large_min_bytes=some,
+        alternate_large_threads_min_bytes=some,
+        alternate_large_max_bytes=kept * 3 // 4,
         stream_min_bytes=kept,
         stream_threads_min_bytes=kept,
         stream_result_min_bytes=DEFAULT_L3_BYTES,
@@ -241,8 +231,8 @@ class PrefetchTuning:
 
     reread_max_bytes: int = 3 << 13  # of rows that several passes read (L1)
     rows_max_bytes: int = 1 << 15  # with the next ones (L1)
-    ahead_bytes: int = 1 << 11  # from what a loop computes to what it prefetches (peers)
-    light_ahead_bytes: int = 1 << 8  # of a loop that computes little
+    distance_bytes: int = 1 << 11  # from what a loop computes to what it prefetches (peers)
+    light_distance_bytes: int = 1 << 8  # of a loop that computes little
     short_row_lines: int = 4  # cache lines prefetched at a time
 
 
@@ -292,10 +282,10 @@ class VariantTuning:
     max_taken_row_elements: int = 7  # of rows at indices: with lanes across each element is an access of its own
     max_elements_per_row: int = 4  # of fewer rows than lanes: with usual lanes a row is a call
     max_crossed_row_elements: int = 256  # of rows that lanes may go across, a block of rows at a time
-    max_crossed_parted_elements: int = 1024  # of those that cannot be one, as operands have fewer of their axes
+    max_crossed_separate_elements: int = 1024  # of those that cannot be one, as operands have fewer of their axes
     min_row_elements_per_lane: int = 64  # of reduced rows, if lanes are eight and rows `min_crossed_rows`
     max_mixed_row_elements: int = 128  # of three axes, operands along different ones: longer ones overlap
-    near_points: int = 1 << 21  # fewer float64 a third-level cache has (L3)
+    max_cached_points: int = 1 << 21  # fewer float64 a third-level cache has (L3)
     aligned_total_min_elements: int = 1 << 13  # of a sum over all axes
     min_crossed_rows_and_axis: int = 5  # that lanes go across, with another axis
     min_crossed_vector_rows: int = 8  # alone
@@ -304,7 +294,7 @@ class VariantTuning:
     max_joined_columns: int = 9  # that are joined and stored together (registers)
     min_rows_of_few_columns: int = 512  # of matrices, from which these have kernels of their own
     min_vector_bytes: int = 16  # of strided operands
-    near_stride_elements: int = 2  # of operands with such steps
+    small_stride_elements: int = 2  # of operands with such steps
     expensive_row_elements: int = 64  # of expensive functions, of which rows take a whole vector too many
     expensive_row_bytes: int = 192  # of rows of these that go back
     expensive_vector_bytes: int = 128  # of complete vectors that take less than lanes across
@@ -384,7 +374,17 @@ class GpuTuning:
 
 @record
 class Tuning:
-    """All of them, of one machine; `off`, `forced`: names of `compiler.optimisations`."""
+    """All of them, of one machine; `off`, `forced`: names of `compiler.optimisations`.
+
+    The comment behind a field says by what it was chosen:
+
+        L1, L2       what such a cache has room for, next to what else is read there
+        registers    as many as the vector unit has
+        compile      bounds the compiler's time, which would grow faster than the program
+        accuracy     bounds errors of sums
+        corners, peers, ...
+                     the suite of `benchmarks/` that it was measured by, on AMD's Zen 5 and Intel's Sapphire Rapids
+    """
 
     machine: Machine
     caches: CacheTuning

@@ -171,26 +171,38 @@ def absent(construct: Construct) -> list[str]:
 
 
 class Registry(dict[str, Construct]):
-    """Constructs by name; `find`, which `codegen.constructs` sets, loads the file that holds a name."""
+    """Constructs by name; `find`, which `codegen.constructs` sets, loads the file that holds a name.
+
+    A construct is entered when its file is loaded to the end: another thread, which needs it before, waits for that.
+    """
 
     find: Callable[[str], object] | None = None
+
+    def __init__(self) -> None:
+        self.registered: dict[str, Construct] = {}
 
     def __missing__(self, name: str) -> Construct:
         assert self.find is not None, "no constructs: import tensordsl.codegen.constructs"
         self.find(name)
-        if name not in self:
+        if name not in self.registered:
             raise LookupError(f"no construct is called {name!r} (codegen/constructs)")
-        return self[name]
+        found = self[name] = self.registered[name]
+        return found
+
+    def forget(self, name: str) -> None:
+        """Remove one; for tests, which make some."""
+        self.pop(name, None)
+        self.registered.pop(name, None)
 
 
 CONSTRUCTS = Registry()
 
 
 def register(kind: type[Construct]) -> type[Construct]:
-    """Enter a construct; a decorator of its class."""
-    known = CONSTRUCTS.get(kind.name)
+    """Make a construct known by its name; a decorator of its class."""
+    known = CONSTRUCTS.registered.get(kind.name)
     assert known is None or type(known).__module__ == kind.__module__, f"two constructs are called {kind.name!r}"
-    CONSTRUCTS[kind.name] = kind()
+    CONSTRUCTS.registered[kind.name] = kind()
     return kind
 
 

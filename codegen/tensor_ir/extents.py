@@ -228,7 +228,7 @@ def _is_length(x: Atom) -> bool:
 
 
 _LENGTHS = frozenset(("arg", "shared", "negative"))
-MAX_TERMS_IN_CASES = 8
+MAX_TERMS_IN_CASES = 8  # of an extent whose minima and maxima are examined by cases
 # Kinds of atoms that are known before the first instruction of a program.
 ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "choice", "negative", "rows"))
 

@@ -98,15 +98,7 @@ class Graph:
             theirs = _NO_LOOPS.union(*[v.loops for v in operands])
             loops = theirs | own if loops is None else loops
             own = loops - theirs
-        key = (
-            op,
-            operands,
-            dtype,
-            shape,
-            attrs_key,
-            len(self.values) if unique else -1,
-            own,
-        )
+        key = (op, operands, dtype, shape, attrs_key, len(self.values) if unique else -1, own)
         value = self._memo.get(key)
         if value is None:
             if loops is None:

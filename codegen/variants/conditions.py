@@ -1,7 +1,6 @@
 """Conditions of variants: whether a call is better off with another schedule of a group.
 
-Contract  a builder, a group, its schedules and where operands are -> the name of an i64 that is 1 where the schedule is
-          better, or None where it never is.
+Contract  a builder, a group, its schedules and its operands -> the name of an i64 that is 1 where it is, or None.
 When      lengths or strides that decide are not known when the function is compiled.
 Why       a comparison at run time takes a nanosecond; the wrong lanes cost factors.
 """
@@ -25,7 +24,7 @@ from tensordsl.codegen.cpu.schedule import (
     states_of_short_row,
     widest_load,
 )
-from tensordsl.codegen.fusion.group import INTERLEAVE, Group, Own, Schedule
+from tensordsl.codegen.fusion.group import INTERLEAVE, Group, Particulars, Schedule
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, is_function
@@ -43,7 +42,7 @@ class Planned:
     usual: Schedule
     other: Schedule | None
     across: tuple[Schedule, ...]
-    plans: dict[Schedule, tuple[int, Own]] = field(default_factory=dict)
+    plans: dict[Schedule, tuple[int, Particulars]] = field(default_factory=dict)
 
 
 class Builder(Protocol):
@@ -68,7 +67,7 @@ def prefers_other_lanes(b: Builder, group: Group, usual: Schedule, other: Schedu
     entry where that can be."""
     bounds = _bounds(group, usual, b.tuning)
     together = bool(bounds) and has_segmented_rows(group, usual, b.tuning)
-    gaps = _rows_apart(b, group, usual, refs) if together else []
+    gaps = _noncontiguous_rows(b, group, usual, refs) if together else []
     bounds = bounds if gaps or not together else []
     few = _few_rows(group, usual, other, b.tuning)
     reasons = [_adjacent(b, group, usual, other, a, refs, few) for a in _exchanged(group, other)]
@@ -76,7 +75,7 @@ def prefers_other_lanes(b: Builder, group: Group, usual: Schedule, other: Schedu
         is_placed = other.lane in group.parallel and any(v.op == "index" for v in group.scalars)
         long, fewer = ("ge", group.extents[other.lane], _enough(group, other)), few
         if is_placed and not few:
-            long, fewer = _beside_positions(group, usual, other, b.tuning.variants)
+            long, fewer = _with_positions(group, usual, other, b.tuning.variants)
         some = _long_or_few(b, long, fewer)
         reasons.append(b.joined("min", [_all(b, bounds, gaps), some]))
     return _any(b, reasons)
@@ -135,7 +134,7 @@ def _enough(group: Group, other: Schedule) -> int:
     return (2 if group.parallel else 1) * other.width[0]
 
 
-def _beside_positions(
+def _with_positions(
     group: Group, usual: Schedule, other: Schedule, t: VariantTuning
 ) -> tuple[Condition, list[Condition]]:
     """Enough, and few, of other lanes where positions are used: the usual schedule does short rows one by one then."""
@@ -173,7 +172,7 @@ def _all(b: Builder, conditions: Sequence[Condition], some: Sequence[Condition])
     return b.joined("min", [b.compared(*conditions), *one])
 
 
-def _rows_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[Condition]:
+def _noncontiguous_rows(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[Condition]:
     """Of a group whose short rows are collapsed where they lie one behind the other: each of these shows that they do
     not."""
     rows = {p.local[-1] for p in group.passes if p.local}
@@ -220,7 +219,7 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     conditions = [("ge", there, least)]
     if other and other.lane in group.parallel:
         conditions.append(("lt", group.extents[other.lane], 2 * other.width[0]))
-    gaps = _gaps(b, group, refs) if usual.unroll_jam else []
+    gaps = _row_breaks(b, group, refs) if usual.unroll_jam else []
     if gaps is None:
         return None
     needed = [_all(b, conditions, gaps), _other_axes_short(b, group, usual, across)]
@@ -266,14 +265,14 @@ def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedul
         group.extents[usual.lane],
         usual.width[0] // 2 if has_padded_rows(group, b.tuning.schedule) else usual.width[0] - 1,
     )
-    others = t.max_crossed_parted_elements if has_separate_rows(group, usual.lane) else t.max_crossed_row_elements
+    others = t.max_crossed_separate_elements if has_separate_rows(group, usual.lane) else t.max_crossed_row_elements
     limit = min(half // size, (t.max_mixed_row_elements if len(group.extents) == 3 else half) if mixed else others)
     # A vector of which a part is wasted costs as much as all of it.
     short = max(b.tuning.schedule.max_short_axis_elements, padded * _is_expensive(group, usual))
     most = max(padded, t.max_taken_row_elements) if _has_rows_at_indices(group, usual) else padded if mixed else short
     lane = _bounds(group, usual, b.tuning) if _stores_rows(group, usual) else [("le", here, most)]
     reasons = [b.compared(("le", _rest(b, group, across, limit), limit), *lane)]
-    longer = min(b.tuning.loops.transposed_max_bytes // size, t.max_crossed_parted_elements)
+    longer = min(b.tuning.loops.transposed_max_bytes // size, t.max_crossed_separate_elements)
     if (
         usual.lane in group.parallel
         and limit < longer
@@ -293,7 +292,7 @@ def _longer_rows(b: Builder, group: Group) -> int:
     lanes = b.tuning.machine.vector_bytes // max((ITEMSIZE[v.type] for v in group.scalars if v.op == "load"), default=8)
     if lanes < 8 or len(group.parallel) == len(group.extents):
         return 0
-    return min(t.min_row_elements_per_lane * lanes, t.max_crossed_parted_elements)
+    return min(t.min_row_elements_per_lane * lanes, t.max_crossed_separate_elements)
 
 
 def _enough_across(b: Builder, group: Group, usual: Schedule, across: Schedule) -> int:
@@ -343,7 +342,7 @@ def _rest(b: Builder, group: Group, across: Schedule, limit: int) -> Any:
     return ex.product(ex.minimum(b.find(n), limit + 1) for a, n in group.extents.items() if a != across.lane)
 
 
-def _gaps(b: Builder, group: Group, refs: dict[int, Ref]) -> list[Condition] | None:
+def _row_breaks(b: Builder, group: Group, refs: dict[int, Ref]) -> list[Condition] | None:
     """Of which one holds where rows do not lie one behind the other: none if some operand is the same in several of
     them, so that they never do.  None if it is known that they do."""
     loads = [v.attr for v in group.scalars if v.op == "load"]
@@ -419,7 +418,7 @@ def _strided_by(
     if group.name == INTERLEAVE:
         whole = min(whole, b.tuning.machine.vector_bytes // ITEMSIZE[group.outs[0].buffer.type])
         chosen = replace(chosen, interleaved_outputs=steps[-1][1], width=tuple(min(n, whole) for n in usual.width))
-    if not reduces and not all(0 < step <= t.near_stride_elements for _, step in steps):
+    if not reduces and not all(0 < step <= t.small_stride_elements for _, step in steps):
         least = max(least, whole // 2)
     few = max(whole, t.min_rows_of_few_columns) if columns > 1 else whole
     choices = [(b.compared(("ge", here, few), *conditions), chosen)]
@@ -491,15 +490,15 @@ def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
     return b.compared(("ge", here, max_short_row_elements(max(usual.unroll_jam), b.tuning.schedule) + 1))
 
 
-def has_rows_for_lines(b: Builder, group: Group, usual: Schedule, near: bool) -> str | None:
-    """Whether rows have `min_aligned_row_elements`, and, `near`, stand in a cache: then they wait for loads that
+def has_rows_for_lines(b: Builder, group: Group, usual: Schedule, is_cached: bool) -> str | None:
+    """Whether rows have `min_aligned_row_elements`, and, `is_cached`, stand in a cache: then they wait for loads that
     straddle its lines, rather than for memory."""
     row, points = (b.find(n) for n in (group.extents[usual.lane], ex.product(group.extents.values())))
     conditions = [
         ("ge", row, min_aligned_row_elements(b.tuning)),
-        *([("lt", points, b.tuning.variants.near_points)] if near else ()),
+        *([("lt", points, b.tuning.variants.max_cached_points)] if is_cached else ()),
     ]
-    if not known_at_entry(row) or (near and not known_at_entry(points)):
+    if not known_at_entry(row) or (is_cached and not known_at_entry(points)):
         return None
     return b.compared(*conditions)
 
@@ -514,14 +513,14 @@ def is_cached_total(b: Builder, group: Group) -> str:
 
 
 def is_uncached_total(b: Builder, group: Group) -> str | None:
-    """Whether that waits for memory, on a processor that does not look far ahead; of what the library has."""
+    """Whether that waits for memory, on a processor with a short hardware prefetch; of what the library has."""
     prefetches = b.tuning.machine.prefers_halves and is_sum_of_products(group)
     return _has_points(b, group, ("ge", _max_cached_points(group, b.tuning))) if prefetches else None
 
 
 def _max_cached_points(group: Group, tuning: Tuning) -> int:
     size = sum(ITEMSIZE[v.type] for v in group.scalars if v.op == "load")
-    return min(tuning.variants.near_points, tuning.caches.align_total_max_bytes // size)
+    return min(tuning.variants.max_cached_points, tuning.caches.align_total_max_bytes // size)
 
 
 def _has_points(b: Builder, group: Group, *limits: tuple[str, int]) -> str:

@@ -1,9 +1,8 @@
 """Variant guards: which kernels a call needs.
 
-Contract  a program's code -> a `Require` at its entry, of the plans that are launched only where some condition holds.
-When      the condition is known at entry, and nothing known when the function was compiled decides it.
-Why       such kernels are compiled for the first call that needs them (`loading.late`), or with the function where
-          they are predicted (`variants.predict`).
+Contract  a program's code -> a `Require` at its entry, of the plans that are launched only where a condition holds.
+When      the condition is known at entry.
+Why       such kernels are compiled for the first call that needs them, or with the function if it is predicted.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from tensordsl.codegen.program_ir.instructions import Instr, Name
 from tensordsl.codegen.program_ir.storage import Scope
 from tensordsl.codegen.program_ir.verify import EFFECTS
 
-ALWAYS = 0
+ALWAYS = 0  # the number of the condition that always holds
 
 
 class Builder(Protocol):

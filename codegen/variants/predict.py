@@ -1,9 +1,8 @@
 """Variant prediction: which kernels that a call will require are compiled with its function.
 
 Contract  a program, and shapes of its shared variables -> numbers of plans.
-When      lengths of shared variables, or adjacent last axes of arguments, decide the condition of a `Require`.
-Why       one module of kernels compiles faster than two.  A call that is predicted wrongly finds its kernels absent, as
-          it does where nothing was known.
+When      known lengths, or adjacent last axes of arguments, decide the condition of a `Require`.
+Why       one module of kernels compiles faster than two; a wrong prediction costs that.
 """
 
 from __future__ import annotations

@@ -32,13 +32,13 @@ Condition = str | None  # the name of an i64 that is 1 where a schedule is bette
 
 @record(slots=False, eq=False)
 class Site:
-    """What variants are asked about.  is_whole: all of the group is launched, no block of its rows."""
+    """A launch to be: the group, its schedules, where its operands are.  covers_rows: of all rows, not of a block."""
 
     b: Builder
     group: Group
     planned: Planned
     refs: dict[int, Ref]
-    is_whole: bool = True
+    covers_rows: bool = True
 
     @property
     def usual(self) -> Schedule:
@@ -46,7 +46,7 @@ class Site:
 
     @property
     def is_total(self) -> bool:
-        return self.is_whole and not (self.group.parallel or self.group.scatters)
+        return self.covers_rows and not (self.group.parallel or self.group.scatters)
 
     @kept
     def long_rows(self) -> Condition:
@@ -121,13 +121,13 @@ VARIANTS = (
         "prefetch",
         lambda s: _some(replace(s.usual, prefetch=True) if s.is_total else None),
         lambda s, _: is_uncached_total(s.b, s.group),
-        when="a sum over all axes of what no cache has, on processors that look not far ahead",
+        when="a sum over all axes of what no cache has, on processors whose own prefetching does not reach far",
         cost="one instruction a line",
         is_forcible=False,
     ),
     Variant(
         "row_by_row",
-        lambda s: _some(row_by_row(s.group, s.usual) if s.is_whole else None),
+        lambda s: _some(row_by_row(s.group, s.usual) if s.covers_rows else None),
         lambda s, _: has_long_rows(s.b, s.group),
         when="there are fewer rows than are shared out among threads, and each is worth several parts",
         cost="states of each part are combined; threads share a row",
@@ -148,7 +148,7 @@ VARIANTS = (
     ),
     Variant(
         "strided_operands",
-        lambda s: s.strided if s.is_whole else (),
+        lambda s: s.strided if s.covers_rows else (),
         lambda s, schedule: s.strided[schedule],
         when="all operands are slices of adjacent elements with small steps, known to this kernel",
         cost="loads of several vectors and shuffles, in place of a copy",

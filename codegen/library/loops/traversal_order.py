@@ -93,13 +93,13 @@ def _pays(c: LoopFunction, t: Tuning, points: str, total: str, written: str) -> 
     work = c.udiv(c.mul(points, c.header(Header.NS_PER_1000_POINTS)), 1000)
     is_light = c.le(c.mul(work, t.memory.alternate_min_bytes_per_ns), total)
     is_read = c.lt(c.mul(written, 16), total)
-    least = c.choose(is_read, t.caches.alternate_far_read_min_bytes, t.caches.alternate_far_min_bytes)
-    least = c.choose("%alone", least, c.max(least, t.caches.alternate_far_threads_min_bytes))
-    most = c.choose(is_read, ANY, t.caches.alternate_far_max_bytes)
+    least = c.choose(is_read, t.caches.alternate_large_read_min_bytes, t.caches.alternate_large_min_bytes)
+    least = c.choose("%alone", least, c.max(least, t.caches.alternate_large_threads_min_bytes))
+    most = c.choose(is_read, ANY, t.caches.alternate_large_max_bytes)
     far = c.all(c.ge(total, least), c.lt(total, most))
     some = c.all(is_read, c.ge(total, t.caches.alternate_min_bytes), c.lt(total, t.caches.alternate_max_bytes))
     in_parts = c.ne(c.header(Header.LEVELS), 0)
-    return c.all(c.any(in_parts, is_light, c.ge(total, t.caches.alternate_far_min_bytes)), c.any(some, far))
+    return c.all(c.any(in_parts, is_light, c.ge(total, t.caches.alternate_large_min_bytes)), c.any(some, far))
 
 
 def _overlaps(c: LoopFunction, address: str, before: str, span: str) -> str:

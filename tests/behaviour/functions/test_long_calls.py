@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checkout import ROOT
 
 import tensordsl as theano
 import tensordsl.tensor as T
@@ -28,6 +27,7 @@ from tensordsl.tensor.shared_randomstreams import RandomStreams
 
 Call = tuple[Any, tuple[Any, ...], tuple[Any, ...]]  # a function; arguments that take long, and others
 BEFORE = 0.15  # seconds before the signal
+HERE = Path(__file__).resolve().parent
 PATIENCE = 10.0  # seconds after which a call that goes on has not been interrupted
 
 
@@ -171,7 +171,7 @@ def child(threads: int, names: list[str]) -> None:
 
 def latencies(threads: int, names: list[str]) -> dict[str, float]:
     """Seconds from the signal to the end of each call."""
-    script = f"import sys; sys.path[:0] = {[str(Path(__file__).parent), str(ROOT)]!r}\n"
+    script = f"import sys; sys.path[:0] = {[str(HERE), str(HERE.parents[2])]!r}\n"
     script += f"import test_long_calls; test_long_calls.child({threads}, {names!r})"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     found = {}

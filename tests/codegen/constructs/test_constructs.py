@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -129,11 +130,11 @@ def interleave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/adding-a-construct.md").read_text(), re.M | re.S)
     (tmp_path / "interleave.py").write_text(blocks[0] + blocks[1])
     monkeypatch.setattr(constructs, "__path__", [*constructs.__path__, str(tmp_path)])
-    ir.CONSTRUCTS.pop("interleave", None)  # of the page itself
+    ir.CONSTRUCTS.forget("interleave")  # of the page itself
     row: dict[str, Any] = {}
     exec(blocks[0] + blocks[3], row)
     yield row["interleave"]
-    ir.CONSTRUCTS.pop("interleave", None)
+    ir.CONSTRUCTS.forget("interleave")
     sys.modules.pop("tensordsl.codegen.constructs.interleave", None)
 
 
@@ -173,3 +174,27 @@ def test_a_value_that_breaks_a_rule_is_refused(interleave: Callable[..., Any]) -
     wrong = graph.make("interleave", (x, y), "float64", (7,))
     with pytest.raises(InvalidIR, match="two vectors of one length"):
         verify_ir(graph, [wrong])
+
+
+def test_threads_that_need_a_construct_at_once_wait_until_its_file_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        "import time\nfrom tensordsl.codegen.tensor_ir.construct import Construct, register\n"
+        "@register\nclass Slow(Construct):\n    name = 'slow'\n    def begins_with(self, v):\n        return LATE\n"
+        "time.sleep(0.2)\nLATE = 1\n"
+    )
+    (tmp_path / "slow.py").write_text(text)
+    monkeypatch.setattr(constructs, "__path__", [*constructs.__path__, str(tmp_path)])
+    found: list[Any] = []
+    value: Any = None
+    threads = [
+        threading.Thread(target=lambda: found.append(ir.CONSTRUCTS["slow"].begins_with(value))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ir.CONSTRUCTS.forget("slow")
+    sys.modules.pop("tensordsl.codegen.constructs.slow", None)
+    assert found == [1, 1, 1, 1]

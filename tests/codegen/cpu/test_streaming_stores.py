@@ -79,7 +79,7 @@ def test_large_results(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_everything_past_the_caches(tmp_path: Path) -> None:
     """In a process of its own, whose library takes no result for small."""
     flags = {"TENSORDSL_FLAGS": f"compiledir={tmp_path}", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    code = "import test_past_caches; test_past_caches.check_everything()"
+    code = "import test_streaming_stores; test_streaming_stores.check_everything()"
     subprocess.run([sys.executable, "-c", code], env=os.environ | flags, check=True, timeout=600)
 
 

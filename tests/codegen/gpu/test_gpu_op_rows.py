@@ -189,7 +189,7 @@ def test_other_rows_give_what_the_cpu_gives(name: str, monkeypatch: pytest.Monke
 # -- PTX -------------------------------------------------------------------------------------------------------------
 def typical(row: Op) -> Group:
     """The row's group that ptxas sees: of float32 where it takes that.  A function at one point: in a wide kernel it
-    stands five times, which `test_ptx` has."""
+    stands five times, which `test_gpu_compile` has."""
     if isinstance(row.meaning, Reduction):
         return reduced(row, "bool" if row.name in ("any", "all") else "float32")[0][0]
     for dtypes, attrs in sorted(chosen(row), key=lambda s: s[0][-1] != "float32"):

@@ -174,3 +174,9 @@ def test_a_program_with_an_added_function(added):
 def test_special_results_of_an_added_function(added, value):
     x = (np.array([value]),)
     assert errors("logit", "float64", x, math_kernel("logit", "float64", 1)(*x)).max() == 0
+
+
+def test_the_oracle_of_gamma_where_its_reciprocal_is_too_large():
+    oracle = OPS["gamma"].oracle
+    np.testing.assert_array_equal(oracle(np.array([5e-324, -5e-324, 1e-309, 0.0])), [np.inf, -np.inf, np.inf, np.inf])
+    assert oracle(np.array(5.7e-309)) < np.inf

@@ -130,8 +130,8 @@ def test_limits_grow_with_caches(monkeypatch):
     server = distant_l3(2 << 20, 480 << 20)
     assert (
         server.alternate_min_bytes < 3 << 20
-        and server.alternate_far_threads_min_bytes == server.alternate_far_min_bytes
-        and server.stream_min_bytes == 80 << 20 > server.alternate_far_max_bytes > server.alternate_far_min_bytes
+        and server.alternate_large_threads_min_bytes == server.alternate_large_min_bytes
+        and server.stream_min_bytes == 80 << 20 > server.alternate_large_max_bytes > server.alternate_large_min_bytes
     )
     assert distant_l3(1 << 20, 36 << 20).stream_min_bytes == 36 << 20
     assert (

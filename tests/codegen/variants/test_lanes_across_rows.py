@@ -495,7 +495,7 @@ def test_results_that_stand_apart_keep_rows_from_being_taken_together(fresh_code
     def prefers(reasons: list[Any], b: Any, group: Any, usual: Any, other: Any, refs: Any) -> str | None:
         (out,) = group.outs
         stride = refs[id(out.buffer)].strides[out.map.index(usual.lane)]
-        reasons.append(("ne", stride, 8) in conditions._rows_apart(b, group, usual, refs))
+        reasons.append(("ne", stride, 8) in conditions._noncontiguous_rows(b, group, usual, refs))
         return conditions.prefers_other_lanes(b, group, usual, other, refs)
 
     x, g = T.TensorType("float64", (None, 3))(), T.dmatrix()

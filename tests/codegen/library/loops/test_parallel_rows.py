@@ -102,7 +102,7 @@ def test_axes_of_three(axes: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("part", range(2))
 def test_every_kind_in_the_smallest_parts(part: int, tmp_path: Path) -> None:
     """In a process of its own, whose library is another one."""
-    code = f"import test_row_parts; test_row_parts.check_smallest_parts({part})"
+    code = f"import test_parallel_rows; test_parallel_rows.check_smallest_parts({part})"
     flags = {"TENSORDSL_FLAGS": f"compiledir={tmp_path}", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     subprocess.run([sys.executable, "-c", code], env=os.environ | flags, check=True, timeout=600)
 

@@ -31,7 +31,7 @@ def ways() -> int:
 def test_small_parts_both_ways(third: str, tmp_path: Path) -> None:
     """In a process of its own, whose library is another one."""
     flags = {"TENSORDSL_FLAGS": f"compiledir={tmp_path}", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    code = f"import test_ways; test_ways.check_small_parts({third!r})"
+    code = f"import test_traversal_order; test_traversal_order.check_small_parts({third!r})"
     subprocess.run([sys.executable, "-c", code], env=os.environ | flags, check=True, timeout=600)
 
 
@@ -39,12 +39,12 @@ def check_small_parts(third: str) -> None:
     """`whole`: parts of rows are never worth it, and memory is asked for all rows."""
     usual = close_l3() if third == "near" else distant_l3(1 << 21, 1 << 26)
     limits = replace(
-        usual, alternate_min_bytes=1, alternate_far_max_bytes=1 << 62, split_rows_min_bytes=1,
-        alternate_far_read_min_bytes=1, alternate_far_min_bytes=1, task_min_ns=1,
+        usual, alternate_min_bytes=1, alternate_large_max_bytes=1 << 62, split_rows_min_bytes=1,
+        alternate_large_read_min_bytes=1, alternate_large_min_bytes=1, task_min_ns=1,
     )  # fmt: skip
     if third != "near":
         limits = replace(
-            limits, alternate_far_threads_min_bytes=1, mixed_read_min_bytes=1, mixed_read_max_bytes=1 << 62
+            limits, alternate_large_threads_min_bytes=1, mixed_read_min_bytes=1, mixed_read_max_bytes=1 << 62
         )
     if third == "whole":
         limits = replace(limits, split_rows_max_state_bytes=0, prefetch_rows_min_bytes=0)
@@ -133,9 +133,9 @@ def test_large_operands_turn() -> None:
 def does_turn(bytes_: int, threads: int, is_read: bool) -> bool:
     here = HERE.caches
     from_here = is_read and here.alternate_min_bytes <= bytes_ < here.alternate_max_bytes
-    least = here.alternate_far_read_min_bytes if is_read else here.alternate_far_min_bytes
-    from_there = bytes_ >= (least if threads == 1 else max(least, here.alternate_far_threads_min_bytes))
-    return from_here or (from_there and (is_read or bytes_ < here.alternate_far_max_bytes))
+    least = here.alternate_large_read_min_bytes if is_read else here.alternate_large_min_bytes
+    from_there = bytes_ >= (least if threads == 1 else max(least, here.alternate_large_threads_min_bytes))
+    return from_here or (from_there and (is_read or bytes_ < here.alternate_large_max_bytes))
 
 
 @pytest.mark.parametrize("size", [200_000, 600_000, 2_000_000, 5_000_000, 10_000_000])
