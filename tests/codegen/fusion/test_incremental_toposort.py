@@ -45,7 +45,7 @@ def test_merges_keep_the_order(seed: int) -> None:
         pairs = [(a, b) for a in needs for b in needs if a != b]
         assert all(order.separated(a, b) == is_between(needs, a, b) for a, b in pairs)
         for a in needs:
-            apart = order.apart(a)
+            apart = order.separated_from(a)
             for b in draw.sample(sorted(needs), len(needs)):
                 assert a == b or (b in apart) == is_between(needs, a, b)
         assert all(order.follows(a, b) == (b in needs[a]) for a, b in pairs)
@@ -65,4 +65,4 @@ def test_merges_keep_the_order(seed: int) -> None:
 def test_long_chains() -> None:
     order = StepOrder(range(20_000, -1, -1), lambda s: [s - 1] if s else [])
     assert order.distance(0, 20_000) == 20_000 and order.separated(0, 2) and not order.separated(0, 1)
-    assert 0 in order.apart(2) and 0 not in order.apart(1) and 2 in order.apart(0)
+    assert 0 in order.separated_from(2) and 0 not in order.separated_from(1) and 2 in order.separated_from(0)

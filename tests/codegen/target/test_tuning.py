@@ -17,7 +17,7 @@ from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.functions import native
 
 X = T.dmatrix("X")
-CODEGEN = Path(__file__).parents[2] / "codegen"
+CODEGEN = Path(__file__).parents[3] / "codegen"
 SOURCES = "".join(p.read_text() for p in CODEGEN.rglob("*.py") if p.parent.name != "target")
 NUMBERS = [
     (f.name, g.name)
@@ -31,7 +31,7 @@ def test_the_usual_tuning_adds_nothing_to_keys() -> None:
     assert HERE.key() == replace(HERE).key() == "" and Tuning.from_key("") == HERE
 
 
-@pytest.mark.parametrize(("group", "name"), NUMBERS, ids=".".join)
+@pytest.mark.parametrize(("group", "name"), NUMBERS, ids=map(".".join, NUMBERS))
 def test_every_field_is_part_of_the_key_and_comes_back(group: str, name: str) -> None:
     other = tuned(**{group: {name: getattr(getattr(HERE, group), name) + 1}})
     assert other.key() and Tuning.from_key(other.key()) == other
@@ -92,6 +92,6 @@ def test_a_process_has_one_tuning() -> None:
         native.set_tuning(HERE)
 
 
-@pytest.mark.parametrize(("group", "name"), NUMBERS, ids=".".join)
+@pytest.mark.parametrize(("group", "name"), NUMBERS, ids=map(".".join, NUMBERS))
 def test_every_field_is_read_by_the_compiler(group: str, name: str) -> None:
     assert re.search(rf"\.{name}\b", SOURCES), f"nothing reads {group}.{name}"
