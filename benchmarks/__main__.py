@@ -8,10 +8,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.harness import ALONE, PEERS, QUICK, Plan, benchmark
 from benchmarks.history import compare_last, keep
-from benchmarks.report import as_json, as_markdown, as_summary
-from benchmarks.suites import BY_NAME, SUITES
+from benchmarks.run.brief import as_brief
+from benchmarks.run.harness import ALONE, PEERS, QUICK, Plan, benchmark
+from benchmarks.run.report import as_json, as_markdown, as_summary
+from benchmarks.workloads.suites import BY_NAME, SUITES
 
 END = "<!-- benchmarks: end -->"
 
@@ -42,9 +43,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--plots", type=Path, metavar="DIR", help="write the plots of the suite `plots` as SVG")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds and the machine's facts")
     parser.add_argument(
-        "--markdown", type=Path, metavar="FILE", help="write the table, in README.md between its markers"
+        "--markdown", type=Path, metavar="FILE", help="write the table, in a page with markers between these"
     )
     parser.add_argument("--summary", action="store_true", help="the table has a row per group, and those behind")
+    parser.add_argument("--brief", action="store_true", help="the table has six columns, as in docs/performance.md")
     arguments = parser.parse_args()
     if arguments.threads > 1 and arguments.processor_time:
         parser.error("the processor time of several threads is their sum: leave --processor-time out")
@@ -82,7 +84,8 @@ def main() -> int:
         avx2=arguments.avx2,
     )
     run, seconds = benchmark(plan, arguments.peers, arguments.only, pythons, arguments.suite)
-    table = (as_summary if arguments.summary else as_markdown)(run, seconds)
+    written = as_brief if arguments.brief else as_summary if arguments.summary else as_markdown
+    table = written(run, seconds)
     facts = as_json(run, seconds)
     print(table)
     if arguments.json:
@@ -93,7 +96,7 @@ def main() -> int:
         keep(arguments.history, facts)
         print(compare_last(arguments.history))
     if arguments.plots:
-        from benchmarks.plots import plot  # late: an extra
+        from benchmarks.run.plots import plot  # late: an extra
 
         plot(facts, arguments.plots)
     wrong = [r for r in run.results if r.error and (r.peer == "tensordsl" or r.error.startswith("wrong result"))]

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import THREADS
+from benchmarks.run.harness import THREADS
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "docs" / "ablation.json"
@@ -54,8 +54,9 @@ class Unit:
 
 # -- in the process that measures -------------------------------------------------------------------------------------
 def peers_units(quick: bool) -> Iterator[Unit]:
-    from benchmarks import peers_workloads, worker
     from benchmarks.peers import tensordsl as peer
+    from benchmarks.run import worker
+    from benchmarks.workloads import peers as peers_workloads
 
     def prepare(name: str) -> None:
         worker.CALLS.clear()

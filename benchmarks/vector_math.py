@@ -4,7 +4,7 @@ Rows: gauss `exp(-(a-b)**2/2)*c + sin(d)`, exp, sigmoid, tanh, softplus, gelu wi
 functions or all; float32 and float64; 1e4 and 1e6 elements.  Every library runs in a process of its own, on one core;
 `--python` names the interpreter of one that is installed elsewhere (tinygrad needs clang, too).  The processes take
 turns; a figure is the minimum of all turns, in microseconds of processor time per call, and each result is compared
-with NumPy's.  Peer `c` is a loop in C of one call (`benchmarks/c_kernels.py`); it is left out where there is no
+with NumPy's.  Peer `c` is a loop in C of one call (`baselines/c_kernels.py`); it is left out where there is no
 compiler.
 """
 
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.c_kernels import NAMES as C_NAMES
+from benchmarks.baselines.c_kernels import NAMES as C_NAMES
 from benchmarks.peers import XLA_ONE_THREAD
 
 ROWS = ("gauss", "exp", "sigmoid", "tanh", "softplus", "gelu")
@@ -194,7 +194,7 @@ def for_tinygrad(row: str, arrays: list[Any]) -> Callable[[], Any]:
 
 
 def for_c(row: str, arrays: list[Any]) -> Callable[[], Any]:
-    from benchmarks.c_kernels import c_kernel
+    from benchmarks.baselines.c_kernels import c_kernel
 
     return c_kernel(row, arrays)
 

@@ -55,6 +55,8 @@ _NAMES = {
     "ProfileStats": "tensordsl.compile",
     "PY3": "tensordsl.compat.python",
     "Type": "tensordsl.gof",
+    "scan": "tensordsl.loops.scan",
+    **dict.fromkeys(("foldl", "foldr", "map", "reduce"), "tensordsl.loops.family"),
 }
 _MODULES = frozenset(("compat", "tensor"))
 

@@ -18,10 +18,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from benchmarks import ablation, corners, programs, short_rows, vector_math  # noqa: E402
-from benchmarks.c_kernels import c_kernel  # noqa: E402
-from benchmarks.harness import MACHINE, PEERS  # noqa: E402
-from benchmarks.peers_workloads import BY_CASE, as_stored  # noqa: E402
-from benchmarks.plots import COLOURS  # noqa: E402
+from benchmarks.baselines.c_kernels import c_kernel  # noqa: E402
+from benchmarks.run.harness import MACHINE, PEERS  # noqa: E402
+from benchmarks.run.plots import COLOURS  # noqa: E402
+from benchmarks.workloads.peers import BY_CASE, as_stored  # noqa: E402
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -99,7 +99,7 @@ def test_the_gpus_benchmark_measures_compiling_without_a_gpu() -> None:
 
 def test_a_wrong_result_is_found() -> None:
     program = (
-        "from benchmarks.harness import difference; from benchmarks.suites import BY_NAME\n"
+        "from benchmarks.run.harness import difference; from benchmarks.workloads.suites import BY_NAME\n"
         "row = BY_NAME['call-vector']\n"
         "print([difference(row, [1.0, 2.0], found) for found in ([1.0, 2.0], [1.0], [1.0, 2.5])])"
     )
@@ -109,7 +109,7 @@ def test_a_wrong_result_is_found() -> None:
 
 def test_every_workload_has_a_numpy_reference_and_a_row_of_ours() -> None:
     program = (
-        "from benchmarks.suites import BY_NAME; from benchmarks.peers import numpy, tensordsl\n"
+        "from benchmarks.workloads.suites import BY_NAME; from benchmarks.peers import numpy, tensordsl\n"
         "names = {row.built for row in BY_NAME.values() if row.kind != 'import'}\n"
         "print(set(numpy.BUILD) == names == set(tensordsl.BUILD))"
     )
@@ -130,7 +130,7 @@ def test_the_table_goes_between_the_markers_of_a_document(tmp_path: Path) -> Non
 
 def test_a_target_is_met_missed_or_unknown() -> None:
     program = (
-        "from benchmarks.report import is_met; from benchmarks.workloads import Target\n"
+        "from benchmarks.run.report import is_met; from benchmarks.workloads.foundation import Target\n"
         "minima = {('b', '', 'tensordsl'): 6.0, ('b', '', 'numpy'): 12.0, ('a', '', 'tensordsl'): 1.0}; key = 'b', ''\n"
         "minima |= {('b', '', 'machine'): 5.0}\n"
         "targets = Target(6.0), Target(5.0), Target(9.0, 0.5), Target(9.0, 0.4), Target(ratio_to=('a', 5.0))\n"
@@ -181,7 +181,7 @@ def test_runs_are_kept_and_the_last_two_compared(tmp_path: Path) -> None:
 
 def test_a_summary_has_a_row_per_group_and_those_behind() -> None:
     program = (
-        "from benchmarks.harness import Plan, Result, Run; from benchmarks.report import as_summary\n"
+        "from benchmarks.run.harness import Plan, Result, Run; from benchmarks.run.report import as_summary\n"
         "names = ('b.axpb.f8.1e3', 'b.axpb.f8.1e4')\n"
         "results = [Result(w, '', p, [t]) for w, ours, best in zip(names, (1.0, 4.0), (2.0, 2.0))"
         " for p, t in (('numpy', best), ('tensordsl', ours), ('machine', 0.5), ('alone', ours * 2))]\n"
@@ -205,7 +205,7 @@ def test_plots_of_a_run(tmp_path: Path) -> None:
     ]  # fmt: skip
     (tmp_path / "facts.json").write_text(json.dumps({"results": rows, "triad": {"24000": 1e11, "240000": 1e11}}))
     program = (
-        "import json, sys; from pathlib import Path; from benchmarks.plots import plot\n"
+        "import json, sys; from pathlib import Path; from benchmarks.run.plots import plot\n"
         "d = Path(sys.argv[1]); print(sum(p.stat().st_size > 1000 for p in plot(json.loads((d / 'facts.json')"
         ".read_text()), d)))"
     )
@@ -249,6 +249,23 @@ def test_gradients_of_whole_programs_are_slopes(program: programs.Program) -> No
     slope = sum(float((g * d).sum()) for g, d in zip(gradients, directions, strict=True))
     assert np.isclose((ends[0] - ends[1]) / (2 * step), slope, rtol=1e-5, atol=1e-7 * abs(float(cost)))
     assert np.isclose(program.cost(NUMPY, *operands), cost, rtol=1e-10)
+
+
+def test_a_brief_table_has_six_columns_and_groups_have_titles() -> None:
+    program = (
+        "from benchmarks.run.brief import as_brief; from benchmarks.run.harness import Plan, Result, Run\n"
+        "single = [('call-vector', '', 'numpy', 4.0), ('call-vector', '', 'tensordsl', 1.0),"
+        " ('call-vector', '', 'jax', 2.0)]\n"
+        "single += [('compile-ten-ops', 'warm', p, t) for p, t in (('numpy', 0.1), ('tensordsl', 1.0), ('jax', 3.0))]\n"
+        "grouped = [('b.axpb.f8.1e3', '', 'numpy', 2.0), ('b.axpb.f8.1e3', '', 'tensordsl', 1.0)]\n"
+        "for rows in single, grouped:\n"
+        "    print(as_brief(Run(Plan(), {}, results=[Result(w, s, p, [t]) for w, s, p, t in rows]), 1.0))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "| `x*y+z`, float64 (8,) | 1 s | 4 s | jax 2 s | 2.00 | 100 ns, 0.2x NumPy: missed |" in done.stdout
+    assert "| 10 elementwise operations, warm | 1 s | - | jax 3 s | 3.00 | 1 ms: missed |" in done.stdout
+    assert "| bounded by memory | 1 | 0.50 | 0.50, `b.axpb.f8.1e3` |" in done.stdout
+    assert "| numpy | 1 | 0.50 | 0.50 |" in done.stdout
 
 
 # -- what optimisations earn ---------------------------------------------------------------------------------------------

@@ -47,11 +47,12 @@ ROOMS: dict[str, str] = {
     "codegen.host": "base abi target scalar_ir program_ir llvm",
     "codegen.mlir": "graph ops scalar_ir scalar_ir.math tensor_ir passes fusion",
     "codegen.constructs": (
-        "graph ops target scalar_ir tensor_ir passes fusion program_ir library.sort gpu bufferise mlir"
+        "graph ops target scalar_ir tensor_ir passes fusion program_ir library library.sort library.arrays gpu bufferise "
+        "mlir"
     ),
     "codegen.compiler": (
-        "base graph ops abi target tensor_ir passes fusion program_ir llvm library library.loops library.gemm library.sort "
-        "library.arrays library.python cpu variants bufferise host constructs"
+        "base graph ops abi target tensor_ir passes fusion program_ir llvm library library.loops "
+        "library.gemm library.arrays library.python cpu variants bufferise host constructs"
     ),
     "runtime.loading": "base codegen.abi",
     "runtime.calls": "base codegen.abi loading",
@@ -60,6 +61,7 @@ ROOMS: dict[str, str] = {
     "runtime.device": "base codegen.abi loading calls interpreter driver",
     "signature": "base graph ops tensor runtime.loading runtime.calls runtime.device",
     "debugging": "base graph signature",
+    "loops": "base graph ops signature",
     "functions": (
         "base graph ops autodiff tensor signature debugging codegen.abi codegen.target codegen.scalar_ir "
         "codegen.tensor_ir codegen.program_ir codegen.llvm codegen.gpu codegen.mlir codegen.compiler runtime.loading "
@@ -213,6 +215,10 @@ def test_the_map_of_a_room_names_each_of_its_modules() -> None:
         if path.name == "__init__.py" and module != "tensordsl" and not module.startswith("tensordsl.tensor"):
             text = ast.get_docstring(ast.parse(path.read_text())) or ""
             inside = [other.stem for other in path.parent.glob("*.py") if other != path]
+            if module == "tensordsl.codegen.constructs":  # a file that is called as the construct in it is a row
+                rows = {name: rf'^    name(, traits)? = "{name}"' for name in inside}
+                files = {name: (path.parent / f"{name}.py").read_text() for name in inside}
+                inside = [name for name, row in rows.items() if not re.search(row, files[name], re.MULTILINE)]
             assert not [name for name in inside if not re.search(rf"\b{name}\b", text)], module
 
 

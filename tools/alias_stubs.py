@@ -1,6 +1,6 @@
 """Write the stubs by which type checkers see the modules of `tensordsl.base.theano_names`: `python tools/alias_stubs.py`.
 
-Such a module has no file of its own.  Its stub stands where the file would; `tests/test_theano_names.py` says that all
+Such a module has no file of its own.  Its stub stands where the file would; `tests/behaviour/compat/test_theano_names.py` says that all
 are there, current, and no others.
 """
 

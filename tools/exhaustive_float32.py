@@ -2,7 +2,7 @@
 
 Run as `python tools/exhaustive_float32.py [function ...] > table.md` (half a minute each; progress goes to stderr).
 Monotonic functions are also searched for neighbouring arguments whose results are in the wrong order.
-The judge is our own float64 function, which `tests/codegen/test_math.py` and `tools/measure_accuracy.py` check against
+The judge is our own float64 function, which `tests/codegen/scalar_ir/test_math.py` and `tools/measure_accuracy.py` check against
 long double and mpmath: it errs by a few 2^-29 of an ulp of float32.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "codegen"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 from scalar_kernels import Kernel  # noqa: E402
 
 from tensordsl.codegen.scalar_ir.builder import Builder, Val  # noqa: E402

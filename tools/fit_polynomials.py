@@ -283,17 +283,17 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
         "ERF": (by_root(lambda x: mp.erf(x) / x - 1, 2 / mp.sqrt(pi) - 1), 0, (mp.mpf("0.141"), mp.mpf("0.563")), 7, 5),
         "ERFC": (lambda t: scaled_erfc(4 * (1 + t) / (1 - t)), -1, mp.mpf("0.76"), 22, 11),
         "ERFCX": (at_zero(lambda x: (mp.exp(x * x) * mp.erfc(x) - 1) / x, -2 / mp.sqrt(pi)), -mp.mpf("0.6"), mp.mpf("0.6"), 19, 9),
-        "ERFINV_NEAR": (lambda v: inverse_erf_by_log(v + 3) - 1, -3, 3, 24, 11),
+        "ERFINV_CENTER": (lambda v: inverse_erf_by_log(v + 3) - 1, -3, 3, 24, 11),
         "ERFINV_MIDDLE": (lambda s: inverse_erf_of_root(s + mp.mpf("3.2")), mp.mpf("-0.76"), mp.mpf("0.91"), 21, 9),
-        "ERFINV_FAR": (lambda s: inverse_erf_of_root(s + 5), mp.mpf("-0.91"), mp.mpf("1.1"), 19, None),
+        "ERFINV_TAIL": (lambda s: inverse_erf_of_root(s + 5), mp.mpf("-0.91"), mp.mpf("1.1"), 19, None),
         "GAMMA": (lambda u: mp.gamma(u + 2), -HALF, HALF, 19, 10),
-        "GAMMA_FAR": (at_zero(lambda w: mp.expm1(log_gamma_rest(1 / w)) / w, -mp.mpf(1) / 24), 0, HALF, 16, 6),
+        "GAMMA_SERIES": (at_zero(lambda w: mp.expm1(log_gamma_rest(1 / w)) / w, -mp.mpf(1) / 24), 0, HALF, 16, 6),
         "GAMMALN": (gammaln_near, -1, HALF, 23, 11),
         "STIRLING": (from_infinity(lambda z: z * log_gamma_rest(z), -mp.mpf(1) / 24), 0, mp.mpf(1) / 4, 15, 5),
         "DIGAMMA": (digamma_near, 1 - ROOT, FAR - ROOT, 24, 12),
-        "DIGAMMA_FAR": (from_infinity(lambda z: z * z * (mp.digamma(z + HALF) - mp.log(z)), mp.mpf(1) / 24), 0, mp.mpf(1) / 4, 17, 6),
+        "DIGAMMA_SERIES": (from_infinity(lambda z: z * z * (mp.digamma(z + HALF) - mp.log(z)), mp.mpf(1) / 24), 0, mp.mpf(1) / 4, 17, 6),
         "TRIGAMMA": (lambda u: mp.psi(1, u + 2), -1, HALF, 28, 15),
-        "TRIGAMMA_FAR": (from_infinity(lambda z: z * z * (z * mp.psi(1, z + HALF) - 1), -mp.mpf(1) / 12), 0, mp.mpf(1) / 4, 18, 7),
+        "TRIGAMMA_SERIES": (from_infinity(lambda z: z * z * (z * mp.psi(1, z + HALF) - 1), -mp.mpf(1) / 12), 0, mp.mpf(1) / 4, 18, 7),
     }  # fmt: skip
 
 

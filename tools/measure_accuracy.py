@@ -2,7 +2,7 @@
 
 Run as `python tools/measure_accuracy.py [--jax PYTHON] [--exhaustive TABLE]` (minutes; needs mpmath).  The page is
 written when all is measured, in one step: who reads it meanwhile finds the old one.
-The arguments are those of tests/codegen/math_oracles.py, more of them.  PYTHON is an interpreter that has JAX, TABLE
+The arguments are those of tests/support/math_oracles.py, more of them.  PYTHON is an interpreter that has JAX, TABLE
 the output of tools/exhaustive_float32.py, which is appended.
 """
 
@@ -22,11 +22,11 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "tests" / "codegen")]
+sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "tests" / "support")]
 from math_oracles import errors, grid, samples  # noqa: E402
 from scalar_kernels import math_kernel  # noqa: E402
 
-from benchmarks.libmvec import libmvec_loop  # noqa: E402
+from benchmarks.baselines.libmvec import libmvec_loop  # noqa: E402
 from tensordsl.codegen.scalar_ir.math import FUNCTIONS  # noqa: E402
 from tensordsl.ops.table import OPS  # noqa: E402
 

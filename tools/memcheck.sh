@@ -10,10 +10,12 @@ cache=$(mktemp -d)
 trap 'rm -rf "$cache"' EXIT
 export TENSORDSL_FLAGS="compiledir=$cache,cpu=x86-64-v3" PYTHONMALLOC=malloc OPENBLAS_CORETYPE=Haswell OPENBLAS_NUM_THREADS=1
 export PYTHONPATH=.
-state=tests/runtime/test_state.py rows=tests/function/test_row_updates.py calls=tests/function/test_calls.py
-index=tests/ops/test_index.py products=tests/codegen/test_products.py random=tests/function/test_random.py
+functions=tests/behaviour/functions
+state=tests/runtime/calls/test_state.py rows=$functions/test_row_updates.py calls=$functions/test_calls.py
+index=tests/behaviour/ops/array/test_index.py products=tests/codegen/passes/test_fold_gemm.py
+random=$functions/test_random.py
 slice=(
-    tests/function/test_held_state.py
+    tests/behaviour/functions/test_held_state.py
     $state::test_an_update_nobody_can_see_is_in_place
     $state::test_an_update_that_somebody_could_see_goes_elsewhere
     $state::test_fresh_updates_swap_and_reuse_the_spare
@@ -35,7 +37,7 @@ slice=(
     $calls::test_an_argument_for_a_state_is_forgotten_if_the_call_fails
     $calls::test_wrong_calls_name_the_input
 )
-run=(python -m pytest -q -p no:cacheprovider -p no:faulthandler "${slice[@]}")
+run=(python -m pytest -q -p no:xdist -p no:cacheprovider -p no:faulthandler "${slice[@]}")
 "${run[@]}"
 valgrind --tool=memcheck --leak-check=no --num-callers=30 --error-exitcode=9 --suppressions=tools/valgrind.supp \
     --child-silent-after-fork=yes --log-file="$log" "${run[@]}"

@@ -6,18 +6,20 @@ Run as `python tools/op_table.py > docs/ops.md`; a test compares the committed p
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import ifelse
+from tensordsl import ifelse, printing
 from tensordsl.autodiff import gradient
 from tensordsl.codegen.scalar_ir.math import FUNCTIONS
-from tensordsl.graph import printing
 from tensordsl.graph.types import TensorType
 from tensordsl.graph.variables import Elementwise, Expand, Kernel, Movement, Op, Reduction, apply
 from tensordsl.ops import control

@@ -1,11 +1,12 @@
 """Random programs over the whole op table, many: `python tools/random_programs.py FIRST COUNT [long | sim]`.
 
-Each is made by `tests/property` from a seed, runs as native code, by the reference evaluator, with one pass of the
-compiler left out and with one optimisation below left out or forced (different ones from seed to seed), with arguments of some lengths, of other ones where it allows
-that, and of the first ones again, and is compared with the oracles.  With `long`, values have up to three million
-elements, and every second call may use three threads.  With `sim`, they run on the simulated GPU alone, with its
-threads in another order from call to call, which must not change a bit.  Prints every difference with the program (but
-not if it is long), then a line of counts; the status is 1 if there were differences.
+Each is made by `tests/support/expressions.py` from a seed, runs as native code, by the reference evaluator, with one
+pass of the compiler left out and with one optimisation below left out or forced (different ones from seed to seed),
+with arguments of some lengths, of other ones where it allows that, and of the first ones again, and is compared with
+the oracles. With `long`, values have up to three million elements, and every second call may use three threads. With
+`sim`, they run on the simulated GPU alone, with its threads in another order from call to call, which must not change a
+bit. Prints every difference with the program (but not if it is long), then a line of counts; the status is 1 if there
+were differences.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "property"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 import expressions  # noqa: E402
+from complex_expressions import ComplexMaker  # noqa: E402
 from growth import LENGTHS, LONG_LENGTHS  # noqa: E402
-from test_complex_native import ComplexMaker  # noqa: E402
-from test_vocabulary_native import WordMaker  # noqa: E402
+from word_expressions import WordMaker  # noqa: E402
 
 from tensordsl.base.config import config  # noqa: E402
 from tensordsl.codegen.compiler.optimisations import ROWS  # noqa: E402

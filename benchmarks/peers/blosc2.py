@@ -13,15 +13,14 @@ from typing import Any
 import blosc2
 import numpy as np
 
-from benchmarks import peers_workloads
 from benchmarks.peers import THREADS
-from benchmarks.peers_workloads import CASES, OPERANDS, Case
-from benchmarks.workloads import Call, Data
+from benchmarks.workloads.foundation import Call, Data
+from benchmarks.workloads.peers import CASES, NAMES, OPERANDS, Case
 
 PACKAGES = ("blosc2", "numexpr")
 RAW = {"cparams": {"clevel": 0}}
 M = SimpleNamespace(
-    **{name: getattr(blosc2, name) for name in peers_workloads.NAMES if hasattr(blosc2, name)},
+    **{name: getattr(blosc2, name) for name in NAMES if hasattr(blosc2, name)},
     sigmoid=lambda x: 1 / (1 + blosc2.exp(-x)),
 )
 SHIFTED = "exp(a-max(a,axis=1,keepdims=True))"

@@ -9,9 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from benchmarks import peers_workloads
-from benchmarks.peers_workloads import CASES, OPERANDS, Case, as_stored
-from benchmarks.workloads import Call, Data, builders, chain
+from benchmarks.workloads.foundation import Call, Data, builders, chain
+from benchmarks.workloads.peers import CASES, NAMES, OPERANDS, Case, as_stored
 
 PACKAGES = ("jax", "jaxlib")
 
@@ -81,7 +80,7 @@ BUILD = builders(call_vector, call_scalar, call_wide, compile_ten_ops, training_
 
 # -- the second suite -------------------------------------------------------------------------------------------------
 M = SimpleNamespace(
-    **{name: getattr(jnp, name) for name in peers_workloads.NAMES if hasattr(jnp, name)},
+    **{name: getattr(jnp, name) for name in NAMES if hasattr(jnp, name)},
     erf=jax.scipy.special.erf,
     logsumexp=jax.scipy.special.logsumexp,
     sigmoid=jax.nn.sigmoid,

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers_workloads import CASES
-from benchmarks.triad import aligned, triads
-from benchmarks.workloads import Call, Data
+from benchmarks.baselines.triad import aligned, triads
+from benchmarks.workloads.foundation import Call, Data
+from benchmarks.workloads.peers import CASES
 
 PACKAGES = ("numpy",)
 

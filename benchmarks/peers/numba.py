@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from benchmarks.peers import numba_loops
-from benchmarks.workloads import Call, Data, builders, chain
+from benchmarks.workloads.foundation import Call, Data, builders, chain
 
 PACKAGES = ("numba", "llvmlite")
 

@@ -12,8 +12,8 @@ import numba
 import numpy as np
 
 from benchmarks.peers import THREADS
-from benchmarks.peers_workloads import CASES, EACH, OPERANDS, Case
-from benchmarks.workloads import Call, Data
+from benchmarks.workloads.foundation import Call, Data
+from benchmarks.workloads.peers import CASES, EACH, OPERANDS, Case
 
 fast = numba.njit(fastmath=True)
 shared = numba.njit(fastmath=True, parallel=THREADS > 1)  # `prange` is `range` for one thread

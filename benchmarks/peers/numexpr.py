@@ -8,8 +8,8 @@ from typing import Any
 import numexpr
 import numpy as np
 
-from benchmarks.peers_workloads import CASES, OPERANDS
-from benchmarks.workloads import Call, Data
+from benchmarks.workloads.foundation import Call, Data
+from benchmarks.workloads.peers import CASES, OPERANDS
 
 PACKAGES = ("numexpr",)
 EXPRESSIONS = {

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import peers_workloads
-from benchmarks.peers_workloads import CASES, EACH, OPERANDS, Case
-from benchmarks.workloads import Call, Data, builders, chain
+from benchmarks.workloads.foundation import Call, Data, builders, chain
+from benchmarks.workloads.peers import CASES, EACH, NAMES, OPERANDS, Case
 
 PACKAGES = ("numpy",)
 
@@ -105,7 +104,7 @@ def set_rows(table: Any, index: Any, rows: Any) -> Any:
 
 
 M = SimpleNamespace(
-    **{name: getattr(np, name) for name in peers_workloads.NAMES if hasattr(np, name)},
+    **{name: getattr(np, name) for name in NAMES if hasattr(np, name)},
     erf=erf, logsumexp=logsumexp, softmax=softmax, inc_rows=inc_rows, set_rows=set_rows,
     sigmoid=lambda x: 1 / (1 + np.exp(-x)),
 )  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any
 import pytensor
 import pytensor.tensor as pt
 
-from benchmarks import peers_workloads
 from benchmarks.peers import symbolic
+from benchmarks.workloads.peers import NAMES
 
 PACKAGES = ("pytensor", "numba", "llvmlite")
 
@@ -24,7 +24,7 @@ def trusting(inputs: Any, outputs: Any, **options: Any) -> Any:
 
 
 M = SimpleNamespace(
-    **{name: getattr(pt, name) for name in peers_workloads.NAMES if hasattr(pt, name)},
+    **{name: getattr(pt, name) for name in NAMES if hasattr(pt, name)},
     softmax=lambda x: pt.special.softmax(x, axis=1),
     pick=lambda x, columns: x[pt.arange(x.shape[0]), columns],
     inc_rows=lambda table, index, rows: pt.inc_subtensor(table[index], rows),

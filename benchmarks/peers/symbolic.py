@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers_workloads import CASES, EACH, OPERANDS, TYPES, Case
-from benchmarks.workloads import Build, Call, Data, builders, chain
+from benchmarks.workloads.foundation import Build, Call, Data, builders, chain
+from benchmarks.workloads.peers import CASES, EACH, OPERANDS, TYPES, Case
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """T: the namespace of tensors; m: that of the second suite's cases (`peers_workloads.NAMES`);
+    """T: the namespace of tensors; m: that of the second suite's cases (`benchmarks.workloads.peers.NAMES`);
     function(inputs, outputs, updates=()), called with arrays; scalar_function, called with Python's numbers;
     tensor(name, dtype, shape) and shared(value, shape or None for the value's rank), where a length is 1 or None;
     change_flags: of the configuration; longest: chain that it compiles."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import tensordsl
 import tensordsl.tensor as T
-from benchmarks import peers_workloads
 from benchmarks.peers import symbolic
+from benchmarks.workloads.peers import NAMES
 from tensordsl.codegen.abi import layouts
 from tensordsl.functions import native
 from tensordsl.runtime.loading import library
@@ -32,7 +32,7 @@ def shared(value: Any, shape: tuple[int | None, ...] | None) -> Any:
 
 
 M = SimpleNamespace(
-    **{name: getattr(T, name) for name in peers_workloads.NAMES if hasattr(T, name)},
+    **{name: getattr(T, name) for name in NAMES if hasattr(T, name)},
     softmax=T.nnet.softmax,
     pick=lambda x, columns: x[T.arange(x.shape[0]), columns],
     inc_rows=lambda table, index, rows: T.inc_subtensor(table[index], rows),

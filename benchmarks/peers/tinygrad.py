@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import peers_workloads
-from benchmarks.peers_workloads import CASES, Case, as_stored
-from benchmarks.workloads import Call, Data
+from benchmarks.workloads.foundation import Call, Data
+from benchmarks.workloads.peers import CASES, NAMES, Case, as_stored
 
 if shutil.which(os.environ.get("CC", "clang")) is None:
     raise ImportError("tinygrad needs clang")
@@ -25,7 +24,7 @@ from tinygrad import Device, Tensor, TinyJit  # noqa: E402
 
 PACKAGES = ("tinygrad",)
 M = SimpleNamespace(
-    **{name: getattr(Tensor, name) for name in peers_workloads.NAMES if hasattr(Tensor, name)}
+    **{name: getattr(Tensor, name) for name in NAMES if hasattr(Tensor, name)}
     | {
         "log1p": lambda x: (1 + x).log(),
         "pick": lambda x, columns: x[Tensor.arange(x.shape[0]), columns],

@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 
-from benchmarks import peers_workloads
 from benchmarks.peers import THREADS
-from benchmarks.peers_workloads import CASES, EACH, OPERANDS, Case
-from benchmarks.workloads import Call, Data
+from benchmarks.workloads.foundation import Call, Data
+from benchmarks.workloads.peers import CASES, EACH, NAMES, OPERANDS, Case
 
 PACKAGES = ("torch",)
 torch.set_num_threads(THREADS)
@@ -23,7 +22,7 @@ def named(function: Any) -> Any:
 
 
 M = SimpleNamespace(
-    **{name: getattr(torch, name) for name in peers_workloads.NAMES if hasattr(torch, name)}
+    **{name: getattr(torch, name) for name in NAMES if hasattr(torch, name)}
     | {name: named(getattr(torch, name)) for name in ("sum", "mean", "argmax", "logsumexp")},
 )  # fmt: skip
 M.cumsum = lambda x, axis: torch.cumsum(x, dim=axis)

@@ -47,7 +47,7 @@ class Header:
     WORDS = 32
 
 
-NOT_STREAMABLE = 2
+NOT_STREAMABLE = 2  # a value of STREAMABLE
 
 
 class Level:
@@ -122,6 +122,29 @@ class Area:
     KIND, OFFSET, ROW_BYTES, ELEMENT_BYTES, FLAGS, IDENTITY = range(6)
 
 
+class ContiguousWords:
+    """Behind `Header.CONTIGUOUS`: `STEPS`, of each operand bytes from point to point (0: a scalar); then one more than
+    the number of a kernel that takes B as it is, or 0; how many instructions there are, and of each its place and the
+    lanes of its kernel."""
+
+    MAX_POINTS, MIN_POINTS, STEPS = range(3)
+
+
+class SmallTransposedWords:
+    """Behind `Header.SMALL_TRANSPOSED`: then, of each instruction, its place and the rows its kernel takes at once."""
+
+    MAX_LANES, MAX_POINTS, INSTRUCTIONS, PAIRS = range(4)
+
+
+class TakeWords:
+    """Behind `Header.TAKE`: INDEX_KIND: twice the bytes of an index, plus 1 if it has a sign.
+
+    LENGTH, STRIDE: numbers of the run-time integers that hold the indexed length and its byte stride.
+    """
+
+    ELEMENT_BYTES, INDEX_KIND, AXIS, LENGTH, STRIDE = range(5)
+
+
 VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)  # kinds of operands
 READ, WRITE, HAS_PACKED_ROWS = 1, 2, 4  # flags; the last: scratch has room for `MAX_PACKED_ROWS` rows of it
 IS_STATE, IS_ROW_NUMBERS = 1, 2  # flags of an area: of a reduction's state; of the rows' numbers in wide rows
@@ -129,7 +152,7 @@ MAX_PACKED_ROWS = 8
 MAX_COLUMN_ROWS = 16  # of a reduction along them, that a kernel gets at once
 ROW_NUMBERS_OFFSET_BYTES = 64  # behind how many rows a wide one has: which of them each element is in
 STREAM = -1  # live lanes of a call with non-temporal stores: one row of whole vectors, from the beginning of a line on
-WHOLE_ROW, PREFETCH_NEXT = 3, 4  # flags of a call: a row's first block (1) and last (2); prefetch the rows that follow
+FULL_ROW, PREFETCH_NEXT = 3, 4  # flags of a call: a row's first block (1) and last (2); prefetch the rows that follow
 
 
 class Context:
@@ -142,7 +165,7 @@ class Context:
     MAY_RECOMPUTE = 13  # no output is an input: elements may be computed twice
     ROWS = 14  # that the kernels get at once
     IS_PACKED = 15  # whether some operand is
-    CALL_FLAGS = 16  # `WHOLE_ROW`, `PREFETCH_NEXT`
+    CALL_FLAGS = 16  # `FULL_ROW`, `PREFETCH_NEXT`
     IS_WIDE = 17  # rows are taken as wide ones
     IS_TRANSPOSED = 18  # operands stand in scratch (`pack.transpose_blocks`)
     ORIGINS = 19  # table: where a stage begins along each axis

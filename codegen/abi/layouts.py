@@ -33,7 +33,7 @@ from struct import Struct
 #     A program with host calls and shared variables pins first; `poll` does nothing for a program with shared
 #     variables that is not pinned (a signal handler runs arbitrary Python code, which may replace storage).
 
-ABI_VERSION = 1
+ABI_VERSION = 1  # of these layouts
 
 HEAD = object.__basicsize__  # a PyObject's head: 16 on a normal build
 
@@ -219,6 +219,7 @@ _CALLS = (
 )
 LIBRARY_CALLS = {function: dtypes for function, _, _, dtypes, _ in _CALLS}
 CALLERS = {function: construct for function, construct, *_ in _CALLS}
+CALLED = {name.partition("_")[0]: function for function, _, name, *_ in reversed(_CALLS)}  # of an object, one function
 POINTWISE = tuple(function for function, *_, is_pointwise in _CALLS if is_pointwise)
 
 

@@ -35,7 +35,7 @@ def run_stacks(b: Bufferiser, run: Stacks) -> None:
     b.node = b.node_of(run.first)
     for x in run.loads:
         if origin(x)[0].number not in run.at:
-            b.ref(x)  # what has to be copied for it is copied before
+            b.ref(x)  # operands that have to be copied are copied before the loop
     block = _block(b, run)
     refs = {v.number: _room_for(b, run, v, block) for v in run.values}
     products = {v.number: _Products(b, v, refs, block) for v, _ in run.members if isinstance(v, Value)}

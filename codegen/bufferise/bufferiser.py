@@ -40,7 +40,7 @@ class Bufferiser:
         self.graph, self.program, self.regions, self.tuning = graph, program, regions, tuning
         self.device = device  # the groups are a device's, not the CPU's
         self.find: Callable[[Any], Any] = graph.extents.find
-        self.homes = regions[()].homes
+        self.stored_moves = regions[()].homes
         self.entry = Scope()
         self.scopes = [self.entry]
         self.early: set[str] = set()  # computed at entry
@@ -453,7 +453,7 @@ class Bufferiser:
         return {n: length for length, n in names if not isinstance(length, tuple)}
 
     def check_pending(self) -> None:
-        """Check what has become checkable: constraints all of whose integers have been computed."""
+        """Emit the checks that have become possible: constraints all of whose integers have been computed."""
         waiting = []
         for c in self.pending:
             ready = all(

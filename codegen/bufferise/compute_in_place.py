@@ -23,7 +23,7 @@ from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import COMPLEX
 
-# Bytes of a tensor, and of a slice's rows, from which what is around a slice takes less time than all.
+# Bytes of a tensor, and of a slice's rows, from which copying the rest of the tensor takes less time than copying all.
 
 
 def place_parts(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]) -> None:
@@ -118,7 +118,7 @@ def interleave(b: Bufferiser, moves: Sequence[tuple[Ref, Ref]], dtype: str) -> N
 
 
 def slice_place(b: Bufferiser, v: Value) -> tuple[Ref, Ref]:
-    """Where what is written into a slice, and the slice of it, are; the rest is there already."""
+    """The Refs of the result and of its slice that is set; the rest of the result is copied first."""
     if v.number not in b.places:
         x, bounds = v.operands[0], v.attrs["bounds"]
         is_set = v.attrs["set"] or v.dtype not in COMPLEX and is_zero_at(b.graph, x, bounds)
@@ -166,7 +166,7 @@ def sliced(b: Bufferiser, ref: Ref, bounds: Sequence[Any]) -> Ref:
 def slice_layout(
     b: Bufferiser, steps: Sequence[Any], bounds: Sequence[Any]
 ) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
-    """Byte offset, lengths and byte strides of a slice of what has the byte strides `steps`."""
+    """Byte offset, lengths and byte strides of a slice of a tensor with byte strides `steps`."""
     offset: Any = 0
     dims, strides = [], []
     for (start, length, step, keeps), stride in zip(bounds, steps, strict=True):

@@ -11,8 +11,6 @@ from functools import partial
 from typing import Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
-from tensordsl.codegen.bufferise.compute_in_place import slice_layout
-from tensordsl.codegen.bufferise.gemm import scratch_of
 from tensordsl.codegen.bufferise.hidden_rows import may_pay
 from tensordsl.codegen.bufferise.output_order import keep_orders
 from tensordsl.codegen.bufferise.steps import run_steps
@@ -27,7 +25,7 @@ from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import DOT, FOR, INC_SUBTENSOR, of_function
+from tensordsl.codegen.tensor_ir.construct import DOT, FOR, of_function
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered
@@ -68,7 +66,7 @@ def build_program(
     left_out: list[Any] = []
     runs: list[Stacks] = []
     if not device:
-        kept = outputs, [v for _, v in updates], b.homes
+        kept = outputs, [v for _, v in updates], b.stored_moves
         if tuning.allows("row_blocking"):
             smaller = () if tuning.forces("row_blocking") else small
             steps, left_out = in_blocks(lowered.graph, steps, *kept, smaller)
@@ -77,7 +75,7 @@ def build_program(
         if tuning.allows("fuse_scatters"):
             steps, b.unstored = with_scatters(lowered.graph, steps, *kept)
     _Function(b, outputs, updates, left_out, runs).run(steps, single)
-    b.targets.clear()  # of functions that hold b, as those below: what is in no circle needs no collector
+    b.targets.clear()  # of functions that hold b, as those below: without cycles the collector is not needed
     b.products.clear()
     return program, regions
 
@@ -118,17 +116,17 @@ class _Function:
         if not single:
             list_slot = self._slot()
             self.storage.append(p.NewList(list_slot, len(self.outputs), b.common_site("memory")))
-        copied = {n for v in (*self.outputs, *(v for _, v in self.updates)) for n in memory(v, b.homes)}
+        copied = {n for v in (*self.outputs, *(v for _, v in self.updates)) for n in memory(v, b.stored_moves)}
         run_steps(b, early, copied.union(*(s.needs for s in late)))
         for v, target in copies:
-            if not b.late & set(memory(v, b.homes)):
+            if not b.late & set(memory(v, b.stored_moves)):
                 b.copy(b.ref(v), target(), v.dtype)
                 continue
             for s in (*_layout(b, v, b.late), *target().dims, *target().strides):
                 b.name(s)  # before anything is destroyed
         commits = self._updates(direct, late, copied)
         for v, target in copies:
-            if b.late & set(memory(v, b.homes)):
+            if b.late & set(memory(v, b.stored_moves)):
                 b.copy(b.ref(v), target(), v.dtype)
         self._finish(output_slots, commits, list_slot, pins)
 
@@ -203,10 +201,8 @@ class _Function:
                 for s in (*_layout(b, v, b.late), *target().strides):
                     b.name(s)
         for s in late:
-            for n in partial_layout(b, s):
-                b.name(n)
-            if s.value is not None and s.value.op == DOT and s.value.number not in b.products:
-                scratch_of(b, s.value)
+            if s.value is not None:
+                s.value.construct.prepare(b, s.value)
         self.late_at = len(self.body.code)
         run_steps(b, late, keep)
         for k, v, target in targets:
@@ -306,7 +302,7 @@ class _Function:
 
 
 def _estimate(b: Bufferiser, work: Any) -> str:
-    """The name of what is estimated at entry, at least of so many points as no call does in no time.  It may wrap only
+    """The name of the work estimated at entry, with at least so many points that no call is free.  It may wrap only
     where lengths are refused."""
     if isinstance(work, int):
         return b.name(work)
@@ -366,7 +362,7 @@ def base_shared(v: Value) -> int | None:
         if v.op == "move" or v.traits.is_view:
             v = v.operands[0]
         elif v.op == "result" and v.operands[0].op == FOR and v.attrs["k"] < len(v.operands[0].operands) - 1:
-            v = v.operands[0].operands[1 + v.attrs["k"]]  # a loop without iterations gives back what it got
+            v = v.operands[0].operands[1 + v.attrs["k"]]  # a loop without iterations returns its initial values
         else:
             break
     return v.attrs["index"] if v.op == "shared" else None
@@ -413,7 +409,7 @@ def _measures(outputs: Sequence[Value], b: Bufferiser) -> set[int]:
     lengths = [n for v in outputs for n in v.shape]
     lengths += [n for c in b.graph.extents.constraints for n in (c.a, c.b)]
     named = ex.named(lengths) | ex.named(map(b.find, lengths))
-    return {m for n in named for m in memory(b.graph.values[n], b.homes)}
+    return {m for n in named for m in memory(b.graph.values[n], b.stored_moves)}
 
 
 def _first_conflict(
@@ -474,16 +470,6 @@ def _view_lengths(v: Value) -> list[Any]:
         lengths += [*v.operands[0].shape, *(n for bound in v.attrs.get("bounds", ()) for n in bound[:3])]
         v = v.operands[0]
     return lengths
-
-
-def partial_layout(b: Bufferiser, s: Step) -> list[Any]:
-    """The integers that an update of a slice needs; its bounds may be known at run time only."""
-    v = s.value
-    if v is None or v.op != INC_SUBTENSOR:
-        return []
-    item = ITEMSIZE[v.dtype]
-    offset, dims, strides = slice_layout(b, contiguous(tuple(map(b.find, v.shape)), item), v.attrs["bounds"])
-    return [offset, *dims, *strides, ex.mul(item, ex.product(dims))]
 
 
 def _reads_in_place(step: Step, k: int, v: Value) -> bool:

@@ -29,7 +29,7 @@ def run_layers(b: Bufferiser, run: Stacks) -> None:
     b.node = b.node_of(run.first)
     for x in run.loads:
         if origin(x)[0].number not in run.at:
-            b.ref(x)  # what has to be copied for it is copied before
+            b.ref(x)  # operands that have to be copied are copied before the loop
     pays, step = _step(b, run)
     in_blocks = ex.floordiv_sign(ex.sub(step, b.find(run.first.shape[0])))  # 1 or 0
     given = {v.number: b.destination(v, v.dtype, v.shape) for v in run.values if v.number not in run.inner}

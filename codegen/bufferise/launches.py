@@ -224,7 +224,7 @@ def check_unread(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | 
 
 
 def _axes_of_indices(load: Val) -> frozenset[str]:
-    """The axes of what the indices of a load broadcast to."""
+    """The axes of the common shape of a load's indices."""
     along = (e[2:] for e in load.attr[1] if isinstance(e, tuple))
     return frozenset[str]().union(*along, *(i.axes for i in load.args))
 

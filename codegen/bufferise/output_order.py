@@ -42,8 +42,8 @@ class _Known:
 
 
 def keep_orders(b: Bufferiser, code: Sequence[Instr]) -> dict[int, Instr]:
-    """What to put in the place of some instructions, by id, to have calls choose the strides of outputs that one launch
-    writes and nothing else reads, by the strides of what they are computed from."""
+    """Replacements of some instructions, by id, with which calls choose the strides of outputs that one launch writes
+    and nothing else reads, by the strides of that launch's operands."""
     users: dict[Name, list[Instr]] = {i.dst: [] for i in code if isinstance(i, p.NewOut) and len(i.dims) > 1}
     if not users:
         return {}
@@ -112,20 +112,21 @@ def _followed(
 
 
 def _is_free(program: p.Program, launch: p.Launch) -> bool:
-    """Has it axes, and are its results the same, wherever they stand?"""
+    """Whether it has axes, and results that do not depend on positions."""
     plans = [program.plans[k] for k in launch.plans]
     return bool(launch.extents) and all(q.is_placeless and not q.schedule.strided for q in plans)
 
 
 def _are_known(known: _Known, out: p.NewOut, unless: Name | None, rows: Iterable[Strides]) -> bool:
-    """Are names defined before the output, with a condition at entry?"""
+    """Whether names are defined before the output, with a condition at entry."""
     place = known.entry if unless else known.places[out.dst]
     return all(known.places.get(name, place) < place for row in (*rows, (unless,)) for name in row if name)
 
 
 def _read(known: _Known, plan: p.LaunchPlan, launch: p.Launch, k: int, axes: Axes) -> Rows:
-    """The strides, along the axes of operand k, of what is read for its elements, of most axes first; but for vectors,
-    which say nothing, and for what only reductions read.  Nothing if some of it is known to be in C order."""
+    """The strides, along the axes of operand k, of the operands read for its elements, those with most axes first; but
+    for vectors, which have no order, and for operands of reductions only.  Nothing if some of it is known to be in C
+    order."""
     value, numbers = plan.group.outs[k - plan.n_inputs].value, {}
     for number, (buffer, steps) in enumerate(zip(plan.operands, plan.strides, strict=True)):
         numbers[id(buffer), steps] = number

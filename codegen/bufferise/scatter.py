@@ -22,7 +22,7 @@ from tensordsl.ops.array.index import index_place
 
 
 def begin_scatter(b: Bufferiser, v: Value) -> Ref:
-    """Where a group adds at positions to what stands there; it does so before these are checked, but not to nothing."""
+    """The Ref to whose elements a group adds at positions; before these are checked, but not if it is empty."""
     x, _, at, *_ = v.operands
     b.check_source(b.find(ex.product(map(b.find, v.shape))), b.find(at.shape[0]), b.node_of(v))
     return over(b, v, x)
@@ -39,7 +39,7 @@ def begin_with(b: Bufferiser, x: Value, target: Ref, part: Callable[[Ref], Ref] 
 
 
 def over(b: Bufferiser, v: Value, x: Value, begin: Callable[[Bufferiser, Value, Ref], None] = begin_with) -> Ref:
-    """Where v is computed from x, which stands there, as far as `begin` puts it there."""
+    """The storage in which v is computed from a copy of x, as far as `begin` copies it."""
     if v.number in b.in_place and v.number not in b.targets:
         return b.ref(x)
     ref = b.destination(v, v.dtype, v.shape)
@@ -82,7 +82,7 @@ def collapsed(axes: Any) -> list[tuple[Any, Any, Any]]:
 
 
 def accumulate(b: Bufferiser, source: Ref, target: Ref, dtype: str, to_zeros: bool = False) -> None:
-    """target += source, point by point; `to_zeros`: that is what stands there, and is not read."""
+    """target += source, pointwise; `to_zeros`: target is known to be 0 and is not read."""
     to_zeros &= dtype not in COMPLEX
     if to_zeros and dtype not in FLOATS:
         b.copy(source, target, dtype)

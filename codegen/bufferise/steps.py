@@ -41,7 +41,7 @@ def run_region(b: Bufferiser, context: Context, wants: Sequence[tuple[Value, Ref
             b.targets.setdefault(v.number, []).append(lambda ref=ref: ref)  # type: ignore[misc]  # binds the loop's ref
         else:
             copies.append((v, ref))
-    run_steps(b, region.steps, {n for v, _ in copies for n in memory(v, b.homes)})
+    run_steps(b, region.steps, {n for v, _ in copies for n in memory(v, b.stored_moves)})
     for v, ref in copies:
         b.copy(b.ref(v), ref, v.dtype)
     b.targets, b.context = saved, outer
@@ -50,7 +50,7 @@ def run_region(b: Bufferiser, context: Context, wants: Sequence[tuple[Value, Ref
 def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int]) -> None:
     """Compute the steps' values in order; storage of a value that dies is free for the next one of its size, but for
     the values in `keep`, which later steps need."""
-    last = last_uses(steps, keep, b.homes)
+    last = last_uses(steps, keep, b.stored_moves)
     _aim_through_reshapes(b, steps)
     _yield_storage(b, steps, last)
     place_parts(b, steps, last)
@@ -130,13 +130,13 @@ def _looked_at(v: Value) -> list[int]:
     return found
 
 
-def last_uses(steps: Sequence[Step], keep: Collection[int], homes: Collection[int]) -> dict[int, list[int]]:
+def last_uses(steps: Sequence[Step], keep: Collection[int], stored_moves: Collection[int]) -> dict[int, list[int]]:
     """step -> numbers of the values given by these steps whose storage nothing needs after it."""
     owners: dict[int, frozenset[int]] = {}  # value -> the values whose storage it may lie in
     last: dict[int, int] = {}
 
     def owned(v: Value) -> frozenset[int]:
-        return frozenset().union(*(owners.get(n, frozenset()) for n in memory(v, homes)))
+        return frozenset().union(*(owners.get(n, frozenset()) for n in memory(v, stored_moves)))
 
     for k, step in enumerate(steps):
         v = step.value

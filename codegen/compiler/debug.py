@@ -14,6 +14,7 @@ from dataclasses import field
 from typing import Any
 
 from tensordsl.base.records import record
+from tensordsl.codegen.fusion.printer import show_group
 from tensordsl.codegen.program_ir.instructions import LaunchPlan
 
 
@@ -104,7 +105,10 @@ def groups_text(regions: dict[Any, Any]) -> str:
             lines.append(f"  cut %{value}: {rule}")
         for step in region.steps:
             gives = ", ".join(f"%{n}" for n in step.gives)
-            lines.append(f"  {gives} = {step.fused.group if step.fused is not None else step.value.op}")
+            if step.fused is None:
+                lines.append(f"  {gives} = {step.value.op}")
+            else:
+                lines += [f"  {gives} = group", *(f"    {line}" for line in show_group(step.fused.group).splitlines())]
     return "\n".join(lines)
 
 

@@ -16,7 +16,6 @@ from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.fusion.group import names_lengths
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.program_ir.tables import NOTHING
-from tensordsl.codegen.target.machine import native_width
 from tensordsl.codegen.target.tuning import Tuning
 
 Found = tuple[Sequence[str], Sequence[int]]  # the library's names of a plan's kernels, and the plan's descriptor
@@ -37,13 +36,13 @@ def module_text(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -
     return "\n".join([*sorted(shared), *definitions])
 
 
-def loads_forward(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -> bool:
+def loads_forward(plans: Iterable[Kernels], vector_bytes: int, common: Mapping[str, str] = NOTHING) -> bool:
     """Does `module_text` load vectors of several registers, without elementary functions (which alone have fma)?  Then
     `compile_object` is to schedule loads forward."""
     own = [p for p in plans if any(symbol not in common for symbol in p.symbols)]
     sizes = (n for p in own for symbol, n in zip(p.symbols, p.widest_load_bytes, strict=True) if symbol not in common)
     has_functions = any("@llvm.fma." in declaration for p in own for declaration in p.declarations)
-    return max(sizes, default=0) > native_width() and not has_functions
+    return max(sizes, default=0) > vector_bytes and not has_functions
 
 
 def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None], max_values: int) -> None:

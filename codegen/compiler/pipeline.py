@@ -447,7 +447,7 @@ def compile_graph(
     known = common_kernels(plans, common)
     text = module_text(plans, known)
     trace.text(5, "kernels", lambda: module_text(plans))
-    kernels = kernel_object(text, loads_forward(plans, known)) if text else b""
+    kernels = kernel_object(text, loads_forward(plans, tuning.machine.vector_bytes, known)) if text else b""
     trace.phase("kernels")
     host_text = emit_program(program, tuning=tuning.calls)
     trace.text(5, "host", lambda: host_text)

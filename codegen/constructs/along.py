@@ -11,6 +11,7 @@ import numpy as np
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.row_blocks import block_of, blocks_of, quotient, times
 from tensordsl.codegen.bufferise.scatter import collapsed
+from tensordsl.codegen.library.object_writer import ObjectWriter
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Block, Ref, Scope
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
 
 SORTS = ("sort", "argsort")
+SCAN = ObjectWriter("tensordsl.codegen.library.arrays.scan", "cumulate_text", of_dtype=True)
+SORT = ObjectWriter("tensordsl.codegen.library.sort.driver", "sort_text", of_dtype=True)
+SELECT = ObjectWriter("tensordsl.codegen.library.sort.argselect", "select_text", of_dtype=True)
 
 
 def _cumulate(ufunc: Any) -> Callable[..., None]:
@@ -61,12 +65,13 @@ class Along(Construct):
 
     name, traits = "along", Traits(stores_operands=True, makes_floats=True, begins_with=0, fits_any_place=True)
     library = {
-        "cumsum": LibraryFunction(_cumulate(np.add)), "cumprod": LibraryFunction(_cumulate(np.multiply)),
-        "sort": LibraryFunction(_of(np.sort), work_ns=10_000),
-        "sort_part": LibraryFunction(_part_of(np.sort), work_ns=1_000),
-        "argsort": LibraryFunction(_of(np.argsort), work_ns=20_000),
-        "argsort_part": LibraryFunction(_part_of(np.argsort), work_ns=2_000),
-    }  # fmt: skip
+        "cumsum": LibraryFunction(_cumulate(np.add), SCAN),
+        "cumprod": LibraryFunction(_cumulate(np.multiply), SCAN),
+        "sort": LibraryFunction(_of(np.sort), SORT, work_ns=10_000),
+        "sort_part": LibraryFunction(_part_of(np.sort), SORT, work_ns=1_000),
+        "argsort": LibraryFunction(_of(np.argsort), SORT, work_ns=20_000),
+        "argsort_part": LibraryFunction(_part_of(np.argsort), SELECT, work_ns=2_000),
+    }
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         """x is read in its own dtype: the library widens what it loads."""

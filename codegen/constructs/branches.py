@@ -68,20 +68,20 @@ class IfElse(Construct):
         condition = b.fresh("q")
         b.emit(p.LoadScalar(condition, b.ref(v.operands[0]).ptr, "bool"))
         used = {r.attrs["k"]: r for r in results_of(b, v)}
-        homes = {k: b.destination(r, r.dtype, r.shape) for k, r in used.items()}
+        computed_moves = {k: b.destination(r, r.dtype, r.shape) for k, r in used.items()}
         branches = []
         for side in (0, 1):
             b.scopes.append(Scope())
             for k, r in used.items():
                 _check_lengths(b, v.operands[1 + side * half + k], r)
-            wants = [(v.operands[1 + side * half + k], homes[k]) for k in used]
+            wants = [(v.operands[1 + side * half + k], computed_moves[k]) for k in used]
             wants = [(o, home) for o, home in wants if o.op != "undefined"]
             run_region(b, (*b.context, ("if", v.number, side)), wants)
             branches.append(b.close_scope())
         then, orelse = branches
         b.emit(p.If(condition, then, orelse))
         for k, r in used.items():
-            b.finish(r, homes[k])
+            b.finish(r, computed_moves[k])
 
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.slices import as_type  # late: for exports only

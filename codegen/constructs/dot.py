@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
+from tensordsl.codegen.bufferise.gemm import scratch_of
 from tensordsl.codegen.bufferise.row_blocks import build_product
 from tensordsl.codegen.tensor_ir.construct import Construct, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -68,6 +69,10 @@ class Dot(Construct):
 
     def begins_with(self, v: Value) -> int | None:
         return self.traits.begins_with if "beta" in v.attrs else None
+
+    def prepare(self, b: Bufferiser, v: Value) -> None:
+        if v.number not in b.products:
+            scratch_of(b, v)
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
         build_product(b, v)

@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
-from tensordsl.codegen.bufferise.compute_in_place import slice_place, under
+from tensordsl.codegen.bufferise.compute_in_place import slice_layout, slice_place, under
 from tensordsl.codegen.bufferise.scatter import accumulate
 from tensordsl.codegen.constructs.subtensor import check_bounds, index_bounds, index_checks
 from tensordsl.codegen.fusion.placement import memory
 from tensordsl.codegen.passes.patterns import is_zero_at
-from tensordsl.codegen.program_ir.storage import Ref
+from tensordsl.codegen.program_ir.storage import Ref, contiguous
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import Construct, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -50,6 +51,13 @@ class IncSubtensor(Construct):
     def verify(self, graph: Graph, v: Value) -> None:
         check_bounds(v)
 
+    def prepare(self, b: Bufferiser, v: Value) -> None:
+        """The bounds may be known at run time only."""
+        item = ITEMSIZE[v.dtype]
+        offset, dims, strides = slice_layout(b, contiguous(tuple(map(b.find, v.shape)), item), v.attrs["bounds"])
+        for n in (offset, *dims, *strides, ex.mul(item, ex.product(dims))):
+            b.name(n)
+
     def bufferise(self, b: Bufferiser, v: Value) -> None:
         ref, target = slice_place(b, v)
         source = b.ref(v.operands[1])
@@ -65,7 +73,7 @@ class IncSubtensor(Construct):
         if not v.attrs["set"] or v.number in b.in_place or v.number in b.late or len(v.operands) > 2:
             return ()
         start = at.get(under(y)[0].number, -1)
-        return (1,) if all(at.get(n, -1) < start for n in memory(x, b.homes)) else ()
+        return (1,) if all(at.get(n, -1) < start for n in memory(x, b.stored_moves)) else ()
 
     def place(self, b: Bufferiser, v: Value, k: int) -> Ref:
         return slice_place(b, v)[1]

@@ -89,7 +89,7 @@ class For(Construct):
             starts.append(b.packed(b.ref(init), init.dtype))
             buffers.append((b.allocate(param.shape, param.dtype), b.allocate(param.shape, param.dtype)))
         stacked = {r.attrs["k"] - len(inits): r for r in results_of(b, v) if r.attrs["k"] >= len(inits)}
-        homes = {k: b.destination(r, r.dtype, r.shape) for k, r in stacked.items()}
+        computed_moves = {k: b.destination(r, r.dtype, r.shape) for k, r in stacked.items()}
         index = b.fresh("i")
         carried, names = [], []
         b.scopes.append(Scope())
@@ -104,7 +104,7 @@ class For(Construct):
             strides = contiguous(one.dims, ITEMSIZE[param.dtype])
             b.refs[param.number] = Ref(current, one.dims, strides)
             wants.append((new, Ref(free, one.dims, strides)))
-        wants += [(loop.stacked[k], _at_index(b, destination, index)) for k, destination in homes.items()]
+        wants += [(loop.stacked[k], _at_index(b, destination, index)) for k, destination in computed_moves.items()]
         run_region(b, (*b.context, (FOR, loop.number)), wants)
         body = b.close_scope()
         kinds = ("ptr",) * len(carried)
@@ -115,7 +115,7 @@ class For(Construct):
                 dims = tuple(map(b.find, r.shape))
                 b.view(r, Ref(names[k], dims, contiguous(dims, ITEMSIZE[r.dtype])))
             else:
-                b.finish(r, homes[k - len(inits)])
+                b.finish(r, computed_moves[k - len(inits)])
 
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.slices import as_type  # late: for exports only
@@ -127,17 +127,19 @@ class For(Construct):
             (as_type(e, e.value(i), i, p), tensor_type(map(e.find, p.shape), p.dtype))
             for i, p in zip(inits, loop.carried, strict=True)
         ]
-        homes = {k: e.empty(r.shape, r.dtype) for k, r in stacked.items()}
-        carried = [*starts, *homes.values()]
+        computed_moves = {k: e.empty(r.shape, r.dtype) for k, r in stacked.items()}
+        carried = [*starts, *computed_moves.values()]
 
         def iteration(at: list[str], known: list[str]) -> list[str]:
             position = e.op(f"arith.index_cast {at[0]} : index to i64")
             e.values[loop.index.number] = e.op(f"tensor.from_elements {position} : tensor<i64>")
             for param, name in zip(loop.carried, known, strict=False):
                 e.values[param.number] = name
-            made = e.inside((FOR, loop.number), [*loop.next, *(loop.stacked[k] for k in homes)])
+            made = e.inside((FOR, loop.number), [*loop.next, *(loop.stacked[k] for k in computed_moves)])
             done = [as_type(e, n, v, p) for n, v, p in zip(made, loop.next, loop.carried, strict=False)]
-            for (k, (_, t)), piece, stack in zip(homes.items(), made[len(inits) :], known[len(inits) :], strict=True):
+            for (k, (_, t)), piece, stack in zip(
+                computed_moves.items(), made[len(inits) :], known[len(inits) :], strict=True
+            ):
                 done.append(_stacked(e, loop.stacked[k], piece, stack, t, at[0]))
             typed = zip(done, carried, strict=True)
             return [_copied(e, n, t) if n in done[:k] else n for k, (n, (_, t)) in enumerate(typed)]
@@ -145,7 +147,7 @@ class For(Construct):
         names = loops(e, [e.index(v.attrs["count"])], carried, iteration)
         for r in e.results.get(v.number, []):
             k = r.attrs["k"]
-            at = k if k < len(inits) else len(inits) + list(homes).index(k - len(inits))
+            at = k if k < len(inits) else len(inits) + list(computed_moves).index(k - len(inits))
             e.values[r.number] = names[at] if at >= len(inits) else as_type(e, names[at], loop.carried[at], r)
 
 

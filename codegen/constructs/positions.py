@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
+from tensordsl.codegen.library.object_writer import ObjectWriter
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
@@ -21,6 +22,9 @@ from tensordsl.ops.array.masks import check_mask_length
 if TYPE_CHECKING:
     from tensordsl.codegen.gpu.launch import Operand
     from tensordsl.codegen.mlir.writer import Writer
+
+
+WRITER = ObjectWriter("tensordsl.codegen.library.arrays.nonzero", "positions_text")
 
 
 def _true_positions(mask: Any, y: Any) -> None:
@@ -47,7 +51,7 @@ class TruePositions(_Positions):
     """true_positions(bounds, axes): where a mask is true; its lengths along `axes` must be those of `bounds`."""
 
     name = "true_positions"
-    library = {name: LibraryFunction(_true_positions)}
+    library = {name: LibraryFunction(_true_positions, WRITER)}
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         """Operands: a mask, how many positions there are, and what the mask's axes must measure."""
@@ -110,7 +114,7 @@ class RepeatedPositions(_Positions):
     """repeated_positions: each position as often as a count says; the third operand is the least count."""
 
     name = "repeated_positions"
-    library = {name: LibraryFunction(_repeated_positions)}
+    library = {name: LibraryFunction(_repeated_positions, WRITER)}
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         """The program checks the least count."""

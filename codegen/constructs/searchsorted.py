@@ -9,6 +9,7 @@ import numpy as np
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.row_blocks import block_of, blocks_of, quotient
+from tensordsl.codegen.library.object_writer import ObjectWriter
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Scope
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
 
 
+WRITER = ObjectWriter("tensordsl.codegen.library.sort.driver", "sort_text", of_dtype=True)
+
+
 def _search(side: Any) -> Callable[..., None]:
     def run(x: Any, v: Any, y: Any) -> None:
         y[...] = np.searchsorted(x, v, side)
@@ -38,7 +42,9 @@ class SearchSorted(Construct):
     """searchsorted(side): places of the second operand's elements in the first, a sorted vector."""
 
     name = "searchsorted"
-    library = {f"searchsorted_{side}": LibraryFunction(_search(side), work_ns=10_000) for side in ("left", "right")}
+    library = {
+        f"searchsorted_{side}": LibraryFunction(_search(side), WRITER, work_ns=10_000) for side in ("left", "right")
+    }
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         """Both operands in their common dtype, as NumPy compares them."""

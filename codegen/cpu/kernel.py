@@ -29,6 +29,7 @@ Short rows that are only reduced have a form of their own (`cpu.short_rows`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from tensordsl.base.records import record
@@ -123,9 +124,10 @@ class Kernel:
         self.tuning = tuning
         self.name, self.form, self.width, self.lane, self.row, self.clamps = name, form, width, lane, row, clamps
         self.entries: dict[tuple[int, int, int], Entry] = {}
-        self.head, self.before, self.body, self.ends = map(Code, "hsve")
-        self.masked, self.close, self.summed, self.after, self.resume, self.final = map(Code, "lqutjf")
-        self.others, self.fixed = Code("d"), Code("b")
+        code = partial(Code, inline=tuning.schedule.inline_functions)
+        self.head, self.before, self.body, self.ends = map(code, "hsve")
+        self.masked, self.close, self.summed, self.after, self.resume, self.final = map(code, "lqutjf")
+        self.others, self.fixed = map(code, "db")
         self.before.block = "row" if self.has_rows or form == COLUMNS else "entry"
         self.body.block, self.close.block, self.after.block = "loop", "close", "after"
         self.resume.block, self.final.block = "partly", "final"

@@ -71,8 +71,8 @@ class Tables:
         return len(self.areas) - 1
 
     def kernels_made(self, words: tuple[int, ...]) -> Kernels:
-        needed = [needs(k) for k in self.kernels]
-        declarations = {name: given for n in needed for name, given in (n.declarations | n.functions).items()}
+        found = [needs(k) for k in self.kernels]
+        declarations = {name: text for n in found for name, text in (n.declarations | n.functions).items()}
         return Kernels(
             symbols=tuple(k.name for k in self.kernels),
             texts=tuple(map(text, self.kernels)),
@@ -80,7 +80,7 @@ class Tables:
             declarations=frozenset(declarations.values()),
             ints=tuple(self.ints),
             may_fail=any(k.fails for k in self.kernels),
-            widest_load_bytes=tuple(n.widest_load_bytes for n in needed),
+            widest_load_bytes=tuple(n.widest_load_bytes for n in found),
         )
 
     def launch_plan(self, schedule: Schedule, make: Callable[[], Kernels]) -> LaunchPlan:

@@ -7,7 +7,7 @@ Why       elements behind the last complete vector are done by a vector that end
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import WHOLE_ROW
+from tensordsl.codegen.abi.descriptor import FULL_ROW
 from tensordsl.codegen.cpu.aligned_rows import aligned_chunks, aligned_vectors, behind_line
 from tensordsl.codegen.cpu.kernel import Entry, Kernel
 from tensordsl.codegen.cpu.prefetch import next_batch_pointers, prefetch_in_loop
@@ -116,8 +116,8 @@ def _finish(k: Kernel) -> list[str]:
         kept = save.op(f"select i1 %is_first, {llvm_type(c.dtype)} {c.first}, {llvm_type(c.dtype)} {c.resumed}")
         store(save, kept, k.row_place(save, c.place, c.dtype), c.dtype)
     return [
-        f"  %blocks = and i64 %turn, {WHOLE_ROW}",
-        f"  %is_whole = icmp eq i64 %blocks, {WHOLE_ROW}",
+        f"  %blocks = and i64 %turn, {FULL_ROW}",
+        f"  %is_whole = icmp eq i64 %blocks, {FULL_ROW}",
         f"  br i1 %is_whole, label %final, label %partly, {LIKELY}",
         "partly:",
         *k.resume.lines,

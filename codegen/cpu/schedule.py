@@ -419,7 +419,7 @@ def row_gather(group: Group) -> tuple[Val, Val] | None:
 
 
 def has_rows_at_indices(group: Group, t: ScheduleTuning) -> bool:
-    """Is it elementwise, of few operations, on rows some of which are at indices?"""
+    """True for elementwise groups of few operations on rows some of which are at indices."""
     if len(group.extents) < 2 or any(is_expensive_op(v) for v in group.scalars):
         return False
     indices = [a for v in group.scalars if v.op == "load" for a in v.args]

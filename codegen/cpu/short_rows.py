@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from tensordsl.base.records import record
-from tensordsl.codegen.abi.descriptor import WHOLE_ROW
+from tensordsl.codegen.abi.descriptor import FULL_ROW
 from tensordsl.codegen.cpu.kernel import FIRST, Kernel, in_line
 from tensordsl.codegen.cpu.prefetch import next_batch_pointers, prefetch_lines
 from tensordsl.codegen.cpu.reductions import folds_chunks, in_few_lanes, stepped
@@ -141,8 +141,8 @@ class ShortRows:
             f"  %all.lanes.q = icmp eq i64 %live, {self.main.width}",
             "  %fits.q = and i1 %short.q, %some.lanes.q",
             "  %each.q = and i1 %fits.q, %all.lanes.q",
-            f"  %blocks.q = and i64 %turn, {WHOLE_ROW}",
-            f"  %whole.q = icmp eq i64 %blocks.q, {WHOLE_ROW}",
+            f"  %blocks.q = and i64 %turn, {FULL_ROW}",
+            f"  %whole.q = icmp eq i64 %blocks.q, {FULL_ROW}",
             "  %beside.q = and i1 %each.q, %whole.q",
             "  br i1 %beside.q, label %some.q, label %single.q",
         ]

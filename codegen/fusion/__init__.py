@@ -10,7 +10,7 @@ Way        `placement.plan_regions` finds each value's region; `partition.Fusion
            are joined.  Then steps meet: chains by blocks of rows
            (`row_blocking`), runs through stacks of matrices or hidden rows (`batch_blocking`), additions at positions
            (`fuse_scatters`).  Before all of that branches share what they have in common (`hoist_from_branches`).
-           `narrow_integers` and `lane_states` look at one group: fewer bits, and states in lanes.
+           `printer` prints groups; `narrow_integers` and `lane_states` look at one group: fewer bits, states in lanes.
 Uses       `scalar_ir`, `tensor_ir`; of `passes` some questions about values.
 Used by    `bufferise` makes program IR of the steps; `cpu` and `gpu` schedule groups; `mlir` writes them as generics.
 Begin with `group`, then the docstring of `inline` with its rules, then `partition.Fusion.plan`.

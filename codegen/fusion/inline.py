@@ -253,10 +253,8 @@ class Fused:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
         least, weight = self.tuning.store_min_operations, dict[Val, int]()
         for s in self.group.scalars:
-            is_expensive = is_expensive_op(s) or (
-                s.op == "load" and s.args and any([a.axes for a in s.args])
-            )  # functions, gathers
-            total = least if is_expensive else int(s.op not in LEAVES)
+            gathers = s.op == "load" and s.args and any([a.axes for a in s.args])
+            total = least if gathers or is_expensive_op(s) else int(s.op not in LEAVES)
             for a in s.args:
                 total += weight[a]
             weight[s] = min(1000, total)

@@ -70,7 +70,8 @@ def place(roots: Sequence[Value], order: Sequence[Value], by_condition: bool = F
         return dict.fromkeys([v.number for v in order], ())
     context: dict[int, Context] = {}
     for v in roots:
-        context[v.number] = ()
+        if not v.loops:  # an integer that lengths of a round depend on belongs to the round
+            context[v.number] = ()
     for v in reversed(order):
         own = context.get(v.number, ())
         while own and own[-1][0] == FOR and own[-1][1] not in v.loops and not v.attrs.get("effect"):

@@ -1,10 +1,8 @@
 """Calls on an alternate stack: threads whose own stack may be small (64 KB) borrow a block of memory as stack.
 
-Contract  `on_alternate_stack` writes a call of an i64 function on another stack; it calls no Python there.
-When      the caller is off the main thread's stack, which is known to be large (`loading.memory`), and the callee needs
-          tens of KB, as launches and the BLAS do.  Without memory for it the call stays where it is.
-Why       free stacks wait in slots that are exchanged atomically.  Programs call Python, so they stay on their stack:
-          those that need much ask the system how much is left, in half a microsecond.
+Contract  `on_alternate_stack` writes a call of an i64 function that calls no Python; free stacks wait in atomic slots.
+When      the caller is off the main thread's stack, which is large (`loading.memory`), and the callee needs tens of KB.
+Why       launches and the BLAS need that much; programs call Python, so they stay and query the stack that is left.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ STACK_INTRINSICS = "declare ptr @llvm.stacksave.p0()\ndeclare void @llvm.stackre
 def is_off_main_stack(f: Asm, rt: str, here: str) -> str:
     """Does `here`, an address on the stack, lie elsewhere than in the main thread's stack?"""
     low, size = (f.load("i64", rt, layouts.RT[name]) for name in ("main_stack", "main_stack_bytes"))
-    return f.compare("uge", "i64", f.op(f"sub i64 {f.op(f'ptrtoint ptr {here} to i64')}, {low}"), size)
+    return f.compare("uge", "i64", f.sub(f.op(f"ptrtoint ptr {here} to i64"), low), size)
 
 
 def has_stack_text() -> str:
@@ -31,23 +29,21 @@ def has_stack_text() -> str:
     f = Asm("i1", "has_stack", ("ptr rt", "i64 bytes"), internal=True)
     attributes = f.op(f"alloca i64, i64 {ATTRIBUTES}, align 16")
     low, size = f.op("alloca i64, align 8"), f.op("alloca i64, align 8")
-    ask = f.load("ptr", "%rt", layouts.RT["pthread_getattr_np"])
-    with f.when(f.is_null(ask)):
+    is_other = f.load("ptr", "%rt", layouts.RT["pthread_getattr_np"])
+    with f.when(f.is_null(is_other)):
         f.ret("i1", "true")
     is_here = f.op(f"xor i1 {is_off_main_stack(f, '%rt', low)}, true")
-    with f.when(
-        f.all(is_here, f.compare("sle", "i64", "%bytes", layouts.MAIN_STACK_RESERVE_BYTES - STACK_RESERVE_BYTES))
-    ):
+    with f.when(f.all(is_here, f.le("%bytes", layouts.MAIN_STACK_RESERVE_BYTES - STACK_RESERVE_BYTES))):
         f.ret("i1", "true")
     thread = f.call("i64", f.load("ptr", "%rt", layouts.RT["pthread_self"]))
-    status = f.call("i32", ask, f"i64 {thread}", f"ptr {attributes}")
+    status = f.call("i32", is_other, f"i64 {thread}", f"ptr {attributes}")
     with f.when(f.compare("ne", "i32", status, 0)):
         f.ret("i1", "true")
     given = f"ptr {attributes}", f"ptr {low}", f"ptr {size}"
     f.call("i32", f.load("ptr", "%rt", layouts.RT["pthread_attr_getstack"]), *given)
     f.call("i32", f.load("ptr", "%rt", layouts.RT["pthread_attr_destroy"]), f"ptr {attributes}")
-    left = f.op(f"sub i64 {f.op(f'ptrtoint ptr {low} to i64')}, {f.load('i64', low)}")
-    f.ret("i1", f.compare("sge", "i64", left, f.op(f"add i64 %bytes, {STACK_RESERVE_BYTES}")))
+    left = f.sub(f.op(f"ptrtoint ptr {low} to i64"), f.load("i64", low))
+    f.ret("i1", f.ge(left, f.add("%bytes", STACK_RESERVE_BYTES)))
     return f.text
 
 
@@ -82,8 +78,8 @@ def on_alternate_stack(f: Asm, function: str, params: Sequence[str], bytes_: str
     here = f.call("i64", f"@{function}_of", f"ptr {table}")
     f.jump(done)
     f.place(got)
-    usual = f.compare("eq", "i64", bytes_, 0)
-    top = f.gep(stack, f.op(f"select i1 {usual}, i64 {layouts.ALTERNATE_STACK_BYTES}, i64 {bytes_}"))
+    usual = f.eq(bytes_, 0)
+    top = f.gep(stack, f.choose(usual, layouts.ALTERNATE_STACK_BYTES, bytes_))
     there = f.call("i64", "@call_on_stack", f"ptr @{function}_of", f"ptr {table}", f"ptr {top}", "i64 0")
     f.call("void", "@give_stack", "ptr %rt", f"ptr {stack}", f"i64 {bytes_}")
     f.jump(done)
@@ -112,21 +108,21 @@ def _take_stack() -> str:
     """ptr: a stack of `abi.layouts.ALTERNATE_STACK_BYTES` bytes or, if that is not 0, of `bytes`, a multiple of 64; or
     null."""
     f = Asm("ptr", "take_stack", ("ptr rt", "i64 bytes"), internal=True)
-    usual = f.compare("eq", "i64", "%bytes", 0)
+    usual = f.eq("%bytes", 0)
     with f.when(usual):
         for slot in _slots(f):
             with f.when(f.not_null(f.op(f"load atomic ptr, ptr {slot} monotonic, align 8"))):
                 stack = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst")
                 with f.when(f.not_null(stack)):
                     f.ret("ptr", stack)
-    size = f.op(f"select i1 {usual}, i64 {layouts.ALTERNATE_STACK_BYTES}, i64 %bytes")
+    size = f.choose(usual, layouts.ALTERNATE_STACK_BYTES, "%bytes")
     f.ret("ptr", f.call("ptr", f.load("ptr", "%rt", layouts.RT["aligned_alloc"]), "i64 64", f"i64 {size}"))
     return f.text
 
 
 def _give_stack() -> str:
     f = Asm("void", "give_stack", ("ptr rt", "ptr stack", "i64 bytes"), internal=True)
-    with f.when(f.compare("eq", "i64", "%bytes", 0)):
+    with f.when(f.eq("%bytes", 0)):
         for slot in _slots(f):
             with f.when(f.is_null(f.op(f"load atomic ptr, ptr {slot} monotonic, align 8"))):
                 pair = f.op(f"cmpxchg ptr {slot}, ptr null, ptr %stack seq_cst monotonic")

@@ -19,7 +19,7 @@ def block_text(t: Tuning) -> str:
 
 def _pool_slots(f: Asm, rt: str, number: str) -> list[str]:
     """The addresses of a class's slots."""
-    row = f.op(f"mul i64 {f.op(f'sub i64 {number}, {layouts.POOL_FIRST}')}, {8 * layouts.POOL_SLOTS}")
+    row = f.mul(f.sub(number, layouts.POOL_FIRST), 8 * layouts.POOL_SLOTS)
     first = f.gep(f.load("ptr", rt, layouts.RT["pool"]), row)
     return [f.gep(first, 8 * i) for i in range(layouts.POOL_SLOTS)]
 
@@ -28,10 +28,10 @@ def _take_block() -> str:
     """ptr: a block, null if there is no memory; aligned to 64 bytes."""
     f = Asm("ptr", "take_block", ("ptr rt", "i64 bytes"), internal=True)
     small, large, use = (f.label(x) for x in ("small", "large", "use"))
-    less = f.op(f"or i64 {f.op('sub i64 %bytes, 1')}, {(1 << layouts.POOL_FIRST) - 1}")  # at least the first class
-    less = f.op(f"select i1 {f.compare('eq', 'i64', '%bytes', 0)}, i64 {(1 << layouts.POOL_FIRST) - 1}, i64 {less}")
-    number = f.op(f"sub i64 64, {f.call('i64', '@llvm.ctlz.i64', f'i64 {less}', 'i1 false')}")
-    f.branch(f.compare("sle", "i64", number, layouts.POOL_LAST), small, large)
+    less = f.or_(f.sub("%bytes", 1), (1 << layouts.POOL_FIRST) - 1)  # at least the first class
+    less = f.choose(f.eq("%bytes", 0), (1 << layouts.POOL_FIRST) - 1, less)
+    number = f.sub(64, f.call("i64", "@llvm.ctlz.i64", f"i64 {less}", "i1 false"))
+    f.branch(f.le(number, layouts.POOL_LAST), small, large)
     f.place(small)
     sources = []  # the blocks that may be in use: (block, label, class)
     for slot in _pool_slots(f, "%rt", number):
@@ -39,15 +39,13 @@ def _take_block() -> str:
         sources.append((block, f.block, number))
         f.branch(f.not_null(block), use, following)
         f.place(following)
-    total = f.op(f"add i64 {f.op(f'shl i64 1, {number}')}, {layouts.BLOCK_HEAD}")
-    new, bad = (
-        f.call("ptr", f.load("ptr", "%rt", layouts.RT["aligned_alloc"]), "i64 64", f"i64 {total}"),
-        f.label("bad"),
-    )
+    total = f.add(f.shl(1, number), layouts.BLOCK_HEAD)
+    new = f.call("ptr", f.load("ptr", "%rt", layouts.RT["aligned_alloc"]), "i64 64", f"i64 {total}")
+    bad = f.label("bad")
     sources.append((new, f.block, number))
     f.branch(f.not_null(new), use, bad)
     f.place(large)
-    new = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.op(f'add i64 %bytes, {layouts.BLOCK_HEAD}')}")
+    new = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.add('%bytes', layouts.BLOCK_HEAD)}")
     sources.append((new, f.block, "-1"))
     f.branch(f.not_null(new), use, bad)
     f.place(bad)
@@ -63,7 +61,7 @@ def _take_block() -> str:
 def _give_block() -> str:
     f = Asm("void", "give_block", ("ptr rt", "ptr block"), internal=True)
     number = f.load("i64", "%block", layouts.BLOCK_CLASS)
-    with f.when(f.compare("sge", "i64", number, 0)):
+    with f.when(f.ge(number, 0)):
         for slot in _pool_slots(f, "%rt", number):
             pair = f.op(f"cmpxchg ptr {slot}, ptr null, ptr %block seq_cst monotonic")
             with f.when(f.op(f"extractvalue {{ptr, i1}} {pair}, 1")):

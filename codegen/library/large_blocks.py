@@ -1,22 +1,21 @@
 """Large blocks of memory: the last few that were given back are kept for the next ones.
 
 Contract  `take_large(bytes)`, `give_large(block)`; a block's first word says how many bytes it has.
-When      from 0.5 MB on.  Blocks of 1.5 MB and more start at a huge page, which fills in a tenth of the time of 512
-          pages.
-Why       malloc returns large blocks to the system, which zeroes the pages of the next ones: for 80 MB longer than
-          computing them.  From 32 MB on kept blocks stay reclaimable (MADV_FREE), and new ones get their pages at once
-          (MADV_POPULATE_WRITE), as streaming stores would fault on each.
+When      from 0.5 MB on; from 1.5 MB on at a huge page; from 32 MB on kept ones are reclaimable, new ones populated.
+Why       malloc returns them to the system, which zeroes the pages of the next: for 80 MB longer than computing them.
+Ref       madvise: MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE (Linux 5.14).
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm
+from tensordsl.codegen.target.machine import PAGE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
 
 HUGE_PAGE_BYTES = 1 << 21
 HUGE_PAGE_MIN_BYTES = HUGE_PAGE_BYTES * 3 // 4  # from which a block starts at one
-PAGE_BYTES, MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE = 4096, 8, 14, 23
+MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE = 8, 14, 23  # Linux's advice
 
 
 def large_text(t: Tuning) -> str:
@@ -25,9 +24,9 @@ def large_text(t: Tuning) -> str:
 
 def _slots(f: Asm, t: Tuning, bytes: str) -> tuple[str, str]:
     """The first one for blocks of about so many bytes, and how many there are."""
-    large = f.compare("sge", "i64", bytes, t.pool.large_min_bytes)
-    first = f.op(f"select i1 {large}, i64 0, i64 {8 * layouts.LARGE_SLOTS}")
-    count = f.op(f"select i1 {large}, i64 {layouts.LARGE_SLOTS}, i64 {layouts.MEDIUM_SLOTS}")
+    large = f.ge(bytes, t.pool.large_min_bytes)
+    first = f.choose(large, 0, 8 * layouts.LARGE_SLOTS)
+    count = f.choose(large, layouts.LARGE_SLOTS, layouts.MEDIUM_SLOTS)
     return f.gep(f.load("ptr", "%rt", layouts.RT["kept"]), first), count
 
 
@@ -35,23 +34,21 @@ def _advise(f: Asm, block: str, bytes: str, advice: int) -> None:
     """On the block's whole pages; behind its first word, where that must stay."""
     address = f.op(f"ptrtoint ptr {block} to i64")
     before = PAGE_BYTES + 7 if advice == MADV_FREE else PAGE_BYTES - 1
-    start = f.op(f"and i64 {f.op(f'add i64 {address}, {before}')}, -{PAGE_BYTES}")
-    end = f.op(f"and i64 {f.op(f'add i64 {address}, {bytes}')}, -{PAGE_BYTES}")
-    pages = f"ptr {f.op(f'inttoptr i64 {start} to ptr')}", f"i64 {f.op(f'sub i64 {end}, {start}')}"
+    start = f.and_(f.add(address, before), f"-{PAGE_BYTES}")
+    end = f.and_(f.add(address, bytes), f"-{PAGE_BYTES}")
+    pages = f"ptr {f.op(f'inttoptr i64 {start} to ptr')}", f"i64 {f.sub(end, start)}"
     f.call("i32", f.load("ptr", "%rt", layouts.RT["madvise"]), *pages, f"i32 {advice}")
 
 
 def _fill_pages(t: Tuning) -> str:
-    """Have a block's pages at once, unless the program is interrupted meanwhile: Python is asked only
+    """Have a block's pages at once, unless the program is interrupted meanwhile: Python says only
     whether, as nothing may be called here, and told again."""
     f = Asm("void", "fill_pages", ("ptr rt", "ptr block", "i64 bytes"), internal=True)
     thread = f.call("i64", f.load("ptr", "%rt", layouts.RT["PyThread_get_thread_ident"]))
-    is_main = f.compare("eq", "i64", thread, f.load("i64", "%rt", layouts.RT["main_thread"]))
+    is_main = f.eq(thread, f.load("i64", "%rt", layouts.RT["main_thread"]))
     with f.loop("%bytes", step=t.pool.poll_bytes) as loop:
-        left = f.op(f"sub i64 %bytes, {loop.index}")
-        some = f.op(
-            f"select i1 {f.compare('slt', 'i64', left, t.pool.poll_bytes)}, i64 {left}, i64 {t.pool.poll_bytes}"
-        )
+        left = f.sub("%bytes", loop.index)
+        some = f.op(f"select i1 {f.lt(left, t.pool.poll_bytes)}, i64 {left}, i64 {t.pool.poll_bytes}")
         _advise(f, f.gep("%block", loop.index), some, MADV_POPULATE_WRITE)
         with f.when(is_main), f.when(_is_true(f, "PyGILState_Check")), f.when(_is_true(f, "PyOS_InterruptOccurred")):
             f.call("void", f.load("ptr", "%rt", layouts.RT["PyErr_SetInterrupt"]))
@@ -72,8 +69,8 @@ def _take_kept(t: Tuning) -> str:
         slot = f.gep(first, loop.index, "ptr")
         block = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst")
         with f.when(f.not_null(block)):
-            more = f.op(f"sub i64 {f.load('i64', block)}, %bytes")
-            with f.when(f.compare("ule", "i64", more, f.op(f"lshr i64 %bytes, {t.pool.max_slack_log2}"))):
+            more = f.sub(f.load("i64", block), "%bytes")
+            with f.when(f.compare("ule", "i64", more, f.lshr("%bytes", t.pool.max_slack_log2))):
                 f.ret("ptr", block)
             pair = f.op(f"cmpxchg ptr {slot}, ptr null, ptr {block} seq_cst monotonic")
             with f.when(f.op(f"xor i1 {f.op(f'extractvalue {{ptr, i1}} {pair}, 1')}, true"), UNLIKELY):
@@ -110,11 +107,11 @@ def _take_large(t: Tuning) -> str:
     f.ret("ptr", "null")
     f.place(got)
     block = f.op(f"phi ptr {', '.join(found)}")
-    is_wanted = f.compare("ne", "i64", f.load("i64", "%rt", layouts.RT["huge_pages"]), 0)
-    with f.when(f.all(is_wanted, f.compare("sge", "i64", rounded, HUGE_PAGE_MIN_BYTES))):
+    is_wanted = f.ne(f.load("i64", "%rt", layouts.RT["huge_pages"]), 0)
+    with f.when(f.all(is_wanted, f.ge(rounded, HUGE_PAGE_MIN_BYTES))):
         _advise(f, block, rounded, MADV_HUGEPAGE)
-    is_wanted = f.compare("ne", "i64", f.load("i64", "%rt", layouts.RT["kept_bytes"]), 0)
-    with f.when(f.all(is_wanted, f.compare("sge", "i64", rounded, t.pool.populate_min_bytes))):
+    is_wanted = f.ne(f.load("i64", "%rt", layouts.RT["kept_bytes"]), 0)
+    with f.when(f.all(is_wanted, f.ge(rounded, t.pool.populate_min_bytes))):
         f.call("void", "@fill_pages", "ptr %rt", f"ptr {block}", f"i64 {rounded}")
     f.store("i64", rounded, block)  # only now: a page that is in use stays small
     f.ret("ptr", block)
@@ -123,23 +120,20 @@ def _take_large(t: Tuning) -> str:
 
 def _rounded(f: Asm) -> tuple[str, str]:
     """How many bytes a block has, and at multiples of how many it starts."""
-    lines, pages = (f.op(f"and i64 {f.op(f'add i64 %bytes, {n - 1}')}, -{n}") for n in (64, HUGE_PAGE_BYTES))
-    is_huge = f.all(
-        f.compare("ne", "i64", f.load("i64", "%rt", layouts.RT["huge_pages"]), 0),
-        f.compare("sge", "i64", "%bytes", HUGE_PAGE_MIN_BYTES),
-    )
-    is_near = f.compare("sle", "i64", f.op(f"sub i64 {pages}, %bytes"), HUGE_PAGE_BYTES - HUGE_PAGE_MIN_BYTES)
-    rounded = f.op(f"select i1 {f.all(is_huge, is_near)}, i64 {pages}, i64 {lines}")
-    return rounded, f.op(f"select i1 {is_huge}, i64 {HUGE_PAGE_BYTES}, i64 64")
+    lines, pages = (f.and_(f.add("%bytes", n - 1), f"-{n}") for n in (64, HUGE_PAGE_BYTES))
+    is_huge = f.all(f.ne(f.load("i64", "%rt", layouts.RT["huge_pages"]), 0), f.ge("%bytes", HUGE_PAGE_MIN_BYTES))
+    is_near = f.le(f.sub(pages, "%bytes"), HUGE_PAGE_BYTES - HUGE_PAGE_MIN_BYTES)
+    rounded = f.choose(f.all(is_huge, is_near), pages, lines)
+    return rounded, f.choose(is_huge, HUGE_PAGE_BYTES, 64)
 
 
 def _give_large(t: Tuning) -> str:
     """The newest block is in the first slot; the oldest is freed.  An array that was resized may have lost its line."""
     f = Asm("void", "give_large", ("ptr rt", "ptr block"), internal=True)
     bytes, free = f.load("i64", "%block"), f.load("ptr", "%rt", layouts.RT["free"])
-    is_aligned = f.compare("eq", "i64", f.op(f"and i64 {f.op('ptrtoint ptr %block to i64')}, 63"), 0)
+    is_aligned = f.eq(f.and_(f.op("ptrtoint ptr %block to i64"), 63), 0)
     with f.when(f.all(is_aligned, f.compare("ule", "i64", bytes, f.load("i64", "%rt", layouts.RT["kept_bytes"])))):
-        with f.when(f.compare("sge", "i64", bytes, t.pool.populate_min_bytes)):
+        with f.when(f.ge(bytes, t.pool.populate_min_bytes)):
             _advise(f, "%block", bytes, MADV_FREE)
         first, count = _slots(f, t, bytes)
         with f.loop(count, ("ptr", "%block")) as loop:

@@ -15,22 +15,22 @@ def given_lines(f: Asm) -> tuple[list[str], list[str]]:
     y, words lengths and strides of x, then of y."""
     x, y = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8)
     xs = f.gep("%words", "%rank", "i64")
-    ys = f.gep(xs, f.op("mul i64 %rank, 2"), "i64")
+    ys = f.gep(xs, f.mul("%rank", 2), "i64")
     numbers = [f"i64 {f.load('i64', a)}" for a in ("%words", xs, ys)]
     return [f"ptr {x}", f"ptr {y}", *numbers], ["ptr %words", f"ptr {xs}", f"ptr {ys}", "i64 1"]
 
 
-def walk_text(name: str, params: Sequence[str], end: Callable[[Asm], None]) -> str:
+def line_loop_text(name: str, params: Sequence[str], end: Callable[[Asm], None]) -> str:
     """`name.walk`: x and y, the first of `params`, go over all points of the axes from `level` to before `last`; `end`
     writes what is done at each."""
     f = Asm("void", f"{name}.walk", (*params, *AXES), internal=True)
-    with f.when(f.compare("sge", "i64", "%level", "%last")):
+    with f.when(f.ge("%level", "%last")):
         end(f)
         f.ret()
     n, x_unit, y_unit = (f.load("i64", f.gep(a, "%level", "i64")) for a in ("%dims", "%xs", "%ys"))
-    below = f.op("add i64 %level, 1")
+    below = f.add("%level", 1)
     with f.loop(n) as loop:
-        x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", x_unit), ("%y", y_unit)))
+        x, y = (f.gep(p, f.mul(loop.index, s)) for p, s in (("%x", x_unit), ("%y", y_unit)))
         axes = (*passed(AXES[:3]), f"i64 {below}", "i64 %last")
         f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", *passed(params[2:]), *axes)
         poll_each(f, loop.index, 64)

@@ -35,7 +35,7 @@ class Job:
 
     def get(self, c: Function, name: str, job: str = "%job") -> str:
         if self.kinds[name] == "i1":
-            return c.test("ne", c.get(job, self.words[name]), 0)
+            return c.ne(c.get(job, self.words[name]), 0)
         return c.get(job, self.words[name], self.kinds[name])
 
     def given(self, c: Function) -> dict[str, str]:
@@ -55,13 +55,13 @@ def operands(params: Sequence[str], values: Mapping[str, str]) -> list[str]:
 
 def if_worth(c: Function, t: Tuning, pool: str, work: str, least: str | int, shared: str, alone: str) -> None:
     """Go on at `shared` if there is a pool, and so many ns of work are worth its threads, as they are now."""
-    there, small, ask = c.label("there"), c.label("small"), c.label("ask")
+    there, small, is_pooled = c.label("there"), c.label("small"), c.label("ask")
     c.branch(c.not_null(pool), there, alone)
     c.place(there)
-    c.branch(c.test("sge", work, t.tasks.wake_min_ns), shared, small)
+    c.branch(c.ge(work, t.tasks.wake_min_ns), shared, small)
     c.place(small)
-    c.branch(c.test("sge", work, least), ask, alone)
-    c.place(ask)
+    c.branch(c.ge(work, least), is_pooled, alone)
+    c.place(is_pooled)
     is_awake = c.load("ptr", pool, layouts.TH["is_awake"])
     c.branch(c.call("i1", is_awake, f"ptr {pool}", f"i64 {work}"), shared, alone)
 

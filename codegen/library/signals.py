@@ -1,16 +1,9 @@
 """Interrupts of long calls: loops poll for signals, and a handler that raises ends the call by a jump.
 
-    void poll_signals()          what loops call now and then: it may run Python's handlers, and may not return
-    void hold_block(ptr block)   this block of the pool is given back if the call ends before ...
-    void drop_block()            ... the newest of these is no longer held
-    void give_back(ptr list)     gives back all blocks of a list
-
-CPython runs handlers in the main thread with the GIL.  That thread is watched while a call may end: while it has
-released the GIL, or where the program says so (`program.Watch`).  Once in an interval a poll takes the GIL and asks.
-When a handler raises, `longjmp` goes to the program's failure exit (FR_JUMP): until then a call has written storage of
-          its own only, and
-what it holds hangs on its frame.  While Python code runs nobody is watched.  Threads of the pool have watches of their
-own, stop with the call whose tasks they do, and it waits for them.
+Contract  `poll_signals()` may run Python's handlers, and may not return; `hold_block`, `drop_block`, `give_back`:
+          blocks that are given back where the call ends early.
+When      a call is watched: while it has released the GIL, or where the program says so (`program.Watch`).
+Why       `longjmp` to the failure exit is safe, as until the commit a call writes storage of its own only.
 """
 
 from __future__ import annotations
@@ -22,7 +15,7 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, Loop
 
 # Cycles between two looks for signals: 30 ms or so.  AArch64 counts the ticks of a clock, which differ: 1 to 40 ms.
-X86_CYCLES, ARM_TICKS = 90_000_000, 1_000_000
+SIGNAL_INTERVAL_X86_CYCLES, SIGNAL_INTERVAL_ARM_TICKS = 90_000_000, 1_000_000
 FIRST, NEVER = 0, -1  # when to look: the first poll only looks at the clock
 ROUNDS_BETWEEN_POLLS = 1 << 18  # of a loop with short rounds
 DECLARATIONS = f"@{layouts.TABLE} = external hidden constant ptr\n"
@@ -34,7 +27,7 @@ BLOCKS = "".join(
 
 
 def signal_text(is_arm: bool) -> str:
-    interval = ARM_TICKS if is_arm else X86_CYCLES
+    interval = SIGNAL_INTERVAL_ARM_TICKS if is_arm else SIGNAL_INTERVAL_X86_CYCLES
     return (
         _poll_signals()
         + _look(interval)
@@ -54,8 +47,8 @@ def poll(f: Asm) -> None:
 
 def poll_each(f: Asm, index: str, every: int, step: int = 1) -> None:
     """Poll in each `every`-th round of a loop that counts in steps, both powers of two."""
-    last = f.op(f"and i64 {index}, {(every - 1) * step}")
-    with f.when(f.compare("eq", "i64", last, (every - 1) * step)):
+    last = f.and_(index, (every - 1) * step)
+    with f.when(f.eq(last, (every - 1) * step)):
         poll(f)
 
 
@@ -64,9 +57,9 @@ def long_loop(f: Asm, count: str, *carried: tuple[str, str], start: str | int = 
     """`Asm.loop` that polls between pieces of many rounds; step: a power of two."""
     assert not ROUNDS_BETWEEN_POLLS % step
     with f.loop(count, *carried, start=start, step=ROUNDS_BETWEEN_POLLS) as pieces:
-        end = f.op(f"add i64 {pieces.index}, {ROUNDS_BETWEEN_POLLS}")
-        is_last = f.compare("sge", "i64", end, count)
-        end = f.op(f"select i1 {is_last}, i64 {count}, i64 {end}")
+        end = f.add(pieces.index, ROUNDS_BETWEEN_POLLS)
+        is_last = f.ge(end, count)
+        end = f.choose(is_last, count, end)
         values = [(kind, value) for (kind, _), value in zip(carried, pieces.values, strict=True)]
         with f.loop(end, *values, start=pieces.index, step=step) as loop:
             yield loop
@@ -91,8 +84,8 @@ def run_time_table(f: Asm) -> str:
 def watch_of_main(f: Asm, rt: str) -> str:
     """The watch of the thread, if it is the main one; NULL if it has none."""
     thread = f.call("i64", f.load("ptr", rt, layouts.RT["PyThread_get_thread_ident"]))
-    is_main = f.compare("eq", "i64", thread, f.load("i64", rt, layouts.RT["main_thread"]))
-    return f.op(f"select i1 {is_main}, ptr {f.load('ptr', rt, layouts.RT['watched'])}, ptr null")
+    is_main = f.eq(thread, f.load("i64", rt, layouts.RT["main_thread"]))
+    return f.choose(is_main, f.load("ptr", rt, layouts.RT["watched"]), "null", "ptr")
 
 
 def watch_of_worker(f: Asm, rt: str) -> str:
@@ -114,7 +107,7 @@ def _look_at(f: Asm, rt: str, cycles: str | int) -> None:
 
 
 def _after(f: Asm, interval: int) -> str:
-    return f.op(f"add i64 {f.call('i64', '@llvm.readcyclecounter')}, {interval}")
+    return f.add(f.call("i64", "@llvm.readcyclecounter"), interval)
 
 
 def _poll_signals() -> str:
@@ -140,14 +133,14 @@ def _look(interval: int) -> str:
     of_worker = watch_of_worker(f, rt)
     with f.when(f.not_null(of_worker)):
         stop = f.gep(f.load("ptr", of_worker, layouts.WATCH_POOL), layouts.TH_STOP)
-        with f.when(f.compare("eq", "i64", f.op(f"load atomic i64, ptr {stop} seq_cst, align 8"), 0)):
+        with f.when(f.eq(f.op(f"load atomic i64, ptr {stop} seq_cst, align 8"), 0)):
             f.ret()
         _jump(f, rt, f.gep(of_worker, layouts.WATCH_JUMP))
     watch = watch_of_main(f, rt)
     with f.when(f.is_null(watch)):
         f.ret()
     at = f.gep(rt, layouts.RT["look_at"])
-    with f.when(f.compare("eq", "i64", f.op(f"load atomic i64, ptr {at} monotonic, align 8"), FIRST)):
+    with f.when(f.eq(f.op(f"load atomic i64, ptr {at} monotonic, align 8"), FIRST)):
         _look_at(f, rt, _after(f, interval))
         f.ret()
     pool, state = f.load("ptr", rt, layouts.RT["threads"]), f.load("ptr", watch, layouts.FR_TSTATE)
@@ -160,7 +153,7 @@ def _look(interval: int) -> str:
     with f.when(f.is_null(state)):  # other threads run, as they wait for the GIL
         f.store("ptr", f.call("ptr", f.load("ptr", rt, layouts.RT["PyEval_SaveThread"])), own)
     f.call("void", f.load("ptr", rt, layouts.RT["PyEval_RestoreThread"]), f"ptr {f.load('ptr', own)}")
-    taken = f.op(f"sub i64 {f.call('i64', '@llvm.readcyclecounter')}, {start}")
+    taken = f.sub(f.call("i64", "@llvm.readcyclecounter"), start)
     status = f.call("i32", f.load("ptr", rt, layouts.RT["PyErr_CheckSignals"]))
     still = f.call("i1", "@has_parts", f"ptr {pool}", f"ptr {watch}")
     has_forked, is_bad = f.op(f"xor i1 {has_parts}, {still}"), f.compare("ne", "i32", status, 0)
@@ -169,13 +162,13 @@ def _look(interval: int) -> str:
             f.store("ptr", f.call("ptr", f.load("ptr", rt, layouts.RT["PyEval_SaveThread"])), watch, layouts.FR_TSTATE)
         _watch_main(f, rt, watch)
         # Where others want the GIL too, it takes long to get it: look less often.
-        longer = f.op(f"select i1 {f.compare('ugt', 'i64', taken, interval // 32)}, i64 {interval}, i64 0")
-        _look_at(f, rt, f.op(f"add i64 {_after(f, interval)}, {longer}"))
+        longer = f.choose(f.compare("ugt", "i64", taken, interval // 32), interval, 0)
+        _look_at(f, rt, f.add(_after(f, interval), longer))
         f.ret()
     f.store("ptr", "null", watch, layouts.FR_TSTATE)
     f.store("i64", 0, watch, layouts.FR_WATCHED)
     f.store("i64", 0, watch, layouts.FR_SITE)
-    kind = f.op(f"select i1 {is_bad}, i64 {layouts.ERR_PYTHON}, i64 {layouts.ERR_FORKED}")
+    kind = f.choose(is_bad, layouts.ERR_PYTHON, layouts.ERR_FORKED)
     f.store("i64", kind, watch, layouts.FR_KIND)
     with f.when(still):
         f.call("void", "@stop_parts", f"ptr {pool}")
@@ -202,13 +195,13 @@ def _stop_parts() -> str:
     f.do(f"store atomic i64 1, ptr {stop} seq_cst, align 8")
     _look_at(f, rt, FIRST)
     before = f.op(f"atomicrmw xchg ptr {ticket}, i64 {layouts.TH_SPARE} seq_cst")
-    left = f.op(f"sub i64 {f.op(f'and i64 {before}, {(1 << 32) - 1}')}, {layouts.TH_SPARE}")
-    left = f.op(f"select i1 {f.compare('sgt', 'i64', left, 0)}, i64 {left}, i64 0")
-    f.op(f"atomicrmw sub ptr {remaining}, i64 {f.op(f'add i64 {left}, {_get(f, layouts.TH_MINE)}')} seq_cst")
+    left = f.sub(f.and_(before, (1 << 32) - 1), layouts.TH_SPARE)
+    left = f.choose(f.gt(left, 0), left, 0)
+    f.op(f"atomicrmw sub ptr {remaining}, i64 {f.add(left, _get(f, layouts.TH_MINE))} seq_cst")
     wait, done = f.label("wait"), f.label("done")
     f.place(wait)
     f.call("i32", f.load("ptr", rt, layouts.RT["sched_yield"]))
-    f.branch(f.compare("eq", "i64", f.op(f"load atomic i64, ptr {remaining} seq_cst, align 8"), 0), done, wait)
+    f.branch(f.eq(f.op(f"load atomic i64, ptr {remaining} seq_cst, align 8"), 0), done, wait)
     f.place(done)
     f.do(f"store atomic i64 0, ptr {stop} seq_cst, align 8")
     for offset in (layouts.TH_MINE, layouts.TH_OWNER):
@@ -227,7 +220,7 @@ def _watch() -> str:
     f = Asm("void", "watch", ("ptr frame",), internal=True)
     rt = run_time_table(f)
     thread = f.call("i64", f.load("ptr", rt, layouts.RT["PyThread_get_thread_ident"]))
-    with f.when(f.compare("eq", "i64", thread, f.load("i64", rt, layouts.RT["main_thread"]))):
+    with f.when(f.eq(thread, f.load("i64", rt, layouts.RT["main_thread"]))):
         f.store("i64", 1, "%frame", layouts.FR_WATCHED)
         _watch_main(f, rt, "%frame")
         f.store("i64", FIRST, rt, layouts.RT["look_at"])
@@ -238,7 +231,7 @@ def _watch() -> str:
 def _unwatch() -> str:
     f = Asm("void", "unwatch", ("ptr frame",))
     pinned, watched = (f.load("i64", "%frame", word) for word in (layouts.FR_PINNED, layouts.FR_WATCHED))
-    with f.when(f.all(f.compare("ne", "i64", pinned, 0), f.compare("ne", "i64", watched, 0))):
+    with f.when(f.all(f.ne(pinned, 0), f.ne(watched, 0))):
         rt = run_time_table(f)
         f.store("i64", NEVER, rt, layouts.RT["look_at"])
         _watch_main(f, rt, "null")
@@ -251,8 +244,8 @@ def _held(f: Asm) -> str:
     """Where the newest of the blocks hangs that the thread holds, NULL if it has no watch."""
     rt = run_time_table(f)
     of_worker, of_main = watch_of_worker(f, rt), watch_of_main(f, rt)
-    own = f.op(f"select i1 {f.is_null(of_main)}, ptr null, ptr {f.gep(of_main, layouts.FR_ARENA)}")
-    return f.op(f"select i1 {f.is_null(of_worker)}, ptr {own}, ptr {f.gep(of_worker, layouts.WATCH_ARENA)}")
+    own = f.choose(f.is_null(of_main), "null", f.gep(of_main, layouts.FR_ARENA), "ptr")
+    return f.choose(f.is_null(of_worker), own, f.gep(of_worker, layouts.WATCH_ARENA), "ptr")
 
 
 def _hold() -> str:

@@ -99,6 +99,68 @@ class Asm:
         """An i1 as 0 or 1."""
         return self.op(f"zext i1 {condition} to i64")
 
+    # -- integers of 64 bits
+
+    def add(self, x: object, y: object) -> str:
+        return self.op(f"add i64 {x}, {y}")
+
+    def sub(self, x: object, y: object) -> str:
+        return self.op(f"sub i64 {x}, {y}")
+
+    def mul(self, x: object, y: object) -> str:
+        return self.op(f"mul i64 {x}, {y}")
+
+    def udiv(self, x: object, y: object) -> str:
+        return self.op(f"udiv i64 {x}, {y}")
+
+    def sdiv(self, x: object, y: object) -> str:
+        return self.op(f"sdiv i64 {x}, {y}")
+
+    def urem(self, x: object, y: object) -> str:
+        return self.op(f"urem i64 {x}, {y}")
+
+    def srem(self, x: object, y: object) -> str:
+        return self.op(f"srem i64 {x}, {y}")
+
+    def and_(self, x: object, y: object) -> str:
+        return self.op(f"and i64 {x}, {y}")
+
+    def or_(self, x: object, y: object) -> str:
+        return self.op(f"or i64 {x}, {y}")
+
+    def xor(self, x: object, y: object) -> str:
+        return self.op(f"xor i64 {x}, {y}")
+
+    def shl(self, x: object, y: object) -> str:
+        return self.op(f"shl i64 {x}, {y}")
+
+    def lshr(self, x: object, y: object) -> str:
+        return self.op(f"lshr i64 {x}, {y}")
+
+    def ashr(self, x: object, y: object) -> str:
+        return self.op(f"ashr i64 {x}, {y}")
+
+    def eq(self, x: object, y: object) -> str:
+        return self.op(f"icmp eq i64 {x}, {y}")
+
+    def ne(self, x: object, y: object) -> str:
+        return self.op(f"icmp ne i64 {x}, {y}")
+
+    def lt(self, x: object, y: object) -> str:
+        return self.op(f"icmp slt i64 {x}, {y}")
+
+    def le(self, x: object, y: object) -> str:
+        return self.op(f"icmp sle i64 {x}, {y}")
+
+    def gt(self, x: object, y: object) -> str:
+        return self.op(f"icmp sgt i64 {x}, {y}")
+
+    def ge(self, x: object, y: object) -> str:
+        return self.op(f"icmp sge i64 {x}, {y}")
+
+    def choose(self, condition: str, x: object, y: object, kind: str = "i64") -> str:
+        return self.op(f"select i1 {condition}, {kind} {x}, {kind} {y}")
+
     # -- control
     def label(self, hint: str = "b") -> str:
         return f"{hint}.{self._number()}"

@@ -94,7 +94,7 @@ def narrowed(code: Code, x: str, W: int) -> str:
 
 
 def rounded(code: Code, x: str, W: int) -> str:
-    """The float32 nearest to x that is one of float16's values."""
+    """x rounded to float16's values, as a float32."""
     if x in code.halves:
         return x
     w = _Words(code, W)
@@ -119,8 +119,8 @@ def rounded(code: Code, x: str, W: int) -> str:
 
 
 def rounded_to_odd(code: Code, x: str, W: int) -> str:
-    """A float32 that `rounded` turns into the float16 nearest to the float64 x: rounded to odd, so that a tie of
-    float16 is one only if x is (Boldo, Melquiond: Emulation of FMA and correctly rounded sums, 2008)."""
+    """A float32 by which `rounded` gives the float64 x as rounded once: rounded to odd, so that a tie of float16 is
+    one only if x is (Boldo, Melquiond: Emulation of FMA and correctly rounded sums, 2008)."""
     i, d, f = _vector("i64", W), _vector("double", W), _vector("float", W)
 
     def const(value: int) -> str:

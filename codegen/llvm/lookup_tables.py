@@ -79,8 +79,8 @@ def lookup(code: Code, v: Val, index: str, W: int) -> str:
 
 
 def partners(code: Code, values: Iterable[Val], W: int) -> dict[int, Val]:
-    """By the id of a lookup the one that is loaded with it: of two float64 at the same place, side by side in memory, a
-    lane is one load, where no permutation of registers finds them."""
+    """By the id of a lookup the one that is loaded with it: two float64 at one index, adjacent in memory, are one load
+    a lane, where no permutation of registers finds them."""
     found: dict[int, Val] = {}
     waiting: dict[tuple[int, int], Val] = {}
     if W == 1 or has_avx512(code, "float64", W):

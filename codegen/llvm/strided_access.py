@@ -1,9 +1,8 @@
-"""Strided access: loads and stores of elements a few elements apart, by complete vectors and shuffles.
+"""Strided access: loads and stores with strides of a few elements, by complete vectors and shuffles.
 
 Contract   `load_strided`, `store_strided`, `store_interleaved` append to a `Code`; strides are known at compile time.
-Applies    to small strides (`StridedTuning`): adjacent vectors hold every k-th element between them.
-Bounds     the last vector ends with the last element (or begins with it, where the stride is negative): nothing is
-           touched that need not be there.
+Applies    to small strides (`StridedTuning`): adjacent vectors hold every k-th element between them.  The last vector
+           ends with the last element (or begins with it, for negative strides): nothing else is touched.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from tensordsl.graph.types import FLOATS
 from tensordsl.ops.table import OPS
 
 BIG_THRESHOLD = 1e10  # magnitude above which a float is big, as in Theano
-# The ops that make new floats; all others only move elements, whose sources are checked.
 
 
 def guard(lowered: Lowered, settings: Mapping[str, bool]) -> None:

@@ -1,6 +1,7 @@
 """Sinking of slices to the operands: only elements that are used are computed, and no large temporary is stored.
 
-f(x, y)[slice] = f(x[slice], y[slice]) through rows, moves and reductions that only the slice uses.
+f(x, y)[slice] = f(x[slice], y[slice]) through rows, moves and reductions that only the slice uses; the last element of
+what a loop stacks is the value that it carries behind its last round.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.scalar_ir.builder import Builder, is_expensive_op, walk
+from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import RESHAPE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Value
 
@@ -28,12 +30,32 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
     if v.op != SUBTENSOR or not v.loops <= v.operands[0].loops or v.attrs["checks"]:
         return None
     x = v.operands[0]
+    if x.op == "result":
+        return _last_round(ctx, v)
     while x.op == "move" and ctx.is_sole(x):
         x = x.operands[0]
     if x.op not in ("map", "reduce") or not ctx.is_sole(x):
         return None
     ctx.hit("f(x)[slice] = f(x[slice])")
     return push(ctx, v.operands[0], v.attrs["bounds"], v.operands[1:])
+
+
+def _last_round(ctx: Context, v: Value) -> Value | None:
+    """stacked[-1] = carried, where a loop stacks what it hands on: if nothing else reads the stack, it is not stored.
+    That there is a last round is checked where the slice was lowered."""
+    x, find = v.operands[0], ctx.graph.extents.find
+    loop: Any = x.operands[0].attrs.get("loop")
+    if loop is None:
+        return None
+    k, first = x.attrs["k"] - len(loop.carried), v.attrs["bounds"][0]
+    if k < 0 or len(v.operands) > 1 or first[3] or find(first[0]) != find(ex.sub(x.shape[0], 1)):
+        return None
+    for j, following in enumerate(loop.next):
+        if following is loop.stacked[k]:
+            ctx.hit("stacked[-1] = carried")
+            last = ctx.graph.result(x.operands[0], j, x.dtype, x.shape[1:])
+            return sliced(ctx, last, v.attrs["bounds"][1:], (), v.shape)
+    return None
 
 
 class Trail:

@@ -139,7 +139,7 @@ IN_BLOCKS = frozenset((
     p.LibraryCall, p.Copy, p.Fill, p.If,
 ))  # fmt: skip
 TOP_LEVEL = NEEDS_GIL | {p.ReleaseGil, p.AcquireGil, p.Unwatch}
-# What may run Python code of others, or keeps what it does.
+# These may run other Python code, or must not be undone.
 NOT_WATCHED = frozenset((p.NewList, p.Pin, p.ReleaseGil, p.Commit, p.Return))
 
 

@@ -5,7 +5,7 @@ Comes in   calls of a `Builder`: rows of ops say what they compute with one (`te
 Goes out   `builder.Val`: an operation, a dtype, operands, and the set of axes along which it varies.  Values are never
            changed; equal ones made by one builder are one.  `walk` gives a DAG with operands first.
 Meaning    NumPy's, and total: integers wrap, divisions by 0 have a result, indices are wrapped and checked.
-           `math.interpreter` computes a DAG on NumPy arrays: tests judge every emitter by it.
+           `math.interpreter` computes a DAG on NumPy arrays: the oracle of every emitter.
 Uses       dtypes and casting rules of the front.
 Used by    `fusion` keeps groups as such DAGs; `llvm.emit_scalars` writes them as LLVM text for the CPU, `gpu.builder`
            for GPUs, `mlir.scalars` as MLIR.

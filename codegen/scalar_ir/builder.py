@@ -1,25 +1,14 @@
 """Scalar IR: `Val`, one scalar at a point of an iteration space, and `Builder`, which makes them; for every target.
 
-A `Val` knows the set of axes it varies along:
-
-    load x[i, j]          axes {i, j}     the map is the indexing map: broadcasting drops an axis, transposing permutes
-    exp(v)                axes of v
-    reduce_j(sum, v)      axes of v without j
-
-A value can be used but never re-indexed: a temporary is read only at the point that it was computed for, so whatever
-can be written as one DAG may be computed by one kernel.
-
-All operations are total and have NumPy's result: integers wrap, `x // 0 == 0`, shifts past the width give 0 or the
-sign, float to integer out of range gives what NumPy gives on x86-64.  Types are NumPy dtype names, as above and below.
-
-A float16 is only loaded, stored and cast: it is computed with as a float32 (`Builder.row`), as NumPy does.  A complex
-number is loaded and stored whole; it is computed with by its parts, or by `PAIRWISE` operations on both at once.
+Contract   all operations are total and have NumPy's result: integers wrap, `x // 0 == 0`, shifts past the width give 0
+           or the sign, float to integer out of range gives what NumPy gives on x86-64.  Types are NumPy dtype names.
+Why        a value can be used but never re-indexed, so whatever is one DAG may be computed by one kernel.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 from tensordsl.graph.casting import complex_of, real_of
@@ -57,19 +46,28 @@ PRIMITIVE = LEAVES | ARITY.keys() | {"reduce", "result"}
 
 
 def is_function(v: Val) -> bool:
-    """Is it an elementary function of `math.FUNCTIONS`?"""
+    """Whether v is an elementary function of `math.FUNCTIONS`."""
     return v.op not in PRIMITIVE
 
 
 def is_expensive_op(v: Val) -> bool:
-    """Is it too expensive to be computed twice?  So are functions and reductions."""
+    """Whether v is too expensive to be computed twice: a function or a reduction."""
     return v.op not in PRIMITIVE or v.op == "reduce"
 
 
 class Val:
-    """One scalar SSA value, never changed.  `type`: a dtype name; the dtypes of the operands for `reduce`, whose
-    `result`s have the dtypes.  `attr`: the constant, the axis, the extent, (buffer, map), (reducer, axes) or the
-    result's number."""
+    """One scalar SSA value, never changed, with the set of axes it varies along:
+
+    load x[i, j]          axes {i, j}     the map is the indexing map: broadcasting drops an axis, transposing permutes
+    exp(v)                axes of v
+    reduce_j(sum, v)      axes of v without j
+
+    `type`: a dtype name; the dtypes of the operands for `reduce`, whose `result`s have the dtypes.  `attr`: the
+    constant, the axis, the extent, (buffer, map), (reducer, axes) or the result's number.
+
+    A float16 is only loaded, stored and cast: it is computed with as a float32 (`Builder.row`), as NumPy does.  A
+    complex number is loaded and stored as one; it is computed with by its parts, or by `PAIRWISE` operations on both.
+    """
 
     __slots__ = ("op", "type", "args", "attr", "axes")
 
@@ -87,8 +85,31 @@ def counted(reducer: Any, args: list[Val]) -> tuple[Any, list[Val]]:
     return (COUNT, [x.args[0]]) if is_count else (reducer, args)
 
 
+def _binary(op: str) -> Callable[[Builder, Any, Any], Val]:
+    """The method of an operation on two operands; a number becomes a constant of the other one's type."""
+
+    def method(self: Builder, x: Any, y: Any) -> Val:
+        x = x if isinstance(x, Val) else self.const(x, y.type)
+        y = y if isinstance(y, Val) else self.const(y, x.type)
+        assert x.type == y.type, (op, x.type, y.type)
+        return self.make(op, "bool" if op in COMPARISONS else x.type, (x, y))
+
+    return method
+
+
+def _unary(op: str) -> Callable[[Builder, Val], Val]:
+    def method(self: Builder, x: Val) -> Val:
+        return self.make(op, x.type, (x,))
+
+    return method
+
+
 class Builder:
-    """Makes hash-consed values, so that common subexpressions inside a group are free."""
+    """Makes hash-consed values, so that common subexpressions inside a group are free.
+
+    Results are NumPy's, and total: integers wrap, `x // 0 == 0`, shifts by the width or more give 0 or the sign, float
+    to integer out of range gives what NumPy gives on x86-64.
+    """
 
     def __init__(self) -> None:
         self._memo: dict[Any, Val] = {}
@@ -150,109 +171,39 @@ class Builder:
             type = "bool" if op in COMPARISONS else args[-1].type
         return self.make(op, type, args)
 
-    def _two(self, op: str, x: Any, y: Any) -> Val:
-        if not isinstance(x, Val):
-            x = self.const(x, y.type)
-        if not isinstance(y, Val):
-            y = self.const(y, x.type)
-        assert x.type == y.type, (op, x.type, y.type)
-        return self.make(op, "bool" if op in COMPARISONS else x.type, (x, y))
+    add = _binary("add")
+    sub = _binary("sub")
+    mul = _binary("mul")
+    div = _binary("div")  # floats only
+    floordiv = _binary("floordiv")
+    mod = _binary("mod")
+    fmod = _binary("fmod")
+    and_ = _binary("and")
+    or_ = _binary("or")
+    xor = _binary("xor")
+    shl = _binary("shl")
+    shr = _binary("shr")  # arithmetic for signed types
+    eq = _binary("eq")
+    ne = _binary("ne")
+    lt = _binary("lt")
+    le = _binary("le")
+    gt = _binary("gt")
+    ge = _binary("ge")
+    minimum = _binary("minimum")  # NaN wins, as in NumPy
+    maximum = _binary("maximum")
+    copysign = _binary("copysign")
+    pow = _binary("pow")  # floats only
+    arctan2 = _binary("arctan2")
 
-    def add(self, x: Any, y: Any) -> Val:
-        return self._two("add", x, y)
-
-    def sub(self, x: Any, y: Any) -> Val:
-        return self._two("sub", x, y)
-
-    def mul(self, x: Any, y: Any) -> Val:
-        return self._two("mul", x, y)
-
-    def div(self, x: Any, y: Any) -> Val:
-        return self._two("div", x, y)  # floats only
-
-    def floordiv(self, x: Any, y: Any) -> Val:
-        return self._two("floordiv", x, y)
-
-    def mod(self, x: Any, y: Any) -> Val:
-        return self._two("mod", x, y)
-
-    def fmod(self, x: Any, y: Any) -> Val:
-        return self._two("fmod", x, y)
-
-    def and_(self, x: Any, y: Any) -> Val:
-        return self._two("and", x, y)
-
-    def or_(self, x: Any, y: Any) -> Val:
-        return self._two("or", x, y)
-
-    def xor(self, x: Any, y: Any) -> Val:
-        return self._two("xor", x, y)
-
-    def shl(self, x: Any, y: Any) -> Val:
-        return self._two("shl", x, y)
-
-    def shr(self, x: Any, y: Any) -> Val:
-        return self._two("shr", x, y)  # arithmetic for signed types
-
-    def eq(self, x: Any, y: Any) -> Val:
-        return self._two("eq", x, y)
-
-    def ne(self, x: Any, y: Any) -> Val:
-        return self._two("ne", x, y)
-
-    def lt(self, x: Any, y: Any) -> Val:
-        return self._two("lt", x, y)
-
-    def le(self, x: Any, y: Any) -> Val:
-        return self._two("le", x, y)
-
-    def gt(self, x: Any, y: Any) -> Val:
-        return self._two("gt", x, y)
-
-    def ge(self, x: Any, y: Any) -> Val:
-        return self._two("ge", x, y)
-
-    def minimum(self, x: Any, y: Any) -> Val:
-        return self._two("minimum", x, y)  # NaN wins, as in NumPy
-
-    def maximum(self, x: Any, y: Any) -> Val:
-        return self._two("maximum", x, y)
-
-    def copysign(self, x: Any, y: Any) -> Val:
-        return self._two("copysign", x, y)
-
-    def pow(self, x: Any, y: Any) -> Val:
-        return self._two("pow", x, y)  # floats only
-
-    def arctan2(self, x: Any, y: Any) -> Val:
-        return self._two("arctan2", x, y)
-
-    def neg(self, x: Val) -> Val:
-        return self.apply("neg", x)
-
-    def abs(self, x: Val) -> Val:
-        return self.apply("abs", x)
-
-    def sign(self, x: Val) -> Val:
-        return self.apply("sign", x)
-
-    def sqrt(self, x: Val) -> Val:
-        return self.apply("sqrt", x)
-
-    def floor(self, x: Val) -> Val:
-        return self.apply("floor", x)
-
-    def ceil(self, x: Val) -> Val:
-        return self.apply("ceil", x)
-
-    def trunc(self, x: Val) -> Val:
-        return self.apply("trunc", x)
-
-    def rint(self, x: Val) -> Val:
-        return self.apply("rint", x)  # half to even
-
-    def not_(self, x: Val) -> Val:
-        return self.apply("not", x)  # bool: logical; integers: bitwise
+    neg = _unary("neg")
+    abs = _unary("abs")
+    sign = _unary("sign")
+    sqrt = _unary("sqrt")
+    floor = _unary("floor")
+    ceil = _unary("ceil")
+    trunc = _unary("trunc")
+    rint = _unary("rint")  # half to even
+    not_ = _unary("not")  # bool: logical; integers: bitwise
 
     def isnan(self, x: Val) -> Val:
         return self.ne(x, x)
@@ -284,7 +235,7 @@ class Builder:
         return self.apply("significand", x)
 
     def ldexp(self, x: Val, n: Val) -> Val:
-        """x 2^n for a whole float n, |n| at most twice the largest exponent; one rounding for x near 1, or if exact."""
+        """x 2^n for a whole float n, |n| at most twice the largest exponent; one rounding for x about 1 or if exact."""
         return self.apply("ldexp", x, n)
 
     def lookup(self, table: Sequence[float], index: Val) -> Val:
@@ -350,7 +301,7 @@ def walk(roots: Iterable[Val], known: Container[int] | None = None, first: Itera
 
 
 def pairwise(b: Builder, re: Val, im: Val) -> Val | None:
-    """The complex number of these parts by operations on pairs; None if some have to be parted.  The operations of
+    """The complex number of these parts by operations on pairs; None if some have to be split.  The operations of
     `PAIRWISE` that give both parts must be the same ones, down to parts of one number or a real number for both."""
     known: dict[tuple[int, int], Val] = {}
     stack = [(re, im)]

@@ -96,6 +96,7 @@ class ShortRowTuning:
     collapse_max_elements: int = 1024  # of what all rows share (L1)
     overlap_min_rows: int = 8  # fewer rows are packed together instead (corners)
     overlap_min_vectors: int = 3  # if they are fewer vectors altogether
+    overlap_max_ns_per_1000: int = 800  # points: longer rows in scratch do not wait for each other (exp of rows of 6)
     prefetch_min_bytes: int = 1 << 20  # of an operand that caches do not hold (L2)
     prefetch_max_block_bytes: int = 1 << 16  # of a block whose memory lies together
     reverse_min_bytes: int = 128  # of rows that one shuffle reverses (corners)

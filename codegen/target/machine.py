@@ -11,6 +11,8 @@ from tensordsl.base.processor import LEVELS, cache_sizes
 from tensordsl.base.records import record
 
 CACHE_LINE_BYTES = 64
+PAGE_BYTES = 4096
+ALIAS_BYTES = 4096  # a load waits for a recent store at the same address modulo this (4K aliasing)
 
 
 @record

@@ -348,7 +348,6 @@ class CallTuning:
     gemm_short_row_bytes: int = 1 << 10  # of a row that panels do not part
     host_block_lines: int = 500  # (compile)
     slots_cleared_singly: int = 8
-    literal_max_bytes: int = 1 << 13  # of a constant that is part of the program's text
     usual_stack_bytes: int = 3 << 12  # that every thread has left
     common_plan_max_values: int = 8  # of a group that the library may have a plan of
 

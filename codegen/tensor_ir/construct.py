@@ -50,11 +50,13 @@ class Traits:
 class LibraryFunction:
     """A function of the library that a construct calls on whole buffers.
 
-    interpret: the same in NumPy, which writes to the outputs that follow the inputs; work_ns: estimated, per 1,000
-    elements of the result (0: as much as the tuning's `costs.library_ns_per_1000`).
+    interpret: the same in NumPy, which writes to the outputs that follow the inputs; writer: the text of its object (a
+    `library.object_writer.ObjectWriter`); work_ns: estimated, per 1,000 elements of the result (0: as much as the
+    tuning's `costs.library_ns_per_1000`).
     """
 
     interpret: Callable[..., None]
+    writer: Any
     work_ns: int = 0
 
 
@@ -87,6 +89,9 @@ class Construct:
         """Compute v into program IR; b: a `bufferise.bufferiser.Bufferiser`."""
         raise self._absent("bufferise")
 
+    def prepare(self, b: Any, v: Value) -> None:
+        """Name lengths and take room for `bufferise`, where it runs after state is destroyed: it may not fail then."""
+
     def begins_with(self, v: Value) -> int | None:
         """`Traits.begins_with`, of this value."""
         return self.traits.begins_with
@@ -101,8 +106,8 @@ class Construct:
         raise NotImplementedError(f"{self.name} has parts without a place")
 
     def needs(self, inliner: Any, v: Value, axes: tuple[Any, ...]) -> list[tuple[Value, tuple[Any, ...]]]:
-        """Of a fusible one: the operands that its scalar at some axes is computed from, each at its own axes.
-        inliner: a `fusion.inline.Inliner`."""
+        """Of a fusible one: the operands that its scalar at some axes is computed from, each at its own axes; inliner:
+        a `fusion.inline.Inliner`."""
         return []
 
     def scalar(self, inliner: Any, v: Value, axes: tuple[Any, ...], args: list[Any]) -> Any:

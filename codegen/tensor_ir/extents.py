@@ -211,7 +211,7 @@ def _never_negative(a: Length, cases: int = 4) -> bool:
     if all(c > 0 and all(map(_is_length, m)) for m, c in terms):
         return True
     choices = [(m[0], c) for m, c in terms if len(m) == 1 and m[0][0] in ("min", "max")]
-    if not choices or not cases or len(terms) > MOST_TERMS_IN_CASES:
+    if not choices or not cases or len(terms) > MAX_TERMS_IN_CASES:
         return False
     both = [(x[0] == "min") == (c > 0) for x, c in choices]
     x, c = choices[max(range(len(both)), key=both.__getitem__)]
@@ -228,7 +228,7 @@ def _is_length(x: Atom) -> bool:
 
 
 _LENGTHS = frozenset(("arg", "shared", "negative"))
-MOST_TERMS_IN_CASES = 8
+MAX_TERMS_IN_CASES = 8
 # Kinds of atoms that are known before the first instruction of a program.
 ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "choice", "negative", "rows"))
 
@@ -426,7 +426,7 @@ class Extents:
 
     def _find(self, a: Length) -> Length:
         seen: dict[Extent, int] = {}
-        path: list[Extent] = []  # by what stands for atoms alone: that holds within other lengths too
+        path: list[Extent] = []  # by representatives of atoms alone, which hold within other lengths, too
         while isinstance(a, Extent) and a not in seen:
             seen[a] = len(seen)
             if a in self._same_lengths:

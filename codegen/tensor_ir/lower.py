@@ -80,8 +80,8 @@ class Lowering:
         return self.env[id(v)]
 
     def run(self, outputs: Sequence[Variable], function: Sequence[Apply] | None = None) -> list[Value]:
-        """Lower everything that `outputs` need and `env` does not have yet; `function`: the nodes of all the function,
-        whose numbers are the positions of what is lowered for them."""
+        """Lower everything that `outputs` need and `env` does not have yet; `function`: the nodes of the complete
+        function, by whose positions lowered values are numbered."""
         nodes = toposort(outputs, stop=_frontier(outputs, self.env)) if function is None else function
         extents = self.graph.extents
         outer = extents.conditional

@@ -31,7 +31,7 @@ def complex_dot(g: Graph, x: Value, y: Value) -> Value:
 
 def by_sums(g: Graph, x: Value, y: Value) -> Value:
     """x y of a vector y: sums of products, which read the numbers where they are, whatever the layout."""
-    if x.rank == 2:  # what is computed of the vector is needed again for each row
+    if x.rank == 2:  # values computed from the vector are used again for each row
         y = stored(g, y)
     parts = [g.broadcast_to(v, x.shape) for v in y.operands]
 

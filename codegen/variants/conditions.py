@@ -566,7 +566,7 @@ def _bounds(group: Group, usual: Schedule, tuning: Tuning) -> list[Condition]:
 
 
 def _is_heavy(group: Group, usual: Schedule) -> bool:
-    """Does each element of a row take a expensive function?"""
+    """True if each element of a row takes an expensive function."""
     return any(is_function(v) and usual.lane in v.axes for v in group.scalars)
 
 

@@ -273,7 +273,15 @@ def Lop(
     consider_constant: Iterable[Any] | None = None,
     disconnected_inputs: str = "raise",
 ) -> Any:
-    """The product from the left of `eval_points` (one per f, of its shape) with the Jacobian of f by wrt."""
+    """The product from the left of `eval_points` (one per f, of its shape) with the Jacobian of f by wrt.
+
+    Of the type of wrt; a list of variables gives a list.  DisconnectedInputError where f does not depend on wrt.
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> Lop(x**2, x, T.ones_like(x)).eval({x: [1, 2]})
+    array([2., 4.])
+    """
     seeds = _paired(f, eval_points)
     variables = _variables(wrt)
     found = cotangents(seeds, variables, constant=_variables(consider_constant))
@@ -287,7 +295,13 @@ def Rop(
 ) -> Any:
     """The product of the Jacobian of f with respect to wrt with `eval_points` (one per wrt, of its shape).
 
-    It is the transpose of the transpose: u -> Lop(f, wrt, u) is linear, and its own Lop is the map asked for.
+    Of the type of f.  It is the transpose of the transpose: u -> Lop(f, wrt, u) is linear, and its own Lop is the map
+    asked for.
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> Rop(x.sum() * x, x, T.ones_like(x)).eval({x: [1, 2]})
+    array([5., 7.])
     """
     _check_option("disconnected_outputs", disconnected_outputs, ("raise", "warn", "ignore"))
     outputs, pairs = _variables(f), _paired(wrt, eval_points)
@@ -320,7 +334,13 @@ def _paired(variables: Any, points: Any, what: str = "eval_points") -> list[tupl
 
 
 def hessian_vector_product(cost: Any, wrt: Any, p: Any, **options: Any) -> Any:
-    """The product of the Hessian of a scalar with vectors `p` of the shapes of `wrt`, without making the Hessian."""
+    """The product of the Hessian of a scalar with vectors `p` of the shapes of `wrt`, without making the Hessian.
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> hessian_vector_product((x**3).sum(), x, T.ones_like(x)).eval({x: [1, 2]})
+    array([ 6., 12.])
+    """
     if not isinstance(cost, Variable):
         raise TypeError(f"hessian_vector_product: the cost must be a variable, got {cost!r}")
     pairs = _paired(wrt, p, "p")
@@ -336,7 +356,14 @@ def jacobian(
 ) -> Any:
     """The Jacobian of a vector (or scalar): for each of `wrt` a variable of shape (n, *wrt.shape).
 
-    Row i is the gradient of element i; the rows are computed one after the other, in a loop.
+    Row i is the gradient of element i; the rows are computed one after the other, in a loop.  TypeError if `expression`
+    is no variable, RankError if it has more than one axis.
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> jacobian(x**2, x).eval({x: [1, 2]})
+    array([[2., 0.],
+           [0., 4.]])
     """
     if not isinstance(expression, Variable):
         raise TypeError("tensor.jacobian expects a Variable as `expression`")
@@ -363,7 +390,16 @@ def jacobian(
 def hessian(
     cost: Any, wrt: Any, consider_constant: Iterable[Any] | None = None, disconnected_inputs: str = "raise"
 ) -> Any:
-    """The Hessian of a scalar with respect to a vector (or to each of a list of vectors): shape (n, n)."""
+    """The Hessian of a scalar with respect to a vector (or to each of a list of vectors): shape (n, n).
+
+    RankError if `cost` has axes, or one of `wrt` is no vector.
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> hessian((x**3).sum(), x).eval({x: [1, 2]})
+    array([[ 6.,  0.],
+           [ 0., 12.]])
+    """
     if not isinstance(cost, Variable):
         raise TypeError("tensor.hessian expects a Variable as `cost`")
     if cost.type.ndim != 0:

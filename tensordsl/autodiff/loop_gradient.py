@@ -11,6 +11,8 @@ from tensordsl.graph.types import CONTINUOUS
 from tensordsl.graph.variables import Variable, apply, inputs_of
 from tensordsl.ops.control import FOR, LoopBody, loop_index, make_loop, parameter_like
 from tensordsl.ops.cotangents import Undefined, cotangent_dtype, zeros_like
+from tensordsl.ops.math.comparisons import ge
+from tensordsl.ops.math.elementwise import minimum, switch
 
 
 def loop_gradient(
@@ -22,6 +24,8 @@ def loop_gradient(
     loop carries the cotangents of the carried values and the sums of those of the invariants:
 
         dcarried, dinvariants = vjp of the body at t (dcarried, dstacked[t]);   sums += dinvariants
+
+    Truncated, it ends after so many steps; what the initial values have got is theirs only if these were all.
     """
     g = g if isinstance(g, tuple) else (g,)
     count = len(body.carried)
@@ -44,10 +48,15 @@ def loop_gradient(
         if isinstance(parts.get(v), Variable):
             total = parameter_like(v, cotangent_dtype(v))
             running.append((v, total, zeros_like(outer[v]), conform(add_cotangents(total, parts[v]), v)))
+    steps = n if body.truncate < 0 else minimum(n, body.truncate)
     if running:
         slices = {arriving[k]: g[k] for k in arriving if k >= count}
-        results = _run_backwards(n, operands, body, slices, running)
+        results = _run_backwards(n, steps, operands, body, slices, running)
         answer.update(zip((v for v, *_ in running), results, strict=True))
+    if body.truncate >= 0:
+        for v in body.carried:
+            if isinstance(part := answer.get(v), Variable):
+                answer[v] = switch(ge(steps, n), part, zeros_like(outer[v]))
     return [None, *(answer.get(v) for v in outer)]
 
 
@@ -80,12 +89,13 @@ def _body_cotangents(
 
 def _run_backwards(
     n: Any,
+    steps: Any,
     operands: Sequence[Any],
     body: LoopBody,
     slices: dict[Variable, Any],
     running: Sequence[tuple[Variable, Variable, Any, Any]],
 ) -> Sequence[Any]:
-    """The loop over t = n - 1, ..., 0.
+    """The loop over t = n - 1, ..., n - steps.
 
     The expressions in `running` are in the parameters of the body at t and in those of `slices`, which stand for the
     elements t of its values.
@@ -95,7 +105,7 @@ def _run_backwards(
     remembered = tuple(v for v in body.carried if id(v) in used)
     histories: Sequence[Any] = ()
     if remembered:
-        again = LoopBody(body.index, body.carried, body.invariants, body.next, remembered)
+        again = LoopBody(body.index, body.carried, body.invariants, body.next, remembered, body.truncate)
         histories = apply(FOR, n, *operands, body=again)[len(body.carried) :]
     step = loop_index()
     t = (n - 1) - step
@@ -105,7 +115,7 @@ def _run_backwards(
     replacements.update((v, stacked[t]) for v, stacked in slices.items())
     parameters = [p for _, p, *_ in running]
     initial = [value for _, _, value, _ in running]
-    return make_loop(n, step, parameters, initial, substitute(following, replacements))
+    return make_loop(steps, step, parameters, initial, substitute(following, replacements))
 
 
 def _is_continuous(variable: Variable) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_LOOPS = "not built yet; a Python loop of a fixed number of rounds builds the same graph"
+_LOOPS = "it is tensordsl.scan, with map, reduce, foldl, foldr beside it"
 _CONVOLUTION = "convolution and pooling are not built yet"
 _LINEAR_ALGEBRA = "linear algebra beyond products is not built yet; use NumPy before or after the call"
 _OPERATIONS = "custom operations are not supported; a new operation is a row (docs/adding-an-op.md)"
 _REWRITES = "rewrites are rules and passes of the compiler (docs/adding-a-rule.md)"
 _NUMBERS = "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers"
 INSTEAD: dict[str, str] = {
-    **dict.fromkeys(("scan", "map", "reduce", "foldl", "foldr", "scan_module"), _LOOPS),
+    **dict.fromkeys(("scan", "map", "reduce", "foldl", "foldr", "scan_checkpoints", "while_loop"), _LOOPS),
     **dict.fromkeys(("conv", "conv2d", "conv3d", "signal", "pool", "pool_2d", "downsample"), _CONVOLUTION),
     **dict.fromkeys(("linalg", "slinalg", "nlinalg", "cholesky", "solve", "svd", "eig", "eigh"), _LINEAR_ALGEBRA),
     **dict.fromkeys(("det", "matrix_inverse", "pinv", "qr"), _LINEAR_ALGEBRA),

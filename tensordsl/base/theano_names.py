@@ -79,6 +79,12 @@ ROWS: dict[str, dict[str, str]] = {
     "scalar": {"compat.scalars": "*"},
     "scalar.basic": {"compat.scalars": "*"},
     "scalar.sharedvar": {"signature.shared": "ScalarSharedVariable=TensorSharedVariable shared"},
+    "scan_module": {
+        "loops.family": "foldl foldr map reduce", "loops.scan": "scan", "loops.step": "until",
+    },
+    "scan_module.scan": {"loops.scan": "scan"},
+    "scan_module.scan_utils": {"compat.walks": "equal_computations", "functions.clone": "clone", "loops.step": "until"},
+    "scan_module.scan_views": {"loops.family": "foldl foldr map reduce"},
     "tensor.basic": {"tensor": "*"},
     "tensor.elemwise": {"ops.kinds": "All Any CAReduce CAReduceDtype DimShuffle Elemwise Prod Sum"},
     "tensor.extra_ops": {
@@ -174,7 +180,7 @@ ROWS: dict[str, dict[str, str]] = {
 # Theano's modules that have code: where this library has a module of that path, it is Theano's too.
 WITH_CODE = frozenset(
     (
-        "scan scan_module scan_module.scan_utils sparse sparse.basic tensor tensor.blas tensor.fft "
+        "sparse sparse.basic tensor tensor.blas tensor.fft "
         "tensor.nlinalg tensor.nnet tensor.nnet.abstract_conv tensor.nnet.blocksparse tensor.nnet.conv tensor.nnet.ctc "
         "tensor.nnet.neighbours tensor.raw_random tensor.signal tensor.signal.conv tensor.signal.downsample "
         "tensor.signal.pool tensor.slinalg tensor.utils tensor.var typed_list"

@@ -8,7 +8,7 @@ from typing import Any
 from tensordsl.functions.clone import clone
 from tensordsl.graph.variables import Apply, Variable, inputs_of
 
-__all__ = ["ancestors", "inputs", "io_toposort", "is_same_graph"]
+__all__ = ["ancestors", "equal_computations", "inputs", "io_toposort", "is_same_graph"]
 
 
 def inputs(variable_list: Iterable[Variable], blockers: Iterable[Variable] | None = None) -> list[Variable]:
@@ -75,3 +75,17 @@ def is_same_graph(var1: Variable, var2: Variable, givens: Mapping[Any, Any] | No
     if None in keys:
         raise TypeError("is_same_graph: a graph that calls Python cannot be compared")
     return keys[0] == keys[1]
+
+
+def equal_computations(
+    xs: Iterable[Variable], ys: Iterable[Variable], in_xs: Iterable[Variable] = (), in_ys: Iterable[Variable] = ()
+) -> bool:
+    """`scan_utils`: whether `xs` compute the same of `in_xs` as `ys` do of `in_ys`.
+
+    >>> import tensordsl.tensor as T
+    >>> a, b = T.scalars("a", "b")
+    >>> equal_computations([a + 1], [b + 1]), equal_computations([a + 1], [b + 1], [a], [b])
+    (False, True)
+    """
+    xs, ys, replaced = list(xs), list(ys), dict(zip(in_xs, in_ys, strict=True))
+    return len(xs) == len(ys) and all(is_same_graph(x, y, replaced) for x, y in zip(xs, ys, strict=True))

@@ -28,6 +28,11 @@ def clone(
     share_inputs  the copy uses the same inputs; if False it has inputs of its own: other variables; clones of shared
                   variables have the values of these
     Raises TypeError where a replacement does not fit.
+
+    >>> import tensordsl.tensor as T
+    >>> x, y = T.scalars("x", "y")
+    >>> float(clone(x**2 + x, replace={x: y + 1}).eval({y: 2}))
+    12.0
     """
     as_list = isinstance(output, list | tuple)
     outputs = list(output) if as_list else [output]

@@ -247,11 +247,12 @@ def late_object(parts: Sequence[bytes]) -> Made:
             from tensordsl.codegen.compiler import modules  # late: the compiler
             from tensordsl.codegen.llvm.compile import compile_object
             from tensordsl.codegen.program_ir.tables import needed_parts
+            from tensordsl.codegen.target.machine import native_width
 
         made = modules.late_kernels(parts)
         words = [pack(f"<{len(m.descriptor)}q", *m.descriptor) for m in made]
         libraries = needed_parts(m.descriptor for m in made)
-        code = compile_object(modules.module_text(made), 1, (), modules.loads_forward(made))
+        code = compile_object(modules.module_text(made), 1, (), modules.loads_forward(made, native_width()))
         blob = packed([[m.symbols for m in made], libraries], [code, *words])
         cache.put(key, blob)
         found = _unpacked(blob)
@@ -294,7 +295,7 @@ def _choices(mode: Any) -> str:
 
 
 # Rooms of the front whose sources say what is compiled.
-FRONT = ("autodiff", "base", "debugging", "functions", "graph", "ops", "signature")
+FRONT = ("autodiff", "base", "debugging", "functions", "graph", "loops", "ops", "signature")
 
 
 def _prepare() -> None:

@@ -129,7 +129,12 @@ def _joined(variables: Sequence[Variable], separator: str) -> Pieces:
 
 
 def pp(variable: Any, limit: int = PP_LIMIT) -> str:
-    """The expression of `variable` (or of a function's outputs) on one line, cut after about `limit` characters."""
+    """The expression of `variable` (or of a function's outputs) on one line, cut after about `limit` characters.
+
+    >>> import tensordsl.tensor as T
+    >>> pp(T.exp(T.scalar("x") ** 2))
+    'exp((x ** TensorConstant{2}))'
+    """
     if not isinstance(limit, int):
         raise TypeError(f"pp: limit must be an integer, got {limit!r}")
     if limit > 10 * PP_LIMIT:

@@ -23,6 +23,7 @@ class LoopBody:
     carried    the values that the step before handed on; `next` are those for the step after, of equal types
     invariants values that are the same in every step
     stacked    values of each step that are collected along a new first axis
+    truncate   gradients flow through so many of the last steps; -1: through all
     """
 
     index: Variable
@@ -30,6 +31,7 @@ class LoopBody:
     invariants: tuple[Variable, ...]
     next: tuple[Variable, ...]
     stacked: tuple[Variable, ...]
+    truncate: int = -1
 
     @property
     def parameters(self) -> tuple[Variable, ...]:
@@ -127,11 +129,12 @@ def make_loop(
     inits: Sequence[Any],
     next: Sequence[Variable],
     stacked: Sequence[Variable] = (),
+    truncate: int = -1,
 ) -> tuple[Any, ...]:
     """A loop of `n` steps over expressions in `index` and `carried`: the final carried values, then the stacked ones.
 
     `index` (0-d int64) and `carried` are variables without owner that stand for the parameters of the body.  Whatever
-    the expressions use that depends on none of them is computed once, before the loop.
+    the expressions use that depends on none of them is computed once, before the loop.  `truncate`: see `LoopBody`.
     """
     inits = [as_variable(v) for v in inits]
     results = [*next, *stacked]
@@ -141,7 +144,8 @@ def make_loop(
 
     closed = substitute(results, parameters)
     count = len(carried)
-    body = LoopBody(index, tuple(carried), tuple(parameters.values()), tuple(closed[:count]), tuple(closed[count:]))
+    following, collected = tuple(closed[:count]), tuple(closed[count:])
+    body = LoopBody(index, tuple(carried), tuple(parameters.values()), following, collected, truncate)
     result: tuple[Any, ...] = apply(FOR, as_variable(n), *inits, *free, body=body)
     return result
 

@@ -77,10 +77,11 @@ ROWS = (DOT, BATCHED_DOT)
 
 
 def dot(a: Any, b: Any) -> Any:
-    """The matrix product; of vectors the inner product; with a scalar the product.
+    """The matrix product: (n, k) by (k, m) gives (n, m); of vectors the inner product; with a scalar the product.
 
-    With more axes it sums over the last axis of a and the second-to-last of b, as `numpy.dot`.  Of bools: whether some
-    product is true.
+    With more axes it sums over the last axis of a and the second-to-last of b, as `numpy.dot`.  dtypes are promoted; of
+    bools: whether some product is true.  ValueError where the lengths of the axis that is summed over differ: when the
+    expression is built if they are known, else in the call.
 
     >>> dot([[1, 2], [3, 4]], [1, 1]).eval()
     array([3, 7])

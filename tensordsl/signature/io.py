@@ -24,6 +24,13 @@ class In:
     allow_downcast : True: convert even if precision is lost; False: never; None: Python floats for scalars of
         `config.floatX` only.
     mutable, borrow : permission to overwrite or keep the argument.  Accepted; arguments are never changed.
+
+    >>> import tensordsl
+    >>> import tensordsl.tensor as T
+    >>> x, y = T.scalars("x", "y")
+    >>> add = tensordsl.function([x, In(y, value=1.0)], x + y)
+    >>> add(2), add(2, y=5)
+    (array(3.), array(7.))
     """
 
     __slots__ = (

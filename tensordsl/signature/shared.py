@@ -171,6 +171,11 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
         """The current value: a copy, or with `borrow` a view of the storage (writing to it changes the variable).
 
+        >>> w = shared(np.zeros(2))
+        >>> w.get_value()[:] = 1.0  # changes the copy
+        >>> w.get_value()
+        array([0., 0.])
+
         Of a value on a device: a copy on the host (with `borrow` one that is kept, and read-only); with
         `return_internal_type` a `DeviceArray`, a copy on the device or with `borrow` the storage itself, which later
         calls leave as it is.
@@ -184,6 +189,11 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         """Replace the value.  It may have another shape, not another dtype, rank or broadcast pattern.
 
         The array is copied unless `borrow` allows to keep it.  Raises TypeError.
+
+        >>> w = shared(np.zeros(2))
+        >>> w.set_value([1, 2, 3])
+        >>> w.get_value()
+        array([1., 2., 3.])
         """
         from tensordsl.graph.conversion import convert  # late: only needed when a value is set
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.llvm.builder import Asm
 
-VALUES, TABLES = 256, 8
+VALUES, TABLES = 256, 8  # of a byte; that count in parallel
 MAX_COUNT = 1 << 31  # that a count holds
 EXACT = {"float": float(1 << 24), "double": float(1 << 53)}  # below it all whole numbers are there
 COUNTS_PER_VECTOR = 16  # counts at once
@@ -23,7 +23,7 @@ def counts_text() -> str:
     kind = f"<{COUNTS_PER_VECTOR} x i32>"
     with f.loop(TABLES * VALUES, step=COUNTS_PER_VECTOR) as loop:
         f.do(f"store {kind} zeroinitializer, ptr {f.gep('%tables', loop.index, 'i32')}, align 4")
-    whole = f.op(f"and i64 %count, {-TABLES}")
+    whole = f.and_("%count", -TABLES)
     with f.loop(whole, step=TABLES) as loop:
         first = f.gep("%positions", loop.index)
         for k in range(TABLES):
@@ -51,13 +51,13 @@ def counted_text(name: str, kind: str) -> str:
     f = Asm("i1", f"counted_{name}", PARAMS, internal=True)
     tables, y = f.op(f"alloca [{TABLES * VALUES} x i32], align 64"), f.load(kind, "%y")
     if kind in EXACT:
-        with f.when(f.op(f"xor i1 {_is_whole(f, kind, y)}, true")):
+        with f.when(f.op(f"xor i1 {_is_integer(f, kind, y)}, true")):
             f.ret("i1", "false")
     f.call("void", "@count_bytes", f"ptr {tables}", "ptr %positions", "i64 %count")
     if kind in EXACT:
         with f.loop(VALUES, ("i1", "true")) as loop:
             often, place = _of_value(f, tables, loop.index)
-            is_exact = _is_exact(f, kind, f.op(f"select i1 {_occurs(f, often)}, ptr {place}, ptr %x"), y, often)
+            is_exact = _is_exact(f, kind, f.choose(_occurs(f, often), place, "%x", "ptr"), y, often)
             loop.next = [f.all(loop.values[0], f.any(is_exact, f.compare("eq", "i32", often, 0)))]
         with f.when(f.op(f"xor i1 {loop.values[0]}, true")):
             f.ret("i1", "false")
@@ -72,7 +72,7 @@ def counted_text(name: str, kind: str) -> str:
 
 def _of_value(f: Asm, tables: str, value: str) -> tuple[str, str]:
     """(how often it occurs, its place in x: only if it does)"""
-    return f.load("i32", f.gep(tables, value, "i32")), f.gep("%x", f.op(f"mul i64 {value}, %step"))
+    return f.load("i32", f.gep(tables, value, "i32")), f.gep("%x", f.mul(value, "%step"))
 
 
 def _occurs(f: Asm, often: str) -> str:
@@ -94,10 +94,10 @@ def _is_exact(f: Asm, kind: str, place: str, y: str, often: str) -> str:
     sizes = [f.op(f"call {kind} @llvm.fabs.f{_bits(kind)}({kind} {v})") for v in (x, _times(f, kind, often, y))]
     largest = f.op(f"fadd {kind} {sizes[0]}, {sizes[1]}")
     small = f.op(f"fcmp olt {kind} {largest}, {EXACT[kind]:.1f}")
-    return f.all(small, _is_whole(f, kind, x))
+    return f.all(small, _is_integer(f, kind, x))
 
 
-def _is_whole(f: Asm, kind: str, v: str) -> str:
+def _is_integer(f: Asm, kind: str, v: str) -> str:
     rounded = f.op(f"call {kind} @llvm.trunc.f{_bits(kind)}({kind} {v})")
     return f.op(f"fcmp oeq {kind} {rounded}, {v}")
 

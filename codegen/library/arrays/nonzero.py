@@ -39,14 +39,14 @@ def _vector_bytes(t: Tuning) -> int:
 def _taken_one_by_one() -> str:
     """i64: how many are written after the positions of the set bits, which are `first` and those after it."""
     f = Asm("i64", "taken", ("ptr out", "i64 done", "i64 count", "i64 bits", "i64 first"), internal=True)
-    room = f.op("sub i64 %count, %done")
+    room = f.sub("%count", "%done")
     many = f.call("i64", "@llvm.smin.i64", f"i64 {f.call('i64', '@llvm.ctpop.i64', 'i64 %bits')}", f"i64 {room}")
     target = f.gep("%out", "%done", "i64")
     with f.loop(many, ("i64", "%bits")) as loop:
         bit = f.call("i64", "@llvm.cttz.i64", f"i64 {loop.values[0]}", "i1 true")
-        f.store("i64", f.op(f"add i64 %first, {bit}"), f.gep(target, loop.index, "i64"))
-        loop.next = [f.op(f"and i64 {loop.values[0]}, {f.op(f'sub i64 {loop.values[0]}, 1')}")]
-    f.ret("i64", f.op(f"add i64 %done, {many}"))
+        f.store("i64", f.add("%first", bit), f.gep(target, loop.index, "i64"))
+        loop.next = [f.and_(loop.values[0], f.sub(loop.values[0], 1))]
+    f.ret("i64", f.add("%done", many))
     return f.text
 
 
@@ -57,11 +57,11 @@ def _compressed(lanes: int) -> str:
     here = f.op(f"insertelement {vector} poison, i64 %first, i32 0")
     here = f.op(f"shufflevector {vector} {here}, {vector} poison, <{lanes} x i32> zeroinitializer")
     for k in range(CHUNK_BYTES // lanes):
-        few = f.op(f"and i64 {bits}, {(1 << lanes) - 1}")
+        few = f.and_(bits, (1 << lanes) - 1)
         f.do(f"store {vector} {_kept(f, lanes, few, here)}, ptr {f.gep('%out', done, 'i64')}, align 8")
-        done = f.op(f"add i64 {done}, {f.call('i64', '@llvm.ctpop.i64', f'i64 {few}')}")
+        done = f.add(done, f.call("i64", "@llvm.ctpop.i64", f"i64 {few}"))
         if k < CHUNK_BYTES // lanes - 1:
-            bits, here = f.op(f"lshr i64 {bits}, {lanes}"), f.op(f"add {vector} {here}, splat (i64 {lanes})")
+            bits, here = f.lshr(bits, lanes), f.op(f"add {vector} {here}, splat (i64 {lanes})")
     f.ret("i64", done)
     return f.text
 
@@ -94,14 +94,14 @@ def _true(t: Tuning) -> str:
     room = f.op(f"alloca <{CHUNK_BYTES} x i8>, align {CHUNK_BYTES}")
     x, y = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8)
     n, many = f.load("i64", "%words"), f.load("i64", "%words", 16)
-    whole = f.op(f"and i64 {n}, {-CHUNK_BYTES}")
+    whole = f.and_(n, -CHUNK_BYTES)
     with long_loop(f, whole, ("i64", "0"), step=CHUNK_BYTES) as loop:
         bits, done = _bits(f, f.gep(x, loop.index)), loop.values[0]
         loop.next = [_chosen(f, y, done, many, bits, loop.index, t)]
     done = loop.values[0]
     f.do(f"store <{CHUNK_BYTES} x i8> zeroinitializer, ptr {room}")
     with f.loop(n, start=whole) as loop:
-        f.store("i8", f.load("i8", x, loop.index), room, f.op(f"sub i64 {loop.index}, {whole}"))
+        f.store("i8", f.load("i8", x, loop.index), room, f.sub(loop.index, whole))
     done = f.call("i64", "@taken", f"ptr {y}", f"i64 {done}", f"i64 {many}", f"i64 {_bits(f, room)}", f"i64 {whole}")
     with f.loop(many, start=done) as loop:  # only of a mask that somebody changes
         f.store("i64", 0, f.gep(y, loop.index, "i64"))
@@ -124,10 +124,10 @@ def _chosen(f: Asm, y: str, done: str, many: str, bits: str, first: str, t: Tuni
     few = t.arrays.mask_few_8_lanes if vector_bytes == 64 else t.arrays.mask_few_4_lanes
     some, sparse, dense, end = (f.label(x) for x in ("some", "sparse", "dense", "end"))
     before = f.block
-    f.branch(f.compare("eq", "i64", bits, 0), end, some)
+    f.branch(f.eq(bits, 0), end, some)
     f.place(some)
     if vector_bytes >= 32:
-        fits = f.compare("sle", "i64", f.op(f"add i64 {done}, {CHUNK_BYTES}"), many)
+        fits = f.le(f.add(done, CHUNK_BYTES), many)
         f.branch(f.all(fits, f.compare("ugt", "i64", found, few)), dense, sparse)
         f.place(dense)
         after_dense = f.call("i64", "@compressed", f"ptr {y}", f"i64 {done}", f"i64 {bits}", f"i64 {first}")
@@ -135,9 +135,9 @@ def _chosen(f: Asm, y: str, done: str, many: str, bits: str, first: str, t: Tuni
     f.place(sparse)
     after = f.call(*one_by_one)
     f.place(end)
-    ways = [f"[ {done}, %{before} ]", f"[ {after}, %{sparse} ]"]
-    ways += [f"[ {after_dense}, %{dense} ]"] if vector_bytes >= 32 else []
-    return f.op(f"phi i64 {', '.join(ways)}")
+    results = [f"[ {done}, %{before} ]", f"[ {after}, %{sparse} ]"]
+    results += [f"[ {after_dense}, %{dense} ]"] if vector_bytes >= 32 else []
+    return f.op(f"phi i64 {', '.join(results)}")
 
 
 def _repeated() -> str:
@@ -148,13 +148,13 @@ def _repeated() -> str:
     with long_loop(f, n, ("i64", "0")) as loop:
         done = loop.values[0]
         times = f.load("i64", f.gep(x, loop.index, "i64"))
-        left = f.op(f"sub i64 {many}, {done}")
+        left = f.sub(many, done)
         times = f.call("i64", "@llvm.smin.i64", f"i64 {times}", f"i64 {left}")
         target = f.gep(y, done, "i64")
         with long_loop(f, times) as inner:
             f.store("i64", loop.index, f.gep(target, inner.index, "i64"))
-        times = f.op(f"select i1 {f.compare('slt', 'i64', times, 0)}, i64 0, i64 {times}")
-        loop.next = [f.op(f"add i64 {done}, {times}")]
+        times = f.choose(f.lt(times, 0), 0, times)
+        loop.next = [f.add(done, times)]
     with long_loop(f, many, start=loop.values[0]) as rest:  # only of counts that somebody changes
         f.store("i64", 0, f.gep(y, rest.index, "i64"))
     f.ret()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from tensordsl.codegen.library.lines import given_lines, walk_text
+from tensordsl.codegen.library.lines import given_lines, line_loop_text
 from tensordsl.codegen.library.loops.pack.transpose_registers import SIDE, transposed_square
 from tensordsl.codegen.library.signals import POLL, long_loop
 from tensordsl.codegen.llvm import float16
@@ -21,7 +21,7 @@ from tensordsl.graph.casting import real_of, sum_dtype
 from tensordsl.graph.types import COMPLEX
 
 CHAINS = (8, 4, 2, 1)  # independent scalar chains
-VECTORS = (2, 1)
+VECTORS = (2, 1)  # of lines at once
 IDENTITY = {"fadd": "-0.0", "fmul": "1.0", "add": "0", "mul": "1"}  # which changes no first element
 UNROLLED_VECTORS = 4  # of a row that goes through memory, in one round of the loop
 # x, y; length and steps of the axis; then of one other axis
@@ -46,14 +46,16 @@ class Cumulate:
         ]
         self.is_complex_product = self.parts == 2 and function == "cumprod"
         self.word = ("f" if self.result in FLOATS else "") + ("add" if function == "cumsum" else "mul")
-        self.turns = tuning.allows("transposed_scans") and self.dtype == self.result != "float16" and self.parts == 1
+        self.transposes = (
+            tuning.allows("transposed_scans") and self.dtype == self.result != "float16" and self.parts == 1
+        )
         self.numbers = count()
         self.declarations: dict[str, str] = {}
 
     def text(self) -> str:
         parts = [self.block(k, 1) for k in CHAINS] + [self.block(k, self.lanes) for k in VECTORS]
         parts += [self.narrow(k, many) for k, many in self.narrows]
-        parts += [self.squares()] if self.turns else []
+        parts += [self.squares()] if self.transposes else []
         parts += [self.panel(), self.plane(), self.walk(), self.entry()]
         return "".join(parts)
 
@@ -85,14 +87,14 @@ class Cumulate:
         """k independent chains of `many` elements, from the first to the last element of the axis, if it has any."""
         f = Asm("void", self.block_name(k, many), LINE_PARAMS, internal=True)
         x_unit, y_unit = ("%x_unit", "%y_unit") if many == 1 else (many * size for size in (self.x_size, self.y_size))
-        sources = [f.gep("%x", f.op(f"mul i64 {x_unit}, {j}")) for j in range(k)]
-        targets = [f.gep("%y", f.op(f"mul i64 {y_unit}, {j}")) for j in range(k)]
+        sources = [f.gep("%x", f.mul(x_unit, j)) for j in range(k)]
+        targets = [f.gep("%y", f.mul(y_unit, j)) for j in range(k)]
         return self.chains(f, sources, targets, many)
 
     def narrow(self, k: int, many: int) -> str:
         """m adjacent elements of each row as k vectors of `many`, of which the last two may have some in common."""
         f = Asm("void", f"{self.name}.narrow.{k}.{many}", (*LINE_PARAMS[:5], "i64 m"), internal=True)
-        firsts = [*(str(j * many) for j in range(k - 1)), f.op(f"sub i64 %m, {many}")]
+        firsts = [*(str(j * many) for j in range(k - 1)), f.sub("%m", many)]
         places = [self.elements(f, "%x", "%y", at) for at in firsts]
         return self.chains(f, [x for x, _ in places], [y for _, y in places], many)
 
@@ -105,7 +107,7 @@ class Cumulate:
             *states, x_at, y_at = loop.values
             rows = zip(states, sources, targets, strict=True)
             loop.next = [self.advance(f, s, f.gep(x, x_at), f.gep(y, y_at), many) for s, x, y in rows]
-            loop.next += [f.op(f"add i64 {x_at}, %x_step"), f.op(f"add i64 {y_at}, %y_step")]
+            loop.next += [f.add(x_at, "%x_step"), f.add(y_at, "%y_step")]
         f.ret()
         return f.text
 
@@ -117,14 +119,14 @@ class Cumulate:
         f = Asm("void", f"{self.name}.panel", (*LINE_PARAMS[:5], "i64 m"), internal=True)
         with f.loop("%m", step=self.lanes) as column:
             self.advance(f, None, *self.elements(f, "%x", "%y", column.index), self.lanes)
-        unrolled = f.op(f"and i64 %m, {-UNROLLED_VECTORS * self.lanes}")
+        unrolled = f.and_("%m", -UNROLLED_VECTORS * self.lanes)
         with long_loop(f, "%n", ("ptr", "%x"), ("ptr", "%y"), start=1) as row:
             x, y = f.gep(row.values[0], "%x_step"), f.gep(row.values[1], "%y_step")
             row.next = [x, y]
             for first, end, k in (("0", unrolled, UNROLLED_VECTORS), (unrolled, "%m", 1)):
                 with f.loop(end, start=first, step=k * self.lanes) as column:
                     for j in range(k):
-                        at = f.op(f"add i64 {column.index}, {j * self.lanes}")
+                        at = f.add(column.index, j * self.lanes)
                         above = self.loaded(f, f.gep(row.values[1], at, self.in_memory(self.result)))
                         self.advance(f, above, *self.elements(f, x, y, at), self.lanes)
         f.ret()
@@ -135,11 +137,8 @@ class Cumulate:
         f = Asm("void", f"{self.name}.squares", LINE_PARAMS, internal=True)
         kind, size = llvm_type(self.result, SIDE), self.x_size
         t = llvm_type(self.result)
-        xs, ys = (
-            [f.gep(p, f.op(f"mul i64 {u}, {j}")) for j in range(SIDE)]
-            for p, u in (("%x", "%x_unit"), ("%y", "%y_unit"))
-        )
-        whole = f.op(f"and i64 %n, {-SIDE}")
+        xs, ys = ([f.gep(p, f.mul(u, j)) for j in range(SIDE)] for p, u in (("%x", "%x_unit"), ("%y", "%y_unit")))
+        whole = f.and_("%n", -SIDE)
         with long_loop(f, whole, (kind, f"splat ({t} {IDENTITY[self.word]})"), step=SIDE) as loop:
             rows = [f.op(f"load {kind}, ptr {f.gep(x, loop.index, t)}, align {size}") for x in xs]
             (state,), columns = loop.values, []
@@ -178,35 +177,32 @@ class Cumulate:
         registers.
         """
         f = Asm("void", f"{self.name}.plane", (*LINE_PARAMS, "i64 m"), internal=True)
-        adjacent = f.all(
-            f.compare("eq", "i64", "%x_unit", self.x_size),
-            f.compare("eq", "i64", "%y_unit", self.y_size),
-        )
-        fresh, some = f.compare("ne", "ptr", "%x", "%y"), f.compare("sge", "i64", "%m", 2)
+        adjacent = f.all(f.eq("%x_unit", self.x_size), f.eq("%y_unit", self.y_size))
+        fresh, some = f.compare("ne", "ptr", "%x", "%y"), f.ge("%m", 2)
         can_overlap = f.all(adjacent, fresh, some)
         with f.when(can_overlap):
             for k, many in self.narrows:
-                with f.when(f.compare("sle", "i64", "%m", k * many)):
+                with f.when(f.le("%m", k * many)):
                     f.call("void", f"@{self.name}.narrow.{k}.{many}", *passed(LINE_PARAMS[:5]), "i64 %m")
                     f.ret()
-        most = f.op(f"select i1 {adjacent}, i64 %m, i64 0")
-        is_wide = f.compare("sge", "i64", most, self.tuning.arrays.scan_wide_vectors * self.lanes)
-        wide = f.op(f"select i1 {is_wide}, i64 {most}, i64 0")
-        done, room = f.op(f"and i64 {wide}, {-self.lanes}"), self.tuning.arrays.scan_panel_vectors * self.lanes
+        most = f.choose(adjacent, "%m", 0)
+        is_wide = f.ge(most, self.tuning.arrays.scan_wide_vectors * self.lanes)
+        wide = f.choose(is_wide, most, 0)
+        done, room = f.and_(wide, -self.lanes), self.tuning.arrays.scan_panel_vectors * self.lanes
         with f.loop(done, step=room) as loop:
-            left = f.op(f"sub i64 {done}, {loop.index}")
-            size = f.op(f"select i1 {f.compare('slt', 'i64', left, room)}, i64 {left}, i64 {room}")
+            left = f.sub(done, loop.index)
+            size = f.choose(f.lt(left, room), left, room)
             x, y = self.elements(f, "%x", "%y", loop.index)
             f.call("void", f"@{self.name}.panel", f"ptr {x}", f"ptr {y}", *passed(LINE_PARAMS[2:5]), f"i64 {size}")
-        with f.when(f.all(can_overlap, f.compare("sgt", "i64", done, 0), f.compare("slt", "i64", done, "%m"))):
-            self.at_line(f, self.block_name(1, self.lanes), f.op(f"sub i64 %m, {self.lanes}"))
+        with f.when(f.all(can_overlap, f.gt(done, 0), f.lt(done, "%m"))):
+            self.at_line(f, self.block_name(1, self.lanes), f.sub("%m", self.lanes))
             f.ret()
         for k in VECTORS:
             done = self.in_blocks(f, self.block_name(k, self.lanes), k * self.lanes, done, most)
-        if self.turns:
+        if self.transposes:
             steps = ("%x_step", self.x_size), ("%y_step", self.y_size)
-            is_line = f.all(*(f.compare("eq", "i64", *pair) for pair in steps), f.compare("sge", "i64", "%n", SIDE))
-            lines = f.op(f"select i1 {is_line}, i64 %m, i64 0")
+            is_line = f.all(*(f.eq(*pair) for pair in steps), f.ge("%n", SIDE))
+            lines = f.choose(is_line, "%m", 0)
             done = self.in_blocks(f, f"{self.name}.squares", SIDE, done, lines)
         for k in CHAINS:
             done = self.in_blocks(f, self.block_name(k, 1), k, done, "%m")
@@ -215,16 +211,16 @@ class Cumulate:
 
     def in_blocks(self, f: Asm, name: str, many: int, done: str, limit: str) -> str:
         """As many lines at a time as there are before number `limit`; how many are done then."""
-        more = f.op(f"sub i64 {limit}, {done}")
-        more = f.op(f"select i1 {f.compare('sgt', 'i64', more, 0)}, i64 {more}, i64 0")  # others may have gone on
-        left = f.op(f"udiv i64 {more}, {many}")
-        end = f.op(f"add i64 {done}, {f.op(f'mul i64 {left}, {many}')}")
+        more = f.sub(limit, done)
+        more = f.choose(f.gt(more, 0), more, 0)  # others may have gone on
+        left = f.udiv(more, many)
+        end = f.add(done, f.mul(left, many))
         with f.loop(end, start=done, step=many) as loop:
             self.at_line(f, name, loop.index)
         return end
 
     def at_line(self, f: Asm, name: str, index: str) -> None:
-        x, y = (f.gep(p, f.op(f"mul i64 {index}, {s}")) for p, s in (("%x", "%x_unit"), ("%y", "%y_unit")))
+        x, y = (f.gep(p, f.mul(index, s)) for p, s in (("%x", "%x_unit"), ("%y", "%y_unit")))
         f.call("void", f"@{name}", f"ptr {x}", f"ptr {y}", *passed(LINE_PARAMS[2:]))
 
     def walk(self) -> str:
@@ -236,15 +232,15 @@ class Cumulate:
                 "void", f"@{self.name}.plane", *passed(LINE_PARAMS[:5]), f"i64 {x_unit}", f"i64 {y_unit}", f"i64 {m}"
             )
 
-        return walk_text(self.name, LINE_PARAMS[:5], end)
+        return line_loop_text(self.name, LINE_PARAMS[:5], end)
 
     def entry(self) -> str:
         f = Asm("void", self.name, ("ptr bases", "ptr words", "i64 rank"))
         line, axes = given_lines(f)
-        with f.when(f.compare("eq", "i64", line[2].removeprefix("i64 "), 0)):  # lines begin with their first element
+        with f.when(f.eq(line[2].removeprefix("i64 "), 0)):  # lines begin with their first element
             f.ret()
-        last = f.op("sub i64 %rank, 1")
-        with f.when(f.compare("eq", "i64", last, 0)):
+        last = f.sub("%rank", 1)
+        with f.when(f.eq(last, 0)):
             f.call("void", "@" + self.block_name(1, 1), *line, "i64 0", "i64 0")
             f.ret()
         f.call("void", f"@{self.name}.walk", *line, *axes, f"i64 {last}")

@@ -11,19 +11,18 @@ from collections.abc import Sequence
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.arrays.histogram import DECLARATIONS, MAX_COUNT, counted_text, counts_text
-from tensordsl.codegen.library.lines import walk_text
+from tensordsl.codegen.library.lines import line_loop_text
 from tensordsl.codegen.library.loops.descriptor import splat
 from tensordsl.codegen.library.signals import POLL, long_loop, poll
 from tensordsl.codegen.llvm import float16
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
 from tensordsl.codegen.llvm.vector_builder import Code, llvm_type, memory_type
-from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import ALIAS_BYTES, CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
 
 SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
-UNROLL = 4
+UNROLL = 4  # vectors of a row in one round of the loop
 OFFSETS_AT_ONCE, OFFSETS_PER_VECTOR = 512, 8  # positions whose offsets are found at once; in a vector
-PAGE_BYTES = 4096  # a load waits for a recent store whose address has the same last bits (4K aliasing)
 PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
 IS_COLUMN = 2  # of `is_row`: what is written at each position are strided elements
 PLACES = ("ptr x", "ptr y", "ptr positions", "i64 step", "i64 count", "i64 y_step")
@@ -40,7 +39,7 @@ def scatter_text(t: Tuning) -> str:
             _elements(name, kind),
             _columns(t, name, kind),
             _rows(t, name, kind, lanes),
-            _walk(name),
+            _loop_text(name),
             _entry(t, name),
         ]
         bodies += [counted_text(name, kind)] if counts(t, name) else []
@@ -60,16 +59,16 @@ def _offsets() -> str:
     with f.loop("%k") as loop:
         array = f.load("ptr", f.gep("%positions", loop.index, "ptr"))
         size, step = (f.load("i64", f.gep(a, loop.index, "i64")) for a in ("%sizes", "%steps"))
-        source = f.gep(array, f.op(f"mul i64 {size}, %start"))
+        source = f.gep(array, f.mul(size, "%start"))
         for bytes in (1, 2, 8):
-            with f.when(f.compare("eq", "i64", size, bytes)):
+            with f.when(f.eq(size, bytes)):
                 _add_offsets(f, f"i{8 * bytes}", source, step)
     f.ret()
     return f.text
 
 
 def _add_offsets(f: Asm, kind: str, source: str, step: str) -> None:
-    whole = f.op(f"and i64 %count, {-OFFSETS_PER_VECTOR}")
+    whole = f.and_("%count", -OFFSETS_PER_VECTOR)
 
     def add(i: str, t: str, narrow: str, by: str) -> None:
         value = f.op(f"load {narrow}, ptr {f.gep(source, i, kind)}, align 1")
@@ -88,21 +87,21 @@ def _add_offsets(f: Asm, kind: str, source: str, step: str) -> None:
 
 def _target(f: Asm, i: str) -> str:
     at = f.load("i64", f.gep("%positions", i, "i64"))
-    return f.gep("%x", f.op(f"mul i64 {at}, %step"))
+    return f.gep("%x", f.mul(at, "%step"))
 
 
 def _fetch(f: Asm, t: Tuning, i: str, last: str, lines: Sequence[str]) -> None:
     """Some of what is written a few positions later, which is no more than the last one's."""
     if not t.allows("prefetch_blocks"):
         return
-    later = f.op(f"add i64 {i}, {t.arrays.scatter_prefetch_rows}")
-    place = _target(f, f.op(f"select i1 {f.compare('slt', 'i64', later, last)}, i64 {later}, i64 {last}"))
+    later = f.add(i, t.arrays.scatter_prefetch_rows)
+    place = _target(f, f.choose(f.lt(later, last), later, last))
     for at in lines:
         f.call("void", "@llvm.prefetch.p0", f"ptr {f.gep(place, at)}", "i32 1", "i32 3", "i32 1")
 
 
 def _source(f: Asm, i: str) -> str:
-    return f.gep("%y", f.op(f"mul i64 {i}, %y_step"))
+    return f.gep("%y", f.mul(i, "%y_step"))
 
 
 def _put(f: Asm, name: str, kind: str, target: str, source: str) -> None:
@@ -137,9 +136,9 @@ def _sum_of_halves(lanes: int, isa: str) -> str:
 def _elements(name: str, kind: str) -> str:
     """One element at each position."""
     f = Asm("void", f"elements_{name}", PLACES, internal=True)
-    whole = f.op(f"and i64 %count, {-UNROLL}")
+    whole = f.and_("%count", -UNROLL)
     with long_loop(f, whole, step=UNROLL) as loop:
-        each = [f.op(f"add i64 {loop.index}, {k}") for k in range(UNROLL)]
+        each = [f.add(loop.index, k) for k in range(UNROLL)]
         pairs = [(_target(f, i), _source(f, i)) for i in each]
         for target, source in pairs:  # in order: they may be one element
             _put(f, name, kind, target, source)
@@ -153,10 +152,10 @@ def _columns(t: Tuning, name: str, kind: str) -> str:
     """At each position `width` strided elements."""
     f = Asm("void", f"columns_{name}", (*PLACES, "i64 width", "i64 x_unit", "i64 y_unit"), internal=True)
     with f.loop("%width", step=t.arrays.scatter_block_rows) as block:
-        left = f.op(f"sub i64 %width, {block.index}")
-        is_last = f.compare("slt", "i64", left, t.arrays.scatter_block_rows)
-        some = f.op(f"select i1 {is_last}, i64 {left}, i64 {t.arrays.scatter_block_rows}")
-        x, y = (f.op(f"mul i64 {block.index}, %{unit}") for unit in ("x_unit", "y_unit"))
+        left = f.sub("%width", block.index)
+        is_last = f.lt(left, t.arrays.scatter_block_rows)
+        some = f.choose(is_last, left, t.arrays.scatter_block_rows)
+        x, y = (f.mul(block.index, f"%{unit}") for unit in ("x_unit", "y_unit"))
         with long_loop(f, "%count") as loop:
             target, source = f.gep(_target(f, loop.index), x), f.gep(_source(f, loop.index), y)
             with f.loop(some, ("ptr", target), ("ptr", source)) as row:
@@ -170,23 +169,23 @@ def _rows(t: Tuning, name: str, kind: str, lanes: int) -> str:
     """A row of `width` adjacent elements at each position; y's stride is `y_unit` bytes.  Rows shorter than a vector
     have a loop of their own."""
     f = Asm("void", f"rows_{name}", (*PLACES, "i64 width", "i64 y_unit"), internal=True)
-    last, end = f.op("sub i64 %count, 1"), f.op(f"sub i64 {f.op(f'mul i64 %width, {SIZES[kind]}')}, 1")
+    last, end = f.sub("%count", 1), f.sub(f.mul("%width", SIZES[kind]), 1)
     lines = [
-        f.op(f"select i1 {f.compare('slt', 'i64', end, at)}, i64 {end}, i64 {at}")
+        f.choose(f.lt(end, at), end, at)
         for at in range(0, t.arrays.scatter_prefetch_lines * CACHE_LINE_BYTES, CACHE_LINE_BYTES)
     ]
-    adjacent, whole = f.compare("eq", "i64", "%y_unit", SIZES[kind]), f.op(f"and i64 %width, {-lanes}")
+    adjacent, complete = f.eq("%y_unit", SIZES[kind]), f.and_("%width", -lanes)
 
-    def each(ahead: Sequence[str], whole: str) -> None:
+    def each(prefetched: Sequence[str], complete: str) -> None:
         with long_loop(f, "%count") as loop:
-            _fetch(f, t, loop.index, last, ahead)
-            _row(f, (name, kind, lanes), _target(f, loop.index), _source(f, loop.index), whole)
+            _fetch(f, t, loop.index, last, prefetched)
+            _row(f, (name, kind, lanes), _target(f, loop.index), _source(f, loop.index), complete)
         f.ret()
 
     with f.when(adjacent):
-        with f.when(f.compare("eq", "i64", whole, 0)):
+        with f.when(f.eq(complete, 0)):
             each(["0"], "0")
-        each(lines, whole)
+        each(lines, complete)
     with long_loop(f, "%count") as loop:
         row, source = _target(f, loop.index), _source(f, loop.index)
         _fetch(f, t, loop.index, last, lines)
@@ -197,43 +196,43 @@ def _rows(t: Tuning, name: str, kind: str, lanes: int) -> str:
     return f.text
 
 
-def _vectors(f: Asm, operation: tuple[str, str, int], row: str, source: str, whole: str) -> None:
+def _vectors(f: Asm, operation: tuple[str, str, int], row: str, source: str, complete: str) -> None:
     name, kind, lanes = operation
-    with f.loop(whole, step=lanes) as column:
+    with f.loop(complete, step=lanes) as column:
         _put(f, name, f"<{lanes} x {kind}>", f.gep(row, column.index, kind), f.gep(source, column.index, kind))
 
 
-def _row(f: Asm, operation: tuple[str, str, int], row: str, source: str, whole: str) -> None:
+def _row(f: Asm, operation: tuple[str, str, int], row: str, source: str, complete: str) -> None:
     """Whole vectors, and what is left by halves, quarters and so on; of float16 one by one, as sums are functions."""
     name, kind, lanes = operation
-    if whole != "0":
-        _vectors(f, operation, row, source, whole)
+    if complete != "0":
+        _vectors(f, operation, row, source, complete)
     if name.startswith("half"):
-        with f.loop("%width", start=whole) as column:
+        with f.loop("%width", start=complete) as column:
             _put(f, name, kind, f.gep(row, column.index, kind), f.gep(source, column.index, kind))
         return
     count = lanes // 2
     while count:
-        with f.when(f.compare("ne", "i64", f.op(f"and i64 %width, {count}"), 0)):
-            at, some = f.op(f"and i64 %width, {-2 * count}"), kind if count == 1 else f"<{count} x {kind}>"
+        with f.when(f.ne(f.and_("%width", count), 0)):
+            at, some = f.and_("%width", -2 * count), kind if count == 1 else f"<{count} x {kind}>"
             _put(f, name, some, f.gep(row, at, kind), f.gep(source, at, kind))
         count //= 2
 
 
-def _walk(name: str) -> str:
+def _loop_text(name: str) -> str:
     """The axes of the block that are not its row one by one, and for each all positions."""
 
     def end(f: Asm) -> None:
-        with f.when(f.compare("eq", "i64", "%is_row", 0)):
+        with f.when(f.eq("%is_row", 0)):
             f.call("void", f"@elements_{name}", *passed(PLACES))
             f.ret()
         width, x_unit, y_unit = (f"i64 {f.load('i64', f.gep(a, '%last', 'i64'))}" for a in ("%dims", "%xs", "%ys"))
-        with f.when(f.compare("eq", "i64", "%is_row", IS_COLUMN)):
+        with f.when(f.eq("%is_row", IS_COLUMN)):
             f.call("void", f"@columns_{name}", *passed(PLACES), width, x_unit, y_unit)
             f.ret()
         f.call("void", f"@rows_{name}", *passed(PLACES), width, y_unit)
 
-    return walk_text(name, (*PLACES, "i64 is_row"), end)
+    return line_loop_text(name, (*PLACES, "i64 is_row"), end)
 
 
 def _entry(t: Tuning, name: str) -> str:
@@ -244,22 +243,18 @@ def _entry(t: Tuning, name: str) -> str:
     dims = f.gep(steps, "%k", "i64")
     xs = f.gep(dims, "%rank", "i64")
     ys = f.gep(xs, "%rank", "i64")
-    step = f.load("i64", f.gep(xs, f.op("sub i64 %rank, 1"), "i64"))
-    aliased = f.op(f"and i64 {step}, {PAGE_BYTES // 2 - 1}")
-    apart = (
-        f.compare("eq", "i64", "%is_row", 0),
-        f.compare("sgt", "i64", "%rank", 0),
-        f.compare("ne", "i64", aliased, 0),
-    )
-    few = f.all(*apart, f.compare("sle", "i64", count, t.arrays.scatter_few_positions))
-    kind = f.op(f"select i1 {few}, i64 {IS_COLUMN}, i64 %is_row")
-    outer = f.op(f"sub i64 %rank, {f.op(f'zext i1 {few} to i64')}")
-    outer = f.op(f"sub i64 {outer}, %is_row")
+    step = f.load("i64", f.gep(xs, f.sub("%rank", 1), "i64"))
+    aliased = f.and_(step, ALIAS_BYTES // 2 - 1)
+    by_rows = (f.eq("%is_row", 0), f.gt("%rank", 0), f.ne(aliased, 0))
+    few = f.all(*by_rows, f.le(count, t.arrays.scatter_few_positions))
+    kind = f.choose(few, IS_COLUMN, "%is_row")
+    outer = f.sub("%rank", f.op(f"zext i1 {few} to i64"))
+    outer = f.sub(outer, "%is_row")
     sizes = f.gep(ys, "%rank", "i64")
     given = f"i64 {y_step}", f"i64 {kind}", f"ptr {dims}", f"ptr {xs}", f"ptr {ys}", "i64 0", f"i64 {outer}"
-    as_given = f.all(f.compare("eq", "i64", "%k", 1), f.compare("eq", "i64", f.load("i64", sizes), 8))
+    as_given = f.all(f.eq("%k", 1), f.eq(f.load("i64", sizes), 8))
     with f.when(as_given):
-        with f.when(f.compare("sgt", "i64", count, 0)):
+        with f.when(f.gt(count, 0)):
             places = f"ptr {f.load('ptr', positions)}", f"i64 {f.load('i64', steps)}", f"i64 {count}"
             f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", *places, *given)
         f.ret()
@@ -267,11 +262,11 @@ def _entry(t: Tuning, name: str) -> str:
         _or_counts(f, t, name, count, y_step, (f"ptr {x}", f"ptr {y}"), positions, steps, sizes)
     room = f.op(f"alloca [{OFFSETS_AT_ONCE} x i64], align 64")
     with f.loop(count, step=OFFSETS_AT_ONCE) as block:
-        left = f.op(f"sub i64 {count}, {block.index}")
-        some = f.op(f"select i1 {f.compare('slt', 'i64', left, OFFSETS_AT_ONCE)}, i64 {left}, i64 {OFFSETS_AT_ONCE}")
+        left = f.sub(count, block.index)
+        some = f.choose(f.lt(left, OFFSETS_AT_ONCE), left, OFFSETS_AT_ONCE)
         arrays = f"ptr {positions}", f"ptr {sizes}", f"ptr {steps}", "i64 %k"
         f.call("void", "@offsets", *arrays, f"i64 {block.index}", f"i64 {some}", f"ptr {room}")
-        source = f.gep(y, f.op(f"mul i64 {y_step}, {block.index}"))
+        source = f.gep(y, f.mul(y_step, block.index))
         places = f"ptr {room}", "i64 1", f"i64 {some}"
         f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {source}", *places, *given)
         poll(f)
@@ -291,8 +286,8 @@ def _or_counts(
     sizes: str,
 ) -> None:
     """One number at positions of one byte, of which there are many."""
-    one = (f.compare("eq", "i64", x, n) for x, n in (("%k", 1), ("%rank", 0), (y_step, 0), (f.load("i64", sizes), 1)))
-    many = f.compare("sge", "i64", count, t.arrays.histogram_min_positions), f.compare("slt", "i64", count, MAX_COUNT)
+    one = (f.eq(x, n) for x, n in (("%k", 1), ("%rank", 0), (y_step, 0), (f.load("i64", sizes), 1)))
+    many = f.ge(count, t.arrays.histogram_min_positions), f.lt(count, MAX_COUNT)
     with f.when(f.all(*one, *many)):
         places = f"ptr {f.load('ptr', positions)}", f"i64 {f.load('i64', steps)}", f"i64 {count}"
         with f.when(f.call("i1", f"@counted_{name}", *arrays, *places)):

@@ -4,7 +4,7 @@ Comes in   for the writers: a dtype and a tuning (vector bytes, whether the mach
            whether loads that straddle cache lines are expensive).  At a call: the arguments of `gemm_*`, `gemms_*` and
            `gemm_then_*` (`abi.layouts.HELPERS`).
 Goes out   LLVM text of the objects "gemm_float64" and "gemm_float32" (`dispatch.gemm_text`).
-Way        `dispatch` has the table of conditions: small products go to `tiles`, stacks to `batched`, few columns to
+How        `dispatch` has the table of conditions: small products go to `tiles`, stacks to `batched`, few columns to
            `narrow`, two or three rows to `few_rows`, a matrix times its own transpose to `syrk`; large ones to our
            panels (`macro_kernel` has the loops, `panels` the micro-kernel), or to the BLAS that NumPy brings, where
            that is faster.

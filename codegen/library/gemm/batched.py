@@ -1,11 +1,8 @@
 """Batched matrix products, `gemms_float64` and `gemms_float32`: C[t] = alpha A[t] B[t] + beta C[t].
 
-Contract  the arguments of a product, their number, and how far the operands of one are from those of the one before.
-    one B for all, rows of A as in one matrix   one product
-    k <= 16, not large, or few k and columns    tiles that keep the rows of B in registers, one loop over all products
-    else                                        one after the other, as `gemm.dispatch` does them
-Why       a call for each small product costs more than the product.  Threads take some products each, unless these
-          share scratch or are large themselves; a product is the same sums whoever does it.
+Contract  the arguments of a product, their number, and the strides from the operands of one to those of the next.
+When      one B for all and A as in one matrix: one product; k of at most 16 and small: tiles; else one after the other.
+Why       a call for each small product costs more than the product; the same sums whoever does them.
 """
 
 from __future__ import annotations
@@ -27,19 +24,19 @@ JOB = Job((*PARAMS, "i64 most"))  # products of a part
 
 def stack_texts(v: Vector, dtype: str, panels: bool) -> list[str]:
     tiles = [_tile(v, k) for k in range(1, v.tuning.gemm.batched_max_terms + 1)]
-    return [*tiles, _small(v, panels), _in_turn(v, dtype), _part(v), _gemms(v, dtype)]
+    return [*tiles, _small(v, panels), _one_by_one(v, dtype), _part(v), _gemms(v, dtype)]
 
 
 def _tile(v: Vector, k: int) -> str:
     """All products whose sums have k terms: for each, and each vector of its columns, a row of C after the other."""
     params = ("i64 m", "i64 n", *STRIDED, *BATCH_PARAMS, f"{v.kind} alpha", "i1 add")
     f = Function("void", f"stack_{v.kind}_{k}", params, internal=True)
-    rest = f.arith("and", "%n", v.lanes - 1)
-    full, mask, alpha = f.arith("sub", "%n", rest), v.mask(f, rest), v.splat(f, "%alpha")
+    rest = f.and_("%n", v.lanes - 1)
+    full, mask, alpha = f.sub("%n", rest), v.mask(f, rest), v.splat(f, "%alpha")
     places = _places(f, v)
-    some, adjacent = f.test("sgt", rest, 0), f.test("eq", "%csb", 1)
-    after = f.arith("mul", "%m", "%ldc")
-    last = _last_whole(f, v, after)
+    some, adjacent = f.gt(rest, 0), f.eq("%csb", 1)
+    after = f.mul("%m", "%ldc")
+    last = _last_complete(f, v, after)
     with f.loop("%count", ("ptr", "%a"), ("ptr", "%b"), ("ptr", "%c")) as t:
         a, b, c = t.values
 
@@ -59,11 +56,11 @@ def _tile(v: Vector, k: int) -> str:
     return f.end()
 
 
-def _last_whole(f: Function, v: Vector, after: str) -> str:
+def _last_complete(f: Function, v: Vector, after: str) -> str:
     """The last place in C of a whole vector, if what it writes behind its row is written later: columns behind whole
     vectors of them come first.  None if rows are not contiguous, or are added to."""
-    place = f.gep("%c", f.arith("sub", f.arith("mul", "%count", after), v.lanes), v.kind)
-    later = f.all(f.test("eq", "%ldc", "%n"), f.op("xor i1 %add, true"))
+    place = f.gep("%c", f.sub(f.mul("%count", after), v.lanes), v.kind)
+    later = f.all(f.eq("%ldc", "%n"), f.op("xor i1 %add, true"))
     return f.choose(later, place, "null", "ptr")
 
 
@@ -129,12 +126,10 @@ def _last_of_b(f: Function, v: Vector, k: int, b: str, mask: str, how: tuple[str
 
 def _suits_panels(f: Function, v: Vector, size: str) -> str:
     """Is a product done sooner by unpacked panels (`unpacked` in `gemm.macro_kernel`)?"""
-    whole = f.any(f.test("eq", f.arith("and", "%n", v.lanes - 1), 0), f.test("sgt", "%n", 2 * v.lanes))
-    several = f.all(
-        f.test("sgt", "%n", v.lanes), *(f.test("sge", x, v.tuning.gemm.batched_panels_min_rows) for x in ("%m", "%k"))
-    )
-    adjacent = f.all(*(f.test("eq", x, 1) for x in ("%csa", "%csb")))
-    return f.all(whole, several, adjacent, f.test("sge", size, v.tuning.gemm.batched_panels_min))
+    whole = f.any(f.eq(f.and_("%n", v.lanes - 1), 0), f.gt("%n", 2 * v.lanes))
+    several = f.all(f.gt("%n", v.lanes), *(f.ge(x, v.tuning.gemm.batched_panels_min_rows) for x in ("%m", "%k")))
+    adjacent = f.all(*(f.eq(x, 1) for x in ("%csa", "%csb")))
+    return f.all(whole, several, adjacent, f.ge(size, v.tuning.gemm.batched_panels_min))
 
 
 def _small(v: Vector, panels: bool) -> str:
@@ -143,21 +138,18 @@ def _small(v: Vector, panels: bool) -> str:
     params = (*SIZES, *STRIDED, f"{kind} alpha", f"{kind} beta", "i1 add", *BATCH_PARAMS)
     f = Function("i1", f"small_{kind}", params, internal=True)
     refuse, run = f.label("refuse"), f.label("run")
-    size = f.arith("mul", f.arith("mul", "%m", "%n"), "%k")
-    columns = f.any(f.test("eq", "%csb", 1), f.test("sle", "%n", v.lanes - 1))
-    some = f.all(*(f.test("sgt", x, 0) for x in ("%m", "%n", "%k")))
+    size = f.mul(f.mul("%m", "%n"), "%k")
+    columns = f.any(f.eq("%csb", 1), f.le("%n", v.lanes - 1))
+    some = f.all(*(f.gt(x, 0) for x in ("%m", "%n", "%k")))
     short = v.tuning.gemm.batched_short_terms if v.bytes == 64 else 2 * v.tuning.gemm.batched_short_terms
-    narrow = f.all(f.test("sle", "%n", v.lanes), f.test("sle", "%k", short), f.test("sle", size, v.tuning.gemm.large))
-    few = f.all(
-        f.test("sle", "%k", v.tuning.gemm.batched_max_terms),
-        f.any(f.test("sle", size, v.tuning.gemm.batched_small), narrow),
-    )
-    wide = f.any(f.test("sgt", "%n", 1), f.test("sle", "%m", v.tuning.gemm.batched_tall_rows))
+    narrow = f.all(f.le("%n", v.lanes), f.le("%k", short), f.le(size, v.tuning.gemm.large))
+    few = f.all(f.le("%k", v.tuning.gemm.batched_max_terms), f.any(f.le(size, v.tuning.gemm.batched_small), narrow))
+    wide = f.any(f.gt("%n", 1), f.le("%m", v.tuning.gemm.batched_tall_rows))
     others = f.negate(_suits_panels(f, v, size)) if panels else "true"
     f.branch(f.all(some, few, columns, wide, others), run, refuse)
     f.place(run)
     with f.when(f.all("%add", f.op(f"fcmp une {kind} %beta, 1.0"))):
-        every = f.arith("mul", "%m", "%count")
+        every = f.mul("%m", "%count")
         f.call("void", f"@scale_{kind}", f"i64 {every}", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} %beta")
     cases = {k: f.label(f"k{k}") for k in range(1, v.tuning.gemm.batched_max_terms + 1)}
     f.do(f"switch i64 %k, label %{refuse} [{' '.join(f'i64 {k}, label %{x}' for k, x in cases.items())}]")
@@ -171,7 +163,7 @@ def _small(v: Vector, panels: bool) -> str:
     return f.end("i1", "false")
 
 
-def _in_turn(v: Vector, dtype: str) -> str:
+def _one_by_one(v: Vector, dtype: str) -> str:
     """All products, by one thread."""
     f, kind = Function("void", f"stack_{v.kind}", PARAMS, internal=True), v.kind
     alpha, beta = ("%alpha", "%beta")
@@ -179,15 +171,15 @@ def _in_turn(v: Vector, dtype: str) -> str:
         alpha, beta = (f.op(f"fptrunc double {x} to float") for x in (alpha, beta))
     bits = "i64" if kind == "double" else "i32"
     add = f.compare("ne", bits, f.op(f"bitcast {kind} {beta} to {bits}"), 0)  # -0 multiplies
-    steps = ("%sa", "%sb", f.arith("mul", "%m", "%ldc"))
+    steps = ("%sa", "%sb", f.mul("%m", "%ldc"))
     small, done, each = f.label("small"), f.label("done"), f.label("each")
     with f.loop("%count", step=v.tuning.gemm.batched_poll_products) as t:
         at = {x: f"ptr {element(f, kind, f'%{x}', t.index, step)}" for x, step in zip("abc", steps, strict=True)}
-        some = f.min(f.arith("sub", "%count", t.index), v.tuning.gemm.batched_poll_products)
+        some = f.min(f.sub("%count", t.index), v.tuning.gemm.batched_poll_products)
         given = (*passed((*SIZES, *STRIDED)), f"{kind} {alpha}", f"{kind} {beta}", f"i1 {add}", *passed(BATCH_PARAMS))
         f.branch(f.call("i1", f"@small_{kind}", *(_moved(x, at, some) for x in given)), small, each)
         f.place(small)
-        with f.when(f.test("eq", some, v.tuning.gemm.batched_poll_products)):
+        with f.when(f.eq(some, v.tuning.gemm.batched_poll_products)):
             poll(f)
     f.jump(done)
     f.place(done)
@@ -210,41 +202,41 @@ def _part(v: Vector) -> str:
     """A part of a job: some products."""
     f = Function("void", f"some_{v.kind}", ["ptr job", "i64 part"], internal=True)
     given = JOB.given(f)
-    first, most = f.arith("mul", "%part", given["most"]), given["most"]
-    given["c"] = element(f, v.kind, given["c"], first, f.arith("mul", given["m"], given["ldc"]))
+    first, most = f.mul("%part", given["most"]), given["most"]
+    given["c"] = element(f, v.kind, given["c"], first, f.mul(given["m"], given["ldc"]))
     given |= {x: element(f, v.kind, given[x], first, given[step]) for x, step in (("a", "sa"), ("b", "sb"))}
-    given["count"] = f.min(f.arith("sub", given["count"], first), most)
+    given["count"] = f.min(f.sub(given["count"], first), most)
     f.call("void", f"@stack_{v.kind}", *operands(PARAMS, given))
     return f.end()
 
 
 def _gemms(v: Vector, dtype: str) -> str:
     f = Function("void", f"gemms_{dtype}", PARAMS)
-    single, scratch = f.test("eq", "%m", 1), f.choose(readable(f), "null", "%scratch", "ptr")
+    single, scratch = f.eq("%m", 1), f.choose(readable(f), "null", "%scratch", "ptr")
     no_scratch = f.is_null(scratch)
     values = named(PARAMS) | {"scratch": scratch}
     given = operands(PARAMS, values)
     rows = f.choose(single, "%sa", "%rsa")
-    below = f.any(single, f.test("eq", "%sa", f.arith("mul", "%m", "%rsa")))
-    apart = f.all(f.test("eq", "%csa", 1), f.test("sge", rows, "%k"), no_scratch)
-    with f.when(f.all(f.test("eq", "%sb", 0), below, apart, f.test("sgt", "%count", 0))):
-        one = values | {"m": f.arith("mul", "%m", "%count"), "rsa": rows}
+    below = f.any(single, f.eq("%sa", f.mul("%m", "%rsa")))
+    distant = f.all(f.eq("%csa", 1), f.ge(rows, "%k"), no_scratch)
+    with f.when(f.all(f.eq("%sb", 0), below, distant, f.gt("%count", 0))):
+        one = values | {"m": f.mul("%m", "%count"), "rsa": rows}
         f.call("void", f"@gemm_{dtype}", *operands(PARAMS[: -len(BATCH_PARAMS)], one))
         f.ret()
-    pool, ask, alone = f.load("ptr", "%rt", layouts.RT["threads"]), f.label("ask"), f.label("alone")
-    size = f.arith("mul", f.arith("mul", "%m", "%n"), "%k")
-    may, work = f.label("may"), duration(f, v, f.arith("mul", size, "%count"))
-    f.branch(f.all(f.test("sle", size, v.tuning.gemm.large), no_scratch, f.test("sgt", "%count", 1)), may, alone)
+    pool, pooled, alone = f.load("ptr", "%rt", layouts.RT["threads"]), f.label("ask"), f.label("alone")
+    size = f.mul(f.mul("%m", "%n"), "%k")
+    may, work = f.label("may"), duration(f, v, f.mul(size, "%count"))
+    f.branch(f.all(f.le(size, v.tuning.gemm.large), no_scratch, f.gt("%count", 1)), may, alone)
     f.place(may)
-    if_worth(f, v.tuning, pool, work, v.tuning.gemm.parallel_min_ns, ask, alone)
+    if_worth(f, v.tuning, pool, work, v.tuning.gemm.parallel_min_ns, pooled, alone)
     f.place(alone)
     f.call("void", f"@stack_{v.kind}", *given)
     f.ret()
-    f.place(ask)
-    threads = f.arith("add", f.load("i64", pool, layouts.TH_WANTED), 1)
-    parts = f.min("%count", f.arith("mul", threads, v.tuning.gemm.tasks_per_thread))
-    most = f.arith("sdiv", f.arith("sub", f.arith("add", "%count", parts), 1), parts)
+    f.place(pooled)
+    threads = f.add(f.load("i64", pool, layouts.TH_WANTED), 1)
+    parts = f.min("%count", f.mul(threads, v.tuning.gemm.tasks_per_thread))
+    most = f.sdiv(f.sub(f.add("%count", parts), 1), parts)
     job = JOB.made(f, values | {"most": most})
-    number = f.arith("sdiv", f.arith("sub", f.arith("add", "%count", most), 1), most)
+    number = f.sdiv(f.sub(f.add("%count", most), 1), most)
     share(f, pool, f"some_{v.kind}", job, number)
     return f.end()

@@ -1,39 +1,9 @@
 """Matrix products: which kernel a product takes; the modules `gemm_float64` and `gemm_float32`.
 
-    C[m, n] = alpha A[m, k] B[k, n] + beta C     any strides of A and B, C in rows of ldc >= n; beta = 0 never reads C
-
-A beta other than 0 or 1 is applied to C first, or by panels as they add to it: as in separate steps, -0 multiplies too.
-Contract: the arguments in `abi.layouts.HELPERS`.  The first row that holds:
-
-    k <= 16, not large, rows of B         tiles that keep them in registers (`gemm.batched`, also of many products)
-    contiguous or less than a vector;
-    tall, of a vector of columns and
-    4 terms (8 without AVX-512) at most;
-    of 4,096 multiplications and more,
-    not if the panels below suit it
-    m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled
-    k <= 4, n >= 8, the same              the same, for any m
-    m, n <= 8, k contiguous in A and B    tiles of dot products
-    m or n = 1 and not large, the same    the same
-    m or n = 1                            the BLAS's product of a matrix and a vector (gemv)
-    B is A transposed, C not added to:    half of the sums (`gemm.syrk`): by our panels, where they do not go to a BLAS
-    from 24 rows and 12 terms on, or 96   with more threads, or some rows at a time, each as far as the diagonal
-    alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
-    m = 2 or 3, B in rows of 512 bytes    B as it stands, some rows of it at a time (`gemm.few_rows`)
-    and more, and the BLAS has no more
-    than 2 threads or would wake none
-    m, k > 8, two vectors of columns      our panels, with nothing packed (`unpacked` in `gemm.macro_kernel`)
-    and more, rows of B contiguous,
-    all in the caches
-    m > 3 and the BLAS has no more        our panels, on machines for which they are compiled (`gemm.macro_kernel`)
-    threads than we, or 2, or the
-    product is not large
-    else                                  the BLAS, with its transposition flags; an operand without a unit stride is
-                                          packed into `scratch` first
-    the BLAS with several threads, less   by the BLAS in pieces for which it wakes no thread: where other processes
-    than `blas_wake_multiplications`      run, a thread that must be waited for costs a thousand times the product
-    no BLAS, its integers too short,      blocks of the first kind of tiles; the plain triple loop where they don't fit
-    or no scratch
+Contract  C[m, n] = alpha A[m, k] B[k, n] + beta C, any strides of A and B, C in rows of ldc >= n; beta = 0 never reads
+          C; the arguments stand in `abi.layouts.HELPERS`.
+When      `_gemm` has the table of conditions.
+Why       small, thin and symmetric products have kernels of their own; large ones go to panels or to the BLAS.
 """
 
 from __future__ import annotations
@@ -64,9 +34,9 @@ from tensordsl.codegen.target.tuning import Tuning
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 MAX_TILE_TERMS = 8  # the largest m, k (or n) of the tiles
 BLAS_BLOCK_ELEMENTS = 768  # rows or columns of which pieces of a long product are multiples
-INT_MAX = (1 << 31) - 1
+INT_MAX = (1 << 31) - 1  # of a BLAS with integers of 32 bits
 SAFE_ALPHA = (2.0**-24, 2.0**24)  # a BLAS may apply alpha to an operand, which beyond could overflow or vanish
-ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112
+ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112  # CBLAS's flags
 
 SIZE_VALUES = ("%m", "%n", "%k")
 SIZED_OPERANDS = tuple(f"i64 {x}" for x in SIZE_VALUES)
@@ -119,10 +89,10 @@ def _scale(v: Vector) -> str:
     """C = beta C; a beta of 0 does not read C, one of -0 multiplies."""
     kind = v.kind
     f = Asm("void", f"scale_{kind}", ("i64 m", "i64 n", "ptr c", "i64 ldc", f"{kind} beta"), internal=True)
-    beta, whole = v.splat(f, "%beta"), f.compare("eq", "i64", "%n", "%ldc")
-    whole = f.all(whole, f.compare("sle", "i64", f.op("mul i64 %m, %n"), v.tuning.gemm.poll_elements))
-    m = f.op(f"select i1 {whole}, i64 1, i64 %m")
-    n = f.op(f"select i1 {whole}, i64 {f.op('mul i64 %m, %n')}, i64 %n")
+    beta, whole = v.splat(f, "%beta"), f.eq("%n", "%ldc")
+    whole = f.all(whole, f.le(f.mul("%m", "%n"), v.tuning.gemm.poll_elements))
+    m = f.choose(whole, 1, "%m")
+    n = f.choose(whole, f.mul("%m", "%n"), "%n")
 
     def rows(value: Callable[[str, str], str]) -> None:
         with f.loop(m) as i:
@@ -172,8 +142,8 @@ def _blocked(t: Tuning, kind: str) -> str:
     with f.loop("%k", step=t.gemm.fallback_terms) as p, f.loop("%n", step=t.gemm.fallback_columns) as j:
         sizes = []
         for total, start, most in (("%n", j.index, t.gemm.fallback_columns), ("%k", p.index, t.gemm.fallback_terms)):
-            left = f.op(f"sub i64 {total}, {start}")
-            sizes.append(f.op(f"select i1 {f.compare('slt', 'i64', left, most)}, i64 {left}, i64 {most}"))
+            left = f.sub(total, start)
+            sizes.append(f.choose(f.lt(left, most), left, most))
         a = element(f, kind, "%a", p.index, "%csa")
         b = f.gep(element(f, kind, "%b", p.index, "%rsb"), j.index, kind)
         c = f.gep("%c", j.index, kind)
@@ -187,9 +157,9 @@ def _blocked(t: Tuning, kind: str) -> str:
 
 def _blas_operand(f: Asm, kind: str, base: str, rows: str, columns: str, rs: str, cs: str, scratch: str) -> list[str]:
     """(address, leading dimension, flag), the operand packed into scratch if the BLAS cannot read it."""
-    plain, ld, turned, turned_ld = layout(f, rows, columns, rs, cs)
-    either, packing, go = f.any(plain, turned), f.label("pack"), f.label("ready")
-    stride = f.op(f"select i1 {plain}, i64 {ld}, i64 {turned_ld}")
+    plain, ld, transposed, transposed_ld = layout(f, rows, columns, rs, cs)
+    either, packing, go = f.any(plain, transposed), f.label("pack"), f.label("ready")
+    stride = f.choose(plain, ld, transposed_ld)
     flag = f.op(f"select i1 {plain}, i32 {NO_TRANS}, i32 {TRANS}")
     before = f.block
     f.branch(either, go, packing)
@@ -205,22 +175,20 @@ def _blas_operand(f: Asm, kind: str, base: str, rows: str, columns: str, rs: str
 
 
 def _piece(f: Asm, t: Tuning, length: str, some: str, able: str) -> str:
-    """How much of a length one call of the BLAS does: `some`, if it can be parted and would wake threads in vain."""
+    """How much of a length one call of the BLAS does: `some`, if it can be cut and would wake threads in vain."""
     threads = f.load("i64", "%rt", abi.RT["blas_threads"])
-    size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
-    parted = f.all(f.compare("sgt", "i64", threads, 1), f.compare("slt", "i64", size, t.gemm.blas_wake_min), able)
-    return f.op(f"select i1 {parted}, i64 {some}, i64 {length}")
+    size = f.mul(f.mul("%m", "%n"), "%k")
+    parted = f.all(f.gt(threads, 1), f.lt(size, t.gemm.blas_wake_min), able)
+    return f.choose(parted, some, length)
 
 
 def _at_most(f: Asm, piece: str, length: str, index: str) -> str:
-    return f.op(f"call i64 @llvm.smin.i64(i64 {piece}, i64 {f.op(f'sub i64 {length}, {index}')})")
+    return f.op(f"call i64 @llvm.smin.i64(i64 {piece}, i64 {f.sub(length, index)})")
 
 
-def _whole_blocks(f: Asm, length: str) -> str:
+def _complete_blocks(f: Asm, length: str) -> str:
     """A multiple of the blocks of all BLASes, at least one."""
-    return f.op(
-        f"call i64 @llvm.smax.i64(i64 {f.op(f'and i64 {length}, {-BLAS_BLOCK_ELEMENTS}')}, i64 {BLAS_BLOCK_ELEMENTS})"
-    )
+    return f.op(f"call i64 @llvm.smax.i64(i64 {f.and_(length, -BLAS_BLOCK_ELEMENTS)}, i64 {BLAS_BLOCK_ELEMENTS})")
 
 
 def _gemv(t: Tuning, kind: str, dtype: str) -> str:
@@ -230,8 +198,8 @@ def _gemv(t: Tuning, kind: str, dtype: str) -> str:
     f = Asm("i1", f"gemv_{kind}", params, internal=True)
     refuse, able, run = f.label("refuse"), f.label("able"), f.label("run")
     gemv, size = f.load("ptr", "%rt", abi.RT[f"gemv_{dtype}"]), f.load("i64", "%rt", abi.RT["blas_int"])
-    exists = f.all(f.not_null(gemv), f.compare("ne", "i64", size, 0))
-    row, column = f.compare("eq", "i64", "%m", 1), f.compare("eq", "i64", "%n", 1)
+    exists = f.all(f.not_null(gemv), f.ne(size, 0))
+    row, column = f.eq("%m", 1), f.eq("%n", 1)
     f.branch(f.all(exists, f.any(row, column)), able, refuse)
     f.place(able)
 
@@ -242,35 +210,30 @@ def _gemv(t: Tuning, kind: str, dtype: str) -> str:
     matrix, vector = either("ptr", "%a", "%b"), either("ptr", "%b", "%a")
     rs, cs = either("i64", "%rsa", "%csb"), either("i64", "%csa", "%rsb")
     step, out = either("i64", "%rsb", "%csa"), either("i64", "%ldc", "1")
-    plain, ld, turned, turned_ld = layout(f, count, "%k", rs, cs)
-    lead = f.op(f"select i1 {plain}, i64 {ld}, i64 {turned_ld}")
+    plain, ld, transposed, transposed_ld = layout(f, count, "%k", rs, cs)
+    lead = f.choose(plain, ld, transposed_ld)
     total = count
     for x in ("%k", lead, step, out):  # all are positive: their union bounds each
-        total = f.op(f"or i64 {total}, {x}")
-    fits = f.any(f.compare("eq", "i64", size, 8), f.compare("ule", "i64", total, INT_MAX))
-    possible = f.all(f.any(plain, turned), f.compare("sge", "i64", step, 1), fits)
+        total = f.or_(total, x)
+    fits = f.any(f.eq(size, 8), f.compare("ule", "i64", total, INT_MAX))
+    possible = f.all(f.any(plain, transposed), f.ge(step, 1), fits)
     f.branch(possible, run, refuse)
     f.place(run)
     _clear(f, kind, "%add")
     flag = f.op(f"select i1 {plain}, i32 {NO_TRANS}, i32 {TRANS}")
-    rows, columns = (f.op(f"select i1 {plain}, i64 {x}, i64 {y}") for x, y in ((count, "%k"), ("%k", count)))
-    some = f.op(f"call i64 @llvm.smax.i64(i64 {f.op(f'sdiv i64 {t.gemm.blas_alone_vector_max}, {columns}')}, i64 1)")
-    most = f.op(
-        f"call i64 @llvm.smax.i64(i64 {f.op(f'sdiv i64 {t.gemm.blas_poll_vector_elements}, {columns}')}, i64 1)"
-    )
+    rows, columns = (f.choose(plain, x, y) for x, y in ((count, "%k"), ("%k", count)))
+    some = f.op(f"call i64 @llvm.smax.i64(i64 {f.sdiv(t.gemm.blas_alone_vector_max, columns)}, i64 1)")
+    most = f.op(f"call i64 @llvm.smax.i64(i64 {f.sdiv(t.gemm.blas_poll_vector_elements, columns)}, i64 1)")
     piece = f.op(f"call i64 @llvm.smin.i64(i64 {_piece(f, t, rows, some, 'true')}, i64 {most})")
     with f.loop(rows, step=piece) as i:
         here = _at_most(f, piece, rows, i.index)
-        along_x, along_y = (
-            f.op(f"select i1 {plain}, i64 {x}, i64 {y}")
-            for x, y in (("0", f.op(f"mul i64 {i.index}, {step}")), (f.op(f"mul i64 {i.index}, {out}"), "0"))
-        )
+        along_x, along_y = (f.choose(plain, x, y) for x, y in (("0", f.mul(i.index, step)), (f.mul(i.index, out), "0")))
         f.call(
             "void", gemv, f"i32 {ROW_MAJOR}", f"i32 {flag}", f"i64 {here}", f"i64 {columns}", f"{kind} %alpha",
             f"ptr {element(f, kind, matrix, i.index, lead)}", f"i64 {lead}", f"ptr {f.gep(vector, along_x, kind)}",
             f"i64 {step}", f"{kind} 1.0", f"ptr {f.gep('%c', along_y, kind)}", f"i64 {out}",
         )  # fmt: skip
-        with f.when(f.compare("eq", "i64", here, most)):
+        with f.when(f.eq(here, most)):
             poll(f)
     f.ret("i1", "true")
     f.place(refuse)
@@ -289,7 +252,7 @@ def _blas(t: Tuning, kind: str, dtype: str) -> str:
     f = Asm("i1", f"blas_here_{kind}", params, internal=True)
     gemm, size = f.load("ptr", "%rt", abi.RT[f"cblas_{dtype}"]), f.load("i64", "%rt", abi.RT["blas_int"])
     refuse, able = f.label("refuse"), f.label("able")
-    f.branch(f.compare("eq", "i64", size, 0), refuse, able)
+    f.branch(f.eq(size, 0), refuse, able)
     f.place(able)
     layouts = (layout(f, "%m", "%k", "%rsa", "%csa"), layout(f, "%k", "%n", "%rsb", "%csb"))
     direct = f.all(*(f.any(x[0], x[2]) for x in layouts))
@@ -298,30 +261,30 @@ def _blas(t: Tuning, kind: str, dtype: str) -> str:
     f.branch(packs, possible, refuse)
     f.place(possible)
     a, lda, ta = _blas_operand(f, kind, "%a", "%m", "%k", "%rsa", "%csa", "%scratch")
-    second = f.gep("%scratch", f.op("mul i64 %m, %k"), kind)
+    second = f.gep("%scratch", f.mul("%m", "%k"), kind)
     b, ldb, tb = _blas_operand(f, kind, "%b", "%k", "%n", "%rsb", "%csb", second)
-    single = f.compare("sle", "i64", "%m", 1)
-    ldc = f.op(f"select i1 {single}, i64 %n, i64 %ldc")
+    single = f.le("%m", 1)
+    ldc = f.choose(single, "%n", "%ldc")
     total = "%m"
     for x in ("%n", "%k", lda, ldb, ldc):  # all are positive: their union bounds each
-        total = f.op(f"or i64 {total}, {x}")
-    fits = f.any(f.compare("eq", "i64", size, 8), f.compare("ule", "i64", total, INT_MAX))
+        total = f.or_(total, x)
+    fits = f.any(f.eq(size, 8), f.compare("ule", "i64", total, INT_MAX))
     run = f.label("run")
     f.branch(fits, run, refuse)
     f.place(run)
-    some = f.op(f"sdiv i64 {t.gemm.blas_alone_max}, {f.op('mul i64 %m, %n')}")
-    piece = _piece(f, t, "%k", some, f.compare("sge", "i64", some, t.gemm.blas_min_piece_terms))
+    some = f.sdiv(t.gemm.blas_alone_max, f.mul("%m", "%n"))
+    piece = _piece(f, t, "%k", some, f.ge(some, t.gemm.blas_min_piece_terms))
     threads = f.op(f"call i64 @llvm.smax.i64(i64 {f.load('i64', '%rt', abi.RT['blas_threads'])}, i64 1)")
-    most = f.op(f"sdiv i64 {f.op(f'mul i64 {threads}, {t.gemm.blas_poll}')}, %k")
-    high = _whole_blocks(f, f.op(f"sdiv i64 {most}, %n"))
-    wide = _whole_blocks(f, f.op(f"sdiv i64 {most}, {high}"))
+    most = f.sdiv(f.mul(threads, t.gemm.blas_poll), "%k")
+    high = _complete_blocks(f, f.sdiv(most, "%n"))
+    wide = _complete_blocks(f, f.sdiv(most, high))
     with f.loop("%m", step=high) as i, f.loop("%n", step=wide) as j, f.loop("%k", step=piece) as p:
         m, n = _at_most(f, high, "%m", i.index), _at_most(f, wide, "%n", j.index)
-        adds = f.op(f"or i1 %add, {f.compare('sgt', 'i64', p.index, 0)}")
+        adds = f.op(f"or i1 %add, {f.gt(p.index, 0)}")
         places = []
         for at, flag, lead, row, column in ((a, ta, lda, i.index, p.index), (b, tb, ldb, p.index, j.index)):
             is_plain = f.compare("eq", "i32", flag, NO_TRANS)
-            steps = [f.op(f"select i1 {is_plain}, i64 {x}, i64 {y}") for x, y in ((lead, "1"), ("1", lead))]
+            steps = [f.choose(is_plain, x, y) for x, y in ((lead, "1"), ("1", lead))]
             places.append(element(f, kind, element(f, kind, at, row, steps[0]), column, steps[1]))
         f.call(
             "void", gemm, f"i32 {ROW_MAJOR}", f"i32 {ta}", f"i32 {tb}", f"i64 {m}", f"i64 {n}",
@@ -337,14 +300,46 @@ def _blas(t: Tuning, kind: str, dtype: str) -> str:
 
 
 def _gemm(v: Vector, dtype: str, panels: bool) -> str:
-    """The entry: empty products, thin ones, the BLAS, the fallbacks."""
+    """The entry.  A beta other than 0 or 1 is applied to C first, or by panels as they add to it: as in separate steps,
+    -0 multiplies too.  The first row that holds:
+
+    k <= 16, not large, rows of B         tiles that keep them in registers (`gemm.batched`, also of many products)
+    contiguous or less than a vector;
+    tall, of a vector of columns and
+    4 terms (8 without AVX-512) at most;
+    of 4,096 multiplications and more,
+    not if the panels below suit it
+    m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled
+    k <= 4, n >= 8, the same              the same, for any m
+    m, n <= 8, k contiguous in A and B    tiles of dot products
+    m or n = 1 and not large, the same    the same
+    m or n = 1                            the BLAS's product of a matrix and a vector (gemv)
+    B is A transposed, C not added to:    half of the sums (`gemm.syrk`): by our panels, where they do not go to a BLAS
+    from 24 rows and 12 terms on, or 96   with more threads, or some rows at a time, each as far as the diagonal
+    alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
+    m = 2 or 3, B in rows of 512 bytes    B as it stands, some rows of it at a time (`gemm.few_rows`)
+    and more, and the BLAS has no more
+    than 2 threads or would wake none
+    m, k > 8, two vectors of columns      our panels, with nothing packed (`unpacked` in `gemm.macro_kernel`)
+    and more, rows of B contiguous,
+    all in the caches
+    m > 3 and the BLAS has no more        our panels, on machines for which they are compiled (`gemm.macro_kernel`)
+    threads than we, or 2, or the
+    product is not large
+    else                                  the BLAS, with its transposition flags; an operand without a unit stride is
+                                          packed into `scratch` first
+    the BLAS with several threads, less   by the BLAS in pieces for which it wakes no thread: where other processes
+    than `blas_wake_multiplications`      run, a thread that must be waited for costs a thousand times the product
+    no BLAS, its integers too short,      blocks of the first kind of tiles; the plain triple loop where they don't fit
+    or no scratch
+    """
     f, kind = Asm("void", f"gemm_{dtype}", PARAMS), v.kind
-    empty = f.any(f.compare("sle", "i64", "%m", 0), f.compare("sle", "i64", "%n", 0))
+    empty = f.any(f.le("%m", 0), f.le("%n", 0))
     with f.when(empty):
         f.ret()
     alpha, beta = _factors(f, kind)
     operands = passed((*SIZES, *STRIDED))
-    with f.when(f.compare("sle", "i64", "%k", 0)):  # a sum of nothing, times alpha
+    with f.when(f.le("%k", 0)):  # a sum of nothing, times alpha
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
         f.call("void", f"@triple_loop_{kind}", *operands, f"{kind} {alpha}")
         f.ret()
@@ -354,13 +349,10 @@ def _gemm(v: Vector, dtype: str, panels: bool) -> str:
         with f.when(f.call("i1", f"@small_{kind}", *known)):
             f.ret()
     if panels:
-        _near(f, v, alpha, beta, add)
-    scratch = f.op(f"select i1 {readable(f)}, ptr null, ptr %scratch")
+        _unpacked(f, v, alpha, beta, add)
+    scratch = f.choose(readable(f), "null", "%scratch", "ptr")
     # Panels scale C as they add to it; what is larger than all tiles may go there.
-    scales, large = (
-        f.op(f"fcmp une {kind} {beta}, 1.0"),
-        f.all(*(f.compare("sgt", "i64", x, MAX_TILE_TERMS) for x in SIZE_VALUES)),
-    )
+    scales, large = (f.op(f"fcmp une {kind} {beta}, 1.0"), f.all(*(f.gt(x, MAX_TILE_TERMS) for x in SIZE_VALUES)))
     scales = f.all(add, scales)
     late = f.all(scales, large if panels else "false")
     _scale_when(f, kind, f.op(f"xor i1 {scales}, {late}"), beta)
@@ -384,7 +376,7 @@ def _gemm(v: Vector, dtype: str, panels: bool) -> str:
     if panels:
         if v.tuning.allows("few_row_gemm"):
             _few(f, v.tuning, kind, alpha, add)
-        with f.when(f.compare("sgt", "i64", "%m", v.tuning.gemm.few_rows)):
+        with f.when(f.gt("%m", v.tuning.gemm.few_rows)):
             beta_of_panels = f.op(f"select i1 {late}, {kind} {beta}, {kind} 1.0")
             _by_panels(f, v.tuning, kind, (*given, f"{kind} {beta_of_panels}", "ptr null"), gram)
     _scale_when(f, kind, late, beta)
@@ -402,7 +394,7 @@ def _gemm_then(t: Tuning, kind: str, dtype: str, panels: bool) -> str:
     given = Job(TILE).given(f)
     if panels:
         alpha, beta = _factors(f, kind)
-        large = f.all(*(f.compare("sgt", "i64", x, MAX_TILE_TERMS) for x in SIZE_VALUES))
+        large = f.all(*(f.gt(x, MAX_TILE_TERMS) for x in SIZE_VALUES))
         with f.when(f.all(large, f.negate(_is_extreme(f, kind, alpha)))):
             add = f.negate(_is_zero(f, kind, beta))
             scales = f"{kind} {alpha}", f"i1 {add}", f"{kind} {beta}"
@@ -432,18 +424,18 @@ def _scale_when(f: Asm, kind: str, condition: str, beta: str) -> None:
 
 def _by_panels(f: Asm, t: Tuning, kind: str, given: Sequence[str], gram: str = "false", half: bool = False) -> None:
     """Return if panels are no slower than the BLAS.  `half`: of a `gram` only what is not above the diagonal."""
-    run, large, many, ask, done = (f.label(x) for x in ("run", "large", "many", "ask", "blas"))
-    size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
-    f.branch(f.compare("sle", "i64", size, t.gemm.large), run, large)
+    run, large, many, pooled, done = (f.label(x) for x in ("run", "large", "many", "ask", "blas"))
+    size = f.mul(f.mul("%m", "%n"), "%k")
+    f.branch(f.le(size, t.gemm.large), run, large)
     f.place(large)
     threads = f.load("i64", "%rt", abi.RT["blas_threads"])
-    f.branch(f.compare("sle", "i64", threads, t.gemm.blas_max_threads), run, many)
+    f.branch(f.le(threads, t.gemm.blas_max_threads), run, many)
     f.place(many)
     pool = f.load("ptr", "%rt", abi.RT["threads"])
-    f.branch(f.not_null(pool), ask, done)
-    f.place(ask)
-    ours = f.op(f"add i64 {f.load('i64', pool, abi.TH_WANTED)}, 1")
-    f.branch(f.compare("sle", "i64", threads, ours), run, done)
+    f.branch(f.not_null(pool), pooled, done)
+    f.place(pooled)
+    ours = f.add(f.load("i64", pool, abi.TH_WANTED), 1)
+    f.branch(f.le(threads, ours), run, done)
     f.place(run)
     f.call("void", f"@shared_{kind}", *given, f"i1 {int(half)}", "i64 0", "i64 0")
     with f.when(gram):
@@ -452,24 +444,24 @@ def _by_panels(f: Asm, t: Tuning, kind: str, given: Sequence[str], gram: str = "
     f.place(done)
 
 
-def _near(f: Asm, v: Vector, alpha: str, beta: str, add: str) -> None:
+def _unpacked(f: Asm, v: Vector, alpha: str, beta: str, add: str) -> None:
     """Return if it is done by panels for which nothing is packed, as most products in the caches are."""
     kind, unusual = v.kind, f.any(is_gram(f, add), _is_extreme(f, v.kind, alpha))
-    with f.when(f.all(f.compare("sge", "i64", "%n", 2 * v.lanes), f.negate(unusual))):
+    with f.when(f.all(f.ge("%n", 2 * v.lanes), f.negate(unusual))):
         operands = passed((*SIZES, *STRIDED))
         given = "ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}", f"{kind} {beta}"
-        with f.when(f.call("i1", f"@near_{kind}", *given)):
+        with f.when(f.call("i1", f"@unpacked_{kind}", *given)):
             f.ret()
 
 
 def _few(f: Asm, t: Tuning, kind: str, alpha: str, add: str) -> None:
     """Return if B is read as it stands, for two or three rows, unless many threads would share it."""
-    few = f.any(*(f.compare("eq", "i64", "%m", rows) for rows in ROWS))
-    size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
-    alone = f.compare("sle", "i64", f.load("i64", "%rt", abi.RT["blas_threads"]), t.gemm.blas_max_threads)
-    alone = f.any(alone, f.compare("slt", "i64", size, t.gemm.blas_wake_min))
-    long = f.compare("sge", "i64", "%n", t.gemm.few_rows_min_bytes // (8 if kind == "double" else 4))
-    with f.when(f.all(few, long, f.compare("eq", "i64", "%csb", 1), alone)):
+    few = f.any(*(f.eq("%m", rows) for rows in ROWS))
+    size = f.mul(f.mul("%m", "%n"), "%k")
+    alone = f.le(f.load("i64", "%rt", abi.RT["blas_threads"]), t.gemm.blas_max_threads)
+    alone = f.any(alone, f.lt(size, t.gemm.blas_wake_min))
+    long = f.ge("%n", t.gemm.few_rows_min_bytes // (8 if kind == "double" else 4))
+    with f.when(f.all(few, long, f.eq("%csb", 1), alone)):
         _clear(f, kind, add)
         given = *SIZED_OPERANDS, "ptr %a", "i64 %rsa", "i64 %csa", "ptr %b", "i64 %rsb", "ptr %c", "i64 %ldc"
         f.call("void", f"@few_{kind}", *given, f"{kind} {alpha}")
@@ -485,39 +477,35 @@ def _clear(f: Asm, kind: str, add: str) -> None:
 def _thin(f: Asm, t: Tuning, kind: str, alpha: str, add: str) -> None:
     """Return if a tile fits."""
     how = (f"{kind} {alpha}", f"i1 {add}")
-    few = f.compare("sle", "i64", "%m", MAX_TILE_TERMS)
-    adjacent = f.any(f.compare("eq", "i64", "%csb", 1), f.compare("eq", "i64", "%n", 1))
-    flat = f.all(
-        f.compare("sle", "i64", "%k", t.gemm.any_rows_max_terms), f.compare("sge", "i64", "%n", MAX_TILE_TERMS)
-    )
-    rows = f.all(f.any(few, flat), f.compare("sle", "i64", "%k", MAX_TILE_TERMS), adjacent)
+    few = f.le("%m", MAX_TILE_TERMS)
+    adjacent = f.any(f.eq("%csb", 1), f.eq("%n", 1))
+    flat = f.all(f.le("%k", t.gemm.any_rows_max_terms), f.ge("%n", MAX_TILE_TERMS))
+    rows = f.all(f.any(few, flat), f.le("%k", MAX_TILE_TERMS), adjacent)
     common = ("i64 %m", "i64 %n", "i64 %k", "ptr %a", "i64 %rsa")
     with f.when(rows):
         with f.loop("%n", step=t.gemm.poll_elements) as j:
-            some, b, c = (
-                _at_most(f, str(t.gemm.poll_elements), "%n", j.index),
-                f.gep("%b", j.index, kind),
-                f.gep("%c", j.index, kind),
-            )
+            some = _at_most(f, str(t.gemm.poll_elements), "%n", j.index)
+            b = f.gep("%b", j.index, kind)
+            c = f.gep("%c", j.index, kind)
             rest = ("i64 %csa", f"ptr {b}", "i64 %rsb", f"ptr {c}", "i64 %ldc")
             f.call("void", f"@rows_{kind}", "i64 %m", f"i64 {some}", *common[2:], *rest, *how)
-            with f.when(f.compare("eq", "i64", some, t.gemm.poll_elements)):
+            with f.when(f.eq(some, t.gemm.poll_elements)):
                 poll(f)
         f.ret()
-    units = f.all(f.compare("eq", "i64", "%csa", 1), f.compare("eq", "i64", "%rsb", 1))
-    small = f.all(few, f.compare("sle", "i64", "%n", MAX_TILE_TERMS))
-    vector = f.any(f.compare("eq", "i64", "%m", 1), f.compare("eq", "i64", "%n", 1))
-    size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
-    vector = f.all(vector, f.compare("sle", "i64", size, t.gemm.large))
+    units = f.all(f.eq("%csa", 1), f.eq("%rsb", 1))
+    small = f.all(few, f.le("%n", MAX_TILE_TERMS))
+    vector = f.any(f.eq("%m", 1), f.eq("%n", 1))
+    size = f.mul(f.mul("%m", "%n"), "%k")
+    vector = f.all(vector, f.le(size, t.gemm.large))
     for condition, name in ((vector, f"@vector_dots_{kind}"), (small, f"@dots_{kind}")):
         with f.when(f.all(units, condition)), f.loop("%k", step=t.gemm.poll_terms) as p:
-            some, adds = _at_most(f, str(t.gemm.poll_terms), "%k", p.index), f.compare("sgt", "i64", p.index, 0)
+            some, adds = _at_most(f, str(t.gemm.poll_terms), "%k", p.index), f.gt(p.index, 0)
             places = f"ptr {f.gep('%a', p.index, kind)}", "i64 %rsa", f"ptr {f.gep('%b', p.index, kind)}", "i64 %csb"
             result = "ptr %c", "i64 %ldc", how[0], f"i1 {f.any(add, adds)}"
             f.call("void", name, "i64 %m", "i64 %n", f"i64 {some}", *places, *result)
-            with f.when(f.compare("eq", "i64", some, t.gemm.poll_terms)):
+            with f.when(f.eq(some, t.gemm.poll_terms)):
                 poll(f)
-            last = f.compare("sge", "i64", f.op(f"add i64 {p.index}, {some}"), "%k")
+            last = f.ge(f.add(p.index, some), "%k")
             with f.when(last):
                 f.ret()
 
@@ -533,9 +521,9 @@ def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, add: str, 
         f.ret()
 
     _clear(f, kind, add)
-    with f.when(f.compare("eq", "i64", "%csb", 1)):
+    with f.when(f.eq("%csb", 1)):
         run(operands)
-    with f.when(f.all(f.compare("eq", "i64", "%csa", 1), f.compare("eq", "i64", "%rsb", 1))):
+    with f.when(f.all(f.eq("%csa", 1), f.eq("%rsb", 1))):
         rest = ("ptr %b", "i64 %csb", "ptr %c", "i64 %ldc", f"{kind} {alpha}", "i1 true")
         f.call("void", f"@dots_{kind}", *operands[:5], *rest)
         f.ret()

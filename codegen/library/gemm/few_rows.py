@@ -11,7 +11,7 @@ from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, element, over_ve
 from tensordsl.codegen.library.signals import poll_each
 from tensordsl.codegen.llvm.function import Function
 
-ROWS = (2, 3)
+ROWS = (2, 3)  # of C
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
 
 
@@ -52,10 +52,10 @@ def _tile(v: Vector, rows: int) -> str:
 def _driver(v: Vector) -> str:
     kind, terms, block = v.kind, _terms(v), v.tuning.gemm.few_rows_block_bytes // v.align
     f = Function("void", f"few_{kind}", (*SIZES, *STRIDED, f"{kind} alpha"), internal=True)
-    whole = f.arith("and", "%k", -terms)
-    rest = f.arith("sub", "%k", whole)
+    whole = f.and_("%k", -terms)
+    rest = f.sub("%k", whole)
     with f.loop("%n", step=block) as j:
-        n = f.min(f.arith("sub", "%n", j.index), block)
+        n = f.min(f.sub("%n", j.index), block)
         c = f.gep("%c", j.index, kind)
 
         def operands(p: str) -> tuple[str, ...]:
@@ -64,9 +64,9 @@ def _driver(v: Vector) -> str:
             return (*given, f"{kind} %alpha")
 
         for m in ROWS:
-            with f.when(f.test("eq", "%m", m)), f.loop(whole, step=terms) as p:
+            with f.when(f.eq("%m", m)), f.loop(whole, step=terms) as p:
                 f.call("void", f"@few_{kind}_{m}", f"i64 {n}", *operands(p.index))
                 poll_each(f, p.index, 64, terms)
-        with f.when(f.test("sgt", rest, 0)):
+        with f.when(f.gt(rest, 0)):
             f.call("void", f"@rows_{kind}", "i64 %m", f"i64 {n}", f"i64 {rest}", *operands(whole), "i1 true")
     return f.end()

@@ -2,9 +2,7 @@
 
 Contract  `shared_<type>`: (beta C +) alpha A B, any strides of A and B; then an epilogue on each finished block of C.
 When      the machine has 32 registers of 64 bytes (`panels`), and no BLAS is better (`gemm.dispatch`).
-Why       outermost first: columns that share packed panels, blocks of k, blocks of rows, panels (each stays in the
-          first-level cache), tiles.  Tasks are products of their own that pack what they need; an element of C is the
-          same sum in the same order in any task.
+Why       each operand is packed for the cache level that it is read from; tasks are products, with the same sums.
 Ref       BLIS's five loops: F. Van Zee and R. van de Geijn, BLIS, 2015.
 """
 
@@ -46,7 +44,7 @@ def share_texts(v: Vector) -> list[str]:
         _strips(v),
         _product(v),
         *narrow_texts(v),
-        _near(v),
+        _unpacked_product(v),
         _by_panels(v),
         _part(v),
         _shared(v),
@@ -55,7 +53,7 @@ def share_texts(v: Vector) -> list[str]:
 
 def _quotient(c: Function, x: str, y: str | int) -> str:
     """x / y, rounded up."""
-    return c.arith("sdiv", c.arith("sub", c.arith("add", x, y), 1), y)
+    return c.sdiv(c.sub(c.add(x, y), 1), y)
 
 
 def _count(c: Function, v: Vector, columns: str) -> str:
@@ -65,39 +63,39 @@ def _count(c: Function, v: Vector, columns: str) -> str:
 
 def _columns(c: Function, v: Vector, columns: str, panel: str) -> tuple[str, str, str, str]:
     """(first column, vectors, columns, lanes of the last vector) of a panel: the last 4 vectors are two panels of 2."""
-    vectors, last = _quotient(c, columns, v.lanes), c.arith("sub", _count(c, v, columns), 1)
-    single = c.test("eq", c.arith("srem", vectors, TILE_VECTORS), 1)
-    two = c.all(single, c.test("sge", c.arith("add", panel, 1), last), c.test("sgt", last, 0))
-    back = c.as_i64(c.all(two, c.test("eq", panel, last)))
-    start = c.arith("sub", c.arith("mul", panel, TILE_VECTORS), back)
-    wide = c.choose(two, 2, c.min(c.arith("sub", vectors, start), TILE_VECTORS))
-    first = c.arith("mul", start, v.lanes)
-    some = c.min(c.arith("sub", columns, first), c.arith("mul", wide, v.lanes))
-    return first, wide, some, c.arith("sub", some, c.arith("mul", c.arith("sub", wide, 1), v.lanes))
+    vectors, last = _quotient(c, columns, v.lanes), c.sub(_count(c, v, columns), 1)
+    single = c.eq(c.srem(vectors, TILE_VECTORS), 1)
+    two = c.all(single, c.ge(c.add(panel, 1), last), c.gt(last, 0))
+    back = c.as_i64(c.all(two, c.eq(panel, last)))
+    start = c.sub(c.mul(panel, TILE_VECTORS), back)
+    wide = c.choose(two, 2, c.min(c.sub(vectors, start), TILE_VECTORS))
+    first = c.mul(start, v.lanes)
+    some = c.min(c.sub(columns, first), c.mul(wide, v.lanes))
+    return first, wide, some, c.sub(some, c.mul(c.sub(wide, 1), v.lanes))
 
 
 def _unpacked(c: Function, v: Vector, vectors: str, panel: str) -> tuple[str, str, str]:
     """(first column, vectors, lanes of the last vector) where nothing is packed: the last 4 vectors are one panel."""
-    left = c.arith("sub", vectors, c.arith("mul", panel, TILE_VECTORS))
-    wide = c.choose(c.test("sle", left, LAST_TILE_VECTORS), left, TILE_VECTORS)
-    first = c.arith("mul", panel, TILE_VECTORS * v.lanes)
-    before = c.arith("mul", c.arith("sub", wide, 1), v.lanes)
-    return first, wide, c.min(c.arith("sub", c.arith("sub", "%n", first), before), v.lanes)
+    left = c.sub(vectors, c.mul(panel, TILE_VECTORS))
+    wide = c.choose(c.le(left, LAST_TILE_VECTORS), left, TILE_VECTORS)
+    first = c.mul(panel, TILE_VECTORS * v.lanes)
+    before = c.mul(c.sub(wide, 1), v.lanes)
+    return first, wide, c.min(c.sub(c.sub("%n", first), before), v.lanes)
 
 
 def _strip_columns(c: Function, v: Vector) -> str:
     """Columns of C from which packing A pays."""
     g = v.tuning.gemm
-    return c.choose(c.test("eq", "%csa", 1), g.strip_min_columns, g.strip_min_columns_strided)
+    return c.choose(c.eq("%csa", 1), g.strip_min_columns, g.strip_min_columns_strided)
 
 
 def _strips(v: Vector) -> str:
     """A block of the pool with packed rows of A for a product of n columns; null: they are read where they are."""
     params = ["ptr rt", "i64 m", "i64 n", "i64 k", "ptr a", "i64 rsa", "i64 csa"]
     c = Function("ptr", f"strips_{v.kind}", params, internal=True)
-    with c.when(c.test("slt", "%n", _strip_columns(c, v))):
+    with c.when(c.lt("%n", _strip_columns(c, v))):
         c.ret("ptr", "null")
-    bytes_ = c.arith("mul", c.arith("mul", "%m", "%k"), v.align)
+    bytes_ = c.mul(c.mul("%m", "%k"), v.align)
     block = c.call("ptr", "@take_block", "ptr %rt", f"i64 {bytes_}")
     with c.when(c.not_null(block)):
         to = c.gep(block, layouts.BLOCK_HEAD)
@@ -118,16 +116,13 @@ def _product(v: Vector) -> str:
         c.loop("%k", step=v.tuning.gemm.block_terms) as pc,
         c.loop("%m", step=v.tuning.gemm.block_rows) as ic,
     ):
-        columns = c.min(c.arith("sub", "%n", jc.index), most)
-        k = c.min(c.arith("sub", "%k", pc.index), v.tuning.gemm.block_terms)
-        m = c.min(c.arith("sub", "%m", ic.index), v.tuning.gemm.block_rows)
+        columns = c.min(c.sub("%n", jc.index), most)
+        k = c.min(c.sub("%k", pc.index), v.tuning.gemm.block_terms)
+        m = c.min(c.sub("%m", ic.index), v.tuning.gemm.block_rows)
         a = element(c, v.kind, element(c, v.kind, "%a", pc.index, "%csa"), ic.index, "%rsa")
         b = element(c, v.kind, element(c, v.kind, "%b", pc.index, "%rsb"), jc.index, "%csb")
         below = element(c, v.kind, c.gep("%c", jc.index, v.kind), ic.index, "%ldc")
-        later, last = (
-            c.test("sgt", pc.index, 0),
-            c.test("sge", c.arith("add", pc.index, v.tuning.gemm.block_terms), "%k"),
-        )
+        later, last = (c.gt(pc.index, 0), c.ge(c.add(pc.index, v.tuning.gemm.block_terms), "%k"))
         adds = c.op(f"or i1 %add, {later}"), c.choose(later, "1.0", "%beta", v.kind)
         sizes = f"i64 {m}", "i64 %n", f"i64 {k}"
         strips = c.call("ptr", f"@strips_{v.kind}", "ptr %rt", *sizes, f"ptr {a}", "i64 %rsa", "i64 %csa")
@@ -136,11 +131,11 @@ def _product(v: Vector) -> str:
         _panels(c, v, (m, columns, k), (ic.index, jc.index), rows, b, panels, (packs, strided), adds)
         with c.when(c.not_null(strips)):
             c.call("void", "@give_block", "ptr %rt", f"ptr {strips}")
-        end = c.arith("add", ic.index, m)
-        is_whole = c.any(c.test("eq", end, "%m"), c.test("eq", c.arith("srem", end, together), 0))
+        end = c.add(ic.index, m)
+        is_whole = c.any(c.eq(end, "%m"), c.eq(c.srem(end, together), 0))
         with c.when(c.all(last, is_whole)):
-            first = c.arith("mul", c.arith("sdiv", ic.index, together), together)
-            run_epilogue(c, (first, jc.index), (c.arith("sub", end, first), columns))
+            first = c.mul(c.sdiv(ic.index, together), together)
+            run_epilogue(c, (first, jc.index), (c.sub(end, first), columns))
         poll(c)
     with c.when(packs):
         drop(c)
@@ -150,14 +145,14 @@ def _product(v: Vector) -> str:
 
 def _rows_together(c: Function, v: Vector, columns: str) -> str:
     """How many rows of C what follows is run on at a time."""
-    blocks = c.arith("sdiv", v.tuning.gemm.epilogue_bytes // (v.tuning.gemm.block_rows * v.align), columns)
-    return c.arith("mul", c.max(blocks, 1), v.tuning.gemm.block_rows)
+    blocks = c.sdiv(v.tuning.gemm.epilogue_bytes // (v.tuning.gemm.block_rows * v.align), columns)
+    return c.mul(c.max(blocks, 1), v.tuning.gemm.block_rows)
 
 
 def run_epilogue(c: Function, first: tuple[str | int, str | int], sizes: tuple[str, str]) -> None:
     """What follows the product, on a block of C that is complete."""
     with c.when(c.not_null("%then")):
-        row, column = (c.arith("add", f"%{x}", at) for x, at in zip(("row", "column"), first, strict=True))
+        row, column = (c.add(f"%{x}", at) for x, at in zip(("row", "column"), first, strict=True))
         run = c.load("ptr", "%rt", layouts.RT["run_tile"])
         c.call("void", run, "ptr %rt", "ptr %then", *(f"i64 {x}" for x in (row, column, *sizes)))
 
@@ -170,12 +165,12 @@ def _panels(
     (m, columns, k), (a, below), (packs, strided) = sizes, rows, packing
     with c.loop(_count(c, v, columns)) as loop:
         first, wide, some, live = _columns(c, v, columns, loop.index)
-        start = _diagonal(c, c.arith("add", at[1], first))
-        above = c.max(c.arith("sub", start, at[0]), 0)
-        with c.when(c.test("slt", above, m)):
-            width = c.arith("mul", wide, v.lanes)
+        start = _diagonal(c, c.add(at[1], first))
+        above = c.max(c.sub(start, at[0]), 0)
+        with c.when(c.lt(above, m)):
+            width = c.mul(wide, v.lanes)
             source, panel = element(c, v.kind, b, first, "%csb"), element(c, v.kind, panels, first, k)
-            with c.when(c.all(packs, c.test("sge", start, at[0]))):
+            with c.when(c.all(packs, c.ge(start, at[0]))):
                 c.call(
                     "void", f"@pack_panel_{v.kind}", f"ptr {panel}", f"i64 {width}", f"ptr {source}", f"i64 {k}",
                     "i64 %rsb", "i64 %csb", f"i64 {some}",
@@ -184,7 +179,7 @@ def _panels(
             here = element(c, v.kind, a, above, c.choose(strided, "%rsa", k))
             result = c.gep(element(c, v.kind, below, above, "%ldc"), first, v.kind)
             c.call(
-                "void", f"@block_{v.kind}", f"i64 {c.arith('sub', m, above)}", f"i64 {wide}", f"i64 {k}",
+                "void", f"@block_{v.kind}", f"i64 {c.sub(m, above)}", f"i64 {wide}", f"i64 {k}",
                 f"ptr {here}", "i64 %rsa", "i64 %csa", f"ptr {used}", f"i64 {step}", f"ptr {result}", "i64 %ldc",
                 f"i64 {live}", f"{v.kind} %alpha", f"i1 {adds[0]}", f"{v.kind} {adds[1]}", f"i1 {strided}",
             )  # fmt: skip
@@ -192,35 +187,31 @@ def _panels(
 
 def _diagonal(c: Function, column: str) -> str:
     """The first row, of whole tiles, that a column of C is needed in."""
-    below = c.arith("add", c.arith("sub", column, "%row"), "%column")
-    return c.choose("%half", c.max(c.arith("and", below, -TILE_ROWS[0]), 0), 0)
+    below = c.add(c.sub(column, "%row"), "%column")
+    return c.choose("%half", c.max(c.and_(below, -TILE_ROWS[0]), 0), 0)
 
 
 def _columns_together(c: Function, v: Vector) -> str:
     """How many columns of B are packed at a time: whole panels, about as many each time."""
     width = TILE_VECTORS * v.lanes
-    panels = c.arith(
-        "sdiv", v.tuning.gemm.packed_bytes // (v.align * width), c.max(c.min("%k", v.tuning.gemm.block_terms), 1)
-    )
+    panels = c.sdiv(v.tuning.gemm.packed_bytes // (v.align * width), c.max(c.min("%k", v.tuning.gemm.block_terms), 1))
     count = _quotient(c, "%n", width)
     parts = _quotient(c, count, c.max(panels, 1))
-    return c.arith("mul", _quotient(c, count, parts), width)
+    return c.mul(_quotient(c, count, parts), width)
 
 
 def _panel_block(c: Function, v: Vector, most: str) -> tuple[str, str]:
     """(whether panels of B are packed, the block of the pool for them).  The function ends where there is no memory."""
-    bytes_of_b = c.arith("mul", c.arith("mul", "%k", "%n"), v.align)
-    pays = c.all(
-        c.test("sge", "%m", v.tuning.gemm.pack_min_rows), c.test("sgt", bytes_of_b, v.tuning.gemm.pack_min_bytes)
-    )
-    packs = c.any(c.test("ne", "%csb", 1), pays)
+    bytes_of_b = c.mul(c.mul("%k", "%n"), v.align)
+    pays = c.all(c.ge("%m", v.tuning.gemm.pack_min_rows), c.gt(bytes_of_b, v.tuning.gemm.pack_min_bytes))
+    packs = c.any(c.ne("%csb", 1), pays)
     take, go = c.label("take"), c.label("go")
     before = c.block
     c.branch(packs, take, go)
     c.place(take)
-    width = c.arith("and", c.arith("add", c.min("%n", most), v.lanes - 1), -v.lanes)
-    count = c.arith("mul", width, c.min("%k", v.tuning.gemm.block_terms))
-    taken = c.call("ptr", "@take_block", "ptr %rt", f"i64 {c.arith('mul', count, v.align)}")
+    width = c.and_(c.add(c.min("%n", most), v.lanes - 1), -v.lanes)
+    count = c.mul(width, c.min("%k", v.tuning.gemm.block_terms))
+    taken = c.call("ptr", "@take_block", "ptr %rt", f"i64 {c.mul(count, v.align)}")
     with c.when(c.is_null(taken)):
         c.ret("i1", "false")
     end = c.block
@@ -228,35 +219,27 @@ def _panel_block(c: Function, v: Vector, most: str) -> tuple[str, str]:
     return packs, c.op(f"phi ptr [ null, %{before} ], [ {taken}, %{end} ]")
 
 
-def near_params(v: Vector) -> list[str]:
+def unpacked_params(v: Vector) -> list[str]:
     return ["ptr rt", *OPERANDS, f"{v.kind} alpha", "i1 add", f"{v.kind} beta"]
 
 
-def _near(v: Vector) -> str:
+def _unpacked_product(v: Vector) -> str:
     """i1: has it done the product, of two vectors of columns and more?  Sums are those of `product`."""
-    c = Function("i1", f"near_{v.kind}", near_params(v), internal=True)
-    size = c.arith("mul", c.arith("mul", "%m", "%n"), "%k")
-    bytes_of_b = c.arith("mul", c.arith("mul", "%k", "%n"), v.align)
-    unpacked = c.any(
-        c.test("slt", "%m", v.tuning.gemm.pack_min_rows), c.test("sle", bytes_of_b, v.tuning.gemm.pack_min_bytes)
-    )
-    strided = c.test("slt", "%n", _strip_columns(c, v))
-    several = c.all(
-        c.test("sgt", "%m", v.tuning.gemm.unpacked_min_rows), c.test("sgt", "%k", v.tuning.gemm.unpacked_min_rows)
-    )
-    rest = c.arith("and", "%n", v.lanes - 1)  # columns that may be a product of their own
-    full = c.any(
-        c.test("eq", rest, 0), c.test("sgt", rest, v.lanes // 2), c.test("slt", "%k", v.tuning.gemm.thin_min_terms)
-    )
-    little = c.test("slt", duration(c, v, size), v.tuning.gemm.parallel_min_ns)
+    c = Function("i1", f"unpacked_{v.kind}", unpacked_params(v), internal=True)
+    size = c.mul(c.mul("%m", "%n"), "%k")
+    bytes_of_b = c.mul(c.mul("%k", "%n"), v.align)
+    unpacked = c.any(c.lt("%m", v.tuning.gemm.pack_min_rows), c.le(bytes_of_b, v.tuning.gemm.pack_min_bytes))
+    strided = c.lt("%n", _strip_columns(c, v))
+    several = c.all(c.gt("%m", v.tuning.gemm.unpacked_min_rows), c.gt("%k", v.tuning.gemm.unpacked_min_rows))
+    rest = c.and_("%n", v.lanes - 1)  # columns that may be a product of their own
+    full = c.any(c.eq(rest, 0), c.gt(rest, v.lanes // 2), c.lt("%k", v.tuning.gemm.thin_min_terms))
+    little = c.lt(duration(c, v, size), v.tuning.gemm.parallel_min_ns)
     alone = c.any(c.is_null(c.load("ptr", "%rt", layouts.RT["threads"])), little)
-    small = c.all(
-        c.test("sle", size, v.tuning.gemm.unpacked_max), c.test("sle", "%k", v.tuning.gemm.block_terms), alone
-    )
-    with c.when(c.negate(c.all(c.test("eq", "%csb", 1), several, full, small, unpacked, strided))):
+    small = c.all(c.le(size, v.tuning.gemm.unpacked_max), c.le("%k", v.tuning.gemm.block_terms), alone)
+    with c.when(c.negate(c.all(c.eq("%csb", 1), several, full, small, unpacked, strided))):
         c.ret("i1", "false")
     vectors = _quotient(c, "%n", v.lanes)
-    with c.loop(c.max(c.arith("sdiv", c.arith("add", vectors, 1), TILE_VECTORS), 1)) as loop:
+    with c.loop(c.max(c.sdiv(c.add(vectors, 1), TILE_VECTORS), 1)) as loop:
         first, wide, live = _unpacked(c, v, vectors, loop.index)
         b, result = (c.gep(x, first, v.kind) for x in ("%b", "%c"))
         c.call(
@@ -289,14 +272,14 @@ def _part(v: Vector) -> str:
     c = Function("void", f"part_{v.kind}", ["ptr job", "i64 part"], internal=True)
     given = _job(v).given(c)
     across, rows, width = (given[name] for name in ("across", "rows", "columns"))
-    above = c.arith("mul", c.arith("sdiv", "%part", across), rows)
-    left = c.arith("mul", c.arith("srem", "%part", across), width)
+    above = c.mul(c.sdiv("%part", across), rows)
+    left = c.mul(c.srem("%part", across), width)
     given["a"] = element(c, v.kind, given["a"], above, given["rsa"])
     given["b"] = element(c, v.kind, given["b"], left, given["csb"])
     given["c"] = c.gep(element(c, v.kind, given["c"], above, given["ldc"]), left, v.kind)
-    given |= {x: c.arith("add", given[x], at) for x, at in (("row", above), ("column", left))}
-    given["m"] = c.min(c.arith("sub", given["m"], above), rows)
-    given["n"] = c.min(c.arith("sub", given["n"], left), width)
+    given |= {x: c.add(given[x], at) for x, at in (("row", above), ("column", left))}
+    given["m"] = c.min(c.sub(given["m"], above), rows)
+    given["n"] = c.min(c.sub(given["n"], left), width)
     c.call("void", f"@by_panels_{v.kind}", *operands((*_params(v), *_NARROW), given))
     return c.end()
 
@@ -305,28 +288,26 @@ def _shared(v: Vector) -> str:
     """Parts are whole panels of some or of all rows."""
     c = Function("void", f"shared_{v.kind}", _params(v), internal=True)
     pool = c.load("ptr", "%rt", layouts.RT["threads"])
-    work = duration(c, v, c.arith("mul", c.arith("mul", "%m", "%n"), "%k"))
+    work = duration(c, v, c.mul(c.mul("%m", "%n"), "%k"))
     shared, alone = c.label("share"), c.label("alone")
-    narrow = c.all(c.test("sle", "%n", widest(v)), c.op("xor i1 %half, true"))
+    narrow = c.all(c.le("%n", widest(v)), c.op("xor i1 %half, true"))
     if_worth(c, v.tuning, pool, work, v.tuning.gemm.parallel_min_ns, shared, alone)
     c.place(alone)
     c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)), f"i1 {narrow}", "i64 %m")
     c.ret()
     c.place(shared)
-    threads = c.arith("add", c.load("i64", pool, layouts.TH_WANTED), 1)
-    each = c.max(
-        c.min(c.arith("udiv", work, c.arith("mul", threads, v.tuning.gemm.task_ns)), v.tuning.gemm.tasks_per_thread), 1
-    )
-    wanted, vectors = c.arith("mul", threads, each), _quotient(c, "%n", v.lanes)
-    by_rows = c.all(c.test("ne", "%csa", 1), c.test("sge", c.arith("sdiv", "%m", v.tuning.gemm.task_min_rows), wanted))
+    threads = c.add(c.load("i64", pool, layouts.TH_WANTED), 1)
+    each = c.max(c.min(c.udiv(work, c.mul(threads, v.tuning.gemm.task_ns)), v.tuning.gemm.tasks_per_thread), 1)
+    wanted, vectors = c.mul(threads, each), _quotient(c, "%n", v.lanes)
+    by_rows = c.all(c.ne("%csa", 1), c.ge(c.sdiv("%m", v.tuning.gemm.task_min_rows), wanted))
     across = c.choose(by_rows, 1, c.min(_quotient(c, vectors, v.tuning.gemm.task_vectors), wanted))
-    columns = c.arith("mul", _quotient(c, vectors, across), v.lanes)
+    columns = c.mul(_quotient(c, vectors, across), v.lanes)
     across = _quotient(c, "%n", columns)
-    down = c.max(_quotient(c, wanted, across), c.min(c.arith("sdiv", "%m", v.tuning.gemm.task_high_rows), 2))
-    rows = c.arith("mul", _quotient(c, _quotient(c, "%m", down), TILE_ROWS[0]), TILE_ROWS[0])
+    down = c.max(_quotient(c, wanted, across), c.min(c.sdiv("%m", v.tuning.gemm.task_high_rows), 2))
+    rows = c.mul(_quotient(c, _quotient(c, "%m", down), TILE_ROWS[0]), TILE_ROWS[0])
     rows = c.max(rows, v.tuning.gemm.task_min_rows)
     sizes = {"narrow": narrow, "height": "%m", "rows": rows, "columns": columns, "across": across}
     job = _job(v).made(c, named(_params(v)) | sizes)
-    parts = c.arith("mul", across, _quotient(c, "%m", rows))
+    parts = c.mul(across, _quotient(c, "%m", rows))
     share(c, pool, f"part_{v.kind}", job, parts)
     return c.end()

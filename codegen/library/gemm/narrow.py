@@ -1,10 +1,8 @@
 """Thin products: few columns, of which panels would leave most lanes empty.
 
 Contract  `narrow_<type>`: (beta C +) alpha A B for n up to `widest`; false: not handled.
-    k contiguous in A       tiles of dot products, the columns of B copied one behind the other
-    rows contiguous in A    C' = B' A' into a block of the pool, transposed into C: lanes along the rows of C
-When      also for the few columns behind whole vectors of a wider product.  Which columns these are does not depend on
-          the number of rows, so tasks with all columns have the sums of the whole.
+When      k is contiguous in A: dot products with packed columns of B; rows are: C' = B' A', transposed into C.
+Why       lanes run along k, or along the rows of C; columns behind complete vectors of a wider product go so too.
 """
 
 from __future__ import annotations
@@ -28,8 +26,8 @@ def widest(v: Vector) -> int:
 
 def narrow_texts(v: Vector) -> list[str]:
     """`narrow_<type>` and `plain_<type>`, which need `product_<type>` and `dots_<type>`."""
-    parts = [_columns_of_b(v), _by_dots(v), _add_turned(v), _turned(v)]
-    return [*parts, _plain(v), _parted(v), _narrow(v)]
+    parts = [_columns_of_b(v), _by_dots(v), _add_transposed(v), _transposed(v)]
+    return [*parts, _plain(v), _cut(v), _narrow(v)]
 
 
 def narrow_params(v: Vector) -> list[str]:
@@ -65,13 +63,13 @@ def _leave_room(f: Function, block: str) -> None:
 def _by_dots(v: Vector) -> str:
     """i1: whether there was memory for the columns of B; if not, nothing is done."""
     f, kind = Function("i1", f"long_dots_{v.kind}", narrow_params(v), internal=True), v.kind
-    size = f.arith("mul", f.arith("mul", "%n", f.min("%k", v.tuning.gemm.thin_block_terms)), v.align)
+    size = f.mul(f.mul("%n", f.min("%k", v.tuning.gemm.thin_block_terms)), v.align)
     block, columns = _room(f, size)
     with f.loop("%k", step=v.tuning.gemm.thin_block_terms) as p:
-        k = f.min(f.arith("sub", "%k", p.index), v.tuning.gemm.thin_block_terms)
+        k = f.min(f.sub("%k", p.index), v.tuning.gemm.thin_block_terms)
         a, b = f.gep("%a", p.index, kind), element(f, kind, "%b", p.index, "%rsb")
         f.call("void", f"@columns_{kind}", f"ptr {columns}", "i64 %n", f"i64 {k}", f"ptr {b}", "i64 %rsb", "i64 %csb")
-        add = f.op(f"or i1 %add, {f.test('sgt', p.index, 0)}")
+        add = f.op(f"or i1 %add, {f.gt(p.index, 0)}")
         f.call(
             "void", f"@dots_{kind}", "i64 %m", "i64 %n", f"i64 {k}", f"ptr {a}", "i64 %rsa", f"ptr {columns}",
             f"i64 {k}", "ptr %c", "i64 %ldc", f"{kind} %alpha", f"i1 {add}",
@@ -81,7 +79,7 @@ def _by_dots(v: Vector) -> str:
     return f.end("i1", "true")
 
 
-def _add_turned(v: Vector) -> str:
+def _add_transposed(v: Vector) -> str:
     """C (if add) + T', where T has rows of `width` elements."""
     params = ("i64 m", "i64 n", "ptr t", "i64 width", "ptr c", "i64 ldc", "i1 add")
     f = Function("void", f"add_turned_{v.kind}", params, internal=True)
@@ -101,14 +99,14 @@ def _add_turned(v: Vector) -> str:
     return f.text
 
 
-def _turned(v: Vector) -> str:
+def _transposed(v: Vector) -> str:
     """i1: whether there was memory; if not, nothing is done."""
     f, kind = Function("i1", f"turned_{v.kind}", narrow_params(v), internal=True), v.kind
     width = f.min("%m", v.tuning.gemm.thin_rows)
-    size = f.arith("mul", f.arith("mul", "%n", width), v.align)
+    size = f.mul(f.mul("%n", width), v.align)
     block, t = _room(f, size)
     with f.loop("%m", step=v.tuning.gemm.thin_rows) as i:
-        m = f.min(f.arith("sub", "%m", i.index), v.tuning.gemm.thin_rows)
+        m = f.min(f.sub("%m", i.index), v.tuning.gemm.thin_rows)
         a, c = f.gep("%a", i.index, kind), element(f, kind, "%c", i.index, "%ldc")
         done = f.call(
             "i1", f"@product_{kind}", "ptr %rt", "i64 %n", f"i64 {m}", "i64 %k", "ptr %b", "i64 %csb", "i64 %rsb",
@@ -138,23 +136,23 @@ def _or_plain(f: Function, v: Vector, done: str, given: Sequence[str]) -> None:
         f.call("void", f"@plain_{v.kind}", *given)
 
 
-def _parted(v: Vector) -> str:
+def _cut(v: Vector) -> str:
     """Whole vectors of columns, and the rest of them, of some rows of A while these are in the cache."""
-    f, kind = Function("void", f"parted_{v.kind}", narrow_params(v), internal=True), v.kind
-    rest = f.arith("and", "%n", v.lanes - 1)
-    main, rows = f.arith("sub", "%n", rest), f.arith("sdiv", v.tuning.gemm.thin_rows_bytes // v.align, "%k")
-    rows = f.max(f.arith("and", rows, -v.tuning.gemm.thin_min_rows), v.tuning.gemm.thin_min_rows)
+    f, kind = Function("void", f"cut_{v.kind}", narrow_params(v), internal=True), v.kind
+    rest = f.and_("%n", v.lanes - 1)
+    main, rows = f.sub("%n", rest), f.sdiv(v.tuning.gemm.thin_rows_bytes // v.align, "%k")
+    rows = f.max(f.and_(rows, -v.tuning.gemm.thin_min_rows), v.tuning.gemm.thin_min_rows)
     with f.loop("%m", step=rows) as i:
         at_a, at_c = (element(f, kind, f"%{x}", i.index, f"%{s}") for x, s in (("a", "rsa"), ("c", "ldc")))
-        values = named(narrow_params(v)) | {"m": f.min(f.arith("sub", "%m", i.index), rows), "a": at_a, "c": at_c}
+        values = named(narrow_params(v)) | {"m": f.min(f.sub("%m", i.index), rows), "a": at_a, "c": at_c}
         given = operands(narrow_params(v), values | {"n": main})
         product = f.call("i1", f"@product_{kind}", *given, f"{kind} 1.0", "ptr null", "i64 0", "i64 0")
         _or_plain(f, v, product, given)
         places = {"b": element(f, kind, "%b", main, "%csb"), "c": f.gep(at_c, main, kind)}
         given = operands(narrow_params(v), values | {"n": rest} | places)
-        with f.when(f.test("eq", "%csa", 1)):
+        with f.when(f.eq("%csa", 1)):
             _or_plain(f, v, f.call("i1", f"@long_dots_{kind}", *given), given)
-        with f.when(f.test("ne", "%csa", 1)):
+        with f.when(f.ne("%csa", 1)):
             _or_plain(f, v, f.call("i1", f"@turned_{kind}", *given), given)
     return f.end()
 
@@ -168,14 +166,14 @@ def _narrow(v: Vector) -> str:
         return f.end("i1", "false")
 
     def pays(*lengths: tuple[int, int]) -> str:
-        return f.any(*(f.all(f.test("sle", "%n", n), f.test("sge", "%k", k)) for n, k in lengths))
+        return f.any(*(f.all(f.le("%n", n), f.ge("%k", k)) for n, k in lengths))
 
     def begin() -> None:
         with f.when(f.all("%add", f.op(f"fcmp une {v.kind} %beta, 1.0"))):
             f.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{v.kind} %beta")
 
-    half, most, by_terms = v.lanes // 2, v.lanes * 3 // 4, f.test("eq", "%csa", 1)
-    by_rows, fills = f.test("eq", "%rsa", 1), f.test("sgt", "%height", "%n")
+    half, most, by_terms = v.lanes // 2, v.lanes * 3 // 4, f.eq("%csa", 1)
+    by_rows, fills = f.eq("%rsa", 1), f.gt("%height", "%n")
     with f.when(f.all(by_terms, pays((half, v.tuning.gemm.thin_min_terms), (most, 4 * v.tuning.gemm.thin_min_terms)))):
         begin()
         _or_plain(f, v, f.call("i1", f"@long_dots_{v.kind}", *given), given)
@@ -194,11 +192,11 @@ def _narrow(v: Vector) -> str:
         begin()
         _or_plain(f, v, f.call("i1", f"@turned_{v.kind}", *given), given)
         f.ret("i1", "true")
-    rest = f.arith("and", "%n", v.lanes - 1)
-    few = f.all(f.test("sgt", rest, 0), f.test("sle", rest, half), f.test("sgt", "%n", v.lanes))
-    few = f.all(few, f.test("sge", "%height", v.lanes))
-    with f.when(f.all(few, f.test("sge", "%k", v.tuning.gemm.thin_min_terms), f.any(by_terms, by_rows))):
+    rest = f.and_("%n", v.lanes - 1)
+    few = f.all(f.gt(rest, 0), f.le(rest, half), f.gt("%n", v.lanes))
+    few = f.all(few, f.ge("%height", v.lanes))
+    with f.when(f.all(few, f.ge("%k", v.tuning.gemm.thin_min_terms), f.any(by_terms, by_rows))):
         begin()
-        f.call("void", f"@parted_{v.kind}", *given)
+        f.call("void", f"@cut_{v.kind}", *given)
         f.ret("i1", "true")
     return f.end("i1", "false")

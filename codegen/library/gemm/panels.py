@@ -14,16 +14,10 @@ from tensordsl.codegen.library.gemm.tiles import Vector, element, over_vectors
 from tensordsl.codegen.llvm.builder import Asm
 
 TILE_ROWS = (8, 4, 2, 1)
-HALVED_ROWS = TILE_ROWS[
-    :2
-]  # of tiles whose last vector may be half as long: where registers go as two, it takes half the time
-TILE_VECTORS = (
-    3  # vectors of a tile: of 4 there are two of 2 (`gemm.macro_kernel`), which no other width would leave apart
-)
-LAST_TILE_VECTORS, LAST_TILE_ROWS = (
-    4,
-    (6, 4, 2, 1),
-)  # vectors of the last tiles of a product that packs nothing, and their rows
+# Of tiles whose last vector may be half as long: where registers go as two, it takes half the time.
+HALVED_ROWS = TILE_ROWS[:2]
+TILE_VECTORS = 3  # of 4 there are two of 2 (`gemm.macro_kernel`), which no other width would leave
+LAST_TILE_VECTORS, LAST_TILE_ROWS = 4, (6, 4, 2, 1)  # of a product that packs nothing
 
 
 def panel_texts(v: Vector) -> list[str]:
@@ -47,16 +41,16 @@ def _tile(v: Vector, rows: int, wide: int, halved: bool = False) -> str:
     size, vectors = v.align, [v] * (wide - 1) + [halves(v) if halved else v]
     masks = [""] * (wide - 1) + [vectors[-1].mask(f, "%live")]
     a = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
-    step_a, step_b = (f.op(f"mul i64 {s}, {size}") for s in ("%csa", "%rsb"))
-    shared = f.compare("eq", "i64", f.op(f"and i64 {step_b}, {v.tuning.gemm.same_set_bytes - 1}"), 0)
-    ahead = f.op(f"select i1 {shared}, i64 0, i64 {f.op(f'mul i64 {step_b}, {v.tuning.gemm.prefetch_steps}')}")
+    step_a, step_b = (f.mul(s, size) for s in ("%csa", "%rsb"))
+    shared = f.eq(f.and_(step_b, v.tuning.gemm.same_set_bytes - 1), 0)
+    ahead = f.choose(shared, 0, f.mul(step_b, v.tuning.gemm.prefetch_steps))
     state = [(u.type, "zeroinitializer") for u in vectors] * rows
     for r in range(rows):
         c = element(f, v.kind, "%c", str(r), "%ldc")
         for j in range(wide):
             _prefetch(f, v, f.gep(c, j * v.lanes * size), 1)
-    below, adjacent = element(f, v.kind, "%a", str(rows), "%rsa"), f.compare("eq", "i64", "%csa", 1)
-    along = f.op(f"select i1 {adjacent}, i64 {rows * size}, i64 0")
+    below, adjacent = element(f, v.kind, "%a", str(rows), "%rsa"), f.eq("%csa", 1)
+    along = f.choose(adjacent, rows * size, 0)
     # The next tile's rows of A are prefetched meanwhile, where they are adjacent and follow these.
     with f.loop("%k", ("i64", "0"), ("ptr", "%b"), ("ptr", below), *state) as loop:
         at, b, next_rows, *sums = loop.values
@@ -70,7 +64,7 @@ def _tile(v: Vector, rows: int, wide: int, halved: bool = False) -> str:
             ones = _splats(f, vectors, f.load(v.kind, a[r], at))
             parts = zip(vectors, ones, loaded, sums[r * wide : (r + 1) * wide], strict=True)
             made += [u.fma(f, one, x, total) for u, one, x, total in parts]
-        loop.next = [f.op(f"add i64 {at}, {step_a}"), f.gep(b, step_b), f.gep(next_rows, along), *made]
+        loop.next = [f.add(at, step_a), f.gep(b, step_b), f.gep(next_rows, along), *made]
     scales, sums = [*zip(*(_splats(f, vectors, x) for x in ("%alpha", "%beta")), strict=True)], loop.values[3:]
     for r in range(rows):
         c = element(f, v.kind, "%c", str(r), "%ldc")
@@ -117,7 +111,7 @@ def _pack_panel(v: Vector) -> str:
     Adjacent rows are copied by vectors, adjacent columns transposed in squares of vectors."""
     params = ("ptr to", "i64 width", "ptr b", "i64 k", "i64 rsb", "i64 csb", "i64 live")
     f = Asm("void", f"pack_panel_{v.kind}", params, internal=True)
-    with f.when(f.compare("eq", "i64", "%csb", 1)):
+    with f.when(f.eq("%csb", 1)):
         with f.loop("%k") as p:
             row, to = element(f, v.kind, "%b", p.index, "%rsb"), element(f, v.kind, "%to", p.index, "%width")
 
@@ -126,16 +120,16 @@ def _pack_panel(v: Vector) -> str:
 
             over_vectors(f, v, "%live", copy)
         f.ret()
-    turned = f.compare("eq", "i64", "%rsb", 1)
-    whole = f.op(f"and i64 %k, {-v.lanes}")
-    squares = f.op(f"select i1 {turned}, i64 {f.op(f'and i64 %live, {-v.lanes}')}, i64 0")
+    transposed = f.eq("%rsb", 1)
+    whole = f.and_("%k", -v.lanes)
+    squares = f.choose(transposed, f.and_("%live", -v.lanes), 0)
     with f.loop(squares, step=v.lanes) as j, f.loop(whole, step=v.lanes) as p:
         start = f.gep(element(f, v.kind, "%b", j.index, "%csb"), p.index, v.kind)
         to = f.gep(element(f, v.kind, "%to", p.index, "%width"), j.index, v.kind)
-        turn(f, v, start, "%csb", to, "%width")
-    done = f.op(f"select i1 {f.compare('sgt', 'i64', squares, 0)}, i64 {whole}, i64 0")
+        store_transposed(f, v, start, "%csb", to, "%width")
+    done = f.choose(f.gt(squares, 0), whole, 0)
     with f.loop("%live") as j:
-        first = f.op(f"select i1 {f.compare('slt', 'i64', j.index, squares)}, i64 {done}, i64 0")
+        first = f.choose(f.lt(j.index, squares), done, 0)
         column, to = element(f, v.kind, "%b", j.index, "%csb"), f.gep("%to", j.index, v.kind)
         _copy_column(f, v, first, column, "%rsb", to, "%width")
     f.ret()
@@ -146,25 +140,27 @@ def _pack_strips(v: Vector) -> str:
     """Strips of A: to[i k:] holds rows i to i + r of A as [k, r], for each r of ROWS as often as it fits."""
     f = Asm("void", f"pack_strips_{v.kind}", ("ptr to", "i64 m", "i64 k", "ptr a", "i64 rsa", "i64 csa"), internal=True)
     square = Vector(v.kind, TILE_ROWS[0], v.tuning)
-    eights, whole = f.op(f"and i64 %m, {-TILE_ROWS[0]}"), f.op(f"and i64 %k, {-TILE_ROWS[0]}")
-    adjacent, turned = f.compare("eq", "i64", "%rsa", 1), f.compare("eq", "i64", "%csa", 1)
-    copied = f.op(f"select i1 {adjacent}, i64 {eights}, i64 0")
-    along = f.op(f"select i1 {adjacent}, i64 %k, i64 0")
+    eights, whole = f.and_("%m", -TILE_ROWS[0]), f.and_("%k", -TILE_ROWS[0])
+    adjacent, transposed = f.eq("%rsa", 1), f.eq("%csa", 1)
+    copied = f.choose(adjacent, eights, 0)
+    along = f.choose(adjacent, "%k", 0)
     with f.loop(along) as p:  # a row of A' after the other, as they lie in memory
         row, first = element(f, v.kind, "%a", p.index, "%csa"), element(f, v.kind, "%to", p.index, str(TILE_ROWS[0]))
         with f.loop(copied, step=TILE_ROWS[0]) as i:
             square.store(f, square.load(f, f.gep(row, i.index, v.kind)), element(f, v.kind, first, i.index, "%k"))
-    squares = f.op(f"select i1 {f.op(f'xor i1 {adjacent}, true')}, i64 {eights}, i64 0")
-    done = f.op(f"select i1 {turned}, i64 {whole}, i64 0")
+    squares = f.choose(f.op(f"xor i1 {adjacent}, true"), eights, 0)
+    done = f.choose(transposed, whole, 0)
     with f.loop(squares, step=TILE_ROWS[0]) as i:
         a, to = element(f, v.kind, "%a", i.index, "%rsa"), element(f, v.kind, "%to", i.index, "%k")
         with f.loop(done, step=TILE_ROWS[0]) as p:
             start = f.gep(a, p.index, v.kind)
-            turn(f, square, start, "%rsa", element(f, v.kind, to, p.index, str(TILE_ROWS[0])), str(TILE_ROWS[0]))
+            store_transposed(
+                f, square, start, "%rsa", element(f, v.kind, to, p.index, str(TILE_ROWS[0])), str(TILE_ROWS[0])
+            )
         _strip(f, v, a, to, TILE_ROWS[0], done)
     for rows in TILE_ROWS[1:]:
-        with f.when(f.compare("ne", "i64", f.op(f"and i64 %m, {rows}"), 0)):
-            above = f.op(f"and i64 %m, {-2 * rows}")
+        with f.when(f.ne(f.and_("%m", rows), 0)):
+            above = f.and_("%m", -2 * rows)
             _strip(f, v, element(f, v.kind, "%a", above, "%rsa"), element(f, v.kind, "%to", above, "%k"), rows, "0")
     f.ret()
     return f.text
@@ -183,7 +179,7 @@ def _copy_column(f: Asm, v: Vector, start: str, source: str, step: str, to: str,
         f.store(v.kind, x, element(f, v.kind, to, p.index, width))
 
 
-def turn(f: Asm, v: Vector, source: str, row: str, to: str, width: str) -> None:
+def store_transposed(f: Asm, v: Vector, source: str, row: str, to: str, width: str) -> None:
     """A square of vectors with leading dimension `row` is stored transposed, with `width`: as often as lanes can be
     halved, row i is interleaved with row i + half."""
     rows = [v.load(f, element(f, v.kind, source, str(r), row)) for r in range(v.lanes)]
@@ -206,12 +202,12 @@ def _block(v: Vector) -> str:
     params = ("i64 m", "i64 wide", "i64 k", "ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
     given = (*params, "i64 live", f"{v.kind} alpha", "i1 add", f"{v.kind} beta", "i1 strided")
     f = Asm("void", f"block_{v.kind}", given, internal=True)
-    down, rsa = (f.op(f"select i1 %strided, i64 %rsa, i64 {x}") for x in ("%k", "1"))
-    columns = {rows: f.op(f"select i1 %strided, i64 %csa, i64 {rows}") for rows in {*TILE_ROWS, *LAST_TILE_ROWS}}
+    down, rsa = (f.choose("%strided", "%rsa", x) for x in ("%k", "1"))
+    columns = {rows: f.choose("%strided", "%csa", rows) for rows in {*TILE_ROWS, *LAST_TILE_ROWS}}
     cases = {(wide, halved): f.label(f"wide{wide}") for wide in range(1, TILE_VECTORS + 1) for halved in (False, True)}
     cases[LAST_TILE_VECTORS, False] = f.label(f"wide{LAST_TILE_VECTORS}")
-    few = f.op(f"zext i1 {f.compare('sle', 'i64', '%live', v.lanes // 2)} to i64")
-    which = f.op(f"add i64 {f.op('mul i64 %wide, 2')}, {few}")
+    few = f.op(f"zext i1 {f.le('%live', v.lanes // 2)} to i64")
+    which = f.add(f.mul("%wide", 2), few)
     known = {**cases, (LAST_TILE_VECTORS, True): cases[LAST_TILE_VECTORS, False]}
     targets = " ".join(f"i64 {2 * wide + halved}, label %{x}" for (wide, halved), x in known.items())
     f.do(f"switch i64 {which}, label %{cases[TILE_VECTORS, False]} [{targets}]")
@@ -220,8 +216,8 @@ def _block(v: Vector) -> str:
         f.place(label)
         start = "0"
         for rows in LAST_TILE_ROWS if wide == LAST_TILE_VECTORS else TILE_ROWS:
-            left = f.op(f"sub i64 %m, {start}")
-            end = f.op(f"sub i64 %m, {f.op(f'urem i64 {left}, {rows}')}")
+            left = f.sub("%m", start)
+            end = f.sub("%m", f.urem(left, rows))
             with f.loop(end, start=start, step=rows) as i:
                 a, c = element(f, v.kind, "%a", i.index, down), element(f, v.kind, "%c", i.index, "%ldc")
                 name = _name(v, rows, wide, halved and rows in HALVED_ROWS)

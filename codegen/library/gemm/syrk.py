@@ -1,15 +1,13 @@
 """Symmetric products (BLAS's syrk): a matrix times its own transpose, symmetric to the last bit, as NumPy's are.
 
-Contract  `gram_<type>`: C = alpha A B where B is A transposed; C is not added to.
-When      from 24 rows and 12 terms on by panels, which begin at the diagonal; by a BLAS from 96 rows on, some rows at a
-          time, each as far as the diagonal.
-Why       half of the sums are computed, and the rest is copied.  Of smaller ones only what a BLAS sums in another order
-          is copied (`mirror_rest_<type>`, `mirror_all_<type>`).
+Contract  `gram_<type>`: C = alpha A B where B is A transposed; C is not added to; `mirror_*` copy above the diagonal.
+When      from 24 rows and 12 terms on by panels from the diagonal on; by a BLAS from 96 rows on, some rows at a time.
+Why       half of the sums are computed; of smaller products only what a BLAS sums in another order is copied.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.gemm.panels import turn
+from tensordsl.codegen.library.gemm.panels import store_transposed
 from tensordsl.codegen.library.gemm.tiles import Vector, element
 from tensordsl.codegen.library.signals import poll
 from tensordsl.codegen.llvm.builder import Asm, passed
@@ -24,11 +22,11 @@ def gram_texts(t: Tuning, kind: str, dtype: str, lanes: int, params: tuple[str, 
     `mirror_rest_<type>` and `mirror_all_<type>`: what is copied where sums have been computed twice."""
     f = Asm("void", f"gram_{kind}", params, internal=True)
     given = passed(params)
-    some = f.op(f"and i64 {f.op(f'sdiv i64 %n, {t.gemm.syrk_max_blocks}')}, {-t.gemm.syrk_rows}")
+    some = f.and_(f.sdiv("%n", t.gemm.syrk_max_blocks), -t.gemm.syrk_rows)
     some = f.op(f"call i64 @llvm.smax.i64(i64 {some}, i64 {t.gemm.syrk_rows})")
     with f.loop("%n", step=some) as at:
-        rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.op(f'sub i64 %n, {at.index}')}, i64 {some})")
-        columns, below = f.op(f"add i64 {at.index}, {rows}"), element(f, kind, "%c", at.index, "%ldc")
+        rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.sub('%n', at.index)}, i64 {some})")
+        columns, below = f.add(at.index, rows), element(f, kind, "%c", at.index, "%ldc")
         mine = {"i64 %m": f"i64 {rows}", "i64 %n": f"i64 {columns}", "ptr %c": f"ptr {below}"}
         mine["ptr %a"] = f"ptr {element(f, kind, '%a', at.index, '%rsa')}"
         f.call("void", f"@gemm_{dtype}", *(mine.get(x, x) for x in given))
@@ -43,26 +41,26 @@ def is_gram(f: Asm, add: str) -> str:
 
 
 def is_large(f: Asm, t: Tuning, rows: int) -> str:
-    least = (("%n", rows), ("%k", t.gemm.syrk_min_terms), (f.op("mul i64 %n, %k"), t.gemm.syrk_min_rows_terms))
-    return f.all(*(f.compare("sge", "i64", *x) for x in least))
+    least = (("%n", rows), ("%k", t.gemm.syrk_min_terms), (f.mul("%n", "%k"), t.gemm.syrk_min_rows_terms))
+    return f.all(*(f.ge(*x) for x in least))
 
 
 def _mirror_rest(t: Tuning, kind: str, lanes: int) -> str:
     """Columns behind whole vectors, from the rows that they are."""
     f = Asm("void", f"mirror_rest_{kind}", MIRRORED, internal=True)
-    rest = f.op(f"and i64 %n, {lanes - 1}")
-    with f.when(f.all(f.compare("sge", "i64", "%k", t.gemm.thin_min_terms), f.compare("sle", "i64", rest, lanes // 2))):
-        _mirror_rows(f, kind, f.op(f"sub i64 %n, {rest}"), rest)
+    rest = f.and_("%n", lanes - 1)
+    with f.when(f.all(f.ge("%k", t.gemm.thin_min_terms), f.le(rest, lanes // 2))):
+        _mirror_rows(f, kind, f.sub("%n", rest), rest)
     f.ret()
     return f.text
 
 
 def _mirror_all(t: Tuning, kind: str) -> str:
     f = Asm("void", f"mirror_all_{kind}", MIRRORED, internal=True)
-    with f.when(f.compare("slt", "i64", "%k", t.gemm.syrk_min_terms)):  # that would take as long as the product
+    with f.when(f.lt("%k", t.gemm.syrk_min_terms)):  # that would take as long as the product
         f.ret()
     with f.loop("%n", step=SQUARE_ELEMENTS) as at:
-        rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.op(f'sub i64 %n, {at.index}')}, i64 {SQUARE_ELEMENTS})")
+        rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.sub('%n', at.index)}, i64 {SQUARE_ELEMENTS})")
         _mirror_rows(f, kind, at.index, rows)
         poll(f)
     f.ret()
@@ -78,11 +76,11 @@ def _mirror_rows(f: Asm, kind: str, first: str, rows: str) -> None:
 def _mirror(t: Tuning, kind: str) -> str:
     """to[j, i] = from[i, j] for j < columns + i; `columns` are whole squares, the leading dimension is `ld`."""
     f = Asm("void", f"mirror_{kind}", ("i64 rows", "i64 columns", "ptr from", "ptr to", "i64 ld"), internal=True)
-    whole = f.op(f"and i64 %rows, {-SQUARE_ELEMENTS}")
+    whole = f.and_("%rows", -SQUARE_ELEMENTS)
     with f.loop("%columns", step=SQUARE_ELEMENTS) as j, f.loop(whole, step=SQUARE_ELEMENTS) as i:
         source = f.gep(element(f, kind, "%from", i.index, "%ld"), j.index, kind)
         target = f.gep(element(f, kind, "%to", j.index, "%ld"), i.index, kind)
-        turn(f, Vector(kind, SQUARE_ELEMENTS, t), source, "%ld", target, "%ld")
+        store_transposed(f, Vector(kind, SQUARE_ELEMENTS, t), source, "%ld", target, "%ld")
     with f.loop("%rows", start=whole) as i, f.loop("%columns") as j:
         _across(f, kind, "%from", "%to", i.index, j.index, "%ld")
     square = f.gep("%from", "%columns", kind)

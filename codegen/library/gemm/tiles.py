@@ -33,7 +33,7 @@ def tile_texts(v: Vector) -> list[str]:
     lines = v.tuning.machine.prefers_halves
     bodies = [rows_tile(v, rows, k) for rows in TILE_ROWS for k in (*UNROLLED_TERMS, None)]
     bodies += [dot_tile(v, *shape) for shape in DOTS]
-    bodies += [dot_tile(v, *shape, turns) for shape, turns in INDEPENDENT_SUMS.items()]
+    bodies += [dot_tile(v, *shape, unroll) for shape, unroll in INDEPENDENT_SUMS.items()]
     bodies += [dot_tile(v, *shape, INDEPENDENT_SUMS[shape], True) for shape in ALIGNED_DOTS if lines]
     return [*bodies, rows_driver(v), dots_driver(v), vector_driver(v, lines)]
 
@@ -99,21 +99,21 @@ class Vector:
 
 def element(f: Asm, kind: str, base: str, i: str, stride: str) -> str:
     """The address of base[i * stride]."""
-    return f.gep(base, f.op(f"mul i64 {i}, {stride}"), kind)
+    return f.gep(base, f.mul(i, stride), kind)
 
 
 def duration(f: Asm, v: Vector, multiplications: str) -> str:
     """ns that they take, about."""
-    return f.op(f"udiv i64 {multiplications}, {256 // v.align}")
+    return f.udiv(multiplications, 256 // v.align)
 
 
 def over_vectors(f: Asm, v: Vector, count: str, body: Callable[[str, str], None]) -> None:
     """body(index, mask) for whole vectors (mask "") and then for the rest."""
-    full = f.op(f"and i64 {count}, {-v.lanes}")
+    full = f.and_(count, -v.lanes)
     with f.loop(full, step=v.lanes) as loop:
         body(loop.index, "")
-    rest = f.op(f"sub i64 {count}, {full}")
-    with f.when(f.compare("sgt", "i64", rest, 0)):
+    rest = f.sub(count, full)
+    with f.when(f.gt(rest, 0)):
         body(full, v.mask(f, rest))
 
 
@@ -124,10 +124,10 @@ def layout(f: Asm, rows: str, columns: str, rs: str, cs: str) -> tuple[str, str,
     """
     answers: list[str] = []
     for outer, inner, major, minor in ((rows, columns, rs, cs), (columns, rows, cs, rs)):
-        single = f.compare("sle", "i64", outer, 1)
-        unit = f.op(f"or i1 {f.compare('eq', 'i64', minor, 1)}, {f.compare('sle', 'i64', inner, 1)}")
-        apart = f.op(f"or i1 {f.compare('sge', 'i64', major, inner)}, {single}")
-        answers += [f.all(unit, apart), f.op(f"select i1 {single}, i64 {inner}, i64 {major}")]
+        single = f.le(outer, 1)
+        unit = f.op(f"or i1 {f.eq(minor, 1)}, {f.le(inner, 1)}")
+        strided = f.op(f"or i1 {f.ge(major, inner)}, {single}")
+        answers += [f.all(unit, strided), f.choose(single, inner, major)]
     return answers[0], answers[1], answers[2], answers[3]
 
 
@@ -199,7 +199,7 @@ def rows_driver(v: Vector) -> str:
     strided = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
     params = (*SIZES, *strided, f"{v.kind} alpha", "i1 add")
     f = Asm("void", f"rows_{v.kind}", params, internal=True)
-    fours = f.op("and i64 %m, -4")
+    fours = f.and_("%m", -4)
 
     def run(rows: int, i: str) -> None:
         a, c = element(f, v.kind, "%a", i, "%rsa"), element(f, v.kind, "%c", i, "%ldc")
@@ -229,19 +229,19 @@ def rows_driver(v: Vector) -> str:
 # Tiles of dot products
 
 
-def dot_name(v: Vector, rows: int, columns: int, turns: int = 1, lines: bool = False) -> str:
-    return f"dot_{v.kind}_{rows}_{columns}{f'_{turns}' if turns > 1 else ''}{'_lines' if lines else ''}"
+def dot_name(v: Vector, rows: int, columns: int, unroll: int = 1, lines: bool = False) -> str:
+    return f"dot_{v.kind}_{rows}_{columns}{f'_{unroll}' if unroll > 1 else ''}{'_lines' if lines else ''}"
 
 
-def dot_tile(v: Vector, rows: int, columns: int, turns: int = 1, lines: bool = False) -> str:
+def dot_tile(v: Vector, rows: int, columns: int, unroll: int = 1, lines: bool = False) -> str:
     """rows x columns elements of C (if add) + alpha A B, with k contiguous in A and B: `unroll` vectors of partial sums
     of each; lines: from the cache line on in which the first row begins, or column where there are more of these."""
     params = ("i64 k", "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc", f"{v.kind} alpha", "i1 add")
-    f = Asm("void", dot_name(v, rows, columns, turns, lines), params, internal=True)
+    f = Asm("void", dot_name(v, rows, columns, unroll, lines), params, internal=True)
     off = _behind_line(f, v, "%a" if rows >= columns else "%b") if lines else ""
     starts = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
     starts += [element(f, v.kind, "%b", str(j), "%csb") for j in range(columns)]
-    before = f.op(f"sub i64 0, {off}") if lines else ""
+    before = f.sub(0, off) if lines else ""
     places = [f.gep(x, before, v.kind) if lines else x for x in starts]
 
     def step(i: str, mask: str, sums: list[str]) -> list[str]:
@@ -250,20 +250,20 @@ def dot_tile(v: Vector, rows: int, columns: int, turns: int = 1, lines: bool = F
         return [v.fma(f, x, y, s) for (x, y), s in zip(pairs, sums, strict=True)]
 
     count = rows * columns
-    totals = _from_a_line(f, v, step, turns, count, off) if lines else _in_order(f, v, step, turns, count)
+    totals = _from_a_line(f, v, step, unroll, count, off) if lines else _in_order(f, v, step, unroll, count)
     _finish(f, v, totals, rows, columns)
     return f.text
 
 
-def _in_order(f: Asm, v: Vector, step: Step, turns: int, count: int) -> list[str]:
+def _in_order(f: Asm, v: Vector, step: Step, unroll: int, count: int) -> list[str]:
     """Vectors of sums of all terms, of which some wait for no others."""
-    full = f.op(f"and i64 %k, {-v.lanes}")
-    done, first = _in_turns(f, v, step, turns, count) if turns > 1 else ("0", ["zeroinitializer"] * count)
+    full = f.and_("%k", -v.lanes)
+    done, first = _unrolled(f, v, step, unroll, count) if unroll > 1 else ("0", ["zeroinitializer"] * count)
     with f.loop(full, *[(v.type, x) for x in first], start=done, step=v.lanes) as loop:
         loop.next = step(loop.index, "", loop.values)
-    rest = f.op(f"sub i64 %k, {full}")
+    rest = f.sub("%k", full)
     tail, done, before = f.label("tail"), f.label("sum"), f.block
-    f.branch(f.compare("sgt", "i64", rest, 0), tail, done)
+    f.branch(f.gt(rest, 0), tail, done)
     f.place(tail)
     last, end = step(full, v.mask(f, rest), loop.values), f.block
     f.place(done)
@@ -290,36 +290,36 @@ def _finish(f: Asm, v: Vector, totals: list[str], rows: int, columns: int) -> No
 
 def _behind_line(f: Asm, v: Vector, pointer: str) -> str:
     """How many elements behind the beginning of a cache line, or of a shorter vector's place, it stands."""
-    place = f.op(f"and i64 {f.op(f'ptrtoint ptr {pointer} to i64')}, {min(CACHE_LINE_BYTES, v.bytes) - 1}")
-    return f.op(f"lshr i64 {place}, {v.align.bit_length() - 1}")
+    place = f.and_(f.op(f"ptrtoint ptr {pointer} to i64"), min(CACHE_LINE_BYTES, v.bytes) - 1)
+    return f.lshr(place, v.align.bit_length() - 1)
 
 
-def _from_a_line(f: Asm, v: Vector, step: Step, turns: int, count: int, off: str) -> list[str]:
+def _from_a_line(f: Asm, v: Vector, step: Step, unroll: int, count: int, off: str) -> list[str]:
     """The same of `LONG` rows, of which %off lanes are left out at the beginning and some at the end.  The vectors of
     all are one ring: wherever in it a row begins, each lane adds up the same terms in the same order, and
     folding the ring in halves adds the same pairs, so that sums have the same bits."""
-    span, total = turns * v.lanes, f.op(f"add i64 %k, {off}")
+    span, total = unroll * v.lanes, f.add("%k", off)
 
     def inside(start: str) -> str:
-        before, below = (v.mask(f, f.op(f"sub i64 {x}, {start}")) for x in (off, total))
+        before, below = (v.mask(f, f.sub(x, start)) for x in (off, total))
         left_out = f.op(f"xor {v.mask_type} {before}, splat (i1 true)")
         return f.op(f"and {v.mask_type} {below}, {left_out}")
 
-    first = _each_turn(f, v, step, turns, count, "0", ["zeroinitializer"] * (turns * count), inside)
-    last = f.op(f"and i64 {f.op(f'sub i64 {total}, 1')}, {-span}")
+    first = _each_vector(f, v, step, unroll, count, "0", ["zeroinitializer"] * (unroll * count), inside)
+    last = f.and_(f.sub(total, 1), -span)
     with f.loop(last, *((v.type, x) for x in first), start=str(span), step=span) as loop:
-        loop.next = _each_turn(f, v, step, turns, count, loop.index, loop.values)
-    return _folded(f, v, _each_turn(f, v, step, turns, count, last, loop.values, inside), count)
+        loop.next = _each_vector(f, v, step, unroll, count, loop.index, loop.values)
+    return _folded(f, v, _each_vector(f, v, step, unroll, count, last, loop.values, inside), count)
 
 
-def _each_turn(
-    f: Asm, v: Vector, step: Step, turns: int, count: int, at: str, sums: Sequence[str],
+def _each_vector(
+    f: Asm, v: Vector, step: Step, unroll: int, count: int, at: str, sums: Sequence[str],
     mask: Callable[[str], str] = lambda start: "",
 ) -> list[str]:  # fmt: skip
     """As many vectors, one behind the other: whole ones, or the lanes in the mask of one that begins at a term."""
     made: list[str] = []
-    for t in range(turns):
-        start = f.op(f"add i64 {at}, {t * v.lanes}")
+    for t in range(unroll):
+        start = f.add(at, t * v.lanes)
         made += step(start, mask(start), [*sums[t * count : (t + 1) * count]])
     return made
 
@@ -332,13 +332,13 @@ def _folded(f: Asm, v: Vector, sums: list[str], count: int) -> list[str]:
     return sums
 
 
-def _in_turns(f: Asm, v: Vector, step: Step, turns: int, count: int) -> tuple[str, list[str]]:
+def _unrolled(f: Asm, v: Vector, step: Step, unroll: int, count: int) -> tuple[str, list[str]]:
     """(how many terms are added up, `count` sums of them) of long rows, by so many vectors at a time."""
-    end, states = f.op(f"and i64 %k, {-turns * v.lanes}"), [(v.type, "zeroinitializer")] * (count * turns)
-    with f.loop(end, *states, step=turns * v.lanes) as loop:
-        loop.next = _each_turn(f, v, step, turns, count, loop.index, loop.values)
+    end, states = f.and_("%k", -unroll * v.lanes), [(v.type, "zeroinitializer")] * (count * unroll)
+    with f.loop(end, *states, step=unroll * v.lanes) as loop:
+        loop.next = _each_vector(f, v, step, unroll, count, loop.index, loop.values)
     fold, short, before = f.label("fold"), f.label("short"), f.block
-    f.branch(f.compare("sgt", "i64", end, 0), fold, short)
+    f.branch(f.gt(end, 0), fold, short)
     f.place(fold)
     sums = _folded(f, v, loop.values, count)
     f.place(short)
@@ -378,7 +378,7 @@ def _shuffle(f: Asm, v: Vector, width: int, pair: tuple[str, str], lanes: Sequen
 
 def dots_driver(v: Vector) -> str:
     f = Asm("void", f"dots_{v.kind}", (*DOT_PARAMS, f"{v.kind} alpha", "i1 add"), internal=True)
-    fours, ends = f.op("and i64 %m, -4"), {width: f.op(f"and i64 %n, {-width}") for _, width in DOTS}
+    fours, ends = f.and_("%m", -4), {width: f.and_("%n", -width) for _, width in DOTS}
     for rows, start, end in ((4, "0", fours), (1, fours, "%m")):
         with f.loop(end, start=start, step=rows) as loop:
             done: str | int = 0
@@ -395,7 +395,7 @@ def vector_driver(v: Vector, lines: bool = False) -> str:
     """Of a product with a vector: one column, or else one row.  Not of parts of others: threads decide on these."""
     f = Asm("void", f"vector_dots_{v.kind}", (*DOT_PARAMS, f"{v.kind} alpha", "i1 add"), internal=True)
     if lines:
-        with f.when(f.compare("sge", "i64", "%k", v.tuning.gemm.align_min_terms)):
+        with f.when(f.ge("%k", v.tuning.gemm.align_min_terms)):
             _vector_dots(f, v, True)
             f.ret()
     _vector_dots(f, v, False)
@@ -404,8 +404,8 @@ def vector_driver(v: Vector, lines: bool = False) -> str:
 
 
 def _vector_dots(f: Asm, v: Vector, lines: bool) -> None:
-    fours, some = f.op("and i64 %m, -4"), f.op("and i64 %n, -4")
-    with f.when(f.compare("eq", "i64", "%n", 1)):
+    fours, some = f.and_("%m", -4), f.and_("%n", -4)
+    with f.when(f.eq("%n", 1)):
         for rows, start, end in ((4, "0", fours), (1, fours, "%m")):
             with f.loop(end, start=start, step=rows) as loop:
                 _dot_columns(f, v, loop.index, rows, (0, "1", 1), INDEPENDENT_SUMS[rows, 1], lines)
@@ -415,7 +415,7 @@ def _vector_dots(f: Asm, v: Vector, lines: bool) -> None:
 
 
 def _dot_columns(
-    f: Asm, v: Vector, i: str, rows: int, columns: tuple[str | int, str, int], turns: int = 1, lines: bool = False
+    f: Asm, v: Vector, i: str, rows: int, columns: tuple[str | int, str, int], unroll: int = 1, lines: bool = False
 ) -> None:
     """Of rows from number i on: columns (from, to, at once)."""
     start, end, width = columns
@@ -424,4 +424,4 @@ def _dot_columns(
         a, b = element(f, v.kind, "%a", i, "%rsa"), element(f, v.kind, "%b", loop.index, "%csb")
         c = f.gep(element(f, v.kind, "%c", i, "%ldc"), loop.index, v.kind)
         operands = ("i64 %k", f"ptr {a}", "i64 %rsa", f"ptr {b}", "i64 %csb", f"ptr {c}", "i64 %ldc")
-        f.call("void", f"@{dot_name(v, rows, width, turns, lines)}", *operands, f"{v.kind} %alpha", "i1 %add")
+        f.call("void", f"@{dot_name(v, rows, width, unroll, lines)}", *operands, f"{v.kind} %alpha", "i1 %add")

@@ -5,7 +5,7 @@ Comes in   at a call: a plan (addresses of kernels, and the descriptor that `cpu
            facts of the machine.
 Goes out   LLVM text of the objects "nest" and "nest_*" (`entry.part_text`).  Most launches need the first alone; a
            part that a call misses is loaded behind it, and `fallbacks` stand for it until then.
-Way        `parallel` has `run_nest`: small launches go at once, if they fit (`contiguous`, `small_transposed`); others
+How        `parallel` has `run_nest`: small launches go at once, if they fit (`contiguous`, `small_transposed`); others
            are cut into tasks.  Each task, or all of a launch, is `entry._run_stage`: takes (`take`), lanes across rows
            (`pack.transpose_blocks`), copied operands (`pack.reductions`); then `entry._run_general`: `axes` brings the
            axes into order, groups of one kernel try the forms for short rows and the tiles, and what is left goes

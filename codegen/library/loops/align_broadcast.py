@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from tensordsl.codegen.abi.descriptor import VECTOR, WRITE, CallCode, Header, Operand
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
-from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import ALIAS_BYTES, CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
-
-PAGE_BYTES = 4096
 
 
 def align_broadcast(c: LoopFunction, t: Tuning, axes: str, extents: str, strides: str, current: str) -> None:
@@ -22,31 +20,26 @@ def align_broadcast(c: LoopFunction, t: Tuning, axes: str, extents: str, strides
     lane, out = c.get(words, CallCode.LANE), c.get(current, c.header(Header.INPUTS), "ptr")
     n = c.get(extents, lane)
     with c.loop(axes, ("i64", "1")) as axis:
-        axis.next = [c.arith("mul", axis.values[0], c.get(extents, axis.index))]
-    rows = c.op(f"udiv i64 {axis.values[0]}, {n}")
+        axis.next = [c.mul(axis.values[0], c.get(extents, axis.index))]
+    rows = c.udiv(axis.values[0], n)
     min_rows = 2 if t.forces("align_broadcast") else t.memory.align_min_rows
-    with c.when(c.test("sge", rows, min_rows)), c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
+    with c.when(c.ge(rows, min_rows)), c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
         entry = c.operand(words, loop.index)
         number, size = c.get(entry, Operand.NUMBER), c.get(entry, Operand.ELEMENT_BYTES)
-        bytes, steps = c.arith("mul", n, size), c.word(strides, c.arith("mul", number, axes))
+        bytes, steps = c.mul(n, size), c.word(strides, c.mul(number, axes))
         with c.loop(axes, ("i64", "0")) as axis:
-            is_still = c.any(c.test("eq", axis.index, lane), c.test("eq", c.get(extents, axis.index), 1))
+            is_still = c.any(c.eq(axis.index, lane), c.eq(c.get(extents, axis.index), 1))
             step = c.choose(is_still, 0, c.get(steps, axis.index))
-            axis.next = [c.arith("or", axis.values[0], step)]
-        is_row = c.all(c.is_kind(entry, VECTOR), c.test("eq", c.get(steps, lane), size))
-        is_read = c.test("eq", c.arith("and", c.get(entry, Operand.FLAGS), WRITE), 0)
+            axis.next = [c.or_(axis.values[0], step)]
+        is_row = c.all(c.is_kind(entry, VECTOR), c.eq(c.get(steps, lane), size))
+        is_read = c.eq(c.and_(c.get(entry, Operand.FLAGS), WRITE), 0)
         pays = c.all(
-            c.test("sle", bytes, t.memory.align_max_row_bytes),
-            c.test(
-                "sge", c.arith("mul", bytes, rows), 0 if t.forces("align_broadcast") else t.memory.align_min_read_bytes
-            ),
+            c.le(bytes, t.memory.align_max_row_bytes),
+            c.ge(c.mul(bytes, rows), 0 if t.forces("align_broadcast") else t.memory.align_min_read_bytes),
         )
-        with c.when(c.all(is_row, is_read, c.test("eq", axis.values[0], 0), pays)):
-            base, room = (
-                c.get(current, number, "ptr"),
-                c.op(f"alloca i8, i64 {c.arith('add', bytes, PAGE_BYTES)}, align 64"),
-            )
-            place = c.arith("and", c.arith("sub", _address(c, out), _address(c, room)), PAGE_BYTES - CACHE_LINE_BYTES)
+        with c.when(c.all(is_row, is_read, c.eq(axis.values[0], 0), pays)):
+            base, room = (c.get(current, number, "ptr"), c.op(f"alloca i8, i64 {c.add(bytes, ALIAS_BYTES)}, align 64"))
+            place = c.and_(c.sub(_address(c, out), _address(c, room)), ALIAS_BYTES - CACHE_LINE_BYTES)
             room = c.gep(room, place)
             c.call("void", "@copy_strided", f"ptr {room}", f"ptr {base}", f"i64 {size}", f"i64 {n}", f"i64 {size}")
             c.put(room, current, number, "ptr")

@@ -17,8 +17,8 @@ from tensordsl.codegen.library.alternate_stack import (
     of_table_text,
     on_alternate_stack,
 )
-from tensordsl.codegen.library.loops.align_broadcast import PAGE_BYTES
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
+from tensordsl.codegen.target.machine import ALIAS_BYTES
 from tensordsl.codegen.target.tuning import Tuning
 
 MAX_SCRATCH_BYTES_IN_PLACE = 1 << 12  # that every thread has room for
@@ -43,7 +43,7 @@ def move_to_alternate_stack(c: LoopFunction, here: str, always: bool = False) ->
     if always:
         c.ret("i64", c.call("i64", "@launch_on_alternate_stack", *tables))
     else:
-        with c.when(c.test("sgt", c.header(Header.SCRATCH_BYTES), MAX_SCRATCH_BYTES_IN_PLACE)):
+        with c.when(c.gt(c.header(Header.SCRATCH_BYTES), MAX_SCRATCH_BYTES_IN_PLACE)):
             c.ret("i64", c.call("i64", "@launch_on_alternate_stack", *tables))
     c.place(done)
 
@@ -51,15 +51,9 @@ def move_to_alternate_stack(c: LoopFunction, here: str, always: bool = False) ->
 def _on_alternate_stack(t: Tuning) -> str:
     c = LoopFunction("i64", "launch_on_alternate_stack", [*_OF_LAUNCH, "ptr D"], internal=True)
     operands = c.header(Header.OPERANDS)
-    words = c.arith("add", c.arith("mul", operands, c.header(Header.AXES)), c.header(Header.POINTERS))
-    own = (
-        c.arith("mul", operands, PAGE_BYTES + t.memory.align_max_row_bytes),
-        c.arith("mul", words, 8),
-        c.header(Header.SCRATCH_BYTES),
-    )
-    states = c.arith("mul", c.header(Header.STATE_BYTES), MAX_TASKS)
-    bytes_ = c.arith(
-        "add", c.arith("shl", reduce(partial(c.arith, "add"), own), 1), c.arith("add", states, FIXED_STACK_BYTES)
-    )
-    fits = c.test("sle", bytes_, layouts.ALTERNATE_STACK_BYTES)
-    return c.end("i64", on_alternate_stack(c, "launch", _OF_LAUNCH, c.choose(fits, 0, c.arith("and", bytes_, -64))))
+    words = c.add(c.mul(operands, c.header(Header.AXES)), c.header(Header.POINTERS))
+    own = (c.mul(operands, ALIAS_BYTES + t.memory.align_max_row_bytes), c.mul(words, 8), c.header(Header.SCRATCH_BYTES))
+    states = c.mul(c.header(Header.STATE_BYTES), MAX_TASKS)
+    bytes_ = c.add(c.shl(reduce(partial(c.arith, "add"), own), 1), c.add(states, FIXED_STACK_BYTES))
+    fits = c.le(bytes_, layouts.ALTERNATE_STACK_BYTES)
+    return c.end("i64", on_alternate_stack(c, "launch", _OF_LAUNCH, c.choose(fits, 0, c.and_(bytes_, -64))))

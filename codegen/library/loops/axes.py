@@ -17,28 +17,26 @@ TABLES, SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E 
 
 
 def axes_texts(t: Tuning) -> list[str]:
-    return [_exchange_axes(), _use_longest_rows(t), _exchange_if_nearer(), _merge_axes(), _canonicalise_axes(t)]
+    return [_exchange_axes(), _use_longest_rows(t), _exchange_for_locality(), _merge_axes(), _canonicalise_axes(t)]
 
 
 def _canonicalise_axes(t: Tuning) -> str:
     """Copies of the extents and strides, whose axes are exchanged and merged where that may be."""
     c = LoopFunction("void", "canonicalise_axes", ["ptr D", "ptr E", "ptr S", *TABLES], internal=True)
     axes, operands, pairs = c.header(Header.AXES), c.header(Header.OPERANDS), c.word("%D", Header.WORDS)
-    for n, source, target in ((axes, "%E", "%e"), (c.arith("mul", axes, operands), "%S", "%s")):
+    for n, source, target in ((axes, "%E", "%e"), (c.mul(axes, operands), "%S", "%s")):
         with c.loop(n) as loop:
             c.put(c.get(source, loop.index), target, loop.index)
-    for name, count in (("exchange_if_nearer", Header.EXCHANGES), ("merge_axes", Header.MERGES)):
+    for name, count in (("exchange_for_locality", Header.EXCHANGES), ("merge_axes", Header.MERGES)):
         with c.loop(c.get("%D", count)) as loop:
-            pair = c.word(pairs, c.arith("mul", loop.index, 2))
+            pair = c.word(pairs, c.mul(loop.index, 2))
             given = [f"i64 {x}" for x in (c.get(pair, 0), c.get(pair, 1), axes, operands)]
-            if name == "exchange_if_nearer":  # a single kernel has the forms for short rows
-                given.append(
-                    f"i64 {c.choose(c.test('ne', c.header(Header.DIRECT_CALL), 0), 0, t.short_rows.overlap_min_rows)}"
-                )
+            if name == "exchange_for_locality":  # a single kernel has the forms for short rows
+                given.append(f"i64 {c.choose(c.ne(c.header(Header.DIRECT_CALL), 0), 0, t.short_rows.overlap_min_rows)}")
             else:
                 given.append(f"i64 {c.header(Header.MIN_UNMERGED_ELEMENTS)}")
             c.call("void", f"@{name}", "ptr %e", "ptr %s", *given)
-        pairs = c.word(pairs, c.arith("mul", c.get("%D", count), 2))
+        pairs = c.word(pairs, c.mul(c.get("%D", count), 2))
     return c.end()
 
 
@@ -48,16 +46,16 @@ def _use_longest_rows(t: Tuning) -> str:
     words, axes = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.AXES)
     lane, row = c.get(words, CallCode.LANE), c.get(words, CallCode.ROW)
     with c.loop(c.get(words, CallCode.OPERANDS), ("i64", "0")) as loop:
-        is_placed = c.test("eq", c.get(c.operand(words, loop.index), Operand.KIND), POSITION)
+        is_placed = c.eq(c.get(c.operand(words, loop.index), Operand.KIND), POSITION)
         loop.next = [c.choose(is_placed, 1, loop.values[0])]
-    with c.when(c.any(c.test("slt", row, 0), c.test("ne", loop.values[0], 0))):
+    with c.when(c.any(c.lt(row, 0), c.ne(loop.values[0], 0))):
         c.ret()
-    with c.when(c.test("sge", c.get("%e", row), t.short_rows.overlap_min_rows)):
+    with c.when(c.ge(c.get("%e", row), t.short_rows.overlap_min_rows)):
         c.ret()
     with c.loop(axes, ("i64", row)) as loop:
         best = loop.values[0]
-        longer = c.test("sgt", c.get("%e", loop.index), c.get("%e", best))
-        loop.next = [c.choose(c.all(longer, c.test("ne", loop.index, lane)), loop.index, best)]
+        longer = c.gt(c.get("%e", loop.index), c.get("%e", best))
+        loop.next = [c.choose(c.all(longer, c.ne(loop.index, lane)), loop.index, best)]
     given = f"i64 {row}", f"i64 {loop.values[0]}", f"i64 {axes}", f"i64 {c.header(Header.OPERANDS)}"
     c.call("void", "@exchange_axes", "ptr %e", "ptr %s", *given)
     return c.end()
@@ -73,26 +71,26 @@ def _exchange_axes() -> str:
 
     exchange("%e")
     with c.loop("%operands") as loop:
-        exchange(c.word("%s", c.arith("mul", loop.index, "%axes")))
+        exchange(c.word("%s", c.mul(loop.index, "%axes")))
     return c.end()
 
 
-def _exchange_if_nearer() -> str:
-    """Exchange an axis with one behind it, as the lane axis, if elements are nearer along it: all arrays in Fortran's
+def _exchange_for_locality() -> str:
+    """Exchange an axis with one behind it, as the lane axis, if strides are smaller along it: all arrays in Fortran's
     order.  Lines that elements share count first, so an axis along which some are adjacent stays if the other has
     none.  So does one of less than `least` elements, which would be a row, if the two don't become one."""
     pair = [*TABLES, "i64 a", "i64 b", *SIZES]
-    c = LoopFunction("void", "exchange_if_nearer", [*pair, "i64 least"], internal=True)
+    c = LoopFunction("void", "exchange_for_locality", [*pair, "i64 least"], internal=True)
     extent = c.get("%e", "%a")
     with c.loop("%operands", ("i64", "0"), ("i64", "0")) as loop:
-        row = c.word("%s", c.arith("mul", loop.index, "%axes"))
-        near, far = c.get(row, "%a"), c.get(row, "%b")
-        sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {x}", "i1 false") for x in (near, far)]
-        sizes = [c.arith("add", c.arith("shl", c.min(x, CACHE_LINE_BYTES), 40), c.min(x, 1 << 32)) for x in sizes]
-        gap = c.arith("or", loop.values[1], c.arith("xor", far, c.arith("mul", near, extent)))
-        loop.next = [c.arith("add", loop.values[0], c.arith("sub", *sizes)), gap]
-    fits = c.any(c.test("sge", extent, "%least"), c.test("eq", loop.values[1], 0))
-    with c.when(c.all(c.test("slt", loop.values[0], 0), fits)):
+        row = c.word("%s", c.mul(loop.index, "%axes"))
+        near, second = c.get(row, "%a"), c.get(row, "%b")
+        sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {x}", "i1 false") for x in (near, second)]
+        sizes = [c.add(c.shl(c.min(x, CACHE_LINE_BYTES), 40), c.min(x, 1 << 32)) for x in sizes]
+        differs = c.or_(loop.values[1], c.xor(second, c.mul(near, extent)))
+        loop.next = [c.add(loop.values[0], c.sub(*sizes)), differs]
+    fits = c.any(c.ge(extent, "%least"), c.eq(loop.values[1], 0))
+    with c.when(c.all(c.lt(loop.values[0], 0), fits)):
         c.call("void", "@exchange_axes", *passed(pair))
     return c.end()
 
@@ -102,16 +100,16 @@ def _merge_axes() -> str:
     Not if that has `together` elements and more, which kernels take as rows (0: they take none)."""
     c = LoopFunction("void", "merge_axes", [*TABLES, "i64 a", "i64 b", *SIZES, "i64 together"], internal=True)
     extent_a, extent_b = c.get("%e", "%a"), c.get("%e", "%b")
-    wrong, one = c.cell(0), c.test("eq", extent_b, 1)
+    wrong, one = c.cell(0), c.eq(extent_b, 1)
     with c.loop("%operands") as loop:
-        row = c.word("%s", c.arith("mul", loop.index, "%axes"))
-        c.note(c.test("ne", c.get(row, "%a"), c.arith("mul", c.get(row, "%b"), extent_b)), wrong)
-    fits = c.any(one, c.test("eq", c.get(wrong, 0), 0))
-    short = c.any(c.test("eq", "%together", 0), c.test("slt", extent_b, "%together"))
-    with c.when(c.all(fits, short, c.test("ne", extent_a, 1))):
-        c.put(c.arith("mul", extent_a, extent_b), "%e", "%b")
+        row = c.word("%s", c.mul(loop.index, "%axes"))
+        c.note(c.ne(c.get(row, "%a"), c.mul(c.get(row, "%b"), extent_b)), wrong)
+    fits = c.any(one, c.eq(c.get(wrong, 0), 0))
+    short = c.any(c.eq("%together", 0), c.lt(extent_b, "%together"))
+    with c.when(c.all(fits, short, c.ne(extent_a, 1))):
+        c.put(c.mul(extent_a, extent_b), "%e", "%b")
         c.put(1, "%e", "%a")
         with c.when(one), c.loop("%operands") as loop:
-            row = c.word("%s", c.arith("mul", loop.index, "%axes"))
+            row = c.word("%s", c.mul(loop.index, "%axes"))
             c.put(c.get(row, "%a"), row, "%b")
     return c.end()

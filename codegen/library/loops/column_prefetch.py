@@ -3,12 +3,12 @@
 Contract  a context and an axis -> rows of a call, and its flags (`PREFETCH_NEXT`).
 When      lanes run along columns; prefetched are rows of operands that no cache keeps.
 Why       each row is a stream of its own, more than hardware prefetchers follow.  Rows that begin at one place of a
-          page share the sets of a first-level cache, which on some processors have eight ways.
+          page share the sets of a first-level cache, which have eight lines each on some processors.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi.descriptor import PREFETCH_NEXT, WHOLE_ROW, Context, Header
+from tensordsl.codegen.abi.descriptor import FULL_ROW, PREFETCH_NEXT, Context, Header
 from tensordsl.codegen.library.loops.descriptor import LoopFunction, product
 from tensordsl.codegen.target.tuning import Tuning
 
@@ -18,23 +18,23 @@ def column_prefetch_texts(t: Tuning) -> list[str]:
 
 
 def _column_rows_per_call(t: Tuning) -> str:
-    c = LoopFunction("void", "column_rows_per_call", ["ptr cx", "i64 axis", "ptr rows", "ptr turn"], internal=True)
+    c = LoopFunction("void", "column_rows_per_call", ["ptr cx", "i64 axis", "ptr rows", "ptr flags"], internal=True)
     words, strides = c.context(Context.DESCRIPTOR), c.context(Context.STRIDES)
     with c.loop(c.get(words, Header.OPERANDS), ("i64", "%axis"), ("i64", "0"), ("i64", "0"), ("i64", "0")) as loop:
         at, same, row, streams = loop.values
         step = c.get(strides, at)
-        here = c.all(c.test("ne", step, 0), c.test("eq", c.arith("and", step, t.memory.same_set_bytes - 1), 0))
-        row = c.arith("add", row, c.call("i64", "@llvm.abs.i64", f"i64 {step}", "i1 false"))
-        streams = c.arith("add", streams, c.choose(c.test("ne", step, 0), 1, 0))
-        loop.next = [c.arith("add", at, c.get(words, Header.AXES)), c.choose(here, 1, same), row, streams]
+        here = c.all(c.ne(step, 0), c.eq(c.and_(step, t.memory.same_set_bytes - 1), 0))
+        row = c.add(row, c.call("i64", "@llvm.abs.i64", f"i64 {step}", "i1 false"))
+        streams = c.add(streams, c.choose(c.ne(step, 0), 1, 0))
+        loop.next = [c.add(at, c.get(words, Header.AXES)), c.choose(here, 1, same), row, streams]
     _, same, row, streams = loop.values
-    bytes_ = c.arith("mul", row, in_all_tasks(c, c.get(c.context(Context.EXTENTS), "%axis")))
-    far = c.test("sge", bytes_, t.caches.prefetch_rows_min_bytes)
-    few, several = c.min(c.get("%rows", 0), t.memory.ways), c.all(far, c.test("sgt", streams, 1))
-    rows = c.choose(c.any(c.test("ne", same, 0), several), few, c.get("%rows", 0))
-    once = c.all(far, c.test("sle", c.get(words, Header.COLUMN_READS), 1))
+    bytes_ = c.mul(row, in_all_tasks(c, c.get(c.context(Context.EXTENTS), "%axis")))
+    exceeds = c.ge(bytes_, t.caches.prefetch_rows_min_bytes)
+    few, several = c.min(c.get("%rows", 0), t.memory.ways), c.all(exceeds, c.gt(streams, 1))
+    rows = c.choose(c.any(c.ne(same, 0), several), few, c.get("%rows", 0))
+    once = c.all(exceeds, c.le(c.get(words, Header.COLUMN_READS), 1))
     c.put(c.choose(once, c.min(rows, t.caches.max_rows_per_batch), rows), "%rows", 0)
-    c.put(c.choose(far, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%turn", 0)
+    c.put(c.choose(exceeds, FULL_ROW | PREFETCH_NEXT, FULL_ROW), "%flags", 0)
     return c.end()
 
 
@@ -45,15 +45,15 @@ def _operand_span() -> str:
     with c.loop(c.get(words, Header.OPERANDS), ("i64", "%axis"), ("i64", "0")) as loop:
         at, longest = loop.values
         step = c.get(strides, at)
-        length = c.max(step, c.arith("sub", 0, step))
-        loop.next = [c.arith("add", at, c.get(words, Header.AXES)), c.max(longest, length)]
+        length = c.max(step, c.sub(0, step))
+        loop.next = [c.add(at, c.get(words, Header.AXES)), c.max(longest, length)]
     extents = c.context(Context.EXTENTS)
     own = product(c, extents, c.get(words, Header.AXES))
-    parts = c.max(c.arith("udiv", c.context(Context.POINTS), c.max(own, 1)), 1)  # of the launch
-    every = c.arith("mul", in_all_tasks(c, c.get(extents, "%axis")), parts)
-    return c.end("i64", c.arith("mul", loop.values[1], every))
+    parts = c.max(c.udiv(c.context(Context.POINTS), c.max(own, 1)), 1)  # of the launch
+    every = c.mul(in_all_tasks(c, c.get(extents, "%axis")), parts)
+    return c.end("i64", c.mul(loop.values[1], every))
 
 
 def in_all_tasks(c: LoopFunction, count: str) -> str:
     """Of what a part has so many of, how many a launch has."""
-    return c.arith("mul", count, c.max(c.context(Context.TASKS), 1))
+    return c.mul(count, c.max(c.context(Context.TASKS), 1))

@@ -20,16 +20,16 @@ class LoopFunction(Function):
 
     def operand(self, call: str, k: str | int) -> str:
         """The k-th operand of a CALL."""
-        return self.word(call, self.arith("add", self.arith("mul", k, Operand.WORDS), CallCode.WORDS))
+        return self.word(call, self.add(self.mul(k, Operand.WORDS), CallCode.WORDS))
 
     def is_kind(self, operand: str, kind: int) -> str:
-        return self.test("eq", self.get(operand, Operand.KIND), kind)
+        return self.eq(self.get(operand, Operand.KIND), kind)
 
     def has_flag(self, operand: str, flag: int) -> str:
-        return self.test("ne", self.arith("and", self.get(operand, Operand.FLAGS), flag), 0)
+        return self.ne(self.and_(self.get(operand, Operand.FLAGS), flag), 0)
 
     def has_block_flag(self, blocks: str, flag: int) -> str:
-        return self.test("ne", self.arith("and", self.get(blocks, BlocksCode.FLAGS), flag), 0)
+        return self.ne(self.and_(self.get(blocks, BlocksCode.FLAGS), flag), 0)
 
 
 def move(c: LoopFunction, kind: str, target: str, source: str) -> None:
@@ -44,19 +44,19 @@ def shuffled(c: LoopFunction, kind: str, a: str, b: str, lanes: Iterable[int]) -
 
 def copy_elements(c: LoopFunction, count: str, target_stride: str, source_stride: str) -> None:
     """Element by element, and return; four at a time, since a scalar copy is bound by the loop around it."""
-    whole = c.arith("and", count, -4)
+    whole = c.and_(count, -4)
     for size, kind in ((8, "i64"), (4, "i32"), (16, "<2 x i64>"), (2, "i16"), (1, "i8")):
 
         def element(k: str, kind: str = kind) -> None:
-            source, target = c.arith("mul", k, source_stride), c.arith("mul", k, target_stride)
+            source, target = c.mul(k, source_stride), c.mul(k, target_stride)
             move(c, kind, c.gep("%to", target), c.gep("%from", source))
 
-        with c.when(c.test("eq", "%size", size)):
+        with c.when(c.eq("%size", size)):
             with c.loop(whole, step=4) as loop:
                 for k in range(4):
-                    element(c.arith("add", loop.index, k))
-            with c.loop(c.arith("sub", count, whole)) as loop:
-                element(c.arith("add", loop.index, whole))
+                    element(c.add(loop.index, k))
+            with c.loop(c.sub(count, whole)) as loop:
+                element(c.add(loop.index, whole))
             c.ret()
 
 
@@ -76,7 +76,7 @@ def fill_lines(c: LoopFunction, target: str, size: str, pattern: str) -> None:
 def product(c: LoopFunction, table: str, count: str) -> str:
     """Of so many numbers of a table."""
     with c.loop(count, ("i64", "1")) as loop:
-        loop.next = [c.arith("mul", loop.values[0], c.get(table, loop.index))]
+        loop.next = [c.mul(loop.values[0], c.get(table, loop.index))]
     return loop.values[0]
 
 
@@ -88,7 +88,7 @@ def put_integers(c: LoopFunction, words: str, external: str, every: str) -> None
 
 def put_position(c: LoopFunction, positions: str, axis: str, index: str) -> None:
     """The position along an axis of what is the index-th there for a stage."""
-    c.put(c.arith("add", index, c.get(c.context(Context.ORIGINS), axis)), positions, axis)
+    c.put(c.add(index, c.get(c.context(Context.ORIGINS), axis)), positions, axis)
 
 
 def advance(c: LoopFunction, axis: str, steps: str) -> None:
@@ -96,5 +96,5 @@ def advance(c: LoopFunction, axis: str, steps: str) -> None:
     n, axes = c.get(c.context(Context.DESCRIPTOR), Header.OPERANDS), c.get(c.context(Context.DESCRIPTOR), Header.AXES)
     strides, current = c.context(Context.STRIDES), c.context(Context.ADDRESSES)
     with c.loop(n) as loop:
-        step = c.get(strides, c.arith("add", c.arith("mul", loop.index, axes), axis))
-        c.put(c.arith("add", c.get(current, loop.index), c.arith("mul", step, steps)), current, loop.index)
+        step = c.get(strides, c.add(c.mul(loop.index, axes), axis))
+        c.put(c.add(c.get(current, loop.index), c.mul(step, steps)), current, loop.index)

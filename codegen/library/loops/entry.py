@@ -1,11 +1,9 @@
 """The loop nest library: `run_nest` walks the loops of a scheduled group and calls its kernels.
 
-    i64 run_nest(ptr rt, ptr plan, ptr B, ptr S, ptr E, ptr I)      nonzero: an indexed load was out of range
-
-rt is the run-time table, for its threads, or NULL; plan has the addresses of K and of the descriptor D; behind the
-addresses in B as many words may be loaded (`abi.descriptor` names the tables).  Nothing here depends on a group.
-`run_general` tries the forms for single kernels in order (contiguous, collapsed, overlapping, packed, tiled, streamed)
-and gives the rest to the interpreter.  Objects: `part_text`; techniques that are off: `fallbacks`.
+Contract  `i64 run_nest(ptr rt, ptr plan, ptr B, ptr S, ptr E, ptr I)`, nonzero: an indexed load was out of range; rt is
+          the run-time table or NULL, plan has the addresses of K and D, behind those in B as many words may be loaded.
+Why       nothing here depends on a group, so it is compiled once a machine; `run_general` tries the forms for single
+          kernels in order and gives the rest to the interpreter.
 """
 
 from __future__ import annotations
@@ -86,9 +84,7 @@ def _objects(t: Tuning) -> dict[str, Callable[[], list[str]]]:
         ],
         "nest_turned": lambda: transpose_texts(t),
         "nest_streams": lambda: streaming_texts(t),
-        "nest_short": lambda: [
-            *(*collapse_texts(t), *reverse_texts(t), *overlap_texts(t), *pack_texts(t)),
-        ],
+        "nest_short": lambda: [*(*collapse_texts(t), *reverse_texts(t), *overlap_texts(t), *pack_texts(t))],
         "nest_packed": lambda: [*packed_row_texts(t), *deinterleave_texts(t)],
         "nest_sums": lambda: [
             *(*joined_texts(t), *wide_texts(t), *copied_operand_texts(t), *parallel_rows_texts(t)),
@@ -124,44 +120,42 @@ def _run_direct(t: Tuning) -> str:
     """One kernel over one axis, everything readable in place: no context at all.  Gives 0 if that is not so."""
     c = LoopFunction("i64", "run_direct", [*NEST_PARAMS, *SCRATCH_PARAMS, "i64 points", "i64 shared"], internal=True)
     words = c.word("%D", c.header(Header.DIRECT_CALL))
-    lane, operands, axes, width = (
-        c.get(words, CallCode.LANE),
-        c.get(words, CallCode.OPERANDS),
-        c.header(Header.AXES),
-        c.header(Header.LANES),
-    )
+    lane = c.get(words, CallCode.LANE)
+    operands = c.get(words, CallCode.OPERANDS)
+    axes = c.header(Header.AXES)
+    width = c.header(Header.LANES)
     wrong = c.cell(0)
     with c.loop(operands) as loop:
         entry = c.operand(words, loop.index)
         kind, number = c.get(entry, Operand.KIND), c.get(entry, Operand.NUMBER)
-        with c.when(c.test("eq", kind, INTEGER)):
+        with c.when(c.eq(kind, INTEGER)):
             c.put(c.word("%I", number), "%P", loop.index, "ptr")
-        with c.when(c.test("ne", kind, INTEGER)):
+        with c.when(c.ne(kind, INTEGER)):
             c.put(c.get("%B", number, "ptr"), "%P", loop.index, "ptr")
-            stride = c.get("%S", c.arith("add", c.arith("mul", number, axes), lane))
-            c.note(c.all(c.test("eq", kind, VECTOR), c.test("ne", stride, c.get(entry, Operand.ELEMENT_BYTES))), wrong)
-    with c.when(c.test("ne", c.get(wrong, 0), 0)):
+            stride = c.get("%S", c.add(c.mul(number, axes), lane))
+            c.note(c.all(c.eq(kind, VECTOR), c.ne(stride, c.get(entry, Operand.ELEMENT_BYTES))), wrong)
+    with c.when(c.ne(c.get(wrong, 0), 0)):
         c.ret("i64", 0)
     n, kernel = c.get("%E", lane), c.get("%K", c.get(words, CallCode.KERNEL), "ptr")
     points, min_points = c.max(n, "%points"), _stream_min_points(t)
-    with c.when(c.all(c.test("sge", points, min_points), c.test("sge", n, t.memory.stream_row_min_elements))):
+    with c.when(c.all(c.ge(points, min_points), c.ge(n, t.memory.stream_row_min_elements))):
         with c.when(
             c.call("i1", "@is_streamable", *passed(["ptr D", *NEST_PARAMS[2:5]]), f"i64 {points}", "i64 %shared")
         ):
             with c.when(c.call("i1", "@stream", *passed((*NEST_PARAMS, *SCRATCH_PARAMS)))):
                 c.ret("i64", 1)
-    whole = c.arith("and", n, c.arith("sub", 0, width))
-    left = c.arith("sub", n, whole)
-    with c.when(c.test("eq", c.choose(c.test("sgt", whole, 0), left, 1), 0)):
+    whole = c.and_(n, c.sub(0, width))
+    left = c.sub(n, whole)
+    with c.when(c.eq(c.choose(c.gt(whole, 0), left, 1), 0)):
         c.call("void", kernel, "ptr %P", f"i64 {n}", f"i64 {width}", "i64 1")
         c.ret("i64", 1)
-    distinct = c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
-    with c.when(c.all(distinct, c.test("sgt", whole, 0))):
+    distinct = c.ne(c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
+    with c.when(c.all(distinct, c.gt(whole, 0))):
         c.call("void", kernel, "ptr %P", f"i64 {n}", f"i64 {width}", "i64 1")
         c.ret("i64", 1)
-    with c.when(c.test("sgt", whole, 0)):
+    with c.when(c.gt(whole, 0)):
         c.call("void", kernel, "ptr %P", f"i64 {whole}", f"i64 {width}", "i64 1")
-    with c.when(c.test("sgt", left, 0)):
+    with c.when(c.gt(left, 0)):
         _direct_tail(c, words, kernel, whole, left, width)
     return c.end("i64", 1)
 
@@ -175,16 +169,16 @@ def _may_recompute() -> str:
         target = c.get("%B", out.index, "ptr")
         with c.loop(inputs) as loop:
             c.note(c.compare("eq", "ptr", target, c.get("%B", loop.index, "ptr")), same)
-    return c.end("i64", c.arith("xor", c.get(same, 0), 1))
+    return c.end("i64", c.xor(c.get(same, 0), 1))
 
 
-def _direct_tail(c: LoopFunction, words: str, kernel: str, whole: str, left: str, width: str) -> None:
+def _direct_tail(c: LoopFunction, words: str, kernel: str, complete: str, left: str, width: str) -> None:
     external = c.get(words, CallCode.EXTERNALS)
     with c.loop(external) as loop:
         entry = c.operand(words, loop.index)
         size, area = c.get(entry, Operand.ELEMENT_BYTES), c.gep("%scratch", c.get(entry, Operand.SCRATCH))
         with c.when(c.is_kind(entry, VECTOR)):
-            source = c.gep(c.get("%P", loop.index, "ptr"), c.arith("mul", whole, size))
+            source = c.gep(c.get("%P", loop.index, "ptr"), c.mul(complete, size))
             c.put(area, "%P", loop.index, "ptr")
             with c.when(c.has_flag(entry, READ)):
                 operands = f"ptr {area}", f"ptr {source}", f"i64 {size}", f"i64 {left}", f"i64 {width}"
@@ -194,8 +188,8 @@ def _direct_tail(c: LoopFunction, words: str, kernel: str, whole: str, left: str
         entry = c.operand(words, loop.index)
         size, area = c.get(entry, Operand.ELEMENT_BYTES), c.gep("%scratch", c.get(entry, Operand.SCRATCH))
         with c.when(c.has_flag(entry, WRITE)):
-            target = c.gep(c.get("%B", c.get(entry, Operand.NUMBER), "ptr"), c.arith("mul", whole, size))
-            c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {c.arith('mul', left, size)}")
+            target = c.gep(c.get("%B", c.get(entry, Operand.NUMBER), "ptr"), c.mul(complete, size))
+            c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {c.mul(left, size)}")
 
 
 def _run_general(t: Tuning) -> str:
@@ -204,7 +198,7 @@ def _run_general(t: Tuning) -> str:
     rest = ["ptr stage", "ptr job", "i64 times"]
     c = LoopFunction("i64", "run_general", [*NEST_PARAMS, *SCRATCH_PARAMS, *rest], internal=True)
     axes, operands = c.header(Header.AXES), c.header(Header.OPERANDS)
-    total = c.arith("mul", axes, operands)
+    total = c.mul(axes, operands)
     extents, strides, positions, origins, current = (
         c.op(f"alloca i64, i64 {n}, align 8") for n in (axes, total, axes, axes, operands)
     )
@@ -220,20 +214,20 @@ def _run_general(t: Tuning) -> str:
         c.put(c.get("%stage", Stage.START), origins, c.get("%stage", Stage.AXIS))
     given = "ptr %K", "ptr %D", "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
     moved = *given[:2], f"ptr {current}", *given[3:]
-    with c.when(c.test("ne", c.arith("or", c.header(Header.DIRECT_CALL), c.header(Header.POSITION_CALL)), 0)):
+    with c.when(c.ne(c.or_(c.header(Header.DIRECT_CALL), c.header(Header.POSITION_CALL)), 0)):
         with c.loop(axes) as loop:  # kernels do one row at least
-            with c.when(c.test("eq", c.get(extents, loop.index), 0)):
+            with c.when(c.eq(c.get(extents, loop.index), 0)):
                 c.ret("i64", 0)
-    near = c.test("eq", c.header(Header.STRIDED), 0)
-    with c.when(c.all(near, c.test("ne", c.header(Header.POSITION_CALL), 0))):
+    near = c.eq(c.header(Header.STRIDED), 0)
+    with c.when(c.all(near, c.ne(c.header(Header.POSITION_CALL), 0))):
         c.call("i64", "@overlapping_rows", *moved, f"ptr {origins}")
-    with c.when(c.test("ne", c.header(Header.DIRECT_CALL), 0)):
+    with c.when(c.ne(c.header(Header.DIRECT_CALL), 0)):
         _direct_if_collapsed(c, axes, extents, strides)
         with c.when(near):
-            with c.when(c.test("ne", c.call("i64", "@collapsed_rows", *given), 0)):
+            with c.when(c.ne(c.call("i64", "@collapsed_rows", *given), 0)):
                 c.ret("i64", 0)
             for function, *more in (("overlapping_rows", f"ptr {origins}"), ("packed_short_rows",)):
-                with c.when(c.test("ne", c.call("i64", f"@{function}", *moved, *more), 0)):
+                with c.when(c.ne(c.call("i64", f"@{function}", *moved, *more), 0)):
                     c.ret("i64", 0)
         _tiles(c, axes, operands, extents, strides, current)
         _stream_rows(c, t, axes, extents, moved)
@@ -276,9 +270,9 @@ def _run_general(t: Tuning) -> str:
     code = f"i64 {c.get(first, 0)}", f"i64 {c.get(end, 0)}"
     in_blocks = c.not_null("%job")
     c.put(c.as_i64(in_blocks), context, Context.IS_TRANSPOSED)
-    with c.loop("%times") as turn:
-        move = "ptr %D", "ptr %job", f"ptr {current}", f"i64 {turn.index}"
-        with c.when(c.all(c.is_null("%job"), c.test("ne", turn.index, 0))):
+    with c.loop("%times") as block:
+        move = "ptr %D", "ptr %job", f"ptr {current}", f"i64 {block.index}"
+        with c.when(c.all(c.is_null("%job"), c.ne(block.index, 0))):
             poll(c)
             c.call("void", "@next_task", f"ptr {context}", "ptr %S", "ptr %stage")
         with c.when(in_blocks):
@@ -286,7 +280,7 @@ def _run_general(t: Tuning) -> str:
         c.call("void", "@execute", f"ptr {context}", *code)
         with c.when(in_blocks):
             c.call("void", "@move_block", *move, "i1 true")
-            poll_each(c, turn.index, 8)
+            poll_each(c, block.index, 8)
     with c.when(is_part):
         c.call("void", "@send", "ptr %scratch", "ptr %stage")
     return c.end("i64", c.get(context, Context.BAD_INDEX))
@@ -316,21 +310,21 @@ def _direct_if_collapsed(c: LoopFunction, axes: str, extents: str, strides: str)
     """Return by `direct` if every axis but the lane's has become 1."""
     lane, others = c.get(c.word("%D", c.header(Header.DIRECT_CALL)), 2), c.cell(0)
     with c.loop(axes) as loop:
-        longer = c.test("ne", c.get(extents, loop.index), 1)
-        c.note(c.all(c.test("ne", loop.index, lane), longer), others)
-    with c.when(c.test("eq", c.get(others, 0), 0)):
+        longer = c.ne(c.get(extents, loop.index), 1)
+        c.note(c.all(c.ne(loop.index, lane), longer), others)
+    with c.when(c.eq(c.get(others, 0), 0)):
         tables = "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
         done = c.call("i64", "@run_direct", "ptr %K", "ptr %D", *tables, *_of_launch(c))
-        with c.when(c.test("ne", done, 0)):
+        with c.when(c.ne(done, 0)):
             c.ret("i64", 0)
-        with c.when(c.test("ne", c.call("i64", "@packed_row", "ptr %K", "ptr %D", *tables), 0)):
+        with c.when(c.ne(c.call("i64", "@packed_row", "ptr %K", "ptr %D", *tables), 0)):
             c.ret("i64", 0)
 
 
 def _stream_rows(c: LoopFunction, t: Tuning, axes: str, extents: str, given: tuple[str, ...]) -> None:
     """Return where long rows with gaps between them go by streaming stores."""
     points, shared = c.max(product(c, extents, axes), points_of(c)), _of_stage(c, Stage.SHARED)
-    with c.when(c.all(c.test("sge", points, _stream_min_points(t)), c.is_null("%job"))):
+    with c.when(c.all(c.ge(points, _stream_min_points(t)), c.is_null("%job"))):
         with c.when(c.call("i1", "@is_streamable", *given[1:5], f"i64 {points}", f"i64 {shared}")):
             with c.when(c.call("i1", "@stream_rows", *given)):
                 c.ret("i64", 0)
@@ -343,46 +337,46 @@ def _tiles(c: LoopFunction, axes: str, operands: str, extents: str, strides: str
     tables = f"ptr {extents}", f"ptr {strides}"
     axis = c.call("i64", "@transposed_axis", "ptr %D", *tables)
     length, distinct = c.get(extents, lane), c.call("i64", "@may_recompute", "ptr %D", f"ptr {current}")
-    whole = c.arith("and", length, c.arith("sub", 0, c.header(Header.LANES)))
-    short = c.all(c.test("eq", whole, 0), c.test("sge", block_of(c), SHORT_ROW_ELEMENTS))
-    again = c.all(c.test("ne", whole, 0), c.test("ne", distinct, 0))
+    whole = c.and_(length, c.sub(0, c.header(Header.LANES)))
+    short = c.all(c.eq(whole, 0), c.ge(block_of(c), SHORT_ROW_ELEMENTS))
+    again = c.all(c.ne(whole, 0), c.ne(distinct, 0))
     whole = c.choose(c.any(short, again), length, whole)
-    with c.when(c.all(c.test("sge", axis, 0), c.test("sgt", whole, 0))):
+    with c.when(c.all(c.ge(axis, 0), c.gt(whole, 0))):
         given = "ptr %K", "ptr %D", f"ptr {current}", f"ptr {strides}", f"ptr {extents}"
         c.call("void", "@transpose_tiles", *given, "ptr %I", "ptr %P", "ptr %scratch", f"i64 {axis}", f"i64 {whole}")
-        with c.when(c.test("eq", length, whole)):
+        with c.when(c.eq(length, whole)):
             c.ret("i64", 0)
-        c.put(c.arith("sub", length, whole), extents, lane)
+        c.put(c.sub(length, whole), extents, lane)
         with c.loop(operands) as loop:
-            step = c.get(strides, c.arith("add", c.arith("mul", loop.index, axes), lane))
-            moved = c.gep(c.get(current, loop.index, "ptr"), c.arith("mul", step, whole))
+            step = c.get(strides, c.add(c.mul(loop.index, axes), lane))
+            moved = c.gep(c.get(current, loop.index, "ptr"), c.mul(step, whole))
             c.put(moved, current, loop.index, "ptr")
 
 
 def _run_stage() -> str:
     """All of a launch, or a stage of it."""
     c = LoopFunction("i64", "run_stage", [*NEST_PARAMS, "ptr stage"], internal=True)
-    with c.when(c.test("ne", c.header(Header.TAKE), 0)):
+    with c.when(c.ne(c.header(Header.TAKE), 0)):
         bad = c.call("i64", "@take", *passed(NEST_PARAMS))
-        with c.when(c.test("sge", bad, 0)):
+        with c.when(c.ge(bad, 0)):
             c.ret("i64", bad)
     c.do(f"%scratch = alloca i8, i64 {c.header(Header.SCRATCH_BYTES)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.header(Header.POINTERS)}, align 16")
     arguments = passed((*NEST_PARAMS, *SCRATCH_PARAMS))
-    with c.when(c.all(c.test("eq", c.header(Header.AXES), 1), c.test("ne", c.header(Header.DIRECT_CALL), 0))):
+    with c.when(c.all(c.eq(c.header(Header.AXES), 1), c.ne(c.header(Header.DIRECT_CALL), 0))):
         done = c.call("i64", "@run_direct", *arguments, *_of_launch(c))
-        with c.when(c.test("ne", done, 0)):
+        with c.when(c.ne(done, 0)):
             c.ret("i64", 0)
     whole = c.is_null("%stage")
     merged = c.get(c.choose(whole, "%D", "%stage", "ptr"), Stage.IS_MERGED)
-    as_given = c.any(whole, c.test("eq", merged, 0))
-    with c.when(c.all(as_given, c.test("ne", c.header(Header.TRANSPOSABLE), 0))):
+    as_given = c.any(whole, c.eq(merged, 0))
+    with c.when(c.all(as_given, c.ne(c.header(Header.TRANSPOSABLE), 0))):
         bad = c.call("i64", "@in_transposed_blocks", *arguments, "ptr %stage")
-        with c.when(c.test("sge", bad, 0)):
+        with c.when(c.ge(bad, 0)):
             c.ret("i64", bad)
-    with c.when(c.all(as_given, c.test("ne", c.header(Header.COPIED_OPERANDS), 0))):
+    with c.when(c.all(as_given, c.ne(c.header(Header.COPIED_OPERANDS), 0))):
         bad = c.call("i64", "@with_copied_operands", *arguments, "ptr %stage")
-        with c.when(c.test("sge", bad, 0)):
+        with c.when(c.ge(bad, 0)):
             c.ret("i64", bad)
     times = c.choose(whole, 1, c.max(c.get(c.choose(whole, "%D", "%stage", "ptr"), Stage.TIMES), 1))
     return c.end("i64", c.call("i64", "@run_general", *arguments, "ptr %stage", "ptr null", f"i64 {times}"))

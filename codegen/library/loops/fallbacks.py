@@ -1,9 +1,7 @@
 """Fallback stubs: what stands for functions of library parts that are not loaded, or techniques that are off.
 
-Contract  each answers "not handled", so that a launch goes the general way, or does the same element by element; that
-          of a part also records the miss, and the run time loads the part when the call ends.
-When      a process has not loaded a part yet.  Parts that decide on the order of additions are loaded with the kernels
-          (`Header.NEEDED_PARTS`), so results never depend on it.
+Contract  each answers "not handled" or does the same by element; a part's also records the miss, and is loaded then.
+When      a process has not loaded the part; parts that decide on the order of additions come with the kernels.
 Why       most processes need few parts, and compiling all takes half a second.
 """
 
@@ -33,7 +31,7 @@ _NOT_HANDLED: dict[str, tuple[Sequence[str], str, str]] = {
     "joined_rows": (["ptr cx", "ptr blocks", "i64 axis"], "i1", "false"),
     "transposed_block": (["ptr D", "ptr S", "ptr E", "ptr bytes"], "i64", "0"),
     "in_transposed_blocks": ([*_LAUNCH, "ptr stage"], "i64", "-1"),
-    "move_block": (["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], "void", ""),
+    "move_block": (["ptr D", "ptr job", "ptr current", "i64 block", "i1 out"], "void", ""),
     "with_copied_operands": ([*_LAUNCH, "ptr stage"], "i64", "-1"),
     "rows_in_tasks": (
         ["ptr cx", *(f"i64 {x}" for x in ("pc", "first", "end", "axis", "unit", "price"))],
@@ -44,7 +42,7 @@ _NOT_HANDLED: dict[str, tuple[Sequence[str], str, str]] = {
     "take": (NEST_PARAMS, "i64", "-1"),
 }
 # The same of functions that no part has: for techniques that are off.
-_ALWAYS_THERE: dict[str, tuple[Sequence[str], str, str]] = {
+_OF_FIRST_PART: dict[str, tuple[Sequence[str], str, str]] = {
     "small_transposed": (NEST_PARAMS, "i64", "-1"),
     "transposed_axis": (["ptr D", "ptr e", "ptr s"], "i64", "-1"),
     "is_streamable": (["ptr D", *NEST_PARAMS[2:5], "i64 points", "i64 shared"], "i1", "false"),
@@ -62,7 +60,7 @@ _FOR_SHORT_ROWS = {
 def fallback_texts(t: Tuning) -> list[str]:
     made = {name: _not_handled(name, *what) for name, what in _NOT_HANDLED.items()}
     made |= {name: _if_short(t, name, params) for name, params in _FOR_SHORT_ROWS.items()}
-    made |= {name: _whole_launch(name) for name in ("reduce_columns", "run_rows_alone")}
+    made |= {name: _at_once(name) for name in ("reduce_columns", "run_rows_alone")}
     made |= {"transpose": _transposed(), "packer_of_rows": _of_rows()}
     return [f"@{MISSED} = external hidden constant ptr\n", *made.values()]
 
@@ -80,7 +78,7 @@ def without_techniques(texts: Sequence[str], t: Tuning) -> list[str]:
 
 
 def _stub(name: str) -> str:
-    params, result, value = _NOT_HANDLED.get(name) or _ALWAYS_THERE.get(name) or (_FOR_SHORT_ROWS[name], "i64", "0")
+    params, result, value = _NOT_HANDLED.get(name) or _OF_FIRST_PART.get(name) or (_FOR_SHORT_ROWS[name], "i64", "0")
     return LoopFunction(result, name, params, internal=True).end(result, value)
 
 
@@ -104,9 +102,9 @@ def _if_short(t: Tuning, name: str, params: Sequence[str]) -> str:
     """Only short rows would be done otherwise."""
     c = _function(name, params, "i64")
     fast = c.header(Header.DIRECT_CALL)
-    with c.when(c.test("ne", fast, 0)):
+    with c.when(c.ne(fast, 0)):
         n = c.get("%E", c.get(c.word("%D", fast), 2))
-        with c.when(c.test("slt", n, c.arith("mul", c.header(Header.LANES), t.short_rows.max_vectors))):
+        with c.when(c.lt(n, c.mul(c.header(Header.LANES), t.short_rows.max_vectors))):
             _record_miss(c, name)
     return c.end("i64", 0)
 
@@ -117,7 +115,7 @@ def _of_rows() -> str:
     return c.end("ptr", c.call("ptr", "@strided_packer_of_rows", *passed(PACKER_OF_ROWS_PARAMS)))
 
 
-def _whole_launch(name: str) -> str:
+def _at_once(name: str) -> str:
     """All of a launch at once."""
     c = _function(name, ["ptr pool", *NEST_PARAMS], "i64")
     _record_miss(c, name)
@@ -131,6 +129,6 @@ def _transposed(prefix: str = WITHOUT) -> str:
     if prefix:
         _record_miss(c, "transpose")
     with c.loop("%columns") as k:
-        to, source = c.gep("%to", c.arith("mul", k.index, "%to_row")), c.gep("%from", c.arith("mul", k.index, "%size"))
+        to, source = c.gep("%to", c.mul(k.index, "%to_row")), c.gep("%from", c.mul(k.index, "%size"))
         c.call("void", "@copy_strided", f"ptr {to}", f"ptr {source}", "i64 %from_row", "i64 %rows", "i64 %size")
     return c.end()

@@ -1,11 +1,9 @@
 """Parallel loops: a launch is cut into tasks along one axis, which threads share out.
 
 Contract  `run_nest` and what it calls: a pool of threads or null, and the tables -> the launch, done.
-When      the estimated work is worth waking threads (`is_worth_threads`); where all axes are reduced, also for one
-          thread: each task has states of its own, combined in the order of the tasks, and what follows a pass is
-          computed once.
-Why       tasks depend on extents alone, and each point or row is computed as if it were alone, so results depend
-          neither on who does what nor on the number of threads.  Launches of one task go straight to `run_stage`.
+When      the estimated work is worth waking threads; where all axes are reduced, also for one thread.
+Why       tasks depend on extents alone, and states are combined in the tasks' order, so results depend neither on who
+          does what nor on the number of threads.
 """
 
 from __future__ import annotations
@@ -61,22 +59,14 @@ TASK_WORDS = (
     "i64 merged",
     "i64 flag",
 )
-JOB = Job((*NEST_PARAMS, *TASK_WORDS, "i64 way", "i64 count", "i1 both"))
+JOB = Job((*NEST_PARAMS, *TASK_WORDS, "i64 order", "i64 count", "i1 both"))
 
 
 def parallel_texts(t: Tuning) -> list[str]:
     parts = [_task_count(t), _read_task(), _run_task(), _run_task_backward(), _run_like_tasks(), _next_task()]
     stages = [_copy_kept(), _receive(), _send(), _between_passes(), _run_levels()]
     launches = [_run_nest(t), _launch(t), *launch_texts(t), _run_tile()]
-    return [
-        *parts,
-        *stages,
-        _run_all_tasks(),
-        _run_in_tasks(t),
-        _is_worth_threads(t),
-        traversal_text(t),
-        *launches,
-    ]
+    return [*parts, *stages, _run_all_tasks(), _run_in_tasks(t), _is_worth_threads(t), traversal_text(t), *launches]
 
 
 def reduction_texts(t: Tuning) -> list[str]:
@@ -86,38 +76,36 @@ def reduction_texts(t: Tuning) -> list[str]:
 def _work(c: LoopFunction, extents: str) -> str:
     """ns of a launch, as estimated."""
     points = c.min(product(c, extents, c.header(Header.AXES)), MAX_POINTS)
-    return c.arith("udiv", c.arith("mul", points, c.header(Header.NS_PER_1000_POINTS)), 1000)
+    return c.udiv(c.mul(points, c.header(Header.NS_PER_1000_POINTS)), 1000)
 
 
 def _length(c: LoopFunction, extents: str, axis: str) -> str:
     """Of an axis; 0 if it is none."""
-    return c.choose(c.test("sge", axis, 0), c.get(extents, c.max(axis, 0)), 0)
+    return c.choose(c.ge(axis, 0), c.get(extents, c.max(axis, 0)), 0)
 
 
 def _is_independent(c: LoopFunction) -> str:
     """Is each point or row of a launch computed as if it were alone?"""
-    return c.test("eq", c.header(Header.LEVELS), 0)
+    return c.eq(c.header(Header.LEVELS), 0)
 
 
 def _has_few_rows(c: LoopFunction, t: Tuning, work: str, outer: str, lane: str) -> str:
     """Has a launch too few rows for parts that do not take long?"""
-    few = c.test("slt", _length(c, "%E", outer), c.arith("udiv", work, t.tasks.poll_task_ns))
+    few = c.lt(_length(c, "%E", outer), c.udiv(work, t.tasks.poll_task_ns))
     return c.all(
-        is_cut_at_will(c),
-        few,
-        c.test("sge", _length(c, "%E", lane), c.max(_length(c, "%E", outer), 2 * t.tasks.lane_elements)),
+        is_cut_at_will(c), few, c.ge(_length(c, "%E", lane), c.max(_length(c, "%E", outer), 2 * t.tasks.lane_elements))
     )
 
 
 def _exceeds_cache(c: LoopFunction, t: Tuning) -> str:
-    """Does a launch read more than the nearest large cache holds?"""
-    read = c.arith("mul", longest_axis(c, "%D", "%S", "%E"), c.header(Header.INPUTS))
-    return c.test("sge", read, t.caches.alternate_min_bytes)
+    """Does a launch read more than a core's largest cache holds?"""
+    read = c.mul(longest_axis(c, "%D", "%S", "%E"), c.header(Header.INPUTS))
+    return c.ge(read, t.caches.alternate_min_bytes)
 
 
-def _min_ns(c: LoopFunction, t: Tuning, far: str) -> str:
+def _min_ns(c: LoopFunction, t: Tuning, exceeds: str) -> str:
     """ns of a launch from which it is cut into tasks.  What exceeds one core's cache may fit several cores'."""
-    return c.choose(c.any(_is_independent(c), far), t.tasks.independent_min_ns, t.tasks.parallel_min_ns)
+    return c.choose(c.any(_is_independent(c), exceeds), t.tasks.independent_min_ns, t.tasks.parallel_min_ns)
 
 
 def _task_count(t: Tuning) -> str:
@@ -127,33 +115,31 @@ def _task_count(t: Tuning) -> str:
     numbers = ["i64 axis", "i64 grain", "i64 unit"]
     c = LoopFunction("i64", "task_count", ["ptr pool", "ptr D", "ptr E", "ptr S", "ptr job", *numbers], internal=True)
     work, independent = _work(c, "%E"), _is_independent(c)
-    far, each = _exceeds_cache(c, t), c.choose(independent, 1, t.loops.single_thread_task_ratio)
-    with c.when(c.any(c.test("slt", work, _min_ns(c, t, far)), c.test("slt", "%axis", 0))):
+    exceeds, each = _exceeds_cache(c, t), c.choose(independent, 1, t.loops.single_thread_task_ratio)
+    with c.when(c.any(c.lt(work, _min_ns(c, t, exceeds)), c.lt("%axis", 0))):
         c.ret("i64", 1)
-    extent, more = c.get("%E", "%axis"), c.choose(c.test("eq", "%grain", 1), 0, t.loops.wide_max_columns)
-    fitting = c.arith("sdiv", extent, "%grain")
-    even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
-    fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
-    wanted = tasks_of(c, t, c.arith("udiv", work, each), c.choose(far, t.caches.task_min_ns, t.loops.task_ns))
+    extent, more = c.get("%E", "%axis"), c.choose(c.eq("%grain", 1), 0, t.loops.wide_max_columns)
+    fitting = c.sdiv(extent, "%grain")
+    even = c.all(c.gt(fitting, 2), c.ne("%grain", "%unit"))
+    fitting = c.choose(even, c.and_(fitting, -2), fitting)
+    wanted = tasks_of(c, t, c.udiv(work, each), c.choose(exceeds, t.caches.task_min_ns, t.loops.task_ns))
     most = c.choose(JOB.get(c, "both"), t.tasks.max_tasks, _max_tasks(c, t))
     wanted = c.choose(independent, c.min(wanted, most), wanted)
-    wanted = c.max(wanted, c.choose(is_cut_at_will(c), c.arith("udiv", work, t.tasks.poll_task_ns), 0))
-    some = c.choose(
-        independent, c.min(c.arith("and", c.arith("udiv", work, t.tasks.small_task_ns), -2), t.tasks.small_tasks), 2
-    )
+    wanted = c.max(wanted, c.choose(is_cut_at_will(c), c.udiv(work, t.tasks.poll_task_ns), 0))
+    some = c.choose(independent, c.min(c.and_(c.udiv(work, t.tasks.small_task_ns), -2), t.tasks.small_tasks), 2)
     count = c.max(c.min(c.max(wanted, some), fitting), 1)
-    size = c.arith("mul", ceil_div(c, ceil_div(c, extent, "%unit"), count), "%unit")
+    size = c.mul(ceil_div(c, ceil_div(c, extent, "%unit"), count), "%unit")
     for name, value in (("axis", "%axis"), ("size", size), ("more", more)):
         JOB.put(c, "%job", name, value)
-    return c.end("i64", ceil_div(c, c.max(c.arith("sub", extent, more), 1), size))
+    return c.end("i64", ceil_div(c, c.max(c.sub(extent, more), 1), size))
 
 
 def _max_tasks(c: LoopFunction, t: Tuning) -> str:
     """The most parts of a launch whose results do not depend on their number."""
     most = c.cell(t.tasks.max_tasks)
     with c.when(c.not_null("%pool")):
-        threads = c.arith("add", c.load("i64", "%pool", layouts.TH_WANTED), 1)
-        c.put(c.arith("mul", threads, t.tasks.tasks_per_thread), most, 0)
+        threads = c.add(c.load("i64", "%pool", layouts.TH_WANTED), 1)
+        c.put(c.mul(threads, t.tasks.tasks_per_thread), most, 0)
     return c.get(most, 0)
 
 
@@ -174,7 +160,7 @@ def _run_task() -> str:
 
 
 def _from_end(c: LoopFunction, count: str, k: str) -> str:
-    return c.arith("sub", c.arith("sub", count, 1), k)
+    return c.sub(c.sub(count, 1), k)
 
 
 def _read_task() -> str:
@@ -182,19 +168,19 @@ def _read_task() -> str:
     c = LoopFunction("void", "read_task", ["ptr job", "i64 k"], internal=True)
     given = JOB.given(c)
     axis, axes = given["axis"], c.get(given["D"], Header.AXES)
-    start = c.arith("mul", "%k", given["size"])
-    length = c.min(c.arith("sub", c.get(given["E"], axis), start), given["size"])
+    start = c.mul("%k", given["size"])
+    length = c.min(c.sub(c.get(given["E"], axis), start), given["size"])
     with c.loop(c.get(given["D"], Header.INPUTS)) as loop:
-        strides = c.word(given["S"], c.arith("mul", loop.index, axes))
+        strides = c.word(given["S"], c.mul(loop.index, axes))
         step = c.get(strides, axis)
         with c.loop(axes, ("i64", "0")) as other:
-            along = c.arith("mul", c.get(strides, other.index), c.arith("sub", c.get(given["E"], other.index), 1))
-            other.next = [c.arith("add", other.values[0], c.choose(c.test("eq", other.index, axis), 0, along))]
-        place = c.gep(c.get(given["B"], loop.index, "ptr"), c.arith("mul", step, start))
+            along = c.mul(c.get(strides, other.index), c.sub(c.get(given["E"], other.index), 1))
+            other.next = [c.add(other.values[0], c.choose(c.eq(other.index, axis), 0, along))]
+        place = c.gep(c.get(given["B"], loop.index, "ptr"), c.mul(step, start))
         inside = other.values[0]
-        is_range = c.all(c.test("sge", inside, 0), c.test("slt", inside, step))
-        last = c.arith("add", c.arith("mul", step, c.arith("sub", length, 1)), inside)
-        with c.loop(c.choose(is_range, c.arith("add", last, 1), 0), step=64) as line:
+        is_range = c.all(c.ge(inside, 0), c.lt(inside, step))
+        last = c.add(c.mul(step, c.sub(length, 1)), inside)
+        with c.loop(c.choose(is_range, c.add(last, 1), 0), step=64) as line:
             c.op(f"load volatile i8, ptr {c.gep(place, line.index)}, align 1")
     return c.end()
 
@@ -213,15 +199,15 @@ def _run_like_tasks() -> str:
     axis, size = given["axis"], given["size"]
     axes, number = c.get(given["D"], Header.AXES), c.get(given["D"], Header.OPERANDS)
     bases, extents = (c.op(f"alloca i64, i64 {n}, align 8") for n in (number, axes))
-    start = c.arith("mul", "%k", size)
+    start = c.mul("%k", size)
     with c.loop(axes) as loop:
         c.put(c.get(given["E"], loop.index), extents, loop.index)
-    left = c.arith("sub", c.get(given["E"], axis), start)
-    is_last = c.test("sle", left, c.arith("add", size, given["more"]))
+    left = c.sub(c.get(given["E"], axis), start)
+    is_last = c.le(left, c.add(size, given["more"]))
     c.put(c.choose(is_last, left, size), extents, axis)
     _move_addresses(c, given["D"], given["S"], axis, start, given["B"], bases)
     bytes_, states = c.get(given["D"], Header.STATE_BYTES), given["states"]
-    out = c.choose(c.is_null(states), "null", c.gep(states, c.arith("mul", "%k", bytes_)), "ptr")
+    out = c.choose(c.is_null(states), "null", c.gep(states, c.mul("%k", bytes_)), "ptr")
     words = {
         Stage.CODE: given["from"],
         Stage.CODE_END: given["to"],
@@ -247,8 +233,8 @@ def _move_addresses(c: LoopFunction, words: str, strides: str, axis: str, by: st
     """All operands' places by so many elements along an axis."""
     axes = c.get(words, Header.AXES)
     with c.loop(c.get(words, Header.OPERANDS)) as loop:
-        step = c.get(strides, c.arith("add", c.arith("mul", loop.index, axes), axis))
-        c.put(c.arith("add", c.get(places, loop.index), c.arith("mul", step, by)), moved, loop.index)
+        step = c.get(strides, c.add(c.mul(loop.index, axes), axis))
+        c.put(c.add(c.get(places, loop.index), c.mul(step, by)), moved, loop.index)
 
 
 def _next_task() -> str:
@@ -260,7 +246,7 @@ def _next_task() -> str:
         c.put(c.gep(out, c.get("%stage", Stage.OUT_BYTES)), "%stage", Stage.OUT, "ptr")
     axis, size = c.get("%stage", Stage.AXIS), c.get("%stage", Stage.TASK_SIZE)
     origins, current = (c.get("%cx", k, "ptr") for k in (Context.ORIGINS, Context.ADDRESSES))
-    c.put(c.arith("add", c.get(origins, axis), size), origins, axis)
+    c.put(c.add(c.get(origins, axis), size), origins, axis)
     _move_addresses(c, words, "%S", axis, size, current, current)
     for k in (Context.COUNT, Context.LIVE, Context.ROWS):
         c.put(1, "%cx", k)
@@ -294,11 +280,11 @@ def _receive() -> str:
         c.call("void", "@copy_kept", f"ptr {first}", f"ptr {kept}", f"i64 {c.get(words, Header.KEPT_BYTES)}")
     code = f"i64 {c.get('%stage', Stage.JOIN)}", f"i64 {c.get('%stage', Stage.JOIN_END)}"
     count = c.get("%stage", Stage.STATE_COUNT)
-    with c.when(c.test("sgt", count, 1)):
+    with c.when(c.gt(count, 1)):
         c.call("void", "@resolve", "ptr %cx", *code)
     with c.loop(count) as k:
-        there = c.gep(c.get("%stage", Stage.STATES, "ptr"), c.arith("mul", k.index, bytes_))
-        is_other = c.test("ne", k.index, 0)
+        there = c.gep(c.get("%stage", Stage.STATES, "ptr"), c.mul(k.index, bytes_))
+        is_other = c.ne(k.index, 0)
         here = c.gep(first, c.choose(is_other, bytes_, 0))
         c.call("void", "@copy_kept", f"ptr {here}", f"ptr {there}", f"i64 {bytes_}")
         with c.when(is_other):
@@ -335,7 +321,7 @@ def _between_passes() -> str:
     }
     stage = _stage_of(c, words)
     bad = c.call("i64", "@run_stage", *operands(NEST_PARAMS, given), f"ptr {stage}")
-    JOB.put(c, "%job", "flag", c.arith("or", bad, given["flag"]))
+    JOB.put(c, "%job", "flag", c.or_(bad, given["flag"]))
     return c.end()
 
 
@@ -345,25 +331,24 @@ def _run_levels() -> str:
     words = JOB.get(c, "D")
     levels, bytes_ = c.get(words, Header.LEVELS), c.get(words, Header.KEPT_BYTES)
     kept, states = (
-        c.op(f"alloca i8, i64 {n}, align 64")
-        for n in (bytes_, c.arith("mul", "%count", c.get(words, Header.STATE_BYTES)))
+        c.op(f"alloca i8, i64 {n}, align 64") for n in (bytes_, c.mul("%count", c.get(words, Header.STATE_BYTES)))
     )
     with c.loop(bytes_, step=8) as at:
         c.do(f"store i64 0, ptr {c.gep(kept, at.index)}, align 8")
     JOB.put(c, "%job", "kept", kept)
     JOB.put(c, "%job", "states", states)
-    pairs = c.arith("add", c.get(words, Header.EXCHANGES), c.get(words, Header.MERGES))
-    table = c.word(words, c.arith("add", c.arith("shl", pairs, 1), Header.WORDS))
+    pairs = c.add(c.get(words, Header.EXCHANGES), c.get(words, Header.MERGES))
+    table = c.word(words, c.add(c.shl(pairs, 1), Header.WORDS))
     code = f"i64 {c.get(words, Header.CODE)}", f"i64 {c.get(table, 0)}"
-    with c.when(c.test("ne", c.get(words, Header.CODE), c.get(table, 0))):
+    with c.when(c.ne(c.get(words, Header.CODE), c.get(table, 0))):
         c.call("void", "@between_passes", "ptr %job", *code, "i64 0", "i64 0", "i64 0")
     with c.loop(levels) as level:
-        row = c.word(table, c.arith("shl", level.index, 2))
+        row = c.word(table, c.shl(level.index, 2))
         pass_, rows, join, joined, following = (c.get(row, k) for k in range(5))
         JOB.put(c, "%job", "from", pass_)
         JOB.put(c, "%job", "to", rows)
         done = c.call("i64", "@run_all_tasks", "ptr %pool", "ptr %job", "i64 %count")
-        is_last = c.test("eq", c.arith("add", level.index, 1), levels)
+        is_last = c.eq(c.add(level.index, 1), levels)
         to = c.choose(is_last, c.get(words, Header.CODE_END), following)
         c.call(
             "void",
@@ -381,11 +366,11 @@ def _run_levels() -> str:
 def _run_all_tasks() -> str:
     """A job's `count` parts, by threads if there is a pool; gives how many there are up to one that decides all."""
     c = LoopFunction("i64", "run_all_tasks", ["ptr pool", "ptr job", "i64 count"], internal=True)
-    words, states, traversal = (JOB.get(c, name) for name in ("D", "states", "way"))
+    words, states, traversal = (JOB.get(c, name) for name in ("D", "states", "order"))
     stops, bytes_ = c.get(words, Header.DECIDING_ELEMENT), c.get(words, Header.STATE_BYTES)
-    is_back = c.all(c.test("sge", traversal, BACKWARD), c.test("eq", stops, 0))
-    opposite = c.arith("sub", FORWARD + BACKWARD, c.min(traversal, BACKWARD))
-    JOB.put(c, "%job", "way", c.choose(c.test("eq", traversal, ANY_ORDER), ANY_ORDER, opposite))
+    is_back = c.all(c.ge(traversal, BACKWARD), c.eq(stops, 0))
+    opposite = c.sub(FORWARD + BACKWARD, c.min(traversal, BACKWARD))
+    JOB.put(c, "%job", "order", c.choose(c.eq(traversal, ANY_ORDER), ANY_ORDER, opposite))
     with c.when(c.is_null("%pool")):
         others = (
             c.get(words, k)
@@ -398,16 +383,16 @@ def _run_all_tasks() -> str:
                 Header.COPIED_OPERANDS,
             )
         )
-        with c.when(c.test("eq", reduce(partial(c.arith, "or"), others, c.as_i64(is_back)), 0)):
+        with c.when(c.eq(reduce(partial(c.arith, "or"), others, c.as_i64(is_back)), 0)):
             _run_all(c)
         with c.loop("%count") as k:
             number = c.choose(is_back, _from_end(c, "%count", k.index), k.index)
             c.call("void", "@run_like_tasks", "ptr %job", f"i64 {number}", "i64 1")
-            with c.when(c.test("ne", stops, 0)):
-                first = c.op(f"load i8, ptr {c.gep(states, c.arith('mul', k.index, bytes_))}, align 1")
-                decided = c.arith("add", c.op(f"zext i8 {first} to i64"), 1)
-                with c.when(c.test("eq", decided, stops)):
-                    c.ret("i64", c.arith("add", k.index, 1))
+            with c.when(c.ne(stops, 0)):
+                first = c.op(f"load i8, ptr {c.gep(states, c.mul(k.index, bytes_))}, align 1")
+                decided = c.add(c.op(f"zext i8 {first} to i64"), 1)
+                with c.when(c.eq(decided, stops)):
+                    c.ret("i64", c.add(k.index, 1))
         c.ret("i64", "%count")
     JOB.put(c, "%job", "count", "%count")
     with c.when(is_back):
@@ -420,10 +405,10 @@ def _run_all_tasks() -> str:
 def _run_all(c: LoopFunction) -> None:
     """All parts, those as large as the first as one run."""
     all_of, size = c.get(JOB.get(c, "E"), JOB.get(c, "axis")), JOB.get(c, "size")
-    is_even = c.test("eq", all_of, c.arith("mul", "%count", size))
-    like = c.choose(is_even, "%count", c.arith("sub", "%count", 1))
+    is_even = c.eq(all_of, c.mul("%count", size))
+    like = c.choose(is_even, "%count", c.sub("%count", 1))
     c.call("void", "@run_like_tasks", "ptr %job", "i64 0", f"i64 {like}")
-    with c.when(c.test("ne", like, "%count")):
+    with c.when(c.ne(like, "%count")):
         c.call("void", "@run_like_tasks", "ptr %job", f"i64 {like}", "i64 1")
     c.ret("i64", "%count")
 
@@ -431,16 +416,12 @@ def _run_all(c: LoopFunction) -> None:
 def _reduce_columns(t: Tuning) -> str:
     """A launch that reduces along rows, with lanes along columns: parts of columns, of an outer axis, or of the rows.
     Its axes are merged first, as how many columns are adjacent decides on the order in which rows are added up."""
-    c = LoopFunction("i64", "reduce_columns", ["ptr pool", *NEST_PARAMS, "i64 way"], internal=True)
+    c = LoopFunction("i64", "reduce_columns", ["ptr pool", *NEST_PARAMS, "i64 order"], internal=True)
     outer, lane, width = (c.get("%D", k) for k in (Header.OUTER_AXIS, Header.LANE_AXIS, Header.LANES))
-    job, bytes_, alone = (
-        JOB.made(c, {"both": "false"}),
-        c.cell(0),
-        c.test("slt", _work(c, "%E"), t.tasks.independent_min_ns),
-    )
-    with c.when(c.all(c.test("ne", c.header(Header.TRANSPOSABLE), 0), c.negate(alone))):
+    job, bytes_, alone = (JOB.made(c, {"both": "false"}), c.cell(0), c.lt(_work(c, "%E"), t.tasks.independent_min_ns))
+    with c.when(c.all(c.ne(c.header(Header.TRANSPOSABLE), 0), c.negate(alone))):
         block = c.call("i64", "@transposed_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
-        with c.when(c.test("ne", block, 0)):
+        with c.when(c.ne(block, 0)):
             _return_in_tasks(c, job, named(NEST_PARAMS), _count(c, "%E", "%S", job, lane, t.tasks.columns, width), 0)
     strides, extents = room_for_copies(c)
     alone = c.any(alone, _is_copied(c, strides, extents))
@@ -449,31 +430,23 @@ def _reduce_columns(t: Tuning) -> str:
     c.call("void", "@canonicalise_axes", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     rows, n = (_length(c, extents, k) for k in (outer, lane))
     least = c.max(
-        c.arith("mul", n, t.tasks.split_rows_column_bytes),
-        c.arith("mul", c.header(Header.COLUMN_READS), t.caches.split_rows_min_bytes),
+        c.mul(n, t.tasks.split_rows_column_bytes), c.mul(c.header(Header.COLUMN_READS), t.caches.split_rows_min_bytes)
     )
     longest = longest_axis(c, "%D", strides, extents)
     is_worth = c.any(
-        c.test("sgt", c.header(Header.COLUMN_READS), 1),
-        c.test("slt", c.arith("mul", longest, n), t.caches.split_rows_max_state_bytes),
+        c.gt(c.header(Header.COLUMN_READS), 1), c.lt(c.mul(longest, n), t.caches.split_rows_max_state_bytes)
     )
-    far = c.all(c.test("sge", longest, least), is_worth)
-    few, many = (
-        c.test("slt", n, c.choose(far, t.caches.split_rows_max_columns, 2 * t.tasks.columns)),
-        c.test("sge", rows, t.loops.shared_rows),
-    )
-    long = c.test(
-        "sge",
-        c.arith("udiv", _work(c, extents), c.max(rows, 1)),
-        2 * t.loops.single_thread_task_ratio * t.loops.task_ns,
-    )
+    exceeds = c.all(c.ge(longest, least), is_worth)
+    few = c.lt(n, c.choose(exceeds, t.caches.split_rows_max_columns, 2 * t.tasks.columns))
+    many = c.ge(rows, t.loops.shared_rows)
+    long = c.ge(c.udiv(_work(c, extents), c.max(rows, 1)), 2 * t.loops.single_thread_task_ratio * t.loops.task_ns)
     by_rows = c.any(many, few)
-    with c.when(c.all(few, c.test("sgt", n, 0), c.negate(many), c.any(long, c.test("slt", rows, 2)))):
-        turn = c.choose(c.test("sge", "%way", BACKWARD), TASKS_BACKWARD, TASKS_FORWARD)
+    with c.when(c.all(few, c.gt(n, 0), c.negate(many), c.any(long, c.lt(rows, 2)))):
+        tasks = c.choose(c.ge("%order", BACKWARD), TASKS_BACKWARD, TASKS_FORWARD)
         words = {
             Stage.CODE: c.header(Header.CODE),
             Stage.CODE_END: c.header(Header.CODE_END),
-            Stage.TASKS: turn,
+            Stage.TASKS: tasks,
             Stage.POOL: "%pool",
             Stage.IS_MERGED: 1,
         }
@@ -487,15 +460,15 @@ def _reduce_columns(t: Tuning) -> str:
 def _is_copied(c: LoopFunction, strides: str, extents: str) -> str:
     """Does the launch go by copies of its operands?  How its rows are added up then depends on all of it."""
     place = c.cell(0)
-    with c.when(c.test("ne", c.header(Header.COPIED_OPERANDS), 0)):
+    with c.when(c.ne(c.header(Header.COPIED_OPERANDS), 0)):
         tables = f"ptr {strides}", f"ptr {extents}"
         c.put(c.call("i64", "@copied_block", "ptr %D", "ptr %S", "ptr %E", *tables), place, 0)
-    return c.test("ne", c.get(place, 0), 0)
+    return c.ne(c.get(place, 0), 0)
 
 
 def _return_in_tasks(c: LoopFunction, job: str, tables: dict[str, str], count: str, merged: int) -> None:
     """All of a launch, in so many parts if there is a pool for them."""
-    with c.when(c.any(c.is_null("%pool"), c.test("slt", count, 2))):
+    with c.when(c.any(c.is_null("%pool"), c.lt(count, 2))):
         c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), "ptr null"))
     _fill(c, job, tables, merged)
     c.call("i64", "@run_all_tasks", "ptr %pool", f"ptr {job}", f"i64 {count}")
@@ -504,7 +477,7 @@ def _return_in_tasks(c: LoopFunction, job: str, tables: dict[str, str], count: s
 
 def _fill(c: LoopFunction, job: str, tables: dict[str, str], merged: int = 0, traversal: str | int = ANY_ORDER) -> None:
     """A job of all of a launch."""
-    code = {"from": c.header(Header.CODE), "to": c.header(Header.CODE_END), "merged": merged, "way": traversal}
+    code = {"from": c.header(Header.CODE), "to": c.header(Header.CODE_END), "merged": merged, "order": traversal}
     for name, value in {**tables, **code, "kept": "null", "states": "null", "flag": "0", "count": 0}.items():
         JOB.put(c, job, name, value)
 
@@ -548,18 +521,18 @@ def _pool(c: LoopFunction, place: str) -> str:
 
 def _run(c: LoopFunction, pool: str) -> None:
     return_if_small_transposed(c)
-    alone, ask = c.label("alone"), c.label("ask")
+    alone, shared_out = c.label("alone"), c.label("ask")
     levels, down = c.header(Header.LEVELS), c.header(Header.COLUMN_READS)
     traversal = traversal_of(c, "%rt", c.is_null(pool))
-    is_one = c.test("eq", c.arith("or", c.arith("or", levels, down), traversal), 0)
-    c.branch(c.all(c.is_null(pool), is_one), alone, ask)
+    is_one = c.eq(c.or_(c.or_(levels, down), traversal), 0)
+    c.branch(c.all(c.is_null(pool), is_one), alone, shared_out)
     c.place(alone)
     c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), "ptr null"))
-    c.place(ask)
+    c.place(shared_out)
     given = f"ptr {pool}", *passed(NEST_PARAMS)
-    with c.when(c.test("ne", down, 0)):
+    with c.when(c.ne(down, 0)):
         c.ret("i64", c.call("i64", "@reduce_columns", *given, f"i64 {traversal}"))
-    with c.when(c.test("ne", c.header(Header.ROW_AXES), 0)):
+    with c.when(c.ne(c.header(Header.ROW_AXES), 0)):
         c.ret("i64", c.call("i64", "@run_rows_alone", *given))
     c.ret("i64", c.call("i64", "@run_in_tasks", *given, f"i64 {traversal}"))
 
@@ -568,7 +541,7 @@ def _is_worth_threads(t: Tuning) -> str:
     """Is a launch worth threads, as they are now?"""
     c = LoopFunction("i1", "is_worth_threads", ["ptr pool", "ptr D", "ptr S", "ptr E"], internal=True)
     work, shared, alone = _work(c, "%E"), c.label("share"), c.label("alone")
-    with c.when(c.test("slt", work, t.tasks.independent_min_ns)):
+    with c.when(c.lt(work, t.tasks.independent_min_ns)):
         c.ret("i1", "false")
     if_worth(c, t, "%pool", work, _min_ns(c, t, _exceeds_cache(c, t)), shared, alone)
     c.place(shared)
@@ -584,18 +557,15 @@ def _run_rows_alone() -> str:
     bases, extents = (c.op(f"alloca i64, i64 {n}, align 8") for n in (number, axes))
     bad, row_axes = c.cell(0), c.header(Header.ROW_AXES)
     with c.loop(axes, ("i64", "1")) as axis:
-        is_of_rows = c.test("ne", c.arith("and", row_axes, c.arith("shl", 1, axis.index)), 0)
+        is_of_rows = c.ne(c.and_(row_axes, c.shl(1, axis.index)), 0)
         own = c.choose(is_of_rows, c.get("%E", axis.index), 1)
         c.put(c.choose(is_of_rows, 1, c.get("%E", axis.index)), extents, axis.index)
-        axis.next = [c.arith("mul", axis.values[0], own)]
+        axis.next = [c.mul(axis.values[0], own)]
     with c.loop(axis.values[0]) as row:
         _place_row(c, row.index, bases, extents)
         given = {**named(NEST_PARAMS), "B": bases, "E": extents}
         c.note(
-            c.test(
-                "ne", c.call("i64", "@run_in_tasks", "ptr %pool", *operands(NEST_PARAMS, given), f"i64 {ANY_ORDER}"), 0
-            ),
-            bad,
+            c.ne(c.call("i64", "@run_in_tasks", "ptr %pool", *operands(NEST_PARAMS, given), f"i64 {ANY_ORDER}"), 0), bad
         )
     return c.end("i64", c.get(bad, 0))
 
@@ -604,31 +574,31 @@ def _place_row(c: LoopFunction, row: str, bases: str, extents: str) -> None:
     """The operands' addresses of a row, by its number: axes that are of one element now and were not are of rows."""
     axes, number = c.header(Header.AXES), c.header(Header.OPERANDS)
     with c.loop(number) as loop:
-        strides = c.word("%S", c.arith("mul", loop.index, axes))
-        with c.loop(axes, ("i64", row), ("i64", c.get("%B", loop.index))) as turn:
-            axis = c.arith("sub", c.arith("sub", axes, 1), turn.index)
-            left, place = turn.values
-            extent = c.choose(c.test("eq", c.get(extents, axis), 1), c.get("%E", axis), 1)
-            offset = c.arith("mul", c.arith("urem", left, extent), c.get(strides, axis))
-            turn.next = [c.arith("udiv", left, extent), c.arith("add", place, offset)]
-        c.put(turn.values[1], bases, loop.index)
+        strides = c.word("%S", c.mul(loop.index, axes))
+        with c.loop(axes, ("i64", row), ("i64", c.get("%B", loop.index))) as tasks:
+            axis = c.sub(c.sub(axes, 1), tasks.index)
+            left, place = tasks.values
+            extent = c.choose(c.eq(c.get(extents, axis), 1), c.get("%E", axis), 1)
+            offset = c.mul(c.urem(left, extent), c.get(strides, axis))
+            tasks.next = [c.udiv(left, extent), c.add(place, offset)]
+        c.put(tasks.values[1], bases, loop.index)
 
 
 def _run_in_tasks(t: Tuning) -> str:
     """All of a launch, by parts of one axis where that is worth it."""
-    c = LoopFunction("i64", "run_in_tasks", ["ptr pool", *NEST_PARAMS, "i64 way"], internal=True)
+    c = LoopFunction("i64", "run_in_tasks", ["ptr pool", *NEST_PARAMS, "i64 order"], internal=True)
     levels = c.header(Header.LEVELS)
-    job = JOB.made(c, {"both": c.test("eq", "%way", BACKWARD_SHARED)})
+    job = JOB.made(c, {"both": c.eq("%order", BACKWARD_SHARED)})
     outer, lane = c.header(Header.OUTER_AXIS), c.header(Header.LANE_AXIS)
-    by_rows = c.any(c.test("sge", _length(c, "%E", outer), t.loops.shared_rows), c.test("slt", lane, 0))
+    by_rows = c.any(c.ge(_length(c, "%E", outer), t.loops.shared_rows), c.lt(lane, 0))
     by_rows = c.all(by_rows, c.negate(_has_few_rows(c, t, _work(c, "%E"), outer, lane)))
     grain, unit = (c.choose(by_rows, 1, k) for k in (t.tasks.lane_elements, LANE_MULTIPLE))
     count = _count(c, "%E", "%S", job, c.choose(by_rows, outer, lane), grain, unit)
-    with c.when(c.test("slt", count, 2)):
+    with c.when(c.lt(count, 2)):
         c.ret("i64", c.call("i64", "@run_stage", *passed(NEST_PARAMS), "ptr null"))
-    _fill(c, job, named(NEST_PARAMS), traversal="%way")
+    _fill(c, job, named(NEST_PARAMS), traversal="%order")
     given = "ptr %pool", f"ptr {job}", f"i64 {count}"
-    with c.when(c.test("eq", levels, 0)):
+    with c.when(c.eq(levels, 0)):
         c.call("i64", "@run_all_tasks", *given)
         c.ret("i64", c.get(job, JOB.words["flag"]))
     c.call("void", "@run_levels", *given)
@@ -641,13 +611,13 @@ def _run_tile() -> str:
     c = LoopFunction("void", "run_tile", ["ptr rt", "ptr job", "i64 row", "i64 column", "i64 rows", "i64 columns"])
     given = Job(TILE).given(c)
     axes, down, across = (given[name] for name in ("axes", "down", "across"))
-    bases = c.op(f"alloca ptr, i64 {c.arith('mul', given['operands'], 2)}, align 8")
+    bases = c.op(f"alloca ptr, i64 {c.mul(given['operands'], 2)}, align 8")
     extents = c.op(f"alloca i64, i64 {axes}, align 8")
     with c.loop(given["operands"]) as o:
-        steps = c.word(given["S"], c.arith("mul", o.index, axes))
-        below = c.arith("mul", c.get(steps, down), "%row")
-        right = c.arith("mul", c.get(steps, across), "%column")
-        moved = c.gep(c.get(given["B"], o.index, "ptr"), c.arith("add", below, right))
+        steps = c.word(given["S"], c.mul(o.index, axes))
+        below = c.mul(c.get(steps, down), "%row")
+        right = c.mul(c.get(steps, across), "%column")
+        moved = c.gep(c.get(given["B"], o.index, "ptr"), c.add(below, right))
         c.put(moved, bases, o.index, "ptr")
     c.put("%rows", extents, down)
     c.put("%columns", extents, across)

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 from tensordsl.codegen.abi.descriptor import (
     ANY_LENGTH,
+    FULL_ROW,
     MAX_COLUMN_ROWS,
     PREFETCH_NEXT,
     RECOMPUTES_IN_KERNEL,
     TAKES_SHORT_ROWS,
     USES_NO_SCRATCH,
-    WHOLE_ROW,
     BlocksCode,
     CallCode,
     Context,
@@ -38,24 +38,22 @@ def row_batch_texts(t: Tuning) -> list[str]:
 
 def _rows_per_call(t: Tuning) -> str:
     """How many rows kernels get at once, and the flags of the call: whether they prefetch the next rows."""
-    c = LoopFunction("void", "rows_per_call", ["ptr cx", "ptr words", "ptr rows", "ptr turn"], internal=True)
+    c = LoopFunction("void", "rows_per_call", ["ptr cx", "ptr words", "ptr rows", "ptr flags"], internal=True)
     axis, most, budget, lane, near, *_, at_any = (c.get("%words", k) for k in range(1, RowsCode.WORDS))
-    extents, asks = c.context(Context.EXTENTS), c.cell(0)
+    extents, prefetches = c.context(Context.EXTENTS), c.cell(0)
     extent, length = c.get(extents, axis), c.max(c.get(extents, lane), 1)
-    with c.when(c.test("sle", length, near)):
+    with c.when(c.le(length, near)):
         size = c.call("i64", "@operand_span", "ptr %cx", f"i64 {axis}")
-        fits = c.any(c.test("ne", at_any, 0), c.test("slt", size, t.caches.prefetch_reread_max_bytes))
-        c.note(c.all(c.test("sgt", size, t.memory.prefetch_operand_min_bytes), fits), asks)
-    ahead = c.test("ne", c.get(asks, 0), 0)
-    fitting = c.max(c.op(f"sdiv i64 {c.choose(ahead, near, budget)}, {length}"), 1)
-    fitting = c.choose(
-        c.test("sgt", fitting, t.memory.unrolled_rows), c.arith("and", fitting, -t.memory.unrolled_rows), fitting
-    )
-    rows = c.min(most, c.choose(c.test("eq", budget, 0), most, fitting))
+        fits = c.any(c.ne(at_any, 0), c.lt(size, t.caches.prefetch_reread_max_bytes))
+        c.note(c.all(c.gt(size, t.memory.prefetch_operand_min_bytes), fits), prefetches)
+    ahead = c.ne(c.get(prefetches, 0), 0)
+    fitting = c.max(c.sdiv(c.choose(ahead, near, budget), length), 1)
+    fitting = c.choose(c.gt(fitting, t.memory.unrolled_rows), c.and_(fitting, -t.memory.unrolled_rows), fitting)
+    rows = c.min(most, c.choose(c.eq(budget, 0), most, fitting))
     c.put(rows, "%rows", 0)
-    c.put(c.choose(ahead, WHOLE_ROW | PREFETCH_NEXT, WHOLE_ROW), "%turn", 0)
-    with c.when(c.all(c.test("eq", most, MAX_COLUMN_ROWS), c.test("sgt", extent, rows))):
-        c.call("void", "@column_rows_per_call", "ptr %cx", f"i64 {axis}", "ptr %rows", "ptr %turn")
+    c.put(c.choose(ahead, FULL_ROW | PREFETCH_NEXT, FULL_ROW), "%flags", 0)
+    with c.when(c.all(c.eq(most, MAX_COLUMN_ROWS), c.gt(extent, rows))):
+        c.call("void", "@column_rows_per_call", "ptr %cx", f"i64 {axis}", "ptr %rows", "ptr %flags")
     return c.end()
 
 
@@ -66,7 +64,7 @@ def each_instruction(c: LoopFunction) -> Iterator[tuple[str, str]]:
     head, body, done = c.label("head"), c.label("body"), c.label("done")
     c.place(head)
     pc = c.get(at, 0)
-    c.branch(c.test("slt", pc, "%end"), body, done)
+    c.branch(c.lt(pc, "%end"), body, done)
     c.place(body)
     yield c.word(descriptor, pc), at
     c.jump(head)
@@ -74,21 +72,19 @@ def each_instruction(c: LoopFunction) -> Iterator[tuple[str, str]]:
 
 
 def skip_call(c: LoopFunction, words: str, at: str) -> None:
-    size = c.arith("add", c.arith("mul", c.get(words, CallCode.OPERANDS), Operand.WORDS), CallCode.WORDS)
-    c.put(c.arith("add", c.get(at, 0), size), at, 0)
+    size = c.add(c.mul(c.get(words, CallCode.OPERANDS), Operand.WORDS), CallCode.WORDS)
+    c.put(c.add(c.get(at, 0), size), at, 0)
 
 
 def _fits_row_batches(t: Tuning) -> str:
     """Is there nothing but calls, and blocks that are all of a row, read and written in place?"""
     c = LoopFunction("i1", "fits_row_batches", CODE_PARAMS, internal=True)
-    wrong, extents = (
-        c.cell(c.arith("or", c.context(Context.IS_PACKED), c.context(Context.IS_TAIL))),
-        c.context(Context.EXTENTS),
-    )
-    twice = c.test("ne", c.context(Context.MAY_RECOMPUTE), 0)
+    wrong = c.cell(c.or_(c.context(Context.IS_PACKED), c.context(Context.IS_TAIL)))
+    extents = c.context(Context.EXTENTS)
+    twice = c.ne(c.context(Context.MAY_RECOMPUTE), 0)
     with each_instruction(c) as (words, at):
         operation = c.get(words, 0)
-        is_call, is_block = c.test("eq", operation, Opcode.CALL), c.test("eq", operation, Opcode.BLOCKS)
+        is_call, is_block = c.eq(operation, Opcode.CALL), c.eq(operation, Opcode.BLOCKS)
         with c.when(is_call):
             skip_call(c, words, at)
         with c.when(is_block):
@@ -96,23 +92,21 @@ def _fits_row_batches(t: Tuning) -> str:
                 c.get(extents, c.get(words, CallCode.KERNEL)),
                 *(c.get(words, k) for k in (CallCode.LANE, CallCode.EXTERNALS, CallCode.OPERANDS)),
             )
-            whole = c.test("eq", c.arith("and", extent, c.arith("sub", width, 1)), 0)
-            again = c.all(twice, c.test("ne", c.arith("and", flags, RECOMPUTES_IN_KERNEL), 0))
-            fits = c.all(c.test("sle", extent, block), c.test("eq", c.arith("and", flags, USES_NO_SCRATCH), 0))
-            at_once = c.all(
-                c.test("ne", c.arith("and", flags, ANY_LENGTH), 0), c.test("sle", extent, t.tasks.poll_row_elements)
-            )
+            whole = c.eq(c.and_(extent, c.sub(width, 1)), 0)
+            again = c.all(twice, c.ne(c.and_(flags, RECOMPUTES_IN_KERNEL), 0))
+            fits = c.all(c.le(extent, block), c.eq(c.and_(flags, USES_NO_SCRATCH), 0))
+            at_once = c.all(c.ne(c.and_(flags, ANY_LENGTH), 0), c.le(extent, t.tasks.poll_row_elements))
             long = c.any(fits, at_once)
             all_lanes = c.any(whole, again)
-            short = c.all(c.test("ne", c.arith("and", flags, TAKES_SHORT_ROWS), 0), c.test("sgt", extent, 0))
-            taken = c.choose(c.test("sge", extent, width), c.all(long, all_lanes), short, "i1")
+            short = c.all(c.ne(c.and_(flags, TAKES_SHORT_ROWS), 0), c.gt(extent, 0))
+            taken = c.choose(c.ge(extent, width), c.all(long, all_lanes), short, "i1")
             c.note(c.negate(taken), wrong)
-            c.put(c.arith("add", c.get(at, 0), BlocksCode.WORDS), at, 0)
+            c.put(c.add(c.get(at, 0), BlocksCode.WORDS), at, 0)
         other = c.negate(c.any(is_call, is_block))
         c.note(other, wrong)
         with c.when(other):
             c.put("%end", at, 0)
-    return c.end("i1", c.test("eq", c.get(wrong, 0), 0))
+    return c.end("i1", c.eq(c.get(wrong, 0), 0))
 
 
 def _first_batch() -> str:
@@ -120,57 +114,55 @@ def _first_batch() -> str:
     c = LoopFunction("void", "first_batch", CODE_PARAMS, internal=True)
     current = c.context(Context.ADDRESSES)
     with each_instruction(c) as (words, at):
-        is_call = c.test("eq", c.get(words, 0), Opcode.CALL)
+        is_call = c.eq(c.get(words, 0), Opcode.CALL)
         with c.when(is_call):
             pointers = c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS))
             with c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
                 c.put(c.get(current, c.get(c.operand(words, loop.index), Operand.NUMBER)), pointers, loop.index)
             skip_call(c, words, at)
         with c.when(c.negate(is_call)):
-            c.put(c.arith("add", c.get(at, 0), BlocksCode.WORDS), at, 0)
+            c.put(c.add(c.get(at, 0), BlocksCode.WORDS), at, 0)
     return c.end()
 
 
 def _row_batch() -> str:
     """All calls for some rows; then their pointers are those of the rows that follow."""
-    c = LoopFunction("void", "row_batch", [*CODE_PARAMS, "i64 rows", "i64 turn"], internal=True)
+    c = LoopFunction("void", "row_batch", [*CODE_PARAMS, "i64 rows", "i64 flags"], internal=True)
     count, live = c.cell(c.context(Context.COUNT)), c.cell(c.context(Context.LIVE))
     extents, kernels = c.context(Context.EXTENTS), c.context(Context.KERNELS)
     with each_instruction(c) as (words, at):
-        is_call = c.test("eq", c.get(words, 0), Opcode.CALL)
+        is_call = c.eq(c.get(words, 0), Opcode.CALL)
         with c.when(is_call):
-            pointers, every = (
-                c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS)),
-                c.get(words, CallCode.OPERANDS),
-            )
-            counted = c.test("sge", c.get(words, CallCode.LANE), 0)
+            pointers = c.word(c.context(Context.POINTERS), c.get(words, CallCode.POINTERS))
+            every = c.get(words, CallCode.OPERANDS)
+            counted = c.ge(c.get(words, CallCode.LANE), 0)
             n, lanes = (f"i64 {c.choose(counted, c.get(cell, 0), 1)}" for cell in (count, live))
             kernel = c.get(kernels, c.get(words, CallCode.KERNEL), "ptr")
-            c.call("void", kernel, f"ptr {pointers}", n, lanes, "i64 %rows", "i64 %turn")
+            c.call("void", kernel, f"ptr {pointers}", n, lanes, "i64 %rows", "i64 %flags")
             steps = c.word(pointers, every)
             with c.loop(c.get(words, CallCode.EXTERNALS)) as loop:
-                moved = c.arith("mul", c.get(steps, loop.index), "%rows")
-                c.put(c.arith("add", c.get(pointers, loop.index), moved), pointers, loop.index)
+                moved = c.mul(c.get(steps, loop.index), "%rows")
+                c.put(c.add(c.get(pointers, loop.index), moved), pointers, loop.index)
             skip_call(c, words, at)
         with c.when(c.negate(is_call)):
             c.put(c.get(extents, c.get(words, CallCode.KERNEL)), count, 0)
             c.put(c.get(words, CallCode.LANE), live, 0)
-            c.put(c.arith("add", c.get(at, 0), BlocksCode.WORDS), at, 0)
+            c.put(c.add(c.get(at, 0), BlocksCode.WORDS), at, 0)
     return c.end()
 
 
 def _row_batches() -> str:
     c = LoopFunction(
-        "void", "row_batches", [*CODE_PARAMS, "i64 axis", "i64 size", "i64 extent", "i64 turn"], internal=True
+        "void", "row_batches", [*CODE_PARAMS, "i64 axis", "i64 size", "i64 extent", "i64 flags"], internal=True
     )
     positions, code = c.context(Context.POSITIONS), "ptr %cx, i64 %first, i64 %end"
     c.call("void", "@first_batch", code)
     with c.loop("%extent", ("i64", "0"), step="%size") as loop:
         put_position(c, positions, "%axis", loop.index)
-        left = c.arith("sub", "%extent", loop.index)
-        rows, behind = c.min(left, "%size"), c.test("sle", left, "%size")
-        turn = c.choose(behind, c.arith("and", "%turn", WHOLE_ROW), "%turn")
-        c.call("void", "@row_batch", code, f"i64 {rows}", f"i64 {turn}")
+        left = c.sub("%extent", loop.index)
+        rows, behind = c.min(left, "%size"), c.le(left, "%size")
+        flags = c.choose(behind, c.and_("%flags", FULL_ROW), "%flags")
+        c.call("void", "@row_batch", code, f"i64 {rows}", f"i64 {flags}")
         poll_each(c, loop.values[0], 8)
-        loop.next = [c.arith("add", loop.values[0], 1)]
+        loop.next = [c.add(loop.values[0], 1)]
     return c.end()

@@ -1,18 +1,15 @@
 """Take along an axis: groups that only copy what stands at indices, of short rows or of columns.
 
-Contract  operands are the indices, what is indexed, and the result.  The words in the descriptor: bytes of an element;
-          twice the bytes of an index, plus 1 if it has a sign; the axis; the numbers of the run-time integers that hold
-          the indexed length and its byte stride.  -1: not handled.
+Contract  operands are the indices, what is indexed, and the result; `TakeWords`; -1: not handled.
 When      runs of at most 128 bytes are contiguous in both arrays, and there are enough rows.
-Why       indices are wrapped and checked once (another thread may write into them); then a few columns at a time are
-          copied down a block of rows that stays in the cache.
+Why       indices are checked once; then a few columns at a time are copied down a block of rows that stays cached.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.abi.descriptor import NEST_PARAMS, Header
+from tensordsl.codegen.abi.descriptor import NEST_PARAMS, Header, TakeWords
 from tensordsl.codegen.library.loops.descriptor import LoopFunction
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
@@ -20,13 +17,13 @@ from tensordsl.codegen.target.tuning import Tuning
 KINDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>"}  # by bytes of a run
 HALF_KINDS = {2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>", 32: "<4 x i64>", 64: "<8 x i64>"}  # by bytes of its halves
 MAX_RUN_BYTES = 2 * max(HALF_KINDS)
-INDICES_AT_ONCE = 256
+INDICES_AT_ONCE = 256  # for whose offsets there is room on the stack
 UNROLLED_COLUMNS = 4
 INDICES, SOURCE, RESULT = range(3)
 _COPY = [
     "ptr to", "i64 to_row", "i64 to_step", "ptr from", "i64 from_row", "ptr places", "i64 n", "i64 rows", "i64 rest",
 ]  # fmt: skip
-_PLACES = ["ptr places", "ptr at", "i64 step", "i64 kind", "i64 n", "i64 extent", "i64 apart"]
+_PLACES = ["ptr places", "ptr at", "i64 step", "i64 kind", "i64 n", "i64 extent", "i64 item_stride"]
 
 
 def take_texts(t: Tuning) -> list[str]:
@@ -40,7 +37,7 @@ def _index_at() -> str:
     c = LoopFunction("i64", "index_at", ["ptr at", "i64 kind"], internal=True)
     for size, kind in list(KINDS.items())[:3]:
         for sign, extend in enumerate(("zext", "sext")):
-            with c.when(c.test("eq", "%kind", 2 * size + sign)):
+            with c.when(c.eq("%kind", 2 * size + sign)):
                 c.ret("i64", c.op(f"{extend} {kind} {c.op(f'load {kind}, ptr %at, align 1')} to i64"))
     return c.end("i64", 0)
 
@@ -51,32 +48,30 @@ def _places() -> str:
 
     def each(load: Callable[[str], str]) -> str:
         with c.loop("%n", ("i1", "false")) as loop:
-            index = load(c.gep("%at", c.arith("mul", loop.index, "%step")))
-            index = c.choose(c.test("slt", index, 0), c.arith("add", index, "%extent"), index)
+            index = load(c.gep("%at", c.mul(loop.index, "%step")))
+            index = c.choose(c.lt(index, 0), c.add(index, "%extent"), index)
             wrong = c.test("uge", index, "%extent")
-            c.put(c.arith("mul", c.choose(wrong, 0, index), "%apart"), "%places", loop.index)
+            c.put(c.mul(c.choose(wrong, 0, index), "%item_stride"), "%places", loop.index)
             loop.next = [c.any(loop.values[0], wrong)]
         return c.as_i64(loop.values[0])
 
-    with c.when(c.test("sge", "%kind", 16)):
+    with c.when(c.ge("%kind", 16)):
         c.ret("i64", each(lambda at: c.op(f"load i64, ptr {at}, align 1")))
     return c.end("i64", each(lambda at: c.call("i64", "@index_at", f"ptr {at}", "i64 %kind")))
 
 
-def _copy(name: str, kind: str, beside: int, ends: bool) -> str:
+def _copy(name: str, kind: str, unroll: int, ends: bool) -> str:
     """Runs of `rows` rows at `n` places: one element of `kind`, or (`ends`) one from their start on and one up to their
     end, `rest` bytes behind."""
     c = LoopFunction("void", name, _COPY, internal=True)
-    whole = c.arith("and", "%n", -beside)
-    for first, stop, count in (("0", whole, beside), (whole, "%n", 1)):
+    whole = c.and_("%n", -unroll)
+    for first, stop, count in (("0", whole, unroll), (whole, "%n", 1)):
         with c.loop(stop, start=first, step=count) as column:
-            places = [c.get("%places", c.arith("add", column.index, k)) for k in range(count)]
-            steps = [c.arith("mul", "%to_step", k) for k in range(count)]
+            places = [c.get("%places", c.add(column.index, k)) for k in range(count)]
+            steps = [c.mul("%to_step", k) for k in range(count)]
             if ends:
-                places, steps = (
-                    [x for p in table for x in (p, c.arith("add", p, "%rest"))] for table in (places, steps)
-                )
-            to = c.gep("%to", c.arith("mul", column.index, "%to_step"))
+                places, steps = ([x for p in table for x in (p, c.add(p, "%rest"))] for table in (places, steps))
+            to = c.gep("%to", c.mul(column.index, "%to_step"))
             with c.loop("%rows", ("ptr", to), ("ptr", "%from")) as row:
                 target, source = row.values
                 values = [c.op(f"load {kind}, ptr {c.gep(source, p)}, align 1") for p in places]
@@ -90,21 +85,21 @@ def _copier(c: LoopFunction, run: str) -> tuple[str, str]:
     """(what copies runs of so many bytes, where their second half begins)"""
     copy, half = f"@take_halves{MAX_RUN_BYTES // 2}", str(MAX_RUN_BYTES // 2)
     for size in reversed(list(HALF_KINDS)):
-        fits = c.test("sle", run, 2 * size)
+        fits = c.le(run, 2 * size)
         copy, half = c.choose(fits, f"@take_halves{size}", copy, "ptr"), c.choose(fits, size, half)
     for size in KINDS:
-        copy = c.choose(c.test("eq", run, size), f"@take{size}", copy, "ptr")
-    return copy, c.arith("sub", run, half)
+        copy = c.choose(c.eq(run, size), f"@take{size}", copy, "ptr")
+    return copy, c.sub(run, half)
 
 
 def _offset_of_line() -> str:
     """Bytes from an operand's first element to that of the q-th position along the first `count` axes."""
     c = LoopFunction("i64", "offset_of_line", ["ptr s", "ptr E", "i64 count", "i64 q"], internal=True)
     with c.loop("%count", ("i64", "0"), ("i64", "%q")) as loop:
-        axis = c.arith("sub", c.arith("sub", "%count", 1), loop.index)
+        axis = c.sub(c.sub("%count", 1), loop.index)
         (offset, rest), n = loop.values, c.get("%E", axis)
-        step = c.arith("mul", c.arith("urem", rest, n), c.get("%s", axis))
-        loop.next = [c.arith("add", offset, step), c.arith("udiv", rest, n)]
+        step = c.mul(c.urem(rest, n), c.get("%s", axis))
+        loop.next = [c.add(offset, step), c.udiv(rest, n)]
     return c.end("i64", loop.values[0])
 
 
@@ -112,13 +107,13 @@ def _rows(c: LoopFunction, along: str, source: str, result: str) -> tuple[str, s
     """(axis of the rows, or -1; how many there are; axes around them): axes before `along` that are one in both."""
     with c.loop(along, ("i64", "-1"), ("i64", "1"), ("i64", along), ("i1", "true")) as loop:
         row, rows, around, merges = loop.values
-        axis = c.arith("sub", c.arith("sub", along, 1), loop.index)
-        none, extent, some = c.test("slt", row, 0), c.get("%E", axis), c.max(row, 0)
-        strided = [c.arith("xor", c.get(s, axis), c.arith("mul", c.get(s, some), rows)) for s in (source, result)]
-        is_one = c.any(c.test("eq", extent, 1), none, c.test("eq", c.arith("or", *strided), 0))
+        axis = c.sub(c.sub(along, 1), loop.index)
+        none, extent, some = c.lt(row, 0), c.get("%E", axis), c.max(row, 0)
+        strided = [c.xor(c.get(s, axis), c.mul(c.get(s, some), rows)) for s in (source, result)]
+        is_one = c.any(c.eq(extent, 1), none, c.eq(c.or_(*strided), 0))
         takes = c.all(merges, is_one)
-        starts = c.all(none, c.test("ne", extent, 1))
-        rows = c.choose(takes, c.arith("mul", rows, extent), rows)
+        starts = c.all(none, c.ne(extent, 1))
+        rows = c.choose(takes, c.mul(rows, extent), rows)
         loop.next = [c.choose(starts, axis, row), rows, c.choose(takes, axis, around), takes]
     return loop.values[0], loop.values[1], loop.values[2]
 
@@ -128,12 +123,12 @@ def _contiguous_run() -> str:
     c = LoopFunction(
         "i64", "contiguous_run", ["ptr s", "ptr t", "ptr E", "i64 along", "i64 axes", "i64 size"], internal=True
     )
-    with c.loop(c.arith("sub", c.arith("sub", "%axes", 1), "%along"), ("i64", "%size")) as loop:
-        axis, run = c.arith("sub", c.arith("sub", "%axes", 1), loop.index), loop.values[0]
+    with c.loop(c.sub(c.sub("%axes", 1), "%along"), ("i64", "%size")) as loop:
+        axis, run = c.sub(c.sub("%axes", 1), loop.index), loop.values[0]
         extent = c.get("%E", axis)
-        strided = c.arith("or", *(c.arith("xor", c.get(s, axis), run) for s in ("%s", "%t")))
-        follows = c.any(c.test("eq", extent, 1), c.test("eq", strided, 0))
-        loop.next = [c.choose(follows, c.arith("mul", run, extent), 0)]
+        strided = c.or_(*(c.xor(c.get(s, axis), run) for s in ("%s", "%t")))
+        follows = c.any(c.eq(extent, 1), c.eq(strided, 0))
+        loop.next = [c.choose(follows, c.mul(run, extent), 0)]
     return c.end("i64", loop.values[0])
 
 
@@ -142,9 +137,10 @@ class _Launch:
 
     def __init__(self, c: LoopFunction, t: Tuning) -> None:
         words, axes = c.word("%D", c.header(Header.TAKE)), c.header(Header.AXES)
-        self.size, self.kind, along = (c.get(words, k) for k in range(3))
-        self.extent, self.item_stride = (c.get("%I", c.get(words, k)) for k in (3, 4))
-        indices, self.source, self.result = (c.word("%S", c.arith("mul", axes, k)) for k in range(3))
+        self.size = c.get(words, TakeWords.ELEMENT_BYTES)
+        self.kind, along = c.get(words, TakeWords.INDEX_KIND), c.get(words, TakeWords.AXIS)
+        self.extent, self.item_stride = (c.get("%I", c.get(words, k)) for k in (TakeWords.LENGTH, TakeWords.STRIDE))
+        indices, self.source, self.result = (c.word("%S", c.mul(axes, k)) for k in range(3))
         self.step, self.to_step, self.n = c.get(indices, along), c.get(self.result, along), c.get("%E", along)
         strides = f"ptr {self.source}", f"ptr {self.result}"
         self.run = c.call(
@@ -152,15 +148,14 @@ class _Launch:
         )
         row, self.rows, self.around = _rows(c, along, self.source, self.result)
         with c.loop(self.around, ("i64", "1")) as loop:
-            loop.next = [c.arith("mul", loop.values[0], c.get("%E", loop.index))]
+            loop.next = [c.mul(loop.values[0], c.get("%E", loop.index))]
         self.lines = loop.values[0]
         self.from_row, self.to_row = (c.get(s, c.max(row, 0)) for s in (self.source, self.result))
         here, there = (c.call("i64", "@llvm.abs.i64", f"i64 {x}", "i1 false") for x in (self.from_row, self.to_row))
-        self.all_rows = c.arith("mul", self.rows, self.lines)
-        self.reach = c.arith("mul", self.all_rows, c.max(here, c.arith("mul", self.n, self.run)))
+        self.all_rows = c.mul(self.rows, self.lines)
+        self.reach = c.mul(self.all_rows, c.max(here, c.mul(self.n, self.run)))
         self.block = c.min(
-            c.max(c.op(f"udiv i64 {t.pack.take_block_bytes}, {c.max(c.max(here, there), 1)}"), 1),
-            t.pack.take_block_rows,
+            c.max(c.udiv(t.pack.take_block_bytes, c.max(c.max(here, there), 1)), 1), t.pack.take_block_rows
         )
 
 
@@ -168,28 +163,24 @@ def _take(t: Tuning) -> str:
     """All of a launch; or -1: rows are too few, too long, strided, or too much for the caches; rows at indices are too
     few, or have two elements or a whole line."""
     c = LoopFunction("i64", "take", NEST_PARAMS, internal=True)
-    along = c.get(c.word("%D", c.header(Header.TAKE)), 2)
-    with c.when(c.all(c.test("eq", along, 0), c.test("slt", c.get("%E", 0), t.pack.take_min_indices))):
+    along = c.get(c.word("%D", c.header(Header.TAKE)), TakeWords.AXIS)
+    with c.when(c.all(c.eq(along, 0), c.lt(c.get("%E", 0), t.pack.take_min_indices))):
         c.ret("i64", -1)
     at = _Launch(c, t)
-    far = c.all(
-        c.test("eq", at.run, at.size),
-        c.test("sge", at.n, c.header(Header.LANES)),
-        c.test("sgt", at.reach, t.pack.take_max_reach_bytes),
-    )
-    strided = c.any(c.test("eq", at.run, 0), c.test("sgt", at.run, MAX_RUN_BYTES))
-    short = c.test("sgt", at.run, c.arith("mul", at.size, 2)), c.test("slt", at.run, CACHE_LINE_BYTES)
-    alone = c.all(c.test("eq", along, 0), *short)
-    with c.when(c.any(c.negate(c.any(alone, c.test("sge", at.all_rows, t.pack.take_min_rows))), far, strided)):
+    far = c.all(c.eq(at.run, at.size), c.ge(at.n, c.header(Header.LANES)), c.gt(at.reach, t.pack.take_max_reach_bytes))
+    strided = c.any(c.eq(at.run, 0), c.gt(at.run, MAX_RUN_BYTES))
+    short = c.gt(at.run, c.mul(at.size, 2)), c.lt(at.run, CACHE_LINE_BYTES)
+    alone = c.all(c.eq(along, 0), *short)
+    with c.when(c.any(c.negate(c.any(alone, c.ge(at.all_rows, t.pack.take_min_rows))), far, strided)):
         c.ret("i64", -1)
     copier, places = _copier(c, at.run), c.op(f"alloca i64, i64 {INDICES_AT_ONCE}, align 64")
     with c.loop(at.n, ("i64", "0"), step=INDICES_AT_ONCE) as part:
-        some = c.min(c.arith("sub", at.n, part.index), INDICES_AT_ONCE)
-        first = c.gep(c.get("%B", INDICES, "ptr"), c.arith("mul", part.index, at.step))
+        some = c.min(c.sub(at.n, part.index), INDICES_AT_ONCE)
+        first = c.gep(c.get("%B", INDICES, "ptr"), c.mul(part.index, at.step))
         numbers = (at.step, at.kind, some, at.extent, at.item_stride)
         bad = c.call("i64", "@take_offsets", f"ptr {places}", f"ptr {first}", *(f"i64 {x}" for x in numbers))
-        part.next = [c.arith("or", part.values[0], bad)]
-        to = c.gep(c.get("%B", RESULT, "ptr"), c.arith("mul", part.index, at.to_step))
+        part.next = [c.or_(part.values[0], bad)]
+        to = c.gep(c.get("%B", RESULT, "ptr"), c.mul(part.index, at.to_step))
         with c.loop(at.lines) as line:
             _copy_line(c, at, copier, to, line.index, f"ptr {places}", f"i64 {some}")
     return c.end("i64", part.values[0])
@@ -204,7 +195,7 @@ def _copy_line(c: LoopFunction, at: _Launch, copier: tuple[str, str], to: str, l
         starts.append(("ptr", c.gep(base, offset)))
     with c.loop(at.rows, *starts, step=at.block) as row:
         to, source = row.values
-        live = c.min(c.arith("sub", at.rows, row.index), at.block)
+        live = c.min(c.sub(at.rows, row.index), at.block)
         given = f"ptr {to}", f"i64 {at.to_row}", f"i64 {at.to_step}", f"ptr {source}", f"i64 {at.from_row}"
         c.call("void", copy, *given, *places, f"i64 {live}", f"i64 {rest}")
-        row.next = [c.gep(p, c.arith("mul", step, at.block)) for p, step in ((to, at.to_row), (source, at.from_row))]
+        row.next = [c.gep(p, c.mul(step, at.block)) for p, step in ((to, at.to_row), (source, at.from_row))]

@@ -1,11 +1,9 @@
 """Traversal order: passes over large operands alternate direction, so that the end of one is still cached for the next.
 
-Contract  a launch -> the order of its tasks: `ANY_ORDER`, `FORWARD`, `BACKWARD` or `BACKWARD_SHARED`; a word of the
-          run-time table holds the direction of the last walk, a bit for a hash of each large operand's address.
+Contract  a launch -> `ANY_ORDER`, `FORWARD`, `BACKWARD` or `BACKWARD_SHARED`; a word of the run-time table holds the
+          last direction, a bit for a hash of each large operand's address.
 When      operands exceed the core's caches, and the launch is a reduction or does little per byte.
-Why       a walk in the same direction evicts its own end before it gets there.  Tasks are the same, and so are results.
-          Where lines that two cores hold stay in the third-level cache (a victim cache, Intel's server cores), each of
-          two threads now and then reads the other's tasks as well.
+Why       a walk in the same direction evicts its own end before it gets there; tasks and results are the same.
 """
 
 from __future__ import annotations
@@ -30,10 +28,7 @@ def traversal_text(t: Tuning) -> str:
     axes = c.header(Header.AXES)
     points = product(c, "%E", axes)
     with c.when(
-        c.any(
-            c.is_null("%rt"),
-            c.test("slt", points, t.caches.alternate_min_bytes // t.memory.alternate_max_bytes_per_point),
-        )
+        c.any(c.is_null("%rt"), c.lt(points, t.caches.alternate_min_bytes // t.memory.alternate_max_bytes_per_point))
     ):
         c.ret("i64", ANY_ORDER)
     inputs = c.header(Header.INPUTS)
@@ -41,10 +36,10 @@ def traversal_text(t: Tuning) -> str:
         total, most, largest, large, written, before = loop.values
         span, address = _span(c, loop.index, axes), c.get("%B", loop.index)
         bit, own = _bit(c, address), c.choose(_overlaps(c, address, before, span), 0, span)
-        is_large = c.test("sge", span, t.caches.alternate_min_bytes // t.memory.alternate_min_share)
-        total, large = c.arith("add", total, own), c.arith("or", large, c.choose(is_large, bit, 0))
-        written = c.arith("add", written, c.choose(c.test("sge", loop.index, inputs), own, 0))
-        largest = c.choose(c.test("sgt", span, most), bit, largest)
+        is_large = c.ge(span, t.caches.alternate_min_bytes // t.memory.alternate_min_share)
+        total, large = c.add(total, own), c.or_(large, c.choose(is_large, bit, 0))
+        written = c.add(written, c.choose(c.ge(loop.index, inputs), own, 0))
+        largest = c.choose(c.gt(span, most), bit, largest)
         loop.next = [total, c.max(span, most), largest, large, written, address]
     total, _, largest, large, written, _ = loop.values
     pays = "true" if t.forces("traversal_order") else _pays(c, t, points, total, written)
@@ -52,12 +47,12 @@ def traversal_text(t: Tuning) -> str:
         c.ret("i64", c.choose(_takes_long(c, t, points), FORWARD, ANY_ORDER))
     word = c.gep("%rt", layouts.RT["traversals"])
     orders = c.op(f"load atomic i64, ptr {word} monotonic, align 8")
-    is_back = c.test("ne", c.arith("and", orders, largest), 0)
+    is_back = c.ne(c.and_(orders, largest), 0)
     is_odd = c.op(
         f"trunc i64 {c.max(c.max(c.header(Header.LEVELS), c.header(Header.COLUMN_READS)), 1)} to i1"
     )  # passes
-    kept = c.arith("and", orders, c.arith("xor", large, -1))
-    following = c.arith("or", kept, c.choose(c.op(f"xor i1 {is_back}, {is_odd}"), large, 0))
+    kept = c.and_(orders, c.xor(large, -1))
+    following = c.or_(kept, c.choose(c.op(f"xor i1 {is_back}, {is_odd}"), large, 0))
     c.do(f"store atomic i64 {following}, ptr {word} monotonic, align 8")
     back = (
         BACKWARD
@@ -68,66 +63,60 @@ def traversal_text(t: Tuning) -> str:
 
 
 def is_cut_at_will(c: LoopFunction) -> str:
-    """May a launch be parted at will, since each point or row is computed as if it were alone?"""
-    return c.test("eq", c.arith("or", c.header(Header.LEVELS), c.header(Header.COLUMN_READS)), 0)
+    """May a launch be cut at will, since each point or row is computed as if it were alone?"""
+    return c.eq(c.or_(c.header(Header.LEVELS), c.header(Header.COLUMN_READS)), 0)
 
 
 def _takes_long(c: LoopFunction, t: Tuning, points: str) -> str:
     """Does a launch of one piece take so long that signals have to be looked for?"""
-    least = c.arith(
-        "udiv",
-        2 * t.tasks.poll_task_ns * 1000,
-        c.max(c.header(Header.NS_PER_1000_POINTS), t.tasks.poll_min_ns_per_1000),
+    least = c.udiv(
+        2 * t.tasks.poll_task_ns * 1000, c.max(c.header(Header.NS_PER_1000_POINTS), t.tasks.poll_min_ns_per_1000)
     )
-    return c.all(is_cut_at_will(c), c.test("sge", points, least))
+    return c.all(is_cut_at_will(c), c.ge(points, least))
 
 
 def _is_shared_by_two(c: LoopFunction, total: str, t: Tuning) -> str:
     """Are both of two threads to read all of a launch's operands?  In one of `SELDOM` launches, also of those at one
     place of a program that repeats itself."""
-    both, is_between = (
-        c.cell(0),
-        c.all(c.test("sge", total, t.caches.mixed_read_min_bytes), c.test("slt", total, t.caches.mixed_read_max_bytes)),
-    )
+    both = c.cell(0)
+    is_between = c.all(c.ge(total, t.caches.mixed_read_min_bytes), c.lt(total, t.caches.mixed_read_max_bytes))
     with c.when(c.all(c.op("xor i1 %alone, true"), is_between)):
         pool = c.load("ptr", "%rt", layouts.RT["threads"])
         number = c.op(f"load atomic i64, ptr {c.gep(pool, layouts.TH_GENERATION)} monotonic, align 8")
-        share = c.arith("lshr", c.arith("mul", number, HASH_FACTOR), 65 - t.memory.mixed_read_period.bit_length())
-        c.note(c.all(c.test("eq", share, 0), c.test("eq", c.load("i64", pool, layouts.TH_WANTED), 1)), both)
-    return c.test("ne", c.get(both, 0), 0)
+        share = c.lshr(c.mul(number, HASH_FACTOR), 65 - t.memory.mixed_read_period.bit_length())
+        c.note(c.all(c.eq(share, 0), c.eq(c.load("i64", pool, layouts.TH_WANTED), 1)), both)
+    return c.ne(c.get(both, 0), 0)
 
 
 def _pays(c: LoopFunction, t: Tuning, points: str, total: str, written: str) -> str:
     """Is what a walk leaves in the caches worth parts?  All reductions have them; others, of few operations."""
-    work = c.arith("udiv", c.arith("mul", points, c.header(Header.NS_PER_1000_POINTS)), 1000)
-    is_light = c.test("sle", c.arith("mul", work, t.memory.alternate_min_bytes_per_ns), total)
-    is_read = c.test("slt", c.arith("mul", written, 16), total)
+    work = c.udiv(c.mul(points, c.header(Header.NS_PER_1000_POINTS)), 1000)
+    is_light = c.le(c.mul(work, t.memory.alternate_min_bytes_per_ns), total)
+    is_read = c.lt(c.mul(written, 16), total)
     least = c.choose(is_read, t.caches.alternate_far_read_min_bytes, t.caches.alternate_far_min_bytes)
     least = c.choose("%alone", least, c.max(least, t.caches.alternate_far_threads_min_bytes))
     most = c.choose(is_read, ANY, t.caches.alternate_far_max_bytes)
-    far = c.all(c.test("sge", total, least), c.test("slt", total, most))
-    some = c.all(
-        is_read, c.test("sge", total, t.caches.alternate_min_bytes), c.test("slt", total, t.caches.alternate_max_bytes)
-    )
-    in_parts = c.test("ne", c.header(Header.LEVELS), 0)
-    return c.all(c.any(in_parts, is_light, c.test("sge", total, t.caches.alternate_far_min_bytes)), c.any(some, far))
+    far = c.all(c.ge(total, least), c.lt(total, most))
+    some = c.all(is_read, c.ge(total, t.caches.alternate_min_bytes), c.lt(total, t.caches.alternate_max_bytes))
+    in_parts = c.ne(c.header(Header.LEVELS), 0)
+    return c.all(c.any(in_parts, is_light, c.ge(total, t.caches.alternate_far_min_bytes)), c.any(some, far))
 
 
 def _overlaps(c: LoopFunction, address: str, before: str, span: str) -> str:
     """Is an operand a part of what the one before it is a part of, as in stencils?"""
-    distance = c.arith("sub", address, before)
-    return c.test("slt", c.max(distance, c.arith("sub", 0, distance)), span)
+    distance = c.sub(address, before)
+    return c.lt(c.max(distance, c.sub(0, distance)), span)
 
 
 def _span(c: LoopFunction, operand: str, axes: str) -> str:
     """Bytes from an operand's first element to its last one."""
-    strides = c.word("%S", c.arith("mul", operand, axes))
+    strides = c.word("%S", c.mul(operand, axes))
     with c.loop(axes, ("i64", "0")) as loop:
-        step, last = c.get(strides, loop.index), c.arith("sub", c.get("%E", loop.index), 1)
-        length = c.max(step, c.arith("sub", 0, step))
-        loop.next = [c.arith("add", loop.values[0], c.arith("mul", last, length))]
+        step, last = c.get(strides, loop.index), c.sub(c.get("%E", loop.index), 1)
+        length = c.max(step, c.sub(0, step))
+        loop.next = [c.add(loop.values[0], c.mul(last, length))]
     return loop.values[0]
 
 
 def _bit(c: LoopFunction, address: str) -> str:
-    return c.arith("shl", 1, c.arith("lshr", c.arith("mul", address, HASH_FACTOR), 58))
+    return c.shl(1, c.lshr(c.mul(address, HASH_FACTOR), 58))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.llvm.builder import Asm
 
-MOST_AXES = 64  # of NumPy's arrays
+MAX_AXES = 64  # of NumPy's arrays
 
 
 def strides_like(f: Asm, itemsize: str, ndim: str) -> str:
@@ -16,9 +16,9 @@ def strides_like(f: Asm, itemsize: str, ndim: str) -> str:
     ndim = f.op(f"zext i32 {ndim} to i64")
     with f.loop(ndim, ("i1", "true"), ("i64", _size(f, "%rows", "0")), start=1) as loop:
         here = _size(f, "%rows", loop.index)
-        loop.next = [f.all(loop.values[0], f.compare("sge", "i64", loop.values[1], here)), here]
+        loop.next = [f.all(loop.values[0], f.ge(loop.values[1], here)), here]
     before, other, done = f.block, f.label("other"), f.label("like")
-    f.branch(f.all(loop.values[0], f.compare("ne", "i64", loop.values[1], 0)), done, other)
+    f.branch(f.all(loop.values[0], f.ne(loop.values[1], 0)), done, other)
     f.place(other)
     given = f"i64 {itemsize}", f"i64 {ndim}", "ptr %dims", "i64 %likes", "ptr %rows"
     found = f.call("ptr", "@follow_rows", *given)
@@ -47,14 +47,14 @@ def _compare_axes() -> str:
     says: an axis has one position, or the same elements again."""
     f = Asm("i64", "compare_axes", ("i64 ndim", "ptr dims", "i64 likes", "ptr rows", "i64 a", "i64 b"), internal=True)
     pair = "%a", "%b"
-    is_long = f.all(*(f.compare("ne", "i64", _word(f, "%dims", x), 1) for x in pair))
+    is_long = f.all(*(f.ne(_word(f, "%dims", x), 1) for x in pair))
     with f.loop("%likes", ("i64", "0")) as loop:
-        row = f.gep("%rows", f.op(f"mul i64 {loop.index}, %ndim"), "i64")
+        row = f.gep("%rows", f.mul(loop.index, "%ndim"), "i64")
         near, far = (_size(f, row, x) for x in pair)
-        says = f.all(is_long, *(f.compare("ne", "i64", x, 0) for x in (near, far)))
-        own = f.op(f"select i1 {f.compare('slt', 'i64', near, far)}, i64 1, i64 -1")
-        is_new = f.all(says, f.compare("ne", "i64", loop.values[0], "-1"))
-        loop.next = [f.op(f"select i1 {is_new}, i64 {own}, i64 {loop.values[0]}")]
+        says = f.all(is_long, *(f.ne(x, 0) for x in (near, far)))
+        own = f.choose(f.lt(near, far), 1, -1)
+        is_new = f.all(says, f.ne(loop.values[0], "-1"))
+        loop.next = [f.choose(is_new, own, loop.values[0])]
     f.ret("i64", loop.values[0])
     return f.text
 
@@ -64,26 +64,26 @@ def _follow_rows() -> str:
     larger stride, up to the first that does not; those without a strict order are passed."""
     params = ("i64 itemsize", "i64 ndim", "ptr dims", "i64 likes", "ptr rows")
     f = Asm("ptr", "follow_rows", params, internal=True)
-    order = f.op(f"alloca i64, i64 {MOST_AXES}")  # the nearest axis first
+    order = f.op(f"alloca i64, i64 {MAX_AXES}")  # the nearest axis first
     with f.loop("%ndim") as turn:
         n = turn.index
-        axis = f.op(f"sub i64 {f.op(f'sub i64 %ndim, {n}')}, 1")
+        axis = f.sub(f.sub("%ndim", n), 1)
         with f.loop(n, ("i64", n), ("i1", "false")) as loop:
-            k = f.op(f"sub i64 {f.op(f'sub i64 {n}, {loop.index}')}, 1")
+            k = f.sub(f.sub(n, loop.index), 1)
             pair = f"i64 {axis}", f"i64 {_word(f, order, k)}"
             nearer = f.call("i64", "@compare_axes", "i64 %ndim", "ptr %dims", "i64 %likes", "ptr %rows", *pair)
             place, ended = loop.values
-            ended = f.any(ended, f.compare("eq", "i64", nearer, "-1"))
-            moves = f.all(f.compare("eq", "i64", nearer, 1), f.op(f"xor i1 {ended}, true"))
-            loop.next = [f.op(f"select i1 {moves}, i64 {k}, i64 {place}"), ended]
-        with f.loop(f.op(f"sub i64 {n}, {loop.values[0]}")) as shift:
-            k = f.op(f"sub i64 {n}, {shift.index}")
-            _put(f, _word(f, order, f.op(f"sub i64 {k}, 1")), order, k)
+            ended = f.any(ended, f.eq(nearer, "-1"))
+            moves = f.all(f.eq(nearer, 1), f.op(f"xor i1 {ended}, true"))
+            loop.next = [f.choose(moves, k, place), ended]
+        with f.loop(f.sub(n, loop.values[0])) as shift:
+            k = f.sub(n, shift.index)
+            _put(f, _word(f, order, f.sub(k, 1)), order, k)
         _put(f, axis, order, loop.values[0])
-    strides = f.gep("%rows", f.op("mul i64 %likes, %ndim"), "i64")
+    strides = f.gep("%rows", f.mul("%likes", "%ndim"), "i64")
     with f.loop("%ndim", ("i64", "%itemsize")) as loop:
         axis = _word(f, order, loop.index)
         _put(f, loop.values[0], strides, axis)
-        loop.next = [f.op(f"mul i64 {loop.values[0]}, {_word(f, '%dims', axis)}")]
+        loop.next = [f.mul(loop.values[0], _word(f, "%dims", axis))]
     f.ret("ptr", strides)
     return f.text

@@ -1,19 +1,16 @@
 """New arrays, whose data start on a cache line, and NumPy's functions to free and resize them (NEP 49).
 
-Contract  `new_result`, and the handler's `data_malloc`, `data_calloc`, `data_realloc`, `data_free`.  The eight bytes
-          before the data hold the address of the block.
-Why       malloc's blocks start 16 bytes behind a line, so every 64-byte vector straddles two.  Data of large arrays
-          start with a page, so that what a loop stores stays behind what it loads: a load waits for a recent store
-          whose last 12 address bits are the same (4K aliasing).
+Contract  `new_result`, `data_malloc` and so on; the eight bytes before the data hold the address of the block.
+Why       malloc's blocks start 16 bytes behind a line, so every 64-byte vector straddles two; data of large arrays
+          start with a page, as a load waits for a recent store with the same last 12 address bits (4K aliasing).
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.large_blocks import PAGE_BYTES
 from tensordsl.codegen.library.python.vectorcall import incref
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm
-from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
+from tensordsl.codegen.target.machine import ALIAS_BYTES, CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
 
 HEAD_BYTES = 16  # before the data: malloc's addresses are multiples of it
@@ -62,9 +59,9 @@ def _take_data(f: Asm, none: str) -> str:
         pair = f.op(f"call {{i64, i1}} @llvm.smul.with.overflow.i64(i64 {loop.values[0]}, i64 {extent})")
         product, over = (f.op(f"extractvalue {{i64, i1}} {pair}, {k}") for k in (0, 1))
         fits = f.all(fits, f.op(f"xor i1 {over}, true"))
-        loop.next = [f.op(f"select i1 {fits}, i64 {product}, i64 0")]
+        loop.next = [f.choose(fits, product, 0)]
     size = loop.values[0]
-    f.branch(f.all(f.compare("sgt", "i64", size, 0), f.compare("slt", "i64", size, MAX_BYTES)), small, none)
+    f.branch(f.all(f.gt(size, 0), f.lt(size, MAX_BYTES)), small, none)
     f.place(small)
     data = f.call("ptr", "@data_malloc", "ptr %rt", f"i64 {size}")
     f.branch(f.is_null(data), none, taken, UNLIKELY)
@@ -77,8 +74,8 @@ def _take_data(f: Asm, none: str) -> str:
 def _data_malloc(t: Tuning) -> str:
     f = Asm("ptr", "data_malloc", ("ptr rt", "i64 size"))
     large, small, known, none, some = map(f.label, "lsknm")
-    bytes = f.op(f"add i64 %size, {CACHE_LINE_BYTES + HEAD_BYTES}")
-    f.branch(f.compare("sge", "i64", bytes, t.pool.kept_min_bytes), large, small, UNLIKELY)
+    bytes = f.add("%size", CACHE_LINE_BYTES + HEAD_BYTES)
+    f.branch(f.ge(bytes, t.pool.kept_min_bytes), large, small, UNLIKELY)
     f.place(small)
     block = f.call("ptr", f.load("ptr", "%rt", layouts.RT["malloc"]), f"i64 {bytes}")
     f.branch(f.is_null(block), none, known, UNLIKELY)
@@ -86,10 +83,10 @@ def _data_malloc(t: Tuning) -> str:
     f.store("i64", bytes, block)
     f.ret("ptr", _data(f, block, CACHE_LINE_BYTES))
     f.place(large)
-    block = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.op(f'add i64 %size, {PAGE_BYTES + HEAD_BYTES}')}")
+    block = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.add('%size', ALIAS_BYTES + HEAD_BYTES)}")
     f.branch(f.is_null(block), none, some, UNLIKELY)
     f.place(some)
-    f.ret("ptr", _data(f, block, PAGE_BYTES))
+    f.ret("ptr", _data(f, block, ALIAS_BYTES))
     f.place(none)
     f.ret("ptr", "null")
     return f.text
@@ -97,8 +94,8 @@ def _data_malloc(t: Tuning) -> str:
 
 def _data(f: Asm, block: str, unit: int) -> str:
     """Where the data of a block begin: at the first multiple of `unit` behind its head."""
-    address = f.op(f"add i64 {f.op(f'ptrtoint ptr {block} to i64')}, {unit + HEAD_BYTES}")
-    data = f.op(f"inttoptr i64 {f.op(f'and i64 {address}, {-unit}')} to ptr")
+    address = f.add(f.op(f"ptrtoint ptr {block} to i64"), unit + HEAD_BYTES)
+    data = f.op(f"inttoptr i64 {f.and_(address, -unit)} to ptr")
     f.store("ptr", block, data, -8)
     return data
 
@@ -122,8 +119,8 @@ def _data_realloc() -> str:
     with f.when(f.is_null("%data"), UNLIKELY):
         f.ret("ptr", f.call("ptr", "@data_malloc", "ptr %rt", "i64 %size"))
     block = f.load("ptr", "%data", -8)
-    distance = f.op(f"sub i64 {f.op('ptrtoint ptr %data to i64')}, {f.op(f'ptrtoint ptr {block} to i64')}")
-    realloc, bytes = f.load("ptr", "%rt", layouts.RT["realloc"]), f.op(f"add i64 %size, {distance}")
+    distance = f.sub(f.op("ptrtoint ptr %data to i64"), f.op(f"ptrtoint ptr {block} to i64"))
+    realloc, bytes = f.load("ptr", "%rt", layouts.RT["realloc"]), f.add("%size", distance)
     new = f.call("ptr", realloc, f"ptr {block}", f"i64 {bytes}")
     with f.when(f.is_null(new), UNLIKELY):
         f.ret("ptr", "null")
@@ -138,7 +135,7 @@ def _data_free(t: Tuning) -> str:
     f = Asm("void", "data_free", ("ptr rt", "ptr data", "i64 size"))
     with f.when(f.not_null("%data")):
         block = f.load("ptr", "%data", -8)
-        with f.when(f.compare("sge", "i64", f.load("i64", block), t.pool.kept_min_bytes), UNLIKELY):
+        with f.when(f.ge(f.load("i64", block), t.pool.kept_min_bytes), UNLIKELY):
             f.call("void", "@give_large", "ptr %rt", f"ptr {block}")
             f.ret()
         f.call("void", f.load("ptr", "%rt", layouts.RT["free"]), f"ptr {block}")

@@ -23,7 +23,7 @@ def _cell_set() -> str:
     """i64: 0 and the cell holds the memory of `array`, or the thread that has locked it, or SET_*: unchanged."""
     f = Asm("i64", "cell_set", ("ptr rt", "ptr cell", "ptr array", "ptr descr", "i32 ndim"))
     lock = f.load("i64", "%cell", layouts.CELL_LOCK)
-    with f.when(f.compare("ne", "i64", lock, 0), UNLIKELY):
+    with f.when(f.ne(lock, 0), UNLIKELY):
         f.ret("i64", lock)
     flags = f.op(f"and i32 {f.load('i32', '%array', layouts.ND_FLAGS)}, {_KEPT}")
     fits = f.all(
@@ -87,32 +87,32 @@ def _keep() -> str:
     return f.text
 
 
-def _is_all_of(f: Asm, array: str, own: str) -> str:
+def _is_all_of(f: Asm, array: str, base: str) -> str:
     """i1: is one array the whole of the other, which a cell may have?"""
-    flags = f.op(f"and i32 {f.load('i32', own, layouts.ND_FLAGS)}, {_KEPT}")
+    flags = f.op(f"and i32 {f.load('i32', base, layouts.ND_FLAGS)}, {_KEPT}")
     ndim = f.load("i32", array, layouts.ND_NDIM)
     alike = f.all(
-        f.compare("eq", "ptr", f.load("ptr", array, layouts.ND_DATA), f.load("ptr", own, layouts.ND_DATA)),
-        f.compare("eq", "ptr", f.load("ptr", array, layouts.ND_DESCR), f.load("ptr", own, layouts.ND_DESCR)),
-        f.compare("eq", "i32", ndim, f.load("i32", own, layouts.ND_NDIM)),
+        f.compare("eq", "ptr", f.load("ptr", array, layouts.ND_DATA), f.load("ptr", base, layouts.ND_DATA)),
+        f.compare("eq", "ptr", f.load("ptr", array, layouts.ND_DESCR), f.load("ptr", base, layouts.ND_DESCR)),
+        f.compare("eq", "i32", ndim, f.load("i32", base, layouts.ND_NDIM)),
         f.compare("eq", "i32", flags, _KEPT),
     )
     compared = f.op(f"select i1 {alike}, i32 {ndim}, i32 0")
-    dims = (f"ptr {f.load('ptr', x, layouts.ND_DIMS)}" for x in (array, own))
+    dims = (f"ptr {f.load('ptr', x, layouts.ND_DIMS)}" for x in (array, base))
     return f.all(alike, f.call("i1", "@static_ok", *dims, f"i32 {compared}"))
 
 
 def _root() -> str:
     """ptr: the array at the end of the chain of arrays whose views `array` is."""
     f = Asm("ptr", "root", ("ptr rt", "ptr array"), internal=True)
-    look, ask, further, end = map(f.label, ("look", "ask", "further", "end"))
+    look, has_base, further, end = map(f.label, ("look", "has_base", "further", "end"))
     place = f.op("alloca ptr")
     f.store("ptr", "%array", place)
     f.place(look)
     here = f.load("ptr", place)
     base = f.load("ptr", here, layouts.ND_BASE)
-    f.branch(f.is_null(base), end, ask)
-    f.place(ask)
+    f.branch(f.is_null(base), end, has_base)
+    f.place(has_base)
     kind, is_kind = f.load("ptr", base, layouts.OB_TYPE), f.load("ptr", "%rt", layouts.RT["PyType_IsSubtype"])
     is_array = f.call("i32", is_kind, f"ptr {kind}", f"ptr {f.load('ptr', '%rt', layouts.RT['np_type'])}")
     f.branch(f.compare("ne", "i32", is_array, 0), further, end)
@@ -190,7 +190,7 @@ def _dealloc() -> str:
 
 
 def _buffer() -> str:
-    """i32: what NumPy asks for before it makes a view writeable again; 0, or -1: exception set."""
+    """i32: what NumPy requests before it makes a view writeable again; 0, or -1: exception set."""
     f = Asm("i32", "holder_buffer", ("ptr self", "ptr buffer", "i32 flags"))
     array, size = f.load("ptr", "%self", layouts.HOLDER_ARRAY), f.load("i64", "%self", layouts.HOLDER_BYTES)
     writeable = f.op(f"and i32 {f.load('i32', array, layouts.ND_FLAGS)}, {layouts.WRITEABLE}")

@@ -27,7 +27,7 @@ def replay_text(t: Tuning) -> str:
 
 
 def _record_at(f: Asm, records: str, index: str, size: int) -> str:
-    return f.gep(records, f.op(f"mul i64 {index}, {size}"))
+    return f.gep(records, f.mul(index, size))
 
 
 def _packed() -> str:
@@ -35,14 +35,14 @@ def _packed() -> str:
     f = Asm("i1", "packed", ("ptr source", "ptr arg"), internal=True)
     dims, strides = f.load("ptr", "%source", layouts.SRC_DIMS), f.load("ptr", "%source", layouts.SRC_STRIDES)
     wanted, rank = f.load("ptr", "%arg", layouts.AR_DIMS), f.load("i64", "%arg", layouts.AR_NDIM)
-    last = f.op(f"sub i64 {rank}, 1")
+    last = f.sub(rank, 1)
     with f.loop(rank, ("i64", f.load("i64", "%arg", layouts.AR_ITEM))) as loop:
-        d = f.op(f"sub i64 {last}, {loop.index}")
+        d = f.sub(last, loop.index)
         n, stride, want = (f.op(f"load i64, ptr {f.gep(p, d, 'i64')}") for p in (dims, strides, wanted))
-        gap = f.all(f.compare("ne", "i64", n, 1), f.compare("ne", "i64", stride, loop.values[0]))
-        with f.when(f.op(f"or i1 {gap}, {f.compare('ne', 'i64', n, want)}")):
+        distance = f.all(f.ne(n, 1), f.ne(stride, loop.values[0]))
+        with f.when(f.op(f"or i1 {distance}, {f.ne(n, want)}")):
             f.ret("i1", "false")
-        loop.next = [f.op(f"mul i64 {loop.values[0]}, {n}")]
+        loop.next = [f.mul(loop.values[0], n)]
     f.ret("i1", "true")
     return f.text
 
@@ -184,8 +184,8 @@ def _words_hold() -> str:
     with f.loop(f.load("i64", "%record", layouts.RC_N_WORDS)) as loop:
         word = f.op(f"load i64, ptr {f.gep(words, loop.index, 'i64')}")
         limit = _record_at(f, limits, loop.index, layouts.LM_SIZE)
-        least = f.compare("sge", "i64", word, f.load("i64", limit, layouts.LM_LEAST))
-        most = f.compare("sle", "i64", word, f.load("i64", limit, layouts.LM_MOST))
+        least = f.ge(word, f.load("i64", limit, layouts.LM_LEAST))
+        most = f.le(word, f.load("i64", limit, layouts.LM_MOST))
         with f.when(f.op(f"xor i1 {f.all(least, most)}, true")):
             f.ret("i1", "false")
     f.ret("i1", "true")
@@ -200,7 +200,7 @@ def _results() -> str:
     count = f.load("i64", "%table", layouts.TB_N_OUTS)
     result = f.op("alloca ptr")
     f.store("ptr", "null", result)
-    is_list = f.compare("ne", "i64", f.load("i64", "%table", layouts.TB_LIST), 0)
+    is_list = f.ne(f.load("i64", "%table", layouts.TB_LIST), 0)
     with f.when(is_list):
         made = f.call("ptr", f.load("ptr", rt, layouts.RT["PyList_New"]), f"i64 {count}")
         f.store("ptr", made, result)
@@ -229,7 +229,7 @@ def _results() -> str:
 
 
 def _result() -> str:
-    """A new reference to what stays on the device, or a new array of what has come home."""
+    """A new reference to what stays on the device, or a new array of what was copied to the host."""
     f = Asm("ptr", "result", ("ptr rt", "ptr out", "ptr described"), internal=True)
     obj = f.load("ptr", "%out", layouts.OU_OBJECT)
     with f.when(f.not_null(obj)):
@@ -251,7 +251,7 @@ def _commit() -> str:
     f = Asm("void", "commit", ("ptr ctx", "ptr table", "ptr record"), internal=True)
     updates, count = f.load("ptr", "%record", layouts.RC_UPDATES), f.load("i64", "%record", layouts.RC_N_UPDATES)
     none, false = f.load("ptr", "%table", layouts.TB_NONE), f.load("ptr", "%table", layouts.TB_FALSE)
-    drops = f.op(f"mul i64 {count}, {DROPPED}")
+    drops = f.mul(count, DROPPED)
     dropped = f.op(f"alloca ptr, i64 {drops}")
     with f.loop(count) as loop:
         update = _record_at(f, updates, loop.index, layouts.UP_SIZE)
@@ -262,8 +262,8 @@ def _commit() -> str:
         ]
         old = [f.load("ptr", place) for place in places]
         shown = f.compare("ne", "ptr", old[3], false)
-        spare = f.op(f"select i1 {shown}, ptr {none}, ptr {old[0]}")
-        room = f.gep(dropped, f.op(f"mul i64 {loop.index}, {DROPPED}"), "ptr")
+        spare = f.choose(shown, none, old[0], "ptr")
+        room = f.gep(dropped, f.mul(loop.index, DROPPED), "ptr")
         for k, (place, new) in enumerate(zip(places, (array, spare, none, false), strict=True)):
             incref(f, new)
             f.store("ptr", new, place)
@@ -319,7 +319,7 @@ def _replay() -> str:
         f.branch(condition, good, python)
         f.place(good)
 
-    need(f.compare("eq", "i64", f.load("i64", f.load("ptr", table, layouts.TB_LOOK)), 0))
+    need(f.eq(f.load("i64", f.load("ptr", table, layouts.TB_LOOK)), 0))
     record = f.call("ptr", "@find", "ptr %ctx", f"ptr {table}", "ptr %frame")
     need(f.not_null(record))
     f.call("void", "@stage", "ptr %ctx", f"ptr {record}", "ptr %frame")

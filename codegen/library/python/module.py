@@ -13,7 +13,7 @@ from tensordsl.codegen.library.python.arena import arena_text
 from tensordsl.codegen.library.python.array_order import like_texts, strides_like
 from tensordsl.codegen.library.python.arrays import array_text
 from tensordsl.codegen.library.python.cells import cell_text
-from tensordsl.codegen.library.python.failures import judge_text
+from tensordsl.codegen.library.python.failures import failure_text
 from tensordsl.codegen.library.python.row_parts import DECLARATION, parts_text
 from tensordsl.codegen.library.python.vectorcall import entry_text, incref, record, table, unless_failed
 from tensordsl.codegen.library.signals import DECLARATIONS, poll, run_time_table, signal_text
@@ -21,12 +21,12 @@ from tensordsl.codegen.llvm.builder import METADATA, UNLIKELY, Asm
 from tensordsl.codegen.target.tuning import Tuning
 
 # Cycles between two looks for signals: about 10 ms.  AArch64 counts the ticks of a clock, which differ: 1 to 40 ms.
-X86_CYCLES, ARM_TICKS = 30_000_000, 1_000_000
+POLL_INTERVAL_X86_CYCLES, POLL_INTERVAL_ARM_TICKS = 30_000_000, 1_000_000
 
 
 def native_text(t: Tuning) -> str:
     """The whole module, for AArch64 or x86-64."""
-    interval = ARM_TICKS if t.machine.is_arm else X86_CYCLES
+    interval = POLL_INTERVAL_ARM_TICKS if t.machine.is_arm else POLL_INTERVAL_X86_CYCLES
     declarations = (
         "declare i64 @llvm.ctlz.i64(i64, i1)\ndeclare i64 @llvm.abs.i64(i64, i1)\n"
         "declare i64 @llvm.readcyclecounter()\ndeclare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
@@ -35,7 +35,7 @@ def native_text(t: Tuning) -> str:
         entry_text(), decref_text(), new_array_text(), array_text(t), like_texts(), _new_outs(), _new_list(),
         _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _copy(t), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
-        arena_text(t), _host_call(), _poll(interval), cell_text(), parts_text(), judge_text(), _clear(t),
+        arena_text(t), _host_call(), _poll(interval), cell_text(), parts_text(), failure_text(), _clear(t),
         signal_text(t.machine.is_arm),
     )  # fmt: skip
     return DECLARATION + DECLARATIONS + declarations + "".join(parts) + METADATA
@@ -77,7 +77,7 @@ def _new_outs() -> str:
 
 def _new_out(f: Asm) -> str:
     unless_failed(f)
-    out = f.gep(f.load("ptr", "%ctx", layouts.CTX_OUTS), f.op(f"mul i64 %output, {layouts.OUT_SIZE}"))
+    out = f.gep(f.load("ptr", "%ctx", layouts.CTX_OUTS), f.mul("%output", layouts.OUT_SIZE))
     descr, ndim = f.load("ptr", out, layouts.OUT_DESCR), f.load("i32", out, layouts.OUT_NDIM)
     itemsize = f.load("i64", out, layouts.OUT_ITEMSIZE)
     given = f"ptr {table(f)}", f"ptr {descr}", f"i64 {itemsize}", f"i32 {ndim}", "ptr %dims"
@@ -141,18 +141,18 @@ def _prepare() -> str:
     f = Asm("ptr", "prepare", params)
     unless_failed(f)
     cell = _cell(f)
-    locked = f.compare("ne", "i64", f.load("i64", cell, layouts.CELL_LOCK), 0)
-    free = f.compare("eq", "i64", f.load("i64", "%frame", layouts.FR_PINNED), 0)
+    locked = f.ne(f.load("i64", cell, layouts.CELL_LOCK), 0)
+    free = f.eq(f.load("i64", "%frame", layouts.FR_PINNED), 0)
     with f.when(f.all(locked, free), UNLIKELY):
         record(f, layouts.ERR_BUSY)
         f.ret("ptr", "null")
     array = f.load("ptr", cell, layouts.CELL_ARRAY)
     # A pin holds one reference more, which only PREPARE_LATE overlooks.
-    late = f.compare("eq", "i64", "%how", layouts.PREPARE_LATE)
+    late = f.eq("%how", layouts.PREPARE_LATE)
     held = f.op(f"trunc i64 {f.load('i64', '%frame', layouts.FR_PINNED)} to i32")
     owners = f.op(f"add i32 1, {f.op(f'select i1 {late}, i32 {held}, i32 0')}")
     own = f.call("i1", "@exclusive", f"ptr {array}", "ptr %dims", f"i32 {owners}")
-    with f.when(f.all(f.compare("ne", "i64", "%how", layouts.PREPARE_FRESH), own)):
+    with f.when(f.all(f.ne("%how", layouts.PREPARE_FRESH), own)):
         f.ret("ptr", f.load("ptr", array, layouts.ND_DATA))
     spare = f.load("ptr", cell, layouts.CELL_SPARE)
     with f.when(f.not_null(spare)), f.when(f.call("i1", "@exclusive", f"ptr {spare}", "ptr %dims", "i32 1")):
@@ -173,7 +173,7 @@ def _bytes() -> str:
     ndim = f.op(f"zext i32 {f.load('i32', '%array', layouts.ND_NDIM)} to i64")
     with f.loop(ndim, ("i64", "%itemsize")) as loop:
         extent = f.op(f"load i64, ptr {f.gep(dims, loop.index, 'i64')}")
-        loop.next = [f.op(f"mul i64 {loop.values[0]}, {extent}")]
+        loop.next = [f.mul(loop.values[0], extent)]
     f.ret("i64", loop.values[0])
     return f.text
 
@@ -196,7 +196,7 @@ def _commit() -> str:
     """Swap new arrays in; what must be dropped after all swaps goes back to the slots."""
     f = Asm("void", "commit", ("ptr ctx", "ptr objs", "ptr updates", "i64 n"))
     with f.loop("%n") as loop:
-        update = f.gep("%updates", f.op(f"mul i64 {loop.index}, {layouts.COMMIT.size}"))
+        update = f.gep("%updates", f.mul(loop.index, layouts.COMMIT.size))
         shared, number = (f.op(f"zext i32 {f.load('i32', update, at)} to i64") for at in (0, 4))
         slot = f.gep("%objs", number, "ptr")
         new = f.load("ptr", slot)
@@ -205,7 +205,7 @@ def _commit() -> str:
             old = f.call("ptr", "@swap_in", f"ptr {cell}", f"ptr {new}")
             size = f.call("i64", "@bytes", f"ptr {old}", f"i64 {f.load('i64', cell, layouts.CELL_ITEMSIZE)}")
             f.store("ptr", old, slot)
-            with f.when(f.compare("sle", "i64", size, layouts.SPARE_LIMIT)):
+            with f.when(f.le(size, layouts.SPARE_LIMIT)):
                 f.store("ptr", f.load("ptr", cell, layouts.CELL_SPARE), slot)
                 f.store("ptr", old, cell, layouts.CELL_SPARE)
     f.ret()
@@ -235,12 +235,10 @@ def _clear(t: Tuning) -> str:
 def _in_pieces(f: Asm, t: Tuning) -> Iterator[tuple[str, str]]:
     """(place, length) of pieces of so many %bytes, between which signals are looked for."""
     with f.loop("%bytes", step=t.pool.poll_bytes) as loop:
-        left = f.op(f"sub i64 %bytes, {loop.index}")
-        some = f.op(
-            f"select i1 {f.compare('slt', 'i64', left, t.pool.poll_bytes)}, i64 {left}, i64 {t.pool.poll_bytes}"
-        )
+        left = f.sub("%bytes", loop.index)
+        some = f.op(f"select i1 {f.lt(left, t.pool.poll_bytes)}, i64 {left}, i64 {t.pool.poll_bytes}")
         yield loop.index, some
-        with f.when(f.compare("eq", "i64", some, t.pool.poll_bytes)):
+        with f.when(f.eq(some, t.pool.poll_bytes)):
             poll(f)
 
 
@@ -257,8 +255,8 @@ def _pin() -> str:
         owner, following = (
             f.load("i64", _cell(f, loop.index), word) for word in (layouts.CELL_LOCK, layouts.CELL_NEXT)
         )
-        others = f.op(f"select i1 {f.compare('eq', 'i64', following, thread)}, i64 0, i64 {following}")
-        with f.when(f.compare("ne", "i64", f.op(f"or i64 {owner}, {others}"), 0), UNLIKELY):
+        others = f.choose(f.eq(following, thread), 0, following)
+        with f.when(f.ne(f.or_(owner, others), 0), UNLIKELY):
             record(f, layouts.ERR_BUSY)
             f.ret("i64", 1)
     f.store("i64", 1, "%frame", layouts.FR_PINNED)
@@ -269,9 +267,9 @@ def _pin() -> str:
         array = f.load("ptr", cell, layouts.CELL_ARRAY)
         incref(f, array)
         f.do(f"store ptr {array}, ptr {f.gep('%slots', loop.index, 'ptr')}")
-    with f.when(f.compare("eq", "i64", "%then", layouts.PIN_RELEASE)):
+    with f.when(f.eq("%then", layouts.PIN_RELEASE)):
         _save(f)
-    with f.when(f.compare("eq", "i64", "%then", layouts.PIN_WATCH)):
+    with f.when(f.eq("%then", layouts.PIN_WATCH)):
         f.call("void", "@watch", "ptr %frame")
     f.ret("i64", 0)
     return f.text
@@ -282,7 +280,7 @@ def _pin() -> str:
 
 def _save_thread() -> str:
     f = Asm("void", "save_thread", ("ptr ctx", "ptr frame", "i64 when"))
-    with f.when(f.compare("ne", "i64", f.op(f"and i64 {f.load('i64', '%frame', layouts.FR_PINNED)}, %when"), 0)):
+    with f.when(f.ne(f.and_(f.load("i64", "%frame", layouts.FR_PINNED), "%when"), 0)):
         _save(f)
     f.ret()
     return f.text
@@ -319,10 +317,10 @@ def _release() -> str:
     is nothing of that."""
     f = Asm("void", "release", ("ptr ctx", "ptr frame", "ptr objs", "i64 n"))
     held = [f.load("i64", "%frame", offset) for offset in (layouts.FR_TSTATE, layouts.FR_PINNED, layouts.FR_ARENA)]
-    with f.loop("%n", ("i64", f.op(f"or i64 {f.op(f'or i64 {held[0]}, {held[1]}')}, {held[2]}"))) as loop:
+    with f.loop("%n", ("i64", f.or_(f.or_(held[0], held[1]), held[2]))) as loop:
         obj = f.op(f"load i64, ptr {f.gep('%objs', loop.index, 'i64')}")
-        loop.next = [f.op(f"or i64 {loop.values[0]}, {obj}")]
-    with f.when(f.compare("ne", "i64", loop.values[0], 0)):
+        loop.next = [f.or_(loop.values[0], obj)]
+    with f.when(f.ne(loop.values[0], 0)):
         f.call("void", "@release_all", "ptr %ctx", "ptr %frame", "ptr %objs", "i64 %n")
     f.ret()
     return f.text + _release_all()
@@ -332,7 +330,7 @@ def _release_all() -> str:
     f = Asm("void", "release_all", ("ptr ctx", "ptr frame", "ptr objs", "i64 n"), internal=True)
     rt = table(f)
     _restore(f)
-    with f.when(f.compare("ne", "i64", f.load("i64", "%frame", layouts.FR_PINNED), 0)):
+    with f.when(f.ne(f.load("i64", "%frame", layouts.FR_PINNED), 0)):
         f.call("void", "@unwatch", "ptr %frame")
         f.store("i64", 0, "%frame", layouts.FR_PINNED)
         with f.loop(f.load("i64", "%ctx", layouts.CTX_N_SHARED)) as loop:
@@ -359,8 +357,8 @@ def _fail() -> str:
 
 def _unpinned_state(f: Asm) -> str:
     """i1: has the function shared variables that this call has not pinned?"""
-    shared = f.compare("ne", "i64", f.load("i64", "%ctx", layouts.CTX_N_SHARED), 0)
-    return f.all(shared, f.compare("eq", "i64", f.load("i64", "%frame", layouts.FR_PINNED), 0))
+    shared = f.ne(f.load("i64", "%ctx", layouts.CTX_N_SHARED), 0)
+    return f.all(shared, f.eq(f.load("i64", "%frame", layouts.FR_PINNED), 0))
 
 
 def _host_call() -> str:
@@ -403,7 +401,7 @@ def _host_call() -> str:
 
 def _is_watched(f: Asm) -> str:
     pinned, watched = (f.load("i64", "%frame", word) for word in (layouts.FR_PINNED, layouts.FR_WATCHED))
-    return f.all(f.compare("ne", "i64", pinned, 0), f.compare("eq", "i64", watched, 1))
+    return f.all(f.ne(pinned, 0), f.eq(watched, 1))
 
 
 def _poll(interval: int) -> str:
@@ -414,10 +412,10 @@ def _poll(interval: int) -> str:
         poll(f)
         f.ret("i64", 0)
     now, last = f.call("i64", "@llvm.readcyclecounter"), f.load("i64", "%frame", layouts.FR_POLLED)
-    with f.when(f.compare("eq", "i64", last, 0)):
+    with f.when(f.eq(last, 0)):
         f.store("i64", now, "%frame", layouts.FR_POLLED)
         f.ret("i64", 0)
-    with f.when(f.compare("ult", "i64", f.op(f"sub i64 {now}, {last}"), interval)):
+    with f.when(f.compare("ult", "i64", f.sub(now, last), interval)):
         f.ret("i64", 0)
     f.store("i64", now, "%frame", layouts.FR_POLLED)
     with f.when(_unpinned_state(f)):

@@ -1,15 +1,9 @@
 """The thread pool: native threads that share out the tasks of one job at a time.
 
-    void parallel_for(ptr pool, ptr fn, ptr job, i64 n)    fn(job, k) for k in 0..n-1, in any order, on any thread
-    i1 is_awake(ptr pool, i64 work)                        may so many ns of work count on threads that spin?
-
-The caller works too, and waits only for tasks that a thread has begun; a second caller finds the pool busy and works
-alone.  Tickets come from one word, which a new job overwrites: a late thread gets none, or one of the new job.  The
-word counts the tasks that are left and, above, those taken from the end, so each thread walks memory in order and finds
-in its cache what it had in the last call.  A job ends early if its caller is stopped (`library.signals`).  Threads
-start with the first job, spin for a moment behind each, then sleep; waking one takes as long as a small job, which
-therefore asks first whether threads are awake, or would be, had the last to ask woken them.  The pool
-(`codegen.abi.layouts` TH_*) holds all addresses.
+Contract  `parallel_for(pool, fn, job, n)` calls fn(job, k) for k below n, in any order; `is_awake(pool, ns)`: may so
+          much work count on threads that spin?  A second caller finds the pool busy and works alone.
+When      the caller works too, and waits only for tasks that a thread has begun; idle threads spin, then sleep.
+Why       tickets of one word count the tasks left and, above, those taken from the end: threads walk memory in order.
 """
 
 from __future__ import annotations
@@ -72,25 +66,25 @@ def _drain() -> str:
     """Do chunks until there are none left: the caller from the first on, others from the last to the first.  begun: how
     many this thread has begun, and not reported."""
     f = Asm("void", "drain", ("ptr pool", "i1 back", "ptr begun"), internal=True)
-    step = f.op(f"select i1 %back, i64 {TAKEN_FROM_END - 1}, i64 -1")
+    step = f.choose("%back", TAKEN_FROM_END - 1, -1)
     more, work, done = f.label("more"), f.label("work"), f.label("none")
     before = f.block
     f.place(more)
     count = f.op(f"phi i64 [ 0, %{before} ], [ %count.next, %{work} ]")
     ticket = _atomic(f, "add", layouts.TH_TICKET, step)
-    left = f.op(f"sub i64 {f.op(f'and i64 {ticket}, {TAKEN_FROM_END - 1}')}, {layouts.TH_SPARE}")
-    f.branch(f.compare("sgt", "i64", left, 0), work, done)
+    left = f.sub(f.and_(ticket, TAKEN_FROM_END - 1), layouts.TH_SPARE)
+    f.branch(f.gt(left, 0), work, done)
     f.place(work)
     fn, job = f.load("ptr", "%pool", layouts.TH_FN), f.load("ptr", "%pool", layouts.TH_JOB)
-    at_end = f.op(f"sub i64 {f.load('i64', '%pool', layouts.TH_N)}, {f.op(f'udiv i64 {ticket}, {TAKEN_FROM_END}')}")
-    index = f.op(f"sub i64 {at_end}, {f.op(f'select i1 %back, i64 1, i64 {left}')}")
+    at_end = f.sub(f.load("i64", "%pool", layouts.TH_N), f.udiv(ticket, TAKEN_FROM_END))
+    index = f.sub(at_end, f.choose("%back", 1, left))
     f.do(f"%count.next = add i64 {count}, 1")
     f.store("i64", "%count.next", "%begun")
     poll(f)
     f.call("void", fn, f"ptr {job}", f"i64 {index}")
     f.jump(more)
     f.place(done)
-    with f.when(f.compare("ne", "i64", count, 0)):
+    with f.when(f.ne(count, 0)):
         f.store("i64", 0, "%begun")
         _atomic(f, "sub", layouts.TH_REMAINING, count)
     f.ret()
@@ -106,11 +100,11 @@ def _worker(t: Tuning, wait: Wait) -> str:
     f.place(work)
     known = _get(f, layouts.TH_GENERATION)
     wanted = f.load("i64", "%pool", layouts.TH_WANTED)
-    with f.when(f.compare("slt", "i64", _atomic(f, "add", layouts.TH_JOINED, 1), wanted)):
+    with f.when(f.lt(_atomic(f, "add", layouts.TH_JOINED, 1), wanted)):
         f.call("void", "@drain", "ptr %pool", "i1 true", f"ptr {begun}")
     with f.loop(t.pool.spin_looks // t.pool.spin_yield_looks):
         with f.loop(t.pool.spin_yield_looks):
-            with f.when(f.compare("ne", "i64", _get(f, layouts.TH_GENERATION), known)):
+            with f.when(f.ne(_get(f, layouts.TH_GENERATION), known)):
                 f.jump(work)
             _pause(f, wait)
         _system(f, "sched_yield")
@@ -118,7 +112,7 @@ def _worker(t: Tuning, wait: Wait) -> str:
     _atomic(f, "add", layouts.TH_SLEEPERS, 1)
     look, sleep, wake = f.label("look"), f.label("sleep"), f.label("wake")
     f.place(look)
-    f.branch(f.compare("eq", "i64", _get(f, layouts.TH_GENERATION), known), sleep, wake)
+    f.branch(f.eq(_get(f, layouts.TH_GENERATION), known), sleep, wake)
     f.place(sleep)
     _system(f, "pthread_cond_wait", f"ptr {f.gep('%pool', layouts.TH_COND)}", _mutex(f))
     f.jump(look)
@@ -155,13 +149,13 @@ def _leave_core() -> str:
     f = Asm("void", "leave_core", ("ptr pool",), internal=True)
     own, others = f.op(f"alloca {CORES}, align 8"), f.op(f"alloca {CORES}, align 8")
     core = f.op(f"zext i32 {_system(f, 'sched_getcpu')} to i64")
-    with f.when(f.compare("eq", "i64", core, f.load("i64", "%pool", layouts.TH_CORE))):
+    with f.when(f.eq(core, f.load("i64", "%pool", layouts.TH_CORE))):
         bad = _system(f, "sched_getaffinity", *_cores(own))
         with f.when(f.compare("eq", "i32", bad, 0)):
             f.do(f"store {CORES} {f.op(f'load {CORES}, ptr {own}, align 8')}, ptr {others}, align 8")
-            word = f.gep(others, f.op(f"lshr i64 {core}, 6"), "i64")
-            bit = f.op(f"shl i64 1, {f.op(f'and i64 {core}, 63')}")
-            f.store("i64", f.op(f"and i64 {f.load('i64', word)}, {f.op(f'xor i64 {bit}, -1')}"), word)
+            word = f.gep(others, f.lshr(core, 6), "i64")
+            bit = f.shl(1, f.and_(core, 63))
+            f.store("i64", f.and_(f.load("i64", word), f.xor(bit, -1)), word)
             _system(f, "sched_setaffinity", *_cores(others))
             _system(f, "sched_setaffinity", *_cores(own))
     f.ret()
@@ -174,7 +168,7 @@ def _cores(place: str) -> tuple[str, str, str]:
 
 
 def _start() -> str:
-    """Start the threads that are wanted and not there yet; what the system refuses is not asked for again."""
+    """Start the threads that are wanted and not there yet; what the system refuses is not tried again."""
     f = Asm("void", "start", ("ptr pool",), internal=True)
     handle = f.op("alloca i64, align 8")
     wanted = f.load("i64", "%pool", layouts.TH_WANTED)
@@ -211,10 +205,10 @@ def _parallel_for(t: Tuning, wait: Wait) -> str:
     f.store("i64", "%n", "%pool", layouts.TH_N)
     _put(f, 0, layouts.TH_JOINED)
     _put(f, "%n", layouts.TH_REMAINING)
-    generation = f.op(f"add i64 {_get(f, layouts.TH_GENERATION)}, 1")
-    _put(f, f.op(f"add i64 %n, {layouts.TH_SPARE}"), layouts.TH_TICKET)
+    generation = f.add(_get(f, layouts.TH_GENERATION), 1)
+    _put(f, f.add("%n", layouts.TH_SPARE), layouts.TH_TICKET)
     _put(f, generation, layouts.TH_GENERATION, "seq_cst")
-    with f.when(f.compare("sgt", "i64", _get(f, layouts.TH_SLEEPERS), 0)):
+    with f.when(f.gt(_get(f, layouts.TH_SLEEPERS), 0)):
         _system(f, "pthread_mutex_lock", _mutex(f))
         f.store("i64", f.op(f"zext i32 {_system(f, 'sched_getcpu')} to i64"), "%pool", layouts.TH_CORE)
         _system(f, "pthread_cond_broadcast", f"ptr {f.gep('%pool', layouts.TH_COND)}")
@@ -224,7 +218,7 @@ def _parallel_for(t: Tuning, wait: Wait) -> str:
     f.place(again)
     with f.loop(t.pool.finish_looks):
         f.place(look)
-        with f.when(f.compare("eq", "i64", _get(f, layouts.TH_REMAINING), 0)):
+        with f.when(f.eq(_get(f, layouts.TH_REMAINING), 0)):
             _put(f, 0, layouts.TH_OWNER)
             _put(f, 0, layouts.TH_BUSY)
             f.ret()
@@ -241,16 +235,16 @@ def _is_awake(t: Tuning) -> str:
     missing = f.compare(
         "slt", "i64", f.load("i64", "%pool", layouts.TH_STARTED), f.load("i64", "%pool", layouts.TH_WANTED)
     )
-    asleep = f.compare("sgt", "i64", _get(f, layouts.TH_SLEEPERS), 0)
+    asleep = f.gt(_get(f, layouts.TH_SLEEPERS), 0)
     ask, awake = f.label("ask"), f.label("awake")
     f.branch(f.op(f"or i1 {missing}, {asleep}"), ask, awake)
     f.place(awake)
     f.ret("i1", "true")
     f.place(ask)
     _system(f, "clock_gettime", f"i32 {time.CLOCK_MONOTONIC}", f"ptr {time_spec}")
-    seconds = f.op(f"mul i64 {f.load('i64', time_spec)}, {10**9}")
-    now = f.op(f"add i64 {seconds}, {f.load('i64', time_spec, 8)}")
-    passed = f.op(f"sub i64 {now}, {_get(f, layouts.TH_REQUESTED)}")
+    seconds = f.mul(f.load("i64", time_spec), 10**9)
+    now = f.add(seconds, f.load("i64", time_spec, 8))
+    passed = f.sub(now, _get(f, layouts.TH_REQUESTED))
     _put(f, now, layouts.TH_REQUESTED)
-    f.ret("i1", f.compare("slt", "i64", passed, f.op(f"add i64 {f.op('shl i64 %work, 1')}, {t.pool.awake_ns}")))
+    f.ret("i1", f.lt(passed, f.add(f.shl("%work", 1), t.pool.awake_ns)))
     return f.text

@@ -34,7 +34,7 @@ def record(f: Asm, kind: int) -> None:
 
 def unless_failed(f: Asm) -> None:
     """Give NULL where something has failed before: a program checks once for several storages, after the last."""
-    with f.when(f.compare("ne", "i64", f.load("i64", "%frame", layouts.FR_KIND), 0), UNLIKELY):
+    with f.when(f.ne(f.load("i64", "%frame", layouts.FR_KIND), 0), UNLIKELY):
         f.ret("ptr", "null")
 
 
@@ -47,22 +47,20 @@ def incref(f: Asm, obj: str) -> None:
 
 def _stub(name: str, checks_stack: bool) -> str:
     """ptr stub(self, args, nargsf, kwnames): CPython's vectorcall of every Function.  checks_stack: of those that need
-    much of the stack.  Where less is left the call goes by way of Python."""
+    much of the stack.  Where less is left Python makes the call."""
     f = Asm("ptr", name, ("ptr self", "ptr args", "i64 nargsf", "ptr kwnames"))
-    count = f.op("and i64 %nargsf, 9223372036854775807")
+    count = f.and_("%nargsf", 9223372036854775807)
     ctx = f.load("ptr", "%self", layouts.FN_CTX)
     rt = f.load("ptr", ctx, layouts.CTX_RT)
     want = f.load("i64", ctx, layouts.CTX_N_ARGS)
     start, slow, begin, retry = (f.label(x) for x in ("start", "slow", "begin", "retry"))
-    f.branch(
-        f.all(f.compare("eq", "i64", count, want), f.compare("eq", "ptr", "%kwnames", "null")), begin, slow, LIKELY
-    )
+    f.branch(f.all(f.eq(count, want), f.compare("eq", "ptr", "%kwnames", "null")), begin, slow, LIKELY)
     f.place(begin)
     if checks_stack:
         enough = f.label("enough")
         f.branch(f.call("i1", "@has_stack", f"ptr {rt}", f"i64 {f.load('i64', ctx, layouts.CTX_STACK)}"), enough, slow)
         f.place(enough)
-    size = f.op(f"add i64 {f.op(f'mul i64 {count}, {layouts.SRC_SIZE}')}, {layouts.FR_ARGS}")
+    size = f.add(f.mul(count, layouts.SRC_SIZE), layouts.FR_ARGS)
     frame = f.op(f"alloca i8, i64 {size}, align 16")
     f.place(start)
     _check_arguments(f, ctx, rt, count, frame, slow)
@@ -72,15 +70,13 @@ def _stub(name: str, checks_stack: bool) -> str:
     error, success = f.label("error"), f.label("success")
     f.branch(f.compare("eq", "ptr", result, "null"), error, success, UNLIKELY)
     f.place(success)
-    with f.when(f.compare("ne", "i64", f.load("i64", rt, layouts.RT["missed"]), 0), UNLIKELY):
+    with f.when(f.ne(f.load("i64", rt, layouts.RT["missed"]), 0), UNLIKELY):
         f.ret("ptr", f.call("ptr", "@loaded", f"ptr {rt}", f"ptr {result}"))
     f.ret("ptr", result)
     f.place(error)
     answer = f.call("ptr", "@raise_error", "ptr %self", f"ptr {ctx}", f"ptr {frame}", "ptr %args", f"i64 {count}")
     kind = f.load("i64", frame, layouts.FR_KIND)
-    again = f.op(
-        f"or i1 {f.compare('eq', 'i64', kind, layouts.ERR_BUSY)}, {f.compare('eq', 'i64', kind, layouts.ERR_ABSENT)}"
-    )
+    again = f.op(f"or i1 {f.eq(kind, layouts.ERR_BUSY)}, {f.eq(kind, layouts.ERR_ABSENT)}")
     f.branch(f.all(again, f.compare("ne", "ptr", answer, "null")), retry, done := f.label("failed"))
     f.place(done)
     f.ret("ptr", answer)
@@ -116,8 +112,8 @@ def _check_arguments(f: Asm, ctx: str, rt: str, count: str, frame: str, slow: st
     descs = f.load("ptr", ctx, layouts.CTX_DESC)
     with f.loop(count) as loop:
         obj = f.op(f"load ptr, ptr {f.gep('%args', loop.index, 'ptr')}")
-        desc = f.gep(descs, f.op(f"mul i64 {loop.index}, {layouts.DESC_SIZE}"))
-        source = f.gep(f.gep(frame, layouts.FR_ARGS), f.op(f"mul i64 {loop.index}, {layouts.SRC_SIZE}"))
+        desc = f.gep(descs, f.mul(loop.index, layouts.DESC_SIZE))
+        source = f.gep(f.gep(frame, layouts.FR_ARGS), f.mul(loop.index, layouts.SRC_SIZE))
         kind = f.load("ptr", obj, layouts.OB_TYPE)
         array, scalar, fits, done = (f.label(x) for x in ("array", "scalar", "fits", "next"))
         f.branch(f.compare("eq", "ptr", kind, ndarray), array, scalar, LIKELY)
@@ -170,17 +166,17 @@ def _take_int() -> str:
     f = Asm("i1", "take_int", ("ptr rt", "ptr obj", "ptr desc", "ptr source"), internal=True)
     mode, kind = f.load("i64", "%desc", layouts.DESC_INT), f.load("ptr", "%obj", layouts.OB_TYPE)
     exact = f.compare("eq", "ptr", kind, f.load("ptr", "%rt", layouts.RT["int_type"]))
-    with f.when(f.all(exact, f.compare("ne", "i64", mode, layouts.INT_REFUSE))):
+    with f.when(f.all(exact, f.ne(mode, layouts.INT_REFUSE))):
         overflow = f.op("alloca i32")
         convert = f.load("ptr", "%rt", layouts.RT["PyLong_AsLongLongAndOverflow"])
         value = f.call("i64", convert, "ptr %obj", f"ptr {overflow}")
         fits = f.compare("eq", "i32", f.load("i32", overflow), 0)
-        whole = f.op(f"add i64 {value}, {EXACT}")
+        whole = f.add(value, EXACT)
         exact = f.compare("ule", "i64", whole, 2 * EXACT)
-        keep = f.compare("eq", "i64", mode, layouts.INT_KEEP)
+        keep = f.eq(mode, layouts.INT_KEEP)
         with f.when(f.all(fits, f.any(keep, exact))):
             bits = f.op(f"bitcast double {f.op(f'sitofp i64 {value} to double')} to i64")
-            f.store("i64", f.op(f"select i1 {keep}, i64 {value}, i64 {bits}"), "%source", layouts.SRC_DIMS)
+            f.store("i64", f.choose(keep, value, bits), "%source", layouts.SRC_DIMS)
             f.store("ptr", f.gep("%source", layouts.SRC_DIMS), "%source", layouts.SRC_DATA)
             f.ret("i1", "true")
     f.ret("i1", "false")
@@ -193,7 +189,7 @@ def _static_ok() -> str:
     with f.loop(f.op("zext i32 %ndim to i64")) as loop:
         want = f.op(f"load i64, ptr {f.gep('%wanted', loop.index, 'i64')}")
         got = f.op(f"load i64, ptr {f.gep('%dims', loop.index, 'i64')}")
-        differ = f.all(f.compare("sge", "i64", want, 0), f.compare("ne", "i64", want, got))
+        differ = f.all(f.ge(want, 0), f.ne(want, got))
         with f.when(differ):
             f.ret("i1", "false")
     f.ret("i1", "true")
@@ -203,9 +199,9 @@ def _static_ok() -> str:
 def _raise_error() -> str:
     """NULL if a Python exception is set, else the answer of on_error(address of frame, function, *args)."""
     f = Asm("ptr", "raise_error", ("ptr self", "ptr ctx", "ptr frame", "ptr args", "i64 n"), internal=True)
-    with f.when(f.compare("eq", "i64", f.load("i64", "%frame", layouts.FR_KIND), layouts.ERR_PYTHON)):
+    with f.when(f.eq(f.load("i64", "%frame", layouts.FR_KIND), layouts.ERR_PYTHON)):
         f.ret("ptr", "null")
-    total = f.op("add i64 %n, 2")
+    total = f.add("%n", 2)
     stack = f.op(f"alloca ptr, i64 {total}")
     rt = f.load("ptr", "%ctx", layouts.CTX_RT)
     address = f.call("ptr", f.load("ptr", rt, layouts.RT["PyLong_FromVoidPtr"]), "ptr %frame")
@@ -232,8 +228,8 @@ def _loaded() -> str:
     load, vectorcall = (f.load("ptr", "%rt", layouts.RT[name]) for name in ("on_missed", "PyObject_Vectorcall"))
     answer = f.call("ptr", vectorcall, f"ptr {load}", f"ptr {f.op('alloca ptr')}", "i64 0", "ptr null")
     failed = f.compare("eq", "ptr", answer, "null")
-    f.call("void", "@decref", "ptr %rt", f"ptr {f.op(f'select i1 {failed}, ptr %result, ptr {answer}')}")
-    f.ret("ptr", f.op(f"select i1 {failed}, ptr null, ptr %result"))
+    f.call("void", "@decref", "ptr %rt", f"ptr {f.choose(failed, '%result', answer, 'ptr')}")
+    f.ret("ptr", f.choose(failed, "null", "%result", "ptr"))
     return f.text
 
 

@@ -5,7 +5,7 @@ Comes in   for the writers: a dtype and vector bytes.  At a call: inputs, output
 Goes out   LLVM text of the objects "sort_*", "argsort_*", "searchsorted_*" (`driver.sort_text`) and "select_*"
            (`argselect.select_text`), one for each dtype.
 Meaning    NumPy's: stable, nan at the end.
-Way        `driver` copies a line to `keys` (integers of the same order), sorts them and copies back;
+How        `driver` copies a line to `keys` (integers of the same order), sorts them and copies back;
            `nan_and_zeros` puts what is equal but not the same to its places.  With AVX2 or AVX-512: `quicksort`, with
            `pivot` and `partition`, networks in registers (`networks`) for what is short, `short_lines` and
            `adjacent_lines` for short lines.  Elsewhere `merge_sort`.  `select` and `argselect` find some places only,
@@ -13,8 +13,8 @@ Way        `driver` copies a line to `keys` (integers of the same order), sorts 
            `parallel_lines` and `parallel_quicksort` share a long line among threads; `compress` moves chosen lanes
            together.
 Uses       `library.parallel`, `library.lines`, `llvm`.
-Used by    programs, by `LibraryCall` instructions; `constructs.along` asks `driver` how much scratch it takes.
+Used by    programs, by `LibraryCall` instructions; `bufferise.library_calls` gives the scratch that `driver` wants.
 Begin with the docstring of `driver`, then `networks`.
-To add     a method: a module with its text and the condition in `driver`; tests/runtime/test_library_steps.py compares
-           every dtype with NumPy.
+To add     a method: a module with its text and the condition in `driver`; test_scan_sort_nonzero.py compares every
+           dtype with NumPy.
 """

@@ -1,7 +1,7 @@
 """Sorting networks over adjacent short lines: a vector of lines is sorted at once, a lane a line.
 
 Contract  `columns{size}`: the wanted places of as many adjacent lines as a vector has lanes; false: special numbers.
-When      lines of at most 32 numbers stand side by side in memory, as the pixels of a few images do.
+When      lines of at most 32 numbers are adjacent in memory, as the pixels of a few images do.
 Why       element r of each line is in register r, so every exchange is one minimum and one maximum.
 """
 
@@ -23,12 +23,12 @@ def columns_text(k: Keys) -> str:
 
 def _columns(k: Keys, size: int) -> str:
     f, W = Asm("i1", f"columns{size}", PARAMS, internal=True), k.lanes
-    v, mask, last = Vectors(f, k.width, W), k.typed(1, W), f.op("sub i64 %n, 1")
+    v, mask, last = Vectors(f, k.width, W), k.typed(1, W), f.sub("%n", 1)
     values, special = [], "zeroinitializer"
     for r in range(size):
-        is_there = f.compare("sgt", "i64", "%n", r)
-        row = f.op(f"select i1 {is_there}, i64 {r}, i64 {last}")
-        x = k.loaded(f, f.gep("%x", f.op(f"mul i64 {row}, %x_step")), W)
+        is_there = f.gt("%n", r)
+        row = f.choose(is_there, r, last)
+        x = k.loaded(f, f.gep("%x", f.mul(row, "%x_step")), W)
         if k.is_float:
             special = f.op(f"or {mask} {k.is_special(f, x, W)}, {special}")
         values.append(
@@ -39,10 +39,10 @@ def _columns(k: Keys, size: int) -> str:
             f.ret("i1", "false")
     for low, high in exchanges(size):
         values[low], values[high] = v.extremes(values[low], values[high])
-    end = f.op("add i64 %first, %count")
+    end = f.add("%first", "%count")
     for r, key in enumerate(values):
-        with f.when(f.all(f.compare("sle", "i64", "%first", r), f.compare("sgt", "i64", end, r))):
-            place = f.gep("%y", f.op(f"mul i64 %y_step, {r}"))
+        with f.when(f.all(f.le("%first", r), f.gt(end, r))):
+            place = f.gep("%y", f.mul("%y_step", r))
             f.do(f"store {k.typed(k.bits, W)} {k.number(f, key, W)}, ptr {place}, align {k.size}")
     f.ret("i1", "true")
     return f.text

@@ -1,13 +1,13 @@
 """Partial argsort, `select_*`: the positions of the k least or greatest numbers of a line.
 
 Contract  a line and the wanted places -> positions as `argsort` has them, equal numbers in their order.
-When      few places are wanted (top-k): the end of the line that is nearer to them is looked for.
+When      few places are wanted (top-k): the end of the order that is closer to them is looked for.
 Why       one pass compares vectors with the k-th best so far; candidates are sorted whenever there are 2k of them.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.lines import given_lines, walk_text
+from tensordsl.codegen.library.lines import given_lines, line_loop_text
 from tensordsl.codegen.library.signals import POLL, long_loop
 from tensordsl.codegen.library.sort import merge_sort
 from tensordsl.codegen.library.sort.driver import PAIR_BYTES, PLACES_BYTES, WANTED_PARAMS
@@ -32,14 +32,14 @@ class _Select(Keys):
         parts = [Core("pairs", 128, self.tuning).text(), self.cut()]
         parts += [part(end) for end in ENDS for part in (self.offer, self.look, self.found)]
         name = f"argsort_part_{self.dtype}"
-        parts += [self.line(name), walk_text(name, WANTED_PARAMS, lambda f: _each_line(f, name)), _entry(name)]
+        parts += [self.line(name), line_loop_text(name, WANTED_PARAMS, lambda f: _each_line(f, name)), _entry(name)]
         declarations = "".join(f"declare i64 @llvm.{f}.i64(i64, i1)\n" for f in ("cttz", "ctlz"))
         declarations += "".join(f"declare i64 @llvm.{f}.i64(i64, i64)\n" for f in ("smin", "smax"))
         return POLL + declarations + "".join(parts) + METADATA + merge_sort.METADATA
 
-    def turned(self, f: Asm, key: str, end: str) -> str:
+    def from_end(self, f: Asm, key: str, end: str) -> str:
         """A key in an order in which the best of this end are the least; or back."""
-        return key if end == "least" else f.op(f"xor i64 {key}, {(1 << self.bits) - 1 if self.bits < 64 else -1}")
+        return key if end == "least" else f.xor(key, (1 << self.bits) - 1 if self.bits < 64 else -1)
 
     def cut(self) -> str:
         """The candidates, which are no fewer than the best, are sorted, and the best stay."""
@@ -49,9 +49,9 @@ class _Select(Keys):
         found, best = f.call("ptr", "@pairs", *given), f.load("i64", "%way", BEST)
         stays = f.compare("eq", "ptr", found, pairs)
         f.store("ptr", found, "%way", PAIRS)
-        f.store("ptr", f.op(f"select i1 {stays}, ptr {other}, ptr {pairs}"), "%way", OTHER)
+        f.store("ptr", f.choose(stays, other, pairs, "ptr"), "%way", OTHER)
         f.store("i64", best, "%way", COUNT)
-        last = f.op(f"mul i64 {f.op(f'sub i64 {best}, 1')}, {PAIR_BYTES}")
+        last = f.mul(f.sub(best, 1), PAIR_BYTES)
         f.store("i64", f.load("i64", found, last), "%way", LIMIT)
         f.ret()
         return f.text
@@ -59,14 +59,14 @@ class _Select(Keys):
     def offer(self, end: str) -> str:
         """A number becomes a candidate if it is better than the last of the best."""
         f = Asm("void", f"offer.{end}", ("ptr way", "ptr x", "i64 x_step", "i64 at"), internal=True)
-        key = self.turned(f, self.one_key(f, f.gep("%x", f.op("mul i64 %at, %x_step"))), end)
+        key = self.from_end(f, self.one_key(f, f.gep("%x", f.mul("%at", "%x_step"))), end)
         with f.when(f.compare("ult", "i64", key, f.load("i64", "%way", LIMIT))):
             count = f.load("i64", "%way", COUNT)
-            place = f.gep(f.load("ptr", "%way", PAIRS), f.op(f"mul i64 {count}, {PAIR_BYTES}"))
+            place = f.gep(f.load("ptr", "%way", PAIRS), f.mul(count, PAIR_BYTES))
             f.store("i64", key, place)
             f.store("i64", "%at", place, 8)
-            f.store("i64", more := f.op(f"add i64 {count}, 1"), "%way", COUNT)
-            with f.when(f.compare("eq", "i64", more, f.load("i64", "%way", MOST)), UNLIKELY):
+            f.store("i64", more := f.add(count, 1), "%way", COUNT)
+            with f.when(f.eq(more, f.load("i64", "%way", MOST)), UNLIKELY):
                 f.call("void", "@cut", "ptr %way")
         f.ret()
         return f.text
@@ -78,14 +78,14 @@ class _Select(Keys):
         f.place(head)
         left = f"%{head}.left"
         f.do(f"{left} = phi i64 [ %bits, %entry ], [ %{body}.left, %{body} ]")
-        f.branch(f.compare("ne", "i64", left, 0), body, done)
+        f.branch(f.ne(left, 0), body, done)
         f.place(body)
         if end == "least":
             lane = f.op(f"call i64 @llvm.cttz.i64(i64 {left}, i1 true)")
         else:
-            lane = f.op(f"sub i64 63, {f.op(f'call i64 @llvm.ctlz.i64(i64 {left}, i1 true)')}")
-        f.call("void", f"@offer.{end}", "ptr %way", "ptr %x", "i64 %x_step", f"i64 {f.op(f'add i64 %at, {lane}')}")
-        f.do(f"%{body}.left = xor i64 {left}, {f.op(f'shl i64 1, {lane}')}")
+            lane = f.sub(63, f.op(f"call i64 @llvm.ctlz.i64(i64 {left}, i1 true)"))
+        f.call("void", f"@offer.{end}", "ptr %way", "ptr %x", "i64 %x_step", f"i64 {f.add('%at', lane)}")
+        f.do(f"%{body}.left = xor i64 {left}, {f.shl(1, lane)}")
         f.jump(head)
         f.place(done)
         f.ret()
@@ -94,42 +94,42 @@ class _Select(Keys):
     def found(self, end: str) -> str:
         """ptr: the sorted pairs of the `best` numbers of this end and their positions, somewhere in `room`."""
         f = Asm("ptr", f"find.{end}", ("ptr x", "i64 n", "i64 x_step", "ptr room", "i64 best"), internal=True)
-        way = f.op("alloca [6 x i64], align 8")
+        direction = f.op("alloca [6 x i64], align 8")
         more = f.op(f"call i64 @llvm.smax.i64(i64 %best, i64 {MIN_CANDIDATES})")
-        most = f.op(f"call i64 @llvm.smin.i64(i64 %n, i64 {f.op(f'add i64 %best, {more}')})")
-        other = f.gep(f.gep("%room", f.op(f"mul i64 {most}, {PAIR_BYTES}")), GUARD_BYTES)
+        most = f.op(f"call i64 @llvm.smin.i64(i64 %n, i64 {f.add('%best', more)})")
+        other = f.gep(f.gep("%room", f.mul(most, PAIR_BYTES)), GUARD_BYTES)
         for offset, kind, value in (
             (COUNT, "i64", most), (PAIRS, "ptr", "%room"), (OTHER, "ptr", other), (MOST, "i64", most),
             (BEST, "i64", "%best"),
         ):  # fmt: skip
-            f.store(kind, value, way, offset)
+            f.store(kind, value, direction, offset)
         with long_loop(f, most) as loop:
-            at = loop.index if end == "least" else f.op(f"sub i64 {f.op('sub i64 %n, 1')}, {loop.index}")
-            key = self.turned(f, self.one_key(f, f.gep("%x", f.op(f"mul i64 {at}, %x_step"))), end)
-            place = f.gep("%room", f.op(f"mul i64 {loop.index}, {PAIR_BYTES}"))
+            at = loop.index if end == "least" else f.sub(f.sub("%n", 1), loop.index)
+            key = self.from_end(f, self.one_key(f, f.gep("%x", f.mul(at, "%x_step"))), end)
+            place = f.gep("%room", f.mul(loop.index, PAIR_BYTES))
             f.store("i64", key, place)
             f.store("i64", at, place, 8)
-        f.call("void", "@cut", f"ptr {way}")
-        self.rest(f, end, way, most)
-        f.call("void", "@cut", f"ptr {way}")
-        f.ret("ptr", f.load("ptr", way, PAIRS))
+        f.call("void", "@cut", f"ptr {direction}")
+        self.rest(f, end, direction, most)
+        f.call("void", "@cut", f"ptr {direction}")
+        f.ret("ptr", f.load("ptr", direction, PAIRS))
         return f.text
 
-    def rest(self, f: Asm, end: str, way: str, most: str) -> None:
+    def rest(self, f: Asm, end: str, direction: str, most: str) -> None:
         """All numbers behind the first ones: whole vectors where they are adjacent, then one by one."""
-        W, left = self.lanes, f.op(f"sub i64 %n, {most}")
-        adjacent = f.compare("eq", "i64", "%x_step", self.size)
-        whole = f.op(f"select i1 {adjacent}, i64 {f.op(f'and i64 {left}, {-W}')}, i64 0")
-        given = (f"ptr {way}", "ptr %x", "i64 %x_step")
+        W, left = self.lanes, f.sub("%n", most)
+        adjacent = f.eq("%x_step", self.size)
+        whole = f.choose(adjacent, f.and_(left, -W), 0)
+        given = (f"ptr {direction}", "ptr %x", "i64 %x_step")
 
         def place(done: str, width: int) -> str:
             if end == "least":
-                return f.op(f"add i64 {most}, {done}")
-            return f.op(f"sub i64 {f.op(f'sub i64 {left}, {width}')}, {done}")
+                return f.add(most, done)
+            return f.sub(f.sub(left, width), done)
 
         with long_loop(f, whole, step=W) as loop:
             at = place(loop.index, W)
-            bits = self.better(f, end, f.load("i64", way, LIMIT), f.gep("%x", f.op(f"mul i64 {at}, {self.size}")))
+            bits = self.better(f, end, f.load("i64", direction, LIMIT), f.gep("%x", f.mul(at, self.size)))
             with f.when(f.compare("ne", f"i{W}", bits, 0), UNLIKELY):
                 wide = bits if W == 64 else f.op(f"zext i{W} {bits} to i64")
                 f.call("void", f"@look.{end}", *given, f"i64 {at}", f"i64 {wide}")
@@ -139,7 +139,7 @@ class _Select(Keys):
     def better(self, f: Asm, end: str, limit: str, source: str) -> str:
         """A bit for each number of a vector, set if it may be better than the limit."""
         W, t = self.lanes, self.typed(self.width, self.lanes)
-        x, limit = self.loaded(f, source, W), self.signed(f, self.turned(f, limit, end))
+        x, limit = self.loaded(f, source, W), self.signed(f, self.from_end(f, limit, end))
         one = f.op(f"insertelement {t} poison, i{self.width} {limit}, i64 0")
         every = f.op(f"shufflevector {t} {one}, {t} poison, <{W} x i32> zeroinitializer")
         found = f.op(f"icmp {'slt' if end == 'least' else 'sgt'} {t} {self.ordered(f, x, W)}, {every}")
@@ -148,10 +148,10 @@ class _Select(Keys):
         return f.op(f"bitcast {self.typed(1, W)} {found} to i{W}")
 
     def line(self, name: str) -> str:
-        """The wanted places of y, from the end that is nearer to them."""
+        """The wanted places of y, from the end that is closer to them."""
         f = Asm("void", f"{name}.line", WANTED_PARAMS, internal=True)
-        stop, left = f.op("add i64 %first, %count"), f.op("sub i64 %n, %first")
-        is_near = f.compare("sle", "i64", stop, left)
+        stop, left = f.add("%first", "%count"), f.sub("%n", "%first")
+        is_near = f.le(stop, left)
         yes, no = f.label("least"), f.label("greatest")
         f.branch(is_near, yes, no)
         for label, end, best in ((yes, "least", stop), (no, "greatest", left)):
@@ -159,9 +159,9 @@ class _Select(Keys):
             given = "ptr %x", "i64 %n", "i64 %x_step", "ptr %room", f"i64 {best}"
             pairs = f.call("ptr", f"@find.{end}", *given)
             with f.loop(stop, start="%first") as loop:
-                rank = loop.index if end == "least" else f.op(f"sub i64 {f.op('sub i64 %n, 1')}, {loop.index}")
-                position = f.load("i64", f.gep(pairs, f.op(f"mul i64 {rank}, {PAIR_BYTES}")), 8)
-                f.store("i64", position, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
+                rank = loop.index if end == "least" else f.sub(f.sub("%n", 1), loop.index)
+                position = f.load("i64", f.gep(pairs, f.mul(rank, PAIR_BYTES)), 8)
+                f.store("i64", position, f.gep("%y", f.mul(loop.index, "%y_step")))
             f.ret()
         return f.text
 
@@ -176,7 +176,7 @@ def _entry(name: str) -> str:
     line, axes = given_lines(f)
     room = f.load("ptr", "%bases", 16)
     first, count = f.load("i64", room), f.load("i64", room, 8)
-    with f.when(f.compare("sgt", "i64", count, 0)):
+    with f.when(f.gt(count, 0)):
         places = f"ptr {f.gep(room, PLACES_BYTES)}", f"i64 {first}", f"i64 {count}"
         f.call("void", f"@{name}.walk", *line, *places, *axes, "i64 %rank")
     f.ret()

@@ -1,8 +1,8 @@
 """Binary search of many numbers in a sorted vector, without branches: `searchsorted_*`.
 
 Contract  sorted numbers, numbers to look for -> positions, to the left or right of equal ones; nan stands last.
-Why       every search takes as many steps, so eight go side by side and hide each other's latency; a step is chosen by
-          arithmetic, since LLVM turns a select into a branch that is mispredicted every second time.
+Why       every search takes as many steps, so eight are interleaved and hide each other's latency; a step is chosen by
+          arithmetic, since LLVM makes of a select a branch that is mispredicted every second time.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class _Search(Keys):
         room = f"ptr {x}", f"i64 {n}", f"i64 {x_step}", f"i64 {length}"
         done = "0"
         for k in INTERLEAVED_SEARCHES:
-            end = f.op(f"and i64 {many}, {-k}")
+            end = f.and_(many, -k)
             with long_loop(f, end, start=done, step=k) as loop:
-                source, target = f.gep(v, f.op(f"mul i64 {loop.index}, {v_step}")), f.gep(y, loop.index, "i64")
+                source, target = f.gep(v, f.mul(loop.index, v_step)), f.gep(y, loop.index, "i64")
                 f.call("void", f"@{side}.{k}", *room, f"ptr {source}", f"i64 {v_step}", f"ptr {target}")
             done = end
         f.ret()
@@ -58,23 +58,23 @@ class _Search(Keys):
         """The places of the k numbers at v among the n at x."""
         params = (*_ROOM, "ptr v", "i64 v_step", "ptr y")
         f = Asm("void", f"{side}.{k}", params, internal=True)
-        wanted = [f.gep("%v", f.op(f"mul i64 %v_step, {m}")) for m in range(k)] if side != "numbers" else []
+        wanted = [f.gep("%v", f.mul("%v_step", m)) for m in range(k)] if side != "numbers" else []
         values = [self.values(f, place) for place in wanted] or [[]]
         head, body, done, before = f.label("head"), f.label("body"), f.label("done"), f.block
         f.jump(head)
         f.place(head)
         left, phis = f"%{head}.left", len(f.lines)
         firsts = [f"%{head}.{m}" for m in range(k)]
-        f.branch(f.compare("sgt", "i64", left, 0), body, done)
+        f.branch(f.gt(left, 0), body, done)
         f.place(body)
-        half = f.op(f"lshr i64 {f.op(f'add i64 {left}, 1')}, 1")
-        last = f.op(f"sub i64 {half}, 1")
+        half = f.lshr(f.add(left, 1), 1)
+        last = f.sub(half, 1)
         following = []
         for first, value in zip(firsts, values, strict=True):
-            middle = f.op(f"mul i64 {f.op(f'add i64 {first}, {last}')}, %x_step")
+            middle = f.mul(f.add(first, last), "%x_step")
             is_before = self.is_before(f, side, self.values(f, f.gep("%x", middle)), value)
-            step = f.op(f"and i64 {half}, {f.op(f'sext i1 {is_before} to i64')}")
-            following.append(f.op(f"add i64 {first}, {step}"))
+            step = f.and_(half, f.op(f"sext i1 {is_before} to i64"))
+            following.append(f.add(first, step))
         f.jump(head)
         rest = f"%{body}.rest"
         f.lines.insert(-1, f"  {rest} = sub i64 {left}, {half}")
@@ -86,7 +86,7 @@ class _Search(Keys):
         for m, (first, value) in enumerate(zip(firsts, values, strict=True)):
             if self.is_compared and side == "right":
                 is_nan = f.op(f"fcmp uno {COMPARED[self.dtype]} {value[0]}, {value[0]}")
-                first = f.op(f"select i1 {is_nan}, i64 %all, i64 {first}")
+                first = f.choose(is_nan, "%all", first)
             f.store("i64", first, f.gep("%y", 8 * m))
         f.ret()
         return f.text
@@ -102,6 +102,6 @@ class _Search(Keys):
             return f.op(f"fcmp {BEFORE[side]} {COMPARED[self.dtype]} {found[0]}, {(value or found)[0]}")
         is_before = f.compare(BEFORE[side], "i64", found[-1], value[-1])
         for x, y in zip(found[-2::-1], value[-2::-1], strict=True):
-            tie = f.op(f"and i1 {f.compare('eq', 'i64', x, y)}, {is_before}")
+            tie = f.op(f"and i1 {f.eq(x, y)}, {is_before}")
             is_before = f.op(f"or i1 {f.compare('ult', 'i64', x, y)}, {tie}")
         return is_before

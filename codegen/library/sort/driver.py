@@ -1,10 +1,8 @@
 """Sorting: `sort` and `argsort` along an axis, NumPy's stable order with nan last; the modules `sort_*`, `argsort_*`.
 
 Contract  a `LibraryCall`'s lines, scratch, and the wanted places -> the sorted line, or positions.
-How       a line is copied to integer keys of the same order (`keys`), sorted, and copied back.  Equal numbers that
-          differ (zeros of both signs, nans) are put back in their order (`nan_and_zeros`).  Complex numbers, as in
-          `argsort`, are sorted as (key, position) pairs.  Many keys of one or two bytes are counted (counting sort);
-          where few places are wanted, the line is narrowed first (`select`).
+How       a line is copied to integer keys (`keys`), sorted, and copied back; complex numbers and `argsort` sort (key,
+          position) pairs, many keys of one or two bytes are counted, and few wanted places narrow the line (`select`).
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.lines import given_lines, walk_text
+from tensordsl.codegen.library.lines import given_lines, line_loop_text
 from tensordsl.codegen.library.parallel import named, operands
 from tensordsl.codegen.library.signals import POLL, long_loop, poll_each
 from tensordsl.codegen.library.sort import merge_sort, nan_and_zeros, parallel_lines
@@ -36,7 +34,7 @@ PLACES_BYTES = 16  # of scratch in which a program gives the first wanted place 
 HEAD_BYTES = 64  # before the room of a line: those, and last where the threads' pool is
 SLACK_BYTES = HEAD_BYTES + 256 + nan_and_zeros.COUNTS_BYTES  # of scratch: whole vectors, and what is read unused
 PAIR_BYTES = 16  # a key and a position
-REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8, 16), (1, 2, 4, 8)
+REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8, 16), (1, 2, 4, 8)  # that hold a short part
 
 
 def room_per_element(function: str, dtype: str) -> int:
@@ -124,10 +122,10 @@ class _Sort(Keys):
         """`body(index, W, flag)` -> flag for the n elements: vectors where `step` says that they are adjacent, the last
         of them over some that are done already; else, and where they fill no vector, one by one."""
         W, t = self.lanes, self.typed(1, self.lanes)
-        adjacent = f.all(f.compare("eq", "i64", step, size), f.compare("sge", "i64", "%n", W))
-        end, last = f.op(f"select i1 {adjacent}, i64 %n, i64 0"), f.op(f"sub i64 %n, {W}")
+        adjacent = f.all(f.eq(step, size), f.ge("%n", W))
+        end, last = f.choose(adjacent, "%n", 0), f.sub("%n", W)
         with long_loop(f, end, (t, "zeroinitializer"), step=W) as loop:
-            at = f.op(f"select i1 {f.compare('slt', 'i64', last, loop.index)}, i64 {last}, i64 {loop.index}")
+            at = f.choose(f.lt(last, loop.index), last, loop.index)
             loop.next = [body(at, W, loop.values[0])]
         flags = f.op(f"bitcast {t} {loop.values[0]} to i{W}")
         with f.loop("%n", ("i1", f.op(f"icmp ne i{W} {flags}, 0")), start=end) as loop:
@@ -140,7 +138,7 @@ class _Sort(Keys):
         f = Asm("i1", "read", parallel_lines.LINE_PARAMS, internal=True)
 
         def one(k: str, W: int, flag: str) -> str:
-            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {k}, %x_step")), W)
+            x = self.loaded(f, f.gep("%x", f.mul(k, "%x_step")), W)
             place, t, key = f.gep("%y", k, f"i{self.width}"), self.typed(self.width, W), self.ordered(f, x, W)
             if self.is_float:
                 mask, nan = self.typed(1, W), self.is_nan(f, x, W)
@@ -162,7 +160,7 @@ class _Sort(Keys):
         def one(k: str, W: int, flag: str) -> str:
             place = f.gep("%x", k, f"i{self.width}")
             key = f.op(f"load {self.typed(self.width, W)}, ptr {place}, align {self.width // 8}")
-            target = f.gep("%y", f.op(f"mul i64 {k}, %y_step"))
+            target = f.gep("%y", f.mul(k, "%y_step"))
             self.stored(f, self.number(f, key, W), target, W)
             return flag
 
@@ -173,12 +171,12 @@ class _Sort(Keys):
         """ptr: the keys and positions of a line, sorted, somewhere in `room` (`position`); equal numbers have one key.
         Of several keys the last one is sorted first."""
         f = Asm("ptr", "list", ("ptr x", "i64 n", "i64 x_step", "ptr room"), internal=True)
-        line, behind = ("%x", "%n", "%x_step"), f.op("shl i64 %n, 3")
+        line, behind = ("%x", "%n", "%x_step"), f.shl("%n", 3)
         if self.is_packed:
             with f.when(self.fits(f, "%n"), LIKELY):
                 self.by_threads(f, "listed", *line, "%room", "8")
                 f.ret("ptr", self.sorted_keys(f, "packed", f.gep("%room", behind), "i64 8"))
-        other, listed = f.gep("%room", f.op(f"mul i64 %n, {PAIR_BYTES}")), ""
+        other, listed = f.gep("%room", f.mul("%n", PAIR_BYTES)), ""
         if self.splits_pairs:  # positions stand behind all keys
             self.by_threads(f, "listed", *line, "%room", "8")
             self.by_threads(f, "numbered", *line, f.gep("%room", behind), "8")
@@ -186,9 +184,9 @@ class _Sort(Keys):
             return f.text
         for k in reversed(range(self.key_count)):
             with long_loop(f, "%n") as loop:
-                at = f.op(f"mul i64 {loop.index}, {PAIR_BYTES}")
+                at = f.mul(loop.index, PAIR_BYTES)
                 position = f.load("i64", f.gep(listed, at), 8) if listed else loop.index
-                key = self.keys(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")))[k]
+                key = self.keys(f, f.gep("%x", f.mul(position, "%x_step")))[k]
                 f.store("i64", key, f.gep("%room", at))
                 f.store("i64", position, f.gep("%room", at), 8)
             listed = self.sorted_keys(f, "pairs", other, f"i64 {self.size * self.parts // self.key_count}")
@@ -199,7 +197,7 @@ class _Sort(Keys):
         """The keys of a line to y, one behind the other, or both keys and positions in one number."""
 
         def one(f: Asm, k: str, W: int) -> str:
-            place = f.gep("%x", f.op(f"mul i64 {k}, %x_step"))
+            place = f.gep("%x", f.mul(k, "%x_step"))
             key = self.one_key(f, place, W) if self.parts == 1 else self.keys(f, place)[0]
             if not self.is_packed:
                 return key
@@ -229,7 +227,7 @@ class _Sort(Keys):
         f = Asm("i1", name, parallel_lines.LINE_PARAMS, internal=True)
 
         def one(k: str, W: int, flag: str) -> str:
-            place = f.gep("%y", f.op(f"mul i64 {k}, %y_step"))
+            place = f.gep("%y", f.mul(k, "%y_step"))
             f.do(f"store {self.typed(64, W)} {word(f, k, W)}, ptr {place}, align 8")
             return flag
 
@@ -255,7 +253,7 @@ class _Sort(Keys):
     def positions(self, f: Asm, listed: str, length: str) -> tuple[str, str]:
         """Where the positions in what is listed of a line of this length begin, and from one to the next."""
         if self.splits_pairs:
-            return f.gep(listed, f.op(f"shl i64 {length}, 3")), "8"
+            return f.gep(listed, f.shl(length, 3)), "8"
         return f.gep(listed, 8), str(PAIR_BYTES)
 
     def gather(self) -> str:
@@ -265,13 +263,13 @@ class _Sort(Keys):
         f = Asm("void", "gather", params, internal=True)
         kind, (places, step) = self.typed(self.bits, self.parts), self.positions(f, "%listed", "%length")
         with long_loop(f, "%n") as loop:
-            at = f.op(f"mul i64 {f.op(f'add i64 {loop.index}, %first')}, {step}")
+            at = f.mul(f.add(loop.index, "%first"), step)
             there = f.load("i64", f.gep(places, at))
-            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {there}, %x_step")), self.parts)
+            x = self.loaded(f, f.gep("%x", f.mul(there, "%x_step")), self.parts)
             self.stored(f, x, f.gep("%target", loop.index, kind), self.parts)
         with long_loop(f, "%n") as loop:
             x = self.loaded(f, f.gep("%target", loop.index, kind), self.parts)
-            self.stored(f, x, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")), self.parts)
+            self.stored(f, x, f.gep("%y", f.mul(loop.index, "%y_step")), self.parts)
         f.ret()
         return f.text
 
@@ -281,11 +279,11 @@ class _Sort(Keys):
         if self.parts == 2:
             self.by_pairs(f)
             return f.text
-        line, target = ("ptr %x", "i64 %n", "i64 %x_step"), f.gep("%y", f.op("mul i64 %first, %y_step"))
+        line, target = ("ptr %x", "i64 %n", "i64 %x_step"), f.gep("%y", f.mul("%first", "%y_step"))
         if sizes(self):
-            with f.when(f.compare("sle", "i64", "%n", sizes(self)[-1] * self.lanes)):
+            with f.when(f.le("%n", sizes(self)[-1] * self.lanes)):
                 self.in_registers(f, target)
-        key, size, length = f"i{self.width}", str(self.width // 8), f.op(f"add i64 %n, {self.lanes}")
+        key, size, length = f"i{self.width}", str(self.width // 8), f.add("%n", self.lanes)
         other = f.gep("%room", length, key)
         some = f.call("ptr", "@narrow.numbers", *line, "ptr %room", f"ptr {other}", "i64 %first", "i64 %count")
         with f.when(f.not_null(some)):
@@ -297,8 +295,8 @@ class _Sort(Keys):
             with f.when(special, UNLIKELY):
                 f.call("void", "@set_apart", *line, f"ptr {room}", f"ptr {f.load('ptr', '%room', -8)}")
         if self.sorts_in_place:  # the line that is written is the other buffer: half the memory that is walked over
-            whole = f.all(f.compare("eq", "i64", "%y_step", self.size), f.compare("eq", "i64", "%count", "%n"))
-            other = f.op(f"select i1 {whole}, ptr %y, ptr {other}")
+            whole = f.all(f.eq("%y_step", self.size), f.eq("%count", "%n"))
+            other = f.choose(whole, "%y", other, "ptr")
         keys = self.sorted_keys(f, "plain", other, f"i64 {self.size}")
         if self.is_float:
             with f.when(special, UNLIKELY):
@@ -319,19 +317,19 @@ class _Sort(Keys):
     def in_registers(self, f: Asm, target: str) -> None:
         """A short line, from where it stands to where it goes, or through scratch if its elements are strided; one with
         special numbers goes on."""
-        adjacent = f.all(*(f.compare("eq", "i64", step, self.size) for step in ("%x_step", "%y_step")))
-        apart, goes_on = f.op(f"xor i1 {adjacent}, true"), f.label("special")
-        with f.when(apart):
+        adjacent = f.all(*(f.eq(step, self.size) for step in ("%x_step", "%y_step")))
+        strided, goes_on = f.op(f"xor i1 {adjacent}, true"), f.label("special")
+        with f.when(strided):
             self.copy(f, "%n", ("%x", "%x_step"), ("%room", str(self.size)))
-        places = [f.op(f"select i1 {adjacent}, ptr {place}, ptr %room") for place in ("%x", "%y")]
+        places = [f.choose(adjacent, place, "%room", "ptr") for place in ("%x", "%y")]
         for r in sizes(self):
-            with f.when(f.compare("sle", "i64", "%n", r * self.lanes)):
+            with f.when(f.le("%n", r * self.lanes)):
                 given = (*(f"ptr {p}" for p in places), "i64 %n", "i64 %first", "i64 %count")
                 done, is_done = f.call("i1", f"@short{r}", *given), f.label("sorted")
                 f.branch(done, is_done, goes_on, LIKELY)
                 f.place(is_done)
-                with f.when(apart):
-                    first = f.gep("%room", f.op(f"mul i64 %first, {self.size}"))
+                with f.when(strided):
+                    first = f.gep("%room", f.mul("%first", self.size))
                     self.copy(f, "%count", (first, str(self.size)), (target, "%y_step"))
                 f.ret()
         f.place(goes_on)
@@ -339,14 +337,14 @@ class _Sort(Keys):
     def copy(self, f: Asm, count: str, source: tuple[str, str], target: tuple[str, str]) -> None:
         """Elements at one step to others at another."""
         with long_loop(f, count) as loop:
-            x, y = (f.gep(place, f.op(f"mul i64 {loop.index}, {step}")) for place, step in (source, target))
+            x, y = (f.gep(place, f.mul(loop.index, step)) for place, step in (source, target))
             self.stored(f, self.loaded(f, x, 1), y, 1)
 
     def by_pairs(self, f: Asm) -> None:
         listed = f.call("ptr", "@list", "ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
-        other, target = f.gep("%room", f.op(f"mul i64 %n, {PAIR_BYTES}")), f.gep("%y", f.op("mul i64 %first, %y_step"))
+        other, target = f.gep("%room", f.mul("%n", PAIR_BYTES)), f.gep("%y", f.mul("%first", "%y_step"))
         is_first = f.compare("ult", "ptr", listed, other)
-        free = f.op(f"select i1 {is_first}, ptr {other}, ptr %room")
+        free = f.choose(is_first, other, "%room", "ptr")
         steps = ("i64 %count", "i64 %x_step", "i64 %y_step")
         places = (f"ptr {listed}", f"ptr {free}", "i64 %first", "i64 %n")
         f.call("void", "@gather", "ptr %x", f"ptr {target}", *steps, *places)
@@ -356,7 +354,7 @@ class _Sort(Keys):
         f = Asm("void", f"argsort_{self.dtype}.line", LINE_PARAMS, internal=True)
         if self.is_counted:
             least = self.tuning.sort.count_min_1_byte if self.size == 1 else self.tuning.sort.count_min_2_bytes
-            with f.when(f.compare("sge", "i64", "%n", least)):
+            with f.when(f.ge("%n", least)):
                 self.by_counts(f)
         listed = f.call("ptr", "@list", "ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
         if self.is_packed:
@@ -369,8 +367,8 @@ class _Sort(Keys):
             f.ret()
             return f.text
         with long_loop(f, "%n") as loop:
-            position = f.load("i64", f.gep(places, f.op(f"mul i64 {loop.index}, {step}")))
-            f.store("i64", position, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
+            position = f.load("i64", f.gep(places, f.mul(loop.index, step)))
+            f.store("i64", position, f.gep("%y", f.mul(loop.index, "%y_step")))
         f.ret()
         return f.text
 
@@ -381,23 +379,23 @@ class _Sort(Keys):
         f.do(f"store [{DIGITS} x i64] zeroinitializer, ptr {counts}")
 
         def count_of(position: str) -> str:
-            key = self.one_key(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")))
-            digit = f.op(f"and i64 {f.op(f'lshr i64 {key}, {8 * byte}')}, {DIGITS - 1}")
+            key = self.one_key(f, f.gep("%x", f.mul(position, "%x_step")))
+            digit = f.and_(f.lshr(key, 8 * byte), DIGITS - 1)
             return f.gep(counts, digit, "i64")
 
         with long_loop(f, "%n") as loop:
             place = count_of(loop.index)
-            f.store("i64", f.op(f"add i64 {f.load('i64', place)}, 1"), place)
+            f.store("i64", f.add(f.load("i64", place), 1), place)
         with f.loop(DIGITS, ("i64", "0")) as loop:
             place = f.gep(counts, loop.index, "i64")
-            loop.next = [f.op(f"add i64 {loop.values[0]}, {f.load('i64', place)}")]
+            loop.next = [f.add(loop.values[0], f.load("i64", place))]
             f.store("i64", loop.values[0], place)
         with long_loop(f, "%n") as loop:
             position = f.load("i64", f.gep("%from", loop.index, "i64")) if byte else loop.index
             place = count_of(position)
             to = f.load("i64", place)
-            f.store("i64", f.op(f"add i64 {to}, 1"), place)
-            f.store("i64", position, f.gep("%y", f.op(f"mul i64 {to}, %y_step")))
+            f.store("i64", f.add(to, 1), place)
+            f.store("i64", position, f.gep("%y", f.mul(to, "%y_step")))
         f.ret()
         return f.text
 
@@ -413,21 +411,21 @@ class _Sort(Keys):
         f = Asm(
             "void", f"sort_{self.dtype}.plane", (*WANTED_PARAMS, "i64 x_unit", "i64 y_unit", "i64 m"), internal=True
         )
-        adjacent = f.all(*(f.compare("eq", "i64", unit, self.size) for unit in ("%x_unit", "%y_unit")))
+        adjacent = f.all(*(f.eq(unit, self.size) for unit in ("%x_unit", "%y_unit")))
         longest = SIZES[-1] if self.tuning.allows("adjacent_line_networks") else 0
-        is_short = f.all(f.compare("sle", "i64", "%n", longest), f.compare("sgt", "i64", "%n", 0))
-        whole = f.op(f"select i1 {f.all(adjacent, is_short)}, i64 {f.op(f'and i64 %m, {-self.lanes}')}, i64 0")
+        is_short = f.all(f.le("%n", longest), f.gt("%n", 0))
+        whole = f.choose(f.all(adjacent, is_short), f.and_("%m", -self.lanes), 0)
         with long_loop(f, whole, step=self.lanes) as loop:
-            x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {self.size}")) for p in ("%x", "%y"))
+            x, y = (f.gep(p, f.mul(loop.index, self.size)) for p in ("%x", "%y"))
             given = f"ptr {x}", f"ptr {y}", "i64 %n", "i64 %x_step", "i64 %y_step", "i64 %first", "i64 %count"
             done = f.label("done")
             for size in SIZES:
                 this, following, special = f.label(f"columns{size}"), f.label("more"), f.label("special")
-                f.branch(f.compare("sle", "i64", "%n", size), this, following)
+                f.branch(f.le("%n", size), this, following)
                 f.place(this)
                 f.branch(f.call("i1", f"@columns{size}", *given), done, special)
                 f.place(special)
-                self.one_by_one(f, loop.index, f.op(f"add i64 {loop.index}, {self.lanes}"))
+                self.one_by_one(f, loop.index, f.add(loop.index, self.lanes))
                 f.jump(done)
                 f.place(following)
             f.place(done)
@@ -437,7 +435,7 @@ class _Sort(Keys):
 
     def one_by_one(self, f: Asm, first: str, end: str) -> None:
         with f.loop(end, start=first) as loop:
-            x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {u}")) for p, u in (("%x", "%x_unit"), ("%y", "%y_unit")))
+            x, y = (f.gep(p, f.mul(loop.index, u)) for p, u in (("%x", "%x_unit"), ("%y", "%y_unit")))
             f.call("void", f"@sort_{self.dtype}.line", f"ptr {x}", f"ptr {y}", *passed(WANTED_PARAMS[2:]))
             poll_each(f, loop.index, 16)
 
@@ -447,19 +445,19 @@ class _Sort(Keys):
 
         def end(f: Asm) -> None:
             if function == "sort" and self.parts == 1:
-                with f.when(f.compare("eq", "i64", "%level", "%last")):
+                with f.when(f.eq("%level", "%last")):
                     units = (f.load("i64", f.gep(a, "%last", "i64")) for a in ("%xs", "%ys", "%dims"))
                     f.call("void", f"@{name}.plane", *passed(params), *(f"i64 {u}" for u in units))
                     f.ret()
             f.call("void", f"@{name}.line", *passed(params))
 
-        return walk_text(name, params, end)
+        return line_loop_text(name, params, end)
 
     def last(self, f: Asm, function: str) -> str:
         """The axis behind those that are walked over."""
         if function == "argsort" or self.parts == 2:
             return "%rank"
-        return f.op(f"select i1 {f.compare('eq', 'i64', '%rank', 1)}, i64 0, i64 {f.op('sub i64 %rank, 1')}")
+        return f.choose(f.eq("%rank", 1), 0, f.sub("%rank", 1))
 
     def entry(self, function: str) -> str:
         """Behind x and y there is scratch; of a part, it begins with the places."""
@@ -480,7 +478,7 @@ class _Sort(Keys):
 
 def _numbers(f: Asm, k: str, W: int) -> str:
     """The numbers of W elements from the one at k on, in the line."""
-    first = f.op(f"add i64 %first, {k}")
+    first = f.add("%first", k)
     if W == 1:
         return first
     return f.op(f"add <{W} x i64> {Vectors(f, 64, W).every(first)}, <{', '.join(f'i64 {n}' for n in range(W))}>")

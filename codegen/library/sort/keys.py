@@ -107,12 +107,12 @@ class Keys:
             return [self.one_key(f, place)]
         re, im = self.one_key(f, place), self.one_key(f, f.gep(place, self.size))
         nan = NAN if self.bits == 64 else NAN % (1 << self.bits)
-        is_last = f.op(f"and i1 {f.compare('eq', 'i64', im, nan)}, {f.compare('ne', 'i64', re, nan)}")
-        first = f.op(f"select i1 {is_last}, i64 {nan - 1}, i64 {re}")
-        second = f.op(f"select i1 {is_last}, i64 {re}, i64 {im}")
+        is_last = f.op(f"and i1 {f.eq(im, nan)}, {f.ne(re, nan)}")
+        first = f.choose(is_last, nan - 1, re)
+        second = f.choose(is_last, re, im)
         if self.key_count == 2:
             return [first, second]
-        return [f.op(f"or i64 {f.op(f'shl i64 {first}, {self.bits}')}, {second}")]
+        return [f.or_(f.shl(first, self.bits), second)]
 
     def one_key(self, f: Asm, place: str, W: int = 1) -> str:
         """The unsigned keys of W real numbers in 64 bits; equal numbers have one."""

@@ -15,7 +15,7 @@ from tensordsl.codegen.target.tuning import Tuning
 
 RANKED_ELEMENTS, MAX_REGISTER_ELEMENTS = 8, 128  # sorted by their ranks; sorted in registers, at most
 INTERLEAVED_MERGES = (2, 1)  # pairs of runs merged at once
-DIGITS = 256
+DIGITS = 256  # values of a byte
 UNPREDICTABLE = 2  # the number of the metadata that keeps LLVM from making a branch of a choice
 METADATA = f"!{UNPREDICTABLE} = !{{}}\n"
 BUFFER_PARAMS = ("ptr a", "ptr b", "i64 n")
@@ -82,7 +82,7 @@ class Core:
         return is_less
 
     def bytes_if(self, f: Asm, condition: str) -> str:
-        return f.op(f"shl i64 {f.op(f'zext i1 {condition} to i64')}, {self.size.bit_length() - 1}")
+        return f.shl(f.op(f"zext i1 {condition} to i64"), self.size.bit_length() - 1)
 
     # -- short runs ----------------------------------------------------------------------------------------------------
     def block(self, name: str, registers: int) -> str:
@@ -95,9 +95,7 @@ class Core:
         room, result = (
             f.op(f"alloca [{max(self.run, RANKED_ELEMENTS) + W} x {self.kind}], align 64") for _ in range(2)
         )
-        with f.when(
-            f.compare("sle", "i64", "%n", RANKED_ELEMENTS)
-        ):  # one by one: what was just stored so is not read otherwise
+        with f.when(f.le("%n", RANKED_ELEMENTS)):  # one by one: what was just stored so is not read otherwise
             with f.loop("%n") as loop:
                 self.move(f, self.at(f, "%a", loop.index), self.at(f, room, loop.index))
             with f.loop(RANKED_ELEMENTS, start="%n") as loop:
@@ -110,7 +108,7 @@ class Core:
             v.store(v.load(self.at(f, "%a", loop.index)), self.at(f, room, loop.index))
         names = [*((r * W, f"runs{r}") for r in self.blocks[:-1]), (self.run, "runs")]
         for size, name in names:
-            with f.when(f.compare("sle", "i64", "%n", size)):
+            with f.when(f.le("%n", size)):
                 with f.loop(size, start="%n", step=W) as loop:
                     v.store(f"splat (i{self.bits} {self.greatest})", self.at(f, room, loop.index))
                 f.call("void", f"@{self.name}.{name}", f"ptr {room}", f"ptr {result}")
@@ -132,7 +130,7 @@ class Core:
             hole = f.op(f"phi i64 [ {loop.index}, %{before} ], [ %{body}.next, %{body} ]")
             f.do(f"%{body}.next = add i64 {hole}, -1")
             look = f.label("compare")
-            f.branch(f.compare("sgt", "i64", hole, 0), look, end)
+            f.branch(f.gt(hole, 0), look, end)
             f.place(look)
             left = self.at(f, "%b", f"%{body}.next")
             f.branch(self.less(f, key, self.key(f, left)), body, end)
@@ -153,8 +151,8 @@ class Core:
         for i in range(RANKED_ELEMENTS):
             for j in range(i + 1, RANKED_ELEMENTS):
                 later_first = f.op(f"zext i1 {self.less(f, keys[j], keys[i])} to i64")
-                ranks[i] = f.op(f"add i64 {ranks[i]}, {later_first}")
-                ranks[j] = f.op(f"sub i64 {f.op(f'add i64 {ranks[j]}, 1')}, {later_first}")
+                ranks[i] = f.add(ranks[i], later_first)
+                ranks[j] = f.sub(f.add(ranks[j], 1), later_first)
         for place, rank in zip(places, ranks, strict=True):
             self.move(f, place, self.at(f, "%b", rank))
         f.ret()
@@ -165,12 +163,12 @@ class Core:
         """2k runs of n elements each, from a to b: of each two the first n results from the left, the last from the
         right; k such merges interleaved, as each waits for its last comparison."""
         f = Asm("void", f"{self.name}.pairs{k}", BUFFER_PARAMS, internal=True)
-        twice, last = f.op("shl i64 %n, 1"), f.op("sub i64 %n, 1")
-        bases = [[self.at(f, x, f.op(f"mul i64 {twice}, {m}")) for x in ("%a", "%b")] for m in range(k)]
+        twice, last = f.shl("%n", 1), f.sub("%n", 1)
+        bases = [[self.at(f, x, f.mul(twice, m)) for x in ("%a", "%b")] for m in range(k)]
         bases = [[a, self.at(f, a, "%n"), b, self.at(f, b, "%n")] for a, b in bases]
         starts = [("i64", x) for _ in range(k) for x in ("0", "0", last, last)]
         with long_loop(f, "%n", *starts) as loop:
-            from_end = f.op(f"sub i64 {last}, {loop.index}")
+            from_end = f.sub(last, loop.index)
             for m, (a, middle, b, target) in enumerate(bases):
                 left, right, low, high = loop.values[4 * m : 4 * m + 4]
                 x, y = self.at(f, a, left), self.at(f, middle, right)
@@ -179,8 +177,8 @@ class Core:
                 kept = self.chosen(f, x, y, self.at(f, target, from_end), last=True)
                 one, two = (f.op(f"zext i1 {c} to i64") for c in (taken, kept))
                 loop.next += [
-                    f.op(f"sub i64 {f.op(f'add i64 {left}, 1')}, {one}"), f.op(f"add i64 {right}, {one}"),
-                    f.op(f"sub i64 {low}, {two}"), f.op(f"add i64 {f.op(f'sub i64 {high}, 1')}, {two}"),
+                    f.sub(f.add(left, 1), one), f.add(right, one),
+                    f.sub(low, two), f.add(f.sub(high, 1), two),
                 ]  # fmt: skip
         f.ret()
         return f.text
@@ -189,30 +187,30 @@ class Core:
         """A run of n elements and one of m, not more, behind it, from a to b: m results from either end, then those
         between."""
         f = Asm("void", f"{self.name}.rest", (*BUFFER_PARAMS, "i64 m"), internal=True)
-        middle, total = self.at(f, "%a", "%n"), f.op("add i64 %n, %m")
-        ends = self.at(f, middle, -1), self.at(f, "%a", f.op(f"sub i64 {total}, 1"))
-        last = self.at(f, "%b", f.op(f"sub i64 {total}, 1"))
+        middle, total = self.at(f, "%a", "%n"), f.add("%n", "%m")
+        ends = self.at(f, middle, -1), self.at(f, "%a", f.sub(total, 1))
+        last = self.at(f, "%b", f.sub(total, 1))
         with long_loop(f, "%m", ("ptr", "%a"), ("ptr", middle), ("ptr", ends[0]), ("ptr", ends[1])) as loop:
             left, right, low, high = loop.values
             step = self.bytes_if(f, self.chosen(f, left, right, self.at(f, "%b", loop.index)))
-            target = self.at(f, last, f.op(f"sub i64 0, {loop.index}"))
+            target = self.at(f, last, f.sub(0, loop.index))
             back = self.bytes_if(f, self.chosen(f, low, high, target, last=True))
             loop.next = [
-                f.gep(left, f.op(f"sub i64 {self.size}, {step}")), f.gep(right, step),
-                f.gep(low, f.op(f"sub i64 0, {back}")), f.gep(high, f.op(f"sub i64 {back}, {self.size}")),
+                f.gep(left, f.sub(self.size, step)), f.gep(right, step),
+                f.gep(low, f.sub(0, back)), f.gep(high, f.sub(back, self.size)),
             ]  # fmt: skip
         left, right, low, high = loop.values
         ends = self.at(f, low, 1), self.at(f, high, 1)
-        target, count = self.at(f, "%b", "%m"), f.op("sub i64 %n, %m")
+        target, count = self.at(f, "%b", "%m"), f.sub("%n", "%m")
         with long_loop(f, count, ("ptr", left), ("ptr", right)) as loop:
             left, right = loop.values
             no_left, some_right = f.compare("eq", "ptr", left, ends[0]), f.compare("ne", "ptr", right, ends[1])
             is_less = self.less(f, self.key(f, right), self.key(f, left))
             is_right = f.op(f"or i1 {no_left}, {f.op(f'and i1 {some_right}, {is_less}')}")
-            source = f.op(f"select i1 {is_right}, ptr {right}, ptr {left}, !unpredictable !{UNPREDICTABLE}")
+            source = f.choose(is_right, right, f"{left}, !unpredictable !{UNPREDICTABLE}", "ptr")
             self.move(f, source, self.at(f, target, loop.index))
             step = self.bytes_if(f, is_right)
-            loop.next = [f.gep(left, f.op(f"sub i64 {self.size}, {step}")), f.gep(right, step)]
+            loop.next = [f.gep(left, f.sub(self.size, step)), f.gep(right, step)]
         f.ret()
         return f.text
 
@@ -223,9 +221,9 @@ class Core:
         """
         f = Asm("void", f"{self.name}.rest", (*BUFFER_PARAMS, "i64 m"), internal=True)
         v, length = networks.Vectors(f, self.bits, self.lanes), self.size * self.lanes
-        middle, total = self.at(f, "%a", "%n"), f.op("add i64 %n, %m")
-        end, last = self.at(f, middle, "%m"), f.op(f"sub i64 {total}, {self.lanes}")
-        with f.when(f.compare("eq", "i64", "%m", 0)):
+        middle, total = self.at(f, "%a", "%n"), f.add("%n", "%m")
+        end, last = self.at(f, middle, "%m"), f.sub(total, self.lanes)
+        with f.when(f.eq("%m", 0)):
             with f.loop("%n", step=self.lanes) as loop:
                 v.store(v.load(self.at(f, "%a", loop.index)), self.at(f, "%b", loop.index))
             f.ret()
@@ -237,11 +235,11 @@ class Core:
             no_left, some_right = f.compare("eq", "ptr", left, middle), f.compare("ne", "ptr", right, end)
             is_less = self.less(f, self.key(f, right), self.key(f, left))
             is_right = f.op(f"or i1 {no_left}, {f.op(f'and i1 {some_right}, {is_less}')}")
-            source = f.op(f"select i1 {is_right}, ptr {right}, ptr {left}, !unpredictable !{UNPREDICTABLE}")
+            source = f.choose(is_right, right, f"{left}, !unpredictable !{UNPREDICTABLE}", "ptr")
             low, high = v.merged(held, v.load(source))
             v.store(low, self.at(f, "%b", loop.index))
-            step = f.op(f"shl i64 {f.op(f'zext i1 {is_right} to i64')}, {length.bit_length() - 1}")
-            loop.next = [f.gep(left, f.op(f"sub i64 {length}, {step}")), f.gep(right, step), high]
+            step = f.shl(f.op(f"zext i1 {is_right} to i64"), length.bit_length() - 1)
+            loop.next = [f.gep(left, f.sub(length, step)), f.gep(right, step), high]
         v.store(loop.values[2], self.at(f, "%b", last))
         f.ret()
         return f.text
@@ -254,24 +252,24 @@ class Core:
         f.place(head)
         run, source, target = (f"%{head}.{x}" for x in ("run", "source", "target"))
         phis = len(f.lines)
-        f.branch(f.compare("slt", "i64", run, "%n"), body, done)
+        f.branch(f.lt(run, "%n"), body, done)
         f.place(body)
-        twice = f.op(f"shl i64 {run}, 1")
+        twice = f.shl(run, 1)
         whole = "0"
         for k in INTERLEAVED_MERGES if self.is_pair else ():
-            length = f.op(f"mul i64 {twice}, {k}")
-            left = f.op(f"sub i64 %n, {whole}")
-            rest = f.op(f"srem i64 {left}, {length}")
-            end = f.op(f"sub i64 %n, {rest}")
+            length = f.mul(twice, k)
+            left = f.sub("%n", whole)
+            rest = f.srem(left, length)
+            end = f.sub("%n", rest)
             with f.loop(end, start=whole, step=length) as loop:
                 x, y = self.at(f, source, loop.index), self.at(f, target, loop.index)
                 f.call("void", f"@{self.name}.pairs{k}", f"ptr {x}", f"ptr {y}", f"i64 {run}")
             whole = end
         with f.loop("%n", start=whole, step=twice) as loop:  # of pairs: what is no whole pair of runs
-            left = f.op(f"sub i64 %n, {loop.index}")
-            first = f.op(f"select i1 {f.compare('slt', 'i64', left, run)}, i64 {left}, i64 {run}")
-            left = f.op(f"sub i64 {left}, {first}")
-            second = f.op(f"select i1 {f.compare('slt', 'i64', left, run)}, i64 {left}, i64 {run}")
+            left = f.sub("%n", loop.index)
+            first = f.choose(f.lt(left, run), left, run)
+            left = f.sub(left, first)
+            second = f.choose(f.lt(left, run), left, run)
             x, y = self.at(f, source, loop.index), self.at(f, target, loop.index)
             f.call("void", f"@{self.name}.rest", f"ptr {x}", f"ptr {y}", f"i64 {first}", f"i64 {second}")
         latch = f.block
@@ -294,19 +292,19 @@ class Core:
         f.do(f"store [{DIGITS} x i64] zeroinitializer, ptr {counts}")
         with long_loop(f, "%n") as loop:
             place = self.count_of(f, counts, self.at(f, "%a", loop.index))
-            f.store("i64", f.op(f"add i64 {f.load('i64', place)}, 1"), place)
+            f.store("i64", f.add(f.load("i64", place), 1), place)
         first = f.load("i64", self.count_of(f, counts, "%a"))
-        with f.when(f.compare("eq", "i64", first, "%n")):
+        with f.when(f.eq(first, "%n")):
             f.ret("i64", 0)
         with f.loop(DIGITS, ("i64", "0")) as loop:
             place = f.gep(counts, loop.index, "i64")
-            loop.next = [f.op(f"add i64 {loop.values[0]}, {f.load('i64', place)}")]
+            loop.next = [f.add(loop.values[0], f.load("i64", place))]
             f.store("i64", loop.values[0], place)
         with long_loop(f, "%n") as loop:
             source = self.at(f, "%a", loop.index)
             place = self.count_of(f, counts, source)
             to = f.load("i64", place)
-            f.store("i64", f.op(f"add i64 {to}, 1"), place)
+            f.store("i64", f.add(to, 1), place)
             self.move(f, source, self.at(f, "%b", to))
         f.ret("i64", 1)
         return f.text
@@ -315,38 +313,38 @@ class Core:
         key = self.key(f, place)
         key = key if self.is_pair else f.op(f"xor {self.kind} {key}, {~self.greatest}")  # unsigned
         wide = key if self.key_kind == "i64" else f.op(f"zext {self.key_kind} {key} to i64")
-        byte = f.op(f"and i64 {f.op(f'lshr i64 {wide}, %shift')}, {DIGITS - 1}")
+        byte = f.and_(f.lshr(wide, "%shift"), DIGITS - 1)
         return f.gep(counts, byte, "i64")
 
     # -- the whole -----------------------------------------------------------------------------------------------------
     def sort(self) -> str:
         f = Asm("ptr", self.name, (*BUFFER_PARAMS, "i64 bytes"), internal=True)
-        with f.when(f.compare("slt", "i64", "%n", self.run)):
+        with f.when(f.lt("%n", self.run)):
             f.call("void", f"@{self.name}.tail", *passed(BUFFER_PARAMS))
             f.ret("ptr", "%b")
         with f.when(self.is_sorted(f)):
             f.ret("ptr", "%a")
-        with f.when(f.compare("sge", "i64", "%n", self.many(f))):
-            with f.loop(f.op("shl i64 %bytes, 3"), ("ptr", "%a"), ("ptr", "%b"), step=8) as loop:
+        with f.when(f.ge("%n", self.many(f))):
+            with f.loop(f.shl("%bytes", 3), ("ptr", "%a"), ("ptr", "%b"), step=8) as loop:
                 a, b = loop.values
                 moved = f.call("i64", f"@{self.name}.digit", f"ptr {a}", f"ptr {b}", "i64 %n", f"i64 {loop.index}")
-                is_moved = f.compare("ne", "i64", moved, 0)
-                loop.next = [f.op(f"select i1 {is_moved}, ptr {x}, ptr {y}") for x, y in ((b, a), (a, b))]
+                is_moved = f.ne(moved, 0)
+                loop.next = [f.choose(is_moved, x, y, "ptr") for x, y in ((b, a), (a, b))]
             f.ret("ptr", loop.values[0])
         n = "%n" if self.is_pair else self.padded(f)
-        whole = f.op(f"and i64 {n}, {-self.run}")
+        whole = f.and_(n, -self.run)
         with long_loop(f, whole, step=self.run) as loop:
             x, y = self.at(f, "%a", loop.index), self.at(f, "%b", loop.index)
             f.call("void", f"@{self.name}.runs", f"ptr {x}", f"ptr {y}")
-        x, y, left = self.at(f, "%a", whole), self.at(f, "%b", whole), f.op(f"sub i64 {n}, {whole}")
-        with f.when(f.compare("sgt", "i64", left, 0)):
+        x, y, left = self.at(f, "%a", whole), self.at(f, "%b", whole), f.sub(n, whole)
+        with f.when(f.gt(left, 0)):
             f.call("void", f"@{self.name}.tail", f"ptr {x}", f"ptr {y}", f"i64 {left}")
         f.ret("ptr", f.call("ptr", f"@{self.name}.merged", "ptr %b", "ptr %a", f"i64 {n}"))
         return f.text
 
     def padded(self, f: Asm) -> str:
         """How many elements whole vectors hold; those behind the last one become the largest number."""
-        n = f.op(f"and i64 {f.op(f'add i64 %n, {self.lanes - 1}')}, {-self.lanes}")
+        n = f.and_(f.add("%n", self.lanes - 1), -self.lanes)
         with f.loop(n, start="%n") as loop:
             f.store(self.kind, self.greatest, self.at(f, "%a", loop.index))
         return n
@@ -355,12 +353,12 @@ class Core:
         """From how many elements on they are sorted by their digits."""
         t = self.tuning.sort
         if self.is_pair:
-            few = f.op("mul i64 %bytes, 48")
-            return f.op(f"select i1 {f.compare('sle', 'i64', '%bytes', 4)}, i64 {few}, i64 {t.radix_min_pairs}")
+            few = f.mul("%bytes", 48)
+            return f.choose(f.le("%bytes", 4), few, t.radix_min_pairs)
         if self.bits > 16:
             return str(t.radix_min_4_bytes if self.bits == 32 else t.radix_min_8_bytes)
-        is_byte = f.compare("eq", "i64", "%bytes", 1)
-        return f.op(f"select i1 {is_byte}, i64 {t.radix_min_1_byte}, i64 {t.radix_min_2_bytes}")
+        is_byte = f.eq("%bytes", 1)
+        return f.choose(is_byte, t.radix_min_1_byte, t.radix_min_2_bytes)
 
     def is_sorted(self, f: Asm) -> str:
         """i1, by a look at the elements up to the first that is less than the one before it."""
@@ -368,11 +366,11 @@ class Core:
         f.jump(head)
         f.place(head)
         k = f.op(f"phi i64 [ 1, %{before} ], [ %{look}.next, %{look} ]")
-        f.branch(f.compare("slt", "i64", k, "%n"), look, done)
+        f.branch(f.lt(k, "%n"), look, done)
         f.place(look)
         place = self.at(f, "%a", k)
         falls = self.less(f, self.key(f, place), self.key(f, self.at(f, place, -1)))
         f.do(f"%{look}.next = add i64 {k}, 1")
         f.branch(falls, done, head)
         f.place(done)
-        return f.compare("sge", "i64", k, "%n")
+        return f.ge(k, "%n")

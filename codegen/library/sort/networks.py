@@ -1,9 +1,7 @@
 """Sorting networks in vector registers: integers, or (key, position) pairs, without branches.
 
-Contract  `block_text`: registers * lanes integers at a, sorted to b; `Vectors.merged`: two sorted vectors -> two
-          halves.
-How       the lanes of all registers are sorted by odd-even merges, then merged by bitonic networks.  Element e of R
-          registers is in register e % R, lane e // R, so that most exchanges are between registers.
+Contract  `block_text`: registers * lanes integers at a, sorted to b; `Vectors.merged`: two sorted vectors -> halves.
+How       odd-even merges sort each lane over all registers, bitonic networks merge the lanes.
 Ref       K. Batcher, Sorting networks and their applications, 1968.
 """
 
@@ -32,7 +30,7 @@ def sorted_block(vectors: Vectors, values: list[str]) -> list[str]:
     """The integers in these registers, a power of two of them, sorted in the order of memory."""
     block = _Block(vectors, values)
     block.sort()
-    block.turn()
+    block.to_memory_order()
     return block.values
 
 
@@ -144,7 +142,7 @@ class _Block:
             if register:
                 self.values[r ^ register] = self.v.mirrored(self.v.chosen(high, low, bit), lane) if lane else high
 
-    def turn(self) -> None:
+    def to_memory_order(self) -> None:
         """To the order of memory."""
         if self.registers >= self.v.lanes:
             self.transpose()
@@ -178,11 +176,11 @@ def exchanges(size: int) -> Iterator[tuple[int, int]]:
     """(the place of the lesser one, of the greater one) for each exchange of a network that sorts a power of two."""
     run = 1
     while run < size:
-        apart = run
-        while apart:
-            for start in range(apart % run, size - apart, 2 * apart):
-                for low in range(start, min(start + apart, size - apart)):
-                    if low // (2 * run) == (low + apart) // (2 * run):
-                        yield low, low + apart
-            apart //= 2
+        distance = run
+        while distance:
+            for start in range(distance % run, size - distance, 2 * distance):
+                for low in range(start, min(start + distance, size - distance)):
+                    if low // (2 * run) == (low + distance) // (2 * run):
+                        yield low, low + distance
+            distance //= 2
         run *= 2

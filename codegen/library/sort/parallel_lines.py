@@ -26,9 +26,9 @@ def _part() -> str:
     f = Function("void", "in_parts.part", ("ptr job", "i64 k"), internal=True)
     given = JOB.given(f)
     first, given["n"] = part_of(f, given["n"], "%k")
-    given["first"] = f.arith("add", given["first"], first)
+    given["first"] = f.add(given["first"], first)
     for place in ("x", "y"):
-        given[place] = f.gep(given[place], f.arith("mul", first, given[f"{place}_step"]))
+        given[place] = f.gep(given[place], f.mul(first, given[f"{place}_step"]))
     with f.when(f.call("i1", given["each"], *operands(LINE_PARAMS, given))):
         f.do(f"store atomic i64 1, ptr {f.word('%job', JOB.words['found'])} monotonic, align 8")
     return f.end()
@@ -41,20 +41,20 @@ def parallel_min_keys(t: Tuning) -> int:
 
 def part_of(f: Function, n: str, k: str) -> tuple[str, str]:
     """Where the k-th part of n numbers begins, and how many they are, none if it is no more than 0."""
-    size = f.arith("and", f.arith("add", f.arith("udiv", n, TASKS), TASK_MULTIPLE), -TASK_MULTIPLE)
-    first = f.arith("mul", k, size)
-    return first, f.min(size, f.arith("sub", n, first))
+    size = f.and_(f.add(f.udiv(n, TASKS), TASK_MULTIPLE), -TASK_MULTIPLE)
+    first = f.mul(k, size)
+    return first, f.min(size, f.sub(n, first))
 
 
 def parts_of(f: Function, n: str) -> str:
     """How many parts may have some of n numbers."""
-    return f.choose(f.test("sle", n, TASK_MULTIPLE), 1, TASKS)
+    return f.choose(f.le(n, TASK_MULTIPLE), 1, TASKS)
 
 
 def _in_parts(t: Tuning) -> str:
     f = Function("i1", "in_parts", ("ptr each", *LINE_PARAMS, "ptr pool"), internal=True)
-    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", parallel_min_keys(t)))):
+    with f.when(f.any(f.is_null("%pool"), f.lt("%n", parallel_min_keys(t)))):
         f.ret("i1", f.call("i1", "%each", *passed(LINE_PARAMS)))
     job = JOB.made(f, named(("ptr each", *LINE_PARAMS)) | {"found": "0"})
     share(f, "%pool", "in_parts.part", job, str(TASKS))
-    return f.end("i1", f.test("ne", JOB.get(f, "found", job), 0))
+    return f.end("i1", f.ne(JOB.get(f, "found", job), 0))

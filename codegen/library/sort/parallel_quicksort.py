@@ -41,8 +41,8 @@ def _part(q: Quick, name: str) -> tuple[Function, dict[str, str]]:
 def _slice(q: Quick) -> str:
     """The k-th slice, in buckets."""
     f, given = _part(q, "slice")
-    first = f.arith("mul", "%k", given["size"])
-    n = f.min(given["size"], f.arith("sub", given["n"], first))
+    first = f.mul("%k", given["size"])
+    n = f.min(given["size"], f.sub(given["n"], first))
     places = (f"ptr {q.at(f, given[p], first)}" for p in ("a", "b"))
     counts = f"ptr {f.word(given['starts'], '%k')}"
     f.call("void", f"@{q.name}.deal", "ptr %job", *places, f"i64 {n}", "i64 1", counts, "i1 true", *passed(q.more))
@@ -53,20 +53,20 @@ def _deal(q: Quick) -> str:
     """The n keys at x below a node of the pivots' tree, in its buckets, where they stand or, unless `stays`, at y."""
     params = ("ptr job", "ptr x", "ptr y", "i64 n", "i64 node", "ptr counts", "i1 stays", *q.more)
     f = Function("void", f"{q.name}.deal", params, internal=True)
-    with f.when(f.test("eq", "%n", 0), UNLIKELY):
+    with f.when(f.eq("%n", 0), UNLIKELY):
         f.ret()
     buckets = JOB.get(f, "buckets")
     with f.when(f.test("uge", "%node", buckets)):
-        bucket = f.arith("mul", f.arith("sub", "%node", buckets), JOB.get(f, "slices"))
+        bucket = f.mul(f.sub("%node", buckets), JOB.get(f, "slices"))
         f.put("%n", "%counts", bucket)
         with f.when(f.op("xor i1 %stays, true")):
             f.call("void", f"@{q.name}.copy", *passed(("ptr x", "ptr y", "i64 n", *q.more)))
         f.ret()
     less = partition.any_length(q, f, f.load(q.key, q.at(f, JOB.get(f, "pivots"), "%node")))
-    child, rest, moves = f.arith("shl", "%node", 1), f.arith("sub", "%n", less), f.op("xor i1 %stays, true")
+    child, rest, moves = f.shl("%node", 1), f.sub("%n", less), f.op("xor i1 %stays, true")
     sides = (
         ("%x", "%y", less, child, "%stays"),
-        (q.at(f, "%y", less), q.at(f, "%x", less), rest, f.arith("or", child, 1), moves),
+        (q.at(f, "%y", less), q.at(f, "%x", less), rest, f.or_(child, 1), moves),
     )
     for x, y, n, node, stays in sides:
         given = f"ptr {x}", f"ptr {y}", f"i64 {n}", f"i64 {node}", "ptr %counts", f"i1 {stays}"
@@ -77,24 +77,24 @@ def _deal(q: Quick) -> str:
 def _place(q: Quick) -> str:
     """The parts of the k-th slice to those of other slices."""
     f, given = _part(q, "place")
-    first = f.arith("mul", "%k", given["size"])
+    first = f.mul("%k", given["size"])
     with f.loop(given["buckets"], ("i64", first)) as loop:
-        at = f.word(given["starts"], f.arith("add", f.arith("mul", loop.index, given["slices"]), "%k"))
+        at = f.word(given["starts"], f.add(f.mul(loop.index, given["slices"]), "%k"))
         start = f.get(at, 0)
-        n = f.arith("sub", f.get(at, 1), start)
+        n = f.sub(f.get(at, 1), start)
         places = f"ptr {q.at(f, given['a'], loop.values[0])}", f"ptr {q.at(f, given['b'], start)}"
         f.call("void", f"@{q.name}.copy", *places, f"i64 {n}", *passed(q.more))
-        loop.next = [f.arith("add", loop.values[0], n)]
+        loop.next = [f.add(loop.values[0], n)]
     return f.end()
 
 
 def _finish(q: Quick) -> str:
     """The k-th bucket, sorted."""
     f, given = _part(q, "finish")
-    at = f.word(given["starts"], f.arith("mul", "%k", given["slices"]))
+    at = f.word(given["starts"], f.mul("%k", given["slices"]))
     start = f.get(at, 0)
-    n = f.arith("sub", f.get(at, given["slices"]), start)
-    with f.when(f.test("sgt", n, 0)):
+    n = f.sub(f.get(at, given["slices"]), start)
+    with f.when(f.gt(n, 0)):
         places = (f"ptr {q.at(f, given[p], start)}" for p in ("b", "a"))
         q.from_the_top(f, *places, n, "false", *passed(q.more))
     return f.end()
@@ -109,27 +109,16 @@ def _sample_keys(q: Quick) -> int:
 def _sampled(q: Quick) -> str:
     """`count` of the n keys at a, sorted, to `sample`: one of each so many, at places that follow no period."""
     f = Function("void", f"{q.name}.sampled", ("ptr a", "i64 n", "ptr sample", "i64 count"), internal=True)
-    apart = f.arith("udiv", "%n", "%count")
+    stride = f.udiv("%n", "%count")
     with f.loop("%count", ("i64", "1")) as loop:
-        within = f.arith("udiv", f.arith("mul", apart, loop.values[0]), pivot.SAMPLE_MODULUS)
-        place = f.arith("add", f.arith("mul", apart, loop.index), within)
+        within = f.udiv(f.mul(stride, loop.values[0]), pivot.SAMPLE_MODULUS)
+        place = f.add(f.mul(stride, loop.index), within)
         f.store(q.key, f.load(q.key, q.at(f, "%a", place)), q.at(f, "%sample", loop.index))
         if q.has_positions:
-            f.store(
-                q.key,
-                loop.index,
-                q.at(f, "%sample", f.arith("add", loop.index, 2 * _sample_keys(q))),
-            )
-        loop.next = [f.arith("urem", f.arith("mul", loop.values[0], pivot.SAMPLE_FACTOR), pivot.SAMPLE_MODULUS)]
+            f.store(q.key, loop.index, q.at(f, "%sample", f.add(loop.index, 2 * _sample_keys(q))))
+        loop.next = [f.urem(f.mul(loop.values[0], pivot.SAMPLE_FACTOR), pivot.SAMPLE_MODULUS)]
     more = (f"i64 {2 * _sample_keys(q) * q.size}",) if q.has_positions else ()
-    q.from_the_top(
-        f,
-        "ptr %sample",
-        f"ptr {q.at(f, '%sample', _sample_keys(q))}",
-        "%count",
-        "true",
-        *more,
-    )
+    q.from_the_top(f, "ptr %sample", f"ptr {q.at(f, '%sample', _sample_keys(q))}", "%count", "true", *more)
     return f.end()
 
 
@@ -137,35 +126,35 @@ def _pivots(q: Quick) -> str:
     """i64: how many buckets; at `pivots` the tree of their borders, the different ones among some of a sample."""
     f = Function("i64", f"{q.name}.pivots", ("ptr a", "i64 n", "ptr pivots"), internal=True)
     sample = f.op(f"alloca [{(4 if q.has_positions else 2) * _sample_keys(q)} x {q.key}], align 64")
-    most = f.min(_power(f, f.arith("udiv", "%n", q.tuning.sort.bucket_min_keys)), MAX_BUCKETS)
+    most = f.min(_power(f, f.udiv("%n", q.tuning.sort.bucket_min_keys)), MAX_BUCKETS)
     f.call(
         "void",
         f"@{q.name}.sampled",
         "ptr %a",
         "i64 %n",
         f"ptr {sample}",
-        f"i64 {f.arith('mul', most, q.tuning.sort.samples_per_bucket)}",
+        f"i64 {f.mul(most, q.tuning.sort.samples_per_bucket)}",
     )
     with f.loop(most, ("i64", "0"), start=1) as loop:
         found = loop.values[0]
-        key = f.load(q.key, q.at(f, sample, f.arith("mul", loop.index, q.tuning.sort.samples_per_bucket)))
-        last = f.load(q.key, q.at(f, sample, f.max(f.arith("sub", found, 1), 0)))
+        key = f.load(q.key, q.at(f, sample, f.mul(loop.index, q.tuning.sort.samples_per_bucket)))
+        last = f.load(q.key, q.at(f, sample, f.max(f.sub(found, 1), 0)))
         f.store(q.key, key, q.at(f, sample, found))
-        is_new = f.any(f.compare("ne", q.key, key, last), f.test("eq", found, 0))
-        loop.next = [f.arith("add", found, f.as_i64(is_new))]
+        is_new = f.any(f.compare("ne", q.key, key, last), f.eq(found, 0))
+        loop.next = [f.add(found, f.as_i64(is_new))]
     found = loop.values[0]
-    last, buckets = f.arith("sub", found, 1), f.arith("shl", _power(f, found), 1)
+    last, buckets = f.sub(found, 1), f.shl(_power(f, found), 1)
     with f.loop(buckets, start=1) as loop:  # the middle one of those below the node, of the last ones again
-        apart = f.arith("udiv", buckets, _power(f, loop.index))
-        middle = f.arith("lshr", f.arith("mul", f.arith("or", f.arith("shl", loop.index, 1), 1), apart), 1)
-        place = f.arith("sub", f.arith("sub", middle, buckets), 1)
+        stride = f.udiv(buckets, _power(f, loop.index))
+        middle = f.lshr(f.mul(f.or_(f.shl(loop.index, 1), 1), stride), 1)
+        place = f.sub(f.sub(middle, buckets), 1)
         f.store(q.key, f.load(q.key, q.at(f, sample, f.min(place, last))), q.at(f, "%pivots", loop.index))
     return f.end("i64", buckets)
 
 
 def _power(f: Function, x: str) -> str:
     """The greatest power of two that is no more than x."""
-    return f.op(f"lshr i64 {-1 << 63}, {f.call('i64', '@llvm.ctlz.i64', f'i64 {x}', 'i1 false')}")
+    return f.lshr(-1 << 63, f.call("i64", "@llvm.ctlz.i64", f"i64 {x}", "i1 false"))
 
 
 # -- the whole ---------------------------------------------------------------------------------------------------------
@@ -174,7 +163,7 @@ def _shared(q: Quick) -> str:
     what."""
     given = ("ptr a", "ptr b", "i64 n", *(q.more or ("i64 bytes",)))
     f = Function("ptr", f"{q.name}.shared", (*given, "ptr pool"), internal=True)
-    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", parallel_min_keys(q.tuning)))):
+    with f.when(f.any(f.is_null("%pool"), f.lt("%n", parallel_min_keys(q.tuning)))):
         f.ret("ptr", f.call("ptr", f"@{q.name}", *passed(given)))
     if not q.has_positions:
         with f.when(f.call("i1", f"@{q.name}.is_sorted", "ptr %a", "i64 %n")):
@@ -184,20 +173,18 @@ def _shared(q: Quick) -> str:
     buckets = f.call("i64", f"@{q.name}.pivots", "ptr %a", "i64 %n", f"ptr {pivots}")
     with f.when(f.test("ule", buckets, q.tuning.sort.few_buckets)):
         f.ret("ptr", f.call("ptr", f"@{q.name}", *passed(given)))
-    size = f.max(
-        f.min(f.arith("udiv", "%n", q.tuning.sort.slices), q.tuning.sort.slice_max_keys), q.tuning.sort.slice_min_keys
-    )
-    size = f.max(size, f.arith("udiv", "%n", q.tuning.sort.max_slices))
-    size = f.arith("and", f.arith("add", size, q.tuning.sort.slice_multiple_keys), -q.tuning.sort.slice_multiple_keys)
-    slices = f.arith("udiv", f.arith("add", "%n", f.arith("sub", size, 1)), size)
+    size = f.max(f.min(f.udiv("%n", q.tuning.sort.slices), q.tuning.sort.slice_max_keys), q.tuning.sort.slice_min_keys)
+    size = f.max(size, f.udiv("%n", q.tuning.sort.max_slices))
+    size = f.and_(f.add(size, q.tuning.sort.slice_multiple_keys), -q.tuning.sort.slice_multiple_keys)
+    slices = f.udiv(f.add("%n", f.sub(size, 1)), size)
     words = {"a": "%a", "b": "%b", "n": "%n", "shift": "%shift" if q.has_positions else "0", "size": size}
     job = JOB.made(f, words | {"slices": slices, "buckets": buckets, "pivots": pivots, "starts": starts})
-    end = f.arith("mul", buckets, slices)
+    end = f.mul(buckets, slices)
     with f.loop(end) as loop:
         f.put(0, starts, loop.index)
     share(f, "%pool", f"{q.name}.slice", job, slices)
     with f.loop(end, ("i64", "0")) as loop:
-        loop.next = [f.arith("add", loop.values[0], f.get(starts, loop.index))]
+        loop.next = [f.add(loop.values[0], f.get(starts, loop.index))]
         f.put(loop.values[0], starts, loop.index)
     f.put("%n", starts, end)
     share(f, "%pool", f"{q.name}.place", job, slices)

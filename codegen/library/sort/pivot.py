@@ -33,14 +33,14 @@ def _sample(q: Quick, r: int) -> str:
     """The middle one of r registers of the n keys at x, one of each so many, at places that follow no period, as lines
     may have one; the next number if none of these keys is less."""
     f, W = Asm(q.key, f"{q.name}.sample{r}", ("ptr x", "i64 n"), internal=True), q.lanes
-    apart = f.op(f"udiv i64 %n, {r * W}")
+    stride = f.udiv("%n", r * W)
     values = []
     for at in range(r):
         value = "poison"
         for lane in range(W):
             whole = at * W + lane
             part = pow(SAMPLE_FACTOR, whole, SAMPLE_MODULUS)
-            place = f.op(f"udiv i64 {f.op(f'mul i64 {apart}, {whole * SAMPLE_MODULUS + part}')}, {SAMPLE_MODULUS}")
+            place = f.udiv(f.mul(stride, whole * SAMPLE_MODULUS + part), SAMPLE_MODULUS)
             key = f.load(q.key, q.at(f, "%x", place))
             value = f.op(f"insertelement {q.kind} {value}, {q.key} {key}, i64 {lane}")
         values.append(value)
@@ -55,7 +55,7 @@ def _sample(q: Quick, r: int) -> str:
 def _count(q: Quick) -> str:
     """i64: how many of the n keys at x are less than p."""
     f, W = Asm("i64", f"{q.name}.count", ("ptr x", "i64 n", f"{q.key} p"), internal=True), q.lanes
-    p, whole = Vectors(f, q.bits, W).every("%p"), f.op(f"and i64 %n, {-W}")
+    p, whole = Vectors(f, q.bits, W).every("%p"), f.and_("%n", -W)
 
     def add(counts: str, keys: str) -> str:
         is_less = f.op(f"icmp {q.below} {q.kind} {keys}, {p}")
@@ -64,7 +64,7 @@ def _count(q: Quick) -> str:
 
     with long_loop(f, whole, (q.kind, "zeroinitializer"), step=W) as loop:
         loop.next = [add(loop.values[0], q.load(f, q.at(f, "%x", loop.index)))]
-    last = q.lanes_below(f, f.op(f"sub i64 %n, {whole}"))
+    last = q.lanes_below(f, f.sub("%n", whole))
     counts = add(loop.values[0], q.load(f, q.at(f, "%x", whole), last))  # lanes left out are never less
     total = f.call(q.key, f"@llvm.vector.reduce.add.v{W}{q.key}", f"{q.kind} {counts}")
     f.ret("i64", total if q.bits == 64 else f.op(f"zext {q.key} {total} to i64"))
@@ -74,13 +74,13 @@ def _count(q: Quick) -> str:
 def _median(q: Quick) -> str:
     """The key of which at most half of the n at x are less, and more than half are not greater."""
     f = Asm(q.key, f"{q.name}.median", ("ptr x", "i64 n"), internal=True)
-    half, highest = f.op("lshr i64 %n, 1"), 1 << (q.bits - 1)
+    half, highest = f.lshr("%n", 1), 1 << (q.bits - 1)
     least = "0" if q.below == "ult" else str(~q.greatest)
     with f.loop(q.bits, (q.key, least), (q.key, str(highest))) as loop:
         found, bit = loop.values
         tried = f.op(f"xor {q.key} {found}, {bit}")
         less = f.call("i64", f"@{q.name}.count", "ptr %x", "i64 %n", f"{q.key} {tried}")
-        is_low = f.compare("sle", "i64", less, half)
+        is_low = f.le(less, half)
         loop.next = [
             f.op(f"select i1 {is_low}, {q.key} {tried}, {q.key} {found}"), f.op(f"lshr {q.key} {bit}, 1")
         ]  # fmt: skip
@@ -90,16 +90,16 @@ def _median(q: Quick) -> str:
 
 def _middle(q: Quick) -> str:
     f = Asm(q.key, f"{q.name}.middle", ("ptr x", "i64 n", "i64 depth"), internal=True)
-    with f.when(f.compare("sle", "i64", "%depth", 0), UNLIKELY):
+    with f.when(f.le("%depth", 0), UNLIKELY):
         f.ret(q.key, f.call(q.key, f"@{q.name}.median", "ptr %x", "i64 %n"))
     (*_, most) = samples = _samples(q)
-    with f.when(f.compare("sge", "i64", "%n", q.tuning.sort.three_samples_min_keys)):
-        third = f.op("udiv i64 %n, 3")
-        places = ["%x", *(q.at(f, "%x", f.op(f"mul i64 {third}, {k}")) for k in (1, 2))]
+    with f.when(f.ge("%n", q.tuning.sort.three_samples_min_keys)):
+        third = f.udiv("%n", 3)
+        places = ["%x", *(q.at(f, "%x", f.mul(third, k)) for k in (1, 2))]
         keys = [f.call(q.key, f"@{q.name}.sample{most[0]}", f"ptr {place}", f"i64 {third}") for place in places]
         f.ret(q.key, _middle_of_three(q, f, *keys))
     for r, least in reversed(samples):
-        with f.when(f.compare("sge", "i64", "%n", least)):
+        with f.when(f.ge("%n", least)):
             f.ret(q.key, f.call(q.key, f"@{q.name}.sample{r}", "ptr %x", "i64 %n"))
     f.do("unreachable")
     f.closed = True
@@ -128,13 +128,13 @@ def _pivot(q: Quick) -> str:
 
     p = f.call(q.key, f"@{q.name}.middle", *passed(("ptr x", "i64 n", "i64 depth")))
     less = count(p)
-    is_none, is_all = f.compare("eq", "i64", less, 0), f.compare("eq", "i64", less, "%n")
+    is_none, is_all = f.eq(less, 0), f.eq(less, "%n")
     with f.when(f.op(f"xor i1 {f.any(is_none, is_all)}, true"), LIKELY):
         answer(p, less)
     with f.when(is_all):  # by the key before: it is there, as it was sampled
         before = f.op(f"sub {q.key} {p}, 1")
         less = count(before)
-        answer(before, f.op(f"select i1 {f.compare('eq', 'i64', less, 0)}, i64 %n, i64 {less}"))
+        answer(before, f.choose(f.eq(less, 0), "%n", less))
     with f.when(f.compare("eq", q.key, p, q.greatest)):
         answer(p, "%n")
     behind = f.op(f"add {q.key} {p}, 1")

@@ -1,9 +1,7 @@
 """Quicksort by whole vectors, for AVX-512 and AVX2.
 
-Contract  `NAME(a, b, n, bytes)`: the n keys at a, sorted in place with room at b; with positions `NAME(a, b, n,
-          shift)`.
-How       `pivot` samples, `partition` splits, parts of a few registers are sorted by `networks`; a part that was split
-          too often is split at its median, found bit by bit, so that the worst case is O(n log n).
+Contract  `NAME(a, b, n, bytes)`: the n keys at a, sorted in place with room at b; or `NAME(a, b, n, shift)` of pairs.
+How       `pivot` samples, `partition` splits, `networks` sorts parts of a few registers; medians bound the worst case.
 Ref       C. Hoare, Quicksort, 1962; B. Bramas, A Novel Hybrid Quicksort Algorithm Vectorized using AVX-512, 2017.
 """
 
@@ -113,7 +111,7 @@ class Quick:
 
         What would stand behind the end is written before it, and written over; the last vector goes by the stack.
         """
-        half, last = len(values) // 2, f.op(f"sub i64 %n, {self.lanes}")
+        half, last = len(values) // 2, f.sub("%n", self.lanes)
         room = f.op(f"alloca [{(half + 1) * self.lanes} x {self.key}], align {self.vector_bytes}")
         for at in reversed(range(len(values))):
             place = str(at * self.lanes)
@@ -122,13 +120,13 @@ class Quick:
             if at >= half - 1:
                 self.store(f, values[at], self.at(f, room, (at - half + 1) * self.lanes))
             self.store(f, values[at], self.at(f, "%y", place))
-        behind = self.at(f, room, f.op(f"sub i64 {last}, {(half - 1) * self.lanes}"))
+        behind = self.at(f, room, f.sub(last, (half - 1) * self.lanes))
         self.store(f, self.load(f, behind), self.at(f, "%y", last))
 
     # -- the whole -----------------------------------------------------------------------------------------------------
     def copy(self) -> str:
         f, W = Asm("void", f"{self.name}.copy", (*BUFFER_PARAMS, *self.more), internal=True), self.lanes
-        whole = f.op(f"and i64 %n, {-W}")
+        whole = f.and_("%n", -W)
 
         def move(index: str, mask: str) -> None:
             places = (self.columns(f, self.at(f, base, index)) for base in ("%x", "%y"))
@@ -137,7 +135,7 @@ class Quick:
 
         with long_loop(f, whole, step=W) as loop:
             move(loop.index, "")
-        move(whole, self.lanes_below(f, f.op(f"sub i64 %n, {whole}")))
+        move(whole, self.lanes_below(f, f.sub("%n", whole)))
         f.ret()
         return f.text
 
@@ -151,26 +149,26 @@ class Quick:
         state = [f"%{head}.{name}" for name in ("x", "y", "n", "depth", "stays", "counts")]
         x, y, n, depth, stays, _ = state
         phis = len(f.lines)
-        f.branch(f.compare("sgt", "i64", n, self.most), body, done)
+        f.branch(f.gt(n, self.most), body, done)
         f.place(body)
         both, more = (f"ptr {x}", f"ptr {y}"), passed(self.more)
         p, less = self.border(f, state)
         less = f.call("i64", f"@{self.name}.split", *both, f"i64 {n}", f"{self.key} {p}", f"i64 {less}", *more)
-        is_none, is_all = f.compare("eq", "i64", less, 0), f.compare("eq", "i64", less, n)
+        is_none, is_all = f.eq(less, 0), f.eq(less, n)
         two_sides = f.label("two_sides")
         f.branch(f.any(is_none, is_all), one_side, two_sides, UNLIKELY)
         f.place(two_sides)
-        deeper, counts_next = f.op(f"sub i64 {depth}, 1"), "true" if self.has_positions else "false"
+        deeper, counts_next = f.sub(depth, 1), "true" if self.has_positions else "false"
         given = f"i64 {less}", f"i64 {deeper}", f"i1 {stays}", f"i1 {counts_next}"
         f.call("void", f"@{self.name}.part", *both, *given, *more)
         following = [
-            self.at(f, y, less), self.at(f, x, less), f.op(f"sub i64 {n}, {less}"), deeper,
+            self.at(f, y, less), self.at(f, x, less), f.sub(n, less), deeper,
             f.op(f"xor i1 {stays}, true"), counts_next,
         ]  # fmt: skip
         latch = f.block
         f.jump(head)
         f.place(one_side)
-        here, there = (f.op(f"select i1 {is_none}, ptr {a}, ptr {b}") for a, b in ((y, x), (x, y)))
+        here, there = (f.choose(is_none, a, b, "ptr") for a, b in ((y, x), (x, y)))
         again = [here, there, n, depth, f.op(f"xor i1 {stays}, {is_none}"), "true"]
         f.jump(head)
         kinds = ("ptr", "ptr", "i64", "i64", "i1", "i1")
@@ -179,14 +177,14 @@ class Quick:
             for name, kind, new, old in zip(state, kinds, following, again, strict=True)
         ]
         f.place(done)
-        self.in_registers(f, x, f.op(f"select i1 {stays}, ptr {x}, ptr {y}"), n)
+        self.in_registers(f, x, f.choose(stays, x, y, "ptr"), n)
         f.ret()
         return f.text
 
     def in_registers(self, f: Asm, x: str, y: str, n: str) -> None:
         """The n elements at x, sorted to y, in as few registers as hold them."""
         for r in self.registers:
-            with f.when(f.compare("sle", "i64", n, r * self.lanes)):
+            with f.when(f.le(n, r * self.lanes)):
                 f.call("void", f"@{self.name}.block{r}", f"ptr {x}", f"ptr {y}", f"i64 {n}", *passed(self.more))
                 f.ret()
 
@@ -195,7 +193,7 @@ class Quick:
         are."""
         x, y, n, depth, stays, counts = state
         quick, counting, found = f.label("quick"), f.label("counting"), f.label("found")
-        counts = f.op(f"or i1 {counts}, {f.compare('sle', 'i64', depth, 0)}")
+        counts = f.op(f"or i1 {counts}, {f.le(depth, 0)}")
         f.branch(counts, counting, quick)
         f.place(quick)
         given = f"ptr {x}", f"i64 {n}", f"i64 {depth}"
@@ -208,7 +206,7 @@ class Quick:
         pair = f"{{{self.key}, i64}}"
         both = f.call(pair, f"@{self.name}.pivot", *given)
         p, less = (f.op(f"extractvalue {pair} {both}, {k}") for k in range(2))
-        with f.when(f.compare("eq", "i64", less, n), UNLIKELY):
+        with f.when(f.eq(less, n), UNLIKELY):
             with f.when(f.op(f"xor i1 {stays}, true")):
                 f.call("void", f"@{self.name}.copy", f"ptr {x}", f"ptr {y}", f"i64 {n}", *passed(self.more))
             f.ret()
@@ -229,19 +227,19 @@ class Quick:
 
     def from_the_top(self, f: Asm, x: str, y: str, n: str, stays: str, *more: str) -> None:
         """The n elements at x, sorted to y, or to x if `stays`."""
-        bits = f.op(f"sub i64 64, {f.call('i64', '@llvm.ctlz.i64', f'i64 {n}', 'i1 false')}")
-        depth, counts = f.op(f"shl i64 {bits}, 1"), "true" if self.has_positions else "false"
+        bits = f.sub(64, f.call("i64", "@llvm.ctlz.i64", f"i64 {n}", "i1 false"))
+        depth, counts = f.shl(bits, 1), "true" if self.has_positions else "false"
         given = x, y, f"i64 {n}", f"i64 {depth}", f"i1 {stays}", f"i1 {counts}"
         f.call("void", f"@{self.name}.part", *given, *more)
 
     def is_sorted(self) -> str:
         """i1, by a look at the keys up to the vector with the first that is less than the one before it."""
         f, W = Asm("i1", f"{self.name}.is_sorted", ("ptr a", "i64 n"), internal=True), self.lanes
-        pairs = f.op("sub i64 %n, 1")
-        whole = f.op(f"and i64 {pairs}, {-W}")
+        pairs = f.sub("%n", 1)
+        whole = f.and_(pairs, -W)
 
         def look(index: str, mask: str) -> None:
-            following = f.op(f"add i64 {index}, 1")
+            following = f.add(index, 1)
             before, behind = (self.load(f, self.at(f, "%a", k), mask) for k in (index, following))
             falls = f.op(f"icmp sgt {self.kind} {before}, {behind}")
             with f.when(f.op(f"icmp ne i{W} {f.op(f'bitcast {self.mask} {falls} to i{W}')}, 0")):
@@ -249,6 +247,6 @@ class Quick:
 
         with long_loop(f, whole, step=W) as loop:
             look(loop.index, "")
-        look(whole, self.lanes_below(f, f.op(f"sub i64 {pairs}, {whole}")))
+        look(whole, self.lanes_below(f, f.sub(pairs, whole)))
         f.ret("i1", "true")
         return f.text

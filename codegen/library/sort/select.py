@@ -36,7 +36,7 @@ def _permutes(k: Keys) -> bool:
 
 def _key(f: Asm, k: Keys, source: str, at: str, W: int) -> tuple[str, str]:
     """(the keys of W elements from one on, whether the library has to tell them from others that are equal)."""
-    place = f.gep("%x", f.op(f"mul i64 {at}, %x_step"))
+    place = f.gep("%x", f.mul(at, "%x_step"))
     if source == "keys":
         return f.op(f"load {k.typed(k.width, W)}, ptr {place}, align {k.width // 8}"), ""
     x = k.loaded(f, place, W)
@@ -47,9 +47,9 @@ def _sample(k: Keys, source: str) -> str:
     """One of each `stride` elements, at random."""
     f = Asm("void", f"sample.{source}", ("ptr x", "i64 x_step", "ptr a", "i64 size", "i64 apart"), internal=True)
     with f.loop("%size", ("i64", "0")) as loop:
-        number = f.op(f"add i64 {f.op(f'mul i64 {loop.values[0]}, {RANDOM[0]}')}, {RANDOM[1]}")
-        behind = f.op(f"urem i64 {f.op(f'lshr i64 {number}, 33')}, %apart")
-        key, _ = _key(f, k, source, f.op(f"add i64 {f.op(f'mul i64 {loop.index}, %apart')}, {behind}"), 1)
+        number = f.add(f.mul(loop.values[0], RANDOM[0]), RANDOM[1])
+        behind = f.urem(f.lshr(number, 33), "%apart")
+        key, _ = _key(f, k, source, f.add(f.mul(loop.index, "%apart"), behind), 1)
         f.store(f"i{k.width}", key, f.gep("%a", loop.index, f"i{k.width}"))
         loop.next = [number]
     f.ret()
@@ -76,17 +76,17 @@ def _between(k: Keys, source: str) -> str:
         f.do(f"store {t} {key}, ptr {place}, align {k.width // 8}")
         more, lower = (set_lanes(f, mask, W) for mask in (inside, is_less))
         flag = f.op(f"or {bit} {flag}, {special}") if special else flag
-        return [f.op(f"add i64 {kept}, {more}"), f.op(f"add i64 {below}, {lower}"), flag]
+        return [f.add(kept, more), f.add(below, lower), flag]
 
     limits = {W: {"slt": _every(f, k, "%low", W), "sgt": _every(f, k, "%high", W)} for W in (1, k.lanes)}
-    adjacent = f.compare("eq", "i64", "%x_step", k.size if source == "numbers" else k.width // 8)
-    whole, bits = f.op(f"select i1 {adjacent}, i64 {f.op(f'and i64 %n, {-k.lanes}')}, i64 0"), k.typed(1, k.lanes)
+    adjacent = f.eq("%x_step", k.size if source == "numbers" else k.width // 8)
+    whole, bits = f.choose(adjacent, f.and_("%n", -k.lanes), 0), k.typed(1, k.lanes)
     with long_loop(f, whole, ("i64", "0"), ("i64", "0"), (bits, "zeroinitializer"), step=k.lanes) as loop:
         loop.next = look(k.lanes, loop.index, *loop.values)
     flag = f.op(f"icmp ne i{k.lanes} {f.op(f'bitcast {bits} {loop.values[2]} to i{k.lanes}')}, 0")
     with f.loop("%n", *zip(("i64", "i64", "i1"), (*loop.values[:2], flag), strict=True), start=whole) as loop:
         loop.next = look(1, loop.index, *loop.values)
-    kept = f.op(f"select i1 {loop.values[2]}, i64 -1, i64 {loop.values[0]}")
+    kept = f.choose(loop.values[2], -1, loop.values[0])
     result = f.op(f"insertvalue {{i64, i64}} poison, i64 {kept}, 0")
     f.ret("{i64, i64}", f.op(f"insertvalue {{i64, i64}} {result}, i64 {loop.values[1]}, 1"))
     return f.text
@@ -103,33 +103,33 @@ def _every(f: Asm, k: Keys, key: str, W: int) -> str:
 def _narrow(k: Keys, source: str) -> str:
     f, key_type = Asm("ptr", f"narrow.{source}", PARAMS, internal=True), f"i{k.width}"
     least = k.tuning.sort.select_min_elements if k.tuning.allows("partial_selection") else ANY
-    with f.when(f.any(f.compare("slt", "i64", "%n", least), _is_wide(f, k.tuning))):
+    with f.when(f.any(f.lt("%n", least), _is_wide(f, k.tuning))):
         _give_up(f, k, source)
-    is_many = f.compare("sge", "i64", "%n", k.tuning.sort.select_large_min_elements)
-    size, beside = (f.op(f"select i1 {is_many}, i64 {many}, i64 {few}") for few, many in zip(*SAMPLES, strict=True))
-    apart = f.op(f"udiv i64 %n, {size}")
-    f.call("void", f"@sample.{source}", "ptr %x", "i64 %x_step", "ptr %a", f"i64 {size}", f"i64 {apart}")
-    room = f.gep("%a", f.op(f"add i64 {size}, {k.lanes}"), key_type)
+    is_many = f.ge("%n", k.tuning.sort.select_large_min_elements)
+    size, margin = (f.choose(is_many, many, few) for few, many in zip(*SAMPLES, strict=True))
+    stride = f.udiv("%n", size)
+    f.call("void", f"@sample.{source}", "ptr %x", "i64 %x_step", "ptr %a", f"i64 {size}", f"i64 {stride}")
+    room = f.gep("%a", f.add(size, k.lanes), key_type)
     sample = f.call("ptr", "@plain", "ptr %a", f"ptr {room}", f"i64 {size}", f"i64 {k.size}")
-    last = f.op("sub i64 %count, 1")
+    last = f.sub("%count", 1)
     limits = []
-    ends = ("%first", "sub", ~k.greatest), (f.op(f"add i64 %first, {last}"), "add", k.greatest)
+    ends = ("%first", "sub", ~k.greatest), (f.add("%first", last), "add", k.greatest)
     for place, by, outside in ends:
-        at = f.op(f"udiv i64 {f.op(f'mul i64 {place}, {size}')}, %n")
-        at = f.op(f"{by} i64 {at}, {beside}")
+        at = f.udiv(f.mul(place, size), "%n")
+        at = f.op(f"{by} i64 {at}, {margin}")
         is_there = f.compare("ult", "i64", at, size)
-        key = f.load(key_type, f.gep(sample, f.op(f"select i1 {is_there}, i64 {at}, i64 0"), key_type))
+        key = f.load(key_type, f.gep(sample, f.choose(is_there, at, 0), key_type))
         limits.append(f.op(f"select i1 {is_there}, {key_type} {key}, {key_type} {outside}"))
     given = (f"{key_type} {limit}" for limit in limits)
     found = f.call("{i64, i64}", f"@between.{source}", *passed(PARAMS[:4]), *given)
     kept, below = (f.op(f"extractvalue {{i64, i64}} {found}, {n}") for n in range(2))
-    first = f.op(f"sub i64 %first, {below}")
-    are_there = f.compare("sge", "i64", first, 0), f.compare("sle", "i64", f.op(f"add i64 {first}, %count"), kept)
+    first = f.sub("%first", below)
+    are_there = f.ge(first, 0), f.le(f.add(first, "%count"), kept)
     with f.when(f.op(f"xor i1 {f.all(*are_there)}, true"), UNLIKELY):
         _give_up(f, k, source)
     with f.when(f.compare("eq", key_type, *limits)):
         f.ret("ptr", f.gep("%a", first, key_type))
-    with f.when(f.compare("sgt", "i64", kept, f.op("lshr i64 %n, 1"))):
+    with f.when(f.gt(kept, f.lshr("%n", 1))):
         _give_up(f, k, source)
     rest = "ptr %a", f"i64 {kept}", f"i64 {k.width // 8}", "ptr %b", "ptr %a", f"i64 {first}", "i64 %count"
     f.ret("ptr", f.call("ptr", "@narrow.keys", *rest))
@@ -137,7 +137,7 @@ def _narrow(k: Keys, source: str) -> str:
 
 
 def _is_wide(f: Asm, t: Tuning) -> str:
-    return f.compare("sgt", "i64", "%count", f.op(f"sdiv i64 %n, {t.sort.select_max_share}"))
+    return f.gt("%count", f.sdiv("%n", t.sort.select_max_share))
 
 
 def _give_up(f: Asm, k: Keys, source: str) -> None:

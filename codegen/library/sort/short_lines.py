@@ -1,7 +1,7 @@
 """Short lines of adjacent numbers, sorted in vector registers from where they stand to where they go.
 
 Contract  `short{r}`: lines of at most r vectors; false: special numbers, and nothing is written.
-When      masked loads and stores exist: AVX-512, and AVX2 for numbers of 4 and 8 bytes; elsewhere by way of scratch.
+When      masked loads and stores exist: AVX-512, and AVX2 for numbers of 4 and 8 bytes; others go through scratch.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _short(k: Keys, r: int, name: str) -> str:
     if k.is_float:
         with f.when(f.op(f"icmp ne i{W} {f.op(f'bitcast {mask} {special} to i{W}')}, 0")):
             f.ret("i1", "false")
-    end = f.op("add i64 %first, %count")
+    end = f.add("%first", "%count")
     for at, key in enumerate(sorted_block(v, values)):
         before = f.op(f"xor {mask} {lanes_below('%first', at)}, {k.const(-1, W, 1)}")
         is_wanted = f.op(f"and {mask} {before}, {lanes_below(end, at)}")

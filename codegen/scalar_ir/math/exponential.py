@@ -62,7 +62,7 @@ def reduce_by_ln2(b: Builder, x: Val) -> tuple[Val, Val, Val]:
 
 
 def exp_parts(b: Builder, x: Val, low: Val | None = None) -> tuple[Val, Val, Val]:
-    """(head, tail, n): exp(x + low) = (head + tail) 2^n for |low| far below |x|, head in [0.6, 1.5]."""
+    """(head, tail, n): exp(x + low) = (head + tail) 2^n for |low| much less than |x|, head in [0.6, 1.5]."""
     r, tail, n = reduce_by_ln2(b, x)
     if low is not None:
         tail = b.add(tail, low)
@@ -212,7 +212,7 @@ def softplus(b: Builder, x: Val) -> Val:
 
 
 def log1mexp(b: Builder, x: Val) -> Val:
-    """log(1 - exp(x)): of -expm1(x) near 0, else of 1 - exp(x) with its error; nan for x > 0."""
+    """log(1 - exp(x)): of -expm1(x) for x > -ln 2, else of 1 - exp(x) with its error; nan for x > 0."""
     near = b.gt(x, -0.6931471805599453)
     e = exp(b, x)
     u = b.sub(1.0, e)

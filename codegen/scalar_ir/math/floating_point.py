@@ -97,8 +97,8 @@ def round_to_multiple(b: Builder, x: Val, factor: float) -> Val:
 
 
 def reciprocal_of_double(b: Builder, x: Val) -> Val:
-    """1/(2 x) within 7 per cent, of normal positive x; finite for 0: the exponent turned round, and with it the
-    significand m - 1 into (2 - m)/2."""
+    """1/(2 x) within 7 per cent, of normal positive x; finite for 0: the exponent is negated, which makes
+    (2 - m)/2 of the significand m - 1."""
     f = FORMATS[x.type]
     one = f.bias << f.mantissa
     return b.bitcast(b.sub(2 * one - (1 << f.mantissa) - (1 << (f.mantissa - 4)), b.bitcast(x, f.integer)), x.type)

@@ -1,4 +1,4 @@
-"""`Function`: an elementary function as one row, of what compiles it, what it promises and what judges it.
+"""`Function`: an elementary function as one row, of what compiles it, what it promises and its oracles.
 
 Contract   a family's file gives a tuple `FUNCTIONS` of rows; `math.FUNCTIONS` has those of all files by name.
 Readers    the emitters (expansion, slow tier), the interpreter, the tests and tools of accuracy, docs/accuracy.md.
@@ -15,7 +15,7 @@ from tensordsl.codegen.scalar_ir.builder import Builder, Val
 
 Expansion = Callable[..., Val]  # (builder, *operands): the DAG, for float32 and float64
 Interval = tuple[float, float]
-RISING, FALLING = 1, -1
+RISING, FALLING = 1, -1  # signs of the slope
 
 
 @record(eq=False)
@@ -42,8 +42,8 @@ class Function:
     monotonic   RISING, FALLING or 0
     steps_back  by how many floats results of neighbouring float32 arguments of a monotonic function may be in the wrong
                 order; for 0 the tool that goes through all arguments has found none
-    slope       (mpmath, x): f'(x), where a unit of `accuracy` is at least eps |x f'(x)|: near its zeros the argument's
-                own rounding changes more than the last place
+    slope       (mpmath, x): f'(x), where a unit of `accuracy` is at least eps |x f'(x)|: around zeros an argument's
+                rounding changes more than the last place
     draw        (generator, bit patterns): operands for tests of a function whose domain is no interval of each operand
     """
 

@@ -14,17 +14,17 @@ from typing import Any
 from tensordsl.codegen.scalar_ir.builder import Builder, Val
 from tensordsl.codegen.scalar_ir.math.coefficients import (
     DIGAMMA,
-    DIGAMMA_FAR,
     DIGAMMA_ROOT,
+    DIGAMMA_SERIES,
     GAMMA,
-    GAMMA_FAR,
+    GAMMA_SERIES,
     GAMMALN,
     HALF_LOG_2PI,
     PI,
     ROOT_2PI,
     STIRLING,
     TRIGAMMA,
-    TRIGAMMA_FAR,
+    TRIGAMMA_SERIES,
 )
 from tensordsl.codegen.scalar_ir.math.exponential import exp_parts
 from tensordsl.codegen.scalar_ir.math.floating_point import (
@@ -149,12 +149,12 @@ def _reciprocal(b: Builder, x: Val) -> Pair:
 
 
 def digamma(b: Builder, x: Val, tables: str) -> Val:
-    """From 5/2 on: log z + DIGAMMA_FAR(1/z^2)/z^2; below: (u - root) DIGAMMA(u - root), and less 1/x for x < 1."""
+    """From 5/2 on: log z + DIGAMMA_SERIES(1/z^2)/z^2; below: (u - root) DIGAMMA(u - root), and less 1/x for x < 1."""
     far, below = b.ge(x, SERIES_MIN_ARGUMENT), b.lt(x, 1.0)
     z = b.sub(x, 0.5)
     inverse, error = _reciprocal(b, b.select(far, z, x))
     w = b.mul(inverse, inverse)
-    large = b.fma(w, polynomial(b, w, DIGAMMA_FAR[tables]), log(b, z))
+    large = b.fma(w, polynomial(b, w, DIGAMMA_SERIES[tables]), log(b, z))
     root, root_low = DIGAMMA_ROOT["float64"]
     # For x < 1 the distance from the root is (1 - root) + x: 1 + x may have lost bits.
     d = b.sub(b.select(below, b.add(x, 1.0 - root), b.sub(x, root)), root_low)
@@ -184,11 +184,11 @@ def slow_digamma(b: Builder, x: Val) -> Val:
 
 
 def _trigamma_parts(b: Builder, x: Val, tables: str) -> Pair:
-    """From 5/2 on: (1 + TRIGAMMA_FAR(1/z^2)/z^2)/z; below: TRIGAMMA(u - 2), and 1/x^2 more for x < 1."""
+    """From 5/2 on: (1 + TRIGAMMA_SERIES(1/z^2)/z^2)/z; below: TRIGAMMA(u - 2), and 1/x^2 more for x < 1."""
     far, below = b.ge(x, SERIES_MIN_ARGUMENT), b.lt(x, 1.0)
     inverse, error = _reciprocal(b, b.select(far, b.sub(x, 0.5), x))
     w, w_low = _product(b, (inverse, error), (inverse, error))
-    large = b.fma(b.mul(w, inverse), polynomial(b, w, TRIGAMMA_FAR[tables]), error)
+    large = b.fma(b.mul(w, inverse), polynomial(b, w, TRIGAMMA_SERIES[tables]), error)
     d = b.sub(x, b.select(below, 1.0, b.const(2.0, x.type)))
     first, second, *rest = TRIGAMMA[tables]
     p, p_low = two_product(b, d, b.const(second, x.type))
@@ -234,8 +234,8 @@ def slow_trigamma(b: Builder, x: Val) -> Val:
 def _gamma_parts(b: Builder, x: Val, tables: str) -> tuple[Val, Val, Val]:
     """(head, tail, n): gamma(x) = (head + tail) 2^n of 0 < x < 300.
 
-    From 5/2 on: sqrt(2 pi) exp(z (log z - 1)) (1 + GAMMA_FAR(1/z)/z); below: GAMMA on [3/2, 5/2], over x or x (x + 1)
-    below that.
+    From 5/2 on: sqrt(2 pi) exp(z (log z - 1)) (1 + GAMMA_SERIES(1/z)/z); below: GAMMA on [3/2, 5/2], or that over x
+    or x (x + 1).
     """
     far, zero = b.ge(x, SERIES_MIN_ARGUMENT), b.const(0.0, x.type)
     once, twice = b.lt(x, 1.5), b.lt(x, 0.5)
@@ -252,7 +252,7 @@ def _gamma_parts(b: Builder, x: Val, tables: str) -> tuple[Val, Val, Val]:
     high, low, n = exp_parts(b, p, b.fma(z, b.add(less_low, tail), p_low))
     w = b.div(1.0, z)
     root = b.const(ROOT_2PI["float64"][0], x.type), b.const(ROOT_2PI["float64"][1], x.type)
-    correction = b.mul(b.mul(w, polynomial(b, w, GAMMA_FAR[tables])), b.add(high, low))
+    correction = b.mul(b.mul(w, polynomial(b, w, GAMMA_SERIES[tables])), b.add(high, low))
     high, low = fast_two_sum(b, high, b.add(low, correction))
     g, g_low = _product(b, root, (high, low))
     return b.select(far, g, near), b.select(far, g_low, near_low), b.select(far, n, zero)

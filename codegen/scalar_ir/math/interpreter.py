@@ -1,4 +1,4 @@
-"""Interpreter of scalar IR: a DAG on NumPy arrays, as the emitters' judge; tests and tools run it, programs never do.
+"""Interpreter of scalar IR: a DAG on NumPy arrays, as the emitters' oracle; tests and tools run it, programs never do.
 
 Contract   `evaluate`: values and arrays for their leaves -> arrays; `apply`: one operation or function.
 Results    those that `llvm.emit_scalars` compiles: bit for bit, but elementary functions only to some digits.
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.codegen.scalar_ir.builder import ARITY, FLOATS, Val, walk
+from tensordsl.codegen.scalar_ir.builder import ARITY, FLOATS, Val, is_function, walk
 from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 from tensordsl.graph.types import COMPLEX
 
@@ -31,7 +31,7 @@ def evaluate(roots: Iterable[Val], leaf: Callable[[Val], Array], env: dict[int, 
         for v in walk(roots, env):
             if v.op == "const":
                 env[id(v)] = np.asarray(v.attr).astype(v.type) if v.type in FLOATS else _integer(v.attr, v.type)
-            elif v.op in ARITY or v.op in FUNCTIONS:
+            elif v.op in ARITY or is_function(v):
                 env[id(v)] = np.asarray(_apply(v, [env[id(a)] for a in v.args])).astype(v.type, copy=False)
             else:
                 env[id(v)] = np.asarray(leaf(v), v.type)
@@ -99,7 +99,7 @@ def _truncate(x: Array, type: Any) -> Array:
 
 
 def _fma(x: Array, y: Array, z: Array) -> Array:
-    """One rounding: in exact rational arithmetic for float64 (slow), so that expansions can be judged."""
+    """One rounding: in exact rational arithmetic for float64 (slow), as expansions rely on."""
     if x.dtype == np.float32:
         # The product of two float32 is exact in float64; the sum rounds twice, which matters only near ties.
         return (x.astype(np.float64) * y.astype(np.float64) + z.astype(np.float64)).astype(np.float32)

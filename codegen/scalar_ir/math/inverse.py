@@ -17,7 +17,7 @@ from tensordsl.codegen.scalar_ir.math.function import FALLING, RISING, Function,
 from tensordsl.codegen.scalar_ir.math.logarithm import log_of_sum_parts, log_of_two
 
 MIN_ARGUMENT_WITHOUT_ROOT = {"float64": 2.0**60, "float32": 2.0**30}  # from here on sqrt(1 + x^2) is x
-TAN_PI_8 = 0.41421356237309503
+TAN_PI_8 = 0.41421356237309503  # tan(pi/8)
 
 
 def _arctan_of_ratio(b: Builder, y: Val, x: Val) -> tuple[Val, Val, Val]:
@@ -115,7 +115,7 @@ def arcsin(b: Builder, x: Val) -> Val:
 
 
 def arccos(b: Builder, x: Val) -> Val:
-    """|x| < 1/2: pi/2 - arcsin(x); near 1: 2 arcsin(sqrt((1 - x)/2)); near -1: pi minus that of -x."""
+    """|x| < 1/2: pi/2 - arcsin(x); to 1: 2 arcsin(sqrt((1 - x)/2)); to -1: pi minus that of -x."""
     t = x.type
     a = b.abs(x)
     small = b.lt(a, 0.5)

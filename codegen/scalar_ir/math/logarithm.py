@@ -1,9 +1,7 @@
 """log, log2, log10, log1p; and `precise_log`, the logarithm in two parts that pow and the gamma functions need.
 
-Method     x = 2^k m, m in [1, 2).  The leading bits of m choose r from a table, so that f = m r - 1 is exact and below
-           1/16; the logarithm is k log 2 - log r + log(1 + f), the first two in heads that are added without an error.
-Why        around 1, r is 1 (1/2 below 1) and the heads' sum 0: f alone decides; elsewhere that sum is at least 4/3 of
-           log(1 + f), whose rounding counts little.
+Method     x = 2^k m: a table gives r for the leading bits of m, so that f = m r - 1 is exact and below 1/16; then
+           k log 2 - log r, in heads that are added without an error, and log(1 + f).  Around 1 f alone decides.
 Ref        P. Tang, "Table-driven implementation of the logarithm function", 1990; the choice of r is ours.
 """
 
@@ -26,7 +24,8 @@ def table_index(b: Builder, m: Val, entries: int) -> Val:
 
 
 def reciprocals(t: str, tables: str = "") -> tuple[float, ...]:
-    """The r whose logarithms the tables have."""
+    """The r whose logarithms the tables have.  Around 1, r is 1 (1/2 below 1) and the heads' sum 0; elsewhere that
+    is at least 4/3 of log(1 + f), whose rounding counts little."""
     return c.RECIPROCAL[len(getattr(c, tables + "LN_HEADS")[t])]
 
 

@@ -79,8 +79,8 @@ def _parabola(b: Builder, j: Val, at1: float, at2: float) -> Val:
 
 
 def cbrt(b: Builder, x: Val) -> Val:
-    """|x| = 8^q 2^j m, j in 0..2, m in [1, 2): y near v^(-1/3), v = 2^j m, from a polynomial and a step of third order,
-    at float32 from 32 lines; t = v y^2 and a step of Newton's method with y^2 for 1/t^2."""
+    """|x| = 8^q 2^j m, j in 0..2, m in [1, 2): y about v^(-1/3), v = 2^j m, from a polynomial and a step of third
+    order, at float32 from 32 lines; t = v y^2 and a step of Newton's method with y^2 for 1/t^2."""
     t = x.type
     a = b.abs(x)
     k = b.exponent(a)  # infinite or nan of a zero, an infinity, a nan: they are their own roots

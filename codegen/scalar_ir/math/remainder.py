@@ -80,7 +80,7 @@ def floor_remainder(b: Builder, x: Val, y: Val, r: Val) -> Val:
 
 
 def floor_quotient(b: Builder, x: Val, y: Val, r: Val) -> Val:
-    """NumPy's x // y from r = fmod(x, y): the exact quotient is near an integer, so it is rounded to that."""
+    """NumPy's x // y from r = fmod(x, y): the exact quotient is about an integer, to which it is rounded."""
     ratio = b.div(x, y)
     other = b.and_(b.ne(r, 0.0), b.lt(b.mul(b.copysign(b.const(1.0, x.type), r), y), 0.0))
     q = b.div(b.sub(x, r), y)

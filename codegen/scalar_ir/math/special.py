@@ -17,9 +17,9 @@ from tensordsl.codegen.scalar_ir.math.coefficients import (
     ERF_PIECES,
     ERFC,
     ERFCX,
-    ERFINV_FAR,
+    ERFINV_CENTER,
     ERFINV_MIDDLE,
-    ERFINV_NEAR,
+    ERFINV_TAIL,
     PER_ROOT_PI,
 )
 from tensordsl.codegen.scalar_ir.math.exponential import EXP_LIMITS, exp_of_sum, exp_parts
@@ -59,7 +59,7 @@ def _erfc_positive(b: Builder, a: Val) -> Val:
 
 
 def erfc(b: Builder, x: Val) -> Val:
-    """erfc(-a) = 2 - erfc(a); near 0 from erf's polynomial."""
+    """erfc(-a) = 2 - erfc(a); around 0 from erf's polynomial."""
     a = b.abs(x)
     limit = MAX_ERFC_ARGUMENT[x.type]
     far = _erfc_positive(b, b.select(b.gt(a, limit), limit, a))
@@ -104,11 +104,11 @@ def erfinv(b: Builder, x: Val) -> Val:
     the erfinv function", 2010)."""
     t, a = x.type, b.abs(x)
     w = b.neg(log(b, b.mul(b.sub(1.0, a), b.add(a, 1.0))))
-    near = b.fma(polynomial(b, b.sub(w, 3.0), ERFINV_NEAR[t]), a, a)
+    near = b.fma(polynomial(b, b.sub(w, 3.0), ERFINV_CENTER[t]), a, a)
     s = b.sqrt(w)
     y = polynomial(b, b.sub(s, 3.2), ERFINV_MIDDLE[t])
     if t == "float64":
-        y = b.select(b.gt(s, 4.1), polynomial(b, b.sub(s, 5.0), ERFINV_FAR[t]), y)
+        y = b.select(b.gt(s, 4.1), polynomial(b, b.sub(s, 5.0), ERFINV_TAIL[t]), y)
     y = b.select(b.eq(a, 1.0), float("inf"), b.select(b.gt(w, 6.0), y, near))
     return b.copysign(y, x)
 

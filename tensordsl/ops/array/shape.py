@@ -524,6 +524,9 @@ def in_dtype(value: Any, dtype: str) -> Any:
 def concatenate(tensor_list: Sequence[Any], axis: int = 0) -> Any:
     """The tensors one after the other along an axis; dtypes are promoted.
 
+    All have one number of axes, and the same lengths along all axes but this one, else ValueError: when the expression
+    is built if it is known, else in the call.
+
     >>> concatenate([[1, 2], [3]]).eval()
     array([1, 2, 3])
     """

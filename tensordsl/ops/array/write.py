@@ -17,9 +17,12 @@ from tensordsl.ops.operands import as_variable
 def set_subtensor(x: Any, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False) -> Any:
     """A copy of x in which `part`, an expression `x[...]`, is y.  The arguments `inplace` and on are without effect.
 
+    y broadcasts to the shape of `part`, and is cast within its kind (float64 to float32); TypeError for what would lose
+    fractions or signs, or where the first argument is no `x[...]`.  Of several values for one place the last one stays.
+
     >>> x = as_variable([1.0, 2.0, 3.0])
-    >>> set_subtensor(x[1:], 0.0)
-    inc_subtensor.0
+    >>> set_subtensor(x[1:], 0.0).eval()
+    array([1., 0., 0.])
     """
     return _update(x, y, True)
 

@@ -14,5 +14,5 @@ Modules    copy                 adjacent elements, with the end of a row padded 
 Uses       `library.loops` around it (`descriptor`, `row_batches`), `llvm.function` and `llvm.strided_access`.
 Used by    `library.loops.entry` puts the functions into modules; `short_rows` packs with them too.
 Begin with `copy`, then `transpose_registers`.
-To add     a way to pack: a module here, and in `library.loops.entry` the condition under which a launch takes it.
+To add     a form of packing: a module here, and in `library.loops.entry` the condition under which a launch takes it.
 """

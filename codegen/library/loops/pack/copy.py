@@ -23,34 +23,34 @@ def _byte_mask(c: LoopFunction, live: str) -> str:
 
 def copy_pieces(c: LoopFunction, target: str, source: str, size: str) -> None:
     """Copy `size` bytes by pieces of 32, 16, 8, 4, 2 and 1 bytes."""
-    offset = c.arith("and", size, -32)
+    offset = c.and_(size, -32)
     with c.loop(offset, step=32) as loop:
         move(c, "<4 x i64>", c.gep(target, loop.index), c.gep(source, loop.index))
     for count, kind in ((16, "<2 x i64>"), (8, "i64"), (4, "i32"), (2, "i16"), (1, "i8")):
-        bit = c.arith("and", size, count)
-        with c.when(c.test("ne", bit, 0)):
+        bit = c.and_(size, count)
+        with c.when(c.ne(bit, 0)):
             move(c, kind, c.gep(target, offset), c.gep(source, offset))
-        offset = c.arith("add", offset, bit)
+        offset = c.add(offset, bit)
 
 
 def _element_splat(c: LoopFunction, pointer: str, size: str) -> str:
     """<8 x i64> filled with the element of 1, 2, 4 or 8 bytes at `pointer`."""
     cell = c.cell(0)
     for count, factor in ((1, 0x0101010101010101), (2, 0x0001000100010001), (4, 0x0000000100000001), (8, 1)):
-        with c.when(c.test("eq", size, count)):
+        with c.when(c.eq(size, count)):
             value = c.op(f"load i{8 * count}, ptr {pointer}, align 1")
             value = c.op(f"zext i{8 * count} {value} to i64") if count < 8 else value
-            c.put(c.arith("mul", value, factor), cell, 0)
+            c.put(c.mul(value, factor), cell, 0)
     return splat(c, c.get(cell, 0))
 
 
 def _copy_in(vector_bytes: int) -> str:
     """`live` contiguous elements to scratch, then the last one repeated up to `count`; writes whole 64 bytes."""
     c = LoopFunction("void", "copy_in", ["ptr to", "ptr from", "i64 size", "i64 live", "i64 count"], internal=True)
-    live, total = c.arith("mul", "%live", "%size"), c.arith("mul", "%count", "%size")
-    last = c.gep("%from", c.arith("sub", live, "%size"))
+    live, total = c.mul("%live", "%size"), c.mul("%count", "%size")
+    last = c.gep("%from", c.sub(live, "%size"))
     pad = _element_splat(c, last, "%size")
-    with c.when(c.test("eq", "%size", 16)):
+    with c.when(c.eq("%size", 16)):
         pair, lanes = c.op(f"load <2 x i64>, ptr {last}, align 1"), ", ".join(f"i32 {k % 2}" for k in range(8))
         both = c.op(f"shufflevector <2 x i64> {pair}, <2 x i64> poison, <8 x i32> <{lanes}>")
         _copy_padded(c, vector_bytes, both, live, total)
@@ -67,7 +67,7 @@ def _copy_padded(c: LoopFunction, vector_bytes: int, pad: str, live: str, total:
         return
     passed = c.op(f"bitcast <8 x i64> {pad} to <64 x i8>")
     with c.loop(total, step=64) as loop:
-        mask = _byte_mask(c, c.max(c.arith("sub", live, loop.index), 0))
+        mask = _byte_mask(c, c.max(c.sub(live, loop.index), 0))
         operands = f"ptr {c.gep('%from', loop.index)}", "i32 1", f"<64 x i1> {mask}", f"<64 x i8> {passed}"
         value = c.call("<64 x i8>", "@llvm.masked.load.v64i8.p0", *operands)
         c.do(f"store <64 x i8> {value}, ptr {c.gep('%to', loop.index)}, align 64")
@@ -79,7 +79,7 @@ def _copy_out(vector_bytes: int) -> str:
         copy_pieces(c, "%to", "%from", "%bytes")
         return c.end()
     with c.loop("%bytes", step=64) as loop:
-        mask = _byte_mask(c, c.arith("sub", "%bytes", loop.index))
+        mask = _byte_mask(c, c.sub("%bytes", loop.index))
         value = c.op(f"load <64 x i8>, ptr {c.gep('%from', loop.index)}, align 64")
         operands = f"<64 x i8> {value}", f"ptr {c.gep('%to', loop.index)}", "i32 1", f"<64 x i1> {mask}"
         c.call("void", "@llvm.masked.store.v64i8.p0", *operands)

@@ -52,7 +52,7 @@ def _by_rows(size: int, loads: int) -> str:
     kind, part = f"<{rows} x i{8 * size}>", f"<{SIDE} x i{8 * size}>"
 
     def load(c: LoopFunction, source: str, used: str) -> Callable[[int], list[str]]:
-        *places, last = [c.gep(source, c.arith("mul", "%stride", k) if k else 0) for k in range(lanes)]
+        *places, last = [c.gep(source, c.mul("%stride", k) if k else 0) for k in range(lanes)]
         values = [read(c, part, place, loads) for place in places]
         values.append(_masked(c, part, last, used))
         pairs = [_pairs(c, size, values[k : k + rows]) for k in range(0, lanes, rows)]
@@ -91,20 +91,20 @@ def _packer(name: str, size: int, count: int, kind: str, load: Load) -> str:
     """A packer of `count` columns: `to` has where their copies go, or null, `from` is the first."""
     c, lanes = LoopFunction("void", name, PACKER_PARAMS, internal=True), VECTOR_BYTES // size
     targets = [c.get("%to", k, "ptr") for k in range(count)]
-    with c.when(c.test("slt", "%count", lanes)):
+    with c.when(c.lt("%count", lanes)):
         for k, target in enumerate(targets):
             with c.when(c.not_null(target)):
                 given = f"ptr {target}", f"ptr {c.gep('%from', k * size)}", "i64 %stride", "i64 %count", f"i64 {size}"
                 c.call("void", "@copy_strided", *given)
         c.ret()
     used = c.op(f"icmp ne <{SIDE} x i64> {c.op(f'load <{SIDE} x i64>, ptr %to, align 8')}, zeroinitializer")
-    last = c.arith("sub", "%count", lanes)
+    last = c.sub("%count", lanes)
     with c.loop("%count", step=lanes) as loop:
         first = c.min(loop.index, last)
-        column = load(c, c.gep("%from", c.arith("mul", first, "%stride")), used)
+        column = load(c, c.gep("%from", c.mul(first, "%stride")), used)
         for k, target in enumerate(targets):
             with c.when(c.not_null(target)):
-                place = c.gep(target, c.arith("mul", first, size))
+                place = c.gep(target, c.mul(first, size))
                 for j, value in enumerate(values := column(k)):
                     c.do(f"store {kind} {value}, ptr {c.gep(place, j * VECTOR_BYTES // len(values))}, align 1")
     return c.end()
@@ -138,10 +138,10 @@ def _deinterleaver() -> str:
     """What packs columns of elements of such a size, and bytes from row to row, together, or null."""
     c, found = LoopFunction("ptr", "deinterleaver", ["i64 size", "i64 stride"], internal=True), "null"
     for size, least in MIN_STRIDE_BYTES.items():
-        is_far = c.all(c.test("eq", "%size", size), c.test("sge", "%stride", least))
-        found = c.choose(is_far, f"@deinterleave{size}", found, "ptr")
+        is_wide = c.all(c.eq("%size", size), c.ge("%stride", least))
+        found = c.choose(is_wide, f"@deinterleave{size}", found, "ptr")
     for size, step in DENSE:
-        is_dense = c.all(c.test("eq", "%size", size), c.test("eq", "%stride", size * step))
+        is_dense = c.all(c.eq("%size", size), c.eq("%stride", size * step))
         found = c.choose(is_dense, f"@dense{size}x{step}", found, "ptr")
     return c.end("ptr", found)
 
@@ -151,7 +151,7 @@ def _deinterleave() -> str:
     c = LoopFunction("i64", "deinterleave", ["ptr row", "i64 external"], internal=True)
     found = c.cell(0)
     with c.loop("%external") as each:
-        own = c.word("%row", c.arith("mul", each.index, OPERAND_WORDS))
+        own = c.word("%row", c.mul(each.index, OPERAND_WORDS))
         place, packer, columns = c.get(own, ADDRESS), c.get(own, PACKER, "ptr"), c.word(own, COLUMNS)
         unit, stride, along = (c.get(own, k) for k in ALIKE)
         joint = c.call("ptr", "@deinterleaver", f"i64 {unit}", f"i64 {stride}")
@@ -159,7 +159,7 @@ def _deinterleave() -> str:
             for k in range(SIDE):
                 c.put("null", columns, k, "ptr")
             with c.loop("%external", ("i64", place)) as loop:
-                lowest = c.arith("sub", place, c.arith("sub", _span(c, unit, stride), unit))
+                lowest = c.sub(place, c.sub(_span(c, unit, stride), unit))
                 other, is_near, _ = _of_same_block(c, loop.index, lowest, unit, stride, along)
                 loop.next = [c.choose(is_near, c.min(c.get(other, ADDRESS), loop.values[0]), loop.values[0])]
             first = loop.values[0]
@@ -171,26 +171,26 @@ def _deinterleave() -> str:
                     c.put(c.get(other, AREA), cell, 0)
                     c.put("null", other, PACKER, "ptr")
                     c.put(0, other, COLUMN_BYTES)
-                loop.next = [c.arith("or", loop.values[0], c.choose(is_taken, c.arith("shl", 1, loop.index), 0))]
+                loop.next = [c.or_(loop.values[0], c.choose(is_taken, c.shl(1, loop.index), 0))]
             several = c.any(*(c.not_null(c.get(columns, k, "ptr")) for k in range(1, SIDE)))
             c.put(c.choose(several, joint, packer, "ptr"), own, PACKER, "ptr")
             c.put(c.choose(several, columns, c.get(own, AREA, "ptr"), "ptr"), own, TARGET, "ptr")
             c.put(first, own, ADDRESS)
-            c.put(c.arith("or", c.get(found, 0), c.choose(several, loop.values[0], 0)), found, 0)
+            c.put(c.or_(c.get(found, 0), c.choose(several, loop.values[0], 0)), found, 0)
     return c.end("i64", c.get(found, 0))
 
 
 def _of_same_block(c: LoopFunction, k: str, first: str, unit: str, stride: str, along: str) -> tuple[str, str, str]:
     """(an operand's words; is it a column of the same block, up to SIDE elements from `first` on?; bytes of pointers
     before its own)"""
-    other = c.word("%row", c.arith("mul", k, OPERAND_WORDS))
-    distance = c.arith("sub", c.get(other, ADDRESS), first)
+    other = c.word("%row", c.mul(k, OPERAND_WORDS))
+    distance = c.sub(c.get(other, ADDRESS), first)
     is_near = c.test("ult", distance, _span(c, unit, stride))
-    is_whole = c.test("eq", c.arith("and", distance, c.arith("sub", unit, 1)), 0)
-    alike = [c.test("eq", c.get(other, k), value) for k, value in zip(ALIKE, (unit, stride, along), strict=True)]
-    return other, c.all(is_near, is_whole, *alike), c.arith("udiv", c.arith("shl", distance, 3), unit)
+    is_whole = c.eq(c.and_(distance, c.sub(unit, 1)), 0)
+    alike = [c.eq(c.get(other, k), value) for k, value in zip(ALIKE, (unit, stride, along), strict=True)]
+    return other, c.all(is_near, is_whole, *alike), c.udiv(c.shl(distance, 3), unit)
 
 
 def _span(c: LoopFunction, unit: str, stride: str) -> str:
     """Bytes of a row that are loaded."""
-    return c.min(c.arith("mul", unit, SIDE), stride)
+    return c.min(c.mul(unit, SIDE), stride)

@@ -1,10 +1,9 @@
 """Copied operands of reductions, and of elementwise work on rows that have one value each.
 
-Contract  a launch -> the same on contiguous copies in scratch, a block of the outermost parallel axis at a time; -1:
-          not handled.  The words in the descriptor: the lanes' axis, and of each input the bytes of an element, or 0.
+Contract  a launch -> the same on contiguous copies in scratch, block by block; -1: not handled.  Words in the
+          descriptor: the lanes' axis, and of each input the bytes of an element, or 0.
 When      an input is strided along the lanes, and its rows are short or read several times.
-Why       the interpreter packs the part of a row that a kernel is about to read: once more for each row that shares it,
-          with a call for each row however short.  Distances of rows of 8 elements take 90 times as long without it.
+Why       the interpreter packs a row once more for each reader, with a call for each row however short.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ def _times_read(t: Tuning) -> str:
     c = LoopFunction("i64", "times_read", ["ptr D", "ptr s", "ptr E"], internal=True)
     outer = c.header(Header.OUTER_AXIS)
     with c.loop(c.header(Header.AXES), ("i64", "1")) as loop:
-        times = c.choose(c.test("eq", loop.index, outer), t.pack.copies_min_reads, c.get("%E", loop.index))
-        times = c.choose(c.test("eq", c.get("%s", loop.index), 0), times, 1)
-        loop.next = [c.arith("mul", loop.values[0], times)]
+        times = c.choose(c.eq(loop.index, outer), t.pack.copies_min_reads, c.get("%E", loop.index))
+        times = c.choose(c.eq(c.get("%s", loop.index), 0), times, 1)
+        loop.next = [c.mul(loop.values[0], times)]
     return c.end("i64", loop.values[0])
 
 
@@ -45,26 +44,26 @@ def _copy_bytes(t: Tuning) -> str:
     step, n, axes = c.get("%s", "%lane"), c.get("%E", "%lane"), c.header(Header.AXES)
     with c.when(c.negate(_is_strided(c, "%size", step))):
         c.ret("i64", 0)
-    by_tiles = c.all(c.test("ne", c.header(Header.DIRECT_CALL), 0), c.test("sge", n, c.header(Header.LANES)))
-    exchanged = c.test("ne", c.header(Header.EXCHANGES), 0)
+    by_tiles = c.all(c.ne(c.header(Header.DIRECT_CALL), 0), c.ge(n, c.header(Header.LANES)))
+    exchanged = c.ne(c.header(Header.EXCHANGES), 0)
     with c.loop(axes, ("i1", "false")) as loop:
-        behind = c.test("eq", c.get("%s", loop.index), "%size")
-        is_outer = c.test("eq", loop.index, c.header(Header.OUTER_AXIS))  # of any length, as above
-        is_long = c.any(is_outer, c.test("sgt", c.get("%E", loop.index), t.pack.copies_short_row_elements))
+        behind = c.eq(c.get("%s", loop.index), "%size")
+        is_outer = c.eq(loop.index, c.header(Header.OUTER_AXIS))  # of any length, as above
+        is_long = c.any(is_outer, c.gt(c.get("%E", loop.index), t.pack.copies_short_row_elements))
         loop.next = [c.any(loop.values[0], c.all(behind, is_long))]
     with c.when(c.all(c.any(by_tiles, exchanged), loop.values[0])):
         c.ret("i64", 0)
     times = c.call("i64", "@times_read", "ptr %D", "ptr %s", "ptr %E")
-    once = c.any(c.test("ne", c.header(Header.COLUMN_READS), 0), c.test("slt", times, t.pack.copies_min_reads))
-    with c.when(c.all(c.test("sgt", n, t.pack.copies_short_row_elements), once)):
+    once = c.any(c.ne(c.header(Header.COLUMN_READS), 0), c.lt(times, t.pack.copies_min_reads))
+    with c.when(c.all(c.gt(n, t.pack.copies_short_row_elements), once)):
         c.ret("i64", 0)
     c.put("%size", "%t", "%lane")
-    with c.loop(axes, ("i64", c.arith("mul", n, "%size"))) as loop:
-        axis, total = c.arith("sub", c.arith("sub", axes, 1), loop.index), loop.values[0]
-        moves = c.all(c.test("ne", axis, "%lane"), c.test("ne", c.get("%s", axis), 0))
-        with c.when(c.test("ne", axis, "%lane")):
+    with c.loop(axes, ("i64", c.mul(n, "%size"))) as loop:
+        axis, total = c.sub(c.sub(axes, 1), loop.index), loop.values[0]
+        moves = c.all(c.ne(axis, "%lane"), c.ne(c.get("%s", axis), 0))
+        with c.when(c.ne(axis, "%lane")):
             c.put(c.choose(moves, total, 0), "%t", axis)
-        loop.next = [c.choose(moves, c.arith("mul", total, c.get("%E", axis)), total)]
+        loop.next = [c.choose(moves, c.mul(total, c.get("%E", axis)), total)]
     return c.end("i64", loop.values[0])
 
 
@@ -74,31 +73,31 @@ def _copy_operand() -> str:
     params = ["ptr to", "ptr from", "ptr s", "ptr t", "ptr E", "i64 axes", "i64 lane", "i64 size"]
     c = LoopFunction("void", "copy_operand", params, internal=True)
     n = c.get("%E", "%lane")
-    row = c.arith("mul", n, "%size")
+    row = c.mul(n, "%size")
     with c.loop("%axes", ("i64", "-1")) as loop:
-        moves = c.all(c.test("eq", c.get("%t", loop.index), row), c.test("ne", loop.index, "%lane"))
-        longer = c.all(moves, c.test("ne", c.get("%E", loop.index), 1))
+        moves = c.all(c.eq(c.get("%t", loop.index), row), c.ne(loop.index, "%lane"))
+        longer = c.all(moves, c.ne(c.get("%E", loop.index), 1))
         loop.next = [c.choose(longer, loop.index, loop.values[0])]
     near = loop.values[0]
-    is_matrix, at = c.test("sge", near, 0), c.max(near, 0)
+    is_matrix, at = c.ge(near, 0), c.max(near, 0)
     rows = c.choose(is_matrix, c.get("%E", at), 1)
-    matrix = c.arith("mul", row, rows)
+    matrix = c.mul(row, rows)
 
     def length(axis: str) -> str:
-        outside = c.all(c.test("ne", axis, near), c.test("sge", c.get("%t", axis), matrix))
+        outside = c.all(c.ne(axis, near), c.ge(c.get("%t", axis), matrix))
         return c.choose(outside, c.get("%E", axis), 1)
 
     with c.loop("%axes", ("i64", "1")) as loop:
-        loop.next = [c.arith("mul", loop.values[0], length(loop.index))]
+        loop.next = [c.mul(loop.values[0], length(loop.index))]
     sizes = c.get("%s", "%lane"), c.choose(is_matrix, c.get("%s", at), 0), "%size", n, rows
     with c.loop(loop.values[0]) as line:
         with c.loop("%axes", ("i64", "0"), ("i64", "0"), ("i64", line.index)) as loop:
-            (source, target, rest), axis = loop.values, c.arith("sub", c.arith("sub", "%axes", 1), loop.index)
+            (source, target, rest), axis = loop.values, c.sub(c.sub("%axes", 1), loop.index)
             extent = length(axis)
-            turn = c.arith("urem", rest, extent)
-            moved = (c.arith("mul", turn, c.get(table, axis)) for table in ("%s", "%t"))
-            source, target = (c.arith("add", x, y) for x, y in zip((source, target), moved, strict=True))
-            loop.next = [source, target, c.arith("udiv", rest, extent)]
+            index = c.urem(rest, extent)
+            moved = (c.mul(index, c.get(table, axis)) for table in ("%s", "%t"))
+            source, target = (c.add(x, y) for x, y in zip((source, target), moved, strict=True))
+            loop.next = [source, target, c.udiv(rest, extent)]
         there, here = c.gep("%from", loop.values[0]), c.gep("%to", loop.values[1])
         given = f"ptr {here}", f"i64 {row}", f"ptr {there}", *(f"i64 {x}" for x in sizes)
         c.call("void", "@copy_matrix", *given, "i1 true")
@@ -112,19 +111,19 @@ def _copied_block(t: Tuning) -> str:
     axes, outer = c.header(Header.AXES), c.header(Header.OUTER_AXIS)
     with c.when(c.negate(_is_any_strided(c, axes))):
         c.ret("i64", 0)
-    for count, source, target in ((axes, "%E", "%e"), (c.arith("mul", axes, c.header(Header.OPERANDS)), "%S", "%T")):
+    for count, source, target in ((axes, "%E", "%e"), (c.mul(axes, c.header(Header.OPERANDS)), "%S", "%T")):
         with c.loop(count) as loop:
             c.put(c.get(source, loop.index), target, loop.index)
-    is_parted, at = c.test("sge", outer, 0), c.max(outer, 0)
-    many = c.choose(is_parted, c.get("%E", at), 1)
-    with c.when(is_parted):
+    is_cut, at = c.ge(outer, 0), c.max(outer, 0)
+    many = c.choose(is_cut, c.get("%E", at), 1)
+    with c.when(is_cut):
         c.put(1, "%e", outer)
-    fixed, each = _sizes(c, "%T", "%e", is_parted, at)
-    least = c.min(c.arith("mul", each, t.pack.copies_min_positions), c.max(each, t.pack.copies_min_bytes))
-    fits = c.test("sle", c.arith("add", fixed, least), t.pack.copies_bytes)
-    some = c.all(c.test("ne", c.arith("or", fixed, each), 0), c.test("sgt", many, 0), fits)
-    block = c.min(c.op(f"udiv i64 {c.arith('sub', t.pack.copies_bytes, fixed)}, {c.max(each, 1)}"), many)
-    return c.end("i64", c.choose(some, c.choose(c.test("eq", each, 0), many, block), 0))
+    fixed, each = _sizes(c, "%T", "%e", is_cut, at)
+    least = c.min(c.mul(each, t.pack.copies_min_positions), c.max(each, t.pack.copies_min_bytes))
+    fits = c.le(c.add(fixed, least), t.pack.copies_bytes)
+    some = c.all(c.ne(c.or_(fixed, each), 0), c.gt(many, 0), fits)
+    block = c.min(c.udiv(c.sub(t.pack.copies_bytes, fixed), c.max(each, 1)), many)
+    return c.end("i64", c.choose(some, c.choose(c.eq(each, 0), many, block), 0))
 
 
 def _with_copied_operands() -> str:
@@ -132,9 +131,9 @@ def _with_copied_operands() -> str:
     c = LoopFunction("i64", "with_copied_operands", [*NEST_PARAMS, *SCRATCH_PARAMS, "ptr stage"], internal=True)
     outer, (strides, extents) = c.header(Header.OUTER_AXIS), room_for_copies(c)
     block = c.call("i64", "@copied_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {strides}", f"ptr {extents}")
-    with c.when(c.test("eq", block, 0)):
+    with c.when(c.eq(block, 0)):
         c.ret("i64", -1)
-    many = c.choose(c.test("sge", outer, 0), c.get("%E", c.max(outer, 0)), 1)
+    many = c.choose(c.ge(outer, 0), c.get("%E", c.max(outer, 0)), 1)
     tables = f"ptr {strides}", f"ptr {extents}", f"i64 {many}", f"i64 {block}"
     return c.end(
         "i64", c.call("i64", "@run_with_copies", *passed((*NEST_PARAMS, *SCRATCH_PARAMS)), "ptr %stage", *tables)
@@ -144,27 +143,27 @@ def _with_copied_operands() -> str:
 def room_for_copies(c: LoopFunction) -> tuple[str, str]:
     """Tables of strides and extents."""
     axes, operands = c.header(Header.AXES), c.header(Header.OPERANDS)
-    strides, extents = (c.op(f"alloca i64, i64 {k}, align 8") for k in (c.arith("mul", axes, operands), axes))
+    strides, extents = (c.op(f"alloca i64, i64 {k}, align 8") for k in (c.mul(axes, operands), axes))
     return strides, extents
 
 
 def _is_any_strided(c: LoopFunction, axes: str) -> str:
     words = c.word("%D", c.header(Header.COPIED_OPERANDS))
     with c.loop(c.header(Header.INPUTS), ("i1", "false")) as loop:
-        size = c.get(words, c.arith("add", loop.index, 1))
-        step = c.get("%S", c.arith("add", c.arith("mul", loop.index, axes), c.get(words, 0)))
+        size = c.get(words, c.add(loop.index, 1))
+        step = c.get("%S", c.add(c.mul(loop.index, axes), c.get(words, 0)))
         loop.next = [c.any(loop.values[0], _is_strided(c, size, step))]
     return loop.values[0]
 
 
-def _sizes(c: LoopFunction, strides: str, extents: str, is_parted: str, outer: str) -> tuple[str, str]:
+def _sizes(c: LoopFunction, strides: str, extents: str, is_cut: str, outer: str) -> tuple[str, str]:
     """(bytes of what is copied for all blocks, of each position along the outer axis), in whole lines."""
     with c.loop(c.header(Header.INPUTS), ("i64", "0"), ("i64", "0")) as loop:
         (fixed, each), o = loop.values, _Input(c, loop.index, strides, extents)
         bytes_ = _aligned(c, o.bytes)
-        moves = c.all(is_parted, c.test("ne", c.get(o.own, outer), 0))
+        moves = c.all(is_cut, c.ne(c.get(o.strides, outer), 0))
         still, moving = c.choose(moves, 0, bytes_), c.choose(moves, bytes_, 0)
-        loop.next = [c.arith("add", fixed, still), c.arith("add", each, moving)]
+        loop.next = [c.add(fixed, still), c.add(each, moving)]
     return loop.values[0], loop.values[1]
 
 
@@ -175,38 +174,38 @@ def _run_with_copies(t: Tuning) -> str:
     outer, operands, inputs = c.header(Header.OUTER_AXIS), c.header(Header.OPERANDS), c.header(Header.INPUTS)
     area = c.op(f"alloca i8, i64 {t.pack.copies_bytes}, align {CACHE_LINE_BYTES}")
     bases, places = (c.op(f"alloca i64, i64 {k}, align 8") for k in (operands, inputs))
-    is_parted, at = c.test("sge", outer, 0), c.max(outer, 0)
-    with c.when(is_parted):
+    is_cut, at = c.ge(outer, 0), c.max(outer, 0)
+    with c.when(is_cut):
         c.put("%block", "%e", outer)
     with c.loop(inputs, ("ptr", area)) as loop:
         bytes_ = _Input(c, loop.index, "%T", "%e").bytes
-        c.put(c.choose(c.test("eq", bytes_, 0), "null", loop.values[0], "ptr"), places, loop.index, "ptr")
+        c.put(c.choose(c.eq(bytes_, 0), "null", loop.values[0], "ptr"), places, loop.index, "ptr")
         loop.next = [c.gep(loop.values[0], _aligned(c, bytes_))]
     with c.loop("%many", ("i64", "0"), step="%block") as part:
-        with c.when(is_parted):
-            c.put(c.min(c.arith("sub", "%many", part.index), "%block"), "%e", outer)
+        with c.when(is_cut):
+            c.put(c.min(c.sub("%many", part.index), "%block"), "%e", outer)
         with c.loop(operands) as loop:
-            own = c.word("%S", c.arith("mul", loop.index, c.header(Header.AXES)))
-            step = c.choose(is_parted, c.get(own, at), 0)
-            c.put(c.gep(c.get("%B", loop.index, "ptr"), c.arith("mul", step, part.index)), bases, loop.index, "ptr")
+            own = c.word("%S", c.mul(loop.index, c.header(Header.AXES)))
+            step = c.choose(is_cut, c.get(own, at), 0)
+            c.put(c.gep(c.get("%B", loop.index, "ptr"), c.mul(step, part.index)), bases, loop.index, "ptr")
         with c.loop(inputs) as loop:
             place = c.get(places, loop.index, "ptr")
             with c.when(c.not_null(place)):
-                _copy(c, loop.index, place, bases, c.test("eq", part.index, 0), at)
+                _copy(c, loop.index, place, bases, c.eq(part.index, 0), at)
         given = "ptr %K", "ptr %D", f"ptr {bases}", "ptr %T", "ptr %e", "ptr %I", *passed(SCRATCH_PARAMS)
         bad = c.call("i64", "@run_general", *given, "ptr %stage", "ptr null", "i64 1")
-        part.next = [c.arith("or", part.values[0], bad)]
+        part.next = [c.or_(part.values[0], bad)]
     return c.end("i64", part.values[0])
 
 
 def _copy(c: LoopFunction, k: str, place: str, bases: str, is_first: str, outer: str) -> None:
     """Of a block; what is the same in all of them is there from the first one on."""
     axes = c.header(Header.AXES)
-    own, there = (c.word(table, c.arith("mul", k, axes)) for table in ("%S", "%T"))
-    with c.when(c.any(is_first, c.test("ne", c.get(own, outer), 0))):
+    own, there = (c.word(table, c.mul(k, axes)) for table in ("%S", "%T"))
+    with c.when(c.any(is_first, c.ne(c.get(own, outer), 0))):
         words = c.word("%D", c.header(Header.COPIED_OPERANDS))
         tables = f"ptr {own}", f"ptr {there}", "ptr %e", f"i64 {axes}", f"i64 {c.get(words, 0)}"
-        size = c.get(words, c.arith("add", k, 1))
+        size = c.get(words, c.add(k, 1))
         c.call("void", "@copy_operand", f"ptr {place}", f"ptr {c.get(bases, k, 'ptr')}", *tables, f"i64 {size}")
     c.put(place, bases, k, "ptr")
 
@@ -215,17 +214,17 @@ class _Input:
     """An input: its strides, and bytes of its copy, whose strides go to those of the block."""
 
     def __init__(self, c: LoopFunction, k: str, strides: str, extents: str) -> None:
-        words, row = c.word("%D", c.header(Header.COPIED_OPERANDS)), c.arith("mul", k, c.header(Header.AXES))
-        self.own = c.word("%S", row)
-        tables = f"ptr {self.own}", f"ptr {c.word(strides, row)}", f"ptr {extents}"
-        numbers = f"i64 {c.get(words, 0)}", f"i64 {c.get(words, c.arith('add', k, 1))}"
+        words, row = c.word("%D", c.header(Header.COPIED_OPERANDS)), c.mul(k, c.header(Header.AXES))
+        self.strides = c.word("%S", row)
+        tables = f"ptr {self.strides}", f"ptr {c.word(strides, row)}", f"ptr {extents}"
+        numbers = f"i64 {c.get(words, 0)}", f"i64 {c.get(words, c.add(k, 1))}"
         self.bytes = c.call("i64", "@copy_bytes", "ptr %D", *tables, *numbers)
 
 
 def _aligned(c: LoopFunction, size: str) -> str:
-    return c.arith("and", c.arith("add", size, CACHE_LINE_BYTES - 1), -CACHE_LINE_BYTES)
+    return c.and_(c.add(size, CACHE_LINE_BYTES - 1), -CACHE_LINE_BYTES)
 
 
 def _is_strided(c: LoopFunction, size: str, step: str) -> str:
     """Are an operand's elements, `step` bytes from lane to lane, neither adjacent nor the same?"""
-    return c.all(*(c.test("ne", x, y) for x, y in ((size, 0), (step, size), (step, 0))))
+    return c.all(*(c.ne(x, y) for x, y in ((size, 0), (step, size), (step, 0))))

@@ -38,18 +38,16 @@ def _packed_operands() -> str:
     )
     lane, axes = c.get("%words", CallCode.LANE), c.header(Header.AXES)
     with c.loop(c.get("%words", CallCode.EXTERNALS), ("i64", "0")) as loop:
-        entry, own = c.operand("%words", loop.index), c.word("%row", c.arith("mul", loop.index, OPERAND_WORDS))
-        number, size, flags = (
-            c.get(entry, Operand.NUMBER),
-            c.get(entry, Operand.ELEMENT_BYTES),
-            c.get(entry, Operand.FLAGS),
-        )
+        entry, own = c.operand("%words", loop.index), c.word("%row", c.mul(loop.index, OPERAND_WORDS))
+        number = c.get(entry, Operand.NUMBER)
+        size = c.get(entry, Operand.ELEMENT_BYTES)
+        flags = c.get(entry, Operand.FLAGS)
         is_vector = c.is_kind(entry, VECTOR)
-        stride = c.choose(is_vector, c.get("%S", c.arith("add", c.arith("mul", number, axes), lane)), 0)
-        strided = c.all(is_vector, c.test("ne", stride, size))
+        stride = c.choose(is_vector, c.get("%S", c.add(c.mul(number, axes), lane)), 0)
+        strided = c.all(is_vector, c.ne(stride, size))
         area = c.choose(strided, c.gep("%scratch", c.get(entry, Operand.SCRATCH)), "null", "ptr")
         packer = c.call("ptr", "@packer", f"i64 {size}", f"i64 {stride}")
-        is_read, is_written = (c.all(strided, c.test("ne", c.arith("and", flags, flag), 0)) for flag in (READ, WRITE))
+        is_read, is_written = (c.all(strided, c.ne(c.and_(flags, flag), 0)) for flag in (READ, WRITE))
         c.put(c.get("%B", number), own, ADDRESS)
         c.put(stride, own, STRIDE)
         c.put(area, own, AREA, "ptr")
@@ -60,15 +58,15 @@ def _packed_operands() -> str:
         c.put(c.choose(is_column, size, 0), own, COLUMN_BYTES)
         c.put(0, own, ROW_STRIDE)
         c.put(area, "%P", loop.index, "ptr")
-        loop.next = [c.arith("add", loop.values[0], c.as_i64(is_column))]
+        loop.next = [c.add(loop.values[0], c.as_i64(is_column))]
     return c.end("i64", loop.values[0])
 
 
 def _each_operand(c: LoopFunction) -> Iterator[tuple[str, str, str]]:
     """(an operand's words, where element `start` is, its number)"""
     with c.loop("%external") as loop:
-        own = c.word("%row", c.arith("mul", loop.index, OPERAND_WORDS))
-        yield own, c.gep(c.get(own, ADDRESS, "ptr"), c.arith("mul", c.get(own, STRIDE), "%start")), loop.index
+        own = c.word("%row", c.mul(loop.index, OPERAND_WORDS))
+        yield own, c.gep(c.get(own, ADDRESS, "ptr"), c.mul(c.get(own, STRIDE), "%start")), loop.index
 
 
 _BLOCK = ["ptr row", "i64 external", "i64 start", "i64 count"]
@@ -92,7 +90,7 @@ def _unpack_all() -> str:
     c = LoopFunction("void", "unpack_all", _BLOCK, internal=True)
     for own, place, _ in _each_operand(c):
         size = c.get(own, STORED_BYTES)
-        with c.when(c.test("ne", size, 0)):
+        with c.when(c.ne(size, 0)):
             given = f"ptr {place}", f"ptr {c.get(own, AREA, 'ptr')}", f"i64 {c.get(own, STRIDE)}", f"i64 {size}"
             c.call("void", "@unpack", *given, "i64 %count")
     return c.end()
@@ -102,34 +100,32 @@ def _packed_row(t: Tuning) -> str:
     """1: all is done, the last elements by a whole vector again."""
     c = LoopFunction("i64", "packed_row", [*NEST_PARAMS, *SCRATCH_PARAMS], internal=True)
     words, width = c.word("%D", c.header(Header.DIRECT_CALL)), c.header(Header.LANES)
-    n, external, kernel = (
-        c.get("%E", c.get(words, CallCode.LANE)),
-        c.get(words, CallCode.EXTERNALS),
-        c.get("%K", c.get(words, CallCode.KERNEL), "ptr"),
-    )
-    again = c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
-    with c.when(c.negate(c.all(again, c.test("sge", n, width)))):
+    n = c.get("%E", c.get(words, CallCode.LANE))
+    external = c.get(words, CallCode.EXTERNALS)
+    kernel = c.get("%K", c.get(words, CallCode.KERNEL), "ptr")
+    again = c.ne(c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
+    with c.when(c.negate(c.all(again, c.ge(n, width)))):
         c.ret("i64", 0)
     put_integers(c, words, external, c.get(words, CallCode.OPERANDS))
-    row = c.op(f"alloca i64, i64 {c.arith('mul', external, OPERAND_WORDS)}, align 8")
+    row = c.op(f"alloca i64, i64 {c.mul(external, OPERAND_WORDS)}, align 8")
     columns = c.call(
         "i64", "@packed_operands", *passed(NEST_PARAMS[1:4]), f"ptr {words}", *passed(SCRATCH_PARAMS), f"ptr {row}"
     )
     with c.loop(external, ("i64", "0")) as loop:
-        size = c.get(row, c.arith("add", c.arith("mul", loop.index, OPERAND_WORDS), STORED_BYTES))
-        loop.next = [c.arith("or", loop.values[0], size)]
-    stores = c.test("ne", loop.values[0], 0)
-    block = c.max(c.min(block_of(c), c.arith("mul", width, t.pack.row_block_vectors)), width)
-    is_long = c.test("sgt", n, block)  # else finding columns takes longer than packing them together saves
-    with c.when(c.all(c.test("sgt", columns, 1), is_long)):
+        size = c.get(row, c.add(c.mul(loop.index, OPERAND_WORDS), STORED_BYTES))
+        loop.next = [c.or_(loop.values[0], size)]
+    stores = c.ne(loop.values[0], 0)
+    block = c.max(c.min(block_of(c), c.mul(width, t.pack.row_block_vectors)), width)
+    is_long = c.gt(n, block)  # else finding columns takes longer than packing them together saves
+    with c.when(c.all(c.gt(columns, 1), is_long)):
         c.call("i64", "@deinterleave", f"ptr {row}", f"i64 {external}")
     with c.loop(external) as loop:
-        own = c.word(row, c.arith("mul", loop.index, OPERAND_WORDS))
+        own = c.word(row, c.mul(loop.index, OPERAND_WORDS))
         packer, stride = f"ptr {c.get(own, PACKER, 'ptr')}", f"i64 {c.get(own, STRIDE)}"
         c.put(c.call("ptr", "@packer_of_rows", packer, stride, f"i64 {n}"), own, PACKER, "ptr")
     with c.loop(n, step=block) as at:
-        start = c.min(at.index, c.arith("sub", n, width))
-        count = c.min(c.arith("sub", n, start), block)
+        start = c.min(at.index, c.sub(n, width))
+        count = c.min(c.sub(n, start), block)
         given = f"ptr {row}", f"i64 {external}", f"i64 {start}", f"i64 {count}"
         c.call("void", "@pack_all", *given, "ptr %P")
         c.call("void", kernel, "ptr %P", f"i64 {count}", f"i64 {width}", "i64 1")

@@ -26,10 +26,10 @@ PACKER_OF_ROWS_PARAMS = ["ptr packer", "i64 stride", "i64 rows"]
 def strided_texts(t: Tuning) -> list[str]:
     fetches = t.machine.prefetches_blocks and t.allows("prefetch_blocks")  # packing a block prefetches the next one
     near = [_shuffled(size, step, fetches) for size in KINDS if size < 16 for step in SHUFFLED_STEPS]
-    far = [_strided(size, loads) for size in KINDS for loads in (1, t.pack.repeated_loads)]
+    strided = [_strided(size, loads) for size in KINDS for loads in (1, t.pack.repeated_loads)]
     return [
         *near,
-        *far,
+        *strided,
         _copy_strided(),
         packer_of_rows(t, "strided_packer_of_rows", [f"strided{size}" for size in KINDS]),
         _packer(),
@@ -43,11 +43,11 @@ def _shuffled(size: int, step: int, fetches: bool) -> str:
     c, lanes = LoopFunction("void", _name(size, step), PACKER_PARAMS, internal=True), VECTOR_BYTES // size
     kind = f"<{lanes} x i{8 * size}>"
     _if_few(c, lanes, f"@strided{size}")
-    last, ahead = c.arith("sub", "%count", lanes), c.arith("mul", "%count", step * size)
+    last, ahead = c.sub("%count", lanes), c.mul("%count", step * size)
     starts, places = layout(lanes, step)
     with c.loop("%count", step=lanes) as loop:
         first = c.min(loop.index, last)
-        source, value = c.gep("%from", c.arith("mul", first, step * size)), "poison"
+        source, value = c.gep("%from", c.mul(first, step * size)), "poison"
         for k, start in starts.items():
             place = c.gep(source, start * size)
             if fetches:
@@ -55,7 +55,7 @@ def _shuffled(size: int, step: int, fetches: bool) -> str:
             vector = c.op(f"load {kind}, ptr {place}, align 1")
             mixed = [lanes + lane if j == k else e for e, (j, lane) in enumerate(places)]
             value = shuffled(c, kind, value, vector, mixed)
-        c.do(f"store {kind} {value}, ptr {c.gep('%to', c.arith('mul', first, size))}, align 1")
+        c.do(f"store {kind} {value}, ptr {c.gep('%to', c.mul(first, size))}, align 1")
     return c.end()
 
 
@@ -65,7 +65,7 @@ def _name(size: int, step: int) -> str:
 
 def _if_few(c: LoopFunction, lanes: int, other: str, *given: str) -> None:
     """Fewer elements than a vector has are copied by `other`."""
-    with c.when(c.test("slt", "%count", lanes)):
+    with c.when(c.lt("%count", lanes)):
         c.call("void", other, *passed(PACKER_PARAMS), *given)
         c.ret()
 
@@ -76,7 +76,7 @@ def with_repeated_loads(name: str) -> str:
 
 
 def read(c: LoopFunction, kind: str, place: str, loads: int) -> str:
-    """Volatile loads keep their order, which memory foresees."""
+    """Volatile loads keep their order, which hardware prefetchers follow."""
     return [c.op(f"load volatile {kind}, ptr {place}, align 1") for _ in range(loads)][-1]
 
 
@@ -85,15 +85,15 @@ def _strided(size: int, loads: int) -> str:
     name = f"strided{size}"
     c = LoopFunction("void", name if loads == 1 else with_repeated_loads(name), PACKER_PARAMS, internal=True)
     lanes = min(VECTOR_BYTES // size, MAX_VECTOR_ELEMENTS)
-    kind, steps = KINDS[size], [c.arith("mul", "%stride", k) if k else 0 for k in range(lanes)]
+    kind, steps = KINDS[size], [c.mul("%stride", k) if k else 0 for k in range(lanes)]
     _if_few(c, lanes, "@copy_strided", f"i64 {size}")
-    last = c.arith("sub", "%count", lanes)
+    last = c.sub("%count", lanes)
     with c.loop("%count", step=lanes) as loop:
         first = c.min(loop.index, last)
-        source = c.gep("%from", c.arith("mul", first, "%stride"))
+        source = c.gep("%from", c.mul(first, "%stride"))
         elements = [read(c, kind, c.gep(source, step), loads) for step in steps]
         whole, value = _vector_of(c, kind, elements)
-        c.do(f"store {whole} {value}, ptr {c.gep('%to', c.arith('mul', first, size))}, align 1")
+        c.do(f"store {whole} {value}, ptr {c.gep('%to', c.mul(first, size))}, align 1")
     return c.end()
 
 
@@ -121,8 +121,8 @@ def _copy_strided() -> str:
 def packer_of_rows(t: Tuning, name: str, packers: Iterable[str], others: str = "") -> str:
     """The packer to take where a launch has so many rows; others: what says that of other packers."""
     c = LoopFunction("ptr", name, PACKER_OF_ROWS_PARAMS, internal=True)
-    is_near, bytes_ = c.test("slt", "%stride", VECTOR_BYTES), c.arith("mul", "%stride", "%rows")
-    with c.when(c.any(is_near, c.test("slt", bytes_, t.pack.repeated_loads_min_bytes))):
+    is_near, bytes_ = c.lt("%stride", VECTOR_BYTES), c.mul("%stride", "%rows")
+    with c.when(c.any(is_near, c.lt(bytes_, t.pack.repeated_loads_min_bytes))):
         c.ret("ptr", "%packer")
     found = c.call("ptr", f"@{others}", *passed(PACKER_OF_ROWS_PARAMS)) if others else "%packer"
     for name in packers:
@@ -137,8 +137,8 @@ def _packer() -> str:
     for size in KINDS:
         best = f"@strided{size}"
         for step in SHUFFLED_STEPS if size < 16 else ():
-            best = c.choose(c.test("eq", "%stride", step * size), f"@{_name(size, step)}", best, "ptr")
-        found = c.choose(c.test("eq", "%size", size), best, found, "ptr")
+            best = c.choose(c.eq("%stride", step * size), f"@{_name(size, step)}", best, "ptr")
+        found = c.choose(c.eq("%size", size), best, found, "ptr")
     return c.end("ptr", found)
 
 
@@ -146,16 +146,16 @@ def _pack() -> str:
     """`live` elements to scratch, then the last one repeated up to `count`; points: of the launch, or 0."""
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live", "i64 count", "i64 points"]
     c = LoopFunction("void", "pack", params, internal=True)
-    with c.when(c.test("eq", "%stride", "%size")):
+    with c.when(c.eq("%stride", "%size")):
         c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
         c.ret()
     packer = c.call("ptr", "@packer", "i64 %size", "i64 %stride")
     packer = c.call("ptr", "@strided_packer_of_rows", f"ptr {packer}", "i64 %stride", "i64 %points")
     c.call("void", packer, "ptr %to", "ptr %from", "i64 %stride", "i64 %live")
-    rest = c.arith("sub", "%count", "%live")
-    with c.when(c.test("sgt", rest, 0)):
-        last = c.gep("%to", c.arith("mul", c.arith("sub", "%live", 1), "%size"))
-        target = c.gep("%to", c.arith("mul", "%live", "%size"))
+    rest = c.sub("%count", "%live")
+    with c.when(c.gt(rest, 0)):
+        last = c.gep("%to", c.mul(c.sub("%live", 1), "%size"))
+        target = c.gep("%to", c.mul("%live", "%size"))
         operands = f"ptr {target}", f"ptr {last}", "i64 0", "i64 %size", f"i64 {rest}", f"i64 {rest}"
         c.call("void", "@pack", *operands, "i64 0")
     return c.end()
@@ -163,8 +163,8 @@ def _pack() -> str:
 
 def _unpack() -> str:
     c = LoopFunction("void", "unpack", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live"], internal=True)
-    with c.when(c.test("eq", "%stride", "%size")):
-        c.call("void", "@copy_out", "ptr %to", "ptr %from", f"i64 {c.arith('mul', '%live', '%size')}")
+    with c.when(c.eq("%stride", "%size")):
+        c.call("void", "@copy_out", "ptr %to", "ptr %from", f"i64 {c.mul('%live', '%size')}")
         c.ret()
     copy_elements(c, "%live", "%stride", "%size")
     return c.end()

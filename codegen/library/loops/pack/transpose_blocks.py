@@ -2,9 +2,8 @@
 
 Contract  `in_transposed_blocks`: a launch, done a block of lanes at a time; -1: not handled.
 When      some operand is not contiguous along the lanes, all of a row fits, and blocks of several vectors pay.
-Why       in scratch every loop along a row is one of whole vectors, all passes find what an earlier one read, and axes
-          merge that do not in place.  Of few lanes, operands without the merging axis are replicated along it, or the
-          lanes themselves are, until they fill a vector.
+Why       in scratch loops along rows are of complete vectors, passes find what earlier ones read, and more axes
+          merge; operands without the merging axis, or few lanes, are replicated.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from tensordsl.codegen.target.tuning import Tuning
 # Words of a job: the launch's operands and their strides; a block's extents, strides and places in scratch; how many
 # elements of each operand lie one behind the other, 0: it is not transposed; the first lane; the axis along which
 # operands that are the same there are repeated, or -1; lanes of a block where they are not repeated.
-J_BASES, J_STRIDES, J_EXTENTS, J_THERE, J_PLACES, J_RUNS, J_FIRST, J_REPEATED, J_LANES = range(9)
-J_WORDS = 9
+J_BASES, J_STRIDES, J_EXTENTS, J_SCRATCH_STRIDES, J_PLACES, J_RUNS, J_FIRST, J_REPEATED, J_LANES = range(9)
+J_WORDS = 9  # of a job
 
 
 def transpose_block_texts(t: Tuning) -> list[str]:
@@ -45,18 +44,15 @@ def transpose_block_texts(t: Tuning) -> list[str]:
 def _replicated_axis(t: Tuning) -> str:
     """The axis that merges with the lanes', where these are no whole vector, if all fits then; or -1."""
     c = LoopFunction("i64", "replicated_axis", ["ptr D", "ptr S", "ptr E"], internal=True)
-    lane, pairs = (
-        c.header(Header.LANE_AXIS),
-        c.word("%D", c.arith("add", c.arith("shl", c.header(Header.EXCHANGES), 1), Header.WORDS)),
-    )
+    lane, pairs = (c.header(Header.LANE_AXIS), c.word("%D", c.add(c.shl(c.header(Header.EXCHANGES), 1), Header.WORDS)))
     with c.loop(c.header(Header.MERGES), ("i64", "-1")) as loop:
-        pair = c.word(pairs, c.arith("shl", loop.index, 1))
-        loop.next = [c.choose(c.test("eq", c.get(pair, 1), lane), c.get(pair, 0), loop.values[0])]
+        pair = c.word(pairs, c.shl(loop.index, 1))
+        loop.next = [c.choose(c.eq(c.get(pair, 1), lane), c.get(pair, 0), loop.values[0])]
     (axis,), n = loop.values, c.get("%E", lane)
-    with c.when(c.any(c.test("slt", axis, 0), c.test("sge", n, c.header(Header.LANES)))):
+    with c.when(c.any(c.lt(axis, 0), c.ge(n, c.header(Header.LANES)))):
         c.ret("i64", -1)
     each = c.call("i64", "@bytes_per_lane", "ptr %D", "ptr %S", "ptr %E", f"i64 {axis}")
-    return c.end("i64", c.choose(c.test("sle", c.arith("mul", each, n), t.loops.transposed_max_bytes), axis, -1))
+    return c.end("i64", c.choose(c.le(c.mul(each, n), t.loops.transposed_max_bytes), axis, -1))
 
 
 def _bytes_per_lane() -> str:
@@ -65,8 +61,8 @@ def _bytes_per_lane() -> str:
     job = _new_job(c, "%repeated")
     with c.loop(c.header(Header.TRANSPOSABLE), ("i64", "0")) as loop:
         o = _operand(c, loop.index, job)
-        size = c.call("i64", "@operand_bytes_per_lane", o.own, o.extents, o.lanes, o.repeated)
-        loop.next = [c.arith("add", loop.values[0], size)]
+        size = c.call("i64", "@operand_bytes_per_lane", o.strides, o.extents, o.lanes, o.repeated)
+        loop.next = [c.add(loop.values[0], size)]
     return c.end("i64", loop.values[0])
 
 
@@ -75,18 +71,18 @@ def _operand_bytes_per_lane() -> str:
     params = ["ptr s", "ptr E", "i64 axes", "i64 lane", "i64 size", "i64 repeated"]
     c = LoopFunction("i64", "operand_bytes_per_lane", params, internal=True)
     with c.loop("%axes", ("i64", "%size")) as loop:
-        is_there = c.any(c.test("ne", c.get("%s", loop.index), 0), c.test("eq", loop.index, "%repeated"))
-        moves = c.all(c.test("ne", loop.index, "%lane"), is_there)
-        loop.next = [c.arith("mul", loop.values[0], c.choose(moves, c.get("%E", loop.index), 1))]
-    return c.end("i64", c.choose(c.test("eq", c.get("%s", "%lane"), "%size"), 0, loop.values[0]))
+        is_there = c.any(c.ne(c.get("%s", loop.index), 0), c.eq(loop.index, "%repeated"))
+        moves = c.all(c.ne(loop.index, "%lane"), is_there)
+        loop.next = [c.mul(loop.values[0], c.choose(moves, c.get("%E", loop.index), 1))]
+    return c.end("i64", c.choose(c.eq(c.get("%s", "%lane"), "%size"), 0, loop.values[0]))
 
 
 def _has_contiguous_axis() -> str:
     """Do elements of an operand lie one behind the other along another axis than the lanes'?"""
     c = LoopFunction("i1", "has_contiguous_axis", ["ptr s", "ptr E", "i64 axes", "i64 lane", "i64 size"], internal=True)
     with c.loop("%axes", ("i1", "false")) as loop:
-        behind = c.test("eq", c.get("%s", loop.index), "%size")
-        longer = c.all(c.test("ne", loop.index, "%lane"), c.test("sgt", c.get("%E", loop.index), 1))
+        behind = c.eq(c.get("%s", loop.index), "%size")
+        longer = c.all(c.ne(loop.index, "%lane"), c.gt(c.get("%E", loop.index), 1))
         loop.next = [c.any(loop.values[0], c.all(behind, longer))]
     return c.end("i1", loop.values[0])
 
@@ -96,31 +92,31 @@ def _scratch_strides() -> str:
     which its elements lie one behind the other, how many of which is given, then of all others."""
     params = ["ptr s", "ptr t", "ptr e", "i64 axes", "i64 lane", "i64 size", "i64 repeated"]
     c = LoopFunction("i64", "scratch_strides", params, internal=True)
-    pitch, run = c.arith("mul", c.get("%e", "%lane"), "%size"), c.cell(1)
+    pitch, run = c.mul(c.get("%e", "%lane"), "%size"), c.cell(1)
     with c.loop("%axes") as loop:
         c.put(0, "%t", loop.index)
     c.put("%size", "%t", "%lane")
     copies = c.call("i64", "@replica_count", "ptr %s", "ptr %e", "i64 %repeated")
-    with c.when(c.test("sgt", copies, 1)):
+    with c.when(c.gt(copies, 1)):
         c.put(pitch, "%t", "%repeated")
-    stride = c.arith("mul", pitch, copies)
+    stride = c.mul(pitch, copies)
 
     def is_new(axis: str) -> str:
-        return c.all(c.test("eq", c.get("%t", axis), 0), c.test("ne", c.get("%e", axis), 1))
+        return c.all(c.eq(c.get("%t", axis), 0), c.ne(c.get("%e", axis), 1))
 
     def put(axis: str) -> None:
-        c.put(c.arith("mul", c.get(run, 0), stride), "%t", axis)
-        c.put(c.arith("mul", c.get(run, 0), c.get("%e", axis)), run, 0)
+        c.put(c.mul(c.get(run, 0), stride), "%t", axis)
+        c.put(c.mul(c.get(run, 0), c.get("%e", axis)), run, 0)
 
     with c.loop("%axes"):
         with c.loop("%axes", ("i64", "-1")) as loop:
-            behind = c.test("eq", c.get("%s", loop.index), c.arith("mul", c.get(run, 0), "%size"))
+            behind = c.eq(c.get("%s", loop.index), c.mul(c.get(run, 0), "%size"))
             loop.next = [c.choose(c.all(is_new(loop.index), behind), loop.index, loop.values[0])]
-        with c.when(c.test("sge", loop.values[0], 0)):
+        with c.when(c.ge(loop.values[0], 0)):
             put(loop.values[0])
     together = c.get(run, 0)
     with c.loop("%axes") as loop:
-        with c.when(c.all(is_new(loop.index), c.test("ne", c.get("%s", loop.index), 0))):
+        with c.when(c.all(is_new(loop.index), c.ne(c.get("%s", loop.index), 0))):
             put(loop.index)
     return c.end("i64", together)
 
@@ -129,7 +125,7 @@ def _replica_count() -> str:
     """How often an operand stands in scratch."""
     c = LoopFunction("i64", "replica_count", ["ptr s", "ptr e", "i64 repeated"], internal=True)
     axis = c.max("%repeated", 0)
-    same = c.all(c.test("sge", "%repeated", 0), c.test("eq", c.get("%s", axis), 0))
+    same = c.all(c.ge("%repeated", 0), c.eq(c.get("%s", axis), 0))
     return c.end("i64", c.choose(same, c.get("%e", axis), 1))
 
 
@@ -141,40 +137,40 @@ def _place_in_scratch() -> str:
         c.put(c.get(c.get("%job", J_BASES, "ptr"), loop.index), c.get("%job", J_PLACES, "ptr"), loop.index)
     with c.loop(c.header(Header.TRANSPOSABLE), ("ptr", "%area")) as loop:
         o = _operand(c, loop.index)
-        size = c.call("i64", "@operand_bytes_per_lane", o.own, o.extents, o.lanes, o.repeated)
+        size = c.call("i64", "@operand_bytes_per_lane", o.strides, o.extents, o.lanes, o.repeated)
         c.put(0, c.get("%job", J_RUNS, "ptr"), loop.index)
-        with c.when(c.test("ne", size, 0)):
-            run = c.call("i64", "@scratch_strides", o.own, o.there, o.extents, o.lanes, o.repeated)
+        with c.when(c.ne(size, 0)):
+            run = c.call("i64", "@scratch_strides", o.strides, o.scratch_strides, o.extents, o.lanes, o.repeated)
             c.put(run, c.get("%job", J_RUNS, "ptr"), loop.index)
             c.put(loop.values[0], c.get("%job", J_PLACES, "ptr"), o.number, "ptr")
-        bytes_ = c.arith("and", c.arith("add", c.arith("mul", size, count), 63), -64)
+        bytes_ = c.and_(c.add(c.mul(size, count), 63), -64)
         loop.next = [c.gep(loop.values[0], bytes_)]
     return c.end()
 
 
 def _move_block() -> str:
-    """A job's block number `turn`: operands to scratch, and `current` to all of them; or (`out`) results back."""
-    c = LoopFunction("void", "move_block", ["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], internal=True)
+    """A job's block number `block`: operands to scratch, and `current` to all of them; or (`out`) results back."""
+    c = LoopFunction("void", "move_block", ["ptr D", "ptr job", "ptr current", "i64 block", "i1 out"], internal=True)
     axes, lane = c.header(Header.AXES), c.header(Header.LANE_AXIS)
     count, lanes = c.get(c.get("%job", J_EXTENTS, "ptr"), lane), c.get("%job", J_LANES)
-    start = c.arith("add", c.get("%job", J_FIRST), c.arith("mul", "%turn", lanes))
+    start = c.add(c.get("%job", J_FIRST), c.mul("%block", lanes))
 
     def outside(number: str) -> str:
-        row = c.word(c.get("%job", J_STRIDES, "ptr"), c.arith("mul", number, axes))
-        return c.gep(c.get(c.get("%job", J_BASES, "ptr"), number, "ptr"), c.arith("mul", c.get(row, lane), start))
+        row = c.word(c.get("%job", J_STRIDES, "ptr"), c.mul(number, axes))
+        return c.gep(c.get(c.get("%job", J_BASES, "ptr"), number, "ptr"), c.mul(c.get(row, lane), start))
 
     with c.loop(c.header(Header.OPERANDS)) as loop:
         c.put(outside(loop.index), "%current", loop.index, "ptr")
     with c.loop(c.header(Header.TRANSPOSABLE)) as loop:
         o, run = _operand(c, loop.index), c.get(c.get("%job", J_RUNS, "ptr"), loop.index)
-        is_out = c.test("sge", o.number, c.header(Header.INPUTS))
-        with c.when(c.test("ne", run, 0)):
+        is_out = c.ge(o.number, c.header(Header.INPUTS))
+        with c.when(c.ne(run, 0)):
             area = c.get(c.get("%job", J_PLACES, "ptr"), o.number, "ptr")
             c.put(area, "%current", o.number, "ptr")
             every = c.choose("%out", lanes, count)
             with c.when(c.compare("eq", "i1", "%out", is_out)), c.loop(every, step=lanes) as at:
-                here, some = c.gep(area, c.arith("mul", at.index, o.size)), c.arith("sub", every, at.index)
-                given = f"ptr {here}", f"ptr {outside(o.number)}", o.own, o.there, o.extents, o.lanes
+                here, some = c.gep(area, c.mul(at.index, o.size)), c.sub(every, at.index)
+                given = f"ptr {here}", f"ptr {outside(o.number)}", o.strides, o.scratch_strides, o.extents, o.lanes
                 counts = f"i64 {run}", f"i64 {c.min(lanes, some)}"
                 c.call("void", "@move_block_operand", *given, o.repeated, *counts, "i1 %out")
     return c.end()
@@ -197,27 +193,27 @@ def _move_block_operand() -> str:
         "i1 out",
     ]
     c = LoopFunction("void", "move_block_operand", params, internal=True)
-    stride, row = c.get("%s", "%lane"), c.arith("mul", c.get("%e", "%lane"), "%size")
+    stride, row = c.get("%s", "%lane"), c.mul(c.get("%e", "%lane"), "%size")
     copies = c.call("i64", "@replica_count", "ptr %s", "ptr %e", "i64 %repeated")
-    pitch = c.arith("mul", row, copies)
-    first = c.arith("mul", "%run", pitch)
-    alone, packer = c.test("eq", "%run", 1), c.call("ptr", "@packer", "i64 %size", f"i64 {stride}")
+    pitch = c.mul(row, copies)
+    first = c.mul("%run", pitch)
+    alone, packer = c.eq("%run", 1), c.call("ptr", "@packer", "i64 %size", f"i64 {stride}")
 
     def length(axis: str) -> str:
         """Of an axis along which elements do not lie one behind the other."""
-        is_other = c.all(c.test("ne", axis, "%lane"), c.test("sge", c.get("%t", axis), first))
+        is_other = c.all(c.ne(axis, "%lane"), c.ge(c.get("%t", axis), first))
         return c.choose(is_other, c.get("%e", axis), 1)
 
     with c.loop("%axes", ("i64", copies)) as loop:
-        loop.next = [c.arith("mul", loop.values[0], length(loop.index))]
+        loop.next = [c.mul(loop.values[0], length(loop.index))]
     with c.loop(loop.values[0]) as line:
-        own, copy = c.arith("sdiv", line.index, copies), c.arith("srem", line.index, copies)
+        own, copy = c.sdiv(line.index, copies), c.srem(line.index, copies)
         with c.loop("%axes", ("i64", "0"), ("i64", own)) as loop:
             (offset, rest), n = loop.values, length(loop.index)
-            step = c.arith("mul", c.arith("srem", rest, n), c.get("%s", loop.index))
-            loop.next = [c.arith("add", offset, step), c.arith("sdiv", rest, n)]
-        there, start = c.gep("%base", loop.values[0]), c.gep("%area", c.arith("mul", own, first))
-        here = c.gep(start, c.arith("mul", copy, row))
+            step = c.mul(c.srem(rest, n), c.get("%s", loop.index))
+            loop.next = [c.add(offset, step), c.sdiv(rest, n)]
+        there, start = c.gep("%base", loop.values[0]), c.gep("%area", c.mul(own, first))
+        here = c.gep(start, c.mul(copy, row))
         outside, inside = (f"ptr {there}", f"i64 {stride}"), (f"ptr {here}", f"i64 {pitch}")
         with c.when(c.all(alone, c.op("xor i1 %out, true"))):
             c.call("void", packer, f"ptr {here}", f"ptr {there}", f"i64 {stride}", "i64 %count")
@@ -247,18 +243,18 @@ def _transposed_block(t: Tuning) -> str:
     c.put(each, "%bytes", 0)
     with c.loop(c.header(Header.TRANSPOSABLE), ("i1", "false")) as loop:
         o = _operand(c, loop.index, job)
-        loop.next = [c.any(loop.values[0], c.call("i1", "@has_contiguous_axis", o.own, o.extents, o.lanes))]
-    (turns,) = loop.values
-    block = c.arith("and", c.op(f"sdiv i64 {t.loops.transposed_bytes}, {c.max(each, 1)}"), c.arith("sub", 0, width))
+        loop.next = [c.any(loop.values[0], c.call("i1", "@has_contiguous_axis", o.strides, o.extents, o.lanes))]
+    (has_runs,) = loop.values
+    block = c.and_(c.sdiv(t.loops.transposed_bytes, c.max(each, 1)), c.sub(0, width))
     enough, many = (
-        c.arith("mul", width, t.pack.transpose_min_vectors),
-        c.test("sgt", n, t.pack.transpose_many_lanes),
+        c.mul(width, t.pack.transpose_min_vectors),
+        c.gt(n, t.pack.transpose_many_lanes),
     )  # all parts of many are many
-    pays = c.all(c.test("sge", block, enough), c.any(many, c.test("sge", n, enough)))
-    pays = c.any(turns, pays)
-    block = c.min(c.max(block, width), c.choose(many, c.arith("and", n, c.arith("sub", 0, width)), n))
-    few = c.test("sle", c.arith("mul", each, block), t.loops.transposed_max_bytes)
-    fits = c.all(c.test("sgt", each, 0), few, c.test("sgt", n, 0), pays)
+    pays = c.all(c.ge(block, enough), c.any(many, c.ge(n, enough)))
+    pays = c.any(has_runs, pays)
+    block = c.min(c.max(block, width), c.choose(many, c.and_(n, c.sub(0, width)), n))
+    few = c.le(c.mul(each, block), t.loops.transposed_max_bytes)
+    fits = c.all(c.gt(each, 0), few, c.gt(n, 0), pays)
     return c.end("i64", c.choose(fits, block, 0))
 
 
@@ -266,12 +262,12 @@ def _fills_vector(t: Tuning) -> str:
     """May lanes be repeated until they fill a vector, as all are in scratch, and no other axis merges with theirs?"""
     c = LoopFunction("i1", "fills_vector", ["ptr D", "ptr job", "i64 bytes"], internal=True)
     n, width = c.get(c.get("%job", J_EXTENTS, "ptr"), c.header(Header.LANE_AXIS)), c.header(Header.LANES)
-    few, most = c.all(c.test("sgt", n, 0), c.test("slt", n, width)), c.arith("mul", "%bytes", width)
-    fits = c.all(few, c.test("slt", c.get("%job", J_REPEATED), 0), c.test("sle", most, t.loops.transposed_max_bytes))
+    few, most = c.all(c.gt(n, 0), c.lt(n, width)), c.mul("%bytes", width)
+    fits = c.all(few, c.lt(c.get("%job", J_REPEATED), 0), c.le(most, t.loops.transposed_max_bytes))
     with c.loop(c.choose(fits, c.header(Header.TRANSPOSABLE), 0), ("i1", fits)) as loop:
         o = _operand(c, loop.index)
-        size = c.call("i64", "@operand_bytes_per_lane", o.own, o.extents, o.lanes, o.repeated)
-        loop.next = [c.all(loop.values[0], c.test("ne", size, 0))]
+        size = c.call("i64", "@operand_bytes_per_lane", o.strides, o.extents, o.lanes, o.repeated)
+        loop.next = [c.all(loop.values[0], c.ne(size, 0))]
     return c.end("i1", loop.values[0])
 
 
@@ -280,13 +276,13 @@ def _lanes_from_memory(c: LoopFunction, t: Tuning, block: str, each: str, n: str
     whole = c.is_null("%stage")
     points = c.get(c.choose(whole, "%D", "%stage", "ptr"), Stage.POINTS)
     own = product(c, "%E", c.header(Header.AXES))
-    parts = c.choose(whole, 1, c.max(c.arith("udiv", points, c.max(own, 1)), 1))
-    every = c.arith("mul", c.arith("mul", each, n), parts)
+    parts = c.choose(whole, 1, c.max(c.udiv(points, c.max(own, 1)), 1))
+    every = c.mul(c.mul(each, n), parts)
     large = t.pack.transpose_large_min_bytes, t.pack.transpose_large_block_bytes
     huge = t.pack.transpose_huge_min_bytes, t.pack.transpose_huge_block_bytes
     for least, room in (large, huge):
-        lanes = c.arith("and", c.op(f"sdiv i64 {room}, {each}"), c.arith("sub", 0, c.header(Header.LANES)))
-        block = c.choose(c.test("sge", every, least), c.min(block, c.max(lanes, t.pack.transpose_many_lanes)), block)
+        lanes = c.and_(c.sdiv(room, each), c.sub(0, c.header(Header.LANES)))
+        block = c.choose(c.ge(every, least), c.min(block, c.max(lanes, t.pack.transpose_many_lanes)), block)
     return block
 
 
@@ -298,29 +294,29 @@ def _in_transposed_blocks(t: Tuning) -> str:
     )
     bytes_, width, n = c.cell(0), c.header(Header.LANES), c.get("%E", lane)
     block = c.call("i64", "@transposed_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
-    with c.when(c.test("eq", block, 0)):
+    with c.when(c.eq(block, 0)):
         c.ret("i64", -1)
     block = _lanes_from_memory(c, t, block, c.get(bytes_, 0), n)
     job = _new_job(c, c.call("i64", "@replicated_axis", "ptr %D", "ptr %S", "ptr %E"))
     fills = c.call("i1", "@fills_vector", "ptr %D", f"ptr {job}", f"i64 {c.get(bytes_, 0)}")
-    room = c.arith("mul", c.get(bytes_, 0), c.choose(fills, c.max(block, width), block))
+    room = c.mul(c.get(bytes_, 0), c.choose(fills, c.max(block, width), block))
     c.put("%B", job, J_BASES, "ptr")
-    total = c.arith("mul", axes, operands)
+    total = c.mul(axes, operands)
     tables = (c.op(f"alloca i64, i64 {k}, align 8") for k in (axes, total, operands, many))
     extents, strides, places, runs = tables
-    for k, table in {J_EXTENTS: extents, J_THERE: strides, J_PLACES: places, J_RUNS: runs}.items():
+    for k, table in {J_EXTENTS: extents, J_SCRATCH_STRIDES: strides, J_PLACES: places, J_RUNS: runs}.items():
         c.put(table, job, k, "ptr")
     for size, source, target in ((axes, "%E", extents), (total, "%S", strides)):
         with c.loop(size) as loop:
             c.put(c.get(source, loop.index), target, loop.index)
-    area = c.op(f"alloca i8, i64 {c.arith('add', c.arith('shl', many, 6), room)}, align 64")
-    times = c.op(f"sdiv i64 {n}, {block}")
-    whole, flag = c.arith("mul", times, block), "0"
-    rest = c.arith("sub", n, whole)
-    again = c.all(c.test("sgt", rest, 0), c.test("ne", c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0))
-    up = c.arith("and", c.arith("sub", c.arith("add", rest, width), 1), c.arith("sub", 0, width))
+    area = c.op(f"alloca i8, i64 {c.add(c.shl(many, 6), room)}, align 64")
+    times = c.sdiv(n, block)
+    whole, flag = c.mul(times, block), "0"
+    rest = c.sub(n, whole)
+    again = c.all(c.gt(rest, 0), c.ne(c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0))
+    up = c.and_(c.sub(c.add(rest, width), 1), c.sub(0, width))
     last = c.choose(again, c.min(up, n), rest)
-    for first, count, turns in (("0", block, times), (c.arith("sub", n, last), last, "1")):
+    for first, count, has_runs in (("0", block, times), (c.sub(n, last), last, "1")):
         c.put(first, job, J_FIRST)
         c.put(count, job, J_LANES)
         c.put(c.choose(fills, width, count), extents, lane)
@@ -334,9 +330,9 @@ def _in_transposed_blocks(t: Tuning) -> str:
             "ptr %I",
             *passed(SCRATCH_PARAMS),
         )
-        turns = c.choose(c.test("sgt", count, 0), turns, 0)
-        bad = c.call("i64", "@run_general", *given, "ptr %stage", f"ptr {job}", f"i64 {turns}")
-        flag = c.arith("or", flag, bad)
+        has_runs = c.choose(c.gt(count, 0), has_runs, 0)
+        bad = c.call("i64", "@run_general", *given, "ptr %stage", f"ptr {job}", f"i64 {has_runs}")
+        flag = c.or_(flag, bad)
     return c.end("i64", flag)
 
 
@@ -347,19 +343,19 @@ class _Operand:
 
     number: str
     size: str
-    own: str
-    there: str
+    strides: str
+    scratch_strides: str
     extents: str
     lanes: str
     repeated: str
 
 
 def _operand(c: LoopFunction, k: str, job: str = "%job") -> _Operand:
-    pairs = c.arith("add", c.header(Header.EXCHANGES), c.header(Header.MERGES))
-    pair = c.word("%D", c.arith("add", c.arith("shl", c.arith("add", pairs, k), 1), Header.WORDS))
+    pairs = c.add(c.header(Header.EXCHANGES), c.header(Header.MERGES))
+    pair = c.word("%D", c.add(c.shl(c.add(pairs, k), 1), Header.WORDS))
     number, axes = c.get(pair, 0), c.header(Header.AXES)
-    row = c.arith("mul", number, axes)
-    own, there = (f"ptr {c.word(c.get(job, k, 'ptr'), row)}" for k in (J_STRIDES, J_THERE))
+    row = c.mul(number, axes)
+    own, there = (f"ptr {c.word(c.get(job, k, 'ptr'), row)}" for k in (J_STRIDES, J_SCRATCH_STRIDES))
     size = c.get(pair, 1)
     lanes, extents = f"i64 {axes}, i64 {c.header(Header.LANE_AXIS)}, i64 {size}", f"ptr {c.get(job, J_EXTENTS, 'ptr')}"
     return _Operand(number, size, own, there, extents, lanes, f"i64 {c.get(job, J_REPEATED)}")

@@ -1,7 +1,7 @@
 """Transposition in registers: 8 x 8 squares of elements, by log2(8) stages of shuffles.
 
 Contract  `transpose(to, to_row, from, from_row, size, rows, columns)`: to[c, r] = from[r, c], rows in bytes.
-When      elements of 1 to 16 bytes; what is left beside whole squares goes by masked strips and a corner.
+When      elements of 1 to 16 bytes; the rest goes by masked strips and a corner.
 Why       each cache line is loaded and stored once, as whole vectors.
 Ref       Eklundh's transposition: in each stage halves of blocks of 4, 2 and 1 change places between two rows.
 """
@@ -19,7 +19,7 @@ _PARAMS = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 rows", "i64 
 
 
 def transpose_texts(t: Tuning) -> list[str]:
-    strips = [strip(size, there) for size in SIZES for strip in (_right_strip, _bottom_strip) for there in (HALF, SIDE)]
+    strips = [strip(size, limit) for size in SIZES for strip in (_right_strip, _bottom_strip) for limit in (HALF, SIDE)]
     return [
         *(_squares(t, size) for size in SIZES),
         *strips,
@@ -54,7 +54,7 @@ def _kind(size: int, lanes: int = SIDE) -> str:
 
 
 def _addresses(c: LoopFunction, base: str, step: str, count: int) -> list[str]:
-    return [c.gep(base, c.arith("mul", step, q)) for q in range(count)]
+    return [c.gep(base, c.mul(step, q)) for q in range(count)]
 
 
 def _squares(t: Tuning, size: int) -> str:
@@ -62,9 +62,9 @@ def _squares(t: Tuning, size: int) -> str:
     behind the rows of `from` is prefetched: it is the next tile's, and hardware follows no eight short streams."""
     c, kind = LoopFunction("void", f"transpose_squares{size}", _PARAMS, internal=True), _kind(size)
     with c.loop("%rows", step=SIDE) as r, c.loop("%columns", step=SIDE) as k:
-        source = c.gep("%from", c.arith("add", c.arith("mul", r.index, "%from_row"), c.arith("mul", k.index, size)))
-        target = c.gep("%to", c.arith("add", c.arith("mul", k.index, "%to_row"), c.arith("mul", r.index, size)))
-        behind = c.gep(source, c.arith("mul", "%columns", size))
+        source = c.gep("%from", c.add(c.mul(r.index, "%from_row"), c.mul(k.index, size)))
+        target = c.gep("%to", c.add(c.mul(k.index, "%to_row"), c.mul(r.index, size)))
+        behind = c.gep(source, c.mul("%columns", size))
         for place in _addresses(c, behind, "%from_row", SIDE if t.allows("prefetch_blocks") else 0):
             c.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 2, i32 1)")
         rows = [c.op(f"load {kind}, ptr {place}, align 1") for place in _addresses(c, source, "%from_row", SIDE)]
@@ -80,57 +80,57 @@ def _mask(c: LoopFunction, count: str, lanes: int) -> str:
     return c.op(f"icmp ult <{lanes} x i64> <{', '.join(f'i64 {k}' for k in range(lanes))}>, {every}")
 
 
-def _right_strip(size: int, there: int) -> str:
-    """The same of squares with at most `there` columns: of whole rows what is there is loaded."""
-    c = LoopFunction("void", f"transpose_columns{size}x{there}", _PARAMS, internal=True)
-    kind, part = _kind(size), _kind(size, there)
-    mask, targets = _mask(c, "%columns", there), _addresses(c, "%to", "%to_row", there)
+def _right_strip(size: int, limit: int) -> str:
+    """The same of squares with at most `limit` columns: of complete rows what is inside is loaded."""
+    c = LoopFunction("void", f"transpose_columns{size}x{limit}", _PARAMS, internal=True)
+    kind, part = _kind(size), _kind(size, limit)
+    mask, targets = _mask(c, "%columns", limit), _addresses(c, "%to", "%to_row", limit)
     with c.loop("%rows", step=SIDE) as r:
-        source, behind = c.gep("%from", c.arith("mul", r.index, "%from_row")), c.arith("mul", r.index, size)
-        given = "i32 1", f"<{there} x i1> {mask}", f"{part} poison"
+        source, behind = c.gep("%from", c.mul(r.index, "%from_row")), c.mul(r.index, size)
+        given = "i32 1", f"<{limit} x i1> {mask}", f"{part} poison"
         rows = [
-            c.call(part, f"@llvm.masked.load.v{there}i{8 * size}.p0", f"ptr {place}", *given)
+            c.call(part, f"@llvm.masked.load.v{limit}i{8 * size}.p0", f"ptr {place}", *given)
             for place in _addresses(c, source, "%from_row", SIDE)
         ]
-        if there < SIDE:
-            rows = [shuffled(c, part, a, b, range(SIDE)) for a, b in zip(rows[:there], rows[there:], strict=True)]
+        if limit < SIDE:
+            rows = [shuffled(c, part, a, b, range(SIDE)) for a, b in zip(rows[:limit], rows[limit:], strict=True)]
         for q, (row, target) in enumerate(zip(transposed_square(c, kind, rows), targets, strict=True)):
-            with c.when(c.test("sgt", "%columns", q)):
+            with c.when(c.gt("%columns", q)):
                 c.do(f"store {kind} {row}, ptr {c.gep(target, behind)}, align 1")
     return c.end()
 
 
-def _bottom_strip(size: int, there: int) -> str:
-    """The same of squares with at most `there` rows; the last one stands for those that are not."""
-    c = LoopFunction("void", f"transpose_rows{size}x{there}", _PARAMS, internal=True)
-    kind, part, last = _kind(size), _kind(size, there), c.arith("sub", "%rows", 1)
-    mask = _mask(c, "%rows", there)
-    sources = [c.gep("%from", c.arith("mul", c.min(last, q), "%from_row")) for q in range(there)]
+def _bottom_strip(size: int, limit: int) -> str:
+    """The same of squares with at most `limit` rows; the last one stands for those that are not."""
+    c = LoopFunction("void", f"transpose_rows{size}x{limit}", _PARAMS, internal=True)
+    kind, part, last = _kind(size), _kind(size, limit), c.sub("%rows", 1)
+    mask = _mask(c, "%rows", limit)
+    sources = [c.gep("%from", c.mul(c.min(last, q), "%from_row")) for q in range(limit)]
     with c.loop("%columns", step=SIDE) as k:
-        behind = c.arith("mul", k.index, size)
+        behind = c.mul(k.index, size)
         columns = transposed_square(c, kind, [c.op(f"load {kind}, ptr {c.gep(s, behind)}, align 1") for s in sources])
-        if there < SIDE:
-            columns = [shuffled(c, kind, x, x, range(first, first + there)) for first in (0, there) for x in columns]
-        target = c.gep("%to", c.arith("mul", k.index, "%to_row"))
+        if limit < SIDE:
+            columns = [shuffled(c, kind, x, x, range(first, first + limit)) for first in (0, limit) for x in columns]
+        target = c.gep("%to", c.mul(k.index, "%to_row"))
         for column, place in zip(columns, _addresses(c, target, "%to_row", SIDE), strict=True):
-            given = f"{part} {column}", f"ptr {place}", "i32 1", f"<{there} x i1> {mask}"
-            c.call("void", f"@llvm.masked.store.v{there}i{8 * size}.p0", *given)
+            given = f"{part} {column}", f"ptr {place}", "i32 1", f"<{limit} x i1> {mask}"
+            c.call("void", f"@llvm.masked.store.v{limit}i{8 * size}.p0", *given)
     return c.end()
 
 
 def _corner(size: int) -> str:
     """The same of one square with fewer rows and columns."""
     c, kind = LoopFunction("void", f"transpose_corner{size}", _PARAMS, internal=True), _kind(size)
-    there, wanted, last = _mask(c, "%columns", SIDE), _mask(c, "%rows", SIDE), c.arith("sub", "%rows", 1)
+    limit, wanted, last = _mask(c, "%columns", SIDE), _mask(c, "%rows", SIDE), c.sub("%rows", 1)
     name, rows = f"v{SIDE}i{8 * size}.p0", []
     for q in range(SIDE):
-        place = c.gep("%from", c.arith("mul", c.min(last, q), "%from_row"))
-        given = f"ptr {place}", "i32 1", f"<{SIDE} x i1> {there}", f"{kind} poison"
+        place = c.gep("%from", c.mul(c.min(last, q), "%from_row"))
+        given = f"ptr {place}", "i32 1", f"<{SIDE} x i1> {limit}", f"{kind} poison"
         rows.append(c.call(kind, f"@llvm.masked.load.{name}", *given))
     for q, (column, target) in enumerate(
         zip(transposed_square(c, kind, rows), _addresses(c, "%to", "%to_row", SIDE), strict=True)
     ):
-        with c.when(c.test("sgt", "%columns", q)):
+        with c.when(c.gt("%columns", q)):
             given = f"{kind} {column}", f"ptr {target}", "i32 1", f"<{SIDE} x i1> {wanted}"
             c.call("void", f"@llvm.masked.store.{name}", *given)
     return c.end()
@@ -149,31 +149,31 @@ def _transpose() -> str:
     """to[c, r] = from[r, c], of any element size and numbers: squares, what is right of them and below, the corner."""
     params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 size", "i64 rows", "i64 columns"]
     c = LoopFunction("void", "transpose", params, internal=True)
-    with c.when(c.test("eq", "%size", 16)):
+    with c.when(c.eq("%size", 16)):
         c.call("void", "@transpose16", *(p.replace(" ", " %") for p in params if p != "i64 size"))
         c.ret()
-    rows, columns = c.arith("and", "%rows", -SIDE), c.arith("and", "%columns", -SIDE)
-    below, right = c.arith("sub", "%rows", rows), c.arith("sub", "%columns", columns)
+    rows, columns = c.and_("%rows", -SIDE), c.and_("%columns", -SIDE)
+    below, right = c.sub("%rows", rows), c.sub("%columns", columns)
 
     def at(row: str, column: str) -> list[str]:
         """Where `to` and `from` are from a row and a column on."""
-        there = c.arith("add", c.arith("mul", column, "%to_row"), c.arith("mul", row, "%size"))
-        here = c.arith("add", c.arith("mul", row, "%from_row"), c.arith("mul", column, "%size"))
-        return [f"ptr {c.gep('%to', there)}", "i64 %to_row", f"ptr {c.gep('%from', here)}", "i64 %from_row"]
+        limit = c.add(c.mul(column, "%to_row"), c.mul(row, "%size"))
+        here = c.add(c.mul(row, "%from_row"), c.mul(column, "%size"))
+        return [f"ptr {c.gep('%to', limit)}", "i64 %to_row", f"ptr {c.gep('%from', here)}", "i64 %from_row"]
 
     strips = (
         ("transpose_columns", right, at("0", columns), rows, right),
         ("transpose_rows", below, at(rows, "0"), below, columns),
     )
     for size in SIZES:
-        with c.when(c.test("eq", "%size", size)):
-            with c.when(c.all(c.test("sgt", rows, 0), c.test("sgt", columns, 0))):
+        with c.when(c.eq("%size", size)):
+            with c.when(c.all(c.gt(rows, 0), c.gt(columns, 0))):
                 c.call("void", f"@transpose_squares{size}", *at("0", "0"), f"i64 {rows}", f"i64 {columns}")
             for strip, left, places, m, n in strips:
-                for there, least in ((HALF, 0), (SIDE, HALF)):
-                    with c.when(c.all(c.test("sgt", left, least), c.test("sle", left, there))):
-                        c.call("void", f"@{strip}{size}x{there}", *places, f"i64 {m}", f"i64 {n}")
-            with c.when(c.all(c.test("sgt", below, 0), c.test("sgt", right, 0))):
+                for limit, least in ((HALF, 0), (SIDE, HALF)):
+                    with c.when(c.all(c.gt(left, least), c.le(left, limit))):
+                        c.call("void", f"@{strip}{size}x{limit}", *places, f"i64 {m}", f"i64 {n}")
+            with c.when(c.all(c.gt(below, 0), c.gt(right, 0))):
                 c.call("void", f"@transpose_corner{size}", *at(rows, columns), f"i64 {below}", f"i64 {right}")
     return c.end()
 
@@ -182,6 +182,6 @@ def _transpose16() -> str:
     """The same of elements of 16 bytes, one by one."""
     c = LoopFunction("void", "transpose16", _PARAMS, internal=True)
     with c.loop("%columns") as k:
-        to, source = c.gep("%to", c.arith("mul", k.index, "%to_row")), c.gep("%from", c.arith("shl", k.index, 4))
+        to, source = c.gep("%to", c.mul(k.index, "%to_row")), c.gep("%from", c.shl(k.index, 4))
         c.call("void", "@strided16", f"ptr {to}", f"ptr {source}", "i64 %from_row", "i64 %rows")
     return c.end()

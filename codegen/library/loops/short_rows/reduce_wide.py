@@ -1,11 +1,9 @@
 """Segmented reduction: passes along short contiguous rows take several of them as one wide row.
 
 Contract  `wide_rows(context, call, axis)`: the pass of one CALL; its states are folded, half upon half, in the end.
-When      lanes run along at most 255 columns, rows lie one behind the other or are the same, and there are many
-          (`fits_wide_rows`).  How many rows make a wide one, a power of two or one less, depends on extents alone.
-Why       of rows of three elements a vector holds ten and a half.  A wide row that is no whole number of vectors reads
-          on into the next; those states are not used.  Rows behind the last wide one, what all rows share, and values
-          that each row has one of (`replicate`, for a kernel of its own) stand in scratch.
+When      lanes run along at most 255 columns, and many rows lie one behind the other or are the same.
+Why       of rows of three elements a vector holds ten and a half; what a wide row reads of the next is not used, and
+          how many rows make one depends on extents alone.
 """
 
 from __future__ import annotations
@@ -67,13 +65,13 @@ def wide_texts(t: Tuning) -> list[str]:
 
 def _row_stride(c: LoopFunction, entry: str, axis: str) -> str:
     """Bytes from row to row of an operand."""
-    first = c.arith("mul", c.get(entry, Operand.NUMBER), c.get(c.context(Context.DESCRIPTOR), Header.AXES))
-    return c.get(c.context(Context.STRIDES), c.arith("add", first, axis))
+    first = c.mul(c.get(entry, Operand.NUMBER), c.get(c.context(Context.DESCRIPTOR), Header.AXES))
+    return c.get(c.context(Context.STRIDES), c.add(first, axis))
 
 
 def _is_row_value(c: LoopFunction, entry: str) -> str:
     """Is it what each row has one of?"""
-    return c.all(c.is_kind(entry, VECTOR), c.test("eq", _row_stride(c, entry, c.get("%words", CallCode.LANE)), 0))
+    return c.all(c.is_kind(entry, VECTOR), c.eq(_row_stride(c, entry, c.get("%words", CallCode.LANE)), 0))
 
 
 def _has_states() -> str:
@@ -82,7 +80,7 @@ def _has_states() -> str:
     found = c.cell(0)
     with c.loop(c.get("%words", CallCode.OPERANDS), start=c.get("%words", CallCode.EXTERNALS)) as loop:
         c.note(_is_state(c, c.operand("%words", loop.index)), found)
-    return c.end("i1", c.test("ne", c.get(found, 0), 0))
+    return c.end("i1", c.ne(c.get(found, 0), 0))
 
 
 def _has_flags() -> str:
@@ -90,13 +88,13 @@ def _has_flags() -> str:
     c = LoopFunction("i1", "has_flags", ["ptr words", "i64 flags"], internal=True)
     found = c.cell(0)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
-        flags = c.arith("and", c.get(c.operand("%words", loop.index), Operand.FLAGS), "%flags")
-        c.note(c.test("eq", flags, "%flags"), found)
-    return c.end("i1", c.test("ne", c.get(found, 0), 0))
+        flags = c.and_(c.get(c.operand("%words", loop.index), Operand.FLAGS), "%flags")
+        c.note(c.eq(flags, "%flags"), found)
+    return c.end("i1", c.ne(c.get(found, 0), 0))
 
 
 def _is_state(c: LoopFunction, entry: str) -> str:
-    return c.all(c.is_kind(entry, INTERNAL), c.test("eq", c.get(entry, Area.FLAGS), IS_STATE))
+    return c.all(c.is_kind(entry, INTERNAL), c.eq(c.get(entry, Area.FLAGS), IS_STATE))
 
 
 def _has_row_values() -> str:
@@ -105,16 +103,13 @@ def _has_row_values() -> str:
     found = c.cell(0)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         c.note(_is_row_value(c, c.operand("%words", loop.index)), found)
-    return c.end("i1", c.test("ne", c.get(found, 0), 0))
+    return c.end("i1", c.ne(c.get(found, 0), 0))
 
 
 def _wide_call(c: LoopFunction, words: str) -> tuple[str, str, str]:
     """(has a CALL another one for wide rows?, where that stands, the one to take)"""
     descriptor, number = c.context(Context.DESCRIPTOR), c.get(words, CallCode.WIDE)
-    has_per_row_values, place = (
-        c.test("ne", number, 0),
-        c.arith("sub", c.arith("add", c.get(descriptor, Header.WIDE_CALLS), number), 1),
-    )
+    has_per_row_values, place = (c.ne(number, 0), c.sub(c.add(c.get(descriptor, Header.WIDE_CALLS), number), 1))
     return has_per_row_values, place, c.choose(has_per_row_values, c.word(descriptor, place), words, "ptr")
 
 
@@ -122,42 +117,35 @@ def _is_unfit_for_wide(t: Tuning) -> str:
     """Are there rows of a CALL, of `n` elements, that cannot be taken together?"""
     c = LoopFunction("i1", "is_unfit_for_wide", [*CALL_PARAMS, "i64 n"], internal=True)
     row, wrong = c.get("%words", CallCode.ROW), c.cell(0)
-    c.note(c.test("slt", c.get(c.context(Context.EXTENTS), row), c.max("%n", t.short_rows.wide_min_rows)), wrong)
+    c.note(c.lt(c.get(c.context(Context.EXTENTS), row), c.max("%n", t.short_rows.wide_min_rows)), wrong)
     stores = c.call("i1", "@has_flags", "ptr %words", f"i64 {WRITE}")
     overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
-    once = c.any(overwrites, c.test("eq", c.context(Context.MAY_RECOMPUTE), 0))
+    once = c.any(overwrites, c.eq(c.context(Context.MAY_RECOMPUTE), 0))
     reduces = c.call("i1", "@has_states", "ptr %words")
     c.note(c.all(reduces, stores, once), wrong)
     spreads = c.call("i1", "@has_row_values", "ptr %cx", "ptr %words")
     width = c.get(c.context(Context.DESCRIPTOR), Header.LANES)
-    total = c.arith("mul", c.get(c.context(Context.EXTENTS), row), "%n")
+    total = c.mul(c.get(c.context(Context.EXTENTS), row), "%n")
     only_stores = c.all(spreads, c.negate(reduces))
-    c.note(
-        c.all(only_stores, c.test("slt", total, t.short_rows.wide_min_stored_elements), c.test("sge", "%n", width)),
-        wrong,
-    )
+    c.note(c.all(only_stores, c.lt(total, t.short_rows.wide_min_stored_elements), c.ge("%n", width)), wrong)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         step = _row_stride(c, entry, row)
-        is_vector, size = c.is_kind(entry, VECTOR), c.arith("mul", c.get(entry, Operand.ELEMENT_BYTES), "%n")
-        behind = c.any(c.test("eq", step, 0), c.all(is_vector, c.test("eq", step, size)))
+        is_vector, size = c.is_kind(entry, VECTOR), c.mul(c.get(entry, Operand.ELEMENT_BYTES), "%n")
+        behind = c.any(c.eq(step, 0), c.all(is_vector, c.eq(step, size)))
         c.note(c.negate(c.any(behind, _is_row_value(c, entry))), wrong)
         c.note(c.all(spreads, is_vector, _prefers_rows(c, t, entry, width, total)), wrong)
-    return c.end("i1", c.test("ne", c.get(wrong, 0), 0))
+    return c.end("i1", c.ne(c.get(wrong, 0), 0))
 
 
 def _prefers_rows(c: LoopFunction, t: Tuning, entry: str, width: str, total: str) -> str:
     """Do rows of an operand do better without a vector of what each has one of?  Where vectors are two registers, as of
     expensive functions, those that fill them, and few that are no shorter."""
-    size, whole = c.get(entry, Operand.ELEMENT_BYTES), c.arith("mul", _rounded(c, "%n", width), 4)
-    is_cheap = c.test("sle", c.arith("mul", width, size), t.short_rows.replicate_max_row_bytes)
-    fills = c.any(
-        c.test("sle", whole, c.arith("mul", "%n", 5)), c.test("slt", total, t.short_rows.wide_min_padded_elements)
-    )
-    is_full = c.any(
-        is_cheap, c.all(c.test("sge", "%n", width), fills), c.test("sgt", "%n", t.short_rows.replicate_max_row_elements)
-    )
-    return c.all(c.test("sge", c.arith("mul", size, "%n"), t.short_rows.replicate_max_row_bytes), is_full)
+    size, whole = c.get(entry, Operand.ELEMENT_BYTES), c.mul(_rounded(c, "%n", width), 4)
+    is_cheap = c.le(c.mul(width, size), t.short_rows.replicate_max_row_bytes)
+    fills = c.any(c.le(whole, c.mul("%n", 5)), c.lt(total, t.short_rows.wide_min_padded_elements))
+    is_full = c.any(is_cheap, c.all(c.ge("%n", width), fills), c.gt("%n", t.short_rows.replicate_max_row_elements))
+    return c.all(c.ge(c.mul(size, "%n"), t.short_rows.replicate_max_row_bytes), is_full)
 
 
 def _fits_wide_rows(t: Tuning) -> str:
@@ -165,31 +153,23 @@ def _fits_wide_rows(t: Tuning) -> str:
     c = LoopFunction("i64", "fits_wide_rows", ["ptr cx", "i64 first", "i64 end", "i64 lane"], internal=True)
     extents, at, wrong = c.context(Context.EXTENTS), c.cell("%first"), c.cell(0)
     n = c.get(extents, "%lane")
-    c.note(c.any(c.test("sgt", n, t.loops.wide_max_columns), c.test("slt", n, 1)), wrong)
+    c.note(c.any(c.gt(n, t.loops.wide_max_columns), c.lt(n, 1)), wrong)
     head, body, done = c.label("head"), c.label("body"), c.label("done")
     c.place(head)
     pc = c.get(at, 0)
-    c.branch(c.all(c.test("slt", pc, "%end"), c.test("eq", c.get(wrong, 0), 0)), body, done)
+    c.branch(c.all(c.lt(pc, "%end"), c.eq(c.get(wrong, 0), 0)), body, done)
     c.place(body)
     words = c.word(c.context(Context.DESCRIPTOR), pc)
     operation = c.get(words, 0)
-    size = c.choose(c.test("eq", operation, Opcode.FILL), FillCode.WORDS, LoopCode.WORDS)
-    c.put(c.arith("add", pc, c.choose(c.test("eq", operation, Opcode.ROWS), RowsCode.WORDS, size)), at, 0)
-    with c.when(c.test("eq", operation, Opcode.CALL)):
-        c.put(
-            c.arith(
-                "add",
-                pc,
-                c.arith("add", c.arith("mul", c.get(words, CallCode.OPERANDS), Operand.WORDS), CallCode.WORDS),
-            ),
-            at,
-            0,
-        )
-        with c.when(c.test("sge", c.get(words, CallCode.ROW), 0)):
+    size = c.choose(c.eq(operation, Opcode.FILL), FillCode.WORDS, LoopCode.WORDS)
+    c.put(c.add(pc, c.choose(c.eq(operation, Opcode.ROWS), RowsCode.WORDS, size)), at, 0)
+    with c.when(c.eq(operation, Opcode.CALL)):
+        c.put(c.add(pc, c.add(c.mul(c.get(words, CallCode.OPERANDS), Operand.WORDS), CallCode.WORDS)), at, 0)
+        with c.when(c.ge(c.get(words, CallCode.ROW), 0)):
             c.note(c.call("i1", "@is_unfit_for_wide", "ptr %cx", f"ptr {_wide_call(c, words)[2]}", f"i64 {n}"), wrong)
     c.jump(head)
     c.place(done)
-    return c.end("i64", c.arith("xor", c.get(wrong, 0), 1))
+    return c.end("i64", c.xor(c.get(wrong, 0), 1))
 
 
 def _kernel(c: LoopFunction) -> tuple[str, str]:
@@ -200,7 +180,7 @@ def _kernel(c: LoopFunction) -> tuple[str, str]:
 
 def _rounded(c: LoopFunction, n: str, width: str) -> str:
     """The elements of as many whole vectors as hold n."""
-    return c.arith("and", c.arith("sub", c.arith("add", n, width), 1), c.arith("sub", 0, width))
+    return c.and_(c.sub(c.add(n, width), 1), c.sub(0, width))
 
 
 def _reset_states() -> str:
@@ -211,7 +191,7 @@ def _reset_states() -> str:
         offset, size, pattern = (c.get(entry, k) for k in (Area.OFFSET, Area.ELEMENT_BYTES, Area.IDENTITY))
         with c.when(_is_state(c, entry)):
             target, value = c.gep(c.context(Context.SCRATCH), offset), splat(c, pattern)
-            first, last = c.arith("mul", "%start", size), c.arith("mul", "%end", size)
+            first, last = c.mul("%start", size), c.mul("%end", size)
             with c.loop(last, start=first, step=64) as at:
                 c.do(f"store <8 x i64> {value}, ptr {c.gep(target, at.index)}, align 1")
     return c.end()
@@ -227,14 +207,12 @@ def _set_wide_pointers() -> str:
     steps, scratch = c.word(pointers, c.get("%words", CallCode.OPERANDS)), c.context(Context.SCRATCH)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
-        size, place = (
-            c.get(entry, Operand.ELEMENT_BYTES),
-            c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr"),
-        )
-        is_still = c.all(c.is_kind(entry, VECTOR), c.test("eq", _row_stride(c, entry, "%axis"), 0))
+        size = c.get(entry, Operand.ELEMENT_BYTES)
+        place = c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr")
+        is_still = c.all(c.is_kind(entry, VECTOR), c.eq(_row_stride(c, entry, "%axis"), 0))
         area, is_own = c.gep(scratch, c.get(entry, Operand.SCRATCH)), _is_row_value(c, entry)
         c.put(c.choose(c.any(is_still, is_own), area, place, "ptr"), pointers, loop.index, "ptr")
-        c.put(c.choose(is_own, c.arith("mul", "%long", size), 0), steps, loop.index)
+        c.put(c.choose(is_own, c.mul("%long", size), 0), steps, loop.index)
         with c.when(c.all(is_still, c.negate(is_own))):
             c.call(
                 "void",
@@ -247,10 +225,10 @@ def _set_wide_pointers() -> str:
         entry = c.operand("%words", loop.index)
         kind, size, flags = (c.get(entry, k) for k in (Operand.KIND, Operand.SCRATCH, Operand.FLAGS))
         area = c.gep(scratch, c.get(entry, Operand.NUMBER))
-        with c.when(c.test("eq", kind, INTERNAL)):
+        with c.when(c.eq(kind, INTERNAL)):
             c.put(area, pointers, loop.index, "ptr")
-            with c.when(c.test("eq", flags, IS_ROW_NUMBERS)):
-                c.put(c.arith("udiv", "%long", "%n"), area, 0)
+            with c.when(c.eq(flags, IS_ROW_NUMBERS)):
+                c.put(c.udiv("%long", "%n"), area, 0)
                 c.call(
                     "void",
                     "@replicate_row_numbers",
@@ -258,7 +236,7 @@ def _set_wide_pointers() -> str:
                     "i64 %n",
                     "i64 %count",
                 )
-            with c.when(c.all(c.test("ne", size, 0), c.test("eq", flags, 0))):
+            with c.when(c.all(c.ne(size, 0), c.eq(flags, 0))):
                 c.call(
                     "void",
                     "@replicate_line",
@@ -271,25 +249,21 @@ def _set_wide_pointers() -> str:
 
 def _is_read(c: LoopFunction, entry: str) -> str:
     """Is the operand read, or written, row by row?"""
-    is_moving = c.all(c.is_kind(entry, VECTOR), c.test("ne", _row_stride(c, entry, "%axis"), 0))
+    is_moving = c.all(c.is_kind(entry, VECTOR), c.ne(_row_stride(c, entry, "%axis"), 0))
     return c.all(is_moving, c.negate(_is_row_value(c, entry)))
 
 
 def _replicate_row_values(c: LoopFunction, at: str, elements: str, count: str, n: str) -> None:
     """Rows' own values, from the row on that has the element `at`."""
-    first, before = c.arith("udiv", at, n), c.arith("urem", at, n)
-    elements, count = (c.arith("add", x, before) for x in (elements, count))
+    first, before = c.udiv(at, n), c.urem(at, n)
+    elements, count = (c.add(x, before) for x in (elements, count))
     put_position(c, c.context(Context.POSITIONS), "%axis", first)
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         with c.when(_is_row_value(c, entry)):
-            step, area = (
-                _row_stride(c, entry, "%axis"),
-                c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH)),
-            )
-            place = c.gep(
-                c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr"), c.arith("mul", step, first)
-            )
+            step = _row_stride(c, entry, "%axis")
+            area = c.gep(c.context(Context.SCRATCH), c.get(entry, Operand.SCRATCH))
+            place = c.gep(c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr"), c.mul(step, first))
             sizes = (step, c.get(entry, Operand.ELEMENT_BYTES), n, elements, count)
             c.call("void", "@replicate_row_values", f"ptr {area}", f"ptr {place}", *(f"i64 {x}" for x in sizes))
 
@@ -310,7 +284,7 @@ def _wide_tail() -> str:
                     c.get(entry, k) for k in (Operand.NUMBER, Operand.ELEMENT_BYTES, Operand.SCRATCH)
                 )
                 area = c.gep(c.context(Context.SCRATCH), offset)
-                place = c.gep(c.get(c.context(Context.ADDRESSES), number, "ptr"), c.arith("mul", "%skipped", size))
+                place = c.gep(c.get(c.context(Context.ADDRESSES), number, "ptr"), c.mul("%skipped", size))
                 c.put(area, pointers, loop.index, "ptr")
                 body(f"ptr {area}", f"ptr {place}", size)
 
@@ -318,7 +292,7 @@ def _wide_tail() -> str:
         c.call("void", "@copy_in", area, place, f"i64 {size}", "i64 %live", "i64 %count")
 
     def copy_out(area: str, place: str, size: str) -> None:
-        c.call("void", "@copy_out", place, area, f"i64 {c.arith('mul', '%live', size)}")
+        c.call("void", "@copy_out", place, area, f"i64 {c.mul('%live', size)}")
 
     _replicate_row_values(c, "%skipped", "%live", "%count", "%n")
     copied(WRITE, lambda *_: None)
@@ -330,7 +304,7 @@ def _wide_tail() -> str:
 
 def _wide_main(t: Tuning) -> str:
     """`rows` rows of `long` elements, each done as `count`."""
-    params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 rows", "i64 long", "i64 count", "i64 width", "i64 turns"]
+    params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 rows", "i64 long", "i64 count", "i64 width", "i64 at_once"]
     c = LoopFunction("void", "wide_main", params, internal=True)
     kernel, pointers = _kernel(c)
     external = c.get("%words", CallCode.EXTERNALS)
@@ -340,25 +314,23 @@ def _wide_main(t: Tuning) -> str:
         number, size, is_read = c.get(entry, Operand.NUMBER), c.get(entry, Operand.ELEMENT_BYTES), _is_read(c, entry)
         with c.when(is_read):
             c.put(c.get(c.context(Context.ADDRESSES), number, "ptr"), pointers, loop.index, "ptr")
-            c.put(c.arith("mul", "%long", size), steps, loop.index)
-        loop.next = [c.arith("add", x, c.choose(is_read, y, 0)) for x, y in zip(loop.values, (size, 1), strict=True)]
+            c.put(c.mul("%long", size), steps, loop.index)
+        loop.next = [c.add(x, c.choose(is_read, y, 0)) for x, y in zip(loop.values, (size, 1), strict=True)]
     each, streams = loop.values
-    bytes_ = c.arith("mul", each, in_all_tasks(c, c.arith("mul", "%rows", "%long")))
-    far = c.test("sge", bytes_, t.caches.prefetch_rows_min_bytes)
-    several = c.all(far, c.test("sgt", streams, 1))
-    turn, turns = (
-        c.choose(far, PREFETCH_NEXT, 0),
-        c.choose(several, c.min("%turns", t.short_rows.wide_streams_per_call), "%turns"),
-    )
-    with c.loop("%rows", step=turns) as at:
-        some = c.min(c.arith("sub", "%rows", at.index), turns)
-        elements = c.arith("add", c.arith("mul", c.arith("sub", some, 1), "%long"), "%count")
-        _replicate_row_values(c, c.arith("mul", at.index, "%long"), elements, elements, "%n")
-        c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", f"i64 {some}", f"i64 {turn}")
+    bytes_ = c.mul(each, in_all_tasks(c, c.mul("%rows", "%long")))
+    exceeds = c.ge(bytes_, t.caches.prefetch_rows_min_bytes)
+    several = c.all(exceeds, c.gt(streams, 1))
+    flags = c.choose(exceeds, PREFETCH_NEXT, 0)
+    at_once = c.choose(several, c.min("%at_once", t.short_rows.wide_streams_per_call), "%at_once")
+    with c.loop("%rows", step=at_once) as at:
+        some = c.min(c.sub("%rows", at.index), at_once)
+        elements = c.add(c.mul(c.sub(some, 1), "%long"), "%count")
+        _replicate_row_values(c, c.mul(at.index, "%long"), elements, elements, "%n")
+        c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", f"i64 {some}", f"i64 {flags}")
         with c.loop(external) as loop:
             entry = c.operand("%words", loop.index)
-            moved = c.choose(_is_row_value(c, entry), 0, c.arith("mul", c.get(steps, loop.index), turns))
-            c.put(c.arith("add", c.get(pointers, loop.index), moved), pointers, loop.index)
+            moved = c.choose(_is_row_value(c, entry), 0, c.mul(c.get(steps, loop.index), at_once))
+            c.put(c.add(c.get(pointers, loop.index), moved), pointers, loop.index)
     return c.end()
 
 
@@ -371,17 +343,17 @@ def _fold_states() -> str:
     head, body, done = c.label("head"), c.label("body"), c.label("done")
     c.place(head)
     rows = c.get(rows_left, 0)
-    c.branch(c.test("sgt", rows, 1), body, done)
+    c.branch(c.gt(rows, 1), body, done)
     c.place(body)
-    is_odd, half = c.test("ne", c.arith("and", rows, 1), 0), c.arith("lshr", rows, 1)
-    first = c.arith("mul", c.choose(is_odd, c.arith("sub", rows, 2), 0), "%n")
-    count = c.arith("mul", c.choose(is_odd, 1, half), "%n")
-    c.put(c.choose(is_odd, c.arith("sub", rows, 1), half), rows_left, 0)
+    is_odd, half = c.ne(c.and_(rows, 1), 0), c.lshr(rows, 1)
+    first = c.mul(c.choose(is_odd, c.sub(rows, 2), 0), "%n")
+    count = c.mul(c.choose(is_odd, 1, half), "%n")
+    c.put(c.choose(is_odd, c.sub(rows, 1), half), rows_left, 0)
     with c.loop(c.get("%words", CallCode.OPERANDS), start=c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         with c.when(_is_state(c, entry)):
             area = c.gep(c.context(Context.SCRATCH), c.get(entry, Area.OFFSET))
-            c.put(c.gep(area, c.arith("mul", first, c.get(entry, Area.ELEMENT_BYTES))), pointers, loop.index, "ptr")
+            c.put(c.gep(area, c.mul(first, c.get(entry, Area.ELEMENT_BYTES))), pointers, loop.index, "ptr")
     given = f"i64 {_rounded(c, count, '%width')}", "i64 %width", "i64 0", f"i64 {count}"
     c.call("void", kernel, f"ptr {pointers}", *given)
     c.jump(head)
@@ -391,22 +363,22 @@ def _fold_states() -> str:
 
 def _store_wide() -> str:
     """All `total` elements of a pass without states, as rows of `long` elements, and the last ones as one more."""
-    params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 total", "i64 long", "i64 width", "i64 turns"]
+    params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 total", "i64 long", "i64 width", "i64 at_once"]
     c = LoopFunction("void", "store_wide", params, internal=True)
     kernel, pointers = _kernel(c)
-    whole = c.arith("sdiv", c.max(c.arith("sub", "%total", "%width"), 0), "%long")
-    done = c.arith("mul", whole, "%long")
+    whole = c.sdiv(c.max(c.sub("%total", "%width"), 0), "%long")
+    done = c.mul(whole, "%long")
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
-    c.call("void", "@set_wide_pointers", *of_call, "i64 %n", f"i64 {c.arith('add', '%long', '%width')}", "i64 %long")
-    with c.when(c.test("sgt", whole, 0)):
-        sizes = ("%n", whole, "%long", "%long", "%width", "%turns")
+    c.call("void", "@set_wide_pointers", *of_call, "i64 %n", f"i64 {c.add('%long', '%width')}", "i64 %long")
+    with c.when(c.gt(whole, 0)):
+        sizes = ("%n", whole, "%long", "%long", "%width", "%at_once")
         c.call("void", "@wide_main", *of_call, *(f"i64 {x}" for x in sizes))
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         with c.when(_is_read(c, entry)):
             place = c.get(c.context(Context.ADDRESSES), c.get(entry, Operand.NUMBER), "ptr")
-            c.put(c.gep(place, c.arith("mul", done, c.get(entry, Operand.ELEMENT_BYTES))), pointers, loop.index, "ptr")
-    left = c.arith("sub", "%total", done)
+            c.put(c.gep(place, c.mul(done, c.get(entry, Operand.ELEMENT_BYTES))), pointers, loop.index, "ptr")
+    left = c.sub("%total", done)
     _replicate_row_values(c, done, left, left, "%n")
     c.call("void", kernel, f"ptr {pointers}", f"i64 {left}", "i64 %width", "i64 1", "i64 0")
     return c.end()
@@ -416,21 +388,18 @@ def _set_pointers() -> str:
     """Pointers of a pass without states to the element `at`."""
     c = LoopFunction("void", "set_pointers", [*CALL_PARAMS, "i64 axis", "i64 n", "i64 at"], internal=True)
     _, pointers = _kernel(c)
-    scratch, place = c.context(Context.SCRATCH), c.arith("urem", "%at", "%n")
+    scratch, place = c.context(Context.SCRATCH), c.urem("%at", "%n")
     with c.loop(c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         number, size, offset = (c.get(entry, k) for k in (Operand.NUMBER, Operand.ELEMENT_BYTES, Operand.SCRATCH))
-        here = c.gep(c.get(c.context(Context.ADDRESSES), number, "ptr"), c.arith("mul", "%at", size))
-        repeated = c.gep(c.gep(scratch, offset), c.arith("mul", place, size))
+        here = c.gep(c.get(c.context(Context.ADDRESSES), number, "ptr"), c.mul("%at", size))
+        repeated = c.gep(c.gep(scratch, offset), c.mul(place, size))
         with c.when(c.is_kind(entry, VECTOR)):
             c.put(c.choose(_is_read(c, entry), here, repeated, "ptr"), pointers, loop.index, "ptr")
     with c.loop(c.get("%words", CallCode.OPERANDS), start=c.get("%words", CallCode.EXTERNALS)) as loop:
         entry = c.operand("%words", loop.index)
         with c.when(c.is_kind(entry, INTERNAL)):
-            area, moved = (
-                c.gep(scratch, c.get(entry, Operand.NUMBER)),
-                c.arith("mul", place, c.get(entry, Operand.SCRATCH)),
-            )
+            area, moved = (c.gep(scratch, c.get(entry, Operand.NUMBER)), c.mul(place, c.get(entry, Operand.SCRATCH)))
             c.put(c.gep(area, moved), pointers, loop.index, "ptr")
     return c.end()
 
@@ -440,17 +409,17 @@ def _store_wide_once(t: Tuning) -> str:
     params = [*CALL_PARAMS, "i64 axis", "i64 n", "i64 total", "i64 width"]
     c = LoopFunction("void", "store_wide_once", params, internal=True)
     kernel, pointers = _kernel(c)
-    whole = c.arith("and", "%total", c.arith("sub", 0, "%width"))
+    whole = c.and_("%total", c.sub(0, "%width"))
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
-    longest = c.arith("add", c.min(c.max("%total", "%width"), t.loops.wide_elements), "%n")
+    longest = c.add(c.min(c.max("%total", "%width"), t.loops.wide_elements), "%n")
     c.call("void", "@set_wide_pointers", *of_call, "i64 %n", f"i64 {longest}", "i64 0")
     with c.loop(whole, step=t.loops.wide_elements) as at:
-        some = c.min(c.arith("sub", whole, at.index), t.loops.wide_elements)
+        some = c.min(c.sub(whole, at.index), t.loops.wide_elements)
         c.call("void", "@set_pointers", *of_call, "i64 %n", f"i64 {at.index}")
         _replicate_row_values(c, at.index, some, some, "%n")
         c.call("void", kernel, f"ptr {pointers}", f"i64 {some}", "i64 %width", "i64 1", "i64 0")
-    left = c.arith("sub", "%total", whole)
-    with c.when(c.test("sgt", left, 0)):
+    left = c.sub("%total", whole)
+    with c.when(c.gt(left, 0)):
         c.call("void", "@set_pointers", *of_call, "i64 %n", f"i64 {whole}")
         c.call("void", "@wide_tail", *of_call, *(f"i64 {x}" for x in ("%n", whole, left, "%width", "%width")))
     return c.end()
@@ -459,12 +428,12 @@ def _store_wide_once(t: Tuning) -> str:
 def _rows_per_wide_row(c: LoopFunction, t: Tuning, n: str, total: str, width: str, spreads: str) -> str:
     """How many of the rows a wide one has."""
     most = c.choose(spreads, t.loops.wide_elements // t.short_rows.wide_stores_per_call, t.loops.wide_elements)
-    wanted = c.min(c.arith("udiv", total, t.short_rows.wide_rows_per_call), most)
-    wanted = c.max(c.arith("udiv", c.max(wanted, c.arith("mul", width, t.short_rows.wide_min_vectors)), n), 1)
+    wanted = c.min(c.udiv(total, t.short_rows.wide_rows_per_call), most)
+    wanted = c.max(c.udiv(c.max(wanted, c.mul(width, t.short_rows.wide_min_vectors)), n), 1)
     zeros = c.call("i64", "@llvm.ctlz.i64", f"i64 {wanted}", "i1 true")
-    power = c.arith("shl", 1, c.arith("sub", 63, zeros))
-    same_sets = c.test("eq", c.arith("and", c.arith("mul", power, n), t.short_rows.wide_same_set_elements - 1), 0)
-    return c.max(c.choose(same_sets, c.arith("sub", power, 1), power), 1)
+    power = c.shl(1, c.sub(63, zeros))
+    same_sets = c.eq(c.and_(c.mul(power, n), t.short_rows.wide_same_set_elements - 1), 0)
+    return c.max(c.choose(same_sets, c.sub(power, 1), power), 1)
 
 
 def _wide_rows() -> str:
@@ -472,9 +441,7 @@ def _wide_rows() -> str:
     c = LoopFunction("void", "wide_rows", [*CALL_PARAMS, "i64 axis"], internal=True)
     has_per_row_values, place, words = _wide_call(c, "%words")
     with c.when(has_per_row_values):
-        end = c.arith(
-            "add", place, c.arith("add", c.arith("mul", c.get(words, CallCode.OPERANDS), Operand.WORDS), CallCode.WORDS)
-        )
+        end = c.add(place, c.add(c.mul(c.get(words, CallCode.OPERANDS), Operand.WORDS), CallCode.WORDS))
         c.call("void", "@resolve", "ptr %cx", f"i64 {place}", f"i64 {end}")
         c.put(0, "%cx", Context.IS_PACKED)  # what rows have one of is none of the operands that are packed
     reduces = c.call("i1", "@has_states", f"ptr {words}")
@@ -490,9 +457,9 @@ def _sizes(c: LoopFunction, t: Tuning, spreads: str = "false") -> tuple[str, str
     """(columns, elements of all rows, rows of a wide one, its elements, elements of a vector)"""
     extents, width = c.context(Context.EXTENTS), c.get(c.context(Context.DESCRIPTOR), Header.LANES)
     n = c.get(extents, c.get("%words", CallCode.LANE))
-    total = c.arith("mul", n, c.get(extents, "%axis"))
+    total = c.mul(n, c.get(extents, "%axis"))
     together = _rows_per_wide_row(c, t, n, total, width, spreads)
-    return n, total, together, c.arith("mul", together, n), width
+    return n, total, together, c.mul(together, n), width
 
 
 def _store_rows(t: Tuning) -> str:
@@ -501,13 +468,13 @@ def _store_rows(t: Tuning) -> str:
     spreads = c.call("i1", "@has_row_values", "ptr %cx", "ptr %words")
     n, total, _, long, width = _sizes(c, t, spreads)
     overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
-    once = c.any(overwrites, c.test("eq", c.context(Context.MAY_RECOMPUTE), 0), c.test("slt", total, width))
+    once = c.any(overwrites, c.eq(c.context(Context.MAY_RECOMPUTE), 0), c.lt(total, width))
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
     with c.when(once):
         c.call("void", "@store_wide_once", *of_call, *(f"i64 {x}" for x in (n, total, width)))
         c.ret()
-    turns = c.choose(spreads, t.short_rows.wide_stores_per_call, t.short_rows.wide_rows_per_call)
-    c.call("void", "@store_wide", *of_call, *(f"i64 {x}" for x in (n, total, long, width, turns)))
+    at_once = c.choose(spreads, t.short_rows.wide_stores_per_call, t.short_rows.wide_rows_per_call)
+    c.call("void", "@store_wide", *of_call, *(f"i64 {x}" for x in (n, total, long, width, at_once)))
     return c.end()
 
 
@@ -517,26 +484,26 @@ def _reduce_rows(t: Tuning) -> str:
     spreads = c.call("i1", "@has_row_values", "ptr %cx", "ptr %words")
     n, total, together, long, width = _sizes(c, t, spreads)
     span = _rounded(c, long, width)
-    whole = c.arith("sdiv", c.max(c.arith("sub", total, c.arith("sub", span, long)), 0), long)
-    done = c.arith("mul", whole, long)
-    left, some = c.arith("sub", total, done), c.test("sgt", whole, 0)
+    whole = c.sdiv(c.max(c.sub(total, c.sub(span, long)), 0), long)
+    done = c.mul(whole, long)
+    left, some = c.sub(total, done), c.gt(whole, 0)
     stores = c.call("i1", "@has_flags", "ptr %words", f"i64 {WRITE}")
-    turns = c.choose(c.any(stores, spreads), t.short_rows.wide_stores_per_call, t.short_rows.wide_rows_per_call)
-    turns = c.choose(spreads, c.max(c.min(c.arith("udiv", t.loops.wide_elements, long), turns), 1), turns)
+    at_once = c.choose(c.any(stores, spreads), t.short_rows.wide_stores_per_call, t.short_rows.wide_rows_per_call)
+    at_once = c.choose(spreads, c.max(c.min(c.udiv(t.loops.wide_elements, long), at_once), 1), at_once)
     of_call = "ptr %cx", "ptr %words"
     c.call("void", "@set_wide_pointers", *of_call, "i64 %axis", *(f"i64 {x}" for x in (n, span, long)))
     c.call("void", "@reset_states", *of_call, f"i64 {n}", f"i64 {span}")
-    with c.when(c.test("sgt", left, 0)):
+    with c.when(c.gt(left, 0)):
         rest = (n, done, left, _rounded(c, left, width), width)
         c.call("void", "@wide_tail", *of_call, "i64 %axis", *(f"i64 {x}" for x in rest))
-        more = c.test("sgt", left, long)  # rows than a wide one has: they go where elements are that nobody wants
+        more = c.gt(left, long)  # rows than a wide one has: they go where elements are that nobody wants
         with c.when(c.all(some, more)):
-            c.call("void", "@fold_states", *of_call, f"i64 {n}", f"i64 {c.arith('udiv', left, n)}", f"i64 {width}")
+            c.call("void", "@fold_states", *of_call, f"i64 {n}", f"i64 {c.udiv(left, n)}", f"i64 {width}")
         with c.when(some):
             c.call("void", "@reset_states", *of_call, f"i64 {c.choose(more, n, left)}", f"i64 {span}")
     with c.when(some):
-        sizes = (n, whole, long, span, width, turns)
+        sizes = (n, whole, long, span, width, at_once)
         c.call("void", "@wide_main", *of_call, "i64 %axis", *(f"i64 {x}" for x in sizes))
-    folded = c.choose(some, together, c.arith("udiv", left, n))
+    folded = c.choose(some, together, c.udiv(left, n))
     c.call("void", "@fold_states", *of_call, f"i64 {n}", f"i64 {folded}", f"i64 {width}")
     return c.end()

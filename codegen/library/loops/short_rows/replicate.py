@@ -18,11 +18,11 @@ def _replicate_row_values() -> str:
     """The rows' values, each `n` times, for so many elements; then the last one again, up to `count`."""
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 n", "i64 elements", "i64 count"]
     c = LoopFunction("void", "replicate_row_values", params, internal=True)
-    row, end, rest = (c.arith("mul", x, "%size") for x in ("%n", "%elements", c.arith("sub", "%count", "%elements")))
+    row, end, rest = (c.mul(x, "%size") for x in ("%n", "%elements", c.sub("%count", "%elements")))
     for size in (1, 2, 4, 8, 16):
-        with c.when(c.test("eq", "%size", size)):
+        with c.when(c.eq("%size", size)):
             for stored in (16, 32, 64):
-                with c.when(c.test("sle", row, stored)):
+                with c.when(c.le(row, stored)):
                     _replicate_rows(c, size, stored, row, end, rest)
                     c.ret()
             _replicate_rows(c, size, 64, row, end, rest, longer=True)
@@ -59,10 +59,10 @@ def _replicate_rows(
 def _replicate_row_numbers() -> str:
     """0, 1, 2 and so on, each `n` times, for so many elements."""
     c = LoopFunction("void", "replicate_row_numbers", ["ptr to", "i64 n", "i64 elements"], internal=True)
-    row, end = (c.arith("shl", x, 3) for x in ("%n", "%elements"))
+    row, end = (c.shl(x, 3) for x in ("%n", "%elements"))
     with c.loop(end, ("i64", "0"), step=row) as loop:
         number = splat(c, loop.values[0])
         with c.loop(row, step=64) as at:
             c.do(f"store <8 x i64> {number}, ptr {c.gep(c.gep('%to', loop.index), at.index)}, align 1")
-        loop.next = [c.arith("add", loop.values[0], 1)]
+        loop.next = [c.add(loop.values[0], 1)]
     return c.end()

@@ -30,11 +30,11 @@ def shuffle_declaration(size: int) -> str:
 def _are_reversed(t: Tuning, size: int) -> str:
     """Do many rows of few bytes lie one behind the other, either these or their elements backwards?"""
     c = LoopFunction("i1", "are_reversed", [*_SHAPE, "i64 rows"], internal=True)
-    line, back = c.arith("mul", "%n", "%size"), c.arith("sub", 0, "%size")
-    rows = c.all(c.test("eq", "%across", "%size"), c.test("eq", "%along", c.arith("sub", 0, line)))
-    elements = c.all(c.test("eq", "%across", back), c.test("eq", "%along", line))
-    many = c.test("sge", c.arith("mul", "%rows", line), t.short_rows.reverse_min_bytes)
-    return c.end("i1", c.all(c.any(rows, elements), many, c.test("sle", line, size // 2)))
+    line, back = c.mul("%n", "%size"), c.sub(0, "%size")
+    rows = c.all(c.eq("%across", "%size"), c.eq("%along", c.sub(0, line)))
+    elements = c.all(c.eq("%across", back), c.eq("%along", line))
+    many = c.ge(c.mul("%rows", line), t.short_rows.reverse_min_bytes)
+    return c.end("i1", c.all(c.any(rows, elements), many, c.le(line, size // 2)))
 
 
 def _reversal_shuffle(size: int) -> str:
@@ -43,7 +43,7 @@ def _reversal_shuffle(size: int) -> str:
     c = LoopFunction("void", "reversal_shuffle", ["ptr order", *_SHAPE], internal=True)
     if not size:
         return c.end()
-    kind, line = f"<{size} x i32>", c.arith("mul", "%n", "%size")
+    kind, line = f"<{size} x i32>", c.mul("%n", "%size")
 
     def every(x: str) -> str:
         one = c.op(f"insertelement {kind} poison, i32 {c.op(f'trunc i64 {x} to i32')}, i64 0")
@@ -54,16 +54,16 @@ def _reversal_shuffle(size: int) -> str:
 
     def quotient(x: str, y: str) -> str:
         """Of numbers below 64: exact."""
-        inverse = c.arith("add", c.op(f"udiv i64 {1 << 16}, {y}"), 1)
+        inverse = c.add(c.udiv(1 << 16, y), 1)
         return lanes("lshr", lanes("mul", x, every(inverse)), every("16"))
 
     number = f"<{', '.join(f'i32 {k}' for k in range(size))}>"
     behind = lanes("mul", quotient(number, line), every(line))  # bytes of rows before its own
-    rows = lanes("sub", every(c.arith("sub", size, line)), lanes("shl", behind, every("1")))
+    rows = lanes("sub", every(c.sub(size, line)), lanes("shl", behind, every("1")))
     element = quotient(lanes("sub", number, behind), "%size")
-    pairs = lanes("sub", every(c.arith("sub", "%n", 1)), lanes("shl", element, every("1")))
+    pairs = lanes("sub", every(c.sub("%n", 1)), lanes("shl", element, every("1")))
     elements = lanes("mul", pairs, every("%size"))
-    moved = c.op(f"select i1 {c.test('slt', '%along', 0)}, {kind} {rows}, {kind} {elements}")
+    moved = c.op(f"select i1 {c.lt('%along', 0)}, {kind} {rows}, {kind} {elements}")
     order = c.op(f"trunc {kind} {lanes('add', moved, number)} to <{size} x i8>")
     c.do(f"store <{size} x i8> {order}, ptr %order, align {size}")
     return c.end()
@@ -74,19 +74,19 @@ def _copy_reversed(size: int) -> str:
     c = LoopFunction("i64", "copy_reversed", _MOVED, internal=True)
     if not size:
         return c.end("i64", 0)
-    line = c.arith("mul", "%n", "%size")
-    total = c.arith("mul", "%rows", line)
-    with c.when(c.any(c.test("ne", "%pitch", line), c.test("slt", total, size))):
+    line = c.mul("%n", "%size")
+    total = c.mul("%rows", line)
+    with c.when(c.any(c.ne("%pitch", line), c.lt(total, size))):
         c.ret("i64", 0)
     kind = f"<{size} x i8>"
-    order, each = c.op(f"load {kind}, ptr %order, align {size}"), c.op(f"udiv i64 {size}, {line}")
-    is_back, step = c.test("slt", "%along", 0), c.arith("mul", each, "%along")
-    source = c.gep("%place", c.choose(is_back, c.arith("sub", line, size), c.arith("sub", "%size", line)))
-    moved = c.arith("mul", each, line)
-    with c.loop(c.arith("sub", total, size - 1), ("ptr", source), ("i64", "0"), step=moved) as at:
+    order, each = c.op(f"load {kind}, ptr %order, align {size}"), c.udiv(size, line)
+    is_back, step = c.lt("%along", 0), c.mul(each, "%along")
+    source = c.gep("%place", c.choose(is_back, c.sub(line, size), c.sub("%size", line)))
+    moved = c.mul(each, line)
+    with c.loop(c.sub(total, size - 1), ("ptr", source), ("i64", "0"), step=moved) as at:
         here, rows = at.values
         loaded = c.op(f"load {kind}, ptr {here}, align 1")
         vector = c.op(f"call {kind} @{SHUFFLES[size]}({kind} {loaded}, {kind} {order})")
         c.do(f"store {kind} {vector}, ptr {c.gep('%area', at.index)}, align 1")
-        at.next = [c.gep(here, step), c.arith("add", rows, each)]
+        at.next = [c.gep(here, step), c.add(rows, each)]
     return c.end("i64", at.values[1])

@@ -1,0 +1,9 @@
+"""What is measured: workloads, on which data, and the suites that they make.
+
+Comes in   nothing; NumPy makes the data.
+Goes out   `Workload`s by name (`suites.BY_NAME`), their data, and the figures that they have to reach.
+Modules    foundation  the types, and the first suite: calls, compile times, imports, memory
+           peers       the suite `peers`: expressions over a namespace, written once for all libraries
+           suites      the suites by name
+Used by    `run`, `peers` (each peer builds a workload in its own words), `ablation` and the plots.
+"""

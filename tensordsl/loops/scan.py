@@ -1,0 +1,387 @@
+"""Theano's `scan`: a loop written as a function of one round's values.
+
+Comes in   sequences with taps, initial states with taps, other operands, a number of rounds.
+Goes out   the counted loop of the core: element t + k of a sequence is read by index, a state of depth d is d carried
+           values that move up one place each round, a shared variable that the step updates is one more.
+`until` is a flag that is carried, too: behind it rounds keep their states, and results are cut.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.base.records import record
+from tensordsl.graph.substitute import substitute
+from tensordsl.graph.types import INTEGERS, TensorType
+from tensordsl.graph.variables import Constant, Variable, ancestors
+from tensordsl.loops.step import Step, call_step
+from tensordsl.ops.array.creation import zeros
+from tensordsl.ops.array.shape import shape_i, shape_tuple
+from tensordsl.ops.control import ifelse, loop_index, make_loop, parameter_like, require
+from tensordsl.ops.math.comparisons import ge, le, neq
+from tensordsl.ops.math.elementwise import add, cast, minimum, switch
+from tensordsl.ops.operands import as_variable, constant
+from tensordsl.signature.shared import SharedVariable
+from tensordsl.signature.updates import OrderedUpdates
+
+
+@record
+class Sequence_:
+    """What a scan walks over: element t + tap for each tap, from the first round that has all of them."""
+
+    input: Any
+    taps: tuple[int, ...]
+
+    @property
+    def first(self) -> int:
+        """The tap that reaches back farthest, at most 0."""
+        return min(0, *self.taps)
+
+    @property
+    def reach(self) -> int:
+        """How many elements fewer than it has the rounds are."""
+        return max(0, *self.taps) - self.first
+
+
+@record
+class State:
+    """A result that feeds back: values of the last rounds by taps, and where they start."""
+
+    initial: Any
+    taps: tuple[int, ...]
+    is_number: bool
+
+    @property
+    def depth(self) -> int:
+        return -min(self.taps)
+
+    def row(self, k: int) -> Any:
+        """The k-th of its first values, the oldest first."""
+        return self.initial if self.taps == (-1,) else self.initial[k]
+
+
+def scan(
+    fn: Any,
+    sequences: Any = None,
+    outputs_info: Any = None,
+    non_sequences: Any = None,
+    n_steps: Any = None,
+    truncate_gradient: int = -1,
+    go_backwards: bool = False,
+    mode: Any = None,
+    name: str | None = None,
+    profile: Any = False,
+    allow_gc: Any = None,
+    strict: bool = False,
+    return_list: bool = False,
+) -> tuple[Any, OrderedUpdates]:
+    """A loop: `fn` of one round's values, over all rounds; each result is stacked along a new first axis.
+
+    Parameters
+    ----------
+    fn : a function of variables, called once: the elements of the sequences (each tap), the states (each tap), then
+        `non_sequences`.  It returns its results, perhaps updates of shared variables, perhaps `until(condition)`.
+    sequences : what to walk over along the first axis: a variable, a dictionary with `input` and `taps` ([-1, 0, 2]:
+        the elements before, at and two after the round's), or a list of these.  The shortest counts.
+    outputs_info : for each result None, or where its state starts: a value (the result of the round before is given to
+        the next), or a dictionary with `initial` and `taps` ([-3, -1]: the results three and one rounds before, with
+        at least three rows in `initial`).
+    non_sequences : further arguments, the same in each round.  What `fn` uses besides is found by itself.
+    n_steps : the number of rounds, an int or a 0-d integer variable; None: as many as the sequences have elements.
+    truncate_gradient : gradients flow through so many of the last rounds; -1: through all.
+    go_backwards : walk over the sequences from their ends.
+    strict : refuse shared variables that `non_sequences` does not name.
+    return_list : give a list of results also where there is only one.
+    name : what errors call the loop.
+    mode, profile, allow_gc : without effect: the loop is a part of the one compiled function.
+
+    Returns
+    -------
+    The results (a variable, or a list of several; None for none), and the updates of shared variables, which are to be
+    given to `function`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where the arguments or what `fn` returns do not fit each other.  A call of the compiled function raises
+        ValueError where a sequence has fewer elements than `n_steps` rounds need.
+
+    >>> import tensordsl, tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> sums, updates = tensordsl.scan(lambda a, total: total + a, sequences=x, outputs_info=T.constant(0.0))
+    >>> tensordsl.function([x], sums)([1, 2, 3])
+    array([1., 3., 6.])
+    """
+    where = f"scan {name!r}" if name else "scan"
+    walked = [_sequence(s, where) for s in _listed(sequences)]
+    infos = [_state(s, k, where) for k, s in enumerate(_listed(outputs_info))]
+    others = [as_variable(v) for v in _listed(non_sequences)]
+    rounds = _rounds(walked, n_steps, where)
+    t = loop_index()
+    elements = [(_element_parameter(s, tap), _element(s, tap, t, go_backwards)) for s in walked for tap in s.taps]
+    rows = [[_row_parameter(s, k) for k in range(s.depth)] if s is not None else [] for s in infos]
+    given = [row[s.depth + tap] for s, row in zip(infos, rows, strict=True) if s is not None for tap in s.taps]
+    step = call_step(fn, [*(p for p, _ in elements), *given, *others], where)
+    if outputs_info is None or (not infos and not isinstance(outputs_info, dict)):
+        infos, rows = [None] * len(step.results), [[] for _ in step.results]
+    if len(infos) != len(step.results):
+        raise ValueError(
+            f"{where}: the step gives {len(step.results)} results, outputs_info is for {len(infos)}: say None for a "
+            "result that does not feed back"
+        )
+    if step.condition is not None and n_steps is None and not walked:
+        raise ValueError(f"{where}: until needs n_steps, the most rounds that there may be")
+    _refuse_strays(step, others, strict, where)
+    return _Builder(where, rounds, t, elements, infos, rows, step, truncate_gradient).build(return_list)
+
+
+# -- what the arguments say --------------------------------------------------------------------------------------------
+def _listed(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def _taps(given: Any, default: int, where: str) -> tuple[int, ...]:
+    if given is None:
+        return (default,)
+    try:
+        taps = tuple(operator.index(k) for k in (given if isinstance(given, list | tuple | np.ndarray) else [given]))
+    except TypeError:
+        raise TypeError(f"{where}: taps are integers, got {given!r}") from None
+    return taps
+
+
+def _sequence(given: Any, where: str) -> Sequence_:
+    taps: tuple[int, ...] = (0,)
+    if isinstance(given, Mapping):
+        if "input" not in given:
+            raise ValueError(f"{where}: a sequence as a dictionary needs `input`, got the keys {sorted(given)}")
+        taps = _taps(given.get("taps"), 0, where)
+        given = given["input"]
+    x = as_variable(given)
+    if x.type.ndim == 0:
+        raise TypeError(f"{where}: a sequence needs an axis to walk over, got {x!r} of {x.type}: is it a non_sequence?")
+    return Sequence_(x, taps or (0,))
+
+
+def _state(given: Any, k: int, where: str) -> State | None:
+    """Where result k starts; None for one that does not feed back."""
+    if given is None or (isinstance(given, Mapping) and given.get("initial") is None):
+        if isinstance(given, Mapping) and given.get("taps"):
+            raise ValueError(f"{where}: result {k} has taps but no initial state: {dict(given)!r}")
+        return None
+    taps: tuple[int, ...] = (-1,)
+    if isinstance(given, Mapping):
+        taps = _taps(given.get("taps"), -1, where) or (-1,)
+        given = given["initial"]
+    if any(tap >= 0 for tap in taps):
+        raise ValueError(f"{where}: the taps of results are negative, rounds before; result {k} has {list(taps)}")
+    initial = as_variable(given)
+    if taps != (-1,):
+        depth = -min(taps)
+        if initial.type.ndim == 0:
+            raise TypeError(
+                f"{where}: the initial state of result {k} needs {depth} rows for the taps {list(taps)}, got "
+                f"{initial!r} without axes"
+            )
+        length = initial.type.shape[0]
+        message = f"{where}: the taps {list(taps)} of result {k} need {depth} rows of the initial state, got fewer"
+        if length is None:
+            initial = require(initial, ge(shape_i(initial, 0), depth), message)
+        elif length < depth:
+            raise ValueError(f"{message}: {length}")
+    return State(initial, taps, isinstance(given, int | float) and not isinstance(given, bool))
+
+
+def _rounds(walked: Sequence[Sequence_], n_steps: Any, where: str) -> Any:
+    """The number of rounds, a 0-d int64."""
+    lengths = [shape_i(s.input, 0) - s.reach if s.reach else shape_i(s.input, 0) for s in walked]
+    if n_steps is None:
+        if not lengths:
+            raise ValueError(f"{where}: nothing says how many rounds there are: give n_steps or a sequence")
+        rounds = lengths[0]
+        for length in lengths[1:]:
+            rounds = minimum(rounds, length)
+        return switch(ge(rounds, 0), rounds, 0) if any(s.reach for s in walked) else rounds
+    rounds = as_variable(n_steps)
+    if rounds.type.dtype not in INTEGERS or rounds.type.ndim:
+        raise TypeError(f"{where}: n_steps must be an integer without axes, got {n_steps!r} of {rounds.type}")
+    if isinstance(rounds, Constant) and rounds.data < 0:
+        raise ValueError(f"{where}: n_steps must not be negative, got {rounds.data}; go_backwards walks from the end")
+    if isinstance(rounds, Constant):
+        rounds = constant(int(rounds.data), dtype="int64")
+    else:
+        rounds = cast(rounds, "int64")
+        rounds = require(rounds, ge(rounds, 0), f"{where}: n_steps must not be negative")
+    for k, length in enumerate(lengths):
+        message = f"{where}: sequence {k} has fewer elements than n_steps rounds need"
+        rounds = require(rounds, le(rounds, length), message)
+    return rounds
+
+
+# -- parameters of a round ---------------------------------------------------------------------------------------------
+def _element(s: Sequence_, tap: int, t: Any, go_backwards: bool) -> Any:
+    """Element `tap` of round t."""
+    if go_backwards:
+        return s.input[(shape_i(s.input, 0) - 1 - (s.reach - (tap - s.first))) - t]
+    offset = tap - s.first
+    return s.input[t + offset] if offset else s.input[t]
+
+
+def _named(variable: Any, tap: int) -> str | None:
+    return f"{variable.name}[t{tap:+d}]".replace("+0", "") if variable.name else None
+
+
+def _element_parameter(s: Sequence_, tap: int) -> Any:
+    parameter = TensorType(s.input.type.dtype, s.input.type.shape[1:])(_named(s.input, tap))
+    value = s.input.data if isinstance(s.input, Constant) else getattr(s.input.tag, "test_value", None)
+    if value is not None and len(value):
+        parameter.tag.test_value = np.asarray(value[0], dtype=s.input.type.dtype)
+    return parameter
+
+
+def _row_parameter(s: State, k: int) -> Any:
+    parameter = parameter_like(s.row(k))
+    parameter.name = _named(s.initial, k - s.depth)
+    return parameter
+
+
+def _refuse_strays(step: Step, others: Sequence[Any], strict: bool, where: str) -> None:
+    if not strict:
+        return
+    roots = [v for v in (*step.results, *step.updates.values(), step.condition) if isinstance(v, Variable)]
+    strays = [v for v in ancestors(roots) if isinstance(v, SharedVariable) and v not in others]
+    if strays:
+        raise ValueError(f"{where}: strict, and the step uses {strays[0]!r}, which is not among the non_sequences")
+
+
+# -- the loop ----------------------------------------------------------------------------------------------------------
+@record(eq=False)
+class _Rounds:
+    """What a round carries, where that starts, what it is in the next round; and the results to be stacked."""
+
+    carried: list[Any]
+    initial: list[Any]
+    following: list[Any]
+    results: list[Any]
+
+
+@record(eq=False, frozen=False)
+class _Builder:
+    """The counted loop of a step: parameters and results are made of equal types, then carried and stacked."""
+
+    where: str
+    rounds: Any
+    t: Any
+    elements: Sequence[tuple[Any, Any]]
+    infos: Sequence[State | None]
+    rows: list[list[Any]]
+    step: Step
+    truncate_gradient: int
+
+    def build(self, return_list: bool) -> tuple[Any, OrderedUpdates]:
+        targets = list(self.step.updates)
+        shared = [parameter_like(v) for v in targets]
+        values = [*self.step.results, *self.step.updates.values()]
+        condition = self.step.condition
+        if condition is not None:
+            if condition.type.ndim:
+                raise TypeError(f"{self.where}: the condition of until must have no axes, got {condition.type}")
+            values.append(condition)
+        values = substitute(values, dict(zip(targets, shared, strict=True)))
+        values = self.with_equal_types(values)
+        values = substitute(values, dict(self.elements))
+        count = len(self.infos)
+        results, new_shared = values[:count], values[count : count + len(targets)]
+        carried = [p for row in self.rows for p in row]
+        initial = [s.row(k) for s in self.infos if s is not None for k in range(s.depth)]
+        initial = [
+            v if v.type.dtype == p.type.dtype else cast(v, p.type.dtype) for v, p in zip(initial, carried, strict=True)
+        ]
+        following = [p for row, r in zip(self.rows, results, strict=True) if row for p in (*row[1:], r)]
+        carried, initial, following = [*carried, *shared], [*initial, *targets], [*following, *new_shared]
+        loop = _Rounds(carried, initial, following, results)
+        if condition is None:
+            finals, stacked = self.run(loop, self.rounds)
+        elif self.truncate_gradient < 0:
+            finals, stacked = self.until(loop, values[-1])
+        else:  # so many of the rounds that were: count them, then do just these
+            count = self.until(_Rounds(carried, initial, following, []), values[-1])[0][-1]
+            finals, stacked = self.run(loop, count)
+        updates = OrderedUpdates(list(zip(targets, finals[len(carried) - len(shared) : len(carried)], strict=True)))
+        if len(stacked) == 1 and not return_list:
+            return stacked[0], updates
+        return (stacked or None) if not return_list else stacked, updates
+
+    def run(self, loop: _Rounds, rounds: Any) -> tuple[Sequence[Any], list[Any]]:
+        """Final values of what is carried, and the results of all rounds."""
+        made = make_loop(
+            rounds, self.t, loop.carried, loop.initial, loop.following, loop.results, self.truncate_gradient
+        )
+        return made[: len(loop.carried)], list(made[len(loop.carried) :])
+
+    def until(self, loop: _Rounds, condition: Any) -> tuple[Sequence[Any], list[Any]]:
+        """The loop that stops to change behind the round whose condition is true: final values, the number of rounds
+        that were last, and results cut behind them."""
+        is_done, count = TensorType("bool", ())("is_done"), TensorType("int64", ())("count")
+        # What a round that is not needed gives as a result is cut: zeros of the same shape are computed sooner.
+        kept = [*loop.carried, count, is_done, *(zeros(shape_tuple(r), dtype=r.type.dtype) for r in loop.results)]
+        following = [*loop.following, add(count, constant(1, dtype="int64")), neq(condition, 0), *loop.results]
+        chosen = ifelse(is_done, kept, following)
+        size = len(loop.carried) + 2
+        initial = [*loop.initial, constant(0, dtype="int64"), constant(False)]
+        finals, stacked = self.run(
+            _Rounds([*loop.carried, count, is_done], initial, chosen[:size], chosen[size:]), self.rounds
+        )
+        return finals[:-1], [results[: finals[-2]] for results in stacked]
+
+    def with_equal_types(self, values: list[Any]) -> list[Any]:
+        """The values with parameters of states in types that their results keep: lengths that change are unknown, and
+        a Python number starts in its result's dtype."""
+        for _ in range(2 + sum(len(row) for row in self.rows)):
+            replaced: dict[Any, Any] = {}
+            for k, (s, row) in enumerate(zip(self.infos, self.rows, strict=True)):
+                if s is None:
+                    continue
+                result = values[k]
+                for j, p in enumerate(row):
+                    wanted = self.joined(k, s, p, result)
+                    if wanted != p.type:
+                        replaced[p] = row[j] = _of_type(p, wanted)
+            if not replaced:
+                return values
+            values = substitute(values, replaced)
+        raise AssertionError("types of states weaken only as often as they have axes")
+
+    def joined(self, k: int, s: State, p: Any, result: Any) -> TensorType:
+        """The type that holds both a state's parameter and its result."""
+        dtype = p.type.dtype
+        if result.type.dtype != dtype:
+            is_held = np.can_cast(s.initial.type.dtype, result.type.dtype, "same_kind")
+            if not (s.is_number and is_held):
+                raise ValueError(
+                    f"{self.where}: result {k} has dtype {result.type.dtype}, but its state starts with dtype {dtype}: "
+                    "start with "
+                    f" T.cast(initial, {result.type.dtype!r}) or let the step return T.cast(result, {dtype!r})"
+                )
+            dtype = result.type.dtype
+        if result.type.ndim != p.type.ndim:
+            taps = "" if s.taps == (-1,) else f" in each row (taps {list(s.taps)})"
+            raise ValueError(
+                f"{self.where}: result {k} has {result.type.ndim} axes, but its state starts with {p.type.ndim}{taps}"
+            )
+        shape = tuple(a if a == b else None for a, b in zip(p.type.shape, result.type.shape, strict=True))
+        return TensorType(dtype, shape)
+
+
+def _of_type(p: Any, type: TensorType) -> Any:
+    fresh = type(p.name)
+    value = getattr(p.tag, "test_value", None)
+    if value is not None:
+        fresh.tag.test_value = np.asarray(value, dtype=type.dtype)
+    return fresh

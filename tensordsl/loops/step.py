@@ -1,0 +1,121 @@
+"""A step of a loop: the user's function called once on parameters, and what it returns, told apart.
+
+Comes in   the function and its arguments: parameters that stand for one round's elements and states.
+Goes out   `Step`: results, updates of shared variables, and the condition that ends the loop.  Shared variables whose
+           default update the results use (random streams) are states as those are that the step updates itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tensordsl.base.records import record
+from tensordsl.graph.variables import Variable, ancestors
+from tensordsl.ops.operands import as_variable
+from tensordsl.signature.shared import SharedVariable
+
+RETURNS = (
+    "a step returns its results (a variable or a list of them), then updates (a dictionary, or a list of pairs), then "
+    "until(condition); each may be left out"
+)
+
+
+@record
+class until:
+    """Ends a scan behind the round in which `condition` is not zero; a step returns it last.
+
+    >>> import tensordsl, tensordsl.tensor as T
+    >>> values, _ = tensordsl.scan(lambda a: (a * 2, until(a > 4)), outputs_info=T.constant(1.0), n_steps=100)
+    >>> values.eval()
+    array([2., 4., 8., 16.])
+    """
+
+    condition: Any
+
+
+@record
+class Step:
+    """What one call of a step gave: results, new values of shared variables, and the condition of `until`."""
+
+    results: tuple[Any, ...]
+    updates: dict[Any, Any]
+    condition: Any
+    is_list: bool
+
+
+def call_step(fn: Callable[..., Any], arguments: Sequence[Any], where: str) -> Step:
+    """Call the step and read what it returns.  where: the loop, for errors.  Raises TypeError and ValueError."""
+    if not callable(fn):
+        raise TypeError(f"{where}: the step must be a function, got {fn!r}")
+    returned = fn(*arguments)
+    results, updates, condition = _told_apart(returned, where)
+    is_list = isinstance(results, list | tuple)
+    values = tuple(results) if isinstance(results, list | tuple) else () if results is None else (results,)
+    for k, value in enumerate(values):
+        if value is None:
+            raise ValueError(f"{where}: result {k} of the step is None; {RETURNS}")
+    pairs: dict[Any, Any] = {}
+    for target, value in updates.items() if isinstance(updates, Mapping) else updates:
+        if not isinstance(target, SharedVariable):
+            raise TypeError(f"{where}: the step updates {target!r}, which is no shared variable")
+        if target in pairs:
+            raise ValueError(f"{where}: the step updates {target!r} twice")
+        pairs[target] = as_variable(value)
+    return Step(tuple(map(as_variable, values)), _with_defaults(values, pairs, condition), condition, is_list)
+
+
+def _told_apart(returned: Any, where: str) -> tuple[Any, Any, Any]:
+    """Results, updates and the condition of what a step returned."""
+    if returned is None:
+        raise ValueError(f"{where}: the step returned None; {RETURNS}")
+    if isinstance(returned, until):
+        return None, {}, as_variable(returned.condition)
+    if _is_updates(returned):
+        return None, returned, None
+    if not isinstance(returned, list | tuple):
+        return returned, {}, None
+    parts = list(returned)
+    condition = None
+    if parts and isinstance(parts[-1], until):
+        condition = as_variable(parts.pop().condition)
+    if any(isinstance(part, until) for part in parts):
+        raise ValueError(f"{where}: until(condition) must be the last that the step returns; {RETURNS}")
+    updates: Any = {}
+    if parts and _is_updates(parts[-1]):
+        updates = parts.pop()
+    if any(isinstance(part, Mapping) for part in parts):
+        raise ValueError(f"{where}: updates must follow the results; {RETURNS}")
+    if len(parts) == 1 and isinstance(parts[0], list | tuple):  # ([a, b], updates)
+        return parts[0], updates, condition
+    has_more = len(parts) != len(returned)
+    if has_more and len(parts) == 1:  # (a, updates)
+        return parts[0], updates, condition
+    return parts, updates, condition
+
+
+def _is_updates(part: Any) -> bool:
+    """Whether it is updates: a dictionary, or pairs of a shared variable and its new value."""
+    if isinstance(part, Mapping):
+        return True
+    return (
+        isinstance(part, list | tuple)
+        and len(part) > 0
+        and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in part)
+        and all(isinstance(target, SharedVariable) for target, _ in part)
+    )
+
+
+def _with_defaults(values: Sequence[Any], updates: dict[Any, Any], condition: Any) -> dict[Any, Any]:
+    """The updates, and the default ones of shared variables that anything of the step reads."""
+    updates = dict(updates)
+    while True:
+        roots = [v for v in (*values, *updates.values(), condition) if isinstance(v, Variable)]
+        fresh = [
+            v
+            for v in ancestors(roots)
+            if isinstance(v, SharedVariable) and v.default_update is not None and v not in updates
+        ]
+        if not fresh:
+            return updates
+        updates.update((v, as_variable(v.default_update)) for v in fresh)

@@ -1,0 +1,183 @@
+"""Every gradient in the op table against finite differences, to the first and the second order."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl.tensor as T
+from tensordsl.gradient import grad, verify_grad
+from tensordsl.graph import Elementwise, Op, apply
+from tensordsl.ops.array.arrange import fitting_mask
+from tensordsl.ops.array.index import getitem
+from tensordsl.ops.array.write import inc_subtensor, set_subtensor
+from tensordsl.ops.control import require
+from tensordsl.ops.table import OPS
+
+Case = tuple[str, Callable[..., Any], tuple[tuple[int, ...], ...]]
+
+# Operands' shapes, by their number: equal, broadcast, of lower rank, 0-d.
+SHAPES: dict[int, tuple[tuple[tuple[int, ...], ...], ...]] = {
+    1: (((3,),), ((),)),
+    2: (((2, 3), (2, 3)), ((2, 1), (3,)), ((), (2,)), ((1, 3), (2, 1))),
+    3: (((2, 3), (1, 3), ()), ((3,), (3,), (3,))),
+}
+DOMAINS = {"mod": (1.0, 10.0)}  # x mod y jumps often where y is small
+
+
+def arity(row: Op) -> int:
+    assert row.gradient is not None
+    return len(inspect.signature(row.gradient).parameters) - 2
+
+
+NOT_OF_VECTORS = ("cast", "second", "clip", "range_number")
+ELEMENTWISE = [
+    row
+    for row in OPS.values()
+    if isinstance(row.meaning, Elementwise) and row.gradient is not None and row.name not in NOT_OF_VECTORS
+]
+
+OTHERS: list[Case] = [
+    ("cast", lambda x: T.cast(T.cast(x, "float64"), "float64") * 2, ((3,),)),
+    ("fold", lambda x: apply(OPS["fold"], x, T.constant(1, dtype="int64"), axes=(1,)) * 2, ((2, 3),)),
+    ("range_number", lambda x: T.arange(x[0], 9.0, T.exp(x[1])), ((2,),)),
+    ("second", lambda x, y: T.second(x, y), ((2, 3), (1, 3))),
+    ("sum", lambda x: T.sum(x), ((2, 3),)),
+    ("sum", lambda x: T.sum(x, axis=1), ((2, 3),)),
+    ("sum", lambda x: T.sum(x, axis=(0, 2), keepdims=True), ((2, 3, 2),)),
+    ("prod", lambda x: T.prod(x, axis=0), ((3, 2),)),
+    ("max", lambda x: T.max(x, axis=1), ((2, 3),)),
+    ("min", lambda x: T.min(x), ((2, 3),)),
+    ("dot", lambda x, y: T.dot(x, y), ((3,), (3,))),
+    ("dot", lambda x, y: T.dot(x, y), ((2, 3), (3,))),
+    ("dot", lambda x, y: T.dot(x, y), ((3,), (3, 2))),
+    ("dot", lambda x, y: T.dot(x, y), ((2, 3), (3, 2))),
+    ("dot", lambda x, y: T.dot(x, y), ((), (3,))),
+    ("dot", lambda x, y: T.tensordot(x, y, axes=[[1, 2], [0, 1]]), ((2, 3, 2), (3, 2, 2))),
+    ("dot", lambda x, y: T.batched_dot(x, y), ((2, 2, 3), (2, 3, 2))),
+    ("dot", lambda x, y: T.outer(x, y), ((2,), (3,))),
+    ("dimshuffle", lambda x: x.dimshuffle(1, "x", 0) * x.dimshuffle(1, 0, "x"), ((2, 3),)),
+    ("dimshuffle", lambda x: x.dimshuffle(1), ((1, 3),)),
+    ("reshape", lambda x: T.reshape(x, (3, 2)), ((2, 3),)),
+    ("reshape", lambda x: T.flatten(x), ((2, 3),)),
+    ("reshape", lambda x: T.reshape(x, (-1, 2), ndim=2), ((2, 1, 3),)),
+    ("broadcast_to", lambda x: T.alloc(x, 2, 3), ((3,),)),
+    ("concatenate", lambda x, y: T.concatenate([x, y, x], axis=1), ((2, 3), (2, 1))),
+    ("concatenate", lambda x, y: T.stack([x, y]), ((3,), (3,))),
+    ("subtensor", lambda x: x[1], ((3,),)),
+    ("subtensor", lambda x: x[::-1, 1:3], ((2, 3),)),
+    ("subtensor", lambda x: x[-2, None, ...] * x, ((3, 3),)),
+    ("subtensor", lambda x: x[x.shape[0] - 1 :: -2], ((4,),)),
+    ("inc_subtensor", lambda x, y: inc_subtensor(x[1:], y), ((3,), (2,))),
+    ("inc_subtensor", lambda x, y: set_subtensor(x[:, 1], y), ((2, 3), (2,))),
+    ("inc_subtensor", lambda x, y: set_subtensor(x[:, 1], y), ((2, 3), ())),
+    ("take", lambda x: getitem(x, [2, 0, 2]), ((3,),)),
+    ("take", lambda x: x[[0, 1, 1], [2, 0, 0]], ((2, 3),)),
+    ("inc_take", lambda x, y: inc_subtensor(getitem(x, [2, 0, 2]), y), ((3,), (3,))),
+    ("inc_take", lambda x, y: set_subtensor(getitem(x, [2, 0]), y), ((3,), (2,))),
+    ("take", lambda x: x[np.array([True, False, True])], ((3, 2),)),
+    ("take", lambda x: x[T.ge(x, 0)], ((2, 3),)),
+    ("take", lambda x: x.nonzero_values(), ((2, 3),)),
+    ("take", lambda x: x.diagonal(1) * x.trace(), ((2, 3),)),
+    ("take", lambda x, y: T.choose([0, 1, 0], [x, y]), ((3,), (2, 3))),
+    ("take", lambda x: T.repeat(x, [2, 0, 1], axis=1), ((2, 3),)),
+    ("inc_take", lambda x, y: x[x[:, 0] > 0].inc(y), ((3, 2), (2,))),
+    ("switch", lambda x, y: x[x > 0].set(y), ((3, 2), ())),
+    ("cumsum", lambda x: T.cumsum(x, axis=1), ((2, 3),)),
+    ("cumprod", lambda x: T.cumprod(x, axis=0), ((3, 2),)),
+    ("cumprod", lambda x: T.cumprod(x * np.array([1.0, 0.0, 1.0, 0.0])), ((4,),)),
+    ("sort", lambda x: T.sort(x, axis=0) * T.topk(x, 2, axis=0)[0], ((3, 2),)),
+    ("composed", lambda x: T.median(x, axis=1), ((2, 4),)),
+    ("require", lambda x: require(x, T.all(x < 99), "too large") * x, ((3,),)),
+    ("mask_shape", lambda x: fitting_mask(x > 0, x) * x, ((3,),)),
+    ("specify_shape", lambda x: T.specify_shape(x, (2, None)), ((2, 3),)),
+    ("batched_dot", lambda x, y: T.batched_dot(x, y), ((2, 2, 3), (2, 3, 2))),
+    ("batched_dot", lambda x, y: T.matmul(x, y), ((2, 2), (2, 2, 1))),
+    ("concatenate", lambda x: T.roll(x, 2, axis=1)[1:] * T.diff(T.roll(x, 1), axis=0), ((2, 3),)),
+    ("composed", lambda x: T.diag(x, 1) + T.tril(T.outer(x, x).repeat(2, 0).repeat(2, 1)[:4, :4]), ((3,),)),
+    ("composed", lambda x, y: T.logaddexp(x, y), ((3,), (3,))),
+    ("xlogy", lambda x, y: T.xlogy(x, T.sqr(y) + 0.5), ((3,), (3,))),
+    ("xlogx", lambda x: T.xlogx.xlogx(T.sqr(x) + 0.5), ((3,),)),
+    ("composed", lambda x, y: T.linspace(x, y, 4) * T.fill_diagonal(T.outer([1, 2, 3, 4], [1, 1]), x)[:, 0], ((), ())),
+    ("batch_normalization", lambda x, a, b: T.nnet.batch_normalization_train(x, a, b)[0], ((4, 2), (2,), (1, 2))),
+    ("mean", lambda x: T.mean(x, axis=0), ((2, 3),)),
+    ("var", lambda x: x.var(axis=1), ((2, 3),)),
+    ("softmax", lambda x: T.nnet.softmax(x), ((2, 3),)),
+    ("logsoftmax", lambda x: T.nnet.logsoftmax(x), ((2, 3),)),
+    ("clip", lambda x, low, high: T.clip(2 * x, -1 - T.sqr(low), 1 + T.sqr(high)), ((2, 3), (3,), ())),
+    ("polygamma", lambda x: T.polygamma(2, T.sqr(x) + 1), ((3,),)),
+    ("gammainc", lambda x: T.gammainc(2.5, T.sqr(x) + 1), ((3,),)),
+    ("gammaincc", lambda x: T.gammaincc(2.5, T.sqr(x) + 1), ((3,),)),
+    ("logsumexp", lambda x: T.logsumexp(x, axis=1), ((2, 3),)),
+]
+# Rows whose gradient is checked elsewhere, or says nothing about numbers.
+ELSEWHERE = {
+    "shape_i": "a length depends on no element",
+    "for": "tests/behaviour/gradient/test_loop_gradient.py", "ifelse": "tests/behaviour/gradient/test_loop_gradient.py",
+    **dict.fromkeys(("real", "imag", "complex"), "tests/behaviour/ops/math/test_complex.py"),
+    "ultra_fast_sigmoid": "tests/behaviour/ops/test_nnet.py",
+    "print": "tests/behaviour/ops/test_control.py", "assert": "tests/behaviour/ops/test_control.py",
+    **dict.fromkeys(
+        ("consider_constant", "zero_grad", "disconnected_grad", "grad_clip", "grad_scale"),
+        "tests/behaviour/gradient/test_grad.py",
+    ),
+}  # fmt: skip
+
+
+def points(shapes: tuple[tuple[int, ...], ...], domain: tuple[float, float]) -> list[Any]:
+    rng = np.random.RandomState(7)
+    return [np.asarray(rng.uniform(*domain, size=shape)) for shape in shapes]
+
+
+def weighted_gradients(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that gives one vector: all gradients of a weighted sum of `function`'s results."""
+
+    def gradients(*variables: Any) -> Any:
+        result = T.flatten(function(*variables))
+        cost = T.sum(result * T.sin(T.arange(result.shape[0]) + 1.0))
+        return T.concatenate([T.flatten(g) for g in grad(cost, list(variables), disconnected_inputs="ignore")])
+
+    return gradients
+
+
+def check(function: Callable[..., Any], at: list[Any]) -> None:
+    verify_grad(function, at, n_tests=1, mode="REFERENCE")
+
+
+@pytest.mark.parametrize(
+    ("row", "shapes"),
+    [pytest.param(row, s, id=f"{row.name}-{s}") for row in ELEMENTWISE for s in SHAPES[arity(row)]],
+)
+def test_the_gradient_of_an_elementwise_row(row: Op, shapes: tuple[tuple[int, ...], ...]) -> None:
+    at = points(shapes, DOMAINS.get(row.name, row.domain))
+    check(lambda *x: apply(row, *x), at)
+
+
+@pytest.mark.parametrize("row", ELEMENTWISE, ids=lambda row: row.name)
+def test_the_second_order_gradient_of_an_elementwise_row(row: Op) -> None:
+    at = points(SHAPES[arity(row)][-1], DOMAINS.get(row.name, row.domain))
+    second = weighted_gradients(lambda *x: apply(row, *x))
+    check(second, at)
+
+
+@pytest.mark.parametrize("case", OTHERS, ids=[f"{k}-{name}" for k, (name, _, _) in enumerate(OTHERS)])
+def test_the_gradients_of_the_other_rows_to_second_order(case: Case) -> None:
+    _, function, shapes = case
+    at = points(shapes, (-2.0, 2.0))
+    check(function, at)
+    check(weighted_gradients(lambda *x: T.tanh(function(*x))), at)
+
+
+def test_every_row_with_a_gradient_is_checked() -> None:
+    checked = {row.name for row in ELEMENTWISE} | {name for name, _, _ in OTHERS} | set(ELSEWHERE)
+    assert {row.name for row in OPS.values() if row.gradient is not None} - checked == set()
+
+
+def test_a_row_without_gradient_says_why() -> None:
+    for row in OPS.values():
+        has_definition = type(row.meaning).__name__ == "Expand"
+        assert row.gradient is not None or row.no_gradient or has_definition, row.name
