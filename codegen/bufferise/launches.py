@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.base.records import record
 from tensordsl.codegen.bufferise.collapse_axes import Rewritten, one_axis
 from tensordsl.codegen.bufferise.unroll_axes import unroll_axes
 from tensordsl.codegen.cpu.planner import plan as plan_kernels
@@ -28,18 +27,11 @@ if TYPE_CHECKING:
     from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 
 
-@record
-class Rewrite:
-    """A group as another one with fewer axes; `make` gives None where the group is of another kind."""
-
-    name: str
-    make: Callable[[Bufferiser, Group, dict[int, Ref]], Rewritten | None]
-
-
-REWRITES = (
-    Rewrite("unroll_axes", lambda b, group, refs: unroll_axes(b, group, refs)),
-    Rewrite("collapse_axes", lambda b, group, refs: one_axis(b, group, refs)),
-)
+# By their names: a group as another one with fewer axes, or None where it is of another kind.
+REWRITES: dict[str, Callable[[Bufferiser, Group, dict[int, Ref]], Rewritten | None]] = {
+    "unroll_axes": lambda b, group, refs: unroll_axes(b, group, refs),
+    "collapse_axes": lambda b, group, refs: one_axis(b, group, refs),
+}
 
 
 def launch_of(
@@ -50,19 +42,17 @@ def launch_of(
         return _chosen(b, group, refs, node, block)
     if b.tuning.allows("interleaved_outputs"):
         group = interleaved(b, group, refs)
-    return _rewritten(b, group, refs, node, REWRITES)
+    return _rewritten(b, group, refs, node, [*REWRITES])
 
 
-def _rewritten(
-    b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, rewrites: Sequence[Rewrite]
-) -> p.Instr:
+def _rewritten(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, names: Sequence[str]) -> p.Instr:
     """The launch of the group as the first rewrite that applies has it, where its condition holds."""
-    for k, rewrite in enumerate(rewrites):
-        if b.tuning.allows(rewrite.name) and (made := rewrite.make(b, group, refs)):
-            chosen = _rewritten(b, made.group, made.refs, node, rewrites[k + 1 :])
+    for k, name in enumerate(names):
+        if b.tuning.allows(name) and (made := REWRITES[name](b, group, refs)):
+            chosen = _rewritten(b, made.group, made.refs, node, names[k + 1 :])
             if not made.condition:
                 return chosen
-            return _either(made.condition, chosen, _rewritten(b, group, refs, node, rewrites[k + 1 :]))
+            return _either(made.condition, chosen, _rewritten(b, group, refs, node, names[k + 1 :]))
     return _chosen(b, group, refs, node)
 
 

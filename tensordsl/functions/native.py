@@ -52,7 +52,7 @@ class _State:
     executables: dict[str, Executable] = {}
     version = ""
     directory: Any = ()
-    of_library: Switches | None = None  # of the optimisations that it has
+    flags: Switches | None = None  # the process's, by which its library is made
     tuning: Any = None  # see `set_tuning`
 
 
@@ -281,7 +281,7 @@ def forget() -> None:
 def _choices(mode: Any) -> str:
     """What of a mode and of the flags changes the code."""
     wanted = switches().of_library
-    if _State.of_library not in (None, wanted):
+    if _State.flags is not None and _State.flags.of_library != wanted:
         raise ValueError(
             f"{wanted.text or 'optimizer_excluding'}: optimisations of the library, which is in use, are switched at "
             f"the program's start or in TENSORDSL_FLAGS"
@@ -313,9 +313,9 @@ def _prepare() -> None:
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", *FRONT)]
         version = __version__ + cache.sources_version(folders, [package], LOADED) + cache.compiler_version()
         version += _State.tuning.key() if _State.tuning is not None else ""
-        _State.of_library = switches().of_library
+        flags = _State.flags = switches()
         make = partial(with_stack, COMPILER_STACK_BYTES, _library_object)
-        library.install(make, version, lambda name: switches().of_part(name).text)
+        library.install(make, version, lambda name: flags.of_part(name).text)
         on_change("num_threads", threads.set_threads)
         _State.version = version
 
@@ -324,7 +324,8 @@ def _library_object(name: str) -> bytes:
     with forks.lock:
         from tensordsl.codegen.compiler.library_build import library_objects  # late: the compiler
 
-        return library_objects(name, switches().of_part(name).tuned(_State.tuning))
+        flags = _State.flags or switches()
+        return library_objects(name, flags.of_part(name).tuned(_State.tuning))
 
 
 def _report(compiled: Compiled, spec: Any, start: float) -> Compiled:

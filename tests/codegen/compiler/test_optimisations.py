@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optimised_programs
 import pytest
 from optimised_programs import PROGRAMS, results
 
@@ -24,14 +25,16 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl.base.config import config
 from tensordsl.codegen.abi.layouts import LIBRARY
+from tensordsl.codegen.compiler.debug import plans_text
 from tensordsl.codegen.compiler.modules import late_kernels, module_text
 from tensordsl.codegen.compiler.optimisations import LEVELS, ROWS, Optimisation, optimisations, switches
+from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.variants.selection import VARIANTS
 from tensordsl.functions import native
 from tensordsl.signature.modes import FAST_COMPILE, FAST_RUN, Mode
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = next(folder for folder in Path(__file__).resolve().parents if (folder / "pyproject.toml").exists())
 SWITCHED = [row for row in optimisations().values() if not row.is_required]
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12, "complex128": 1e-12}  # of the largest element: another order, rounding
 # What is left out in both functions that are compared: what would do the same.
@@ -75,6 +78,8 @@ REACHED_BY: Mapping[str, Sequence[str]] = {
     name: [program for program, names in BY_PROGRAM.items() if name in names.split()]
     for name in " ".join(BY_PROGRAM.values()).split()
 }
+# Programs whose launches go to many techniques of the library.
+OF_LIBRARY = "sums distances stacks strided permuted rows_at_indices counts orders attention products".split()
 REGISTER_BYTES = {"line_alignment": 64, "half_registers": 64}  # of machines that use them
 
 
@@ -130,10 +135,10 @@ def test_results_are_the_same_with_other_libraries(flag: str, tmp_path: Path) ->
     flags = f"compiledir={config.compiledir},{flag}={':'.join(row.name for row in rows)}"
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "TENSORDSL_FLAGS": flags, "PYTHONPATH": paths}
-    script = Path(__file__).with_name("optimised_programs.py")
-    subprocess.run([sys.executable, str(script), str(found), *PROGRAMS], env=environment, check=True)
+    command = [sys.executable, optimised_programs.__file__, str(found), *OF_LIBRARY]
+    subprocess.run(command, env=environment, check=True)
     any_order = replace(rows[0], changes="the order of additions")
-    for name, got in zip(PROGRAMS, pickle.loads(found.read_bytes()), strict=True):
+    for name, got in zip(OF_LIBRARY, pickle.loads(found.read_bytes()), strict=True):
         check(any_order, got, usual(name)[1], f"{name}, {flags}")
 
 
@@ -212,3 +217,13 @@ def test_all_are_printed() -> None:
     text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for row in optimisations().values():
         assert f"  {row.name}" in text
+
+
+def test_plans_say_which_variant_they_are_and_when_a_call_chooses_it() -> None:
+    x = T.matrix()
+    _, program, _ = make_program("f", [x], [], [T.nnet.softmax(x)], [], True)
+    lines = plans_text(program.plans).split("\n")
+    assert lines[0] == "  plan0: usual with lanes along a1" and len(lines) == len(program.plans)
+    (line,) = (line for line in lines if "row_by_row" in line)
+    assert line.endswith("lanes along a1, where there are fewer rows than are shared out among threads, and each is "
+                         "worth several parts")  # fmt: skip
