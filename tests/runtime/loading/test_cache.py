@@ -355,6 +355,7 @@ def test_sources_are_read_once(private, tmp_path, monkeypatch):
 def test_stale_bytecode_is_part_of_the_version(private, tmp_path, monkeypatch):
     """Python runs it: its size and time are the source's."""
     monkeypatch.setattr(cache, "SETTLED_SECONDS", -1)
+    monkeypatch.setattr(sys, "pycache_prefix", None)  # beside the source, wherever this run keeps its own
     path = tmp_path / "a.py"
     path.write_text("x = 1")
     os.utime(path, (1, 1))
