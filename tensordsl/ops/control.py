@@ -348,6 +348,8 @@ class Print(_Effect):
     def __init__(self, message: str = "", attrs: Sequence[str] = ("__str__",), global_fn: Any = None) -> None:
         if global_fn is not None and not callable(global_fn):
             raise TypeError(f"Print: global_fn must be a function of this object and the array, got {global_fn!r}")
+        if not isinstance(attrs, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in attrs):
+            raise TypeError(f"Print: attrs must be a sequence of names of attributes, got {attrs!r}")
         super().__init__(PRINT, message, tuple(attrs), global_fn)
         self.message, self.attrs, self.global_fn = self.parameters
 

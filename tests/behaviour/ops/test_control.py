@@ -145,6 +145,12 @@ def test_print_shows_the_attributes_asked_for(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == "x shape = (2,)\nx min = 1.0\n"
 
 
+@pytest.mark.parametrize("attrs", [slice(None), "shape", [3]])
+def test_print_refuses_what_names_no_attributes(attrs: Any) -> None:
+    with pytest.raises(TypeError, match="attrs must be a sequence of names"):
+        Print("x", attrs=attrs)
+
+
 def test_assert_raises_its_message_when_a_condition_is_false() -> None:
     x = T.dvector("x")
     checked = Assert("x must be positive")(x, T.all(x > 0), x.shape[0] > 1)

@@ -258,7 +258,7 @@ def check_groups(tuning: Tuning = HERE, count: int = 60) -> None:
             "tasks": {"parallel_min_ns": 1, "independent_min_ns": 1, "lane_elements": 8},
             "loops": {"task_ns": 1, "shared_rows": 2},
         },
-        {"memory": {"same_set_bytes": 8, "ways": 3}, "caches": {"prefetch_rows_min_bytes": 1}},
+        {"memory": {"same_set_bytes": 8, "associativity": 3}, "caches": {"prefetch_rows_min_bytes": 1}},
         {
             "memory": {"prefetch_operand_min_bytes": 0, "unrolled_rows": 2},
             "caches": {"prefetch_reread_max_bytes": ANY},
