@@ -73,8 +73,9 @@ class Rule:
     computed in addition to the right side.  loose: the right side is more accurate than the left one, and they need not
     agree where the left side overflows, cancels or rounds to another zero.
 
-    >>> from tensordsl.ops.math.functions import log, log1p >>> (x,) = floats("x") >>> rules = RuleSet([Rule("log(1 + x)
-    = log1p(x)", log(1 + x), log1p(x))])
+    >>> from tensordsl.ops.math.functions import log, log1p
+    >>> (x,) = floats("x")
+    >>> rules = RuleSet([Rule("log(1 + x) = log1p(x)", log(1 + x), log1p(x))])
     """
 
     name: str

@@ -12,7 +12,8 @@ def kept_order(shape: Sequence[int], rows: Sequence[Sequence[int]]) -> list[int]
     """The axes from the largest to the smallest stride, as NumPy sorts them by `rows` of strides: C order where these
     differ or repeat elements along all axes.
 
-    >>> kept_order((3, 4), [(8, 24), (-16, 48), (0, 8)]), kept_order((3, 4), [(8, 24), (32, 8)]) ([1, 0], [0, 1])
+    >>> kept_order((3, 4), [(8, 24), (-16, 48), (0, 8)]), kept_order((3, 4), [(8, 24), (32, 8)])
+    ([1, 0], [0, 1])
     """
     order: list[int] = []  # smallest strides first
     for axis in reversed(range(len(shape))):

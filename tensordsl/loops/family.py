@@ -29,7 +29,7 @@ def reduce(
     """The last results of a `scan`.
 
     >>> import tensordsl.tensor as T
-    >>> reduce(lambda a, total: total + a, T.constant([1.0, 2.0]), T.constant(0.0))[0].eval()
+    >>> reduce(lambda a, total: total + a, T.constant([1.0, 2.0]), 0)[0].eval()
     array(3.)
     """
     values, updates = scan(fn, sequences, outputs_info, non_sequences, go_backwards=go_backwards, name=name)

@@ -112,7 +112,7 @@ def scan(
 
     >>> import tensordsl, tensordsl.tensor as T
     >>> x = T.vector("x")
-    >>> sums, updates = tensordsl.scan(lambda a, total: total + a, sequences=x, outputs_info=T.constant(0.0))
+    >>> sums, updates = tensordsl.scan(lambda a, total: total + a, sequences=x, outputs_info=0)
     >>> tensordsl.function([x], sums)([1, 2, 3])
     array([1., 3., 6.])
     """
@@ -365,9 +365,8 @@ class _Builder:
             is_held = np.can_cast(s.initial.type.dtype, result.type.dtype, "same_kind")
             if not (s.is_number and is_held):
                 raise ValueError(
-                    f"{self.where}: result {k} has dtype {result.type.dtype}, but its state starts with dtype {dtype}: "
-                    "start with "
-                    f" T.cast(initial, {result.type.dtype!r}) or let the step return T.cast(result, {dtype!r})"
+                    f"{self.where}: result {k} has dtype {result.type.dtype}, but its state starts with {dtype}: start "
+                    f"with T.cast(initial, {result.type.dtype!r}) or let the step return T.cast(result, {dtype!r})"
                 )
             dtype = result.type.dtype
         if result.type.ndim != p.type.ndim:

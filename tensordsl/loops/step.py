@@ -26,9 +26,9 @@ class until:
     """Ends a scan behind the round in which `condition` is not zero; a step returns it last.
 
     >>> import tensordsl, tensordsl.tensor as T
-    >>> values, _ = tensordsl.scan(lambda a: (a * 2, until(a > 4)), outputs_info=T.constant(1.0), n_steps=100)
+    >>> values, _ = tensordsl.scan(lambda a: (a * 2, until(a > 4)), outputs_info=T.ones(()), n_steps=100)
     >>> values.eval()
-    array([2., 4., 8., 16.])
+    array([ 2.,  4.,  8., 16.])
     """
 
     condition: Any

@@ -88,10 +88,10 @@ class Mode:
         Raises ValueError for names of none, and of those that the library has for the whole process: these are switched
         by `config.optimizer_excluding`.  Names of Theano's rewrites are accepted; there is nothing to leave out.
 
-        >>> FAST_RUN.excluding("prefetsh")
+        >>> FAST_RUN.excluding("no_such_thing")
         Traceback (most recent call last):
           ...
-        ValueError: there is no optimisation 'prefetsh'; did you mean 'prefetch'? (`python -m tensordsl.passes` ...
+        ValueError: there is no optimisation 'no_such_thing' (`python -m tensordsl.passes` prints all)
         """
         other = self._with(names)
         other.excluded, other.included = self.excluded | set(names), self.included - set(names)
