@@ -253,7 +253,8 @@ def keep(rows: dict[str, Any]) -> None:
     known = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     made = {"date": time.strftime("%Y-%m-%d"), "processor": processor()[0]}
     known |= {name: {**made, **suites} for name, suites in rows.items() if not name.startswith("base")}
-    KEPT.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+    lines = (f"{json.dumps(name)}: {json.dumps(known[name], sort_keys=True)}" for name in sorted(known))
+    KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     command = [sys.executable, str(ROOT / "tools" / "optimisation_table.py")]
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": paths}
