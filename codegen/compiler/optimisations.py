@@ -227,7 +227,7 @@ KERNEL = (
     ),
     Optimisation(
         "streaming_stores", "kernel",
-        what="a second loop stores past the caches (non-temporal stores)",
+        what="a second loop writes by non-temporal stores, which bypass the caches",
         applies_when="kernels of few operations write adjacent elements; a launch takes it where no cache keeps them",
         why="memory need not be read before it is written",
         file="codegen/cpu/streaming_stores.py", tests=("test_streaming_stores",),

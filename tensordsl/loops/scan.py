@@ -30,7 +30,7 @@ from tensordsl.signature.updates import OrderedUpdates
 
 
 @record
-class Sequence_:
+class WalkedSequence:
     """What a scan walks over: element t + tap for each tap, from the first round that has all of them."""
 
     input: Any
@@ -122,8 +122,9 @@ def scan(
     others = [as_variable(v) for v in _listed(non_sequences)]
     rounds = _rounds(walked, n_steps, where)
     t = loop_index()
-    elements = [(_element_parameter(s, tap), _element(s, tap, t, go_backwards)) for s in walked for tap in s.taps]
-    rows = [[_row_parameter(s, k) for k in range(s.depth)] if s is not None else [] for s in infos]
+    read = [(s, tap, _element(s, tap, t, go_backwards)) for s in walked for tap in s.taps]
+    elements = [(_parameter(element, s.input, tap), element) for s, tap, element in read]
+    rows = [[] if s is None else [_parameter(s.row(k), s.initial, k - s.depth) for k in range(s.depth)] for s in infos]
     given = [row[s.depth + tap] for s, row in zip(infos, rows, strict=True) if s is not None for tap in s.taps]
     step = call_step(fn, [*(p for p, _ in elements), *given, *others], where)
     if outputs_info is None or (not infos and not isinstance(outputs_info, dict)):
@@ -135,7 +136,7 @@ def scan(
         )
     if step.condition is not None and n_steps is None and not walked:
         raise ValueError(f"{where}: until needs n_steps, the most rounds that there may be")
-    _refuse_strays(step, others, strict, where)
+    _check_strict(step, others, strict, where)
     return _Builder(where, rounds, t, elements, infos, rows, step, truncate_gradient).build(return_list)
 
 
@@ -153,10 +154,10 @@ def _taps(given: Any, default: int, where: str) -> tuple[int, ...]:
         taps = tuple(operator.index(k) for k in (given if isinstance(given, list | tuple | np.ndarray) else [given]))
     except TypeError:
         raise TypeError(f"{where}: taps are integers, got {given!r}") from None
-    return taps
+    return taps or (default,)
 
 
-def _sequence(given: Any, where: str) -> Sequence_:
+def _sequence(given: Any, where: str) -> WalkedSequence:
     taps: tuple[int, ...] = (0,)
     if isinstance(given, Mapping):
         if "input" not in given:
@@ -166,7 +167,7 @@ def _sequence(given: Any, where: str) -> Sequence_:
     x = as_variable(given)
     if x.type.ndim == 0:
         raise TypeError(f"{where}: a sequence needs an axis to walk over, got {x!r} of {x.type}: is it a non_sequence?")
-    return Sequence_(x, taps or (0,))
+    return WalkedSequence(x, taps)
 
 
 def _state(given: Any, k: int, where: str) -> State | None:
@@ -177,7 +178,7 @@ def _state(given: Any, k: int, where: str) -> State | None:
         return None
     taps: tuple[int, ...] = (-1,)
     if isinstance(given, Mapping):
-        taps = _taps(given.get("taps"), -1, where) or (-1,)
+        taps = _taps(given.get("taps"), -1, where)
         given = given["initial"]
     if any(tap >= 0 for tap in taps):
         raise ValueError(f"{where}: the taps of results are negative, rounds before; result {k} has {list(taps)}")
@@ -198,7 +199,7 @@ def _state(given: Any, k: int, where: str) -> State | None:
     return State(initial, taps, isinstance(given, int | float) and not isinstance(given, bool))
 
 
-def _rounds(walked: Sequence[Sequence_], n_steps: Any, where: str) -> Any:
+def _rounds(walked: Sequence[WalkedSequence], n_steps: Any, where: str) -> Any:
     """The number of rounds, a 0-d int64."""
     lengths = [shape_i(s.input, 0) - s.reach if s.reach else shape_i(s.input, 0) for s in walked]
     if n_steps is None:
@@ -225,7 +226,7 @@ def _rounds(walked: Sequence[Sequence_], n_steps: Any, where: str) -> Any:
 
 
 # -- parameters of a round ---------------------------------------------------------------------------------------------
-def _element(s: Sequence_, tap: int, t: Any, go_backwards: bool) -> Any:
+def _element(s: WalkedSequence, tap: int, t: Any, go_backwards: bool) -> Any:
     """Element `tap` of round t."""
     if go_backwards:
         return s.input[(shape_i(s.input, 0) - 1 - (s.reach - (tap - s.first))) - t]
@@ -237,21 +238,14 @@ def _named(variable: Any, tap: int) -> str | None:
     return f"{variable.name}[t{tap:+d}]".replace("+0", "") if variable.name else None
 
 
-def _element_parameter(s: Sequence_, tap: int) -> Any:
-    parameter = TensorType(s.input.type.dtype, s.input.type.shape[1:])(_named(s.input, tap))
-    value = s.input.data if isinstance(s.input, Constant) else getattr(s.input.tag, "test_value", None)
-    if value is not None and len(value):
-        parameter.tag.test_value = np.asarray(value[0], dtype=s.input.type.dtype)
+def _parameter(value: Any, source: Any, tap: int) -> Any:
+    """A parameter that stands for `value`, a row of `source`."""
+    parameter = parameter_like(value)
+    parameter.name = _named(source, tap)
     return parameter
 
 
-def _row_parameter(s: State, k: int) -> Any:
-    parameter = parameter_like(s.row(k))
-    parameter.name = _named(s.initial, k - s.depth)
-    return parameter
-
-
-def _refuse_strays(step: Step, others: Sequence[Any], strict: bool, where: str) -> None:
+def _check_strict(step: Step, others: Sequence[Any], strict: bool, where: str) -> None:
     if not strict:
         return
     roots = [v for v in (*step.results, *step.updates.values(), step.condition) if isinstance(v, Variable)]
@@ -296,8 +290,8 @@ class _Builder:
         values = substitute(values, dict(zip(targets, shared, strict=True)))
         values = self.with_equal_types(values)
         values = substitute(values, dict(self.elements))
-        count = len(self.infos)
-        results, new_shared = values[:count], values[count : count + len(targets)]
+        n = len(self.infos)
+        results, new_shared = values[:n], values[n : n + len(targets)]
         carried = [p for row in self.rows for p in row]
         initial = [s.row(k) for s in self.infos if s is not None for k in range(s.depth)]
         initial = [
@@ -310,7 +304,7 @@ class _Builder:
             finals, stacked = self.run(loop, self.rounds)
         elif self.truncate_gradient < 0:
             finals, stacked = self.until(loop, values[-1])
-        else:  # so many of the rounds that were: count them, then do just these
+        else:  # the last rounds before the end are meant: count the rounds, then run just these
             count = self.until(_Rounds(carried, initial, following, []), values[-1])[0][-1]
             finals, stacked = self.run(loop, count)
         updates = OrderedUpdates(list(zip(targets, finals[len(carried) - len(shared) : len(carried)], strict=True)))
@@ -326,10 +320,10 @@ class _Builder:
         return made[: len(loop.carried)], list(made[len(loop.carried) :])
 
     def until(self, loop: _Rounds, condition: Any) -> tuple[Sequence[Any], list[Any]]:
-        """The loop that stops to change behind the round whose condition is true: final values, the number of rounds
-        that were last, and results cut behind them."""
+        """The loop whose values no longer change behind the round where the condition is true: final values, with the
+        number of rounds up to there as the last, and the results of these rounds."""
         is_done, count = TensorType("bool", ())("is_done"), TensorType("int64", ())("count")
-        # What a round that is not needed gives as a result is cut: zeros of the same shape are computed sooner.
+        # Results of rounds behind the end are cut off: zeros of their shape cost least.
         kept = [*loop.carried, count, is_done, *(zeros(shape_tuple(r), dtype=r.type.dtype) for r in loop.results)]
         following = [*loop.following, add(count, constant(1, dtype="int64")), neq(condition, 0), *loop.results]
         chosen = ifelse(is_done, kept, following)

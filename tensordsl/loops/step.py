@@ -1,4 +1,4 @@
-"""A step of a loop: the user's function called once on parameters, and what it returns, told apart.
+"""A step of a loop: the user's function called once on parameters, and what it returns.
 
 Comes in   the function and its arguments: parameters that stand for one round's elements and states.
 Goes out   `Step`: results, updates of shared variables, and the condition that ends the loop.  Shared variables whose
@@ -41,7 +41,6 @@ class Step:
     results: tuple[Any, ...]
     updates: dict[Any, Any]
     condition: Any
-    is_list: bool
 
 
 def call_step(fn: Callable[..., Any], arguments: Sequence[Any], where: str) -> Step:
@@ -49,8 +48,7 @@ def call_step(fn: Callable[..., Any], arguments: Sequence[Any], where: str) -> S
     if not callable(fn):
         raise TypeError(f"{where}: the step must be a function, got {fn!r}")
     returned = fn(*arguments)
-    results, updates, condition = _told_apart(returned, where)
-    is_list = isinstance(results, list | tuple)
+    results, updates, condition = _split_returned(returned, where)
     values = tuple(results) if isinstance(results, list | tuple) else () if results is None else (results,)
     for k, value in enumerate(values):
         if value is None:
@@ -62,10 +60,10 @@ def call_step(fn: Callable[..., Any], arguments: Sequence[Any], where: str) -> S
         if target in pairs:
             raise ValueError(f"{where}: the step updates {target!r} twice")
         pairs[target] = as_variable(value)
-    return Step(tuple(map(as_variable, values)), _with_defaults(values, pairs, condition), condition, is_list)
+    return Step(tuple(map(as_variable, values)), _with_defaults(values, pairs, condition), condition)
 
 
-def _told_apart(returned: Any, where: str) -> tuple[Any, Any, Any]:
+def _split_returned(returned: Any, where: str) -> tuple[Any, Any, Any]:
     """Results, updates and the condition of what a step returned."""
     if returned is None:
         raise ValueError(f"{where}: the step returned None; {RETURNS}")
@@ -87,9 +85,6 @@ def _told_apart(returned: Any, where: str) -> tuple[Any, Any, Any]:
     if any(isinstance(part, Mapping) for part in parts):
         raise ValueError(f"{where}: updates must follow the results; {RETURNS}")
     if len(parts) == 1 and isinstance(parts[0], list | tuple):  # ([a, b], updates)
-        return parts[0], updates, condition
-    has_more = len(parts) != len(returned)
-    if has_more and len(parts) == 1:  # (a, updates)
         return parts[0], updates, condition
     return parts, updates, condition
 

@@ -5,7 +5,7 @@ Goes out   rows whose meaning is a scalar computation (`Elementwise`), or other 
 Modules    elementwise       arithmetic, rounding, choices, copies
            functions         exponentials, logarithms, trigonometry, error functions
            comparisons       comparisons, logic of bools and bits
-           complexes         complex numbers taken apart and made;   complex_scalars   their functions
+           complexes         complex numbers from parts and their parts;   complex_scalars   their functions
            gamma             the gamma function and its kin;   gamma_incomplete   both sides of gamma distributions
            scalars           scalar computations of several steps, and oracles that NumPy lacks
            known_scalars     scalars whose value is certain when the graph is built

@@ -1,4 +1,4 @@
-"""Kernels whose stores go past the caches: the same results, wherever operands begin and whoever computes them."""
+"""Kernels with non-temporal stores: the same results, wherever operands begin and whoever computes them."""
 
 from __future__ import annotations
 

@@ -326,7 +326,7 @@ def test_one_thread_has_no_pool() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_new_values_larger_than_the_caches(threads: int) -> None:
-    """They are written past the caches, in blocks: every element once, also those behind the last block."""
+    """They are written by non-temporal stores, in blocks: every element once, also those behind the last block."""
     n = (1 << 22) + 77
     a = np.random.default_rng(0).random(n)
     big, small = td.shared(np.zeros(n)), td.shared(np.zeros(n, np.int16))
