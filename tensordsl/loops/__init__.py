@@ -6,6 +6,7 @@ Modules    scan      Theano's `scan`
            build     from a step's values to a loop, for all of them
            step      the call of a step: what it returns, the states and shared variables that it reads
            family    `map`, `reduce`, `foldl`, `foldr`
+           structures  nested tuples, lists and dictionaries of values
 Uses       `ops.control`, `tensor`, `signature` for shared variables and updates.
 Used by    users.
 Begin with `scan.scan`.
