@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
@@ -12,11 +13,17 @@ from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import FOR, Construct, Traits, register
-from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import paired, parts
 from tensordsl.codegen.tensor_ir.verify import check
-from tensordsl.graph.variables import Apply
+from tensordsl.graph.substitute import substitute
+from tensordsl.graph.types import COMPLEX
+from tensordsl.graph.variables import Apply, Constant, Variable, apply
+from tensordsl.ops.array.shape import shape_i
+from tensordsl.ops.control import IFELSE
+from tensordsl.ops.math.comparisons import gt
+from tensordsl.ops.operands import constant
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
@@ -70,7 +77,11 @@ class For(Construct):
         made = g.make(FOR, (count, *inits), "", (), loops=around, loop=loop, count=n)
         loop.count = count
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
-        stacked = [g.result(made, len(inits) + j, v.dtype, (n, *v.shape)) for j, v in enumerate(loop.stacked)]
+        shapes = _stacked_shapes(low, node, loop)
+        stacked = [
+            g.result(made, len(inits) + j, v.dtype, (n, *shape))
+            for j, (v, shape) in enumerate(zip(loop.stacked, shapes, strict=True))
+        ]
         return paired(g, node.outputs, finals + stacked)
 
     lower_complex = lower
@@ -149,6 +160,44 @@ class For(Construct):
             k = r.attrs["k"]
             at = k if k < len(inits) else len(inits) + list(computed_moves).index(k - len(inits))
             e.values[r.number] = names[at] if at >= len(inits) else as_type(e, names[at], loop.carried[at], r)
+
+
+def _stacked_shapes(low: Lowering, node: Apply, loop: Loop) -> list[tuple[ex.Length, ...]]:
+    """The shapes of what is stacked as they are known before the loop.
+
+    A length that is found in a round, as that of `x[t : t + k]`, is that of the first; each round checks that it is.
+    """
+    extents = low.graph.extents
+
+    def varies(length: ex.Length) -> bool:
+        return any(loop.number in low.graph.values[k].loops for k in ex.named((extents.find(length),)))
+
+    body = node.attrs["body"]
+    variables = [v for v in body.stacked for _ in range(2 if v.type.dtype in COMPLEX else 1)]
+    shapes = [[*v.shape] for v in loop.stacked]
+    places = [(j, axis) for j, shape in enumerate(shapes) for axis, n in enumerate(shape) if varies(n)]
+    if not places:
+        return [v.shape for v in loop.stacked]
+    firsts = low.run(_in_first_round([shape_i(variables[j], axis) for j, axis in places], node))
+    outer, extents.conditional = extents.conditional, True
+    for (j, axis), first in zip(places, firsts, strict=True):
+        length = extents.value(first)
+        extents.same(shapes[j][axis], length, "what a loop stacks must have one shape: lengths of an axis")
+        shapes[j][axis] = length
+    extents.conditional, extents.fresh = outer, []
+    return [tuple(shape) for shape in shapes]
+
+
+def _in_first_round(lengths: Sequence[Variable], node: Apply) -> Sequence[Variable]:
+    """Lengths in the parameters of a loop's body, for the first round; 0 if there is none."""
+    n, *operands = node.inputs
+    body = node.attrs["body"]
+    replaced: dict[Variable, Variable] = dict(zip((*body.carried, *body.invariants), operands, strict=True))
+    firsts = substitute(lengths, {**replaced, body.index: constant(0, dtype="int64")})
+    if isinstance(n, Constant) and n.data > 0:
+        return firsts
+    chosen: Sequence[Variable] = apply(IFELSE, gt(n, 0), *firsts, *(constant(0, dtype=v.type.dtype) for v in firsts))
+    return chosen
 
 
 def _at_index(b: Bufferiser, destination: Ref, index: str) -> Ref:

@@ -16,13 +16,14 @@ import numpy as np
 
 from tensordsl.base.records import record
 from tensordsl.graph.substitute import substitute
-from tensordsl.graph.types import TensorType
+from tensordsl.graph.types import INTEGERS, TensorType
+from tensordsl.graph.variables import Constant
 from tensordsl.ops.array.creation import zeros
 from tensordsl.ops.array.shape import shape_tuple
-from tensordsl.ops.control import ifelse, make_loop, parameter_like
-from tensordsl.ops.math.comparisons import neq
+from tensordsl.ops.control import ifelse, make_loop, parameter_like, require
+from tensordsl.ops.math.comparisons import ge, neq
 from tensordsl.ops.math.elementwise import add, cast
-from tensordsl.ops.operands import constant
+from tensordsl.ops.operands import as_variable, constant
 from tensordsl.signature.updates import OrderedUpdates
 
 
@@ -65,6 +66,7 @@ class LoopBuilder:
     rounds    their number;  t  that of a round
     elements  parameters that stand for expressions in t, each with its expression
     states    what is carried;  rows  for each of them `depth` parameters, the oldest first
+    others    what the step was given that is the same in all rounds
     """
 
     where: str
@@ -74,6 +76,7 @@ class LoopBuilder:
     states: Sequence[State]
     rows: list[list[Any]]
     truncate_gradient: int = -1
+    others: Sequence[Any] = ()
 
     def build(
         self, new: Sequence[Any], stacked: Sequence[Any], updates: Mapping[Any, Any], condition: Any = None
@@ -92,7 +95,8 @@ class LoopBuilder:
             if condition.type.ndim:
                 raise TypeError(f"{self.where}: the condition of until must have no axes, got {condition.type}")
             values.append(condition)
-        values = substitute(values, dict(zip(targets, shared, strict=True)))
+        same = {v: v for v in self.others}
+        values = substitute(values, {**same, **dict(zip(targets, shared, strict=True))})
         values = self.with_equal_types(values)
         values = substitute(values, dict(self.elements))
         n, m = len(new), len(new) + len(stacked)
@@ -171,6 +175,20 @@ class LoopBuilder:
             )
         shape = tuple(a if a == b else None for a, b in zip(p.type.shape, result.type.shape, strict=True))
         return TensorType(dtype, shape)
+
+
+def number_of_rounds(given: Any, where: str, what: str) -> Any:
+    """What a user gives for the number of rounds, as a 0-d int64 that is not negative."""
+    rounds = as_variable(given)
+    if rounds.type.dtype not in INTEGERS or rounds.type.ndim:
+        raise TypeError(f"{where}: {what} must be an integer without axes, got {given!r} of {rounds.type}")
+    if not isinstance(rounds, Constant):
+        rounds = cast(rounds, "int64")
+        return require(rounds, ge(rounds, 0), f"{where}: {what} must not be negative")
+    if rounds.data < 0:
+        hint = "; go_backwards walks from the end" if what == "n_steps" else ""
+        raise ValueError(f"{where}: {what} must not be negative, got {rounds.data}{hint}")
+    return constant(int(rounds.data), dtype="int64")
 
 
 def _of_type(p: Any, type: TensorType) -> Any:
