@@ -79,7 +79,7 @@ class _Loop(Construct):
         made = g.make(self.name, (count, *inits), "", (), loops=around, loop=loop, count=n)
         loop.count = count
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
-        shapes = _stacked_shapes(low, node, loop)
+        shapes = _stacked_shapes(low, node, loop, n)
         stacked = [
             g.result(made, len(inits) + j, v.dtype, (n, *shape))
             for j, (v, shape) in enumerate(zip(loop.stacked, shapes, strict=True))
@@ -233,7 +233,7 @@ def _cut(g: Graph, x: Value, length: Length) -> Value:
     return g.make(SUBTENSOR, (x,), x.dtype, (length, *x.shape[1:]), bounds=bounds, checks=())
 
 
-def _stacked_shapes(low: Lowering, node: Apply, loop: Loop) -> list[tuple[Length, ...]]:
+def _stacked_shapes(low: Lowering, node: Apply, loop: Loop, count: Length) -> list[tuple[Length, ...]]:
     """The shapes of what is stacked as they are known before the loop.
 
     A length that is found in a round, as that of `x[t : t + k]`, is that of the first; each round checks that it is.
@@ -249,6 +249,8 @@ def _stacked_shapes(low: Lowering, node: Apply, loop: Loop) -> list[tuple[Length
     places = [(j, axis) for j, shape in enumerate(shapes) for axis, n in enumerate(shape) if varies(n)]
     if not places:
         return [v.shape for v in loop.stacked]
+    if isinstance(count, int) and count <= 0:
+        return [tuple(0 if varies(n) else n for n in shape) for shape in shapes]
     firsts = low.run(_in_first_round([shape_i(variables[j], axis) for j, axis in places], node))
     outer, extents.conditional = extents.conditional, True
     for (j, axis), first in zip(places, firsts, strict=True):

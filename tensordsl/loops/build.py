@@ -156,6 +156,11 @@ class LoopBuilder:
         return TensorType(dtype, shape)
 
 
+def is_number(given: Any) -> bool:
+    """Whether a start is a Python number, which has no dtype of its own."""
+    return isinstance(given, int | float) and not isinstance(given, bool)
+
+
 def number_of_rounds(given: Any, where: str, what: str) -> Any:
     """What a user gives for the number of rounds, as a 0-d int64 that is not negative."""
     rounds = as_variable(given)

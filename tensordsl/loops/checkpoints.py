@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tensordsl.graph.variables import Constant
-from tensordsl.loops.build import number_of_rounds
+from tensordsl.loops.build import is_number, number_of_rounds
 from tensordsl.loops.scan import scan
 from tensordsl.loops.step import has_until
 from tensordsl.ops.array.creation import arange
@@ -61,9 +61,9 @@ def scan_checkpoints(
     array([ 3., 10., 15.])
     """
     where = f"scan_checkpoints {name!r}"
-    walked = [as_variable(s) for s in _listed(sequences, where)]
-    infos = _listed(outputs_info, where)
-    others = _listed(non_sequences, where)
+    walked = [as_variable(s) for s in _listed(sequences, "input", [0], where)]
+    infos = _listed(outputs_info, "initial", [-1], where)
+    others = _listed(non_sequences, "", [], where)
     if isinstance(save_every_N, bool) or not hasattr(save_every_N, "__index__"):
         raise TypeError(f"{where}: save_every_N must be an int, got {save_every_N!r}")
     if (size := int(save_every_N)) < 1:
@@ -85,7 +85,8 @@ def scan_checkpoints(
         start = k * size
         stop = minimum(start + size, rounds)
         given = iter(arguments)
-        states = [None if info is None else next(given) for info in infos]
+        # A number may start in another dtype, in a block as before it.
+        states = [None if info is None else {"initial": next(given), "is_number": is_number(info)} for info in infos]
         results, updates = scan(
             called, [x[start:stop] for x in walked], states or None, [*given], stop - start, name=name, return_list=True
         )
@@ -95,13 +96,13 @@ def scan_checkpoints(
     return scan(block, blocks, infos or None, others, name=name)
 
 
-def _listed(given: Any, where: str) -> list[Any]:
+def _listed(given: Any, key: str, usual: list[int], where: str) -> list[Any]:
+    """What a list or one value says, of dictionaries what stands at the key."""
     several = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
     for one in several:
-        if isinstance(one, Mapping) and one.get("taps", [-1]) not in ([-1], [0], None):
+        if isinstance(one, Mapping) and one.get("taps") not in (None, usual):
             raise ValueError(f"{where} does not work with taps, got {dict(one)!r}: write scan")
-    named = [one.get("initial", one.get("input")) if isinstance(one, Mapping) else one for one in several]
-    return named
+    return [one.get(key) if isinstance(one, Mapping) else one for one in several]
 
 
 def _rounds(walked: list[Any], n_steps: Any, where: str) -> Any:

@@ -16,7 +16,7 @@ from tensordsl.graph.casting import upcast
 from tensordsl.graph.substitute import substitute
 from tensordsl.graph.types import INTEGERS
 from tensordsl.graph.variables import Constant, Variable, ancestors, inputs_of
-from tensordsl.loops.build import LoopBuilder, State, number_of_rounds
+from tensordsl.loops.build import LoopBuilder, State, is_number, number_of_rounds
 from tensordsl.loops.structures import Structure, flatten, flatten_as, paths, unflatten
 from tensordsl.ops.array.creation import arange, zeros
 from tensordsl.ops.array.shape import concatenate, reshape, shape_i, shape_tuple
@@ -107,7 +107,7 @@ def loop(
         return flatten_as(carry_form, returned[0], f"{where}: the step's carry"), values
 
     states = [
-        State(f"carry{path}", as_variable(v), (-1,), isinstance(v, int | float) and not isinstance(v, bool))
+        State(f"carry{path}", as_variable(v), (-1,), is_number(v))
         for v, path in zip(start, paths(carry_form), strict=True)
     ]
     if checkpoint is None:

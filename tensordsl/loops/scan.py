@@ -14,7 +14,7 @@ import numpy as np
 
 from tensordsl.base.records import record
 from tensordsl.graph.variables import Variable, ancestors
-from tensordsl.loops.build import LoopBuilder, State, number_of_rounds
+from tensordsl.loops.build import LoopBuilder, State, is_number, number_of_rounds
 from tensordsl.loops.step import Step, call_step
 from tensordsl.ops.array.shape import shape_i
 from tensordsl.ops.control import loop_index, parameter_like, require
@@ -162,8 +162,10 @@ def _state(given: Any, k: int, where: str) -> State | None:
             raise ValueError(f"{where}: result {k} has taps but no initial state: {dict(given)!r}")
         return None
     taps: tuple[int, ...] = (-1,)
+    has_no_dtype = False
     if isinstance(given, Mapping):
         taps = _taps(given.get("taps"), -1, where)
+        has_no_dtype = given.get("is_number", False)  # the start of a block of `scan_checkpoints`
         given = given["initial"]
     if any(tap >= 0 for tap in taps):
         raise ValueError(f"{where}: the taps of results are negative, rounds before; result {k} has {list(taps)}")
@@ -181,7 +183,7 @@ def _state(given: Any, k: int, where: str) -> State | None:
             initial = require(initial, ge(shape_i(initial, 0), depth), message)
         elif length < depth:
             raise ValueError(f"{message}: {length}")
-    return State(f"result {k}", initial, taps, isinstance(given, int | float) and not isinstance(given, bool))
+    return State(f"result {k}", initial, taps, has_no_dtype or is_number(given))
 
 
 def _rounds(walked: Sequence[WalkedSequence], n_steps: Any, where: str) -> Any:
