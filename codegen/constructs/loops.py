@@ -1,8 +1,9 @@
-"""for: a loop whose body carries values from one iteration to the next, and stacks others."""
+"""for and while: loops whose body carries values from one iteration to the next, and stacks others."""
 
 from __future__ import annotations
 
 from collections import ChainMap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
@@ -11,8 +12,9 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, Construct, Traits, register
-from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.construct import FOR, SUBTENSOR, WHILE, Construct, Traits, register
+from tensordsl.codegen.tensor_ir.extents import Length
+from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import paired, parts
 from tensordsl.codegen.tensor_ir.verify import check
@@ -22,12 +24,11 @@ if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
 
 
-@register
-class For(Construct):
-    """for(loop, count): operands are the count and what the first iteration gets; `result(k)` are the last carried
-    values, then the stacked ones."""
+class _Loop(Construct):
+    """Operands are the count and what the first iteration gets; `result(k)` are the last carried values, then the
+    stacked ones, which have room for as many iterations as the count says."""
 
-    name, traits = FOR, Traits(has_regions=True, has_lengths=True)
+    traits = Traits(has_regions=True, has_lengths=True, is_loop=True)
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         g = low.graph
@@ -57,7 +58,9 @@ class For(Construct):
             n = ex.maximum(0, n)
         if not (isinstance(n, int) and n > 0):
             extents.conditional, g.within = True, inside
-        results = low.run([*body.next, *body.stacked])
+        results = low.run(body.expressions)
+        if body.condition is not None:
+            loop.condition = g.cast(results.pop(), "bool")
         extents.node = node_position
         low.env = outer  # another loop may share this body's variables, with parameters of its own
         loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(parts(results[:k]), inits, strict=True))
@@ -66,19 +69,27 @@ class For(Construct):
             for a, b in zip(new.shape, old.shape, strict=True):
                 extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
         (extents.conditional, g.within), extents.fresh = state, []
-        around = frozenset().union(*(v.loops for v in (*operands, *loop.next, *loop.stacked))) - inside
-        made = g.make(FOR, (count, *inits), "", (), loops=around, loop=loop, count=n)
+        around = frozenset().union(*(v.loops for v in (*operands, *loop.results))) - inside
+        made = g.make(self.name, (count, *inits), "", (), loops=around, loop=loop, count=n)
         loop.count = count
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
         stacked = [g.result(made, len(inits) + j, v.dtype, (n, *v.shape)) for j, v in enumerate(loop.stacked)]
-        return paired(g, node.outputs, finals + stacked)
+        return self.outputs(g, node, made, [*finals, *stacked])
 
-    lower_complex = lower
+    def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        return self.lower(low, node, operands)
+
+    def outputs(self, g: Graph, node: Apply, made: Value, results: list[Value]) -> list[Value]:
+        """What the row's application gives."""
+        return paired(g, node.outputs, results)
 
     def verify(self, graph: Graph, v: Value) -> None:
         loop = v.attrs["loop"]
         check(loop.number not in v.loops, v, "a loop varies with itself")
         check(len(v.operands) == 1 + len(loop.carried), v, "an initial value for each carried one")
+        ends = loop.condition
+        check((ends is None) == (v.op == FOR), v, "a condition where it ends early")
+        check(ends is None or (ends.dtype == "bool" and not ends.rank), v, "a truth value as the condition")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
         loop = v.attrs["loop"]
@@ -88,7 +99,7 @@ class For(Construct):
         for init, param in zip(inits, loop.carried, strict=True):
             starts.append(b.packed(b.ref(init), init.dtype))
             buffers.append((b.allocate(param.shape, param.dtype), b.allocate(param.shape, param.dtype)))
-        stacked = {r.attrs["k"] - len(inits): r for r in results_of(b, v) if r.attrs["k"] >= len(inits)}
+        stacked = _stacked_results(loop, results_of(b, v))
         computed_moves = {k: b.destination(r, r.dtype, r.shape) for k, r in stacked.items()}
         index = b.fresh("i")
         carried, names = [], []
@@ -105,13 +116,24 @@ class For(Construct):
             b.refs[param.number] = Ref(current, one.dims, strides)
             wants.append((new, Ref(free, one.dims, strides)))
         wants += [(loop.stacked[k], _at_index(b, destination, index)) for k, destination in computed_moves.items()]
+        end = rounds = None
+        if loop.condition is not None:
+            flag, end, rounds = b.allocate((), "bool"), b.fresh("q"), b.fresh("n")
+            wants.append((loop.condition, flag))
         run_region(b, (*b.context, (FOR, loop.number)), wants)
+        if end is not None:
+            b.emit(p.LoadScalar(end, flag.ptr, "bool"))
         body = b.close_scope()
         kinds = ("ptr",) * len(carried)
-        b.emit(p.For(index, count, tuple(carried), kinds, body, b.site("loop", b.node_of(v), "for")))
+        b.emit(p.For(index, count, tuple(carried), kinds, body, b.site("loop", b.node_of(v), v.op), end, rounds))
         for r in results_of(b, v):
             k = r.attrs["k"]
-            if k < len(inits):
+            if k == _rounds_at(loop):
+                assert rounds is not None
+                ref = b.destination(r, "int64", ())
+                b.emit(p.StoreScalar(ref.ptr, rounds, "int64"))
+                b.finish(r, ref)
+            elif k < len(inits):
                 dims = tuple(map(b.find, r.shape))
                 b.view(r, Ref(names[k], dims, contiguous(dims, ITEMSIZE[r.dtype])))
             else:
@@ -119,10 +141,10 @@ class For(Construct):
 
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.slices import as_type  # late: for exports only
-        from tensordsl.codegen.mlir.writer import loops, tensor_type  # late: for exports only
+        from tensordsl.codegen.mlir.writer import loops, rounds_until, tensor_type  # late: for exports only
 
         loop, inits = v.attrs["loop"], v.operands[1:]
-        stacked = {r.attrs["k"] - len(inits): r for r in e.results.get(v.number, []) if r.attrs["k"] >= len(inits)}
+        stacked = _stacked_results(loop, e.results.get(v.number, []))
         starts = [
             (as_type(e, e.value(i), i, p), tensor_type(map(e.find, p.shape), p.dtype))
             for i, p in zip(inits, loop.carried, strict=True)
@@ -130,25 +152,75 @@ class For(Construct):
         computed_moves = {k: e.empty(r.shape, r.dtype) for k, r in stacked.items()}
         carried = [*starts, *computed_moves.values()]
 
-        def iteration(at: list[str], known: list[str]) -> list[str]:
-            position = e.op(f"arith.index_cast {at[0]} : index to i64")
+        def iteration(at: str, known: list[str]) -> tuple[list[str], str]:
+            position = e.op(f"arith.index_cast {at} : index to i64")
             e.values[loop.index.number] = e.op(f"tensor.from_elements {position} : tensor<i64>")
             for param, name in zip(loop.carried, known, strict=False):
                 e.values[param.number] = name
-            made = e.inside((FOR, loop.number), [*loop.next, *(loop.stacked[k] for k in computed_moves)])
+            ends = () if loop.condition is None else (loop.condition,)
+            made = e.inside((FOR, loop.number), [*loop.next, *(loop.stacked[k] for k in computed_moves), *ends])
+            is_last = e.op(f"tensor.extract {made.pop()}[] : tensor<i1>") if ends else ""
             done = [as_type(e, n, v, p) for n, v, p in zip(made, loop.next, loop.carried, strict=False)]
             for (k, (_, t)), piece, stack in zip(
                 computed_moves.items(), made[len(inits) :], known[len(inits) :], strict=True
             ):
-                done.append(_stacked(e, loop.stacked[k], piece, stack, t, at[0]))
+                done.append(_stacked(e, loop.stacked[k], piece, stack, t, at))
             typed = zip(done, carried, strict=True)
-            return [_copied(e, n, t) if n in done[:k] else n for k, (n, (_, t)) in enumerate(typed)]
+            return [_copied(e, n, t) if n in done[:k] else n for k, (n, (_, t)) in enumerate(typed)], is_last
 
-        names = loops(e, [e.index(v.attrs["count"])], carried, iteration)
+        end, rounds = e.index(v.attrs["count"]), ""
+        if loop.condition is None:
+            names = loops(e, [end], carried, lambda at, known: iteration(at[0], known)[0])
+        else:
+            rounds, names = rounds_until(e, end, carried, iteration)
         for r in e.results.get(v.number, []):
             k = r.attrs["k"]
+            if k == _rounds_at(loop):
+                number = e.op(f"arith.index_cast {rounds} : index to i64")
+                e.values[r.number] = e.op(f"tensor.from_elements {number} : tensor<i64>")
+                continue
             at = k if k < len(inits) else len(inits) + list(computed_moves).index(k - len(inits))
             e.values[r.number] = names[at] if at >= len(inits) else as_type(e, names[at], loop.carried[at], r)
+
+
+@register
+class For(_Loop):
+    """for(loop, count): as many iterations as the count says, none where it is negative."""
+
+    name = FOR
+
+
+@register
+class While(_Loop):
+    """while(loop, count): iterations up to the one in which the condition is true, and at most `count`; the last
+    `result(k)` is their number.  What the row stacks is cut there."""
+
+    name = WHILE
+
+    def outputs(self, g: Graph, node: Apply, made: Value, results: list[Value]) -> list[Value]:
+        loop: Loop = made.attrs["loop"]
+        rounds = g.result(made, _rounds_at(loop), "int64", ())
+        length = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
+        finals = results[: len(loop.carried)]
+        stacked = [_cut(g, r, length) for r in results[len(loop.carried) :]]
+        return [rounds, *paired(g, node.outputs[1:], [*finals, *stacked])]
+
+
+def _rounds_at(loop: Loop) -> int:
+    """Which result of a `while` is the number of iterations."""
+    return len(loop.next) + len(loop.stacked)
+
+
+def _stacked_results(loop: Loop, results: Sequence[Value]) -> dict[int, Value]:
+    """Which stacked values something uses: their numbers, and the results."""
+    first = len(loop.carried)
+    return {r.attrs["k"] - first: r for r in results if first <= r.attrs["k"] < _rounds_at(loop)}
+
+
+def _cut(g: Graph, x: Value, length: Length) -> Value:
+    """The first `length` elements along the first axis, which are there."""
+    bounds = ((0, length, 1, True), *((0, n, 1, True) for n in x.shape[1:]))
+    return g.make(SUBTENSOR, (x,), x.dtype, (length, *x.shape[1:]), bounds=bounds, checks=())
 
 
 def _at_index(b: Bufferiser, destination: Ref, index: str) -> Ref:
