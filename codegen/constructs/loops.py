@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.steps import results_of, run_region
@@ -12,7 +14,8 @@ from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import FOR, Construct, Traits, register
-from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.equal_loops import KnownLoop
+from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import paired, parts
 from tensordsl.codegen.tensor_ir.verify import check
@@ -30,10 +33,13 @@ class For(Construct):
     name, traits = FOR, Traits(has_regions=True, has_lengths=True)
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
-        g = low.graph
-        body = node.attrs["body"]
+        g, body = low.graph, node.attrs["body"]
+        low.keep_alive.append(body)
+        known = low.known_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_loops") else None
+        if known is not None and (same := _with_more(low, node, operands, known)) is not None:
+            return same
         k = len(body.carried)
-        count, inits, invariants = operands[0], parts(operands[1 : 1 + k]), operands[1 + k :]
+        count, inits = operands[0], parts(operands[1 : 1 + k])
         loop = g.new_loop()
         inside = frozenset([loop.number])
         loop.index = g.make("index", (), "int64", (), loops=inside, loop_number=loop.number)
@@ -41,37 +47,20 @@ class For(Construct):
             g.make("carried", (), v.dtype, v.shape, loops=inside | v.loops, loop_number=loop.number, k=j)
             for j, v in enumerate(inits)
         )
-        outer, low.env = low.env, ChainMap({}, low.env)
-        for variables, values in (
-            ((body.index,), (loop.index,)),
-            (body.carried, paired(g, body.carried, loop.carried)),
-            (body.invariants, invariants),
-        ):
-            for variable, value in zip(variables, values, strict=True):
-                low.env[id(variable)] = g.cast(value, variable.type.dtype)
-        low.keep_alive.append(body)
-        extents, node_position = g.extents, g.extents.node
-        state = extents.conditional, g.within
-        n = extents.value(count)
+        n = g.extents.value(count)
         if not isinstance(n, int):
             n = ex.maximum(0, n)
-        if not (isinstance(n, int) and n > 0):
-            extents.conditional, g.within = True, inside
-        results = low.run([*body.next, *body.stacked])
-        extents.node = node_position
-        low.env = outer  # another loop may share this body's variables, with parameters of its own
-        loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(parts(results[:k]), inits, strict=True))
-        loop.stacked = tuple(parts(results[k:]))
-        for new, old in zip(loop.next, inits, strict=True):
-            for a, b in zip(new.shape, old.shape, strict=True):
-                extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
-        (extents.conditional, g.within), extents.fresh = state, []
-        around = frozenset().union(*(v.loops for v in (*operands, *loop.next, *loop.stacked))) - inside
-        made = g.make(FOR, (count, *inits), "", (), loops=around, loop=loop, count=n)
+        with _inside(low, body, operands, loop, n) as env:
+            results = low.run([*body.next, *body.stacked])
+            loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(parts(results[:k]), inits, strict=True))
+            loop.stacked = tuple(parts(results[k:]))
+            for new, old in zip(loop.next, inits, strict=True):
+                for a, b in zip(new.shape, old.shape, strict=True):
+                    g.extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
+        made = g.make(FOR, (count, *inits), "", (), loops=_around(loop, operands), loop=loop, count=n)
         loop.count = count
-        finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
-        stacked = [g.result(made, len(inits) + j, v.dtype, (n, *v.shape)) for j, v in enumerate(loop.stacked)]
-        return paired(g, node.outputs, finals + stacked)
+        low.known_loops.add(self.name, body, operands, KnownLoop(loop, made, g.within, body, operands, env))
+        return _results(low, node, made, range(len(loop.stacked)))
 
     lower_complex = lower
 
@@ -149,6 +138,65 @@ class For(Construct):
             k = r.attrs["k"]
             at = k if k < len(inits) else len(inits) + list(computed_moves).index(k - len(inits))
             e.values[r.number] = names[at] if at >= len(inits) else as_type(e, names[at], loop.carried[at], r)
+
+
+@contextmanager
+def _inside(low: Lowering, body: Any, operands: Sequence[Value], loop: Loop, n: Any, known: Any = ()) -> Iterator[Any]:
+    """A round of `loop`, which has `n` rounds, is lowered: gives the values of the body's variables, which `known` may
+    have some of."""
+    g, k = low.graph, len(body.carried)
+    outer, own = low.env, dict(known)
+    low.env = ChainMap(own, outer)
+    for variables, values in (
+        ((body.index,), (loop.index,)),
+        (body.carried, paired(g, body.carried, loop.carried)),
+        (body.invariants, operands[1 + k :]),
+    ):
+        for variable, value in zip(variables, values, strict=True):
+            own[id(variable)] = g.cast(value, variable.type.dtype)
+    extents, node_position = g.extents, g.extents.node
+    state = extents.conditional, g.within
+    if not (isinstance(n, int) and n > 0):
+        extents.conditional, g.within = True, frozenset([loop.number])
+    yield own
+    extents.node = node_position
+    low.env = outer  # another loop may share this body's variables, with parameters of its own
+    (extents.conditional, g.within), extents.fresh = state, []
+
+
+def _around(loop: Loop, operands: Sequence[Value]) -> frozenset[int]:
+    """The loops that a loop varies with."""
+    inside = (*operands, *loop.next, *loop.stacked)
+    return frozenset[int]().union(*(v.loops for v in inside)) - {loop.number}
+
+
+def _results(low: Lowering, node: Apply, made: Value, stacks: Iterable[int]) -> list[Value]:
+    """The values of a loop's outputs: what it carries, then these of what it stacks."""
+    g, loop, inits = low.graph, made.attrs["loop"], made.operands[1:]
+    finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
+    pieces = [(len(inits) + k, loop.stacked[k]) for k in stacks]
+    stacked = [g.result(made, k, v.dtype, (made.attrs["count"], *v.shape)) for k, v in pieces]
+    return paired(g, node.outputs, finals + stacked)
+
+
+def _with_more(low: Lowering, node: Apply, operands: Sequence[Value], known: KnownLoop) -> list[Value] | None:
+    """The results of a loop of the same rounds as one that is known, which now also stacks what this one does; None
+    where that could fail though the known one is computed alone."""
+    g, body, loop, made = low.graph, node.attrs["body"], known.loop, known.made
+    first, assumed = len(g.values), len(g.extents.assumed)
+    are_same = body.invariants is known.body.invariants and list(operands) == list(known.operands)
+    with _inside(low, body, operands, loop, made.attrs["count"], known.env if are_same else ()):
+        stacked = parts(low.run(body.stacked))
+    may_fail = len(g.extents.assumed) > assumed or any(v.traits.has_effects for v in g.values[first:])
+    if g.extents.conditional and may_fail:
+        return None
+    if not frozenset[int]().union(*(v.loops for v in stacked)) <= made.loops | {loop.number}:
+        return None
+    place = {v: k for k, v in enumerate(loop.stacked)}
+    for v in stacked:
+        place.setdefault(v, len(place))
+    loop.stacked = (*loop.stacked, *list(place)[len(set(loop.stacked)) :])
+    return _results(low, node, made, [place[v] for v in stacked])
 
 
 def _at_index(b: Bufferiser, destination: Ref, index: str) -> Ref:
