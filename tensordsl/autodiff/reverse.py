@@ -415,14 +415,15 @@ def add_cotangents(a: Any, b: Any) -> Any:
         if (
             node is not None
             and node.row.name in ("inc_subtensor", "inc_take")
-            and _is_zeros(node.inputs[0])
+            and is_zeros(node.inputs[0])
             and other.type.shape == sparse.type.shape == node.inputs[0].type.shape
         ):
             return apply(node.row, other, *node.inputs[1:], **node.attrs)
     return add(a, b)
 
 
-def _is_zeros(variable: Variable) -> bool:
+def is_zeros(variable: Variable) -> bool:
+    """Whether all elements are zero whatever a call brings."""
     while variable.owner is not None and variable.owner.row.name in ("second", "broadcast_to", "dimshuffle", "cast"):
         variable = variable.owner.inputs[1 if variable.owner.row.name == "second" else 0]
     return isinstance(variable, Constant) and not variable.data.any()
