@@ -58,8 +58,7 @@ class KnownLoops:
         key = id(body), is_whole
         if key in self._signatures:
             return self._signatures[key]
-        condition = getattr(body, "condition", None)
-        roots = [*body.next, *(body.stacked if is_whole else ()), *(() if condition is None else (condition,))]
+        roots = body.expressions if is_whole else [*body.next, *([] if body.condition is None else [body.condition])]
         parameters = (("index", body.index), *(("carried", v) for v in body.carried))
         number = {id(v): self._number(kind, k, v.type) for k, (kind, v) in enumerate(parameters)}
         place = {id(v): k for k, v in enumerate(body.invariants)}

@@ -7,22 +7,24 @@ products, reductions and functions are kept, and cheap elementwise ones of a sin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tensordsl.autodiff.reverse import add_cotangents, conform, cotangents, is_zeros
 from tensordsl.graph.substitute import substitute
 from tensordsl.graph.types import CONTINUOUS
 from tensordsl.graph.variables import Apply, Variable, apply, toposort
-from tensordsl.ops.control import FOR, LoopBody, loop_index, make_loop, parameter_like
+from tensordsl.ops.control import FOR, WHILE, LoopBody, loop_index, make_loop, parameter_like
 from tensordsl.ops.cotangents import Undefined, cotangent_dtype, zeros_like
 from tensordsl.ops.math.comparisons import ge
 from tensordsl.ops.math.elementwise import minimum, switch
 
 
 def loop_gradient(
-    g: Any, n: Any, operands: Sequence[Any], body: LoopBody, needed: Sequence[bool] | None = None
+    g: Any, n: Any, operands: Sequence[Any], body: LoopBody, needed: Sequence[bool] | None = None, limit: Any = None
 ) -> list[Any]:
-    """The cotangents of `n` and `operands` of a loop from those of its results (None: disconnected).
+    """The cotangents of `n` and `operands` of a loop from those of its results (None: disconnected).  limit: of a loop
+    that ends early, the most rounds that there may be; `n` is then how many there were.
 
     Step t of the loop is (carried[t + 1], stacked[t]) = body(t, carried[t], invariants).  For t = n - 1, ..., 0 the new
     loop carries the cotangents of the carried values and the sums of those of the invariants:
@@ -55,7 +57,7 @@ def loop_gradient(
     steps = n if body.truncate < 0 else minimum(n, body.truncate)
     if running:
         slices = {arriving[k]: g[k] for k in arriving if k >= count}
-        results = _run_backwards(n, steps, operands, body, slices, running)
+        results = _run_backwards(n, steps, limit, operands, body, slices, running)
         answer.update(zip((v for v, *_ in running), results, strict=True))
     if body.truncate >= 0:
         for v in body.carried:
@@ -94,6 +96,7 @@ def _body_cotangents(
 def _run_backwards(
     n: Any,
     steps: Any,
+    limit: Any,
     operands: Sequence[Any],
     body: LoopBody,
     slices: dict[Variable, Any],
@@ -109,8 +112,12 @@ def _run_backwards(
     remembered = tuple(_remembered(following, body, arriving))
     histories: Sequence[Any] = ()
     if remembered:
-        again = LoopBody(body.index, body.carried, body.invariants, body.next, remembered, body.truncate)
-        histories = apply(FOR, n, *operands, body=again)[len(body.carried) :]
+        again = replace(body, stacked=remembered)
+        first = len(body.carried)
+        if body.condition is None:
+            histories = apply(FOR, n, *operands, body=again)[first:]
+        else:
+            histories = apply(WHILE, limit, *operands, body=again)[1 + first :]
     step = loop_index()
     t = (n - 1) - step
     replacements: dict[Variable, Variable] = {body.index: t}
