@@ -31,6 +31,7 @@ from tensordsl.codegen.passes.complex_moves import move_numbers
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
+from tensordsl.codegen.passes.loops.hoist_sequence_work import hoist_sequence_work
 from tensordsl.codegen.passes.merge_reductions import add_sums, merge_reductions, part_totals
 from tensordsl.codegen.passes.nan_guard import guard
 from tensordsl.codegen.passes.narrow_indices import narrow_positions
@@ -117,6 +118,10 @@ PIPELINE = (
     Pass(
         "add_sums", add_sums, ops=MAPS, needs_users=True,
         reason="after sums of sums are one; before slices move into reductions",
+    ),
+    Pass(
+        "hoist_sequence_work", hoist_sequence_work, ops=frozenset((DOT,)),
+        reason="after the rules, which look for the user's formulas; before products get sums to add to",
     ),
     Pass(
         "fold_products", fold_products, ops=frozenset((DOT, "map")), needs_users=True,
