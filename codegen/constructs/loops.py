@@ -172,7 +172,7 @@ class _Loop(Construct):
             rounds, names = rounds_until(e, end, carried, iteration)
         for r in e.results.get(v.number, []):
             k = r.attrs["k"]
-            if k == _rounds_at(loop):
+            if k == ROUNDS:
                 number = e.op(f"arith.index_cast {rounds} : index to i64")
                 e.values[r.number] = e.op(f"tensor.from_elements {number} : tensor<i64>")
                 continue
