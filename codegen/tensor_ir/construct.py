@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CONCATENATE, DOT, RESHAPE, SUBTENSOR, INC_SUBTENSOR = "concatenate", "dot", "reshape", "subtensor", "inc_subtensor"
 INC_TAKE, IN_BOUNDS, ALONG, PART, PAIRS = "inc_take", "in_bounds", "along", "part", "pairs"
 FOR, WHILE, IFELSE, ASSERT, HOST = "for", "while", "ifelse", "assert", "host"
+ROUNDS = -1  # which result of a `while` is the number of its rounds; others are carried or stacked
 
 
 @record
@@ -114,6 +115,11 @@ class Construct:
     def scalar(self, inliner: Any, v: Value, axes: tuple[Any, ...], args: list[Any]) -> Any:
         """Of a fusible one: its scalar at some axes, from those that it `needs`."""
         raise self._absent("scalar")
+
+    def widen(self, w: Any, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+        """v in all rounds of a loop, along a new first axis, from its operands there: those that are `is_wide` have
+        that axis, too, and the others do not vary; None: it stays in the loop.  w: a `passes.loops.widen.Widening`."""
+        return None
 
     def mlir(self, e: Any, v: Value) -> None:
         """Write v as MLIR; e: a `mlir.writer.Writer`."""
