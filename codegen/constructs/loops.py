@@ -12,7 +12,7 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, SUBTENSOR, WHILE, Construct, Traits, register
+from tensordsl.codegen.tensor_ir.construct import FOR, ROUNDS, SUBTENSOR, WHILE, Construct, Traits, register
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
@@ -28,7 +28,7 @@ class _Loop(Construct):
     """Operands are the count and what the first iteration gets; `result(k)` are the last carried values, then the
     stacked ones, which have room for as many iterations as the count says."""
 
-    traits = Traits(has_regions=True, has_lengths=True, is_loop=True)
+    traits = Traits(has_regions=True, has_lengths=True, is_loop=True, needs_more=True)
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         g = low.graph
@@ -71,7 +71,7 @@ class _Loop(Construct):
         (extents.conditional, g.within), extents.fresh = state, []
         around = frozenset().union(*(v.loops for v in (*operands, *loop.results))) - inside
         made = g.make(self.name, (count, *inits), "", (), loops=around, loop=loop, count=n)
-        loop.count = count
+        loop.count, loop.made, loop.rounds = count, made, n
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
         stacked = [g.result(made, len(inits) + j, v.dtype, (n, *v.shape)) for j, v in enumerate(loop.stacked)]
         return self.outputs(g, node, made, [*finals, *stacked])
@@ -127,13 +127,12 @@ class _Loop(Construct):
         kinds = ("ptr",) * len(carried)
         b.emit(p.For(index, count, tuple(carried), kinds, body, b.site("loop", b.node_of(v), v.op), end, rounds))
         for r in results_of(b, v):
-            k = r.attrs["k"]
-            if k == _rounds_at(loop):
+            if r.op == ROUNDS:
                 assert rounds is not None
                 ref = b.destination(r, "int64", ())
                 b.emit(p.StoreScalar(ref.ptr, rounds, "int64"))
                 b.finish(r, ref)
-            elif k < len(inits):
+            elif (k := r.attrs["k"]) < len(inits):
                 dims = tuple(map(b.find, r.shape))
                 b.view(r, Ref(names[k], dims, contiguous(dims, ITEMSIZE[r.dtype])))
             else:
@@ -174,11 +173,11 @@ class _Loop(Construct):
         else:
             rounds, names = rounds_until(e, end, carried, iteration)
         for r in e.results.get(v.number, []):
-            k = r.attrs["k"]
-            if k == _rounds_at(loop):
+            if r.op == ROUNDS:
                 number = e.op(f"arith.index_cast {rounds} : index to i64")
                 e.values[r.number] = e.op(f"tensor.from_elements {number} : tensor<i64>")
                 continue
+            k = r.attrs["k"]
             at = k if k < len(inits) else len(inits) + list(computed_moves).index(k - len(inits))
             e.values[r.number] = names[at] if at >= len(inits) else as_type(e, names[at], loop.carried[at], r)
 
@@ -192,29 +191,24 @@ class For(_Loop):
 
 @register
 class While(_Loop):
-    """while(loop, count): iterations up to the one in which the condition is true, and at most `count`; the last
-    `result(k)` is their number.  What the row stacks is cut there."""
+    """while(loop, count): iterations up to the one in which the condition is true, and at most `count`; `rounds` is
+    their number.  What the row stacks is cut there."""
 
     name = WHILE
 
     def outputs(self, g: Graph, node: Apply, made: Value, results: list[Value]) -> list[Value]:
         loop: Loop = made.attrs["loop"]
-        rounds = g.result(made, _rounds_at(loop), "int64", ())
-        length = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
+        rounds = g.make(ROUNDS, (), "int64", (), loops=made.loops, loop=loop, loop_number=loop.number)
+        loop.rounds = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
         finals = results[: len(loop.carried)]
-        stacked = [_cut(g, r, length) for r in results[len(loop.carried) :]]
+        stacked = [_cut(g, r, loop.rounds) for r in results[len(loop.carried) :]]
         return [rounds, *paired(g, node.outputs[1:], [*finals, *stacked])]
-
-
-def _rounds_at(loop: Loop) -> int:
-    """Which result of a `while` is the number of iterations."""
-    return len(loop.next) + len(loop.stacked)
 
 
 def _stacked_results(loop: Loop, results: Sequence[Value]) -> dict[int, Value]:
     """Which stacked values something uses: their numbers, and the results."""
     first = len(loop.carried)
-    return {r.attrs["k"] - first: r for r in results if first <= r.attrs["k"] < _rounds_at(loop)}
+    return {r.attrs["k"] - first: r for r in results if r.op != ROUNDS and r.attrs["k"] >= first}
 
 
 def _cut(g: Graph, x: Value, length: Length) -> Value:

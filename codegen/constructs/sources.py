@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.tensor_ir.construct import Source, Traits, register
+from tensordsl.codegen.tensor_ir.construct import ROUNDS, Source, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.verify import check
 
@@ -40,6 +40,16 @@ class Carried(Source):
     """carried(loop_number, k): what a loop's iteration got from the one before, within its body."""
 
     name, traits = "carried", Traits(is_source=True)
+
+
+@register
+class Rounds(Source):
+    """rounds(loop, loop_number): how many iterations a `while` had.
+
+    No operand, so that this value stays the same one while passes rewrite the loop: lengths name values by number.
+    """
+
+    name, traits = ROUNDS, Traits(is_source=True, needs_more=True)
 
 
 @register
