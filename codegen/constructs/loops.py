@@ -12,7 +12,7 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, ROUNDS, SUBTENSOR, WHILE, Construct, Traits, register
+from tensordsl.codegen.tensor_ir.construct import FOR, SUBTENSOR, WHILE, Construct, Traits, register
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
@@ -127,7 +127,7 @@ class _Loop(Construct):
         kinds = ("ptr",) * len(carried)
         b.emit(p.For(index, count, tuple(carried), kinds, body, b.site("loop", b.node_of(v), v.op), end, rounds))
         for r in results_of(b, v):
-            if r.op == ROUNDS:
+            if r.op == "rounds":
                 assert rounds is not None
                 ref = b.destination(r, "int64", ())
                 b.emit(p.StoreScalar(ref.ptr, rounds, "int64"))
@@ -173,7 +173,7 @@ class _Loop(Construct):
         else:
             rounds, names = rounds_until(e, end, carried, iteration)
         for r in e.results.get(v.number, []):
-            if r.op == ROUNDS:
+            if r.op == "rounds":
                 number = e.op(f"arith.index_cast {rounds} : index to i64")
                 e.values[r.number] = e.op(f"tensor.from_elements {number} : tensor<i64>")
                 continue
@@ -198,7 +198,7 @@ class While(_Loop):
 
     def outputs(self, g: Graph, node: Apply, made: Value, results: list[Value]) -> list[Value]:
         loop: Loop = made.attrs["loop"]
-        rounds = g.make(ROUNDS, (), "int64", (), loops=made.loops, loop=loop, loop_number=loop.number)
+        rounds = g.make("rounds", (), "int64", (), loops=made.loops, loop=loop, loop_number=loop.number)
         loop.rounds = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
         finals = results[: len(loop.carried)]
         stacked = [_cut(g, r, loop.rounds) for r in results[len(loop.carried) :]]
@@ -208,7 +208,7 @@ class While(_Loop):
 def _stacked_results(loop: Loop, results: Sequence[Value]) -> dict[int, Value]:
     """Which stacked values something uses: their numbers, and the results."""
     first = len(loop.carried)
-    return {r.attrs["k"] - first: r for r in results if r.op != ROUNDS and r.attrs["k"] >= first}
+    return {r.attrs["k"] - first: r for r in results if r.op != "rounds" and r.attrs["k"] >= first}
 
 
 def _cut(g: Graph, x: Value, length: Length) -> Value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.tensor_ir.construct import ROUNDS, Source, Traits, register
+from tensordsl.codegen.tensor_ir.construct import Source, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.verify import check
 
@@ -49,7 +49,7 @@ class Rounds(Source):
     No operand, so that this value stays the same one while passes rewrite the loop: lengths name values by number.
     """
 
-    name, traits = ROUNDS, Traits(is_source=True, needs_more=True)
+    name, traits = "rounds", Traits(is_source=True, needs_more=True)
 
 
 @register

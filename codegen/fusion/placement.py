@@ -16,7 +16,7 @@ from tensordsl.base.records import record
 from tensordsl.codegen.fusion.inline import Fused
 from tensordsl.codegen.fusion.partition import Fusion
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE, ROUNDS
+from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, giver, lengths_of, toposort
 
 Context = tuple[tuple[Any, ...], ...]
@@ -94,7 +94,7 @@ def _uses(v: Value, here: Context, by_condition: bool = False) -> Iterable[tuple
             *((o, (*here, ("if", name, 0))) for o in v.operands[1 : 1 + half]),
             *((o, (*here, ("if", name, 1))) for o in v.operands[1 + half :]),
         ]
-    return [(o, here) for o in (v.operands if v.op != ROUNDS else dependencies(v))]
+    return [(o, here) for o in (v.operands if v.op != "rounds" else dependencies(v))]
 
 
 def _common(a: Context, b: Context) -> Context:

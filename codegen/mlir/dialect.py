@@ -16,7 +16,7 @@ import numpy as np
 
 from tensordsl.codegen.fusion.placement import place
 from tensordsl.codegen.mlir.writer import tensor_type
-from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE, ROUNDS, WHILE
+from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE, WHILE
 from tensordsl.codegen.tensor_ir.extents import Constraint, Extent
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, toposort
 
@@ -232,7 +232,7 @@ class _Parser:
     def make(self, at: int, op: str, operands: list[Value], attrs: dict[str, Any]) -> Value:
         dtype, shape = attrs.pop("dtype"), attrs.pop("extents")
         loops = frozenset(attrs.pop("loops"))
-        if op == ROUNDS:
+        if op == "rounds":
             attrs = {"loop": self.loops[attrs["loop_number"]], **attrs}
         if op in (FOR, WHILE):  # the loop comes first among the attributes, as lowering writes it
             attrs = {"loop": attrs.pop("loop"), **attrs}

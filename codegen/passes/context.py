@@ -12,7 +12,7 @@ from typing import Any
 from tensordsl.base.records import record
 from tensordsl.codegen.target.tuning import PassTuning
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import INC_SUBTENSOR, ROUNDS
+from tensordsl.codegen.tensor_ir.construct import INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies
 
@@ -107,7 +107,7 @@ def frozen_values(graph: Graph) -> frozenset[int]:
         v = left.pop()
         if v.number not in kept:
             kept[v.number] = v
-            left += dependencies(v) if v.op != ROUNDS else ()
+            left += dependencies(v) if v.op != "rounds" else ()
     return frozenset(kept)
 
 

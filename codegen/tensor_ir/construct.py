@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Names that rules and passes match or make: of what only its own file and the registry know none is here.
 CONCATENATE, DOT, RESHAPE, SUBTENSOR, INC_SUBTENSOR = "concatenate", "dot", "reshape", "subtensor", "inc_subtensor"
 INC_TAKE, IN_BOUNDS, ALONG, PART, PAIRS = "inc_take", "in_bounds", "along", "part", "pairs"
-FOR, WHILE, ROUNDS, IFELSE, ASSERT, HOST = "for", "while", "rounds", "ifelse", "assert", "host"
+FOR, WHILE, IFELSE, ASSERT, HOST = "for", "while", "ifelse", "assert", "host"
 
 
 @record

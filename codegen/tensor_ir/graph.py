@@ -14,7 +14,7 @@ import numpy as np
 
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import CONSTRUCTS, RESHAPE, ROUNDS, SUBTENSOR, Construct
+from tensordsl.codegen.tensor_ir.construct import CONSTRUCTS, RESHAPE, SUBTENSOR, Construct
 from tensordsl.codegen.tensor_ir.extents import Extents, Length
 from tensordsl.graph.variables import Op
 
@@ -311,7 +311,7 @@ def giver(v: Value) -> Value:
     """What gives v in memory: the loop, branch or step that it is a result of, else v itself."""
     if v.op == "result":
         return v.operands[0]
-    made: Value | None = v.attrs["loop"].made if v.op == ROUNDS else v
+    made: Value | None = v.attrs["loop"].made if v.op == "rounds" else v
     assert made is not None
     return made
 
@@ -327,7 +327,7 @@ def dependencies(v: Value) -> tuple[Value, ...]:
     """Operands; for a loop also the results of its body, for a number of rounds its loop."""
     if v.traits.is_loop:
         return (*v.operands, *v.attrs["loop"].results)
-    if v.op == ROUNDS:
+    if v.op == "rounds":
         return (giver(v),)
     return v.operands
 
