@@ -361,7 +361,7 @@ def base_shared(v: Value) -> int | None:
     while True:
         if v.op == "move" or v.traits.is_view:
             v = v.operands[0]
-        elif v.op == "result" and v.operands[0].traits.is_loop and v.attrs["k"] < len(v.operands[0].operands) - 1:
+        elif v.op == "result" and v.operands[0].traits.is_loop and 0 <= v.attrs["k"] < len(v.operands[0].operands) - 1:
             v = v.operands[0].operands[1 + v.attrs["k"]]  # a loop without iterations returns its initial values
         else:
             break

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.steps import results_of, run_region
@@ -13,6 +14,7 @@ from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import FOR, SUBTENSOR, WHILE, Construct, Traits, register
+from tensordsl.codegen.tensor_ir.equal_loops import KnownLoop
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
@@ -31,10 +33,13 @@ class _Loop(Construct):
     traits = Traits(has_regions=True, has_lengths=True, is_loop=True, needs_more=True)
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
-        g = low.graph
-        body = node.attrs["body"]
+        g, body = low.graph, node.attrs["body"]
+        low.keep_alive.append(body)
+        known = low.known_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_loops") else None
+        if known is not None and (stacks := _with_more(low, body, operands, known)) is not None:
+            return self.results(low, node, known.made, stacks)
         k = len(body.carried)
-        count, inits, invariants = operands[0], parts(operands[1 : 1 + k]), operands[1 + k :]
+        count, inits = operands[0], parts(operands[1 : 1 + k])
         loop = g.new_loop()
         inside = frozenset([loop.number])
         loop.index = g.make("index", (), "int64", (), loops=inside, loop_number=loop.number)
@@ -42,46 +47,38 @@ class _Loop(Construct):
             g.make("carried", (), v.dtype, v.shape, loops=inside | v.loops, loop_number=loop.number, k=j)
             for j, v in enumerate(inits)
         )
-        outer, low.env = low.env, ChainMap({}, low.env)
-        for variables, values in (
-            ((body.index,), (loop.index,)),
-            (body.carried, paired(g, body.carried, loop.carried)),
-            (body.invariants, invariants),
-        ):
-            for variable, value in zip(variables, values, strict=True):
-                low.env[id(variable)] = g.cast(value, variable.type.dtype)
-        low.keep_alive.append(body)
-        extents, node_position = g.extents, g.extents.node
-        state = extents.conditional, g.within
-        n = extents.value(count)
+        n = g.extents.value(count)
         if not isinstance(n, int):
             n = ex.maximum(0, n)
-        if not (isinstance(n, int) and n > 0):
-            extents.conditional, g.within = True, inside
-        results = low.run(body.expressions)
-        if body.condition is not None:
-            loop.condition = g.cast(results.pop(), "bool")
-        extents.node = node_position
-        low.env = outer  # another loop may share this body's variables, with parameters of its own
-        loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(parts(results[:k]), inits, strict=True))
-        loop.stacked = tuple(parts(results[k:]))
-        for new, old in zip(loop.next, inits, strict=True):
-            for a, b in zip(new.shape, old.shape, strict=True):
-                extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
-        (extents.conditional, g.within), extents.fresh = state, []
-        around = frozenset().union(*(v.loops for v in (*operands, *loop.results))) - inside
-        made = g.make(self.name, (count, *inits), "", (), loops=around, loop=loop, count=n)
+        with _inside(low, body, operands, loop, n) as env:
+            results = low.run(body.expressions)
+            if body.condition is not None:
+                loop.condition = g.cast(results.pop(), "bool")
+            loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(parts(results[:k]), inits, strict=True))
+            loop.stacked = tuple(parts(results[k:]))
+            for new, old in zip(loop.next, inits, strict=True):
+                for a, b in zip(new.shape, old.shape, strict=True):
+                    g.extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
+        made = g.make(self.name, (count, *inits), "", (), loops=_around(loop, operands), loop=loop, count=n)
         loop.count, loop.made, loop.rounds = count, made, n
-        finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
-        stacked = [g.result(made, len(inits) + j, v.dtype, (n, *v.shape)) for j, v in enumerate(loop.stacked)]
-        return self.outputs(g, node, made, [*finals, *stacked])
+        low.known_loops.add(self.name, body, operands, KnownLoop(loop, made, g.within, body, operands, env))
+        return self.results(low, node, made, range(len(loop.stacked)))
 
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         return self.lower(low, node, operands)
 
-    def outputs(self, g: Graph, node: Apply, made: Value, results: list[Value]) -> list[Value]:
-        """What the row's application gives."""
-        return paired(g, node.outputs, results)
+    def results(self, low: Lowering, node: Apply, made: Value, stacks: Iterable[int]) -> list[Value]:
+        """What the row's application gives: the last carried values, then these of what is stacked."""
+        g, loop, inits = low.graph, made.attrs["loop"], made.operands[1:]
+        finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
+        pieces = [(len(inits) + k, loop.stacked[k]) for k in stacks]
+        stacked = [g.result(made, k, v.dtype, (made.attrs["count"], *v.shape)) for k, v in pieces]
+        return self.outputs(g, node, made, finals, stacked)
+
+    def outputs(
+        self, g: Graph, node: Apply, made: Value, finals: Sequence[Value], stacked: Sequence[Value]
+    ) -> list[Value]:
+        return paired(g, node.outputs, [*finals, *stacked])
 
     def verify(self, graph: Graph, v: Value) -> None:
         loop = v.attrs["loop"]
@@ -196,13 +193,63 @@ class While(_Loop):
 
     name = WHILE
 
-    def outputs(self, g: Graph, node: Apply, made: Value, results: list[Value]) -> list[Value]:
+    def outputs(
+        self, g: Graph, node: Apply, made: Value, finals: Sequence[Value], stacked: Sequence[Value]
+    ) -> list[Value]:
         loop: Loop = made.attrs["loop"]
         rounds = g.make("rounds", (), "int64", (), loops=made.loops, loop=loop, loop_number=loop.number)
         loop.rounds = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
-        finals = results[: len(loop.carried)]
-        stacked = [_cut(g, r, loop.rounds) for r in results[len(loop.carried) :]]
-        return [rounds, *paired(g, node.outputs[1:], [*finals, *stacked])]
+        return [rounds, *paired(g, node.outputs[1:], [*finals, *(_cut(g, r, loop.rounds) for r in stacked)])]
+
+
+@contextmanager
+def _inside(low: Lowering, body: Any, operands: Sequence[Value], loop: Loop, n: Any, known: Any = ()) -> Iterator[Any]:
+    """A round of `loop`, which has `n` rounds, is lowered: gives the values of the body's variables, which `known` may
+    have some of."""
+    g, k = low.graph, len(body.carried)
+    outer, own = low.env, dict(known)
+    low.env = ChainMap(own, outer)
+    for variables, values in (
+        ((body.index,), (loop.index,)),
+        (body.carried, paired(g, body.carried, loop.carried)),
+        (body.invariants, operands[1 + k :]),
+    ):
+        for variable, value in zip(variables, values, strict=True):
+            own[id(variable)] = g.cast(value, variable.type.dtype)
+    extents, node_position = g.extents, g.extents.node
+    state = extents.conditional, g.within
+    if not (isinstance(n, int) and n > 0):
+        extents.conditional, g.within = True, frozenset([loop.number])
+    yield own
+    extents.node = node_position
+    low.env = outer  # another loop may share this body's variables, with parameters of its own
+    (extents.conditional, g.within), extents.fresh = state, []
+
+
+def _around(loop: Loop, operands: Sequence[Value]) -> frozenset[int]:
+    """The loops that a loop varies with."""
+    inside = (*operands, *loop.results)
+    return frozenset[int]().union(*(v.loops for v in inside)) - {loop.number}
+
+
+def _with_more(low: Lowering, body: Any, operands: Sequence[Value], known: KnownLoop) -> list[int] | None:
+    """Let a loop that is known also stack what a body of the same rounds does: the numbers of what it stacks; None
+    where that could fail though the known one is computed alone."""
+    g, loop, made = low.graph, known.loop, known.made
+    first, assumed = len(g.values), len(g.extents.assumed)
+    are_same = body.invariants is known.body.invariants and list(operands) == list(known.operands)
+    with _inside(low, body, operands, loop, made.attrs["count"], known.env if are_same else ()):
+        stacked = parts(low.run(body.stacked))
+    may_fail = len(g.extents.assumed) > assumed or any(v.traits.has_effects for v in g.values[first:])
+    if g.extents.conditional and may_fail:
+        return None
+    if not frozenset[int]().union(*(v.loops for v in stacked)) <= made.loops | {loop.number}:
+        return None
+    place = {v: k for k, v in enumerate(loop.stacked)}
+    for v in stacked:
+        place.setdefault(v, len(place))
+    loop.stacked = (*loop.stacked, *list(place)[len(set(loop.stacked)) :])
+    return [place[v] for v in stacked]
 
 
 def _stacked_results(loop: Loop, results: Sequence[Value]) -> dict[int, Value]:

@@ -93,14 +93,14 @@ class Graph:
         self, op: str, operands: Iterable[Value], dtype: str, shape: Iterable[Length],
         loops: frozenset[int] | None = None, unique: bool = False, **attrs: Any,
     ) -> Value:  # fmt: skip
-        return self._made(op, tuple(operands), dtype, tuple(shape), loops, unique, attrs, _attrs_key(attrs))
+        return self._made(op, tuple(operands), dtype, tuple(shape), loops, unique, attrs, attrs_key(attrs))
 
     def like(
         self, v: Value, operands: Iterable[Value], shape: Iterable[Length] | None = None,
         loops: frozenset[int] | None = None,
     ) -> Value:  # fmt: skip
         """v with other operands or another shape."""
-        key = _attrs_key(v.attrs) if v.key is None else v.key
+        key = attrs_key(v.attrs) if v.key is None else v.key
         shape = v.shape if shape is None else tuple(shape)
         return self._made(v.op, tuple(operands), v.dtype, shape, loops, False, v.attrs, key)
 
@@ -263,7 +263,7 @@ _NO_LOOPS: frozenset[int] = frozenset()
 REWRITES = 8  # how often a value is rewritten in place before the walk goes on
 
 
-def _attrs_key(attrs: dict[str, Any]) -> Any:
+def attrs_key(attrs: dict[str, Any]) -> Any:
     """Arrays and floats by their bytes (-0.0 is not 0.0), everything else by equality within its own type."""
     return tuple([(name, _key(value)) for name, value in attrs.items()])
 

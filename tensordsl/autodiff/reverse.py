@@ -235,12 +235,12 @@ def _rule(node: Apply) -> Callable[[Sequence[Any], Sequence[bool]], Sequence[Any
 
         n, *operands = node.inputs
         return lambda given, needed: loop_gradient(tuple(given), n, operands, node.attrs["body"], needed[1:])
-    if op.name == "while":  # that of a counted loop of as many rounds as there were
+    if op.name == "while":  # that of as many rounds as there were
         from tensordsl.autodiff.loop_gradient import loop_gradient
 
-        rounds, operands = node.outputs[0], list(node.inputs[1:])
-        body = replace(node.attrs["body"], condition=None)
-        return lambda given, needed: loop_gradient(tuple(given[1:]), rounds, operands, body, needed[1:])
+        limit, *operands = node.inputs
+        rounds, body = node.outputs[0], node.attrs["body"]
+        return lambda given, needed: loop_gradient(tuple(given[1:]), rounds, operands, body, needed[1:], limit)
     gradient = op.gradient
     if gradient is not None:
         several = len(node.outputs) > 1
@@ -421,14 +421,15 @@ def add_cotangents(a: Any, b: Any) -> Any:
         if (
             node is not None
             and node.row.name in ("inc_subtensor", "inc_take")
-            and _is_zeros(node.inputs[0])
+            and is_zeros(node.inputs[0])
             and other.type.shape == sparse.type.shape == node.inputs[0].type.shape
         ):
             return apply(node.row, other, *node.inputs[1:], **node.attrs)
     return add(a, b)
 
 
-def _is_zeros(variable: Variable) -> bool:
+def is_zeros(variable: Variable) -> bool:
+    """Whether all elements are zero whatever a call brings."""
     while variable.owner is not None and variable.owner.row.name in ("second", "broadcast_to", "dimshuffle", "cast"):
         variable = variable.owner.inputs[1 if variable.owner.row.name == "second" else 0]
     return isinstance(variable, Constant) and not variable.data.any()
