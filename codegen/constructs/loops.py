@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,13 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import paired, parts
 from tensordsl.codegen.tensor_ir.verify import check
-from tensordsl.graph.variables import Apply
+from tensordsl.graph.substitute import substitute
+from tensordsl.graph.types import COMPLEX
+from tensordsl.graph.variables import Apply, Constant, Variable, apply
+from tensordsl.ops.array.shape import shape_i
+from tensordsl.ops.control import IFELSE
+from tensordsl.ops.math.comparisons import gt
+from tensordsl.ops.operands import constant
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
@@ -67,12 +73,16 @@ class _Loop(Construct):
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         return self.lower(low, node, operands)
 
-    def results(self, low: Lowering, node: Apply, made: Value, stacks: Iterable[int]) -> list[Value]:
+    def results(self, low: Lowering, node: Apply, made: Value, stacks: Sequence[int]) -> list[Value]:
         """What the row's application gives: the last carried values, then these of what is stacked."""
         g, loop, inits = low.graph, made.attrs["loop"], made.operands[1:]
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
-        pieces = [(len(inits) + k, loop.stacked[k]) for k in stacks]
-        stacked = [g.result(made, k, v.dtype, (made.attrs["count"], *v.shape)) for k, v in pieces]
+        pieces = [loop.stacked[k] for k in stacks]
+        shapes = _stacked_shapes(low, node, made, pieces)
+        stacked = [
+            g.result(made, len(inits) + k, v.dtype, (made.attrs["count"], *shape))
+            for k, v, shape in zip(stacks, pieces, shapes, strict=True)
+        ]
         return self.outputs(g, node, made, finals, stacked)
 
     def outputs(
@@ -262,6 +272,46 @@ def _cut(g: Graph, x: Value, length: Length) -> Value:
     """The first `length` elements along the first axis, which are there."""
     bounds = ((0, length, 1, True), *((0, n, 1, True) for n in x.shape[1:]))
     return g.make(SUBTENSOR, (x,), x.dtype, (length, *x.shape[1:]), bounds=bounds, checks=())
+
+
+def _stacked_shapes(low: Lowering, node: Apply, made: Value, pieces: Sequence[Value]) -> list[tuple[Length, ...]]:
+    """The shapes of what is stacked as they are known before the loop `made`; pieces: a round's values.
+
+    A length that is found in a round, as that of `x[t : t + k]`, is that of the first; each round checks that it is.
+    """
+    extents, loop, count = low.graph.extents, made.attrs["loop"], made.attrs["count"]
+
+    def varies(length: Length) -> bool:
+        return any(loop.number in low.graph.values[k].loops for k in ex.named((extents.find(length),)))
+
+    body = node.attrs["body"]
+    variables = [v for v in body.stacked for _ in range(2 if v.type.dtype in COMPLEX else 1)]
+    shapes = [[*v.shape] for v in pieces]
+    places = [(j, axis) for j, shape in enumerate(shapes) for axis, n in enumerate(shape) if varies(n)]
+    if not places:
+        return [v.shape for v in pieces]
+    if isinstance(count, int) and count <= 0:
+        return [tuple(0 if varies(n) else n for n in shape) for shape in shapes]
+    firsts = low.run(_in_first_round([shape_i(variables[j], axis) for j, axis in places], node))
+    outer, extents.conditional = extents.conditional, True
+    for (j, axis), first in zip(places, firsts, strict=True):
+        length = extents.value(first)
+        extents.same(shapes[j][axis], length, "what a loop stacks must have one shape: lengths of an axis")
+        shapes[j][axis] = length
+    extents.conditional, extents.fresh = outer, []
+    return [tuple(shape) for shape in shapes]
+
+
+def _in_first_round(lengths: Sequence[Variable], node: Apply) -> Sequence[Variable]:
+    """Lengths in the parameters of a loop's body, for the first round; 0 if there is none."""
+    n, *operands = node.inputs
+    body = node.attrs["body"]
+    replaced: dict[Variable, Variable] = dict(zip((*body.carried, *body.invariants), operands, strict=True))
+    firsts = substitute(lengths, {**replaced, body.index: constant(0, dtype="int64")})
+    if isinstance(n, Constant) and n.data > 0:
+        return firsts
+    chosen: Sequence[Variable] = apply(IFELSE, gt(n, 0), *firsts, *(constant(0, dtype=v.type.dtype) for v in firsts))
+    return chosen
 
 
 def _at_index(b: Bufferiser, destination: Ref, index: str) -> Ref:

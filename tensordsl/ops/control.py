@@ -132,6 +132,10 @@ def _while_oracle(n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
 
 def _stack(column: Sequence[Any], variable: Variable) -> Any:
     if column:
+        shapes = {np.shape(value): None for value in column}
+        if len(shapes) > 1:
+            one, other = list(shapes)[:2]
+            raise ValueError(f"for: what a loop stacks must have one shape, got {one} and {other}")
         return np.stack(column)
     return np.empty((0, *(d or 0 for d in variable.type.shape)), variable.type.dtype)
 
