@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, ROUNDS, SUBTENSOR, WHILE, Construct, Traits, register
+from tensordsl.codegen.tensor_ir.construct import FOR, SUBTENSOR, WHILE, Construct, Traits, register
 from tensordsl.codegen.tensor_ir.equal_loops import KnownLoop
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
@@ -36,7 +36,7 @@ class _Loop(Construct):
     """Operands are the count and what the first iteration gets; `result(k)` are the last carried values, then the
     stacked ones, which have room for as many iterations as the count says."""
 
-    traits = Traits(has_regions=True, has_lengths=True, is_loop=True)
+    traits = Traits(has_regions=True, has_lengths=True, is_loop=True, needs_more=True)
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         g, body = low.graph, node.attrs["body"]
@@ -66,14 +66,14 @@ class _Loop(Construct):
                 for a, b in zip(new.shape, old.shape, strict=True):
                     g.extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
         made = g.make(self.name, (count, *inits), "", (), loops=_around(loop, operands), loop=loop, count=n)
-        loop.count = count
+        loop.count, loop.made, loop.rounds = count, made, n
         low.known_loops.add(self.name, body, operands, KnownLoop(loop, made, g.within, body, operands, env))
         return self.results(low, node, made, range(len(loop.stacked)))
 
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         return self.lower(low, node, operands)
 
-    def results(self, low: Lowering, node: Apply, made: Value, stacks: Iterable[int]) -> list[Value]:
+    def results(self, low: Lowering, node: Apply, made: Value, stacks: Sequence[int]) -> list[Value]:
         """What the row's application gives: the last carried values, then these of what is stacked."""
         g, loop, inits = low.graph, made.attrs["loop"], made.operands[1:]
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
@@ -134,13 +134,12 @@ class _Loop(Construct):
         kinds = ("ptr",) * len(carried)
         b.emit(p.For(index, count, tuple(carried), kinds, body, b.site("loop", b.node_of(v), v.op), end, rounds))
         for r in results_of(b, v):
-            k = r.attrs["k"]
-            if k == ROUNDS:
+            if r.op == "rounds":
                 assert rounds is not None
                 ref = b.destination(r, "int64", ())
                 b.emit(p.StoreScalar(ref.ptr, rounds, "int64"))
                 b.finish(r, ref)
-            elif k < len(inits):
+            elif (k := r.attrs["k"]) < len(inits):
                 dims = tuple(map(b.find, r.shape))
                 b.view(r, Ref(names[k], dims, contiguous(dims, ITEMSIZE[r.dtype])))
             else:
@@ -181,11 +180,11 @@ class _Loop(Construct):
         else:
             rounds, names = rounds_until(e, end, carried, iteration)
         for r in e.results.get(v.number, []):
-            k = r.attrs["k"]
-            if k == ROUNDS:
+            if r.op == "rounds":
                 number = e.op(f"arith.index_cast {rounds} : index to i64")
                 e.values[r.number] = e.op(f"tensor.from_elements {number} : tensor<i64>")
                 continue
+            k = r.attrs["k"]
             at = k if k < len(inits) else len(inits) + list(computed_moves).index(k - len(inits))
             e.values[r.number] = names[at] if at >= len(inits) else as_type(e, names[at], loop.carried[at], r)
 
@@ -199,17 +198,18 @@ class For(_Loop):
 
 @register
 class While(_Loop):
-    """while(loop, count): iterations up to the one in which the condition is true, and at most `count`;
-    `result(ROUNDS)` is their number.  What the row stacks is cut there."""
+    """while(loop, count): iterations up to the one in which the condition is true, and at most `count`; `rounds` is
+    their number.  What the row stacks is cut there."""
 
     name = WHILE
 
     def outputs(
         self, g: Graph, node: Apply, made: Value, finals: Sequence[Value], stacked: Sequence[Value]
     ) -> list[Value]:
-        rounds = g.result(made, ROUNDS, "int64", ())
-        length = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
-        return [rounds, *paired(g, node.outputs[1:], [*finals, *(_cut(g, r, length) for r in stacked)])]
+        loop: Loop = made.attrs["loop"]
+        rounds = g.make("rounds", (), "int64", (), loops=made.loops, loop=loop, loop_number=loop.number)
+        loop.rounds = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
+        return [rounds, *paired(g, node.outputs[1:], [*finals, *(_cut(g, r, loop.rounds) for r in stacked)])]
 
 
 @contextmanager
@@ -265,7 +265,7 @@ def _with_more(low: Lowering, body: Any, operands: Sequence[Value], known: Known
 def _stacked_results(loop: Loop, results: Sequence[Value]) -> dict[int, Value]:
     """Which stacked values something uses: their numbers, and the results."""
     first = len(loop.carried)
-    return {r.attrs["k"] - first: r for r in results if r.attrs["k"] >= first}
+    return {r.attrs["k"] - first: r for r in results if r.op != "rounds" and r.attrs["k"] >= first}
 
 
 def _cut(g: Graph, x: Value, length: Length) -> Value:

@@ -114,8 +114,8 @@ def _run_backwards(
     if remembered:
         again = replace(body, stacked=remembered)
         first = len(body.carried)
-        if body.condition is None:
-            histories = apply(FOR, n, *operands, body=again)[first:]
+        if not body.stacked or body.condition is None:  # room for the rounds that were, which are run again
+            histories = apply(FOR, n, *operands, body=replace(again, condition=None))[first:]
         else:
             histories = apply(WHILE, limit, *operands, body=again)[1 + first :]
     step = loop_index()
