@@ -8,10 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
-from tensordsl.codegen.bufferise.steps import results_of, run_region
-from tensordsl.codegen.program_ir import instructions as p
-from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.bufferise.loops import run_loop
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import FOR, ROUNDS, SUBTENSOR, WHILE, Construct, Traits, register
 from tensordsl.codegen.tensor_ir.equal_loops import KnownLoop
@@ -89,52 +86,7 @@ class _Loop(Construct):
         check(ends is None or (ends.dtype == "bool" and not ends.rank), v, "a truth value as the condition")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
-        loop = v.attrs["loop"]
-        count = b.name(v.attrs["count"])
-        inits = v.operands[1:]
-        starts, buffers = [], []
-        for init, param in zip(inits, loop.carried, strict=True):
-            starts.append(b.packed(b.ref(init), init.dtype))
-            buffers.append((b.allocate(param.shape, param.dtype), b.allocate(param.shape, param.dtype)))
-        stacked = _stacked_results(loop, results_of(b, v))
-        computed_moves = {k: b.destination(r, r.dtype, r.shape) for k, r in stacked.items()}
-        index = b.fresh("i")
-        carried, names = [], []
-        b.scopes.append(Scope())
-        slot = b.allocate((), "int64")
-        b.emit(p.StoreScalar(slot.ptr, index, "int64"))
-        b.refs[loop.index.number] = slot
-        wants: list[tuple[Value, Ref]] = []
-        for param, new, start, (one, two) in zip(loop.carried, loop.next, starts, buffers, strict=True):
-            current, free, other = b.fresh("w"), b.fresh("w"), b.fresh("w")
-            names.append(current)
-            carried += [(current, start.ptr, free), (free, one.ptr, other), (other, two.ptr, free)]
-            strides = contiguous(one.dims, ITEMSIZE[param.dtype])
-            b.refs[param.number] = Ref(current, one.dims, strides)
-            wants.append((new, Ref(free, one.dims, strides)))
-        wants += [(loop.stacked[k], _at_index(b, destination, index)) for k, destination in computed_moves.items()]
-        end = rounds = None
-        if loop.condition is not None:
-            flag, end, rounds = b.allocate((), "bool"), b.fresh("q"), b.fresh("n")
-            wants.append((loop.condition, flag))
-        run_region(b, (*b.context, (FOR, loop.number)), wants)
-        if end is not None:
-            b.emit(p.LoadScalar(end, flag.ptr, "bool"))
-        body = b.close_scope()
-        kinds = ("ptr",) * len(carried)
-        b.emit(p.For(index, count, tuple(carried), kinds, body, b.site("loop", b.node_of(v), v.op), end, rounds))
-        for r in results_of(b, v):
-            k = r.attrs["k"]
-            if k == ROUNDS:
-                assert rounds is not None
-                ref = b.destination(r, "int64", ())
-                b.emit(p.StoreScalar(ref.ptr, rounds, "int64"))
-                b.finish(r, ref)
-            elif k < len(inits):
-                dims = tuple(map(b.find, r.shape))
-                b.view(r, Ref(names[k], dims, contiguous(dims, ITEMSIZE[r.dtype])))
-            else:
-                b.finish(r, computed_moves[k - len(inits)])
+        run_loop(b, v)
 
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.slices import as_type  # late: for exports only
@@ -252,14 +204,6 @@ def _cut(g: Graph, x: Value, length: Length) -> Value:
     """The first `length` elements along the first axis, which are there."""
     bounds = ((0, length, 1, True), *((0, n, 1, True) for n in x.shape[1:]))
     return g.make(SUBTENSOR, (x,), x.dtype, (length, *x.shape[1:]), bounds=bounds, checks=())
-
-
-def _at_index(b: Bufferiser, destination: Ref, index: str) -> Ref:
-    """destination[index], for the loop's running index."""
-    step, ptr, distance = b.name(destination.strides[0]), b.fresh("p"), b.fresh("m")
-    b.emit(p.Mul(distance, index, step, b.common_site("overflow")))
-    b.emit(p.Offset(ptr, destination.ptr, distance))
-    return Ref(ptr, destination.dims[1:], destination.strides[1:])
 
 
 def _stacked(e: Writer, item: Value, piece: str, stack: str, t: str, position: str) -> str:
