@@ -45,6 +45,7 @@ class _Loop(Construct):
             for j, v in enumerate(inits)
         )
         n = g.extents.value(count)
+        g.extents.bound(loop.index.number, [0], [ex.sub(n, 1)])
         if not isinstance(n, int):
             n = ex.maximum(0, n)
         with _inside(low, body, operands, loop, n) as env:

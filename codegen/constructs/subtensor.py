@@ -68,7 +68,16 @@ def _slice(g: Graph, x: Value, bounds: Any, shape: Any, index: Any, ints: Sequen
     if all(b[:3] == (0, n, 1) for b, n in zip(bounds, x.shape, strict=True)):  # no element is left out
         kept = iter(range(x.rank))
         return g.move(x, [next(kept) if b[3] else None for b in bounds], shape)
-    return g.make("subtensor", (x, *ints), x.dtype, shape, bounds=bounds, checks=index_checks(g))
+    checks = index_checks(g)
+    named = named_ints(g, x, bounds, checks) if ints else ()
+    return g.make("subtensor", (x, *named), x.dtype, shape, bounds=bounds, checks=checks)
+
+
+def named_ints(g: Graph, x: Value, bounds: Any, checks: Sequence[ex.Constraint]) -> tuple[Value, ...]:
+    """The integers that bounds are computed from when the step runs; what an index was computed by need not be in
+    memory."""
+    lengths = [n for bound in bounds for n in bound[:3]] + [n for c in checks for n in (c.a, c.b)]
+    return tuple(g.values[n] for n in sorted(ex.named(lengths) - ex.named(x.shape)))
 
 
 def index_checks(g: Graph) -> tuple[ex.Constraint, ...]:

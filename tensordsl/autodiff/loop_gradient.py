@@ -121,7 +121,9 @@ def _run_backwards(
     step = loop_index()
     t = (n - 1) - step
     replacements: dict[Variable, Variable] = {body.index: t}
-    replacements.update(zip((*body.carried, *body.invariants), operands, strict=True))  # the first ones for shapes alone
+    replacements.update(
+        zip((*body.carried, *body.invariants), operands, strict=True)
+    )  # the first ones for shapes alone
     replacements.update((v, history[t]) for v, history in zip(remembered, histories, strict=True))
     replacements.update((v, stacked[t]) for v, stacked in slices.items())
     parameters = [p for _, p, *_ in running]
