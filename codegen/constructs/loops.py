@@ -32,7 +32,7 @@ class _Loop(Construct):
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         g, body = low.graph, node.attrs["body"]
         low.keep_alive.append(body)
-        known = low.known_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_loops") else None
+        known = low.known_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_equal_loops") else None
         if known is not None and (stacks := _with_more(low, body, operands, known)) is not None:
             return self.results(low, node, known.made, stacks)
         k = len(body.carried)
@@ -45,7 +45,8 @@ class _Loop(Construct):
             for j, v in enumerate(inits)
         )
         n = g.extents.value(count)
-        g.extents.bound(loop.index.number, [0], [ex.sub(n, 1)])
+        if g.tuning.allows("index_ranges"):
+            g.extents.bound(loop.index.number, [0], [ex.sub(m, 1) for m in ex.if_positive(n)])
         if not isinstance(n, int):
             n = ex.maximum(0, n)
         with _inside(low, body, operands, loop, n) as env:
