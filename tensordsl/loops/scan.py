@@ -22,7 +22,7 @@ from tensordsl.loops.step import Step, call_step
 from tensordsl.ops.array.shape import shape_i
 from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
 from tensordsl.ops.math.comparisons import ge, le
-from tensordsl.ops.math.elementwise import cast, maximum, minimum
+from tensordsl.ops.math.elementwise import cast, minimum
 from tensordsl.ops.operands import as_variable, constant
 from tensordsl.signature.shared import SharedVariable
 from tensordsl.signature.updates import OrderedUpdates
@@ -207,7 +207,7 @@ def _rounds(walked: Sequence[WalkedSequence], n_steps: Any, where: str) -> Any:
         rounds = lengths[0]
         for length in lengths[1:]:
             rounds = minimum(rounds, length)
-        return maximum(rounds, 0) if any(s.reach for s in walked) else rounds
+        return rounds  # of a sequence that is too short for its taps negative: then there is none
     rounds = as_variable(n_steps)
     if rounds.type.dtype not in INTEGERS or rounds.type.ndim:
         raise TypeError(f"{where}: n_steps must be an integer without axes, got {n_steps!r} of {rounds.type}")
