@@ -373,7 +373,7 @@ class Extents:
     def is_never_negative(self, a: Length, depth: int = 4) -> bool:
         """Whether a is provably 0 or more, by the ranges of the values that it is computed from."""
         a = self.find(a)
-        if _never_negative(a):
+        if is_never_negative(a):
             return True
         if not depth or isinstance(a, int) or len(a.terms) > MAX_TERMS_IN_CASES:
             return False
@@ -527,7 +527,7 @@ def if_not_empty(a: Length) -> Length:
 
 def if_positive(a: Length) -> list[Length]:
     """What `a` is where it is positive: max(0, n) is n."""
-    own = _single_atom(a)
+    own = single_atom(a)
     return [a, own[2] if own[1] == 0 else own[1]] if own is not None and own[0] == "max" and 0 in own[1:] else [a]
 
 
