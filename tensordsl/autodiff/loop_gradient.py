@@ -224,7 +224,8 @@ def _of_last_row(g: Any) -> tuple[Any, Any] | None:
     first, *others = node.attrs["index"]
     if first != ("int", -1):
         return None
-    rest, row, *ints = node.inputs
+    rest: Any = node.inputs[0]
+    row, *ints = node.inputs[1:]
     if any(entry != ("slice", None, None, None) for entry in others):
         zeros = zeros_like(rest[-1])
         row = apply(node.row, zeros, row, *ints, index=tuple(others), set=False)
