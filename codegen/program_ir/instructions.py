@@ -433,9 +433,28 @@ class LibraryCall(Instr):
 
 # -- control ----------------------------------------------------------------------------------------------------------
 @record
+class RoundsKernel:
+    """A kernel `i64 k(ptr P, i64 first, i64 count)` that does some of a loop's rounds, at least one, from round `first`
+    on.  It gives the number of the next one; -1 where one of `checks` does not hold in round `first`, before it has
+    written anything.
+
+    plan: its index in `Program.plans`.  Words of P: the values of `pointers` and `integers`; then, written where a
+    check fails, both operands of each one.  checks: (relation, or "product" for one that must not overflow; site).
+    What is carried moves on as behind one round.  rounds: how many of them a call may do, for the sake of signals.
+    """
+
+    plan: int
+    pointers: tuple[Name, ...]
+    integers: tuple[Name, ...]
+    checks: tuple[tuple[str, int], ...]
+    rounds: int
+
+
+@record
 class For(Instr):
     """for index in range(count): body.  carried: (name in the body and, after the loop, final; initial; next)
-    pointers or integers (`kinds`).  Signals are polled at the back edge."""
+    pointers or integers (`kinds`).  Signals are polled at the back edge.  kernel: what compiled programs run instead of
+    the body, some rounds at a time."""
 
     index: Name
     count: Name
@@ -443,6 +462,7 @@ class For(Instr):
     kinds: tuple[str, ...]
     body: tuple[Instr, ...]
     site: int
+    kernel: RoundsKernel | None = None
     may_fail: ClassVar[bool] = True
 
 

@@ -71,7 +71,8 @@ def _show_new_out(i: p.NewOut) -> str:
 
 def _show_for(i: p.For) -> str:
     carried = "".join(f"; {name} from {a} then {b}" for name, a, b in i.carried)
-    return f"for {i.index} in range({i.count}){carried}"
+    kernel = f", by plan{i.kernel.plan}" if i.kernel else ""
+    return f"for {i.index} in range({i.count}){kernel}{carried}"
 
 
 SHOW: dict[type[Instr], Callable[[Any], str]] = {

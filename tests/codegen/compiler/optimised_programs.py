@@ -303,6 +303,13 @@ def branches() -> Built:
     return [x, y], [ifelse(condition, made * 2, T.dot(x, y)), ifelse(condition, made.sum(), x.sum())], []
 
 
+@program([(9, 5), (5,)], [(30, 40), (40,)])
+def recurrence() -> Built:
+    x, s = T.dmatrix(), T.dvector()
+    states, _ = tensordsl.scan(lambda a, s: T.tanh(0.5 * s + a), x, s)
+    return [x, s], [states, T.grad(states.sum(), s)], []
+
+
 if __name__ == "__main__":  # FILE NAME ...: what the programs give in a process of its own
     target, *names = sys.argv[1:]
     with open(target, "wb") as file:

@@ -73,6 +73,7 @@ BY_PROGRAM = {
     "attention": "batch_blocking",
     "products": "gemm_epilogues fold_products finish_products",
     "branches": "hoist_from_branches",
+    "recurrence": "rounds_in_registers",
 }
 REACHED_BY: Mapping[str, Sequence[str]] = {
     name: [program for program, names in BY_PROGRAM.items() if name in names.split()]
