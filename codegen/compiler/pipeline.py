@@ -327,22 +327,20 @@ def _attempt(
         return roots
     users = needed.users.copy() if step.needs_users else None
     context = Context(graph, report.hits, {} if users is None else users, frozen, order)
-    before = [(loop, loop.next, loop.stacked) for loop in graph.loops]
+    before = [(loop, loop.results) for loop in graph.loops]
     made = len(graph.values)
     try:
         new = rewrite(graph, roots, partial(step.run, context), frozen, users, order, step.ops)
         verify_ir(graph, new, made)
     except Exception as error:
-        for loop, nexts, stacked in before:
-            loop.next, loop.stacked = nexts, stacked
+        for loop, results in before:
+            loop.give(results)
         graph.extents.node = None
         _fail(step, roots, error, on_error)
         report.error = f"left out: {error!r}"
         return roots
     report.changed = any(a is not b for a, b in zip(new, roots, strict=True)) or any(
-        a is not b
-        for loop, nexts, stacked in before
-        for a, b in zip((*nexts, *stacked), (*loop.next, *loop.stacked), strict=True)
+        a is not b for loop, results in before for a, b in zip(results, loop.results, strict=True)
     )
     return new
 

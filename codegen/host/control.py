@@ -51,18 +51,19 @@ def loop(e: Emitter, i: p.For) -> None:
     e.put(f"br label %{head}")
     e.place(head)
     index, carried = e.tmp(), [e.tmp() for _ in i.carried]
+    running = e.tmp() if i.end else ""
     phis = len(e.lines)
     e.put("")  # set below, once the values of the back edge are known
-    e.put(f"br i1 {e.op(f'icmp slt i64 {index}, {count}')}, label %{body}, label %{done}")
+    goes_on = e.op(f"icmp slt i64 {index}, {count}")
+    if i.end:
+        goes_on = e.op(f"and i1 {goes_on}, {running}")
+    e.put(f"br i1 {goes_on}, label %{body}, label %{done}")
     e.place(body)
     forget(e)
     inner = [(i.index, index), *((name, value) for (name, _, _), value in zip(i.carried, carried, strict=True))]
     e.values.update(inner)
-    following = [b for _, _, b in i.carried]
-    if i.kernel:
-        after, ends = some_rounds(e, i, i.kernel, index), [e.values[name] for name in following]
-    else:
-        after, ends = "", region(e, i.body, following)
+    wanted = [*(b for _, _, b in i.carried), *([i.end] if i.end else [])]
+    after, ends = some_rounds(e, i, i.kernel, index) if i.kernel else ("", region(e, i.body, wanted))
     forget(e)
     for name, _ in inner:
         del e.values[name]
@@ -71,22 +72,26 @@ def loop(e: Emitter, i: p.For) -> None:
     bad = e.op(f"call i64 {e.helper('poll')}(ptr %ctx, ptr %frame, i64 {i.site})")
     e.guard(e.op(f"icmp eq i64 {bad}, 0"))
     after = after or e.op(f"add i64 {index}, 1")
+    last = [(running, "i1", 1, e.op(f"icmp eq i64 {ends.pop()}, 0"))] if i.end else []
     latch = e.block
     e.put(f"br label %{head}")
-    rows = [(index, "i64", 0, after), *zip(carried, i.kinds, initial, ends, strict=True)]
+    rows = [(index, "i64", 0, after), *zip(carried, i.kinds, initial, ends, strict=True), *last]
     e.lines[phis] = "\n".join(f"{x} = phi {k} [{a}, %{before}], [{b}, %{latch}]" for x, k, a, b in rows)
     e.place(done)
     for (name, _, _), value in zip(i.carried, carried, strict=True):
         e.define(name, value)
+    if i.rounds:
+        e.define(i.rounds, index)
 
 
-def some_rounds(e: Emitter, i: p.For, k: p.RoundsKernel, index: str) -> str:
-    """The call of a kernel that does some rounds; the number of the next one."""
+def some_rounds(e: Emitter, i: p.For, k: p.RoundsKernel, index: str) -> tuple[str, list[Operand]]:
+    """The call of a kernel that does some rounds: the number of the next one, and what is carried there."""
     pointers, integers = [[e.values[name] for name in names] for names in (k.pointers, k.integers)]
     words = len(pointers) + len(integers)
     e.array("bases", "ptr", pointers)
     e.array("bases", "i64", integers, len(pointers))
-    e.sizes["bases"] = max(e.sizes["bases"], 1, words + 2 * len(k.checks))
+    told = words + 2 * len(k.checks)
+    e.sizes["bases"] = max(e.sizes["bases"], told + len(k.told))
     count = e.values[i.count]
     most = e.op(f"add i64 {index}, {k.rounds}")
     is_last = e.op(f"icmp slt i64 {count}, {most}")
@@ -100,7 +105,9 @@ def some_rounds(e: Emitter, i: p.For, k: p.RoundsKernel, index: str) -> str:
         error = layouts.ERR_OVERFLOW if relation == "product" else layouts.ERR_CHECK
         demand(e, Condition(layouts.HOLDS[relation], a, b, site, error), bad)
     settle(e)
-    return after
+    given = {name: e.load(kind, "%bases", 8 * at) for at, (name, kind) in enumerate(k.told, told)}
+    following = [b for _, _, b in i.carried] + ([i.end] if i.end else [])
+    return after, [given[name] if name in given else e.values[name] for name in following]
 
 
 def branch(e: Emitter, i: p.If) -> None:

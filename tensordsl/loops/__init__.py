@@ -5,6 +5,7 @@ Goes out   variables: the values of all rounds along a new first axis, and updat
 Modules    scan      Theano's `scan`
            step      the call of a step: what it returns, the states and shared variables that it reads
            family    `map`, `reduce`, `foldl`, `foldr`
+           structures  nested tuples, lists and dictionaries of values
 Uses       `ops.control`, `tensor`, `signature` for shared variables and updates.
 Used by    users.
 Begin with `scan.scan`.

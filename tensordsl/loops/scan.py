@@ -1,9 +1,9 @@
 """Theano's `scan`: a loop written as a function of one round's values.
 
 Comes in   sequences with taps, initial states with taps, other operands, a number of rounds.
-Goes out   the counted loop of the core: element t + k of a sequence is read by index, a state of depth d is d carried
+Goes out   a loop of the core: element t + k of a sequence is read by index, a state of depth d is d carried
            values that move up one place each round, a shared variable that the step updates is one more.
-`until` is a flag that is carried, too: behind it rounds keep their states, and results are cut.
+`until` is the condition of a loop that ends early.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ from tensordsl.graph.substitute import substitute
 from tensordsl.graph.types import INTEGERS, TensorType
 from tensordsl.graph.variables import Constant, Variable, ancestors
 from tensordsl.loops.step import Step, call_step
-from tensordsl.ops.array.creation import zeros
-from tensordsl.ops.array.shape import shape_i, shape_tuple
-from tensordsl.ops.control import ifelse, loop_index, make_loop, parameter_like, require
-from tensordsl.ops.math.comparisons import ge, le, neq
-from tensordsl.ops.math.elementwise import add, cast, minimum, switch
+from tensordsl.ops.array.shape import shape_i
+from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
+from tensordsl.ops.math.comparisons import ge, le
+from tensordsl.ops.math.elementwise import cast, minimum, switch
 from tensordsl.ops.operands import as_variable, constant
 from tensordsl.signature.shared import SharedVariable
 from tensordsl.signature.updates import OrderedUpdates
@@ -300,39 +299,20 @@ class _Builder:
         following = [p for row, r in zip(self.rows, results, strict=True) if row for p in (*row[1:], r)]
         carried, initial, following = [*carried, *shared], [*initial, *targets], [*following, *new_shared]
         loop = _Rounds(carried, initial, following, results)
-        if condition is None:
-            finals, stacked = self.run(loop, self.rounds)
-        elif self.truncate_gradient < 0:
-            finals, stacked = self.until(loop, values[-1])
-        else:  # the last rounds before the end are meant: count the rounds, then run just these
-            count = self.until(_Rounds(carried, initial, following, []), values[-1])[0][-1]
-            finals, stacked = self.run(loop, count)
-        updates = OrderedUpdates(list(zip(targets, finals[len(carried) - len(shared) : len(carried)], strict=True)))
+        finals, stacked = self.run(loop, None if condition is None else values[-1])
+        updates = OrderedUpdates(list(zip(targets, finals[len(carried) - len(shared) :], strict=True)))
         if len(stacked) == 1 and not return_list:
             return stacked[0], updates
         return (stacked or None) if not return_list else stacked, updates
 
-    def run(self, loop: _Rounds, rounds: Any) -> tuple[Sequence[Any], list[Any]]:
-        """Final values of what is carried, and the results of all rounds."""
+    def run(self, loop: _Rounds, condition: Any) -> tuple[Sequence[Any], list[Any]]:
+        """Final values of what is carried, and the results of all rounds, or of those up to where a condition holds."""
         made = make_loop(
-            rounds, self.t, loop.carried, loop.initial, loop.following, loop.results, self.truncate_gradient
-        )
+            self.rounds, self.t, loop.carried, loop.initial, loop.following, loop.results, self.truncate_gradient,
+            condition,
+        )  # fmt: skip
+        made = made if condition is None else made[1:]
         return made[: len(loop.carried)], list(made[len(loop.carried) :])
-
-    def until(self, loop: _Rounds, condition: Any) -> tuple[Sequence[Any], list[Any]]:
-        """The loop whose values no longer change behind the round where the condition is true: final values, with the
-        number of rounds up to there as the last, and the results of these rounds."""
-        is_done, count = TensorType("bool", ())("is_done"), TensorType("int64", ())("count")
-        # Results of rounds behind the end are cut off: zeros of their shape cost least.
-        kept = [*loop.carried, count, is_done, *(zeros(shape_tuple(r), dtype=r.type.dtype) for r in loop.results)]
-        following = [*loop.following, add(count, constant(1, dtype="int64")), neq(condition, 0), *loop.results]
-        chosen = ifelse(is_done, kept, following)
-        size = len(loop.carried) + 2
-        initial = [*loop.initial, constant(0, dtype="int64"), constant(False)]
-        finals, stacked = self.run(
-            _Rounds([*loop.carried, count, is_done], initial, chosen[:size], chosen[size:]), self.rounds
-        )
-        return finals[:-1], [results[: finals[-2]] for results in stacked]
 
     def with_equal_types(self, values: list[Any]) -> list[Any]:
         """The values with parameters of states in types that their results keep: lengths that change are unknown, and
