@@ -91,7 +91,7 @@ class _Loop(Construct):
 
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.slices import as_type  # late: for exports only
-        from tensordsl.codegen.mlir.writer import loops, tensor_type  # late: for exports only
+        from tensordsl.codegen.mlir.writer import loops, rounds_until, tensor_type  # late: for exports only
 
         loop, inits = v.attrs["loop"], v.operands[1:]
         stacked = _stacked_results(loop, e.results.get(v.number, []))
@@ -102,23 +102,33 @@ class _Loop(Construct):
         computed_moves = {k: e.empty(r.shape, r.dtype) for k, r in stacked.items()}
         carried = [*starts, *computed_moves.values()]
 
-        def iteration(at: list[str], known: list[str]) -> list[str]:
-            position = e.op(f"arith.index_cast {at[0]} : index to i64")
+        def iteration(at: str, known: list[str]) -> tuple[list[str], str]:
+            position = e.op(f"arith.index_cast {at} : index to i64")
             e.values[loop.index.number] = e.op(f"tensor.from_elements {position} : tensor<i64>")
             for param, name in zip(loop.carried, known, strict=False):
                 e.values[param.number] = name
-            made = e.inside((FOR, loop.number), [*loop.next, *(loop.stacked[k] for k in computed_moves)])
+            ends = () if loop.condition is None else (loop.condition,)
+            made = e.inside((FOR, loop.number), [*loop.next, *(loop.stacked[k] for k in computed_moves), *ends])
+            is_last = e.op(f"tensor.extract {made.pop()}[] : tensor<i1>") if ends else ""
             done = [as_type(e, n, v, p) for n, v, p in zip(made, loop.next, loop.carried, strict=False)]
             for (k, (_, t)), piece, stack in zip(
                 computed_moves.items(), made[len(inits) :], known[len(inits) :], strict=True
             ):
-                done.append(_stacked(e, loop.stacked[k], piece, stack, t, at[0]))
+                done.append(_stacked(e, loop.stacked[k], piece, stack, t, at))
             typed = zip(done, carried, strict=True)
-            return [_copied(e, n, t) if n in done[:k] else n for k, (n, (_, t)) in enumerate(typed)]
+            return [_copied(e, n, t) if n in done[:k] else n for k, (n, (_, t)) in enumerate(typed)], is_last
 
-        names = loops(e, [e.index(v.attrs["count"])], carried, iteration)
+        end, rounds = e.index(v.attrs["count"]), ""
+        if loop.condition is None:
+            names = loops(e, [end], carried, lambda at, known: iteration(at[0], known)[0])
+        else:
+            rounds, names = rounds_until(e, end, carried, iteration)
         for r in e.results.get(v.number, []):
             k = r.attrs["k"]
+            if k == ROUNDS:
+                number = e.op(f"arith.index_cast {rounds} : index to i64")
+                e.values[r.number] = e.op(f"tensor.from_elements {number} : tensor<i64>")
+                continue
             at = k if k < len(inits) else len(inits) + list(computed_moves).index(k - len(inits))
             e.values[r.number] = names[at] if at >= len(inits) else as_type(e, names[at], loop.carried[at], r)
 

@@ -116,6 +116,11 @@ class Construct:
         """Of a fusible one: its scalar at some axes, from those that it `needs`."""
         raise self._absent("scalar")
 
+    def widen(self, w: Any, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+        """v in all rounds of a loop, along a new first axis, from its operands there: those that are `is_wide` have
+        that axis, too, and the others do not vary; None: it stays in the loop.  w: a `passes.loops.widen.Widening`."""
+        return None
+
     def mlir(self, e: Any, v: Value) -> None:
         """Write v as MLIR; e: a `mlir.writer.Writer`."""
         raise self._absent("mlir")
