@@ -47,7 +47,7 @@ from tensordsl.codegen.passes.unmerge_axes import raise_merges
 from tensordsl.codegen.passes.unroll_pooling import unroll_pools
 from tensordsl.codegen.program_ir.instructions import Program, walk_program
 from tensordsl.codegen.program_ir.printer import show as show_program
-from tensordsl.codegen.program_ir.tables import constant_table, late_plans, libraries, plan_table
+from tensordsl.codegen.program_ir.tables import constant_table, idle_plans, late_plans, libraries, plan_table
 from tensordsl.codegen.program_ir.verify import verify
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir.construct import (
@@ -435,7 +435,8 @@ def compile_graph(
     )
     late = late_plans(program)
     soon = predicted_plans(program, shapes, tuning.variants) if tuning.allows("predicted_variants") else set()
-    now = [k for k in range(len(program.plans)) if k in soon or k not in late]
+    idle = idle_plans(program)
+    now = [k for k in range(len(program.plans)) if k in soon or k not in (*late, *idle)]
     for k in now:
         take_common_plan(program.plans[k], common_plan, tuning.calls.common_plan_max_values)
     plans = [m for k in now if (m := program.plans[k].kernels).texts]
