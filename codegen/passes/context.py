@@ -12,7 +12,7 @@ from typing import Any
 from tensordsl.base.records import record
 from tensordsl.codegen.target.tuning import PassTuning
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, INC_SUBTENSOR
+from tensordsl.codegen.tensor_ir.construct import INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, toposort
 
@@ -109,6 +109,6 @@ def frozen_values(graph: Graph) -> frozenset[int]:
 def _lengths_of(v: Value) -> list[Length]:
     if v.op == "extent":
         return [v.attrs["extent"]]
-    if v.op == FOR:
+    if v.traits.is_loop:
         return [v.attrs["count"]]
     return [n for bound in v.attrs["bounds"] for n in bound[:3]]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # Names that rules and passes match or make: of what only its own file and the registry know none is here.
 CONCATENATE, DOT, RESHAPE, SUBTENSOR, INC_SUBTENSOR = "concatenate", "dot", "reshape", "subtensor", "inc_subtensor"
 INC_TAKE, IN_BOUNDS, ALONG, PART, PAIRS = "inc_take", "in_bounds", "along", "part", "pairs"
-FOR, IFELSE, ASSERT, HOST = "for", "ifelse", "assert", "host"
+FOR, WHILE, IFELSE, ASSERT, HOST = "for", "while", "ifelse", "assert", "host"
+ROUNDS = -1  # which result of a `while` is the number of its rounds; others are carried or stacked
 
 
 @record
@@ -40,6 +41,7 @@ class Traits:
     makes_floats: bool = False  # a NaN may come in with its result
     fits_any_place: bool = False  # the result may be computed at any strides
     has_regions: bool = False  # operands, or a body, are computed inside of it
+    is_loop: bool = False  # it has a body (`graph.Loop`), `loop`, of at most `count` rounds
     has_effects: bool = False  # it may stop the call, or calls Python
     has_lengths: bool = False  # its attributes name lengths besides those of its shape
     writes_into: bool = False  # the result is the first operand but for a part that is written

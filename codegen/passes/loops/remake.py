@@ -34,7 +34,7 @@ def remake(graph: Graph, rounds: Rounds, node: Value, read: Collection[int], sta
     collected = [*(old.stacked[k] for k in kept), *stacked]
     carried = sorted(needed_carried(graph, old, collected, [k for k in read if k < first]))
     loop = Loop(old.number)
-    loop.index, loop.count = old.index, old.count
+    loop.index, loop.count = old.index, old.count  # a `for` has no condition
     loop.carried = tuple(old.carried[k] for k in carried)
     loop.next = tuple(old.next[k] for k in carried)
     loop.stacked = tuple(collected)
