@@ -68,8 +68,9 @@ def place(roots: Sequence[Value], order: Sequence[Value], by_condition: bool = F
         return dict.fromkeys([v.number for v in order], ())
     context: dict[int, Context] = {}
     for v in roots:
-        if not v.loops:  # an integer that lengths of a round depend on belongs to the round
+        if not v.loops:
             context[v.number] = ()
+    integers = {v.number: v for v in roots if v.loops}  # that lengths of a round depend on: they belong to it
     for v in reversed(order):
         own = context.get(v.number, ())
         while own and own[-1][0] == FOR and own[-1][1] not in v.loops and not v.attrs.get("effect"):
@@ -78,6 +79,9 @@ def place(roots: Sequence[Value], order: Sequence[Value], by_condition: bool = F
         for o, inner in _uses(v, own, by_condition):
             known = context.get(o.number)
             context[o.number] = inner if known is None else _common(known, inner)
+        for n in ex.named(_lengths_used(v)) if integers else ():
+            if n in integers and n != v.number:
+                context[n] = _common(context.get(n, own), own)
     return context
 
 
@@ -108,15 +112,18 @@ def integer_values(graph: Graph, values: Iterable[Value]) -> list[Value]:
     """The 0-d integers on which shapes and bounds depend: they must be in memory."""
     lengths: set[Any] = set()
     for v in values:
-        lengths.update(lengths_of(v))
-        if v.op == "extent":
-            lengths.add(v.attrs["extent"])
-        elif "checks" in v.attrs:
-            lengths.update([n for c in v.attrs["checks"] for n in (c.a, c.b)])
+        lengths.update(_lengths_used(v))
     for c in graph.extents.constraints:
         lengths.update((c.a, c.b))
     named = ex.named(lengths) | ex.named(map(graph.extents.find, lengths))
     return [graph.values[n] for n in sorted(named)]
+
+
+def _lengths_used(v: Value) -> list[Any]:
+    lengths = list(lengths_of(v))
+    if v.op == "extent":
+        lengths.append(v.attrs["extent"])
+    return [*lengths, *(n for c in v.attrs.get("checks", ()) for n in (c.a, c.b))]
 
 
 def _is_transposed(v: Value) -> bool:
@@ -136,7 +143,8 @@ def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
         more = [v for v in integer_values(graph, order) if v not in everything]
         if not more:
             break
-        everything.extend(more)
+        # Those of a round first: what they belong to is known once all their users are.
+        everything = [*(v for v in more if v.loops), *everything, *(v for v in more if not v.loops)]
         order = toposort(everything)
     context = place(everything, order)
     members: dict[Context, list[Value]] = {(): []}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.host.failures import settle
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Instr, Name
@@ -52,6 +53,7 @@ def loop(e: Emitter, i: p.For) -> None:
     e.put(f"br i1 {e.op(f'icmp slt i64 {index}, {count}')}, label %{body}, label %{done}")
     e.place(body)
     forget(e)
+    outer = begin_rounds(e, index)
     inner = [(i.index, index), *((name, value) for (name, _, _), value in zip(i.carried, carried, strict=True))]
     e.values.update(inner)
     ends = region(e, i.body, [b for _, _, b in i.carried])
@@ -62,6 +64,7 @@ def loop(e: Emitter, i: p.For) -> None:
         e.guard_injected(ordinal, i.site)
     bad = e.op(f"call i64 {e.helper('poll')}(ptr %ctx, ptr %frame, i64 {i.site})")
     e.guard(e.op(f"icmp eq i64 {bad}, 0"))
+    end_rounds(e, outer)
     after = e.op(f"add i64 {index}, 1")
     latch = e.block
     e.put(f"br label %{head}")
@@ -70,6 +73,42 @@ def loop(e: Emitter, i: p.For) -> None:
     e.place(done)
     for (name, _, _), value in zip(i.carried, carried, strict=True):
         e.define(name, value)
+
+
+def begin_rounds(e: Emitter, index: Operand) -> str:
+    """What fails in the loop that begins notes its round first, then goes on as what is around it does, to the label
+    that is returned.  Threads that share blocks of rows have no place for that; the call's own code, where they join,
+    does it."""
+    outer = e.failed
+    if e.notes_rounds and len(e.rounds) < layouts.MAX_NAMED_LOOPS:
+        e.failed = e.label("failed")
+    e.rounds.append(index)
+    return outer
+
+
+def end_rounds(e: Emitter, outer: str) -> None:
+    index, depth = e.rounds.pop(), len(e.rounds)
+    label, e.failed = e.failed, outer
+    if label == outer:
+        return
+    known, at = f"%{label}.known", f"%{label}.at"
+    e.errors.append(
+        f"{label}:\n%{label}.p = getelementptr i8, ptr %frame, i64 {layouts.FR_DEPTH}\n"
+        f"{known} = load i64, ptr %{label}.p\n%{label}.is = icmp sgt i64 {known}, {depth + 1}\n"
+        f"%{label}.n = select i1 %{label}.is, i64 {known}, i64 {depth + 1}\nstore i64 %{label}.n, ptr %{label}.p\n"
+        f"{at} = getelementptr i8, ptr %frame, i64 {layouts.FR_ROUNDS + 8 * depth}\nstore i64 {index}, ptr {at}\n"
+        f"br label %{outer}"
+    )
+
+
+def note_rounds(e: Emitter) -> None:
+    """Write the rounds of the enclosing loops for a step of Python, whose errors name them."""
+    if not e.rounds or not e.notes_rounds:
+        return
+    rounds = e.rounds[: layouts.MAX_NAMED_LOOPS]
+    for depth, index in enumerate(rounds):
+        e.store("i64", index, "%frame", layouts.FR_ROUNDS + 8 * depth)
+    e.store("i64", len(rounds), "%frame", layouts.FR_DEPTH)
 
 
 def branch(e: Emitter, i: p.If) -> None:

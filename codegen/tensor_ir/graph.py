@@ -48,10 +48,11 @@ class Value:
 class Loop:
     """A `for` body: parameters, the values of the next iteration, and the values stacked over iterations."""
 
-    __slots__ = ("number", "index", "carried", "next", "stacked", "count")
+    __slots__ = ("number", "index", "carried", "next", "stacked", "count", "node")
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.node: int | None = None  # the user's application
         self.index: Value
         self.count: Value
         self.carried: tuple[Value, ...] = ()
@@ -94,6 +95,8 @@ class Graph:
         own = _NO_LOOPS  # loops that no operand varies with
         if self.within and self.extents.fresh:  # what may fail stays inside of a loop that may run zero times
             own = self.within
+        if self.loops and shape:  # a value has the length that its loop's round gives it
+            own = own.union(*[self.values[n].loops for n in ex.named(shape)])
         if own or loops is not None:
             theirs = _NO_LOOPS.union(*[v.loops for v in operands])
             loops = theirs | own if loops is None else loops

@@ -105,7 +105,7 @@ def _run_backwards(
     remembered = tuple(v for v in body.carried if id(v) in used)
     histories: Sequence[Any] = ()
     if remembered:
-        again = LoopBody(body.index, body.carried, body.invariants, body.next, remembered, body.truncate)
+        again = LoopBody(body.index, body.carried, body.invariants, body.next, remembered, body.truncate, body.name)
         histories = apply(FOR, n, *operands, body=again)[len(body.carried) :]
     step = loop_index()
     t = (n - 1) - step
@@ -115,7 +115,13 @@ def _run_backwards(
     replacements.update((v, stacked[t]) for v, stacked in slices.items())
     parameters = [p for _, p, *_ in running]
     initial = [value for _, _, value, _ in running]
-    return make_loop(steps, step, parameters, initial, substitute(following, replacements))
+    return make_loop(
+        steps, step, parameters, initial, substitute(following, replacements), name=gradient_name(body.name)
+    )
+
+
+def gradient_name(name: str) -> str:
+    return f"the gradient of {name}"
 
 
 def _is_continuous(variable: Variable) -> bool:

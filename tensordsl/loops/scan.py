@@ -122,6 +122,7 @@ def scan(
     others = [as_variable(v) for v in _listed(non_sequences)]
     rounds = _rounds(walked, n_steps, where)
     t = loop_index()
+    t.name = "t"
     read = [(s, tap, _element(s, tap, t, go_backwards)) for s in walked for tap in s.taps]
     elements = [(_parameter(element, s.input, tap), element) for s, tap, element in read]
     rows = [[] if s is None else [_parameter(s.row(k), s.initial, k - s.depth) for k in range(s.depth)] for s in infos]
@@ -315,7 +316,7 @@ class _Builder:
     def run(self, loop: _Rounds, rounds: Any) -> tuple[Sequence[Any], list[Any]]:
         """Final values of what is carried, and the results of all rounds."""
         made = make_loop(
-            rounds, self.t, loop.carried, loop.initial, loop.following, loop.results, self.truncate_gradient
+            rounds, self.t, loop.carried, loop.initial, loop.following, loop.results, self.truncate_gradient, self.where
         )
         return made[: len(loop.carried)], list(made[len(loop.carried) :])
 

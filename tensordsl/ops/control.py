@@ -24,6 +24,7 @@ class LoopBody:
     invariants values that are the same in every step
     stacked    values of each step that are collected along a new first axis
     truncate   gradients flow through so many of the last steps; -1: through all
+    name       what messages call the loop
     """
 
     index: Variable
@@ -32,6 +33,7 @@ class LoopBody:
     next: tuple[Variable, ...]
     stacked: tuple[Variable, ...]
     truncate: int = -1
+    name: str = "for"
 
     @property
     def parameters(self) -> tuple[Variable, ...]:
@@ -78,15 +80,25 @@ def _loop_shape(d: Dims, n: Any, *operands: Any, body: LoopBody) -> tuple[Any, .
 def _loop_oracle(n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
     from tensordsl.graph.evaluate import evaluate  # late: it imports nothing from here, but rows are loaded first
 
+    return run_rounds(n, operands, body, evaluate)
+
+
+def run_rounds(
+    n: Any, operands: Sequence[Any], body: LoopBody, evaluate: Callable[[Sequence[Variable], Any], list[Any]]
+) -> tuple[Any, ...]:
+    """The loop by `evaluate(results, {parameter: array})` of each round."""
     count = len(body.carried)
     carried, invariants = list(operands[:count]), dict(zip(body.invariants, operands[count:], strict=True))
     collected: list[list[Any]] = [[] for _ in body.stacked]
     for i in range(int(n)):
         values = {body.index: np.int64(i), **dict(zip(body.carried, carried, strict=True)), **invariants}
         results = evaluate(body.results, values)
-        for old, new in zip(carried, results, strict=False):
+        for v, following, old, new in zip(body.carried, body.next, carried, results, strict=False):
             if np.shape(old) != np.shape(new):
-                raise ValueError(f"for: a carried value changed its shape from {np.shape(old)} to {np.shape(new)}")
+                raise ValueError(
+                    f"{body.name}: the state {v!r} changed its shape from {np.shape(old)} to {np.shape(new)} in round "
+                    f"{i} (counted from 0), by {following!r} made at\n  {following.origin}"
+                )
         carried = results[:count]
         for column, value in zip(collected, results[count:], strict=True):
             column.append(value)
@@ -130,11 +142,13 @@ def make_loop(
     next: Sequence[Variable],
     stacked: Sequence[Variable] = (),
     truncate: int = -1,
+    name: str = "for",
 ) -> tuple[Any, ...]:
     """A loop of `n` steps over expressions in `index` and `carried`: the final carried values, then the stacked ones.
 
     `index` (0-d int64) and `carried` are variables without owner that stand for the parameters of the body.  Whatever
-    the expressions use that depends on none of them is computed once, before the loop.  `truncate`: see `LoopBody`.
+    the expressions use that depends on none of them is computed once, before the loop.
+    `truncate`, `name`: see `LoopBody`.
     """
     inits = [as_variable(v) for v in inits]
     results = [*next, *stacked]
@@ -145,7 +159,7 @@ def make_loop(
     closed = substitute(results, parameters)
     count = len(carried)
     following, collected = tuple(closed[:count]), tuple(closed[count:])
-    body = LoopBody(index, tuple(carried), tuple(parameters.values()), following, collected, truncate)
+    body = LoopBody(index, tuple(carried), tuple(parameters.values()), following, collected, truncate, name)
     result: tuple[Any, ...] = apply(FOR, as_variable(n), *inits, *free, body=body)
     return result
 
