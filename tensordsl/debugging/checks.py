@@ -359,7 +359,7 @@ def _has_rounds(node: Apply, path: Sequence[Round], spec: FunctionSpec) -> bool:
     if not path:
         return node in spec.nodes()
     body = path[-1].loop.attrs["body"]
-    return node in toposort(body.results, stop=body.parameters)
+    return node in toposort(body.expressions, stop=body.parameters)
 
 
 def _copies(spec: FunctionSpec, given: Values) -> Values:

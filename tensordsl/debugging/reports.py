@@ -127,7 +127,7 @@ def _clients(spec: FunctionSpec, node: Apply, rounds: Sequence[Round]) -> list[l
         if v in clients:
             clients[v].append(f"update of {variable_text(shared)}")
     for r in rounds:
-        for v in dict.fromkeys(r.loop.attrs["body"].results):
+        for v in dict.fromkeys(r.loop.attrs["body"].expressions):
             if v in clients:
                 clients[v].append(f"result of a round of {loop_name(r.loop)}")
     return list(clients.values())

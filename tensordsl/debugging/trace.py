@@ -78,7 +78,8 @@ class Tracer:
         if "body" not in node.attrs:
             return compute_silently(node, values) if self.is_silent else compute(node, values)
         operands = [value_of(v, values) for v in node.inputs]
-        return as_outputs(node, run_rounds(operands[0], operands[1:], node.attrs["body"], self.evaluate(node, rounds)))
+        made = run_rounds(operands[0], operands[1:], node.attrs["body"], self.evaluate(node, rounds))
+        return as_outputs(node, made[len(made) - len(node.outputs) :])
 
     def evaluate(self, loop: Apply, rounds: Rounds) -> Callable[[Sequence[Variable], Any], list[Array]]:
         """What evaluates the results of a round of `loop`."""

@@ -253,7 +253,9 @@ class _Drawing:
             yield ""
             yield f"{op_text(loop)} {self.labels[id(loop)]}".rstrip() + " ''"
             notes = [f"the next {self.parameters[id(v)][0]}" for v in body.carried]
-            for root, note in zip(body.results, [*notes, *("stacked" for _ in body.stacked)], strict=False):
+            for root, note in zip(
+                body.expressions, [*notes, *("stacked" for _ in body.stacked), "until"], strict=False
+            ):
                 yield from self.tree(root, note, " >")
 
     def tree(self, root: Variable, note: str, start: str = "") -> Iterator[str]:

@@ -594,7 +594,7 @@ def with_bodies(nodes: Iterable[Apply]) -> list[Apply]:
     for node in waiting:
         if "body" in node.attrs:
             body = node.attrs["body"]
-            inner = [n for n in toposort(body.results, stop=body.parameters) if n not in found]
+            inner = [n for n in toposort(body.expressions, stop=body.parameters) if n not in found]
             found.update(dict.fromkeys(inner))
             waiting += inner
     return list(found)
