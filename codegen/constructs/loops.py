@@ -20,7 +20,13 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import paired, parts
 from tensordsl.codegen.tensor_ir.verify import check
-from tensordsl.graph.variables import Apply
+from tensordsl.graph.substitute import substitute
+from tensordsl.graph.types import COMPLEX
+from tensordsl.graph.variables import Apply, Constant, Variable, apply
+from tensordsl.ops.array.shape import shape_i
+from tensordsl.ops.control import IFELSE
+from tensordsl.ops.math.comparisons import gt
+from tensordsl.ops.operands import constant
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
@@ -72,8 +78,12 @@ class _Loop(Construct):
         """What the row's application gives: the last carried values, then these of what is stacked."""
         g, loop, inits = low.graph, made.attrs["loop"], made.operands[1:]
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
-        pieces = [(len(inits) + k, loop.stacked[k]) for k in stacks]
-        stacked = [g.result(made, k, v.dtype, (made.attrs["count"], *v.shape)) for k, v in pieces]
+        pieces = [loop.stacked[k] for k in stacks]
+        count, shapes = made.attrs["count"], _stacked_shapes(low, node, made, pieces)
+        stacked = [
+            g.result(made, len(inits) + k, v.dtype, (count, *shape))
+            for k, v, shape in zip(stacks, pieces, shapes, strict=True)
+        ]
         return self.outputs(g, node, made, finals, stacked)
 
     def outputs(
@@ -263,6 +273,46 @@ def _cut(g: Graph, x: Value, length: Length) -> Value:
     """The first `length` elements along the first axis, which are there."""
     bounds = ((0, length, 1, True), *((0, n, 1, True) for n in x.shape[1:]))
     return g.make(SUBTENSOR, (x,), x.dtype, (length, *x.shape[1:]), bounds=bounds, checks=())
+
+
+def _stacked_shapes(low: Lowering, node: Apply, made: Value, pieces: Sequence[Value]) -> Sequence[tuple[Length, ...]]:
+    """The shapes of values that a loop stacks as they are known before it.
+
+    A length that is found in a round, as that of `x[t : t + k]`, is that of the first; each round checks that it is.
+    """
+    extents, number = low.graph.extents, made.attrs["loop"].number
+
+    def varies(length: Length) -> bool:
+        return any(number in low.graph.values[k].loops for k in ex.named((extents.find(length),)))
+
+    shapes = [[*v.shape] for v in pieces]
+    places = [(j, axis) for j, shape in enumerate(shapes) for axis, n in enumerate(shape) if varies(n)]
+    if not places:
+        return [v.shape for v in pieces]
+    count = made.attrs["count"]
+    if isinstance(count, int) and count <= 0:
+        return [tuple(0 if varies(n) else n for n in shape) for shape in shapes]
+    variables = [v for v in node.attrs["body"].stacked for _ in range(2 if v.type.dtype in COMPLEX else 1)]
+    firsts = low.run(_in_first_round([shape_i(variables[j], axis) for j, axis in places], node))
+    outer, extents.conditional = extents.conditional, True
+    for (j, axis), first in zip(places, firsts, strict=True):
+        length = extents.value(first)
+        extents.same(shapes[j][axis], length, "what a loop stacks must have one shape: lengths of an axis")
+        shapes[j][axis] = length
+    extents.conditional, extents.fresh = outer, []
+    return [tuple(shape) for shape in shapes]
+
+
+def _in_first_round(lengths: Sequence[Variable], node: Apply) -> Sequence[Variable]:
+    """Lengths in the parameters of a loop's body, for the first round; 0 if there is none."""
+    n, *operands = node.inputs
+    body = node.attrs["body"]
+    replaced: dict[Variable, Variable] = dict(zip((*body.carried, *body.invariants), operands, strict=True))
+    firsts = substitute(lengths, {**replaced, body.index: constant(0, dtype="int64")})
+    if isinstance(n, Constant) and n.data > 0:
+        return firsts
+    chosen: Sequence[Variable] = apply(IFELSE, gt(n, 0), *firsts, *(constant(0, dtype=v.type.dtype) for v in firsts))
+    return chosen
 
 
 def _at_index(b: Bufferiser, destination: Ref, index: str) -> Ref:

@@ -109,8 +109,8 @@ class Graph:
         own = _NO_LOOPS  # loops that no operand varies with
         if self.within and self.extents.fresh:  # what may fail stays inside of a loop that may run zero times
             own = self.within
-        if self.loops and shape:  # a value has the length that its loop's round gives it
-            own = own.union(*[self.values[n].loops for n in ex.named(shape)])
+        if self.loops and loops is None and (numbers := ex.named(shape)):  # a length may vary where no operand does
+            own = own.union(*[self.values[n].loops for n in numbers])
         if own or loops is not None:
             theirs = _NO_LOOPS.union(*[v.loops for v in operands])
             loops = theirs | own if loops is None else loops

@@ -26,6 +26,7 @@ class LoopBody:
     stacked    values of each step that are collected along a new first axis
     truncate   gradients flow through so many of the last steps; -1: through all
     condition  of a loop that ends early (`WHILE`): the step in which it is true is the last one; a 0-d bool
+    recomputes gradients keep the carried values of each step alone, and compute what else they read again
     name       what messages call the loop
     """
 
@@ -36,6 +37,7 @@ class LoopBody:
     stacked: tuple[Variable, ...]
     truncate: int = -1
     condition: Variable | None = None
+    recomputes: bool = False
     name: str = "for"
 
     @property
@@ -145,6 +147,10 @@ def run_rounds(
 
 def _stack(column: Sequence[Any], variable: Variable) -> Any:
     if column:
+        shapes = {np.shape(value): None for value in column}
+        if len(shapes) > 1:
+            one, other = list(shapes)[:2]
+            raise ValueError(f"for: what a loop stacks must have one shape, got {one} and {other}")
         return np.stack(column)
     return np.empty((0, *(d or 0 for d in variable.type.shape)), variable.type.dtype)
 
@@ -184,13 +190,15 @@ def make_loop(
     stacked: Sequence[Variable] = (),
     truncate: int = -1,
     condition: Any = None,
+    recomputes: bool = False,
     name: str = "for",
 ) -> tuple[Any, ...]:
     """A loop of `n` steps over expressions in `index` and `carried`: the final carried values, then the stacked ones.
 
     `index` (0-d int64) and `carried` are variables without owner that stand for the parameters of the body.  Whatever
-    the expressions use that depends on none of them is computed once, before the loop.  `truncate` and `name`: see
-    `LoopBody`.  With a condition there are at most `n` steps, which end behind the one in which it is not zero; the first result is
+    the expressions use that depends on none of them is computed once, before the loop.  `truncate`, `recomputes` and
+    `name`: see `LoopBody`.
+    With a condition there are at most `n` steps, which end behind the one in which it is not zero; the first result is
     then their number, and what is stacked is as long.
     """
     inits = [as_variable(v) for v in inits]
@@ -208,15 +216,9 @@ def make_loop(
     if not is_counted:
         *collected, condition = collected
     body = LoopBody(
-        index,
-        tuple(carried),
-        tuple(parameters.values()),
-        tuple(following),
-        tuple(collected),
-        truncate,
-        condition,
-        name,
-    )
+        index, tuple(carried), tuple(parameters.values()), tuple(following), tuple(collected), truncate, condition,
+        recomputes, name,
+    )  # fmt: skip
     result: tuple[Any, ...] = apply(FOR if is_counted else WHILE, as_variable(n), *inits, *free, body=body)
     return result
 
