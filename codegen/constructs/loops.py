@@ -44,6 +44,7 @@ class _Loop(Construct):
         k = len(body.carried)
         count, inits = operands[0], parts(operands[1 : 1 + k])
         loop = g.new_loop()
+        loop.node = g.extents.node
         inside = frozenset([loop.number])
         loop.index = g.make("index", (), "int64", (), loops=inside, loop_number=loop.number)
         loop.carried = tuple(

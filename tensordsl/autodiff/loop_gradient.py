@@ -127,7 +127,13 @@ def _run_backwards(
     replacements.update((v, stacked[t]) for v, stacked in slices.items())
     parameters = [p for _, p, *_ in running]
     initial = [value for _, _, value, _ in running]
-    return make_loop(steps, step, parameters, initial, substitute(following, replacements))
+    return make_loop(
+        steps, step, parameters, initial, substitute(following, replacements), name=gradient_name(body.name)
+    )
+
+
+def gradient_name(name: str) -> str:
+    return f"the gradient of {name}"
 
 
 # -- what is kept of the forward rounds ------------------------------------------------------------------------------

@@ -120,6 +120,7 @@ def scan_rounds(
     others = [as_variable(v) for v in _listed(non_sequences)]
     rounds = _rounds(walked, n_steps, where)
     t = loop_index()
+    t.name = "t"
     read = [(s, tap, _element(s, tap, t, go_backwards)) for s in walked for tap in s.taps]
     elements = [(_parameter(element, s.input, tap), element) for s, tap, element in read]
     rows = [[] if s is None else [_parameter(s.row(k), s.initial, k - s.depth) for k in range(s.depth)] for s in infos]
