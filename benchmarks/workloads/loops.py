@@ -1,14 +1,13 @@
 """The suite `loops`: recurrent networks, samplers' and time series' loops, what they take to compile and to keep.
 
-Peers write each loop as their experts do: by `lax.scan`, as explicit loops, by a library's own recurrent layer, with the
-products of a whole sequence before the loop; gradients of those that derive none are written by hand.  Ours (and
+Peers write each loop as their experts do: by `lax.scan`, as explicit loops, by a library's own recurrent layer, with
+the products of a whole sequence before the loop; gradients of those that derive none are written by hand.  Ours (and
 PyTensor's) is the program as a user first writes it: all work is in the step of a `scan`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.workloads.foundation import Build, Call, Data
+from benchmarks.workloads.foundation import Build, Call
 from benchmarks.workloads.loops import MOST_ROUNDS
 
 Array = Any
@@ -124,10 +124,10 @@ def observed(y: Array, a: Array, b: Array, log_spread: Array) -> Array:
 
 def mandelbrot(re: Array, im: Array) -> Array:
     x, y, re, im = 0.0, 0.0, float(re), float(im)
-    for count in range(1, MOST_ROUNDS + 1):
+    count = 0
+    while count < MOST_ROUNDS and x * x + y * y <= 4:
         x, y = x * x - y * y + re, 2 * x * y + im
-        if x * x + y * y > 4:
-            break
+        count += 1
     return count, x, y
 
 

@@ -1,4 +1,4 @@
-"""`scan` as tensordsl and PyTensor have it: everything is in the step, and what can leave it is the compiler's business."""
+"""`scan` of tensordsl and of PyTensor: all work is in the step, and what leaves it is the compiler's business."""
 
 from __future__ import annotations
 
