@@ -1,7 +1,7 @@
 """A restricted Boltzmann machine learns the bars and stripes of 4 x 4 pictures by contrastive divergence.
 
 Hidden and visible units are drawn from `RandomStreams` in the rounds of a `scan`, which gives the streams' new states
-as updates. The chains persist between steps (Tieleman 2008); `consider_constant` keeps the gradient out of the sampling.
+as updates. The chains persist between steps (Tieleman 2008); `consider_constant` keeps gradients out of the sampling.
 
 Run: python examples/rbm.py [--steps 6000] [--sweeps 5]
 """
