@@ -209,6 +209,16 @@ class Stress:
             self.vectors.remove(v)
 
     # -- running
+    def load(self) -> None:
+        """Do everything once, so that what is imported at first use is there: a signal's handler that imports while its
+        own thread does breaks the module locks of CPython 3.11 (KeyError in `importlib`)."""
+        for _, act in self.acts:
+            act(random.Random(0))
+        try:
+            self.take(np.zeros(3), np.array([0, 9]))
+        except IndexError:
+            pass
+
     def act(self, chance: random.Random) -> None:
         weights, acts = zip(*self.acts, strict=True)
         (act,) = chance.choices(acts, weights)
@@ -293,6 +303,7 @@ def main() -> int:
     sys.setswitchinterval(SWITCH)
     print(f"{given.mode}, seed {given.seed}, {given.seconds:g} s", flush=True)
     stress = Stress(reenters=given.mode == "signals")
+    stress.load()
     until = time.monotonic() + given.seconds
     threading.Thread(target=watch, args=(stress, until), daemon=True).start()
     (threads if given.mode == "threads" else signals)(stress, given.seed, until)

@@ -25,7 +25,7 @@ from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import DOT, FOR, of_function
+from tensordsl.codegen.tensor_ir.construct import DOT, of_function
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered
@@ -361,7 +361,7 @@ def base_shared(v: Value) -> int | None:
     while True:
         if v.op == "move" or v.traits.is_view:
             v = v.operands[0]
-        elif v.op == "result" and v.operands[0].op == FOR and v.attrs["k"] < len(v.operands[0].operands) - 1:
+        elif v.op == "result" and v.operands[0].traits.is_loop and 0 <= v.attrs["k"] < len(v.operands[0].operands) - 1:
             v = v.operands[0].operands[1 + v.attrs["k"]]  # a loop without iterations returns its initial values
         else:
             break

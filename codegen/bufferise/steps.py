@@ -18,7 +18,7 @@ from tensordsl.codegen.fusion.placement import Context, Region, Step, memory
 from tensordsl.codegen.fusion.row_blocking import Chain
 from tensordsl.codegen.program_ir.storage import Ref, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
-from tensordsl.codegen.tensor_ir.construct import CONCATENATE, FOR, RESHAPE
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE, RESHAPE
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
 from tensordsl.codegen.tensor_ir.graph import Value
 
@@ -144,7 +144,7 @@ def last_uses(steps: Sequence[Step], keep: Collection[int], stored_moves: Collec
             owners[n] = frozenset((n,))
         if v is not None and v.traits.is_view:
             owners[v.number] = owned(v.operands[0])
-        elif v is not None and v.op == FOR:  # without iterations it gives its starting values themselves
+        elif v is not None and v.traits.is_loop:  # without iterations it gives its starting values themselves
             owners[v.number] = owners[v.number].union(*map(owned, v.operands[1:]))
         for n in (*step.needs, *step.gives):
             last.update(dict.fromkeys(owners.get(n, ()), k))

@@ -96,7 +96,7 @@ class _Writer:
         outer, self.texts = self.texts, []
         for v in (value.index, *value.carried, *value.invariants):
             self.declare(v)
-        complete = self.graph([*value.next, *value.stacked])
+        complete = self.graph(value.expressions)
         inner, self.texts = self.texts, outer
         counts = f"{len(value.carried)},{len(value.invariants)},{len(value.next)},{len(value.stacked)}"
         return f"[{counts}:{''.join(inner)}]" if complete else None

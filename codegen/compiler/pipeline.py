@@ -31,6 +31,7 @@ from tensordsl.codegen.passes.complex_moves import move_numbers
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
+from tensordsl.codegen.passes.loops.hoist_sequence_work import hoist_sequence_work
 from tensordsl.codegen.passes.merge_reductions import add_sums, merge_reductions, part_totals
 from tensordsl.codegen.passes.nan_guard import guard
 from tensordsl.codegen.passes.narrow_indices import narrow_positions
@@ -85,14 +86,9 @@ class Pass:
     file: str = ""
 
 
-def simplify(ctx: Context, v: Value) -> Value | None:
-    """The exact equations of `rules`."""
-    return rules.simplify_set().apply(ctx.graph, v, ctx.hits, ctx.users)
-
-
 def stabilise(ctx: Context, v: Value) -> Value | None:
-    """The equations of `rules` that make results more accurate, and those of softmax and sums of exponentials."""
-    return rules.stabilise_set().apply(ctx.graph, v, ctx.hits, ctx.users) or of_exponentials(ctx, v)
+    """The equations of `rules`, exact ones and more accurate ones, and those of softmax and sums of exponentials."""
+    return rules.every().apply(ctx.graph, v, ctx.hits, ctx.users) or of_exponentials(ctx, v)
 
 
 Values = list[Value]
@@ -106,10 +102,6 @@ PIPELINE = (
     Pass(
         "fold_constants", fold_constants, ops=MAPS,
         reason="before the rules: they look for constants (the 2 - 1 in the gradient of x ** 2)",
-    ),
-    Pass(
-        "simplify", simplify, ops=MAPS, file="codegen/passes/rules.py",
-        reason="before stabilise: fewer spellings (x + -1, x ** 2) for its patterns to know",
     ),
     Pass(
         "stabilise", stabilise, ops=MAPS, needs_users=True, file="codegen/passes/stabilise.py",
@@ -126,6 +118,10 @@ PIPELINE = (
     Pass(
         "add_sums", add_sums, ops=MAPS, needs_users=True,
         reason="after sums of sums are one; before slices move into reductions",
+    ),
+    Pass(
+        "hoist_sequence_work", hoist_sequence_work, ops=frozenset((DOT,)),
+        reason="after the rules, which look for the user's formulas; before products get sums to add to",
     ),
     Pass(
         "fold_products", fold_products, ops=frozenset((DOT, "map")), needs_users=True,
@@ -191,8 +187,8 @@ PIPELINE = (
 
 # (earlier, later): the reasons above as facts that a test checks.
 MUST_PRECEDE = (
-    ("canonicalise", "fold_constants"), ("canonicalise", "simplify"), ("fold_constants", "simplify"),
-    ("simplify", "stabilise"), ("stabilise", "divide_once"),
+    ("canonicalise", "fold_constants"), ("fold_constants", "stabilise"),
+    ("stabilise", "divide_once"),
     ("stabilise", "merge_reductions"), ("stabilise", "fold_products"), ("stabilise", "sink_slices"),
     ("merge_reductions", "add_sums"), ("add_sums", "sink_slices"), ("fold_products", "sink_slices"),
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
@@ -327,22 +323,20 @@ def _attempt(
         return roots
     users = needed.users.copy() if step.needs_users else None
     context = Context(graph, report.hits, {} if users is None else users, frozen, order)
-    before = [(loop, loop.next, loop.stacked) for loop in graph.loops]
+    before = [(loop, loop.results) for loop in graph.loops]
     made = len(graph.values)
     try:
         new = rewrite(graph, roots, partial(step.run, context), frozen, users, order, step.ops)
         verify_ir(graph, new, made)
     except Exception as error:
-        for loop, nexts, stacked in before:
-            loop.next, loop.stacked = nexts, stacked
+        for loop, results in before:
+            loop.give(results)
         graph.extents.node = None
         _fail(step, roots, error, on_error)
         report.error = f"left out: {error!r}"
         return roots
     report.changed = any(a is not b for a, b in zip(new, roots, strict=True)) or any(
-        a is not b
-        for loop, nexts, stacked in before
-        for a, b in zip((*nexts, *stacked), (*loop.next, *loop.stacked), strict=True)
+        a is not b for loop, results in before for a, b in zip(results, loop.results, strict=True)
     )
     return new
 

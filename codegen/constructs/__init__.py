@@ -30,7 +30,7 @@ HOLDS = {
     "complex_numbers": "complex real imag part pairs",
     "inc_take": "inc_take in_bounds",
     "positions": "true_positions repeated_positions",
-    "loops": "for",
+    "loops": "for while",
     "branches": "ifelse",
     "effects": "assert host print",
 }

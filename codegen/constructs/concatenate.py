@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
@@ -19,6 +19,7 @@ from tensordsl.graph.variables import Apply
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
+    from tensordsl.codegen.passes.loops.widen import Widening
 
 
 @register
@@ -55,6 +56,10 @@ class Concatenate(Construct):
             for source, place in moved:
                 b.copy(source, place, v.dtype)
         b.finish(v, ref)
+
+    def widen(self, w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+        operands = [o if wide else w.repeated(o) for o, wide in zip(operands, is_wide, strict=True)]
+        return w.graph.make(self.name, operands, v.dtype, (w.count, *v.shape), axis=v.attrs["axis"] + 1)
 
     def parts(self, b: Bufferiser, v: Value, at: Mapping[int, int]) -> Collection[int]:
         return range(len(v.operands))

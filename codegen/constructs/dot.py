@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.gemm import scratch_of
 from tensordsl.codegen.bufferise.row_blocks import build_product
+from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import Construct, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
@@ -19,6 +20,7 @@ from tensordsl.graph.variables import Apply
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
+    from tensordsl.codegen.passes.loops.widen import Widening
 
 
 @register
@@ -77,6 +79,23 @@ class Dot(Construct):
     def bufferise(self, b: Bufferiser, v: Value) -> None:
         build_product(b, v)
 
+    def widen(self, w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+        """One product whose rows are those of all rounds; where both factors vary, a stack of products."""
+        if len(v.operands) > 2 or v.rank == 3:
+            return None
+        g, n, (x, y) = w.graph, w.count, operands
+        if all(is_wide):
+            x = x if x.rank == 3 else g.reshape(x, (n, 1, x.shape[1]))
+            y = y if y.rank == 3 else g.reshape(y, (n, y.shape[1], 1))
+            made = g.make(self.name, (x, y), v.dtype, (n, x.shape[1], y.shape[2]), **v.attrs)
+            return g.reshape(made, (n, *v.shape))
+        if is_wide[1]:  # x y = (y^T x^T)^T
+            x, y = (g.move(m, _transposed(m.rank, wide), _swapped(m, wide)) for m, wide in ((y, True), (x, False)))
+        rows = g.reshape(x, (ex.mul(n, x.shape[1]), x.shape[2])) if x.rank == 3 else x
+        made = g.make(self.name, (rows, y), v.dtype, (rows.shape[0], *y.shape[1:]), **v.attrs)
+        made = g.reshape(made, (*x.shape[:-1], *y.shape[1:]))
+        return g.move(made, _transposed(made.rank, True), _swapped(made, True)) if is_wide[1] else made
+
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.scalars import TYPE  # late: for exports only
 
@@ -106,6 +125,16 @@ class Dot(Construct):
             ins.append((e.value(base), e.type_of(base), v.dtype, at))
         made = e.generic(axes, ("k",), ins, [(filled, t, v.dtype, out)], body, [length[a] for a in axes])[0]
         e.values[v.number] = _with_factors(e, v, made, added, t) if added or "alpha" in v.attrs else made
+
+
+def _transposed(rank: int, is_wide: bool) -> list[int]:
+    """The map that exchanges the axes of a matrix, behind the axis of a wide one; a vector stays."""
+    first = int(is_wide)
+    return list(range(rank)) if rank - first < 2 else [*range(first), first + 1, first]
+
+
+def _swapped(v: Value, is_wide: bool) -> list[Any]:
+    return [v.shape[a] for a in _transposed(v.rank, is_wide)]
 
 
 def _with_factors(e: Writer, v: Value, product: str, added: Sequence[Value], t: str) -> str:

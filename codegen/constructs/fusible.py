@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.fusion.group import region
 from tensordsl.codegen.fusion.inline import Axes, Cut, Inliner, aligned, inline
@@ -16,6 +16,9 @@ from tensordsl.codegen.tensor_ir.lower_complex import by_parts
 from tensordsl.codegen.tensor_ir.verify import check, same, same_shape
 from tensordsl.graph.casting import accumulator
 from tensordsl.graph.variables import Apply
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.passes.loops.widen import Widening
 
 
 @register
@@ -40,6 +43,12 @@ class Map(Fusible):
     def needs(self, inliner: Inliner, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
         return [(o, axes if o.shape is v.shape else aligned(o, axes)) for o in v.operands]
 
+    def widen(self, w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+        if "pool" in v.attrs:
+            return None
+        operands = [w.aligned(o, v.rank) if wide else o for o, wide in zip(operands, is_wide, strict=True)]
+        return w.graph.make(self.name, operands, v.dtype, (w.count, *v.shape), **v.attrs)
+
     def scalar(self, inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
         return inliner.b.row(v.attrs["row"], v.dtype, args, v.attrs["args"])
 
@@ -63,6 +72,10 @@ class Move(Fusible):
         (x,) = v.operands
         entries = zip(x.shape, v.attrs["map"], strict=True)
         return [(x, tuple([0 if n == 1 or m is None else axes[m] for n, m in entries]))]
+
+    def widen(self, w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+        place = [0, *(None if a is None else a + 1 for a in v.attrs["map"])]
+        return w.graph.move(operands[0], place, (w.count, *v.shape))
 
     def scalar(self, inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
         return args[0]
@@ -102,6 +115,11 @@ class Reduce(Fusible):
     def needs(self, inliner: Inliner, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
         inner = inliner.inner_axes(v, axes)
         return [(o, inner) for o in v.operands]
+
+    def widen(self, w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+        operands = [o if wide else w.repeated(o) for o, wide in zip(operands, is_wide, strict=True)]
+        axes = tuple(a + 1 for a in v.attrs["axes"])
+        return w.graph.make(self.name, operands, v.dtype, (w.count, *v.shape), **{**v.attrs, "axes": axes})
 
     def scalar(self, inliner: Inliner, v: Value, axes: Axes, args: list[Val]) -> Val:
         inner = inliner.inner_axes(v, axes)

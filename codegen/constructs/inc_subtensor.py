@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
@@ -19,9 +19,12 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import by_parts
 from tensordsl.graph.variables import Apply
+from tensordsl.ops.math.comparisons import EQ
+from tensordsl.ops.math.elementwise import ADD, MUL, SWITCH
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
+    from tensordsl.codegen.passes.loops.widen import Widening
 
 
 @register
@@ -66,6 +69,29 @@ class IncSubtensor(Construct):
         elif source.ptr != target.ptr:
             b.copy(source, target, v.dtype)
         b.finish(v, ref)
+
+    def widen(self, w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+        """A write to one slice of each round's tensor; an element at the loop's index becomes a choice."""
+        if not w.are_settled(v) or (placed := w.placed(v.attrs["bounds"])) is None:
+            return None
+        g, shape = w.graph, (w.count, *v.shape)
+        x, y = (o if wide else w.repeated(o) for o, wide in zip(operands[:2], is_wide, strict=False))
+        if placed.axis is None:
+            bounds = ((0, w.count, 1, True), *placed.bounds)
+            ints = w.outer([n for b in bounds for n in b[:3]])
+            attrs = {"bounds": bounds, "checks": (), "set": v.attrs["set"]}
+            return g.make(self.name, (x, y, *ints), v.dtype, shape, **attrs)
+        d, others = placed.axis, [k for k in range(v.rank) if k != placed.axis]
+        if v.attrs["bounds"][d][3] or any(placed.bounds[k] != (0, v.shape[k], 1, True) for k in others):
+            return None
+        start, _, step, _ = placed.bounds[d]
+        written = g.map(ADD, g.map(MUL, g.iota(w.count), g.const(step, "int64")), g.extent(start))
+        is_written = g.map(EQ, g.move(written, [0], (w.count, 1)), g.iota(v.shape[d]))
+        at = [w.count, *(n if k == d else 1 for k, n in enumerate(v.shape))]
+        y = g.move(y, [0, *(k + 1 for k in others)], [1 if k == d + 1 else n for k, n in enumerate(shape)])
+        if not v.attrs["set"]:
+            y = g.make("map", (x, y), v.dtype, shape, row=ADD, args={})
+        return g.make("map", (g.move(is_written, [0, d + 1], at), y, x), v.dtype, shape, row=SWITCH, args={})
 
     def parts(self, b: Bufferiser, v: Value, at: Mapping[int, int]) -> Collection[int]:
         """What is set, if by then the rest can have been copied, which is not where the result is computed."""

@@ -1,9 +1,11 @@
-"""for: a loop whose body carries values from one iteration to the next, and stacks others."""
+"""for and while: loops whose body carries values from one iteration to the next, and stacks others."""
 
 from __future__ import annotations
 
 from collections import ChainMap
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.steps import results_of, run_region
@@ -11,8 +13,10 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, Construct, Traits, register
-from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.construct import FOR, ROUNDS, SUBTENSOR, WHILE, Construct, Traits, register
+from tensordsl.codegen.tensor_ir.equal_loops import KnownLoop
+from tensordsl.codegen.tensor_ir.extents import Length
+from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import paired, parts
 from tensordsl.codegen.tensor_ir.verify import check
@@ -22,18 +26,20 @@ if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
 
 
-@register
-class For(Construct):
-    """for(loop, count): operands are the count and what the first iteration gets; `result(k)` are the last carried
-    values, then the stacked ones."""
+class _Loop(Construct):
+    """Operands are the count and what the first iteration gets; `result(k)` are the last carried values, then the
+    stacked ones, which have room for as many iterations as the count says."""
 
-    name, traits = FOR, Traits(has_regions=True, has_lengths=True)
+    traits = Traits(has_regions=True, has_lengths=True, is_loop=True)
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
-        g = low.graph
-        body = node.attrs["body"]
+        g, body = low.graph, node.attrs["body"]
+        low.keep_alive.append(body)
+        known = low.known_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_loops") else None
+        if known is not None and (stacks := _with_more(low, body, operands, known)) is not None:
+            return self.results(low, node, known.made, stacks)
         k = len(body.carried)
-        count, inits, invariants = operands[0], parts(operands[1 : 1 + k]), operands[1 + k :]
+        count, inits = operands[0], parts(operands[1 : 1 + k])
         loop = g.new_loop()
         inside = frozenset([loop.number])
         loop.index = g.make("index", (), "int64", (), loops=inside, loop_number=loop.number)
@@ -41,44 +47,46 @@ class For(Construct):
             g.make("carried", (), v.dtype, v.shape, loops=inside | v.loops, loop_number=loop.number, k=j)
             for j, v in enumerate(inits)
         )
-        outer, low.env = low.env, ChainMap({}, low.env)
-        for variables, values in (
-            ((body.index,), (loop.index,)),
-            (body.carried, paired(g, body.carried, loop.carried)),
-            (body.invariants, invariants),
-        ):
-            for variable, value in zip(variables, values, strict=True):
-                low.env[id(variable)] = g.cast(value, variable.type.dtype)
-        low.keep_alive.append(body)
-        extents, node_position = g.extents, g.extents.node
-        state = extents.conditional, g.within
-        n = extents.value(count)
+        n = g.extents.value(count)
         if not isinstance(n, int):
             n = ex.maximum(0, n)
-        if not (isinstance(n, int) and n > 0):
-            extents.conditional, g.within = True, inside
-        results = low.run([*body.next, *body.stacked])
-        extents.node = node_position
-        low.env = outer  # another loop may share this body's variables, with parameters of its own
-        loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(parts(results[:k]), inits, strict=True))
-        loop.stacked = tuple(parts(results[k:]))
-        for new, old in zip(loop.next, inits, strict=True):
-            for a, b in zip(new.shape, old.shape, strict=True):
-                extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
-        (extents.conditional, g.within), extents.fresh = state, []
-        around = frozenset().union(*(v.loops for v in (*operands, *loop.next, *loop.stacked))) - inside
-        made = g.make(FOR, (count, *inits), "", (), loops=around, loop=loop, count=n)
+        with _inside(low, body, operands, loop, n) as env:
+            results = low.run(body.expressions)
+            if body.condition is not None:
+                loop.condition = g.cast(results.pop(), "bool")
+            loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(parts(results[:k]), inits, strict=True))
+            loop.stacked = tuple(parts(results[k:]))
+            for new, old in zip(loop.next, inits, strict=True):
+                for a, b in zip(new.shape, old.shape, strict=True):
+                    g.extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
+        made = g.make(self.name, (count, *inits), "", (), loops=_around(loop, operands), loop=loop, count=n)
         loop.count = count
-        finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
-        stacked = [g.result(made, len(inits) + j, v.dtype, (n, *v.shape)) for j, v in enumerate(loop.stacked)]
-        return paired(g, node.outputs, finals + stacked)
+        low.known_loops.add(self.name, body, operands, KnownLoop(loop, made, g.within, body, operands, env))
+        return self.results(low, node, made, range(len(loop.stacked)))
 
-    lower_complex = lower
+    def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        return self.lower(low, node, operands)
+
+    def results(self, low: Lowering, node: Apply, made: Value, stacks: Iterable[int]) -> list[Value]:
+        """What the row's application gives: the last carried values, then these of what is stacked."""
+        g, loop, inits = low.graph, made.attrs["loop"], made.operands[1:]
+        finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
+        pieces = [(len(inits) + k, loop.stacked[k]) for k in stacks]
+        stacked = [g.result(made, k, v.dtype, (made.attrs["count"], *v.shape)) for k, v in pieces]
+        return self.outputs(g, node, made, finals, stacked)
+
+    def outputs(
+        self, g: Graph, node: Apply, made: Value, finals: Sequence[Value], stacked: Sequence[Value]
+    ) -> list[Value]:
+        return paired(g, node.outputs, [*finals, *stacked])
 
     def verify(self, graph: Graph, v: Value) -> None:
         loop = v.attrs["loop"]
         check(loop.number not in v.loops, v, "a loop varies with itself")
         check(len(v.operands) == 1 + len(loop.carried), v, "an initial value for each carried one")
+        ends = loop.condition
+        check((ends is None) == (v.op == FOR), v, "a condition where it ends early")
+        check(ends is None or (ends.dtype == "bool" and not ends.rank), v, "a truth value as the condition")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
         loop = v.attrs["loop"]
@@ -88,7 +96,7 @@ class For(Construct):
         for init, param in zip(inits, loop.carried, strict=True):
             starts.append(b.packed(b.ref(init), init.dtype))
             buffers.append((b.allocate(param.shape, param.dtype), b.allocate(param.shape, param.dtype)))
-        stacked = {r.attrs["k"] - len(inits): r for r in results_of(b, v) if r.attrs["k"] >= len(inits)}
+        stacked = _stacked_results(loop, results_of(b, v))
         computed_moves = {k: b.destination(r, r.dtype, r.shape) for k, r in stacked.items()}
         index = b.fresh("i")
         carried, names = [], []
@@ -105,13 +113,24 @@ class For(Construct):
             b.refs[param.number] = Ref(current, one.dims, strides)
             wants.append((new, Ref(free, one.dims, strides)))
         wants += [(loop.stacked[k], _at_index(b, destination, index)) for k, destination in computed_moves.items()]
+        end = rounds = None
+        if loop.condition is not None:
+            flag, end, rounds = b.allocate((), "bool"), b.fresh("q"), b.fresh("n")
+            wants.append((loop.condition, flag))
         run_region(b, (*b.context, (FOR, loop.number)), wants)
+        if end is not None:
+            b.emit(p.LoadScalar(end, flag.ptr, "bool"))
         body = b.close_scope()
         kinds = ("ptr",) * len(carried)
-        b.emit(p.For(index, count, tuple(carried), kinds, body, b.site("loop", b.node_of(v), "for")))
+        b.emit(p.For(index, count, tuple(carried), kinds, body, b.site("loop", b.node_of(v), v.op), end, rounds))
         for r in results_of(b, v):
             k = r.attrs["k"]
-            if k < len(inits):
+            if k == ROUNDS:
+                assert rounds is not None
+                ref = b.destination(r, "int64", ())
+                b.emit(p.StoreScalar(ref.ptr, rounds, "int64"))
+                b.finish(r, ref)
+            elif k < len(inits):
                 dims = tuple(map(b.find, r.shape))
                 b.view(r, Ref(names[k], dims, contiguous(dims, ITEMSIZE[r.dtype])))
             else:
@@ -119,10 +138,10 @@ class For(Construct):
 
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.slices import as_type  # late: for exports only
-        from tensordsl.codegen.mlir.writer import loops, tensor_type  # late: for exports only
+        from tensordsl.codegen.mlir.writer import loops, rounds_until, tensor_type  # late: for exports only
 
         loop, inits = v.attrs["loop"], v.operands[1:]
-        stacked = {r.attrs["k"] - len(inits): r for r in e.results.get(v.number, []) if r.attrs["k"] >= len(inits)}
+        stacked = _stacked_results(loop, e.results.get(v.number, []))
         starts = [
             (as_type(e, e.value(i), i, p), tensor_type(map(e.find, p.shape), p.dtype))
             for i, p in zip(inits, loop.carried, strict=True)
@@ -130,25 +149,119 @@ class For(Construct):
         computed_moves = {k: e.empty(r.shape, r.dtype) for k, r in stacked.items()}
         carried = [*starts, *computed_moves.values()]
 
-        def iteration(at: list[str], known: list[str]) -> list[str]:
-            position = e.op(f"arith.index_cast {at[0]} : index to i64")
+        def iteration(at: str, known: list[str]) -> tuple[list[str], str]:
+            position = e.op(f"arith.index_cast {at} : index to i64")
             e.values[loop.index.number] = e.op(f"tensor.from_elements {position} : tensor<i64>")
             for param, name in zip(loop.carried, known, strict=False):
                 e.values[param.number] = name
-            made = e.inside((FOR, loop.number), [*loop.next, *(loop.stacked[k] for k in computed_moves)])
+            ends = () if loop.condition is None else (loop.condition,)
+            made = e.inside((FOR, loop.number), [*loop.next, *(loop.stacked[k] for k in computed_moves), *ends])
+            is_last = e.op(f"tensor.extract {made.pop()}[] : tensor<i1>") if ends else ""
             done = [as_type(e, n, v, p) for n, v, p in zip(made, loop.next, loop.carried, strict=False)]
             for (k, (_, t)), piece, stack in zip(
                 computed_moves.items(), made[len(inits) :], known[len(inits) :], strict=True
             ):
-                done.append(_stacked(e, loop.stacked[k], piece, stack, t, at[0]))
+                done.append(_stacked(e, loop.stacked[k], piece, stack, t, at))
             typed = zip(done, carried, strict=True)
-            return [_copied(e, n, t) if n in done[:k] else n for k, (n, (_, t)) in enumerate(typed)]
+            return [_copied(e, n, t) if n in done[:k] else n for k, (n, (_, t)) in enumerate(typed)], is_last
 
-        names = loops(e, [e.index(v.attrs["count"])], carried, iteration)
+        end, rounds = e.index(v.attrs["count"]), ""
+        if loop.condition is None:
+            names = loops(e, [end], carried, lambda at, known: iteration(at[0], known)[0])
+        else:
+            rounds, names = rounds_until(e, end, carried, iteration)
         for r in e.results.get(v.number, []):
             k = r.attrs["k"]
+            if k == ROUNDS:
+                number = e.op(f"arith.index_cast {rounds} : index to i64")
+                e.values[r.number] = e.op(f"tensor.from_elements {number} : tensor<i64>")
+                continue
             at = k if k < len(inits) else len(inits) + list(computed_moves).index(k - len(inits))
             e.values[r.number] = names[at] if at >= len(inits) else as_type(e, names[at], loop.carried[at], r)
+
+
+@register
+class For(_Loop):
+    """for(loop, count): as many iterations as the count says, none where it is negative."""
+
+    name = FOR
+
+
+@register
+class While(_Loop):
+    """while(loop, count): iterations up to the one in which the condition is true, and at most `count`;
+    `result(ROUNDS)` is their number.  What the row stacks is cut there."""
+
+    name = WHILE
+
+    def outputs(
+        self, g: Graph, node: Apply, made: Value, finals: Sequence[Value], stacked: Sequence[Value]
+    ) -> list[Value]:
+        rounds = g.result(made, ROUNDS, "int64", ())
+        length = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
+        return [rounds, *paired(g, node.outputs[1:], [*finals, *(_cut(g, r, length) for r in stacked)])]
+
+
+@contextmanager
+def _inside(low: Lowering, body: Any, operands: Sequence[Value], loop: Loop, n: Any, known: Any = ()) -> Iterator[Any]:
+    """A round of `loop`, which has `n` rounds, is lowered: gives the values of the body's variables, which `known` may
+    have some of."""
+    g, k = low.graph, len(body.carried)
+    outer, own = low.env, dict(known)
+    low.env = ChainMap(own, outer)
+    for variables, values in (
+        ((body.index,), (loop.index,)),
+        (body.carried, paired(g, body.carried, loop.carried)),
+        (body.invariants, operands[1 + k :]),
+    ):
+        for variable, value in zip(variables, values, strict=True):
+            own[id(variable)] = g.cast(value, variable.type.dtype)
+    extents, node_position = g.extents, g.extents.node
+    state = extents.conditional, g.within
+    if not (isinstance(n, int) and n > 0):
+        extents.conditional, g.within = True, frozenset([loop.number])
+    yield own
+    extents.node = node_position
+    low.env = outer  # another loop may share this body's variables, with parameters of its own
+    (extents.conditional, g.within), extents.fresh = state, []
+
+
+def _around(loop: Loop, operands: Sequence[Value]) -> frozenset[int]:
+    """The loops that a loop varies with."""
+    inside = (*operands, *loop.results)
+    return frozenset[int]().union(*(v.loops for v in inside)) - {loop.number}
+
+
+def _with_more(low: Lowering, body: Any, operands: Sequence[Value], known: KnownLoop) -> list[int] | None:
+    """Let a loop that is known also stack what a body of the same rounds does: the numbers of what it stacks; None
+    where that could fail though the known one is computed alone."""
+    g, loop, made = low.graph, known.loop, known.made
+    first, assumed = len(g.values), len(g.extents.assumed)
+    are_same = body.invariants is known.body.invariants and list(operands) == list(known.operands)
+    with _inside(low, body, operands, loop, made.attrs["count"], known.env if are_same else ()):
+        stacked = parts(low.run(body.stacked))
+    may_fail = len(g.extents.assumed) > assumed or any(v.traits.has_effects for v in g.values[first:])
+    if g.extents.conditional and may_fail:
+        return None
+    if not frozenset[int]().union(*(v.loops for v in stacked)) <= made.loops | {loop.number}:
+        return None
+    place = {v: k for k, v in enumerate(loop.stacked)}
+    for v in stacked:
+        place.setdefault(v, len(place))
+    loop.stacked = (*loop.stacked, *list(place)[len(set(loop.stacked)) :])
+    return [place[v] for v in stacked]
+
+
+def _stacked_results(loop: Loop, results: Sequence[Value]) -> dict[int, Value]:
+    """Which stacked values something uses: their numbers, and the results."""
+    first = len(loop.carried)
+    return {r.attrs["k"] - first: r for r in results if r.attrs["k"] >= first}
+
+
+def _cut(g: Graph, x: Value, length: Length) -> Value:
+    """The first `length` elements along the first axis, which are there."""
+    bounds = ((0, length, 1, True), *((0, n, 1, True) for n in x.shape[1:]))
+    return g.make(SUBTENSOR, (x,), x.dtype, (length, *x.shape[1:]), bounds=bounds, checks=())
 
 
 def _at_index(b: Bufferiser, destination: Ref, index: str) -> Ref:

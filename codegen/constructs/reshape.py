@@ -19,6 +19,7 @@ from tensordsl.graph.variables import Apply
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
+    from tensordsl.codegen.passes.loops.widen import Widening
 
 
 @register
@@ -49,6 +50,9 @@ class Reshape(Construct):
         b.agree(ex.product(source.dims), ex.product(dims), "reshape: the operand's size and the requested size")
         packed = b.packed(source, v.dtype, partial(_room_in_target, b, v, source))
         b.view(v, Ref(packed.ptr, dims, contiguous(dims, ITEMSIZE[v.dtype]), packed.base))
+
+    def widen(self, w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+        return w.graph.reshape(operands[0], (w.count, *v.shape))
 
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.writer import tensor_type  # late: for exports only

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.compute_in_place import sliced
+from tensordsl.codegen.passes.canonicalise import sliced as sliced_value
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import CONCATENATE, Construct, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -17,6 +18,7 @@ from tensordsl.graph.variables import Apply
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
+    from tensordsl.codegen.passes.loops.widen import Widening
 
 
 @register
@@ -46,6 +48,23 @@ class Subtensor(Construct):
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
         b.view(v, sliced(b, b.ref(v.operands[0]), v.attrs["bounds"]))
+
+    def widen(self, w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+        """A slice by the loop's index of something that does not vary, or a slice of a wide value."""
+        if not w.are_settled(v) or (placed := w.placed(v.attrs["bounds"])) is None:
+            return None
+        x, axis, bounds = operands[0], placed.axis, [*placed.bounds]
+        if axis is not None and (is_wide[0] or v.attrs["bounds"][axis][3]):
+            return None
+        if is_wide[0]:
+            bounds.insert(0, (0, w.count, 1, True))
+        shape = tuple(b[1] for b in bounds if b[3])
+        made = sliced_value(w.ctx, x, tuple(bounds), w.outer([n for b in bounds for n in b[:3]]), shape)
+        if axis is None:
+            return made if is_wide[0] else w.repeated(made)
+        first = sum(b[3] for b in bounds[:axis])
+        order = [*range(1, first + 1), 0, *range(first + 1, len(shape))]
+        return w.graph.move(made, order, (w.count, *v.shape)) if first else made
 
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.slices import extract, gathered, is_empty, is_forward  # late: for exports only

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.constructs.subtensor import index_bounds
 from tensordsl.codegen.fusion.inline import Axes, Cut, Inliner, aligned, take_axes
@@ -15,6 +15,9 @@ from tensordsl.codegen.tensor_ir.lower_complex import by_parts
 from tensordsl.codegen.tensor_ir.verify import check
 from tensordsl.graph.variables import Apply
 from tensordsl.ops.array.index import index_place
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.passes.loops.widen import Widening
 
 
 @register
@@ -46,6 +49,24 @@ class Take(Fusible):
         check(x.dtype == v.dtype, v, "the operand's dtype")
         check(all(i.dtype == "int64" for i in indices), v, "int64 indices")
         check(len(indices) == len(v.attrs["axes"]), v, "one index for each axis")
+
+    def widen(self, w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+        """Of a wide tensor at wide positions: at the number of the round as well."""
+        g, n, axes = w.graph, w.count, v.attrs["axes"]
+        x, *indices = operands
+        rank = max(i.rank for i in v.operands[1:])
+        indices = [w.aligned(i, rank) if wide else i for i, wide in zip(indices, is_wide[1:], strict=True)]
+        taken = axes
+        if is_wide[0]:
+            taken = tuple(d + 1 for d in axes)
+        if all((is_wide[0], any(is_wide[1:]))):
+            taken, indices = (0, *taken), [w.aligned(g.iota(n), rank), *indices]
+        positions = ["rounds", *range(rank)] if any(is_wide[1:]) else [*range(rank)]
+        names = _named_axes(taken, positions, ["rounds", *range(-x.rank + 1, 0)] if is_wide[0] else range(-x.rank, 0))
+        wanted = ["rounds", *_named_axes(axes, [*range(rank)], range(-v.operands[0].rank, 0))]
+        lengths = dict(zip(wanted, (n, *v.shape), strict=True))
+        made = g.make(self.name, (x, *indices), v.dtype, [lengths[a] for a in names], axes=taken)
+        return g.move(made, [wanted.index(a) for a in names], (n, *v.shape))
 
     def needs(self, inliner: Inliner, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
         x, *indices = v.operands
@@ -80,3 +101,10 @@ def _is_prefix(g: Graph, index: Value, length: Any, indices: Sequence[Value]) ->
     if positions != length:
         g.extents.require(length, positions, "index is out of bounds: the length of the axis", "ge")
     return True
+
+
+def _named_axes(taken: Sequence[int], positions: Sequence[Any], axes: Sequence[Any]) -> list[Any]:
+    """The names of a result's axes, of those of the positions and of the tensor."""
+    rest = [a for d, a in enumerate(axes) if d not in taken]
+    first = index_place(tuple(taken))
+    return [*rest[:first], *positions, *rest[first:]]

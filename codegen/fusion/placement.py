@@ -82,10 +82,10 @@ def place(roots: Sequence[Value], order: Sequence[Value], by_condition: bool = F
 
 
 def _uses(v: Value, here: Context, by_condition: bool = False) -> Iterable[tuple[Value, Context]]:
-    if v.op == FOR:
+    if v.traits.is_loop:
         loop = v.attrs["loop"]
         body = (*here, (FOR, loop.number))
-        return [*((o, here) for o in v.operands), *((o, body) for o in (*loop.next, *loop.stacked))]
+        return [*((o, here) for o in v.operands), *((o, body) for o in loop.results)]
     if v.op == IFELSE:
         half = (len(v.operands) - 1) // 2
         name = v.operands[0].number if by_condition else v.number
@@ -201,11 +201,13 @@ def _lengths_need(graph: Graph, lengths: Iterable[Any]) -> set[int]:
 def _nested_needs(regions: dict[Context, Region], moves: set[int]) -> None:
     """A loop or branch needs whatever the steps inside of it need from outside."""
     holder = {s.value.number: s for r in regions.values() for s in r.steps if s.value is not None}
-    by_loop = {s.value.attrs["loop"].number: s for s in holder.values() if s.value is not None and s.value.op == FOR}
+    by_loop = {
+        s.value.attrs["loop"].number: s for s in holder.values() if s.value is not None and s.value.traits.is_loop
+    }
     for s in holder.values():
         v = s.value
         if v is not None and v.traits.has_regions:
-            uses = (*v.attrs["loop"].next, *v.attrs["loop"].stacked) if v.op == FOR else v.operands
+            uses = v.attrs["loop"].results if v.traits.is_loop else v.operands
             inner = {n for c, r in regions.items() for t in r.steps for n in t.gives if _inside(c, v)}
             s.needs |= {n for o in uses for n in memory(o, moves)} - inner
             s.needs.discard(v.number)
@@ -219,7 +221,7 @@ def _nested_needs(regions: dict[Context, Region], moves: set[int]) -> None:
 
 
 def _inside(c: Context, v: Value) -> bool:
-    if v.op == FOR:
+    if v.traits.is_loop:
         return (FOR, v.attrs["loop"].number) in c
     return any(p[0] == "if" and p[1] == v.number for p in c)
 

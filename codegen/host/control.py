@@ -47,14 +47,18 @@ def loop(e: Emitter, i: p.For) -> None:
     e.put(f"br label %{head}")
     e.place(head)
     index, carried = e.tmp(), [e.tmp() for _ in i.carried]
+    running = e.tmp() if i.end else ""
     phis = len(e.lines)
     e.put("")  # set below, once the values of the back edge are known
-    e.put(f"br i1 {e.op(f'icmp slt i64 {index}, {count}')}, label %{body}, label %{done}")
+    goes_on = e.op(f"icmp slt i64 {index}, {count}")
+    if i.end:
+        goes_on = e.op(f"and i1 {goes_on}, {running}")
+    e.put(f"br i1 {goes_on}, label %{body}, label %{done}")
     e.place(body)
     forget(e)
     inner = [(i.index, index), *((name, value) for (name, _, _), value in zip(i.carried, carried, strict=True))]
     e.values.update(inner)
-    ends = region(e, i.body, [b for _, _, b in i.carried])
+    ends = region(e, i.body, [*(b for _, _, b in i.carried), *([i.end] if i.end else [])])
     forget(e)
     for name, _ in inner:
         del e.values[name]
@@ -63,13 +67,16 @@ def loop(e: Emitter, i: p.For) -> None:
     bad = e.op(f"call i64 {e.helper('poll')}(ptr %ctx, ptr %frame, i64 {i.site})")
     e.guard(e.op(f"icmp eq i64 {bad}, 0"))
     after = e.op(f"add i64 {index}, 1")
+    last = [(running, "i1", 1, e.op(f"icmp eq i64 {ends.pop()}, 0"))] if i.end else []
     latch = e.block
     e.put(f"br label %{head}")
-    rows = [(index, "i64", 0, after), *zip(carried, i.kinds, initial, ends, strict=True)]
+    rows = [(index, "i64", 0, after), *zip(carried, i.kinds, initial, ends, strict=True), *last]
     e.lines[phis] = "\n".join(f"{x} = phi {k} [{a}, %{before}], [{b}, %{latch}]" for x, k, a, b in rows)
     e.place(done)
     for (name, _, _), value in zip(i.carried, carried, strict=True):
         e.define(name, value)
+    if i.rounds:
+        e.define(i.rounds, index)
 
 
 def branch(e: Emitter, i: p.If) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tensordsl.codegen.fusion.placement import place
 from tensordsl.codegen.mlir.writer import tensor_type
-from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE
+from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE, WHILE
 from tensordsl.codegen.tensor_ir.extents import Constraint, Extent
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, toposort
 
@@ -55,7 +55,7 @@ class _Printer:
         types = ", ".join(map(type_of, v.operands))
         attrs = {k: x for k, x in v.attrs.items() if k != "loop"}
         regions, context = "", self.context[v.number]
-        if v.op == FOR:
+        if v.traits.is_loop:
             loop = v.attrs["loop"]
             body = (*context, (FOR, loop.number))
             for p in (*reversed(loop.carried), loop.index):  # parameters that nothing uses, too
@@ -63,7 +63,7 @@ class _Printer:
                     self.context[p.number] = body
                     self.members.setdefault(body, []).insert(0, p)
             attrs |= {"loop_number": loop.number, "carried": len(loop.carried)}
-            inner = self.region(body, [*loop.next, *loop.stacked], depth + 1)
+            inner = self.region(body, loop.results, depth + 1)
             regions = f" ({{\n{inner}{'  ' * depth}}})"
         if v.op == IFELSE:
             half = (len(v.operands) - 1) // 2
@@ -207,7 +207,7 @@ class _Parser:
             return
         decoded = {k: decode(v) for k, v in attrs.items()}
         if region:
-            if op == FOR:
+            if op in (FOR, WHILE):
                 self.loops[decoded["loop_number"]] = Loop(decoded["loop_number"])
             self.open.append((op, int(number), values, decoded, []))
             return
@@ -223,6 +223,8 @@ class _Parser:
         else:
             loop = self.loops[attrs.pop("loop_number")]
             carried = attrs.pop("carried")
+            if op == WHILE:
+                loop.condition = yields[0].pop()
             loop.next, loop.stacked = tuple(yields[0][:carried]), tuple(yields[0][carried:])
             attrs["loop"] = loop
         self.values[number] = self.make(number, op, values, attrs)
@@ -230,7 +232,7 @@ class _Parser:
     def make(self, at: int, op: str, operands: list[Value], attrs: dict[str, Any]) -> Value:
         dtype, shape = attrs.pop("dtype"), attrs.pop("extents")
         loops = frozenset(attrs.pop("loops"))
-        if op == FOR:  # the loop comes first among the attributes, as lowering writes it
+        if op in (FOR, WHILE):  # the loop comes first among the attributes, as lowering writes it
             attrs = {"loop": attrs.pop("loop"), **attrs}
         values = self.graph.values
         gap = Value("undefined", (), {}, "", (), -1, frozenset())  # a value that nothing used is not in the text

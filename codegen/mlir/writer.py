@@ -320,6 +320,43 @@ def loops(
     return values
 
 
+def rounds_until(
+    e: Writer,
+    end: str,
+    carried: Sequence[tuple[str, str]],
+    body: Callable[[str, list[str]], tuple[Sequence[str], str]],
+) -> tuple[str, list[str]]:
+    """A loop from 0 to at most the index `end`.  carried: (initial value, type); `body(position, carried values)` gives
+    the next values and whether the round is the last; the number of rounds, an index, and the final values."""
+    zero, one, true = e.index(0), e.index(1), e.op("arith.constant true")
+    types = ", ".join(["index", *(t for _, t in carried)])
+    e.count += 1
+    number = e.count
+    names = [f"%c{number}_{k}" for k in range(1 + len(carried))]
+    starts = zip((*names, f"%g{number}"), (zero, *(x for x, _ in carried), true), strict=True)
+    start = ", ".join(f"{name} = {value}" for name, value in starts)
+    many = f":{len(names)}" if len(names) > 1 else ""
+    e.put(f"%{number}{many} = scf.while ({start}) : ({types}, i1) -> ({types}) {{")
+    e.open()
+    below = e.op(f"arith.cmpi slt, {names[0]}, {end} : index")
+    goes_on = e.op(f"arith.andi {below}, %g{number} : i1")
+    e.put(f"scf.condition({goes_on}) {', '.join(names)} : {types}")
+    e.scopes.pop()
+    e.indent -= 1
+    e.put("} do {")
+    parameters = [f"%d{number}_{k}" for k in range(len(names))]
+    kinds = ("index", *(t for _, t in carried))
+    e.put(f"^bb0({', '.join(f'{name}: {t}' for name, t in zip(parameters, kinds, strict=True))}):")
+    e.open()
+    values, is_last = body(parameters[0], parameters[1:])
+    position = e.op(f"arith.addi {parameters[0]}, {one} : index")
+    running = e.op(f"arith.xori {is_last}, {true} : i1")
+    e.close([position, *values, running], f"{types}, i1")
+    e.put("}")
+    rounds, *finals = _results_of(number, len(names))
+    return rounds, finals
+
+
 def choice(e: Writer, condition: str, kinds: Sequence[str], sides: Sequence[Callable[[], Sequence[str]]]) -> list[str]:
     """The values, of types `kinds`, of the first of two branches where the condition holds, else of the second."""
     types = ", ".join(kinds)

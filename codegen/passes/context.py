@@ -12,7 +12,7 @@ from typing import Any
 from tensordsl.base.records import record
 from tensordsl.codegen.target.tuning import PassTuning
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, INC_SUBTENSOR
+from tensordsl.codegen.tensor_ir.construct import INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, toposort
 
@@ -24,7 +24,8 @@ class Context:
     Caches: `written` of `is_written_to`; `reductions` of `partial`; `rolled` of `part_at_rolls`; `rolls`, `wholes` of
     `share_rolls`; `sums` of `add_sums`: number of a value -> how many sums it adds up; `added` of `sum_around`: number
     of a value -> what was added to, and what; `merges`, `unmerged`, `merged` of `raise_merges`: whether there is
-    anything to do; numbers of the values that it made; and of the reshapes of those -> the original values."""
+    anything to do; numbers of the values that it made; and of the reshapes of those -> the original values;
+    `loops`: the `loops.known.KnownLoops` of the function."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Context:
     merges: bool | None = None
     unmerged: set[int] = field(default_factory=set)
     merged: dict[int, Value] = field(default_factory=dict)
+    loops: Any = None
 
     @property
     def tuning(self) -> PassTuning:
@@ -107,6 +109,6 @@ def frozen_values(graph: Graph) -> frozenset[int]:
 def _lengths_of(v: Value) -> list[Length]:
     if v.op == "extent":
         return [v.attrs["extent"]]
-    if v.op == FOR:
+    if v.traits.is_loop:
         return [v.attrs["count"]]
     return [n for bound in v.attrs["bounds"] for n in bound[:3]]

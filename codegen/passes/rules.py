@@ -126,11 +126,6 @@ def stabilise() -> tuple[Rule, ...]:
 
 
 @cache
-def simplify_set() -> RuleSet:
-    return RuleSet(simplify())
-
-
-@cache
-def stabilise_set() -> RuleSet:
-    """The exact rules too: what stabilisation makes has signs that cancel."""
+def every() -> RuleSet:
+    """All of them at once: what stabilisation makes has signs that cancel."""
     return RuleSet((*stabilise(), *simplify()))

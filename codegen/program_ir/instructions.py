@@ -435,7 +435,10 @@ class LibraryCall(Instr):
 @record
 class For(Instr):
     """for index in range(count): body.  carried: (name in the body and, after the loop, final; initial; next)
-    pointers or integers (`kinds`).  Signals are polled at the back edge."""
+    pointers or integers (`kinds`).  Signals are polled at the back edge.
+
+    end: a name in the body, whose loop ends behind the iteration in which it is not 0; rounds: then the number of
+    iterations, after the loop."""
 
     index: Name
     count: Name
@@ -443,6 +446,8 @@ class For(Instr):
     kinds: tuple[str, ...]
     body: tuple[Instr, ...]
     site: int
+    end: Name | None = None
+    rounds: Name | None = None
     may_fail: ClassVar[bool] = True
 
 

@@ -71,7 +71,8 @@ def _show_new_out(i: p.NewOut) -> str:
 
 def _show_for(i: p.For) -> str:
     carried = "".join(f"; {name} from {a} then {b}" for name, a, b in i.carried)
-    return f"for {i.index} in range({i.count}){carried}"
+    end = f"; {i.rounds} rounds, until {i.end}" if i.end else ""
+    return f"for {i.index} in range({i.count}){carried}{end}"
 
 
 SHOW: dict[type[Instr], Callable[[Any], str]] = {

@@ -318,6 +318,7 @@ class _Checker:
     def check_for(self, i: p.For) -> None:
         self.without_late(i)
         assert len(i.kinds) == len(i.carried), f"{self.where(i)}: {len(i.kinds)} kinds, {len(i.carried)} carried values"
+        assert (i.end is None) == (i.rounds is None), f"{self.where(i)}: an end, or a number of rounds, alone"
         for (_, initial, _), kind in zip(i.carried, i.kinds, strict=True):
             self.expect(i, initial, kind)
         roots = [self.roots.get(initial, NO_ROOTS) for _, initial, _ in i.carried]
@@ -327,8 +328,12 @@ class _Checker:
             params += [(name, k, r) for (name, _, _), k, r in zip(i.carried, i.kinds, roots, strict=True)]
             self.position = start
             self.loops += 1
-            ends = self.region(i, i.body, params, tuple(next_ for _, _, next_ in i.carried))
+            out = tuple(next_ for _, _, next_ in i.carried) + ((i.end,) if i.end else ())
+            ends = self.region(i, i.body, params, out)
             self.loops -= 1
+            if i.end is not None:
+                kind, _ = ends.pop()
+                assert kind == "i64", f"{self.where(i)}: the end {i.end} is {kind}, not i64"
             for (_, _, next_), kind, (found, _) in zip(i.carried, i.kinds, ends, strict=True):
                 assert found == kind, f"{self.where(i)}: {next_} is {found}, not {kind}"
             grown = [r | new for r, (_, new) in zip(roots, ends, strict=True)]
@@ -337,6 +342,8 @@ class _Checker:
             roots = grown
         for (name, _, _), kind, r in zip(i.carried, i.kinds, roots, strict=True):
             self.define(i, name, kind, r)
+        if i.rounds is not None:
+            self.define(i, i.rounds, "i64", NO_ROOTS)
 
     def check_blocks(self, i: p.Blocks) -> None:
         for inner in walk_program(i.body):

@@ -364,6 +364,8 @@ class PassTuning:
     pool_max_elements: int = 16
     pool_max_strided_elements: int = 4
     pool_max_operations: int = 4  # looked through for what pools are made of (compile)
+    loop_max_facts: int = 16  # of a number of rounds, from what it was computed by (compile)
+    hoist_max_growth: int = 16  # times the bytes of the sequence, for what is computed of all its elements (L2)
 
 
 @record

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # Names that rules and passes match or make: of what only its own file and the registry know none is here.
 CONCATENATE, DOT, RESHAPE, SUBTENSOR, INC_SUBTENSOR = "concatenate", "dot", "reshape", "subtensor", "inc_subtensor"
 INC_TAKE, IN_BOUNDS, ALONG, PART, PAIRS = "inc_take", "in_bounds", "along", "part", "pairs"
-FOR, IFELSE, ASSERT, HOST = "for", "ifelse", "assert", "host"
+FOR, WHILE, IFELSE, ASSERT, HOST = "for", "while", "ifelse", "assert", "host"
+ROUNDS = -1  # which result of a `while` is the number of its rounds; others are carried or stacked
 
 
 @record
@@ -40,6 +41,7 @@ class Traits:
     makes_floats: bool = False  # a NaN may come in with its result
     fits_any_place: bool = False  # the result may be computed at any strides
     has_regions: bool = False  # operands, or a body, are computed inside of it
+    is_loop: bool = False  # it has a body (`graph.Loop`), `loop`, of at most `count` rounds
     has_effects: bool = False  # it may stop the call, or calls Python
     has_lengths: bool = False  # its attributes name lengths besides those of its shape
     writes_into: bool = False  # the result is the first operand but for a part that is written
@@ -113,6 +115,11 @@ class Construct:
     def scalar(self, inliner: Any, v: Value, axes: tuple[Any, ...], args: list[Any]) -> Any:
         """Of a fusible one: its scalar at some axes, from those that it `needs`."""
         raise self._absent("scalar")
+
+    def widen(self, w: Any, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+        """v in all rounds of a loop, along a new first axis, from its operands there: those that are `is_wide` have
+        that axis, too, and the others do not vary; None: it stays in the loop.  w: a `passes.loops.widen.Widening`."""
+        return None
 
     def mlir(self, e: Any, v: Value) -> None:
         """Write v as MLIR; e: a `mlir.writer.Writer`."""

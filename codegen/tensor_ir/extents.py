@@ -169,14 +169,14 @@ def floordiv_sign(a: Length) -> Length:
     """1 where a < 0, else 0."""
     if isinstance(a, int):
         return int(a < 0)
-    return 0 if _never_negative(a) else atom("negative", a)
+    return 0 if is_never_negative(a) else atom("negative", a)
 
 
 def minimum(a: Length, b: Length) -> Length:
     if isinstance(a, int) and isinstance(b, int):
         return min(a, b)
     for x, y in ((a, b), (b, a)):
-        if _never_negative(sub(y, x)):
+        if is_never_negative(sub(y, x)):
             return x
     return atom("min", a, b)
 
@@ -185,7 +185,7 @@ def maximum(a: Length, b: Length) -> Length:
     if isinstance(a, int) and isinstance(b, int):
         return max(a, b)
     for x, y in ((a, b), (b, a)):
-        if _never_negative(sub(x, y)):
+        if is_never_negative(sub(x, y)):
             return x
     for x, y in ((a, b), (b, a)):
         if isinstance(x, int) and (inner := _larger_of(y)) and inner[0] <= x:
@@ -204,7 +204,7 @@ def _larger_of(a: Length) -> tuple[int, Length] | None:
 
 
 @lru_cache(1 << 14)
-def _never_negative(a: Length, cases: int = 4) -> bool:
+def is_never_negative(a: Length, cases: int = 4) -> bool:
     """Whether a is provably 0 or more: a sum of products of lengths; or so in both cases of a minimum that is added or
     a maximum that is subtracted; or in one case of the opposite.  At most `cases` levels."""
     terms = [(m, c) for m, c in terms_of(a) if c]
@@ -216,15 +216,15 @@ def _never_negative(a: Length, cases: int = 4) -> bool:
     both = [(x[0] == "min") == (c > 0) for x, c in choices]
     x, c = choices[max(range(len(both)), key=both.__getitem__)]
     rest = sub(a, mul(Extent((((x,), 1),)), c))
-    in_case = (_never_negative(add(rest, mul(part, c)), cases - 1) for part in x[1:])
+    in_case = (is_never_negative(add(rest, mul(part, c)), cases - 1) for part in x[1:])
     return all(in_case) if any(both) else any(in_case)
 
 
 def _is_length(x: Atom) -> bool:
     """Whether an atom is never negative."""
     if x[0] in ("min", "max"):
-        return (any if x[0] == "max" else all)(map(_never_negative, x[1:]))
-    return x[0] in _LENGTHS or (x[0] in ("choice", "floordiv") and all(map(_never_negative, x[-2:])))
+        return (any if x[0] == "max" else all)(map(is_never_negative, x[1:]))
+    return x[0] in _LENGTHS or (x[0] in ("choice", "floordiv") and all(map(is_never_negative, x[-2:])))
 
 
 _LENGTHS = frozenset(("arg", "shared", "negative"))
@@ -377,7 +377,7 @@ class Extents:
             a, b = b, a
         pairs = [(a, b)] if of_a != of_b else [(a, b), (b, a)]
         for x, y in reversed(pairs):  # the newcomer stands for the old one: chains of equal lengths stay short
-            own = _single_atom(x)
+            own = single_atom(x)
             if own is not None and own not in self._below(y)[0]:
                 self._same[own] = y
                 return
@@ -420,7 +420,7 @@ class Extents:
     def _shorten(self, path: Iterable[Extent], end: Length) -> None:
         """Path compression: map each length on a path to its end."""
         for e in path:
-            own = _single_atom(e)
+            own = single_atom(e)
             if own is not None and own in self._same:
                 self._same[own] = end
 
@@ -451,7 +451,7 @@ def _known_when(a: Length) -> int:
     return max(named((a,)), default=-1)
 
 
-def _single_atom(a: Length) -> Atom | None:
+def single_atom(a: Length) -> Atom | None:
     if isinstance(a, Extent) and len(a.terms) == 1 and a.terms[0][1] == 1 and len(a.terms[0][0]) == 1:
         return a.terms[0][0][0]
     return None

@@ -14,7 +14,7 @@ import numpy as np
 
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import CONSTRUCTS, FOR, RESHAPE, SUBTENSOR, Construct
+from tensordsl.codegen.tensor_ir.construct import CONSTRUCTS, RESHAPE, SUBTENSOR, Construct
 from tensordsl.codegen.tensor_ir.extents import Extents, Length
 from tensordsl.graph.variables import Op
 
@@ -46,9 +46,10 @@ class Value:
 
 
 class Loop:
-    """A `for` body: parameters, the values of the next iteration, and the values stacked over iterations."""
+    """The body of a `for` or `while`: parameters, the values of the next iteration, those stacked over iterations, and
+    of a `while` whether the iteration is the last one."""
 
-    __slots__ = ("number", "index", "carried", "next", "stacked", "count")
+    __slots__ = ("number", "index", "carried", "next", "stacked", "count", "condition")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -57,6 +58,19 @@ class Loop:
         self.carried: tuple[Value, ...] = ()
         self.next: tuple[Value, ...] = ()
         self.stacked: tuple[Value, ...] = ()
+        self.condition: Value | None = None
+
+    @property
+    def results(self) -> tuple[Value, ...]:
+        """All that an iteration gives."""
+        return (*self.next, *self.stacked) if self.condition is None else (*self.next, *self.stacked, self.condition)
+
+    def give(self, results: Sequence[Value]) -> None:
+        """Other `results`, each in the place of the old one."""
+        n, m = len(self.next), len(self.next) + len(self.stacked)
+        self.next, self.stacked = tuple(results[:n]), tuple(results[n:m])
+        if self.condition is not None:
+            self.condition = results[m]
 
 
 class Graph:
@@ -76,14 +90,14 @@ class Graph:
         self, op: str, operands: Iterable[Value], dtype: str, shape: Iterable[Length],
         loops: frozenset[int] | None = None, unique: bool = False, **attrs: Any,
     ) -> Value:  # fmt: skip
-        return self._made(op, tuple(operands), dtype, tuple(shape), loops, unique, attrs, _attrs_key(attrs))
+        return self._made(op, tuple(operands), dtype, tuple(shape), loops, unique, attrs, attrs_key(attrs))
 
     def like(
         self, v: Value, operands: Iterable[Value], shape: Iterable[Length] | None = None,
         loops: frozenset[int] | None = None,
     ) -> Value:  # fmt: skip
         """v with other operands or another shape."""
-        key = _attrs_key(v.attrs) if v.key is None else v.key
+        key = attrs_key(v.attrs) if v.key is None else v.key
         shape = v.shape if shape is None else tuple(shape)
         return self._made(v.op, tuple(operands), v.dtype, shape, loops, False, v.attrs, key)
 
@@ -246,7 +260,7 @@ _NO_LOOPS: frozenset[int] = frozenset()
 REWRITES = 8  # how often a value is rewritten in place before the walk goes on
 
 
-def _attrs_key(attrs: dict[str, Any]) -> Any:
+def attrs_key(attrs: dict[str, Any]) -> Any:
     """Arrays and floats by their bytes (-0.0 is not 0.0), everything else by equality within its own type."""
     return tuple([(name, _key(value)) for name, value in attrs.items()])
 
@@ -270,7 +284,7 @@ _PLAIN = frozenset((int, str, bool, ex.Extent, Op))  # equal within their type
 
 
 def toposort(roots: Iterable[Value]) -> list[Value]:
-    """Operands before users, bodies of loops before their `for`; without recursion."""
+    """Operands before users, bodies of loops before their loop; without recursion."""
     order: dict[Value, None] = {}
     stack: list[Value | None] = [*reversed(list(roots))]
     waiting: list[Value] = []  # values whose operands are being visited; None on the stack ends the last one's
@@ -279,7 +293,7 @@ def toposort(roots: Iterable[Value]) -> list[Value]:
         if v is None:
             order[waiting.pop()] = None
         elif v not in order:
-            below = v.operands if v.op != FOR else dependencies(v)
+            below = v.operands if not v.traits.is_loop else dependencies(v)
             needed = [o for o in below if o not in order]
             if not needed:
                 order[v] = None
@@ -299,9 +313,8 @@ def lengths_of(v: Value) -> Sequence[Length]:
 
 def dependencies(v: Value) -> tuple[Value, ...]:
     """Operands, and for a loop also the results of its body."""
-    if v.op == FOR:
-        loop = v.attrs["loop"]
-        return (*v.operands, *loop.next, *loop.stacked)
+    if v.traits.is_loop:
+        return (*v.operands, *v.attrs["loop"].results)
     return v.operands
 
 
@@ -354,9 +367,9 @@ def rewrite(
 
 def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:
     """v with `new` operands, and for a loop new results of its body; v itself if they are the same."""
-    if v.op == FOR:
+    if v.traits.is_loop:
         loop = v.attrs["loop"]
-        loop.next, loop.stacked = tuple(map(new, loop.next)), tuple(map(new, loop.stacked))
+        loop.give(list(map(new, loop.results)))
     graph.extents.node = graph.origins.get(v.number)
     operands = tuple(map(new, v.operands))
     if operands == v.operands:
@@ -366,13 +379,13 @@ def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:
 
 def _rebuilt_loops(v: Value, operands: tuple[Value, ...]) -> frozenset[int] | None:
     """The loops of v with other operands; None: the union of theirs."""
-    if not v.loops and v.op != FOR:
+    if not v.loops and not v.traits.is_loop:
         return None
-    if v.op != FOR:
+    if not v.traits.is_loop:
         own = v.loops.difference(*(o.loops for o in v.operands))
         return own.union(*(o.loops for o in operands)) if own else None
     loop = v.attrs["loop"]
-    inside = (*operands, *loop.next, *loop.stacked)
+    inside = (*operands, *loop.results)
     return _NO_LOOPS.union(*(o.loops for o in inside)) - {loop.number}
 
 

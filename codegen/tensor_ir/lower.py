@@ -14,6 +14,7 @@ from tensordsl.base.records import record
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import ASSERT, CONSTRUCTS, HOST, IFELSE
+from tensordsl.codegen.tensor_ir.equal_loops import KnownLoops
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower_complex import constant_pair, is_complex, lower_complex, split_complex
 from tensordsl.graph.types import COMPLEX, TensorType
@@ -67,6 +68,7 @@ class Lowering:
         self.env: MutableMapping[int, Value] = {}
         self.hosts: list[Callable[..., Any]] = []
         self.keep_alive: list[Any] = []  # ids in env must stay unique
+        self.known_loops = KnownLoops()
 
     def source(self, kind: str, number: int, type: TensorType) -> Value:
         shape = [ex.atom(kind, number, d) if n is None else n for d, n in enumerate(type.shape)]

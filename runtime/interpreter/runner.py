@@ -447,15 +447,20 @@ class Runner:
     def loop(self, i: p.For) -> None:
         v = self.values
         v.update((name, v[first]) for name, first, _ in i.carried)
-        for k in range(v[i.count]):
+        k, is_done = 0, False
+        while k < v[i.count] and not is_done:
             mark = len(self.blocks)
             v[i.index] = k
             self.code(i.body)
+            is_done = i.end is not None and bool(v[i.end])
+            k += 1
             after = [v[b] for _, _, b in i.carried]
             v.update((name, value) for (name, _, _), value in zip(i.carried, after, strict=True))
             self.close(mark)
             if self.inject >= 0 and self.ordinals.get(id(i)) == self.inject:
                 raise self.fail(layouts.ERR_INJECTED, i.site, ())
+        if i.rounds is not None:
+            v[i.rounds] = k
 
     def in_blocks(self, i: p.Blocks) -> None:
         v, mark = self.values, len(self.blocks)

@@ -1,24 +1,30 @@
-"""The gradient of a loop: a loop that runs backwards over the history of the carried values."""
+"""The gradient of a loop: a loop that runs backwards over histories of what its rounds have computed.
+
+What the backward rounds read of a forward round is either kept, a row of a history, or computed again of what is kept:
+products, reductions and functions are kept, and cheap elementwise ones of a single kept value are not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from tensordsl.autodiff.reverse import add_cotangents, conform, cotangents
+from tensordsl.autodiff.reverse import add_cotangents, conform, cotangents, is_zeros
 from tensordsl.graph.substitute import substitute
 from tensordsl.graph.types import CONTINUOUS
-from tensordsl.graph.variables import Variable, apply, inputs_of
-from tensordsl.ops.control import FOR, LoopBody, loop_index, make_loop, parameter_like
+from tensordsl.graph.variables import Apply, Variable, apply, toposort
+from tensordsl.ops.control import FOR, WHILE, LoopBody, loop_index, make_loop, parameter_like
 from tensordsl.ops.cotangents import Undefined, cotangent_dtype, zeros_like
 from tensordsl.ops.math.comparisons import ge
 from tensordsl.ops.math.elementwise import minimum, switch
 
 
 def loop_gradient(
-    g: Any, n: Any, operands: Sequence[Any], body: LoopBody, needed: Sequence[bool] | None = None
+    g: Any, n: Any, operands: Sequence[Any], body: LoopBody, needed: Sequence[bool] | None = None, limit: Any = None
 ) -> list[Any]:
-    """The cotangents of `n` and `operands` of a loop from those of its results (None: disconnected).
+    """The cotangents of `n` and `operands` of a loop from those of its results (None: disconnected).  limit: of a loop
+    that ends early, the most rounds that there may be; `n` is then how many there were.
 
     Step t of the loop is (carried[t + 1], stacked[t]) = body(t, carried[t], invariants).  For t = n - 1, ..., 0 the new
     loop carries the cotangents of the carried values and the sums of those of the invariants:
@@ -27,8 +33,8 @@ def loop_gradient(
 
     Truncated, it ends after so many steps; what the initial values have got is theirs only if these were all.
     """
-    g = g if isinstance(g, tuple) else (g,)
     count = len(body.carried)
+    g = _last_rows(list(g) if isinstance(g, tuple) else [g], body)
     needed = [True] * len(operands) if needed is None else needed
     summed = [v for v, is_needed in zip(body.invariants, needed[count:], strict=True) if is_needed]
     arriving, parts = _body_cotangents(g, body, summed)
@@ -51,7 +57,7 @@ def loop_gradient(
     steps = n if body.truncate < 0 else minimum(n, body.truncate)
     if running:
         slices = {arriving[k]: g[k] for k in arriving if k >= count}
-        results = _run_backwards(n, steps, operands, body, slices, running)
+        results = _run_backwards(n, steps, limit, operands, body, slices, running)
         answer.update(zip((v for v, *_ in running), results, strict=True))
     if body.truncate >= 0:
         for v in body.carried:
@@ -90,6 +96,7 @@ def _body_cotangents(
 def _run_backwards(
     n: Any,
     steps: Any,
+    limit: Any,
     operands: Sequence[Any],
     body: LoopBody,
     slices: dict[Variable, Any],
@@ -101,21 +108,97 @@ def _run_backwards(
     elements t of its values.
     """
     following = [value for *_, value in running]
-    used = {id(v) for v in inputs_of(following)}
-    remembered = tuple(v for v in body.carried if id(v) in used)
+    arriving = [*(p for _, p, *_ in running), *slices]
+    remembered = tuple(_remembered(following, body, arriving))
     histories: Sequence[Any] = ()
     if remembered:
-        again = LoopBody(body.index, body.carried, body.invariants, body.next, remembered, body.truncate)
-        histories = apply(FOR, n, *operands, body=again)[len(body.carried) :]
+        again = replace(body, stacked=remembered)
+        first = len(body.carried)
+        if body.condition is None:
+            histories = apply(FOR, n, *operands, body=again)[first:]
+        else:
+            histories = apply(WHILE, limit, *operands, body=again)[1 + first :]
     step = loop_index()
     t = (n - 1) - step
     replacements: dict[Variable, Variable] = {body.index: t}
-    replacements.update(zip(body.invariants, operands[len(body.carried) :], strict=True))
+    replacements.update(zip((*body.carried, *body.invariants), operands, strict=True))  # the first ones for shapes alone
     replacements.update((v, history[t]) for v, history in zip(remembered, histories, strict=True))
     replacements.update((v, stacked[t]) for v, stacked in slices.items())
     parameters = [p for _, p, *_ in running]
     initial = [value for _, _, value, _ in running]
     return make_loop(steps, step, parameters, initial, substitute(following, replacements))
+
+
+# -- what is kept of the forward rounds ------------------------------------------------------------------------------
+_CHEAP = frozenset(
+    "add sub mul true_div neg abs sgn sqr sqrt reciprocal floor ceil trunc round maximum minimum switch clip second "
+    "identity cast eq neq lt le gt ge isnan isinf and_ or_ xor left_shift right_shift invert relu range_number "
+    "dimshuffle specify_shape mask_shape shape_i reshape broadcast_to subtensor real imag complex arange range_length "
+    "consider_constant zero_grad disconnected_grad undefined_grad grad_clip grad_scale".split()
+)
+_MAX_SOURCES = 4  # kept values that a cheap one is traced to; of more it is kept itself
+
+
+def _remembered(following: Sequence[Variable], body: LoopBody, arriving: Sequence[Variable]) -> list[Variable]:
+    """The values of a forward round to be kept, so that what `following` reads of it is known or cheap.
+
+    sources[v]: the values of which v is computed by cheap operations; none where v is the same in all rounds, or is of
+    the index alone.
+    """
+    sources: dict[int, dict[Variable, None]] = {id(v): {v: None} for v in body.carried}
+    backward = {id(v) for v in arriving}
+    read: dict[Variable, None] = dict.fromkeys(v for v in following if id(v) in sources)
+    for node in toposort(following, stop=[*body.parameters, *arriving]):
+        used = [v for k, v in enumerate(node.inputs) if not _is_shape_only(node, k)]
+        if any(id(v) in backward for v in node.inputs):
+            backward.update(id(v) for v in node.outputs)
+            read.update((v, None) for v in used if id(v) in sources)
+            continue
+        of: dict[Variable, None] = {}
+        for v in used:
+            of.update(sources.get(id(v), {}))
+        if any(id(v) in sources for v in node.inputs):
+            is_cheap = node.row.name in _CHEAP and len(of) <= _MAX_SOURCES
+            sources.update((id(v), of if is_cheap else {v: None}) for v in node.outputs)
+    read.update((v, None) for v in following if id(v) in sources and id(v) not in backward)
+    kept: dict[Variable, None] = {}
+    for v in sorted(read, key=lambda v: len(sources[id(v)])):
+        missing = [u for u in sources[id(v)] if u not in kept]
+        is_smaller = any(v.type.ndim < u.type.ndim for u in missing)
+        kept.update({v: None} if len(missing) > 1 or is_smaller else dict.fromkeys(missing))
+    return list(kept)
+
+
+def _is_shape_only(node: Apply, k: int) -> bool:
+    """Whether a node needs no elements of its operand k."""
+    return node.row.name == "shape_i" or (node.row.name == "second" and k == 0)
+
+
+def _last_rows(g: list[Any], body: LoopBody) -> list[Any]:
+    """The cotangents of a loop's results, with those of the last rows of what is stacked and carried as cotangents of
+    what is carried at the end: no stack of zeros is filled and read for one row."""
+    count = len(body.carried)
+    for k, v in enumerate(body.stacked):
+        j = next((j for j, following in enumerate(body.next) if following is v), None)
+        while j is not None and (last := _of_last_row(g[count + k])) is not None:
+            g[count + k], row = last
+            g[j] = row if g[j] is None else add_cotangents(g[j], row)
+    return g
+
+
+def _of_last_row(g: Any) -> tuple[Any, Any] | None:
+    """(the cotangent of all rows but for what is added to the last one, None if it is zeros; what is added there)."""
+    node = g.owner if isinstance(g, Variable) else None
+    if node is None or node.row.name != "inc_subtensor" or node.attrs["set"]:
+        return None
+    first, *others = node.attrs["index"]
+    if first != ("int", -1):
+        return None
+    rest, row, *ints = node.inputs
+    if any(entry != ("slice", None, None, None) for entry in others):
+        zeros = zeros_like(rest[-1])
+        row = apply(node.row, zeros, row, *ints, index=tuple(others), set=False)
+    return (None if is_zeros(rest) else rest), row
 
 
 def _is_continuous(variable: Variable) -> bool:

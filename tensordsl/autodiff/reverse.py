@@ -82,7 +82,7 @@ class Known:
 
     __slots__ = ("settings", "start", "totals", "_order", "_users", "_made", "_makers", "_given", "_readers", "_known")
     # A loop's gradient depends on which operands are asked for, an OpFromGraph's may be a function of the user's.
-    _ANEW = frozenset(("for", "OpFromGraph"))
+    _ANEW = frozenset(("for", "while", "OpFromGraph"))
 
     def __init__(self, settings: Any = None, start: Any = None) -> None:
         self.settings = settings
@@ -235,6 +235,12 @@ def _rule(node: Apply) -> Callable[[Sequence[Any], Sequence[bool]], Sequence[Any
 
         n, *operands = node.inputs
         return lambda given, needed: loop_gradient(tuple(given), n, operands, node.attrs["body"], needed[1:])
+    if op.name == "while":  # that of as many rounds as there were
+        from tensordsl.autodiff.loop_gradient import loop_gradient
+
+        limit, *operands = node.inputs
+        rounds, body = node.outputs[0], node.attrs["body"]
+        return lambda given, needed: loop_gradient(tuple(given[1:]), rounds, operands, body, needed[1:], limit)
     gradient = op.gradient
     if gradient is not None:
         several = len(node.outputs) > 1
@@ -415,14 +421,15 @@ def add_cotangents(a: Any, b: Any) -> Any:
         if (
             node is not None
             and node.row.name in ("inc_subtensor", "inc_take")
-            and _is_zeros(node.inputs[0])
+            and is_zeros(node.inputs[0])
             and other.type.shape == sparse.type.shape == node.inputs[0].type.shape
         ):
             return apply(node.row, other, *node.inputs[1:], **node.attrs)
     return add(a, b)
 
 
-def _is_zeros(variable: Variable) -> bool:
+def is_zeros(variable: Variable) -> bool:
+    """Whether all elements are zero whatever a call brings."""
     while variable.owner is not None and variable.owner.row.name in ("second", "broadcast_to", "dimshuffle", "cast"):
         variable = variable.owner.inputs[1 if variable.owner.row.name == "second" else 0]
     return isinstance(variable, Constant) and not variable.data.any()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from tensordsl.base.upper import upper
@@ -97,8 +96,7 @@ def _silenced_body(attrs: dict[str, Any]) -> dict[str, Any]:
     body = attrs.get("body")
     if body is None:
         return attrs
-    results = silenced(body.results)
-    if all(a is b for a, b in zip(results, body.results, strict=True)):
+    expressions = silenced(body.expressions)
+    if all(a is b for a, b in zip(expressions, body.expressions, strict=True)):
         return attrs
-    count = len(body.next)
-    return {**attrs, "body": replace(body, next=tuple(results[:count]), stacked=tuple(results[count:]))}
+    return {**attrs, "body": body.with_expressions(expressions)}

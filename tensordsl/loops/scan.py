@@ -1,9 +1,7 @@
 """Theano's `scan`: a loop written as a function of one round's values.
 
 Comes in   sequences with taps, initial states with taps, other operands, a number of rounds.
-Goes out   the counted loop of the core: element t + k of a sequence is read by index, a state of depth d is d carried
-           values that move up one place each round, a shared variable that the step updates is one more.
-`until` is a flag that is carried, too: behind it rounds keep their states, and results are cut.
+Goes out   the loop that `build` makes of them: element t + k of a sequence is read by index.
 """
 
 from __future__ import annotations
@@ -15,15 +13,14 @@ from typing import Any
 import numpy as np
 
 from tensordsl.base.records import record
-from tensordsl.graph.substitute import substitute
-from tensordsl.graph.types import INTEGERS, TensorType
+from tensordsl.graph.types import INTEGERS
 from tensordsl.graph.variables import Constant, Variable, ancestors
+from tensordsl.loops.build import LoopBuilder, State
 from tensordsl.loops.step import Step, call_step
-from tensordsl.ops.array.creation import zeros
-from tensordsl.ops.array.shape import shape_i, shape_tuple
-from tensordsl.ops.control import ifelse, loop_index, make_loop, parameter_like, require
-from tensordsl.ops.math.comparisons import ge, le, neq
-from tensordsl.ops.math.elementwise import add, cast, minimum, switch
+from tensordsl.ops.array.shape import shape_i
+from tensordsl.ops.control import loop_index, parameter_like, require
+from tensordsl.ops.math.comparisons import ge, le
+from tensordsl.ops.math.elementwise import cast, minimum, switch
 from tensordsl.ops.operands import as_variable, constant
 from tensordsl.signature.shared import SharedVariable
 from tensordsl.signature.updates import OrderedUpdates
@@ -45,23 +42,6 @@ class WalkedSequence:
     def reach(self) -> int:
         """How many elements fewer than it has the rounds are."""
         return max(0, *self.taps) - self.first
-
-
-@record
-class State:
-    """A result that feeds back: values of the last rounds by taps, and where they start."""
-
-    initial: Any
-    taps: tuple[int, ...]
-    is_number: bool
-
-    @property
-    def depth(self) -> int:
-        return -min(self.taps)
-
-    def row(self, k: int) -> Any:
-        """The k-th of its first values, the oldest first."""
-        return self.initial if self.taps == (-1,) else self.initial[k]
 
 
 def scan(
@@ -137,7 +117,13 @@ def scan(
     if step.condition is not None and n_steps is None and not walked:
         raise ValueError(f"{where}: until needs n_steps, the most rounds that there may be")
     _check_strict(step, others, strict, where)
-    return _Builder(where, rounds, t, elements, infos, rows, step, truncate_gradient).build(return_list)
+    states = [s for s in infos if s is not None]
+    fed_back = [r for r, s in zip(step.results, infos, strict=True) if s is not None]
+    builder = LoopBuilder(where, rounds, t, elements, states, [row for row in rows if row], truncate_gradient)
+    _, stacked, updates = builder.build(fed_back, step.results, step.updates, step.condition)
+    if len(stacked) == 1 and not return_list:
+        return stacked[0], updates
+    return (stacked or None) if not return_list else stacked, updates
 
 
 # -- what the arguments say --------------------------------------------------------------------------------------------
@@ -196,7 +182,7 @@ def _state(given: Any, k: int, where: str) -> State | None:
             initial = require(initial, ge(shape_i(initial, 0), depth), message)
         elif length < depth:
             raise ValueError(f"{message}: {length}")
-    return State(initial, taps, isinstance(given, int | float) and not isinstance(given, bool))
+    return State(f"result {k}", initial, taps, isinstance(given, int | float) and not isinstance(given, bool))
 
 
 def _rounds(walked: Sequence[WalkedSequence], n_steps: Any, where: str) -> Any:
@@ -252,129 +238,3 @@ def _check_strict(step: Step, others: Sequence[Any], strict: bool, where: str) -
     strays = [v for v in ancestors(roots) if isinstance(v, SharedVariable) and v not in others]
     if strays:
         raise ValueError(f"{where}: strict, and the step uses {strays[0]!r}, which is not among the non_sequences")
-
-
-# -- the loop ----------------------------------------------------------------------------------------------------------
-@record(eq=False)
-class _Rounds:
-    """What a round carries, where that starts, what it is in the next round; and the results to be stacked."""
-
-    carried: list[Any]
-    initial: list[Any]
-    following: list[Any]
-    results: list[Any]
-
-
-@record(eq=False, frozen=False)
-class _Builder:
-    """The counted loop of a step: parameters and results are made of equal types, then carried and stacked."""
-
-    where: str
-    rounds: Any
-    t: Any
-    elements: Sequence[tuple[Any, Any]]
-    infos: Sequence[State | None]
-    rows: list[list[Any]]
-    step: Step
-    truncate_gradient: int
-
-    def build(self, return_list: bool) -> tuple[Any, OrderedUpdates]:
-        targets = list(self.step.updates)
-        shared = [parameter_like(v) for v in targets]
-        values = [*self.step.results, *self.step.updates.values()]
-        condition = self.step.condition
-        if condition is not None:
-            if condition.type.ndim:
-                raise TypeError(f"{self.where}: the condition of until must have no axes, got {condition.type}")
-            values.append(condition)
-        values = substitute(values, dict(zip(targets, shared, strict=True)))
-        values = self.with_equal_types(values)
-        values = substitute(values, dict(self.elements))
-        n = len(self.infos)
-        results, new_shared = values[:n], values[n : n + len(targets)]
-        carried = [p for row in self.rows for p in row]
-        initial = [s.row(k) for s in self.infos if s is not None for k in range(s.depth)]
-        initial = [
-            v if v.type.dtype == p.type.dtype else cast(v, p.type.dtype) for v, p in zip(initial, carried, strict=True)
-        ]
-        following = [p for row, r in zip(self.rows, results, strict=True) if row for p in (*row[1:], r)]
-        carried, initial, following = [*carried, *shared], [*initial, *targets], [*following, *new_shared]
-        loop = _Rounds(carried, initial, following, results)
-        if condition is None:
-            finals, stacked = self.run(loop, self.rounds)
-        elif self.truncate_gradient < 0:
-            finals, stacked = self.until(loop, values[-1])
-        else:  # the last rounds before the end are meant: count the rounds, then run just these
-            count = self.until(_Rounds(carried, initial, following, []), values[-1])[0][-1]
-            finals, stacked = self.run(loop, count)
-        updates = OrderedUpdates(list(zip(targets, finals[len(carried) - len(shared) : len(carried)], strict=True)))
-        if len(stacked) == 1 and not return_list:
-            return stacked[0], updates
-        return (stacked or None) if not return_list else stacked, updates
-
-    def run(self, loop: _Rounds, rounds: Any) -> tuple[Sequence[Any], list[Any]]:
-        """Final values of what is carried, and the results of all rounds."""
-        made = make_loop(
-            rounds, self.t, loop.carried, loop.initial, loop.following, loop.results, self.truncate_gradient
-        )
-        return made[: len(loop.carried)], list(made[len(loop.carried) :])
-
-    def until(self, loop: _Rounds, condition: Any) -> tuple[Sequence[Any], list[Any]]:
-        """The loop whose values no longer change behind the round where the condition is true: final values, with the
-        number of rounds up to there as the last, and the results of these rounds."""
-        is_done, count = TensorType("bool", ())("is_done"), TensorType("int64", ())("count")
-        # Results of rounds behind the end are cut off: zeros of their shape cost least.
-        kept = [*loop.carried, count, is_done, *(zeros(shape_tuple(r), dtype=r.type.dtype) for r in loop.results)]
-        following = [*loop.following, add(count, constant(1, dtype="int64")), neq(condition, 0), *loop.results]
-        chosen = ifelse(is_done, kept, following)
-        size = len(loop.carried) + 2
-        initial = [*loop.initial, constant(0, dtype="int64"), constant(False)]
-        finals, stacked = self.run(
-            _Rounds([*loop.carried, count, is_done], initial, chosen[:size], chosen[size:]), self.rounds
-        )
-        return finals[:-1], [results[: finals[-2]] for results in stacked]
-
-    def with_equal_types(self, values: list[Any]) -> list[Any]:
-        """The values with parameters of states in types that their results keep: lengths that change are unknown, and
-        a Python number starts in its result's dtype."""
-        for _ in range(2 + sum(len(row) for row in self.rows)):
-            replaced: dict[Any, Any] = {}
-            for k, (s, row) in enumerate(zip(self.infos, self.rows, strict=True)):
-                if s is None:
-                    continue
-                result = values[k]
-                for j, p in enumerate(row):
-                    wanted = self.joined(k, s, p, result)
-                    if wanted != p.type:
-                        replaced[p] = row[j] = _of_type(p, wanted)
-            if not replaced:
-                return values
-            values = substitute(values, replaced)
-        raise AssertionError("types of states weaken only as often as they have axes")
-
-    def joined(self, k: int, s: State, p: Any, result: Any) -> TensorType:
-        """The type that holds both a state's parameter and its result."""
-        dtype = p.type.dtype
-        if result.type.dtype != dtype:
-            is_held = np.can_cast(s.initial.type.dtype, result.type.dtype, "same_kind")
-            if not (s.is_number and is_held):
-                raise ValueError(
-                    f"{self.where}: result {k} has dtype {result.type.dtype}, but its state starts with {dtype}: start "
-                    f"with T.cast(initial, {result.type.dtype!r}) or let the step return T.cast(result, {dtype!r})"
-                )
-            dtype = result.type.dtype
-        if result.type.ndim != p.type.ndim:
-            taps = "" if s.taps == (-1,) else f" in each row (taps {list(s.taps)})"
-            raise ValueError(
-                f"{self.where}: result {k} has {result.type.ndim} axes, but its state starts with {p.type.ndim}{taps}"
-            )
-        shape = tuple(a if a == b else None for a, b in zip(p.type.shape, result.type.shape, strict=True))
-        return TensorType(dtype, shape)
-
-
-def _of_type(p: Any, type: TensorType) -> Any:
-    fresh = type(p.name)
-    value = getattr(p.tag, "test_value", None)
-    if value is not None:
-        fresh.tag.test_value = np.asarray(value, dtype=type.dtype)
-    return fresh

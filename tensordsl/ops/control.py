@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,17 @@ from tensordsl.ops.cotangents import ZERO, Guard, Guarded, zeros_like
 from tensordsl.ops.operands import as_variable, shape_of_first
 
 
-# -- the counted loop ------------------------------------------------------------------------------------------------
+# -- loops: one that is counted, one that ends early ------------------------------------------------------------------
 @record(eq=False)
 class LoopBody:
-    """One step of a loop, closed: `next` and `stacked` depend on `index`, `carried`, `invariants` and constants only.
+    """One step of a loop, closed: its expressions depend on `index`, `carried`, `invariants` and constants only.
 
     index      the number of the step, a 0-d int64: 0, 1, ... n - 1
     carried    the values that the step before handed on; `next` are those for the step after, of equal types
     invariants values that are the same in every step
     stacked    values of each step that are collected along a new first axis
     truncate   gradients flow through so many of the last steps; -1: through all
+    condition  of a loop that ends early (`WHILE`): the step in which it is true is the last one; a 0-d bool
     """
 
     index: Variable
@@ -32,6 +34,7 @@ class LoopBody:
     next: tuple[Variable, ...]
     stacked: tuple[Variable, ...]
     truncate: int = -1
+    condition: Variable | None = None
 
     @property
     def parameters(self) -> tuple[Variable, ...]:
@@ -40,6 +43,17 @@ class LoopBody:
     @property
     def results(self) -> tuple[Variable, ...]:
         return (*self.next, *self.stacked)
+
+    @property
+    def expressions(self) -> tuple[Variable, ...]:
+        """All that a step computes: the results, and the condition behind them."""
+        return self.results if self.condition is None else (*self.results, self.condition)
+
+    def with_expressions(self, expressions: Sequence[Variable]) -> LoopBody:
+        """The same loop of other expressions."""
+        n, m = len(self.next), len(self.next) + len(self.stacked)
+        condition = None if self.condition is None else expressions[m]
+        return replace(self, next=tuple(expressions[:n]), stacked=tuple(expressions[n:m]), condition=condition)
 
 
 def _loop_dtype(n: str, *dtypes: str, body: LoopBody) -> tuple[str, ...]:
@@ -75,22 +89,45 @@ def _loop_shape(d: Dims, n: Any, *operands: Any, body: LoopBody) -> tuple[Any, .
     return (*map(d.shape, inits), *((length, *d.shape(v)) for v in body.stacked))
 
 
+def _while_dtype(n: str, *dtypes: str, body: LoopBody) -> tuple[str, ...]:
+    return ("int64", *_loop_dtype(n, *dtypes, body=body))
+
+
+def _while_shape(d: Dims, n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
+    """What is stacked is as long as there were rounds, which only the run tells: the compiler's lengths come from
+    there (`codegen.constructs.loops`), and types have none."""
+    assert body.condition is not None
+    if body.condition.type.dtype != "bool" or body.condition.type.ndim:
+        raise ValueError(f"the condition must be a bool without axes, got {body.condition.type}")
+    k = len(body.carried)
+    shapes = _loop_shape(d, n, *operands, body=body)
+    return ((), *shapes[:k], *((None, *shape[1:]) for shape in shapes[k:]))
+
+
 def _loop_oracle(n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
+    return _while_oracle(n, *operands, body=body)[1:]
+
+
+def _while_oracle(n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
     from tensordsl.graph.evaluate import evaluate  # late: it imports nothing from here, but rows are loaded first
 
     count = len(body.carried)
     carried, invariants = list(operands[:count]), dict(zip(body.invariants, operands[count:], strict=True))
     collected: list[list[Any]] = [[] for _ in body.stacked]
-    for i in range(int(n)):
-        values = {body.index: np.int64(i), **dict(zip(body.carried, carried, strict=True)), **invariants}
-        results = evaluate(body.results, values)
+    rounds, is_done = 0, False
+    while rounds < n and not is_done:
+        values = {body.index: np.int64(rounds), **dict(zip(body.carried, carried, strict=True)), **invariants}
+        results = evaluate(body.expressions, values)
+        if body.condition is not None:
+            is_done = bool(results.pop())
         for old, new in zip(carried, results, strict=False):
             if np.shape(old) != np.shape(new):
                 raise ValueError(f"for: a carried value changed its shape from {np.shape(old)} to {np.shape(new)}")
         carried = results[:count]
         for column, value in zip(collected, results[count:], strict=True):
             column.append(value)
-    return (*carried, *(_stack(column, v) for column, v in zip(collected, body.stacked, strict=True)))
+        rounds += 1
+    return (np.int64(rounds), *carried, *(_stack(column, v) for column, v in zip(collected, body.stacked, strict=True)))
 
 
 def _stack(column: Sequence[Any], variable: Variable) -> Any:
@@ -104,6 +141,9 @@ def _loop_gradient(g: Any, out: Any, n: Any, *operands: Any, body: LoopBody) -> 
 
 
 FOR = Op("for", _loop_dtype, _loop_shape, _loop_oracle, Kernel("for"), _loop_gradient)
+# At most n rounds.  The results are the number of rounds that were, the last carried values, and what these stacked.
+WHILE = Op("while", _while_dtype, _while_shape, _while_oracle, Kernel("while"), _loop_gradient)
+NO_LIMIT = 2**63 - 1  # rounds of a loop that only its condition ends
 
 
 def loop_index() -> Any:
@@ -130,24 +170,41 @@ def make_loop(
     next: Sequence[Variable],
     stacked: Sequence[Variable] = (),
     truncate: int = -1,
+    condition: Any = None,
 ) -> tuple[Any, ...]:
     """A loop of `n` steps over expressions in `index` and `carried`: the final carried values, then the stacked ones.
 
     `index` (0-d int64) and `carried` are variables without owner that stand for the parameters of the body.  Whatever
     the expressions use that depends on none of them is computed once, before the loop.  `truncate`: see `LoopBody`.
+    With a condition there are at most `n` steps, which end behind the one in which it is not zero; the first result is
+    then their number, and what is stacked is as long.
     """
     inits = [as_variable(v) for v in inits]
     results = [*next, *stacked]
+    if condition is not None:
+        results.append(as_truth(condition))
     free = _free_variables(results, (index, *carried))
     parameters = {v: parameter_like(v) for v in free}
     from tensordsl.graph.substitute import substitute
 
     closed = substitute(results, parameters)
     count = len(carried)
-    following, collected = tuple(closed[:count]), tuple(closed[count:])
-    body = LoopBody(index, tuple(carried), tuple(parameters.values()), following, collected, truncate)
-    result: tuple[Any, ...] = apply(FOR, as_variable(n), *inits, *free, body=body)
+    following, collected = closed[:count], closed[count:]
+    is_counted = condition is None
+    if not is_counted:
+        *collected, condition = collected
+    body = LoopBody(
+        index, tuple(carried), tuple(parameters.values()), tuple(following), tuple(collected), truncate, condition
+    )
+    result: tuple[Any, ...] = apply(FOR if is_counted else WHILE, as_variable(n), *inits, *free, body=body)
     return result
+
+
+def as_truth(condition: Any) -> Any:
+    """Whether a 0-d variable is not zero, a bool."""
+    from tensordsl.ops.array.masks import as_mask  # late: it stands on this table's rows
+
+    return as_mask(condition)
 
 
 def _free_variables(results: Sequence[Variable], parameters: Sequence[Variable]) -> list[Variable]:
@@ -412,6 +469,6 @@ GRAD_CLIP = _identity_row("grad_clip", _clip_gradient)
 GRAD_SCALE = _identity_row("grad_scale", _scale_gradient)
 
 ROWS = (
-    FOR, IFELSE, PRINT, ASSERT, REQUIRE,
+    FOR, WHILE, IFELSE, PRINT, ASSERT, REQUIRE,
     CONSIDER_CONSTANT, ZERO_GRAD, DISCONNECTED_GRAD, UNDEFINED_GRAD, GRAD_CLIP, GRAD_SCALE,
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from drawn import EXACT, INEXACT, Case
-from growth import ROUNDED, SIGNLESS
+from growth import LOOPS, ROUNDED, SIGNLESS
 from program_text import describe
 
 import tensordsl
@@ -65,8 +65,9 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
         elif node.op.name in ("gammaln", "digamma") and floating:
             # next to a zero the oracle keeps fewer digits than the function
             made = evaluate_node(node, [_rounded(operands[0], rng)])
-        elif node.op.name == "for" and operands[0] > 0:
-            made = _perturbed_loop(node.attrs["body"], operands, rng)
+        elif node.op.name in LOOPS and operands[0] > 0:
+            rounds, *made = _perturbed_loop(node.attrs["body"], operands, rng)
+            made = made if node.op.name == "for" else [rounds, *made]
         else:
             made = evaluate_node(node, operands)
             if node.op.name in RUNNING and floating and config.device != "cpu":
@@ -147,16 +148,18 @@ def shuffled(x: Any, axes: Sequence[int], rng: Any) -> Any:
 
 
 def _perturbed_loop(body: Any, operands: Sequence[Any], rng: Any) -> list[Any]:
-    """The results of a loop, each of whose steps rounds."""
+    """The number of rounds and the results of a loop, each of whose steps rounds."""
     carried, invariants = list(operands[1 : 1 + len(body.carried)]), operands[1 + len(body.carried) :]
     rows = []
     for i in range(int(operands[0])):
         sources = (body.index, *body.carried, *body.invariants)
         values = dict(zip(sources, (np.asarray(i), *carried, *invariants), strict=True))
-        made = _perturbed([*body.next, *body.stacked], values, rng)
+        made = _perturbed(body.expressions, values, rng)
         carried = made[: len(carried)]
-        rows.append(made[len(carried) :])
-    return [*carried, *(np.stack(column) for column in zip(*rows, strict=True))]
+        rows.append(made[len(carried) : len(body.results)])
+        if body.condition is not None and made[-1]:
+            break
+    return [np.int64(len(rows)), *carried, *(np.stack(column) for column in zip(*rows, strict=True))]
 
 
 def _data(v: Any) -> Any:
@@ -194,7 +197,7 @@ def _with_error(node: Any, operands: Sequence[Any], v: Variable, x: Any, rng: An
     if node.op.name in UNDONE:  # sqrt(sqr(x)) = abs(x); small enough that sums do not overflow
         x = np.where(np.isinf(x) & np.isfinite(operands[0]), np.finfo(x.dtype).max / MANY, x)
     ulp = 1.0 if isinstance(node.op.meaning, Elementwise) and not node.op.ulp else max(4.0, min(node.op.ulp, 16))
-    if isinstance(node.op.meaning, Kernel) and node.op.name not in (*PRODUCTS, "for"):
+    if isinstance(node.op.meaning, Kernel) and node.op.name not in (*PRODUCTS, *LOOPS):
         return x
     directions = [-1.0, 0.0, 1.0] if ulp == 1 else [-1.0, 1.0]  # functions: none of the samples may leave one out
     # of different sizes, so that the errors of two values do not cancel in their difference
@@ -206,7 +209,7 @@ def _with_error(node: Any, operands: Sequence[Any], v: Variable, x: Any, rng: An
 def _complex_with_error(node: Any, operands: Sequence[Any], x: Any, rng: Any) -> Any:
     """An error of the number, not of each part; functions are open where an operand or they themselves are not finite,
     as C leaves some of that open and NumPy's products may be rounded once or twice."""
-    if isinstance(node.op.meaning, Kernel) and node.op.name not in (*PRODUCTS, "for"):
+    if isinstance(node.op.meaning, Kernel) and node.op.name not in (*PRODUCTS, *LOOPS):
         return x
     magnified: Any = 1.0  # by how much more than a few units a function's rounding is
     if node.op.name in (*FUNCTIONS, *ROUNDED, "prod"):

@@ -94,10 +94,11 @@ def constant(dtype: str, values: Any, shape: tuple[int, ...] | None = None) -> A
 
 
 def body(step: Callable[..., Any], carried: Sequence[TensorType], invariants: Sequence[TensorType]) -> LoopBody:
-    """The body of a loop: step(index, *carried, *invariants) gives the next carried values and those to stack."""
+    """The body of a loop: step(index, *carried, *invariants) gives the next carried values and those to stack, and
+    the condition of one that ends early."""
     index, carry, keep = loop_index(), tuple(t() for t in carried), tuple(t() for t in invariants)
-    following, stacked = step(index, *carry, *keep)
-    return LoopBody(index, carry, keep, tuple(following), tuple(stacked))
+    following, stacked, *condition = step(index, *carry, *keep)
+    return LoopBody(index, carry, keep, tuple(following), tuple(stacked), condition=next(iter(condition), None))
 
 
 def array(

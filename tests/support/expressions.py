@@ -330,7 +330,7 @@ def branch(m: Growth) -> None:
 
 
 def loop(m: Growth) -> None:
-    """A loop over one or two carried values, with a body of a few steps."""
+    """A loop over one or two carried values, with a body of a few steps; one in three ends early."""
     inits = [m.some() for _ in range(1 + m.pick(2))]
     inner = Growth(m.pick, m.special, SIMPLE, nested=True)
     inner.case, inner.lengths = m.case, m.lengths
@@ -362,9 +362,13 @@ def loop(m: Growth) -> None:
         m.add(n, np.array(count), EXACT)
     else:
         count = n
-    results = make_loop(n, index, carried, inits, following, stacked)
+    condition = None
+    if not m.pick(3):
+        ends = [v for v in inner.pool if v.type.ndim == 0 and v.type.dtype in DISCRETE]
+        condition = m.choose((T.ge(index, m.pick(3)), *ends[-3:]))
+    results = make_loop(n, index, carried, inits, following, stacked, condition=condition)
     # Without iterations the reference does not know the lengths of what is stacked.
-    m.grow(*(results if count > 0 else results[: len(carried)]))
+    m.grow(*(results if count > 0 else results[: len(results) - len(stacked)]))
 
 
 def jacobian(m: Growth) -> None:

@@ -31,6 +31,7 @@ STEPWISE = frozenset(  # a rounding error of an operand may change the result by
 )
 ROUNDED = frozenset("sqrt mul sqr true_div reciprocal abs sgn".split())  # exact for real numbers, not for complex ones
 PART_OF = {INC_SUBTENSOR: SUBTENSOR, INC_TAKE: TAKE}
+LOOPS = ("for", "while")
 SIGNLESS = frozenset("maximum minimum clip max min relu".split())
 
 
@@ -214,7 +215,7 @@ class Growth:
             check_node(node, operands)
             if node.op.name in ("dot", "batched_dot"):
                 self.limit((operands[0].size, *operands[1].shape[-1:]), WORK)
-            if node.op.name == "for" and node.attrs["body"].stacked and operands[0] <= 0:
+            if node.op.name in LOOPS and node.attrs["body"].stacked and operands[0] <= 0:
                 raise Unfit  # the reference does not know the lengths of what is stacked
             for o, value in zip(node.outputs, evaluate_node(node, operands), strict=True):
                 self.limit(value.shape)
@@ -340,11 +341,11 @@ def check_node(node: Any, operands: Sequence[Any]) -> None:
         check_write(node, operands)
     if node.op.name == "broadcast_to":
         check_expansion(node, operands)
-    if node.op.name == "for":
+    if node.op.name in LOOPS:
         body = node.attrs["body"]
         sources = (body.index, *body.carried, *body.invariants)
         known = dict(zip(sources, (np.int64(0), *operands[1:]), strict=True))
-        for inner in toposort([*body.next, *body.stacked], stop=known):
+        for inner in toposort(body.expressions, stop=known):
             given = [known[o] if o in known else o.data for o in inner.inputs]
             check_node(inner, given)
             known.update(zip(inner.outputs, evaluate_node(inner, given), strict=True))

@@ -91,10 +91,11 @@ class _Writer:
         self.names |= {v: f"k{k}" for k, v in enumerate(body.invariants)}
         step = self.name(body, "step")
         yield f"def {step}({', '.join(self.names[v] for v in body.parameters)}):"
-        for lines in self.graph(body.results):
+        for lines in self.graph(body.expressions):
             yield indent(lines, "    ")
         following, stacked = (f"[{', '.join(map(self.reference, vs))}]" for vs in (body.next, body.stacked))
-        yield f"    return {following}, {stacked}"
+        condition = "" if body.condition is None else f", {self.reference(body.condition)}"
+        yield f"    return {following}, {stacked}{condition}"
         carried, invariants = (f"[{', '.join(_type(v.type) for v in vs)}]" for vs in (body.carried, body.invariants))
         yield f"{step} = body({step}, {carried}, {invariants})"
 
@@ -113,8 +114,8 @@ def _repeated(roots: Sequence[Variable]) -> list[Constant]:
             uses.update(v for v in node.inputs if isinstance(v, Constant))
             for body in node.attrs.values():
                 if isinstance(body, LoopBody):
-                    uses.update(v for v in body.results if isinstance(v, Constant))
-                    left.append(list(body.results))
+                    uses.update(v for v in body.expressions if isinstance(v, Constant))
+                    left.append(list(body.expressions))
     return [c for c, n in uses.items() if n > 1]
 
 

@@ -37,8 +37,6 @@ from tensordsl.signature.modes import FAST_COMPILE, FAST_RUN, Mode
 ROOT = next(folder for folder in Path(__file__).resolve().parents if (folder / "pyproject.toml").exists())
 SWITCHED = [row for row in optimisations().values() if not row.is_required]
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12, "complex128": 1e-12}  # of the largest element: another order, rounding
-# What is left out in both functions that are compared: what would do the same.
-BESIDE = {"simplify": ("stabilise",)}
 BY_PROGRAM = {
     "sums": "long_rows",
     "row_sums": "half_registers long_rows short_rows_in_lanes",
@@ -60,7 +58,7 @@ BY_PROGRAM = {
     "periodic": "share_rolls",
     "ring": "part_at_rolls",
     "repeated": "raise_merges unroll_axes",
-    "formulas": "fusion fold_constants simplify stabilise sink_slices",
+    "formulas": "fusion fold_constants stabilise sink_slices",
     "small_integers": "narrow_integers row_by_row",
     "complex_numbers": "move_numbers",
     "joins": "compute_in_place",
@@ -92,10 +90,9 @@ def digest(f: Any, mode: Any) -> str:
 
 
 @cache
-def usual(name: str, beside: Sequence[str] = ()) -> tuple[str, list[Any]]:
-    mode = FAST_RUN.excluding(*beside)
-    f, found = results(PROGRAMS[name], mode)
-    return digest(f, mode), found
+def usual(name: str) -> tuple[str, list[Any]]:
+    f, found = results(PROGRAMS[name], FAST_RUN)
+    return digest(f, FAST_RUN), found
 
 
 def check(row: Optimisation, found: Sequence[Any], wanted: Sequence[Any], what: str) -> None:
@@ -112,13 +109,12 @@ def check(row: Optimisation, found: Sequence[Any], wanted: Sequence[Any], what: 
 
 @pytest.mark.parametrize("row", [row for row in SWITCHED if row.level != "library"], ids=lambda row: row.name)
 def test_results_are_the_same_with_it_without_it_and_forced(row: Optimisation) -> None:
-    beside = BESIDE.get(row.name, ())
-    modes = {"off": FAST_RUN.excluding(row.name, *beside)}
+    modes = {"off": FAST_RUN.excluding(row.name)}
     if row.is_forcible:
         modes["forced"] = FAST_RUN.forcing(row.name)
     changed = dict.fromkeys(modes, 0)
     for name in REACHED_BY.get(row.name, PROGRAMS):
-        code, wanted = usual(name, beside)
+        code, wanted = usual(name)
         for what, mode in modes.items():
             f, found = results(PROGRAMS[name], mode)
             check(row, found, wanted, f"{name}, {row.name} {what}")
@@ -194,16 +190,16 @@ def test_the_last_word_counts() -> None:
     assert (mode.excluded, mode.forced) == ({"row_by_row"}, frozenset())
     mode = mode.forcing("row_by_row")
     assert (mode.excluded, mode.forced) == (frozenset(), {"row_by_row"})
-    assert FAST_RUN.excluding("simplify").including("simplify").included == {"simplify"}
+    assert FAST_RUN.excluding("fold_constants").including("fold_constants").included == {"fold_constants"}
 
 
 def test_flags_switch_for_all_modes_but_those_that_say_otherwise() -> None:
-    with config.change_flags(optimizer_excluding="simplify: row_by_row", optimizer_forcing="long_rows"):
-        assert switches().excluded == switches(FAST_COMPILE).excluded == {"simplify", "row_by_row"}
-        assert switches(FAST_RUN.including("simplify")).excluded == {"row_by_row"}
-        assert switches(FAST_RUN.forcing("row_by_row")).excluded == {"simplify"}
+    with config.change_flags(optimizer_excluding="fold_constants: row_by_row", optimizer_forcing="long_rows"):
+        assert switches().excluded == switches(FAST_COMPILE).excluded == {"fold_constants", "row_by_row"}
+        assert switches(FAST_RUN.including("fold_constants")).excluded == {"row_by_row"}
+        assert switches(FAST_RUN.forcing("row_by_row")).excluded == {"fold_constants"}
         assert switches(FAST_RUN.excluding("long_rows")).forced == frozenset()
-        assert switches().text == "row_by_row:simplify;;long_rows"
+        assert switches().text == "fold_constants:row_by_row;;long_rows"
     assert switches().text == ""
     with (
         config.change_flags(optimizer_excluding="prefetsh"),

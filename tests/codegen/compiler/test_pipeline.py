@@ -64,7 +64,7 @@ def test_every_pass_has_a_reason_and_a_docstring() -> None:
 def test_modes_choose_passes() -> None:
     assert chosen_passes() == chosen_passes(FAST_RUN) == PIPELINE
     assert [p.name for p in chosen_passes(FAST_COMPILE)] == ["canonicalise"]
-    assert "simplify" not in [p.name for p in chosen_passes(FAST_RUN.excluding("simplify", "canonicalise"))]
+    assert "fold_constants" not in [p.name for p in chosen_passes(FAST_RUN.excluding("fold_constants", "canonicalise"))]
     assert [p.name for p in chosen_passes(FAST_RUN.excluding("canonicalise"))][0] == "canonicalise"
     assert [p.name for p in chosen_passes(FAST_COMPILE.including("stabilise"))] == ["canonicalise", "stabilise"]
 
@@ -504,10 +504,10 @@ def test_a_pass_that_fails_is_reported_as_the_option_says(monkeypatch: pytest.Mo
     def fail(context: Any, value: Any) -> None:
         raise ZeroDivisionError("a mistake in the pass")
 
-    broken = tuple(p if p.required or p.name != "simplify" else replace(p, run=fail) for p in pipeline.PIPELINE)
+    broken = tuple(p if p.required or p.name != "fold_constants" else replace(p, run=fail) for p in pipeline.PIPELINE)
     monkeypatch.setattr(pipeline, "PIPELINE", broken)
     x = T.scalar("x")
-    with pytest.raises(pipeline.PassError, match="(?s)the pass 'simplify'.*on_opt_error='warn'"):
+    with pytest.raises(pipeline.PassError, match="(?s)the pass 'fold_constants'.*on_opt_error='warn'"):
         tensordsl.function([x], x * 1.5001)
     with tensordsl.config.change_flags(on_opt_error="warn"), pytest.warns(UserWarning, match="it is left out"):
         assert float(tensordsl.function([x], x * 1.5002)(2)) == 3.0004

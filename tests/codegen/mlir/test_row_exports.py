@@ -43,9 +43,11 @@ LIBM_ULP = 8.0
 NEAR_ZEROS = ("gammaln", "digamma")  # near their zeros the argument's own rounding changes more than the last place
 
 
-def loop(x: Any) -> Any:
+def loop(x: Any, until: Any = None) -> Any:
     carried, i = x.type(), loop_index()
-    return make_loop(3, i, [carried], [x], [carried * 2 + T.cast(i, x.type.dtype)], [carried])[1]
+    condition = None if until is None else T.ge(i, until)
+    following = [carried * 2 + T.cast(i, x.type.dtype)]
+    return make_loop(3, i, [carried], [x], following, [carried], condition=condition)[-1]
 
 
 x, A, k, c = T.dvector("x"), T.dmatrix("A"), T.lvector("k"), T.dscalar("c")
@@ -84,6 +86,7 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "real": lambda: T.real(T.exp(T.complex(x, x))),
     "imag": lambda: T.imag(T.complex(A, x) * T.complex(x, A)),
     "for": lambda: loop(x),
+    "while": lambda: loop(x, until=2),
     "ifelse": lambda: ifelse(c > 0, x, x * 2),
     "assert": lambda: T.opt.Assert("c is positive")(x, c > 0),
     **{

@@ -143,7 +143,7 @@ def test_what_is_said_never_to_be_negative_never_is() -> None:
         new = make(rng.choice(lengths), rng.choice(lengths))
         if isinstance(new, int) or len(new.terms) < 5:
             lengths.append(new)
-        if ex._never_negative(new):
+        if ex.is_never_negative(new):
             shown += not isinstance(new, int)
             assert all(value_at(new, n, m, k) >= 0 for n in range(4) for m in range(0, 9, 4) for k in range(0, 7, 3))
     assert shown > 100
