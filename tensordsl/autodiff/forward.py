@@ -129,7 +129,7 @@ def _of_loop(node: Apply, given: Sequence[Any]) -> Sequence[Any]:
     first, last = expressions[: count + len(following)], expressions[count + len(following) :]
     made = make_loop(
         rounds, body.index, [*body.carried, *parameters.values()], [*operands[:count], *inits], first, last,
-        recomputes=body.recomputes,
+        recomputes=body.recomputes, name=f"the tangents of {body.name}",
     )  # fmt: skip
     answer = [found[k] if k >= count else None for k in range(len(body.results))]
     answer[:count] = [ZERO if t is not None else None for t in starts]
