@@ -65,7 +65,8 @@ def main() -> int:
     start, differences = time.perf_counter(), 0
     blocks = [(k, min(BLOCK, first + count - k)) for k in range(first, first + count, BLOCK)]
     with ProcessPoolExecutor(*rest or [2], max_tasks_per_child=4) as pool:
-        for texts in pool.map(run_block, *zip(*blocks, strict=True)):
+        for done, texts in enumerate(pool.map(run_block, *zip(*blocks, strict=True))):
+            print(f"{done * BLOCK} programs, {differences} differences", end="\r", file=sys.stderr, flush=True)
             differences += len(texts)
             for text in texts:
                 print(text, flush=True)
