@@ -78,9 +78,9 @@ class _Loop(Construct):
         g, loop, inits = low.graph, made.attrs["loop"], made.operands[1:]
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
         pieces = [loop.stacked[k] for k in stacks]
-        shapes = _stacked_shapes(low, node, made, pieces)
+        count, shapes = made.attrs["count"], _stacked_shapes(low, node, made, pieces)
         stacked = [
-            g.result(made, len(inits) + k, v.dtype, (made.attrs["count"], *shape))
+            g.result(made, len(inits) + k, v.dtype, (count, *shape))
             for k, v, shape in zip(stacks, pieces, shapes, strict=True)
         ]
         return self.outputs(g, node, made, finals, stacked)
@@ -274,24 +274,24 @@ def _cut(g: Graph, x: Value, length: Length) -> Value:
     return g.make(SUBTENSOR, (x,), x.dtype, (length, *x.shape[1:]), bounds=bounds, checks=())
 
 
-def _stacked_shapes(low: Lowering, node: Apply, made: Value, pieces: Sequence[Value]) -> list[tuple[Length, ...]]:
-    """The shapes of what is stacked as they are known before the loop `made`; pieces: a round's values.
+def _stacked_shapes(low: Lowering, node: Apply, made: Value, pieces: Sequence[Value]) -> Sequence[tuple[Length, ...]]:
+    """The shapes of values that a loop stacks as they are known before it.
 
     A length that is found in a round, as that of `x[t : t + k]`, is that of the first; each round checks that it is.
     """
-    extents, loop, count = low.graph.extents, made.attrs["loop"], made.attrs["count"]
+    extents, number = low.graph.extents, made.attrs["loop"].number
 
     def varies(length: Length) -> bool:
-        return any(loop.number in low.graph.values[k].loops for k in ex.named((extents.find(length),)))
+        return any(number in low.graph.values[k].loops for k in ex.named((extents.find(length),)))
 
-    body = node.attrs["body"]
-    variables = [v for v in body.stacked for _ in range(2 if v.type.dtype in COMPLEX else 1)]
     shapes = [[*v.shape] for v in pieces]
     places = [(j, axis) for j, shape in enumerate(shapes) for axis, n in enumerate(shape) if varies(n)]
     if not places:
         return [v.shape for v in pieces]
+    count = made.attrs["count"]
     if isinstance(count, int) and count <= 0:
         return [tuple(0 if varies(n) else n for n in shape) for shape in shapes]
+    variables = [v for v in node.attrs["body"].stacked for _ in range(2 if v.type.dtype in COMPLEX else 1)]
     firsts = low.run(_in_first_round([shape_i(variables[j], axis) for j, axis in places], node))
     outer, extents.conditional = extents.conditional, True
     for (j, axis), first in zip(places, firsts, strict=True):

@@ -65,6 +65,7 @@ class LoopBuilder:
     elements  parameters that stand for expressions in t, each with its expression
     states    what is carried;  rows  for each of them `depth` parameters, the oldest first
     others    what the step was given that is the same in all rounds
+    recomputes  see `ops.control.LoopBody`
     """
 
     where: str
@@ -75,6 +76,7 @@ class LoopBuilder:
     rows: list[list[Any]]
     truncate_gradient: int = -1
     others: Sequence[Any] = ()
+    recomputes: bool = False
 
     def build(
         self, new: Sequence[Any], stacked: Sequence[Any], updates: Mapping[Any, Any], condition: Any = None
@@ -109,14 +111,14 @@ class LoopBuilder:
         carried, initial, following = [*carried, *shared], [*initial, *targets], [*following, *new_shared]
         loop = _Rounds(carried, initial, following, results)
         finals, made = self.run(loop, None if condition is None else values[-1])
-        new_values = finals[len(carried) - len(shared) : len(carried)]
+        new_values = finals[len(carried) - len(shared) :]
         return [finals[k] for k in lasts], made, OrderedUpdates(list(zip(targets, new_values, strict=True)))
 
     def run(self, loop: _Rounds, condition: Any) -> tuple[Sequence[Any], list[Any]]:
         """Final values of what is carried, and the results of all rounds, or of those up to where a condition holds."""
         made = make_loop(
             self.rounds, self.t, loop.carried, loop.initial, loop.following, loop.stacked, self.truncate_gradient,
-            condition,
+            condition, self.recomputes,
         )  # fmt: skip
         made = made if condition is None else made[1:]
         return made[: len(loop.carried)], list(made[len(loop.carried) :])

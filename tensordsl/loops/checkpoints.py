@@ -11,7 +11,7 @@ from typing import Any
 
 from tensordsl.graph.variables import Constant
 from tensordsl.loops.build import is_number, number_of_rounds
-from tensordsl.loops.scan import scan
+from tensordsl.loops.scan import scan, scan_rounds
 from tensordsl.loops.step import has_until
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.shape import shape_i
@@ -93,7 +93,7 @@ def scan_checkpoints(
         return [values[-1] for values in results], updates
 
     blocks = arange((rounds + (size - 1)) // size)
-    return scan(block, blocks, infos or None, others, name=name)
+    return scan_rounds(block, blocks, infos or None, others, name=name, recomputes=True)
 
 
 def _listed(given: Any, key: str, usual: list[int], where: str) -> list[Any]:

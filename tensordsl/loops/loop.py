@@ -146,7 +146,13 @@ def _size(checkpoint: Any, where: str) -> int:
 
 
 def _run(
-    where: str, step: Step, states: Sequence[State], inputs: Sequence[Any], rounds: Any, reverse: bool = False
+    where: str,
+    step: Step,
+    states: Sequence[State],
+    inputs: Sequence[Any],
+    rounds: Any,
+    reverse: bool = False,
+    recomputes: bool = False,
 ) -> tuple[list[Any], list[Any]]:
     """The carry behind the last round, and the values of all."""
     t = loop_index()
@@ -162,7 +168,8 @@ def _run(
     refuse_draws([*new, *ys], before, where, INSTEAD)
     states, rows, values = with_wide_numbers(states, rows, [*new, *ys])
     new, ys = values[: len(new)], values[len(new) :]
-    builder = LoopBuilder(where, rounds, t, list(zip(parameters, elements, strict=True)), states, rows)
+    pairs = list(zip(parameters, elements, strict=True))
+    builder = LoopBuilder(where, rounds, t, pairs, states, rows, recomputes=recomputes)
     finals, stacked, _ = builder.build(new, ys, {})
     return finals, [y[::-1] for y in stacked] if reverse else stacked
 
@@ -202,7 +209,7 @@ def _run_in_blocks(
         return finals, [_padded(y, size - (stop - start)) for y in ys]
 
     blocks = (rounds + (size - 1)) // size
-    finals, ys = _run(where, block, states, [arange(blocks)], blocks)
+    finals, ys = _run(where, block, states, [arange(blocks)], blocks, recomputes=True)
     ys = [reshape(y, (blocks * size, *shape_tuple(y)[2:]))[:rounds] for y in ys]
     return finals, [y[::-1] for y in ys] if reverse else ys
 

@@ -95,6 +95,25 @@ def scan(
     >>> tensordsl.function([x], sums)([1, 2, 3])
     array([1., 3., 6.])
     """
+    return scan_rounds(
+        fn, sequences, outputs_info, non_sequences, n_steps, truncate_gradient, go_backwards, name, strict, return_list
+    )
+
+
+def scan_rounds(
+    fn: Any,
+    sequences: Any = None,
+    outputs_info: Any = None,
+    non_sequences: Any = None,
+    n_steps: Any = None,
+    truncate_gradient: int = -1,
+    go_backwards: bool = False,
+    name: str | None = None,
+    strict: bool = False,
+    return_list: bool = False,
+    recomputes: bool = False,
+) -> tuple[Any, OrderedUpdates]:
+    """As `scan`.  recomputes: see `ops.control.LoopBody`."""
     where = f"scan {name!r}" if name else "scan"
     walked = [_sequence(s, where) for s in _listed(sequences)]
     infos = [_state(s, k, where) for k, s in enumerate(_listed(outputs_info))]
@@ -118,7 +137,9 @@ def scan(
     _check_strict(step, others, strict, where)
     states = [s for s in infos if s is not None]
     fed_back = [r for r, s in zip(step.results, infos, strict=True) if s is not None]
-    builder = LoopBuilder(where, rounds, t, elements, states, [row for row in rows if row], truncate_gradient, others)
+    builder = LoopBuilder(
+        where, rounds, t, elements, states, [row for row in rows if row], truncate_gradient, others, recomputes
+    )
     _, stacked, updates = builder.build(fed_back, step.results, step.updates, step.condition)
     if len(stacked) == 1 and not return_list:
         return stacked[0], updates

@@ -26,6 +26,7 @@ class LoopBody:
     stacked    values of each step that are collected along a new first axis
     truncate   gradients flow through so many of the last steps; -1: through all
     condition  of a loop that ends early (`WHILE`): the step in which it is true is the last one; a 0-d bool
+    recomputes gradients keep the carried values of each step alone, and compute what else they read again
     """
 
     index: Variable
@@ -35,6 +36,7 @@ class LoopBody:
     stacked: tuple[Variable, ...]
     truncate: int = -1
     condition: Variable | None = None
+    recomputes: bool = False
 
     @property
     def parameters(self) -> tuple[Variable, ...]:
@@ -175,11 +177,13 @@ def make_loop(
     stacked: Sequence[Variable] = (),
     truncate: int = -1,
     condition: Any = None,
+    recomputes: bool = False,
 ) -> tuple[Any, ...]:
     """A loop of `n` steps over expressions in `index` and `carried`: the final carried values, then the stacked ones.
 
     `index` (0-d int64) and `carried` are variables without owner that stand for the parameters of the body.  Whatever
-    the expressions use that depends on none of them is computed once, before the loop.  `truncate`: see `LoopBody`.
+    the expressions use that depends on none of them is computed once, before the loop.  `truncate` and
+    `recomputes`: see `LoopBody`.
     With a condition there are at most `n` steps, which end behind the one in which it is not zero; the first result is
     then their number, and what is stacked is as long.
     """
@@ -198,8 +202,9 @@ def make_loop(
     if not is_counted:
         *collected, condition = collected
     body = LoopBody(
-        index, tuple(carried), tuple(parameters.values()), tuple(following), tuple(collected), truncate, condition
-    )
+        index, tuple(carried), tuple(parameters.values()), tuple(following), tuple(collected), truncate, condition,
+        recomputes,
+    )  # fmt: skip
     result: tuple[Any, ...] = apply(FOR if is_counted else WHILE, as_variable(n), *inits, *free, body=body)
     return result
 

@@ -121,7 +121,7 @@ CASES: dict[str, tuple[Any, Any]] = {
     "until, nothing to walk over": (lambda: scan(lambda v: (v * 2, until(v > 9)), x[:0])[0], []),
     "until in each round of a scan": (
         lambda: scan(lambda v: scan(lambda w, s: (s + w, until(s > v)), x, T.zeros_like(v))[0].sum(), x)[0],
-        [4, 4, 10, 10, 10]),
+        [10, 10, 20, 20, 20]),
     "until of rows": (lambda: scan(lambda r, s: (r + s, until(r.sum() > 2)), A, T.zeros_like(A[0]))[0],
                       [[0, 1, 2]]),
     "what is behind until": (
@@ -302,7 +302,7 @@ MISTAKES: dict[str, tuple[Any, type[Exception], str]] = {
     "random numbers": (
         lambda: while_loop(lambda s: s < 1, lambda s: s + RandomStreams(1).uniform(()), d), ValueError,
         "draws random numbers"),
-    "an error in the condition": (lambda: while_loop(lambda s: s.no_such_name, lambda s: s, d), AttributeError, ""),
+    "an error in the condition": (lambda: while_loop(lambda s: s.no_such_name, lambda s: s, d), AttributeError, "no_such_name"),
 }  # fmt: skip
 
 
