@@ -116,6 +116,8 @@ CALLS: dict[str, Callable[[], Call]] = {
     ),
     "scatter": scattered,
     "loop": looped,
+    "loop that ends early": lambda: over(lambda n: theano.while_loop(lambda k: T.lt(k, n), lambda k: k + 1, 0), 2**62),
+    "loop without a limit": lambda: over(lambda n: theano.while_loop(lambda k: T.neq(k, n), lambda k: k + 1, 0), -1),
 }  # fmt: skip
 ONLY_BY_HAND = {
     "product",
