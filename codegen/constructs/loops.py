@@ -8,10 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
-from tensordsl.codegen.bufferise.steps import results_of, run_region
-from tensordsl.codegen.program_ir import instructions as p
-from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.bufferise.loops import run_loop
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import FOR, SUBTENSOR, WHILE, Construct, Traits, register
 from tensordsl.codegen.tensor_ir.equal_loops import KnownLoop
@@ -41,12 +38,13 @@ class _Loop(Construct):
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         g, body = low.graph, node.attrs["body"]
         low.keep_alive.append(body)
-        known = low.known_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_loops") else None
+        known = low.known_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_equal_loops") else None
         if known is not None and (stacks := _with_more(low, body, operands, known)) is not None:
             return self.results(low, node, known.made, stacks)
         k = len(body.carried)
         count, inits = operands[0], parts(operands[1 : 1 + k])
         loop = g.new_loop()
+        loop.node = g.extents.node
         inside = frozenset([loop.number])
         loop.index = g.make("index", (), "int64", (), loops=inside, loop_number=loop.number)
         loop.carried = tuple(
@@ -54,6 +52,8 @@ class _Loop(Construct):
             for j, v in enumerate(inits)
         )
         n = g.extents.value(count)
+        if g.tuning.allows("index_ranges"):
+            g.extents.bound(loop.index.number, [0], [ex.sub(m, 1) for m in ex.if_positive(n)])
         if not isinstance(n, int):
             n = ex.maximum(0, n)
         with _inside(low, body, operands, loop, n) as env:
@@ -99,51 +99,7 @@ class _Loop(Construct):
         check(ends is None or (ends.dtype == "bool" and not ends.rank), v, "a truth value as the condition")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
-        loop = v.attrs["loop"]
-        count = b.name(v.attrs["count"])
-        inits = v.operands[1:]
-        starts, buffers = [], []
-        for init, param in zip(inits, loop.carried, strict=True):
-            starts.append(b.packed(b.ref(init), init.dtype))
-            buffers.append((b.allocate(param.shape, param.dtype), b.allocate(param.shape, param.dtype)))
-        stacked = _stacked_results(loop, results_of(b, v))
-        computed_moves = {k: b.destination(r, r.dtype, r.shape) for k, r in stacked.items()}
-        index = b.fresh("i")
-        carried, names = [], []
-        b.scopes.append(Scope())
-        slot = b.allocate((), "int64")
-        b.emit(p.StoreScalar(slot.ptr, index, "int64"))
-        b.refs[loop.index.number] = slot
-        wants: list[tuple[Value, Ref]] = []
-        for param, new, start, (one, two) in zip(loop.carried, loop.next, starts, buffers, strict=True):
-            current, free, other = b.fresh("w"), b.fresh("w"), b.fresh("w")
-            names.append(current)
-            carried += [(current, start.ptr, free), (free, one.ptr, other), (other, two.ptr, free)]
-            strides = contiguous(one.dims, ITEMSIZE[param.dtype])
-            b.refs[param.number] = Ref(current, one.dims, strides)
-            wants.append((new, Ref(free, one.dims, strides)))
-        wants += [(loop.stacked[k], _at_index(b, destination, index)) for k, destination in computed_moves.items()]
-        end = rounds = None
-        if loop.condition is not None:
-            flag, end, rounds = b.allocate((), "bool"), b.fresh("q"), b.fresh("n")
-            wants.append((loop.condition, flag))
-        run_region(b, (*b.context, (FOR, loop.number)), wants)
-        if end is not None:
-            b.emit(p.LoadScalar(end, flag.ptr, "bool"))
-        body = b.close_scope()
-        kinds = ("ptr",) * len(carried)
-        b.emit(p.For(index, count, tuple(carried), kinds, body, b.site("loop", b.node_of(v), v.op), end, rounds))
-        for r in results_of(b, v):
-            if r.op == "rounds":
-                assert rounds is not None
-                ref = b.destination(r, "int64", ())
-                b.emit(p.StoreScalar(ref.ptr, rounds, "int64"))
-                b.finish(r, ref)
-            elif (k := r.attrs["k"]) < len(inits):
-                dims = tuple(map(b.find, r.shape))
-                b.view(r, Ref(names[k], dims, contiguous(dims, ITEMSIZE[r.dtype])))
-            else:
-                b.finish(r, computed_moves[k - len(inits)])
+        run_loop(b, v)
 
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.slices import as_type  # late: for exports only
@@ -312,14 +268,6 @@ def _in_first_round(lengths: Sequence[Variable], node: Apply) -> Sequence[Variab
         return firsts
     chosen: Sequence[Variable] = apply(IFELSE, gt(n, 0), *firsts, *(constant(0, dtype=v.type.dtype) for v in firsts))
     return chosen
-
-
-def _at_index(b: Bufferiser, destination: Ref, index: str) -> Ref:
-    """destination[index], for the loop's running index."""
-    step, ptr, distance = b.name(destination.strides[0]), b.fresh("p"), b.fresh("m")
-    b.emit(p.Mul(distance, index, step, b.common_site("overflow")))
-    b.emit(p.Offset(ptr, destination.ptr, distance))
-    return Ref(ptr, destination.dims[1:], destination.strides[1:])
 
 
 def _stacked(e: Writer, item: Value, piece: str, stack: str, t: str, position: str) -> str:

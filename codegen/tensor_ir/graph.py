@@ -50,10 +50,11 @@ class Loop:
     of a `while` whether the iteration is the last one; `made` is the loop that has it, `rounds` how many
     iterations it had."""
 
-    __slots__ = ("number", "index", "carried", "next", "stacked", "count", "condition", "made", "rounds")
+    __slots__ = ("number", "index", "carried", "next", "stacked", "count", "condition", "node", "made", "rounds")
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.node: int | None = None  # the user's application
         self.index: Value
         self.count: Value
         self.made: Value | None = None

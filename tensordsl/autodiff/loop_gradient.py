@@ -127,7 +127,13 @@ def _run_backwards(
     replacements.update((v, stacked[t]) for v, stacked in slices.items())
     parameters = [p for _, p, *_ in running]
     initial = [value for _, _, value, _ in running]
-    return make_loop(steps, step, parameters, initial, substitute(following, replacements))
+    return make_loop(
+        steps, step, parameters, initial, substitute(following, replacements), name=gradient_name(body.name)
+    )
+
+
+def gradient_name(name: str) -> str:
+    return f"the gradient of {name}"
 
 
 # -- what is kept of the forward rounds ------------------------------------------------------------------------------
@@ -224,7 +230,8 @@ def _of_last_row(g: Any) -> tuple[Any, Any] | None:
     first, *others = node.attrs["index"]
     if first != ("int", -1):
         return None
-    rest, row, *ints = node.inputs
+    rest: Any = node.inputs[0]
+    row, *ints = node.inputs[1:]
     if any(entry != ("slice", None, None, None) for entry in others):
         zeros = zeros_like(rest[-1])
         row = apply(node.row, zeros, row, *ints, index=tuple(others), set=False)

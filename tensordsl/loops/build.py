@@ -118,7 +118,7 @@ class LoopBuilder:
         """Final values of what is carried, and the results of all rounds, or of those up to where a condition holds."""
         made = make_loop(
             self.rounds, self.t, loop.carried, loop.initial, loop.following, loop.stacked, self.truncate_gradient,
-            condition, self.recomputes,
+            condition, self.recomputes, self.where,
         )  # fmt: skip
         made = made if condition is None else made[1:]
         return made[: len(loop.carried)], list(made[len(loop.carried) :])

@@ -19,7 +19,7 @@ from tensordsl.loops.step import Step, call_step
 from tensordsl.ops.array.shape import shape_i
 from tensordsl.ops.control import loop_index, parameter_like, require
 from tensordsl.ops.math.comparisons import ge, le
-from tensordsl.ops.math.elementwise import minimum, switch
+from tensordsl.ops.math.elementwise import minimum
 from tensordsl.ops.operands import as_variable
 from tensordsl.signature.shared import SharedVariable
 from tensordsl.signature.updates import OrderedUpdates
@@ -120,6 +120,7 @@ def scan_rounds(
     others = [as_variable(v) for v in _listed(non_sequences)]
     rounds = _rounds(walked, n_steps, where)
     t = loop_index()
+    t.name = "t"
     read = [(s, tap, _element(s, tap, t, go_backwards)) for s in walked for tap in s.taps]
     elements = [(_parameter(element, s.input, tap), element) for s, tap, element in read]
     rows = [[] if s is None else [_parameter(s.row(k), s.initial, k - s.depth) for k in range(s.depth)] for s in infos]
@@ -216,7 +217,7 @@ def _rounds(walked: Sequence[WalkedSequence], n_steps: Any, where: str) -> Any:
         rounds = lengths[0]
         for length in lengths[1:]:
             rounds = minimum(rounds, length)
-        return switch(ge(rounds, 0), rounds, 0) if any(s.reach for s in walked) else rounds
+        return rounds  # of a sequence that is too short for its taps negative: then there is none
     rounds = number_of_rounds(n_steps, where, "n_steps")
     for k, length in enumerate(lengths):
         message = f"{where}: sequence {k} has fewer elements than n_steps rounds need"
