@@ -106,8 +106,8 @@ def some_rounds(e: Emitter, i: p.For, k: p.RoundsKernel, index: str) -> tuple[st
         demand(e, Condition(layouts.HOLDS[relation], a, b, site, error), bad)
     settle(e)
     given = {name: e.load(kind, "%bases", 8 * at) for at, (name, kind) in enumerate(k.told, told)}
-    following = [b for _, _, b in i.carried] + ([i.end] if i.end else [])
-    return after, [given[name] if name in given else e.values[name] for name in following]
+    ends = [given[name] if name in given else e.values[following] for name, _, following in i.carried]
+    return after, ends + ([given[i.end]] if i.end else [])
 
 
 def branch(e: Emitter, i: p.If) -> None:

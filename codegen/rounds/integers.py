@@ -8,7 +8,7 @@ Contract  instructions on integers -> LLVM text before the rounds; `now` gives a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tensordsl.codegen.llvm.vector_builder import Code
@@ -32,8 +32,10 @@ class Number(NamedTuple):
 class Integers:
     """head: code before all rounds; ends: code that knows `%span`, the rounds behind the first; body: of a round."""
 
-    def __init__(self, head: Code, ends: Code, body: Code, word: Callable[[Name, str], str]) -> None:
-        self.head, self.ends, self.body, self.word = head, ends, body, word
+    def __init__(
+        self, head: Code, ends: Code, body: Code, carried: Mapping[Name, Name], word: Callable[[Name, str], str]
+    ) -> None:
+        self.head, self.ends, self.body, self.carried, self.word = head, ends, body, carried, word
         self.numbers: dict[Name, Number] = {}
         self.varying: dict[Name, str] = {}  # computed in each round
         self.addresses: dict[Name, Number] = {}
@@ -153,8 +155,23 @@ class Integers:
         base, by = self.address(i.base), self.number(i.bytes)
         if by is None:
             raise Unfit("an address that a round computes")
-        first = self.head.op(f"getelementptr i8, ptr {base.first}, i64 {by.first}")
-        self.addresses[i.dst] = Number(first, self.sum(self.head, "add", base.step, by.step))
+        step = self.sum(self.head, "add", base.step, by.step)
+        if self.carried.get(i.base) == i.dst:  # each round goes on from where this one is
+            if by.step != 0:
+                raise Unfit("rows of several lengths")
+            step = by.first
+        self.addresses[i.dst] = Number(self.head.op(f"getelementptr i8, ptr {base.first}, i64 {by.first}"), step)
+
+    def must_be_distinct(self, address: Name, size: str | int) -> None:
+        """Rows of so many bytes are one behind the other, or only one round is done."""
+        step = self.addresses[address].step
+        if isinstance(step, int) and isinstance(size, int) and abs(step) >= size:
+            return
+        forwards = self.ends.op(f"icmp sge i64 {step}, {size}")
+        backwards = self.ends.op(f"icmp sle i64 {step}, {self.ends.op(f'sub i64 0, {size}')}")
+        is_apart = self.ends.op(f"or i1 {forwards}, {backwards}")
+        are_several = self.ends.op("icmp sgt i64 %span, 0")
+        self.bad.append(self.ends.op(f"and i1 {are_several}, {self.ends.op(f'xor i1 {is_apart}, true')}"))
 
     def each_round(self, i: p.Instr) -> None:
         if isinstance(i, p.Mul):

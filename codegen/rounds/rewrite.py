@@ -61,14 +61,14 @@ def _chosen(
 ) -> Instr:  # fmt: skip
     """The loop with a kernel, a branch between it and the loop as it was, or that loop."""
     try:
-        body = read(loop, plans, storages)
+        body = read(loop, plans, storages, tuning.rounds.max_positions)
         conditions = _conditions(body, storages, tuning, compared)
         lanes = None if body.length is None else storages.numbers.get(body.length)
-        made = make(body, loop.index, f"k{len(plans)}_0", tuning, lanes)
+        made = make(body, loop, f"k{len(plans)}_0", tuning, lanes)
     except Unfit:
         return loop
     rounds = tuning.rounds.scalar_rounds if body.length is None else tuning.rounds.vector_rounds
-    kernel = p.RoundsKernel(len(plans), made.pointers, made.integers, made.checks, rounds)
+    kernel = p.RoundsKernel(len(plans), made.pointers, made.integers, made.checks, rounds, made.told)
     plans.append(
         LaunchPlan(
             name=f"k{len(plans)}",
@@ -86,6 +86,7 @@ def _chosen(
     if not conditions:
         return chosen
     carried = [(name, kind) for (name, _, _), kind in zip(loop.carried, loop.kinds, strict=True)]
+    carried += [(loop.rounds, "i64")] if loop.rounds else []
     used = [(name, kind) for name, kind in carried if storages.uses[name] > Storages([loop]).uses[name]]
     results = tuple((name, name, name) for name, _ in used)
     return p.If(joined(conditions), (chosen,), (loop,), results, tuple(kind for _, kind in used))

@@ -374,6 +374,7 @@ class RoundTuning:
 
     vector_registers: int = 2  # that a value of all lanes takes (registers)
     max_lanes: int = 1 << 12  # beyond, threads share each round
+    max_positions: int = 24  # in which carried addresses may stand to each other (compile)
     scalar_rounds: int = 1 << 14  # of a call, behind which signals are looked for
     vector_rounds: int = 1 << 11
 

@@ -373,7 +373,7 @@ class Extents:
     def is_never_negative(self, a: Length, depth: int = 4) -> bool:
         """Whether a is provably 0 or more, by the ranges of the values that it is computed from."""
         a = self.find(a)
-        if _never_negative(a):
+        if is_never_negative(a):
             return True
         if not depth or isinstance(a, int) or len(a.terms) > MAX_TERMS_IN_CASES:
             return False
