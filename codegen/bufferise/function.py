@@ -28,7 +28,7 @@ from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import DOT, of_function
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
-from tensordsl.codegen.tensor_ir.graph import Value, toposort
+from tensordsl.codegen.tensor_ir.graph import Value, giver, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered
 from tensordsl.codegen.variants.guards import names_defined, requires
 from tensordsl.graph.types import TensorType
@@ -61,8 +61,8 @@ def build_program(
     if any(s.value is not None and not s.value.dtype for s in steps):  # it has results
         computed = [*roots, *(v for s in steps for v in (s.fused.values if s.fused else (s.value,)) if v is not None)]
         for v in toposort([*computed, *integer_values(lowered.graph, toposort(computed))]):
-            if v.op == "result":
-                b.results.setdefault(v.operands[0].number, []).append(v)
+            if (made := giver(v)) is not v:
+                b.results.setdefault(made.number, []).append(v)
     steps = regions[()].steps
     left_out: list[Any] = []
     runs: list[Stacks] = []
@@ -142,7 +142,7 @@ class _Function:
             slot = self._slot()
             slots.append(slot)
             target = self._lazily(v, partial(self._new_output, k, slot))
-            home = v.operands[0].number if v.op == "result" else v.number
+            home = giver(v).number
             if home in given:
                 self.b.targets.setdefault(v.number, []).append(target)
             else:

@@ -29,10 +29,10 @@ def written_over(b: Bufferiser, loop: Loop, stacked: Sequence[Value], context: C
         if not param.rank or param.number in bases or new in others or not _is_alike(b, param, new):
             continue
         step = next((s for s in region.steps if new.number in s.gives), None)
-        if step is None or not _fits(b, step, param, new):
+        if step is None:
             continue
-        readers = _readers(b, region, context, param)
-        if readers is not None and _put_behind(region, step, [s for s in readers if s is not step]):
+        views, readers = _readers(b, region, context, param)
+        if _fits(b, step, param, new, views) and _put_behind(region, step, [s for s in readers if s is not step]):
             b.in_place.add(new.number)  # nothing of it is computed there before the step
             chosen.add(j)
     return frozenset(chosen)
@@ -49,8 +49,8 @@ def _base(b: Bufferiser, v: Value) -> Value:
     return v.operands[0] if v.op == "result" else v
 
 
-def _fits(b: Bufferiser, step: Step, param: Value, new: Value) -> bool:
-    """Whether the step itself reads the old value only where it may."""
+def _fits(b: Bufferiser, step: Step, param: Value, new: Value, views: Collection[int]) -> bool:
+    """Whether the step itself reads the old value, or views of it, only where it may."""
     if step.chain is not None:
         return False
     if step.value is None:
@@ -60,7 +60,7 @@ def _fits(b: Bufferiser, step: Step, param: Value, new: Value) -> bool:
             return False
         (out,) = (o for o in group.outs if o.buffer.value is new)  # type: ignore[attr-defined]  # a ValueBuffer
         for s in group.scalars:
-            if s.op == "load" and _base(b, s.attr[0].value) is param:
+            if s.op == "load" and _base(b, s.attr[0].value).number in views:
                 if s.attr[0].value is not param or s.args or s.attr[1] != out.map:
                     return False
         return True
@@ -68,11 +68,12 @@ def _fits(b: Bufferiser, step: Step, param: Value, new: Value) -> bool:
     at = v.construct.begins_with(v)
     if v is not new or at is None or v.operands[at] is not param or not (v.traits.writes_into or v.op == DOT):
         return False
-    return all(_base(b, o) is not param for k, o in enumerate(v.operands) if k != at)
+    return all(_base(b, o).number not in views for k, o in enumerate(v.operands) if k != at)
 
 
-def _readers(b: Bufferiser, region: Region, context: Context, param: Value) -> list[Step] | None:
-    """The steps of a region that read the old value, themselves, through views, or in regions of their own."""
+def _readers(b: Bufferiser, region: Region, context: Context, param: Value) -> tuple[set[int], list[Step]]:
+    """What may lie in the old value's storage, and the steps of a region that read it, themselves or in their own
+    regions."""
     here = {param.number}
     readers = []
     for s in region.steps:
@@ -86,7 +87,7 @@ def _readers(b: Bufferiser, region: Region, context: Context, param: Value) -> l
         readers.append(s)
         if v is not None and (v.traits.is_view or v.traits.is_loop):
             here.add(v.number)
-    return readers
+    return here, readers
 
 
 def _reads_within(b: Bufferiser, context: Context, v: Value) -> set[int]:

@@ -60,6 +60,7 @@ def loop(e: Emitter, i: p.For) -> None:
     e.put(f"br i1 {goes_on}, label %{body}, label %{done}")
     e.place(body)
     forget(e)
+    outer = begin_rounds(e, index)
     inner = [(i.index, index), *((name, value) for (name, _, _), value in zip(i.carried, carried, strict=True))]
     e.values.update(inner)
     wanted = [*(b for _, _, b in i.carried), *([i.end] if i.end else [])]
@@ -71,6 +72,7 @@ def loop(e: Emitter, i: p.For) -> None:
         e.guard_injected(ordinal, i.site)
     bad = e.op(f"call i64 {e.helper('poll')}(ptr %ctx, ptr %frame, i64 {i.site})")
     e.guard(e.op(f"icmp eq i64 {bad}, 0"))
+    end_rounds(e, outer)
     after = after or e.op(f"add i64 {index}, 1")
     last = [(running, "i1", 1, e.op(f"icmp eq i64 {ends.pop()}, 0"))] if i.end else []
     latch = e.block
@@ -108,6 +110,42 @@ def some_rounds(e: Emitter, i: p.For, k: p.RoundsKernel, index: str) -> tuple[st
     given = {name: e.load(kind, "%bases", 8 * at) for at, (name, kind) in enumerate(k.told, told)}
     ends = [given[name] if name in given else e.values[following] for name, _, following in i.carried]
     return after, ends + ([given[i.end]] if i.end else [])
+
+
+def begin_rounds(e: Emitter, index: Operand) -> str:
+    """What fails in the loop that begins notes its round first, then goes on as what is around it does, to the label
+    that is returned.  Threads that share blocks of rows have no place for that; the call's own code, where they join,
+    does it."""
+    outer = e.failed
+    if e.notes_rounds and len(e.rounds) < layouts.MAX_NAMED_LOOPS:
+        e.failed = e.label("failed")
+    e.rounds.append(index)
+    return outer
+
+
+def end_rounds(e: Emitter, outer: str) -> None:
+    index, depth = e.rounds.pop(), len(e.rounds)
+    label, e.failed = e.failed, outer
+    if label == outer:
+        return
+    known, at = f"%{label}.known", f"%{label}.at"
+    e.errors.append(
+        f"{label}:\n%{label}.p = getelementptr i8, ptr %frame, i64 {layouts.FR_DEPTH}\n"
+        f"{known} = load i64, ptr %{label}.p\n%{label}.is = icmp sgt i64 {known}, {depth + 1}\n"
+        f"%{label}.n = select i1 %{label}.is, i64 {known}, i64 {depth + 1}\nstore i64 %{label}.n, ptr %{label}.p\n"
+        f"{at} = getelementptr i8, ptr %frame, i64 {layouts.FR_ROUNDS + 8 * depth}\nstore i64 {index}, ptr {at}\n"
+        f"br label %{outer}"
+    )
+
+
+def note_rounds(e: Emitter) -> None:
+    """Write the rounds of the enclosing loops for a step of Python, whose errors name them."""
+    if not e.rounds or not e.notes_rounds:
+        return
+    rounds = e.rounds[: layouts.MAX_NAMED_LOOPS]
+    for depth, index in enumerate(rounds):
+        e.store("i64", index, "%frame", layouts.FR_ROUNDS + 8 * depth)
+    e.store("i64", len(rounds), "%frame", layouts.FR_DEPTH)
 
 
 def branch(e: Emitter, i: p.If) -> None:

@@ -525,6 +525,12 @@ def if_not_empty(a: Length) -> Length:
     return _substitute(a, known)
 
 
+def if_positive(a: Length) -> list[Length]:
+    """What `a` is where it is positive: max(0, n) is n."""
+    own = single_atom(a)
+    return [a, own[2] if own[1] == 0 else own[1]] if own is not None and own[0] == "max" and 0 in own[1:] else [a]
+
+
 def atoms(a: Length) -> frozenset[Atom]:
     """All atoms of an extent, those inside of composed atoms too."""
     return _atoms(a) if isinstance(a, Extent) else _NO_ATOMS
@@ -566,13 +572,13 @@ def _atoms(a: Extent) -> frozenset[Atom]:
     return frozenset(found)
 
 
-_ARITHMETIC = {"add": add, "sub": sub, "mul": mul}
+_ARITHMETIC = {"add": add, "sub": sub, "mul": mul, "minimum": minimum, "maximum": maximum}
 MOST_TERMS, LARGEST_FACTOR = 400, 1 << 31  # of an expanded value
 
 
 def value_extent(value: Any, known: dict[int, Length]) -> Length:
-    """A 0-d integer IR value as an extent: constants, lengths and their sums and products are expanded; what gets too
-    large is an atom.  `known`: earlier results, by the numbers of values."""
+    """A 0-d integer IR value as an extent: constants, lengths and their sums, products and extrema are expanded; what
+    gets too large is an atom.  `known`: earlier results, by the numbers of values."""
     stack = [value]
     while stack:
         v = stack[-1]
