@@ -298,8 +298,8 @@ class _Writer:
         return self.what.chain(address)[-1] in self.what.offsets
 
     def address_behind(self, code: Code, address: Name) -> str:
-        """Where a carried value is behind the rounds that were done.  Where values rotate through some storages these go
-        on as behind so many rounds as give each value a new one."""
+        """Where a carried value is behind the rounds that were done.  Values that rotate through some storages go on as
+        behind so many rounds as give each of them a new one."""
         chain = self.what.chain(address)
         most = len(chain) - 2 if self.is_in_rows(address) else self.rotations
         if self.is_in_rows(address):

@@ -1,7 +1,7 @@
 """The choice of loops that get a kernel of their rounds: all whose bodies fit, innermost ones in nests.
 
 Contract  the instructions of a function, before it is known which kernels a call requires -> the same with kernels.
-When      lanes are few, and elements adjacent.  Where only a call can tell, the loop stands there twice, with a branch.
+When      lanes are few, and elements adjacent.  Where only a call can tell, it chooses.
 Why       a launch takes as long as a vector of many operations; a store, and the load behind it, as long as several.
 """
 
@@ -59,7 +59,7 @@ def _chosen(
     loop: p.For, storages: Storages, plans: list[LaunchPlan], tuning: Tuning, compared: Compared,
     joined: Callable[[Sequence[Name]], Name],
 ) -> Instr:  # fmt: skip
-    """The loop with a kernel, a branch between it and the loop as it was, or that loop."""
+    """The loop, with a kernel if it fits."""
     try:
         body = read(loop, plans, storages, tuning.rounds.max_positions)
         conditions = _conditions(body, storages, tuning, compared)
@@ -68,7 +68,8 @@ def _chosen(
     except Unfit:
         return loop
     rounds = tuning.rounds.scalar_rounds if body.length is None else tuning.rounds.vector_rounds
-    kernel = p.RoundsKernel(len(plans), made.pointers, made.integers, made.checks, rounds, made.told)
+    when = joined(conditions) if conditions else None
+    kernel = p.RoundsKernel(len(plans), made.pointers, made.integers, made.checks, rounds, made.told, when)
     plans.append(
         LaunchPlan(
             name=f"k{len(plans)}",
@@ -82,14 +83,7 @@ def _chosen(
             make=lambda: made.kernels,
         )  # fmt: skip
     )
-    chosen = replace(loop, kernel=kernel)
-    if not conditions:
-        return chosen
-    carried = [(name, kind) for (name, _, _), kind in zip(loop.carried, loop.kinds, strict=True)]
-    carried += [(loop.rounds, "i64")] if loop.rounds else []
-    used = [(name, kind) for name, kind in carried if storages.uses[name] > Storages([loop]).uses[name]]
-    results = tuple((name, name, name) for name, _ in used)
-    return p.If(joined(conditions), (chosen,), (loop,), results, tuple(kind for _, kind in used))
+    return replace(loop, kernel=kernel)
 
 
 def _conditions(body: Body, storages: Storages, tuning: Tuning, compared: Compared) -> list[Name]:
