@@ -1,9 +1,8 @@
 """The body of a loop, read: where each value of a round comes from, and what the rounds leave in memory.
 
 Contract  a `For`, the program's plans and `Storages` -> `Body`; raises `Unfit`, with the reason, for loops whose rounds
-          cannot be one kernel: those with other instructions than integers, launches of elementwise groups over one
-          common axis at most, and copies; and those that read what another round writes otherwise than by
-          carrying it.
+          cannot be one kernel: those with other instructions than integers, launches of groups over one common axis
+          at most, and copies; and those that read what another round writes otherwise than by carrying it.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Body:
     states           addresses whose contents the next round reads -> what they are then
     kept             carried addresses that rounds read, or that others read behind the loop
     kinds            of what stands at addresses
-    length           the name of the lanes' number; None: there are none
+    length, reduces  the name of the lanes' number; None: there are none.  Does a round combine what they have?
     steps_of_lanes   strides that have to be the element's size
     """
 
@@ -69,6 +68,7 @@ class Body:
     updated: set[Name] = field(default_factory=set)
     kinds: dict[Name, Kind] = field(default_factory=dict)
     length: Name | None = None
+    reduces: bool = False
     steps_of_lanes: dict[Name, int] = field(default_factory=dict)
 
     def kind(self, source: Source) -> Kind:
@@ -143,8 +143,9 @@ class _Reader:
         plan = self.plans[i.plan]
         group: Group = plan.group
         scalars = group.scalars
-        if group.scatters or any(v.op in ("reduce", "index") or (v.op == "load" and v.args) for v in scalars):
-            raise Unfit("a round does more than elementwise work")
+        if group.scatters or any(v.op == "load" and v.args for v in scalars):
+            raise Unfit("a round reads or adds at computed places")
+        self.body.reduces |= any(v.op == "reduce" for v in scalars)
         if any("float16" in (v.type, *(a.type for a in v.args)) for v in scalars):
             raise Unfit("float16 is computed by its bits")
         if len(plan.axes) > 1:
@@ -152,7 +153,7 @@ class _Reader:
         if plan.axes:
             (length,) = i.extents
             known = self.body.length
-            if known not in (None, length) and not self.is_number(known, length):
+            if known is not None and not self.are_equal(known, length):
                 raise Unfit("axes of several lengths")
             self.body.length = known or length
         made = Launched(group, {}, {}, i.writes)
@@ -169,7 +170,7 @@ class _Reader:
         for j, k in enumerate(range(plan.n_inputs, len(plan.operands))):
             out = group.outs[j]
             is_lane = self.has_lanes(i.strides[k], out.buffer.type)
-            if is_lane != bool(plan.axes):
+            if is_lane != any(isinstance(a, str) for a in out.map):
                 raise Unfit("an output that is written by every lane")
             self.write(i.operands[k], (LAUNCH, (number, j)), (out.buffer.type, is_lane))
 
@@ -215,9 +216,10 @@ class _Reader:
     def number(self, name: Name) -> int | None:
         return self.storages.numbers.get(name)
 
-    def is_number(self, x: Name | None, y: Name) -> bool:
-        """Whether both are the same constant."""
-        return x is not None and self.number(x) is not None and self.number(x) == self.number(y)
+    def are_equal(self, x: Name, y: Name) -> bool:
+        """Whether both are the same length: by name, as constants, or by a check in the round."""
+        checked = ((i.a, i.b) for i in self.loop.body if isinstance(i, p.Check) and i.op == "eq")
+        return x == y or self.number(x) == self.number(y) is not None or any({x, y} == {*pair} for pair in checked)
 
     # -- what is known at the end
     def find_kinds_of_copies(self) -> None:

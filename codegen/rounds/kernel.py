@@ -6,11 +6,12 @@ Why       what is carried is a phi of the inner loop, so that it stays in a regi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tensordsl.base.records import record
-from tensordsl.codegen.llvm.emit_scalars import constant, emit_all, llvm_type, load, memory_type, splat, store
-from tensordsl.codegen.llvm.vector_builder import Code, from_memory, shuffled, to_memory
+from tensordsl.codegen.fusion.group import Reducer, levels, region
+from tensordsl.codegen.llvm.emit_scalars import constant, emit, emit_all, llvm_type, load, memory_type, splat, store
+from tensordsl.codegen.llvm.vector_builder import Code, from_memory, half_lanes, shuffled, to_memory
 from tensordsl.codegen.program_ir.instructions import For, Instr, Kernels, Name
 from tensordsl.codegen.rounds.body import INTEGER, LAUNCH, MEMORY, Body, Kind, Launched, Source, Unfit
 from tensordsl.codegen.rounds.integers import Integers, Number
@@ -24,13 +25,14 @@ Operands = dict[int, str]  # by the ids of values
 
 @record
 class Made:
-    """A kernel; the names whose values are its words, its checks, and what it tells (`RoundsKernel`)."""
+    """A kernel; names whose values are its words, its checks, what it tells (`RoundsKernel`); for how many lanes."""
 
     kernels: Kernels
     pointers: tuple[Name, ...]
     integers: tuple[Name, ...]
     checks: tuple[tuple[str, int], ...]
     told: tuple[tuple[Name, str], ...]
+    max_lanes: int
 
 
 def make(body: Body, loop: For, symbol: str, tuning: Tuning, lanes: int | None) -> Made:
@@ -54,7 +56,7 @@ class _Writer:
     """
 
     def __init__(self, body: Body, loop: For, symbol: str, tuning: Tuning, lanes: int | None) -> None:
-        self.what, self.end, self.symbol = body, loop.end, symbol
+        self.what, self.end, self.symbol, self.tuning = body, loop.end, symbol, tuning
         inline = tuning.schedule.inline_functions
         self.head, self.ends, self.start, self.chunk, self.body, self.after, self.done = (
             Code(prefix, inline=inline) for prefix in "htscvad"
@@ -70,13 +72,15 @@ class _Writer:
         self.phis: list[tuple[str, str, str, Source]] = []  # (name, type, first value, what follows)
         self.moving: dict[tuple[Name, bool], str] = {}
         self.told: dict[tuple[Name, str], str] = {}
+        self.reduced: dict[int, list[str]] = {}  # results of reductions
         self.rotations = 1 + max((self.age(c) for c in body.kept if not self.is_in_rows(c)), default=0)
 
     def chosen_width(self, tuning: Tuning, lanes: int | None) -> int:
-        """Lanes of some registers, but no more than there are, of the longest type."""
+        """Lanes of some registers of the longest type, but no more than there are; all where these are combined."""
         sizes = [ITEMSIZE[dtype] for dtype, has_lanes in self.what.kinds.values() if has_lanes]
-        whole = tuning.rounds.vector_registers * self.head.vector_bytes // max(sizes, default=8)
-        width = max(2, whole)
+        t = tuning.rounds
+        registers = t.reduced_registers if self.what.reduces else t.vector_registers
+        width = max(2, registers * self.head.vector_bytes // max(sizes, default=8))
         while lanes is not None and width >= 2 * max(lanes, 1) and width > 2:
             width //= 2
         return width
@@ -116,7 +120,8 @@ class _Writer:
         shared = frozenset((whole.declarations | whole.functions).values())
         kernels = Kernels((self.symbol,), (text,), (), shared, (), False, (whole.widest_load_bytes,))
         pointers, integers = (tuple(self.words[kind]) for kind in ("ptr", "i64"))
-        return Made(kernels, pointers, integers, tuple(self.integers.checks), tuple(self.told))
+        most = self.width if self.what.reduces else self.tuning.rounds.max_lanes
+        return Made(kernels, pointers, integers, tuple(self.integers.checks), tuple(self.told), most)
 
     def lines(self, following: list[str]) -> list[str]:
         t, n = self.integers, self.integers
@@ -158,7 +163,11 @@ class _Writer:
         behind = len(names) + 2 * len(n.operands)
         for k, ((_, kind), x) in enumerate(self.told.items(), behind):
             lines += [f"  %tell{k} = getelementptr i64, ptr %P, i64 {k}", f"  store {kind} {x}, ptr %tell{k}"]
-        return [*lines, "  ret i64 %r.next", "}", ""]
+        lines += ["  ret i64 %r.next"]
+        for k, pair in n.wrong.items():
+            operands = [pair if k == j else own for j, own in enumerate(n.operands)]
+            lines += [f"wrong{k}:", *self.told_checks(f"wrong{k}", len(names), operands)]
+        return [*lines, "}", ""]
 
     def halved(self, words: int) -> list[str]:
         """Half of the rounds where they are too many; where one is, its check fails: what it compares is told."""
@@ -171,9 +180,15 @@ class _Writer:
         lines += [f"  br i1 {bad}, label %many, label %start", "many:", "  %one = icmp sle i64 %span, 0"]
         lines += ["  br i1 %one, label %fail, label %fewer", "fewer:"]
         lines += ["  %part = ashr i64 %behind, 1", "  %half = add i64 %first, %part", "  br label %try", "fail:"]
-        for k, x in enumerate(x for pair in n.operands for x in pair):
-            lines += [f"  %told{k} = getelementptr i64, ptr %P, i64 {words + k}", f"  store i64 {x}, ptr %told{k}"]
-        return [*lines, "  ret i64 -1", "start:"]
+        return [*lines, *self.told_checks("fail", words, n.operands), "start:"]
+
+    def told_checks(self, label: str, words: int, operands: Sequence[tuple[str | int, str | int]]) -> list[str]:
+        """The end of a block in which a check fails: what all compare."""
+        lines = []
+        for k, x in enumerate(x for pair in operands for x in pair):
+            lines += [f"  %{label}.{k} = getelementptr i64, ptr %P, i64 {words + k}"]
+            lines += [f"  store i64 {x}, ptr %{label}.{k}"]
+        return [*lines, "  ret i64 -1"]
 
     def mask_lines(self) -> list[str]:
         """The lanes that there are."""
@@ -369,9 +384,16 @@ class _Writer:
         values = walk([o.value for o in outs])
         scalars: Operands = {}
         vectors: Operands = {}
-        emit_all(self.body, [v for v in values if not v.axes], scalars, 1, self.leaf(made, lanes=False))
-        self.widen_all(made, values, scalars, vectors)
-        emit_all(self.body, [v for v in values if v.axes], vectors, self.width, self.leaf(made, lanes=True))
+        level = levels(values)
+        for k in range(1 + max(level.values())):
+            mine = [v for v in values if level[id(v)] == k and v.op != "reduce"]
+            emit_all(self.body, [v for v in mine if not v.axes], scalars, 1, self.leaf(made, lanes=False))
+            self.widen_all(made, mine, scalars, vectors)
+            emit_all(self.body, [v for v in mine if v.axes], vectors, self.width, self.leaf(made, lanes=True))
+            reductions = [v for v in values if level[id(v)] == k and v.op == "reduce"]
+            self.widen_all(made, reductions, scalars, vectors, are_reduced=True)
+            for v in reductions:
+                self.reduced[id(v)] = self.reduce(v, [vectors[id(a)] for a in v.args])
         for k, o in zip(sorted(made.needed), outs, strict=True):
             has_lanes = self.what.kind((LAUNCH, (number, k)))[1]
             if has_lanes and id(o.value) not in vectors:
@@ -385,14 +407,43 @@ class _Writer:
                 return self.in_lanes(source, v.type) if lanes else self.value(source)
             if v.op == "extent":
                 return self.integers.now(made.ints[v.attr])
+            if v.op == "result":
+                return self.reduced[id(v.args[0])][int(v.attr)]
+            if v.op == "index":
+                t, numbers = llvm_type("int64", self.width), ", ".join(f"i64 {k}" for k in range(self.width))
+                return self.body.op(f"add {t} {splat(self.chunk, '%at', 'int64', self.width)}, <{numbers}>")
             raise Unfit(f"{v.op} in a round")
 
         return operand
 
-    def widen_all(self, made: Launched, values: list[Val], scalars: Operands, vectors: Operands) -> None:
+    def reduce(self, v: Val, operands: list[str]) -> list[str]:
+        """Its results: each lane begins with the identity, then halves of the lanes are combined."""
+        reducer, types, W = v.attr[0], v.type, self.width
+        dtypes, identity = reducer.state(types), reducer.identity(types)
+        none = [constant(x, t, W) for x, t in zip(identity, dtypes, strict=True)]
+        stepped = self.by_region(reducer, "step", types, [*none, *operands], W)
+        state = []
+        for x, y, t in zip(stepped, none, dtypes, strict=True):
+            kind = llvm_type(t, W)
+            state.append(self.body.op(f"select <{W} x i1> %mask, {kind} {x}, {kind} {y}"))
+        while W > 1:
+            halves = [[half_lanes(self.body, x, t, W, k) for x, t in zip(state, dtypes, strict=True)] for k in (0, 1)]
+            W //= 2
+            state = self.by_region(reducer, "combine", types, [*halves[0], *halves[1]], W)
+        return self.by_region(reducer, "finish", types, state, 1)
+
+    def by_region(self, reducer: Reducer, part: str, types: tuple[str, ...], operands: list[str], W: int) -> list[str]:
+        params, results = region(reducer, part, types)
+        env = {id(p): x for p, x in zip(params, operands, strict=True)}
+        emit(self.body, results, env, W)
+        return [env[id(r)] for r in results]
+
+    def widen_all(
+        self, made: Launched, values: list[Val], scalars: Operands, vectors: Operands, are_reduced: bool = False
+    ) -> None:
         """What lanes need of values that have none."""
         for v in values:
-            for a in v.args if v.axes else ():
+            for a in v.args if v.axes or are_reduced else ():
                 if not a.axes and id(a) not in vectors:
                     self.widen(made, a, scalars, vectors)
 

@@ -62,9 +62,9 @@ def _chosen(
     """The loop, with a kernel if it fits."""
     try:
         body = read(loop, plans, storages, tuning.rounds.max_positions)
-        conditions = _conditions(body, storages, tuning, compared)
         lanes = None if body.length is None else storages.numbers.get(body.length)
         made = make(body, loop, f"k{len(plans)}_0", tuning, lanes)
+        conditions = _conditions(body, storages, made.max_lanes, compared)
     except Unfit:
         return loop
     rounds = tuning.rounds.scalar_rounds if body.length is None else tuning.rounds.vector_rounds
@@ -86,14 +86,14 @@ def _chosen(
     return replace(loop, kernel=kernel)
 
 
-def _conditions(body: Body, storages: Storages, tuning: Tuning, compared: Compared) -> list[Name]:
+def _conditions(body: Body, storages: Storages, max_lanes: int, compared: Compared) -> list[Name]:
     """What a call must bring for the kernel."""
     wanted = [("eq", name, size) for name, size in body.steps_of_lanes.items()]
     if body.length is not None:
         lanes = storages.numbers.get(body.length)
         if lanes is None:
-            wanted.append(("le", body.length, tuning.rounds.max_lanes))
-        elif lanes > tuning.rounds.max_lanes:
+            wanted.append(("le", body.length, max_lanes))
+        elif lanes > max_lanes:
             raise Unfit("too many lanes")
     names = [compared(*w) for w in wanted]
     known = [name for name in names if name is not None]

@@ -54,6 +54,9 @@ FIT = {
     "an early end": lambda: scan(lambda x, s: (s + x, until(s > 4)), X, ZERO),
     "a complex state": lambda: scan(lambda s: s * s + 1j * s, None, T.cast(S, "complex128"), N)[-1],
     "the round's number": lambda: scan(lambda t, s: s + T.cast(t, "float64"), T.arange(N), ZERO)[-1],
+    "sums and extrema of lanes": lambda: scan(lambda s: T.exp(s - T.max(s)) / T.sum(T.exp(s - T.max(s))), None, A, N),
+    "positions of lanes": lambda: scan(lambda s: s + T.cast(T.argmax(s), "float64") * T.arange(3), None, A, N),
+    "products of vectors": lambda: scan(lambda row, s: s - 0.1 * (T.dot(row, s) - 1) * row, M, A)[-1],
     "a state that does not change": lambda: scan(lambda s, r: [s, r + s], None, [A, B], N)[1],
 }
 NOT_FIT = {
