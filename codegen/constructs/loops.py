@@ -211,10 +211,13 @@ def _with_more(low: Lowering, body: Any, operands: Sequence[Value], known: Known
         return None
     if not frozenset[int]().union(*(v.loops for v in stacked)) <= made.loops | {loop.number}:
         return None
-    place = {v: k for k, v in enumerate(loop.stacked)}
+    all_stacked = [*loop.stacked]
+    place = {v: k for k, v in enumerate(all_stacked)}
     for v in stacked:
-        place.setdefault(v, len(place))
-    loop.stacked = (*loop.stacked, *list(place)[len(set(loop.stacked)) :])
+        if v not in place:
+            place[v] = len(all_stacked)
+            all_stacked.append(v)
+    loop.stacked = tuple(all_stacked)
     return [place[v] for v in stacked]
 
 
