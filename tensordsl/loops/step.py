@@ -14,6 +14,7 @@ from tensordsl.base.records import record
 from tensordsl.graph.variables import Variable, ancestors
 from tensordsl.ops.operands import as_variable
 from tensordsl.signature.shared import SharedVariable
+from tensordsl.signature.updates import OrderedUpdates
 
 RETURNS = (
     "a step returns its results (a variable or a list of them), then updates (a dictionary, or a list of pairs), then "
@@ -63,6 +64,19 @@ def call_step(fn: Callable[..., Any], arguments: Sequence[Any], where: str, othe
             raise ValueError(f"{where}: the step updates {target!r} twice")
         pairs[target] = as_variable(value)
     return Step(tuple(map(as_variable, values)), _with_defaults(values, pairs, condition, others), condition)
+
+
+def get_updates_and_outputs(returned: Any) -> tuple[Any, list[Any], OrderedUpdates]:
+    """What a step returned as (condition, outputs, updates), Theano's order; the condition is None without `until`.
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> get_updates_and_outputs((x, until(x.sum() > 1)))[1]
+    [x]
+    """
+    results, updates, condition = _split_returned(returned, "scan")
+    outputs = list(results) if isinstance(results, list | tuple) else [] if results is None else [results]
+    return condition, outputs, OrderedUpdates(updates)
 
 
 def has_until(returned: Any) -> bool:
