@@ -133,6 +133,9 @@ def _facts(ctx: Context, running: Length) -> list[Length]:
             stack += v.operands
         elif v.op == "map" and v.attrs["row"].name == "cast":
             stack.append(v.operands[0])
+        elif v.op == "map" and v.attrs["row"].name == "switch" and (e.value(v.operands[2]) == 0):
+            facts += [ex.sub(e.value(v.operands[1]), e.value(v)), ex.sub(e.value(v), e.value(v.operands[1]))]
+            stack.append(v.operands[1])  # there is a round, so that it is not 0
     return [e.find(f) for f in facts]
 
 

@@ -20,7 +20,7 @@ from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.loops.known import known_loops
 from tensordsl.codegen.passes.loops.positions import Rounds
 from tensordsl.codegen.passes.loops.remake import remake
-from tensordsl.codegen.passes.loops.widen import Widening
+from tensordsl.codegen.passes.loops.widen import Widening, is_in_proportion
 from tensordsl.codegen.passes.patterns import is_zero, number_of
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import DOT, FOR
@@ -89,7 +89,9 @@ def _terms(ctx: Context, loop: Loop, k: int, read: set[int]) -> list[Term]:
         is_subtracted, u = stack.pop()
         row = u.attrs["row"] if u.op == "map" else None
         is_inner = u is loop.next[k] or ctx.is_sole(u)
-        if row in (ADD, SUB) and is_inner and ctx.find(u.shape) == ctx.find(acc.shape) and u is not acc:
+        if row is NEG and is_inner:
+            stack.append((not is_subtracted, u.operands[0]))
+        elif row in (ADD, SUB) and is_inner and ctx.find(u.shape) == ctx.find(acc.shape) and u is not acc:
             x, y = u.operands
             stack += [(is_subtracted ^ (row is SUB), y), (is_subtracted, x)]
         else:
@@ -240,7 +242,7 @@ def _total(ctx: Context, w: Widening, term: Value) -> Value | None:
             axes = (0, *(a + 1 for a in term.attrs["axes"]))
             return ctx.graph.make("reduce", (inner[0],), term.dtype, term.shape, **{**term.attrs, "axes": axes})
     found = w.of(term)
-    if found is None or not found[1]:
+    if found is None or not found[1] or not is_in_proportion(w, term):
         return None
     total = ctx.graph.reduce(SUM.meaning, 0, (0,), [found[0]])
     return ctx.graph.cast(total, term.dtype)
