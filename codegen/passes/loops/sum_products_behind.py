@@ -1,7 +1,8 @@
 """Sums over the rounds of a loop: one product, or one sum, behind it.
 
 Contract  a carried value that is only ever added to (`acc + dot(a, b)`, `acc + outer(x, g)`, `acc + sum(y)`, `acc + v`)
-          -> acc0 + dot over all rounds at once, with the rounds as terms of the product.
+          -> acc0 + dot over all rounds at once, with the rounds as terms of the product; one of which each round only
+          writes rows of its own (`acc[t] += v`) -> all rows at once.
 When      each term is a sum of what is known for all rounds: sequences, stacks, and what is computed of them; a factor
           of a product is stacked if the other one is known, and is not larger than `hoist_max_growth` times that.
 Why       gradients of recurrent weights are such sums: one product reads and writes the weights once, where the rounds
@@ -23,7 +24,7 @@ from tensordsl.codegen.passes.loops.remake import remake
 from tensordsl.codegen.passes.loops.widen import Widening, is_in_proportion
 from tensordsl.codegen.passes.patterns import is_zero, number_of
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import DOT, FOR
+from tensordsl.codegen.tensor_ir.construct import DOT, FOR, INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Loop, Value
 from tensordsl.graph.types import INTEGERS
 from tensordsl.ops.array.reduce import SUM
@@ -51,15 +52,15 @@ def _sums(ctx: Context, node: Value) -> dict[int, Value]:
     loop: Loop = node.attrs["loop"]
     known = known_loops(ctx)
     rounds, read = known.rounds[loop.number], known.read.get(loop.number, set())
-    found = {k: terms for k in sorted(read) if k < len(loop.carried) and (terms := _terms(ctx, loop, k, read))}
-    if not found:
-        return {}
+    alone = [k for k in sorted(read) if k < len(loop.carried) and _is_alone(ctx, loop, k, read)]
+    found = {k: terms for k in alone if (terms := _terms(ctx, loop, k))}
     plan = _Plan(ctx, rounds, node, read)
     chosen = [k for k, terms in found.items() if plan.fits(k, terms)]
-    if not chosen:
+    written = [k for k in alone if k not in found and plan.fits_rows(k)]
+    if not chosen and not written:
         return {}
     ctx.hit("acc + dot(a[t], b[t]) = acc + dot(a, b)")
-    left = read - set(chosen)
+    left = read - {*chosen, *written}
     stacked = list(plan.stacked.values())
     made = remake(ctx.graph, rounds, node, left, stacked) if left or stacked else None
     if made is None:
@@ -70,18 +71,24 @@ def _sums(ctx: Context, node: Value) -> dict[int, Value]:
     w = plan.widening(results, stacks)
     for k in chosen:
         results[k] = _behind(ctx, w, loop.carried[k], node.operands[1 + k], found[k])
+    for k in written:
+        results[k] = _rows_written(ctx, w, loop.next[k], node.operands[1 + k])
     return results
 
 
 # -- which sums there are ----------------------------------------------------------------------------------------------
-def _terms(ctx: Context, loop: Loop, k: int, read: set[int]) -> list[Term]:
-    """What each round adds to carried value k, if nothing else is done with it."""
+def _is_alone(ctx: Context, loop: Loop, k: int, read: set[int]) -> bool:
+    """Whether nothing but its own next value reads carried value k in a round."""
     acc, first = loop.carried[k], len(loop.carried)
-    if acc.dtype not in _SUMMED:
-        return []
     dead = [v for j, v in enumerate(loop.stacked) if first + j not in read]
     uses = ctx.users.get(loop.next[k].number, 1) - sum(v is loop.next[k] for v in dead)
-    if uses != 1 or ctx.users.get(acc.number, 1) != 1:
+    return uses == 1 and ctx.users.get(acc.number, 1) == 1
+
+
+def _terms(ctx: Context, loop: Loop, k: int) -> list[Term]:
+    """What each round adds to carried value k."""
+    acc = loop.carried[k]
+    if acc.dtype not in _SUMMED:
         return []
     terms: list[Term] = []
     stack: list[Term] = [(False, loop.next[k])]
@@ -144,6 +151,29 @@ class _Plan:
             self.steps |= w.steps.get(term.number, set())
         return True
 
+    def fits_rows(self, k: int) -> bool:
+        """Whether each round writes rows of its own of carried value k, whose stack is in proportion to that."""
+        v, acc = self.loop.next[k], self.loop.carried[k]
+        if v.op != INC_SUBTENSOR or v.operands[0] is not acc or self.rounds.loop.number not in v.operands[1].loops:
+            return False
+        w, y = self.trial(), v.operands[1]
+        placed = w.placed(v.attrs["bounds"])
+        if placed is None or placed.axis is None or v.attrs["bounds"][placed.axis][3] or w.open_checks(v) != ():
+            return False
+        if any(map(self.rounds.varies, y.shape)):
+            return False
+        if w.of(y) is None:
+            source = _base(y)
+            for factor in _factors_beside(w, source):
+                if not any(map(self.rounds.varies, factor.shape)):
+                    source = factor
+            self.stacked.setdefault(source.number, source)
+        w = self.trial()
+        found = w.of(y)
+        assert found is not None, "a stack of what is written has rules for all that follows"
+        self.steps |= w.steps.get(y.number, set()) | {placed.step}
+        return True
+
     def widening(self, results: dict[int, Value], stacks: Sequence[Value]) -> Widening:
         """The wide values of the body, with the stacks of the loop as it is made."""
         first = len(self.loop.carried)
@@ -174,6 +204,18 @@ def _unknown_factors(ctx: Context, w: Widening, term: Value) -> list[Value]:
     if ex.is_never_negative(ex.sub(ex.sub(ex.product(unknown[0].shape), most), 1)):
         return []
     return unknown if not any(map(w.rounds.varies, unknown[0].shape)) else []
+
+
+def _factors_beside(w: Widening, v: Value) -> list[Value]:
+    """What the unknown factor of a product is a transpose of, if the other one is known and it is no larger by far."""
+    if v.op != DOT or len(v.operands) != 2 or v.rank == 3:
+        return []
+    unknown = [_base(f) for f in v.operands if w.of(f) is None]
+    if len(unknown) != 1 or not unknown[0].rank:
+        return []
+    most = ex.mul(ex.product(v.shape), w.ctx.tuning.hoist_max_growth)
+    is_larger = ex.is_never_negative(ex.sub(ex.sub(ex.product(unknown[0].shape), most), 1))
+    return [] if is_larger else unknown
 
 
 def _base(v: Value) -> Value:
@@ -226,6 +268,22 @@ def _behind(ctx: Context, w: Widening, acc: Value, init: Value, terms: Sequence[
     if _keeps_zero(init):
         return w.guarded(total, init)
     return total if w.rounds.always_run else w.if_rounds(total, init)
+
+
+def _rows_written(ctx: Context, w: Widening, v: Value, init: Value) -> Value:
+    """What each round writes to rows of its own, written at once."""
+    g, y = ctx.graph, w.wide(v.operands[1])
+    placed = w.placed(v.attrs["bounds"])
+    assert y is not None and placed is not None and placed.axis is not None
+    kept = [b[1] for b in placed.bounds if b[3]]
+    first = sum(b[3] for b in placed.bounds[: placed.axis])
+    y = g.move(y, [first, *(d for d in range(len(kept)) if d != first)], kept)
+    is_whole = all(ctx.find(b[:3]) == (0, n, 1) for b, n in zip(placed.bounds, ctx.find(v.shape), strict=True))
+    if is_whole and ctx.find(y.shape) == ctx.find(v.shape) and (v.attrs["set"] or is_zero(init)):
+        return w.guarded(y, init)
+    ints = w.outer([n for b in placed.bounds for n in b[:3]])
+    attrs = {"bounds": placed.bounds, "checks": (), "set": v.attrs["set"]}
+    return w.guarded(g.make(INC_SUBTENSOR, (init, y, *ints), v.dtype, v.shape, **attrs), init)
 
 
 def _total(ctx: Context, w: Widening, term: Value) -> Value | None:

@@ -26,10 +26,11 @@ Bounds = tuple[tuple[Length, Length, Length, bool], ...]
 
 @record
 class Placed:
-    """The bounds of a slice in all rounds, and the axis that the loop's index walks along."""
+    """The bounds of a slice in all rounds, and the axis that the loop's index walks along, by which steps."""
 
     bounds: Bounds
     axis: int | None
+    step: int
 
 
 class Widening:
@@ -129,7 +130,7 @@ class Widening:
     def placed(self, bounds: Bounds) -> Placed | None:
         """The bounds of a slice in all rounds; None where they are not linear in the index, or several are."""
         found: list[tuple[Length, Length, Length, bool]] = []
-        axis = None
+        axis, by = None, 0
         for d, (start, length, step, keeps) in enumerate(bounds):
             position = self.start_of(start)
             if position is None or self.rounds.varies(length) or self.rounds.varies(step):
@@ -137,12 +138,12 @@ class Widening:
             if position[1] and axis is not None:
                 return None
             if position[1]:
-                axis = d
+                axis, by = d, position[1]
                 self._walked.add(position[1])
                 found.append((position[0], self.count, position[1], True))
             else:
                 found.append((position[0], length, step, keeps))
-        return Placed(tuple(found), axis)
+        return Placed(tuple(found), axis, by)
 
     def open_checks(self, v: Value) -> tuple[ex.Constraint, ...] | None:
         """The checks of a slice that may fail in a round that runs; None where these vary with the rounds."""

@@ -59,7 +59,7 @@ def test_weights_on_the_left_and_steps_that_are_given() -> None:
     states, _ = tensordsl.scan(lambda a, s: T.tanh(s + T.dot(w, a)), x, h, n_steps=n)
     assert products([x, h, w, n], [states]) == (0, 1)
     for k in LENGTHS:
-        (result,), = run([x, h, w, n], [states], [numbers(k + 1, 3, 4), numbers(2, 4), numbers(2, 3), k])
+        ((result,),) = run([x, h, w, n], [states], [numbers(k + 1, 3, 4), numbers(2, 4), numbers(2, 3), k])
         assert result.shape == (k, 2, 4)
 
 

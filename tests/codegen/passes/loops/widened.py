@@ -47,7 +47,9 @@ def run(inputs: list[Any], outputs: list[Any], *calls: list[Any]) -> list[list[A
 
 def agree(a: Any, b: Any) -> None:
     assert a.dtype == b.dtype and a.shape == b.shape
-    np.testing.assert_allclose(a, b, rtol=1e-4 if a.dtype == np.float32 else 1e-8, atol=1e-4 if a.dtype == np.float32 else 1e-9)
+    np.testing.assert_allclose(
+        a, b, rtol=1e-4 if a.dtype == np.float32 else 1e-8, atol=1e-4 if a.dtype == np.float32 else 1e-9
+    )
 
 
 def numbers(*shape: int, dtype: str = "float64", seed: int = 0) -> Any:
