@@ -54,13 +54,12 @@ def _sums(ctx: Context, node: Value) -> dict[int, Value]:
     rounds, read = known.rounds[loop.number], known.read.get(loop.number, set())
     alone = [k for k in sorted(read) if k < len(loop.carried) and _is_alone(ctx, loop, k, read)]
     found = {k: terms for k in alone if (terms := _terms(ctx, loop, k))}
-    plan = _Plan(ctx, rounds, node, read)
-    chosen = [k for k, terms in found.items() if plan.fits(k, terms)]
-    written = [k for k in alone if k not in found and plan.fits_rows(k)]
-    if not chosen and not written:
+    plan = _Plan(ctx, rounds, node, read, found)
+    plan.choose(alone)
+    if not plan.chosen:
         return {}
     ctx.hit("acc + dot(a[t], b[t]) = acc + dot(a, b)")
-    left = read - {*chosen, *written}
+    left = read - plan.chosen
     stacked = list(plan.stacked.values())
     made = remake(ctx.graph, rounds, node, left, stacked) if left or stacked else None
     if made is None:
@@ -69,10 +68,10 @@ def _sums(ctx: Context, node: Value) -> dict[int, Value]:
         results, stacks = made.results, made.stacks
         known.behind[made.node.number] = {}
     w = plan.widening(results, stacks)
-    for k in chosen:
-        results[k] = _behind(ctx, w, loop.carried[k], node.operands[1 + k], found[k])
-    for k in written:
-        results[k] = _rows_written(ctx, w, loop.next[k], node.operands[1 + k])
+    for k in sorted(plan.chosen):
+        init = node.operands[1 + k]
+        is_sum = k in found
+        results[k] = (_behind if is_sum else _rows_written)(ctx, w, loop.next[k], init, found.get(k, []))
     return results
 
 
@@ -119,6 +118,8 @@ class _Plan:
     rounds: Rounds
     node: Value
     read: set[int]
+    terms: dict[int, list[Term]]
+    chosen: set[int] = field(default_factory=set)
     stacked: dict[int, Value] = field(default_factory=dict)
     steps: set[int] = field(default_factory=set)
 
@@ -136,42 +137,46 @@ class _Plan:
         }
         return Widening(self.rounds, given=given)
 
-    def fits(self, k: int, terms: Sequence[Term]) -> bool:
-        """Whether carried value k can be summed behind the loop; enters what has to be stacked for that."""
-        before = dict(self.stacked)
-        for _, term in terms:
-            for factor in _unknown_factors(self.ctx, self.trial(), term):
-                self.stacked.setdefault(factor.number, factor)
+    def choose(self, candidates: Sequence[int]) -> None:
+        """The carried values that can be computed behind the loop, and what has to be stacked for these."""
         w = self.trial()
-        init = self.node.operands[1 + k]
-        for _, term in terms:
-            if _total(self.ctx, w, term) is None or (_is_plain(term) and not _keeps_zero(init)):
-                self.stacked = before
-                return False
-            self.steps |= w.steps.get(term.number, set())
-        return True
+        wanted = {k: taken for k in candidates if (taken := self.taken(w, k)) is not None}
+        while self.chosen != set(wanted):
+            self.chosen = set(wanted)
+            self.stacked = {v.number: v for taken in wanted.values() for v in taken}
+            w, self.steps = self.trial(), set()
+            wanted = {k: taken for k, taken in wanted.items() if self.fits(w, k)}
 
-    def fits_rows(self, k: int) -> bool:
-        """Whether each round writes rows of its own of carried value k, whose stack is in proportion to that."""
+    def taken(self, w: Widening, k: int) -> list[Value] | None:
+        """What has to be stacked for carried value k; None if it cannot be computed behind the loop."""
+        if k in self.terms:
+            return [factor for _, term in self.terms[k] for factor in _unknown_factors(self.ctx, w, term)]
         v, acc = self.loop.next[k], self.loop.carried[k]
         if v.op != INC_SUBTENSOR or v.operands[0] is not acc or self.rounds.loop.number not in v.operands[1].loops:
-            return False
-        w, y = self.trial(), v.operands[1]
+            return None
         placed = w.placed(v.attrs["bounds"])
         if placed is None or placed.axis is None or v.attrs["bounds"][placed.axis][3] or w.open_checks(v) != ():
+            return None
+        if w.of(v.operands[1]) is not None:
+            return []
+        source = _base(v.operands[1])
+        taken = _factors_beside(w, source) or [source]
+        return None if any(self.rounds.varies(n) for u in (source, *taken) for n in u.shape) else taken
+
+    def fits(self, w: Widening, k: int) -> bool:
+        """Whether carried value k can be computed with what w has."""
+        init = self.node.operands[1 + k]
+        for _, term in self.terms.get(k, ()):
+            if _total(self.ctx, w, term) is None or (_is_plain(term) and not _keeps_zero(init)):
+                return False
+            self.steps |= w.steps.get(term.number, set())
+        if k in self.terms:
+            return True
+        v = self.loop.next[k]
+        placed = w.placed(v.attrs["bounds"])
+        if w.of(v.operands[1]) is None or placed is None:
             return False
-        if any(map(self.rounds.varies, y.shape)):
-            return False
-        if w.of(y) is None:
-            source = _base(y)
-            for factor in _factors_beside(w, source):
-                if not any(map(self.rounds.varies, factor.shape)):
-                    source = factor
-            self.stacked.setdefault(source.number, source)
-        w = self.trial()
-        found = w.of(y)
-        assert found is not None, "a stack of what is written has rules for all that follows"
-        self.steps |= w.steps.get(y.number, set()) | {placed.step}
+        self.steps |= w.steps.get(v.operands[1].number, set()) | {placed.step}
         return True
 
     def widening(self, results: dict[int, Value], stacks: Sequence[Value]) -> Widening:
@@ -270,7 +275,7 @@ def _behind(ctx: Context, w: Widening, acc: Value, init: Value, terms: Sequence[
     return total if w.rounds.always_run else w.if_rounds(total, init)
 
 
-def _rows_written(ctx: Context, w: Widening, v: Value, init: Value) -> Value:
+def _rows_written(ctx: Context, w: Widening, v: Value, init: Value, _: Sequence[Term]) -> Value:
     """What each round writes to rows of its own, written at once."""
     g, y = ctx.graph, w.wide(v.operands[1])
     placed = w.placed(v.attrs["bounds"])
