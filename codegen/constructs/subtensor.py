@@ -50,8 +50,8 @@ class Subtensor(Construct):
         b.view(v, sliced(b, b.ref(v.operands[0]), v.attrs["bounds"]))
 
     def widen(self, w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
-        """A slice by the loop's index of something that does not vary, or of a wide value; elements at positions
-        that vary in another way are taken."""
+        """A slice by the loop's index of something that does not vary, or of a wide value; elements at other
+        positions are taken."""
         placed = w.placed(v.attrs["bounds"])
         if placed is None:
             return _taken(w, v, operands, is_wide)

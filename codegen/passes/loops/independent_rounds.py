@@ -1,11 +1,8 @@
 """Results that no round needs from another: an axis instead of a loop, or one operation behind it.
 
-Contract  what a loop stacks, if it depends on no carried value (a map, the rows of a jacobian) -> its value with the
-          rounds as leading axis; if it depends on them, but the recurrence not on it (an output layer), and has a
-          product in it -> the same, of stacks of the values that it takes from the recurrence.
-When      every construct in it has a rule (`Construct.widen`), and what would be stored is known to be in proportion.
+Contract  what a loop stacks, and no carried value depends on (maps, output layers) -> the same of all rounds at once.
+When      all of it has rules (`Construct.widen`), stays in proportion, and depends on no carried value or has products.
 Why       kernels run over all rounds at once; a loop whose results are all such is none.
-Reference vectorisation of parallel loops; loop distribution (Kennedy and McKinley).
 """
 
 from __future__ import annotations
@@ -15,17 +12,15 @@ from tensordsl.codegen.passes.loops.known import known_loops
 from tensordsl.codegen.passes.loops.remake import Remade, needed_carried, remake
 from tensordsl.codegen.passes.loops.widen import Widening, is_in_proportion
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import DOT, FOR
+from tensordsl.codegen.tensor_ir.construct import DOT
 from tensordsl.codegen.tensor_ir.graph import Loop, Value, dependencies
 
 
 def independent_rounds(ctx: Context, v: Value) -> Value | None:
     """The stack of f(x[t]) is f(x)."""
     (node,) = v.operands
-    if node.op != FOR:
-        return None
     known = known_loops(ctx)
-    if node.attrs["loop"].number not in known.rounds:
+    if not known.has(node):
         return None
     if node.number not in known.behind:
         known.behind[node.number] = _results(ctx, node)

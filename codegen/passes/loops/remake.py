@@ -19,7 +19,7 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, dependencies, 
 
 @record
 class Remade:
-    """The new loop, its results in place of the old ones by their numbers, and the stacks of the values asked for."""
+    """The new loop, its results in place of the old ones by their numbers, and the stacks of the further values."""
 
     node: Value
     results: dict[int, Value]

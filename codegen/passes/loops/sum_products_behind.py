@@ -1,13 +1,8 @@
-"""Sums over the rounds of a loop: one product, or one sum, behind it.
+"""Sums over the rounds of a loop: one product, or one sum, behind it; rows that rounds write, written at once.
 
-Contract  a carried value that is only ever added to (`acc + dot(a, b)`, `acc + outer(x, g)`, `acc + sum(y)`, `acc + v`)
-          -> acc0 + dot over all rounds at once, with the rounds as terms of the product; one of which each round only
-          writes rows of its own (`acc[t] += v`) -> all rows at once.
-When      each term is a sum of what is known for all rounds: sequences, stacks, and what is computed of them; a factor
-          of a product is stacked if the other one is known, and is not larger than `hoist_max_growth` times that.
-Why       gradients of recurrent weights are such sums: one product reads and writes the weights once, where the rounds
-          would for each batch.  Products are summed in another order, as in every product.
-Reference loop distribution (Kennedy and McKinley).
+Contract  a carried value that is only added to, or gets rows of each round's own -> acc0 + dot of all rounds at once.
+When      what is added is known for all rounds, or is a product with such a factor, whose other one is stacked.
+Why       gradients of recurrent weights are such sums, and one product reads and writes the weights once.
 """
 
 from __future__ import annotations
@@ -24,7 +19,7 @@ from tensordsl.codegen.passes.loops.remake import remake
 from tensordsl.codegen.passes.loops.widen import Widening, is_in_proportion
 from tensordsl.codegen.passes.patterns import is_zero, number_of
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import DOT, FOR, INC_SUBTENSOR
+from tensordsl.codegen.tensor_ir.construct import DOT, INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Loop, Value
 from tensordsl.graph.types import INTEGERS
 from tensordsl.ops.array.reduce import SUM
@@ -36,11 +31,8 @@ Term = tuple[bool, Value]  # whether it is subtracted, and what
 def sum_products_behind(ctx: Context, v: Value) -> Value | None:
     """acc = acc + dot(a[t], b[t]) in each round is acc + dot(a, b) behind the loop."""
     (node,) = v.operands
-    if node.op != FOR:
-        return None
     known = known_loops(ctx)
-    number = node.attrs["loop"].number
-    if number not in known.rounds:
+    if not known.has(node):
         return None
     if node.number not in known.behind:
         known.behind[node.number] = _sums(ctx, node)
@@ -160,7 +152,7 @@ class _Plan:
         if w.of(v.operands[1]) is not None:
             return []
         source = _base(v.operands[1])
-        taken = _factors_beside(w, source) or [source]
+        taken = _unknown_of_product(w, source) or [source]
         return None if any(self.rounds.varies(n) for u in (source, *taken) for n in u.shape) else taken
 
     def fits(self, w: Widening, k: int) -> bool:
@@ -211,7 +203,7 @@ def _unknown_factors(ctx: Context, w: Widening, term: Value) -> list[Value]:
     return unknown if not any(map(w.rounds.varies, unknown[0].shape)) else []
 
 
-def _factors_beside(w: Widening, v: Value) -> list[Value]:
+def _unknown_of_product(w: Widening, v: Value) -> list[Value]:
     """What the unknown factor of a product is a transpose of, if the other one is known and it is no larger by far."""
     if v.op != DOT or len(v.operands) != 2 or v.rank == 3:
         return []
