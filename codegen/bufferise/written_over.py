@@ -28,7 +28,7 @@ def written_over(b: Bufferiser, loop: Loop, stacked: Sequence[Value], context: C
         bases = {_base(b, v).number for v in others}
         if not param.rank or param.number in bases or new in others or not _is_alike(b, param, new):
             continue
-        chain = _chain(b, region, param, new)
+        chain = _chain(b, region, context, param, new)
         step = next((s for s in region.steps if chain[-1].number in s.gives), None)
         if step is None:
             continue
@@ -39,16 +39,19 @@ def written_over(b: Bufferiser, loop: Loop, stacked: Sequence[Value], context: C
     return frozenset(chosen)
 
 
-def _chain(b: Bufferiser, region: Region, param: Value, new: Value) -> list[Value]:
-    """The new value, and those that it is made of by writes to what nothing else reads, the first one last."""
-    given = {s.value.number: s for s in region.steps if s.value is not None}
+def _chain(b: Bufferiser, region: Region, context: Context, param: Value, new: Value) -> list[Value]:
+    """The new value, and those that it is made of by writes to what nothing reads behind them, the first one last."""
+    steps = {n: s for s in region.steps for n in s.gives}
     chain = [new]
-    while chain[-1].number in given and _writes(chain[-1]):
-        at = chain[-1].construct.begins_with(chain[-1])
-        x = None if at is None else chain[-1].operands[at]
-        if x is None or x is param or not _is_alike(b, param, x):
+    while (v := chain[-1]).number in steps and _writes(v):
+        at = v.construct.begins_with(v)
+        x = None if at is None else v.operands[at]
+        if x is None or x is param or x.number not in steps or not _is_alike(b, param, x):
             break
-        if sum(x.number in s.needs for s in region.steps) != 1 or not any(x.number in s.gives for s in region.steps):
+        step = steps[v.number]
+        views, readers = _readers(b, region, context, x)
+        others = [s for s in readers if s is not step]
+        if not _fits(b, step, x, v, views) or not _put_behind(region, step, others):
             break
         chain.append(x)
     return chain
