@@ -32,6 +32,7 @@ from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
 from tensordsl.codegen.passes.loops.hoist_sequence_work import hoist_sequence_work
+from tensordsl.codegen.passes.loops.sum_products_behind import sum_products_behind
 from tensordsl.codegen.passes.merge_reductions import add_sums, merge_reductions, part_totals
 from tensordsl.codegen.passes.nan_guard import guard
 from tensordsl.codegen.passes.narrow_indices import narrow_positions
@@ -120,6 +121,11 @@ PIPELINE = (
         reason="after sums of sums are one; before slices move into reductions",
     ),
     Pass(
+        "sum_products_behind", sum_products_behind, ops=frozenset(("result",)), needs_users=True,
+        reason="after the rules, which look for the user's formulas; before products go in front of the loop: a sum of "
+        "products needs no stack of them",
+    ),
+    Pass(
         "hoist_sequence_work", hoist_sequence_work, ops=frozenset((DOT,)),
         reason="after the rules, which look for the user's formulas; before products get sums to add to",
     ),
@@ -198,6 +204,8 @@ MUST_PRECEDE = (
     ("sum_by_slices", "sum_around"), ("sum_around", "add_to_given"), ("add_to_given", "sink_slices"),
     ("part_of_order", "ranks"), ("stabilise", "raise_merges"), ("raise_merges", "sink_slices"),
     ("merge_reductions", "part_totals"), ("sink_gathers", "part_totals"),
+    ("stabilise", "sum_products_behind"), ("sum_products_behind", "hoist_sequence_work"),
+    ("hoist_sequence_work", "fold_products"),
     ("merge_reductions", "unroll_pools"), ("sink_slices", "unroll_pools"), ("unroll_pools", "part_totals"),
 )  # fmt: skip
 
@@ -323,12 +331,14 @@ def _attempt(
         return roots
     users = needed.users.copy() if step.needs_users else None
     context = Context(graph, report.hits, {} if users is None else users, frozen, order)
-    before = [(loop, loop.results) for loop in graph.loops]
+    loops = list(graph.loops)
+    before = [(loop, loop.results) for loop in loops]
     made = len(graph.values)
     try:
         new = rewrite(graph, roots, partial(step.run, context), frozen, users, order, step.ops)
         verify_ir(graph, new, made)
     except Exception as error:
+        graph.loops[:] = loops
         for loop, results in before:
             loop.give(results)
         graph.extents.node = None
