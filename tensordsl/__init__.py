@@ -56,6 +56,8 @@ _NAMES = {
     "PY3": "tensordsl.compat.python",
     "Type": "tensordsl.gof",
     "scan": "tensordsl.loops.scan",
+    "loop": "tensordsl.loops.loop",
+    "scan_checkpoints": "tensordsl.loops.checkpoints",
     **dict.fromkeys(("foldl", "foldr", "map", "reduce"), "tensordsl.loops.family"),
 }
 _MODULES = frozenset(("compat", "tensor"))

@@ -121,7 +121,9 @@ FR_PINNED = 56  # 1: this call has locked its cells
 FR_POLLED = 64  # cycle counter at the last look for signals
 FR_JUMP = 72  # of a pinned call: what `longjmp` takes to end it
 FR_WATCHED = 80  # of a pinned call: 1 while the main thread's watch is this frame
-FR_ARGS = 88  # one source per argument
+FR_DEPTH = 88  # how many loops a failed call was in
+FR_ROUNDS, MAX_NAMED_LOOPS = 96, 16  # the round that each of them was in, the outermost first
+FR_ARGS = FR_ROUNDS + 8 * MAX_NAMED_LOOPS  # one source per argument
 JUMP_SIZE = 512  # bytes that hold a jump of every C library
 
 # -- a watch: what a thread has that may be stopped (`library.signals`).  Of the main thread the frame of the call;
@@ -180,7 +182,8 @@ ENV_FAILED, ENV_SLOTS, ENV_FRAME, ENV_CTX, ENV_GIVEN = range(0, 40, 8)  # has a 
 # -- host-call operand: C-contiguous storage of a dtype (code) --------------------------------------------------------
 HOST_DATA, HOST_DTYPE, HOST_NDIM, HOST_DIMS, HOST_SIZE = 0, 8, 16, 24, 32
 # the record that the Python entry reads: host number, operands in and out
-CALL_HOST, CALL_N_IN, CALL_IN, CALL_N_OUT, CALL_OUT, CALL_SIZE = 0, 8, 16, 24, 32, 40
+CALL_HOST, CALL_N_IN, CALL_IN, CALL_N_OUT, CALL_OUT = 0, 8, 16, 24, 32
+CALL_SITE, CALL_FRAME, CALL_SIZE = 40, 48, 56
 
 # -- arena block: a 64-byte head before the storage -------------------------------------------------------------------
 BLOCK_BYTES, BLOCK_NEXT, BLOCK_CLASS, BLOCK_HEAD = 0, 8, 16, 64  # BYTES: of a large block

@@ -67,7 +67,7 @@ class Bufferiser:
         self.context: Context = ()
         self.node: int | None = None  # the user's application behind the step that is being built
         self.planned: dict[Any, Planned] = {}  # by the structure of groups
-        self.common: dict[str, int] = {}
+        self.common: dict[Any, int] = {}  # by kind and loops
         self.count = 0
 
     # -- names and instructions ------------------------------------------------------------------------------------
@@ -87,7 +87,13 @@ class Bufferiser:
     def site(self, kind: str, node: int | None, text: str) -> int:
         number = len(self.program.sites) + 1
         self.program.sites[number] = {"kind": kind, "node": node, "text": text}
+        if loops := self.enclosing_loops():
+            self.program.sites[number]["loops"] = loops
         return number
+
+    def enclosing_loops(self) -> list[int | None]:
+        """The user's applications behind the loops whose body is being built, the outermost first."""
+        return [self.graph.loops[at[1] - 1].node for at in self.context if at[0] != "if"]
 
     def node_of(self, v: Value) -> int | None:
         return self.graph.origins.get(v.number)
@@ -170,9 +176,10 @@ class Bufferiser:
 
     def common_site(self, kind: str) -> int:
         """The one site of all size computations, or of all temporary storage."""
-        if kind not in self.common:
-            self.common[kind] = self.site(kind, None, COMMON_SITES[kind])
-        return self.common[kind]
+        key = kind, self.context if self.enclosing_loops() else ()
+        if key not in self.common:
+            self.common[key] = self.site(kind, None, COMMON_SITES[kind])
+        return self.common[key]
 
     def _atom(self, a: ex.Atom, scope: Scope) -> str:
         key = ("atom", a)

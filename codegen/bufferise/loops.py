@@ -20,7 +20,7 @@ from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, ROUNDS
+from tensordsl.codegen.tensor_ir.construct import FOR
 from tensordsl.codegen.tensor_ir.graph import Loop, Value
 
 
@@ -39,9 +39,10 @@ def run_loop(b: Bufferiser, v: Value) -> None:
     loop: Loop = v.attrs["loop"]
     context = (*b.context, (FOR, loop.number))
     first, results = len(loop.carried), results_of(b, v)
-    stacks = {r.attrs["k"] - first: r for r in results if r.attrs["k"] >= first}
+    numbered = [(r.attrs["k"], r) for r in results if r.op == "result"]  # the other one is the number of rounds
+    stacks = {k - first: r for k, r in numbered if k >= first}
     over = written_over(b, loop, [loop.stacked[k] for k in stacks], context)
-    finals = {r.attrs["k"]: r for r in results if 0 <= r.attrs["k"] < first}
+    finals = {k: r for k, r in numbered if k < first}
     storage = _Storage(b, v, finals, stacks, over)
     index = b.fresh("i")
     b.scopes.append(Scope())
@@ -63,13 +64,12 @@ def run_loop(b: Bufferiser, v: Value) -> None:
     kinds = ("ptr",) * len(carried)
     b.emit(p.For(index, b.name(v.attrs["count"]), carried, kinds, body, site, end, rounds))
     for r in results:
-        k = r.attrs["k"]
-        if k == ROUNDS:
+        if r.op == "rounds":
             assert rounds is not None
             ref = b.destination(r, "int64", ())
             b.emit(p.StoreScalar(ref.ptr, rounds, "int64"))
             b.finish(r, ref)
-        elif k < first:
+        elif (k := r.attrs["k"]) < first:
             final = storage.current[k]
             b.view(r, Ref(final.ptr, tuple(map(b.find, r.shape)), final.strides))
         else:

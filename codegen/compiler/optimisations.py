@@ -137,6 +137,14 @@ PROGRAM = (
         file="codegen/bufferise/output_order.py", tests=("test_output_order",), changes="the strides of results",
     ),
     Optimisation(
+        "rounds_in_registers", "program",
+        what="loops of short elementwise rounds become one kernel, with what they carry in registers",
+        applies_when="a round has only elementwise work on scalars and one short axis, and reads what it writes by "
+        "carrying it alone",
+        why="a round costs its arithmetic: no launch, no store and load of what is carried",
+        file="codegen/rounds/rewrite.py", tests=("test_short_rounds",),
+    ),
+    Optimisation(
         "gemm_epilogues", "program",
         what="what is computed of a product goes through it block by block, as soon as a block is written",
         applies_when="the launch directly behind a product reads it at its own points alone",

@@ -49,7 +49,7 @@ from tensordsl.codegen.passes.unmerge_axes import raise_merges
 from tensordsl.codegen.passes.unroll_pooling import unroll_pools
 from tensordsl.codegen.program_ir.instructions import Program, walk_program
 from tensordsl.codegen.program_ir.printer import show as show_program
-from tensordsl.codegen.program_ir.tables import constant_table, late_plans, libraries, plan_table
+from tensordsl.codegen.program_ir.tables import constant_table, idle_plans, late_plans, libraries, plan_table
 from tensordsl.codegen.program_ir.verify import verify
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir.construct import (
@@ -338,21 +338,22 @@ def _attempt(
     users = needed.users.copy() if step.needs_users else None
     context = Context(graph, report.hits, {} if users is None else users, frozen, order)
     loops = list(graph.loops)
-    before = [(loop, loop.results) for loop in loops]
+    before = [(loop, loop.made, loop.results) for loop in loops]
     made = len(graph.values)
     try:
         new = rewrite(graph, roots, partial(step.run, context), frozen, users, order, step.ops)
         verify_ir(graph, new, made)
     except Exception as error:
         graph.loops[:] = loops
-        for loop, results in before:
+        for loop, made_by, results in before:
+            loop.made = made_by
             loop.give(results)
         graph.extents.node = None
         _fail(step, roots, error, on_error)
         report.error = f"left out: {error!r}"
         return roots
     report.changed = any(a is not b for a, b in zip(new, roots, strict=True)) or any(
-        a is not b for loop, results in before for a, b in zip(results, loop.results, strict=True)
+        a is not b for loop, _, results in before for a, b in zip(results, loop.results, strict=True)
     )
     return new
 
@@ -450,7 +451,8 @@ def compile_graph(
     )
     late = late_plans(program)
     soon = predicted_plans(program, shapes, tuning.variants) if tuning.allows("predicted_variants") else set()
-    now = [k for k in range(len(program.plans)) if k in soon or k not in late]
+    idle = idle_plans(program)
+    now = [k for k in range(len(program.plans)) if k in soon or k not in (*late, *idle)]
     for k in now:
         take_common_plan(program.plans[k], common_plan, tuning.calls.common_plan_max_values)
     plans = [m for k in now if (m := program.plans[k].kernels).texts]

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.loops import run_loop
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, ROUNDS, SUBTENSOR, WHILE, Construct, Traits, register
+from tensordsl.codegen.tensor_ir.construct import FOR, SUBTENSOR, WHILE, Construct, Traits, register
 from tensordsl.codegen.tensor_ir.equal_loops import KnownLoop
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import paired, parts
 from tensordsl.codegen.tensor_ir.verify import check
-from tensordsl.graph.variables import Apply
+from tensordsl.graph.substitute import substitute
+from tensordsl.graph.types import COMPLEX
+from tensordsl.graph.variables import Apply, Constant, Variable, apply
+from tensordsl.ops.array.shape import shape_i
+from tensordsl.ops.control import IFELSE
+from tensordsl.ops.math.comparisons import gt
+from tensordsl.ops.operands import constant
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
@@ -27,7 +33,7 @@ class _Loop(Construct):
     """Operands are the count and what the first iteration gets; `result(k)` are the last carried values, then the
     stacked ones, which have room for as many iterations as the count says."""
 
-    traits = Traits(has_regions=True, has_lengths=True, is_loop=True)
+    traits = Traits(has_regions=True, has_lengths=True, is_loop=True, needs_more=True)
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         g, body = low.graph, node.attrs["body"]
@@ -38,6 +44,7 @@ class _Loop(Construct):
         k = len(body.carried)
         count, inits = operands[0], parts(operands[1 : 1 + k])
         loop = g.new_loop()
+        loop.node = g.extents.node
         inside = frozenset([loop.number])
         loop.index = g.make("index", (), "int64", (), loops=inside, loop_number=loop.number)
         loop.carried = tuple(
@@ -59,19 +66,23 @@ class _Loop(Construct):
                 for a, b in zip(new.shape, old.shape, strict=True):
                     g.extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
         made = g.make(self.name, (count, *inits), "", (), loops=_around(loop, operands), loop=loop, count=n)
-        loop.count = count
+        loop.count, loop.made, loop.rounds = count, made, n
         low.known_loops.add(self.name, body, operands, KnownLoop(loop, made, g.within, body, operands, env))
         return self.results(low, node, made, range(len(loop.stacked)))
 
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         return self.lower(low, node, operands)
 
-    def results(self, low: Lowering, node: Apply, made: Value, stacks: Iterable[int]) -> list[Value]:
+    def results(self, low: Lowering, node: Apply, made: Value, stacks: Sequence[int]) -> list[Value]:
         """What the row's application gives: the last carried values, then these of what is stacked."""
         g, loop, inits = low.graph, made.attrs["loop"], made.operands[1:]
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
-        pieces = [(len(inits) + k, loop.stacked[k]) for k in stacks]
-        stacked = [g.result(made, k, v.dtype, (made.attrs["count"], *v.shape)) for k, v in pieces]
+        pieces = [loop.stacked[k] for k in stacks]
+        count, shapes = made.attrs["count"], _stacked_shapes(low, node, made, pieces)
+        stacked = [
+            g.result(made, len(inits) + k, v.dtype, (count, *shape))
+            for k, v, shape in zip(stacks, pieces, shapes, strict=True)
+        ]
         return self.outputs(g, node, made, finals, stacked)
 
     def outputs(
@@ -125,11 +136,11 @@ class _Loop(Construct):
         else:
             rounds, names = rounds_until(e, end, carried, iteration)
         for r in e.results.get(v.number, []):
-            k = r.attrs["k"]
-            if k == ROUNDS:
+            if r.op == "rounds":
                 number = e.op(f"arith.index_cast {rounds} : index to i64")
                 e.values[r.number] = e.op(f"tensor.from_elements {number} : tensor<i64>")
                 continue
+            k = r.attrs["k"]
             at = k if k < len(inits) else len(inits) + list(computed_moves).index(k - len(inits))
             e.values[r.number] = names[at] if at >= len(inits) else as_type(e, names[at], loop.carried[at], r)
 
@@ -143,17 +154,18 @@ class For(_Loop):
 
 @register
 class While(_Loop):
-    """while(loop, count): iterations up to the one in which the condition is true, and at most `count`;
-    `result(ROUNDS)` is their number.  What the row stacks is cut there."""
+    """while(loop, count): iterations up to the one in which the condition is true, and at most `count`; `rounds` is
+    their number.  What the row stacks is cut there."""
 
     name = WHILE
 
     def outputs(
         self, g: Graph, node: Apply, made: Value, finals: Sequence[Value], stacked: Sequence[Value]
     ) -> list[Value]:
-        rounds = g.result(made, ROUNDS, "int64", ())
-        length = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
-        return [rounds, *paired(g, node.outputs[1:], [*finals, *(_cut(g, r, length) for r in stacked)])]
+        loop: Loop = made.attrs["loop"]
+        rounds = g.make("rounds", (), "int64", (), loops=made.loops, loop=loop, loop_number=loop.number)
+        loop.rounds = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
+        return [rounds, *paired(g, node.outputs[1:], [*finals, *(_cut(g, r, loop.rounds) for r in stacked)])]
 
 
 @contextmanager
@@ -209,13 +221,53 @@ def _with_more(low: Lowering, body: Any, operands: Sequence[Value], known: Known
 def _stacked_results(loop: Loop, results: Sequence[Value]) -> dict[int, Value]:
     """Which stacked values something uses: their numbers, and the results."""
     first = len(loop.carried)
-    return {r.attrs["k"] - first: r for r in results if r.attrs["k"] >= first}
+    return {r.attrs["k"] - first: r for r in results if r.op != "rounds" and r.attrs["k"] >= first}
 
 
 def _cut(g: Graph, x: Value, length: Length) -> Value:
     """The first `length` elements along the first axis, which are there."""
     bounds = ((0, length, 1, True), *((0, n, 1, True) for n in x.shape[1:]))
     return g.make(SUBTENSOR, (x,), x.dtype, (length, *x.shape[1:]), bounds=bounds, checks=())
+
+
+def _stacked_shapes(low: Lowering, node: Apply, made: Value, pieces: Sequence[Value]) -> Sequence[tuple[Length, ...]]:
+    """The shapes of values that a loop stacks as they are known before it.
+
+    A length that is found in a round, as that of `x[t : t + k]`, is that of the first; each round checks that it is.
+    """
+    extents, number = low.graph.extents, made.attrs["loop"].number
+
+    def varies(length: Length) -> bool:
+        return any(number in low.graph.values[k].loops for k in ex.named((extents.find(length),)))
+
+    shapes = [[*v.shape] for v in pieces]
+    places = [(j, axis) for j, shape in enumerate(shapes) for axis, n in enumerate(shape) if varies(n)]
+    if not places:
+        return [v.shape for v in pieces]
+    count = made.attrs["count"]
+    if isinstance(count, int) and count <= 0:
+        return [tuple(0 if varies(n) else n for n in shape) for shape in shapes]
+    variables = [v for v in node.attrs["body"].stacked for _ in range(2 if v.type.dtype in COMPLEX else 1)]
+    firsts = low.run(_in_first_round([shape_i(variables[j], axis) for j, axis in places], node))
+    outer, extents.conditional = extents.conditional, True
+    for (j, axis), first in zip(places, firsts, strict=True):
+        length = extents.value(first)
+        extents.same(shapes[j][axis], length, "what a loop stacks must have one shape: lengths of an axis")
+        shapes[j][axis] = length
+    extents.conditional, extents.fresh = outer, []
+    return [tuple(shape) for shape in shapes]
+
+
+def _in_first_round(lengths: Sequence[Variable], node: Apply) -> Sequence[Variable]:
+    """Lengths in the parameters of a loop's body, for the first round; 0 if there is none."""
+    n, *operands = node.inputs
+    body = node.attrs["body"]
+    replaced: dict[Variable, Variable] = dict(zip((*body.carried, *body.invariants), operands, strict=True))
+    firsts = substitute(lengths, {**replaced, body.index: constant(0, dtype="int64")})
+    if isinstance(n, Constant) and n.data > 0:
+        return firsts
+    chosen: Sequence[Variable] = apply(IFELSE, gt(n, 0), *firsts, *(constant(0, dtype=v.type.dtype) for v in firsts))
+    return chosen
 
 
 def _stacked(e: Writer, item: Value, piece: str, stack: str, t: str, position: str) -> str:

@@ -8,8 +8,9 @@ Why       a value stands in the deepest context with all its users: what one bra
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field
+from functools import reduce
 from typing import Any
 
 from tensordsl.base.records import record
@@ -17,7 +18,7 @@ from tensordsl.codegen.fusion.inline import Fused
 from tensordsl.codegen.fusion.partition import Fusion
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE
-from tensordsl.codegen.tensor_ir.graph import Graph, Value, lengths_of, toposort
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, giver, lengths_of, toposort
 
 Context = tuple[tuple[Any, ...], ...]
 
@@ -61,14 +62,38 @@ class Region:
     moves: set[int] = field(default_factory=set)  # the moves of the function that are computed, not looked through
 
 
-def place(roots: Sequence[Value], order: Sequence[Value], by_condition: bool = False) -> dict[int, Context]:
+def place(
+    roots: Sequence[Value],
+    order: Sequence[Value],
+    by_condition: bool = False,
+    measured: Mapping[int, Sequence[Value]] | None = None,
+) -> dict[int, Context]:
     """value number -> context, of toposort(roots).  by_condition: the sides of all `ifelse`s on one condition are one
-    context."""
+    context; measured: the values whose lengths are found from an integer, by its number."""
+    context: dict[int, Context] = {}
+    for _ in range(4):  # integers that lengths depend on may depend on lengths themselves
+        before, context = context, _placed(roots, order, by_condition, context, measured or {})
+        if not measured or context == before:
+            break
+    return context
+
+
+def _placed(
+    roots: Sequence[Value],
+    order: Sequence[Value],
+    by_condition: bool,
+    before: Mapping[int, Context],
+    measured: Mapping[int, Sequence[Value]],
+) -> dict[int, Context]:
+    """before: the contexts of those whose lengths are found from others."""
     if not any(v.traits.has_regions for v in order):
         return dict.fromkeys([v.number for v in order], ())
     context: dict[int, Context] = {}
     for v in roots:
-        if not v.loops:  # an integer that lengths of a round depend on belongs to the round
+        users = [before[u.number] for u in measured.get(v.number, ()) if u.number in before]
+        if users:
+            context[v.number] = reduce(_common, users)
+        elif not v.loops:  # an integer that lengths of a round depend on belongs to the round
             context[v.number] = ()
     for v in reversed(order):
         own = context.get(v.number, ())
@@ -94,7 +119,7 @@ def _uses(v: Value, here: Context, by_condition: bool = False) -> Iterable[tuple
             *((o, (*here, ("if", name, 0))) for o in v.operands[1 : 1 + half]),
             *((o, (*here, ("if", name, 1))) for o in v.operands[1 + half :]),
         ]
-    return [(o, here) for o in v.operands]
+    return [(o, here) for o in (v.operands if v.op != "rounds" else dependencies(v))]
 
 
 def _common(a: Context, b: Context) -> Context:
@@ -107,16 +132,33 @@ def _common(a: Context, b: Context) -> Context:
 def integer_values(graph: Graph, values: Iterable[Value]) -> list[Value]:
     """The 0-d integers on which shapes and bounds depend: they must be in memory."""
     lengths: set[Any] = set()
+    loops: set[int] = set()
     for v in values:
         lengths.update(lengths_of(v))
+        if v.traits.is_loop:
+            loops.add(v.attrs["loop"].number)
         if v.op == "extent":
             lengths.add(v.attrs["extent"])
         elif "checks" in v.attrs:
             lengths.update([n for c in v.attrs["checks"] for n in (c.a, c.b)])
-    for c in graph.extents.constraints:
-        lengths.update((c.a, c.b))
     named = ex.named(lengths) | ex.named(map(graph.extents.find, lengths))
+    checked = [n for c in graph.extents.constraints for n in (c.a, c.b)]
+    checked_named = ex.named(checked) | ex.named(map(graph.extents.find, checked))
+    named |= {n for n in checked_named if loops >= graph.values[n].loops}  # a loop that nothing needs is not there
     return [graph.values[n] for n in sorted(named)]
+
+
+def _measured(graph: Graph, integers: Sequence[Value], order: Sequence[Value]) -> dict[int, list[Value]]:
+    """For each integer, by its number, the values whose lengths are found from it."""
+    found: dict[int, list[Value]] = {v.number: [] for v in integers}
+    for v in order if found else ():
+        lengths = [*lengths_of(v), *(n for c in v.attrs.get("checks", ()) for n in (c.a, c.b))]
+        if v.op == "extent":
+            lengths.append(v.attrs["extent"])
+        for n in ex.named(lengths) | ex.named(map(graph.extents.find, lengths)):
+            if n in found:
+                found[n].append(v)
+    return found
 
 
 def _is_transposed(v: Value) -> bool:
@@ -138,7 +180,7 @@ def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
             break
         everything.extend(more)
         order = toposort(everything)
-    context = place(everything, order)
+    context = place(everything, order, measured=_measured(graph, everything[len(roots) :], order))
     members: dict[Context, list[Value]] = {(): []}
     for v in order:
         members.setdefault(context[v.number], []).append(v)
@@ -172,11 +214,16 @@ def group_step(graph: Graph, g: Fused, moves: Collection[int]) -> Step:
 
 def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value], moves: set[int]) -> list[Step]:
     steps = [group_step(graph, g, moves) for g in groups]
+    stacked: dict[int, list[Any]] = {}  # by the number of a loop: lengths of its results
+    for v in inside:
+        if v.op == "result" and v.operands[0].traits.is_loop:
+            stacked.setdefault(v.operands[0].number, []).extend(v.shape)
     for v in inside:
         if v.traits.is_fusible or v.traits.is_source:
             continue
         needs = {n for o in v.operands for n in memory(o, moves)}
-        lengths = [*lengths_of(v), *(n for o in v.operands for n in o.shape)]  # a broadcast operand is written out
+        lengths = [*lengths_of(v), *stacked.get(v.number, ())]
+        lengths += [n for o in v.operands for n in o.shape]  # a broadcast operand is written out
         lengths += [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)]
         steps.append(Step(None, v, (v.number,), (needs | _lengths_need(graph, lengths)) - {v.number}))
     return steps
@@ -186,8 +233,8 @@ def memory(v: Value, moves: Collection[int]) -> list[int]:
     """The steps' values behind v: what its view looks at, or the loop or branch it is a result of."""
     while v.op == "move" and v.number not in moves:
         v = v.operands[0]
-    if v.op == "result":
-        return [v.operands[0].number]
+    if (made := giver(v)) is not v:
+        return [made.number]
     return [] if v.traits.is_source else [v.number]
 
 

@@ -53,6 +53,7 @@ def blocks(e: Emitter, i: p.Blocks) -> None:
 def _within(e: Emitter) -> Emitter:
     """An emitter of another function of the module."""
     inner = type(e)(e.program, e.faults, e.tuning, e.tables)
+    inner.notes_rounds = False
     inner.ordinal, inner.functions, inner.globals = e.ordinal, e.functions, e.globals
     inner.constants, inner.divides = e.constants, e.divides
     return inner

@@ -13,7 +13,7 @@ from typing import Any
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.host.blocks import blocks
-from tensordsl.codegen.host.control import branch, loop
+from tensordsl.codegen.host.control import branch, loop, note_rounds
 from tensordsl.codegen.host.failures import Condition, Waiting, before, demand, derive, fail_if, product, settle
 from tensordsl.codegen.host.gemm import gemm, gemm_with_epilogue, place_of_c
 from tensordsl.codegen.llvm.total_integers import DIVISION, divide_by_power_of_two
@@ -77,6 +77,9 @@ class Emitter:
         self.extents: dict[tuple[p.Source, int], str] = {}  # address of a source's extents or strides, by offset
         self.undo: list[tuple[dict[Any, Any], Any]] = []  # what a region defined, to be forgotten at its end
         self.opened: list[str | None] = []  # per open region: its first arena block
+        self.rounds: list[Operand] = []  # the running numbers of the enclosing loops
+        self.notes_rounds = True
+        self.failed = "fail"  # where a failing call goes on: it notes the rounds of these loops
         self.sizes = dict.fromkeys(ARRAYS, 0)
         self.written: dict[str, dict[int, Operand]] = {name: {} for name in self.sizes}  # the arrays' contents here
         self.functions: list[str] = []  # of loops over blocks
@@ -168,10 +171,10 @@ class Emitter:
         self.block, self.block_start = label, len(self.lines)
         self.helpers.clear()
 
-    def guard(self, ok: str, bad: str = "fail") -> None:
+    def guard(self, ok: str) -> None:
         """Go on if the i1 `ok` holds."""
         go = self.label("g")
-        self.put(f"br i1 {ok}, label %{go}, label %{bad}")
+        self.put(f"br i1 {ok}, label %{go}, label %{self.failed}")
         self.place(go)
 
     def inject(self, site: int) -> None:
@@ -538,9 +541,12 @@ class Emitter:
             self.sizes[name] = self.sizes[name] or 1
         n_in, n_out = len(i.inputs), len(i.outputs)
         outs = self.at("%hosts", layouts.HOST_SIZE * n_in)
+        note_rounds(self)
         head = f"ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.host}"
         bad = self.op(f"call i64 {f}({head}, i64 {n_in}, ptr %hosts, i64 {n_out}, ptr {outs})")
         self.guard(self.op(f"icmp eq i64 {bad}, 0"))
+        if self.rounds:
+            self.store("i64", 0, "%frame", layouts.FR_DEPTH)
 
     # -- state --------------------------------------------------------------------------------------------------------
     def pin(self, i: p.Pin) -> None:

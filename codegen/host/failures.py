@@ -152,6 +152,6 @@ def _failure_check(e: Emitter, w: Waiting, label: str, go: str) -> str:
     lines += (
         f"%{label}.p = getelementptr i8, ptr %rt, i64 {layouts.RT['judge']}\n%{label}.f = load ptr, ptr %{label}.p",
         f"%{label}.r = call i64 %{label}.f({operands})\n%{label}.x = icmp eq i64 %{label}.r, 0",
-        f"br i1 %{label}.x, label %{go}, label %fail",
+        f"br i1 %{label}.x, label %{go}, label %{e.failed}",
     )
     return "\n".join(lines)

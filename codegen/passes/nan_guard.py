@@ -1,17 +1,17 @@
 """Flags for NanGuardMode: further outputs of a function, true where a float that it computes is forbidden.
 
 The optimised program is checked, not the user's formulas: an overflow that `stabilise` has removed is no mistake.
-Values in branches of an `ifelse` and in loop bodies are not checked, but the results are, so that the guard makes
-nothing be computed.
+Values in branches of an `ifelse` are not checked, but the results are, so that the guard makes nothing be computed.  A
+loop stacks the flags of each round.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tensordsl.codegen.tensor_ir.construct import IFELSE
+from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowered
 from tensordsl.graph.types import FLOATS
@@ -30,23 +30,42 @@ def guard(lowered: Lowered, settings: Mapping[str, bool]) -> None:
     g = lowered.graph
     if not any(settings.values()):
         return
-    flags = []
-    for v in _watched([*lowered.outputs, *(v for _, v in lowered.updates)]):
-        bad = _bad(g, v, settings)
-        flags.append(g.reduce(OPS["any"].meaning, 0, range(v.rank), [bad]) if v.rank else bad)
-    lowered.outputs = [*lowered.outputs, *flags]
+    seen: set[int] = set()
+    roots = [*lowered.outputs, *(v for _, v in lowered.updates)]
+    lowered.outputs = [*lowered.outputs, *_flags(g, roots, settings, seen)]
 
 
-def _watched(roots: list[Value]) -> list[Value]:
-    """The floats that every call computes."""
-    seen: dict[int, Value] = {}
+def _flags(g: Graph, roots: Sequence[Value], settings: Mapping[str, bool], seen: set[int]) -> list[Value]:
+    """Flags of the floats that are computed wherever the roots are (loops are nested only a few levels deep)."""
+    found: list[Value] = []
     stack = list(roots)
     while stack:
         v = stack.pop()
         if v.number not in seen:
-            seen[v.number] = v
+            seen.add(v.number)
+            found.append(v)
             stack += v.operands[:1] if v.op == IFELSE else v.operands
-    return [v for number, v in sorted(seen.items()) if v.traits.makes_floats and v.dtype in FLOATS]
+    flags = []
+    for v in sorted(found, key=lambda v: v.number):
+        if v.traits.makes_floats and v.dtype in FLOATS:
+            flags.append(_any(g, _bad(g, v, settings)))
+        elif v.op == FOR:
+            flags += _flags_of_rounds(g, v, settings, seen)
+    return flags
+
+
+def _flags_of_rounds(g: Graph, made: Value, settings: Mapping[str, bool], seen: set[int]) -> list[Value]:
+    """Whether each flag of a loop's body was true in some round."""
+    loop = made.attrs["loop"]
+    first = len(loop.carried) + len(loop.stacked)
+    inner = _flags(g, (*loop.next, *loop.stacked), settings, seen)
+    loop.stacked = (*loop.stacked, *inner)
+    count = made.attrs["count"]
+    return [_any(g, g.result(made, first + k, "bool", (count,))) for k in range(len(inner))]
+
+
+def _any(g: Graph, flag: Value) -> Value:
+    return g.reduce(OPS["any"].meaning, 0, range(flag.rank), [flag]) if flag.rank else flag
 
 
 def _bad(g: Graph, v: Value, settings: Mapping[str, bool]) -> Value:

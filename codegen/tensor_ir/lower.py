@@ -28,6 +28,7 @@ from tensordsl.graph.variables import (
     Reduction,
     Variable,
     toposort,
+    with_bodies,
 )
 
 
@@ -67,6 +68,7 @@ class Lowering:
         self.graph = Graph(tuning)
         self.env: MutableMapping[int, Value] = {}
         self.hosts: list[Callable[..., Any]] = []
+        self.positions: dict[int, int] = {}  # id(node) -> its number among the user's applications
         self.keep_alive: list[Any] = []  # ids in env must stay unique
         self.known_loops = KnownLoops()
 
@@ -82,15 +84,13 @@ class Lowering:
         return self.env[id(v)]
 
     def run(self, outputs: Sequence[Variable], function: Sequence[Apply] | None = None) -> list[Value]:
-        """Lower everything that `outputs` need and `env` does not have yet; `function`: the nodes of the complete
-        function, by whose positions lowered values are numbered."""
+        """Lower everything that `outputs` need and `env` does not have yet; `function`: these nodes, if known."""
         nodes = toposort(outputs, stop=_frontier(outputs, self.env)) if function is None else function
         extents = self.graph.extents
-        outer = extents.conditional
+        outer, around = extents.conditional, extents.node
         optional = set() if outer else _optional(outputs, nodes)
-        for k, node in enumerate(nodes):
-            if function is not None:
-                extents.node = k
+        for node in nodes:
+            extents.node = self.positions.get(id(node), around)
             self.keep_alive.append(node)
             if all([id(v) in self.env for v in node.outputs]):
                 continue
@@ -99,7 +99,7 @@ class Lowering:
             values = self.apply(node)
             for v, value in zip(node.outputs, values, strict=True):
                 self.env[id(v)] = value
-        extents.conditional, extents.fresh = outer, []
+        extents.conditional, extents.fresh, extents.node = outer, [], around
         return [self.value(v) for v in outputs]
 
     def apply(self, node: Apply) -> Sequence[Value]:
@@ -223,6 +223,7 @@ def lower(
             low.env[id(v)] = split_complex(low, sources[-1])
     roots = [*outputs, *(new for _, new in updates)]
     nodes = toposort(roots, inputs)
+    low.positions = {id(node): k for k, node in reversed(list(enumerate(with_bodies(nodes))))}
     values = low.run(roots, nodes)
     low.graph.extents.node = None
     index = {id(v): k for k, v in enumerate(shared)}

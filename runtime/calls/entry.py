@@ -18,7 +18,7 @@ from tensordsl.base.errors import in_short
 from tensordsl.base.limits import memory_errors
 from tensordsl.codegen.abi import layouts
 from tensordsl.runtime.calls import heap_types
-from tensordsl.runtime.calls.host import host_entry
+from tensordsl.runtime.calls.host import host_entry, rounds_at
 from tensordsl.runtime.calls.state import Cell, wait_for
 from tensordsl.runtime.loading import library, memory
 from tensordsl.runtime.loading.executable import Executable
@@ -32,11 +32,13 @@ INTEGERS = {"int64": layouts.INT_KEEP, "float64": layouts.INT_FLOAT}
 
 
 class NativeError(NamedTuple):
-    """What a failed call reports: the site of the program, one of `codegen.abi.layouts` ERR_*, two numbers."""
+    """What a failed call reports: the site of the program, one of `codegen.abi.layouts` ERR_*, two numbers, and the
+    rounds of the loops that it was in, the outermost first."""
 
     site: int
     kind: int
     values: tuple[int, int]
+    rounds: tuple[int, ...] = ()
 
 
 Slow = Callable[..., Any]
@@ -186,7 +188,7 @@ def _error_entry(
             raise RuntimeError(FORKED)
         values = (peek(frame + layouts.FR_A), peek(frame + layouts.FR_B))
         try:
-            return on_error(NativeError(peek(frame + layouts.FR_SITE), kind, values), function, args)
+            return on_error(NativeError(peek(frame + layouts.FR_SITE), kind, values, rounds_at(frame)), function, args)
         except Exception as error:
             raise in_short(error) from error.__cause__
 

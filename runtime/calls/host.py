@@ -21,12 +21,20 @@ def host_entry(hosts: Sequence[Callable[..., Any]]) -> Callable[[int], None]:
     The callable gets fresh arrays.  Its results must have exactly the dtypes and shapes that the program expects;
     TypeError or ValueError if not.
     """
-    callables = tuple(hosts)
+    callables = tuple(hosts)  # one with `explain(error, site, rounds, arrays)` says what is raised for an error of it
 
     def entry(record: int) -> None:
         host = callables[peek(record + layouts.CALL_HOST)]
         inputs = _operands(record, layouts.CALL_N_IN, layouts.CALL_IN)
-        results = host(*[_copy(*operand) for operand in inputs])
+        arrays = [_copy(*operand) for operand in inputs]
+        try:
+            results = host(*arrays)
+        except Exception as error:
+            explain = getattr(host, "explain", None)
+            if explain is None:
+                raise
+            site, rounds = peek(record + layouts.CALL_SITE), rounds_at(peek(record + layouts.CALL_FRAME))
+            raise explain(error, site, rounds, arrays) from None
         outputs = _operands(record, layouts.CALL_N_OUT, layouts.CALL_OUT)
         name = getattr(host, "__name__", "host call")
         if not isinstance(results, (list, tuple)) or len(results) != len(outputs):
@@ -39,6 +47,11 @@ def host_entry(hosts: Sequence[Callable[..., Any]]) -> Callable[[int], None]:
             ctypes.memmove(address, array.ctypes.data, array.nbytes)
 
     return entry
+
+
+def rounds_at(frame: int) -> tuple[int, ...]:
+    """The rounds that a failed call noted."""
+    return tuple(peek(frame + layouts.FR_ROUNDS + 8 * k) for k in range(peek(frame + layouts.FR_DEPTH)))
 
 
 def _operands(record: int, count: int, first: int) -> list[tuple[int, np.dtype, tuple[int, ...]]]:

@@ -484,6 +484,7 @@ class DeviceRunner(Runner):
                 self.device.lock.acquire()
                 driver.hold()
 
+        call.explain = getattr(host, "explain", None)  # type: ignore[attr-defined]  # read by `host_call`
         return call
 
     # -- state --------------------------------------------------------------------------------------------------------

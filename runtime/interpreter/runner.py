@@ -226,6 +226,7 @@ class Runner:
         self.held: list[Any] = []  # constants and 0-d slots
         self.pinned: list[Any] = []
         self.released = False
+        self.rounds: list[int] = []  # of the loops that are running, the outermost first
         self.result: Any = None
         self.table: dict[str, Callable[..., None]] = RUN
         self.ordinals: dict[int, int] = {}  # id(instruction) -> its ordinal
@@ -432,7 +433,14 @@ class Runner:
             return array_at(self.values[name], dtype, [self.values[d] for d in dims])
 
         given = [view(o).copy() for o in i.inputs]
-        got, views = self.hosts[i.host](*given), [view(o) for o in i.outputs]
+        try:
+            got = self.hosts[i.host](*given)
+        except Exception as error:
+            explain = getattr(self.hosts[i.host], "explain", None)
+            if explain is None:
+                raise
+            raise explain(error, i.site, self.rounds, given) from None
+        views = [view(o) for o in i.outputs]
         if not isinstance(got, (list, tuple)) or len(got) != len(views):
             raise TypeError(f"host call: expected a sequence of {len(views)} arrays, got {type(got).__name__}")
         for array, room in zip(map(np.asarray, got), views, strict=True):
@@ -451,7 +459,9 @@ class Runner:
         while k < v[i.count] and not is_done:
             mark = len(self.blocks)
             v[i.index] = k
+            self.rounds.append(k)
             self.code(i.body)
+            self.rounds.pop()
             is_done = i.end is not None and bool(v[i.end])
             k += 1
             after = [v[b] for _, _, b in i.carried]

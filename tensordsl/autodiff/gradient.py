@@ -384,7 +384,9 @@ def jacobian(
     found = cotangents([(expression, one_hot)], variables, constant=_variables(consider_constant))
     rows = [_finish(g, v, disconnected_inputs, "zero", "raise") for g, v in zip(found, variables, strict=True)]
     again = lambda es: jacobian(es[0], variables, consider_constant, "ignore")
-    return _like_wrt(wrt, derived(list(make_loop(n, i, (), (), (), rows)), [expression], again))
+    return _like_wrt(
+        wrt, derived(list(make_loop(n, i, (), (), (), rows, name="the rows of a derivative")), [expression], again)
+    )
 
 
 def hessian(

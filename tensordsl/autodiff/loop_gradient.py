@@ -114,21 +114,26 @@ def _run_backwards(
     if remembered:
         again = replace(body, stacked=remembered)
         first = len(body.carried)
-        if body.condition is None:
-            histories = apply(FOR, n, *operands, body=again)[first:]
+        if not body.stacked or body.condition is None:  # room for the rounds that were, which are run again
+            histories = apply(FOR, n, *operands, body=replace(again, condition=None))[first:]
         else:
             histories = apply(WHILE, limit, *operands, body=again)[1 + first :]
     step = loop_index()
     t = (n - 1) - step
     replacements: dict[Variable, Variable] = {body.index: t}
-    replacements.update(
-        zip((*body.carried, *body.invariants), operands, strict=True)
-    )  # the first ones for shapes alone
+    # The first of these are for shapes alone.
+    replacements.update(zip((*body.carried, *body.invariants), operands, strict=True))
     replacements.update((v, history[t]) for v, history in zip(remembered, histories, strict=True))
     replacements.update((v, stacked[t]) for v, stacked in slices.items())
     parameters = [p for _, p, *_ in running]
     initial = [value for _, _, value, _ in running]
-    return make_loop(steps, step, parameters, initial, substitute(following, replacements))
+    return make_loop(
+        steps, step, parameters, initial, substitute(following, replacements), name=gradient_name(body.name)
+    )
+
+
+def gradient_name(name: str) -> str:
+    return f"the gradient of {name}"
 
 
 # -- what is kept of the forward rounds ------------------------------------------------------------------------------
@@ -145,11 +150,13 @@ def _remembered(following: Sequence[Variable], body: LoopBody, arriving: Sequenc
     """The values of a forward round to be kept, so that what `following` reads of it is known or cheap.
 
     sources[v]: the values of which v is computed by cheap operations; none where v is the same in all rounds, or is of
-    the index alone.
+    the index alone.  A value whose shape is another from round to round is never kept, since a history has one shape.
     """
     sources: dict[int, dict[Variable, None]] = {id(v): {v: None} for v in body.carried}
     backward = {id(v) for v in arriving}
     read: dict[Variable, None] = dict.fromkeys(v for v in following if id(v) in sources)
+    ragged: set[int] = set()  # ids of values whose shape may vary with the round
+    rounds = {id(v) for v in (body.index, *body.carried)}  # ids of what varies with it
     for node in toposort(following, stop=[*body.parameters, *arriving]):
         used = [v for k, v in enumerate(node.inputs) if not _is_shape_only(node, k)]
         if any(id(v) in backward for v in node.inputs):
@@ -159,16 +166,43 @@ def _remembered(following: Sequence[Variable], body: LoopBody, arriving: Sequenc
         of: dict[Variable, None] = {}
         for v in used:
             of.update(sources.get(id(v), {}))
+        is_ragged = _has_ragged_shape(node, ragged, rounds)
+        ragged.update(id(v) for v in node.outputs if is_ragged and v.type.ndim)
+        rounds.update(id(v) for v in node.outputs if not rounds.isdisjoint(map(id, node.inputs)))
         if any(id(v) in sources for v in node.inputs):
-            is_cheap = node.row.name in _CHEAP and len(of) <= _MAX_SOURCES
-            sources.update((id(v), of if is_cheap else {v: None}) for v in node.outputs)
+            is_cheap = body.recomputes or (node.row.name in _CHEAP and len(of) <= _MAX_SOURCES)
+            sources.update((id(v), of if is_cheap or id(v) in ragged else {v: None}) for v in node.outputs)
     read.update((v, None) for v in following if id(v) in sources and id(v) not in backward)
     kept: dict[Variable, None] = {}
     for v in sorted(read, key=lambda v: len(sources[id(v)])):
         missing = [u for u in sources[id(v)] if u not in kept]
         is_smaller = any(v.type.ndim < u.type.ndim for u in missing)
-        kept.update({v: None} if len(missing) > 1 or is_smaller else dict.fromkeys(missing))
+        is_kept = (len(missing) > 1 or is_smaller) and not (body.recomputes or id(v) in ragged)
+        kept.update({v: None} if is_kept else dict.fromkeys(missing))
     return list(kept)
+
+
+# Rows whose result has another shape for other numbers of its operands: of all of them, or of those from one on.
+_MEASURED = {
+    "arange": 0, "range_length": 0, "for": 0, "while": 0, "true_positions": 0, "repeated_positions": 0, "reshape": 1,
+    "broadcast_to": 1, "poisson": 0, "binomial": 0, "multinomial": 0,
+}  # fmt: skip
+
+
+def _has_ragged_shape(node: Apply, ragged: set[int], rounds: set[int]) -> bool:
+    """Whether the shape of a node's results may vary with the round, where the `ragged` values' shapes do and those of
+    `rounds` have other elements."""
+    if any(id(v) in ragged for v in node.inputs):
+        return True
+    if node.row.name == "subtensor":
+        bounds = [k[1] for entry in node.attrs["index"] for k in entry[1:] if entry[0] == "slice" and _is_input(k)]
+        return any(id(node.inputs[1 + k]) in rounds for k in bounds)
+    first = _MEASURED.get(node.row.name)
+    return first is not None and any(id(v) in rounds for v in node.inputs[first:])
+
+
+def _is_input(bound: Any) -> bool:
+    return isinstance(bound, tuple) and bound[0] == "input"
 
 
 def _is_shape_only(node: Apply, k: int) -> bool:

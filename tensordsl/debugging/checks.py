@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensordsl.base.errors import BadOptimization, InvalidValueError
-from tensordsl.debugging.reports import DEPTH, graph_text, node_text, report, short
+from tensordsl.debugging.reports import (
+    DEPTH,
+    Round,
+    graph_text,
+    loop_name,
+    node_text,
+    report,
+    rounds_text,
+    short,
+)
 from tensordsl.debugging.trace import (
     After,
     Array,
     Before,
+    Rounds,
     Values,
     compute_silently,
     finish,
@@ -26,7 +36,7 @@ from tensordsl.debugging.trace import (
 from tensordsl.graph.printing import debugprint, variable_text
 from tensordsl.graph.substitute import silenced, substitute
 from tensordsl.graph.types import FLOATS, TensorType
-from tensordsl.graph.variables import Apply, Constant, Variable, unwatched
+from tensordsl.graph.variables import Apply, Constant, Variable, toposort, unwatched, with_bodies
 from tensordsl.signature.arguments import normalise
 from tensordsl.signature.modes import Mode
 
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
 Run = Callable[[list[Array]], list[Array]]
 
 BIG = 1e10  # what NanGuardMode calls too big
+MAX_NODES_AGAIN = 200_000  # evaluated inside of loops to show an error's operands
 
 
 # -- modes -----------------------------------------------------------------------------------------------------------
@@ -105,14 +116,14 @@ def _guard_all(settings: dict[str, Any], values: Values) -> None:
 
 
 def _guards(settings: dict[str, Any]) -> After:
-    def after(index: int, node: Apply, operands: list[Array], results: list[Array]) -> None:
+    def after(index: int, node: Apply, operands: list[Array], results: list[Array], rounds: Rounds) -> None:
         for variable, array in zip(node.outputs, results, strict=True):
-            guard(settings, variable, array, "output of a node")
+            guard(settings, variable, array, "output of a node", rounds)
 
     return after
 
 
-def guard(settings: dict[str, Any], variable: Variable, array: Array, what: str) -> None:
+def guard(settings: dict[str, Any], variable: Variable, array: Array, what: str, rounds: Rounds = ()) -> None:
     """Raise AssertionError if `array` holds something that NanGuardMode's `settings` forbid."""
     if array.dtype.name not in FLOATS or array.size == 0:
         return
@@ -128,6 +139,7 @@ def guard(settings: dict[str, Any], variable: Variable, array: Array, what: str)
         made = ""
         if node is not None:
             made = f"\nApply node that caused the error: {node_text(node)}"
+            made += f"\nHappened in {rounds_text(rounds)} (rounds count from 0)" if rounds else ""
             made += f"\n\nBacktrace when the node is created:\n  {node.origin}"
         raise AssertionError(
             f"{'; '.join(found)}: NanGuardMode found an error in the {what}: {variable_text(variable)} of type "
@@ -142,11 +154,15 @@ def _monitors(mode: Mode) -> tuple[Before | None, After | None]:
     def cells(arrays: Iterable[Array | None]) -> list[list[Array | None]]:
         return [[array] for array in arrays]
 
-    def before(index: int, node: Apply, operands: list[Array]) -> None:
-        pre(index, node, SimpleNamespace(inputs=cells(operands), outputs=cells(None for _ in node.outputs)))
+    def named(rounds: Rounds) -> list[tuple[str, int]]:
+        return [(loop_name(r.loop), r.number) for r in rounds]
 
-    def after(index: int, node: Apply, operands: list[Array], results: list[Array]) -> None:
-        post(index, node, SimpleNamespace(inputs=cells(operands), outputs=cells(results)))
+    def before(index: int, node: Apply, operands: list[Array], rounds: Rounds) -> None:
+        empty = cells(None for _ in node.outputs)
+        pre(index, node, SimpleNamespace(inputs=cells(operands), outputs=empty, rounds=named(rounds)))
+
+    def after(index: int, node: Apply, operands: list[Array], results: list[Array], rounds: Rounds) -> None:
+        post(index, node, SimpleNamespace(inputs=cells(operands), outputs=cells(results), rounds=named(rounds)))
 
     return before if pre is not None else None, after if post is not None else None
 
@@ -156,6 +172,8 @@ def detect_nan(i: int, node: Apply, fn: Any) -> None:
     for output in fn.outputs:
         if output[0].dtype.kind in "fc" and bool(np.isnan(output[0]).any()):
             print("*** NaN detected ***")
+            if getattr(fn, "rounds", ()):
+                print("In " + ", in ".join(f"round {k} of {name}" for name, k in reversed(fn.rounds)))
             debugprint(node)
             print(f"Inputs : {[value[0] for value in fn.inputs]}")
             print(f"Outputs: {[value[0] for value in fn.outputs]}")
@@ -167,9 +185,9 @@ def _link_debug(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec],
     twin = _twin(spec) if native is not None else None
     compiled = native(twin) if native is not None and twin is not None else None
 
-    def check(index: int, node: Apply, operands: list[Array], results: list[Array]) -> None:
+    def check(index: int, node: Apply, operands: list[Array], results: list[Array], rounds: Rounds) -> None:
         for variable, array in zip(node.outputs, results, strict=True):
-            check_value(variable, array, mode.settings["check_isfinite"])
+            check_value(variable, array, mode.settings["check_isfinite"], rounds)
 
     def run(arrays: list[Array]) -> list[Array]:
         values = initial_values(spec, arrays)
@@ -181,7 +199,7 @@ def _link_debug(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec],
     return run
 
 
-def check_value(variable: Variable, array: Array, is_finite: bool) -> None:
+def check_value(variable: Variable, array: Array, is_finite: bool, rounds: Rounds = ()) -> None:
     """Raise InvalidValueError if `array` is no value that `variable` may have."""
     hint = _wrong_type(variable.type, array)
     if not hint and is_finite and array.dtype.name in FLOATS and not bool(np.isfinite(array).all()):
@@ -203,6 +221,7 @@ def check_value(variable: Variable, array: Array, is_finite: bool) -> None:
         f"        max(value)     = {most}",
         f"        isfinite       = {finite}",
         f"        specific_hint  = {hint}",
+        *([f"        round          = {rounds_text(rounds)} (rounds count from 0)"] if rounds else []),
         "        context        = ...",
         graph_text([variable], DEPTH),
         "",
@@ -271,43 +290,76 @@ ERRORS: dict[str, type[Exception]] = {
 }  # fmt: skip
 
 
-def raise_site(site: dict[str, Any], values: Sequence[int], spec: FunctionSpec, args: Sequence[Array]) -> None:
+def raise_site(
+    site: dict[str, Any],
+    values: Sequence[int],
+    spec: FunctionSpec,
+    args: Sequence[Array],
+    rounds: Sequence[int] = (),
+) -> None:
     """Raise the error that a compiled function recorded at `site`; the state is as before the call.
 
-    site: kind (a key of `ERRORS`); node: the position in `spec.nodes()`, or None; text: what is wrong; names: what the
-    `values` are.  The operands shown come from the reference evaluator, and its words are preferred: they hold the
-    shapes.
+    site: kind (a key of `ERRORS`); node, loops: places in `with_bodies(spec.nodes())` of the application, or None, and
+    of the loops around it; text: what is wrong; names: what the `values` are.  rounds: of these loops, if they are
+    known.  The operands shown come from the reference evaluator, and its words are preferred: they hold the shapes.
     """
     text = site.get("text") or site["kind"]
     if site.get("names"):
         text += " (" + ", ".join(f"{name} = {value}" for name, value in zip(site["names"], values, strict=False)) + ")"
-    error = ERRORS.get(site["kind"], RuntimeError)(text)
+    kind = "index" if site["kind"] == "check" and text.startswith("index") else site["kind"]  # lengths of a slice
+    error = ERRORS.get(kind, RuntimeError)(text)
     index = site.get("node")
-    nodes = spec.nodes()
+    nodes = with_bodies(spec.nodes())
+    path = loops_at(site, spec, rounds)
+    if index is None and path:  # storage or lengths of a round
+        raise report(error, spec, path[-1].loop, None, path)
     if index is None or not 0 <= index < len(nodes):
         raise error
     node = nodes[index]
     if site["kind"] == "overflow":  # nor could the reference evaluator hold them
-        raise report(error, spec, node, None)
+        raise report(error, spec, node, None, path)
     given = initial_values(spec, args)
     operands: list[Array] | None = None
     shown: list[Array] | None = None
     try:
         known = _copies(spec, given)
     except MemoryError:
-        raise report(error, spec, node, None) from None
+        raise report(error, spec, node, None, path) from None
+    refused = (ValueError, IndexError, ZeroDivisionError) if site["kind"] in ("check", "index") else ()
+    is_found = _has_rounds(node, path, spec)
     try:
-        trace(spec, known, until=node, is_silent=True)
-        if all(has(v, known) for v in node.inputs):
-            operands = [value_of(v, known) for v in node.inputs]
+        values_there = trace(
+            spec, known, until=node if is_found else None, is_silent=True, rounds=path, budget=MAX_NODES_AGAIN
+        )
+        if all(has(v, values_there) for v in node.inputs):
+            operands = [value_of(v, values_there) for v in node.inputs]
             shown = [given.get(v, array) for v, array in zip(node.inputs, operands, strict=True)]
-    except type(error) as earlier:  # what was computed together with `node`; the report names it
+        if "body" in node.attrs:
+            trace(spec, known, is_silent=True, budget=MAX_NODES_AGAIN)
+    except (type(error), *refused) as earlier:  # what was computed together with `node`; the report names it
         raise earlier from None
     except Exception:  # the report is about another error: this one only means that there is less to show
         pass
-    if operands is not None and site["kind"] in ("check", "index"):
+    if operands is not None and refused and "body" not in node.attrs:
         error = _reference_error(node, operands) or error
-    raise report(error, spec, node, shown) from None
+    raise report(error, spec, node, shown, path) from None
+
+
+def loops_at(site: Mapping[str, Any], spec: FunctionSpec, rounds: Sequence[int]) -> list[Round]:
+    """The rounds of the loops around a site, the outermost first; none where they are not known."""
+    loops = site.get("loops", ())
+    if not rounds or len(rounds) != len(loops) or None in loops:
+        return []
+    nodes = with_bodies(spec.nodes())
+    return [Round(nodes[place], number) for place, number in zip(loops, rounds, strict=True)]
+
+
+def _has_rounds(node: Apply, path: Sequence[Round], spec: FunctionSpec) -> bool:
+    """Whether a node is evaluated in the round that the path says: it may have left its loop, or rounds are unknown."""
+    if not path:
+        return node in spec.nodes()
+    body = path[-1].loop.attrs["body"]
+    return node in toposort(body.expressions, stop=body.parameters)
 
 
 def _copies(spec: FunctionSpec, given: Values) -> Values:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensordsl.base.config import config
+from tensordsl.base.records import record
 from tensordsl.graph.printing import debugprint, op_text, pp, variable_text
-from tensordsl.graph.variables import Apply, Variable
+from tensordsl.graph.variables import Apply, Variable, with_bodies
 
 if TYPE_CHECKING:
     from tensordsl.signature.spec import FunctionSpec
@@ -21,23 +22,52 @@ EXPRESSION = 200  # characters of an expression in a message
 DEPTH = 5  # levels of a graph in a message
 
 
-def report(error: Exception, spec: FunctionSpec, node: Apply, operands: list[Array] | None) -> Exception:
-    """The error to raise for `error` in `node`: of the same class, with everything that helps to find the mistake."""
+@record(eq=False)
+class Round:
+    """A round of a loop: the loop's application and the round's number, from 0."""
+
+    loop: Apply
+    number: int
+
+
+def loop_name(loop: Apply) -> str:
+    name: str = loop.attrs["body"].name
+    return name
+
+
+def rounds_text(rounds: Sequence[Round]) -> str:
+    """`round 3 of scan 'rows', in round 0 of scan`: the innermost loop first; "" outside of loops."""
+    return ", in ".join(f"round {r.number} of {loop_name(r.loop)}" for r in reversed(rounds))
+
+
+def report(
+    error: Exception,
+    spec: FunctionSpec,
+    node: Apply,
+    operands: list[Array] | None,
+    rounds: Sequence[Round] = (),
+) -> Exception:
+    """The error to raise for `error` in `node`: of the same class, with everything that helps to find the mistake.
+
+    rounds: of the loops that the node is in, the outermost first.
+    """
     first = str(error) or type(error).__name__
-    name = node.row.print_name or node.row.name
+    name = loop_name(node) if "body" in node.attrs else node.row.print_name or node.row.name
     if name != "require" and not first.startswith(f"{name}:"):  # that row's messages name who requires
         first = f"{name}: {first}"
     lines = [
         *_limited(first.splitlines(), 4),
+        *([f"Happened in {rounds_text(rounds)} (rounds count from 0)"] if rounds else []),
         f"Apply node that caused the error: {node_text(node)}",
         f"Expression: {pp(node.outputs[0], EXPRESSION)}",
         f"Toposort index: {_index(spec, node)}",
         f"Inputs types: [{', '.join(str(v.type) for v in node.inputs)}]",
         *_operand_lines(operands),
-        f"Outputs clients: {_clients(spec, node)}",
+        f"Outputs clients: {_clients(spec, node, rounds)}",
         "",
         "Backtrace when the node is created:",
         f"  {node.origin}" if node.origin is not None else "  unknown",
+        *_backtraces_of_loops([r for r in rounds if r.loop is not node]),
         "",
         "HINT: If you suspect the compiler, try the flag optimizer=fast_compile, or optimizer=None.",
     ]
@@ -47,6 +77,13 @@ def report(error: Exception, spec: FunctionSpec, node: Apply, operands: list[Arr
     else:
         lines.append("HINT: Use the flag exception_verbosity=high for a debugprint and a memory map of this node.")
     return same_class(error, "\n".join(lines))
+
+
+def _backtraces_of_loops(rounds: Sequence[Round]) -> list[str]:
+    lines = []
+    for r in reversed(rounds):
+        lines += [f"Backtrace when {loop_name(r.loop)} is created:", f"  {r.loop.origin or 'unknown'}"]
+    return lines
 
 
 def same_class(error: Exception, message: str) -> Exception:
@@ -62,7 +99,7 @@ def _limited(lines: list[str], count: int) -> list[str]:
 
 
 def _index(spec: FunctionSpec, node: Apply) -> int:
-    return next((index for index, other in enumerate(spec.nodes()) if other is node), -1)
+    return next((index for index, other in enumerate(with_bodies(spec.nodes())) if other is node), -1)
 
 
 def _operand_lines(operands: list[Array] | None) -> list[str]:
@@ -76,10 +113,10 @@ def _operand_lines(operands: list[Array] | None) -> list[str]:
     ]
 
 
-def _clients(spec: FunctionSpec, node: Apply) -> list[list[str]]:
+def _clients(spec: FunctionSpec, node: Apply, rounds: Sequence[Round]) -> list[list[str]]:
     """Who uses each output of `node`."""
     clients: dict[Variable, list[str]] = {output: [] for output in node.outputs}
-    for other in spec.nodes():
+    for other in with_bodies(spec.nodes()):
         for v in dict.fromkeys(other.inputs):
             if v in clients:
                 clients[v].append(node_text(other))
@@ -89,6 +126,10 @@ def _clients(spec: FunctionSpec, node: Apply) -> list[list[str]]:
     for shared, v in spec.updates:
         if v in clients:
             clients[v].append(f"update of {variable_text(shared)}")
+    for r in rounds:
+        for v in dict.fromkeys(r.loop.attrs["body"].expressions):
+            if v in clients:
+                clients[v].append(f"result of a round of {loop_name(r.loop)}")
     return list(clients.values())
 
 

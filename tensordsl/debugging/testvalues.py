@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tensordsl.base.config import config
-from tensordsl.debugging.reports import node_text, same_class
-from tensordsl.debugging.trace import Array, Values, compute, value_of
+from tensordsl.debugging.reports import node_text, rounds_text, same_class
+from tensordsl.debugging.trace import Array, Reported, Rounds, Tracer, Values, value_of
 from tensordsl.graph import variables
 from tensordsl.graph.conversion import convert
 from tensordsl.graph.printing import variable_text
@@ -36,17 +36,25 @@ def _compute_test_values(node: Apply) -> None:
             return _report_missing(position, variable, node, setting)
         values[variable] = value
     try:
-        results = compute(node, values)
+        results = Tracer(_explained).compute(node, values, ())
     except Exception as error:
         if setting == "pdb":
             import pdb
 
             pdb.post_mortem(error.__traceback__)
-        shapes = ", ".join(f"{variable_text(v)}: shape {value_of(v, values).shape}" for v in node.inputs)
-        raise same_class(error, f"{error}\n  in {node_text(node)} on the test values of {shapes}") from None
+        if isinstance(error, Reported):  # in a round of a loop
+            raise error.error from None
+        raise _explained(error, node, [value_of(v, values) for v in node.inputs], ()) from None
     for variable, result in zip(node.outputs, results, strict=True):
         variable.tag.test_value = result
     return None
+
+
+def _explained(error: Exception, node: Apply, operands: list[Array], rounds: Rounds) -> Exception:
+    """The error of a node on its operands; inside of a loop with the round, and the line where the node was made."""
+    shapes = ", ".join(f"{variable_text(v)}: shape {a.shape}" for v, a in zip(node.inputs, operands, strict=False))
+    where = f"\n  in {rounds_text(rounds)} (rounds count from 0)\n  {node.origin}" if rounds else ""
+    return same_class(error, f"{error}\n  in {node_text(node)} on the test values of {shapes}{where}")
 
 
 def stand_in(variable: Variable) -> Array | None:

@@ -3,22 +3,123 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensordsl.debugging.reports import report
+from tensordsl.base.records import record
+from tensordsl.debugging.reports import Round, report
 from tensordsl.graph.evaluate import evaluate_node, in_order, taken
-from tensordsl.graph.variables import Apply, Constant, Elementwise, Variable
+from tensordsl.graph.variables import Apply, Constant, Elementwise, Variable, with_bodies
+from tensordsl.ops.control import run_rounds
 
 if TYPE_CHECKING:
     from tensordsl.signature.spec import FunctionSpec
 
 Array = np.ndarray[Any, Any]
 Values = dict[Variable, Array]
-# Called around each node with its position, itself and the arrays of its operands (and results).
-Before = Callable[[int, Apply, list[Array]], None]
-After = Callable[[int, Apply, list[Array], list[Array]], None]
+Rounds = Sequence[Round]
+# Called around each node with its position, itself, the arrays of its operands (and results), and the rounds of the
+# loops that it is in.
+Before = Callable[[int, Apply, list[Array], Rounds], None]
+After = Callable[[int, Apply, list[Array], list[Array], Rounds], None]
+
+
+class Unfinished(Exception):
+    """A trace has evaluated as many nodes inside of loops as it may."""
+
+
+@record(eq=False, frozen=False)
+class Tracer:
+    """How a trace evaluates nodes: what it makes of errors, what it calls around each, and how many inside of loops it
+    still may."""
+
+    explain: Callable[[Exception, Apply, list[Array], Rounds], Exception]
+    position: dict[int, int] = field(default_factory=dict)
+    before: Before | None = None
+    after: After | None = None
+    is_silent: bool = False
+    budget: float = float("inf")
+
+    def run(self, roots: Sequence[Variable], values: Values, rounds: Rounds, until: Apply | None = None) -> None:
+        """Add to `values` what the roots need, but not what `until` gives."""
+        roots = until.inputs if until is not None else roots
+        for node in in_order(roots, lambda v: has(v, values), lambda v: value_of(v, values)):
+            operands = [value_of(v, values) for v in node.inputs if has(v, values)]
+            index = self.position.get(id(node), -1)
+            if rounds:
+                self.budget -= 1
+                if self.budget < 0:
+                    raise Unfinished
+            try:
+                if self.before is not None:
+                    self.before(index, node, operands, rounds)
+                results = self.explained(node, values, operands, rounds)
+                values.update(zip(node.outputs, results, strict=True))
+                if self.after is not None:
+                    self.after(index, node, operands, results, rounds)
+            except (Reported, Unfinished):
+                raise
+            except Exception as error:  # of what is called around the node: no loop around it shall explain it
+                raise Reported(error) from error.__cause__
+
+    def explained(self, node: Apply, values: Values, operands: list[Array], rounds: Rounds) -> list[Array]:
+        try:
+            return self.compute(node, values, rounds)
+        except (Reported, Unfinished):
+            raise
+        except Exception as error:
+            is_users = "printer" in node.attrs  # the error of a function of his, whose frames he wants to see
+            raise Reported(self.explain(error, node, operands, rounds)) from (error if is_users else None)
+
+    def compute(self, node: Apply, values: Values, rounds: Rounds) -> list[Array]:
+        if "body" not in node.attrs:
+            return compute_silently(node, values) if self.is_silent else compute(node, values)
+        operands = [value_of(v, values) for v in node.inputs]
+        made = run_rounds(operands[0], operands[1:], node.attrs["body"], self.evaluate(node, rounds))
+        return as_outputs(node, made[len(made) - len(node.outputs) :])
+
+    def evaluate(self, loop: Apply, rounds: Rounds) -> Callable[[Sequence[Variable], Any], list[Array]]:
+        """What evaluates the results of a round of `loop`."""
+        number = count()
+
+        def evaluate(results: Sequence[Variable], known: Any) -> list[Array]:
+            own = as_arrays(known)
+            self.run(results, own, (*rounds, Round(loop, next(number))))
+            return [value_of(v, own) for v in results]
+
+        return evaluate
+
+    def until(self, path: Rounds, node: Apply, values: Values) -> Values:
+        """The values of the round that `path` says, with the operands of `node`, from those outside of all loops."""
+        passed: list[Round] = []
+        for at in path:
+            self.run((), values, passed, at.loop)
+            operands = [value_of(v, values) for v in at.loop.inputs]
+            body = at.loop.attrs["body"]
+            size = len(body.carried)
+            carried = operands[1 : 1 + size]
+            outer = dict(zip(body.invariants, operands[1 + size :], strict=True))
+            step = self.evaluate(at.loop, tuple(passed))
+            for k in range(at.number):
+                known = {body.index: np.int64(k), **dict(zip(body.carried, carried, strict=True)), **outer}
+                carried = step(body.next, known)
+            values = as_arrays(
+                {body.index: np.int64(at.number), **dict(zip(body.carried, carried, strict=True)), **outer}
+            )
+            passed.append(at)
+        self.run((), values, passed, node)
+        return values
+
+
+class Reported(Exception):
+    """Carries the error to be raised for a node through the loops around it."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def trace(
@@ -28,28 +129,39 @@ def trace(
     after: After | None = None,
     until: Apply | None = None,
     is_silent: bool = False,
-) -> None:
+    rounds: Rounds = (),
+    budget: float = float("inf"),
+) -> Values:
     """Evaluate the nodes that the results need, by the rows' oracles, and add what they give to `values`.
 
-    A node runs when its operands are there; of an `ifelse` only the branch taken is needed.  With `until` the operands
-    of that node are evaluated, not the node.  An error is raised again as the report of its node.  A silent evaluation
-    is one of a call that has been heard already: nothing is printed, no callback called.
+    A node runs when its operands are there; of an `ifelse` only the branch taken is needed; loops run round by round.
+    With `until` the operands of that node are evaluated, not the node; in the rounds of the loops around it, if it is
+    in some.  Gives `values`, or of a node in a loop those of its round.  An error is raised again as the report of its
+    node.  A silent evaluation is one of a call that has been heard already: nothing is printed, no callback called.
+    Raises Unfinished when more nodes than the budget were evaluated inside of loops.
     """
-    position = {id(node): index for index, node in enumerate(spec.nodes())}
-    roots = until.inputs if until is not None else spec.results
-    for node in in_order(roots, lambda v: has(v, values), lambda v: value_of(v, values)):
-        operands = [value_of(v, values) for v in node.inputs if has(v, values)]
-        index = position.get(id(node), -1)
-        if before is not None:
-            before(index, node, operands)
-        try:
-            results = compute_silently(node, values) if is_silent else compute(node, values)
-        except Exception as error:
-            is_users = "printer" in node.attrs  # the error of a function of his, whose frames he wants to see
-            raise report(error, spec, node, operands) from (error if is_users else None)
-        values.update(zip(node.outputs, results, strict=True))
-        if after is not None:
-            after(index, node, operands, results)
+    position = {id(node): index for index, node in enumerate(with_bodies(spec.nodes()))}
+
+    def explain(error: Exception, node: Apply, operands: list[Array], rounds: Rounds) -> Exception:
+        return report(error, spec, node, operands, rounds)
+
+    tracer = Tracer(explain, position, before, after, is_silent, budget)
+    try:
+        if until is None:
+            tracer.run(spec.results, values, ())
+            return values
+        return tracer.until(rounds, until, values)
+    except Reported as reported:
+        raise reported.error from reported.__cause__
+
+
+def as_arrays(known: Any) -> Values:
+    return {v: np.asarray(array) for v, array in known.items()}
+
+
+def as_outputs(node: Apply, results: Sequence[Any]) -> list[Array]:
+    """The results in the dtypes that the row promises."""
+    return [np.asarray(r, dtype=v.type.dtype) for r, v in zip(results, node.outputs, strict=True)]
 
 
 def has(variable: Variable, values: Values) -> bool:

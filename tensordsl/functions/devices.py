@@ -185,9 +185,9 @@ def _compile(
     trace.phase("kernels")
     text = compiled_text(device, source) if modules else ""
     trace.phase("ptx")
-    made, on_host = _assembled(
-        device, program, steps, kernels, text, [explained(step, spec) for step in lowered.hosts], refused
-    )
+    sites = {str(k): v for k, v in program.sites.items()}
+    hosts = [explained(step, spec, sites) for step in lowered.hosts]
+    made, on_host = _assembled(device, program, steps, kernels, text, hosts, refused)
     trace.phase("load")
     trace.finish()
     if name is not None and not refused:

@@ -99,25 +99,29 @@ def _parts(compiled: Any, spec: FunctionSpec) -> tuple[Any, Any, list[Any]]:
         from tensordsl.debugging import checks as debugging  # late: only for errors
 
         arrays = [np.asarray(value, dtype=v.type.dtype) for value, v in zip(args, spec.inputs, strict=True)]
-        debugging.raise_site(site_of(error, sites), error.values, spec, arrays)
+        debugging.raise_site(site_of(error, sites), error.values, spec, arrays, error.rounds)
 
-    return compiled.executable, on_error, [explained(step, spec) for step in compiled.hosts]
+    return compiled.executable, on_error, [explained(step, spec, sites) for step in compiled.hosts]
 
 
-def explained(step: Any, spec: FunctionSpec) -> Any:
-    """A host step whose refusals of its operands tell the user where he wrote it."""
+def explained(step: Any, spec: FunctionSpec, sites: Mapping[str, Any]) -> Any:
+    """A host step whose refusals of its operands tell the user where he wrote it, and in which round."""
     if step.node.row.effect:
         return step
 
+    def explain(error: Exception, site: int, rounds: Sequence[int], arrays: Sequence[Array]) -> Exception:
+        from tensordsl.debugging.checks import loops_at  # late: only for errors
+        from tensordsl.debugging.reports import report
+
+        if not isinstance(error, TypeError | ValueError | IndexError):
+            return error
+        return report(error, spec, step.node, list(arrays), loops_at(sites.get(str(site), {}), spec, rounds))
+
     @wraps(step)
     def explained(*arrays: Array) -> Any:
-        try:
-            return step(*arrays)
-        except (TypeError, ValueError, IndexError) as error:
-            from tensordsl.debugging.reports import report  # late: only for errors
+        return step(*arrays)
 
-            raise report(error, spec, step.node, list(arrays)) from None
-
+    explained.explain = explain  # type: ignore[attr-defined]  # read by `runtime.calls.host`
     return explained
 
 

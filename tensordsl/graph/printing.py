@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import field
 from itertools import islice
 from typing import Any, TextIO
 
-from tensordsl.graph.variables import Apply, Variable, toposort
+from tensordsl.base.records import record
+from tensordsl.graph.variables import Apply, Variable, toposort, with_bodies
 
 __all__ = ["debugprint", "min_informative_str", "pp", "pprint", "var_descriptor"]
 
@@ -48,6 +50,8 @@ def op_text(node: Apply) -> str:
         return f"{title}{{{node.outputs[0].type.ndim}}}"
     if op.name == "subtensor":
         return f"{title}{{{index_text(node, lambda v: v.type.dtype)}}}"
+    if "body" in attrs:
+        return title if attrs["body"].name == title else f"{title}{{{attrs['body'].name}}}"
     parts = []
     axis = attrs.get("axis")
     if isinstance(axis, tuple):
@@ -180,9 +184,10 @@ def debugprint(
 ) -> Any:
     """Draw the graph of a variable, a list of variables, an Apply or a compiled function as a tree.
 
-    A node that appears again is named without what is below it.  Lines are written one after the other; those deeper
-    than 100 levels begin with the number of the levels whose bars they leave out, so that the text of a graph is no
-    longer than its nodes are many.
+    A node that appears again is named without what is below it.  Behind the graph come, each once, the inner graphs of
+    its loops: their results, with what is made of each, and of their parameters what they stand for.  Lines are written
+    one after the other; those deeper than 100 levels begin with the number of the levels whose bars they leave out, so
+    that the text of a graph is no longer than its nodes are many.
 
     Parameters
     ----------
@@ -195,12 +200,8 @@ def debugprint(
     if ids not in ("CHAR", "int", "id", "auto", ""):
         raise ValueError(f'debugprint: ids must be "CHAR", "int", "id", "auto" or "", got {ids!r}')
     roots, order = _roots(obj)
-    labels: dict[int, str] = {}
-    lines = (
-        line + "\n"
-        for root, note in roots
-        for line in _drawn(root, note, labels, order, depth, print_type, ids, stop_on_name)
-    )
+    drawing = _Drawing(order, depth, print_type, ids, stop_on_name)
+    lines = (line + "\n" for line in drawing.lines(roots))
     if file == "str":
         return "".join(lines)
     write = (sys.stdout if file is None else file).write  # type: ignore[union-attr]  # of a str: AttributeError is right
@@ -214,7 +215,7 @@ def _roots(obj: Any) -> tuple[list[tuple[Variable, str]], dict[int, int]]:
     spec = getattr(obj, "spec", None)
     if spec is not None:
         roots = [(v, "") for v in spec.outputs] + [(v, f"update of {s}") for s, v in spec.updates]
-        nodes = toposort([v for v, _ in roots], stop=spec.inputs)
+        nodes = with_bodies(toposort([v for v, _ in roots], stop=spec.inputs))
         return roots, {id(node): position for position, node in enumerate(nodes)}
     if isinstance(obj, Variable):
         return [(obj, "")], {}
@@ -227,41 +228,87 @@ def _roots(obj: Any) -> tuple[list[tuple[Variable, str]], dict[int, int]]:
     raise TypeError(f"debugprint: cannot print an object of type {type(obj).__name__}")
 
 
-def _drawn(
-    root: Variable,
-    note: str,
-    labels: dict[int, str],
-    order: dict[int, int],
-    depth: int,
-    print_type: bool,
-    ids: str,
-    stop_on_name: bool,
-) -> Iterator[str]:
-    """The lines of one tree; a node drawn before is named again without what is below it."""
-    stack = [(root, "", "", 0, note)]
-    while stack:
-        variable, prefix, below, level, note = stack.pop()
-        node = variable.owner
-        key = id(node) if node is not None else id(variable)
-        is_known = key in labels
-        label = labels.setdefault(key, _label(len(labels), key, ids))
-        shown = f" {label}" if label else ""
-        if print_type:
-            shown += f" <{variable.type}>"
-        note = f" ({note})" if note else ""
-        prefix = _shortened(prefix, level)
-        if node is None:
-            yield f"{prefix}{variable_text(variable)}{shown}{note}"
-            continue
-        output = f".{variable.index}" if len(node.outputs) > 1 else ""
-        position = f" {order[id(node)]}" if id(node) in order else ""
-        yield f"{prefix}{op_text(node)}{output}{shown} '{variable.name or ''}'  {position}{note}"
-        if is_known or level + 1 == depth or (stop_on_name and variable.name):
-            continue
-        last, bar = len(node.inputs) - 1, (below + " |")[-2 * LEVELS :]
-        for i in range(last, -1, -1):
-            deeper = (below + "  ")[-2 * LEVELS :] if i == last else bar
-            stack.append((node.inputs[i], bar, deeper, level + 1, ""))
+@record(eq=False, frozen=False)
+class _Drawing:
+    """What `debugprint` draws: nodes by their labels, the loops among them, and parameters of loops with their texts
+    and what they stand for."""
+
+    order: dict[int, int]
+    depth: int
+    print_type: bool
+    ids: str
+    stop_on_name: bool
+    labels: dict[int, str] = field(default_factory=dict)
+    loops: list[Apply] = field(default_factory=list)
+    parameters: dict[int, tuple[str, Variable | None]] = field(default_factory=dict)
+
+    def lines(self, roots: Iterable[tuple[Variable, str]]) -> Iterator[str]:
+        for root, note in roots:
+            yield from self.tree(root, note)
+        if self.loops:
+            yield from ("", "Inner graphs:")
+        for loop in self.loops:  # grows while inner graphs are drawn
+            body = loop.attrs["body"]
+            self.parameters.update(_parameters(loop))
+            yield ""
+            yield f"{op_text(loop)} {self.labels[id(loop)]}".rstrip() + " ''"
+            notes = [f"the next {self.parameters[id(v)][0]}" for v in body.carried]
+            for root, note in zip(
+                body.expressions, [*notes, *("stacked" for _ in body.stacked), "until"], strict=False
+            ):
+                yield from self.tree(root, note, " >")
+
+    def tree(self, root: Variable, note: str, start: str = "") -> Iterator[str]:
+        """The lines of one tree; a node drawn before is named again without what is below it."""
+        stack = [(root, start, start, 0, note)]
+        while stack:
+            variable, prefix, below, level, note = stack.pop()
+            node = variable.owner
+            key = id(node) if node is not None else id(variable)
+            is_known = key in self.labels
+            shown = self.label(key)
+            if self.print_type:
+                shown += f" <{variable.type}>"
+            note = f" ({note})" if note else ""
+            prefix = _shortened(prefix, level)
+            if node is None:
+                yield f"{prefix}{self.leaf(variable, shown)}{note}"
+                continue
+            output = f".{variable.index}" if len(node.outputs) > 1 else ""
+            position = f" {self.order[id(node)]}" if id(node) in self.order else ""
+            yield f"{prefix}{op_text(node)}{output}{shown} '{variable.name or ''}'  {position}{note}"
+            if not is_known and "body" in node.attrs:
+                self.loops.append(node)
+            if is_known or level + 1 == self.depth or (self.stop_on_name and variable.name):
+                continue
+            last, bar = len(node.inputs) - 1, (below + " |")[-2 * LEVELS :]
+            for i in range(last, -1, -1):
+                deeper = (below + "  ")[-2 * LEVELS :] if i == last else bar
+                stack.append((node.inputs[i], bar, deeper, level + 1, ""))
+
+    def label(self, key: int) -> str:
+        label = self.labels.setdefault(key, _label(len(self.labels), key, self.ids))
+        return f" {label}" if label else ""
+
+    def leaf(self, variable: Variable, shown: str) -> str:
+        """A variable without owner; of a loop's parameter what it stands for, as `h[t-1] [id C] -> [id A]`."""
+        if id(variable) not in self.parameters:
+            return f"{variable_text(variable)}{shown}"
+        text, outer = self.parameters[id(variable)]
+        if outer is None:
+            return f"{text}{shown}"
+        key = id(outer.owner) if outer.owner is not None else id(outer)
+        return f"{text}{shown} -> {self.labels.get(key) or variable_text(outer)}"
+
+
+def _parameters(loop: Apply) -> dict[int, tuple[str, Variable | None]]:
+    """Texts of a loop's parameters, by id, and the operands that they stand for."""
+    body, operands = loop.attrs["body"], loop.inputs[1:]
+    found: dict[int, tuple[str, Variable | None]] = {id(body.index): (body.index.name or "round", None)}
+    for k, (v, outer) in enumerate(zip((*body.carried, *body.invariants), operands, strict=True)):
+        unnamed = f"state {k}" if k < len(body.carried) else variable_text(outer)
+        found[id(v)] = v.name or unnamed, outer
+    return found
 
 
 def _shortened(prefix: str, level: int) -> str:

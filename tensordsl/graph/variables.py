@@ -586,6 +586,20 @@ def toposort(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list
             below = node.inputs
 
 
+def with_bodies(nodes: Iterable[Apply]) -> list[Apply]:
+    """The applications, then those of the bodies of the loops among them, then of loops in these, and so on; each once.
+    By their places in this list messages know applications inside of loops."""
+    found = dict.fromkeys(nodes)
+    waiting = list(found)
+    for node in waiting:
+        if "body" in node.attrs:
+            body = node.attrs["body"]
+            inner = [n for n in toposort(body.expressions, stop=body.parameters) if n not in found]
+            found.update(dict.fromkeys(inner))
+            waiting += inner
+    return list(found)
+
+
 def ancestors(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list[Variable]:
     """Every variable that `outputs` depend on, themselves included, operands first."""
     outputs = list(outputs)

@@ -2,8 +2,9 @@
 
 Comes in   states with the parameters that stand for them in a round, what the step makes of these, values to be
            stacked, new values of shared variables, and perhaps a condition that ends the loop.
-Goes out   a loop of the core, counted or ended early by the condition: a state of depth d is d carried values that
-           move up one place each round, a shared variable that the step updates is one more.
+Goes out   a loop of the core: a state of depth d is d carried values that move up one place each round, a
+           shared variable that the step updates is one more.
+`until` is the condition of a loop that ends early.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import numpy as np
 
 from tensordsl.base.records import record
 from tensordsl.graph.substitute import substitute
-from tensordsl.graph.types import TensorType
-from tensordsl.ops.control import make_loop, parameter_like
+from tensordsl.graph.types import INTEGERS, TensorType
+from tensordsl.graph.variables import Constant
+from tensordsl.ops.control import make_loop, parameter_like, require
+from tensordsl.ops.math.comparisons import ge
 from tensordsl.ops.math.elementwise import cast
+from tensordsl.ops.operands import as_variable, constant
 from tensordsl.signature.updates import OrderedUpdates
 
 
@@ -60,6 +64,8 @@ class LoopBuilder:
     rounds    their number;  t  that of a round
     elements  parameters that stand for expressions in t, each with its expression
     states    what is carried;  rows  for each of them `depth` parameters, the oldest first
+    others    what the step was given that is the same in all rounds
+    recomputes  see `ops.control.LoopBody`
     """
 
     where: str
@@ -69,6 +75,8 @@ class LoopBuilder:
     states: Sequence[State]
     rows: list[list[Any]]
     truncate_gradient: int = -1
+    others: Sequence[Any] = ()
+    recomputes: bool = False
 
     def build(
         self, new: Sequence[Any], stacked: Sequence[Any], updates: Mapping[Any, Any], condition: Any = None
@@ -87,7 +95,8 @@ class LoopBuilder:
             if condition.type.ndim:
                 raise TypeError(f"{self.where}: the condition of until must have no axes, got {condition.type}")
             values.append(condition)
-        values = substitute(values, dict(zip(targets, shared, strict=True)))
+        same = {v: v for v in self.others}
+        values = substitute(values, {**same, **dict(zip(targets, shared, strict=True))})
         values = self.with_equal_types(values)
         values = substitute(values, dict(self.elements))
         n, m = len(new), len(new) + len(stacked)
@@ -109,7 +118,7 @@ class LoopBuilder:
         """Final values of what is carried, and the results of all rounds, or of those up to where a condition holds."""
         made = make_loop(
             self.rounds, self.t, loop.carried, loop.initial, loop.following, loop.stacked, self.truncate_gradient,
-            condition,
+            condition, self.recomputes, self.where,
         )  # fmt: skip
         made = made if condition is None else made[1:]
         return made[: len(loop.carried)], list(made[len(loop.carried) :])
@@ -147,6 +156,25 @@ class LoopBuilder:
             )
         shape = tuple(a if a == b else None for a, b in zip(p.type.shape, result.type.shape, strict=True))
         return TensorType(dtype, shape)
+
+
+def is_number(given: Any) -> bool:
+    """Whether a start is a Python number, which has no dtype of its own."""
+    return isinstance(given, int | float) and not isinstance(given, bool)
+
+
+def number_of_rounds(given: Any, where: str, what: str) -> Any:
+    """What a user gives for the number of rounds, as a 0-d int64 that is not negative."""
+    rounds = as_variable(given)
+    if rounds.type.dtype not in INTEGERS or rounds.type.ndim:
+        raise TypeError(f"{where}: {what} must be an integer without axes, got {given!r} of {rounds.type}")
+    if not isinstance(rounds, Constant):
+        rounds = cast(rounds, "int64")
+        return require(rounds, ge(rounds, 0), f"{where}: {what} must not be negative")
+    if rounds.data < 0:
+        hint = "; go_backwards walks from the end" if what == "n_steps" else ""
+        raise ValueError(f"{where}: {what} must not be negative, got {rounds.data}{hint}")
+    return constant(int(rounds.data), dtype="int64")
 
 
 def _of_type(p: Any, type: TensorType) -> Any:

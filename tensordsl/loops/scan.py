@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 
 from tensordsl.base.records import record
-from tensordsl.graph.types import INTEGERS
-from tensordsl.graph.variables import Constant, Variable, ancestors
-from tensordsl.loops.build import LoopBuilder, State
+from tensordsl.graph.variables import Variable, ancestors
+from tensordsl.loops.build import LoopBuilder, State, is_number, number_of_rounds
 from tensordsl.loops.step import Step, call_step
 from tensordsl.ops.array.shape import shape_i
 from tensordsl.ops.control import loop_index, parameter_like, require
 from tensordsl.ops.math.comparisons import ge, le
-from tensordsl.ops.math.elementwise import cast, minimum
-from tensordsl.ops.operands import as_variable, constant
+from tensordsl.ops.math.elementwise import minimum
+from tensordsl.ops.operands import as_variable
 from tensordsl.signature.shared import SharedVariable
 from tensordsl.signature.updates import OrderedUpdates
 
@@ -96,17 +95,37 @@ def scan(
     >>> tensordsl.function([x], sums)([1, 2, 3])
     array([1., 3., 6.])
     """
+    return scan_rounds(
+        fn, sequences, outputs_info, non_sequences, n_steps, truncate_gradient, go_backwards, name, strict, return_list
+    )
+
+
+def scan_rounds(
+    fn: Any,
+    sequences: Any = None,
+    outputs_info: Any = None,
+    non_sequences: Any = None,
+    n_steps: Any = None,
+    truncate_gradient: int = -1,
+    go_backwards: bool = False,
+    name: str | None = None,
+    strict: bool = False,
+    return_list: bool = False,
+    recomputes: bool = False,
+) -> tuple[Any, OrderedUpdates]:
+    """As `scan`.  recomputes: see `ops.control.LoopBody`."""
     where = f"scan {name!r}" if name else "scan"
     walked = [_sequence(s, where) for s in _listed(sequences)]
     infos = [_state(s, k, where) for k, s in enumerate(_listed(outputs_info))]
     others = [as_variable(v) for v in _listed(non_sequences)]
     rounds = _rounds(walked, n_steps, where)
     t = loop_index()
+    t.name = "t"
     read = [(s, tap, _element(s, tap, t, go_backwards)) for s in walked for tap in s.taps]
     elements = [(_parameter(element, s.input, tap), element) for s, tap, element in read]
     rows = [[] if s is None else [_parameter(s.row(k), s.initial, k - s.depth) for k in range(s.depth)] for s in infos]
     given = [row[s.depth + tap] for s, row in zip(infos, rows, strict=True) if s is not None for tap in s.taps]
-    step = call_step(fn, [*(p for p, _ in elements), *given, *others], where)
+    step = call_step(fn, [*(p for p, _ in elements), *given, *others], where, others)
     if outputs_info is None or (not infos and not isinstance(outputs_info, dict)):
         infos, rows = [None] * len(step.results), [[] for _ in step.results]
     if len(infos) != len(step.results):
@@ -119,7 +138,9 @@ def scan(
     _check_strict(step, others, strict, where)
     states = [s for s in infos if s is not None]
     fed_back = [r for r, s in zip(step.results, infos, strict=True) if s is not None]
-    builder = LoopBuilder(where, rounds, t, elements, states, [row for row in rows if row], truncate_gradient)
+    builder = LoopBuilder(
+        where, rounds, t, elements, states, [row for row in rows if row], truncate_gradient, others, recomputes
+    )
     _, stacked, updates = builder.build(fed_back, step.results, step.updates, step.condition)
     if len(stacked) == 1 and not return_list:
         return stacked[0], updates
@@ -163,8 +184,10 @@ def _state(given: Any, k: int, where: str) -> State | None:
             raise ValueError(f"{where}: result {k} has taps but no initial state: {dict(given)!r}")
         return None
     taps: tuple[int, ...] = (-1,)
+    has_no_dtype = False
     if isinstance(given, Mapping):
         taps = _taps(given.get("taps"), -1, where)
+        has_no_dtype = given.get("is_number", False)  # the start of a block of `scan_checkpoints`
         given = given["initial"]
     if any(tap >= 0 for tap in taps):
         raise ValueError(f"{where}: the taps of results are negative, rounds before; result {k} has {list(taps)}")
@@ -182,7 +205,7 @@ def _state(given: Any, k: int, where: str) -> State | None:
             initial = require(initial, ge(shape_i(initial, 0), depth), message)
         elif length < depth:
             raise ValueError(f"{message}: {length}")
-    return State(f"result {k}", initial, taps, isinstance(given, int | float) and not isinstance(given, bool))
+    return State(f"result {k}", initial, taps, has_no_dtype or is_number(given))
 
 
 def _rounds(walked: Sequence[WalkedSequence], n_steps: Any, where: str) -> Any:
@@ -195,16 +218,7 @@ def _rounds(walked: Sequence[WalkedSequence], n_steps: Any, where: str) -> Any:
         for length in lengths[1:]:
             rounds = minimum(rounds, length)
         return rounds  # of a sequence that is too short for its taps negative: then there is none
-    rounds = as_variable(n_steps)
-    if rounds.type.dtype not in INTEGERS or rounds.type.ndim:
-        raise TypeError(f"{where}: n_steps must be an integer without axes, got {n_steps!r} of {rounds.type}")
-    if isinstance(rounds, Constant) and rounds.data < 0:
-        raise ValueError(f"{where}: n_steps must not be negative, got {rounds.data}; go_backwards walks from the end")
-    if isinstance(rounds, Constant):
-        rounds = constant(int(rounds.data), dtype="int64")
-    else:
-        rounds = cast(rounds, "int64")
-        rounds = require(rounds, ge(rounds, 0), f"{where}: n_steps must not be negative")
+    rounds = number_of_rounds(n_steps, where, "n_steps")
     for k, length in enumerate(lengths):
         message = f"{where}: sequence {k} has fewer elements than n_steps rounds need"
         rounds = require(rounds, le(rounds, length), message)
@@ -235,6 +249,6 @@ def _check_strict(step: Step, others: Sequence[Any], strict: bool, where: str) -
     if not strict:
         return
     roots = [v for v in (*step.results, *step.updates.values(), step.condition) if isinstance(v, Variable)]
-    strays = [v for v in ancestors(roots) if isinstance(v, SharedVariable) and v not in others]
+    strays = [v for v in ancestors(roots, others) if isinstance(v, SharedVariable) and v not in others]
     if strays:
         raise ValueError(f"{where}: strict, and the step uses {strays[0]!r}, which is not among the non_sequences")

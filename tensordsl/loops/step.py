@@ -43,8 +43,10 @@ class Step:
     condition: Any
 
 
-def call_step(fn: Callable[..., Any], arguments: Sequence[Any], where: str) -> Step:
-    """Call the step and read what it returns.  where: the loop, for errors.  Raises TypeError and ValueError."""
+def call_step(fn: Callable[..., Any], arguments: Sequence[Any], where: str, others: Sequence[Any] = ()) -> Step:
+    """Call the step and read what it returns.  where: the loop, for errors; others: those of the arguments that are the
+    same in all rounds, what they are made of included (random numbers that were drawn before).  Raises TypeError and
+    ValueError."""
     if not callable(fn):
         raise TypeError(f"{where}: the step must be a function, got {fn!r}")
     returned = fn(*arguments)
@@ -60,7 +62,14 @@ def call_step(fn: Callable[..., Any], arguments: Sequence[Any], where: str) -> S
         if target in pairs:
             raise ValueError(f"{where}: the step updates {target!r} twice")
         pairs[target] = as_variable(value)
-    return Step(tuple(map(as_variable, values)), _with_defaults(values, pairs, condition), condition)
+    return Step(tuple(map(as_variable, values)), _with_defaults(values, pairs, condition, others), condition)
+
+
+def has_until(returned: Any) -> bool:
+    """Whether what a step returned ends its loop."""
+    return isinstance(returned, until) or (
+        isinstance(returned, list | tuple) and any(isinstance(part, until) for part in returned)
+    )
 
 
 def _split_returned(returned: Any, where: str) -> tuple[Any, Any, Any]:
@@ -101,14 +110,16 @@ def _is_updates(part: Any) -> bool:
     )
 
 
-def _with_defaults(values: Sequence[Any], updates: dict[Any, Any], condition: Any) -> dict[Any, Any]:
+def _with_defaults(
+    values: Sequence[Any], updates: dict[Any, Any], condition: Any, others: Sequence[Any]
+) -> dict[Any, Any]:
     """The updates, and the default ones of shared variables that anything of the step reads."""
     updates = dict(updates)
     while True:
         roots = [v for v in (*values, *updates.values(), condition) if isinstance(v, Variable)]
         fresh = [
             v
-            for v in ancestors(roots)
+            for v in ancestors(roots, others)
             if isinstance(v, SharedVariable) and v.default_update is not None and v not in updates
         ]
         if not fresh:

@@ -26,6 +26,8 @@ class LoopBody:
     stacked    values of each step that are collected along a new first axis
     truncate   gradients flow through so many of the last steps; -1: through all
     condition  of a loop that ends early (`WHILE`): the step in which it is true is the last one; a 0-d bool
+    recomputes gradients keep the carried values of each step alone, and compute what else they read again
+    name       what messages call the loop
     """
 
     index: Variable
@@ -35,6 +37,8 @@ class LoopBody:
     stacked: tuple[Variable, ...]
     truncate: int = -1
     condition: Variable | None = None
+    recomputes: bool = False
+    name: str = "for"
 
     @property
     def parameters(self) -> tuple[Variable, ...]:
@@ -111,6 +115,14 @@ def _loop_oracle(n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
 def _while_oracle(n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
     from tensordsl.graph.evaluate import evaluate  # late: it imports nothing from here, but rows are loaded first
 
+    return run_rounds(n, operands, body, evaluate)
+
+
+def run_rounds(
+    n: Any, operands: Sequence[Any], body: LoopBody, evaluate: Callable[[Sequence[Variable], Any], list[Any]]
+) -> tuple[Any, ...]:
+    """The loop by `evaluate(expressions, {parameter: array})` of each round: the number of rounds that were, the last
+    carried values, and what is stacked."""
     count = len(body.carried)
     carried, invariants = list(operands[:count]), dict(zip(body.invariants, operands[count:], strict=True))
     collected: list[list[Any]] = [[] for _ in body.stacked]
@@ -120,9 +132,12 @@ def _while_oracle(n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
         results = evaluate(body.expressions, values)
         if body.condition is not None:
             is_done = bool(results.pop())
-        for old, new in zip(carried, results, strict=False):
+        for v, following, old, new in zip(body.carried, body.next, carried, results, strict=False):
             if np.shape(old) != np.shape(new):
-                raise ValueError(f"for: a carried value changed its shape from {np.shape(old)} to {np.shape(new)}")
+                raise ValueError(
+                    f"{body.name}: the state {v!r} changed its shape from {np.shape(old)} to {np.shape(new)} in round "
+                    f"{rounds} (counted from 0), by {following!r} made at\n  {following.origin}"
+                )
         carried = results[:count]
         for column, value in zip(collected, results[count:], strict=True):
             column.append(value)
@@ -132,6 +147,10 @@ def _while_oracle(n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
 
 def _stack(column: Sequence[Any], variable: Variable) -> Any:
     if column:
+        shapes = {np.shape(value): None for value in column}
+        if len(shapes) > 1:
+            one, other = list(shapes)[:2]
+            raise ValueError(f"for: what a loop stacks must have one shape, got {one} and {other}")
         return np.stack(column)
     return np.empty((0, *(d or 0 for d in variable.type.shape)), variable.type.dtype)
 
@@ -171,11 +190,14 @@ def make_loop(
     stacked: Sequence[Variable] = (),
     truncate: int = -1,
     condition: Any = None,
+    recomputes: bool = False,
+    name: str = "for",
 ) -> tuple[Any, ...]:
     """A loop of `n` steps over expressions in `index` and `carried`: the final carried values, then the stacked ones.
 
     `index` (0-d int64) and `carried` are variables without owner that stand for the parameters of the body.  Whatever
-    the expressions use that depends on none of them is computed once, before the loop.  `truncate`: see `LoopBody`.
+    the expressions use that depends on none of them is computed once, before the loop.  `truncate`, `recomputes` and
+    `name`: see `LoopBody`.
     With a condition there are at most `n` steps, which end behind the one in which it is not zero; the first result is
     then their number, and what is stacked is as long.
     """
@@ -194,8 +216,9 @@ def make_loop(
     if not is_counted:
         *collected, condition = collected
     body = LoopBody(
-        index, tuple(carried), tuple(parameters.values()), tuple(following), tuple(collected), truncate, condition
-    )
+        index, tuple(carried), tuple(parameters.values()), tuple(following), tuple(collected), truncate, condition,
+        recomputes, name,
+    )  # fmt: skip
     result: tuple[Any, ...] = apply(FOR if is_counted else WHILE, as_variable(n), *inits, *free, body=body)
     return result
 

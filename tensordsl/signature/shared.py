@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from contextlib import nullcontext
 from typing import Any
@@ -39,6 +40,14 @@ class HostValue:
         return self.array.view()
 
 
+_MADE = itertools.count(1)
+
+
+def mark_of_creation() -> int:
+    """A number above the `made` of all shared variables that there are, and below that of others."""
+    return next(_MADE)
+
+
 class SharedVariable(Variable):
     """What all shared variables have in common; see `shared`.
 
@@ -46,6 +55,7 @@ class SharedVariable(Variable):
     """
 
     default_update: Variable | None = None
+    made: int = 0  # a number larger than those of all that were made before it
     _root: Any = None  # another variable than this one
 
     @property
@@ -87,7 +97,7 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
     ) -> None:
         super().__init__(type, name=name)
         self.strict, self.allow_downcast = strict, allow_downcast
-        self.default_update = None
+        self.default_update, self.made = None, next(_MADE)
         # Where the value is: a `HostValue`; a `runtime.calls.state.Cell`, once native code uses it; a
         # `runtime.device.state.DeviceStorage`, once only devices do.  It moves where nothing is called between the look
         # at this attribute and its assignment, so that no other thread and no signal's handler comes in between.

@@ -375,6 +375,7 @@ def _host_call() -> str:
     for kind, value, offset in (
         ("i64", "%host", layouts.CALL_HOST), ("i64", "%n_in", layouts.CALL_N_IN), ("ptr", "%ins", layouts.CALL_IN),
         ("i64", "%n_out", layouts.CALL_N_OUT), ("ptr", "%outs", layouts.CALL_OUT),
+        ("i64", "%site", layouts.CALL_SITE), ("ptr", "%frame", layouts.CALL_FRAME),
     ):  # fmt: skip
         f.store(kind, value, request, offset)
     address = f.call("ptr", f.load("ptr", rt, layouts.RT["PyLong_FromVoidPtr"]), f"ptr {request}")

@@ -64,7 +64,9 @@ def _stub(name: str, checks_stack: bool) -> str:
     frame = f.op(f"alloca i8, i64 {size}, align 16")
     f.place(start)
     _check_arguments(f, ctx, rt, count, frame, slow)
-    for offset in (layouts.FR_KIND, layouts.FR_ARENA, layouts.FR_TSTATE, layouts.FR_PINNED, layouts.FR_POLLED):
+    for offset in (
+        layouts.FR_KIND, layouts.FR_ARENA, layouts.FR_TSTATE, layouts.FR_PINNED, layouts.FR_POLLED, layouts.FR_DEPTH,
+    ):  # fmt: skip
         f.store("i64", 0, frame, offset)
     result = f.call("ptr", f.load("ptr", ctx, layouts.CTX_PROGRAM), f"ptr {ctx}", f"ptr {frame}")
     error, success = f.label("error"), f.label("success")

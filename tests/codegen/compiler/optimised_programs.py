@@ -316,6 +316,13 @@ def recurrences() -> Built:
     return [x, w], [lagged, *costs, *(T.grad(c, x) for c in costs), T.grad(costs[0], w)], []
 
 
+@program([(9, 5), (5,)], [(30, 40), (40,)])
+def recurrence() -> Built:
+    x, s = T.dmatrix(), T.dvector()
+    states, _ = tensordsl.scan(lambda a, s: T.tanh(0.5 * s + a), x, s)
+    return [x, s], [states, T.grad(states.sum(), s)], []
+
+
 if __name__ == "__main__":  # FILE NAME ...: what the programs give in a process of its own
     target, *names = sys.argv[1:]
     with open(target, "wb") as file:

@@ -173,7 +173,7 @@ def test_a_host_call_that_has_not_pinned_is_our_error(cell):
     f = programs.function(programs.accumulate(host=True), [cell], hosts=[lambda: []])
     with pytest.raises(ValueError) as caught:
         f(ONES)
-    assert caught.value.args[1:] == (layouts.ERR_INTERNAL, (0, 0)) and values(cell) == [0] * N
+    assert caught.value.args[1:] == (layouts.ERR_INTERNAL, (0, 0), ()) and values(cell) == [0] * N
 
 
 @pytest.mark.parametrize("threshold", [programs.NEVER, programs.ALWAYS])
