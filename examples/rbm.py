@@ -1,9 +1,9 @@
 """A restricted Boltzmann machine learns the bars and stripes of 4 x 4 pictures by contrastive divergence.
 
-Hidden and visible units are drawn from `RandomStreams`, whose state the compiled function advances itself. The chains
-persist between steps (Tieleman 2008); `consider_constant` keeps the gradient out of the sampling.
+Hidden and visible units are drawn from `RandomStreams` in the rounds of a `scan`, which gives the streams' new states
+as updates. The chains persist between steps (Tieleman 2008); `consider_constant` keeps gradients out of the sampling.
 
-Run: python examples/rbm.py [--steps 3000]
+Run: python examples/rbm.py [--steps 6000] [--sweeps 5]
 """
 
 from __future__ import annotations
@@ -56,26 +56,27 @@ class Machine:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--sweeps", type=int, default=5, help="of each chain between two steps")
     arguments = parser.parse_args()
 
     pictures = bars_and_stripes()
     machine = Machine(SIDE * SIDE, HIDDEN, seed=1)
     chains = tensordsl.shared(np.random.default_rng(2).integers(0, 2, (CHAINS, SIDE * SIDE)).astype(float))
 
-    data, rate = T.matrix("data"), T.scalar("rate")
-    dreamt = chains
-    for _ in range(5):
-        dreamt = machine.sweep(dreamt)
+    data, rate, sweeps = T.matrix("data"), T.scalar("rate"), T.iscalar("sweeps")
+    states, draws = tensordsl.scan(machine.sweep, outputs_info=chains, n_steps=sweeps)
+    dreamt = states[-1]
     cost = T.mean(machine.free_energy(data)) - T.mean(machine.free_energy(dreamt))
     gradients = T.grad(cost, machine.params, consider_constant=[dreamt])
     updates = [(p, p - rate * g) for p, g in zip(machine.params, gradients, strict=True)]
-    train = tensordsl.function([data, rate], dreamt, updates=[*updates, (chains, dreamt)])
+    updates += [*draws.items(), (chains, dreamt)]
+    train = tensordsl.function([data, rate, sweeps], dreamt, updates=updates)
 
     known = {row.tobytes() for row in pictures}
     print(f"chance draws one of the {len(pictures)} pictures {len(pictures) / 2 ** (SIDE * SIDE):.2%} of the time")
     hits: list[bool] = []
     for step in range(1, arguments.steps + 1):
-        dreams = train(pictures, 0.1 * (1 - step / (arguments.steps + 1)))
+        dreams = train(pictures, 0.1 * (1 - step / (arguments.steps + 1)), arguments.sweeps)
         hits += [row.tobytes() in known for row in dreams]
         if step % (arguments.steps // 6) == 0:
             print(f"step {step:5d}: {np.mean(hits):.0%} of what it draws are bars or stripes")

@@ -19,9 +19,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from benchmarks import ablation, corners, programs, short_rows, vector_math  # noqa: E402
 from benchmarks.baselines.c_kernels import c_kernel  # noqa: E402
-from benchmarks.run.harness import MACHINE, PEERS  # noqa: E402
+from benchmarks.peers import numpy as theirs  # noqa: E402
+from benchmarks.peers import tensordsl as ours  # noqa: E402
+from benchmarks.run.harness import MACHINE, PEERS, difference  # noqa: E402
 from benchmarks.run.plots import COLOURS  # noqa: E402
+from benchmarks.run.worker import flat, memory  # noqa: E402
+from benchmarks.workloads import loops  # noqa: E402
 from benchmarks.workloads.peers import BY_CASE, as_stored  # noqa: E402
+from benchmarks.workloads.suites import BY_NAME  # noqa: E402
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -81,6 +86,17 @@ def test_a_peer_gives_numpys_results(peer: str, tmp_path: Path) -> None:
     assert {row["peer"] for row in rows} == {"numpy", peer}
 
 
+@pytest.mark.parametrize("name", [row.name for row in loops.WORKLOADS if row.kind == "call"])
+def test_loops_give_numpys_results(name: str) -> None:
+    row = BY_NAME[name]
+    found, expected = (flat(peer.BUILD[row.built](row.make()).evaluate()) for peer in (ours, theirs))
+    assert difference(row, expected, found) == ""
+
+
+def test_a_loop_keeps_no_history_of_which_the_last_value_is_asked() -> None:
+    assert memory(ours, "memory-last")["value"] < 0.01
+
+
 def test_the_gpus_benchmark_says_who_is_left_out_and_runs_on_the_simulator() -> None:
     command = [sys.executable, "-m", "benchmarks.gpu", "--device", "sim", "--quick"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -135,10 +151,11 @@ def test_a_target_is_met_missed_or_unknown() -> None:
         "minima |= {('b', '', 'machine'): 5.0}\n"
         "targets = Target(6.0), Target(5.0), Target(9.0, 0.5), Target(9.0, 0.4), Target(ratio_to=('a', 5.0))\n"
         "targets += Target(ratio_to_best=0.5), Target(ratio_to_machine=1.2), Target(ratio_to_machine=1.1)\n"
+        "targets += Target(beyond_best=-6.0), Target(beyond_best=-7.0)\n"
         "print([is_met(target, key, minima) for target in targets], is_met(targets[0], ('c', ''), minima))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[True, False, True, False, False, True, True, False] None"
+    assert done.stdout.strip() == "[True, False, True, False, False, True, True, False, True, False] None"
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None and shutil.which("cc") is None, reason="no C compiler")

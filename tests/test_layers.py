@@ -44,7 +44,10 @@ ROOMS: dict[str, str] = {
     "codegen.cpu": "base graph ops abi target scalar_ir tensor_ir fusion program_ir llvm",
     "codegen.variants": "base abi target scalar_ir tensor_ir fusion program_ir cpu",
     "codegen.gpu": "base graph ops abi target scalar_ir scalar_ir.math tensor_ir fusion program_ir llvm cpu",
-    "codegen.bufferise": ("base graph ops abi target scalar_ir tensor_ir passes fusion program_ir cpu variants gpu"),
+    "codegen.rounds": "base graph target scalar_ir fusion program_ir llvm",
+    "codegen.bufferise": (
+        "base graph ops abi target scalar_ir tensor_ir passes fusion program_ir cpu variants gpu rounds"
+    ),
     "codegen.host": "base abi target scalar_ir program_ir llvm",
     "codegen.mlir": "graph ops scalar_ir scalar_ir.math tensor_ir passes fusion",
     "codegen.constructs": (

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytensor
 import pytensor.tensor as pt
+from pytensor.scan.utils import until
 
 from benchmarks.peers import symbolic
 from benchmarks.workloads.peers import NAMES
@@ -40,4 +41,6 @@ BUILD = symbolic.Language(
     shared=lambda value, shape: pytensor.shared(value, shape=shape),
     change_flags=pytensor.config.change_flags,
     longest=1_000,  # longer chains overflow its recursion
+    scan=lambda step, **options: pytensor.scan(step, **options, return_list=True)[0],
+    until=until,
 ).builders()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.peers.loops.symbolic import builders as scan_builders
 from benchmarks.workloads.foundation import Build, Call, Data, builders, chain
 from benchmarks.workloads.peers import CASES, EACH, OPERANDS, TYPES, Case
 
@@ -18,7 +19,8 @@ class Language:
     """T: the namespace of tensors; m: that of the second suite's cases (`benchmarks.workloads.peers.NAMES`);
     function(inputs, outputs, updates=()), called with arrays; scalar_function, called with Python's numbers;
     tensor(name, dtype, shape) and shared(value, shape or None for the value's rank), where a length is 1 or None;
-    change_flags: of the configuration; longest: chain that it compiles."""
+    change_flags: of the configuration; longest: chain that it compiles; scan and until: of loops, the
+    first gives a list of results."""
 
     T: Any
     m: Any
@@ -28,11 +30,13 @@ class Language:
     shared: Callable[[Any, tuple[int | None, ...] | None], Any]
     change_flags: Callable[..., Any]
     longest: int
+    scan: Callable[..., list[Any]]
+    until: Callable[[Any], Any]
 
     def builders(self) -> dict[str, Build]:
         first = (call_vector, call_scalar, call_wide, compile_ten_ops, training_step)
         build = builders(*(partial(f, self) for f in first), partial(compile_chain, self), self.longest)
-        return build | {row.name: partial(case, self, row) for row in CASES}
+        return build | {row.name: partial(case, self, row) for row in CASES} | scan_builders(self)
 
 
 def warm_up(T: Any, function: Callable[..., Any]) -> None:

@@ -48,4 +48,6 @@ BUILD = symbolic.Language(
     shared=shared,
     change_flags=tensordsl.config.change_flags,
     longest=50_000,
+    scan=lambda step, **options: tensordsl.scan(step, **options, return_list=True)[0],
+    until=tensordsl.scan_module.until,
 ).builders()

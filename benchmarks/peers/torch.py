@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from benchmarks.peers import THREADS
+from benchmarks.peers.loops import torch as loops
 from benchmarks.workloads.foundation import Call, Data
 from benchmarks.workloads.peers import CASES, EACH, NAMES, OPERANDS, Case
 
@@ -48,4 +49,4 @@ def case(case: Case, data: Data) -> Call:
     return Call(f"f({', '.join(names)})", {"f": f, **names})
 
 
-BUILD = {row.name: partial(case, row) for row in CASES if row.how in ("expression", "each")}
+BUILD = {row.name: partial(case, row) for row in CASES if row.how in ("expression", "each")} | loops.BUILD

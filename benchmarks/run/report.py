@@ -62,9 +62,12 @@ def is_met(target: Target, key: tuple[str, str], minima: Minima) -> bool | None:
     if target.ratio_to is not None:
         other, factor = target.ratio_to
         bounds += [(ratio(ours, minima.get((other, key[1], OURS))), factor)]
+    rivals = [t for (*at, peer), t in minima.items() if tuple(at) == key and peer not in APART and t]
+    fastest = min(rivals, default=None)
     if target.ratio_to_best is not None:
-        rivals = [t for (*at, peer), t in minima.items() if tuple(at) == key and peer not in APART and t]
-        bounds += [(ratio(ours, min(rivals, default=None)), target.ratio_to_best)]
+        bounds += [(ratio(ours, fastest), target.ratio_to_best)]
+    if target.beyond_best is not None:
+        bounds += [(None if ours is None or fastest is None else ours - fastest, target.beyond_best)]
     bounds += [(ratio(ours, minima.get((*key, MACHINE))), target.ratio_to_machine)]
     bounds = [bound for bound in bounds if bound[1] is not None]
     if any(value is None for value, _ in bounds):
@@ -138,6 +141,8 @@ def described(target: Target | None, kind: str) -> str:
         parts.append(f"{target.ratio_to_numpy:g}x NumPy")
     if target.ratio_to_best is not None:
         parts.append(f"{target.ratio_to_best:g}x the best")
+    if target.beyond_best is not None:
+        parts.append(f"{quantity(target.beyond_best, kind)} more than the best")
     if target.ratio_to_machine is not None:
         parts.append(f"{target.ratio_to_machine:g}x the machine")
     if target.ratio_to is not None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers import THREADS
-from benchmarks.workloads.foundation import MEMORY_LENGTH, Call
+from benchmarks.workloads.foundation import Call
 from benchmarks.workloads.suites import BY_NAME
 
 CALLS: dict[str, Call] = {}
@@ -101,22 +101,27 @@ def resident(field: str) -> int:
 
 
 def memory(peer: ModuleType, workload: str) -> dict[str, Any]:
-    """Peak growth during the first call on a large operand, less the result, in operands.
+    """Peak growth during the first call on the workload's large operands, less the result, in its unit.
 
     An adapter whose arrays are not NumPy's names the conversion `put` in its `Call`. The function's own figure for its
     scratch memory is taken where it reports a larger one (`arena_bytes`): it may have been there before.
     """
     call = build(peer, workload)
     call.evaluate()
-    large = np.linspace(0.0, 1.0, MEMORY_LENGTH)
-    call.names["x"] = call.names.get("put", np.asarray)(large)
+    put = call.names.get("put", lambda value: value)
+    call.names.update({name: put(value) for name, value in BY_NAME[workload].large().items()})
     with open("/proc/self/clear_refs", "w") as reset:
         reset.write("5")
     before = resident("VmRSS")
     value = call.evaluate()
-    growth = resident("VmHWM") - before - np.asarray(value).nbytes
+    results = value if isinstance(value, list | tuple) else [value]
+    growth = resident("VmHWM") - before - sum(np.asarray(result).nbytes for result in results)
     arena = getattr(call.names.get("f"), "arena_bytes", None)
-    return {"value": max(growth, arena or 0, 0) / large.nbytes, "arena_bytes": arena, "result": flat(value)[:1000]}
+    return {
+        "value": max(growth, arena or 0, 0) / BY_NAME[workload].unit,
+        "arena_bytes": arena,
+        "result": flat(value)[:1000],
+    }
 
 
 def triad(peer: ModuleType, processor: bool = False) -> dict[str, Any]:

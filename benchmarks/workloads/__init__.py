@@ -4,6 +4,7 @@ Comes in   nothing; NumPy makes the data.
 Goes out   `Workload`s by name (`suites.BY_NAME`), their data, and the figures that they have to reach.
 Modules    foundation  the types, and the first suite: calls, compile times, imports, memory
            peers       the suite `peers`: expressions over a namespace, written once for all libraries
+           loops       the suite `loops`: recurrences, what they take to compile and to keep
            suites      the suites by name
 Used by    `run`, `peers` (each peer builds a workload in its own words), `ablation` and the plots.
 """

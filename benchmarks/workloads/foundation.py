@@ -11,6 +11,8 @@ import numpy as np
 Kind = Literal["call", "compile", "import", "memory"]
 Data = tuple[Any, ...]
 Build = Callable[[Data], "Call"]  # an adapter makes of a workload's data what is timed
+# An operand of the memory workload: large enough that the allocator returns it to the system.
+MEMORY_LENGTH = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Target:
     ratio_to: tuple[str, float] | None = None  # another workload of ours in the same state, and the factor
     ratio_to_best: float | None = None  # to the fastest of the others
     ratio_to_machine: float | None = None  # to what the machine does at best (`benchmarks.peers.machine`)
+    beyond_best: float | None = None  # how many seconds more than the fastest of the others
+
+
+def long_vector() -> dict[str, Any]:
+    return {"x": np.linspace(0.0, 1.0, MEMORY_LENGTH)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Workload:
     compile  CPU seconds from the first symbol to the first result: `cold` with an empty disk cache, in a process that
              has compiled something else; `warm` with the disk cache, in a process that has done the same before
     import   seconds of importing the library after NumPy
-    memory   temporary bytes of a first call on large operands, in operands' sizes
+    memory   temporary bytes of a first call with the names of `large` exchanged, in units of `unit` bytes
     """
 
     name: str
@@ -57,6 +64,8 @@ class Workload:
     is_slow: bool = False
     rtol: float = 1e-9
     like: str = ""  # the workload that adapters have, of which this one is another use
+    large: Callable[[], dict[str, Any]] = long_vector
+    unit: int = MEMORY_LENGTH * 8
 
     @property
     def built(self) -> str:
@@ -86,8 +95,6 @@ def chain(x: Any, length: int, tanh: Callable[[Any], Any]) -> Any:
     return x
 
 
-# An operand of the memory workload: large enough that the allocator returns it to the system.
-MEMORY_LENGTH = 4_000_000
 NODES = {f"nodes-{length}": length for length in (3, 10, 30, 100, 300, 1000)}  # of the plot of compile time
 CHAINS = {f"compile-chain-{length}": length for length in (200, 1_000, 10_000, 50_000)}
 

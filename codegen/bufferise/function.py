@@ -22,14 +22,15 @@ from tensordsl.codegen.fusion.placement import Context, Region, Step, integer_va
 from tensordsl.codegen.fusion.row_blocking import in_blocks
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
+from tensordsl.codegen.rounds.rewrite import add_kernels
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import DOT, of_function
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
-from tensordsl.codegen.tensor_ir.graph import Value, toposort
+from tensordsl.codegen.tensor_ir.graph import Value, giver, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered
-from tensordsl.codegen.variants.guards import requires
+from tensordsl.codegen.variants.guards import names_defined, requires
 from tensordsl.graph.types import TensorType
 
 INTEGERS = frozenset(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64))
@@ -60,8 +61,8 @@ def build_program(
     if any(s.value is not None and not s.value.dtype for s in steps):  # it has results
         computed = [*roots, *(v for s in steps for v in (s.fused.values if s.fused else (s.value,)) if v is not None)]
         for v in toposort([*computed, *integer_values(lowered.graph, toposort(computed))]):
-            if v.op == "result":
-                b.results.setdefault(v.operands[0].number, []).append(v)
+            if (made := giver(v)) is not v:
+                b.results.setdefault(made.number, []).append(v)
     steps = regions[()].steps
     left_out: list[Any] = []
     runs: list[Stacks] = []
@@ -141,7 +142,7 @@ class _Function:
             slot = self._slot()
             slots.append(slot)
             target = self._lazily(v, partial(self._new_output, k, slot))
-            home = v.operands[0].number if v.op == "result" else v.number
+            home = giver(v).number
             if home in given:
                 self.b.targets.setdefault(v.number, []).append(target)
             else:
@@ -219,6 +220,8 @@ class _Function:
         changed = keep_orders(b, [*b.entry.code, *self.storage, *self.body.code]) if keeps_orders else {}
         self.storage, body = ([changed.get(id(i), i) for i in code] for code in (self.storage, self.body.code))
         has_loop = any(isinstance(i, p.For) for i in p.walk_program(body))
+        if has_loop and not b.device and b.tuning.allows("rounds_in_registers"):
+            body = self._with_kernels(body)
         unpinned = bool(program.n_hosts) or self.late_storage
         # Callbacks may run other calls, and loops may be interrupted: both need the state held, not written in place.
         held = has_loop or bool(program.n_hosts and program.shared)
@@ -256,6 +259,17 @@ class _Function:
         commit: list[p.Instr] = [p.Commit(tuple(commits))] if commits else []
         program.code = [*head, *early, *tail, *partly, *late, *commit, p.Return(tuple(outputs), list_slot)]
         _mark_streamed(program, {i.dst for i in p.walk_program(program.code) if isinstance(i, (p.NewOut, p.Prepare))})
+
+    def _with_kernels(self, body: list[p.Instr]) -> list[p.Instr]:
+        """Loops of short rounds with kernels of these."""
+        b = self.b
+        known = names_defined(b.entry.code)
+
+        def compared(op: str, x: str, y: int) -> str | None:
+            return b.once(b.entry, "q", p.Compare, op, x, b.name(y)) if x in known else None
+
+        around = [*b.entry.code, *self.storage, p.Arena(tuple(b.arena), 0)]
+        return add_kernels(body, around, b.program.plans, b.tuning, compared, partial(b.joined, "min"))
 
     def _deoptimise(self) -> list[p.Instr]:
         """Stop where a matrix or hidden rows have become large that were not, or indices would not be checked."""

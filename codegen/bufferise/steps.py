@@ -20,7 +20,7 @@ from tensordsl.codegen.program_ir.storage import Ref, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir.construct import CONCATENATE, RESHAPE
 from tensordsl.codegen.tensor_ir.extents import known_at_entry
-from tensordsl.codegen.tensor_ir.graph import Value
+from tensordsl.codegen.tensor_ir.graph import Value, giver
 
 
 def results_of(b: Bufferiser, node: Value) -> list[Value]:
@@ -36,7 +36,7 @@ def run_region(b: Bufferiser, context: Context, wants: Sequence[tuple[Value, Ref
     saved = {n: list(t) for n, t in b.targets.items()}
     copies = []
     for v, ref in wants:
-        home = v.operands[0].number if v.op == "result" else v.number
+        home = giver(v).number
         if home in given:
             b.targets.setdefault(v.number, []).append(lambda ref=ref: ref)  # type: ignore[misc]  # binds the loop's ref
         else:

@@ -47,7 +47,7 @@ def loads_forward(plans: Iterable[Kernels], vector_bytes: int, common: Mapping[s
 
 def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None], max_values: int) -> None:
     """Give the plan its precompiled kernels (`known`, by the plan's name), so that none are compiled."""
-    if len(plan.group.scalars) > max_values or has_run_time_integers(plan.group):
+    if plan.group is None or len(plan.group.scalars) > max_values or has_run_time_integers(plan.group):
         return
     found = known(plan_name(plan))
     if found is not None:

@@ -137,6 +137,14 @@ PROGRAM = (
         file="codegen/bufferise/output_order.py", tests=("test_output_order",), changes="the strides of results",
     ),
     Optimisation(
+        "rounds_in_registers", "program",
+        what="loops of short elementwise rounds become one kernel, with what they carry in registers",
+        applies_when="a round has only elementwise work on scalars and one short axis, and reads what it writes by "
+        "carrying it alone",
+        why="a round costs its arithmetic: no launch, no store and load of what is carried",
+        file="codegen/rounds/rewrite.py", tests=("test_short_rounds",),
+    ),
+    Optimisation(
         "gemm_epilogues", "program",
         what="what is computed of a product goes through it block by block, as soon as a block is written",
         applies_when="the launch directly behind a product reads it at its own points alone",
@@ -193,6 +201,46 @@ PROGRAM = (
         applies_when="a group and its schedule, or a kernel's text, are one of those",
         why="they are compiled once a machine",
         file="codegen/compiler/precompiled_kernels.py", tests=("test_precompiled_kernels",),
+    ),
+)  # fmt: skip
+
+LOOPS = (
+    Optimisation(
+        "merge_equal_loops", "program",
+        what="loops of the same rounds are one loop, which stacks what any of them wants",
+        applies_when="counts, initial values and bodies are equal, as of a loop and of the one that keeps histories "
+        "for its gradient",
+        why="a round is computed once",
+        file="codegen/tensor_ir/equal_loops.py", tests=("test_equal_loops",),
+    ),
+    Optimisation(
+        "index_ranges", "program",
+        what="an index that is in range in every round is not checked, and wrapped where it may be negative alone",
+        applies_when="the number of rounds, and what was checked of it, show the range",
+        why="an element of a sequence is an address and an offset",
+        file="codegen/tensor_ir/extents.py", tests=("test_index_ranges",),
+    ),
+    Optimisation(
+        "states_in_stacks", "program",
+        what="a carried value that is stacked is read there, and one that moves up a place moves by its address",
+        applies_when="the rows of the stack are in C order",
+        why="a round copies no state",
+        file="codegen/bufferise/loops.py", tests=("test_loop_storage",),
+    ),
+    Optimisation(
+        "joint_histories", "program",
+        what="what rounds begin with and what they end with are stacked in one array with one row more",
+        applies_when="something reads a stack of what rounds begin with, as gradients do, and it is no result itself",
+        why="both stacks hold the same values, one place apart",
+        file="codegen/bufferise/loops.py", tests=("test_loop_storage",),
+    ),
+    Optimisation(
+        "written_over", "program",
+        what="a carried value is computed in the storage of the value that it replaces",
+        applies_when="a part of it is set, or each element is computed of the old one at its place; all else that "
+        "reads the old value comes before",
+        why="setting a row costs a row, and sums that run stay in the cache",
+        file="codegen/bufferise/written_over.py", tests=("test_loop_storage",),
     ),
 )  # fmt: skip
 
@@ -271,7 +319,7 @@ LIBRARY = tuple(
     for row in TECHNIQUES
 )  # fmt: skip
 
-ROWS: Mapping[str, Optimisation] = {row.name: row for row in (*GROUP, *PROGRAM, *KERNEL, *LIBRARY)}
+ROWS: Mapping[str, Optimisation] = {row.name: row for row in (*GROUP, *PROGRAM, *LOOPS, *KERNEL, *LIBRARY)}
 # Names of Theano's rewrites and of groups of these, which its programs switch: there is nothing of theirs to switch.
 THEANO = frozenset(
     "fast_run fast_compile merge canonicalize specialize stabilize uncanonicalize inplace scan gpu gpuarray cse "

@@ -32,6 +32,7 @@ from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
 from tensordsl.codegen.passes.loops.hoist_sequence_work import hoist_sequence_work
+from tensordsl.codegen.passes.loops.sum_products_behind import sum_products_behind
 from tensordsl.codegen.passes.merge_reductions import add_sums, merge_reductions, part_totals
 from tensordsl.codegen.passes.nan_guard import guard
 from tensordsl.codegen.passes.narrow_indices import narrow_positions
@@ -47,7 +48,7 @@ from tensordsl.codegen.passes.unmerge_axes import raise_merges
 from tensordsl.codegen.passes.unroll_pooling import unroll_pools
 from tensordsl.codegen.program_ir.instructions import Program, walk_program
 from tensordsl.codegen.program_ir.printer import show as show_program
-from tensordsl.codegen.program_ir.tables import constant_table, late_plans, libraries, plan_table
+from tensordsl.codegen.program_ir.tables import constant_table, idle_plans, late_plans, libraries, plan_table
 from tensordsl.codegen.program_ir.verify import verify
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir.construct import (
@@ -118,6 +119,11 @@ PIPELINE = (
     Pass(
         "add_sums", add_sums, ops=MAPS, needs_users=True,
         reason="after sums of sums are one; before slices move into reductions",
+    ),
+    Pass(
+        "sum_products_behind", sum_products_behind, ops=frozenset(("result",)), needs_users=True,
+        reason="after the rules, which look for the user's formulas; before products go in front of the loop: a sum of "
+        "products needs no stack of them",
     ),
     Pass(
         "hoist_sequence_work", hoist_sequence_work, ops=frozenset((DOT,)),
@@ -198,6 +204,8 @@ MUST_PRECEDE = (
     ("sum_by_slices", "sum_around"), ("sum_around", "add_to_given"), ("add_to_given", "sink_slices"),
     ("part_of_order", "ranks"), ("stabilise", "raise_merges"), ("raise_merges", "sink_slices"),
     ("merge_reductions", "part_totals"), ("sink_gathers", "part_totals"),
+    ("stabilise", "sum_products_behind"), ("sum_products_behind", "hoist_sequence_work"),
+    ("hoist_sequence_work", "fold_products"),
     ("merge_reductions", "unroll_pools"), ("sink_slices", "unroll_pools"), ("unroll_pools", "part_totals"),
 )  # fmt: skip
 
@@ -323,20 +331,23 @@ def _attempt(
         return roots
     users = needed.users.copy() if step.needs_users else None
     context = Context(graph, report.hits, {} if users is None else users, frozen, order)
-    before = [(loop, loop.results) for loop in graph.loops]
+    loops = list(graph.loops)
+    before = [(loop, loop.made, loop.results) for loop in loops]
     made = len(graph.values)
     try:
         new = rewrite(graph, roots, partial(step.run, context), frozen, users, order, step.ops)
         verify_ir(graph, new, made)
     except Exception as error:
-        for loop, results in before:
+        graph.loops[:] = loops
+        for loop, made_by, results in before:
+            loop.made = made_by
             loop.give(results)
         graph.extents.node = None
         _fail(step, roots, error, on_error)
         report.error = f"left out: {error!r}"
         return roots
     report.changed = any(a is not b for a, b in zip(new, roots, strict=True)) or any(
-        a is not b for loop, results in before for a, b in zip(results, loop.results, strict=True)
+        a is not b for loop, _, results in before for a, b in zip(results, loop.results, strict=True)
     )
     return new
 
@@ -434,7 +445,8 @@ def compile_graph(
     )
     late = late_plans(program)
     soon = predicted_plans(program, shapes, tuning.variants) if tuning.allows("predicted_variants") else set()
-    now = [k for k in range(len(program.plans)) if k in soon or k not in late]
+    idle = idle_plans(program)
+    now = [k for k in range(len(program.plans)) if k in soon or k not in (*late, *idle)]
     for k in now:
         take_common_plan(program.plans[k], common_plan, tuning.calls.common_plan_max_values)
     plans = [m for k in now if (m := program.plans[k].kernels).texts]

@@ -24,7 +24,7 @@ from tensordsl.codegen.tensor_ir.construct import CONSTRUCTS, Construct
 
 # Files that are called otherwise than what they hold.
 HOLDS = {
-    "sources": "arg shared const index carried undefined result",
+    "sources": "arg shared const index carried rounds undefined result",
     "fusible": "map move reduce broadcast_to fold",
     "ranges": "extent iota shape_i arange",
     "complex_numbers": "complex real imag part pairs",

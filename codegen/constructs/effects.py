@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
@@ -28,7 +29,10 @@ class Assert(Construct):
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         x, g = operands[0], low.graph
         kind, message = node.attrs.get("kind", "assert"), node.attrs["message"]
-        return [g.make(self.name, tuple(operands), x.dtype, x.shape, message=message, kind=kind, unique=True)]
+        made = g.make(self.name, tuple(operands), x.dtype, x.shape, message=message, kind=kind, unique=True)
+        if not x.rank and x.dtype == "int64":
+            _bound(g, made, x, operands[1:])
+        return [made]
 
     def verify(self, graph: Graph, v: Value) -> None:
         check(v.operands[0].dtype == v.dtype, v, "the operand's dtype")
@@ -48,6 +52,17 @@ class Assert(Construct):
             item = e.op(f"tensor.extract {e.value(flag)}[] : tensor<i1>")
             e.put(f'cf.assert {item}, "{escaped(v.attrs["message"])}"')
         e.values[v.number] = e.value(v.operands[0])
+
+
+def _bound(g: Graph, made: Value, x: Value, flags: Sequence[Value]) -> None:
+    """Note what the checks say of an integer x, which is `made` behind them."""
+    e = g.extents
+    number = e.value(x)
+    e.bound(made.number, [number], [number])
+    for flag in flags:
+        if flag.op == "map" and flag.attrs["row"].name in ("le", "ge") and flag.operands[0] is x:
+            other = [e.value(flag.operands[1])]
+            e.bound(made.number, *(([], other) if flag.attrs["row"].name == "le" else (other, [])))
 
 
 @register

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.compute_in_place import slice_layout, slice_place, under
 from tensordsl.codegen.bufferise.scatter import accumulate
-from tensordsl.codegen.constructs.subtensor import check_bounds, index_bounds, index_checks
+from tensordsl.codegen.constructs.subtensor import check_bounds, index_bounds, index_checks, named_ints
 from tensordsl.codegen.fusion.placement import memory
 from tensordsl.codegen.passes.patterns import is_zero_at
 from tensordsl.codegen.program_ir.storage import Ref, contiguous
@@ -49,6 +49,8 @@ class IncSubtensor(Construct):
             g.extents.fits(shape[lead + d], n, "the slice and the value written to it")
         y = g.broadcast_to(g.stretched(y, shape), shape)
         checks = index_checks(g)
+        if ints:
+            ints = [*named_ints(g, x, bounds, checks)]
         return [g.make(self.name, (x, y, *ints), x.dtype, x.shape, bounds=bounds, checks=checks, set=node.attrs["set"])]
 
     def verify(self, graph: Graph, v: Value) -> None:

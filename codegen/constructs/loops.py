@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
-from tensordsl.codegen.bufferise.steps import results_of, run_region
-from tensordsl.codegen.program_ir import instructions as p
-from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.bufferise.loops import run_loop
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, ROUNDS, SUBTENSOR, WHILE, Construct, Traits, register
+from tensordsl.codegen.tensor_ir.construct import FOR, WHILE, Construct, Traits, register
 from tensordsl.codegen.tensor_ir.equal_loops import KnownLoop
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
+from tensordsl.codegen.tensor_ir.indexing import cut
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import paired, parts
 from tensordsl.codegen.tensor_ir.verify import check
@@ -36,12 +34,12 @@ class _Loop(Construct):
     """Operands are the count and what the first iteration gets; `result(k)` are the last carried values, then the
     stacked ones, which have room for as many iterations as the count says."""
 
-    traits = Traits(has_regions=True, has_lengths=True, is_loop=True)
+    traits = Traits(has_regions=True, has_lengths=True, is_loop=True, needs_more=True)
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         g, body = low.graph, node.attrs["body"]
         low.keep_alive.append(body)
-        known = low.known_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_loops") else None
+        known = low.known_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_equal_loops") else None
         if known is not None and (stacks := _with_more(low, body, operands, known)) is not None:
             return self.results(low, node, known.made, stacks)
         k = len(body.carried)
@@ -55,6 +53,8 @@ class _Loop(Construct):
             for j, v in enumerate(inits)
         )
         n = g.extents.value(count)
+        if g.tuning.allows("index_ranges"):
+            g.extents.bound(loop.index.number, [0], [ex.sub(m, 1) for m in ex.if_positive(n)])
         if not isinstance(n, int):
             n = ex.maximum(0, n)
         with _inside(low, body, operands, loop, n) as env:
@@ -67,14 +67,14 @@ class _Loop(Construct):
                 for a, b in zip(new.shape, old.shape, strict=True):
                     g.extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
         made = g.make(self.name, (count, *inits), "", (), loops=_around(loop, operands), loop=loop, count=n)
-        loop.count = count
+        loop.count, loop.made, loop.rounds = count, made, n
         low.known_loops.add(self.name, body, operands, KnownLoop(loop, made, g.within, body, operands, env))
         return self.results(low, node, made, range(len(loop.stacked)))
 
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         return self.lower(low, node, operands)
 
-    def results(self, low: Lowering, node: Apply, made: Value, stacks: Iterable[int]) -> list[Value]:
+    def results(self, low: Lowering, node: Apply, made: Value, stacks: Sequence[int]) -> list[Value]:
         """What the row's application gives: the last carried values, then these of what is stacked."""
         g, loop, inits = low.graph, made.attrs["loop"], made.operands[1:]
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
@@ -100,52 +100,7 @@ class _Loop(Construct):
         check(ends is None or (ends.dtype == "bool" and not ends.rank), v, "a truth value as the condition")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
-        loop = v.attrs["loop"]
-        count = b.name(v.attrs["count"])
-        inits = v.operands[1:]
-        starts, buffers = [], []
-        for init, param in zip(inits, loop.carried, strict=True):
-            starts.append(b.packed(b.ref(init), init.dtype))
-            buffers.append((b.allocate(param.shape, param.dtype), b.allocate(param.shape, param.dtype)))
-        stacked = _stacked_results(loop, results_of(b, v))
-        computed_moves = {k: b.destination(r, r.dtype, r.shape) for k, r in stacked.items()}
-        index = b.fresh("i")
-        carried, names = [], []
-        b.scopes.append(Scope())
-        slot = b.allocate((), "int64")
-        b.emit(p.StoreScalar(slot.ptr, index, "int64"))
-        b.refs[loop.index.number] = slot
-        wants: list[tuple[Value, Ref]] = []
-        for param, new, start, (one, two) in zip(loop.carried, loop.next, starts, buffers, strict=True):
-            current, free, other = b.fresh("w"), b.fresh("w"), b.fresh("w")
-            names.append(current)
-            carried += [(current, start.ptr, free), (free, one.ptr, other), (other, two.ptr, free)]
-            strides = contiguous(one.dims, ITEMSIZE[param.dtype])
-            b.refs[param.number] = Ref(current, one.dims, strides)
-            wants.append((new, Ref(free, one.dims, strides)))
-        wants += [(loop.stacked[k], _at_index(b, destination, index)) for k, destination in computed_moves.items()]
-        end = rounds = None
-        if loop.condition is not None:
-            flag, end, rounds = b.allocate((), "bool"), b.fresh("q"), b.fresh("n")
-            wants.append((loop.condition, flag))
-        run_region(b, (*b.context, (FOR, loop.number)), wants)
-        if end is not None:
-            b.emit(p.LoadScalar(end, flag.ptr, "bool"))
-        body = b.close_scope()
-        kinds = ("ptr",) * len(carried)
-        b.emit(p.For(index, count, tuple(carried), kinds, body, b.site("loop", b.node_of(v), v.op), end, rounds))
-        for r in results_of(b, v):
-            k = r.attrs["k"]
-            if k == ROUNDS:
-                assert rounds is not None
-                ref = b.destination(r, "int64", ())
-                b.emit(p.StoreScalar(ref.ptr, rounds, "int64"))
-                b.finish(r, ref)
-            elif k < len(inits):
-                dims = tuple(map(b.find, r.shape))
-                b.view(r, Ref(names[k], dims, contiguous(dims, ITEMSIZE[r.dtype])))
-            else:
-                b.finish(r, computed_moves[k - len(inits)])
+        run_loop(b, v)
 
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.slices import as_type  # late: for exports only
@@ -182,11 +137,11 @@ class _Loop(Construct):
         else:
             rounds, names = rounds_until(e, end, carried, iteration)
         for r in e.results.get(v.number, []):
-            k = r.attrs["k"]
-            if k == ROUNDS:
+            if r.op == "rounds":
                 number = e.op(f"arith.index_cast {rounds} : index to i64")
                 e.values[r.number] = e.op(f"tensor.from_elements {number} : tensor<i64>")
                 continue
+            k = r.attrs["k"]
             at = k if k < len(inits) else len(inits) + list(computed_moves).index(k - len(inits))
             e.values[r.number] = names[at] if at >= len(inits) else as_type(e, names[at], loop.carried[at], r)
 
@@ -200,17 +155,18 @@ class For(_Loop):
 
 @register
 class While(_Loop):
-    """while(loop, count): iterations up to the one in which the condition is true, and at most `count`;
-    `result(ROUNDS)` is their number.  What the row stacks is cut there."""
+    """while(loop, count): iterations up to the one in which the condition is true, and at most `count`; `rounds` is
+    their number.  What the row stacks is cut there."""
 
     name = WHILE
 
     def outputs(
         self, g: Graph, node: Apply, made: Value, finals: Sequence[Value], stacked: Sequence[Value]
     ) -> list[Value]:
-        rounds = g.result(made, ROUNDS, "int64", ())
-        length = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
-        return [rounds, *paired(g, node.outputs[1:], [*finals, *(_cut(g, r, length) for r in stacked)])]
+        loop: Loop = made.attrs["loop"]
+        rounds = g.make("rounds", (), "int64", (), loops=made.loops, loop=loop, loop_number=loop.number)
+        loop.rounds = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
+        return [rounds, *paired(g, node.outputs[1:], [*finals, *(cut(g, r, loop.rounds) for r in stacked)])]
 
 
 @contextmanager
@@ -266,13 +222,7 @@ def _with_more(low: Lowering, body: Any, operands: Sequence[Value], known: Known
 def _stacked_results(loop: Loop, results: Sequence[Value]) -> dict[int, Value]:
     """Which stacked values something uses: their numbers, and the results."""
     first = len(loop.carried)
-    return {r.attrs["k"] - first: r for r in results if r.attrs["k"] >= first}
-
-
-def _cut(g: Graph, x: Value, length: Length) -> Value:
-    """The first `length` elements along the first axis, which are there."""
-    bounds = ((0, length, 1, True), *((0, n, 1, True) for n in x.shape[1:]))
-    return g.make(SUBTENSOR, (x,), x.dtype, (length, *x.shape[1:]), bounds=bounds, checks=())
+    return {r.attrs["k"] - first: r for r in results if r.op != "rounds" and r.attrs["k"] >= first}
 
 
 def _stacked_shapes(low: Lowering, node: Apply, made: Value, pieces: Sequence[Value]) -> Sequence[tuple[Length, ...]]:
@@ -313,14 +263,6 @@ def _in_first_round(lengths: Sequence[Variable], node: Apply) -> Sequence[Variab
         return firsts
     chosen: Sequence[Variable] = apply(IFELSE, gt(n, 0), *firsts, *(constant(0, dtype=v.type.dtype) for v in firsts))
     return chosen
-
-
-def _at_index(b: Bufferiser, destination: Ref, index: str) -> Ref:
-    """destination[index], for the loop's running index."""
-    step, ptr, distance = b.name(destination.strides[0]), b.fresh("p"), b.fresh("m")
-    b.emit(p.Mul(distance, index, step, b.common_site("overflow")))
-    b.emit(p.Offset(ptr, destination.ptr, distance))
-    return Ref(ptr, destination.dims[1:], destination.strides[1:])
 
 
 def _stacked(e: Writer, item: Value, piece: str, stack: str, t: str, position: str) -> str:

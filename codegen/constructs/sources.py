@@ -43,6 +43,16 @@ class Carried(Source):
 
 
 @register
+class Rounds(Source):
+    """rounds(loop, loop_number): how many iterations a `while` had.
+
+    No operand, so that this value stays the same one while passes rewrite the loop: lengths name values by number.
+    """
+
+    name, traits = "rounds", Traits(is_source=True, needs_more=True)
+
+
+@register
 class Undefined(Source):
     """undefined: what a branch gives that is never read."""
 

@@ -87,7 +87,16 @@ def _slice(g: Graph, x: Value, bounds: Any, shape: Any, index: Any, ints: Sequen
     if all(b[:3] == (0, n, 1) for b, n in zip(bounds, x.shape, strict=True)):  # no element is left out
         kept = iter(range(x.rank))
         return g.move(x, [next(kept) if b[3] else None for b in bounds], shape)
-    return g.make("subtensor", (x, *ints), x.dtype, shape, bounds=bounds, checks=index_checks(g))
+    checks = index_checks(g)
+    named = named_ints(g, x, bounds, checks) if ints else ()
+    return g.make("subtensor", (x, *named), x.dtype, shape, bounds=bounds, checks=checks)
+
+
+def named_ints(g: Graph, x: Value, bounds: Any, checks: Sequence[ex.Constraint]) -> tuple[Value, ...]:
+    """The integers that bounds are computed from when the step runs; what an index was computed by need not be in
+    memory."""
+    lengths = [n for bound in bounds for n in bound[:3]] + [n for c in checks for n in (c.a, c.b)]
+    return tuple(g.values[n] for n in sorted(ex.named(lengths) - ex.named(x.shape)))
 
 
 def index_checks(g: Graph) -> tuple[ex.Constraint, ...]:
@@ -111,7 +120,7 @@ def index_bounds(g: Graph, entry: Any, n: Any, ints: Sequence[Value]) -> tuple[A
             if not isinstance(n, int):
                 e.require(n, k + 1 if k >= 0 else -k, f"index {k} is out of bounds: the length of the axis", "ge")
             return start, 1, 1, False
-        start = _wrap(k, n)
+        start = _wrap(e, k, n)
         e.require(k, ex.mul(n, -1), "index is out of bounds: index and minus the length of the axis", "ge")
         e.require(k, n, "index is out of bounds: index and the length of the axis", "lt")
         return start, 1, 1, False
@@ -119,9 +128,9 @@ def index_bounds(g: Graph, entry: Any, n: Any, ints: Sequence[Value]) -> tuple[A
     return _slice_bounds(e, n, a, b, s)
 
 
-def _wrap(k: Any, n: Any) -> Any:
+def _wrap(e: Any, k: Any, n: Any) -> Any:
     """k + n where k is negative, as an extent: k + n * (k < 0)."""
-    return ex.add(k, ex.mul(n, ex.floordiv_sign(k)))
+    return ex.add(k, ex.mul(n, e.is_negative(k)))
 
 
 def _slice_bounds(e: Any, n: Any, a: Any, b: Any, s: Any) -> tuple[Any, Any, Any, bool]:
@@ -136,8 +145,8 @@ def _slice_bounds(e: Any, n: Any, a: Any, b: Any, s: Any) -> tuple[Any, Any, Any
     def clip(k: Any, default: Any) -> Any:
         if k is None:
             return default
-        k = ex.add(n, k) if isinstance(k, int) and k < 0 else (k if isinstance(k, int) else _wrap(k, n))
-        return ex.maximum(low, ex.minimum(k, high))
+        k = ex.add(n, k) if isinstance(k, int) and k < 0 else (k if isinstance(k, int) else _wrap(e, k, n))
+        return e.maximum(low, e.minimum(k, high))
 
     start = clip(a, 0 if step > 0 else high)
     stop = clip(b, n if step > 0 else -1)
@@ -148,7 +157,7 @@ def _slice_bounds(e: Any, n: Any, a: Any, b: Any, s: Any) -> tuple[Any, Any, Any
     if step == 1 and isinstance(a, int) and a < 0 and b is None:
         return start, e.find(ex.minimum(-a, n)), 1, True
     span = ex.sub(stop, start) if step > 0 else ex.sub(start, stop)
-    length = ex.maximum(0, ex.floordiv(ex.add(span, abs(step) - 1), abs(step)))
+    length = e.maximum(0, ex.floordiv(ex.add(span, abs(step) - 1), abs(step)))
     return start, e.find(length), step, True
 
 
@@ -164,7 +173,7 @@ def _symbolic_step(e: Any, n: Any, a: Any, b: Any, step: Any) -> tuple[Any, Any,
     low, high = choose(0, -1), choose(n, ex.sub(n, 1))
 
     def clip(k: Any, default: Any) -> Any:
-        return default if k is None else ex.maximum(low, ex.minimum(_wrap(k, n), high))
+        return default if k is None else ex.maximum(low, ex.minimum(_wrap(e, k, n), high))
 
     start = clip(a, choose(0, ex.sub(n, 1)))
     stop = clip(b, choose(n, -1))

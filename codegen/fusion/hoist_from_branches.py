@@ -15,7 +15,7 @@ from tensordsl.codegen.fusion.placement import integer_values, place
 from tensordsl.codegen.passes.context import frozen_values
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import IFELSE
-from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, rebuild, toposort
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, giver, rebuild, toposort
 
 
 @record
@@ -50,7 +50,7 @@ def _sides(roots: Sequence[Value], order: Sequence[Value]) -> dict[int, Side]:
         level[v.number] = max((level[o.number] for o in dependencies(v)), default=0) + (v.op == IFELSE)
         path, own = shared[v.number], alone[v.number]
         is_shared = path and path[0][0] == "if" and not (own and own[0][0] == "if")
-        if is_shared and (not v.traits.is_source or v.op == "result"):
+        if is_shared and (not v.traits.is_source or giver(v) is not v):
             found[v.number] = Side(path[0][1], path[0][2], level[v.number])
     return found
 

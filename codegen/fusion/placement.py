@@ -18,7 +18,7 @@ from tensordsl.codegen.fusion.inline import Fused
 from tensordsl.codegen.fusion.partition import Fusion
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE
-from tensordsl.codegen.tensor_ir.graph import Graph, Value, lengths_of, toposort
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, giver, lengths_of, toposort
 
 Context = tuple[tuple[Any, ...], ...]
 
@@ -119,7 +119,7 @@ def _uses(v: Value, here: Context, by_condition: bool = False) -> Iterable[tuple
             *((o, (*here, ("if", name, 0))) for o in v.operands[1 : 1 + half]),
             *((o, (*here, ("if", name, 1))) for o in v.operands[1 + half :]),
         ]
-    return [(o, here) for o in v.operands]
+    return [(o, here) for o in (v.operands if v.op != "rounds" else dependencies(v))]
 
 
 def _common(a: Context, b: Context) -> Context:
@@ -233,8 +233,8 @@ def memory(v: Value, moves: Collection[int]) -> list[int]:
     """The steps' values behind v: what its view looks at, or the loop or branch it is a result of."""
     while v.op == "move" and v.number not in moves:
         v = v.operands[0]
-    if v.op == "result":
-        return [v.operands[0].number]
+    if (made := giver(v)) is not v:
+        return [made.number]
     return [] if v.traits.is_source else [v.number]
 
 

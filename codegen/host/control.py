@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.host.failures import settle
+from tensordsl.codegen.host.failures import Condition, demand, settle
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Instr, Name
 
@@ -40,6 +41,8 @@ def region(e: Emitter, code: Sequence[Instr], out: Sequence[Name]) -> list[Opera
 
 
 def loop(e: Emitter, i: p.For) -> None:
+    if e.faults:  # each instruction that may fail is one that does
+        i = replace(i, kernel=None)
     ordinal, count = e.ordinal, e.values[i.count]
     initial = [e.values[a] for _, a, _ in i.carried]
     e.ordinal += 1
@@ -60,7 +63,8 @@ def loop(e: Emitter, i: p.For) -> None:
     outer = begin_rounds(e, index)
     inner = [(i.index, index), *((name, value) for (name, _, _), value in zip(i.carried, carried, strict=True))]
     e.values.update(inner)
-    ends = region(e, i.body, [*(b for _, _, b in i.carried), *([i.end] if i.end else [])])
+    wanted = [*(b for _, _, b in i.carried), *([i.end] if i.end else [])]
+    after, ends = some_rounds(e, i, i.kernel, index) if i.kernel else ("", region(e, i.body, wanted))
     forget(e)
     for name, _ in inner:
         del e.values[name]
@@ -69,7 +73,7 @@ def loop(e: Emitter, i: p.For) -> None:
     bad = e.op(f"call i64 {e.helper('poll')}(ptr %ctx, ptr %frame, i64 {i.site})")
     e.guard(e.op(f"icmp eq i64 {bad}, 0"))
     end_rounds(e, outer)
-    after = e.op(f"add i64 {index}, 1")
+    after = after or e.op(f"add i64 {index}, 1")
     last = [(running, "i1", 1, e.op(f"icmp eq i64 {ends.pop()}, 0"))] if i.end else []
     latch = e.block
     e.put(f"br label %{head}")
@@ -80,6 +84,32 @@ def loop(e: Emitter, i: p.For) -> None:
         e.define(name, value)
     if i.rounds:
         e.define(i.rounds, index)
+
+
+def some_rounds(e: Emitter, i: p.For, k: p.RoundsKernel, index: str) -> tuple[str, list[Operand]]:
+    """The call of a kernel that does some rounds: the number of the next one, and what is carried there."""
+    pointers, integers = [[e.values[name] for name in names] for names in (k.pointers, k.integers)]
+    words = len(pointers) + len(integers)
+    e.array("bases", "ptr", pointers)
+    e.array("bases", "i64", integers, len(pointers))
+    told = words + 2 * len(k.checks)
+    e.sizes["bases"] = max(e.sizes["bases"], told + len(k.told))
+    count = e.values[i.count]
+    most = e.op(f"add i64 {index}, {k.rounds}")
+    is_last = e.op(f"icmp slt i64 {count}, {most}")
+    end = e.op(f"select i1 {is_last}, i64 {count}, i64 {most}")
+    plan = e.at("%kern", layouts.PLAN_SIZE * k.plan)
+    kernel = e.load("ptr", e.load("ptr", plan, layouts.PLAN_KERNELS), 0)
+    after = e.op(f"call i64 {kernel}(ptr %bases, i64 {index}, i64 {end})")
+    bad = e.op(f"icmp slt i64 {after}, 0") if k.checks else ""
+    for number, (relation, site) in enumerate(k.checks):
+        a, b = (e.load("i64", "%bases", 8 * (words + 2 * number + side)) for side in (0, 1))
+        error = layouts.ERR_OVERFLOW if relation == "product" else layouts.ERR_CHECK
+        demand(e, Condition(layouts.HOLDS[relation], a, b, site, error), bad)
+    settle(e)
+    given = {name: e.load(kind, "%bases", 8 * at) for at, (name, kind) in enumerate(k.told, told)}
+    following = [b for _, _, b in i.carried] + ([i.end] if i.end else [])
+    return after, [given[name] if name in given else e.values[name] for name in following]
 
 
 def begin_rounds(e: Emitter, index: Operand) -> str:

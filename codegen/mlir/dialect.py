@@ -232,6 +232,8 @@ class _Parser:
     def make(self, at: int, op: str, operands: list[Value], attrs: dict[str, Any]) -> Value:
         dtype, shape = attrs.pop("dtype"), attrs.pop("extents")
         loops = frozenset(attrs.pop("loops"))
+        if op == "rounds":
+            attrs = {"loop": self.loops[attrs["loop_number"]], **attrs}
         if op in (FOR, WHILE):  # the loop comes first among the attributes, as lowering writes it
             attrs = {"loop": attrs.pop("loop"), **attrs}
         values = self.graph.values
@@ -239,6 +241,8 @@ class _Parser:
         values.extend([gap] * (at + 1 - len(values)))  # extents name values by number: each keeps its own
         value = values[at] = Value(op, tuple(operands), attrs, dtype, tuple(shape), at, loops)
         number: Any = attrs.get("loop_number")
+        if value.traits.is_loop:
+            attrs["loop"].made = value
         if op == "index":
             self.loops[number].index = value
         if op == "carried":

@@ -13,7 +13,7 @@ import numpy as np
 from tensordsl.codegen.fusion.placement import Context, Step, integer_values, plan_regions
 from tensordsl.codegen.mlir.scalars import TYPE, Scalars, literal
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.graph import Graph, Value, toposort
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, giver, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered
 
 RELATIONS = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
@@ -53,8 +53,8 @@ class Writer:
         self.results: dict[int, list[Value]] = {}
         order = toposort(self.roots)
         for v in toposort([*order, *integer_values(self.graph, order)]):
-            if v.op == "result":
-                self.results.setdefault(v.operands[0].number, []).append(v)
+            if (made := giver(v)) is not v:
+                self.results.setdefault(made.number, []).append(v)
 
     # -- text ---------------------------------------------------------------------------------------------------------
     def put(self, line: str) -> None:

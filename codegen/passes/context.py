@@ -14,7 +14,7 @@ from tensordsl.codegen.target.tuning import PassTuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.extents import Length
-from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, toposort
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies
 
 
 @record(eq=False, frozen=False)
@@ -91,7 +91,7 @@ def frozen_values(graph: Graph) -> frozenset[int]:
     """The values that run-time lengths and checks are made of, with all that those depend on.
 
     Lengths name values by number: replacing such a value would compute it twice, and a loop or branch in two versions.
-    They are a few 0-d integers where there are any.
+    They are a few 0-d integers where there are any.  A number of rounds stays the same value when its loop changes.
     """
     shapes = {id(v.shape): v.shape for v in graph.values}
     lengths: set[Length] = {n for shape in shapes.values() for n in shape if not isinstance(n, int)}
@@ -103,7 +103,14 @@ def frozen_values(graph: Graph) -> frozenset[int]:
     named = ex.named(lengths) | ex.named(map(graph.extents.find, lengths))
     if not named:
         return frozenset()
-    return frozenset(v.number for v in toposort([graph.values[n] for n in sorted(named)]))
+    kept: dict[int, Value] = {}
+    left = [graph.values[n] for n in named]
+    while left:
+        v = left.pop()
+        if v.number not in kept:
+            kept[v.number] = v
+            left += dependencies(v) if v.op != "rounds" else ()
+    return frozenset(kept)
 
 
 def _lengths_of(v: Value) -> list[Length]:

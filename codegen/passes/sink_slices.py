@@ -13,7 +13,7 @@ from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.scalar_ir.builder import Builder, is_expensive_op, walk
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import RESHAPE, SUBTENSOR
+from tensordsl.codegen.tensor_ir.construct import RESHAPE, SUBTENSOR, WHILE
 from tensordsl.codegen.tensor_ir.graph import Value
 
 Bounds = tuple[tuple[Any, Any, Any, bool], ...]
@@ -30,7 +30,7 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
     if v.op != SUBTENSOR or not v.loops <= v.operands[0].loops or v.attrs["checks"]:
         return None
     x = v.operands[0]
-    if x.op == "result":
+    if x.op == "result" or _is_cut(ctx, x):
         return _last_round(ctx, v)
     while x.op == "move" and ctx.is_sole(x):
         x = x.operands[0]
@@ -44,11 +44,13 @@ def _last_round(ctx: Context, v: Value) -> Value | None:
     """stacked[-1] = carried, where a loop stacks what it hands on: if nothing else reads the stack, it is not stored.
     That there is a last round is checked where the slice was lowered."""
     x, find = v.operands[0], ctx.graph.extents.find
+    length = x.shape[0]
+    x = x if x.op == "result" else x.operands[0]
     loop: Any = x.operands[0].attrs.get("loop")
     if loop is None:
         return None
     k, first = x.attrs["k"] - len(loop.carried), v.attrs["bounds"][0]
-    if k < 0 or len(v.operands) > 1 or first[3] or find(first[0]) != find(ex.sub(x.shape[0], 1)):
+    if k < 0 or len(v.operands) > 1 or first[3] or find(first[0]) != find(ex.sub(length, 1)):
         return None
     for j, following in enumerate(loop.next):
         if following is loop.stacked[k]:
@@ -56,6 +58,16 @@ def _last_round(ctx: Context, v: Value) -> Value | None:
             last = ctx.graph.result(x.operands[0], j, x.dtype, x.shape[1:])
             return sliced(ctx, last, v.attrs["bounds"][1:], (), v.shape)
     return None
+
+
+def _is_cut(ctx: Context, x: Value) -> bool:
+    """Whether x is what a loop that ended early stacked in the rounds that were."""
+    if x.op != SUBTENSOR or x.operands[0].op != "result" or x.operands[0].operands[0].op != WHILE:
+        return False
+    (_, length, *_), *_ = bounds = x.attrs["bounds"]
+    loop = x.operands[0].operands[0].attrs["loop"]
+    is_whole = all(b[:3] == (0, n, 1) for b, n in zip(bounds[1:], x.operands[0].shape[1:], strict=True))
+    return is_whole and bounds[0][::2] == (0, 1) and length == loop.rounds
 
 
 class Trail:

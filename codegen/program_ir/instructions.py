@@ -433,12 +433,32 @@ class LibraryCall(Instr):
 
 # -- control ----------------------------------------------------------------------------------------------------------
 @record
+class RoundsKernel:
+    """A kernel `i64 k(ptr P, i64 first, i64 count)` that does some of a loop's rounds, at least one, from round `first`
+    on.  It gives the number of the next one; -1 where one of `checks` does not hold in round `first`, before it has
+    written anything.
+
+    plan: its index in `Program.plans`.  Words of P: the values of `pointers` and `integers`; then, written where a
+    check fails, both operands of each one; then the values that names of the body in `told`, each with its kind, have
+    behind the rounds.  checks: (relation, or "product" for one that must not overflow; site).  What is carried moves on
+    as behind one round.  rounds: how many of them a call may do, for the sake of signals.
+    """
+
+    plan: int
+    pointers: tuple[Name, ...]
+    integers: tuple[Name, ...]
+    checks: tuple[tuple[str, int], ...]
+    rounds: int
+    told: tuple[tuple[Name, str], ...] = ()
+
+
+@record
 class For(Instr):
     """for index in range(count): body.  carried: (name in the body and, after the loop, final; initial; next)
     pointers or integers (`kinds`).  Signals are polled at the back edge.
 
     end: a name in the body, whose loop ends behind the iteration in which it is not 0; rounds: then the number of
-    iterations, after the loop."""
+    iterations, after the loop.  kernel: what compiled programs run instead of the body, some iterations at a time."""
 
     index: Name
     count: Name
@@ -448,6 +468,7 @@ class For(Instr):
     site: int
     end: Name | None = None
     rounds: Name | None = None
+    kernel: RoundsKernel | None = None
     may_fail: ClassVar[bool] = True
 
 

@@ -38,6 +38,21 @@ def late_plans(program: Program) -> list[int]:
     return [plan for i in requires for _, plan in i.choices]
 
 
+def idle_plans(program: Program) -> set[int]:
+    """The plans that nothing launches: those of loops whose rounds have a kernel."""
+    launched: set[int] = set()
+    blocks: list[Sequence[p.Instr]] = [program.code]
+    while blocks:
+        for i in blocks.pop():
+            if isinstance(i, p.Launch):
+                launched.update(i.plans)
+            elif isinstance(i, p.For) and i.kernel:
+                launched.add(i.kernel.plan)
+            else:
+                blocks += [getattr(i, region) for region in p.REGIONS.get(type(i), ())]
+    return set(range(len(program.plans))) - launched
+
+
 def plan_table(
     program: Program, now: Collection[int], common: Mapping[str, str] = NOTHING
 ) -> list[list[Any] | None]:  # fmt: skip

@@ -369,6 +369,16 @@ class PassTuning:
 
 
 @record
+class RoundTuning:
+    """Kernels of many rounds of a loop (`codegen.rounds`)."""
+
+    vector_registers: int = 2  # that a value of all lanes takes (registers)
+    max_lanes: int = 1 << 12  # beyond, threads share each round
+    scalar_rounds: int = 1 << 14  # of a call, behind which signals are looked for
+    vector_rounds: int = 1 << 11
+
+
+@record
 class GpuTuning:
     """Kernels of devices (`codegen.gpu`), as far as thresholds are handed down there."""
 
@@ -406,6 +416,7 @@ class Tuning:
     axes: AxisTuning = AxisTuning()
     calls: CallTuning = CallTuning()
     passes: PassTuning = PassTuning()
+    rounds: RoundTuning = RoundTuning()
     gpu: GpuTuning = GpuTuning()
     tasks: TaskTuning = TaskTuning()
     memory: MemoryTuning = MemoryTuning()

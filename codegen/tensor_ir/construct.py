@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 CONCATENATE, DOT, RESHAPE, SUBTENSOR, INC_SUBTENSOR = "concatenate", "dot", "reshape", "subtensor", "inc_subtensor"
 INC_TAKE, IN_BOUNDS, ALONG, PART, PAIRS = "inc_take", "in_bounds", "along", "part", "pairs"
 FOR, WHILE, IFELSE, ASSERT, HOST = "for", "while", "ifelse", "assert", "host"
-ROUNDS = -1  # which result of a `while` is the number of its rounds; others are carried or stacked
 
 
 @record
@@ -42,6 +41,7 @@ class Traits:
     fits_any_place: bool = False  # the result may be computed at any strides
     has_regions: bool = False  # operands, or a body, are computed inside of it
     is_loop: bool = False  # it has a body (`graph.Loop`), `loop`, of at most `count` rounds
+    needs_more: bool = False  # than its operands (`graph.dependencies`)
     has_effects: bool = False  # it may stop the call, or calls Python
     has_lengths: bool = False  # its attributes name lengths besides those of its shape
     writes_into: bool = False  # the result is the first operand but for a part that is written

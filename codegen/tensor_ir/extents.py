@@ -275,6 +275,7 @@ class Extents:
         self._same: dict[Atom, Length] = {}
         self._same_lengths: dict[Extent, Length] = {}
         self._found: dict[Extent, Length] = {}  # by `find`, since the last constraint
+        self.ranges: dict[int, tuple[list[Length], list[Length]]] = {}  # value -> what it is at least, and at most
         self._known: set[Any] = set()
         self._values: dict[int, Length] = {}  # of IR values, by number
 
@@ -298,9 +299,17 @@ class Extents:
         return floordiv(a, b)
 
     def minimum(self, a: Length, b: Length) -> Length:
+        if self.ranges:
+            for x, y in ((a, b), (b, a)):
+                if self.is_never_negative(sub(y, x)):
+                    return x
         return minimum(a, b)
 
     def maximum(self, a: Length, b: Length) -> Length:
+        if self.ranges:
+            for x, y in ((a, b), (b, a)):
+                if self.is_never_negative(sub(x, y)):
+                    return x
         return maximum(a, b)
 
     def same(self, a: Length, b: Length, what: str) -> Length:
@@ -354,8 +363,39 @@ class Extents:
         """Whether the program is made for calls in which none of these lengths stretches, which is checked at entry."""
         return self.are_usual and not named(lengths)
 
+    # ranges of integers
+    def bound(self, number: int, low: Sequence[Length] = (), high: Sequence[Length] = ()) -> None:
+        """What the integer IR value of a number is at least, and at most, wherever it is computed."""
+        lows, highs = self.ranges.setdefault(number, ([], []))
+        lows += low
+        highs += high
+
+    def is_never_negative(self, a: Length, depth: int = 4) -> bool:
+        """Whether a is provably 0 or more, by the ranges of the values that it is computed from."""
+        a = self.find(a)
+        if is_never_negative(a):
+            return True
+        if not depth or isinstance(a, int) or len(a.terms) > MAX_TERMS_IN_CASES:
+            return False
+        for monomial, coefficient in a.terms:
+            for k, x in enumerate(monomial):
+                others = (*monomial[:k], *monomial[k + 1 :])
+                if x[0] != "value" or x[1] not in self.ranges or not all(map(_is_length, others)):
+                    continue
+                rest = sub(a, Extent(((monomial, coefficient),)))
+                factor = mul(coefficient, Extent(((others, 1),)) if others else 1)
+                bounds = self.ranges[x[1]][coefficient < 0]
+                return any(self.is_never_negative(add(rest, mul(factor, b)), depth - 1) for b in bounds)
+        return False
+
+    def is_negative(self, a: Length) -> Length:
+        """1 where a < 0, else 0."""
+        return 0 if self.is_never_negative(a) else floordiv_sign(a)
+
     # constraints
     def require(self, a: Length, b: Length, what: str, relation: str = "eq") -> None:
+        if self.ranges and self._holds(a, b, relation):
+            return
         key = (a, b, relation)
         if self.conditional:
             if key not in self._known:
@@ -364,6 +404,14 @@ class Extents:
         elif key not in self._known:
             self._known.add(key)
             self.constraints.append(Constraint(a, b, what, self.node, relation))
+
+    def _holds(self, a: Length, b: Length, relation: str) -> bool:
+        """Whether a relation follows from the ranges of values."""
+        if relation in ("ge", "gt"):
+            a, b = b, a
+        if relation not in ("le", "lt", "ge", "gt"):
+            return False
+        return self.is_never_negative(sub(sub(b, a), int(relation in ("lt", "gt"))))
 
     def assumption(self, a: Length, b: Length, relation: str = "eq") -> Constraint | None:
         """The assumption about two lengths."""
@@ -477,6 +525,12 @@ def if_not_empty(a: Length) -> Length:
     return _substitute(a, known)
 
 
+def if_positive(a: Length) -> list[Length]:
+    """What `a` is where it is positive: max(0, n) is n."""
+    own = single_atom(a)
+    return [a, own[2] if own[1] == 0 else own[1]] if own is not None and own[0] == "max" and 0 in own[1:] else [a]
+
+
 def atoms(a: Length) -> frozenset[Atom]:
     """All atoms of an extent, those inside of composed atoms too."""
     return _atoms(a) if isinstance(a, Extent) else _NO_ATOMS
@@ -518,13 +572,13 @@ def _atoms(a: Extent) -> frozenset[Atom]:
     return frozenset(found)
 
 
-_ARITHMETIC = {"add": add, "sub": sub, "mul": mul}
+_ARITHMETIC = {"add": add, "sub": sub, "mul": mul, "minimum": minimum, "maximum": maximum}
 MOST_TERMS, LARGEST_FACTOR = 400, 1 << 31  # of an expanded value
 
 
 def value_extent(value: Any, known: dict[int, Length]) -> Length:
-    """A 0-d integer IR value as an extent: constants, lengths and their sums and products are expanded; what gets too
-    large is an atom.  `known`: earlier results, by the numbers of values."""
+    """A 0-d integer IR value as an extent: constants, lengths and their sums, products and extrema are expanded; what
+    gets too large is an atom.  `known`: earlier results, by the numbers of values."""
     stack = [value]
     while stack:
         v = stack[-1]

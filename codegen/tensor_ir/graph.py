@@ -47,15 +47,18 @@ class Value:
 
 class Loop:
     """The body of a `for` or `while`: parameters, the values of the next iteration, those stacked over iterations, and
-    of a `while` whether the iteration is the last one."""
+    of a `while` whether the iteration is the last one; `made` is the loop that has it, `rounds` how many
+    iterations it had."""
 
-    __slots__ = ("number", "index", "carried", "next", "stacked", "count", "condition", "node")
+    __slots__ = ("number", "index", "carried", "next", "stacked", "count", "condition", "node", "made", "rounds")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.node: int | None = None  # the user's application
         self.index: Value
         self.count: Value
+        self.made: Value | None = None
+        self.rounds: Length = 0
         self.carried: tuple[Value, ...] = ()
         self.next: tuple[Value, ...] = ()
         self.stacked: tuple[Value, ...] = ()
@@ -296,7 +299,7 @@ def toposort(roots: Iterable[Value]) -> list[Value]:
         if v is None:
             order[waiting.pop()] = None
         elif v not in order:
-            below = v.operands if not v.traits.is_loop else dependencies(v)
+            below = v.operands if not v.traits.needs_more else dependencies(v)
             needed = [o for o in below if o not in order]
             if not needed:
                 order[v] = None
@@ -307,6 +310,15 @@ def toposort(roots: Iterable[Value]) -> list[Value]:
     return list(order)
 
 
+def giver(v: Value) -> Value:
+    """What gives v in memory: the loop, branch or step that it is a result of, else v itself."""
+    if v.op == "result":
+        return v.operands[0]
+    made: Value | None = v.attrs["loop"].made if v.op == "rounds" else v
+    assert made is not None
+    return made
+
+
 def lengths_of(v: Value) -> Sequence[Length]:
     """Its shape, the bounds of what it reads or writes, and the trip count of a loop."""
     if v.traits.is_computed:
@@ -315,9 +327,11 @@ def lengths_of(v: Value) -> Sequence[Length]:
 
 
 def dependencies(v: Value) -> tuple[Value, ...]:
-    """Operands, and for a loop also the results of its body."""
+    """Operands; for a loop also the results of its body, for a number of rounds its loop."""
     if v.traits.is_loop:
         return (*v.operands, *v.attrs["loop"].results)
+    if v.op == "rounds":
+        return (giver(v),)
     return v.operands
 
 
@@ -377,7 +391,10 @@ def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:
     operands = tuple(map(new, v.operands))
     if operands == v.operands:
         return v
-    return graph.like(v, operands, loops=_rebuilt_loops(v, operands))
+    made = graph.like(v, operands, loops=_rebuilt_loops(v, operands))
+    if v.traits.is_loop:
+        loop.made = made
+    return made
 
 
 def _rebuilt_loops(v: Value, operands: tuple[Value, ...]) -> frozenset[int] | None:

@@ -59,6 +59,8 @@ def _launches(code: Sequence[Instr], guards: _Guards) -> Iterator[tuple[int, int
                 yield plan, guards.within(guard, cond, True)
                 guard = guards.within(guard, cond, False)
             yield i.plan, guard
+        elif isinstance(i, p.For) and i.kernel:
+            continue
         elif isinstance(i, (p.For, p.Blocks)):
             stack.extend((x, guard) for x in reversed(i.body))
         elif isinstance(i, p.If):

@@ -114,8 +114,8 @@ def _run_backwards(
     if remembered:
         again = replace(body, stacked=remembered)
         first = len(body.carried)
-        if body.condition is None:
-            histories = apply(FOR, n, *operands, body=again)[first:]
+        if not body.stacked or body.condition is None:  # room for the rounds that were, which are run again
+            histories = apply(FOR, n, *operands, body=replace(again, condition=None))[first:]
         else:
             histories = apply(WHILE, limit, *operands, body=again)[1 + first :]
     step = loop_index()
@@ -230,7 +230,8 @@ def _of_last_row(g: Any) -> tuple[Any, Any] | None:
     first, *others = node.attrs["index"]
     if first != ("int", -1):
         return None
-    rest, row, *ints = node.inputs
+    rest: Any = node.inputs[0]
+    row, *ints = node.inputs[1:]
     if any(entry != ("slice", None, None, None) for entry in others):
         zeros = zeros_like(rest[-1])
         row = apply(node.row, zeros, row, *ints, index=tuple(others), set=False)

@@ -411,20 +411,23 @@ def over(variable: Variable, product: Any, wrt: Iterable[Variable]) -> Any:
 def add_cotangents(a: Any, b: Any) -> Any:
     """a + b.
 
-    Where one of them is zeros with a slice added, the slice is added to the other instead: reading a sequence element
-    by element must not cost its whole length at each step.
+    Where one of them is zeros with slices added, these are added to the other instead: reading a sequence element by
+    element must not cost its whole length at each step.
     """
     from tensordsl.ops.math.elementwise import add
 
     for other, sparse in ((a, b), (b, a)):
-        node = sparse.owner
-        if (
-            node is not None
-            and node.row.name in ("inc_subtensor", "inc_take")
-            and is_zeros(node.inputs[0])
-            and other.type.shape == sparse.type.shape == node.inputs[0].type.shape
+        added: list[Apply] = []
+        v = sparse
+        while (
+            (node := v.owner) is not None and node.row.name in ("inc_subtensor", "inc_take") and not node.attrs["set"]
         ):
-            return apply(node.row, other, *node.inputs[1:], **node.attrs)
+            added.append(node)
+            v = node.inputs[0]
+        if added and is_zeros(v) and other.type.shape == sparse.type.shape == v.type.shape:
+            for node in reversed(added):
+                other = apply(node.row, other, *node.inputs[1:], **node.attrs)
+            return other
     return add(a, b)
 
 

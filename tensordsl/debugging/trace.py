@@ -11,9 +11,8 @@ import numpy as np
 
 from tensordsl.base.records import record
 from tensordsl.debugging.reports import Round, report
-from tensordsl.graph.evaluate import evaluate_node, in_order, taken
+from tensordsl.graph.evaluate import evaluate_node, in_order, run_rounds, taken
 from tensordsl.graph.variables import Apply, Constant, Elementwise, Variable, with_bodies
-from tensordsl.ops.control import run_rounds
 
 if TYPE_CHECKING:
     from tensordsl.signature.spec import FunctionSpec

@@ -20,7 +20,7 @@ from tensordsl.loops.step import Step, as_operand, call_step
 from tensordsl.ops.array.shape import shape_i
 from tensordsl.ops.control import loop_index, parameter_like, require
 from tensordsl.ops.math.comparisons import ge, le
-from tensordsl.ops.math.elementwise import minimum, switch
+from tensordsl.ops.math.elementwise import minimum
 from tensordsl.signature.shared import SharedVariable
 from tensordsl.signature.updates import OrderedUpdates
 
@@ -218,12 +218,13 @@ def _rounds(walked: Sequence[WalkedSequence], n_steps: Any, where: str) -> Any:
     if n_steps is None:
         if not lengths:
             raise ValueError(
-                f"{where}: nothing says how many rounds there are: give n_steps (with until, the most that there may be) or a sequence"
+                f"{where}: nothing says how many rounds there are: give n_steps or a sequence; "
+                "until(condition) needs n_steps, too: the most rounds that there may be"
             )
         rounds = lengths[0]
         for length in lengths[1:]:
             rounds = minimum(rounds, length)
-        return switch(ge(rounds, 0), rounds, 0) if any(s.reach for s in walked) else rounds
+        return rounds  # of a sequence that is too short for its taps negative: then there is none
     rounds = number_of_rounds(n_steps, where, "n_steps")
     for k, (s, length) in enumerate(zip(walked, lengths, strict=True)):
         message = (

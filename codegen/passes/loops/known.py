@@ -15,11 +15,13 @@ from tensordsl.codegen.tensor_ir.graph import Value
 @record(eq=False, frozen=False)
 class KnownLoops:
     """`rounds`: by the number of the loop, of those with more rounds than one; `read`: number of a loop -> which of its
-    results something reads."""
+    results something reads; `behind`: number of a `for` -> what stands for its results, by
+    their numbers, where sums are computed behind it."""
 
     rounds: dict[int, Rounds]
     read: dict[int, set[int]]
     widenings: dict[tuple[int, bool], Widening] = field(default_factory=dict)
+    behind: dict[int, dict[int, Value]] = field(default_factory=dict)
 
     def widening(self, number: int, is_reversed: bool = False) -> Widening:
         key = number, is_reversed

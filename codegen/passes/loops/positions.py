@@ -46,8 +46,9 @@ class Rounds:
         """Whether the call makes sure that there is a round."""
         if isinstance(self.count, int):
             return self.count > 0
-        same = (c for c in self.ctx.graph.extents.constraints if c.relation == "ge" and isinstance(c.b, int))
-        return any(c.b >= 1 and self.find(c.a) == self.count for c in same)
+        known = self.ctx.graph.extents.constraints
+        least = [c for c in known if c.relation == "ge" and isinstance(c.b, int) and c.b > 0]
+        return any(self.find(c.a) == self.count for c in least)
 
     def varies(self, length: Length) -> bool:
         """Whether a length varies with the loop."""

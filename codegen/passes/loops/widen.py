@@ -1,8 +1,8 @@
 """Widening: the values that one expression of a round has in all rounds, as one value with a leading axis.
 
 Contract  a value of a loop's body -> one whose row t is the value of round t, or the value itself where it is the same
-          in all rounds; None where there is none.  Rules are methods of constructs (`Construct.widen`); sources are slices
-          by the loop's index (x[t], x[t + k], x[n - 1 - t]), the index itself, and stacks that are `given`.
+          in all rounds; None where there is none.  Rules are methods of constructs (`Construct.widen`); sources are
+          slices by the loop's index (x[t], x[t + k], x[n - 1 - t]), the index itself, and stacks that are `given`.
 When      asked by the passes of this room.
 Why       work that does not depend on what is carried is one operation, not one for each round.
 Reference batching rules of `vmap`; loop fission with scalar expansion (Allen and Kennedy).

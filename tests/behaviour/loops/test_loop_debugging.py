@@ -213,7 +213,7 @@ def test_nan_guard_of_gradients() -> None:
     values, _ = scan(lambda s: T.sqrt(s), outputs_info=x, n_steps=n, name="roots")
     f = theano.function([x, n], T.grad(values[-1].sum(), x), mode=NanGuardMode())
     assert f([16.0], 2).tolist() == [1 / 32]
-    with pytest.raises(AssertionError, match="Inf detected[\\s\\S]*round 1 of the gradient of scan 'roots'"):
+    with pytest.raises(AssertionError, match="Inf detected[\\s\\S]*round 0 of the gradient of scan 'roots'"):
         f([0.0], 2)
 
 
@@ -221,8 +221,8 @@ def test_nan_guard_of_loops_that_end_early() -> None:
     values, _ = scan(lambda s: (s * 2, until(T.log(s).sum() > 3)), outputs_info=x, n_steps=50, name="ends")
     f = theano.function([x], values, mode=NanGuardMode())
     assert f([1.0]).size == 6
-    with pytest.raises(AssertionError, match="Inf detected[\\s\\S]*scan 'ends'"):
-        f([1e308, 0.5])
+    with pytest.raises(AssertionError, match="NaN detected[\\s\\S]*round 0 of scan 'ends'"):
+        f([-1.0])
 
 
 def test_debug_mode_goes_into_rounds() -> None:

@@ -55,7 +55,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a number to walk over": (made(sequences=3), TypeError, "needs an axis to walk over"),
     "no rounds are said": (made(n_steps=None), ValueError, "nothing says how many rounds .* give n_steps"),
     "until without n_steps": (
-        made(lambda s: (s, until(s > 3)), n_steps=None), ValueError, "with until, the most that there may be"
+        made(lambda s: (s, until(s > 3)), n_steps=None), ValueError, "needs n_steps, too: the most rounds"
     ),
     "until of a vector": (made(lambda s: (s, until(x > 3))), TypeError, "the condition of until must have no axes"),
     "until first": (made(lambda s: (until(s > 3), s)), ValueError, r"until\(condition\) must be the last"),

@@ -303,6 +303,26 @@ def branches() -> Built:
     return [x, y], [ifelse(condition, made * 2, T.dot(x, y)), ifelse(condition, made.sum(), x.sum())], []
 
 
+@program([(1, 3), (3, 3)], [(50, 40), (40, 40)])
+def recurrences() -> Built:
+    x, w = T.dmatrices("x", "w")
+    states, _ = tensordsl.scan(lambda a, s: T.tanh(a + T.dot(s, w) / 40), x, x[0])
+    (lagged, table), _ = tensordsl.scan(
+        lambda t, a, b, table: [0.5 * a - 0.2 * b + x[t], T.set_subtensor(table[t], b + table[0])],
+        T.arange(x.shape[0]),
+        [{"initial": T.zeros((2, x.shape[1])), "taps": [-2, -1]}, T.ones_like(x)],
+    )
+    costs = (states**2).sum(), (lagged[-1] * table[-1]).sum()
+    return [x, w], [lagged, *costs, *(T.grad(c, x) for c in costs), T.grad(costs[0], w)], []
+
+
+@program([(9, 5), (5,)], [(30, 40), (40,)])
+def recurrence() -> Built:
+    x, s = T.dmatrix(), T.dvector()
+    states, _ = tensordsl.scan(lambda a, s: T.tanh(0.5 * s + a), x, s)
+    return [x, s], [states, T.grad(states.sum(), s)], []
+
+
 if __name__ == "__main__":  # FILE NAME ...: what the programs give in a process of its own
     target, *names = sys.argv[1:]
     with open(target, "wb") as file:

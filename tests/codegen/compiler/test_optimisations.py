@@ -71,6 +71,8 @@ BY_PROGRAM = {
     "attention": "batch_blocking",
     "products": "gemm_epilogues fold_products finish_products",
     "branches": "hoist_from_branches",
+    "recurrences": "merge_equal_loops index_ranges states_in_stacks joint_histories written_over",
+    "recurrence": "rounds_in_registers",
 }
 REACHED_BY: Mapping[str, Sequence[str]] = {
     name: [program for program, names in BY_PROGRAM.items() if name in names.split()]

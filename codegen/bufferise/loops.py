@@ -1,0 +1,219 @@
+"""Loops on buffers: where carried and stacked values lie, and the instruction `For`.
+
+Contract  a `for` or `while` of tensor IR -> `program_ir` instructions; its results are views of what the rounds wrote.
+When      of every loop.
+Why       a round writes each value once: what is stacked is where the next round reads it, what moves up a place moves
+          by its address, and what is written over is written over in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tensordsl.base.records import record
+from tensordsl.codegen.bufferise.bufferiser import Bufferiser
+from tensordsl.codegen.bufferise.scatter import begin_with
+from tensordsl.codegen.bufferise.steps import results_of, run_region
+from tensordsl.codegen.bufferise.written_over import written_over
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import FOR
+from tensordsl.codegen.tensor_ir.graph import Loop, Value
+
+
+@record
+class _Kept:
+    """How a carried value is kept, `value` in the round being its storage: `row` of a stack, `history` (its first rows
+    are what rounds begin with), `over` its own storage, as `follow`ing another, `same` in all rounds, or by `turns` in
+    storage that is free."""
+
+    how: str
+    which: int = -1  # the stack, or the carried value that it follows
+
+
+def run_loop(b: Bufferiser, v: Value) -> None:
+    """Run a loop, and have its results in memory."""
+    loop: Loop = v.attrs["loop"]
+    context = (*b.context, (FOR, loop.number))
+    first, results = len(loop.carried), results_of(b, v)
+    numbered = [(r.attrs["k"], r) for r in results if r.op == "result"]  # the other one is the number of rounds
+    stacks = {k - first: r for k, r in numbered if k >= first}
+    over = written_over(b, loop, [loop.stacked[k] for k in stacks], context)
+    finals = {k: r for k, r in numbered if k < first}
+    storage = _Storage(b, v, finals, stacks, over)
+    index = b.fresh("i")
+    b.scopes.append(Scope())
+    slot = b.allocate((), "int64")
+    b.emit(p.StoreScalar(slot.ptr, index, "int64"))
+    b.refs[loop.index.number] = slot
+    wants = storage.round(index)
+    end = rounds = None
+    if loop.condition is not None:
+        flag, end, rounds = b.allocate((), "bool"), b.fresh("q"), b.fresh("n")
+        wants.append((loop.condition, flag))
+    run_region(b, context, wants)
+    for new, param in zip(loop.next, loop.carried, strict=True):
+        b.agree_all(tuple(map(b.find, new.shape)), tuple(map(b.find, param.shape)))
+    if end is not None:
+        b.emit(p.LoadScalar(end, flag.ptr, "bool"))
+    body = b.close_scope()
+    carried, site = tuple(storage.carried), b.site("loop", b.node_of(v), v.op)
+    kinds = ("ptr",) * len(carried)
+    b.emit(p.For(index, b.name(v.attrs["count"]), carried, kinds, body, site, end, rounds))
+    for r in results:
+        if r.op == "rounds":
+            assert rounds is not None
+            ref = b.destination(r, "int64", ())
+            b.emit(p.StoreScalar(ref.ptr, rounds, "int64"))
+            b.finish(r, ref)
+        elif (k := r.attrs["k"]) < first:
+            final = storage.current[k]
+            b.view(r, Ref(final.ptr, tuple(map(b.find, r.shape)), final.strides))
+        else:
+            storage.finish(k - first)
+
+
+class _Storage:
+    """The storage of a loop: `carried` of its `For`; `current`: where each carried value is, in a round and behind the
+    last."""
+
+    def __init__(
+        self, b: Bufferiser, v: Value, finals: Mapping[int, Value], stacks: Mapping[int, Value], over: frozenset[int]
+    ) -> None:
+        self.b, self.loop, self.finals, self.stacks = b, v.attrs["loop"], finals, stacks
+        self.carried: list[tuple[str, str, str]] = []
+        self.current: list[Ref] = []
+        self.kept = [_how(b, self.loop, j, stacks, j in over) for j in range(len(self.loop.carried))]
+        self.inits = v.operands[1:]
+        self.starts: list[Ref] = []
+        self.histories: dict[int, Ref] = {}  # stack -> what it is the first or last rows of
+        self.targets: dict[int, Ref] = {}
+        for j, (init, param) in enumerate(zip(self.inits, self.loop.carried, strict=True)):
+            self.starts.append(self._start(j, init, param, v.attrs["count"]))
+        for k, r in stacks.items():
+            if k not in self.histories:
+                self.targets[k] = b.destination(r, r.dtype, r.shape)
+        for j, kept in enumerate(self.kept):
+            if kept.how == "row":
+                stack = self.targets.get(kept.which)
+                if stack is None or not self._is_dense(stack, self.loop.carried[j].dtype):
+                    self.kept[j] = _Kept("turns")
+        self.turns = {j: self._turns(j) for j, kept in enumerate(self.kept) if kept.how == "turns"}
+
+    def _start(self, j: int, init: Value, param: Value, count: Any) -> Ref:
+        """Where the first round finds a carried value."""
+        b, kept = self.b, self.kept[j]
+        if kept.how == "over":
+            own = self._final_place(j, param) or b.allocate(param.shape, param.dtype)
+            begin_with(b, init, own)
+            return own
+        if kept.how == "history":
+            whole = b.allocate((ex.add(b.find(count), 1), *param.shape), param.dtype)
+            start = Ref(whole.ptr, whole.dims[1:], whole.strides[1:], whole.base)
+            begin_with(b, init, start)
+            for k in self.stacks:
+                if self.loop.stacked[k] is param:
+                    self.histories[k] = start
+                elif self.loop.stacked[k] is self.loop.next[j]:
+                    self.histories[k] = self._behind(start, param.dtype)
+            return start
+        return b.packed(b.ref(init), init.dtype)
+
+    def _final_place(self, j: int, param: Value) -> Ref | None:
+        """Where the last value is wanted, if it may be computed there."""
+        final = self.finals.get(j)
+        if final is None or final.number not in self.b.targets:
+            return None
+        ref, dims = self.b.destination(final, param.dtype, param.shape), tuple(map(self.b.find, param.shape))
+        is_fit = ref.dims == dims and ref.strides == contiguous(dims, ITEMSIZE[param.dtype])
+        return ref if is_fit else None
+
+    def _is_dense(self, stack: Ref, dtype: str) -> bool:
+        """Whether the rows of a stack are in C order."""
+        dims, dense = stack.dims[1:], contiguous(stack.dims[1:], ITEMSIZE[dtype])
+        rows = zip(dims, stack.strides[1:], dense, strict=True)
+        return all(n == 1 or self.b.find(s) == self.b.find(w) for n, s, w in rows)
+
+    def _turns(self, j: int) -> list[Ref]:
+        """Storage for the value that a round makes and for those of the rounds before that are still read."""
+        depth, ends = 0, [j]
+        while ends := [i for i, kept in enumerate(self.kept) if kept.how == "follow" and kept.which in ends]:
+            depth += 1
+        param = self.loop.carried[j]
+        return [self.b.allocate(param.shape, param.dtype) for _ in range(depth + 2)]
+
+    def _behind(self, ref: Ref, dtype: str) -> Ref:
+        """The next row of what `ref` is a row of."""
+        b, ptr = self.b, self.b.fresh("p")
+        b.emit(p.Offset(ptr, ref.ptr, b.name(ex.mul(ITEMSIZE[dtype], ex.product(ref.dims)))))
+        return Ref(ptr, ref.dims, ref.strides, ref.base)
+
+    def round(self, index: str) -> list[tuple[Value, Ref]]:
+        """Begin a round: the values that it has to give, and where."""
+        b, loop = self.b, self.loop
+        for j, (param, start) in enumerate(zip(loop.carried, self.starts, strict=True)):
+            fixed = self.kept[j].how in ("over", "same")
+            self.current.append(start if fixed else Ref(b.fresh("w"), start.dims, start.strides))
+            b.refs[param.number] = self.current[j]
+        rows = {k: _at_index(b, target, index) for k, target in self.targets.items()}
+        wants: list[tuple[Value, Ref]] = []
+        for j, (kept, new) in enumerate(zip(self.kept, loop.next, strict=True)):
+            if kept.how == "same":
+                continue
+            current, start = self.current[j], self.starts[j]
+            if kept.how == "over":
+                wants.append((new, current))
+                continue
+            if kept.how == "row":
+                following = rows[kept.which]
+            elif kept.how == "follow":
+                following = self.current[kept.which]
+            elif kept.how == "history":
+                following = self._behind(current, loop.carried[j].dtype)
+                wants.append((new, following))
+            else:
+                names = [b.fresh("w") for _ in self.turns[j]]
+                following = Ref(names[0], current.dims, current.strides)
+                wants.append((new, following))
+                free = zip(names, self.turns[j], [*names[1:], names[0]], strict=True)
+                self.carried += [(name, own.ptr, after) for name, own, after in free]
+            self.carried.append((current.ptr, start.ptr, following.ptr))
+        return [*wants, *((loop.stacked[k], row) for k, row in rows.items())]
+
+    def finish(self, k: int) -> None:
+        """Stack k is complete."""
+        r = self.stacks[k]
+        if k not in self.histories:
+            return self.b.finish(r, self.targets[k])
+        row, dims = self.histories[k], tuple(map(self.b.find, r.shape))
+        self.b.view(r, Ref(row.ptr, dims, contiguous(dims, ITEMSIZE[r.dtype]), row.base))
+
+
+def _how(b: Bufferiser, loop: Loop, j: int, stacks: Mapping[int, Value], is_over: bool) -> _Kept:
+    param, new = loop.carried[j], loop.next[j]
+    if new is param:
+        return _Kept("same")
+    if is_over:
+        return _Kept("over")
+    before = [k for k in stacks if loop.stacked[k] is param]
+    behind = [k for k in stacks if loop.stacked[k] is new]
+    wanted = [k for k in (*before, *behind) if stacks[k].number in b.targets]
+    if before and not wanted and b.tuning.allows("joint_histories"):
+        return _Kept("history")
+    if behind and b.tuning.allows("states_in_stacks"):
+        return _Kept("row", behind[0])
+    for i, other in enumerate(loop.carried):
+        if new is other and b.tuning.allows("states_in_stacks"):
+            return _Kept("follow", i)
+    return _Kept("turns")
+
+
+def _at_index(b: Bufferiser, destination: Ref, index: str) -> Ref:
+    """destination[index], for the loop's running index."""
+    step, ptr, distance = b.name(destination.strides[0]), b.fresh("p"), b.fresh("m")
+    b.emit(p.Mul(distance, index, step, b.common_site("overflow")))
+    b.emit(p.Offset(ptr, destination.ptr, distance))
+    return Ref(ptr, destination.dims[1:], destination.strides[1:])

@@ -1,0 +1,77 @@
+"""A loop with other carried and stacked values: a new `for` over the same parameters, and where its results are.
+
+Contract  a `for`, the results of it that are read, and values to be stacked besides -> the new loop, which carries only
+          what something that is left depends on.
+When      a pass takes results away from a loop.
+Why       a carried value that nobody reads would still be computed and copied in each round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from tensordsl.base.records import record
+from tensordsl.codegen.passes.loops.positions import Rounds
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import FOR
+from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, dependencies, lengths_of
+
+
+@record
+class Remade:
+    """The new loop, its results in place of the old ones by their numbers, and the stacks of the values asked for."""
+
+    node: Value
+    results: dict[int, Value]
+    stacks: list[Value]
+
+
+def remake(graph: Graph, rounds: Rounds, node: Value, read: Collection[int], stacked: Sequence[Value] = ()) -> Remade:
+    """`node` with those of its results that are `read`, and the stacks of further values."""
+    old: Loop = node.attrs["loop"]
+    first = len(old.carried)
+    kept = [k for k in range(len(old.stacked)) if first + k in read]
+    collected = [*(old.stacked[k] for k in kept), *stacked]
+    carried = sorted(needed_carried(graph, old, collected, [k for k in read if k < first]))
+    loop = Loop(old.number)
+    loop.index, loop.count = old.index, old.count  # a `for` has no condition
+    loop.carried = tuple(old.carried[k] for k in carried)
+    loop.next = tuple(old.next[k] for k in carried)
+    loop.stacked = tuple(collected)
+    graph.loops[graph.loops.index(old)] = loop
+    count, *inits = node.operands
+    operands = [count, *(inits[k] for k in carried)]
+    inside = (*operands, *loop.next, *loop.stacked)
+    around = frozenset[int]().union(*(v.loops for v in inside)) - {loop.number}
+    made = graph.make(FOR, operands, "", (), loops=around, loop=loop, count=node.attrs["count"])
+    results = {k: graph.result(made, j, loop.carried[j].dtype, loop.carried[j].shape) for j, k in enumerate(carried)}
+    n = node.attrs["count"]
+    stacks = [graph.result(made, len(carried) + j, v.dtype, (n, *v.shape)) for j, v in enumerate(collected)]
+    results.update(zip((first + k for k in kept), stacks, strict=False))
+    return Remade(made, results, stacks[len(kept) :])
+
+
+def needed_carried(graph: Graph, loop: Loop, values: Iterable[Value], also: Collection[int] = ()) -> set[int]:
+    """The carried values that some values of a loop's body depend on, over any number of rounds, and those `also`."""
+    place = {v.number: k for k, v in enumerate(loop.carried)}
+    found = set(also)
+    stack = [*values, *(loop.next[k] for k in found)]
+    seen: set[int] = set()
+    while stack:
+        v = stack.pop()
+        if v.number in seen or loop.number not in v.loops:
+            continue
+        seen.add(v.number)
+        k = place.get(v.number)
+        if k is None:
+            stack += [*dependencies(v), *(graph.values[n] for n in _named(v))]
+        elif k not in found:
+            found.add(k)
+            stack.append(loop.next[k])
+    return found
+
+
+def _named(v: Value) -> set[int]:
+    """The numbers of the values that its lengths are computed from."""
+    lengths = [*lengths_of(v), v.attrs.get("extent", 0)]
+    return ex.named(lengths + [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)])
