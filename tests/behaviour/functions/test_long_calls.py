@@ -130,7 +130,7 @@ CALLS: dict[str, Callable[[], Call]] = {
     "scatter": scattered,
     "loop": looped,
     "scan": lambda: scanned(lambda h: T.sin(h) + h[::-1], 10**12),
-    "scan and gradient": lambda: scanned(lambda h: T.sin(h) * h, 2 * 10**8, gradient=True),
+    "scan and gradient": lambda: scanned(lambda h: T.sin(h) * h, 2 * 10**6, gradient=True),
     "scan in a scan": lambda: scanned(nested, 10**6),
 }  # fmt: skip
 ONLY_BY_HAND = {
