@@ -259,9 +259,12 @@ def _compare(spec: FunctionSpec, twin: FunctionSpec, compiled: Run, arrays: list
     for shared, own in zip(spec.shared, twin.shared, strict=True):
         own.swap(np.array(shared.storage, order="C"))
     found = [*compiled(arrays), *(shared.storage for shared, _ in twin.updates)]
+    has_loops = any("body" in node.attrs for node in spec.nodes())
     for variable, native in zip(spec.results, found, strict=True):
         expected = value_of(variable, values)
-        if not is_close(expected, native):
+        # How long the rows would be that a loop without rounds does not stack, the reference does not always know.
+        are_no_rows = has_loops and expected.shape[:1] == native.shape[:1] == (0,) and expected.ndim == native.ndim
+        if not are_no_rows and not is_close(expected, native):
             raise BadOptimization(
                 f"BadOptimization: the compiled function and the reference disagree on {variable_text(variable)} of "
                 f"type {variable.type}\n  reference: shape {expected.shape}, {short(expected)}\n  compiled:  shape "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -118,14 +119,26 @@ def run_rounds(
         for column, value in zip(collected, results[count:], strict=True):
             column.append(value)
         rounds += 1
-    return (np.int64(rounds), *carried, *(_stack(column, v) for column, v in zip(collected, body.stacked, strict=True)))
+    stacked = [_stack(c, v) if c else _no_rows(v, operands, body) for c, v in zip(collected, body.stacked, strict=True)]
+    return (np.int64(rounds), *carried, *stacked)
 
 
 def _stack(column: Sequence[Any], variable: Variable) -> Any:
-    if column:
-        shapes = {np.shape(value): None for value in column}
-        if len(shapes) > 1:
-            one, other = list(shapes)[:2]
-            raise ValueError(f"for: what a loop stacks must have one shape, got {one} and {other}")
-        return np.stack(column)
-    return np.empty((0, *(d or 0 for d in variable.type.shape)), variable.type.dtype)
+    shapes = {np.shape(value): None for value in column}
+    if len(shapes) > 1:
+        one, other = list(shapes)[:2]
+        raise ValueError(f"for: what a loop stacks must have one shape, got {one} and {other}")
+    return np.stack(column)
+
+
+def _no_rows(variable: Variable, operands: Sequence[Any], body: Any) -> Any:
+    """What a loop without rounds stacks.  How long its rows would be tells a round that is tried on what the first one
+    would get; where it fails, the lengths that are not declared are 0."""
+    shape = tuple(d or 0 for d in variable.type.shape)
+    if None in variable.type.shape:
+        from tensordsl.graph.substitute import silenced  # late: it is needed for this alone
+
+        values = dict(zip(body.parameters, (np.int64(0), *operands), strict=True))
+        with suppress(Exception):
+            shape = np.shape(evaluate(silenced([variable]), values)[0])
+    return np.empty((0, *shape), variable.type.dtype)

@@ -232,6 +232,13 @@ def test_debug_mode_goes_into_rounds() -> None:
         f([1.0, -2.0])
 
 
+def test_debug_mode_of_no_rounds() -> None:
+    states, _ = scan(lambda s: s * 2, outputs_info=x, n_steps=n)
+    rows, _ = scan(lambda a: Print("unheard")(a * M.sum(0)), k)
+    f = theano.function([x, M, k, n], [states, rows], mode="DebugMode")
+    assert [v.shape for v in f([1.0, 2.0], np.ones((2, 3)), [], 0)] == [(0, 2), (0, 3)]
+
+
 def test_monitor_mode_sees_every_round(capsys: Any) -> None:
     seen = []
 
