@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.graph.types import TensorType
 from tensordsl.graph.variables import Apply, Constant, Expand, Variable, unwatched
 
 
@@ -132,13 +133,13 @@ def _stack(column: Sequence[Any], variable: Variable) -> Any:
 
 
 def _no_rows(variable: Variable, operands: Sequence[Any], body: Any) -> Any:
-    """What a loop without rounds stacks.  How long its rows would be tells a round that is tried on what the first one
-    would get; where it fails, the lengths that are not declared are 0."""
-    shape = tuple(d or 0 for d in variable.type.shape)
-    if None in variable.type.shape:
-        from tensordsl.graph.substitute import silenced  # late: it is needed for this alone
+    """What a loop without rounds stacks: rows as long as the types of its parameters tell, else 0."""
+    shape = variable.type.shape
+    if None in shape:
+        from tensordsl.graph.substitute import substitute  # late: it is needed for this alone
 
-        values = dict(zip(body.parameters, (np.int64(0), *operands), strict=True))
-        with suppress(Exception):
-            shape = np.shape(evaluate(silenced([variable]), values)[0])
-    return np.empty((0, *shape), variable.type.dtype)
+        given = zip(body.parameters, (np.int64(0), *operands), strict=True)
+        typed = {v: TensorType(v.type.dtype, np.shape(array))() for v, array in given}
+        with unwatched(), suppress(TypeError, ValueError, IndexError):  # of rounds that would have failed
+            shape = substitute([variable], typed)[0].type.shape
+    return np.empty((0, *(d or 0 for d in shape)), variable.type.dtype)
