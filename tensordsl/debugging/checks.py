@@ -349,12 +349,13 @@ def raise_site(
 
 
 def loops_at(site: Mapping[str, Any], spec: FunctionSpec, rounds: Sequence[int]) -> list[Round]:
-    """The rounds of the loops around a site, the outermost first; none where they are not known."""
+    """The rounds of the user's loops around a site, the outermost first; none where they are not known."""
     loops = site.get("loops", ())
-    if not rounds or len(rounds) != len(loops) or None in loops:
+    if not rounds or len(rounds) != len(loops):
         return []
     nodes = with_bodies(spec.nodes())
-    return [Round(nodes[place], number) for place, number in zip(loops, rounds, strict=True)]
+    known = [(nodes[place], number) for place, number in zip(loops, rounds, strict=True) if place is not None]
+    return [Round(node, number) for node, number in known if "body" in node.attrs]  # others are parts of an op
 
 
 def _has_rounds(node: Apply, path: Sequence[Round], spec: FunctionSpec) -> bool:
