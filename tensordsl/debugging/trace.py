@@ -102,7 +102,7 @@ class Tracer:
             carried = operands[1 : 1 + size]
             outer = dict(zip(body.invariants, operands[1 + size :], strict=True))
             step = self.evaluate(at.loop, tuple(passed))
-            for k in range(at.number):
+            for k in range(at.number if carried else 0):
                 known = {body.index: np.int64(k), **dict(zip(body.carried, carried, strict=True)), **outer}
                 carried = step(body.next, known)
             values = as_arrays(

@@ -14,6 +14,7 @@ import tensordsl as theano
 import tensordsl.tensor as T
 from tensordsl import scan
 from tensordsl.ifelse import ifelse
+from tensordsl.printing import Print
 from tensordsl.scan_module import until
 from tensordsl.tensor.opt import Assert
 from tensordsl.tensor.shared_randomstreams import RandomStreams
@@ -234,6 +235,28 @@ def test_a_late_round_is_known_without_running_all_again() -> None:
     positions[99_990] = 3
     text = message(theano.function([k, x], values), IndexError, positions, X)
     assert "Happened in round 99990 of scan 'many'" in text and len(lines_of(text)) == 2
+    assert "index 3 is out of bounds" in text and "Inputs shapes: [(3,), ()]" in text and "array(3)" in text
+
+
+def test_a_late_round_of_a_loop_in_a_loop_that_ends_early() -> None:
+    def inner(j: Any, s: Any) -> Any:
+        last = scan(lambda a, s: T.sin(s) + x[a + j], T.arange(3), s, name="inner")[0][-1]
+        return last, until(last > 1e9)
+
+    values, _ = scan(inner, k, 0.0, name="outer")
+    positions = np.zeros(20_000, "int32")
+    positions[19_000] = 2
+    text = message(theano.function([k, x], values), IndexError, positions, np.linspace(0.1, 0.2, 4))
+    assert "Happened in round 2 of scan 'inner', in round 19000 of scan 'outer'" in text
+    assert "index 4 is out of bounds for axis 0 with size 4" in text and len(lines_of(text)) == 3
+
+
+def test_prints_of_the_rounds_before_are_not_repeated(capsys: Any) -> None:
+    values, _ = scan(lambda j, s: T.sin(s) + x[Print("j")(j)], k, 0.0)
+    positions = np.zeros(10_000, "int32")
+    positions[-1] = 3
+    message(theano.function([k, x], values), IndexError, positions, X)
+    assert len(capsys.readouterr().out.splitlines()) == 10_000
 
 
 def test_storage_and_lengths_of_a_round() -> None:
