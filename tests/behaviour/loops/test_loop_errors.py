@@ -243,7 +243,7 @@ def test_a_late_round_of_a_loop_in_a_loop_that_ends_early() -> None:
         last = scan(lambda a, s: T.sin(s) + x[a + j], T.arange(3), s, name="inner")[0][-1]
         return last, until(last > 1e9)
 
-    values, _ = scan(inner, k, 0.0, name="outer")
+    values, _ = scan(inner, k, T.zeros((), "float64"), name="outer")
     positions = np.zeros(20_000, "int32")
     positions[19_000] = 2
     text = message(theano.function([k, x], values), IndexError, positions, np.linspace(0.1, 0.2, 4))
