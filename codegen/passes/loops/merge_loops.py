@@ -38,7 +38,7 @@ def merge_loops(graph: Graph, roots: list[Value]) -> list[Value]:
         if pair is None:
             break
         made = _merged(graph, pair)
-        roots = rewrite(graph, roots, lambda v, made=made: made.get(v.number), frozen, ops=("result",))  # type: ignore[misc]
+        roots = rewrite(graph, roots, made, frozen, ops=("result",))
     return roots
 
 
@@ -70,7 +70,7 @@ def _pruned(graph: Graph, roots: Sequence[Value], frozen: frozenset[int]) -> lis
             made[old.number] = _with_results(graph, old, *plans[old.attrs["loop"].number])
             new.add(made[old.number][0].number)
         other, places = made[old.number]
-        return _result(graph, other, places[v.attrs["k"]])
+        return graph.result(other, places[v.attrs["k"]], v.dtype, v.shape)
 
     return rewrite(graph, roots, pruned, frozen, ops=("result",)) if plans else list(roots)
 
@@ -104,14 +104,6 @@ def _made(graph: Graph, loop: Loop, like: Value, operands: Sequence[Value]) -> V
     return graph.make(FOR, operands, "", (), loops=around, unique=True, loop=loop, count=like.attrs["count"])
 
 
-def _result(graph: Graph, node: Value, k: int) -> Value:
-    loop: Loop = node.attrs["loop"]
-    if k < len(loop.carried):
-        return graph.result(node, k, loop.carried[k].dtype, loop.carried[k].shape)
-    v = loop.stacked[k - len(loop.carried)]
-    return graph.result(node, k, v.dtype, (node.attrs["count"], *v.shape))
-
-
 # -- which loops -------------------------------------------------------------------------------------------------------
 @record(eq=False)
 class _Pair:
@@ -131,6 +123,7 @@ def _pair(graph: Graph, roots: Sequence[Value], frozen: frozenset[int]) -> _Pair
         return None
     fixed = {v.operands[0].number for v in order if v.op == "result" and v.number in frozen}
     contexts = place(roots, order)
+    places = {v.number: k for k, v in enumerate(order)}  # numbers do not grow so: loops are given more to stack
     find = graph.extents.find
     for k, second in enumerate(nodes):
         if second.number in fixed:
@@ -140,7 +133,7 @@ def _pair(graph: Graph, roots: Sequence[Value], frozen: frozenset[int]) -> _Pair
                 continue
             if contexts[first.number] != contexts[second.number] or first.loops != second.loops:
                 continue
-            rows = _rows(graph, first, second)
+            rows = _rows(graph, first, second, places)
             if rows or (rows is not None and _are_alike(first, second)):
                 return _Pair(first, second, rows)
     return None
@@ -157,26 +150,27 @@ def _is_plain(node: Value) -> bool:
     return not any(v.traits.is_loop or v.traits.has_effects or v.op in (IFELSE, "result") for v in _body(node))
 
 
-def _rows(graph: Graph, first: Value, second: Value) -> list[Value] | None:
+def _rows(graph: Graph, first: Value, second: Value, places: Mapping[int, int]) -> list[Value] | None:
     """The rows of stacks of `first` at the index of `second` that its body reads, if it needs nothing else of
-    `first`."""
+    `first`.  places: of values, operands before users."""
     loop: Loop = second.attrs["loop"]
     index = ex.atom("value", loop.index.number)
     stacks = len(first.attrs["loop"].carried)
     rows: list[Value] = []
     seen: set[int] = set()
     stack = [second]
+    start = places[first.number]
     while stack:
         v = stack.pop()
         if v is first:
             return None
-        if v.number in seen or v.number < first.number:
+        if v.number in seen or places.get(v.number, start) < start:
             continue
         seen.add(v.number)
         x = v.operands[0] if v.op == SUBTENSOR else v
         if x.op == "result" and x.operands[0] is first and x is not v:
-            start = v.attrs["bounds"][0]
-            if x.attrs["k"] >= stacks and start == (index, 1, 1, False) and not v.attrs["checks"]:
+            row = v.attrs["bounds"][0]
+            if x.attrs["k"] >= stacks and row == (index, 1, 1, False) and not v.attrs["checks"]:
                 rows.append(v)
                 stack += v.operands[1:]
                 continue
@@ -193,12 +187,11 @@ def _are_alike(first: Value, second: Value) -> bool:
 
 
 # -- the merged loop ---------------------------------------------------------------------------------------------------
-def _merged(graph: Graph, pair: _Pair) -> dict[int, Value]:
-    """number of a result of either loop -> the merged loop's."""
+def _merged(graph: Graph, pair: _Pair) -> Callable[[Value], Value | None]:
+    """A result of either loop -> the merged loop's."""
     first, second = pair.first, pair.second
     loop, other = first.attrs["loop"], second.attrs["loop"]
     m, n = len(loop.carried), len(other.carried)
-    old = [[_result(graph, node, k) for k in range(len(node.attrs["loop"].results))] for node in (first, second)]
     new = _Renaming(graph, other, loop)
     new.set(other.index, loop.index)
     carried = [
@@ -229,8 +222,13 @@ def _merged(graph: Graph, pair: _Pair) -> dict[int, Value]:
         [*range(m), *range(at[0], at[1])],
         [*range(m, m + n), *range(at[1], at[1] + len(other.stacked))],
     )
-    pairs = [pair for side, ks in zip(old, places, strict=True) for pair in zip(side, ks, strict=True)]
-    return {v.number: _result(graph, made, k) for v, k in pairs}
+    places_of = {node.number: ks for node, ks in zip((first, second), places, strict=True)}
+
+    def result(v: Value) -> Value | None:
+        ks = places_of.get(v.operands[0].number)
+        return None if ks is None else graph.result(made, ks[v.attrs["k"]], v.dtype, v.shape)
+
+    return result
 
 
 class _Renaming:
