@@ -439,9 +439,10 @@ class RoundsKernel:
     written anything.
 
     plan: its index in `Program.plans`.  Words of P: the values of `pointers` and `integers`; then, written where a
-    check fails, both operands of each one; then the values that names of the body in `told`, each with its kind, have
-    behind the rounds.  checks: (relation, or "product" for one that must not overflow; site).  What is carried moves on
-    as behind one round.  rounds: how many of them a call may do, for the sake of signals.
+    check fails, both operands of each one; then what carried names, and the loop's `end`, in `told`, each with its
+    kind, are behind the rounds: all others go on as behind one round.  checks: (relation, or "product" for one that
+    must not overflow; site).  rounds: how many of them a call may do, for the sake of signals.  when: a name; where it
+    is 0, the body runs.
     """
 
     plan: int
@@ -450,6 +451,7 @@ class RoundsKernel:
     checks: tuple[tuple[str, int], ...]
     rounds: int
     told: tuple[tuple[Name, str], ...] = ()
+    when: Name | None = None
 
 
 @record

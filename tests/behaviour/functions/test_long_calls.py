@@ -75,6 +75,10 @@ def updated() -> Call:
     return theano.function([x], new.sum(), updates=[(s, new)]), (numbers(10**7),), (numbers(5),)
 
 
+def rounds_of(start: Any, n: Any) -> Any:
+    return theano.scan(lambda s: T.tanh(T.exp(s) * 0.5), outputs_info=start, n_steps=n)[0][-1]
+
+
 def scattered() -> Call:
     """Few places of a new array, many times."""
     x, i = T.dvector("x"), T.lvector("i")
@@ -116,6 +120,8 @@ CALLS: dict[str, Callable[[], Call]] = {
     ),
     "scatter": scattered,
     "loop": looped,
+    "short rounds": lambda: over(lambda n: rounds_of(T.constant(np.float64(1)), n), 2**50),
+    "short rounds of vectors": lambda: over(lambda n: rounds_of(T.constant(np.linspace(0, 1, 2000)), n).sum(), 2**50),
 }  # fmt: skip
 ONLY_BY_HAND = {
     "product",
