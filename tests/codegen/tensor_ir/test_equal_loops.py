@@ -55,6 +55,17 @@ def test_loops_made_apart_from_each_other_are_one() -> None:
     check([X, W, H], outputs, *ARGUMENTS)
 
 
+def test_a_loop_that_stacks_one_value_twice_stacks_more() -> None:
+    def step(a: Any, s: Any) -> Any:
+        gate = T.dot(s, W)
+        new = T.tanh(a + T.dot(gate * s, W))
+        return [new, new]
+
+    (y, h), _ = tensordsl.scan(step, X, [None, H])
+    outputs = [y, h, *T.grad((y * h).sum() + y[-1].sum(), [X, W, H])]
+    check([X, W, H], outputs, *ARGUMENTS)
+
+
 @pytest.mark.parametrize("other", [lambda: (X, W, H + 1), lambda: (X, W.T, H), lambda: (X[1:], W, H)])
 def test_loops_of_other_operands_are_two(other: Any) -> None:
     outputs = [recurrent(X, W, H)[0], recurrent(*other())[0]]
