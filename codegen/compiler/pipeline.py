@@ -33,6 +33,7 @@ from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
 from tensordsl.codegen.passes.loops.hoist_sequence_work import hoist_sequence_work
 from tensordsl.codegen.passes.loops.independent_rounds import independent_rounds
+from tensordsl.codegen.passes.loops.merge_loops import merge_loops
 from tensordsl.codegen.passes.loops.sum_products_behind import sum_products_behind
 from tensordsl.codegen.passes.merge_reductions import add_sums, merge_reductions, part_totals
 from tensordsl.codegen.passes.nan_guard import guard
@@ -56,6 +57,7 @@ from tensordsl.codegen.tensor_ir.construct import (
     ALONG,
     CONCATENATE,
     DOT,
+    FOR,
     INC_SUBTENSOR,
     INC_TAKE,
     PART,
@@ -249,6 +251,10 @@ def _of_roots(
 
 
 FINISH = (
+    Finish(
+        "merge_loops", _of_roots(merge_loops), ops=frozenset((FOR,)),
+        reason="behind all that takes work out of loops: what one hands to the next may go through one product of all",
+    ),
     Finish(
         "finish_products", finish_products, follows="fold_products", ops=frozenset((DOT, "map")),
         reason="behind all passes: only now nothing else takes a product's factor, and roots are what they stay",

@@ -439,9 +439,10 @@ class RoundsKernel:
     written anything.
 
     plan: its index in `Program.plans`.  Words of P: the values of `pointers` and `integers`; then, written where a
-    check fails, both operands of each one; then the values that names of the body in `told`, each with its kind, have
-    behind the rounds.  checks: (relation, or "product" for one that must not overflow; site).  What is carried moves on
-    as behind one round.  rounds: how many of them a call may do, for the sake of signals.
+    check fails, both operands of each one; then what carried names, and the loop's `end`, in `told`, each with its
+    kind, are behind the rounds: all others go on as behind one round.  checks: (relation, or "product" for one that
+    must not overflow; site).  rounds: how many of them a call may do, for the sake of signals.  when: a name; where it
+    is 0, the body runs.
     """
 
     plan: int
@@ -450,6 +451,7 @@ class RoundsKernel:
     checks: tuple[tuple[str, int], ...]
     rounds: int
     told: tuple[tuple[Name, str], ...] = ()
+    when: Name | None = None
 
 
 @record
@@ -561,7 +563,8 @@ class Return(Instr):
 @record(eq=False, frozen=False)
 class Program:
     """`args`: (dtype, shape with None) per input; `outputs`: (dtype, rank); `sites`: what the user built, per site
-    (from 1)."""
+    (from 1); `stacks`: for storage in which a loop keeps a row of each round, by its address, the user's applications
+    of the loop and of what the rows are, or the number of the carried value that they are."""
 
     name: str
     args: list[tuple[str, tuple[int | None, ...]]]
@@ -571,6 +574,7 @@ class Program:
     code: list[Instr] = field(default_factory=list)
     plans: list[LaunchPlan] = field(default_factory=list)
     sites: dict[int, dict[str, Any]] = field(default_factory=dict)
+    stacks: dict[Name, tuple[int | None, int | None, int | None]] = field(default_factory=dict)
     n_hosts: int = 0
     has_epilogues: bool = True  # may products have some (`gemm_epilogues`)?
 

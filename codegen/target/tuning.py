@@ -374,7 +374,9 @@ class RoundTuning:
     """Kernels of many rounds of a loop (`codegen.rounds`)."""
 
     vector_registers: int = 2  # that a value of all lanes takes (registers)
+    reduced_registers: int = 4  # where what lanes have is combined: all of them have to fit (registers)
     max_lanes: int = 1 << 12  # beyond, threads share each round
+    max_positions: int = 24  # in which carried addresses may stand to each other (compile)
     scalar_rounds: int = 1 << 14  # of a call, behind which signals are looked for
     vector_rounds: int = 1 << 11
 
