@@ -57,13 +57,17 @@ FIT = {
     "sums and extrema of lanes": lambda: scan(lambda s: T.exp(s - T.max(s)) / T.sum(T.exp(s - T.max(s))), None, A, N),
     "positions of lanes": lambda: scan(lambda s: s + T.cast(T.argmax(s), "float64") * T.arange(3), None, A, N),
     "products of vectors": lambda: scan(lambda row, s: s - 0.1 * (T.dot(row, s) - 1) * row, M, A)[-1],
+    "elements at computed places": lambda: scan(lambda s: X[T.cast(s, "int64")], None, S, N)[-1],
+    "rows at computed places": lambda: scan(lambda t, s: s + M[T.cast(t, "int64")], X, A),
     "a state that does not change": lambda: scan(lambda s, r: [s, r + s], None, [A, B], N)[1],
 }
 NOT_FIT = {
     "two axes": lambda: scan(lambda s: T.tanh(s), None, M, N)[-1],
     "products": lambda: scan(lambda s: T.tanh(T.dot(s, M)), None, A, N)[-1],
     "branches": lambda: scan(lambda s: ifelse(T.gt(s, 1), T.exp(s), s + 1), None, S, N)[-1],
-    "elements at computed places": lambda: scan(lambda s: X[T.cast(s, "int64")], None, S, N)[-1],
+    "elements that are set at computed places": lambda: scan(
+        lambda s: T.set_subtensor(s[T.cast(s[0], "int64")], 1.0), None, A, N
+    )[-1],
     "vectors of several lengths": lambda: scan(lambda s, r: [s + 1, r + 1], None, [A, X[:3]], N)[1],
     "half precision": lambda: scan(lambda s: s * s, None, T.cast(S, "float16"), N)[-1],
 }
