@@ -347,7 +347,7 @@ class _Reader:
         self.find_updated()
 
     def find_updated(self) -> None:
-        """Rows that a round writes and reads must be apart from those of other rounds."""
+        """Rows that a round writes and reads must be disjoint from those of other rounds."""
         parts, kinds = self.body.parts, self.body.kinds
         spans: dict[Name, list[tuple[int, int]]] = {}
         read = {parts.get(address, (address, 0))[0] for address in self.body.live}
@@ -386,10 +386,10 @@ class _Reader:
             if any(isinstance(r, tuple) for r in self.roots(a, at)):
                 raise Unfit("it writes to what the call was given")
             for b in {*self.content, *self.body.live} - {a}:
-                if not (self.are_apart(a, b) or self.roots(a, at).isdisjoint(self.roots(b, at))):
+                if not (self.are_disjoint(a, b) or self.roots(a, at).isdisjoint(self.roots(b, at))):
                     raise Unfit("addresses of one storage")
 
-    def are_apart(self, a: Name, b: Name) -> bool:
+    def are_disjoint(self, a: Name, b: Name) -> bool:
         """Whether two addresses of one storage cannot meet: they are numbers at constant distances, or rows that follow
         each other."""
         (base, distance), (other, behind) = (self.body.parts.get(x, (x, 0)) for x in (a, b))

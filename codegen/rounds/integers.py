@@ -203,9 +203,9 @@ class Integers:
             return
         forwards = self.ends.op(f"icmp sge i64 {step}, {size}")
         backwards = self.ends.op(f"icmp sle i64 {step}, {self.ends.op(f'sub i64 0, {size}')}")
-        is_apart = self.ends.op(f"or i1 {forwards}, {backwards}")
+        is_disjoint = self.ends.op(f"or i1 {forwards}, {backwards}")
         are_several = self.ends.op("icmp sgt i64 %span, 0")
-        self.bad.append(self.ends.op(f"and i1 {are_several}, {self.ends.op(f'xor i1 {is_apart}, true')}"))
+        self.bad.append(self.ends.op(f"and i1 {are_several}, {self.ends.op(f'xor i1 {is_disjoint}, true')}"))
 
     def each_round(self, i: p.Instr) -> None:
         if isinstance(i, p.Mul):
