@@ -335,13 +335,14 @@ def raise_site(
     is_found = _has_rounds(node, path, spec)
     try:
         values_there = trace(
-            spec, known, until=node if is_found else None, is_silent=True, rounds=path, budget=MAX_NODES_AGAIN
-        )
+            spec, known, until=node if is_found else None, is_silent=True, rounds=path, budget=MAX_NODES_AGAIN,
+            asserts=not is_found,
+        )  # fmt: skip
         if all(has(v, values_there) for v in node.inputs):
             operands = [value_of(v, values_there) for v in node.inputs]
             shown = [given.get(v, array) for v, array in zip(node.inputs, operands, strict=True)]
         if "body" in node.attrs:
-            trace(spec, known, is_silent=True, budget=MAX_NODES_AGAIN)
+            trace(spec, known, is_silent=True, budget=MAX_NODES_AGAIN, asserts=True)
     except (type(error), *refused) as earlier:  # what was computed together with `node`; the report names it
         raise earlier from None
     except Unfinished:
