@@ -58,6 +58,7 @@ _NAMES = {
     "scan": "tensordsl.loops.scan",
     "loop": "tensordsl.loops.loop",
     "scan_checkpoints": "tensordsl.loops.checkpoints",
+    "while_loop": "tensordsl.loops.while_loop",
     **dict.fromkeys(("foldl", "foldr", "map", "reduce"), "tensordsl.loops.family"),
 }
 _MODULES = frozenset(("compat", "tensor"))

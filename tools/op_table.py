@@ -67,6 +67,7 @@ SPELLINGS = {
     "require": "T.choose, T.bincount, T.unravel_index, T.ravel_multi_index",
     "xlogx": "T.xlogx.xlogx",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
+    "while": "tensordsl.while_loop, tensordsl.scan",
     **dict.fromkeys(("philox", "poisson", "binomial", "multinomial"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
 }  # fmt: skip
 
@@ -142,6 +143,7 @@ DTYPE_NOTES = {
     "arange": "the one asked for, int64",
     "range_number": "the one asked for",
     "for": "those of the loop's body",
+    "while": "int64, and those of the loop's body",
 }
 SAMPLES = ("bool", "int8", "int64", "float32", "float64")
 

@@ -138,11 +138,11 @@ PROGRAM = (
     ),
     Optimisation(
         "rounds_in_registers", "program",
-        what="loops of short elementwise rounds become one kernel, with what they carry in registers",
-        applies_when="a round has only elementwise work on scalars and one short axis, and reads what it writes by "
-        "carrying it alone",
+        what="loops of short rounds become one kernel, with what they carry in registers",
+        applies_when="a round has only elementwise work on scalars and one short axis, whose lanes fit registers where "
+        "they are reduced, and reads what it writes by carrying it alone",
         why="a round costs its arithmetic: no launch, no store and load of what is carried",
-        file="codegen/rounds/rewrite.py", tests=("test_short_rounds",),
+        file="codegen/rounds/rewrite.py", tests=("test_short_rounds", "test_rewrite"), changes=ORDER,
     ),
     Optimisation(
         "gemm_epilogues", "program",

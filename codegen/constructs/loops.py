@@ -212,10 +212,10 @@ def _with_more(low: Lowering, body: Any, operands: Sequence[Value], known: Known
         return None
     if not frozenset[int]().union(*(v.loops for v in stacked)) <= made.loops | {loop.number}:
         return None
-    place = {v: k for k, v in enumerate(loop.stacked)}
-    for v in stacked:
-        place.setdefault(v, len(place))
-    loop.stacked = (*loop.stacked, *list(place)[len(set(loop.stacked)) :])
+    place = {v: k for k, v in enumerate(loop.stacked)}  # a loop may stack a value twice
+    new = [v for v in dict.fromkeys(stacked) if v not in place]
+    place.update((v, len(loop.stacked) + k) for k, v in enumerate(new))
+    loop.stacked = (*loop.stacked, *new)
     return [place[v] for v in stacked]
 
 

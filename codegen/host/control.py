@@ -41,8 +41,16 @@ def region(e: Emitter, code: Sequence[Instr], out: Sequence[Name]) -> list[Opera
 
 
 def loop(e: Emitter, i: p.For) -> None:
+    plain = replace(i, kernel=None)
     if e.faults:  # each instruction that may fail is one that does
-        i = replace(i, kernel=None)
+        i = plain
+    if i.kernel and i.kernel.when:
+        chosen = replace(i, kernel=replace(i.kernel, when=None))
+        names = [(name, kind) for (name, _, _), kind in zip(i.carried, i.kinds, strict=True)]
+        names += [(i.rounds, "i64")] if i.rounds else []
+        results = tuple((name, name, name) for name, _ in names)
+        branch(e, p.If(i.kernel.when, (chosen,), (plain,), results, tuple(kind for _, kind in names)))
+        return
     ordinal, count = e.ordinal, e.values[i.count]
     initial = [e.values[a] for _, a, _ in i.carried]
     e.ordinal += 1
@@ -102,14 +110,16 @@ def some_rounds(e: Emitter, i: p.For, k: p.RoundsKernel, index: str) -> tuple[st
     kernel = e.load("ptr", e.load("ptr", plan, layouts.PLAN_KERNELS), 0)
     after = e.op(f"call i64 {kernel}(ptr %bases, i64 {index}, i64 {end})")
     bad = e.op(f"icmp slt i64 {after}, 0") if k.checks else ""
+    if k.checks:
+        e.rounds[-1] = e.op(f"xor i64 {after}, -1")  # the round that fails
     for number, (relation, site) in enumerate(k.checks):
         a, b = (e.load("i64", "%bases", 8 * (words + 2 * number + side)) for side in (0, 1))
         error = layouts.ERR_OVERFLOW if relation == "product" else layouts.ERR_CHECK
         demand(e, Condition(layouts.HOLDS[relation], a, b, site, error), bad)
     settle(e)
     given = {name: e.load(kind, "%bases", 8 * at) for at, (name, kind) in enumerate(k.told, told)}
-    following = [b for _, _, b in i.carried] + ([i.end] if i.end else [])
-    return after, [given[name] if name in given else e.values[name] for name in following]
+    ends = [given[name] if name in given else e.values[following] for name, _, following in i.carried]
+    return after, ends + ([given[i.end]] if i.end else [])
 
 
 def begin_rounds(e: Emitter, index: Operand) -> str:

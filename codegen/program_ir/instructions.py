@@ -435,13 +435,14 @@ class LibraryCall(Instr):
 @record
 class RoundsKernel:
     """A kernel `i64 k(ptr P, i64 first, i64 count)` that does some of a loop's rounds, at least one, from round `first`
-    on.  It gives the number of the next one; -1 where one of `checks` does not hold in round `first`, before it has
+    on.  It gives the number of the next one; -1 - k where one of `checks` does not hold in round k, before that has
     written anything.
 
     plan: its index in `Program.plans`.  Words of P: the values of `pointers` and `integers`; then, written where a
-    check fails, both operands of each one; then the values that names of the body in `told`, each with its kind, have
-    behind the rounds.  checks: (relation, or "product" for one that must not overflow; site).  What is carried moves on
-    as behind one round.  rounds: how many of them a call may do, for the sake of signals.
+    check fails, both operands of each one; then what carried names, and the loop's `end`, in `told`, each with its
+    kind, are behind the rounds: all others go on as behind one round.  checks: (relation, or "product" for one that
+    must not overflow; site).  rounds: how many of them a call may do, for the sake of signals.  when: a name; where it
+    is 0, the body runs.
     """
 
     plan: int
@@ -450,6 +451,7 @@ class RoundsKernel:
     checks: tuple[tuple[str, int], ...]
     rounds: int
     told: tuple[tuple[Name, str], ...] = ()
+    when: Name | None = None
 
 
 @record

@@ -71,7 +71,8 @@ def _show_new_out(i: p.NewOut) -> str:
 
 def _show_for(i: p.For) -> str:
     carried = "".join(f"; {name} from {a} then {b}" for name, a, b in i.carried)
-    kernel = f", by plan{i.kernel.plan}" if i.kernel else ""
+    when = f" if {i.kernel.when}" if i.kernel and i.kernel.when else ""
+    kernel = f", by plan{i.kernel.plan}{when}" if i.kernel else ""
     end = f"; {i.rounds} rounds, until {i.end}" if i.end else ""
     return f"for {i.index} in range({i.count}){kernel}{carried}{end}"
 

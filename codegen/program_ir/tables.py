@@ -46,9 +46,10 @@ def idle_plans(program: Program) -> set[int]:
         for i in blocks.pop():
             if isinstance(i, p.Launch):
                 launched.update(i.plans)
-            elif isinstance(i, p.For) and i.kernel:
-                launched.add(i.kernel.plan)
-            else:
+                continue
+            kernel = i.kernel if isinstance(i, p.For) else None
+            launched.update([kernel.plan] if kernel else ())
+            if kernel is None or kernel.when:
                 blocks += [getattr(i, region) for region in p.REGIONS.get(type(i), ())]
     return set(range(len(program.plans))) - launched
 

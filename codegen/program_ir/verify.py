@@ -120,7 +120,7 @@ EFFECTS: dict[type[Instr], Effects] = {
         reads=lambda i: tuple(x[0] for x in i.inputs),
         writes=lambda i: tuple(x[0] for x in i.outputs),
     ),
-    p.For: Effects(ints=lambda i: (i.count,)),
+    p.For: Effects(ints=lambda i: (i.count, *([i.kernel.when] if i.kernel and i.kernel.when else []))),
     p.Blocks: Effects(ints=lambda i: (i.count, i.step, i.size)),
     p.If: Effects(ints=lambda i: (i.cond,)),
     p.Pin: Effects(ints=lambda i: (i.work,)),

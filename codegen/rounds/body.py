@@ -1,14 +1,13 @@
 """The body of a loop, read: where each value of a round comes from, and what the rounds leave in memory.
 
 Contract  a `For`, the program's plans and `Storages` -> `Body`; raises `Unfit`, with the reason, for loops whose rounds
-          cannot be one kernel: those with other instructions than integers, launches of elementwise groups over one
-          common axis at most, and copies; and those that read what another round writes otherwise than by
-          carrying it.
+          cannot be one kernel: those with other instructions than integers, launches of groups over one common axis
+          at most, and copies; and those that read what another round writes otherwise than by carrying it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 
 from tensordsl.base.records import record
@@ -19,7 +18,6 @@ from tensordsl.codegen.rounds.storages import Roots, Storages
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, Val, walk
 
 INTEGERS = (p.Arith, p.Mul, p.Compare, p.Check, p.Select, p.Offset)
-MAX_POSITIONS = 16  # in which carried addresses may stand to each other
 LAUNCH, MEMORY, INTEGER = "launch", "memory", "integer"
 
 Source = tuple[str, object]  # LAUNCH: (launch, output); MEMORY: an address, as it was before the round; INTEGER: a name
@@ -43,18 +41,34 @@ class Launched:
 
 @record(eq=False, frozen=False)
 class Body:
-    """steps: integers and launches in order, a loaded integer as (its name, where it comes from, dtype).  rows: what is
-    written at addresses that a round computes.  finals: what is at fixed addresses behind the last round.  states:
-    carried addresses that are read -> what is there in the next round.  kinds: of what stands at addresses.  length:
-    the name of the lanes' number, None: there are none.  steps_of_lanes: strides that have to be the element's size."""
+    """What a kernel has to do in each round, and what it leaves behind them.
+
+    steps            integers and launches in order; a loaded integer as (its name, where it comes from, dtype)
+    offsets          addresses computed in the round -> where they are computed from
+    rows, updated    what is written there; which of these a round reads first
+    written          all addresses that a round writes to
+    finals           what is at fixed addresses behind the last round
+    carried          address -> the address that it is in the next round
+    states           addresses whose contents the next round reads -> what they are then
+    kept             carried addresses that rounds read, or that others read behind the loop
+    kinds            of what stands at addresses
+    length, reduces  the name of the lanes' number; None: there are none.  Does a round combine what they have?
+    steps_of_lanes   strides that have to be the element's size
+    """
 
     steps: list[object] = field(default_factory=list)
     launches: list[Launched] = field(default_factory=list)
+    offsets: dict[Name, Name] = field(default_factory=dict)
     rows: list[tuple[Name, Source]] = field(default_factory=list)
     finals: dict[Name, Source] = field(default_factory=dict)
+    carried: dict[Name, Name] = field(default_factory=dict)
     states: dict[Name, Source] = field(default_factory=dict)
+    kept: set[Name] = field(default_factory=set)
+    written: set[Name] = field(default_factory=set)
+    updated: set[Name] = field(default_factory=set)
     kinds: dict[Name, Kind] = field(default_factory=dict)
     length: Name | None = None
+    reduces: bool = False
     steps_of_lanes: dict[Name, int] = field(default_factory=dict)
 
     def kind(self, source: Source) -> Kind:
@@ -67,20 +81,28 @@ class Body:
             return out.buffer.type, any(isinstance(a, str) for a in out.map)
         return self.kinds[str(where)]
 
+    def chain(self, address: Name) -> list[Name]:
+        """The addresses that a carried one is in the rounds to come, up to one that is not carried itself, or that it
+        has been."""
+        found = [address]
+        while (following := self.carried.get(found[-1])) is not None and following not in found:
+            found.append(following)
+        return found
 
-def read(loop: p.For, plans: Sequence[LaunchPlan], storages: Storages) -> Body:
-    return _Reader(loop, plans, storages).run()
+
+def read(loop: p.For, plans: Sequence[LaunchPlan], storages: Storages, max_positions: int) -> Body:
+    """max_positions: in which carried addresses may stand to each other."""
+    return _Reader(loop, plans, storages, max_positions).run()
 
 
 class _Reader:
-    def __init__(self, loop: p.For, plans: Sequence[LaunchPlan], storages: Storages) -> None:
-        self.loop, self.plans, self.storages = loop, plans, storages
-        self.body = Body()
+    def __init__(self, loop: p.For, plans: Sequence[LaunchPlan], storages: Storages, max_positions: int) -> None:
+        self.loop, self.plans, self.storages, self.max_positions = loop, plans, storages, max_positions
+        self.body = Body(carried={name: following for name, _, following in loop.carried})
         self.content: dict[Name, Source] = {}
-        self.offsets: dict[Name, Name] = {}  # addresses computed in the round -> their base
-        self.read_before: set[Name] = set()  # addresses whose contents come from before the round
         self.copies: list[tuple[Name, Name, Source]] = []  # length in bytes, where to, what
         self.loaded: list[Source] = []
+        self.live: set[Name] = set()
 
     def run(self) -> Body:
         if any(kind != "ptr" for kind in self.loop.kinds):
@@ -94,12 +116,13 @@ class _Reader:
                 self.copy(i)
             elif isinstance(i, p.StoreScalar) and i.dtype == "int64":
                 self.write(i.ptr, (INTEGER, i.value), ("int64", False))
-            elif isinstance(i, p.LoadScalar) and i.dtype != "bool":
+            elif isinstance(i, p.LoadScalar):
                 source = self.source(i.ptr, (i.dtype, False))
                 self.loaded.append(source)
                 self.body.steps.append((i.dst, source, i.dtype))
             else:
                 raise Unfit(f"{type(i).__name__} in a round")
+        self.body.written = {*self.content}
         self.find_kinds_of_copies()
         self.find_needed()
         self.check_storages()
@@ -110,21 +133,19 @@ class _Reader:
         if isinstance(i, p.Select) and i.kind != "i64":
             raise Unfit("a round chooses an address")
         if isinstance(i, p.Offset):
-            self.offsets[i.dst] = self.offsets.get(i.base, i.base)
-            if self.offsets[i.dst] in self.carried:
+            base = self.body.offsets.get(i.base, i.base)
+            if base in self.body.carried and self.body.carried[base] != i.dst:
                 raise Unfit("a part of what is carried")
+            self.body.offsets[i.dst] = base
         self.body.steps.append(i)
-
-    @property
-    def carried(self) -> dict[Name, tuple[Name, Name]]:
-        return {name: (first, following) for name, first, following in self.loop.carried}
 
     def launch(self, i: p.Launch) -> None:
         plan = self.plans[i.plan]
         group: Group = plan.group
         scalars = group.scalars
-        if group.scatters or any(v.op in ("reduce", "index") or (v.op == "load" and v.args) for v in scalars):
-            raise Unfit("a round does more than elementwise work")
+        if group.scatters or any(v.op == "load" and v.args for v in scalars):
+            raise Unfit("a round reads or adds at computed places")
+        self.body.reduces |= any(v.op == "reduce" for v in scalars)
         if any("float16" in (v.type, *(a.type for a in v.args)) for v in scalars):
             raise Unfit("float16 is computed by its bits")
         if len(plan.axes) > 1:
@@ -132,8 +153,7 @@ class _Reader:
         if plan.axes:
             (length,) = i.extents
             known = self.body.length
-            same = known is None or known == length or self.number(known) == self.number(length) is not None
-            if not same:
+            if known is not None and not self.are_equal(known, length):
                 raise Unfit("axes of several lengths")
             self.body.length = known or length
         made = Launched(group, {}, {}, i.writes)
@@ -141,45 +161,40 @@ class _Reader:
             if entry[0] != "extent":
                 raise Unfit("strides as numbers")
             made.ints[entry[1]] = name
-        places = _operands(group)
-        outs = range(plan.n_inputs, len(plan.operands))
-        for (key, k), dtype in zip(places.items(), (b.type for b in plan.operands[: plan.n_inputs]), strict=True):
-            kind = dtype, self.has_lanes(i.strides[k], dtype)
-            made.inputs[key] = self.source(i.operands[k], kind)
+        for key, k in _operands(group).items():
+            dtype = plan.operands[k].type
+            made.inputs[key] = self.source(i.operands[k], (dtype, self.has_lanes(i.strides[k], dtype)))
         number = len(self.body.launches)
         self.body.launches.append(made)
         self.body.steps.append(number)
-        for j, k in enumerate(outs):
+        for j, k in enumerate(range(plan.n_inputs, len(plan.operands))):
             out = group.outs[j]
             is_lane = self.has_lanes(i.strides[k], out.buffer.type)
-            if is_lane != bool(plan.axes):
+            if is_lane != any(isinstance(a, str) for a in out.map):
                 raise Unfit("an output that is written by every lane")
             self.write(i.operands[k], (LAUNCH, (number, j)), (out.buffer.type, is_lane))
 
     def copy(self, i: p.Copy) -> None:
+        if i.dst == i.src:
+            return
         source = self.content.get(i.src, (MEMORY, i.src))
-        if source[0] == MEMORY:
-            self.read_before.add(i.src)
         self.content[i.dst] = source
         self.copies.append((i.bytes, i.dst, source))
-        if i.dst in self.offsets:
+        if i.dst in self.body.offsets:
             self.body.rows.append((i.dst, source))
 
     def source(self, address: Name, kind: Kind) -> Source:
         found = self.content.get(address, (MEMORY, address))
         if found[0] == MEMORY:
-            self.read_before.add(address)
             self.settle(str(found[1]), kind)
-        elif found[0] == LAUNCH and self.body.kind(found)[0] != kind[0]:
-            raise Unfit("bits read as another type")
-        elif found[0] == INTEGER and kind[0] != "int64":
+        elif self.body.kind(found)[0] != kind[0]:
             raise Unfit("bits read as another type")
         return found
 
     def write(self, address: Name, source: Source, kind: Kind) -> None:
         self.content[address] = source
         self.settle(address, kind)
-        if address in self.offsets:
+        if address in self.body.offsets:
             self.body.rows.append((address, source))
 
     def settle(self, address: Name, kind: Kind) -> None:
@@ -201,31 +216,54 @@ class _Reader:
     def number(self, name: Name) -> int | None:
         return self.storages.numbers.get(name)
 
+    def are_equal(self, x: Name, y: Name) -> bool:
+        """Whether both are the same length: by name, as constants, or by a check in the round."""
+        checked = ((i.a, i.b) for i in self.loop.body if isinstance(i, p.Check) and i.op == "eq")
+        return x == y or self.number(x) == self.number(y) is not None or any({x, y} == {*pair} for pair in checked)
+
     # -- what is known at the end
     def find_kinds_of_copies(self) -> None:
         """A copy's ends, and a carried value and what follows it, are of one kind."""
+        kinds = self.body.kinds
+        self.spread_kinds()
+        for size, address, _ in self.copies:  # of what is copied alone its bits are enough
+            if address not in kinds and (kind := self.bits(size)) is not None:
+                kinds[address] = kind
+                self.spread_kinds()
+        for size, address, _ in self.copies:
+            found = kinds.get(address)
+            if found is None:
+                raise Unfit("a copy of unknown kind")
+            if not self.is_size(size, found):
+                raise Unfit("a copy of a part, or of more")
+
+    def bits(self, size: Name) -> Kind | None:
+        """A kind for so many bytes."""
+        for dtype in ("int64", "int32", "int16", "int8", "complex128"):
+            for has_lanes in (False, True):
+                if self.is_size(size, (dtype, has_lanes)):
+                    return dtype, has_lanes
+        return None
+
+    def spread_kinds(self) -> None:
+        """Of an end of a copy, or of what follows a carried value, that of the other."""
+        kinds = self.body.kinds
         pairs = [(dst, source) for _, dst, source in self.copies]
-        for name, _, following in self.loop.carried:
+        for name, following in self.body.carried.items():
             pairs.append((name, self.content.get(following, (MEMORY, following))))
         changed = True
         while changed:
             changed = False
             for address, source in pairs:
                 where = str(source[1])
-                known = self.body.kinds.get(where) if source[0] == MEMORY else self.body.kind(source)
-                mine = self.body.kinds.get(address)
+                known = kinds.get(where) if source[0] == MEMORY else self.body.kind(source)
+                mine = kinds.get(address)
                 if known is not None and mine is None:
-                    self.body.kinds[address], changed = known, True
+                    kinds[address], changed = known, True
                 elif known is None and mine is not None:
-                    self.body.kinds[where], changed = mine, True
+                    kinds[where], changed = mine, True
                 elif known != mine:
                     raise Unfit("one storage for values of several kinds")
-        for size, address, _ in self.copies:
-            kind = self.body.kinds.get(address)
-            if kind is None:
-                raise Unfit("a copy of unknown kind")
-            if not self.is_size(size, kind):
-                raise Unfit("a copy of a part, or of more")
 
     def is_size(self, size: Name, kind: Kind) -> bool:
         dtype, has_lanes = kind
@@ -234,15 +272,22 @@ class _Reader:
         return self.body.length is not None and self.storages.is_times(size, self.body.length, ITEMSIZE[dtype])
 
     def find_needed(self) -> None:
-        body, inside = self.body, _uses_inside(self.loop)
-        carried, used = self.carried, self.storages.uses
+        body, inside = self.body, Storages([self.loop]).uses
         todo: list[Source] = [*self.loaded, *(source for _, source in body.rows)]
+
+        def is_used_outside(address: Name) -> bool:
+            return self.storages.uses[address] > inside[address]
+
+        followers = set(body.carried.values())
         for address, source in self.content.items():
-            if address in self.offsets:
-                continue
-            if address in carried or any(address == b for _, b in carried.values()) or used[address] > inside[address]:
+            is_fixed = address not in body.carried and address not in body.offsets
+            if is_fixed and (address in followers or is_used_outside(address)):
                 body.finals[address] = source
                 todo.append(source)
+        for address in body.carried:
+            if is_used_outside(address):
+                body.kept.add(address)
+                todo.append((MEMORY, address))
         done: set[Source] = set()
         while todo:
             source = todo.pop()
@@ -256,48 +301,60 @@ class _Reader:
                 made.needed.add(where[1])
                 loads = (v for v in walk([made.group.outs[where[1]].value]) if v.op == "load")
                 todo += [made.inputs[_key(v)] for v in loads]
-            elif what == MEMORY and where in carried:
-                following = carried[str(where)][1]
-                if following not in self.content:
-                    raise Unfit("carried values that change places")
-                body.states[str(where)] = self.content[following]
-                todo.append(self.content[following])
-        for address in body.finals:
-            if address not in body.kinds:
-                raise Unfit("a value of unknown kind")
-        self.live = {str(where) for what, where in done if what == MEMORY}
-        if any(address not in body.kinds for address in self.live):
+            elif what == MEMORY:
+                address = str(where)
+                self.live.add(address)
+                following = body.carried.get(address, address)
+                if address in body.offsets:
+                    if address in self.content:
+                        body.updated.add(address)
+                elif address in body.carried or following in self.content:
+                    state = self.content.get(following, (MEMORY, following))
+                    if state == source and following in self.content:
+                        continue  # written as it was
+                    body.states[address] = state
+                    todo.append(state)
+                    if following in self.content and following not in body.offsets and following not in body.carried:
+                        body.finals[following] = self.content[following]
+                    if address in body.carried:
+                        body.kept.add(address)
+        if any(address not in body.kinds for address in (*body.finals, *self.live)):
             raise Unfit("a value of unknown kind")
 
     def check_storages(self) -> None:
         """No address that is read is in a storage that is written by another name, in whatever positions carried
-        addresses stand."""
-        written = {*self.body.finals, *(address for address, _ in self.body.rows)}
-        if any(a not in self.carried and a in written for a in self.live):
-            raise Unfit("it reads what the round before has written")
-        at = {name: self.storages.roots(first) for name, (first, _) in self.carried.items()}
+        addresses stand, but in the storage that hands a value from round to round."""
+        written = {a for a in self.content if a in self.body.offsets or a in self.body.finals or a in self.body.carried}
+        at = {name: self.storages.roots(first) for name, first, _ in self.loop.carried}
         seen: list[dict[Name, Roots]] = []
         while at not in seen:
-            if len(seen) == MAX_POSITIONS:
+            if len(seen) == self.max_positions:
                 raise Unfit("carried addresses go around")
             seen.append(at)
             self.check_position(at, written)
-            at = {name: at[b] if b in at else self.storages.roots(b) for name, (_, b) in self.carried.items()}
+            at = {name: self.roots(b, at) for name, b in self.body.carried.items()}
+
+    def roots(self, address: Name, at: dict[Name, Roots]) -> Roots:
+        base = self.body.offsets.get(address, address)
+        found = at.get(base) or self.storages.roots(base)
+        if not found:
+            raise Unfit("an address of unknown storage")
+        return found
 
     def check_position(self, at: dict[Name, Roots], written: Iterable[Name]) -> None:
-        def roots(address: Name) -> Roots:
-            base = self.offsets.get(address, address)
-            found = at.get(base) or self.storages.roots(base)
-            if not found:
-                raise Unfit("an address of unknown storage")
-            return found
-
         for a in written:
-            if any(kind == "shared" for kind, *_ in (r for r in roots(a) if isinstance(r, tuple))):
+            if any(isinstance(r, tuple) for r in self.roots(a, at)):
                 raise Unfit("it writes to what the call was given")
-            for b in {*written, *self.live} - {a}:
-                if not roots(a).isdisjoint(roots(b)):
-                    raise Unfit("addresses of one storage")
+        for a, b in _pairs(written, self.live):
+            if a in self.body.offsets and a in self.body.chain(b):
+                continue  # rows follow each other
+            if not self.roots(a, at).isdisjoint(self.roots(b, at)):
+                raise Unfit("addresses of one storage")
+
+
+def _pairs(written: Iterable[Name], live: set[Name]) -> Iterator[tuple[Name, Name]]:
+    mine = {*written}
+    return ((a, b) for a in mine for b in {*mine, *live} - {a})
 
 
 def _operands(group: Group) -> dict[tuple[int, object], int]:
@@ -312,10 +369,3 @@ def _operands(group: Group) -> dict[tuple[int, object], int]:
 def _key(load: Val) -> tuple[int, object]:
     buffer, entries = load.attr
     return id(buffer), entries
-
-
-def _uses_inside(loop: p.For) -> dict[Name, int]:
-    """How often the loop and its body use each name."""
-    inside = Storages([loop]).uses
-    inside[loop.count] += 0
-    return inside

@@ -8,7 +8,7 @@ Contract  instructions on integers -> LLVM text before the rounds; `now` gives a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tensordsl.codegen.llvm.vector_builder import Code
@@ -19,6 +19,7 @@ from tensordsl.codegen.rounds.body import Unfit
 SIGNED = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
 OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 EVEN = ("lt", "le", "gt", "ge")  # relations that hold between two rounds in which they hold
+HOLDING = {"eq": (0, 0), "le": (0, 0), "ge": (0, 0), "ne": (0, 1), "lt": (0, 1), "gt": (1, 0)}  # some operands
 MULTIPLY = "llvm.smul.with.overflow.i64"
 
 
@@ -32,8 +33,10 @@ class Number(NamedTuple):
 class Integers:
     """head: code before all rounds; ends: code that knows `%span`, the rounds behind the first; body: of a round."""
 
-    def __init__(self, head: Code, ends: Code, body: Code, word: Callable[[Name, str], str]) -> None:
-        self.head, self.ends, self.body, self.word = head, ends, body, word
+    def __init__(
+        self, head: Code, ends: Code, body: Code, carried: Mapping[Name, Name], word: Callable[[Name, str], str]
+    ) -> None:
+        self.head, self.ends, self.body, self.carried, self.word = head, ends, body, carried, word
         self.numbers: dict[Name, Number] = {}
         self.varying: dict[Name, str] = {}  # computed in each round
         self.addresses: dict[Name, Number] = {}
@@ -43,6 +46,7 @@ class Integers:
         self.bad: list[str] = []  # i1s: the rounds are too many, or a check fails
         self.checks: list[tuple[str, int]] = []
         self.operands: list[tuple[str | int, str | int]] = []  # of the checks, in the first round
+        self.wrong: dict[int, tuple[str, str]] = {}  # of those that each round makes, there
 
     # -- values
     def number(self, name: Name) -> Number | None:
@@ -143,18 +147,44 @@ class Integers:
     def check(self, i: p.Check) -> None:
         a, b = self.number(i.a), self.number(i.b)
         if a is None or b is None or (i.op not in EVEN and (a.step != 0 or b.step != 0)):
-            raise Unfit("a check of what a round computes")
+            self.check_each_round(i)
+            return
         for x, y in dict.fromkeys([(a.first, b.first), (self.at_end(a), self.at_end(b))]):
             self.bad.append(self.ends.op(f"icmp {SIGNED[OPPOSITE[i.op]]} i64 {x}, {y}"))
         self.checks.append((i.op, i.site))
         self.operands.append((a.first, b.first))
 
+    def check_each_round(self, i: p.Check) -> None:
+        """Of what a round computes: the kernel stops there."""
+        a, b, go = self.now(i.a), self.now(i.b), self.body.label("go")
+        bad = self.body.op(f"icmp {SIGNED[OPPOSITE[i.op]]} i64 {a}, {b}")
+        self.body.do(f"br i1 {bad}, label %wrong{len(self.checks)}, label %{go}")
+        self.body.place(go)
+        self.wrong[len(self.checks)] = a, b
+        self.checks.append((i.op, i.site))
+        self.operands.append(HOLDING[i.op])
+
     def offset(self, i: p.Offset) -> None:
         base, by = self.address(i.base), self.number(i.bytes)
         if by is None:
             raise Unfit("an address that a round computes")
-        first = self.head.op(f"getelementptr i8, ptr {base.first}, i64 {by.first}")
-        self.addresses[i.dst] = Number(first, self.sum(self.head, "add", base.step, by.step))
+        step = self.sum(self.head, "add", base.step, by.step)
+        if self.carried.get(i.base) == i.dst:  # each round goes on from where this one is
+            if by.step != 0:
+                raise Unfit("rows of several lengths")
+            step = by.first
+        self.addresses[i.dst] = Number(self.head.op(f"getelementptr i8, ptr {base.first}, i64 {by.first}"), step)
+
+    def must_be_distinct(self, address: Name, size: str | int) -> None:
+        """Rows of so many bytes are one behind the other, or only one round is done."""
+        step = self.addresses[address].step
+        if isinstance(step, int) and isinstance(size, int) and abs(step) >= size:
+            return
+        forwards = self.ends.op(f"icmp sge i64 {step}, {size}")
+        backwards = self.ends.op(f"icmp sle i64 {step}, {self.ends.op(f'sub i64 0, {size}')}")
+        is_apart = self.ends.op(f"or i1 {forwards}, {backwards}")
+        are_several = self.ends.op("icmp sgt i64 %span, 0")
+        self.bad.append(self.ends.op(f"and i1 {are_several}, {self.ends.op(f'xor i1 {is_apart}, true')}"))
 
     def each_round(self, i: p.Instr) -> None:
         if isinstance(i, p.Mul):

@@ -6,13 +6,14 @@ Why       what is carried is a phi of the inner loop, so that it stays in a regi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tensordsl.base.records import record
-from tensordsl.codegen.llvm.emit_scalars import constant, emit_all, llvm_type, load, memory_type, splat, store
-from tensordsl.codegen.llvm.vector_builder import Code, from_memory, shuffled, to_memory
-from tensordsl.codegen.program_ir.instructions import Instr, Kernels, Name
-from tensordsl.codegen.rounds.body import INTEGER, LAUNCH, Body, Kind, Launched, Source, Unfit
+from tensordsl.codegen.fusion.group import Reducer, levels, region
+from tensordsl.codegen.llvm.emit_scalars import constant, emit, emit_all, llvm_type, load, memory_type, splat, store
+from tensordsl.codegen.llvm.vector_builder import Code, from_memory, half_lanes, shuffled, to_memory
+from tensordsl.codegen.program_ir.instructions import For, Instr, Kernels, Name
+from tensordsl.codegen.rounds.body import INTEGER, LAUNCH, MEMORY, Body, Kind, Launched, Source, Unfit
 from tensordsl.codegen.rounds.integers import Integers, Number
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, SIGNED, Val, walk
 from tensordsl.codegen.target.tuning import Tuning
@@ -24,17 +25,19 @@ Operands = dict[int, str]  # by the ids of values
 
 @record
 class Made:
-    """A kernel, with the names whose values are its words, and its checks."""
+    """A kernel; names whose values are its words, its checks, what it tells (`RoundsKernel`); for how many lanes."""
 
     kernels: Kernels
     pointers: tuple[Name, ...]
     integers: tuple[Name, ...]
     checks: tuple[tuple[str, int], ...]
+    told: tuple[tuple[Name, str], ...]
+    max_lanes: int
 
 
-def make(body: Body, index: Name, symbol: str, tuning: Tuning, lanes: int | None) -> Made:
-    """The kernel of a body; lanes: how many there are, where that is known."""
-    return _Writer(body, index, symbol, tuning, lanes).run()
+def make(body: Body, loop: For, symbol: str, tuning: Tuning, lanes: int | None) -> Made:
+    """The kernel of a loop's body; lanes: how many there are, where that is known."""
+    return _Writer(body, loop, symbol, tuning, lanes).run()
 
 
 class _Writer:
@@ -52,28 +55,32 @@ class _Writer:
     each vector, from where they were.
     """
 
-    def __init__(self, body: Body, index: Name, symbol: str, tuning: Tuning, lanes: int | None) -> None:
-        self.what, self.symbol = body, symbol
+    def __init__(self, body: Body, loop: For, symbol: str, tuning: Tuning, lanes: int | None) -> None:
+        self.what, self.end, self.symbol, self.tuning = body, loop.end, symbol, tuning
         inline = tuning.schedule.inline_functions
         self.head, self.ends, self.start, self.chunk, self.body, self.after, self.done = (
             Code(prefix, inline=inline) for prefix in "htscvad"
         )
-        self.body.block = "round"
+        self.body.block, self.after.block, self.done.block = "round", "after", "done"
         self.words: dict[str, dict[Name, str]] = {"ptr": {}, "i64": {}}
-        self.integers = Integers(self.head, self.ends, self.body, self.word)
-        self.integers.numbers[index] = Number("%first", 1)
+        self.integers = Integers(self.head, self.ends, self.body, body.carried, self.word)
+        self.integers.numbers[loop.index] = Number("%first", 1)
         self.width = self.chosen_width(tuning, lanes) if body.length else 1
         self.size = self.word(body.length, "i64") if body.length else "1"
         self.values: dict[Source, str] = {}
         self.vectors: dict[Source, str] = {}  # the same in all lanes
         self.phis: list[tuple[str, str, str, Source]] = []  # (name, type, first value, what follows)
         self.moving: dict[tuple[Name, bool], str] = {}
+        self.told: dict[tuple[Name, str], str] = {}
+        self.reduced: dict[int, list[str]] = {}  # results of reductions
+        self.rotations = 1 + max((self.age(c) for c in body.kept if not self.is_in_rows(c)), default=0)
 
     def chosen_width(self, tuning: Tuning, lanes: int | None) -> int:
-        """Lanes of some registers, but no more than there are, of the longest type."""
+        """Lanes of some registers of the longest type, but no more than there are; all where these are combined."""
         sizes = [ITEMSIZE[dtype] for dtype, has_lanes in self.what.kinds.values() if has_lanes]
-        whole = tuning.rounds.vector_registers * self.head.vector_bytes // max(sizes, default=8)
-        width = max(2, whole)
+        t = tuning.rounds
+        registers = t.reduced_registers if self.what.reduces else t.vector_registers
+        width = max(2, registers * self.head.vector_bytes // max(sizes, default=8))
         while lanes is not None and width >= 2 * max(lanes, 1) and width > 2:
             width //= 2
         return width
@@ -92,10 +99,17 @@ class _Writer:
             else:
                 assert isinstance(step, Instr)
                 self.integers.do(step)
+        for address in sorted(self.what.updated):
+            self.integers.must_be_distinct(address, self.row_bytes(self.what.kinds[address]))
+            self.value((MEMORY, address))  # before it is written
         for address, source in self.what.rows:
             self.store_row(address, source)
         for address, source in self.what.finals.items():
             self.store_final(address, source)
+        for address in sorted(self.what.kept):
+            if not self.is_in_rows(address):
+                self.store_carried(address)
+        self.tell()
         following = [self.value(source) for *_, source in self.phis]  # may begin further phis
         while len(following) < len(self.phis):
             following.append(self.value(self.phis[len(following)][-1]))
@@ -106,7 +120,8 @@ class _Writer:
         shared = frozenset((whole.declarations | whole.functions).values())
         kernels = Kernels((self.symbol,), (text,), (), shared, (), False, (whole.widest_load_bytes,))
         pointers, integers = (tuple(self.words[kind]) for kind in ("ptr", "i64"))
-        return Made(kernels, pointers, integers, tuple(self.integers.checks))
+        most = self.width if self.what.reduces else self.tuning.rounds.max_lanes
+        return Made(kernels, pointers, integers, tuple(self.integers.checks), tuple(self.told), most)
 
     def lines(self, following: list[str]) -> list[str]:
         t, n = self.integers, self.integers
@@ -127,7 +142,7 @@ class _Writer:
             lines += ["  br label %start", "start:"]
         lines += [*self.start.lines, "  br label %chunk", "chunk:"]
         if self.width > 1:
-            lines += ["  %at = phi i64 [ 0, %start ], [ %at.next, %after ]", *self.mask_lines()]
+            lines += [f"  %at = phi i64 [ 0, %start ], [ %at.next, %{self.after.block} ]", *self.mask_lines()]
         lines += [*self.chunk.lines, "  br label %round", "round:"]
         rounds = [("%r", "i64", "%first", "%r.next"), *((a, b, c, f"{a}.next") for a, b, c, _ in t.phis)]
         rounds += [(a, b, c, x) for (a, b, c, _), x in zip(self.phis, following, strict=True)]
@@ -135,14 +150,24 @@ class _Writer:
         lines += [f"  {a} = phi {b} [ {c}, %chunk ], [ {x}, %{latch} ]" for a, b, c, x in rounds]
         lines += [*self.body.lines, "  %r.next = add i64 %r, 1"]
         lines += [f"  {name}.next = {right}" for name, _, _, right in t.phis]
-        lines += ["  %r.more = icmp slt i64 %r.next, %end", "  br i1 %r.more, label %round, label %after", "after:"]
+        lines += ["  %r.left = icmp slt i64 %r.next, %end"]
+        lines += [f"  %r.more = and i1 %r.left, {self.goes_on}" if self.goes_on else "  %r.more = or i1 %r.left, false"]
+        lines += ["  br i1 %r.more, label %round, label %after", "after:", "  %did = sub i64 %r.next, %first"]
         lines += self.after.lines
         if self.width > 1:
             lines += [f"  %at.next = add i64 %at, {self.width}", f"  %at.more = icmp slt i64 %at.next, {self.size}"]
             lines += ["  br i1 %at.more, label %chunk, label %done"]
         else:
             lines += ["  br label %done"]
-        return [*lines, "done:", *self.done.lines, "  ret i64 %end", "}", ""]
+        lines += ["done:", *self.done.lines]
+        behind = len(names) + 2 * len(n.operands)
+        for k, ((_, kind), x) in enumerate(self.told.items(), behind):
+            lines += [f"  %tell{k} = getelementptr i64, ptr %P, i64 {k}", f"  store {kind} {x}, ptr %tell{k}"]
+        lines += ["  ret i64 %r.next"]
+        for k, pair in n.wrong.items():
+            operands = [pair if k == j else own for j, own in enumerate(n.operands)]
+            lines += [f"wrong{k}:", *self.told_checks(f"wrong{k}", len(names), operands, "%r")]
+        return [*lines, "}", ""]
 
     def halved(self, words: int) -> list[str]:
         """Half of the rounds where they are too many; where one is, its check fails: what it compares is told."""
@@ -155,9 +180,17 @@ class _Writer:
         lines += [f"  br i1 {bad}, label %many, label %start", "many:", "  %one = icmp sle i64 %span, 0"]
         lines += ["  br i1 %one, label %fail, label %fewer", "fewer:"]
         lines += ["  %part = ashr i64 %behind, 1", "  %half = add i64 %first, %part", "  br label %try", "fail:"]
-        for k, x in enumerate(x for pair in n.operands for x in pair):
-            lines += [f"  %told{k} = getelementptr i64, ptr %P, i64 {words + k}", f"  store i64 {x}, ptr %told{k}"]
-        return [*lines, "  ret i64 -1", "start:"]
+        return [*lines, *self.told_checks("fail", words, n.operands, "%first"), "start:"]
+
+    def told_checks(
+        self, label: str, words: int, operands: Sequence[tuple[str | int, str | int]], number: str
+    ) -> list[str]:
+        """The end of a block in which a check fails in round `number`: what all compare."""
+        lines = []
+        for k, x in enumerate(x for pair in operands for x in pair):
+            lines += [f"  %{label}.{k} = getelementptr i64, ptr %P, i64 {words + k}"]
+            lines += [f"  store i64 {x}, ptr %{label}.{k}"]
+        return [*lines, f"  %{label}.round = xor i64 {number}, -1", f"  ret i64 %{label}.round"]
 
     def mask_lines(self) -> list[str]:
         """The lanes that there are."""
@@ -257,6 +290,10 @@ class _Writer:
         mask = shuffled(code, f"<{self.width} x i1>", "%mask", "poison", twice)
         return real_of(dtype), 2 * self.width, mask
 
+    def row_bytes(self, kind: Kind) -> str | int:
+        dtype, has_lanes = kind
+        return self.head.op(f"mul i64 {self.size}, {ITEMSIZE[dtype]}") if has_lanes else ITEMSIZE[dtype]
+
     def store_row(self, address: Name, source: Source) -> None:
         kind = self.what.kinds[address]
         self.store(self.body, self.value(source), self.row_place(address, kind), kind)
@@ -265,6 +302,66 @@ class _Writer:
         kind = self.what.kinds[address]
         code, place = self.after if kind[1] else self.done, self.integers.address(address).first
         self.store(code, self.value(source), self.lane_place(code, place, kind), kind)
+
+    # -- what is carried on
+    def age(self, address: Name) -> int:
+        """How many rounds before the last one a carried value was made."""
+        for k, following in enumerate(self.what.chain(address)[1:]):
+            if following in self.what.written:
+                return k
+        raise Unfit("carried values that change places")
+
+    def is_in_rows(self, address: Name) -> bool:
+        return self.what.chain(address)[-1] in self.what.offsets
+
+    def address_behind(self, code: Code, address: Name) -> str:
+        """Where a carried value is behind the rounds that were done.  Values that rotate through some storages go on as
+        behind so many rounds as give each of them a new one."""
+        chain = self.what.chain(address)
+        most = len(chain) - 2 if self.is_in_rows(address) else self.rotations
+        if self.is_in_rows(address):
+            row = self.integers.address(chain[-1])
+            distance = code.op(f"mul i64 {row.step}, {code.op(f'sub i64 %did, {most + 1}')}")
+            found = code.op(f"getelementptr i8, ptr {row.first}, i64 {distance}")
+        else:
+            found = self.address_after(address, most)
+            most -= 1
+        for rounds in range(most, 0, -1):
+            is_so = code.op(f"icmp eq i64 %did, {rounds}")
+            found = code.op(f"select i1 {is_so}, ptr {self.address_after(address, rounds)}, ptr {found}")
+        return found
+
+    def address_after(self, address: Name, rounds: int) -> str:
+        for _ in range(rounds):
+            address = self.what.carried.get(address, address)
+        return str(self.integers.address(address).first)
+
+    def store_carried(self, address: Name) -> None:
+        """A carried value, unless it is where it was."""
+        kind, age = self.what.kinds[address], self.age(address)
+        code = self.after if kind[1] else self.done
+        value = self.value(self.what.states[address])
+        place = self.lane_place(code, self.address_behind(code, address), kind)
+        if not age:
+            self.store(code, value, place, kind)
+            return
+        new, known = code.label("new"), code.label("known")
+        code.do(f"br i1 {code.op(f'icmp sgt i64 %did, {age}')}, label %{new}, label %{known}")
+        code.place(new)
+        self.store(code, value, place, kind)
+        code.do(f"br label %{known}")
+        code.place(known)
+
+    def tell(self) -> None:
+        """Addresses that are not those behind one round, and whether the loop ends."""
+        for address in self.what.carried:
+            if self.is_in_rows(address) or self.rotations > 1:
+                self.told[address, "ptr"] = self.address_behind(self.done, address)
+        self.goes_on = ""
+        if self.end:
+            end = self.integers.now(self.end)
+            self.goes_on = self.body.op(f"icmp eq i64 {end}, 0")
+            self.told[self.end, "i64"] = end
 
     # -- launches
     def loaded(self, name: Name, source: Source, dtype: str) -> None:
@@ -289,9 +386,16 @@ class _Writer:
         values = walk([o.value for o in outs])
         scalars: Operands = {}
         vectors: Operands = {}
-        emit_all(self.body, [v for v in values if not v.axes], scalars, 1, self.leaf(made, lanes=False))
-        self.widen_all(made, values, scalars, vectors)
-        emit_all(self.body, [v for v in values if v.axes], vectors, self.width, self.leaf(made, lanes=True))
+        level = levels(values)
+        for k in range(1 + max(level.values())):
+            mine = [v for v in values if level[id(v)] == k and v.op != "reduce"]
+            emit_all(self.body, [v for v in mine if not v.axes], scalars, 1, self.leaf(made, lanes=False))
+            self.widen_all(made, mine, scalars, vectors)
+            emit_all(self.body, [v for v in mine if v.axes], vectors, self.width, self.leaf(made, lanes=True))
+            reductions = [v for v in values if level[id(v)] == k and v.op == "reduce"]
+            self.widen_all(made, reductions, scalars, vectors, are_reduced=True)
+            for v in reductions:
+                self.reduced[id(v)] = self.reduce(v, [vectors[id(a)] for a in v.args])
         for k, o in zip(sorted(made.needed), outs, strict=True):
             has_lanes = self.what.kind((LAUNCH, (number, k)))[1]
             if has_lanes and id(o.value) not in vectors:
@@ -305,14 +409,43 @@ class _Writer:
                 return self.in_lanes(source, v.type) if lanes else self.value(source)
             if v.op == "extent":
                 return self.integers.now(made.ints[v.attr])
+            if v.op == "result":
+                return self.reduced[id(v.args[0])][int(v.attr)]
+            if v.op == "index":
+                t, numbers = llvm_type("int64", self.width), ", ".join(f"i64 {k}" for k in range(self.width))
+                return self.body.op(f"add {t} {splat(self.chunk, '%at', 'int64', self.width)}, <{numbers}>")
             raise Unfit(f"{v.op} in a round")
 
         return operand
 
-    def widen_all(self, made: Launched, values: list[Val], scalars: Operands, vectors: Operands) -> None:
+    def reduce(self, v: Val, operands: list[str]) -> list[str]:
+        """Its results: each lane begins with the identity, then halves of the lanes are combined."""
+        reducer, types, W = v.attr[0], v.type, self.width
+        dtypes, identity = reducer.state(types), reducer.identity(types)
+        none = [constant(x, t, W) for x, t in zip(identity, dtypes, strict=True)]
+        stepped = self.by_region(reducer, "step", types, [*none, *operands], W)
+        state = []
+        for x, y, t in zip(stepped, none, dtypes, strict=True):
+            kind = llvm_type(t, W)
+            state.append(self.body.op(f"select <{W} x i1> %mask, {kind} {x}, {kind} {y}"))
+        while W > 1:
+            halves = [[half_lanes(self.body, x, t, W, k) for x, t in zip(state, dtypes, strict=True)] for k in (0, 1)]
+            W //= 2
+            state = self.by_region(reducer, "combine", types, [*halves[0], *halves[1]], W)
+        return self.by_region(reducer, "finish", types, state, 1)
+
+    def by_region(self, reducer: Reducer, part: str, types: tuple[str, ...], operands: list[str], W: int) -> list[str]:
+        params, results = region(reducer, part, types)
+        env = {id(p): x for p, x in zip(params, operands, strict=True)}
+        emit(self.body, results, env, W)
+        return [env[id(r)] for r in results]
+
+    def widen_all(
+        self, made: Launched, values: list[Val], scalars: Operands, vectors: Operands, are_reduced: bool = False
+    ) -> None:
         """What lanes need of values that have none."""
         for v in values:
-            for a in v.args if v.axes else ():
+            for a in v.args if v.axes or are_reduced else ():
                 if not a.axes and id(a) not in vectors:
                     self.widen(made, a, scalars, vectors)
 

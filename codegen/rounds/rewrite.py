@@ -1,7 +1,7 @@
 """The choice of loops that get a kernel of their rounds: all whose bodies fit, innermost ones in nests.
 
 Contract  the instructions of a function, before it is known which kernels a call requires -> the same with kernels.
-When      lanes are few, and elements adjacent.  Where only a call can tell, the loop stands there twice, with a branch.
+When      lanes are few, and elements adjacent.  Where only a call can tell, it chooses.
 Why       a launch takes as long as a vector of many operations; a store, and the load behind it, as long as several.
 """
 
@@ -59,16 +59,17 @@ def _chosen(
     loop: p.For, storages: Storages, plans: list[LaunchPlan], tuning: Tuning, compared: Compared,
     joined: Callable[[Sequence[Name]], Name],
 ) -> Instr:  # fmt: skip
-    """The loop with a kernel, a branch between it and the loop as it was, or that loop."""
+    """The loop, with a kernel if it fits."""
     try:
-        body = read(loop, plans, storages)
-        conditions = _conditions(body, storages, tuning, compared)
+        body = read(loop, plans, storages, tuning.rounds.max_positions)
         lanes = None if body.length is None else storages.numbers.get(body.length)
-        made = make(body, loop.index, f"k{len(plans)}_0", tuning, lanes)
+        made = make(body, loop, f"k{len(plans)}_0", tuning, lanes)
+        conditions = _conditions(body, storages, made.max_lanes, compared)
     except Unfit:
         return loop
     rounds = tuning.rounds.scalar_rounds if body.length is None else tuning.rounds.vector_rounds
-    kernel = p.RoundsKernel(len(plans), made.pointers, made.integers, made.checks, rounds)
+    when = joined(conditions) if conditions else None
+    kernel = p.RoundsKernel(len(plans), made.pointers, made.integers, made.checks, rounds, made.told, when)
     plans.append(
         LaunchPlan(
             name=f"k{len(plans)}",
@@ -82,23 +83,17 @@ def _chosen(
             make=lambda: made.kernels,
         )  # fmt: skip
     )
-    chosen = replace(loop, kernel=kernel)
-    if not conditions:
-        return chosen
-    carried = [(name, kind) for (name, _, _), kind in zip(loop.carried, loop.kinds, strict=True)]
-    used = [(name, kind) for name, kind in carried if storages.uses[name] > Storages([loop]).uses[name]]
-    results = tuple((name, name, name) for name, _ in used)
-    return p.If(joined(conditions), (chosen,), (loop,), results, tuple(kind for _, kind in used))
+    return replace(loop, kernel=kernel)
 
 
-def _conditions(body: Body, storages: Storages, tuning: Tuning, compared: Compared) -> list[Name]:
+def _conditions(body: Body, storages: Storages, max_lanes: int, compared: Compared) -> list[Name]:
     """What a call must bring for the kernel."""
     wanted = [("eq", name, size) for name, size in body.steps_of_lanes.items()]
     if body.length is not None:
         lanes = storages.numbers.get(body.length)
         if lanes is None:
-            wanted.append(("le", body.length, tuning.rounds.max_lanes))
-        elif lanes > tuning.rounds.max_lanes:
+            wanted.append(("le", body.length, max_lanes))
+        elif lanes > max_lanes:
             raise Unfit("too many lanes")
     names = [compared(*w) for w in wanted]
     known = [name for name in names if name is not None]

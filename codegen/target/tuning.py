@@ -365,6 +365,7 @@ class PassTuning:
     pool_max_strided_elements: int = 4
     pool_max_operations: int = 4  # looked through for what pools are made of (compile)
     loop_max_facts: int = 16  # of a number of rounds, from what it was computed by (compile)
+    widen_max_growth: int = 4  # times the bytes that a loop reads and gives, for what is stored instead of it (L2)
     hoist_max_growth: int = 16  # times the bytes of the sequence, for what is computed of all its elements (L2)
 
 
@@ -373,7 +374,9 @@ class RoundTuning:
     """Kernels of many rounds of a loop (`codegen.rounds`)."""
 
     vector_registers: int = 2  # that a value of all lanes takes (registers)
+    reduced_registers: int = 4  # where what lanes have is combined: all of them have to fit (registers)
     max_lanes: int = 1 << 12  # beyond, threads share each round
+    max_positions: int = 24  # in which carried addresses may stand to each other (compile)
     scalar_rounds: int = 1 << 14  # of a call, behind which signals are looked for
     vector_rounds: int = 1 << 11
 

@@ -60,7 +60,9 @@ def _launches(code: Sequence[Instr], guards: _Guards) -> Iterator[tuple[int, int
                 guard = guards.within(guard, cond, False)
             yield i.plan, guard
         elif isinstance(i, p.For) and i.kernel:
-            continue
+            if i.kernel.when:
+                inner = guards.within(guard, i.kernel.when, False)
+                stack.extend((x, inner) for x in reversed(i.body))
         elif isinstance(i, (p.For, p.Blocks)):
             stack.extend((x, guard) for x in reversed(i.body))
         elif isinstance(i, p.If):

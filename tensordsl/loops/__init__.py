@@ -4,6 +4,7 @@ Comes in   a step: a Python function of variables, called once; what it walks ov
 Goes out   variables: the values of all rounds along a new first axis, and updates of shared variables.
 Modules    scan      Theano's `scan`
            loop      `loop`, the plain spelling
+           while_loop   `while_loop`, likewise, as long as a condition holds
            checkpoints   `scan_checkpoints`
            build     from a step's values to a loop, for all of them
            step      the call of a step: what it returns, the states and shared variables that it reads

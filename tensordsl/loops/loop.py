@@ -156,6 +156,7 @@ def _run(
 ) -> tuple[list[Any], list[Any]]:
     """The carry behind the last round, and the values of all."""
     t = loop_index()
+    t.name = "t"
     at = (rounds - 1) - t if reverse else t
     elements = [x[at] for x in inputs]
     parameters = [parameter_like(element) for element in elements]
@@ -165,8 +166,8 @@ def _run(
     before = mark_of_creation()
     new, ys = step([row[0] for row in rows], parameters)
     new, ys = [as_variable(v) for v in new], [as_variable(v) for v in ys]
-    _refuse_draws([*new, *ys], before, where)
-    states, rows, values = _with_wide_numbers(states, rows, [*new, *ys])
+    refuse_draws([*new, *ys], before, where, INSTEAD)
+    states, rows, values = with_wide_numbers(states, rows, [*new, *ys])
     new, ys = values[: len(new)], values[len(new) :]
     pairs = list(zip(parameters, elements, strict=True))
     builder = LoopBuilder(where, rounds, t, pairs, states, rows, recomputes=recomputes)
@@ -174,7 +175,7 @@ def _run(
     return finals, [y[::-1] for y in stacked] if reverse else stacked
 
 
-def _with_wide_numbers(
+def with_wide_numbers(
     states: Sequence[State], rows: list[list[Any]], values: list[Any]
 ) -> tuple[Sequence[State], list[list[Any]], list[Any]]:
     """Python numbers from which nothing is made but by themselves and constants, as int64 or floatX: as constants they
@@ -219,11 +220,16 @@ def _padded(y: Any, missing: Any) -> Any:
     return concatenate([y, zeros((missing, *shape_tuple(y)[1:]), dtype=y.type.dtype)])
 
 
-def _refuse_draws(values: Sequence[Variable], before: int, where: str) -> None:
+INSTEAD = (
+    "draw them before it, as streams.normal((length, ...)), and walk over them as xs; or write scan, which returns the "
+    "updates"
+)
+
+
+def refuse_draws(values: Sequence[Variable], before: int, where: str, instead: str) -> None:
     """Refuse random numbers that the step has drawn; those that it uses from outside are drawn once."""
     for v in ancestors(values):
         if isinstance(v, SharedVariable) and v.default_update is not None and v.made > before:
             raise ValueError(
-                f"{where}: the step draws random numbers ({v!r}), and a loop returns no updates: draw them before it, "
-                "as streams.normal((length, ...)), and walk over them as xs; or write scan, which returns the updates"
+                f"{where}: the step draws random numbers ({v!r}), and a loop returns no updates: {instead}"
             )

@@ -15,6 +15,7 @@ from tensordsl.base.records import record
 from tensordsl.graph.variables import Variable, ancestors
 from tensordsl.ops.operands import as_variable
 from tensordsl.signature.shared import SharedVariable
+from tensordsl.signature.updates import OrderedUpdates
 
 RETURNS = (
     "a step returns its results (a variable or a list of them), then updates (a dictionary, or a list of pairs), then "
@@ -112,6 +113,19 @@ def made_at(value: Any) -> str:
     """Where the user's program makes a value, as the end of a message."""
     node = value.owner
     return f"\n  made by {node.row.name} at {node.origin}" if node is not None and node.origin is not None else ""
+
+
+def get_updates_and_outputs(returned: Any) -> tuple[Any, list[Any], OrderedUpdates]:
+    """What a step returned as (condition, outputs, updates), Theano's order; the condition is None without `until`.
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> get_updates_and_outputs((x, until(x.sum() > 1)))[1]
+    [x]
+    """
+    results, updates, condition = _split_returned(returned, "scan")
+    outputs = list(results) if isinstance(results, list | tuple) else [] if results is None else [results]
+    return condition, outputs, OrderedUpdates(updates)
 
 
 def has_until(returned: Any) -> bool:

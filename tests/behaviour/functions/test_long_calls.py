@@ -88,6 +88,10 @@ def updated() -> Call:
     return theano.function([x], new.sum(), updates=[(s, new)]), (numbers(10**7),), (numbers(5),)
 
 
+def rounds_of(start: Any, n: Any) -> Any:
+    return theano.scan(lambda s: T.tanh(T.exp(s) * 0.5), outputs_info=start, n_steps=n)[0][-1]
+
+
 def scattered() -> Call:
     """Few places of a new array, many times."""
     x, i = T.dvector("x"), T.lvector("i")
@@ -129,6 +133,10 @@ CALLS: dict[str, Callable[[], Call]] = {
     ),
     "scatter": scattered,
     "loop": looped,
+    "loop that ends early": lambda: over(lambda n: theano.while_loop(lambda k: T.lt(k, n), lambda k: k + 1, 0), 2**62),
+    "loop without a limit": lambda: over(lambda n: theano.while_loop(lambda k: T.neq(k, n), lambda k: k + 1, 0), -1),
+    "short rounds": lambda: over(lambda n: rounds_of(T.constant(np.float64(1)), n), 2**50),
+    "short rounds of vectors": lambda: over(lambda n: rounds_of(T.constant(np.linspace(0, 1, 2000)), n).sum(), 2**50),
     "scan": lambda: scanned(lambda h: T.sin(h) + h[::-1], 10**12),
     "scan and gradient": lambda: scanned(lambda h: T.sin(h) * h, 2 * 10**6, gradient=True),
     "scan in a scan": lambda: scanned(nested, 10**6),

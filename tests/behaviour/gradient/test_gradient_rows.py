@@ -117,7 +117,8 @@ OTHERS: list[Case] = [
 # Rows whose gradient is checked elsewhere, or says nothing about numbers.
 ELSEWHERE = {
     "shape_i": "a length depends on no element",
-    "for": "tests/behaviour/gradient/test_loop_gradient.py", "ifelse": "tests/behaviour/gradient/test_loop_gradient.py",
+    "for": "tests/behaviour/gradient/test_loop_gradient.py", "while": "tests/behaviour/loops/test_while.py",
+    "ifelse": "tests/behaviour/gradient/test_loop_gradient.py",
     **dict.fromkeys(("real", "imag", "complex"), "tests/behaviour/ops/math/test_complex.py"),
     "ultra_fast_sigmoid": "tests/behaviour/ops/test_nnet.py",
     "print": "tests/behaviour/ops/test_control.py", "assert": "tests/behaviour/ops/test_control.py",

@@ -89,8 +89,9 @@ class Scan:
         inputs = [n, *xs, *ss, *os]
         if gradient:
             cost = sum(T.sum(T.sqr(out)) for out in outputs)
-            outputs = T.grad(cost, [*xs, *ss, *os], disconnected_inputs="ignore")
-            return tensordsl.function(inputs, [cost, *outputs], updates=updates, on_unused_input="ignore", mode=mode)
+            gradients = T.grad(cost, [*xs, *ss, *os], disconnected_inputs="ignore")
+            found = [cost, outputs[0].shape[0], *gradients]
+            return tensordsl.function(inputs, found, updates=updates, on_unused_input="ignore", mode=mode)
         return tensordsl.function(inputs, outputs, updates=updates, on_unused_input="ignore", mode=mode)
 
     # -- by NumPy
@@ -150,7 +151,7 @@ def scans(differentiable: bool = False) -> st.SearchStrategy[Scan]:
             sequences, states, draw(st.lists(operation, max_size=6)),
             draw(st.lists(place, min_size=len(states), max_size=len(states))), draw(st.sampled_from((None, 1, 3))),
             draw(st.integers(0, 2)), draw(st.booleans()), draw(st.booleans()),
-            None if differentiable else draw(st.sampled_from((None, None, 0.5, 2.0))), draw(st.integers(0, 2**31)),
+            draw(st.sampled_from((None, None, 0.5, 2.0))), draw(st.integers(0, 2**31)),
         )  # fmt: skip
 
     return draw()

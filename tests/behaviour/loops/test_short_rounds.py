@@ -111,6 +111,48 @@ def test_several_taps_scalars_integers_and_bools() -> None:
         np.testing.assert_allclose(found, state[2:])
 
 
+REDUCED = {
+    "sum": lambda x: T.sum(x),
+    "float32 sum": lambda x: T.cast(T.sum(T.cast(x, "float32")), "float64"),
+    "product": lambda x: T.prod(x),
+    "count": lambda x: T.sum(x > 0),
+    "any": lambda x: T.switch(T.any(x > 1), 1.0, 2.0),
+    "mean and spread": lambda x: T.mean(x) + T.sum((x - T.mean(x)) ** 2),
+    "complex sum": lambda x: T.real(T.sum(x * (1 + 2j))),
+}
+OF_SOME = {
+    "extrema": lambda x: T.max(x) - T.min(x),
+    "position": lambda x: T.argmax(x) - 2.0 * T.argmin(x),
+}
+
+
+@pytest.mark.parametrize("name", [*REDUCED, *OF_SOME])
+def test_lanes_are_combined(name: str) -> None:
+    x, n = T.dvector("x"), T.lscalar("n")
+    step = {**REDUCED, **OF_SOME}[name]
+    states, _ = tensordsl.scan(lambda s: 0.3 * s - 0.1 * T.cast(step(s), "float64"), outputs_info=x, n_steps=n)
+    on, off = (tensordsl.function([x, n], states, mode=mode) for mode in (FAST_RUN, OFF))
+    for lanes in (0, 1, 2, 3, 8, 15, 16, 17, 31, 32, 33, 100)[name in OF_SOME :]:
+        data = np.random.default_rng(lanes).normal(size=lanes)
+        for rounds in LENGTHS:
+            error = 1e-6 if "32" in name else 1e-12
+            np.testing.assert_allclose(on(data, rounds), off(data, rounds), rtol=error, atol=error)
+        for special in (np.nan, np.inf, -0.0):
+            data = np.full(lanes, special)
+            np.testing.assert_array_equal(on(data, 2), off(data, 2))
+
+
+def test_what_is_combined_of_no_lanes_fails_as_in_the_loop() -> None:
+    x, n = T.dvector("x"), T.lscalar("n")
+    states, _ = tensordsl.scan(lambda s: s - T.max(s), outputs_info=x, n_steps=n)
+    for mode in (FAST_RUN, OFF):
+        f = tensordsl.function([x, n], states, mode=mode)
+        assert f([], 0).shape == (0, 0)
+        with pytest.raises(ValueError):
+            f([], 1)
+        np.testing.assert_array_equal(f([1.0, 3.0], 1), [[-2, 0]])
+
+
 def autoregression(y: Any, a: Any, b: Any, log_sigma: Any) -> Any:
     sigma = T.exp(log_sigma)
 

@@ -111,6 +111,10 @@ def edited(program: Program, old: p.Instr, *new: p.Instr) -> Program:
     return program
 
 
+def until(end: str | None, rounds: str | None = "rounds", body: tuple[p.Instr, ...] = ()) -> p.For:
+    return p.For("i", "n", (), (), body, 9, end, rounds)
+
+
 RETURN, COMMIT = p.Return((0,), -1), p.Commit(((0, 1),))
 INDEXED = p.Launch(0, ("x", "w0", "p0"), (("s",), (None,), ("eight",)), ("n",), ("n", "eight"), ("p0",), 9)
 
@@ -125,6 +129,15 @@ REFUSED: dict[str, tuple[str, Callable[[], Program]]] = {
     "site": ("site 99 is unknown", lambda: then(p.Check("eq", "n", "n", 99))),
     "no return": ("the last instruction is not Return", lambda: without_last(then())),
     "two returns": ("Return is not last", lambda: then(RETURN)),
+    "end": ("e is not defined at the region's end", lambda: then(until("e"))),
+    "kind of an end": ("the end x is ptr, not i64", lambda: then(until("x"))),
+    "end alone": ("an end, or a number of rounds, alone", lambda: then(until("i", None))),
+    "rounds alone": ("an end, or a number of rounds, alone", lambda: then(until(None))),
+    "rounds twice": ("n is defined already", lambda: then(until("i", "n"))),
+    "rounds in the body": (
+        "rounds is not defined here",
+        lambda: then(until("i", body=(p.Check("eq", "rounds", "n", 9),))),
+    ),
     "late check": ("may fail after state was destroyed by copy bytes bytes p0 = a", lambda: late(CHECK)),
     "late arena": ("may fail after state was destroyed", lambda: late(p.Arena((("z", "n"),), 9))),
     "late list": ("may fail after state was destroyed", lambda: late(p.NewList(2, 2, 9))),

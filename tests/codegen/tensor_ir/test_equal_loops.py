@@ -17,7 +17,7 @@ from tensordsl.signature.modes import FAST_RUN
 
 
 def loops(inputs: list[Any], outputs: list[Any]) -> int:
-    _, program, _ = make_program("f", inputs, [], outputs, [], False)
+    _, program, _ = make_program("f", inputs, [], outputs, [], False, mode=FAST_RUN.excluding("merge_loops"))
     return sum(isinstance(i, p.For) for i in walk_program(program.code))
 
 
@@ -52,6 +52,17 @@ def test_the_forward_rounds_of_a_gradient_run_once() -> None:
 def test_loops_made_apart_from_each_other_are_one() -> None:
     outputs = [recurrent(X, W, H)[1], recurrent(X, W, H, squared=True)[1], recurrent(X, W, H)[0][-1]]
     assert loops([X, W, H], outputs) == 1
+    check([X, W, H], outputs, *ARGUMENTS)
+
+
+def test_a_loop_that_stacks_one_value_twice_stacks_more() -> None:
+    def step(a: Any, s: Any) -> Any:
+        gate = T.dot(s, W)
+        new = T.tanh(a + T.dot(gate * s, W))
+        return [new, new]
+
+    (y, h), _ = tensordsl.scan(step, X, [None, H])
+    outputs = [y, h, *T.grad((y * h).sum() + y[-1].sum(), [X, W, H])]
     check([X, W, H], outputs, *ARGUMENTS)
 
 

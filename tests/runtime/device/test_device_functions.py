@@ -553,3 +553,19 @@ def test_threads_take_turns() -> None:
     for t in workers:
         t.join()
     assert not failures and w.get_value().tolist() == [80.0] * 100
+
+
+# -- loops that end early --------------------------------------------------------------------------------------------
+def test_a_loop_that_ends_early_runs_on_the_device() -> None:
+    """Its rounds are the host's, as all control is; lengths are those of the rounds that were."""
+    x, limit = T.dvector("x"), T.dscalar("limit")
+    sums, _ = tensordsl.scan(lambda v, s: (s + v * x, tensordsl.scan_module.until(s.sum() > limit)), x, x * 0)
+    last, rounds = tensordsl.while_loop(lambda c: c[0].sum() < limit, lambda c: (c[0] * 2 + 1, c[1] + 1), (x, 0))
+    outputs = [sums, sums.shape[0], last, rounds, T.grad((sums**2).sum() + last.sum(), x)]
+    on_host = tensordsl.function([x, limit], outputs, mode="REFERENCE")
+    on_device = tensordsl.function([x, limit], outputs)
+    for length in (1, 3, 40):
+        for most in (-1.0, 10.0, 1e4):
+            given = np.linspace(0.5, 1.5, length), most
+            for one, other in zip(on_device(*given), on_host(*given), strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-10)

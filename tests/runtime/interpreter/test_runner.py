@@ -302,11 +302,12 @@ def random_block(draw: Any, known: list[str], fresh: Any, depth: int) -> tuple[l
             index, count, second = next(fresh), next(fresh), next(fresh)
             body, inner = random_block(draw, [*known, index, name, second], fresh, depth + 1)
             carried = ((name, pick(), draw(st.sampled_from(inner))), (second, pick(), draw(st.sampled_from(inner))))
+            ends = (draw(st.sampled_from(inner)), next(fresh)) if draw(st.booleans()) else (None, None)
             code += [
                 p.Const(count, draw(st.integers(-1, 4))),
-                p.For(index, count, carried, ("i64", "i64"), tuple(body), 1),
+                p.For(index, count, carried, ("i64", "i64"), tuple(body), 1, *ends),
             ]
-            known.append(second)
+            known += [second] if ends[1] is None else [second, ends[1]]
         known.append(name)
     return code, known
 
