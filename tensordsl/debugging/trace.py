@@ -138,10 +138,10 @@ def trace(
 
     A node runs when its operands are there; of an `ifelse` only the branch taken is needed; loops run round by round.
     With `until` the operands of that node are evaluated, not the node; in the rounds of the loops around it, if it is
-    in some.  Gives `values`, or of a node in a loop those of its round.  An error is raised again as the report of its
-    node.  A silent evaluation is one of a call that has been heard already: nothing is printed, no callback called, and
-    nothing asserted unless `asserts` says so.  Raises Unfinished when more nodes than the budget were evaluated inside
-    of loops.
+    in some.  Without, `rounds` say that a round is evaluated alone, from values of its parameters.  Gives `values`, or
+    of a node in a loop those of its round.  An error is raised again as the report of its node.  A silent evaluation
+    is one of a call that has been heard already: nothing is printed, no callback called, and nothing asserted unless
+    `asserts` says so.  Raises Unfinished when more nodes than the budget were evaluated inside of loops.
     """
     position = {id(node): index for index, node in enumerate(with_bodies(spec.nodes()))}
 
@@ -151,7 +151,8 @@ def trace(
     tracer = Tracer(explain, position, before, after, is_silent, budget, asserts)
     try:
         if until is None:
-            tracer.run(spec.results, values, ())
+            roots = rounds[-1].loop.attrs["body"].expressions if rounds else spec.results
+            tracer.run(roots, values, rounds)
             return values
         return tracer.until(rounds, until, values)
     except Reported as reported:

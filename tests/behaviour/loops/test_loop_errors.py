@@ -239,6 +239,14 @@ def test_a_late_round_is_known_without_running_all_again() -> None:
     assert "index 3 is out of bounds" in text and "Inputs shapes: [(3,), ()]" in text and "array(3)" in text
 
 
+def test_a_late_round_of_a_loop_that_became_an_axis() -> None:
+    values, _ = scan(lambda j: x[j] * 2, k, name="rows")
+    positions = np.zeros(100_000, "int32")
+    positions[99_990] = 3
+    text = message(theano.function([k, x], values), IndexError, positions, X)
+    assert "Happened in round 99990 of scan 'rows'" in text and "Inputs shapes: [(3,), ()]" in text
+
+
 def test_a_late_round_of_a_loop_in_a_loop_that_ends_early() -> None:
     def inner(j: Any, s: Any) -> Any:
         last = scan(lambda a, s: T.sin(s) + x[a + j], T.arange(3), s, name="inner")[0][-1]
