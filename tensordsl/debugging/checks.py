@@ -334,10 +334,8 @@ def raise_site(
     refused = (ValueError, IndexError, ZeroDivisionError) if site["kind"] in ("check", "index") else ()
     is_found = _has_rounds(node, path, spec)
     try:
-        values_there = trace(
-            spec, known, until=node if is_found else None, is_silent=True, rounds=path, budget=MAX_NODES_AGAIN,
-            asserts=not is_found,
-        )  # fmt: skip
+        how: dict[str, Any] = {"until": node, "rounds": path} if is_found else {"asserts": True}
+        values_there = trace(spec, known, is_silent=True, budget=MAX_NODES_AGAIN, **how)
         if all(has(v, values_there) for v in node.inputs):
             operands = [value_of(v, values_there) for v in node.inputs]
             shown = [given.get(v, array) for v, array in zip(node.inputs, operands, strict=True)]
