@@ -31,8 +31,8 @@ ROOMS: dict[str, str] = {
     "codegen.scalar_ir.math": "base graph ops scalar_ir",
     "codegen.tensor_ir": "base graph ops abi target",
     "codegen.passes": "base graph ops target scalar_ir tensor_ir",
-    "codegen.passes.loops": "base graph ops target scalar_ir tensor_ir passes",
     "codegen.fusion": "base graph ops abi target scalar_ir tensor_ir passes",
+    "codegen.passes.loops": "base graph ops tensor_ir passes fusion",
     "codegen.program_ir": "base abi scalar_ir tensor_ir",
     "codegen.llvm": "base graph target scalar_ir scalar_ir.math",
     "codegen.library": "base abi target llvm",
@@ -51,8 +51,8 @@ ROOMS: dict[str, str] = {
     "codegen.host": "base abi target scalar_ir program_ir llvm",
     "codegen.mlir": "graph ops scalar_ir scalar_ir.math tensor_ir passes fusion",
     "codegen.constructs": (
-        "graph ops target scalar_ir tensor_ir passes fusion program_ir library library.sort library.arrays gpu bufferise "
-        "mlir"
+        "graph ops target scalar_ir tensor_ir passes passes.loops fusion program_ir library library.sort library.arrays "
+        "gpu bufferise mlir"
     ),
     "codegen.compiler": (
         "base graph ops abi target tensor_ir passes passes.loops fusion program_ir llvm library library.loops "

@@ -9,7 +9,7 @@ Flow       `function` has the order of a whole function: outputs, checks, update
            Steps that run together: `row_blocks`, `batches`, `hidden_rows` (chains of `fusion`).
            Launches: `launches` walks the variants of a group (`variants.selection`); before that `collapse_axes`
            and `unroll_axes` may rewrite it.  Storage: `compute_in_place` (parts where they are wanted),
-           `output_order` (order in memory).
+           `output_order` (order in memory).  Loops: `loops` (states and stacks), `written_over` (states in place).
            `serialise` packs groups for kernels that are compiled later.
 Uses       `fusion`, `cpu`, `variants`, `gpu` for device plans, `program_ir`, `tensor_ir.extents`.
 Used by    `compiler.pipeline`, which verifies the program and hands it to `host`.

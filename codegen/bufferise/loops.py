@@ -101,7 +101,15 @@ class _Storage:
                 stack = self.targets.get(kept.which)
                 if stack is None or not self._is_dense(stack, self.loop.carried[j].dtype):
                     self.kept[j] = _Kept("turns")
+        for k in stacks:
+            self._note(k, self.histories.get(k) or self.targets[k])
         self.turns = {j: self._turns(j) for j, kept in enumerate(self.kept) if kept.how == "turns"}
+
+    def _note(self, k: int, ref: Ref) -> None:
+        """Tell the memory map whose rows a storage has; it has those of one stack, others begin a row later."""
+        value = self.loop.stacked[k]
+        state = value.attrs["k"] if value.op == "carried" else None
+        self.b.program.stacks.setdefault(ref.base or ref.ptr, (self.loop.node, self.b.node_of(value), state))
 
     def _start(self, j: int, init: Value, param: Value, count: Any) -> Ref:
         """Where the first round finds a carried value."""

@@ -2,8 +2,8 @@
 
 Contract  a loop and what it stacks -> positions of carried values; the steps of its region are put into an order in
           which all that reads the old value comes before the step that writes the new one.
-When      the step begins with the old value (a slice is set, a product is added), or reads it at its own points alone;
-          nothing else needs the old value behind it.
+When      the step begins with the old value (slices are set or added to, a product is added), or reads it at its own
+          points alone; nothing else needs the old value behind it.
 Why       a row that is set costs a row and no copy of the rest, and a sum that runs stays in the cache.
 """
 
@@ -28,14 +28,37 @@ def written_over(b: Bufferiser, loop: Loop, stacked: Sequence[Value], context: C
         bases = {_base(b, v).number for v in others}
         if not param.rank or param.number in bases or new in others or not _is_alike(b, param, new):
             continue
-        step = next((s for s in region.steps if new.number in s.gives), None)
+        chain = _chain(b, region, context, param, new)
+        step = next((s for s in region.steps if chain[-1].number in s.gives), None)
         if step is None:
             continue
         views, readers = _readers(b, region, context, param)
-        if _fits(b, step, param, new, views) and _put_behind(region, step, [s for s in readers if s is not step]):
-            b.in_place.add(new.number)  # nothing of it is computed there before the step
+        if _fits(b, step, param, chain[-1], views) and _put_behind(region, step, [s for s in readers if s is not step]):
+            b.in_place.update(v.number for v in chain)  # nothing of it is computed there before the step
             chosen.add(j)
     return frozenset(chosen)
+
+
+def _chain(b: Bufferiser, region: Region, context: Context, param: Value, new: Value) -> list[Value]:
+    """The new value, and those that it is made of by writes to what nothing reads behind them, the first one last."""
+    steps = {n: s for s in region.steps for n in s.gives}
+    chain = [new]
+    while (v := chain[-1]).number in steps and _writes(v):
+        at = v.construct.begins_with(v)
+        x = None if at is None else v.operands[at]
+        if x is None or x is param or x.number not in steps or not _is_alike(b, param, x):
+            break
+        step = steps[v.number]
+        views, readers = _readers(b, region, context, x)
+        others = [s for s in readers if s is not step]
+        if not _fits(b, step, x, v, views) or not _put_behind(region, step, others):
+            break
+        chain.append(x)
+    return chain
+
+
+def _writes(v: Value) -> bool:
+    return v.traits.writes_into or v.op == DOT
 
 
 def _is_alike(b: Bufferiser, param: Value, new: Value) -> bool:
@@ -66,7 +89,7 @@ def _fits(b: Bufferiser, step: Step, param: Value, new: Value, views: Collection
         return True
     v = step.value
     at = v.construct.begins_with(v)
-    if v is not new or at is None or v.operands[at] is not param or not (v.traits.writes_into or v.op == DOT):
+    if v is not new or at is None or v.operands[at] is not param or not _writes(v):
         return False
     return all(_base(b, o).number not in views for k, o in enumerate(v.operands) if k != at)
 

@@ -32,6 +32,8 @@ from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
 from tensordsl.codegen.passes.loops.hoist_sequence_work import hoist_sequence_work
+from tensordsl.codegen.passes.loops.independent_rounds import independent_rounds
+from tensordsl.codegen.passes.loops.merge_loops import merge_loops
 from tensordsl.codegen.passes.loops.sum_products_behind import sum_products_behind
 from tensordsl.codegen.passes.merge_reductions import add_sums, merge_reductions, part_totals
 from tensordsl.codegen.passes.nan_guard import guard
@@ -42,7 +44,7 @@ from tensordsl.codegen.passes.peel_rolls import part_at_rolls
 from tensordsl.codegen.passes.rewrite_scatters import add_to_given, merge_writes, scatter_to_choice, sum_by_slices
 from tensordsl.codegen.passes.share_rolls import share_rolls
 from tensordsl.codegen.passes.sink_gathers import sink_gathers
-from tensordsl.codegen.passes.sink_slices import sink_slices
+from tensordsl.codegen.passes.sink_slices import last_round, sink_slices
 from tensordsl.codegen.passes.stabilise import divide_once, of_exponentials
 from tensordsl.codegen.passes.unmerge_axes import raise_merges
 from tensordsl.codegen.passes.unroll_pooling import unroll_pools
@@ -55,6 +57,7 @@ from tensordsl.codegen.tensor_ir.construct import (
     ALONG,
     CONCATENATE,
     DOT,
+    FOR,
     INC_SUBTENSOR,
     INC_TAKE,
     PART,
@@ -121,9 +124,18 @@ PIPELINE = (
         reason="after sums of sums are one; before slices move into reductions",
     ),
     Pass(
+        "last_round", last_round, ops=frozenset((SUBTENSOR,)),
+        reason="before loops give work away, which look for results that are read",
+    ),
+    Pass(
         "sum_products_behind", sum_products_behind, ops=frozenset(("result",)), needs_users=True,
         reason="after the rules, which look for the user's formulas; before products go in front of the loop: a sum of "
         "products needs no stack of them",
+    ),
+    Pass(
+        "independent_rounds", independent_rounds, ops=frozenset(("result",)),
+        reason="after sum_products_behind: a loop without its sums may carry nothing; before products of its rounds go "
+        "before it",
     ),
     Pass(
         "hoist_sequence_work", hoist_sequence_work, ops=frozenset((DOT,)),
@@ -204,7 +216,9 @@ MUST_PRECEDE = (
     ("sum_by_slices", "sum_around"), ("sum_around", "add_to_given"), ("add_to_given", "sink_slices"),
     ("part_of_order", "ranks"), ("stabilise", "raise_merges"), ("raise_merges", "sink_slices"),
     ("merge_reductions", "part_totals"), ("sink_gathers", "part_totals"),
-    ("stabilise", "sum_products_behind"), ("sum_products_behind", "hoist_sequence_work"),
+    ("canonicalise", "last_round"), ("last_round", "sum_products_behind"),
+    ("stabilise", "sum_products_behind"), ("sum_products_behind", "independent_rounds"),
+    ("independent_rounds", "hoist_sequence_work"),
     ("hoist_sequence_work", "fold_products"),
     ("merge_reductions", "unroll_pools"), ("sink_slices", "unroll_pools"), ("unroll_pools", "part_totals"),
 )  # fmt: skip
@@ -237,6 +251,10 @@ def _of_roots(
 
 
 FINISH = (
+    Finish(
+        "merge_loops", _of_roots(merge_loops), ops=frozenset((FOR,)),
+        reason="behind all that takes work out of loops: what one hands to the next may go through one product of all",
+    ),
     Finish(
         "finish_products", finish_products, follows="fold_products", ops=frozenset((DOT, "map")),
         reason="behind all passes: only now nothing else takes a product's factor, and roots are what they stay",

@@ -74,14 +74,15 @@ class IncSubtensor(Construct):
 
     def widen(self, w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
         """A write to one slice of each round's tensor; an element at the loop's index becomes a choice."""
-        if not w.are_settled(v) or (placed := w.placed(v.attrs["bounds"])) is None:
+        checks, placed = w.open_checks(v), w.placed(v.attrs["bounds"])
+        if checks is None or placed is None or (checks and placed.axis is not None):
             return None
         g, shape = w.graph, (w.count, *v.shape)
         x, y = (o if wide else w.repeated(o) for o, wide in zip(operands[:2], is_wide, strict=False))
         if placed.axis is None:
             bounds = ((0, w.count, 1, True), *placed.bounds)
             ints = w.outer([n for b in bounds for n in b[:3]])
-            attrs = {"bounds": bounds, "checks": (), "set": v.attrs["set"]}
+            attrs = {"bounds": bounds, "checks": checks, "set": v.attrs["set"]}
             return g.make(self.name, (x, y, *ints), v.dtype, shape, **attrs)
         d, others = placed.axis, [k for k in range(v.rank) if k != placed.axis]
         if v.attrs["bounds"][d][3] or any(placed.bounds[k] != (0, v.shape[k], 1, True) for k in others):

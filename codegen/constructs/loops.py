@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.loops import run_loop
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, SUBTENSOR, WHILE, Construct, Traits, register
+from tensordsl.codegen.tensor_ir.construct import FOR, WHILE, Construct, Traits, register
 from tensordsl.codegen.tensor_ir.equal_loops import KnownLoop
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
+from tensordsl.codegen.tensor_ir.indexing import cut
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import paired, parts
 from tensordsl.codegen.tensor_ir.verify import check
@@ -165,7 +166,7 @@ class While(_Loop):
         loop: Loop = made.attrs["loop"]
         rounds = g.make("rounds", (), "int64", (), loops=made.loops, loop=loop, loop_number=loop.number)
         loop.rounds = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
-        return [rounds, *paired(g, node.outputs[1:], [*finals, *(_cut(g, r, loop.rounds) for r in stacked)])]
+        return [rounds, *paired(g, node.outputs[1:], [*finals, *(cut(g, r, loop.rounds) for r in stacked)])]
 
 
 @contextmanager
@@ -211,13 +212,10 @@ def _with_more(low: Lowering, body: Any, operands: Sequence[Value], known: Known
         return None
     if not frozenset[int]().union(*(v.loops for v in stacked)) <= made.loops | {loop.number}:
         return None
-    all_stacked = [*loop.stacked]
-    place = {v: k for k, v in enumerate(all_stacked)}
-    for v in stacked:
-        if v not in place:
-            place[v] = len(all_stacked)
-            all_stacked.append(v)
-    loop.stacked = tuple(all_stacked)
+    place = {v: k for k, v in enumerate(loop.stacked)}  # a loop may stack a value twice
+    new = [v for v in dict.fromkeys(stacked) if v not in place]
+    place.update((v, len(loop.stacked) + k) for k, v in enumerate(new))
+    loop.stacked = (*loop.stacked, *new)
     return [place[v] for v in stacked]
 
 
@@ -225,12 +223,6 @@ def _stacked_results(loop: Loop, results: Sequence[Value]) -> dict[int, Value]:
     """Which stacked values something uses: their numbers, and the results."""
     first = len(loop.carried)
     return {r.attrs["k"] - first: r for r in results if r.op != "rounds" and r.attrs["k"] >= first}
-
-
-def _cut(g: Graph, x: Value, length: Length) -> Value:
-    """The first `length` elements along the first axis, which are there."""
-    bounds = ((0, length, 1, True), *((0, n, 1, True) for n in x.shape[1:]))
-    return g.make(SUBTENSOR, (x,), x.dtype, (length, *x.shape[1:]), bounds=bounds, checks=())
 
 
 def _stacked_shapes(low: Lowering, node: Apply, made: Value, pieces: Sequence[Value]) -> Sequence[tuple[Length, ...]]:

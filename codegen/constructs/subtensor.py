@@ -50,8 +50,13 @@ class Subtensor(Construct):
         b.view(v, sliced(b, b.ref(v.operands[0]), v.attrs["bounds"]))
 
     def widen(self, w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
-        """A slice by the loop's index of something that does not vary, or a slice of a wide value."""
-        if not w.are_settled(v) or (placed := w.placed(v.attrs["bounds"])) is None:
+        """A slice by the loop's index of something that does not vary, or of a wide value; elements at other
+        positions are taken."""
+        placed = w.placed(v.attrs["bounds"])
+        if placed is None:
+            return _taken(w, v, operands, is_wide)
+        checks = w.open_checks(v)
+        if checks is None:
             return None
         x, axis, bounds = operands[0], placed.axis, [*placed.bounds]
         if axis is not None and (is_wide[0] or v.attrs["bounds"][axis][3]):
@@ -59,7 +64,7 @@ class Subtensor(Construct):
         if is_wide[0]:
             bounds.insert(0, (0, w.count, 1, True))
         shape = tuple(b[1] for b in bounds if b[3])
-        made = sliced_value(w.ctx, x, tuple(bounds), w.outer([n for b in bounds for n in b[:3]]), shape)
+        made = sliced_value(w.ctx, x, tuple(bounds), w.outer([n for b in bounds for n in b[:3]]), shape, checks)
         if axis is None:
             return made if is_wide[0] else w.repeated(made)
         first = sum(b[3] for b in bounds[:axis])
@@ -76,6 +81,43 @@ class Subtensor(Construct):
             e.values[v.number] = extract(e, x, bounds)
         else:
             e.values[v.number] = gathered(e, e.value(x), e.type_of(x), bounds, v.shape, v.dtype)
+
+
+def _taken(w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[bool]) -> Value | None:
+    """x[i[t]] in all rounds: x at the positions i."""
+    g, e = w.graph, w.graph.extents
+    x, bounds = operands[0], v.attrs["bounds"]
+    varying = [d for d, b in enumerate(bounds) if any(map(w.rounds.varies, b[:3]))]
+    if len(varying) != 1 or bounds[varying[0]][1:] != (1, 1, False):
+        return None
+    (d,) = varying
+    for position, wide in zip(v.operands[1:], operands[1:], strict=True):
+        k, n = e.value(position), v.operands[0].shape[d]
+        own = {(k, "ge"), (k, "lt")}
+        if (
+            e.find(bounds[d][0]) not in (k, e.find(ex.add(k, ex.mul(n, ex.floordiv_sign(k)))))
+            or {(c.a, c.relation) for c in v.attrs["checks"]} - own
+        ):
+            continue
+        others = [b if j != d else (0, n, 1, True) for j, b in enumerate(bounds)]
+        if is_wide[0]:
+            others.insert(0, (0, w.count, 1, True))
+        ints = w.outer([m for b in others for m in b[:3]])
+        rows = sliced_value(w.ctx, x, tuple(others), ints, tuple(b[1] for b in others if b[3]))
+        axis = sum(b[3] for b in others[: d + is_wide[0]])
+        index = g.cast(wide, "int64")
+        if is_wide[0]:
+            shape = (w.count, *(m for j, m in enumerate(rows.shape) if j not in (0, axis)))
+            made = g.make(TAKE, (rows, g.iota(w.count), index), v.dtype, shape, axes=(0, axis))
+        else:
+            shape = (*rows.shape[:axis], w.count, *rows.shape[axis + 1 :])
+            made = g.make(TAKE, (rows, index), v.dtype, shape, axes=(axis,))
+            made = g.move(made, [*range(1, axis + 1), 0, *range(axis + 1, len(shape))], (w.count, *v.shape))
+        return made
+    return None
+
+
+TAKE = "take"
 
 
 def check_bounds(v: Value) -> None:

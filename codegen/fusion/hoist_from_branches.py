@@ -45,9 +45,15 @@ def _sides(roots: Sequence[Value], order: Sequence[Value]) -> dict[int, Side]:
     """value number -> the side that alone needs it, of those that several branches need."""
     alone, shared = place(roots, order), place(roots, order, by_condition=True)
     level: dict[int, int] = {}
+    of_loop: dict[int, int] = {}  # number of a loop -> its level, which is that of all values of its rounds
     found = {}
     for v in order:
         level[v.number] = max((level[o.number] for o in dependencies(v)), default=0) + (v.op == IFELSE)
+        if v.traits.is_loop:
+            of_loop[v.attrs["loop"].number] = level[v.number]
+    for v in order:
+        for number in v.loops:
+            level[v.number] = max(level[v.number], of_loop.get(number, 0))
         path, own = shared[v.number], alone[v.number]
         is_shared = path and path[0][0] == "if" and not (own and own[0][0] == "if")
         if is_shared and (not v.traits.is_source or giver(v) is not v):
@@ -57,7 +63,7 @@ def _sides(roots: Sequence[Value], order: Sequence[Value]) -> dict[int, Side]:
 
 def _exits(roots: Sequence[Value], order: Sequence[Value], sides: dict[int, Side]) -> dict[Side, list[Value]]:
     """The values by which others use those of a side.  What cannot be one leaves `sides`, with all that it needs."""
-    users: dict[int, set[Side | None]] = {v.number: {None} for v in roots}
+    users: dict[int, set[Side | None]] = {v.number: {None} for v in roots if not v.loops}
     exits: dict[Side, list[Value]] = {}
     outside: set[int] = set()
     for v in reversed(order):

@@ -2,7 +2,7 @@
 
 The optimised program is checked, not the user's formulas: an overflow that `stabilise` has removed is no mistake.
 Values in branches of an `ifelse` are not checked, but the results are, so that the guard makes nothing be computed.  A
-loop stacks the flags of each round.
+loop stacks the flags of each round, unless only a condition ends it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE
+from tensordsl.codegen.tensor_ir.construct import IFELSE, WHILE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.indexing import cut
 from tensordsl.codegen.tensor_ir.lower import Lowered
 from tensordsl.graph.types import FLOATS
+from tensordsl.ops.control import NO_LIMIT
 from tensordsl.ops.table import OPS
 
 BIG_THRESHOLD = 1e10  # magnitude above which a float is big, as in Theano
@@ -47,21 +49,28 @@ def _flags(g: Graph, roots: Sequence[Value], settings: Mapping[str, bool], seen:
             stack += v.operands[:1] if v.op == IFELSE else v.operands
     flags = []
     for v in sorted(found, key=lambda v: v.number):
-        if v.traits.makes_floats and v.dtype in FLOATS:
+        if v.traits.makes_floats and v.dtype in FLOATS and not _has_unused_rows(v):
             flags.append(_any(g, _bad(g, v, settings)))
-        elif v.op == FOR:
+        elif v.traits.is_loop:
             flags += _flags_of_rounds(g, v, settings, seen)
     return flags
 
 
 def _flags_of_rounds(g: Graph, made: Value, settings: Mapping[str, bool], seen: set[int]) -> list[Value]:
-    """Whether each flag of a loop's body was true in some round."""
-    loop = made.attrs["loop"]
+    """Whether each flag of a loop's body was true in some round; nothing of loops for whose flags there is no room."""
+    loop, count = made.attrs["loop"], made.attrs["count"]
+    if count == NO_LIMIT:
+        return []
     first = len(loop.carried) + len(loop.stacked)
-    inner = _flags(g, (*loop.next, *loop.stacked), settings, seen)
+    inner = _flags(g, loop.results, settings, seen)
     loop.stacked = (*loop.stacked, *inner)
-    count = made.attrs["count"]
-    return [_any(g, g.result(made, first + k, "bool", (count,))) for k in range(len(inner))]
+    stacked = [g.result(made, first + k, "bool", (count,)) for k in range(len(inner))]
+    return [_any(g, cut(g, v, loop.rounds) if made.op == WHILE else v) for v in stacked]
+
+
+def _has_unused_rows(v: Value) -> bool:
+    """Whether it is what a loop that ends early stacks: rows of rounds that were not are not written."""
+    return v.op == "result" and v.operands[0].op == WHILE and v.attrs["k"] >= len(v.operands[0].operands) - 1
 
 
 def _any(g: Graph, flag: Value) -> Value:

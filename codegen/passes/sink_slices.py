@@ -31,7 +31,7 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
         return None
     x = v.operands[0]
     if x.op == "result" or _is_cut(ctx, x):
-        return _last_round(ctx, v)
+        return last_round(ctx, v)
     while x.op == "move" and ctx.is_sole(x):
         x = x.operands[0]
     if x.op not in ("map", "reduce") or not ctx.is_sole(x):
@@ -40,10 +40,12 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
     return push(ctx, v.operands[0], v.attrs["bounds"], v.operands[1:])
 
 
-def _last_round(ctx: Context, v: Value) -> Value | None:
+def last_round(ctx: Context, v: Value) -> Value | None:
     """stacked[-1] = carried, where a loop stacks what it hands on: if nothing else reads the stack, it is not stored.
     That there is a last round is checked where the slice was lowered."""
     x, find = v.operands[0], ctx.graph.extents.find
+    if (x.op != "result" and not _is_cut(ctx, x)) or v.attrs["checks"]:
+        return None
     length = x.shape[0]
     x = x if x.op == "result" else x.operands[0]
     loop: Any = x.operands[0].attrs.get("loop")

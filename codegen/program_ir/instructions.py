@@ -563,7 +563,8 @@ class Return(Instr):
 @record(eq=False, frozen=False)
 class Program:
     """`args`: (dtype, shape with None) per input; `outputs`: (dtype, rank); `sites`: what the user built, per site
-    (from 1)."""
+    (from 1); `stacks`: for storage in which a loop keeps a row of each round, by its address, the user's applications
+    of the loop and of what the rows are, or the number of the carried value that they are."""
 
     name: str
     args: list[tuple[str, tuple[int | None, ...]]]
@@ -573,6 +574,7 @@ class Program:
     code: list[Instr] = field(default_factory=list)
     plans: list[LaunchPlan] = field(default_factory=list)
     sites: dict[int, dict[str, Any]] = field(default_factory=dict)
+    stacks: dict[Name, tuple[int | None, int | None, int | None]] = field(default_factory=dict)
     n_hosts: int = 0
     has_epilogues: bool = True  # may products have some (`gemm_epilogues`)?
 

@@ -23,7 +23,8 @@ class Storage:
 
     kind: "arena" (given back when the call ends), "stack" (a value without axes), "output" or "state" (the new value of
     a shared variable); `first`, `last`: the steps of the program between which it is in use; `offset`: in its arena;
-    `in_place_of`: the variable whose own storage is taken where nobody else can see it.
+    `in_place_of`: the variable whose own storage is taken where nobody else can see it; `rounds_of`: the loop of whose
+    rounds it keeps a row each, and the value that the rows are.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Storage:
     last: int
     offset: str = ""
     in_place_of: str = ""
+    rounds_of: str = ""
 
 
 class MemoryMap(tuple[Storage, ...]):
@@ -44,9 +46,13 @@ class MemoryMap(tuple[Storage, ...]):
         return "\n".join("  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
-def memory_map(program: p.Program, inputs: Sequence[str], shared: Sequence[str]) -> MemoryMap:
-    """The table of a program whose inputs and shared variables have these names."""
-    return _Walk(program, {"arg": inputs, "shared": shared}).run()
+def memory_map(
+    program: p.Program, inputs: Sequence[str], shared: Sequence[str], rounds: Mapping[str, str] | None = None
+) -> MemoryMap:
+    """The table of a program whose inputs and shared variables have these names.  rounds: of storages that loops stack
+    rows in (`Program.stacks`), what these are."""
+    table = _Walk(program, {"arg": inputs, "shared": shared}).run()
+    return MemoryMap(replace(s, rounds_of=(rounds or {}).get(address, "")) for address, s in table.items())
 
 
 class _Walk:
@@ -55,11 +61,12 @@ class _Walk:
         self.integers: dict[str, str] = {}
         self.storages: dict[str, Storage] = {}  # by the name of its address
         self.bases: dict[str, set[str]] = {}  # of an address
+        self.sources: dict[str, str] = {}  # addresses of arguments and shared variables, and their names
         self.step = 0
 
-    def run(self) -> MemoryMap:
+    def run(self) -> dict[str, Storage]:
         self.region(self.program.code)
-        return MemoryMap(replace(s, first=min(s.first, s.last)) for s in self.storages.values())
+        return {address: replace(s, first=min(s.first, s.last)) for address, s in self.storages.items()}
 
     def region(self, code: Sequence[p.Instr]) -> set[str]:
         """What the region uses."""
@@ -107,6 +114,11 @@ class _Walk:
             name = self.names["shared"][i.shared]
             size = self.size(self.program.shared[i.shared][0], i.dims)
             self.add(i.dst, name, "state", size, in_place_of="" if i.fresh else name)
+        elif isinstance(i, p.Data):
+            self.sources[i.dst] = self.source(i.src)
+        elif isinstance(i, p.LoadScalar):
+            if i.ptr in self.sources:
+                self.integers[i.dst] = self.sources[i.ptr]
         elif isinstance(i, p.Offset):
             self.bases[i.dst] = self.bases.get(i.base, set())
         elif isinstance(i, p.Select) and i.kind == "ptr":
@@ -125,9 +137,7 @@ class _Walk:
         if isinstance(i, p.Const):
             self.integers[i.dst] = str(i.value)
         elif isinstance(i, p.Extent | p.Stride):
-            kind, number = i.src
-            name = self.names[kind][number] if kind in self.names else f"{kind} {number}"
-            self.integers[i.dst] = f"{name}.{'shape' if isinstance(i, p.Extent) else 'strides'}[{i.axis}]"
+            self.integers[i.dst] = f"{self.source(i.src)}.{'shape' if isinstance(i, p.Extent) else 'strides'}[{i.axis}]"
         elif isinstance(i, p.BlasThreads):
             self.integers[i.dst] = "blas_threads"
         elif isinstance(i, p.Mul):
@@ -142,6 +152,10 @@ class _Walk:
         elif isinstance(i, p.Select):
             condition, a, b = (self.integers.get(x, x) for x in (i.cond, i.a, i.b))
             self.integers[i.dst] = f"({a} if {condition} else {b})"
+
+    def source(self, source: p.Source) -> str:
+        kind, number = source
+        return self.names[kind][number] if kind in self.names else f"{kind} {number}"
 
     def size(self, dtype: str, dims: Sequence[str]) -> str:
         return _product([str(ITEMSIZE[dtype]), *(self.integers.get(d, d) for d in dims)])

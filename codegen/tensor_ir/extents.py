@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from _thread import allocate_lock
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache
 from typing import Any
@@ -523,6 +523,22 @@ def if_not_empty(a: Length) -> Length:
     mixed = {x: sorted(x[1:], key=lambda part: isinstance(part, int)) for x in ends}
     known = {x: last if x[0] == "min" else first for x, (first, last) in mixed.items() if isinstance(last, int)}
     return _substitute(a, known)
+
+
+def renamed(a: Length, numbers: Mapping[int, int]) -> Length:
+    """`a` computed from other values, by the numbers of the old ones."""
+    if not isinstance(a, Extent) or _named(a).isdisjoint(numbers):
+        return a
+    result: Length = 0
+    for monomial, coefficient in a.terms:
+        term: Length = coefficient
+        for x in monomial:
+            if x[0] == "value":
+                term = mul(term, atom("value", numbers.get(x[1], x[1])))
+            else:
+                term = mul(term, atom(*(renamed(p, numbers) if isinstance(p, Extent) else p for p in x)))
+        result = add(result, term)
+    return result
 
 
 def if_positive(a: Length) -> list[Length]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tensordsl.codegen.tensor_ir.construct import SUBTENSOR
+from tensordsl.codegen.tensor_ir.extents import Length
+from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.ops.array.index import index_place
 
 
@@ -19,3 +22,9 @@ def place_taken(
     rest = [*axes[:first], *axes[first + index_rank :]]
     free = [d for d in range(rank) if d not in taken]
     return tuple(axes[first : first + index_rank]), dict(zip(free, rest, strict=True))
+
+
+def cut(g: Graph, x: Value, length: Length) -> Value:
+    """The first `length` elements along the first axis, which are there."""
+    bounds = ((0, length, 1, True), *((0, n, 1, True) for n in x.shape[1:]))
+    return g.make(SUBTENSOR, (x,), x.dtype, (length, *x.shape[1:]), bounds=bounds, checks=())

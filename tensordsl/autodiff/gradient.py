@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.autodiff.forward import goes_through_loops, tangents
 from tensordsl.autodiff.reverse import cotangents, over
 from tensordsl.autodiff.stable_cost import cotangents_of, derived
 from tensordsl.base.errors import RankError, pairs_of
@@ -296,7 +297,7 @@ def Rop(
     """The product of the Jacobian of f with respect to wrt with `eval_points` (one per wrt, of its shape).
 
     Of the type of f.  It is the transpose of the transpose: u -> Lop(f, wrt, u) is linear, and its own Lop is the map
-    asked for.
+    asked for.  Loops carry the product along, and remember nothing.
 
     >>> import tensordsl.tensor as T
     >>> x = T.vector("x")
@@ -305,6 +306,22 @@ def Rop(
     """
     _check_option("disconnected_outputs", disconnected_outputs, ("raise", "warn", "ignore"))
     outputs, pairs = _variables(f), _paired(wrt, eval_points)
+    variables = [v for v, _ in pairs]
+    if goes_through_loops(outputs, variables):
+        found = [
+            _finish(g, v, disconnected_outputs, return_disconnected, "raise")
+            for g, v in zip(tangents(outputs, dict(pairs)), outputs, strict=True)
+        ]
+    else:
+        found = _transposed_twice(outputs, pairs, disconnected_outputs, return_disconnected)
+    done = [over(v, g, variables) for v, g in zip(outputs, found, strict=True)]
+    again = lambda fs: Rop(fs, variables, [p for _, p in pairs], "ignore")
+    return _like_wrt(f, derived(done, outputs, again))
+
+
+def _transposed_twice(
+    outputs: Sequence[Any], pairs: Sequence[tuple[Any, Any]], disconnected_outputs: str, return_disconnected: str
+) -> list[Any]:
     parameters = [parameter_like(v, cotangent_dtype(v)) for v in outputs]
     backward = cotangents(list(zip(outputs, parameters, strict=True)), [v for v, _ in pairs])
     seeds = [(g, p) for g, (_, p) in zip(backward, pairs, strict=True) if isinstance(g, Variable)]
@@ -315,10 +332,7 @@ def Rop(
     # Only the shapes of the parameters are left in the result: it is linear in them.
     shapes = {p: zeros_like(v) for p, v in zip(parameters, outputs, strict=True)}
     replaced = iter(substitute([g for g in answer if isinstance(g, Variable)], shapes))
-    products = [next(replaced) if isinstance(g, Variable) else g for g in answer]
-    done = [over(v, g, [x for x, _ in pairs]) for v, g in zip(outputs, products, strict=True)]
-    again = lambda fs: Rop(fs, [v for v, _ in pairs], [p for _, p in pairs], "ignore")
-    return _like_wrt(f, derived(done, outputs, again))
+    return [next(replaced) if isinstance(g, Variable) else g for g in answer]
 
 
 def _paired(variables: Any, points: Any, what: str = "eval_points") -> list[tuple[Any, Any]]:

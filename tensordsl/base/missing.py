@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_LOOPS = "it is tensordsl.scan, with map, reduce, foldl, foldr beside it"
+_LOOPS = "it is tensordsl.scan, with map, reduce, foldl, foldr, scan_checkpoints and loop beside it"
 _CONVOLUTION = "convolution and pooling are not built yet"
 _LINEAR_ALGEBRA = "linear algebra beyond products is not built yet; use NumPy before or after the call"
 _OPERATIONS = "custom operations are not supported; a new operation is a row (docs/adding-an-op.md)"

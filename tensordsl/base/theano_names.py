@@ -80,10 +80,19 @@ ROWS: dict[str, dict[str, str]] = {
     "scalar.basic": {"compat.scalars": "*"},
     "scalar.sharedvar": {"signature.shared": "ScalarSharedVariable=TensorSharedVariable shared"},
     "scan_module": {
-        "loops.family": "foldl foldr map reduce", "loops.scan": "scan", "loops.step": "until",
+        "loops.family": "foldl foldr map reduce", "loops.scan": "scan", "loops.checkpoints": "scan_checkpoints",
+        "loops.step": "until", "functions.clone": "clone",
     },
     "scan_module.scan": {"loops.scan": "scan"},
-    "scan_module.scan_utils": {"compat.walks": "equal_computations", "functions.clone": "clone", "loops.step": "until"},
+    "scan_module.scan_checkpoints": {"loops.checkpoints": "scan_checkpoints"},
+    "scan_module.scan_op": {"ops.kinds": "Scan"},
+    "scan_module.scan_utils": {
+        "compat.walks": "equal_computations", "functions.clone": "clone",
+        "loops.step": "get_updates_and_outputs until",
+        "compat.loop_graphs": (
+            "expand_empty forced_replace infer_shape isNaN_or_Inf_or_None map_variables reconstruct_graph safe_new"
+        ),
+    },
     "scan_module.scan_views": {"loops.family": "foldl foldr map reduce"},
     "tensor.basic": {"tensor": "*"},
     "tensor.elemwise": {"ops.kinds": "All Any CAReduce CAReduceDtype DimShuffle Elemwise Prod Sum"},

@@ -11,9 +11,8 @@ import numpy as np
 
 from tensordsl.base.records import record
 from tensordsl.debugging.reports import Round, report
-from tensordsl.graph.evaluate import evaluate_node, in_order, taken
+from tensordsl.graph.evaluate import evaluate_node, in_order, run_rounds, taken
 from tensordsl.graph.variables import Apply, Constant, Elementwise, Variable, with_bodies
-from tensordsl.ops.control import run_rounds
 
 if TYPE_CHECKING:
     from tensordsl.signature.spec import FunctionSpec
@@ -103,7 +102,7 @@ class Tracer:
             carried = operands[1 : 1 + size]
             outer = dict(zip(body.invariants, operands[1 + size :], strict=True))
             step = self.evaluate(at.loop, tuple(passed))
-            for k in range(at.number):
+            for k in range(at.number if carried else 0):
                 known = {body.index: np.int64(k), **dict(zip(body.carried, carried, strict=True)), **outer}
                 carried = step(body.next, known)
             values = as_arrays(

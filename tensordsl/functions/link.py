@@ -59,8 +59,9 @@ def link(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Run:
 
 
 # -- native ----------------------------------------------------------------------------------------------------------
-def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Any:
-    """The native callable of `spec`: it takes the operands and returns one array or a list."""
+def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = None, explains: bool = True) -> Any:
+    """The native callable of `spec`: it takes the operands and returns one array or a list.  explains: its errors tell
+    what happened; those of a call that is made to explain another one need not."""
     with lock:
         from tensordsl.functions.native import compile_spec, late_object  # late: they load the run time
         from tensordsl.runtime.calls.entry import make_function
@@ -79,7 +80,7 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
         except Exception as error:
             raise in_short(error) from error.__cause__
 
-    executable, on_error, hosts = _parts(compiled, spec)
+    executable, on_error, hosts = _parts(compiled, spec, mode, explains)
     return make_function(
         executable,
         [shared.cell for shared in spec.shared],
@@ -87,19 +88,27 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
         on_error=on_error,
         hosts=hosts,
         compile=partial(with_stack, COMPILER_STACK_BYTES, late_object),
-        deoptimised=lambda: _parts(with_stack(COMPILER_STACK_BYTES, compile_spec, spec, mode, deoptimised=True), spec),
+        deoptimised=lambda: _parts(
+            with_stack(COMPILER_STACK_BYTES, compile_spec, spec, mode, deoptimised=True), spec, mode
+        ),
     )
 
 
-def _parts(compiled: Any, spec: FunctionSpec) -> tuple[Any, Any, list[Any]]:
+def _parts(compiled: Any, spec: FunctionSpec, mode: Mode, explains: bool = True) -> tuple[Any, Any, list[Any]]:
     """Of the compiled spec: the executable, what reports errors of its sites, and the callables of its host calls."""
     sites = compiled.executable.meta.get("sites", {})
+
+    def again(twin: FunctionSpec) -> Run:
+        native = compile_native(twin, mode, explains=False)
+        return lambda arrays: list(native(*arrays))
 
     def on_error(error: Any, function: Any, args: tuple[Any, ...]) -> Any:
         from tensordsl.debugging import checks as debugging  # late: only for errors
 
+        if not explains:
+            raise RuntimeError("a call that is made to explain another one has failed, too")
         arrays = [np.asarray(value, dtype=v.type.dtype) for value, v in zip(args, spec.inputs, strict=True)]
-        debugging.raise_site(site_of(error, sites), error.values, spec, arrays, error.rounds)
+        debugging.raise_site(site_of(error, sites), error.values, spec, arrays, error.rounds, again)
 
     return compiled.executable, on_error, [explained(step, spec, sites) for step in compiled.hosts]
 

@@ -25,7 +25,8 @@ from tensordsl.base.version import LOADED, __version__
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.compiler.graph_key import graph_key
 from tensordsl.codegen.compiler.optimisations import Switches, switches
-from tensordsl.graph.variables import unwatched
+from tensordsl.graph.printing import variable_text
+from tensordsl.graph.variables import unwatched, with_bodies
 from tensordsl.runtime.calls import threads
 from tensordsl.runtime.loading import cache, late, library
 from tensordsl.runtime.loading.executable import Executable, packed, unpacked
@@ -216,7 +217,22 @@ def memory_map(spec: Any, mode: Any) -> Any:
         [v.name or f"{what} {k}" for k, v in enumerate(variables)]
         for what, variables in (("input", spec.inputs), ("shared", spec.shared))
     )
-    return memory_map.memory_map(program, inputs, shared)
+    return memory_map.memory_map(program, inputs, shared, _stacked_texts(spec, program))
+
+
+def _stacked_texts(spec: Any, program: Any) -> dict[str, str]:
+    """For each storage that a loop stacks rows in the loop and the value: `scan 'rnn': tanh.0`."""
+    nodes, found = with_bodies(spec.nodes()), {}
+    for address, (loop, node, state) in program.stacks.items():
+        body = None if loop is None else nodes[loop].attrs.get("body")
+        if body is None:  # a pass or an op has made it
+            continue
+        if state is not None and state < len(body.carried):
+            text = body.carried[state].name or f"state {state}"
+        else:
+            text = "" if node is None else variable_text(nodes[node].outputs[0])
+        found[address] = f"{body.name}: {text}"
+    return found
 
 
 def _kernels(text: str, forward: bool) -> bytes:

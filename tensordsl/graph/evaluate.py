@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
+from tensordsl.graph.types import TensorType
 from tensordsl.graph.variables import Apply, Constant, Expand, Variable, unwatched
 
 
@@ -91,3 +93,53 @@ def _look_up(known: Mapping[int, Any], variable: Variable) -> Any:
     if id(variable) in known:
         return known[id(variable)]
     raise KeyError(f"no value was given for {variable!r} of type {variable.type}")
+
+
+# -- loops -------------------------------------------------------------------------------------------------------------
+def run_rounds(
+    n: Any, operands: Sequence[Any], body: Any, evaluate: Callable[[Sequence[Variable], Any], list[Any]]
+) -> tuple[Any, ...]:
+    """The loop by `evaluate(expressions, {parameter: array})` of each round: the number of rounds that were, the last
+    carried values, and what is stacked; body: an `ops.control.LoopBody`."""
+    count = len(body.carried)
+    carried, invariants = list(operands[:count]), dict(zip(body.invariants, operands[count:], strict=True))
+    collected: list[list[Any]] = [[] for _ in body.stacked]
+    rounds, is_done = 0, False
+    while rounds < n and not is_done:
+        values = {body.index: np.int64(rounds), **dict(zip(body.carried, carried, strict=True)), **invariants}
+        results = evaluate(body.expressions, values)
+        if body.condition is not None:
+            is_done = bool(results.pop())
+        for v, following, old, new in zip(body.carried, body.next, carried, results, strict=False):
+            if np.shape(old) != np.shape(new):
+                raise ValueError(
+                    f"{body.name}: the state {v!r} changed its shape from {np.shape(old)} to {np.shape(new)} in round "
+                    f"{rounds} (counted from 0), by {following!r} made at\n  {following.origin}"
+                )
+        carried = results[:count]
+        for column, value in zip(collected, results[count:], strict=True):
+            column.append(value)
+        rounds += 1
+    stacked = [_stack(c, v) if c else _no_rows(v, operands, body) for c, v in zip(collected, body.stacked, strict=True)]
+    return (np.int64(rounds), *carried, *stacked)
+
+
+def _stack(column: Sequence[Any], variable: Variable) -> Any:
+    shapes = {np.shape(value): None for value in column}
+    if len(shapes) > 1:
+        one, other = list(shapes)[:2]
+        raise ValueError(f"for: what a loop stacks must have one shape, got {one} and {other}")
+    return np.stack(column)
+
+
+def _no_rows(variable: Variable, operands: Sequence[Any], body: Any) -> Any:
+    """What a loop without rounds stacks: rows as long as the types of its parameters tell, else 0."""
+    shape = variable.type.shape
+    if None in shape:
+        from tensordsl.graph.substitute import substitute  # late: it is needed for this alone
+
+        given = zip(body.parameters, (np.int64(0), *operands), strict=True)
+        typed = {v: TensorType(v.type.dtype, np.shape(array))() for v, array in given}
+        with unwatched(), suppress(TypeError, ValueError, IndexError):  # of rounds that would have failed
+            shape = substitute([variable], typed)[0].type.shape
+    return np.empty((0, *(d or 0 for d in shape)), variable.type.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tensordsl.base.upper import upper
@@ -44,6 +45,8 @@ def reapply(node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] 
     one of a product's factors.
     """
     operands = tuple(operands)
+    if "body" in node.attrs and attrs is None:
+        operands, attrs = _in_types_of(operands, node)
     if any(v.type.dtype != old.type.dtype for v, old in zip(operands, node.inputs, strict=True)):
         operands = _in_one_dtype(node, operands)
         attrs = _summed_in(node, operands) if attrs is None else attrs
@@ -63,6 +66,37 @@ def _in_one_dtype(node: Apply, operands: tuple[Variable, ...]) -> tuple[Variable
         return operands
     dtype = upcast(*(v.type.dtype for v in operands))
     return tuple(upper("cast")(v, dtype) for v in operands)
+
+
+def _in_types_of(operands: tuple[Variable, ...], node: Apply) -> tuple[tuple[Variable, ...], dict[str, Any]]:
+    """Operands of a loop, and its attributes with a body for their types.  A carried value that does not keep its
+    dtype starts in the common one of what it is and becomes."""
+    body = node.attrs["body"]
+    n, *given = operands
+    parameters = (*body.carried, *body.invariants)
+    if all(p.type.dtype == v.type.dtype and p.type.accepts(v.type) for p, v in zip(parameters, given, strict=True)):
+        return operands, node.attrs
+    count = len(body.carried)
+    for _ in range(1 + count):  # a common dtype of one may change that of others
+        fresh = [_like_operand(p, v) for p, v in zip(parameters, given, strict=True)]
+        made = body.with_expressions(substitute(body.expressions, dict(zip(parameters, fresh, strict=True))))
+        drifting = [k for k in range(count) if made.next[k].type.dtype != fresh[k].type.dtype]
+        if not drifting:
+            break
+        for k in drifting:
+            given[k] = upper("cast")(given[k], upcast(fresh[k].type.dtype, made.next[k].type.dtype))
+    made = replace(made, carried=tuple(fresh[:count]), invariants=tuple(fresh[count:]))
+    return (n, *given), {**node.attrs, "body": made}
+
+
+def _like_operand(parameter: Variable, operand: Variable) -> Variable:
+    """The parameter, or one that takes the operand's type as well."""
+    own, given = parameter.type, operand.type
+    if own.dtype == given.dtype and own.accepts(given):
+        return parameter
+    shape = tuple(a if a == b else None for a, b in zip(own.shape, given.shape, strict=True))
+    fresh: Variable = type(own)(given.dtype, shape)(parameter.name)
+    return fresh
 
 
 def _summed_in(node: Apply, operands: tuple[Variable, ...]) -> dict[str, Any]:

@@ -102,6 +102,7 @@ _CLASSES: dict[str, str | Callable[[Apply | None], str]] = {
     "inc_take": lambda node: _indexed(node, "Inc"), "true_positions": "Nonzero",
     "cumsum": "CumOp", "cumprod": "CumOp", "sort": "SortOp", "argsort": "ArgSortOp", "searchsorted": "SearchsortedOp",
     "softmax": "Softmax", "logsoftmax": "LogSoftmax", "ifelse": "IfElse",
+    "for": "Scan", "while": "Scan",
     "consider_constant": "ConsiderConstant", "disconnected_grad": "DisconnectedGrad", "zero_grad": "ZeroGrad",
     "undefined_grad": "UndefinedGrad", "grad_clip": "GradClip", "grad_scale": "GradScale",
 }  # fmt: skip
@@ -207,6 +208,9 @@ _TITLES = {
 }
 
 
+_ROW_TEXTS = frozenset(("Scan",))  # classes whose rows print as themselves
+
+
 def text(op: Op) -> str:
     """`str(op)` in Theano's form; a row that Theano has no class for gives its own name.
 
@@ -221,7 +225,8 @@ def text(op: Op) -> str:
         return _TEXTS[name](node)
     if name == "Elemwise":
         return _ELEMWISE_TEXTS.get(row.name) or f"Elemwise{{{scalar_name(row)},no_inplace}}"
-    return _TITLES.get(name) or name or row.print_name or row.name
+    own = row.print_name or row.name
+    return own if name in _ROW_TEXTS else _TITLES.get(name) or name or own
 
 
 # -- parameters ------------------------------------------------------------------------------------------------------
@@ -268,6 +273,14 @@ _ATTRIBUTES: dict[str, Mapping[str, Callable[[Op], Any]]] = {
     "ArgSortOp": {"kind": lambda op: "quicksort", "order": lambda op: None},
     "IfElse": {
         "n_outs": lambda op: 1 if _node(op) is None else len(_used(op).outputs), "as_view": lambda op: False,
+    },
+    "Scan": {
+        "inputs": lambda op: list(_used(op).attrs["body"].parameters),
+        "outputs": lambda op: list(_used(op).attrs["body"].expressions),
+        "truncate_gradient": lambda op: _used(op).attrs["body"].truncate,
+        "n_seqs": lambda op: 0,
+        "as_while": lambda op: op.row.name == "while",
+        "name": lambda op: op.row.name if _node(op) is None else _used(op).attrs["body"].name,
     },
     "GradClip": {"clip_lower_bound": _attr("lower"), "clip_upper_bound": _attr("upper")},
 }  # fmt: skip

@@ -18,6 +18,7 @@ from tensordsl.base.records import record
 from tensordsl.graph.substitute import substitute
 from tensordsl.graph.types import INTEGERS, TensorType
 from tensordsl.graph.variables import Constant
+from tensordsl.loops.step import made_at
 from tensordsl.ops.control import make_loop, parameter_like, require
 from tensordsl.ops.math.comparisons import ge
 from tensordsl.ops.math.elementwise import cast
@@ -147,12 +148,14 @@ class LoopBuilder:
                 raise ValueError(
                     f"{self.where}: {s.what} has dtype {result.type.dtype}, but its state starts with {dtype}: start "
                     f"with T.cast(initial, {result.type.dtype!r}) or let the step return T.cast(result, {dtype!r})"
+                    f"{made_at(result)}"
                 )
             dtype = result.type.dtype
         if result.type.ndim != p.type.ndim:
             taps = "" if s.taps == (-1,) else f" in each row (taps {list(s.taps)})"
             raise ValueError(
                 f"{self.where}: {s.what} has {result.type.ndim} axes, but its state starts with {p.type.ndim}{taps}"
+                f"{made_at(result)}"
             )
         shape = tuple(a if a == b else None for a, b in zip(p.type.shape, result.type.shape, strict=True))
         return TensorType(dtype, shape)

@@ -156,6 +156,7 @@ def _run(
 ) -> tuple[list[Any], list[Any]]:
     """The carry behind the last round, and the values of all."""
     t = loop_index()
+    t.name = "t"
     at = (rounds - 1) - t if reverse else t
     elements = [x[at] for x in inputs]
     parameters = [parameter_like(element) for element in elements]

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from tensordsl.base.records import record
-from tensordsl.graph.variables import Variable, ancestors
+from tensordsl.graph.printing import variable_text
+from tensordsl.graph.variables import Constant, Variable, ancestors
 from tensordsl.loops.build import LoopBuilder, State, is_number, number_of_rounds
-from tensordsl.loops.step import Step, call_step
+from tensordsl.loops.step import Step, as_operand, call_step
 from tensordsl.ops.array.shape import shape_i
 from tensordsl.ops.control import loop_index, parameter_like, require
 from tensordsl.ops.math.comparisons import ge, le
 from tensordsl.ops.math.elementwise import minimum
-from tensordsl.ops.operands import as_variable
 from tensordsl.signature.shared import SharedVariable
 from tensordsl.signature.updates import OrderedUpdates
 
@@ -114,10 +114,14 @@ def scan_rounds(
     recomputes: bool = False,
 ) -> tuple[Any, OrderedUpdates]:
     """As `scan`.  recomputes: see `ops.control.LoopBody`."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"scan: the name must be a string, got {name!r}")
     where = f"scan {name!r}" if name else "scan"
+    if not isinstance(truncate_gradient, int | np.integer):
+        raise TypeError(f"{where}: truncate_gradient must be an integer, got {truncate_gradient!r}")
     walked = [_sequence(s, where) for s in _listed(sequences)]
     infos = [_state(s, k, where) for k, s in enumerate(_listed(outputs_info))]
-    others = [as_variable(v) for v in _listed(non_sequences)]
+    others = [as_operand(v, f"{where}: non_sequence {k}") for k, v in enumerate(_listed(non_sequences))]
     rounds = _rounds(walked, n_steps, where)
     t = loop_index()
     t.name = "t"
@@ -133,8 +137,6 @@ def scan_rounds(
             f"{where}: the step gives {len(step.results)} results, outputs_info is for {len(infos)}: say None for a "
             "result that does not feed back"
         )
-    if step.condition is not None and n_steps is None and not walked:
-        raise ValueError(f"{where}: until needs n_steps, the most rounds that there may be")
     _check_strict(step, others, strict, where)
     states = [s for s in infos if s is not None]
     fed_back = [r for r, s in zip(step.results, infos, strict=True) if s is not None]
@@ -168,10 +170,11 @@ def _sequence(given: Any, where: str) -> WalkedSequence:
     taps: tuple[int, ...] = (0,)
     if isinstance(given, Mapping):
         if "input" not in given:
-            raise ValueError(f"{where}: a sequence as a dictionary needs `input`, got the keys {sorted(given)}")
+            raise ValueError(f"{where}: a sequence as a dictionary needs `input`, got the keys {list(given)}")
+        _check_keys(given, ("input", "taps"), "a sequence", where)
         taps = _taps(given.get("taps"), 0, where)
         given = given["input"]
-    x = as_variable(given)
+    x = as_operand(given, f"{where}: a sequence")
     if x.type.ndim == 0:
         raise TypeError(f"{where}: a sequence needs an axis to walk over, got {x!r} of {x.type}: is it a non_sequence?")
     return WalkedSequence(x, taps)
@@ -186,12 +189,13 @@ def _state(given: Any, k: int, where: str) -> State | None:
     taps: tuple[int, ...] = (-1,)
     has_no_dtype = False
     if isinstance(given, Mapping):
+        _check_keys(given, _STATE_KEYS, f"the initial state of result {k}", where)
         taps = _taps(given.get("taps"), -1, where)
         has_no_dtype = given.get("is_number", False)  # the start of a block of `scan_checkpoints`
         given = given["initial"]
     if any(tap >= 0 for tap in taps):
         raise ValueError(f"{where}: the taps of results are negative, rounds before; result {k} has {list(taps)}")
-    initial = as_variable(given)
+    initial = as_operand(given, f"{where}: the initial state of result {k}")
     if taps != (-1,):
         depth = -min(taps)
         if initial.type.ndim == 0:
@@ -213,16 +217,40 @@ def _rounds(walked: Sequence[WalkedSequence], n_steps: Any, where: str) -> Any:
     lengths = [shape_i(s.input, 0) - s.reach if s.reach else shape_i(s.input, 0) for s in walked]
     if n_steps is None:
         if not lengths:
-            raise ValueError(f"{where}: nothing says how many rounds there are: give n_steps or a sequence")
+            raise ValueError(
+                f"{where}: nothing says how many rounds there are: give n_steps or a sequence; "
+                "until(condition) needs n_steps, too: the most rounds that there may be"
+            )
         rounds = lengths[0]
         for length in lengths[1:]:
             rounds = minimum(rounds, length)
         return rounds  # of a sequence that is too short for its taps negative: then there is none
     rounds = number_of_rounds(n_steps, where, "n_steps")
-    for k, length in enumerate(lengths):
-        message = f"{where}: sequence {k} has fewer elements than n_steps rounds need"
+    for k, (s, length) in enumerate(zip(walked, lengths, strict=True)):
+        message = (
+            f"{where}: sequence {k} ({variable_text(s.input)}) has fewer elements than n_steps rounds need; give fewer "
+            "n_steps, or None for as many rounds as there are elements"
+        )
+        known = s.input.type.shape[0]
+        if isinstance(rounds, Constant) and known is not None and known - s.reach < rounds.data:
+            raise ValueError(f"{message}: {known} elements{_reach_text(s)}, {int(rounds.data)} rounds")
         rounds = require(rounds, le(rounds, length), message)
     return rounds
+
+
+def _reach_text(s: WalkedSequence) -> str:
+    return f" for the taps {list(s.taps)}" if s.reach else ""
+
+
+_STATE_KEYS = ("initial", "taps", "is_number", "inplace", "return_steps", "store_steps")  # the last: of old programs
+
+
+def _check_keys(given: Mapping[str, Any], known: Sequence[str], what: str, where: str) -> None:
+    strange = [key for key in given if key not in known]
+    if strange:
+        raise ValueError(
+            f"{where}: {what} has no {strange[0]!r}; the keys of its dictionary are {', '.join(known[:2])}"
+        )
 
 
 # -- parameters of a round ---------------------------------------------------------------------------------------------

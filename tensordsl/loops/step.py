@@ -7,6 +7,7 @@ Goes out   `Step`: results, updates of shared variables, and the condition that 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from tensordsl.base.records import record
 from tensordsl.graph.variables import Variable, ancestors
 from tensordsl.ops.operands import as_variable
 from tensordsl.signature.shared import SharedVariable
+from tensordsl.signature.updates import OrderedUpdates
 
 RETURNS = (
     "a step returns its results (a variable or a list of them), then updates (a dictionary, or a list of pairs), then "
@@ -49,6 +51,7 @@ def call_step(fn: Callable[..., Any], arguments: Sequence[Any], where: str, othe
     ValueError."""
     if not callable(fn):
         raise TypeError(f"{where}: the step must be a function, got {fn!r}")
+    _check_arguments(fn, arguments, where)
     returned = fn(*arguments)
     results, updates, condition = _split_returned(returned, where)
     values = tuple(results) if isinstance(results, list | tuple) else () if results is None else (results,)
@@ -61,8 +64,68 @@ def call_step(fn: Callable[..., Any], arguments: Sequence[Any], where: str, othe
             raise TypeError(f"{where}: the step updates {target!r}, which is no shared variable")
         if target in pairs:
             raise ValueError(f"{where}: the step updates {target!r} twice")
-        pairs[target] = as_variable(value)
-    return Step(tuple(map(as_variable, values)), _with_defaults(values, pairs, condition, others), condition)
+        pairs[target] = _new_value(target, value, where)
+    made = tuple(as_operand(v, f"{where}: result {k} of the step", RETURNS) for k, v in enumerate(values))
+    return Step(made, _with_defaults(values, pairs, condition, others), condition)
+
+
+def as_operand(value: Any, what: str, hint: str = "") -> Any:
+    """A value that a user gives as a variable; TypeError with what it is for where it cannot be one."""
+    try:
+        return as_variable(value)
+    except TypeError as error:
+        raise TypeError(f"{what}: {error}" + (f"; {hint}" if hint else "")) from None
+
+
+def _check_arguments(fn: Callable[..., Any], arguments: Sequence[Any], where: str) -> None:
+    """Raise TypeError if the step does not take so many arguments."""
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):  # of a built-in function nothing is known
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        given = ", ".join(v.name or str(v.type) for v in arguments)
+        raise TypeError(
+            f"{where}: the step {getattr(fn, '__name__', fn)!r} takes {signature}, but gets {len(arguments)} arguments "
+            f"({given}): {error}; they are the elements of the sequences, the states, then the non_sequences"
+        ) from None
+
+
+def _new_value(target: Any, value: Any, where: str) -> Any:
+    """The new value of a shared variable, which must have its dtype and as many axes."""
+    value = as_operand(value, f"{where}: the new value of {target!r}")
+    if value.type.dtype != target.type.dtype:
+        raise TypeError(
+            f"{where}: the new value of {target!r} has dtype {value.type.dtype}, but the shared variable has "
+            f"{target.type.dtype}: let the step return T.cast(value, {target.type.dtype!r}){made_at(value)}"
+        )
+    if value.type.ndim != target.type.ndim:
+        raise TypeError(
+            f"{where}: the new value of {target!r} has {value.type.ndim} axes, but the shared variable has "
+            f"{target.type.ndim}{made_at(value)}"
+        )
+    return value
+
+
+def made_at(value: Any) -> str:
+    """Where the user's program makes a value, as the end of a message."""
+    node = value.owner
+    return f"\n  made by {node.row.name} at {node.origin}" if node is not None and node.origin is not None else ""
+
+
+def get_updates_and_outputs(returned: Any) -> tuple[Any, list[Any], OrderedUpdates]:
+    """What a step returned as (condition, outputs, updates), Theano's order; the condition is None without `until`.
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> get_updates_and_outputs((x, until(x.sum() > 1)))[1]
+    [x]
+    """
+    results, updates, condition = _split_returned(returned, "scan")
+    outputs = list(results) if isinstance(results, list | tuple) else [] if results is None else [results]
+    return condition, outputs, OrderedUpdates(updates)
 
 
 def has_until(returned: Any) -> bool:

@@ -113,46 +113,9 @@ def _loop_oracle(n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
 
 
 def _while_oracle(n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
-    from tensordsl.graph.evaluate import evaluate  # late: it imports nothing from here, but rows are loaded first
+    from tensordsl.graph.evaluate import evaluate, run_rounds  # late: rows are loaded first
 
     return run_rounds(n, operands, body, evaluate)
-
-
-def run_rounds(
-    n: Any, operands: Sequence[Any], body: LoopBody, evaluate: Callable[[Sequence[Variable], Any], list[Any]]
-) -> tuple[Any, ...]:
-    """The loop by `evaluate(expressions, {parameter: array})` of each round: the number of rounds that were, the last
-    carried values, and what is stacked."""
-    count = len(body.carried)
-    carried, invariants = list(operands[:count]), dict(zip(body.invariants, operands[count:], strict=True))
-    collected: list[list[Any]] = [[] for _ in body.stacked]
-    rounds, is_done = 0, False
-    while rounds < n and not is_done:
-        values = {body.index: np.int64(rounds), **dict(zip(body.carried, carried, strict=True)), **invariants}
-        results = evaluate(body.expressions, values)
-        if body.condition is not None:
-            is_done = bool(results.pop())
-        for v, following, old, new in zip(body.carried, body.next, carried, results, strict=False):
-            if np.shape(old) != np.shape(new):
-                raise ValueError(
-                    f"{body.name}: the state {v!r} changed its shape from {np.shape(old)} to {np.shape(new)} in round "
-                    f"{rounds} (counted from 0), by {following!r} made at\n  {following.origin}"
-                )
-        carried = results[:count]
-        for column, value in zip(collected, results[count:], strict=True):
-            column.append(value)
-        rounds += 1
-    return (np.int64(rounds), *carried, *(_stack(column, v) for column, v in zip(collected, body.stacked, strict=True)))
-
-
-def _stack(column: Sequence[Any], variable: Variable) -> Any:
-    if column:
-        shapes = {np.shape(value): None for value in column}
-        if len(shapes) > 1:
-            one, other = list(shapes)[:2]
-            raise ValueError(f"for: what a loop stacks must have one shape, got {one} and {other}")
-        return np.stack(column)
-    return np.empty((0, *(d or 0 for d in variable.type.shape)), variable.type.dtype)
 
 
 def _loop_gradient(g: Any, out: Any, n: Any, *operands: Any, body: LoopBody) -> Sequence[Any]:

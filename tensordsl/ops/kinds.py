@@ -215,6 +215,10 @@ def _if_else(n_outs: int = 1, as_view: bool = False, gpu: bool = False, name: st
     return function
 
 
+def _loop(*arguments: Any, **keywords: Any) -> Any:
+    raise NotImplementedError("a loop is written by tensordsl.scan or tensordsl.loop")
+
+
 def _indexing(*arguments: Any, **keywords: Any) -> Any:
     raise NotImplementedError("an index is written x[...], a change of a part T.set_subtensor(x[...], y)")
 
@@ -280,7 +284,7 @@ _MAKERS: dict[str, Callable[..., Function]] = {
     "CrossentropySoftmaxArgmax1HotWithBias": _one("nnet.crossentropy_softmax_argmax_1hot_with_bias"),
     "Prepend_scalar_to_each_row": _one("nnet.prepend_scalar_to_each_row"),
     "Prepend_scalar_constant_to_each_row": lambda val: lambda x: _found("nnet.prepend_scalar_to_each_row")(val, x),
-    "IfElse": _if_else,
+    "IfElse": _if_else, "Scan": _loop,
     "ConsiderConstant": _one("control.CONSIDER_CONSTANT"), "DisconnectedGrad": _one("control.DISCONNECTED_GRAD"),
     "ZeroGrad": _one("control.ZERO_GRAD"), "UndefinedGrad": _one("control.UNDEFINED_GRAD"),
     "GradClip": lambda lower, upper: _used_row("GRAD_CLIP", lower=lower, upper=upper),

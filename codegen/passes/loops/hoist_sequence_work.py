@@ -1,9 +1,7 @@
 """Products of a sequence's elements: one product of all of them, before the loop.
 
-Contract  a `dot` in a loop that varies with it through the index alone (x[t], x[n - 1 - t] and what is computed of
-          these and of values that stay the same) -> a row of one product with the rounds as leading axis.
-When      the products are not larger than `hoist_max_growth` times what they are made of, and nothing in them may fail.
-          Elementwise work alone stays in the round: its history would cost more memory traffic than it saves.
+Contract  a `dot` in a loop that varies with it through the index alone -> a row of one product of all rounds.
+When      the products are at most `hoist_max_growth` times as large as the sequence; elementwise work stays.
 Why       a product of many rows reads the weights once, and needs one call instead of one for each round.
 """
 

@@ -23,6 +23,10 @@ class KnownLoops:
     widenings: dict[tuple[int, bool], Widening] = field(default_factory=dict)
     behind: dict[int, dict[int, Value]] = field(default_factory=dict)
 
+    def has(self, v: Value) -> bool:
+        """Whether v is one of the loops."""
+        return v.op == FOR and v.attrs["loop"].number in self.rounds
+
     def widening(self, number: int, is_reversed: bool = False) -> Widening:
         key = number, is_reversed
         if key not in self.widenings:

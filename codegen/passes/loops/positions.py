@@ -2,7 +2,7 @@
 
 Contract  a length of a loop's body -> rest + step * index, where neither rest nor step varies with the loop; and
           whether a length is never negative in a round that runs.
-When      asked by `widen` for slices, and for the checks of an index.
+When      needed by `widen` for slices, and for the checks of an index.
 Why       `x[t]` of all rounds is the slice x[0:n], if no round reads outside of x.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import ASSERT, FOR
+from tensordsl.codegen.tensor_ir.construct import ASSERT
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Value
 
@@ -30,7 +30,6 @@ class Rounds:
     then."""
 
     def __init__(self, ctx: Context, node: Value) -> None:
-        assert node.op == FOR
         self.ctx, self.node, self.loop = ctx, node, node.attrs["loop"]
         self.find = ctx.graph.extents.find
         self.count: Length = self.find(node.attrs["count"])
@@ -133,6 +132,9 @@ def _facts(ctx: Context, running: Length) -> list[Length]:
             stack += v.operands
         elif v.op == "map" and v.attrs["row"].name == "cast":
             stack.append(v.operands[0])
+        elif v.op == "map" and v.attrs["row"].name == "switch" and (e.value(v.operands[2]) == 0):
+            facts += [ex.sub(e.value(v.operands[1]), e.value(v)), ex.sub(e.value(v), e.value(v.operands[1]))]
+            stack.append(v.operands[1])  # there is a round, so that it is not 0
     return [e.find(f) for f in facts]
 
 

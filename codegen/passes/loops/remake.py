@@ -19,7 +19,7 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, dependencies, 
 
 @record
 class Remade:
-    """The new loop, its results in place of the old ones by their numbers, and the stacks of the values asked for."""
+    """The new loop, its results in place of the old ones by their numbers, and the stacks of the further values."""
 
     node: Value
     results: dict[int, Value]
@@ -31,7 +31,7 @@ def remake(graph: Graph, rounds: Rounds, node: Value, read: Collection[int], sta
     old: Loop = node.attrs["loop"]
     first = len(old.carried)
     kept = [k for k in range(len(old.stacked)) if first + k in read]
-    collected = [*(old.stacked[k] for k in kept), *stacked]
+    collected = list(dict.fromkeys([*(old.stacked[k] for k in kept), *stacked]))
     carried = sorted(needed_carried(graph, old, collected, [k for k in read if k < first]))
     loop = Loop(old.number)
     loop.index, loop.count = old.index, old.count  # a `for` has no condition
@@ -46,9 +46,9 @@ def remake(graph: Graph, rounds: Rounds, node: Value, read: Collection[int], sta
     made = graph.make(FOR, operands, "", (), loops=around, loop=loop, count=node.attrs["count"])
     results = {k: graph.result(made, j, loop.carried[j].dtype, loop.carried[j].shape) for j, k in enumerate(carried)}
     n = node.attrs["count"]
-    stacks = [graph.result(made, len(carried) + j, v.dtype, (n, *v.shape)) for j, v in enumerate(collected)]
-    results.update(zip((first + k for k in kept), stacks, strict=False))
-    return Remade(made, results, stacks[len(kept) :])
+    stacks = {v: graph.result(made, len(carried) + j, v.dtype, (n, *v.shape)) for j, v in enumerate(collected)}
+    results.update({first + k: stacks[old.stacked[k]] for k in kept})
+    return Remade(made, results, [stacks[v] for v in stacked])
 
 
 def needed_carried(graph: Graph, loop: Loop, values: Iterable[Value], also: Collection[int] = ()) -> set[int]:

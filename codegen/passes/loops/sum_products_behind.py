@@ -1,12 +1,8 @@
-"""Sums over the rounds of a loop: one product, or one sum, behind it.
+"""Sums over the rounds of a loop: one product, or one sum, behind it; rows that rounds write, written at once.
 
-Contract  a carried value that is only ever added to (`acc + dot(a, b)`, `acc + outer(x, g)`, `acc + sum(y)`, `acc + v`)
-          -> acc0 + dot over all rounds at once, with the rounds as terms of the product.
-When      each term is a sum of what is known for all rounds: sequences, stacks, and what is computed of them; a factor
-          of a product is stacked if the other one is known, and is not larger than `hoist_max_growth` times that.
-Why       gradients of recurrent weights are such sums: one product reads and writes the weights once, where the rounds
-          would for each batch.  Products are summed in another order, as in every product.
-Reference loop distribution (Kennedy and McKinley).
+Contract  a carried value that is only added to, or gets rows of each round's own -> acc0 + dot of all rounds at once.
+When      what is added is known for all rounds, or is a product with such a factor, whose other one is stacked.
+Why       gradients of recurrent weights are such sums, and one product reads and writes the weights once.
 """
 
 from __future__ import annotations
@@ -20,10 +16,10 @@ from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.loops.known import known_loops
 from tensordsl.codegen.passes.loops.positions import Rounds
 from tensordsl.codegen.passes.loops.remake import remake
-from tensordsl.codegen.passes.loops.widen import Widening
+from tensordsl.codegen.passes.loops.widen import Widening, is_in_proportion
 from tensordsl.codegen.passes.patterns import is_zero, number_of
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import DOT, FOR
+from tensordsl.codegen.tensor_ir.construct import DOT, INC_SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Loop, Value
 from tensordsl.graph.types import INTEGERS
 from tensordsl.ops.array.reduce import SUM
@@ -35,11 +31,8 @@ Term = tuple[bool, Value]  # whether it is subtracted, and what
 def sum_products_behind(ctx: Context, v: Value) -> Value | None:
     """acc = acc + dot(a[t], b[t]) in each round is acc + dot(a, b) behind the loop."""
     (node,) = v.operands
-    if node.op != FOR:
-        return None
     known = known_loops(ctx)
-    number = node.attrs["loop"].number
-    if number not in known.rounds:
+    if not known.has(node):
         return None
     if node.number not in known.behind:
         known.behind[node.number] = _sums(ctx, node)
@@ -51,15 +44,14 @@ def _sums(ctx: Context, node: Value) -> dict[int, Value]:
     loop: Loop = node.attrs["loop"]
     known = known_loops(ctx)
     rounds, read = known.rounds[loop.number], known.read.get(loop.number, set())
-    found = {k: terms for k in sorted(read) if k < len(loop.carried) and (terms := _terms(ctx, loop, k, read))}
-    if not found:
-        return {}
-    plan = _Plan(ctx, rounds, node, read)
-    chosen = [k for k, terms in found.items() if plan.fits(k, terms)]
-    if not chosen:
+    alone = [k for k in sorted(read) if k < len(loop.carried) and _is_alone(ctx, loop, k, read)]
+    found = {k: terms for k in alone if (terms := _terms(ctx, loop, k))}
+    plan = _Plan(ctx, rounds, node, read, found)
+    plan.choose(alone)
+    if not plan.chosen:
         return {}
     ctx.hit("acc + dot(a[t], b[t]) = acc + dot(a, b)")
-    left = read - set(chosen)
+    left = read - plan.chosen
     stacked = list(plan.stacked.values())
     made = remake(ctx.graph, rounds, node, left, stacked) if left or stacked else None
     if made is None:
@@ -68,20 +60,26 @@ def _sums(ctx: Context, node: Value) -> dict[int, Value]:
         results, stacks = made.results, made.stacks
         known.behind[made.node.number] = {}
     w = plan.widening(results, stacks)
-    for k in chosen:
-        results[k] = _behind(ctx, w, loop.carried[k], node.operands[1 + k], found[k])
+    for k in sorted(plan.chosen):
+        init = node.operands[1 + k]
+        is_sum = k in found
+        results[k] = (_behind if is_sum else _rows_written)(ctx, w, loop.next[k], init, found.get(k, []))
     return results
 
 
 # -- which sums there are ----------------------------------------------------------------------------------------------
-def _terms(ctx: Context, loop: Loop, k: int, read: set[int]) -> list[Term]:
-    """What each round adds to carried value k, if nothing else is done with it."""
+def _is_alone(ctx: Context, loop: Loop, k: int, read: set[int]) -> bool:
+    """Whether nothing but its own next value reads carried value k in a round."""
     acc, first = loop.carried[k], len(loop.carried)
-    if acc.dtype not in _SUMMED:
-        return []
     dead = [v for j, v in enumerate(loop.stacked) if first + j not in read]
     uses = ctx.users.get(loop.next[k].number, 1) - sum(v is loop.next[k] for v in dead)
-    if uses != 1 or ctx.users.get(acc.number, 1) != 1:
+    return uses == 1 and ctx.users.get(acc.number, 1) == 1
+
+
+def _terms(ctx: Context, loop: Loop, k: int) -> list[Term]:
+    """What each round adds to carried value k."""
+    acc = loop.carried[k]
+    if acc.dtype not in _SUMMED:
         return []
     terms: list[Term] = []
     stack: list[Term] = [(False, loop.next[k])]
@@ -89,7 +87,9 @@ def _terms(ctx: Context, loop: Loop, k: int, read: set[int]) -> list[Term]:
         is_subtracted, u = stack.pop()
         row = u.attrs["row"] if u.op == "map" else None
         is_inner = u is loop.next[k] or ctx.is_sole(u)
-        if row in (ADD, SUB) and is_inner and ctx.find(u.shape) == ctx.find(acc.shape) and u is not acc:
+        if row is NEG and is_inner:
+            stack.append((not is_subtracted, u.operands[0]))
+        elif row in (ADD, SUB) and is_inner and ctx.find(u.shape) == ctx.find(acc.shape) and u is not acc:
             x, y = u.operands
             stack += [(is_subtracted ^ (row is SUB), y), (is_subtracted, x)]
         else:
@@ -110,6 +110,8 @@ class _Plan:
     rounds: Rounds
     node: Value
     read: set[int]
+    terms: dict[int, list[Term]]
+    chosen: set[int] = field(default_factory=set)
     stacked: dict[int, Value] = field(default_factory=dict)
     steps: set[int] = field(default_factory=set)
 
@@ -127,19 +129,46 @@ class _Plan:
         }
         return Widening(self.rounds, given=given)
 
-    def fits(self, k: int, terms: Sequence[Term]) -> bool:
-        """Whether carried value k can be summed behind the loop; enters what has to be stacked for that."""
-        before = dict(self.stacked)
-        for _, term in terms:
-            for factor in _unknown_factors(self.ctx, self.trial(), term):
-                self.stacked.setdefault(factor.number, factor)
+    def choose(self, candidates: Sequence[int]) -> None:
+        """The carried values that can be computed behind the loop, and what has to be stacked for these."""
         w = self.trial()
+        wanted = {k: taken for k in candidates if (taken := self.taken(w, k)) is not None}
+        while self.chosen != set(wanted):
+            self.chosen = set(wanted)
+            self.stacked = {v.number: v for taken in wanted.values() for v in taken}
+            w, self.steps = self.trial(), set()
+            wanted = {k: taken for k, taken in wanted.items() if self.fits(w, k)}
+
+    def taken(self, w: Widening, k: int) -> list[Value] | None:
+        """What has to be stacked for carried value k; None if it cannot be computed behind the loop."""
+        if k in self.terms:
+            return [factor for _, term in self.terms[k] for factor in _unknown_factors(self.ctx, w, term)]
+        v, acc = self.loop.next[k], self.loop.carried[k]
+        if v.op != INC_SUBTENSOR or v.operands[0] is not acc or self.rounds.loop.number not in v.operands[1].loops:
+            return None
+        placed = w.placed(v.attrs["bounds"])
+        if placed is None or placed.axis is None or v.attrs["bounds"][placed.axis][3] or w.open_checks(v) != ():
+            return None
+        if w.of(v.operands[1]) is not None:
+            return []
+        source = _base(v.operands[1])
+        taken = _unknown_of_product(w, source) or [source]
+        return None if any(self.rounds.varies(n) for u in (source, *taken) for n in u.shape) else taken
+
+    def fits(self, w: Widening, k: int) -> bool:
+        """Whether carried value k can be computed with what w has."""
         init = self.node.operands[1 + k]
-        for _, term in terms:
+        for _, term in self.terms.get(k, ()):
             if _total(self.ctx, w, term) is None or (_is_plain(term) and not _keeps_zero(init)):
-                self.stacked = before
                 return False
             self.steps |= w.steps.get(term.number, set())
+        if k in self.terms:
+            return True
+        v = self.loop.next[k]
+        placed = w.placed(v.attrs["bounds"])
+        if w.of(v.operands[1]) is None or placed is None:
+            return False
+        self.steps |= w.steps.get(v.operands[1].number, set()) | {placed.step}
         return True
 
     def widening(self, results: dict[int, Value], stacks: Sequence[Value]) -> Widening:
@@ -172,6 +201,18 @@ def _unknown_factors(ctx: Context, w: Widening, term: Value) -> list[Value]:
     if ex.is_never_negative(ex.sub(ex.sub(ex.product(unknown[0].shape), most), 1)):
         return []
     return unknown if not any(map(w.rounds.varies, unknown[0].shape)) else []
+
+
+def _unknown_of_product(w: Widening, v: Value) -> list[Value]:
+    """What the unknown factor of a product is a transpose of, if the other one is known and it is no larger by far."""
+    if v.op != DOT or len(v.operands) != 2 or v.rank == 3:
+        return []
+    unknown = [_base(f) for f in v.operands if w.of(f) is None]
+    if len(unknown) != 1 or not unknown[0].rank:
+        return []
+    most = ex.mul(ex.product(v.shape), w.ctx.tuning.hoist_max_growth)
+    is_larger = ex.is_never_negative(ex.sub(ex.sub(ex.product(unknown[0].shape), most), 1))
+    return [] if is_larger else unknown
 
 
 def _base(v: Value) -> Value:
@@ -226,6 +267,22 @@ def _behind(ctx: Context, w: Widening, acc: Value, init: Value, terms: Sequence[
     return total if w.rounds.always_run else w.if_rounds(total, init)
 
 
+def _rows_written(ctx: Context, w: Widening, v: Value, init: Value, _: Sequence[Term]) -> Value:
+    """What each round writes to rows of its own, written at once."""
+    g, y = ctx.graph, w.wide(v.operands[1])
+    placed = w.placed(v.attrs["bounds"])
+    assert y is not None and placed is not None and placed.axis is not None
+    kept = [b[1] for b in placed.bounds if b[3]]
+    first = sum(b[3] for b in placed.bounds[: placed.axis])
+    y = g.move(y, [first, *(d for d in range(len(kept)) if d != first)], kept)
+    is_whole = all(ctx.find(b[:3]) == (0, n, 1) for b, n in zip(placed.bounds, ctx.find(v.shape), strict=True))
+    if is_whole and ctx.find(y.shape) == ctx.find(v.shape) and (v.attrs["set"] or is_zero(init)):
+        return w.guarded(y, init)
+    ints = w.outer([n for b in placed.bounds for n in b[:3]])
+    attrs = {"bounds": placed.bounds, "checks": (), "set": v.attrs["set"]}
+    return w.guarded(g.make(INC_SUBTENSOR, (init, y, *ints), v.dtype, v.shape, **attrs), init)
+
+
 def _total(ctx: Context, w: Widening, term: Value) -> Value | None:
     """The sum of a term over all rounds, if it is known."""
     if w.rounds.loop.number not in term.loops:
@@ -240,7 +297,7 @@ def _total(ctx: Context, w: Widening, term: Value) -> Value | None:
             axes = (0, *(a + 1 for a in term.attrs["axes"]))
             return ctx.graph.make("reduce", (inner[0],), term.dtype, term.shape, **{**term.attrs, "axes": axes})
     found = w.of(term)
-    if found is None or not found[1]:
+    if found is None or not found[1] or not is_in_proportion(w, term):
         return None
     total = ctx.graph.reduce(SUM.meaning, 0, (0,), [found[0]])
     return ctx.graph.cast(total, term.dtype)

@@ -1,11 +1,8 @@
 """Widening: the values that one expression of a round has in all rounds, as one value with a leading axis.
 
-Contract  a value of a loop's body -> one whose row t is the value of round t, or the value itself where it is the same
-          in all rounds; None where there is none.  Rules are methods of constructs (`Construct.widen`); sources are
-          slices by the loop's index (x[t], x[t + k], x[n - 1 - t]), the index itself, and stacks that are `given`.
-When      asked by the passes of this room.
+Contract  a value of a loop's body -> one whose row t is that of round t, or one that is the same in all; None: neither.
+When      all constructs down to slices by the index, the index and given stacks have rules (`Construct.widen`).
 Why       work that does not depend on what is carried is one operation, not one for each round.
-Reference batching rules of `vmap`; loop fission with scalar expansion (Allen and Kennedy).
 """
 
 from __future__ import annotations
@@ -26,10 +23,11 @@ Bounds = tuple[tuple[Length, Length, Length, bool], ...]
 
 @record
 class Placed:
-    """The bounds of a slice in all rounds, and the axis that the loop's index walks along."""
+    """The bounds of a slice in all rounds, and the axis that the loop's index walks along, by which steps."""
 
     bounds: Bounds
     axis: int | None
+    step: int
 
 
 class Widening:
@@ -106,7 +104,7 @@ class Widening:
         operands = [m[0] for m in made if m is not None]
         is_wide = [m[1] for m in made if m is not None]
         if not any(is_wide):  # in the loop alone because it relies on lengths
-            return (self._invariant(v, operands), False) if not _may_fail(v) else None
+            return self._invariant(v, operands), False
         wide = v.construct.widen(self, v, operands, is_wide)
         return None if wide is None else (wide, True)
 
@@ -129,7 +127,7 @@ class Widening:
     def placed(self, bounds: Bounds) -> Placed | None:
         """The bounds of a slice in all rounds; None where they are not linear in the index, or several are."""
         found: list[tuple[Length, Length, Length, bool]] = []
-        axis = None
+        axis, by = None, 0
         for d, (start, length, step, keeps) in enumerate(bounds):
             position = self.start_of(start)
             if position is None or self.rounds.varies(length) or self.rounds.varies(step):
@@ -137,16 +135,17 @@ class Widening:
             if position[1] and axis is not None:
                 return None
             if position[1]:
-                axis = d
+                axis, by = d, position[1]
                 self._walked.add(position[1])
                 found.append((position[0], self.count, position[1], True))
             else:
                 found.append((position[0], length, step, keeps))
-        return Placed(tuple(found), axis)
+        return Placed(tuple(found), axis, by)
 
-    def are_settled(self, v: Value) -> bool:
-        """Whether no check of an index can fail in a round that runs."""
-        return all(map(self.rounds.holds, v.attrs["checks"]))
+    def open_checks(self, v: Value) -> tuple[ex.Constraint, ...] | None:
+        """The checks of a slice that may fail in a round that runs; None where these vary with the rounds."""
+        left = tuple(c for c in v.attrs["checks"] if not self.rounds.holds(c))
+        return None if any(self.rounds.varies(n) for c in left for n in (c.a, c.b)) else left
 
     def outer(self, lengths: Iterable[Length]) -> tuple[Value, ...]:
         """The indices of loops around this one that lengths name: operands, so that a value varies with them."""
@@ -180,19 +179,35 @@ class Widening:
         return g.result(g.make(IFELSE, (condition, v, other), "", ()), 0, v.dtype, v.shape)
 
 
+def is_in_proportion(w: Widening, v: Value) -> bool:
+    """Whether what has to be stored to compute v for all rounds is known to be no more than `widen_max_growth` times v
+    itself and what it is computed of.  What fusion groups compute is not stored."""
+    number, find = w.rounds.loop.number, w.graph.extents.find
+    stored: list[Value] = []
+    read = [ex.mul(w.count, ex.product(v.shape))]
+    stack, seen = [v], {v.number}
+    while stack:
+        u = stack.pop()
+        if number not in u.loops or u.number in w.given:
+            size = ex.product(u.shape)
+            read.append(ex.mul(w.count, size) if u.number in w.given else size)
+            continue
+        if u is not v and not (u.traits.is_fusible or u.traits.is_view or u.traits.is_source):
+            stored.append(u)
+        for o in u.operands:
+            if o.number not in seen:
+                seen.add(o.number)
+                stack.append(o)
+    most = ex.mul(find(ex.total(map(find, read))), w.ctx.tuning.widen_max_growth)
+    return all(ex.is_never_negative(ex.sub(most, find(ex.mul(w.count, ex.product(u.shape))))) for u in stored)
+
+
 _NO_STEPS: frozenset[int] = frozenset()
 
 
-def _may_fail(v: Value) -> bool:
-    return v.traits.has_effects or bool(v.attrs.get("checks")) or v.op in _CHECKED
-
-
-_CHECKED = frozenset(("take", "inc_take", "in_bounds"))  # positions are checked when they are read
-
-
 def relies(graph: Graph, v: Value, since: int) -> bool:
-    """Whether v, or what is computed for it and is no older than value number `since`, has operands of lengths that are
-    only assumed to be equal."""
+    """Whether v, or what is computed for it and is no older than value number `since`, checks lengths or
+    positions, which only a round may do."""
     if not graph.extents.assumed:
         return False
     stack, seen = [v], {v.number}
@@ -214,6 +229,8 @@ def _relies(graph: Graph, v: Value) -> bool:
     def differ(some: Iterable[Length], others: Iterable[Length]) -> bool:
         return any(1 not in (m, n) and find(m) != find(n) for m, n in zip(some, others, strict=True))
 
+    if v.attrs.get("checks"):
+        return True
     if v.op == "map":
         return any(differ(o.shape, v.shape[v.rank - o.rank :]) for o in v.operands)
     if v.op == "move":

@@ -21,6 +21,7 @@ HIDDEN = (
     "compile.function",
     "compile.pfunc",
     "scan_module.scan",
+    "scan_module.scan_checkpoints",
     "tensor.sort",
 )  # modules that bear the name of one of their functions
 BOUND = ("clone", "config", "function", "shared")  # modules that bear the name of an object of the package
@@ -55,6 +56,10 @@ PLACES = [
     ("tensor.subtensor", "set_subtensor Subtensor IncSubtensor"),
     ("tensor.nnet.sigm", "sigmoid ScalarSigmoid"),
     ("tensor.var", "TensorVariable TensorConstant"),
+    ("scan_module", "scan map reduce foldl foldr scan_checkpoints until clone"),
+    ("scan_module.scan_op", "Scan"),
+    ("scan_module.scan_utils", "clone equal_computations infer_shape map_variables expand_empty until"),
+    ("scan_module.scan_views", "map reduce foldl foldr"),
 ]
 
 

@@ -11,7 +11,11 @@ import tensordsl.tensor as T
 @pytest.mark.parametrize(
     "module, name, words",
     [
-        (T, "scan", "it is tensordsl.scan, with map, reduce, foldl, foldr beside it (docs/porting.md)"),
+        (
+            T,
+            "scan",
+            "it is tensordsl.scan, with map, reduce, foldl, foldr, scan_checkpoints and loop beside it (docs/porting.md)",
+        ),
         (T, "conv2d", "convolution and pooling are not built yet (docs/porting.md)"),
         (T, "slinalg", "use NumPy before or after the call"),
         (T.nnet, "conv2d", "convolution and pooling are not built yet (docs/porting.md)"),

@@ -51,6 +51,19 @@ def looped() -> Call:
     return f, (numbers(3000), square(3000) * 1), (numbers(3), square(3) * 1)
 
 
+def scanned(step: Callable[[Any], Any], long: int, *, gradient: bool = False) -> Call:
+    """A scan of many rounds, which counts them in a shared variable."""
+    n, x, s = T.lscalar("n"), T.dvector("x"), theano.shared(np.zeros(3), "s")
+    values, updates = theano.scan(lambda h: (step(h), {s: s + 1}), outputs_info=x, n_steps=n)
+    last = T.grad(values[-1].sum(), x) if gradient else values[-1]
+    start = np.linspace(0.1, 0.3, 3)
+    return theano.function([n, x], last, updates=updates), (long, start), (5, start)
+
+
+def nested(h: Any) -> Any:
+    return theano.scan(lambda g: T.sin(g), outputs_info=h, n_steps=10**6)[0][-1]
+
+
 def square(n: int) -> np.ndarray[Any, Any]:
     """A matrix without memory of its own, but for a row."""
     return np.broadcast_to(np.linspace(0.0, 1.0, n), (n, n))
@@ -124,6 +137,9 @@ CALLS: dict[str, Callable[[], Call]] = {
     "loop without a limit": lambda: over(lambda n: theano.while_loop(lambda k: T.neq(k, n), lambda k: k + 1, 0), -1),
     "short rounds": lambda: over(lambda n: rounds_of(T.constant(np.float64(1)), n), 2**50),
     "short rounds of vectors": lambda: over(lambda n: rounds_of(T.constant(np.linspace(0, 1, 2000)), n).sum(), 2**50),
+    "scan": lambda: scanned(lambda h: T.sin(h) + h[::-1], 10**12),
+    "scan and gradient": lambda: scanned(lambda h: T.sin(h) * h, 2 * 10**6, gradient=True),
+    "scan in a scan": lambda: scanned(nested, 10**6),
 }  # fmt: skip
 ONLY_BY_HAND = {
     "product",
@@ -137,6 +153,7 @@ ONLY_BY_HAND = {
     "running sums",
     "search",
     "stacked products",
+    "scan and gradient",
 }
 
 

@@ -151,18 +151,6 @@ def test_blocks_of_rounds_without_xs_and_of_a_known_number() -> None:
             np.testing.assert_allclose(one, other)
 
 
-def test_the_gradient_of_blocks_remembers_a_carry_for_each_block() -> None:
-    r = np.random.default_rng(1)
-
-    def bytes_of(checkpoint: int | None) -> int:
-        carry, _ = loop(lambda s, a: (T.tanh(s + a), None), T.zeros(100), x, checkpoint=checkpoint)
-        function = tensordsl.function([x], T.grad(carry.sum(), x))
-        function(r.normal(size=3))
-        return sum(800 * s.bytes.count("x.shape[0]") for s in function.memory_map() if "800" in s.bytes)
-
-    assert bytes_of(None) > 0 and bytes_of(50) == 0
-
-
 def test_random_numbers_are_drawn_before_a_loop() -> None:
     streams = RandomStreams(3)
     noise, mask = streams.normal((6,)), streams.uniform((2,))

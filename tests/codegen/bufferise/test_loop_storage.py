@@ -158,3 +158,29 @@ def test_memory_does_not_grow_with_rounds_of_which_the_last_value_is_asked() -> 
     _, program, _ = make_program("f", [A, n], [], [y[-1]], [], True)
     arenas = [i for i in walk_program(program.code) if isinstance(i, p.Arena)]
     assert not arenas
+
+
+def test_several_writes_to_one_state_are_in_its_place() -> None:
+    def step(t: Any, s: Any) -> Any:
+        once = T.set_subtensor(s[t], X[t] + s[t - 1])
+        return T.inc_subtensor(once[t - 1], once[t] * 2)
+
+    table, _ = tensordsl.scan(step, T.arange(X.shape[0]), T.zeros_like(X))
+    (loop,) = rounds([X], [table[-1]])
+    assert not loop.carried
+    x = np.arange(12.0).reshape(4, 3)
+    (found,) = check([X], [table[-1]], x)
+    s = np.zeros((4, 3))
+    for t in range(4):
+        s[t] = x[t] + s[t - 1]
+        s[t - 1] += s[t] * 2
+    np.testing.assert_array_equal(found, s)
+
+
+def test_cotangents_of_taps_are_added_where_they_belong() -> None:
+    """No round makes zeros as long as the sequence, nor a copy of what it adds to."""
+    y, _ = tensordsl.scan(lambda a, b, s: T.tanh(a * b + s), {"input": X, "taps": [-1, 2]}, A)
+    outputs = T.grad((y**2).sum(), [X, A])
+    _, backward = rounds([X, A], outputs)
+    assert copies(backward) == 0 and not any(isinstance(i, p.Fill) for i in walk_program(backward.body))
+    check([X, A], outputs, np.arange(18.0).reshape(6, 3) / 18, np.ones(3))

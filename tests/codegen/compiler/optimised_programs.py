@@ -323,6 +323,21 @@ def recurrence() -> Built:
     return [x, s], [states, T.grad(states.sum(), s)], []
 
 
+@program([(3, 4, 5), (4, 6), (5, 6), (6, 6)], [(20, 8, 12), (8, 16), (12, 16), (16, 16)])
+def recurrent_layer() -> Built:
+    x, s, w, u = T.dtensor3(), T.dmatrix(), T.dmatrix(), T.dmatrix()
+    states, _ = tensordsl.scan(lambda a, s: T.tanh(T.dot(a, w) + T.dot(s, u) / 16), x, s)
+    return [x, s, w, u], [states, *T.grad((states**2).sum(), [x, w, u])], []
+
+
+@program([(9, 5)], [(30, 40)])
+def folds() -> Built:
+    x = T.dmatrix()
+    total, _ = tensordsl.foldl(lambda a, s: s + T.exp(a), x, T.zeros(x.shape[1]))
+    rows, _ = tensordsl.map(lambda a: T.tanh(a) / a.sum(), x)
+    return [x], [total, rows], []
+
+
 if __name__ == "__main__":  # FILE NAME ...: what the programs give in a process of its own
     target, *names = sys.argv[1:]
     with open(target, "wb") as file:

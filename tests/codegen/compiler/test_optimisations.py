@@ -73,6 +73,8 @@ BY_PROGRAM = {
     "branches": "hoist_from_branches",
     "recurrences": "merge_equal_loops index_ranges states_in_stacks joint_histories written_over",
     "recurrence": "rounds_in_registers",
+    "recurrent_layer": "hoist_sequence_work sum_products_behind",
+    "folds": "last_round sum_products_behind independent_rounds",
 }
 REACHED_BY: Mapping[str, Sequence[str]] = {
     name: [program for program, names in BY_PROGRAM.items() if name in names.split()]

@@ -1,0 +1,540 @@
+"""Random loops as data, drawn from a source of small integers: built symbolically, and run by NumPy in a Python loop.
+
+A program is a `scan`, a `loop` or a scan whose rounds have loops of their own.  Its step is a list of operations on
+values of four kinds, each a scalar or a row: floats, integers, truth values and complex numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.ifelse import ifelse
+from tensordsl.scan_module import until
+from tensordsl.tensor.shared_randomstreams import RandomStreams
+
+Choose = Callable[[int], int]  # choose(n) is one of 0, ..., n - 1
+DTYPES = {"f": "float64", "i": "int64", "b": "bool", "c": "complex128"}
+LENGTHS = (0, 1, 2, 17)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value is: f, i, b or c, and whether it is a row."""
+
+    letter: str
+    is_row: bool
+
+    @property
+    def dtype(self) -> str:
+        return DTYPES[self.letter]
+
+    def variable(self, name: str, more: int = 0) -> Any:
+        return T.TensorType(self.dtype, (False,) * (self.is_row + more))(name)
+
+    def array(self, r: Any, shape: tuple[int, ...]) -> Any:
+        if self.letter == "c":
+            return r.normal(size=shape) + 1j * r.normal(size=shape)
+        if self.letter == "f":
+            return r.normal(size=shape)
+        return r.integers(-3, 8, size=shape) if self.letter == "i" else r.integers(0, 2, size=shape).astype(bool)
+
+
+F, I, B, C = (Kind(letter, False) for letter in "fibc")
+FR, IR, BR, CR = (Kind(letter, True) for letter in "fibc")
+SCALARS, ROWS = (F, I, B, C), (FR, IR, BR, CR)
+
+
+# -- operations --------------------------------------------------------------------------------------------------------
+def _put(w: Any, v: Any, i: Any, x: Any, is_sum: bool) -> Any:
+    i = i % v.shape[0]
+    if w is np:
+        v = v.copy()
+        v[i] = v[i] + x if is_sum else x
+        return v
+    return (T.inc_subtensor if is_sum else T.set_subtensor)(v[i], x)
+
+
+def _roll(w: Any, v: Any) -> Any:
+    return w.concatenate([v[1:], v[:1]])
+
+
+def _where(w: Any) -> Any:
+    return np.where if w is np else T.switch
+
+
+def _branch(w: Any, b: Any, x: Any, y: Any) -> Any:
+    return (x if b else y) if w is np else ifelse(b, x, y)
+
+
+def _cast(w: Any, x: Any, letter: str) -> Any:
+    return np.asarray(x).astype(DTYPES[letter])[()] if w is np else T.cast(x, DTYPES[letter])
+
+
+def _powers(w: Any, x: Any, count: Any) -> Any:
+    """A loop of few rounds within a round: repeated sines of a scalar."""
+    count = count % 4
+    if w is np:
+        for k in range(int(count)):
+            x = np.sin(x * 1.5 + k)
+        return x
+    return tensordsl.loop(lambda s, k: (T.sin(s * 1.5 + k), None), x, T.arange(count))[0]
+
+
+def _recurrence(w: Any, v: Any, x: Any) -> Any:
+    """A loop over a row within a round, all of whose results are used."""
+    if w is np:
+        found = []
+        for e in v:
+            x = np.tanh(x * 0.5 + e)
+            found.append(x)
+        return np.array(found)
+    return tensordsl.scan(lambda e, s: T.tanh(s * 0.5 + e), v, x)[0]
+
+
+def _until(w: Any, v: Any, x: Any) -> Any:
+    """A loop within a round that ends early."""
+    if w is np:
+        for e in v:
+            x = x * 0.5 + e
+            if x > 0.5:
+                break
+        return x
+    values, _ = tensordsl.scan(lambda e, s: (s * 0.5 + e, until(s * 0.5 + e > 0.5)), v, x)
+    return values[-1]
+
+
+def _growing(w: Any, v: Any, i: Any) -> Any:
+    """The sum of so many elements of a row."""
+    return (v[: i % (v.shape[0] + 1)]).sum()
+
+
+def _window(w: Any, v: Any, i: Any) -> Any:
+    i = i % v.shape[0]
+    return v[i : i + 1].sum() if w is not np else v[int(i) : int(i) + 1].sum()
+
+
+@dataclass(frozen=True)
+class Operation:
+    takes: tuple[Kind, ...]
+    gives: Kind
+    apply: Callable[..., Any]
+    is_smooth: bool = True
+
+
+OPERATIONS: dict[str, Operation] = {}
+
+
+def _operation(name: str, takes: str, gives: str, apply: Callable[..., Any], is_smooth: bool = True) -> None:
+    """takes, gives: letters, capitals for rows; an `n` for a scalar or a row, of all `n`s the same."""
+
+    def kind(letter: str, is_row: bool) -> Kind:
+        if letter in "npqz":  # f, i, b, c
+            return Kind("fibc"["npqz".index(letter)], is_row)
+        return Kind(letter.lower(), letter.isupper())
+
+    forms = (False, True) if set(takes + gives) & set("npqz") else (False,)
+    for is_row in forms:
+        OPERATIONS[f"{name}{'_of_rows' if is_row else ''}"] = Operation(
+            tuple(kind(x, is_row) for x in takes), kind(gives, is_row), apply, is_smooth
+        )
+
+
+_operation("tanh", "n", "n", lambda w, a: w.tanh(a))
+_operation("sin", "n", "n", lambda w, a: w.sin(a))
+_operation("half", "n", "n", lambda w, a: a * 0.5)
+_operation("neg", "n", "n", lambda w, a: -a)
+_operation("sqr", "n", "n", lambda w, a: w.tanh(a) * w.tanh(a))
+_operation("abs", "n", "n", lambda w, a: abs(a), False)
+_operation("add", "nn", "n", lambda w, a, b: a + b)
+_operation("sub", "nn", "n", lambda w, a, b: a - b)
+_operation("mul", "nn", "n", lambda w, a, b: a * b)
+_operation("larger", "nn", "n", lambda w, a, b: w.maximum(a, b), False)
+_operation("smaller", "nn", "n", lambda w, a, b: w.minimum(a, b), False)
+_operation("scale", "Ff", "F", lambda w, a, b: a * b)
+_operation("shift", "Ff", "F", lambda w, a, b: a + b)
+_operation("whole", "n", "p", lambda w, a: _cast(w, abs(w.tanh(a)) * 4, "i"), False)
+_operation("less", "nn", "q", lambda w, a, b: a < b, False)
+_operation("switch", "qnn", "n", lambda w, c, a, b: _where(w)(c, a, b))
+_operation("branch", "bnn", "n", _branch)
+_operation("iadd", "pp", "p", lambda w, a, b: a + b)
+_operation("isub", "pp", "p", lambda w, a, b: a - b)
+_operation("imul", "pp", "p", lambda w, a, b: (a % 7) * (b % 7))
+_operation("imod", "p", "p", lambda w, a: a % 5)
+_operation("ieq", "pp", "q", lambda w, a, b: w.equal(a, b) if w is np else T.eq(a, b))
+_operation("iswitch", "qpp", "p", lambda w, c, a, b: _where(w)(c, a, b))
+_operation("ifloat", "p", "n", lambda w, a: a * 0.25)
+_operation("btoi", "q", "p", lambda w, a: _cast(w, a, "i"))
+_operation("btof", "q", "n", lambda w, a: _cast(w, a, "f"))
+_operation("and", "qq", "q", lambda w, a, b: a & b)
+_operation("or", "qq", "q", lambda w, a, b: a | b)
+_operation("not", "q", "q", lambda w, a: ~a)
+_operation("cadd", "zz", "z", lambda w, a, b: a + b, False)
+_operation("cmul", "zz", "z", lambda w, a, b: a * b, False)
+_operation("conj", "z", "z", lambda w, a: w.conj(a), False)
+_operation("turn", "n", "z", lambda w, a: a * 1j, False)
+_operation("real", "z", "n", lambda w, a: a.real if w is np else T.real(a), False)
+_operation("imag", "z", "n", lambda w, a: a.imag if w is np else T.imag(a), False)
+_operation("element", "Fi", "f", lambda w, v, i: v[i % v.shape[0]])
+_operation("ielement", "Ii", "i", lambda w, v, i: v[i % v.shape[0]])
+_operation("belement", "Bi", "b", lambda w, v, i: v[i % v.shape[0]])
+_operation("celement", "Ci", "c", lambda w, v, i: v[i % v.shape[0]], False)
+_operation("last", "F", "f", lambda w, v: v[-1])
+_operation("take", "FI", "F", lambda w, v, i: v[i % v.shape[0]])
+_operation("mask", "FB", "f", lambda w, v, b: (v[b] if w is np else v[b.nonzero()]).sum())
+_operation("set", "Fif", "F", lambda w, v, i, x: _put(w, v, i, x, False))
+_operation("inc", "Fif", "F", lambda w, v, i, x: _put(w, v, i, x, True))
+_operation("iset", "Iii", "I", lambda w, v, i, x: _put(w, v, i, x, False))
+_operation("roll", "F", "F", _roll)
+_operation("reverse", "F", "F", lambda w, v: v[::-1])
+_operation("sum", "F", "f", lambda w, v: v.sum())
+_operation("isum", "I", "i", lambda w, v: v.sum())
+_operation("any", "B", "b", lambda w, v: v.any())
+_operation("max", "F", "f", lambda w, v: v.max(), False)
+_operation("argmax", "F", "i", lambda w, v: _cast(w, v.argmax(), "i"), False)
+_operation("sort", "F", "F", lambda w, v: np.sort(v) if w is np else T.sort(v), False)
+_operation("cumsum", "F", "F", lambda w, v: w.cumsum(v) * 0.5)
+_operation("dot", "FF", "f", lambda w, a, b: w.dot(a, b))
+_operation("outer", "FF", "F", lambda w, a, b: w.dot(w.outer(a, b), w.tanh(a)))
+_operation("fill", "Ff", "F", lambda w, v, x: v * 0 + x)
+_operation("growing", "Fi", "f", _growing)
+_operation("window", "Fi", "f", _window)
+_operation("powers", "fi", "f", _powers)
+_operation("recurrence", "Ff", "F", _recurrence)
+_operation("until", "Ff", "f", _until, False)
+
+
+def _squashed(w: Any, x: Any, letter: str) -> Any:
+    """A value that later rounds may be given, so that nothing grows without bounds."""
+    if letter == "f":
+        return w.tanh(x)
+    if letter == "i":
+        return x % 11
+    return x if letter == "b" else x / (1 + abs(x))
+
+
+# -- programs ----------------------------------------------------------------------------------------------------------
+@dataclass
+class Sequence:
+    kind: Kind
+    taps: list[int]
+
+
+@dataclass
+class Result:
+    kind: Kind
+    taps: list[int] | None  # None: it does not feed back
+
+
+@dataclass
+class Program:
+    """A loop, what its step does, and what is read of its results."""
+
+    spelling: str  # scan or loop
+    sequences: list[Sequence]
+    results: list[Result]
+    others: list[Kind]
+    operations: list[tuple[str, list[int]]]  # name, places of the operands among the values of its kind
+    picks: list[int]  # for each result a place among the values of its kind
+    reads: list[str]
+    go_backwards: bool
+    has_counter: bool
+    has_draw: bool
+    limit: float | None  # until the first float of the results is larger
+    checkpoint: int | None
+    truncate: int
+    seed: int
+    width: int = 1
+
+    # -- one round
+    def round(self, w: Any, given: list[tuple[Kind, Any]]) -> list[Any]:
+        values: dict[Kind, list[Any]] = {}
+        for kind, value in given:
+            values.setdefault(kind, []).append(value)
+        for name, places in self.operations:
+            op = OPERATIONS[name]
+            if any(kind not in values for kind in op.takes):
+                continue
+            operands = [values[kind][p % len(values[kind])] for kind, p in zip(op.takes, places, strict=True)]
+            values.setdefault(op.gives, []).append(op.apply(w, *operands))
+        found = []
+        for result, pick in zip(self.results, self.picks, strict=True):
+            known = values.get(result.kind)
+            if known is None:
+                value = _constant(w, result.kind, values)
+            else:
+                value = known[pick % len(known)]
+            if result.taps is not None:
+                value = _squashed(w, value, result.kind.letter)
+            found.append(value)
+        return found
+
+    def is_over(self, w: Any, found: list[Any]) -> Any:
+        floats = [x for x, r in zip(found, self.results, strict=True) if r.kind.letter == "f"]
+        return abs(floats[0]).sum() > self.limit if floats else None
+
+    @property
+    def has_end(self) -> bool:
+        return self.limit is not None and any(r.kind.letter == "f" for r in self.results)
+
+    # -- symbolically
+    def inputs(self) -> list[Any]:
+        self.xs = [s.kind.variable(f"x{k}", 1) for k, s in enumerate(self.sequences)]
+        self.starts = [
+            None if r.taps is None else r.kind.variable(f"s{k}", 0 if r.taps == [-1] else 1)
+            for k, r in enumerate(self.results)
+        ]
+        self.fixed = [kind.variable(f"o{k}") for k, kind in enumerate(self.others)]
+        self.n = T.lscalar("n")
+        return [self.n, *self.xs, *(s for s in self.starts if s is not None), *self.fixed]
+
+    def build(self) -> tuple[list[Any], list[Any], Any]:
+        """Inputs, the results of all rounds, and updates."""
+        inputs = self.inputs()
+        self.counter = tensordsl.shared(0.0)
+        self.streams = RandomStreams(self.seed % 1000)
+        fixed = list(zip(self.others, self.fixed, strict=True))
+        if self.spelling == "loop":
+            return inputs, self._as_loop(fixed), {}
+
+        def step(*arguments: Any) -> Any:
+            kinds = [s.kind for s in self.sequences for _ in s.taps]
+            kinds += [r.kind for r in self.results for _ in r.taps or ()]
+            given = list(zip([*kinds, *self.others], arguments, strict=True))
+            if self.has_counter:
+                given.append((F, self.counter * 0.125))
+            if self.has_draw:
+                given.append((F, self.streams.uniform(())))
+            found = self.round(T, given)
+            updates = {self.counter: self.counter + 1} if self.has_counter else {}
+            return (found, updates, *([until(self.is_over(T, found))] if self.has_end else []))
+
+        outputs, updates = tensordsl.scan(
+            step, [dict(input=x, taps=s.taps) for x, s in zip(self.xs, self.sequences, strict=True)],
+            [None if s is None else dict(initial=s, taps=r.taps)
+             for s, r in zip(self.starts, self.results, strict=True)],
+            self.fixed, self.n, go_backwards=self.go_backwards, return_list=True, truncate_gradient=self.truncate,
+        )  # fmt: skip
+        return inputs, outputs, updates
+
+    def _as_loop(self, fixed: list[tuple[Kind, Any]]) -> list[Any]:
+        names = [f"s{k}" for k, s in enumerate(self.starts) if s is not None]
+
+        def step(carry: Any, elements: Any) -> Any:
+            given = [(s.kind, x) for s, x in zip(self.sequences, elements, strict=True)]
+            given += [(self.results[int(name[1:])].kind, carry[name]) for name in names]
+            found = self.round(T, [*given, *fixed])
+            return {name: found[int(name[1:])] for name in names}, found
+
+        init = {name: self.starts[int(name[1:])] for name in names}
+        xs = tuple(self.xs)
+        _, values = tensordsl.loop(step, init, xs, self.n, reverse=self.go_backwards, checkpoint=self.checkpoint)
+        return list(values)
+
+    # -- by NumPy
+    def arguments(self, n: int, width: int) -> list[Any]:
+        r = np.random.default_rng([self.seed, n, width])
+        args: list[Any] = [n]
+        for k, s in enumerate(self.sequences):
+            more = k % 2 if self.spelling == "scan" else 0
+            length = n + max(0, *s.taps) - min(0, *s.taps) + more
+            args.append(s.kind.array(r, (length, *((width,) if s.kind.is_row else ()))))
+        for result in self.results:
+            if result.taps is not None:
+                depth = () if result.taps == [-1] else (-min(result.taps),)
+                args.append(result.kind.array(r, (*depth, *((width,) if result.kind.is_row else ()))))
+        for kind in self.others:
+            args.append(kind.array(r, (width,) if kind.is_row else ()))
+        return args
+
+    def expected(self, arguments: list[Any], draws: list[float]) -> tuple[list[Any], float]:
+        """The results of all rounds, and the counter behind them."""
+        n, *given = arguments
+        xs, rest = given[: len(self.sequences)], given[len(self.sequences) :]
+        states = [r for r in self.results if r.taps is not None]
+        starts, others = iter(rest[: len(states)]), rest[len(states) :]
+        histories: list[list[Any]] = [
+            [] if r.taps is None else [next(starts)] if r.taps == [-1] else [*next(starts)] for r in self.results
+        ]
+        found: list[list[Any]] = [[] for _ in self.results]
+        counter = np.float64(0)
+        for i in range(n):
+            values: list[tuple[Kind, Any]] = []
+            for x, s in zip(xs, self.sequences, strict=True):
+                low, high = min(0, *s.taps), max(0, *s.taps)
+                for tap in s.taps:
+                    reached = x[tap - low : len(x) - (high - tap)]
+                    values.append((s.kind, reached[::-1][i] if self.go_backwards else reached[i]))
+            for history, r in zip(histories, self.results, strict=True):
+                values += [(r.kind, history[tap]) for tap in r.taps or ()]
+            values += list(zip(self.others, others, strict=True))
+            if self.has_counter:
+                values.append((F, counter * 0.125))
+                counter += 1
+            if self.has_draw:
+                values.append((F, draws[i]))
+            results = self.round(np, values)
+            for history, column, value in zip(histories, found, results, strict=True):
+                history.append(value)
+                column.append(np.asarray(value))
+            if self.has_end and self.is_over(np, results):
+                break
+        columns = found
+        if self.spelling == "loop" and self.go_backwards:
+            columns = [column[::-1] for column in found]
+        return [
+            np.array(column).reshape(len(column), *((self.width,) if r.kind.is_row else ())).astype(r.kind.dtype)
+            for column, r in zip(columns, self.results, strict=True)
+        ], counter
+
+
+def _constant(w: Any, kind: Kind, values: dict[Kind, list[Any]]) -> Any:
+    number = {"f": 0.5, "i": 3, "b": True, "c": 0.5j}[kind.letter]
+    if not kind.is_row:
+        return np.asarray(number, kind.dtype)[()] if w is np else T.constant(number, dtype=kind.dtype)
+    filled = _cast(w, values[FR][0] * 0, kind.letter)  # a program with rows has one of floats
+    return filled if kind.letter == "b" else filled + (np.asarray(number, kind.dtype) if w is np else number)
+
+
+READS = {
+    "all": lambda v: v,
+    "last rows": lambda v: v[-2:],
+    "every other": lambda v: v[::2],
+    "first rows": lambda v: v[:3],
+    "backwards": lambda v: v[::-1],
+    "number": lambda v: np.int64(v.shape[0]) if isinstance(v, np.ndarray) else v.shape[0],
+    "some": lambda v: v[1:-1],
+}
+
+
+def drawn(choose: Choose, differentiable: bool = False) -> Program:
+    """A program.  differentiable: of floats and smooth operations of them."""
+    spelling = ("scan", "scan", "loop")[choose(3)]
+    is_loop = spelling == "loop"
+    has_rows = choose(3) > 0
+    letters = "f" if differentiable else ("f", "f", "fi", "fib", "fibc", "fic")[choose(6)]
+
+    def kind() -> Kind:
+        return Kind(letters[choose(len(letters))], has_rows and choose(3) > 0)
+
+    def taps(low: int, high: int) -> list[int]:
+        first = low + choose(high - low + 1)
+        second = low + choose(high - low + 1)
+        return [first] if choose(2) or first == second else [first, second]
+
+    sequences = [Sequence(kind(), [0] if is_loop else taps(-2, 3) if choose(3) == 0 else [0])
+                 for _ in range(choose(3))]  # fmt: skip
+    results = [Result(kind(), None if choose(4) == 0 else [-1] if is_loop or choose(2) else taps(-4, -1))
+               for _ in range(1 + choose(3))]  # fmt: skip
+    others = [kind() for _ in range(choose(3))]
+    if has_rows:  # so that rows have a width
+        others.append(FR)
+    if not differentiable and choose(2):
+        others.append(I)
+    others.append(F)
+    names = [name for name, op in OPERATIONS.items() if op.is_smooth or not differentiable]
+    if differentiable:
+        others += [I] if choose(2) else []
+    operations = []
+    for _ in range(choose(9)):
+        name = names[choose(len(names))]
+        operations.append((name, [choose(50) for _ in OPERATIONS[name].takes]))
+    return Program(
+        spelling, sequences, results, others, operations, [choose(50) for _ in results],
+        [list(READS)[0 if differentiable or choose(2) else choose(len(READS))] for _ in results],
+        choose(2) == 0, not is_loop and choose(3) == 0, not is_loop and choose(4) == 0,
+        None if is_loop or differentiable or choose(3) else (0.5, 1.0, 2.0)[choose(3)],
+        1 + choose(5) if is_loop and choose(2) else None, -1, choose(1 << 30),
+    )  # fmt: skip
+
+
+# -- judgement ---------------------------------------------------------------------------------------------------------
+@cache
+def _draws() -> tuple[Any, Any]:
+    streams = RandomStreams(0)
+    draw = tensordsl.function([], streams.uniform(()))
+    return streams.state_updates[0][0], draw
+
+
+def _drawn_from(state: Any, count: int) -> list[Any]:
+    """The numbers that a stream in this state draws."""
+    own, draw = _draws()
+    own.set_value(state)
+    return [np.float64(draw()) for _ in range(count)]
+
+
+def check_values(program: Program, widths: tuple[int, ...] = (3, 1), **options: Any) -> None:
+    """One function for all lengths against a Python loop over NumPy.  AssertionError where they differ."""
+    inputs, outputs, updates = program.build()
+    reads = [READS[name] for name in program.reads]
+    function = tensordsl.function(
+        inputs, [read(v) for read, v in zip(reads, outputs, strict=True)], updates=updates, on_unused_input="ignore",
+        **options,
+    )  # fmt: skip
+    states = [(state, state.get_value()) for state, _ in program.streams.state_updates]
+    for width in widths:
+        program.width = width
+        for n in LENGTHS:
+            program.counter.set_value(0.0)
+            for state, start in states:
+                state.set_value(start)
+            draws = _drawn_from(states[0][1], n) if states else [np.float64(0.5)] * n
+            arguments = program.arguments(n, width)
+            with np.errstate(all="ignore"):
+                expected, counter = program.expected(arguments, draws)
+            found = function(*arguments)
+            for k, (one, whole) in enumerate(zip(found, expected, strict=True)):
+                np.testing.assert_allclose(
+                    one, reads[k](whole), rtol=1e-7, atol=1e-9, strict=True, err_msg=f"result {k} of {n} rounds"
+                )
+            if program.has_counter:
+                assert program.counter.get_value() == counter, f"the counter behind {n} rounds"
+
+
+def check_gradients(program: Program, n: int = 4, width: int = 2) -> None:
+    """First derivatives, backwards and forwards, and second ones against differences."""
+    inputs, outputs, updates = program.build()
+    program.width = width
+    arguments = program.arguments(n, width)
+    r = np.random.default_rng(program.seed)
+    floats = [k for k, v in enumerate(inputs) if v.dtype == "float64"]
+    wrt = [inputs[k] for k in floats]
+    directions = [r.normal(size=np.shape(arguments[k])) for k in floats]
+    weights = [r.normal() for _ in outputs]
+    cost = sum(T.sum(T.sin(out) * weight) for out, weight in zip(outputs, weights, strict=True))
+    gradients = T.grad(cost, wrt, disconnected_inputs="ignore")
+    slope = sum(T.sum(g * d) for g, d in zip(gradients, directions, strict=True))
+    second = T.grad(slope, wrt, disconnected_inputs="ignore")
+    curvature = sum(T.sum(g * d) for g, d in zip(second, directions, strict=True))
+    forward = T.Rop(cost, wrt, [T.constant(d) for d in directions], disconnected_outputs="ignore")
+    function = tensordsl.function(inputs, [cost, slope, curvature, forward], updates=updates, on_unused_input="ignore")
+    states = [(state, state.get_value()) for state, _ in program.streams.state_updates]
+    draws = _drawn_from(states[0][1], n) if states else [np.float64(0.5)] * n
+
+    def at(eps: float) -> Any:
+        program.counter.set_value(0.0)
+        for state, start in states:
+            state.set_value(start)
+        moved = list(arguments)
+        for k, d in zip(floats, directions, strict=True):
+            moved[k] = np.asarray(arguments[k] + eps * d)
+        expected, _ = program.expected(moved, draws)
+        by_numpy = sum(np.sum(np.sin(out) * weight) for out, weight in zip(expected, weights, strict=True))
+        return by_numpy, *function(*moved)
+
+    eps = 1e-5
+    (below, _, slope_below, *_), (above, _, slope_above, *_) = at(-eps), at(eps)
+    by_numpy, cost_, slope_, curvature_, forward_ = at(0.0)
+    np.testing.assert_allclose(cost_, by_numpy, rtol=1e-9, atol=1e-9, err_msg="cost")
+    scale = 1 + abs(float(slope_)) + abs(float(curvature_))
+    np.testing.assert_allclose(slope_, (above - below) / (2 * eps), rtol=1e-5, atol=1e-6 * scale, err_msg="gradient")
+    np.testing.assert_allclose(forward_, slope_, rtol=1e-7, atol=1e-9 * scale, err_msg="Rop")
+    np.testing.assert_allclose(
+        curvature_, (slope_above - slope_below) / (2 * eps), rtol=1e-5, atol=1e-6 * scale, err_msg="second gradient"
+    )

@@ -1,0 +1,78 @@
+"""Random loops, many: `python tools/random_loops.py FIRST COUNT [PROCESSES]`.
+
+Each is made by `tests/support/random_loops.py` from a seed: a `scan` or a `loop` whose step is drawn, against a Python
+loop over NumPy, for 0, 1, 2 and 17 rounds; every third is smooth, and its first and second derivatives are compared with
+differences.  Every fifth runs with one pass or one optimisation left out or forced, too.  Prints every difference with
+the program, then a line of counts; the status is 1 if there were differences.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+import traceback
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+
+import random_loops  # noqa: E402
+
+BLOCK = 50  # programs that a process is given at a time
+
+
+def modes_of(seed: int) -> dict[str, object]:
+    """A mode with one pass or optimisation switched, another from seed to seed."""
+    from tensordsl.codegen.compiler.optimisations import ROWS
+    from tensordsl.codegen.compiler.pipeline import PIPELINE
+    from tensordsl.signature.modes import FAST_COMPILE, FAST_RUN
+
+    modes = [FAST_COMPILE, *(FAST_RUN.excluding(p.name) for p in PIPELINE if not p.required)]
+    lower = [row for row in ROWS.values() if row.level != "library"]
+    modes += [FAST_RUN.excluding(row.name) for row in lower]
+    modes += [FAST_RUN.forcing(row.name) for row in lower if row.is_forcible]
+    return {"mode": modes[seed // 5 % len(modes)]}
+
+
+def run(seed: int) -> str:
+    """The difference of a seed's program; empty if there is none."""
+    source = random.Random(seed)
+    is_smooth = seed % 3 == 2
+    program = random_loops.drawn(source.randrange, is_smooth)
+    options: dict[str, object] = {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            random_loops.check_values(program)
+            if seed % 5 == 0:
+                options = modes_of(seed)
+                random_loops.check_values(program, **options)
+            if is_smooth:
+                random_loops.check_gradients(program)
+    except Exception:
+        return f"seed {seed} {options}: {program}\n{traceback.format_exc()}"
+    return ""
+
+
+def run_block(first: int, count: int) -> list[str]:
+    return [found for seed in range(first, first + count) if (found := run(seed))]
+
+
+def main() -> int:
+    first, count, *rest = map(int, sys.argv[1:])
+    start, differences = time.perf_counter(), 0
+    blocks = [(k, min(BLOCK, first + count - k)) for k in range(first, first + count, BLOCK)]
+    with ProcessPoolExecutor(*rest or [2], max_tasks_per_child=4) as pool:
+        for done, texts in enumerate(pool.map(run_block, *zip(*blocks, strict=True))):
+            print(f"{done * BLOCK} programs, {differences} differences", end="\r", file=sys.stderr, flush=True)
+            differences += len(texts)
+            for text in texts:
+                print(text, flush=True)
+    print(f"{count} programs from seed {first}: {differences} differences, {time.perf_counter() - start:.0f} s")
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
