@@ -215,6 +215,7 @@ def _with_more(low: Lowering, body: Any, operands: Sequence[Value], known: Known
     place = {v: k for k, v in enumerate(loop.stacked)}  # a loop may stack a value twice
     new = [v for v in dict.fromkeys(stacked) if v not in place]
     place.update((v, len(loop.stacked) + k) for k, v in enumerate(new))
+    low.known_loops.extend(known)
     loop.stacked = (*loop.stacked, *new)
     return [place[v] for v in stacked]
 

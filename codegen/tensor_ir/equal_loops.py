@@ -35,6 +35,7 @@ class KnownLoops:
         self._numbers: dict[Any, int] = {}  # of expressions
         self._signatures: dict[tuple[int, bool], tuple[Any, ...]] = {}  # by bodies, which the lowering keeps alive
         self._loops: dict[Any, list[KnownLoop]] = {}
+        self._oldest: int | None = None  # number of the first loop that stacks values younger than itself
 
     def add(self, row: str, body: Any, operands: Sequence[Value], known: KnownLoop) -> None:
         self._loops.setdefault(self._key(row, body, operands), []).append(known)
@@ -42,9 +43,28 @@ class KnownLoops:
     def find(self, graph: Graph, row: str, body: Any, operands: Sequence[Value]) -> KnownLoop | None:
         """A loop of the same rounds, none of whose results the body given needs."""
         for known in self._loops.get(self._key(row, body, operands), ()):
-            if known.within == graph.within and not _needs(operands, known.made):
+            if known.within == graph.within and not self._needs(operands, known.made):
                 return known
         return None
+
+    def extend(self, known: KnownLoop) -> None:
+        """A loop stacks more than it did when it was made."""
+        number = known.made.number
+        self._oldest = number if self._oldest is None else min(self._oldest, number)
+
+    def _needs(self, operands: Sequence[Value], made: Value) -> bool:
+        """Whether any of the values is computed from `made`."""
+        oldest = made.number if self._oldest is None else min(made.number, self._oldest)
+        seen: set[int] = set()
+        stack = list(operands)
+        while stack:
+            v = stack.pop()
+            if v is made:
+                return True
+            if v.number >= oldest and v.number not in seen:
+                seen.add(v.number)
+                stack += dependencies(v)
+        return False
 
     def _key(self, row: str, body: Any, operands: Sequence[Value]) -> Any:
         rounds, used = self._signature(body, is_whole=False)
@@ -84,17 +104,3 @@ class KnownLoops:
 
     def _number(self, *parts: Any) -> int:
         return self._numbers.setdefault(parts, len(self._numbers))
-
-
-def _needs(operands: Sequence[Value], made: Value) -> bool:
-    """Whether any of the values is computed from `made`."""
-    seen: set[int] = set()
-    stack = list(operands)
-    while stack:
-        v = stack.pop()
-        if v is made:
-            return True
-        if v.number > made.number and v.number not in seen:
-            seen.add(v.number)
-            stack += dependencies(v)
-    return False

@@ -101,7 +101,9 @@ def _with_results(
 def _made(graph: Graph, loop: Loop, like: Value, operands: Sequence[Value]) -> Value:
     inside = (*operands, *loop.next, *loop.stacked)
     around = frozenset[int]().union(*(v.loops for v in inside)) - {loop.number}
-    return graph.make(FOR, operands, "", (), loops=around, unique=True, loop=loop, count=like.attrs["count"])
+    count = like.attrs["count"]
+    loop.made = graph.make(FOR, operands, "", (), loops=around, unique=True, loop=loop, count=count)
+    return loop.made
 
 
 def _result(graph: Graph, node: Value, k: int) -> Value:
@@ -126,24 +128,97 @@ def _pair(graph: Graph, roots: Sequence[Value], frozen: frozenset[int]) -> _Pair
     """Two loops that may be one, if there are some."""
     order = toposort(roots)
     nodes = [v for v in order if v.op == FOR and v.number not in frozen]
-    nodes = [v for v in nodes if v.attrs["count"] not in (0, 1) and _is_plain(v)][:MAX_MERGED]
+    fixed = {v.operands[0].number for v in order if v.op == "result" and v.number in frozen}
+    nodes = [v for v in nodes if v.number not in fixed and v.attrs["count"] not in (0, 1) and _is_plain(v)][:MAX_MERGED]
     if len(nodes) < 2:
         return None
-    fixed = {v.operands[0].number for v in order if v.op == "result" and v.number in frozen}
     contexts = place(roots, order)
+    needs = _Needs(graph, nodes, roots)
     find = graph.extents.find
     for k, second in enumerate(nodes):
-        if second.number in fixed:
-            continue
         for first in nodes[:k]:
-            if first.number in fixed or find(first.attrs["count"]) != find(second.attrs["count"]):
+            if find(first.attrs["count"]) != find(second.attrs["count"]) or needs.keep_apart(first, second):
                 continue
             if contexts[first.number] != contexts[second.number] or first.loops != second.loops:
                 continue
-            rows = _rows(graph, first, second)
-            if rows or (rows is not None and _are_alike(first, second)):
+            rows = needs.rows[second].get(first, [])
+            if rows or _are_alike(first, second):
                 return _Pair(first, second, rows)
     return None
+
+
+class _Needs:
+    """Which of some loops values need, as sets of bits; of a loop besides the rows at its own index of what another one
+    stacks."""
+
+    def __init__(self, graph: Graph, nodes: Sequence[Value], roots: Sequence[Value]) -> None:
+        self.graph, self.bit = graph, {v: 1 << k for k, v in enumerate(nodes)}
+        self.rows: dict[Value, dict[Value, list[Value]]] = {v: {} for v in nodes}
+        self._row_of = {row: source for v in nodes for row, source in self._own_rows(v)}
+        self.strict: dict[Value, int] = {}  # of loops, without those rows
+        self.all: dict[Value, int] = {}
+        stack = [*roots]
+        while stack:
+            v = stack[-1]
+            below = self._below(v)
+            waiting = [o for o in below if o not in self.all]
+            if waiting and v not in self.all:
+                stack += waiting
+                continue
+            stack.pop()
+            if v not in self.all:
+                self._enter(v, below)
+
+    def _enter(self, v: Value, below: Sequence[Value]) -> None:
+        needed = 0
+        for o in below:
+            needed |= self.all[o]
+        self.all[v] = needed | self.bit.get(v, 0)
+        if v in self.bit:
+            self.strict[v] = self._without_rows(v)
+
+    def _without_rows(self, node: Value) -> int:
+        """What a loop needs by other ways than its rows."""
+        needed, seen = 0, set[Value]()
+        loop: Loop = node.attrs["loop"]
+        stack = [*node.operands, *loop.results]
+        while stack:
+            v = stack.pop()
+            if v in seen:
+                continue
+            seen.add(v)
+            if loop.number not in v.loops:
+                needed |= self.all[v]
+            elif v in self._row_of:
+                stack += v.operands[1:]
+            else:
+                stack += self._below(v)
+        return needed
+
+    def keep_apart(self, first: Value, second: Value) -> bool:
+        """Whether the second loop needs the first one by more than rows of its own."""
+        needed = self.strict[second]
+        for other in self.rows[second]:
+            if other is not first:
+                needed |= self.all[other]
+        return bool(needed & self.bit[first])
+
+    def _below(self, v: Value) -> list[Value]:
+        named = ex.named([*lengths_of(v), v.attrs.get("extent", 0)])
+        checks = [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)]
+        return [*dependencies(v), *(self.graph.values[n] for n in named | ex.named(checks) if n != v.number)]
+
+    def _own_rows(self, node: Value) -> Iterable[tuple[Value, Value]]:
+        """The rows at a loop's index of what other loops stack, and these loops."""
+        index = ex.atom("value", node.attrs["loop"].index.number)
+        for v in _body(node):
+            x = v.operands[0] if v.op == SUBTENSOR else v
+            if x is v or x.op != "result" or x.operands[0] not in self.bit or v.attrs["checks"]:
+                continue
+            first = x.operands[0]
+            if x.attrs["k"] >= len(first.attrs["loop"].carried) and v.attrs["bounds"][0] == (index, 1, 1, False):
+                self.rows[node].setdefault(first, []).append(v)
+                yield v, first
 
 
 def _body(node: Value) -> list[Value]:
@@ -155,34 +230,6 @@ def _body(node: Value) -> list[Value]:
 def _is_plain(node: Value) -> bool:
     """Whether its rounds hold no loops or branches, and nothing with effects."""
     return not any(v.traits.is_loop or v.traits.has_effects or v.op in (IFELSE, "result") for v in _body(node))
-
-
-def _rows(graph: Graph, first: Value, second: Value) -> list[Value] | None:
-    """The rows of stacks of `first` at the index of `second` that its body reads, if it needs nothing else of
-    `first`."""
-    loop: Loop = second.attrs["loop"]
-    index = ex.atom("value", loop.index.number)
-    stacks = len(first.attrs["loop"].carried)
-    rows: list[Value] = []
-    seen: set[int] = set()
-    stack = [second]
-    while stack:
-        v = stack.pop()
-        if v is first:
-            return None
-        if v.number in seen or v.number < first.number:
-            continue
-        seen.add(v.number)
-        x = v.operands[0] if v.op == SUBTENSOR else v
-        if x.op == "result" and x.operands[0] is first and x is not v:
-            start = v.attrs["bounds"][0]
-            if x.attrs["k"] >= stacks and start == (index, 1, 1, False) and not v.attrs["checks"]:
-                rows.append(v)
-                stack += v.operands[1:]
-                continue
-        stack += dependencies(v)
-        stack += [graph.values[n] for n in ex.named(lengths_of(v))]
-    return rows
 
 
 def _are_alike(first: Value, second: Value) -> bool:
