@@ -239,10 +239,11 @@ def _merged(graph: Graph, pair: _Pair) -> Callable[[Value], Value | None]:
     m, n = len(loop.carried), len(other.carried)
     new = _Renaming(graph, other, loop)
     new.set(other.index, loop.index)
+    taken = 1 + max((p.attrs["k"] for p in loop.carried), default=-1)  # some before may be gone
     carried = [
         graph.make(
-            "carried", (), p.dtype, p.shape, loops=(p.loops - {other.number}) | {loop.number},
-            loop_number=loop.number, k=m + j,
+            "carried", (), p.dtype, p.shape, loops=(p.loops - {other.number}) | {loop.number}, unique=True,
+            loop_number=loop.number, k=taken + j,
         )
         for j, p in enumerate(other.carried)
     ]  # fmt: skip
