@@ -41,7 +41,7 @@ def keep_rows(graph: Graph, roots: list[Value]) -> list[Value]:
                 return None
             whole = (0, x.shape[0], 1, v.attrs["bounds"][0][3])
             return sliced(ctx, x, (whole, *v.attrs["bounds"][1:]), v.operands[1:], v.shape)
-        loop = x.attrs.get("loop")
+        loop: Any = x.attrs.get("loop")
         if x.op != FOR or x.number in new or loop.number not in plans:
             return None
         if x.number not in made:
