@@ -26,9 +26,9 @@ from tensordsl.codegen.tensor_ir.graph import Loop, Value
 
 @record
 class _Kept:
-    """How a carried value is kept, `value` in the round being its storage: `row` of a stack, `history` (its first rows
-    are what rounds begin with), `over` its own storage, as `follow`ing another, `same` in all rounds, or by `rotate` through
-    storage that is free."""
+    """How a carried value is kept, in a round: as a `row` of a stack; as one of a joint `history`, whose first rows are
+    what rounds begin with; `over` the old one; by the address of another one that it `follow`s; the `same` in all rounds;
+    or in storage that is free, by which addresses `rotate`."""
 
     how: str
     which: int = -1  # the stack, or the carried value that it follows

@@ -1,6 +1,6 @@
 """Merging of loops (loop fusion, Allen and Cocke): two of as many rounds become one whose rounds do what both did.
 
-Contract  `for`s, one of which may read row t of what the other stacks -> one, to which such a row is a value of the round.
+Contract  `for`s, one of which may read row t of what the other stacks -> one; such a row is a value of the round.
 When      in the same loops and branches, without effects, if the second needs nothing else of the first one; where none
           feeds the other, only elementwise work of one shape.  Results that nobody reads are dropped before.
 Why       what one loop hands to the other is used while it is in the cache, and needs no history.
