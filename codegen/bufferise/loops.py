@@ -27,8 +27,8 @@ from tensordsl.codegen.tensor_ir.graph import Loop, Value
 @record
 class _Kept:
     """How a carried value is kept, in a round: as a `row` of a stack; as one of a joint `history`, whose first rows are
-    what rounds begin with; `over` the old one; by the address of another one that it `follow`s; the `same` in all rounds;
-    or in storage that is free, by which addresses `rotate`."""
+    what rounds begin with; `over` the old one; by the address of another one that it `follow`s; the `same` in all
+    rounds; or in storage that is free, by which addresses `rotate`."""
 
     how: str
     which: int = -1  # the stack, or the carried value that it follows
