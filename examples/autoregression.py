@@ -67,7 +67,8 @@ def main() -> None:
     columns = np.stack([observed[1:-1], observed[:-2]], axis=1)
     best, squares, *_ = np.linalg.lstsq(columns, observed[2:])
     expected = np.array([*best, 0.5 * np.log(squares[0] / LENGTH)])
-    print(f"found by ascent {found}\nleast squares   {expected}\ndrawn with      {[*COEFFICIENTS, np.log(SPREAD)]}")
+    print(f"found by ascent {found}\nleast squares   {expected}")
+    print(f"drawn with      {np.array([*COEFFICIENTS, np.log(SPREAD)])}")
     assert np.allclose(found, expected, atol=1e-4), "the maximum was not found"
 
     ahead = tensordsl.function([y, count], forecast(y, a, b, count))(observed, 40)

@@ -138,13 +138,22 @@ def table(page: str, begin: str) -> list[list[str]]:
     return [row for row in rows if set(row) != {"---"}]
 
 
+def described(rows: list[list[str]]) -> set[str]:
+    """The workloads that the rows of a table are of."""
+    return {re.sub(r", (cold|warm)$", "", row[0]) for row in rows}
+
+
+def test_the_page_on_loops_has_the_rows_of_todays_suite() -> None:
+    head, *rows = table((ROOT / "docs" / "loops.md").read_text(), "<!-- benchmarks: begin loops -->")
+    assert tuple(head) == HEAD and described(rows) == {workload.what for workload in SUITES["loops"]}
+
+
 def test_the_results_have_the_rows_of_todays_suites() -> None:
     """Figures are of the last full run, but no workload is missing, and no other is there."""
     page = (ROOT / "docs" / "performance.md").read_text()
     head, *rows = table(page, "<!-- benchmarks: begin -->")
     assert tuple(head) == HEAD
-    described = {re.sub(r", (cold|warm)$", "", row[0]) for row in rows}
-    assert described == {workload.what for workload in SUITES["foundation"]}
+    assert described(rows) == {workload.what for workload in SUITES["foundation"]}
     groups, others = table(page, "<!-- benchmarks: begin peers -->"), {"group", "all", "library"}
     titles = {row[0] for row in groups} & {*GROUPS.values(), *others}
     missing = {GROUPS[name.split(".")[0]] for name in BY_CASE if name[0] in GROUPS} - titles
