@@ -167,12 +167,13 @@ def tensor_pages() -> dict[str, str]:
 
 def package_pages() -> dict[str, str]:
     import tensordsl
-    from tensordsl import compat, gradient
+    from tensordsl import compat, gradient, scan_module
     from tensordsl.functions.link import Function
     from tensordsl.signature.shared import TensorSharedVariable
     from tensordsl.tensor import TensorVariable, shared_randomstreams
 
     of_package = ("function", "In", "Out", "shared", "Mode", "OpFromGraph", "clone", "clone_replace", "change_flags")
+    loops = ("scan", "map", "reduce", "foldl", "foldr", "scan_checkpoints", "loop", "while_loop")
     looking = ("pp", "debugprint", "eval_intermediate_values")
     things = [([name], getattr(tensordsl, name)) for name in of_package]
     kinds = [(["SharedVariable"], TensorSharedVariable), (["Function"], Function)]
@@ -185,6 +186,15 @@ def package_pages() -> dict[str, str]:
         ),
         "reference/gradients.md": page(
             "Derivatives", "`tensordsl.gradient`; `grad` is `T.grad` too.", [entry(*row) for row in gradients]
+        ),
+        "reference/loops.md": page(
+            "Loops",
+            "`tensordsl`; `until` is in `tensordsl.scan_module`. Other functions on graphs with loops are in "
+            "`tensordsl.scan_module.scan_utils`.",
+            [
+                *(entry([name], getattr(tensordsl, name)) for name in loops),
+                *(entry([name], thing) for name, thing in (("until", scan_module.until), *loop_graphs())),
+            ],
         ),
         "reference/random.md": page(
             "Random numbers",
@@ -209,6 +219,12 @@ def package_pages() -> dict[str, str]:
         "reference/errors.md": page("Errors", "`tensordsl.errors`.", error_entries()),
         "reference/config.md": page("Options", OPTIONS_TEXT, [options_table()]),
     }
+
+
+def loop_graphs() -> list[tuple[str, Any]]:
+    from tensordsl.compat import loop_graphs
+
+    return [(name, function) for name, function in members(loop_graphs).items() if name in loop_graphs.__all__]
 
 
 def is_ours(function: Any) -> bool:

@@ -42,6 +42,7 @@ def run_loop(b: Bufferiser, v: Value) -> None:
     numbered = [(r.attrs["k"], r) for r in results if r.op == "result"]  # the other one is the number of rounds
     stacks = {k - first: r for k, r in numbered if k >= first}
     over = written_over(b, loop, [loop.stacked[k] for k in stacks], context)
+    kept = _KeptRows(b, v, stacks)
     finals = {k: r for k, r in numbered if k < first}
     storage = _Storage(b, v, finals, stacks, over)
     index = b.fresh("i")
@@ -49,12 +50,13 @@ def run_loop(b: Bufferiser, v: Value) -> None:
     slot = b.allocate((), "int64")
     b.emit(p.StoreScalar(slot.ptr, index, "int64"))
     b.refs[loop.index.number] = slot
-    wants = storage.round(index)
+    wants = [*storage.round(index), *kept.wants]
     end = rounds = None
     if loop.condition is not None:
         flag, end, rounds = b.allocate((), "bool"), b.fresh("q"), b.fresh("n")
         wants.append((loop.condition, flag))
     run_region(b, context, wants)
+    kept.store(index)
     for new, param in zip(loop.next, loop.carried, strict=True):
         b.agree_all(tuple(map(b.find, new.shape)), tuple(map(b.find, param.shape)))
     if end is not None:
@@ -72,8 +74,48 @@ def run_loop(b: Bufferiser, v: Value) -> None:
         elif (k := r.attrs["k"]) < first:
             final = storage.current[k]
             b.view(r, Ref(final.ptr, tuple(map(b.find, r.shape)), final.strides))
+        elif (k := k - first) in kept.places:
+            b.finish(r, kept.places[k])
         else:
-            storage.finish(k - first)
+            storage.finish(k)
+
+
+class _KeptRows:
+    """Stacks of which only some rows are kept (`passes.loops.keep_rows`): a round that makes one of these copies it."""
+
+    def __init__(self, b: Bufferiser, v: Value, stacks: dict[int, Value]) -> None:
+        """Takes these stacks out of `stacks`."""
+        self.b, self.loop = b, v.attrs["loop"]
+        self.rows = {row[0]: row[1:] for row in v.attrs.get("rows", ()) if row[0] in stacks}
+        self.places = {k: b.destination(r, r.dtype, r.shape) for k in self.rows for r in [stacks.pop(k)]}
+        self.wants = []
+        lasting = {*self.loop.next, *self.loop.carried}
+        for k in self.rows:
+            item = self.loop.stacked[k]
+            if item not in lasting:
+                self.wants.append((item, b.allocate(item.shape, item.dtype)))
+
+    def store(self, index: str) -> None:
+        """Behind the steps of a round."""
+        b = self.b
+        for k, (start, length, step) in self.rows.items():
+            item = self.loop.stacked[k]
+            distance, row, back = b.fresh("e"), b.fresh("e"), b.fresh("m")
+            b.emit(p.Arith(distance, "sub", index, b.name(start)))
+            b.emit(p.Arith(row, "floordiv", distance, b.name(step)))
+            b.emit(p.Arith(back, "mul", row, b.name(step)))
+            conditions = [("ge", distance, b.name(0)), ("eq", back, distance), ("lt", row, b.name(length))]
+            flags = []
+            for relation, x, y in conditions:
+                flags.append(b.fresh("q"))
+                b.emit(p.Compare(flags[-1], relation, x, y))
+            for name in flags[1:]:
+                both = b.fresh("q")
+                b.emit(p.Arith(both, "min", flags[0], name))
+                flags[0] = both
+            b.scopes.append(Scope())
+            b.copy(b.ref(item), _at_index(b, self.places[k], row), item.dtype)
+            b.emit(p.If(flags[0], b.close_scope(), ()))
 
 
 class _Storage:

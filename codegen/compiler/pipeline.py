@@ -33,6 +33,7 @@ from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
 from tensordsl.codegen.passes.loops.hoist_sequence_work import hoist_sequence_work
 from tensordsl.codegen.passes.loops.independent_rounds import independent_rounds
+from tensordsl.codegen.passes.loops.keep_rows import keep_rows
 from tensordsl.codegen.passes.loops.merge_loops import merge_loops
 from tensordsl.codegen.passes.loops.sum_products_behind import sum_products_behind
 from tensordsl.codegen.passes.merge_reductions import add_sums, merge_reductions, part_totals
@@ -254,6 +255,10 @@ FINISH = (
     Finish(
         "merge_loops", _of_roots(merge_loops), ops=frozenset((FOR,)),
         reason="behind all that takes work out of loops: what one hands to the next may go through one product of all",
+    ),
+    Finish(
+        "keep_rows", _of_roots(keep_rows), on_cpu=True, ops=frozenset((FOR,)),
+        reason="after merge_loops: what one loop hands to another one may not be stored at all",
     ),
     Finish(
         "finish_products", finish_products, follows="fold_products", ops=frozenset((DOT, "map")),

@@ -110,6 +110,8 @@ def some_rounds(e: Emitter, i: p.For, k: p.RoundsKernel, index: str) -> tuple[st
     kernel = e.load("ptr", e.load("ptr", plan, layouts.PLAN_KERNELS), 0)
     after = e.op(f"call i64 {kernel}(ptr %bases, i64 {index}, i64 {end})")
     bad = e.op(f"icmp slt i64 {after}, 0") if k.checks else ""
+    if bad:
+        e.rounds[-1] = e.op(f"select i1 {bad}, i64 {e.op(f'xor i64 {after}, -1')}, i64 {index}")
     for number, (relation, site) in enumerate(k.checks):
         a, b = (e.load("i64", "%bases", 8 * (words + 2 * number + side)) for side in (0, 1))
         error = layouts.ERR_OVERFLOW if relation == "product" else layouts.ERR_CHECK

@@ -435,8 +435,7 @@ class LibraryCall(Instr):
 @record
 class RoundsKernel:
     """A kernel `i64 k(ptr P, i64 first, i64 count)` that does some of a loop's rounds, at least one, from round `first`
-    on.  It gives the number of the next one; -1 where one of `checks` does not hold in round `first`, before it has
-    written anything.
+    on.  It gives the number of the next one; -1 - t where one of `checks` does not hold in round t.
 
     plan: its index in `Program.plans`.  Words of P: the values of `pointers` and `integers`; then, written where a
     check fails, both operands of each one; then what carried names, and the loop's `end`, in `told`, each with its

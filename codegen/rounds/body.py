@@ -7,7 +7,7 @@ Contract  a `For`, the program's plans and `Storages` -> `Body`; raises `Unfit`,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import field
 
 from tensordsl.base.records import record
@@ -44,12 +44,14 @@ class Body:
     """What a kernel has to do in each round, and what it leaves behind them.
 
     steps            integers and launches in order; a loaded integer as (its name, where it comes from, dtype)
+    parts            addresses at constant distances behind others, named so -> (the other, how many bytes behind it)
     offsets          addresses computed in the round -> where they are computed from
-    rows, updated    what is written there; which of these a round reads first
+    rows, updated    what is written there; those that a round also reads -> how many bytes these are, 0: of all lanes
     written          all addresses that a round writes to
     finals           what is at fixed addresses behind the last round
     carried          address -> the address that it is in the next round
     states           addresses whose contents the next round reads -> what they are then
+    live             addresses that a round reads as they were before it
     kept             carried addresses that rounds read, or that others read behind the loop
     kinds            of what stands at addresses
     length, reduces  the name of the lanes' number; None: there are none.  Does a round combine what they have?
@@ -58,14 +60,16 @@ class Body:
 
     steps: list[object] = field(default_factory=list)
     launches: list[Launched] = field(default_factory=list)
+    parts: dict[Name, tuple[Name, int]] = field(default_factory=dict)
     offsets: dict[Name, Name] = field(default_factory=dict)
     rows: list[tuple[Name, Source]] = field(default_factory=list)
     finals: dict[Name, Source] = field(default_factory=dict)
     carried: dict[Name, Name] = field(default_factory=dict)
     states: dict[Name, Source] = field(default_factory=dict)
     kept: set[Name] = field(default_factory=set)
+    live: set[Name] = field(default_factory=set)
     written: set[Name] = field(default_factory=set)
-    updated: set[Name] = field(default_factory=set)
+    updated: dict[Name, int] = field(default_factory=dict)
     kinds: dict[Name, Kind] = field(default_factory=dict)
     length: Name | None = None
     reduces: bool = False
@@ -99,10 +103,11 @@ class _Reader:
     def __init__(self, loop: p.For, plans: Sequence[LaunchPlan], storages: Storages, max_positions: int) -> None:
         self.loop, self.plans, self.storages, self.max_positions = loop, plans, storages, max_positions
         self.body = Body(carried={name: following for name, _, following in loop.carried})
+        self.rows = {following for _, _, following in loop.carried}
+        self.named: dict[Name, tuple[Name, int]] = {}  # addresses at constant distances
         self.content: dict[Name, Source] = {}
         self.copies: list[tuple[Name, Name, Source]] = []  # length in bytes, where to, what
         self.loaded: list[Source] = []
-        self.live: set[Name] = set()
 
     def run(self) -> Body:
         if any(kind != "ptr" for kind in self.loop.kinds):
@@ -115,9 +120,9 @@ class _Reader:
             elif isinstance(i, p.Copy):
                 self.copy(i)
             elif isinstance(i, p.StoreScalar) and i.dtype == "int64":
-                self.write(i.ptr, (INTEGER, i.value), ("int64", False))
+                self.write(self.place(i.ptr), (INTEGER, i.value), ("int64", False))
             elif isinstance(i, p.LoadScalar):
-                source = self.source(i.ptr, (i.dtype, False))
+                source = self.source(self.place(i.ptr), (i.dtype, False))
                 self.loaded.append(source)
                 self.body.steps.append((i.dst, source, i.dtype))
             else:
@@ -133,11 +138,31 @@ class _Reader:
         if isinstance(i, p.Select) and i.kind != "i64":
             raise Unfit("a round chooses an address")
         if isinstance(i, p.Offset):
-            base = self.body.offsets.get(i.base, i.base)
-            if base in self.body.carried and self.body.carried[base] != i.dst:
-                raise Unfit("a part of what is carried")
-            self.body.offsets[i.dst] = base
+            base, distance = self.named.get(i.base, (i.base, 0))
+            own = self.number(i.bytes)
+            if own is not None and i.dst not in self.rows:
+                self.named[i.dst] = base, distance + own
+                return
+            if distance or (base in self.body.carried and self.body.carried[base] != i.dst):
+                raise Unfit("a computed part of what is carried")
+            self.body.offsets[i.dst] = self.body.offsets.get(base, base)
         self.body.steps.append(i)
+
+    def place(self, address: Name) -> Name:
+        """Its name: one for each part of a storage."""
+        base, distance = self.named.get(address, (address, 0))
+        if not distance:
+            return base
+        part = f"{base}+{distance}"
+        body, following = self.body, self.body.carried.get(base)
+        while part not in body.parts:
+            body.parts[part] = base, distance
+            if base in body.offsets:
+                body.offsets[part] = body.offsets[base]
+            if following is not None:
+                body.carried[part] = f"{following}+{distance}"
+                base, following, part = following, body.carried.get(following), f"{following}+{distance}"
+        return f"{self.named[address][0]}+{distance}"
 
     def launch(self, i: p.Launch) -> None:
         plan = self.plans[i.plan]
@@ -163,7 +188,7 @@ class _Reader:
             made.ints[entry[1]] = name
         for key, k in _operands(group).items():
             dtype = plan.operands[k].type
-            made.inputs[key] = self.source(i.operands[k], (dtype, self.has_lanes(i.strides[k], dtype)))
+            made.inputs[key] = self.source(self.place(i.operands[k]), (dtype, self.has_lanes(i.strides[k], dtype)))
         number = len(self.body.launches)
         self.body.launches.append(made)
         self.body.steps.append(number)
@@ -172,16 +197,17 @@ class _Reader:
             is_lane = self.has_lanes(i.strides[k], out.buffer.type)
             if is_lane != any(isinstance(a, str) for a in out.map):
                 raise Unfit("an output that is written by every lane")
-            self.write(i.operands[k], (LAUNCH, (number, j)), (out.buffer.type, is_lane))
+            self.write(self.place(i.operands[k]), (LAUNCH, (number, j)), (out.buffer.type, is_lane))
 
     def copy(self, i: p.Copy) -> None:
-        if i.dst == i.src:
+        target, origin = self.place(i.dst), self.place(i.src)
+        if target == origin:
             return
-        source = self.content.get(i.src, (MEMORY, i.src))
-        self.content[i.dst] = source
-        self.copies.append((i.bytes, i.dst, source))
-        if i.dst in self.body.offsets:
-            self.body.rows.append((i.dst, source))
+        source = self.content.get(origin, (MEMORY, origin))
+        self.content[target] = source
+        self.copies.append((i.bytes, target, source))
+        if target in self.body.offsets:
+            self.body.rows.append((target, source))
 
     def source(self, address: Name, kind: Kind) -> Source:
         found = self.content.get(address, (MEMORY, address))
@@ -276,9 +302,10 @@ class _Reader:
         todo: list[Source] = [*self.loaded, *(source for _, source in body.rows)]
 
         def is_used_outside(address: Name) -> bool:
-            return self.storages.uses[address] > inside[address]
+            base, _ = body.parts.get(address, (address, 0))
+            return self.storages.uses[base] > inside[base]
 
-        followers = set(body.carried.values())
+        followers = {*body.carried.values()}
         for address, source in self.content.items():
             is_fixed = address not in body.carried and address not in body.offsets
             if is_fixed and (address in followers or is_used_outside(address)):
@@ -303,12 +330,9 @@ class _Reader:
                 todo += [made.inputs[_key(v)] for v in loads]
             elif what == MEMORY:
                 address = str(where)
-                self.live.add(address)
+                self.body.live.add(address)
                 following = body.carried.get(address, address)
-                if address in body.offsets:
-                    if address in self.content:
-                        body.updated.add(address)
-                elif address in body.carried or following in self.content:
+                if address not in body.offsets and (address in body.carried or following in self.content):
                     state = self.content.get(following, (MEMORY, following))
                     if state == source and following in self.content:
                         continue  # written as it was
@@ -318,43 +342,64 @@ class _Reader:
                         body.finals[following] = self.content[following]
                     if address in body.carried:
                         body.kept.add(address)
-        if any(address not in body.kinds for address in (*body.finals, *self.live)):
+        if any(address not in body.kinds for address in (*body.finals, *self.body.live)):
             raise Unfit("a value of unknown kind")
+        self.find_updated()
+
+    def find_updated(self) -> None:
+        """Rows that a round writes and reads must be disjoint from those of other rounds."""
+        parts, kinds = self.body.parts, self.body.kinds
+        spans: dict[Name, list[tuple[int, int]]] = {}
+        read = {parts.get(address, (address, 0))[0] for address in self.body.live}
+        for address in {*self.content, *self.body.live}:
+            base, distance = parts.get(address, (address, 0))
+            if base in self.body.offsets and base in read:
+                dtype, has_lanes = kinds[address]
+                spans.setdefault(base, []).append((distance, 0 if has_lanes else distance + ITEMSIZE[dtype]))
+        written = {parts.get(address, (address, 0))[0] for address in self.content}
+        for base in spans.keys() & written:
+            ends = [end for _, end in spans[base]]
+            self.body.updated[base] = max(ends) - min(first for first, _ in spans[base]) if all(ends) else 0
 
     def check_storages(self) -> None:
         """No address that is read is in a storage that is written by another name, in whatever positions carried
         addresses stand, but in the storage that hands a value from round to round."""
-        written = {a for a in self.content if a in self.body.offsets or a in self.body.finals or a in self.body.carried}
         at = {name: self.storages.roots(first) for name, first, _ in self.loop.carried}
         seen: list[dict[Name, Roots]] = []
         while at not in seen:
             if len(seen) == self.max_positions:
                 raise Unfit("carried addresses go around")
             seen.append(at)
-            self.check_position(at, written)
-            at = {name: self.roots(b, at) for name, b in self.body.carried.items()}
+            self.check_position(at)
+            at = {name: self.roots(b, at) for name, _, b in self.loop.carried}
 
     def roots(self, address: Name, at: dict[Name, Roots]) -> Roots:
-        base = self.body.offsets.get(address, address)
+        base, _ = self.body.parts.get(address, (address, 0))
+        base = self.body.offsets.get(base, base)
         found = at.get(base) or self.storages.roots(base)
         if not found:
             raise Unfit("an address of unknown storage")
         return found
 
-    def check_position(self, at: dict[Name, Roots], written: Iterable[Name]) -> None:
-        for a in written:
+    def check_position(self, at: dict[Name, Roots]) -> None:
+        for a in self.content:
             if any(isinstance(r, tuple) for r in self.roots(a, at)):
                 raise Unfit("it writes to what the call was given")
-        for a, b in _pairs(written, self.live):
-            if a in self.body.offsets and a in self.body.chain(b):
-                continue  # rows follow each other
-            if not self.roots(a, at).isdisjoint(self.roots(b, at)):
-                raise Unfit("addresses of one storage")
+            for b in {*self.content, *self.body.live} - {a}:
+                if not (self.are_disjoint(a, b) or self.roots(a, at).isdisjoint(self.roots(b, at))):
+                    raise Unfit("addresses of one storage")
 
-
-def _pairs(written: Iterable[Name], live: set[Name]) -> Iterator[tuple[Name, Name]]:
-    mine = {*written}
-    return ((a, b) for a in mine for b in {*mine, *live} - {a})
+    def are_disjoint(self, a: Name, b: Name) -> bool:
+        """Whether two addresses of one storage cannot meet: they are numbers at constant distances, or rows that follow
+        each other."""
+        (base, distance), (other, behind) = (self.body.parts.get(x, (x, 0)) for x in (a, b))
+        if base != other:
+            return base in self.body.offsets and base in self.body.chain(other)
+        kinds = [self.body.kinds.get(x) for x in (a, b)]
+        sizes = [ITEMSIZE[kind[0]] for kind in kinds if kind is not None and not kind[1]]
+        if len(sizes) < 2:
+            return False
+        return distance + sizes[0] <= behind or behind + sizes[1] <= distance
 
 
 def _operands(group: Group) -> dict[tuple[int, object], int]:

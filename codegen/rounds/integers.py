@@ -8,18 +8,26 @@ Contract  instructions on integers -> LLVM text before the rounds; `now` gives a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tensordsl.codegen.llvm.vector_builder import Code
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Name
-from tensordsl.codegen.rounds.body import Unfit
+from tensordsl.codegen.rounds.body import Body, Unfit
 
 SIGNED = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
 OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 EVEN = ("lt", "le", "gt", "ge")  # relations that hold between two rounds in which they hold
-HOLDING = {"eq": (0, 0), "le": (0, 0), "ge": (0, 0), "ne": (0, 1), "lt": (0, 1), "gt": (1, 0)}  # some operands
+HOLDING = {
+    "eq": (0, 0),
+    "le": (0, 0),
+    "ge": (0, 0),
+    "ne": (0, 1),
+    "lt": (0, 1),
+    "gt": (1, 0),
+    "product": (0, 0),
+}  # some operands
 MULTIPLY = "llvm.smul.with.overflow.i64"
 
 
@@ -33,13 +41,13 @@ class Number(NamedTuple):
 class Integers:
     """head: code before all rounds; ends: code that knows `%span`, the rounds behind the first; body: of a round."""
 
-    def __init__(
-        self, head: Code, ends: Code, body: Code, carried: Mapping[Name, Name], word: Callable[[Name, str], str]
-    ) -> None:
-        self.head, self.ends, self.body, self.carried, self.word = head, ends, body, carried, word
+    def __init__(self, head: Code, ends: Code, body: Code, what: Body, word: Callable[[Name, str], str]) -> None:
+        self.head, self.ends, self.body, self.word = head, ends, body, word
+        self.carried, self.parts = what.carried, what.parts
         self.numbers: dict[Name, Number] = {}
         self.varying: dict[Name, str] = {}  # computed in each round
         self.addresses: dict[Name, Number] = {}
+        self.computed: dict[Name, str] = {}  # addresses that each round computes
         self.last: dict[Number, str | int] = {}
         self.running: dict[Number, str] = {}
         self.phis: list[tuple[str, str, str, str]] = []  # (name, type, first value, following value) in a round
@@ -58,6 +66,13 @@ class Integers:
         return self.numbers[name]
 
     def address(self, name: Name) -> Number:
+        if name in self.computed:
+            raise Unfit("rows at computed places")
+        if name in self.parts and name not in self.addresses:
+            base, distance = self.parts[name]
+            place = self.address(base)
+            first = self.head.op(f"getelementptr i8, ptr {place.first}, i64 {distance}")
+            self.addresses[name] = Number(first, place.step)
         if name not in self.addresses:
             self.addresses[name] = Number(self.word(name, "ptr"))
         return self.addresses[name]
@@ -156,18 +171,24 @@ class Integers:
 
     def check_each_round(self, i: p.Check) -> None:
         """Of what a round computes: the kernel stops there."""
-        a, b, go = self.now(i.a), self.now(i.b), self.body.label("go")
-        bad = self.body.op(f"icmp {SIGNED[OPPOSITE[i.op]]} i64 {a}, {b}")
+        a, b = self.now(i.a), self.now(i.b)
+        self.stop_if(self.body.op(f"icmp {SIGNED[OPPOSITE[i.op]]} i64 {a}, {b}"), i.op, i.site, a, b)
+
+    def stop_if(self, bad: str, relation: str, site: int, a: str, b: str) -> None:
+        go = self.body.label("go")
         self.body.do(f"br i1 {bad}, label %wrong{len(self.checks)}, label %{go}")
         self.body.place(go)
         self.wrong[len(self.checks)] = a, b
-        self.checks.append((i.op, i.site))
-        self.operands.append(HOLDING[i.op])
+        self.checks.append((relation, site))
+        self.operands.append(HOLDING[relation])
 
     def offset(self, i: p.Offset) -> None:
         base, by = self.address(i.base), self.number(i.bytes)
         if by is None:
-            raise Unfit("an address that a round computes")
+            if base.step != 0:
+                raise Unfit("a computed part of a row")
+            self.computed[i.dst] = self.body.op(f"getelementptr i8, ptr {base.first}, i64 {self.now(i.bytes)}")
+            return
         step = self.sum(self.head, "add", base.step, by.step)
         if self.carried.get(i.base) == i.dst:  # each round goes on from where this one is
             if by.step != 0:
@@ -177,19 +198,23 @@ class Integers:
 
     def must_be_distinct(self, address: Name, size: str | int) -> None:
         """Rows of so many bytes are one behind the other, or only one round is done."""
-        step = self.addresses[address].step
+        step = self.address(address).step
         if isinstance(step, int) and isinstance(size, int) and abs(step) >= size:
             return
         forwards = self.ends.op(f"icmp sge i64 {step}, {size}")
         backwards = self.ends.op(f"icmp sle i64 {step}, {self.ends.op(f'sub i64 0, {size}')}")
-        is_apart = self.ends.op(f"or i1 {forwards}, {backwards}")
+        is_disjoint = self.ends.op(f"or i1 {forwards}, {backwards}")
         are_several = self.ends.op("icmp sgt i64 %span, 0")
-        self.bad.append(self.ends.op(f"and i1 {are_several}, {self.ends.op(f'xor i1 {is_apart}, true')}"))
+        self.bad.append(self.ends.op(f"and i1 {are_several}, {self.ends.op(f'xor i1 {is_disjoint}, true')}"))
 
     def each_round(self, i: p.Instr) -> None:
         if isinstance(i, p.Mul):
-            raise Unfit("a product of what a round computes")
-        if isinstance(i, p.Arith):
+            a, b = self.now(i.a), self.now(i.b)
+            self.body.declarations[MULTIPLY] = f"declare {{i64, i1}} @{MULTIPLY}(i64, i64)"
+            both = self.body.call(MULTIPLY, "{i64, i1}", f"i64 {a}", f"i64 {b}")
+            self.stop_if(self.body.op(f"extractvalue {{i64, i1}} {both}, 1"), "product", i.site, a, b)
+            self.varying[i.dst] = self.body.op(f"extractvalue {{i64, i1}} {both}, 0")
+        elif isinstance(i, p.Arith):
             a, b = self.now(i.a), self.now(i.b)
             if i.op in ("min", "max"):
                 self.varying[i.dst] = str(self.extremum(self.body, i.op, a, b))

@@ -63,7 +63,7 @@ class _Writer:
         )
         self.body.block, self.after.block, self.done.block = "round", "after", "done"
         self.words: dict[str, dict[Name, str]] = {"ptr": {}, "i64": {}}
-        self.integers = Integers(self.head, self.ends, self.body, body.carried, self.word)
+        self.integers = Integers(self.head, self.ends, self.body, body, self.word)
         self.integers.numbers[loop.index] = Number("%first", 1)
         self.width = self.chosen_width(tuning, lanes) if body.length else 1
         self.size = self.word(body.length, "i64") if body.length else "1"
@@ -99,9 +99,10 @@ class _Writer:
             else:
                 assert isinstance(step, Instr)
                 self.integers.do(step)
-        for address in sorted(self.what.updated):
-            self.integers.must_be_distinct(address, self.row_bytes(self.what.kinds[address]))
-            self.value((MEMORY, address))  # before it is written
+        for address, size in sorted(self.what.updated.items()):
+            self.integers.must_be_distinct(address, size or self.row_bytes(self.what.kinds[address]))
+        for address in sorted(self.what.live):
+            self.value((MEMORY, address))  # before something is written
         for address, source in self.what.rows:
             self.store_row(address, source)
         for address, source in self.what.finals.items():
@@ -166,7 +167,7 @@ class _Writer:
         lines += ["  ret i64 %r.next"]
         for k, pair in n.wrong.items():
             operands = [pair if k == j else own for j, own in enumerate(n.operands)]
-            lines += [f"wrong{k}:", *self.told_checks(f"wrong{k}", len(names), operands)]
+            lines += [f"wrong{k}:", *self.told_checks(f"wrong{k}", len(names), operands, "%r")]
         return [*lines, "}", ""]
 
     def halved(self, words: int) -> list[str]:
@@ -180,15 +181,17 @@ class _Writer:
         lines += [f"  br i1 {bad}, label %many, label %start", "many:", "  %one = icmp sle i64 %span, 0"]
         lines += ["  br i1 %one, label %fail, label %fewer", "fewer:"]
         lines += ["  %part = ashr i64 %behind, 1", "  %half = add i64 %first, %part", "  br label %try", "fail:"]
-        return [*lines, *self.told_checks("fail", words, n.operands), "start:"]
+        return [*lines, *self.told_checks("fail", words, n.operands, "%first"), "start:"]
 
-    def told_checks(self, label: str, words: int, operands: Sequence[tuple[str | int, str | int]]) -> list[str]:
-        """The end of a block in which a check fails: what all compare."""
+    def told_checks(
+        self, label: str, words: int, operands: Sequence[tuple[str | int, str | int]], number: str
+    ) -> list[str]:
+        """A block in which a check fails, in the round of a number: what all of them compare."""
         lines = []
         for k, x in enumerate(x for pair in operands for x in pair):
             lines += [f"  %{label}.{k} = getelementptr i64, ptr %P, i64 {words + k}"]
             lines += [f"  store i64 {x}, ptr %{label}.{k}"]
-        return [*lines, "  ret i64 -1"]
+        return [*lines, f"  %{label}.r = xor i64 {number}, -1", f"  ret i64 %{label}.r"]
 
     def mask_lines(self) -> list[str]:
         """The lanes that there are."""
@@ -217,6 +220,7 @@ class _Writer:
         if source not in self.vectors:
             what, where = source
             is_fixed = what not in (INTEGER, LAUNCH) and str(where) not in self.what.states
+            is_fixed = is_fixed and str(where) not in self.integers.computed
             is_fixed = is_fixed and self.integers.address(str(where)).step == 0
             self.vectors[source] = splat(self.start if is_fixed else self.body, value, dtype, self.width)
         return self.vectors[source]
@@ -225,6 +229,8 @@ class _Writer:
         """What is at an address before the round."""
         dtype, has_lanes = kind
         before = self.chunk if has_lanes else self.start
+        if address in self.integers.computed:
+            return self.load(self.body, self.lane_place(self.body, self.integers.computed[address], kind), kind)
         place = self.integers.address(address)
         if address in self.what.states:
             name = f"%w{len(self.phis)}"
@@ -353,6 +359,8 @@ class _Writer:
     def tell(self) -> None:
         """Addresses that are not those behind one round, and whether the loop ends."""
         for address in self.what.carried:
+            if address in self.what.parts:
+                continue
             if self.is_in_rows(address) or self.rotations > 1:
                 self.told[address, "ptr"] = self.address_behind(self.done, address)
         self.goes_on = ""

@@ -3,6 +3,7 @@
 Comes in   a `FunctionSpec` and a mode (`signature`); an error of a compiled function.
 Goes out   a run that checks or reports each application; errors that name the user's op, values, file and line.
 Modules    checks       DebugMode, NanGuardMode, MonitorMode; which application failed
+           late_rounds  values in rounds that the reference evaluator takes long to get to
            testvalues   values that travel with the graph while it is built (`compute_test_value`)
            reports      the text of errors: op, operands, the user's line
            trace        where in the user's program a variable was made

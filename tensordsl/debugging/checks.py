@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensordsl.base.errors import BadOptimization, InvalidValueError
+from tensordsl.debugging import late_rounds
+from tensordsl.debugging.late_rounds import Native, Run
 from tensordsl.debugging.reports import (
     DEPTH,
     Round,
@@ -37,14 +39,12 @@ from tensordsl.debugging.trace import (
 from tensordsl.graph.printing import debugprint, variable_text
 from tensordsl.graph.substitute import silenced, substitute
 from tensordsl.graph.types import FLOATS, TensorType
-from tensordsl.graph.variables import Apply, Constant, Variable, apply, toposort, unwatched, with_bodies
+from tensordsl.graph.variables import Apply, Constant, Variable, toposort, unwatched, with_bodies
 from tensordsl.signature.arguments import normalise
 from tensordsl.signature.modes import Mode
 
 if TYPE_CHECKING:
     from tensordsl.signature.spec import FunctionSpec
-
-Run = Callable[[list[Array]], list[Array]]
 
 BIG = 1e10  # what NanGuardMode calls too big
 MAX_NODES_AGAIN = 20_000  # evaluated inside of loops to show an error's operands
@@ -300,7 +300,7 @@ def raise_site(
     spec: FunctionSpec,
     args: Sequence[Array],
     rounds: Sequence[int] = (),
-    native: Callable[[FunctionSpec], Run] | None = None,
+    native: Native | None = None,
 ) -> None:
     """Raise the error that a compiled function recorded at `site`; the state is as before the call.
 
@@ -334,18 +334,21 @@ def raise_site(
     refused = (ValueError, IndexError, ZeroDivisionError) if site["kind"] in ("check", "index") else ()
     is_found = _has_rounds(node, path, spec)
     try:
-        values_there = trace(
-            spec, known, until=node if is_found else None, is_silent=True, rounds=path, budget=MAX_NODES_AGAIN
-        )
+        how: dict[str, Any] = {"until": node, "rounds": path} if is_found else {"asserts": True}
+        values_there = trace(spec, known, is_silent=True, budget=MAX_NODES_AGAIN, **how)
         if all(has(v, values_there) for v in node.inputs):
             operands = [value_of(v, values_there) for v in node.inputs]
             shown = [given.get(v, array) for v, array in zip(node.inputs, operands, strict=True)]
         if "body" in node.attrs:
-            trace(spec, known, is_silent=True, budget=MAX_NODES_AGAIN)
+            trace(spec, known, is_silent=True, budget=MAX_NODES_AGAIN, asserts=True)
     except (type(error), *refused) as earlier:  # what was computed together with `node`; the report names it
         raise earlier from None
     except Unfinished:
-        operands = shown = None if native is None else _late_operands(native, spec, args, path, node)
+        operands = shown = None
+        if native is not None and path:
+            operands = shown = late_rounds.operands_in_round(native, spec, args, path, node)
+        elif native is not None:
+            _raise_late(native, spec, args, node, known, (type(error), *refused))
     except Exception:  # the report is about another error: this one only means that there is less to show
         pass
     if operands is not None and refused and "body" not in node.attrs:
@@ -353,38 +356,30 @@ def raise_site(
     raise report(error, spec, node, shown, path) from None
 
 
-def _late_operands(
-    native: Callable[[FunctionSpec], Run], spec: FunctionSpec, args: Sequence[Array], path: Sequence[Round], node: Apply
-) -> list[Array] | None:
-    """The operands of a node in a round that the reference evaluator takes long to get to, by compiled code; None where
-    that fails, too."""
-    if not path:
-        return None
+def _raise_late(
+    native: Native,
+    spec: FunctionSpec,
+    args: Sequence[Array],
+    node: Apply,
+    known: Values,
+    errors: tuple[type[Exception], ...],
+) -> None:
+    """Raise the error of the first round that fails of the loop around a node, whose rounds were not told: what a loop
+    does may have left it."""
+    loop = late_rounds.outermost_loop(spec, node)
+    if loop is None:
+        return
     try:
-        wanted = tuple(operands_in_round(path, node))
-        results = replace(spec, outputs=wanted, updates=(), form="list", borrow=(False,) * len(wanted), on_device=())
-        return native(results)(list(args))
+        count = int(value_of(loop.inputs[0], trace(spec, known, until=loop, is_silent=True, budget=MAX_NODES_AGAIN)))
+        number = late_rounds.failing_round(native, spec, args, loop, count)
+        path = [] if number is None else [Round(loop, number)]
+        values = late_rounds.values_of_round(native, spec, args, path) if path else None
+        if values is not None:
+            trace(spec, values, is_silent=True, rounds=path, budget=MAX_NODES_AGAIN, asserts=True)
+    except errors as earlier:
+        raise earlier from None
     except Exception:  # the report is about another error: there is only less to show
-        return None
-
-
-def operands_in_round(path: Sequence[Round], node: Apply) -> list[Variable]:
-    """The operands of a node in a loop as expressions outside of all loops: what the rounds before have carried is what
-    so many rounds carry."""
-    new: dict[Variable, Variable] = {}
-    with unwatched():
-        for r in path:
-            body: Any = r.loop.attrs["body"]
-            number = Constant(TensorType("int64", ()), np.asarray(r.number, "int64"))
-            _, *operands = substitute(r.loop.inputs, new)
-            size = len(body.carried)
-            finals: Sequence[Variable] = ()
-            if size:
-                results = apply(r.loop.row, number, *operands, body=replace(body, stacked=()))
-                finals = results[len(results) - size :]
-            new = {body.index: number, **dict(zip(body.carried, finals, strict=True))}
-            new.update(zip(body.invariants, operands[size:], strict=True))
-        return silenced(substitute(node.inputs, new))
+        pass
 
 
 def loops_at(site: Mapping[str, Any], spec: FunctionSpec, rounds: Sequence[int]) -> list[Round]:

@@ -41,6 +41,7 @@ class Tracer:
     after: After | None = None
     is_silent: bool = False
     budget: float = float("inf")
+    asserts: bool = False  # also where it is silent
 
     def run(self, roots: Sequence[Variable], values: Values, rounds: Rounds, until: Apply | None = None) -> None:
         """Add to `values` what the roots need, but not what `until` gives."""
@@ -75,7 +76,8 @@ class Tracer:
 
     def compute(self, node: Apply, values: Values, rounds: Rounds) -> list[Array]:
         if "body" not in node.attrs:
-            return compute_silently(node, values) if self.is_silent else compute(node, values)
+            is_heard = not self.is_silent or (self.asserts and node.row.name == "assert")
+            return compute(node, values) if is_heard else compute_silently(node, values)
         operands = [value_of(v, values) for v in node.inputs]
         made = run_rounds(operands[0], operands[1:], node.attrs["body"], self.evaluate(node, rounds))
         return as_outputs(node, made[len(made) - len(node.outputs) :])
@@ -130,24 +132,27 @@ def trace(
     is_silent: bool = False,
     rounds: Rounds = (),
     budget: float = float("inf"),
+    asserts: bool = False,
 ) -> Values:
     """Evaluate the nodes that the results need, by the rows' oracles, and add what they give to `values`.
 
     A node runs when its operands are there; of an `ifelse` only the branch taken is needed; loops run round by round.
     With `until` the operands of that node are evaluated, not the node; in the rounds of the loops around it, if it is
-    in some.  Gives `values`, or of a node in a loop those of its round.  An error is raised again as the report of its
-    node.  A silent evaluation is one of a call that has been heard already: nothing is printed, no callback called.
-    Raises Unfinished when more nodes than the budget were evaluated inside of loops.
+    in some.  Without, `rounds` say that a round is evaluated alone, from values of its parameters.  Gives `values`, or
+    of a node in a loop those of its round.  An error is raised again as the report of its node.  A silent evaluation
+    is one of a call that has been heard already: nothing is printed, no callback called, and nothing asserted unless
+    `asserts` says so.  Raises Unfinished when more nodes than the budget were evaluated inside of loops.
     """
     position = {id(node): index for index, node in enumerate(with_bodies(spec.nodes()))}
 
     def explain(error: Exception, node: Apply, operands: list[Array], rounds: Rounds) -> Exception:
         return report(error, spec, node, operands, rounds)
 
-    tracer = Tracer(explain, position, before, after, is_silent, budget)
+    tracer = Tracer(explain, position, before, after, is_silent, budget, asserts)
     try:
         if until is None:
-            tracer.run(spec.results, values, ())
+            roots = rounds[-1].loop.attrs["body"].expressions if rounds else spec.results
+            tracer.run(roots, values, rounds)
             return values
         return tracer.until(rounds, until, values)
     except Reported as reported:

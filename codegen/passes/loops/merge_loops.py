@@ -38,7 +38,7 @@ def merge_loops(graph: Graph, roots: list[Value]) -> list[Value]:
         if pair is None:
             break
         made = _merged(graph, pair)
-        roots = rewrite(graph, roots, lambda v, made=made: made.get(v.number), frozen, ops=("result",))  # type: ignore[misc]
+        roots = rewrite(graph, roots, made, frozen, ops=("result",))
     return roots
 
 
@@ -70,7 +70,7 @@ def _pruned(graph: Graph, roots: Sequence[Value], frozen: frozenset[int]) -> lis
             made[old.number] = _with_results(graph, old, *plans[old.attrs["loop"].number])
             new.add(made[old.number][0].number)
         other, places = made[old.number]
-        return _result(graph, other, places[v.attrs["k"]])
+        return graph.result(other, places[v.attrs["k"]], v.dtype, v.shape)
 
     return rewrite(graph, roots, pruned, frozen, ops=("result",)) if plans else list(roots)
 
@@ -104,14 +104,6 @@ def _made(graph: Graph, loop: Loop, like: Value, operands: Sequence[Value]) -> V
     count = like.attrs["count"]
     loop.made = graph.make(FOR, operands, "", (), loops=around, unique=True, loop=loop, count=count)
     return loop.made
-
-
-def _result(graph: Graph, node: Value, k: int) -> Value:
-    loop: Loop = node.attrs["loop"]
-    if k < len(loop.carried):
-        return graph.result(node, k, loop.carried[k].dtype, loop.carried[k].shape)
-    v = loop.stacked[k - len(loop.carried)]
-    return graph.result(node, k, v.dtype, (node.attrs["count"], *v.shape))
 
 
 # -- which loops -------------------------------------------------------------------------------------------------------
@@ -240,12 +232,11 @@ def _are_alike(first: Value, second: Value) -> bool:
 
 
 # -- the merged loop ---------------------------------------------------------------------------------------------------
-def _merged(graph: Graph, pair: _Pair) -> dict[int, Value]:
-    """number of a result of either loop -> the merged loop's."""
+def _merged(graph: Graph, pair: _Pair) -> Callable[[Value], Value | None]:
+    """A result of either loop -> the merged loop's."""
     first, second = pair.first, pair.second
     loop, other = first.attrs["loop"], second.attrs["loop"]
     m, n = len(loop.carried), len(other.carried)
-    old = [[_result(graph, node, k) for k in range(len(node.attrs["loop"].results))] for node in (first, second)]
     new = _Renaming(graph, other, loop)
     new.set(other.index, loop.index)
     carried = [
@@ -276,8 +267,13 @@ def _merged(graph: Graph, pair: _Pair) -> dict[int, Value]:
         [*range(m), *range(at[0], at[1])],
         [*range(m, m + n), *range(at[1], at[1] + len(other.stacked))],
     )
-    pairs = [pair for side, ks in zip(old, places, strict=True) for pair in zip(side, ks, strict=True)]
-    return {v.number: _result(graph, made, k) for v, k in pairs}
+    places_of = {node.number: ks for node, ks in zip((first, second), places, strict=True)}
+
+    def result(v: Value) -> Value | None:
+        ks = places_of.get(v.operands[0].number)
+        return None if ks is None else graph.result(made, ks[v.attrs["k"]], v.dtype, v.shape)
+
+    return result
 
 
 class _Renaming:

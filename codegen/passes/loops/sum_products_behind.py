@@ -89,7 +89,7 @@ def _terms(ctx: Context, loop: Loop, k: int) -> list[Term]:
         is_inner = u is loop.next[k] or ctx.is_sole(u)
         if row is NEG and is_inner:
             stack.append((not is_subtracted, u.operands[0]))
-        elif row in (ADD, SUB) and is_inner and ctx.find(u.shape) == ctx.find(acc.shape) and u is not acc:
+        elif row in (ADD, SUB) and is_inner and _is_shaped(ctx, u, acc) and u is not acc:
             x, y = u.operands
             stack += [(is_subtracted ^ (row is SUB), y), (is_subtracted, x)]
         else:
@@ -97,6 +97,12 @@ def _terms(ctx: Context, loop: Loop, k: int) -> list[Term]:
     if sum(u is acc for _, u in terms) != 1 or (True, acc) in terms:
         return []
     return [(is_subtracted, u) for is_subtracted, u in terms if u is not acc]
+
+
+def _is_shaped(ctx: Context, u: Value, acc: Value) -> bool:
+    """Whether u has the shape of a carried value, which lengths of a round may only be assumed to be."""
+    pairs = zip(ctx.find(u.shape), ctx.find(acc.shape), strict=False)
+    return u.rank == acc.rank and all(m == n or 1 not in (m, n) for m, n in pairs)
 
 
 _SUMMED = frozenset(("float32", "float64", *INTEGERS))
@@ -257,7 +263,8 @@ def _behind(ctx: Context, w: Widening, acc: Value, init: Value, terms: Sequence[
     for is_subtracted, term in terms:
         part = _total(ctx, w, term)
         assert part is not None
-        if total is init and is_zero(init) and part.shape == acc.shape:
+        if total is init and is_zero(init) and _is_shaped(ctx, part, acc):
+            part = g.move(part, range(part.rank), acc.shape)
             total = g.make("map", (part,), acc.dtype, acc.shape, row=NEG, args={}) if is_subtracted else part
         else:
             row = SUB if is_subtracted else ADD

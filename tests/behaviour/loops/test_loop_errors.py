@@ -3,6 +3,7 @@ user's line and the shapes, and leaves state and arrays as they were."""
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable
 from typing import Any
@@ -238,6 +239,14 @@ def test_a_late_round_is_known_without_running_all_again() -> None:
     assert "index 3 is out of bounds" in text and "Inputs shapes: [(3,), ()]" in text and "array(3)" in text
 
 
+def test_a_late_round_of_a_loop_that_became_an_axis() -> None:
+    values, _ = scan(lambda j: x[j] * 2, k, name="rows")
+    positions = np.zeros(100_000, "int32")
+    positions[99_990] = 3
+    text = message(theano.function([k, x], values), IndexError, positions, X)
+    assert "Happened in round 99990 of scan 'rows'" in text and "Inputs shapes: [(3,), ()]" in text
+
+
 def test_a_late_round_of_a_loop_in_a_loop_that_ends_early() -> None:
     def inner(j: Any, s: Any) -> Any:
         last = scan(lambda a, s: T.sin(s) + x[a + j], T.arange(3), s, name="inner")[0][-1]
@@ -268,6 +277,64 @@ def test_storage_and_lengths_of_a_round() -> None:
     for error, length in ((MemoryError, 20_000), (OverflowError, 2_000_000)):
         assert "Happened in round 2 of scan 'rooms'" in message(f, error, [1, 1, length], X)
     assert f([1], X).shape == (1,)
+
+
+# -- programs of every kind ----------------------------------------------------------------------------------------------
+KINDS = {"index": IndexError, "place": IndexError, "assert": AssertionError, "shape": ValueError}
+
+
+def failing(kind: str, j: Any) -> Any:
+    """What fails where j is 9."""
+    if kind == "index":
+        return x[j]
+    if kind == "assert":
+        return Assert("j is small")(x[0] * 1.0, T.lt(j, 5))
+    if kind == "place":
+        return T.inc_subtensor(x[j], 1.0).sum()
+    return T.dot(x[: 1 + T.cast(T.gt(j, 5), "int64")], x[:1])
+
+
+def random_failure(r: random.Random) -> tuple[Any, tuple[Any, ...], str, int, int, bool]:
+    """A function of a random scan, arguments, how it fails, in which round of how many; and whether there is a loop in
+    the loop."""
+    rounds, kind = r.choice([1, 2, 5, 17]), r.choice(list(KINDS))
+    wrong, depth, width = r.randrange(rounds), r.choice([0, 0, 1, 2]), r.choice([None, 3])
+    is_nested, is_branch, is_backwards, is_updated, ends, of_gradient, of_last = (r.random() < 0.3 for _ in range(7))
+    start = T.zeros((width,) if width else (), "float64")
+
+    def value(j: Any) -> Any:
+        if not is_nested:
+            return failing(kind, j)
+        step = lambda q, h: T.tanh(h) + failing(kind, j + q * 0)
+        return scan(step, T.arange(2), T.zeros((), "float64"), name="inner")[0][-1]
+
+    def step(j: Any, row: Any, *states: Any) -> Any:
+        v = ifelse(T.ge(j, 0), value(j), T.zeros((), "float64")) if is_branch else value(j)
+        new = T.tanh(row.sum() * 0.1 + v) + (0.5 * states[0] if depth else start)
+        updates = [{counter: counter + 1}] if is_updated else []
+        return [new, *updates, *([until(T.ge(j, 100))] if ends else [])]
+
+    info = None if not depth else start if depth == 1 else dict(initial=T.stack([start, start]), taps=[-2])
+    values, updates = scan(
+        step, [k, M], info, go_backwards=is_backwards, n_steps=rounds if ends else None, name="outer"
+    )
+    result = values[-1] if of_last else values
+    f = theano.function([k, M, x], T.grad(result.sum(), x) if of_gradient else result, updates=updates)
+    positions = np.zeros(rounds, "int32")
+    positions[rounds - 1 - wrong if is_backwards else wrong] = 9
+    return f, (positions, np.ones((rounds, 2)), X), kind, wrong, rounds, is_nested
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_failures_of_random_scans_name_their_round(seed: int) -> None:
+    f, arguments, kind, wrong, rounds, is_nested = random_failure(random.Random(seed))
+    text = message(f, KINDS[kind], *arguments)
+    assert (
+        f"round {wrong} of scan 'outer'" in text
+        or f"round {rounds - 1 - wrong} of the gradient of scan 'outer'" in text
+    )
+    assert not is_nested or "round 0 of scan 'inner'" in text or "of the gradient of scan 'inner'" in text
+    assert "not available" not in text and lines_of(text) and counter.get_value() == 3
 
 
 # -- what is left ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from scans import Scan, scans
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.compile.mode import FAST_RUN
+from tensordsl.tensor.shared_randomstreams import RandomStreams
 
 OFF = FAST_RUN.excluding("rounds_in_registers")
 LENGTHS = (0, 1, 2, 17)
@@ -215,6 +216,52 @@ def test_checks_of_indices_fail_as_in_the_loop() -> None:
                 np.testing.assert_array_equal(on(data, factor, rounds), wanted)
                 taken = data[np.arange(rounds) * factor - 2]
                 np.testing.assert_allclose(wanted, np.cumsum(taken))
+
+
+def test_elements_and_rows_at_computed_places() -> None:
+    x, m, at = T.dvector("x"), T.dmatrix("m"), T.lvector("at")
+
+    def step(k: Any, s: Any, v: Any) -> Any:
+        return [s * 0.5 + x[k] - x[k - 1], v + m[k]]
+
+    (ss, vs), _ = tensordsl.scan(step, at, [T.constant(np.float64(0)), T.zeros_like(m[0])])
+    on, off = (tensordsl.function([x, m, at], [ss, vs], mode=mode) for mode in (FAST_RUN, OFF))
+    r = np.random.default_rng(0)
+    data, rows = r.normal(size=7), r.normal(size=(7, 3))
+    for places in ([], [3], [0, 6, 2, 2], [-6, 1, -1], r.integers(-6, 7, 40)):
+        places = np.array(places, "int64")
+        s, wanted = 0.0, []
+        for k in places:
+            s = s * 0.5 + data[k] - data[k - 1]
+            wanted.append(s)
+        for one, other in zip(on(data, rows, places), off(data, rows, places), strict=True):
+            np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(on(data, rows, places)[0], wanted)
+        np.testing.assert_allclose(on(data, rows, places)[1], np.cumsum(rows[places], 0))
+    for wrong in ([0, 1, 7], [-8], [2, -7, 1], [1 << 62]):
+        messages = []
+        for f in (on, off):
+            with pytest.raises(IndexError) as raised:
+                f(data, rows, np.array(wrong))
+            messages.append(str(raised.value))
+        assert messages[0] == messages[1]
+
+
+def test_random_numbers_in_rounds_are_those_of_the_loop() -> None:
+    n = T.lscalar("n")
+
+    def drawn(mode: Any) -> list[Any]:
+        stream, start = RandomStreams(7), [T.constant(np.float64(0)), T.zeros((3,))]
+        states, updates = tensordsl.scan(
+            lambda s, v: [s + stream.normal(()), v * 0.5 + stream.uniform((3,))], outputs_info=start, n_steps=n
+        )
+        f = tensordsl.function([n], states, updates=updates, mode=mode)
+        return [f(5), f(0), f(1), f(17)]
+
+    found = drawn(FAST_RUN), drawn(OFF)
+    for one, other in zip(*found, strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_states_of_several_shapes_and_loops_that_stay_as_they_are() -> None:

@@ -27,7 +27,7 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value, show, toposort
 from tensordsl.codegen.tensor_ir.lower import Lowered, lower
 from tensordsl.codegen.tensor_ir.verify import InvalidIR, verify_ir
 from tensordsl.modes import FAST_COMPILE, FAST_RUN
-from tensordsl.ops.control import loop_index, make_loop
+from tensordsl.ops.control import loop_index, make_loop, parameter_like
 from tensordsl.reference import evaluate
 
 IR = GOLDEN / "ir"
@@ -172,12 +172,13 @@ def test_a_slice_of_what_others_need_stays() -> None:
 
 
 def test_a_slice_that_varies_with_a_loop_stays_on_what_is_computed_once() -> None:
-    x = T.dmatrix("x")
+    x, s = T.dmatrix("x"), T.dvector("s")
     y = T.exp(x)
-    i = loop_index()
-    _, roots = optimised([x], make_loop(x.shape[0], i, [], [], [], [y[i]]))
+    i, state = loop_index(), parameter_like(s)
+    _, roots = optimised([x, s], make_loop(x.shape[0], i, [state], [s], [T.tanh(state + y[i])]))
     (loop,) = [v.attrs["loop"] for v in toposort(roots) if v.op == "for"]
-    assert [v.op for v in loop.stacked] == ["subtensor"]
+    (row,) = [v for v in toposort(loop.next) if v.op == "subtensor"]
+    assert row.operands[0].attrs["row"].name == "exp" and not row.operands[0].loops
 
 
 def test_a_reshape_moves_onto_what_is_stored() -> None:

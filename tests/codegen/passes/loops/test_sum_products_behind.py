@@ -11,6 +11,7 @@ from widened import loops, numbers, products, run
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.ops.control import loop_index, make_loop, parameter_like
 
 LENGTHS = (0, 1, 2, 7)
 TERMS: dict[str, Callable[..., Any]] = {
@@ -89,11 +90,7 @@ def test_special_numbers(value: float, init: float) -> None:
 
 def test_without_rounds_a_sum_is_what_it_begins_with() -> None:
     x, y, s, n = T.tensor3("x"), T.tensor3("y"), T.matrix("s"), T.lscalar("n")
-    i, t = T.iscalar("i"), tensordsl.ops.control.loop_index()
-    del i
-    from tensordsl.ops.control import make_loop, parameter_like
-
-    acc = parameter_like(s)
+    t, acc = loop_index(), parameter_like(s)
     (total,) = make_loop(n, t, [acc], [s], [acc + T.dot(x[t].T, y[t])])
     begin = np.full((4, 5), -0.0)
     ((found,),) = run([x, y, s, n], [total], [numbers(2, 3, 4), numbers(2, 3, 5), begin, 0])
@@ -110,3 +107,32 @@ def test_integers_and_shared_variables() -> None:
     total = tensordsl.scan(lambda a, s: s + a * a, x, T.constant(np.int64(0)))[0][-1]
     f = tensordsl.function([x], total, updates={count: count + total})
     assert f([1, 2, 3]) == 14 and count.get_value() == 21
+
+
+def test_layers_in_one_loop_give_their_gradients_away() -> None:
+    """Lengths of a round are only assumed to be those of the weights."""
+    x, *weights = T.tensor3("x"), T.matrix("w"), T.matrix("u"), T.matrix("v"), T.matrix("z")
+
+    def step(a: Any, s: Any, r: Any) -> Any:
+        s = T.tanh(T.dot(a, weights[0]) + T.dot(s, weights[1]))
+        return s, T.tanh(T.dot(s, weights[2]) + T.dot(r, weights[3]))
+
+    start = T.zeros((x.shape[1], 5))
+    (_, states), _ = tensordsl.scan(step, x, [start, start])
+    inputs, outputs = [x, *weights], T.grad(T.sum(states**2), [x, *weights])
+    assert [len(loop.carried) for loop in loops(inputs, outputs)] == [2, 2]
+    shapes = (4, 5), (5, 5), (5, 5), (5, 5)
+    run(inputs, outputs, *([numbers(n, 3, 4), *(numbers(*s, seed=k) for k, s in enumerate(shapes))] for n in LENGTHS))
+
+
+@pytest.mark.parametrize("begin", [False, True])
+def test_lengths_that_do_not_fit_are_errors(begin: bool) -> None:
+    x, y, s, n = T.tensor3("x"), T.tensor3("y"), T.matrix("s"), T.lscalar("n")
+    t, acc = loop_index(), parameter_like(s)
+    (total,) = make_loop(n, t, [acc], [s if begin else T.zeros_like(s)], [acc + T.dot(x[t].T, y[t])])
+    f = tensordsl.function([x, y, s, n], total)
+    assert f(numbers(2, 3, 4), numbers(2, 3, 5), numbers(4, 5), 2).shape == (4, 5)
+    for shape in ((4, 6), (3, 5), (1, 5), (1, 1)):
+        assert f(numbers(2, 3, 4), numbers(2, 3, 5), numbers(*shape), 0).shape == shape
+        with pytest.raises(ValueError):
+            f(numbers(2, 3, 4), numbers(2, 3, 5), numbers(*shape), 2)
