@@ -15,7 +15,7 @@ from tensordsl.codegen.llvm.vector_builder import Code, from_memory, half_lanes,
 from tensordsl.codegen.program_ir.instructions import For, Instr, Kernels, Name
 from tensordsl.codegen.rounds.body import INTEGER, LAUNCH, MEMORY, Body, Kind, Launched, Source, Unfit
 from tensordsl.codegen.rounds.integers import Integers, Number
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, SIGNED, Val, walk
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, SIGNED, Val, is_function, walk
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
@@ -121,8 +121,15 @@ class _Writer:
         shared = frozenset((whole.declarations | whole.functions).values())
         kernels = Kernels((self.symbol,), (text,), (), shared, (), False, (whole.widest_load_bytes,))
         pointers, integers = (tuple(self.words[kind]) for kind in ("ptr", "i64"))
-        most = self.width if self.what.reduces else self.tuning.rounds.max_lanes
+        t = self.tuning.rounds
+        chunks = 1 if self.what.reduces else t.max_function_chunks if self.has_functions() else t.max_chunks
+        most = chunks * self.width
         return Made(kernels, pointers, integers, tuple(self.integers.checks), tuple(self.told), most)
+
+    def has_functions(self) -> bool:
+        """Does each lane compute expensive functions?"""
+        needed = (m for m in self.what.launches if m.needed)
+        return any(is_function(v) and v.axes for m in needed for v in m.group.scalars)
 
     def lines(self, following: list[str]) -> list[str]:
         t, n = self.integers, self.integers
