@@ -15,7 +15,7 @@ from tensordsl.codegen.llvm.vector_builder import Code, from_memory, half_lanes,
 from tensordsl.codegen.program_ir.instructions import For, Instr, Kernels, Name
 from tensordsl.codegen.rounds.body import INTEGER, LAUNCH, MEMORY, Body, Kind, Launched, Source, Unfit
 from tensordsl.codegen.rounds.integers import Integers, Number
-from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, SIGNED, Val, walk
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, SIGNED, Val, is_function, walk
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
@@ -121,8 +121,21 @@ class _Writer:
         shared = frozenset((whole.declarations | whole.functions).values())
         kernels = Kernels((self.symbol,), (text,), (), shared, (), False, (whole.widest_load_bytes,))
         pointers, integers = (tuple(self.words[kind]) for kind in ("ptr", "i64"))
-        most = self.width if self.what.reduces else self.tuning.rounds.max_lanes
+        most = self.width * (1 if self.what.reduces else self.max_chunks())
         return Made(kernels, pointers, integers, tuple(self.integers.checks), tuple(self.told), most)
+
+    def max_chunks(self) -> int:
+        """So many that their operations, which wait for each other, take no longer than launches."""
+        t, costs = self.tuning.rounds, self.tuning.costs
+        function = costs.function_ns_per_1000 / costs.operation_ns_per_1000
+        chain = 0.0
+        for made in self.what.launches:
+            depth: dict[int, float] = {}
+            for v in made.group.scalars if made.needed else ():
+                own = function if is_function(v) else 0 if v.op in LEAVES else 1
+                depth[id(v)] = own + max([depth[id(a)] for a in v.args], default=0)
+            chain += max(depth.values(), default=0)
+        return max(1, min(t.max_chunks, int(t.chain_operations / max(chain, 1))))
 
     def lines(self, following: list[str]) -> list[str]:
         t, n = self.integers, self.integers

@@ -377,7 +377,8 @@ class RoundTuning:
 
     vector_registers: int = 2  # that a value of all lanes takes (registers)
     reduced_registers: int = 4  # where what lanes have is combined: all of them have to fit (registers)
-    max_lanes: int = 1 << 12  # beyond, threads share each round
+    max_chunks: int = 8  # of such vectors; each does all rounds, and its operations wait for each other
+    chain_operations: int = 20  # of all chunks, one behind the other, that take as long as a launch
     max_positions: int = 24  # in which carried addresses may stand to each other (compile)
     scalar_rounds: int = 1 << 14  # of a call, behind which signals are looked for
     vector_rounds: int = 1 << 11

@@ -162,3 +162,16 @@ def test_calls_of_few_rounds_each_do_the_same(rounds: int, fresh_code: pytest.Mo
         arguments = r.normal(size=n), r.normal(size=(n, 3)), r.normal(size=3), r.normal(size=3), n, 0.5
         for a, b in zip(f(*arguments), g(*arguments), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_vectors_of_many_chunks_stay_with_launches() -> None:
+    def fits(lanes: int, step: Callable[..., Any]) -> bool:
+        start = T.constant(np.linspace(0.0, 1.0, lanes))
+        (loop,) = loops(scan(step, None, start, N)[-1])
+        return loop.kernel is not None
+
+    width = 2 * Tuning.here().machine.vector_bytes // 8
+    for step in (lambda s: s * S + 1, lambda s: T.tanh(s * S)):
+        assert fits(2, step) and fits(width, step)
+    assert fits(4 * width, lambda s: s * S + 1) and not fits(100 * width, lambda s: s * S + 1)
+    assert not fits(2 * width, lambda s: T.tanh(s * S))
