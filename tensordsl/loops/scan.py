@@ -228,7 +228,7 @@ def _rounds(walked: Sequence[WalkedSequence], n_steps: Any, where: str) -> Any:
     rounds = number_of_rounds(n_steps, where, "n_steps")
     for k, (s, length) in enumerate(zip(walked, lengths, strict=True)):
         message = (
-            f"{where}: sequence {k} ({variable_text(s.input)}) has fewer elements than n_steps rounds need; give fewer "
+            f"{where}: sequence {k} has fewer elements than n_steps rounds need: {variable_text(s.input)}; give fewer "
             "n_steps, or None for as many rounds as there are elements"
         )
         known = s.input.type.shape[0]

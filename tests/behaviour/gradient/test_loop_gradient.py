@@ -139,7 +139,7 @@ def test_broadcasting_and_dtypes_inside_a_body_are_undone() -> None:
 def test_only_what_is_asked_for_is_accumulated() -> None:
     w, xs, h0 = T.matrix("w"), T.matrix("xs"), T.vector("h0")
     g = grad(T.sum(recurrent(w, xs, h0)[0]), h0)
-    loops = [node for node in toposort([g]) if node.op.name == "for"]
+    loops = [node for node in toposort([g]) if node.row.name == "for"]
     backwards = loops[-1].attrs["body"]
     assert [v.type.ndim for v in backwards.carried] == [1]
 
@@ -148,7 +148,7 @@ def test_a_sequence_read_by_steps_gets_its_cotangent_by_steps() -> None:
     """No step makes zeros as long as the sequence: the slice is added to the running sum."""
     w, xs, h0 = T.matrix("w"), T.matrix("xs"), T.vector("h0")
     g = grad(T.sum(recurrent(w, xs, h0)[0]), xs)
-    (backwards,) = [node.attrs["body"] for node in toposort([g]) if node.op.name == "for"][-1:]
+    (backwards,) = [node.attrs["body"] for node in toposort([g]) if node.row.name == "for"][-1:]
     writes = [node for node in toposort(backwards.next) if node.op.name == "inc_subtensor"]
     assert len(writes) == 1 and writes[0].inputs[0] in backwards.carried
 
