@@ -19,8 +19,8 @@ class Language:
     """T: the namespace of tensors; m: that of the second suite's cases (`benchmarks.workloads.peers.NAMES`);
     function(inputs, outputs, updates=()), called with arrays; scalar_function, called with Python's numbers;
     tensor(name, dtype, shape) and shared(value, shape or None for the value's rank), where a length is 1 or None;
-    change_flags: of the configuration; longest: chain that it compiles; scan and until: of loops, the
-    first gives a list of results."""
+    change_flags: of the configuration; longest: chain that it compiles; scan, until and checkpoints: of loops, the
+    first and the last give a list of results."""
 
     T: Any
     m: Any
@@ -32,6 +32,7 @@ class Language:
     longest: int
     scan: Callable[..., list[Any]]
     until: Callable[[Any], Any]
+    checkpoints: Callable[..., list[Any]] | None = None
 
     def builders(self) -> dict[str, Build]:
         first = (call_vector, call_scalar, call_wide, compile_ten_ops, training_step)

@@ -31,6 +31,10 @@ def shared(value: Any, shape: tuple[int | None, ...] | None) -> Any:
     return tensordsl.shared(value, broadcastable=None if shape is None else tuple(n == 1 for n in shape))
 
 
+def as_list(results: Any) -> list[Any]:
+    return results if isinstance(results, list) else [results]
+
+
 M = SimpleNamespace(
     **{name: getattr(T, name) for name in NAMES if hasattr(T, name)},
     softmax=T.nnet.softmax,
@@ -50,4 +54,5 @@ BUILD = symbolic.Language(
     longest=50_000,
     scan=lambda step, **options: tensordsl.scan(step, **options, return_list=True)[0],
     until=tensordsl.scan_module.until,
+    checkpoints=lambda step, **options: as_list(tensordsl.scan_checkpoints(step, **options)[0]),
 ).builders()

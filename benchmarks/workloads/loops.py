@@ -17,7 +17,7 @@ TYPES = {"f4": np.dtype(np.float32), "f8": np.dtype(np.float64)}
 RTOL = {"f4": 2e-4, "f8": 1e-9}
 MOST_ROUNDS = 10_000  # of Mandelbrot's iteration, which ends long before
 ARITHMETIC_ROUNDS, NANOSECONDS_BEYOND = 1000, 30
-KEPT_ROUNDS, KEPT_LENGTH = 100_000, 100
+KEPT_ROUNDS, KEPT_LENGTH, BLOCK = 100_000, 100, 316  # a block of rounds between two checkpoints
 
 
 def recurrent(dtype: str, steps: int, batch: int, hidden: int, gates: int = 1) -> Callable[[], Data]:
@@ -139,4 +139,5 @@ WORKLOADS = (
     ),
     keeping("memory-last", "100,000 rounds, the last value, in histories", 0.01),
     keeping("memory-gradient", "100,000 rounds and their gradient, in histories", 1.1),
+    keeping("memory-checkpoints", "the same with checkpoints, in histories", 0.02),
 )  # fmt: skip

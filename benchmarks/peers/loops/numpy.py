@@ -182,4 +182,5 @@ BUILD: dict[str, Build] = {
     "compile-nested": calling(nested, "h", "w"),
     "memory-last": calling(last, "x", "a", "rounds"),
     "memory-gradient": calling(last_gradient, "x", "a", "rounds"),
+    "memory-checkpoints": calling(last_gradient, "x", "a", "rounds"),
 }

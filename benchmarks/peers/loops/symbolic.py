@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.workloads.foundation import Build, Call, Data
-from benchmarks.workloads.loops import MOST_ROUNDS, TYPES
+from benchmarks.workloads.loops import BLOCK, MOST_ROUNDS, TYPES
 
 if TYPE_CHECKING:
     from benchmarks.peers.symbolic import Language
@@ -127,6 +127,12 @@ def last_gradient(language: Language, x: Any, a: Any, rounds: Any) -> Any:
     return tuple(language.T.grad(last(language, x, a, rounds).sum(), [x, a]))
 
 
+def gradient_with_checkpoints(language: Language, x: Any, a: Any, rounds: Any) -> Any:
+    T = language.T
+    (states,) = language.checkpoints(lambda x: T.tanh(a * x), outputs_info=[x], n_steps=rounds, save_every_N=BLOCK)
+    return tuple(T.grad(states[-1].sum(), [x, a]))
+
+
 def build(language: Language, program: Program, names: tuple[str, ...], dtype: str, data: Data) -> Call:
     with language.change_flags(floatX=TYPES[dtype].name):
         arrays = map(np.asarray, data)
@@ -149,10 +155,11 @@ PROGRAMS: dict[str, tuple[Program, tuple[str, ...]]] = {
     "memory-last": (last, ("x", "a", "rounds")),
     "memory-gradient": (last_gradient, ("x", "a", "rounds")),
 }
+CHECKPOINTS = {"memory-checkpoints": (gradient_with_checkpoints, ("x", "a", "rounds"))}
 
 
 def builders(language: Language) -> dict[str, Build]:
     return {
         name: partial(build, language, program, names, "f4" if name.endswith("f4") else "f8")
-        for name, (program, names) in PROGRAMS.items()
+        for name, (program, names) in (PROGRAMS | (CHECKPOINTS if language.checkpoints else {})).items()
     }
