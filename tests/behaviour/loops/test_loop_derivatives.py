@@ -10,6 +10,7 @@ import pytest
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import function, grad, loop, scan
+from tensordsl.gof.graph import io_toposort
 from tensordsl.gradient import (
     DisconnectedInputError,
     Lop,
@@ -23,6 +24,7 @@ from tensordsl.gradient import (
 )
 from tensordsl.ifelse import ifelse
 from tensordsl.scan_module import until
+from tensordsl.scan_module.scan_op import Scan
 
 x, d, w = T.dvector("x"), T.dscalar("d"), T.dscalar("w")
 X, D, W = np.linspace(0.2, 1, 5), 0.3, 0.7
@@ -151,3 +153,22 @@ def test_shared_variables_and_starts() -> None:
     values, _ = scan(taps, x, dict(initial=start, taps=[-2, -1]))
     by_start = at(grad(values.sum(), start))
     assert by_start @ [1, 2] == pytest.approx(at(grad(LOOPS["taps"].sum(), d)))
+
+
+def size(outputs: list[Any]) -> int:
+    """How many operations compute the outputs, those of the rounds of loops included."""
+    nodes = io_toposort([], outputs)
+    return len(nodes) + sum(size(node.op.outputs) for node in nodes if isinstance(node.op, Scan))
+
+
+def test_the_gradient_of_loops_in_loops_is_no_power_of_their_depth() -> None:
+    """Each level more adds itself, and the values of each level in it once more."""
+
+    def deep(k: int, s: Any) -> Any:
+        return scan(lambda a, t: deep(k - 1, t) * a, x, s)[0][-1] if k else T.tanh(s * w)
+
+    costs = [deep(k, d) for k in range(1, 7)]
+    backwards = [size(grad(cost, [x, d])) for cost in costs]
+    forwards = [size([Rop(cost, d, T.ones_like(d))]) for cost in costs]
+    for sizes in (backwards, forwards):
+        assert np.all(np.diff(sizes, n=2) <= 8)
