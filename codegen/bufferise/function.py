@@ -457,7 +457,8 @@ def _needed(s: Step, late: list[Step]) -> set[int]:
 
 def _is_safe(fused: Fused, b: Bufferiser) -> bool:
     """Whether a group may run after something has been destroyed."""
-    if relies_on(fused, b.find, b.graph.extents.assumed) or not all(map(known_at_entry, fused.group.extents.values())):
+    lengths = [*fused.group.extents.values(), *(b.find(v.attr) for v in fused.group.scalars if v.op == "extent")]
+    if relies_on(fused, b.find, b.graph.extents.assumed) or not all(map(known_at_entry, lengths)):
         return False
     return not fused.group.scatters and not any(v.op == "load" and v.args for v in fused.group.scalars)
 

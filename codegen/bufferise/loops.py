@@ -26,9 +26,9 @@ from tensordsl.codegen.tensor_ir.graph import Loop, Value
 
 @record
 class _Kept:
-    """How a carried value is kept, `value` in the round being its storage: `row` of a stack, `history` (its first rows
-    are what rounds begin with), `over` its own storage, as `follow`ing another, `same` in all rounds, or by `turns` in
-    storage that is free."""
+    """How a carried value is kept, in a round: as a `row` of a stack; as one of a joint `history`, whose first rows are
+    what rounds begin with; `over` the old one; by the address of another one that it `follow`s; the `same` in all
+    rounds; or in storage that is free, by which addresses `rotate`."""
 
     how: str
     which: int = -1  # the stack, or the carried value that it follows
@@ -142,10 +142,10 @@ class _Storage:
             if kept.how == "row":
                 stack = self.targets.get(kept.which)
                 if stack is None or not self._is_dense(stack, self.loop.carried[j].dtype):
-                    self.kept[j] = _Kept("turns")
+                    self.kept[j] = _Kept("rotate")
         for k in stacks:
             self._note(k, self.histories.get(k) or self.targets[k])
-        self.turns = {j: self._turns(j) for j, kept in enumerate(self.kept) if kept.how == "turns"}
+        self.free = {j: self._rotation(j) for j, kept in enumerate(self.kept) if kept.how == "rotate"}
 
     def _note(self, k: int, ref: Ref) -> None:
         """Tell the memory map whose rows a storage has; it has those of one stack, others begin a row later."""
@@ -187,7 +187,7 @@ class _Storage:
         rows = zip(dims, stack.strides[1:], dense, strict=True)
         return all(n == 1 or self.b.find(s) == self.b.find(w) for n, s, w in rows)
 
-    def _turns(self, j: int) -> list[Ref]:
+    def _rotation(self, j: int) -> list[Ref]:
         """Storage for the value that a round makes and for those of the rounds before that are still read."""
         depth, ends = 0, [j]
         while ends := [i for i, kept in enumerate(self.kept) if kept.how == "follow" and kept.which in ends]:
@@ -225,10 +225,10 @@ class _Storage:
                 following = self._behind(current, loop.carried[j].dtype)
                 wants.append((new, following))
             else:
-                names = [b.fresh("w") for _ in self.turns[j]]
+                names = [b.fresh("w") for _ in self.free[j]]
                 following = Ref(names[0], current.dims, current.strides)
                 wants.append((new, following))
-                free = zip(names, self.turns[j], [*names[1:], names[0]], strict=True)
+                free = zip(names, self.free[j], [*names[1:], names[0]], strict=True)
                 self.carried += [(name, own.ptr, after) for name, own, after in free]
             self.carried.append((current.ptr, start.ptr, following.ptr))
         return [*wants, *((loop.stacked[k], row) for k, row in rows.items())]
@@ -258,7 +258,7 @@ def _how(b: Bufferiser, loop: Loop, j: int, stacks: Mapping[int, Value], is_over
     for i, other in enumerate(loop.carried):
         if new is other and b.tuning.allows("states_in_stacks"):
             return _Kept("follow", i)
-    return _Kept("turns")
+    return _Kept("rotate")
 
 
 def _at_index(b: Bufferiser, destination: Ref, index: str) -> Ref:

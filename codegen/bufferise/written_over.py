@@ -1,7 +1,6 @@
 """Carried values that are written over: which of them a round may compute in the storage that it reads.
 
-Contract  a loop and what it stacks -> positions of carried values; the steps of its region are put into an order in
-          which all that reads the old value comes before the step that writes the new one.
+Contract  a loop and its stacks -> positions of carried values; steps that read the old value come before the new one's.
 When      the step begins with the old value (slices are set or added to, a product is added), or reads it at its own
           points alone; nothing else needs the old value behind it.
 Why       a row that is set costs a row and no copy of the rest, and a sum that runs stays in the cache.

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tensordsl.codegen.tensor_ir.construct import IFELSE, WHILE
-from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, toposort
 from tensordsl.codegen.tensor_ir.indexing import cut
 from tensordsl.codegen.tensor_ir.lower import Lowered
 from tensordsl.graph.types import FLOATS
@@ -59,13 +59,19 @@ def _flags(g: Graph, roots: Sequence[Value], settings: Mapping[str, bool], seen:
 def _flags_of_rounds(g: Graph, made: Value, settings: Mapping[str, bool], seen: set[int]) -> list[Value]:
     """Whether each flag of a loop's body was true in some round; nothing of loops for whose flags there is no room."""
     loop, count = made.attrs["loop"], made.attrs["count"]
-    if count == NO_LIMIT:
+    if not _has_limit(made):
         return []
     first = len(loop.carried) + len(loop.stacked)
     inner = _flags(g, loop.results, settings, seen)
     loop.stacked = (*loop.stacked, *inner)
     stacked = [g.result(made, first + k, "bool", (count,)) for k in range(len(inner))]
     return [_any(g, cut(g, v, loop.rounds) if made.op == WHILE else v) for v in stacked]
+
+
+def _has_limit(made: Value) -> bool:
+    """Whether something besides a condition ends a loop."""
+    numbers = (v for v in toposort(made.operands[:1]) if v.op == "const" and not v.rank)
+    return all(v.attrs["data"] != NO_LIMIT for v in numbers)
 
 
 def _has_unused_rows(v: Value) -> bool:

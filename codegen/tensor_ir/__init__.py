@@ -12,6 +12,6 @@ Used by    `passes` rewrites the graph, `fusion` parts it into steps, `bufferise
            `mlir` writes it as text.
 Begin with the docstrings of `graph` and `extents`, then `construct` and `lower.lower`.
            `lower_complex` splits complex values, `lower_complex_dot` their products; `indexing` says where
-           the axes of an index go.
+           the axes of an index go; `equal_loops` finds loops that are one.
 To add     a construct: docs/adding-a-construct.md.
 """

@@ -67,18 +67,18 @@ class KnownLoops:
         return False
 
     def _key(self, row: str, body: Any, operands: Sequence[Value]) -> Any:
-        rounds, used = self._signature(body, is_whole=False)
+        rounds, used = self._signature(body, with_stacks=False)
         first = 1 + len(body.carried)
         given = (*operands[:first], *(operands[first + k] for k in used))
         return row, rounds, tuple(v.number for v in given)
 
-    def _signature(self, body: Any, is_whole: bool) -> tuple[Any, ...]:
+    def _signature(self, body: Any, with_stacks: bool) -> tuple[Any, ...]:
         """(numbers of the expressions of a round, positions of the invariants that they use, by first use): of all
-        results if `is_whole`, else of what decides how rounds follow each other."""
-        key = id(body), is_whole
+        results if `with_stacks`, else of what decides how rounds follow each other."""
+        key = id(body), with_stacks
         if key in self._signatures:
             return self._signatures[key]
-        roots = body.expressions if is_whole else [*body.next, *([] if body.condition is None else [body.condition])]
+        roots = body.expressions if with_stacks else [*body.next, *([] if body.condition is None else [body.condition])]
         parameters = (("index", body.index), *(("carried", v) for v in body.carried))
         number = {id(v): self._number(kind, k, v.type) for k, (kind, v) in enumerate(parameters)}
         place = {id(v): k for k, v in enumerate(body.invariants)}
@@ -95,7 +95,7 @@ class KnownLoops:
 
         for node in toposort(roots):
             attrs = dict(node.attrs)
-            inner = self._signature(attrs.pop("body"), is_whole=True) if "body" in attrs else None
+            inner = self._signature(attrs.pop("body"), with_stacks=True) if "body" in attrs else None
             own = node if node.row.effect else None  # two of the same kind happen twice
             made = self._number(node.row, tuple(map(of, node.inputs)), attrs_key(attrs), inner, own)
             number.update((id(v), self._number(made, k, v.type)) for k, v in enumerate(node.outputs))

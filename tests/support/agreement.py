@@ -65,9 +65,9 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
         elif node.op.name in ("gammaln", "digamma") and floating:
             # next to a zero the oracle keeps fewer digits than the function
             made = evaluate_node(node, [_rounded(operands[0], rng)])
-        elif node.op.name in LOOPS and operands[0] > 0:
+        elif node.row.name in LOOPS and operands[0] > 0:
             rounds, *made = _perturbed_loop(node.attrs["body"], operands, rng)
-            made = made if node.op.name == "for" else [rounds, *made]
+            made = made if node.row.name == "for" else [rounds, *made]
         else:
             made = evaluate_node(node, operands)
             if node.op.name in RUNNING and floating and config.device != "cpu":
@@ -197,7 +197,7 @@ def _with_error(node: Any, operands: Sequence[Any], v: Variable, x: Any, rng: An
     if node.op.name in UNDONE:  # sqrt(sqr(x)) = abs(x); small enough that sums do not overflow
         x = np.where(np.isinf(x) & np.isfinite(operands[0]), np.finfo(x.dtype).max / MANY, x)
     ulp = 1.0 if isinstance(node.op.meaning, Elementwise) and not node.op.ulp else max(4.0, min(node.op.ulp, 16))
-    if isinstance(node.op.meaning, Kernel) and node.op.name not in (*PRODUCTS, *LOOPS):
+    if isinstance(node.op.meaning, Kernel) and node.row.name not in (*PRODUCTS, *LOOPS):
         return x
     directions = [-1.0, 0.0, 1.0] if ulp == 1 else [-1.0, 1.0]  # functions: none of the samples may leave one out
     # of different sizes, so that the errors of two values do not cancel in their difference
@@ -209,7 +209,7 @@ def _with_error(node: Any, operands: Sequence[Any], v: Variable, x: Any, rng: An
 def _complex_with_error(node: Any, operands: Sequence[Any], x: Any, rng: Any) -> Any:
     """An error of the number, not of each part; functions are open where an operand or they themselves are not finite,
     as C leaves some of that open and NumPy's products may be rounded once or twice."""
-    if isinstance(node.op.meaning, Kernel) and node.op.name not in (*PRODUCTS, *LOOPS):
+    if isinstance(node.op.meaning, Kernel) and node.row.name not in (*PRODUCTS, *LOOPS):
         return x
     magnified: Any = 1.0  # by how much more than a few units a function's rounding is
     if node.op.name in (*FUNCTIONS, *ROUNDED, "prod"):

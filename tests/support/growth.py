@@ -215,7 +215,7 @@ class Growth:
             check_node(node, operands)
             if node.op.name in ("dot", "batched_dot"):
                 self.limit((operands[0].size, *operands[1].shape[-1:]), WORK)
-            if node.op.name in LOOPS and node.attrs["body"].stacked and operands[0] <= 0:
+            if node.row.name in LOOPS and node.attrs["body"].stacked and operands[0] <= 0:
                 raise Unfit  # the reference does not know the lengths of what is stacked
             for o, value in zip(node.outputs, evaluate_node(node, operands), strict=True):
                 self.limit(value.shape)
@@ -341,7 +341,7 @@ def check_node(node: Any, operands: Sequence[Any]) -> None:
         check_write(node, operands)
     if node.op.name == "broadcast_to":
         check_expansion(node, operands)
-    if node.op.name in LOOPS:
+    if node.row.name in LOOPS:
         body = node.attrs["body"]
         sources = (body.index, *body.carried, *body.invariants)
         known = dict(zip(sources, (np.int64(0), *operands[1:]), strict=True))

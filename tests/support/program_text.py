@@ -82,7 +82,7 @@ class _Writer:
                 if isinstance(value, LoopBody) and value not in self.names:
                     yield from self.body(value)
             attrs = [f"{key}={self.attribute(value)}" for key, value in node.attrs.items()]
-            operands = ", ".join([f'"{node.op.name}"', *map(self.reference, node.inputs), *attrs])
+            operands = ", ".join([f'"{node.row.name}"', *map(self.reference, node.inputs), *attrs])
             yield f"{', '.join(self.name(v, 't') for v in node.outputs)} = op({operands})"
 
     def body(self, body: LoopBody) -> Iterator[str]:

@@ -9,6 +9,6 @@ Invariant  what is moved in front of a loop may not fail where no round would ha
            proportion.
 Begin with `widen`, which all use: the value of all rounds by a rule of each construct, with `positions` that are linear
            in the loop's index.  Then the passes `sum_products_behind`, `independent_rounds` and `hoist_sequence_work`;
-           `known` has the loops of a function.
+           `known` has the loops of a function.  Behind all passes: `merge_loops`, then `keep_rows`.
 To add     a rule for a construct: its method `widen`.  What has none stays in the loop.
 """

@@ -41,9 +41,9 @@ def keep_rows(graph: Graph, roots: list[Value]) -> list[Value]:
                 return None
             whole = (0, x.shape[0], 1, v.attrs["bounds"][0][3])
             return sliced(ctx, x, (whole, *v.attrs["bounds"][1:]), v.operands[1:], v.shape)
-        loop = x.attrs.get("loop")
-        if x.op != FOR or x.number in new or loop.number not in plans:
+        if x.op != FOR or x.number in new or x.attrs["loop"].number not in plans:
             return None
+        loop: Loop = x.attrs["loop"]
         if x.number not in made:
             rows = plans[loop.number]
             loop.made = made[x.number] = graph.make(
@@ -68,12 +68,12 @@ def _plans(graph: Graph, roots: Sequence[Value], frozen: frozenset[int]) -> dict
                 users.setdefault(o, []).append(v)
     plans: dict[int, list[tuple[Any, ...]]] = {}
     for r, read in users.items():
-        node = r.operands[0]
-        if node.op != FOR or r.number in frozen or node.number in frozen or "rows" in node.attrs:
+        made_by = r.operands[0]
+        if made_by.op != FOR or r.number in frozen or made_by.number in frozen or "rows" in made_by.attrs:
             continue
-        rows = _rows(graph, r, node, read)
+        rows = _rows(graph, r, made_by, read)
         if rows is not None:
-            plans.setdefault(node.attrs["loop"].number, []).append(rows)
+            plans.setdefault(made_by.attrs["loop"].number, []).append(rows)
     return {number: tuple(sorted(rows, key=lambda row: row[0])) for number, rows in plans.items()}
 
 

@@ -1,12 +1,9 @@
-"""Merging of loops: two of as many rounds become one whose rounds do what both did.
+"""Merging of loops (loop fusion, Allen and Cocke): two of as many rounds become one whose rounds do what both did.
 
-Contract  two `for`s side by side, one of which may read row t of what the other stacks -> one `for` that carries and
-          stacks what both did; a row that is read becomes the value itself.  Before, results that nobody reads are
-          dropped.
-When      they stand in the same loops and branches, nothing of them has effects, and no other way leads from one to the
-          other; of loops that do not feed each other, only those that are elementwise work of one shape.
+Contract  `for`s, one of which may read row t of what the other stacks -> one; such a row is a value of the round.
+When      in the same loops and branches, without effects, if the second needs nothing else of the first one; where none
+          feeds the other, only elementwise work of one shape.  Results that nobody reads are dropped before.
 Why       what one loop hands to the other is used while it is in the cache, and needs no history.
-Reference loop fusion (Allen and Cocke).
 """
 
 from __future__ import annotations
@@ -129,7 +126,7 @@ def _pair(graph: Graph, roots: Sequence[Value], frozen: frozenset[int]) -> _Pair
     find = graph.extents.find
     for k, second in enumerate(nodes):
         for first in nodes[:k]:
-            if find(first.attrs["count"]) != find(second.attrs["count"]) or needs.keep_apart(first, second):
+            if find(first.attrs["count"]) != find(second.attrs["count"]) or needs.are_ordered(first, second):
                 continue
             if contexts[first.number] != contexts[second.number] or first.loops != second.loops:
                 continue
@@ -146,7 +143,7 @@ class _Needs:
     def __init__(self, graph: Graph, nodes: Sequence[Value], roots: Sequence[Value]) -> None:
         self.graph, self.bit = graph, {v: 1 << k for k, v in enumerate(nodes)}
         self.rows: dict[Value, dict[Value, list[Value]]] = {v: {} for v in nodes}
-        self._row_of = {row: source for v in nodes for row, source in self._own_rows(v)}
+        self._row_of = {row: source for v in nodes for row, source in self._rows_of(v)}
         self.strict: dict[Value, int] = {}  # of loops, without those rows
         self.all: dict[Value, int] = {}
         stack = [*roots]
@@ -170,7 +167,7 @@ class _Needs:
             self.strict[v] = self._without_rows(v)
 
     def _without_rows(self, node: Value) -> int:
-        """What a loop needs by other ways than its rows."""
+        """What a loop needs besides its rows."""
         needed, seen = 0, set[Value]()
         loop: Loop = node.attrs["loop"]
         stack = [*node.operands, *loop.results]
@@ -187,7 +184,7 @@ class _Needs:
                 stack += self._below(v)
         return needed
 
-    def keep_apart(self, first: Value, second: Value) -> bool:
+    def are_ordered(self, first: Value, second: Value) -> bool:
         """Whether the second loop needs the first one by more than rows of its own."""
         needed = self.strict[second]
         for other in self.rows[second]:
@@ -200,7 +197,7 @@ class _Needs:
         checks = [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)]
         return [*dependencies(v), *(self.graph.values[n] for n in named | ex.named(checks) if n != v.number)]
 
-    def _own_rows(self, node: Value) -> Iterable[tuple[Value, Value]]:
+    def _rows_of(self, node: Value) -> Iterable[tuple[Value, Value]]:
         """The rows at a loop's index of what other loops stack, and these loops."""
         index = ex.atom("value", node.attrs["loop"].index.number)
         for v in _body(node):
@@ -239,10 +236,11 @@ def _merged(graph: Graph, pair: _Pair) -> Callable[[Value], Value | None]:
     m, n = len(loop.carried), len(other.carried)
     new = _Renaming(graph, other, loop)
     new.set(other.index, loop.index)
+    taken = 1 + max((p.attrs["k"] for p in loop.carried), default=-1)  # some before may be gone
     carried = [
         graph.make(
-            "carried", (), p.dtype, p.shape, loops=(p.loops - {other.number}) | {loop.number},
-            loop_number=loop.number, k=m + j,
+            "carried", (), p.dtype, p.shape, loops=(p.loops - {other.number}) | {loop.number}, unique=True,
+            loop_number=loop.number, k=taken + j,
         )
         for j, p in enumerate(other.carried)
     ]  # fmt: skip

@@ -139,6 +139,9 @@ CALLS: dict[str, Callable[[], Call]] = {
     "short rounds of vectors": lambda: over(lambda n: rounds_of(T.constant(np.linspace(0, 1, 2000)), n).sum(), 2**50),
     "scan": lambda: scanned(lambda h: T.sin(h) + h[::-1], 10**12),
     "scan and gradient": lambda: scanned(lambda h: T.sin(h) * h, 2 * 10**6, gradient=True),
+    "while": lambda: of_arrays(
+        lambda x: theano.while_loop(lambda h: h.sum() > 0, lambda h: T.sin(h) + x, x).sum(), (numbers(3),), (-numbers(3),)
+    ),
     "scan in a scan": lambda: scanned(nested, 10**6),
 }  # fmt: skip
 ONLY_BY_HAND = {

@@ -225,6 +225,16 @@ def test_nan_guard_of_loops_that_end_early() -> None:
         f([-1.0])
 
 
+def test_nan_guard_of_loops_that_only_a_condition_ends() -> None:
+    """What they carry is looked at behind the last round."""
+    f = theano.function(
+        [x], theano.while_loop(lambda s: s.sum() < 100, lambda s: T.log(s) + 60, x), mode=NanGuardMode()
+    )
+    assert f([1.0, 1.0]).tolist() == [60, 60]
+    with pytest.raises(AssertionError, match="NaN detected[\\s\\S]*round 0 of while_loop"):
+        f([-1.0, 1.0])
+
+
 def test_debug_mode_goes_into_rounds() -> None:
     f = theano.function([x], logs(), mode="DebugMode")
     assert f([1.0, 2.0]).tolist() == [1, 3]

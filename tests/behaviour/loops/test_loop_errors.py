@@ -224,6 +224,15 @@ def test_nested_loops_name_the_rounds_of_all(make: Any) -> None:
     assert len(lines_of(text)) == 3
 
 
+def test_plain_loops_name_their_round() -> None:
+    _, values = theano.loop(lambda c, j: (c + x[j], c), T.zeros((), "float64"), k, name="plain")
+    assert "Happened in round 2 of loop 'plain'" in message(theano.function([k, x], values), IndexError, [0, 1, 7], X)
+    grows = theano.while_loop(lambda s: s.sum() < 50, lambda s: s + x[T.cast(s[0], "int64")], x)
+    assert "Happened in round 1 of while_loop" in message(theano.function([x], grows), IndexError, X)
+    grows = theano.while_loop(lambda s: x[T.cast(s, "int64")] < 50, lambda s: s + 1, d)
+    assert "Happened in round 2 of while_loop" in message(theano.function([d, x], grows), IndexError, 0.0, X)
+
+
 def test_a_branch_of_a_step() -> None:
     values, _ = scan(lambda j: ifelse(T.lt(j, 2), x[j + 2], x[0]), k, name="branches")
     text = message(theano.function([k, x], values), IndexError, [0, 5, 1, 0], X)

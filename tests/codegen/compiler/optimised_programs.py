@@ -338,6 +338,14 @@ def folds() -> Built:
     return [x], [total, rows], []
 
 
+@program([(2, 3), (3, 3)], [(50, 40), (40, 40)])
+def layers() -> Built:
+    x, w = T.dmatrices("x", "w")
+    first, _ = tensordsl.scan(lambda a, s: T.tanh(a + T.dot(s, w) / 40), x, x[0])
+    second, _ = tensordsl.scan(lambda a, s: T.tanh(T.sin(a) + T.dot(s, w) / 40), first, x[0])
+    return [x, w], [second[-2:]], []
+
+
 if __name__ == "__main__":  # FILE NAME ...: what the programs give in a process of its own
     target, *names = sys.argv[1:]
     with open(target, "wb") as file:

@@ -61,7 +61,7 @@ def test_a_number_of_rounds_is_checked_once(steps: Any) -> None:
     f = tensordsl.function(inputs, y)
     more = [] if steps == 3 else [3]
     assert f(np.ones((5, 2)), np.ones(2), *more).shape == (3, 2)
-    with pytest.raises(ValueError, match="sequence 0 has fewer elements than n_steps rounds need"):
+    with pytest.raises(ValueError, match="sequence 0 .*has fewer elements than n_steps rounds need"):
         f(np.ones((2, 2)), np.ones(2), *more)
 
 

@@ -238,3 +238,34 @@ def loop_without_iterations_gives_back(p: Program) -> None:
     t33, t34 = op("for", x2, t25, t31, body=step1)
     p.output(x2)
     p.output(t33, INEXACT)
+
+
+def late_group_of_a_length(p: Program) -> None:
+    """A group that overwrites a variable and also writes a length that is found behind entry."""
+    x0 = p.argument(TensorType("uint16", (None, None, 1, 1, None)), array("uint16", [[[[[3, 6]]], [[[2, 6]]]]], strides=(1296, 144, 8, 48, 2)))
+    x1 = p.argument(TensorType("int64", ()), array("int64", 2))
+    x2 = p.argument(TensorType("int64", ()), array("int64", 2))
+    x3 = p.argument(TensorType("int64", ()), array("int64", 1))
+    x4 = p.argument(TensorType("int64", ()), array("int64", -4))
+    s0 = p.shared(array("int8", [[[[[1], [-3]], [[6], [4]]]]]), (True, False, False, False, False))
+    s1 = p.shared(array("float64", [[1.0]]), (True, True))
+    s2 = p.shared(array("float64", [[[[1.0], [2.0], [0.0]]], [[[-3.0], [0.0], [-1.0]]], [[[-1.0], [-3.0], [3.0]]]]), (False, False, False, True))
+    t0 = op("subtensor", s2, x2, x3, x4, index=(('slice', ('input', 0), None, -2), ('slice', ('input', 1), 2, 2), ('slice', ('input', 2), None, 2), ('slice', 0, 1, 3)))
+    def step0(i, a0):
+        return [a0], [i, i]
+    step0 = body(step0, [TensorType("float64", (None, None, None, 1))], [])
+    t1, t2, t3 = op("for", constant("int8", 3), t0, body=step0)
+    def step1(i, a0, a1, k0):
+        t4 = op("maximum", a0, k0)
+        return [t4, a1], [a0]
+    step1 = body(step1, [TensorType("float64", (None, None, None, 1)), TensorType("uint16", (None, None, 1, 1, None))], [TensorType("float64", (1, 1))])
+    t5, t6, t7 = op("for", x1, s2, x0, s1, body=step1)
+    t8 = op("shape_i", t0, axis=2)
+    t9 = op("mul", s0, s0)
+    t10 = op("mul", s1, s1)
+    p.output(t3)
+    p.output(t6)
+    p.output(t8)
+    p.update(s0, t9)
+    p.update(s1, t10)
+    p.update(s2, t5, INEXACT)

@@ -121,3 +121,9 @@ def test_indices_and_windows_in_the_second_loop() -> None:
 
     y, _ = tensordsl.scan(step, T.arange(X.shape[0]), A)
     assert merged([y, h]) <= 2
+
+
+def test_a_loop_without_some_of_its_states_is_merged() -> None:
+    (_, s), _ = tensordsl.scan(lambda a, r, s: [r * a + 1, T.tanh(a + s)], X, [A, A])
+    (r, t), _ = tensordsl.scan(lambda a, r, t: [T.sin(r + a), T.cos(t * r)], s, [A, 2 * A])
+    assert merged([r, t]) == 1
