@@ -55,14 +55,23 @@ class Assert(Construct):
 
 
 def _bound(g: Graph, made: Value, x: Value, flags: Sequence[Value]) -> None:
-    """Note what the checks say of an integer x, which is `made` behind them."""
+    """Note what the checks say of an integer x, which is `made` behind them.
+
+    Of a number that no check compares with a length nothing is noted: lengths that follow from it would be checked
+    before the assertion, which says better what is wrong.
+    """
     e = g.extents
     number = e.value(x)
+    bounds = [
+        (flag.attrs["row"].name, e.value(flag.operands[1]))
+        for flag in flags
+        if flag.op == "map" and flag.attrs["row"].name in ("le", "ge") and flag.operands[0] is x
+    ]
+    if isinstance(number, int) and all(isinstance(other, int) for _, other in bounds):
+        return
     e.bound(made.number, [number], [number])
-    for flag in flags:
-        if flag.op == "map" and flag.attrs["row"].name in ("le", "ge") and flag.operands[0] is x:
-            other = [e.value(flag.operands[1])]
-            e.bound(made.number, *(([], other) if flag.attrs["row"].name == "le" else (other, [])))
+    for relation, other in bounds:
+        e.bound(made.number, *(([], [other]) if relation == "le" else ([other], [])))
 
 
 @register
