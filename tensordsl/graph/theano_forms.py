@@ -280,7 +280,6 @@ _ATTRIBUTES: dict[str, Mapping[str, Callable[[Op], Any]]] = {
         "truncate_gradient": lambda op: _used(op).attrs["body"].truncate,
         "n_seqs": lambda op: 0,
         "as_while": lambda op: op.row.name == "while",
-        "name": lambda op: op.row.name if _node(op) is None else _used(op).attrs["body"].name,
     },
     "GradClip": {"clip_lower_bound": _attr("lower"), "clip_upper_bound": _attr("upper")},
 }  # fmt: skip
