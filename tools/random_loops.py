@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 import warnings
-from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import Pool
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "behaviour" / "loops"))
@@ -56,7 +56,8 @@ def run(seed: int) -> str:
     return ""
 
 
-def run_block(first: int, count: int) -> list[str]:
+def run_block(block: tuple[int, int]) -> list[str]:
+    first, count = block
     return [found for seed in range(first, first + count) if (found := run(seed))]
 
 
@@ -64,8 +65,8 @@ def main() -> int:
     first, count, *rest = map(int, sys.argv[1:])
     start, differences = time.perf_counter(), 0
     blocks = [(k, min(BLOCK, first + count - k)) for k in range(first, first + count, BLOCK)]
-    with ProcessPoolExecutor(*rest or [2], max_tasks_per_child=4) as pool:
-        for done, texts in enumerate(pool.map(run_block, *zip(*blocks, strict=True))):
+    with Pool(*rest or [2], maxtasksperchild=4) as pool:
+        for done, texts in enumerate(pool.imap(run_block, blocks)):
             print(f"{done * BLOCK} programs, {differences} differences", end="\r", file=sys.stderr, flush=True)
             differences += len(texts)
             for text in texts:
