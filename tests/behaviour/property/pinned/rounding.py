@@ -150,3 +150,11 @@ def turned_terms_that_overflow(p: Program) -> None:
     t1 = op("dimshuffle", t0, order=(1, 0))
     t2 = op("sum", t1, axis=(1,), dtype='float64', acc_dtype='float64')
     p.output(t2, INEXACT)
+
+
+def logarithm_of_what_has_vanished(p: Program) -> None:
+    """log(exp(x)) is x, also where the exponential of it is 0."""
+    s0 = p.shared(array("float64", [-1e+30, -2.0, 2.0]), (False,))
+    t0 = op("exp", s0)
+    t1 = op("log", t0)
+    p.output(t1, INEXACT)
