@@ -123,7 +123,11 @@ def _run_backwards(
     replacements: dict[Variable, Variable] = {body.index: t}
     # The first of these are for shapes alone.
     replacements.update(zip((*body.carried, *body.invariants), operands, strict=True))
-    replacements.update((v, history[t]) for v, history in zip(remembered, histories, strict=True))
+    if body.truncate < 0:
+        replacements.update((v, history[t]) for v, history in zip(remembered, histories, strict=True))
+    else:  # of these rows alone the loop before keeps its values
+        lasts = [history[n - steps :] for history in histories]
+        replacements.update((v, rows[(steps - 1) - step]) for v, rows in zip(remembered, lasts, strict=True))
     replacements.update((v, stacked[t]) for v, stacked in slices.items())
     parameters = [p for _, p, *_ in running]
     initial = [value for _, _, value, _ in running]
