@@ -35,9 +35,9 @@ def keep_rows(graph: Graph, roots: list[Value]) -> list[Value]:
         if v.op == SUBTENSOR:
             if x.op != "result" or x.operands[0].number not in new:
                 return None
-            of = {k: (start, n) for k, start, n, _ in x.operands[0].attrs["rows"]}
             first = len(x.operands[0].attrs["loop"].carried)
-            if x.attrs["k"] - first not in of:
+            row = (x.attrs["k"] - first, *map(graph.extents.find, v.attrs["bounds"][0][:3]))
+            if row not in x.operands[0].attrs["rows"]:  # of another stack, or of the rows that are kept
                 return None
             whole = (0, x.shape[0], 1, v.attrs["bounds"][0][3])
             return sliced(ctx, x, (whole, *v.attrs["bounds"][1:]), v.operands[1:], v.shape)
