@@ -27,7 +27,7 @@ def infer_shape(outs: Iterable[Any], inputs: Sequence[Any], input_shapes: Sequen
     >>> import tensordsl.tensor as T
     >>> x, y, n = T.vector("x"), T.vector("y"), T.lscalar("n")
     >>> ((rows, columns),) = infer_shape([T.outer(x, y)], [x, y], [(n,), (3,)])
-    >>> int(rows.eval({n: 5})), int(columns.eval())
+    >>> int(rows.eval({n: 5})), int(columns.eval({n: 5}))
     (5, 3)
     """
     shaped = {
