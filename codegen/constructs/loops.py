@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -78,12 +78,13 @@ class _Loop(Construct):
         """What the row's application gives: the last carried values, then these of what is stacked."""
         g, loop, inits = low.graph, made.attrs["loop"], made.operands[1:]
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
-        pieces = [loop.stacked[k] for k in stacks]
-        count, shapes = made.attrs["count"], _stacked_shapes(low, node, made, pieces)
-        stacked = [
-            g.result(made, len(inits) + k, v.dtype, (count, *shape))
-            for k, v, shape in zip(stacks, pieces, shapes, strict=True)
-        ]
+        shapes = low.known_loops.shapes.setdefault(loop.number, {})
+        new = {k: j for j, k in enumerate(stacks) if k not in shapes}
+        shapes.update(
+            zip(new, _stacked_shapes(low, node, made, {j: loop.stacked[k] for k, j in new.items()}), strict=True)
+        )
+        count = made.attrs["count"]
+        stacked = [g.result(made, len(inits) + k, loop.stacked[k].dtype, (count, *shapes[k])) for k in stacks]
         return self.outputs(g, node, made, finals, stacked)
 
     def outputs(
@@ -226,23 +227,26 @@ def _stacked_results(loop: Loop, results: Sequence[Value]) -> dict[int, Value]:
     return {r.attrs["k"] - first: r for r in results if r.op != "rounds" and r.attrs["k"] >= first}
 
 
-def _stacked_shapes(low: Lowering, node: Apply, made: Value, pieces: Sequence[Value]) -> Sequence[tuple[Length, ...]]:
-    """The shapes of values that a loop stacks as they are known before it.
+def _stacked_shapes(low: Lowering, node: Apply, made: Value, pieces: Mapping[int, Value]) -> list[tuple[Length, ...]]:
+    """The shapes of values that a loop stacks as they are known before it; pieces: a round's values, by their places in
+    what the row stacks.
 
-    A length that is found in a round, as that of `x[t : t + k]`, is that of the first; each round checks that it is.
+    What the next round gets has the shape of what the first got.  Any other length that is found in a round, as that
+    of `x[t : t + k]`, is that of the first; each round checks that it is.
     """
-    extents, number = low.graph.extents, made.attrs["loop"].number
+    extents, loop = low.graph.extents, made.attrs["loop"]
+    handed_on = dict(zip(loop.next, loop.carried, strict=True))
 
     def varies(length: Length) -> bool:
-        return any(number in low.graph.values[k].loops for k in ex.named((extents.find(length),)))
+        return any(loop.number in low.graph.values[k].loops for k in ex.named((extents.find(length),)))
 
-    shapes = [[*v.shape] for v in pieces]
-    places = [(j, axis) for j, shape in enumerate(shapes) for axis, n in enumerate(shape) if varies(n)]
+    shapes = {j: [*handed_on.get(v, v).shape] for j, v in pieces.items()}
+    places = [(j, axis) for j, shape in shapes.items() for axis, n in enumerate(shape) if varies(n)]
     if not places:
-        return [v.shape for v in pieces]
+        return [tuple(shape) for shape in shapes.values()]
     count = made.attrs["count"]
     if isinstance(count, int) and count <= 0:
-        return [tuple(0 if varies(n) else n for n in shape) for shape in shapes]
+        return [tuple(0 if varies(n) else n for n in shape) for shape in shapes.values()]
     variables = [v for v in node.attrs["body"].stacked for _ in range(2 if v.type.dtype in COMPLEX else 1)]
     firsts = low.run(_in_first_round([shape_i(variables[j], axis) for j, axis in places], node))
     outer, extents.conditional = extents.conditional, True
@@ -251,7 +255,7 @@ def _stacked_shapes(low: Lowering, node: Apply, made: Value, pieces: Sequence[Va
         extents.same(shapes[j][axis], length, "what a loop stacks must have one shape: lengths of an axis")
         shapes[j][axis] = length
     extents.conditional, extents.fresh = outer, []
-    return [tuple(shape) for shape in shapes]
+    return [tuple(shape) for shape in shapes.values()]
 
 
 def _in_first_round(lengths: Sequence[Variable], node: Apply) -> Sequence[Variable]:
