@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_loops import check_gradients, check_values, drawn
+from random_loops import FR, F, Kind, Program, Result, Sequence, check_gradients, check_values, drawn
 
 FEW = max(settings.default.max_examples // 4, 10)
 
@@ -24,3 +25,25 @@ def test_a_loop_is_a_python_loop(source: Any) -> None:
 @given(st.randoms(use_true_random=False))
 def test_derivatives_are_those_of_the_rounds(source: Any) -> None:
     check_gradients(drawn(lambda n: source.randrange(n), differentiable=True))
+
+
+ONCE_WRONG = {
+    "two stacks of one value, with lengths that rounds find": Program(
+        spelling="loop", sequences=[], results=[Result(F, None), Result(F, None)], others=[F, F, F], operations=[],
+        picks=[49, 46], reads=["all", "all"], go_backwards=False, has_counter=False, has_draw=False, limit=None,
+        checkpoint=5, truncate=-1, seed=482862373,
+    ),
+    "rows of a state, without rounds": Program(
+        spelling="scan", sequences=[Sequence(Kind("b", False), [0])], results=[Result(FR, [-4])], others=[FR],
+        operations=[("roll", [23]), ("branch_of_rows", [38, 32, 3])], picks=[19], reads=["backwards"],
+        go_backwards=False, has_counter=False, has_draw=False, limit=None, checkpoint=None, truncate=-1, seed=797876030,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ONCE_WRONG)
+def test_once_wrong(name: str) -> None:
+    program = ONCE_WRONG[name]
+    check_values(program)
+    if program.spelling == "loop":
+        check_gradients(program)
