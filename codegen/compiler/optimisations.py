@@ -214,6 +214,13 @@ LOOPS = (
         file="codegen/tensor_ir/equal_loops.py", tests=("test_equal_loops",),
     ),
     Optimisation(
+        "unroll_loops", "program",
+        what="the rounds of a short loop are written out, one behind the other",
+        applies_when="they are at most four, of few operations, without effects, branches or loops of their own",
+        why="one loop nest computes several rounds, and a gradient needs no history",
+        file="codegen/constructs/loops.py", tests=("test_unrolled_loops",), changes=ORDER,
+    ),
+    Optimisation(
         "index_ranges", "program",
         what="an index that is in range in every round is not checked, and wrapped where it may be negative alone",
         applies_when="the number of rounds, and what was checked of it, show the range",

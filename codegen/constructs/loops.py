@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.loops import run_loop
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import FOR, WHILE, Construct, Traits, register
+from tensordsl.codegen.tensor_ir.construct import CONSTRUCTS, FOR, WHILE, Construct, Traits, register
 from tensordsl.codegen.tensor_ir.equal_loops import KnownLoop
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
@@ -20,8 +20,8 @@ from tensordsl.codegen.tensor_ir.lower_complex import paired, parts
 from tensordsl.codegen.tensor_ir.verify import check
 from tensordsl.graph.substitute import substitute
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Apply, Constant, Variable, apply
-from tensordsl.ops.array.shape import shape_i
+from tensordsl.graph.variables import Apply, Constant, Kernel, Variable, apply, toposort
+from tensordsl.ops.array.shape import shape_i, stack
 from tensordsl.ops.control import IFELSE
 from tensordsl.ops.math.comparisons import gt
 from tensordsl.ops.operands import constant
@@ -39,6 +39,8 @@ class _Loop(Construct):
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         g, body = low.graph, node.attrs["body"]
         low.keep_alive.append(body)
+        if self.name == FOR and g.tuning.allows("unroll_loops") and (rounds := _few_rounds(low, body, operands[0])):
+            return _unrolled(low, node, rounds)
         known = low.known_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_equal_loops") else None
         if known is not None and (stacks := _with_more(low, body, operands, known)) is not None:
             return self.results(low, node, known.made, stacks)
@@ -125,10 +127,10 @@ class _Loop(Construct):
             made = e.inside((FOR, loop.number), [*loop.next, *(loop.stacked[k] for k in computed_moves), *ends])
             is_last = e.op(f"tensor.extract {made.pop()}[] : tensor<i1>") if ends else ""
             done = [as_type(e, n, v, p) for n, v, p in zip(made, loop.next, loop.carried, strict=False)]
-            for (k, (_, t)), piece, stack in zip(
+            for (k, (_, t)), piece, whole in zip(
                 computed_moves.items(), made[len(inits) :], known[len(inits) :], strict=True
             ):
-                done.append(_stacked(e, loop.stacked[k], piece, stack, t, at))
+                done.append(_stacked(e, loop.stacked[k], piece, whole, t, at))
             typed = zip(done, carried, strict=True)
             return [_copied(e, n, t) if n in done[:k] else n for k, (n, (_, t)) in enumerate(typed)], is_last
 
@@ -168,6 +170,44 @@ class While(_Loop):
         rounds = g.make("rounds", (), "int64", (), loops=made.loops, loop=loop, loop_number=loop.number)
         loop.rounds = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
         return [rounds, *paired(g, node.outputs[1:], [*finals, *(cut(g, r, loop.rounds) for r in stacked)])]
+
+
+# -- few rounds --------------------------------------------------------------------------------------------------------
+def _few_rounds(low: Lowering, body: Any, count: Value) -> int:
+    """The number of a loop's rounds if they are so few, and so short, that each is written out; else 0."""
+    rounds, tuning = low.graph.extents.value(count), low.graph.tuning.passes
+    if not isinstance(rounds, int) or not 0 < rounds <= tuning.unroll_max_rounds:
+        return 0
+    nodes = toposort(body.expressions)
+    if rounds * len(nodes) > tuning.unroll_max_operations or not all(map(_is_plain, nodes)):
+        return 0
+    return rounds
+
+
+def _is_plain(node: Apply) -> bool:
+    """Whether a node neither has effects or may fail by itself, nor has rounds or branches of its own."""
+    if node.row.effect or not isinstance(node.row.meaning, Kernel):
+        return not node.row.effect
+    traits = CONSTRUCTS[node.row.meaning.name].traits
+    return not (traits.has_regions or traits.has_effects)
+
+
+def _unrolled(low: Lowering, node: Apply, rounds: int) -> list[Value]:
+    """What a loop gives, by the expressions of each of its rounds."""
+    g, body = low.graph, node.attrs["body"]
+    k, operands = len(body.carried), node.inputs[1:]
+    invariants = dict(zip(body.invariants, operands[k:], strict=True))
+    carried: Sequence[Variable] = operands[:k]
+    pieces: list[Sequence[Variable]] = []
+    for t in range(rounds):
+        now = {**invariants, body.index: constant(t, dtype="int64"), **dict(zip(body.carried, carried, strict=True))}
+        results = substitute(body.expressions, now)
+        for new, old in zip(low.run(results[:k]), low.run(carried), strict=True):
+            for a, b in zip(new.shape, old.shape, strict=True):
+                g.extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
+        carried = results[:k]
+        pieces.append(results[k:])
+    return low.run([*carried, *(stack(column) for column in zip(*pieces, strict=True))])
 
 
 @contextmanager

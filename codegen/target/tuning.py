@@ -365,6 +365,8 @@ class PassTuning:
     pool_max_strided_elements: int = 4
     pool_max_operations: int = 4  # looked through for what pools are made of (compile)
     loop_max_facts: int = 16  # of a number of rounds, from what it was computed by (compile)
+    unroll_max_rounds: int = 4  # that are written out; of 8, values take longer (recurrences of 1,000 and 1e5)
+    unroll_max_operations: int = 64  # of all these rounds (compile)
     kept_max_rows: int = 64  # of what a loop stacks, that are kept alone where nothing else is read (memory)
     kept_min_step: int = 4  # rounds from row to row, if more rows are read (memory)
     widen_max_growth: int = 4  # times the bytes that a loop reads and gives, for what is stored instead of it (L2)

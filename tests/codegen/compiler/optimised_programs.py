@@ -323,6 +323,13 @@ def recurrence() -> Built:
     return [x, s], [states, T.grad(states.sum(), s)], []
 
 
+@program([(5,), (5,)], [(40,), (40,)])
+def three_rounds() -> Built:
+    s, a = T.dvectors("s", "a")
+    states, _ = tensordsl.scan(lambda s: T.tanh(0.5 * s + a), None, s, n_steps=3)
+    return [s, a], [states, *T.grad(states[-1].sum(), [s, a])], []
+
+
 @program([(3, 4, 5), (4, 6), (5, 6), (6, 6)], [(20, 8, 12), (8, 16), (12, 16), (16, 16)])
 def recurrent_layer() -> Built:
     x, s, w, u = T.dtensor3(), T.dmatrix(), T.dmatrix(), T.dmatrix()

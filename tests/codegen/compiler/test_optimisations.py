@@ -71,6 +71,7 @@ BY_PROGRAM = {
     "attention": "batch_blocking",
     "products": "gemm_epilogues fold_products finish_products",
     "branches": "hoist_from_branches",
+    "three_rounds": "unroll_loops",
     "layers": "merge_loops keep_rows",
     "recurrences": "merge_equal_loops index_ranges states_in_stacks joint_histories written_over",
     "recurrence": "rounds_in_registers",
