@@ -33,7 +33,7 @@ class KnownLoops:
     """The loops of one function that have been lowered, by what a round is and what it starts from.
 
     shapes: of what loops stack, as it is known before them, by numbers of loops and places: a stack has one shape,
-    whoever asks for it.
+    whoever reads it.
     """
 
     def __init__(self) -> None:
