@@ -19,7 +19,7 @@ from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import paired, parts
 from tensordsl.codegen.tensor_ir.verify import check
 from tensordsl.graph.substitute import substitute
-from tensordsl.graph.types import COMPLEX
+from tensordsl.graph.types import COMPLEX, INTEGERS
 from tensordsl.graph.variables import Apply, Constant, Kernel, Variable, apply, toposort
 from tensordsl.ops.array.shape import shape_i, stack
 from tensordsl.ops.control import IFELSE
@@ -39,7 +39,7 @@ class _Loop(Construct):
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         g, body = low.graph, node.attrs["body"]
         low.keep_alive.append(body)
-        if self.name == FOR and g.tuning.allows("unroll_loops") and (rounds := _few_rounds(low, body, operands[0])):
+        if self.name == FOR and g.tuning.allows("unroll_loops") and (rounds := _few_rounds(low, body, operands)):
             return _unrolled(low, node, rounds)
         known = low.known_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_equal_loops") else None
         if known is not None and (stacks := _with_more(low, body, operands, known)) is not None:
@@ -173,23 +173,36 @@ class While(_Loop):
 
 
 # -- few rounds --------------------------------------------------------------------------------------------------------
-def _few_rounds(low: Lowering, body: Any, count: Value) -> int:
+def _few_rounds(low: Lowering, body: Any, operands: Sequence[Value]) -> int:
     """The number of a loop's rounds if they are so few, and so short, that each is written out; else 0."""
-    rounds, tuning = low.graph.extents.value(count), low.graph.tuning.passes
+    extents, tuning = low.graph.extents, low.graph.tuning.passes
+    rounds = extents.value(operands[0])
     if not isinstance(rounds, int) or not 0 < rounds <= tuning.unroll_max_rounds:
         return 0
     nodes = toposort(body.expressions)
-    if rounds * len(nodes) > tuning.unroll_max_operations or not all(map(_is_plain, nodes)):
+    if rounds * len(nodes) > tuning.unroll_max_operations:
         return 0
+    known = {id(body.index)}  # ids of what follows from lengths and the number of the round
+    for v, given in zip(body.invariants, operands[1 + len(body.carried) :], strict=True):
+        if v.type.dtype == "int64" and not v.type.ndim and not ex.named((extents.value(given),)):
+            known.add(id(v))
+    for node in nodes:
+        if node.row.effect or not _is_plain(node, known):
+            return 0
+        if node.row.name == "shape_i" or all(isinstance(v, Constant) or id(v) in known for v in node.inputs):
+            known.update(id(v) for v in node.outputs)
     return rounds
 
 
-def _is_plain(node: Apply) -> bool:
-    """Whether a node neither has effects or may fail by itself, nor has rounds or branches of its own."""
-    if node.row.effect or not isinstance(node.row.meaning, Kernel):
-        return not node.row.effect
+def _is_plain(node: Apply, known: set[int]) -> bool:
+    """Whether a node has no rounds, branches or effects of its own, nor reads at positions that may be out of bounds:
+    errors name the round."""
+    if not isinstance(node.row.meaning, Kernel):
+        return True
     traits = CONSTRUCTS[node.row.meaning.name].traits
-    return not (traits.has_regions or traits.has_effects)
+    if traits.has_regions or traits.has_effects:
+        return False
+    return all(isinstance(v, Constant) or id(v) in known for v in node.inputs if v.type.dtype in INTEGERS)
 
 
 def _unrolled(low: Lowering, node: Apply, rounds: int) -> list[Value]:
