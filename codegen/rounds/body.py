@@ -213,8 +213,8 @@ class _Reader:
         found = self.content.get(address, (MEMORY, address))
         if found[0] == MEMORY:
             self.settle(str(found[1]), kind)
-        elif self.body.kind(found)[0] != kind[0]:
-            raise Unfit("bits read as another type")
+        elif self.body.kind(found) != kind:
+            raise Unfit("read as another type, or a number as the first of many")
         return found
 
     def write(self, address: Name, source: Source, kind: Kind) -> None:

@@ -300,3 +300,23 @@ def test_so_are_the_gradients_of_random_scans(scan: Scan) -> None:
     for n in LENGTHS:
         for a, b in zip(on(*scan.arguments(n)), off(*scan.arguments(n)), strict=True):
             assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+def test_vectors_of_the_numbers_of_a_round() -> None:
+    """They are written number by number, and read as a vector."""
+    u, n, a, b = T.dvector("u"), T.lscalar("n"), T.dscalar("a"), T.dscalar("b")
+
+    def step(a: Any, b: Any, v: Any) -> Any:
+        return [a * 0.9 + 0.1, b * 0.8 - 0.1, T.tanh(v + T.stack([T.sin(a), T.cos(b)]))]
+
+    values, _ = tensordsl.scan(step, outputs_info=[a, b, u], n_steps=n)
+    rows, _ = tensordsl.scan(lambda a, b: [a * 0.9, b - 0.1, T.exp(T.stack([a, b]) * u)], None, [a, b, None], n_steps=n)
+    outputs = [
+        *values,
+        rows[2],
+        *T.grad(values[2].sum(), [a, b, u]),
+        *T.grad(values[2][-1:].sum() + rows[2].sum(), [a, u]),
+    ]
+    f = both([a, b, u, n], outputs)
+    for rounds in LENGTHS:
+        f(0.3, 0.4, np.array([0.1, -0.2]), rounds)
