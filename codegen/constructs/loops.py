@@ -80,7 +80,7 @@ class _Loop(Construct):
         """What the row's application gives: the last carried values, then these of what is stacked."""
         g, loop, inits = low.graph, made.attrs["loop"], made.operands[1:]
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
-        shapes = low.known_loops.shapes.setdefault(loop.number, {})
+        shapes = loop.shapes  # a stack has one shape, whoever reads it
         new = {k: j for j, k in enumerate(stacks) if k not in shapes}
         shapes.update(
             zip(new, _stacked_shapes(low, node, made, {j: loop.stacked[k] for k, j in new.items()}), strict=True)

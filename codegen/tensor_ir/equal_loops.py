@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensordsl.base.records import record
-from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, attrs_key, dependencies
 from tensordsl.graph.variables import Constant, Variable, toposort
 
@@ -30,14 +29,9 @@ class KnownLoop:
 
 
 class KnownLoops:
-    """The loops of one function that have been lowered, by what a round is and what it starts from.
-
-    shapes: of what loops stack, as it is known before them, by numbers of loops and places: a stack has one shape,
-    whoever reads it.
-    """
+    """The loops of one function that have been lowered, by what a round is and what it starts from."""
 
     def __init__(self) -> None:
-        self.shapes: dict[int, dict[int, tuple[Length, ...]]] = {}
         self._numbers: dict[Any, int] = {}  # of expressions
         self._signatures: dict[tuple[int, bool], tuple[Any, ...]] = {}  # by bodies, which the lowering keeps alive
         self._loops: dict[Any, list[KnownLoop]] = {}

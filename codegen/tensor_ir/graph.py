@@ -50,7 +50,19 @@ class Loop:
     of a `while` whether the iteration is the last one; `made` is the loop that has it, `rounds` how many
     iterations it had."""
 
-    __slots__ = ("number", "index", "carried", "next", "stacked", "count", "condition", "node", "made", "rounds")
+    __slots__ = (
+        "number",
+        "index",
+        "carried",
+        "next",
+        "stacked",
+        "count",
+        "condition",
+        "node",
+        "made",
+        "rounds",
+        "shapes",
+    )
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -59,6 +71,7 @@ class Loop:
         self.count: Value
         self.made: Value | None = None
         self.rounds: Length = 0
+        self.shapes: dict[int, tuple[Length, ...]] = {}  # of stacked values, as they are known before the loop
         self.carried: tuple[Value, ...] = ()
         self.next: tuple[Value, ...] = ()
         self.stacked: tuple[Value, ...] = ()

@@ -38,6 +38,7 @@ def remake(graph: Graph, rounds: Rounds, node: Value, read: Collection[int], sta
     loop.carried = tuple(old.carried[k] for k in carried)
     loop.next = tuple(old.next[k] for k in carried)
     loop.stacked = tuple(collected)
+    loop.shapes = {collected.index(old.stacked[k]): old.shapes[k] for k in kept if k in old.shapes}
     graph.loops[graph.loops.index(old)] = loop
     count, *inits = node.operands
     operands = [count, *(inits[k] for k in carried)]
@@ -46,7 +47,10 @@ def remake(graph: Graph, rounds: Rounds, node: Value, read: Collection[int], sta
     made = graph.make(FOR, operands, "", (), loops=around, loop=loop, count=node.attrs["count"])
     results = {k: graph.result(made, j, loop.carried[j].dtype, loop.carried[j].shape) for j, k in enumerate(carried)}
     n = node.attrs["count"]
-    stacks = {v: graph.result(made, len(carried) + j, v.dtype, (n, *v.shape)) for j, v in enumerate(collected)}
+    stacks = {
+        v: graph.result(made, len(carried) + j, v.dtype, (n, *loop.shapes.get(j, v.shape)))
+        for j, v in enumerate(collected)
+    }
     results.update({first + k: stacks[old.stacked[k]] for k in kept})
     return Remade(made, results, [stacks[v] for v in stacked])
 
