@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_loops import FR, F, Kind, Program, Result, Sequence, check_gradients, check_values, drawn
+from random_loops import FR, IR, F, I, Kind, Program, Result, Sequence, check_gradients, check_values, drawn
 
 FEW = max(settings.default.max_examples // 4, 10)
 
@@ -37,6 +37,12 @@ ONCE_WRONG = {
         spelling="scan", sequences=[Sequence(Kind("b", False), [0])], results=[Result(FR, [-4])], others=[FR],
         operations=[("roll", [23]), ("branch_of_rows", [38, 32, 3])], picks=[19], reads=["backwards"],
         go_backwards=False, has_counter=False, has_draw=False, limit=None, checkpoint=None, truncate=-1, seed=797876030,
+    ),
+    "independent rows beside a state, of a length that rounds find": Program(
+        spelling="scan", sequences=[], results=[Result(IR, [-1]), Result(FR, [-4, -3]), Result(I, [-2])],
+        others=[IR, FR, F], operations=[("ieq", [20, 13]), ("inc", [18, 20, 19]), ("branch_of_rows", [21, 41, 22])],
+        picks=[19, 29, 7], reads=["all", "all", "all"], go_backwards=False, has_counter=False, has_draw=False,
+        limit=None, checkpoint=None, truncate=-1, seed=1067072367,
     ),
 }  # fmt: skip
 
