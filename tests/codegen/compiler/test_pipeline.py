@@ -206,7 +206,7 @@ def test_rules_reach_into_loops() -> None:
     x = T.dvector("x")
     i = loop_index()
     carried = x.type("c")
-    _, roots = optimised([x], make_loop(3, i, [carried], [x], [T.log(T.exp(carried * 1))]))
+    _, roots = optimised([x], make_loop(30, i, [carried], [x], [T.log(T.exp(carried * 1))]))
     (loop,) = [v.attrs["loop"] for v in toposort(roots) if v.op == "for"]
     assert loop.next == loop.carried
 
@@ -259,7 +259,7 @@ def test_a_required_pass_that_fails_always_raises() -> None:
 def test_a_failing_pass_leaves_loops_as_they_were() -> None:
     x = T.dvector("x")
     carried = x.type("c")
-    lowered = lower([x], [], make_loop(3, loop_index(), [carried], [x], [carried * 1]), [])
+    lowered = lower([x], [], make_loop(30, loop_index(), [carried], [x], [carried * 1]), [])
     (loop,) = lowered.graph.loops
     kept = loop.next
 

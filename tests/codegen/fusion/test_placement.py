@@ -55,7 +55,7 @@ def test_branches_inside_of_branches() -> None:
     assert got["then", "then"] == ["exp"] and got["then", "else"] == ["add", "sin"] and got["else",] == ["log"]
 
 
-@pytest.mark.parametrize("count", [N, 3])
+@pytest.mark.parametrize("count", [N, 30])
 def test_a_loop_computes_what_varies_with_it(count: Any) -> None:
     i, s = loop_index(), T.dvector("s")
     (final,) = make_loop(count, i, [s], [X], [s * T.exp(Y) + T.sqrt(T.cast(i, "float64"))])
@@ -65,8 +65,8 @@ def test_a_loop_computes_what_varies_with_it(count: Any) -> None:
 
 def test_loops_inside_of_loops() -> None:
     i, j, s, t = loop_index(), loop_index(), T.dvector("s"), T.dvector("t")
-    (inner,) = make_loop(2, j, [t], [s], [t + T.sin(s) + T.exp(Y) + j])
-    (outer,) = make_loop(3, i, [s], [X], [inner])
+    (inner,) = make_loop(20, j, [t], [s], [t + T.sin(s) + T.exp(Y) + j])
+    (outer,) = make_loop(30, i, [s], [X], [inner])
     got = rows([X, Y], outer)
     assert "exp" in got[()] and "sin" in got["for",] and "sin" not in got["for", "for"]
     assert "add" in got["for", "for"]
