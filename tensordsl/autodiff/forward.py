@@ -24,7 +24,6 @@ from tensordsl.ops.math.elementwise import add, switch
 from tensordsl.ops.operands import constant
 
 Tangent = Variable | Zero | Undefined | None  # None: disconnected
-LOOPS = frozenset(("for", "while"))
 
 
 def goes_through_loops(outputs: Sequence[Variable], wrt: Sequence[Variable]) -> bool:
@@ -32,7 +31,7 @@ def goes_through_loops(outputs: Sequence[Variable], wrt: Sequence[Variable]) -> 
     reached = {id(v) for v in wrt}
     for node in toposort(outputs, stop=wrt):
         if any(id(v) in reached for v in node.inputs):
-            if node.row.name in LOOPS:
+            if "body" in node.attrs:
                 return True
             reached.update(id(v) for v in node.outputs)
     return False
@@ -55,7 +54,7 @@ def _of_node(node: Apply, given: Sequence[Any]) -> Sequence[Any]:
     undefined = next((t for t in given if isinstance(t, Undefined)), None)
     if undefined is not None:
         return [undefined] * len(node.outputs)
-    if node.row.name in LOOPS:
+    if "body" in node.attrs:
         return _of_loop(node, given)
     if node.row.name == "ifelse":
         return _of_branch(node, given)

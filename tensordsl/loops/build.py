@@ -47,16 +47,6 @@ class State:
         return self.initial if self.taps == (-1,) else self.initial[k]
 
 
-@record(eq=False)
-class _Rounds:
-    """What a round carries, where that starts, what it is in the next round; and the values to be stacked."""
-
-    carried: list[Any]
-    initial: list[Any]
-    following: list[Any]
-    stacked: list[Any]
-
-
 @record(eq=False, frozen=False)
 class LoopBuilder:
     """The loop of a step: parameters and what they become are made of equal types, then carried and stacked.
@@ -109,20 +99,15 @@ class LoopBuilder:
         ]
         following = [p for row, r in zip(self.rows, values, strict=False) for p in (*row[1:], r)]
         lasts = np.cumsum([len(row) for row in self.rows], dtype="int64") - 1
-        carried, initial, following = [*carried, *shared], [*initial, *targets], [*following, *new_shared]
-        loop = _Rounds(carried, initial, following, results)
-        finals, made = self.run(loop, None if condition is None else values[-1])
-        new_values = finals[len(carried) - len(shared) :]
-        return [finals[k] for k in lasts], made, OrderedUpdates(list(zip(targets, new_values, strict=True)))
-
-    def run(self, loop: _Rounds, condition: Any) -> tuple[Sequence[Any], list[Any]]:
-        """Final values of what is carried, and the results of all rounds, or of those up to where a condition holds."""
         made = make_loop(
-            self.rounds, self.t, loop.carried, loop.initial, loop.following, loop.stacked, self.truncate_gradient,
-            condition, self.recomputes, self.where,
+            self.rounds, self.t, [*carried, *shared], [*initial, *targets], [*following, *new_shared], results,
+            self.truncate_gradient, None if condition is None else values[-1], self.recomputes, self.where,
         )  # fmt: skip
-        made = made if condition is None else made[1:]
-        return made[: len(loop.carried)], list(made[len(loop.carried) :])
+        made = made if condition is None else made[1:]  # without the number of rounds
+        behind = len(carried) + len(shared)
+        new_values = made[len(carried) : behind]
+        own_updates = OrderedUpdates(list(zip(targets, new_values, strict=True)))
+        return [made[k] for k in lasts], list(made[behind:]), own_updates
 
     def with_equal_types(self, values: list[Any]) -> list[Any]:
         """The values with parameters of states in types that their results keep: lengths that change are unknown, and
@@ -178,6 +163,15 @@ def number_of_rounds(given: Any, where: str, what: str) -> Any:
         hint = "; go_backwards walks from the end" if what == "n_steps" else ""
         raise ValueError(f"{where}: {what} must not be negative, got {rounds.data}{hint}")
     return constant(int(rounds.data), dtype="int64")
+
+
+def rounds_of_a_block(given: Any, where: str, what: str) -> int:
+    """How many rounds the gradient computes again at a time, as users give it."""
+    if isinstance(given, bool) or not hasattr(given, "__index__"):
+        raise TypeError(f"{where}: {what} must be an int, the number of rounds of a block, got {given!r}")
+    if (size := int(given)) < 1:
+        raise ValueError(f"{where}: {what} must be at least 1, got {size}")
+    return size
 
 
 def _of_type(p: Any, type: TensorType) -> Any:

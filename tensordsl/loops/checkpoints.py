@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tensordsl.graph.variables import Constant
-from tensordsl.loops.build import is_number, number_of_rounds
-from tensordsl.loops.scan import scan, scan_rounds
+from tensordsl.loops.build import State, is_number, number_of_rounds, rounds_of_a_block
+from tensordsl.loops.scan import scan_rounds
 from tensordsl.loops.step import has_until
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.shape import shape_i
@@ -64,10 +64,7 @@ def scan_checkpoints(
     walked = [as_variable(s) for s in _listed(sequences, "input", [0], where)]
     infos = _listed(outputs_info, "initial", [-1], where)
     others = _listed(non_sequences, "", [], where)
-    if isinstance(save_every_N, bool) or not hasattr(save_every_N, "__index__"):
-        raise TypeError(f"{where}: save_every_N must be an int, got {save_every_N!r}")
-    if (size := int(save_every_N)) < 1:
-        raise ValueError(f"{where}: save_every_N must be at least 1, got {size}")
+    size = rounds_of_a_block(save_every_N, where, "save_every_N")
     rounds = _rounds(walked, n_steps, where)
     if not padding:
         message = f"{where}: without padding the number of rounds must be a multiple of save_every_N = {size}"
@@ -86,8 +83,11 @@ def scan_checkpoints(
         stop = minimum(start + size, rounds)
         given = iter(arguments)
         # A number may start in another dtype, in a block as before it.
-        states = [None if info is None else {"initial": next(given), "is_number": is_number(info)} for info in infos]
-        results, updates = scan(
+        states = [
+            None if info is None else State(f"result {j}", next(given), (-1,), is_number(info))
+            for j, info in enumerate(infos)
+        ]
+        results, updates = scan_rounds(
             called, [x[start:stop] for x in walked], states or None, [*given], stop - start, name=name, return_list=True
         )
         return [values[-1] for values in results], updates

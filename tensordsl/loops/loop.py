@@ -16,7 +16,7 @@ from tensordsl.graph.casting import upcast
 from tensordsl.graph.substitute import substitute
 from tensordsl.graph.types import INTEGERS
 from tensordsl.graph.variables import Constant, Variable, ancestors, inputs_of
-from tensordsl.loops.build import LoopBuilder, State, is_number, number_of_rounds
+from tensordsl.loops.build import LoopBuilder, State, is_number, number_of_rounds, rounds_of_a_block
 from tensordsl.loops.structures import Structure, flatten, flatten_as, paths, unflatten
 from tensordsl.ops.array.creation import arange, zeros
 from tensordsl.ops.array.shape import concatenate, reshape, shape_i, shape_tuple
@@ -113,7 +113,7 @@ def loop(
     if checkpoint is None:
         carry, ys = _run(where, called, states, inputs, rounds, bool(reverse))
     else:
-        size = _size(checkpoint, where)
+        size = rounds_of_a_block(checkpoint, where, "checkpoint")
         carry, ys = _run_in_blocks(where, called, states, inputs, rounds, bool(reverse), size)
     return unflatten(carry_form, carry), unflatten(y_form[0], ys)
 
@@ -137,14 +137,6 @@ def _rounds(inputs: Sequence[Any], places: Sequence[str], length: Any, where: st
     return rounds
 
 
-def _size(checkpoint: Any, where: str) -> int:
-    if isinstance(checkpoint, bool) or not hasattr(checkpoint, "__index__"):
-        raise TypeError(f"{where}: checkpoint must be an int, the number of rounds of a block, got {checkpoint!r}")
-    if (size := int(checkpoint)) < 1:
-        raise ValueError(f"{where}: checkpoint must be at least 1, got {size}")
-    return size
-
-
 def _run(
     where: str,
     step: Step,
@@ -166,7 +158,8 @@ def _run(
     before = mark_of_creation()
     new, ys = step([row[0] for row in rows], parameters)
     new, ys = [as_variable(v) for v in new], [as_variable(v) for v in ys]
-    refuse_draws([*new, *ys], before, where, INSTEAD)
+    instead = "draw them before it, as streams.normal((length, ...)), and walk over them as xs; or write scan, which "
+    refuse_draws([*new, *ys], before, where, f"{instead}returns the updates")
     states, rows, values = with_wide_numbers(states, rows, [*new, *ys])
     new, ys = values[: len(new)], values[len(new) :]
     pairs = list(zip(parameters, elements, strict=True))
@@ -218,12 +211,6 @@ def _run_in_blocks(
 def _padded(y: Any, missing: Any) -> Any:
     """With so many more rows: of all blocks equally many are stacked."""
     return concatenate([y, zeros((missing, *shape_tuple(y)[1:]), dtype=y.type.dtype)])
-
-
-INSTEAD = (
-    "draw them before it, as streams.normal((length, ...)), and walk over them as xs; or write scan, which returns the "
-    "updates"
-)
 
 
 def refuse_draws(values: Sequence[Variable], before: int, where: str, instead: str) -> None:

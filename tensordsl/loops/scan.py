@@ -181,17 +181,17 @@ def _sequence(given: Any, where: str) -> WalkedSequence:
 
 
 def _state(given: Any, k: int, where: str) -> State | None:
-    """Where result k starts; None for one that does not feed back."""
+    """Where result k starts; None for one that does not feed back.  A `State` is of another loop's making."""
+    if isinstance(given, State):
+        return given
     if given is None or (isinstance(given, Mapping) and given.get("initial") is None):
         if isinstance(given, Mapping) and given.get("taps"):
             raise ValueError(f"{where}: result {k} has taps but no initial state: {dict(given)!r}")
         return None
     taps: tuple[int, ...] = (-1,)
-    has_no_dtype = False
     if isinstance(given, Mapping):
         _check_keys(given, _STATE_KEYS, f"the initial state of result {k}", where)
         taps = _taps(given.get("taps"), -1, where)
-        has_no_dtype = given.get("is_number", False)  # the start of a block of `scan_checkpoints`
         given = given["initial"]
     if any(tap >= 0 for tap in taps):
         raise ValueError(f"{where}: the taps of results are negative, rounds before; result {k} has {list(taps)}")
@@ -209,7 +209,7 @@ def _state(given: Any, k: int, where: str) -> State | None:
             initial = require(initial, ge(shape_i(initial, 0), depth), message)
         elif length < depth:
             raise ValueError(f"{message}: {length}")
-    return State(f"result {k}", initial, taps, has_no_dtype or is_number(given))
+    return State(f"result {k}", initial, taps, is_number(given))
 
 
 def _rounds(walked: Sequence[WalkedSequence], n_steps: Any, where: str) -> Any:
@@ -242,7 +242,7 @@ def _reach_text(s: WalkedSequence) -> str:
     return f" for the taps {list(s.taps)}" if s.reach else ""
 
 
-_STATE_KEYS = ("initial", "taps", "is_number", "inplace", "return_steps", "store_steps")  # the last: of old programs
+_STATE_KEYS = ("initial", "taps", "inplace", "return_steps", "store_steps")  # the last: of old programs
 
 
 def _check_keys(given: Mapping[str, Any], known: Sequence[str], what: str, where: str) -> None:

@@ -90,7 +90,7 @@ def _is_small(node: Apply) -> bool:
     """Whether it is a computation of few elements that does nothing else."""
     shapes = [o.type.shape for o in (*node.inputs, *node.outputs)]
     lengths = [n for shape in shapes for n in shape]
-    if (node.row.effect and node.row.name != "assert") or node.row.name in ("for", "while") or None in lengths:
+    if (node.row.effect and node.row.name != "assert") or "body" in node.attrs or None in lengths:
         return False
     return all(np.prod([n for n in shape if n is not None], dtype=float) <= _LARGEST for shape in shapes)
 
