@@ -11,7 +11,7 @@ from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.loops import run_loop
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import CONSTRUCTS, FOR, WHILE, Construct, Traits, register
-from tensordsl.codegen.tensor_ir.equal_loops import KnownLoop
+from tensordsl.codegen.tensor_ir.equal_loops import LoweredLoop
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
 from tensordsl.codegen.tensor_ir.indexing import cut
@@ -41,7 +41,7 @@ class _Loop(Construct):
         low.keep_alive.append(body)
         if self.name == FOR and g.tuning.allows("unroll_loops") and (rounds := _few_rounds(low, body, operands)):
             return _unrolled(low, node, rounds)
-        known = low.known_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_equal_loops") else None
+        known = low.lowered_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_equal_loops") else None
         if known is not None and (stacks := _with_more(low, body, operands, known)) is not None:
             return self.results(low, node, known.made, stacks)
         k = len(body.carried)
@@ -70,7 +70,7 @@ class _Loop(Construct):
                     g.extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
         made = g.make(self.name, (count, *inits), "", (), loops=_around(loop, operands), loop=loop, count=n)
         loop.count, loop.made, loop.rounds = count, made, n
-        low.known_loops.add(self.name, body, operands, KnownLoop(loop, made, g.within, body, operands, env))
+        low.lowered_loops.add(self.name, body, operands, LoweredLoop(loop, made, g.within, body, operands, env))
         return self.results(low, node, made, range(len(loop.stacked)))
 
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
@@ -253,7 +253,7 @@ def _around(loop: Loop, operands: Sequence[Value]) -> frozenset[int]:
     return frozenset[int]().union(*(v.loops for v in inside)) - {loop.number}
 
 
-def _with_more(low: Lowering, body: Any, operands: Sequence[Value], known: KnownLoop) -> list[int] | None:
+def _with_more(low: Lowering, body: Any, operands: Sequence[Value], known: LoweredLoop) -> list[int] | None:
     """Let a loop that is known also stack what a body of the same rounds does: the numbers of what it stacks; None
     where that could fail though the known one is computed alone."""
     g, loop, made = low.graph, known.loop, known.made
@@ -269,7 +269,7 @@ def _with_more(low: Lowering, body: Any, operands: Sequence[Value], known: Known
     place = {v: k for k, v in enumerate(loop.stacked)}  # a loop may stack a value twice
     new = [v for v in dict.fromkeys(stacked) if v not in place]
     place.update((v, len(loop.stacked) + k) for k, v in enumerate(new))
-    low.known_loops.extend(known)
+    low.lowered_loops.extend(known)
     loop.stacked = (*loop.stacked, *new)
     return [place[v] for v in stacked]
 

@@ -1,6 +1,6 @@
 """Equal loops: loops of the same rounds over the same operands are one loop, which stacks what any of them wants.
 
-Contract  `KnownLoops.find` -> a loop lowered before whose carried values are, in every round, those of the body given.
+Contract  `LoweredLoops.find` -> a loop lowered before whose carried values are in every round those of the body given.
 When      count and operands are the same values, and the bodies' `next` the same expressions up to parameters.
 Why       the gradient of a loop keeps histories by a second loop of its body: forward rounds need not run twice.
 """
@@ -16,7 +16,7 @@ from tensordsl.graph.variables import Constant, Variable, toposort
 
 
 @record(eq=False)
-class KnownLoop:
+class LoweredLoop:
     """A lowered loop, the value that stands for it, and the loop around it that may run zero times; the body and
     operands that it was lowered from, and what that gave, by ids of the body's variables."""
 
@@ -28,26 +28,26 @@ class KnownLoop:
     env: Mapping[int, Value]
 
 
-class KnownLoops:
+class LoweredLoops:
     """The loops of one function that have been lowered, by what a round is and what it starts from."""
 
     def __init__(self) -> None:
         self._numbers: dict[Any, int] = {}  # of expressions
         self._signatures: dict[tuple[int, bool], tuple[Any, ...]] = {}  # by bodies, which the lowering keeps alive
-        self._loops: dict[Any, list[KnownLoop]] = {}
+        self._loops: dict[Any, list[LoweredLoop]] = {}
         self._oldest: int | None = None  # number of the first loop that stacks values younger than itself
 
-    def add(self, row: str, body: Any, operands: Sequence[Value], known: KnownLoop) -> None:
+    def add(self, row: str, body: Any, operands: Sequence[Value], known: LoweredLoop) -> None:
         self._loops.setdefault(self._key(row, body, operands), []).append(known)
 
-    def find(self, graph: Graph, row: str, body: Any, operands: Sequence[Value]) -> KnownLoop | None:
+    def find(self, graph: Graph, row: str, body: Any, operands: Sequence[Value]) -> LoweredLoop | None:
         """A loop of the same rounds, none of whose results the body given needs."""
         for known in self._loops.get(self._key(row, body, operands), ()):
             if known.within == graph.within and not self._needs(operands, known.made):
                 return known
         return None
 
-    def extend(self, known: KnownLoop) -> None:
+    def extend(self, known: LoweredLoop) -> None:
         """A loop stacks more than it did when it was made."""
         number = known.made.number
         self._oldest = number if self._oldest is None else min(self._oldest, number)

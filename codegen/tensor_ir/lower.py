@@ -14,7 +14,7 @@ from tensordsl.base.records import record
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import ASSERT, CONSTRUCTS, HOST, IFELSE
-from tensordsl.codegen.tensor_ir.equal_loops import KnownLoops
+from tensordsl.codegen.tensor_ir.equal_loops import LoweredLoops
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower_complex import constant_pair, is_complex, lower_complex, split_complex
 from tensordsl.graph.types import COMPLEX, TensorType
@@ -70,7 +70,7 @@ class Lowering:
         self.hosts: list[Callable[..., Any]] = []
         self.positions: dict[int, int] = {}  # id(node) -> its number among the user's applications
         self.keep_alive: list[Any] = []  # ids in env must stay unique
-        self.known_loops = KnownLoops()
+        self.lowered_loops = LoweredLoops()
 
     def source(self, kind: str, number: int, type: TensorType) -> Value:
         shape = [ex.atom(kind, number, d) if n is None else n for d, n in enumerate(type.shape)]

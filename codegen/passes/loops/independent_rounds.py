@@ -8,7 +8,7 @@ Why       kernels run over all rounds at once; a loop whose results are all such
 from __future__ import annotations
 
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.passes.loops.known import known_loops
+from tensordsl.codegen.passes.loops.known import known_loops, replaced_result
 from tensordsl.codegen.passes.loops.remake import Remade, needed_carried, remake
 from tensordsl.codegen.passes.loops.widen import Widening, is_in_proportion
 from tensordsl.codegen.tensor_ir import extents as ex
@@ -18,13 +18,7 @@ from tensordsl.codegen.tensor_ir.graph import Loop, Value, dependencies
 
 def independent_rounds(ctx: Context, v: Value) -> Value | None:
     """The stack of f(x[t]) is f(x)."""
-    (node,) = v.operands
-    known = known_loops(ctx)
-    if not known.has(node):
-        return None
-    if node.number not in known.behind:
-        known.behind[node.number] = _results(ctx, node)
-    return known.behind[node.number].get(v.attrs["k"])
+    return replaced_result(ctx, v, _results)
 
 
 def _results(ctx: Context, node: Value) -> dict[int, Value]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
 
 from tensordsl.base.records import record
@@ -15,8 +16,8 @@ from tensordsl.codegen.tensor_ir.graph import Value
 @record(eq=False, frozen=False)
 class KnownLoops:
     """`rounds`: by the number of the loop, of those with more rounds than one; `read`: number of a loop -> which of its
-    results something reads; `behind`: number of a `for` -> what stands for its results, by
-    their numbers, where sums are computed behind it."""
+    results something reads; `behind`: number of a `for` -> what stands for its results, by their numbers, where a pass
+    computes some of them without it."""
 
     rounds: dict[int, Rounds]
     read: dict[int, set[int]]
@@ -49,6 +50,17 @@ def known_loops(ctx: Context) -> KnownLoops:
         ctx.loops = KnownLoops(rounds, read)
     known: KnownLoops = ctx.loops
     return known
+
+
+def replaced_result(ctx: Context, v: Value, results: Callable[[Context, Value], dict[int, Value]]) -> Value | None:
+    """What stands for a loop's result v; results: of a `for`, called once for each, gives them by their numbers."""
+    (node,) = v.operands
+    known = known_loops(ctx)
+    if not known.has(node):
+        return None
+    if node.number not in known.behind:
+        known.behind[node.number] = results(ctx, node)
+    return known.behind[node.number].get(v.attrs["k"])
 
 
 def loops_around(ctx: Context, v: Value) -> list[int]:

@@ -13,7 +13,7 @@ from dataclasses import field
 from tensordsl.base.records import record
 from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.passes.loops.known import known_loops
+from tensordsl.codegen.passes.loops.known import known_loops, replaced_result
 from tensordsl.codegen.passes.loops.positions import Rounds
 from tensordsl.codegen.passes.loops.remake import remake
 from tensordsl.codegen.passes.loops.widen import Widening, is_in_proportion
@@ -30,13 +30,7 @@ Term = tuple[bool, Value]  # whether it is subtracted, and what
 
 def sum_products_behind(ctx: Context, v: Value) -> Value | None:
     """acc = acc + dot(a[t], b[t]) in each round is acc + dot(a, b) behind the loop."""
-    (node,) = v.operands
-    known = known_loops(ctx)
-    if not known.has(node):
-        return None
-    if node.number not in known.behind:
-        known.behind[node.number] = _sums(ctx, node)
-    return known.behind[node.number].get(v.attrs["k"])
+    return replaced_result(ctx, v, _sums)
 
 
 def _sums(ctx: Context, node: Value) -> dict[int, Value]:
