@@ -108,16 +108,13 @@ def _taken(w: Widening, v: Value, operands: Sequence[Value], is_wide: Sequence[b
         index = g.cast(wide, "int64")
         if is_wide[0]:
             shape = (w.count, *(m for j, m in enumerate(rows.shape) if j not in (0, axis)))
-            made = g.make(TAKE, (rows, g.iota(w.count), index), v.dtype, shape, axes=(0, axis))
+            made = g.make("take", (rows, g.iota(w.count), index), v.dtype, shape, axes=(0, axis))
         else:
             shape = (*rows.shape[:axis], w.count, *rows.shape[axis + 1 :])
-            made = g.make(TAKE, (rows, index), v.dtype, shape, axes=(axis,))
+            made = g.make("take", (rows, index), v.dtype, shape, axes=(axis,))
             made = g.move(made, [*range(1, axis + 1), 0, *range(axis + 1, len(shape))], (w.count, *v.shape))
         return made
     return None
-
-
-TAKE = "take"
 
 
 def check_bounds(v: Value) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from tensordsl.base.records import record
 from tensordsl.codegen.fusion.group import Reducer, levels, region
+from tensordsl.codegen.llvm.clone import mangled
 from tensordsl.codegen.llvm.emit_scalars import constant, emit, emit_all, llvm_type, load, memory_type, splat, store
 from tensordsl.codegen.llvm.vector_builder import Code, from_memory, half_lanes, shuffled, to_memory
 from tensordsl.codegen.program_ir.instructions import For, Instr, Kernels, Name
@@ -280,7 +281,7 @@ class _Writer:
             return load(code, place, dtype)
         real, W, mask = self.masked(code, dtype)
         t = memory_type(real, W)
-        symbol = f"llvm.masked.load.{_mangled(t)}.p0"
+        symbol = f"llvm.masked.load.{mangled(t)}.p0"
         code.declarations[symbol] = f"declare {t} @{symbol}(ptr, i32, <{W} x i1>, {t})"
         align = f"i32 {ITEMSIZE[real]}"
         value = code.call(symbol, t, f"ptr {place}", align, f"<{W} x i1> {mask}", f"{t} zeroinitializer")
@@ -293,7 +294,7 @@ class _Writer:
             return
         real, W, mask = self.masked(code, dtype)
         t = memory_type(real, W)
-        symbol = f"llvm.masked.store.{_mangled(t)}.p0"
+        symbol = f"llvm.masked.store.{mangled(t)}.p0"
         code.declarations[symbol] = f"declare void @{symbol}({t}, ptr, i32, <{W} x i1>)"
         value = to_memory(code, value, real, W)
         align = f"i32 {ITEMSIZE[real]}"
@@ -475,9 +476,3 @@ class _Writer:
             vectors[id(v)] = self.in_lanes(made.inputs[id(v.attr[0]), v.attr[1]], v.type)
         else:
             vectors[id(v)] = splat(self.body, scalars[id(v)], v.type, self.width)
-
-
-def _mangled(t: str) -> str:
-    """A vector type as names of intrinsics have it."""
-    count, kind = t.strip("<>").split(" x ")
-    return f"v{count}{ {'double': 'f64', 'float': 'f32'}.get(kind, kind) }"
