@@ -41,7 +41,7 @@ TENSOR = {
     "indexing": ("Indexing and writing", "Beside `x[...]`, which takes slices, integers, arrays and masks as NumPy does.",
     ("index", "masks", "write")),
     "reductions": ("Reductions, running sums, sorting", "Functions of `T`.", ("reduce", "cumulative", "sort")),
-    "products": ("Products", "Functions of `T`.", ("linalg", "einsum")),
+    "products": ("Products", "Functions of `T`.", ("products", "einsum")),
 }  # fmt: skip
 
 

@@ -45,10 +45,10 @@ with these rows, and many more are written with several of them (`T.mean`, `T.va
 TITLES = {
     "elementwise": "Arithmetic, rounding, choices", "comparisons": "Comparisons and logic", "functions": "Real functions",
     "gamma": "The gamma function and its kin", "gamma_incomplete": "Incomplete gamma functions", "grids": "Products with logarithms",
-    "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "linalg": "Products",
+    "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "products": "Products",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "complexes": "Complex numbers",
-    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "random_bits": "Random bits", "random_counts": "Random counts", "control": "Loops, choices, effects, gradients",
+    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "counts": "Random counts", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip
 
 NAMESPACES: tuple[tuple[str, ModuleType], ...] = (

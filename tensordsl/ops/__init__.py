@@ -2,15 +2,14 @@
 
 Comes in   what a user's function gets: variables and values (`operands.as_variable`).
 Goes out   rows (`graph.variables.Op`), applied to variables; `table.OPS` has all by name.
-Rooms      `math` computes element by element; `array` makes, moves, reduces and orders elements.  All three are one
-           layer, as rows use each other.
+Rooms      `math` computes element by element; `array` makes, moves, reduces and orders elements; `linalg` has products,
+           factorisations and what is made of them; `random` has random bits and distributions.  All are one layer, as
+           rows use each other.
 Modules    table          every row by its name;   rows   how elementwise rows are made
            operands       arguments as variables
            cotangents     what gradients of rows give: zero, undefined, bound to a choice
            control        loops, branches, effects, identities with a gradient of their own
-           linalg         products of vectors and matrices
            nnet           functions of neural networks;   normalise   batch normalisation
-           random_bits    random bits and distributions;   random_counts   counts at random
            kinds          Theano's classes of ops, as kinds of rows
            policies       `cast_policy` and `warn_float64`
 Uses       `graph`, `base`.

@@ -15,7 +15,7 @@ from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.reduce import argmax, bound, max, sum
 from tensordsl.ops.array.shape import broadcast_to, concatenate, dimshuffle, reshape, shape_i, shape_padleft, transpose
 from tensordsl.ops.array.sort import unique
-from tensordsl.ops.linalg import batched_dot, dot, tensordot
+from tensordsl.ops.linalg.products import batched_dot, dot, tensordot
 from tensordsl.ops.math.comparisons import eq, gt, lt
 from tensordsl.ops.math.elementwise import abs_, as_real, cast, clip, int_div, mod, sgn, switch
 from tensordsl.ops.math.functions import SIGMOID, exp, expm1, log, softplus

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tensordsl.graph.variables import Op
-from tensordsl.ops import control, linalg, nnet, random_bits, random_counts
+from tensordsl.ops import control, nnet
 from tensordsl.ops.array import arrange, creation, cumulative, grids, index, masks, reduce, shape, sort
+from tensordsl.ops.linalg import products
 from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete
+from tensordsl.ops.random import bits, counts
 
 MODULES = (
     elementwise,
@@ -17,7 +19,7 @@ MODULES = (
     shape,
     creation,
     reduce,
-    linalg,
+    products,
     index,
     masks,
     arrange,
@@ -25,8 +27,8 @@ MODULES = (
     complexes,
     sort,
     nnet,
-    random_bits,
-    random_counts,
+    bits,
+    counts,
     control,
 )
 OPS: dict[str, Op] = {row.name: row for module in MODULES for row in module.ROWS}

@@ -9,7 +9,7 @@ True
 
 Each draw has a state of its own, a shared vector of two uint64: a key and the number of the draw.  A function that uses
 the draw counts the number up, by the state's default update.  The numbers are a pure function of the state
-(`tensordsl.ops.random_bits`): the same on every machine, and not those of NumPy or Theano for the same seed.
+(`tensordsl.ops.random.bits`): the same on every machine, and not those of NumPy or Theano for the same seed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ import numpy as np
 from tensordsl.base.errors import flag
 from tensordsl.graph.types import INTEGERS
 from tensordsl.graph.variables import Constant, apply
-from tensordsl.ops import random_bits as rb
-from tensordsl.ops import random_counts as rc
 from tensordsl.ops.array.arrange import permute_row_elements
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.cumulative import cumsum
@@ -37,6 +35,8 @@ from tensordsl.ops.math.comparisons import eq, ge
 from tensordsl.ops.math.elementwise import add, cast, maximum, minimum, mul
 from tensordsl.ops.math.functions import log
 from tensordsl.ops.operands import as_variable, constant, whole_number
+from tensordsl.ops.random import bits as rb
+from tensordsl.ops.random import counts as rc
 from tensordsl.signature.shared import TensorSharedVariable, shared
 
 __all__ = ["RandomStreams"]

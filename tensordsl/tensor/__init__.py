@@ -136,7 +136,7 @@ from tensordsl.ops.control import Assert, assert_op
 from tensordsl.ops.kinds import functions_as_ops as _functions_as_ops
 from tensordsl.ops.kinds import hashtype
 from tensordsl.ops.kinds import kinds_at as _kinds_at
-from tensordsl.ops.linalg import batched_dot, batched_tensordot, dot, kron, matmul, outer, tensordot
+from tensordsl.ops.linalg.products import batched_dot, batched_tensordot, dot, kron, matmul, outer, tensordot
 from tensordsl.ops.math import comparisons as _comparisons
 from tensordsl.ops.math import complexes as _complexes
 from tensordsl.ops.math import elementwise as _elementwise

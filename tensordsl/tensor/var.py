@@ -12,10 +12,10 @@ from tensordsl.base.errors import in_short
 from tensordsl.base.refusals import name_methods
 from tensordsl.base.upper import upper
 from tensordsl.graph.variables import Constant, Variable
-from tensordsl.ops import linalg
 from tensordsl.ops.array import arrange, creation, cumulative, index, masks, reduce, write
 from tensordsl.ops.array import shape as shapes
 from tensordsl.ops.array import sort as order_of
+from tensordsl.ops.linalg import products
 from tensordsl.ops.math import comparisons, complexes, elementwise, functions
 from tensordsl.ops.math.known_scalars import constant_value
 from tensordsl.ops.operands import as_variable
@@ -36,7 +36,7 @@ _FUNCTIONS = frozenset(
     stack std sum swapaxes take tensordot tile trace transpose tril triu unique var where zeros_like""".split()
 )
 
-_UFUNC_MODULES = (elementwise, comparisons, functions, linalg, complexes)
+_UFUNC_MODULES = (elementwise, comparisons, functions, products, complexes)
 _WITHOUT_TRUTH = frozenset(
     (comparisons.EQ, comparisons.NEQ, comparisons.LT, comparisons.LE, comparisons.GT, comparisons.GE)
 )
@@ -75,8 +75,8 @@ class TensorOperators:
     def __rdivmod__(self, other: Any) -> Any: return elementwise.divmod(other, self)
     def __pow__(self, other: Any) -> Any: return elementwise.pow(self, other)
     def __rpow__(self, other: Any) -> Any: return elementwise.pow(other, self)
-    def __matmul__(self, other: Any) -> Any: return linalg.matmul(self, other)
-    def __rmatmul__(self, other: Any) -> Any: return linalg.matmul(other, self)
+    def __matmul__(self, other: Any) -> Any: return products.matmul(self, other)
+    def __rmatmul__(self, other: Any) -> Any: return products.matmul(other, self)
     def __neg__(self) -> Any: return elementwise.neg(self)
     def __pos__(self) -> Any: return self
     def __abs__(self) -> Any: return elementwise.abs_(self)
@@ -258,7 +258,7 @@ class TensorOperators:
     def ones_like(self, dtype: str | None = None) -> Any: return creation.ones_like(self, dtype)
 
     # reductions
-    def dot(self, other: Any) -> Any: return linalg.dot(self, other)
+    def dot(self, other: Any) -> Any: return products.dot(self, other)
     def any(self, axis: Any = None, keepdims: bool = False) -> Any: return reduce.any(self, axis, keepdims)
     def all(self, axis: Any = None, keepdims: bool = False) -> Any: return reduce.all(self, axis, keepdims)
     def max(self, axis: Any = None, keepdims: bool = False) -> Any: return reduce.max(self, axis, keepdims)

@@ -13,7 +13,7 @@ from tensordsl.ops.array.arrange import specify_shape
 from tensordsl.ops.array.index import diagonal
 from tensordsl.ops.array.reduce import sum
 from tensordsl.ops.array.shape import dimshuffle, reshape, shape_i
-from tensordsl.ops.linalg import batched_tensordot, tensordot, with_lengths_of
+from tensordsl.ops.linalg.products import batched_tensordot, tensordot, with_lengths_of
 from tensordsl.ops.math.elementwise import cast, mul
 from tensordsl.ops.operands import as_variable
 

@@ -18,7 +18,7 @@ from tensordsl.graph.casting import complex_of, real_of, upcast
 from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import _COMPLEX_HOOKS, Kernel, Movement, Op, apply
 from tensordsl.ops.control import ZERO_GRAD
-from tensordsl.ops.linalg import batched_dot, dot
+from tensordsl.ops.linalg.products import batched_dot, dot
 from tensordsl.ops.math import complex_scalars
 from tensordsl.ops.math.comparisons import and_, eq, ge, gt, invert, isinf, isnan, neq, or_
 from tensordsl.ops.math.elementwise import abs_, second, switch

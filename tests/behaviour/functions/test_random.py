@@ -11,7 +11,7 @@ from scipy import stats
 
 import tensordsl as theano
 import tensordsl.tensor as T
-from tensordsl.ops.random_bits import PHILOX, numpy_philox
+from tensordsl.ops.random.bits import PHILOX, numpy_philox
 from tensordsl.sandbox.rng_mrg import MRG_RandomStreams
 from tensordsl.tensor.shared_randomstreams import RandomStreams
 

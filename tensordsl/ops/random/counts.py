@@ -19,7 +19,7 @@ from tensordsl.graph.types import COMPLEX, DISCRETE
 from tensordsl.graph.variables import Dims, Kernel, Op
 from tensordsl.ops.array.shape import INTEGER_VALUED
 from tensordsl.ops.operands import broadcast
-from tensordsl.ops.random_bits import numpy_philox
+from tensordsl.ops.random.bits import numpy_philox
 
 SMALL = 10  # means below are looked up
 MOST = 2.0**53
