@@ -184,6 +184,16 @@ class GemmTuning:
 
 
 @record
+class SmallMatrixTuning:
+    """Linear algebra of small matrices by code of our own (`library.linalg.small`); by the suite `linalg`."""
+
+    max_rows: int = 16  # a multiple of 4: larger ones are LAPACK's
+    max_columns: int = 64  # of a system
+    max_lane_rows: int = 8  # of several at once in lanes: all are in the cache (L1), and on the stack
+    max_unrolled_rows: int = 4  # in registers (registers)
+
+
+@record
 class SortTuning:
     """Sorting, selecting and searching (`library.sort`); measured on random lines (corners)."""
 
