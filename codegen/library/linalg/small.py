@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from tensordsl.base.records import record
-from tensordsl.codegen.library.linalg import small_factors, small_solves
+from tensordsl.codegen.library.linalg import small_factors, small_rows, small_solves
 from tensordsl.codegen.library.linalg.small_factors import Run, Work
 from tensordsl.codegen.library.linalg.small_values import Lanes
 from tensordsl.codegen.library.parallel import named, operands
@@ -63,7 +63,7 @@ ROUTINES: Mapping[str, tuple[Routine, ...]] = {
     "cholesky": (
         Routine(
             "cholesky", (*_axes("a", "l"), *_END), {"a": "a_step", "l": "l_step"}, small_factors.cholesky,
-            by_rows=small_factors.cholesky_by_rows,
+            by_rows=small_rows.cholesky,
         ),
     ),
     "triangular": (
@@ -75,7 +75,7 @@ ROUTINES: Mapping[str, tuple[Routine, ...]] = {
     "lu": (
         Routine(
             "lu_factor", _LU, {"a": "a_step", "lu": "lu_step", "pivots": "p_step"},
-            small_factors.lu, by_rows=small_factors.lu_by_rows, fails=False,
+            small_factors.lu, by_rows=small_rows.lu, fails=False,
         ),
         _lu_solve(False),
         _lu_solve(True),
@@ -95,11 +95,14 @@ def small_text(function: str, kind: str, tuning: Tuning) -> str:
     """The text of what an object calls: `small_<function>_<kind>`, and `small_lu_solve_<kind>` with "lu"."""
     if not tuning.allows("small_matrices"):
         return ""
-    wide, one = Lanes(kind, tuning.machine.vector_bytes // Lanes(kind, 1).item), Lanes(kind, 1)
-    rows = {Lanes(kind, n).mangled: Lanes(kind, n) for n in _widths(tuning)}
-    used = {lanes.mangled: lanes for lanes in (one, wide)} | rows
+    one = Lanes(kind, 1)
+    wide = Lanes(kind, min(tuning.machine.vector_bytes // one.item, tuning.small_matrices.max_lanes))
+    used = {lanes.mangled: lanes for lanes in (one, wide, Lanes(kind, small_rows.CHUNK))}
     texts = [line for lanes in used.values() for line in lanes.declarations()]
-    texts.append("declare i64 @llvm.cttz.i64(i64, i1)\n")
+    texts += ["declare i64 @llvm.cttz.i64(i64, i1)\n", *small_rows.declarations(kind)]
+    has_masks = tuning.machine.vector_bytes == 64
+    if any(routine.by_rows for routine in ROUTINES[function]):
+        texts += [small_rows.copies_text(kind, width, has_masks) for width in _widths(tuning)]
     for routine in ROUTINES[function]:
         texts += _forms(routine, kind, wide, tuning)
         texts.append(_all_matrices(routine, kind, wide, tuning))
@@ -111,8 +114,11 @@ def small_text(function: str, kind: str, tuning: Tuning) -> str:
 
 
 def _widths(tuning: Tuning) -> Iterator[int]:
-    """Numbers in a row of a matrix whose rows are vectors."""
-    yield from (tuning.small_matrices.max_rows // 2, tuning.small_matrices.max_rows)
+    """Numbers in a row of a matrix whose rows are vectors: the smallest that has room is used."""
+    width = small_rows.CHUNK
+    while width < 2 * tuning.small_matrices.max_rows:
+        yield width
+        width *= 2
 
 
 def _symbol(routine: Routine, kind: str, form: str) -> str:
@@ -121,7 +127,7 @@ def _symbol(routine: Routine, kind: str, form: str) -> str:
 
 def _forms(routine: Routine, kind: str, wide: Lanes, tuning: Tuning) -> Iterator[str]:
     limits, one = tuning.small_matrices, Lanes(kind, 1)
-    for n in range(1, limits.max_unrolled_rows + 1):
+    for n in range(2, limits.max_unrolled_rows + 1):
         for lanes in (one, wide):
             yield _stack(routine, kind, f"{n}.{lanes.lanes}", lanes, n, n, routine.form)
     yield _stack(routine, kind, f"n.{wide.lanes}", wide, "%n", limits.max_lane_rows, routine.form)
@@ -132,16 +138,25 @@ def _forms(routine: Routine, kind: str, wide: Lanes, tuning: Tuning) -> Iterator
             form = partial(routine.by_rows, width=width)
             yield _stack(routine, kind, f"rows.{width}", one, "%n", limits.max_rows, form)
     if routine.shared is not None:
-        yield _stack(routine, kind, "shared", wide, "%n", limits.max_rows, routine.shared)
+        yield _stack(routine, kind, "shared", wide, "%n", limits.max_rows, routine.shared, ("b", "x"))
 
 
-def _stack(routine: Routine, kind: str, name: str, lanes: Lanes, n: int | str, most: int, form: Form) -> str:
-    """All matrices, `lanes` at once; their count is a multiple of it."""
+def _stack(
+    routine: Routine, kind: str, name: str, lanes: Lanes, n: int | str, most: int, form: Form,
+    ends: tuple[str, ...] = (),
+) -> str:  # fmt: skip
+    """All matrices, `lanes` at once.  Their count is a multiple of it, or lanes behind the last repeat it, of those
+    operands that `ends` names; the others have no step."""
     f = Asm("i64", _symbol(routine, kind, name), routine.params, internal=True)
-    run = form(Work(f, lanes, n, most))
+    work = Work(f, lanes, n, most)
+    run = form(work)
     carried = [("i64", "-1"), *(("ptr", f"%{x}") for x in routine.steps)]
     with f.loop("%count", *carried, step=lanes.lanes) as loop:
         first, *places = loop.values
+        is_there = [f.lt(f.add(loop.index, lane), "%count") for lane in range(1, lanes.lanes) if ends]
+        for x in ends:
+            step = f"%{routine.steps[x]}"
+            work.steps[x] = [f.choose(is_one, step, 0) for is_one in is_there]
         failed = run(dict(zip(routine.steps, places, strict=True)))
         if failed:
             is_first = f.all(lanes.any(f, failed), f.eq(first, -1))
@@ -174,24 +189,30 @@ def _all_matrices(routine: Routine, kind: str, wide: Lanes, tuning: Tuning) -> s
     behind = f.choose(f.lt(second, 0), -1, f.add(second, blocks))
     f.ret("i64", f.choose(f.lt(first, 0), behind, first))
     f.place(single)
+    text = ""
     if routine.shared is not None:
-        with f.when(f.all(f.eq("%count", 1), f.ge("%k", wide.lanes))):
-            _columns(f, routine, kind, wide)
+        text = _columns(routine, kind)
+        with f.when(f.ge("%k", limits.min_columns)):
+            with f.loop("%count", ("i64", "-1"), *(("ptr", f"%{x}") for x in routine.steps)) as loop:
+                first, *places = loop.values
+                given = named(routine.params) | dict(zip(routine.steps, places, strict=True))
+                failed = f.call("i64", f"@{_symbol(routine, kind, 'columns')}", *operands(routine.params, given))
+                is_first = f.all(f.ge(failed, 0), f.lt(first, 0))
+                following = [f.gep(x, f"%{step}") for x, step in zip(places, routine.steps.values(), strict=True)]
+                loop.next = [f.choose(is_first, loop.index, first), *following]
+            f.ret("i64", loop.values[0])
     f.ret("i64", f.call("i64", f"@{_symbol(routine, kind, 'singly')}", *passed(routine.params)))
-    return f.text + _singly(routine, kind, tuning)
+    return f.text + _singly(routine, kind, tuning) + text
 
 
-def _columns(f: Asm, routine: Routine, kind: str, wide: Lanes) -> None:
-    """Of one system: whole vectors of columns, then the others."""
-    blocks = f.and_("%k", -wide.lanes)
+def _columns(routine: Routine, kind: str) -> str:
+    """Of one system, in lanes."""
+    f = Asm("i64", _symbol(routine, kind, "columns"), routine.params, internal=True)
     steps = {step: "0" for step in routine.steps.values()} | {"b_step": "%b_column", "x_step": "%x_column"}
-    given = named(routine.params) | steps | {"k": "1", "count": blocks}
+    given = named(routine.params) | steps | {"k": "1", "count": "%k"}
     first = f.call("i64", f"@{_symbol(routine, kind, 'shared')}", *operands(routine.params, given))
-    with f.when(f.lt(blocks, "%k")):
-        rest = {x: f.gep(f"%{x}", f.mul(blocks, f"%{x}_column")) for x in ("b", "x")}
-        given = named(routine.params) | rest | {"k": f.sub("%k", blocks)}
-        f.call("i64", f"@{_symbol(routine, kind, 'singly')}", *operands(routine.params, given))
     f.ret("i64", f.choose(f.lt(first, 0), -1, 0))
+    return f.text
 
 
 def _singly(routine: Routine, kind: str, tuning: Tuning) -> str:
@@ -202,9 +223,10 @@ def _singly(routine: Routine, kind: str, tuning: Tuning) -> str:
     if routine.by_rows is None:
         f.ret("i64", _by_length(f, routine, kind, given, "n.1", 1, limits))
         return f.text
-    narrow, widest = _widths(tuning)
-    with f.when(f.gt("%n", narrow)):
-        f.ret("i64", f.call("i64", f"@{_symbol(routine, kind, f'rows.{widest}')}", *passed(routine.params)))
+    narrow, *others = _widths(tuning)
+    for width in reversed(others):
+        with f.when(f.gt("%n", width // 2)):
+            f.ret("i64", f.call("i64", f"@{_symbol(routine, kind, f'rows.{width}')}", *passed(routine.params)))
     f.ret("i64", _by_length(f, routine, kind, given, f"rows.{narrow}", 1, limits))
     return f.text
 
@@ -214,7 +236,7 @@ def _by_length(
 ) -> str:
     """The call of the form of matrices of n rows, `other` where none is of these alone."""
     most: int = limits.max_unrolled_rows  # type: ignore[attr-defined]
-    cases = {str(n): f.label(f"n{n}") for n in range(1, most + 1)}
+    cases = {str(n): f.label(f"n{n}") for n in range(2, most + 1)}
     general, done = f.label("general"), f.label("done")
     f.do(f"switch i64 %n, label %{general} [{' '.join(f'i64 {n}, label %{x}' for n, x in cases.items())}]")
     f.closed = True

@@ -14,6 +14,7 @@ from typing import Protocol
 from tensordsl.codegen.llvm.builder import Asm
 
 Number = int | str  # known, or the name of an i64
+Step = str | list[str]  # of all lanes, or of each behind the first
 NAN = "0x7FF8000000000000"
 
 
@@ -88,23 +89,23 @@ class Lanes:
     def put(self, f: Asm, value: str, pointer: str) -> None:
         f.do(f"store {self.type} {value}, ptr {pointer}, align {self.bytes if self.lanes > 1 else self.item}")
 
-    def load(self, f: Asm, pointer: str, step: str) -> str:
-        """Of W matrices, each `step` bytes behind the one before."""
+    def load(self, f: Asm, pointer: str, step: Step) -> str:
+        """Of W matrices, each so many bytes behind the one before."""
         if self.lanes == 1:
             return f.op(f"load {self.kind}, ptr {pointer}, align {self.item}")
         value = "poison"
         for lane in range(self.lanes):
-            pointer = f.gep(pointer, step) if lane else pointer
+            pointer = f.gep(pointer, _of(step, lane)) if lane else pointer
             number = f.op(f"load {self.kind}, ptr {pointer}, align {self.item}")
             value = f.op(f"insertelement {self.type} {value}, {self.kind} {number}, i64 {lane}")
         return value
 
-    def store(self, f: Asm, value: str, pointer: str, step: str) -> None:
+    def store(self, f: Asm, value: str, pointer: str, step: Step) -> None:
         if self.lanes == 1:
             f.do(f"store {self.kind} {value}, ptr {pointer}, align {self.item}")
             return
         for lane in range(self.lanes):
-            pointer = f.gep(pointer, step) if lane else pointer
+            pointer = f.gep(pointer, _of(step, lane)) if lane else pointer
             number = f.op(f"extractelement {self.type} {value}, i64 {lane}")
             f.do(f"store {self.kind} {number}, ptr {pointer}, align {self.item}")
 
@@ -142,6 +143,10 @@ class Lanes:
             return mask
         bits = f.op(f"bitcast {self.mask} {mask} to i{self.lanes}")
         return f.op(f"icmp ne i{self.lanes} {bits}, 0")
+
+
+def _of(step: Step, lane: int) -> str:
+    return step if isinstance(step, str) else step[lane - 1]
 
 
 class Walk:
@@ -228,7 +233,7 @@ class Scratch:
 class Strided:
     """The matrices of a stack where they are: at `base`, with steps in bytes."""
 
-    def __init__(self, walk: Walk, lanes: Lanes, base: str, row: str, column: str, step: str) -> None:
+    def __init__(self, walk: Walk, lanes: Lanes, base: str, row: str, column: str, step: Step) -> None:
         self.walk, self.lanes, self.base = walk, lanes, base
         self.row, self.column, self.step = row, column, step
 
