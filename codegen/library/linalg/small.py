@@ -17,11 +17,12 @@ from functools import partial
 from tensordsl.base.records import record
 from tensordsl.codegen.library.linalg import small_factors, small_rows, small_solves
 from tensordsl.codegen.library.linalg.small_factors import Run, Work
-from tensordsl.codegen.library.linalg.small_values import Lanes
+from tensordsl.codegen.library.linalg.small_values import Adjacent, Lanes
 from tensordsl.codegen.library.parallel import named, operands
 from tensordsl.codegen.llvm.builder import Asm, passed
 from tensordsl.codegen.target.tuning import Tuning
 
+ADJACENT_COLUMNS = 8, 16  # in lanes, of few and of many columns that are adjacent in memory
 Form = Callable[[Work], Run]
 
 
@@ -97,10 +98,11 @@ def small_text(function: str, kind: str, tuning: Tuning) -> str:
         return ""
     one = Lanes(kind, 1)
     wide = Lanes(kind, min(tuning.machine.vector_bytes // one.item, tuning.small_matrices.max_lanes))
-    used = {lanes.mangled: lanes for lanes in (one, wide, Lanes(kind, small_rows.CHUNK))}
-    texts = [line for lanes in used.values() for line in lanes.declarations()]
-    texts += ["declare i64 @llvm.cttz.i64(i64, i1)\n", *small_rows.declarations(kind)]
-    has_masks = tuning.machine.vector_bytes == 64
+    vectors = (wide, Lanes(kind, small_rows.CHUNK), *(Lanes(kind, n) for n in ADJACENT_COLUMNS))
+    used = {lanes.mangled: lanes for lanes in vectors}.values()
+    texts = [line for lanes in used for line in (*lanes.declarations(), *lanes.masked_declarations())]
+    texts += ["declare i64 @llvm.cttz.i64(i64, i1)\n", *one.declarations()]
+    has_masks = _has_masks(tuning)
     if any(routine.by_rows for routine in ROUTINES[function]):
         texts += [small_rows.copies_text(kind, width, has_masks) for width in _widths(tuning)]
     for routine in ROUTINES[function]:
@@ -111,6 +113,11 @@ def small_text(function: str, kind: str, tuning: Tuning) -> str:
     if function == "lu":
         texts.append(_lu_solves(kind))
     return "".join(texts)
+
+
+def _has_masks(tuning: Tuning) -> bool:
+    """Are parts of vectors loaded and stored as fast as whole ones?"""
+    return tuning.machine.vector_bytes == 64
 
 
 def _widths(tuning: Tuning) -> Iterator[int]:
@@ -139,22 +146,29 @@ def _forms(routine: Routine, kind: str, wide: Lanes, tuning: Tuning) -> Iterator
             yield _stack(routine, kind, f"rows.{width}", one, "%n", limits.max_rows, form)
     if routine.shared is not None:
         yield _stack(routine, kind, "shared", wide, "%n", limits.max_rows, routine.shared, ("b", "x"))
+        for n in ADJACENT_COLUMNS if _has_masks(tuning) else ():
+            name = f"adjacent.{n}"
+            yield _stack(routine, kind, name, Lanes(kind, n), "%n", limits.max_rows, routine.shared, ("b", "x"), True)
 
 
 def _stack(
     routine: Routine, kind: str, name: str, lanes: Lanes, n: int | str, most: int, form: Form,
-    ends: tuple[str, ...] = (),
+    ends: tuple[str, ...] = (), is_adjacent: bool = False,
 ) -> str:  # fmt: skip
     """All matrices, `lanes` at once.  Their count is a multiple of it, or lanes behind the last repeat it, of those
-    operands that `ends` names; the others have no step."""
+    operands that `ends` names; the others have no step.  is_adjacent: those are adjacent in memory."""
     f = Asm("i64", _symbol(routine, kind, name), routine.params, internal=True)
     work = Work(f, lanes, n, most)
     run = form(work)
     carried = [("i64", "-1"), *(("ptr", f"%{x}") for x in routine.steps)]
     with f.loop("%count", *carried, step=lanes.lanes) as loop:
         first, *places = loop.values
-        is_there = [f.lt(f.add(loop.index, lane), "%count") for lane in range(1, lanes.lanes) if ends]
-        for x in ends:
+        is_there: list[str] = []
+        if is_adjacent:
+            work.steps |= dict.fromkeys(ends, Adjacent(lanes.until(f, f.sub("%count", loop.index))))
+        elif ends:
+            is_there = [f.lt(f.add(loop.index, lane), "%count") for lane in range(1, lanes.lanes)]
+        for x in ends if is_there else ():
             step = f"%{routine.steps[x]}"
             work.steps[x] = [f.choose(is_one, step, 0) for is_one in is_there]
         failed = run(dict(zip(routine.steps, places, strict=True)))
@@ -191,7 +205,7 @@ def _all_matrices(routine: Routine, kind: str, wide: Lanes, tuning: Tuning) -> s
     f.place(single)
     text = ""
     if routine.shared is not None:
-        text = _columns(routine, kind)
+        text = _columns(routine, kind, tuning)
         with f.when(f.ge("%k", limits.min_columns)):
             with f.loop("%count", ("i64", "-1"), *(("ptr", f"%{x}") for x in routine.steps)) as loop:
                 first, *places = loop.values
@@ -205,13 +219,24 @@ def _all_matrices(routine: Routine, kind: str, wide: Lanes, tuning: Tuning) -> s
     return f.text + _singly(routine, kind, tuning) + text
 
 
-def _columns(routine: Routine, kind: str) -> str:
+def _columns(routine: Routine, kind: str, tuning: Tuning) -> str:
     """Of one system, in lanes."""
     f = Asm("i64", _symbol(routine, kind, "columns"), routine.params, internal=True)
     steps = {step: "0" for step in routine.steps.values()} | {"b_step": "%b_column", "x_step": "%x_column"}
-    given = named(routine.params) | steps | {"k": "1", "count": "%k"}
-    first = f.call("i64", f"@{_symbol(routine, kind, 'shared')}", *operands(routine.params, given))
-    f.ret("i64", f.choose(f.lt(first, 0), -1, 0))
+    given = operands(routine.params, named(routine.params) | steps | {"k": "1", "count": "%k"})
+
+    def give(form: str) -> None:
+        first = f.call("i64", f"@{_symbol(routine, kind, form)}", *given)
+        f.ret("i64", f.choose(f.lt(first, 0), -1, 0))
+
+    item = Lanes(kind, 1).item
+    few, many = ADJACENT_COLUMNS
+    if _has_masks(tuning):
+        with f.when(f.all(f.eq("%b_column", item), f.eq("%x_column", item))):
+            with f.when(f.le("%k", few)):
+                give(f"adjacent.{few}")
+            give(f"adjacent.{many}")
+    give("shared")
     return f.text
 
 

@@ -51,7 +51,7 @@ def taken(f: Asm, lanes: Lanes, count: int) -> str:
 
 def cholesky(work: Work) -> Run:
     f, v, walk, n = work.f, work.lanes, work.walk, work.n
-    m, none = work.room(), v._all("i1", "false")
+    m, none = work.room(), v.each_lane("i1", "false")
 
     def column(k: Number, state: list[str]) -> list[str]:
         pivot, below = m.get(k, k), work.after(k)

@@ -171,15 +171,6 @@ def copies_text(kind: str, width: int, has_masks: bool) -> str:
     return "".join(_copy_text(kind, width, is_taken, has_masks) for is_taken in (True, False))
 
 
-def declarations(kind: str) -> list[str]:
-    chunk = Lanes(kind, CHUNK)
-    t, mask = chunk.type, chunk.mask
-    return [
-        f"declare {t} @llvm.masked.load.{chunk.mangled}.p0(ptr, i32, {mask}, {t})\n",
-        f"declare void @llvm.masked.store.{chunk.mangled}.p0({t}, ptr, i32, {mask})\n",
-    ]
-
-
 def _copy_text(kind: str, width: int, is_taken: bool, has_masks: bool) -> str:
     f = Asm("void", _copy_name("take" if is_taken else "give", kind, width), COPY, internal=True)
     chunk, one, count = Lanes(kind, CHUNK), Lanes(kind, 1), width // CHUNK
@@ -187,9 +178,9 @@ def _copy_text(kind: str, width: int, is_taken: bool, has_masks: bool) -> str:
 
     def move(c: int, place: str, address: str, mask: str) -> None:
         if is_taken:
-            chunk.put(f, _load(f, chunk, address, mask), place)
+            chunk.put(f, chunk.masked_load(f, address, mask), place)
         else:
-            _store(f, chunk, chunk.get(f, place), address, mask)
+            chunk.masked_store(f, chunk.get(f, place), address, mask)
 
     if has_masks:
         masks = [_compared(f, "slt", c, "%n") for c in range(count)]
@@ -229,11 +220,11 @@ def _move_square(
         columns.append((f.gep(f.gep("%a", f.mul("%column", number)), first, chunk.kind), mask))
     places = [f.gep(f.gep("%rows", f.add(first, i), row_type), c, chunk.type) for i in range(CHUNK)]
     if is_taken:
-        for value, place in zip(_transposed(f, chunk, [_load(f, chunk, *x) for x in columns]), places, strict=True):
+        for value, place in zip(_transposed(f, chunk, [chunk.masked_load(f, *x) for x in columns]), places, strict=True):
             chunk.put(f, value, place)
         return
     for value, column in zip(_transposed(f, chunk, [chunk.get(f, x) for x in places]), columns, strict=True):
-        _store(f, chunk, value, *column)
+        chunk.masked_store(f, value, *column)
 
 
 def _transposed(f: Asm, chunk: Lanes, rows: list[str]) -> list[str]:
@@ -254,13 +245,3 @@ def _transposed(f: Asm, chunk: Lanes, rows: list[str]) -> list[str]:
 def _shuffled(f: Asm, chunk: Lanes, x: str, y: str, lanes: list[int]) -> str:
     numbers = ", ".join(f"i32 {k}" for k in lanes)
     return f.op(f"shufflevector {chunk.type} {x}, {chunk.type} {y}, <{CHUNK} x i32> <{numbers}>")
-
-
-def _load(f: Asm, chunk: Lanes, address: str, mask: str) -> str:
-    operands = f"ptr {address}, i32 {chunk.item}, {chunk.mask} {mask}, {chunk.type} zeroinitializer"
-    return f.op(f"call {chunk.type} @llvm.masked.load.{chunk.mangled}.p0({operands})")
-
-
-def _store(f: Asm, chunk: Lanes, value: str, address: str, mask: str) -> None:
-    operands = f"{chunk.type} {value}, ptr {address}, i32 {chunk.item}, {chunk.mask} {mask}"
-    f.do(f"call void @llvm.masked.store.{chunk.mangled}.p0({operands})")

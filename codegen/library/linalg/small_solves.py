@@ -69,6 +69,7 @@ def lu_solve(work: Work, is_shared: bool = False, is_transposed: bool = False) -
             walk.each(0, n, lambda i: walk.each(0, n, lambda j: room.set(i, j, factors.get(i, j))))
             factors = room
         failed = _zeros(work, lambda i: factors.get(i, i))
+        failed = work.lanes.either(work.f, failed, x.bad_pivots(at, is_shared))
 
         def reverse(i: Number) -> Number:
             return walk.minus(walk.minus(n, 1), i)
@@ -110,7 +111,7 @@ def _zeros(work: Work, diagonal: Callable[[Number], str]) -> str:
     def is_zero(i: Number, state: list[str]) -> list[str]:
         return [v.either(f, state[0], v.compare(f, "oeq", diagonal(i), v.constant("0.0")))]
 
-    return work.walk.fold(0, work.n, [(v.mask, v._all("i1", "false"))], is_zero)[0]
+    return work.walk.fold(0, work.n, [(v.mask, v.each_lane("i1", "false"))], is_zero)[0]
 
 
 class _Solution:
@@ -149,11 +150,10 @@ class _Solution:
         walk.each(0, self.work.n, unknown)
 
     def exchange(self, at: dict[str, str], k: Number, is_shared: bool) -> None:
-        """x[k] and x[pivots[k]]."""
+        """x[k] and x[pivots[k]]; a pivot that is no row exchanges nothing."""
         f, v, walk, x, n = self.work.f, self.work.lanes, self.work.walk, self.x, self.work.n
-        place = f.gep(at["pivots"], k, "i32")
         if isinstance(x, Registers) or not (is_shared or v.lanes == 1):
-            pivot, old = v.load_place(f, place, "%p_step"), x.get(k, 0)
+            pivot, old = v.load_place(f, f.gep(at["pivots"], k, "i32"), "%p_step"), x.get(k, 0)
 
             def row(i: Number, state: list[str]) -> list[str]:
                 value, is_pivot = x.get(i, 0), is_row(f, v, pivot, i)
@@ -162,9 +162,26 @@ class _Solution:
 
             x.set(k, 0, walk.fold(walk.plus(k, 1), n, [(v.type, old)], row)[0])
             return
-        given = f.op(f"sext i32 {f.op(f'load i32, ptr {place}, align 4')} to i64")
-        row_of = f.choose(f.compare("ult", "i64", given, n), given, k)  # a user's pivots may be any
+        given = self.shared_pivot(at, k)
+        row_of = f.choose(f.compare("ult", "i64", given, n), given, k)
         mine, other = x.get(k, 0), x.get(row_of, 0)
         x.set(row_of, 0, mine)
         x.set(k, 0, other)
 
+    def shared_pivot(self, at: dict[str, str], k: Number) -> str:
+        """Of all lanes one."""
+        f = self.work.f
+        return f.op(f"sext i32 {f.load('i32', f.gep(at['pivots'], k, 'i32'))} to i64")
+
+    def bad_pivots(self, at: dict[str, str], is_shared: bool) -> str:
+        """Where a pivot is no row."""
+        f, v, n = self.work.f, self.work.lanes, self.work.n
+
+        def is_bad(k: Number, state: list[str]) -> list[str]:
+            if is_shared:
+                one = f.compare("uge", "i64", self.shared_pivot(at, k), n)
+                return [v.either(f, state[0], v.splat(f, one, "i1"))]
+            pivots = v.load_place(f, f.gep(at["pivots"], k, "i32"), "%p_step")
+            return [v.either(f, state[0], f.op(f"icmp uge {v.integer} {pivots}, {v.places(f, n)}"))]
+
+        return self.work.walk.fold(0, n, [(v.mask, v.each_lane("i1", "false"))], is_bad)[0]

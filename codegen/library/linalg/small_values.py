@@ -14,8 +14,17 @@ from typing import Protocol
 from tensordsl.codegen.llvm.builder import Asm
 
 Number = int | str  # known, or the name of an i64
-Step = str | list[str]  # of all lanes, or of each behind the first
 NAN = "0x7FF8000000000000"
+
+
+class Adjacent:
+    """The step of lanes that are adjacent in memory; mask: those that are there."""
+
+    def __init__(self, mask: str) -> None:
+        self.mask = mask
+
+
+Step = str | list[str] | Adjacent  # of all lanes, or of each behind the first
 
 
 class Lanes:
@@ -34,14 +43,29 @@ class Lanes:
         unary = [f"declare {t} @llvm.{name}.{self.mangled}({t})\n" for name in ("fabs", "sqrt")]
         return [*unary, f"declare {t} @llvm.fma.{self.mangled}({t}, {t}, {t})\n"]
 
+    def masked_declarations(self) -> list[str]:
+        t = self.type
+        return [
+            f"declare {t} @llvm.masked.load.{self.mangled}.p0(ptr, i32, {self.mask}, {t})\n",
+            f"declare void @llvm.masked.store.{self.mangled}.p0({t}, ptr, i32, {self.mask})\n",
+        ]
+
+    def masked_load(self, f: Asm, pointer: str, mask: str) -> str:
+        operands = f"ptr {pointer}, i32 {self.item}, {self.mask} {mask}, {self.type} zeroinitializer"
+        return f.op(f"call {self.type} @llvm.masked.load.{self.mangled}.p0({operands})")
+
+    def masked_store(self, f: Asm, value: str, pointer: str, mask: str) -> None:
+        operands = f"{self.type} {value}, ptr {pointer}, i32 {self.item}, {self.mask} {mask}"
+        f.do(f"call void @llvm.masked.store.{self.mangled}.p0({operands})")
+
     def constant(self, number: str) -> str:
-        return self._all(self.kind, number)
+        return self.each_lane(self.kind, number)
 
     def whole(self, number: Number) -> str:
         """A constant of `integer`."""
-        return self._all(self.scalar, str(number))
+        return self.each_lane(self.scalar, str(number))
 
-    def _all(self, kind: str, number: str) -> str:
+    def each_lane(self, kind: str, number: str) -> str:
         return number if self.lanes == 1 else f"<{', '.join([f'{kind} {number}'] * self.lanes)}>"
 
     def splat(self, f: Asm, number: str, kind: str = "") -> str:
@@ -93,6 +117,8 @@ class Lanes:
         """Of W matrices, each so many bytes behind the one before."""
         if self.lanes == 1:
             return f.op(f"load {self.kind}, ptr {pointer}, align {self.item}")
+        if isinstance(step, Adjacent):
+            return self.masked_load(f, pointer, step.mask)
         value = "poison"
         for lane in range(self.lanes):
             pointer = f.gep(pointer, _of(step, lane)) if lane else pointer
@@ -103,6 +129,9 @@ class Lanes:
     def store(self, f: Asm, value: str, pointer: str, step: Step) -> None:
         if self.lanes == 1:
             f.do(f"store {self.kind} {value}, ptr {pointer}, align {self.item}")
+            return
+        if isinstance(step, Adjacent):
+            self.masked_store(f, value, pointer, step.mask)
             return
         for lane in range(self.lanes):
             pointer = f.gep(pointer, _of(step, lane)) if lane else pointer
@@ -138,6 +167,12 @@ class Lanes:
         wide = bits if self.lanes == 64 else f.op(f"zext i{self.lanes} {bits} to i64")
         return f.call("i64", "@llvm.cttz.i64", f"i64 {wide}", "i1 true")
 
+    def until(self, f: Asm, count: str) -> str:
+        """The first `count` lanes."""
+        numbers = ", ".join(f"i64 {k}" for k in range(self.lanes))
+        wide = f"<{self.lanes} x i64>"
+        return f.op(f"icmp slt {wide} <{numbers}>, {self.splat(f, count, 'i64')}")
+
     def any(self, f: Asm, mask: str) -> str:
         if self.lanes == 1:
             return mask
@@ -145,7 +180,7 @@ class Lanes:
         return f.op(f"icmp ne i{self.lanes} {bits}, 0")
 
 
-def _of(step: Step, lane: int) -> str:
+def _of(step: str | list[str], lane: int) -> str:
     return step if isinstance(step, str) else step[lane - 1]
 
 
