@@ -1,6 +1,6 @@
 """Functions of the library on batches of matrices: where their operands lie, and their call.
 
-Contract  operands with the same leading axes, each with axes of its own behind them -> a `LibraryCall`, in which leading
+Contract  operands with the same leading axes, each with axes of its own behind them -> a `LibraryCall`, where leading
           axes that are walked alike in all operands are one; and a check of its word for failures.
 When      a construct calls `codegen.library.linalg`.
 Why       LAPACK wants adjacent elements along one axis of a matrix: what else there is, is copied first.

@@ -67,7 +67,7 @@ def entry_text(
     count = f.choose(is_batch, f.load("i64", f.gep(leading, last, "i64")), 1)
     with f.loop(last, ("i64", "1")) as axis:
         axis.next = [f.mul(axis.values[0], f.load("i64", f.gep(leading, axis.index, "i64")))]
-    runs = f.choose(f.gt(count, 0), axis.values[0], 0)
+    runs = f.choose(f.all(*(f.gt(n, 0) for n in (count, *(s.split()[1] for s in own_sizes)))), axis.values[0], 0)
     steps = [f.choose(is_batch, f.load("i64", f.gep(strides[name], last, "i64")), 0) for name in names]
     fixed = [[f"i64 {own(strides[name], axis)}" for axis in range(rank)] for name, rank in operands.items()]
     start = f.load("i64", room)

@@ -3,7 +3,7 @@
 Contract  as SciPy's: L without its ones and U in one matrix, and of each row the one, from 0, with which it was
           exchanged, an int32.  A zero on the diagonal of U does not fail a factor; it fails a solution, as does a pivot
           that is no row.
-How       getrf on columns: factors in C order are computed as their transpose is, which then changes places with it.
+How       getrf on columns; square factors in C order change places with their transpose before and behind it.
           Solutions exchange rows and solve two triangular systems.  Behind room's head: LAPACK's pivots.
 """
 
@@ -29,7 +29,7 @@ from tensordsl.codegen.llvm.builder import Asm
 from tensordsl.codegen.target.tuning import Tuning
 
 FACTOR = {"a": 2, "f": 2, "p": 1}
-FACTOR_SIZES = {"n": ("a", 0)}
+FACTOR_SIZES = {"m": ("a", 0), "n": ("a", 1)}
 FACTOR_PARAMS = run_params(FACTOR, list(FACTOR_SIZES))
 SOLVE = {"a": 2, "p": 1, "b": 2, "x": 2}
 SOLVE_SIZES = {"n": ("a", 0), "k": ("b", 1)}
@@ -43,9 +43,11 @@ def factor_text(dtype: str, tuning: Tuning) -> str:
 
     def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
         fortran = Fortran(f, dtype)
-        in_rows = f.eq("%f_column", size)
+        in_rows = f.all(f.eq("%f_column", size), f.ne("%f_row", size))  # of square matrices only
         wide = f.sdiv(f.choose(in_rows, "%f_row", "%f_column"), size)
-        n, ld = fortran.integer("%n"), fortran.integer(f.call("i64", "@llvm.smax.i64", f"i64 {wide}", "i64 %n"))
+        m, n = fortran.integer("%m"), fortran.integer("%n")
+        ld = fortran.integer(f.call("i64", "@llvm.smax.i64", f"i64 {wide}", "i64 %m"))
+        least = f.call("i64", "@llvm.smin.i64", "i64 %m", "i64 %n")
         down, along = (f.choose(in_rows, *v) for v in (("%f_column", "%f_row"), ("%f_row", "%f_column")))
         pivots = f.gep("%room", layouts.LINALG_HEAD_BYTES)
 
@@ -57,11 +59,11 @@ def factor_text(dtype: str, tuning: Tuning) -> str:
                 f.call("void", "@transpose", f"ptr {factors}", f"i64 {along}", "i64 %n")
             with f.when(f.negate(turn)):
                 moved = f"ptr {factors}", f"i64 {down}", f"i64 {along}"
-                f.call("void", "@copy_matrix", f"ptr {at['a']}, i64 %a_row, i64 %a_column", *moved, "i64 %n", "i64 %n")
-            fortran.checked("getrf", n, n, factors, ld, pivots)
+                f.call("void", "@copy_matrix", f"ptr {at['a']}, i64 %a_row, i64 %a_column", *moved, "i64 %m", "i64 %n")
+            fortran.checked("getrf", m, n, factors, ld, pivots)
             with f.when(in_rows):
                 f.call("void", "@transpose", f"ptr {factors}", f"i64 {along}", "i64 %n")
-            with f.loop("%n") as loop:
+            with f.loop(least) as loop:
                 at_pivot = f.gep(pivots, f.mul(loop.index, fortran.int_size))
                 pivot = f.op(f"load i32, ptr {at_pivot}, align 4")
                 f.store("i32", f.op(f"sub i32 {pivot}, 1"), f.gep(at["p"], f.mul(loop.index, "%p_unit")))
@@ -70,7 +72,7 @@ def factor_text(dtype: str, tuning: Tuning) -> str:
         return one
 
     def small(f: Asm) -> str:
-        return f.all(is_small(f, tuning, "lu", "%n", "1"), f.eq("%p_unit", 4))
+        return f.all(is_small(f, tuning, "lu", "%n", "1"), f.eq("%m", "%n"), f.eq("%p_unit", 4))
 
     own = small_text("lu", kind, tuning)
     texts = [copy_text(kind, size), _transpose_text(kind, size)]
