@@ -22,6 +22,7 @@ from tensordsl.codegen.target.library_tuning import (
     PackTuning,
     PoolTuning,
     ShortRowTuning,
+    SmallMatrixTuning,
     SortTuning,
     TaskTuning,
 )
@@ -431,6 +432,7 @@ class Tuning:
     pack: PackTuning = PackTuning()
     short_rows: ShortRowTuning = ShortRowTuning()
     gemm: GemmTuning = GemmTuning()
+    small_matrices: SmallMatrixTuning = SmallMatrixTuning()
     sort: SortTuning = SortTuning()
     arrays: ArrayTuning = ArrayTuning()
     pool: PoolTuning = PoolTuning()
