@@ -10,7 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.library.linalg.small_values import NAN, Lanes, Matrix, Number, Registers, Scratch, Step, Strided, Walk
+from tensordsl.codegen.library.linalg.small_values import (
+    NAN,
+    Lanes,
+    Matrix,
+    Number,
+    Registers,
+    Scratch,
+    Step,
+    Strided,
+    Walk,
+)
 from tensordsl.codegen.llvm.builder import Asm
 
 Run = Callable[[dict[str, str]], str]  # places of operands by name -> which matrices fail
