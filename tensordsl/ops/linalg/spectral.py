@@ -16,9 +16,8 @@ import numpy as np
 
 from tensordsl.graph.casting import complex_of, real_of
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Op, apply
+from tensordsl.graph.variables import Dims, Kernel, Op, apply
 from tensordsl.ops.linalg.matrices import (
-    HOST,
     adjoint,
     as_column,
     columns_times,
@@ -99,7 +98,7 @@ def _svd_gradient(g: Any, out: Any, a: Any, full_matrices: bool) -> Sequence[Any
     return (_sum(product(_sum(product(u, core), left), vh), right),)
 
 
-SVD = Op("svd", _svd_dtype, _svd_shape, numpy_svd, HOST, _svd_gradient, ulp=64)
+SVD = Op("svd", _svd_dtype, _svd_shape, numpy_svd, Kernel("svd"), _svd_gradient, ulp=64)
 
 
 def _values_shape(d: Dims, a: Any) -> tuple[Any, ...]:
@@ -114,7 +113,8 @@ def _svdvals_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
 
 SVDVALS = Op(
     "svdvals", lambda a: real_of(of_lapack(a)), _values_shape,
-    lambda a: each("svd", lambda x: np.linalg.svd(x, compute_uv=False), a), HOST, _svdvals_gradient, ulp=64,
+    lambda a: each("svd", lambda x: np.linalg.svd(x, compute_uv=False), a), Kernel("svdvals"), _svdvals_gradient,
+    ulp=64,
 )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def _eigh_shape(d: Dims, a: Any, lower: bool) -> tuple[Any, ...]:
 
 
 EIGH = Op(
-    "eigh", lambda a, lower: (real_of(of_lapack(a)), a), _eigh_shape, numpy_eigh, HOST, _eigh_gradient,
+    "eigh", lambda a, lower: (real_of(of_lapack(a)), a), _eigh_shape, numpy_eigh, Kernel("eigh"), _eigh_gradient,
     ulp=64,
 )  # fmt: skip
 
@@ -152,7 +152,7 @@ def _eigvalsh_gradient(g: Any, out: Any, a: Any, lower: bool) -> Sequence[Any]:
 
 EIGVALSH = Op(
     "eigvalsh", lambda a, lower: real_of(of_lapack(a)), lambda d, a, lower: square_shape(d, a)[:-1],
-    lambda a, lower: each("eigh", lambda x: np.linalg.eigvalsh(x, "L" if lower else "U"), a), HOST,
+    lambda a, lower: each("eigh", lambda x: np.linalg.eigvalsh(x, "L" if lower else "U"), a), Kernel("eigvalsh"),
     _eigvalsh_gradient, ulp=64,
 )  # fmt: skip
 
@@ -179,11 +179,11 @@ def _eig_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
 
 EIG = Op(
     "eig", lambda a: (complex_of(of_lapack(a)),) * 2, lambda d, a: (square_shape(d, a)[:-1], square_shape(d, a)),
-    numpy_eig, HOST, _eig_gradient, ulp=64,
+    numpy_eig, Kernel("eig"), _eig_gradient, ulp=64,
 )  # fmt: skip
 EIGVALS = Op(
     "eigvals", lambda a: complex_of(of_lapack(a)), lambda d, a: square_shape(d, a)[:-1],
-    lambda a: each("eig", np.linalg.eigvals, a).astype(complex_of(str(a.dtype))), HOST,
+    lambda a: each("eig", np.linalg.eigvals, a).astype(complex_of(str(a.dtype))), Kernel("eigvals"),
     lambda g, out, a: _eig_gradient((g, None), apply(EIG, a), a), ulp=64,
 )  # fmt: skip
 ROWS = (SVD, SVDVALS, EIGH, EIGVALSH, EIG, EIGVALS)
