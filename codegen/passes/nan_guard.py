@@ -34,8 +34,8 @@ def guard(lowered: Lowered, settings: Mapping[str, bool]) -> None:
     g = lowered.graph
     if not any(settings.values()):
         return
-    whole = _Region([*lowered.outputs, *(v for _, v in lowered.updates)])
-    regions = _regions(whole)
+    outermost = _Region([*lowered.outputs, *(v for _, v in lowered.updates)])
+    regions = _regions(outermost)
     for region in reversed(regions):  # those inside of others first
         for v in sorted(region.values, key=lambda v: v.number):
             if v.traits.makes_floats and v.dtype in FLOATS and not _has_unused_rows(v):
@@ -44,12 +44,12 @@ def guard(lowered: Lowered, settings: Mapping[str, bool]) -> None:
                 region.flags.extend(_flags_of_rounds(g, v, *region.inner.get(v.number, ())))
             elif v.op == IFELSE:
                 region.flags.extend(_flags_of_branches(g, v, *region.inner[v.number]))
-    lowered.outputs = [*lowered.outputs, *whole.flags]
+    lowered.outputs = [*lowered.outputs, *outermost.flags]
 
 
 @record
 class _Region:
-    """What is computed together: the whole function, a branch or the rounds of a loop."""
+    """What is computed together: all of the function, a branch or the rounds of a loop."""
 
     roots: Sequence[Value]
     around: _Region | None = None
@@ -66,9 +66,9 @@ class _Region:
         return region is not None
 
 
-def _regions(whole: _Region) -> list[_Region]:
+def _regions(outermost: _Region) -> list[_Region]:
     """All regions, each before those inside of it, with their values."""
-    found = [whole]
+    found = [outermost]
     for region in found:  # which grows
         stack = list(region.roots)
         while stack:
