@@ -79,10 +79,12 @@ class Host(Construct):
     """host(number, effect, name): `result(k)` are what the call gives."""
 
     name, traits = "host", Traits(has_effects=True)
-    missing = {"lower_complex": "the rows that it is for are of real numbers"}
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         return low.host(node, operands)
+
+    def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        return [split_complex(low, v) for v in low.host(node, operands)]
 
     def verify(self, graph: Graph, v: Value) -> None:
         check(not v.dtype and v.attrs["number"] >= 0, v, "a callable by its number")
@@ -93,6 +95,7 @@ class Host(Construct):
             ref = b.packed(b.ref(o), o.dtype)
             inputs.append((ref.ptr, o.dtype, tuple(map(b.name, ref.dims))))
         outputs = []
+        b.graph.stored_of_hosts[v.attrs["number"]] = tuple([r.attrs["k"] for r in results_of(b, v)])
         for r in results_of(b, v):
             ref = b.destination(r, r.dtype, r.shape)
             b.refs[r.number] = ref

@@ -101,6 +101,7 @@ class Graph:
         self._memo: dict[Any, Value] = {}
         self.values: list[Value] = []
         self.loops: list[Loop] = []
+        self.stored_of_hosts: dict[int, tuple[int, ...]] = {}  # by the number of a host step: the results that are used
         self.within: frozenset[int] = _NO_LOOPS  # the loop that is being lowered, if it may run zero times
 
     def make(

@@ -6,7 +6,7 @@ and a `Kernel` row names a construct.
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -15,7 +15,7 @@ from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import ASSERT, CONSTRUCTS, HOST, IFELSE
 from tensordsl.codegen.tensor_ir.equal_loops import LoweredLoops
-from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, attrs_key
 from tensordsl.codegen.tensor_ir.lower_complex import constant_pair, is_complex, lower_complex, split_complex
 from tensordsl.graph.types import COMPLEX, TensorType
 from tensordsl.graph.variables import (
@@ -47,9 +47,14 @@ class Lowered:
 
 @record(eq=False)
 class HostStep:
-    """A step of the host: the oracle of `node`'s row, called with arrays of its own."""
+    """A step of the host: the oracle of `node`'s row, called with arrays of its own.
+
+    `stored`: by the number of a step, as bufferisation finds it: which of several results it has to give.
+    """
 
     node: Apply
+    number: int
+    stored: Mapping[int, tuple[int, ...]]
 
     @property
     def __name__(self) -> str:
@@ -58,7 +63,9 @@ class HostStep:
     def __call__(self, *arrays: Any) -> Sequence[Any]:
         assert self.node.row.oracle is not None
         result = self.node.row.oracle(*arrays, **self.node.attrs)
-        return list(result) if len(self.node.outputs) > 1 else [result]
+        if len(self.node.outputs) == 1:
+            return [result]
+        return [result[k] for k in self.stored.get(self.number, range(len(self.node.outputs)))]
 
 
 class Lowering:
@@ -68,6 +75,7 @@ class Lowering:
         self.graph = Graph(tuning)
         self.env: MutableMapping[int, Value] = {}
         self.hosts: list[Callable[..., Any]] = []
+        self.host_steps: dict[Any, list[Value]] = {}  # the results of a step by its row, attributes and operands
         self.positions: dict[int, int] = {}  # id(node) -> its number among the user's applications
         self.keep_alive: list[Any] = []  # ids in env must stay unique
         self.lowered_loops = LoweredLoops()
@@ -148,12 +156,19 @@ class Lowering:
         g = self.graph
         operands = [g.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
         several = len(node.outputs) > 1
-        self.hosts.append(HostStep(node))
+        same = (node.row.name, attrs_key(node.attrs), tuple([o.number for o in operands]), g.within)
+        if not node.row.effect and same in self.host_steps:
+            return self.host_steps[same]
+        number = len(self.hosts)
+        self.hosts.append(HostStep(node, number, g.stored_of_hosts))
         shape = node.row.shape(g.extents, *operands, **node.attrs)
         shapes = shape if several else (shape,)
-        number = len(self.hosts) - 1
         made = g.make(HOST, operands, "", (), number=number, effect=node.row.effect, name=node.row.name, **more)
-        return [g.result(made, k, v.type.dtype, s) for k, (v, s) in enumerate(zip(node.outputs, shapes, strict=True))]
+        results = [
+            g.result(made, k, v.type.dtype, s) for k, (v, s) in enumerate(zip(node.outputs, shapes, strict=True))
+        ]
+        self.host_steps[same] = results
+        return results
 
 
 def loops_of_step(g: Graph, operands: Sequence[Value]) -> frozenset[int]:
