@@ -70,11 +70,13 @@ def replaces(ctx: Context, v: Value, names: Collection[str]) -> Application | No
 class Known:
     """readers: by the number of a value, what reads it.  factors: by the number of a matrix, (its Cholesky factor, whether
     it is the lower one), where the function needs it in any case.  pairs: the numbers of matrices with an `lu_factor`.
-    shows_factors: something but solves and diagonals reads a result of `lu_factor`."""
+    solved: the numbers of the operands of solves.  shows_factors: something but solves and diagonals reads a result of
+    `lu_factor`."""
 
     readers: Mapping[int, list[Value]]
     factors: Mapping[int, tuple[Value, bool]]
     pairs: frozenset[int]
+    solved: frozenset[tuple[int, ...]]
     shows_factors: bool
 
 
@@ -91,27 +93,32 @@ def readers_of(ctx: Context, v: Value) -> list[Value]:
     return known(ctx).readers.get(v.number, [])
 
 
+_SINGLE = ("cholesky", "lu_solve", "solve_triangular")  # rows of one result
+
+
 def _known(ctx: Context) -> Known:
     g = ctx.graph
     readers: dict[int, list[Value]] = {}
     factors: dict[int, tuple[Value, bool]] = {}
-    pairs, shown = set(), False
+    pairs, solved, shown = set(), set(), False
     has_branches = any(v.op == IFELSE for v in ctx.order)
     for v in ctx.order:
         for o in dependencies(v):
             readers.setdefault(o.number, []).append(v)
-        found = application(g, v) if v.dtype and v.op in ("result", ASSERT, "cholesky") else None
+        found = application(g, v) if v.dtype and v.op in ("result", ASSERT, *_SINGLE) else None
         if found is None:
             continue
         if found.name == "cholesky" and found.attrs["on_error"] == "raise" and not has_branches:
             factors[found.operands[0].number] = v, found.attrs["lower"]  # the last check of it comes last
         if found.name == "lu_factor":
             pairs.add(found.operands[0].number)
+        if found.name in ("lu_solve", "solve_triangular"):
+            solved.add(tuple(o.number for o in found.operands))
     for v in ctx.order:
         found = application(g, v) if v.dtype and v.op == "result" else None
         if found is not None and found.name == "lu_factor" and found.k == 0:
             shown = shown or v.number not in readers or any(not _hides(g, r) for r in readers[v.number])
-    return Known(readers, factors, frozenset(pairs), shown)
+    return Known(readers, factors, frozenset(pairs), frozenset(solved), shown)
 
 
 def _hides(g: Graph, v: Value) -> bool:

@@ -8,10 +8,12 @@ B stay in their places.
 
 from __future__ import annotations
 
+from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.linalg.applications import express
-from tensordsl.codegen.passes.linalg.structure import are_square, structure
+from tensordsl.codegen.passes.linalg.structure import are_square, structure, transposed
 from tensordsl.codegen.tensor_ir.construct import DOT
+from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.ops.array.index import diagonal
 from tensordsl.ops.array.reduce import SUM
@@ -19,7 +21,7 @@ from tensordsl.ops.math.elementwise import MUL
 
 
 def multiply_by_diagonals(ctx: Context, v: Value) -> Value | None:
-    """diag(d) B = d[:, None] B, B diag(d) = B d, and eye B = B."""
+    """diag(d) B = d[:, None] B, B diag(d) = B d, and B eye = B."""
     if len(v.operands) != 2 or v.attrs or not ctx.has("iota", "const"):
         return None
     for k, d in enumerate(v.operands):
@@ -28,7 +30,7 @@ def multiply_by_diagonals(ctx: Context, v: Value) -> Value | None:
             continue
         s = structure(ctx.graph, d)
         if s.is_identity:
-            ctx.hit("eye B = B")
+            ctx.hit("B eye = B")
             return other
         if s.is_diagonal:
             ctx.hit("B diag(d) = B d" if k else "diag(d) B = d[:, None] B")
@@ -76,13 +78,18 @@ def sum_diagonals(ctx: Context, v: Value) -> Value | None:
     i, j = v.operands[1:] if len(v.operands) == 3 else (None, v)
     if i is not j or j.op != "iota" or v.attrs["axes"] != (0, 1) or product.rank != 2 + moved:
         return None
-    g = ctx.graph
-    find = g.extents.find
-    if not are_square(g, product) or find(j.shape[0]) != find(product.shape[-1]):
+    g, length = ctx.graph, j.shape[0]
+    x, y = product.operands
+    shortest = g.extents.minimum(*map(g.extents.find, product.shape[-2:]))
+    if g.extents.find(length) != shortest:
         return None
     ctx.hit("diag(A B) = sum(A * B.T)")
-    x, y = product.operands
     n = x.rank - 2
-    y = g.move(y, (*range(n), n + 1, n), (*y.shape[:n], y.shape[-1], y.shape[-2]))
+    x, y = _first_rows(ctx, x, length), _first_rows(ctx, transposed(g, y), length)
     total = g.reduce(SUM.meaning, 0, (n + 1,), [g.map(MUL, x, y)])
     return g.move(total, (1, 0), v.shape) if moved else total
+
+
+def _first_rows(ctx: Context, x: Value, length: Length) -> Value:
+    shape = (*x.shape[:-2], length, x.shape[-1])
+    return sliced(ctx, x, tuple((0, n, 1, True) for n in shape), (), shape)

@@ -113,6 +113,9 @@ def solve_by_structure(ctx: Context, v: Value) -> Value | None:
     if found is None:
         return None
     trans = found.attrs["trans"]
+    shared = _by_the_same_solve(ctx, v, found)
+    if shared is not None:
+        return shared
     if found.name == "solve_triangular":
         return _of_triangle(ctx, v, found)
     lu, _, b = found.operands
@@ -202,6 +205,35 @@ def _by_the_others_factors(ctx: Context, v: Value, a: Value, b: Value, trans: in
         return apply(LU_SOLVE, *apply(LU_FACTOR, x), rhs, trans=1 - trans)
 
     return express(ctx, v, build, origin, b)
+
+
+def _by_the_same_solve(ctx: Context, v: Value, found: Application) -> Value | None:
+    """solve(A, c b) = c solve(A, b) for a number c, where the function has the latter, as gradients of quadratic forms
+    do."""
+    g = ctx.graph
+    *matrix, b = found.operands
+    if (of_number := _without_factor(g, b)) is None:
+        return None
+    rest, rebuilt = of_number
+    if (*(o.number for o in matrix), rest.number) not in known(ctx).solved:
+        return None
+    ctx.hit("solve(A, c b) = c solve(A, b)")
+    return rebuilt(_with(ctx, v, found, matrix, rest, False))
+
+
+def _without_factor(g: Graph, b: Value) -> tuple[Value, Callable[[Value], Value]] | None:
+    """(x, how c x is made) for b = c x, where c is a number, behind a move."""
+    inner = b.operands[0] if b.op == "move" else b
+    if inner.op != "map" or inner.attrs["row"].name not in ("neg", "mul", "true_div"):
+        return None
+    row, operands = inner.attrs["row"], inner.operands
+    wide = [k for k, o in enumerate(operands) if o.shape == inner.shape and o.dtype == inner.dtype]
+    if len(wide) != 1 or any(o.rank for k, o in enumerate(operands) if k != wide[0]) or (row.name == "true_div" and wide[0]):
+        return None
+    rest = operands[wide[0]]
+    if b.op == "move":
+        rest = g.move(rest, b.attrs["map"], b.shape)
+    return rest, lambda x: g.map(row, *(x if k == wide[0] else o for k, o in enumerate(operands)))
 
 
 def _of_triangle(ctx: Context, v: Value, found: Application) -> Value | None:
