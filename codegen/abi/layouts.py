@@ -206,6 +206,7 @@ SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 
 # -- other steps on whole buffers: what a program's `LibraryCall` may name ---------------------------------------------
 _NOT_COMPLEX = tuple(t for t in DTYPES if not t.startswith("complex"))
+_LINALG = ("float32", "float64")
 # function, construct that calls it (`codegen.constructs`), object that has it ({}: of each dtype one), dtypes of its
 # first input, and whether it may overwrite what it reads, line by line
 _CALLS = (
@@ -219,6 +220,14 @@ _CALLS = (
     ("argsort_part", "along", "select_{}", _NOT_COMPLEX, False),
     ("true_positions", "true_positions", "positions", ("bool",), False),
     ("repeated_positions", "repeated_positions", "positions", ("int64",), False),
+    ("cholesky", "cholesky", "cholesky_{}", _LINALG, False),
+    ("triangular_lower", "solve_triangular", "triangular_{}", _LINALG, False),
+    ("triangular_upper", "solve_triangular", "triangular_{}", _LINALG, False),
+    ("triangular_unit_lower", "solve_triangular", "triangular_{}", _LINALG, False),
+    ("triangular_unit_upper", "solve_triangular", "triangular_{}", _LINALG, False),
+    ("lu_factor", "lu_factor", "lufactor_{}", _LINALG, False),
+    ("lu_solve", "lu_solve", "lusolve_{}", _LINALG, False),
+    ("lu_solve_transposed", "lu_solve", "lusolve_{}", _LINALG, False),
 )
 LIBRARY_CALLS = {function: dtypes for function, _, _, dtypes, _ in _CALLS}
 CALLERS = {function: construct for function, construct, *_ in _CALLS}
@@ -230,6 +239,18 @@ def library_symbol(function: str, dtype: str) -> str:
     """The function of a program's `LibraryCall`; sums and products of both 64-bit integers have one code."""
     return f"{function}_{'int64' if dtype == 'uint64' and function.startswith('cum') else dtype}"
 
+
+# -- LAPACK (`runtime.loading.lapack`): at RT["lapack"] a table: the bytes of its integers, then for each name and dtype
+# the address of a Fortran function, once an object that calls it is loaded -------------------------------------------
+LAPACK_LETTERS = {"float32": "s", "float64": "d"}
+LAPACK_OF = {  # by the first word of an object's name: what it calls, BLAS's functions of triangles too
+    "cholesky": ("potrf",), "triangular": ("trsm", "trsv"), "lufactor": ("getrf",), "lusolve": ("trsm", "trsv"),
+}  # fmt: skip
+LAPACK_NAMES = tuple(dict.fromkeys(name for names in LAPACK_OF.values() for name in names))
+_LAPACK_PLACES = [(name, dtype) for name in LAPACK_NAMES for dtype in LAPACK_LETTERS]
+LAPACK = {place: 8 * k for k, place in enumerate(_LAPACK_PLACES, 1)}  # byte offsets
+LAPACK_SIZE = 8 * (1 + len(LAPACK))
+LINALG_HEAD_BYTES = 64  # before the scratch of a function of matrices: the number of its first matrix
 
 LIBRARY_SYMBOLS = tuple(dict.fromkeys(library_symbol(f, t) for f, types in LIBRARY_CALLS.items() for t in types))
 
@@ -309,11 +330,11 @@ _LIBC = (
 _THREADS = ("pthread_getattr_np", "pthread_attr_getstack", "pthread_attr_destroy", "pthread_self")  # or NULL
 _DATA = (
     "np_type", "int_type", "np_new", "holder_type", "pool", "blas_int", "cblas_float64", "cblas_float32",
-    "gemv_float64", "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads", "np_handler",
+    "gemv_float64", "gemv_float32", "blas_threads", "lapack", "dead_ctx", "dead_slow", "threads", "np_handler",
     "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "traversals", "alternate_stacks", "main_stack",
     "main_stack_bytes", "main_thread", "watched", "watch_key", "look_at", *_THREADS,
 )  # fmt: skip
-# blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
+# blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.  lapack: see LAPACK.
 # dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
 # missed: a bit for each of NEST_PARTS that a call has missed; on_missed: what is called then, a Python callable.
 # huge_pages: 1 where NumPy requests them.  kept: slots of blocks, large ones first; kept_bytes: the most that one may

@@ -33,6 +33,7 @@ HOLDS = {
     "loops": "for while",
     "branches": "ifelse",
     "effects": "assert host print",
+    "factorise": "cholesky solve_triangular lu_factor lu_solve",
 }
 _FILES = {name: file for file, names in HOLDS.items() for name in names.split()}
 
