@@ -31,6 +31,7 @@ from tensordsl.codegen.passes.complex_moves import move_numbers
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
+from tensordsl.codegen.passes.linalg.determinants import log_of_determinants
 from tensordsl.codegen.passes.linalg.factors import factor_by_structure
 from tensordsl.codegen.passes.linalg.products import multiply_by_diagonals, sum_diagonals
 from tensordsl.codegen.passes.linalg.solves import solve_by_structure, solve_for_inverses
@@ -119,6 +120,11 @@ PIPELINE = (
         reason="before anything moves: its patterns are the user's formulas",
     ),
     Pass(
+        "log_of_determinants", log_of_determinants, ops=MAPS,
+        reason="after the rules, which look for other logarithms; before factor_by_structure, which takes the formula "
+        "of a determinant to pieces",
+    ),
+    Pass(
         "solve_for_inverses", solve_for_inverses, ops=frozenset((DOT,)), needs_users=True,
         reason="after the rules, which bring the user's formulas into their usual forms; before products get sums to "
         "add to",
@@ -138,8 +144,8 @@ PIPELINE = (
     ),
     Pass(
         "sum_diagonals", sum_diagonals, ops=frozenset(("take",)), needs_users=True,
-        reason="before fold_products, which changes the products that it looks for; before merge_reductions, which adds "
-        "up the diagonal of a trace",
+        reason="before fold_products, which changes the products that it looks for; before merge_reductions, which "
+        "adds up the diagonal of a trace",
     ),
     Pass(
         "divide_once", divide_once, ops=MAPS,
@@ -236,9 +242,13 @@ PIPELINE = (
 # (earlier, later): the reasons above as facts that a test checks.
 MUST_PRECEDE = (
     ("canonicalise", "fold_constants"), ("fold_constants", "stabilise"),
-    ("stabilise", "divide_once"), ("stabilise", "solve_for_inverses"), ("solve_for_inverses", "solve_by_structure"),
+    ("stabilise", "divide_once"),
+    ("stabilise", "log_of_determinants"),
+    ("log_of_determinants", "factor_by_structure"),
+    ("stabilise", "solve_for_inverses"), ("solve_for_inverses", "solve_by_structure"),
     ("solve_by_structure", "factor_by_structure"), ("solve_for_inverses", "fold_products"),
-    ("multiply_by_diagonals", "fold_products"), ("sum_diagonals", "fold_products"), ("sum_diagonals", "merge_reductions"),
+    ("multiply_by_diagonals", "fold_products"), ("sum_diagonals", "fold_products"),
+    ("sum_diagonals", "merge_reductions"),
     ("stabilise", "merge_reductions"), ("stabilise", "fold_products"), ("stabilise", "sink_slices"),
     ("merge_reductions", "add_sums"), ("add_sums", "sink_slices"), ("fold_products", "sink_slices"),
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),

@@ -1,8 +1,7 @@
 """Applications of linear algebra's rows in tensor IR: finding them behind checks, and making new ones.
 
 `application(graph, v)` -> `Application` of what gives v, a construct or a host step; `express(ctx, v, build, *operands)`
-lowers an expression of the user's own functions on values, in the place of v; `known(ctx)` -> the factorisations of
-the function.
+lowers an expression of the user's functions on values, in the place of v; `known(ctx)` -> a function's factorisations.
 """
 
 from __future__ import annotations
@@ -68,8 +67,8 @@ def replaces(ctx: Context, v: Value, names: Collection[str]) -> Application | No
 # -- all of a function -------------------------------------------------------------------------------------------------
 @record(eq=False)
 class Known:
-    """readers: by the number of a value, what reads it.  factors: by the number of a matrix, (its Cholesky factor, whether
-    it is the lower one), where the function needs it in any case.  pairs: the numbers of matrices with an `lu_factor`.
+    """readers: by the number of a value, what reads it.  factors: by the number of a matrix, (its Cholesky factor, is
+    it the lower one), where the function needs it in any case.  pairs: the numbers of matrices with an `lu_factor`.
     solved: the numbers of the operands of solves.  shows_factors: something but solves and diagonals reads a result of
     `lu_factor`."""
 

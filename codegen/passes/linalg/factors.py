@@ -25,8 +25,8 @@ from tensordsl.ops.operands import constant
 
 
 def known_factor(ctx: Context, v: Value, a: Value) -> Value | None:
-    """The lower Cholesky factor of a symmetric matrix, where the function computes it in any case, and so that it raises
-    an error where there is none."""
+    """The lower Cholesky factor of a symmetric matrix, where the function computes it in any case, and raises an error
+    where there is none."""
     g = ctx.graph
     entry = known(ctx).factors.get(a.number)
     if entry is None or not is_symmetric(g, a):
@@ -117,4 +117,6 @@ def _of_positive_diagonal(x: Any, on_error: str) -> Any:
     if on_error == "raise":
         return require(found, every(neq(d, 0)), str(failure("cholesky")), "linalg")
     is_definite = every(neq(d, 0), axis=d.type.ndim - 1)
-    return switch(dimshuffle(is_definite, (*range(d.type.ndim - 1), "x", "x")), found, constant(float("nan"), dtype=x.type.dtype))
+    return switch(
+        dimshuffle(is_definite, (*range(d.type.ndim - 1), "x", "x")), found, constant(float("nan"), dtype=x.type.dtype)
+    )

@@ -2,8 +2,8 @@
 
     diag(d) B = d[:, None] B        B diag(d) = B d        diag(A B)[i] = sum_k A[i, k] B[k, i]
 
-The work is that of the elements that count.  A product with a diagonal matrix adds up no zeros, so infinities and NaN of
-B stay in their places.
+The work is that of the elements that count.  A product with a diagonal matrix adds up no zeros, so infinities and NaN
+of B stay in their places.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     inv(A) b = A \\ b           b inv(A) = (A' \\ b')'          inv(inv(A)) = A
     A \\ b                      by triangular solves, a division, a transpose, or a Cholesky factor of A
 
-Applies to `lu_solve` of `lu_factor` and to `solve_triangular`, which `solve`, `inv`, `cho_solve` and their gradients are
-made of: so one rule serves a value and its gradient, and both share what they solve by.  An exact product with an inverse
+Applies to `lu_solve` of `lu_factor` and to `solve_triangular`, which `solve`, `inv`, `cho_solve` and their gradients
+are made of: so one rule serves a value and its gradient, and both share what they solve by.  A product with an inverse
 has the larger error (N. Higham: "Accuracy and stability of numerical algorithms", 2002, section 14.1).
 """
 
@@ -218,7 +218,8 @@ def _by_the_same_solve(ctx: Context, v: Value, found: Application) -> Value | No
     if (*(o.number for o in matrix), rest.number) not in known(ctx).solved:
         return None
     ctx.hit("solve(A, c b) = c solve(A, b)")
-    return rebuilt(_with(ctx, v, found, matrix, rest, False))
+    again = _with(ctx, v, found, matrix, rest, False)
+    return rebuilt(solve_by_structure(ctx, again) or again)
 
 
 def _without_factor(g: Graph, b: Value) -> tuple[Value, Callable[[Value], Value]] | None:
@@ -228,7 +229,11 @@ def _without_factor(g: Graph, b: Value) -> tuple[Value, Callable[[Value], Value]
         return None
     row, operands = inner.attrs["row"], inner.operands
     wide = [k for k, o in enumerate(operands) if o.shape == inner.shape and o.dtype == inner.dtype]
-    if len(wide) != 1 or any(o.rank for k, o in enumerate(operands) if k != wide[0]) or (row.name == "true_div" and wide[0]):
+    if (
+        len(wide) != 1
+        or any(o.rank for k, o in enumerate(operands) if k != wide[0])
+        or (row.name == "true_div" and wide[0])
+    ):
         return None
     rest = operands[wide[0]]
     if b.op == "move":
@@ -264,6 +269,7 @@ def triangular(ctx: Context, v: Value, a: Value, b: Value, lower: bool, trans: i
 
 def divided(ctx: Context, v: Value, b: Value, d: Value) -> Value:
     """b / d along rows; a zero in d fails as a singular matrix does."""
+
     def build(x: Any, y: Any) -> Any:
         from tensordsl.ops.array.reduce import all as every
         from tensordsl.ops.control import require

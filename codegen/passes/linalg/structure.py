@@ -1,10 +1,10 @@
 """The structure of a value: what is known of its elements as matrices, proven from how the value is made.
 
 `structure(graph, v)` -> `Structure`: a band outside of which the matrices in the last two axes have zeros (triangular,
-diagonal), symmetries under an exchange of two axes, orthogonality.  Computed once for a value, operands first, so in time
-linear in the graph.  Nothing is known unless a rule below says so.
+diagonal), symmetries under an exchange of two axes, orthogonality.  Computed once for a value, operands first, so in
+time linear in the graph.  Nothing is known unless a rule below says so.
 
-Facts hold for finite operands: 0 * inf is a NaN in the place of a zero.
+Facts hold for finite operands (0 * inf is a NaN in the place of a zero), symmetries up to rounding.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from tensordsl.graph.types import DISCRETE
 Pair = tuple[int, int]
 _INF = math.inf
 _MAX_SYMMETRIC_RANK = 4
+_MAX_TERMS = 8  # of a sum, that are looked at
 
 
 @record
 class Structure:
-    """low, high: elements at column - row outside of low ... high are zeros.  is_mask: those inside are ones.  signs: of
-    the pairs of axes whose exchange gives the same tensor (1) or its negative (-1).  is_orthogonal: square matrices
+    """low, high: elements at column - row outside of low ... high are zeros.  is_mask: those inside are ones.  signs:
+    of the pairs of axes whose exchange gives the same tensor (1) or its negative (-1).  is_orthogonal: square matrices
     whose transpose is their inverse.  position: (r, c, k), where elements are the integers r row + c column + k."""
 
     low: float = -_INF
@@ -76,8 +77,17 @@ def structure(g: Graph, v: Value) -> Structure:
         stack.pop()
         if top.number not in known:
             rule = _RULES.get(top.op, _of_application)
-            known[top.number] = rule(g, top, [known[o.number] for o in top.operands])
+            known[top.number] = _with_symmetry(g, top, rule(g, top, [known[o.number] for o in top.operands]))
     return known[v.number]  # type: ignore[no-any-return]
+
+
+def _with_symmetry(g: Graph, v: Value, s: Structure) -> Structure:
+    """s of v; diagonal matrices are symmetric."""
+    last = v.rank - 2, v.rank - 1
+    if not s.is_diagonal or not are_square(g, v) or dict(s.signs).get(last) == 1:
+        return s
+    signs = (*((pair, sign) for pair, sign in s.signs if pair != last), (last, 1))
+    return Structure(s.low, s.high, s.is_mask, signs, s.is_orthogonal, s.position)
 
 
 def is_symmetric(g: Graph, v: Value) -> bool:
@@ -238,7 +248,7 @@ def _of_map(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
     is_mask = name in _FLIPPED and band != (-_INF, _INF)
     if name in ("cast", "identity"):
         is_mask = known[0].is_mask and v.operands[0].shape == v.shape
-    signs = _signs(v.rank, lambda pair: _mapped_sign(name, v, known, pair))
+    signs = _signs(v.rank, lambda pair: _mapped_sign(g, name, v, known, pair))
     return Structure(*band, is_mask, signs, position=position)
 
 
@@ -322,13 +332,16 @@ _ODD = frozenset("neg sgn sin tan tanh arctan arcsin sinh arcsinh arctanh erf cb
 _EVEN = frozenset("sqr abs cos cosh".split())
 
 
-def _mapped_sign(name: str, v: Value, known: Sequence[Structure], pair: Pair) -> int:
+def _mapped_sign(g: Graph, name: str, v: Value, known: Sequence[Structure], pair: Pair) -> int:
     """Whether an exchange of two axes gives v (1), or -v (-1)."""
     signs = [_sign_of(o, s, v.rank, pair) for o, s in zip(v.operands, known, strict=True)]
     if all(sign == 1 for sign in signs):
         return 1
+    if name in ("add", "sub") and 0 in signs and _is_symmetric_sum(g, v, pair):
+        return 1
     if len(signs) == 2 and (v.attrs["row"].commutative or name == "sub"):
-        if are_exchanged(*v.operands, pair, v.rank):
+        x, y = v.operands
+        if are_exchanged(x, y, pair, v.rank):
             return -1 if name == "sub" else 1
     if 0 in signs:
         return 0
@@ -337,6 +350,27 @@ def _mapped_sign(name: str, v: Value, known: Sequence[Structure], pair: Pair) ->
     if name in _ODD or (name in ("add", "sub") and signs[0] == signs[1]):
         return signs[0]
     return signs[0] * signs[1] if name in ("mul", "true_div") else 0
+
+
+def _is_symmetric_sum(g: Graph, v: Value, pair: Pair) -> bool:
+    """Whether terms of a sum are symmetric, or there is another one with their axes exchanged; up to rounding."""
+    left: list[tuple[Value, int]] = []
+    stack = [(v, 1)]
+    while stack:
+        x, sign = stack.pop()
+        name = x.attrs["row"].name if x.op == "map" and x.rank == v.rank else ""
+        if name in ("add", "sub") and len(left) + len(stack) < _MAX_TERMS:
+            a, b = x.operands
+            stack += [(a, sign), (b, -sign if name == "sub" else sign)]
+        elif _sign_of(x, structure(g, x), v.rank, pair) != 1:
+            left.append((x, sign))
+    while left:
+        x, sign = left.pop()
+        k = next((k for k, (y, s) in enumerate(left) if s == sign and are_exchanged(x, y, pair, v.rank)), None)
+        if k is None:
+            return False
+        left.pop(k)
+    return True
 
 
 def _sign_of(o: Value, s: Structure, rank: int, pair: Pair) -> int:
