@@ -116,16 +116,26 @@ def _known(ctx: Context) -> Known:
     for v in ctx.order:
         found = application(g, v) if v.dtype and v.op == "result" else None
         if found is not None and found.name == "lu_factor" and found.k == 0:
-            shown = shown or v.number not in readers or any(not _hides(g, r) for r in readers[v.number])
+            shown = shown or not _hides(ctx, v, readers)
     return Known(readers, factors, frozenset(pairs), frozenset(solved), shown)
 
 
-def _hides(g: Graph, v: Value) -> bool:
-    """Whether v reads the factors by a solve, or their diagonal."""
-    if v.op == "take":
-        return len(v.operands) == 3 and v.operands[1] is v.operands[2] and v.operands[1].op == "iota"
-    found = application(g, v)
-    return found is not None and found.name == "lu_solve" and not v.dtype
+def _hides(ctx: Context, factors: Value, readers: Mapping[int, list[Value]]) -> bool:
+    """Whether only solves and gathers of the diagonal read the factors, which may be moved for these."""
+    stack = [factors]
+    while stack:
+        v = stack.pop()
+        read = readers.get(v.number, [])
+        if len(read) < ctx.users.get(v.number, 1):
+            return False
+        for r in read:
+            found = application(ctx.graph, r)
+            is_gather = r.op == "take" and len(r.operands) == 3 and r.operands[1] is r.operands[2]
+            if r.op == "move":
+                stack.append(r)
+            elif not (is_gather and r.operands[1].op == "iota") and (found is None or found.name != "lu_solve"):
+                return False
+    return True
 
 
 def express(ctx: Context, v: Value, build: Callable[..., Any], *operands: Value) -> Value:

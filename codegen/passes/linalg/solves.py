@@ -26,6 +26,7 @@ from tensordsl.ops.linalg.factorise import LU_FACTOR
 from tensordsl.ops.linalg.solve import LU_SOLVE
 from tensordsl.ops.linalg.triangular import SOLVE_TRIANGULAR
 
+SOLVES = ("lu_solve", "solve_triangular")
 Solver = Callable[[Value, int], Value]  # of right-hand sides, and whether the matrix is transposed
 
 
@@ -64,7 +65,7 @@ def _inverse(ctx: Context, v: Value) -> Solver | None:
         v, flag = v.operands[0], 1
     while True:
         found = application(g, v)
-        if found is None or found.name not in ("lu_solve", "solve_triangular") or found.k or not _only_products(ctx, v):
+        if found is None or found.name not in SOLVES or found.k or not _only_products(ctx, v):
             return None
         *matrix, rhs = found.operands
         steps.append((found, matrix, v))
@@ -83,7 +84,7 @@ def _inverse(ctx: Context, v: Value) -> Solver | None:
 
 def _with(ctx: Context, at: Value, found: Application, matrix: list[Value], rhs: Value, is_transposed: bool) -> Value:
     """The solve once more, for other right-hand sides."""
-    attrs = {**found.attrs, "trans": found.attrs["trans"] ^ 1 if is_transposed else found.attrs["trans"]}
+    attrs = {**found.attrs, "trans": int(bool(found.attrs["trans"]) != is_transposed)}
     row = LU_SOLVE if found.name == "lu_solve" else SOLVE_TRIANGULAR
     return express(ctx, at, lambda *operands: apply(row, *operands, **attrs), *matrix, rhs)
 
@@ -96,23 +97,33 @@ def _is_transpose(v: Value) -> bool:
 def _only_products(ctx: Context, v: Value) -> bool:
     """Whether products alone read v: directly, transposed, or as right-hand sides of a solve that makes an inverse."""
     readers = readers_of(ctx, v)
-    if not readers:
-        return ctx.is_sole(v)
-    return all(
-        r.op == DOT or (r.op == "move" and _is_transpose(r)) or application(ctx.graph, r) is not None and not r.dtype
-        or r.traits.has_effects
-        for r in readers
-    )  # fmt: skip
+    if len(readers) < ctx.users.get(v.number, 1):  # a result of the function, or made by this pass
+        return not readers and ctx.is_sole(v)
+    return all(r.op == DOT or _is_right_side(ctx.graph, r, v) or _is_multiplied(ctx, r) for r in readers)
+
+
+def _is_right_side(g: Graph, reader: Value, v: Value) -> bool:
+    """Whether a solve reads v as its right-hand sides."""
+    found = application(g, reader)
+    return found is not None and found.name in SOLVES and found.node is reader and reader.operands[-1] is v
+
+
+def _is_multiplied(ctx: Context, v: Value) -> bool:
+    """Whether v is a transpose that only products read."""
+    if v.op != "move" or v.rank < 2 or not _is_transpose(v):
+        return False
+    readers = readers_of(ctx, v)
+    return len(readers) == ctx.users.get(v.number, 1) and all(r.op == DOT for r in readers)
 
 
 # -- solves by structure -----------------------------------------------------------------------------------------------
 def solve_by_structure(ctx: Context, v: Value) -> Value | None:
     """A solve by what is known of the matrix: triangular, diagonal, orthogonal, a product of such, an inverse, or one
     whose Cholesky factor the function has."""
-    found = replaces(ctx, v, ("lu_solve", "solve_triangular"))
+    found = replaces(ctx, v, SOLVES)
     if found is None:
         return None
-    trans = found.attrs["trans"]
+    trans = int(bool(found.attrs["trans"]))
     shared = _by_the_same_solve(ctx, v, found)
     if shared is not None:
         return shared
@@ -255,7 +266,7 @@ def _of_triangle(ctx: Context, v: Value, found: Application) -> Value | None:
         return divided(ctx, v, b, diagonal_of(ctx, v, a))
     if a.op == "move" and a.operands[0].rank == a.rank and _is_transpose(a):
         ctx.hit("solve_triangular(A', b) by A")
-        other = {**attrs, "lower": not attrs["lower"], "trans": 1 - attrs["trans"]}
+        other = {**attrs, "lower": not attrs["lower"], "trans": int(not attrs["trans"])}
         return express(ctx, v, lambda *o: apply(SOLVE_TRIANGULAR, *o, **other), a.operands[0], b)
     return None
 
