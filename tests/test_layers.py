@@ -31,6 +31,7 @@ ROOMS: dict[str, str] = {
     "codegen.scalar_ir.math": "base graph ops scalar_ir",
     "codegen.tensor_ir": "base graph ops abi target",
     "codegen.passes": "base graph ops target scalar_ir tensor_ir",
+    "codegen.passes.linalg": "base graph ops tensor_ir passes",
     "codegen.fusion": "base graph ops abi target scalar_ir tensor_ir passes",
     "codegen.passes.loops": "base graph ops tensor_ir passes fusion",
     "codegen.program_ir": "base abi scalar_ir tensor_ir",
@@ -56,8 +57,8 @@ ROOMS: dict[str, str] = {
         "library.linalg gpu bufferise mlir"
     ),
     "codegen.compiler": (
-        "base graph ops abi target tensor_ir passes passes.loops fusion program_ir llvm library library.loops "
-        "library.gemm library.arrays library.python cpu variants bufferise host constructs"
+        "base graph ops abi target tensor_ir passes passes.linalg passes.loops fusion program_ir llvm library "
+        "library.loops library.gemm library.arrays library.python cpu variants bufferise host constructs"
     ),
     "runtime.loading": "base codegen.abi",
     "runtime.calls": "base codegen.abi loading",
