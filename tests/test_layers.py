@@ -24,6 +24,7 @@ ROOMS: dict[str, str] = {
     "graph": "base",
     "ops": "base graph",
     "autodiff": "base graph ops",
+    "custom": "base graph ops autodiff",
     "tensor": "base graph ops autodiff",
     "codegen.abi": "",
     "codegen.target": "base abi",
