@@ -71,7 +71,7 @@ CTX_PROGRAM = 24
 CTX_CELLS = 32  # ptr to pointers to cells
 CTX_OUTS = 40  # output descriptors
 CTX_ON_ERROR = 48  # Python callable, borrowed
-CTX_HOST_ENTRY = 56  # Python callable that judges host calls, borrowed; or NULL
+CTX_HOST_ENTRY = 56  # Python callable for the rest of host calls, borrowed; or NULL
 CTX_N_ARGS = 64
 CTX_N_SHARED = 72
 CTX_INJECT = 80  # number of the may-fail step that must fail; read only by programs emitted for fault tests; -1: none
@@ -187,6 +187,8 @@ HOST_DATA, HOST_DTYPE, HOST_NDIM, HOST_DIMS, HOST_SIZE = 0, 8, 16, 24, 32
 # the record that the Python entry reads: host number, operands in and out; FAILED: 1 if the callable raised
 CALL_HOST, CALL_N_IN, CALL_IN, CALL_N_OUT, CALL_OUT = 0, 8, 16, 24, 32
 CALL_SITE, CALL_FRAME, CALL_FAILED, CALL_SIZE = 40, 48, 56, 64
+# what it gets: the record's address, what the callable gave or raised, and its arrays
+ENTRY_RECORD, ENTRY_OUTCOME, ENTRY_ARRAYS = 0, 8, 16
 
 # -- arena block: a 64-byte head before the storage -------------------------------------------------------------------
 BLOCK_BYTES, BLOCK_NEXT, BLOCK_CLASS, BLOCK_HEAD = 0, 8, 16, 64  # BYTES: of a large block

@@ -83,10 +83,12 @@ class Host(Construct):
     """
 
     name, traits = "host", Traits(has_effects=True)
-    missing = {"lower_complex": "the rows that it is for are of real numbers"}
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         return low.host(node, operands)
+
+    def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        return [split_complex(low, v) for v in low.host(node, operands)]
 
     def verify(self, graph: Graph, v: Value) -> None:
         check(not v.dtype and v.attrs["number"] >= 0, v, "a callable by its number")

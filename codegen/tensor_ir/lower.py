@@ -18,7 +18,7 @@ from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import ASSERT, CONSTRUCTS, HOST, IFELSE
 from tensordsl.codegen.tensor_ir.equal_loops import LoweredLoops
-from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, attrs_key
 from tensordsl.codegen.tensor_ir.lower_complex import constant_pair, is_complex, lower_complex, split_complex
 from tensordsl.graph.types import COMPLEX, TensorType
 from tensordsl.graph.variables import (
@@ -137,10 +137,10 @@ class Lowering:
         self.graph = Graph(tuning)
         self.env: MutableMapping[int, Value] = {}
         self.hosts: list[Callable[..., Any]] = []
+        self.host_steps: dict[Any, list[Value]] = {}  # the results of a step by its row, attributes and operands
         self.positions: dict[int, int] = {}  # id(node) -> its number among the user's applications
         self.keep_alive: list[Any] = []  # ids in env must stay unique
         self.lowered_loops = LoweredLoops()
-        self.callbacks: dict[Any, int] = {}  # numbers of the callables of custom operations
 
     def source(self, kind: str, number: int, type: TensorType) -> Value:
         shape = [ex.atom(kind, number, d) if n is None else n for d, n in enumerate(type.shape)]
@@ -217,9 +217,14 @@ class Lowering:
         """A step that calls the row's oracle."""
         g = self.graph
         operands = [g.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
+        same = (node.row.name, attrs_key(node.attrs), tuple([o.number for o in operands]), g.within)
+        if not node.row.effect and same in self.host_steps:
+            return self.host_steps[same]
         shape = node.row.shape(g.extents, *operands, **node.attrs)
         self.hosts.append(HostStep(node))
-        return self.results_of_host(node, operands, len(self.hosts) - 1, shape if len(node.outputs) > 1 else (shape,))
+        shapes = shape if len(node.outputs) > 1 else (shape,)
+        results = self.host_steps[same] = self.results_of_host(node, operands, len(self.hosts) - 1, shapes)
+        return results
 
     def callback(self, node: Apply, operands: list[Value], shapes: Sequence[Sequence[Any]]) -> list[Value]:
         """A step that calls a custom operation; shapes: of its results, None for lengths that only the call tells.
@@ -227,19 +232,18 @@ class Lowering:
         g = self.graph
         operands = [g.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
         unknown = tuple([(k, axis) for k, s in enumerate(shapes) for axis, n in enumerate(s) if n is None])
-        key = node.op, node.attrs["types"], tuple([v.type for v in node.inputs])
-        number = self.callbacks.get(key)
-        if number is None:
-            number = self.callbacks[key] = len(self.hosts)
-            row: Any = node.row
-            step = CallbackStep(node, row.caller(node))
-            if unknown:
-                later = tuple(dict.fromkeys([k for k, _ in unknown]))
-                measured = MeasuredStep(step, later, unknown, {})
-                self.hosts += (measured, KeptResults(measured))
-            else:
-                self.hosts.append(step)
-        return self.results_of_host(node, operands, number, shapes, unknown)
+        row: Any = node.row
+        same = row.custom, node.attrs["types"], tuple([o.number for o in operands]), g.within
+        if same in self.host_steps:
+            return self.host_steps[same]
+        step, number = CallbackStep(node, row.caller(node)), len(self.hosts)
+        if unknown:
+            measured = MeasuredStep(step, tuple(dict.fromkeys([k for k, _ in unknown])), unknown, {})
+            self.hosts += (measured, KeptResults(measured))
+        else:
+            self.hosts.append(step)
+        results = self.host_steps[same] = self.results_of_host(node, operands, number, shapes, unknown)
+        return results
 
     def results_of_host(
         self,

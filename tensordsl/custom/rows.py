@@ -206,7 +206,8 @@ def _refuse_code(op: Any) -> None:
 
 def _tangents(node: Apply, points: Sequence[Any]) -> list[Any]:
     """The results of an operation's own forward mode; None for what is disconnected."""
-    op: Any = node.op
+    row: Any = node.row
+    op = row.custom
     forward = own(op, "pushforward")
     given = [as_variable(p) if isinstance(p, Variable) else None for p in points]
     found = forward(list(node.inputs), list(node.outputs), given) if forward else op.R_op(list(node.inputs), given)

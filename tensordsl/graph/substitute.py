@@ -46,8 +46,8 @@ def reapply(node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] 
     """
     operands = tuple(operands)
     if "types" in node.attrs and any(not a.type.accepts(v.type) for a, v in zip(node.inputs, operands, strict=True)):
-        made: Any = node.op  # a custom operation, which says itself what it gives for operands of other types
-        return _like_outputs(node, made.make_node(*operands).outputs)
+        row: Any = node.row  # of a custom operation, which says itself what it gives for operands of other types
+        return _like_outputs(node, row.custom.make_node(*operands).outputs)
     if "body" in node.attrs and attrs is None:
         operands, attrs = _in_types_of(operands, node)
     if any(v.type.dtype != old.type.dtype for v, old in zip(operands, node.inputs, strict=True)):

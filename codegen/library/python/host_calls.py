@@ -11,8 +11,6 @@ from __future__ import annotations
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm
 
-BEFORE_ARRAYS = 2  # words before the arrays: what the Python entry gets first
-
 
 def host_call_text() -> str:
     return _dtype_bytes() + _new_operand() + _fits() + _take_results() + _call_host()
@@ -122,11 +120,11 @@ def _take_results() -> str:
 def _call_host() -> str:
     f = Asm("i64", "call_host", ("ptr rt", "ptr ctx", "ptr request"), internal=True)
     count, ins = f.load("i64", "%request", layouts.CALL_N_IN), f.load("ptr", "%request", layouts.CALL_IN)
-    words = f.add(count, BEFORE_ARRAYS)
+    words = f.add(count, layouts.ENTRY_ARRAYS // 8)
     given = f.op(f"alloca ptr, i64 {words}")
     with f.loop(words) as loop:
         f.store("ptr", "null", f.gep(given, loop.index, "ptr"))
-    arrays = f.gep(given, 8 * BEFORE_ARRAYS)
+    arrays = f.gep(given, layouts.ENTRY_ARRAYS)
     status = f.op("alloca i64")
     f.store("i64", 1, status)
     call, raised, gave, ask, done = map(f.label, ("call", "raised", "gave", "ask", "done"))
@@ -143,7 +141,7 @@ def _call_host() -> str:
     result = f.call("ptr", vectorcall, f"ptr {host}", f"ptr {arrays}", f"i64 {count}", "ptr null")
     f.branch(f.is_null(result), raised, gave, UNLIKELY)
     f.place(gave)
-    f.store("ptr", result, given, 8)
+    f.store("ptr", result, given, layouts.ENTRY_OUTCOME)
     outs = f"i64 {f.load('i64', '%request', layouts.CALL_N_OUT)}", f"ptr {f.load('ptr', '%request', layouts.CALL_OUT)}"
     with f.when(f.call("i1", "@take_results", "ptr %rt", f"ptr {result}", *outs)):
         f.store("i64", 0, status)
@@ -151,12 +149,12 @@ def _call_host() -> str:
     f.store("i64", 0, "%request", layouts.CALL_FAILED)
     f.jump(ask)
     f.place(raised)
-    f.store("ptr", _exception(f), given, 8)
+    f.store("ptr", _exception(f), given, layouts.ENTRY_OUTCOME)
     f.store("i64", 1, "%request", layouts.CALL_FAILED)
     f.jump(ask)
     f.place(ask)
     address = f.call("ptr", f.load("ptr", "%rt", layouts.RT["PyLong_FromVoidPtr"]), "ptr %request")
-    f.store("ptr", address, given)
+    f.store("ptr", address, given, layouts.ENTRY_RECORD)
     with f.when(f.not_null(address)):
         entry = f.load("ptr", "%ctx", layouts.CTX_HOST_ENTRY)
         answer = f.call("ptr", vectorcall, f"ptr {entry}", f"ptr {given}", f"i64 {words}", "ptr null")
