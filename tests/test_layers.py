@@ -25,7 +25,7 @@ ROOMS: dict[str, str] = {
     "ops": "base graph",
     "autodiff": "base graph ops",
     "custom": "base graph ops autodiff",
-    "tensor": "base graph ops autodiff",
+    "tensor": "base graph ops autodiff custom",
     "codegen.abi": "",
     "codegen.target": "base abi",
     "codegen.scalar_ir": "graph ops",
