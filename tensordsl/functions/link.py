@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensordsl.base.errors import in_short
+from tensordsl.base.errors import ResultShapeError, ResultTypeError, in_short
 from tensordsl.base.forks import lock
 from tensordsl.base.limits import memory_errors
 from tensordsl.base.stacks import COMPILER_STACK_BYTES, with_stack
@@ -121,8 +121,10 @@ def explained(step: Any, spec: FunctionSpec, sites: Mapping[str, Any]) -> Any:
 
     def explain(error: Exception, site: int, rounds: Sequence[int], arrays: Sequence[Array]) -> Exception:
         from tensordsl.debugging.checks import loops_at  # late: only for errors
-        from tensordsl.debugging.reports import report
+        from tensordsl.debugging.reports import report, with_note
 
+        if step.node.row.meaning.name == "callback" and not isinstance(error, ResultTypeError | ResultShapeError):
+            return with_note(error, step.node)
         if not isinstance(error, TypeError | ValueError | IndexError):
             return error
         return report(error, spec, step.node, list(arrays), loops_at(sites.get(str(site), {}), spec, rounds))
@@ -131,7 +133,8 @@ def explained(step: Any, spec: FunctionSpec, sites: Mapping[str, Any]) -> Any:
     def explained(*arrays: Array) -> Any:
         return step(*arrays)
 
-    explained.explain = explain  # type: ignore[attr-defined]  # read by `runtime.calls.host`
+    own: Any = explained  # what `runtime.calls.host` reads
+    own.direct, own.settle, own.explain = getattr(step, "direct", step), getattr(step, "settle", None), explain
     return explained
 
 

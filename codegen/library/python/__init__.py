@@ -10,6 +10,7 @@ Modules    vectorcall   the entry: arguments are checked and laid out in a frame
            arrays       new arrays, whose memory NumPy frees through us
            array_order  the order in memory that a new array takes from its operands
            arena        memory of a call, of the pool in `library.blocks`
+           host_calls   operands and results of calls of Python functions
            failures     which condition of a program does not hold (`judge`)
            row_parts    what parts of a `Blocks` loop share
            thread_pool  the pool of threads and how they take parts of a job
