@@ -184,6 +184,14 @@ class GemmTuning:
 
 
 @record
+class MatrixTuning:
+    """Functions of matrices over LAPACK (`library.linalg`)."""
+
+    poll_matrices: int = 1024  # small ones, between two polls for signals
+    transposed_block: int = 16  # rows and columns that change places together (L1)
+
+
+@record
 class SmallMatrixTuning:
     """Linear algebra of small matrices by code of our own (`library.linalg.small`); by the suite `linalg`."""
 

@@ -18,6 +18,7 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.target.library_tuning import (
     ArrayTuning,
     GemmTuning,
+    MatrixTuning,
     MemoryTuning,
     PackTuning,
     PoolTuning,
@@ -432,6 +433,7 @@ class Tuning:
     pack: PackTuning = PackTuning()
     short_rows: ShortRowTuning = ShortRowTuning()
     gemm: GemmTuning = GemmTuning()
+    matrices: MatrixTuning = MatrixTuning()
     small_matrices: SmallMatrixTuning = SmallMatrixTuning()
     sort: SortTuning = SortTuning()
     arrays: ArrayTuning = ArrayTuning()
