@@ -71,7 +71,7 @@ def compile_spec(spec: Any, mode: Any, deoptimised: bool = False) -> Compiled:
         if found is not None:
             return _report(Compiled(_remember(key, found), [], origin="disk"), spec, start)
     compiled = _compile(spec, mode, small, _kept_kernels if key is None else _kernels)
-    if key is not None:
+    if key is not None and not compiled.hosts:  # what an operation is made of may call Python
         _remember(key, compiled.executable)
         if compiled.executable.size() <= ON_DISK:
             cache.put(key, compiled.executable.to_bytes())
