@@ -19,7 +19,7 @@ from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.shape import broadcast_to, dimshuffle, shape_i
 from tensordsl.ops.linalg.products import matmul
-from tensordsl.ops.math.comparisons import eq, ge, gt, le, lt
+from tensordsl.ops.math.comparisons import eq, ge, gt, invert, isinf, isnan, le, lt, or_
 from tensordsl.ops.math.complexes import conj, real
 from tensordsl.ops.math.elementwise import cast, second, switch
 from tensordsl.ops.operands import as_variable, constant
@@ -118,6 +118,17 @@ def with_batches(*variables: Any, core: int = 2) -> list[Any]:
     return wide
 
 
+def finite(what: str, x: Any, check: bool) -> Any:
+    """x; with `check`, ValueError at run time where an element is infinite or nan."""
+    if not check:
+        return x
+    from tensordsl.ops.array.reduce import all
+    from tensordsl.ops.control import require
+
+    is_finite = invert(or_(isnan(x), isinf(x)))
+    return require(x, all(is_finite), f"{what}: an element is infinite or nan (check_finite)")
+
+
 # -- parts of matrices -----------------------------------------------------------------------------------------------
 def adjoint(x: Any) -> Any:
     """The conjugate transpose of the matrices."""
@@ -191,11 +202,11 @@ def as_column(v: Any) -> Any:
     return dimshuffle(v, (*range(v.type.ndim), "x"))
 
 
-def identity_as(x: Any) -> Any:
-    """Identity matrices with as many rows as x has, in its batches."""
+def identity_as(x: Any, dtype: str | None = None) -> Any:
+    """Identity matrices with as many rows as x has, in its batches; of its dtype if none is given."""
     n, rank = shape_i(x, x.type.ndim - 2), x.type.ndim - 2
     k = arange(n)
-    one = cast(eq(dimshuffle(k, (0, "x")), dimshuffle(k, ("x", 0))), x.type.dtype)
+    one = cast(eq(dimshuffle(k, (0, "x")), dimshuffle(k, ("x", 0))), dtype or x.type.dtype)
     return broadcast_to(one, [*(shape_i(x, k) for k in range(rank)), n, n]) if rank else one
 
 
@@ -221,6 +232,9 @@ def product(*factors: Any) -> Any:
 def repeated(v: Any, x: Any) -> Any:
     """v in the shape of x."""
     return second(x, v)
+
+
+LinAlgError = np.linalg.LinAlgError
 
 
 # -- failures --------------------------------------------------------------------------------------------------------
