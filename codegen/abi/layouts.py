@@ -285,6 +285,8 @@ LAPACK_NAMES = tuple(dict.fromkeys(name for names in LAPACK_OF.values() for name
 _LAPACK_PLACES = [(name, dtype) for name in LAPACK_NAMES for dtype in LAPACK_LETTERS]
 LAPACK = {place: 8 * k for k, place in enumerate(_LAPACK_PLACES, 1)}  # byte offsets
 LAPACK_SIZE = 8 * (1 + len(LAPACK))
+LAPACK_BLOCK_COLUMNS = 64  # at most, for each of which its work space has a column
+NO_FAILURE = -1  # in the word for the first matrix that fails
 LINALG_HEAD_BYTES = 64  # before the scratch of a function of matrices: the number of its first matrix
 
 LIBRARY_SYMBOLS = tuple(dict.fromkeys(library_symbol(f, t) for f, types in LIBRARY_CALLS.items() for t in types))

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
 
 LAPACK_TYPES = ("float32", "float64")
-FACTOR_NS = 4_000  # of work for 1,000 elements, of matrices of some dozens of rows
 
 
 def is_native(low: Lowering, node: Apply) -> bool:
@@ -133,7 +132,7 @@ class Cholesky(OfMatrices):
         name: LibraryFunction(
             each_matrix(1, by_row("cholesky", lower=True, on_error="raise")),
             ObjectWriter("tensordsl.codegen.library.linalg.cholesky", "cholesky_text", of_dtype=True),
-            work_ns=FACTOR_NS,
+            work_ns=4_000,
         )
     }
 
@@ -172,7 +171,7 @@ class SolveTriangular(OfMatrices):
         f"triangular_{'unit_' * unit}{'lower' if lower else 'upper'}": LibraryFunction(
             each_matrix(1, by_row("solve_triangular", lower=lower, trans=0, unit_diagonal=unit)),
             ObjectWriter("tensordsl.codegen.library.linalg.triangular", "triangular_text", of_dtype=True),
-            work_ns=FACTOR_NS,
+            work_ns=4_000,
         )
         for unit in (False, True)
         for lower in (True, False)
@@ -205,7 +204,7 @@ class LuFactor(OfMatrices):
         name: LibraryFunction(
             each_matrix(2, by_row("lu_factor")),
             ObjectWriter("tensordsl.codegen.library.linalg.lu", "factor_text", of_dtype=True),
-            work_ns=FACTOR_NS,
+            work_ns=4_000,
         )
     }
 
@@ -248,7 +247,7 @@ class LuSolve(OfMatrices):
         f"lu_solve{'_transposed' * trans}": LibraryFunction(
             each_matrix(1, by_row("lu_solve", trans=trans)),
             ObjectWriter("tensordsl.codegen.library.linalg.lu", "solve_text", of_dtype=True),
-            work_ns=FACTOR_NS,
+            work_ns=4_000,
         )
         for trans in (0, 1)
     }
