@@ -3,9 +3,8 @@
     inv(A) b = A \\ b           b inv(A) = (A' \\ b')'          inv(inv(A)) = A
     A \\ b                      by triangular solves, a division, a transpose, or a Cholesky factor of A
 
-Applies to `lu_solve` of `lu_factor` and to `solve_triangular`, which `solve`, `inv`, `cho_solve` and their gradients
-are made of: so one rule serves a value and its gradient, and both share what they solve by.  A product with an inverse
-has the larger error (N. Higham: "Accuracy and stability of numerical algorithms", 2002, section 14.1).
+Applies to `lu_solve` of `lu_factor` and to `solve_triangular`, which all solves and their gradients are made of.  Ref: N.
+Higham: "Accuracy and stability of numerical algorithms", 2002, section 14.1, on errors of products with inverses.
 """
 
 from __future__ import annotations
@@ -143,13 +142,10 @@ def solve_by_structure(ctx: Context, v: Value) -> Value | None:
     return _by_the_others_factors(ctx, v, a, b, trans)
 
 
-_MAX_FACTORS = 3  # of a product, that are looked at one behind the other
-
-
 def _solved(ctx: Context, v: Value, a: Value, b: Value, trans: int, depth: int) -> Value | None:
     """The solution of A x = b, or A' x = b, without factors of A that are not known."""
     g = ctx.graph
-    if not are_square(g, a) or depth > _MAX_FACTORS:
+    if not are_square(g, a) or depth > ctx.tuning.structure_max_products:
         return None
     s = structure(g, a)
     if s.is_identity:

@@ -259,7 +259,13 @@ def test_the_same_results_in_every_dtype() -> None:
     for dtype in ("float32", "float64"):
         a, b = (T.TensorType(dtype, (4, 4))(name) for name in "ab")
         low = T.tril(a)
-        outputs = [T.dot(inv(a), b), solve(T.dot(low, low.T), b), *slogdet(T.dot(low, low.T)), det(low), T.log(det(low))]
+        outputs = [
+            T.dot(inv(a), b),
+            solve(T.dot(low, low.T), b),
+            *slogdet(T.dot(low, low.T)),
+            det(low),
+            T.log(det(low)),
+        ]
         given = [x.astype(dtype) for x in arguments()[:2]]
         with_rules = tensordsl.function([a, b], outputs)(*given)
         without = tensordsl.function([a, b], outputs, mode=FAST_RUN.excluding(*RULES))(*given)
