@@ -1,7 +1,7 @@
 """Applications of linear algebra's rows in tensor IR: finding them behind checks, and making new ones.
 
 `application(graph, v)` -> `Application` of what gives v, a construct or a host step; `express(ctx, v, build, *operands)`
-lowers an expression of the user's functions on values, in the place of v; `known(ctx)` -> a function's factorisations.
+lowers an expression of the user's functions in the place of v; `known(ctx)` -> the factorisations of a function.
 """
 
 from __future__ import annotations

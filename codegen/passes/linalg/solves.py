@@ -3,8 +3,8 @@
     inv(A) b = A \\ b           b inv(A) = (A' \\ b')'          inv(inv(A)) = A
     A \\ b                      by triangular solves, a division, a transpose, or a Cholesky factor of A
 
-Applies to `lu_solve` of `lu_factor` and to `solve_triangular`, which all solves and their gradients are made of.  Ref: N.
-Higham: "Accuracy and stability of numerical algorithms", 2002, section 14.1, on errors of products with inverses.
+Applies to `lu_solve` of `lu_factor` and to `solve_triangular`, which all solves and their gradients are made of.  Ref:
+N. Higham: "Accuracy and stability of numerical algorithms", 2002, section 14.1, on errors of products with inverses.
 """
 
 from __future__ import annotations
