@@ -40,7 +40,7 @@ ROOMS: dict[str, str] = {
     "codegen.library.loops": "base abi target program_ir llvm library",
     "codegen.library.gemm": "abi target program_ir llvm library",
     "codegen.library.sort": "graph abi target scalar_ir llvm library",
-    "codegen.library.linalg": "abi target llvm library",
+    "codegen.library.linalg": "base abi target llvm library",
     "codegen.library.arrays": "graph abi target scalar_ir llvm library library.loops",
     "codegen.library.python": "abi target llvm library",
     "codegen.cpu": "base graph ops abi target scalar_ir tensor_ir fusion program_ir llvm",
@@ -58,7 +58,7 @@ ROOMS: dict[str, str] = {
     ),
     "codegen.compiler": (
         "base graph ops abi target tensor_ir passes passes.linalg passes.loops fusion program_ir llvm library "
-        "library.loops library.gemm library.arrays library.linalg library.python cpu variants bufferise host constructs"
+        "library.loops library.gemm library.arrays library.python cpu variants bufferise host constructs"
     ),
     "runtime.loading": "base codegen.abi",
     "runtime.calls": "base codegen.abi loading",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
 
 LAPACK_TYPES = ("float32", "float64")
-LONG = 4_000  # ns of work for 1,000 elements of a factor, of matrices of some dozens of rows
+FACTOR_NS = 4_000  # of work for 1,000 elements, of matrices of some dozens of rows
 
 
 def is_native(low: Lowering, node: Apply) -> bool:
@@ -121,7 +121,7 @@ class Cholesky(_OfMatrices):
         name: LibraryFunction(
             _each(1, _by_row("cholesky", lower=True, on_error="raise")),
             ObjectWriter("tensordsl.codegen.library.linalg.cholesky", "cholesky_text", of_dtype=True),
-            work_ns=LONG,
+            work_ns=FACTOR_NS,
         )
     }
 
@@ -160,7 +160,7 @@ class SolveTriangular(_OfMatrices):
         f"triangular_{'unit_' * unit}{'lower' if lower else 'upper'}": LibraryFunction(
             _each(1, _by_row("solve_triangular", lower=lower, trans=0, unit_diagonal=unit)),
             ObjectWriter("tensordsl.codegen.library.linalg.triangular", "triangular_text", of_dtype=True),
-            work_ns=LONG,
+            work_ns=FACTOR_NS,
         )
         for unit in (False, True)
         for lower in (True, False)
@@ -193,7 +193,7 @@ class LuFactor(_OfMatrices):
         name: LibraryFunction(
             _each(2, _by_row("lu_factor")),
             ObjectWriter("tensordsl.codegen.library.linalg.lu", "factor_text", of_dtype=True),
-            work_ns=LONG,
+            work_ns=FACTOR_NS,
         )
     }
 
@@ -255,7 +255,7 @@ class LuSolve(_OfMatrices):
         f"lu_solve{'_transposed' * trans}": LibraryFunction(
             _each(1, _by_row("lu_solve", trans=trans)),
             ObjectWriter("tensordsl.codegen.library.linalg.lu", "solve_text", of_dtype=True),
-            work_ns=LONG,
+            work_ns=FACTOR_NS,
         )
         for trans in (0, 1)
     }

@@ -1,10 +1,8 @@
 """NumPy's own LAPACK: addresses of Fortran functions of LAPACK and of BLAS's on triangles.
 
-Contract  `find_lapack()` -> `Lapack`, once per process, by symbol names as NumPy, or SciPy, exports them; a self-test
-          decides which of them work, and how wide integers are.  `fill` writes the addresses that an object of the
-          library needs into the table that native code reads (`abi.layouts.LAPACK`).
-When      the first function is compiled or loaded: `Lapack.text` is a part of cache keys, since programs have steps of
-          the host in the place of functions that the process lacks.
+Contract  `find_lapack()` -> `Lapack`, by names of symbols, which a self-test confirms; `fill`: addresses for an object
+          of the library into the table that native code reads (`abi.layouts.LAPACK`).
+When      once per process: `Lapack.text` is a part of cache keys, as programs have host steps where there is none.
 """
 
 from __future__ import annotations

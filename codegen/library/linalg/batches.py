@@ -19,12 +19,11 @@ from tensordsl.codegen.library.alternate_stack import (
 from tensordsl.codegen.library.linalg.fortran import letters_text
 from tensordsl.codegen.library.signals import POLL, poll
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
+from tensordsl.codegen.target.tuning import Tuning
 
 Each = Callable[[Asm], Callable[[Mapping[str, str]], str]]
 Operands = Mapping[str, int]  # name -> how many axes of its own each matrix, vector or number has
 AXES = {2: ("row", "column"), 1: ("unit",), 0: ()}
-MATRICES_PER_POLL = 1024  # of own code
-COPIED_LANES = 4
 
 
 def module_text(*bodies: str) -> str:
@@ -58,18 +57,18 @@ def entry_text(
         dims[name], strides[name] = at, f.gep(at, axes, "i64")
         at = f.gep(strides[name], axes, "i64")
 
-    def own(table: str, axis: int) -> str:
+    def behind(table: str, axis: int) -> str:
         return f.load("i64", f.gep(table, f.add(batch, axis), "i64"))
 
-    own_sizes = [f"i64 {own(dims[name], axis)}" for name, axis in sizes.values()]
+    lengths = [f"i64 {behind(dims[name], axis)}" for name, axis in sizes.values()]
     leading, is_batch = dims[names[0]], f.gt(batch, 0)
     last = f.choose(is_batch, f.sub(batch, 1), 0)
     count = f.choose(is_batch, f.load("i64", f.gep(leading, last, "i64")), 1)
     with f.loop(last, ("i64", "1")) as axis:
         axis.next = [f.mul(axis.values[0], f.load("i64", f.gep(leading, axis.index, "i64")))]
-    runs = f.choose(f.all(*(f.gt(n, 0) for n in (count, *(s.split()[1] for s in own_sizes)))), axis.values[0], 0)
+    runs = f.choose(f.all(*(f.gt(n, 0) for n in (count, *(s.split()[1] for s in lengths)))), axis.values[0], 0)
     steps = [f.choose(is_batch, f.load("i64", f.gep(strides[name], last, "i64")), 0) for name in names]
-    fixed = [[f"i64 {own(strides[name], axis)}" for axis in range(rank)] for name, rank in operands.items()]
+    fixed = [[f"i64 {behind(strides[name], axis)}" for axis in range(rank)] for name, rank in operands.items()]
     start = f.load("i64", room)
     with f.loop(runs) as loop:
         zeros = [("i64", "0")] * len(names)
@@ -84,10 +83,10 @@ def entry_text(
             ]
             outer.next = [f.udiv(rest, n), *moved]
         given = [f"ptr {rt}"]
-        for place, offset, own_strides, step in zip(places, outer.values[1:], fixed, steps, strict=True):
-            given += [f"ptr {f.gep(place, offset)}", *own_strides, f"i64 {step}"]
+        for place, offset, strides_of_one, step in zip(places, outer.values[1:], fixed, steps, strict=True):
+            given += [f"ptr {f.gep(place, offset)}", *strides_of_one, f"i64 {step}"]
         flagged = [f"i1 {flag}" for flag in flags]
-        failed = f.call("i64", f"@{run}", *given, *own_sizes, f"i64 {count}", f"ptr {room}", *flagged)
+        failed = f.call("i64", f"@{run}", *given, *lengths, f"i64 {count}", f"ptr {room}", *flagged)
         with f.when(f.ge(failed, 0)):
             number = f.add(f.add(start, f.mul(loop.index, count)), failed)
             f.op(f"atomicrmw umin ptr {info}, i64 {number} monotonic")
@@ -127,14 +126,16 @@ def _here_text(name: str, params: Sequence[str], each: Each, operands: Operands)
     return f.text
 
 
-def in_pieces_text(name: str, params: Sequence[str], function: str, given: Sequence[str], operands: Operands) -> str:
+def in_pieces_text(
+    name: str, params: Sequence[str], function: str, given: Sequence[str], operands: Operands, tuning: Tuning
+) -> str:
     """`name`_small: a run by own code, some matrices at a time.  given: the operands of `function` but the last, their
     number, as "type value", with `{x}` for the place of operand x."""
-    f = Asm("i64", f"{name}_small", params, internal=True)
-    with f.loop("%count", ("i64", "-1"), *(("ptr", f"%{x}") for x in operands), step=MATRICES_PER_POLL) as loop:
+    f, most = Asm("i64", f"{name}_small", params, internal=True), tuning.matrices.poll_matrices
+    with f.loop("%count", ("i64", "-1"), *(("ptr", f"%{x}") for x in operands), step=most) as loop:
         first, *places = loop.values
         left = f.sub("%count", loop.index)
-        some = f.call("i64", "@llvm.smin.i64", f"i64 {left}", f"i64 {MATRICES_PER_POLL}")
+        some = f.call("i64", "@llvm.smin.i64", f"i64 {left}", f"i64 {most}")
         at = dict(zip(operands, places, strict=True))
         failed = f.call("i64", f"@{function}", *(x.format(**at) for x in given), f"i64 {some}")
         is_first = f.all(f.ge(failed, 0), f.lt(first, 0))
@@ -154,17 +155,19 @@ def places(x: str) -> list[str]:
 MOVED = ("ptr x", "i64 x_row", "i64 x_column", "ptr y", "i64 y_row", "i64 y_column")
 
 
-def copy_text(kind: str, size: int) -> str:
+def copy_text(kind: str, size: int, tuning: Tuning) -> str:
     """y = x, of m rows and n columns; and @copy_triangle: the lower triangle, zeros above it."""
-    return _copy_row_text(kind, size) + _copy_text(kind, size) + _triangle_text(kind)
+    return (
+        _copy_row_text(kind, size, tuning.machine.vector_bytes // size) + _copy_text(kind, size) + _triangle_text(kind)
+    )
 
 
-def _copy_row_text(kind: str, size: int) -> str:
+def _copy_row_text(kind: str, size: int, lanes: int) -> str:
     f = Asm("void", "copy_row", ("ptr x", "i64 x_unit", "ptr y", "i64 y_unit", "i64 n"), internal=True)
     adjacent = f.all(f.eq("%x_unit", size), f.eq("%y_unit", size))
-    some = f.choose(adjacent, f.and_("%n", -COPIED_LANES), 0)
-    vector = f"<{COPIED_LANES} x {kind}>"
-    with f.loop(some, step=COPIED_LANES) as loop:
+    some = f.choose(adjacent, f.and_("%n", -lanes), 0)
+    vector = f"<{lanes} x {kind}>"
+    with f.loop(some, step=lanes) as loop:
         x, y = (f.gep(p, loop.index, kind) for p in ("%x", "%y"))
         f.do(f"store {vector} {f.op(f'load {vector}, ptr {x}, align {size}')}, ptr {y}, align {size}")
     with f.loop("%n", start=some) as loop:

@@ -54,8 +54,12 @@ def cholesky_text(dtype: str, tuning: Tuning) -> str:
         return is_small(f, tuning, "cholesky", "%n", "1")
 
     given = [value for x in OPERANDS for value in places(x)]
-    own = small_text("cholesky", kind, tuning)
-    texts = [copy_text(kind, size), nan_text(kind), run_text("run", PARAMS, each, OPERANDS, small if own else None)]
-    if own:
-        texts += [own, in_pieces_text("run", PARAMS, f"small_cholesky_{kind}", [*given, "i64 %n"], OPERANDS)]
+    code = small_text("cholesky", kind, tuning)
+    texts = [
+        copy_text(kind, size, tuning),
+        nan_text(kind),
+        run_text("run", PARAMS, each, OPERANDS, small if code else None),
+    ]
+    if code:
+        texts += [code, in_pieces_text("run", PARAMS, f"small_cholesky_{kind}", [*given, "i64 %n"], OPERANDS, tuning)]
     return module_text(*texts, entry_text(f"cholesky_{dtype}", "run", OPERANDS, SIZES))

@@ -2,7 +2,7 @@
 
 Contract  every argument is an address; integers stand in words of 64 bits, of which a LAPACK with 32-bit integers reads
           the lower half; behind the last argument comes the length of each text, 1.
-Why       one way to write a call serves both sizes of integers; what it writes is read in its own size.
+Why       one text of a call serves both sizes of integers; what it writes is read in the size that there is.
 """
 
 from __future__ import annotations

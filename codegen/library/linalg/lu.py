@@ -1,10 +1,8 @@
 """LU factors, P L U = A, and systems with them; the modules `lufactor_*` and `lusolve_*`.
 
-Contract  as SciPy's: L without its ones and U in one matrix, and of each row the one, from 0, with which it was
-          exchanged, an int32.  A zero on the diagonal of U does not fail a factor; it fails a solution, as does a pivot
-          that is no row.
-How       getrf on columns; square factors in C order change places with their transpose before and behind it.
-          Solutions exchange rows and solve two triangular systems.  Behind room's head: LAPACK's pivots.
+Contract  as SciPy's: L without its ones and U in one matrix, and int32 rows with which each was exchanged.  A zero on
+          U's diagonal does not fail a factor; it fails a solution, as does a pivot that is no row.
+How       getrf on columns, its pivots behind room's head; square factors in C order change places with their transpose.
 """
 
 from __future__ import annotations
@@ -34,7 +32,6 @@ FACTOR_PARAMS = run_params(FACTOR, list(FACTOR_SIZES))
 SOLVE = {"a": 2, "p": 1, "b": 2, "x": 2}
 SOLVE_SIZES = {"n": ("a", 0), "k": ("b", 1)}
 SOLVE_PARAMS = run_params(SOLVE, list(SOLVE_SIZES), ("transposed",))
-TRANSPOSED_BLOCK = 16  # rows and columns that change places together
 
 
 def factor_text(dtype: str, tuning: Tuning) -> str:
@@ -74,17 +71,17 @@ def factor_text(dtype: str, tuning: Tuning) -> str:
     def small(f: Asm) -> str:
         return f.all(is_small(f, tuning, "lu", "%n", "1"), f.eq("%m", "%n"), f.eq("%p_unit", 4))
 
-    own = small_text("lu", kind, tuning)
-    texts = [copy_text(kind, size), _transpose_text(kind, size)]
-    texts += [run_text("run", FACTOR_PARAMS, each, FACTOR, small if own else None)]
-    if own:
+    code = small_text("lu", kind, tuning)
+    texts = [copy_text(kind, size, tuning), _transpose_text(kind, tuning.matrices.transposed_block)]
+    texts += [run_text("run", FACTOR_PARAMS, each, FACTOR, small if code else None)]
+    if code:
         given = [*places("a"), *places("f"), "ptr {p}", "i64 %p_step", "i64 %n"]
-        texts += [own, _counted(kind), in_pieces_text("run", FACTOR_PARAMS, "small_factors", given, FACTOR)]
+        texts += [code, _counted(kind), in_pieces_text("run", FACTOR_PARAMS, "small_factors", given, FACTOR, tuning)]
     return module_text(*texts, entry_text(f"lu_factor_{dtype}", "run", FACTOR, FACTOR_SIZES))
 
 
 def _counted(kind: str) -> str:
-    """@small_lu, which never fails, as other runs by own code."""
+    """@small_lu, which never fails, as other runs by code code."""
     params = (
         "ptr a", "i64 a_row", "i64 a_column", "i64 a_step", "ptr f", "i64 f_row", "i64 f_column", "i64 f_step",
         "ptr p", "i64 p_step", "i64 n", "i64 count",
@@ -95,13 +92,11 @@ def _counted(kind: str) -> str:
     return f.text
 
 
-def _transpose_text(kind: str, size: int) -> str:
-    """A square matrix changes places with its transpose, by blocks; rows are `row` bytes apart."""
+def _transpose_text(kind: str, block: int) -> str:
+    """A square matrix changes places with its transpose, by blocks; a row begins `row` bytes behind the one before."""
     f = Asm("void", "transpose", ("ptr x", "i64 row", "i64 n"), internal=True)
-    with f.loop("%n", step=TRANSPOSED_BLOCK) as high, f.loop("%n", start=high.index, step=TRANSPOSED_BLOCK) as wide:
-        ends = [
-            f.call("i64", "@llvm.smin.i64", f"i64 {f.add(x.index, TRANSPOSED_BLOCK)}", "i64 %n") for x in (high, wide)
-        ]
+    with f.loop("%n", step=block) as high, f.loop("%n", start=high.index, step=block) as wide:
+        ends = [f.call("i64", "@llvm.smin.i64", f"i64 {f.add(x.index, block)}", "i64 %n") for x in (high, wide)]
         with f.loop(ends[0], start=high.index) as i:
             right = f.add(i.index, 1)
             right = f.call("i64", "@llvm.smax.i64", f"i64 {right}", f"i64 {wide.index}")
@@ -152,13 +147,13 @@ def solve_text(dtype: str, tuning: Tuning) -> str:
     def small(f: Asm) -> str:
         return f.all(is_small(f, tuning, "lu", "%n", "%k"), f.eq("%p_unit", 4))
 
-    own = small_text("lu", kind, tuning)
-    texts = [copy_text(kind, size), nan_text(kind), zero_text(kind), _rows_text(), _exchange_text(kind)]
-    texts += [run_text("run", SOLVE_PARAMS, each, SOLVE, small if own else None)]
-    if own:
+    code = small_text("lu", kind, tuning)
+    texts = [copy_text(kind, size, tuning), nan_text(kind), zero_text(kind), _rows_text(), _exchange_text(kind)]
+    texts += [run_text("run", SOLVE_PARAMS, each, SOLVE, small if code else None)]
+    if code:
         given = [*places("a"), "ptr {p}", "i64 %p_step", *places("b"), *places("x")]
         given += ["i64 %n", "i64 %k", "i1 %transposed"]
-        texts += [own, in_pieces_text("run", SOLVE_PARAMS, f"small_lu_solve_{kind}", given, SOLVE)]
+        texts += [code, in_pieces_text("run", SOLVE_PARAMS, f"small_lu_solve_{kind}", given, SOLVE, tuning)]
     entries = [
         entry_text(f"{name}_{dtype}", "run", SOLVE, SOLVE_SIZES, (flag,))
         for name, flag in (("lu_solve", "false"), ("lu_solve_transposed", "true"))

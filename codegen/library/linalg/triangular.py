@@ -79,7 +79,7 @@ class Triangles:
 
 
 def zero_text(kind: str) -> str:
-    """i1 @has_zero: on the diagonal of a matrix of n rows, which are `step` bytes apart."""
+    """i1 @has_zero: on the diagonal of a matrix of n rows, one `step` bytes behind the other."""
     f = Asm("i1", "has_zero", ("ptr a", "i64 step", "i64 n"), internal=True)
     with f.loop("%n", ("i1", "false")) as loop:
         zero = f.op(f"fcmp oeq {kind} {f.load(kind, f.gep('%a', f.mul(loop.index, '%step')))}, 0.0")
@@ -111,12 +111,12 @@ def triangular_text(dtype: str, tuning: Tuning) -> str:
     def small(f: Asm) -> str:
         return is_small(f, tuning, "triangular", "%n", "%k")
 
-    own = small_text("triangular", kind, tuning)
-    texts = [copy_text(kind, size), nan_text(kind), zero_text(kind)]
-    texts += [run_text("run", PARAMS, each, OPERANDS, small if own else None)]
-    if own:
+    code = small_text("triangular", kind, tuning)
+    texts = [copy_text(kind, size, tuning), nan_text(kind), zero_text(kind)]
+    texts += [run_text("run", PARAMS, each, OPERANDS, small if code else None)]
+    if code:
         given = [x for name in OPERANDS for x in places(name)]
         given += ["i64 %n", "i64 %k", "i1 %lower", "i1 %unit"]
-        texts += [own, in_pieces_text("run", PARAMS, f"small_triangular_{kind}", given, OPERANDS)]
+        texts += [code, in_pieces_text("run", PARAMS, f"small_triangular_{kind}", given, OPERANDS, tuning)]
     entries = [entry_text(f"{name}_{dtype}", "run", OPERANDS, SIZES, flags) for name, flags in FUNCTIONS.items()]
     return module_text(*texts, *entries)
