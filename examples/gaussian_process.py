@@ -25,7 +25,7 @@ def kernel(x: Any, z: Any, log_scale: Any, log_length: Any) -> Any:
 
 
 def log_likelihood(factor: Any, y: Any) -> Any:
-    """log N(y; 0, L L'), from the factor L (Rasmussen and Williams: "Gaussian processes for machine learning", 2.30)."""
+    """log N(y; 0, L L') (Rasmussen and Williams: "Gaussian processes for machine learning", 2006, equation 2.30)."""
     white = slinalg.solve_triangular(factor, y, lower=True)
     return -0.5 * T.sum(T.sqr(white)) - T.sum(T.log(T.diag(factor))) - 0.5 * y.shape[0] * np.log(2 * np.pi)
 

@@ -70,9 +70,8 @@ def main() -> None:
     slopes = tensordsl.grad(likelihood, sizes)
     look = tensordsl.function([seen], [means, likelihood, *slopes])
     # Newton's direction by the expected curvature of log-scales is near the slope over the number of what was seen.
-    learn = tensordsl.function(
-        [seen], likelihood, updates=[(p, p + T.clip(g / arguments.steps, -0.3, 0.3)) for p, g in zip(sizes, slopes, strict=True)]
-    )
+    moved = [(p, p + T.clip(g / arguments.steps, -0.3, 0.3)) for p, g in zip(sizes, slopes, strict=True)]
+    learn = tensordsl.function([seen], likelihood, updates=moved)
 
     _, start, *slopes_at_start = look(positions)
     h = 1e-5

@@ -1,4 +1,4 @@
-"""A multivariate normal distribution by its Cholesky factor: density, draws, and its parameters from draws by gradients.
+"""A multivariate normal distribution by its Cholesky factor: density, draws, and parameters from draws by gradients.
 
 The factor is a triangle whose diagonal is positive, so that every vector of parameters is a covariance.  The density
 needs a triangular solve and the factor's diagonal; a draw is a product with normal numbers.

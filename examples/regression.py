@@ -19,7 +19,7 @@ from tensordsl.tensor import nlinalg, slinalg
 
 
 def evidence(x: Any, y: Any, alpha: Any, beta: Any) -> tuple[Any, Any]:
-    """(the log-probability of y under weights ~ N(0, 1 / alpha) and noise ~ N(0, 1 / beta), the weights' posterior mean).
+    """(log-probability of y for weights ~ N(0, 1 / alpha) and noise ~ N(0, 1 / beta), posterior mean of the weights).
 
     Bishop: "Pattern recognition and machine learning", 2006, section 3.5.
     """
@@ -53,7 +53,8 @@ def main() -> None:
     trace = [learn(data, target) for _ in range(300)]
     (first, _), (last, found) = trace[0], trace[-1]
     alpha, beta = (float(np.exp(p.get_value())) for p in logs)
-    print(f"log-evidence {first:.1f} -> {last:.1f}; prior's precision {alpha:.2f}, noise {beta**-0.5:.3f} (which is 0.5)")
+    print(f"log-evidence {first:.1f} -> {last:.1f}; prior's precision {alpha:.2f}")
+    print(f"noise {beta**-0.5:.3f} (which is 0.5)")
     print("weights", np.array2string(found, precision=2, suppress_small=True))
     ridge = np.linalg.solve(data.T @ data + alpha / beta * np.eye(len(true)), data.T @ target)
     assert np.allclose(found, ridge, atol=1e-4), "the posterior mean is not that of ridge regression"

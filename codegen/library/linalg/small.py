@@ -194,7 +194,9 @@ def _all_matrices(routine: Routine, kind: str, wide: Lanes, tuning: Tuning) -> s
     blocks, done = f.and_("%count", -wide.lanes), f.label("done")
     f.branch(f.le("%n", limits.max_lane_rows), done, single)
     f.place(done)
-    first = _by_length(f, routine, kind, named(routine.params) | {"count": blocks}, f"n.{wide.lanes}", wide.lanes, limits)
+    first = _by_length(
+        f, routine, kind, named(routine.params) | {"count": blocks}, f"n.{wide.lanes}", wide.lanes, limits
+    )
     with f.when(f.eq(blocks, "%count")):
         f.ret("i64", first)
     rest = {x: f.gep(f"%{x}", f.mul(blocks, f"%{step}")) for x, step in routine.steps.items()}

@@ -72,9 +72,7 @@ def cholesky(work: Work) -> Run:
 
         def update(i: Number) -> None:
             left = f.op(f"fneg {v.type} {m.get(i, k)}")
-            walk.each(
-                below, work.after(i), lambda j: m.set(i, j, v.fma(f, left, m.get(j, k), m.get(i, j)))
-            )
+            walk.each(below, work.after(i), lambda j: m.set(i, j, v.fma(f, left, m.get(j, k), m.get(i, j))))
 
         walk.each(below, n, update)
         return [v.either(f, state[0], failed)]

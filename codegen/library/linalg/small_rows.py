@@ -208,9 +208,7 @@ def _copy_text(kind: str, width: int, is_taken: bool, has_masks: bool) -> str:
     return f.text
 
 
-def _move_square(
-    f: Asm, chunk: Lanes, is_taken: bool, c: int, first: str, masks: list[str], row_type: str
-) -> None:
+def _move_square(f: Asm, chunk: Lanes, is_taken: bool, c: int, first: str, masks: list[str], row_type: str) -> None:
     """Rows `first` to first + 7 and columns 8 c to 8 c + 7, of which rows are adjacent in memory."""
     is_row = _compared(f, "slt", 0, f.sub("%n", first))
     columns = []
@@ -220,7 +218,9 @@ def _move_square(
         columns.append((f.gep(f.gep("%a", f.mul("%column", number)), first, chunk.kind), mask))
     places = [f.gep(f.gep("%rows", f.add(first, i), row_type), c, chunk.type) for i in range(CHUNK)]
     if is_taken:
-        for value, place in zip(_transposed(f, chunk, [chunk.masked_load(f, *x) for x in columns]), places, strict=True):
+        for value, place in zip(
+            _transposed(f, chunk, [chunk.masked_load(f, *x) for x in columns]), places, strict=True
+        ):
             chunk.put(f, value, place)
         return
     for value, column in zip(_transposed(f, chunk, [chunk.get(f, x) for x in places]), columns, strict=True):

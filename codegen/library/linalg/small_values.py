@@ -35,7 +35,9 @@ class Lanes:
         self.item = 8 if kind == "double" else 4
         self.bytes = self.item * lanes
         self.scalar = f"i{8 * self.item}"  # an integer as wide
-        self.type, self.integer, self.mask = (x if lanes == 1 else f"<{lanes} x {x}>" for x in (kind, self.scalar, "i1"))
+        self.type, self.integer, self.mask = (
+            x if lanes == 1 else f"<{lanes} x {x}>" for x in (kind, self.scalar, "i1")
+        )
         self.mangled = f"{'' if lanes == 1 else f'v{lanes}'}f{8 * self.item}"
 
     def declarations(self) -> list[str]:

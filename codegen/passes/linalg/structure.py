@@ -19,7 +19,7 @@ import numpy as np
 from tensordsl.base.records import record
 from tensordsl.codegen.passes.linalg.applications import application
 from tensordsl.codegen.passes.patterns import number_of
-from tensordsl.codegen.tensor_ir.construct import ASSERT, DOT
+from tensordsl.codegen.tensor_ir.construct import ASSERT, CHOLESKY, DOT, LU_FACTOR, LU_SOLVE, SOLVE_TRIANGULAR
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.graph.types import DISCRETE
 
@@ -387,17 +387,17 @@ def _of_application(g: Graph, v: Value, known: Sequence[Structure]) -> Structure
         return NOTHING
     node, k = found.node, found.k
     last = ((v.rank - 2, v.rank - 1), 1)
-    if found.name == "cholesky":
+    if found.name == CHOLESKY:
         return Structure(high=0) if found.attrs["lower"] else Structure(low=0)
-    if found.name == "solve_triangular" and found.attrs["lower"] is not None:
+    if found.name == SOLVE_TRIANGULAR and found.attrs["lower"] is not None:
         is_lower = found.attrs["lower"] != bool(found.attrs["trans"])
         s = structure(g, node.operands[1])
         return Structure(high=s.high) if is_lower and s.is_lower else (
             Structure(low=s.low) if not is_lower and s.is_upper else NOTHING
         )  # fmt: skip
-    if found.name == "lu_solve":
+    if found.name == LU_SOLVE:
         of = application(g, node.operands[0])
-        is_inverse = of is not None and of.name == "lu_factor" and structure(g, node.operands[2]).is_identity
+        is_inverse = of is not None and of.name == LU_FACTOR and structure(g, node.operands[2]).is_identity
         return Structure(signs=(last,)) if is_inverse and of and is_symmetric(g, of.operands[0]) else NOTHING
     if found.name == "qr":
         return Structure(is_orthogonal=are_square(g, v)) if k == 0 else Structure(low=0)
