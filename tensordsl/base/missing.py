@@ -6,15 +6,18 @@ from collections.abc import Iterable
 
 _LOOPS = "it is tensordsl.scan, with map, reduce, foldl, foldr, scan_checkpoints and loop beside it"
 _CONVOLUTION = "convolution and pooling are not built yet"
-_LINEAR_ALGEBRA = "linear algebra beyond products is not built yet; use NumPy before or after the call"
+_LINEAR_ALGEBRA = "linear algebra is in tensordsl.tensor.linalg, and under Theano's names in nlinalg and slinalg"
 _OPERATIONS = "custom operations are not supported; a new operation is a row (docs/adding-an-op.md)"
 _REWRITES = "rewrites are rules and passes of the compiler (docs/adding-a-rule.md)"
 _NUMBERS = "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers"
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(("scan", "map", "reduce", "foldl", "foldr", "scan_checkpoints", "while_loop"), _LOOPS),
     **dict.fromkeys(("conv", "conv2d", "conv3d", "signal", "pool", "pool_2d", "downsample"), _CONVOLUTION),
-    **dict.fromkeys(("linalg", "slinalg", "nlinalg", "cholesky", "solve", "svd", "eig", "eigh"), _LINEAR_ALGEBRA),
-    **dict.fromkeys(("det", "matrix_inverse", "pinv", "qr"), _LINEAR_ALGEBRA),
+    **dict.fromkeys(
+        ("cholesky", "solve", "svd", "eig", "eigh", "det", "matrix_inverse", "pinv", "qr", "slogdet", "lstsq"),
+        _LINEAR_ALGEBRA,
+    ),
+    "ordqz": "its eigenvalues are not sorted: tensor.linalg.qz is there",
     **dict.fromkeys(("sparse", "fft", "typed_list"), "neither built nor planned yet"),
     **dict.fromkeys(("neighbours", "ctc"), "neither built nor planned yet"),
     "d3viz": "tensordsl.printing.debugprint prints expressions",

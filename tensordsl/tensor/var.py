@@ -150,6 +150,11 @@ class TensorOperators:
         import tensordsl.tensor as ours  # late: it imports this module
 
         name = function.__name__
+        if function.__module__ == "numpy.linalg":
+            from tensordsl.tensor import linalg
+
+            if hasattr(linalg, name):
+                return getattr(linalg, name)(*inputs, **keywords)
         if function.__module__ != "numpy" or name not in _FUNCTIONS:
             raise TypeError(
                 f"{function.__module__}.{name} does not take symbolic variables; look for a function in "
