@@ -26,7 +26,7 @@ def kernel(x: Any, z: Any, log_scale: Any, log_length: Any) -> Any:
 
 def log_likelihood(factor: Any, y: Any) -> Any:
     """log N(y; 0, L L') (Rasmussen and Williams: "Gaussian processes for machine learning", 2006, equation 2.30)."""
-    white = slinalg.solve_triangular(factor, y, lower=True)
+    white = slinalg.solve_lower_triangular(factor, y)
     return -0.5 * T.sum(T.sqr(white)) - T.sum(T.log(T.diag(factor))) - 0.5 * y.shape[0] * np.log(2 * np.pi)
 
 
@@ -60,8 +60,8 @@ def main() -> None:
     learn = tensordsl.function([x, y], likelihood, updates=adam(-likelihood, hyper, 0.05))
 
     cross = kernel(x, new, log_scale, log_length)
-    weights = slinalg.solve_triangular(factor, cross, lower=True)
-    white = slinalg.solve_triangular(factor, y, lower=True)
+    weights = slinalg.solve_lower_triangular(factor, cross)
+    white = slinalg.solve_lower_triangular(factor, y)
     variance = T.exp(2 * log_scale) - T.sum(T.sqr(weights), axis=0)
     predict = tensordsl.function([x, y, new], [T.dot(weights.T, white), T.sqrt(variance)])
 

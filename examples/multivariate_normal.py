@@ -15,13 +15,13 @@ import numpy as np
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.tensor import slinalg
+from tensordsl.tensor import linalg
 from tensordsl.tensor.shared_randomstreams import RandomStreams
 
 
 def log_density(x: Any, mean: Any, factor: Any) -> Any:
     """log N(x; mean, L L') of each row of x."""
-    white = slinalg.solve_triangular(factor, (x - mean).T, lower=True)
+    white = linalg.solve_triangular(factor, (x - mean).T, lower=True)
     constant = 0.5 * x.shape[1] * np.log(2 * np.pi)
     return -0.5 * T.sum(T.sqr(white), axis=0) - T.sum(T.log(T.diag(factor))) - constant
 
@@ -43,7 +43,7 @@ def main() -> None:
     covariance, centre = half @ half.T + np.eye(n), rng.normal(size=n)
 
     mean, cov, x = T.dvector("mean"), T.dmatrix("cov"), T.dmatrix("x")
-    factor = slinalg.cholesky(cov)
+    factor = linalg.cholesky(cov)
     normals = RandomStreams(seed=3).normal((arguments.draws, n))
     draw = tensordsl.function([mean, cov], mean + T.dot(normals, factor.T))
     density = tensordsl.function([x, mean, cov], log_density(x, mean, factor))
@@ -64,9 +64,9 @@ def main() -> None:
         moved = 0.9 * m - 0.03 * g
         updates += [(m, moved), (p, p + moved)]
     learn = tensordsl.function([x], cost, updates=updates)
-    for step in range(1001):
+    for step in range(301):
         value = learn(seen)
-        if step % 250 == 0:
+        if step % 100 == 0:
             print(f"step {step:4d}: mean negative log-likelihood {value:.4f}")
 
     found = tensordsl.function([], T.dot(triangle(free), triangle(free).T))()
