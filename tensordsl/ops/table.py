@@ -7,7 +7,7 @@ from tensordsl.ops import control, nnet
 from tensordsl.ops.array import arrange, creation, cumulative, grids, index, masks, reduce, shape, sort
 from tensordsl.ops.linalg import products
 from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete
-from tensordsl.ops.random import bits, counts
+from tensordsl.ops.random import bits, rejection
 
 MODULES = (
     elementwise,
@@ -28,7 +28,7 @@ MODULES = (
     sort,
     nnet,
     bits,
-    counts,
+    rejection,
     control,
 )
 OPS: dict[str, Op] = {row.name: row for module in MODULES for row in module.ROWS}
