@@ -95,16 +95,16 @@ class Source:
         """Whole numbers in [0, n), uint64: the upper half of the product of the words with n."""
         return rb.high_product(self.words(), n)
 
-    def by(self, row: Any, *parameters: Any, **attrs: Any) -> Any:
+    def by(self, row: Any, *parameters: Any) -> Any:
         """Numbers by rejection."""
-        return apply(row, self.index, self.draw, self.key, *parameters, **attrs)
+        return apply(row, self.index, self.draw, self.key, *parameters)
 
     def gamma(self, shape: Any) -> Any:
-        return self.by(rr.GAMMA, shape, log=False)
+        return self.by(rr.GAMMA, shape)
 
     def log_gamma(self, shape: Any) -> Any:
         """Logarithms of gamma numbers: those of small shapes are no float themselves."""
-        return self.by(rr.GAMMA, shape, log=True)
+        return self.by(rr.LOG_GAMMA, shape)
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------

@@ -66,7 +66,15 @@ def _accepted(source: _Source, attempt: Attempt, needed: Array, *parameters: Arr
 
 
 # -- continuous ------------------------------------------------------------------------------------------------------
-def gamma(index: Array, draw: Array, key: Array, shape: Array, log: bool = False) -> Array:
+def gamma(index: Array, draw: Array, key: Array, shape: Array) -> Array:
+    return _gamma_number(index, draw, key, shape, False)
+
+
+def log_gamma(index: Array, draw: Array, key: Array, shape: Array) -> Array:
+    return _gamma_number(index, draw, key, shape, True)
+
+
+def _gamma_number(index: Array, draw: Array, key: Array, shape: Array, log: bool) -> Array:
     dims, source, (a,) = _parts(index, draw, key, shape)
     with np.errstate(all="ignore"):
         valid, is_small = (a >= 0) & (a < np.inf), a < 1
@@ -146,8 +154,13 @@ def _poisson(source: _Source, number: int, mean: Array) -> tuple[Array, Array]:
     return k, (k >= 0) & (height <= k * np.log(mean) - mean - _log_factorial(k))
 
 
+def _count(x: Array) -> Array:
+    with np.errstate(all="ignore"):
+        return np.asarray(x).astype("int64")
+
+
 def binomial(index: Array, draw: Array, key: Array, n: Array, p: Array) -> Array:
-    dims, source, (n, p) = _parts(index, draw, key, n, p)
+    dims, source, (n, p) = _parts(index, draw, key, _count(n), p)
     with np.errstate(all="ignore"):
         valid = (n >= 0) & (n < MOST) & (p >= 0) & (p <= 1)
         less = np.minimum(p, 1 - p)
@@ -173,7 +186,7 @@ def _binomial(source: _Source, number: int, n: Array, p: Array) -> tuple[Array, 
 
 
 def hypergeometric(index: Array, draw: Array, key: Array, good: Array, bad: Array, sample: Array) -> Array:
-    dims, source, (good, bad, sample) = _parts(index, draw, key, good, bad, sample)
+    dims, source, (good, bad, sample) = _parts(index, draw, key, *map(_count, (good, bad, sample)))
     with np.errstate(all="ignore"):
         all = good + bad
         valid = (good >= 0) & (bad >= 0) & (sample >= 0) & (sample <= all) & (all < MOST)

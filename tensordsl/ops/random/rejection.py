@@ -26,11 +26,13 @@ REJECTION = "a number by rejection is no smooth function of its parameter"
 NAN, INF = float("nan"), float("inf")
 
 
-def _dtype_of(result: str) -> Any:
+def _dtype_of(result: str, counts: int = 0) -> Any:
+    """counts: so many of the first parameters are integers."""
+
     def dtype(index: str, draw: str, key: str, *parameters: str, **attrs: Any) -> str:
-        if not {index, draw, key} <= {*DISCRETE} or any(t in COMPLEX for t in parameters):
+        if not {index, draw, key, *parameters[:counts]} <= {*DISCRETE} or any(t in COMPLEX for t in parameters):
             got = ", ".join((index, draw, key, *parameters))
-            raise TypeError(f"wants an integer counter and key and real parameters, got {got}")
+            raise TypeError(f"wants an integer counter and key, integer counts and real parameters, got {got}")
         return result
 
     return dtype
@@ -40,30 +42,46 @@ def _loop(index: str, draw: str, key: str, *parameters: str) -> tuple[str, ...]:
     return ("uint64",) * 3 + ("float64",) * len(parameters)
 
 
+def _binomial_loop(*dtypes: str) -> tuple[str, ...]:
+    return ("uint64",) * 3 + ("int64", "float64")
+
+
+def _hypergeometric_loop(*dtypes: str) -> tuple[str, ...]:
+    return ("uint64",) * 3 + ("int64",) * 3
+
+
 # -- continuous ------------------------------------------------------------------------------------------------------
-def _gamma(b: Any, index: Any, draw: Any, key: Any, shape: Any, log: bool = False) -> Any:
-    """Of a shape below 1 the number of the shape + 1, times u^(1/shape)."""
+def _gamma_parts(b: Any, index: Any, draw: Any, key: Any, shape: Any) -> tuple[Any, Any, Any, Any]:
+    """Whether the shape is below 1, and valid; the number of the shape, or of one more; log(u) / shape."""
     is_small, valid = b.lt(shape, 1.0), b.and_(b.ge(shape, 0.0), b.lt(shape, INF))
     whole = b.repeat("gamma_number", valid, index, draw, key, b.select(is_small, b.add(shape, 1.0), shape))
-    factor = b.repeat("gamma_factor", b.and_(valid, is_small), index, draw, key, shape)
-    if log:
-        number = b.add(b.call("log", whole), factor)
-    else:
-        number = b.select(is_small, b.mul(whole, b.call("exp", factor)), whole)
+    return is_small, valid, whole, b.repeat("gamma_factor", b.and_(valid, is_small), index, draw, key, shape)
+
+
+def _gamma(b: Any, index: Any, draw: Any, key: Any, shape: Any) -> Any:
+    """Of a shape below 1 the number of the shape + 1, times u^(1/shape)."""
+    is_small, valid, whole, factor = _gamma_parts(b, index, draw, key, shape)
+    number = b.select(is_small, b.mul(whole, b.call("exp", factor)), whole)
     return b.select(valid, number, b.select(b.gt(shape, 0.0), shape, NAN))
 
 
-def _gamma_gradient(g: Any, out: Any, index: Any, draw: Any, key: Any, shape: Any, log: bool = False) -> Any:
-    """Along the shape a with the distribution function P(a, x) held: dx/da = -(dP/da) / (dP/dx) (M. Figurnov,
-    S. Mohamed, A. Mnih, "Implicit reparameterization gradients", 2018).  Not of numbers by their logarithm."""
-    if log:
-        return None, None, None, Undefined("the shape of a gamma number inside of beta and dirichlet: " + REJECTION)
+def _log_gamma(b: Any, index: Any, draw: Any, key: Any, shape: Any) -> Any:
+    _, valid, whole, factor = _gamma_parts(b, index, draw, key, shape)
+    return b.select(valid, b.add(b.call("log", whole), factor), b.select(b.gt(shape, 0.0), shape, NAN))
+
+
+def _shape_gradient(g: Any, out: Any, index: Any, draw: Any, key: Any, shape: Any) -> Any:
     return None, None, None, Undefined("the shape of gamma numbers: " + REJECTION)
 
 
 GAMMA = Op(
-    "random_gamma", _dtype_of("float64"), broadcast, oracles.gamma, Elementwise(_gamma, _loop), _gamma_gradient, ulp=64
-)
+    "random_gamma", _dtype_of("float64"), broadcast, oracles.gamma, Elementwise(_gamma, _loop), _shape_gradient,
+    ulp=64, domain=(0.01, 20.0),
+)  # fmt: skip
+LOG_GAMMA = Op(
+    "random_log_gamma", _dtype_of("float64"), broadcast, oracles.log_gamma, Elementwise(_log_gamma, _loop),
+    _shape_gradient, ulp=256, domain=(0.01, 20.0),
+)  # fmt: skip
 
 
 def _normal_tail(b: Any, index: Any, draw: Any, key: Any, low: Any, width: Any) -> Any:
@@ -84,7 +102,7 @@ def _von_mises(b: Any, index: Any, draw: Any, key: Any, kappa: Any) -> Any:
 
 VON_MISES = Op(
     "random_von_mises", _dtype_of("float64"), broadcast, oracles.von_mises, Elementwise(_von_mises, _loop),
-    no_gradient=REJECTION, ulp=64,
+    no_gradient=REJECTION, ulp=2.0**14, domain=(0.1, 30.0),
 )  # fmt: skip
 
 
@@ -104,6 +122,7 @@ POISSON = Op(
 
 
 def _binomial(b: Any, index: Any, draw: Any, key: Any, n: Any, p: Any) -> Any:
+    n = b.cast(n, "float64")
     valid = b.and_(b.and_(b.ge(n, 0.0), b.lt(n, MOST_COUNT)), b.and_(b.ge(p, 0.0), b.le(p, 1.0)))
     less = b.minimum(p, b.sub(1.0, p))
     is_small = b.lt(b.mul(n, less), SMALL_MEAN)
@@ -115,13 +134,14 @@ def _binomial(b: Any, index: Any, draw: Any, key: Any, n: Any, p: Any) -> Any:
 
 
 BINOMIAL = Op(
-    "binomial", _dtype_of("int64"), broadcast, oracles.binomial, Elementwise(_binomial, _loop), no_gradient=INTEGER_VALUED,
+    "binomial", _dtype_of("int64", 1), broadcast, oracles.binomial, Elementwise(_binomial, _binomial_loop), no_gradient=INTEGER_VALUED,
     domain=(0.0, 1.0),
 )  # fmt: skip
 
 
 def _hypergeometric(b: Any, index: Any, draw: Any, key: Any, good: Any, bad: Any, sample: Any) -> Any:
     """By the rarer kind and the smaller one of the sample and what it leaves."""
+    good, bad, sample = (b.cast(x, "float64") for x in (good, bad, sample))
     all = b.add(good, bad)
     valid = b.and_(b.and_(b.ge(good, 0.0), b.ge(bad, 0.0)), b.and_(b.ge(sample, 0.0), b.le(sample, all)))
     valid = b.and_(valid, b.lt(all, MOST_COUNT))
@@ -138,8 +158,8 @@ def _hypergeometric(b: Any, index: Any, draw: Any, key: Any, good: Any, bad: Any
 
 
 HYPERGEOMETRIC = Op(
-    "random_hypergeometric", _dtype_of("int64"), broadcast, oracles.hypergeometric,
-    Elementwise(_hypergeometric, _loop), no_gradient=INTEGER_VALUED, domain=(0.0, 60.0),
+    "random_hypergeometric", _dtype_of("int64", 3), broadcast, oracles.hypergeometric,
+    Elementwise(_hypergeometric, _hypergeometric_loop), no_gradient=INTEGER_VALUED, domain=(0.0, 60.0),
 )  # fmt: skip
 
 
@@ -153,4 +173,4 @@ ZETA = Op(
     domain=(1.1, 10.0),
 )  # fmt: skip
 
-ROWS = (GAMMA, NORMAL_TAIL, VON_MISES, POISSON, BINOMIAL, HYPERGEOMETRIC, ZETA)
+ROWS = (GAMMA, LOG_GAMMA, NORMAL_TAIL, VON_MISES, POISSON, BINOMIAL, HYPERGEOMETRIC, ZETA)
