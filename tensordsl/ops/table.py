@@ -18,7 +18,7 @@ from tensordsl.ops.linalg import (
     triangular,
 )
 from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete
-from tensordsl.ops.random import bits, counts
+from tensordsl.ops.random import bits, rejection
 
 MODULES = (
     elementwise,
@@ -48,7 +48,7 @@ MODULES = (
     sort,
     nnet,
     bits,
-    counts,
+    rejection,
     control,
 )
 OPS: dict[str, Op] = {row.name: row for module in MODULES for row in module.ROWS}
