@@ -122,7 +122,7 @@ def explained(step: Any, spec: FunctionSpec, sites: Mapping[str, Any]) -> Any:
         from tensordsl.debugging.checks import loops_at  # late: only for errors
         from tensordsl.debugging.reports import report, with_note
 
-        if step.node.row.meaning.name == "callback" and not isinstance(error, ResultTypeError | ResultShapeError):
+        if step.node.row.is_custom and not isinstance(error, ResultTypeError | ResultShapeError):
             return with_note(error, step.node)
         if not isinstance(error, TypeError | ValueError | IndexError):
             return error
@@ -133,7 +133,9 @@ def explained(step: Any, spec: FunctionSpec, sites: Mapping[str, Any]) -> Any:
         return step(*arrays)
 
     own: Any = explained  # what `runtime.calls.host` reads
-    own.direct, own.settle, own.explain = getattr(step, "direct", step), getattr(step, "settle", None), explain
+    own.direct, own.explain = getattr(step, "direct", step), explain
+    if step.node.row.is_custom:
+        own.settle = step.settle
     return explained
 
 
