@@ -99,7 +99,8 @@ class CustomRow(Op):
         arriving = g if isinstance(g, tuple) else (g,)
         rule = gradient_rule(self.custom)
         if rule is None:
-            reason = f"{self.name} has no gradient: its class has neither grad nor L_op"
+            lacks = "it was given no vjp" if hasattr(self.custom, "vjp") else "its class has neither grad nor L_op"
+            reason = f"{self.print_name} has no gradient: {lacks}"
             return [Undefined(reason)] * len(operands)
         from tensordsl.autodiff.gradient import DisconnectedType  # late: gradients need it, rows do not
 

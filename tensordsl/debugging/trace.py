@@ -148,7 +148,7 @@ def trace(
 
     def explain(error: Exception, node: Apply, operands: list[Array], rounds: Rounds) -> Exception:
         if node.row.is_custom and not isinstance(error, ResultTypeError | ResultShapeError):
-            return with_note(error, node)
+            return with_note(error, node, rounds)
         return report(error, spec, node, operands, rounds)
 
     tracer = Tracer(explain, position, before, after, is_silent, budget, asserts)

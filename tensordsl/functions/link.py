@@ -81,6 +81,9 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
             raise in_short(error) from error.__cause__
 
     executable, on_error, hosts = _parts(compiled, spec, mode, explains)
+    for step in hosts if profile is not None else ():
+        if hasattr(step, "direct"):
+            step.direct = profile.timed_step(step.__name__, step.direct)  # type: ignore[union-attr]  # there is one
     return make_function(
         executable,
         [shared.cell for shared in spec.shared],
@@ -123,7 +126,7 @@ def explained(step: Any, spec: FunctionSpec, sites: Mapping[str, Any]) -> Any:
         from tensordsl.debugging.reports import report, with_note
 
         if step.node.row.is_custom and not isinstance(error, ResultTypeError | ResultShapeError):
-            return with_note(error, step.node)
+            return with_note(error, step.node, loops_at(sites.get(str(site), {}), spec, rounds))
         if not isinstance(error, TypeError | ValueError | IndexError):
             return error
         return report(error, spec, step.node, list(arrays), loops_at(sites.get(str(site), {}), spec, rounds))

@@ -14,7 +14,16 @@ from tensordsl.codegen.llvm.builder import UNLIKELY, Asm
 
 
 def host_call_text() -> str:
-    return _dtype_bytes() + _new_operand() + _has_lengths() + _fits() + _put() + _take_results() + _ask() + _call_host()
+    return (
+        _dtype_bytes()
+        + _new_operand()
+        + _has_lengths()
+        + _fits()
+        + _put()
+        + _take_results()
+        + _leave_to_python()
+        + _call_host()
+    )
 
 
 def _operand(f: Asm, base: str, index: str) -> str:
@@ -161,7 +170,7 @@ def _call_host() -> str:
     arrays = f.gep(given, layouts.ENTRY_ARRAYS)
     status = f.op("alloca i64")
     f.store("i64", 1, status)
-    call, raised, gave, ask, done = map(f.label, ("call", "raised", "gave", "ask", "done"))
+    call, raised, gave, python, done = map(f.label, ("call", "raised", "gave", "python", "done"))
     with f.loop(count) as loop:
         array = f.call("ptr", "@new_operand", "ptr %rt", f"ptr {_operand(f, ins, loop.index)}")
         f.store("ptr", array, f.gep(arrays, loop.index, "ptr"))
@@ -182,15 +191,15 @@ def _call_host() -> str:
         f.store("i64", 0, status)
         f.jump(done)
     f.store("i64", layouts.CALL_GAVE, "%request", layouts.CALL_FAILED)
-    f.jump(ask)
+    f.jump(python)
     f.place(raised)
     f.store("ptr", _exception(f), given, layouts.ENTRY_OUTCOME)
     f.store("i64", layouts.CALL_RAISED, "%request", layouts.CALL_FAILED)
-    f.jump(ask)
-    f.place(ask)
+    f.jump(python)
+    f.place(python)
     f.store(
         "i64",
-        f.call("i64", "@ask_python", "ptr %rt", "ptr %ctx", "ptr %request", f"ptr {given}", f"i64 {words}"),
+        f.call("i64", "@left_to_python", "ptr %rt", "ptr %ctx", "ptr %request", f"ptr {given}", f"i64 {words}"),
         status,
     )
     f.jump(done)
@@ -203,9 +212,9 @@ def _call_host() -> str:
     return f.text
 
 
-def _ask() -> str:
+def _leave_to_python() -> str:
     """i64: 0 if the Python entry has written the results; `given`: what it gets, its first word still empty."""
-    f = Asm("i64", "ask_python", ("ptr rt", "ptr ctx", "ptr request", "ptr given", "i64 count"), internal=True)
+    f = Asm("i64", "left_to_python", ("ptr rt", "ptr ctx", "ptr request", "ptr given", "i64 count"), internal=True)
     address = f.call("ptr", f.load("ptr", "%rt", layouts.RT["PyLong_FromVoidPtr"]), "ptr %request")
     f.store("ptr", address, "%given", layouts.ENTRY_RECORD)
     with f.when(f.is_null(address)):
@@ -228,18 +237,18 @@ def take_result(f: Asm, rt: str, request: str) -> str:
     f.store("ptr", "null", "%slot")
     status = f.op("alloca i64")
     f.store("i64", 0, status)
-    fits, asks, done = map(f.label, ("fits", "asks", "done"))
-    f.branch(f.call("i1", "@fits_operand", f"ptr {rt}", "ptr %out", f"ptr {obj}"), fits, asks)
+    fits, python, done = map(f.label, ("fits", "python", "done"))
+    f.branch(f.call("i1", "@fits_operand", f"ptr {rt}", "ptr %out", f"ptr {obj}"), fits, python)
     f.place(fits)
     f.call("void", "@put_result", f"ptr {rt}", "ptr %out", f"ptr {obj}")
     f.jump(done)
-    f.place(asks)
+    f.place(python)
     given = f.op("alloca [2 x ptr]")
     f.store("ptr", obj, given, layouts.ENTRY_OUTCOME)
     words = layouts.ENTRY_ARRAYS // 8
     f.store(
         "i64",
-        f.call("i64", "@ask_python", f"ptr {rt}", "ptr %ctx", f"ptr {request}", f"ptr {given}", f"i64 {words}"),
+        f.call("i64", "@left_to_python", f"ptr {rt}", "ptr %ctx", f"ptr {request}", f"ptr {given}", f"i64 {words}"),
         status,
     )
     address = f.load("ptr", given, layouts.ENTRY_RECORD)
