@@ -84,11 +84,11 @@ class CallbackStep:
 class Lowering:
     """`env` maps variables to IR values; `hosts` collects the Python callables of effects."""
 
-    def __init__(self, tuning: Tuning | None = None) -> None:
-        self.graph = Graph(tuning)
+    def __init__(self, tuning: Tuning | None = None, graph: Graph | None = None) -> None:
+        """graph: where values are made, if not in one of their own."""
+        self.graph = Graph(tuning) if graph is None else graph
         self.env: MutableMapping[int, Value] = {}
-        self.hosts: list[Callable[..., Any]] = []
-        self.host_steps: dict[Any, list[Value]] = {}  # the results of a step by its row, attributes and operands
+        self.hosts, self.host_steps = self.graph.hosts, self.graph.host_steps
         self.positions: dict[int, int] = {}  # id(node) -> its number among the user's applications
         self.keep_alive: list[Any] = []  # ids in env must stay unique
         self.lowered_loops = LoweredLoops()

@@ -26,6 +26,7 @@ from tensordsl.signature.spec import FunctionSpec, shared_of
 
 if TYPE_CHECKING:
     from tensordsl.debugging.profiling import Profile
+    from tensordsl.functions.c_functions import CFunction
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[list[Array]], list[Array]]
@@ -240,6 +241,33 @@ class FunctionMethods:
         from tensordsl.functions.native import memory_map  # late: it loads the run time
 
         return memory_map(self.spec, self.mode)
+
+    def c_function(self, signature: str = "general") -> CFunction:
+        """The function as a C function, for callers without an interpreter: samplers, integrators, threads.
+
+        signature: "general" (structs of `c_header`), "nutpie.logp", "nutpie.expand", "double(double)" and others of
+        `tensordsl.functions.c_functions.SIGNATURES`; docs/c-functions.md has all.
+        It may be called from several threads at once, and gives the results that a call gives, bit for bit.  Shared
+        variables have the values that they have now.
+        Raises ValueError for a function with updates, with states, with steps that Python does, or of a device, and for
+        an unknown signature; TypeError where the function does not fit it.
+
+        >>> import tensordsl
+        >>> import tensordsl.tensor as T
+        >>> x = T.dvector("x")
+        >>> c = tensordsl.function([x], T.sum(x ** 2)).c_function("double(int, double*, void*)")
+        >>> c.signature
+        'double f(int n, double *x, void *handle)'
+        """
+        from tensordsl.functions.c_functions import make_c_function  # late: few functions are called from C
+
+        return make_c_function(self.spec, self.mode, signature)
+
+    def c_header(self) -> str:
+        """The C header of `c_function`'s general signature: its structs, and what this function's arguments are."""
+        from tensordsl.functions.c_functions import c_header  # late: as above
+
+        return c_header(self.spec)
 
     def to(self, device: str) -> Any:
         """The same function on another device ("cpu", "cuda", "sim"); the shared variables are the same.

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph.variables import Dims, Op, apply
+from tensordsl.graph.variables import Dims, Kernel, Op, apply
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.shape import as_dim, concatenate, shape_i
 from tensordsl.ops.array.write import set_subtensor
@@ -72,7 +72,7 @@ def _cholesky_gradient(g: Any, out: Any, a: Any, lower: bool, on_error: str) -> 
 
 CHOLESKY = Op(
     "cholesky", lambda a, lower, on_error: of_lapack(a), lambda d, a, lower, on_error: square_shape(d, a),
-    numpy_cholesky, HOST, _cholesky_gradient, ulp=64,
+    numpy_cholesky, Kernel("cholesky"), _cholesky_gradient, ulp=64,
 )  # fmt: skip
 
 
@@ -142,8 +142,8 @@ def _lu_factor_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
 
 
 LU_FACTOR = Op(
-    "lu_factor", lambda a: (of_lapack(a), "int32"), _lu_shape, numpy_lu_factor, HOST, _lu_factor_gradient,
-    ulp=64,
+    "lu_factor", lambda a: (of_lapack(a), "int32"), _lu_shape, numpy_lu_factor, Kernel("lu_factor"),
+    _lu_factor_gradient, ulp=64,
 )  # fmt: skip
 
 

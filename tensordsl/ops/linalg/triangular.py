@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Op, apply
+from tensordsl.graph.variables import Dims, Kernel, Op, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.linalg.matrices import (
-    HOST,
     adjoint,
     failure,
     matrix_shape,
@@ -74,6 +73,6 @@ def _gradient(g: Any, out: Any, a: Any, b: Any, lower: bool, trans: int, unit_di
 
 
 SOLVE_TRIANGULAR = Op(
-    "solve_triangular", _dtype, _shape, numpy_solve_triangular, HOST, _gradient, ulp=64,
+    "solve_triangular", _dtype, _shape, numpy_solve_triangular, Kernel("solve_triangular"), _gradient, ulp=64,
 )  # fmt: skip
 ROWS = (SOLVE_TRIANGULAR,)
