@@ -257,7 +257,7 @@ _MAKERS: dict[str, Callable[..., Function]] = {
     "ARange": _of("array.creation.arange", "dtype"),
     "ExtractDiag": _of("array.index.diagonal", "offset axis1 axis2 -view"),
     "AllocDiag": _of("array.grids.alloc_diag", "offset axis1 axis2"),
-    "Dot": _of("linalg.dot"), "BatchedDot": _of("linalg.batched_dot"),
+    "Dot": _of("linalg.products.dot"), "BatchedDot": _of("linalg.products.batched_dot"),
     "Choose": _of("array.index.choose", "mode"), "Nonzero": _of("array.masks.nonzero"),
     "PermuteRowElements": _of("array.arrange.permute_row_elements"),
     "Subtensor": _indexing, "IncSubtensor": _indexing,

@@ -6,13 +6,14 @@ from tensordsl.graph.variables import Op
 from tensordsl.ops import control, nnet
 from tensordsl.ops.array import arrange, creation, cumulative, grids, index, masks, reduce, shape, sort
 from tensordsl.ops.linalg import products
-from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete
+from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete, ufuncs
 from tensordsl.ops.random import bits, counts
 
 MODULES = (
     elementwise,
     comparisons,
     functions,
+    ufuncs,
     gamma,
     gamma_incomplete,
     grids,
