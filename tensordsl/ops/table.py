@@ -17,13 +17,14 @@ from tensordsl.ops.linalg import (
     systems,
     triangular,
 )
-from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete
+from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete, ufuncs
 from tensordsl.ops.random import bits, rejection
 
 MODULES = (
     elementwise,
     comparisons,
     functions,
+    ufuncs,
     gamma,
     gamma_incomplete,
     grids,
