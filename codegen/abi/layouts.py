@@ -249,6 +249,7 @@ _CALLS = (
     ("true_positions", "true_positions", "positions", ("bool",), False),
     ("repeated_positions", "repeated_positions", "positions", ("int64",), False),
     ("cholesky", "cholesky", "cholesky_{}", _LINALG, False),
+    ("cholesky_vjp", "cholesky_vjp", "choleskyvjp_{}", _LINALG, False),
     ("triangular_lower", "solve_triangular", "triangular_{}", _LINALG, False),
     ("triangular_upper", "solve_triangular", "triangular_{}", _LINALG, False),
     ("triangular_unit_lower", "solve_triangular", "triangular_{}", _LINALG, False),
@@ -283,7 +284,8 @@ def library_symbol(function: str, dtype: str) -> str:
 # the address of a Fortran function, once an object that calls it is loaded -------------------------------------------
 LAPACK_LETTERS = {"float32": "s", "float64": "d"}
 LAPACK_OF = {  # by the first word of an object's name: what it calls, BLAS's functions of triangles too
-    "cholesky": ("potrf",), "triangular": ("trsm", "trsv"), "lufactor": ("getrf",), "lusolve": ("trsm", "trsv"),
+    "cholesky": ("potrf",), "choleskyvjp": ("trsm", "gemm"), "triangular": ("trsm", "trsv"),
+    "lufactor": ("getrf",), "lusolve": ("trsm", "trsv"),
     "qr": ("geqrf", "orgqr"), "svd": ("gesdd",), "svdvals": ("gesdd",), "eigh": ("syevd",), "eigvalsh": ("syevd",),
     "eig": ("geev",), "eigvals": ("geev",),
 }  # fmt: skip

@@ -20,6 +20,7 @@ from tensordsl.codegen.bufferise.matrices import (
 from tensordsl.codegen.bufferise.steps import results_of
 from tensordsl.codegen.library.object_writer import ObjectWriter
 from tensordsl.codegen.program_ir.storage import Ref
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import Construct, LibraryFunction, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -158,6 +159,36 @@ def _where(b: Bufferiser, v: Value, x: Ref) -> Ref:
         return x
     ref = b.destination(v, v.dtype, v.shape)
     return ref if in_rows(ref, v.dtype) else b.allocate(v.shape, v.dtype)
+
+
+@register
+class CholeskyVjp(OfMatrices):
+    """cholesky_vjp: the cotangent of the matrix from its lower factor and that of this, in the lower triangle."""
+
+    name = "cholesky_vjp"
+    traits = Traits(is_contiguous=True, stores_operands=True, makes_floats=True, begins_with=1)
+    library = {
+        name: LibraryFunction(
+            each_matrix(1, by_row("cholesky_vjp")),
+            ObjectWriter("tensordsl.codegen.library.linalg.cholesky_vjp", "cholesky_vjp_text", of_dtype=True),
+            work_ns=2 * 4_000,
+        )
+    }
+
+    def verify(self, graph: Graph, v: Value) -> None:
+        factor, g = v.operands
+        check(_is_square(graph, v) and same_shape(graph, factor.shape, v.shape), v, "square matrices")
+        check(same_shape(graph, g.shape, v.shape), v, "a cotangent like the factor")
+        check(factor.dtype == g.dtype == v.dtype and v.dtype in LAPACK_TYPES, v, "a dtype of LAPACK")
+
+    def bufferise(self, b: Bufferiser, v: Value) -> None:
+        factor, g = (b.ref(o) for o in v.operands)
+        if not in_rows(factor, v.dtype):
+            factor = b.packed(factor, v.dtype)
+        ref = _where(b, v, g)
+        scratch = ITEMSIZE[v.dtype] * b.tuning.matrices.vjp_block_rows**2
+        call_on_matrices(b, self.name, [Given(factor, v.dtype), Given(g, v.dtype)], [Given(ref, v.dtype)], scratch)
+        b.finish(v, ref)
 
 
 @register
