@@ -41,6 +41,7 @@ class _Spectral(OfMatrices):
     traits = Traits(has_effects=True, stores_operands=True, makes_floats=True)
 
     failure: ClassVar[str] = ""  # what the error says, "" if none fails
+    values: ClassVar[int | None] = None  # the result without vectors, which a function gives that does less
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
         """The values in the row's dtypes; complex ones in their parts."""
@@ -64,6 +65,10 @@ class _Spectral(OfMatrices):
         """The library's name."""
         return self.name
 
+    def function_of_values(self, v: Value) -> str:
+        """That for the values alone."""
+        raise NotImplementedError
+
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         """The dtype and lengths of each result, behind the batch's."""
         raise NotImplementedError
@@ -76,12 +81,15 @@ class _Spectral(OfMatrices):
         (x,) = v.operands
         batch, (m, n) = x.shape[:-2], (b.find(d) for d in x.shape[-2:])
         used = {0: v} if v.dtype else {r.attrs["k"]: r for r in results_of(b, v)}
-        source, outputs = b.ref(x), []
-        for k, (dtype, lengths) in enumerate(self.results(v)):
-            outputs.append(_new(b, used.get(k), dtype, (*batch, *lengths), len(lengths)))
+        source, outputs = b.ref(x), {}
+        function, results = self.function(v), dict(enumerate(self.results(v)))
+        if self.values is not None and used.keys() == {self.values}:
+            function, results = self.function_of_values(v), {self.values: results[self.values]}
+        for k, (dtype, lengths) in results.items():
+            outputs[k] = _new(b, used.get(k), dtype, (*batch, *lengths), len(lengths))
         integers, numbers = self.scratch(v, m, n)
         size = ex.add(ex.mul(8, integers), ex.mul(ITEMSIZE[x.dtype], numbers))
-        info = call_on_matrices(b, self.function(v), [Given(source, x.dtype)], outputs, size)
+        info = call_on_matrices(b, function, [Given(source, x.dtype)], [*outputs.values()], size)
         if self.failure:
             check_failure(b, v, info, f"{self.name}: {self.failure}")
         for k, r in used.items():
@@ -139,6 +147,7 @@ class Svd(_Spectral):
     name = "svd"
     attributes = ("full_matrices",)
     failure = "a singular value decomposition did not converge"
+    values = 1
     library = {
         f"svd_{'full' if full else 'reduced'}": _function(3, "svd", 100_000, full_matrices=full)
         for full in (False, True)
@@ -146,6 +155,9 @@ class Svd(_Spectral):
 
     def function(self, v: Value) -> str:
         return f"svd_{'full' if v.attrs['full_matrices'] else 'reduced'}"
+
+    def function_of_values(self, v: Value) -> str:
+        return "svdvals"
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         (x,) = v.operands
@@ -155,7 +167,7 @@ class Svd(_Spectral):
 
     def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any]:
         k = ex.minimum(m, n)
-        work = _sum(ex.mul(4, ex.mul(k, k)), ex.mul(7, k), m, n)
+        work = _sum(ex.mul(4, ex.mul(k, k)), ex.mul(10, k), m, n)
         return ex.mul(8, k), _sum(ex.mul(m, n), work, _blocks(m, n))
 
 
@@ -191,12 +203,15 @@ class _Symmetric(_Spectral):
 class Eigh(_Symmetric):
     """eigh(lower): eigenvalues, the smallest first, and vectors, of the symmetric matrix of a triangle."""
 
-    name = "eigh"
+    name, values = "eigh", 0
     library = {f"eigh_{half}": _function(2, "eigh", 100_000, lower=half == "lower") for half in ("lower", "upper")}
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         (x,) = v.operands
         return [(x.dtype, x.shape[-1:]), (x.dtype, x.shape[-2:])]
+
+    def function_of_values(self, v: Value) -> str:
+        return f"eigvalsh_{'lower' if v.attrs['lower'] else 'upper'}"
 
 
 @register
@@ -223,13 +238,16 @@ class _General(_Spectral):
 class Eig(_General):
     """eig: complex eigenvalues and vectors of real matrices."""
 
-    name = "eig"
+    name, values = "eig", 0
     library = {name: _function(2, "eig", 200_000)}
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         (x,) = v.operands
         dtype = complex_of(x.dtype)
         return [(dtype, x.shape[-1:]), (dtype, x.shape[-2:])]
+
+    def function_of_values(self, v: Value) -> str:
+        return "eigvals"
 
 
 @register
