@@ -12,12 +12,13 @@ from tensordsl.codegen.bufferise.matrices import (
     Given,
     call_on_matrices,
     check_failure,
+    finish_results,
     in_columns,
     in_rows,
     readable,
     swapped,
+    used_results,
 )
-from tensordsl.codegen.bufferise.steps import results_of
 from tensordsl.codegen.library.object_writer import ObjectWriter
 from tensordsl.codegen.program_ir.storage import Ref
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
@@ -243,8 +244,8 @@ class LuFactor(OfMatrices):
         check(not v.dtype and v.operands[0].rank >= 2 and v.operands[0].dtype in LAPACK_TYPES, v, "matrices")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
-        (x,) = v.operands
-        factors, pivots = _places_of_results(b, v, (x.dtype, "int32"))
+        (x,), used = v.operands, used_results(b, v)
+        factors, pivots = (used[k][0] if k in used else None for k in (0, 1))
         m, n = x.shape[-2:]
         least = ex.minimum(m, n)
         source = b.ref(x)
@@ -255,16 +256,7 @@ class LuFactor(OfMatrices):
         rows = b.allocate((*x.shape[:-2], least), "int32") if rows is None else rows
         outputs = [Given(ref, x.dtype), Given(rows, "int32", 1)]
         call_on_matrices(b, self.name, [Given(source, x.dtype)], outputs, ex.mul(8, least))
-        if factors is not None:
-            b.finish(factors, ref)
-        if pivots is not None:
-            b.finish(pivots, rows)
-
-
-def _places_of_results(b: Bufferiser, v: Value, dtypes: Sequence[str]) -> list[Value | None]:
-    """The results of a value by their number, None for those that nothing uses."""
-    used = {r.attrs["k"]: r for r in results_of(b, v)}
-    return [used.get(k) for k in range(len(dtypes))]
+        finish_results(b, used, {0: ref, 1: rows})
 
 
 @register

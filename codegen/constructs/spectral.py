@@ -10,8 +10,14 @@ from typing import Any, ClassVar
 
 from tensordsl.codegen.abi.layouts import LAPACK_BLOCK_COLUMNS
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
-from tensordsl.codegen.bufferise.matrices import Given, call_on_matrices, check_failure, in_columns
-from tensordsl.codegen.bufferise.steps import results_of
+from tensordsl.codegen.bufferise.matrices import (
+    Given,
+    call_on_matrices,
+    check_failure,
+    finish_results,
+    in_columns,
+    used_results,
+)
 from tensordsl.codegen.constructs.factorise import LAPACK_TYPES, OfMatrices, by_row, each_matrix, is_native
 from tensordsl.codegen.library.object_writer import ObjectWriter
 from tensordsl.codegen.program_ir.storage import Ref
@@ -80,20 +86,19 @@ class _Spectral(OfMatrices):
     def bufferise(self, b: Bufferiser, v: Value) -> None:
         (x,) = v.operands
         batch, (m, n) = x.shape[:-2], (b.find(d) for d in x.shape[-2:])
-        used = {0: v} if v.dtype else {r.attrs["k"]: r for r in results_of(b, v)}
+        used = {0: [v]} if v.dtype else used_results(b, v)
         source, outputs = b.ref(x), {}
         function, results = self.function(v), dict(enumerate(self.results(v)))
         if self.values is not None and used.keys() == {self.values}:
             function, results = self.function_of_values(v), {self.values: results[self.values]}
         for k, (dtype, lengths) in results.items():
-            outputs[k] = _new(b, used.get(k), dtype, (*batch, *lengths), len(lengths))
+            outputs[k] = _new(b, used[k][0] if k in used else None, dtype, (*batch, *lengths), len(lengths))
         integers, numbers = self.scratch(v, m, n)
         size = ex.add(ex.mul(8, integers), ex.mul(ITEMSIZE[x.dtype], numbers))
         info = call_on_matrices(b, function, [Given(source, x.dtype)], [*outputs.values()], size)
         if self.failure:
             check_failure(b, v, info, f"{self.name}: {self.failure}")
-        for k, r in used.items():
-            b.finish(r, outputs[k].ref)
+        finish_results(b, used, {k: given.ref for k, given in outputs.items()})
 
 
 def _new(b: Bufferiser, v: Value | None, dtype: str, dims: tuple[Any, ...], rank: int) -> Given:
