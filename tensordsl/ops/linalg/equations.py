@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph.variables import Dims, Op, apply
+from tensordsl.graph.variables import Dims, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.shape import dimshuffle, reshape, shape_i
 from tensordsl.ops.linalg.matrices import (
@@ -20,6 +20,7 @@ from tensordsl.ops.linalg.matrices import (
     as_matrices,
     check_square,
     identity_as,
+    matrix_row,
     matrix_shape,
     of_lapack,
     product,
@@ -78,9 +79,9 @@ def _sylvester_gradient(g: Any, out: Any, a: Any, b: Any, q: Any) -> Sequence[An
     return -product(s, adjoint(out)), -product(adjoint(out), s), s
 
 
-SYLVESTER = Op(
+SYLVESTER = matrix_row(
     "solve_sylvester", lambda a, b, q: of_lapack(a, b, q), _sylvester_shape, numpy_sylvester, HOST,
-    _sylvester_gradient, ulp=64,
+    _sylvester_gradient,
 )  # fmt: skip
 
 
@@ -146,8 +147,8 @@ def _riccati_gradient(g: Any, out: Any, a: Any, b: Any, q: Any, r: Any) -> Seque
     return of_a, -product(of_a, dual), s, product(gain, s, dual)
 
 
-DISCRETE_ARE = Op(
-    "solve_discrete_are", _riccati_dtype, _riccati_shape, numpy_discrete_are, HOST, _riccati_gradient, ulp=64,
+DISCRETE_ARE = matrix_row(
+    "solve_discrete_are", _riccati_dtype, _riccati_shape, numpy_discrete_are, HOST, _riccati_gradient,
 )  # fmt: skip
 ROWS = (SYLVESTER, DISCRETE_ARE)
 

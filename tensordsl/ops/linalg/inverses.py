@@ -13,7 +13,7 @@ import numpy as np
 
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Expand, Op, apply
+from tensordsl.graph.variables import Dims, Expand, apply
 from tensordsl.ops.array.reduce import bound, sum
 from tensordsl.ops.array.shape import reshape, shape_i
 from tensordsl.ops.linalg.matrices import (
@@ -22,6 +22,7 @@ from tensordsl.ops.linalg.matrices import (
     as_matrices,
     as_square,
     columns_times,
+    matrix_row,
     matrix_shape,
     of_lapack,
     product,
@@ -84,9 +85,9 @@ def _pinv_gradient(g: Any, out: Any, a: Any, rcond: Any) -> Sequence[Any]:
     return result + product(product(left, out), dual) + product(dual, product(out, right)), None
 
 
-PINV = Op(
+PINV = matrix_row(
     "pinv", _pinv_dtype, _pinv_shape, lambda a, rcond: np.linalg.pinv(a, float(rcond)), Expand(_build_pinv),
-    _pinv_gradient, ulp=64,
+    _pinv_gradient,
 )  # fmt: skip
 ROWS = (PINV,)
 

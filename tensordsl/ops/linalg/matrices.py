@@ -14,7 +14,7 @@ import numpy as np
 
 from tensordsl.graph.casting import upcast
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Kernel, OpShapeError
+from tensordsl.graph.variables import Dims, Kernel, Meaning, Op, OpShapeError, StaticDims
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.shape import broadcast_to, dimshuffle, shape_i
@@ -67,6 +67,34 @@ def same_batch(d: Dims, one: tuple[Any, ...], two: tuple[Any, ...]) -> tuple[Any
     if len(one) != len(two):
         raise ValueError(f"wants as many axes of batches in both operands, got {len(one)} and {len(two)}")
     return tuple(d.same(m, n, "the axes of batches differ in length") for m, n in zip(one, two, strict=True))
+
+
+class _ArrayDims(StaticDims):
+    """`Dims` over the shapes of arrays."""
+
+    def shape(self, operand: Any) -> tuple[int, ...]:
+        return tuple(operand.shape)
+
+
+_ARRAYS = _ArrayDims()
+
+
+def checked(rule: Callable[..., Any], oracle: Callable[..., Any]) -> Callable[..., Any]:
+    """The oracle, which refuses arrays as the shape rule does."""
+
+    def of_fitting(*arrays: Any, **attrs: Any) -> Any:
+        rule(_ARRAYS, *arrays, **attrs)
+        return oracle(*arrays, **attrs)
+
+    return of_fitting
+
+
+def matrix_row(
+    name: str, dtype: Callable[..., Any], shape: Callable[..., Any], oracle: Callable[..., Any], meaning: Meaning,
+    gradient: Callable[..., Any] | None = None, no_gradient: str = "",
+) -> Op:  # fmt: skip
+    """A row of linear algebra, whose oracle checks what the shape rule says."""
+    return Op(name, dtype, shape, checked(shape, oracle), meaning, gradient, no_gradient, ulp=64)
 
 
 # -- operands --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import TensorType
-from tensordsl.graph.variables import Expand, Op, OpTypeError, apply
+from tensordsl.graph.variables import Expand, OpTypeError, apply
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.reduce import bound, sum
 from tensordsl.ops.array.shape import concatenate, dimshuffle, shape_i
@@ -21,6 +21,7 @@ from tensordsl.ops.linalg.matrices import (
     as_square,
     check_square,
     identity_as,
+    matrix_row,
     of_lapack,
     product,
     square_shape,
@@ -112,7 +113,14 @@ def _expm_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (getitem(apply(EXPM, whole), (..., slice(None, n), slice(n, None))),)
 
 
-EXPM = Op("expm", of_lapack, square_shape, numpy_expm, Expand(_build_expm), _expm_gradient, ulp=64)
+EXPM = matrix_row(
+    "expm",
+    of_lapack,
+    square_shape,
+    numpy_expm,
+    Expand(_build_expm),
+    _expm_gradient,
+)
 ROWS = (EXPM,)
 
 

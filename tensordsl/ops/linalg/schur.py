@@ -8,12 +8,13 @@ import numpy as np
 
 from tensordsl.graph.casting import complex_of
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Op, apply
+from tensordsl.graph.variables import Dims, apply
 from tensordsl.ops.linalg.matrices import (
     HOST,
     as_matrices,
     as_square,
     check_square,
+    matrix_row,
     of_lapack,
     same_batch,
     square_shape,
@@ -59,11 +60,11 @@ def _two(d: Dims, a: Any, b: Any, output: str) -> tuple[Any, ...]:
     return ((*same_batch(d, tuple(batch), tuple(others)), n, n),) * 4
 
 
-SCHUR = Op(
+SCHUR = matrix_row(
     "schur", lambda a, output: (_dtype(of_lapack(a), output),) * 2, lambda d, a, output: (square_shape(d, a),) * 2,
     numpy_schur, HOST, no_gradient=_NO_GRADIENT,
 )  # fmt: skip
-QZ = Op(
+QZ = matrix_row(
     "qz", lambda a, b, output: (_dtype(of_lapack(a, b), output),) * 4, _two, numpy_qz, HOST, no_gradient=_NO_GRADIENT,
 )  # fmt: skip
 ROWS = (SCHUR, QZ)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Expand, Op, OpTypeError, apply
+from tensordsl.graph.variables import Dims, Expand, OpTypeError, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.reduce import all, bound, sum
@@ -26,6 +26,7 @@ from tensordsl.ops.linalg.matrices import (
     diagonal_of,
     finite,
     lower_of,
+    matrix_row,
     matrix_shape,
     of_lapack,
     product,
@@ -261,7 +262,14 @@ def _lstsq_gradient(g: Any, out: Any, a: Any, b: Any, rcond: Any) -> Sequence[An
     return of_a, y, None
 
 
-LSTSQ = Op("lstsq", _lstsq_dtype, _lstsq_shape, numpy_lstsq, Expand(_build_lstsq), _lstsq_gradient, ulp=64)
+LSTSQ = matrix_row(
+    "lstsq",
+    _lstsq_dtype,
+    _lstsq_shape,
+    numpy_lstsq,
+    Expand(_build_lstsq),
+    _lstsq_gradient,
+)
 ROWS = (LSTSQ,)
 
 
