@@ -41,7 +41,7 @@ ROOMS: dict[str, str] = {
     "codegen.library.loops": "base abi target program_ir llvm library",
     "codegen.library.gemm": "abi target program_ir llvm library",
     "codegen.library.sort": "graph abi target scalar_ir llvm library",
-    "codegen.library.linalg": "base abi target llvm library",
+    "codegen.library.linalg": "abi target llvm library",
     "codegen.library.arrays": "graph abi target scalar_ir llvm library library.loops",
     "codegen.library.python": "abi target llvm library",
     "codegen.cpu": "base graph ops abi target scalar_ir tensor_ir fusion program_ir llvm",
@@ -54,7 +54,7 @@ ROOMS: dict[str, str] = {
     "codegen.host": "base abi target scalar_ir program_ir llvm",
     "codegen.mlir": "graph ops scalar_ir scalar_ir.math tensor_ir passes fusion",
     "codegen.constructs": (
-        "graph ops target scalar_ir tensor_ir passes passes.loops fusion program_ir library library.sort library.arrays "
+        "graph ops abi target scalar_ir tensor_ir passes passes.loops fusion program_ir library library.sort library.arrays "
         "library.linalg gpu bufferise mlir"
     ),
     "codegen.compiler": (

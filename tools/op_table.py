@@ -118,6 +118,7 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "dot": lambda x: T.dot(x, x),
     "solve_triangular": of_matrix("solve_triangular", lambda a: a, lower=True, trans=0, unit_diagonal=False),
     "cholesky": of_matrix("cholesky", lower=True, on_error="raise"),
+    "cholesky_vjp": of_matrix("cholesky_vjp", lambda a: a),
     "swap_rows": of_matrix("swap_rows", pivots, inverse=False),
     "qr": of_matrix("qr", mode="reduced"),
     "lu_solve": of_matrix("lu_solve", pivots, lambda a: a, trans=0),

@@ -13,15 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 from tensordsl.base.records import record
-from tensordsl.codegen.abi.layouts import LINALG_HEAD_BYTES
+from tensordsl.codegen.abi.layouts import LINALG_HEAD_BYTES, NO_FAILURE
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
-
-NO_FAILURE = -1  # in the word for failures, before and behind a call
 
 
 @record

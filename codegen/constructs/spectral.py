@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from tensordsl.codegen.abi.layouts import LAPACK_BLOCK_COLUMNS
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.matrices import Given, call_on_matrices, check_failure, in_columns
 from tensordsl.codegen.bufferise.steps import results_of
@@ -26,8 +27,6 @@ from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import Apply
 
 WIDE = {"float32": "float64", "float64": "float64", "complex64": "complex128", "complex128": "complex128"}
-BLOCK_COLUMNS = 64  # LAPACK's blocks have no more, for each of which its work space has a column
-QR_NS, VALUES_NS, VECTORS_NS = 10_000, 50_000, 100_000  # of work for 1,000 elements, of matrices of some dozens of rows
 Lengths = tuple[Any, ...]
 
 
@@ -107,7 +106,7 @@ def _sum(*terms: Any) -> Any:
 
 
 def _blocks(*sides: Any) -> Any:
-    return ex.mul(BLOCK_COLUMNS, _sum(*sides, 1))
+    return ex.mul(LAPACK_BLOCK_COLUMNS, _sum(*sides, 1))
 
 
 @register
@@ -118,7 +117,7 @@ class Qr(_Spectral):
     traits = Traits(stores_operands=True, makes_floats=True)
     attributes = ("mode",)
     lower, lower_complex = OfMatrices.lower, OfMatrices.lower_complex
-    library = {f"qr_{mode}": _function(2, "qr", QR_NS, mode=mode) for mode in ("reduced", "complete")}
+    library = {f"qr_{mode}": _function(2, "qr", 10_000, mode=mode) for mode in ("reduced", "complete")}
 
     def function(self, v: Value) -> str:
         return f"qr_{'complete' if v.attrs['mode'] == 'complete' else 'reduced'}"
@@ -141,7 +140,7 @@ class Svd(_Spectral):
     attributes = ("full_matrices",)
     failure = "a singular value decomposition did not converge"
     library = {
-        f"svd_{'full' if full else 'reduced'}": _function(3, "svd", VECTORS_NS, full_matrices=full)
+        f"svd_{'full' if full else 'reduced'}": _function(3, "svd", 100_000, full_matrices=full)
         for full in (False, True)
     }
 
@@ -166,7 +165,7 @@ class SvdVals(_Spectral):
 
     name = "svdvals"
     failure = Svd.failure
-    library = {name: _function(1, "svdvals", VALUES_NS)}
+    library = {name: _function(1, "svdvals", 50_000)}
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         return [(v.dtype, (v.shape[-1],))]
@@ -193,7 +192,7 @@ class Eigh(_Symmetric):
     """eigh(lower): eigenvalues, the smallest first, and vectors, of the symmetric matrix of a triangle."""
 
     name = "eigh"
-    library = {f"eigh_{half}": _function(2, "eigh", VECTORS_NS, lower=half == "lower") for half in ("lower", "upper")}
+    library = {f"eigh_{half}": _function(2, "eigh", 100_000, lower=half == "lower") for half in ("lower", "upper")}
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         (x,) = v.operands
@@ -206,7 +205,7 @@ class EigValsh(_Symmetric):
 
     name = "eigvalsh"
     library = {
-        f"eigvalsh_{half}": _function(1, "eigvalsh", VALUES_NS, lower=half == "lower") for half in ("lower", "upper")
+        f"eigvalsh_{half}": _function(1, "eigvalsh", 50_000, lower=half == "lower") for half in ("lower", "upper")
     }
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
@@ -225,7 +224,7 @@ class Eig(_General):
     """eig: complex eigenvalues and vectors of real matrices."""
 
     name = "eig"
-    library = {name: _function(2, "eig", 2 * VECTORS_NS)}
+    library = {name: _function(2, "eig", 200_000)}
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         (x,) = v.operands
@@ -238,7 +237,7 @@ class EigVals(_General):
     """eigvals: complex eigenvalues of real matrices."""
 
     name = "eigvals"
-    library = {name: _function(1, "eigvals", VECTORS_NS)}
+    library = {name: _function(1, "eigvals", 100_000)}
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         return [(v.dtype, v.shape[-1:])]

@@ -126,6 +126,7 @@ OTHERS: list[Case] = [
     ("logsumexp", lambda x: T.logsumexp(x, axis=1), ((2, 3),)),
     ("cholesky", lambda x: row("cholesky", x + 9 * T.eye(3), lower=True, on_error="raise"), ((2, 3, 3),)),
     ("cholesky", lambda x: row("cholesky", x + 9 * T.eye(3), lower=False, on_error="nan"), ((3, 3),)),
+    ("cholesky_vjp", lambda x, g: row("cholesky_vjp", x + 3 * T.eye(3), g), ((2, 3, 3), (2, 3, 3))),
     *(
         (
             "solve_triangular",

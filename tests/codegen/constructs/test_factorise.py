@@ -94,6 +94,22 @@ def test_cholesky(dtype: str, lower: bool) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_cotangents_of_cholesky_factors(dtype: str) -> None:
+    """In blocks, and a column after the other."""
+    rng, x, y, row = np.random.default_rng(9), batches(dtype), batches(dtype), OPS["cholesky_vjp"]
+    f, g = (tensordsl.function([x, y], apply(row, x, y * k)) for k in (1, 2))
+    for a, layout in given(rng, dtype):
+        factor = np.linalg.cholesky(a.astype("float64"))
+        cotangent = layout(rng.normal(size=a.shape).astype(dtype))
+        before = cotangent.copy()
+        assert row.oracle is not None
+        want = row.oracle(factor, cotangent.astype("float64"))
+        close(f(layout(factor.astype(dtype)), cotangent), want, dtype)
+        close(g(layout(factor.astype(dtype)), cotangent), 2 * want, dtype)
+        np.testing.assert_array_equal(cotangent, before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("lower", [True, False])
 @pytest.mark.parametrize("unit", [True, False])
 def test_triangular_systems(dtype: str, lower: bool, unit: bool) -> None:
