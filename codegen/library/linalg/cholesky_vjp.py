@@ -21,12 +21,15 @@ from tensordsl.codegen.library.linalg.batches import (
     run_text,
 )
 from tensordsl.codegen.library.linalg.fortran import KINDS, Fortran, letter
-from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.library.linalg.small import is_small, small_text
+from tensordsl.codegen.llvm.builder import Asm, passed
 from tensordsl.codegen.target.tuning import Tuning
 
 OPERANDS = {"l": 2, "g": 2, "o": 2}
 SIZES = {"n": ("l", 0)}
 PARAMS = run_params(OPERANDS, list(SIZES))
+_AXES = ("ptr", ""), ("i64", "_row"), ("i64", "_column"), ("i64", "_step")
+SEVERAL = (*(f"{t} {x}{axis}" for x in OPERANDS for t, axis in _AXES), "i64 n", "i64 count")
 
 
 def cholesky_vjp_text(dtype: str, tuning: Tuning) -> str:
@@ -54,7 +57,8 @@ def cholesky_vjp_text(dtype: str, tuning: Tuning) -> str:
     given = [value for x in OPERANDS for value in places(x)]
     texts = [copy_text(kind, size, tuning), _columns_text(kind, lanes), _symmetric_text(kind), _singly_text()]
     texts += [run_text("run", PARAMS, each, OPERANDS, small)]
-    texts += [in_pieces_text("run", PARAMS, "singly", [*given, "i64 %n"], OPERANDS, tuning)]
+    texts += [in_pieces_text("run", PARAMS, "several", [*given, "i64 %n"], OPERANDS, tuning)]
+    texts += [small_text("cholesky_vjp", kind, tuning), _several_text(kind, tuning)]
     return module_text(*texts, entry_text(f"cholesky_vjp_{dtype}", "run", OPERANDS, SIZES, (), True))
 
 
@@ -103,11 +107,19 @@ class _Blocks:
             )  # fmt: skip
 
 
+def _several_text(kind: str, tuning: Tuning) -> str:
+    """i64 @several: a run of matrices of a block at most, by code of their own or column by column; none fails."""
+    f = Asm("i64", "several", SEVERAL, internal=True)
+    with f.when(is_small(f, tuning, "cholesky_vjp", "%n", "1")):
+        if tuning.allows("small_matrices"):
+            f.ret("i64", f.call("i64", f"@small_cholesky_vjp_{kind}", *passed(SEVERAL)))
+    f.ret("i64", f.call("i64", "@singly", *passed(SEVERAL)))
+    return f.text
+
+
 def _singly_text() -> str:
     """i64 @singly: a run of small matrices; none fails."""
-    axes = ("ptr", ""), ("i64", "_row"), ("i64", "_column"), ("i64", "_step")
-    params = (*(f"{t} {x}{axis}" for x in OPERANDS for t, axis in axes), "i64 n", "i64 count")
-    f = Asm("i64", "singly", params, internal=True)
+    f = Asm("i64", "singly", SEVERAL, internal=True)
     with f.loop("%count", *(("ptr", f"%{x}") for x in OPERANDS)) as loop:
         l, g, o = loop.values
         f.call("void", "@copy_triangle", *_moved(g, o), "i64 %n")
