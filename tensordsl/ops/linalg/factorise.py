@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph.variables import Dims, Op, apply
+from tensordsl.graph.variables import Dims, Kernel, Op, apply
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.shape import as_dim, concatenate, shape_i
 from tensordsl.ops.array.write import set_subtensor
@@ -74,7 +74,7 @@ def _cholesky_gradient(g: Any, out: Any, a: Any, lower: bool, on_error: str) -> 
 
 CHOLESKY = matrix_row(
     "cholesky", lambda a, lower, on_error: of_lapack(a), lambda d, a, lower, on_error: square_shape(d, a),
-    numpy_cholesky, HOST, _cholesky_gradient,
+    numpy_cholesky, Kernel("cholesky"), _cholesky_gradient,
 )  # fmt: skip
 
 
@@ -144,7 +144,8 @@ def _lu_factor_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
 
 
 LU_FACTOR = matrix_row(
-    "lu_factor", lambda a: (of_lapack(a), "int32"), _lu_shape, numpy_lu_factor, HOST, _lu_factor_gradient,
+    "lu_factor", lambda a: (of_lapack(a), "int32"), _lu_shape, numpy_lu_factor, Kernel("lu_factor"),
+    _lu_factor_gradient,
 )  # fmt: skip
 
 
@@ -226,6 +227,6 @@ def _qr_gradient(g: Any, out: Any, a: Any, mode: str) -> Sequence[Any]:
 
 
 QR = matrix_row(
-    "qr", lambda a, mode: (of_lapack(a),) * 2, _qr_shape, numpy_qr, HOST, _qr_gradient,
+    "qr", lambda a, mode: (of_lapack(a),) * 2, _qr_shape, numpy_qr, Kernel("qr"), _qr_gradient,
 )  # fmt: skip
 ROWS = (CHOLESKY, LU_FACTOR, SWAP_ROWS, QR)

@@ -16,14 +16,13 @@ import numpy as np
 
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Expand, apply
+from tensordsl.graph.variables import Dims, Expand, Kernel, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.reduce import prod, sum
 from tensordsl.ops.array.shape import shape_i
 from tensordsl.ops.linalg.factorise import LU_FACTOR, SWAP_ROWS, numpy_swap_rows
 from tensordsl.ops.linalg.matrices import (
-    HOST,
     adjoint,
     as_column,
     diagonal_of,
@@ -97,7 +96,7 @@ def _adjoint_solution(g: Any, x: Any, solved: Any, trans: int) -> tuple[Any, Any
 
 
 LU_SOLVE = matrix_row(
-    "lu_solve", _lu_solve_dtype, _lu_solve_shape, numpy_lu_solve, HOST, _lu_solve_gradient,
+    "lu_solve", _lu_solve_dtype, _lu_solve_shape, numpy_lu_solve, Kernel("lu_solve"), _lu_solve_gradient,
 )  # fmt: skip
 
 

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, apply
+from tensordsl.graph.variables import Dims, Kernel, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.linalg.matrices import (
-    HOST,
     adjoint,
     failure,
     matrix_row,
@@ -75,6 +74,6 @@ def _gradient(g: Any, out: Any, a: Any, b: Any, lower: bool, trans: int, unit_di
 
 
 SOLVE_TRIANGULAR = matrix_row(
-    "solve_triangular", _dtype, _shape, numpy_solve_triangular, HOST, _gradient,
+    "solve_triangular", _dtype, _shape, numpy_solve_triangular, Kernel("solve_triangular"), _gradient,
 )  # fmt: skip
 ROWS = (SOLVE_TRIANGULAR,)
