@@ -108,14 +108,14 @@ def test_what_is_known_is_refused_at_once() -> None:
     for wrong in (
         lambda: LA.solve(x, v, assume_a="round"), lambda: LA.solve_triangular(x, v, trans=3), lambda: LA.qr(x, "raw"),
         lambda: LA.solve_triangular(x, v, trans="X"), lambda: LA.eigh(x, "M"), lambda: LA.norm(x, 3, axis=(0, 1)),
-        lambda: LA.norm(v, "fro"), lambda: LA.solve(x, v, b_ndim=3), lambda: LA.tensorinv(x, 0), lambda: LA.multi_dot([x]),
+        lambda: LA.norm(v, "fro"), lambda: LA.solve(x, v, b_ndim=3), lambda: LA.solve(x, 1.0), lambda: LA.tensorinv(x, 0), lambda: LA.multi_dot([x]),
         lambda: LA.schur(x, "round"), lambda: LA.solve_discrete_lyapunov(x, x, "fast"), lambda: LA.block_diag(),
         lambda: LA.matrix_dot(), lambda: LA.matrix_rank(x, 1.0, rtol=1.0),
     ):  # fmt: skip
         with pytest.raises(ValueError):
             wrong()
     for wrong in (
-        lambda: LA.toeplitz(x), lambda: LA.solve(x, 1.0), lambda: LA.cho_solve(x, v), lambda: LA.lu_solve(x, v),
+        lambda: LA.toeplitz(x), lambda: LA.cho_solve(x, v), lambda: LA.lu_solve(x, v),
         lambda: LA.matrix_power(x, 0.5), lambda: LA.multi_dot([z, x]), lambda: LA.matrix_norm(v), lambda: LA.norm(z, 2),
         lambda: LA.tensorsolve(x, x), lambda: LA.solve_discrete_are(*[T.zmatrix()] * 4),
     ):  # fmt: skip
