@@ -33,6 +33,7 @@ from tensordsl.ops.array.write import set_subtensor
 from tensordsl.ops.control import require
 from tensordsl.ops.math.comparisons import ge
 from tensordsl.ops.math.elementwise import cast, maximum, minimum, mul
+from tensordsl.ops.math.functions import log
 from tensordsl.ops.operands import as_variable, constant, whole_number
 from tensordsl.ops.random import bits as rb
 from tensordsl.ops.random.distributions import (

@@ -20,7 +20,7 @@ import numpy as np
 from tensordsl.base.config import config
 from tensordsl.base.records import record
 from tensordsl.graph.casting import upcast
-from tensordsl.graph.types import COMPLEX, INTEGERS
+from tensordsl.graph.types import COMPLEX, FLOATS, INTEGERS
 from tensordsl.graph.variables import Constant, apply
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.cumulative import cumsum
@@ -31,7 +31,7 @@ from tensordsl.ops.array.shape import as_dim, as_dims, broadcast_to, dimshuffle,
 from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
 from tensordsl.ops.math.comparisons import eq, ge, gt, isnan, le, lt
 from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, floor, maximum, minimum, mod, mul, sqr, sqrt, switch
-from tensordsl.ops.math.functions import erfinv, exp, expm1, log, log1p, tan
+from tensordsl.ops.math.functions import arccos, cos, erfinv, exp, expm1, log, log1p, tan
 from tensordsl.ops.operands import as_variable, constant, known_int, named_dtype
 from tensordsl.ops.random import bits as rb
 from tensordsl.ops.random import rejection as rr
@@ -65,9 +65,7 @@ class Source:
 
     def later(self, j: Any) -> Source:
         """Others for each number j, a variable."""
-        return self._with_key(
-            self.key + (cast(j, "uint64") + constant(16, dtype="uint64")) * constant(PART, dtype="uint64")
-        )
+        return self._with_key(self.key + (cast(j, "uint64") + constant(16, dtype="uint64")) * constant(PART, dtype="uint64"))
 
     def _with_key(self, key: Any) -> Source:
         other = Source(key, self.draw, self.dims)
@@ -420,9 +418,7 @@ def _multinomial(s: Source, dtype: str, n: Any, p: Any) -> Any:
         found = s.later(j).by(rr.BINOMIAL, left, switch(is_last, 1.0, part))
         return left - found, rest - share, found
 
-    return _one_after_the_other(
-        s, probabilities, broadcast_to(cast(n, "int64"), s.dims), constant(1.0, dtype="float64"), step
-    )
+    return _one_after_the_other(s, probabilities, broadcast_to(cast(n, "int64"), s.dims), constant(1.0, dtype="float64"), step)
 
 
 def _multivariate_hypergeometric(s: Source, dtype: str, colors: Any, nsample: Any) -> Any:

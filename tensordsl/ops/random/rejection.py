@@ -12,11 +12,12 @@ from __future__ import annotations
 from typing import Any
 
 from tensordsl.graph.types import COMPLEX, DISCRETE
-from tensordsl.graph.variables import Elementwise, Op
+from tensordsl.graph.variables import Dims, Elementwise, Expand, Op, apply
 from tensordsl.ops.array.shape import INTEGER_VALUED
 from tensordsl.ops.cotangents import Undefined
 from tensordsl.ops.operands import broadcast
 from tensordsl.ops.random import oracles
+from tensordsl.ops.rows import PIECEWISE
 
 MOST_COUNT = 2.0**53
 SMALL_MEAN = 10.0  # means below are searched for, transformed rejection is for larger ones
