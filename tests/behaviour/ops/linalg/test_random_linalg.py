@@ -26,9 +26,14 @@ def eye(x: Any) -> Any:
     return T.eye(x.shape[-1])
 
 
+def size(x: Any) -> Any:
+    """At least 1 and the largest element's size; smooth."""
+    return T.sqrt(1 + T.sum(T.sqr(T.real(x)) + T.sqr(T.imag(x))))
+
+
 def regular(x: Any) -> Any:
     """A well conditioned matrix."""
-    return 3 * eye(x) + x / (1 + abs(x).max() * x.shape[-1])
+    return 3 * eye(x) + x / size(x)
 
 
 def positive(x: Any) -> Any:
@@ -60,8 +65,8 @@ UNARY = (
     lambda x: LA.cholesky(positive(x)), lambda x: LA.cholesky(positive(x), lower=False), lambda x: LA.inv(regular(x)),
     lambda x: abs(LA.qr(regular(x))[1]), lambda x: LA.qr(x)[0] @ LA.qr(x)[1], of_eigenvalues, of_singular_values,
     of_factors, lambda x: scaled(x, LA.slogdet(regular(x))[1]), lambda x: scaled(x, LA.det(regular(x))),
-    lambda x: scaled(x, LA.svdvals(x)[..., 0]), lambda x: LA.expm(x / (1 + abs(x).max())), lambda x: LA.matrix_power(x, 3),
-    lambda x: LA.matrix_power(regular(x), -2), lambda x: LA.pinv(regular(x)[..., 1:]) @ x, lambda x: LA.lu(regular(x))[1] @ x,
+    lambda x: scaled(x, LA.svdvals(x)[..., 0]), lambda x: LA.expm(x / size(x)), lambda x: LA.matrix_power(x, 3),
+    lambda x: LA.matrix_power(regular(x), -2), lambda x: x[..., 1:] @ LA.pinv(regular(x)[..., 1:]), lambda x: LA.lu(regular(x))[1] @ x,
     lambda x: scaled(x, LA.norm(x, axis=(-2, -1))), lambda x: scaled(x, LA.eigvalsh(positive(x))[..., -1]),
     lambda x: LA.solve_continuous_lyapunov(regular(x), x), lambda x: LA.block_diag(x[..., :1, :1], x[..., 1:, 1:]),
 )  # fmt: skip
@@ -69,7 +74,7 @@ BINARY = (
     lambda x, y: x @ y, lambda x, y: x + y, lambda x, y: x * y, lambda x, y: LA.solve(regular(x), y),
     lambda x, y: LA.solve(regular(x), y, transposed=True), lambda x, y: LA.solve(positive(x), y, assume_a="pos"),
     lambda x, y: LA.solve_triangular(regular(x), y, lower=True), lambda x, y: LA.solve_triangular(regular(x), y, trans=2),
-    lambda x, y: LA.solve(regular(x), y[..., 0], b_ndim=1)[..., None] * y, lambda x, y: LA.lstsq(regular(x)[..., 1:], y)[0] @ x,
+    lambda x, y: LA.solve(regular(x), y[..., 0], b_ndim=1)[..., None] * y, lambda x, y: x[..., 1:] @ LA.lstsq(regular(x)[..., 1:], y)[0],
     lambda x, y: LA.cho_solve((LA.cholesky(positive(x)), True), y), lambda x, y: scaled(x, LA.eigvalsh(positive(x), positive(y))[..., 0]),
     lambda x, y: T.switch(LA.det(regular(x)).real.sum() > 0, x, y), lambda x, y: LA.solve_sylvester(regular(x), regular(y), x),
 )  # fmt: skip
@@ -81,7 +86,7 @@ def grow(pool: list[Any], choices: Sequence[int]) -> list[Any]:
         rest = c // 2
         x, y = pool[-1 - rest % min(3, len(pool))], pool[rest % len(pool)]
         made = UNARY[rest % len(UNARY)](x) if c % 2 else BINARY[rest % len(BINARY)](x, y)
-        pool.append(made / (1 + abs(made).max()))
+        pool.append(made / size(made))
     return pool
 
 
