@@ -1,5 +1,5 @@
 # Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
-from tensordsl.ops.array.grids import diag as alloc_diag
+from tensordsl.ops.array.grids import alloc_diag as alloc_diag
 from tensordsl.ops.array.index import diagonal as extract_diag
 from tensordsl.ops.kinds import Cholesky as Cholesky
 from tensordsl.ops.kinds import MatrixInverse as MatrixInverse

@@ -112,3 +112,13 @@ def test_structured_matrices_are_scipys(dtype: str) -> None:
     assert_like(lambda v: LA.diagonal(v, offset=-1), np.linalg.diagonal(x, offset=-1), x)
     assert_like(lambda v: LA.trace(v, offset=1), np.linalg.trace(x, offset=1), x)
     assert_like(LA.matrix_transpose, np.linalg.matrix_transpose(x), x)
+
+
+@pytest.mark.parametrize("offset", [-2, 0, 1])
+def test_diagonals_of_batches(offset: int) -> None:
+    x = random_matrices("float64", 2, 3)
+    want = np.stack([np.diag(v, offset) for v in x])
+    assert_like(lambda v: T.alloc_diag(v, offset, -2, -1), want, x)
+    assert_like(lambda v: T.alloc_diag(v, offset), np.moveaxis(want, 0, 2), x)
+    assert_like(lambda v: T.alloc_diag(v, offset, 0, 2), np.moveaxis(want, 1, 0), x)
+    assert_like(lambda v: T.AllocDiag(offset, 1, 0)(v), np.diag(x[0], offset).T, x[0])
