@@ -131,9 +131,9 @@ def _run_backwards(
     replacements.update((v, stacked[t]) for v, stacked in slices.items())
     parameters = [p for _, p, *_ in running]
     initial = [value for _, _, value, _ in running]
-    return make_loop(
-        steps, step, parameters, initial, substitute(following, replacements), name=gradient_name(body.name)
-    )
+    # Less may be known of the lengths of a start than of those of the carried value that it begins.
+    values = [conform(v, p) for v, p in zip(substitute(following, replacements), parameters, strict=True)]
+    return make_loop(steps, step, parameters, initial, values, name=gradient_name(body.name))
 
 
 def gradient_name(name: str) -> str:
