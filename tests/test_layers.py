@@ -24,7 +24,8 @@ ROOMS: dict[str, str] = {
     "graph": "base",
     "ops": "base graph",
     "autodiff": "base graph ops",
-    "tensor": "base graph ops autodiff",
+    "custom": "base graph ops autodiff",
+    "tensor": "base graph ops autodiff custom",
     "codegen.abi": "",
     "codegen.target": "base abi",
     "codegen.scalar_ir": "graph ops",
@@ -87,6 +88,7 @@ THIRD_PARTY = frozenset({"numpy", "llvmlite"})
 # Imported late, by the module that needs it, where a user asks for what it does.
 EXTRAS = {
     ("tensordsl.runtime.driver.cuda_pycuda", "pycuda"),
+    ("tensordsl.functions.c_functions", "scipy"),
     ("tensordsl.ops.linalg.schur", "scipy"),
     ("tensordsl.ops.linalg.equations", "scipy"),
 }

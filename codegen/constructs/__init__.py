@@ -32,7 +32,7 @@ HOLDS = {
     "positions": "true_positions repeated_positions",
     "loops": "for while",
     "branches": "ifelse",
-    "effects": "assert host print",
+    "effects": "assert callback host print",
     "factorise": "cholesky solve_triangular lu_factor lu_solve",
 }
 _FILES = {name: file for file, names in HOLDS.items() for name in names.split()}

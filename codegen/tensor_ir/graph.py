@@ -104,7 +104,6 @@ class Graph:
         self.hosts: list[Callable[..., Any]] = []  # callables of effects, by their numbers
         self.host_steps: dict[Any, list[Value]] = {}  # the results of a step by its row, attributes and operands
         self.structures: dict[int, Any] = {}  # value number -> what `passes.linalg.structure` knows of it
-        self.stored_of_hosts: dict[int, tuple[int, ...]] = {}  # by the number of a host step: the results that are used
         self.within: frozenset[int] = _NO_LOOPS  # the loop that is being lowered, if it may run zero times
 
     def make(

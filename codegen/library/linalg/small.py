@@ -12,9 +12,9 @@ Why       a call of LAPACK takes longer than the work.  Each matrix has one orde
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 
-from tensordsl.base.records import record
 from tensordsl.codegen.library.linalg import small_factors, small_rows, small_solves
 from tensordsl.codegen.library.linalg.small_factors import Run, Work
 from tensordsl.codegen.library.linalg.small_values import Adjacent, Lanes
@@ -30,7 +30,7 @@ def _axes(*names: str) -> tuple[str, ...]:
     return tuple(x for name in names for x in (f"ptr {name}", *(f"i64 {name}_{a}" for a in ("row", "column", "step"))))
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Routine:
     """A function on stacks of matrices: its parameters, the step of each of its operands, and what writes its forms.
 
@@ -41,7 +41,7 @@ class Routine:
     params: tuple[str, ...]
     steps: Mapping[str, str]
     form: Form
-    by_rows: Callable[[Work, int], Run] | None = None
+    by_rows: Callable[[int], Form] | None = None
     shared: Form | None = None
     fails: bool = True
 
@@ -55,16 +55,17 @@ _OF_LU_SOLVE = {"lu": "lu_step", "pivots": "p_step", "b": "b_step", "x": "x_step
 
 
 def _lu_solve(is_transposed: bool) -> Routine:
-    form = partial(small_solves.lu_solve, is_transposed=is_transposed)
+    form: Form = partial(small_solves.lu_solve, is_transposed=is_transposed)
     name = f"lu_solve_{'transposed' if is_transposed else 'plain'}"
-    return Routine(name, _LU_SOLVE, _OF_LU_SOLVE, form, shared=partial(form, is_shared=True))
+    shared: Form = partial(small_solves.lu_solve, is_shared=True, is_transposed=is_transposed)
+    return Routine(name, _LU_SOLVE, _OF_LU_SOLVE, form, shared=shared)
 
 
 ROUTINES: Mapping[str, tuple[Routine, ...]] = {
     "cholesky": (
         Routine(
             "cholesky", (*_axes("a", "l"), *_END), {"a": "a_step", "l": "l_step"}, small_factors.cholesky,
-            by_rows=small_rows.cholesky,
+            by_rows=lambda width: partial(small_rows.cholesky, width=width),
         ),
     ),
     "triangular": (
@@ -76,7 +77,7 @@ ROUTINES: Mapping[str, tuple[Routine, ...]] = {
     "lu": (
         Routine(
             "lu_factor", _LU, {"a": "a_step", "lu": "lu_step", "pivots": "p_step"},
-            small_factors.lu, by_rows=small_rows.lu, fails=False,
+            small_factors.lu, by_rows=lambda width: partial(small_rows.lu, width=width), fails=False,
         ),
         _lu_solve(False),
         _lu_solve(True),
@@ -142,8 +143,7 @@ def _forms(routine: Routine, kind: str, wide: Lanes, tuning: Tuning) -> Iterator
         yield _stack(routine, kind, "n.1", one, "%n", limits.max_rows, routine.form)
     else:
         for width in _widths(tuning):
-            form = partial(routine.by_rows, width=width)
-            yield _stack(routine, kind, f"rows.{width}", one, "%n", limits.max_rows, form)
+            yield _stack(routine, kind, f"rows.{width}", one, "%n", limits.max_rows, routine.by_rows(width))
     if routine.shared is not None:
         yield _stack(routine, kind, "shared", wide, "%n", limits.max_rows, routine.shared, ("b", "x"))
         for n in ADJACENT_COLUMNS if _has_masks(tuning) else ():
@@ -195,7 +195,7 @@ def _all_matrices(routine: Routine, kind: str, wide: Lanes, tuning: Tuning) -> s
     f.branch(f.le("%n", limits.max_lane_rows), done, single)
     f.place(done)
     first = _by_length(
-        f, routine, kind, named(routine.params) | {"count": blocks}, f"n.{wide.lanes}", wide.lanes, limits
+        f, routine, kind, named(routine.params) | {"count": blocks}, f"n.{wide.lanes}", wide.lanes, tuning
     )
     with f.when(f.eq(blocks, "%count")):
         f.ret("i64", first)
@@ -244,26 +244,24 @@ def _columns(routine: Routine, kind: str, tuning: Tuning) -> str:
 
 def _singly(routine: Routine, kind: str, tuning: Tuning) -> str:
     """One matrix after the other."""
-    limits = tuning.small_matrices
     f = Asm("i64", _symbol(routine, kind, "singly"), routine.params, internal=True)
     given = named(routine.params)
     if routine.by_rows is None:
-        f.ret("i64", _by_length(f, routine, kind, given, "n.1", 1, limits))
+        f.ret("i64", _by_length(f, routine, kind, given, "n.1", 1, tuning))
         return f.text
     narrow, *others = _widths(tuning)
     for width in reversed(others):
         with f.when(f.gt("%n", width // 2)):
             f.ret("i64", f.call("i64", f"@{_symbol(routine, kind, f'rows.{width}')}", *passed(routine.params)))
-    f.ret("i64", _by_length(f, routine, kind, given, f"rows.{narrow}", 1, limits))
+    f.ret("i64", _by_length(f, routine, kind, given, f"rows.{narrow}", 1, tuning))
     return f.text
 
 
 def _by_length(
-    f: Asm, routine: Routine, kind: str, given: Mapping[str, str], other: str, lanes: int, limits: object
+    f: Asm, routine: Routine, kind: str, given: Mapping[str, str], other: str, lanes: int, tuning: Tuning
 ) -> str:
     """The call of the form of matrices of n rows, `other` where none is of these alone."""
-    most: int = limits.max_unrolled_rows  # type: ignore[attr-defined]
-    cases = {str(n): f.label(f"n{n}") for n in range(2, most + 1)}
+    cases = {str(n): f.label(f"n{n}") for n in range(2, tuning.small_matrices.max_unrolled_rows + 1)}
     general, done = f.label("general"), f.label("done")
     f.do(f"switch i64 %n, label %{general} [{' '.join(f'i64 {n}, label %{x}' for n, x in cases.items())}]")
     f.closed = True
