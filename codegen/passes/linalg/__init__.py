@@ -16,5 +16,6 @@ Uses       `tensor_ir`, `passes` around it; rows of `tensordsl.ops`.
 Used by    `compiler.pipeline` alone.
 Invariant  an error that a user can expect stays; docs/linear-algebra.md names those that do not.
 Begin with `structure`, then `solves`.
-To add     a rule: a line of `solves._solved` or a function there, and its row of `equations`; a fact: a rule of `structure` for a construct.
+To add     a rule: a line of `solves._solved` or a function there, and its row of `equations`; a fact: a rule of
+           `structure` for a construct.
 """

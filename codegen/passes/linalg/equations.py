@@ -19,6 +19,7 @@ class Equation:
     note: str = ""
 
 
+_IN_PLACE = "NaN and inf of B stay in place"
 EQUATIONS = (
     Equation("log_of_determinants", "log(abs(det(A))) = slogdet(A)[1]", "always", "no overflow"),
     Equation("log_of_determinants", "log(det(A)) = slogdet(A)[1]", "always", "no overflow; NaN where det(A) < 0"),
@@ -46,12 +47,13 @@ EQUATIONS = (
         "NaN off the diagonal of a triangular factor does not reach the determinant",
     ),
     Equation(
-        "factor_by_structure", "cholesky(L L') = L", "L is lower triangular; columns with a negative diagonal change signs",
+        "factor_by_structure", "cholesky(L L') = L",
+        "L is lower triangular; columns with a negative diagonal change signs",
         "an error only where L has a 0 on its diagonal",
     ),
-    Equation("multiply_by_diagonals", "diag(d) B = d[:, None] B", "one factor is diagonal", "NaN and inf of B stay in place"),
-    Equation("multiply_by_diagonals", "B diag(d) = B d", "one factor is diagonal", "NaN and inf of B stay in place"),
-    Equation("multiply_by_diagonals", "B eye = B", "one factor is an identity matrix", "NaN and inf of B stay in place"),
+    Equation("multiply_by_diagonals", "diag(d) B = d[:, None] B", "one factor is diagonal", _IN_PLACE),
+    Equation("multiply_by_diagonals", "B diag(d) = B d", "one factor is diagonal", _IN_PLACE),
+    Equation("multiply_by_diagonals", "B eye = B", "one factor is an identity matrix", _IN_PLACE),
     Equation("sum_diagonals", "diag(A B) = sum(A * B.T)", "nothing else reads the product; so a trace is one sum"),
 )  # fmt: skip
 
