@@ -51,7 +51,7 @@ TITLES = {
     "spectral": "Eigenvalues and singular values", "inverses": "Pseudo-inverses", "systems": "Least squares",
     "matrix_functions": "Functions of matrices", "equations": "Matrix equations", "schur": "Schur decompositions",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
-    "complexes": "Complex numbers",
+    "complexes": "Complex numbers", "ufuncs": "Signs, divisors, parts of floats",
     "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "counts": "Random counts", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip
 
@@ -71,7 +71,7 @@ SPELLINGS = {
     "mask_shape": "T.set_subtensor(x[mask], y)",
     "range_length": "T.arange", "range_number": "T.arange", "fold": "T.grad",
     "require": "T.choose, T.bincount, T.unravel_index, T.ravel_multi_index",
-    "xlogx": "T.xlogx.xlogx",
+    "xlogx": "T.xlogx.xlogx", "exponent": "T.frexp",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
     "while": "tensordsl.while_loop, tensordsl.scan",
     **dict.fromkeys(("philox", "poisson", "binomial", "multinomial"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
@@ -172,10 +172,13 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "real": lambda x: T.real(T.zvector()),
     "imag": lambda x: T.imag(T.zvector()),
     "complex": lambda x: T.complex(x, x),
+    "gcd": lambda x: T.gcd(x, x),
+    "lcm": lambda x: T.lcm(x, x),
 }
 OPERANDS = {
     "undefined_grad": ["x"],
     "argsort": ["x"],
+    **dict.fromkeys(("gcd", "lcm"), ["x", "y"]),
     "range_length": ["start", "stop", "step"],
     "philox": ["index", "draw", "key"],
     "poisson": ["words", "mean"],

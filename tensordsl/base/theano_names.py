@@ -79,7 +79,7 @@ ROWS: dict[str, dict[str, str]] = {
     "misc": {},
     "misc.safe_asarray": {"graph.values": "_asarray=as_array"},
     "sandbox": {},
-    "sandbox.rng_mrg": {"signature.random": "RandomStreams MRG_RandomStreams=RandomStreams"},
+    "sandbox.rng_mrg": {"signature.random": "MRG_RandomStreams RandomStreams"},
     "sandbox.softsign": {"ops.nnet": "softsign"},
     "scalar": {"compat.scalars": "*"},
     "scalar.basic": {"compat.scalars": "*"},

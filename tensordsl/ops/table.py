@@ -17,13 +17,14 @@ from tensordsl.ops.linalg import (
     systems,
     triangular,
 )
-from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete
-from tensordsl.ops.random import bits, counts
+from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete, ufuncs
+from tensordsl.ops.random import bits, rejection
 
 MODULES = (
     elementwise,
     comparisons,
     functions,
+    ufuncs,
     gamma,
     gamma_incomplete,
     grids,
@@ -48,7 +49,7 @@ MODULES = (
     sort,
     nnet,
     bits,
-    counts,
+    rejection,
     control,
 )
 OPS: dict[str, Op] = {row.name: row for module in MODULES for row in module.ROWS}

@@ -227,6 +227,6 @@ def _qr_gradient(g: Any, out: Any, a: Any, mode: str) -> Sequence[Any]:
 
 
 QR = matrix_row(
-    "qr", lambda a, mode: (of_lapack(a),) * 2, _qr_shape, numpy_qr, HOST, _qr_gradient,
+    "qr", lambda a, mode: (of_lapack(a),) * 2, _qr_shape, numpy_qr, Kernel("qr"), _qr_gradient,
 )  # fmt: skip
 ROWS = (CHOLESKY, LU_FACTOR, SWAP_ROWS, QR)

@@ -16,9 +16,8 @@ import numpy as np
 
 from tensordsl.graph.casting import complex_of, real_of
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, apply
+from tensordsl.graph.variables import Dims, Kernel, apply
 from tensordsl.ops.linalg.matrices import (
-    HOST,
     adjoint,
     as_column,
     columns_times,
@@ -105,7 +104,7 @@ SVD = matrix_row(
     _svd_dtype,
     _svd_shape,
     numpy_svd,
-    HOST,
+    Kernel("svd"),
     _svd_gradient,
 )
 
@@ -122,7 +121,7 @@ def _svdvals_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
 
 SVDVALS = matrix_row(
     "svdvals", lambda a: real_of(of_lapack(a)), _values_shape,
-    lambda a: each("svd", lambda x: np.linalg.svd(x, compute_uv=False), a), HOST, _svdvals_gradient,
+    lambda a: each("svd", lambda x: np.linalg.svd(x, compute_uv=False), a), Kernel("svdvals"), _svdvals_gradient,
 )  # fmt: skip
 
 
@@ -149,7 +148,7 @@ def _eigh_shape(d: Dims, a: Any, lower: bool) -> tuple[Any, ...]:
 
 
 EIGH = matrix_row(
-    "eigh", lambda a, lower: (real_of(of_lapack(a)), a), _eigh_shape, numpy_eigh, HOST, _eigh_gradient,
+    "eigh", lambda a, lower: (real_of(of_lapack(a)), a), _eigh_shape, numpy_eigh, Kernel("eigh"), _eigh_gradient,
 )  # fmt: skip
 
 
@@ -159,7 +158,7 @@ def _eigvalsh_gradient(g: Any, out: Any, a: Any, lower: bool) -> Sequence[Any]:
 
 EIGVALSH = matrix_row(
     "eigvalsh", lambda a, lower: real_of(of_lapack(a)), lambda d, a, lower: square_shape(d, a)[:-1],
-    lambda a, lower: each("eigh", lambda x: np.linalg.eigvalsh(x, "L" if lower else "U"), a), HOST,
+    lambda a, lower: each("eigh", lambda x: np.linalg.eigvalsh(x, "L" if lower else "U"), a), Kernel("eigvalsh"),
     _eigvalsh_gradient,
 )  # fmt: skip
 
@@ -186,11 +185,11 @@ def _eig_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
 
 EIG = matrix_row(
     "eig", lambda a: (complex_of(of_lapack(a)),) * 2, lambda d, a: (square_shape(d, a)[:-1], square_shape(d, a)),
-    numpy_eig, HOST, _eig_gradient,
+    numpy_eig, Kernel("eig"), _eig_gradient,
 )  # fmt: skip
 EIGVALS = matrix_row(
     "eigvals", lambda a: complex_of(of_lapack(a)), lambda d, a: square_shape(d, a)[:-1],
-    lambda a: each("eig", np.linalg.eigvals, a).astype(complex_of(str(a.dtype))), HOST,
+    lambda a: each("eig", np.linalg.eigvals, a).astype(complex_of(str(a.dtype))), Kernel("eigvals"),
     lambda g, out, a: _eig_gradient((g, None), apply(EIG, a), a),
 )  # fmt: skip
 ROWS = (SVD, SVDVALS, EIGH, EIGVALSH, EIG, EIGVALS)
