@@ -19,7 +19,17 @@ import numpy as np
 from tensordsl.base.records import record
 from tensordsl.codegen.passes.linalg.applications import application
 from tensordsl.codegen.passes.patterns import number_of
-from tensordsl.codegen.tensor_ir.construct import ASSERT, CHOLESKY, DOT, LU_FACTOR, LU_SOLVE, SOLVE_TRIANGULAR
+from tensordsl.codegen.tensor_ir.construct import (
+    ASSERT,
+    CHOLESKY,
+    DOT,
+    EIGH,
+    LU_FACTOR,
+    LU_SOLVE,
+    QR,
+    SOLVE_TRIANGULAR,
+    SVD,
+)
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.graph.types import DISCRETE
 
@@ -399,9 +409,9 @@ def _of_application(g: Graph, v: Value, known: Sequence[Structure]) -> Structure
         of = application(g, node.operands[0])
         is_inverse = of is not None and of.name == LU_FACTOR and structure(g, node.operands[2]).is_identity
         return Structure(signs=(last,)) if is_inverse and of and is_symmetric(g, of.operands[0]) else NOTHING
-    if found.name == "qr":
+    if found.name == QR:
         return Structure(is_orthogonal=are_square(g, v)) if k == 0 else Structure(low=0)
-    if (found.name, k) in (("eigh", 1), ("svd", 0), ("svd", 2)):
+    if (found.name, k) in ((EIGH, 1), (SVD, 0), (SVD, 2)):
         return Structure(is_orthogonal=are_square(g, v))
     return NOTHING
 
