@@ -25,7 +25,8 @@ from tensordsl.graph.variables import Elementwise, Expand, Kernel, Movement, Op,
 from tensordsl.ops import control
 from tensordsl.ops.array import arrange, masks, reduce
 from tensordsl.ops.kinds import OpKind
-from tensordsl.ops.table import MODULES
+from tensordsl.ops.linalg.matrices import matrix_dtype
+from tensordsl.ops.table import MODULES, OPS
 
 HEAD = """# The operations
 
@@ -46,13 +47,16 @@ TITLES = {
     "elementwise": "Arithmetic, rounding, choices", "comparisons": "Comparisons and logic", "functions": "Real functions",
     "gamma": "The gamma function and its kin", "gamma_incomplete": "Incomplete gamma functions", "grids": "Products with logarithms",
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "products": "Products",
+    "triangular": "Triangular systems", "factorise": "Factorisations", "solve": "Linear systems, inverses, determinants",
+    "spectral": "Eigenvalues and singular values", "inverses": "Pseudo-inverses", "systems": "Least squares",
+    "matrix_functions": "Functions of matrices", "equations": "Matrix equations", "schur": "Schur decompositions",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
-    "complexes": "Complex numbers",
+    "complexes": "Complex numbers", "ufuncs": "Signs, divisors, parts of floats",
     "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "counts": "Random counts", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip
 
 NAMESPACES: tuple[tuple[str, ModuleType], ...] = (
-    ("T", T), ("T.nnet", T.nnet), ("tensordsl.gradient", gradient), ("tensordsl.printing", printing),
+    ("T", T), ("T.linalg", T.linalg), ("T.nnet", T.nnet), ("tensordsl.gradient", gradient), ("tensordsl.printing", printing),
     ("tensordsl.ifelse", ifelse), ("tensordsl.ops.control", control),
 )  # fmt: skip
 
@@ -61,11 +65,13 @@ SPELLINGS = {
     "shape_i": "x.shape[axis]", "broadcast_to": "T.alloc, T.zeros, T.ones, T.full, T.broadcast_to",
     "subtensor": "x[i], x[1:], x[..., ::-1]", "inc_subtensor": "T.set_subtensor(x[...], y), T.inc_subtensor(x[...], y)",
     "take": "x[integers], T.take", "inc_take": "T.set_subtensor(x[integers], y), T.inc_subtensor(x[integers], y)",
+    "lu_factor": "T.linalg.lu_factor, T.linalg.lu", "swap_rows": "T.linalg.lu",
+    "matrix_inverse": "T.linalg.inv, T.nlinalg.matrix_inverse",
     "true_positions": "x[mask], T.nonzero, T.flatnonzero, T.compress", "repeated_positions": "T.repeat(x, counts)",
     "mask_shape": "T.set_subtensor(x[mask], y)",
     "range_length": "T.arange", "range_number": "T.arange", "fold": "T.grad",
     "require": "T.choose, T.bincount, T.unravel_index, T.ravel_multi_index",
-    "xlogx": "T.xlogx.xlogx",
+    "xlogx": "T.xlogx.xlogx", "exponent": "T.frexp",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
     "while": "tensordsl.while_loop, tensordsl.scan",
     **dict.fromkeys(("philox", "poisson", "binomial", "multinomial"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
@@ -76,8 +82,28 @@ NO_OPERATORS = {"==", "!=", "\\dot"}
 
 ATTRIBUTES = {
     "axis", "axes", "order", "dtype", "acc_dtype", "ndim", "index", "body", "message", "attrs_names", "set", "lower",
-    "upper", "multiplier", "part", "kind", "side", "itemsize",
+    "upper", "multiplier", "part", "kind", "side", "itemsize", "trans", "unit_diagonal", "on_error", "inverse", "mode",
+    "full_matrices", "output",
 }  # fmt: skip
+
+
+def of_matrix(name: str, *others: Callable[[Any], Any], **attrs: Any) -> Callable[[Any], Any]:
+    """An example of a row of linear algebra: on a matrix, and on what `others` make of it."""
+
+    def example(x: Any) -> Any:
+        a = T.cast(T.alloc(x[0], 2, 2), matrix_dtype(x.dtype))
+        return apply(OPS[name], a, *(other(a) for other in others), **attrs)
+
+    return example
+
+
+def real_cutoff(a: Any) -> Any:
+    return a[0, 0]
+
+
+def pivots(a: Any) -> Any:
+    return apply(OPS["lu_factor"], a)[1]
+
 
 # An expression with the row in it, for rows that cannot be applied to a few vectors.
 EXAMPLES: dict[str, Callable[[Any], Any]] = {
@@ -90,6 +116,24 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "concatenate": lambda x: T.concatenate([x, x]),
     **{name: getattr(T, name) for name in ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")},
     "dot": lambda x: T.dot(x, x),
+    "solve_triangular": of_matrix("solve_triangular", lambda a: a, lower=True, trans=0, unit_diagonal=False),
+    "cholesky": of_matrix("cholesky", lower=True, on_error="raise"),
+    "swap_rows": of_matrix("swap_rows", pivots, inverse=False),
+    "qr": of_matrix("qr", mode="reduced"),
+    "lu_solve": of_matrix("lu_solve", pivots, lambda a: a, trans=0),
+    "solve": of_matrix("solve", lambda a: a, trans=0),
+    "svd": of_matrix("svd", full_matrices=False),
+    **{name: of_matrix(name, lower=True) for name in ("eigh", "eigvalsh")},
+    **{
+        name: of_matrix(name)
+        for name in ("lu_factor", "matrix_inverse", "det", "slogdet", "svdvals", "eig", "eigvals", "expm")
+    },
+    "pinv": of_matrix("pinv", real_cutoff),
+    "lstsq": of_matrix("lstsq", lambda a: a, real_cutoff),
+    "solve_sylvester": of_matrix("solve_sylvester", lambda a: a, lambda a: a),
+    "solve_discrete_are": of_matrix("solve_discrete_are", lambda a: a, lambda a: a, lambda a: a),
+    "schur": of_matrix("schur", output="real"),
+    "qz": of_matrix("qz", lambda a: a, output="real"),
     "subtensor": lambda x: x[1:],
     "inc_subtensor": lambda x: T.set_subtensor(x[1:], x[0]),
     "take": lambda x: x[T.lvector()],
@@ -128,10 +172,13 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "real": lambda x: T.real(T.zvector()),
     "imag": lambda x: T.imag(T.zvector()),
     "complex": lambda x: T.complex(x, x),
+    "gcd": lambda x: T.gcd(x, x),
+    "lcm": lambda x: T.lcm(x, x),
 }
 OPERANDS = {
     "undefined_grad": ["x"],
     "argsort": ["x"],
+    **dict.fromkeys(("gcd", "lcm"), ["x", "y"]),
     "range_length": ["start", "stop", "step"],
     "philox": ["index", "draw", "key"],
     "poisson": ["words", "mean"],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.steps import results_of
@@ -13,7 +13,7 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import by_parts, split_complex
 from tensordsl.codegen.tensor_ir.verify import check
-from tensordsl.graph.variables import Apply
+from tensordsl.graph.variables import Apply, Variable
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
@@ -76,13 +76,19 @@ def _bound(g: Graph, made: Value, x: Value, flags: Sequence[Value]) -> None:
 
 @register
 class Host(Construct):
-    """host(number, effect, name): `result(k)` are what the call gives."""
+    """host(number, effect, name, count, unknown, types, ranks): `result(k)` are what the call gives.
+
+    The first `count` are the row's, of these dtypes and ranks; behind them are the `unknown` lengths (result, axis),
+    0-d integers, which the program reads before it makes room for the results that have them.
+    """
 
     name, traits = "host", Traits(has_effects=True)
-    missing = {"lower_complex": "the rows that it is for are of real numbers"}
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         return low.host(node, operands)
+
+    def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        return [split_complex(low, v) for v in low.host(node, operands)]
 
     def verify(self, graph: Graph, v: Value) -> None:
         check(not v.dtype and v.attrs["number"] >= 0, v, "a callable by its number")
@@ -92,15 +98,33 @@ class Host(Construct):
         for o in v.operands:
             ref = b.packed(b.ref(o), o.dtype)
             inputs.append((ref.ptr, o.dtype, tuple(map(b.name, ref.dims))))
-        outputs = []
-        for r in results_of(b, v):
-            ref = b.destination(r, r.dtype, r.shape)
-            b.refs[r.number] = ref
-            outputs.append((ref.ptr, r.dtype, tuple(map(b.name, ref.dims))))
+        number, count, unknown = (v.attrs[x] for x in ("number", "count", "unknown"))
+        used = {r.attrs["k"]: r for r in results_of(b, v)}
+        outputs: list[p.HostOperand | p.Kept | None] = [None] * count
+        slots: dict[int, int] = {}
+        for k in sorted({k for k, _ in unknown}):
+            outputs[k] = self._kept(b, v, k, used)
+            slots[k] = outputs[k].slot
+        for k, r in used.items():
+            if k < count and k not in slots:
+                outputs[k] = _room(b, r)
         site = b.site("host", b.node_of(v), v.attrs["name"])
-        b.emit(p.HostCall(v.attrs["number"], tuple(inputs), tuple(outputs), site))
-        for r in results_of(b, v):
-            b.finish(r, b.refs[r.number])
+        b.emit(p.HostCall(number, tuple(inputs), tuple(outputs), site))
+        for k, r in used.items():
+            if k not in slots:
+                b.finish(r, b.refs[r.number])
+        for k, slot in slots.items():
+            if k in used:
+                b.emit(p.TakeKept(number, slot, _room(b, used[k]), site))
+                b.finish(used[k], b.refs[used[k].number])
+
+    def _kept(self, b: Bufferiser, v: Value, k: int, used: Mapping[int, Value]) -> p.Kept:
+        """Where result k, some of whose lengths are not known, stands until there is room for it."""
+        lengths: list[p.Name | None] = [None] * v.attrs["ranks"][k]
+        for at, (result, axis) in enumerate(v.attrs["unknown"], v.attrs["count"]):
+            if result == k and at in used:
+                lengths[axis] = _room(b, used[at])[0]
+        return p.Kept(b.new_slot(), v.attrs["types"][k], (None,) * len(lengths), tuple(lengths))
 
     def mlir(self, e: Writer, v: Value) -> None:
         results = e.results.get(v.number, [])
@@ -116,6 +140,32 @@ class Host(Construct):
         e.put(f"%{e.count}:{len(results)} = func.call @{name}({values}) : ({operands}) -> ({types})")
         for k, r in enumerate(results):
             e.values[r.number] = f"%{e.count}#{k}"
+
+
+def _room(b: Bufferiser, r: Value) -> p.HostOperand:
+    """Storage for a result."""
+    ref = b.destination(r, r.dtype, r.shape)
+    b.refs[r.number] = ref
+    return ref.ptr, r.dtype, tuple(map(b.name, ref.dims))
+
+
+@register
+class Callback(Expanded):
+    """callback: a custom operation (`tensordsl.custom`), which the host calls."""
+
+    name = "callback"
+
+    def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        row: Any = node.row
+        shapes = row.lengths(node)
+        found = low.run([n for s in shapes for n in s if isinstance(n, Variable)])
+        values = iter([low.graph.extents.value(low.graph.cast(n, "int64")) for n in found])
+        return low.callback(
+            node, operands, [[next(values) if isinstance(n, Variable) else n for n in s] for s in shapes]
+        )
+
+    def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        return [split_complex(low, v) for v in self.lower(low, node, operands)]
 
 
 @register

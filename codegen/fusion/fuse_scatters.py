@@ -68,7 +68,9 @@ class _Scatters:
         assert v is not None
         parts = self.parts(v)
         fused = self.as_one(parts) if parts else None
-        if fused is None or not self.fits_scatter(fused) or not self.can_begin(v.operands[0], parts):
+        if fused is None or not self.fits_scatter(fused) or not self.varies(fused, v):
+            return False
+        if not self.can_begin(v.operands[0], parts):
             return False
         scatters, given = [*(u for s in parts for u in s.scatters), v], [n for s in parts for n in s.gives]
         read = [o for u in scatters for o in u.operands[:2] if o not in fused.values and number_of(o) is None]
@@ -122,6 +124,15 @@ class _Scatters:
             has_functions or sum(price for price, _ in group.work(t.costs)) > t.fusion.scatter_max_ns_per_1000
         )
         return len(group.extents) == 1 and not is_expensive and not any(v.number in self.new for v in fused.values)
+
+    def varies(self, fused: Fused, v: Value) -> bool:
+        """True if what is added or its position depends on the group's axis: a `Scatter` has no other points."""
+        outs, y = dict(zip(fused.values, fused.group.outs, strict=True)), v.operands[1]
+        if any(outs[p].value.axes for p in positions(v) if p in outs):
+            return True
+        if y in outs:
+            return bool(outs[y].value.axes)
+        return number_of(y) is None and tuple(map(self.graph.extents.find, y.shape)) != (1,)
 
     def can_begin(self, x: Value, parts: Sequence[Step]) -> bool:
         """True if x may be there before these steps. What else its group computes may have to wait for them."""

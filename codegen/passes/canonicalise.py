@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.patterns import fit, number_of
-from tensordsl.codegen.tensor_ir.construct import IFELSE, IN_BOUNDS, INC_SUBTENSOR, RESHAPE, SUBTENSOR
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE, IFELSE, IN_BOUNDS, INC_SUBTENSOR, RESHAPE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS, INTEGERS, SIGNED
 
@@ -112,9 +112,15 @@ def sliced(
     ctx: Context, x: Value, bounds: tuple[tuple[object, ...], ...], ints: tuple[Value, ...], shape: object,
     checks: tuple[object, ...] = (),
 ) -> Value:  # fmt: skip
-    """x[bounds], without a slice where no element is left out."""
+    """x[bounds], without a slice where no element is left out; an element of a stack is what was stacked."""
     find = ctx.graph.extents.find
     settled = tuple((find(a), find(n), find(s), keeps) for a, n, s, keeps in bounds)  # type: ignore[arg-type]
+    if x.op == CONCATENATE:
+        d = x.attrs["axis"]
+        start, length, _, keeps = settled[d]
+        if length == 1 and isinstance(start, int) and all(find(o.shape[d]) == 1 for o in x.operands):
+            ctx.hit("stack([x, y])[1] = y")
+            x, settled = x.operands[start], (*settled[:d], (0, 1, 1, keeps), *settled[d + 1 :])
     if all(b[:3] == (0, n, 1) for b, n in zip(settled, ctx.find(x.shape), strict=True)):
         kept = iter(range(x.rank))
         place = [next(kept) if b[3] else None for b in settled]

@@ -23,7 +23,16 @@ from tensordsl.runtime.calls.state import Cell, wait_for
 from tensordsl.runtime.loading import library, memory
 from tensordsl.runtime.loading.executable import Executable
 from tensordsl.runtime.loading.late import Compile
-from tensordsl.runtime.loading.layout import address_of, api, function_address, immortalise, peek, poke
+from tensordsl.runtime.loading.layout import (
+    address_of,
+    api,
+    decref,
+    function_address,
+    immortalise,
+    incref,
+    peek,
+    poke,
+)
 
 Function = Any  # an instance of `function_type()`: callable, with attributes, weakly referable
 
@@ -92,13 +101,15 @@ def _context(
     absent = _absent(executable, kernels)
     args, outputs = executable.meta["args"], executable.meta["outputs"]
     host = host_entry(hosts) if hosts else None
+    callables = tuple([getattr(step, "direct", step) for step in hosts])
+    table = [word for step, call in zip(hosts, callables, strict=True) for word in (id(call), hasattr(step, "settle"))]
     sizes = (
         layouts.CTX_SIZE, 8 * (len(kernels) + len(absent)), 8 * len(cells), layouts.DESC_SIZE * len(args),
-        layouts.OUT_SIZE * len(outputs), 8 * sum(len(shape) for _, shape in args),
+        layouts.OUT_SIZE * len(outputs), 8 * sum(len(shape) for _, shape in args), layouts.CALLABLE_SIZE * len(hosts),
     )  # fmt: skip
     words = bytearray(sum(sizes))
     start = address_of(words)
-    _, kernel_at, cell_at, desc_at, out_at, extent_at = (start + sum(sizes[:i]) for i in range(len(sizes)))
+    _, kernel_at, cell_at, desc_at, out_at, extent_at, host_at = (start + sum(sizes[:i]) for i in range(len(sizes)))
 
     def deoptimise(function: Function) -> None:
         assert deoptimised is not None, "make_function was given nothing for larger variables"
@@ -107,7 +118,11 @@ def _context(
 
     supply = _supplier(executable, kernel_at, kernel_at + 8 * len(kernels), compile)
     entry = _error_entry(cells, on_error, supply, deoptimise)
-    for base, values in ((kernel_at, [*kernels, *absent]), (cell_at, [cell.address for cell in cells])):
+    for base, values in (
+        (kernel_at, [*kernels, *absent]),
+        (cell_at, [cell.address for cell in cells]),
+        (host_at, table),
+    ):
         for i, value in enumerate(values):
             poke(base + 8 * i, value)
     for i, (dtype, shape) in enumerate(args):
@@ -121,12 +136,12 @@ def _context(
         (layouts.CTX_RT, library.table()), (layouts.CTX_KERN, kernel_at), (layouts.CTX_CELLS, cell_at),
         (layouts.CTX_DESC, desc_at),
         (layouts.CTX_OUTS, out_at), (layouts.CTX_PROGRAM, program), (layouts.CTX_ON_ERROR, id(entry)),
-        (layouts.CTX_HOST_ENTRY, id(host) if host else 0), (layouts.CTX_N_ARGS, len(args)),
-        (layouts.CTX_N_SHARED, len(cells)),
+        (layouts.CTX_HOST_ENTRY, id(host) if host else 0), (layouts.CTX_HOSTS, host_at),
+        (layouts.CTX_N_ARGS, len(args)), (layouts.CTX_N_SHARED, len(cells)),
         (layouts.CTX_INJECT, -1), (layouts.CTX_STACK, executable.meta.get("stack", 0)),
     ):  # fmt: skip
         poke(start + offset, value)
-    return start, (words, code, executable, entry, host, tuple(cell.words for cell in cells))
+    return start, (words, code, executable, entry, host, callables, tuple(cell.words for cell in cells))
 
 
 def fill_argument(at: int, name: str, shape: Sequence[int | None], extents: int) -> None:
@@ -200,10 +215,10 @@ def _replace_context(function: Function, context: int, keep: tuple[Any, ...]) ->
     at = id(function)
     old = peek(at + layouts.FN_OWNER)
     owner = ctypes.cast(old, ctypes.py_object).value, keep
-    _incref(id(owner))
+    incref(id(owner))
     poke(at + layouts.FN_OWNER, id(owner))
     poke(at + layouts.FN_CTX, context)
-    _decref(old)  # last: an interrupt before only leaks memory
+    decref(old)  # last: an interrupt before only leaks memory
 
 
 def _refuse(*args: Any, **kwargs: Any) -> Any:
@@ -218,8 +233,6 @@ def _cleared(*args: Any, **kwargs: Any) -> Any:
 
 
 _made: list[type] = []  # the type
-_incref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_IncRef", api))
-_decref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_DecRef", api))
 
 
 def function_type() -> type:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensordsl.base.errors import BadOptimization, InvalidValueError
+from tensordsl.base.errors import BadOptimization, DebugModeError, InvalidValueError
 from tensordsl.debugging import late_rounds
 from tensordsl.debugging.late_rounds import Native, Run
 from tensordsl.debugging.reports import (
@@ -189,6 +189,9 @@ def _link_debug(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec],
     def check(index: int, node: Apply, operands: list[Array], results: list[Array], rounds: Rounds) -> None:
         for variable, array in zip(node.outputs, results, strict=True):
             check_value(variable, array, mode.settings["check_isfinite"], rounds)
+        row: Any = node.row
+        if row.is_custom and (fault := row.fault(node, operands, results)):
+            raise DebugModeError(f"{row.print_name}: {fault}\n  {node_text(node)}\n  {node.origin}")
 
     def run(arrays: list[Array]) -> list[Array]:
         values = initial_values(spec, arrays)
@@ -290,8 +293,14 @@ def is_close(expected: Array, found: Array) -> bool:
 # -- errors of native code -------------------------------------------------------------------------------------------
 ERRORS: dict[str, type[Exception]] = {
     "check": ValueError, "overflow": OverflowError, "memory": MemoryError, "index": IndexError,
-    "assert": AssertionError, "host": RuntimeError,
+    "assert": AssertionError, "host": RuntimeError, "linalg": np.linalg.LinAlgError,
 }  # fmt: skip
+
+# By what the reference refuses the same operands, in its own words.
+REFUSED: dict[str, tuple[type[Exception], ...]] = {
+    **dict.fromkeys(("check", "index"), (ValueError, IndexError, ZeroDivisionError)),
+    "linalg": (np.linalg.LinAlgError,),
+}
 
 
 def raise_site(
@@ -331,7 +340,7 @@ def raise_site(
         known = _copies(spec, given)
     except MemoryError:
         raise report(error, spec, node, None, path) from None
-    refused = (ValueError, IndexError, ZeroDivisionError) if site["kind"] in ("check", "index") else ()
+    refused = REFUSED.get(site["kind"], ())
     is_found = _has_rounds(node, path, spec)
     try:
         how: dict[str, Any] = {"until": node, "rounds": path} if is_found else {"asserts": True}

@@ -163,7 +163,7 @@ def _compile(
     from tensordsl.codegen.gpu.kernels import module_text
     from tensordsl.codegen.target.tuning import Tuning
 
-    tuning = tuning_of(mode) or Tuning.here()
+    tuning = (tuning_of(mode) or Tuning.here()).without("native_lapack")  # devices have no kernels of factors
     lowered, program, trace = pipeline.make_program(
         spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, spec.form == "one", mode, device=True,
         tuning=tuning,
@@ -190,7 +190,7 @@ def _compile(
     made, on_host = _assembled(device, program, steps, kernels, text, hosts, refused)
     trace.phase("load")
     trace.finish()
-    if name is not None and not refused:
+    if name is not None and not refused and not hosts:
         blob = serialise.to_bytes(program, steps, text)
         if blob is not None:
             cache.put(name, blob)
@@ -210,7 +210,8 @@ def _assembled(
     module = Module(device, text, symbols)
     instructions = list(walk_program(program.code))
     names = [type(i).__name__ for i in instructions]
-    on_host = [*refused, *(_host_name(program, i) for i in instructions if type(i).__name__ not in ON_DEVICE)]
+    own = (i for i in instructions if type(i).__name__ not in (*ON_DEVICE, "TakeKept"))  # that is a part of a call
+    on_host = [*refused, *(_host_name(program, i) for i in own)]
     _warn(device, on_host)
     late = late_numbers(program)
     pairs = epilogues(program, steps)

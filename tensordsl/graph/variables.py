@@ -111,11 +111,18 @@ class Op:
     symbol: str = ""  # infix or prefix spelling for pp, e.g. "+"
     print_name: str = ""
     use: Callable[[Any], Op] | None = None  # the op of an application, where that is a class of its own
+    # (node, tangents of the operands) -> those of the results, where they are not the transpose of the gradient
+    tangent: Callable[[Any, Sequence[Any]], Sequence[Any]] | None = None
 
     @property
     def row(self) -> Op:
         """The row: itself, or that of which this is a use."""
         return self
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether it computes a user's Python function."""
+        return isinstance(self.meaning, Kernel) and self.meaning.name == "callback"
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
         for v in inputs:

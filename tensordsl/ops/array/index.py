@@ -303,8 +303,11 @@ def _by_arrays(x: Any, items: list[Any]) -> Any:
 
 
 def _of_stack(x: Any, items: list[Any]) -> Any:
-    """The scalar that `stack` put at a known position, so that `x.shape[0]` is one node."""
-    if len(items) != 1 or x.type.ndim != 1 or x.owner is None:
+    """The scalar that `stack` put at a known position, so that `x.shape[0]` is one node.
+
+    Of integers alone: a gradient by a stack of others must find what reads it.
+    """
+    if len(items) != 1 or x.type.ndim != 1 or x.owner is None or x.type.dtype not in INTEGERS:
         return None
     if isinstance(items[0], slice):
         bounds = [_bound(v, []) for v in (items[0].start, items[0].stop, items[0].step)]

@@ -239,7 +239,7 @@ def vector_parts(v: Any) -> list[Any] | None:
     """The elements of a vector as 0-d variables, if its length is certain (a constant, a stack, a shape), else None."""
     if isinstance(v, Constant):
         return [constant(e) for e in v.data]
-    if v.owner is not None and v.owner.row is CONCATENATE:
+    if v.owner is not None and v.owner.row is CONCATENATE and v.type.dtype in INTEGERS:  # see `index._of_stack`
         scalars = [_scalar_of(x) for x in v.owner.inputs]
         if None not in scalars:
             return scalars

@@ -182,6 +182,21 @@ def test_the_last_of_repeated_positions_wins_and_sums_go_in_order() -> None:
     assert tensordsl.function([x, i, y], T.inc_subtensor(x[i], y))(zeros, ones, big) == [1]
 
 
+def test_positions_that_are_all_the_first() -> None:
+    x, m, i, y = T.vector("x"), T.matrix("m"), T.lvector("i"), T.vector("y")
+    zeros = T.zeros((3,), "int64")
+    sums = [
+        T.inc_subtensor(x[zeros], 2.0),
+        T.inc_subtensor(x[i * 0], 2.0),
+        T.inc_subtensor(x[zeros], y),
+        T.inc_subtensor(x[T.arange(1)], 2.0),
+    ]
+    f = tensordsl.function([x, m, i, y], [*sums, T.inc_subtensor(m[zeros, zeros], 2.0)])
+    *rows, matrix = f(np.ones(3), np.ones((2, 2)), [5, 6], [1.0, 2.0, 3.0])
+    assert [row.tolist() for row in rows] == [[7, 1, 1], [5, 1, 1], [7, 1, 1], [3, 1, 1]]
+    assert matrix.tolist() == [[7, 1], [1, 1]]
+
+
 @pytest.mark.parametrize("bad", [5, -6, 2**62, -(2**63)])
 def test_an_index_out_of_range_names_index_axis_and_extent(bad: int) -> None:
     x, i, j, y = T.matrix("x"), T.lvector("i"), T.lvector("j"), T.vector("y")

@@ -171,12 +171,21 @@ def test_whole_axes_need_no_node_of_their_own() -> None:
 
 
 def test_an_element_of_a_vector_of_scalars_is_that_scalar() -> None:
-    s, t = T.scalars("s", "t")
+    s, t = T.lscalars("s", "t")
     v = T.stack([s, t])
     assert v[1] is t and v[-2] is s and v[T.constant(0)] is s
     assert list(v) == [s, t]
     x = T.vector()
     assert x[0].owner.row is SUBTENSOR and x[[0]].owner.row is TAKE
+
+
+def test_gradients_by_a_stack_find_what_reads_its_elements() -> None:
+    s, t = T.scalars("s", "t")
+    for v in (T.stack([s, t]), T.stack([s, t, s * t])[:2]):
+        cost = v[0] * v[-1] + v.sum() + s
+        g = tensordsl.function([s, t], [*T.grad(cost, [v, s, t]), T.set_subtensor(v[1], 7.0)])
+        for got, want in zip(g(2, 5), ([6, 3], 7, 3, [2, 7]), strict=True):
+            np.testing.assert_array_equal(got, want)
 
 
 def test_errors() -> None:
