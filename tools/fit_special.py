@@ -104,13 +104,17 @@ def tables() -> dict[str, tuple[Any, Any, Any]]:
 
 
 def main() -> None:
-    print('"""Chebyshev coefficients of special functions: (low, high, c_0, c_1, ...); made by tools/fit_special.py."""\n')
+    print(
+        '"""Chebyshev coefficients of special functions: (low, high, c_0, c_1, ...); made by tools/fit_special.py."""\n'
+    )
     print("# fmt: off")
     for name, (f, low, high) in tables().items():
         low, high = mp.mpf(low), mp.mpf(high)
         numbers = ", ".join(map(repr, [float(low), float(high), *chebyshev(f, low, high)]))
         print(f"\n{name} = (")
-        print(textwrap.fill(numbers + ",", 116, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False))
+        print(
+            textwrap.fill(numbers + ",", 116, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
+        )
         print(")")
     for (n, k), zero in FIRST_ZEROS.items():
         high = float(zero)

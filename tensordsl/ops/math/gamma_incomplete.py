@@ -1,7 +1,7 @@
 """The regularised incomplete gamma functions P(a, x) and Q(a, x) = 1 - P(a, x): both sides of gamma distributions.
 
-The derivative by a is that of the series and the fraction, term by term (R. Moore, "Algorithm AS 187: Derivatives of the
-incomplete gamma integral", Applied Statistics 31, 1982).
+The derivative by a is that of the series and the fraction, term by term (R. Moore, "Algorithm AS 187: Derivatives of
+the incomplete gamma integral", Applied Statistics 31, 1982).
 """
 
 from __future__ import annotations
@@ -143,7 +143,8 @@ def _slope_of_sums(a: Any, x: Any) -> Any:
 
 
 def _slope_of_erfc(a: Any, x: Any) -> Any:
-    """dP/da for a >= LARGE, of Temme's expansion: with mu = x / a - 1, d(a eta^2 / 2)/da = -log(x / a), d eta/da = -mu / (a eta)."""
+    """dP/da for a >= LARGE, of Temme's expansion: with mu = x / a - 1, d(a eta^2 / 2)/da = -log(x / a), d eta/da = -mu
+    / (a eta)."""
     mu = (x - a) / a
     half, logarithm = _excess(a, x), log1p(maximum(mu, -1.0))
     eta = switch(lt(x, a), -sqrt(half * 2), sqrt(half * 2))

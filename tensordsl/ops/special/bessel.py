@@ -1,7 +1,7 @@
 """Bessel functions of the orders 0 and 1: J, Y, I, K, and the modified ones without their exponential.
 
-Method     J: near a zero z the product (x - z)(x + z) with a Chebyshev sum of x^2; from 8 on amplitude and phase.  Y: log(x) J
-           and a sum.  I below 8 and K below 2: the power series; beyond, sums in 1/x.
+Method     J: near a zero z the product (x - z)(x + z) with a Chebyshev sum of x^2; from 8 on amplitude and phase.  Y:
+           log(x) J and a sum.  I below 8 and K below 2: the power series; beyond, sums in 1/x.
 Accuracy   relative to the amplitude sqrt(2 / (pi x)) for J and Y, whose zeros beyond the second are no floats.
 Ref        NIST DLMF 10.2, 10.8, 10.17 (J, Y), 10.25, 10.31, 10.40 (I, K); derivatives 10.6, 10.29.
 """
@@ -133,7 +133,9 @@ def _k(n: int, is_scaled: bool) -> Callable[[Any, Any], Any]:
     return scalar
 
 
-# -- oracles: integrals over a period by equidistant nodes, Neumann's sums, asymptotic series -----------------------------
+# -- oracles: integrals over a period by equidistant nodes, Neumann's sums, asymptotic series ---------------
+
+
 def _numpy_j(n: int, x: Any) -> Any:
     """Bessel's integral for moderate x, the power series for small ones, Hankel's series from 30 on."""
     a, sign = np.abs(x), np.where(np.signbit(x), (-1.0) ** n, 1.0)

@@ -1,10 +1,10 @@
 """Bessel functions of every real order: J, I and K, the modified ones also without their exponential.
 
-Method     Integrals by constant nodes, a reduction over these.  K_v(x) = 1/2 e^E times the integral over all s of exp(-(w - v)
-           (cosh(s) - 1) - v (e^s - 1 - s)), w = sqrt(x^2 + v^2): its integrand in t = s + arcsinh(v / x), where it is
-           largest, so that nothing cancels; trapezoids are exact to the last place there.  I from K by the Wronskian and
-           the continued fraction of I_(v+1) / I_v.  J by Schläfli's integral on a path on which the integrand is real
-           and falls.
+Method     Integrals by constant nodes, a reduction over these.  K_v(x) = 1/2 e^E times the integral over all s of
+           exp(-(w - v) (cosh(s) - 1) - v (e^s - 1 - s)), w = sqrt(x^2 + v^2): its integrand in t = s + arcsinh(v / x),
+           where it is largest, so that nothing cancels; trapezoids are exact to the last place there.  I from K by the
+           Wronskian and the continued fraction of I_(v+1) / I_v.  J by Schläfli's integral on a path on which the
+           integrand is real and falls.
 Derivative by the order: the same integrals with t in front; for I the derivative of the Wronskian.
 Ref        NIST DLMF 10.32.9, 10.28.2, 10.33.1 (I, K), 10.9.17, 10.20(iii) (J); G. Watson, "A treatise on the theory of
            Bessel functions" (1944), 8.31 (the path).
@@ -41,10 +41,10 @@ from tensordsl.ops.math.elementwise import (
 )
 from tensordsl.ops.math.functions import arccosh, arcsinh, cos, cosh, exp, expm1, log, sigmoid, sin, sinh
 from tensordsl.ops.math.gamma import gamma, gammaln, psi
+from tensordsl.ops.math.ufuncs import hypot
 from tensordsl.ops.operands import as_variable
 from tensordsl.ops.special.beta import parity
-from tensordsl.ops.special.definitions import by_nodes, defined_row, nodes
-from tensordsl.ops.special.logarithms import hypot
+from tensordsl.ops.special.definitions import by_nodes, defined_row, legendre, nodes
 
 COUNT, MOMENT_COUNT = 112, 192  # nodes of K and of its derivatives
 FALL = 40.0  # e^-FALL is below the last place
@@ -234,8 +234,7 @@ def _i_by_order(v: Any, x: Any) -> Any:
 
 
 # -- J ---------------------------------------------------------------------------------------------------------------
-_LEGENDRE = np.polynomial.legendre.leggauss(160)
-PLACES, WEIGHTS = (_LEGENDRE[0] + 1) / 2, _LEGENDRE[1] / 2
+PATH_COUNT = 160  # nodes of the path beyond the turning angle
 POWER_TERMS = 30  # of the power series, which serves where x^2 / 4 <= v + 1
 J_LARGE, ORDER_RATIO, J_TERMS = 25.0, 8.0, 36  # Hankel's series: x from here on, v^2 up to so many times x, terms
 TANH_SINH_END, FIRST_NODES, NODES_PER_X, FARTHEST = 3.2, 100.0, 3.0, 1e5
@@ -251,9 +250,9 @@ def _turning_angle(q: Any) -> Any:
 
 
 def _j_by_path(v: Any, x: Any, is_slope: bool) -> Any:
-    """The integral of e^(x sinh(t) - v t) / (2 pi i) on the path from infinity - pi i to infinity + pi i on which the exponent is
-    real: t = tau + i y, x cosh(tau) sin(y) = v y; where that gives no tau, between the turning angles, on the imaginary
-    axis.  Its derivative by v has -t in front, and is integrated by parts."""
+    """The integral of e^(x sinh(t) - v t) / (2 pi i) on the path from infinity - pi i to infinity + pi i on which the
+    exponent is real: t = tau + i y, x cosh(tau) sin(y) = v y; where that gives no tau, between the turning angles, on
+    the imaginary axis.  Its derivative by v has -t in front, and is integrated by parts."""
     q = v / x
     is_low = lt(q, 1)
     y0 = switch(is_low, _turning_angle(switch(is_low, maximum(q, 1e-300), 0.5)), 0.0)
@@ -270,8 +269,9 @@ def _j_by_path(v: Any, x: Any, is_slope: bool) -> Any:
     between = sum_over((y * sin(phase) if is_slope else cos(phase)) * weight, axis=-1) * y0
     # Beyond by y = y0 + (pi - y0) a^2: tau is like the root of y - y0.
     width = by_nodes(math.pi - y0)[0]
-    y = y_ + width * nodes(PLACES**2)
-    sine, cosine = maximum(sin(width * nodes(1 - PLACES**2)), 1e-300), cos(y)  # sin(y) = sin(pi - y)
+    places, weights = legendre(PATH_COUNT)
+    y = y_ + width * nodes(places**2)
+    sine, cosine = maximum(sin(width * nodes(1 - places**2)), 1e-300), cos(y)  # sin(y) = sin(pi - y)
     c = maximum(v_ * y / (x_ * sine), 1.0)
     tau = arccosh(c)
     sinh_tau = sqrt((c - 1) * (c + 1))
@@ -281,7 +281,7 @@ def _j_by_path(v: Any, x: Any, is_slope: bool) -> Any:
         turn = switch(lt(y, 1e-3), y * (1 / 3), (sine - y * cosine) / sqr(sine))
         by_angle = (x_ * c * cosine - v_) * ratio * (v_ / x_) * turn - x_ * tau * sinh_tau * sine
         falling = falling * y * switch(gt(x_ * sinh_tau, 800), 0.0, by_angle)
-    beyond = sum_over(falling * nodes(2 * PLACES * WEIGHTS), axis=-1) * (math.pi - y0)
+    beyond = sum_over(falling * nodes(2 * places * weights), axis=-1) * (math.pi - y0)
     return (between + beyond) * (1 / math.pi)
 
 
@@ -295,7 +295,11 @@ def _j_by_powers(v: Any, x: Any, is_slope: bool) -> Any:
     half = x * 0.5
     head = half**v / gamma(1 + v)
     is_large = gt(v, 100)
-    head = switch(is_large, exp(v * log(half) - gammaln(1 + v)), half ** switch(is_large, 1.0, v) / gamma(1 + switch(is_large, 1.0, v)))
+    head = switch(
+        is_large,
+        exp(v * log(half) - gammaln(1 + v)),
+        half ** switch(is_large, 1.0, v) / gamma(1 + switch(is_large, 1.0, v)),
+    )
     if not is_slope:
         return head * total
     return head * (total * (log(half) - psi(1 + v)) + slope)
@@ -336,7 +340,8 @@ def _j_positive(v: Any, x: Any, is_slope: bool) -> Any:
 
 def _build_j(is_slope: bool) -> Any:
     def build(v: Any, x: Any) -> Any:
-        """Whole orders: J_-n = (-1)^n J_n, J_n(-x) = (-1)^n J_n(x).  Other negative orders: by the two next ones above 0."""
+        """Whole orders: J_-n = (-1)^n J_n, J_n(-x) = (-1)^n J_n(x).  Other negative orders: by the two next ones above
+        0."""
         u, a = abs_(v), abs_(x)
         inside = clip(a, 5e-324, 1e300)
         is_whole = eq(floor(v), v)
@@ -364,14 +369,14 @@ def _build_i_by_order(v: Any, x: Any) -> Any:
 
 
 # -- oracles: other integrals, power series ----------------------------------------------------------------------------
-_FINE = np.polynomial.legendre.leggauss(200)
 
 
 def _integral(f: Any, end: float, pieces: int = 1) -> float:
     """Of f from 0 to end by a composite Gauss rule."""
+    places, weights = legendre(200)
     edges = np.linspace(0, end, pieces + 1)
-    t = edges[:-1, None] + np.diff(edges)[:, None] * (_FINE[0] + 1) / 2
-    return float(np.sum(f(t) * _FINE[1]) / 2 * (end / pieces))
+    t = edges[:-1, None] + np.diff(edges)[:, None] * places
+    return float(np.sum(f(t) * weights) * (end / pieces))
 
 
 def _python_k(v: float, x: float, is_scaled: bool, moment: int = 0) -> float:
@@ -438,14 +443,20 @@ def _python_i(v: float, x: float, is_scaled: bool) -> float:
     if v < 0 and not is_whole:
         turns = math.sin(math.pi * (-v - 2 * math.floor(-v / 2)))
         value += 2 / math.pi * turns * _python_k(v, x, True) * math.exp(-2 * x)
-    return sign * value * (1.0 if is_scaled else math.exp(x) if x < 709 else math.exp(x / 2) ** 2 if x < 1400 else math.inf)
+    return (
+        sign
+        * value
+        * (1.0 if is_scaled else math.exp(x) if x < 709 else math.exp(x / 2) ** 2 if x < 1400 else math.inf)
+    )
 
 
 def _python_i_by_order(v: float, x: float) -> float:
     """The derivative of DLMF 10.32.4."""
     if not x > 0 or math.isnan(v):
         return math.nan
-    first = _integral(lambda t: t * np.exp(x * (np.cos(t) - 1)) * np.sin(v * t), math.pi, 1 + int(abs(v) / 40)) / math.pi
+    first = (
+        _integral(lambda t: t * np.exp(x * (np.cos(t) - 1)) * np.sin(v * t), math.pi, 1 + int(abs(v) / 40)) / math.pi
+    )
     end = math.acosh(1 + 45 / x) + abs(v) / 40
     tail = [_integral(lambda t, m=m: t**m * np.exp(-x * (np.cosh(t) + 1) - v * t), end, 12) for m in (0, 1)]
     return -first - math.cos(v * math.pi) * tail[0] + math.sin(v * math.pi) / math.pi * tail[1]
@@ -558,8 +569,8 @@ ROWS = (KVE, KV, KVE_BY_ORDER, IVE, IV, IVE_BY_ORDER, JV, JV_BY_ORDER)
 
 
 def jv(v: Any, x: Any) -> Any:
-    """The Bessel function of the first kind of real order v.  Of negative x and of negative orders only where the order is
-    whole, else nan; nan too for x >= 1e5 where the order is above sqrt(8 x).
+    """The Bessel function of the first kind of real order v.  Of negative x and of negative orders only where the
+    order is whole, else nan; nan too for x >= 1e5 where the order is above sqrt(8 x).
 
     >>> jv([0.5, 2.0], 1.0).eval().round(6)
     array([0.671397, 0.114903])

@@ -1,9 +1,9 @@
 """The beta function and what is made of quotients of gamma functions: factorials, Pochhammer's symbol.
 
-Method     small arguments by gamma itself, others by differences of Stirling's series in which the large terms are cancelled
-           by hand.
-Ref        NIST DLMF 5.12, 5.11.1; A. DiDonato and A. Morris, "Significant digit computation of the incomplete beta function
-           ratios" (1992), section 4, for the differences.
+Method     small arguments by gamma itself, others by differences of Stirling's series in which the large terms are
+           cancelled by hand.
+Ref        NIST DLMF 5.12, 5.11.1; A. DiDonato and A. Morris, "Significant digit computation of the incomplete beta
+           function ratios" (1992), section 4, for the differences.
 """
 
 from __future__ import annotations
@@ -38,9 +38,7 @@ def stirling_rest(x: Any) -> Any:
 
 def log_gamma_quotient(a: Any, b: Any) -> Any:
     """log(gamma(b) / gamma(a + b)) for 0 <= a, b >= 10"""
-    return (
-        a - (b - 0.5) * log1p(a / b) - a * log(a + b) + (stirling_rest(b) - stirling_rest(a + b))
-    )
+    return a - (b - 0.5) * log1p(a / b) - a * log(a + b) + (stirling_rest(b) - stirling_rest(a + b))
 
 
 def log_beta(a: Any, b: Any) -> Any:
@@ -71,8 +69,8 @@ def parity(m: Any) -> Any:
 
 
 def _without_pole(a: Any, b: Any) -> tuple[Any, Any, Any]:
-    """(a', b', sign) with B(a, b) = sign B(a', b'): where a is a pole and b whole with a + b <= 0, gamma's poles cancel to
-    (-1)^b B(1 - a - b, b)."""
+    """(a', b', sign) with B(a, b) = sign B(a', b'): where a is a pole and b whole with a + b <= 0, gamma's poles
+    cancel to (-1)^b B(1 - a - b, b)."""
     cancels = and_(and_(is_pole(a), eq(floor(b), b)), and_(gt(b, 0), le(a + b, 0)))
     return switch(cancels, 1 - a - b, a), b, switch(cancels, parity(b), 1.0)
 

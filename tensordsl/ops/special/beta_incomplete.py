@@ -1,11 +1,11 @@
 """The regularised incomplete beta function I_x(a, b), the distribution function of beta distributions, and its inverse.
 
-Method     The continued fraction of DiDonato and Morris, from its end, by a loop; of x beyond a / (a + b) that of 1 - x.  The
-           inverse by Newton's method on log I as a function of log(x / (1 - x)), which is concave, so that it converges from
-           everywhere.
+Method     The continued fraction of DiDonato and Morris, from its end, by a loop; of x beyond a / (a + b) that of 1 -
+           x.  The inverse by Newton's method on log I as a function of log(x / (1 - x)), which is concave, so that it
+           converges from everywhere.
 Derivative by a and b: of the fraction, by the same loop; it can be derived again.
-Ref        A. DiDonato and A. Morris, "Significant digit computation of the incomplete beta function ratios", ACM TOMS 18
-           (1992), equation 9; R. Boik and J. Robinson-Cox, "Derivatives of the incomplete beta function" (1998).
+Ref        A. DiDonato and A. Morris, "Significant digit computation of the incomplete beta function ratios", ACM TOMS
+           18 (1992), equation 9; R. Boik and J. Robinson-Cox, "Derivatives of the incomplete beta function" (1998).
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def _steps(*operands: Any) -> Any:
 
 
 def _fraction(a: Any, b: Any, x: Any, y: Any, has_slopes: bool) -> tuple[Any, ...]:
-    """F with I_x(a, b) = x^a y^b / (B(a, b) F), x <= a / (a + b), and dF/da, dF/db.  F_m = beta_m + alpha_(m+1) / F_(m+1) from
-    m = n down to 0."""
+    """F with I_x(a, b) = x^a y^b / (B(a, b) F), x <= a / (a + b), and dF/da, dF/db.  F_m = beta_m + alpha_(m+1) /
+    F_(m+1) from m = n down to 0."""
     n = _steps(a, b)
     k, f, by_a, by_b = loop_index(), a.type(), a.type(), a.type()
     m = cast(n - k, "float64")
@@ -79,9 +79,7 @@ def _fraction(a: Any, b: Any, x: Any, y: Any, has_slopes: bool) -> tuple[Any, ..
     start_a = -start_middle / (a + 2 * end - 1) * (b - end) * x + (start_s + (a + end) * y) / start_e
     start_a = start_a - (a + end) * start_s / sqr(start_e)
     start_b = start_middle * x - (a + end) * x / start_e
-    values: tuple[Any, ...] = make_loop(
-        n, k, [f, by_a, by_b], [start, start_a, start_b], [following, next_a, next_b]
-    )
+    values: tuple[Any, ...] = make_loop(n, k, [f, by_a, by_b], [start, start_a, start_b], [following, next_a, next_b])
     return values
 
 
@@ -96,8 +94,8 @@ def _excess(u: Any) -> Any:
 
 
 def _prefix(a: Any, b: Any, x: Any, y: Any) -> Any:
-    """x^a y^b / B(a, b); for large a and b by the distance from the middle: sqrt(a b / (2 pi (a + b))) exp(-a h(u) - b h(v)),
-    h(u) = u - log(1 + u), u = -d / a, v = d / b, d = a y - b x."""
+    """x^a y^b / B(a, b); for large a and b by the distance from the middle: sqrt(a b / (2 pi (a + b))) exp(-a h(u) - b
+    h(v)), h(u) = u - log(1 + u), u = -d / a, v = d / b, d = a y - b x."""
     is_large = ge(minimum(a, b), STIRLING_FROM)
     s, t = maximum(a, STIRLING_FROM), maximum(b, STIRLING_FROM)
     d = s * y - t * x
@@ -118,8 +116,8 @@ def _sides(a: Any, b: Any, x: Any) -> tuple[Any, ...]:
     """Operands exchanged where x is beyond the middle: (is_beyond, a, b, x, 1 - x)."""
     y = 1 - x
     is_beyond = gt(x * (a + b + 2), a + 1)
-    exchange = lambda p, q: switch(is_beyond, q, p)  # noqa: E731
-    return is_beyond, exchange(a, b), exchange(b, a), exchange(x, y), exchange(y, x)
+    sides = ((a, b), (b, a), (x, y), (y, x))
+    return is_beyond, *(switch(is_beyond, other, one) for one, other in sides)
 
 
 def _inside(a: Any, b: Any, x: Any) -> tuple[Any, Any, Any, Any]:
@@ -170,8 +168,8 @@ def _betainc_gradient(g: Any, out: Any, a: Any, b: Any, x: Any) -> Sequence[Any]
 
 # -- the inverse -----------------------------------------------------------------------------------------------------
 def _build_betaincinv(a: Any, b: Any, p: Any) -> Any:
-    """x = sigmoid(u) where p is below that of the mean, else 1 - x from 1 - p.  The first u is that of the tail's first term, x^a / (a B(a, b)) = p, or
-    of the normal distribution with the mean and the deviation of u."""
+    """x = sigmoid(u) where p is below that of the mean, else 1 - x from 1 - p.  The first u is that of the tail's
+    first term, x^a / (a B(a, b)) = p, or of the normal distribution with the mean and the deviation of u."""
     is_inside, a_, b_, p_ = _inside(a, b, p)
     is_upper = gt(p_, apply(BETAINC, a_, b_, a_ / (a_ + b_)))
     s, t = switch(is_upper, b_, a_), switch(is_upper, a_, b_)
@@ -266,8 +264,8 @@ ROWS = (BETAINC, BETAINCINV)
 
 
 def betainc(a: Any, b: Any, x: Any) -> Any:
-    """The regularised incomplete beta function I_x(a, b), the integral of t^(a - 1) (1 - t)^(b - 1) over t from 0 to x, divided
-    by beta(a, b); a and b are not negative, x is in [0, 1], else nan.
+    """The regularised incomplete beta function I_x(a, b), the integral of t^(a - 1) (1 - t)^(b - 1) over t from 0 to
+    x, divided by beta(a, b); a and b are not negative, x is in [0, 1], else nan.
 
     >>> betainc([0.5, 2.0], 2.0, 0.5).eval().round(6)
     array([0.883883, 0.5     ])

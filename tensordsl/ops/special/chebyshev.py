@@ -1,6 +1,7 @@
 """Sums of Chebyshev polynomials and power series as scalar computations, and the rows of functions made of them.
 
-Contract   scalars get a builder and float64 values; `real_row` makes them of every dtype: float32 is computed in float64.
+Contract   scalars get a builder and float64 values; `real_row` makes them of every dtype: float32 is computed in
+           float64.
 Why        a fit over a wide interval has large coefficients of alternating sign as a power series, small ones here.
 Ref        C. Clenshaw, "A note on the summation of Chebyshev series" (1955).
 """

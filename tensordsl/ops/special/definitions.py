@@ -1,14 +1,15 @@
 """Rows that are defined by other operations in float64, and integrals as sums over nodes.
 
-Contract   `defined_row` hands float64 operands of one shape to the definition and casts its result; `by_nodes` gives an axis
-           of nodes behind the operands' axes, over which a definition sums.
-Why        a sum over a constant axis is a reduction that is fused with what it adds: native code without a loop over arrays.
+Contract   `defined_row` hands float64 operands of one shape to the definition and casts its result; `by_nodes` gives
+           an axis of nodes behind the operands' axes, over which a definition sums.
+Why        a sum over a constant axis is a reduction that is fused with what it adds: native code without a loop over
+           arrays.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -55,10 +56,6 @@ def defined_row(
     return Op(name, float_of_operands, broadcast, numpy, Expand(cast_build), gradient, **columns)
 
 
-def count_of(function: Callable[..., Any]) -> int:
-    return len(inspect.signature(function).parameters)
-
-
 def by_nodes(*operands: Any) -> list[Any]:
     """The operands with an axis of length 1 behind all others."""
     return [x.dimshuffle(*range(x.type.ndim), "x") for x in operands]
@@ -66,3 +63,18 @@ def by_nodes(*operands: Any) -> list[Any]:
 
 def nodes(values: Any) -> Any:
     return constant(np.asarray(values, "float64"))
+
+
+@cache
+def legendre(count: int) -> tuple[Any, Any]:
+    """Nodes and weights of Gauss and Legendre on [0, 1]."""
+    places, weights = np.polynomial.legendre.leggauss(count)
+    return (places + 1) / 2, weights / 2
+
+
+@cache
+def exp_sinh(end: float, count: int) -> tuple[Any, Any]:
+    """Nodes and weights of exp(pi/2 sinh(u)), |u| <= end, on (0, inf)."""
+    u = np.linspace(-end, end, count)
+    places = np.exp(np.pi / 2 * np.sinh(u))
+    return places, places * np.pi / 2 * np.cosh(u) * (u[1] - u[0])

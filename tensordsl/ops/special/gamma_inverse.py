@@ -1,9 +1,9 @@
 """The inverses of the incomplete gamma functions, and what programs write with these functions: chi2sf, gammal, gammau.
 
-Method     Newton's method on log P or log Q as a function of log x, which is concave, so that it converges from everywhere; for P
-           below its value at x = a, else for Q.
-Ref        NIST DLMF 8.2; A. DiDonato and A. Morris, "Computation of the incomplete gamma function ratios and their inverse", ACM
-           TOMS 12 (1986), for the first values.
+Method     Newton's method on log P or log Q as a function of log x, which is concave, so that it converges from
+           everywhere; for P below its value at x = a, else for Q.
+Ref        NIST DLMF 8.2; A. DiDonato and A. Morris, "Computation of the incomplete gamma function ratios and their
+           inverse", ACM TOMS 12 (1986), for the first values.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Method     Dawson's integral by Chebyshev sums; the others by quadrature with constant nodes, a reduction over these.
 Ref        NIST DLMF 7.2(ii), 7.12 (Dawson), 8.19 (exponential integrals); H. Takahasi and M. Mori, "Double exponential
-           formulas for numerical integration" (1974); D. Owen, "Tables for computing bivariate normal probabilities" (1956).
+           formulas for numerical integration" (1974); D. Owen, "Tables for computing bivariate normal probabilities"
+           (1956).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tensordsl.ops.operands import as_variable
 from tensordsl.ops.rows import like
 from tensordsl.ops.special import coefficients as tables
 from tensordsl.ops.special.chebyshev import chebyshev_sum, power_series, real_row
-from tensordsl.ops.special.definitions import by_nodes, defined_row, nodes
+from tensordsl.ops.special.definitions import by_nodes, defined_row, exp_sinh, legendre, nodes
 from tensordsl.ops.special.normal import ndtr
 
 
@@ -43,10 +44,10 @@ def _dawsn(b: Any, x: Any) -> Any:
 def _numpy_dawsn(x: Any) -> Any:
     """The integral of e^(t^2 - x^2) by Gauss and Legendre; far out the asymptotic series."""
     a = np.abs(x)
-    t, w = np.polynomial.legendre.leggauss(60)
+    t, w = legendre(60)
     near = np.minimum(a, 8.0)[..., None]
-    s = near * (t + 1) / 2
-    value = np.sum(w * np.exp((s - near) * (s + near)), axis=-1) * near[..., 0] / 2
+    s = near * t
+    value = np.sum(w * np.exp((s - near) * (s + near)), axis=-1) * near[..., 0]
     v = 0.5 / np.square(np.maximum(a, 7.0))
     series = sum(math.prod(range(1, 2 * k, 2)) * v**k for k in range(14)) / (2 * np.maximum(a, 7.0))
     return np.copysign(np.where(a < 7, value, series), x)
@@ -85,21 +86,20 @@ EXP1 = real_row(
 )  # fmt: skip
 exp1: Unary = unary(EXP1, "The exponential integral E_1(x), of exp(-t) / t over t from x on; nan for x < 0, inf at 0.")
 
-# exp(pi/2 sinh(u)) and its derivative times the step: nodes and weights of the exp-sinh rule on (0, inf).
-_STEPS = np.linspace(-4.6, 4.6, 231)
-NODES = np.exp(np.pi / 2 * np.sinh(_STEPS))
-WEIGHTS = NODES * np.pi / 2 * np.cosh(_STEPS) * (_STEPS[1] - _STEPS[0])
+EXP_SINH = 4.6, 231  # the end of the nodes, and how many
 
 
 def _expn_integral(n: Any, x: Any) -> Any:
     """e^x E_n(x), the integral of e^(-x t) (1 + t)^-n over t > 0 (DLMF 8.19.2), in the unit 1 / (x + n)."""
+    places, weights = exp_sinh(*EXP_SINH)
     m, v, r = by_nodes(n, x, x + n)
-    t = nodes(NODES) / r
-    return sum_over(exp(-v * t - m * log1p(t)) * nodes(WEIGHTS), axis=-1) / (x + n)
+    t = nodes(places) / r
+    return sum_over(exp(-v * t - m * log1p(t)) * nodes(weights), axis=-1) / (x + n)
 
 
 def _build_expn(n: Any, x: Any) -> Any:
-    """The integral from x = 1 on; below by the recurrence (n - 1) E_n = e^-x - x E_(n-1), which makes its error small."""
+    """The integral from x = 1 on; below by the recurrence (n - 1) E_n = e^-x - x E_(n-1), which makes its error
+    small."""
     is_small = and_(lt(x, 1), ge(n, 1.5))
     lower = switch(is_small, maximum(n - 1, 1), maximum(n, 1))
     inside = minimum(maximum(x, 1e-300), 1e300)
@@ -144,8 +144,8 @@ EXPN = defined_row("expn", _build_expn, _python_expn, _expn_gradient, ulp=1024, 
 
 
 def expn(n: Any, x: Any) -> Any:
-    """The exponential integral E_n(x), the integral of exp(-x t) / t ** n over t from 1 on, for whole n >= 0 and x >= 0;
-    nan for other operands.
+    """The exponential integral E_n(x), the integral of exp(-x t) / t ** n over t from 1 on, for whole n >= 0 and x >=
+    0; nan for other operands.
 
     >>> expn([1, 2], 1.0).eval().round(6)
     array([0.219384, 0.148496])
@@ -154,7 +154,7 @@ def expn(n: Any, x: Any) -> Any:
 
 
 # -- Owen's T function -----------------------------------------------------------------------------------------------
-_LEGENDRE = np.polynomial.legendre.leggauss(40)
+COUNT = 40  # nodes
 PER_TWO_PI = 1 / (2 * math.pi)
 CUT = 9.0  # e^(-CUT^2 / 2) is below the last place
 
@@ -162,9 +162,10 @@ CUT = 9.0  # e^(-CUT^2 / 2) is below the last place
 def _by_legendre(h: Any, a: Any) -> Any:
     """The integral of e^(-h^2 (1 + t^2) / 2) / (1 + t^2) over t from 0 to a <= 1, over 2 pi."""
     end = minimum(a, CUT / maximum(h, 1e-300))
+    places, weights = legendre(COUNT)
     u, e = by_nodes(h, end)
-    square = sqr(e * nodes((_LEGENDRE[0] + 1) / 2))
-    total = sum_over(exp(sqr(u) * square * -0.5) / (square + 1) * nodes(_LEGENDRE[1] / 2), axis=-1)
+    square = sqr(e * nodes(places))
+    total = sum_over(exp(sqr(u) * square * -0.5) / (square + 1) * nodes(weights), axis=-1)
     return total * end * exp(sqr(h) * -0.5) * PER_TWO_PI
 
 
@@ -187,12 +188,12 @@ def _python_owens_t(h: float, a: float) -> float:
     if abs(h) > 60 or a == 0:
         return 0.0 * a if math.isfinite(a) else 0.0
     end = math.atan(abs(a))
-    x, w = np.polynomial.legendre.leggauss(24)
+    x, w = legendre(24)
     pieces = 1 + int(4 * abs(h))
     total = 0.0
     for k in range(pieces):
-        t = end * (k + (x + 1) / 2) / pieces
-        total += float(np.sum(w * np.exp(-0.5 * (h / np.cos(t)) ** 2))) / 2 * end / pieces
+        t = end * (k + x) / pieces
+        total += float(np.sum(w * np.exp(-0.5 * (h / np.cos(t)) ** 2))) * end / pieces
     return math.copysign(total * PER_TWO_PI, a)
 
 

@@ -1,4 +1,4 @@
-"""Functions of logarithms: logit, x log(1 + y), the entropies; and sinc, hypot, copysign.
+"""Functions of logarithms: logit, x log(1 + y), the entropies; and sinc.
 
 Method     the difference that would cancel is computed as one: logit by arctanh around 1/2, a quotient near 1 by log1p.
 Ref        SciPy's definitions, values at 0 and beyond the domain included.
@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph.variables import apply
-from tensordsl.ops.cotangents import ZERO
-from tensordsl.ops.math.comparisons import eq, gt, lt
-from tensordsl.ops.math.elementwise import abs_, round, second, sqr, switch
+from tensordsl.ops.math.comparisons import lt
+from tensordsl.ops.math.elementwise import abs_, round, sqr, switch
 from tensordsl.ops.math.functions import Unary, cos, log, log1p, unary
 from tensordsl.ops.operands import as_variable
 from tensordsl.ops.rows import like
@@ -128,25 +127,6 @@ def _sinc_gradient(g: Any, out: Any, x: Any) -> Sequence[Any]:
     return (g * switch(is_near, u * series, far),)
 
 
-def _hypot(b: Any, x: Any, y: Any) -> Any:
-    x, y = b.abs(x), b.abs(y)
-    large, small = b.maximum(x, y), b.minimum(x, y)
-    ratio = b.div(small, large)
-    value = b.mul(large, b.sqrt(b.fma(ratio, ratio, 1.0)))
-    value = b.select(b.eq(large, 0.0), 0.0, value)
-    return b.select(b.or_(b.eq(x, math.inf), b.eq(y, math.inf)), math.inf, value)
-
-
-def _hypot_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
-    safe = switch(eq(out, 0), like(1.0, out), out)
-    return g * x / safe, g * y / safe
-
-
-def _copysign_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
-    one = like(1.0, g)
-    return g * copysign(second(out, one), x) * copysign(second(out, one), y), ZERO
-
-
 LOGIT = real_row("logit", _logit, _numpy_logit, lambda g, out, p: (g / (p * (1 - p)),), ulp=16, domain=(0.05, 0.95))
 XLOG1PY = real_row_of_two(
     "xlog1py", _xlog1py, _numpy_xlog1py, lambda g, out, x, y: (g * log1p(y), g * x / (y + 1)), ulp=16, domain=(0.1, 5)
@@ -160,9 +140,7 @@ KL_DIV = real_row_of_two(
     "kl_div", _kl_div, _numpy_kl_div, lambda g, out, x, y: (g * log(x / y), g * (1 - x / y)), ulp=64, domain=(0.1, 5)
 )  # fmt: skip
 SINC = real_row("sinc", _sinc, _numpy_sinc, _sinc_gradient, ulp=256, domain=(-6, 6))
-HYPOT = real_row_of_two("hypot", _hypot, np.hypot, _hypot_gradient, ulp=4, commutative=True)
-COPYSIGN = real_row_of_two("copysign", lambda b, x, y: b.copysign(x, y), np.copysign, _copysign_gradient)
-ROWS = (LOGIT, XLOG1PY, ENTR, REL_ENTR, KL_DIV, SINC, HYPOT, COPYSIGN)
+ROWS = (LOGIT, XLOG1PY, ENTR, REL_ENTR, KL_DIV, SINC)
 
 logit: Unary = unary(LOGIT, "log(p / (1 - p)), the inverse of sigmoid; nan beyond 0 and 1.")
 entr: Unary = unary(ENTR, "-x log(x): 0 at 0, -inf below.")
@@ -194,21 +172,3 @@ def kl_div(x: Any, y: Any) -> Any:
     array([ 1.,  0., inf])
     """
     return apply(KL_DIV, as_variable(x), as_variable(y))
-
-
-def hypot(x: Any, y: Any) -> Any:
-    """sqrt(x ** 2 + y ** 2) without overflow; inf beside inf, whatever the other one is.
-
-    >>> hypot(3e200, [4e200, np.inf]).eval()
-    array([5.e+200,     inf])
-    """
-    return apply(HYPOT, as_variable(x), as_variable(y))
-
-
-def copysign(x: Any, y: Any) -> Any:
-    """The absolute value of x with the sign of y.
-
-    >>> copysign([1.0, -2.0], -0.0).eval()
-    array([-1., -2.])
-    """
-    return apply(COPYSIGN, as_variable(x), as_variable(y))

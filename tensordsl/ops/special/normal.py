@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from tensordsl.ops.math.elementwise import sqr
 from tensordsl.ops.math.functions import Unary, erfcx, exp, unary
 from tensordsl.ops.math.scalars import erfcinv, erfcinv_of_log, inverse_erfc, scaled_erfc, vectorised
