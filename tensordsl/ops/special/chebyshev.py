@@ -11,9 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tensordsl.graph.casting import float_of, float_of_all
 from tensordsl.graph.variables import Op
 from tensordsl.ops.rows import Gradient, row
+
+SPLITTER = 134217729.0  # 2^27 + 1: a product with it parts a float in halves (T. Dekker, 1971)
 
 
 def chebyshev_sum(b: Any, x: Any, table: Sequence[float]) -> Any:
@@ -55,11 +59,28 @@ def real_row(
     name: str, scalar: Callable[..., Any], numpy: Callable[..., Any], gradient: Gradient, **columns: Any
 ) -> Op:
     """A row of one real operand, whose scalar and oracle see float64."""
-    return row(name, widened(scalar), numpy, gradient, dtype=float_of, wide=True, **columns)
+    return row(name, widened(scalar), _of_doubles(numpy), gradient, dtype=float_of, wide=True, **columns)
 
 
 def real_row_of_two(
     name: str, scalar: Callable[..., Any], numpy: Callable[..., Any], gradient: Gradient, **columns: Any
 ) -> Op:
     """A row of two real operands, whose scalar and oracle see float64."""
-    return row(name, widened_of_two(scalar), numpy, gradient, dtype=float_of_all, wide=True, **columns)
+    oracle = _of_doubles(numpy)
+    return row(name, widened_of_two(scalar), oracle, gradient, dtype=float_of_all, wide=True, **columns)
+
+
+def _of_doubles(numpy: Callable[..., Any]) -> Callable[..., Any]:
+    def oracle(*arrays: Any) -> Any:
+        return numpy(*(np.asarray(x, "float64") for x in arrays))
+
+    return oracle
+
+
+def exact_product(x: float, y: float) -> tuple[float, float]:
+    """x y and its rounding error."""
+    p = x * y
+    a, b = (v * SPLITTER for v in (x, y))
+    x_high, y_high = a - (a - x), b - (b - y)
+    x_low, y_low = x - x_high, y - y_high
+    return p, ((x_high * y_high - p) + x_high * y_low + x_low * y_high) + x_low * y_low

@@ -11,11 +11,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from tensordsl.ops.math.functions import Unary, exp, unary
 from tensordsl.ops.math.scalars import vectorised
-from tensordsl.ops.special.chebyshev import power_series, real_row
+from tensordsl.ops.special.chebyshev import exact_product, power_series, real_row
 
 E_HIGH, E_LOW = math.e, 1.4456468917292502e-16
 SERIES_BELOW = 0.3  # of p
@@ -57,7 +55,7 @@ def _lambertw(b: Any, x: Any) -> Any:
 
 def _python_lambertw(x: float) -> float:
     """By Newton's method on w + log(w / x) or, for x < 1, on w e^w - x."""
-    above = math.fsum([x * E_LOW, math.fsum([1.0, *_product(x, E_HIGH)])]) if abs(x) < 1e290 else x
+    above = math.fsum([x * E_LOW, math.fsum([1.0, *exact_product(x, E_HIGH)])]) if abs(x) < 1e290 else x
     if math.isnan(x) or above < -1e-16:
         return math.nan
     if x == 0 or x == math.inf or abs(x) < 1e-9:
@@ -72,15 +70,6 @@ def _python_lambertw(x: float) -> float:
         else:
             w -= (w - x * math.exp(-w)) / (1 + w)
     return w
-
-
-def _product(x: float, y: float) -> tuple[float, float]:
-    """x y and its rounding error."""
-    p = x * y
-    a, b = (np.float64(v) * 134217729.0 for v in (x, y))
-    x_high, y_high = float(a - (a - x)), float(b - (b - y))
-    x_low, y_low = x - x_high, y - y_high
-    return p, ((x_high * y_high - p) + x_high * y_low + x_low * y_high) + x_low * y_low
 
 
 LAMBERTW = real_row(

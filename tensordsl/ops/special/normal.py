@@ -13,7 +13,7 @@ from tensordsl.ops.math.elementwise import sqr
 from tensordsl.ops.math.functions import Unary, erfcx, exp, unary
 from tensordsl.ops.math.scalars import erfcinv, erfcinv_of_log, inverse_erfc, scaled_erfc, vectorised
 from tensordsl.ops.rows import like
-from tensordsl.ops.special.chebyshev import real_row
+from tensordsl.ops.special.chebyshev import exact_product, real_row
 
 HALF_ROOT, HALF_ROOT_LOW = 0.7071067811865476, -4.833646656726457e-17  # 1 / sqrt(2) in two parts
 FARTHEST = 40.0  # beyond, the tail is 0
@@ -53,10 +53,19 @@ def _ndtri_exp(b: Any, y: Any) -> Any:
     return b.select(b.isnan(y), y, b.select(b.lt(y, LOG_SMALL), low, middle))
 
 
+def _python_ndtr(x: float) -> float:
+    """erfc(t) / 2 of t = -x / sqrt(2), with the first derivative for what the rounding of t lost."""
+    if not abs(x) < FARTHEST:
+        return 1.0 if x > 0 else 0.0 if x < 0 else x
+    t = -x * HALF_ROOT
+    lost = exact_product(-x, HALF_ROOT)[1] - x * HALF_ROOT_LOW
+    return math.erfc(t) / 2 - lost * math.exp(-t * t) / math.sqrt(math.pi)
+
+
 def _numpy_log_ndtr(x: float) -> float:
     if x < -1:
         return math.log(scaled_erfc(-x / ROOT_TWO) / 2) - x * x / 2 if x > -1e200 else -math.inf
-    return math.log1p(-math.erfc(x / ROOT_TWO) / 2)
+    return math.log1p(-_python_ndtr(-x))
 
 
 def _numpy_ndtri_exp(y: float) -> float:
@@ -75,7 +84,7 @@ def _numpy_ndtri_exp(y: float) -> float:
 
 
 NDTR = real_row(
-    "ndtr", _ndtr, vectorised(lambda x: math.erfc(-x / ROOT_TWO) / 2),
+    "ndtr", _ndtr, vectorised(_python_ndtr),
     lambda g, out, x: (g * exp(sqr(x) * -0.5) * like(1 / ROOT_TWO_PI, g),), ulp=64, domain=(-5, 5),
 )  # fmt: skip
 LOG_NDTR = real_row(
