@@ -29,8 +29,7 @@ INSTEAD: dict[str, str] = {
     "pydotprint": "tensordsl.printing.debugprint prints expressions",
     "pkl_utils": "pickle stores variables, expressions and functions",
     # PyTensor's
-    **dict.fromkeys(("special", "log_softmax"), "T.nnet has softmax and logsoftmax, T itself gammaln and its kin"),
-    "softmax": "it is T.nnet.softmax",
+    **dict.fromkeys(("softmax", "log_softmax"), "it is in T.special, with Theano's axes in T.nnet"),
     **dict.fromkeys(("random", "raw_random"), _NUMBERS),
     "math": "its functions are in tensordsl.tensor itself",
     "dprint": "it is tensordsl.printing.debugprint",
@@ -42,8 +41,6 @@ INSTEAD: dict[str, str] = {
     **dict.fromkeys(("apply_along_axis", "apply_over_axes"), "T.vectorize maps functions of variables over axes"),
     **dict.fromkeys(("polyfit", "roots", "polydiv", "trim_zeros"), "use NumPy before or after the call"),
     "raise_op": "T.opt.Assert checks values",
-    "logit": "write T.log(p) - T.log1p(-p)",
-    "betaln": "write T.gammaln(a) + T.gammaln(b) - T.gammaln(a + b)",
 }
 
 
