@@ -30,6 +30,7 @@ ROOMS: dict[str, str] = {
     "codegen.target": "base abi",
     "codegen.scalar_ir": "graph ops",
     "codegen.scalar_ir.math": "base graph ops scalar_ir",
+    "codegen.scalar_ir.sampling": "ops scalar_ir",
     "codegen.tensor_ir": "base graph ops abi target",
     "codegen.passes": "base graph ops target scalar_ir tensor_ir",
     "codegen.passes.linalg": "base graph ops tensor_ir passes",

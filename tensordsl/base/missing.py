@@ -9,7 +9,6 @@ _CONVOLUTION = "convolution and pooling are not built yet"
 _LINEAR_ALGEBRA = "linear algebra beyond products is not built yet; use NumPy before or after the call"
 _OPERATIONS = "custom operations are not supported; a new operation is a row (docs/adding-an-op.md)"
 _REWRITES = "rewrites are rules and passes of the compiler (docs/adding-a-rule.md)"
-_NUMBERS = "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers"
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(("scan", "map", "reduce", "foldl", "foldr", "scan_checkpoints", "while_loop"), _LOOPS),
     **dict.fromkeys(("conv", "conv2d", "conv3d", "signal", "pool", "pool_2d", "downsample"), _CONVOLUTION),
@@ -28,7 +27,6 @@ INSTEAD: dict[str, str] = {
     # PyTensor's
     **dict.fromkeys(("special", "log_softmax"), "T.nnet has softmax and logsoftmax, T itself gammaln and its kin"),
     "softmax": "it is T.nnet.softmax",
-    **dict.fromkeys(("random", "raw_random"), _NUMBERS),
     "math": "its functions are in tensordsl.tensor itself",
     "dprint": "it is tensordsl.printing.debugprint",
     "graph_replace": "it is tensordsl.clone_replace",

@@ -3,10 +3,10 @@
 Contract   given: index, draw, key (`sampling.bits`), then valid parameters in float64.  The results are whole float64.
 Exact      logarithms of probabilities are written with x log(x/m) + m - x = -x (log1p(y) - y), y = (m - x)/x, whose
            terms are as small as the result's spread, instead of factorials, which are as large as the mean.
-Ref        W. Hoermann, "The transformed rejection method for generating Poisson random variables", 1993; "The generation
-           of binomial random variates", 1993; C. Loader, "Fast and accurate computation of binomial probabilities", 2000;
-           E. Stadlober, "The ratio of uniforms approach for generating discrete random variates", 1990; L. Devroye,
-           "Non-uniform random variate generation", 1986, chapter X.6.
+Ref        W. Hoermann, "The transformed rejection method for generating Poisson random variables", 1993; "The
+           generation of binomial random variates", 1993; C. Loader, "Fast and accurate computation of binomial
+           probabilities", 2000; E. Stadlober, "The ratio of uniforms approach for generating discrete random
+           variates", 1990; L. Devroye, "Non-uniform random variate generation", 1986, chapter X.6.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ import tensordsl.tensor as T
         (T, "slinalg", "use NumPy before or after the call"),
         (T.nnet, "conv2d", "convolution and pooling are not built yet (docs/porting.md)"),
         (T, "vstack", "use T.concatenate or T.stack"),
-        (T, "random", "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers"),
         (tensordsl, "functon", "did you mean 'function'?"),
         (T, "logsumexpp", "did you mean 'logsumexp'?"),
     ],
