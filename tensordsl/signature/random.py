@@ -125,7 +125,7 @@ class RandomStreams:
         """How many of n trials succeed, each with probability p."""
         return self._draw("binomial", (n, p if prob is None else prob), size, ndim, dtype)
 
-    def randomas_integers(
+    def random_integers(
         self, size: Any = None, low: Any = 0, high: Any = 1, ndim: int | None = None, dtype: Any = "int64",
         nstreams: Any = None,
     ) -> Any:  # fmt: skip

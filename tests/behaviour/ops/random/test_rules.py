@@ -47,7 +47,11 @@ def build(row: Distribution, size: Any = None, seed: int = 5, **options: Any) ->
 @ROWS
 def test_shapes_and_dtypes(row: Distribution) -> None:
     """Of the parameters, or of `size`, along which they are repeated; empty ones; unknown lengths."""
-    core = next(((p.shape[-1],) for p, q in zip(usual(row), row.parameters, strict=False) if q.core), ())
+    core: Any = (
+        ()
+        if not row.core
+        else next(((p.shape[-1],) for p, q in zip(usual(row), row.parameters, strict=False) if q.core))
+    )
     batch = (2,) if row.parameters else ()
     n = T.lscalar("n")
     draws = [
