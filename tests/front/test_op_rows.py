@@ -24,10 +24,20 @@ FLOAT_OF = {
     **dict.fromkeys(("int32", "uint32", "int64", "uint64", "float64"), "float64"),
     "float16": "float16",
 }
-BOOLEAN = {"eq", "neq", "lt", "le", "gt", "ge", "isnan", "isinf"}
-FLOATING = {"sqrt", "rsqrt", "nextafter", "reciprocal", "floor", "ceil", "trunc", "round", "erfcinv", *FUNCTIONS} - {
-    "pow"
-}
+BOOLEAN = {"eq", "neq", "lt", "le", "gt", "ge", "isnan", "isinf", "signbit"}
+FLOATING = {
+    "sqrt",
+    "rsqrt",
+    "nextafter",
+    "reciprocal",
+    "floor",
+    "ceil",
+    "trunc",
+    "round",
+    "erfcinv",
+    "copysign",
+    *FUNCTIONS,
+} - {"pow"}
 WITHOUT_BOOL = {"sub", "neg", "sgn", "left_shift", "right_shift"}
 INTEGRAL = {"and_", "or_", "xor", "left_shift", "right_shift", "invert"}
 AT_LEAST_INT8 = {"int_div", "mod", "pow", "clip"}
@@ -80,6 +90,8 @@ def wanted_dtype(row: Op, dtypes: tuple[str, ...]) -> str | None:
     if row.name in BY_REJECTION:
         integers, result = BY_REJECTION[row.name]
         return None if any(t in FLOATS for t in dtypes[:integers]) else result
+    if row.name == "exponent":
+        return "int32"
     if row.name in BOOLEAN:
         return "bool"
     if row.name in FLOATING:
