@@ -87,7 +87,9 @@ def test_modules_that_a_page_names_by_their_path_are_there(page: Path) -> None:
     assert not missing, f"{page.name} names {missing}"
 
 
-@pytest.mark.parametrize("tool, page", [("op_table", "ops"), ("optimisation_table", "optimisations")])
+@pytest.mark.parametrize(
+    "tool, page", [("op_table", "ops"), ("optimisation_table", "optimisations"), ("distributions", "random")]
+)
 def test_a_page_is_what_its_tool_makes(tool: str, page: str) -> None:
     command = [sys.executable, str(ROOT / "tools" / f"{tool}.py")]
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))

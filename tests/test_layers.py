@@ -28,8 +28,9 @@ ROOMS: dict[str, str] = {
     "tensor": "base graph ops autodiff custom",
     "codegen.abi": "",
     "codegen.target": "base abi",
-    "codegen.scalar_ir": "graph ops",
+    "codegen.scalar_ir": "base graph ops",
     "codegen.scalar_ir.math": "base graph ops scalar_ir",
+    "codegen.scalar_ir.sampling": "ops scalar_ir",
     "codegen.tensor_ir": "base graph ops abi target",
     "codegen.passes": "base graph ops target scalar_ir tensor_ir",
     "codegen.passes.linalg": "base graph ops tensor_ir passes",
@@ -81,6 +82,7 @@ ROOMS: dict[str, str] = {
 EXCEPTIONS = {
     ("runtime.interpreter", "codegen.program_ir"): "for type checkers: the instructions that it runs",
     ("runtime.device", "codegen.program_ir"): "for type checkers: the instructions that it runs",
+    ("codegen.scalar_ir", "codegen.scalar_ir.sampling"): "late: few programs have loops of one element",
     ("signature", "codegen.compiler"): "late: a mode refuses names of no optimisation where it gets them",
 }
 

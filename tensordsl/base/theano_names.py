@@ -189,6 +189,8 @@ ROWS: dict[str, dict[str, str]] = {
         "ops.kinds": "Alloc DimShuffle Elemwise IncSubtensor MakeVector Reshape Shape Shape_i Subtensor TopKOp",
         "ops.control": "Assert assert_=assert_op assert_op",
     },
+    "tensor.random": {"signature.generators": "*"},
+    "tensor.raw_random": {"signature.raw_random": "*"},
     "tensor.shared_randomstreams": {
         "signature.random": "RandomStreams",
         "signature.shared": "RandomStateSharedVariable=TensorSharedVariable",
@@ -254,7 +256,10 @@ ROWS: dict[str, dict[str, str]] = {
     "pickling": {"graph.pickling": "*"},
     "printing": {"graph.printing": "*", "ops.control": "Print"},
     "profiling": {"debugging.profiling": "*"},
-    "random": {"signature.random": "*"},
+    "random": {
+        "signature.random": "*",
+        "signature.generators": "GeneratorVariable RandomStream as_generator default_rng random_generator_type",
+    },
     "reference": {"graph.reference": "*"},
     "shared": {"signature.shared": "*"},
     "spec": {"signature.spec": "*"},
@@ -270,7 +275,7 @@ WITH_CODE = frozenset(
     (
         "sparse sparse.basic tensor tensor.blas tensor.fft "
         "tensor.nnet tensor.nnet.abstract_conv tensor.nnet.blocksparse tensor.nnet.conv tensor.nnet.ctc "
-        "tensor.nnet.neighbours tensor.raw_random tensor.signal tensor.signal.conv tensor.signal.downsample "
+        "tensor.nnet.neighbours tensor.signal tensor.signal.conv tensor.signal.downsample "
         "tensor.signal.pool tensor.utils tensor.var typed_list"
     ).split()
 )

@@ -20,7 +20,6 @@ import tensordsl.tensor as T
         (T, "cholesky", "linear algebra is in tensordsl.tensor.linalg"),
         (T.nnet, "conv2d", "convolution and pooling are not built yet (docs/porting.md)"),
         (T, "putmask", "T.set_subtensor(x[index], y) makes a new tensor"),
-        (T, "random", "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers"),
         (tensordsl, "functon", "did you mean 'function'?"),
         (T, "logsumexpp", "did you mean 'logsumexp'?"),
     ],
