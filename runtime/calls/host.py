@@ -44,6 +44,9 @@ def host_entry(hosts: Sequence[Callable[..., Any]]) -> Callable[..., None]:
             if explained is error:
                 raise
             raise explained from None
+        finally:  # what is raised refers to this frame: it must not refer to that in turn
+            outcome = explained = None
+            arrays = ()
 
     return entry
 
