@@ -44,7 +44,7 @@ def host_entry(hosts: Sequence[Callable[..., Any]]) -> Callable[..., None]:
             if explained is error:
                 raise
             raise explained from None
-        finally:  # what is raised refers to this frame: it must not refer to that in turn
+        finally:  # what is raised refers to this frame, which must not refer to it
             outcome = explained = None
             arrays = ()
 
