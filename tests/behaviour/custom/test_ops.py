@@ -319,14 +319,43 @@ def test_equal_applications_are_one_call() -> None:
     assert [r.tolist() for r in f([1])] == [[3], [6], [3]] and op.calls == 2
 
 
-def test_in_a_branch_only_where_it_is_taken() -> None:
+@pytest.mark.parametrize("knows", [True, False])
+def test_in_a_branch_only_where_it_is_taken(knows: bool) -> None:
     class Lazy(Counter):
         def infer_shape(self, node: Any, shapes: Any) -> Any:
+            if not knows:
+                raise NotImplementedError
             return shapes
 
-    b, v, op = T.scalar("b"), T.vector("v"), Lazy()
-    f = theano.function([b, v], theano.ifelse.ifelse(T.gt(b, 0), op(v), v * 3))
+    b, v, op, other = T.scalar("b"), T.vector("v"), Lazy(), Lazy()
+    choose = theano.ifelse.ifelse
+    f = theano.function([b, v], choose(T.gt(b, 0), op(v), v * 3))
     assert [f(x, [1]).tolist() for x in (1, -1, 1)] == [[2], [3], [3]] and op.calls == 2
+    g = theano.function([b, v], choose(T.gt(b, 0), v * 3, op(v) + 1) * 2)
+    assert [g(x, [1]).tolist() for x in (1, -1)] == [[6], [10]] and op.calls == 3
+    h = theano.function([b, v], choose(T.gt(b, 0), choose(T.gt(b, 1), op(v), other(v)), v[1:]))
+    assert [h(x, [1, 2]).tolist() for x in (-1, 2, 1)] == [[2], [5, 6], [2, 3]]
+    assert (op.calls, other.calls) == (4, 1)
+    both = theano.function([b, v], choose(T.gt(b, 0), op(v), op(v) * 2))
+    calls = op.calls
+    both(1, [1])
+    assert op.calls == calls + 1
+
+
+def test_in_a_branch_beside_others() -> None:
+    b, v = T.scalar("b"), T.vector("v")
+    values, counts = Unique()(v)
+    f = theano.function([b, v], [theano.ifelse.ifelse(T.gt(b, 0), values * 2, v), counts])
+    assert [r.tolist() for r in f(1, [3, 3])] == [[6], [2]] and [r.tolist() for r in f(-1, [3, 3])] == [[3, 3], [2]]
+    fails = Unique()(theano.callback(_refuse, T.dvector, v))[0]
+    g = theano.function([b, v], theano.ifelse.ifelse(T.gt(b, 0), fails, v))
+    assert g(-1, [1, 2]).tolist() == [1, 2]
+    with pytest.raises(RuntimeError, match="called"):
+        g(1, [1, 2])
+
+
+def _refuse(x: Any) -> Any:
+    raise RuntimeError("called")
 
 
 def test_in_a_loop() -> None:
