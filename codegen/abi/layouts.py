@@ -256,6 +256,17 @@ _CALLS = (
     ("lu_factor", "lu_factor", "lufactor_{}", _LINALG, False),
     ("lu_solve", "lu_solve", "lusolve_{}", _LINALG, False),
     ("lu_solve_transposed", "lu_solve", "lusolve_{}", _LINALG, False),
+    ("qr_reduced", "qr", "qr_{}", _LINALG, False),
+    ("qr_complete", "qr", "qr_{}", _LINALG, False),
+    ("svd_reduced", "svd", "svd_{}", _LINALG[1:], False),
+    ("svd_full", "svd", "svd_{}", _LINALG[1:], False),
+    ("svdvals", "svdvals", "svdvals_{}", _LINALG[1:], False),
+    ("eigh_lower", "eigh", "eigh_{}", _LINALG[1:], False),
+    ("eigh_upper", "eigh", "eigh_{}", _LINALG[1:], False),
+    ("eigvalsh_lower", "eigvalsh", "eigvalsh_{}", _LINALG[1:], False),
+    ("eigvalsh_upper", "eigvalsh", "eigvalsh_{}", _LINALG[1:], False),
+    ("eig", "eig", "eig_{}", _LINALG[1:], False),
+    ("eigvals", "eigvals", "eigvals_{}", _LINALG[1:], False),
 )
 LIBRARY_CALLS = {function: dtypes for function, _, _, dtypes, _ in _CALLS}
 CALLERS = {function: construct for function, construct, *_ in _CALLS}
@@ -273,6 +284,8 @@ def library_symbol(function: str, dtype: str) -> str:
 LAPACK_LETTERS = {"float32": "s", "float64": "d"}
 LAPACK_OF = {  # by the first word of an object's name: what it calls, BLAS's functions of triangles too
     "cholesky": ("potrf",), "triangular": ("trsm", "trsv"), "lufactor": ("getrf",), "lusolve": ("trsm", "trsv"),
+    "qr": ("geqrf", "orgqr"), "svd": ("gesdd",), "svdvals": ("gesdd",), "eigh": ("syevd",), "eigvalsh": ("syevd",),
+    "eig": ("geev",), "eigvals": ("geev",),
 }  # fmt: skip
 LAPACK_NAMES = tuple(dict.fromkeys(name for names in LAPACK_OF.values() for name in names))
 _LAPACK_PLACES = [(name, dtype) for name in LAPACK_NAMES for dtype in LAPACK_LETTERS]
