@@ -200,6 +200,11 @@ def package_pages() -> dict[str, str]:
         "reference/gradients.md": page(
             "Derivatives", "`tensordsl.gradient`; `grad` is `T.grad` too.", [entry(*row) for row in gradients]
         ),
+        "reference/custom.md": page(
+            "Operations of one's own",
+            "`tensordsl`; see [operations of your own](../custom-ops.md).",
+            [entry([name], getattr(tensordsl, name)) for name in ("callback", "as_op", "elementwise", "Op", "Apply")],
+        ),
         "reference/loops.md": page(
             "Loops",
             "`tensordsl`; `until` is in `tensordsl.scan_module`. Other functions on graphs with loops are in "
