@@ -22,7 +22,7 @@ from tensordsl.functions.function import function
 from tensordsl.graph.printing import debugprint, pp, pprint
 from tensordsl.graph.types import TensorType
 from tensordsl.graph.values import as_array as _asarray  # noqa: F401  Theano's name
-from tensordsl.graph.variables import Apply, Constant, Op, Variable
+from tensordsl.graph.variables import Constant, Variable
 from tensordsl.signature.io import In, Out
 from tensordsl.signature.modes import Mode
 from tensordsl.signature.shared import shared
@@ -30,6 +30,7 @@ from tensordsl.signature.shared import shared
 if TYPE_CHECKING:
     from tensordsl import compile, gradient, ifelse, printing, tensor
     from tensordsl.autodiff.gradient import Lop, Rop, grad, subgraph_grad
+    from tensordsl.custom.op import Apply, Op
     from tensordsl.debugging.checks import eval_intermediate_values
     from tensordsl.functions.opfromgraph import OpFromGraph
 
@@ -44,6 +45,9 @@ __all__ = [
 _NAMES = {
     **dict.fromkeys(("grad", "Lop", "Rop", "subgraph_grad"), "tensordsl.autodiff.gradient"),
     "OpFromGraph": "tensordsl.functions.opfromgraph",
+    **dict.fromkeys(("Apply", "Op"), "tensordsl.custom.op"),
+    **dict.fromkeys(("as_op", "callback", "wrap_py"), "tensordsl.custom.callbacks"),
+    "elementwise": "tensordsl.custom.elementwise",
     "eval_intermediate_values": "tensordsl.debugging.checks",
     **dict.fromkeys(("dot", "get_scalar_constant_value"), "tensordsl.tensor"),
     "Param": "tensordsl.signature.io",

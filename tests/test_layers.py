@@ -24,13 +24,15 @@ ROOMS: dict[str, str] = {
     "graph": "base",
     "ops": "base graph",
     "autodiff": "base graph ops",
-    "tensor": "base graph ops autodiff",
+    "custom": "base graph ops autodiff",
+    "tensor": "base graph ops autodiff custom",
     "codegen.abi": "",
     "codegen.target": "base abi",
     "codegen.scalar_ir": "graph ops",
     "codegen.scalar_ir.math": "base graph ops scalar_ir",
     "codegen.tensor_ir": "base graph ops abi target",
     "codegen.passes": "base graph ops target scalar_ir tensor_ir",
+    "codegen.passes.linalg": "base graph ops tensor_ir passes",
     "codegen.fusion": "base graph ops abi target scalar_ir tensor_ir passes",
     "codegen.passes.loops": "base graph ops tensor_ir passes fusion",
     "codegen.program_ir": "base abi scalar_ir tensor_ir",
@@ -39,6 +41,7 @@ ROOMS: dict[str, str] = {
     "codegen.library.loops": "base abi target program_ir llvm library",
     "codegen.library.gemm": "abi target program_ir llvm library",
     "codegen.library.sort": "graph abi target scalar_ir llvm library",
+    "codegen.library.linalg": "base abi target llvm library",
     "codegen.library.arrays": "graph abi target scalar_ir llvm library library.loops",
     "codegen.library.python": "abi target llvm library",
     "codegen.cpu": "base graph ops abi target scalar_ir tensor_ir fusion program_ir llvm",
@@ -52,11 +55,11 @@ ROOMS: dict[str, str] = {
     "codegen.mlir": "graph ops scalar_ir scalar_ir.math tensor_ir passes fusion",
     "codegen.constructs": (
         "graph ops target scalar_ir tensor_ir passes passes.loops fusion program_ir library library.sort library.arrays "
-        "gpu bufferise mlir"
+        "library.linalg gpu bufferise mlir"
     ),
     "codegen.compiler": (
-        "base graph ops abi target tensor_ir passes passes.loops fusion program_ir llvm library library.loops "
-        "library.gemm library.arrays library.python cpu variants bufferise host constructs"
+        "base graph ops abi target tensor_ir passes passes.linalg passes.loops fusion program_ir llvm library "
+        "library.loops library.gemm library.arrays library.python cpu variants bufferise host constructs"
     ),
     "runtime.loading": "base codegen.abi",
     "runtime.calls": "base codegen.abi loading",
@@ -83,7 +86,7 @@ EXCEPTIONS = {
 
 THIRD_PARTY = frozenset({"numpy", "llvmlite"})
 # Imported late, by the one module that needs it, where a user asks for what it does.
-EXTRAS = {("tensordsl.runtime.driver.cuda_pycuda", "pycuda")}
+EXTRAS = {("tensordsl.runtime.driver.cuda_pycuda", "pycuda"), ("tensordsl.functions.c_functions", "scipy")}
 # Loaded only when something is compiled or run: importing tensordsl must stay cheap.
 LAZY = ("llvmlite", "hypothesis", "scipy", "mpmath", "matplotlib", "pycuda")
 

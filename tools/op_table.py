@@ -25,7 +25,8 @@ from tensordsl.graph.variables import Elementwise, Expand, Kernel, Movement, Op,
 from tensordsl.ops import control
 from tensordsl.ops.array import arrange, masks, reduce
 from tensordsl.ops.kinds import OpKind
-from tensordsl.ops.table import MODULES
+from tensordsl.ops.linalg.matrices import matrix_dtype
+from tensordsl.ops.table import MODULES, OPS
 
 HEAD = """# The operations
 
@@ -46,6 +47,8 @@ TITLES = {
     "elementwise": "Arithmetic, rounding, choices", "comparisons": "Comparisons and logic", "functions": "Real functions",
     "gamma": "The gamma function and its kin", "gamma_incomplete": "Incomplete gamma functions", "grids": "Products with logarithms",
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "products": "Products",
+    "triangular": "Triangular systems", "factorise": "Factorisations", "solve": "Linear systems, inverses, determinants",
+    "spectral": "Eigenvalues and singular values",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "complexes": "Complex numbers", "ufuncs": "Signs, divisors, parts of floats",
     "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "counts": "Random counts", "control": "Loops, choices, effects, gradients",
@@ -76,8 +79,24 @@ NO_OPERATORS = {"==", "!=", "\\dot"}
 
 ATTRIBUTES = {
     "axis", "axes", "order", "dtype", "acc_dtype", "ndim", "index", "body", "message", "attrs_names", "set", "lower",
-    "upper", "multiplier", "part", "kind", "side", "itemsize",
+    "upper", "multiplier", "part", "kind", "side", "itemsize", "trans", "unit_diagonal", "on_error", "inverse", "mode",
+    "full_matrices",
 }  # fmt: skip
+
+
+def of_matrix(name: str, *others: Callable[[Any], Any], **attrs: Any) -> Callable[[Any], Any]:
+    """An example of a row of linear algebra: on a matrix, and on what `others` make of it."""
+
+    def example(x: Any) -> Any:
+        a = T.cast(T.alloc(x[0], 2, 2), matrix_dtype(x.dtype))
+        return apply(OPS[name], a, *(other(a) for other in others), **attrs)
+
+    return example
+
+
+def pivots(a: Any) -> Any:
+    return apply(OPS["lu_factor"], a)[1]
+
 
 # An expression with the row in it, for rows that cannot be applied to a few vectors.
 EXAMPLES: dict[str, Callable[[Any], Any]] = {
@@ -90,6 +109,17 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "concatenate": lambda x: T.concatenate([x, x]),
     **{name: getattr(T, name) for name in ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")},
     "dot": lambda x: T.dot(x, x),
+    "solve_triangular": of_matrix("solve_triangular", lambda a: a, lower=True, trans=0, unit_diagonal=False),
+    "cholesky": of_matrix("cholesky", lower=True, on_error="raise"),
+    "swap_rows": of_matrix("swap_rows", pivots, inverse=False),
+    "qr": of_matrix("qr", mode="reduced"),
+    "lu_solve": of_matrix("lu_solve", pivots, lambda a: a, trans=0),
+    "solve": of_matrix("solve", lambda a: a, trans=0),
+    "svd": of_matrix("svd", full_matrices=False),
+    **{name: of_matrix(name, lower=True) for name in ("eigh", "eigvalsh")},
+    **{
+        name: of_matrix(name) for name in ("lu_factor", "matrix_inverse", "det", "slogdet", "svdvals", "eig", "eigvals")
+    },
     "subtensor": lambda x: x[1:],
     "inc_subtensor": lambda x: T.set_subtensor(x[1:], x[0]),
     "take": lambda x: x[T.lvector()],

@@ -1,6 +1,6 @@
 """Random loops, many: `python tools/random_loops.py FIRST COUNT [PROCESSES]`.
 
-Each is made by `tests/behaviour/loops/random_loops.py` from a seed: a `scan` or a `loop` whose step is drawn, against a
+Each is made by `tests/behaviour/loops/random_loops.py` from a seed: a `scan`, a `loop` or a `while_loop` whose step is drawn, against a
 Python loop over NumPy, for 0, 1, 2 and 17 rounds; every third is smooth, and its first and second derivatives are compared
 with differences.  Every fifth runs with one pass or one optimisation left out or forced, too.  Prints every difference with
 the program, then a line of counts; the status is 1 if there were differences.

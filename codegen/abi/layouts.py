@@ -33,7 +33,7 @@ from struct import Struct
 #     A program with host calls and shared variables pins first; `poll` does nothing for a program with shared
 #     variables that is not pinned (a signal handler runs arbitrary Python code, which may replace storage).
 
-ABI_VERSION = 1  # of these layouts
+ABI_VERSION = 2  # of these layouts
 
 HEAD = object.__basicsize__  # a PyObject's head: 16 on a normal build
 
@@ -43,6 +43,7 @@ DTYPES = (
     "float64", "complex64", "complex128",
 )  # fmt: skip
 DTYPE_CODE = {name: code for code, name in enumerate(DTYPES)}
+DTYPE_DESCR, DTYPE_BYTES, DTYPE_SIZE = 0, 8, 16  # words of a dtype in the run-time table's `dtypes`
 
 # -- Function: the heap type's instance.  CTX and SLOW are borrowed from OWNER, the one strong reference --------------
 FN_VECTORCALL, FN_DICT, FN_WEAK, FN_CTX, FN_SLOW, FN_OWNER, FN_SIZE = (HEAD + 8 * i for i in range(7))
@@ -54,6 +55,7 @@ ND_HANDLER = HEAD + 72  # of the data's memory: a capsule
 C_CONTIGUOUS, OWNDATA, ALIGNED, WRITEABLE = 0x1, 0x4, 0x100, 0x400
 SCALAR_VALUE = HEAD  # the value in a float object and in NumPy's numeric scalars
 LIST_ITEMS = HEAD + 8  # PyObject** of a list
+SEQUENCE_LENGTH, TUPLE_ITEMS = HEAD, HEAD + 8  # of a list or tuple; a tuple's PyObject* stand in itself
 
 # -- a source: a frame's argument and the first three words of a cell -------------------------------------------------
 SRC_DATA, SRC_DIMS, SRC_STRIDES, SRC_SIZE = 0, 8, 16, 24  # ptr; ptr to i64 extents; ptr to i64 byte strides
@@ -69,12 +71,13 @@ CTX_PROGRAM = 24
 CTX_CELLS = 32  # ptr to pointers to cells
 CTX_OUTS = 40  # output descriptors
 CTX_ON_ERROR = 48  # Python callable, borrowed
-CTX_HOST_ENTRY = 56  # Python callable that performs host calls, borrowed; or NULL
+CTX_HOST_ENTRY = 56  # Python callable for the rest of host calls, borrowed; or NULL
 CTX_N_ARGS = 64
 CTX_N_SHARED = 72
 CTX_INJECT = 80  # number of the may-fail step that must fail; read only by programs emitted for fault tests; -1: none
 CTX_STACK = 88  # bytes of the stack that a call needs; 0: few
-CTX_SIZE = 96
+CTX_HOSTS = 96  # ptr to the callables of host calls, borrowed
+CTX_SIZE = 104
 CHOICES = 62  # bits of a word that names plans
 # among the numbers of small shared variables: rows that only further steps read (`fusion.batch_blocking`)
 HIDDEN_ROWS = -1
@@ -134,6 +137,7 @@ WATCH_SIZE = WATCH_JUMP + JUMP_SIZE
 # The kinds; 0: nothing has failed.  What gives storage, or NULL, gives NULL once something has.
 ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL = range(1, 9)
 ERR_ABSENT, ERR_UNRECORDED, ERR_DEVICE, ERR_DEOPTIMISE, ERR_FORKED = range(9, 14)
+ERR_ARGUMENT, ERR_ROOM, ERR_STACK = range(14, 17)  # of calls from C alone, see `CC_TEXTS`
 # ERR_BUSY is no error: on_error waits for the other call and calls again.  ERR_INDEX: run_nest saw a bad index.
 # ERR_ABSENT is none either: on_error fills in kernels.  A: which, of choice k bit 2k or 2k + 1; B: what k counts from.
 # ERR_OUTGROWN is none: on_error has the function run a program that was made for any lengths, and calls it.
@@ -176,14 +180,32 @@ UP_STORAGE, UP_ARRAY, UP_SIZE = 0, 8, 16
 OU_OBJECT, OU_DIMS, OU_ROOM, OU_BYTES, OU_SIZE = 0, 8, 16, 24, 32  # OBJECT: what stays on the device, else NULL
 LM_LEAST, LM_MOST, LM_SIZE = 0, 8, 16  # of a word
 
+# -- calls from C (`library.python.c_calls`): a context of its own, and behind it what such a call needs ---------------
+# ptr to the texts of the sites, and how many; number of results; strides that arguments have; ptr to bytes of elements
+CC_TEXTS, CC_N_TEXTS, CC_N_OUTS, CC_N_AXES, CC_ITEMS, CC_SIZE = (CTX_SIZE + 8 * i for i in range(6))
+# What the caller gives for a result: a buffer, where its lengths are written or NULL, bytes of the buffer.
+RES_DATA, RES_DIMS, RES_BYTES, RES_SIZE = 0, 8, 16, 24
+# Behind the frame's arguments: ptr to the results; what stands for the list of them; its items; strides.
+CF_RESULTS, CF_LIST = 0, 8
+CF_ITEMS = CF_LIST + LIST_ITEMS + 8
+# Of ERR_ARGUMENT A is the argument, B the axis whose length or stride is wrong, or -1: its address.  Of ERR_ROOM A is
+# the result, B the bytes that it has.  ERR_STACK: the thread's stack is too small.
+BAD_LENGTH, FAILED, BAD_GRADIENT, BAD_VALUE = -1, 1, 3, 4  # statuses of nutpie: a negative one ends the sampling
+C_HELPERS = (  # of the run-time table, that are others here
+    "new_out", "new_like", "new_list", "pin", "poll", "save_thread", "restore_thread", "release", "fail", "unwatch",
+)  # fmt: skip
+C_CALLS = ("c_call", "c_logp", "c_expand", "c_of_vector", "c_of_number", "c_filter", "c_map", "c_text")
+
 # -- environment of a loop over blocks (`codegen.host.blocks`): words -----------------------------------------------
 ENV_FAILED, ENV_SLOTS, ENV_FRAME, ENV_CTX, ENV_GIVEN = range(0, 40, 8)  # has a part failed; bits of slots in use
 
-# -- host-call operand: C-contiguous storage of a dtype (code) --------------------------------------------------------
+# -- host-call operand: C-contiguous storage of a dtype (code); DATA is NULL of a result that nobody wants -------------
 HOST_DATA, HOST_DTYPE, HOST_NDIM, HOST_DIMS, HOST_SIZE = 0, 8, 16, 24, 32
-# the record that the Python entry reads: host number, operands in and out
+# the record that the Python entry reads: host number, operands in and out; FAILED: 1 if the callable raised
 CALL_HOST, CALL_N_IN, CALL_IN, CALL_N_OUT, CALL_OUT = 0, 8, 16, 24, 32
-CALL_SITE, CALL_FRAME, CALL_SIZE = 40, 48, 56
+CALL_SITE, CALL_FRAME, CALL_FAILED, CALL_SIZE = 40, 48, 56, 64
+# what it gets: the record's address, what the callable gave or raised, and its arrays
+ENTRY_RECORD, ENTRY_OUTCOME, ENTRY_ARRAYS = 0, 8, 16
 
 # -- arena block: a 64-byte head before the storage -------------------------------------------------------------------
 BLOCK_BYTES, BLOCK_NEXT, BLOCK_CLASS, BLOCK_HEAD = 0, 8, 16, 64  # BYTES: of a large block
@@ -206,6 +228,7 @@ SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 
 # -- other steps on whole buffers: what a program's `LibraryCall` may name ---------------------------------------------
 _NOT_COMPLEX = tuple(t for t in DTYPES if not t.startswith("complex"))
+_LINALG = ("float32", "float64")
 # function, construct that calls it (`codegen.constructs`), object that has it ({}: of each dtype one), dtypes of its
 # first input, and whether it may overwrite what it reads, line by line
 _CALLS = (
@@ -219,6 +242,14 @@ _CALLS = (
     ("argsort_part", "along", "select_{}", _NOT_COMPLEX, False),
     ("true_positions", "true_positions", "positions", ("bool",), False),
     ("repeated_positions", "repeated_positions", "positions", ("int64",), False),
+    ("cholesky", "cholesky", "cholesky_{}", _LINALG, False),
+    ("triangular_lower", "solve_triangular", "triangular_{}", _LINALG, False),
+    ("triangular_upper", "solve_triangular", "triangular_{}", _LINALG, False),
+    ("triangular_unit_lower", "solve_triangular", "triangular_{}", _LINALG, False),
+    ("triangular_unit_upper", "solve_triangular", "triangular_{}", _LINALG, False),
+    ("lu_factor", "lu_factor", "lufactor_{}", _LINALG, False),
+    ("lu_solve", "lu_solve", "lusolve_{}", _LINALG, False),
+    ("lu_solve_transposed", "lu_solve", "lusolve_{}", _LINALG, False),
 )
 LIBRARY_CALLS = {function: dtypes for function, _, _, dtypes, _ in _CALLS}
 CALLERS = {function: construct for function, construct, *_ in _CALLS}
@@ -230,6 +261,18 @@ def library_symbol(function: str, dtype: str) -> str:
     """The function of a program's `LibraryCall`; sums and products of both 64-bit integers have one code."""
     return f"{function}_{'int64' if dtype == 'uint64' and function.startswith('cum') else dtype}"
 
+
+# -- LAPACK (`runtime.loading.lapack`): at RT["lapack"] a table: the bytes of its integers, then for each name and dtype
+# the address of a Fortran function, once an object that calls it is loaded -------------------------------------------
+LAPACK_LETTERS = {"float32": "s", "float64": "d"}
+LAPACK_OF = {  # by the first word of an object's name: what it calls, BLAS's functions of triangles too
+    "cholesky": ("potrf",), "triangular": ("trsm", "trsv"), "lufactor": ("getrf",), "lusolve": ("trsm", "trsv"),
+}  # fmt: skip
+LAPACK_NAMES = tuple(dict.fromkeys(name for names in LAPACK_OF.values() for name in names))
+_LAPACK_PLACES = [(name, dtype) for name in LAPACK_NAMES for dtype in LAPACK_LETTERS]
+LAPACK = {place: 8 * k for k, place in enumerate(_LAPACK_PLACES, 1)}  # byte offsets
+LAPACK_SIZE = 8 * (1 + len(LAPACK))
+LINALG_HEAD_BYTES = 64  # before the scratch of a function of matrices: the number of its first matrix
 
 LIBRARY_SYMBOLS = tuple(dict.fromkeys(library_symbol(f, t) for f, types in LIBRARY_CALLS.items() for t in types))
 
@@ -300,7 +343,8 @@ _CPYTHON = (
     "PyEval_RestoreThread", "PyErr_CheckSignals", "PyThread_get_thread_ident", "PyObject_GC_UnTrack", "PyObject_GC_Del",
     "PyObject_ClearWeakRefs", "PyLong_AsLongLongAndOverflow", "PyTraceMalloc_Track", "PyType_GenericAlloc",
     "PyType_IsSubtype", "PyObject_Free", "PyBuffer_FillInfo", "PyGC_Disable", "PyGC_Enable",
-    "PyGILState_Check", "PyOS_InterruptOccurred", "PyErr_SetInterrupt",
+    "PyGILState_Check", "PyOS_InterruptOccurred", "PyErr_SetInterrupt", "PyErr_Fetch", "PyErr_NormalizeException",
+    "PyException_SetTraceback",
 )  # fmt: skip
 _LIBC = (
     "aligned_alloc", "free", "malloc", "realloc", "madvise", "longjmp", "pthread_getspecific", "pthread_setspecific",
@@ -309,11 +353,12 @@ _LIBC = (
 _THREADS = ("pthread_getattr_np", "pthread_attr_getstack", "pthread_attr_destroy", "pthread_self")  # or NULL
 _DATA = (
     "np_type", "int_type", "np_new", "holder_type", "pool", "blas_int", "cblas_float64", "cblas_float32",
-    "gemv_float64", "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads", "np_handler",
+    "gemv_float64", "gemv_float32", "blas_threads", "lapack", "dead_ctx", "dead_slow", "threads", "np_handler",
     "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "traversals", "alternate_stacks", "main_stack",
-    "main_stack_bytes", "main_thread", "watched", "watch_key", "look_at", *_THREADS,
+    "main_stack_bytes", "main_thread", "watched", "watch_key", "look_at", "dtypes", "list_type", "tuple_type",
+    *_THREADS,
 )  # fmt: skip
-# blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
+# blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.  lapack: see LAPACK.
 # dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
 # missed: a bit for each of NEST_PARTS that a call has missed; on_missed: what is called then, a Python callable.
 # huge_pages: 1 where NumPy requests them.  kept: slots of blocks, large ones first; kept_bytes: the most that one may
@@ -398,6 +443,7 @@ LIBRARY = {
     **{f"gemm_{t}": (f"gemm_{t}", f"gemms_{t}", f"gemm_then_{t}") for t in ("float64", "float32")},
     **_NEST,
     "threads": ("worker", "parallel_for", "is_awake"),
+    "c_calls": (*C_CALLS, *(f"c_{name}" for name in C_HELPERS)),
     **{f"scatter_{name}": (name,) for name in SCATTERS},
     **_objects_of_calls(),
     "replay": ("replay",),

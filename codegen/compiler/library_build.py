@@ -20,6 +20,7 @@ from tensordsl.codegen.tensor_ir.construct import of_function
 WRITERS: Mapping[str, ObjectWriter] = {
     "native": ObjectWriter("tensordsl.codegen.library.python.module", "native_text", level=1, kept=llvm.LOOP_PASSES),
     "threads": ObjectWriter("tensordsl.codegen.library.python.thread_pool", "thread_text"),
+    "c": ObjectWriter("tensordsl.codegen.library.python.c_calls", "c_calls_text", level=1),
     "replay": ObjectWriter("tensordsl.codegen.library.python.gpu_replay", "replay_text"),
     "nest": ObjectWriter(
         "tensordsl.codegen.library.loops.entry",

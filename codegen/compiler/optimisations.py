@@ -137,6 +137,13 @@ PROGRAM = (
         file="codegen/bufferise/output_order.py", tests=("test_output_order",), changes="the strides of results",
     ),
     Optimisation(
+        "native_lapack", "program",
+        what="factors of matrices, and systems with them, are computed by functions over the LAPACK that NumPy brings",
+        applies_when="the process has a LAPACK, and matrices are of float32 or float64; else by a step of the host",
+        why="a step of the host takes the GIL, copies its operands, and takes longer than a small matrix",
+        file="codegen/constructs/factorise.py", tests=("test_factorise",), changes=ROUNDING,
+    ),
+    Optimisation(
         "rounds_in_registers", "program",
         what="loops of short rounds become one kernel, with what they carry in registers",
         applies_when="a round has only elementwise work on scalars and one short axis, whose lanes fit registers where "

@@ -31,6 +31,10 @@ from tensordsl.codegen.passes.complex_moves import move_numbers
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
+from tensordsl.codegen.passes.linalg.determinants import log_of_determinants
+from tensordsl.codegen.passes.linalg.factors import factor_by_structure
+from tensordsl.codegen.passes.linalg.products import multiply_by_diagonals, sum_diagonals
+from tensordsl.codegen.passes.linalg.solves import solve_by_structure, solve_for_inverses
 from tensordsl.codegen.passes.loops.hoist_sequence_work import hoist_sequence_work
 from tensordsl.codegen.passes.loops.independent_rounds import independent_rounds
 from tensordsl.codegen.passes.loops.keep_rows import keep_rows
@@ -56,6 +60,7 @@ from tensordsl.codegen.program_ir.verify import verify
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir.construct import (
     ALONG,
+    ASSERT,
     CONCATENATE,
     DOT,
     FOR,
@@ -99,6 +104,8 @@ def stabilise(ctx: Context, v: Value) -> Value | None:
 Values = list[Value]
 Updates = list[tuple[int, Value]]
 MAPS = frozenset(("map",))
+SOLVES = frozenset(("lu_solve", "solve_triangular", "result", ASSERT))
+FACTORS = frozenset(("cholesky", "result", ASSERT))
 PIPELINE = (
     Pass(
         "canonicalise", canonicalise, required=True,
@@ -111,6 +118,34 @@ PIPELINE = (
     Pass(
         "stabilise", stabilise, ops=MAPS, needs_users=True, file="codegen/passes/stabilise.py",
         reason="before anything moves: its patterns are the user's formulas",
+    ),
+    Pass(
+        "log_of_determinants", log_of_determinants, ops=MAPS,
+        reason="after the rules, which look for other logarithms; before factor_by_structure, which takes the formula "
+        "of a determinant to pieces",
+    ),
+    Pass(
+        "solve_for_inverses", solve_for_inverses, ops=frozenset((DOT,)), needs_users=True,
+        reason="after the rules, which bring the user's formulas into their usual forms; before products get sums to "
+        "add to",
+    ),
+    Pass(
+        "solve_by_structure", solve_by_structure, ops=SOLVES, needs_users=True,
+        reason="after solve_for_inverses, which makes solves; before factor_by_structure, to which it leaves only what "
+        "determinants read",
+    ),
+    Pass(
+        "factor_by_structure", factor_by_structure, ops=FACTORS, needs_users=True,
+        reason="after solve_by_structure: what solves need of factors that are products of known ones is gone",
+    ),
+    Pass(
+        "multiply_by_diagonals", multiply_by_diagonals, ops=frozenset((DOT,)),
+        reason="before fold_products: a product with a diagonal matrix takes no part in sums and chains of products",
+    ),
+    Pass(
+        "sum_diagonals", sum_diagonals, ops=frozenset(("take",)), needs_users=True,
+        reason="before fold_products, which changes the products that it looks for; before merge_reductions, which "
+        "adds up the diagonal of a trace",
     ),
     Pass(
         "divide_once", divide_once, ops=MAPS,
@@ -208,6 +243,12 @@ PIPELINE = (
 MUST_PRECEDE = (
     ("canonicalise", "fold_constants"), ("fold_constants", "stabilise"),
     ("stabilise", "divide_once"),
+    ("stabilise", "log_of_determinants"),
+    ("log_of_determinants", "factor_by_structure"),
+    ("stabilise", "solve_for_inverses"), ("solve_for_inverses", "solve_by_structure"),
+    ("solve_by_structure", "factor_by_structure"), ("solve_for_inverses", "fold_products"),
+    ("multiply_by_diagonals", "fold_products"), ("sum_diagonals", "fold_products"),
+    ("sum_diagonals", "merge_reductions"),
     ("stabilise", "merge_reductions"), ("stabilise", "fold_products"), ("stabilise", "sink_slices"),
     ("merge_reductions", "add_sums"), ("add_sums", "sink_slices"), ("fold_products", "sink_slices"),
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),

@@ -6,8 +6,8 @@ Goes out   values of tensor IR; program IR, by a `Bufferiser`; MLIR, by a `Write
            fusion read.
 Files      what is no step: `sources` (inputs, constants, parameters), `fusible` (map, move, reduce) and `take`, which
            groups compute, `ranges`, `complex_numbers`; steps on buffers: `dot`, `reshape`, `subtensor`,
-           `inc_subtensor`, `concatenate`, `inc_take`; functions of the library: `along`, `searchsorted`, `positions`;
-           control: `loops`, `branches`, `effects`.
+           `inc_subtensor`, `concatenate`, `inc_take`; functions of the library: `along`, `searchsorted`, `positions`,
+           `factorise`; control: `loops`, `branches`, `effects`.
 Uses       `bufferise` for storage and loops, `mlir` for text, `gpu` for kernels; each only when called.
 Used by    `compiler`, which loads this package; all others reach constructs by `tensor_ir.construct.CONSTRUCTS`.
 Begin with `searchsorted`, a complete one, and docs/adding-a-construct.md.
@@ -32,7 +32,8 @@ HOLDS = {
     "positions": "true_positions repeated_positions",
     "loops": "for while",
     "branches": "ifelse",
-    "effects": "assert host print",
+    "effects": "assert callback host print",
+    "factorise": "cholesky solve_triangular lu_factor lu_solve",
 }
 _FILES = {name: file for file, names in HOLDS.items() for name in names.split()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.steps import results_of
@@ -13,7 +13,7 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import by_parts, split_complex
 from tensordsl.codegen.tensor_ir.verify import check
-from tensordsl.graph.variables import Apply
+from tensordsl.graph.variables import Apply, Variable
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
@@ -76,13 +76,19 @@ def _bound(g: Graph, made: Value, x: Value, flags: Sequence[Value]) -> None:
 
 @register
 class Host(Construct):
-    """host(number, effect, name): `result(k)` are what the call gives."""
+    """host(number, effect, name, count, lengths, later): `result(k)` are what the call gives.
+
+    The first `count` are the row's; behind them are `lengths` 0-d integers.  Of the results `later` the call gives
+    these lengths alone, and a second call, of the next number, gives them when there is room.
+    """
 
     name, traits = "host", Traits(has_effects=True)
-    missing = {"lower_complex": "the rows that it is for are of real numbers"}
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         return low.host(node, operands)
+
+    def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        return [split_complex(low, v) for v in low.host(node, operands)]
 
     def verify(self, graph: Graph, v: Value) -> None:
         check(not v.dtype and v.attrs["number"] >= 0, v, "a callable by its number")
@@ -92,15 +98,12 @@ class Host(Construct):
         for o in v.operands:
             ref = b.packed(b.ref(o), o.dtype)
             inputs.append((ref.ptr, o.dtype, tuple(map(b.name, ref.dims))))
-        outputs = []
-        for r in results_of(b, v):
-            ref = b.destination(r, r.dtype, r.shape)
-            b.refs[r.number] = ref
-            outputs.append((ref.ptr, r.dtype, tuple(map(b.name, ref.dims))))
-        site = b.site("host", b.node_of(v), v.attrs["name"])
-        b.emit(p.HostCall(v.attrs["number"], tuple(inputs), tuple(outputs), site))
-        for r in results_of(b, v):
-            b.finish(r, b.refs[r.number])
+        number, count, lengths, later = (v.attrs[x] for x in ("number", "count", "lengths", "later"))
+        used = {r.attrs["k"]: r for r in results_of(b, v)}
+        first = (*range(count, count + lengths), *(k for k in range(count) if k not in later))
+        _call(b, v, number, inputs, [used.get(k) for k in first])
+        if later:
+            _call(b, v, number + 1, [], [used.get(k) for k in later])
 
     def mlir(self, e: Writer, v: Value) -> None:
         results = e.results.get(v.number, [])
@@ -116,6 +119,44 @@ class Host(Construct):
         e.put(f"%{e.count}:{len(results)} = func.call @{name}({values}) : ({operands}) -> ({types})")
         for k, r in enumerate(results):
             e.values[r.number] = f"%{e.count}#{k}"
+
+
+def _call(
+    b: Bufferiser, v: Value, number: int, inputs: Sequence[p.HostOperand], results: Sequence[Value | None]
+) -> None:
+    """Call a callable; results: None for those that nothing uses."""
+    outputs: list[p.HostOperand | None] = []
+    for r in results:
+        if r is None:
+            outputs.append(None)
+            continue
+        ref = b.destination(r, r.dtype, r.shape)
+        b.refs[r.number] = ref
+        outputs.append((ref.ptr, r.dtype, tuple(map(b.name, ref.dims))))
+    site = b.site("host", b.node_of(v), v.attrs["name"])
+    b.emit(p.HostCall(number, tuple(inputs), tuple(outputs), site))
+    for r in results:
+        if r is not None:
+            b.finish(r, b.refs[r.number])
+
+
+@register
+class Callback(Expanded):
+    """callback: a custom operation (`tensordsl.custom`), which the host calls."""
+
+    name = "callback"
+
+    def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        row: Any = node.row
+        shapes = row.lengths(node)
+        found = low.run([n for s in shapes for n in s if isinstance(n, Variable)])
+        values = iter([low.graph.extents.value(low.graph.cast(n, "int64")) for n in found])
+        return low.callback(
+            node, operands, [[next(values) if isinstance(n, Variable) else n for n in s] for s in shapes]
+        )
+
+    def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+        return [split_complex(low, v) for v in self.lower(low, node, operands)]
 
 
 @register

@@ -531,7 +531,11 @@ class Emitter:
     def host_call(self, i: p.HostCall) -> None:
         self.inject(i.site)
         f, words, at = self.helper("host_call"), layouts.HOST_SIZE // 8, 0
-        for k, (data, dtype, dims) in enumerate(i.inputs + i.outputs):
+        for k, operand in enumerate(i.inputs + i.outputs):
+            if operand is None:
+                self.array("hosts", "ptr", ["null"], words * k)
+                continue
+            data, dtype, dims = operand
             self.array("dims", "i64", [self.values[d] for d in dims], at)
             self.array("hosts", "ptr", [self.values[data]], words * k)
             self.array("hosts", "i64", [layouts.DTYPE_CODE[dtype], len(dims)], words * k + 1)

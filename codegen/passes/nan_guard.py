@@ -1,16 +1,18 @@
 """Flags for NanGuardMode: further outputs of a function, true where a float that it computes is forbidden.
 
 The optimised program is checked, not the user's formulas: an overflow that `stabilise` has removed is no mistake.
-Values in branches of an `ifelse` are not checked, but the results are, so that the guard makes nothing be computed.  A
-loop stacks the flags of each round, unless only a condition ends it.
+Branches and loops give the flags of what they compute as further results, so that the guard makes nothing be computed:
+a loop stacks those of each round, or carries one where only a condition ends it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 
 import numpy as np
 
+from tensordsl.base.records import record
 from tensordsl.codegen.tensor_ir.construct import IFELSE, WHILE
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, toposort
 from tensordsl.codegen.tensor_ir.indexing import cut
@@ -32,40 +34,96 @@ def guard(lowered: Lowered, settings: Mapping[str, bool]) -> None:
     g = lowered.graph
     if not any(settings.values()):
         return
-    seen: set[int] = set()
-    roots = [*lowered.outputs, *(v for _, v in lowered.updates)]
-    lowered.outputs = [*lowered.outputs, *_flags(g, roots, settings, seen)]
+    outermost = _Region([*lowered.outputs, *(v for _, v in lowered.updates)])
+    regions = _regions(outermost)
+    for region in reversed(regions):  # those inside of others first
+        for v in sorted(region.values, key=lambda v: v.number):
+            if v.traits.makes_floats and v.dtype in FLOATS and not _has_unused_rows(v):
+                region.flags.append(_any(g, _bad(g, v, settings)))
+            elif v.traits.is_loop:
+                region.flags.extend(_flags_of_rounds(g, v, *region.inner.get(v.number, ())))
+            elif v.op == IFELSE:
+                region.flags.extend(_flags_of_branches(g, v, *region.inner[v.number]))
+    lowered.outputs = [*lowered.outputs, *outermost.flags]
 
 
-def _flags(g: Graph, roots: Sequence[Value], settings: Mapping[str, bool], seen: set[int]) -> list[Value]:
-    """Flags of the floats that are computed wherever the roots are (loops are nested only a few levels deep)."""
-    found: list[Value] = []
-    stack = list(roots)
-    while stack:
-        v = stack.pop()
-        if v.number not in seen:
-            seen.add(v.number)
-            found.append(v)
+@record
+class _Region:
+    """What is computed together: all of the function, a branch or the rounds of a loop."""
+
+    roots: Sequence[Value]
+    around: _Region | None = None
+    loop: int | None = None  # its number
+    values: list[Value] = field(default_factory=list)
+    seen: set[int] = field(default_factory=set)
+    inner: dict[int, list[_Region]] = field(default_factory=dict)  # of the branches and loops among its values
+    flags: list[Value] = field(default_factory=list)
+
+    def knows(self, v: Value) -> bool:
+        region: _Region | None = self
+        while region is not None and v.number not in region.seen:
+            region = region.around
+        return region is not None
+
+
+def _regions(outermost: _Region) -> list[_Region]:
+    """All regions, each before those inside of it, with their values."""
+    found = [outermost]
+    for region in found:  # which grows
+        stack = list(region.roots)
+        while stack:
+            v = stack.pop()
+            if region.knows(v):
+                continue
+            region.seen.add(v.number)
+            if region.loop is not None and region.loop not in v.loops and region.around is not None:
+                region.around.seen.add(v.number)  # computed once, before the loop
+            region.values.append(v)
             stack += v.operands[:1] if v.op == IFELSE else v.operands
-    flags = []
-    for v in sorted(found, key=lambda v: v.number):
-        if v.traits.makes_floats and v.dtype in FLOATS and not _has_unused_rows(v):
-            flags.append(_any(g, _bad(g, v, settings)))
-        elif v.traits.is_loop:
-            flags += _flags_of_rounds(g, v, settings, seen)
-    return flags
+        for v in region.values:
+            if v.op == IFELSE:
+                half = len(v.operands) // 2 + 1
+                region.inner[v.number] = [_Region(branch, region) for branch in (v.operands[1:half], v.operands[half:])]
+            elif v.traits.is_loop:
+                loop = v.attrs["loop"]
+                region.inner[v.number] = [_Region(loop.results, region, loop.number)]
+            found += region.inner.get(v.number, ())
+    return found
 
 
-def _flags_of_rounds(g: Graph, made: Value, settings: Mapping[str, bool], seen: set[int]) -> list[Value]:
-    """Whether each flag of a loop's body was true in some round; nothing of loops for whose flags there is no room."""
-    loop, count = made.attrs["loop"], made.attrs["count"]
-    if not _has_limit(made):
+def _flags_of_branches(g: Graph, made: Value, then: _Region, orelse: _Region) -> list[Value]:
+    """Whether a flag of the branch that is taken is true."""
+    if not then.flags and not orelse.flags:
         return []
+    half = len(made.operands) // 2 + 1
+    one, two = (_or(g, region.flags) for region in (then, orelse))
+    made.operands = (*made.operands[:half], one, *made.operands[half:], two)
+    return [g.result(made, half - 1, "bool", ())]
+
+
+def _flags_of_rounds(g: Graph, made: Value, rounds: _Region) -> list[Value]:
+    """Whether a flag of the body was true in some round."""
+    loop, count, flags = made.attrs["loop"], made.attrs["count"], rounds.flags
     first = len(loop.carried) + len(loop.stacked)
-    inner = _flags(g, loop.results, settings, seen)
-    loop.stacked = (*loop.stacked, *inner)
-    stacked = [g.result(made, first + k, "bool", (count,)) for k in range(len(inner))]
-    return [_any(g, cut(g, v, loop.rounds) if made.op == WHILE else v) for v in stacked]
+    if _has_limit(made):
+        loop.stacked = (*loop.stacked, *flags)
+        stacked = [g.result(made, first + k, "bool", (count,)) for k in range(len(flags))]
+        return [_any(g, cut(g, v, loop.rounds) if made.op == WHILE else v) for v in stacked]
+    if not flags or loop.stacked:
+        return []
+    inside = made.loops | {loop.number}
+    before = g.make("carried", (), "bool", (), loops=inside, loop_number=loop.number, k=first)
+    made.operands = (*made.operands, g.const(False, "bool"))
+    loop.carried, loop.next = (*loop.carried, before), (*loop.next, _or(g, [before, *flags]))
+    return [g.result(made, first, "bool", ())]
+
+
+def _or(g: Graph, flags: Sequence[Value]) -> Value:
+    """Whether one of them is true."""
+    found = g.const(False, "bool")
+    for flag in flags:
+        found = g.map(OPS["or_"], found, flag)
+    return found
 
 
 def _has_limit(made: Value) -> bool:

@@ -400,17 +400,19 @@ class Fill(Instr):
     bytes: Name
 
 
+HostOperand = tuple[Name, str, tuple[Name, ...]]  # where, dtype, lengths
+
+
 @record
 class HostCall(Instr):
-    """Call the Python callable number `host` with owned arrays; inputs are (ptr, dtype, dims); outputs are written
-    back.
+    """Call the Python callable number `host` with owned arrays; outputs are written back; None: nobody wants it.
 
     The callable gets arrays and returns a sequence of arrays of exactly these dtypes and dims, or raises.
     """
 
     host: int
-    inputs: tuple[tuple[Name, str, tuple[Name, ...]], ...]
-    outputs: tuple[tuple[Name, str, tuple[Name, ...]], ...]
+    inputs: tuple[HostOperand, ...]
+    outputs: tuple[HostOperand | None, ...]
     site: int
     may_fail: ClassVar[bool] = True
 

@@ -50,8 +50,8 @@ def _show_scatter(i: p.Scatter) -> str:
 
 
 def _show_host(i: p.HostCall) -> str:
-    def value(v: tuple[Name, str, tuple[Name, ...]]) -> str:
-        return f"{v[0]}: {v[1]}[{_join(v[2])}]"
+    def value(v: p.HostOperand | None) -> str:
+        return "_" if v is None else f"{v[0]}: {v[1]}[{_join(v[2])}]"
 
     return f"({_join(map(value, i.outputs))}) = host{i.host}({_join(map(value, i.inputs))})"
 

@@ -72,7 +72,7 @@ def _scatter_ints(i: p.Scatter) -> Names:
 
 
 def _host_ints(i: p.HostCall) -> Names:
-    return tuple(d for _, _, dims in i.inputs + i.outputs for d in dims)
+    return tuple(o[2][k] for o in i.inputs + i.outputs if o is not None for k in range(len(o[2])))
 
 
 def _library_ints(i: p.LibraryCall) -> Names:
@@ -113,7 +113,7 @@ EFFECTS: dict[type[Instr], Effects] = {
     p.HostCall: Effects(
         ints=_host_ints,
         reads=lambda i: tuple(x for x, _, _ in i.inputs),
-        writes=lambda i: tuple(x for x, _, _ in i.outputs),
+        writes=lambda i: tuple(o[0] for o in i.outputs if o is not None),
     ),
     p.LibraryCall: Effects(
         ints=_library_ints,

@@ -184,6 +184,26 @@ class GemmTuning:
 
 
 @record
+class MatrixTuning:
+    """Functions of matrices over LAPACK (`library.linalg`)."""
+
+    poll_matrices: int = 1024  # small ones, between two polls for signals
+    transposed_block: int = 16  # rows and columns that change places together (L1)
+
+
+@record
+class SmallMatrixTuning:
+    """Linear algebra of small matrices by code of our own (`library.linalg.small`); by the suite `linalg`."""
+
+    max_rows: int = 32  # larger ones are LAPACK's
+    max_columns: int = 64  # of a system
+    min_columns: int = 3  # of a system, from which on they are in lanes
+    max_lanes: int = 8
+    max_lane_rows: int = 8  # of several at once in lanes: all are in the cache (L1), and on the stack
+    max_unrolled_rows: int = 4  # in registers (registers)
+
+
+@record
 class SortTuning:
     """Sorting, selecting and searching (`library.sort`); measured on random lines (corners)."""
 

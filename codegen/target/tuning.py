@@ -18,10 +18,12 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.target.library_tuning import (
     ArrayTuning,
     GemmTuning,
+    MatrixTuning,
     MemoryTuning,
     PackTuning,
     PoolTuning,
     ShortRowTuning,
+    SmallMatrixTuning,
     SortTuning,
     TaskTuning,
 )
@@ -431,6 +433,8 @@ class Tuning:
     pack: PackTuning = PackTuning()
     short_rows: ShortRowTuning = ShortRowTuning()
     gemm: GemmTuning = GemmTuning()
+    matrices: MatrixTuning = MatrixTuning()
+    small_matrices: SmallMatrixTuning = SmallMatrixTuning()
     sort: SortTuning = SortTuning()
     arrays: ArrayTuning = ArrayTuning()
     pool: PoolTuning = PoolTuning()

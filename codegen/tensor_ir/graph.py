@@ -101,6 +101,9 @@ class Graph:
         self._memo: dict[Any, Value] = {}
         self.values: list[Value] = []
         self.loops: list[Loop] = []
+        self.hosts: list[Callable[..., Any]] = []  # callables of effects, by their numbers
+        self.host_steps: dict[Any, list[Value]] = {}  # the results of a step by its row, attributes and operands
+        self.structures: dict[int, Any] = {}  # value number -> what `passes.linalg.structure` knows of it
         self.within: frozenset[int] = _NO_LOOPS  # the loop that is being lowered, if it may run zero times
 
     def make(

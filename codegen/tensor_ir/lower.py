@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import field
+from threading import get_ident
 from typing import Any
+
+import numpy as np
 
 from tensordsl.base.records import record
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import ASSERT, CONSTRUCTS, HOST, IFELSE
 from tensordsl.codegen.tensor_ir.equal_loops import LoweredLoops
-from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, attrs_key
 from tensordsl.codegen.tensor_ir.lower_complex import constant_pair, is_complex, lower_complex, split_complex
 from tensordsl.graph.types import COMPLEX, TensorType
 from tensordsl.graph.variables import (
@@ -61,13 +64,80 @@ class HostStep:
         return list(result) if len(self.node.outputs) > 1 else [result]
 
 
+@record(eq=False)
+class CallbackStep:
+    """A step of the host: the Python function of a custom operation, called with arrays of its own."""
+
+    node: Apply
+    direct: Callable[..., Any]  # gives one array, or a sequence of them
+
+    @property
+    def __name__(self) -> str:
+        return self.node.row.name
+
+    def __call__(self, *arrays: Any) -> Sequence[Any]:
+        return self.settle(self.direct(*arrays))
+
+    def settle(self, results: Any) -> Sequence[Any]:
+        """What `direct` gave as a list of arrays of the right dtypes and ranks."""
+        row: Any = self.node.row
+        return list(row.checked(results, self.node.attrs["types"]))
+
+
+@record(eq=False)
+class MeasuredStep:
+    """The same where lengths of results are not known before: it gives these lengths, then the other results.
+
+    kept: the results whose lengths it gave, by thread, until `KeptResults` gives them; no other Python code runs in
+    that thread meanwhile.
+    """
+
+    step: CallbackStep
+    later: tuple[int, ...]  # numbers of these results
+    unknown: tuple[tuple[int, int], ...]  # result, axis
+    kept: dict[int, list[Any]]
+
+    @property
+    def node(self) -> Apply:
+        return self.step.node
+
+    @property
+    def __name__(self) -> str:
+        return self.node.row.name
+
+    def __call__(self, *arrays: Any) -> Sequence[Any]:
+        results = self.step(*arrays)
+        self.kept[get_ident()] = [results[k] for k in self.later]
+        lengths = [np.asarray(results[k].shape[axis], "int64") for k, axis in self.unknown]
+        return [*lengths, *(r for k, r in enumerate(results) if k not in self.later)]
+
+
+@record(eq=False)
+class KeptResults:
+    """The results that a `MeasuredStep` keeps."""
+
+    measured: MeasuredStep
+
+    @property
+    def node(self) -> Apply:
+        return self.measured.node
+
+    @property
+    def __name__(self) -> str:
+        return self.node.row.name
+
+    def __call__(self) -> Sequence[Any]:
+        return self.measured.kept.pop(get_ident())
+
+
 class Lowering:
     """`env` maps variables to IR values; `hosts` collects the Python callables of effects."""
 
-    def __init__(self, tuning: Tuning | None = None) -> None:
-        self.graph = Graph(tuning)
+    def __init__(self, tuning: Tuning | None = None, graph: Graph | None = None) -> None:
+        """graph: where values are made, if not in one of their own."""
+        self.graph = Graph(tuning) if graph is None else graph
         self.env: MutableMapping[int, Value] = {}
-        self.hosts: list[Callable[..., Any]] = []
+        self.hosts, self.host_steps = self.graph.hosts, self.graph.host_steps
         self.positions: dict[int, int] = {}  # id(node) -> its number among the user's applications
         self.keep_alive: list[Any] = []  # ids in env must stay unique
         self.lowered_loops = LoweredLoops()
@@ -143,17 +213,62 @@ class Lowering:
             return operands
         return [required(self.graph, x, number, 1, "ge", f"{node.row.name} of no elements", ": their number")]
 
-    def host(self, node: Apply, operands: list[Value], **more: Any) -> list[Value]:
-        """A step that calls the row's oracle; `more`: attributes of it."""
+    def host(self, node: Apply, operands: list[Value]) -> list[Value]:
+        """A step that calls the row's oracle."""
         g = self.graph
         operands = [g.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
-        several = len(node.outputs) > 1
-        self.hosts.append(HostStep(node))
+        same = (node.row.name, attrs_key(node.attrs), tuple([o.number for o in operands]), g.within)
+        if not node.row.effect and same in self.host_steps:
+            return self.host_steps[same]
         shape = node.row.shape(g.extents, *operands, **node.attrs)
-        shapes = shape if several else (shape,)
-        number = len(self.hosts) - 1
-        made = g.make(HOST, operands, "", (), number=number, effect=node.row.effect, name=node.row.name, **more)
-        return [g.result(made, k, v.type.dtype, s) for k, (v, s) in enumerate(zip(node.outputs, shapes, strict=True))]
+        self.hosts.append(HostStep(node))
+        shapes = shape if len(node.outputs) > 1 else (shape,)
+        results = self.host_steps[same] = self.results_of_host(node, operands, len(self.hosts) - 1, shapes)
+        return results
+
+    def callback(self, node: Apply, operands: list[Value], shapes: Sequence[Sequence[Any]]) -> list[Value]:
+        """A step that calls a custom operation; shapes: of its results, None for lengths that only the call tells.
+        Equal operations on equal operands are one step."""
+        g = self.graph
+        operands = [g.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
+        unknown = tuple([(k, axis) for k, s in enumerate(shapes) for axis, n in enumerate(s) if n is None])
+        row: Any = node.row
+        same = row.custom, node.attrs["types"], tuple([o.number for o in operands]), g.within
+        if same in self.host_steps:
+            return self.host_steps[same]
+        step, number = CallbackStep(node, row.caller(node)), len(self.hosts)
+        if unknown:
+            measured = MeasuredStep(step, tuple(dict.fromkeys([k for k, _ in unknown])), unknown, {})
+            self.hosts += (measured, KeptResults(measured))
+        else:
+            self.hosts.append(step)
+        results = self.host_steps[same] = self.results_of_host(node, operands, number, shapes, unknown)
+        return results
+
+    def results_of_host(
+        self,
+        node: Apply,
+        operands: list[Value],
+        number: int,
+        shapes: Sequence[Sequence[Any]],
+        unknown: Sequence[tuple[int, int]] = (),
+    ) -> list[Value]:
+        """The results of a step of the host.  Those behind them are the `unknown` lengths (result, axis)."""
+        g, count = self.graph, len(node.outputs)
+        later = tuple(dict.fromkeys([k for k, _ in unknown]))
+        made = g.make(
+            HOST, operands, "", (), number=number, effect=node.row.effect, name=node.row.name, count=count,
+            lengths=len(unknown), later=later,
+        )  # fmt: skip
+        known = {}
+        for k, at in enumerate(unknown):
+            length = g.result(made, count + k, "int64", ())
+            g.extents.bound(length.number, [0])
+            known[at] = g.extents.value(length)
+        return [
+            g.result(made, k, v.type.dtype, [known.get((k, axis), n) for axis, n in enumerate(s)])
+            for k, (v, s) in enumerate(zip(node.outputs, shapes, strict=True))
+        ]
 
 
 def loops_of_step(g: Graph, operands: Sequence[Value]) -> frozenset[int]:

@@ -5,6 +5,7 @@ Comes in   an `Executable` from `loading`, the cells of its shared variables, Py
 Goes out   `entry.make_function` -> an instance of the native type `Function`, which CPython calls without a line of
            Python.
 Modules    entry    the type, and the context of one function, written to memory as `codegen.abi.layouts` says
+           c_entry  what calls from C get in place of that context
            state    `Cell`: storage of a shared variable, seen by native code and by Python, and its lock
            heap_types  types whose slots are functions of the native library
            host     calls from a program back into Python

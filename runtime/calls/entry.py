@@ -92,13 +92,14 @@ def _context(
     absent = _absent(executable, kernels)
     args, outputs = executable.meta["args"], executable.meta["outputs"]
     host = host_entry(hosts) if hosts else None
+    callables = tuple([getattr(step, "direct", step) for step in hosts])
     sizes = (
         layouts.CTX_SIZE, 8 * (len(kernels) + len(absent)), 8 * len(cells), layouts.DESC_SIZE * len(args),
-        layouts.OUT_SIZE * len(outputs), 8 * sum(len(shape) for _, shape in args),
+        layouts.OUT_SIZE * len(outputs), 8 * sum(len(shape) for _, shape in args), 8 * len(hosts),
     )  # fmt: skip
     words = bytearray(sum(sizes))
     start = address_of(words)
-    _, kernel_at, cell_at, desc_at, out_at, extent_at = (start + sum(sizes[:i]) for i in range(len(sizes)))
+    _, kernel_at, cell_at, desc_at, out_at, extent_at, host_at = (start + sum(sizes[:i]) for i in range(len(sizes)))
 
     def deoptimise(function: Function) -> None:
         assert deoptimised is not None, "make_function was given nothing for larger variables"
@@ -107,7 +108,11 @@ def _context(
 
     supply = _supplier(executable, kernel_at, kernel_at + 8 * len(kernels), compile)
     entry = _error_entry(cells, on_error, supply, deoptimise)
-    for base, values in ((kernel_at, [*kernels, *absent]), (cell_at, [cell.address for cell in cells])):
+    for base, values in (
+        (kernel_at, [*kernels, *absent]),
+        (cell_at, [cell.address for cell in cells]),
+        (host_at, [*map(id, callables)]),
+    ):
         for i, value in enumerate(values):
             poke(base + 8 * i, value)
     for i, (dtype, shape) in enumerate(args):
@@ -121,12 +126,12 @@ def _context(
         (layouts.CTX_RT, library.table()), (layouts.CTX_KERN, kernel_at), (layouts.CTX_CELLS, cell_at),
         (layouts.CTX_DESC, desc_at),
         (layouts.CTX_OUTS, out_at), (layouts.CTX_PROGRAM, program), (layouts.CTX_ON_ERROR, id(entry)),
-        (layouts.CTX_HOST_ENTRY, id(host) if host else 0), (layouts.CTX_N_ARGS, len(args)),
-        (layouts.CTX_N_SHARED, len(cells)),
+        (layouts.CTX_HOST_ENTRY, id(host) if host else 0), (layouts.CTX_HOSTS, host_at),
+        (layouts.CTX_N_ARGS, len(args)), (layouts.CTX_N_SHARED, len(cells)),
         (layouts.CTX_INJECT, -1), (layouts.CTX_STACK, executable.meta.get("stack", 0)),
     ):  # fmt: skip
         poke(start + offset, value)
-    return start, (words, code, executable, entry, host, tuple(cell.words for cell in cells))
+    return start, (words, code, executable, entry, host, callables, tuple(cell.words for cell in cells))
 
 
 def fill_argument(at: int, name: str, shape: Sequence[int | None], extents: int) -> None:

@@ -439,10 +439,14 @@ class Runner:
             explain = getattr(self.hosts[i.host], "explain", None)
             if explain is None:
                 raise
-            raise explain(error, i.site, self.rounds, given) from None
-        views = [view(o) for o in i.outputs]
-        if not isinstance(got, (list, tuple)) or len(got) != len(views):
-            raise TypeError(f"host call: expected a sequence of {len(views)} arrays, got {type(got).__name__}")
+            explained = explain(error, i.site, self.rounds, given)
+            if explained is error:
+                raise
+            raise explained from None
+        if not isinstance(got, (list, tuple)) or len(got) != len(i.outputs):
+            raise TypeError(f"host call: expected a sequence of {len(i.outputs)} arrays, got {type(got).__name__}")
+        got = [array for array, o in zip(got, i.outputs, strict=True) if o is not None]
+        views = [view(o) for o in i.outputs if o is not None]
         for array, room in zip(map(np.asarray, got), views, strict=True):
             if array.dtype != room.dtype:
                 raise TypeError(f"host call: a result has dtype {array.dtype}, expected {room.dtype}")

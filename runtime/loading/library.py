@@ -14,7 +14,7 @@ from functools import partial
 
 from tensordsl.base.limits import require_space
 from tensordsl.codegen.abi import layouts
-from tensordsl.runtime.loading import cache, elf, memory
+from tensordsl.runtime.loading import cache, elf, lapack, memory
 from tensordsl.runtime.loading.blas import find_blas
 from tensordsl.runtime.loading.layout import immortalise
 
@@ -139,6 +139,10 @@ def _load(name: str) -> None:
         entries = ("blas_int", "cblas_float64", "cblas_float32", "gemv_float64", "gemv_float32", "blas_threads")
         for entry, value in zip(entries, blas, strict=True):
             set_entry(entry, value)
+    if called := layouts.LAPACK_OF.get(name.partition("_")[0]):
+        require_space(BLAS_SPACE_BYTES)
+        lapack.fill(called)
+        set_entry("lapack", lapack.table())
     if name in layouts.COMMON.values():
         _State.kernels[name] = symbols
     else:

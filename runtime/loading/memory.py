@@ -32,8 +32,12 @@ Table = ctypes.c_void_p * len(layouts.RT_NAMES)
 
 _pool = (ctypes.c_int64 * (layouts.POOL_SIZE // 8))()
 _large_blocks = (ctypes.c_int64 * layouts.KEPT_SLOTS)()
+# NumPy's dtypes are single objects, which live as long as the process.
+_dtypes = (ctypes.c_int64 * (2 * len(layouts.DTYPES)))(
+    *(x for t in map(np.dtype, layouts.DTYPES) for x in (id(t), t.itemsize))
+)
 _alternate_stacks = (ctypes.c_int64 * layouts.ALTERNATE_STACKS)()
-for _slots in (_pool, _large_blocks, _alternate_stacks):
+for _slots in (_pool, _large_blocks, _alternate_stacks, _dtypes):
     immortalise(_slots)
 MAX_MAIN_STACK_BYTES = 8 << 20  # of the main thread's stack that are used
 _NAME = b"mem_handler"  # static: the capsule keeps its address
@@ -54,6 +58,9 @@ def new_table() -> ctypes.Array[ctypes.c_void_p]:
         table[layouts.RT[name] // 8] = function_address(libc, name) if hasattr(libc, name) else 0
     table[layouts.RT["np_type"] // 8] = id(np.ndarray)
     table[layouts.RT["int_type"] // 8] = id(int)
+    table[layouts.RT["list_type"] // 8] = id(list)
+    table[layouts.RT["tuple_type"] // 8] = id(tuple)
+    table[layouts.RT["dtypes"] // 8] = ctypes.addressof(_dtypes)
     table[layouts.RT["np_new"] // 8] = numpy_api()[94]  # PyArray_NewFromDescr
     table[layouts.RT["pool"] // 8] = ctypes.addressof(_pool)
     table[layouts.RT["huge_pages"] // 8] = _has_huge_pages()

@@ -26,12 +26,12 @@ from tensordsl.ops.operands import constant
 Tangent = Variable | Zero | Undefined | None  # None: disconnected
 
 
-def goes_through_loops(outputs: Sequence[Variable], wrt: Sequence[Variable]) -> bool:
-    """Whether outputs depend on any of `wrt` by a loop."""
+def goes_forward(outputs: Sequence[Variable], wrt: Sequence[Variable]) -> bool:
+    """Whether outputs depend on any of `wrt` by a loop, or by an operation with a forward mode of its own."""
     reached = {id(v) for v in wrt}
     for node in toposort(outputs, stop=wrt):
         if any(id(v) in reached for v in node.inputs):
-            if "body" in node.attrs:
+            if "body" in node.attrs or node.row.tangent is not None:
                 return True
             reached.update(id(v) for v in node.outputs)
     return False
@@ -56,6 +56,9 @@ def _of_node(node: Apply, given: Sequence[Any]) -> Sequence[Any]:
         return [undefined] * len(node.outputs)
     if "body" in node.attrs:
         return _of_loop(node, given)
+    if node.row.tangent is not None:
+        found = node.row.tangent(node, given)
+        return [t if t is None else conform(t, v) for t, v in zip(found, node.outputs, strict=True)]
     if node.row.name == "ifelse":
         return _of_branch(node, given)
     return [_of_result(node, k, given) for k in range(len(node.outputs))]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.autodiff.forward import goes_through_loops, tangents
+from tensordsl.autodiff.forward import goes_forward, tangents
 from tensordsl.autodiff.reverse import cotangents, over
 from tensordsl.autodiff.stable_cost import cotangents_of, derived
 from tensordsl.base.errors import RankError, pairs_of
@@ -307,7 +307,7 @@ def Rop(
     _check_option("disconnected_outputs", disconnected_outputs, ("raise", "warn", "ignore"))
     outputs, pairs = _variables(f), _paired(wrt, eval_points)
     variables = [v for v, _ in pairs]
-    if goes_through_loops(outputs, variables):
+    if goes_forward(outputs, variables):
         found = [
             _finish(g, v, disconnected_outputs, return_disconnected, "raise")
             for g, v in zip(tangents(outputs, dict(pairs)), outputs, strict=True)

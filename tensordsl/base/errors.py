@@ -56,6 +56,18 @@ class LengthError(ValueError, AssertionError):
     """A tensor has other lengths than `specify_shape` was told (in Theano an AssertionError)."""
 
 
+class ResultTypeError(TypeError):
+    """A Python function that a program calls has given a result of another dtype than was promised."""
+
+
+class ResultShapeError(ValueError):
+    """A Python function that a program calls has given a result of another shape than was promised."""
+
+
+class MethodNotDefined(NotImplementedError, AttributeError):
+    """An operation lacks a method (Theano's name)."""
+
+
 class MissingInputError(Exception):
     """A function's outputs or updates need a variable that is neither an input nor shared."""
 

@@ -20,6 +20,7 @@ ROWS: dict[str, dict[str, str]] = {
         ),
         "functions.function": "function pfunc=function",
         "functions.opfromgraph": "OpFromGraph",
+        "custom.callbacks": "FromFunctionOp as_op wrap_py",
         "debugging.profiling": "ProfileStats=Profile",
         "signature.shared": "SharedVariable shared shared_constructor",
         "tensor": "Rebroadcast Shape SpecifyShape shape shape_i specify_shape",
@@ -42,7 +43,8 @@ ROWS: dict[str, dict[str, str]] = {
     "compile.function": {"functions.function": "function"},
     "compile.function_module": {"base.errors": "UnusedInputError", "functions.link": "Function"},
     "compile.ops": {
-        "tensor": "Rebroadcast Shape SpecifyShape shape shape_i specify_shape", "ops.kinds": "Shape_i"
+        "tensor": "Rebroadcast Shape SpecifyShape shape shape_i specify_shape", "ops.kinds": "Shape_i",
+        "custom.callbacks": "FromFunctionOp as_op wrap_py",
     },
     "compile.pfunc": {
         "base.errors": "UnusedInputError", "functions.function": "pfunc=function",
@@ -54,7 +56,8 @@ ROWS: dict[str, dict[str, str]] = {
     "gof": {
         "base.errors": "MissingInputError",
         "graph.fgraph": "FunctionGraph",
-        "graph.variables": "Apply Constant Op Variable",
+        "custom.op": "Apply Op PureOp=Op",
+        "graph.variables": "Constant Variable",
         "ops.kinds": "hashtype",
         "signature.shared": "Container Generic=GenericType generic",
         "graph.types": "Type=TensorType",
@@ -64,12 +67,14 @@ ROWS: dict[str, dict[str, str]] = {
     "gof.graph": {
         "functions.clone": "clone",
         "compat.walks": "ancestors inputs io_toposort is_same_graph",
-        "graph.variables": "Apply Constant Variable",
+        "custom.op": "Apply", "graph.variables": "Constant Variable",
     },
     "gof.link": {"graph.pickling": "Container=SavedContainer"},
-    "gof.op": {"graph.variables": "Op", "debugging.testvalues": "debug_assert get_debug_values get_test_value"},
+    "gof.op": {"custom.op": "Op PureOp=Op", "debugging.testvalues": "debug_assert get_debug_values get_test_value"},
     "gof.type": {"signature.shared": "Generic=GenericType generic", "graph.types": "Type=TensorType"},
-    "gof.utils": {"graph.variables": "scratchpad=SimpleNamespace", "ops.kinds": "hashtype"},
+    "gof.utils": {
+        "base.errors": "MethodNotDefined", "graph.variables": "scratchpad=SimpleNamespace", "ops.kinds": "hashtype"
+    },
     "ifelse": {"ops.control": "ifelse", "ops.kinds": "IfElse"},
     "misc": {},
     "misc.safe_asarray": {"graph.values": "_asarray=as_array"},

@@ -290,8 +290,14 @@ def is_close(expected: Array, found: Array) -> bool:
 # -- errors of native code -------------------------------------------------------------------------------------------
 ERRORS: dict[str, type[Exception]] = {
     "check": ValueError, "overflow": OverflowError, "memory": MemoryError, "index": IndexError,
-    "assert": AssertionError, "host": RuntimeError,
+    "assert": AssertionError, "host": RuntimeError, "linalg": np.linalg.LinAlgError,
 }  # fmt: skip
+
+# By what the reference refuses the same operands, in its own words.
+REFUSED: dict[str, tuple[type[Exception], ...]] = {
+    **dict.fromkeys(("check", "index"), (ValueError, IndexError, ZeroDivisionError)),
+    "linalg": (np.linalg.LinAlgError,),
+}
 
 
 def raise_site(
@@ -331,7 +337,7 @@ def raise_site(
         known = _copies(spec, given)
     except MemoryError:
         raise report(error, spec, node, None, path) from None
-    refused = (ValueError, IndexError, ZeroDivisionError) if site["kind"] in ("check", "index") else ()
+    refused = REFUSED.get(site["kind"], ())
     is_found = _has_rounds(node, path, spec)
     try:
         how: dict[str, Any] = {"until": node, "rounds": path} if is_found else {"asserts": True}

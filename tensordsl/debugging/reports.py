@@ -79,6 +79,15 @@ def report(
     return same_class(error, "\n".join(lines))
 
 
+def with_note(error: Exception, node: Apply) -> Exception:
+    """The same error, of a user's function that a program called, with the application in its notes."""
+    note = f"Apply node that caused the error: {node_text(node)}"
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+        error.add_note(f"Backtrace when the node is created:\n  {node.origin or 'unknown'}")
+    return error
+
+
 def _backtraces_of_loops(rounds: Sequence[Round]) -> list[str]:
     lines = []
     for r in reversed(rounds):

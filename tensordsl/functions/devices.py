@@ -163,7 +163,7 @@ def _compile(
     from tensordsl.codegen.gpu.kernels import module_text
     from tensordsl.codegen.target.tuning import Tuning
 
-    tuning = tuning_of(mode) or Tuning.here()
+    tuning = (tuning_of(mode) or Tuning.here()).without("native_lapack")  # devices have no kernels of factors
     lowered, program, trace = pipeline.make_program(
         spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, spec.form == "one", mode, device=True,
         tuning=tuning,
@@ -190,7 +190,7 @@ def _compile(
     made, on_host = _assembled(device, program, steps, kernels, text, hosts, refused)
     trace.phase("load")
     trace.finish()
-    if name is not None and not refused:
+    if name is not None and not refused and not hosts:
         blob = serialise.to_bytes(program, steps, text)
         if blob is not None:
             cache.put(name, blob)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensordsl.base.errors import in_short
+from tensordsl.base.errors import ResultShapeError, ResultTypeError, in_short
 from tensordsl.base.forks import lock
 from tensordsl.base.limits import memory_errors
 from tensordsl.base.stacks import COMPILER_STACK_BYTES, with_stack
@@ -26,6 +26,7 @@ from tensordsl.signature.spec import FunctionSpec, shared_of
 
 if TYPE_CHECKING:
     from tensordsl.debugging.profiling import Profile
+    from tensordsl.functions.c_functions import CFunction
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[list[Array]], list[Array]]
@@ -120,8 +121,10 @@ def explained(step: Any, spec: FunctionSpec, sites: Mapping[str, Any]) -> Any:
 
     def explain(error: Exception, site: int, rounds: Sequence[int], arrays: Sequence[Array]) -> Exception:
         from tensordsl.debugging.checks import loops_at  # late: only for errors
-        from tensordsl.debugging.reports import report
+        from tensordsl.debugging.reports import report, with_note
 
+        if step.node.row.meaning.name == "callback" and not isinstance(error, ResultTypeError | ResultShapeError):
+            return with_note(error, step.node)
         if not isinstance(error, TypeError | ValueError | IndexError):
             return error
         return report(error, spec, step.node, list(arrays), loops_at(sites.get(str(site), {}), spec, rounds))
@@ -130,7 +133,8 @@ def explained(step: Any, spec: FunctionSpec, sites: Mapping[str, Any]) -> Any:
     def explained(*arrays: Array) -> Any:
         return step(*arrays)
 
-    explained.explain = explain  # type: ignore[attr-defined]  # read by `runtime.calls.host`
+    own: Any = explained  # what `runtime.calls.host` reads
+    own.direct, own.settle, own.explain = getattr(step, "direct", step), getattr(step, "settle", None), explain
     return explained
 
 
@@ -232,6 +236,33 @@ class FunctionMethods:
         from tensordsl.functions.native import memory_map  # late: it loads the run time
 
         return memory_map(self.spec, self.mode)
+
+    def c_function(self, signature: str = "general") -> CFunction:
+        """The function as a C function, for callers without an interpreter: samplers, integrators, threads.
+
+        signature: "general" (structs of `c_header`), "nutpie.logp", "nutpie.expand", "double(double)" and others of
+        `tensordsl.functions.c_functions.SIGNATURES`; docs/c-functions.md has all.
+        It may be called from several threads at once, and gives the results that a call gives, bit for bit.  Shared
+        variables have the values that they have now.
+        Raises ValueError for a function with updates, with states, with steps that Python does, or of a device, and for
+        an unknown signature; TypeError where the function does not fit it.
+
+        >>> import tensordsl
+        >>> import tensordsl.tensor as T
+        >>> x = T.dvector("x")
+        >>> c = tensordsl.function([x], T.sum(x ** 2)).c_function("double(int, double*, void*)")
+        >>> c.signature
+        'double f(int n, double *x, void *handle)'
+        """
+        from tensordsl.functions.c_functions import make_c_function  # late: few functions are called from C
+
+        return make_c_function(self.spec, self.mode, signature)
+
+    def c_header(self) -> str:
+        """The C header of `c_function`'s general signature: its structs, and what this function's arguments are."""
+        from tensordsl.functions.c_functions import c_header  # late: as above
+
+        return c_header(self.spec)
 
     def to(self, device: str) -> Any:
         """The same function on another device ("cpu", "cuda", "sim"); the shared variables are the same.

@@ -30,6 +30,7 @@ from tensordsl.graph.variables import unwatched, with_bodies
 from tensordsl.runtime.calls import threads
 from tensordsl.runtime.loading import cache, late, library
 from tensordsl.runtime.loading.executable import Executable, packed, unpacked
+from tensordsl.runtime.loading.lapack import find_lapack
 from tensordsl.runtime.loading.late import Made
 
 IN_PROCESS = 512  # executables kept
@@ -71,7 +72,7 @@ def compile_spec(spec: Any, mode: Any, deoptimised: bool = False) -> Compiled:
         if found is not None:
             return _report(Compiled(_remember(key, found), [], origin="disk"), spec, start)
     compiled = _compile(spec, mode, small, _kept_kernels if key is None else _kernels)
-    if key is not None:
+    if key is not None and not compiled.hosts:  # callables of this graph that the key does not name: of expanded rows
         _remember(key, compiled.executable)
         if compiled.executable.size() <= ON_DISK:
             cache.put(key, compiled.executable.to_bytes())
@@ -132,7 +133,12 @@ def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str,
 def tuning_of(mode: Any) -> Any:
     """The `codegen.target.tuning.Tuning` of functions under a mode; None: this machine's usual one."""
     tuning = _State.tuning if mode is None or mode.tuning is None else mode.tuning
-    return switches(mode).tuned(tuning)
+    tuning = switches(mode).tuned(tuning)
+    if find_lapack().int_size:
+        return tuning
+    from tensordsl.codegen.target.tuning import Tuning  # late: the compiler
+
+    return (tuning or Tuning.here()).without("native_lapack")
 
 
 def set_tuning(tuning: Any) -> None:
@@ -329,6 +335,7 @@ def _prepare() -> None:
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", *FRONT)]
         version = __version__ + cache.sources_version(folders, [package], LOADED) + cache.compiler_version()
         version += _State.tuning.key() if _State.tuning is not None else ""
+        version += find_lapack().text
         flags = _State.flags = switches()
         make = partial(with_stack, COMPILER_STACK_BYTES, _library_object)
         library.install(make, version, lambda name: flags.of_part(name).text)

@@ -1,9 +1,10 @@
 # Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
 from tensordsl.base.errors import MissingInputError as MissingInputError
 from tensordsl.graph.fgraph import FunctionGraph as FunctionGraph
-from tensordsl.graph.variables import Apply as Apply
+from tensordsl.custom.op import Apply as Apply
+from tensordsl.custom.op import Op as Op
+from tensordsl.custom.op import Op as PureOp
 from tensordsl.graph.variables import Constant as Constant
-from tensordsl.graph.variables import Op as Op
 from tensordsl.graph.variables import Variable as Variable
 from tensordsl.ops.kinds import hashtype as hashtype
 from tensordsl.signature.shared import Container as Container
@@ -18,4 +19,4 @@ from tensordsl.gof import op as op
 from tensordsl.gof import type as type
 from tensordsl.gof import utils as utils
 
-__all__ = ["Apply", "Constant", "Container", "FunctionGraph", "Generic", "MissingInputError", "Op", "Type", "Variable", "compilelock", "fg", "generic", "graph", "hashtype", "link", "op", "type", "utils"]
+__all__ = ["Apply", "Constant", "Container", "FunctionGraph", "Generic", "MissingInputError", "Op", "PureOp", "Type", "Variable", "compilelock", "fg", "generic", "graph", "hashtype", "link", "op", "type", "utils"]

@@ -4,7 +4,7 @@ from tensordsl.compat.walks import ancestors as ancestors
 from tensordsl.compat.walks import inputs as inputs
 from tensordsl.compat.walks import io_toposort as io_toposort
 from tensordsl.compat.walks import is_same_graph as is_same_graph
-from tensordsl.graph.variables import Apply as Apply
+from tensordsl.custom.op import Apply as Apply
 from tensordsl.graph.variables import Constant as Constant
 from tensordsl.graph.variables import Variable as Variable
 

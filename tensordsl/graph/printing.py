@@ -35,7 +35,8 @@ def variable_text(variable: Variable) -> str:
 
 
 _TITLES = {"cast": "Cast", "reshape": "Reshape", "subtensor": "Subtensor"}
-_QUIET = {"axis", "acc_dtype", "index", "body", "message", "attrs_names", "dtype", "ndim"}  # shown otherwise, or noise
+# Shown otherwise, or noise.
+_QUIET = {"axis", "acc_dtype", "index", "body", "message", "attrs_names", "dtype", "ndim", "types"}
 
 
 def op_text(node: Apply) -> str:

@@ -45,13 +45,19 @@ def reapply(node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] 
     one of a product's factors.
     """
     operands = tuple(operands)
+    if "types" in node.attrs and any(not a.type.accepts(v.type) for a, v in zip(node.inputs, operands, strict=True)):
+        row: Any = node.row  # of a custom operation, which says itself what it gives for operands of other types
+        return _like_outputs(node, row.custom.make_node(*operands).outputs)
     if "body" in node.attrs and attrs is None:
         operands, attrs = _in_types_of(operands, node)
     if any(v.type.dtype != old.type.dtype for v, old in zip(operands, node.inputs, strict=True)):
         operands = _in_one_dtype(node, operands)
         attrs = _summed_in(node, operands) if attrs is None else attrs
     result = apply(node.row, *operands, **(node.attrs if attrs is None else attrs))
-    outputs: tuple[Variable, ...] = result if isinstance(result, tuple) else (result,)
+    return _like_outputs(node, result if isinstance(result, tuple) else (result,))
+
+
+def _like_outputs(node: Apply, outputs: tuple[Variable, ...]) -> tuple[Variable, ...]:
     object.__setattr__(outputs[0].owner, "origin", node.origin)
     for old, fresh in zip(node.outputs, outputs, strict=True):
         fresh.name, fresh.origin = old.name, old.origin

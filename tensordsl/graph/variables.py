@@ -111,6 +111,8 @@ class Op:
     symbol: str = ""  # infix or prefix spelling for pp, e.g. "+"
     print_name: str = ""
     use: Callable[[Any], Op] | None = None  # the op of an application, where that is a class of its own
+    # (node, tangents of the operands) -> those of the results, where they are not the transpose of the gradient
+    tangent: Callable[[Any, Sequence[Any]], Sequence[Any]] | None = None
 
     @property
     def row(self) -> Op:

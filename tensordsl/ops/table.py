@@ -5,7 +5,7 @@ from __future__ import annotations
 from tensordsl.graph.variables import Op
 from tensordsl.ops import control, nnet
 from tensordsl.ops.array import arrange, creation, cumulative, grids, index, masks, reduce, shape, sort
-from tensordsl.ops.linalg import products
+from tensordsl.ops.linalg import factorise, products, solve, spectral, triangular
 from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete, ufuncs
 from tensordsl.ops.random import bits, counts
 
@@ -21,6 +21,10 @@ MODULES = (
     creation,
     reduce,
     products,
+    triangular,
+    factorise,
+    solve,
+    spectral,
     index,
     masks,
     arrange,

@@ -28,7 +28,7 @@ from tensordsl.graph.types import (
     TensorType,
 )
 from tensordsl.graph.values import are_close as _allclose  # Theano's, of arrays
-from tensordsl.graph.variables import Apply, Constant, Op, Variable
+from tensordsl.graph.variables import Constant, Variable
 from tensordsl.ops.array import reduce as _reduce
 from tensordsl.ops.array import shape as _shape
 from tensordsl.ops.array.arrange import (
@@ -458,6 +458,7 @@ _LATE = {
         + ("hessian", "jacobian", "numeric_grad", "verify_grad"),
         "tensordsl.autodiff.gradient",
     ),
+    **dict.fromkeys(("Apply", "Op"), "tensordsl.custom.op"),
     "transfer": "tensordsl.base.no_effect",
     **dict.fromkeys(("min_informative_str", "pprint"), "tensordsl.graph.printing"),
 }

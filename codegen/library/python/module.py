@@ -14,6 +14,7 @@ from tensordsl.codegen.library.python.array_order import like_texts, strides_lik
 from tensordsl.codegen.library.python.arrays import array_text
 from tensordsl.codegen.library.python.cells import cell_text
 from tensordsl.codegen.library.python.failures import failure_text
+from tensordsl.codegen.library.python.host_calls import host_call_text
 from tensordsl.codegen.library.python.row_parts import DECLARATION, parts_text
 from tensordsl.codegen.library.python.vectorcall import entry_text, incref, record, table, unless_failed
 from tensordsl.codegen.library.signals import DECLARATIONS, poll, run_time_table, signal_text
@@ -35,8 +36,8 @@ def native_text(t: Tuning) -> str:
         entry_text(), decref_text(), new_array_text(), array_text(t), like_texts(), _new_outs(), _new_list(),
         _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _copy(t), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
-        arena_text(t), _host_call(), _poll(interval), cell_text(), parts_text(), failure_text(), _clear(t),
-        signal_text(t.machine.is_arm),
+        arena_text(t), host_call_text(), _host_call(), _poll(interval), cell_text(), parts_text(), failure_text(),
+        _clear(t), signal_text(t.machine.is_arm),
     )  # fmt: skip
     return DECLARATION + DECLARATIONS + declarations + "".join(parts) + METADATA
 
@@ -378,20 +379,9 @@ def _host_call() -> str:
         ("i64", "%site", layouts.CALL_SITE), ("ptr", "%frame", layouts.CALL_FRAME),
     ):  # fmt: skip
         f.store(kind, value, request, offset)
-    address = f.call("ptr", f.load("ptr", rt, layouts.RT["PyLong_FromVoidPtr"]), f"ptr {request}")
-    with f.when(f.is_null(address), UNLIKELY):
+    with f.when(f.ne(f.call("i64", "@call_host", f"ptr {rt}", "ptr %ctx", f"ptr {request}"), 0), UNLIKELY):
         record(f, layouts.ERR_PYTHON)
         f.ret("i64", 1)
-    operands = f.op("alloca ptr")
-    f.store("ptr", address, operands)
-    entry = f.load("ptr", "%ctx", layouts.CTX_HOST_ENTRY)
-    vectorcall = f.load("ptr", rt, layouts.RT["PyObject_Vectorcall"])
-    result = f.call("ptr", vectorcall, f"ptr {entry}", f"ptr {operands}", "i64 1", "ptr null")
-    f.call("void", "@decref", f"ptr {rt}", f"ptr {address}")
-    with f.when(f.is_null(result), UNLIKELY):
-        record(f, layouts.ERR_PYTHON)
-        f.ret("i64", 1)
-    f.call("void", "@decref", f"ptr {rt}", f"ptr {result}")
     with f.when(f.not_null(state)):
         _save(f)
     with f.when(f.all(is_watched, f.is_null(state))):

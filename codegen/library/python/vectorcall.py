@@ -14,7 +14,7 @@ EXACT = 1 << 53  # integers up to here are float64 numbers
 
 
 def entry_text() -> str:
-    checks = _static_ok() + _take_int() + _raise_error() + _loaded()
+    checks = static_ok_text() + _take_int() + _raise_error() + _loaded()
     stubs = has_stack_text() + _stub("stub", checks_stack=False) + _stub("stack_checking_stub", checks_stack=True)
     return checks + stubs + _new_function() + _traverse() + _clear() + _dealloc()
 
@@ -185,7 +185,7 @@ def _take_int() -> str:
     return f.text
 
 
-def _static_ok() -> str:
+def static_ok_text() -> str:
     """i1: do the extents agree with the wanted ones (-1: any)?"""
     f = Asm("i1", "static_ok", ("ptr dims", "ptr wanted", "i32 ndim"), internal=True)
     with f.loop(f.op("zext i32 %ndim to i64")) as loop:

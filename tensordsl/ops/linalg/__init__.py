@@ -1,8 +1,13 @@
-"""Linear algebra: products of vectors and matrices.
+"""Linear algebra: products, factorisations, and what is made of them.
 
-Comes in   variables of any dtype, whose last two axes are matrices.
+Comes in   variables of any dtype, whose last two axes are matrices; the axes before are batches.
 Goes out   rows whose meaning is a construct of the compiler (`Kernel`), or other rows (`Expand`).
-Modules    products   dot, matmul, tensordot, outer, kron
+Modules    products     dot, matmul, tensordot, outer, kron
+           matrices     what rows of factorisations share: dtypes, shapes, adjoints, triangles, failures
+           triangular   systems with triangular matrices
+           factorise    Cholesky, LU, QR
+           solve        systems, inverses and determinants by LU factors
+           spectral     eigenvalues and singular values
 Uses       the other rooms of `ops`, `graph`, `base`.
-Begin with `products`.
+Begin with `factorise`.
 """

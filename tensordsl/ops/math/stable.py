@@ -32,6 +32,7 @@ from tensordsl.ops.math.functions import (
     tanh,
 )  # fmt: skip
 from tensordsl.ops.math.shifts import other_axes, with_constant_shift
+from tensordsl.ops.operands import constant
 
 Side = Callable[..., Any]  # of as many variables as the equation has
 _Equation = tuple[Any, Sequence[Any], Side]  # the left side, its variables, the right side
@@ -179,6 +180,8 @@ def _of_sums(v: Any, blocked: set[int]) -> Any:
         return v if found is None or _is_centred(found[0]) else apply(SOFTMAX, found[0], axis=found[1])
     if v.owner.row.name != "log":
         return v
+    if (of_det := _log_of_determinant(v, blocked)) is not None:
+        return of_det
     y, moves = v.owner.inputs[0], []
     while y.owner is not None and y.owner.row.name in _MOVES and id(y) not in blocked:
         moves.append(y.owner)
@@ -196,6 +199,20 @@ def _of_sums(v: Any, blocked: set[int]) -> Any:
     for node in reversed(moves):
         (result,) = reapply(node, (result, *node.inputs[1:]))
     return result if result.type == v.type else v
+
+
+def _log_of_determinant(v: Any, blocked: set[int]) -> Any:
+    """log(abs(det(A))) and log(det(A)) by `slogdet`, None for other logarithms."""
+    from tensordsl.ops.linalg.solve import SLOGDET  # late: that table is made of this one's rows
+
+    (y,) = v.owner.inputs
+    is_size = y.owner is not None and y.owner.row.name == "abs" and id(y) not in blocked
+    det = y.owner.inputs[0] if is_size else y
+    if det.owner is None or det.owner.row.name != "det" or id(det) in blocked or det.type.dtype not in FLOATS:
+        return None
+    sign, size = apply(SLOGDET, *det.owner.inputs)
+    result = size if is_size else switch(sign < 0, constant(np.nan, dtype=size.type.dtype), size)
+    return result if result.type == v.type else None
 
 
 def _log_of_mean(v: Any, blocked: set[int]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,16 @@ ELEMENTWISE = [
     for row in OPS.values()
     if isinstance(row.meaning, Elementwise) and row.gradient is not None and row.name not in NOT_OF_VECTORS
 ]
+
+
+def row(name: str, *operands: Any, **attrs: Any) -> Any:
+    return apply(OPS[name], *operands, **attrs)
+
+
+def flat(parts: Any) -> Any:
+    """All parts of a factorisation in one vector."""
+    return T.concatenate([T.flatten(part) for part in parts])
+
 
 OTHERS: list[Case] = [
     ("cast", lambda x: T.cast(T.cast(x, "float64"), "float64") * 2, ((3,),)),
@@ -113,6 +124,54 @@ OTHERS: list[Case] = [
     ("gammainc", lambda x: T.gammainc(2.5, T.sqr(x) + 1), ((3,),)),
     ("gammaincc", lambda x: T.gammaincc(2.5, T.sqr(x) + 1), ((3,),)),
     ("logsumexp", lambda x: T.logsumexp(x, axis=1), ((2, 3),)),
+    ("cholesky", lambda x: row("cholesky", x + 9 * T.eye(3), lower=True, on_error="raise"), ((2, 3, 3),)),
+    ("cholesky", lambda x: row("cholesky", x + 9 * T.eye(3), lower=False, on_error="nan"), ((3, 3),)),
+    *(
+        (
+            "solve_triangular",
+            partial(
+                lambda x, y, **attrs: row("solve_triangular", x + 3 * T.eye(3), y, **attrs),
+                lower=lower,
+                trans=trans,
+                unit_diagonal=unit_diagonal,
+            ),
+            ((2, 3, 3), (2, 3, 2)),
+        )
+        for lower in (True, False)
+        for trans in (0, 1)
+        for unit_diagonal in (True, False)
+    ),
+    ("lu_factor", lambda x: row("lu_factor", x)[0], ((2, 4, 4),)),
+    ("lu_factor", lambda x: row("lu_factor", x)[0], ((5, 3),)),
+    ("lu_factor", lambda x: row("lu_factor", x)[0], ((3, 5),)),
+    (
+        "swap_rows",
+        lambda x: row("swap_rows", x, row("lu_factor", T.constant(np.eye(3)[::-1]))[1], inverse=True),
+        ((3, 2),),
+    ),
+    ("lu_solve", lambda x, y: row("lu_solve", *row("lu_factor", x), y, trans=0), ((3, 3), (3, 2))),
+    ("lu_solve", lambda x, y: row("lu_solve", *row("lu_factor", x), y, trans=1), ((2, 3, 3), (2, 3, 1))),
+    ("solve", lambda x, y: row("solve", x + 3 * T.eye(3), y, trans=0), ((2, 3, 3), (2, 3, 2))),
+    ("solve", lambda x, y: row("solve", x + 3 * T.eye(3), y, trans=1), ((3, 3), (3, 2))),
+    ("matrix_inverse", lambda x: row("matrix_inverse", x + 3 * T.eye(3)), ((2, 3, 3),)),
+    ("det", lambda x: row("det", x), ((2, 3, 3),)),
+    ("slogdet", lambda x: row("slogdet", x)[1], ((2, 3, 3),)),
+    ("qr", lambda x: flat(row("qr", x, mode="reduced")), ((4, 3),)),
+    ("qr", lambda x: flat(row("qr", x, mode="reduced")), ((2, 3, 4),)),
+    ("qr", lambda x: flat(row("qr", T.specify_shape(x, (3, 3)), mode="complete")), ((3, 3),)),
+    ("qr", lambda x: row("qr", x, mode="reduced")[0], ((3, 4),)),
+    ("qr", lambda x: row("qr", x, mode="reduced")[1], ((3, 4),)),
+    ("svd", lambda x: flat(row("svd", x, full_matrices=False)), ((4, 3),)),
+    ("svd", lambda x: flat(row("svd", x, full_matrices=False)), ((2, 3, 4),)),
+    ("svd", lambda x: flat(row("svd", T.specify_shape(x, (3, 3)), full_matrices=True)), ((3, 3),)),
+    ("svd", lambda x: row("svd", x, full_matrices=True)[1], ((4, 3),)),
+    ("svdvals", lambda x: row("svdvals", x), ((2, 3, 4),)),
+    ("eigh", lambda x: flat(row("eigh", x, lower=True)), ((2, 3, 3),)),
+    ("eigh", lambda x: flat(row("eigh", x, lower=False)), ((3, 3),)),
+    ("eigvalsh", lambda x: row("eigvalsh", x, lower=False), ((3, 3),)),
+    ("eig", lambda x: T.flatten(abs(row("eig", x)[1])), ((3, 3),)),
+    ("eig", lambda x: T.imag(row("eig", x)[0]), ((2, 3, 3),)),
+    ("eigvals", lambda x: T.real(row("eigvals", x)), ((3, 3),)),
 ]
 # Rows whose gradient is checked elsewhere, or says nothing about numbers.
 ELSEWHERE = {

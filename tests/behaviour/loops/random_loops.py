@@ -1,6 +1,6 @@
 """Random loops as data, drawn from a source of small integers: built symbolically, and run by NumPy in a Python loop.
 
-A program is a `scan`, a `loop` or a scan whose rounds have loops of their own.  Its step is a list of operations on
+A program is a `scan`, a `loop` or a `while_loop`, whose rounds may have loops of their own.  Its step is a list of operations on
 values of four kinds, each a scalar or a row: floats, integers, truth values and complex numbers.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.gradient import disconnected_grad
 from tensordsl.ifelse import ifelse
 from tensordsl.scan_module import until
 from tensordsl.tensor.shared_randomstreams import RandomStreams
@@ -22,6 +23,7 @@ from tensordsl.tensor.shared_randomstreams import RandomStreams
 Choose = Callable[[int], int]  # choose(n) is one of 0, ..., n - 1
 DTYPES = {"f": "float64", "i": "int64", "b": "bool", "c": "complex128"}
 LENGTHS = (0, 1, 2, 17)
+FEW_ROUNDS = (0, 1, 2, 5)  # for float32: rounds may drive neighbours apart
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,9 @@ class Kind:
     def dtype(self) -> str:
         return DTYPES[self.letter]
 
-    def variable(self, name: str, more: int = 0) -> Any:
-        return T.TensorType(self.dtype, (False,) * (self.is_row + more))(name)
+    def variable(self, name: str, more: int = 0, is_single: bool = False) -> Any:
+        dtype = "float32" if is_single and self.letter == "f" else self.dtype
+        return T.TensorType(dtype, (False,) * (self.is_row + more))(name)
 
     def array(self, r: Any, shape: tuple[int, ...]) -> Any:
         if self.letter == "c":
@@ -197,7 +200,8 @@ _operation("sum", "F", "f", lambda w, v: v.sum())
 _operation("isum", "I", "i", lambda w, v: v.sum())
 _operation("any", "B", "b", lambda w, v: v.any())
 _operation("max", "F", "f", lambda w, v: v.max(), False)
-_operation("argmax", "F", "i", lambda w, v: _cast(w, v.argmax(), "i"), False)
+# Of thousands: between numbers that differ in their last bits, rounding decides.
+_operation("argmax", "F", "i", lambda w, v: _cast(w, _cast(w, v * 1000, "i").argmax(), "i"), False)
 _operation("sort", "F", "F", lambda w, v: np.sort(v) if w is np else T.sort(v), False)
 _operation("cumsum", "F", "F", lambda w, v: w.cumsum(v) * 0.5)
 _operation("dot", "FF", "f", lambda w, a, b: w.dot(a, b))
@@ -238,7 +242,7 @@ class Result:
 class Program:
     """A loop, what its step does, and what is read of its results."""
 
-    spelling: str  # scan or loop
+    spelling: str  # scan, loop or while
     sequences: list[Sequence]
     results: list[Result]
     others: list[Kind]
@@ -252,6 +256,7 @@ class Program:
     checkpoint: int | None
     truncate: int
     seed: int
+    is_single: bool = False  # its floats are float32
     width: int = 1
 
     # -- one round
@@ -269,7 +274,7 @@ class Program:
         for result, pick in zip(self.results, self.picks, strict=True):
             known = values.get(result.kind)
             if known is None:
-                value = _constant(w, result.kind, values)
+                value = _constant(w, result.kind, values, "float32" if self.is_single else result.kind.dtype)
             else:
                 value = known[pick % len(known)]
             if result.taps is not None:
@@ -287,12 +292,13 @@ class Program:
 
     # -- symbolically
     def inputs(self) -> list[Any]:
-        self.xs = [s.kind.variable(f"x{k}", 1) for k, s in enumerate(self.sequences)]
+        single = self.is_single
+        self.xs = [s.kind.variable(f"x{k}", 1, single) for k, s in enumerate(self.sequences)]
         self.starts = [
-            None if r.taps is None else r.kind.variable(f"s{k}", 0 if r.taps == [-1] else 1)
+            None if r.taps is None else r.kind.variable(f"s{k}", 0 if r.taps == [-1] else 1, single)
             for k, r in enumerate(self.results)
         ]
-        self.fixed = [kind.variable(f"o{k}") for k, kind in enumerate(self.others)]
+        self.fixed = [kind.variable(f"o{k}", 0, single) for k, kind in enumerate(self.others)]
         self.n = T.lscalar("n")
         return [self.n, *self.xs, *(s for s in self.starts if s is not None), *self.fixed]
 
@@ -302,8 +308,8 @@ class Program:
         self.counter = tensordsl.shared(0.0)
         self.streams = RandomStreams(self.seed % 1000)
         fixed = list(zip(self.others, self.fixed, strict=True))
-        if self.spelling == "loop":
-            return inputs, self._as_loop(fixed), {}
+        if self.spelling != "scan":
+            return inputs, self._as_loop(fixed) if self.spelling == "loop" else self._as_while(fixed), {}
 
         def step(*arguments: Any) -> Any:
             kinds = [s.kind for s in self.sequences for _ in s.taps]
@@ -339,6 +345,54 @@ class Program:
         _, values = tensordsl.loop(step, init, xs, self.n, reverse=self.go_backwards, checkpoint=self.checkpoint)
         return list(values)
 
+    def _as_while(self, fixed: list[tuple[Kind, Any]]) -> list[Any]:
+        """What is carried behind the last round: so many rounds, and fewer where the first float becomes large."""
+
+        def is_on(state: Any) -> Any:
+            number, found = state
+            within = number < self.n
+            return T.and_(within, T.invert(self.is_over(T, found))) if self.has_end else within
+
+        def body(state: Any) -> Any:
+            number, found = state
+            given = [(r.kind, value) for r, value in zip(self.results, found, strict=True)]
+            return number + 1, self.round(T, [*given, *fixed])
+
+        start = T.constant(0, dtype="int64"), list(self.starts)
+        _, last = tensordsl.while_loop(is_on, body, start, max_rounds=self.n if self.seed % 2 else None)
+        return list(last)
+
+    def unrolled(self, n: int) -> list[Any]:
+        """The results of n rounds written one after the other; behind `truncate` of them nothing has a gradient."""
+        states = [r for r in self.results if r.taps is not None]
+        starts = iter([s for s in self.starts if s is not None])
+        histories: list[list[Any]] = []
+        for r in self.results:
+            start = None if r.taps is None else next(starts)
+            histories.append(
+                [] if start is None else [start] if r.taps == [-1] else [start[k] for k in range(-min(r.taps or ()))]
+            )
+        assert len(states) == sum(map(bool, histories))
+        found: list[list[Any]] = [[] for _ in self.results]
+        for i in range(n):
+            if self.truncate > 0 and i == n - self.truncate:
+                histories = [[disconnected_grad(v) for v in history] for history in histories]
+                found = [[disconnected_grad(v) for v in column] for column in found]
+            values: list[tuple[Kind, Any]] = []
+            for x, s in zip(self.xs, self.sequences, strict=True):
+                low, high = min(0, *s.taps), max(0, *s.taps)
+                for tap in s.taps:
+                    reached = x[tap - low : x.shape[0] - (high - tap)]
+                    values.append((s.kind, reached[::-1][i] if self.go_backwards else reached[i]))
+            for history, r in zip(histories, self.results, strict=True):
+                values += [(r.kind, history[tap]) for tap in r.taps or ()]
+            for history, column, value in zip(
+                histories, found, self.round(T, [*values, *zip(self.others, self.fixed, strict=True)]), strict=True
+            ):
+                history.append(value)
+                column.append(value)
+        return [T.stack(column) for column in found]
+
     # -- by NumPy
     def arguments(self, n: int, width: int) -> list[Any]:
         r = np.random.default_rng([self.seed, n, width])
@@ -353,7 +407,7 @@ class Program:
                 args.append(result.kind.array(r, (*depth, *((width,) if result.kind.is_row else ()))))
         for kind in self.others:
             args.append(kind.array(r, (width,) if kind.is_row else ()))
-        return args
+        return [np.asarray(a, "float32")[()] if self.is_single and k else a for k, a in enumerate(args)]
 
     def expected(self, arguments: list[Any], draws: list[float]) -> tuple[list[Any], float]:
         """The results of all rounds, and the counter behind them."""
@@ -381,26 +435,33 @@ class Program:
                 counter += 1
             if self.has_draw:
                 values.append((F, draws[i]))
+            if self.spelling == "while" and self.has_end and self.is_over(np, [h[-1] for h in histories]):
+                break
             results = self.round(np, values)
             for history, column, value in zip(histories, found, results, strict=True):
                 history.append(value)
                 column.append(np.asarray(value))
-            if self.has_end and self.is_over(np, results):
+            if self.spelling != "while" and self.has_end and self.is_over(np, results):
                 break
+        if self.spelling == "while":
+            return [np.asarray(history[-1]) for history in histories], counter
         columns = found
         if self.spelling == "loop" and self.go_backwards:
             columns = [column[::-1] for column in found]
         return [
-            np.array(column).reshape(len(column), *((self.width,) if r.kind.is_row else ())).astype(r.kind.dtype)
+            np.array(column)
+            .reshape(len(column), *((self.width,) if r.kind.is_row else ()))
+            .astype("float32" if self.is_single else r.kind.dtype)
             for column, r in zip(columns, self.results, strict=True)
         ], counter
 
 
-def _constant(w: Any, kind: Kind, values: dict[Kind, list[Any]]) -> Any:
+def _constant(w: Any, kind: Kind, values: dict[Kind, list[Any]], dtype: str) -> Any:
     number = {"f": 0.5, "i": 3, "b": True, "c": 0.5j}[kind.letter]
     if not kind.is_row:
-        return np.asarray(number, kind.dtype)[()] if w is np else T.constant(number, dtype=kind.dtype)
-    filled = _cast(w, values[FR][0] * 0, kind.letter)  # a program with rows has one of floats
+        return np.asarray(number, dtype)[()] if w is np else T.constant(number, dtype=dtype)
+    filled = values[FR][0] * 0  # a program with rows has one of floats
+    filled = filled if kind.letter == "f" else _cast(w, filled, kind.letter)
     return filled if kind.letter == "b" else filled + (np.asarray(number, kind.dtype) if w is np else number)
 
 
@@ -417,8 +478,9 @@ READS = {
 
 def drawn(choose: Choose, differentiable: bool = False) -> Program:
     """A program.  differentiable: of floats and smooth operations of them."""
-    spelling = ("scan", "scan", "loop")[choose(3)]
-    is_loop = spelling == "loop"
+    spelling = ("scan", "scan", "scan", "loop", "loop", "while")[choose(6)]
+    is_loop, is_while = spelling == "loop", spelling == "while"
+    is_single = differentiable and choose(4) == 0
     has_rows = choose(3) > 0
     letters = "f" if differentiable else ("f", "f", "fi", "fib", "fibc", "fic")[choose(6)]
 
@@ -431,9 +493,11 @@ def drawn(choose: Choose, differentiable: bool = False) -> Program:
         return [first] if choose(2) or first == second else [first, second]
 
     sequences = [Sequence(kind(), [0] if is_loop else taps(-2, 3) if choose(3) == 0 else [0])
-                 for _ in range(choose(3))]  # fmt: skip
-    results = [Result(kind(), None if choose(4) == 0 else [-1] if is_loop or choose(2) else taps(-4, -1))
-               for _ in range(1 + choose(3))]  # fmt: skip
+                 for _ in range(0 if is_while else choose(3))]  # fmt: skip
+    results = [
+        Result(kind(), [-1] if is_while else None if choose(4) == 0 else [-1] if is_loop or choose(2) else taps(-4, -1))
+        for _ in range(1 + choose(3))
+    ]
     others = [kind() for _ in range(choose(3))]
     if has_rows:  # so that rows have a width
         others.append(FR)
@@ -441,7 +505,9 @@ def drawn(choose: Choose, differentiable: bool = False) -> Program:
         others.append(I)
     others.append(F)
     names = [name for name, op in OPERATIONS.items() if op.is_smooth or not differentiable]
-    if differentiable:
+    if is_single:
+        names = [n for n in names if all(k.letter == "f" for k in (*OPERATIONS[n].takes, OPERATIONS[n].gives))]
+    elif differentiable:
         others += [I] if choose(2) else []
     operations = []
     for _ in range(choose(9)):
@@ -449,10 +515,11 @@ def drawn(choose: Choose, differentiable: bool = False) -> Program:
         operations.append((name, [choose(50) for _ in OPERATIONS[name].takes]))
     return Program(
         spelling, sequences, results, others, operations, [choose(50) for _ in results],
-        [list(READS)[0 if differentiable or choose(2) else choose(len(READS))] for _ in results],
-        choose(2) == 0, not is_loop and choose(3) == 0, not is_loop and choose(4) == 0,
+        [list(READS)[0 if differentiable or is_while or choose(2) else choose(len(READS))] for _ in results],
+        choose(2) == 0 and not is_while, *(spelling == "scan" and not is_single and choose(n) == 0 for n in (3, 4)),
         None if is_loop or differentiable or choose(3) else (0.5, 1.0, 2.0)[choose(3)],
-        1 + choose(5) if is_loop and choose(2) else None, -1, choose(1 << 30),
+        1 + choose(5) if is_loop and choose(2) else None,
+        1 + choose(3) if spelling == "scan" and differentiable and choose(4) == 0 else -1, choose(1 << 30), is_single,
     )  # fmt: skip
 
 
@@ -480,9 +547,10 @@ def check_values(program: Program, widths: tuple[int, ...] = (3, 1), **options: 
         **options,
     )  # fmt: skip
     states = [(state, state.get_value()) for state, _ in program.streams.state_updates]
+    lengths, (rtol, atol) = (FEW_ROUNDS, (1e-3, 1e-3)) if program.is_single else (LENGTHS, (1e-7, 1e-9))
     for width in widths:
         program.width = width
-        for n in LENGTHS:
+        for n in lengths:
             program.counter.set_value(0.0)
             for state, start in states:
                 state.set_value(start)
@@ -493,15 +561,42 @@ def check_values(program: Program, widths: tuple[int, ...] = (3, 1), **options: 
             found = function(*arguments)
             for k, (one, whole) in enumerate(zip(found, expected, strict=True)):
                 np.testing.assert_allclose(
-                    one, reads[k](whole), rtol=1e-7, atol=1e-9, strict=True, err_msg=f"result {k} of {n} rounds"
+                    one, reads[k](whole), rtol=rtol, atol=atol, strict=True, err_msg=f"result {k} of {n} rounds"
                 )
             if program.has_counter:
                 assert program.counter.get_value() == counter, f"the counter behind {n} rounds"
 
 
+def check_written_out(program: Program, n: int = 4, width: int = 2) -> None:
+    """The first derivatives of a loop without draws against those of its rounds, written one after the other."""
+    if program.spelling != "scan" or program.has_draw or program.has_counter:
+        return
+    inputs, outputs, _ = program.build()
+    program.width = width
+    arguments = program.arguments(n, width)
+    wrt = [v for v in inputs if v.dtype.startswith("float")]
+    pairs = []
+    for results in (outputs, program.unrolled(n)):
+        cost = sum(T.sum(T.sin(out) * (k + 0.5)) for k, out in enumerate(results))
+        pairs.append(T.grad(cost, wrt, disconnected_inputs="ignore"))
+    function = tensordsl.function(inputs, [*pairs[0], *pairs[1]], on_unused_input="ignore")
+    found = function(*arguments)
+    tolerance = 2e-3 if program.is_single else 1e-8
+    for variable, one, two in zip(wrt, found[: len(wrt)], found[len(wrt) :], strict=True):
+        scale = 1 + float(np.max(np.abs(two), initial=0))
+        np.testing.assert_allclose(
+            one, two, tolerance, tolerance * scale, strict=True, err_msg=f"gradient by {variable}"
+        )
+
+
 def check_gradients(program: Program, n: int = 4, width: int = 2) -> None:
-    """First derivatives, backwards and forwards, and second ones against differences."""
+    """First derivatives, backwards and forwards, and second ones against differences; of truncated ones, and of
+    float32, the first alone, against those of rounds written out."""
+    if program.truncate > 0 or program.is_single:
+        return check_written_out(program, n, width)
     inputs, outputs, updates = program.build()
+    if program.spelling == "while" and not program.seed % 2:
+        return None  # nothing bounds its rounds, and so it has no gradient
     program.width = width
     arguments = program.arguments(n, width)
     r = np.random.default_rng(program.seed)

@@ -16,6 +16,7 @@ from tensordsl.base.errors import InvalidValueError
 from tensordsl.compile import MonitorMode
 from tensordsl.compile.monitormode import detect_nan
 from tensordsl.compile.nanguardmode import NanGuardMode
+from tensordsl.ifelse import ifelse
 from tensordsl.printing import Print, debugprint, min_informative_str, pp
 from tensordsl.scan_module import until
 
@@ -225,14 +226,39 @@ def test_nan_guard_of_loops_that_end_early() -> None:
         f([-1.0])
 
 
+def hidden(v: Any) -> Any:
+    """The size of v; the NaN of a negative number is in no result."""
+    return T.switch(T.isnan(T.log(v)), -v, v)
+
+
 def test_nan_guard_of_loops_that_only_a_condition_ends() -> None:
-    """What they carry is looked at behind the last round."""
     f = theano.function(
         [x], theano.while_loop(lambda s: s.sum() < 100, lambda s: T.log(s) + 60, x), mode=NanGuardMode()
     )
     assert f([1.0, 1.0]).tolist() == [60, 60]
     with pytest.raises(AssertionError, match="NaN detected[\\s\\S]*round 0 of while_loop"):
         f([-1.0, 1.0])
+    f = theano.function([x], theano.while_loop(lambda s: s.sum() < 9, lambda s: hidden(s) + 2, x), mode=NanGuardMode())
+    assert f([1.0, 1.0]).tolist() == [5, 5] and f([-9.0, 18.0]).tolist() == [-9, 18]
+    with pytest.raises(AssertionError, match="NaN detected[\\s\\S]*round 0 of while_loop"):
+        f([-3.0, 1.0])
+
+
+def test_nan_guard_goes_into_branches() -> None:
+    f = theano.function([x, n], ifelse(n, hidden(x).sum(), hidden(x + 1).sum()), mode=NanGuardMode())
+    assert f([2.0], 1) == 2 and f([-0.5], 0) == 0.5
+    for taken, value in ((1, -0.5), (0, -2.0)):
+        with pytest.raises(AssertionError, match="NaN detected"):
+            f([value], taken)
+
+
+def test_nan_guard_goes_into_branches_of_rounds_and_rounds_of_branches() -> None:
+    rows = scan(lambda a: ifelse(a < 0, hidden(a + 10), a), x)[0]
+    f = theano.function([x, n], ifelse(n, rows.sum(), hidden(x).sum()), mode=NanGuardMode())
+    assert f([1.0, -2.0], 1) == 9 and f([3.0], 0) == 3
+    for given, taken in (([1.0, -12.0], 1), ([1.0, -2.0], 0)):
+        with pytest.raises(AssertionError, match="NaN detected"):
+            f(given, taken)
 
 
 def test_debug_mode_goes_into_rounds() -> None:

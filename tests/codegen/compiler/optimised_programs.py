@@ -14,7 +14,9 @@ import numpy as np
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.graph.variables import apply
 from tensordsl.ifelse import ifelse
+from tensordsl.ops.table import OPS
 
 Shapes = Sequence[Sequence[tuple[int, ...]]]
 Built = tuple[list[Any], list[Any], list[tuple[Any, Any]]]
@@ -351,6 +353,14 @@ def layers() -> Built:
     first, _ = tensordsl.scan(lambda a, s: T.tanh(a + T.dot(s, w) / 40), x, x[0])
     second, _ = tensordsl.scan(lambda a, s: T.tanh(T.sin(a) + T.dot(s, w) / 40), first, x[0])
     return [x, w], [second[-2:]], []
+
+
+@program([(5, 5), (5, 2)], [(40, 40), (40, 3)])
+def factors() -> Built:
+    x, y = T.dmatrices("x", "y")
+    a = T.dot(x, x.T) + 4 * T.eye(x.shape[0])
+    factor = apply(OPS["cholesky"], a, lower=True, on_error="raise")
+    return [x, y], [factor, apply(OPS["solve"], a, y, trans=0)], []
 
 
 if __name__ == "__main__":  # FILE NAME ...: what the programs give in a process of its own

@@ -69,6 +69,7 @@ BY_PROGRAM = {
     "state": "merge_writes in_place_updates",
     "linear_model": "row_blocking in_place_updates fold_products finish_products",
     "attention": "batch_blocking",
+    "factors": "native_lapack",
     "products": "gemm_epilogues fold_products finish_products",
     "branches": "hoist_from_branches",
     "three_rounds": "unroll_loops",

@@ -25,7 +25,13 @@ ROOT = Path(__file__).resolve().parents[3]
 OF_LOOPS = [row.name for row in TECHNIQUES if row.objects == ("nest",)]
 FORCIBLE = [row.name for row in TECHNIQUES if row.is_forcible]
 OTHERS = [row.name for row in TECHNIQUES if row.name not in OF_LOOPS]
-OBJECTS = {"gemm": "gemm_float32", "scatter": "scatter_add_i8", "sort": "sort_int8", "cumsum": "cumsum_float64"}
+OBJECTS = {
+    "gemm": "gemm_float32",
+    "scatter": "scatter_add_i8",
+    "sort": "sort_int8",
+    "cumsum": "cumsum_float64",
+    "cholesky": "cholesky_float64",
+}
 
 
 def test_rows_name_what_is_there() -> None:

@@ -1,0 +1,158 @@
+"""Applications of linear algebra's rows in tensor IR: finding them behind checks, and making new ones.
+
+`application(graph, v)` -> `Application` of what gives v, a construct or a host step; `express(ctx, v, build, *operands)`
+lowers an expression of the user's functions on values, in the place of v; `known(ctx)` -> a function's factorisations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from tensordsl.base.records import record
+from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.tensor_ir.construct import ASSERT, HOST, IFELSE
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies
+from tensordsl.codegen.tensor_ir.lower import HostStep, Lowering
+from tensordsl.graph.types import FLOATS, INTEGERS, TensorType
+from tensordsl.graph.variables import unwatched
+
+
+@record(eq=False)
+class Application:
+    """A row's application: result k of `node`, by the row's name and attributes."""
+
+    node: Value
+    name: str
+    attrs: Mapping[str, Any]
+    k: int
+
+    @property
+    def operands(self) -> tuple[Value, ...]:
+        return self.node.operands
+
+
+def unchecked(v: Value) -> Value:
+    """v without the checks around it."""
+    while v.op == ASSERT:
+        v = v.operands[0]
+    return v
+
+
+def application(g: Graph, v: Value) -> Application | None:
+    """What gives v, behind its checks."""
+    v, k = unchecked(v), 0
+    if v.op == "result":
+        k = v.attrs["k"]
+        v = v.operands[0]
+    if v.op != HOST:
+        return Application(v, v.op, v.attrs, k)
+    step = g.hosts[v.attrs["number"]]
+    return Application(v, v.attrs["name"], step.node.attrs, k) if isinstance(step, HostStep) else None
+
+
+def replaces(ctx: Context, v: Value, names: Collection[str]) -> Application | None:
+    """The application of one of these rows whose result v is, behind its last check; real numbers only."""
+    if v.dtype not in FLOATS and v.dtype not in INTEGERS:
+        return None
+    if v.op == ASSERT and v.attrs["kind"] != "linalg":
+        return None
+    found = application(ctx.graph, v)
+    if found is None or found.name not in names:
+        return None
+    is_checked = v.op != ASSERT and any(r.op == ASSERT and r.operands[0] is v for r in readers_of(ctx, v))
+    return None if is_checked else found
+
+
+# -- all of a function -------------------------------------------------------------------------------------------------
+@record(eq=False)
+class Known:
+    """readers: by the number of a value, what reads it.  factors: by the number of a matrix, (its Cholesky factor, is
+    it the lower one), where the function needs it in any case.  pairs: the numbers of matrices with an `lu_factor`.
+    solved: the numbers of the operands of solves.  shows_factors: something but solves and diagonals reads a result of
+    `lu_factor`."""
+
+    readers: Mapping[int, list[Value]]
+    factors: Mapping[int, tuple[Value, bool]]
+    pairs: frozenset[int]
+    solved: frozenset[tuple[int, ...]]
+    shows_factors: bool
+
+
+def known(ctx: Context) -> Known:
+    """Those of a pass's function, found once."""
+    if ctx.factors is None:
+        ctx.factors = _known(ctx)
+    found: Known = ctx.factors
+    return found
+
+
+def readers_of(ctx: Context, v: Value) -> list[Value]:
+    """What read v before the pass."""
+    return known(ctx).readers.get(v.number, [])
+
+
+_SINGLE = ("cholesky", "lu_solve", "solve_triangular")  # rows of one result
+
+
+def _known(ctx: Context) -> Known:
+    g = ctx.graph
+    readers: dict[int, list[Value]] = {}
+    factors: dict[int, tuple[Value, bool]] = {}
+    pairs, solved, shown = set(), set(), False
+    has_branches = any(v.op == IFELSE for v in ctx.order)
+    for v in ctx.order:
+        for o in dependencies(v):
+            readers.setdefault(o.number, []).append(v)
+        found = application(g, v) if v.dtype and v.op in ("result", ASSERT, *_SINGLE) else None
+        if found is None:
+            continue
+        if found.name == "cholesky" and found.attrs["on_error"] == "raise" and not has_branches:
+            factors[found.operands[0].number] = v, found.attrs["lower"]  # the last check of it comes last
+        if found.name == "lu_factor":
+            pairs.add(found.operands[0].number)
+        if found.name in ("lu_solve", "solve_triangular"):
+            solved.add(tuple(o.number for o in found.operands))
+    for v in ctx.order:
+        found = application(g, v) if v.dtype and v.op == "result" else None
+        if found is not None and found.name == "lu_factor" and found.k == 0:
+            shown = shown or not _hides(ctx, v, readers)
+    return Known(readers, factors, frozenset(pairs), frozenset(solved), shown)
+
+
+def _hides(ctx: Context, factors: Value, readers: Mapping[int, list[Value]]) -> bool:
+    """Whether only solves and gathers of the diagonal read the factors, which may be moved for these."""
+    stack = [factors]
+    while stack:
+        v = stack.pop()
+        read = readers.get(v.number, [])
+        if len(read) < ctx.users.get(v.number, 1):
+            return False
+        for r in read:
+            found = application(ctx.graph, r)
+            is_gather = r.op == "take" and len(r.operands) == 3 and r.operands[1] is r.operands[2]
+            if r.op == "move":
+                stack.append(r)
+            elif not (is_gather and r.operands[1].op == "iota") and (found is None or found.name != "lu_solve"):
+                return False
+    return True
+
+
+def express(ctx: Context, v: Value, build: Callable[..., Any], *operands: Value) -> Value:
+    """build(*variables), lowered with the operands as the values of the variables, where v stands.
+
+    The lengths that the expression wants equal must be known to be so: a pass adds no checks of lengths.
+    """
+    g = ctx.graph
+    low = Lowering(graph=g)
+    with unwatched():
+        variables = [TensorType(o.dtype, tuple(n if isinstance(n, int) else None for n in o.shape))() for o in operands]
+        low.env.update((id(x), o) for x, o in zip(variables, operands, strict=True))
+        around, g.within = g.within, v.loops  # what may fail stays in the loops of v
+        constraints = len(g.extents.constraints)
+        try:
+            (made,) = low.run([build(*variables)])
+        finally:
+            g.within = around
+    assert len(g.extents.constraints) == constraints, f"lengths of {v} that are not known to be equal"
+    return made

@@ -1,0 +1,360 @@
+"""Factors and systems by LAPACK: NumPy's results in every layout, failures, threads, and processes without a LAPACK."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.codegen.compiler.pipeline import make_program
+from tensordsl.codegen.program_ir import instructions as p
+from tensordsl.codegen.tensor_ir.construct import interpret
+from tensordsl.graph.variables import apply
+from tensordsl.ifelse import ifelse
+from tensordsl.ops.table import OPS
+from tensordsl.runtime.interpreter import runner
+
+ROOT = Path(__file__).resolve().parents[3]
+DTYPES = ("float64", "float32")
+SIZES = (0, 1, 2, 3, 5, 8, 17, 33, 70)  # below and above those that have code of their own
+TOLERANCE = {"float64": 1e-9, "float32": 2e-3}
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
+    "C order": lambda v: v,
+    "transposed": lambda v: np.ascontiguousarray(v.swapaxes(-1, -2)).swapaxes(-1, -2),
+    "reversed": lambda v: np.ascontiguousarray(v[..., ::-1, ::-1])[..., ::-1, ::-1],
+    "strided": lambda v: np.repeat(np.repeat(v, 2, -1), 3, -2)[..., ::3, ::2],
+    "batch reversed": lambda v: np.ascontiguousarray(v[::-1])[::-1],
+}
+
+
+def batches(dtype: str) -> Any:
+    return T.TensorType(dtype, (None,) * 3)()
+
+
+def cholesky(x: Any, lower: bool = True, on_error: str = "raise") -> Any:
+    return apply(OPS["cholesky"], x, lower=lower, on_error=on_error)
+
+
+def triangular(a: Any, b: Any, lower: bool = True, trans: int = 0, unit: bool = False) -> Any:
+    return apply(OPS["solve_triangular"], a, b, lower=lower, trans=trans, unit_diagonal=unit)
+
+
+def solve(a: Any, b: Any, trans: int = 0) -> Any:
+    return apply(OPS["solve"], a, b, trans=trans)
+
+
+def kinds(inputs: list[Any], outputs: list[Any]) -> list[str]:
+    program = make_program("f", inputs, [], outputs, [], len(outputs) == 1)[1]
+    return [type(i).__name__ for i in p.walk_program(program.code)]
+
+
+def positive(rng: Any, dtype: str, *shape: int) -> np.ndarray:
+    a = rng.normal(size=shape)
+    made: np.ndarray = (a @ a.swapaxes(-1, -2) + shape[-1] * np.eye(shape[-1])).astype(dtype)
+    return made
+
+
+def given(rng: Any, dtype: str) -> Iterator[tuple[np.ndarray, Callable[[Any], Any]]]:
+    """Positive definite batches, each with a layout."""
+    for n in SIZES:
+        for count in (0, 1, 3):
+            a = positive(rng, dtype, count, n, n)
+            for layout in LAYOUTS.values():
+                yield layout(a), layout
+
+
+def close(got: Any, want: Any, dtype: str) -> None:
+    assert got.shape == want.shape and got.dtype == dtype
+    scale = max(1.0, float(np.abs(want).max(initial=0)))
+    np.testing.assert_allclose(got, want, rtol=0, atol=TOLERANCE[dtype] * scale)
+
+
+# -- results -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("lower", [True, False])
+def test_cholesky(dtype: str, lower: bool) -> None:
+    rng, x = np.random.default_rng(0), batches(dtype)
+    f = tensordsl.function([x], cholesky(x, lower))
+    for a, _ in given(rng, dtype):
+        before = a.copy()
+        read = np.tril(a) if lower else np.triu(a)
+        want = np.linalg.cholesky(a.astype("float64"))
+        close(f(a), want if lower else want.swapaxes(1, 2), dtype)
+        close(f(read), want if lower else want.swapaxes(1, 2), dtype)
+        np.testing.assert_array_equal(a, before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("unit", [True, False])
+def test_triangular_systems(dtype: str, lower: bool, unit: bool) -> None:
+    rng, x, y = np.random.default_rng(1), batches(dtype), batches(dtype)
+    functions = [tensordsl.function([x, y], triangular(x, y, lower, trans, unit)) for trans in (0, 1)]
+    for a, layout in given(rng, dtype):
+        n = a.shape[-1]
+        a = layout((a / (n + 1)).astype(dtype))
+        whole = (np.tril(a) if lower else np.triu(a)).astype("float64")
+        if unit:
+            whole[:, range(n), range(n)] = 1
+        for k in (0, 1, 2, 9, 65):
+            b = layout(rng.normal(size=(len(a), n, k)).astype(dtype))
+            before = a.copy(), b.copy()
+            for trans, f in enumerate(functions):
+                close(f(a, b), np.linalg.solve(whole.swapaxes(1, 2) if trans else whole, b), dtype)
+            np.testing.assert_array_equal(a, before[0])
+            np.testing.assert_array_equal(b, before[1])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_systems(dtype: str) -> None:
+    rng, x, y = np.random.default_rng(2), batches(dtype), batches(dtype)
+    functions = [tensordsl.function([x, y], solve(x, y, trans)) for trans in (0, 1)]
+    for a, layout in given(rng, dtype):
+        n = a.shape[-1]
+        a = layout((rng.normal(size=a.shape) + 2 * np.sqrt(n) * np.eye(n)[::-1]).astype(dtype))
+        for k in (0, 1, 2, 9, 65):
+            b = layout(rng.normal(size=(len(a), n, k)).astype(dtype))
+            for trans, f in enumerate(functions):
+                want = np.linalg.solve((a.swapaxes(1, 2) if trans else a).astype("float64"), b)
+                close(f(a, b), want, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_lu_factors(dtype: str) -> None:
+    rng, x = np.random.default_rng(3), batches(dtype)
+    factors, pivots = apply(OPS["lu_factor"], x)
+    f, g = tensordsl.function([x], [factors, pivots]), tensordsl.function([x], factors * 2)
+    shapes = [(n, n) for n in SIZES] + [(3, 5), (5, 3), (1, 4), (4, 1), (40, 33), (0, 3), (3, 0)]
+    for m, n in shapes:
+        for count in (0, 1, 3):
+            for layout in LAYOUTS.values():
+                a = layout(rng.normal(size=(count, m, n)).astype(dtype))
+                found, rows = f(a)
+                assert rows.dtype == "int32" and rows.shape == (count, min(m, n))
+                lower = np.tril(found[:, :, : min(m, n)], -1) + np.eye(m, min(m, n))
+                product = lower @ np.triu(found[:, : min(m, n)])
+                for here, exchanges in zip(product, rows, strict=True):
+                    for i in reversed(range(len(exchanges))):
+                        here[[i, exchanges[i]]] = here[[exchanges[i], i]]
+                close(product.astype(dtype), a, dtype)
+                assert (np.abs(lower) <= 1).all()
+                close(g(a), 2 * found, dtype)
+
+
+def test_matrices_repeat_along_axes_that_are_broadcast() -> None:
+    a, b = T.dmatrix("a"), T.dtensor4("b")
+    spread = T.broadcast_to(a, (*b.shape[:2], *a.shape))
+    f = tensordsl.function([a, b], [triangular(spread, b), solve(spread, b), cholesky(spread)])
+    rng = np.random.default_rng(4)
+    for n in (3, 40):
+        matrix, rhs = positive(rng, "float64", n, n), rng.normal(size=(2, 5, n, 4))
+        found = f(matrix, rhs)
+        np.testing.assert_allclose(found[0], np.linalg.solve(np.tril(matrix), rhs))
+        np.testing.assert_allclose(found[1], np.linalg.solve(matrix, rhs))
+        np.testing.assert_allclose(found[2], np.broadcast_to(np.linalg.cholesky(matrix), (2, 5, n, n)))
+        swapped = f(matrix, np.ascontiguousarray(rhs.swapaxes(0, 1)).swapaxes(0, 1))
+        np.testing.assert_allclose(swapped[1], found[1])
+
+
+def test_numbers_that_are_no_numbers_go_through_as_with_numpy() -> None:
+    x, y = T.dmatrices("x", "y")
+    f, g = tensordsl.function([x], cholesky(x)), tensordsl.function([x, y], solve(x, y))
+    for n in (3, 40):
+        none, one = np.full((n, n), np.nan), np.ones((n, 1))
+        assert np.isnan(np.tril(f(none))[-1]).all() and not np.triu(f(none), 1).any()
+        assert np.isnan(g(none, one)).all()
+        huge = np.eye(n) * 1e-300
+        np.testing.assert_allclose(g(huge, one), np.linalg.solve(huge, one))
+
+
+# -- failures ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("n", [3, 40])
+def test_the_first_matrix_that_fails_is_named(n: int) -> None:
+    x, y = T.dtensor4("x"), T.dtensor4("y")
+    good = np.broadcast_to(np.eye(n), (2, 3, n, n)).copy()
+    bad, rhs = good.copy(), np.ones((2, 3, n, 2))
+    bad[1, 0, 1, 1] = bad[1, 2, 0, 0] = 0
+    for build in (cholesky(x), triangular(x, y), solve(x, y)):
+        f = tensordsl.function([x, y], build, on_unused_input="ignore")
+        f(good, rhs)
+        with pytest.raises(np.linalg.LinAlgError, match=r"matrix \(1, 0\) of the batch .*(\n.*)*test_factorise.py"):
+            f(bad, rhs)
+        f(good, rhs)
+    with pytest.raises(np.linalg.LinAlgError, match="cholesky: the matrix is not positive definite"):
+        tensordsl.function([y], cholesky(y[0, 0]))(bad[1:])
+    found = tensordsl.function([x], cholesky(x, on_error="nan"))(bad)
+    is_bad = np.isnan(found).all((-1, -2))
+    assert is_bad.tolist() == [[False] * 3, [True, False, True]] and not np.isnan(found[~is_bad]).any()
+
+
+def test_pivots_that_are_no_rows_are_refused() -> None:
+    a, rows, b = T.dmatrix("a"), T.ivector("rows"), T.dmatrix("b")
+    f = tensordsl.function([a, rows, b], apply(OPS["lu_solve"], a, rows, b, trans=0))
+    for n in (3, 40):
+        for wrong in (-1, n, 1 << 30):
+            with pytest.raises((np.linalg.LinAlgError, IndexError)):
+                f(np.eye(n), np.full(n, wrong, "int32"), np.ones((n, 2)))
+
+
+def test_a_call_that_fails_changes_nothing() -> None:
+    x, total = T.dmatrix("x"), tensordsl.shared(np.zeros((3, 3)))
+    f = tensordsl.function([x], [], updates=[(total, total + cholesky(x))])
+    f(np.eye(3))
+    with pytest.raises(np.linalg.LinAlgError):
+        f(-np.eye(3))
+    np.testing.assert_array_equal(total.get_value(), np.eye(3))
+
+
+def test_a_branch_that_is_not_taken_does_not_fail() -> None:
+    x, c = T.dmatrix("x"), T.scalar("c")
+    f = tensordsl.function([x, c], ifelse(c > 0, cholesky(x), x))
+    assert f(-np.eye(2), 0.0)[0, 0] == -1
+    with pytest.raises(np.linalg.LinAlgError):
+        f(-np.eye(2), 1.0)
+
+
+def test_a_round_of_a_loop_fails() -> None:
+    x = T.dtensor3("x")
+    factors, _ = tensordsl.scan(lambda a, s: cholesky(a + s * 0), x, T.eye(3))
+    f = tensordsl.function([x], factors)
+    a = np.stack([np.eye(3) * k for k in (1, 4, 9, 16)])
+    np.testing.assert_allclose(f(a), np.sqrt(a))
+    a[2] = -1
+    with pytest.raises(np.linalg.LinAlgError, match="round 2"):
+        f(a)
+
+
+# -- storage -----------------------------------------------------------------------------------------------------------
+def test_an_operand_that_dies_is_overwritten() -> None:
+    x = T.dmatrix("x")
+    assert not {"HostCall", "Copy", "Arena"} & set(kinds([x], [cholesky(x * 2)]))
+    f = tensordsl.function([x], [cholesky(x * 2), triangular(x, x + 1)])
+    for n in (3, 40):
+        a = np.tril(np.ones((n, n))) + n * np.eye(n)
+        first, second = f(a)
+        np.testing.assert_allclose(first, np.linalg.cholesky(np.tril(2 * a) + np.tril(2 * a, -1).T))
+        np.testing.assert_allclose(second, np.linalg.solve(np.tril(a), a + 1))
+
+
+def test_complex_matrices_are_a_step_of_the_host() -> None:
+    x, y = T.zmatrices("x", "y")
+    assert "HostCall" in kinds([x], [cholesky(x)])
+    f = tensordsl.function([x, y], [cholesky(x), solve(x, y)])
+    rng = np.random.default_rng(5)
+    a = rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4))
+    a = a @ a.conj().T + 4 * np.eye(4)
+    found = f(a, a[:, :2])
+    np.testing.assert_allclose(found[0], np.linalg.cholesky(a))
+    np.testing.assert_allclose(found[1], np.eye(4)[:, :2], atol=1e-12)
+
+
+# -- where it runs -----------------------------------------------------------------------------------------------------
+def test_small_stacks_and_other_threads() -> None:
+    x, y = batches("float64"), batches("float64")
+    f = tensordsl.function([x, y], [cholesky(x), solve(x, y)])
+    rng = np.random.default_rng(6)
+    calls = [positive(rng, "float64", int(k), int(n), int(n)) for k, n in rng.integers(1, (4, 130), (40, 2))]
+    found: dict[int, Any] = {}
+
+    def work(first: int) -> None:
+        for k in range(first, len(calls), 4):
+            found[k] = f(calls[k], calls[k])
+
+    size = threading.stack_size(1 << 16)
+    try:
+        threads = [threading.Thread(target=work, args=(first,)) for first in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        threading.stack_size(size)
+    for k, a in enumerate(calls):
+        np.testing.assert_allclose(found[k][0], np.linalg.cholesky(a))
+        np.testing.assert_allclose(found[k][1], np.broadcast_to(np.eye(a.shape[-1]), a.shape), atol=1e-10)
+
+
+def test_the_plan_runner_gives_the_same() -> None:
+    x, y = T.dtensor3("x"), T.dtensor3("y")
+    outputs = [cholesky(x, False), triangular(x, y, trans=1, unit=True), solve(x, y), *apply(OPS["lu_factor"], x)]
+    rng = np.random.default_rng(7)
+    a, b = positive(rng, "float64", 2, 3, 3), rng.normal(size=(2, 3, 4))
+    program = make_program("f", [x, y], [], outputs, [], False)[1]
+    got = runner.run(program, [a, b], (), [None] * len(program.plans), library=interpret)
+    for one, other in zip(got, tensordsl.function([x, y], outputs)(a, b), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_it_is_exported_as_a_call() -> None:
+    x = T.dmatrix("x")
+    assert "@host_cholesky_" in tensordsl.function([x], cholesky(x)).mlir()
+    text = tensordsl.function([x], apply(OPS["lu_factor"], x)).mlir()
+    assert "@host_lu_factor_" in text and "tensor<?xi32>" in text
+
+
+def test_a_device_does_it_on_the_host(on_sim: None) -> None:
+    x, y = T.dtensor3("x"), T.dtensor3("y")
+    with pytest.warns(UserWarning, match="has no kernel"):
+        f = tensordsl.function([x, y], [cholesky(x * 2), solve(x, y)])
+        rng = np.random.default_rng(8)
+        a, b = positive(rng, "float64", 2, 3, 3), rng.normal(size=(2, 3, 4))
+        first, second = f(a, b)
+    np.testing.assert_allclose(first, np.linalg.cholesky(2 * a))
+    np.testing.assert_allclose(second, np.linalg.solve(a, b))
+
+
+PROGRAM = """
+import numpy as np
+import tensordsl, tensordsl.tensor as T
+from tensordsl.graph.variables import apply
+from tensordsl.ops.table import OPS
+from tensordsl.runtime.loading import lapack
+{before}
+x = T.dtensor3("x")
+outputs = [
+    apply(OPS["cholesky"], x, lower=True, on_error="raise"), apply(OPS["solve"], x, x[:, :, :2], trans=0),
+    apply(OPS["solve_triangular"], x, x, lower=False, trans=1, unit_diagonal=False), apply(OPS["lu_factor"], x)[0],
+]
+f = tensordsl.function([x], outputs)
+a = np.random.default_rng(0).normal(size=(3, 40, 40))
+a = a @ a.swapaxes(1, 2) + 40 * np.eye(40)
+print(*(repr(float((y * np.arange(40 * y.shape[-1]).reshape(40, -1)).sum())) for y in f(a)))
+try:
+    f(a * [[[1]], [[-1]], [[1]]])
+except np.linalg.LinAlgError as error:
+    print(str(error).splitlines()[0])
+"""
+
+
+def ran(before: str, directory: Path) -> tuple[list[float], str]:
+    environment = os.environ | {"TENSORDSL_FLAGS": f"compiledir={directory}"}
+    code = PROGRAM.format(before=before)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=environment
+    )
+    numbers, message = done.stdout.splitlines()
+    return [float(n) for n in numbers.split()], message
+
+
+def test_processes_with_and_without_a_lapack_and_a_cache(tmp_path: Path) -> None:
+    hidden = "lapack.NAMES, lapack.SCIPY = (), ()"
+    counted = "import tensordsl.functions.native as n; n._compile = lambda *a: 1 / 0"
+    wanted, message = ran("", tmp_path)
+    assert message == "cholesky: matrix 1 of the batch is not positive definite"
+    assert ran(counted, tmp_path) == (wanted, message), "nothing is compiled"
+    for _ in range(2):
+        found, other = ran(hidden, tmp_path)
+        np.testing.assert_allclose(found, wanted, rtol=1e-9)
+        assert other == message
+    assert ran(counted, tmp_path) == (wanted, message)
+    by_scipy, _ = ran("lapack.NAMES = ()", tmp_path)
+    np.testing.assert_allclose(by_scipy, wanted, rtol=1e-9)
