@@ -393,6 +393,7 @@ from tensordsl.ops.math.ufuncs import (
 )
 from tensordsl.ops.nnet import logaddexp, to_one_hot
 from tensordsl.ops.operands import constant
+from tensordsl.ops.vectorize import vectorize, vectorize_graph
 from tensordsl.tensor import nnet
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
 from tensordsl.tensor.var import TensorConstant, TensorVariable, as_tensor_variable
