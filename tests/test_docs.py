@@ -87,9 +87,12 @@ def test_modules_that_a_page_names_by_their_path_are_there(page: Path) -> None:
     assert not missing, f"{page.name} names {missing}"
 
 
-@pytest.mark.parametrize(
-    "tool, page", [("op_table", "ops"), ("optimisation_table", "optimisations"), ("distributions", "random")]
-)
+PAGES_BY_TOOLS = {
+    "op_table": "ops", "name_table": "names", "optimisation_table": "optimisations", "distributions": "random",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool, page", PAGES_BY_TOOLS.items())
 def test_a_page_is_what_its_tool_makes(tool: str, page: str) -> None:
     command = [sys.executable, str(ROOT / "tools" / f"{tool}.py")]
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
@@ -105,6 +108,15 @@ def public_functions() -> list[tuple[str, Any]]:
 
 def test_every_public_function_has_an_example_in_its_docstring() -> None:
     assert not [name for name, function in public_functions() if ">>>" not in (function.__doc__ or "")]
+
+
+def test_the_tests_that_the_page_of_names_tells_of_are_there() -> None:
+    text = (ROOT / "docs" / "names.md").read_text()
+    files = set(re.findall(r"`(tests/[\w/.]+)` \|$", text, re.M))
+    assert files and [file for file in sorted(files) if not (ROOT / file).exists()] == []
+    listed = set(re.findall(r"`(\w+)`", text))
+    assert [name for name, value in vars(T).items() if (name, value) in public_functions() and name not in listed
+            and name not in T.CONSTRUCTORS] == []  # fmt: skip
 
 
 def test_the_examples_of_constructors_are_right() -> None:
