@@ -85,8 +85,13 @@ EXCEPTIONS = {
 }
 
 THIRD_PARTY = frozenset({"numpy", "llvmlite"})
-# Imported late, by the one module that needs it, where a user asks for what it does.
-EXTRAS = {("tensordsl.runtime.driver.cuda_pycuda", "pycuda"), ("tensordsl.functions.c_functions", "scipy")}
+# Imported late, by the module that needs it, where a user asks for what it does.
+EXTRAS = {
+    ("tensordsl.runtime.driver.cuda_pycuda", "pycuda"),
+    ("tensordsl.functions.c_functions", "scipy"),
+    ("tensordsl.ops.linalg.schur", "scipy"),
+    ("tensordsl.ops.linalg.equations", "scipy"),
+}
 # Loaded only when something is compiled or run: importing tensordsl must stay cheap.
 LAZY = ("llvmlite", "hypothesis", "scipy", "mpmath", "matplotlib", "pycuda")
 

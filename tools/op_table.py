@@ -48,14 +48,15 @@ TITLES = {
     "gamma": "The gamma function and its kin", "gamma_incomplete": "Incomplete gamma functions", "grids": "Products with logarithms",
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "products": "Products",
     "triangular": "Triangular systems", "factorise": "Factorisations", "solve": "Linear systems, inverses, determinants",
-    "spectral": "Eigenvalues and singular values",
+    "spectral": "Eigenvalues and singular values", "inverses": "Pseudo-inverses", "systems": "Least squares",
+    "matrix_functions": "Functions of matrices", "equations": "Matrix equations", "schur": "Schur decompositions",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
-    "complexes": "Complex numbers",
+    "complexes": "Complex numbers", "ufuncs": "Signs, divisors, parts of floats",
     "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "counts": "Random counts", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip
 
 NAMESPACES: tuple[tuple[str, ModuleType], ...] = (
-    ("T", T), ("T.nnet", T.nnet), ("tensordsl.gradient", gradient), ("tensordsl.printing", printing),
+    ("T", T), ("T.linalg", T.linalg), ("T.nnet", T.nnet), ("tensordsl.gradient", gradient), ("tensordsl.printing", printing),
     ("tensordsl.ifelse", ifelse), ("tensordsl.ops.control", control),
 )  # fmt: skip
 
@@ -64,11 +65,13 @@ SPELLINGS = {
     "shape_i": "x.shape[axis]", "broadcast_to": "T.alloc, T.zeros, T.ones, T.full, T.broadcast_to",
     "subtensor": "x[i], x[1:], x[..., ::-1]", "inc_subtensor": "T.set_subtensor(x[...], y), T.inc_subtensor(x[...], y)",
     "take": "x[integers], T.take", "inc_take": "T.set_subtensor(x[integers], y), T.inc_subtensor(x[integers], y)",
+    "lu_factor": "T.linalg.lu_factor, T.linalg.lu", "swap_rows": "T.linalg.lu",
+    "matrix_inverse": "T.linalg.inv, T.nlinalg.matrix_inverse",
     "true_positions": "x[mask], T.nonzero, T.flatnonzero, T.compress", "repeated_positions": "T.repeat(x, counts)",
     "mask_shape": "T.set_subtensor(x[mask], y)",
     "range_length": "T.arange", "range_number": "T.arange", "fold": "T.grad",
     "require": "T.choose, T.bincount, T.unravel_index, T.ravel_multi_index",
-    "xlogx": "T.xlogx.xlogx",
+    "xlogx": "T.xlogx.xlogx", "exponent": "T.frexp",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
     "while": "tensordsl.while_loop, tensordsl.scan",
     **dict.fromkeys(("philox", "poisson", "binomial", "multinomial"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
@@ -80,7 +83,7 @@ NO_OPERATORS = {"==", "!=", "\\dot"}
 ATTRIBUTES = {
     "axis", "axes", "order", "dtype", "acc_dtype", "ndim", "index", "body", "message", "attrs_names", "set", "lower",
     "upper", "multiplier", "part", "kind", "side", "itemsize", "trans", "unit_diagonal", "on_error", "inverse", "mode",
-    "full_matrices",
+    "full_matrices", "output",
 }  # fmt: skip
 
 
@@ -92,6 +95,10 @@ def of_matrix(name: str, *others: Callable[[Any], Any], **attrs: Any) -> Callabl
         return apply(OPS[name], a, *(other(a) for other in others), **attrs)
 
     return example
+
+
+def real_cutoff(a: Any) -> Any:
+    return a[0, 0]
 
 
 def pivots(a: Any) -> Any:
@@ -118,8 +125,15 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "svd": of_matrix("svd", full_matrices=False),
     **{name: of_matrix(name, lower=True) for name in ("eigh", "eigvalsh")},
     **{
-        name: of_matrix(name) for name in ("lu_factor", "matrix_inverse", "det", "slogdet", "svdvals", "eig", "eigvals")
+        name: of_matrix(name)
+        for name in ("lu_factor", "matrix_inverse", "det", "slogdet", "svdvals", "eig", "eigvals", "expm")
     },
+    "pinv": of_matrix("pinv", real_cutoff),
+    "lstsq": of_matrix("lstsq", lambda a: a, real_cutoff),
+    "solve_sylvester": of_matrix("solve_sylvester", lambda a: a, lambda a: a),
+    "solve_discrete_are": of_matrix("solve_discrete_are", lambda a: a, lambda a: a, lambda a: a),
+    "schur": of_matrix("schur", output="real"),
+    "qz": of_matrix("qz", lambda a: a, output="real"),
     "subtensor": lambda x: x[1:],
     "inc_subtensor": lambda x: T.set_subtensor(x[1:], x[0]),
     "take": lambda x: x[T.lvector()],
@@ -158,10 +172,13 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "real": lambda x: T.real(T.zvector()),
     "imag": lambda x: T.imag(T.zvector()),
     "complex": lambda x: T.complex(x, x),
+    "gcd": lambda x: T.gcd(x, x),
+    "lcm": lambda x: T.lcm(x, x),
 }
 OPERANDS = {
     "undefined_grad": ["x"],
     "argsort": ["x"],
+    **dict.fromkeys(("gcd", "lcm"), ["x", "y"]),
     "range_length": ["start", "stop", "step"],
     "philox": ["index", "draw", "key"],
     "poisson": ["words", "mean"],

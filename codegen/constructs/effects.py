@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
@@ -76,10 +76,10 @@ def _bound(g: Graph, made: Value, x: Value, flags: Sequence[Value]) -> None:
 
 @register
 class Host(Construct):
-    """host(number, effect, name, count, lengths, later): `result(k)` are what the call gives.
+    """host(number, effect, name, count, unknown, types, ranks): `result(k)` are what the call gives.
 
-    The first `count` are the row's; behind them are `lengths` 0-d integers.  Of the results `later` the call gives
-    these lengths alone, and a second call, of the next number, gives them when there is room.
+    The first `count` are the row's, of these dtypes and ranks; behind them are the `unknown` lengths (result, axis),
+    0-d integers, which the program reads before it makes room for the results that have them.
     """
 
     name, traits = "host", Traits(has_effects=True)
@@ -98,12 +98,33 @@ class Host(Construct):
         for o in v.operands:
             ref = b.packed(b.ref(o), o.dtype)
             inputs.append((ref.ptr, o.dtype, tuple(map(b.name, ref.dims))))
-        number, count, lengths, later = (v.attrs[x] for x in ("number", "count", "lengths", "later"))
+        number, count, unknown = (v.attrs[x] for x in ("number", "count", "unknown"))
         used = {r.attrs["k"]: r for r in results_of(b, v)}
-        first = (*range(count, count + lengths), *(k for k in range(count) if k not in later))
-        _call(b, v, number, inputs, [used.get(k) for k in first])
-        if later:
-            _call(b, v, number + 1, [], [used.get(k) for k in later])
+        outputs: list[p.HostOperand | p.Kept | None] = [None] * count
+        slots: dict[int, int] = {}
+        for k in sorted({k for k, _ in unknown}):
+            outputs[k] = self._kept(b, v, k, used)
+            slots[k] = outputs[k].slot
+        for k, r in used.items():
+            if k < count and k not in slots:
+                outputs[k] = _room(b, r)
+        site = b.site("host", b.node_of(v), v.attrs["name"])
+        b.emit(p.HostCall(number, tuple(inputs), tuple(outputs), site))
+        for k, r in used.items():
+            if k not in slots:
+                b.finish(r, b.refs[r.number])
+        for k, slot in slots.items():
+            if k in used:
+                b.emit(p.TakeKept(number, slot, _room(b, used[k]), site))
+                b.finish(used[k], b.refs[used[k].number])
+
+    def _kept(self, b: Bufferiser, v: Value, k: int, used: Mapping[int, Value]) -> p.Kept:
+        """Where result k, some of whose lengths are not known, stands until there is room for it."""
+        lengths: list[p.Name | None] = [None] * v.attrs["ranks"][k]
+        for at, (result, axis) in enumerate(v.attrs["unknown"], v.attrs["count"]):
+            if result == k and at in used:
+                lengths[axis] = _room(b, used[at])[0]
+        return p.Kept(b.new_slot(), v.attrs["types"][k], (None,) * len(lengths), tuple(lengths))
 
     def mlir(self, e: Writer, v: Value) -> None:
         results = e.results.get(v.number, [])
@@ -121,23 +142,11 @@ class Host(Construct):
             e.values[r.number] = f"%{e.count}#{k}"
 
 
-def _call(
-    b: Bufferiser, v: Value, number: int, inputs: Sequence[p.HostOperand], results: Sequence[Value | None]
-) -> None:
-    """Call a callable; results: None for those that nothing uses."""
-    outputs: list[p.HostOperand | None] = []
-    for r in results:
-        if r is None:
-            outputs.append(None)
-            continue
-        ref = b.destination(r, r.dtype, r.shape)
-        b.refs[r.number] = ref
-        outputs.append((ref.ptr, r.dtype, tuple(map(b.name, ref.dims))))
-    site = b.site("host", b.node_of(v), v.attrs["name"])
-    b.emit(p.HostCall(number, tuple(inputs), tuple(outputs), site))
-    for r in results:
-        if r is not None:
-            b.finish(r, b.refs[r.number])
+def _room(b: Bufferiser, r: Value) -> p.HostOperand:
+    """Storage for a result."""
+    ref = b.destination(r, r.dtype, r.shape)
+    b.refs[r.number] = ref
+    return ref.ptr, r.dtype, tuple(map(b.name, ref.dims))
 
 
 @register

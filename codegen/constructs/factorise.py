@@ -38,11 +38,11 @@ FACTOR_NS = 4_000  # of work for 1,000 elements, of matrices of some dozens of r
 
 def is_native(low: Lowering, node: Apply) -> bool:
     """Whether a row has its function: the process has a LAPACK, and operands are of its dtypes."""
-    dtypes = {v.type.dtype for v in node.outputs} - {"int32"}
+    dtypes = {v.type.dtype for v in node.inputs} - {"int32"}
     return low.graph.tuning.allows("native_lapack") and dtypes <= {*LAPACK_TYPES}
 
 
-class _OfMatrices(Construct):
+class OfMatrices(Construct):
     """A construct over functions of the library; without LAPACK, and for complex numbers, its row's host step."""
 
     missing: ClassVar[Mapping[str, str]] = {"gpu": "devices have no kernels of factors: the host does the step"}
@@ -51,32 +51,44 @@ class _OfMatrices(Construct):
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
         if not is_native(low, node):
             return low.host(node, operands)
+        operands = [low.graph.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
+        return self.made(low, node, operands, [v.type.dtype for v in node.outputs])
+
+    def made(self, low: Lowering, node: Apply, operands: list[Value], dtypes: Sequence[str]) -> list[Value]:
+        """The results of a value of this construct."""
         g = low.graph
-        operands = [g.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
-        real = node.outputs[0].type.dtype
-        operands = [o if o.dtype == "int32" else g.cast(o, real) for o in operands]
         shape = node.row.shape(g.extents, *operands, **node.attrs)
-        attrs = {name: node.attrs[name] for name in self.attributes if name in node.attrs}
+        attrs = {name: node.attrs[name] for name in self.attributes}
         loops = loops_of_step(g, operands) if self.traits.has_effects else None
-        if len(node.outputs) == 1:
-            return [g.make(self.name, operands, real, shape, loops=loops, **attrs)]
+        if len(dtypes) == 1:
+            return [g.make(self.name, operands, dtypes[0], shape, loops=loops, **attrs)]
         made = g.make(self.name, operands, "", (), loops=loops, **attrs)
-        return [g.result(made, k, v.type.dtype, s) for k, (v, s) in enumerate(zip(node.outputs, shape, strict=True))]
+        return [g.result(made, k, dtype, s) for k, (dtype, s) in enumerate(zip(dtypes, shape, strict=True))]
 
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
-        return [split_complex(low, v) for v in low.host(node, operands)]
+        return [split_complex(low, v) for v in self.lower(low, node, operands)]
 
     def mlir(self, e: Writer, v: Value) -> None:
-        from tensordsl.codegen.mlir.writer import call  # late: for exports only
-
-        call(e, v, v.op, v.operands)
+        """A call of what whoever runs the module supplies."""
+        results = [v] if v.dtype else e.results.get(v.number, [])
+        name = f"host_{v.op}_{v.number}"
+        operands, types = (", ".join(map(e.type_of, values)) for values in (v.operands, results))
+        e.private[name] = f"func.func private @{name}({operands}) -> ({types})"
+        call = f"func.call @{name}({', '.join(map(e.value, v.operands))}) : ({operands}) -> ({types})"
+        if len(results) == 1:
+            e.values[results[0].number] = e.op(call)
+            return
+        e.count += 1
+        e.put(f"%{e.count}:{len(results)} = {call}")
+        for k, r in enumerate(results):
+            e.values[r.number] = f"%{e.count}#{k}"
 
 
 def _is_square(graph: Graph, v: Value) -> bool:
     return v.rank >= 2 and same_shape(graph, v.shape[-1:], v.shape[-2:-1])
 
 
-def _each(outputs: int, function: Callable[..., Any]) -> Callable[..., None]:
+def each_matrix(outputs: int, function: Callable[..., Any]) -> Callable[..., None]:
     """A function of one batch position, in NumPy, as functions of the library are called: NaN, and the position of the
     first one, where it fails."""
 
@@ -99,7 +111,7 @@ def _each(outputs: int, function: Callable[..., Any]) -> Callable[..., None]:
     return run
 
 
-def _by_row(name: str, **attrs: Any) -> Callable[..., Any]:
+def by_row(name: str, **attrs: Any) -> Callable[..., Any]:
     """A function of one matrix by a row's oracle."""
 
     def run(*operands: Any) -> Any:
@@ -111,7 +123,7 @@ def _by_row(name: str, **attrs: Any) -> Callable[..., Any]:
 
 
 @register
-class Cholesky(_OfMatrices):
+class Cholesky(OfMatrices):
     """cholesky(lower, on_error): the factor, by the triangle that `lower` says; zeros in the other one."""
 
     name = "cholesky"
@@ -119,7 +131,7 @@ class Cholesky(_OfMatrices):
     attributes = ("lower", "on_error")
     library = {
         name: LibraryFunction(
-            _each(1, _by_row("cholesky", lower=True, on_error="raise")),
+            each_matrix(1, by_row("cholesky", lower=True, on_error="raise")),
             ObjectWriter("tensordsl.codegen.library.linalg.cholesky", "cholesky_text", of_dtype=True),
             work_ns=FACTOR_NS,
         )
@@ -150,7 +162,7 @@ def _where(b: Bufferiser, v: Value, x: Ref) -> Ref:
 
 
 @register
-class SolveTriangular(_OfMatrices):
+class SolveTriangular(OfMatrices):
     """solve_triangular(lower, trans, unit_diagonal): A^-1 B for a triangle of A, transposed if trans is not 0."""
 
     name = "solve_triangular"
@@ -158,7 +170,7 @@ class SolveTriangular(_OfMatrices):
     attributes = ("lower", "trans", "unit_diagonal")
     library = {
         f"triangular_{'unit_' * unit}{'lower' if lower else 'upper'}": LibraryFunction(
-            _each(1, _by_row("solve_triangular", lower=lower, trans=0, unit_diagonal=unit)),
+            each_matrix(1, by_row("solve_triangular", lower=lower, trans=0, unit_diagonal=unit)),
             ObjectWriter("tensordsl.codegen.library.linalg.triangular", "triangular_text", of_dtype=True),
             work_ns=FACTOR_NS,
         )
@@ -184,14 +196,14 @@ class SolveTriangular(_OfMatrices):
 
 
 @register
-class LuFactor(_OfMatrices):
+class LuFactor(OfMatrices):
     """lu_factor: `result(0)` is L without its ones and U, `result(1)` the exchanges of rows."""
 
     name = "lu_factor"
     traits = Traits(stores_operands=True, makes_floats=True)
     library = {
         name: LibraryFunction(
-            _each(2, _by_row("lu_factor")),
+            each_matrix(2, by_row("lu_factor")),
             ObjectWriter("tensordsl.codegen.library.linalg.lu", "factor_text", of_dtype=True),
             work_ns=FACTOR_NS,
         )
@@ -218,9 +230,6 @@ class LuFactor(_OfMatrices):
         if pivots is not None:
             b.finish(pivots, rows)
 
-    def mlir(self, e: Writer, v: Value) -> None:
-        call_results(e, v)
-
 
 def _places_of_results(b: Bufferiser, v: Value, dtypes: Sequence[str]) -> list[Value | None]:
     """The results of a value by their number, None for those that nothing uses."""
@@ -228,24 +237,8 @@ def _places_of_results(b: Bufferiser, v: Value, dtypes: Sequence[str]) -> list[V
     return [used.get(k) for k in range(len(dtypes))]
 
 
-def call_results(e: Writer, v: Value) -> None:
-    """A call that gives several results, which whoever runs the module supplies."""
-    results = e.results.get(v.number, [])
-    name = f"host_{v.op}_{v.number}"
-    operands, types = (", ".join(map(e.type_of, values)) for values in (v.operands, results))
-    e.private[name] = f"func.func private @{name}({operands}) -> ({types})"
-    values = ", ".join(map(e.value, v.operands))
-    if len(results) == 1:
-        e.values[results[0].number] = e.op(f"func.call @{name}({values}) : ({operands}) -> ({types})")
-        return
-    e.count += 1
-    e.put(f"%{e.count}:{len(results)} = func.call @{name}({values}) : ({operands}) -> ({types})")
-    for k, r in enumerate(results):
-        e.values[r.number] = f"%{e.count}#{k}"
-
-
 @register
-class LuSolve(_OfMatrices):
+class LuSolve(OfMatrices):
     """lu_solve(trans): A^-1 B for the factors and exchanges of A, transposed if trans is not 0."""
 
     name = "lu_solve"
@@ -253,7 +246,7 @@ class LuSolve(_OfMatrices):
     attributes = ("trans",)
     library = {
         f"lu_solve{'_transposed' * trans}": LibraryFunction(
-            _each(1, _by_row("lu_solve", trans=trans)),
+            each_matrix(1, by_row("lu_solve", trans=trans)),
             ObjectWriter("tensordsl.codegen.library.linalg.lu", "solve_text", of_dtype=True),
             work_ns=FACTOR_NS,
         )

@@ -416,7 +416,7 @@ def _check_uses(
                     if narrow in tensor and tensor[narrow] not in values and narrow not in roots:
                         raise Cut(tensor[narrow], "R12")
         below = [a for a in s.args if a in expensive]
-        if is_function(s) or (below and s.axes and any([a not in roots for a in below])):
+        if is_function(s) or s.op == "repeat" or (below and s.axes and any([a not in roots for a in below])):
             expensive.add(s)
         for a in below:
             if a.axes < s.axes and not (a.axes and a.axes <= row):

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import field
-from threading import get_ident
 from typing import Any
-
-import numpy as np
 
 from tensordsl.base.records import record
 from tensordsl.codegen.target.tuning import Tuning
@@ -56,7 +53,7 @@ class HostStep:
 
     @property
     def __name__(self) -> str:
-        return self.node.row.name
+        return self.node.row.print_name or self.node.row.name
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:
         assert self.node.row.oracle is not None
@@ -73,7 +70,7 @@ class CallbackStep:
 
     @property
     def __name__(self) -> str:
-        return self.node.row.name
+        return self.node.row.print_name or self.node.row.name
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:
         return self.settle(self.direct(*arrays))
@@ -82,52 +79,6 @@ class CallbackStep:
         """What `direct` gave as a list of arrays of the right dtypes and ranks."""
         row: Any = self.node.row
         return list(row.checked(results, self.node.attrs["types"]))
-
-
-@record(eq=False)
-class MeasuredStep:
-    """The same where lengths of results are not known before: it gives these lengths, then the other results.
-
-    kept: the results whose lengths it gave, by thread, until `KeptResults` gives them; no other Python code runs in
-    that thread meanwhile.
-    """
-
-    step: CallbackStep
-    later: tuple[int, ...]  # numbers of these results
-    unknown: tuple[tuple[int, int], ...]  # result, axis
-    kept: dict[int, list[Any]]
-
-    @property
-    def node(self) -> Apply:
-        return self.step.node
-
-    @property
-    def __name__(self) -> str:
-        return self.node.row.name
-
-    def __call__(self, *arrays: Any) -> Sequence[Any]:
-        results = self.step(*arrays)
-        self.kept[get_ident()] = [results[k] for k in self.later]
-        lengths = [np.asarray(results[k].shape[axis], "int64") for k, axis in self.unknown]
-        return [*lengths, *(r for k, r in enumerate(results) if k not in self.later)]
-
-
-@record(eq=False)
-class KeptResults:
-    """The results that a `MeasuredStep` keeps."""
-
-    measured: MeasuredStep
-
-    @property
-    def node(self) -> Apply:
-        return self.measured.node
-
-    @property
-    def __name__(self) -> str:
-        return self.node.row.name
-
-    def __call__(self) -> Sequence[Any]:
-        return self.measured.kept.pop(get_ident())
 
 
 class Lowering:
@@ -236,12 +187,9 @@ class Lowering:
         same = row.custom, node.attrs["types"], tuple([o.number for o in operands]), g.within
         if same in self.host_steps:
             return self.host_steps[same]
-        step, number = CallbackStep(node, row.caller(node)), len(self.hosts)
-        if unknown:
-            measured = MeasuredStep(step, tuple(dict.fromkeys([k for k, _ in unknown])), unknown, {})
-            self.hosts += (measured, KeptResults(measured))
-        else:
-            self.hosts.append(step)
+        operands = operands[: row.count_of_arguments(node)]
+        number = len(self.hosts)
+        self.hosts.append(CallbackStep(node, row.caller(node)))
         results = self.host_steps[same] = self.results_of_host(node, operands, number, shapes, unknown)
         return results
 
@@ -255,10 +203,10 @@ class Lowering:
     ) -> list[Value]:
         """The results of a step of the host.  Those behind them are the `unknown` lengths (result, axis)."""
         g, count = self.graph, len(node.outputs)
-        later = tuple(dict.fromkeys([k for k, _ in unknown]))
         made = g.make(
             HOST, operands, "", (), number=number, effect=node.row.effect, name=node.row.name, count=count,
-            lengths=len(unknown), later=later,
+            unknown=tuple(unknown), types=tuple([v.type.dtype for v in node.outputs]),
+            ranks=tuple([v.type.ndim for v in node.outputs]),
         )  # fmt: skip
         known = {}
         for k, at in enumerate(unknown):

@@ -6,15 +6,18 @@ from collections.abc import Iterable
 
 _LOOPS = "it is tensordsl.scan, with map, reduce, foldl, foldr, scan_checkpoints and loop beside it"
 _CONVOLUTION = "convolution and pooling are not built yet"
-_LINEAR_ALGEBRA = "linear algebra beyond products is not built yet; use NumPy before or after the call"
+_LINEAR_ALGEBRA = "linear algebra is in tensordsl.tensor.linalg, and under Theano's names in nlinalg and slinalg"
 _OPERATIONS = "custom operations are not supported; a new operation is a row (docs/adding-an-op.md)"
 _REWRITES = "rewrites are rules and passes of the compiler (docs/adding-a-rule.md)"
 _NUMBERS = "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers"
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(("scan", "map", "reduce", "foldl", "foldr", "scan_checkpoints", "while_loop"), _LOOPS),
     **dict.fromkeys(("conv", "conv2d", "conv3d", "signal", "pool", "pool_2d", "downsample"), _CONVOLUTION),
-    **dict.fromkeys(("linalg", "slinalg", "nlinalg", "cholesky", "solve", "svd", "eig", "eigh"), _LINEAR_ALGEBRA),
-    **dict.fromkeys(("det", "matrix_inverse", "pinv", "qr"), _LINEAR_ALGEBRA),
+    **dict.fromkeys(
+        ("cholesky", "solve", "svd", "eig", "eigh", "det", "matrix_inverse", "pinv", "qr", "slogdet", "lstsq"),
+        _LINEAR_ALGEBRA,
+    ),
+    "ordqz": "its eigenvalues are not sorted: tensor.linalg.qz is there",
     **dict.fromkeys(("sparse", "fft", "typed_list"), "neither built nor planned yet"),
     **dict.fromkeys(("neighbours", "ctc"), "neither built nor planned yet"),
     "d3viz": "tensordsl.printing.debugprint prints expressions",
@@ -32,31 +35,15 @@ INSTEAD: dict[str, str] = {
     "math": "its functions are in tensordsl.tensor itself",
     "dprint": "it is tensordsl.printing.debugprint",
     "graph_replace": "it is tensordsl.clone_replace",
-    **dict.fromkeys(("vectorize", "vectorize_graph", "vmap"), "write the operations for one axis more; they broadcast"),
+    "vmap": "it is tensordsl.tensor.vectorize",
+    # NumPy's that write into their arguments, or need values
+    **dict.fromkeys(("put", "putmask", "place", "copyto"), "T.set_subtensor(x[index], y) makes a new tensor"),
+    "put_along_axis": "T.set_subtensor(x[index], y) makes a new tensor",
+    **dict.fromkeys(("apply_along_axis", "apply_over_axes"), "T.vectorize maps functions of variables over axes"),
+    **dict.fromkeys(("polyfit", "roots", "polydiv", "trim_zeros"), "use NumPy before or after the call"),
     "raise_op": "T.opt.Assert checks values",
     "logit": "write T.log(p) - T.log1p(-p)",
     "betaln": "write T.gammaln(a) + T.gammaln(b) - T.gammaln(a + b)",
-    # NumPy's
-    **dict.fromkeys(("hstack", "vstack", "dstack", "column_stack", "append"), "use T.concatenate or T.stack"),
-    **dict.fromkeys(("inner", "vdot", "vecdot", "matvec", "vecmat"), "use T.dot, T.einsum or x @ y"),
-    "floor_divide": "write x // y",
-    "true_divide": "write x / y",
-    "remainder": "write x % y",
-    "hypot": "write T.sqrt(x**2 + y**2)",
-    **dict.fromkeys(("fmax", "fmin"), "write T.switch(T.isnan(x), y, T.switch(T.isnan(y), x, T.maximum(x, y)))"),
-    **dict.fromkeys(("nansum", "nanmean", "nan_to_num"), "T.switch(T.isnan(x), 0, x) puts numbers in place of nan"),
-    "count_nonzero": "write T.sum(T.neq(x, 0))",
-    **dict.fromkeys(("quantile", "percentile"), "take T.sort(x)[k]: only the places that are used are sorted"),
-    **dict.fromkeys(("partition", "argpartition"), "take T.sort(x)[:k] or T.topk: only what is used is sorted"),
-    **dict.fromkeys(("fliplr", "flipud"), "write x[:, ::-1] or x[::-1]"),
-    **dict.fromkeys(("meshgrid", "indices", "ix_"), "x[:, None] and y[None, :] broadcast"),
-    **dict.fromkeys(("select", "piecewise"), "use T.switch, one within the other"),
-    "digitize": "use T.searchsorted",
-    "isin": "write T.any(T.eq(x[:, None], y[None, :]), axis=1)",
-    "argwhere": "use T.nonzero",
-    "extract": "write x[mask]",
-    "newaxis": "write None",
-    **dict.fromkeys(("pi", "inf", "nan"), "NumPy's numbers serve"),
 }
 
 

@@ -79,7 +79,7 @@ ROWS: dict[str, dict[str, str]] = {
     "misc": {},
     "misc.safe_asarray": {"graph.values": "_asarray=as_array"},
     "sandbox": {},
-    "sandbox.rng_mrg": {"signature.random": "RandomStreams MRG_RandomStreams=RandomStreams"},
+    "sandbox.rng_mrg": {"signature.random": "MRG_RandomStreams RandomStreams"},
     "sandbox.softsign": {"ops.nnet": "softsign"},
     "scalar": {"compat.scalars": "*"},
     "scalar.basic": {"compat.scalars": "*"},
@@ -130,6 +130,38 @@ ROWS: dict[str, dict[str, str]] = {
             "true_div_inplace=true_div trunc_inplace=trunc xor_inplace=xor"
         )
     },
+    # NumPy's and PyTensor's.
+    "tensor.linalg": {
+        "ops.linalg.decompositions": (
+            "cho_factor cholesky eig eigh eigvals eigvalsh lu lu_factor qr svd svdvals"
+        ),
+        "ops.linalg.equations": (
+            "solve_continuous_lyapunov solve_discrete_are solve_discrete_lyapunov solve_sylvester"
+        ),
+        "ops.linalg.inverses": "det inv logdet matrix_inverse matrix_rank pinv slogdet tensorinv",
+        "ops.linalg.matrix_functions": "expm matrix_dot matrix_power multi_dot",
+        "ops.linalg.norms": "cond matrix_norm norm vector_norm",
+        "ops.linalg.products": "kron matmul outer tensordot",
+        "ops.linalg.schur": "qz schur",
+        "ops.linalg.structured": "block_diag circulant diagonal hankel matrix_transpose toeplitz trace",
+        "ops.linalg.systems": (
+            "cho_solve lstsq lu_solve solve solve_lower_triangular solve_triangular solve_upper_triangular tensorsolve"
+        ),
+        "ops.linalg.matrices": "LinAlgError",
+    },
+    "tensor.nlinalg": {
+        "ops.array.grids": "alloc_diag",
+        "ops.array.index": "extract_diag=diagonal",
+        "ops.kinds": (
+            "AllocDiag Det Eig Eigh EighGrad ExtractDiag MatrixInverse MatrixPinv QRFull QRIncomplete SVD TensorInv "
+            "TensorSolve lstsq"
+        ),
+        "ops.linalg.inverses": "det matrix_inverse pinv tensorinv",
+        "ops.linalg.matrix_functions": "matrix_dot matrix_power",
+        "ops.linalg.norms": "norm",
+        "ops.linalg.systems": "tensorsolve",
+        "ops.linalg.theano_forms": "diag eig eigh qr svd trace",
+    },
     "tensor.nnet.bn": {"tensor.nnet": "batch_normalization batch_normalization_test batch_normalization_train"},
     "tensor.nnet.nnet": {"tensor.nnet": "*"},
     "tensor.nnet.sigm": {
@@ -150,6 +182,14 @@ ROWS: dict[str, dict[str, str]] = {
             "ScalarSharedVariable=TensorSharedVariable SharedVariable TensorSharedVariable scalar_constructor=shared "
             "shared shared_constructor tensor_constructor=shared"
         )
+    },
+    "tensor.slinalg": {
+        "ops.kinds": "Cholesky CholeskyGrad Eigvalsh EigvalshGrad Expm ExpmGrad Solve",
+        "ops.linalg.decompositions": "cholesky",
+        "ops.linalg.matrix_functions": "expm",
+        "ops.linalg.products": "kron",
+        "ops.linalg.systems": "solve_lower_triangular solve_upper_triangular",
+        "ops.linalg.theano_forms": "MATRIX_STRUCTURES eigvalsh imported_scipy solve solve_symmetric",
     },
     "tensor.sort": {
         "ops.kinds": "ArgSortOp SortOp TopKOp",
@@ -195,9 +235,9 @@ ROWS: dict[str, dict[str, str]] = {
 WITH_CODE = frozenset(
     (
         "sparse sparse.basic tensor tensor.blas tensor.fft "
-        "tensor.nlinalg tensor.nnet tensor.nnet.abstract_conv tensor.nnet.blocksparse tensor.nnet.conv tensor.nnet.ctc "
+        "tensor.nnet tensor.nnet.abstract_conv tensor.nnet.blocksparse tensor.nnet.conv tensor.nnet.ctc "
         "tensor.nnet.neighbours tensor.raw_random tensor.signal tensor.signal.conv tensor.signal.downsample "
-        "tensor.signal.pool tensor.slinalg tensor.utils tensor.var typed_list"
+        "tensor.signal.pool tensor.utils tensor.var typed_list"
     ).split()
 )
 # Theano's modules whose path is another one here, as Theano has a `compat` of its own.

@@ -5,14 +5,26 @@ from __future__ import annotations
 from tensordsl.graph.variables import Op
 from tensordsl.ops import control, nnet
 from tensordsl.ops.array import arrange, creation, cumulative, grids, index, masks, reduce, shape, sort
-from tensordsl.ops.linalg import factorise, products, solve, spectral, triangular
-from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete
-from tensordsl.ops.random import bits, counts
+from tensordsl.ops.linalg import (
+    equations,
+    factorise,
+    inverses,
+    matrix_functions,
+    products,
+    schur,
+    solve,
+    spectral,
+    systems,
+    triangular,
+)
+from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete, ufuncs
+from tensordsl.ops.random import bits, rejection
 
 MODULES = (
     elementwise,
     comparisons,
     functions,
+    ufuncs,
     gamma,
     gamma_incomplete,
     grids,
@@ -24,6 +36,11 @@ MODULES = (
     factorise,
     solve,
     spectral,
+    inverses,
+    systems,
+    matrix_functions,
+    equations,
+    schur,
     index,
     masks,
     arrange,
@@ -32,7 +49,7 @@ MODULES = (
     sort,
     nnet,
     bits,
-    counts,
+    rejection,
     control,
 )
 OPS: dict[str, Op] = {row.name: row for module in MODULES for row in module.ROWS}

@@ -132,6 +132,136 @@ from tensordsl.ops.array.sort import (
     unique,
 )
 from tensordsl.ops.array.write import inc_subtensor, set_subtensor
+from tensordsl.ops.composed.choices import (
+    digitize,
+    extract,
+    histogram,
+    histogram_bin_edges,
+    interp,
+    interpolate1d,
+    piecewise,
+    select,
+)
+from tensordsl.ops.composed.contractions import (
+    cross,
+    inner,
+    matvec,
+    vdot,
+    vecdot,
+    vecmat,
+)
+from tensordsl.ops.composed.coordinates import (
+    diag_indices,
+    diagflat,
+    indices,
+    ix_,
+    meshgrid,
+    tril_indices,
+    tril_indices_from,
+    triu_indices,
+    triu_indices_from,
+    vander,
+)
+from tensordsl.ops.composed.series import (
+    convolve,
+    convolve1d,
+    correlate,
+    cumulative_prod,
+    cumulative_sum,
+    ediff1d,
+    gradient,
+    poly,
+    polyadd,
+    polyder,
+    polyint,
+    polymul,
+    polysub,
+    polyval,
+    trapezoid,
+    unwrap,
+)
+from tensordsl.ops.composed.sets import (
+    argwhere,
+    intersect1d,
+    isin,
+    setdiff1d,
+    setxor1d,
+    union1d,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
+)
+from tensordsl.ops.composed.stacks import (
+    append,
+    array_split,
+    block,
+    broadcast_arrays,
+    broadcast_shape,
+    column_stack,
+    concat_with_broadcast,
+    default,
+    delete,
+    dsplit,
+    dstack,
+    hsplit,
+    hstack,
+    insert,
+    is_flat,
+    join_dims,
+    pack,
+    resize,
+    slice_at_axis,
+    split_dims,
+    unpack,
+    unstack,
+    vsplit,
+    vstack,
+)
+from tensordsl.ops.composed.stacks import broadcast_shapes_of as broadcast_shapes
+from tensordsl.ops.composed.standard import CONSTANTS as _CONSTANTS
+from tensordsl.ops.composed.standard import DTYPES as _DTYPES
+from tensordsl.ops.composed.standard import (
+    asarray,
+    astype,
+    can_cast,
+    finfo,
+    iinfo,
+    isdtype,
+    result_type,
+)
+from tensordsl.ops.composed.statistics import (
+    average,
+    corrcoef,
+    count_nonzero,
+    cov,
+    nanargmax,
+    nanargmin,
+    nancumprod,
+    nancumsum,
+    nanmax,
+    nanmean,
+    nanmedian,
+    nanmin,
+    nanpercentile,
+    nanprod,
+    nanquantile,
+    nanstd,
+    nansum,
+    nanvar,
+    percentile,
+    quantile,
+)
+from tensordsl.ops.composed.turns import (
+    argpartition,
+    fliplr,
+    flipud,
+    lexsort,
+    partition,
+    rollaxis,
+    rot90,
+    sort_complex,
+)
 from tensordsl.ops.control import Assert, assert_op
 from tensordsl.ops.kinds import functions_as_ops as _functions_as_ops
 from tensordsl.ops.kinds import hashtype
@@ -234,6 +364,33 @@ from tensordsl.ops.math.gamma import gamma, gammaln, polygamma, psi, tri_gamma
 from tensordsl.ops.math.gamma_incomplete import gammainc, gammaincc
 from tensordsl.ops.math.known_scalars import constant_value as get_scalar_constant_value
 from tensordsl.ops.math.known_scalars import extract_constant
+from tensordsl.ops.math.ufuncs import (
+    around,
+    bitwise_count,
+    copysign,
+    fabs,
+    float_power,
+    fmax,
+    fmin,
+    fmod,
+    frexp,
+    gcd,
+    heaviside,
+    hypot,
+    iscomplex,
+    isreal,
+    lcm,
+    logaddexp2,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    modf,
+    nan_to_num,
+    positive,
+    signbit,
+    spacing,
+)
 from tensordsl.ops.nnet import logaddexp, to_one_hot
 from tensordsl.ops.operands import constant
 from tensordsl.tensor import nnet
@@ -249,7 +406,6 @@ where = switch
 floor_div = int_div
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = and_, or_, xor, invert
 bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
-logical_and, logical_or, logical_not = and_, or_, invert
 less, less_equal, greater, greater_equal, equal, not_equal = lt, le, gt, ge, eq, neq
 digamma = psi
 trigamma = tri_gamma
@@ -264,16 +420,34 @@ amax, amin = max, min
 empty, empty_like = zeros, zeros_like  # there is no memory that could be left as it is
 isinf_, isnan_, join_ = isinf, isnan, join
 identity = copy = tensor_copy
+conjugate = conj
+degrees, radians = rad2deg, deg2rad
+fix = trunc
 as_tensor = as_tensor_variable
+dense_dot = dot
+# The array API standard's.
+subtract, multiply, divide, true_divide, floor_divide, remainder, negative = (
+    sub,
+    mul,
+    true_div,
+    true_div,
+    int_div,
+    mod,
+    neg,
+)
+acos, acosh, asin, asinh, atan, atan2, atanh = arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh
+bitwise_invert, concat, permute_dims = invert, concatenate, transpose
 var = _reduce.var  # importing the submodule of that name put the module here
 
 globals().update(CONSTRUCTORS)
+globals().update(_CONSTANTS)
 _name_functions(globals(), [name for name in globals() if not name.startswith("_")], f"{__name__}.basic")
 _functions_as_ops(globals(), _comparisons, _complexes, _elementwise, _functions, _gamma, _shape)
 globals().update(_kinds_at("tensor"))
 
 int_dtypes, uint_dtypes, float_dtypes = list(SIGNED), list(UNSIGNED), list(FLOATS)
 integer_dtypes, discrete_dtypes, continuous_dtypes = list(INTEGERS), list(DISCRETE), list(CONTINUOUS)
+globals().update(_DTYPES)
 all_dtypes, complex_dtypes = list(ALL_DTYPES), list(COMPLEX)
 _load_aside(f"{__name__}.sort")
 

@@ -20,23 +20,6 @@ from tensordsl.ops.math import comparisons, complexes, elementwise, functions
 from tensordsl.ops.math.known_scalars import constant_value
 from tensordsl.ops.operands import as_variable
 
-# NumPy's names for what `numpy.f(variable)` and `array + variable` mean, where they differ from ours.
-_UFUNCS = {
-    "subtract": "sub", "multiply": "mul", "divide": "true_div", "true_divide": "true_div", "floor_divide": "int_div",
-    "remainder": "mod", "power": "pow", "negative": "neg", "absolute": "abs_", "sign": "sgn", "square": "sqr",
-    "rint": "round", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "bitwise_and": "and_",
-    "bitwise_or": "or_", "bitwise_xor": "xor", "logical_and": "and_", "logical_or": "or_", "conjugate": "conj",
-}  # fmt: skip
-
-# NumPy's functions that are no ufuncs and mean what ours of that name do.
-_FUNCTIONS = frozenset(
-    """all allclose amax amin any argmax argmin argsort atleast_1d atleast_2d bincount broadcast_to clip
-    concatenate cumprod cumsum diagonal dot einsum expand_dims full_like imag isclose kron max mean median min
-    moveaxis ndim nonzero ones_like outer pad prod ptp real repeat reshape roll searchsorted shape size sort squeeze
-    stack std sum swapaxes take tensordot tile trace transpose tril triu unique var where zeros_like""".split()
-)
-
-_UFUNC_MODULES = (elementwise, comparisons, functions, products, complexes)
 _WITHOUT_TRUTH = frozenset(
     (comparisons.EQ, comparisons.NEQ, comparisons.LT, comparisons.LE, comparisons.GT, comparisons.GE)
 )
@@ -137,27 +120,22 @@ class TensorOperators:
         raise TypeError(f"the elements of {self!r} are not known before run time; use T.any(T.eq(x, value))")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-        """`numpy.exp(x)` and `array + x` build a graph."""
-        name = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
-        module = next((m for m in _UFUNC_MODULES if hasattr(m, name)), None)
-        function = getattr(module, name, None)
-        if method != "__call__" or keywords or function is None or ufunc.nout != 1:
-            return NotImplemented
-        return function(*inputs)
+        """`numpy.exp(x)`, `array + x` and `numpy.add.reduce(x)` build a graph."""
+        from tensordsl.tensor.dispatch import call_ufunc  # late: programs that never do this need no table
+
+        return call_ufunc(ufunc, method, inputs, keywords)
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, keywords: Any) -> Any:
         """`numpy.dot(x, y)` builds a graph; without this, NumPy would take variables for scalars and multiply them."""
-        import tensordsl.tensor as ours  # late: it imports this module
+        from tensordsl.tensor.dispatch import call_function  # late, as above
 
-        name = function.__name__
-        if function.__module__ != "numpy" or name not in _FUNCTIONS:
-            raise TypeError(
-                f"{function.__module__}.{name} does not take symbolic variables; look for a function in "
-                "tensordsl.tensor, or compute values first (x.eval(...))"
-            )
-        if name == "ndim":
-            return self.ndim
-        return getattr(ours, name)(*inputs, **keywords)
+        return call_function(function, inputs, keywords)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The module with the names of the Python array API standard: `tensordsl.tensor`."""
+        import tensordsl.tensor  # late: it imports this module
+
+        return tensordsl.tensor
 
     # numbers
     __int__ = __float__ = __complex__ = __index__ = _no_value

@@ -225,10 +225,11 @@ def _times(a: Any, b: Any) -> Any:
     return mul(a, b)
 
 
-def roll(x: Any, shift: Any, axis: int | None = None) -> Any:
+def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     """x with its elements moved on by `shift` places along an axis; what leaves at the end enters at the start.
 
-    Without an axis the flat tensor is rolled, and shaped as x again.
+    Without an axis the flat tensor is rolled, and shaped as x again.  Several axes: each by its own of as many shifts,
+    or all by one.
 
     >>> roll([1, 2, 3, 4], 1).eval()
     array([4, 1, 2, 3])
@@ -238,6 +239,13 @@ def roll(x: Any, shift: Any, axis: int | None = None) -> Any:
         flat = x if x.type.ndim == 1 else flatten(x)
         rolled = roll(flat, shift, 0)
         return rolled if x.type.ndim == 1 else reshape(rolled, shape_tuple(x), ndim=x.type.ndim)
+    if isinstance(axis, (tuple, list)):
+        shifts = list(shift) if isinstance(shift, (tuple, list)) else [shift] * len(axis)
+        if len(shifts) != len(axis):
+            raise ValueError(f"roll: {len(shifts)} shifts for {len(axis)} axes")
+        for places, k in zip(shifts, axis, strict=True):
+            x = roll(x, places, normalise_axis(k, x.type.ndim, "roll"))
+        return x
     axis = normalise_axis(axis, x.type.ndim, "roll")
     if isinstance(shift, int) and shift == 0:
         return x

@@ -313,11 +313,13 @@ def mean(
     # A sum of float16 overflows where the mean does not.
     total = sum(x, axis, "float32" if dtype == "float16" else dtype, keepdims, acc_dtype)
     axes = normalise_axes(axis, x.type.ndim, "mean")
-    result = total / cast(_count(x, axes), real_of(total.type.dtype) if total.type.dtype in CONTINUOUS else "float64")
+    result = total / cast(
+        size_over(x, axes), real_of(total.type.dtype) if total.type.dtype in CONTINUOUS else "float64"
+    )
     return cast(result, dtype) if dtype == "float16" else result
 
 
-def _count(x: Any, axes: Axes) -> Any:
+def size_over(x: Any, axes: Axes) -> Any:
     """The number of elements over `axes`."""
     result: Any = int64(1) if not axes else None
     for k in axes:
@@ -339,7 +341,7 @@ def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, cor
     if not ddof:
         return mean(_squares(centred), axes, keepdims=keepdims)
     total = sum(_squares(centred), axes, keepdims=keepdims)
-    return total / cast(_count(x, axes) - ddof, total.type.dtype)
+    return total / cast(size_over(x, axes) - ddof, total.type.dtype)
 
 
 def _squares(x: Any) -> Any:
@@ -360,14 +362,14 @@ def std(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, cor
     return sqrt(var(input, axis, ddof, keepdims))
 
 
-def ptp(a: Any, axis: Any = None) -> Any:
+def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The largest minus the smallest element.
 
     >>> ptp([3, 9, 4]).eval()
     array(6)
     """
     x = as_variable(a)
-    return max(x, axis) - min(x, axis)
+    return max(x, axis, keepdims) - min(x, axis, keepdims)
 
 
 def norm(x: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -392,7 +394,7 @@ def norm(x: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
         return sum(size, axis, keepdims=keepdims)
     if ord == 2:
         return sqrt(sum(_squares(x), axis, keepdims=keepdims))
-    t = constant(1.0 / ord, dtype=float_of(x.type.dtype))
+    t = constant(1.0 / ord, dtype=float_of(size.type.dtype))
     return power(sum(power(size, ord), axis, keepdims=keepdims), t)
 
 

@@ -18,12 +18,22 @@ from tensordsl.ops.array.cumulative import cumsum, diff
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.masks import mask_positions
 from tensordsl.ops.array.reduce import all, any, as_one_axis, bound, mean
-from tensordsl.ops.array.shape import INTEGER_VALUED, as_dim, as_dims, concatenate, dimshuffle, flatten, shape_i
+from tensordsl.ops.array.shape import (
+    INTEGER_VALUED,
+    as_dim,
+    as_dims,
+    concatenate,
+    dimshuffle,
+    flatten,
+    reshape,
+    shape_i,
+    shape_tuple,
+)
 from tensordsl.ops.array.write import inc_subtensor, set_subtensor
 from tensordsl.ops.control import ifelse, require
 from tensordsl.ops.math.comparisons import and_, eq, ge, gt, invert, isnan, le, lt, neq, or_
-from tensordsl.ops.math.elementwise import abs_, cast, int_div, maximum, sgn, switch
-from tensordsl.ops.operands import as_variable, known_int, normalise_axes, normalise_axis, shape_of_first
+from tensordsl.ops.math.elementwise import abs_, cast, int_div, maximum, mul, sgn, switch
+from tensordsl.ops.operands import as_variable, int64, known_int, normalise_axes, normalise_axis, shape_of_first
 
 
 # -- rows ------------------------------------------------------------------------------------------------------------
@@ -214,29 +224,43 @@ def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: 
 
 
 def unique(
-    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: None = None
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
 ) -> Any:
     """The distinct elements of ar in increasing order, a vector; nans are one element.
 
     With a flag a tuple of the elements and, of those asked for, in this order: where each is first in the flat ar; for
     each element of the flat ar the number of its value; how often each value is there.
+    axis: the distinct slices along it, in the order of their first elements that differ; those with nan are all kept.
 
     >>> unique([3, 1, 3]).eval()
     array([1, 3])
     >>> [part.eval().tolist() for part in unique([3, 1, 3], return_inverse=True)]
     [[1, 3], [1, 0, 1]]
     """
+    x, order = as_variable(ar), None
     if axis is not None:
-        raise NotImplementedError("unique: `axis` is not supported, only the elements of the flat tensor")
-    x = flatten(as_variable(ar))
-    if not (return_index or return_inverse or return_counts):
-        values = sort(x)
-        return getitem(values, (_differs_from_last(values),))
-    order = argsort(x)
-    values, n = getitem(x, (order,)), shape_i(x, 0)
-    is_new = _differs_from_last(values)
+        axis = normalise_axis(axis, x.type.ndim, "unique")
+        x = dimshuffle(x, (axis, *(k for k in range(x.type.ndim) if k != axis)))
+        order, is_new = _order_of_slices(x)
+    else:
+        x = x if x.type.ndim == 1 else flatten(x) if x.type.ndim else dimshuffle(x, ("x",))
+        if not (return_index or return_inverse or return_counts):
+            values = sort(x)
+            return getitem(values, (_differs_from_last(values),))
+        order = argsort(x)
+        is_new = _differs_from_last(getitem(x, (order,)))
+    n = shape_i(x, 0)
     first = mask_positions(is_new)[0]
-    parts = [getitem(values, (first,))]
+    values = getitem(x, (getitem(order, (first,)),))
+    if axis is not None:
+        values = dimshuffle(values, (*range(1, axis + 1), 0, *range(axis + 1, x.type.ndim)))
+    parts = [values]
+    if not (return_index or return_inverse or return_counts):
+        return values
     if return_index:
         parts.append(getitem(order, (first,)))
     if return_inverse:
@@ -244,6 +268,23 @@ def unique(
     if return_counts:
         parts.append(diff(concatenate([first, dimshuffle(n, ("x",))])))
     return tuple(parts)
+
+
+def _order_of_slices(x: Any) -> tuple[Any, Any]:
+    """The positions that sort the slices of the first axis, and where one differs from the one before it."""
+    from tensordsl.ops.composed.turns import lexsort  # late: it stands on this module
+
+    dims = shape_tuple(x)
+    width: Any = int64(1)
+    for n in dims[1:]:
+        width = mul(width, as_dim(n))
+    rows = reshape(x, (dims[0], width), ndim=2)
+    k = arange(as_dim(dims[0]))
+    order = (
+        k if 0 in x.type.shape[1:] else lexsort(dimshuffle(getitem(rows, (slice(None), slice(None, None, -1))), (1, 0)))
+    )
+    rows = getitem(rows, (order,))
+    return order, or_(eq(k, 0), any(neq(rows, getitem(rows, (maximum(k - 1, 0),))), axis=1))
 
 
 def _differs_from_last(x: Any) -> Any:

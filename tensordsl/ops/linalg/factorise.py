@@ -8,6 +8,7 @@ D. Roberts, L. Roberts: "QR and LQ decomposition matrix backpropagation algorith
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from tensordsl.ops.linalg.matrices import (
     failure,
     folded,
     half_diagonal,
+    matrix_row,
     matrix_shape,
     of_lapack,
     product,
@@ -70,9 +72,9 @@ def _cholesky_gradient(g: Any, out: Any, a: Any, lower: bool, on_error: str) -> 
     return (folded(s, lower),)
 
 
-CHOLESKY = Op(
+CHOLESKY = matrix_row(
     "cholesky", lambda a, lower, on_error: of_lapack(a), lambda d, a, lower, on_error: square_shape(d, a),
-    numpy_cholesky, Kernel("cholesky"), _cholesky_gradient, ulp=64,
+    numpy_cholesky, Kernel("cholesky"), _cholesky_gradient,
 )  # fmt: skip
 
 
@@ -85,7 +87,7 @@ def _size(a: Any) -> Any:
 def numpy_lu_factor(a: Any) -> tuple[Any, Any]:
     """Elimination with partial pivoting, all matrices of a batch at once."""
     *batch, m, n = a.shape
-    lu = np.array(a).reshape(-1, m, n)
+    lu = np.array(a).reshape(math.prod(batch), m, n)
     pivots, every = np.zeros((len(lu), min(m, n)), "int32"), np.arange(len(lu))
     with np.errstate(all="ignore"):
         for k in range(min(m, n) if len(lu) else 0):
@@ -141,9 +143,9 @@ def _lu_factor_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (apply(SWAP_ROWS, result, pivots, inverse=True),)
 
 
-LU_FACTOR = Op(
+LU_FACTOR = matrix_row(
     "lu_factor", lambda a: (of_lapack(a), "int32"), _lu_shape, numpy_lu_factor, Kernel("lu_factor"),
-    _lu_factor_gradient, ulp=64,
+    _lu_factor_gradient,
 )  # fmt: skip
 
 
@@ -157,7 +159,8 @@ def _swap_shape(d: Dims, b: Any, pivots: Any, inverse: bool) -> tuple[Any, ...]:
 def numpy_swap_rows(b: Any, pivots: Any, inverse: bool) -> Any:
     """Row k with row pivots[k], for k = 0, 1, ... or the other way round."""
     *batch, m, n = b.shape
-    rows, swaps = np.array(b).reshape(-1, m, n), pivots.reshape(-1, pivots.shape[-1])
+    count = math.prod(batch)
+    rows, swaps = np.array(b).reshape(count, m, n), pivots.reshape(count, pivots.shape[-1])
     every = np.arange(len(rows))
     for k in reversed(range(swaps.shape[1])) if inverse else range(swaps.shape[1]):
         chosen, moved = rows[every, swaps[:, k]].copy(), rows[:, k].copy()
@@ -165,7 +168,7 @@ def numpy_swap_rows(b: Any, pivots: Any, inverse: bool) -> Any:
     return rows.reshape(b.shape)
 
 
-SWAP_ROWS: Op = Op(
+SWAP_ROWS: Op = matrix_row(
     "swap_rows", lambda b, pivots, inverse: b, _swap_shape, numpy_swap_rows, HOST,
     lambda g, out, b, pivots, inverse: (apply(SWAP_ROWS, g, pivots, inverse=not inverse), None),
 )  # fmt: skip
@@ -223,7 +226,7 @@ def _qr_gradient(g: Any, out: Any, a: Any, mode: str) -> Sequence[Any]:
     return (result if rest is None else concatenate([result, rest], axis=a.type.ndim - 1),)
 
 
-QR = Op(
-    "qr", lambda a, mode: (of_lapack(a),) * 2, _qr_shape, numpy_qr, HOST, _qr_gradient, ulp=64,
+QR = matrix_row(
+    "qr", lambda a, mode: (of_lapack(a),) * 2, _qr_shape, numpy_qr, Kernel("qr"), _qr_gradient,
 )  # fmt: skip
 ROWS = (CHOLESKY, LU_FACTOR, SWAP_ROWS, QR)

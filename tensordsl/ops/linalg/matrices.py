@@ -14,12 +14,12 @@ import numpy as np
 
 from tensordsl.graph.casting import upcast
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Kernel, OpShapeError
+from tensordsl.graph.variables import Dims, Kernel, Meaning, Op, OpShapeError, StaticDims
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.shape import broadcast_to, dimshuffle, shape_i
 from tensordsl.ops.linalg.products import matmul
-from tensordsl.ops.math.comparisons import eq, ge, gt, le, lt
+from tensordsl.ops.math.comparisons import eq, ge, gt, invert, isinf, isnan, le, lt, or_
 from tensordsl.ops.math.complexes import conj, real
 from tensordsl.ops.math.elementwise import cast, second, switch
 from tensordsl.ops.operands import as_variable, constant
@@ -69,6 +69,34 @@ def same_batch(d: Dims, one: tuple[Any, ...], two: tuple[Any, ...]) -> tuple[Any
     return tuple(d.same(m, n, "the axes of batches differ in length") for m, n in zip(one, two, strict=True))
 
 
+class _ArrayDims(StaticDims):
+    """`Dims` over the shapes of arrays."""
+
+    def shape(self, operand: Any) -> tuple[int, ...]:
+        return tuple(operand.shape)
+
+
+_ARRAYS = _ArrayDims()
+
+
+def checked(rule: Callable[..., Any], oracle: Callable[..., Any]) -> Callable[..., Any]:
+    """The oracle, which refuses arrays as the shape rule does."""
+
+    def of_fitting(*arrays: Any, **attrs: Any) -> Any:
+        rule(_ARRAYS, *arrays, **attrs)
+        return oracle(*arrays, **attrs)
+
+    return of_fitting
+
+
+def matrix_row(
+    name: str, dtype: Callable[..., Any], shape: Callable[..., Any], oracle: Callable[..., Any], meaning: Meaning,
+    gradient: Callable[..., Any] | None = None, no_gradient: str = "",
+) -> Op:  # fmt: skip
+    """A row of linear algebra, whose oracle checks what the shape rule says."""
+    return Op(name, dtype, shape, checked(shape, oracle), meaning, gradient, no_gradient, ulp=64)
+
+
 # -- operands --------------------------------------------------------------------------------------------------------
 def as_matrices(what: str, *operands: Any, names: str = "a b c d") -> list[Any]:
     """The operands as variables of one dtype of LAPACK, all with the same axes of batches."""
@@ -116,6 +144,17 @@ def with_batches(*variables: Any, core: int = 2) -> list[Any]:
         own = [shape_i(v, k) for k in range(v.type.ndim - core, v.type.ndim)]
         wide.append(v if same else broadcast_to(v, [*lengths, *own]))
     return wide
+
+
+def finite(what: str, x: Any, check: bool) -> Any:
+    """x; with `check`, ValueError at run time where an element is infinite or nan."""
+    if not check:
+        return x
+    from tensordsl.ops.array.reduce import all
+    from tensordsl.ops.control import require
+
+    is_finite = invert(or_(isnan(x), isinf(x)))
+    return require(x, all(is_finite), f"{what}: an element is infinite or nan (check_finite)")
 
 
 # -- parts of matrices -----------------------------------------------------------------------------------------------
@@ -191,11 +230,11 @@ def as_column(v: Any) -> Any:
     return dimshuffle(v, (*range(v.type.ndim), "x"))
 
 
-def identity_as(x: Any) -> Any:
-    """Identity matrices with as many rows as x has, in its batches."""
+def identity_as(x: Any, dtype: str | None = None) -> Any:
+    """Identity matrices with as many rows as x has, in its batches; of its dtype if none is given."""
     n, rank = shape_i(x, x.type.ndim - 2), x.type.ndim - 2
     k = arange(n)
-    one = cast(eq(dimshuffle(k, (0, "x")), dimshuffle(k, ("x", 0))), x.type.dtype)
+    one = cast(eq(dimshuffle(k, (0, "x")), dimshuffle(k, ("x", 0))), dtype or x.type.dtype)
     return broadcast_to(one, [*(shape_i(x, k) for k in range(rank)), n, n]) if rank else one
 
 
@@ -221,6 +260,9 @@ def product(*factors: Any) -> Any:
 def repeated(v: Any, x: Any) -> Any:
     """v in the shape of x."""
     return second(x, v)
+
+
+LinAlgError = np.linalg.LinAlgError
 
 
 # -- failures --------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import numpy as np
 
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Expand, Kernel, Op, apply
+from tensordsl.graph.variables import Dims, Expand, Kernel, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.reduce import prod, sum
@@ -29,6 +29,7 @@ from tensordsl.ops.linalg.matrices import (
     each,
     failure,
     identity_as,
+    matrix_row,
     matrix_shape,
     of_lapack,
     product,
@@ -94,8 +95,8 @@ def _adjoint_solution(g: Any, x: Any, solved: Any, trans: int) -> tuple[Any, Any
     return of_b, -product(conj(x), matrix_transpose(of_b))
 
 
-LU_SOLVE = Op(
-    "lu_solve", _lu_solve_dtype, _lu_solve_shape, numpy_lu_solve, Kernel("lu_solve"), _lu_solve_gradient, ulp=64,
+LU_SOLVE = matrix_row(
+    "lu_solve", _lu_solve_dtype, _lu_solve_shape, numpy_lu_solve, Kernel("lu_solve"), _lu_solve_gradient,
 )  # fmt: skip
 
 
@@ -117,9 +118,9 @@ def _solve_gradient(g: Any, out: Any, a: Any, b: Any, trans: int) -> Sequence[An
     return of_a, of_b
 
 
-SOLVE = Op(
+SOLVE = matrix_row(
     "solve", lambda a, b, trans: of_lapack(a, b), _solve_shape, numpy_solve,
-    Expand(lambda a, b, trans: apply(LU_SOLVE, *apply(LU_FACTOR, a), b, trans=trans)), _solve_gradient, ulp=64,
+    Expand(lambda a, b, trans: apply(LU_SOLVE, *apply(LU_FACTOR, a), b, trans=trans)), _solve_gradient,
 )  # fmt: skip
 
 
@@ -128,9 +129,9 @@ def _inverse_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (-product(dual, g, dual),)
 
 
-MATRIX_INVERSE = Op(
+MATRIX_INVERSE = matrix_row(
     "matrix_inverse", of_lapack, square_shape, lambda a: each("lu_solve", np.linalg.inv, a),
-    Expand(lambda a: apply(LU_SOLVE, *apply(LU_FACTOR, a), identity_as(a), trans=0)), _inverse_gradient, ulp=64,
+    Expand(lambda a: apply(LU_SOLVE, *apply(LU_FACTOR, a), identity_as(a), trans=0)), _inverse_gradient,
 )  # fmt: skip
 
 
@@ -156,8 +157,8 @@ def _det_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (as_column(as_column(g * conj(out))) * adjoint(apply(MATRIX_INVERSE, a)),)
 
 
-DET = Op(
-    "det", of_lapack, _scalars, lambda a: np.asarray(np.linalg.det(a)), Expand(_build_det), _det_gradient, ulp=64,
+DET = matrix_row(
+    "det", of_lapack, _scalars, lambda a: np.asarray(np.linalg.det(a)), Expand(_build_det), _det_gradient,
 )  # fmt: skip
 
 
@@ -193,8 +194,8 @@ def _slogdet_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (as_column(as_column(total)) * adjoint(apply(MATRIX_INVERSE, a)),)
 
 
-SLOGDET = Op(
+SLOGDET = matrix_row(
     "slogdet", _slogdet_dtype, lambda d, a: (_scalars(d, a),) * 2, _numpy_slogdet, Expand(_build_slogdet),
-    _slogdet_gradient, ulp=64,
+    _slogdet_gradient,
 )  # fmt: skip
 ROWS = (LU_SOLVE, SOLVE, MATRIX_INVERSE, DET, SLOGDET)

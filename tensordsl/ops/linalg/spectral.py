@@ -16,15 +16,15 @@ import numpy as np
 
 from tensordsl.graph.casting import complex_of, real_of
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Op, apply
+from tensordsl.graph.variables import Dims, Kernel, apply
 from tensordsl.ops.linalg.matrices import (
-    HOST,
     adjoint,
     as_column,
     columns_times,
     diagonal_of,
     each,
     folded,
+    matrix_row,
     matrix_shape,
     of_lapack,
     offsets,
@@ -99,7 +99,14 @@ def _svd_gradient(g: Any, out: Any, a: Any, full_matrices: bool) -> Sequence[Any
     return (_sum(product(_sum(product(u, core), left), vh), right),)
 
 
-SVD = Op("svd", _svd_dtype, _svd_shape, numpy_svd, HOST, _svd_gradient, ulp=64)
+SVD = matrix_row(
+    "svd",
+    _svd_dtype,
+    _svd_shape,
+    numpy_svd,
+    Kernel("svd"),
+    _svd_gradient,
+)
 
 
 def _values_shape(d: Dims, a: Any) -> tuple[Any, ...]:
@@ -112,9 +119,9 @@ def _svdvals_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (product(columns_times(u, cast(g, a.type.dtype)), vh),)
 
 
-SVDVALS = Op(
+SVDVALS = matrix_row(
     "svdvals", lambda a: real_of(of_lapack(a)), _values_shape,
-    lambda a: each("svd", lambda x: np.linalg.svd(x, compute_uv=False), a), HOST, _svdvals_gradient, ulp=64,
+    lambda a: each("svd", lambda x: np.linalg.svd(x, compute_uv=False), a), Kernel("svdvals"), _svdvals_gradient,
 )  # fmt: skip
 
 
@@ -140,9 +147,8 @@ def _eigh_shape(d: Dims, a: Any, lower: bool) -> tuple[Any, ...]:
     return shape[:-1], shape
 
 
-EIGH = Op(
-    "eigh", lambda a, lower: (real_of(of_lapack(a)), a), _eigh_shape, numpy_eigh, HOST, _eigh_gradient,
-    ulp=64,
+EIGH = matrix_row(
+    "eigh", lambda a, lower: (real_of(of_lapack(a)), a), _eigh_shape, numpy_eigh, Kernel("eigh"), _eigh_gradient,
 )  # fmt: skip
 
 
@@ -150,10 +156,10 @@ def _eigvalsh_gradient(g: Any, out: Any, a: Any, lower: bool) -> Sequence[Any]:
     return _eigh_gradient((g, None), apply(EIGH, a, lower=lower), a, lower)
 
 
-EIGVALSH = Op(
+EIGVALSH = matrix_row(
     "eigvalsh", lambda a, lower: real_of(of_lapack(a)), lambda d, a, lower: square_shape(d, a)[:-1],
-    lambda a, lower: each("eigh", lambda x: np.linalg.eigvalsh(x, "L" if lower else "U"), a), HOST,
-    _eigvalsh_gradient, ulp=64,
+    lambda a, lower: each("eigh", lambda x: np.linalg.eigvalsh(x, "L" if lower else "U"), a), Kernel("eigvalsh"),
+    _eigvalsh_gradient,
 )  # fmt: skip
 
 
@@ -177,13 +183,13 @@ def _eig_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (apply(SOLVE, adjoint(v), product(core, adjoint(v)), trans=0),)
 
 
-EIG = Op(
+EIG = matrix_row(
     "eig", lambda a: (complex_of(of_lapack(a)),) * 2, lambda d, a: (square_shape(d, a)[:-1], square_shape(d, a)),
-    numpy_eig, HOST, _eig_gradient, ulp=64,
+    numpy_eig, Kernel("eig"), _eig_gradient,
 )  # fmt: skip
-EIGVALS = Op(
+EIGVALS = matrix_row(
     "eigvals", lambda a: complex_of(of_lapack(a)), lambda d, a: square_shape(d, a)[:-1],
-    lambda a: each("eig", np.linalg.eigvals, a).astype(complex_of(str(a.dtype))), HOST,
-    lambda g, out, a: _eig_gradient((g, None), apply(EIG, a), a), ulp=64,
+    lambda a: each("eig", np.linalg.eigvals, a).astype(complex_of(str(a.dtype))), Kernel("eigvals"),
+    lambda g, out, a: _eig_gradient((g, None), apply(EIG, a), a),
 )  # fmt: skip
 ROWS = (SVD, SVDVALS, EIGH, EIGVALSH, EIG, EIGVALS)

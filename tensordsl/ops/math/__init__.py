@@ -5,6 +5,7 @@ Goes out   rows whose meaning is a scalar computation (`Elementwise`), or other 
 Modules    elementwise       arithmetic, rounding, choices, copies
            functions         exponentials, logarithms, trigonometry, error functions
            comparisons       comparisons, logic of bools and bits
+           ufuncs            NumPy's other elementwise functions: signs, remainders, extremes beside nan
            complexes         complex numbers from parts and their parts;   complex_scalars   their functions
            gamma             the gamma function and its kin;   gamma_incomplete   both sides of gamma distributions
            scalars           scalar computations of several steps, and oracles that NumPy lacks

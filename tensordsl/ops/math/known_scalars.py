@@ -34,8 +34,8 @@ def constant_value(
     if orig_v is None or isinstance(orig_v, str | bytes):
         raise NotScalarConstantError(f"{orig_v!r} is no constant scalar")
     v = as_variable(orig_v if isinstance(orig_v, Variable) else np.asarray(orig_v))
-    while not only_process_constants and v.owner is not None and v.owner.row.name in _SAME_ELEMENTS:
-        v = v.owner.inputs[_SAME_ELEMENTS[v.owner.row.name]]
+    while not only_process_constants and (inner := _same_elements(v)) is not None:
+        v = inner
     known = {} if only_process_constants or not elemwise else _computed(v)
     data = v.data if isinstance(v, Constant) else known.get(v)
     if data is None:
@@ -60,6 +60,21 @@ def extract_constant(x: Any, elemwise: bool = True, only_process_constants: bool
         return constant_value(x, elemwise, only_process_constants)
     except NotScalarConstantError:
         return x
+
+
+def _same_elements(v: Variable) -> Any:
+    """The operand whose elements v's are: of an element of a stack the one that was stacked there; else None."""
+    node = v.owner
+    if node is None:
+        return None
+    if node.row.name in _SAME_ELEMENTS:
+        return node.inputs[_SAME_ELEMENTS[node.row.name]]
+    joined = node.inputs[0].owner if node.row.name == "subtensor" else None
+    if joined is None or joined.row.name != "concatenate" or any(x.type.shape != (1,) for x in joined.inputs):
+        return None
+    ((kind, k, *_),) = node.attrs["index"]
+    is_known = kind == "int" and isinstance(k, int) and -len(joined.inputs) <= k < len(joined.inputs)
+    return joined.inputs[k] if is_known else None
 
 
 def _computed(v: Variable) -> dict[Variable, Any]:

@@ -19,7 +19,7 @@ import tensordsl.tensor as T
         (T, "conv2d", "convolution and pooling are not built yet (docs/porting.md)"),
         (T, "slinalg", "use NumPy before or after the call"),
         (T.nnet, "conv2d", "convolution and pooling are not built yet (docs/porting.md)"),
-        (T, "vstack", "use T.concatenate or T.stack"),
+        (T, "putmask", "T.set_subtensor(x[index], y) makes a new tensor"),
         (T, "random", "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers"),
         (tensordsl, "functon", "did you mean 'function'?"),
         (T, "logsumexpp", "did you mean 'logsumexp'?"),

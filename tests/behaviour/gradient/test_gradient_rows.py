@@ -172,6 +172,26 @@ OTHERS: list[Case] = [
     ("eig", lambda x: T.flatten(abs(row("eig", x)[1])), ((3, 3),)),
     ("eig", lambda x: T.imag(row("eig", x)[0]), ((2, 3, 3),)),
     ("eigvals", lambda x: T.real(row("eigvals", x)), ((3, 3),)),
+    ("pinv", lambda x: T.linalg.pinv(x), ((3, 2),)),
+    ("pinv", lambda x: T.linalg.pinv(x), ((2, 2, 3),)),
+    ("pinv", lambda x: T.linalg.pinv(T.outer(x, T.exp(x / 4))), ((3,),)),
+    ("lstsq", lambda x, y: T.linalg.lstsq(x, y)[0], ((4, 2), (4,))),
+    ("lstsq", lambda x, y: T.linalg.lstsq(x, y)[0], ((2, 2, 3), (2, 2, 2))),
+    ("expm", lambda x: T.linalg.expm(x), ((3, 3),)),
+    ("expm", lambda x: T.linalg.expm(x), ((2, 2, 2),)),
+    ("solve_sylvester", lambda x, y, z: T.linalg.solve_sylvester(x + 9 * T.eye(3), y, z), ((3, 3), (2, 2), (3, 2))),
+    ("composed", lambda x, y: T.linalg.solve_discrete_lyapunov(x / 9, y), ((3, 3), (3, 3))),
+    ("composed", lambda x, y: T.linalg.solve_discrete_lyapunov(x / 9, y, "direct"), ((2, 2), (2, 2))),
+    ("composed", lambda x, y: T.linalg.solve_continuous_lyapunov(x + 9 * T.eye(2), y), ((2, 2), (2, 2))),
+    (
+        "solve_discrete_are",
+        lambda a, b, q, r: T.linalg.solve_discrete_are(a, b, q.dot(q.T) + T.eye(3), r.dot(r.T) + T.eye(2)),
+        ((3, 3), (3, 2), (3, 3), (2, 2)),
+    ),
+    ("composed", lambda x, y: T.linalg.eigvalsh(x.dot(x.T), y.dot(y.T) + 9 * T.eye(3)), ((3, 3), (3, 3))),
+    ("composed", lambda x: T.linalg.norm(x, 2) + T.linalg.norm(x, "nuc") + T.linalg.cond(x), ((3, 2),)),
+    ("composed", lambda x: T.linalg.matrix_power(x, -2), ((3, 3),)),
+    ("composed", lambda x, y: T.linalg.cho_solve((T.linalg.cholesky(x.dot(x.T) + T.eye(3)), True), y), ((3, 3), (3,))),
 ]
 # Rows whose gradient is checked elsewhere, or says nothing about numbers.
 ELSEWHERE = {
