@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensordsl.tensor as T
-from tensordsl.pytensor.conversion import Conversion, Held, Missing, as_dtype, converts, number
+from tensordsl.pytensor.conversion import Conversion, Held, Missing, T, as_dtype, converts, number
 
 
 @converts(

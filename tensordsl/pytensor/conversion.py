@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-import tensordsl.tensor as T
+import tensordsl.tensor
 from tensordsl.custom.callbacks import callback
 
+T: Any = tensordsl.tensor  # most of its names are found when they are asked for
 Converter = Callable[["Conversion", Any, list[Any]], Any]
 CONVERTERS: dict[str, Converter] = {}
 _HOMES = ("pytensor.", "pymc.", "pymc_extras.")
@@ -127,7 +128,7 @@ class Conversion:
 
 
 class _Step:
-    """`perform` of a node as a function of arrays; values that are no tensors are read and written where they are held."""
+    """`perform` of a node as a function of arrays; what is no tensor is read and written where it is held."""
 
     def __init__(self, node: Any, inputs: Sequence[Any], places: Sequence[int], held: Sequence[Held]) -> None:
         self.node, self.places, self.held = node, list(places), list(held)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import tensordsl.tensor as T
-from tensordsl.pytensor.conversion import Conversion, Missing, converts
+from tensordsl.graph.variables import apply
+from tensordsl.ops.linalg.factorise import SWAP_ROWS
+from tensordsl.pytensor.conversion import Conversion, Missing, T, converts
 
 CORES: dict[str, Callable[[Any, list[Any]], Any]] = {}  # class of a core Op -> function (op, inputs)
 
@@ -101,6 +102,15 @@ def _lu_factor(op: Any, inputs: list[Any]) -> Any:
     return T.linalg.lu_factor(inputs[0])
 
 
+@_core("PivotToPermutations")
+def _permutation(op: Any, inputs: list[Any]) -> Any:
+    (pivots,) = inputs
+    if pivots.ndim != 1:
+        raise Missing
+    rows = apply(SWAP_ROWS, T.arange(pivots.shape[0])[:, None], pivots, inverse=False)[:, 0]
+    return rows if op.inverse else T.argsort(rows)
+
+
 @_core("MatrixInverse")
 def _inverse(op: Any, inputs: list[Any]) -> Any:
     return T.linalg.inv(inputs[0])
@@ -125,14 +135,19 @@ def _slogdet(op: Any, inputs: list[Any]) -> Any:
 def _eigh(op: Any, inputs: list[Any]) -> Any:
     if len(inputs) > 1:
         raise Missing
-    return list(T.linalg.eigh(inputs[0], UPLO=op.UPLO))
+    return list(T.linalg.eigh(inputs[0], UPLO=_triangle(op)))
 
 
 @_core("Eigvalsh")
 def _eigvalsh(op: Any, inputs: list[Any]) -> Any:
     if len(inputs) > 1:
         raise Missing
-    return T.linalg.eigvalsh(inputs[0], UPLO="L" if op.lower else "U")
+    return T.linalg.eigvalsh(inputs[0], UPLO=_triangle(op))
+
+
+def _triangle(op: Any) -> str:
+    """The triangle that is read; releases say it by different attributes."""
+    return str(op.UPLO) if hasattr(op, "UPLO") else "L" if op.lower else "U"
 
 
 @_core("Eig")

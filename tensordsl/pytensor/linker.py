@@ -8,7 +8,7 @@ Why       the rewrites left out are those that fuse, write in place or call a BL
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from pytensor.compile.mode import Mode, predefined_modes, register_linker, register_mode
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
@@ -20,10 +20,12 @@ from tensordsl.pytensor.conversion import Conversion, Held
 _OTHERS = (
     "cxx_only", "BlasOpt", "fusion", "inplace", "local_careduce_fusion", "scan_save_mem_prealloc", "numba", "jax",
     "pytorch", "mlx",
+    # Equal factorisations are one anyway.
+    "reuse_decomposition_multiple_solves", "scan_split_non_sequence_decomposition_and_solve",
 )  # fmt: skip
 
 
-class TensorDSLLinker(JITLinker):
+class TensorDSLLinker(JITLinker):  # type: ignore[misc,unused-ignore]  # PyTensor is not installed where this is checked
     """Compiles a graph by tensordsl."""
 
     required_rewrites = ("minimum_compile",)
@@ -47,11 +49,11 @@ def compiled(fgraph: Any) -> Callable[..., Sequence[Any]]:
     given = [v for v in inputs if not isinstance(v, Held)]
     wanted = [v for v in outputs if not isinstance(v, Held)]
     tokens = [v.token for v in outputs if isinstance(v, Held) and v.token is not None]
-    function = tensordsl.function(given, [*wanted, *tokens], on_unused_input="ignore")
+    function: Any = tensordsl.function(given, [*wanted, *tokens], on_unused_input="ignore")
     function.python_steps = tuple(conversion.steps)
     function.trust_input = True
     if len(given) == len(inputs) and len(wanted) == len(outputs) and not conversion.errors:
-        return function
+        return cast(Callable[..., Sequence[Any]], function)
     return _Around(function, inputs, outputs, len(wanted), conversion.errors)
 
 
@@ -87,7 +89,7 @@ def python_steps(function: Any) -> tuple[str, ...]:
 
     function: what `pytensor.function` gave, compiled by this linker.  Raises TypeError for another.
     """
-    fn = getattr(getattr(function, "vm", None), "jit_fn", None)
+    fn: Any = getattr(getattr(function, "vm", None), "jit_fn", None)
     if not hasattr(fn, "python_steps"):
         raise TypeError(f"python_steps: wants a function that was compiled with mode='TENSORDSL', got {function!r}")
     return tuple(fn.python_steps)

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import tensordsl.tensor as T
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
-from tensordsl.pytensor.conversion import Conversion, Held, Missing, as_dtype, converts
+from tensordsl.pytensor.conversion import Conversion, Held, Missing, T, as_dtype, converts
 
 
 @converts("IfElse")
@@ -87,9 +86,10 @@ def _scan(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     op, info, n = node.op, node.op.info, inputs[0]
     counts = (
         info.n_seqs, len(info.mit_mot_in_slices), len(info.mit_sot_in_slices), len(info.sit_sot_in_slices),
-        getattr(info, "n_untraced_sit_sot", None) or getattr(info, "n_shared_outs", 0), info.n_nit_sot,
+        int(getattr(info, "n_untraced_sit_sot", 0)), info.n_nit_sot,
     )  # fmt: skip
-    groups, at = [], 1
+    groups: list[list[Any]] = []
+    at = 1
     for count in counts:
         groups.append(inputs[at : at + count])
         at += count
@@ -144,8 +144,8 @@ def _scan(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     stacks = [*[_as(v, group[-1]) for v, group in zip(traced, histories, strict=True)], *stacked]
     condition = as_dtype(rest[0], "bool") if info.as_while else None
     found = make_loop(n, index, carried, inits, following, stacks, condition=condition, name=op.name or "scan")
-    found = list(found[1:] if info.as_while else found)
-    finals, rows = found[: len(carried)], found[len(carried) :]
+    kept = list(found[1:] if info.as_while else found)
+    finals, rows = kept[: len(carried)], kept[len(carried) :]
 
     results = list(finals[: len(whole)])
     for b, depth, made_rows in zip((*several, *single), depths, rows[: len(histories)], strict=True):

@@ -9,8 +9,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import tensordsl.tensor as T
-from tensordsl.pytensor.conversion import Conversion, Missing, as_dtype, converts
+from tensordsl.pytensor.conversion import Conversion, Missing, T, as_dtype, converts
 
 # Names of scalar Ops -> of our functions, where they differ.
 NAMES = dict(
