@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib.util
 import inspect
 import io
 import os
@@ -26,7 +27,11 @@ from tensordsl.ops.kinds import OpFunction
 
 PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXCERPTS = {"adding-a-pass.md", "adding-a-rule.md"}  # their blocks are excerpts of the library, no programs
-PROGRAMS = [page for page in PAGES if page.name not in EXCERPTS]
+EXTRAS = {"pymc.md": ("pymc", "nutpie")}  # what their blocks want besides
+PROGRAMS = [
+    page for page in PAGES
+    if page.name not in EXCERPTS and all(map(importlib.util.find_spec, EXTRAS.get(page.name, ())))
+]  # fmt: skip
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHOWN = re.compile(r"# -> (.*)$", re.MULTILINE)
 SOURCE = re.compile(r"`([\w./-]+/[\w-]+\.py)`")
