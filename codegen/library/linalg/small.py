@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from tensordsl.codegen.library.linalg import small_factors, small_rows, small_solves, small_vjp
+from tensordsl.codegen.library.linalg import lower_dots, small_factors, small_rows, small_solves, small_vjp
 from tensordsl.codegen.library.linalg.small_factors import Run, Work
 from tensordsl.codegen.library.linalg.small_values import Adjacent, Lanes
 from tensordsl.codegen.library.parallel import named, operands
@@ -99,6 +99,13 @@ def is_small(f: Asm, tuning: Tuning, function: str, n: str, k: str) -> str:
     return is_few if k == "1" else f.all(is_few, f.le(k, tuning.small_matrices.max_columns))
 
 
+def is_triangle_for_dots(f: Asm, tuning: Tuning, size: int) -> str:
+    """i1: is the system with a larger triangle, whose elements have so many bytes, for `small_text`'s function too?"""
+    if not tuning.allows("small_matrices"):
+        return "false"
+    return lower_dots.fits_dots(f, size, tuning.small_matrices.max_dot_rows)
+
+
 def small_text(function: str, kind: str, tuning: Tuning) -> str:
     """The text of what an object calls: `small_<function>_<kind>`, and `small_lu_solve_<kind>` with "lu"."""
     if not tuning.allows("small_matrices"):
@@ -116,7 +123,8 @@ def small_text(function: str, kind: str, tuning: Tuning) -> str:
         texts += _forms(routine, kind, wide, tuning)
         texts.append(_all_matrices(routine, kind, wide, tuning))
     if function == "triangular":
-        texts.append(_triangular(kind))
+        texts += [*lower_dots.declarations(kind), lower_dots.dots_text(kind, _TRIANGULAR)]
+        texts.append(_triangular(kind, tuning))
     if function == "lu":
         texts.append(_lu_solves(kind))
     return "".join(texts)
@@ -281,9 +289,11 @@ def _by_length(
     return f.op(f"phi i64 {', '.join(found)}")
 
 
-def _triangular(kind: str) -> str:
+def _triangular(kind: str, tuning: Tuning) -> str:
     """An upper factor is a lower one from its end."""
     f = Asm("i64", f"small_triangular_{kind}", _TRIANGULAR, internal=True)
+    with f.when(f.gt("%n", tuning.small_matrices.max_rows)):
+        f.ret("i64", f.call("i64", f"@lower_by_dots_{kind}", *passed(_TRIANGULAR)))
     with f.when("%lower"):
         f.ret("i64", f.call("i64", f"@small_lower_{kind}", *passed(_TRIANGULAR)))
     last = f.sub("%n", 1)
