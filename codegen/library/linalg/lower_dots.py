@@ -54,8 +54,8 @@ def dots_text(kind: str, params: Sequence[str]) -> str:
         with f.loop("%n", start=blocks) as i:
             line, place = f.gep(a, f.mul(i.index, "%a_row")), f.gep(x, i.index, kind)
             with f.loop(i.index, (kind, one.get(f, place))) as j:
-                values = (one.get(f, f.gep(p, j.index, kind)) for p in (line, x))
-                j.next = [one.less_product(f, *values, j.values[0])]
+                number, known = (one.get(f, f.gep(p, j.index, kind)) for p in (line, x))
+                j.next = [one.less_product(f, number, known, j.values[0])]
             one.put(f, one.divide(f, j.values[0], _pivot(f, one, line, i.index)), place)
         with f.when(failed), f.loop("%n") as i:
             one.put(f, NAN, f.gep(x, i.index, kind))
