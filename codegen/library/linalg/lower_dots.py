@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from tensordsl.codegen.library.linalg.small_values import NAN, Lanes
 from tensordsl.codegen.llvm.builder import Asm
 
-ROWS = 8  # at once: as many as numbers of a vector
+ROWS = Lanes.CHUNK  # at once
 
 
 def fits_dots(f: Asm, size: int, most: int) -> str:
@@ -36,9 +36,9 @@ def dots_text(kind: str, params: Sequence[str]) -> str:
         with f.loop(blocks, step=ROWS) as i:
             rows = [f.gep(a, f.mul(f.add(i.index, r), "%a_row")) for r in range(ROWS)]
             with f.loop(i.index, *[(row.type, "zeroinitializer")] * ROWS, step=ROWS) as j:
-                known = _whole(f, row, f.gep(x, j.index, kind))
+                known = _numbers(f, row, f.gep(x, j.index, kind))
                 j.next = [
-                    row.fma(f, _whole(f, row, f.gep(place, j.index, kind)), known, total)
+                    row.fma(f, _numbers(f, row, f.gep(place, j.index, kind)), known, total)
                     for place, total in zip(rows, j.values, strict=True)
                 ]
             found: list[str] = []
@@ -77,5 +77,5 @@ def _pivot(f: Asm, one: Lanes, line: str, i: str) -> str:
     return f.op(f"select i1 %unit, {one.kind} 1.0, {one.kind} {value}")
 
 
-def _whole(f: Asm, row: Lanes, place: str) -> str:
+def _numbers(f: Asm, row: Lanes, place: str) -> str:
     return f.op(f"load {row.type}, ptr {place}, align {row.item}")

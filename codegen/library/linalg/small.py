@@ -1,12 +1,8 @@
-"""Small matrices: Cholesky, LU, triangular systems and systems with LU factors, without LAPACK's calls.
+"""Small matrices: Cholesky and its cotangents, LU, and systems with triangles and with LU factors, without LAPACK.
 
-Contract  `small_text(function, kind, tuning)`: internal functions for the object of a function of linear algebra;
-          `is_small` writes the condition under which they are called.  Operands are stacks of `count` matrices with
-          any strides in bytes; a failing matrix gets NaN, and its number is given, -1 if there is none.
-When      n is at most `small_matrices.max_rows`; whole vectors of matrices in lanes up to `max_lane_rows`, columns of
-          one system in lanes for any n, others one by one: lengths up to `max_unrolled_rows` in registers.
-Why       a call of LAPACK takes longer than the work.  Each matrix has one order of operations in all forms, so its
-          result depends on nothing else, neither its place in a stack nor threads.
+Contract  `small_text(function, kind, tuning)`: functions for an object of linear algebra, which may call them where
+          `is_small` holds: of stacks of matrices, any strides in bytes; NaN and a number, else -1, for those that fail.
+Why       a call of LAPACK takes longer than the work; one order of operations in all forms, so the same results.
 """
 
 from __future__ import annotations
@@ -22,7 +18,7 @@ from tensordsl.codegen.library.parallel import named, operands
 from tensordsl.codegen.llvm.builder import Asm, passed
 from tensordsl.codegen.target.tuning import Tuning
 
-ADJACENT_COLUMNS = 8, 16  # in lanes, of few and of many columns that are adjacent in memory
+ADJACENT_COLUMNS = Lanes.CHUNK, 2 * Lanes.CHUNK  # in lanes, of few and of many columns that are adjacent in memory
 Form = Callable[[Work], Run]
 
 
@@ -33,6 +29,8 @@ def _axes(*names: str) -> tuple[str, ...]:
 @dataclass(frozen=True, slots=True)
 class Routine:
     """A function on stacks of matrices: its parameters, the step of each of its operands, and what writes its forms.
+    Lengths up to `max_unrolled_rows` are in registers; complete vectors of matrices are in lanes up to `max_lane_rows`;
+    columns of one system are in lanes, whatever its length is; all others are done one by one.
 
     by_rows     of one matrix, its rows as vectors of so many numbers, or None: as several in lanes
     shared      of several columns of one system, in lanes, or None: it has no columns"""
