@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
@@ -28,6 +28,35 @@ from tensordsl.ops.linalg.spectral import EIG, EIGH, EIGVALS, EIGVALSH, SVD, SVD
 from tensordsl.ops.linalg.triangular import SOLVE_TRIANGULAR
 from tensordsl.ops.math.comparisons import eq
 from tensordsl.ops.math.elementwise import cast, minimum
+
+
+class QRResult(NamedTuple):
+    """Q and R of a = Q R."""
+
+    Q: Any
+    R: Any
+
+
+class SVDResult(NamedTuple):
+    """U, S and Vh of a = U diag(S) Vh."""
+
+    U: Any
+    S: Any
+    Vh: Any
+
+
+class EigResult(NamedTuple):
+    """Eigenvalues, and the eigenvectors in columns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class EighResult(NamedTuple):
+    """Eigenvalues, the smallest first, and the eigenvectors in columns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
 
 
 def cholesky(
@@ -124,7 +153,7 @@ def qr(a: Any, mode: str = "reduced", *, overwrite_a: bool = False, pivoting: bo
         raise ValueError(f"qr: mode must be one of {', '.join(_QR_MODES)}, got {mode!r}{hint}")
     (a,) = as_matrices("qr", a)
     q, r = apply(QR, a, mode=_QR_MODES[mode])
-    return r if mode == "r" else (q, r)
+    return r if mode == "r" else QRResult(q, r)
 
 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
@@ -145,7 +174,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     if not compute_uv:
         return apply(SVDVALS, a)
     u, s, vh = apply(SVD, a, full_matrices=bool(full_matrices))
-    return u, s, vh
+    return SVDResult(u, s, vh)
 
 
 def svdvals(x: Any) -> Any:
@@ -163,7 +192,7 @@ def _reads_lower(what: str, triangle: Any) -> bool:
     return bool(triangle in ("L", "l"))
 
 
-def eigh(a: Any, UPLO: str = "L") -> tuple[Any, Any]:
+def eigh(a: Any, UPLO: str = "L") -> EighResult:
     """(w, V) of Hermitian matrices: the eigenvalues, the smallest first, and in the columns of V the eigenvectors.
 
     a     (..., n, n); the triangle that UPLO names, "L" or "U", is read
@@ -175,7 +204,7 @@ def eigh(a: Any, UPLO: str = "L") -> tuple[Any, Any]:
     array([1., 3.])
     """
     w, v = apply(EIGH, as_square("eigh", a), lower=_reads_lower("eigh", UPLO))
-    return w, v
+    return EighResult(w, v)
 
 
 def eigvalsh(a: Any, b: Any = None, lower: bool = True, UPLO: str | None = None) -> Any:
@@ -212,7 +241,7 @@ def hermitian_from(a: Any, lower: bool) -> Any:
     return upper_of(a) + adjoint(strictly_upper_of(a))
 
 
-def eig(a: Any) -> tuple[Any, Any]:
+def eig(a: Any) -> EigResult:
     """(w, V) of square matrices: the eigenvalues, in no order, and in the columns of V eigenvectors of length 1.
 
     a  (..., n, n)
@@ -224,7 +253,7 @@ def eig(a: Any) -> tuple[Any, Any]:
     array([0.+1.j, 0.-1.j])
     """
     w, v = apply(EIG, as_square("eig", a))
-    return w, v
+    return EigResult(w, v)
 
 
 def eigvals(a: Any) -> Any:

@@ -24,6 +24,7 @@ def test_the_position_in_the_batch_and_the_line_are_told(mode: Any) -> None:
         (LA.cholesky, "cholesky: matrix 1 of the batch is not positive definite"),
         (LA.inv, "matrix 1 of the batch is singular"),
         (lambda a: LA.solve(a, v), "matrix 1 of the batch is singular"),
+        (lambda a: LA.solve(a, v, assume_a="diagonal"), "matrix 1 of the batch is singular"),
         (lambda a: LA.solve_triangular(a, v), "solve_triangular: matrix 1 of the batch is singular: an element of its"),
     ):  # fmt: skip
         f = tensordsl.function([z, v], build(z), mode=mode, on_unused_input="ignore")
