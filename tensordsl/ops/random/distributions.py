@@ -65,7 +65,9 @@ class Source:
 
     def later(self, j: Any) -> Source:
         """Others for each number j, a variable."""
-        return self._with_key(self.key + (cast(j, "uint64") + constant(16, dtype="uint64")) * constant(PART, dtype="uint64"))
+        return self._with_key(
+            self.key + (cast(j, "uint64") + constant(16, dtype="uint64")) * constant(PART, dtype="uint64")
+        )
 
     def _with_key(self, key: Any) -> Source:
         other = Source(key, self.draw, self.dims)
@@ -418,7 +420,9 @@ def _multinomial(s: Source, dtype: str, n: Any, p: Any) -> Any:
         found = s.later(j).by(rr.BINOMIAL, left, switch(is_last, 1.0, part))
         return left - found, rest - share, found
 
-    return _one_after_the_other(s, probabilities, broadcast_to(cast(n, "int64"), s.dims), constant(1.0, dtype="float64"), step)
+    return _one_after_the_other(
+        s, probabilities, broadcast_to(cast(n, "int64"), s.dims), constant(1.0, dtype="float64"), step
+    )
 
 
 def _multivariate_hypergeometric(s: Source, dtype: str, colors: Any, nsample: Any) -> Any:

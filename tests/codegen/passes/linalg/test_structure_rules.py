@@ -323,3 +323,11 @@ def test_no_elements() -> None:
     f = tensordsl.function([a], [solve(T.dot(low, low.T), a), det(low), T.dot(inv(a), a), T.trace(T.dot(a, a))])
     for got, want in zip(f(np.zeros((0, 0))), (np.zeros((0, 0)), 1, np.zeros((0, 0)), 0), strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+def test_errors_of_host_steps_name_the_users_line() -> None:
+    x = T.dmatrix("x")
+    value = T.linalg.solve(T.tril(x), x)  # the line
+    for mode in (FAST_RUN, FAST_RUN.excluding("native_lapack")):
+        with pytest.raises(np.linalg.LinAlgError, match=r"solve\(T\.tril\(x\), x\)  # the line"):
+            tensordsl.function([x], value, mode=mode)(np.zeros((2, 2)))
