@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import apply
+from tensordsl.ops.array.arrange import take_along_axis
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.shape import broadcast_to, dimshuffle, shape_i
-from tensordsl.ops.linalg.factorise import CHOLESKY, LU_FACTOR, QR, SWAP_ROWS
+from tensordsl.ops.linalg.factorise import CHOLESKY, COLUMN_ORDER, LU_FACTOR, QR, QR_RAW, SWAP_ROWS
 from tensordsl.ops.linalg.matrices import (
     adjoint,
     as_matrices,
@@ -137,7 +138,9 @@ def qr(a: Any, mode: str = "reduced", *, overwrite_a: bool = False, pivoting: bo
 
     a     (..., m, n); with k = min(m, n)
     mode  "reduced" (or "economic"): Q is (..., m, k), R (..., k, n); "complete" (or "full", as SciPy has it): Q is
-          (..., m, m), R (..., m, n); "r": only the R of "reduced"
+          (..., m, m), R (..., m, n); "r": only the R of "reduced"; "raw": (h, tau), LAPACK's reflectors as NumPy has
+          them, without gradient
+    pivoting  give a third result, int64 numbers p of columns, with a[..., p] = Q R and the diagonal of R decreasing
     The gradient of "complete" is refused where there are more rows than columns: nothing determines the other columns
     (S. Walter, L. Lehmann, 2010; for wide matrices D. Roberts, L. Roberts, 2020).
 
@@ -146,13 +149,18 @@ def qr(a: Any, mode: str = "reduced", *, overwrite_a: bool = False, pivoting: bo
     array([[1., 2.],
            [3., 4.]])
     """
-    if pivoting:
-        raise NotImplementedError("qr: pivoting is not supported; svd tells the rank of a matrix")
-    if mode not in _QR_MODES:
-        hint = "; LAPACK's raw form is not given" if mode == "raw" else ""
-        raise ValueError(f"qr: mode must be one of {', '.join(_QR_MODES)}, got {mode!r}{hint}")
+    if mode not in (*_QR_MODES, "raw"):
+        raise ValueError(f"qr: mode must be one of {', '.join(_QR_MODES)}, raw, got {mode!r}")
     (a,) = as_matrices("qr", a)
+    order = None
+    if pivoting:
+        order = apply(COLUMN_ORDER, a)
+        a = take_along_axis(a, dimshuffle(order, (*range(a.type.ndim - 2), "x", a.type.ndim - 2)), a.type.ndim - 1)
+    if mode == "raw":
+        return (*apply(QR_RAW, a), *(() if order is None else (order,)))
     q, r = apply(QR, a, mode=_QR_MODES[mode])
+    if order is not None:
+        return (r, order) if mode == "r" else (q, r, order)
     return r if mode == "r" else QRResult(q, r)
 
 
