@@ -27,6 +27,7 @@ from tensordsl.codegen.tensor_ir.construct import (
     LU_FACTOR,
     LU_SOLVE,
     QR,
+    RESHAPE,
     SOLVE_TRIANGULAR,
     SVD,
 )
@@ -225,6 +226,44 @@ def _is_symmetric_product(g: Graph, x: Value, y: Value) -> bool:
     return False
 
 
+def of_each(g: Graph, x: Value, batch: Sequence[Any]) -> Value:
+    """The matrices x with other axes of batches in front of them, as many matrices in the same order."""
+    if x.op == "move" and x.rank > 2 and x.operands[0].rank == x.rank and x.attrs["map"] == _last_exchanged(x.rank):
+        return transposed(g, g.reshape(x.operands[0], (*batch, *x.shape[:-3:-1])))
+    return g.reshape(x, (*batch, *x.shape[-2:]))
+
+
+def _last_exchanged(rank: int) -> tuple[int, ...]:
+    return (*range(rank - 2), rank - 1, rank - 2)
+
+
+def factors_of(g: Graph, v: Value) -> tuple[Value, Value] | None:
+    """(x, y) for v = x y, matrices of the same batches; of a reshape to other batches the factors in these."""
+    whole = v
+    if v.op == RESHAPE and has_matrices(g, v):
+        v = v.operands[0]
+    if v.op != DOT or len(v.operands) != 2 or v.attrs or any(o.rank != v.rank for o in v.operands):
+        return None
+    x, y = v.operands
+    return (x, y) if v is whole else (of_each(g, x, whole.shape[:-2]), of_each(g, y, whole.shape[:-2]))
+
+
+def has_matrices(g: Graph, v: Value) -> bool:
+    """Whether a reshape keeps the matrices in the last two axes."""
+    (x,) = v.operands
+    find = g.extents.find
+    return x.rank > 1 and v.rank > 1 and [find(n) for n in x.shape[-2:]] == [find(n) for n in v.shape[-2:]]
+
+
+def _of_reshape(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
+    s, last = known[0], v.operands[0].rank - 2
+    if not has_matrices(g, v):
+        return NOTHING
+    sign = dict(s.signs).get((last, last + 1), 0)
+    signs = (((v.rank - 2, v.rank - 1), sign),) if sign else ()
+    return Structure(s.low, s.high, s.is_mask, signs, s.is_orthogonal)
+
+
 def _of_assert(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
     return known[0]
 
@@ -419,6 +458,6 @@ def _of_application(g: Graph, v: Value, known: Sequence[Structure]) -> Structure
 
 
 _RULES = {
-    "const": _of_const, "iota": _of_iota, "move": _of_move, "reduce": _of_reduce, DOT: _of_dot, ASSERT: _of_assert,
-    "map": _of_map,
+    "const": _of_const, "iota": _of_iota, "move": _of_move, "map": _of_map, "reduce": _of_reduce, DOT: _of_dot,
+    RESHAPE: _of_reshape, ASSERT: _of_assert,
 }  # fmt: skip

@@ -117,6 +117,26 @@ APPLIES: dict[str, tuple[Any, dict[str, int], dict[str, int]]] = {
 }  # fmt: skip
 
 
+def test_batches_along_several_axes() -> None:
+    """Of which `matmul` makes one axis."""
+    a, b = (T.TensorType("float64", (None, None, 4, 4))(name) for name in "ab")
+    low = T.tril(a)
+    square = T.matmul(low, low.dimshuffle(0, 1, 3, 2))
+    outputs = [
+        T.matmul(inv(a), b), T.matmul(b, inv(a)), solve(square, b), slogdet(square)[1], cholesky(square),
+        T.matmul(inv(qr(a)[0]), b),
+    ]  # fmt: skip
+    rng = np.random.default_rng(0)
+    given = [rng.normal(size=(2, 3, 4, 4)) + 4 * np.eye(4) for _ in "ab"]
+    for value in outputs:
+        modes = FAST_RUN, FAST_RUN.excluding(*RULES)
+        f, g = (tensordsl.function([a, b], value, mode=mode, on_unused_input="ignore") for mode in modes)
+        np.testing.assert_allclose(f(*given), g(*given), rtol=1e-9, atol=1e-12)
+    assert steps([a, b], outputs[:2]) == {"lu_factor": 1, "lu_solve": 2}
+    assert steps([a, b], outputs[2:5]) == {"solve_triangular": 2}
+    assert steps([a, b], outputs[5]) == {"qr": 1, "dot": 1}
+
+
 def arguments(seed: int = 0) -> list[Any]:
     """Of well-conditioned matrices, some with negative elements on their diagonal."""
     rng = np.random.default_rng(seed)
@@ -323,3 +343,11 @@ def test_no_elements() -> None:
     f = tensordsl.function([a], [solve(T.dot(low, low.T), a), det(low), T.dot(inv(a), a), T.trace(T.dot(a, a))])
     for got, want in zip(f(np.zeros((0, 0))), (np.zeros((0, 0)), 1, np.zeros((0, 0)), 0), strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+def test_errors_of_host_steps_name_the_users_line() -> None:
+    x = T.dmatrix("x")
+    value = T.linalg.solve(T.tril(x), x)  # the line
+    for mode in (FAST_RUN, FAST_RUN.excluding("native_lapack")):
+        with pytest.raises(np.linalg.LinAlgError, match=r"solve\(T\.tril\(x\), x\)  # the line"):
+            tensordsl.function([x], value, mode=mode)(np.zeros((2, 2)))
