@@ -24,6 +24,8 @@ from tensordsl.codegen.tensor_ir.construct import (
     CHOLESKY,
     DOT,
     EIGH,
+    IN_BOUNDS,
+    INC_TAKE,
     LU_FACTOR,
     LU_SOLVE,
     QR,
@@ -264,6 +266,21 @@ def _of_reshape(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
     return Structure(s.low, s.high, s.is_mask, signs, s.is_orthogonal)
 
 
+def _of_inc_take(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
+    """A matrix with elements written at positions that are known now, as a packed triangle's, or on its diagonal."""
+    if v.attrs["axes"] != (v.rank - 2, v.rank - 1):
+        return NOTHING
+    rows, columns = (o.operands[0] if o.op == IN_BOUNDS else o for o in v.operands[2:])
+    if rows is columns:
+        return Structure(min(known[0].low, 0), max(known[0].high, 0))
+    if rows.op != "const" or columns.op != "const" or rows.attrs["data"].size > g.tuning.passes.fold_max_elements:
+        return NOTHING
+    i, j = rows.attrs["data"], columns.attrs["data"]
+    if i.shape != j.shape or not i.size or min(i.min(), j.min()) < 0:
+        return NOTHING
+    return Structure(min(known[0].low, int((j - i).min())), max(known[0].high, int((j - i).max())))
+
+
 def _of_assert(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
     return known[0]
 
@@ -459,5 +476,5 @@ def _of_application(g: Graph, v: Value, known: Sequence[Structure]) -> Structure
 
 _RULES = {
     "const": _of_const, "iota": _of_iota, "move": _of_move, "map": _of_map, "reduce": _of_reduce, DOT: _of_dot,
-    RESHAPE: _of_reshape, ASSERT: _of_assert,
+    RESHAPE: _of_reshape, ASSERT: _of_assert, INC_TAKE: _of_inc_take,
 }  # fmt: skip

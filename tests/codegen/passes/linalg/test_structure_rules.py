@@ -25,6 +25,7 @@ S = A + A.T
 SPD = T.dot(A, A.T) + T.eye(4)
 C = cholesky(SPD)
 Q = qr(A)[0]
+PACKED = T.set_subtensor(T.zeros((3, 3))[np.tril_indices(3)], T.concatenate([V, W[:2]]))
 RULES = (
     "log_of_determinants", "solve_for_inverses", "solve_by_structure", "factor_by_structure", "multiply_by_diagonals",
     "sum_diagonals",
@@ -104,6 +105,7 @@ APPLIES: dict[str, tuple[Any, dict[str, int], dict[str, int]]] = {
     ),
     "cholesky(C C')": (cholesky(T.dot(C, C.T)), {"cholesky": 1, "dot": 1}, {"cholesky": 2, "dot": 2}),
     "cholesky(L L')": (cholesky(T.dot(L, L.T)), {}, {"cholesky": 1, "dot": 1}),
+    "cholesky of a packed triangle": (cholesky(T.dot(PACKED, PACKED.T)), {}, {"cholesky": 1, "dot": 1}),
     "cholesky(L L'), upper": (cholesky(T.dot(L, L.T), lower=False), {}, {"cholesky": 1, "dot": 1}),
     "cholesky(L L') or NaN": (cholesky(T.dot(L, L.T), on_error="nan"), {}, {"cholesky": 1, "dot": 1}),
     "trace(A B)": (T.trace(T.dot(A, B)), {}, {"dot": 1}),
