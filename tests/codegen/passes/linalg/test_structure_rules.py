@@ -240,6 +240,15 @@ def test_logarithms_of_determinants_do_not_overflow(log: Any) -> None:
         np.testing.assert_allclose(slope, np.eye(300) / factor, rtol=1e-12)
 
 
+def test_a_gradient_by_a_determinant_goes_by_it() -> None:
+    x = T.dmatrix("x")
+    value = det(x)
+    f = tensordsl.function([x], [value, T.grad(T.log(value), value), T.grad(T.log(value), x)])
+    got, slope, of_x = f(np.diag([2.0, 3]))
+    np.testing.assert_allclose([got, slope], [6, 1 / 6])
+    np.testing.assert_allclose(of_x, np.diag([1 / 2, 1 / 3]))
+
+
 def test_logarithms_of_determinants_at_their_limits() -> None:
     x = T.dmatrix("x")
     f = tensordsl.function([x], [T.log(det(x)), T.log(abs(det(x)))])
