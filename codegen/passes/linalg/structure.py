@@ -111,6 +111,14 @@ def are_square(g: Graph, v: Value) -> bool:
     return v.rank > 1 and g.extents.find(v.shape[-1]) == g.extents.find(v.shape[-2])
 
 
+def are_aligned(g: Graph, x: Value, y: Value) -> bool:
+    """Whether x y is a product, and the batches are the same, whatever a call brings: nothing has to be checked."""
+    find = g.extents.find
+    rows = y.shape[-2] if y.rank > 1 else y.shape[0]
+    batches = [list(map(find, v.shape[:-2])) for v in (x, y) if v.rank > 1]
+    return find(x.shape[-1]) == find(rows) and batches.count(batches[0]) == len(batches)
+
+
 def transposed(g: Graph, v: Value) -> Value:
     """The transposes of the matrices in the last two axes."""
     n = v.rank - 2
@@ -247,6 +255,8 @@ def factors_of(g: Graph, v: Value) -> tuple[Value, Value] | None:
     if v.op != DOT or len(v.operands) != 2 or v.attrs or any(o.rank != v.rank for o in v.operands):
         return None
     x, y = v.operands
+    if not are_aligned(g, x, y):
+        return None
     return (x, y) if v is whole else (of_each(g, x, whole.shape[:-2]), of_each(g, y, whole.shape[:-2]))
 
 
