@@ -56,7 +56,7 @@ TITLES = {
     "matrix_functions": "Functions of matrices", "equations": "Matrix equations", "schur": "Schur decompositions",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "complexes": "Complex numbers", "ufuncs": "Signs, divisors, parts of floats",
-    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "counts": "Random counts", "control": "Loops, choices, effects, gradients",
+    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "rejection": "Random numbers by rejection", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip
 
 NAMESPACES: tuple[tuple[str, ModuleType], ...] = (
@@ -78,7 +78,7 @@ SPELLINGS = {
     "xlogx": "T.xlogx.xlogx", "exponent": "T.frexp",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
     "while": "tensordsl.while_loop, tensordsl.scan",
-    **dict.fromkeys(("philox", "poisson", "binomial", "multinomial"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
+    **dict.fromkeys(("philox", "poisson", "binomial", "random_gamma", "random_log_gamma", "random_normal_tail", "random_von_mises", "random_hypergeometric", "random_zeta"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
 }  # fmt: skip
 
 # Symbols for `pp` that are no operators of variables: `==` compares objects, as for other Python objects.
@@ -122,6 +122,7 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "dot": lambda x: T.dot(x, x),
     "solve_triangular": of_matrix("solve_triangular", lambda a: a, lower=True, trans=0, unit_diagonal=False),
     "cholesky": of_matrix("cholesky", lower=True, on_error="raise"),
+    "cholesky_vjp": of_matrix("cholesky_vjp", lambda a: a),
     "swap_rows": of_matrix("swap_rows", pivots, inverse=False),
     "qr": of_matrix("qr", mode="reduced"),
     "lu_solve": of_matrix("lu_solve", pivots, lambda a: a, trans=0),
@@ -149,9 +150,6 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "cumprod": T.cumprod,
     "sort": T.sort,
     "argsort": T.argsort,
-    "poisson": lambda x: T.shared_randomstreams.RandomStreams(1).poisson((2,), x[:2]),
-    "binomial": lambda x: T.shared_randomstreams.RandomStreams(1).binomial((2,), T.lscalar(), x[:2]),
-    "multinomial": lambda x: T.shared_randomstreams.RandomStreams(1).multinomial((), T.lscalar(), x[:2]),
     "searchsorted": lambda x: T.searchsorted(x, x),
     "mask_shape": lambda x: arrange.fitting_mask(x, T.matrix()[:, 0]),
     "require": lambda x: control.require(x, T.lscalar(), "wrong"),

@@ -238,7 +238,11 @@ def _repetition(
     code.place(head)
     number, left, old = code.tmp(), code.tmp(), code.tmp()
     state, position = [code.tmp() for _ in r.state], len(code.lines)
-    env = given | {id(v): x for v, x in zip(r.state, state, strict=True)} | {id(r.number): splat(code, number, "int64", W)}
+    env = (
+        given
+        | {id(v): x for v, x in zip(r.state, state, strict=True)}
+        | {id(r.number): splat(code, number, "int64", W)}
+    )
     emit(code, [*r.following, r.result, r.is_last], env, W)
     found = code.op(f"select {mask} {left}, {t} {env[id(r.result)]}, {t} {old}")
     going_on = code.op(f"xor {mask} {env[id(r.is_last)]}, {constant(True, 'bool', W)}")
@@ -248,8 +252,7 @@ def _repetition(
     zero = constant(0, loop.dtype, W)
     carried = [("i64", number, "0", following), (mask, left, "%x0", still), (t, old, zero, found)]
     carried += [
-        (llvm_type(v.type, W), x, y, env[id(z)])
-        for v, x, y, z in zip(r.state, state, starts, r.following, strict=True)
+        (llvm_type(v.type, W), x, y, env[id(z)]) for v, x, y, z in zip(r.state, state, starts, r.following, strict=True)
     ]
     code.lines[position:position] = [
         f"  {x} = phi {kind} [ {first}, %{before} ], [ {next_}, %{code.block} ]" for kind, x, first, next_ in carried

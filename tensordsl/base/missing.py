@@ -7,9 +7,8 @@ from collections.abc import Iterable
 _LOOPS = "it is tensordsl.scan, with map, reduce, foldl, foldr, scan_checkpoints and loop beside it"
 _CONVOLUTION = "convolution and pooling are not built yet"
 _LINEAR_ALGEBRA = "linear algebra is in tensordsl.tensor.linalg, and under Theano's names in nlinalg and slinalg"
-_OPERATIONS = "custom operations are not supported; a new operation is a row (docs/adding-an-op.md)"
+_OPERATIONS = "operations of one's own compute with NumPy: define perform (docs/custom-ops.md)"
 _REWRITES = "rewrites are rules and passes of the compiler (docs/adding-a-rule.md)"
-_NUMBERS = "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers"
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(("scan", "map", "reduce", "foldl", "foldr", "scan_checkpoints", "while_loop"), _LOOPS),
     **dict.fromkeys(("conv", "conv2d", "conv3d", "signal", "pool", "pool_2d", "downsample"), _CONVOLUTION),
@@ -21,7 +20,7 @@ INSTEAD: dict[str, str] = {
     **dict.fromkeys(("sparse", "fft", "typed_list"), "neither built nor planned yet"),
     **dict.fromkeys(("neighbours", "ctc"), "neither built nor planned yet"),
     "d3viz": "tensordsl.printing.debugprint prints expressions",
-    **dict.fromkeys(("as_op", "COp", "ops"), _OPERATIONS),
+    **dict.fromkeys(("COp", "ExternalCOp", "OpenMPOp", "CLinkerOp", "CLinkerObject", "c_code"), _OPERATIONS),
     **dict.fromkeys(("cuda", "gpuarray"), "functions run on a device by config.device, see docs/gpu.md"),
     **dict.fromkeys(
         ("local_optimizer", "optdb", "register_canonicalize", "register_specialize", "register_stabilize"), _REWRITES
@@ -30,7 +29,6 @@ INSTEAD: dict[str, str] = {
     "pkl_utils": "pickle stores variables, expressions and functions",
     # PyTensor's
     **dict.fromkeys(("softmax", "log_softmax"), "it is in T.special, with Theano's axes in T.nnet"),
-    **dict.fromkeys(("random", "raw_random"), _NUMBERS),
     "math": "its functions are in tensordsl.tensor itself",
     "dprint": "it is tensordsl.printing.debugprint",
     "graph_replace": "it is tensordsl.clone_replace",

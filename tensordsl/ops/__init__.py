@@ -12,6 +12,7 @@ Modules    table          every row by its name;   rows   how elementwise rows a
            control        loops, branches, effects, identities with a gradient of their own
            nnet           functions of neural networks;   normalise   batch normalisation
            kinds          Theano's classes of ops, as kinds of rows
+           vectorize      expressions of stacks of their variables
            policies       `cast_policy` and `warn_float64`
 Uses       `graph`, `base`.
 Used by    `autodiff`, `tensor`, and the compiler, which reads the rows' columns.

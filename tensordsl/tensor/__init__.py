@@ -404,6 +404,7 @@ from tensordsl.ops.special.lambert import lambertw
 from tensordsl.ops.special.logarithms import entr, kl_div, logit, rel_entr, sinc, xlog1py
 from tensordsl.ops.special.normal import log_ndtr, ndtr, ndtri, ndtri_exp
 from tensordsl.ops.special.zeta import zeta
+from tensordsl.ops.vectorize import vectorize, vectorize_graph
 from tensordsl.tensor import nnet
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
 from tensordsl.tensor.var import TensorConstant, TensorVariable, as_tensor_variable

@@ -35,7 +35,12 @@ def arity(row: Op) -> int:
     return len(inspect.signature(row.gradient).parameters) - 2
 
 
-NOT_OF_VECTORS = ("cast", "second", "clip", "range_number")
+RANDOM = (
+    "random_gamma",
+    "random_log_gamma",
+    "random_normal_tail",
+)  # whose operands are a counter and a key before others
+NOT_OF_VECTORS = ("cast", "second", "clip", "range_number", *RANDOM)
 ELEMENTWISE = [
     row
     for row in OPS.values()
@@ -147,6 +152,7 @@ OTHERS: list[Case] = [
     ("logsumexp", lambda x: T.logsumexp(x, axis=1), ((2, 3),)),
     ("cholesky", lambda x: row("cholesky", x + 9 * T.eye(3), lower=True, on_error="raise"), ((2, 3, 3),)),
     ("cholesky", lambda x: row("cholesky", x + 9 * T.eye(3), lower=False, on_error="nan"), ((3, 3),)),
+    ("cholesky_vjp", lambda x, g: row("cholesky_vjp", x + 3 * T.eye(3), g), ((2, 3, 3), (2, 3, 3))),
     *(
         (
             "solve_triangular",
@@ -217,6 +223,7 @@ OTHERS: list[Case] = [
 # Rows whose gradient is checked elsewhere, or says nothing about numbers.
 ELSEWHERE = {
     "shape_i": "a length depends on no element",
+    **dict.fromkeys(RANDOM, "tests/behaviour/ops/random/test_rules.py"),
     "for": "tests/behaviour/gradient/test_loop_gradient.py", "while": "tests/behaviour/loops/test_while.py",
     "ifelse": "tests/behaviour/gradient/test_loop_gradient.py",
     **dict.fromkeys(("real", "imag", "complex"), "tests/behaviour/ops/math/test_complex.py"),
