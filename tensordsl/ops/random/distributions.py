@@ -34,13 +34,13 @@ from tensordsl.ops.linalg.factorise import CHOLESKY
 from tensordsl.ops.linalg.products import dot
 from tensordsl.ops.math.comparisons import eq, ge, gt, isnan, le, lt
 from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, floor, maximum, minimum, mod, mul, sqr, sqrt, switch
-from tensordsl.ops.math.functions import erfinv, exp, expm1, log, log1p, tan
+from tensordsl.ops.math.functions import erf, erfinv, exp, expm1, log, log1p, tan
 from tensordsl.ops.operands import as_variable, constant, known_int, named_dtype
 from tensordsl.ops.random import bits as rb
 from tensordsl.ops.random import rejection as rr
 
 REQUIRED = object()
-FAR_NORMAL = 4.0  # standard deviations from which on normal numbers beyond a limit come by rejection
+LEAST_TAIL = 1.0  # standard deviations from which on normal numbers beyond a limit come by rejection
 WIDE_KAPPA = 1e6  # of a von Mises number that is as good as normal
 SMALL_KAPPA = 1e-8  # as good as uniform
 PART = 0x9E3779B97F4A7C15  # what the key is shifted by for independent numbers of one draw
@@ -325,19 +325,16 @@ def _truncated_exponential(s: Source, dtype: str, b: Any, loc: Any, scale: Any) 
 
 
 def _truncated_normal(s: Source, dtype: str, a: Any, b: Any, loc: Any, scale: Any) -> Any:
-    """By inversion, written for the side where the distribution function is small; of an interval far from the middle
-    by rejection (`rejection.NORMAL_TAIL`)."""
-    from tensordsl.ops.math.functions import erfc, erfcinv  # late: few draws need them
-
-    is_right = gt(a + b, 0)  # then mirrored: both limits, so that the one at the middle is the upper one
+    """By inversion, of an interval in one tail by rejection (`rejection.NORMAL_TAIL`)."""
+    is_right = gt(a, 0)  # then mirrored, so that tails are on the left
     low, high = switch(is_right, -b, a), switch(is_right, -a, b)
-    is_far, root = lt(high, -FAR_NORMAL), math.sqrt(0.5)
-    # Where the number is another one, limits with which this one has a gradient.
-    left, right = switch(is_far, -1.0, low), switch(is_far, 1.0, high)
-    p, q = erfc(-left * root), erfc(-right * root)
-    z = -erfcinv(p + s.unit() * (q - p)) / root
-    tail = -s.part(1).by(rr.NORMAL_TAIL, switch(is_far, -high, 1.0), switch(is_far, high - low, 1.0))
-    z = switch(is_far, tail, minimum(maximum(z, left), right))
+    is_tail, root = lt(high, -LEAST_TAIL), math.sqrt(0.5)
+    # Where the number is the other one, limits with which this one has a gradient.
+    left, right = switch(is_tail, -1.0, low), switch(is_tail, 1.0, high)
+    p, q = erf(left * root), erf(right * root)
+    z = erfinv(p + s.unit() * (q - p)) / root
+    tail = -s.part(1).by(rr.NORMAL_TAIL, switch(is_tail, -high, 1.0), switch(is_tail, high - low, 1.0))
+    z = switch(is_tail, tail, minimum(maximum(z, left), right))
     return loc + scale * switch(is_right, -z, z)
 
 
@@ -524,7 +521,7 @@ TABLE: tuple[Distribution, ...] = (
         (P("a"), P("b"), LOC, SCALE),
         _truncated_normal,
         (Check(("a", "b"), "a must not be above b", lambda a, b: ~(b < a)), _not_negative("scale")),
-        method="inversion; rejection (Robert, 1995) beyond 4 deviations",
+        method="inversion; rejection (Robert, 1995) in a tail",
         gradient=REPARAMETRISED,
     ),
     Distribution(

@@ -258,3 +258,21 @@ def test_a_device_draws_the_same(name: str) -> None:
         np.testing.assert_allclose(np.asarray(found), wanted, rtol=1e-9)
     else:
         assert np.array_equal(np.asarray(found), wanted)
+
+
+@pytest.mark.parametrize("name", ["gamma", "poisson", "binomial", "vonmises"])
+@pytest.mark.parametrize("size", [(), (5,)])
+def test_rounds_of_a_loop_draw_by_rejection(name: str, size: tuple[int, ...]) -> None:
+    """New numbers in each round, the same in every mode, and fused with what the round computes of them."""
+    parameters = {"gamma": (0.7,), "poisson": (20.0,), "binomial": (90, 0.4), "vonmises": (0.1, 3.0)}[name]
+
+    def run(mode: str | None) -> Any:
+        x = getattr(RandomStreams(3), name)(size, *parameters, dtype=None)
+        total, updates = tensordsl.scan(
+            lambda before: before + T.cast(x, "float64"), outputs_info=[T.zeros(size, dtype="float64")], n_steps=6
+        )
+        return tensordsl.function([], total, updates=updates, mode=mode)()
+
+    found = run(None)
+    assert len(np.unique(np.diff(found, axis=0))) > 2
+    np.testing.assert_allclose(found, run("REFERENCE"), rtol=1e-9)
