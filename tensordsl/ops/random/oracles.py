@@ -112,12 +112,10 @@ def von_mises(index: Array, draw: Array, key: Array, kappa: Array) -> Array:
 
 def _von_mises(source: _Source, number: int, kappa: Array) -> tuple[Array, Array]:
     r = 1 + np.sqrt(1 + 4 * kappa * kappa)
-    rho = (r - np.sqrt(2 * r)) / (2 * kappa)
-    s = np.where(kappa < 1e-5, 1 / kappa + kappa, (1 + rho * rho) / (2 * rho))
-    z, v = np.cos(np.pi * source.u(number)), source.v(number)
-    w = np.clip((1 + s * z) / (s + z), -1, 1)
-    y = kappa * (s - w)
-    angle = np.arccos(w)
+    rho = 2 * kappa / (r + np.sqrt(2 * r))
+    t, v = (1 - rho) / (1 + rho) * np.tan(np.pi / 2 * source.u(number)), source.v(number)
+    y = kappa * ((1 - rho) ** 2 + ((1 + rho) * t) ** 2) / (2 * rho * (1 + t * t))
+    angle = 2 * np.arctan(t)
     return np.where(source.words(number) & np.uint64(1), -angle, angle), np.log(y / v) + 1 - y >= 0
 
 
