@@ -76,10 +76,11 @@ def _bound(g: Graph, made: Value, x: Value, flags: Sequence[Value]) -> None:
 
 @register
 class Host(Construct):
-    """host(number, effect, name, count, unknown, types, ranks): `result(k)` are what the call gives.
+    """host(number, effect, name, count, unknown, types, ranks, is_guarded): `result(k)` are what the call gives.
 
     The first `count` are the row's, of these dtypes and ranks; behind them are the `unknown` lengths (result, axis),
-    0-d integers, which the program reads before it makes room for the results that have them.
+    0-d integers, which the program reads before it makes room for the results that have them.  is_guarded: there is no
+    call unless the last operand is true.
     """
 
     name, traits = "host", Traits(has_effects=True)
@@ -94,28 +95,31 @@ class Host(Construct):
         check(not v.dtype and v.attrs["number"] >= 0, v, "a callable by its number")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
+        operands, condition = list(v.operands), ""
+        if v.attrs["is_guarded"]:
+            condition = b.fresh("q")
+            b.emit(p.LoadScalar(condition, b.ref(operands.pop()).ptr, "bool"))
         inputs = []
-        for o in v.operands:
+        for o in operands:
             ref = b.packed(b.ref(o), o.dtype)
             inputs.append((ref.ptr, o.dtype, tuple(map(b.name, ref.dims))))
-        number, count, unknown = (v.attrs[x] for x in ("number", "count", "unknown"))
+        number, count = v.attrs["number"], v.attrs["count"]
         used = {r.attrs["k"]: r for r in results_of(b, v)}
         outputs: list[p.HostOperand | p.Kept | None] = [None] * count
-        slots: dict[int, int] = {}
-        for k in sorted({k for k, _ in unknown}):
-            outputs[k] = self._kept(b, v, k, used)
-            slots[k] = outputs[k].slot
+        kept = {k: self._kept(b, v, k, used) for k in sorted({k for k, _ in v.attrs["unknown"]})}
+        for k in range(count):
+            outputs[k] = kept[k] if k in kept else _room(b, used[k]) if k in used else None
+        site, zero = b.site("host", b.node_of(v), v.attrs["name"]), b.name(0)
+        lengths = [n for result in kept.values() for n in result.lengths if n is not None]
+        call = p.HostCall(number, tuple(inputs), tuple(outputs), site)
+        _emit_if(b, condition, call, [p.StoreScalar(n, zero, "int64") for n in lengths])
         for k, r in used.items():
-            if k < count and k not in slots:
-                outputs[k] = _room(b, r)
-        site = b.site("host", b.node_of(v), v.attrs["name"])
-        b.emit(p.HostCall(number, tuple(inputs), tuple(outputs), site))
-        for k, r in used.items():
-            if k not in slots:
+            if k not in kept:
                 b.finish(r, b.refs[r.number])
-        for k, slot in slots.items():
+        b.check_pending()  # of lengths that are known now
+        for k, result in kept.items():
             if k in used:
-                b.emit(p.TakeKept(number, slot, _room(b, used[k]), site))
+                _emit_if(b, condition, p.TakeKept(number, result.slot, _room(b, used[k]), site), [])
                 b.finish(used[k], b.refs[used[k].number])
 
     def _kept(self, b: Bufferiser, v: Value, k: int, used: Mapping[int, Value]) -> p.Kept:
@@ -140,6 +144,10 @@ class Host(Construct):
         e.put(f"%{e.count}:{len(results)} = func.call @{name}({values}) : ({operands}) -> ({types})")
         for k, r in enumerate(results):
             e.values[r.number] = f"%{e.count}#{k}"
+
+
+def _emit_if(b: Bufferiser, condition: p.Name, instruction: p.Instr, orelse: Sequence[p.Instr]) -> None:
+    b.emit(p.If(condition, (instruction,), tuple(orelse)) if condition else instruction)
 
 
 def _room(b: Bufferiser, r: Value) -> p.HostOperand:

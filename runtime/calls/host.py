@@ -44,6 +44,9 @@ def host_entry(hosts: Sequence[Callable[..., Any]]) -> Callable[..., None]:
             if explained is error:
                 raise
             raise explained from None
+        finally:  # what is raised refers to this frame, which must not refer to it
+            outcome = explained = None
+            arrays = ()
 
     return entry
 
