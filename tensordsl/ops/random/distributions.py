@@ -31,7 +31,7 @@ from tensordsl.ops.array.reduce import sum as total
 from tensordsl.ops.array.shape import as_dim, as_dims, broadcast_to, dimshuffle, reshape, shape_tuple, transpose
 from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
 from tensordsl.ops.linalg.factorise import CHOLESKY
-from tensordsl.ops.linalg.products import dot
+from tensordsl.ops.linalg.products import dot, matmul
 from tensordsl.ops.math.comparisons import eq, ge, gt, isnan, le, lt
 from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, floor, maximum, minimum, mod, mul, sqr, sqrt, switch
 from tensordsl.ops.math.functions import erf, erfinv, exp, expm1, log, log1p, tan
@@ -348,6 +348,27 @@ def _von_mises(s: Source, dtype: str, mu: Any, kappa: Any) -> Any:
     return turned
 
 
+def _asymmetric_laplace(s: Source, dtype: str, b: Any, kappa: Any, mu: Any) -> Any:
+    """The difference of two exponential numbers, of rates b kappa and b / kappa."""
+    return mu + (s.exponential() / kappa - s.part(1).exponential() * kappa) / b
+
+
+def _skew_normal(s: Source, dtype: str, mu: Any, sigma: Any, alpha: Any) -> Any:
+    """delta |z| + sqrt(1 - delta^2) z', delta = alpha / sqrt(1 + alpha^2) (A. Azzalini, 1985)."""
+    length = sqrt(1 + sqr(alpha))
+    return mu + sigma * (alpha * abs_(s.normal()) + s.part(1).normal()) / length
+
+
+def _kumaraswamy(s: Source, dtype: str, a: Any, b: Any) -> Any:
+    """(1 - u^(1/b))^(1/a)"""
+    return exp(log(-expm1(-s.exponential() / b)) / a)
+
+
+def _discrete_weibull(s: Source, dtype: str, q: Any, beta: Any) -> Any:
+    """The least k with 1 - q^((k + 1)^beta) >= 1 - u."""
+    return cast(clip(ceil(exp(log(s.exponential() / -log(q)) / beta)) - 1, 0.0, 2.0**62), "int64")
+
+
 # -- draws of gamma numbers --------------------------------------------------------------------------------------------
 def _student(s: Source, dtype: str, df: Any, loc: Any, scale: Any) -> Any:
     return loc + scale * s.normal() * sqrt(df / 2 / s.part(1).gamma(df / 2))
@@ -372,6 +393,10 @@ def _noncentral_chisquare(s: Source, dtype: str, df: Any, nonc: Any) -> Any:
     """Chi-square of df and twice a Poisson number of nonc / 2 degrees of freedom."""
     more = s.part(1).by(rr.POISSON, nonc / 2)
     return 2 * s.gamma(df / 2 + cast(more, "float64"))
+
+
+def _noncentral_f(s: Source, dtype: str, dfnum: Any, dfden: Any, nonc: Any) -> Any:
+    return _noncentral_chisquare(s, dtype, dfnum, nonc) / dfnum / (2 * s.part(2).gamma(dfden / 2) / dfden)
 
 
 def _negative_binomial(s: Source, dtype: str, n: Any, p: Any) -> Any:
@@ -463,6 +488,30 @@ def _multivariate_normal(s: Source, dtype: str, mean: Any, cov: Any) -> Any:
     if cov.type.ndim > 2:
         return mean + total(factor * z[..., None, :], axis=-1)
     return mean + dot(z, transpose(factor))
+
+
+def _matrix_normal(s: Source, dtype: str, mean: Any, rowcov: Any, colcov: Any) -> Any:
+    """mean + L Z R', rowcov = L L', colcov = R R'."""
+    left, right = (apply(CHOLESKY, cov, lower=True, on_error="raise") for cov in (rowcov, colcov))
+    return mean + matmul(matmul(left, s.along(*shape_tuple(mean)[-2:]).normal()), _transposed(right))
+
+
+def _wishart(s: Source, dtype: str, df: Any, scale: Any) -> Any:
+    """L A A' L', scale = L L', A lower triangular of normal numbers, with the roots of chi-square ones of df, df - 1,
+    ... degrees of freedom on the diagonal (M. Bartlett, 1933)."""
+    n, rank = shape_tuple(scale)[-1], len(s.dims)
+    k = arange(n)
+    less = df[..., None] - k if df.type.ndim else df - k
+    diagonal = sqrt(2 * s.part(1).along(n).gamma(less / 2))
+    below = s.along(n, n).normal()
+    a = switch(gt(k[:, None], k), below, switch(eq(k[:, None], k), dimshuffle(diagonal, *range(rank + 1), "x"), 0.0))
+    factor = matmul(apply(CHOLESKY, scale, lower=True, on_error="raise"), a)
+    return matmul(factor, _transposed(factor))
+
+
+def _transposed(x: Any) -> Any:
+    rank = x.type.ndim
+    return dimshuffle(x, *range(rank - 2), rank - 1, rank - 2)
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------
@@ -715,6 +764,83 @@ TABLE: tuple[Distribution, ...] = (
         core=1,
         method="mean + L z, cov = L L' (Cholesky)",
         gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "standard_cauchy", (), lambda s, t: _cauchy(s, t, 0.0, 1.0), method=INVERSION, gradient="no parameter"
+    ),
+    Distribution(
+        "noncentral_f",
+        (P("dfnum"), P("dfden"), P("nonc")),
+        _noncentral_f,
+        (_positive("dfnum"), _positive("dfden"), _not_negative("nonc")),
+        method="of two chi-square numbers",
+        gradient="undefined for the shapes",
+    ),
+    Distribution(
+        "asymmetric_laplace",
+        (P("b"), P("kappa"), P("mu")),
+        _asymmetric_laplace,
+        (_positive("b"), _positive("kappa")),
+        method="of two exponential numbers",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "skewnormal",
+        (P("mu"), P("sigma"), P("alpha")),
+        _skew_normal,
+        (_not_negative("sigma"),),
+        method="of two normal numbers (Azzalini, 1985)",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "exgaussian",
+        (P("mu"), P("sigma"), P("nu")),
+        lambda s, t, mu, sigma, nu: mu + sigma * s.normal() + nu * s.part(1).exponential(),
+        (_not_negative("sigma"), _not_negative("nu")),
+        method="of a normal and an exponential number",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "kumaraswamy",
+        (P("a"), P("b")),
+        _kumaraswamy,
+        (_positive("a"), _positive("b")),
+        method=INVERSION,
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "moyal",
+        (P("mu"), P("sigma")),
+        lambda s, t, mu, sigma: mu - 2 * sigma * log(abs_(s.normal())),
+        (_not_negative("sigma"),),
+        method="of a normal number",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "matrix_normal",
+        (P("mean", core=2), P("rowcov", core=2), P("colcov", core=2)),
+        _matrix_normal,
+        core=2,
+        method="mean + L Z R', of both Cholesky factors",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "wishart",
+        (P("df"), P("scale", core=2)),
+        _wishart,
+        (_positive("df"),),
+        core=2,
+        method="of normal and gamma numbers (Bartlett, 1933)",
+        gradient="with respect to scale; undefined for df",
+    ),
+    Distribution(
+        "discrete_weibull",
+        (P("q"), P("beta")),
+        _discrete_weibull,
+        (Check(("q",), "q must be a probability above 0 and below 1", lambda q: (q > 0) & (q < 1)), _positive("beta")),
+        dtype="int64",
+        method=INVERSION,
+        gradient=NO_COUNT,
     ),
     # counts
     Distribution(
