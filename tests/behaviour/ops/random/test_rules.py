@@ -280,3 +280,13 @@ def test_rounds_of_a_loop_draw_by_rejection(name: str, size: tuple[int, ...]) ->
     found = run(None)
     assert len(np.unique(np.diff(found, axis=0))) > 2
     np.testing.assert_allclose(found, run("REFERENCE"), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("poisson", (1e15,)), ("binomial", (2**52, 0.3)), ("gamma", (1e12,))])
+def test_debug_mode_accepts_large_parameters(name: str, parameters: tuple[Any, ...]) -> None:
+    """Where logarithms of factorials would have lost all digits behind the point."""
+    x = getattr(RandomStreams(6), name)((3000,), *parameters)
+    found = tensordsl.function([], x, mode="DebugMode")()
+    deviation = {"poisson": 1e15**0.5, "binomial": (2**52 * 0.21) ** 0.5, "gamma": 1e6}[name]
+    mean = {"binomial": 2**52 * 0.3}.get(name, parameters[0])
+    assert stats.kstest((found - mean) / deviation, stats.norm().cdf).pvalue > 0.005
