@@ -118,7 +118,7 @@ class CustomRow(Op):
         if kind == "NullType":
             return Undefined(part.type.why_null)
         value = as_variable(part)
-        if value.type.ndim != operand.type.ndim:
+        if value.type.ndim != operand.type.ndim and not getattr(self.custom, "_broadcasts", False):
             raise ValueError(
                 f"{self.name}: its gradient for input {k} has {value.type.ndim} axes, the input {operand.type.ndim}"
             )
