@@ -46,13 +46,17 @@ with these rows, and many more are written with several of them (`T.mean`, `T.va
 TITLES = {
     "elementwise": "Arithmetic, rounding, choices", "comparisons": "Comparisons and logic", "functions": "Real functions",
     "gamma": "The gamma function and its kin", "gamma_incomplete": "Incomplete gamma functions", "grids": "Products with logarithms",
+    "normal": "The normal distribution", "logarithms": "Logarithms, entropies, sinc", "beta": "Beta functions, factorials",
+    "beta_incomplete": "The incomplete beta function", "gamma_inverse": "Inverses of incomplete gamma functions",
+    "zeta": "Zeta functions", "integrals": "Integrals", "lambert": "Lambert's W", "bessel": "Bessel functions of the orders 0 and 1",
+    "bessel_order": "Bessel functions of real order", "hypergeometric": "Hypergeometric functions",
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "products": "Products",
     "triangular": "Triangular systems", "factorise": "Factorisations", "solve": "Linear systems, inverses, determinants",
     "spectral": "Eigenvalues and singular values", "inverses": "Pseudo-inverses", "systems": "Least squares",
     "matrix_functions": "Functions of matrices", "equations": "Matrix equations", "schur": "Schur decompositions",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "complexes": "Complex numbers", "ufuncs": "Signs, divisors, parts of floats",
-    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "counts": "Random counts", "control": "Loops, choices, effects, gradients",
+    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "rejection": "Random numbers by rejection", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip
 
 NAMESPACES: tuple[tuple[str, ModuleType], ...] = (
@@ -74,7 +78,7 @@ SPELLINGS = {
     "xlogx": "T.xlogx.xlogx", "exponent": "T.frexp",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
     "while": "tensordsl.while_loop, tensordsl.scan",
-    **dict.fromkeys(("philox", "poisson", "binomial", "multinomial"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
+    **dict.fromkeys(("philox", "poisson", "binomial", "random_gamma", "random_log_gamma", "random_normal_tail", "random_von_mises", "random_hypergeometric", "random_zeta"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
 }  # fmt: skip
 
 # Symbols for `pp` that are no operators of variables: `==` compares objects, as for other Python objects.
@@ -118,6 +122,7 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "dot": lambda x: T.dot(x, x),
     "solve_triangular": of_matrix("solve_triangular", lambda a: a, lower=True, trans=0, unit_diagonal=False),
     "cholesky": of_matrix("cholesky", lower=True, on_error="raise"),
+    "cholesky_vjp": of_matrix("cholesky_vjp", lambda a: a),
     "swap_rows": of_matrix("swap_rows", pivots, inverse=False),
     "qr": of_matrix("qr", mode="reduced"),
     "lu_solve": of_matrix("lu_solve", pivots, lambda a: a, trans=0),
@@ -145,9 +150,6 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "cumprod": T.cumprod,
     "sort": T.sort,
     "argsort": T.argsort,
-    "poisson": lambda x: T.shared_randomstreams.RandomStreams(1).poisson((2,), x[:2]),
-    "binomial": lambda x: T.shared_randomstreams.RandomStreams(1).binomial((2,), T.lscalar(), x[:2]),
-    "multinomial": lambda x: T.shared_randomstreams.RandomStreams(1).multinomial((), T.lscalar(), x[:2]),
     "searchsorted": lambda x: T.searchsorted(x, x),
     "mask_shape": lambda x: arrange.fitting_mask(x, T.matrix()[:, 0]),
     "require": lambda x: control.require(x, T.lscalar(), "wrong"),
@@ -155,6 +157,18 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "polygamma": lambda x: T.polygamma(2, x),
     "gammainc": lambda x: T.gammainc(x, x),
     "gammaincc": lambda x: T.gammaincc(x, x),
+    **{
+        name: lambda x, name=name: getattr(T, name)(x, x)
+        for name in ("betaln", "beta", "poch", "zeta", "expn", "owens_t")
+    },
+    **{name: lambda x, name=name: getattr(T, name)(x, x) for name in ("jv", "iv", "ive", "kv", "kve")},
+    **{name: lambda x, name=name: getattr(T, name)(x, x) for name in ("gammaincinv", "gammainccinv")},
+    **{name: lambda x, name=name: getattr(T, name)(x, x, x) for name in ("betainc", "betaincinv")},
+    "factorial": T.factorial,
+    "kve_by_order": lambda x: apply(OPS["kve_by_order"], x, x, moment=1),
+    **{name: lambda x, name=name: apply(OPS[name], x, x) for name in ("ive_by_order", "jv_by_order")},
+    "hyp2f1": lambda x: T.hyp2f1(x, x, x, x),
+    "hyp2f1_by_parameter": lambda x: apply(OPS["hyp2f1_by_parameter"], x, x, x, x, by=0),
     "softmax": T.nnet.softmax,
     "logsoftmax": T.nnet.logsoftmax,
     "ultra_fast_sigmoid": T.nnet.ultra_fast_sigmoid,

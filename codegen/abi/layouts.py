@@ -249,6 +249,7 @@ _CALLS = (
     ("true_positions", "true_positions", "positions", ("bool",), False),
     ("repeated_positions", "repeated_positions", "positions", ("int64",), False),
     ("cholesky", "cholesky", "cholesky_{}", _LINALG, False),
+    ("cholesky_vjp", "cholesky_vjp", "choleskyvjp_{}", _LINALG, False),
     ("triangular_lower", "solve_triangular", "triangular_{}", _LINALG, False),
     ("triangular_upper", "solve_triangular", "triangular_{}", _LINALG, False),
     ("triangular_unit_lower", "solve_triangular", "triangular_{}", _LINALG, False),
@@ -283,7 +284,8 @@ def library_symbol(function: str, dtype: str) -> str:
 # the address of a Fortran function, once an object that calls it is loaded -------------------------------------------
 LAPACK_LETTERS = {"float32": "s", "float64": "d"}
 LAPACK_OF = {  # by the first word of an object's name: what it calls, BLAS's functions of triangles too
-    "cholesky": ("potrf",), "triangular": ("trsm", "trsv"), "lufactor": ("getrf",), "lusolve": ("trsm", "trsv"),
+    "cholesky": ("potrf",), "choleskyvjp": ("trsm", "gemm"), "triangular": ("trsm", "trsv"),
+    "lufactor": ("getrf",), "lusolve": ("trsm", "trsv"),
     "qr": ("geqrf", "orgqr"), "svd": ("gesdd",), "svdvals": ("gesdd",), "eigh": ("syevd",), "eigvalsh": ("syevd",),
     "eig": ("geev",), "eigvals": ("geev",),
 }  # fmt: skip
@@ -291,6 +293,8 @@ LAPACK_NAMES = tuple(dict.fromkeys(name for names in LAPACK_OF.values() for name
 _LAPACK_PLACES = [(name, dtype) for name in LAPACK_NAMES for dtype in LAPACK_LETTERS]
 LAPACK = {place: 8 * k for k, place in enumerate(_LAPACK_PLACES, 1)}  # byte offsets
 LAPACK_SIZE = 8 * (1 + len(LAPACK))
+LAPACK_BLOCK_COLUMNS = 64  # at most, for each of which its work space has a column
+NO_FAILURE = -1  # in the word for the first matrix that fails
 LINALG_HEAD_BYTES = 64  # before the scratch of a function of matrices: the number of its first matrix
 
 LIBRARY_SYMBOLS = tuple(dict.fromkeys(library_symbol(f, t) for f, types in LIBRARY_CALLS.items() for t in types))

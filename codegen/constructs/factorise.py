@@ -12,14 +12,16 @@ from tensordsl.codegen.bufferise.matrices import (
     Given,
     call_on_matrices,
     check_failure,
+    finish_results,
     in_columns,
     in_rows,
     readable,
     swapped,
+    used_results,
 )
-from tensordsl.codegen.bufferise.steps import results_of
 from tensordsl.codegen.library.object_writer import ObjectWriter
 from tensordsl.codegen.program_ir.storage import Ref
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import Construct, LibraryFunction, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
 
 LAPACK_TYPES = ("float32", "float64")
-FACTOR_NS = 4_000  # of work for 1,000 elements, of matrices of some dozens of rows
 
 
 def is_native(low: Lowering, node: Apply) -> bool:
@@ -133,7 +134,7 @@ class Cholesky(OfMatrices):
         name: LibraryFunction(
             each_matrix(1, by_row("cholesky", lower=True, on_error="raise")),
             ObjectWriter("tensordsl.codegen.library.linalg.cholesky", "cholesky_text", of_dtype=True),
-            work_ns=FACTOR_NS,
+            work_ns=4_000,
         )
     }
 
@@ -162,6 +163,36 @@ def _where(b: Bufferiser, v: Value, x: Ref) -> Ref:
 
 
 @register
+class CholeskyVjp(OfMatrices):
+    """cholesky_vjp: the cotangent of the matrix from its lower factor and that of this, in the lower triangle."""
+
+    name = "cholesky_vjp"
+    traits = Traits(is_contiguous=True, stores_operands=True, makes_floats=True, begins_with=1)
+    library = {
+        name: LibraryFunction(
+            each_matrix(1, by_row("cholesky_vjp")),
+            ObjectWriter("tensordsl.codegen.library.linalg.cholesky_vjp", "cholesky_vjp_text", of_dtype=True),
+            work_ns=2 * 4_000,
+        )
+    }
+
+    def verify(self, graph: Graph, v: Value) -> None:
+        factor, g = v.operands
+        check(_is_square(graph, v) and same_shape(graph, factor.shape, v.shape), v, "square matrices")
+        check(same_shape(graph, g.shape, v.shape), v, "a cotangent like the factor")
+        check(factor.dtype == g.dtype == v.dtype and v.dtype in LAPACK_TYPES, v, "a dtype of LAPACK")
+
+    def bufferise(self, b: Bufferiser, v: Value) -> None:
+        factor, g = (b.ref(o) for o in v.operands)
+        if not in_rows(factor, v.dtype):
+            factor = b.packed(factor, v.dtype)
+        ref = _where(b, v, g)
+        scratch = ITEMSIZE[v.dtype] * b.tuning.matrices.vjp_block_rows**2
+        call_on_matrices(b, self.name, [Given(factor, v.dtype), Given(g, v.dtype)], [Given(ref, v.dtype)], scratch)
+        b.finish(v, ref)
+
+
+@register
 class SolveTriangular(OfMatrices):
     """solve_triangular(lower, trans, unit_diagonal): A^-1 B for a triangle of A, transposed if trans is not 0."""
 
@@ -172,7 +203,7 @@ class SolveTriangular(OfMatrices):
         f"triangular_{'unit_' * unit}{'lower' if lower else 'upper'}": LibraryFunction(
             each_matrix(1, by_row("solve_triangular", lower=lower, trans=0, unit_diagonal=unit)),
             ObjectWriter("tensordsl.codegen.library.linalg.triangular", "triangular_text", of_dtype=True),
-            work_ns=FACTOR_NS,
+            work_ns=4_000,
         )
         for unit in (False, True)
         for lower in (True, False)
@@ -205,7 +236,7 @@ class LuFactor(OfMatrices):
         name: LibraryFunction(
             each_matrix(2, by_row("lu_factor")),
             ObjectWriter("tensordsl.codegen.library.linalg.lu", "factor_text", of_dtype=True),
-            work_ns=FACTOR_NS,
+            work_ns=4_000,
         )
     }
 
@@ -213,8 +244,8 @@ class LuFactor(OfMatrices):
         check(not v.dtype and v.operands[0].rank >= 2 and v.operands[0].dtype in LAPACK_TYPES, v, "matrices")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
-        (x,) = v.operands
-        factors, pivots = _places_of_results(b, v, (x.dtype, "int32"))
+        (x,), used = v.operands, used_results(b, v)
+        factors, pivots = (used[k][0] if k in used else None for k in (0, 1))
         m, n = x.shape[-2:]
         least = ex.minimum(m, n)
         source = b.ref(x)
@@ -225,16 +256,7 @@ class LuFactor(OfMatrices):
         rows = b.allocate((*x.shape[:-2], least), "int32") if rows is None else rows
         outputs = [Given(ref, x.dtype), Given(rows, "int32", 1)]
         call_on_matrices(b, self.name, [Given(source, x.dtype)], outputs, ex.mul(8, least))
-        if factors is not None:
-            b.finish(factors, ref)
-        if pivots is not None:
-            b.finish(pivots, rows)
-
-
-def _places_of_results(b: Bufferiser, v: Value, dtypes: Sequence[str]) -> list[Value | None]:
-    """The results of a value by their number, None for those that nothing uses."""
-    used = {r.attrs["k"]: r for r in results_of(b, v)}
-    return [used.get(k) for k in range(len(dtypes))]
+        finish_results(b, used, {0: ref, 1: rows})
 
 
 @register
@@ -248,7 +270,7 @@ class LuSolve(OfMatrices):
         f"lu_solve{'_transposed' * trans}": LibraryFunction(
             each_matrix(1, by_row("lu_solve", trans=trans)),
             ObjectWriter("tensordsl.codegen.library.linalg.lu", "solve_text", of_dtype=True),
-            work_ns=FACTOR_NS,
+            work_ns=4_000,
         )
         for trans in (0, 1)
     }

@@ -8,9 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from tensordsl.codegen.abi.layouts import LAPACK_BLOCK_COLUMNS
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
-from tensordsl.codegen.bufferise.matrices import Given, call_on_matrices, check_failure, in_columns
-from tensordsl.codegen.bufferise.steps import results_of
+from tensordsl.codegen.bufferise.matrices import (
+    Given,
+    call_on_matrices,
+    check_failure,
+    finish_results,
+    in_columns,
+    used_results,
+)
 from tensordsl.codegen.constructs.factorise import LAPACK_TYPES, OfMatrices, by_row, each_matrix, is_native
 from tensordsl.codegen.library.object_writer import ObjectWriter
 from tensordsl.codegen.program_ir.storage import Ref
@@ -26,8 +33,6 @@ from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import Apply
 
 WIDE = {"float32": "float64", "float64": "float64", "complex64": "complex128", "complex128": "complex128"}
-BLOCK_COLUMNS = 64  # LAPACK's blocks have no more, for each of which its work space has a column
-QR_NS, VALUES_NS, VECTORS_NS = 10_000, 50_000, 100_000  # of work for 1,000 elements, of matrices of some dozens of rows
 Lengths = tuple[Any, ...]
 
 
@@ -42,6 +47,7 @@ class _Spectral(OfMatrices):
     traits = Traits(has_effects=True, stores_operands=True, makes_floats=True)
 
     failure: ClassVar[str] = ""  # what the error says, "" if none fails
+    values: ClassVar[int | None] = None  # the result without vectors, which a function gives that does less
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
         """The values in the row's dtypes; complex ones in their parts."""
@@ -65,6 +71,10 @@ class _Spectral(OfMatrices):
         """The library's name."""
         return self.name
 
+    def function_of_values(self, v: Value) -> str:
+        """That for the values alone."""
+        raise NotImplementedError
+
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         """The dtype and lengths of each result, behind the batch's."""
         raise NotImplementedError
@@ -76,17 +86,19 @@ class _Spectral(OfMatrices):
     def bufferise(self, b: Bufferiser, v: Value) -> None:
         (x,) = v.operands
         batch, (m, n) = x.shape[:-2], (b.find(d) for d in x.shape[-2:])
-        used = {0: v} if v.dtype else {r.attrs["k"]: r for r in results_of(b, v)}
-        source, outputs = b.ref(x), []
-        for k, (dtype, lengths) in enumerate(self.results(v)):
-            outputs.append(_new(b, used.get(k), dtype, (*batch, *lengths), len(lengths)))
+        used = {0: [v]} if v.dtype else used_results(b, v)
+        source, outputs = b.ref(x), {}
+        function, results = self.function(v), dict(enumerate(self.results(v)))
+        if self.values is not None and used.keys() == {self.values}:
+            function, results = self.function_of_values(v), {self.values: results[self.values]}
+        for k, (dtype, lengths) in results.items():
+            outputs[k] = _new(b, used[k][0] if k in used else None, dtype, (*batch, *lengths), len(lengths))
         integers, numbers = self.scratch(v, m, n)
         size = ex.add(ex.mul(8, integers), ex.mul(ITEMSIZE[x.dtype], numbers))
-        info = call_on_matrices(b, self.function(v), [Given(source, x.dtype)], outputs, size)
+        info = call_on_matrices(b, function, [Given(source, x.dtype)], [*outputs.values()], size)
         if self.failure:
             check_failure(b, v, info, f"{self.name}: {self.failure}")
-        for k, r in used.items():
-            b.finish(r, outputs[k].ref)
+        finish_results(b, used, {k: given.ref for k, given in outputs.items()})
 
 
 def _new(b: Bufferiser, v: Value | None, dtype: str, dims: tuple[Any, ...], rank: int) -> Given:
@@ -107,7 +119,7 @@ def _sum(*terms: Any) -> Any:
 
 
 def _blocks(*sides: Any) -> Any:
-    return ex.mul(BLOCK_COLUMNS, _sum(*sides, 1))
+    return ex.mul(LAPACK_BLOCK_COLUMNS, _sum(*sides, 1))
 
 
 @register
@@ -118,7 +130,7 @@ class Qr(_Spectral):
     traits = Traits(stores_operands=True, makes_floats=True)
     attributes = ("mode",)
     lower, lower_complex = OfMatrices.lower, OfMatrices.lower_complex
-    library = {f"qr_{mode}": _function(2, "qr", QR_NS, mode=mode) for mode in ("reduced", "complete")}
+    library = {f"qr_{mode}": _function(2, "qr", 10_000, mode=mode) for mode in ("reduced", "complete")}
 
     def function(self, v: Value) -> str:
         return f"qr_{'complete' if v.attrs['mode'] == 'complete' else 'reduced'}"
@@ -140,13 +152,17 @@ class Svd(_Spectral):
     name = "svd"
     attributes = ("full_matrices",)
     failure = "a singular value decomposition did not converge"
+    values = 1
     library = {
-        f"svd_{'full' if full else 'reduced'}": _function(3, "svd", VECTORS_NS, full_matrices=full)
+        f"svd_{'full' if full else 'reduced'}": _function(3, "svd", 100_000, full_matrices=full)
         for full in (False, True)
     }
 
     def function(self, v: Value) -> str:
         return f"svd_{'full' if v.attrs['full_matrices'] else 'reduced'}"
+
+    def function_of_values(self, v: Value) -> str:
+        return "svdvals"
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         (x,) = v.operands
@@ -156,7 +172,7 @@ class Svd(_Spectral):
 
     def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any]:
         k = ex.minimum(m, n)
-        work = _sum(ex.mul(4, ex.mul(k, k)), ex.mul(7, k), m, n)
+        work = _sum(ex.mul(4, ex.mul(k, k)), ex.mul(10, k), m, n)
         return ex.mul(8, k), _sum(ex.mul(m, n), work, _blocks(m, n))
 
 
@@ -166,7 +182,7 @@ class SvdVals(_Spectral):
 
     name = "svdvals"
     failure = Svd.failure
-    library = {name: _function(1, "svdvals", VALUES_NS)}
+    library = {name: _function(1, "svdvals", 50_000)}
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         return [(v.dtype, (v.shape[-1],))]
@@ -192,12 +208,15 @@ class _Symmetric(_Spectral):
 class Eigh(_Symmetric):
     """eigh(lower): eigenvalues, the smallest first, and vectors, of the symmetric matrix of a triangle."""
 
-    name = "eigh"
-    library = {f"eigh_{half}": _function(2, "eigh", VECTORS_NS, lower=half == "lower") for half in ("lower", "upper")}
+    name, values = "eigh", 0
+    library = {f"eigh_{half}": _function(2, "eigh", 100_000, lower=half == "lower") for half in ("lower", "upper")}
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         (x,) = v.operands
         return [(x.dtype, x.shape[-1:]), (x.dtype, x.shape[-2:])]
+
+    def function_of_values(self, v: Value) -> str:
+        return f"eigvalsh_{'lower' if v.attrs['lower'] else 'upper'}"
 
 
 @register
@@ -206,7 +225,7 @@ class EigValsh(_Symmetric):
 
     name = "eigvalsh"
     library = {
-        f"eigvalsh_{half}": _function(1, "eigvalsh", VALUES_NS, lower=half == "lower") for half in ("lower", "upper")
+        f"eigvalsh_{half}": _function(1, "eigvalsh", 50_000, lower=half == "lower") for half in ("lower", "upper")
     }
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
@@ -224,13 +243,16 @@ class _General(_Spectral):
 class Eig(_General):
     """eig: complex eigenvalues and vectors of real matrices."""
 
-    name = "eig"
-    library = {name: _function(2, "eig", 2 * VECTORS_NS)}
+    name, values = "eig", 0
+    library = {name: _function(2, "eig", 200_000)}
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         (x,) = v.operands
         dtype = complex_of(x.dtype)
         return [(dtype, x.shape[-1:]), (dtype, x.shape[-2:])]
+
+    def function_of_values(self, v: Value) -> str:
+        return "eigvals"
 
 
 @register
@@ -238,7 +260,7 @@ class EigVals(_General):
     """eigvals: complex eigenvalues of real matrices."""
 
     name = "eigvals"
-    library = {name: _function(1, "eigvals", VECTORS_NS)}
+    library = {name: _function(1, "eigvals", 100_000)}
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         return [(v.dtype, v.shape[-1:])]

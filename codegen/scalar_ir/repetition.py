@@ -3,8 +3,6 @@
 Contract   a value `repeat` (`Builder.repeat`) names a row of `repetitions`; its first operand, a bool, says which
            elements are needed: the others have the result 0, and where none is needed no round is done.
 Why        a rejection method is then an elementwise operation like any other: fused, in vectors, on every target.
-           The results are a function of the operands alone, so they don't depend on lanes, threads or the device.
-Ends       every loop after `limit` rounds, whatever its operands are.
 """
 
 from __future__ import annotations
@@ -23,12 +21,12 @@ State = tuple[Val, ...]
 
 @record(eq=False)
 class Repetition:
-    """A loop.
+    """A loop.  Results are a function of the operands alone: they don't depend on lanes, threads or the device.
 
     dtype    of the result
     step     (builder, number, state, *operands) -> the next state, the result, and whether this round is the last;
              number: of the round, int64
-    limit    rounds at most
+    limit    rounds at most, whatever the operands are
     prepare  (builder, *given) -> the operands: what all rounds need, computed once where the operation stands
     start    (builder, *operands) -> the state before the first round
     """

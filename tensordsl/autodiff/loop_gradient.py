@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from tensordsl.autodiff.reverse import add_cotangents, conform, cotangents, is_zeros
-from tensordsl.graph.substitute import substitute
+from tensordsl.graph.substitute import silenced, substitute
 from tensordsl.graph.types import CONTINUOUS
 from tensordsl.graph.variables import Apply, Variable, apply, toposort
 from tensordsl.ops.control import FOR, WHILE, LoopBody, loop_index, make_loop, parameter_like
@@ -112,12 +112,12 @@ def _run_backwards(
     remembered = tuple(_remembered(following, body, arriving))
     histories: Sequence[Any] = ()
     if remembered:
-        again = replace(body, stacked=remembered)
+        keeping = replace(body, stacked=remembered)
         first = len(body.carried)
         if not body.stacked or body.condition is None:  # room for the rounds that were, which are run again
-            histories = apply(FOR, n, *operands, body=replace(again, condition=None))[first:]
+            histories = apply(FOR, n, *operands, body=replace(keeping, condition=None))[first:]
         else:
-            histories = apply(WHILE, limit, *operands, body=again)[1 + first :]
+            histories = apply(WHILE, limit, *operands, body=keeping)[1 + first :]
     step = loop_index()
     t = (n - 1) - step
     replacements: dict[Variable, Variable] = {body.index: t}
@@ -131,9 +131,10 @@ def _run_backwards(
     replacements.update((v, stacked[t]) for v, stacked in slices.items())
     parameters = [p for _, p, *_ in running]
     initial = [value for _, _, value, _ in running]
-    return make_loop(
-        steps, step, parameters, initial, substitute(following, replacements), name=gradient_name(body.name)
-    )
+    again = silenced(substitute(following, replacements))  # what is computed again was printed in the rounds forward
+    # Less may be known of the lengths of a start than of those of the carried value that it begins.
+    values = [conform(v, p) for v, p in zip(again, parameters, strict=True)]
+    return make_loop(steps, step, parameters, initial, values, name=gradient_name(body.name))
 
 
 def gradient_name(name: str) -> str:

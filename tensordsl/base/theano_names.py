@@ -79,6 +79,21 @@ ROWS: dict[str, dict[str, str]] = {
     "misc": {},
     "misc.safe_asarray": {"graph.values": "_asarray=as_array"},
     "sandbox": {},
+    "sandbox.linalg": {
+        "ops.array.grids": "alloc_diag",
+        "ops.array.index": "extract_diag=diagonal",
+        "ops.linalg.decompositions": "cholesky",
+        "ops.linalg.inverses": "det matrix_inverse",
+        "ops.linalg.theano_forms": "diag eig eigh eigvalsh psd solve spectral_radius_bound trace",
+    },
+    "sandbox.linalg.ops": {
+        "ops.array.grids": "alloc_diag",
+        "ops.array.index": "extract_diag=diagonal",
+        "ops.kinds": "Cholesky MatrixInverse Solve",
+        "ops.linalg.decompositions": "cholesky",
+        "ops.linalg.inverses": "det matrix_inverse",
+        "ops.linalg.theano_forms": "diag eig eigh eigvalsh psd solve spectral_radius_bound trace",
+    },
     "sandbox.rng_mrg": {"signature.random": "MRG_RandomStreams RandomStreams"},
     "sandbox.softsign": {"ops.nnet": "softsign"},
     "scalar": {"compat.scalars": "*"},
@@ -142,6 +157,7 @@ ROWS: dict[str, dict[str, str]] = {
         "ops.linalg.matrix_functions": "expm matrix_dot matrix_power multi_dot",
         "ops.linalg.norms": "cond matrix_norm norm vector_norm",
         "ops.linalg.products": "kron matmul outer tensordot",
+        "tensor": "cross vecdot",
         "ops.linalg.schur": "qz schur",
         "ops.linalg.structured": "block_diag circulant diagonal hankel matrix_transpose toeplitz trace",
         "ops.linalg.systems": (
@@ -156,7 +172,7 @@ ROWS: dict[str, dict[str, str]] = {
             "AllocDiag Det Eig Eigh EighGrad ExtractDiag MatrixInverse MatrixPinv QRFull QRIncomplete SVD TensorInv "
             "TensorSolve lstsq"
         ),
-        "ops.linalg.inverses": "det matrix_inverse pinv tensorinv",
+        "ops.linalg.inverses": "det inv matrix_inverse pinv slogdet tensorinv",
         "ops.linalg.matrix_functions": "matrix_dot matrix_power",
         "ops.linalg.norms": "norm",
         "ops.linalg.systems": "tensorsolve",
@@ -173,6 +189,8 @@ ROWS: dict[str, dict[str, str]] = {
         "ops.kinds": "Alloc DimShuffle Elemwise IncSubtensor MakeVector Reshape Shape Shape_i Subtensor TopKOp",
         "ops.control": "Assert assert_=assert_op assert_op",
     },
+    "tensor.random": {"signature.generators": "*"},
+    "tensor.raw_random": {"signature.raw_random": "*"},
     "tensor.shared_randomstreams": {
         "signature.random": "RandomStreams",
         "signature.shared": "RandomStateSharedVariable=TensorSharedVariable",
@@ -183,12 +201,30 @@ ROWS: dict[str, dict[str, str]] = {
             "shared shared_constructor tensor_constructor=shared"
         )
     },
+    "tensor.special": {
+        "tensor": (
+            "beta betainc betaincinv betaln chi2sf dawsn digamma=psi entr erf erfc erfcinv erfcx erfinv exp1 "
+            "expit=sigmoid expn factorial gamma gammainc gammaincc gammainccinv gammaincinv gammal gammaln "
+            "gammau hyp2f1 i0 i0e i1 i1e iv ive j0 j1 jn=jv jv k0 k1 kl_div kn=kv kv kve lambertw log1mexp "
+            "log1pexp=softplus log_ndtr logit logsumexp ndtr ndtri ndtri_exp owens_t poch polygamma psi "
+            "rel_entr sigmoid sinc softplus tri_gamma xlog1py xlogy y0 y1 zeta"
+        ),
+        "ops.special.softmax": "log_softmax softmax",
+    },
     "tensor.slinalg": {
         "ops.kinds": "Cholesky CholeskyGrad Eigvalsh EigvalshGrad Expm ExpmGrad Solve",
-        "ops.linalg.decompositions": "cholesky",
+        # The functions of PyTensor's module of that name are here, too.
+        "ops.linalg.decompositions": "cho_factor cholesky lu lu_factor qr",
+        "ops.linalg.equations": (
+            "solve_continuous_lyapunov solve_discrete_are solve_discrete_lyapunov solve_sylvester"
+        ),
         "ops.linalg.matrix_functions": "expm",
         "ops.linalg.products": "kron",
-        "ops.linalg.systems": "solve_lower_triangular solve_upper_triangular",
+        "ops.linalg.schur": "qz schur",
+        "ops.linalg.structured": "block_diag",
+        "ops.linalg.systems": (
+            "cho_solve lu_solve solve_lower_triangular solve_triangular solve_upper_triangular"
+        ),
         "ops.linalg.theano_forms": "MATRIX_STRUCTURES eigvalsh imported_scipy solve solve_symmetric",
     },
     "tensor.sort": {
@@ -220,7 +256,10 @@ ROWS: dict[str, dict[str, str]] = {
     "pickling": {"graph.pickling": "*"},
     "printing": {"graph.printing": "*", "ops.control": "Print"},
     "profiling": {"debugging.profiling": "*"},
-    "random": {"signature.random": "*"},
+    "random": {
+        "signature.random": "*",
+        "signature.generators": "GeneratorVariable RandomStream as_generator default_rng random_generator_type",
+    },
     "reference": {"graph.reference": "*"},
     "shared": {"signature.shared": "*"},
     "spec": {"signature.spec": "*"},
@@ -236,7 +275,7 @@ WITH_CODE = frozenset(
     (
         "sparse sparse.basic tensor tensor.blas tensor.fft "
         "tensor.nnet tensor.nnet.abstract_conv tensor.nnet.blocksparse tensor.nnet.conv tensor.nnet.ctc "
-        "tensor.nnet.neighbours tensor.raw_random tensor.signal tensor.signal.conv tensor.signal.downsample "
+        "tensor.nnet.neighbours tensor.signal tensor.signal.conv tensor.signal.downsample "
         "tensor.signal.pool tensor.utils tensor.var typed_list"
     ).split()
 )

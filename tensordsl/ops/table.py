@@ -19,6 +19,19 @@ from tensordsl.ops.linalg import (
 )
 from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete, ufuncs
 from tensordsl.ops.random import bits, rejection
+from tensordsl.ops.special import (
+    bessel,
+    bessel_order,
+    beta,
+    beta_incomplete,
+    gamma_inverse,
+    hypergeometric,
+    integrals,
+    lambert,
+    logarithms,
+    normal,
+    zeta,
+)
 
 MODULES = (
     elementwise,
@@ -27,6 +40,17 @@ MODULES = (
     ufuncs,
     gamma,
     gamma_incomplete,
+    normal,
+    logarithms,
+    beta,
+    beta_incomplete,
+    gamma_inverse,
+    zeta,
+    integrals,
+    lambert,
+    bessel,
+    bessel_order,
+    hypergeometric,
     grids,
     shape,
     creation,

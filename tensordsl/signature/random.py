@@ -15,7 +15,7 @@ the draw counts the number up, by the state's default update.  The numbers are a
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from inspect import Parameter as Argument
 from inspect import Signature
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,6 @@ from tensordsl.ops.array.write import set_subtensor
 from tensordsl.ops.control import require
 from tensordsl.ops.math.comparisons import ge
 from tensordsl.ops.math.elementwise import cast, maximum, minimum, mul
-from tensordsl.ops.math.functions import log
 from tensordsl.ops.operands import as_variable, constant, whole_number
 from tensordsl.ops.random import bits as rb
 from tensordsl.ops.random.distributions import (
@@ -94,11 +93,15 @@ class RandomStreams:
         self.state_updates.append((state, new))
         return state, new
 
+    def by(self, draw: Callable[[Any], Any]) -> Any:
+        """The draw of a state of its own."""
+        state, new = self._next()
+        return _marked(draw(state), state, new)
+
     def _draw(
         self, name: str, parameters: Sequence[Any], size: Any = None, ndim: int | None = None, dtype: Any = None
     ) -> Any:
-        state, new = self._next()
-        return _marked(drawn(DISTRIBUTIONS[name], state, parameters, size, ndim, dtype), state, new)
+        return self.by(lambda state: drawn(DISTRIBUTIONS[name], state, parameters, size, ndim, dtype))
 
     # -- draws
     def uniform(
@@ -127,7 +130,7 @@ class RandomStreams:
         nstreams: Any = None,
     ) -> Any:  # fmt: skip
         """Integers from low to high, both included."""
-        low, high = (_integers(v, "random_integers") for v in (low, high))
+        low, high = (as_integers(v, "random_integers") for v in (low, high))
         return self._draw("integers", (low, high + 1), size, ndim, dtype)
 
     def choice(
@@ -138,15 +141,14 @@ class RandomStreams:
 
         Without `replace` no element is drawn twice; ValueError at run time if there are too few.
         """
-        state, new = self._next()
-        return _marked(chosen(state, a, size, replace, p, axis, ndim, dtype), state, new)
+        return self.by(lambda state: chosen(state, a, size, replace, p, axis, ndim, dtype))
 
     def permutation(
         self, size: Any = (), n: Any = 1, ndim: int | None = None, dtype: Any = "int64", nstreams: Any = None
     ) -> Any:
         """Permutations of 0, ... n - 1, along a last axis behind those of `size`."""
-        state, new = self._next()
-        return _marked(cast(orders(state, as_dims(() if size is None else size, ndim), n), dtype), state, new)
+        dims = as_dims(() if size is None else size, ndim)
+        return self.by(lambda state: cast(orders(state, dims, n), dtype))
 
     def multinomial(
         self, size: Any = None, n: Any = 1, pvals: Any = (0.5, 0.5), ndim: int | None = None, dtype: Any = "int64",
@@ -174,8 +176,7 @@ class RandomStreams:
 
     def permuted(self, x: Any, axis: int | None = None) -> Any:
         """x with its elements along the axis in random order, in another one for each line; all of them for None."""
-        state, new = self._next()
-        return _marked(in_random_order(state, x, axis), state, new)
+        return self.by(lambda state: in_random_order(state, x, axis))
 
     if TYPE_CHECKING:
 
@@ -236,8 +237,7 @@ class MRG_RandomStreams(RandomStreams):
             raise ValueError("choice: of a matrix p only without replacement; multinomial draws with it")
         if a is not None:
             raise TypeError("choice: of a matrix p the outcomes are the numbers of its columns, `a` must be left out")
-        state, new = self._next()
-        return _marked(cast(of_rows(state, p, size), dtype), state, new)
+        return self.by(lambda state: cast(of_rows(state, p, size), dtype))
 
     def multinomial_wo_replacement(
         self, size: Any = None, n: Any = 1, pvals: Any = None, ndim: int | None = None, dtype: Any = "int64",
@@ -278,7 +278,7 @@ def _marked(draw: Any, state: Any, new: Any) -> Any:
     return draw
 
 
-def _integers(x: Any, what: str) -> Any:
+def as_integers(x: Any, what: str) -> Any:
     x = as_variable(x)
     if x.type.dtype not in INTEGERS:
         raise TypeError(f"{what}: wants integers, got {x.type}")
@@ -363,6 +363,7 @@ def described(row: Distribution) -> str:
 
 
 def arguments_of(row: Distribution) -> list[Argument]:
+    """Of a signature for help(); what has no default stands as None there, as an argument before it has one."""
     return [
         Argument(p.name, Argument.POSITIONAL_OR_KEYWORD, default=None if p.default is REQUIRED else p.default)
         for p in row.parameters

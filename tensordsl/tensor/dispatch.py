@@ -47,13 +47,13 @@ _SAME = """all any allclose amax amin append angle argmax argmin argpartition ar
     atleast_2d average bartlett bincount block broadcast_arrays broadcast_to choose clip column_stack compress concat
     concatenate convolve corrcoef correlate count_nonzero cov cross cumprod cumsum cumulative_prod cumulative_sum delete
     diag diagflat diagonal digitize dot dsplit dstack ediff1d einsum empty_like expand_dims extract fill_diagonal fix
-    flatnonzero flip fliplr flipud full_like geomspace gradient histogram histogram_bin_edges hsplit hstack imag inner
-    insert interp intersect1d iscomplex isclose isin isneginf isposinf isreal ix_ kron lexsort linspace logspace
+    flatnonzero flip fliplr flipud full_like geomspace gradient histogram histogram_bin_edges hsplit hstack i0 imag
+    inner insert interp intersect1d iscomplex isclose isin isneginf isposinf isreal ix_ kron lexsort linspace logspace
     matrix_transpose max mean median meshgrid min moveaxis nan_to_num nanargmax nanargmin nancumprod nancumsum nanmax
     nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar nonzero ones_like outer pad
     partition percentile permute_dims piecewise poly polyadd polyder polyint polymul polysub polyval prod ptp quantile
     ravel ravel_multi_index real repeat reshape resize roll rollaxis rot90 searchsorted select setdiff1d setxor1d
-    shape size
+    shape sinc size
     sort sort_complex squeeze stack std sum swapaxes take take_along_axis tensordot tile trace transpose trapezoid tri
     tril tril_indices tril_indices_from triu triu_indices triu_indices_from union1d unique unravel_index unstack unwrap
     unique_all unique_counts unique_inverse unique_values vander var vdot vsplit vstack where zeros_like result_type

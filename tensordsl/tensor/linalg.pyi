@@ -34,6 +34,8 @@ from tensordsl.ops.linalg.products import kron as kron
 from tensordsl.ops.linalg.products import matmul as matmul
 from tensordsl.ops.linalg.products import outer as outer
 from tensordsl.ops.linalg.products import tensordot as tensordot
+from tensordsl.ops.composed.contractions import cross as cross
+from tensordsl.ops.composed.contractions import vecdot as vecdot
 from tensordsl.ops.linalg.schur import qz as qz
 from tensordsl.ops.linalg.schur import schur as schur
 from tensordsl.ops.linalg.structured import block_diag as block_diag
@@ -53,4 +55,4 @@ from tensordsl.ops.linalg.systems import solve_upper_triangular as solve_upper_t
 from tensordsl.ops.linalg.systems import tensorsolve as tensorsolve
 from numpy.linalg import LinAlgError as LinAlgError
 
-__all__ = ["LinAlgError", "block_diag", "cho_factor", "cho_solve", "cholesky", "circulant", "cond", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "expm", "hankel", "inv", "kron", "logdet", "lstsq", "lu", "lu_factor", "lu_solve", "matmul", "matrix_dot", "matrix_inverse", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "norm", "outer", "pinv", "qr", "qz", "schur", "slogdet", "solve", "solve_continuous_lyapunov", "solve_discrete_are", "solve_discrete_lyapunov", "solve_lower_triangular", "solve_sylvester", "solve_triangular", "solve_upper_triangular", "svd", "svdvals", "tensordot", "tensorinv", "tensorsolve", "toeplitz", "trace", "vector_norm"]
+__all__ = ["LinAlgError", "block_diag", "cho_factor", "cho_solve", "cholesky", "circulant", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "expm", "hankel", "inv", "kron", "logdet", "lstsq", "lu", "lu_factor", "lu_solve", "matmul", "matrix_dot", "matrix_inverse", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "norm", "outer", "pinv", "qr", "qz", "schur", "slogdet", "solve", "solve_continuous_lyapunov", "solve_discrete_are", "solve_discrete_lyapunov", "solve_lower_triangular", "solve_sylvester", "solve_triangular", "solve_upper_triangular", "svd", "svdvals", "tensordot", "tensorinv", "tensorsolve", "toeplitz", "trace", "vecdot", "vector_norm"]

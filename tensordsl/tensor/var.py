@@ -157,6 +157,8 @@ class TensorOperators:
     @property
     def mT(self) -> Any: return shapes.swapaxes(self, -1, -2)  # noqa: N802
     @property
+    def at(self) -> Any: return write.At(self)
+    @property
     def real(self) -> Any: return complexes.real(self)
     @property
     def imag(self) -> Any: return complexes.imag(self)

@@ -13,10 +13,13 @@ from tensordsl.codegen.scalar_ir.builder import ARITY, Builder
 from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 from tensordsl.codegen.scalar_ir.math.interpreter import evaluate as evaluate_scalars
 from tensordsl.graph import Elementwise, Kernel, Movement, Op, OpTypeError, Reduction, apply
+from tensordsl.ops.special import bessel, integrals, lambert, logarithms, normal
 from tensordsl.ops.table import MODULES, OPS
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, SIGNED, TensorType
 
 ELEMENTWISE = [row for row in OPS.values() if isinstance(row.meaning, Elementwise)]
+
+SPECIAL = (bessel, integrals, lambert, logarithms, normal)  # their results are floats
 
 # Theano's: small integers are exact in float32.
 FLOAT_OF = {
@@ -36,6 +39,7 @@ FLOATING = {
     "round",
     "erfcinv",
     "copysign",
+    *(row.name for module in SPECIAL for row in module.ROWS),
     *FUNCTIONS,
 } - {"pow"}
 WITHOUT_BOOL = {"sub", "neg", "sgn", "left_shift", "right_shift"}

@@ -19,9 +19,19 @@ import numpy as np
 from tensordsl.base.records import record
 from tensordsl.codegen.passes.linalg.applications import application
 from tensordsl.codegen.passes.patterns import number_of
-from tensordsl.codegen.tensor_ir.construct import ASSERT, CHOLESKY, DOT, LU_FACTOR, LU_SOLVE, SOLVE_TRIANGULAR
+from tensordsl.codegen.tensor_ir.construct import (
+    ASSERT,
+    CHOLESKY,
+    DOT,
+    EIGH,
+    LU_FACTOR,
+    LU_SOLVE,
+    QR,
+    SOLVE_TRIANGULAR,
+    SVD,
+)
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.graph.types import DISCRETE
+from tensordsl.graph.types import DISCRETE, FLOATS, SIGNED
 
 Pair = tuple[int, int]
 _INF = math.inf
@@ -239,7 +249,7 @@ def _placed(v: Value, rank: int) -> tuple[Value, list[int]]:
 
 def _of_map(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
     name = v.attrs["row"].name
-    position = _mapped_position(name, v, known) if v.dtype in DISCRETE else None
+    position = _mapped_position(name, v, known) if v.dtype in _WIDE else None
     if v.rank < 2:
         return Structure(position=position)
     band = _compared(name, known) if name in _FLIPPED else _mapped_band(g, name, v, known)
@@ -251,7 +261,7 @@ def _of_map(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
 
 
 def _mapped_position(name: str, v: Value, known: Sequence[Structure]) -> tuple[int, int, int] | None:
-    if name not in ("add", "sub", "neg", "cast", "identity") or v.dtype == "bool":
+    if name not in ("add", "sub", "neg", "cast", "identity"):
         return None
     terms = []
     for o, s in zip(v.operands, known, strict=True):
@@ -276,6 +286,7 @@ def _stretches(o: Value, v: Value, k: int) -> bool:
     return v.rank >= k and (o.rank < k or o.shape[-k] != v.shape[-k]) and v.shape[-k] != 1
 
 
+_WIDE = ("int32", "int64")  # which numbers of rows and columns do not leave
 _FLIPPED = {"le": "ge", "ge": "le", "lt": "gt", "gt": "lt", "eq": "eq"}
 
 
@@ -326,6 +337,7 @@ def _mapped_band(g: Graph, name: str, v: Value, known: Sequence[Structure]) -> t
     return -_INF, _INF
 
 
+_SIGNED = frozenset((*FLOATS, *SIGNED))
 _ODD = frozenset("neg sgn sin tan tanh arctan arcsin sinh arcsinh arctanh erf cbrt cast identity".split())
 _EVEN = frozenset("sqr abs cos cosh".split())
 
@@ -341,7 +353,7 @@ def _mapped_sign(g: Graph, name: str, v: Value, known: Sequence[Structure], pair
         x, y = v.operands
         if are_exchanged(x, y, pair, v.rank):
             return -1 if name == "sub" else 1
-    if 0 in signs:
+    if 0 in signs or v.dtype not in _SIGNED:
         return 0
     if name in _EVEN:
         return 1
@@ -399,9 +411,9 @@ def _of_application(g: Graph, v: Value, known: Sequence[Structure]) -> Structure
         of = application(g, node.operands[0])
         is_inverse = of is not None and of.name == LU_FACTOR and structure(g, node.operands[2]).is_identity
         return Structure(signs=(last,)) if is_inverse and of and is_symmetric(g, of.operands[0]) else NOTHING
-    if found.name == "qr":
+    if found.name == QR:
         return Structure(is_orthogonal=are_square(g, v)) if k == 0 else Structure(low=0)
-    if (found.name, k) in (("eigh", 1), ("svd", 0), ("svd", 2)):
+    if (found.name, k) in ((EIGH, 1), (SVD, 0), (SVD, 2)):
         return Structure(is_orthogonal=are_square(g, v))
     return NOTHING
 

@@ -7,7 +7,7 @@ Modules    bits         random bits of one attempt, and uniform numbers of them
            counts       Poisson, binomial, hypergeometric, zeta
 Uses       `scalar_ir.builder` and elementary functions; the generator of `ops.random.bits`.
 Begin with `continuous`.
-To add     a `Repetition` in the module of its kind; and an oracle beside the row of the op (`ops.random.oracles`).
+To add     a `Repetition` in the module of its kind; and an oracle (`ops.random.oracles`), which the op's row names.
 """
 
 from __future__ import annotations

@@ -2,9 +2,6 @@
 
 Contract   operands: index, draw, key (`sampling.bits`), then parameters in float64.  A nan among these is accepted at
            once, and is the result.
-Ref        G. Marsaglia and W. Tsang, "A simple method for generating gamma variables", 2000; C. Robert, "Simulation of
-           truncated normal variables", 1995; D. Best and N. Fisher, "Efficient simulation of the von Mises
-           distribution", 1979.
 """
 
 from __future__ import annotations
@@ -25,7 +22,8 @@ def _gamma_constants(b: Builder, index: Val, draw: Val, key: Val, shape: Val) ->
 
 
 def _gamma(b: Builder, number: Val, state: State, index: Val, draw: Val, key: Val, d: Val, c: Val) -> Step:
-    """d v, v = (1 + c z)^3, of z normal, where log u < z^2 / 2 + d - d v + d log v."""
+    """d v, v = (1 + c z)^3, of z normal, where log u < z^2 / 2 + d - d v + d log v (G. Marsaglia and W. Tsang, "A
+    simple method for generating gamma variables", 2000)."""
     first, second = attempt_words(b, number, index, draw, key)
     z = b.mul(b.call("erfinv", b.sub(b.mul(unit(b, first), 2.0), 1.0)), math.sqrt(2.0))
     t = b.fma(c, z, 1.0)
@@ -44,14 +42,15 @@ def _gamma_factor(b: Builder, number: Val, state: State, index: Val, draw: Val, 
 
 def _normal_tail(b: Builder, number: Val, state: State, index: Val, draw: Val, key: Val, low: Val, width: Val) -> Step:
     """z in [low, low + width], low > 0: low + x of x exponential with rate r = (low + sqrt(low^2 + 4)) / 2, cut off at
-    the width, where log u <= -(low + x - r)^2 / 2; r - low is 2 / (low + sqrt(low^2 + 4))."""
+    the width, where log u <= -(low + x - r)^2 / 2; r - low is 2 / (low + sqrt(low^2 + 4)) (C. Robert, "Simulation of
+    truncated normal variables", 1995)."""
     first, second = attempt_words(b, number, index, draw, key)
     root = b.add(low, b.sqrt(b.add(b.mul(low, low), 4.0)))
     rate, less = b.mul(root, 0.5), b.div(2.0, root)
     part = b.mul(unit(b, first), b.call("expm1", b.neg(b.mul(rate, width))))
     x = b.div(b.neg(b.call("log1p", part)), rate)
     x = b.select(b.gt(x, width), width, x)
-    # How far x is from where the quotient of both densities is largest, which is r - low or the end.
+    # The quotient of both densities is largest at r - low, or at the end.
     top = b.select(b.lt(width, less), width, less)
     height = b.mul(b.mul(b.sub(x, top), b.add(b.sub(x, less), b.sub(top, less))), -0.5)
     return (), b.add(low, x), b.not_(b.gt(b.call("log", unit(b, second)), height))
@@ -67,7 +66,8 @@ def _von_mises_constants(b: Builder, index: Val, draw: Val, key: Val, kappa: Val
 
 
 def _von_mises(b: Builder, number: Val, state: State, index: Val, draw: Val, key: Val, kappa: Val, s: Val) -> Step:
-    """The angle in [-pi, pi] from the mean, of a wrapped Cauchy number's cosine w = (1 + s z) / (s + z)."""
+    """The angle in [-pi, pi] from the mean, of a wrapped Cauchy number's cosine w = (1 + s z) / (s + z) (D. Best and
+    N. Fisher, "Efficient simulation of the von Mises distribution", 1979)."""
     first, second = attempt_words(b, number, index, draw, key)
     z = b.call("cos", b.mul(unit(b, first), math.pi))
     w = b.div(b.fma(s, z, 1.0), b.add(s, z))

@@ -1,12 +1,8 @@
 """Counts by rejection: Poisson, binomial, hypergeometric, zeta; small ones by searching the distribution function.
 
 Contract   given: index, draw, key (`sampling.bits`), then valid parameters in float64.  The results are whole float64.
-Exact      logarithms of probabilities are written with x log(x/m) + m - x = -x (log1p(y) - y), y = (m - x)/x, whose
-           terms are as small as the result's spread, instead of factorials, which are as large as the mean.
-Ref        W. Hoermann, "The transformed rejection method for generating Poisson random variables", 1993; "The generation
-           of binomial random variates", 1993; C. Loader, "Fast and accurate computation of binomial probabilities", 2000;
-           E. Stadlober, "The ratio of uniforms approach for generating discrete random variates", 1990; L. Devroye,
-           "Non-uniform random variate generation", 1986, chapter X.6.
+Exact      logarithms of probabilities are made of `deviance`, whose terms are as small as the result's spread, instead
+           of logarithms of factorials, which are as large as the mean (C. Loader, 2000).
 """
 
 from __future__ import annotations
@@ -39,7 +35,8 @@ def stirling_error(b: Builder, k: Val) -> Val:
 
 
 def deviance(b: Builder, x: Val, mean: Val) -> Val:
-    """x log(x / mean) + mean - x, of x >= 0."""
+    """x log(x / mean) + mean - x = x (y - log1p(y)), y = (mean - x) / x, of x >= 0 (C. Loader, "Fast and accurate
+    computation of binomial probabilities", 2000)."""
     y = b.div(b.sub(mean, x), x)
     return b.select(b.gt(x, 0.0), b.mul(x, b.sub(y, b.call("log1p", y))), mean)
 
@@ -114,7 +111,8 @@ def _poisson_constants(b: Builder, index: Val, draw: Val, key: Val, mean: Val) -
 def _poisson(
     b: Builder, number: Val, state: State, index: Val, draw: Val, key: Val, mean: Val, spread: Val, a: Val, scale: Val
 ) -> Step:
-    """Hoermann's PTRS, of a mean of 10 or more."""
+    """PTRS, of a mean of 10 or more (W. Hoermann, "The transformed rejection method for generating Poisson random
+    variables", 1993)."""
     first, second = attempt_words(b, number, index, draw, key)
     v = unit(b, second)
     k, factor = _proposed(b, unit(b, first), a, spread, b.add(mean, 0.43))
@@ -138,7 +136,8 @@ def _binomial(
     b: Builder, number: Val, state: State, index: Val, draw: Val, key: Val, n: Val, mean: Val, rest: Val, spread: Val,
     a: Val, scale: Val, top: Val,
 ) -> Step:  # fmt: skip
-    """Hoermann's BTRS, of p <= 1/2 and n p >= 10; top: of the mode."""
+    """BTRS, of p <= 1/2 and n p >= 10; top: of the mode (W. Hoermann, "The generation of binomial random variates",
+    1993)."""
     first, second = attempt_words(b, number, index, draw, key)
     v = unit(b, second)
     k, factor = _proposed(b, unit(b, first), a, spread, b.add(mean, 0.5))
@@ -187,7 +186,8 @@ def _hypergeometric(
     b: Builder, number: Val, state: State, index: Val, draw: Val, key: Val, few: Val, many: Val, sample: Val,
     center: Val, spread: Val, end: Val, top: Val,
 ) -> Step:  # fmt: skip
-    """Stadlober's HRUA, the ratio of uniform numbers, of a sample that is no more than half of all."""
+    """HRUA, the ratio of uniform numbers, of a sample that is no more than half of all (E. Stadlober, "The ratio of
+    uniforms approach for generating discrete random variates", 1990)."""
     first, second = attempt_words(b, number, index, draw, key)
     u, v = unit(b, first), unit(b, second)
     w = b.fma(spread, b.div(b.sub(v, 0.5), u), center)
@@ -225,7 +225,8 @@ def _zeta_constants(b: Builder, index: Val, draw: Val, key: Val, exponent: Val) 
 def _zeta(
     b: Builder, number: Val, state: State, index: Val, draw: Val, key: Val, less: Val, power: Val, least: Val
 ) -> Step:
-    """Devroye's: x = floor(u^(-1/(a-1))) where v x (t - 1)/(2^(a-1) - 1) <= t / 2^(a-1), t = (1 + 1/x)^(a-1)."""
+    """x = floor(u^(-1/(a-1))) where v x (t - 1)/(2^(a-1) - 1) <= t / 2^(a-1), t = (1 + 1/x)^(a-1) (L. Devroye,
+    "Non-uniform random variate generation", 1986, chapter X.6)."""
     first, second = attempt_words(b, number, index, draw, key)
     u = b.fma(unit(b, first), b.sub(1.0, least), least)
     x = b.floor(b.call("exp", b.div(b.neg(b.call("log", u)), less)))

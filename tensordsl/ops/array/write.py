@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tensordsl.graph.variables import OpShapeError, apply
-from tensordsl.ops.array.index import INC_SUBTENSOR, INC_TAKE, SUBTENSOR, TAKE, full_index
+from tensordsl.ops.array.index import INC_SUBTENSOR, INC_TAKE, SUBTENSOR, TAKE, full_index, getitem
 from tensordsl.ops.array.masks import mask_of
 from tensordsl.ops.array.shape import DIMSHUFFLE, addbroadcast, dimshuffle, shape_padleft, shape_padright
-from tensordsl.ops.math.elementwise import add, cast, switch
+from tensordsl.ops.math.elementwise import add, cast, maximum, minimum, mul, neg, switch, true_div
+from tensordsl.ops.math.elementwise import pow as power
 from tensordsl.ops.operands import as_variable
 
 
@@ -36,6 +38,61 @@ def inc_subtensor(
     array([ 1., 12., 13.])
     """
     return _update(x, y, set_instead_of_inc)
+
+
+class At:
+    """`x.at`, as in JAX: `x.at[index].set(y)` is a copy of x in which that part is another.
+
+    set, add (also `inc`): the value, or added to what is there, at repeated positions each time.  subtract likewise;
+    multiply, divide, power, min, max, apply: computed of what is there; at repeated positions the last one counts.
+    get: the part itself.
+
+    >>> x = as_variable([1.0, 2.0, 3.0])
+    >>> x.at[1:].multiply(10.0).eval(), x.at[0].set(7.0).eval()
+    (array([ 1., 20., 30.]), array([7., 2., 3.]))
+    """
+
+    __slots__ = ("_x", "_part")
+
+    def __init__(self, x: Any, part: Any = None) -> None:
+        self._x, self._part = x, part
+
+    def __getitem__(self, index: Any) -> At:
+        return At(self._x, getitem(self._x, index))
+
+    def get(self) -> Any:
+        if self._part is None:
+            raise TypeError("at: write x.at[index], then set, add, multiply, ...")
+        return self._part
+
+    def set(self, values: Any) -> Any:
+        return set_subtensor(self.get(), values)
+
+    def add(self, values: Any) -> Any:
+        return inc_subtensor(self.get(), values)
+
+    inc = add
+
+    def subtract(self, values: Any) -> Any:
+        return inc_subtensor(self.get(), neg(values))
+
+    def multiply(self, values: Any) -> Any:
+        return self.set(mul(self.get(), values))
+
+    def divide(self, values: Any) -> Any:
+        return self.set(true_div(self.get(), values))
+
+    def power(self, values: Any) -> Any:
+        return self.set(power(self.get(), values))
+
+    def min(self, values: Any) -> Any:
+        return self.set(minimum(self.get(), values))
+
+    def max(self, values: Any) -> Any:
+        return self.set(maximum(self.get(), values))
+
+    def apply(self, function: Callable[[Any], Any]) -> Any:
+        return self.set(function(self.get()))
 
 
 def _update(part: Any, y: Any, set: bool) -> Any:

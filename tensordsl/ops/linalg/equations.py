@@ -62,16 +62,19 @@ def _numpy_sylvester(a: Any, b: Any, q: Any) -> Any:
     if not q.size:
         return q
     try:
-        from scipy.linalg import solve_sylvester as by_schur  # type: ignore[import-untyped]  # it has no stubs
+        import scipy.linalg  # type: ignore[import-untyped]  # it has no stubs
     except ImportError:
         whole = np.kron(a, np.eye(len(b))) + np.kron(np.eye(len(a)), b.T)
         return np.linalg.solve(whole, q.reshape(-1)).reshape(q.shape)
     if not all(np.isfinite(x).all() for x in (a, b, q)):
         return np.full_like(q, np.nan)
-    found = by_schur(a, b, q)
-    if not np.isfinite(found).all():
+    r, u = scipy.linalg.schur(a)
+    s, v = scipy.linalg.schur(b)
+    (trsyl,) = scipy.linalg.get_lapack_funcs(("trsyl",), (r, s))
+    y, scale, info = trsyl(r, s, np.conj(u.T) @ q @ v)
+    if info:  # eigenvalues so close that it changed them
         raise np.linalg.LinAlgError
-    return found
+    return (scale * (u @ y @ np.conj(v.T))).astype(q.dtype)
 
 
 def _sylvester_gradient(g: Any, out: Any, a: Any, b: Any, q: Any) -> Sequence[Any]:

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import Dims, Kernel, Op, apply
+from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.shape import as_dim, concatenate, shape_i
 from tensordsl.ops.array.write import set_subtensor
@@ -33,9 +35,10 @@ from tensordsl.ops.linalg.matrices import (
     same_batch,
     square_shape,
     strictly_lower_of,
+    triangle,
     upper_of,
 )
-from tensordsl.ops.linalg.triangular import SOLVE_TRIANGULAR
+from tensordsl.ops.linalg.triangular import SOLVE_TRIANGULAR, numpy_solve_triangular
 from tensordsl.ops.math.comparisons import le
 from tensordsl.ops.math.elementwise import minimum, second
 from tensordsl.ops.operands import constant
@@ -63,8 +66,45 @@ def numpy_cholesky(a: Any, lower: bool, on_error: str) -> Any:
     return np.ascontiguousarray(found if lower else np.conj(np.swapaxes(found, -1, -2)))
 
 
+def numpy_cholesky_vjp(factor: Any, g: Any) -> Any:
+    """With P the lower half of L' g and half of its diagonal: S + S' of S = L'^-1 P L^-1, folded."""
+    half = np.tril(np.matmul(np.swapaxes(np.tril(factor), -1, -2), np.tril(g)))
+    half[..., range(half.shape[-1]), range(half.shape[-1])] /= 2
+    inner = np.swapaxes(numpy_solve_triangular(factor, half, True, 1, False), -1, -2)
+    s = numpy_solve_triangular(factor, inner, True, 1, False)
+    result = np.tril(s + np.swapaxes(s, -1, -2))
+    result[..., range(half.shape[-1]), range(half.shape[-1])] /= 2
+    return result
+
+
+def _vjp_shape(d: Dims, factor: Any, g: Any) -> tuple[Any, ...]:
+    return tuple(
+        d.same(m, n, "a cotangent like its factor")
+        for m, n in zip(square_shape(d, factor), square_shape(d, g), strict=True)
+    )
+
+
+def _cholesky_vjp_gradient(h: Any, out: Any, factor: Any, g: Any) -> Sequence[Any]:
+    """Of S = L'^-1 P L^-1 by P and by L, and of P by L and g."""
+    half = half_diagonal(h, le)
+    left = _from_left(factor, half + adjoint(half), True, 0)
+    of_p = half_diagonal(_from_left(factor, adjoint(left), True, 0), le)
+    of_factor = product(triangle(g, True, False), adjoint(of_p)) - product(out + adjoint(out), adjoint(left))
+    of_g = product(triangle(factor, True, False), of_p)
+    return triangle(of_factor, True, False), triangle(of_g, True, False)
+
+
+CHOLESKY_VJP = matrix_row(
+    "cholesky_vjp", of_lapack, _vjp_shape, numpy_cholesky_vjp, Kernel("cholesky_vjp"), _cholesky_vjp_gradient,
+)  # fmt: skip
+
+
 def _cholesky_gradient(g: Any, out: Any, a: Any, lower: bool, on_error: str) -> Sequence[Any]:
-    """With P the lower half of L' g and half of its diagonal: S = L'^-1 P L^-1, two solves and no inverse."""
+    """Of complex numbers, with P the lower half of L' g and half of its diagonal: S = L'^-1 P L^-1, two solves and no
+    inverse."""
+    if out.type.dtype not in COMPLEX:
+        found = apply(CHOLESKY_VJP, *(x if lower else matrix_transpose(x) for x in (out, g)))
+        return (found if lower else matrix_transpose(found),)
     flag = adjoint_flag(out) if lower else 0
     inner = product(adjoint(out), g) if lower else product(out, adjoint(g))
     p = half_diagonal(inner, le)
@@ -229,4 +269,4 @@ def _qr_gradient(g: Any, out: Any, a: Any, mode: str) -> Sequence[Any]:
 QR = matrix_row(
     "qr", lambda a, mode: (of_lapack(a),) * 2, _qr_shape, numpy_qr, Kernel("qr"), _qr_gradient,
 )  # fmt: skip
-ROWS = (CHOLESKY, LU_FACTOR, SWAP_ROWS, QR)
+ROWS = (CHOLESKY, CHOLESKY_VJP, LU_FACTOR, SWAP_ROWS, QR)

@@ -21,7 +21,7 @@ from tensordsl.ops.array.shape import broadcast_to, dimshuffle, shape_i
 from tensordsl.ops.linalg.products import matmul
 from tensordsl.ops.math.comparisons import eq, ge, gt, invert, isinf, isnan, le, lt, or_
 from tensordsl.ops.math.complexes import conj, real
-from tensordsl.ops.math.elementwise import cast, second, switch
+from tensordsl.ops.math.elementwise import abs_, cast, second, switch
 from tensordsl.ops.operands import as_variable, constant
 
 LAPACK_DTYPES = ("float32", "float64", "complex64", "complex128")
@@ -240,13 +240,24 @@ def identity_as(x: Any, dtype: str | None = None) -> Any:
 
 def over_differences(x: Any, w: Any) -> Any:
     """x[i, j] / (w[j] - w[i]), and 0 on the diagonal.  Of equal values infinite, unless x is 0 there."""
+    return _divided(x, w, eq(x, 0))
+
+
+def skew_over_differences(x: Any, w: Any) -> Any:
+    """That of x - x', where a difference that is only rounding counts as 0: x does not tell equal values apart."""
+    turned = adjoint(x)
+    skew = x - turned
+    slack = constant(16 * np.finfo(w.type.dtype).eps, dtype=w.type.dtype)
+    return _divided(skew, w, le(abs_(skew), slack * (abs_(x) + abs_(turned))))
+
+
+def _divided(x: Any, w: Any, is_nothing: Any) -> Any:
     rank = w.type.ndim
     gap = dimshuffle(w, (*range(rank - 1), "x", rank - 1)) - dimshuffle(w, (*range(rank), "x"))
-    is_diagonal = eq(offsets(x), 0)
+    is_diagonal, is_equal = eq(offsets(x), 0), eq(gap, 0)
     one, zero = constant(1, dtype=w.type.dtype), constant(0, dtype=x.type.dtype)
-    # 0 / 0 is what pairs of equal values give that the cotangent does not tell apart.
-    is_free = is_diagonal | (eq(gap, 0) & eq(x, 0))
-    return switch(is_diagonal, zero, x) / switch(is_free, one, gap)
+    is_free = is_diagonal | (is_equal & is_nothing)
+    return switch(is_free, zero, x) / switch(is_free, one, gap)
 
 
 def product(*factors: Any) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import Dims, Expand, Kernel, apply
-from tensordsl.ops.array.arrange import matrix_transpose
+from tensordsl.ops.array.arrange import matrix_transpose, specify_shape
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.reduce import prod, sum
 from tensordsl.ops.array.shape import shape_i
@@ -148,8 +148,17 @@ def _parity(pivots: Any, dtype: str) -> Any:
     return prod(switch(moved, -one, one), axis=n)
 
 
-def _build_det(a: Any) -> Any:
+def _square_factors(a: Any) -> tuple[Any, Any]:
+    """The LU factors of matrices that must be square."""
     lu, pivots = apply(LU_FACTOR, a)
+    m, n = a.type.shape[-2:]
+    if m is None or m != n:
+        lu = specify_shape(lu, [*(None for _ in range(a.type.ndim - 1)), shape_i(lu, a.type.ndim - 2)])
+    return lu, pivots
+
+
+def _build_det(a: Any) -> Any:
+    lu, pivots = _square_factors(a)
     return prod(diagonal_of(lu), axis=a.type.ndim - 2) * _parity(pivots, a.type.dtype)
 
 
@@ -172,7 +181,7 @@ def _numpy_slogdet(a: Any) -> tuple[Any, Any]:
 
 
 def _build_slogdet(a: Any) -> tuple[Any, Any]:
-    lu, pivots = apply(LU_FACTOR, a)
+    lu, pivots = _square_factors(a)
     diagonal, last = diagonal_of(lu), a.type.ndim - 2
     sign = prod(sgn(diagonal), axis=last) * _parity(pivots, a.type.dtype)
     return sign, sum(log(abs_(diagonal)), axis=last)

@@ -30,6 +30,7 @@ from tensordsl.ops.linalg.matrices import (
     offsets,
     over_differences,
     product,
+    skew_over_differences,
     square_shape,
 )
 from tensordsl.ops.linalg.solve import SOLVE
@@ -83,7 +84,7 @@ def _svd_gradient(g: Any, out: Any, a: Any, full_matrices: bool) -> Sequence[Any
     core, left, right = None, None, None
     if of_u is not None:
         x = product(adjoint(u), of_u)
-        core = columns_times(over_differences(x - adjoint(x), squares), scale)
+        core = columns_times(skew_over_differences(x, squares), scale)
         if a.type.dtype in COMPLEX:  # the phase of U is free, that of V follows
             turn = imag(diagonal_of(x)) / s
             core = core + _on_diagonal(complex(constant(0, dtype=s.type.dtype), turn), core)
@@ -91,7 +92,7 @@ def _svd_gradient(g: Any, out: Any, a: Any, full_matrices: bool) -> Sequence[Any
             left = columns_times(of_u - product(u, x), 1 / scale)
     if of_vh is not None:
         y = product(vh, adjoint(of_vh))
-        core = _sum(core, as_column(scale) * over_differences(y - adjoint(y), squares))
+        core = _sum(core, as_column(scale) * skew_over_differences(y, squares))
         if not is_square and (m is None or n is None or m < n):
             right = product(u, (of_vh - product(adjoint(y), vh)) / as_column(scale))
     if of_s is not None:
@@ -127,11 +128,13 @@ SVDVALS = matrix_row(
 
 # -- of Hermitian matrices -------------------------------------------------------------------------------------------
 def _eigh_gradient(g: Any, out: Any, a: Any, lower: bool) -> Sequence[Any]:
-    """V (g_w + F o (V' g_V)) V' with F[i, j] = 1 / (w_j - w_i), in the triangle that was read."""
+    """V (g_w + F o (V' g_V)) V' with F[i, j] = 1 / (w_j - w_i), in the triangle that was read; of V' g_V half of its
+    skew part counts."""
     (of_w, of_v), (w, v) = g, out
     if of_v is None:
         return (folded(product(columns_times(v, cast(of_w, v.type.dtype)), adjoint(v)), lower),)
-    core = over_differences(product(adjoint(v), of_v), w)
+    half = constant(0.5, dtype=w.type.dtype)
+    core = skew_over_differences(product(adjoint(v), of_v), w) * half
     if of_w is not None:
         core = core + _on_diagonal(of_w, core)
     return (folded(product(v, core, adjoint(v)), lower),)

@@ -8,9 +8,10 @@ from typing import Any
 from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import OpTypeError
 from tensordsl.ops.array import grids, index
-from tensordsl.ops.linalg import decompositions, inverses, systems
+from tensordsl.ops.linalg import decompositions, inverses, matrix_functions, systems
 from tensordsl.ops.math.complexes import real
-from tensordsl.ops.operands import as_variable
+from tensordsl.ops.math.elementwise import pow as power
+from tensordsl.ops.operands import as_variable, whole_number
 
 MATRIX_STRUCTURES = (
     "general", "symmetric", "lower_triangular", "upper_triangular", "hermitian", "banded", "diagonal", "toeplitz",
@@ -87,6 +88,29 @@ def eigvalsh(a: Any, b: Any, lower: bool = True) -> Any:
     array([3.])
     """
     return decompositions.eigvalsh(a, b, lower)
+
+
+# -- of theano.sandbox.linalg ----------------------------------------------------------------------------------------
+def psd(v: Any) -> Any:
+    """v: Theano's hint that it is positive semidefinite has no effect; `T.linalg.solve(assume_a="pos")` uses that.
+
+    >>> psd([[1.0]]).eval()
+    array([[1.]])
+    """
+    return as_variable(v)
+
+
+def spectral_radius_bound(X: Any, log2_exponent: int) -> Any:
+    """An upper bound of the largest eigenvalue of a symmetric matrix with eigenvalues of 0 or more: the 2^k-th root of
+    the trace of X to the power 2^k, k = `log2_exponent`.
+
+    >>> spectral_radius_bound([[2.0, 0.0], [0.0, 1.0]], 3).eval().round(4)
+    np.float64(2.001)
+    """
+    k = whole_number(log2_exponent, "spectral_radius_bound", "log2_exponent")
+    if k <= 0:
+        raise ValueError(f"spectral_radius_bound: log2_exponent must be positive, got {k}")
+    return power(index.trace(matrix_functions.matrix_power(X, 2**k)), 2.0**-k)
 
 
 # -- makers of functions, for Theano's classes of ops ----------------------------------------------------------------

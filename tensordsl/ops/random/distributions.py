@@ -1,11 +1,12 @@
 """Distributions: one row each, of parameters, what is wrong with them, and the draw as an expression.
 
-Contract   `drawn(row, state, parameters, size, ...)` gives the draw of a state (key, number of the draw), in a float dtype
-           or the row's own one; ValueError for wrong parameters, at once if they are constants, else in the call.
-Method     a formula of uniform or normal numbers where there is one (L. Devroye, "Non-uniform random variate generation",
-           1986, chapters II and IX), else numbers by rejection (`rejection`).  Formulas are computed in float64, but
-           for uniform and normal numbers, which are drawn in the dtype that is asked for.
-Gradients  go through the formulas: to location and scale, and to what is inverted; rejection has none for its parameter.
+Contract   `drawn(row, state, parameters, size, ...)` gives the draw of a state (key, number of the draw), in a float
+           dtype or the row's own one; ValueError for wrong parameters, at once if they are constants, else in the call.
+Method     a formula of uniform or normal numbers where there is one (L. Devroye, "Non-uniform random variate
+           generation", 1986, chapters II and IX), else numbers by rejection (`rejection`).  Formulas are computed in
+           float64, but for uniform and normal numbers, which are drawn in the dtype that is asked for.
+Gradients  go through the formulas: to location and scale, and to what is inverted; rejection has none for its
+           parameter.
 """
 
 from __future__ import annotations
@@ -20,18 +21,20 @@ import numpy as np
 from tensordsl.base.config import config
 from tensordsl.base.records import record
 from tensordsl.graph.casting import upcast
-from tensordsl.graph.types import COMPLEX, FLOATS, INTEGERS
+from tensordsl.graph.types import COMPLEX, INTEGERS
 from tensordsl.graph.variables import Constant, apply
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.cumulative import cumsum
 from tensordsl.ops.array.reduce import all as every
 from tensordsl.ops.array.reduce import max as largest
 from tensordsl.ops.array.reduce import sum as total
-from tensordsl.ops.array.shape import as_dim, as_dims, broadcast_to, dimshuffle, reshape, shape_tuple
+from tensordsl.ops.array.shape import as_dim, as_dims, broadcast_to, dimshuffle, reshape, shape_tuple, transpose
 from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
+from tensordsl.ops.linalg.factorise import CHOLESKY
+from tensordsl.ops.linalg.products import dot
 from tensordsl.ops.math.comparisons import eq, ge, gt, isnan, le, lt
 from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, floor, maximum, minimum, mod, mul, sqr, sqrt, switch
-from tensordsl.ops.math.functions import arccos, cos, erfinv, exp, expm1, log, log1p, tan
+from tensordsl.ops.math.functions import erfinv, exp, expm1, log, log1p, tan
 from tensordsl.ops.operands import as_variable, constant, known_int, named_dtype
 from tensordsl.ops.random import bits as rb
 from tensordsl.ops.random import rejection as rr
@@ -322,18 +325,19 @@ def _truncated_exponential(s: Source, dtype: str, b: Any, loc: Any, scale: Any) 
 
 
 def _truncated_normal(s: Source, dtype: str, a: Any, b: Any, loc: Any, scale: Any) -> Any:
-    """By inversion, written for the side where the distribution function is small; of an interval far from the middle by
-    rejection (`rejection.NORMAL_TAIL`)."""
+    """By inversion, written for the side where the distribution function is small; of an interval far from the middle
+    by rejection (`rejection.NORMAL_TAIL`)."""
     from tensordsl.ops.math.functions import erfc, erfcinv  # late: few draws need them
 
     is_right = gt(a + b, 0)  # then mirrored: both limits, so that the one at the middle is the upper one
     low, high = switch(is_right, -b, a), switch(is_right, -a, b)
-    root = math.sqrt(0.5)
-    p, q = erfc(-low * root), erfc(-high * root)
+    is_far, root = lt(high, -FAR_NORMAL), math.sqrt(0.5)
+    # Where the number is another one, limits with which this one has a gradient.
+    left, right = switch(is_far, -1.0, low), switch(is_far, 1.0, high)
+    p, q = erfc(-left * root), erfc(-right * root)
     z = -erfcinv(p + s.unit() * (q - p)) / root
-    is_far = lt(high, -FAR_NORMAL)
     tail = -s.part(1).by(rr.NORMAL_TAIL, switch(is_far, -high, 1.0), switch(is_far, high - low, 1.0))
-    z = switch(is_far, tail, minimum(maximum(z, low), high))
+    z = switch(is_far, tail, minimum(maximum(z, left), right))
     return loc + scale * switch(is_right, -z, z)
 
 
@@ -457,11 +461,11 @@ def _integers(s: Source, dtype: str, low: Any, high: Any) -> Any:
 
 def _multivariate_normal(s: Source, dtype: str, mean: Any, cov: Any) -> Any:
     """mean + L z, cov = L L'."""
-    from tensordsl.ops.linalg.factorise import cholesky  # late: few draws need it
-
-    n = shape_tuple(mean)[-1]
-    z = s.along(n).normal()
-    return mean + total(cholesky(cov) * z[..., None, :], axis=-1)
+    factor = apply(CHOLESKY, cov, lower=True, on_error="raise")
+    z = s.along(shape_tuple(mean)[-1]).normal()
+    if cov.type.ndim > 2:
+        return mean + total(factor * z[..., None, :], axis=-1)
+    return mean + dot(z, transpose(factor))
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------
@@ -469,91 +473,378 @@ P = Parameter
 LOC, SCALE = P("loc", 0.0), P("scale", 1.0)
 INVERSION, REPARAMETRISED = "inversion", "yes"
 NO_COUNT = "none: the draw is an integer"
-ONLY_SCALE = "with respect to loc and scale; undefined for the shape"
+ONLY_SCALE = "with respect to location and scale; undefined for the shape"
 
 TABLE: tuple[Distribution, ...] = (
     Distribution(
-        "uniform", (P("low", 0.0), P("high", 1.0)), _uniform,
+        "uniform",
+        (P("low", 0.0), P("high", 1.0)),
+        _uniform,
         (Check(("low", "high"), "low must not be above high", lambda low, high: ~(high < low)),),
-        is_exact=True, method="low + (high - low) u", gradient=REPARAMETRISED,
+        is_exact=True,
+        method="low + (high - low) u",
+        gradient=REPARAMETRISED,
     ),
     Distribution("random", (), lambda s, t: s.unit(t), is_exact=True, method="u", gradient="no parameter"),
     Distribution(
-        "normal", (LOC, SCALE), _normal, (_not_negative("scale"),), is_exact=True,
-        method="inversion, by erfinv", gradient=REPARAMETRISED,
+        "normal",
+        (LOC, SCALE),
+        _normal,
+        (_not_negative("scale"),),
+        is_exact=True,
+        method="inversion, by erfinv",
+        gradient=REPARAMETRISED,
     ),
-    Distribution("standard_normal", (), lambda s, t: s.normal(t), is_exact=True, method="inversion, by erfinv", gradient="no parameter"),
-    Distribution("halfnormal", (LOC, SCALE), lambda s, t, loc, scale: loc + scale * abs_(s.normal()), (_not_negative("scale"),), method="of a normal number", gradient=REPARAMETRISED),
-    Distribution("lognormal", (P("mean", 0.0), P("sigma", 1.0)), lambda s, t, mean, sigma: exp(mean + sigma * s.normal()), (_not_negative("sigma"),), method="of a normal number", gradient=REPARAMETRISED),
     Distribution(
-        "truncnorm", (P("a"), P("b"), LOC, SCALE), _truncated_normal,
+        "standard_normal",
+        (),
+        lambda s, t: s.normal(t),
+        is_exact=True,
+        method="inversion, by erfinv",
+        gradient="no parameter",
+    ),
+    Distribution(
+        "halfnormal",
+        (LOC, SCALE),
+        lambda s, t, loc, scale: loc + scale * abs_(s.normal()),
+        (_not_negative("scale"),),
+        method="of a normal number",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "lognormal",
+        (P("mean", 0.0), P("sigma", 1.0)),
+        lambda s, t, mean, sigma: exp(mean + sigma * s.normal()),
+        (_not_negative("sigma"),),
+        method="of a normal number",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "truncnorm",
+        (P("a"), P("b"), LOC, SCALE),
+        _truncated_normal,
         (Check(("a", "b"), "a must not be above b", lambda a, b: ~(b < a)), _not_negative("scale")),
-        method="inversion; rejection (Robert, 1995) beyond 4 deviations", gradient="with respect to loc and scale, and by inversion to a and b",
+        method="inversion; rejection (Robert, 1995) beyond 4 deviations",
+        gradient=REPARAMETRISED,
     ),
-    Distribution("exponential", (SCALE,), lambda s, t, scale: scale * s.exponential(), (_not_negative("scale"),), method=INVERSION, gradient=REPARAMETRISED),
-    Distribution("standard_exponential", (), lambda s, t: s.exponential(), method=INVERSION, gradient="no parameter"),
-    Distribution("truncexpon", (P("b"), LOC, SCALE), _truncated_exponential, (_positive("b"), _not_negative("scale")), method=INVERSION, gradient=REPARAMETRISED),
-    Distribution("gumbel", (LOC, SCALE), lambda s, t, loc, scale: loc - scale * log(s.exponential()), (_not_negative("scale"),), method=INVERSION, gradient=REPARAMETRISED),
-    Distribution("laplace", (LOC, SCALE), _laplace, (_not_negative("scale"),), method=INVERSION, gradient=REPARAMETRISED),
-    Distribution("logistic", (LOC, SCALE), _logistic, (_not_negative("scale"),), method=INVERSION, gradient=REPARAMETRISED),
-    Distribution("cauchy", (LOC, SCALE), _cauchy, (_not_negative("scale"),), method=INVERSION, gradient=REPARAMETRISED),
-    Distribution("halfcauchy", (LOC, SCALE), _half_cauchy, (_not_negative("scale"),), method=INVERSION, gradient=REPARAMETRISED),
-    Distribution("pareto", (P("b"), SCALE), lambda s, t, b, scale: scale * exp(s.exponential() / b), (_positive("b"), _not_negative("scale")), method=INVERSION + "; values of scale and more", gradient=REPARAMETRISED),
-    Distribution("power", (P("a"),), lambda s, t, a: exp(-s.exponential() / a), (_positive("a"),), method=INVERSION, gradient=REPARAMETRISED),
-    Distribution("rayleigh", (SCALE,), lambda s, t, scale: scale * sqrt(2 * s.exponential()), (_not_negative("scale"),), method=INVERSION, gradient=REPARAMETRISED),
-    Distribution("weibull", (P("shape"),), lambda s, t, shape: exp(log(s.exponential()) / shape), (_not_negative("shape"),), method=INVERSION, gradient=REPARAMETRISED),
     Distribution(
-        "triangular", (P("left"), P("mode"), P("right")), _triangular,
+        "exponential",
+        (SCALE,),
+        lambda s, t, scale: scale * s.exponential(),
+        (_not_negative("scale"),),
+        method=INVERSION,
+        gradient=REPARAMETRISED,
+    ),
+    Distribution("standard_exponential", (), lambda s, t: s.exponential(), method=INVERSION, gradient="no parameter"),
+    Distribution(
+        "truncexpon",
+        (P("b"), LOC, SCALE),
+        _truncated_exponential,
+        (_positive("b"), _not_negative("scale")),
+        method=INVERSION,
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "gumbel",
+        (LOC, SCALE),
+        lambda s, t, loc, scale: loc - scale * log(s.exponential()),
+        (_not_negative("scale"),),
+        method=INVERSION,
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "laplace", (LOC, SCALE), _laplace, (_not_negative("scale"),), method=INVERSION, gradient=REPARAMETRISED
+    ),
+    Distribution(
+        "logistic", (LOC, SCALE), _logistic, (_not_negative("scale"),), method=INVERSION, gradient=REPARAMETRISED
+    ),
+    Distribution("cauchy", (LOC, SCALE), _cauchy, (_not_negative("scale"),), method=INVERSION, gradient=REPARAMETRISED),
+    Distribution(
+        "halfcauchy", (LOC, SCALE), _half_cauchy, (_not_negative("scale"),), method=INVERSION, gradient=REPARAMETRISED
+    ),
+    Distribution(
+        "pareto",
+        (P("b"), SCALE),
+        lambda s, t, b, scale: scale * exp(s.exponential() / b),
+        (_positive("b"), _not_negative("scale")),
+        method=INVERSION + "; values of scale and more",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "power",
+        (P("a"),),
+        lambda s, t, a: exp(-s.exponential() / a),
+        (_positive("a"),),
+        method=INVERSION,
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "rayleigh",
+        (SCALE,),
+        lambda s, t, scale: scale * sqrt(2 * s.exponential()),
+        (_not_negative("scale"),),
+        method=INVERSION,
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "weibull",
+        (P("shape"),),
+        lambda s, t, shape: exp(log(s.exponential()) / shape),
+        (_not_negative("shape"),),
+        method=INVERSION,
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "triangular",
+        (P("left"), P("mode"), P("right")),
+        _triangular,
         (
             Check(("left", "mode"), "left must not be above mode", lambda a, m: ~(m < a)),
             Check(("mode", "right"), "mode must not be above right", lambda m, b: ~(b < m)),
             Check(("left", "right"), "left must be below right", lambda a, b: ~(b <= a)),
         ),
-        method=INVERSION, gradient=REPARAMETRISED,
+        method=INVERSION,
+        gradient=REPARAMETRISED,
     ),
-    Distribution("wald", (P("mean", 1.0), SCALE), _wald, (_positive("mean"), _positive("scale")), method="of a normal and a uniform number (Michael, Schucany, Haas, 1976)", gradient="through the root that was chosen"),
-    Distribution("vonmises", (P("mu"), P("kappa")), _von_mises, (_not_negative("kappa"),), method="rejection (Best and Fisher, 1979)", gradient="with respect to mu; undefined for kappa"),
-    Distribution("gamma", (P("shape"), SCALE), lambda s, t, shape, scale: scale * s.gamma(shape), (_not_negative("shape"), _not_negative("scale")), method="rejection (Marsaglia and Tsang, 2000)", gradient=ONLY_SCALE),
-    Distribution("standard_gamma", (P("shape"),), lambda s, t, shape: s.gamma(shape), (_not_negative("shape"),), method="as gamma", gradient="undefined for the shape"),
-    Distribution("invgamma", (P("shape"), SCALE), lambda s, t, shape, scale: scale * exp(-s.log_gamma(shape)), (_positive("shape"), _not_negative("scale")), method="of a gamma number", gradient=ONLY_SCALE),
-    Distribution("gengamma", (P("alpha", 1.0), P("p", 1.0), P("lambd", 1.0)), lambda s, t, alpha, p, lambd: lambd * exp(s.log_gamma(alpha / p) / p), (_positive("alpha"), _positive("p"), _positive("lambd")), method="of a gamma number", gradient="with respect to lambd; undefined for the shapes"),
-    Distribution("chisquare", (P("df"),), lambda s, t, df: 2 * s.gamma(df / 2), (_positive("df"),), method="of a gamma number", gradient="undefined for the shape"),
-    Distribution("noncentral_chisquare", (P("df"), P("nonc")), _noncentral_chisquare, (_positive("df"), _not_negative("nonc")), method="chi-square of Poisson degrees of freedom", gradient="undefined for the shapes"),
-    Distribution("f", (P("dfnum"), P("dfden")), _f, (_positive("dfnum"), _positive("dfden")), method="of two gamma numbers", gradient="undefined for the shapes"),
-    Distribution("t", (P("df"), LOC, SCALE), _student, (_positive("df"), _not_negative("scale")), method="of a normal and a gamma number", gradient=ONLY_SCALE),
-    Distribution("standard_t", (P("df"),), lambda s, t, df: _student(s, t, df, 0.0, 1.0), (_positive("df"),), method="as t", gradient="undefined for the shape"),
-    Distribution("beta", (P("alpha"), P("beta")), _beta, (_positive("alpha"), _positive("beta")), method="of logarithms of two gamma numbers", gradient="undefined for the shapes"),
-    Distribution("dirichlet", (P("alphas", core=1),), _dirichlet, (_positive("alphas"),), core=1, method="of logarithms of gamma numbers", gradient="undefined for the shapes"),
-    Distribution("multivariate_normal", (P("mean", core=1), P("cov", core=2)), _multivariate_normal, core=1, method="mean + L z, cov = L L' (Cholesky)", gradient=REPARAMETRISED),
+    Distribution(
+        "wald",
+        (P("mean", 1.0), SCALE),
+        _wald,
+        (_positive("mean"), _positive("scale")),
+        method="of a normal and a uniform number (Michael, Schucany, Haas, 1976)",
+        gradient="through the root that was chosen",
+    ),
+    Distribution(
+        "vonmises",
+        (P("mu"), P("kappa")),
+        _von_mises,
+        (_not_negative("kappa"),),
+        method="rejection (Best and Fisher, 1979)",
+        gradient="with respect to mu; undefined for kappa",
+    ),
+    Distribution(
+        "gamma",
+        (P("shape"), SCALE),
+        lambda s, t, shape, scale: scale * s.gamma(shape),
+        (_not_negative("shape"), _not_negative("scale")),
+        method="rejection (Marsaglia and Tsang, 2000)",
+        gradient=ONLY_SCALE,
+    ),
+    Distribution(
+        "standard_gamma",
+        (P("shape"),),
+        lambda s, t, shape: s.gamma(shape),
+        (_not_negative("shape"),),
+        method="as gamma",
+        gradient="undefined for the shape",
+    ),
+    Distribution(
+        "invgamma",
+        (P("shape"), SCALE),
+        lambda s, t, shape, scale: scale * exp(-s.log_gamma(shape)),
+        (_positive("shape"), _not_negative("scale")),
+        method="of a gamma number",
+        gradient=ONLY_SCALE,
+    ),
+    Distribution(
+        "gengamma",
+        (P("alpha", 1.0), P("p", 1.0), P("lambd", 1.0)),
+        lambda s, t, alpha, p, lambd: lambd * exp(s.log_gamma(alpha / p) / p),
+        (_positive("alpha"), _positive("p"), _positive("lambd")),
+        method="of a gamma number",
+        gradient="with respect to lambd; undefined for the shapes",
+    ),
+    Distribution(
+        "chisquare",
+        (P("df"),),
+        lambda s, t, df: 2 * s.gamma(df / 2),
+        (_positive("df"),),
+        method="of a gamma number",
+        gradient="undefined for the shape",
+    ),
+    Distribution(
+        "noncentral_chisquare",
+        (P("df"), P("nonc")),
+        _noncentral_chisquare,
+        (_positive("df"), _not_negative("nonc")),
+        method="chi-square of Poisson degrees of freedom",
+        gradient="undefined for the shapes",
+    ),
+    Distribution(
+        "f",
+        (P("dfnum"), P("dfden")),
+        _f,
+        (_positive("dfnum"), _positive("dfden")),
+        method="of two gamma numbers",
+        gradient="undefined for the shapes",
+    ),
+    Distribution(
+        "t",
+        (P("df"), LOC, SCALE),
+        _student,
+        (_positive("df"), _not_negative("scale")),
+        method="of a normal and a gamma number",
+        gradient=ONLY_SCALE,
+    ),
+    Distribution(
+        "standard_t",
+        (P("df"),),
+        lambda s, t, df: _student(s, t, df, 0.0, 1.0),
+        (_positive("df"),),
+        method="as t",
+        gradient="undefined for the shape",
+    ),
+    Distribution(
+        "beta",
+        (P("alpha"), P("beta")),
+        _beta,
+        (_positive("alpha"), _positive("beta")),
+        method="of logarithms of two gamma numbers",
+        gradient="undefined for the shapes",
+    ),
+    Distribution(
+        "dirichlet",
+        (P("alphas", core=1),),
+        _dirichlet,
+        (_positive("alphas"),),
+        core=1,
+        method="of logarithms of gamma numbers",
+        gradient="undefined for the shapes",
+    ),
+    Distribution(
+        "multivariate_normal",
+        (P("mean", core=1), P("cov", core=2)),
+        _multivariate_normal,
+        core=1,
+        method="mean + L z, cov = L L' (Cholesky)",
+        gradient=REPARAMETRISED,
+    ),
     # counts
-    Distribution("bernoulli", (P("p"),), _bernoulli, (_probability("p"),), dtype="int64", method="u < p", gradient=NO_COUNT),
-    Distribution("binomial", (P("n", is_integer=True), P("p")), _binomial, (_counts("n"), _probability("p")), dtype="int64", method="transformed rejection (Hoermann, 1993); a search for means below 10", gradient=NO_COUNT),
-    Distribution("betabinom", (P("n", is_integer=True), P("a"), P("b")), lambda s, t, n, a, b: s.part(2).by(rr.BINOMIAL, n, _beta(s, t, a, b)), (_counts("n"), _positive("a"), _positive("b")), dtype="int64", method="binomial of a beta number", gradient=NO_COUNT),
-    Distribution("poisson", (P("lam", 1.0),), lambda s, t, lam: s.by(rr.POISSON, lam), (Check(("lam",), "a mean must be 0 or more, and below 2^53", lambda x: (x >= 0) & (x < 2.0**53)),), dtype="int64", method="transformed rejection (Hoermann, 1993); a search for means below 10", gradient=NO_COUNT),
-    Distribution("geometric", (P("p"),), _geometric, (Check(("p",), "p must be a probability above 0", lambda p: (p > 0) & (p <= 1)),), dtype="int64", method=INVERSION, gradient=NO_COUNT),
-    Distribution("negative_binomial", (P("n"), P("p")), _negative_binomial, (_positive("n"), Check(("p",), "p must be a probability above 0", lambda p: (p > 0) & (p <= 1))), dtype="int64", method="Poisson of a gamma number", gradient=NO_COUNT),
     Distribution(
-        "hypergeometric", (P("ngood", is_integer=True), P("nbad", is_integer=True), P("nsample", is_integer=True)),
+        "bernoulli", (P("p"),), _bernoulli, (_probability("p"),), dtype="int64", method="u < p", gradient=NO_COUNT
+    ),
+    Distribution(
+        "binomial",
+        (P("n", is_integer=True), P("p")),
+        _binomial,
+        (_counts("n"), _probability("p")),
+        dtype="int64",
+        method="transformed rejection (Hoermann, 1993); a search for means below 10",
+        gradient=NO_COUNT,
+    ),
+    Distribution(
+        "betabinom",
+        (P("n", is_integer=True), P("a"), P("b")),
+        lambda s, t, n, a, b: s.part(2).by(rr.BINOMIAL, n, _beta(s, t, a, b)),
+        (_counts("n"), _positive("a"), _positive("b")),
+        dtype="int64",
+        method="binomial of a beta number",
+        gradient=NO_COUNT,
+    ),
+    Distribution(
+        "poisson",
+        (P("lam", 1.0),),
+        lambda s, t, lam: s.by(rr.POISSON, lam),
+        (Check(("lam",), "a mean must be 0 or more, and below 2^53", lambda x: (x >= 0) & (x < 2.0**53)),),
+        dtype="int64",
+        method="transformed rejection (Hoermann, 1993); a search for means below 10",
+        gradient=NO_COUNT,
+    ),
+    Distribution(
+        "geometric",
+        (P("p"),),
+        _geometric,
+        (Check(("p",), "p must be a probability above 0", lambda p: (p > 0) & (p <= 1)),),
+        dtype="int64",
+        method=INVERSION,
+        gradient=NO_COUNT,
+    ),
+    Distribution(
+        "negative_binomial",
+        (P("n"), P("p")),
+        _negative_binomial,
+        (_positive("n"), Check(("p",), "p must be a probability above 0", lambda p: (p > 0) & (p <= 1))),
+        dtype="int64",
+        method="Poisson of a gamma number",
+        gradient=NO_COUNT,
+    ),
+    Distribution(
+        "hypergeometric",
+        (P("ngood", is_integer=True), P("nbad", is_integer=True), P("nsample", is_integer=True)),
         lambda s, t, good, bad, sample: s.by(rr.HYPERGEOMETRIC, good, bad, sample),
-        (_counts("ngood"), _counts("nbad"), _counts("nsample"), Check(("ngood", "nbad", "nsample"), "nsample must not be above ngood + nbad", lambda g, b, n: n <= g + b)),
-        dtype="int64", method="ratio of uniforms (Stadlober, 1990); one by one for samples below 10", gradient=NO_COUNT,
+        (
+            _counts("ngood"),
+            _counts("nbad"),
+            _counts("nsample"),
+            Check(("ngood", "nbad", "nsample"), "nsample must not be above ngood + nbad", lambda g, b, n: n <= g + b),
+        ),
+        dtype="int64",
+        method="ratio of uniforms (Stadlober, 1990); one by one for samples below 10",
+        gradient=NO_COUNT,
     ),
     Distribution(
-        "multivariate_hypergeometric", (P("colors", is_integer=True, core=1), P("nsample", is_integer=True)),
+        "multivariate_hypergeometric",
+        (P("colors", is_integer=True, core=1), P("nsample", is_integer=True)),
         _multivariate_hypergeometric,
-        (_counts("colors"), _counts("nsample"), Check(("colors", "nsample"), "nsample must not be above the sum of colors", lambda c, n: n <= c.sum(axis=-1))),
-        dtype="int64", core=1, method="hypergeometric numbers, one colour after the other", gradient=NO_COUNT,
+        (
+            _counts("colors"),
+            _counts("nsample"),
+            Check(
+                ("colors", "nsample"), "nsample must not be above the sum of colors", lambda c, n: n <= c.sum(axis=-1)
+            ),
+        ),
+        dtype="int64",
+        core=1,
+        method="hypergeometric numbers, one colour after the other",
+        gradient=NO_COUNT,
     ),
-    Distribution("logseries", (P("p"),), _log_series, (Check(("p",), "p must be 0 or more and below 1", lambda p: (p >= 0) & (p < 1)),), dtype="int64", method="of two uniform numbers (Kemp, 1981)", gradient=NO_COUNT),
-    Distribution("zipf", (P("a"),), lambda s, t, a: s.by(rr.ZETA, a), (Check(("a",), "a must be more than 1", lambda a: a > 1),), dtype="int64", method="rejection (Devroye, 1986)", gradient=NO_COUNT),
-    Distribution("categorical", (P("p", core=1),), _categorical, (_probability("p"), _sums_to_one("p", True)), dtype="int64", method="running sums of p that u exceeds", gradient=NO_COUNT),
-    Distribution("multinomial", (P("n", is_integer=True), P("pvals", core=1)), _multinomial, (_counts("n"), _probability("pvals"), _sums_to_one("pvals", False)), dtype="int64", core=1, method="binomial numbers, one outcome after the other", gradient=NO_COUNT),
     Distribution(
-        "integers", (P("low", is_integer=True), P("high", is_integer=True)), _integers,
-        (Check(("low", "high"), "low must be below high", lambda low, high: low < high),),
-        dtype="int64", method="upper half of 64 random bits times the number of integers", gradient=NO_COUNT,
+        "logseries",
+        (P("p"),),
+        _log_series,
+        (Check(("p",), "p must be 0 or more and below 1", lambda p: (p >= 0) & (p < 1)),),
+        dtype="int64",
+        method="of two uniform numbers (Kemp, 1981)",
+        gradient=NO_COUNT,
     ),
-)  # fmt: skip
+    Distribution(
+        "zipf",
+        (P("a"),),
+        lambda s, t, a: s.by(rr.ZETA, a),
+        (Check(("a",), "a must be more than 1", lambda a: a > 1),),
+        dtype="int64",
+        method="rejection (Devroye, 1986)",
+        gradient=NO_COUNT,
+    ),
+    Distribution(
+        "categorical",
+        (P("p", core=1),),
+        _categorical,
+        (_probability("p"), _sums_to_one("p", True)),
+        dtype="int64",
+        method="running sums of p that u exceeds",
+        gradient=NO_COUNT,
+    ),
+    Distribution(
+        "multinomial",
+        (P("n", is_integer=True), P("pvals", core=1)),
+        _multinomial,
+        (_counts("n"), _probability("pvals"), _sums_to_one("pvals", False)),
+        dtype="int64",
+        core=1,
+        method="binomial numbers, one outcome after the other",
+        gradient=NO_COUNT,
+    ),
+    Distribution(
+        "integers",
+        (P("low", is_integer=True), P("high", is_integer=True)),
+        _integers,
+        (Check(("low", "high"), "low must be below high", lambda low, high: low < high),),
+        dtype="int64",
+        method="upper half of 64 random bits times the number of integers",
+        gradient=NO_COUNT,
+    ),
+)
 DISTRIBUTIONS: dict[str, Distribution] = {row.name: row for row in TABLE}
 ALIASES = {"nbinom": "negative_binomial"}
 

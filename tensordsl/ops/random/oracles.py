@@ -1,7 +1,7 @@
 """Numbers by rejection once more, by NumPy: the judges of `rejection`.
 
-Contract   (index, draw, key, *parameters): arrays -> array.  Attempt number k of an element has the counter (index, draw
-           xor k 2^48), as in native code; where both round differently on the border of acceptance, numbers differ.
+Contract   (index, draw, key, *parameters): arrays -> array.  Attempt number k of an element has the counter (index,
+           draw xor k 2^48), as in native code; where both round differently at acceptance, numbers differ.
 Written    in the textbook's form, with factorials and logarithms of probabilities as they are: right for means up to
            about 1e9, where native code avoids their cancellation.
 """

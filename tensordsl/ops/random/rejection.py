@@ -12,18 +12,17 @@ from __future__ import annotations
 from typing import Any
 
 from tensordsl.graph.types import COMPLEX, DISCRETE
-from tensordsl.graph.variables import Dims, Elementwise, Expand, Op, apply
+from tensordsl.graph.variables import Elementwise, Op
 from tensordsl.ops.array.shape import INTEGER_VALUED
 from tensordsl.ops.cotangents import Undefined
 from tensordsl.ops.operands import broadcast
 from tensordsl.ops.random import oracles
-from tensordsl.ops.rows import PIECEWISE
 
 MOST_COUNT = 2.0**53
 SMALL_MEAN = 10.0  # means below are searched for, transformed rejection is for larger ones
 SMALL_SAMPLE = 10.0
 REJECTION = "a number by rejection is no smooth function of its parameter"
-NAN, INF = float("nan"), float("inf")
+NAN, INF, ROOT_HALF = float("nan"), float("inf"), 0.5**0.5
 
 
 def _dtype_of(result: str, counts: int = 0) -> Any:
@@ -89,9 +88,26 @@ def _normal_tail(b: Any, index: Any, draw: Any, key: Any, low: Any, width: Any) 
     return b.select(valid, b.repeat("normal_tail", valid, index, draw, key, low, width), NAN)
 
 
+def _tail_gradient(g: Any, out: Any, index: Any, draw: Any, key: Any, low: Any, width: Any) -> Any:
+    """With u = F(z; low, high) held: dz/dlow = phi(low) (1 - u) / phi(z), dz/dhigh = phi(high) u / phi(z).  Tails are
+    exp(-x^2 / 2) E(x), E(x) = erfcx(x / sqrt 2), so that the exponentials become those of differences."""
+    from tensordsl.ops.math.functions import erfcx, exp  # late: few programs need them
+
+    high = low + width
+
+    def scaled(x: Any, y: Any) -> Any:
+        """E(x) - exp((x^2 - y^2) / 2) E(y), x <= y"""
+        return erfcx(x * ROOT_HALF) - exp((x - y) * (x + y) / 2) * erfcx(y * ROOT_HALF)
+
+    everything = scaled(low, high)
+    by_low = scaled(out, high) / everything
+    by_high = exp((out - high) * (out + high) / 2) * scaled(low, out) / everything
+    return None, None, None, g * (by_low + by_high), g * by_high
+
+
 NORMAL_TAIL = Op(
     "random_normal_tail", _dtype_of("float64"), broadcast, oracles.normal_tail, Elementwise(_normal_tail, _loop),
-    no_gradient=REJECTION, ulp=64,
+    _tail_gradient, ulp=64,
 )  # fmt: skip
 
 
@@ -134,7 +150,8 @@ def _binomial(b: Any, index: Any, draw: Any, key: Any, n: Any, p: Any) -> Any:
 
 
 BINOMIAL = Op(
-    "binomial", _dtype_of("int64", 1), broadcast, oracles.binomial, Elementwise(_binomial, _binomial_loop), no_gradient=INTEGER_VALUED,
+    "binomial", _dtype_of("int64", 1), broadcast, oracles.binomial, Elementwise(_binomial, _binomial_loop),
+    no_gradient=INTEGER_VALUED,
     domain=(0.0, 1.0),
 )  # fmt: skip
 

@@ -330,3 +330,16 @@ def test_what_a_failed_call_has_printed_is_not_printed_again(capsys: Any) -> Non
     with pytest.raises(IndexError):
         f([0, 1, 7], [1.0, 2.0])
     assert capsys.readouterr().out == "j __str__ = 0\nj __str__ = 1\nj __str__ = 7\n"
+
+
+def test_what_a_gradient_computes_again_is_not_printed_again(capsys: Any) -> None:
+    x = T.vector("x")
+
+    def step(s: Any, x: Any) -> Any:
+        return T.tanh(Print("round")(s * x))
+
+    rows, _ = theano.scan_checkpoints(step, outputs_info=x, n_steps=4, non_sequences=[x], save_every_N=2)
+    ragged, _ = scan(lambda k: Print("row")(T.arange(k + 1) * x[0]).sum(), T.arange(3))
+    for values, word, count in ((rows, "round", 4), (ragged, "row", 3)):
+        theano.function([x], [values[-1], T.grad((values[-1] ** 2).sum(), x)])([1.0, 2.0])
+        assert capsys.readouterr().out.count(word) == count

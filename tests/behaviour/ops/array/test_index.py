@@ -188,6 +188,22 @@ def test_gradients_by_a_stack_find_what_reads_its_elements() -> None:
             np.testing.assert_array_equal(got, want)
 
 
+def test_parts_as_in_jax() -> None:
+    x, i = T.vector("x"), T.lvector("i")
+    made = [
+        x.at[1:].set(0.0), x.at[i].add(1.0), x.at[i].inc(x[:2]), x.at[-1].subtract(2.0), x.at[1].multiply(3.0),
+        x.at[:2].divide(2.0), x.at[::2].power(2.0), x.at[:].min(2.0), x.at[x > 1].max(5.0), x.at[0].apply(T.exp), x.at[1].get(),
+    ]  # fmt: skip
+    f = tensordsl.function([x, i], made)
+    wanted = [
+        [1, 0, 0], [3, 2, 3], [4, 2, 3], [1, 2, 1], [1, 6, 3], [0.5, 1, 3], [1, 2, 9], [1, 2, 2], [1, 5, 5], [np.e, 2, 3], 2,
+    ]  # fmt: skip
+    for got, want in zip(f([1, 2, 3], [0, 0]), wanted, strict=True):
+        np.testing.assert_allclose(got, want)
+    with pytest.raises(TypeError, match=r"at: write x.at\[index\]"):
+        x.at.set(1.0)
+
+
 def test_errors() -> None:
     x, m = T.vector("x"), T.tensor("float64", shape=(2, 3), name="m")
     with pytest.raises(IndexError, match="too many indices: 2 for x"):

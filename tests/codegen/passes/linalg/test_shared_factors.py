@@ -49,14 +49,15 @@ def by_determinant_and_factor() -> Any:
     return -0.5 * T.sqr(triangular(factor, Y)).sum() - 0.5 * slogdet(KERNEL)[1]
 
 
-# formula -> (steps of the value, steps of value and gradient) that are not products
+# formula -> (steps of the value, steps of value and gradient) that are not products; the cotangent of a factor's matrix is
+# a step of its own (`cholesky_vjp`)
 FORMULAS: dict[Any, tuple[dict[str, int], dict[str, int]]] = {
     by_solve: ({"lu_factor": 1, "lu_solve": 1}, {"lu_factor": 1, "lu_solve": 2}),
     by_inverse: ({"lu_factor": 1, "lu_solve": 1}, {"lu_factor": 1, "lu_solve": 1}),  # whose gradient is the inverse
-    by_factor: ({"cholesky": 1, "solve_triangular": 2}, {"cholesky": 1, "solve_triangular": 4}),
-    by_whitening: ({"cholesky": 1, "solve_triangular": 1}, {"cholesky": 1, "solve_triangular": 4}),
-    by_both: ({"cholesky": 1, "solve_triangular": 2}, {"cholesky": 1, "solve_triangular": 4}),
-    by_determinant_and_factor: ({"cholesky": 1, "solve_triangular": 1}, {"cholesky": 1, "solve_triangular": 6}),
+    by_factor: ({"cholesky": 1, "solve_triangular": 2}, {"cholesky": 1, "solve_triangular": 2}),
+    by_whitening: ({"cholesky": 1, "solve_triangular": 1}, {"cholesky": 1, "solve_triangular": 2}),
+    by_both: ({"cholesky": 1, "solve_triangular": 2}, {"cholesky": 1, "solve_triangular": 2}),
+    by_determinant_and_factor: ({"cholesky": 1, "solve_triangular": 1}, {"cholesky": 1, "solve_triangular": 4}),
 }
 
 
