@@ -13,7 +13,6 @@ from tensordsl.ops.cotangents import Undefined, zeros_like
 from tensordsl.ops.operands import as_variable
 from tensordsl.signature.shared import SharedVariable
 
-
 _WITHOUT_EFFECT = frozenset(("accept_inplace", "destroy_map", "mode", "on_unused_input", "profile"))
 
 
