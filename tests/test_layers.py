@@ -75,7 +75,7 @@ ROOMS: dict[str, str] = {
         "codegen.tensor_ir codegen.program_ir codegen.llvm codegen.gpu codegen.mlir codegen.compiler runtime.loading "
         "runtime.calls runtime.interpreter runtime.driver runtime.device"
     ),
-    "compat": "base graph ops functions codegen.compiler",
+    "compat": "base graph ops custom functions codegen.compiler",
     "passes": "codegen.compiler",
     "pytensor": "graph ops tensor custom",
     "pymc": "functions pytensor",
