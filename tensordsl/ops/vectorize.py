@@ -351,6 +351,8 @@ def vectorize_graph(outputs: Any, replace: Mapping[Any, Any]) -> Any:
     """
     several = isinstance(outputs, (list, tuple))
     wanted = [as_variable(v) for v in (outputs if several else [outputs])]
+    if not isinstance(replace, Mapping):
+        raise TypeError(f"vectorize_graph: replace must be a dictionary of variables and their stacks, got {replace!r}")
     known: dict[int, tuple[Any, int]] = {}
     for old, new in replace.items():
         new = as_variable(new)
