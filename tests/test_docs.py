@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib.util
 import inspect
 import io
 import os
@@ -26,7 +27,11 @@ from tensordsl.ops.kinds import OpFunction
 
 PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXCERPTS = {"adding-a-pass.md", "adding-a-rule.md"}  # their blocks are excerpts of the library, no programs
-PROGRAMS = [page for page in PAGES if page.name not in EXCERPTS]
+EXTRAS = {"pymc.md": ("pymc", "nutpie")}  # what their blocks want besides
+PROGRAMS = [
+    page for page in PAGES
+    if page.name not in EXCERPTS and all(map(importlib.util.find_spec, EXTRAS.get(page.name, ())))
+]  # fmt: skip
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHOWN = re.compile(r"# -> (.*)$", re.MULTILINE)
 SOURCE = re.compile(r"`([\w./-]+/[\w-]+\.py)`")
@@ -87,9 +92,12 @@ def test_modules_that_a_page_names_by_their_path_are_there(page: Path) -> None:
     assert not missing, f"{page.name} names {missing}"
 
 
-@pytest.mark.parametrize(
-    "tool, page", [("op_table", "ops"), ("name_table", "names"), ("optimisation_table", "optimisations")]
-)
+PAGES_BY_TOOLS = {
+    "op_table": "ops", "name_table": "names", "optimisation_table": "optimisations", "distributions": "random",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool, page", PAGES_BY_TOOLS.items())
 def test_a_page_is_what_its_tool_makes(tool: str, page: str) -> None:
     command = [sys.executable, str(ROOT / "tools" / f"{tool}.py")]
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))

@@ -162,6 +162,19 @@ def tensor_pages() -> dict[str, str]:
         "`tensordsl.tensor.nnet`, and what else of `T` networks use.",
         (entry(names, f) for names, f in (*networks, *rest)),
     )
+    forms = by_thing({f"nlinalg.{name}": f for name, f in members(T.nlinalg).items()})
+    linalg = [row for row in by_thing(members(T.linalg)) if id(row[1]) not in written]
+    pages["reference/linalg.md"] = page(
+        "Linear algebra",
+        "`tensordsl.tensor.linalg`, with NumPy's, SciPy's and PyTensor's names, which `numpy.linalg` finds too; Theano's "
+        "are in `tensordsl.tensor.nlinalg` and `slinalg`. Matrices are the last two axes, those before are batches. "
+        "Small integers and float16 are computed in float32, other integers in float64; all have gradients of first and "
+        "second order but where it is said.",
+        [
+            *(entry(names, f) for names, f in linalg),
+            *(entry(names, f) for names, f in forms if home(f) == "theano_forms"),
+        ],
+    )
     return pages
 
 
@@ -186,6 +199,11 @@ def package_pages() -> dict[str, str]:
         ),
         "reference/gradients.md": page(
             "Derivatives", "`tensordsl.gradient`; `grad` is `T.grad` too.", [entry(*row) for row in gradients]
+        ),
+        "reference/custom.md": page(
+            "Operations of one's own",
+            "`tensordsl`; see [operations of your own](../custom-ops.md).",
+            [entry([name], getattr(tensordsl, name)) for name in ("callback", "as_op", "elementwise", "Op", "Apply")],
         ),
         "reference/loops.md": page(
             "Loops",

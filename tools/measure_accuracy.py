@@ -200,7 +200,7 @@ def main() -> None:
         missing = [name for name, f in FUNCTIONS.items() if f.arity == 1 and f"| {name} |" not in text]
         lines.append(f"{EXHAUSTIVE}{text}\nNot run since their last change: {', '.join(missing) or 'none'}.")
     written = PAGE.with_suffix(".tmp")
-    written.write_text("\n".join(lines) + "\n")
+    written.write_text("\n".join(lines) + "\n" + other_sections())
     written.replace(PAGE)
 
 
@@ -213,6 +213,12 @@ have results in the wrong order, and by how many float32s.  That there are none 
 whose `steps_back` is 0.
 
 """
+
+
+def other_sections() -> str:
+    """What other tools have written into the page, behind the markers of `measure_backward_errors`."""
+    _, begin, rest = PAGE.read_text().partition("<!-- backward errors: begin -->")
+    return f"\n{begin}{rest}" if begin else ""
 
 
 if __name__ == "__main__":

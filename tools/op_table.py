@@ -46,16 +46,21 @@ with these rows, and many more are written with several of them (`T.mean`, `T.va
 TITLES = {
     "elementwise": "Arithmetic, rounding, choices", "comparisons": "Comparisons and logic", "functions": "Real functions",
     "gamma": "The gamma function and its kin", "gamma_incomplete": "Incomplete gamma functions", "grids": "Products with logarithms",
+    "normal": "The normal distribution", "logarithms": "Logarithms, entropies, sinc", "beta": "Beta functions, factorials",
+    "beta_incomplete": "The incomplete beta function", "gamma_inverse": "Inverses of incomplete gamma functions",
+    "zeta": "Zeta functions", "integrals": "Integrals", "lambert": "Lambert's W", "bessel": "Bessel functions of the orders 0 and 1",
+    "bessel_order": "Bessel functions of real order", "hypergeometric": "Hypergeometric functions",
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "products": "Products",
     "triangular": "Triangular systems", "factorise": "Factorisations", "solve": "Linear systems, inverses, determinants",
-    "spectral": "Eigenvalues and singular values",
+    "spectral": "Eigenvalues and singular values", "inverses": "Pseudo-inverses", "systems": "Least squares",
+    "matrix_functions": "Functions of matrices", "equations": "Matrix equations", "schur": "Schur decompositions",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "complexes": "Complex numbers", "ufuncs": "Signs, divisors, parts of floats",
-    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "counts": "Random counts", "control": "Loops, choices, effects, gradients",
+    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "rejection": "Random numbers by rejection", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip
 
 NAMESPACES: tuple[tuple[str, ModuleType], ...] = (
-    ("T", T), ("T.nnet", T.nnet), ("tensordsl.gradient", gradient), ("tensordsl.printing", printing),
+    ("T", T), ("T.linalg", T.linalg), ("T.nnet", T.nnet), ("tensordsl.gradient", gradient), ("tensordsl.printing", printing),
     ("tensordsl.ifelse", ifelse), ("tensordsl.ops.control", control),
 )  # fmt: skip
 
@@ -64,6 +69,8 @@ SPELLINGS = {
     "shape_i": "x.shape[axis]", "broadcast_to": "T.alloc, T.zeros, T.ones, T.full, T.broadcast_to",
     "subtensor": "x[i], x[1:], x[..., ::-1]", "inc_subtensor": "T.set_subtensor(x[...], y), T.inc_subtensor(x[...], y)",
     "take": "x[integers], T.take", "inc_take": "T.set_subtensor(x[integers], y), T.inc_subtensor(x[integers], y)",
+    "lu_factor": "T.linalg.lu_factor, T.linalg.lu", "swap_rows": "T.linalg.lu",
+    "matrix_inverse": "T.linalg.inv, T.nlinalg.matrix_inverse",
     "true_positions": "x[mask], T.nonzero, T.flatnonzero, T.compress", "repeated_positions": "T.repeat(x, counts)",
     "mask_shape": "T.set_subtensor(x[mask], y)",
     "range_length": "T.arange", "range_number": "T.arange", "fold": "T.grad",
@@ -71,7 +78,7 @@ SPELLINGS = {
     "xlogx": "T.xlogx.xlogx", "exponent": "T.frexp",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
     "while": "tensordsl.while_loop, tensordsl.scan",
-    **dict.fromkeys(("philox", "poisson", "binomial", "multinomial"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
+    **dict.fromkeys(("philox", "poisson", "binomial", "random_gamma", "random_log_gamma", "random_normal_tail", "random_von_mises", "random_hypergeometric", "random_zeta"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
 }  # fmt: skip
 
 # Symbols for `pp` that are no operators of variables: `==` compares objects, as for other Python objects.
@@ -80,7 +87,7 @@ NO_OPERATORS = {"==", "!=", "\\dot"}
 ATTRIBUTES = {
     "axis", "axes", "order", "dtype", "acc_dtype", "ndim", "index", "body", "message", "attrs_names", "set", "lower",
     "upper", "multiplier", "part", "kind", "side", "itemsize", "trans", "unit_diagonal", "on_error", "inverse", "mode",
-    "full_matrices",
+    "full_matrices", "output",
 }  # fmt: skip
 
 
@@ -92,6 +99,10 @@ def of_matrix(name: str, *others: Callable[[Any], Any], **attrs: Any) -> Callabl
         return apply(OPS[name], a, *(other(a) for other in others), **attrs)
 
     return example
+
+
+def real_cutoff(a: Any) -> Any:
+    return a[0, 0]
 
 
 def pivots(a: Any) -> Any:
@@ -111,6 +122,7 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "dot": lambda x: T.dot(x, x),
     "solve_triangular": of_matrix("solve_triangular", lambda a: a, lower=True, trans=0, unit_diagonal=False),
     "cholesky": of_matrix("cholesky", lower=True, on_error="raise"),
+    "cholesky_vjp": of_matrix("cholesky_vjp", lambda a: a),
     "swap_rows": of_matrix("swap_rows", pivots, inverse=False),
     "qr": of_matrix("qr", mode="reduced"),
     "lu_solve": of_matrix("lu_solve", pivots, lambda a: a, trans=0),
@@ -118,8 +130,15 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "svd": of_matrix("svd", full_matrices=False),
     **{name: of_matrix(name, lower=True) for name in ("eigh", "eigvalsh")},
     **{
-        name: of_matrix(name) for name in ("lu_factor", "matrix_inverse", "det", "slogdet", "svdvals", "eig", "eigvals")
+        name: of_matrix(name)
+        for name in ("lu_factor", "matrix_inverse", "det", "slogdet", "svdvals", "eig", "eigvals", "expm")
     },
+    "pinv": of_matrix("pinv", real_cutoff),
+    "lstsq": of_matrix("lstsq", lambda a: a, real_cutoff),
+    "solve_sylvester": of_matrix("solve_sylvester", lambda a: a, lambda a: a),
+    "solve_discrete_are": of_matrix("solve_discrete_are", lambda a: a, lambda a: a, lambda a: a),
+    "schur": of_matrix("schur", output="real"),
+    "qz": of_matrix("qz", lambda a: a, output="real"),
     "subtensor": lambda x: x[1:],
     "inc_subtensor": lambda x: T.set_subtensor(x[1:], x[0]),
     "take": lambda x: x[T.lvector()],
@@ -131,9 +150,6 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "cumprod": T.cumprod,
     "sort": T.sort,
     "argsort": T.argsort,
-    "poisson": lambda x: T.shared_randomstreams.RandomStreams(1).poisson((2,), x[:2]),
-    "binomial": lambda x: T.shared_randomstreams.RandomStreams(1).binomial((2,), T.lscalar(), x[:2]),
-    "multinomial": lambda x: T.shared_randomstreams.RandomStreams(1).multinomial((), T.lscalar(), x[:2]),
     "searchsorted": lambda x: T.searchsorted(x, x),
     "mask_shape": lambda x: arrange.fitting_mask(x, T.matrix()[:, 0]),
     "require": lambda x: control.require(x, T.lscalar(), "wrong"),
@@ -141,6 +157,18 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "polygamma": lambda x: T.polygamma(2, x),
     "gammainc": lambda x: T.gammainc(x, x),
     "gammaincc": lambda x: T.gammaincc(x, x),
+    **{
+        name: lambda x, name=name: getattr(T, name)(x, x)
+        for name in ("betaln", "beta", "poch", "zeta", "expn", "owens_t")
+    },
+    **{name: lambda x, name=name: getattr(T, name)(x, x) for name in ("jv", "iv", "ive", "kv", "kve")},
+    **{name: lambda x, name=name: getattr(T, name)(x, x) for name in ("gammaincinv", "gammainccinv")},
+    **{name: lambda x, name=name: getattr(T, name)(x, x, x) for name in ("betainc", "betaincinv")},
+    "factorial": T.factorial,
+    "kve_by_order": lambda x: apply(OPS["kve_by_order"], x, x, moment=1),
+    **{name: lambda x, name=name: apply(OPS[name], x, x) for name in ("ive_by_order", "jv_by_order")},
+    "hyp2f1": lambda x: T.hyp2f1(x, x, x, x),
+    "hyp2f1_by_parameter": lambda x: apply(OPS["hyp2f1_by_parameter"], x, x, x, x, by=0),
     "softmax": T.nnet.softmax,
     "logsoftmax": T.nnet.logsoftmax,
     "ultra_fast_sigmoid": T.nnet.ultra_fast_sigmoid,

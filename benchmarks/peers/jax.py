@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from benchmarks.peers.linalg import jax as linalg
 from benchmarks.peers.loops import jax as loops
 from benchmarks.workloads.foundation import Call, Data, builders, chain
 from benchmarks.workloads.peers import CASES, NAMES, OPERANDS, Case, as_stored
@@ -128,4 +129,4 @@ def training_case(case: Case, data: Data) -> Call:
     return Call("train()", {"train": train})
 
 
-BUILD |= {row.name: partial(case, row) for row in CASES} | loops.BUILD
+BUILD |= {row.name: partial(case, row) for row in CASES} | loops.BUILD | linalg.BUILD

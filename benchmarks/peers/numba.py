@@ -8,6 +8,7 @@ import numba
 import numpy as np
 
 from benchmarks.peers import numba_loops
+from benchmarks.peers.linalg import numba as linalg
 from benchmarks.peers.loops import numba as loops
 from benchmarks.workloads.foundation import Call, Data, builders, chain
 
@@ -114,4 +115,4 @@ BUILD = builders(
     call_vector, call_scalar, call_wide, compile_ten_ops, training_step, scalar_chain, longest=1_000
 )  # longer chains take minutes
 
-BUILD |= numba_loops.BUILD | loops.BUILD
+BUILD |= numba_loops.BUILD | loops.BUILD | linalg.BUILD

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.peers.linalg import numpy as linalg
 from benchmarks.peers.loops import numpy as loops
 from benchmarks.workloads.foundation import Call, Data, builders, chain
 from benchmarks.workloads.peers import CASES, EACH, NAMES, OPERANDS, Case
@@ -136,4 +137,4 @@ def case(case: Case, data: Data) -> Call:
     return Call("train(*rest)", {"train": train, "rest": rest})
 
 
-BUILD |= {row.name: partial(case, row) for row in CASES} | loops.BUILD
+BUILD |= {row.name: partial(case, row) for row in CASES} | loops.BUILD | linalg.BUILD

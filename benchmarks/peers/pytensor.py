@@ -9,6 +9,7 @@ from typing import Any
 import pytensor
 import pytensor.tensor as pt
 from pytensor.scan.utils import until
+from pytensor.tensor.random.utils import RandomStream
 
 from benchmarks.peers import symbolic
 from benchmarks.workloads.peers import NAMES
@@ -22,6 +23,11 @@ def trusting(inputs: Any, outputs: Any, **options: Any) -> Any:
     function = pytensor.function(inputs, outputs, **options)
     function.trust_input = True
     return function
+
+
+def draw(name: str, parameters: tuple[float, ...], count: int) -> tuple[Any, Any]:
+    streams, scale = RandomStream(0), {"scale": 1.0} if name == "gamma" else {}
+    return getattr(streams, name)(*parameters, size=(count,), **scale), streams.updates()
 
 
 M = SimpleNamespace(
@@ -43,4 +49,5 @@ BUILD = symbolic.Language(
     longest=1_000,  # longer chains overflow its recursion
     scan=lambda step, **options: pytensor.scan(step, **options, return_list=True)[0],
     until=until,
+    draw=draw,
 ).builders()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.peers.linalg.symbolic import builders as linalg_builders
 from benchmarks.peers.loops.symbolic import builders as scan_builders
 from benchmarks.workloads.foundation import Build, Call, Data, builders, chain
 from benchmarks.workloads.peers import CASES, EACH, OPERANDS, TYPES, Case
@@ -20,7 +21,7 @@ class Language:
     function(inputs, outputs, updates=()), called with arrays; scalar_function, called with Python's numbers;
     tensor(name, dtype, shape) and shared(value, shape or None for the value's rank), where a length is 1 or None;
     change_flags: of the configuration; longest: chain that it compiles; scan, until and checkpoints: of loops, the
-    first and the last give a list of results."""
+    first and the last give a list of results; draw(distribution, parameters, count): the numbers and updates."""
 
     T: Any
     m: Any
@@ -32,12 +33,14 @@ class Language:
     longest: int
     scan: Callable[..., list[Any]]
     until: Callable[[Any], Any]
+    draw: Callable[[str, tuple[float, ...], int], tuple[Any, Any]]
     checkpoints: Callable[..., list[Any]] | None = None
 
     def builders(self) -> dict[str, Build]:
         first = (call_vector, call_scalar, call_wide, compile_ten_ops, training_step)
         build = builders(*(partial(f, self) for f in first), partial(compile_chain, self), self.longest)
-        return build | {row.name: partial(case, self, row) for row in CASES} | scan_builders(self)
+        build |= {row.name: partial(case, self, row) for row in CASES}
+        return build | scan_builders(self) | linalg_builders(self)
 
 
 def warm_up(T: Any, function: Callable[..., Any]) -> None:

@@ -12,14 +12,15 @@ from benchmarks.workloads.peers import NAMES
 from tensordsl.codegen.abi import layouts
 from tensordsl.functions import native
 from tensordsl.runtime.loading import library
+from tensordsl.tensor.shared_randomstreams import RandomStreams
 
 PACKAGES = ("tensordsl", "llvmlite")
 
 
 def warm_up() -> None:
-    """Loads LLVM and the library's loops, which a machine compiles once."""
+    """Loads LLVM and the library's loops and factors, which a machine compiles once."""
     symbolic.warm_up(T, tensordsl.function)
-    library.require(*layouts.NEST_PARTS, *layouts.COMMON.values())
+    library.require(*layouts.NEST_PARTS, *layouts.COMMON.values(), "cholesky_float64", "triangular_float64")
 
 
 def forget() -> None:
@@ -33,6 +34,11 @@ def shared(value: Any, shape: tuple[int | None, ...] | None) -> Any:
 
 def as_list(results: Any) -> list[Any]:
     return results if isinstance(results, list) else [results]
+
+
+def draw(name: str, parameters: tuple[float, ...], count: int) -> tuple[Any, Any]:
+    streams = RandomStreams(0)
+    return getattr(streams, name)((count,), *parameters), streams.updates()
 
 
 M = SimpleNamespace(
@@ -54,5 +60,6 @@ BUILD = symbolic.Language(
     longest=50_000,
     scan=lambda step, **options: tensordsl.scan(step, **options, return_list=True)[0],
     until=tensordsl.scan_module.until,
+    draw=draw,
     checkpoints=lambda step, **options: as_list(tensordsl.scan_checkpoints(step, **options)[0]),
 ).builders()

@@ -76,7 +76,7 @@ CTX_N_ARGS = 64
 CTX_N_SHARED = 72
 CTX_INJECT = 80  # number of the may-fail step that must fail; read only by programs emitted for fault tests; -1: none
 CTX_STACK = 88  # bytes of the stack that a call needs; 0: few
-CTX_HOSTS = 96  # ptr to the callables of host calls, borrowed
+CTX_HOSTS = 96  # ptr to the callables of host calls
 CTX_SIZE = 104
 CHOICES = 62  # bits of a word that names plans
 # among the numbers of small shared variables: rows that only further steps read (`fusion.batch_blocking`)
@@ -200,10 +200,16 @@ C_CALLS = ("c_call", "c_logp", "c_expand", "c_of_vector", "c_of_number", "c_filt
 ENV_FAILED, ENV_SLOTS, ENV_FRAME, ENV_CTX, ENV_GIVEN = range(0, 40, 8)  # has a part failed; bits of slots in use
 
 # -- host-call operand: C-contiguous storage of a dtype (code); DATA is NULL of a result that nobody wants -------------
-HOST_DATA, HOST_DTYPE, HOST_NDIM, HOST_DIMS, HOST_SIZE = 0, 8, 16, 24, 32
-# the record that the Python entry reads: host number, operands in and out; FAILED: 1 if the callable raised
+HOST_DATA, HOST_DTYPE, HOST_NDIM, HOST_DIMS, HOST_KEPT, HOST_SIZE = 0, 8, 16, 24, 32, 40
+# KEPT: 0, or HOST_IS_KEPT of a result whose array is to stand at DATA, and bits of the axes whose DIMS say where the
+# length is written; those of others say which it must be, -1: any.
+HOST_IS_KEPT = 1 << 62
+# a callable, borrowed; ALONE: 1 if it may give an array in place of a sequence of one
+CALLABLE, CALLABLE_ALONE, CALLABLE_SIZE = 0, 8, 16
+# the record that the Python entry reads: host number, operands in and out; FAILED: CALL_*
 CALL_HOST, CALL_N_IN, CALL_IN, CALL_N_OUT, CALL_OUT = 0, 8, 16, 24, 32
 CALL_SITE, CALL_FRAME, CALL_FAILED, CALL_SIZE = 40, 48, 56, 64
+CALL_GAVE, CALL_RAISED, CALL_KEPT = range(3)  # KEPT: the array that it gave before
 # what it gets: the record's address, what the callable gave or raised, and its arrays
 ENTRY_RECORD, ENTRY_OUTCOME, ENTRY_ARRAYS = 0, 8, 16
 
@@ -243,6 +249,7 @@ _CALLS = (
     ("true_positions", "true_positions", "positions", ("bool",), False),
     ("repeated_positions", "repeated_positions", "positions", ("int64",), False),
     ("cholesky", "cholesky", "cholesky_{}", _LINALG, False),
+    ("cholesky_vjp", "cholesky_vjp", "choleskyvjp_{}", _LINALG, False),
     ("triangular_lower", "solve_triangular", "triangular_{}", _LINALG, False),
     ("triangular_upper", "solve_triangular", "triangular_{}", _LINALG, False),
     ("triangular_unit_lower", "solve_triangular", "triangular_{}", _LINALG, False),
@@ -250,6 +257,17 @@ _CALLS = (
     ("lu_factor", "lu_factor", "lufactor_{}", _LINALG, False),
     ("lu_solve", "lu_solve", "lusolve_{}", _LINALG, False),
     ("lu_solve_transposed", "lu_solve", "lusolve_{}", _LINALG, False),
+    ("qr_reduced", "qr", "qr_{}", _LINALG, False),
+    ("qr_complete", "qr", "qr_{}", _LINALG, False),
+    ("svd_reduced", "svd", "svd_{}", _LINALG[1:], False),
+    ("svd_full", "svd", "svd_{}", _LINALG[1:], False),
+    ("svdvals", "svdvals", "svdvals_{}", _LINALG[1:], False),
+    ("eigh_lower", "eigh", "eigh_{}", _LINALG[1:], False),
+    ("eigh_upper", "eigh", "eigh_{}", _LINALG[1:], False),
+    ("eigvalsh_lower", "eigvalsh", "eigvalsh_{}", _LINALG[1:], False),
+    ("eigvalsh_upper", "eigvalsh", "eigvalsh_{}", _LINALG[1:], False),
+    ("eig", "eig", "eig_{}", _LINALG[1:], False),
+    ("eigvals", "eigvals", "eigvals_{}", _LINALG[1:], False),
 )
 LIBRARY_CALLS = {function: dtypes for function, _, _, dtypes, _ in _CALLS}
 CALLERS = {function: construct for function, construct, *_ in _CALLS}
@@ -266,12 +284,17 @@ def library_symbol(function: str, dtype: str) -> str:
 # the address of a Fortran function, once an object that calls it is loaded -------------------------------------------
 LAPACK_LETTERS = {"float32": "s", "float64": "d"}
 LAPACK_OF = {  # by the first word of an object's name: what it calls, BLAS's functions of triangles too
-    "cholesky": ("potrf",), "triangular": ("trsm", "trsv"), "lufactor": ("getrf",), "lusolve": ("trsm", "trsv"),
+    "cholesky": ("potrf",), "choleskyvjp": ("trsm", "gemm"), "triangular": ("trsm", "trsv"),
+    "lufactor": ("getrf",), "lusolve": ("trsm", "trsv"),
+    "qr": ("geqrf", "orgqr"), "svd": ("gesdd",), "svdvals": ("gesdd",), "eigh": ("syevd",), "eigvalsh": ("syevd",),
+    "eig": ("geev",), "eigvals": ("geev",),
 }  # fmt: skip
 LAPACK_NAMES = tuple(dict.fromkeys(name for names in LAPACK_OF.values() for name in names))
 _LAPACK_PLACES = [(name, dtype) for name in LAPACK_NAMES for dtype in LAPACK_LETTERS]
 LAPACK = {place: 8 * k for k, place in enumerate(_LAPACK_PLACES, 1)}  # byte offsets
 LAPACK_SIZE = 8 * (1 + len(LAPACK))
+LAPACK_BLOCK_COLUMNS = 64  # at most, for each of which its work space has a column
+NO_FAILURE = -1  # in the word for the first matrix that fails
 LINALG_HEAD_BYTES = 64  # before the scratch of a function of matrices: the number of its first matrix
 
 LIBRARY_SYMBOLS = tuple(dict.fromkeys(library_symbol(f, t) for f, types in LIBRARY_CALLS.items() for t in types))
@@ -312,6 +335,7 @@ HELPERS = {
     "take_arena": "ptr (ptr, ptr, i64, i64)",  # ctx, frame, site, bytes -> 64-byte aligned; any number per call
     "free_arena": "void (ptr, ptr, ptr)",  # ctx, frame, ptr: gives back this block and all taken after it
     "host_call": "i64 (ptr, ptr, i64, i64, i64, ptr, i64, ptr)",  # ctx, frame, site, host, n_in, ins, n_out, outs -> 0
+    "take_result": "i64 (ptr, ptr, i64, i64, ptr, ptr)",  # ctx, frame, site, host, slot, out -> 0
     "poll": "i64 (ptr, ptr, i64)",  # ctx, frame, site -> 0: go on, else failed (KeyboardInterrupt is set)
     "each_part": "void (ptr, ptr, ptr, i64)",  # rt, part(environment, number), environment, how many
     "take_slot": "i64 (ptr)",  # environment -> the first slot that no other part has
@@ -435,10 +459,10 @@ _NEST = {
 LIBRARY = {
     "native": (
         "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "copy",
-        "release", "fail", "judge", "take_arena", "free_arena", "host_call", "poll", "stub", "stack_checking_stub",
-        "new_function", "tp_traverse", "tp_clear", "tp_dealloc", "cell_set", "cell_get", "holder_dealloc",
-        "holder_buffer", "each_part", "take_slot", "leave_slot", "report", "clear", "unwatch", POLL, HOLD, DROP,
-        GIVE_BACK, *DATA_FUNCTIONS,
+        "release", "fail", "judge", "take_arena", "free_arena", "host_call", "take_result", "poll", "stub",
+        "stack_checking_stub", "new_function", "tp_traverse", "tp_clear", "tp_dealloc", "cell_set", "cell_get",
+        "holder_dealloc", "holder_buffer", "each_part", "take_slot", "leave_slot", "report", "clear", "unwatch", POLL,
+        HOLD, DROP, GIVE_BACK, *DATA_FUNCTIONS,
     ),
     **{f"gemm_{t}": (f"gemm_{t}", f"gemms_{t}", f"gemm_then_{t}") for t in ("float64", "float32")},
     **_NEST,

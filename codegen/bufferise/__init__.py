@@ -5,7 +5,7 @@ Goes out   `program_ir.instructions.Program`, with its regions for those who pri
 Flow       `function` has the order of a whole function: outputs, checks, updates in place or to fresh storage, the
            commit.  `bufferiser.Bufferiser` is what all others write with: it names lengths, allocates, makes views and
            emits.  `steps` runs the steps of a region: a construct computes itself (`codegen.constructs`), groups go
-           through `launches`.  What constructs and chains share: `gemm`, `scatter`.
+           through `launches`.  What constructs and chains share: `gemm`, `scatter`, `matrices`.
            Steps that run together: `row_blocks`, `batches`, `hidden_rows` (chains of `fusion`).
            Launches: `launches` walks the variants of a group (`variants.selection`); before that `collapse_axes`
            and `unroll_axes` may rewrite it.  Storage: `compute_in_place` (parts where they are wanted),

@@ -8,6 +8,7 @@ first destructive write.  Storage of dead values is reused for the next of the s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import count
 from typing import Any, cast
 
 from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
@@ -48,6 +49,7 @@ class Bufferiser:
         self.refs: dict[int, Ref] = {}
         self.targets: dict[int, list[Callable[[], Ref]]] = {}
         self.results: dict[int, list[Value]] = {}
+        self.new_slot: Callable[[], int] = count().__next__  # numbers of the call's objects
         self.pending: list[ex.Constraint] = []
         self.arena: list[tuple[str, str]] = []
         self.free: dict[Any, list[str]] = {}

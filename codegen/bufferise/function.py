@@ -98,6 +98,7 @@ class _Function:
 
     def run(self, steps: list[Step], single: bool) -> None:
         b = self.b
+        b.new_slot = self._slot
         stretched = [
             b.joined("min", [b.compared_raw("eq", own, 1), b.compared_raw("ne", length, 1)])
             for own, length in dict.fromkeys(b.graph.extents.stretched)

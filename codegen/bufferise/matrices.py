@@ -8,20 +8,19 @@ Why       LAPACK wants adjacent elements along one axis of a matrix: what else t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tensordsl.base.records import record
-from tensordsl.codegen.abi.layouts import LINALG_HEAD_BYTES
+from tensordsl.codegen.abi.layouts import LINALG_HEAD_BYTES, NO_FAILURE
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
+from tensordsl.codegen.bufferise.steps import results_of
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
-
-NO_FAILURE = -1  # in the word for failures, before and behind a call
 
 
 @record
@@ -97,6 +96,21 @@ def _operands(b: Bufferiser, given: Sequence[Given]) -> list[p.Operand]:
         steps = (*(s[k] for _, s in axes), *g.ref.strides[batch:])
         result.append(b.operand(g.ref.ptr, g.dtype, dims, steps))
     return result
+
+
+def used_results(b: Bufferiser, v: Value) -> dict[int, list[Value]]:
+    """The values that stand for each result that something uses: several where their lengths were found equal late.
+    The first one is computed where it is wanted, if it is wanted somewhere."""
+    found: dict[int, list[Value]] = {}
+    for r in sorted(results_of(b, v), key=lambda r: r.number not in b.targets):
+        found.setdefault(r.attrs["k"], []).append(r)
+    return found
+
+
+def finish_results(b: Bufferiser, used: Mapping[int, Sequence[Value]], refs: Mapping[int, Ref]) -> None:
+    for k, values in used.items():
+        for r in values:
+            b.finish(r, refs[k])
 
 
 def check_failure(b: Bufferiser, v: Value, info: Ref, text: str) -> None:

@@ -58,7 +58,7 @@ GROUP = (
     Optimisation(
         "fusion", "group",
         what="elementwise operations and reductions are computed by one loop nest",
-        applies_when="rules R1 to R12 of codegen/fusion/inline.py cut nothing between them",
+        applies_when="rules R1 to R13 of codegen/fusion/inline.py cut nothing between them",
         why="values between them stay in registers, and operands are read once",
         file="codegen/fusion/partition.py", tests=("test_partition", "test_split_large"), changes=ROUNDING,
     ),

@@ -61,13 +61,16 @@ from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir.construct import (
     ALONG,
     ASSERT,
+    CHOLESKY,
     CONCATENATE,
     DOT,
     FOR,
     INC_SUBTENSOR,
     INC_TAKE,
+    LU_SOLVE,
     PART,
     RESHAPE,
+    SOLVE_TRIANGULAR,
     SUBTENSOR,
 )
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, rewrite, show, toposort
@@ -104,8 +107,8 @@ def stabilise(ctx: Context, v: Value) -> Value | None:
 Values = list[Value]
 Updates = list[tuple[int, Value]]
 MAPS = frozenset(("map",))
-SOLVES = frozenset(("lu_solve", "solve_triangular", "result", ASSERT))
-FACTORS = frozenset(("cholesky", "result", ASSERT))
+SOLVES = frozenset((LU_SOLVE, SOLVE_TRIANGULAR, "result", ASSERT))
+FACTORS = frozenset((CHOLESKY, "result", ASSERT))
 PIPELINE = (
     Pass(
         "canonicalise", canonicalise, required=True,

@@ -7,7 +7,7 @@ Goes out   values of tensor IR; program IR, by a `Bufferiser`; MLIR, by a `Write
 Files      what is no step: `sources` (inputs, constants, parameters), `fusible` (map, move, reduce) and `take`, which
            groups compute, `ranges`, `complex_numbers`; steps on buffers: `dot`, `reshape`, `subtensor`,
            `inc_subtensor`, `concatenate`, `inc_take`; functions of the library: `along`, `searchsorted`, `positions`,
-           `factorise`; control: `loops`, `branches`, `effects`.
+           `factorise`, `spectral`; control: `loops`, `branches`, `effects`.
 Uses       `bufferise` for storage and loops, `mlir` for text, `gpu` for kernels; each only when called.
 Used by    `compiler`, which loads this package; all others reach constructs by `tensor_ir.construct.CONSTRUCTS`.
 Begin with `searchsorted`, a complete one, and docs/adding-a-construct.md.
@@ -33,7 +33,8 @@ HOLDS = {
     "loops": "for while",
     "branches": "ifelse",
     "effects": "assert callback host print",
-    "factorise": "cholesky solve_triangular lu_factor lu_solve",
+    "factorise": "cholesky cholesky_vjp solve_triangular lu_factor lu_solve",
+    "spectral": "qr svd svdvals eigh eigvalsh eig eigvals",
 }
 _FILES = {name: file for file, names in HOLDS.items() for name in names.split()}
 

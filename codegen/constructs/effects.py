@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
@@ -76,10 +76,11 @@ def _bound(g: Graph, made: Value, x: Value, flags: Sequence[Value]) -> None:
 
 @register
 class Host(Construct):
-    """host(number, effect, name, count, lengths, later): `result(k)` are what the call gives.
+    """host(number, effect, name, count, unknown, types, ranks, is_guarded): `result(k)` are what the call gives.
 
-    The first `count` are the row's; behind them are `lengths` 0-d integers.  Of the results `later` the call gives
-    these lengths alone, and a second call, of the next number, gives them when there is room.
+    The first `count` are the row's, of these dtypes and ranks; behind them are the `unknown` lengths (result, axis),
+    0-d integers, which the program reads before it makes room for the results that have them.  is_guarded: there is no
+    call unless the last operand is true.
     """
 
     name, traits = "host", Traits(has_effects=True)
@@ -94,16 +95,40 @@ class Host(Construct):
         check(not v.dtype and v.attrs["number"] >= 0, v, "a callable by its number")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
+        operands, condition = list(v.operands), ""
+        if v.attrs["is_guarded"]:
+            condition = b.fresh("q")
+            b.emit(p.LoadScalar(condition, b.ref(operands.pop()).ptr, "bool"))
         inputs = []
-        for o in v.operands:
+        for o in operands:
             ref = b.packed(b.ref(o), o.dtype)
             inputs.append((ref.ptr, o.dtype, tuple(map(b.name, ref.dims))))
-        number, count, lengths, later = (v.attrs[x] for x in ("number", "count", "lengths", "later"))
+        number, count = v.attrs["number"], v.attrs["count"]
         used = {r.attrs["k"]: r for r in results_of(b, v)}
-        first = (*range(count, count + lengths), *(k for k in range(count) if k not in later))
-        _call(b, v, number, inputs, [used.get(k) for k in first])
-        if later:
-            _call(b, v, number + 1, [], [used.get(k) for k in later])
+        outputs: list[p.HostOperand | p.Kept | None] = [None] * count
+        kept = {k: self._kept(b, v, k, used) for k in sorted({k for k, _ in v.attrs["unknown"]})}
+        for k in range(count):
+            outputs[k] = kept[k] if k in kept else _room(b, used[k]) if k in used else None
+        site, zero = b.site("host", b.node_of(v), v.attrs["name"]), b.name(0)
+        lengths = [n for result in kept.values() for n in result.lengths if n is not None]
+        call = p.HostCall(number, tuple(inputs), tuple(outputs), site)
+        _emit_if(b, condition, call, [p.StoreScalar(n, zero, "int64") for n in lengths])
+        for k, r in used.items():
+            if k not in kept:
+                b.finish(r, b.refs[r.number])
+        b.check_pending()  # of lengths that are known now
+        for k, result in kept.items():
+            if k in used:
+                _emit_if(b, condition, p.TakeKept(number, result.slot, _room(b, used[k]), site), [])
+                b.finish(used[k], b.refs[used[k].number])
+
+    def _kept(self, b: Bufferiser, v: Value, k: int, used: Mapping[int, Value]) -> p.Kept:
+        """Where result k, some of whose lengths are not known, stands until there is room for it."""
+        lengths: list[p.Name | None] = [None] * v.attrs["ranks"][k]
+        for at, (result, axis) in enumerate(v.attrs["unknown"], v.attrs["count"]):
+            if result == k and at in used:
+                lengths[axis] = _room(b, used[at])[0]
+        return p.Kept(b.new_slot(), v.attrs["types"][k], (None,) * len(lengths), tuple(lengths))
 
     def mlir(self, e: Writer, v: Value) -> None:
         results = e.results.get(v.number, [])
@@ -121,23 +146,15 @@ class Host(Construct):
             e.values[r.number] = f"%{e.count}#{k}"
 
 
-def _call(
-    b: Bufferiser, v: Value, number: int, inputs: Sequence[p.HostOperand], results: Sequence[Value | None]
-) -> None:
-    """Call a callable; results: None for those that nothing uses."""
-    outputs: list[p.HostOperand | None] = []
-    for r in results:
-        if r is None:
-            outputs.append(None)
-            continue
-        ref = b.destination(r, r.dtype, r.shape)
-        b.refs[r.number] = ref
-        outputs.append((ref.ptr, r.dtype, tuple(map(b.name, ref.dims))))
-    site = b.site("host", b.node_of(v), v.attrs["name"])
-    b.emit(p.HostCall(number, tuple(inputs), tuple(outputs), site))
-    for r in results:
-        if r is not None:
-            b.finish(r, b.refs[r.number])
+def _emit_if(b: Bufferiser, condition: p.Name, instruction: p.Instr, orelse: Sequence[p.Instr]) -> None:
+    b.emit(p.If(condition, (instruction,), tuple(orelse)) if condition else instruction)
+
+
+def _room(b: Bufferiser, r: Value) -> p.HostOperand:
+    """Storage for a result."""
+    ref = b.destination(r, r.dtype, r.shape)
+    b.refs[r.number] = ref
+    return ref.ptr, r.dtype, tuple(map(b.name, ref.dims))
 
 
 @register

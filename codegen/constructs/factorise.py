@@ -12,14 +12,16 @@ from tensordsl.codegen.bufferise.matrices import (
     Given,
     call_on_matrices,
     check_failure,
+    finish_results,
     in_columns,
     in_rows,
     readable,
     swapped,
+    used_results,
 )
-from tensordsl.codegen.bufferise.steps import results_of
 from tensordsl.codegen.library.object_writer import ObjectWriter
 from tensordsl.codegen.program_ir.storage import Ref
+from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import Construct, LibraryFunction, Traits, register
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
@@ -33,16 +35,15 @@ if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
 
 LAPACK_TYPES = ("float32", "float64")
-FACTOR_NS = 4_000  # of work for 1,000 elements, of matrices of some dozens of rows
 
 
 def is_native(low: Lowering, node: Apply) -> bool:
     """Whether a row has its function: the process has a LAPACK, and operands are of its dtypes."""
-    dtypes = {v.type.dtype for v in node.outputs} - {"int32"}
+    dtypes = {v.type.dtype for v in node.inputs} - {"int32"}
     return low.graph.tuning.allows("native_lapack") and dtypes <= {*LAPACK_TYPES}
 
 
-class _OfMatrices(Construct):
+class OfMatrices(Construct):
     """A construct over functions of the library; without LAPACK, and for complex numbers, its row's host step."""
 
     missing: ClassVar[Mapping[str, str]] = {"gpu": "devices have no kernels of factors: the host does the step"}
@@ -51,32 +52,44 @@ class _OfMatrices(Construct):
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
         if not is_native(low, node):
             return low.host(node, operands)
+        operands = [low.graph.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
+        return self.made(low, node, operands, [v.type.dtype for v in node.outputs])
+
+    def made(self, low: Lowering, node: Apply, operands: list[Value], dtypes: Sequence[str]) -> list[Value]:
+        """The results of a value of this construct."""
         g = low.graph
-        operands = [g.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
-        real = node.outputs[0].type.dtype
-        operands = [o if o.dtype == "int32" else g.cast(o, real) for o in operands]
         shape = node.row.shape(g.extents, *operands, **node.attrs)
-        attrs = {name: node.attrs[name] for name in self.attributes if name in node.attrs}
+        attrs = {name: node.attrs[name] for name in self.attributes}
         loops = loops_of_step(g, operands) if self.traits.has_effects else None
-        if len(node.outputs) == 1:
-            return [g.make(self.name, operands, real, shape, loops=loops, **attrs)]
+        if len(dtypes) == 1:
+            return [g.make(self.name, operands, dtypes[0], shape, loops=loops, **attrs)]
         made = g.make(self.name, operands, "", (), loops=loops, **attrs)
-        return [g.result(made, k, v.type.dtype, s) for k, (v, s) in enumerate(zip(node.outputs, shape, strict=True))]
+        return [g.result(made, k, dtype, s) for k, (dtype, s) in enumerate(zip(dtypes, shape, strict=True))]
 
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
-        return [split_complex(low, v) for v in low.host(node, operands)]
+        return [split_complex(low, v) for v in self.lower(low, node, operands)]
 
     def mlir(self, e: Writer, v: Value) -> None:
-        from tensordsl.codegen.mlir.writer import call  # late: for exports only
-
-        call(e, v, v.op, v.operands)
+        """A call of what whoever runs the module supplies."""
+        results = [v] if v.dtype else e.results.get(v.number, [])
+        name = f"host_{v.op}_{v.number}"
+        operands, types = (", ".join(map(e.type_of, values)) for values in (v.operands, results))
+        e.private[name] = f"func.func private @{name}({operands}) -> ({types})"
+        call = f"func.call @{name}({', '.join(map(e.value, v.operands))}) : ({operands}) -> ({types})"
+        if len(results) == 1:
+            e.values[results[0].number] = e.op(call)
+            return
+        e.count += 1
+        e.put(f"%{e.count}:{len(results)} = {call}")
+        for k, r in enumerate(results):
+            e.values[r.number] = f"%{e.count}#{k}"
 
 
 def _is_square(graph: Graph, v: Value) -> bool:
     return v.rank >= 2 and same_shape(graph, v.shape[-1:], v.shape[-2:-1])
 
 
-def _each(outputs: int, function: Callable[..., Any]) -> Callable[..., None]:
+def each_matrix(outputs: int, function: Callable[..., Any]) -> Callable[..., None]:
     """A function of one batch position, in NumPy, as functions of the library are called: NaN, and the position of the
     first one, where it fails."""
 
@@ -99,7 +112,7 @@ def _each(outputs: int, function: Callable[..., Any]) -> Callable[..., None]:
     return run
 
 
-def _by_row(name: str, **attrs: Any) -> Callable[..., Any]:
+def by_row(name: str, **attrs: Any) -> Callable[..., Any]:
     """A function of one matrix by a row's oracle."""
 
     def run(*operands: Any) -> Any:
@@ -111,7 +124,7 @@ def _by_row(name: str, **attrs: Any) -> Callable[..., Any]:
 
 
 @register
-class Cholesky(_OfMatrices):
+class Cholesky(OfMatrices):
     """cholesky(lower, on_error): the factor, by the triangle that `lower` says; zeros in the other one."""
 
     name = "cholesky"
@@ -119,9 +132,9 @@ class Cholesky(_OfMatrices):
     attributes = ("lower", "on_error")
     library = {
         name: LibraryFunction(
-            _each(1, _by_row("cholesky", lower=True, on_error="raise")),
+            each_matrix(1, by_row("cholesky", lower=True, on_error="raise")),
             ObjectWriter("tensordsl.codegen.library.linalg.cholesky", "cholesky_text", of_dtype=True),
-            work_ns=FACTOR_NS,
+            work_ns=4_000,
         )
     }
 
@@ -150,7 +163,37 @@ def _where(b: Bufferiser, v: Value, x: Ref) -> Ref:
 
 
 @register
-class SolveTriangular(_OfMatrices):
+class CholeskyVjp(OfMatrices):
+    """cholesky_vjp: the cotangent of the matrix from its lower factor and that of this, in the lower triangle."""
+
+    name = "cholesky_vjp"
+    traits = Traits(is_contiguous=True, stores_operands=True, makes_floats=True, begins_with=1)
+    library = {
+        name: LibraryFunction(
+            each_matrix(1, by_row("cholesky_vjp")),
+            ObjectWriter("tensordsl.codegen.library.linalg.cholesky_vjp", "cholesky_vjp_text", of_dtype=True),
+            work_ns=2 * 4_000,
+        )
+    }
+
+    def verify(self, graph: Graph, v: Value) -> None:
+        factor, g = v.operands
+        check(_is_square(graph, v) and same_shape(graph, factor.shape, v.shape), v, "square matrices")
+        check(same_shape(graph, g.shape, v.shape), v, "a cotangent like the factor")
+        check(factor.dtype == g.dtype == v.dtype and v.dtype in LAPACK_TYPES, v, "a dtype of LAPACK")
+
+    def bufferise(self, b: Bufferiser, v: Value) -> None:
+        factor, g = (b.ref(o) for o in v.operands)
+        if not in_rows(factor, v.dtype):
+            factor = b.packed(factor, v.dtype)
+        ref = _where(b, v, g)
+        scratch = ITEMSIZE[v.dtype] * b.tuning.matrices.vjp_block_rows**2
+        call_on_matrices(b, self.name, [Given(factor, v.dtype), Given(g, v.dtype)], [Given(ref, v.dtype)], scratch)
+        b.finish(v, ref)
+
+
+@register
+class SolveTriangular(OfMatrices):
     """solve_triangular(lower, trans, unit_diagonal): A^-1 B for a triangle of A, transposed if trans is not 0."""
 
     name = "solve_triangular"
@@ -158,9 +201,9 @@ class SolveTriangular(_OfMatrices):
     attributes = ("lower", "trans", "unit_diagonal")
     library = {
         f"triangular_{'unit_' * unit}{'lower' if lower else 'upper'}": LibraryFunction(
-            _each(1, _by_row("solve_triangular", lower=lower, trans=0, unit_diagonal=unit)),
+            each_matrix(1, by_row("solve_triangular", lower=lower, trans=0, unit_diagonal=unit)),
             ObjectWriter("tensordsl.codegen.library.linalg.triangular", "triangular_text", of_dtype=True),
-            work_ns=FACTOR_NS,
+            work_ns=4_000,
         )
         for unit in (False, True)
         for lower in (True, False)
@@ -184,16 +227,16 @@ class SolveTriangular(_OfMatrices):
 
 
 @register
-class LuFactor(_OfMatrices):
+class LuFactor(OfMatrices):
     """lu_factor: `result(0)` is L without its ones and U, `result(1)` the exchanges of rows."""
 
     name = "lu_factor"
     traits = Traits(stores_operands=True, makes_floats=True)
     library = {
         name: LibraryFunction(
-            _each(2, _by_row("lu_factor")),
+            each_matrix(2, by_row("lu_factor")),
             ObjectWriter("tensordsl.codegen.library.linalg.lu", "factor_text", of_dtype=True),
-            work_ns=FACTOR_NS,
+            work_ns=4_000,
         )
     }
 
@@ -201,8 +244,8 @@ class LuFactor(_OfMatrices):
         check(not v.dtype and v.operands[0].rank >= 2 and v.operands[0].dtype in LAPACK_TYPES, v, "matrices")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
-        (x,) = v.operands
-        factors, pivots = _places_of_results(b, v, (x.dtype, "int32"))
+        (x,), used = v.operands, used_results(b, v)
+        factors, pivots = (used[k][0] if k in used else None for k in (0, 1))
         m, n = x.shape[-2:]
         least = ex.minimum(m, n)
         source = b.ref(x)
@@ -213,39 +256,11 @@ class LuFactor(_OfMatrices):
         rows = b.allocate((*x.shape[:-2], least), "int32") if rows is None else rows
         outputs = [Given(ref, x.dtype), Given(rows, "int32", 1)]
         call_on_matrices(b, self.name, [Given(source, x.dtype)], outputs, ex.mul(8, least))
-        if factors is not None:
-            b.finish(factors, ref)
-        if pivots is not None:
-            b.finish(pivots, rows)
-
-    def mlir(self, e: Writer, v: Value) -> None:
-        call_results(e, v)
-
-
-def _places_of_results(b: Bufferiser, v: Value, dtypes: Sequence[str]) -> list[Value | None]:
-    """The results of a value by their number, None for those that nothing uses."""
-    used = {r.attrs["k"]: r for r in results_of(b, v)}
-    return [used.get(k) for k in range(len(dtypes))]
-
-
-def call_results(e: Writer, v: Value) -> None:
-    """A call that gives several results, which whoever runs the module supplies."""
-    results = e.results.get(v.number, [])
-    name = f"host_{v.op}_{v.number}"
-    operands, types = (", ".join(map(e.type_of, values)) for values in (v.operands, results))
-    e.private[name] = f"func.func private @{name}({operands}) -> ({types})"
-    values = ", ".join(map(e.value, v.operands))
-    if len(results) == 1:
-        e.values[results[0].number] = e.op(f"func.call @{name}({values}) : ({operands}) -> ({types})")
-        return
-    e.count += 1
-    e.put(f"%{e.count}:{len(results)} = func.call @{name}({values}) : ({operands}) -> ({types})")
-    for k, r in enumerate(results):
-        e.values[r.number] = f"%{e.count}#{k}"
+        finish_results(b, used, {0: ref, 1: rows})
 
 
 @register
-class LuSolve(_OfMatrices):
+class LuSolve(OfMatrices):
     """lu_solve(trans): A^-1 B for the factors and exchanges of A, transposed if trans is not 0."""
 
     name = "lu_solve"
@@ -253,9 +268,9 @@ class LuSolve(_OfMatrices):
     attributes = ("trans",)
     library = {
         f"lu_solve{'_transposed' * trans}": LibraryFunction(
-            _each(1, _by_row("lu_solve", trans=trans)),
+            each_matrix(1, by_row("lu_solve", trans=trans)),
             ObjectWriter("tensordsl.codegen.library.linalg.lu", "solve_text", of_dtype=True),
-            work_ns=FACTOR_NS,
+            work_ns=4_000,
         )
         for trans in (0, 1)
     }

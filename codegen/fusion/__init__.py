@@ -5,7 +5,7 @@ Goes out   `placement.Region`s by context (the function, bodies of loops, sides 
            order.  A step is a construct, or a group: `group.Group`, a DAG of scalar values over named axes, with its
            buffers.  The group names no target; a target's choices for it are a `group.Schedule`.
 Inside     `placement.plan_regions` finds each value's region; `partition.Fusion` forms the groups of a region, by
-           `inline`, which substitutes what a result needs and stops where one of the rules R1 to R12 says so.
+           `inline`, which substitutes what a result needs and stops where one of the rules R1 to R13 says so.
            Large computations are cut first (`split_large`); `incremental_toposort` keeps the order while groups
            are joined.  Then steps meet: chains by blocks of rows
            (`row_blocking`), runs through stacks of matrices or hidden rows (`batch_blocking`), additions at positions

@@ -290,7 +290,7 @@ def stored(o: Out, costs: CostTuning) -> float:
 
 def price(v: Val, costs: CostTuning) -> float:
     """ns of 1,000 such operations."""
-    if is_function(v):
+    if is_function(v) or v.op == "repeat":
         ns = costs.function_ns_per_1000
     elif v.op == "load":
         ns = costs.access_ns_per_1000

@@ -82,8 +82,8 @@ def _exits(roots: Sequence[Value], order: Sequence[Value], sides: dict[int, Side
 
 def _can_be_exit(v: Value) -> bool:
     """Whether v is one array whose storage can be made before it is known whether the branch is taken."""
-    if v.traits.has_regions or v.traits.has_effects:  # not one value, or more than a value
-        return False
+    if v.traits.has_regions or (v.traits.has_effects and (not v.dtype or v.traits.is_view)):
+        return False  # not one value, or more than a value
     return all(a[0] in ("arg", "shared") for n in v.shape for a in ex.atoms(n))
 
 

@@ -21,6 +21,7 @@ from tensordsl.codegen.tensor_ir.construct import PART
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.codegen.tensor_ir.indexing import place_taken
 
+POSITIONS = frozenset(("index", "const", "extent"))
 SLOW = frozenset(("div", "sqrt"))
 Axes = tuple[Any, ...]
 
@@ -59,6 +60,8 @@ class Cut(Exception):
                          computed from, stored it is one row, however short those of the slices are
         R12 one quotient a quotient or root of several axes, as of all pairs, that would be computed for each of
                          several rows (the coordinates of forces), along which it is the same
+        R13 one mask     a truth value of positions along several axes (a triangle), which a stack repeats: without it
+                         all matrices of the stack are one row, however short theirs are
     """
 
     def __init__(self, value: Value, rule: str, *others: Value) -> None:
@@ -341,6 +344,7 @@ def _check(
     """The rules; gives the group's parallel axes."""
     outputs = frozenset(a for axes, _ in inlined for a in axes if a)
     _check_rows(inliner, values, {s for _, s in inlined}, scalars)
+    _check_masks(inliner, values, {s for _, s in inlined}, scalars)
     if not any([is_expensive_op(s) for s in scalars]):
         return outputs  # all other rules are about these
     t, reduces = inliner.tuning, [s for s in scalars if s.op == "reduce"]
@@ -400,6 +404,21 @@ def _check_rows(inliner: Inliner, values: Sequence[Value], roots: set[Val], scal
     _cut([v for v in large if v not in values], "R2")
 
 
+def _check_masks(inliner: Inliner, values: Sequence[Value], roots: set[Val], scalars: Sequence[Val]) -> None:
+    """R13."""
+    tensor = inliner.b.made_for
+    of_positions: set[Val] = set()
+    masks: dict[Value, None] = {}
+    for s in scalars:
+        if s.op in POSITIONS or (s.args and of_positions.issuperset(s.args) and s.op != "reduce"):
+            of_positions.add(s)
+            continue
+        for a in s.args:
+            if len(a.axes) > 1 and a.axes < s.axes and a in of_positions and a.type == "bool" and a not in roots:
+                masks |= {tensor[a]: None} if a in tensor else {}
+    _cut([v for v in masks if v not in values], "R13")
+
+
 def _check_uses(
     tensor: Mapping[Val, Value], values: Sequence[Value], roots: set[Val], scalars: Sequence[Val], row: frozenset[str]
 ) -> None:
@@ -416,7 +435,7 @@ def _check_uses(
                     if narrow in tensor and tensor[narrow] not in values and narrow not in roots:
                         raise Cut(tensor[narrow], "R12")
         below = [a for a in s.args if a in expensive]
-        if is_function(s) or (below and s.axes and any([a not in roots for a in below])):
+        if is_function(s) or s.op == "repeat" or (below and s.axes and any([a not in roots for a in below])):
             expensive.add(s)
         for a in below:
             if a.axes < s.axes and not (a.axes and a.axes <= row):

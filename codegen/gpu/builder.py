@@ -241,7 +241,7 @@ def evaluate(
         elif is_function(v):
             operands = [env[id(a)] for a in v.args]
             env[id(v)] = mathematics(code, v.op, v.type, operands, is_inlined)
-        elif v.op in ARITY or v.op == "const":
+        elif v.op in ARITY or v.op in ("const", "repeat"):
             emit(code, [v], env)
         else:
             env[id(v)] = leaf(v)

@@ -530,24 +530,51 @@ class Emitter:
 
     def host_call(self, i: p.HostCall) -> None:
         self.inject(i.site)
-        f, words, at = self.helper("host_call"), layouts.HOST_SIZE // 8, 0
-        for k, operand in enumerate(i.inputs + i.outputs):
-            if operand is None:
-                self.array("hosts", "ptr", ["null"], words * k)
-                continue
-            data, dtype, dims = operand
-            self.array("dims", "i64", [self.values[d] for d in dims], at)
-            self.array("hosts", "ptr", [self.values[data]], words * k)
-            self.array("hosts", "i64", [layouts.DTYPE_CODE[dtype], len(dims)], words * k + 1)
-            self.array("hosts", "ptr", [self.at("%dims", 8 * at)], words * k + 3)
-            at += len(dims)
-        for name in ("dims", "hosts"):
-            self.sizes[name] = self.sizes[name] or 1
+        f = self.helper("host_call")
+        self.host_operands(i.inputs + i.outputs)
         n_in, n_out = len(i.inputs), len(i.outputs)
         outs = self.at("%hosts", layouts.HOST_SIZE * n_in)
         note_rounds(self)
         head = f"ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.host}"
         bad = self.op(f"call i64 {f}({head}, i64 {n_in}, ptr %hosts, i64 {n_out}, ptr {outs})")
+        self.guard(self.op(f"icmp eq i64 {bad}, 0"))
+        if self.rounds:
+            self.store("i64", 0, "%frame", layouts.FR_DEPTH)
+
+    def host_operands(self, operands: Sequence[p.HostOperand | p.Kept | None]) -> None:
+        """Fill the array of descriptors."""
+        words, at = layouts.HOST_SIZE // 8, 0
+        for k, operand in enumerate(operands):
+            if operand is None:
+                self.array("hosts", "ptr", ["null"], words * k)
+                continue
+            data, dtype, dims = ("", operand.dtype, ()) if isinstance(operand, p.Kept) else operand
+            if isinstance(operand, p.Kept):
+                place, rank, mask = self.slot(operand.slot), len(operand.dims), 0
+                for axis, (length, dim) in enumerate(zip(operand.lengths, operand.dims, strict=True)):
+                    mask |= (length is not None) << axis
+                    if length is not None:
+                        self.array("dims", "ptr", [self.values[length]], at + axis)
+                    else:
+                        self.array("dims", "i64", [-1 if dim is None else self.values[dim]], at + axis)
+            else:
+                place, rank, mask = str(self.values[data]), len(dims), 0
+                self.array("dims", "i64", [self.values[d] for d in dims], at)
+            self.array("hosts", "ptr", [place], words * k)
+            self.array("hosts", "i64", [layouts.DTYPE_CODE[dtype], rank], words * k + 1)
+            self.array("hosts", "ptr", [self.at("%dims", 8 * at)], words * k + 3)
+            kept = mask | layouts.HOST_IS_KEPT if isinstance(operand, p.Kept) else 0
+            self.array("hosts", "i64", [kept], words * k + layouts.HOST_KEPT // 8)
+            at += rank
+        for name in ("dims", "hosts"):
+            self.sizes[name] = self.sizes[name] or 1
+
+    def take_result(self, i: p.TakeKept) -> None:
+        self.inject(i.site)
+        self.host_operands((i.output,))
+        note_rounds(self)
+        given = f"ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.host}, ptr {self.slot(i.slot)}, ptr %hosts"
+        bad = self.op(f"call i64 {self.helper('take_result')}({given})")
         self.guard(self.op(f"icmp eq i64 {bad}, 0"))
         if self.rounds:
             self.store("i64", 0, "%frame", layouts.FR_DEPTH)
@@ -612,7 +639,8 @@ EMIT: dict[type[Instr], Callable[[Emitter, Any], None]] = {
     p.StoreScalar: Emitter.store_scalar, p.Slot: Emitter.slot8, p.Bytes: Emitter.bytes, p.Arena: Emitter.arena,
     p.NewOut: Emitter.new_out, p.NewList: Emitter.new_list, p.Prepare: Emitter.prepare, p.Launch: Emitter.launch,
     p.Require: Emitter.require, p.Deoptimise: Emitter.deoptimise, p.Gemm: gemm, p.Scatter: Emitter.scatter,
-    p.Copy: Emitter.copy, p.Fill: Emitter.fill, p.HostCall: Emitter.host_call, p.LibraryCall: Emitter.library_call,
+    p.Copy: Emitter.copy, p.Fill: Emitter.fill, p.HostCall: Emitter.host_call, p.TakeKept: Emitter.take_result,
+    p.LibraryCall: Emitter.library_call,
     p.For: loop, p.If: branch, p.Blocks: blocks, p.Pin: Emitter.pin, p.ReleaseGil: Emitter.release_gil,
     p.AcquireGil: Emitter.acquire_gil, p.Unwatch: Emitter.unwatch,
     p.Commit: Emitter.commit, p.Return: Emitter.ret,

@@ -205,7 +205,7 @@ TECHNIQUES = (
         "small_matrices",
         "factors of small matrices, and systems with them: in registers, many of a stack in lanes, rows as vectors",
         "at most 32 rows", "a call of LAPACK takes longer than the work", "codegen/library/linalg/small.py",
-        ("cholesky", "triangular", "lufactor", "lusolve"), ("test_small_matrices",), changes="rounding",
+        ("cholesky", "choleskyvjp", "triangular", "lufactor", "lusolve"), ("test_small_matrices",), changes="rounding",
     ),
     Technique(
         "vector_quicksort", "quicksort by whole vectors", "AVX-512, or AVX2 for keys alone",

@@ -25,6 +25,7 @@ from tensordsl.codegen.llvm.vector_builder import (
     splat,
     store,
 )
+from tensordsl.codegen.scalar_ir import repetition
 from tensordsl.codegen.scalar_ir.builder import (
     ARITY,
     COMPARISONS,
@@ -76,6 +77,8 @@ def emit_all(code: Code, values: Iterable[Val], env: Env, W: int = 1, leaf: Call
             env[id(v)], env[id(other)] = lookups_of_two(code, v, other, env[id(v.args[0])], W)
         elif (rest := _tested_remainder(v)) and id(rest.args[0]) in env:
             env[id(v)] = _is_divisible(code, v.op, rest, env[id(rest.args[0])], W)
+        elif v.op == "repeat":
+            env[id(v)] = _call_repetition(code, v, [env[id(a)] for a in v.args], W)
         elif v.op in ARITY:
             env[id(v)] = _operation(code, v, [env[id(a)] for a in v.args], W)
         else:
@@ -201,6 +204,68 @@ def _fmod_body(code: Code, dtype: str, W: int) -> str:
     result = b.select(valid, b.copysign(final, x), remainder.fmod_special(b, x, y))
     emit(code, [result], env, W)
     return env[id(result)]
+
+
+# Loops of one element
+
+
+def _call_repetition(code: Code, v: Val, operands: list[str], W: int) -> str:
+    """A call of the function that repeats until all lanes are done."""
+    types = tuple(a.type for a in v.args)
+    symbol = math_symbol(v.attr, v.type, W)
+    text, declarations, functions = _repetition(v.attr, types, symbol, W, code.isa)
+    code.functions[symbol] = text
+    code.functions |= functions
+    code.declarations |= declarations
+    given = (f"{llvm_type(t, W)} {x}" for t, x in zip(types, operands, strict=True))
+    return code.call(symbol, llvm_type(v.type, W), *given)
+
+
+@lru_cache(maxsize=64)
+def _repetition(
+    name: str, types: tuple[str, ...], symbol: str, W: int, isa: str
+) -> tuple[str, dict[str, str], dict[str, str]]:
+    code, loop, r = Code(isa=isa), repetition.repetitions()[name], repetition.rounds(name, types)
+    mask, t = llvm_type("bool", W), llvm_type(loop.dtype, W)
+    given = {id(v): f"%x{k}" for k, v in enumerate(r.operands)}
+    first, head, done = code.label("first"), code.label("round"), code.label("done")
+    code.do(f"br i1 {code.any('%x0', W)}, label %{first}, label %{done}")
+    code.place(first)
+    env = dict(given)
+    emit(code, r.start, env, W)
+    starts, before = [env[id(v)] for v in r.start], code.block
+    code.do(f"br label %{head}")
+    code.place(head)
+    number, left, old = code.tmp(), code.tmp(), code.tmp()
+    state, position = [code.tmp() for _ in r.state], len(code.lines)
+    env = (
+        given
+        | {id(v): x for v, x in zip(r.state, state, strict=True)}
+        | {id(r.number): splat(code, number, "int64", W)}
+    )
+    emit(code, [*r.following, r.result, r.is_last], env, W)
+    found = code.op(f"select {mask} {left}, {t} {env[id(r.result)]}, {t} {old}")
+    going_on = code.op(f"xor {mask} {env[id(r.is_last)]}, {constant(True, 'bool', W)}")
+    still = code.op(f"and {mask} {left}, {going_on}")
+    following = code.op(f"add i64 {number}, 1")
+    more = code.op(f"and i1 {code.any(still, W)}, {code.op(f'icmp ult i64 {following}, {loop.limit}')}")
+    zero = constant(0, loop.dtype, W)
+    carried = [("i64", number, "0", following), (mask, left, "%x0", still), (t, old, zero, found)]
+    carried += [
+        (llvm_type(v.type, W), x, y, env[id(z)]) for v, x, y, z in zip(r.state, state, starts, r.following, strict=True)
+    ]
+    code.lines[position:position] = [
+        f"  {x} = phi {kind} [ {first}, %{before} ], [ {next_}, %{code.block} ]" for kind, x, first, next_ in carried
+    ]
+    code.do(f"br i1 {more}, label %{head}, label %{done}")
+    last = code.block
+    code.place(done)
+    result = code.op(f"phi {t} [ {zero}, %entry ], [ {found}, %{last} ]")
+    params = ", ".join(f"{llvm_type(k, W)} %x{n}" for n, k in enumerate(types))
+    text = (
+        f"define internal {t} @{symbol}({params}) noinline nounwind {{\nentry:\n{code.text}\n  ret {t} {result}\n}}\n"
+    )
+    return text, code.declarations, code.functions
 
 
 # Operations: each row is (code, dtype of the operands, dtype of the result, operands, W) -> operand

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tensordsl.codegen.scalar_ir import repetition
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE, Builder, Val, is_function, walk
 from tensordsl.codegen.scalar_ir.math import FUNCTIONS, floating_point, remainder
 
@@ -55,10 +56,12 @@ def literal(value: Any, dtype: str) -> str:
 
 
 class Scalars:
-    """Emits scalar values as lines of a region.  `op(text)` appends a line and gives the name of its result."""
+    """Emits scalar values as lines of a region.  `op(text)` appends a line and gives the name of its result,
+    `put(text)` only appends it."""
 
-    def __init__(self, op: Callable[[str], str]) -> None:
-        self.op = op
+    def __init__(self, op: Callable[[str], str], put: Callable[[str], None]) -> None:
+        self.op, self.put = op, put
+        self.loops = 0
 
     def emit(self, roots: Sequence[Val], env: dict[int, str], leaf: Callable[[Val], str | None]) -> list[str]:
         """The names of `roots`; `leaf` gives those of loads, indices, extents, params and results."""
@@ -77,6 +80,8 @@ class Scalars:
     def make(self, v: Val, args: list[str]) -> str:
         if v.op == "const":
             return self.constant(v.attr, v.type)
+        if v.op == "repeat":
+            return self.repeat(v, args)
         kind = v.args[0].type
         if v.op == "select":
             return self.op(f"arith.select {', '.join(args)} : {TYPE[v.type]}")
@@ -93,6 +98,33 @@ class Scalars:
         if kind in FLOATS:
             return self.float(v, args, kind)
         return self.integer(v.op, args, kind)
+
+    def repeat(self, v: Val, args: list[str]) -> str:
+        """A loop of one element (`scalar_ir.repetition`) as `scf.while`: of the number of the round, whether one more
+        is needed, the result and the state."""
+        loop, r = repetition.repetitions()[v.attr], repetition.rounds(v.attr, tuple(a.type for a in v.args))
+        given = {id(p): a for p, a in zip(r.operands, args, strict=True)}
+        none = lambda v: None  # noqa: E731  all leaves are known
+        start = self.emit(r.start, dict(given), none)
+        firsts = [self.constant(0, "int64"), args[0], self.constant(0, loop.dtype), *start]
+        limit = self.constant(loop.limit, "int64")
+        name, self.loops = f"%repeat{self.loops}", self.loops + 1
+        types = [TYPE[t] for t in ("int64", "bool", loop.dtype, *(s.type for s in r.state))]
+        before, after = ([f"{name}_{part}{k}" for k in range(len(types))] for part in "ba")
+        kinds = ", ".join(types)
+        heads = ", ".join(f"{x} = {first}" for x, first in zip(before, firsts, strict=True))
+        self.put(f"{name}:{len(types)} = scf.while ({heads}) : ({kinds}) -> ({kinds}) {{")
+        more = self.op(f"arith.cmpi ult, {before[0]}, {limit} : i64")
+        self.put(f"scf.condition({self.op(f'arith.andi {more}, {before[1]} : i1')}) {', '.join(before)} : {kinds}")
+        self.put("} do {")
+        self.put(f"^bb0({', '.join(f'{x}: {t}' for x, t in zip(after, types, strict=True))}):")
+        known = given | {id(r.number): after[0]} | {id(s): x for s, x in zip(r.state, after[3:], strict=True)}
+        *following, result, is_last = self.emit((*r.following, r.result, r.is_last), known, none)
+        number = self.op(f"arith.addi {after[0]}, {self.constant(1, 'int64')} : i64")
+        going_on = self.op(f"arith.xori {is_last}, {self.constant(True, 'bool')} : i1")
+        self.put(f"scf.yield {', '.join((number, going_on, result, *following))} : {kinds}")
+        self.put("}")
+        return f"{name}#2"
 
     def lookup(self, v: Val, index: str) -> str:
         """An entry of a constant table; the index counts modulo the table's length."""

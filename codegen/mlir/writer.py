@@ -49,7 +49,7 @@ class Writer:
         self.scopes = [Scope()]
         self.context: Context = ()
         self.private: dict[str, str] = {}
-        self.scalars = Scalars(self.op)
+        self.scalars = Scalars(self.op, self.put)
         self.results: dict[int, list[Value]] = {}
         order = toposort(self.roots)
         for v in toposort([*order, *integer_values(self.graph, order)]):

@@ -404,6 +404,17 @@ HostOperand = tuple[Name, str, tuple[Name, ...]]  # where, dtype, lengths
 
 
 @record
+class Kept:
+    """A result of a host call whose lengths nobody knows before: the array stands in objs[slot], and each length is
+    written where `lengths` says, or must be what `dims` says."""
+
+    slot: int
+    dtype: str
+    dims: tuple[Name | None, ...]
+    lengths: tuple[Name | None, ...]
+
+
+@record
 class HostCall(Instr):
     """Call the Python callable number `host` with owned arrays; outputs are written back; None: nobody wants it.
 
@@ -412,7 +423,19 @@ class HostCall(Instr):
 
     host: int
     inputs: tuple[HostOperand, ...]
-    outputs: tuple[HostOperand | None, ...]
+    outputs: tuple[HostOperand | Kept | None, ...]
+    site: int
+    may_fail: ClassVar[bool] = True
+
+
+@record
+class TakeKept(Instr):
+    """Write the array in objs[slot], which callable number `host` gave (`Kept`), and empty the slot.  It must have the
+    lengths of the output."""
+
+    host: int
+    slot: int
+    output: HostOperand
     site: int
     may_fail: ClassVar[bool] = True
 

@@ -50,7 +50,10 @@ def _show_scatter(i: p.Scatter) -> str:
 
 
 def _show_host(i: p.HostCall) -> str:
-    def value(v: p.HostOperand | None) -> str:
+    def value(v: p.HostOperand | p.Kept | None) -> str:
+        if isinstance(v, p.Kept):
+            lengths = (n or d for n, d in zip(v.lengths, v.dims, strict=True))
+            return f"slot {v.slot}: {v.dtype}[{_join(map(str, lengths))}]"
         return "_" if v is None else f"{v[0]}: {v[1]}[{_join(v[2])}]"
 
     return f"({_join(map(value, i.outputs))}) = host{i.host}({_join(map(value, i.inputs))})"
@@ -108,6 +111,7 @@ SHOW: dict[type[Instr], Callable[[Any], str]] = {
     p.Copy: lambda i: f"copy {i.bytes} bytes {i.dst} = {i.src}",
     p.Fill: lambda i: f"zero {i.bytes} bytes {i.dst}",
     p.HostCall: _show_host,
+    p.TakeKept: lambda i: f"{i.output[0]}: {i.output[1]}[{_join(i.output[2])}] = slot {i.slot} of host{i.host}",
     p.LibraryCall: _show_library,
     p.For: _show_for,
     p.Blocks: lambda i: (

@@ -72,7 +72,19 @@ def _scatter_ints(i: p.Scatter) -> Names:
 
 
 def _host_ints(i: p.HostCall) -> Names:
-    return tuple(o[2][k] for o in i.inputs + i.outputs if o is not None for k in range(len(o[2])))
+    found: list[p.Name] = []
+    for o in i.inputs + i.outputs:
+        if o is not None:
+            found += [d for d in (o.dims if isinstance(o, p.Kept) else o[2]) if d is not None]
+    return tuple(found)
+
+
+def _host_writes(i: p.HostCall) -> Names:
+    found: list[p.Name] = []
+    for o in i.outputs:
+        if o is not None:
+            found += [n for n in o.lengths if n is not None] if isinstance(o, p.Kept) else [o[0]]
+    return tuple(found)
 
 
 def _library_ints(i: p.LibraryCall) -> Names:
@@ -113,8 +125,9 @@ EFFECTS: dict[type[Instr], Effects] = {
     p.HostCall: Effects(
         ints=_host_ints,
         reads=lambda i: tuple(x for x, _, _ in i.inputs),
-        writes=lambda i: tuple(o[0] for o in i.outputs if o is not None),
+        writes=_host_writes,
     ),
+    p.TakeKept: Effects(ints=lambda i: i.output[2], writes=lambda i: (i.output[0],)),
     p.LibraryCall: Effects(
         ints=_library_ints,
         reads=lambda i: tuple(x[0] for x in i.inputs),
@@ -442,7 +455,15 @@ class _Checker:
             assert len(dims) == len(strides), f"{self.where(i)}: {len(strides)} strides for {len(dims)} axes of {name}"
 
     def check_host(self, i: p.HostCall) -> None:
+        for o in i.outputs:
+            if isinstance(o, p.Kept):
+                self.take_slot(i, o.slot)
+        self.check_take(i)
+
+    def check_take(self, i: p.HostCall | p.TakeKept) -> None:
         assert 0 <= i.host < self.program.n_hosts, f"{self.where(i)}: no such host function"
+        if isinstance(i, p.TakeKept):
+            assert isinstance(self.slots.get(i.slot), p.HostCall), f"{self.where(i)}: slot {i.slot} holds no result"
         self.without_late(i)
         assert self.pinned or not self.program.shared, (
             f"{self.where(i)}: runs Python code while no shared value is pinned"
@@ -505,7 +526,7 @@ EXTRA: dict[type[Instr], Callable[[_Checker, Any], None]] = {
     p.Arith: _Checker.check_op, p.Compare: _Checker.check_op, p.Check: _Checker.check_op,
     p.NewOut: _Checker.check_new_out, p.NewList: _Checker.check_new_list, p.Prepare: _Checker.check_prepare,
     p.Launch: _Checker.check_launch, p.Gemm: _Checker.check_gemm, p.Scatter: _Checker.check_scatter,
-    p.HostCall: _Checker.check_host, p.LibraryCall: _Checker.check_library,
+    p.HostCall: _Checker.check_host, p.TakeKept: _Checker.check_take, p.LibraryCall: _Checker.check_library,
     p.For: _Checker.check_for, p.Blocks: _Checker.check_blocks, p.If: _Checker.check_if, p.Pin: _Checker.check_pin,
     p.ReleaseGil: _Checker.check_release, p.AcquireGil: _Checker.check_acquire, p.Commit: _Checker.check_commit,
     p.Unwatch: _Checker.check_unwatch,

@@ -42,7 +42,7 @@ ARITY = {
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 PAIRWISE = ("add", "sub", "mul", "div", "neg")  # done on pairs where both parts of complex numbers take them alike
-PRIMITIVE = LEAVES | ARITY.keys() | {"reduce", "result"}
+PRIMITIVE = LEAVES | ARITY.keys() | {"reduce", "result", "repeat"}
 
 
 def is_function(v: Val) -> bool:
@@ -51,8 +51,8 @@ def is_function(v: Val) -> bool:
 
 
 def is_expensive_op(v: Val) -> bool:
-    """Is it too expensive to be computed twice?  So are functions and reductions."""
-    return v.op not in PRIMITIVE or v.op == "reduce"
+    """Is it too expensive to be computed twice?  So are functions, reductions and loops."""
+    return v.op not in PRIMITIVE or v.op in ("reduce", "repeat")
 
 
 class Val:
@@ -61,6 +61,7 @@ class Val:
     load x[i, j]          axes {i, j}     the map is the indexing map: broadcasting drops an axis, transposing permutes
     exp(v)                axes of v
     reduce_j(sum, v)      axes of v without j
+    repeat(v, ...)        axes of the operands: a loop of one element, a row of `scalar_ir.repetition`
 
     `type`: a dtype name; the dtypes of the operands for `reduce`, whose `result`s have the dtypes.  `attr`: the
     constant, the axis, the extent, (buffer, map), (reducer, axes) or the result's number.
@@ -255,6 +256,13 @@ class Builder:
         if x.type != "float16":
             return x
         return self.const(x.attr, "float32") if x.op == "const" else self.cast(x, "float32")
+
+    def repeat(self, name: str, needed: Val, *given: Val) -> Val:
+        """The result of the loop `name` of `scalar_ir.repetition`; 0 where it is not needed."""
+        from tensordsl.codegen.scalar_ir.repetition import repetitions  # late: it stands on this module
+
+        loop = repetitions()[name]
+        return self.make("repeat", loop.dtype, (needed, *loop.prepare(self, *given)), name)
 
     # complex numbers
     def part(self, x: Val, k: int) -> Val:

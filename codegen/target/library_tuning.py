@@ -188,6 +188,7 @@ class MatrixTuning:
     """Functions of matrices over LAPACK (`library.linalg`)."""
 
     poll_matrices: int = 1024  # small ones, between two polls for signals
+    vjp_block_rows: int = 32  # of a factor's cotangent, up to which no BLAS is called
     transposed_block: int = 16  # rows and columns that change places together (L1)
 
 

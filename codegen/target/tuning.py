@@ -372,6 +372,9 @@ class PassTuning:
     kept_max_rows: int = 64  # of what a loop stacks, that are kept alone where nothing else is read (memory)
     kept_min_step: int = 4  # rounds from row to row, if more rows are read (memory)
     widen_max_growth: int = 4  # times the bytes that a loop reads and gives, for what is stored instead of it (L2)
+    structure_max_axes: int = 4  # of a tensor whose symmetries are looked for (compile)
+    structure_max_terms: int = 8  # of a sum that is compared with its transpose (compile)
+    structure_max_products: int = 3  # of triangular matrices, that are solved one behind the other (compile)
     hoist_max_growth: int = 16  # times the bytes of the sequence, for what is computed of all its elements (L2)
 
 

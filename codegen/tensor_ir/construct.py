@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Names that rules and passes match or make: of what only its own file and the registry know none is here.
 CONCATENATE, DOT, RESHAPE, SUBTENSOR, INC_SUBTENSOR = "concatenate", "dot", "reshape", "subtensor", "inc_subtensor"
 INC_TAKE, IN_BOUNDS, ALONG, PART, PAIRS = "inc_take", "in_bounds", "along", "part", "pairs"
+CHOLESKY, LU_FACTOR, LU_SOLVE, SOLVE_TRIANGULAR = "cholesky", "lu_factor", "lu_solve", "solve_triangular"
+QR, SVD, EIGH = "qr", "svd", "eigh"
 FOR, WHILE, IFELSE, ASSERT, HOST = "for", "while", "ifelse", "assert", "host"
 
 

@@ -274,6 +274,7 @@ class Extents:
         self.stretched: list[tuple[Length, Length]] = []  # unless the first is 1 and the second not
         self._same: dict[Atom, Length] = {}
         self._same_lengths: dict[Extent, Length] = {}
+        self._equations: dict[Atom, list[Extent]] = {}  # atom -> keys of `_same_lengths` that have it as a factor
         self._found: dict[Extent, Length] = {}  # by `find`, since the last constraint
         self.ranges: dict[int, tuple[list[Length], list[Length]]] = {}  # value -> what it is at least, and at most
         self._known: set[Any] = set()
@@ -418,8 +419,22 @@ class Extents:
         return self.assumed.get((a, b, relation)) or (self.assumed.get((b, a, relation)) if relation == "eq" else None)
 
     def _unify(self, a: Length, b: Length) -> None:
-        """Replace the length that is known later by the other: an atom wherever it occurs, else the complete extent."""
-        self._found.clear()
+        """Replace the length that is known later by the other: an atom wherever it occurs, else the complete extent.
+
+        Equations of complete extents hold for what these are behind later replacements of atoms, too.
+        """
+        todo = [(a, b)]
+        while todo:
+            a, b = todo.pop()
+            self._found.clear()
+            own = self._replaced(a, b)
+            for x in self._equations.pop(own, ()) if own is not None else ():
+                pair = self._find(_substitute(x, self._same)), self._find(self._same_lengths[x])
+                if pair[0] != pair[1] and not all(isinstance(n, int) for n in pair):
+                    todo.append(pair)
+
+    def _replaced(self, a: Length, b: Length) -> Atom | None:
+        """Enter one replacement; the atom that it is of, if it is of one."""
         of_a, of_b = _known_when(a), _known_when(b)
         if (of_a, isinstance(a, Extent)) < (of_b, isinstance(b, Extent)):
             a, b = b, a
@@ -428,11 +443,14 @@ class Extents:
             own = single_atom(x)
             if own is not None and own not in self._below(y)[0]:
                 self._same[own] = y
-                return
+                return own
         for x, y in pairs:
             if isinstance(x, Extent) and x not in self._below(y)[1]:
                 self._same_lengths[x] = y
-                return
+                for own in dict.fromkeys(atom for monomial, _ in x.terms for atom in monomial):
+                    self._equations.setdefault(own, []).append(x)
+                break
+        return None
 
     def _below(self, a: Length) -> tuple[set[Atom], set[Length]]:
         """The atoms and lengths that the value of `a` depends on, with their representatives, none of which may depend

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import field
-from threading import get_ident
 from typing import Any
-
-import numpy as np
 
 from tensordsl.base.records import record
 from tensordsl.codegen.target.tuning import Tuning
@@ -56,7 +53,7 @@ class HostStep:
 
     @property
     def __name__(self) -> str:
-        return self.node.row.name
+        return self.node.row.print_name or self.node.row.name
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:
         assert self.node.row.oracle is not None
@@ -73,7 +70,7 @@ class CallbackStep:
 
     @property
     def __name__(self) -> str:
-        return self.node.row.name
+        return self.node.row.print_name or self.node.row.name
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:
         return self.settle(self.direct(*arrays))
@@ -82,52 +79,6 @@ class CallbackStep:
         """What `direct` gave as a list of arrays of the right dtypes and ranks."""
         row: Any = self.node.row
         return list(row.checked(results, self.node.attrs["types"]))
-
-
-@record(eq=False)
-class MeasuredStep:
-    """The same where lengths of results are not known before: it gives these lengths, then the other results.
-
-    kept: the results whose lengths it gave, by thread, until `KeptResults` gives them; no other Python code runs in
-    that thread meanwhile.
-    """
-
-    step: CallbackStep
-    later: tuple[int, ...]  # numbers of these results
-    unknown: tuple[tuple[int, int], ...]  # result, axis
-    kept: dict[int, list[Any]]
-
-    @property
-    def node(self) -> Apply:
-        return self.step.node
-
-    @property
-    def __name__(self) -> str:
-        return self.node.row.name
-
-    def __call__(self, *arrays: Any) -> Sequence[Any]:
-        results = self.step(*arrays)
-        self.kept[get_ident()] = [results[k] for k in self.later]
-        lengths = [np.asarray(results[k].shape[axis], "int64") for k, axis in self.unknown]
-        return [*lengths, *(r for k, r in enumerate(results) if k not in self.later)]
-
-
-@record(eq=False)
-class KeptResults:
-    """The results that a `MeasuredStep` keeps."""
-
-    measured: MeasuredStep
-
-    @property
-    def node(self) -> Apply:
-        return self.measured.node
-
-    @property
-    def __name__(self) -> str:
-        return self.node.row.name
-
-    def __call__(self) -> Sequence[Any]:
-        return self.measured.kept.pop(get_ident())
 
 
 class Lowering:
@@ -141,6 +92,7 @@ class Lowering:
         self.positions: dict[int, int] = {}  # id(node) -> its number among the user's applications
         self.keep_alive: list[Any] = []  # ids in env must stay unique
         self.lowered_loops = LoweredLoops()
+        self.branches: dict[int, Branches] = {}  # of custom operations that a call may leave out, by id(node)
 
     def source(self, kind: str, number: int, type: TensorType) -> Value:
         shape = [ex.atom(kind, number, d) if n is None else n for d, n in enumerate(type.shape)]
@@ -159,6 +111,8 @@ class Lowering:
         extents = self.graph.extents
         outer, around = extents.conditional, extents.node
         optional = set() if outer else _optional(outputs, nodes)
+        if optional and any(node.row.is_custom for node in nodes if id(node) in optional):
+            self.branches |= _branches(outputs, nodes)
         for node in nodes:
             extents.node = self.positions.get(id(node), around)
             self.keep_alive.append(node)
@@ -233,17 +187,32 @@ class Lowering:
         operands = [g.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
         unknown = tuple([(k, axis) for k, s in enumerate(shapes) for axis, n in enumerate(s) if n is None])
         row: Any = node.row
-        same = row.custom, node.attrs["types"], tuple([o.number for o in operands]), g.within
+        guard = self.guard(node) if unknown else None
+        same = row.custom, node.attrs["types"], tuple([o.number for o in operands]), g.within, guard and guard.number
         if same in self.host_steps:
             return self.host_steps[same]
-        step, number = CallbackStep(node, row.caller(node)), len(self.hosts)
-        if unknown:
-            measured = MeasuredStep(step, tuple(dict.fromkeys([k for k, _ in unknown])), unknown, {})
-            self.hosts += (measured, KeptResults(measured))
-        else:
-            self.hosts.append(step)
-        results = self.host_steps[same] = self.results_of_host(node, operands, number, shapes, unknown)
+        operands = operands[: row.count_of_arguments(node)]
+        number = len(self.hosts)
+        self.hosts.append(CallbackStep(node, row.caller(node)))
+        results = self.host_steps[same] = self.results_of_host(node, operands, number, shapes, unknown, guard)
         return results
+
+    def guard(self, node: Apply) -> Value | None:
+        """Whether the branches are taken outside of which nothing needs `node`; None where it is needed in any case.
+
+        The lengths of an `ifelse`'s result are those of both branches, so a step that decides them stands before it.
+        Of inner branches only conditions that cannot fail count, as they are computed in any case.
+        """
+        from tensordsl.ops.table import OPS  # late: the table imports every row
+
+        g, guard = self.graph, None
+        for depth, (choice, side) in enumerate(self.branches.get(id(node), ())):
+            if depth and not all(isinstance(n.row.meaning, Elementwise) for n in toposort([choice.inputs[0]])):
+                break
+            condition = g.cast(self.run([choice.inputs[0]])[0], "bool")
+            condition = g.map(OPS["invert"], condition) if side else condition
+            guard = condition if guard is None else g.map(OPS["and_"], guard, condition)
+        return None if guard is None or guard.op == "const" else guard
 
     def results_of_host(
         self,
@@ -252,13 +221,15 @@ class Lowering:
         number: int,
         shapes: Sequence[Sequence[Any]],
         unknown: Sequence[tuple[int, int]] = (),
+        guard: Value | None = None,
     ) -> list[Value]:
-        """The results of a step of the host.  Those behind them are the `unknown` lengths (result, axis)."""
+        """The results of a step of the host.  Those behind them are the `unknown` lengths (result, axis).  guard: the
+        call is made only where it is true; the lengths are 0 elsewhere, and the results are not read."""
         g, count = self.graph, len(node.outputs)
-        later = tuple(dict.fromkeys([k for k, _ in unknown]))
         made = g.make(
-            HOST, operands, "", (), number=number, effect=node.row.effect, name=node.row.name, count=count,
-            lengths=len(unknown), later=later,
+            HOST, operands if guard is None else (*operands, guard), "", (), is_guarded=guard is not None,
+            number=number, effect=node.row.effect, name=node.row.name, count=count, unknown=tuple(unknown),
+            types=tuple([v.type.dtype for v in node.outputs]), ranks=tuple([v.type.ndim for v in node.outputs]),
         )  # fmt: skip
         known = {}
         for k, at in enumerate(unknown):
@@ -286,6 +257,31 @@ def required(g: Graph, x: Value, a: Any, b: Any, relation: str, message: str, wh
     flag = g.map(OPS[{"ne": "neq"}.get(relation, relation)], g.extent(a), g.extent(b))
     attrs: dict[str, Any] = {"message": message, "kind": "check", "unique": True}
     return g.make(ASSERT, (x, flag), x.dtype, x.shape, loops=loops_of_step(g, [x, flag]), **attrs)
+
+
+Branches = tuple[tuple[Apply, int], ...]  # an `ifelse` and which of its sides, the outermost first
+
+
+def _branches(outputs: Sequence[Variable], nodes: Sequence[Apply]) -> dict[int, Branches]:
+    """For each node, by its id, the branches outside of which nothing needs it."""
+    found: dict[int, Branches] = {id(v.owner): () for v in outputs if v.owner is not None}
+    for node in reversed(nodes):
+        here = found.get(id(node), ())
+        half = len(node.outputs) if node.row.name == IFELSE else 0
+        for k, v in enumerate(node.inputs):
+            if v.owner is None:
+                continue
+            used = (*here, (node, int(k > half))) if half and k else here
+            known = found.get(id(v.owner))
+            found[id(v.owner)] = used if known is None else _common(known, used)
+    return found
+
+
+def _common(a: Branches, b: Branches) -> Branches:
+    n = 0
+    while n < min(len(a), len(b)) and a[n][0] is b[n][0] and a[n][1] == b[n][1]:
+        n += 1
+    return a[:n]
 
 
 def _optional(outputs: Sequence[Variable], nodes: Sequence[Apply]) -> set[int]:

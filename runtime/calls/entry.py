@@ -23,7 +23,16 @@ from tensordsl.runtime.calls.state import Cell, wait_for
 from tensordsl.runtime.loading import library, memory
 from tensordsl.runtime.loading.executable import Executable
 from tensordsl.runtime.loading.late import Compile
-from tensordsl.runtime.loading.layout import address_of, api, function_address, immortalise, peek, poke
+from tensordsl.runtime.loading.layout import (
+    address_of,
+    api,
+    decref,
+    function_address,
+    immortalise,
+    incref,
+    peek,
+    poke,
+)
 
 Function = Any  # an instance of `function_type()`: callable, with attributes, weakly referable
 
@@ -93,9 +102,10 @@ def _context(
     args, outputs = executable.meta["args"], executable.meta["outputs"]
     host = host_entry(hosts) if hosts else None
     callables = tuple([getattr(step, "direct", step) for step in hosts])
+    table = [word for step, call in zip(hosts, callables, strict=True) for word in (id(call), hasattr(step, "settle"))]
     sizes = (
         layouts.CTX_SIZE, 8 * (len(kernels) + len(absent)), 8 * len(cells), layouts.DESC_SIZE * len(args),
-        layouts.OUT_SIZE * len(outputs), 8 * sum(len(shape) for _, shape in args), 8 * len(hosts),
+        layouts.OUT_SIZE * len(outputs), 8 * sum(len(shape) for _, shape in args), layouts.CALLABLE_SIZE * len(hosts),
     )  # fmt: skip
     words = bytearray(sum(sizes))
     start = address_of(words)
@@ -111,7 +121,7 @@ def _context(
     for base, values in (
         (kernel_at, [*kernels, *absent]),
         (cell_at, [cell.address for cell in cells]),
-        (host_at, [*map(id, callables)]),
+        (host_at, table),
     ):
         for i, value in enumerate(values):
             poke(base + 8 * i, value)
@@ -205,10 +215,10 @@ def _replace_context(function: Function, context: int, keep: tuple[Any, ...]) ->
     at = id(function)
     old = peek(at + layouts.FN_OWNER)
     owner = ctypes.cast(old, ctypes.py_object).value, keep
-    _incref(id(owner))
+    incref(id(owner))
     poke(at + layouts.FN_OWNER, id(owner))
     poke(at + layouts.FN_CTX, context)
-    _decref(old)  # last: an interrupt before only leaks memory
+    decref(old)  # last: an interrupt before only leaks memory
 
 
 def _refuse(*args: Any, **kwargs: Any) -> Any:
@@ -223,8 +233,6 @@ def _cleared(*args: Any, **kwargs: Any) -> Any:
 
 
 _made: list[type] = []  # the type
-_incref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_IncRef", api))
-_decref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_DecRef", api))
 
 
 def function_type() -> type:

@@ -15,7 +15,7 @@ import numpy as np
 
 from tensordsl.base.errors import ResultShapeError, ResultTypeError
 from tensordsl.codegen.abi import layouts
-from tensordsl.runtime.loading.layout import peek
+from tensordsl.runtime.loading.layout import decref, incref, peek, poke
 
 
 def host_entry(hosts: Sequence[Callable[..., Any]]) -> Callable[..., None]:
@@ -29,11 +29,12 @@ def host_entry(hosts: Sequence[Callable[..., Any]]) -> Callable[..., None]:
 
     def entry(record: int, outcome: Any, *arrays: Any) -> None:
         host = steps[peek(record + layouts.CALL_HOST)]
+        how, name = peek(record + layouts.CALL_FAILED), getattr(host, "__name__", "host call")
         try:
-            if peek(record + layouts.CALL_FAILED):
+            if how == layouts.CALL_RAISED:
                 raise outcome
-            settle = getattr(host, "settle", None)
-            _write(record, getattr(host, "__name__", "host call"), settle(outcome) if settle else outcome)
+            settle = getattr(host, "settle", None) if how == layouts.CALL_GAVE else lambda array: [array]
+            _write(record, name, settle(outcome) if settle else outcome)
         except Exception as error:
             explain = getattr(host, "explain", None)
             if explain is None:
@@ -43,6 +44,9 @@ def host_entry(hosts: Sequence[Callable[..., Any]]) -> Callable[..., None]:
             if explained is error:
                 raise
             raise explained from None
+        finally:  # what is raised refers to this frame, which must not refer to it
+            outcome = explained = None
+            arrays = ()
 
     return entry
 
@@ -56,9 +60,25 @@ def _write(record: int, name: str, results: Any) -> None:
         _check(name, i, value, dtype, shape) if address else None
         for i, (value, (address, dtype, shape)) in enumerate(zip(results, outputs, strict=True))
     ]
-    for array, (address, _, _) in zip(checked, outputs, strict=True):
-        if array is not None:
+    for i, (array, (address, _, _)) in enumerate(zip(checked, outputs, strict=True)):
+        at = peek(record + layouts.CALL_OUT) + i * layouts.HOST_SIZE
+        if array is not None and peek(at + layouts.HOST_KEPT):
+            _keep(at, array)
+        elif array is not None:
             ctypes.memmove(address, array.ctypes.data, array.nbytes)
+
+
+def _keep(at: int, array: np.ndarray) -> None:
+    """Put an array where its operand says, and its lengths."""
+    slot, mask, dims = (peek(at + word) for word in (layouts.HOST_DATA, layouts.HOST_KEPT, layouts.HOST_DIMS))
+    for axis, length in enumerate(array.shape):
+        if mask >> axis & 1:
+            poke(peek(dims + 8 * axis), length)
+    old = peek(slot)
+    incref(id(array))
+    poke(slot, id(array))
+    if old:
+        decref(old)
 
 
 def rounds_at(frame: int) -> tuple[int, ...]:
@@ -75,7 +95,8 @@ def _operands(record: int, count: int, first: int) -> list[tuple[int, np.dtype, 
             found.append((0, np.dtype(bool), ()))
             continue
         dims = peek(at + layouts.HOST_DIMS)
-        shape = tuple(peek(dims + 8 * j) for j in range(peek(at + layouts.HOST_NDIM)))
+        mask = peek(at + layouts.HOST_KEPT)
+        shape = tuple(-1 if mask >> j & 1 else peek(dims + 8 * j) for j in range(peek(at + layouts.HOST_NDIM)))
         found.append((peek(at + layouts.HOST_DATA), np.dtype(layouts.DTYPES[peek(at + layouts.HOST_DTYPE)]), shape))
     return found
 
@@ -84,6 +105,6 @@ def _check(name: str, i: int, value: Any, dtype: np.dtype, shape: tuple[int, ...
     array = np.asarray(value)
     if array.dtype != dtype:
         raise ResultTypeError(f"{name}: result {i} has dtype {array.dtype}, expected {dtype}")
-    if array.shape != shape:
+    if array.ndim != len(shape) or any(n not in (-1, m) for m, n in zip(array.shape, shape, strict=True)):
         raise ResultShapeError(f"{name}: result {i} has shape {array.shape}, expected {shape}")
-    return np.ascontiguousarray(array, dtype).reshape(shape)
+    return np.ascontiguousarray(array, dtype).reshape(array.shape)

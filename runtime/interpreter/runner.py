@@ -445,8 +445,11 @@ class Runner:
             raise explained from None
         if not isinstance(got, (list, tuple)) or len(got) != len(i.outputs):
             raise TypeError(f"host call: expected a sequence of {len(i.outputs)} arrays, got {type(got).__name__}")
-        got = [array for array, o in zip(got, i.outputs, strict=True) if o is not None]
-        views = [view(o) for o in i.outputs if o is not None]
+        for array, o in zip(got, i.outputs, strict=True):
+            if o is not None and not isinstance(o, tuple):
+                self.keep(o, np.asarray(array))
+        pairs = [(array, o) for array, o in zip(got, i.outputs, strict=True) if isinstance(o, tuple)]
+        got, views = [array for array, _ in pairs], [view(o) for _, o in pairs]
         for array, room in zip(map(np.asarray, got), views, strict=True):
             if array.dtype != room.dtype:
                 raise TypeError(f"host call: a result has dtype {array.dtype}, expected {room.dtype}")
@@ -454,6 +457,23 @@ class Runner:
                 raise ValueError(f"host call: a result has shape {array.shape}, expected {room.shape}")
         for array, room in zip(got, views, strict=True):
             room[...] = array
+
+    def keep(self, o: Any, array: np.ndarray) -> None:
+        """Keep a result whose lengths the program did not know."""
+        for length, place, dim in zip(array.shape, o.lengths, o.dims, strict=True):
+            if place is not None:
+                array_at(self.values[place], "int64", ())[...] = length
+            elif dim is not None and self.values[dim] != length:
+                raise ValueError(f"host call: a result has shape {array.shape}, not a length {self.values[dim]}")
+        self.objs[o.slot] = array
+
+    def take_result(self, i: p.TakeKept) -> None:
+        name, dtype, dims = i.output
+        array, self.objs[i.slot] = self.objs[i.slot], None
+        room = array_at(self.values[name], dtype, [self.values[d] for d in dims])
+        if array.shape != room.shape:
+            raise ValueError(f"host call: a result has shape {array.shape}, expected {room.shape}")
+        room[...] = array
 
     # -- control ------------------------------------------------------------------------------------------------------
     def loop(self, i: p.For) -> None:
@@ -562,7 +582,7 @@ RUN: dict[str, Callable[[Runner, Any], None]] = {
     "NewOut": Runner.new_out, "NewList": Runner.new_list, "Prepare": Runner.prepare, "Launch": Runner.launch,
     "Require": Runner.proceed, "Deoptimise": Runner.proceed, "Gemm": Runner.gemm, "Scatter": Runner.scatter,
     "LibraryCall": Runner.library_call,
-    "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call,
+    "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call, "TakeKept": Runner.take_result,
     "For": Runner.loop, "Blocks": Runner.in_blocks, "If": Runner.branch,
     "Pin": Runner.pin,  "Unwatch": Runner.unwatch, "ReleaseGil": Runner.release_gil,
     "AcquireGil": Runner.acquire_gil, "Commit": Runner.commit, "Return": Runner.ret,

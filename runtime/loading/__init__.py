@@ -8,7 +8,7 @@ Modules    executable   what the compiler hands over, as bytes and back
            library      loads objects of the library when something needs them; `install` sets the compiler
            late         kernels that a call is the first to need
            memory       the pool of blocks and the run-time table; how NumPy frees our arrays
-           blas         the matrix product of the BLAS that NumPy has
+           blas         the matrix product of the BLAS that NumPy has; `lapack`: its factors of matrices
            layout       reads and writes raw memory, and checks the layouts of this Python and NumPy
 Uses       `codegen.abi.layouts`, the only module of the compiler that the run time loads.
 Used by    `calls` makes functions of what is loaded; `tensordsl.functions.native` joins compiler and cache.

@@ -28,6 +28,10 @@ def poke(address: int, value: int | None, kind: Any = ctypes.c_int64) -> None:
     kind.from_address(address).value = value
 
 
+incref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_IncRef", api))
+decref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_DecRef", api))
+
+
 def address_of(buffer: bytearray) -> int:
     """The address of a bytearray's bytes, valid as long as its length does not change."""
     return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
@@ -40,7 +44,7 @@ def bytes_address(data: bytes) -> int:
 
 def immortalise(obj: Any) -> None:
     """Never free an object: a thread may use it after the interpreter has ended."""
-    ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_IncRef", api))(id(obj))
+    incref(id(obj))
 
 
 def function_address(library: Any, name: str) -> int:

@@ -132,7 +132,9 @@ def _run_backwards(
     parameters = [p for _, p, *_ in running]
     initial = [value for _, _, value, _ in running]
     again = silenced(substitute(following, replacements))  # what is computed again was printed in the rounds forward
-    return make_loop(steps, step, parameters, initial, again, name=gradient_name(body.name))
+    # Less may be known of the lengths of a start than of those of the carried value that it begins.
+    values = [conform(v, p) for v, p in zip(again, parameters, strict=True)]
+    return make_loop(steps, step, parameters, initial, values, name=gradient_name(body.name))
 
 
 def gradient_name(name: str) -> str:

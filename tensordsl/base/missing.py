@@ -6,19 +6,21 @@ from collections.abc import Iterable
 
 _LOOPS = "it is tensordsl.scan, with map, reduce, foldl, foldr, scan_checkpoints and loop beside it"
 _CONVOLUTION = "convolution and pooling are not built yet"
-_LINEAR_ALGEBRA = "linear algebra beyond products is not built yet; use NumPy before or after the call"
-_OPERATIONS = "custom operations are not supported; a new operation is a row (docs/adding-an-op.md)"
+_LINEAR_ALGEBRA = "linear algebra is in tensordsl.tensor.linalg, and under Theano's names in nlinalg and slinalg"
+_OPERATIONS = "operations of one's own compute with NumPy: define perform (docs/custom-ops.md)"
 _REWRITES = "rewrites are rules and passes of the compiler (docs/adding-a-rule.md)"
-_NUMBERS = "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers"
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(("scan", "map", "reduce", "foldl", "foldr", "scan_checkpoints", "while_loop"), _LOOPS),
     **dict.fromkeys(("conv", "conv2d", "conv3d", "signal", "pool", "pool_2d", "downsample"), _CONVOLUTION),
-    **dict.fromkeys(("linalg", "slinalg", "nlinalg", "cholesky", "solve", "svd", "eig", "eigh"), _LINEAR_ALGEBRA),
-    **dict.fromkeys(("det", "matrix_inverse", "pinv", "qr"), _LINEAR_ALGEBRA),
+    **dict.fromkeys(
+        ("cholesky", "solve", "svd", "eig", "eigh", "det", "matrix_inverse", "pinv", "qr", "slogdet", "lstsq"),
+        _LINEAR_ALGEBRA,
+    ),
+    "ordqz": "its eigenvalues are not sorted: tensor.linalg.qz is there",
     **dict.fromkeys(("sparse", "fft", "typed_list"), "neither built nor planned yet"),
     **dict.fromkeys(("neighbours", "ctc"), "neither built nor planned yet"),
     "d3viz": "tensordsl.printing.debugprint prints expressions",
-    **dict.fromkeys(("as_op", "COp", "ops"), _OPERATIONS),
+    **dict.fromkeys(("COp", "ExternalCOp", "OpenMPOp", "CLinkerOp", "CLinkerObject", "c_code"), _OPERATIONS),
     **dict.fromkeys(("cuda", "gpuarray"), "functions run on a device by config.device, see docs/gpu.md"),
     **dict.fromkeys(
         ("local_optimizer", "optdb", "register_canonicalize", "register_specialize", "register_stabilize"), _REWRITES
@@ -26,9 +28,7 @@ INSTEAD: dict[str, str] = {
     "pydotprint": "tensordsl.printing.debugprint prints expressions",
     "pkl_utils": "pickle stores variables, expressions and functions",
     # PyTensor's
-    **dict.fromkeys(("special", "log_softmax"), "T.nnet has softmax and logsoftmax, T itself gammaln and its kin"),
-    "softmax": "it is T.nnet.softmax",
-    **dict.fromkeys(("random", "raw_random"), _NUMBERS),
+    **dict.fromkeys(("softmax", "log_softmax"), "it is in T.special, with Theano's axes in T.nnet"),
     "math": "its functions are in tensordsl.tensor itself",
     "dprint": "it is tensordsl.printing.debugprint",
     "graph_replace": "it is tensordsl.clone_replace",
@@ -39,8 +39,6 @@ INSTEAD: dict[str, str] = {
     **dict.fromkeys(("apply_along_axis", "apply_over_axes"), "T.vectorize maps functions of variables over axes"),
     **dict.fromkeys(("polyfit", "roots", "polydiv", "trim_zeros"), "use NumPy before or after the call"),
     "raise_op": "T.opt.Assert checks values",
-    "logit": "write T.log(p) - T.log1p(-p)",
-    "betaln": "write T.gammaln(a) + T.gammaln(b) - T.gammaln(a + b)",
 }
 
 

@@ -79,7 +79,22 @@ ROWS: dict[str, dict[str, str]] = {
     "misc": {},
     "misc.safe_asarray": {"graph.values": "_asarray=as_array"},
     "sandbox": {},
-    "sandbox.rng_mrg": {"signature.random": "RandomStreams MRG_RandomStreams=RandomStreams"},
+    "sandbox.linalg": {
+        "ops.array.grids": "alloc_diag",
+        "ops.array.index": "extract_diag=diagonal",
+        "ops.linalg.decompositions": "cholesky",
+        "ops.linalg.inverses": "det matrix_inverse",
+        "ops.linalg.theano_forms": "diag eig eigh eigvalsh psd solve spectral_radius_bound trace",
+    },
+    "sandbox.linalg.ops": {
+        "ops.array.grids": "alloc_diag",
+        "ops.array.index": "extract_diag=diagonal",
+        "ops.kinds": "Cholesky MatrixInverse Solve",
+        "ops.linalg.decompositions": "cholesky",
+        "ops.linalg.inverses": "det matrix_inverse",
+        "ops.linalg.theano_forms": "diag eig eigh eigvalsh psd solve spectral_radius_bound trace",
+    },
+    "sandbox.rng_mrg": {"signature.random": "MRG_RandomStreams RandomStreams"},
     "sandbox.softsign": {"ops.nnet": "softsign"},
     "scalar": {"compat.scalars": "*"},
     "scalar.basic": {"compat.scalars": "*"},
@@ -130,6 +145,39 @@ ROWS: dict[str, dict[str, str]] = {
             "true_div_inplace=true_div trunc_inplace=trunc xor_inplace=xor"
         )
     },
+    # NumPy's and PyTensor's.
+    "tensor.linalg": {
+        "ops.linalg.decompositions": (
+            "cho_factor cholesky eig eigh eigvals eigvalsh lu lu_factor qr svd svdvals"
+        ),
+        "ops.linalg.equations": (
+            "solve_continuous_lyapunov solve_discrete_are solve_discrete_lyapunov solve_sylvester"
+        ),
+        "ops.linalg.inverses": "det inv logdet matrix_inverse matrix_rank pinv slogdet tensorinv",
+        "ops.linalg.matrix_functions": "expm matrix_dot matrix_power multi_dot",
+        "ops.linalg.norms": "cond matrix_norm norm vector_norm",
+        "ops.linalg.products": "kron matmul outer tensordot",
+        "tensor": "cross vecdot",
+        "ops.linalg.schur": "qz schur",
+        "ops.linalg.structured": "block_diag circulant diagonal hankel matrix_transpose toeplitz trace",
+        "ops.linalg.systems": (
+            "cho_solve lstsq lu_solve solve solve_lower_triangular solve_triangular solve_upper_triangular tensorsolve"
+        ),
+        "ops.linalg.matrices": "LinAlgError",
+    },
+    "tensor.nlinalg": {
+        "ops.array.grids": "alloc_diag",
+        "ops.array.index": "extract_diag=diagonal",
+        "ops.kinds": (
+            "AllocDiag Det Eig Eigh EighGrad ExtractDiag MatrixInverse MatrixPinv QRFull QRIncomplete SVD TensorInv "
+            "TensorSolve lstsq"
+        ),
+        "ops.linalg.inverses": "det inv matrix_inverse pinv slogdet tensorinv",
+        "ops.linalg.matrix_functions": "matrix_dot matrix_power",
+        "ops.linalg.norms": "norm",
+        "ops.linalg.systems": "tensorsolve",
+        "ops.linalg.theano_forms": "diag eig eigh qr svd trace",
+    },
     "tensor.nnet.bn": {"tensor.nnet": "batch_normalization batch_normalization_test batch_normalization_train"},
     "tensor.nnet.nnet": {"tensor.nnet": "*"},
     "tensor.nnet.sigm": {
@@ -141,6 +189,8 @@ ROWS: dict[str, dict[str, str]] = {
         "ops.kinds": "Alloc DimShuffle Elemwise IncSubtensor MakeVector Reshape Shape Shape_i Subtensor TopKOp",
         "ops.control": "Assert assert_=assert_op assert_op",
     },
+    "tensor.random": {"signature.generators": "*"},
+    "tensor.raw_random": {"signature.raw_random": "*"},
     "tensor.shared_randomstreams": {
         "signature.random": "RandomStreams",
         "signature.shared": "RandomStateSharedVariable=TensorSharedVariable",
@@ -150,6 +200,32 @@ ROWS: dict[str, dict[str, str]] = {
             "ScalarSharedVariable=TensorSharedVariable SharedVariable TensorSharedVariable scalar_constructor=shared "
             "shared shared_constructor tensor_constructor=shared"
         )
+    },
+    "tensor.special": {
+        "tensor": (
+            "beta betainc betaincinv betaln chi2sf dawsn digamma=psi entr erf erfc erfcinv erfcx erfinv exp1 "
+            "expit=sigmoid expn factorial gamma gammainc gammaincc gammainccinv gammaincinv gammal gammaln "
+            "gammau hyp2f1 i0 i0e i1 i1e iv ive j0 j1 jn=jv jv k0 k1 kl_div kn=kv kv kve lambertw log1mexp "
+            "log1pexp=softplus log_ndtr logit logsumexp ndtr ndtri ndtri_exp owens_t poch polygamma psi "
+            "rel_entr sigmoid sinc softplus tri_gamma xlog1py xlogy y0 y1 zeta"
+        ),
+        "ops.special.softmax": "log_softmax softmax",
+    },
+    "tensor.slinalg": {
+        "ops.kinds": "Cholesky CholeskyGrad Eigvalsh EigvalshGrad Expm ExpmGrad Solve",
+        # The functions of PyTensor's module of that name are here, too.
+        "ops.linalg.decompositions": "cho_factor cholesky lu lu_factor qr",
+        "ops.linalg.equations": (
+            "solve_continuous_lyapunov solve_discrete_are solve_discrete_lyapunov solve_sylvester"
+        ),
+        "ops.linalg.matrix_functions": "expm",
+        "ops.linalg.products": "kron",
+        "ops.linalg.schur": "qz schur",
+        "ops.linalg.structured": "block_diag",
+        "ops.linalg.systems": (
+            "cho_solve lu_solve solve_lower_triangular solve_triangular solve_upper_triangular"
+        ),
+        "ops.linalg.theano_forms": "MATRIX_STRUCTURES eigvalsh imported_scipy solve solve_symmetric",
     },
     "tensor.sort": {
         "ops.kinds": "ArgSortOp SortOp TopKOp",
@@ -180,7 +256,10 @@ ROWS: dict[str, dict[str, str]] = {
     "pickling": {"graph.pickling": "*"},
     "printing": {"graph.printing": "*", "ops.control": "Print"},
     "profiling": {"debugging.profiling": "*"},
-    "random": {"signature.random": "*"},
+    "random": {
+        "signature.random": "*",
+        "signature.generators": "GeneratorVariable RandomStream as_generator default_rng random_generator_type",
+    },
     "reference": {"graph.reference": "*"},
     "shared": {"signature.shared": "*"},
     "spec": {"signature.spec": "*"},
@@ -195,9 +274,9 @@ ROWS: dict[str, dict[str, str]] = {
 WITH_CODE = frozenset(
     (
         "sparse sparse.basic tensor tensor.blas tensor.fft "
-        "tensor.nlinalg tensor.nnet tensor.nnet.abstract_conv tensor.nnet.blocksparse tensor.nnet.conv tensor.nnet.ctc "
-        "tensor.nnet.neighbours tensor.raw_random tensor.signal tensor.signal.conv tensor.signal.downsample "
-        "tensor.signal.pool tensor.slinalg tensor.utils tensor.var typed_list"
+        "tensor.nnet tensor.nnet.abstract_conv tensor.nnet.blocksparse tensor.nnet.conv tensor.nnet.ctc "
+        "tensor.nnet.neighbours tensor.signal tensor.signal.conv tensor.signal.downsample "
+        "tensor.signal.pool tensor.utils tensor.var typed_list"
     ).split()
 )
 # Theano's modules whose path is another one here, as Theano has a `compat` of its own.

@@ -12,6 +12,7 @@ from tensordsl.custom.op import Op
 from tensordsl.custom.rows import zeros_where_disconnected
 from tensordsl.graph.types import TensorType
 from tensordsl.graph.variables import Variable
+from tensordsl.ops.array.shape import shape_i
 from tensordsl.ops.operands import as_variable
 
 Rule = Callable[..., Any]
@@ -116,10 +117,11 @@ class Callback(FromFunctionOp):
     """The operation of `callback`: the inputs behind the function's are lengths of results."""
 
     def __init__(self, fn: Any, itypes: Any, otypes: Any, lengths: Any, vjp: Rule | None, name: str | None) -> None:
-        more = sum(n is not None for shape in lengths for n in shape)
-        super().__init__(fn, itypes, otypes, self._lengths if more else None, vjp)
-        self.lengths = lengths  # of each result, of each axis: None, or which of these inputs
-        self.count = len(itypes) - more
+        more = sum(isinstance(n, int) for shape in lengths for n in shape)
+        is_known = any(n is not None for shape in lengths for n in shape)
+        super().__init__(fn, itypes, otypes, self._lengths if is_known else None, vjp)
+        self.lengths = lengths  # of each result, of each axis: None, which of these inputs, or (input, axis)
+        self._count = len(itypes) - more
         self.name = name or self.name
 
     def _shapes(self) -> tuple[Any, ...]:
@@ -129,16 +131,16 @@ class Callback(FromFunctionOp):
         return f"callback{{{self.name}}}"
 
     def _lengths(self, node: Any, shapes: Any) -> list[tuple[Any, ...]]:
-        more = node.inputs[self.count :]
-        return [tuple([None if k is None else more[k] for k in shape]) for shape in self.lengths]
+        more = node.inputs[self._count :]
+
+        def length(at: Any) -> Any:
+            return shapes[at[0]][at[1]] if isinstance(at, tuple) else None if at is None else more[at]
+
+        return [tuple(map(length, shape)) for shape in self.lengths]
 
     def _pull(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        found = super()._pull(inputs[: self.count], outputs, output_grads)
-        return [*found, *([None] * (len(inputs) - self.count))]
-
-    def _caller(self, node: Any) -> Callable[..., Any]:
-        fn, count = self.fn, self.count
-        return fn if count == len(node.inputs) else lambda *arrays: fn(*arrays[:count])
+        found = super()._pull(inputs[: self._count], outputs, output_grads)
+        return [*found, *([None] * (len(inputs) - self._count))]
 
 
 def callback(
@@ -149,9 +151,9 @@ def callback(
     Parameters
     ----------
     fn : a Python function of arrays; it gives an array, or a list or tuple of arrays.
-    result : what it gives: a variable or a type, of whose dtype and rank the result is, or a pair (dtype, shape).  A
-        shape's lengths are numbers, 0-d integer variables, or None where only the call tells.  A list of those for a
-        function of several results.
+    result : what it gives: a variable, of whose dtype and shape the result is; a type, which says nothing of lengths;
+        or a pair (dtype, shape) of lengths that are numbers, 0-d integer variables, or None where only the call
+        tells.  A list of those for a function of several results.
     operands : the arguments: variables or values.
     vjp : a function (inputs, outputs, output_gradients) -> one gradient for each input, all of them variables; it may
         use `callback` again.  Without it there is no gradient.
@@ -164,7 +166,7 @@ def callback(
     >>> import tensordsl.tensor as T
     >>> x = T.dvector("x")
     >>> y = callback(np.sort, x, x)
-    >>> tensordsl.function([x], [y, callback(np.unique, x, x)])([3, 1, 3])
+    >>> tensordsl.function([x], [y, callback(np.unique, T.dvector, x)])([3, 1, 3])
     [array([1., 3., 3.]), array([1., 3.])]
     >>> norm = callback(np.linalg.norm, T.dscalar, x, vjp=lambda inputs, outputs, g: [g[0] * inputs[0] / outputs[0]])
     >>> tensordsl.function([x], T.grad(norm, x))([3, 4])
@@ -178,12 +180,13 @@ def callback(
     types, lengths = [], []
     for one in result if several else [result]:
         dtype, shape = _promised(one)
-        known = [n if isinstance(n, int) else None for n in shape]
-        places: list[int | None] = []
-        for n in shape:
-            places.append(len(more) if isinstance(n, Variable) else None)
-            more += [n] if isinstance(n, Variable) else []
-        types.append(TensorType(dtype, known))
+        types.append(TensorType(dtype, [n if isinstance(n, int) else None for n in shape]))
+        like = next((k for k, v in enumerate(given) if v is one), None)
+        places: list[Any] = []
+        for axis, n in enumerate(shape):
+            is_symbol = isinstance(n, Variable)
+            places.append((like, axis) if is_symbol and like is not None else len(more) if is_symbol else None)
+            more += [n] if is_symbol and like is None else []
         lengths.append(tuple(places))
     inputs = [*given, *more]
     op = Callback(fn, tuple([v.type for v in inputs]), tuple(types), tuple(lengths), vjp, name)
@@ -193,7 +196,7 @@ def callback(
 def _promised(one: Any) -> tuple[str, tuple[Any, ...]]:
     """The dtype and the lengths of a result."""
     if isinstance(one, Variable):
-        one = one.type
+        return one.type.dtype, tuple([shape_i(one, k) if n is None else n for k, n in enumerate(one.type.shape)])
     if isinstance(one, TensorType):
         return one.dtype, tuple([1 if n == 1 else None for n in one.shape])
     if isinstance(one, tuple) and len(one) == 2:

@@ -99,7 +99,8 @@ class CustomRow(Op):
         arriving = g if isinstance(g, tuple) else (g,)
         rule = gradient_rule(self.custom)
         if rule is None:
-            reason = f"{self.name} has no gradient: its class has neither grad nor L_op"
+            lacks = "it was given no vjp" if hasattr(self.custom, "vjp") else "its class has neither grad nor L_op"
+            reason = f"{self.print_name} has no gradient: {lacks}"
             return [Undefined(reason)] * len(operands)
         from tensordsl.autodiff.gradient import DisconnectedType  # late: gradients need it, rows do not
 
@@ -137,31 +138,51 @@ class CustomRow(Op):
         made: Callable[..., Any] = self.custom._caller(node)
         return made
 
+    def count_of_arguments(self, node: Apply) -> int:
+        """How many of the inputs the caller gets: the first so many."""
+        count = getattr(self.custom, "_count", None)
+        return len(node.inputs) if count is None else int(count)
+
+    def fault(self, node: Apply, arrays: Sequence[Any], results: Sequence[Any]) -> str:
+        """What the operation does that it must not: it is called once more, on copies; "" if nothing."""
+        copies = [np.array(a, order="C") for a in arrays[: self.count_of_arguments(node)]]
+        again = self.checked(self.caller(node)(*copies), node.attrs["types"])
+        destroyed = {k for places in getattr(self.custom, "destroy_map", {}).values() for k in places}
+        for k, (old, new) in enumerate(zip(arrays, copies, strict=False)):
+            if k not in destroyed and not _are_equal(old, new):
+                return f"it changes its input {k}, and destroy_map does not say so"
+        for k, (one, other) in enumerate(zip(results, again, strict=True)):
+            if not _are_equal(one, other):
+                return f"its result {k} is another one when it is called again with the same inputs"
+        return ""
+
     def oracle_on_copies(self, *arrays: Any, types: Types) -> tuple[Any, ...]:
         """The results from arrays that it leaves alone.  Raises TypeError and ValueError for wrong results."""
         copies = [np.array(a, order="C") for a in arrays]
         node = _prototype(self, tuple([TensorType(str(a.dtype), a.shape) for a in copies]), types)
-        return tuple(self.checked(self.caller(node)(*copies), types))
+        return tuple(self.checked(self.caller(node)(*copies[: self.count_of_arguments(node)]), types))
 
     def checked(self, results: Any, types: Types) -> list[np.ndarray[Any, Any]]:
         """The results of a call as arrays of the types' dtypes and ranks.  Raises TypeError, ValueError."""
         if not isinstance(results, list | tuple):
             results = (results,)
         if len(results) != len(types):
-            raise ResultShapeError(f"{self.name}: gave {len(results)} results, expected {len(types)}")
+            raise ResultShapeError(f"{self.print_name}: gave {len(results)} results, expected {len(types)}")
         return [self._checked(k, value, t) for k, (value, t) in enumerate(zip(results, types, strict=True))]
 
     def _checked(self, k: int, value: Any, type: TensorType) -> np.ndarray[Any, Any]:
         if value is None:
-            raise ResultTypeError(f"{self.name}: result {k} is None, expected an array of {type}")
+            raise ResultTypeError(f"{self.print_name}: result {k} is None, expected an array of {type}")
         array = np.asarray(value)
         if array.dtype.name != type.dtype:
-            raise ResultTypeError(f"{self.name}: result {k} has dtype {array.dtype}, expected {type.dtype}")
+            raise ResultTypeError(f"{self.print_name}: result {k} has dtype {array.dtype}, expected {type.dtype}")
         if array.ndim != type.ndim:
-            raise ResultShapeError(f"{self.name}: result {k} has {array.ndim} axes, expected {type.ndim}")
+            raise ResultShapeError(f"{self.print_name}: result {k} has {array.ndim} axes, expected {type.ndim}")
         for axis, (got, wanted) in enumerate(zip(array.shape, type.shape, strict=True)):
             if wanted is not None and got != wanted:
-                raise ResultShapeError(f"{self.name}: axis {axis} of result {k} has length {got}, expected {wanted}")
+                raise ResultShapeError(
+                    f"{self.print_name}: axis {axis} of result {k} has length {got}, expected {wanted}"
+                )
         return array
 
 
@@ -223,6 +244,14 @@ def _length(n: Any) -> Any:
         raise TypeError(f"infer_shape: a length must be an integer without axes, got {v!r} of {v.type}")
     data = getattr(v, "data", None)
     return v if data is None else int(data)
+
+
+def _are_equal(a: Any, b: Any) -> bool:
+    return (
+        a.shape == b.shape
+        and a.dtype == b.dtype
+        and np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
+    )
 
 
 def _prototype(row: CustomRow, inputs: Types, outputs: Types) -> Apply:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensordsl.base.errors import BadOptimization, InvalidValueError
+from tensordsl.base.errors import BadOptimization, DebugModeError, InvalidValueError
 from tensordsl.debugging import late_rounds
 from tensordsl.debugging.late_rounds import Native, Run
 from tensordsl.debugging.reports import (
@@ -189,6 +189,9 @@ def _link_debug(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec],
     def check(index: int, node: Apply, operands: list[Array], results: list[Array], rounds: Rounds) -> None:
         for variable, array in zip(node.outputs, results, strict=True):
             check_value(variable, array, mode.settings["check_isfinite"], rounds)
+        row: Any = node.row
+        if row.is_custom and (fault := row.fault(node, operands, results)):
+            raise DebugModeError(f"{row.print_name}: {fault}\n  {node_text(node)}\n  {node.origin}")
 
     def run(arrays: list[Array]) -> list[Array]:
         values = initial_values(spec, arrays)

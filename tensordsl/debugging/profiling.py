@@ -23,6 +23,7 @@ class Profile:
 
     compile_ms: phase of the compiler -> ms; origin: "compiled", or the cache that had the code ("process", "disk").
     work: kind of instruction -> how many the programs have.  host_steps: of functions on a device, what has no kernel.
+    python: name of a step that calls Python, as custom operations do -> how often it ran, and its seconds.
     """
 
     name: str = ""
@@ -34,6 +35,7 @@ class Profile:
     origin: str = ""
     work: Counter[str] = field(default_factory=Counter)
     host_steps: list[str] = field(default_factory=list)
+    python: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def timed(self, run: Run) -> Run:
         """`run`, with each call added to the profile, also if it raises."""
@@ -50,6 +52,19 @@ class Profile:
 
         return timed
 
+    def timed_step(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """`call`, a step that a program makes in Python, with each call added to the profile."""
+
+        def timed(*arrays: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return call(*arrays)
+            finally:
+                count, seconds = self.python.get(name, (0, 0.0))
+                self.python[name] = count + 1, seconds + time.perf_counter() - start
+
+        return timed
+
     def compiled(
         self, origin: str, phases: list[tuple[str, float]], instructions: Sequence[str], seconds: float
     ) -> None:
@@ -63,6 +78,7 @@ class Profile:
     def reset(self) -> None:
         """Forget the calls, not the compile."""
         self.calls, self.seconds, self.fastest = 0, 0.0, float("inf")
+        self.python.clear()
 
     def summary(self, file: TextIO | None = None, n_ops_to_print: int = 20, n_apply_to_print: int = 20) -> None:
         """Print the table (to stderr by default).  The numbers to print are accepted for Theano's sake."""
@@ -83,6 +99,8 @@ class Profile:
             counts = ", ".join(f"{count} {kind.lower()}" for kind, count in self.work.most_common())
             rows.append(("steps of the program", counts))
         rows += [("on the host", step) for step in dict.fromkeys(self.host_steps)]
+        for step, (count, seconds) in sorted(self.python.items(), key=lambda item: -item[1][1]):
+            rows.append(("in Python", f"{1e3 * seconds:.3f} ms, {count} calls of {step}"))
         return "\n".join([f"Function profiling: {self.name}", *(f"  {what:<22} {value}" for what, value in rows)])
 
 

@@ -79,9 +79,11 @@ def report(
     return same_class(error, "\n".join(lines))
 
 
-def with_note(error: Exception, node: Apply) -> Exception:
+def with_note(error: Exception, node: Apply, rounds: Sequence[Round] = ()) -> Exception:
     """The same error, of a user's function that a program called, with the application in its notes."""
     note = f"Apply node that caused the error: {node_text(node)}"
+    if rounds:
+        note += f"\nHappened in {rounds_text(rounds)} (rounds count from 0)"
     if note not in getattr(error, "__notes__", ()):
         error.add_note(note)
         error.add_note(f"Backtrace when the node is created:\n  {node.origin or 'unknown'}")

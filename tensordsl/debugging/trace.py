@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensordsl.base.errors import ResultShapeError, ResultTypeError
 from tensordsl.base.records import record
-from tensordsl.debugging.reports import Round, report
+from tensordsl.debugging.reports import Round, report, with_note
 from tensordsl.graph.evaluate import evaluate_node, in_order, run_rounds, taken
 from tensordsl.graph.variables import Apply, Constant, Elementwise, Variable, with_bodies
 
@@ -146,6 +147,8 @@ def trace(
     position = {id(node): index for index, node in enumerate(with_bodies(spec.nodes()))}
 
     def explain(error: Exception, node: Apply, operands: list[Array], rounds: Rounds) -> Exception:
+        if node.row.is_custom and not isinstance(error, ResultTypeError | ResultShapeError):
+            return with_note(error, node, rounds)
         return report(error, spec, node, operands, rounds)
 
     tracer = Tracer(explain, position, before, after, is_silent, budget, asserts)

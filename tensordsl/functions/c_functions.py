@@ -120,6 +120,17 @@ class CFunction:
     def __repr__(self) -> str:
         return f"<C function of {self.name!r}: {self.signature}>"
 
+    def bound(self) -> CFunction:
+        """The same function with the handle inside: what is passed for it, if the signature has it, is ignored."""
+        if not self.handle:
+            return self
+        from tensordsl.codegen.llvm.compile import compile_object  # late: they load LLVM and the run time
+        from tensordsl.runtime.calls.c_entry import load_entry
+
+        text = _bound(self._row, self.address, self.handle)
+        address, code = load_entry(compile_object(text, 1), "entry")
+        return CFunction(self.name, self._row, address, 0, (*self._keep, code))
+
     @property
     def prototype(self) -> Any:
         """The type of the function for `ctypes`, which releases the lock of the interpreter around a call."""
@@ -197,7 +208,7 @@ def make_c_function(spec: FunctionSpec, mode: Mode, signature: str) -> CFunction
 
 def _make(spec: FunctionSpec, mode: Mode, row: Signature) -> CFunction:
     from tensordsl.functions.native import compile_spec, late_object  # late: they load the run time
-    from tensordsl.runtime.calls.c_entry import load_entry, make_handle, symbol
+    from tensordsl.runtime.calls.c_entry import make_handle, symbol
 
     spec = replace(spec, form="one" if len(spec.outputs) == 1 else "list")
     compiled = compile_spec(spec, mode, deoptimised=bool(spec.shared))
@@ -210,13 +221,8 @@ def _make(spec: FunctionSpec, mode: Mode, row: Signature) -> CFunction:
     values = [np.array(shared.storage, order="C") for shared in spec.shared]
     compile = partial(with_stack, COMPILER_STACK_BYTES, late_object)
     handle = make_handle(compiled.executable, values, sites, compile)
-    address = symbol(row.function)
-    if row.has_handle:
-        return CFunction(spec.name, row, address, handle.address, (handle,))
-    from tensordsl.codegen.llvm.compile import compile_object  # late: it loads LLVM
-
-    address, code = load_entry(compile_object(_bound(row, address, handle.address), 1), "entry")
-    return CFunction(spec.name, row, address, 0, (handle, code))
+    made = CFunction(spec.name, row, symbol(row.function), handle.address, (handle,))
+    return made if row.has_handle else made.bound()
 
 
 def _text_of(site: Any) -> str:
@@ -227,10 +233,11 @@ _LLVM = {_PTR: "ptr", _INT: "i32", _LONG: "i64", ctypes.c_uint64: "i64", _DOUBLE
 
 
 def _bound(row: Signature, function: int, handle: int) -> str:
-    """LLVM text of a function without a handle, which calls one that takes it."""
+    """LLVM text of a function that has its handle, and calls one that takes it."""
     kinds, result = [_LLVM[t] for t in row.parameters], _LLVM[row.result]
     given = [f"{kind} %p{k}" for k, kind in enumerate(kinds)]
     lines = [f"define {result} @entry({', '.join(given)}) {{"]
+    given = given[: len(given) - row.has_handle]
     callee, handle_at = (f"inttoptr (i64 {n} to ptr)" for n in (function, handle))
     lines.append(f"  %r = call {result} {callee}({', '.join([*given, f'ptr {handle_at}'])})")
     return "\n".join([*lines, f"  ret {result} %r", "}", ""])

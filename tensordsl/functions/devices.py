@@ -210,7 +210,8 @@ def _assembled(
     module = Module(device, text, symbols)
     instructions = list(walk_program(program.code))
     names = [type(i).__name__ for i in instructions]
-    on_host = [*refused, *(_host_name(program, i) for i in instructions if type(i).__name__ not in ON_DEVICE)]
+    own = (i for i in instructions if type(i).__name__ not in (*ON_DEVICE, "TakeKept"))  # that is a part of a call
+    on_host = [*refused, *(_host_name(program, i) for i in own)]
     _warn(device, on_host)
     late = late_numbers(program)
     pairs = epilogues(program, steps)

@@ -82,6 +82,9 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
             raise in_short(error) from error.__cause__
 
     executable, on_error, hosts = _parts(compiled, spec, mode, explains)
+    for step in hosts if profile is not None else ():
+        if hasattr(step, "direct"):
+            step.direct = profile.timed_step(step.__name__, step.direct)  # type: ignore[union-attr]  # there is one
     return make_function(
         executable,
         [shared.cell for shared in spec.shared],
@@ -123,8 +126,8 @@ def explained(step: Any, spec: FunctionSpec, sites: Mapping[str, Any]) -> Any:
         from tensordsl.debugging.checks import loops_at  # late: only for errors
         from tensordsl.debugging.reports import report, with_note
 
-        if step.node.row.meaning.name == "callback" and not isinstance(error, ResultTypeError | ResultShapeError):
-            return with_note(error, step.node)
+        if step.node.row.is_custom and not isinstance(error, ResultTypeError | ResultShapeError):
+            return with_note(error, step.node, loops_at(sites.get(str(site), {}), spec, rounds))
         if not isinstance(error, TypeError | ValueError | IndexError):
             return error
         return report(error, spec, step.node, list(arrays), loops_at(sites.get(str(site), {}), spec, rounds))
@@ -134,7 +137,9 @@ def explained(step: Any, spec: FunctionSpec, sites: Mapping[str, Any]) -> Any:
         return step(*arrays)
 
     own: Any = explained  # what `runtime.calls.host` reads
-    own.direct, own.settle, own.explain = getattr(step, "direct", step), getattr(step, "settle", None), explain
+    own.direct, own.explain = getattr(step, "direct", step), explain
+    if step.node.row.is_custom:
+        own.settle = step.settle
     return explained
 
 

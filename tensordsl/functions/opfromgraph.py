@@ -8,7 +8,8 @@ from typing import Any
 from tensordsl.functions.clone import replacement_map
 from tensordsl.graph.printing import variable_text
 from tensordsl.graph.substitute import substitute
-from tensordsl.graph.variables import Constant, Dims, Expand, Op, Variable, apply, inputs_of
+from tensordsl.graph.variables import Apply, Constant, Dims, Expand, Op, Variable, apply, inputs_of
+from tensordsl.ops.cotangents import Undefined, zeros_like
 from tensordsl.ops.operands import as_variable
 from tensordsl.signature.shared import SharedVariable
 
@@ -25,10 +26,26 @@ def _gradient(g: Any, out: Any, *operands: Any, inner: OpFromGraph) -> Sequence[
     return inner.cotangents(list(operands), list(g) if isinstance(g, tuple) else [g])
 
 
-# One use of an OpFromGraph with a gradient of its own: gradients see it whole, the compiler sees its contents.
-OP_FROM_GRAPH = Op(
-    "OpFromGraph", _dtype, _shape, None, Expand(lambda *operands, inner: tuple(inner.expand(operands))), _gradient
-)
+def _tangent(node: Apply, given: Sequence[Any]) -> Sequence[Any]:
+    inner: OpFromGraph = node.attrs["inner"]
+    return inner.tangents(list(node.inputs), list(given))
+
+
+class _Row(Op):
+    """A row that pickles name."""
+
+    def __reduce__(self) -> str:  # type: ignore[override]  # a global name
+        return "OP_FROM_GRAPH" if self.tangent is None else "OP_WITH_TANGENT"
+
+
+# One use of an OpFromGraph with derivatives of its own: gradients see it whole, the compiler sees its contents.
+OP_FROM_GRAPH, OP_WITH_TANGENT = (
+    _Row(
+        "OpFromGraph", _dtype, _shape, None, Expand(lambda *operands, inner: tuple(inner.expand(operands))), _gradient,
+        tangent=tangent,
+    )
+    for tangent in (None, _tangent)
+)  # fmt: skip
 
 
 class OpFromGraph:
@@ -39,9 +56,14 @@ class OpFromGraph:
     inputs : variables without owner, neither constant nor shared.
     outputs : expressions in them; shared variables and constants may occur, other variables not.
     inline : accepted; the contents always become part of the program that is compiled.
-    grad_overrides : a function (inputs, output_gradients) -> one gradient per input, instead of the contents' own; or a
-        list of such functions, one per input, or None for the contents' own gradient.
+    grad_overrides : a function (inputs, output_gradients) -> one gradient per input, instead of the contents' own; or
+        an OpFromGraph of inputs and gradients; or a list of those, one per input, each of which gives one gradient.
+        In it None (Theano's "default") stands for the contents' own gradient, `DisconnectedType()()` for none.
     lop_overrides : as grad_overrides, but called with (inputs, outputs, output_gradients).
+    rop_overrides : a function (inputs, tangents) -> one tangent per output, for `Rop`; or an OpFromGraph, or a list, as
+        above.  Tangents of inputs that do not vary are zeros.
+    connection_pattern : for each input a list of booleans that say which outputs depend on it, for gradients; an input
+        without True has none.
     name : for messages.
 
     Raises TypeError, ValueError.
@@ -66,16 +88,19 @@ class OpFromGraph:
     ) -> None:
         if not isinstance(inputs, list | tuple) or not isinstance(outputs, list | tuple):
             raise TypeError("OpFromGraph: inputs and outputs must be lists")
+        lop_overrides, grad_overrides, rop_overrides = map(_given, (lop_overrides, grad_overrides, rop_overrides))
         if lop_overrides is not None and grad_overrides is not None:
             raise ValueError("OpFromGraph: lop_overrides and grad_overrides are mutually exclusive")
-        if rop_overrides is not None or connection_pattern is not None:
-            raise TypeError("OpFromGraph: rop_overrides and connection_pattern are not supported")
         for v in inputs:
             if not isinstance(v, Variable) or isinstance(v, Constant | SharedVariable) or v.owner is not None:
                 raise TypeError(f"OpFromGraph: an input must be a variable without owner, got {v!r}")
         self.inputs, self.outputs = list(inputs), [as_variable(v) for v in outputs]
         self.is_inline, self.name = inline, name or "OpFromGraph"
-        self.overrides, self.with_outputs = grad_overrides or lop_overrides, lop_overrides is not None
+        self.overrides = grad_overrides if lop_overrides is None else lop_overrides
+        self.with_outputs, self.rop_overrides = lop_overrides is not None, rop_overrides
+        self.connection_pattern = connection_pattern
+        if connection_pattern is not None and [*map(len, connection_pattern)] != [len(outputs)] * len(inputs):
+            raise ValueError(f"OpFromGraph: connection_pattern must have {len(inputs)} rows of {len(outputs)} booleans")
         for v in inputs_of(self.outputs, stop=self.inputs):
             if v not in self.inputs and not isinstance(v, SharedVariable):
                 raise ValueError(f"OpFromGraph: the outputs need {variable_text(v)}, which is no input of it")
@@ -83,7 +108,11 @@ class OpFromGraph:
     def __call__(self, *operands: Any) -> Any:
         """The outputs for these operands: one variable, or a list if there are several."""
         given = self._fitting(operands)
-        outputs = self.expand(given) if self.overrides is None else list(apply(OP_FROM_GRAPH, *given, inner=self))
+        if self.overrides is None and self.rop_overrides is None and self.connection_pattern is None:
+            outputs = self.expand(given)
+        else:
+            row = OP_FROM_GRAPH if self.rop_overrides is None else OP_WITH_TANGENT
+            outputs = list(apply(row, *given, inner=self))
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _fitting(self, operands: Sequence[Any]) -> list[Variable]:
@@ -98,21 +127,67 @@ class OpFromGraph:
     def cotangents(self, operands: list[Variable], g: list[Variable | None]) -> list[Any]:
         """One gradient per operand, by the overrides."""
         outputs = self.expand(operands)
-        g = [o.zeros_like() if c is None else c for o, c in zip(outputs, g, strict=True)]
-        many = self.overrides if isinstance(self.overrides, list | tuple) else None
-        if many is None:
-            return list(self._override(self.overrides, operands, outputs, g))
-        if len(many) != len(operands):
-            raise ValueError(f"{self.name}: {len(many)} gradient overrides for {len(operands)} inputs")
-        own: list[Any] = []
-        if None in many:
-            from tensordsl.autodiff.gradient import Lop  # late: it stands above
+        given = [zeros_like(o) if c is None else c for o, c in zip(outputs, g, strict=True)]
 
-            own = Lop(outputs, operands, g, disconnected_inputs="ignore")
-        return [
-            own[k] if override is None else self._override(override, operands, outputs, g)
-            for k, override in enumerate(many)
+        def own() -> list[Any]:
+            from tensordsl.autodiff.reverse import cotangents  # late: only gradients need it
+
+            return list(cotangents(list(zip(outputs, given, strict=True)), operands, stop=operands))
+
+        arguments = [operands, outputs, given] if self.with_outputs else [operands, given]
+        found = _overridden(self.overrides, arguments, own, len(operands), f"{self.name}: gradient overrides")
+        pattern = self.connection_pattern or [[True]] * len(operands)
+        return [_cotangent(part) if any(row) else None for part, row in zip(found, pattern, strict=True)]
+
+    def tangents(self, operands: list[Variable], given: list[Any]) -> list[Any]:
+        """One tangent per output, by the overrides."""
+        outputs = self.expand(operands)
+        points = [t if isinstance(t, Variable) else zeros_like(v) for v, t in zip(operands, given, strict=True)]
+
+        def own() -> list[Any]:
+            from tensordsl.autodiff.forward import tangents  # late: as above
+
+            return tangents(outputs, dict(zip(operands, points, strict=True)))
+
+        found = _overridden(self.rop_overrides, (operands, points), own, len(outputs), f"{self.name}: rop_overrides")
+        return [_cotangent(part) for part in found]
+
+
+def _given(override: Any) -> Any:
+    return None if isinstance(override, str) and override == "default" else override
+
+
+def _overridden(
+    override: Any, arguments: Sequence[list[Variable]], own: Callable[[], list[Any]], count: int, what: str
+) -> list[Any]:
+    """What an override, or a list of them, gives for lists of variables; own: what there is without one."""
+    if override is None:
+        return own()
+    if not isinstance(override, list | tuple):
+        found = _called(override, arguments)
+        found = list(found) if isinstance(found, list | tuple) else [found]
+    else:
+        without = own() if any(_given(one) is None for one in override) else []
+        found = [
+            without[k] if _given(one) is None and k < len(without) else _called(one, arguments)
+            for k, one in enumerate(override)
         ]
+    if len(found) != count:
+        raise ValueError(f"{what}: {len(found)} for {count} variables")
+    return found
 
-    def _override(self, override: Callable[..., Any], operands: Any, outputs: Any, g: Any) -> Any:
-        return override(operands, outputs, g) if self.with_outputs else override(operands, g)
+
+def _called(override: Any, arguments: Sequence[list[Variable]]) -> Any:
+    if isinstance(override, Variable):  # a marker
+        return override
+    if isinstance(override, OpFromGraph):
+        return override(*[v for many in arguments for v in many])
+    return override(*arguments)
+
+
+def _cotangent(part: Any) -> Any:
+    """A derivative as rows give them: None for what is disconnected."""
+    kind = type(getattr(part, "type", None)).__name__
+    if kind == "NullType":
+        return Undefined(part.type.why_null)
+    return None if part is None or kind == "DisconnectedType" else part

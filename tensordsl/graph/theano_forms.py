@@ -103,6 +103,9 @@ _CLASSES: dict[str, str | Callable[[Apply | None], str]] = {
     "cumsum": "CumOp", "cumprod": "CumOp", "sort": "SortOp", "argsort": "ArgSortOp", "searchsorted": "SearchsortedOp",
     "softmax": "Softmax", "logsoftmax": "LogSoftmax", "ifelse": "IfElse",
     "for": "Scan", "while": "Scan",
+    "cholesky": "Cholesky", **dict.fromkeys(("solve", "solve_triangular"), "Solve"), "matrix_inverse": "MatrixInverse",
+    "pinv": "MatrixPinv", "det": "Det", "eig": "Eig", "eigh": "Eigh", **dict.fromkeys(("svd", "svdvals"), "SVD"),
+    "qr": "QRFull", "lstsq": "lstsq", "expm": "Expm", "eigvalsh": "Eigvalsh",
     "consider_constant": "ConsiderConstant", "disconnected_grad": "DisconnectedGrad", "zero_grad": "ZeroGrad",
     "undefined_grad": "UndefinedGrad", "grad_clip": "GradClip", "grad_scale": "GradScale",
 }  # fmt: skip
@@ -180,6 +183,12 @@ def _write_text(node: Apply) -> str:
     return f"{name}{{inplace=False,  set_instead_of_inc={is_set}}}"
 
 
+def _structure(node: Apply) -> str:
+    if node.row.name == "solve":
+        return "general"
+    return "lower_triangular" if node.attrs["lower"] else "upper_triangular"
+
+
 _TEXTS: dict[str, Callable[[Apply], str]] = {
     "Elemwise": lambda node: f"Elemwise{{Cast{{{node.outputs[0].type.dtype}}}}}",  # the only one with a parameter
     "Sum": _sum_text,
@@ -198,6 +207,18 @@ _TEXTS: dict[str, Callable[[Apply], str]] = {
     "AdvancedIncSubtensor1": _write_text, "AdvancedIncSubtensor": _write_text,
     "AdvancedBooleanIncSubtensor": _write_text,
     "CumOp": lambda node: f"CumOp{{{node.attrs['axis']}, {'add' if node.row.name == 'cumsum' else 'mul'}}}",
+    "Cholesky": lambda node: (
+        f"Cholesky{{lower={node.attrs['lower']}, destructive=False, on_error={node.attrs['on_error']!r}}}"
+    ),
+    "Solve": lambda node: (
+        f"Solve{{A_structure={_structure(node)!r}, lower=False, overwrite_A=False, overwrite_b=False}}"
+    ),
+    "Eigh": lambda node: f"Eigh{{UPLO={('L' if node.attrs['lower'] else 'U')!r}}}",
+    "Eigvalsh": lambda node: f"Eigvalsh{{lower={node.attrs['lower']}}}",
+    "SVD": lambda node: (
+        f"SVD{{full_matrices={node.attrs.get('full_matrices', True)}, compute_uv={node.row.name == 'svd'}}}"
+    ),
+    "QRFull": lambda node: f"QRFull{{mode={node.attrs['mode']!r}}}",
     "SearchsortedOp": lambda node: f"SearchsortedOp{{side={node.attrs['side']!r}}}",
 }  # fmt: skip
 _TITLES = {
@@ -281,6 +302,9 @@ _ATTRIBUTES: dict[str, Mapping[str, Callable[[Op], Any]]] = {
         "n_seqs": lambda op: 0,
         "as_while": lambda op: op.row.name == "while",
     },
+    "Solve": {"A_structure": lambda op: _structure(_used(op))},
+    "Eigh": {"UPLO": lambda op: "L" if _used(op).attrs["lower"] else "U"},
+    "SVD": {"compute_uv": lambda op: op.row.name == "svd"},
     "GradClip": {"clip_lower_bound": _attr("lower"), "clip_upper_bound": _attr("upper")},
 }  # fmt: skip
 

@@ -119,6 +119,11 @@ class Op:
         """The row: itself, or that of which this is a use."""
         return self
 
+    @property
+    def is_custom(self) -> bool:
+        """Whether it computes a user's Python function."""
+        return isinstance(self.meaning, Kernel) and self.meaning.name == "callback"
+
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
         for v in inputs:
             if not isinstance(v, Variable):

@@ -3,8 +3,9 @@
 Comes in   what a user's function gets: variables and values (`operands.as_variable`).
 Goes out   rows (`graph.variables.Op`), applied to variables; `table.OPS` has all by name.
 Rooms      `math` computes element by element; `array` makes, moves, reduces and orders elements; `linalg` has products,
-           factorisations and what is made of them; `random` has random bits and distributions; `composed` has NumPy's
-           functions that need no row.  All are one layer, as rows use each other.
+           factorisations and what is made of them; `special` has special functions beyond those of `math`; `random` has
+           random bits and distributions; `composed` has NumPy's functions that need no row.  All are one layer, as rows
+           use each other.
 Modules    table          every row by its name;   rows   how elementwise rows are made
            operands       arguments as variables
            cotangents     what gradients of rows give: zero, undefined, bound to a choice

@@ -141,7 +141,8 @@ def parameter_like(variable: Variable, dtype: str | None = None) -> Any:
     value = variable.data if isinstance(variable, Constant) else getattr(variable.tag, "test_value", None)
     if value is not None:
         parameter.tag.test_value = np.asarray(value, dtype=parameter.type.dtype)
-    return parameter
+    marked = getattr(type(variable), "standing_for", None)  # of a variable with methods of its own: a generator
+    return parameter if marked is None else marked(variable, parameter)
 
 
 def make_loop(

@@ -145,6 +145,11 @@ def _one(path: str) -> Callable[..., Function]:
     return lambda *arguments, **keywords: _found(path)
 
 
+def _made(path: str) -> Callable[..., Function]:
+    """Makes what a maker of functions gives."""
+    return lambda *arguments, **keywords: _found(path)(*arguments, **keywords)
+
+
 def _elemwise(scalar_op: Any, inplace_pattern: Any = None, name: str | None = None, **others: Any) -> Function:
     """The elementwise function of a row of `tensordsl.scalar`; `inplace_pattern` is without effect."""
     if not isinstance(scalar_op, Op) or not isinstance(scalar_op.row.meaning, Elementwise):
@@ -234,7 +239,7 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
     "CAReduce": ("Sum", "Prod", "Any", "All"), "CAReduceDtype": ("Sum", "Prod"),
     "BaseAdvancedSubtensor": ("AdvancedSubtensor", "AdvancedBooleanSubtensor"),
     "BaseAdvancedIncSubtensor": ("AdvancedIncSubtensor", "AdvancedBooleanIncSubtensor"),
-    "CumsumOp": (), "CumprodOp": (),
+    "CumsumOp": (), "CumprodOp": (), "QRIncomplete": ("QRFull",),
 }  # fmt: skip
 _MAKERS: dict[str, Callable[..., Function]] = {
     "Elemwise": _elemwise, "DimShuffle": _dim_shuffle, "Rebroadcast": _rebroadcast,
@@ -284,6 +289,17 @@ _MAKERS: dict[str, Callable[..., Function]] = {
     "CrossentropySoftmaxArgmax1HotWithBias": _one("nnet.crossentropy_softmax_argmax_1hot_with_bias"),
     "Prepend_scalar_to_each_row": _one("nnet.prepend_scalar_to_each_row"),
     "Prepend_scalar_constant_to_each_row": lambda val: lambda x: _found("nnet.prepend_scalar_to_each_row")(val, x),
+    "Cholesky": _of("linalg.decompositions.cholesky", "lower on_error"),
+    "Solve": _made("linalg.theano_forms.solver"), "MatrixInverse": _of("linalg.inverses.inv"),
+    "MatrixPinv": _of("linalg.inverses.pinv"), "Det": _of("linalg.inverses.det"),
+    "Eig": _of("linalg.theano_forms.eig"), "Eigh": _of("linalg.theano_forms.eigh", "UPLO"),
+    "SVD": _of("linalg.theano_forms.svd", "full_matrices compute_uv"), "QRFull": _of("linalg.theano_forms.qr", "mode"),
+    "QRIncomplete": _of("linalg.theano_forms.qr", "mode"), "lstsq": _made("linalg.theano_forms.least_squares"),
+    "TensorInv": _of("linalg.inverses.tensorinv", "ind"), "TensorSolve": _of("linalg.systems.tensorsolve", "axes"),
+    "Expm": _of("linalg.matrix_functions.expm"), "Eigvalsh": _made("linalg.theano_forms.values_of_pair"),
+    **dict.fromkeys(
+        ("CholeskyGrad", "EighGrad", "EigvalshGrad", "ExpmGrad"), _made("linalg.theano_forms.no_op_of_gradient")
+    ),
     "IfElse": _if_else, "Scan": _loop,
     "ConsiderConstant": _one("control.CONSIDER_CONSTANT"), "DisconnectedGrad": _one("control.DISCONNECTED_GRAD"),
     "ZeroGrad": _one("control.ZERO_GRAD"), "UndefinedGrad": _one("control.UNDEFINED_GRAD"),

@@ -5,9 +5,33 @@ from __future__ import annotations
 from tensordsl.graph.variables import Op
 from tensordsl.ops import control, nnet
 from tensordsl.ops.array import arrange, creation, cumulative, grids, index, masks, reduce, shape, sort
-from tensordsl.ops.linalg import factorise, products, solve, spectral, triangular
+from tensordsl.ops.linalg import (
+    equations,
+    factorise,
+    inverses,
+    matrix_functions,
+    products,
+    schur,
+    solve,
+    spectral,
+    systems,
+    triangular,
+)
 from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete, ufuncs
-from tensordsl.ops.random import bits, counts
+from tensordsl.ops.random import bits, rejection
+from tensordsl.ops.special import (
+    bessel,
+    bessel_order,
+    beta,
+    beta_incomplete,
+    gamma_inverse,
+    hypergeometric,
+    integrals,
+    lambert,
+    logarithms,
+    normal,
+    zeta,
+)
 
 MODULES = (
     elementwise,
@@ -16,6 +40,17 @@ MODULES = (
     ufuncs,
     gamma,
     gamma_incomplete,
+    normal,
+    logarithms,
+    beta,
+    beta_incomplete,
+    gamma_inverse,
+    zeta,
+    integrals,
+    lambert,
+    bessel,
+    bessel_order,
+    hypergeometric,
     grids,
     shape,
     creation,
@@ -25,6 +60,11 @@ MODULES = (
     factorise,
     solve,
     spectral,
+    inverses,
+    systems,
+    matrix_functions,
+    equations,
+    schur,
     index,
     masks,
     arrange,
@@ -33,7 +73,7 @@ MODULES = (
     sort,
     nnet,
     bits,
-    counts,
+    rejection,
     control,
 )
 OPS: dict[str, Op] = {row.name: row for module in MODULES for row in module.ROWS}

@@ -5,7 +5,9 @@ Goes out   `spec.FunctionSpec`; the arguments of each call as exact arrays (`arg
 Modules    spec        a function's inputs, outputs and updates
            arguments   calls: arguments by position, keyword or default
            io          inputs and outputs with properties;   updates   updates as a dictionary that refuses mistakes
-           shared      shared variables and their containers;   random   streams of random numbers
+           shared      shared variables and their containers
+           random      streams of random numbers;   generators   explicit generators, and `T.random`
+           raw_random  Theano's draws of an explicit state
            modes       how a function is compiled and run
 Uses       `tensor`, `ops`, `graph`; the run time for the memory of shared values.
 Used by    `debugging`, `functions`.

@@ -15,179 +15,153 @@ the draw counts the number up, by the state's default update.  The numbers are a
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from collections.abc import Callable, Sequence
+from inspect import Parameter as Argument
+from inspect import Signature
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tensordsl.base.errors import flag
 from tensordsl.graph.types import INTEGERS
-from tensordsl.graph.variables import Constant, apply
 from tensordsl.ops.array.arrange import permute_row_elements
-from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.cumulative import cumsum
 from tensordsl.ops.array.index import take
-from tensordsl.ops.array.reduce import sum as total
-from tensordsl.ops.array.shape import as_dim, as_dims, reshape, shape_i, shape_padright, shape_tuple
+from tensordsl.ops.array.shape import as_dim, as_dims, reshape, shape_i, shape_tuple
 from tensordsl.ops.array.sort import argsort, searchsorted
 from tensordsl.ops.array.write import set_subtensor
 from tensordsl.ops.control import require
-from tensordsl.ops.math.comparisons import eq, ge
-from tensordsl.ops.math.elementwise import add, cast, maximum, minimum, mul
-from tensordsl.ops.math.functions import log
+from tensordsl.ops.math.comparisons import ge
+from tensordsl.ops.math.elementwise import cast, maximum, minimum, mul
 from tensordsl.ops.operands import as_variable, constant, whole_number
 from tensordsl.ops.random import bits as rb
-from tensordsl.ops.random import counts as rc
+from tensordsl.ops.random.distributions import (
+    ALIASES,
+    DISTRIBUTIONS,
+    REQUIRED,
+    Distribution,
+    Source,
+    drawn,
+    probabilities,
+)
 from tensordsl.signature.shared import TensorSharedVariable, shared
 
-__all__ = ["RandomStreams"]
-
-MOST_TRIALS = 1000  # of one binomial or multinomial number: up to so many each trial is drawn
+__all__ = ["MRG_RandomStreams", "RandomStreams"]
 
 
 class RandomStreams:
     """Draws from distributions.  The same seed and the same sequence of calls give the same numbers.
 
-    seed: an integer; None takes one from the operating system.  use_cuda, no_warn: without effect.
+    seed: an integer, or a sequence of some; None takes one from the operating system.  use_cuda, no_warn: without
+    effect.
     The arguments of the draws: size, an int, a tuple of ints and 0-d variables or an integer vector (then with `ndim`);
-    without one the parameters' common shape.  nstreams: without effect.
+    without one the parameters' common shape.  Parameters are repeated to it.  dtype: of floats `config.floatX`, or that
+    of the parameters if it is wider.  nstreams: without effect.  ValueError for parameters that the distribution does
+    not have, in the call or where they are known when the expression is built.
 
-    A draw is a variable; each call of a function that needs it gives new numbers, the same on every machine.
+    A draw is a variable; each call of a function that needs it gives new numbers, the same on every machine.  Beside
+    the methods below there is one for every distribution of docs/random.md, `gamma(size, shape, scale)` and so on.
 
     >>> import tensordsl
     >>> x = RandomStreams(seed=1).uniform((2, 3))
     >>> draw = tensordsl.function([], x)
     >>> draw().shape, bool((draw() == draw()).any())
     ((2, 3), False)
+    >>> RandomStreams(seed=1).gamma((2, 3), shape=2.5).type
+    TensorType(float64, matrix)
     """
 
-    def __init__(self, seed: int | None = None, use_cuda: Any = None, no_warn: bool = False) -> None:
+    def __init__(self, seed: Any = None, use_cuda: Any = None, no_warn: bool = False) -> None:
         self.state_updates: list[tuple[TensorSharedVariable, Any]] = []
-        self._seed = _checked_seed(seed)
+        self._seed = checked_seed(seed, type(self).__name__)
 
-    def seed(self, seed: int | None = None) -> None:
+    def seed(self, seed: Any = None) -> None:
         """Start all streams again, from another seed."""
-        self._seed = _checked_seed(seed)
+        self._seed = checked_seed(seed, type(self).__name__)
         for k, (state, _) in enumerate(self.state_updates):
-            state.set_value(self._state(k))
+            state.set_value(first_state(self._seed, k))
 
     def updates(self) -> list[tuple[TensorSharedVariable, Any]]:
         """(state, new state) of every draw made so far; a function has them by default."""
         return list(self.state_updates)
 
-    def _state(self, k: int) -> Any:
-        """The first state of the k-th stream."""
-        key = rb.numpy_philox(np.uint64(k), np.uint64(2**64 - 1), np.uint64(self._seed))
-        return np.array([int(key), 0], dtype="uint64")
-
     def _next(self) -> tuple[TensorSharedVariable, Any]:
         k = len(self.state_updates)
-        state = shared(self._state(k), name=f"random_state_{k}")
-        new = set_subtensor(state[1], state[1] + constant(1, dtype="uint64"))
+        state = shared(first_state(self._seed, k), name=f"random_state_{k}")
+        new = following(state)
         state.default_update = new
         self.state_updates.append((state, new))
         return state, new
+
+    def by(self, draw: Callable[[Any], Any]) -> Any:
+        """The draw of a state of its own."""
+        state, new = self._next()
+        return _marked(draw(state), state, new)
+
+    def _draw(
+        self, name: str, parameters: Sequence[Any], size: Any = None, ndim: int | None = None, dtype: Any = None
+    ) -> Any:
+        return self.by(lambda state: drawn(DISTRIBUTIONS[name], state, parameters, size, ndim, dtype))
 
     # -- draws
     def uniform(
         self, size: Any = None, low: Any = 0.0, high: Any = 1.0, ndim: int | None = None, dtype: Any = None,
         nstreams: Any = None,
     ) -> Any:  # fmt: skip
-        """Numbers between low and high, floats of `dtype` (`config.floatX` if not given)."""
-        dtype = rb.float_dtype(dtype, "uniform")
-        state, new = self._next()
-        words = rb.bits(state, _dims(size, ndim, low, high))
-        return _marked(rb.uniform(words, low, high, dtype), state, new)
+        """Numbers between low and high."""
+        return self._draw("uniform", (low, high), size, ndim, dtype)
 
     def normal(
         self, size: Any = None, avg: Any = 0.0, std: Any = 1.0, ndim: int | None = None, dtype: Any = None,
         nstreams: Any = None,
     ) -> Any:  # fmt: skip
         """Normally distributed numbers with mean `avg` and standard deviation `std`."""
-        dtype = rb.float_dtype(dtype, "normal")
-        state, new = self._next()
-        return _marked(rb.normal(rb.bits(state, _dims(size, ndim, avg, std)), avg, std, dtype), state, new)
+        return self._draw("normal", (avg, std), size, ndim, dtype)
 
     def binomial(
         self, size: Any = None, n: Any = 1, p: Any = 0.5, ndim: int | None = None, dtype: Any = "int64",
         nstreams: Any = None, prob: Any = None,
     ) -> Any:  # fmt: skip
-        """How many of n trials succeed, each with probability p; unknown and large n are steps of the host."""
-        p, n = as_variable(p if prob is None else prob), _integers(n, "binomial")
-        trials = _trials(n, "binomial")
-        dims = _dims(size, ndim, n, p)
-        state, new = self._next()
-        if trials is None:
-            return _marked(cast(apply(rc.BINOMIAL, rb.bits(state, dims), n, p), dtype), state, new)
-        if trials == 1:
-            return _marked(cast(rb.bernoulli(rb.bits(state, dims), p), dtype), state, new)
-        hits = rb.bernoulli(rb.bits(state, [*dims, as_dim(trials)]), shape_padright(p))
-        return _marked(cast(total(hits, axis=len(dims)), dtype), state, new)
+        """How many of n trials succeed, each with probability p."""
+        return self._draw("binomial", (n, p if prob is None else prob), size, ndim, dtype)
 
     def random_integers(
         self, size: Any = None, low: Any = 0, high: Any = 1, ndim: int | None = None, dtype: Any = "int64",
         nstreams: Any = None,
     ) -> Any:  # fmt: skip
         """Integers from low to high, both included."""
-        low, high = (cast(_integers(v, "random_integers"), "int64") for v in (low, high))
-        state, new = self._next()
-        found = rb.below(rb.bits(state, _dims(size, ndim, low, high)), high - low + 1)
-        return _marked(cast(found + low, dtype), state, new)
+        low, high = (as_integers(v, "random_integers") for v in (low, high))
+        return self._draw("integers", (low, high + 1), size, ndim, dtype)
 
     def choice(
         self, size: Any = (), a: Any = 2, replace: bool = True, p: Any = None, ndim: int | None = None,
-        dtype: Any = "int64", nstreams: Any = None,
+        dtype: Any = "int64", nstreams: Any = None, axis: int = 0,
     ) -> Any:  # fmt: skip
-        """Elements of the vector `a`, or of 0, ... a - 1; p: their probabilities.
+        """Elements of the vector `a`, or of 0, ... a - 1, or parts of a tensor along an axis; p: their probabilities.
 
         Without `replace` no element is drawn twice; ValueError at run time if there are too few.
         """
-        a = as_variable(a)
-        if a.type.ndim > 1 or (not a.type.ndim and a.type.dtype not in INTEGERS):
-            raise TypeError(f"choice: `a` must be an integer or a vector, got {a.type}")
-        n = as_dim(a) if not a.type.ndim else as_dim(shape_i(a, 0))
-        state, new = self._next()
-        dims = as_dims(size, ndim)
-        found = (
-            _with_replacement(state, dims, n, p) if flag(replace, "choice") else _without_replacement(state, dims, n, p)
-        )
-        return _marked(take(a, found) if a.type.ndim else cast(found, dtype), state, new)
+        return self.by(lambda state: chosen(state, a, size, replace, p, axis, ndim, dtype))
 
     def permutation(
         self, size: Any = (), n: Any = 1, ndim: int | None = None, dtype: Any = "int64", nstreams: Any = None
     ) -> Any:
         """Permutations of 0, ... n - 1, along a last axis behind those of `size`."""
-        state, new = self._next()
-        dims = [*as_dims(() if size is None else size, ndim), as_dim(n)]
-        return _marked(cast(argsort(rb.bits(state, dims)), dtype), state, new)
+        dims = as_dims(() if size is None else size, ndim)
+        return self.by(lambda state: cast(orders(state, dims, n), dtype))
 
     def multinomial(
         self, size: Any = None, n: Any = 1, pvals: Any = (0.5, 0.5), ndim: int | None = None, dtype: Any = "int64",
         nstreams: Any = None,
     ) -> Any:  # fmt: skip
         """How often each of the outcomes, along the last axis of `pvals`, comes out in n trials."""
-        pvals, n = as_variable(pvals), _integers(n, "multinomial")
-        if not pvals.type.ndim:
-            raise TypeError(f"multinomial: pvals must have an axis of outcomes, got {pvals.type}")
-        trials = _trials(n, "multinomial")
-        rows = shape_tuple(pvals)[:-1]
-        dims = as_dims(rows if size is None else size, ndim)
-        state, new = self._next()
-        if trials is None:
-            return _marked(cast(apply(rc.MULTINOMIAL, rb.bits(state, dims), n, pvals), dtype), state, new)
-        u = rb.unit(rb.bits(state, [*dims, as_dim(trials), 1]), "float64")
-        edges = cumsum(pvals, axis=pvals.type.ndim - 1)[..., :-1]
-        edges = edges[..., None, :]
-        outcome = total(ge(u, edges), axis=len(dims) + 1)
-        hits = eq(shape_padright(outcome), arange(shape_i(pvals, pvals.type.ndim - 1)))
-        return _marked(cast(total(hits, axis=len(dims)), dtype), state, new)
+        return self._draw("multinomial", (n, pvals), size, ndim, dtype)
 
     def poisson(
         self, size: Any = None, lam: Any = 1.0, ndim: int | None = None, dtype: Any = "int64", nstreams: Any = None
     ) -> Any:
-        """Numbers of events of which `lam` are expected; a step of the host."""
-        lam = as_variable(lam)
-        state, new = self._next()
-        return _marked(cast(apply(rc.POISSON, rb.bits(state, _dims(size, ndim, lam)), lam), dtype), state, new)
+        """Numbers of events of which `lam` are expected."""
+        return self._draw("poisson", (lam,), size, ndim, dtype)
 
     def shuffle_row_elements(self, input: Any) -> Any:
         """`input` with the elements of each of its rows (along the last axis) in random order."""
@@ -200,11 +174,102 @@ class RandomStreams:
 
     shuffle = shuffle_row_elements
 
+    def permuted(self, x: Any, axis: int | None = None) -> Any:
+        """x with its elements along the axis in random order, in another one for each line; all of them for None."""
+        return self.by(lambda state: in_random_order(state, x, axis))
 
-def _checked_seed(seed: int | None) -> int:
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """The methods that `_add_methods` makes of the table."""
+
+
+class MRG_RandomStreams(RandomStreams):
+    """`RandomStreams` with what Theano's MRG streams have beside it; the numbers are those of `RandomStreams`.
+
+    >>> import tensordsl
+    >>> x = MRG_RandomStreams(seed=1).normal((1000,), truncate=True)
+    >>> bool(abs(tensordsl.function([], x)()).max() <= 2)
+    True
+    """
+
+    def __init__(self, seed: Any = 12345, use_cuda: Any = None, no_warn: bool = False) -> None:
+        super().__init__(seed, use_cuda, no_warn)
+
+    def set_rstate(self, seed: Any) -> None:
+        """As `seed`."""
+        self.seed(seed)
+
+    def n_streams(self, size: Any) -> int:
+        """How many streams Theano takes for a draw of this size; here without effect."""
+        known = [d for d in size if isinstance(d, int)] if isinstance(size, (tuple, list)) else []
+        count = int(np.prod(known)) if known and len(known) == len(size) else 60 * 256
+        return max(1, min(count, 60 * 256))
+
+    def normal(
+        self, size: Any = None, avg: Any = 0.0, std: Any = 1.0, ndim: int | None = None, dtype: Any = None,
+        nstreams: Any = None, truncate: bool = False,
+    ) -> Any:  # fmt: skip
+        """Normally distributed numbers; truncate: none is further from the mean than twice the standard deviation."""
+        if flag(truncate, "normal"):
+            return self.truncated_normal(size, avg, std, ndim, dtype)
+        return super().normal(size, avg, std, ndim, dtype)
+
+    def truncated_normal(
+        self, size: Any = None, avg: Any = 0.0, std: Any = 1.0, ndim: int | None = None, dtype: Any = None,
+        nstreams: Any = None,
+    ) -> Any:  # fmt: skip
+        """Normally distributed numbers, none further from the mean than twice the standard deviation."""
+        return self._draw("truncnorm", (-2.0, 2.0, avg, std), size, ndim, dtype)
+
+    def choice(
+        self, size: Any = 1, a: Any = None, replace: bool = True, p: Any = None, ndim: int | None = None,
+        dtype: Any = "int64", nstreams: Any = None, axis: int = 0,
+    ) -> Any:  # fmt: skip
+        """As `RandomStreams.choice`; of a matrix p, without `replace`: `size` outcomes of each row, none twice."""
+        p = None if p is None else as_variable(p)
+        if p is None or p.type.ndim != 2:
+            if a is None and p is None:
+                raise TypeError("choice: wants `a`, or probabilities p")
+            a = shape_i(p, 0) if a is None else a
+            return super().choice(size, a, replace, p, ndim, dtype, nstreams, axis)
+        if flag(replace, "choice"):
+            raise ValueError("choice: of a matrix p only without replacement; multinomial draws with it")
+        if a is not None:
+            raise TypeError("choice: of a matrix p the outcomes are the numbers of its columns, `a` must be left out")
+        return self.by(lambda state: cast(of_rows(state, p, size), dtype))
+
+    def multinomial_wo_replacement(
+        self, size: Any = None, n: Any = 1, pvals: Any = None, ndim: int | None = None, dtype: Any = "int64",
+        nstreams: Any = None,
+    ) -> Any:  # fmt: skip
+        """n outcomes of each row of the matrix pvals, none twice: `choice(n, replace=False, p=pvals)`."""
+        if size is not None:
+            raise ValueError("multinomial_wo_replacement: size follows from pvals; leave it out")
+        return self.choice(n, None, False, pvals, ndim, dtype)
+
+
+def checked_seed(seed: Any, what: str) -> int:
     if seed is None:
         return secrets.randbits(64)
-    return whole_number(seed, "RandomStreams", "the seed") % 2**64
+    if isinstance(seed, (tuple, list, np.ndarray)) and np.ndim(seed) == 1 and len(seed):
+        mixed = np.uint64(0)
+        for k, part in enumerate(seed):
+            word = np.uint64(whole_number(part, what, "each part of the seed") % 2**64)
+            mixed = rb.numpy_philox(np.uint64(k), word, mixed)[()]
+        return int(mixed)
+    return whole_number(seed, what, "the seed") % 2**64
+
+
+def first_state(seed: int, k: int) -> Any:
+    """The first state of the k-th stream of a seed."""
+    key = rb.numpy_philox(np.uint64(k), np.uint64(2**64 - 1), np.uint64(seed))
+    return np.array([int(key), 0], dtype="uint64")
+
+
+def following(state: Any) -> Any:
+    """The state after one draw."""
+    return set_subtensor(state[1], state[1] + constant(1, dtype="uint64"))
 
 
 def _marked(draw: Any, state: Any, new: Any) -> Any:
@@ -213,48 +278,128 @@ def _marked(draw: Any, state: Any, new: Any) -> Any:
     return draw
 
 
-def _dims(size: Any, ndim: int | None, *parameters: Any) -> list[Any]:
-    """The dimensions of a draw: `size`, or those of the parameters together."""
-    variables = [as_variable(v) for v in parameters]
-    if size is not None and not (isinstance(size, (tuple, list)) and not size):
-        return as_dims(size, ndim)
-    together = variables[0]
-    for v in variables[1:]:
-        together = add(together, v)
-    return as_dims(shape_tuple(together))
-
-
-def _trials(n: Any, what: str) -> int | None:
-    """n, if it is a known number of which each trial may be drawn."""
-    if not isinstance(n, Constant) or n.type.ndim:
-        return None
-    if n.data < 0:
-        raise ValueError(f"{what}: n must be 0 or more, got {n!r}")
-    return int(n.data) if 1 <= n.data <= MOST_TRIALS else None
-
-
-def _integers(x: Any, what: str) -> Any:
+def as_integers(x: Any, what: str) -> Any:
     x = as_variable(x)
     if x.type.dtype not in INTEGERS:
         raise TypeError(f"{what}: wants integers, got {x.type}")
     return x
 
 
+# -- orders and choices ------------------------------------------------------------------------------------------------
+def orders(state: Any, dims: Sequence[Any], n: Any) -> Any:
+    """Permutations of 0, ... n - 1: the order of random words."""
+    return argsort(Source(state[0], state[1], [*dims, as_dim(n)]).words())
+
+
+def in_random_order(state: Any, x: Any, axis: int | None) -> Any:
+    """x with the elements of every line along the axis in an order of its own; for None all of them."""
+    from tensordsl.ops.array.arrange import take_along_axis  # late: few draws need it
+
+    x = as_variable(x)
+    if not x.type.ndim:
+        raise TypeError(f"permuted: wants an axis, got {x.type}")
+    if axis is None:
+        order = argsort(reshape(Source(state[0], state[1], shape_tuple(x)).words(), (-1,)))
+        return reshape(take(reshape(x, (-1,)), order), shape_tuple(x), ndim=x.type.ndim)
+    return take_along_axis(x, argsort(Source(state[0], state[1], shape_tuple(x)).words(), axis=axis), axis)
+
+
+def chosen(
+    state: Any, a: Any, size: Any, replace: Any, p: Any, axis: int, ndim: int | None = None, dtype: Any = "int64"
+) -> Any:
+    """Elements of 0, ... a - 1, or of a tensor along an axis."""
+    a = as_variable(a)
+    if not a.type.ndim and a.type.dtype not in INTEGERS:
+        raise TypeError(f"choice: `a` must be an integer or a vector, got {a.type}")
+    n = as_dim(a) if not a.type.ndim else as_dim(shape_i(a, axis % a.type.ndim))
+    dims = as_dims(() if size is None else size, ndim)
+    p = None if p is None else probabilities("choice", p, n)
+    places = _with_replacement(state, dims, n, p) if flag(replace, "choice") else _without(state, dims, n, p)
+    return take(a, places, axis=axis) if a.type.ndim else cast(places, dtype)
+
+
 def _with_replacement(state: Any, dims: list[Any], n: Any, p: Any) -> Any:
-    words = rb.bits(state, dims)
+    source = Source(state[0], state[1], dims)
     if p is None:
-        return rb.below(words, n)
-    edges = cumsum(as_variable(p))
-    return minimum(searchsorted(edges, rb.unit(words, "float64"), "right"), n - 1)
+        n = require(as_variable(n), ge(n, 1), "choice: there is nothing to choose from")
+        return cast(source.below(n), "int64")
+    return minimum(searchsorted(cumsum(p), source.unit(), "right"), n - 1)
 
 
-def _without_replacement(state: Any, dims: list[Any], n: Any, p: Any) -> Any:
-    """The first of all positions in random order; with probabilities in the order of times of decay (Efraimidis and
+def _waiting(source: Source, p: Any) -> Any:
+    """Times of decay: outcomes in their order are drawn one after the other without replacement (Efraimidis and
     Spirakis, "Weighted random sampling with a reservoir", 2006)."""
-    words = rb.bits(state, [n])
-    waiting = words if p is None else -log(rb.unit(words, "float64")) / as_variable(p)
+    return source.words() if p is None else source.exponential() / p
+
+
+def _without(state: Any, dims: list[Any], n: Any, p: Any) -> Any:
+    """The first of all positions in random order."""
     count: Any = as_dim(1)
     for d in dims:
         count = mul(count, d)
     count = require(count, ge(n, maximum(count, 0)), "choice: more elements than there are, without replacement")
-    return reshape(argsort(waiting)[:count], dims, ndim=len(dims))
+    order = argsort(_waiting(Source(state[0], state[1], [n]), p))
+    return reshape(order[:count], dims, ndim=len(dims))
+
+
+def of_rows(state: Any, p: Any, count: Any) -> Any:
+    """`count` outcomes of each row of probabilities, none twice."""
+    p = probabilities("choice", p, None)
+    n = as_dim(shape_i(p, p.type.ndim - 1))
+    count = as_dim(count[0] if isinstance(count, (tuple, list)) else count)
+    count = require(count, ge(n, maximum(count, 0)), "choice: more elements than there are, without replacement")
+    return argsort(_waiting(Source(state[0], state[1], shape_tuple(p)), p), axis=-1)[..., :count]
+
+
+# -- methods of the table ----------------------------------------------------------------------------------------------
+def described(row: Distribution) -> str:
+    """The docstring of a method."""
+    parameters = ", ".join(row.names) or "none"
+    checks = "".join(f"  {check.text}." for check in row.checks)
+    return (
+        f"Draws of {row.name.replace('_', ' ')}.\n\nParameters: {parameters}.  Method: {row.method}.  Gradient: "
+        f"{row.gradient}.\nRaises ValueError for others:{checks or '  none are wrong.'}\n"
+    )
+
+
+def arguments_of(row: Distribution) -> list[Argument]:
+    """Of a signature for help(); what has no default stands as None there, as an argument before it has one."""
+    return [
+        Argument(p.name, Argument.POSITIONAL_OR_KEYWORD, default=None if p.default is REQUIRED else p.default)
+        for p in row.parameters
+    ]
+
+
+def values_of(row: Distribution, what: str, args: Sequence[Any], keywords: dict[str, Any]) -> list[Any]:
+    """The parameters of a call, by position and name; TypeError for what is missing, or too much."""
+    if len(args) > len(row.parameters):
+        raise TypeError(f"{what}: takes {len(row.parameters)} parameters, got {len(args)}")
+    given = dict(zip(row.names, args, strict=False))
+    for name in keywords:
+        if name not in row.names or name in given:
+            why = "is given twice" if name in given else f"is no parameter; there are {', '.join(row.names) or 'none'}"
+            raise TypeError(f"{what}: {name} {why}")
+    given |= keywords
+    return [given.get(p.name, p.default) for p in row.parameters]
+
+
+def _theanos_method(name: str, row: Distribution) -> Any:
+    """The method with the order of Theano's arguments: size first, then the parameters."""
+
+    def method(
+        self: RandomStreams, size: Any = None, *args: Any, ndim: int | None = None, dtype: Any = None,
+        nstreams: Any = None, **keywords: Any,
+    ) -> Any:  # fmt: skip
+        return self._draw(row.name, values_of(row, name, args, keywords), size, ndim, dtype)
+
+    rest = [Argument(k, Argument.KEYWORD_ONLY, default=None) for k in ("ndim", "dtype", "nstreams")]
+    first = [Argument(k, Argument.POSITIONAL_OR_KEYWORD, default=None) for k in ("self", "size")]
+    method.__name__, method.__qualname__ = name, f"RandomStreams.{name}"
+    method.__signature__ = Signature([*first, *arguments_of(row), *rest])  # type: ignore[attr-defined]  # for help()
+    method.__doc__ = described(row)
+    return method
+
+
+for _name in (*DISTRIBUTIONS, *ALIASES):
+    if _name not in vars(RandomStreams):
+        setattr(RandomStreams, _name, _theanos_method(_name, DISTRIBUTIONS[ALIASES.get(_name, _name)]))

@@ -393,6 +393,17 @@ from tensordsl.ops.math.ufuncs import (
 )
 from tensordsl.ops.nnet import logaddexp, to_one_hot
 from tensordsl.ops.operands import constant
+from tensordsl.ops.special.bessel import i0, i0e, i1, i1e, j0, j1, k0, k1, y0, y1
+from tensordsl.ops.special.bessel_order import iv, ive, jv, kv, kve
+from tensordsl.ops.special.beta import beta, betaln, factorial, poch
+from tensordsl.ops.special.beta_incomplete import betainc, betaincinv
+from tensordsl.ops.special.gamma_inverse import chi2sf, gammainccinv, gammaincinv, gammal, gammau
+from tensordsl.ops.special.hypergeometric import hyp2f1
+from tensordsl.ops.special.integrals import dawsn, exp1, expn, owens_t
+from tensordsl.ops.special.lambert import lambertw
+from tensordsl.ops.special.logarithms import entr, kl_div, logit, rel_entr, sinc, xlog1py
+from tensordsl.ops.special.normal import log_ndtr, ndtr, ndtri, ndtri_exp
+from tensordsl.ops.special.zeta import zeta
 from tensordsl.ops.vectorize import vectorize, vectorize_graph
 from tensordsl.tensor import nnet
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
@@ -413,6 +424,7 @@ trigamma = tri_gamma
 power = pow
 expit = sigmoid
 log1pexp = softplus
+jn, kn = jv, kv  # SciPy's and PyTensor's names for whole orders
 specify_broadcastable = addbroadcast
 atleast_Nd = atleast_nd
 extract_diag = diagonal

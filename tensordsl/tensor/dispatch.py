@@ -47,24 +47,26 @@ _SAME = """all any allclose amax amin append angle argmax argmin argpartition ar
     atleast_2d average bartlett bincount block broadcast_arrays broadcast_to choose clip column_stack compress concat
     concatenate convolve corrcoef correlate count_nonzero cov cross cumprod cumsum cumulative_prod cumulative_sum delete
     diag diagflat diagonal digitize dot dsplit dstack ediff1d einsum empty_like expand_dims extract fill_diagonal fix
-    flatnonzero flip fliplr flipud full_like geomspace gradient histogram histogram_bin_edges hsplit hstack imag inner
-    insert interp intersect1d iscomplex isclose isin isneginf isposinf isreal ix_ kron lexsort linspace logspace
+    flatnonzero flip fliplr flipud full_like geomspace gradient histogram histogram_bin_edges hsplit hstack i0 imag
+    inner insert interp intersect1d iscomplex isclose isin isneginf isposinf isreal ix_ kron lexsort linspace logspace
     matrix_transpose max mean median meshgrid min moveaxis nan_to_num nanargmax nanargmin nancumprod nancumsum nanmax
     nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar nonzero ones_like outer pad
     partition percentile permute_dims piecewise poly polyadd polyder polyint polymul polysub polyval prod ptp quantile
     ravel ravel_multi_index real repeat reshape resize roll rollaxis rot90 searchsorted select setdiff1d setxor1d
-    shape size
+    shape sinc size
     sort sort_complex squeeze stack std sum swapaxes take take_along_axis tensordot tile trace transpose trapezoid tri
     tril tril_indices tril_indices_from triu triu_indices triu_indices_from union1d unique unravel_index unstack unwrap
     unique_all unique_counts unique_inverse unique_values vander var vdot vsplit vstack where zeros_like result_type
     can_cast ndim copy round diff split around astype iscomplexobj isrealobj""".split()
 
-# For each module of NumPy's its functions; `algebra`'s and others' modules are added here.
+_LINALG = """cholesky cond det diagonal eig eigh eigvals eigvalsh inv lstsq matmul matrix_norm matrix_power matrix_rank
+    matrix_transpose multi_dot norm outer pinv qr slogdet solve svd svdvals tensordot tensorinv tensorsolve trace
+    vector_norm""".split()
+
+# For each module of NumPy's its functions.
 FUNCTIONS: dict[str, dict[str, Target]] = {
-    "numpy": {
-        **{name: name for name in _SAME},
-        "atleast_3d": "atleast_3d",
-    },
+    "numpy": {name: name for name in (*_SAME, "atleast_3d")},
+    "numpy.linalg": {**{name: f"linalg.{name}" for name in _LINALG}, "cross": "cross", "vecdot": "vecdot"},
 }
 # Reductions that take `where=` and `initial=`.
 _REDUCING = frozenset("all amax amin any max mean min prod std sum var nansum nanprod nanmax nanmin nanmean".split())

@@ -13,10 +13,13 @@ from tensordsl.codegen.scalar_ir.builder import ARITY, Builder
 from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 from tensordsl.codegen.scalar_ir.math.interpreter import evaluate as evaluate_scalars
 from tensordsl.graph import Elementwise, Kernel, Movement, Op, OpTypeError, Reduction, apply
+from tensordsl.ops.special import bessel, integrals, lambert, logarithms, normal
 from tensordsl.ops.table import MODULES, OPS
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, SIGNED, TensorType
 
 ELEMENTWISE = [row for row in OPS.values() if isinstance(row.meaning, Elementwise)]
+
+SPECIAL = (bessel, integrals, lambert, logarithms, normal)  # their results are floats
 
 # Theano's: small integers are exact in float32.
 FLOAT_OF = {
@@ -36,11 +39,18 @@ FLOATING = {
     "round",
     "erfcinv",
     "copysign",
+    *(row.name for module in SPECIAL for row in module.ROWS),
     *FUNCTIONS,
 } - {"pow"}
 WITHOUT_BOOL = {"sub", "neg", "sgn", "left_shift", "right_shift"}
 INTEGRAL = {"and_", "or_", "xor", "left_shift", "right_shift", "invert"}
 AT_LEAST_INT8 = {"int_div", "mod", "pow", "clip"}
+
+# Numbers by rejection: how many of the first operands are integers, and the result's dtype.
+BY_REJECTION = {
+    **dict.fromkeys(("random_gamma", "random_log_gamma", "random_normal_tail", "random_von_mises"), (3, "float64")),
+    "poisson": (3, "int64"), "binomial": (4, "int64"), "random_hypergeometric": (6, "int64"), "random_zeta": (3, "int64"),
+}  # fmt: skip
 
 # Rows without an oracle of their own, each with its judge.
 NO_ORACLE: dict[str, str] = {}
@@ -61,6 +71,10 @@ def signatures(row: Op) -> list[tuple[str, ...]]:
     if row.name == "range_number":
         numbers = ("int8", "uint64", *FLOATS)
         return list(itertools.product(["int64"], numbers, numbers))
+    if n > 3:  # counters and a key before parameters
+        numbers = ("bool", "int64", "float16", "float64")
+        refused = [("float64", *("uint64",) * (n - 1)), ("uint64", "uint64", "float32", *("int64",) * (n - 3))]
+        return [("uint64", "int64", "uint8", *rest) for rest in itertools.product(numbers, repeat=n - 3)] + refused
     if n == 3:
         some = ("bool", "int8", "uint64", "float16", "float32", "float64")
         return list(itertools.product(some, some, some))
@@ -77,6 +91,9 @@ def wanted_dtype(row: Op, dtypes: tuple[str, ...]) -> str | None:
     common = str(np.result_type(*dtypes))
     if row.name == "philox":
         return None if any(t in FLOATS for t in dtypes) else "uint64"
+    if row.name in BY_REJECTION:
+        integers, result = BY_REJECTION[row.name]
+        return None if any(t in FLOATS for t in dtypes[:integers]) else result
     if row.name == "exponent":
         return "int32"
     if row.name in BOOLEAN:
@@ -119,7 +136,10 @@ def hash_of(text: str) -> int:
 
 
 def spread(arrays: list[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
-    """Operands shaped so that broadcasting meets every combination of their elements."""
+    """Operands shaped so that broadcasting meets every combination of their elements; of many operands of some."""
+    if (n := len(arrays)) > 3:
+        few = [a[:: max(1, len(a) // 2)] if k < 3 else a[:: n - 3] for k, a in enumerate(arrays)]
+        return [a.reshape((1,) * k + (-1,) + (1,) * (n - 1 - k)) for k, a in enumerate(few)]
     n = len(arrays)
     return [a.reshape((1,) * k + (-1,) + (1,) * (n - 1 - k)) for k, a in enumerate(arrays)]
 

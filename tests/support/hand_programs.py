@@ -225,6 +225,20 @@ def host() -> Program:
     return w.program
 
 
+def kept() -> Program:
+    """f(x): y = host(x), of a length that only the call tells; w' = y + w / 2."""
+    w = Writer("kept", [F], 1, [(F, 1)], 4)
+    w.sizes(1)
+    w.add(p.Pin("n", -1, (2,), w.site()), p.Check("eq", "s", "eight", w.site()), p.Slot("room"))
+    w.add(p.HostCall(0, (("x", F, ("n",)),), (p.Kept(3, F, (None,), ("room",)), None), w.site()))
+    w.add(p.LoadScalar("m", "room", "int64"), p.NewOut("y", 0, ("m",), 0, w.site()))
+    w.add(p.TakeKept(0, 3, ("y", F, ("m",)), w.site()), p.Check("eq", "m", "n", w.site()))
+    w.add(p.Prepare("p0", 0, ("n",), 1, w.site()), p.ReleaseGil(), w.launch("halve_add", a="w0", x="y", y="p0"))
+    w.add(p.Check("le", "n", "bytes", w.site()), p.AcquireGil(), updates(1, 1), p.Return((0,), -1))
+    w.program.n_hosts = 1
+    return w.program
+
+
 def indexed() -> Program:
     """f(index): y = w[index]; w' = w + 1 at no place: a copy; IndexError leaves w."""
     w = Writer("indexed", ["int64"], 1, [(F, 1)], 2)
@@ -335,6 +349,11 @@ def host_expected(args: list[Any], state: list[Any]) -> tuple[list[Any], list[An
     return [y], [y]
 
 
+def kept_expected(args: list[Any], state: list[Any]) -> tuple[list[Any], list[Any]]:
+    y = np.sin(args[0])
+    return [y], [y + state[0] * 0.5]
+
+
 def blocks_expected(args: list[Any], state: list[Any]) -> tuple[list[Any], list[Any]]:
     y = args[0] * 0.5 + state[0]
     return [y], [y]
@@ -364,6 +383,7 @@ CASES: dict[str, Case] = {
     "loop": Case(loop, loop_expected, 1),
     "blocks": Case(blocks, blocks_expected, 1),
     "host": Case(host, host_expected, 1, hosts=[sine]),
+    "kept": Case(kept, kept_expected, 1, hosts=[lambda x: (np.sin(x), None)]),
     "indexed": Case(indexed, indexed_expected, 1, dtype="int64", library="nest nest_across"),
     "rows": Case(rows, rows_expected, 1, dtype="int64", library="scatter_add_double"),
     "running": Case(running, running_expected, 1, dtype="int64", library="cumsum_float64 cumsum_int64 positions"),

@@ -8,7 +8,8 @@ Meaning    NumPy's and SciPy's, row by row; a matrix that fails is NaN, and the 
 How        `batches` walks over leading axes and calls a function for a run of matrices at equal steps.  That takes own
            code for small ones (`small`), else one by one the LAPACK that NumPy brings (`fortran` writes the calls), on
            a stack that is large enough.  A matrix in C order is its transpose to LAPACK: flags are exchanged, and
-           nothing is copied.  `cholesky`, `triangular`, `lu`, ...: one file for each factor.
+           nothing is copied.  `cholesky`, `triangular`, `lu`: one file for each factor; `spectral`: QR, singular values
+           and eigenvalues.
 Small      `small` chooses among forms of one order of operations: in registers and in lanes (`small_factors`,
            `small_solves`, over `small_values`), or rows as vectors (`small_rows`).
 Uses       `library.signals`, `library.alternate_stack`, `llvm`.

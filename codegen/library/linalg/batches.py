@@ -37,13 +37,22 @@ def run_params(operands: Operands, sizes: Sequence[str], flags: Sequence[str] = 
     params = ["ptr rt"]
     for name, rank in operands.items():
         params += [f"ptr {name}", *(f"i64 {name}_{axis}" for axis in AXES[rank]), f"i64 {name}_step"]
-    return (*params, *(f"i64 {size}" for size in sizes), "i64 count", "ptr room", *(f"i1 {flag}" for flag in flags))
+    return (
+        *params,
+        *(f"i64 {size}" for size in sizes),
+        "i64 count",
+        "ptr room",
+        "i64 room_bytes",
+        *(f"i1 {flag}" for flag in flags),
+    )
 
 
 def entry_text(
-    symbol: str, run: str, operands: Operands, sizes: Mapping[str, tuple[str, int]], flags: Sequence[str] = ()
-) -> str:
-    """The function that programs call.  sizes: name -> (operand, which of its own axes); flags: values of i1.
+    symbol: str, run: str, operands: Operands, sizes: Mapping[str, tuple[str, int]], flags: Sequence[str] = (),
+    has_scratch: bool = False, takes_empty: bool = False,
+) -> str:  # fmt: skip
+    """The function that programs call.  sizes: name -> (operand, which of its own axes); flags: values of i1;
+    has_scratch: room is more than its head; takes_empty: runs are for matrices without elements as well.
 
     bases: the operands, the word for failures, room, the run-time table; words: lengths, then strides, of each."""
     f = Asm("void", symbol, ("ptr bases", "ptr words", "i64 rank"))
@@ -66,7 +75,9 @@ def entry_text(
     count = f.choose(is_batch, f.load("i64", f.gep(leading, last, "i64")), 1)
     with f.loop(last, ("i64", "1")) as axis:
         axis.next = [f.mul(axis.values[0], f.load("i64", f.gep(leading, axis.index, "i64")))]
-    runs = f.choose(f.all(*(f.gt(n, 0) for n in (count, *(s.split()[1] for s in lengths)))), axis.values[0], 0)
+    needed = [count, *([] if takes_empty else (s.split()[1] for s in lengths))]
+    runs = f.choose(f.all(*(f.gt(n, 0) for n in needed)), axis.values[0], 0)
+    room_bytes = f.load("i64", at) if has_scratch else "0"
     steps = [f.choose(is_batch, f.load("i64", f.gep(strides[name], last, "i64")), 0) for name in names]
     fixed = [[f"i64 {behind(strides[name], axis)}" for axis in range(rank)] for name, rank in operands.items()]
     start = f.load("i64", room)
@@ -86,7 +97,9 @@ def entry_text(
         for place, offset, strides_of_one, step in zip(places, outer.values[1:], fixed, steps, strict=True):
             given += [f"ptr {f.gep(place, offset)}", *strides_of_one, f"i64 {step}"]
         flagged = [f"i1 {flag}" for flag in flags]
-        failed = f.call("i64", f"@{run}", *given, *lengths, f"i64 {count}", f"ptr {room}", *flagged)
+        failed = f.call(
+            "i64", f"@{run}", *given, *lengths, f"i64 {count}", f"ptr {room}", f"i64 {room_bytes}", *flagged
+        )
         with f.when(f.ge(failed, 0)):
             number = f.add(f.add(start, f.mul(loop.index, count)), failed)
             f.op(f"atomicrmw umin ptr {info}, i64 {number} monotonic")
@@ -204,6 +217,16 @@ def _triangle_text(kind: str) -> str:
             f.call("void", "@copy_row", f"ptr {x}", "i64 %x_column", f"ptr {y}", "i64 %y_column", f"i64 {length}")
         with f.loop("%n", start=length) as column:
             f.store(kind, "0.0", f.gep(y, f.mul(column.index, "%y_column")))
+    f.ret()
+    return f.text
+
+
+def identity_text(kind: str) -> str:
+    """@fill_identity: a square matrix of n rows."""
+    f = Asm("void", "fill_identity", ("ptr y", "i64 y_row", "i64 y_column", "i64 n"), internal=True)
+    with f.loop("%n") as row, f.loop("%n") as column:
+        y = f.gep(f.gep("%y", f.mul(row.index, "%y_row")), f.mul(column.index, "%y_column"))
+        f.store(kind, f.choose(f.eq(row.index, column.index), "1.0", "0.0", kind), y)
     f.ret()
     return f.text
 

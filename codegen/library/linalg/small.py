@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from tensordsl.codegen.library.linalg import small_factors, small_rows, small_solves
+from tensordsl.codegen.library.linalg import small_factors, small_rows, small_solves, small_vjp
 from tensordsl.codegen.library.linalg.small_factors import Run, Work
 from tensordsl.codegen.library.linalg.small_values import Adjacent, Lanes
 from tensordsl.codegen.library.parallel import named, operands
@@ -43,7 +43,6 @@ class Routine:
     form: Form
     by_rows: Callable[[int], Form] | None = None
     shared: Form | None = None
-    fails: bool = True
 
 
 _PIVOTS = ("ptr pivots", "i64 p_step")
@@ -68,6 +67,13 @@ ROUTINES: Mapping[str, tuple[Routine, ...]] = {
             by_rows=lambda width: partial(small_rows.cholesky, width=width),
         ),
     ),
+    "cholesky_vjp": (
+        Routine(
+            "cholesky_vjp", (*_axes("l", "g", "o"), *_END), {"l": "l_step", "g": "g_step", "o": "o_step"},
+            small_vjp.cholesky_vjp,
+            by_rows=lambda width: partial(small_vjp.cholesky_vjp_by_rows, width=width),
+        ),
+    ),
     "triangular": (
         Routine(
             "lower", _TRIANGULAR, {"a": "a_step", "b": "b_step", "x": "x_step"}, small_solves.triangular,
@@ -77,7 +83,7 @@ ROUTINES: Mapping[str, tuple[Routine, ...]] = {
     "lu": (
         Routine(
             "lu_factor", _LU, {"a": "a_step", "lu": "lu_step", "pivots": "p_step"},
-            small_factors.lu, by_rows=lambda width: partial(small_rows.lu, width=width), fails=False,
+            small_factors.lu, by_rows=lambda width: partial(small_rows.lu, width=width),
         ),
         _lu_solve(False),
         _lu_solve(True),

@@ -21,7 +21,7 @@ COPY = ("ptr rows", "ptr a", "i64 row", "i64 column", "i64 n")
 def cholesky(work: Work, width: int) -> Run:
     """The upper factor in rows: row i of the lower one is its column i."""
     f, v, n = work.f, work.lanes, str(work.n)
-    m = _Rows(work, width)
+    m = Rows(work, width)
 
     def step(k: str, state: list[str], first: int) -> list[str]:
         """The next pivot is computed for itself too, as everything waits for it."""
@@ -61,7 +61,7 @@ def cholesky(work: Work, width: int) -> Run:
 
 def lu(work: Work, width: int) -> Run:
     f, v, n = work.f, work.lanes, str(work.n)
-    m = _Rows(work, width)
+    m = Rows(work, width)
 
     def step(k: str, state: list[str], group: int) -> list[str]:
         below = f.add(k, 1)
@@ -108,7 +108,7 @@ def _steps(
     return [value for _, value in state]
 
 
-class _Rows:
+class Rows:
     """A matrix in memory of its own, whose rows are chunks; one more is there to be read."""
 
     def __init__(self, work: Work, width: int) -> None:

@@ -9,11 +9,21 @@ Applies   results that are an array, or a list or tuple of arrays, of exactly th
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.library.python.vectorcall import incref
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm
 
 
 def host_call_text() -> str:
-    return _dtype_bytes() + _new_operand() + _fits() + _take_results() + _call_host()
+    return (
+        _dtype_bytes()
+        + _new_operand()
+        + _has_lengths()
+        + _fits()
+        + _put()
+        + _take_results()
+        + _leave_to_python()
+        + _call_host()
+    )
 
 
 def _operand(f: Asm, base: str, index: str) -> str:
@@ -61,12 +71,12 @@ def _new_operand() -> str:
 def _fits() -> str:
     """i1: is the object an array that can be copied into the operand's storage as it is?"""
     f = Asm("i1", "fits_operand", ("ptr rt", "ptr operand", "ptr obj"), internal=True)
+    with f.when(f.is_null(f.load("ptr", "%operand", layouts.HOST_DATA))):  # nobody wants it
+        f.ret("i1", "true")
     with f.when(
         f.compare("ne", "ptr", f.load("ptr", "%obj", layouts.OB_TYPE), f.load("ptr", "%rt", layouts.RT["np_type"]))
     ):
         f.ret("i1", "false")
-    with f.when(f.is_null(f.load("ptr", "%operand", layouts.HOST_DATA))):  # nobody wants it
-        f.ret("i1", "true")
     ndim = f.load("i32", "%obj", layouts.ND_NDIM)
     flags = f.op(f"and i32 {f.load('i32', '%obj', layouts.ND_FLAGS)}, {layouts.C_CONTIGUOUS}")
     same = f.all(
@@ -76,14 +86,49 @@ def _fits() -> str:
     )
     with f.when(f.negate(same)):
         f.ret("i1", "false")
-    own, wanted = f.load("ptr", "%obj", layouts.ND_DIMS), f.load("ptr", "%operand", layouts.HOST_DIMS)
-    f.ret("i1", f.call("i1", "@static_ok", f"ptr {own}", f"ptr {wanted}", f"i32 {ndim}"))
+    f.ret("i1", f.call("i1", "@has_lengths", "ptr %operand", f"ptr {f.load('ptr', '%obj', layouts.ND_DIMS)}"))
+    return f.text
+
+
+def _has_lengths() -> str:
+    """i1: are the dims those that the operand says?"""
+    f = Asm("i1", "has_lengths", ("ptr operand", "ptr dims"), internal=True)
+    wanted, kept = f.load("ptr", "%operand", layouts.HOST_DIMS), f.load("i64", "%operand", layouts.HOST_KEPT)
+    with f.loop(f.load("i64", "%operand", layouts.HOST_NDIM)) as loop:
+        own, other = (f.load("i64", f.gep(x, loop.index, "i64")) for x in ("%dims", wanted))
+        is_free = f.any(f.ne(f.and_(f.lshr(kept, loop.index), 1), 0), f.eq(other, -1))
+        with f.when(f.negate(f.any(is_free, f.eq(own, other)))):
+            f.ret("i1", "false")
+    f.ret("i1", "true")
+    return f.text
+
+
+def _put() -> str:
+    """Copy an array that fits into the operand's storage; or keep it, and write its lengths."""
+    f = Asm("void", "put_result", ("ptr rt", "ptr operand", "ptr obj"), internal=True)
+    to, kept = f.load("ptr", "%operand", layouts.HOST_DATA), f.load("i64", "%operand", layouts.HOST_KEPT)
+    with f.when(f.is_null(to)):
+        f.ret()
+    with f.when(f.eq(kept, 0)):
+        _copy(f, to, f.load("ptr", "%obj", layouts.ND_DATA), "%operand")
+        f.ret()
+    own, places = f.load("ptr", "%obj", layouts.ND_DIMS), f.load("ptr", "%operand", layouts.HOST_DIMS)
+    with f.loop(f.load("i64", "%operand", layouts.HOST_NDIM)) as loop:
+        with f.when(f.ne(f.and_(f.lshr(kept, loop.index), 1), 0)):
+            place = f.load("ptr", f.gep(places, loop.index, "ptr"))
+            f.store("i64", f.load("i64", f.gep(own, loop.index, "i64")), place)
+    incref(f, "%obj")
+    old = f.load("ptr", to)
+    f.store("ptr", "%obj", to)
+    with f.when(f.not_null(old)):
+        f.call("void", "@decref", "ptr %rt", f"ptr {old}")
+    f.ret()
     return f.text
 
 
 def _take_results() -> str:
     """i1: are the results copied?  Nothing is copied unless all of them can be."""
-    f = Asm("i1", "take_results", ("ptr rt", "ptr result", "i64 n", "ptr outs"), internal=True)
+    f = Asm("i1", "take_results", ("ptr rt", "ptr result", "i64 alone", "i64 n", "ptr outs"), internal=True)
     alone, kind = f.op("alloca ptr"), f.load("ptr", "%result", layouts.OB_TYPE)
     f.store("ptr", "%result", alone)
     items = f.op("alloca ptr")
@@ -100,7 +145,7 @@ def _take_results() -> str:
         f.store("ptr", f.gep("%result", layouts.TUPLE_ITEMS), items)
         with f.when(is_list):
             f.store("ptr", f.load("ptr", "%result", layouts.LIST_ITEMS), items)
-    with f.when(f.all(is_array, f.ne("%n", 1))):
+    with f.when(f.all(is_array, f.any(f.ne("%n", 1), f.eq("%alone", 0)))):
         f.ret("i1", "false")
     found = f.load("ptr", items)
     with f.loop("%n") as loop:
@@ -110,9 +155,7 @@ def _take_results() -> str:
             f.ret("i1", "false")
     with f.loop("%n") as loop:
         item, operand = f.load("ptr", f.gep(found, loop.index, "ptr")), _operand(f, "%outs", loop.index)
-        to = f.load("ptr", operand, layouts.HOST_DATA)
-        with f.when(f.not_null(to)):
-            _copy(f, to, f.load("ptr", item, layouts.ND_DATA), operand)
+        f.call("void", "@put_result", "ptr %rt", f"ptr {operand}", f"ptr {item}")
     f.ret("i1", "true")
     return f.text
 
@@ -127,7 +170,7 @@ def _call_host() -> str:
     arrays = f.gep(given, layouts.ENTRY_ARRAYS)
     status = f.op("alloca i64")
     f.store("i64", 1, status)
-    call, raised, gave, ask, done = map(f.label, ("call", "raised", "gave", "ask", "done"))
+    call, raised, gave, python, done = map(f.label, ("call", "raised", "gave", "python", "done"))
     with f.loop(count) as loop:
         array = f.call("ptr", "@new_operand", "ptr %rt", f"ptr {_operand(f, ins, loop.index)}")
         f.store("ptr", array, f.gep(arrays, loop.index, "ptr"))
@@ -137,30 +180,28 @@ def _call_host() -> str:
     f.place(call)
     vectorcall = f.load("ptr", "%rt", layouts.RT["PyObject_Vectorcall"])
     callables = f.load("ptr", "%ctx", layouts.CTX_HOSTS)
-    host = f.load("ptr", f.gep(callables, f.load("i64", "%request", layouts.CALL_HOST), "ptr"))
-    result = f.call("ptr", vectorcall, f"ptr {host}", f"ptr {arrays}", f"i64 {count}", "ptr null")
+    host = f.gep(callables, f.mul(f.load("i64", "%request", layouts.CALL_HOST), layouts.CALLABLE_SIZE))
+    function, alone = f.load("ptr", host, layouts.CALLABLE), f.load("i64", host, layouts.CALLABLE_ALONE)
+    result = f.call("ptr", vectorcall, f"ptr {function}", f"ptr {arrays}", f"i64 {count}", "ptr null")
     f.branch(f.is_null(result), raised, gave, UNLIKELY)
     f.place(gave)
     f.store("ptr", result, given, layouts.ENTRY_OUTCOME)
     outs = f"i64 {f.load('i64', '%request', layouts.CALL_N_OUT)}", f"ptr {f.load('ptr', '%request', layouts.CALL_OUT)}"
-    with f.when(f.call("i1", "@take_results", "ptr %rt", f"ptr {result}", *outs)):
+    with f.when(f.call("i1", "@take_results", "ptr %rt", f"ptr {result}", f"i64 {alone}", *outs)):
         f.store("i64", 0, status)
         f.jump(done)
-    f.store("i64", 0, "%request", layouts.CALL_FAILED)
-    f.jump(ask)
+    f.store("i64", layouts.CALL_GAVE, "%request", layouts.CALL_FAILED)
+    f.jump(python)
     f.place(raised)
     f.store("ptr", _exception(f), given, layouts.ENTRY_OUTCOME)
-    f.store("i64", 1, "%request", layouts.CALL_FAILED)
-    f.jump(ask)
-    f.place(ask)
-    address = f.call("ptr", f.load("ptr", "%rt", layouts.RT["PyLong_FromVoidPtr"]), "ptr %request")
-    f.store("ptr", address, given, layouts.ENTRY_RECORD)
-    with f.when(f.not_null(address)):
-        entry = f.load("ptr", "%ctx", layouts.CTX_HOST_ENTRY)
-        answer = f.call("ptr", vectorcall, f"ptr {entry}", f"ptr {given}", f"i64 {words}", "ptr null")
-        with f.when(f.not_null(answer)):
-            f.call("void", "@decref", "ptr %rt", f"ptr {answer}")
-            f.store("i64", 0, status)
+    f.store("i64", layouts.CALL_RAISED, "%request", layouts.CALL_FAILED)
+    f.jump(python)
+    f.place(python)
+    f.store(
+        "i64",
+        f.call("i64", "@left_to_python", "ptr %rt", "ptr %ctx", "ptr %request", f"ptr {given}", f"i64 {words}"),
+        status,
+    )
     f.jump(done)
     f.place(done)
     with f.loop(words) as loop:
@@ -169,6 +210,54 @@ def _call_host() -> str:
             f.call("void", "@decref", "ptr %rt", f"ptr {obj}")
     f.ret("i64", f.load("i64", status))
     return f.text
+
+
+def _leave_to_python() -> str:
+    """i64: 0 if the Python entry has written the results; `given`: what it gets, its first word still empty."""
+    f = Asm("i64", "left_to_python", ("ptr rt", "ptr ctx", "ptr request", "ptr given", "i64 count"), internal=True)
+    address = f.call("ptr", f.load("ptr", "%rt", layouts.RT["PyLong_FromVoidPtr"]), "ptr %request")
+    f.store("ptr", address, "%given", layouts.ENTRY_RECORD)
+    with f.when(f.is_null(address)):
+        f.ret("i64", 1)
+    entry, vectorcall = (
+        f.load("ptr", "%ctx", layouts.CTX_HOST_ENTRY),
+        f.load("ptr", "%rt", layouts.RT["PyObject_Vectorcall"]),
+    )
+    answer = f.call("ptr", vectorcall, f"ptr {entry}", "ptr %given", "i64 %count", "ptr null")
+    with f.when(f.is_null(answer)):
+        f.ret("i64", 1)
+    f.call("void", "@decref", "ptr %rt", f"ptr {answer}")
+    f.ret("i64", 0)
+    return f.text
+
+
+def take_result(f: Asm, rt: str, request: str) -> str:
+    """i64: 0 if what is kept at %slot is copied to %out; it is kept no longer.  request: a record for one result."""
+    obj = f.load("ptr", "%slot")
+    f.store("ptr", "null", "%slot")
+    status = f.op("alloca i64")
+    f.store("i64", 0, status)
+    fits, python, done = map(f.label, ("fits", "python", "done"))
+    f.branch(f.call("i1", "@fits_operand", f"ptr {rt}", "ptr %out", f"ptr {obj}"), fits, python)
+    f.place(fits)
+    f.call("void", "@put_result", f"ptr {rt}", "ptr %out", f"ptr {obj}")
+    f.jump(done)
+    f.place(python)
+    given = f.op("alloca [2 x ptr]")
+    f.store("ptr", obj, given, layouts.ENTRY_OUTCOME)
+    words = layouts.ENTRY_ARRAYS // 8
+    f.store(
+        "i64",
+        f.call("i64", "@left_to_python", f"ptr {rt}", "ptr %ctx", f"ptr {request}", f"ptr {given}", f"i64 {words}"),
+        status,
+    )
+    address = f.load("ptr", given, layouts.ENTRY_RECORD)
+    with f.when(f.not_null(address)):
+        f.call("void", "@decref", f"ptr {rt}", f"ptr {address}")
+    f.jump(done)
+    f.place(done)
+    f.call("void", "@decref", f"ptr {rt}", f"ptr {obj}")
+    return f.load("i64", status)
 
 
 def _exception(f: Asm) -> str:

@@ -14,7 +14,7 @@ from tensordsl.codegen.library.python.array_order import like_texts, strides_lik
 from tensordsl.codegen.library.python.arrays import array_text
 from tensordsl.codegen.library.python.cells import cell_text
 from tensordsl.codegen.library.python.failures import failure_text
-from tensordsl.codegen.library.python.host_calls import host_call_text
+from tensordsl.codegen.library.python.host_calls import host_call_text, take_result
 from tensordsl.codegen.library.python.row_parts import DECLARATION, parts_text
 from tensordsl.codegen.library.python.vectorcall import entry_text, incref, record, table, unless_failed
 from tensordsl.codegen.library.signals import DECLARATIONS, poll, run_time_table, signal_text
@@ -36,8 +36,8 @@ def native_text(t: Tuning) -> str:
         entry_text(), decref_text(), new_array_text(), array_text(t), like_texts(), _new_outs(), _new_list(),
         _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _copy(t), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
-        arena_text(t), host_call_text(), _host_call(), _poll(interval), cell_text(), parts_text(), failure_text(),
-        _clear(t), signal_text(t.machine.is_arm),
+        arena_text(t), host_call_text(), _host_call(), _take_result(), _poll(interval), cell_text(), parts_text(),
+        failure_text(), _clear(t), signal_text(t.machine.is_arm),
     )  # fmt: skip
     return DECLARATION + DECLARATIONS + declarations + "".join(parts) + METADATA
 
@@ -365,29 +365,53 @@ def _unpinned_state(f: Asm) -> str:
 def _host_call() -> str:
     params = ("ptr ctx", "ptr frame", "i64 site", "i64 host", "i64 n_in", "ptr ins", "i64 n_out", "ptr outs")
     f = Asm("i64", "host_call", params)
+    with _python(f) as rt:
+        request = _call_record(f, "%n_in", "%ins", "%n_out", "%outs")
+        with f.when(f.ne(f.call("i64", "@call_host", f"ptr {rt}", "ptr %ctx", f"ptr {request}"), 0), UNLIKELY):
+            record(f, layouts.ERR_PYTHON)
+            f.ret("i64", 1)
+    f.ret("i64", 0)
+    return f.text
+
+
+def _take_result() -> str:
+    f = Asm("i64", "take_result", ("ptr ctx", "ptr frame", "i64 site", "i64 host", "ptr slot", "ptr out"))
+    with _python(f) as rt:
+        request = _call_record(f, 0, "null", 1, "%out")
+        f.store("i64", layouts.CALL_KEPT, request, layouts.CALL_FAILED)
+        with f.when(f.ne(take_result(f, rt, request), 0), UNLIKELY):
+            record(f, layouts.ERR_PYTHON)
+            f.ret("i64", 1)
+    f.ret("i64", 0)
+    return f.text
+
+
+def _call_record(f: Asm, n_in: str | int, ins: str, n_out: str | int, outs: str) -> str:
+    request = f.op(f"alloca [{layouts.CALL_SIZE} x i8], align 16")
+    for kind, value, offset in (
+        ("i64", "%host", layouts.CALL_HOST), ("i64", n_in, layouts.CALL_N_IN), ("ptr", ins, layouts.CALL_IN),
+        ("i64", n_out, layouts.CALL_N_OUT), ("ptr", outs, layouts.CALL_OUT),
+        ("i64", "%site", layouts.CALL_SITE), ("ptr", "%frame", layouts.CALL_FRAME),
+    ):  # fmt: skip
+        f.store(kind, value, request, offset)
+    return request
+
+
+@contextmanager
+def _python(f: Asm) -> Iterator[str]:
+    """What a helper does with the GIL, from within a call that may have released it; gives the run-time table."""
     with f.when(_unpinned_state(f), UNLIKELY):
         record(f, layouts.ERR_INTERNAL)
         f.ret("i64", 1)
     is_watched = _is_watched(f)
     with f.when(is_watched):
         f.call("void", "@unwatch", "ptr %frame")
-    state, rt = _restore(f), table(f)
-    request = f.op(f"alloca [{layouts.CALL_SIZE} x i8], align 16")
-    for kind, value, offset in (
-        ("i64", "%host", layouts.CALL_HOST), ("i64", "%n_in", layouts.CALL_N_IN), ("ptr", "%ins", layouts.CALL_IN),
-        ("i64", "%n_out", layouts.CALL_N_OUT), ("ptr", "%outs", layouts.CALL_OUT),
-        ("i64", "%site", layouts.CALL_SITE), ("ptr", "%frame", layouts.CALL_FRAME),
-    ):  # fmt: skip
-        f.store(kind, value, request, offset)
-    with f.when(f.ne(f.call("i64", "@call_host", f"ptr {rt}", "ptr %ctx", f"ptr {request}"), 0), UNLIKELY):
-        record(f, layouts.ERR_PYTHON)
-        f.ret("i64", 1)
+    state = _restore(f)
+    yield table(f)
     with f.when(f.not_null(state)):
         _save(f)
     with f.when(f.all(is_watched, f.is_null(state))):
         f.call("void", "@watch", "ptr %frame")
-    f.ret("i64", 0)
-    return f.text
 
 
 def _is_watched(f: Asm) -> str:

@@ -10,10 +10,12 @@ Modules    structure      what is known of a value: triangular, diagonal, symmet
            solves         the passes `solve_for_inverses` and `solve_by_structure`
            factors        the pass `factor_by_structure`
            determinants   the pass `log_of_determinants`
+           equations      all equations as a table
            products       the passes `multiply_by_diagonals` and `sum_diagonals`
 Uses       `tensor_ir`, `passes` around it; rows of `tensordsl.ops`.
 Used by    `compiler.pipeline` alone.
 Invariant  an error that a user can expect stays; docs/linear-algebra.md names those that do not.
 Begin with `structure`, then `solves`.
-To add     a rule: a line of `solves._solved` or a function there; a fact: a rule of `structure` for a construct.
+To add     a rule: a line of `solves._solved` or a function there, and its row of `equations`; a fact: a rule of
+           `structure` for a construct.
 """

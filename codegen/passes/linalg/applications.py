@@ -1,7 +1,7 @@
 """Applications of linear algebra's rows in tensor IR: finding them behind checks, and making new ones.
 
-`application(graph, v)` -> `Application` of what gives v, a construct or a host step; `express(ctx, v, build, *operands)`
-lowers an expression of the user's functions on values, in the place of v; `known(ctx)` -> a function's factorisations.
+`application(graph, v)` -> `Application` of what gives v, a construct or host step; `express(ctx, v, build, *operands)`
+lowers an expression of the user's functions in the place of v; `known(ctx)` -> the factorisations of a function.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from tensordsl.base.records import record
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.tensor_ir.construct import ASSERT, HOST, IFELSE
+from tensordsl.codegen.tensor_ir.construct import ASSERT, CHOLESKY, HOST, IFELSE, LU_FACTOR, LU_SOLVE, SOLVE_TRIANGULAR
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies
 from tensordsl.codegen.tensor_ir.lower import HostStep, Lowering
 from tensordsl.graph.types import FLOATS, INTEGERS, TensorType
@@ -92,7 +92,7 @@ def readers_of(ctx: Context, v: Value) -> list[Value]:
     return known(ctx).readers.get(v.number, [])
 
 
-_SINGLE = ("cholesky", "lu_solve", "solve_triangular")  # rows of one result
+_SINGLE = (CHOLESKY, LU_SOLVE, SOLVE_TRIANGULAR)  # rows of one result
 
 
 def _known(ctx: Context) -> Known:
@@ -107,15 +107,15 @@ def _known(ctx: Context) -> Known:
         found = application(g, v) if v.dtype and v.op in ("result", ASSERT, *_SINGLE) else None
         if found is None:
             continue
-        if found.name == "cholesky" and found.attrs["on_error"] == "raise" and not has_branches:
+        if found.name == CHOLESKY and found.attrs["on_error"] == "raise" and not has_branches:
             factors[found.operands[0].number] = v, found.attrs["lower"]  # the last check of it comes last
-        if found.name == "lu_factor":
+        if found.name == LU_FACTOR:
             pairs.add(found.operands[0].number)
-        if found.name in ("lu_solve", "solve_triangular"):
+        if found.name in (LU_SOLVE, SOLVE_TRIANGULAR):
             solved.add(tuple(o.number for o in found.operands))
     for v in ctx.order:
         found = application(g, v) if v.dtype and v.op == "result" else None
-        if found is not None and found.name == "lu_factor" and found.k == 0:
+        if found is not None and found.name == LU_FACTOR and found.k == 0:
             shown = shown or not _hides(ctx, v, readers)
     return Known(readers, factors, frozenset(pairs), frozenset(solved), shown)
 
@@ -133,7 +133,7 @@ def _hides(ctx: Context, factors: Value, readers: Mapping[int, list[Value]]) -> 
             is_gather = r.op == "take" and len(r.operands) == 3 and r.operands[1] is r.operands[2]
             if r.op == "move":
                 stack.append(r)
-            elif not (is_gather and r.operands[1].op == "iota") and (found is None or found.name != "lu_solve"):
+            elif not (is_gather and r.operands[1].op == "iota") and (found is None or found.name != LU_SOLVE):
                 return False
     return True
 

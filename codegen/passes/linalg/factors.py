@@ -13,7 +13,7 @@ from typing import Any
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.linalg.applications import application, express, known, replaces
 from tensordsl.codegen.passes.linalg.structure import are_exchanged, are_square, is_symmetric, structure, transposed
-from tensordsl.codegen.tensor_ir.construct import DOT
+from tensordsl.codegen.tensor_ir.construct import CHOLESKY, DOT, LU_FACTOR
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.ops.array.reduce import all as every
 from tensordsl.ops.array.shape import dimshuffle
@@ -39,11 +39,11 @@ def known_factor(ctx: Context, v: Value, a: Value) -> Value | None:
 
 def factor_by_structure(ctx: Context, v: Value) -> Value | None:
     """The factors of triangular matrices, and of products of triangular ones, from these."""
-    found = replaces(ctx, v, ("lu_factor", "cholesky"))
+    found = replaces(ctx, v, (LU_FACTOR, CHOLESKY))
     if found is None or not are_square(ctx.graph, found.operands[0]):
         return None
     (a,) = found.operands
-    if found.name == "cholesky":
+    if found.name == CHOLESKY:
         return _of_cholesky(ctx, v, a, **found.attrs)
     if found.k > 1:
         return None
@@ -104,7 +104,7 @@ def _of_cholesky(ctx: Context, v: Value, a: Value, lower: bool, on_error: str) -
         return None
     ctx.hit("cholesky(L L') = L")
     made = application(g, x)
-    is_factor = made is not None and made.name == "cholesky" and made.attrs["on_error"] == "raise"
+    is_factor = made is not None and made.name == CHOLESKY and made.attrs["on_error"] == "raise"
     found = x if is_factor else express(ctx, v, lambda m: _of_positive_diagonal(m, on_error), x)
     return found if lower else transposed(g, found)
 
@@ -115,7 +115,7 @@ def _of_positive_diagonal(x: Any, on_error: str) -> Any:
     signs = switch(lt(d, 0), -one, one)
     found = x * dimshuffle(signs, (*range(d.type.ndim - 1), "x", d.type.ndim - 1))
     if on_error == "raise":
-        return require(found, every(neq(d, 0)), str(failure("cholesky")), "linalg")
+        return require(found, every(neq(d, 0)), str(failure(CHOLESKY)), "linalg")
     is_definite = every(neq(d, 0), axis=d.type.ndim - 1)
     return switch(
         dimshuffle(is_definite, (*range(d.type.ndim - 1), "x", "x")), found, constant(float("nan"), dtype=x.type.dtype)

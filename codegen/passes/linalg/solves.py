@@ -3,9 +3,8 @@
     inv(A) b = A \\ b           b inv(A) = (A' \\ b')'          inv(inv(A)) = A
     A \\ b                      by triangular solves, a division, a transpose, or a Cholesky factor of A
 
-Applies to `lu_solve` of `lu_factor` and to `solve_triangular`, which `solve`, `inv`, `cho_solve` and their gradients
-are made of: so one rule serves a value and its gradient, and both share what they solve by.  A product with an inverse
-has the larger error (N. Higham: "Accuracy and stability of numerical algorithms", 2002, section 14.1).
+Applies to `lu_solve` of `lu_factor` and to `solve_triangular`, which all solves and their gradients are made of.  Ref:
+N. Higham: "Accuracy and stability of numerical algorithms", 2002, section 14.1, on errors of products with inverses.
 """
 
 from __future__ import annotations
@@ -18,15 +17,13 @@ from tensordsl.codegen.passes.linalg.applications import Application, applicatio
 from tensordsl.codegen.passes.linalg.factors import known_factor
 from tensordsl.codegen.passes.linalg.products import diagonal_of
 from tensordsl.codegen.passes.linalg.structure import are_square, is_symmetric, structure, transposed
-from tensordsl.codegen.tensor_ir.construct import DOT
+from tensordsl.codegen.tensor_ir.construct import DOT, LU_FACTOR, LU_SOLVE, SOLVE_TRIANGULAR
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.graph.variables import apply
 from tensordsl.ops.array.shape import dimshuffle
-from tensordsl.ops.linalg.factorise import LU_FACTOR
-from tensordsl.ops.linalg.solve import LU_SOLVE
-from tensordsl.ops.linalg.triangular import SOLVE_TRIANGULAR
+from tensordsl.ops.linalg import factorise, solve, triangular
 
-SOLVES = ("lu_solve", "solve_triangular")
+SOLVES = (LU_SOLVE, SOLVE_TRIANGULAR)
 Solver = Callable[[Value, int], Value]  # of right-hand sides, and whether the matrix is transposed
 
 
@@ -39,8 +36,8 @@ def solve_for_inverses(ctx: Context, v: Value) -> Value | None:
     for inverse, other, is_right in ((x, y, False), (y, x, True)):
         if inverse.rank < 2 or not (other.rank == inverse.rank or other.rank == 1):
             continue
-        solve = _inverse(ctx, inverse)
-        if solve is None:
+        solver = _inverse(ctx, inverse)
+        if solver is None:
             continue
         ctx.hit("b inv(A) = solve(A', b')'" if is_right else "inv(A) b = solve(A, b)")
         g = ctx.graph
@@ -49,7 +46,7 @@ def solve_for_inverses(ctx: Context, v: Value) -> Value | None:
             columns = g.move(other, (0,), (other.shape[0], 1))
         elif is_right:
             columns = transposed(g, other)
-        found = solve(columns, int(is_right))
+        found = solver(columns, int(is_right))
         if other.rank == 1:
             return g.move(found, (0, None), v.shape)
         return transposed(g, found) if is_right else found
@@ -73,19 +70,19 @@ def _inverse(ctx: Context, v: Value) -> Solver | None:
             break
         v = rhs
 
-    def solve(columns: Value, trans: int) -> Value:
+    def solver(columns: Value, trans: int) -> Value:
         is_transposed = flag != trans
         for step, factors, at in steps if is_transposed else reversed(steps):
             columns = _with(ctx, at, step, factors, columns, is_transposed)
         return columns
 
-    return solve
+    return solver
 
 
 def _with(ctx: Context, at: Value, found: Application, matrix: list[Value], rhs: Value, is_transposed: bool) -> Value:
     """The solve once more, for other right-hand sides."""
     attrs = {**found.attrs, "trans": int(bool(found.attrs["trans"]) != is_transposed)}
-    row = LU_SOLVE if found.name == "lu_solve" else SOLVE_TRIANGULAR
+    row = solve.LU_SOLVE if found.name == LU_SOLVE else triangular.SOLVE_TRIANGULAR
     return express(ctx, at, lambda *operands: apply(row, *operands, **attrs), *matrix, rhs)
 
 
@@ -127,11 +124,11 @@ def solve_by_structure(ctx: Context, v: Value) -> Value | None:
     shared = _by_the_same_solve(ctx, v, found)
     if shared is not None:
         return shared
-    if found.name == "solve_triangular":
+    if found.name == SOLVE_TRIANGULAR:
         return _of_triangle(ctx, v, found)
     lu, _, b = found.operands
     of = application(ctx.graph, lu)
-    if of is None or of.name != "lu_factor" or of.k:
+    if of is None or of.name != LU_FACTOR or of.k:
         return None
     (a,) = of.operands
     new = _solved(ctx, v, a, b, trans, 0)
@@ -139,17 +136,14 @@ def solve_by_structure(ctx: Context, v: Value) -> Value | None:
         return new
     if trans and is_symmetric(ctx.graph, a):
         ctx.hit("solve(A', b) = solve(A, b) for a symmetric A")
-        return express(ctx, v, lambda *o: apply(LU_SOLVE, *o, trans=0), *found.operands)
+        return express(ctx, v, lambda *o: apply(solve.LU_SOLVE, *o, trans=0), *found.operands)
     return _by_the_others_factors(ctx, v, a, b, trans)
-
-
-_MAX_FACTORS = 3  # of a product, that are looked at one behind the other
 
 
 def _solved(ctx: Context, v: Value, a: Value, b: Value, trans: int, depth: int) -> Value | None:
     """The solution of A x = b, or A' x = b, without factors of A that are not known."""
     g = ctx.graph
-    if not are_square(g, a) or depth > _MAX_FACTORS:
+    if not are_square(g, a) or depth > ctx.tuning.structure_max_products:
         return None
     s = structure(g, a)
     if s.is_identity:
@@ -160,7 +154,7 @@ def _solved(ctx: Context, v: Value, a: Value, b: Value, trans: int, depth: int) 
         return divided(ctx, v, b, diagonal_of(ctx, v, a))
     if s.is_lower or s.is_upper:
         ctx.hit("solve of a triangular matrix")
-        return triangular(ctx, v, a, b, s.is_lower, trans)
+        return solve_triangle(ctx, v, a, b, s.is_lower, trans)
     if s.is_orthogonal:
         ctx.hit("solve(Q, b) = Q' b")
         return _product(g, a if trans else transposed(g, a), b)
@@ -171,8 +165,8 @@ def _solved(ctx: Context, v: Value, a: Value, b: Value, trans: int, depth: int) 
     factor = known_factor(ctx, v, a)
     if factor is not None:
         ctx.hit("solve(L L', b) = solve(L', solve(L, b))")
-        inner = triangular(ctx, v, factor, b, True, 0)
-        return triangular(ctx, v, factor, inner, True, 1)
+        inner = solve_triangle(ctx, v, factor, b, True, 0)
+        return solve_triangle(ctx, v, factor, inner, True, 1)
     if a.op != DOT or len(a.operands) != 2 or a.attrs or any(o.rank != a.rank for o in a.operands):
         return None
     if not all(_is_solved(g, o) for o in a.operands):
@@ -194,10 +188,10 @@ def _inverted(ctx: Context, v: Value) -> Value | None:
     """A, where v = inv(A)."""
     g = ctx.graph
     found = application(g, v)
-    if found is None or found.name != "lu_solve" or not structure(g, found.operands[2]).is_identity:
+    if found is None or found.name != LU_SOLVE or not structure(g, found.operands[2]).is_identity:
         return None
     of = application(g, found.operands[0])
-    if of is None or of.name != "lu_factor":
+    if of is None or of.name != LU_FACTOR:
         return None
     (a,) = of.operands
     return transposed(g, a) if found.attrs["trans"] else a
@@ -213,7 +207,7 @@ def _by_the_others_factors(ctx: Context, v: Value, a: Value, b: Value, trans: in
     ctx.hit("solve(A', b) by the factors of A")
 
     def build(x: Any, rhs: Any) -> Any:
-        return apply(LU_SOLVE, *apply(LU_FACTOR, x), rhs, trans=1 - trans)
+        return apply(solve.LU_SOLVE, *apply(factorise.LU_FACTOR, x), rhs, trans=1 - trans)
 
     return express(ctx, v, build, origin, b)
 
@@ -267,15 +261,15 @@ def _of_triangle(ctx: Context, v: Value, found: Application) -> Value | None:
     if a.op == "move" and a.operands[0].rank == a.rank and _is_transpose(a):
         ctx.hit("solve_triangular(A', b) by A")
         other = {**attrs, "lower": not attrs["lower"], "trans": int(not attrs["trans"])}
-        return express(ctx, v, lambda *o: apply(SOLVE_TRIANGULAR, *o, **other), a.operands[0], b)
+        return express(ctx, v, lambda *o: apply(triangular.SOLVE_TRIANGULAR, *o, **other), a.operands[0], b)
     return None
 
 
-def triangular(ctx: Context, v: Value, a: Value, b: Value, lower: bool, trans: int) -> Value:
+def solve_triangle(ctx: Context, v: Value, a: Value, b: Value, lower: bool, trans: int) -> Value:
     if a.op == "move" and a.operands[0].rank == a.rank and _is_transpose(a):
         a, lower, trans = a.operands[0], not lower, 1 - trans
     attrs: dict[str, Any] = {"lower": lower, "trans": trans, "unit_diagonal": False}
-    return express(ctx, v, lambda *o: apply(SOLVE_TRIANGULAR, *o, **attrs), a, b)
+    return express(ctx, v, lambda *o: apply(triangular.SOLVE_TRIANGULAR, *o, **attrs), a, b)
 
 
 def divided(ctx: Context, v: Value, b: Value, d: Value) -> Value:

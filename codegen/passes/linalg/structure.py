@@ -19,14 +19,22 @@ import numpy as np
 from tensordsl.base.records import record
 from tensordsl.codegen.passes.linalg.applications import application
 from tensordsl.codegen.passes.patterns import number_of
-from tensordsl.codegen.tensor_ir.construct import ASSERT, DOT
+from tensordsl.codegen.tensor_ir.construct import (
+    ASSERT,
+    CHOLESKY,
+    DOT,
+    EIGH,
+    LU_FACTOR,
+    LU_SOLVE,
+    QR,
+    SOLVE_TRIANGULAR,
+    SVD,
+)
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
-from tensordsl.graph.types import DISCRETE
+from tensordsl.graph.types import DISCRETE, FLOATS, SIGNED
 
 Pair = tuple[int, int]
 _INF = math.inf
-_MAX_SYMMETRIC_RANK = 4
-_MAX_TERMS = 8  # of a sum, that are looked at
 
 
 @record
@@ -143,7 +151,7 @@ def _of_move(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
                 low, high, is_mask, is_orthogonal = s.low, s.high, s.is_mask, s.is_orthogonal
             elif last == (rank - 1, rank - 2):
                 low, high, is_mask, is_orthogonal = -s.high, -s.low, s.is_mask, s.is_orthogonal
-    signs = _signs(rank, lambda pair: _moved_sign(s, places, pair))
+    signs = _signs(g, rank, lambda pair: _moved_sign(s, places, pair))
     return Structure(low, high, is_mask, signs, is_orthogonal, position)
 
 
@@ -170,8 +178,8 @@ def _moved_sign(s: Structure, places: Sequence[int | None], pair: Pair) -> int:
     return dict(s.signs).get((found[0], found[1]), 0) if len(found) == 2 else 0
 
 
-def _signs(rank: int, rule: Any) -> tuple[tuple[Pair, int], ...]:
-    if not 2 <= rank <= _MAX_SYMMETRIC_RANK:
+def _signs(g: Graph, rank: int, rule: Any) -> tuple[tuple[Pair, int], ...]:
+    if not 2 <= rank <= g.tuning.passes.structure_max_axes:
         return ()
     return tuple((pair, sign) for pair in combinations(range(rank), 2) if (sign := rule(pair)))
 
@@ -187,7 +195,7 @@ def _of_reduce(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
         sign = signs.get((kept[pair[0]], kept[pair[1]]), 0)
         return sign if sign == 1 or is_sum else 0
 
-    return Structure(signs=_signs(v.rank, rule))
+    return Structure(signs=_signs(g, v.rank, rule))
 
 
 def _of_dot(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
@@ -241,19 +249,19 @@ def _placed(v: Value, rank: int) -> tuple[Value, list[int]]:
 
 def _of_map(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
     name = v.attrs["row"].name
-    position = _mapped_position(name, v, known) if v.dtype in DISCRETE else None
+    position = _mapped_position(name, v, known) if v.dtype in _WIDE else None
     if v.rank < 2:
         return Structure(position=position)
     band = _compared(name, known) if name in _FLIPPED else _mapped_band(g, name, v, known)
     is_mask = name in _FLIPPED and band != (-_INF, _INF)
     if name in ("cast", "identity"):
         is_mask = known[0].is_mask and v.operands[0].shape == v.shape
-    signs = _signs(v.rank, lambda pair: _mapped_sign(g, name, v, known, pair))
+    signs = _signs(g, v.rank, lambda pair: _mapped_sign(g, name, v, known, pair))
     return Structure(*band, is_mask, signs, position=position)
 
 
 def _mapped_position(name: str, v: Value, known: Sequence[Structure]) -> tuple[int, int, int] | None:
-    if name not in ("add", "sub", "neg", "cast", "identity") or v.dtype == "bool":
+    if name not in ("add", "sub", "neg", "cast", "identity"):
         return None
     terms = []
     for o, s in zip(v.operands, known, strict=True):
@@ -278,6 +286,7 @@ def _stretches(o: Value, v: Value, k: int) -> bool:
     return v.rank >= k and (o.rank < k or o.shape[-k] != v.shape[-k]) and v.shape[-k] != 1
 
 
+_WIDE = ("int32", "int64")  # which numbers of rows and columns do not leave
 _FLIPPED = {"le": "ge", "ge": "le", "lt": "gt", "gt": "lt", "eq": "eq"}
 
 
@@ -328,6 +337,7 @@ def _mapped_band(g: Graph, name: str, v: Value, known: Sequence[Structure]) -> t
     return -_INF, _INF
 
 
+_SIGNED = frozenset((*FLOATS, *SIGNED))
 _ODD = frozenset("neg sgn sin tan tanh arctan arcsin sinh arcsinh arctanh erf cbrt cast identity".split())
 _EVEN = frozenset("sqr abs cos cosh".split())
 
@@ -343,7 +353,7 @@ def _mapped_sign(g: Graph, name: str, v: Value, known: Sequence[Structure], pair
         x, y = v.operands
         if are_exchanged(x, y, pair, v.rank):
             return -1 if name == "sub" else 1
-    if 0 in signs:
+    if 0 in signs or v.dtype not in _SIGNED:
         return 0
     if name in _EVEN:
         return 1
@@ -359,7 +369,7 @@ def _is_symmetric_sum(g: Graph, v: Value, pair: Pair) -> bool:
     while stack:
         x, sign = stack.pop()
         name = x.attrs["row"].name if x.op == "map" and x.rank == v.rank else ""
-        if name in ("add", "sub") and len(left) + len(stack) < _MAX_TERMS:
+        if name in ("add", "sub") and len(left) + len(stack) < g.tuning.passes.structure_max_terms:
             a, b = x.operands
             stack += [(a, sign), (b, -sign if name == "sub" else sign)]
         elif _sign_of(x, structure(g, x), v.rank, pair) != 1:
@@ -389,21 +399,21 @@ def _of_application(g: Graph, v: Value, known: Sequence[Structure]) -> Structure
         return NOTHING
     node, k = found.node, found.k
     last = ((v.rank - 2, v.rank - 1), 1)
-    if found.name == "cholesky":
+    if found.name == CHOLESKY:
         return Structure(high=0) if found.attrs["lower"] else Structure(low=0)
-    if found.name == "solve_triangular" and found.attrs["lower"] is not None:
+    if found.name == SOLVE_TRIANGULAR and found.attrs["lower"] is not None:
         is_lower = found.attrs["lower"] != bool(found.attrs["trans"])
         s = structure(g, node.operands[1])
         return Structure(high=s.high) if is_lower and s.is_lower else (
             Structure(low=s.low) if not is_lower and s.is_upper else NOTHING
         )  # fmt: skip
-    if found.name == "lu_solve":
+    if found.name == LU_SOLVE:
         of = application(g, node.operands[0])
-        is_inverse = of is not None and of.name == "lu_factor" and structure(g, node.operands[2]).is_identity
+        is_inverse = of is not None and of.name == LU_FACTOR and structure(g, node.operands[2]).is_identity
         return Structure(signs=(last,)) if is_inverse and of and is_symmetric(g, of.operands[0]) else NOTHING
-    if found.name == "qr":
+    if found.name == QR:
         return Structure(is_orthogonal=are_square(g, v)) if k == 0 else Structure(low=0)
-    if (found.name, k) in (("eigh", 1), ("svd", 0), ("svd", 2)):
+    if (found.name, k) in ((EIGH, 1), (SVD, 0), (SVD, 2)):
         return Structure(is_orthogonal=are_square(g, v))
     return NOTHING
 

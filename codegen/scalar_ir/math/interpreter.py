@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.codegen.scalar_ir import repetition
 from tensordsl.codegen.scalar_ir.builder import ARITY, FLOATS, Val, is_function, walk
 from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 from tensordsl.graph.types import COMPLEX
@@ -31,11 +32,18 @@ def evaluate(roots: Iterable[Val], leaf: Callable[[Val], Array], env: dict[int, 
         for v in walk(roots, env):
             if v.op == "const":
                 env[id(v)] = np.asarray(v.attr).astype(v.type) if v.type in FLOATS else _integer(v.attr, v.type)
+            elif v.op == "repeat":
+                types = tuple(a.type for a in v.args)
+                env[id(v)] = repetition.interpret(v.attr, types, [env[id(a)] for a in v.args], _with_params)
             elif v.op in ARITY or is_function(v):
                 env[id(v)] = np.asarray(_apply(v, [env[id(a)] for a in v.args])).astype(v.type, copy=False)
             else:
                 env[id(v)] = np.asarray(leaf(v), v.type)
     return [env[id(v)] for v in roots]
+
+
+def _with_params(roots: Iterable[Val], values: dict[int, Array]) -> list[Array]:
+    return evaluate(roots, lambda v: values[id(v)])
 
 
 def apply(op: str, type: str, *operands: Array) -> Array:

@@ -176,7 +176,33 @@ def diag(v: Any, k: int = 0) -> Any:
     return switch(eq(_offsets(n, n), k), dimshuffle(v, ("x", 0)), nothing)
 
 
-alloc_diag = diag
+def alloc_diag(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The tensor with the last axis of `a` on a diagonal of two new axes, and zeros elsewhere.
+
+    a  (..., n); the new axes, both of length n + |offset|, stand at axis1 and axis2 of the result.
+
+    >>> alloc_diag([[1, 2], [3, 4]], axis1=1, axis2=2).eval()
+    array([[[1, 0],
+            [0, 2]],
+    <BLANKLINE>
+           [[3, 0],
+            [0, 4]]])
+    """
+    from tensordsl.ops.array.arrange import moveaxis  # late: it stands beside this
+
+    x, k = as_variable(a), whole_number(offset, "alloc_diag", "the offset")
+    if not x.type.ndim:
+        raise OpTypeError(f"alloc_diag: wants an axis or more, got {x.type}")
+    last = x.type.ndim - 1
+    if k:
+        padding = zeros((*(shape_i(x, d) for d in range(last)), abs(k)), x.type.dtype)
+        x = concatenate([padding, x] if k > 0 else [x, padding], axis=last)
+    n = shape_i(x, last)
+    wide = dimshuffle(x, (*range(last), "x", last))
+    made = switch(eq(_offsets(n, n), k), wide, constant(0, dtype=x.type.dtype))
+    if (axis1, axis2) in ((last, last + 1), (-2, -1)):
+        return made
+    return moveaxis(made, (last, last + 1), (axis1, axis2))
 
 
 def fill_diagonal(a: Any, val: Any) -> Any:

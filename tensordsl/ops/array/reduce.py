@@ -394,7 +394,7 @@ def norm(x: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
         return sum(size, axis, keepdims=keepdims)
     if ord == 2:
         return sqrt(sum(_squares(x), axis, keepdims=keepdims))
-    t = constant(1.0 / ord, dtype=float_of(x.type.dtype))
+    t = constant(1.0 / ord, dtype=float_of(size.type.dtype))
     return power(sum(power(size, ord), axis, keepdims=keepdims), t)
 
 

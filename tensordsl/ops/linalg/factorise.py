@@ -8,12 +8,15 @@ D. Roberts, L. Roberts: "QR and LQ decomposition matrix backpropagation algorith
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import Dims, Kernel, Op, apply
+from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.shape import as_dim, concatenate, shape_i
 from tensordsl.ops.array.write import set_subtensor
@@ -25,15 +28,17 @@ from tensordsl.ops.linalg.matrices import (
     failure,
     folded,
     half_diagonal,
+    matrix_row,
     matrix_shape,
     of_lapack,
     product,
     same_batch,
     square_shape,
     strictly_lower_of,
+    triangle,
     upper_of,
 )
-from tensordsl.ops.linalg.triangular import SOLVE_TRIANGULAR
+from tensordsl.ops.linalg.triangular import SOLVE_TRIANGULAR, numpy_solve_triangular
 from tensordsl.ops.math.comparisons import le
 from tensordsl.ops.math.elementwise import minimum, second
 from tensordsl.ops.operands import constant
@@ -61,8 +66,45 @@ def numpy_cholesky(a: Any, lower: bool, on_error: str) -> Any:
     return np.ascontiguousarray(found if lower else np.conj(np.swapaxes(found, -1, -2)))
 
 
+def numpy_cholesky_vjp(factor: Any, g: Any) -> Any:
+    """With P the lower half of L' g and half of its diagonal: S + S' of S = L'^-1 P L^-1, folded."""
+    half = np.tril(np.matmul(np.swapaxes(np.tril(factor), -1, -2), np.tril(g)))
+    half[..., range(half.shape[-1]), range(half.shape[-1])] /= 2
+    inner = np.swapaxes(numpy_solve_triangular(factor, half, True, 1, False), -1, -2)
+    s = numpy_solve_triangular(factor, inner, True, 1, False)
+    result = np.tril(s + np.swapaxes(s, -1, -2))
+    result[..., range(half.shape[-1]), range(half.shape[-1])] /= 2
+    return result
+
+
+def _vjp_shape(d: Dims, factor: Any, g: Any) -> tuple[Any, ...]:
+    return tuple(
+        d.same(m, n, "a cotangent like its factor")
+        for m, n in zip(square_shape(d, factor), square_shape(d, g), strict=True)
+    )
+
+
+def _cholesky_vjp_gradient(h: Any, out: Any, factor: Any, g: Any) -> Sequence[Any]:
+    """Of S = L'^-1 P L^-1 by P and by L, and of P by L and g."""
+    half = half_diagonal(h, le)
+    left = _from_left(factor, half + adjoint(half), True, 0)
+    of_p = half_diagonal(_from_left(factor, adjoint(left), True, 0), le)
+    of_factor = product(triangle(g, True, False), adjoint(of_p)) - product(out + adjoint(out), adjoint(left))
+    of_g = product(triangle(factor, True, False), of_p)
+    return triangle(of_factor, True, False), triangle(of_g, True, False)
+
+
+CHOLESKY_VJP = matrix_row(
+    "cholesky_vjp", of_lapack, _vjp_shape, numpy_cholesky_vjp, Kernel("cholesky_vjp"), _cholesky_vjp_gradient,
+)  # fmt: skip
+
+
 def _cholesky_gradient(g: Any, out: Any, a: Any, lower: bool, on_error: str) -> Sequence[Any]:
-    """With P the lower half of L' g and half of its diagonal: S = L'^-1 P L^-1, two solves and no inverse."""
+    """Of complex numbers, with P the lower half of L' g and half of its diagonal: S = L'^-1 P L^-1, two solves and no
+    inverse."""
+    if out.type.dtype not in COMPLEX:
+        found = apply(CHOLESKY_VJP, *(x if lower else matrix_transpose(x) for x in (out, g)))
+        return (found if lower else matrix_transpose(found),)
     flag = adjoint_flag(out) if lower else 0
     inner = product(adjoint(out), g) if lower else product(out, adjoint(g))
     p = half_diagonal(inner, le)
@@ -70,9 +112,9 @@ def _cholesky_gradient(g: Any, out: Any, a: Any, lower: bool, on_error: str) -> 
     return (folded(s, lower),)
 
 
-CHOLESKY = Op(
+CHOLESKY = matrix_row(
     "cholesky", lambda a, lower, on_error: of_lapack(a), lambda d, a, lower, on_error: square_shape(d, a),
-    numpy_cholesky, Kernel("cholesky"), _cholesky_gradient, ulp=64,
+    numpy_cholesky, Kernel("cholesky"), _cholesky_gradient,
 )  # fmt: skip
 
 
@@ -85,7 +127,7 @@ def _size(a: Any) -> Any:
 def numpy_lu_factor(a: Any) -> tuple[Any, Any]:
     """Elimination with partial pivoting, all matrices of a batch at once."""
     *batch, m, n = a.shape
-    lu = np.array(a).reshape(-1, m, n)
+    lu = np.array(a).reshape(math.prod(batch), m, n)
     pivots, every = np.zeros((len(lu), min(m, n)), "int32"), np.arange(len(lu))
     with np.errstate(all="ignore"):
         for k in range(min(m, n) if len(lu) else 0):
@@ -141,9 +183,9 @@ def _lu_factor_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (apply(SWAP_ROWS, result, pivots, inverse=True),)
 
 
-LU_FACTOR = Op(
+LU_FACTOR = matrix_row(
     "lu_factor", lambda a: (of_lapack(a), "int32"), _lu_shape, numpy_lu_factor, Kernel("lu_factor"),
-    _lu_factor_gradient, ulp=64,
+    _lu_factor_gradient,
 )  # fmt: skip
 
 
@@ -157,7 +199,8 @@ def _swap_shape(d: Dims, b: Any, pivots: Any, inverse: bool) -> tuple[Any, ...]:
 def numpy_swap_rows(b: Any, pivots: Any, inverse: bool) -> Any:
     """Row k with row pivots[k], for k = 0, 1, ... or the other way round."""
     *batch, m, n = b.shape
-    rows, swaps = np.array(b).reshape(-1, m, n), pivots.reshape(-1, pivots.shape[-1])
+    count = math.prod(batch)
+    rows, swaps = np.array(b).reshape(count, m, n), pivots.reshape(count, pivots.shape[-1])
     every = np.arange(len(rows))
     for k in reversed(range(swaps.shape[1])) if inverse else range(swaps.shape[1]):
         chosen, moved = rows[every, swaps[:, k]].copy(), rows[:, k].copy()
@@ -165,7 +208,7 @@ def numpy_swap_rows(b: Any, pivots: Any, inverse: bool) -> Any:
     return rows.reshape(b.shape)
 
 
-SWAP_ROWS: Op = Op(
+SWAP_ROWS: Op = matrix_row(
     "swap_rows", lambda b, pivots, inverse: b, _swap_shape, numpy_swap_rows, HOST,
     lambda g, out, b, pivots, inverse: (apply(SWAP_ROWS, g, pivots, inverse=not inverse), None),
 )  # fmt: skip
@@ -223,7 +266,7 @@ def _qr_gradient(g: Any, out: Any, a: Any, mode: str) -> Sequence[Any]:
     return (result if rest is None else concatenate([result, rest], axis=a.type.ndim - 1),)
 
 
-QR = Op(
-    "qr", lambda a, mode: (of_lapack(a),) * 2, _qr_shape, numpy_qr, HOST, _qr_gradient, ulp=64,
+QR = matrix_row(
+    "qr", lambda a, mode: (of_lapack(a),) * 2, _qr_shape, numpy_qr, Kernel("qr"), _qr_gradient,
 )  # fmt: skip
-ROWS = (CHOLESKY, LU_FACTOR, SWAP_ROWS, QR)
+ROWS = (CHOLESKY, CHOLESKY_VJP, LU_FACTOR, SWAP_ROWS, QR)

@@ -14,14 +14,14 @@ import numpy as np
 
 from tensordsl.graph.casting import upcast
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Kernel, OpShapeError
+from tensordsl.graph.variables import Dims, Kernel, Meaning, Op, OpShapeError, StaticDims
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.shape import broadcast_to, dimshuffle, shape_i
 from tensordsl.ops.linalg.products import matmul
-from tensordsl.ops.math.comparisons import eq, ge, gt, le, lt
+from tensordsl.ops.math.comparisons import eq, ge, gt, invert, isinf, isnan, le, lt, or_
 from tensordsl.ops.math.complexes import conj, real
-from tensordsl.ops.math.elementwise import cast, second, switch
+from tensordsl.ops.math.elementwise import abs_, cast, second, switch
 from tensordsl.ops.operands import as_variable, constant
 
 LAPACK_DTYPES = ("float32", "float64", "complex64", "complex128")
@@ -67,6 +67,34 @@ def same_batch(d: Dims, one: tuple[Any, ...], two: tuple[Any, ...]) -> tuple[Any
     if len(one) != len(two):
         raise ValueError(f"wants as many axes of batches in both operands, got {len(one)} and {len(two)}")
     return tuple(d.same(m, n, "the axes of batches differ in length") for m, n in zip(one, two, strict=True))
+
+
+class _ArrayDims(StaticDims):
+    """`Dims` over the shapes of arrays."""
+
+    def shape(self, operand: Any) -> tuple[int, ...]:
+        return tuple(operand.shape)
+
+
+_ARRAYS = _ArrayDims()
+
+
+def checked(rule: Callable[..., Any], oracle: Callable[..., Any]) -> Callable[..., Any]:
+    """The oracle, which refuses arrays as the shape rule does."""
+
+    def of_fitting(*arrays: Any, **attrs: Any) -> Any:
+        rule(_ARRAYS, *arrays, **attrs)
+        return oracle(*arrays, **attrs)
+
+    return of_fitting
+
+
+def matrix_row(
+    name: str, dtype: Callable[..., Any], shape: Callable[..., Any], oracle: Callable[..., Any], meaning: Meaning,
+    gradient: Callable[..., Any] | None = None, no_gradient: str = "",
+) -> Op:  # fmt: skip
+    """A row of linear algebra, whose oracle checks what the shape rule says."""
+    return Op(name, dtype, shape, checked(shape, oracle), meaning, gradient, no_gradient, ulp=64)
 
 
 # -- operands --------------------------------------------------------------------------------------------------------
@@ -116,6 +144,17 @@ def with_batches(*variables: Any, core: int = 2) -> list[Any]:
         own = [shape_i(v, k) for k in range(v.type.ndim - core, v.type.ndim)]
         wide.append(v if same else broadcast_to(v, [*lengths, *own]))
     return wide
+
+
+def finite(what: str, x: Any, check: bool) -> Any:
+    """x; with `check`, ValueError at run time where an element is infinite or nan."""
+    if not check:
+        return x
+    from tensordsl.ops.array.reduce import all
+    from tensordsl.ops.control import require
+
+    is_finite = invert(or_(isnan(x), isinf(x)))
+    return require(x, all(is_finite), f"{what}: an element is infinite or nan (check_finite)")
 
 
 # -- parts of matrices -----------------------------------------------------------------------------------------------
@@ -191,23 +230,34 @@ def as_column(v: Any) -> Any:
     return dimshuffle(v, (*range(v.type.ndim), "x"))
 
 
-def identity_as(x: Any) -> Any:
-    """Identity matrices with as many rows as x has, in its batches."""
+def identity_as(x: Any, dtype: str | None = None) -> Any:
+    """Identity matrices with as many rows as x has, in its batches; of its dtype if none is given."""
     n, rank = shape_i(x, x.type.ndim - 2), x.type.ndim - 2
     k = arange(n)
-    one = cast(eq(dimshuffle(k, (0, "x")), dimshuffle(k, ("x", 0))), x.type.dtype)
+    one = cast(eq(dimshuffle(k, (0, "x")), dimshuffle(k, ("x", 0))), dtype or x.type.dtype)
     return broadcast_to(one, [*(shape_i(x, k) for k in range(rank)), n, n]) if rank else one
 
 
 def over_differences(x: Any, w: Any) -> Any:
     """x[i, j] / (w[j] - w[i]), and 0 on the diagonal.  Of equal values infinite, unless x is 0 there."""
+    return _divided(x, w, eq(x, 0))
+
+
+def skew_over_differences(x: Any, w: Any) -> Any:
+    """That of x - x', where a difference that is only rounding counts as 0: x does not tell equal values apart."""
+    turned = adjoint(x)
+    skew = x - turned
+    slack = constant(16 * np.finfo(w.type.dtype).eps, dtype=w.type.dtype)
+    return _divided(skew, w, le(abs_(skew), slack * (abs_(x) + abs_(turned))))
+
+
+def _divided(x: Any, w: Any, is_nothing: Any) -> Any:
     rank = w.type.ndim
     gap = dimshuffle(w, (*range(rank - 1), "x", rank - 1)) - dimshuffle(w, (*range(rank), "x"))
-    is_diagonal = eq(offsets(x), 0)
+    is_diagonal, is_equal = eq(offsets(x), 0), eq(gap, 0)
     one, zero = constant(1, dtype=w.type.dtype), constant(0, dtype=x.type.dtype)
-    # 0 / 0 is what pairs of equal values give that the cotangent does not tell apart.
-    is_free = is_diagonal | (eq(gap, 0) & eq(x, 0))
-    return switch(is_diagonal, zero, x) / switch(is_free, one, gap)
+    is_free = is_diagonal | (is_equal & is_nothing)
+    return switch(is_free, zero, x) / switch(is_free, one, gap)
 
 
 def product(*factors: Any) -> Any:
@@ -221,6 +271,9 @@ def product(*factors: Any) -> Any:
 def repeated(v: Any, x: Any) -> Any:
     """v in the shape of x."""
     return second(x, v)
+
+
+LinAlgError = np.linalg.LinAlgError
 
 
 # -- failures --------------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ import numpy as np
 
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Expand, Kernel, Op, apply
-from tensordsl.ops.array.arrange import matrix_transpose
+from tensordsl.graph.variables import Dims, Expand, Kernel, apply
+from tensordsl.ops.array.arrange import matrix_transpose, specify_shape
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.reduce import prod, sum
 from tensordsl.ops.array.shape import shape_i
@@ -29,6 +29,7 @@ from tensordsl.ops.linalg.matrices import (
     each,
     failure,
     identity_as,
+    matrix_row,
     matrix_shape,
     of_lapack,
     product,
@@ -94,8 +95,8 @@ def _adjoint_solution(g: Any, x: Any, solved: Any, trans: int) -> tuple[Any, Any
     return of_b, -product(conj(x), matrix_transpose(of_b))
 
 
-LU_SOLVE = Op(
-    "lu_solve", _lu_solve_dtype, _lu_solve_shape, numpy_lu_solve, Kernel("lu_solve"), _lu_solve_gradient, ulp=64,
+LU_SOLVE = matrix_row(
+    "lu_solve", _lu_solve_dtype, _lu_solve_shape, numpy_lu_solve, Kernel("lu_solve"), _lu_solve_gradient,
 )  # fmt: skip
 
 
@@ -117,9 +118,9 @@ def _solve_gradient(g: Any, out: Any, a: Any, b: Any, trans: int) -> Sequence[An
     return of_a, of_b
 
 
-SOLVE = Op(
+SOLVE = matrix_row(
     "solve", lambda a, b, trans: of_lapack(a, b), _solve_shape, numpy_solve,
-    Expand(lambda a, b, trans: apply(LU_SOLVE, *apply(LU_FACTOR, a), b, trans=trans)), _solve_gradient, ulp=64,
+    Expand(lambda a, b, trans: apply(LU_SOLVE, *apply(LU_FACTOR, a), b, trans=trans)), _solve_gradient,
 )  # fmt: skip
 
 
@@ -128,9 +129,9 @@ def _inverse_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (-product(dual, g, dual),)
 
 
-MATRIX_INVERSE = Op(
+MATRIX_INVERSE = matrix_row(
     "matrix_inverse", of_lapack, square_shape, lambda a: each("lu_solve", np.linalg.inv, a),
-    Expand(lambda a: apply(LU_SOLVE, *apply(LU_FACTOR, a), identity_as(a), trans=0)), _inverse_gradient, ulp=64,
+    Expand(lambda a: apply(LU_SOLVE, *apply(LU_FACTOR, a), identity_as(a), trans=0)), _inverse_gradient,
 )  # fmt: skip
 
 
@@ -147,8 +148,17 @@ def _parity(pivots: Any, dtype: str) -> Any:
     return prod(switch(moved, -one, one), axis=n)
 
 
-def _build_det(a: Any) -> Any:
+def _square_factors(a: Any) -> tuple[Any, Any]:
+    """The LU factors of matrices that must be square."""
     lu, pivots = apply(LU_FACTOR, a)
+    m, n = a.type.shape[-2:]
+    if m is None or m != n:
+        lu = specify_shape(lu, [*(None for _ in range(a.type.ndim - 1)), shape_i(lu, a.type.ndim - 2)])
+    return lu, pivots
+
+
+def _build_det(a: Any) -> Any:
+    lu, pivots = _square_factors(a)
     return prod(diagonal_of(lu), axis=a.type.ndim - 2) * _parity(pivots, a.type.dtype)
 
 
@@ -156,8 +166,8 @@ def _det_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (as_column(as_column(g * conj(out))) * adjoint(apply(MATRIX_INVERSE, a)),)
 
 
-DET = Op(
-    "det", of_lapack, _scalars, lambda a: np.asarray(np.linalg.det(a)), Expand(_build_det), _det_gradient, ulp=64,
+DET = matrix_row(
+    "det", of_lapack, _scalars, lambda a: np.asarray(np.linalg.det(a)), Expand(_build_det), _det_gradient,
 )  # fmt: skip
 
 
@@ -171,7 +181,7 @@ def _numpy_slogdet(a: Any) -> tuple[Any, Any]:
 
 
 def _build_slogdet(a: Any) -> tuple[Any, Any]:
-    lu, pivots = apply(LU_FACTOR, a)
+    lu, pivots = _square_factors(a)
     diagonal, last = diagonal_of(lu), a.type.ndim - 2
     sign = prod(sgn(diagonal), axis=last) * _parity(pivots, a.type.dtype)
     return sign, sum(log(abs_(diagonal)), axis=last)
@@ -193,8 +203,8 @@ def _slogdet_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (as_column(as_column(total)) * adjoint(apply(MATRIX_INVERSE, a)),)
 
 
-SLOGDET = Op(
+SLOGDET = matrix_row(
     "slogdet", _slogdet_dtype, lambda d, a: (_scalars(d, a),) * 2, _numpy_slogdet, Expand(_build_slogdet),
-    _slogdet_gradient, ulp=64,
+    _slogdet_gradient,
 )  # fmt: skip
 ROWS = (LU_SOLVE, SOLVE, MATRIX_INVERSE, DET, SLOGDET)

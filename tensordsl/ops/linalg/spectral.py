@@ -16,20 +16,21 @@ import numpy as np
 
 from tensordsl.graph.casting import complex_of, real_of
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Op, apply
+from tensordsl.graph.variables import Dims, Kernel, apply
 from tensordsl.ops.linalg.matrices import (
-    HOST,
     adjoint,
     as_column,
     columns_times,
     diagonal_of,
     each,
     folded,
+    matrix_row,
     matrix_shape,
     of_lapack,
     offsets,
     over_differences,
     product,
+    skew_over_differences,
     square_shape,
 )
 from tensordsl.ops.linalg.solve import SOLVE
@@ -83,7 +84,7 @@ def _svd_gradient(g: Any, out: Any, a: Any, full_matrices: bool) -> Sequence[Any
     core, left, right = None, None, None
     if of_u is not None:
         x = product(adjoint(u), of_u)
-        core = columns_times(over_differences(x - adjoint(x), squares), scale)
+        core = columns_times(skew_over_differences(x, squares), scale)
         if a.type.dtype in COMPLEX:  # the phase of U is free, that of V follows
             turn = imag(diagonal_of(x)) / s
             core = core + _on_diagonal(complex(constant(0, dtype=s.type.dtype), turn), core)
@@ -91,7 +92,7 @@ def _svd_gradient(g: Any, out: Any, a: Any, full_matrices: bool) -> Sequence[Any
             left = columns_times(of_u - product(u, x), 1 / scale)
     if of_vh is not None:
         y = product(vh, adjoint(of_vh))
-        core = _sum(core, as_column(scale) * over_differences(y - adjoint(y), squares))
+        core = _sum(core, as_column(scale) * skew_over_differences(y, squares))
         if not is_square and (m is None or n is None or m < n):
             right = product(u, (of_vh - product(adjoint(y), vh)) / as_column(scale))
     if of_s is not None:
@@ -99,7 +100,14 @@ def _svd_gradient(g: Any, out: Any, a: Any, full_matrices: bool) -> Sequence[Any
     return (_sum(product(_sum(product(u, core), left), vh), right),)
 
 
-SVD = Op("svd", _svd_dtype, _svd_shape, numpy_svd, HOST, _svd_gradient, ulp=64)
+SVD = matrix_row(
+    "svd",
+    _svd_dtype,
+    _svd_shape,
+    numpy_svd,
+    Kernel("svd"),
+    _svd_gradient,
+)
 
 
 def _values_shape(d: Dims, a: Any) -> tuple[Any, ...]:
@@ -112,19 +120,21 @@ def _svdvals_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (product(columns_times(u, cast(g, a.type.dtype)), vh),)
 
 
-SVDVALS = Op(
+SVDVALS = matrix_row(
     "svdvals", lambda a: real_of(of_lapack(a)), _values_shape,
-    lambda a: each("svd", lambda x: np.linalg.svd(x, compute_uv=False), a), HOST, _svdvals_gradient, ulp=64,
+    lambda a: each("svd", lambda x: np.linalg.svd(x, compute_uv=False), a), Kernel("svdvals"), _svdvals_gradient,
 )  # fmt: skip
 
 
 # -- of Hermitian matrices -------------------------------------------------------------------------------------------
 def _eigh_gradient(g: Any, out: Any, a: Any, lower: bool) -> Sequence[Any]:
-    """V (g_w + F o (V' g_V)) V' with F[i, j] = 1 / (w_j - w_i), in the triangle that was read."""
+    """V (g_w + F o (V' g_V)) V' with F[i, j] = 1 / (w_j - w_i), in the triangle that was read; of V' g_V half of its
+    skew part counts."""
     (of_w, of_v), (w, v) = g, out
     if of_v is None:
         return (folded(product(columns_times(v, cast(of_w, v.type.dtype)), adjoint(v)), lower),)
-    core = over_differences(product(adjoint(v), of_v), w)
+    half = constant(0.5, dtype=w.type.dtype)
+    core = skew_over_differences(product(adjoint(v), of_v), w) * half
     if of_w is not None:
         core = core + _on_diagonal(of_w, core)
     return (folded(product(v, core, adjoint(v)), lower),)
@@ -140,9 +150,8 @@ def _eigh_shape(d: Dims, a: Any, lower: bool) -> tuple[Any, ...]:
     return shape[:-1], shape
 
 
-EIGH = Op(
-    "eigh", lambda a, lower: (real_of(of_lapack(a)), a), _eigh_shape, numpy_eigh, HOST, _eigh_gradient,
-    ulp=64,
+EIGH = matrix_row(
+    "eigh", lambda a, lower: (real_of(of_lapack(a)), a), _eigh_shape, numpy_eigh, Kernel("eigh"), _eigh_gradient,
 )  # fmt: skip
 
 
@@ -150,10 +159,10 @@ def _eigvalsh_gradient(g: Any, out: Any, a: Any, lower: bool) -> Sequence[Any]:
     return _eigh_gradient((g, None), apply(EIGH, a, lower=lower), a, lower)
 
 
-EIGVALSH = Op(
+EIGVALSH = matrix_row(
     "eigvalsh", lambda a, lower: real_of(of_lapack(a)), lambda d, a, lower: square_shape(d, a)[:-1],
-    lambda a, lower: each("eigh", lambda x: np.linalg.eigvalsh(x, "L" if lower else "U"), a), HOST,
-    _eigvalsh_gradient, ulp=64,
+    lambda a, lower: each("eigh", lambda x: np.linalg.eigvalsh(x, "L" if lower else "U"), a), Kernel("eigvalsh"),
+    _eigvalsh_gradient,
 )  # fmt: skip
 
 
@@ -177,13 +186,13 @@ def _eig_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:
     return (apply(SOLVE, adjoint(v), product(core, adjoint(v)), trans=0),)
 
 
-EIG = Op(
+EIG = matrix_row(
     "eig", lambda a: (complex_of(of_lapack(a)),) * 2, lambda d, a: (square_shape(d, a)[:-1], square_shape(d, a)),
-    numpy_eig, HOST, _eig_gradient, ulp=64,
+    numpy_eig, Kernel("eig"), _eig_gradient,
 )  # fmt: skip
-EIGVALS = Op(
+EIGVALS = matrix_row(
     "eigvals", lambda a: complex_of(of_lapack(a)), lambda d, a: square_shape(d, a)[:-1],
-    lambda a: each("eig", np.linalg.eigvals, a).astype(complex_of(str(a.dtype))), HOST,
-    lambda g, out, a: _eig_gradient((g, None), apply(EIG, a), a), ulp=64,
+    lambda a: each("eig", np.linalg.eigvals, a).astype(complex_of(str(a.dtype))), Kernel("eigvals"),
+    lambda g, out, a: _eig_gradient((g, None), apply(EIG, a), a),
 )  # fmt: skip
 ROWS = (SVD, SVDVALS, EIGH, EIGVALSH, EIG, EIGVALS)

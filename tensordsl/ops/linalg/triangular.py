@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Kernel, Op, apply
+from tensordsl.graph.variables import Dims, Kernel, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.linalg.matrices import (
     adjoint,
     failure,
+    matrix_row,
     matrix_shape,
     of_lapack,
     product,
@@ -72,7 +73,7 @@ def _gradient(g: Any, out: Any, a: Any, b: Any, lower: bool, trans: int, unit_di
     return triangle(-of_a, lower, unit_diagonal), of_b
 
 
-SOLVE_TRIANGULAR = Op(
-    "solve_triangular", _dtype, _shape, numpy_solve_triangular, Kernel("solve_triangular"), _gradient, ulp=64,
+SOLVE_TRIANGULAR = matrix_row(
+    "solve_triangular", _dtype, _shape, numpy_solve_triangular, Kernel("solve_triangular"), _gradient,
 )  # fmt: skip
 ROWS = (SOLVE_TRIANGULAR,)

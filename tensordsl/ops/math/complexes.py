@@ -165,14 +165,14 @@ EACH = frozenset(("sum", "round"))
 OTHERS = frozenset(
     (
         "prod max min argmax argmin cast xlogx xlogy consider_constant zero_grad disconnected_grad undefined_grad "
-        "grad_scale solve matrix_inverse det slogdet"
+        "grad_scale solve matrix_inverse det slogdet pinv lstsq expm"
     ).split()
 )
 # Rows whose gradient is not that of an analytic function, or is written with adjoints.
 NOT_ANALYTIC = frozenset(
     (
         "abs sgn real imag complex cast ifelse cholesky solve_triangular swap_rows lu_solve solve matrix_inverse det "
-        "svdvals eigvalsh eigvals"
+        "svdvals eigvalsh eigvals pinv lstsq expm solve_sylvester"
     ).split()
 )
 

@@ -1,4 +1,8 @@
-"""The regularised incomplete gamma functions P(a, x) and Q(a, x) = 1 - P(a, x): both sides of gamma distributions."""
+"""The regularised incomplete gamma functions P(a, x) and Q(a, x) = 1 - P(a, x): both sides of gamma distributions.
+
+The derivative by a is that of the series and the fraction, term by term (R. Moore, "Algorithm AS 187: Derivatives of
+the incomplete gamma integral", Applied Statistics 31, 1982).
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,10 @@ from tensordsl.graph.casting import float_of_all
 from tensordsl.graph.variables import Expand, Op, apply
 from tensordsl.ops.array.reduce import bound
 from tensordsl.ops.control import loop_index, make_loop
-from tensordsl.ops.cotangents import Undefined
-from tensordsl.ops.math.comparisons import and_, eq, ge, gt, lt, or_
+from tensordsl.ops.math.comparisons import and_, eq, ge, gt, isnan, lt, or_
 from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, maximum, minimum, second, sqr, sqrt, switch
-from tensordsl.ops.math.functions import erfc, exp, expm1, log
-from tensordsl.ops.math.gamma import gammaln
+from tensordsl.ops.math.functions import erfc, exp, expm1, log, log1p
+from tensordsl.ops.math.gamma import gammaln, psi
 from tensordsl.ops.operands import as_variable, broadcast
 
 LARGE = 1e5  # from here on two terms of Temme's expansion suffice
@@ -53,7 +56,7 @@ def _excess(a: Any, x: Any) -> Any:
     return switch(lt(abs_(mu), SERIES_BELOW), series, mu - log(x / a))
 
 
-def _density(a: Any, x: Any) -> Any:
+def density(a: Any, x: Any) -> Any:
     """x^a e^-x / gamma(a + 1); from a = 10 on by Stirling's series, where powers of large numbers would cancel."""
     b, s = maximum(a, 10.0), minimum(a, 10.0)
     w = 1 / sqr(b)
@@ -62,13 +65,18 @@ def _density(a: Any, x: Any) -> Any:
     return switch(lt(a, 10.0), exp(s * log(x) - x - gammaln(s + 1)), large)
 
 
+def _terms(a: Any) -> Any:
+    """How many terms the largest a that is a number needs."""
+    largest = bound(switch(isnan(a), 0.0, a), tuple(range(a.type.ndim))).sum()
+    return cast(ceil(PER_ROOT * sqrt(clip(largest, 0.0, LARGE)) + COUNT), "int64")
+
+
 def _by_sums(a: Any, x: Any) -> tuple[Any, Any]:
     """(P, Q) for 0 < a < LARGE, x > 0: for x < a + 1 the series of P, for small a that of Q beside it; else Legendre's
     continued fraction of Q, from its end (Abramowitz and Stegun 6.5.29, 6.5.31)."""
     is_left = lt(x, a + 1)
     u, v, w = switch(is_left, x, 0.0), switch(is_left, a + 2, x), minimum(x, 1 + SMALL)
-    largest = bound(a, tuple(range(a.type.ndim))).sum()
-    n = cast(ceil(PER_ROOT * sqrt(clip(largest, 0.0, LARGE)) + COUNT), "int64")
+    n = _terms(a)
     k, (term, total, power, other, fraction) = loop_index(), (a.type() for _ in range(5))
     i, back = cast(k, "float64") + 1, cast(n - k, "float64")
     following, beside = term * u / (a + i), power * -w / i
@@ -78,7 +86,7 @@ def _by_sums(a: Any, x: Any) -> tuple[Any, Any]:
         n, k, [term, total, power, other, fraction], [one, one, one, none, v + (2 * cast(n, "float64") + 1) - a],
         [following, total + following, beside, other + beside / (a + i), partial],
     )  # fmt: skip
-    d = _density(a, x)
+    d = density(a, x)
     left, right = d * total, d * a / fraction
     logarithm = a * log(w) - a * _polynomial(LOG_GAMMA, minimum(a, SMALL))
     rest = switch(lt(a, SMALL), -expm1(logarithm) - a * exp(logarithm) * other, 1 - left)
@@ -109,13 +117,62 @@ def _build(side: int, a: Any, x: Any) -> Any:
     return cast(switch(and_(is_sure, lt(minimum(a, x), math.inf)), value, math.nan), dtype)
 
 
+def _slope_of_sums(a: Any, x: Any) -> Any:
+    """dP/da for 0 < a < LARGE: of the series and of the fraction, by the loop that sums them."""
+    is_left = lt(x, a + 1)
+    u, v = switch(is_left, x, 0.0), switch(is_left, a + 2, x)
+    n = _terms(a)
+    k, (term, term_slope, total, slope, fraction, fraction_slope) = loop_index(), (a.type() for _ in range(6))
+    i, back = cast(k, "float64") + 1, cast(n - k, "float64")
+    factor = u / (a + i)
+    following = term * factor
+    following_slope = term_slope * factor - following / (a + i)
+    quotient = back * (back - a) / fraction
+    partial = v + (2 * back - 1) - a - quotient
+    partial_slope = (back + quotient * fraction_slope) / fraction - 1
+    one, none = second(a, np.float64(1)), second(a, np.float64(0))
+    _, _, total, slope, fraction, fraction_slope = make_loop(
+        n, k, [term, term_slope, total, slope, fraction, fraction_slope],
+        [one, none, one, none, v + (2 * cast(n, "float64") + 1) - a, -one],
+        [following, following_slope, total + following, slope + following_slope, partial, partial_slope],
+    )  # fmt: skip
+    d, logarithm = density(a, x), log(x)
+    left = d * (slope + total * (logarithm - psi(a + 1)))
+    right = d * a / fraction * (fraction_slope / fraction - logarithm + psi(a))
+    return switch(is_left, left, right)
+
+
+def _slope_of_erfc(a: Any, x: Any) -> Any:
+    """dP/da for a >= LARGE, of Temme's expansion: with mu = x / a - 1, d(a eta^2 / 2)/da = -log(x / a), d eta/da = -mu
+    / (a eta)."""
+    mu = (x - a) / a
+    half, logarithm = _excess(a, x), log1p(maximum(mu, -1.0))
+    eta = switch(lt(x, a), -sqrt(half * 2), sqrt(half * 2))
+    is_middle = lt(abs_(eta), 1e-7)
+    safe = switch(is_middle, 1.0, eta)
+    per_eta, mu_per_eta = switch(is_middle, 1.0, logarithm / safe), switch(is_middle, 1.0, mu / safe)
+    bounded = clip(eta, -0.2, 0.2)
+    slopes = [k * c for k, c in enumerate(C_0)][1:]
+    rest = _polynomial(C_0, bounded) * (logarithm - 0.5 / a) - _polynomial(slopes, bounded) * mu_per_eta / a
+    return exp(-a * half) / sqrt(a * (2 * math.pi)) * (-per_eta - rest)
+
+
+def slope_by_a(a: Any, x: Any) -> Any:
+    """The derivative of P(a, x) by a in float64, which can be derived again."""
+    a, x = cast(a, "float64"), cast(x, "float64")
+    a, x = second(x, a), second(a, x)
+    is_inside = and_(and_(gt(a, 0), gt(x, 0)), and_(lt(a, 1e300), lt(x, 1e300)))
+    is_large = and_(is_inside, ge(a, LARGE))
+    is_small = and_(is_inside, lt(a, LARGE))
+    sums = _slope_of_sums(switch(is_small, a, 1.0), switch(is_small, x, 1.0))
+    far = _slope_of_erfc(switch(is_large, a, LARGE), switch(is_large, x, LARGE))
+    return switch(is_large, far, switch(is_small, sums, 0.0))
+
+
 def _gradient(sign: float) -> Any:
     def gradient(g: Any, out: Any, a: Any, x: Any) -> Sequence[Any]:
-
         slope = exp((a - 1) * log(x) - x - gammaln(a))
-        return Undefined(
-            "incomplete gamma functions have no gradient with respect to the first argument"
-        ), g * slope * sign
+        return g * slope_by_a(a, x) * sign, g * slope * sign
 
     return gradient
 

@@ -135,17 +135,22 @@ def inverse_erf(x: float) -> float:
 
 
 def erfcinv(b: Any, x: Any) -> Any:
-    """y with erfc(y) = x.  For t = min(x, 2 - x) below 1/10 by Newton's method on log(erfc(y)) = log(erfcx(y)) - y^2
-    from the first terms of the asymptotic series: each of four steps doubles its two digits."""
+    """y with erfc(y) = x.  For t = min(x, 2 - x) below 1/10 from its logarithm."""
     t = b.minimum(x, b.sub(2.0, x))
-    log_t = b.call("log", b.minimum(t, 0.1))
+    y = erfcinv_of_log(b, b.call("log", b.minimum(t, 0.1)))
+    y = b.select(b.eq(t, 0), math.inf, y)
+    return b.select(b.lt(t, 0.1), b.copysign(y, b.sub(1.0, x)), b.call("erfinv", b.sub(1.0, x)))
+
+
+def erfcinv_of_log(b: Any, log_t: Any) -> Any:
+    """y with log(erfc(y)) = log_t <= log(1/10), by Newton's method on log(erfc(y)) = log(erfcx(y)) - y^2 from the first
+    terms of the asymptotic series: each of four steps doubles its two digits."""
     y = b.sqrt(b.sub(b.neg(log_t), b.mul(b.call("log", b.mul(log_t, -math.pi)), 0.5)))
     for _ in range(4):
         e = b.call("erfcx", y)
         miss = b.sub(b.sub(b.call("log", e), b.mul(y, y)), log_t)
         y = b.fma(b.mul(miss, math.sqrt(math.pi) / 2), e, y)
-    y = b.select(b.eq(t, 0), math.inf, y)
-    return b.select(b.lt(t, 0.1), b.copysign(y, b.sub(1.0, x)), b.call("erfinv", b.sub(1.0, x)))
+    return y
 
 
 def inverse_erfc(x: float) -> float:

@@ -12,19 +12,18 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph.types import DISCRETE, FLOATS
-from tensordsl.graph.variables import Elementwise, Op, apply
-from tensordsl.ops.array.creation import arange
-from tensordsl.ops.array.shape import as_dim, as_dims, reshape
-from tensordsl.ops.math.comparisons import lt
+from tensordsl.graph.variables import Elementwise, Op
+from tensordsl.ops.math.comparisons import and_, right_shift
 from tensordsl.ops.math.elementwise import add, cast, int_div, mul
-from tensordsl.ops.math.functions import erfinv
-from tensordsl.ops.operands import as_variable, broadcast, constant, known_int, named_dtype
+from tensordsl.ops.operands import as_variable, broadcast, constant, named_dtype
 from tensordsl.ops.rows import PIECEWISE
 
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 LOW = 0xFFFFFFFF
+ATTEMPT_SHIFT = 48  # a counter's bits from here on number the attempts of one draw
+MOST_ATTEMPTS = 2**16 - 1
 STEPS = {"float16": 10, "float32": 23, "float64": 52}  # the logarithm to base 2 of their number
 
 
@@ -36,8 +35,11 @@ def _dtype(*dtypes: str) -> str:
     return "uint64"
 
 
-def _scalar(b: Any, index: Any, draw: Any, key: Any) -> Any:
-    """All words have 32 bits and are kept in 64, so that a product is one multiplication."""
+def philox_words(b: Any, index: Any, draw: Any, key: Any) -> tuple[Any, Any]:
+    """The generator's 128 bits as two words, by a scalar builder.
+
+    All words have 32 bits and are kept in 64, so that a product is one multiplication.
+    """
     x = [b.and_(index, LOW), b.shr(index, 32), b.and_(draw, LOW), b.shr(draw, 32)]
     k = [b.and_(key, LOW), b.shr(key, 32)]
     for _ in range(ROUNDS):
@@ -47,11 +49,15 @@ def _scalar(b: Any, index: Any, draw: Any, key: Any) -> Any:
             b.xor(b.xor(b.shr(one, 32), x[3]), k[1]), b.and_(one, LOW),
         ]  # fmt: skip
         k = [b.and_(b.add(word, weyl), LOW) for word, weyl in zip(k, WEYL, strict=True)]
-    return b.or_(x[0], b.shl(x[1], 32))
+    return b.or_(x[0], b.shl(x[1], 32)), b.or_(x[2], b.shl(x[3], 32))
 
 
-def numpy_philox(index: Any, draw: Any, key: Any) -> Any:
-    """The generator on arrays of uint64: words 0 and 1 of its result."""
+def _scalar(b: Any, index: Any, draw: Any, key: Any) -> Any:
+    return philox_words(b, index, draw, key)[0]
+
+
+def numpy_philox(index: Any, draw: Any, key: Any, part: int = 0) -> Any:
+    """The generator on arrays of uint64: words 0 and 1 of its result; part 1: words 2 and 3."""
     words = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v).astype("uint64")) for v in (index, draw, key)))
     shape = np.broadcast_shapes(*map(np.shape, (index, draw, key)))
     index, draw, key = words
@@ -61,7 +67,7 @@ def numpy_philox(index: Any, draw: Any, key: Any) -> Any:
         k0, k1 = (((key >> np.uint64(32 * j)) + np.uint64(r * w)) & low for j, w in enumerate(WEYL))
         p0, p1 = c0 * np.uint64(MULTIPLIERS[0]), c2 * np.uint64(MULTIPLIERS[1])
         c0, c1, c2, c3 = (p1 >> half) ^ c1 ^ k0, p1 & low, (p0 >> half) ^ c3 ^ k1, p0 & low
-    return (c0 | (c1 << half)).reshape(shape)
+    return ((c2 | (c3 << half)) if part else (c0 | (c1 << half))).reshape(shape)
 
 
 PHILOX = Op(
@@ -71,19 +77,7 @@ PHILOX = Op(
 ROWS = (PHILOX,)
 
 
-# -- distributions ---------------------------------------------------------------------------------------------------
-def bits(state: Any, shape: Any) -> Any:
-    """64 random bits for each element of `shape`; state: (key, number of the draw), uint64."""
-    dims = as_dims(shape)
-    total: Any = as_dim(1)
-    for n in dims:
-        if (known_int(n) or 0) < 0:
-            raise ValueError(f"random numbers: a length must be 0 or more, got {known_int(n)}")
-        total = mul(total, n)
-    index = reshape(arange(total, dtype="uint64"), dims, ndim=len(dims))
-    return apply(PHILOX, index, state[1], state[0])
-
-
+# -- numbers of words ------------------------------------------------------------------------------------------------
 def unit(words: Any, dtype: str) -> Any:
     """Numbers in (0, 1) of `dtype`: the middles of equal steps, as many as the dtype tells apart exactly."""
     size = STEPS[dtype]
@@ -92,27 +86,13 @@ def unit(words: Any, dtype: str) -> Any:
     return mul(add(whole, constant(0.5, dtype=dtype)), step)
 
 
-def uniform(words: Any, low: Any, high: Any, dtype: str) -> Any:
-    """low + (high - low) * u."""
-    low, high = (cast(as_variable(v), dtype) for v in (low, high))
-    return low + (high - low) * unit(words, dtype)
-
-
-def normal(words: Any, avg: Any, std: Any, dtype: str) -> Any:
-    """avg + std * z with z the inverse of the normal distribution function at u: sqrt(2) * erfinv(2 u - 1)."""
-    avg, std = (cast(as_variable(v), dtype) for v in (avg, std))
-    u = unit(words, dtype)
-    return avg + std * (erfinv(u * 2 - 1) * constant(np.sqrt(2.0), dtype=dtype))
-
-
-def bernoulli(words: Any, p: Any) -> Any:
-    """Whether u < p."""
-    return lt(unit(words, "float64"), as_variable(p))
-
-
-def below(words: Any, n: Any) -> Any:
-    """Whole numbers in [0, n), int64: the floor of n * u, for n up to 2^52."""
-    return cast(mul(unit(words, "float64"), cast(as_variable(n), "float64")), "int64")
+def high_product(words: Any, n: Any) -> Any:
+    """The upper 64 bits of words * n, uint64: whole numbers in [0, n), each as likely as others to n in 2^64."""
+    half, low = constant(32, dtype="uint64"), constant(LOW, dtype="uint64")
+    w, v = ((and_(x, low), right_shift(x, half)) for x in (words, cast(as_variable(n), "uint64")))
+    middle = w[1] * v[0] + right_shift(w[0] * v[0], half)
+    other = w[0] * v[1] + and_(middle, low)
+    return w[1] * v[1] + right_shift(middle, half) + right_shift(other, half)
 
 
 def float_dtype(dtype: Any, what: str) -> str:

@@ -35,7 +35,12 @@ def arity(row: Op) -> int:
     return len(inspect.signature(row.gradient).parameters) - 2
 
 
-NOT_OF_VECTORS = ("cast", "second", "clip", "range_number")
+RANDOM = (
+    "random_gamma",
+    "random_log_gamma",
+    "random_normal_tail",
+)  # whose operands are a counter and a key before others
+NOT_OF_VECTORS = ("cast", "second", "clip", "range_number", *RANDOM)
 ELEMENTWISE = [
     row
     for row in OPS.values()
@@ -121,11 +126,33 @@ OTHERS: list[Case] = [
     ("logsoftmax", lambda x: T.nnet.logsoftmax(x), ((2, 3),)),
     ("clip", lambda x, low, high: T.clip(2 * x, -1 - T.sqr(low), 1 + T.sqr(high)), ((2, 3), (3,), ())),
     ("polygamma", lambda x: T.polygamma(2, T.sqr(x) + 1), ((3,),)),
-    ("gammainc", lambda x: T.gammainc(2.5, T.sqr(x) + 1), ((3,),)),
-    ("gammaincc", lambda x: T.gammaincc(2.5, T.sqr(x) + 1), ((3,),)),
+    ("gammainc", lambda a, x: T.gammainc(T.sqr(a) + 0.5, T.sqr(x) + 1), ((3,), (3,))),
+    ("gammaincc", lambda a, x: T.gammaincc(T.sqr(a) + 0.5, T.sqr(x) + 1), ((3,), ())),
+    ("betaln", lambda a, b: T.betaln(T.sqr(a) + 0.5, T.sqr(b) + 1), ((3,), ())),
+    ("beta", lambda a, b: T.beta(T.sqr(a) + 0.5, T.sqr(b) + 1), ((3,), ())),
+    ("poch", lambda a, b: T.poch(T.sqr(a) + 0.5, b), ((3,), ())),
+    ("factorial", lambda x: T.factorial(T.sqr(x) + 0.5), ((3,),)),
+    ("betainc", lambda a, b, x: T.betainc(T.sqr(a) + 0.5, T.sqr(b) + 0.5, T.sigmoid(x)), ((2,), (), (2,))),
+    ("betaincinv", lambda a, b, x: T.betaincinv(T.sqr(a) + 0.5, T.sqr(b) + 0.5, T.sigmoid(x)), ((2,), (), (2,))),
+    ("gammaincinv", lambda a, x: T.gammaincinv(T.sqr(a) + 0.5, T.sigmoid(x)), ((2,), ())),
+    ("gammainccinv", lambda a, x: T.gammainccinv(T.sqr(a) + 0.5, T.sigmoid(x)), ((2,), ())),
+    ("zeta", lambda s, q: T.zeta(T.sqr(s) + 1.5, T.sqr(q) + 0.5), ((3,), ())),
+    ("expn", lambda x: T.expn([1, 2, 3], T.sqr(x) + 0.5), ((3,),)),
+    ("owens_t", lambda h, a: T.owens_t(h, a), ((3,), (3,))),
+    ("kv", lambda v, x: T.kv(v, T.sqr(x) + 0.5), ((3,), (3,))),
+    ("kve", lambda v, x: T.kve(v, T.sqr(x) + 0.5), ((3,), (3,))),
+    ("kve_by_order", lambda v, x: apply(OPS["kve_by_order"], v, T.sqr(x) + 0.5, moment=1), ((3,), (3,))),
+    ("iv", lambda x: T.iv([0.5, 1.0, -0.3], T.sqr(x) + 0.5), ((3,),)),
+    ("ive", lambda x: T.ive([0.5, 1.0, -0.3], T.sqr(x) + 0.5), ((3,),)),
+    ("ive_by_order", lambda x: apply(OPS["ive_by_order"], T.constant([0.5, 1.0, 2.3]), T.sqr(x) + 0.5), ((3,),)),
+    ("jv", lambda x: T.jv([0.5, 1.0, 2.3], T.sqr(x) + 0.5), ((3,),)),
+    ("jv_by_order", lambda x: apply(OPS["jv_by_order"], T.constant([0.5, 1.0, 2.3]), T.sqr(x) + 0.5), ((3,),)),
+    ("hyp2f1", lambda z: T.hyp2f1([0.5, 1.0, -0.3], 1.2, 2.5, T.tanh(z)), ((3,),)),
+    ("hyp2f1_by_parameter", lambda z: apply(OPS["hyp2f1_by_parameter"], *map(T.constant, (0.5, 1.2, 2.5)), T.tanh(z), by=0), ((3,),)),
     ("logsumexp", lambda x: T.logsumexp(x, axis=1), ((2, 3),)),
     ("cholesky", lambda x: row("cholesky", x + 9 * T.eye(3), lower=True, on_error="raise"), ((2, 3, 3),)),
     ("cholesky", lambda x: row("cholesky", x + 9 * T.eye(3), lower=False, on_error="nan"), ((3, 3),)),
+    ("cholesky_vjp", lambda x, g: row("cholesky_vjp", x + 3 * T.eye(3), g), ((2, 3, 3), (2, 3, 3))),
     *(
         (
             "solve_triangular",
@@ -172,10 +199,31 @@ OTHERS: list[Case] = [
     ("eig", lambda x: T.flatten(abs(row("eig", x)[1])), ((3, 3),)),
     ("eig", lambda x: T.imag(row("eig", x)[0]), ((2, 3, 3),)),
     ("eigvals", lambda x: T.real(row("eigvals", x)), ((3, 3),)),
+    ("pinv", lambda x: T.linalg.pinv(x), ((3, 2),)),
+    ("pinv", lambda x: T.linalg.pinv(x), ((2, 2, 3),)),
+    ("pinv", lambda x: T.linalg.pinv(T.outer(x, T.exp(x / 4))), ((3,),)),
+    ("lstsq", lambda x, y: T.linalg.lstsq(x, y)[0], ((4, 2), (4,))),
+    ("lstsq", lambda x, y: T.linalg.lstsq(x, y)[0], ((2, 2, 3), (2, 2, 2))),
+    ("expm", lambda x: T.linalg.expm(x), ((3, 3),)),
+    ("expm", lambda x: T.linalg.expm(x), ((2, 2, 2),)),
+    ("solve_sylvester", lambda x, y, z: T.linalg.solve_sylvester(x + 9 * T.eye(3), y, z), ((3, 3), (2, 2), (3, 2))),
+    ("composed", lambda x, y: T.linalg.solve_discrete_lyapunov(x / 9, y), ((3, 3), (3, 3))),
+    ("composed", lambda x, y: T.linalg.solve_discrete_lyapunov(x / 9, y, "direct"), ((2, 2), (2, 2))),
+    ("composed", lambda x, y: T.linalg.solve_continuous_lyapunov(x + 9 * T.eye(2), y), ((2, 2), (2, 2))),
+    (
+        "solve_discrete_are",
+        lambda a, b, q, r: T.linalg.solve_discrete_are(a, b, q.dot(q.T) + T.eye(3), r.dot(r.T) + T.eye(2)),
+        ((3, 3), (3, 2), (3, 3), (2, 2)),
+    ),
+    ("composed", lambda x, y: T.linalg.eigvalsh(x.dot(x.T), y.dot(y.T) + 9 * T.eye(3)), ((3, 3), (3, 3))),
+    ("composed", lambda x: T.linalg.norm(x, 2) + T.linalg.norm(x, "nuc") + T.linalg.cond(x), ((3, 2),)),
+    ("composed", lambda x: T.linalg.matrix_power(x, -2), ((3, 3),)),
+    ("composed", lambda x, y: T.linalg.cho_solve((T.linalg.cholesky(x.dot(x.T) + T.eye(3)), True), y), ((3, 3), (3,))),
 ]
 # Rows whose gradient is checked elsewhere, or says nothing about numbers.
 ELSEWHERE = {
     "shape_i": "a length depends on no element",
+    **dict.fromkeys(RANDOM, "tests/behaviour/ops/random/test_rules.py"),
     "for": "tests/behaviour/gradient/test_loop_gradient.py", "while": "tests/behaviour/loops/test_while.py",
     "ifelse": "tests/behaviour/gradient/test_loop_gradient.py",
     **dict.fromkeys(("real", "imag", "complex"), "tests/behaviour/ops/math/test_complex.py"),

@@ -239,3 +239,14 @@ def test_a_branch_inside_a_loop() -> None:
         return make_loop(4, i, [s], [x], [ifelse(T.eq(i % 2, 0), s * x, s + T.sin(s))])[0]
 
     check(alternating, [0.5, -0.2])
+
+
+def test_the_start_of_a_loop_may_say_less_of_its_lengths_than_a_round() -> None:
+    def last(x: Any) -> Any:
+        i, p = loop_index(), T.tensor(shape=(3, 3), dtype="float64")
+        return make_loop(3, i, [p], [T.specify_shape(x, (3, 3))], [T.dot(p, x) / 4 + W])[0]
+
+    check(last, W)
+    from tensordsl.scan_module import scan
+
+    check(lambda x: scan(lambda z: T.dot(z, x) / 4 + W, outputs_info=[x], n_steps=3)[0][-1], W)

@@ -202,6 +202,8 @@ def test_kinds_stand_where_theano_has_them() -> None:
 M = np.array([[3.0, 1.0, 2.0], [0.5, 4.0, 1.5]])
 V = np.array([3.0, 1.0, 2.0])
 SOFT = np.exp(M) / np.exp(M).sum(1, keepdims=True)
+SQUARE = M.T @ M + np.eye(3)
+_square = _m.T.dot(_m) + T.eye(3)
 MADE: dict[str, tuple[Any, Any]] = {
     "CAReduce": (lambda: KINDS["CAReduce"](theano.scalar.maximum, axis=0)(_m), M.max(0)),
     "CAReduceDtype": (lambda: KINDS["CAReduceDtype"](theano.scalar.add, 0, "float32")(_m), M.sum(0)),
@@ -257,6 +259,21 @@ MADE: dict[str, tuple[Any, Any]] = {
     "Prepend_scalar_constant_to_each_row": (
         lambda: T.nnet.Prepend_scalar_constant_to_each_row(5)(_m), np.hstack([np.full((2, 1), 5.0), M]),
     ),
+    "Cholesky": (lambda: T.slinalg.Cholesky(lower=False)(_square), np.linalg.cholesky(SQUARE).T),
+    "Solve": (lambda: T.slinalg.Solve("upper_triangular")(T.triu(_square), _x), np.linalg.solve(np.triu(SQUARE), V)),
+    "MatrixInverse": (lambda: T.nlinalg.MatrixInverse()(_square), np.linalg.inv(SQUARE)),
+    "MatrixPinv": (lambda: T.nlinalg.MatrixPinv()(_m), np.linalg.pinv(M)),
+    "Det": (lambda: T.nlinalg.Det()(_square), np.linalg.det(SQUARE)),
+    "Eig": (lambda: T.nlinalg.Eig()(_square)[0].sort(), np.linalg.eigvalsh(SQUARE)),
+    "Eigh": (lambda: T.nlinalg.Eigh("U")(_square)[0], np.linalg.eigvalsh(SQUARE)),
+    "SVD": (lambda: T.nlinalg.SVD(compute_uv=False)(_m), np.linalg.svd(M)[1]),
+    "QRFull": (lambda: abs(T.nlinalg.QRFull("reduced")(_m)[1]), abs(np.linalg.qr(M)[1])),
+    "QRIncomplete": (lambda: abs(T.nlinalg.QRIncomplete("r")(_m)), abs(np.linalg.qr(M)[1])),
+    "lstsq": (lambda: T.nlinalg.lstsq()(_m.T, _x, 1e-9)[0], np.linalg.lstsq(M.T, V, None)[0]),
+    "TensorInv": (lambda: T.nlinalg.TensorInv(1)(_square), np.linalg.inv(SQUARE)),
+    "TensorSolve": (lambda: T.nlinalg.TensorSolve()(_square, _x), np.linalg.solve(SQUARE, V)),
+    "Expm": (lambda: T.slinalg.Expm()(_square * 0), np.eye(3)),
+    "Eigvalsh": (lambda: T.slinalg.Eigvalsh()(_square, None), np.linalg.eigvalsh(SQUARE)),
     "IfElse": (lambda: KINDS["IfElse"](2)(1, _m, _x, _m + 1, _x + 1)[1], V),
     "GradClip": (lambda: T.grad(T.sum(theano.gradient.GradClip(-1, 1)(_m) * 9), _m), np.ones((2, 3))),
     "GradScale": (lambda: T.grad(T.sum(theano.gradient.GradScale(3)(_m)), _m), np.full((2, 3), 3.0)),
@@ -267,6 +284,7 @@ MADE: dict[str, tuple[Any, Any]] = {
 }  # fmt: skip
 ELSEWHERE = {
     "Elemwise", "DimShuffle", "Subtensor", "IncSubtensor", "BaseAdvancedSubtensor", "BaseAdvancedIncSubtensor", "Scan",
+    "CholeskyGrad", "EighGrad", "EigvalshGrad", "ExpmGrad",
 }  # fmt: skip
 
 
@@ -293,5 +311,9 @@ def test_a_kind_refuses_what_means_nothing() -> None:
     ):  # fmt: skip
         with pytest.raises(TypeError):
             wrong()
+    with pytest.raises(NotImplementedError, match="T.grad makes them"):
+        T.slinalg.CholeskyGrad()(_m)
+    with pytest.raises(ValueError, match="Invalid matrix structure argument 'round'"):
+        T.slinalg.Solve("round")
     with pytest.raises(NotImplementedError, match="an index is written"):
         T.Subtensor([0])(_x)

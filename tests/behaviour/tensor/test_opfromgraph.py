@@ -51,6 +51,56 @@ def test_two_overridden_ops_are_not_taken_for_one_another() -> None:
     assert [float(theano.function([x], op(x))(5)) for op in (one, two)] == [5.0, 10.0]
 
 
+def test_an_override_may_be_another_opfromgraph_and_default_is_the_contents_own() -> None:
+    x, y = T.vectors("x", "y")
+    slope = OpFromGraph([x, y], [x * y * 100])  # of an input and the gradient of the output
+    square = OpFromGraph([x], [x**2], grad_overrides=slope)
+    assert theano.function([x], T.grad(square(x).sum(), x))([1, 2]).tolist() == [100, 200]
+    default = OpFromGraph([x, y], [x * y], lop_overrides="default")
+    assert theano.function([x, y], T.grad(default(x, y).sum(), x))([1, 2], [3, 4]).tolist() == [3, 4]
+    partly = OpFromGraph([x, y], [x * y], grad_overrides=["default", theano.gradient.DisconnectedType()()])
+    assert theano.function([x, y], T.grad(partly(x, y).sum(), x))([1, 2], [3, 4]).tolist() == [3, 4]
+    with pytest.raises(theano.gradient.DisconnectedInputError):
+        T.grad(partly(x, y).sum(), y)
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "REFERENCE"])
+def test_tangents_can_be_overridden(mode: str) -> None:
+    x, y = T.vectors("x", "y")
+    square = OpFromGraph([x], [x**2], rop_overrides=lambda inputs, points: [inputs[0] * points[0] * 1000])
+    wanted = [square(x), T.grad(square(x).sum(), x), T.Rop(square(x * 1), x, T.ones_like(x))]
+    found = theano.function([x], wanted, mode=mode)([1, 2])
+    assert [v.tolist() for v in found] == [[1, 4], [2, 4], [1000, 2000]]
+    two = OpFromGraph(
+        [x, y], [x * y, x + y], rop_overrides=["default", lambda inputs, points: points[0] * 5 + points[1]]
+    )
+    both = T.Rop(two(x, y), [x, y], [T.ones_like(x), T.ones_like(y)])
+    assert [v.tolist() for v in theano.function([x, y], both, mode=mode)([1, 2], [3, 4])] == [[4, 6], [6, 6]]
+    fixed = T.Rop(two(x, y)[1], x, T.ones_like(x))  # y does not vary
+    assert theano.function([x, y], fixed, mode=mode)([1, 2], [3, 4]).tolist() == [5, 5]
+
+
+def test_the_pattern_of_connections() -> None:
+    x, y = T.vectors("x", "y")
+    product = OpFromGraph([x, y], [x * y], connection_pattern=[[True], [False]])
+    assert theano.function([x, y], T.grad(product(x, y).sum(), x))([1, 2], [3, 4]).tolist() == [3, 4]
+    with pytest.raises(theano.gradient.DisconnectedInputError):
+        T.grad(product(x, y).sum(), y)
+    with pytest.raises(ValueError, match="connection_pattern must have 2 rows of 1 booleans"):
+        OpFromGraph([x, y], [x * y], connection_pattern=[[True]])
+
+
+def _twice(inputs: Any, gradients: Any) -> Any:
+    return [gradients[0] * 2]
+
+
+def test_expressions_with_overrides_can_be_pickled() -> None:
+    x = T.vector("x")
+    out = OpFromGraph([x], [x * 3], grad_overrides=_twice)(x)
+    f = pickle.loads(pickle.dumps(theano.function([x], [out, T.grad(out.sum(), x)])))
+    assert [v.tolist() for v in f([1])] == [[3], [2]]
+
+
 @pytest.mark.parametrize(
     "make, error, message",
     [

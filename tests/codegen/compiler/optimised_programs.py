@@ -363,6 +363,17 @@ def factors() -> Built:
     return [x, y], [factor, apply(OPS["solve"], a, y, trans=0)], []
 
 
+@program([(5, 5), (5, 2)], [(40, 40), (40, 3)])
+def structures() -> Built:
+    """Matrices that are known to be triangular, diagonal, or inverses."""
+    x, y = T.dmatrices("x", "y")
+    a = 3 * T.eye(x.shape[0]) + x / (1 + abs(x).max() * x.shape[0])
+    low = T.tril(a)
+    factor = T.linalg.cholesky(T.dot(low, low.T))
+    outputs = [T.log(T.linalg.det(a)), T.dot(T.linalg.inv(a), y), T.linalg.solve(low, y), factor]
+    return [x, y], [*outputs, T.dot(T.diag(x[0]), y), T.trace(T.dot(x, a))], []
+
+
 if __name__ == "__main__":  # FILE NAME ...: what the programs give in a process of its own
     target, *names = sys.argv[1:]
     with open(target, "wb") as file:

@@ -70,6 +70,8 @@ BY_PROGRAM = {
     "linear_model": "row_blocking in_place_updates fold_products finish_products",
     "attention": "batch_blocking",
     "factors": "native_lapack",
+    "structures": "log_of_determinants solve_for_inverses solve_by_structure factor_by_structure multiply_by_diagonals "
+    "sum_diagonals",
     "products": "gemm_epilogues fold_products finish_products",
     "branches": "hoist_from_branches",
     "three_rounds": "unroll_loops",

@@ -94,6 +94,22 @@ def test_cholesky(dtype: str, lower: bool) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_cotangents_of_cholesky_factors(dtype: str) -> None:
+    """In blocks, and a column after the other."""
+    rng, x, y, row = np.random.default_rng(9), batches(dtype), batches(dtype), OPS["cholesky_vjp"]
+    f, g = (tensordsl.function([x, y], apply(row, x, y * k)) for k in (1, 2))
+    for a, layout in given(rng, dtype):
+        factor = np.linalg.cholesky(a.astype("float64"))
+        cotangent = layout(rng.normal(size=a.shape).astype(dtype))
+        before = cotangent.copy()
+        assert row.oracle is not None
+        want = row.oracle(factor, cotangent.astype("float64"))
+        close(f(layout(factor.astype(dtype)), cotangent), want, dtype)
+        close(g(layout(factor.astype(dtype)), cotangent), 2 * want, dtype)
+        np.testing.assert_array_equal(cotangent, before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("lower", [True, False])
 @pytest.mark.parametrize("unit", [True, False])
 def test_triangular_systems(dtype: str, lower: bool, unit: bool) -> None:
@@ -358,3 +374,39 @@ def test_processes_with_and_without_a_lapack_and_a_cache(tmp_path: Path) -> None
     assert ran(counted, tmp_path) == (wanted, message)
     by_scipy, _ = ran("lapack.NAMES = ()", tmp_path)
     np.testing.assert_allclose(by_scipy, wanted, rtol=1e-9)
+
+
+def test_a_result_whose_lengths_are_found_equal_late_is_one() -> None:
+    """Of a square matrix, as a system shows, there are as many exchanges as rows."""
+    x, y = T.dmatrices("x", "y")
+    factors, pivots = apply(OPS["lu_factor"], x)
+    outputs = [pivots * 2, T.sort(pivots), apply(OPS["lu_solve"], factors, pivots, y, trans=0), pivots, factors]
+    for mode in (None, "FAST_COMPILE"):
+        f = tensordsl.function([x, y], outputs, mode=mode)
+        for n in (3, 40):
+            a = np.random.default_rng(n).normal(size=(n, n))
+            twice, ordered, solved, rows, _ = f(a, a)
+            np.testing.assert_array_equal(twice, 2 * rows)
+            np.testing.assert_array_equal(ordered, np.sort(rows))
+            np.testing.assert_allclose(solved, np.eye(n), atol=1e-9)
+
+
+def test_branches_on_one_condition_share_what_only_they_need() -> None:
+    x, c = T.dmatrix("x"), T.dscalar("c")
+    for build in (cholesky(x), T.linalg.inv(x)):
+        first, second = ifelse(c > 0, build, x), ifelse(c > 0, (build * 2).sum(), x.sum())
+        for mode in (None, "FAST_COMPILE"):
+            f = tensordsl.function([x, c], [first, second], mode=mode)
+            assert f(np.zeros((3, 3)), 0.0)[1] == 0
+            with pytest.raises(np.linalg.LinAlgError):
+                f(np.zeros((3, 3)), 1.0)
+
+
+def test_a_c_function_has_no_steps_of_the_host() -> None:
+    x = T.dmatrix("x")
+    f = tensordsl.function([x], [cholesky(x), *T.linalg.eigh(x)])
+    c, a = f.c_function(), positive(np.random.default_rng(0), "float64", 40, 40)
+    for got, want in zip(c(a), f(a), strict=True):
+        np.testing.assert_array_equal(got, want)
+    with pytest.raises(RuntimeError):
+        c(-a)

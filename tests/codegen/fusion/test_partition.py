@@ -102,6 +102,7 @@ def test_equal_dtypes_that_are_different_objects_are_one() -> None:
 
 # -- groups of user-level programs -------------------------------------------------------------------------------------
 X, Y, V, B = T.dmatrix("x"), T.dmatrix("y"), T.dvector("v"), T.dvector("b")
+STACK = T.dtensor3("stack")
 PAIRS = X.dimshuffle(0, "x", 1) - X.dimshuffle("x", 0, 1)
 SIX = [T.dmatrix() for _ in range(6)]
 MANY = [T.dmatrix() for _ in range(100)]
@@ -170,6 +171,9 @@ PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
     "R12 of both sides": (
         [X, Y], [T.grad((T.sqrt((PAIRS**2).sum(axis=2)) * Y).sum(), X)], [["sum", ""], ["sum sum", ""]], {"R1", "R12"},
     ),
+    "R13 one mask": ([STACK], [T.tril(STACK)], [[""], [""]], {"R13"}),
+    "a mask of one matrix": ([X], [T.tril(X)], [[""]], set()),
+    "a mask of rows": ([STACK], [T.switch(T.lt(T.arange(STACK.shape[2]), 2), STACK, 0)], [[""]], set()),
     "one quotient of each row": (
         [X, Y], [(PAIRS / (1 + Y * Y).dimshuffle(0, "x", 1)).sum(axis=1)], [["sum", ""]], set(),
     ),

@@ -35,6 +35,14 @@ def test_smallest_and_largest() -> None:
     assert ex.minimum(A, A) == A == ex.maximum(A, A)
 
 
+def test_equations_of_sums_hold_behind_later_ones_of_their_terms() -> None:
+    e = Extents()
+    e.same(ex.sub(ex.minimum(A, 5), ex.minimum(B, 7)), ex.minimum(C, 2), "ends")
+    e.same(ex.minimum(A, 5), ex.minimum(C, 9), "rows")
+    assert e.find(ex.sub(ex.minimum(C, 9), ex.minimum(B, 7))) == e.find(ex.minimum(C, 2))
+    assert e.find(ex.sub(ex.minimum(A, 5), ex.minimum(B, 7))) == e.find(ex.minimum(C, 2))
+
+
 def test_lengths_that_must_be_equal_stand_for_each_other() -> None:
     e = Extents()
     e.same(A, B, "rows")

@@ -14,12 +14,18 @@ from tuned import tuned
 from tensordsl.codegen.library.linalg.small import ROUTINES, small_text
 from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.target.machine import native_width
+from tensordsl.ops.linalg.factorise import numpy_cholesky_vjp
 from tensordsl.runtime.loading import elf
 
 linalg = pytest.importorskip("scipy.linalg")
 I, P, B = ctypes.c_int64, ctypes.c_void_p, ctypes.c_bool
 KINDS = {"float64": "double", "float32": "float"}
-FUNCTIONS = {"cholesky": ("cholesky",), "triangular": ("triangular",), "lu": ("lu", "lu_solve")}
+FUNCTIONS = {
+    "cholesky": ("cholesky",),
+    "cholesky_vjp": ("cholesky_vjp",),
+    "triangular": ("triangular",),
+    "lu": ("lu", "lu_solve"),
+}
 LENGTHS = (1, 2, 3, 4, 5, 8, 9, 16, 17, 31, 32)
 COUNTS = (1, 2, 8, 19)
 TOLERANCE = {"float64": 1e-9, "float32": 2e-2}
@@ -58,6 +64,10 @@ class Small:
 
     def cholesky(self, a: np.ndarray, out: np.ndarray) -> int:
         return self.call("cholesky", "cholesky", I, place(a), place(out), a.shape[1], len(a))
+
+    def cholesky_vjp(self, factor: np.ndarray, g: np.ndarray, out: np.ndarray) -> int:
+        places = place(factor), place(g), place(out)
+        return self.call("cholesky_vjp", "cholesky_vjp", I, *places, factor.shape[1], len(factor))
 
     def lu(self, a: np.ndarray, out: np.ndarray, pivots: np.ndarray) -> None:
         of_pivots = pivots.ctypes.data, pivots.strides[0]
@@ -113,6 +123,27 @@ def test_cholesky(small: Small, n: int) -> None:
         np.testing.assert_array_equal(one, factor)  # a matrix's place makes no difference
         assert small.cholesky(a, a) == -1
         np.testing.assert_array_equal(a, factor)
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_cotangents_of_cholesky(small: Small, n: int) -> None:
+    for count in COUNTS:
+        factor, g = np.linalg.cholesky(definite(small, count, n)), matrices(small, count, n, n)
+        wanted = numpy_cholesky_vjp(*(np.tril(x).astype("float64") for x in (factor, g)))
+        for x in (factor, g):
+            x[:, *np.triu_indices(n, 1)] = np.nan  # is not read
+        found, one = empty(g), empty(g)
+        assert small.cholesky_vjp(factor, g, found) == -1
+        check(small, found, wanted)
+        for i in range(count):
+            small.cholesky_vjp(*(x[i : i + 1] for x in (factor, g, one)))
+        np.testing.assert_array_equal(one, found)
+        for how in ("transposed", "stepped", "reversed"):
+            strided = with_strides(empty(g), how)
+            small.cholesky_vjp(with_strides(factor, how), with_strides(g, how), strided)
+            np.testing.assert_array_equal(strided, found)
+        small.cholesky_vjp(factor, g, g)
+        np.testing.assert_array_equal(g, found)
 
 
 @pytest.mark.parametrize("n", LENGTHS)

@@ -19,6 +19,7 @@ A, B = (T.TensorType("float64", (4, 4))(name) for name in "AB")
 X, V = T.dmatrix("X"), T.dvector("v")
 K = T.TensorType("float64", (3, 4, 4))("K")
 INPUTS = [A, B, X, V, K]
+NARROW, WIDE = T.arange(4, dtype="int8"), T.arange(A.shape[0])
 DIFFERENCES = X[:, None, :] - X[None, :, :]
 SQUARES = T.sqr(X).sum(1)
 RULES = [p for p in PIPELINE if p.name in ("canonicalise", "fold_constants", "stabilise")]
@@ -55,6 +56,10 @@ BANDS: dict[str, tuple[Any, float, float]] = {
     "a solution of the transpose": (triangular(A, T.triu(B), trans=1), 0, INF),
     "a solution of a full matrix": (triangular(A, B), -INF, INF),
     "an argument": (A, -INF, INF),
+    "narrow numbers of columns": (T.switch(NARROW[None, :] <= NARROW[:, None], A, 0), -INF, INF),
+    "numbers of columns": (T.switch(WIDE[None, :] < WIDE[:, None] + 3, A, 0), -INF, 2),
+    "a triangle by a mask": (A * T.tri(4), -INF, 0),
+    "a triangle by a mask above": (A * (WIDE[None, :] > WIDE[:, None]), 1, INF),
     "rows of a triangle": (T.tril(A)[1:], -INF, INF),
 }
 
@@ -94,6 +99,8 @@ OTHERS: dict[str, Any] = {
     "weighted differences": T.exp(V[:, None] - V[None, :]) + T.dot(X, X.T),
     "another exchange": K + K.dimshuffle(0, 1, 2),
     "different lengths": X,
+    "signs as bools": T.cast(A - A.T, "bool") * (B - B.T),
+    "sizes without signs": abs(T.cast(A, "uint8") - T.cast(A, "uint8").T),
 }
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import numpy as np
 import pytest
+from checkout import ROOT
 from factorisations import cholesky, det, inv, lu_factor, qr, slogdet, solve, steps, triangular
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.codegen.passes.linalg.equations import EQUATIONS, table
 from tensordsl.modes import FAST_COMPILE, FAST_RUN
 
 A, B = (T.TensorType("float64", (4, 4))(name) for name in "AB")
@@ -175,6 +178,32 @@ def test_each_rule_is_switched_off_by_its_name(rule: str) -> None:
             return
     if rule != "log_of_determinants":
         raise AssertionError(f"{rule} changes nothing")
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------
+def equations_of_passes() -> dict[str, set[str]]:
+    """The texts that each module of the room counts its hits under."""
+    found = {}
+    for path in (ROOT / "codegen" / "passes" / "linalg").glob("*.py"):
+        calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+        hits = [n for n in calls if isinstance(n.func, ast.Attribute) and n.func.attr == "hit"]
+        texts = [c.value for n in hits for c in ast.walk(n.args[0]) if isinstance(c, ast.Constant)]
+        found[path.stem] = set(map(str, texts))
+    return found
+
+
+def test_the_table_has_every_equation() -> None:
+    listed = [e.equation for e in EQUATIONS]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == set().union(*equations_of_passes().values())
+    assert {e.name for e in EQUATIONS} == set(RULES)
+
+
+def test_the_page_shows_the_table() -> None:
+    """To remake it: put what `equations.table()` gives between the page's markers."""
+    page = (ROOT / "docs" / "linear-algebra.md").read_text()
+    _, _, rest = page.partition("<!-- equations: begin -->\n")
+    assert rest.partition("\n<!-- equations: end -->")[0] == table()
 
 
 # -- logarithms of determinants ----------------------------------------------------------------------------------------

@@ -1,0 +1,98 @@
+"""JAX's own linear algebra and random numbers; a key is split for each call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.scipy.linalg import solve_triangular
+
+from benchmarks.peers.linalg import builds
+from benchmarks.workloads.foundation import Build, Call, Data
+from benchmarks.workloads.linalg import DIMENSIONS, DRAWN, DRAWS, JITTER, POINTS, SIZES
+
+cholesky = partial(jnp.linalg.cholesky, symmetrize_input=False)
+triangular = partial(solve_triangular, lower=True)
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "cholesky": cholesky, "solve": jnp.linalg.solve, "triangular": triangular,
+}  # fmt: skip
+
+
+def with_gradients(cost: Callable[..., Any], by: tuple[int, ...]) -> Callable[..., Any]:
+    both = jax.value_and_grad(cost, by)
+    return lambda *x: jax.tree.leaves(both(*x))
+
+
+def weighted(operation: Callable[..., Any]) -> Callable[..., Any]:
+    def function(*x: Any) -> Any:
+        return with_gradients(lambda *x: jnp.sum(x[-1] * operation(*x[:-1])), tuple(range(len(x) - 1)))(*x)
+
+    return function
+
+
+def log_density(factor: Any, rest: Any) -> Any:
+    white = triangular(factor, rest)
+    return -0.5 * white @ white - jnp.sum(jnp.log(jnp.diag(factor))) - 0.5 * len(rest) * jnp.log(2 * jnp.pi)
+
+
+def gaussian_process(x: Any, y: Any, length: Any, amplitude: Any, noise: Any) -> Any:
+    squares = ((x[:, None] - x[None, :]) * jnp.exp(-length)) ** 2
+    covariance = jnp.exp(2 * amplitude - 0.5 * squares) + (jnp.exp(2 * noise) + JITTER) * jnp.eye(len(x))
+    return log_density(cholesky(covariance), y)
+
+
+def normal_vector(x: Any, mean: Any, covariance: Any) -> Any:
+    return log_density(cholesky(covariance), x - mean)
+
+
+def kalman(y: Any, a: Any, h: Any, q: Any, r: Any) -> Any:
+    def step(state: Any, row: Any) -> Any:
+        mean, spread, density = state
+        mean, spread = a @ mean, a @ spread @ a.T + q
+        seen = h @ spread
+        factor = cholesky(seen @ h.T + r)
+        white, gain = triangular(factor, row - h @ mean), triangular(factor, seen)
+        density = density - 0.5 * white @ white - jnp.sum(jnp.log(jnp.diag(factor)))
+        return (mean + gain.T @ white, spread - gain.T @ gain, density), None
+
+    return lax.scan(step, (jnp.zeros(len(a)), jnp.eye(len(a)), 0.0), y)[0][2]
+
+
+def drawing(name: str, _: Data) -> Call:
+    draw, shape = getattr(jax.random, name), (DRAWN,)
+    state = [jax.random.key(0)]
+
+    @jax.jit
+    def following(key: Any) -> Any:
+        key, own = jax.random.split(key)
+        return key, draw(own, *DRAWS[name], shape=shape)
+
+    def once() -> Any:
+        state[0], values = following(state[0])
+        return jax.block_until_ready(values)
+
+    return Call("draw()", {"draw": once}, is_compared=False)
+
+
+def calling(function: Callable[..., Any]) -> Build:
+    def build(data: Data) -> Call:
+        arguments = [jnp.asarray(x) for x in data]
+        compiled = jax.jit(lambda *x: function(*x))
+        return Call("wait(f(*x))", {"f": compiled, "wait": jax.block_until_ready, "x": arguments})
+
+    return build
+
+
+BUILD = builds({
+    **{f"q.{name}.f8.{size}": calling(f) for name, f in OPERATIONS.items() for size in SIZES},
+    **{f"q.{name}_grad.f8.{size}": calling(weighted(f)) for name, f in OPERATIONS.items() for size in SIZES},
+    **{f"s.gp.f8.{n}": calling(with_gradients(gaussian_process, (2, 3, 4))) for n in POINTS},
+    **{f"s.mvnormal.f8.{n}": calling(with_gradients(normal_vector, (1, 2))) for n in DIMENSIONS},
+    "s.kalman.f8.100": calling(kalman),
+    **{f"r.{name}.f8.1e6": partial(drawing, name) for name in DRAWS},
+    "compile-gp": calling(with_gradients(gaussian_process, (2, 3, 4))),
+})  # fmt: skip

@@ -1,0 +1,412 @@
+"""Explicit loops for small matrices and for triangles, NumPy's functions for larger ones; gradients by hand."""
+
+# mypy: ignore-errors
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numba
+import numpy as np
+
+from benchmarks.peers.linalg import builds
+from benchmarks.workloads.foundation import Call
+from benchmarks.workloads.linalg import DIMENSIONS, DRAWN, DRAWS, JITTER, POINTS, SIZES
+
+fast = numba.njit(fastmath=True, cache=True)
+SMALL, SMALL_GRADIENT = 16, 40  # rows up to which loops are faster than calls of LAPACK and the BLAS
+
+
+@fast
+def factorise(a, out):
+    n = len(a)
+    for j in range(n):
+        total = a[j, j]
+        for k in range(j):
+            total -= out[j, k] * out[j, k]
+        if not total > 0:
+            raise ValueError("not positive definite")
+        pivot = math.sqrt(total)
+        out[j, j] = pivot
+        for i in range(j + 1, n):
+            total = a[i, j]
+            for k in range(j):
+                total -= out[i, k] * out[j, k]
+            out[i, j] = total / pivot
+            out[j, i] = 0
+
+
+@fast
+def factor_of(a):
+    if len(a) > SMALL:
+        return np.linalg.cholesky(a)
+    out = np.empty_like(a)
+    factorise(a, out)
+    return out
+
+
+@fast
+def back_through(factor, w, out):
+    """From the gradient by a factor to that by the lower triangle of the matrix."""
+    n = len(factor)
+    for i in range(n):
+        for j in range(n):
+            out[i, j] = w[i, j] if j <= i else 0
+    for k in range(n - 1, -1, -1):
+        for j in range(k + 1, n):
+            for i in range(j, n):
+                out[i, k] -= out[i, j] * factor[j, k]
+                out[j, k] -= out[i, j] * factor[i, k]
+        for j in range(k + 1, n):
+            out[j, k] /= factor[k, k]
+            out[k, k] -= factor[j, k] * out[j, k]
+        out[k, k] = 0.5 * out[k, k] / factor[k, k]
+
+
+@fast
+def of_cholesky(factor, w):
+    n = len(factor)
+    if n <= SMALL_GRADIENT:
+        out = np.empty_like(factor)
+        back_through(factor, w, out)
+        return out
+    inner = np.dot(factor.T, w)
+    for i in range(n):
+        inner[i, i] *= 0.5
+        for j in range(i + 1, n):
+            inner[i, j] = 0
+    inverse = np.ascontiguousarray(np.linalg.inv(factor))
+    return np.dot(inverse.T, np.dot(inner, inverse))
+
+
+@fast
+def cholesky_gradient(a, w):
+    factor = factor_of(a)
+    return (w * factor).sum(), of_cholesky(factor, w)
+
+
+@fast
+def cholesky_batch(a):
+    out = np.empty_like(a)
+    for i in range(len(a)):
+        factorise(a[i], out[i])
+    return out
+
+
+@fast
+def cholesky_batch_gradient(a, w):
+    out, factor, cost = np.empty_like(a), np.empty_like(a[0]), 0.0
+    for i in range(len(a)):
+        factorise(a[i], factor)
+        for j in range(len(factor)):
+            for k in range(len(factor)):
+                cost += w[i, j, k] * factor[j, k]
+        back_through(factor, w[i], out[i])
+    return cost, out
+
+
+@fast
+def eliminate(lu, pivots):
+    n = len(lu)
+    for k in range(n):
+        row = k
+        for i in range(k + 1, n):
+            if abs(lu[i, k]) > abs(lu[row, k]):
+                row = i
+        pivots[k] = row
+        if row != k:
+            for j in range(n):
+                lu[k, j], lu[row, j] = lu[row, j], lu[k, j]
+        for i in range(k + 1, n):
+            lu[i, k] /= lu[k, k]
+            for j in range(k + 1, n):
+                lu[i, j] -= lu[i, k] * lu[k, j]
+
+
+@fast
+def by_factors(lu, pivots, x):
+    n = len(lu)
+    for k in range(n):
+        x[k, 0], x[pivots[k], 0] = x[pivots[k], 0], x[k, 0]
+    for i in range(n):
+        for k in range(i):
+            x[i, 0] -= lu[i, k] * x[k, 0]
+    for i in range(n - 1, -1, -1):
+        for k in range(i + 1, n):
+            x[i, 0] -= lu[i, k] * x[k, 0]
+        x[i, 0] /= lu[i, i]
+
+
+@fast
+def by_transposed_factors(lu, pivots, x):
+    n = len(lu)
+    for i in range(n):
+        for k in range(i):
+            x[i, 0] -= lu[k, i] * x[k, 0]
+        x[i, 0] /= lu[i, i]
+    for i in range(n - 1, -1, -1):
+        for k in range(i + 1, n):
+            x[i, 0] -= lu[k, i] * x[k, 0]
+    for k in range(n - 1, -1, -1):
+        x[k, 0], x[pivots[k], 0] = x[pivots[k], 0], x[k, 0]
+
+
+@fast
+def solve(a, b):
+    if len(a) > SMALL:
+        return np.linalg.solve(a, b)
+    lu, pivots, x = a.copy(), np.empty(len(a), np.int64), b.copy()
+    eliminate(lu, pivots)
+    by_factors(lu, pivots, x)
+    return x
+
+
+@fast
+def solve_gradient(a, b, w):
+    if len(a) > SMALL:
+        x, by_b = np.linalg.solve(a, b), np.linalg.solve(a.T.copy(), w)
+    else:
+        lu, pivots, x, by_b = a.copy(), np.empty(len(a), np.int64), b.copy(), w.copy()
+        eliminate(lu, pivots)
+        by_factors(lu, pivots, x)
+        by_transposed_factors(lu, pivots, by_b)
+    return (w * x).sum(), -by_b * x.T, by_b
+
+
+@fast
+def solve_batch(a, b):
+    x, lu, pivots = b.copy(), np.empty_like(a[0]), np.empty(a.shape[1], np.int64)
+    for i in range(len(a)):
+        lu[:] = a[i]
+        eliminate(lu, pivots)
+        by_factors(lu, pivots, x[i])
+    return x
+
+
+@fast
+def solve_batch_gradient(a, b, w):
+    lu, pivots, cost = np.empty_like(a[0]), np.empty(a.shape[1], np.int64), 0.0
+    x, by_a, by_b = np.empty_like(b[0]), np.empty_like(a), w.copy()
+    for i in range(len(a)):
+        lu[:], x[:] = a[i], b[i]
+        eliminate(lu, pivots)
+        by_factors(lu, pivots, x)
+        by_transposed_factors(lu, pivots, by_b[i])
+        for j in range(len(x)):
+            cost += w[i, j, 0] * x[j, 0]
+            for k in range(len(x)):
+                by_a[i, j, k] = -by_b[i, j, 0] * x[k, 0]
+    return cost, by_a, by_b
+
+
+@fast
+def substitute(a, x):
+    for i in range(len(a)):
+        total = x[i, 0]
+        for k in range(i):
+            total -= a[i, k] * x[k, 0]
+        x[i, 0] = total / a[i, i]
+
+
+@fast
+def substitute_back(a, x):
+    """By the transposed matrix, row by row."""
+    for i in range(len(a) - 1, -1, -1):
+        x[i, 0] /= a[i, i]
+        for k in range(i):
+            x[k, 0] -= a[i, k] * x[i, 0]
+
+
+@fast
+def triangular(a, b):
+    x = b.copy()
+    substitute(a, x)
+    return x
+
+
+@fast
+def lower_product(x, y, out):
+    """-x y' below and on the diagonal."""
+    for i in range(len(x)):
+        for j in range(len(y)):
+            out[i, j] = -x[i, 0] * y[j, 0] if j <= i else 0
+
+
+@fast
+def triangular_gradient(a, b, w):
+    x, by_b, by_a = b.copy(), w.copy(), np.empty_like(a)
+    substitute(a, x)
+    substitute_back(a, by_b)
+    lower_product(by_b, x, by_a)
+    return (w * x).sum(), by_a, by_b
+
+
+@fast
+def triangular_batch(a, b):
+    x = b.copy()
+    for i in range(len(a)):
+        substitute(a[i], x[i])
+    return x
+
+
+@fast
+def triangular_batch_gradient(a, b, w):
+    x, by_b, by_a, cost = np.empty_like(b[0]), w.copy(), np.empty_like(a), 0.0
+    for i in range(len(a)):
+        x[:] = b[i]
+        substitute(a[i], x)
+        substitute_back(a[i], by_b[i])
+        lower_product(by_b[i], x, by_a[i])
+        for j in range(len(x)):
+            cost += w[i, j, 0] * x[j, 0]
+    return cost, by_a, by_b
+
+
+@fast
+def inverse_of(factor):
+    """Of a lower triangle."""
+    n = len(factor)
+    if n > SMALL_GRADIENT:
+        return np.ascontiguousarray(np.linalg.inv(factor))
+    out = np.zeros_like(factor)
+    for i in range(n):
+        for k in range(i):
+            scale = factor[i, k]
+            for j in range(k + 1):
+                out[i, j] -= scale * out[k, j]
+        for j in range(i):
+            out[i, j] /= factor[i, i]
+        out[i, i] = 1 / factor[i, i]
+    return out
+
+
+@fast
+def log_density(factor, rest):
+    """And the inverse of the matrix times the rest, and half of the gradient by the matrix twice."""
+    n = len(rest)
+    inverse = inverse_of(factor)
+    white = np.dot(inverse, rest)
+    weights = np.dot(inverse.T, white)
+    density = -0.5 * np.dot(white, white) - 0.5 * n * math.log(2 * math.pi)
+    for i in range(n):
+        density -= math.log(factor[i, i])
+    g = np.dot(inverse.T, inverse)
+    for i in range(n):
+        for j in range(n):
+            g[i, j] = 0.5 * (weights[i] * weights[j] - g[i, j])
+    return density, weights, g
+
+
+@fast
+def gaussian_process(x, y, length, amplitude, noise):
+    length, amplitude, noise, n = length[()], amplitude[()], noise[()], len(x)
+    shrink, scale, variance = math.exp(-2 * length), math.exp(2 * amplitude), math.exp(2 * noise)
+    covariance = np.empty((n, n))
+    for i in range(n):
+        for j in range(n):
+            covariance[i, j] = scale * math.exp(-0.5 * shrink * (x[i] - x[j]) ** 2)
+    factor = covariance.copy()
+    for i in range(n):
+        factor[i, i] += variance + JITTER
+    density, _, g = log_density(np.linalg.cholesky(factor), y)
+    by_length, by_amplitude, by_noise = 0.0, 0.0, 0.0
+    for i in range(n):
+        by_noise += g[i, i]
+        for j in range(n):
+            product = g[i, j] * covariance[i, j]
+            by_amplitude += product
+            by_length += product * shrink * (x[i] - x[j]) ** 2
+    return density, by_length, 2 * by_amplitude, 2 * variance * by_noise
+
+
+@fast
+def normal_vector(x, mean, covariance):
+    return log_density(factor_of(covariance), x - mean)
+
+
+@fast
+def kalman(y, a, h, q, r):
+    states, observed = len(a), len(h)
+    mean, spread, density = np.zeros(states), np.eye(states), 0.0
+    seen, inner = np.empty((observed, states)), np.empty((observed, observed))
+    rest, factor, before = np.empty(observed), np.empty((observed, observed)), np.empty(states)
+    half = np.empty((states, states))
+    for t in range(len(y)):
+        before[:] = mean
+        for i in range(states):
+            mean[i] = 0.0
+            for k in range(states):
+                mean[i] += a[i, k] * before[k]
+            for j in range(states):
+                half[i, j] = 0.0
+                for k in range(states):
+                    half[i, j] += a[i, k] * spread[k, j]
+        for i in range(states):
+            for j in range(states):
+                spread[i, j] = q[i, j]
+                for k in range(states):
+                    spread[i, j] += half[i, k] * a[j, k]
+        for i in range(observed):
+            rest[i] = y[t, i]
+            for j in range(states):
+                rest[i] -= h[i, j] * mean[j]
+                seen[i, j] = 0.0
+                for k in range(states):
+                    seen[i, j] += h[i, k] * spread[k, j]
+        for i in range(observed):
+            for j in range(observed):
+                inner[i, j] = r[i, j]
+                for k in range(states):
+                    inner[i, j] += seen[i, k] * h[j, k]
+        factorise(inner, factor)
+        for i in range(observed):
+            for k in range(i):
+                rest[i] -= factor[i, k] * rest[k]
+                for j in range(states):
+                    seen[i, j] -= factor[i, k] * seen[k, j]
+            rest[i] /= factor[i, i]
+            for j in range(states):
+                seen[i, j] /= factor[i, i]
+            density -= 0.5 * rest[i] * rest[i] + math.log(factor[i, i])
+        for i in range(states):
+            for k in range(observed):
+                mean[i] += seen[k, i] * rest[k]
+                for j in range(states):
+                    spread[i, j] -= seen[k, i] * seen[k, j]
+    return density
+
+
+def drawing(name, _):
+    """Numba's own generation of NumPy's streams, an array at once."""
+    numbers = ", ".join(map(repr, DRAWS[name] or (0.0, 1.0)))
+    names = {}
+    exec(f"def draw(random):\n    return random.{name}({numbers}, {DRAWN})", names)
+    compiled = numba.njit(names["draw"])
+    return Call("f(random)", {"f": compiled, "random": np.random.default_rng(0)}, is_compared=False)
+
+
+def calling(function):
+    """A function that the process has not compiled yet, as others make theirs anew."""
+    return lambda data: Call("f(*x)", {"f": fast(function.py_func), "x": data})
+
+
+SINGLE = {
+    "cholesky": factor_of, "cholesky_grad": cholesky_gradient, "solve": solve, "solve_grad": solve_gradient,
+    "triangular": triangular, "triangular_grad": triangular_gradient,
+}  # fmt: skip
+BATCHES = {
+    "cholesky": cholesky_batch, "cholesky_grad": cholesky_batch_gradient, "solve": solve_batch,
+    "solve_grad": solve_batch_gradient, "triangular": triangular_batch, "triangular_grad": triangular_batch_gradient,
+}  # fmt: skip
+BUILD = builds({
+    **{
+        f"q.{name}.f8.{size}": calling((SINGLE if len(shape) == 2 else BATCHES)[name])
+        for name in SINGLE
+        for size, shape in SIZES.items()
+    },
+    **{f"s.gp.f8.{n}": calling(gaussian_process) for n in POINTS},
+    **{f"s.mvnormal.f8.{n}": calling(normal_vector) for n in DIMENSIONS},
+    "s.kalman.f8.100": calling(kalman),
+    **{f"r.{name}.f8.1e6": partial(drawing, name) for name in DRAWS},
+    "compile-gp": calling(gaussian_process),
+})  # fmt: skip

@@ -1,0 +1,116 @@
+"""NumPy, and SciPy's triangular systems where it is there; gradients by hand.  The judge of the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers.linalg import builds
+from benchmarks.workloads.foundation import Build, Call
+from benchmarks.workloads.linalg import DIMENSIONS, DRAWN, DRAWS, JITTER, POINTS, SIZES
+
+Array = Any
+
+
+def triangular(a: Array, b: Array, transposed: bool = False) -> Array:
+    """Of one system by SciPy, of many by NumPy, which has no loop of Python's around them."""
+    if a.ndim == 2:
+        try:
+            from scipy.linalg import solve_triangular
+        except ImportError:
+            pass
+        else:
+            return solve_triangular(a, b, lower=True, trans=int(transposed), check_finite=False)
+    return np.linalg.solve(a.swapaxes(-1, -2) if transposed else a, b)
+
+
+def cholesky_gradient(a: Array, w: Array) -> Array:
+    factor = np.linalg.cholesky(a)
+    return np.sum(w * factor), of_cholesky(factor, w)
+
+
+def of_cholesky(factor: Array, g: Array) -> Array:
+    """By the matrix, as a symmetric one."""
+    n = factor.shape[-1]
+    inner = np.tril(factor.swapaxes(-1, -2) @ g)
+    inner[..., range(n), range(n)] *= 0.5
+    if factor.ndim == 2:
+        half = triangular(factor, triangular(factor, inner, True).T, True)
+    else:
+        inverse = np.linalg.inv(factor)
+        half = inverse.swapaxes(-1, -2) @ inner @ inverse
+    return 0.5 * (half + half.swapaxes(-1, -2))
+
+
+def solve_gradient(a: Array, b: Array, w: Array) -> Array:
+    x = np.linalg.solve(a, b)
+    by_b = np.linalg.solve(a.swapaxes(-1, -2), w)
+    return np.sum(w * x), -by_b * x.swapaxes(-1, -2), by_b
+
+
+def triangular_gradient(a: Array, b: Array, w: Array) -> Array:
+    x = triangular(a, b)
+    by_b = triangular(a, w, True)
+    return np.sum(w * x), np.tril(-by_b * x.swapaxes(-1, -2)), by_b
+
+
+def gaussian_process(x: Array, y: Array, length: Array, amplitude: Array, noise: Array) -> Array:
+    squares = ((x[:, None] - x[None, :]) * np.exp(-length)) ** 2
+    smooth = np.exp(2 * amplitude - 0.5 * squares)
+    n, variance = len(x), np.exp(2 * noise)
+    factor = np.linalg.cholesky(smooth + (variance + JITTER) * np.eye(n))
+    white = triangular(factor, y)
+    weights = triangular(factor, white, True)
+    half = triangular(factor, np.eye(n))
+    g = 0.5 * (np.outer(weights, weights) - half.T @ half)
+    density = -0.5 * white @ white - np.log(np.diag(factor)).sum() - 0.5 * n * np.log(2 * np.pi)
+    return density, np.sum(g * smooth * squares), 2 * np.sum(g * smooth), 2 * variance * np.trace(g)
+
+
+def normal_vector(x: Array, mean: Array, covariance: Array) -> Array:
+    n, factor = len(x), np.linalg.cholesky(covariance)
+    white = triangular(factor, x - mean)
+    weights = triangular(factor, white, True)
+    half = triangular(factor, np.eye(n))
+    density = -0.5 * white @ white - np.log(np.diag(factor)).sum() - 0.5 * n * np.log(2 * np.pi)
+    return density, weights, 0.5 * (np.outer(weights, weights) - half.T @ half)
+
+
+def kalman(y: Array, a: Array, h: Array, q: Array, r: Array) -> Array:
+    mean, spread, density = np.zeros(len(a)), np.eye(len(a)), 0.0
+    for row in y:
+        mean, spread = a @ mean, a @ spread @ a.T + q
+        seen = h @ spread
+        factor = np.linalg.cholesky(seen @ h.T + r)
+        white = triangular(factor, row - h @ mean)
+        gain = triangular(factor, seen)
+        mean, spread = mean + gain.T @ white, spread - gain.T @ gain
+        density -= 0.5 * white @ white + np.log(np.diag(factor)).sum()
+    return density
+
+
+def drawing(name: str, _: Any) -> Call:
+    draw = partial(getattr(np.random.default_rng(0), name), *DRAWS[name], size=DRAWN)
+    return Call("draw()", {"draw": draw}, is_compared=False)
+
+
+def calling(function: Callable[..., Any]) -> Build:
+    return lambda data: Call("f(*x)", {"f": function, "x": data})
+
+
+SINGLE: dict[str, Callable[..., Any]] = {
+    "cholesky": np.linalg.cholesky, "cholesky_grad": cholesky_gradient,
+    "solve": np.linalg.solve, "solve_grad": solve_gradient,
+    "triangular": triangular, "triangular_grad": triangular_gradient,
+}  # fmt: skip
+BUILD = builds({
+    **{f"q.{name}.f8.{size}": calling(f) for name, f in SINGLE.items() for size in SIZES},
+    **{f"s.gp.f8.{n}": calling(gaussian_process) for n in POINTS},
+    **{f"s.mvnormal.f8.{n}": calling(normal_vector) for n in DIMENSIONS},
+    "s.kalman.f8.100": calling(kalman),
+    **{f"r.{name}.f8.1e6": partial(drawing, name) for name in DRAWS},
+    "compile-gp": calling(gaussian_process),
+})  # fmt: skip

@@ -1,0 +1,193 @@
+"""Rows of numbers by rejection: gamma, normal tails, von Mises, Poisson, binomial, hypergeometric, zeta.
+
+Contract   operands: position of the element, number of the draw, key (`bits`), then parameters.  Element i makes its
+           attempts from counters of its own, so a number depends on these operands alone: not on threads, lanes,
+           other elements or the machine.  Real parameters are computed with in float64.
+Invalid    parameters give nan, of counts 0; who draws for users checks them before (`distributions`).
+Method     `codegen.scalar_ir.sampling`, by name; `oracles` has each once more for NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensordsl.graph.types import COMPLEX, DISCRETE
+from tensordsl.graph.variables import Elementwise, Op
+from tensordsl.ops.array.shape import INTEGER_VALUED
+from tensordsl.ops.cotangents import Undefined
+from tensordsl.ops.operands import broadcast
+from tensordsl.ops.random import oracles
+
+MOST_COUNT = 2.0**53
+SMALL_MEAN = 10.0  # means below are searched for, transformed rejection is for larger ones
+SMALL_SAMPLE = 10.0
+REJECTION = "a number by rejection is no smooth function of its parameter"
+NAN, INF, ROOT_HALF = float("nan"), float("inf"), 0.5**0.5
+
+
+def _dtype_of(result: str, counts: int = 0) -> Any:
+    """counts: so many of the first parameters are integers."""
+
+    def dtype(index: str, draw: str, key: str, *parameters: str, **attrs: Any) -> str:
+        if not {index, draw, key, *parameters[:counts]} <= {*DISCRETE} or any(t in COMPLEX for t in parameters):
+            got = ", ".join((index, draw, key, *parameters))
+            raise TypeError(f"wants an integer counter and key, integer counts and real parameters, got {got}")
+        return result
+
+    return dtype
+
+
+def _loop(index: str, draw: str, key: str, *parameters: str) -> tuple[str, ...]:
+    return ("uint64",) * 3 + ("float64",) * len(parameters)
+
+
+def _binomial_loop(*dtypes: str) -> tuple[str, ...]:
+    return ("uint64",) * 3 + ("int64", "float64")
+
+
+def _hypergeometric_loop(*dtypes: str) -> tuple[str, ...]:
+    return ("uint64",) * 3 + ("int64",) * 3
+
+
+# -- continuous ------------------------------------------------------------------------------------------------------
+def _gamma_parts(b: Any, index: Any, draw: Any, key: Any, shape: Any) -> tuple[Any, Any, Any, Any]:
+    """Whether the shape is below 1, and valid; the number of the shape, or of one more; log(u) / shape."""
+    is_small, valid = b.lt(shape, 1.0), b.and_(b.ge(shape, 0.0), b.lt(shape, INF))
+    whole = b.repeat("gamma_number", valid, index, draw, key, b.select(is_small, b.add(shape, 1.0), shape))
+    return is_small, valid, whole, b.repeat("gamma_factor", b.and_(valid, is_small), index, draw, key, shape)
+
+
+def _gamma(b: Any, index: Any, draw: Any, key: Any, shape: Any) -> Any:
+    """Of a shape below 1 the number of the shape + 1, times u^(1/shape)."""
+    is_small, valid, whole, factor = _gamma_parts(b, index, draw, key, shape)
+    number = b.select(is_small, b.mul(whole, b.call("exp", factor)), whole)
+    return b.select(valid, number, b.select(b.gt(shape, 0.0), shape, NAN))
+
+
+def _log_gamma(b: Any, index: Any, draw: Any, key: Any, shape: Any) -> Any:
+    _, valid, whole, factor = _gamma_parts(b, index, draw, key, shape)
+    return b.select(valid, b.add(b.call("log", whole), factor), b.select(b.gt(shape, 0.0), shape, NAN))
+
+
+def _shape_gradient(g: Any, out: Any, index: Any, draw: Any, key: Any, shape: Any) -> Any:
+    return None, None, None, Undefined("the shape of gamma numbers: " + REJECTION)
+
+
+GAMMA = Op(
+    "random_gamma", _dtype_of("float64"), broadcast, oracles.gamma, Elementwise(_gamma, _loop), _shape_gradient,
+    ulp=64, domain=(0.01, 20.0),
+)  # fmt: skip
+LOG_GAMMA = Op(
+    "random_log_gamma", _dtype_of("float64"), broadcast, oracles.log_gamma, Elementwise(_log_gamma, _loop),
+    _shape_gradient, ulp=256, domain=(0.01, 20.0),
+)  # fmt: skip
+
+
+def _normal_tail(b: Any, index: Any, draw: Any, key: Any, low: Any, width: Any) -> Any:
+    valid = b.and_(b.and_(b.gt(low, 0.0), b.lt(low, INF)), b.ge(width, 0.0))
+    return b.select(valid, b.repeat("normal_tail", valid, index, draw, key, low, width), NAN)
+
+
+def _tail_gradient(g: Any, out: Any, index: Any, draw: Any, key: Any, low: Any, width: Any) -> Any:
+    """With u = F(z; low, high) held: dz/dlow = phi(low) (1 - u) / phi(z), dz/dhigh = phi(high) u / phi(z).  Tails are
+    exp(-x^2 / 2) E(x), E(x) = erfcx(x / sqrt 2), so that the exponentials become those of differences."""
+    from tensordsl.ops.math.functions import erfcx, exp  # late: few programs need them
+
+    high = low + width
+
+    def scaled(x: Any, y: Any) -> Any:
+        """E(x) - exp((x^2 - y^2) / 2) E(y), x <= y"""
+        return erfcx(x * ROOT_HALF) - exp((x - y) * (x + y) / 2) * erfcx(y * ROOT_HALF)
+
+    everything = scaled(low, high)
+    by_low = scaled(out, high) / everything
+    by_high = exp((out - high) * (out + high) / 2) * scaled(low, out) / everything
+    return None, None, None, g * (by_low + by_high), g * by_high
+
+
+NORMAL_TAIL = Op(
+    "random_normal_tail", _dtype_of("float64"), broadcast, oracles.normal_tail, Elementwise(_normal_tail, _loop),
+    _tail_gradient, ulp=64,
+)  # fmt: skip
+
+
+def _von_mises(b: Any, index: Any, draw: Any, key: Any, kappa: Any) -> Any:
+    valid = b.and_(b.gt(kappa, 0.0), b.le(kappa, 1e6))
+    return b.select(valid, b.repeat("von_mises", valid, index, draw, key, kappa), NAN)
+
+
+VON_MISES = Op(
+    "random_von_mises", _dtype_of("float64"), broadcast, oracles.von_mises, Elementwise(_von_mises, _loop),
+    no_gradient=REJECTION, ulp=2.0**14, domain=(0.1, 30.0),
+)  # fmt: skip
+
+
+# -- counts ----------------------------------------------------------------------------------------------------------
+def _poisson(b: Any, index: Any, draw: Any, key: Any, mean: Any) -> Any:
+    is_small, valid = b.lt(mean, SMALL_MEAN), b.and_(b.ge(mean, 0.0), b.lt(mean, MOST_COUNT))
+    large = b.and_(valid, b.not_(is_small))
+    few = b.repeat("poisson_search", b.and_(valid, is_small), index, draw, key, mean)
+    many = b.repeat("poisson_number", large, index, draw, key, mean)
+    return b.cast(b.add(few, many), "int64")
+
+
+POISSON = Op(
+    "poisson", _dtype_of("int64"), broadcast, oracles.poisson, Elementwise(_poisson, _loop), no_gradient=INTEGER_VALUED,
+    domain=(0.0, 30.0),
+)  # fmt: skip
+
+
+def _binomial(b: Any, index: Any, draw: Any, key: Any, n: Any, p: Any) -> Any:
+    n = b.cast(n, "float64")
+    valid = b.and_(b.and_(b.ge(n, 0.0), b.lt(n, MOST_COUNT)), b.and_(b.ge(p, 0.0), b.le(p, 1.0)))
+    less = b.minimum(p, b.sub(1.0, p))
+    is_small = b.lt(b.mul(n, less), SMALL_MEAN)
+    few = b.repeat("binomial_search", b.and_(valid, is_small), index, draw, key, n, less)
+    many = b.repeat("binomial_number", b.and_(valid, b.not_(is_small)), index, draw, key, n, less)
+    found = b.add(few, many)
+    number = b.select(b.gt(p, 0.5), b.sub(n, found), found)
+    return b.cast(b.select(valid, number, 0.0), "int64")
+
+
+BINOMIAL = Op(
+    "binomial", _dtype_of("int64", 1), broadcast, oracles.binomial, Elementwise(_binomial, _binomial_loop),
+    no_gradient=INTEGER_VALUED,
+    domain=(0.0, 1.0),
+)  # fmt: skip
+
+
+def _hypergeometric(b: Any, index: Any, draw: Any, key: Any, good: Any, bad: Any, sample: Any) -> Any:
+    """By the rarer kind and the smaller one of the sample and what it leaves."""
+    good, bad, sample = (b.cast(x, "float64") for x in (good, bad, sample))
+    all = b.add(good, bad)
+    valid = b.and_(b.and_(b.ge(good, 0.0), b.ge(bad, 0.0)), b.and_(b.ge(sample, 0.0), b.le(sample, all)))
+    valid = b.and_(valid, b.lt(all, MOST_COUNT))
+    few, many, rest = b.minimum(good, bad), b.maximum(good, bad), b.sub(all, sample)
+    size = b.minimum(sample, rest)
+    is_small = b.lt(size, SMALL_SAMPLE)
+    found = b.add(
+        b.repeat("hypergeometric_sampling", b.and_(valid, is_small), index, draw, key, few, many, size),
+        b.repeat("hypergeometric_number", b.and_(valid, b.not_(is_small)), index, draw, key, few, many, size),
+    )
+    of_good = b.select(b.gt(good, bad), b.sub(size, found), found)
+    number = b.select(b.gt(sample, rest), b.sub(good, of_good), of_good)
+    return b.cast(b.select(valid, number, 0.0), "int64")
+
+
+HYPERGEOMETRIC = Op(
+    "random_hypergeometric", _dtype_of("int64", 3), broadcast, oracles.hypergeometric,
+    Elementwise(_hypergeometric, _hypergeometric_loop), no_gradient=INTEGER_VALUED, domain=(0.0, 60.0),
+)  # fmt: skip
+
+
+def _zeta(b: Any, index: Any, draw: Any, key: Any, a: Any) -> Any:
+    valid = b.gt(a, 1.0)
+    return b.cast(b.repeat("zeta_number", valid, index, draw, key, a), "int64")
+
+
+ZETA = Op(
+    "random_zeta", _dtype_of("int64"), broadcast, oracles.zeta, Elementwise(_zeta, _loop), no_gradient=INTEGER_VALUED,
+    domain=(1.1, 10.0),
+)  # fmt: skip
+
+ROWS = (GAMMA, LOG_GAMMA, NORMAL_TAIL, VON_MISES, POISSON, BINOMIAL, HYPERGEOMETRIC, ZETA)

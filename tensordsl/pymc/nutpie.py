@@ -1,0 +1,89 @@
+"""The bridge to nutpie: a model's log-density with its gradient, and its variables at a point, as C functions.
+
+Contract  `compile(model)` -> nutpie's `CompiledPyMCModel`.
+Why       nutpie itself knows the backends "numba" and "jax" alone.  It takes a function's address from whatever has an
+          attribute `address`: so its own functions build the graphs, and ours are the addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import tensordsl
+from tensordsl.functions.c_functions import CFunction
+from tensordsl.pytensor.conversion import Conversion, Held
+from tensordsl.pytensor.linker import TENSORDSL
+
+
+def compile(  # nutpie's word
+    model: Any,
+    *,
+    var_names: Iterable[str] | None = None,
+    initial_points: dict[Any, Any] | None = None,
+    jitter_rvs: set[Any] | None = None,
+    default_initialization_strategy: str = "support_point",
+) -> Any:
+    """A PyMC model for `nutpie.sample`, which then runs its chains in threads, without the interpreter.
+
+    Parameters
+    ----------
+    model : a `pymc.Model`.  Its data and dimensions become constants: compile again after `pm.set_data`.
+    var_names, initial_points, jitter_rvs, default_initialization_strategy : as of `nutpie.compile_pymc_model`.
+
+    Raises ImportError where PyMC or nutpie are missing; ValueError for a log-density with a step that Python does, by
+    its name.
+    """
+    try:
+        from nutpie import compile_pymc as bridge
+        from pymc.initial_point import make_initial_point_fn
+        from pymc.model.transform.optimization import freeze_dims_and_data
+    except ImportError as error:
+        raise ImportError("tensordsl.pymc: wants PyMC and nutpie; pip install 'tensordsl[pymc]' nutpie") from error
+    needed = ("_make_functions", "_prepare_dims_and_coords", "_wrap_with_lock", "make_user_data", "CompiledPyMCModel")
+    absent = [name for name in needed if not hasattr(bridge, name)]
+    if absent:
+        raise ImportError(f"tensordsl.pymc: this release of nutpie has no {', '.join(absent)} (docs/pymc.md)")
+    model = freeze_dims_and_data(model)
+    if default_initialization_strategy == "support_point" and jitter_rvs is None:
+        jitter_rvs = set(model.free_RVs)
+    initial = bridge._wrap_with_lock(
+        make_initial_point_fn(
+            model=model, overrides=initial_points, default_strategy=default_initialization_strategy,
+            jitter_rvs=jitter_rvs, return_transformed=True,
+        )
+    )  # fmt: skip
+    n_dim, n_expanded, logp, expand, initial, shapes, *more = bridge._make_functions(
+        model, mode=TENSORDSL, compute_grad=True, join_expanded=True, pymc_initial_point_fn=initial,
+        var_names=var_names,
+    )  # fmt: skip
+    dims, coords = bridge._prepare_dims_and_coords(model, shapes, *more)
+    fields: dict[str, Any] = {
+        "_n_dim": n_dim, "dims": dims, "_coords": coords,
+        "_shapes": {name: tuple(shape) for name, _, shape in zip(*shapes, strict=True)},
+        "compiled_logp_func": _c_function(logp, "nutpie.logp"),
+        "compiled_expand_func": _c_function(expand, "nutpie.expand"),
+        "initial_point_func": initial, "shared_data": {}, "user_data": bridge.make_user_data({}, {}),
+        "n_expanded": n_expanded, "shape_info": shapes, "logp_func": logp, "expand_func": expand,
+    }  # fmt: skip
+    known = bridge.CompiledPyMCModel.__dataclass_fields__
+    if "shared_var_keys" in known:
+        fields["shared_var_keys"] = {}
+    if more:
+        fields["reparameterized_names"] = more[0]
+    return bridge.CompiledPyMCModel(**fields)
+
+
+def _c_function(function: Any, signature: str) -> CFunction:
+    """A function of PyTensor's of one vector, as a C function that needs no handle."""
+    fgraph = function.maker.fgraph
+    conversion = Conversion()
+    inputs = [conversion.input(variable) for variable in fgraph.inputs]
+    outputs = conversion.graph(fgraph, inputs)
+    if len(inputs) != 1 or any(isinstance(v, Held) for v in (*inputs, *outputs)):
+        raise ValueError(
+            f"tensordsl.pymc: the model's functions must depend on its parameters alone, not on {inputs[1:]}"
+        )
+    made = tensordsl.function(inputs, outputs if len(outputs) > 1 else outputs[0])
+    found: CFunction = made.c_function(signature).bound()
+    return found

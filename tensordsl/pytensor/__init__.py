@@ -1,0 +1,24 @@
+"""PyTensor's functions by this compiler: `import tensordsl.pytensor` makes the mode "TENSORDSL" known to PyTensor.
+
+Comes in   PyTensor's `FunctionGraph`s, of `pytensor.function(..., mode="TENSORDSL")` and of PyMC's models.
+Goes out   a callable over one native function of ours for each; what we lack is a step that Python does.
+Modules    linker          the linker, and the mode with the few rewrites that it wants
+           conversion      the walk over a graph; the table of converters; steps of Python's
+           scalars         elementwise operations;   arrays   shapes, indices, joins, reductions, sorting
+           linear_algebra  products and factorisations;   loops   scan, loops of scalars, branches
+           draws           random variables
+Uses       the public functions of `tensordsl.tensor`, `custom.callbacks`, `ops.control`.
+Begin with `linker`, then `conversion.Conversion`.
+To add     an operation: a function in the module of its kin, under `@converts` with the name of its class.
+"""
+
+try:
+    import pytensor as _pytensor  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "tensordsl.pytensor: PyTensor is not installed; pip install 'tensordsl[pymc]' (docs/pymc.md)"
+    ) from error
+
+from tensordsl.pytensor.linker import TENSORDSL, TensorDSLLinker, python_steps
+
+__all__ = ["TENSORDSL", "TensorDSLLinker", "python_steps"]

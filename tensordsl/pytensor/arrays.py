@@ -1,0 +1,303 @@
+"""Arrays: making, indexing, joining, reshaping, reducing and ordering them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensordsl.pytensor.conversion import Conversion, Held, Missing, T, as_dtype, converts, number
+
+
+@converts(
+    "SpecifyShape", "TensorFromScalar", "ScalarFromTensor", "DeepCopyOp", "ViewOp", "CpuContiguous", "Unbroadcast"
+)
+def _same(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return inputs[0]
+
+
+@converts("CheckAndRaise", "Assert")
+def _checked(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    from tensordsl.ops.control import require  # late: few graphs have checks
+
+    message = node.op.msg or "Assertion failed"
+    kind = getattr(node.op, "exc_type", AssertionError)
+    c.errors[message] = kind
+    value = inputs[0]
+    if isinstance(value, Held):
+        raise Missing
+    for condition in inputs[1:]:
+        value = require(value, T.all(condition), message)
+    return value
+
+
+# -- shapes ------------------------------------------------------------------------------------------------------------
+@converts("DimShuffle")
+def _dimshuffle(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    (x,), op = inputs, node.op
+    axes = [a for a in op.drop if not x.broadcastable[a]]
+    return (T.addbroadcast(x, *axes) if axes else x).dimshuffle(*op.new_order)
+
+
+@converts("Reshape")
+def _reshape(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    new = node.inputs[1]
+    shape = tuple(int(n) for n in new.data) if hasattr(new, "data") else inputs[1]
+    return T.reshape(inputs[0], shape, ndim=node.outputs[0].type.ndim)
+
+
+@converts("JoinDims")
+def _join_axes(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    (x,), op = inputs, node.op
+    first, count = op.start_axis, op.n_axes
+    total: Any = 1
+    for k in range(first, first + count):
+        total = total * x.shape[k]
+    before, behind = ([x.shape[k] for k in axes] for axes in (range(first), range(first + count, x.ndim)))
+    return T.reshape(x, [*before, total, *behind], ndim=node.outputs[0].type.ndim)
+
+
+@converts("SplitDims")
+def _split_axis(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    (x, sizes), axis, ndim = inputs, node.op.axis, node.outputs[0].type.ndim
+    count = ndim - x.ndim + 1
+    new = [sizes[k] for k in range(count)]
+    return T.reshape(
+        x, [*[x.shape[k] for k in range(axis)], *new, *[x.shape[k] for k in range(axis + 1, x.ndim)]], ndim=ndim
+    )
+
+
+@converts("Shape")
+def _shape(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.shape(inputs[0])
+
+
+@converts("Shape_i")
+def _length(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return inputs[0].shape[node.op.i]
+
+
+# -- indices -----------------------------------------------------------------------------------------------------------
+def _index(node: Any, inputs: list[Any]) -> tuple[Any, ...]:
+    """The index of NumPy's form; inputs: its parts."""
+    from pytensor.tensor.subtensor import indices_from_subtensor  # late: it is loaded by the graph
+
+    given = [v.value if isinstance(v, Held) else v for v in inputs]
+    listed = getattr(node.op, "idx_list", None)
+    if listed is None:  # advanced indices of older releases have their parts as inputs alone
+        return tuple(given)
+    return tuple(indices_from_subtensor(given, listed))
+
+
+@converts("Subtensor", "AdvancedSubtensor", "AdvancedSubtensor1")
+def _subtensor(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return inputs[0][_index(node, inputs[1:])]
+
+
+@converts("IncSubtensor", "AdvancedIncSubtensor", "AdvancedIncSubtensor1")
+def _inc_subtensor(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    place = inputs[0][_index(node, inputs[2:])]
+    write = T.set_subtensor if node.op.set_instead_of_inc else T.inc_subtensor
+    return write(place, as_dtype(inputs[1], inputs[0].dtype))
+
+
+@converts("MakeSlice")
+def _slice(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return Held(slice(*[v.value if isinstance(v, Held) else v for v in inputs]))
+
+
+# -- making ------------------------------------------------------------------------------------------------------------
+@converts("MakeVector")
+def _vector(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    dtype = node.outputs[0].type.dtype
+    return T.stack([as_dtype(v, dtype) for v in inputs]) if inputs else T.zeros((0,), dtype=dtype)
+
+
+@converts("Alloc")
+def _alloc(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.alloc(inputs[0], *inputs[1:])
+
+
+@converts("AllocEmpty")
+def _empty(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.zeros(inputs, dtype=node.outputs[0].type.dtype)
+
+
+@converts("ARange")
+def _arange(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.arange(*inputs, dtype=node.outputs[0].type.dtype)
+
+
+@converts("Eye")
+def _eye(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.eye(inputs[0], inputs[1], number(node.inputs[2]), dtype=node.outputs[0].type.dtype)
+
+
+@converts("ExtractDiag")
+def _diagonal(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    op = node.op
+    return T.diagonal(inputs[0], offset=op.offset, axis1=op.axis1, axis2=op.axis2)
+
+
+# -- joining -----------------------------------------------------------------------------------------------------------
+@converts("Join")
+def _join(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    axis, parts = (node.op.axis, inputs) if hasattr(node.op, "axis") else (number(node.inputs[0]), inputs[1:])
+    dtype = node.outputs[0].type.dtype
+    return T.join(int(axis), *[as_dtype(p, dtype) for p in parts])
+
+
+@converts("Split")
+def _split(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    axis = node.op.axis if hasattr(node.op, "axis") else number(node.inputs[1])
+    sizes = node.inputs[-1]
+    known = list(sizes.data) if hasattr(sizes, "data") else None
+    parts: list[Any] = []
+    at: Any = 0
+    for k in range(len(node.outputs)):
+        end = at + (int(known[k]) if known is not None else inputs[-1][k])
+        parts.append(inputs[0][(slice(None),) * int(axis) + (slice(at, end),)])
+        at = end
+    return parts
+
+
+@converts("Repeat")
+def _repeat(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.repeat(inputs[0], inputs[1], axis=node.op.axis)
+
+
+@converts("FillDiagonal")
+def _fill_diagonal(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.fill_diagonal(*inputs)
+
+
+@converts("FillDiagonalOffset")
+def _fill_diagonal_offset(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.fill_diagonal_offset(*inputs)
+
+
+# -- reductions --------------------------------------------------------------------------------------------------------
+_REDUCTIONS = {
+    "Sum": T.sum, "Prod": T.prod, "Max": T.max, "Min": T.min, "All": T.all, "Any": T.any, "Add": T.sum, "Mul": T.prod,
+    "Maximum": T.max, "Minimum": T.min, "AND": T.all, "OR": T.any,
+}  # fmt: skip
+
+
+@converts("CAReduce")
+def _reduction(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    (x,), op, kind = inputs, node.op, node.outputs[0].type
+    name = type(op).__name__ if type(op).__name__ in _REDUCTIONS else type(op.scalar_op).__name__
+    if op.axis == ():
+        return x
+    if name not in _REDUCTIONS or (name in ("AND", "OR") and x.dtype != "bool"):
+        raise Missing
+    if name in ("Sum", "Prod", "Add", "Mul"):
+        wide = getattr(op, "acc_dtype", None) or kind.dtype
+        return _REDUCTIONS[name](as_dtype(x, kind.dtype) if x.dtype == "bool" else x, axis=op.axis, dtype=kind.dtype,
+                                 acc_dtype=wide)  # fmt: skip
+    return _REDUCTIONS[name](x, axis=op.axis)
+
+
+@converts("ProdWithoutZeros")
+def _product_without_zeros(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    (x,) = inputs
+    return T.prod(T.switch(T.eq(x, 0), T.ones_like(x), x), axis=node.op.axis)
+
+
+@converts("Argmax")
+def _argmax(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    (x,), axes = inputs, node.op.axis
+    if axes is None or len(axes) == x.ndim:
+        return T.argmax(x if x.ndim == 1 else x.flatten())
+    if len(axes) == 1:
+        return T.argmax(x, axis=axes[0])
+    rest = [k for k in range(x.ndim) if k not in axes]
+    moved = x.dimshuffle(*rest, *axes)
+    total: Any = 1
+    for a in axes:
+        total = total * x.shape[a]
+    return T.argmax(T.reshape(moved, [*[x.shape[k] for k in rest], total], ndim=len(rest) + 1), axis=len(rest))
+
+
+@converts("CumOp")
+def _running(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return (T.cumsum if node.op.mode == "add" else T.cumprod)(inputs[0], axis=node.op.axis)
+
+
+# -- order -------------------------------------------------------------------------------------------------------------
+@converts("SortOp")
+def _sort(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.sort(inputs[0], axis=number(node.inputs[1]) if len(inputs) > 1 else node.op.axis)
+
+
+@converts("ArgSortOp")
+def _argsort(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.argsort(inputs[0], axis=number(node.inputs[1]) if len(inputs) > 1 else node.op.axis)
+
+
+@converts("SearchsortedOp")
+def _searchsorted(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    if len(inputs) > 2:
+        raise Missing
+    return T.searchsorted(inputs[0], inputs[1], side=node.op.side)
+
+
+@converts("Nonzero")
+def _nonzero(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return list(inputs[0].nonzero())
+
+
+@converts("Unique")
+def _unique(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    op = node.op
+    if op.return_index or op.return_inverse or op.return_counts or op.axis is not None:
+        raise Missing
+    return T.unique(inputs[0])
+
+
+@converts("UnravelIndex")
+def _unravel(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    if node.op.order != "C":
+        raise Missing
+    return list(T.unravel_index(inputs[0], inputs[1], ndim=len(node.outputs)))
+
+
+@converts("RavelMultiIndex")
+def _ravel(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    if node.op.order != "C" or node.op.mode != "raise":
+        raise Missing
+    return T.ravel_multi_index(inputs[:-1], inputs[-1])
+
+
+# -- softmax -----------------------------------------------------------------------------------------------------------
+def _along(x: Any, axis: int | None, function: Any) -> Any:
+    """A function of rows, along any axis, or of all."""
+    if axis is None:
+        return T.reshape(function(T.reshape(x, (1, -1), ndim=2)), x.shape, ndim=x.ndim) if x.ndim != 1 else function(x)
+    return function(x, axis=axis)
+
+
+def _softmax_of(x: Any, axis: int | None = None) -> Any:
+    top = x - T.max(x, axis=axis, keepdims=True)
+    made = T.exp(top)
+    return made / T.sum(made, axis=axis, keepdims=True)
+
+
+def _log_softmax_of(x: Any, axis: int | None = None) -> Any:
+    top = x - T.max(x, axis=axis, keepdims=True)
+    return top - T.log(T.sum(T.exp(top), axis=axis, keepdims=True))
+
+
+@converts("Softmax")
+def _softmax(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return _softmax_of(inputs[0], node.op.axis)
+
+
+@converts("LogSoftmax")
+def _log_softmax(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return _log_softmax_of(inputs[0], node.op.axis)
+
+
+@converts("SoftmaxGrad")
+def _softmax_gradient(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    g, y = inputs
+    scaled = g * y
+    return scaled - T.sum(scaled, axis=node.op.axis, keepdims=True) * y

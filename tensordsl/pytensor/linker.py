@@ -1,0 +1,105 @@
+"""The linker: a whole `FunctionGraph` of PyTensor becomes one compiled function, which PyTensor calls as its thunk.
+
+Contract  PyTensor's `JITLinker`: inputs in the order of the graph, results as a sequence.  Containers, updates and
+          defaults stay PyTensor's; what is native is one `tensordsl.function`.
+Why       the rewrites left out are those that fuse, write in place or call a BLAS: our passes do that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from pytensor.compile.mode import Mode, predefined_modes, register_linker, register_mode
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+from pytensor.link.basic import JITLinker
+
+import tensordsl
+from tensordsl.pytensor.conversion import Conversion, Held
+
+_OTHERS = (
+    "cxx_only", "BlasOpt", "fusion", "inplace", "local_careduce_fusion", "scan_save_mem_prealloc", "numba", "jax",
+    "pytorch", "mlx",
+    # Equal factorisations are one anyway.
+    "reuse_decomposition_multiple_solves", "scan_split_non_sequence_decomposition_and_solve",
+)  # fmt: skip
+
+
+class TensorDSLLinker(JITLinker):  # type: ignore[misc,unused-ignore]  # PyTensor is not installed where this is checked
+    """Compiles a graph by tensordsl."""
+
+    required_rewrites = ("minimum_compile",)
+    incompatible_rewrites = _OTHERS
+
+    def fgraph_convert(self, fgraph: Any, **options: Any) -> Callable[..., Sequence[Any]]:
+        return compiled(fgraph)
+
+    def jit_compile(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        return fn  # it is native already
+
+    def create_thunk_inputs(self, storage_map: Any) -> list[Any]:
+        return [storage_map[variable] for variable in self.fgraph.inputs]
+
+
+def compiled(fgraph: Any) -> Callable[..., Sequence[Any]]:
+    """A callable of the values of a graph's inputs, which gives a sequence of those of its outputs."""
+    conversion = Conversion()
+    inputs = [conversion.input(variable) for variable in fgraph.inputs]
+    outputs = conversion.graph(fgraph, inputs)
+    given = [v for v in inputs if not isinstance(v, Held)]
+    wanted = [v for v in outputs if not isinstance(v, Held)]
+    tokens = [v.token for v in outputs if isinstance(v, Held) and v.token is not None]
+    function: Any = tensordsl.function(given, [*wanted, *tokens], on_unused_input="ignore")
+    function.python_steps = tuple(conversion.steps)
+    function.trust_input = True
+    if len(given) == len(inputs) and len(wanted) == len(outputs) and not conversion.errors:
+        return cast(Callable[..., Sequence[Any]], function)
+    return _Around(function, inputs, outputs, len(wanted), conversion.errors)
+
+
+class _Around:
+    """A compiled function whose graph also takes or gives what is no tensor, or raises exceptions of its own."""
+
+    def __init__(self, function: Any, inputs: Sequence[Any], outputs: Sequence[Any], count: int, errors: Any) -> None:
+        self.function, self.inputs, self.outputs, self.count, self.errors = function, inputs, outputs, count, errors
+        self.python_steps = function.python_steps
+
+    def __call__(self, *values: Any) -> list[Any]:
+        given = []
+        for variable, value in zip(self.inputs, values, strict=True):
+            if isinstance(variable, Held):
+                variable.value = value
+            else:
+                given.append(value)
+        try:
+            found = iter(self.function(*given)[: self.count])
+        except ValueError as error:
+            raise self._translated(error) from None
+        return [v.value if isinstance(v, Held) else next(found) for v in self.outputs]
+
+    def _translated(self, error: ValueError) -> BaseException:
+        """The exception that the graph's own check raises."""
+        text = str(error)
+        found = (kind(message) for message, kind in self.errors.items() if message in text)
+        return next(found, error)
+
+
+def python_steps(function: Any) -> tuple[str, ...]:
+    """The operations of a function of PyTensor's that Python does, by name; none if everything is native.
+
+    function: what `pytensor.function` gave, compiled by this linker.  Raises TypeError for another.
+    """
+    fn: Any = getattr(getattr(function, "vm", None), "jit_fn", None)
+    if not hasattr(fn, "python_steps"):
+        raise TypeError(f"python_steps: wants a function that was compiled with mode='TENSORDSL', got {function!r}")
+    return tuple(fn.python_steps)
+
+
+LINKER = TensorDSLLinker()
+register_linker("tensordsl", LINKER)
+TENSORDSL = Mode(
+    linker="tensordsl",
+    optimizer=RewriteDatabaseQuery(include=["minimum_compile", "canonicalize", "fast_run"], exclude=list(_OTHERS)),
+)
+if "TENSORDSL" not in predefined_modes:
+    register_mode("TENSORDSL", TENSORDSL)

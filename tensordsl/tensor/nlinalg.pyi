@@ -1,0 +1,35 @@
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.ops.array.grids import alloc_diag as alloc_diag
+from tensordsl.ops.array.index import diagonal as extract_diag
+from tensordsl.ops.kinds import AllocDiag as AllocDiag
+from tensordsl.ops.kinds import Det as Det
+from tensordsl.ops.kinds import Eig as Eig
+from tensordsl.ops.kinds import Eigh as Eigh
+from tensordsl.ops.kinds import EighGrad as EighGrad
+from tensordsl.ops.kinds import ExtractDiag as ExtractDiag
+from tensordsl.ops.kinds import MatrixInverse as MatrixInverse
+from tensordsl.ops.kinds import MatrixPinv as MatrixPinv
+from tensordsl.ops.kinds import QRFull as QRFull
+from tensordsl.ops.kinds import QRIncomplete as QRIncomplete
+from tensordsl.ops.kinds import SVD as SVD
+from tensordsl.ops.kinds import TensorInv as TensorInv
+from tensordsl.ops.kinds import TensorSolve as TensorSolve
+from tensordsl.ops.kinds import lstsq as lstsq
+from tensordsl.ops.linalg.inverses import det as det
+from tensordsl.ops.linalg.inverses import inv as inv
+from tensordsl.ops.linalg.inverses import inv as matrix_inverse
+from tensordsl.ops.linalg.inverses import pinv as pinv
+from tensordsl.ops.linalg.inverses import slogdet as slogdet
+from tensordsl.ops.linalg.inverses import tensorinv as tensorinv
+from tensordsl.ops.linalg.matrix_functions import matrix_dot as matrix_dot
+from tensordsl.ops.linalg.matrix_functions import matrix_power as matrix_power
+from tensordsl.ops.linalg.norms import norm as norm
+from tensordsl.ops.linalg.systems import tensorsolve as tensorsolve
+from tensordsl.ops.linalg.theano_forms import diag as diag
+from tensordsl.ops.linalg.theano_forms import eig as eig
+from tensordsl.ops.linalg.theano_forms import eigh as eigh
+from tensordsl.ops.linalg.theano_forms import qr as qr
+from tensordsl.ops.linalg.theano_forms import svd as svd
+from tensordsl.ops.linalg.theano_forms import trace as trace
+
+__all__ = ["AllocDiag", "Det", "Eig", "Eigh", "EighGrad", "ExtractDiag", "MatrixInverse", "MatrixPinv", "QRFull", "QRIncomplete", "SVD", "TensorInv", "TensorSolve", "alloc_diag", "det", "diag", "eig", "eigh", "extract_diag", "inv", "lstsq", "matrix_dot", "matrix_inverse", "matrix_power", "norm", "pinv", "qr", "slogdet", "svd", "tensorinv", "tensorsolve", "trace"]

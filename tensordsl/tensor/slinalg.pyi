@@ -1,0 +1,34 @@
+# Made by tools/alias_stubs.py from tensordsl/base/theano_names.py.
+from tensordsl.ops.kinds import Cholesky as Cholesky
+from tensordsl.ops.kinds import CholeskyGrad as CholeskyGrad
+from tensordsl.ops.kinds import Eigvalsh as Eigvalsh
+from tensordsl.ops.kinds import EigvalshGrad as EigvalshGrad
+from tensordsl.ops.kinds import Expm as Expm
+from tensordsl.ops.kinds import ExpmGrad as ExpmGrad
+from tensordsl.ops.kinds import Solve as Solve
+from tensordsl.ops.linalg.decompositions import cho_factor as cho_factor
+from tensordsl.ops.linalg.decompositions import cholesky as cholesky
+from tensordsl.ops.linalg.decompositions import lu as lu
+from tensordsl.ops.linalg.decompositions import lu_factor as lu_factor
+from tensordsl.ops.linalg.decompositions import qr as qr
+from tensordsl.ops.linalg.equations import solve_continuous_lyapunov as solve_continuous_lyapunov
+from tensordsl.ops.linalg.equations import solve_discrete_are as solve_discrete_are
+from tensordsl.ops.linalg.equations import solve_discrete_lyapunov as solve_discrete_lyapunov
+from tensordsl.ops.linalg.equations import solve_sylvester as solve_sylvester
+from tensordsl.ops.linalg.matrix_functions import expm as expm
+from tensordsl.ops.linalg.products import kron as kron
+from tensordsl.ops.linalg.schur import qz as qz
+from tensordsl.ops.linalg.schur import schur as schur
+from tensordsl.ops.linalg.structured import block_diag as block_diag
+from tensordsl.ops.linalg.systems import cho_solve as cho_solve
+from tensordsl.ops.linalg.systems import lu_solve as lu_solve
+from tensordsl.ops.linalg.systems import solve_lower_triangular as solve_lower_triangular
+from tensordsl.ops.linalg.systems import solve_triangular as solve_triangular
+from tensordsl.ops.linalg.systems import solve_upper_triangular as solve_upper_triangular
+from tensordsl.ops.linalg.theano_forms import MATRIX_STRUCTURES as MATRIX_STRUCTURES
+from tensordsl.ops.linalg.theano_forms import eigvalsh as eigvalsh
+from tensordsl.ops.linalg.theano_forms import imported_scipy as imported_scipy
+from tensordsl.ops.linalg.theano_forms import solve as solve
+from tensordsl.ops.linalg.theano_forms import solve as solve_symmetric
+
+__all__ = ["Cholesky", "CholeskyGrad", "Eigvalsh", "EigvalshGrad", "Expm", "ExpmGrad", "MATRIX_STRUCTURES", "Solve", "block_diag", "cho_factor", "cho_solve", "cholesky", "eigvalsh", "expm", "imported_scipy", "kron", "lu", "lu_factor", "lu_solve", "qr", "qz", "schur", "solve", "solve_continuous_lyapunov", "solve_discrete_are", "solve_discrete_lyapunov", "solve_lower_triangular", "solve_sylvester", "solve_symmetric", "solve_triangular", "solve_upper_triangular"]
