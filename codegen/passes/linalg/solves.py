@@ -17,6 +17,7 @@ from tensordsl.codegen.passes.linalg.applications import Application, applicatio
 from tensordsl.codegen.passes.linalg.factors import known_factor
 from tensordsl.codegen.passes.linalg.products import diagonal_of
 from tensordsl.codegen.passes.linalg.structure import (
+    are_aligned,
     are_square,
     factors_of,
     has_matrices,
@@ -39,9 +40,10 @@ Solver = Callable[[Value, int], Value]  # of right-hand sides, and whether the m
 # -- products with inverses --------------------------------------------------------------------------------------------
 def solve_for_inverses(ctx: Context, v: Value) -> Value | None:
     """inv(A) b = solve(A, b) and b inv(A) = solve(A', b')', where only products use the inverse."""
-    if len(v.operands) != 2 or v.attrs:
+    g = ctx.graph
+    if len(v.operands) != 2 or v.attrs or not are_aligned(g, *v.operands):
         return None
-    g, (x, y) = ctx.graph, v.operands
+    x, y = v.operands
     for inverse, other, is_right in ((x, y, False), (y, x, True)):
         if inverse.rank < 2 or not (other.rank == inverse.rank or other.rank == 1):
             continue
@@ -132,7 +134,7 @@ def solve_by_structure(ctx: Context, v: Value) -> Value | None:
     """A solve by what is known of the matrix: triangular, diagonal, orthogonal, a product of such, an inverse, or one
     whose Cholesky factor the function has."""
     found = replaces(ctx, v, SOLVES)
-    if found is None:
+    if found is None or not are_aligned(ctx.graph, found.operands[0], found.operands[-1]):
         return None
     trans = int(bool(found.attrs["trans"]))
     shared = _by_the_same_solve(ctx, v, found)

@@ -24,6 +24,8 @@ from tensordsl.codegen.tensor_ir.construct import (
     CHOLESKY,
     DOT,
     EIGH,
+    IN_BOUNDS,
+    INC_TAKE,
     LU_FACTOR,
     LU_SOLVE,
     QR,
@@ -107,6 +109,14 @@ def is_symmetric(g: Graph, v: Value) -> bool:
 def are_square(g: Graph, v: Value) -> bool:
     """Whether the matrices in the last two axes are square, whatever a call brings."""
     return v.rank > 1 and g.extents.find(v.shape[-1]) == g.extents.find(v.shape[-2])
+
+
+def are_aligned(g: Graph, x: Value, y: Value) -> bool:
+    """Whether x y is a product, and the batches are the same, whatever a call brings: nothing has to be checked."""
+    find = g.extents.find
+    rows = y.shape[-2] if y.rank > 1 else y.shape[0]
+    batches = [list(map(find, v.shape[:-2])) for v in (x, y) if v.rank > 1]
+    return find(x.shape[-1]) == find(rows) and batches.count(batches[0]) == len(batches)
 
 
 def transposed(g: Graph, v: Value) -> Value:
@@ -245,6 +255,8 @@ def factors_of(g: Graph, v: Value) -> tuple[Value, Value] | None:
     if v.op != DOT or len(v.operands) != 2 or v.attrs or any(o.rank != v.rank for o in v.operands):
         return None
     x, y = v.operands
+    if not are_aligned(g, x, y):
+        return None
     return (x, y) if v is whole else (of_each(g, x, whole.shape[:-2]), of_each(g, y, whole.shape[:-2]))
 
 
@@ -262,6 +274,21 @@ def _of_reshape(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
     sign = dict(s.signs).get((last, last + 1), 0)
     signs = (((v.rank - 2, v.rank - 1), sign),) if sign else ()
     return Structure(s.low, s.high, s.is_mask, signs, s.is_orthogonal)
+
+
+def _of_inc_take(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
+    """A matrix with elements written at positions that are known now, as a packed triangle's, or on its diagonal."""
+    if v.attrs["axes"] != (v.rank - 2, v.rank - 1):
+        return NOTHING
+    rows, columns = (o.operands[0] if o.op == IN_BOUNDS else o for o in v.operands[2:])
+    if rows is columns:
+        return Structure(min(known[0].low, 0), max(known[0].high, 0))
+    if rows.op != "const" or columns.op != "const" or rows.attrs["data"].size > g.tuning.passes.fold_max_elements:
+        return NOTHING
+    i, j = rows.attrs["data"], columns.attrs["data"]
+    if i.shape != j.shape or not i.size or min(i.min(), j.min()) < 0:
+        return NOTHING
+    return Structure(min(known[0].low, int((j - i).min())), max(known[0].high, int((j - i).max())))
 
 
 def _of_assert(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
@@ -459,5 +486,5 @@ def _of_application(g: Graph, v: Value, known: Sequence[Structure]) -> Structure
 
 _RULES = {
     "const": _of_const, "iota": _of_iota, "move": _of_move, "map": _of_map, "reduce": _of_reduce, DOT: _of_dot,
-    RESHAPE: _of_reshape, ASSERT: _of_assert,
+    RESHAPE: _of_reshape, ASSERT: _of_assert, INC_TAKE: _of_inc_take,
 }  # fmt: skip

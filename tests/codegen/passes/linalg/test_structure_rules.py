@@ -25,6 +25,7 @@ S = A + A.T
 SPD = T.dot(A, A.T) + T.eye(4)
 C = cholesky(SPD)
 Q = qr(A)[0]
+PACKED = T.set_subtensor(T.zeros((3, 3))[np.tril_indices(3)], T.concatenate([V, W[:2]]))
 RULES = (
     "log_of_determinants", "solve_for_inverses", "solve_by_structure", "factor_by_structure", "multiply_by_diagonals",
     "sum_diagonals",
@@ -104,6 +105,7 @@ APPLIES: dict[str, tuple[Any, dict[str, int], dict[str, int]]] = {
     ),
     "cholesky(C C')": (cholesky(T.dot(C, C.T)), {"cholesky": 1, "dot": 1}, {"cholesky": 2, "dot": 2}),
     "cholesky(L L')": (cholesky(T.dot(L, L.T)), {}, {"cholesky": 1, "dot": 1}),
+    "cholesky of a packed triangle": (cholesky(T.dot(PACKED, PACKED.T)), {}, {"cholesky": 1, "dot": 1}),
     "cholesky(L L'), upper": (cholesky(T.dot(L, L.T), lower=False), {}, {"cholesky": 1, "dot": 1}),
     "cholesky(L L') or NaN": (cholesky(T.dot(L, L.T), on_error="nan"), {}, {"cholesky": 1, "dot": 1}),
     "trace(A B)": (T.trace(T.dot(A, B)), {}, {"dot": 1}),
@@ -236,6 +238,15 @@ def test_logarithms_of_determinants_do_not_overflow(log: Any) -> None:
         got, slope = f(np.eye(300) * factor)
         np.testing.assert_allclose(got, 300 * np.log(factor), rtol=1e-12)
         np.testing.assert_allclose(slope, np.eye(300) / factor, rtol=1e-12)
+
+
+def test_a_gradient_by_a_determinant_goes_by_it() -> None:
+    x = T.dmatrix("x")
+    value = det(x)
+    f = tensordsl.function([x], [value, T.grad(T.log(value), value), T.grad(T.log(value), x)])
+    got, slope, of_x = f(np.diag([2.0, 3]))
+    np.testing.assert_allclose([got, slope], [6, 1 / 6])
+    np.testing.assert_allclose(of_x, np.diag([1 / 2, 1 / 3]))
 
 
 def test_logarithms_of_determinants_at_their_limits() -> None:
