@@ -190,7 +190,13 @@ class Lowering:
         unknown = tuple([(k, axis) for k, s in enumerate(shapes) for axis, n in enumerate(s) if n is None])
         row: Any = node.row
         guard = self.guard(node) if unknown else None
-        same = row.custom, node.attrs["types"], tuple([o.number for o in operands]), g.within, guard and guard.number
+        same = (
+            row.identity(),
+            node.attrs["types"],
+            tuple([o.number for o in operands]),
+            g.within,
+            guard and guard.number,
+        )
         if same in self.host_steps:
             return self.host_steps[same]
         operands = operands[: row.count_of_arguments(node)]
