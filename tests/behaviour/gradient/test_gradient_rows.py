@@ -148,7 +148,11 @@ OTHERS: list[Case] = [
     ("jv", lambda x: T.jv([0.5, 1.0, 2.3], T.sqr(x) + 0.5), ((3,),)),
     ("jv_by_order", lambda x: apply(OPS["jv_by_order"], T.constant([0.5, 1.0, 2.3]), T.sqr(x) + 0.5), ((3,),)),
     ("hyp2f1", lambda z: T.hyp2f1([0.5, 1.0, -0.3], 1.2, 2.5, T.tanh(z)), ((3,),)),
-    ("hyp2f1_by_parameter", lambda z: apply(OPS["hyp2f1_by_parameter"], *map(T.constant, (0.5, 1.2, 2.5)), T.tanh(z), by=0), ((3,),)),
+    (
+        "hyp2f1_by_parameter",
+        lambda z: apply(OPS["hyp2f1_by_parameter"], *map(T.constant, (0.5, 1.2, 2.5)), T.tanh(z), by=0),
+        ((3,),),
+    ),
     ("logsumexp", lambda x: T.logsumexp(x, axis=1), ((2, 3),)),
     ("cholesky", lambda x: row("cholesky", x + 9 * T.eye(3), lower=True, on_error="raise"), ((2, 3, 3),)),
     ("cholesky", lambda x: row("cholesky", x + 9 * T.eye(3), lower=False, on_error="nan"), ((3, 3),)),
