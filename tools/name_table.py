@@ -31,7 +31,8 @@ from tensordsl.tensor.dispatch import FUNCTIONS, UFUNCS
 
 HEAD = """# The names of `tensordsl.tensor`
 
-Made by `tools/name_table.py` from the functions and their docstrings: every public function, by the module that has it.
+Made by `tools/name_table.py` from the functions and their docstrings: every public function of `T`, `T.nnet`, `T.linalg`
+and `T.special`, by the module that has it.
 
 - **oracle**: the NumPy function that it is compared with, and that builds it by dispatch (`np.f(variable)`); `row`: the
   oracle of its own row ([the operations](ops.md)); `rows`: those of the rows that it is written with.
@@ -57,9 +58,10 @@ TESTS = {
     "ops.math.comparisons": "ops/math/test_comparisons.py", "ops.math.complexes": "ops/math/test_complex.py",
     "ops.math.gamma": "ops/math/test_gamma.py", "ops.math.gamma_incomplete": "ops/math/test_gamma_incomplete.py",
     "ops.math.known_scalars": "ops/math/test_known_scalars.py", "ops.math.ufuncs": "ops/composed/test_composed.py",
-    "ops.math": "property/test_native.py", "ops.nnet": "ops/test_nnet.py", "ops.special": "ops/special",
+    "ops.math": "property/test_native.py", "ops.nnet": "ops/test_nnet.py", "ops.special": "gradient/test_gradient_rows.py",
     "ops.vectorize": "ops/composed/test_vectorize.py", "tensor": "tensor/test_variables.py",
-    "graph": "tensor/test_variables.py", "ops": "ops",
+    "graph": "tensor/test_variables.py", "ops": "ops", "signature": "functions/test_random.py",
+    "ops.random": "ops/random",
 }  # fmt: skip
 # Expressions of a vector for functions whose own example does not show what becomes of one.
 EXAMPLES: dict[str, Callable[[Any], Any]] = {
@@ -80,18 +82,27 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
 }
 WITHOUT_TENSORS = {"astype", "constant", "hashtype", "slice_at_axis", "tensor", "get_scalar_constant_value"}
 SAMPLES = ("bool", "int8", "int64", "float32", "float64")
-LETTERS = re.compile(r"[bwilfdcz]?(scalar|vector|matri|row|col|tensor\d)")
+BELOW = ("nnet", "linalg", "special")  # modules of `T` whose functions are listed, too
 
 
 # -- the functions ----------------------------------------------------------------------------------------------------
 def functions() -> dict[Any, list[str]]:
     """Each public function, with its names: its own first."""
     found: dict[Any, list[str]] = {}
-    for name, value in vars(T).items():
-        is_function = inspect.isfunction(value) or isinstance(value, OpFunction)
-        if is_function and not name.startswith("_") and name not in T.CONSTRUCTORS:
-            found.setdefault(value, []).append(name)
-    return {f: sorted(names, key=lambda n: (n != f.__name__, n)) for f, names in found.items()}
+    for prefix, module in (("", T), *((f"{name}.", getattr(T, name)) for name in BELOW)):
+        for name in sorted(dir(module)) if prefix else vars(T):
+            value = getattr(module, name)
+            is_function = inspect.isfunction(value) or isinstance(value, OpFunction)
+            if is_function and not name.startswith("_") and name not in T.CONSTRUCTORS:
+                names = found.setdefault(value, [])
+                if not prefix or not names or names[0].startswith(prefix):
+                    names.append(prefix + name)
+    return {f: sorted(names, key=lambda n: (own_name(n) != f.__name__, n)) for f, names in found.items()}
+
+
+def own_name(name: str) -> str:
+    """The name without that of a module below `T`."""
+    return name.rpartition(".")[2]
 
 
 def made_in(function: Any) -> str:
@@ -110,14 +121,16 @@ def signature(function: Any) -> str:
 def test_of(module: str) -> str:
     """The file, or folder, of tests for a module: by the longest beginning of its name that `TESTS` has."""
     parts = module.split(".")
-    place = next(place for n in range(len(parts), 0, -1) if (place := TESTS.get(".".join(parts[:n]))))
-    return f"`tests/behaviour/{place}`"
+    places = (TESTS.get(".".join(parts[:n])) for n in range(len(parts), 0, -1))
+    return f"`tests/behaviour/{next((p for p in places if p), '')}`"
 
 
 def oracle(names: list[str], function: Any) -> str:
     table = FUNCTIONS["numpy"]
     ufuncs = {ours: theirs for theirs, ours in UFUNCS.items()}
-    for name in names:
+    for name in map(own_name, names):
+        if f"linalg.{name}" in names and name in FUNCTIONS["numpy.linalg"]:
+            return f"`numpy.linalg.{name}`"
         if name in table or isinstance(getattr(np, name, None), np.ufunc):
             return f"`numpy.{name}`"
         if name in ufuncs and isinstance(getattr(np, ufuncs[name], None), np.ufunc):
@@ -125,7 +138,7 @@ def oracle(names: list[str], function: Any) -> str:
     rows = {row.name for module in MODULES for row in module.ROWS} | {
         row.print_name for module in MODULES for row in module.ROWS
     }
-    return "row" if not rows.isdisjoint(names) else "rows"
+    return "row" if not rows.isdisjoint(map(own_name, names)) else "rows"
 
 
 # -- what holds for them: their examples, built for each dtype ---------------------------------------------------------
@@ -140,7 +153,8 @@ def calls(function: Any, names: list[str]) -> Iterator[tuple[ast.Call, dict[str,
             continue
         found = [
             node for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Name) and node.func.id in names
+            if isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Name)
+            and node.func.id in map(own_name, names)
         ]  # fmt: skip
         if found:
             yield found[0], scope

@@ -22,7 +22,17 @@ from tensordsl.ops.array.reduce import sum
 from tensordsl.ops.array.shape import broadcast_to, concatenate, dimshuffle, reshape, shape_i, shape_tuple
 from tensordsl.ops.composed.stacks import product_of
 from tensordsl.ops.control import ifelse, loop_index, make_loop
-from tensordsl.ops.linalg import factorise, solve, spectral, triangular
+from tensordsl.ops.linalg import (
+    equations,
+    factorise,
+    inverses,
+    matrix_functions,
+    schur,
+    solve,
+    spectral,
+    systems,
+    triangular,
+)
 from tensordsl.ops.linalg.products import matmul
 from tensordsl.ops.math.elementwise import cast, mul, switch
 from tensordsl.ops.operands import as_variable, broadcast, broadcast_shapes, shape_of_first
@@ -157,8 +167,11 @@ def _matmul(use: _Use) -> Sequence[tuple[Any, int]]:
 
 
 def _stacks(use: _Use) -> Sequence[tuple[Any, int]]:
-    """Rows of linear algebra, whose own leading axes are stacks of equal lengths."""
-    return use.apply([use.whole(j) for j in range(len(use.new))])
+    """Rows of linear algebra, whose own leading axes are stacks of equal lengths; scalars are one for all."""
+    scalars = [j for j in range(len(use.new)) if not use.core(j)]
+    if use.is_new(scalars):
+        return _looped(use)
+    return use.apply([use.new[j] if j in scalars else use.whole(j) for j in range(len(use.new))])
 
 
 def _subtensor(use: _Use) -> Sequence[tuple[Any, int]]:
@@ -307,13 +320,15 @@ def _looped(use: _Use) -> Sequence[tuple[Any, int]]:
     return found
 
 
+# Linear algebra, all of whose rows take stacks.
+_OF_STACKS = (triangular, factorise, solve, spectral, inverses, systems, matrix_functions, equations, schur)
 _RULES: dict[str, Rule] = {
     "dimshuffle": _dimshuffle, "reshape": _reshape, "broadcast_to": _broadcast_to, "shape_i": _shape_i,
     "concatenate": _concatenate, "specify_shape": _of_axes, "mask_shape": _of_axes, "fold": _of_axes,
     "dot": _dot, "batched_dot": _matmul, "subtensor": _subtensor, "take": _take, "inc_subtensor": _inc_subtensor,
     "inc_take": _inc_take, "ifelse": _ifelse, "require": _checked, "assert": _checked, "searchsorted": _searchsorted,
     **dict.fromkeys(("true_positions", "repeated_positions", "arange", "range_length"), _unknown_size),
-    **{row.name: _stacks for module in (factorise, solve, spectral, triangular) for row in module.ROWS},
+    **{row.name: _stacks for module in _OF_STACKS for row in module.ROWS},
 }  # fmt: skip
 
 
@@ -351,6 +366,8 @@ def vectorize_graph(outputs: Any, replace: Mapping[Any, Any]) -> Any:
     """
     several = isinstance(outputs, (list, tuple))
     wanted = [as_variable(v) for v in (outputs if several else [outputs])]
+    if not isinstance(replace, Mapping):
+        raise TypeError(f"vectorize_graph: replace must be a dictionary of variables and their stacks, got {replace!r}")
     known: dict[int, tuple[Any, int]] = {}
     for old, new in replace.items():
         new = as_variable(new)

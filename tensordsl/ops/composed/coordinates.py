@@ -13,7 +13,7 @@ from tensordsl.ops.array.shape import as_dim, as_dims, broadcast_to, dimshuffle,
 from tensordsl.ops.math.comparisons import invert
 from tensordsl.ops.math.elementwise import cast
 from tensordsl.ops.math.elementwise import pow as power
-from tensordsl.ops.operands import as_variable, whole_number
+from tensordsl.ops.operands import as_variable, axis_count
 
 
 def _along(v: Any, axis: int, rank: int) -> Any:
@@ -131,7 +131,7 @@ def diag_indices(n: Any, ndim: int = 2) -> tuple[Any, ...]:
     >>> [part.eval().tolist() for part in diag_indices(3)]
     [[0, 1, 2], [0, 1, 2]]
     """
-    return (arange(as_dim(n)),) * whole_number(ndim, "diag_indices", "the number of axes")
+    return (arange(as_dim(n)),) * axis_count(ndim, "diag_indices")
 
 
 def diagflat(v: Any, k: int = 0) -> Any:

@@ -200,6 +200,12 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, period: float = 6.283185
     """
     x = as_variable(p)
     axis = normalise_axis(axis, x.type.ndim, "unwrap")
+    if (
+        isinstance(period, bool)
+        or not isinstance(period, (int, float, np.integer, np.floating))
+        or not 0 < period < 2**62
+    ):
+        raise ValueError(f"unwrap: the period must be a positive number, got {period!r}")
     d = diff(x, axis=axis)
     discont = period / 2 if discont is None else discont
     dtype = upcast(d.type.dtype, "float64") if d.type.dtype in DISCRETE and int(period) != period else d.type.dtype

@@ -549,4 +549,5 @@ def slice_at_axis(sl: Any, axis: int) -> tuple[Any, ...]:
     (slice(None, None, None), slice(1, 3, None))
     """
     axis = whole_number(axis, "slice_at_axis", "the axis")
+    axis_count(abs(axis), "slice_at_axis")
     return (slice(None),) * axis + (sl,) if axis >= 0 else (Ellipsis, sl, *(slice(None),) * (-1 - axis))

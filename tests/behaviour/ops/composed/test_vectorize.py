@@ -77,9 +77,12 @@ EXPRESSIONS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "print and assert": lambda x, m, i: T.opt.Assert("all are finite")(x, T.all(T.isfinite(x))) * 2,
     "cholesky": lambda x, m, i: T.slinalg.cholesky(m @ m.T + 20 * T.eye(4)) @ x,
     "solve": lambda x, m, i: T.slinalg.solve(m + 9 * T.eye(4), m),
+    "solve a triangular system": lambda x, m, i: T.linalg.solve_triangular(T.tril(m) + 5 * T.eye(4), x, lower=True),
+    "det": lambda x, m, i: T.linalg.det(m) + T.linalg.slogdet(m)[1],
+    "inverse": lambda x, m, i: T.linalg.inv(m + 9 * T.eye(4)) @ x,
+    "eigh": lambda x, m, i: T.linalg.eigh(m + m.T)[0],
+    "pinv": lambda x, m, i: T.linalg.pinv(m) + T.linalg.expm(m / 9),
 }  # fmt: skip
-if not hasattr(T, "slinalg"):
-    del EXPRESSIONS["cholesky"], EXPRESSIONS["solve"]
 
 # Axes in front of x, m and i; 0 says that the variable is not replaced.
 STACKS: dict[str, tuple[Any, Any, Any]] = {
