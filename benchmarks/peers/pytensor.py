@@ -26,8 +26,10 @@ def trusting(inputs: Any, outputs: Any, **options: Any) -> Any:
 
 
 def draw(name: str, parameters: tuple[float, ...], count: int) -> tuple[Any, Any]:
-    streams, scale = RandomStream(0), {"scale": 1.0} if name == "gamma" else {}
-    return getattr(streams, name)(*parameters, size=(count,), **scale), streams.updates()
+    streams = RandomStream(0)
+    if name == "gamma":
+        return streams.gamma(parameters[0], scale=parameters[1], size=(count,)), streams.updates()
+    return getattr(streams, name)(*parameters, size=(count,)), streams.updates()
 
 
 M = SimpleNamespace(

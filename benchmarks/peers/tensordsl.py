@@ -17,10 +17,14 @@ from tensordsl.tensor.shared_randomstreams import RandomStreams
 PACKAGES = ("tensordsl", "llvmlite")
 
 
+# What gradients of densities with a Cholesky factor call of the library.
+FACTORS = ("cholesky_float64", "choleskyvjp_float64", "triangular_float64", "scatter_add_double")
+
+
 def warm_up() -> None:
     """Loads LLVM and the library's loops and factors, which a machine compiles once."""
     symbolic.warm_up(T, tensordsl.function)
-    library.require(*layouts.NEST_PARTS, *layouts.COMMON.values(), "cholesky_float64", "triangular_float64")
+    library.require(*layouts.NEST_PARTS, *layouts.COMMON.values(), *FACTORS)
 
 
 def forget() -> None:

@@ -24,7 +24,7 @@ POINTS, DIMENSIONS = (60, 500), (5, 50)
 STEPS, STATES, OBSERVED = 100, 4, 2
 DRAWN = 1_000_000
 DRAWS = {
-    "normal": (), "uniform": (), "gamma": (2.0,), "beta": (2.0, 3.0), "binomial": (10, 0.3), "poisson": (4.0,),
+    "normal": (), "uniform": (), "gamma": (2.0, 1.0), "beta": (2.0, 3.0), "binomial": (10, 0.3), "poisson": (4.0,),
 }  # fmt: skip
 JITTER = 1e-6  # on the diagonal of a covariance
 TYPE = np.dtype(np.float64)

@@ -89,12 +89,15 @@ def _placed(
     if not any(v.traits.has_regions for v in order):
         return dict.fromkeys([v.number for v in order], ())
     context: dict[int, Context] = {}
+    loops = {v.attrs["loop"].number: v for v in order if v.traits.is_loop}
     for v in roots:
         users = [before[u.number] for u in measured.get(v.number, ()) if u.number in before]
         if users:
             context[v.number] = reduce(_common, users)
-        elif not v.loops:  # an integer that lengths of a round depend on belongs to the round
+        elif not v.loops:
             context[v.number] = ()
+        elif rounds := [(*before[w.number], (FOR, n)) for n, w in loops.items() if n in v.loops and w.number in before]:
+            context[v.number] = max(rounds, key=len)  # an integer of a round, which only a check may need
     for v in reversed(order):
         own = context.get(v.number, ())
         while own and own[-1][0] == FOR and own[-1][1] not in v.loops and not v.attrs.get("effect"):

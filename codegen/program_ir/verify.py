@@ -457,6 +457,8 @@ class _Checker:
     def check_host(self, i: p.HostCall) -> None:
         for o in i.outputs:
             if isinstance(o, p.Kept):
+                if isinstance(self.slots.get(o.slot), p.HostCall):  # code that stands in two places, as of loops
+                    del self.slots[o.slot]
                 self.take_slot(i, o.slot)
         self.check_take(i)
 

@@ -200,6 +200,7 @@ class SmallMatrixTuning:
     max_columns: int = 64  # of a system
     min_columns: int = 3  # of a system, from which on they are in lanes
     max_lanes: int = 8
+    max_dot_rows: int = 1000  # of a lower triangle with one right-hand side (L2)
     max_lane_rows: int = 8  # of several at once in lanes: all are in the cache (L1), and on the stack
     max_unrolled_rows: int = 4  # in registers (registers)
 

@@ -101,6 +101,7 @@ class Graph:
         self._memo: dict[Any, Value] = {}
         self.values: list[Value] = []
         self.loops: list[Loop] = []
+        self.lines: Sequence[Any] = ()  # where the user wrote each of the applications
         self.hosts: list[Callable[..., Any]] = []  # callables of effects, by their numbers
         self.host_steps: dict[Any, list[Value]] = {}  # the results of a step by its row, attributes and operands
         self.structures: dict[int, Any] = {}  # value number -> what `passes.linalg.structure` knows of it

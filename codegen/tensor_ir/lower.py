@@ -175,6 +175,8 @@ class Lowering:
         if not node.row.effect and same in self.host_steps:
             return self.host_steps[same]
         shape = node.row.shape(g.extents, *operands, **node.attrs)
+        if id(node) not in self.positions and g.extents.node is not None and g.lines:  # made by an expansion or a pass
+            object.__setattr__(node, "origin", g.lines[g.extents.node])
         self.hosts.append(HostStep(node))
         shapes = shape if len(node.outputs) > 1 else (shape,)
         results = self.host_steps[same] = self.results_of_host(node, operands, len(self.hosts) - 1, shapes)
@@ -188,7 +190,13 @@ class Lowering:
         unknown = tuple([(k, axis) for k, s in enumerate(shapes) for axis, n in enumerate(s) if n is None])
         row: Any = node.row
         guard = self.guard(node) if unknown else None
-        same = row.custom, node.attrs["types"], tuple([o.number for o in operands]), g.within, guard and guard.number
+        same = (
+            row.identity(),
+            node.attrs["types"],
+            tuple([o.number for o in operands]),
+            g.within,
+            guard and guard.number,
+        )
         if same in self.host_steps:
             return self.host_steps[same]
         operands = operands[: row.count_of_arguments(node)]
@@ -334,7 +342,9 @@ def lower(
             low.env[id(v)] = split_complex(low, sources[-1])
     roots = [*outputs, *(new for _, new in updates)]
     nodes = toposort(roots, inputs)
-    low.positions = {id(node): k for k, node in reversed(list(enumerate(with_bodies(nodes))))}
+    every = with_bodies(nodes)
+    low.positions = {id(node): k for k, node in reversed(list(enumerate(every)))}
+    low.graph.lines = [node.origin for node in every]
     values = low.run(roots, nodes)
     low.graph.extents.node = None
     index = {id(v): k for k, v in enumerate(shared)}

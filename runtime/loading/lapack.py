@@ -2,7 +2,7 @@
 
 Contract  `find_lapack()` -> `Lapack`, by names of symbols, which a self-test confirms; `fill`: addresses for an object
           of the library into the table that native code reads (`abi.layouts.LAPACK`).
-When      once per process: `Lapack.text` is a part of cache keys, as programs have host steps where there is none.
+When      once per process; `key_text` is a part of cache keys, as programs have host steps where there is none.
 """
 
 from __future__ import annotations
@@ -30,12 +30,11 @@ KINDS = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 
 
 class Lapack(NamedTuple):
-    """Where functions are: `address(letter and name)` or 0; `int_size` is 0 if there is no LAPACK that has them all;
-    text: what a cache key says of it."""
+    """Where functions are: `address(letter and name)` or 0; `int_size` is 0 if there is no LAPACK that has them all."""
 
     int_size: int
     address: Callable[[str], int]
-    text: str
+    pattern: str
 
 
 class _Found:
@@ -53,6 +52,15 @@ def find_lapack() -> Lapack:
     if _Found.lapack is None:
         _Found.lapack = next(_candidates(), Lapack(0, lambda name: 0, ""))
     return _Found.lapack
+
+
+def key_text() -> str:
+    """What a cache key says of the LAPACK, before anything is asked of it: other libraries have other names."""
+    for handle in _handles():
+        for pattern, _ in NAMES:
+            if hasattr(handle, pattern.format("dpotrf")):
+                return pattern
+    return find_lapack().pattern
 
 
 def table() -> int:

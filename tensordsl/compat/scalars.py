@@ -62,6 +62,7 @@ integer_types, continuous_types = int_types + uint_types, float_types + complex_
 discrete_dtypes = tuple(DISCRETE)
 upgrade_to_float, upgrade_to_float_no_complex = float_of_all, float_of
 as_scalar = as_variable
+_OF_USERS = ("BinaryScalarOp", "Composite", "ScalarOp", "UnaryScalarOp", "same_out", "upcast_out")
 
 
 def upcast(dtype: Any, *dtypes: Any) -> str:
@@ -94,6 +95,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """`scalar.basic.add`: the operation of that name; `Add`: its class; `float32`: the type."""
+    if name in _OF_USERS:
+        from tensordsl.custom import scalars  # late: few programs have some
+
+        return getattr(scalars, name)
     if name in _ROWS:
         return scalar_of(_ROWS[name])
     if name in ALL_DTYPES:
@@ -104,4 +109,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *_ROWS, *ALL_DTYPES})
+    return sorted({*__all__, *_OF_USERS, *_ROWS, *ALL_DTYPES})

@@ -8,5 +8,6 @@ Where      op           the class `Op` that programs derive from, and `Apply`
            rows         the row of such an object, its shapes, its cotangents and its calls
            callbacks    `as_op`, `wrap_py` and `callback`: Python functions as operations
            elementwise  a user's own elementwise operation, in one statement
+           scalars      Theano's scalar operations of one's own, for `T.Elemwise`
 Begin at   `op.Op`, then `rows.CustomRow`.
 """

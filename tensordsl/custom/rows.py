@@ -32,9 +32,9 @@ class CustomRow(Op):
 
     def __init__(self, op: Any) -> None:
         self.custom = op
-        text = str(op)
+        text, name = str(op), getattr(op, "name", None)
         super().__init__(
-            type(op).__name__ if not getattr(op, "name", None) else str(op.name),
+            name if name and isinstance(name, str) else type(op).__name__,
             lambda *dtypes, types: tuple([t.dtype for t in types]),
             self._shape,
             self.oracle_on_copies,
@@ -118,7 +118,7 @@ class CustomRow(Op):
         if kind == "NullType":
             return Undefined(part.type.why_null)
         value = as_variable(part)
-        if value.type.ndim != operand.type.ndim:
+        if value.type.ndim != operand.type.ndim and not getattr(self.custom, "_broadcasts", False):
             raise ValueError(
                 f"{self.name}: its gradient for input {k} has {value.type.ndim} axes, the input {operand.type.ndim}"
             )
@@ -132,6 +132,14 @@ class CustomRow(Op):
         return [list(map(bool, row)) for row in pattern(node)]
 
     # -- calls ---------------------------------------------------------------------------------------------------------
+    def identity(self) -> Any:
+        """What is equal for equal operations, and can be hashed."""
+        try:
+            hash(self.custom)
+        except TypeError:
+            return id(self.custom)
+        return self.custom
+
     def caller(self, node: Apply) -> Callable[..., Any]:
         """What computes the results of `node` from arrays of its own: one array, or a sequence of as many as there are
         results."""

@@ -28,9 +28,8 @@ from tensordsl.codegen.compiler.optimisations import Switches, switches
 from tensordsl.graph.printing import variable_text
 from tensordsl.graph.variables import unwatched, with_bodies
 from tensordsl.runtime.calls import threads
-from tensordsl.runtime.loading import cache, late, library
+from tensordsl.runtime.loading import cache, lapack, late, library
 from tensordsl.runtime.loading.executable import Executable, packed, unpacked
-from tensordsl.runtime.loading.lapack import find_lapack
 from tensordsl.runtime.loading.late import Made
 
 IN_PROCESS = 512  # executables kept
@@ -134,7 +133,7 @@ def tuning_of(mode: Any) -> Any:
     """The `codegen.target.tuning.Tuning` of functions under a mode; None: this machine's usual one."""
     tuning = _State.tuning if mode is None or mode.tuning is None else mode.tuning
     tuning = switches(mode).tuned(tuning)
-    if find_lapack().int_size:
+    if lapack.find_lapack().int_size:
         return tuning
     from tensordsl.codegen.target.tuning import Tuning  # late: the compiler
 
@@ -335,7 +334,7 @@ def _prepare() -> None:
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", *FRONT)]
         version = __version__ + cache.sources_version(folders, [package], LOADED) + cache.compiler_version()
         version += _State.tuning.key() if _State.tuning is not None else ""
-        version += find_lapack().text
+        version += lapack.key_text()
         flags = _State.flags = switches()
         make = partial(with_stack, COMPILER_STACK_BYTES, _library_object)
         library.install(make, version, lambda name: flags.of_part(name).text)

@@ -13,6 +13,8 @@ from tensordsl.ops.cotangents import Undefined, zeros_like
 from tensordsl.ops.operands import as_variable
 from tensordsl.signature.shared import SharedVariable
 
+_WITHOUT_EFFECT = frozenset(("accept_inplace", "destroy_map", "mode", "on_unused_input", "profile"))
+
 
 def _dtype(*dtypes: str, inner: OpFromGraph) -> tuple[str, ...]:
     return tuple(v.type.dtype for v in inner.outputs)
@@ -65,8 +67,9 @@ class OpFromGraph:
     connection_pattern : for each input a list of booleans that say which outputs depend on it, for gradients; an input
         without True has none.
     name : for messages.
+    strict : refuse outputs that need shared variables.
 
-    Raises TypeError, ValueError.
+    Arguments of `function` that Theano takes besides, as `mode`, are without effect.  Raises TypeError, ValueError.
 
     >>> import tensordsl.tensor as T
     >>> x, y = T.scalars("x", "y")
@@ -85,7 +88,11 @@ class OpFromGraph:
         rop_overrides: Any = None,
         connection_pattern: Any = None,
         name: str | None = None,
+        strict: bool = False,
+        **options: Any,
     ) -> None:
+        for option in options.keys() - _WITHOUT_EFFECT:
+            raise TypeError(f"OpFromGraph: unknown argument {option!r}")
         if not isinstance(inputs, list | tuple) or not isinstance(outputs, list | tuple):
             raise TypeError("OpFromGraph: inputs and outputs must be lists")
         lop_overrides, grad_overrides, rop_overrides = map(_given, (lop_overrides, grad_overrides, rop_overrides))
@@ -102,7 +109,7 @@ class OpFromGraph:
         if connection_pattern is not None and [*map(len, connection_pattern)] != [len(outputs)] * len(inputs):
             raise ValueError(f"OpFromGraph: connection_pattern must have {len(inputs)} rows of {len(outputs)} booleans")
         for v in inputs_of(self.outputs, stop=self.inputs):
-            if v not in self.inputs and not isinstance(v, SharedVariable):
+            if v not in self.inputs and (strict or not isinstance(v, SharedVariable)):
                 raise ValueError(f"OpFromGraph: the outputs need {variable_text(v)}, which is no input of it")
 
     def __call__(self, *operands: Any) -> Any:

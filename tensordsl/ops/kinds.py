@@ -151,7 +151,10 @@ def _made(path: str) -> Callable[..., Function]:
 
 
 def _elemwise(scalar_op: Any, inplace_pattern: Any = None, name: str | None = None, **others: Any) -> Function:
-    """The elementwise function of a row of `tensordsl.scalar`; `inplace_pattern` is without effect."""
+    """The elementwise function of a row of `tensordsl.scalar`, or of an operation of one's own; `inplace_pattern` is
+    without effect."""
+    if hasattr(scalar_op, "elementwise_function") and not isinstance(scalar_op, Op):
+        return scalar_op.elementwise_function()  # type: ignore[no-any-return]  # of `custom.scalars`
     if not isinstance(scalar_op, Op) or not isinstance(scalar_op.row.meaning, Elementwise):
         raise TypeError(f"Elemwise: wants an elementwise row of tensordsl.scalar, got {scalar_op!r}")
     return _function(scalar_op.row)

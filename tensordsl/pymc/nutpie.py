@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import tensordsl
 from tensordsl.functions.c_functions import CFunction
+from tensordsl.functions.function import function as compiled_function
 from tensordsl.pytensor.conversion import Conversion, Held
 from tensordsl.pytensor.linker import TENSORDSL
 
@@ -84,6 +84,6 @@ def _c_function(function: Any, signature: str) -> CFunction:
         raise ValueError(
             f"tensordsl.pymc: the model's functions must depend on its parameters alone, not on {inputs[1:]}"
         )
-    made = tensordsl.function(inputs, outputs if len(outputs) > 1 else outputs[0])
+    made = compiled_function(inputs, outputs if len(outputs) > 1 else outputs[0])
     found: CFunction = made.c_function(signature).bound()
     return found

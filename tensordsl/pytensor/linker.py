@@ -14,7 +14,7 @@ from pytensor.compile.mode import Mode, predefined_modes, register_linker, regis
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.basic import JITLinker
 
-import tensordsl
+from tensordsl.functions.function import function as compiled_function
 from tensordsl.pytensor.conversion import Conversion, Held
 
 _OTHERS = (
@@ -49,7 +49,7 @@ def compiled(fgraph: Any) -> Callable[..., Sequence[Any]]:
     given = [v for v in inputs if not isinstance(v, Held)]
     wanted = [v for v in outputs if not isinstance(v, Held)]
     tokens = [v.token for v in outputs if isinstance(v, Held) and v.token is not None]
-    function: Any = tensordsl.function(given, [*wanted, *tokens], on_unused_input="ignore")
+    function: Any = compiled_function(given, [*wanted, *tokens], on_unused_input="ignore")
     function.python_steps = tuple(conversion.steps)
     function.trust_input = True
     if len(given) == len(inputs) and len(wanted) == len(outputs) and not conversion.errors:

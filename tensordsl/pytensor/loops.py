@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tensordsl.ifelse import ifelse
-from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
+from tensordsl.ops.control import ifelse, loop_index, make_loop, parameter_like, require
 from tensordsl.pytensor.conversion import Conversion, Held, Missing, T, as_dtype, converts
 
 

@@ -64,12 +64,13 @@ def kalman(y: Any, a: Any, h: Any, q: Any, r: Any) -> Any:
 
 def drawing(name: str, _: Data) -> Call:
     draw, shape = getattr(jax.random, name), (DRAWN,)
+    parameters = DRAWS[name][:1] if name == "gamma" else DRAWS[name]  # of scale one
     state = [jax.random.key(0)]
 
     @jax.jit
     def following(key: Any) -> Any:
         key, own = jax.random.split(key)
-        return key, draw(own, *DRAWS[name], shape=shape)
+        return key, draw(own, *parameters, shape=shape)
 
     def once() -> Any:
         state[0], values = following(state[0])

@@ -130,7 +130,7 @@ def _singly_text() -> str:
 
 
 def _columns_text(kind: str, lanes: int) -> str:
-    """@columns: all columns of a block, from the last one; L and its cotangent, a row begins `*_row` bytes behind the one before."""
+    """@columns: all columns of a block, from the last; from row to row of L `l_row` bytes, of its cotangent `o_row`."""
     f = Asm("void", "columns", ("ptr l", "i64 l_row", "ptr o", "i64 o_row", "i64 n"), internal=True)
     with f.loop("%n") as loop:
         k = f.sub(f.sub("%n", 1), loop.index)

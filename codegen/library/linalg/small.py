@@ -1,12 +1,8 @@
-"""Small matrices: Cholesky, LU, triangular systems and systems with LU factors, without LAPACK's calls.
+"""Small matrices: Cholesky and its cotangents, LU, and systems with triangles and with LU factors, without LAPACK.
 
-Contract  `small_text(function, kind, tuning)`: internal functions for the object of a function of linear algebra;
-          `is_small` writes the condition under which they are called.  Operands are stacks of `count` matrices with
-          any strides in bytes; a failing matrix gets NaN, and its number is given, -1 if there is none.
-When      n is at most `small_matrices.max_rows`; whole vectors of matrices in lanes up to `max_lane_rows`, columns of
-          one system in lanes for any n, others one by one: lengths up to `max_unrolled_rows` in registers.
-Why       a call of LAPACK takes longer than the work.  Each matrix has one order of operations in all forms, so its
-          result depends on nothing else, neither its place in a stack nor threads.
+Contract  `small_text(function, kind, tuning)`: functions for an object of linear algebra, which may call them where
+          `is_small` holds: of stacks of matrices, any strides in bytes; NaN and a number, else -1, for those that fail.
+Why       a call of LAPACK takes longer than the work; one order of operations in all forms, so the same results.
 """
 
 from __future__ import annotations
@@ -15,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from tensordsl.codegen.library.linalg import small_factors, small_rows, small_solves, small_vjp
+from tensordsl.codegen.library.linalg import lower_dots, small_factors, small_rows, small_solves, small_vjp
 from tensordsl.codegen.library.linalg.small_factors import Run, Work
 from tensordsl.codegen.library.linalg.small_values import Adjacent, Lanes
 from tensordsl.codegen.library.parallel import named, operands
 from tensordsl.codegen.llvm.builder import Asm, passed
 from tensordsl.codegen.target.tuning import Tuning
 
-ADJACENT_COLUMNS = 8, 16  # in lanes, of few and of many columns that are adjacent in memory
+ADJACENT_COLUMNS = Lanes.CHUNK, 2 * Lanes.CHUNK  # in lanes, of few and of many columns that are adjacent in memory
 Form = Callable[[Work], Run]
 
 
@@ -33,6 +29,8 @@ def _axes(*names: str) -> tuple[str, ...]:
 @dataclass(frozen=True, slots=True)
 class Routine:
     """A function on stacks of matrices: its parameters, the step of each of its operands, and what writes its forms.
+    Lengths up to `max_unrolled_rows` are in registers; complete vectors of matrices are in lanes up to `max_lane_rows`;
+    columns of one system are in lanes, whatever its length is; all others are done one by one.
 
     by_rows     of one matrix, its rows as vectors of so many numbers, or None: as several in lanes
     shared      of several columns of one system, in lanes, or None: it has no columns"""
@@ -99,6 +97,13 @@ def is_small(f: Asm, tuning: Tuning, function: str, n: str, k: str) -> str:
     return is_few if k == "1" else f.all(is_few, f.le(k, tuning.small_matrices.max_columns))
 
 
+def is_triangle_for_dots(f: Asm, tuning: Tuning, size: int) -> str:
+    """i1: is the system with a larger triangle, whose elements have so many bytes, for `small_text`'s function too?"""
+    if not tuning.allows("small_matrices"):
+        return "false"
+    return lower_dots.fits_dots(f, size, tuning.small_matrices.max_dot_rows)
+
+
 def small_text(function: str, kind: str, tuning: Tuning) -> str:
     """The text of what an object calls: `small_<function>_<kind>`, and `small_lu_solve_<kind>` with "lu"."""
     if not tuning.allows("small_matrices"):
@@ -116,7 +121,8 @@ def small_text(function: str, kind: str, tuning: Tuning) -> str:
         texts += _forms(routine, kind, wide, tuning)
         texts.append(_all_matrices(routine, kind, wide, tuning))
     if function == "triangular":
-        texts.append(_triangular(kind))
+        texts += [*lower_dots.declarations(kind), lower_dots.dots_text(kind, _TRIANGULAR)]
+        texts.append(_triangular(kind, tuning))
     if function == "lu":
         texts.append(_lu_solves(kind))
     return "".join(texts)
@@ -281,9 +287,11 @@ def _by_length(
     return f.op(f"phi i64 {', '.join(found)}")
 
 
-def _triangular(kind: str) -> str:
+def _triangular(kind: str, tuning: Tuning) -> str:
     """An upper factor is a lower one from its end."""
     f = Asm("i64", f"small_triangular_{kind}", _TRIANGULAR, internal=True)
+    with f.when(f.gt("%n", tuning.small_matrices.max_rows)):
+        f.ret("i64", f.call("i64", f"@lower_by_dots_{kind}", *passed(_TRIANGULAR)))
     with f.when("%lower"):
         f.ret("i64", f.call("i64", f"@small_lower_{kind}", *passed(_TRIANGULAR)))
     last = f.sub("%n", 1)

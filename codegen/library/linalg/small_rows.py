@@ -14,7 +14,7 @@ from tensordsl.codegen.library.linalg.small_factors import Run, Work, taken
 from tensordsl.codegen.library.linalg.small_values import NAN, Lanes
 from tensordsl.codegen.llvm.builder import Asm
 
-CHUNK = 8  # numbers of a vector
+CHUNK = Lanes.CHUNK
 COPY = ("ptr rows", "ptr a", "i64 row", "i64 column", "i64 n")
 
 

@@ -1,10 +1,8 @@
 """Systems with small factors: triangular ones, and by LU factors; of one matrix or of many in lanes.
 
-Contract  `triangular`, `lu_solve`: take room, and give what writes the solutions of the systems at some places: it
-          gives which of them have a zero on the diagonal, and NaN for solution.
-How       by columns: what is known is subtracted from all that is left, so operations do not wait for each other.
-          An upper factor is a lower one with its axes reversed, a transposed one has its strides exchanged.
-Ref       Golub, Van Loan, Matrix Computations, 3.1 and 3.4; LAPACK's trtrs and getrs.
+Contract  `triangular`, `lu_solve`: take room, and give what writes the solutions of the systems at some places, NaN for
+          those with a zero on the diagonal: it gives which these are.
+Ref       Golub, Van Loan, Matrix Computations, 3.1 and 3.4, by columns; LAPACK's trtrs and getrs.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ class Shared:
 
 
 def triangular(work: Work, is_shared: bool = False) -> Run:
-    """By a lower factor."""
+    """By a lower factor: an upper one is that with its axes reversed, a transposed one has its strides exchanged."""
     x, room = _Solution(work), _room(work, is_shared)
 
     def run(at: dict[str, str]) -> str:

@@ -30,6 +30,8 @@ Step = str | list[str] | Adjacent  # of all lanes, or of each behind the first
 class Lanes:
     """The type of a number of each of `lanes` matrices, and operations on it."""
 
+    CHUNK = 8  # numbers of one row, or of one column, in a vector
+
     def __init__(self, kind: str, lanes: int) -> None:
         self.kind, self.lanes = kind, lanes
         self.item = 8 if kind == "double" else 4
@@ -63,10 +65,6 @@ class Lanes:
     def constant(self, number: str) -> str:
         return self.each_lane(self.kind, number)
 
-    def whole(self, number: Number) -> str:
-        """A constant of `integer`."""
-        return self.each_lane(self.scalar, str(number))
-
     def each_lane(self, kind: str, number: str) -> str:
         return number if self.lanes == 1 else f"<{', '.join([f'{kind} {number}'] * self.lanes)}>"
 
@@ -81,7 +79,7 @@ class Lanes:
     def places(self, f: Asm, number: Number) -> str:
         """A place as an `integer` in all lanes."""
         if isinstance(number, int):
-            return self.whole(number)
+            return self.each_lane(self.scalar, str(number))
         if self.scalar != "i64":
             number = f.op(f"trunc i64 {number} to {self.scalar}")
         return self.splat(f, number, self.scalar)

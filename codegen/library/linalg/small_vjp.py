@@ -2,10 +2,7 @@
 
 Contract  `cholesky_vjp`: takes room, and gives what writes the cotangents of the matrices at some places, in the lower
           triangle, whose elements off the diagonal count for both; `cholesky_vjp_by_rows`: of one matrix, by vectors.
-How       by columns k of the result F, from the last one: with S = F + F', which is symmetric,
-          F[i, k] = (G[i, k] - sum over j > k of S[j, i] L[j, k]) / L[k, k] for i > k, and on the diagonal half of
-          (G[k, k] - sum over j > k of L[j, k] F[j, k]) / L[k, k].
-Ref       S. P. Smith: "Differentiation of the Cholesky algorithm", 1995, whose loops these are, in another order.
+Ref       S. P. Smith, "Differentiation of the Cholesky algorithm", 1995, whose loops these are, in another order.
 """
 
 from __future__ import annotations
@@ -16,6 +13,9 @@ from tensordsl.codegen.library.linalg.small_values import Number
 
 
 def cholesky_vjp(work: Work) -> Run:
+    """By columns k of the result F, from the last one.  With S = F + F', which is symmetric,
+    F[i, k] = (G[i, k] - sum over j > k of S[j, i] L[j, k]) / L[k, k] for i > k, and on the diagonal half of
+    (G[k, k] - sum over j > k of L[j, k] F[j, k]) / L[k, k]."""
     f, v, walk, n = work.f, work.lanes, work.walk, work.n
     factor, s, last = work.room(), work.room(), walk.minus(n, 1)
 

@@ -21,7 +21,7 @@ from tensordsl.codegen.library.linalg.batches import (
     run_text,
 )
 from tensordsl.codegen.library.linalg.fortran import KINDS, Fortran, either
-from tensordsl.codegen.library.linalg.small import is_small, small_text
+from tensordsl.codegen.library.linalg.small import is_small, is_triangle_for_dots, small_text
 from tensordsl.codegen.llvm.builder import Asm
 from tensordsl.codegen.target.tuning import Tuning
 
@@ -109,7 +109,8 @@ def triangular_text(dtype: str, tuning: Tuning) -> str:
         return one
 
     def small(f: Asm) -> str:
-        return is_small(f, tuning, "triangular", "%n", "%k")
+        is_one_column = is_triangle_for_dots(f, tuning, size)
+        return f.any(is_small(f, tuning, "triangular", "%n", "%k"), is_one_column)
 
     code = small_text("triangular", kind, tuning)
     texts = [copy_text(kind, size, tuning), nan_text(kind), zero_text(kind)]

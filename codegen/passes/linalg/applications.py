@@ -150,8 +150,9 @@ def express(ctx: Context, v: Value, build: Callable[..., Any], *operands: Value)
         low.env.update((id(x), o) for x, o in zip(variables, operands, strict=True))
         around, g.within = g.within, v.loops  # what may fail stays in the loops of v
         constraints = len(g.extents.constraints)
+        built = build(*variables)
         try:
-            (made,) = low.run([build(*variables)])
+            (made,) = low.run([built])
         finally:
             g.within = around
     assert len(g.extents.constraints) == constraints, f"lengths of {v} that are not known to be equal"

@@ -12,8 +12,15 @@ from typing import Any
 
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.linalg.applications import application, express, known, replaces
-from tensordsl.codegen.passes.linalg.structure import are_exchanged, are_square, is_symmetric, structure, transposed
-from tensordsl.codegen.tensor_ir.construct import CHOLESKY, DOT, LU_FACTOR
+from tensordsl.codegen.passes.linalg.structure import (
+    are_exchanged,
+    are_square,
+    factors_of,
+    is_symmetric,
+    structure,
+    transposed,
+)
+from tensordsl.codegen.tensor_ir.construct import CHOLESKY, LU_FACTOR
 from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.ops.array.reduce import all as every
 from tensordsl.ops.array.shape import dimshuffle
@@ -84,10 +91,10 @@ def _lower_and_upper(ctx: Context, v: Value, a: Value) -> tuple[Value | None, Va
         return None
     if s.is_lower:
         return a, None
-    if a.op == DOT and len(a.operands) == 2 and not a.attrs:
-        x, y = a.operands
-        if x.rank == y.rank and are_square(g, x) and structure(g, x).is_lower and structure(g, y).is_upper:
-            return x, y
+    parts = factors_of(g, a)
+    if parts is not None and are_square(g, parts[0]) and structure(g, parts[0]).is_lower:
+        if structure(g, parts[1]).is_upper:
+            return parts
     factor = known_factor(ctx, v, a)
     return None if factor is None else (factor, transposed(g, factor))
 
@@ -95,11 +102,10 @@ def _lower_and_upper(ctx: Context, v: Value, a: Value) -> tuple[Value | None, Va
 def _of_cholesky(ctx: Context, v: Value, a: Value, lower: bool, on_error: str) -> Value | None:
     """L, its columns by the signs of its diagonal, for A = L L'."""
     g = ctx.graph
-    if a.op != DOT or len(a.operands) != 2 or a.attrs:
+    parts = factors_of(g, a)
+    if parts is None or not are_square(g, parts[0]) or not structure(g, parts[0]).is_lower:
         return None
-    x, y = a.operands
-    if x.rank != y.rank or not are_square(g, x) or not structure(g, x).is_lower:
-        return None
+    x, y = parts
     if not are_exchanged(x, y, (x.rank - 2, x.rank - 1), x.rank):
         return None
     ctx.hit("cholesky(L L') = L")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.linalg.applications import express
-from tensordsl.codegen.passes.linalg.structure import are_square, structure, transposed
+from tensordsl.codegen.passes.linalg.structure import are_aligned, are_square, structure, transposed
 from tensordsl.codegen.tensor_ir.construct import DOT
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Value
@@ -22,7 +22,7 @@ from tensordsl.ops.math.elementwise import MUL
 
 def multiply_by_diagonals(ctx: Context, v: Value) -> Value | None:
     """diag(d) B = d[:, None] B, B diag(d) = B d, and B eye = B."""
-    if len(v.operands) != 2 or v.attrs or not ctx.has("iota", "const"):
+    if len(v.operands) != 2 or v.attrs or not ctx.has("iota", "const") or not are_aligned(ctx.graph, *v.operands):
         return None
     for k, d in enumerate(v.operands):
         other = v.operands[1 - k]
@@ -74,6 +74,8 @@ def sum_diagonals(ctx: Context, v: Value) -> Value | None:
     if product.op == "move" and product.rank == 3 and product.attrs["map"] == (2, 0, 1) and ctx.is_sole(product):
         product, moved = product.operands[0], True
     if product.op != DOT or len(product.operands) != 2 or product.attrs or not ctx.is_sole(product):
+        return None
+    if not are_aligned(ctx.graph, *product.operands):
         return None
     i, j = v.operands[1:] if len(v.operands) == 3 else (None, v)
     if i is not j or j.op != "iota" or v.attrs["axes"] != (0, 1) or product.rank != 2 + moved:

@@ -16,8 +16,18 @@ from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.linalg.applications import Application, application, express, known, readers_of, replaces
 from tensordsl.codegen.passes.linalg.factors import known_factor
 from tensordsl.codegen.passes.linalg.products import diagonal_of
-from tensordsl.codegen.passes.linalg.structure import are_square, is_symmetric, structure, transposed
-from tensordsl.codegen.tensor_ir.construct import DOT, LU_FACTOR, LU_SOLVE, SOLVE_TRIANGULAR
+from tensordsl.codegen.passes.linalg.structure import (
+    are_aligned,
+    are_square,
+    factors_of,
+    has_matrices,
+    is_symmetric,
+    of_each,
+    structure,
+    transposed,
+)
+from tensordsl.codegen.tensor_ir import extents as ex
+from tensordsl.codegen.tensor_ir.construct import DOT, LU_FACTOR, LU_SOLVE, RESHAPE, SOLVE_TRIANGULAR
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.graph.variables import apply
 from tensordsl.ops.array.shape import dimshuffle
@@ -30,26 +40,31 @@ Solver = Callable[[Value, int], Value]  # of right-hand sides, and whether the m
 # -- products with inverses --------------------------------------------------------------------------------------------
 def solve_for_inverses(ctx: Context, v: Value) -> Value | None:
     """inv(A) b = solve(A, b) and b inv(A) = solve(A', b')', where only products use the inverse."""
-    if len(v.operands) != 2 or v.attrs:
+    g = ctx.graph
+    if len(v.operands) != 2 or v.attrs or not are_aligned(g, *v.operands):
         return None
     x, y = v.operands
     for inverse, other, is_right in ((x, y, False), (y, x, True)):
         if inverse.rank < 2 or not (other.rank == inverse.rank or other.rank == 1):
             continue
+        batch = None
+        if inverse.op == RESHAPE and has_matrices(g, inverse) and other.rank > 2 and _is_multiplied(ctx, inverse):
+            inverse = inverse.operands[0]  # of batches along several axes, which a product has along one
+            batch = inverse.shape[:-2]
         solver = _inverse(ctx, inverse)
         if solver is None:
             continue
         ctx.hit("b inv(A) = solve(A', b')'" if is_right else "inv(A) b = solve(A, b)")
-        g = ctx.graph
-        columns = other
+        columns = other if batch is None else of_each(g, other, batch)
         if other.rank == 1:
             columns = g.move(other, (0,), (other.shape[0], 1))
         elif is_right:
-            columns = transposed(g, other)
+            columns = transposed(g, columns)
         found = solver(columns, int(is_right))
         if other.rank == 1:
             return g.move(found, (0, None), v.shape)
-        return transposed(g, found) if is_right else found
+        found = transposed(g, found) if is_right else found
+        return found if batch is None else of_each(g, found, v.shape[:-2])
     return None
 
 
@@ -106,8 +121,9 @@ def _is_right_side(g: Graph, reader: Value, v: Value) -> bool:
 
 
 def _is_multiplied(ctx: Context, v: Value) -> bool:
-    """Whether v is a transpose that only products read."""
-    if v.op != "move" or v.rank < 2 or not _is_transpose(v):
+    """Whether v is a transpose, or has other axes of batches, and only products read it."""
+    is_moved = v.op == "move" and v.rank > 1 and _is_transpose(v)
+    if not is_moved and not (v.op == RESHAPE and has_matrices(ctx.graph, v)):
         return False
     readers = readers_of(ctx, v)
     return len(readers) == ctx.users.get(v.number, 1) and all(r.op == DOT for r in readers)
@@ -118,7 +134,7 @@ def solve_by_structure(ctx: Context, v: Value) -> Value | None:
     """A solve by what is known of the matrix: triangular, diagonal, orthogonal, a product of such, an inverse, or one
     whose Cholesky factor the function has."""
     found = replaces(ctx, v, SOLVES)
-    if found is None:
+    if found is None or not are_aligned(ctx.graph, found.operands[0], found.operands[-1]):
         return None
     trans = int(bool(found.attrs["trans"]))
     shared = _by_the_same_solve(ctx, v, found)
@@ -167,12 +183,11 @@ def _solved(ctx: Context, v: Value, a: Value, b: Value, trans: int, depth: int) 
         ctx.hit("solve(L L', b) = solve(L', solve(L, b))")
         inner = solve_triangle(ctx, v, factor, b, True, 0)
         return solve_triangle(ctx, v, factor, inner, True, 1)
-    if a.op != DOT or len(a.operands) != 2 or a.attrs or any(o.rank != a.rank for o in a.operands):
-        return None
-    if not all(_is_solved(g, o) for o in a.operands):
+    parts = factors_of(g, a)
+    if parts is None or not all(_is_solved(g, o) for o in parts):
         return None
     ctx.hit("solve(A B, b) = solve(B, solve(A, b))")
-    for part in reversed(a.operands) if trans else a.operands:
+    for part in reversed(parts) if trans else parts:
         solved = _solved(ctx, v, part, b, trans, depth + 1)
         assert solved is not None
         b = solved
@@ -287,4 +302,7 @@ def divided(ctx: Context, v: Value, b: Value, d: Value) -> Value:
 
 
 def _product(g: Graph, x: Value, y: Value) -> Value:
+    if x.rank > 3:
+        batch, one = x.shape[:-2], (ex.product(x.shape[:-2]),)
+        return of_each(g, _product(g, of_each(g, x, one), of_each(g, y, one)), batch)
     return g.make(DOT, (x, y), x.dtype, (*x.shape[:-1], y.shape[-1]))

@@ -24,9 +24,12 @@ from tensordsl.codegen.tensor_ir.construct import (
     CHOLESKY,
     DOT,
     EIGH,
+    IN_BOUNDS,
+    INC_TAKE,
     LU_FACTOR,
     LU_SOLVE,
     QR,
+    RESHAPE,
     SOLVE_TRIANGULAR,
     SVD,
 )
@@ -106,6 +109,14 @@ def is_symmetric(g: Graph, v: Value) -> bool:
 def are_square(g: Graph, v: Value) -> bool:
     """Whether the matrices in the last two axes are square, whatever a call brings."""
     return v.rank > 1 and g.extents.find(v.shape[-1]) == g.extents.find(v.shape[-2])
+
+
+def are_aligned(g: Graph, x: Value, y: Value) -> bool:
+    """Whether x y is a product, and the batches are the same, whatever a call brings: nothing has to be checked."""
+    find = g.extents.find
+    rows = y.shape[-2] if y.rank > 1 else y.shape[0]
+    batches = [list(map(find, v.shape[:-2])) for v in (x, y) if v.rank > 1]
+    return find(x.shape[-1]) == find(rows) and batches.count(batches[0]) == len(batches)
 
 
 def transposed(g: Graph, v: Value) -> Value:
@@ -223,6 +234,61 @@ def _is_symmetric_product(g: Graph, x: Value, y: Value) -> bool:
         if right.rank == x.rank and are_exchanged(x, right, (n, n + 1), x.rank) and is_symmetric(g, middle):
             return True
     return False
+
+
+def of_each(g: Graph, x: Value, batch: Sequence[Any]) -> Value:
+    """The matrices x with other axes of batches in front of them, as many matrices in the same order."""
+    if x.op == "move" and x.rank > 2 and x.operands[0].rank == x.rank and x.attrs["map"] == _last_exchanged(x.rank):
+        return transposed(g, g.reshape(x.operands[0], (*batch, *x.shape[:-3:-1])))
+    return g.reshape(x, (*batch, *x.shape[-2:]))
+
+
+def _last_exchanged(rank: int) -> tuple[int, ...]:
+    return (*range(rank - 2), rank - 1, rank - 2)
+
+
+def factors_of(g: Graph, v: Value) -> tuple[Value, Value] | None:
+    """(x, y) for v = x y, matrices of the same batches; of a reshape to other batches the factors in these."""
+    whole = v
+    if v.op == RESHAPE and has_matrices(g, v):
+        v = v.operands[0]
+    if v.op != DOT or len(v.operands) != 2 or v.attrs or any(o.rank != v.rank for o in v.operands):
+        return None
+    x, y = v.operands
+    if not are_aligned(g, x, y):
+        return None
+    return (x, y) if v is whole else (of_each(g, x, whole.shape[:-2]), of_each(g, y, whole.shape[:-2]))
+
+
+def has_matrices(g: Graph, v: Value) -> bool:
+    """Whether a reshape keeps the matrices in the last two axes."""
+    (x,) = v.operands
+    find = g.extents.find
+    return x.rank > 1 and v.rank > 1 and [find(n) for n in x.shape[-2:]] == [find(n) for n in v.shape[-2:]]
+
+
+def _of_reshape(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
+    s, last = known[0], v.operands[0].rank - 2
+    if not has_matrices(g, v):
+        return NOTHING
+    sign = dict(s.signs).get((last, last + 1), 0)
+    signs = (((v.rank - 2, v.rank - 1), sign),) if sign else ()
+    return Structure(s.low, s.high, s.is_mask, signs, s.is_orthogonal)
+
+
+def _of_inc_take(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
+    """A matrix with elements written at positions that are known now, as a packed triangle's, or on its diagonal."""
+    if v.attrs["axes"] != (v.rank - 2, v.rank - 1):
+        return NOTHING
+    rows, columns = (o.operands[0] if o.op == IN_BOUNDS else o for o in v.operands[2:])
+    if rows is columns:
+        return Structure(min(known[0].low, 0), max(known[0].high, 0))
+    if rows.op != "const" or columns.op != "const" or rows.attrs["data"].size > g.tuning.passes.fold_max_elements:
+        return NOTHING
+    i, j = rows.attrs["data"], columns.attrs["data"]
+    if i.shape != j.shape or not i.size or min(i.min(), j.min()) < 0:
+        return NOTHING
+    return Structure(min(known[0].low, int((j - i).min())), max(known[0].high, int((j - i).max())))
 
 
 def _of_assert(g: Graph, v: Value, known: Sequence[Structure]) -> Structure:
@@ -419,6 +485,6 @@ def _of_application(g: Graph, v: Value, known: Sequence[Structure]) -> Structure
 
 
 _RULES = {
-    "const": _of_const, "iota": _of_iota, "move": _of_move, "reduce": _of_reduce, DOT: _of_dot, ASSERT: _of_assert,
-    "map": _of_map,
+    "const": _of_const, "iota": _of_iota, "move": _of_move, "map": _of_map, "reduce": _of_reduce, DOT: _of_dot,
+    RESHAPE: _of_reshape, ASSERT: _of_assert, INC_TAKE: _of_inc_take,
 }  # fmt: skip

@@ -57,25 +57,25 @@ def _normal_tail(b: Builder, number: Val, state: State, index: Val, draw: Val, k
 
 
 def _von_mises_constants(b: Builder, index: Val, draw: Val, key: Val, kappa: Val) -> State:
-    """s = (1 + rho^2) / (2 rho), rho = (r - sqrt(2 r)) / (2 kappa), r = 1 + sqrt(1 + 4 kappa^2); 1 / kappa + kappa of a
-    small kappa."""
+    """rho = 2 kappa / (r + sqrt(2 r)), r = 1 + sqrt(1 + 4 kappa^2), of the wrapped Cauchy distribution."""
     r = b.add(b.sqrt(b.fma(b.mul(kappa, kappa), 4.0, 1.0)), 1.0)
-    rho = b.div(b.sub(r, b.sqrt(b.mul(r, 2.0))), b.mul(kappa, 2.0))
-    s = b.div(b.fma(rho, rho, 1.0), b.mul(rho, 2.0))
-    return index, draw, key, kappa, b.select(b.lt(kappa, 1e-5), b.add(b.div(1.0, kappa), kappa), s)
+    rho = b.div(b.mul(kappa, 2.0), b.add(r, b.sqrt(b.mul(r, 2.0))))
+    return index, draw, key, kappa, rho, b.div(b.sub(1.0, rho), b.add(rho, 1.0))
 
 
-def _von_mises(b: Builder, number: Val, state: State, index: Val, draw: Val, key: Val, kappa: Val, s: Val) -> Step:
-    """The angle in [-pi, pi] from the mean, of a wrapped Cauchy number's cosine w = (1 + s z) / (s + z) (D. Best and
-    N. Fisher, "Efficient simulation of the von Mises distribution", 1979)."""
+def _von_mises(
+    b: Builder, number: Val, state: State, index: Val, draw: Val, key: Val, kappa: Val, rho: Val, ratio: Val
+) -> Step:
+    """The angle in [-pi, pi] from the mean: of a wrapped Cauchy number, whose half has the tangent t, where
+    log(y / v) + 1 >= y, y = kappa (s - cos), s = (1 + rho^2) / (2 rho) (D. Best and N. Fisher, "Efficient simulation of
+    the von Mises distribution", 1979)."""
     first, second = attempt_words(b, number, index, draw, key)
-    z = b.call("cos", b.mul(unit(b, first), math.pi))
-    w = b.div(b.fma(s, z, 1.0), b.add(s, z))
-    w = b.select(b.gt(w, 1.0), 1.0, b.select(b.lt(w, -1.0), -1.0, w))
-    y = b.mul(kappa, b.sub(s, w))
-    v = unit(b, second)
-    rejected = b.lt(b.sub(b.add(b.call("log", b.div(y, v)), 1.0), y), 0.0)
-    angle = b.call("arccos", w)
+    t = b.mul(ratio, b.call("tan", b.mul(unit(b, first), math.pi / 2)))
+    square, less, more = b.mul(t, t), b.sub(1.0, rho), b.add(rho, 1.0)
+    difference = b.fma(b.mul(more, more), square, b.mul(less, less))  # 2 rho (1 + t^2) (s - cos)
+    y = b.mul(kappa, b.div(difference, b.mul(b.mul(rho, 2.0), b.add(square, 1.0))))
+    rejected = b.lt(b.sub(b.add(b.call("log", b.div(y, unit(b, second))), 1.0), y), 0.0)
+    angle = b.mul(b.call("arctan", t), 2.0)
     has_sign = b.eq(b.and_(first, 1), 1)
     return (), b.select(has_sign, b.neg(angle), angle), b.not_(rejected)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from tensordsl.graph.casting import real_of
 from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import apply
+from tensordsl.ops.array.arrange import take_along_axis
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.shape import broadcast_to, dimshuffle, shape_i
-from tensordsl.ops.linalg.factorise import CHOLESKY, LU_FACTOR, QR, SWAP_ROWS
+from tensordsl.ops.linalg.factorise import CHOLESKY, COLUMN_ORDER, LU_FACTOR, QR, QR_RAW, SWAP_ROWS
 from tensordsl.ops.linalg.matrices import (
     adjoint,
     as_matrices,
@@ -28,6 +29,35 @@ from tensordsl.ops.linalg.spectral import EIG, EIGH, EIGVALS, EIGVALSH, SVD, SVD
 from tensordsl.ops.linalg.triangular import SOLVE_TRIANGULAR
 from tensordsl.ops.math.comparisons import eq
 from tensordsl.ops.math.elementwise import cast, minimum
+
+
+class QRResult(NamedTuple):
+    """Q and R of a = Q R."""
+
+    Q: Any
+    R: Any
+
+
+class SVDResult(NamedTuple):
+    """U, S and Vh of a = U diag(S) Vh."""
+
+    U: Any
+    S: Any
+    Vh: Any
+
+
+class EigResult(NamedTuple):
+    """Eigenvalues, and the eigenvectors in columns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class EighResult(NamedTuple):
+    """Eigenvalues, the smallest first, and the eigenvectors in columns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
 
 
 def cholesky(
@@ -108,7 +138,9 @@ def qr(a: Any, mode: str = "reduced", *, overwrite_a: bool = False, pivoting: bo
 
     a     (..., m, n); with k = min(m, n)
     mode  "reduced" (or "economic"): Q is (..., m, k), R (..., k, n); "complete" (or "full", as SciPy has it): Q is
-          (..., m, m), R (..., m, n); "r": only the R of "reduced"
+          (..., m, m), R (..., m, n); "r": only the R of "reduced"; "raw": (h, tau), LAPACK's reflectors as NumPy has
+          them, without gradient
+    pivoting  give a third result, int64 numbers p of columns, with a[..., p] = Q R and the diagonal of R decreasing
     The gradient of "complete" is refused where there are more rows than columns: nothing determines the other columns
     (S. Walter, L. Lehmann, 2010; for wide matrices D. Roberts, L. Roberts, 2020).
 
@@ -117,14 +149,19 @@ def qr(a: Any, mode: str = "reduced", *, overwrite_a: bool = False, pivoting: bo
     array([[1., 2.],
            [3., 4.]])
     """
-    if pivoting:
-        raise NotImplementedError("qr: pivoting is not supported; svd tells the rank of a matrix")
-    if mode not in _QR_MODES:
-        hint = "; LAPACK's raw form is not given" if mode == "raw" else ""
-        raise ValueError(f"qr: mode must be one of {', '.join(_QR_MODES)}, got {mode!r}{hint}")
+    if mode not in (*_QR_MODES, "raw"):
+        raise ValueError(f"qr: mode must be one of {', '.join(_QR_MODES)}, raw, got {mode!r}")
     (a,) = as_matrices("qr", a)
+    order = None
+    if pivoting:
+        order = apply(COLUMN_ORDER, a)
+        a = take_along_axis(a, dimshuffle(order, (*range(a.type.ndim - 2), "x", a.type.ndim - 2)), a.type.ndim - 1)
+    if mode == "raw":
+        return (*apply(QR_RAW, a), *(() if order is None else (order,)))
     q, r = apply(QR, a, mode=_QR_MODES[mode])
-    return r if mode == "r" else (q, r)
+    if order is not None:
+        return (r, order) if mode == "r" else (q, r, order)
+    return r if mode == "r" else QRResult(q, r)
 
 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
@@ -145,7 +182,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     if not compute_uv:
         return apply(SVDVALS, a)
     u, s, vh = apply(SVD, a, full_matrices=bool(full_matrices))
-    return u, s, vh
+    return SVDResult(u, s, vh)
 
 
 def svdvals(x: Any) -> Any:
@@ -163,7 +200,7 @@ def _reads_lower(what: str, triangle: Any) -> bool:
     return bool(triangle in ("L", "l"))
 
 
-def eigh(a: Any, UPLO: str = "L") -> tuple[Any, Any]:
+def eigh(a: Any, UPLO: str = "L") -> EighResult:
     """(w, V) of Hermitian matrices: the eigenvalues, the smallest first, and in the columns of V the eigenvectors.
 
     a     (..., n, n); the triangle that UPLO names, "L" or "U", is read
@@ -175,7 +212,7 @@ def eigh(a: Any, UPLO: str = "L") -> tuple[Any, Any]:
     array([1., 3.])
     """
     w, v = apply(EIGH, as_square("eigh", a), lower=_reads_lower("eigh", UPLO))
-    return w, v
+    return EighResult(w, v)
 
 
 def eigvalsh(a: Any, b: Any = None, lower: bool = True, UPLO: str | None = None) -> Any:
@@ -212,7 +249,7 @@ def hermitian_from(a: Any, lower: bool) -> Any:
     return upper_of(a) + adjoint(strictly_upper_of(a))
 
 
-def eig(a: Any) -> tuple[Any, Any]:
+def eig(a: Any) -> EigResult:
     """(w, V) of square matrices: the eigenvalues, in no order, and in the columns of V eigenvectors of length 1.
 
     a  (..., n, n)
@@ -224,7 +261,7 @@ def eig(a: Any) -> tuple[Any, Any]:
     array([0.+1.j, 0.-1.j])
     """
     w, v = apply(EIG, as_square("eig", a))
-    return w, v
+    return EigResult(w, v)
 
 
 def eigvals(a: Any) -> Any:

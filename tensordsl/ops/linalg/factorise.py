@@ -18,7 +18,7 @@ from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import Dims, Kernel, Op, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.index import getitem
-from tensordsl.ops.array.shape import as_dim, concatenate, shape_i
+from tensordsl.ops.array.shape import INTEGER_VALUED, as_dim, concatenate, shape_i
 from tensordsl.ops.array.write import set_subtensor
 from tensordsl.ops.control import require
 from tensordsl.ops.linalg.matrices import (
@@ -269,4 +269,56 @@ def _qr_gradient(g: Any, out: Any, a: Any, mode: str) -> Sequence[Any]:
 QR = matrix_row(
     "qr", lambda a, mode: (of_lapack(a),) * 2, _qr_shape, numpy_qr, Kernel("qr"), _qr_gradient,
 )  # fmt: skip
-ROWS = (CHOLESKY, CHOLESKY_VJP, LU_FACTOR, SWAP_ROWS, QR)
+
+
+# -- QR in other forms -------------------------------------------------------------------------------------------------
+def _raw_shape(d: Dims, a: Any) -> tuple[Any, ...]:
+    *batch, m, n = matrix_shape(d, a)
+    return (*batch, n, m), (*batch, d.minimum(m, n))
+
+
+def numpy_qr_raw(a: Any) -> tuple[Any, Any]:
+    h, tau = np.linalg.qr(a, "raw")
+    return h, tau
+
+
+QR_RAW = matrix_row(
+    "qr_raw", lambda a: (of_lapack(a),) * 2, _raw_shape, numpy_qr_raw, HOST,
+    no_gradient="LAPACK's reflectors are not differentiated; Q and R are",
+)  # fmt: skip
+
+
+def numpy_column_order(a: Any) -> Any:
+    """Each column is the one with the largest rest, after reflections for those before it."""
+    found = np.zeros((*a.shape[:-2], a.shape[-1]), "int64")
+    for position in np.ndindex(a.shape[:-2]):
+        found[position] = _order_of_columns(np.array(a[position]))
+    return found
+
+
+def _order_of_columns(rest: Any) -> Any:
+    m, n = rest.shape
+    order = np.arange(n)
+    with np.errstate(all="ignore"):
+        for k in range(min(m, n)):
+            best = k + int(np.argmax((np.abs(rest[k:, k:]) ** 2).sum(0)))
+            rest[:, [k, best]], order[[k, best]] = rest[:, [best, k]], order[[best, k]]
+            v = rest[k:, k].copy()
+            size = np.linalg.norm(v)
+            if size and np.isfinite(size):
+                v[0] += size * (v[0] / abs(v[0]) if v[0] else 1)
+                v /= np.linalg.norm(v)
+                rest[k:, k:] -= 2 * np.outer(v, np.conj(v) @ rest[k:, k:])
+    return order
+
+
+def _order_shape(d: Dims, a: Any) -> tuple[Any, ...]:
+    *batch, _, n = matrix_shape(d, a)
+    return (*batch, n)
+
+
+COLUMN_ORDER = matrix_row(
+    "column_order", lambda a: "int64" if of_lapack(a) else "", _order_shape, numpy_column_order, HOST,
+    no_gradient=INTEGER_VALUED,
+)  # fmt: skip
+ROWS = (CHOLESKY, CHOLESKY_VJP, LU_FACTOR, SWAP_ROWS, QR, QR_RAW, COLUMN_ORDER)

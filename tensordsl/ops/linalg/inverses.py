@@ -7,7 +7,7 @@ squares problems whose variables separate", 1973.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -136,7 +136,14 @@ def det(a: Any) -> Any:
     return apply(DET, as_square("det", a))
 
 
-def slogdet(a: Any) -> tuple[Any, Any]:
+class SlogdetResult(NamedTuple):
+    """The sign of a determinant and the logarithm of its absolute value."""
+
+    sign: Any
+    logabsdet: Any
+
+
+def slogdet(a: Any) -> SlogdetResult:
     """(sign, log of the absolute value) of the determinants of square matrices; (0, -inf) for singular ones.
 
     a  (..., n, n); the sign is of a's dtype, the logarithm real
@@ -146,7 +153,7 @@ def slogdet(a: Any) -> tuple[Any, Any]:
     [-1.0, 0.69314718056]
     """
     sign, log_abs = apply(SLOGDET, as_square("slogdet", a))
-    return sign, log_abs
+    return SlogdetResult(sign, log_abs)
 
 
 def logdet(a: Any) -> Any:

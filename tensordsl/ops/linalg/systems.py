@@ -12,9 +12,8 @@ from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import Dims, Expand, OpTypeError, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.index import getitem
-from tensordsl.ops.array.reduce import all, bound, sum
+from tensordsl.ops.array.reduce import bound, sum
 from tensordsl.ops.array.shape import broadcast_to, reshape, shape_i, transpose
-from tensordsl.ops.control import require
 from tensordsl.ops.linalg.decompositions import hermitian_from
 from tensordsl.ops.linalg.factorise import CHOLESKY
 from tensordsl.ops.linalg.inverses import PINV, inverse_above, product_of, relative_cutoff, squared_size
@@ -23,8 +22,8 @@ from tensordsl.ops.linalg.matrices import (
     as_column,
     as_matrices,
     check_square,
-    diagonal_of,
     finite,
+    kept,
     lower_of,
     matrix_row,
     matrix_shape,
@@ -39,7 +38,7 @@ from tensordsl.ops.linalg.products import dimshuffle_drop
 from tensordsl.ops.linalg.solve import LU_SOLVE, SOLVE
 from tensordsl.ops.linalg.spectral import SVD
 from tensordsl.ops.linalg.triangular import SOLVE_TRIANGULAR
-from tensordsl.ops.math.comparisons import eq, gt, neq
+from tensordsl.ops.math.comparisons import eq, gt
 from tensordsl.ops.math.elementwise import cast
 from tensordsl.ops.operands import as_variable, whole_number
 
@@ -110,7 +109,7 @@ def solve(
     if structure in ("lower", "upper"):
         x = apply(SOLVE_TRIANGULAR, a, b, lower=structure == "lower", trans=trans, unit_diagonal=False)
     elif structure == "diagonal":
-        x = b / as_column(_without_zeros(diagonal_of(a)))
+        x = apply(SOLVE_TRIANGULAR, kept(a, eq), b, lower=True, trans=0, unit_diagonal=False)
     elif structure == "positive" and not (trans and a.type.dtype in COMPLEX):
         x = _by_cholesky(apply(CHOLESKY, a, lower=lower, on_error="raise"), b, lower)
     elif structure == "general":
@@ -125,10 +124,6 @@ def _symmetric_from(a: Any, lower: bool) -> Any:
     if lower:
         return lower_of(a) + matrix_transpose(strictly_lower_of(a))
     return upper_of(a) + matrix_transpose(strictly_upper_of(a))
-
-
-def _without_zeros(diagonal: Any) -> Any:
-    return require(diagonal, all(neq(diagonal, 0)), "solve: a matrix is singular: an element of its diagonal is 0")
 
 
 def solve_triangular(

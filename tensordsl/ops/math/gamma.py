@@ -9,10 +9,11 @@ from typing import Any
 
 from tensordsl.graph.casting import float_of
 from tensordsl.graph.variables import Expand, Op, OpTypeError, apply
-from tensordsl.ops.math.comparisons import eq, lt
+from tensordsl.ops.math.comparisons import and_, eq, gt, lt
 from tensordsl.ops.math.elementwise import cast, round, sqr, switch
 from tensordsl.ops.math.functions import Unary, tan, unary
 from tensordsl.ops.math.scalars import (
+    ALONE,
     BERNOULLI,
     cotangent_derivative,
     digamma,
@@ -48,6 +49,8 @@ def _build_polygamma(x: Any, n: int) -> Any:
     fraction = x - round(x)
     reflected = -sign * positive - math.pi ** (n + 1) * cotangent_derivative(n, 1 / tan(fraction * math.pi))
     reflected = switch(eq(fraction, 0), math.inf if n % 2 else math.nan, reflected)
+    pole = sign * float(math.factorial(n)) * (1 / x) ** (n + 1)
+    reflected = switch(and_(gt(x, -ALONE), lt(x, 0)), pole, reflected)
     return cast(switch(negative, reflected, positive), dtype)
 
 

@@ -215,6 +215,9 @@ def _digamma_near_root(x: float) -> float:
 BERNOULLI = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
 
 
+ALONE = 1e-20  # so near to 0 the pole's term is all that counts, and the reflection formula would overflow
+
+
 def polygamma(n: int, x: float) -> float:
     """The n-th derivative of digamma, n >= 1, by reflection, recurrence to x >= 12 + n, then the asymptotic series
     (Abramowitz & Stegun 6.4.11).  Poles below 0 give inf, or nan where the sides differ."""
@@ -223,6 +226,8 @@ def polygamma(n: int, x: float) -> float:
         return sign * 0.0 if x > 0 else math.nan
     if x <= 0 and x == math.floor(x):
         return sign * math.inf if x == 0 or n % 2 else math.nan
+    if -ALONE < x < 0:
+        return sign * math.factorial(n) * (1 / x) ** (n + 1)
     if x < 0:
         cotangent = 1 / math.tan(math.pi * (x - round(x)))
         slope: float = cotangent_derivative(n, cotangent)

@@ -31,16 +31,16 @@ from tensordsl.ops.array.reduce import sum as total
 from tensordsl.ops.array.shape import as_dim, as_dims, broadcast_to, dimshuffle, reshape, shape_tuple, transpose
 from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
 from tensordsl.ops.linalg.factorise import CHOLESKY
-from tensordsl.ops.linalg.products import dot
+from tensordsl.ops.linalg.products import dot, matmul
 from tensordsl.ops.math.comparisons import eq, ge, gt, isnan, le, lt
 from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, floor, maximum, minimum, mod, mul, sqr, sqrt, switch
-from tensordsl.ops.math.functions import erfinv, exp, expm1, log, log1p, tan
+from tensordsl.ops.math.functions import erf, erfinv, exp, expm1, log, log1p, tan
 from tensordsl.ops.operands import as_variable, constant, known_int, named_dtype
 from tensordsl.ops.random import bits as rb
 from tensordsl.ops.random import rejection as rr
 
 REQUIRED = object()
-FAR_NORMAL = 4.0  # standard deviations from which on normal numbers beyond a limit come by rejection
+LEAST_TAIL = 1.0  # standard deviations from which on normal numbers beyond a limit come by rejection
 WIDE_KAPPA = 1e6  # of a von Mises number that is as good as normal
 SMALL_KAPPA = 1e-8  # as good as uniform
 PART = 0x9E3779B97F4A7C15  # what the key is shifted by for independent numbers of one draw
@@ -325,19 +325,16 @@ def _truncated_exponential(s: Source, dtype: str, b: Any, loc: Any, scale: Any) 
 
 
 def _truncated_normal(s: Source, dtype: str, a: Any, b: Any, loc: Any, scale: Any) -> Any:
-    """By inversion, written for the side where the distribution function is small; of an interval far from the middle
-    by rejection (`rejection.NORMAL_TAIL`)."""
-    from tensordsl.ops.math.functions import erfc, erfcinv  # late: few draws need them
-
-    is_right = gt(a + b, 0)  # then mirrored: both limits, so that the one at the middle is the upper one
+    """By inversion, of an interval in one tail by rejection (`rejection.NORMAL_TAIL`)."""
+    is_right = gt(a, 0)  # then mirrored, so that tails are on the left
     low, high = switch(is_right, -b, a), switch(is_right, -a, b)
-    is_far, root = lt(high, -FAR_NORMAL), math.sqrt(0.5)
-    # Where the number is another one, limits with which this one has a gradient.
-    left, right = switch(is_far, -1.0, low), switch(is_far, 1.0, high)
-    p, q = erfc(-left * root), erfc(-right * root)
-    z = -erfcinv(p + s.unit() * (q - p)) / root
-    tail = -s.part(1).by(rr.NORMAL_TAIL, switch(is_far, -high, 1.0), switch(is_far, high - low, 1.0))
-    z = switch(is_far, tail, minimum(maximum(z, left), right))
+    is_tail, root = lt(high, -LEAST_TAIL), math.sqrt(0.5)
+    # Where the number is the other one, limits with which this one has a gradient.
+    left, right = switch(is_tail, -1.0, low), switch(is_tail, 1.0, high)
+    p, q = erf(left * root), erf(right * root)
+    z = erfinv(p + s.unit() * (q - p)) / root
+    tail = -s.part(1).by(rr.NORMAL_TAIL, switch(is_tail, -high, 1.0), switch(is_tail, high - low, 1.0))
+    z = switch(is_tail, tail, minimum(maximum(z, left), right))
     return loc + scale * switch(is_right, -z, z)
 
 
@@ -349,6 +346,27 @@ def _von_mises(s: Source, dtype: str, mu: Any, kappa: Any) -> Any:
     angle = switch(isnan(kappa), kappa, switch(le(kappa, SMALL_KAPPA), flat, switch(usual, angle, narrow)))
     turned = mod(mu + angle + math.pi, 2 * math.pi) - math.pi
     return turned
+
+
+def _asymmetric_laplace(s: Source, dtype: str, b: Any, kappa: Any, mu: Any) -> Any:
+    """The difference of two exponential numbers, of rates b kappa and b / kappa."""
+    return mu + (s.exponential() / kappa - s.part(1).exponential() * kappa) / b
+
+
+def _skew_normal(s: Source, dtype: str, mu: Any, sigma: Any, alpha: Any) -> Any:
+    """delta |z| + sqrt(1 - delta^2) z', delta = alpha / sqrt(1 + alpha^2) (A. Azzalini, 1985)."""
+    length = sqrt(1 + sqr(alpha))
+    return mu + sigma * (alpha * abs_(s.normal()) + s.part(1).normal()) / length
+
+
+def _kumaraswamy(s: Source, dtype: str, a: Any, b: Any) -> Any:
+    """(1 - u^(1/b))^(1/a)"""
+    return exp(log(-expm1(-s.exponential() / b)) / a)
+
+
+def _discrete_weibull(s: Source, dtype: str, q: Any, beta: Any) -> Any:
+    """The least k with 1 - q^((k + 1)^beta) >= 1 - u."""
+    return cast(clip(ceil(exp(log(s.exponential() / -log(q)) / beta)) - 1, 0.0, 2.0**62), "int64")
 
 
 # -- draws of gamma numbers --------------------------------------------------------------------------------------------
@@ -375,6 +393,10 @@ def _noncentral_chisquare(s: Source, dtype: str, df: Any, nonc: Any) -> Any:
     """Chi-square of df and twice a Poisson number of nonc / 2 degrees of freedom."""
     more = s.part(1).by(rr.POISSON, nonc / 2)
     return 2 * s.gamma(df / 2 + cast(more, "float64"))
+
+
+def _noncentral_f(s: Source, dtype: str, dfnum: Any, dfden: Any, nonc: Any) -> Any:
+    return _noncentral_chisquare(s, dtype, dfnum, nonc) / dfnum / (2 * s.part(2).gamma(dfden / 2) / dfden)
 
 
 def _negative_binomial(s: Source, dtype: str, n: Any, p: Any) -> Any:
@@ -468,6 +490,30 @@ def _multivariate_normal(s: Source, dtype: str, mean: Any, cov: Any) -> Any:
     return mean + dot(z, transpose(factor))
 
 
+def _matrix_normal(s: Source, dtype: str, mean: Any, rowcov: Any, colcov: Any) -> Any:
+    """mean + L Z R', rowcov = L L', colcov = R R'."""
+    left, right = (apply(CHOLESKY, cov, lower=True, on_error="raise") for cov in (rowcov, colcov))
+    return mean + matmul(matmul(left, s.along(*shape_tuple(mean)[-2:]).normal()), _transposed(right))
+
+
+def _wishart(s: Source, dtype: str, df: Any, scale: Any) -> Any:
+    """L A A' L', scale = L L', A lower triangular of normal numbers, with the roots of chi-square ones of df, df - 1,
+    ... degrees of freedom on the diagonal (M. Bartlett, 1933)."""
+    n, rank = shape_tuple(scale)[-1], len(s.dims)
+    k = arange(n)
+    less = df[..., None] - k if df.type.ndim else df - k
+    diagonal = sqrt(2 * s.part(1).along(n).gamma(less / 2))
+    below = s.along(n, n).normal()
+    a = switch(gt(k[:, None], k), below, switch(eq(k[:, None], k), dimshuffle(diagonal, *range(rank + 1), "x"), 0.0))
+    factor = matmul(apply(CHOLESKY, scale, lower=True, on_error="raise"), a)
+    return matmul(factor, _transposed(factor))
+
+
+def _transposed(x: Any) -> Any:
+    rank = x.type.ndim
+    return dimshuffle(x, *range(rank - 2), rank - 1, rank - 2)
+
+
 # -- the table ---------------------------------------------------------------------------------------------------------
 P = Parameter
 LOC, SCALE = P("loc", 0.0), P("scale", 1.0)
@@ -524,7 +570,7 @@ TABLE: tuple[Distribution, ...] = (
         (P("a"), P("b"), LOC, SCALE),
         _truncated_normal,
         (Check(("a", "b"), "a must not be above b", lambda a, b: ~(b < a)), _not_negative("scale")),
-        method="inversion; rejection (Robert, 1995) beyond 4 deviations",
+        method="inversion; rejection (Robert, 1995) in a tail",
         gradient=REPARAMETRISED,
     ),
     Distribution(
@@ -718,6 +764,83 @@ TABLE: tuple[Distribution, ...] = (
         core=1,
         method="mean + L z, cov = L L' (Cholesky)",
         gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "standard_cauchy", (), lambda s, t: _cauchy(s, t, 0.0, 1.0), method=INVERSION, gradient="no parameter"
+    ),
+    Distribution(
+        "noncentral_f",
+        (P("dfnum"), P("dfden"), P("nonc")),
+        _noncentral_f,
+        (_positive("dfnum"), _positive("dfden"), _not_negative("nonc")),
+        method="of two chi-square numbers",
+        gradient="undefined for the shapes",
+    ),
+    Distribution(
+        "asymmetric_laplace",
+        (P("b"), P("kappa"), P("mu")),
+        _asymmetric_laplace,
+        (_positive("b"), _positive("kappa")),
+        method="of two exponential numbers",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "skewnormal",
+        (P("mu"), P("sigma"), P("alpha")),
+        _skew_normal,
+        (_not_negative("sigma"),),
+        method="of two normal numbers (Azzalini, 1985)",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "exgaussian",
+        (P("mu"), P("sigma"), P("nu")),
+        lambda s, t, mu, sigma, nu: mu + sigma * s.normal() + nu * s.part(1).exponential(),
+        (_not_negative("sigma"), _not_negative("nu")),
+        method="of a normal and an exponential number",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "kumaraswamy",
+        (P("a"), P("b")),
+        _kumaraswamy,
+        (_positive("a"), _positive("b")),
+        method=INVERSION,
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "moyal",
+        (P("mu"), P("sigma")),
+        lambda s, t, mu, sigma: mu - 2 * sigma * log(abs_(s.normal())),
+        (_not_negative("sigma"),),
+        method="of a normal number",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "matrix_normal",
+        (P("mean", core=2), P("rowcov", core=2), P("colcov", core=2)),
+        _matrix_normal,
+        core=2,
+        method="mean + L Z R', of both Cholesky factors",
+        gradient=REPARAMETRISED,
+    ),
+    Distribution(
+        "wishart",
+        (P("df"), P("scale", core=2)),
+        _wishart,
+        (_positive("df"),),
+        core=2,
+        method="of normal and gamma numbers (Bartlett, 1933)",
+        gradient="with respect to scale; undefined for df",
+    ),
+    Distribution(
+        "discrete_weibull",
+        (P("q"), P("beta")),
+        _discrete_weibull,
+        (Check(("q",), "q must be a probability above 0 and below 1", lambda q: (q > 0) & (q < 1)), _positive("beta")),
+        dtype="int64",
+        method=INVERSION,
+        gradient=NO_COUNT,
     ),
     # counts
     Distribution(

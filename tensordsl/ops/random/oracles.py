@@ -2,8 +2,7 @@
 
 Contract   (index, draw, key, *parameters): arrays -> array.  Attempt number k of an element has the counter (index,
            draw xor k 2^48), as in native code; where both round differently at acceptance, numbers differ.
-Written    in the textbook's form, with factorials and logarithms of probabilities as they are: right for means up to
-           about 1e9, where native code avoids their cancellation.
+Written    apart from native code, in the textbook's form where that does not cancel.
 """
 
 from __future__ import annotations
@@ -112,12 +111,10 @@ def von_mises(index: Array, draw: Array, key: Array, kappa: Array) -> Array:
 
 def _von_mises(source: _Source, number: int, kappa: Array) -> tuple[Array, Array]:
     r = 1 + np.sqrt(1 + 4 * kappa * kappa)
-    rho = (r - np.sqrt(2 * r)) / (2 * kappa)
-    s = np.where(kappa < 1e-5, 1 / kappa + kappa, (1 + rho * rho) / (2 * rho))
-    z, v = np.cos(np.pi * source.u(number)), source.v(number)
-    w = np.clip((1 + s * z) / (s + z), -1, 1)
-    y = kappa * (s - w)
-    angle = np.arccos(w)
+    rho = 2 * kappa / (r + np.sqrt(2 * r))
+    t, v = (1 - rho) / (1 + rho) * np.tan(np.pi / 2 * source.u(number)), source.v(number)
+    y = kappa * ((1 - rho) ** 2 + ((1 + rho) * t) ** 2) / (2 * rho * (1 + t * t))
+    angle = 2 * np.arctan(t)
     return np.where(source.words(number) & np.uint64(1), -angle, angle), np.log(y / v) + 1 - y >= 0
 
 
@@ -133,6 +130,20 @@ def _searched(u: Array, needed: Array, first: Array, following: Callable[[int], 
         term = term * following(k)
         total = total + term
     return found
+
+
+def _deviance(x: Array, mean: Array) -> Array:
+    """x log(x / mean) + mean - x"""
+    y = (mean - x) / x
+    return np.where(x > 0, x * (y - np.log1p(y)), mean)
+
+
+def _stirling(k: Array) -> Array:
+    """log(k!) - (k log(k) - k)"""
+    small = _log_factorial(np.minimum(k, 30)) - np.where(k > 0, k * np.log(k) - k, 0)
+    w = 1 / np.maximum(k, 30) ** 2
+    large = np.log(2 * np.pi * k) / 2 + (1 / 12 - w * (1 / 360 - w / 1260)) / k
+    return np.where(k < 30, small, large)
 
 
 def poisson(index: Array, draw: Array, key: Array, mean: Array) -> Array:
@@ -151,7 +162,7 @@ def _poisson(source: _Source, number: int, mean: Array) -> tuple[Array, Array]:
     s = 0.5 - np.abs(u)
     k = np.floor((2 * a / s + b) * u + mean + 0.43)
     height = np.log(source.v(number) * (1.1239 + 1.1328 / (b - 3.4)) / (a / (s * s) + b))
-    return k, (k >= 0) & (height <= k * np.log(mean) - mean - _log_factorial(k))
+    return k, (k >= 0) & (height <= -_deviance(k, mean) - _stirling(k))
 
 
 def _count(x: Array) -> Array:
@@ -178,11 +189,12 @@ def _binomial(source: _Source, number: int, n: Array, p: Array) -> tuple[Array, 
     u = source.u(number) - 0.5
     s = 0.5 - np.abs(u)
     k = np.floor((2 * a / s + b) * u + n * p + 0.5)
-    mode, within = np.floor((n + 1) * p), np.clip(k, 0, n)
     height = np.log(source.v(number) * (2.83 + 5.1 / b) * spread / (a / (s * s) + b))
-    top = _log_factorial(mode) + _log_factorial(n - mode) + (within - mode) * np.log(p / (1 - p))
-    is_below = height <= top - _log_factorial(within) - _log_factorial(n - within)
-    return k, (k >= 0) & (k <= n) & is_below
+
+    def weight(k: Array) -> Array:
+        return -_deviance(k, n * p) - _deviance(n - k, n * (1 - p)) - _stirling(k) - _stirling(n - k)
+
+    return k, (k >= 0) & (k <= n) & (height <= weight(np.clip(k, 0, n)) - weight(np.floor((n + 1) * p)))
 
 
 def hypergeometric(index: Array, draw: Array, key: Array, good: Array, bad: Array, sample: Array) -> Array:

@@ -118,7 +118,7 @@ def _von_mises(b: Any, index: Any, draw: Any, key: Any, kappa: Any) -> Any:
 
 VON_MISES = Op(
     "random_von_mises", _dtype_of("float64"), broadcast, oracles.von_mises, Elementwise(_von_mises, _loop),
-    no_gradient=REJECTION, ulp=2.0**14, domain=(0.1, 30.0),
+    no_gradient=REJECTION, ulp=256, domain=(0.1, 30.0),
 )  # fmt: skip
 
 

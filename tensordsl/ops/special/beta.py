@@ -127,6 +127,7 @@ def _build_poch(z: Any, m: Any) -> Any:
     stirling = (s - 0.5) * log1p(d / s) + d * log(t) - d + (stirling_rest(t) - stirling_rest(s))
     signs = gamma_sign(top) * gamma_sign(z)
     value = switch(is_small, quotient, switch(is_large, exp(stirling), signs * exp(gammaln(top) - gammaln(z))))
+    value = switch(and_(is_pole(top), invert(is_zero)), math.inf, value)
     value = switch(and_(is_zero, invert(both)), switch(isnan(m), math.nan, 0.0), value)
     return switch(eq(m, 0), 1.0, sign * value)
 
@@ -227,6 +228,8 @@ def _python_poch(z: float, m: float) -> float:
         if not python_is_pole(z + m):
             return math.nan if math.isnan(m) else 0.0
         return (-1.0 if m % 2 else 1.0) * _python_poch(1 - z - m, m)
+    if python_is_pole(z + m):
+        return math.inf
     top = z + m
     if max(abs(z), abs(top)) < 2 * LARGEST:
         divisor = python_gamma(z)

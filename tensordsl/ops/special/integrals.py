@@ -189,7 +189,7 @@ def _python_owens_t(h: float, a: float) -> float:
         return 0.0 * a if math.isfinite(a) else 0.0
     end = math.atan(abs(a))
     x, w = legendre(24)
-    pieces = 1 + int(4 * abs(h))
+    pieces = 12 + int(4 * abs(h))
     total = 0.0
     for k in range(pieces):
         t = end * (k + x) / pieces

@@ -189,6 +189,13 @@ def test_the_function_may_be_called_again_from_within() -> None:
     assert unknown([0, 1, 2, 3]).tolist() == [6]
 
 
+def test_endless_recursion_is_an_error() -> None:
+    f = tensordsl.function([X], callback(lambda a: f(a), X, X))
+    for _ in range(2):
+        with pytest.raises(RecursionError):
+            f([1])
+
+
 def test_state_that_a_call_uses_is_refused_to_its_callbacks() -> None:
     refused: list[str] = []
 

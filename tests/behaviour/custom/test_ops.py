@@ -414,6 +414,30 @@ def test_rows_and_applications_count_as_ops_and_applies() -> None:
     assert not isinstance(own.owner.op, T.Elemwise) and isinstance(own.owner.op, Double)
 
 
+def test_operations_that_cannot_be_hashed() -> None:
+    class Odd(Double):
+        def __eq__(self, other: object) -> bool:
+            return type(self) is type(other)
+
+    class WithArray(AXPB):
+        pass
+
+    v = T.vector("v")
+    assert theano.function([v], Odd()(v) + Odd()(v))([1, 2]).tolist() == [4, 8]
+    a = WithArray(np.array([1.0, 2.0]), 0)
+    assert theano.function([v], a(v) + a(v))([1, 2]).tolist() == [2, 8]
+
+
+def test_undefined_gradients() -> None:
+    class Undefined(Double):
+        def grad(self, inputs: Any, output_grads: Any) -> Any:
+            return [theano.gradient.grad_undefined(self, 0, inputs[0], "no slope")]
+
+    v = T.vector("v")
+    with pytest.raises(theano.gradient.NullTypeGradError, match="no slope"):
+        T.grad(Undefined()(v).sum(), v)
+
+
 class CodeAlone(theano.Op):
     def make_node(self, x: Any) -> Any:
         return theano.Apply(self, [x], [x.type()])

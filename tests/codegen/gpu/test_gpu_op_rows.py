@@ -13,7 +13,7 @@ import pytest
 from simulated import SimulatedGroup
 from test_gpu_compile import ASSEMBLED, assemble, needs_ptxas
 from test_gpu_programs import check_group, groups_of
-from test_op_rows import FLOATING, arity, assert_close, samples, signatures, wanted_dtype, within
+from test_op_rows import FLOATING, arity, assert_close, samples, signatures, spread, wanted_dtype, within
 
 import tensordsl.tensor as T
 from tensordsl import gradient as G
@@ -42,6 +42,8 @@ def chosen(row: Op) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
         return [((t,), {"dtype": u}) for t in DTYPES for u in DTYPES if t != u]
     if row.name == "range_number":
         return [(("int64", t, t), {"dtype": t}) for t in ("float16", "float32", "float64")]
+    if arity(row) > 3:  # numbers by rejection
+        return [(dtypes, {}) for dtypes in signatures(row) if wanted_dtype(row, dtypes) is not None][-4:]
     some = []
     for dtypes in signatures(row):
         same = len(set(dtypes[-2:])) == 1 and dtypes[0] in (dtypes[-1], "bool")
@@ -52,10 +54,12 @@ def chosen(row: Op) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
 
 
 def elementwise_group(row: Op, dtypes: tuple[str, ...], attrs: dict[str, Any], name: str) -> Group:
-    """The row at every pair of elements: operand k along axis k."""
+    """The row at every pair of elements: operand k along axis k; of many operands along one axis."""
     assert isinstance(row.meaning, Elementwise)
-    b, axes = Builder(), "ijk"[: len(dtypes)]
-    loads = [b.load(Buffer(a, t, (f"n{a}",)), a) for a, t in zip(axes, dtypes, strict=True)]
+    b, names = Builder(), "ijklmn"[: len(dtypes)]
+    axes = names if len(names) <= 3 else "i"
+    along = [a if a in axes else "i" for a in names]
+    loads = [b.load(Buffer(n, t, (f"n{a}",)), a) for n, a, t in zip(names, along, dtypes, strict=True)]
     casts = [b.cast(v, t) for v, t in zip(loads, row.meaning.loop(*dtypes), strict=True)]
     lengths = {a: f"n{a}" for a in axes}
     value = b.row(row, row.dtype(*dtypes, **attrs), casts, attrs)
@@ -80,10 +84,13 @@ def test_elementwise_rows_are_their_oracles(row: Op) -> None:
             arrays = [within(arrays[0], attrs["dtype"])]
         if len(arrays) == 3:
             arrays = [a[:: 2 if a.dtype != "bool" else 1] for a in arrays]
-        spread = [a.reshape((-1,) + (1,) * (len(arrays) - 1 - k)) for k, a in enumerate(arrays)]
+        if len(arrays) > 3:
+            arrays = [np.ascontiguousarray(a).ravel() for a in np.broadcast_arrays(*spread(arrays))]
+        placed = [a.reshape((-1,) + (1,) * (min(len(arrays), 3) - 1 - k)) for k, a in enumerate(arrays)]
+        placed = placed if len(arrays) <= 3 else arrays
         with np.errstate(all="ignore"):
-            want = np.asarray(row.oracle(*spread, **attrs))
-        named = dict(zip("ijk", arrays, strict=False))
+            want = np.asarray(row.oracle(*placed, **attrs))
+        named = dict(zip("ijklmn", arrays, strict=False))
         for order in JUDGED:
             got = np.zeros(want.shape, group.outs[0].buffer.type)
             assert run(named | {"out": got}, order) == 0

@@ -119,6 +119,21 @@ def programs() -> Iterator[tuple[str, list[Any], Any, list[Any], Any]]:
         )
         yield "axes", [c], c.sum((0, 2)), [cube[::2, :, ::3]], cube[::2, :, ::3].sum((0, 2))
         yield "permuted", [c], c * 2, [cube.transpose(2, 0, 1)], cube.transpose(2, 0, 1) * 2
+        for n in (2, 6, 12, 30, 40):
+            stack = rng.random((11, n, n)).astype(dtype) + n * np.eye(n, dtype=dtype)
+            definite, columns = stack @ stack.transpose(0, 2, 1), stack[:, :, :2]
+            factor = np.linalg.cholesky(definite)
+            yield "cholesky", [c], T.linalg.cholesky(c), [definite], factor
+            triangle = [np.tril(stack), columns]
+            given = T.TensorType(dtype, (None, None, None))("given")
+            yield "solve", [c, given], T.linalg.solve(c, given), [stack, columns], np.linalg.solve(stack, columns)
+            x = T.linalg.solve_triangular(c, given, lower=True)
+            yield "triangular", [c, given], x, triangle, np.linalg.solve(*triangle)
+            logarithm = T.log(T.diagonal(T.linalg.cholesky(c), 0, 1, 2)).sum() * 2
+            inverse = np.linalg.inv(definite)  # of a symmetric matrix, in the triangle that is read
+            wanted = 2 * np.tril(inverse) - inverse * np.eye(n, dtype=dtype)
+            yield "gradient of a determinant", [c], T.grad(logarithm, c), [definite], wanted
+        x = T.TensorType(dtype, (None, None))("x")
         large = rng.random((900, 1024)).astype(dtype)
         yield "large", [x, y, z], x * y + z, [large, large[::-1], large], large * large[::-1] + large
     i = T.lvector("i")

@@ -121,3 +121,15 @@ def test_matrices_without_elements() -> None:
     assert_like(LA.qr, tuple(np.linalg.qr(flat)), flat)
     assert_like(LA.pinv, np.linalg.pinv(flat), flat)
     assert [part.shape for part in evaluated(LA.lu, flat)] == [(0, 0), (0, 0), (0, 3)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(4, 4), (2, 5, 3), (3, 6)])
+def test_qr_with_pivots_and_raw(dtype: str, shape: tuple[int, ...]) -> None:
+    a = random_matrices(dtype, *shape)
+    assert_like(lambda x: LA.qr(x, "raw"), tuple(np.linalg.qr(a, "raw")), a)
+    for mode, theirs in (("reduced", "economic"), ("complete", "full"), ("r", "r")):
+        want = list(each(lambda x, m=theirs: scipy.linalg.qr(x, mode=m, pivoting=True), a))
+        if mode == "r":
+            want[0] = want[0][..., : min(shape[-2:]), :]
+        assert_like(lambda x, m=mode: LA.qr(x, m, pivoting=True), [*want[:-1], want[-1].astype("int64")], a)

@@ -38,6 +38,7 @@ COMPLEX: dict[str, Callable[[Any, Any], Any]] = {
     "lu": lambda a, b: flat(LA.lu_factor(a)[0], *LA.lu(adjoint(b))[1:]),
     "lu_solve": lambda a, b: flat(*(LA.lu_solve(LA.lu_factor(a), b, trans) for trans in (0, 1, 2))),
     "qr": lambda a, b: flat(*LA.qr(a), *LA.qr(b), *LA.qr(adjoint(b))),
+    "qr_pivoted": lambda a, b: flat(*LA.qr(a, pivoting=True)[:2]),
     "svdvals": lambda a, b: flat(LA.svdvals(b), LA.norm(a, "nuc"), LA.norm(a, 2)),
     "svd": lambda a, b: (lambda u, s, v: without_phases(u, s, abs(v), u @ v))(*LA.svd(b, full_matrices=False)),
     "svd_wide": lambda a, b: (lambda u, s, v: without_phases(u, s, abs(v), u @ v))(*LA.svd(adjoint(b), False)),

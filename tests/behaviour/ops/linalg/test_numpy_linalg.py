@@ -98,3 +98,10 @@ def test_texts_of_ops_are_theanos() -> None:
         assert str(v.owner.op) == text
     assert isinstance(slinalg.solve_upper_triangular(x, x).owner.op, slinalg.Solve)
     assert slinalg.solve_upper_triangular(x, x).owner.op.A_structure == "upper_triangular"
+
+
+def test_results_have_numpys_names() -> None:
+    x = T.constant(SPD)
+    assert N.svd(x).S.type.ndim == 2 and N.qr(x).R.type == N.qr(x)[1].type
+    assert N.slogdet(x).logabsdet.type.ndim == 1 and N.eigh(x).eigenvalues.type.ndim == 2
+    assert N.eig(x).eigenvectors.type.dtype == "complex128"

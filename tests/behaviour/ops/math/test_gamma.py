@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -73,3 +75,15 @@ def test_polygamma_of_high_order(n):
     want = [float(mp.polygamma(n, p)) for p in points]
     found = tensordsl.function([x], T.polygamma(n, x))(points)
     np.testing.assert_allclose(found, want, rtol=2e-14)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 10])
+@pytest.mark.parametrize("mode", [None, "REFERENCE"])
+def test_polygamma_next_to_its_pole(n, mode):
+    """The reflection formula would multiply infinities here."""
+    x = T.dvector("x")
+    points = np.array([-5e-324, 5e-324, -1e-310, -1e-300, -1e-60, -1e-30, -1e-21, 1e-30])
+    with np.errstate(all="ignore"):
+        want = (-1.0) ** (n + 1) * math.factorial(n) * (1 / points) ** (n + 1)
+    found = tensordsl.function([x], T.polygamma(n, x), mode=mode)(points)
+    np.testing.assert_allclose(found, want, rtol=1e-13)

@@ -11,7 +11,6 @@ import scipy.special
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.gradient import NullTypeGradError
 
 
 def compiled(mode: Any = None) -> Any:
@@ -80,5 +79,18 @@ def test_gradients() -> None:
         g = T.grad(function(a, x), x)
         assert float(g.eval({a: 2.0, x: 1.5})) == pytest.approx(sign * 1.5 * np.exp(-1.5), rel=1e-14)
         assert float(T.grad(g, x).eval({a: 2.0, x: 1.5})) == pytest.approx(sign * -0.5 * np.exp(-1.5), rel=1e-13)
-        with pytest.raises(NullTypeGradError, match="first argument"):
-            T.grad(function(a, x), a)
+
+
+@pytest.mark.parametrize("low, high", [(0.01, 1.0), (1.0, 30.0), (30.0, 3000.0), (1.1e5, 1.2e5)])
+def test_the_derivative_by_the_first_argument(low: float, high: float) -> None:
+    a, x = T.dvector("a"), T.dvector("x")
+    slopes = tensordsl.function([a, x], [T.grad(T.sum(f(a, x)), a) for f in (T.gammainc, T.gammaincc)])
+    first = np.geomspace(low, high, 12)
+    second = np.maximum(first + np.sqrt(first) * np.tile([-2.0, 0.3, 3.0], 4), first / 10)
+    below, above = slopes(first, second)
+    np.testing.assert_array_equal(below, -above)
+    with mp.workdps(60):
+        step = mp.mpf(10) ** -20
+        for found, u, v in zip(below.tolist(), first.tolist(), second.tolist(), strict=True):
+            ends = [mp.gammainc(u + h, 0, v, regularized=True) for h in (-step, step)]
+            assert found == pytest.approx(float((ends[1] - ends[0]) / (2 * step)), rel=1e-12 if u < 1e5 else 1e-8)

@@ -45,6 +45,14 @@ CONTINUOUS: dict[str, tuple[str, tuple[Any, ...], Any]] = {
     "vonmises": ("vonmises", (0.5, 2.0), stats.vonmises(2.0, 0.5)),
     "vonmises, narrow": ("vonmises", (0.0, 3e6), stats.norm(0, 3e6**-0.5)),
     "vonmises, flat": ("vonmises", (0.0, 0.0), stats.uniform(-np.pi, 2 * np.pi)),
+    "standard_cauchy": ("standard_cauchy", (), stats.cauchy()),
+    "noncentral_f": ("noncentral_f", (3.0, 9.0, 2.0), stats.ncf(3, 9, 2)),
+    "asymmetric_laplace": ("asymmetric_laplace", (2.0, 1.5, 0.5), stats.laplace_asymmetric(1.5, 0.5, 1 / 2.0)),
+    "skewnormal": ("skewnormal", (1.0, 2.0, -3.0), stats.skewnorm(-3, 1, 2)),
+    "exgaussian": ("exgaussian", (1.0, 0.5, 2.0), stats.exponnorm(4.0, 1, 0.5)),
+    "kumaraswamy with one shape": ("kumaraswamy", (2.5, 1.0), stats.powerlaw(2.5)),
+    "kumaraswamy": ("kumaraswamy", (1.0, 2.5), stats.beta(1, 2.5)),
+    "moyal": ("moyal", (1.0, 2.0), stats.moyal(1, 2)),
     "gamma": ("gamma", (2.5, 2.0), stats.gamma(2.5, scale=2)),
     "gamma of a large shape": ("gamma", (1e6,), stats.gamma(1e6)),
     "standard_gamma": ("standard_gamma", (0.3,), stats.gamma(0.3)),
@@ -75,10 +83,17 @@ COUNTS: dict[str, tuple[str, tuple[Any, ...], Any]] = {
     "hypergeometric, large": ("hypergeometric", (10**8, 3 * 10**8, 10**6), stats.hypergeom(4 * 10**8, 10**8, 10**6)),
     "logseries": ("logseries", (0.7,), stats.logser(0.7)),
     "zipf": ("zipf", (2.5,), stats.zipf(2.5)),
+    "discrete_weibull": (
+        "discrete_weibull",
+        (0.8, 1.0),
+        stats.geom(0.2, loc=-1),
+    ),
     "integers": ("integers", (-3, 4), stats.randint(-3, 4)),
     "categorical": ("categorical", ([0.2, 0.0, 0.5, 0.3],), stats.rv_discrete(values=([0, 2, 3], [0.2, 0.5, 0.3]))),
 }
-VECTORS = {"dirichlet", "multivariate_normal", "multinomial", "multivariate_hypergeometric"}
+VECTORS = {
+    "dirichlet", "multivariate_normal", "multinomial", "multivariate_hypergeometric", "matrix_normal", "wishart",
+}  # fmt: skip
 
 
 def draw(method: str, parameters: tuple[Any, ...], seed: int = 11, **options: Any) -> Any:
@@ -179,6 +194,27 @@ def test_multivariate_normal() -> None:
     several = tensordsl.function([], RandomStreams(2).multivariate_normal((N, 2), mean, covs))()
     assert several.shape == (N, 2, 2)
     np.testing.assert_allclose(np.cov(several[:, 1].T), np.eye(2), atol=0.05)
+
+
+def test_matrix_normal() -> None:
+    mean, rows = np.arange(6.0).reshape(2, 3), np.array([[2.0, 0.5], [0.5, 1.0]])
+    columns = np.array([[1.0, 0.2, 0.0], [0.2, 2.0, 0.3], [0.0, 0.3, 0.5]])
+    x = draw("matrix_normal", (mean, rows, columns))
+    assert x.shape == (N, 2, 3)
+    factor = np.linalg.cholesky(np.kron(rows, columns))
+    white = np.linalg.solve(factor, (x - mean).reshape(N, 6).T)
+    for row in (*white, white.sum(0) / 6**0.5):
+        assert stats.kstest(row, stats.norm().cdf).pvalue > 0.005
+
+
+def test_wishart() -> None:
+    scale, df = np.array([[2.0, 0.5], [0.5, 1.0]]), 5.5
+    x = draw("wishart", (df, scale))
+    assert x.shape == (N, 2, 2) and np.array_equal(x, x.transpose(0, 2, 1))
+    assert stats.kstest(x[:, 0, 0] / 2.0, stats.chi2(df).cdf).pvalue > 0.005
+    inner = 1 / np.linalg.inv(x)[:, 1, 1] * np.linalg.inv(scale)[1, 1]  # chi-square of df - 1
+    assert stats.kstest(inner, stats.chi2(df - 1).cdf).pvalue > 0.005
+    np.testing.assert_allclose(x.mean(0), df * scale, atol=0.15)
 
 
 def test_integers_of_large_ranges() -> None:

@@ -29,7 +29,15 @@ USUAL: dict[str, tuple[Any, ...]] = {
     "dirichlet": ([[0.5, 1.0, 2.0], [3.0, 4.0, 5.0]],), "categorical": ([[0.5, 0.5, 0.0], [0.1, 0.2, 0.7]],),
     "multinomial": ([4, 90], [[0.5, 0.5, 0.0], [0.1, 0.2, 0.7]]),
     "multivariate_hypergeometric": ([[4, 5, 6], [9, 0, 3]], [7, 8]),
+    "noncentral_f": ([1.0, 9.0], [3.0, 4.0], [0.5, 2.0]), "asymmetric_laplace": ([1.0, 2.0], [0.5, 2.0], [0.0, 1.0]),
+    "discrete_weibull": ([0.2, 0.9], [1.5, 0.5]), "wishart": ([3.5, 9.0], [[[2.0, 1.0], [1.0, 2.0]]] * 2),
+    "matrix_normal": ([[[0.0, 1.0]]] * 2, [[[2.0]]] * 2, [[[2.0, 1.0], [1.0, 2.0]]] * 2),
     "multivariate_normal": ([[0.0, 1.0], [2.0, 3.0]], [[[2.0, 1.0], [1.0, 2.0]], [[1.0, 0.0], [0.0, 4.0]]]),
+}  # fmt: skip
+# The axes of one draw, of these parameters.
+CORE: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("dirichlet", "multinomial", "multivariate_hypergeometric"), (3,)), "multivariate_normal": (2,),
+    "matrix_normal": (1, 2), "wishart": (2, 2),
 }  # fmt: skip
 ROWS = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 
@@ -47,11 +55,7 @@ def build(row: Distribution, size: Any = None, seed: int = 5, **options: Any) ->
 @ROWS
 def test_shapes_and_dtypes(row: Distribution) -> None:
     """Of the parameters, or of `size`, along which they are repeated; empty ones; unknown lengths."""
-    core: Any = (
-        ()
-        if not row.core
-        else next(((p.shape[-1],) for p, q in zip(usual(row), row.parameters, strict=False) if q.core))
-    )
+    core = CORE.get(row.name, ())
     batch = (2,) if row.parameters else ()
     n = T.lscalar("n")
     draws = [
@@ -258,3 +262,31 @@ def test_a_device_draws_the_same(name: str) -> None:
         np.testing.assert_allclose(np.asarray(found), wanted, rtol=1e-9)
     else:
         assert np.array_equal(np.asarray(found), wanted)
+
+
+@pytest.mark.parametrize("name", ["gamma", "poisson", "binomial", "vonmises"])
+@pytest.mark.parametrize("size", [(), (5,)])
+def test_rounds_of_a_loop_draw_by_rejection(name: str, size: tuple[int, ...]) -> None:
+    """New numbers in each round, the same in every mode, and fused with what the round computes of them."""
+    parameters = {"gamma": (0.7,), "poisson": (20.0,), "binomial": (90, 0.4), "vonmises": (0.1, 3.0)}[name]
+
+    def run(mode: str | None) -> Any:
+        x = getattr(RandomStreams(3), name)(size, *parameters, dtype=None)
+        total, updates = tensordsl.scan(
+            lambda before: before + T.cast(x, "float64"), outputs_info=[T.zeros(size, dtype="float64")], n_steps=6
+        )
+        return tensordsl.function([], total, updates=updates, mode=mode)()
+
+    found = run(None)
+    assert len(np.unique(np.diff(found, axis=0))) > 2
+    np.testing.assert_allclose(found, run("REFERENCE"), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("poisson", (1e15,)), ("binomial", (2**52, 0.3)), ("gamma", (1e12,))])
+def test_debug_mode_accepts_large_parameters(name: str, parameters: tuple[Any, ...]) -> None:
+    """Where logarithms of factorials would have lost all digits behind the point."""
+    x = getattr(RandomStreams(6), name)((3000,), *parameters)
+    found = tensordsl.function([], x, mode="DebugMode")()
+    deviation = {"poisson": 1e15**0.5, "binomial": (2**52 * 0.21) ** 0.5, "gamma": 1e6}[name]
+    mean = {"binomial": 2**52 * 0.3}.get(name, parameters[0])
+    assert stats.kstest((found - mean) / deviation, stats.norm().cdf).pvalue > 0.005

@@ -194,6 +194,27 @@ def test_triangular(small: Small, n: int, lower: bool, unit: bool) -> None:
             np.testing.assert_array_equal(b, x)
 
 
+@pytest.mark.parametrize("n", [33, 40, 47, 100])
+@pytest.mark.parametrize("unit", [True, False])
+def test_one_column_of_a_larger_triangle(small: Small, n: int, unit: bool) -> None:
+    for count in (1, 3):
+        a = matrices(small, count, n, n) / n + np.eye(n, dtype=small.dtype) * (3 - 2 * unit)
+        wanted = np.tril(a, -1) + np.eye(n) * (1 if unit else a)
+        a[:, *np.triu_indices(n, 1)] = np.nan
+        if unit:
+            a[:, range(n), range(n)] = 0
+        b = matrices(small, count, n, 1, seed=1)
+        x = empty(b)
+        assert small.triangular(a, b, x, unit=unit) == -1
+        check(small, x, np.linalg.solve(wanted, b))
+        assert small.triangular(a, b, b, unit=unit) == -1
+        np.testing.assert_array_equal(b, x)
+        if not unit:
+            a[-1, n // 2, n // 2] = 0
+            assert small.triangular(a, b, x) == count - 1
+            assert np.isnan(x[-1]).all() and np.isfinite(x[:-1]).all()
+
+
 def with_strides(x: np.ndarray, how: str) -> np.ndarray:
     """The same numbers, in other places."""
     count, m, n = x.shape

@@ -71,7 +71,9 @@ def test_value_and_gradient_share_their_factors(formula: Any) -> None:
         return {name: n for name, n in found.items() if name != "dot"}
 
     assert without_products(steps([X, Y, LENGTH], [value])) == of_value
-    assert without_products(steps([X, Y, LENGTH], outputs)) == of_both
+    found = without_products(steps([X, Y, LENGTH], outputs))
+    assert found.pop("solve_triangular", 0) <= of_both.get("solve_triangular", 0)
+    assert found == {name: n for name, n in of_both.items() if name != "solve_triangular"}
 
     rng = np.random.default_rng(0)
     given = rng.normal(size=(6, 2)), rng.normal(size=6), 0.7

@@ -15,6 +15,7 @@ from tensordsl.codegen.passes.linalg.structure import Structure, is_symmetric, s
 from tensordsl.codegen.tensor_ir.lower import lower
 
 INF = math.inf
+INF_OF_4 = 3  # the farthest diagonal of four rows
 A, B = (T.TensorType("float64", (4, 4))(name) for name in "AB")
 X, V = T.dmatrix("X"), T.dvector("v")
 K = T.TensorType("float64", (3, 4, 4))("K")
@@ -56,6 +57,12 @@ BANDS: dict[str, tuple[Any, float, float]] = {
     "a solution of the transpose": (triangular(A, T.triu(B), trans=1), 0, INF),
     "a solution of a full matrix": (triangular(A, B), -INF, INF),
     "an argument": (A, -INF, INF),
+    "a packed triangle": (T.set_subtensor(T.zeros((4, 4))[np.tril_indices(4)], V), -INF_OF_4, 0),
+    "elements of a full matrix": (T.set_subtensor(A[np.tril_indices(4)], V), -INF, INF),
+    "an upper packed triangle": (T.set_subtensor(T.zeros((4, 4))[np.triu_indices(4, 1)], V), 1, INF_OF_4),
+    "a diagonal that is set": (T.set_subtensor(T.tril(A)[WIDE, WIDE], T.exp(V)), -INF, 0),
+    "negative positions": (T.set_subtensor(T.zeros((4, 4))[[-1, 2], [0, 3]], 1.0), -3, 1),
+    "positions of a call": (T.set_subtensor(T.zeros((4, 4))[WIDE, T.cast(V, "int64")], 1.0), -INF, INF),
     "narrow numbers of columns": (T.switch(NARROW[None, :] <= NARROW[:, None], A, 0), -INF, INF),
     "numbers of columns": (T.switch(WIDE[None, :] < WIDE[:, None] + 3, A, 0), -INF, 2),
     "a triangle by a mask": (A * T.tri(4), -INF, 0),

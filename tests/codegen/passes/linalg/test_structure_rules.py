@@ -25,6 +25,7 @@ S = A + A.T
 SPD = T.dot(A, A.T) + T.eye(4)
 C = cholesky(SPD)
 Q = qr(A)[0]
+PACKED = T.set_subtensor(T.zeros((3, 3))[np.tril_indices(3)], T.concatenate([V, W[:2]]))
 RULES = (
     "log_of_determinants", "solve_for_inverses", "solve_by_structure", "factor_by_structure", "multiply_by_diagonals",
     "sum_diagonals",
@@ -104,6 +105,7 @@ APPLIES: dict[str, tuple[Any, dict[str, int], dict[str, int]]] = {
     ),
     "cholesky(C C')": (cholesky(T.dot(C, C.T)), {"cholesky": 1, "dot": 1}, {"cholesky": 2, "dot": 2}),
     "cholesky(L L')": (cholesky(T.dot(L, L.T)), {}, {"cholesky": 1, "dot": 1}),
+    "cholesky of a packed triangle": (cholesky(T.dot(PACKED, PACKED.T)), {}, {"cholesky": 1, "dot": 1}),
     "cholesky(L L'), upper": (cholesky(T.dot(L, L.T), lower=False), {}, {"cholesky": 1, "dot": 1}),
     "cholesky(L L') or NaN": (cholesky(T.dot(L, L.T), on_error="nan"), {}, {"cholesky": 1, "dot": 1}),
     "trace(A B)": (T.trace(T.dot(A, B)), {}, {"dot": 1}),
@@ -115,6 +117,26 @@ APPLIES: dict[str, tuple[Any, dict[str, int], dict[str, int]]] = {
     "w diag(v)": (T.dot(W, T.diag(V)), {}, {"dot": 1}),
     "eye B": (T.dot(T.eye(4), B), {}, {"dot": 1}),
 }  # fmt: skip
+
+
+def test_batches_along_several_axes() -> None:
+    """Of which `matmul` makes one axis."""
+    a, b = (T.TensorType("float64", (None, None, 4, 4))(name) for name in "ab")
+    low = T.tril(a)
+    square = T.matmul(low, low.dimshuffle(0, 1, 3, 2))
+    outputs = [
+        T.matmul(inv(a), b), T.matmul(b, inv(a)), solve(square, b), slogdet(square)[1], cholesky(square),
+        T.matmul(inv(qr(a)[0]), b),
+    ]  # fmt: skip
+    rng = np.random.default_rng(0)
+    given = [rng.normal(size=(2, 3, 4, 4)) + 4 * np.eye(4) for _ in "ab"]
+    for value in outputs:
+        modes = FAST_RUN, FAST_RUN.excluding(*RULES)
+        f, g = (tensordsl.function([a, b], value, mode=mode, on_unused_input="ignore") for mode in modes)
+        np.testing.assert_allclose(f(*given), g(*given), rtol=1e-9, atol=1e-12)
+    assert steps([a, b], outputs[:2]) == {"lu_factor": 1, "lu_solve": 2}
+    assert steps([a, b], outputs[2:5]) == {"solve_triangular": 2}
+    assert steps([a, b], outputs[5]) == {"qr": 1, "dot": 1}
 
 
 def arguments(seed: int = 0) -> list[Any]:
@@ -216,6 +238,15 @@ def test_logarithms_of_determinants_do_not_overflow(log: Any) -> None:
         got, slope = f(np.eye(300) * factor)
         np.testing.assert_allclose(got, 300 * np.log(factor), rtol=1e-12)
         np.testing.assert_allclose(slope, np.eye(300) / factor, rtol=1e-12)
+
+
+def test_a_gradient_by_a_determinant_goes_by_it() -> None:
+    x = T.dmatrix("x")
+    value = det(x)
+    f = tensordsl.function([x], [value, T.grad(T.log(value), value), T.grad(T.log(value), x)])
+    got, slope, of_x = f(np.diag([2.0, 3]))
+    np.testing.assert_allclose([got, slope], [6, 1 / 6])
+    np.testing.assert_allclose(of_x, np.diag([1 / 2, 1 / 3]))
 
 
 def test_logarithms_of_determinants_at_their_limits() -> None:
@@ -323,3 +354,11 @@ def test_no_elements() -> None:
     f = tensordsl.function([a], [solve(T.dot(low, low.T), a), det(low), T.dot(inv(a), a), T.trace(T.dot(a, a))])
     for got, want in zip(f(np.zeros((0, 0))), (np.zeros((0, 0)), 1, np.zeros((0, 0)), 0), strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+def test_errors_of_host_steps_name_the_users_line() -> None:
+    x = T.dmatrix("x")
+    value = T.linalg.solve(T.tril(x), x)  # the line
+    for mode in (FAST_RUN, FAST_RUN.excluding("native_lapack")):
+        with pytest.raises(np.linalg.LinAlgError, match=r"solve\(T\.tril\(x\), x\)  # the line"):
+            tensordsl.function([x], value, mode=mode)(np.zeros((2, 2)))
