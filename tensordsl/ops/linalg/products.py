@@ -150,11 +150,15 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return reshape(dot(left, right), dims, ndim=len(dims))
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
 def _axis_lists(axes: Any, what: str) -> tuple[list[int], list[int]]:
     """A pair of axes or of lists of axes as two lists."""
-    if not isinstance(axes, (list, tuple, np.ndarray)) or len(axes) != 2:
+    if not _is_list(axes) or len(axes) != 2:
         raise TypeError(f"{what}: axes must be a number or a pair of lists of axes, got {axes!r}")
-    of_x, of_y = (list(a) if isinstance(a, (list, tuple, np.ndarray)) else [a] for a in axes)
+    of_x, of_y = (list(a) if _is_list(a) else [a] for a in axes)
     return of_x, of_y
 
 
