@@ -227,7 +227,7 @@ OTHERS: list[Case] = [
 # Rows whose gradient is checked elsewhere, or says nothing about numbers.
 ELSEWHERE = {
     "shape_i": "a length depends on no element",
-    **dict.fromkeys(RANDOM, "tests/behaviour/ops/random/test_rules.py"),
+    **dict.fromkeys(RANDOM, "tests/behaviour/ops/random/test_draw_rules.py"),
     "for": "tests/behaviour/gradient/test_loop_gradient.py", "while": "tests/behaviour/loops/test_while.py",
     "ifelse": "tests/behaviour/gradient/test_loop_gradient.py",
     **dict.fromkeys(("real", "imag", "complex"), "tests/behaviour/ops/math/test_complex.py"),
