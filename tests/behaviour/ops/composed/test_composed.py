@@ -151,7 +151,8 @@ spacing(A)                   fabs(J)                      positive(J)           
 conjugate(Z)                 floor_divide(J, 3)           true_divide(A, 3)           remainder(J, 3)
 """
 TABLES = dict(
-    stacks=STACKS, turns=TURNS, coordinates=COORDINATES, choices=CHOICES, statistics=STATISTICS, sets=SETS, series=SERIES, integrals=INTEGRALS,
+    stacks=STACKS, turns=TURNS, coordinates=COORDINATES, choices=CHOICES, statistics=STATISTICS, sets=SETS,
+    series=SERIES + INTEGRALS,
     contractions=CONTRACTIONS, ufuncs=UFUNCS,
 )  # fmt: skip
 
