@@ -249,13 +249,25 @@ def _turning_angle(q: Any) -> Any:
     return clip(y, 0.0, math.pi)
 
 
+def _to_pi(y: Any, q: Any) -> Any:
+    """pi - y of the turning angle y; for small q, where the difference has lost digits, of the equation for itself."""
+    w = math.pi - y
+    is_small = lt(q, 0.5)
+    u = switch(is_small, w, 1.0)
+    for _ in range(2):
+        u = u - (sin(u) - q * (math.pi - u)) / (cos(u) + q)
+    return switch(is_small, u, w)
+
+
 def _j_by_path(v: Any, x: Any, is_slope: bool) -> Any:
     """The integral of e^(x sinh(t) - v t) / (2 pi i) on the path from infinity - pi i to infinity + pi i on which the
     exponent is real: t = tau + i y, x cosh(tau) sin(y) = v y; where that gives no tau, between the turning angles, on
     the imaginary axis.  Its derivative by v has -t in front, and is integrated by parts."""
     q = v / x
     is_low = lt(q, 1)
-    y0 = switch(is_low, _turning_angle(switch(is_low, maximum(q, 1e-300), 0.5)), 0.0)
+    inside = switch(is_low, maximum(q, 1e-300), 0.5)
+    angle = _turning_angle(inside)
+    y0, rest = switch(is_low, angle, 0.0), switch(is_low, _to_pi(angle, inside), math.pi)
     n = cast(ceil(FIRST_NODES + NODES_PER_X * minimum(largest(switch(is_low, x, 0.0)), FARTHEST)), "int64")
     # Between the angles by the tanh-sinh rule.
     v_, x_, y_ = by_nodes(v, x, y0)
@@ -268,7 +280,7 @@ def _j_by_path(v: Any, x: Any, is_slope: bool) -> Any:
     phase = x_ * sin(y) - v_ * y
     between = sum_over((y * sin(phase) if is_slope else cos(phase)) * weight, axis=-1) * y0
     # Beyond by y = y0 + (pi - y0) a^2: tau is like the root of y - y0.
-    width = by_nodes(math.pi - y0)[0]
+    width = by_nodes(rest)[0]
     places, weights = legendre(PATH_COUNT)
     y = y_ + width * nodes(places**2)
     sine, cosine = maximum(sin(width * nodes(1 - places**2)), 1e-300), cos(y)  # sin(y) = sin(pi - y)
@@ -281,7 +293,7 @@ def _j_by_path(v: Any, x: Any, is_slope: bool) -> Any:
         turn = switch(lt(y, 1e-3), y * (1 / 3), (sine - y * cosine) / sqr(sine))
         by_angle = (x_ * c * cosine - v_) * ratio * (v_ / x_) * turn - x_ * tau * sinh_tau * sine
         falling = falling * y * switch(gt(x_ * sinh_tau, 800), 0.0, by_angle)
-    beyond = sum_over(falling * nodes(2 * places * weights), axis=-1) * (math.pi - y0)
+    beyond = sum_over(falling * nodes(2 * places * weights), axis=-1) * rest
     return (between + beyond) * (1 / math.pi)
 
 
