@@ -8,7 +8,6 @@ first destructive write.  Storage of dead values is reused for the next of the s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from itertools import count
 from typing import Any, cast
 
 from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
@@ -49,7 +48,7 @@ class Bufferiser:
         self.refs: dict[int, Ref] = {}
         self.targets: dict[int, list[Callable[[], Ref]]] = {}
         self.results: dict[int, list[Value]] = {}
-        self.new_slot: Callable[[], int] = count().__next__  # numbers of the call's objects
+        self.n_slots = 0  # of objects that the call makes
         self.pending: list[ex.Constraint] = []
         self.arena: list[tuple[str, str]] = []
         self.free: dict[Any, list[str]] = {}
@@ -76,6 +75,11 @@ class Bufferiser:
     def fresh(self, prefix: str = "t") -> str:
         self.count += 1
         return f"{prefix}{self.count}"
+
+    def new_slot(self) -> int:
+        """The number of an object that the call makes."""
+        self.n_slots += 1
+        return self.n_slots - 1
 
     def emit(self, instruction: p.Instr) -> None:
         self.scopes[-1].code.append(instruction)

@@ -90,7 +90,6 @@ class _Function:
         self.b, self.outputs, self.updates = b, outputs, updates
         self.left_out, self.runs = left_out, runs
         self.storage: list[p.Instr] = []  # outputs and updates whose lengths are known at entry
-        self.slots = 0
         self.late_storage = False
         self.late_at = 0  # where in the body the destructive steps begin
         self.writes_parts = False  # of state: elsewhere all of it would have to be copied
@@ -99,7 +98,6 @@ class _Function:
 
     def run(self, steps: list[Step], single: bool) -> None:
         b = self.b
-        b.new_slot = self._slot
         stretched = [
             b.joined("min", [b.compared_raw("eq", own, 1), b.compared_raw("ne", length, 1)])
             for own, length in dict.fromkeys(b.graph.extents.stretched)
@@ -114,10 +112,10 @@ class _Function:
         output_slots, copies = self._outputs(given)
         early, late = _split(steps, {v.number for _, v in direct})
         b.late = {n for s in late for n in s.gives}
-        pins = [self._slot() for _ in b.program.shared]
+        pins = [self.b.new_slot() for _ in b.program.shared]
         list_slot = -1
         if not single:
-            list_slot = self._slot()
+            list_slot = self.b.new_slot()
             self.storage.append(p.NewList(list_slot, len(self.outputs), b.common_site("memory")))
         copied = {n for v in (*self.outputs, *(v for _, v in self.updates)) for n in memory(v, b.stored_moves)}
         run_steps(b, early, copied.union(*(s.needs for s in late)))
@@ -133,15 +131,11 @@ class _Function:
                 b.copy(b.ref(v), target(), v.dtype)
         self._finish(output_slots, commits, list_slot, pins)
 
-    def _slot(self) -> int:
-        self.slots += 1
-        return self.slots - 1
-
     def _outputs(self, given: set[int]) -> tuple[list[int], list[tuple[Value, Callable[[], Ref]]]]:
         """A fresh array for each output; (slots, copies of values that no step of ours computes)."""
         slots, copies = [], []
         for k, v in enumerate(self.outputs):
-            slot = self._slot()
+            slot = self.b.new_slot()
             slots.append(slot)
             target = self._lazily(v, partial(self._new_output, k, slot))
             home = giver(v).number
@@ -190,7 +184,7 @@ class _Function:
         commits = []
         targets = []
         for k, v in self.updates:
-            slot = self._slot()
+            slot = self.b.new_slot()
             commits.append((k, slot))
             target = self._lazily(v, partial(self._new_value, k, slot, k in copied_from, k in is_direct))
             if k in is_direct:
@@ -215,7 +209,7 @@ class _Function:
 
     def _finish(self, outputs: list[int], commits: list[tuple[int, int]], list_slot: int, pins: list[int]) -> None:
         b, program = self.b, self.b.program
-        program.n_slots = self.slots
+        program.n_slots = self.b.n_slots
         left = [c for c in b.pending if not _is_of_loop(b, c)]  # a loop that nothing needs is not there
         assert not left, f"constraints never checked: {left}"
         keeps_orders = not b.device and b.tuning.allows("output_order")

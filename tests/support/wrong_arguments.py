@@ -37,7 +37,10 @@ LEFT_OUT = frozenset("numeric_grad debugprint pprint pydotprint".split())
 def functions() -> dict[str, Callable[..., Any]]:
     """The public functions by their dotted names, each object once."""
     found: dict[int, tuple[str, Callable[..., Any]]] = {}
-    places = (("T", T), ("T.nnet", T.nnet), ("gradient", gradient), ("ifelse", ifelse), ("printing", printing))
+    places = (
+        ("T", T), ("T.nnet", T.nnet), ("T.linalg", T.linalg), ("T.nlinalg", T.nlinalg), ("T.slinalg", T.slinalg),
+        ("gradient", gradient), ("ifelse", ifelse), ("printing", printing),
+    )  # fmt: skip
     for prefix, module in (*places, ("tensordsl", tensordsl)):
         public = getattr(module, "__all__", dir(module))
         names = [n for n in public if not n.startswith("_") and n not in LEFT_OUT and n not in CONSTRUCTORS]

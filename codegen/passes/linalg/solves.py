@@ -80,6 +80,9 @@ def _inverse(ctx: Context, v: Value) -> Solver | None:
         if found is None or found.name not in SOLVES or found.k or not _only_products(ctx, v):
             return None
         *matrix, rhs = found.operands
+        rows, columns = map(g.extents.find, matrix[0].shape[-2:])
+        if rows != columns:  # as of code that a call may leave out
+            return None
         steps.append((found, matrix, v))
         if structure(g, rhs).is_identity:
             break

@@ -16,7 +16,7 @@ from tensordsl.ops.math.comparisons import and_, eq, ge, le
 from tensordsl.ops.math.elementwise import cast, maximum, minimum, sub, switch
 from tensordsl.ops.math.elementwise import pow as power
 from tensordsl.ops.math.functions import log, log10
-from tensordsl.ops.operands import as_variable, broadcast, constant, whole_number
+from tensordsl.ops.operands import as_variable, broadcast, constant, normalise_axis, whole_number
 
 
 # -- ranges ----------------------------------------------------------------------------------------------------------
@@ -200,9 +200,10 @@ def alloc_diag(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     n = shape_i(x, last)
     wide = dimshuffle(x, (*range(last), "x", last))
     made = switch(eq(_offsets(n, n), k), wide, constant(0, dtype=x.type.dtype))
-    if (axis1, axis2) in ((last, last + 1), (-2, -1)):
-        return made
-    return moveaxis(made, (last, last + 1), (axis1, axis2))
+    axes = tuple(normalise_axis(axis, last + 2, "alloc_diag") for axis in (axis1, axis2))
+    if axes[0] == axes[1]:
+        raise ValueError(f"alloc_diag: axis1 and axis2 must be different axes, got {axis1} and {axis2}")
+    return made if axes == (last, last + 1) else moveaxis(made, (last, last + 1), axes)
 
 
 def fill_diagonal(a: Any, val: Any) -> Any:

@@ -17,9 +17,11 @@ from tensordsl.ops.linalg.matrices import (
     as_matrices,
     as_square,
     finite,
+    flag,
     identity_as,
     lower_of,
     offsets,
+    one_of,
     strictly_lower_of,
     strictly_upper_of,
     upper_of,
@@ -77,10 +79,10 @@ def cholesky(
     array([[2., 0.],
            [1., 2.]])
     """
-    if on_error not in ("raise", "nan"):
-        raise ValueError(f"cholesky: on_error must be 'raise' or 'nan', got {on_error!r}")
+    one_of("cholesky", "on_error", on_error, ("raise", "nan"))
+    lower = flag("cholesky", "lower", lower) and not flag("cholesky", "upper", upper)
     a = finite("cholesky", as_square("cholesky", a), check_finite)
-    return apply(CHOLESKY, a, lower=bool(lower) and not upper, on_error=on_error)
+    return apply(CHOLESKY, a, lower=lower, on_error=on_error)
 
 
 def lu_factor(a: Any, *, check_finite: bool = False, overwrite_a: bool = False) -> tuple[Any, Any]:
@@ -110,6 +112,7 @@ def lu(
     >>> [part.eval().tolist() for part in lu([[1.0, 2.0], [4.0, 4.0]])]
     [[[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [0.25, 1.0]], [[4.0, 4.0], [0.0, 1.0]]]
     """
+    permute_l, p_indices = flag("lu", "permute_l", permute_l), flag("lu", "p_indices", p_indices)
     (a,) = as_matrices("lu", a)
     a = finite("lu", a, check_finite)
     factors, pivots = apply(LU_FACTOR, a)
@@ -149,11 +152,10 @@ def qr(a: Any, mode: str = "reduced", *, overwrite_a: bool = False, pivoting: bo
     array([[1., 2.],
            [3., 4.]])
     """
-    if mode not in (*_QR_MODES, "raw"):
-        raise ValueError(f"qr: mode must be one of {', '.join(_QR_MODES)}, raw, got {mode!r}")
+    one_of("qr", "mode", mode, (*_QR_MODES, "raw"))
     (a,) = as_matrices("qr", a)
     order = None
-    if pivoting:
+    if flag("qr", "pivoting", pivoting):
         order = apply(COLUMN_ORDER, a)
         a = take_along_axis(a, dimshuffle(order, (*range(a.type.ndim - 2), "x", a.type.ndim - 2)), a.type.ndim - 1)
     if mode == "raw":
@@ -178,10 +180,11 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     >>> svd([[3.0, 0.0], [0.0, 4.0]], compute_uv=False).eval()
     array([4., 3.])
     """
+    full_matrices = flag("svd", "full_matrices", full_matrices)
     (a,) = as_matrices("svd", a)
-    if not compute_uv:
+    if not flag("svd", "compute_uv", compute_uv):
         return apply(SVDVALS, a)
-    u, s, vh = apply(SVD, a, full_matrices=bool(full_matrices))
+    u, s, vh = apply(SVD, a, full_matrices=full_matrices)
     return SVDResult(u, s, vh)
 
 
@@ -195,9 +198,7 @@ def svdvals(x: Any) -> Any:
 
 
 def _reads_lower(what: str, triangle: Any) -> bool:
-    if triangle not in ("L", "U", "l", "u"):
-        raise ValueError(f"{what}: UPLO must be 'L' or 'U', got {triangle!r}")
-    return bool(triangle in ("L", "l"))
+    return bool(one_of(what, "UPLO", triangle, ("L", "U", "l", "u")) in ("L", "l"))
 
 
 def eigh(a: Any, UPLO: str = "L") -> EighResult:
@@ -229,7 +230,7 @@ def eigvalsh(a: Any, b: Any = None, lower: bool = True, UPLO: str | None = None)
     """
     if isinstance(b, str):
         b, UPLO = None, b
-    lower = _reads_lower("eigvalsh", UPLO) if UPLO is not None else bool(lower)
+    lower = _reads_lower("eigvalsh", UPLO) if UPLO is not None else flag("eigvalsh", "lower", lower)
     if b is None:
         return apply(EIGVALSH, as_square("eigvalsh", a), lower=lower)
     a, b = as_matrices("eigvalsh", a, b)
@@ -281,4 +282,5 @@ def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False, check_fin
     >>> cho_factor([[4.0]])[0].eval()
     array([[2.]])
     """
-    return cholesky(a, lower, check_finite=check_finite), bool(lower)
+    lower = flag("cho_factor", "lower", lower)
+    return cholesky(a, lower, check_finite=flag("cho_factor", "check_finite", check_finite)), lower

@@ -23,6 +23,7 @@ from tensordsl.ops.linalg.matrices import (
     matrix_row,
     matrix_shape,
     of_lapack,
+    one_of,
     product,
     same_batch,
     square_shape,
@@ -194,8 +195,7 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = "bilinear") -> 
     >>> solve_discrete_lyapunov([[0.5]], [[3.0]]).eval()
     array([[4.]])
     """
-    if method not in ("direct", "bilinear", None):
-        raise ValueError(f"solve_discrete_lyapunov: method must be 'direct' or 'bilinear', got {method!r}")
+    one_of("solve_discrete_lyapunov", "method", method, ("direct", "bilinear", None))
     a, q = as_matrices("solve_discrete_lyapunov", a, q, names="a q")
     check_square("solve_discrete_lyapunov", a)
     return discrete_lyapunov(a, q, method or "bilinear")

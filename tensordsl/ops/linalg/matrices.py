@@ -7,7 +7,7 @@ Rows take LAPACK's four dtypes and equal batch axes alone: functions cast (`matr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -146,9 +146,24 @@ def with_batches(*variables: Any, core: int = 2) -> list[Any]:
     return wide
 
 
+def flag(what: str, name: str, value: Any) -> bool:
+    """A parameter that says yes or no."""
+    if not isinstance(value, bool | int | np.bool_ | np.integer):
+        raise TypeError(f"{what}: {name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def one_of(what: str, name: str, value: Any, names: Iterable[Any]) -> Any:
+    """A parameter that is one of these words or numbers."""
+    names = list(names)
+    if not isinstance(value, str | int | float | np.number | None) or value not in names:
+        raise ValueError(f"{what}: {name} must be one of {', '.join(map(repr, names))}, got {value!r}")
+    return value
+
+
 def finite(what: str, x: Any, check: bool) -> Any:
     """x; with `check`, ValueError at run time where an element is infinite or nan."""
-    if not check:
+    if not flag(what, "check_finite", check):
         return x
     from tensordsl.ops.array.reduce import all
     from tensordsl.ops.control import require

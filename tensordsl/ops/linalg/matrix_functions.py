@@ -175,6 +175,8 @@ def multi_dot(arrays: Sequence[Any], *, out: None = None) -> Any:
     """
     if out is not None:
         raise TypeError("multi_dot: out= is not supported; the compiler decides what is written in place")
+    if not isinstance(arrays, tuple | list):
+        raise TypeError(f"multi_dot: wants a list of matrices, got {arrays!r}")
     factors = [as_variable(x) for x in arrays]
     if len(factors) < 2:
         raise ValueError(f"multi_dot: wants two arrays or more, got {len(factors)}")

@@ -12,7 +12,7 @@ from tensordsl.ops.array import reduce
 from tensordsl.ops.array.arrange import moveaxis
 from tensordsl.ops.array.shape import dimshuffle, flatten
 from tensordsl.ops.linalg.inverses import inv
-from tensordsl.ops.linalg.matrices import as_matrices
+from tensordsl.ops.linalg.matrices import as_matrices, flag
 from tensordsl.ops.linalg.spectral import SVDVALS
 from tensordsl.ops.math.comparisons import isnan
 from tensordsl.ops.math.elementwise import abs_, cast, switch
@@ -34,7 +34,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     >>> norm([[1.0, -2.0], [3.0, 4.0]], 1).eval()
     array(6.)
     """
-    x, ord = as_variable(x), _INFINITE.get(ord, ord) if isinstance(ord, str) else ord
+    x, ord, keepdims = as_variable(x), _order("norm", ord), flag("norm", "keepdims", keepdims)
     if x.type.dtype in DISCRETE:
         x = cast(x, "float64")
     rank = x.type.ndim
@@ -45,10 +45,17 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
             return dimshuffle(found, ("x",) * rank) if keepdims else found
     axes = tuple(range(rank)) if axis is None else _in_order(axis, rank)
     if len(axes) == 1:
-        return vector_norm(x, axis=axes[0], keepdims=keepdims, ord=2 if ord is None else ord)
+        return _of_vectors("norm", x, axes[0], keepdims, 2 if ord is None else ord)
     if len(axes) != 2:
         raise OpTypeError(f"norm: a norm has one axis or two, got {len(axes)} of {x.type}; name them by axis=")
-    return _of_matrices(x, axes, "fro" if ord is None else ord, keepdims)
+    return _of_matrices("norm", x, axes, "fro" if ord is None else ord, keepdims)
+
+
+def _order(what: str, ord: Any) -> Any:
+    """The order of a norm: a number, or a word."""
+    if not isinstance(ord, str | int | float | np.number | None):
+        raise ValueError(f"{what}: ord must be a number or a name, got {ord!r}")
+    return _INFINITE.get(ord, ord) if isinstance(ord, str) else ord
 
 
 def _in_order(axis: Any, rank: int) -> tuple[int, ...]:
@@ -65,9 +72,13 @@ def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 
     >>> vector_norm([[3.0, 4.0], [6.0, 8.0]], axis=1).eval()
     array([ 5., 10.])
     """
-    x, ord = as_variable(x), _INFINITE.get(ord, ord) if isinstance(ord, str) else ord
-    if isinstance(ord, str) or not isinstance(ord, int | float | np.number):
-        raise ValueError(f"norm: ord {ord!r} is none of vectors; use a number, inf or -inf")
+    return _of_vectors("vector_norm", as_variable(x), axis, flag("vector_norm", "keepdims", keepdims), ord)
+
+
+def _of_vectors(what: str, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
+    ord = _order(what, ord)
+    if ord is None or isinstance(ord, str | complex | np.complexfloating):
+        raise ValueError(f"{what}: ord {ord!r} is none of vectors; use a number, inf or -inf")
     found = reduce.norm(x, ord, axis, keepdims)
     return cast(found, "float64" if x.type.dtype in DISCRETE else abs_(x).type.dtype) if ord == 0 else found
 
@@ -83,11 +94,11 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
         raise OpTypeError(f"matrix_norm: wants a matrix, or a batch of them in the last two axes, got {x.type}")
     if x.type.dtype in DISCRETE:
         x = cast(x, "float64")
-    ord = _INFINITE.get(ord, ord) if isinstance(ord, str) else ord
-    return _of_matrices(x, (x.type.ndim - 2, x.type.ndim - 1), ord, keepdims)
+    axes = x.type.ndim - 2, x.type.ndim - 1
+    return _of_matrices("matrix_norm", x, axes, _order("matrix_norm", ord), flag("matrix_norm", "keepdims", keepdims))
 
 
-def _of_matrices(x: Any, axes: tuple[int, ...], ord: Any, keepdims: bool) -> Any:
+def _of_matrices(what: str, x: Any, axes: tuple[int, ...], ord: Any, keepdims: bool) -> Any:
     rows, columns = axes
     if ord in ("f", "fro"):
         return reduce.norm(x, 2, axes, keepdims)
@@ -104,7 +115,7 @@ def _of_matrices(x: Any, axes: tuple[int, ...], ord: Any, keepdims: bool) -> Any
         kept = [k for k in range(x.type.ndim) if k not in axes]
         return found if keepdims else dimshuffle(found, kept)
     else:
-        raise ValueError(f"norm: ord {ord!r} is none of matrices; use 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
+        raise ValueError(f"{what}: ord {ord!r} is none of matrices; use 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
     if not keepdims:
         return found
     place = iter(range(found.type.ndim))
@@ -121,6 +132,7 @@ def cond(x: Any, p: Any = None) -> Any:
     >>> cond([[1.0, 0.0], [0.0, 4.0]]).eval()
     array(4.)
     """
+    p = _order("cond", p)
     (a,) = as_matrices("cond", x)
     if p in (None, 2, -2):
         s = apply(SVDVALS, a)
@@ -129,4 +141,5 @@ def cond(x: Any, p: Any = None) -> Any:
         found = smallest / largest if p == -2 else largest / smallest
         # 0 / 0 of a matrix of zeros counts as infinite, what nan makes stays.
         return switch(isnan(found) & ~isnan(largest), constant(np.inf, dtype=found.type.dtype), found)
-    return matrix_norm(a, ord=p) * matrix_norm(inv(a), ord=p)
+    axes = a.type.ndim - 2, a.type.ndim - 1
+    return _of_matrices("cond", a, axes, p, False) * _of_matrices("cond", inv(a), axes, p, False)

@@ -150,11 +150,15 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return reshape(dot(left, right), dims, ndim=len(dims))
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
 def _axis_lists(axes: Any, what: str) -> tuple[list[int], list[int]]:
     """A pair of axes or of lists of axes as two lists."""
-    if not isinstance(axes, (list, tuple, np.ndarray)) or len(axes) != 2:
+    if not _is_list(axes) or len(axes) != 2:
         raise TypeError(f"{what}: axes must be a number or a pair of lists of axes, got {axes!r}")
-    of_x, of_y = (list(a) if isinstance(a, (list, tuple, np.ndarray)) else [a] for a in axes)
+    of_x, of_y = (list(a) if _is_list(a) else [a] for a in axes)
     return of_x, of_y
 
 
@@ -270,7 +274,8 @@ def _matmul(x: Any, y: Any) -> Any:
     rank = max(x.type.ndim, y.type.ndim) - 2
     x, y = (shape_padleft(v, rank + 2 - v.type.ndim) for v in (x, y))
     if all(n == 1 for n in y.type.shape[:rank]):  # one matrix for all: one product
-        rows = dot(reshape(x, (-1, shape_i(x, rank + 1)), ndim=2), dimshuffle(y, (rank, rank + 1)))
+        count = _product_of([shape_i(x, k) for k in range(rank + 1)])  # -1 would be 0 rows of none
+        rows = dot(reshape(x, (count, shape_i(x, rank + 1)), ndim=2), dimshuffle(y, (rank, rank + 1)))
         return reshape(rows, [*(shape_i(x, k) for k in range(rank + 1)), shape_i(y, rank + 1)], ndim=rank + 2)
     batch = [shape_i(x, k) if m != 1 else shape_i(y, k) for k, m in enumerate(x.type.shape[:rank])]
     wide = []

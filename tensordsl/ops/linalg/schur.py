@@ -16,6 +16,7 @@ from tensordsl.ops.linalg.matrices import (
     check_square,
     matrix_row,
     of_lapack,
+    one_of,
     same_batch,
     square_shape,
 )
@@ -71,8 +72,7 @@ ROWS = (SCHUR, QZ)
 
 
 def _form(what: str, output: str, dtype: str) -> str:
-    if output not in ("real", "complex"):
-        raise ValueError(f"{what}: output must be 'real' or 'complex', got {output!r}")
+    one_of(what, "output", output, ("real", "complex"))
     return "complex" if dtype in COMPLEX else output
 
 

@@ -111,6 +111,8 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     array([2])
     """
     x = as_variable(x)
+    if x.type.ndim < 2:
+        raise OpTypeError(f"diagonal: wants a matrix, or a batch of them in the last two axes, got {x.type}")
     return diagonal_of_axes(x, offset, x.type.ndim - 2, x.type.ndim - 1)
 
 
@@ -131,4 +133,7 @@ def matrix_transpose(x: Any, /) -> Any:
     array([[1],
            [2]])
     """
+    x = as_variable(x)
+    if x.type.ndim < 2:
+        raise OpTypeError(f"matrix_transpose: wants a matrix, or a batch of them in the last two axes, got {x.type}")
     return transposed(x)

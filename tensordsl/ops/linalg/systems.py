@@ -23,11 +23,13 @@ from tensordsl.ops.linalg.matrices import (
     as_matrices,
     check_square,
     finite,
+    flag,
     kept,
     lower_of,
     matrix_row,
     matrix_shape,
     of_lapack,
+    one_of,
     product,
     same_batch,
     strictly_lower_of,
@@ -40,15 +42,14 @@ from tensordsl.ops.linalg.spectral import SVD
 from tensordsl.ops.linalg.triangular import SOLVE_TRIANGULAR
 from tensordsl.ops.math.comparisons import eq, gt
 from tensordsl.ops.math.elementwise import cast
-from tensordsl.ops.operands import as_variable, whole_number
+from tensordsl.ops.operands import as_variable, normalise_axis
 
 
 # -- operands --------------------------------------------------------------------------------------------------------
 def _system(what: str, a: Any, b: Any, b_ndim: int | None) -> tuple[Any, Any, bool]:
     """The matrices, the right-hand sides as matrices, and whether these were vectors."""
     b = as_variable(b)
-    if b_ndim not in (None, 1, 2):
-        raise ValueError(f"{what}: b_ndim must be 1 or 2, got {b_ndim!r}")
+    one_of(what, "b_ndim", b_ndim, (None, 1, 2))
     is_vector = b.type.ndim == 1 if b_ndim is None else b_ndim == 1
     if is_vector and not b.type.ndim:
         raise OpTypeError(f"{what}: wants a vector or a matrix as b, got {b.type}")
@@ -65,9 +66,7 @@ _TRANS: dict[Any, int] = {0: 0, "N": 0, "n": 0, 1: 1, "T": 1, "t": 1, 2: 2, "C":
 
 
 def _trans(what: str, trans: Any, x: Any) -> int:
-    if not isinstance(trans, int | str) or trans not in _TRANS:
-        raise ValueError(f"{what}: trans must be 0, 1, 2, 'N', 'T' or 'C', got {trans!r}")
-    found = _TRANS[trans]
+    found = _TRANS[one_of(what, "trans", trans, _TRANS)]
     return 1 if found == 2 and x.type.dtype not in COMPLEX else found
 
 
@@ -100,12 +99,11 @@ def solve(
     >>> solve([[2.0, 0.0], [1.0, 4.0]], [2.0, 9.0]).eval()
     array([1., 2.])
     """
-    if assume_a not in _STRUCTURES:
-        names = ", ".join(repr(name) for name in _STRUCTURES if name)
-        raise ValueError(f"solve: assume_a must be one of {names}, got {assume_a!r}")
+    one_of("solve", "assume_a", assume_a, _STRUCTURES)
+    lower = flag("solve", "lower", lower)
     a, b, is_vector = _system("solve", a, b, b_ndim)
     a, b = finite("solve", a, check_finite), finite("solve", b, check_finite)
-    structure, trans = _STRUCTURES[assume_a], int(transposed)
+    structure, trans = _STRUCTURES[assume_a], int(flag("solve", "transposed", transposed))
     if structure in ("lower", "upper"):
         x = apply(SOLVE_TRIANGULAR, a, b, lower=structure == "lower", trans=trans, unit_diagonal=False)
     elif structure == "diagonal":
@@ -143,7 +141,10 @@ def solve_triangular(
     """
     a, b, is_vector = _system("solve_triangular", a, b, b_ndim)
     a, b = finite("solve_triangular", a, check_finite), finite("solve_triangular", b, check_finite)
-    attrs: dict[str, Any] = {"lower": bool(lower), "unit_diagonal": bool(unit_diagonal)}
+    attrs: dict[str, Any] = {
+        "lower": flag("solve_triangular", "lower", lower),
+        "unit_diagonal": flag("solve_triangular", "unit_diagonal", unit_diagonal),
+    }
     return _solution(apply(SOLVE_TRIANGULAR, a, b, trans=_trans("solve_triangular", trans, a), **attrs), is_vector)
 
 
@@ -193,7 +194,7 @@ def cho_solve(
         raise TypeError(f"cho_solve: wants a pair (factor, lower) first, got {c_and_lower!r}")
     factor, b, is_vector = _system("cho_solve", c_and_lower[0], b, b_ndim)
     factor, b = finite("cho_solve", factor, check_finite), finite("cho_solve", b, check_finite)
-    return _solution(_by_cholesky(factor, b, bool(c_and_lower[1])), is_vector)
+    return _solution(_by_cholesky(factor, b, flag("cho_solve", "lower", c_and_lower[1])), is_vector)
 
 
 def lu_solve(
@@ -304,9 +305,11 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     """
     a, b = as_variable(a), as_variable(b)
     if axes is not None:
-        axes = [axes] if isinstance(axes, int) else [whole_number(k, "tensorsolve", "an axis") for k in axes]
-        order = [k for k in range(a.type.ndim) if k not in axes] + [*axes]
-        a = transpose(a, order)
+        axes = [axes] if not isinstance(axes, tuple | list) else axes
+        last = [normalise_axis(k, a.type.ndim, "tensorsolve") for k in axes]
+        if len(set(last)) != len(last):
+            raise ValueError(f"tensorsolve: the axes {tuple(axes)} name one axis twice")
+        a = transpose(a, [*(k for k in range(a.type.ndim) if k not in last), *last])
     if a.type.ndim <= b.type.ndim:
         raise OpTypeError(f"tensorsolve: a must have more axes than b, got {a.type} and {b.type}")
     lengths = [shape_i(a, k) for k in range(b.type.ndim, a.type.ndim)]

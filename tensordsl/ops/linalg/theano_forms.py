@@ -25,7 +25,7 @@ def svd(a: Any, full_matrices: Any = 1, compute_uv: Any = 1) -> Any:
     >>> svd([[3.0]], compute_uv=0).eval()
     array([3.])
     """
-    found = decompositions.svd(a, bool(full_matrices), bool(compute_uv))
+    found = decompositions.svd(a, full_matrices, compute_uv)
     return list(found) if compute_uv else found
 
 
@@ -35,7 +35,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     >>> qr([[3.0]], "r").eval()
     array([[3.]])
     """
-    found = decompositions.qr(a, "reduced" if mode in ("full", "f") else mode)
+    found = decompositions.qr(a, "reduced" if isinstance(mode, str) and mode in ("full", "f") else mode)
     return list(found) if isinstance(found, tuple) else found
 
 
@@ -134,7 +134,7 @@ def solver(
     >>> solver("lower_triangular")([[2.0]], [4.0]).eval()
     array([2.])
     """
-    if A_structure not in MATRIX_STRUCTURES:
+    if not isinstance(A_structure, str) or A_structure not in MATRIX_STRUCTURES:
         raise ValueError(
             f"Invalid matrix structure argument {A_structure!r}; use one of {', '.join(MATRIX_STRUCTURES)}"
         )

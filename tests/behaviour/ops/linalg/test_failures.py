@@ -53,7 +53,7 @@ def test_cholesky_gives_nan_if_it_shall() -> None:
     np.testing.assert_array_equal(found[[0, 2]], [np.eye(2)] * 2)
     gradient = evaluated(lambda a: T.grad(LA.cholesky(a, on_error="nan").sum(), a), SECOND_IS_BAD - 1e-300)[0]
     assert np.isfinite(gradient[0]).all()
-    with pytest.raises(ValueError, match="on_error must be 'raise' or 'nan', got 'none'"):
+    with pytest.raises(ValueError, match="on_error must be one of 'raise', 'nan', got 'none'"):
         LA.cholesky(x, on_error="none")
 
 

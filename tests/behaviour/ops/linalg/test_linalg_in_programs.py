@@ -52,6 +52,8 @@ def test_a_branch_that_is_not_taken_does_not_fail(build: Any) -> None:
     np.testing.assert_array_equal(f(np.zeros((2, 2))), np.zeros((2, 2)))
     other = ifelse(T.gt(x[0, 0], 0), 2 * build(x), -x)  # what two branches share stays in them
     np.testing.assert_array_equal(tensordsl.function([x], [result, other])(np.zeros((2, 2))), np.zeros((2, 2, 2)))
+    slope = tensordsl.function([x], T.grad(T.sum(result), x))
+    np.testing.assert_array_equal(slope(np.zeros((2, 2))), np.ones((2, 2)))
     with pytest.raises(np.linalg.LinAlgError):
         f(np.array([[1.0, 2], [2, 4]]) - 1e-300)
 
