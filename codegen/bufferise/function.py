@@ -78,7 +78,6 @@ def build_program(
     _Function(b, outputs, updates, left_out, runs).run(steps, single)
     b.targets.clear()  # of functions that hold b, as those below: without cycles the collector is not needed
     b.products.clear()
-    del b.new_slot
     return program, regions
 
 
