@@ -81,7 +81,8 @@ Smirnov's or the chi-square test; `test_rules.py` has dtypes, shapes, wrong para
 """
 END = """
 `pareto` gives values of `scale` and more, as PyTensor's and SciPy's; NumPy's is `pareto(b) - 1`.  `gamma` of generators takes
-`rate` or `scale`.  The gradient with respect to the shape of gamma numbers (and of what is made of them) is undefined.
+`rate` or `scale`.  The gradient with respect to the shape of gamma numbers, and of what is made of them, holds the distribution
+function (implicit reparametrisation); there is none of second order.
 
 Beside these: `choice` (with `p`, `replace`, `axis`), `permutation`, `permuted`, `shuffle`, `shuffle_row_elements`,
 `random_integers`, `integers(low, high, endpoint=...)` of generators.

@@ -58,7 +58,7 @@ TESTS = {
     "ops.math.comparisons": "ops/math/test_comparisons.py", "ops.math.complexes": "ops/math/test_complex.py",
     "ops.math.gamma": "ops/math/test_gamma.py", "ops.math.gamma_incomplete": "ops/math/test_gamma_incomplete.py",
     "ops.math.known_scalars": "ops/math/test_known_scalars.py", "ops.math.ufuncs": "ops/composed/test_composed.py",
-    "ops.math": "property/test_native.py", "ops.nnet": "ops/test_nnet.py", "ops.special": "gradient/test_gradient_rows.py",
+    "ops.math": "property/test_native.py", "ops.nnet": "ops/test_nnet.py", "ops.special": "ops/special",
     "ops.vectorize": "ops/composed/test_vectorize.py", "tensor": "tensor/test_variables.py",
     "graph": "tensor/test_variables.py", "ops": "ops", "signature": "functions/test_random.py",
     "ops.random": "ops/random",

@@ -78,7 +78,7 @@ SPELLINGS = {
     "xlogx": "T.xlogx.xlogx", "exponent": "T.frexp",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
     "while": "tensordsl.while_loop, tensordsl.scan",
-    **dict.fromkeys(("philox", "poisson", "binomial", "random_gamma", "random_log_gamma", "random_normal_tail", "random_von_mises", "random_hypergeometric", "random_zeta"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
+    **dict.fromkeys(("philox", "poisson", "binomial", "random_gamma", "random_log_gamma", "random_normal_tail", "random_von_mises", "random_hypergeometric", "random_zeta", "gamma_slope"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
 }  # fmt: skip
 
 # Symbols for `pp` that are no operators of variables: `==` compares objects, as for other Python objects.

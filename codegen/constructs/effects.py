@@ -161,7 +161,7 @@ def _room(b: Bufferiser, r: Value) -> p.HostOperand:
 class Callback(Expanded):
     """callback: a custom operation (`tensordsl.custom`), which the host calls."""
 
-    name = "callback"
+    name, traits = "callback", Traits(has_effects=True)
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         row: Any = node.row

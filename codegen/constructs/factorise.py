@@ -133,7 +133,7 @@ class Cholesky(OfMatrices):
     library = {
         name: LibraryFunction(
             each_matrix(1, by_row("cholesky", lower=True, on_error="raise")),
-            ObjectWriter("tensordsl.codegen.library.linalg.cholesky", "cholesky_text", of_dtype=True),
+            ObjectWriter("tensordsl.codegen.library.linalg.cholesky", "cholesky_text", of_dtype=True, level=1),
             work_ns=4_000,
         )
     }
@@ -171,7 +171,7 @@ class CholeskyVjp(OfMatrices):
     library = {
         name: LibraryFunction(
             each_matrix(1, by_row("cholesky_vjp")),
-            ObjectWriter("tensordsl.codegen.library.linalg.cholesky_vjp", "cholesky_vjp_text", of_dtype=True),
+            ObjectWriter("tensordsl.codegen.library.linalg.cholesky_vjp", "cholesky_vjp_text", of_dtype=True, level=1),
             work_ns=2 * 4_000,
         )
     }
@@ -202,7 +202,7 @@ class SolveTriangular(OfMatrices):
     library = {
         f"triangular_{'unit_' * unit}{'lower' if lower else 'upper'}": LibraryFunction(
             each_matrix(1, by_row("solve_triangular", lower=lower, trans=0, unit_diagonal=unit)),
-            ObjectWriter("tensordsl.codegen.library.linalg.triangular", "triangular_text", of_dtype=True),
+            ObjectWriter("tensordsl.codegen.library.linalg.triangular", "triangular_text", of_dtype=True, level=1),
             work_ns=4_000,
         )
         for unit in (False, True)

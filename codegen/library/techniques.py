@@ -208,6 +208,12 @@ TECHNIQUES = (
         ("cholesky", "choleskyvjp", "triangular", "lufactor", "lusolve"), ("test_small_matrices",), changes="rounding",
     ),
     Technique(
+        "mirrored_cholesky", "larger matrices in C order are factored as their transposes",
+        "48 rows and more, and parts of vectors are loaded and stored as fast as complete ones",
+        "LAPACK factors the lower triangle of columns sooner than the upper one", "codegen/library/linalg/mirror.py",
+        ("cholesky",), ("test_mirrored_cholesky",), changes="rounding",
+    ),
+    Technique(
         "vector_quicksort", "quicksort by whole vectors", "AVX-512, or AVX2 for keys alone",
         "a vector of keys is compared at once, without branches that depend on data",
         "codegen/library/sort/quicksort.py", ("sort", "argsort", "searchsorted"), ("test_quicksort",),

@@ -25,7 +25,8 @@ class Context:
     `share_rolls`; `sums` of `add_sums`: number of a value -> how many sums it adds up; `added` of `sum_around`: number
     of a value -> what was added to, and what; `merges`, `unmerged`, `merged` of `raise_merges`: whether there is
     anything to do; numbers of the values that it made; and of the reshapes of those -> the original values;
-    `loops`: the `loops.known.KnownLoops` of the function; `factors`: its `linalg.applications.Known`."""
+    `loops`: the `loops.known.KnownLoops` of the function; `factors`: its `linalg.applications.Known`; `masks` of
+    `has_masks`."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
@@ -44,7 +45,7 @@ class Context:
     merged: dict[int, Value] = field(default_factory=dict)
     loops: Any = None
     factors: Any = None
-    ops: frozenset[str] | None = None
+    masks: bool | None = None
 
     @property
     def tuning(self) -> PassTuning:
@@ -53,11 +54,11 @@ class Context:
     def hit(self, rule: str) -> None:
         self.hits[rule] = self.hits.get(rule, 0) + 1
 
-    def has(self, *ops: str) -> bool:
-        """Whether the function had a value of one of these ops before the pass."""
-        if self.ops is None:
-            self.ops = frozenset(v.op for v in self.order)
-        return not self.ops.isdisjoint(ops)
+    def has_masks(self) -> bool:
+        """Whether the function has numbers of rows or constant matrices, which diagonal matrices are made of."""
+        if self.masks is None:
+            self.masks = any(v.op == "iota" or (v.op == "const" and v.rank > 1) for v in self.order)
+        return self.masks
 
     def is_sole(self, v: Value) -> bool:
         """Whether v has one user, so that moving the user's work into it repeats nothing."""

@@ -189,6 +189,7 @@ class MatrixTuning:
 
     poll_matrices: int = 1024  # small ones, between two polls for signals
     vjp_block_rows: int = 32  # of a factor's cotangent, up to which no BLAS is called
+    mirror_min_rows: int = 48  # of a matrix whose other triangle is factored (linalg)
     transposed_block: int = 16  # rows and columns that change places together (L1)
 
 

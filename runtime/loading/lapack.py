@@ -55,7 +55,7 @@ def find_lapack() -> Lapack:
 
 
 def key_text() -> str:
-    """What a cache key says of the LAPACK, before anything is asked of it: other libraries have other names."""
+    """What a cache key says of the LAPACK, without a test of it: other libraries have other names."""
     for handle in _handles():
         for pattern, _ in NAMES:
             if hasattr(handle, pattern.format("dpotrf")):

@@ -114,6 +114,7 @@ ROWS: dict[str, dict[str, str]] = {
         ),
     },
     "scan_module.scan_views": {"loops.family": "foldl foldr map reduce"},
+    "special": {"tensor.special": "*"},
     "tensor.basic": {"tensor": "*"},
     "tensor.elemwise": {"ops.kinds": "All Any CAReduce CAReduceDtype DimShuffle Elemwise Prod Sum"},
     "tensor.extra_ops": {

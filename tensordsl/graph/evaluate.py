@@ -53,7 +53,8 @@ def _needed(node: Apply, has: Callable[[Variable], bool], value_of: Callable[[Va
     if node.row.name != "ifelse":
         return node.inputs
     condition = node.inputs[0]
-    return taken(node, value_of(condition)) if has(condition) else (condition,)
+    is_known = has(condition) or condition.owner is None  # a shared variable has a value that is not asked for before
+    return taken(node, value_of(condition)) if is_known else (condition,)
 
 
 def taken(node: Apply, condition: Any) -> tuple[Variable, ...]:

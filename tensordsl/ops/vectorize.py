@@ -15,6 +15,7 @@ from typing import Any
 
 from tensordsl.graph.types import TensorType
 from tensordsl.graph.variables import STATIC, Apply, Elementwise, Reduction, Variable, apply, toposort
+from tensordsl.ops.array.arrange import specify_shape
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.index import getitem, index_place
 from tensordsl.ops.array.reduce import all as holds_everywhere
@@ -272,12 +273,15 @@ def _ifelse(use: _Use) -> Sequence[tuple[Any, int]]:
     half = (len(use.new) - 1) // 2
     found = []
     for j in range(1, half + 1):
-        core = use.core(j)
-        if use.ranks[0]:
-            condition = dimshuffle(use.new[0], (*range(use.ranks[0]), *("x",) * core))
-            found.append((switch(condition, use.new[j], use.new[j + half]), use.rank))
-        else:
+        core, then, other = use.core(j), use.new[j], use.new[j + half]
+        if not use.ranks[0]:
             found.append((ifelse(use.new[0], use.whole(j), use.whole(j + half)), use.rank))
+            continue
+        # One of both for each element: they have one shape, whose axes of length 1 do not stretch.
+        dims = shape_tuple(then)[then.type.ndim - core :]
+        other = specify_shape(other, [None] * (other.type.ndim - core) + list(dims))
+        condition = dimshuffle(use.new[0], (*range(use.ranks[0]), *("x",) * core))
+        found.append((switch(condition, then, other), use.rank))
     return found
 
 

@@ -49,6 +49,7 @@ AT_LEAST_INT8 = {"int_div", "mod", "pow", "clip"}
 # Numbers by rejection: how many of the first operands are integers, and the result's dtype.
 BY_REJECTION = {
     **dict.fromkeys(("random_gamma", "random_log_gamma", "random_normal_tail", "random_von_mises"), (3, "float64")),
+    "gamma_slope": (0, "float64"),
     "poisson": (3, "int64"), "binomial": (4, "int64"), "random_hypergeometric": (6, "int64"), "random_zeta": (3, "int64"),
 }  # fmt: skip
 
@@ -71,6 +72,8 @@ def signatures(row: Op) -> list[tuple[str, ...]]:
     if row.name == "range_number":
         numbers = ("int8", "uint64", *FLOATS)
         return list(itertools.product(["int64"], numbers, numbers))
+    if row.name == "gamma_slope":  # thousands of rounds
+        return list(itertools.product(("bool", "int8", "uint64", "float16", "float64"), repeat=2))
     if n > 3:  # counters and a key before parameters
         numbers = ("bool", "int64", "float16", "float64")
         refused = [("float64", *("uint64",) * (n - 1)), ("uint64", "uint64", "float32", *("int64",) * (n - 3))]

@@ -12,7 +12,8 @@ How        `batches` walks over leading axes and calls a function for a run of m
            and eigenvalues.
 Small      `small` chooses among forms of one order of operations: in registers and in lanes (`small_factors`,
            `small_solves`, `small_vjp`, over `small_values`), or rows as vectors (`small_rows`); `lower_dots`:
-           one column of a larger triangle.  `cholesky_vjp` has the cotangents of larger factors.
+           one column of a larger triangle; `mirror`: triangles that LAPACK factors sooner.
+           `cholesky_vjp` has the cotangents of larger factors.
 Uses       `library.signals`, `library.alternate_stack`, `llvm`.
 Used by    constructs, which are called as the rows are (`codegen.constructs`).
 Begin with `batches`, then `cholesky`.

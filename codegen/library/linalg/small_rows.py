@@ -218,16 +218,14 @@ def _move_square(f: Asm, chunk: Lanes, is_taken: bool, c: int, first: str, masks
         columns.append((f.gep(f.gep("%a", f.mul("%column", number)), first, chunk.kind), mask))
     places = [f.gep(f.gep("%rows", f.add(first, i), row_type), c, chunk.type) for i in range(CHUNK)]
     if is_taken:
-        for value, place in zip(
-            _transposed(f, chunk, [chunk.masked_load(f, *x) for x in columns]), places, strict=True
-        ):
+        for value, place in zip(transposed(f, chunk, [chunk.masked_load(f, *x) for x in columns]), places, strict=True):
             chunk.put(f, value, place)
         return
-    for value, column in zip(_transposed(f, chunk, [chunk.get(f, x) for x in places]), columns, strict=True):
+    for value, column in zip(transposed(f, chunk, [chunk.get(f, x) for x in places]), columns, strict=True):
         chunk.masked_store(f, value, *column)
 
 
-def _transposed(f: Asm, chunk: Lanes, rows: list[str]) -> list[str]:
+def transposed(f: Asm, chunk: Lanes, rows: list[str]) -> list[str]:
     """Pairs of rows exchange halves of blocks, of four lanes, of two, of one."""
     for half in (4, 2, 1):
         after = list(rows)

@@ -22,7 +22,7 @@ from tensordsl.ops.math.elementwise import MUL
 
 def multiply_by_diagonals(ctx: Context, v: Value) -> Value | None:
     """diag(d) B = d[:, None] B, B diag(d) = B d, and B eye = B."""
-    if len(v.operands) != 2 or v.attrs or not ctx.has("iota", "const") or not are_aligned(ctx.graph, *v.operands):
+    if len(v.operands) != 2 or v.attrs or not ctx.has_masks() or not are_aligned(ctx.graph, *v.operands):
         return None
     for k, d in enumerate(v.operands):
         other = v.operands[1 - k]

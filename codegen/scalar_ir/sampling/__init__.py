@@ -3,7 +3,7 @@
 Comes in   the counter and the key of an element (`bits.words`), and what a method computes once of its parameters.
 Goes out   `REPETITIONS`: rows that `repetition.repetitions` collects; rows of ops call them by name (`ops.random`).
 Modules    bits         random bits of one attempt, and uniform numbers of them
-           continuous   gamma, the tail of the normal distribution, von Mises
+           continuous   gamma and its derivative, the tail of the normal distribution, von Mises
            counts       Poisson, binomial, hypergeometric, zeta
 Uses       `scalar_ir.builder` and elementary functions; the generator of `ops.random.bits`.
 Begin with `continuous`.

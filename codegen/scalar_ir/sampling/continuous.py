@@ -80,7 +80,29 @@ def _von_mises(
     return (), b.select(has_sign, b.neg(angle), angle), b.not_(rejected)
 
 
+# -- the derivative of gamma numbers -----------------------------------------------------------------------------------
+def _slope_constants(b: Builder, shape: Val, log_x: Val) -> State:
+    """The shape a, log x, x, digamma(a + 1), 1 / a."""
+    return shape, log_x, b.call("exp", log_x), b.call("digamma", b.add(shape, 1.0)), b.div(1.0, shape)
+
+
+def _start_slope(b: Builder, shape: Val, log_x: Val, x: Val, psi: Val, first: Val) -> State:
+    return first, psi, b.const(0.0, "float64")
+
+
+def _slope(b: Builder, number: Val, state: State, shape: Val, log_x: Val, x: Val, psi: Val, first: Val) -> Step:
+    """-sum c_n (log x - digamma(a + n + 1)), c_0 = 1 / a, c_n = c_(n-1) x / (a + n): the derivative of log x by the
+    shape a with P(a, x), the sum of x^(a + n) exp(-x) / gamma(a + n + 1), held."""
+    term, psi, total = state
+    total = b.fma(term, b.sub(log_x, psi), total)
+    following = b.add(b.cast(number, "float64"), b.add(shape, 1.0))
+    term, psi = b.div(b.mul(term, x), following), b.add(psi, b.div(1.0, following))
+    is_small = b.le(b.mul(term, b.abs(b.sub(log_x, psi))), b.mul(b.abs(total), 2.0**-54))
+    return (term, psi, total), b.neg(total), b.and_(b.lt(x, following), is_small)
+
+
 REPETITIONS = (
+    Repetition("gamma_slope", "float64", _slope, 10_000, _slope_constants, _start_slope),
     Repetition("gamma_number", "float64", _gamma, MOST_ATTEMPTS, _gamma_constants),
     Repetition("gamma_factor", "float64", _gamma_factor, 1),
     Repetition("normal_tail", "float64", _normal_tail, MOST_ATTEMPTS),

@@ -14,9 +14,6 @@ from tensordsl.codegen.scalar_ir.repetition import Repetition, State
 from tensordsl.codegen.scalar_ir.sampling.bits import MOST_ATTEMPTS, attempt_words, unit
 from tensordsl.codegen.scalar_ir.sampling.continuous import Step
 
-MOST_SEARCHED = 400  # counts that a search goes through
-NO_PROBABILITY = 1e-20  # beyond a term below it, behind the mode, the distribution function does not grow
-
 
 def _stirling_error(k: int) -> float:
     return math.lgamma(k + 1) - ((k + 0.5) * math.log(k) - k + 0.5 * math.log(2 * math.pi)) if k else 0.0
@@ -61,8 +58,9 @@ def _start_search(b: Builder, index: Val, draw: Val, key: Val, first: Val, *rati
 
 
 def _search(b: Builder, number: Val, state: State, following: Val) -> Step:
+    """Beyond a term of 1e-20, which stands behind the mode, the distribution function does not grow."""
     u, term, total = state
-    is_found = b.or_(b.not_(b.gt(u, total)), b.lt(term, NO_PROBABILITY))
+    is_found = b.or_(b.not_(b.gt(u, total)), b.lt(term, 1e-20))
     term = b.mul(term, following)
     return (u, term, b.add(total, term)), b.cast(number, "float64"), is_found
 
@@ -236,8 +234,8 @@ def _zeta(
 
 
 REPETITIONS = (
-    Repetition("poisson_search", "float64", _search_poisson, MOST_SEARCHED, _first_poisson, _start_search),
-    Repetition("binomial_search", "float64", _search_binomial, MOST_SEARCHED, _first_binomial, _start_search),
+    Repetition("poisson_search", "float64", _search_poisson, 400, _first_poisson, _start_search),
+    Repetition("binomial_search", "float64", _search_binomial, 400, _first_binomial, _start_search),
     Repetition("poisson_number", "float64", _poisson, MOST_ATTEMPTS, _poisson_constants),
     Repetition("binomial_number", "float64", _binomial, MOST_ATTEMPTS, _binomial_constants),
     Repetition("hypergeometric_number", "float64", _hypergeometric, MOST_ATTEMPTS, _hypergeometric_constants),

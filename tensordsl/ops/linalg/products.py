@@ -274,7 +274,8 @@ def _matmul(x: Any, y: Any) -> Any:
     rank = max(x.type.ndim, y.type.ndim) - 2
     x, y = (shape_padleft(v, rank + 2 - v.type.ndim) for v in (x, y))
     if all(n == 1 for n in y.type.shape[:rank]):  # one matrix for all: one product
-        rows = dot(reshape(x, (-1, shape_i(x, rank + 1)), ndim=2), dimshuffle(y, (rank, rank + 1)))
+        count = _product_of([shape_i(x, k) for k in range(rank + 1)])  # -1 would be 0 rows of none
+        rows = dot(reshape(x, (count, shape_i(x, rank + 1)), ndim=2), dimshuffle(y, (rank, rank + 1)))
         return reshape(rows, [*(shape_i(x, k) for k in range(rank + 1)), shape_i(y, rank + 1)], ndim=rank + 2)
     batch = [shape_i(x, k) if m != 1 else shape_i(y, k) for k, m in enumerate(x.type.shape[:rank])]
     wide = []

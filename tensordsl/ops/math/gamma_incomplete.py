@@ -171,6 +171,8 @@ def slope_by_a(a: Any, x: Any) -> Any:
 
 def _gradient(sign: float) -> Any:
     def gradient(g: Any, out: Any, a: Any, x: Any) -> Sequence[Any]:
+        dtype = float_of_all(a.type.dtype, x.type.dtype)
+        a, x = cast(a, dtype), cast(x, dtype)  # a number beside a float64 is a small float
         slope = exp((a - 1) * log(x) - x - gammaln(a))
         return g * slope_by_a(a, x) * sign, g * slope * sign
 

@@ -5,8 +5,8 @@ Contract   `drawn(row, state, parameters, size, ...)` gives the draw of a state 
 Method     a formula of uniform or normal numbers where there is one (L. Devroye, "Non-uniform random variate
            generation", 1986, chapters II and IX), else numbers by rejection (`rejection`).  Formulas are computed in
            float64, but for uniform and normal numbers, which are drawn in the dtype that is asked for.
-Gradients  go through the formulas: to location and scale, and to what is inverted; rejection has none for its
-           parameter.
+Gradients  go through the formulas: to location and scale, and to what is inverted; those of gamma numbers hold the
+           distribution function (`rejection.GAMMA_SLOPE`); other numbers by rejection have none.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tensordsl.ops.array.reduce import all as every
 from tensordsl.ops.array.reduce import max as largest
 from tensordsl.ops.array.reduce import sum as total
 from tensordsl.ops.array.shape import as_dim, as_dims, broadcast_to, dimshuffle, reshape, shape_tuple, transpose
-from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
+from tensordsl.ops.control import UNDEFINED_GRAD, loop_index, make_loop, parameter_like, require
 from tensordsl.ops.linalg.factorise import CHOLESKY
 from tensordsl.ops.linalg.products import dot, matmul
 from tensordsl.ops.math.comparisons import eq, ge, gt, isnan, le, lt
@@ -390,9 +390,10 @@ def _dirichlet(s: Source, dtype: str, alphas: Any) -> Any:
 
 
 def _noncentral_chisquare(s: Source, dtype: str, df: Any, nonc: Any) -> Any:
-    """Chi-square of df and twice a Poisson number of nonc / 2 degrees of freedom."""
+    """Chi-square of df and twice a Poisson number of nonc / 2 degrees of freedom.  That number is no smooth function of
+    nonc, whose gradient is therefore undefined rather than 0."""
     more = s.part(1).by(rr.POISSON, nonc / 2)
-    return 2 * s.gamma(df / 2 + cast(more, "float64"))
+    return 2 * s.gamma(df / 2 + cast(more, "float64") + 0 * apply(UNDEFINED_GRAD, nonc))
 
 
 def _noncentral_f(s: Source, dtype: str, dfnum: Any, dfden: Any, nonc: Any) -> Any:
@@ -519,7 +520,7 @@ P = Parameter
 LOC, SCALE = P("loc", 0.0), P("scale", 1.0)
 INVERSION, REPARAMETRISED = "inversion", "yes"
 NO_COUNT = "none: the draw is an integer"
-ONLY_SCALE = "with respect to location and scale; undefined for the shape"
+IMPLICIT = "yes, by the shape with the distribution function held"
 
 TABLE: tuple[Distribution, ...] = (
     Distribution(
@@ -674,7 +675,7 @@ TABLE: tuple[Distribution, ...] = (
         lambda s, t, shape, scale: scale * s.gamma(shape),
         (_not_negative("shape"), _not_negative("scale")),
         method="rejection (Marsaglia and Tsang, 2000)",
-        gradient=ONLY_SCALE,
+        gradient=IMPLICIT,
     ),
     Distribution(
         "standard_gamma",
@@ -682,7 +683,7 @@ TABLE: tuple[Distribution, ...] = (
         lambda s, t, shape: s.gamma(shape),
         (_not_negative("shape"),),
         method="as gamma",
-        gradient="undefined for the shape",
+        gradient=IMPLICIT,
     ),
     Distribution(
         "invgamma",
@@ -690,7 +691,7 @@ TABLE: tuple[Distribution, ...] = (
         lambda s, t, shape, scale: scale * exp(-s.log_gamma(shape)),
         (_positive("shape"), _not_negative("scale")),
         method="of a gamma number",
-        gradient=ONLY_SCALE,
+        gradient=IMPLICIT,
     ),
     Distribution(
         "gengamma",
@@ -698,7 +699,7 @@ TABLE: tuple[Distribution, ...] = (
         lambda s, t, alpha, p, lambd: lambd * exp(s.log_gamma(alpha / p) / p),
         (_positive("alpha"), _positive("p"), _positive("lambd")),
         method="of a gamma number",
-        gradient="with respect to lambd; undefined for the shapes",
+        gradient=IMPLICIT,
     ),
     Distribution(
         "chisquare",
@@ -706,7 +707,7 @@ TABLE: tuple[Distribution, ...] = (
         lambda s, t, df: 2 * s.gamma(df / 2),
         (_positive("df"),),
         method="of a gamma number",
-        gradient="undefined for the shape",
+        gradient=IMPLICIT,
     ),
     Distribution(
         "noncentral_chisquare",
@@ -714,7 +715,7 @@ TABLE: tuple[Distribution, ...] = (
         _noncentral_chisquare,
         (_positive("df"), _not_negative("nonc")),
         method="chi-square of Poisson degrees of freedom",
-        gradient="undefined for the shapes",
+        gradient="as chisquare; undefined for nonc",
     ),
     Distribution(
         "f",
@@ -722,7 +723,7 @@ TABLE: tuple[Distribution, ...] = (
         _f,
         (_positive("dfnum"), _positive("dfden")),
         method="of two gamma numbers",
-        gradient="undefined for the shapes",
+        gradient=IMPLICIT,
     ),
     Distribution(
         "t",
@@ -730,7 +731,7 @@ TABLE: tuple[Distribution, ...] = (
         _student,
         (_positive("df"), _not_negative("scale")),
         method="of a normal and a gamma number",
-        gradient=ONLY_SCALE,
+        gradient=IMPLICIT,
     ),
     Distribution(
         "standard_t",
@@ -738,7 +739,7 @@ TABLE: tuple[Distribution, ...] = (
         lambda s, t, df: _student(s, t, df, 0.0, 1.0),
         (_positive("df"),),
         method="as t",
-        gradient="undefined for the shape",
+        gradient=IMPLICIT,
     ),
     Distribution(
         "beta",
@@ -746,7 +747,7 @@ TABLE: tuple[Distribution, ...] = (
         _beta,
         (_positive("alpha"), _positive("beta")),
         method="of logarithms of two gamma numbers",
-        gradient="undefined for the shapes",
+        gradient=IMPLICIT,
     ),
     Distribution(
         "dirichlet",
@@ -755,7 +756,7 @@ TABLE: tuple[Distribution, ...] = (
         (_positive("alphas"),),
         core=1,
         method="of logarithms of gamma numbers",
-        gradient="undefined for the shapes",
+        gradient=IMPLICIT,
     ),
     Distribution(
         "multivariate_normal",
@@ -774,7 +775,7 @@ TABLE: tuple[Distribution, ...] = (
         _noncentral_f,
         (_positive("dfnum"), _positive("dfden"), _not_negative("nonc")),
         method="of two chi-square numbers",
-        gradient="undefined for the shapes",
+        gradient="as f; undefined for nonc",
     ),
     Distribution(
         "asymmetric_laplace",
@@ -831,7 +832,7 @@ TABLE: tuple[Distribution, ...] = (
         (_positive("df"),),
         core=2,
         method="of normal and gamma numbers (Bartlett, 1933)",
-        gradient="with respect to scale; undefined for df",
+        gradient=IMPLICIT,
     ),
     Distribution(
         "discrete_weibull",

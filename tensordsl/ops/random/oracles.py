@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.ops.math.scalars import inverse_erf, vectorised
+from tensordsl.ops.math.scalars import digamma, inverse_erf, vectorised
 from tensordsl.ops.random.bits import ATTEMPT_SHIFT, MOST_ATTEMPTS, numpy_philox
 
 Array = Any
 MOST = 2.0**53
 _inverse_erf = vectorised(inverse_erf)
+_digamma = vectorised(lambda x: digamma(float(x)))
 _log_factorial = vectorised(lambda k: math.lgamma(max(k, 0.0) + 1))
 
 
@@ -88,6 +89,28 @@ def _gamma(source: _Source, number: int, a: Array) -> tuple[Array, Array]:
     z = np.sqrt(2) * _inverse_erf(2 * source.u(number) - 1)
     v = (1 + z / np.sqrt(9 * d)) ** 3
     return d * v, (v > 0) & (np.log(source.v(number)) < z * z / 2 + d * (1 - v + np.log(v)))
+
+
+def gamma_slope(shape: Array, log_x: Array) -> Array:
+    """The derivative of log x by the shape, P(shape, x) held: the series in long double, else as `rejection` says."""
+    arrays = np.broadcast_arrays(np.asarray(shape, "float64"), np.asarray(log_x, "float64"))
+    a, y = np.maximum(arrays[0], 1e-300).astype("longdouble"), arrays[1].astype("longdouble")
+    with np.errstate(all="ignore"):
+        x, psi = np.exp(y), _digamma(a + 1).astype("longdouble")
+        is_large, is_far = a > 4000, x > a + 6 * np.sqrt(a) + 10
+        left = (a > 0) & (y > -np.inf) & ~(is_large | is_far)
+        total, term = np.zeros_like(a), 1 / a
+        for n in range(10_000):
+            if not left.any():
+                break
+            total = np.where(left, total - term * (y - psi), total)
+            term, psi = term * x / (a + n + 1), psi + 1 / (a + n + 1)
+            left = left & ~((x < a + n + 1) & (term * abs(y - psi) <= 1e-20 * abs(total)))
+        t = np.exp(np.clip((y - np.log(a)) / 3, -300, 300))
+        large = 1 / a + 3 / t * (1 / (9 * a * a) - (t - 1 + 1 / (9 * a)) / (2 * a))
+        far = (y - _digamma(a)) / (x - a + 1)
+        found = np.where(is_large, large, np.where(is_far, far, total))
+        return np.where((arrays[0] > 0) & ~np.isnan(y), found, np.nan).astype("float64")
 
 
 def normal_tail(index: Array, draw: Array, key: Array, low: Array, width: Array) -> Array:

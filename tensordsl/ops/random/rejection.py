@@ -12,15 +12,20 @@ from __future__ import annotations
 from typing import Any
 
 from tensordsl.graph.types import COMPLEX, DISCRETE
-from tensordsl.graph.variables import Elementwise, Op
+from tensordsl.graph.variables import Elementwise, Op, apply
 from tensordsl.ops.array.shape import INTEGER_VALUED
-from tensordsl.ops.cotangents import Undefined
+from tensordsl.ops.math.elementwise import maximum
+from tensordsl.ops.math.functions import log
 from tensordsl.ops.operands import broadcast
 from tensordsl.ops.random import oracles
 
 MOST_COUNT = 2.0**53
 SMALL_MEAN = 10.0  # means below are searched for, transformed rejection is for larger ones
 SMALL_SAMPLE = 10.0
+LEAST_SHAPE = 1e-300  # whose reciprocal, times the terms of a series, is finite
+LARGE_SHAPE = 4000.0  # of gamma numbers whose derivative has a formula
+MOST_LOGARITHM = 300.0  # of factors that stay finite in products
+LEAST_GAMMA = 2.0**-1022  # a float whose logarithm is finite
 REJECTION = "a number by rejection is no smooth function of its parameter"
 NAN, INF, ROOT_HALF = float("nan"), float("inf"), 0.5**0.5
 
@@ -69,8 +74,49 @@ def _log_gamma(b: Any, index: Any, draw: Any, key: Any, shape: Any) -> Any:
     return b.select(valid, b.add(b.call("log", whole), factor), b.select(b.gt(shape, 0.0), shape, NAN))
 
 
+def _gamma_slope(b: Any, shape: Any, log_x: Any) -> Any:
+    """By a series; of a large shape by Wilson and Hilferty's approximation x = a (1 - 1/(9 a) + z/(3 sqrt(a)))^3 with z
+    held, in the far tail, which a number in 1e8 reaches, by the first term of the asymptotic expansion."""
+    valid = b.and_(b.gt(shape, 0.0), b.not_(b.isnan(log_x)))
+    shape = b.maximum(shape, LEAST_SHAPE)
+    is_large, x = b.gt(shape, LARGE_SHAPE), b.call("exp", log_x)
+    is_far = b.gt(x, b.add(b.fma(b.sqrt(shape), 6.0, shape), 10.0))
+    near = b.and_(b.and_(valid, b.gt(log_x, -INF)), b.not_(b.or_(is_large, is_far)))
+    series = b.repeat("gamma_slope", near, shape, log_x)
+    third = b.div(b.sub(b.call("log", shape), log_x), 3.0)
+    r = b.call("exp", b.minimum(b.maximum(third, -MOST_LOGARITHM), MOST_LOGARITHM))  # (a / x)^(1/3)
+    inverse = b.div(1.0, shape)
+    ninth = b.mul(b.div(inverse, 9.0), r)
+    by_shape = b.mul(b.sub(ninth, b.mul(b.add(b.sub(1.0, r), ninth), 0.5)), inverse)
+    large = b.fma(by_shape, 3.0, inverse)
+    tail = b.div(b.sub(log_x, b.call("digamma", shape)), b.add(b.sub(x, shape), 1.0))
+    return b.select(valid, b.select(is_large, large, b.select(is_far, tail, series)), NAN)
+
+
+GAMMA_SLOPE = Op(
+    "gamma_slope", lambda *dtypes: _real(*dtypes), broadcast, oracles.gamma_slope,
+    Elementwise(_gamma_slope, lambda *dtypes: ("float64",) * 2),
+    no_gradient="the second derivative of gamma numbers by their shape is not built",
+    ulp=2.0**34,  # terms of the series cancel where x is much larger than the shape
+    domain=(0.1, 2.5),
+)  # fmt: skip
+
+
+def _real(*dtypes: str) -> str:
+    if any(t in COMPLEX for t in dtypes):
+        raise TypeError(f"wants real numbers, got {', '.join(dtypes)}")
+    return "float64"
+
+
 def _shape_gradient(g: Any, out: Any, index: Any, draw: Any, key: Any, shape: Any) -> Any:
-    return None, None, None, Undefined("the shape of gamma numbers: " + REJECTION)
+    """dx/da = -(dP/da) / (dP/dx), the distribution function P(a, x) held (M. Figurnov, S. Mohamed, A. Mnih, "Implicit
+    reparameterization gradients", 2018)."""
+    x = maximum(out, LEAST_GAMMA)  # 0 stays 0
+    return None, None, None, g * out * apply(GAMMA_SLOPE, shape, log(x))
+
+
+def _log_shape_gradient(g: Any, out: Any, index: Any, draw: Any, key: Any, shape: Any) -> Any:
+    return None, None, None, g * apply(GAMMA_SLOPE, shape, out)
 
 
 GAMMA = Op(
@@ -79,7 +125,7 @@ GAMMA = Op(
 )  # fmt: skip
 LOG_GAMMA = Op(
     "random_log_gamma", _dtype_of("float64"), broadcast, oracles.log_gamma, Elementwise(_log_gamma, _loop),
-    _shape_gradient, ulp=256, domain=(0.01, 20.0),
+    _log_shape_gradient, ulp=256, domain=(0.01, 20.0),
 )  # fmt: skip
 
 
@@ -190,4 +236,4 @@ ZETA = Op(
     domain=(1.1, 10.0),
 )  # fmt: skip
 
-ROWS = (GAMMA, LOG_GAMMA, NORMAL_TAIL, VON_MISES, POISSON, BINOMIAL, HYPERGEOMETRIC, ZETA)
+ROWS = (GAMMA, LOG_GAMMA, GAMMA_SLOPE, NORMAL_TAIL, VON_MISES, POISSON, BINOMIAL, HYPERGEOMETRIC, ZETA)

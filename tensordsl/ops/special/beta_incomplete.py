@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.graph.variables import apply
+from tensordsl.ops.array.grids import xlogy
 from tensordsl.ops.array.reduce import any as any_of
 from tensordsl.ops.array.reduce import bound
 from tensordsl.ops.control import loop_index, make_loop
@@ -31,6 +32,7 @@ from tensordsl.ops.special.beta import (
     stirling_rest,
 )
 from tensordsl.ops.special.definitions import as_doubles, defined_row
+from tensordsl.ops.special.logarithms import xlog1py
 
 STEPS, STEPS_PER_ROOT, MOST_STEPS = 40.0, 6.0, 2e5  # of the fraction: also so many for each sqrt(max(a, b))
 NEWTON_STEPS, LONGEST_STEP, MOST_FALL = 60, 60.0, 300.0
@@ -158,7 +160,7 @@ def _betainc_slopes(a: Any, b: Any, x: Any) -> tuple[Any, Any]:
 
 
 def _density(a: Any, b: Any, x: Any) -> Any:
-    return exp((a - 1) * log(x) + (b - 1) * log1p(-x) - log_beta(a, b))
+    return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - log_beta(a, b))
 
 
 def _betainc_gradient(g: Any, out: Any, a: Any, b: Any, x: Any) -> Sequence[Any]:

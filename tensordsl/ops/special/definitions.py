@@ -9,7 +9,7 @@ Why        a sum over a constant axis is a reduction that is fused with what it 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,19 @@ def defined_row(
             values = np.asarray(wrapped(*(a.astype("float64") for a in arrays))).astype("float64")
             return values.astype(float_of_operands(*(str(a.dtype) for a in arrays)))
 
-    return Op(name, float_of_operands, broadcast, numpy, Expand(cast_build), gradient, **columns)
+    return Op(name, float_of_operands, broadcast, numpy, Expand(cast_build), of_one_dtype(gradient), **columns)
+
+
+def of_one_dtype(gradient: Callable[..., Any]) -> Callable[..., Any]:
+    """The gradient of operands in the result's dtype: of numbers beside a float64, which are small floats, functions
+    would be computed in float32."""
+
+    @wraps(gradient)
+    def of_cast_operands(g: Any, out: Any, *operands: Any, **attrs: Any) -> Any:
+        dtype = float_of_operands(*(x.type.dtype for x in operands))
+        return gradient(g, out, *(cast(x, dtype) for x in operands), **attrs)
+
+    return of_cast_operands
 
 
 def by_nodes(*operands: Any) -> list[Any]:

@@ -90,8 +90,10 @@ def _kl_div(b: Any, x: Any, y: Any) -> Any:
 
 def _numpy_kl_div(x: Any, y: Any) -> Any:
     d = (x - y) / y
-    small = np.clip(d, -CLOSE, CLOSE)
-    series = y * sum((-small) ** k / (k * (k - 1)) for k in range(2, 44))
+    small, series = np.clip(d, -CLOSE, CLOSE), 0.0
+    for c in reversed(DIVERGENCE):
+        series = series * small + c
+    series = y * small * small * series
     far = np.where(np.abs(d) < 0.5, x * np.log1p(d), x * (np.log(x) - np.log(y))) - x + y
     value = np.where(np.abs(d) < CLOSE, series, far)
     value = np.where((x > 0) & (y > 0), value, np.where((x == 0) & (y >= 0), y, np.inf))

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 import tensordsl.tensor as T
+from tensordsl import reference
 from tensordsl.function import function
 from tensordsl.gradient import grad
 from tensordsl.graph import OpShapeError, OpTypeError, inputs_of, toposort
 from tensordsl.graph.evaluate import evaluate
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import ROWS, Assert, LoopBody, Print, loop_index, make_loop
+from tensordsl.shared import shared
 
 
 def value(outputs: list[Any], values: dict[Any, Any]) -> list[Any]:
@@ -180,3 +182,11 @@ def test_effects_let_gradients_through() -> None:
 
 def test_effects_are_marked() -> None:
     assert {row.name for row in ROWS if row.effect} == {"print", "assert"}
+
+
+def test_the_evaluator_takes_a_branch_by_a_shared_variable() -> None:
+    x, s = T.vector("x"), shared(np.array(1.0))
+    chosen = ifelse(s, x + 1, x + 2)
+    for value, want in ((1.0, [2.0]), (0.0, [3.0])):
+        s.set_value(np.asarray(value))
+        assert reference.evaluate(chosen, {x: [1.0]}).tolist() == want

@@ -339,6 +339,15 @@ def test_batched_dot_of_more_axes() -> None:
     T.verify_grad(T.batched_dot, [rng.normal(size=(2, 2, 1, 3)), rng.normal(size=(2, 3, 2))], rng=rng)
 
 
+def test_matmul_of_no_elements() -> None:
+    for one, other in (((1, 2, 0), (0, 3)), ((0, 2, 2), (2, 3)), ((2, 0, 3), (3, 4))):
+        for shapes in ((one, other), ((None,) * 3, (None,) * 2)):
+            x, y = (T.tensor("float64", shape=s) for s in shapes)
+            for mode in (None, "REFERENCE"):
+                got = tensordsl.function([x, y], x @ y, mode=mode)(np.ones(one), np.ones(other))
+                np.testing.assert_array_equal(got, np.ones(one) @ np.ones(other))
+
+
 def test_another_length_than_was_said_is_an_assertion_error_too() -> None:
     x = T.dvector("x")
     for mode in (None, "REFERENCE"):

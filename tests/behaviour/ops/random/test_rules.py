@@ -242,13 +242,42 @@ def test_gradients_of_a_tail_hold_the_distribution_function(limits: tuple[float,
     np.testing.assert_allclose(by_b, (moved(0, step) - moved(0, -step)) / (2 * step), rtol=1e-3, atol=1e-12)
 
 
-def test_no_gradient_of_what_is_drawn_by_rejection() -> None:
-    shape, scale = T.dscalars("shape", "scale")
-    x = RandomStreams(1).gamma((4,), shape, scale)
-    draw, slope = tensordsl.function([shape, scale], [x, T.grad(T.sum(x), scale)])(2.0, 3.0)
-    np.testing.assert_allclose(slope, draw.sum() / 3)
-    with pytest.raises(NullTypeGradError, match="shape of gamma numbers"):
-        T.grad(T.sum(x), shape)
+@pytest.mark.parametrize("shape", [0.05, 0.5, 3.0, 200.0, 1e5])
+def test_the_gradient_by_the_shape_holds_the_distribution_function(shape: float) -> None:
+    """Of gamma numbers, against differences of SciPy's inverse; the last shape is one of the approximation."""
+    a, scale = T.dvector("a"), T.dscalar("scale")
+    x = RandomStreams(1).gamma(None, a, scale)
+    draw, by_scale, by_shape = tensordsl.function([a, scale], [x, *T.grad(T.sum(x), [scale, a])])(
+        np.full(400, shape), 1
+    )
+    np.testing.assert_allclose(by_scale, draw.sum())
+    u, tail, step = stats.gamma.cdf(draw, shape), stats.gamma.sf(draw, shape), shape * 1e-4
+    ends = [np.where(u < 0.5, stats.gamma.ppf(u, a), stats.gamma.isf(tail, a)) for a in (shape + step, shape - step)]
+    np.testing.assert_allclose(by_shape, (ends[0] - ends[1]) / (2 * step), rtol=1e-4, atol=1e-250)
+
+
+def test_mean_gradients_of_what_is_made_of_gamma_numbers() -> None:
+    """The mean of the gradient is the gradient of the mean."""
+    a, n, s = T.dvector("a"), 40_000, RandomStreams(2)
+    means = {"beta": 2 / (a + 2), "chisquare": a, "invgamma": 1 / (a - 1), "standard_gamma": a}
+    for name, mean in means.items():
+        parameters = (a, 2.0) if name == "beta" else (a,)
+        x = getattr(s, name)(None, *parameters)
+        if name == "beta":
+            x = 1 - x
+        slopes, wanted = tensordsl.function([a], [T.grad(T.sum(v), a) for v in (x, mean)])(np.full(n, 6.0))
+        assert abs(slopes.mean() - wanted.mean()) < 5 * slopes.std() / n**0.5
+    x = s.dirichlet((n,), a)[:, 0]
+    slope = tensordsl.function([a], T.grad(T.mean(x), a))(np.array([1.0, 2.0, 3.0]))
+    np.testing.assert_allclose(slope, [5 / 36, -1 / 36, -1 / 36], atol=0.005)
+
+
+def test_no_gradient_of_what_is_no_smooth_function() -> None:
+    kappa, nonc = T.dscalars("kappa", "nonc")
+    with pytest.raises(NullTypeGradError, match="a number by rejection is no smooth function"):
+        T.grad(T.sum(RandomStreams(1).vonmises((4,), 0.0, kappa)), kappa)
+    with pytest.raises(NullTypeGradError, match="undefined"):
+        T.grad(T.sum(RandomStreams(1).noncentral_chisquare((4,), 3.0, nonc)), nonc)
 
 
 @pytest.mark.usefixtures("on_sim")
