@@ -58,6 +58,8 @@ def _sides(roots: Sequence[Value], order: Sequence[Value]) -> dict[int, Side]:
         is_shared = path and path[0][0] == "if" and not (own and own[0][0] == "if")
         if is_shared and (not v.traits.is_source or giver(v) is not v):
             found[v.number] = Side(path[0][1], path[0][2], level[v.number])
+        elif giver(v) is not v and giver(v).number in found:  # what one branch reads of a step that several need
+            found[v.number] = found[giver(v).number]
     return found
 
 
@@ -82,7 +84,7 @@ def _exits(roots: Sequence[Value], order: Sequence[Value], sides: dict[int, Side
 
 def _can_be_exit(v: Value) -> bool:
     """Whether v is one array whose storage can be made before it is known whether the branch is taken."""
-    if v.traits.has_regions or (v.traits.has_effects and (not v.dtype or v.traits.is_view)):
+    if not v.dtype or v.traits.has_regions or (v.traits.has_effects and v.traits.is_view):
         return False  # not one value, or more than a value
     return all(a[0] in ("arg", "shared") for n in v.shape for a in ex.atoms(n))
 

@@ -285,7 +285,7 @@ def _common_guards(node: Apply, arriving: Sequence[Cotangent]) -> tuple[Guards, 
     if not guarded:
         return (), list(arriving)
     guards = guarded[0].guards
-    same = all(g is None or (isinstance(g, Guarded) and g.guards == guards) for g in arriving)
+    same = all(g is None or g is ZERO or (isinstance(g, Guarded) and g.guards == guards) for g in arriving)
     if same and len(guards) <= _DEEPEST:
         return guards, [g.value if isinstance(g, Guarded) else g for g in arriving]
     return (), [_unguarded(g, v) for g, v in zip(arriving, node.outputs, strict=True)]

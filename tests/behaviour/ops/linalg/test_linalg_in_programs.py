@@ -58,6 +58,22 @@ def test_a_branch_that_is_not_taken_does_not_fail(build: Any) -> None:
         f(np.array([[1.0, 2], [2, 4]]) - 1e-300)
 
 
+@pytest.mark.parametrize("build", [
+    lambda a: LA.logdet(a) * a, lambda a: T.log(LA.det(a)) * a, lambda a: LA.solve(a, a + 1) + LA.inv(a),
+    lambda a: LA.eigvalsh(LA.cholesky(a))[:, None] * a, lambda a: LA.lu_solve(LA.lu_factor(a), a),
+])  # fmt: skip
+@pytest.mark.parametrize("mode", [None, "FAST_COMPILE", "REFERENCE"])
+def test_values_and_gradients_in_a_branch_share_its_steps(build: Any, mode: Any) -> None:
+    x = T.matrix("x")
+    result = ifelse(T.gt(x[0, 0], 0), build(x), x)
+    f = tensordsl.function([x], [result, T.grad(T.sum(result), x)], mode=mode)
+    np.testing.assert_array_equal(f(np.zeros((2, 2))), [np.zeros((2, 2)), np.ones((2, 2))])
+    a = positive("float64", (), 2)
+    plain = tensordsl.function([x], [build(x), T.grad(T.sum(build(x)), x)], mode="REFERENCE")
+    for got, want in zip(f(a), plain(a), strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-9)
+
+
 def test_jacobians_and_forward_derivatives() -> None:
     x, v = T.matrix("x"), T.matrix("v")
     a, inverse = regular("float64", (), 3), np.linalg.inv(regular("float64", (), 3))
