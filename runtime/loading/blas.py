@@ -21,6 +21,7 @@ NAMES = (
     ("cblas_{}gemm$NEWLAPACK", 4),
     ("cblas_{}gemm", 4),
 )
+BLAS_SPACE_BYTES = 5 << 23  # that a BLAS may allocate at its first call; without them OpenBLAS ends the process
 THREAD_COUNTS = (
     "scipy_openblas_get_num_threads64_", "scipy_openblas_get_num_threads", "openblas_get_num_threads64_",
     "openblas_get_num_threads", "MKL_Get_Max_Threads",

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+from tensordsl.base.limits import require_space
 from tensordsl.codegen.abi import layouts
+from tensordsl.runtime.loading.blas import BLAS_SPACE_BYTES
 from tensordsl.runtime.loading.layout import immortalise, multiarray
 
 # (name with {} for letter and function, bytes of its integers), which the self-test confirms.
@@ -48,8 +50,9 @@ immortalise(_Found.table)
 
 
 def find_lapack() -> Lapack:
-    """NumPy's LAPACK, or one without functions."""
+    """NumPy's LAPACK, or one without functions.  Raises MemoryError where its self-test has no room."""
     if _Found.lapack is None:
+        require_space(BLAS_SPACE_BYTES)
         _Found.lapack = next(_candidates(), Lapack(0, lambda name: 0, ""))
     return _Found.lapack
 

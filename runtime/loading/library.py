@@ -15,10 +15,9 @@ from functools import partial
 from tensordsl.base.limits import require_space
 from tensordsl.codegen.abi import layouts
 from tensordsl.runtime.loading import cache, elf, lapack, memory
-from tensordsl.runtime.loading.blas import find_blas
+from tensordsl.runtime.loading.blas import BLAS_SPACE_BYTES, find_blas
 from tensordsl.runtime.loading.layout import immortalise
 
-BLAS_SPACE_BYTES = 5 << 23  # that a BLAS may allocate at its first call; without them OpenBLAS ends the process
 _NEST = ("nest", *layouts.NEST_PARTS)
 
 
@@ -140,7 +139,6 @@ def _load(name: str) -> None:
         for entry, value in zip(entries, blas, strict=True):
             set_entry(entry, value)
     if called := layouts.LAPACK_OF.get(name.partition("_")[0]):
-        require_space(BLAS_SPACE_BYTES)
         lapack.fill(called)
         set_entry("lapack", lapack.table())
     if name in layouts.COMMON.values():

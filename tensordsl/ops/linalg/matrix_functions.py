@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph.casting import real_of
-from tensordsl.graph.types import TensorType
 from tensordsl.graph.variables import Expand, OpTypeError, apply
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.reduce import bound, sum
 from tensordsl.ops.array.shape import concatenate, dimshuffle, shape_i
-from tensordsl.ops.control import make_loop, parameter_like
+from tensordsl.ops.control import loop_index, make_loop, parameter_like
 from tensordsl.ops.linalg.inverses import inv
 from tensordsl.ops.linalg.matrices import (
     adjoint,
@@ -91,7 +90,7 @@ def _build_expm(a: Any) -> Any:
     numbers = tuple(constant(c, dtype=dtype) for c in _PADE)
     odd, even = _pade_of(numbers, (identity_as(a), two, four, product(four, two)), scaled)
     start = apply(SOLVE, even - odd, even + odd, trans=0)
-    k, x = TensorType("int64", ())(), parameter_like(start)
+    k, x = loop_index(), parameter_like(start)
     squared = switch(lt(k, halvings), product(x, x), x)
     most = bound(halvings, tuple(range(rank)))
     return make_loop(dimshuffle(most, ()), k, [x], [start], [squared], name="expm")[0]

@@ -15,7 +15,7 @@ import numpy as np
 from tensordsl.graph.casting import float_of_all
 from tensordsl.graph.variables import Expand, Op, apply
 from tensordsl.ops.array.reduce import bound
-from tensordsl.ops.control import loop_index, make_loop
+from tensordsl.ops.control import loop_index, make_loop, parameter_like
 from tensordsl.ops.math.comparisons import and_, eq, ge, gt, isnan, lt, or_
 from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, maximum, minimum, second, sqr, sqrt, switch
 from tensordsl.ops.math.functions import erfc, exp, expm1, log, log1p
@@ -77,7 +77,7 @@ def _by_sums(a: Any, x: Any) -> tuple[Any, Any]:
     is_left = lt(x, a + 1)
     u, v, w = switch(is_left, x, 0.0), switch(is_left, a + 2, x), minimum(x, 1 + SMALL)
     n = _terms(a)
-    k, (term, total, power, other, fraction) = loop_index(), (a.type() for _ in range(5))
+    k, (term, total, power, other, fraction) = loop_index(), (parameter_like(a) for _ in range(5))
     i, back = cast(k, "float64") + 1, cast(n - k, "float64")
     following, beside = term * u / (a + i), power * -w / i
     partial = v + (2 * back - 1) - a - back * (back - a) / fraction
@@ -122,7 +122,7 @@ def _slope_of_sums(a: Any, x: Any) -> Any:
     is_left = lt(x, a + 1)
     u, v = switch(is_left, x, 0.0), switch(is_left, a + 2, x)
     n = _terms(a)
-    k, (term, term_slope, total, slope, fraction, fraction_slope) = loop_index(), (a.type() for _ in range(6))
+    k, (term, term_slope, total, slope, fraction, fraction_slope) = loop_index(), (parameter_like(a) for _ in range(6))
     i, back = cast(k, "float64") + 1, cast(n - k, "float64")
     factor = u / (a + i)
     following = term * factor

@@ -22,7 +22,7 @@ from tensordsl.graph.variables import apply
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.reduce import bound
 from tensordsl.ops.array.reduce import sum as sum_over
-from tensordsl.ops.control import loop_index, make_loop
+from tensordsl.ops.control import loop_index, make_loop, parameter_like
 from tensordsl.ops.cotangents import Undefined
 from tensordsl.ops.math.comparisons import and_, eq, ge, gt, invert, isnan, le, lt, neq, or_
 from tensordsl.ops.math.elementwise import (
@@ -148,7 +148,7 @@ def _ratio(v: Any, x: Any, has_slope: bool) -> tuple[Any, Any]:
     """I_(v+1) / I_v by its continued fraction 1 / (b_1 + 1 / (b_2 + ...)), b_k = 2 (v + k) / x, from its end; and the
     derivative by v.  The end is the ratio for large orders."""
     n = cast(clip(ceil(STEPS_PER_ROOT * sqrt(largest(x)) + FIRST_STEPS), 0.0, MOST_STEPS), "int64")
-    k, f, d = loop_index(), x.type(), x.type()
+    k, f, d = loop_index(), parameter_like(x), parameter_like(x)
     order, scale = v + cast(n - k, "float64"), 2 / x
     following = reciprocal(order * scale + f)
     last = v + (cast(n, "float64") + 1)

@@ -18,7 +18,7 @@ from tensordsl.graph.variables import apply
 from tensordsl.ops.array.grids import xlogy
 from tensordsl.ops.array.reduce import any as any_of
 from tensordsl.ops.array.reduce import bound
-from tensordsl.ops.control import loop_index, make_loop
+from tensordsl.ops.control import loop_index, make_loop, parameter_like
 from tensordsl.ops.math.comparisons import and_, eq, ge, gt, invert, isnan, le, lt, or_
 from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, maximum, minimum, sqr, sqrt, switch
 from tensordsl.ops.math.functions import erfcinv, exp, expm1, log, log1p, sigmoid
@@ -52,7 +52,7 @@ def _fraction(a: Any, b: Any, x: Any, y: Any, has_slopes: bool) -> tuple[Any, ..
     """F with I_x(a, b) = x^a y^b / (B(a, b) F), x <= a / (a + b), and dF/da, dF/db.  F_m = beta_m + alpha_(m+1) /
     F_(m+1) from m = n down to 0."""
     n = _steps(a, b)
-    k, f, by_a, by_b = loop_index(), a.type(), a.type(), a.type()
+    k, f, by_a, by_b = loop_index(), *(parameter_like(a) for _ in range(3))
     m = cast(n - k, "float64")
     c = a + 2 * m - 1
     alpha = (a + m - 1) / c * ((a + b + m - 1) / c) * m * (b - m) * sqr(x)
@@ -184,7 +184,7 @@ def _build_betaincinv(a: Any, b: Any, p: Any) -> Any:
     is_normal = or_(gt(log_x, -0.7), and_(gt(minimum(s, t), 1), gt(q, 1e-10)))
     first = clip(switch(is_normal, normal, tail), -740.0, 40.0)
     lowest = log(s / MOST_FALL)  # I, which is like (1 + e^-u)^-s, must not underflow
-    k, u = loop_index(), a.type()
+    k, u = loop_index(), parameter_like(a)
     x, y = sigmoid(u), sigmoid(-u)
     x = maximum(x, 1e-308)
     value = apply(BETAINC, s, t, x)

@@ -14,7 +14,7 @@ from typing import Any
 
 from tensordsl.graph.variables import apply
 from tensordsl.ops.array.reduce import any as any_of
-from tensordsl.ops.control import loop_index, make_loop
+from tensordsl.ops.control import loop_index, make_loop, parameter_like
 from tensordsl.ops.math.comparisons import and_, eq, ge, gt, invert, le, lt
 from tensordsl.ops.math.elementwise import abs_, clip, maximum, minimum, sqrt, switch
 from tensordsl.ops.math.functions import erfcinv, exp, log
@@ -49,7 +49,7 @@ def _solve(a: Any, p: Any, q: Any) -> Any:
     bound = c + sqrt(2 * c * fall) + fall
     for _ in range(3):
         bound = bound - (bound - c - c * log(bound / c) - fall) / (1 - c / bound)
-    k, u = loop_index(), a.type()
+    k, u = loop_index(), parameter_like(a)
     x = exp(u)
     value = maximum(switch(is_lower, apply(GAMMAINC, a, x), apply(GAMMAINCC, a, x)), SMALLEST)
     step = (log(value) - log_small) * value / maximum(density(a, x) * a, SMALLEST)

@@ -150,7 +150,7 @@ def test_wrong_parameters(name: str, parameters: tuple[Any, ...], text: str) -> 
     f = tensordsl.function(variables, getattr(RandomStreams(1), name)((2,), *variables))
     with pytest.raises(ValueError, match=text.partition(", got")[0]) as caught:
         f(*parameters)
-    assert "test_rules.py" in str(caught.value)
+    assert "test_draw_rules.py" in str(caught.value)
 
 
 def test_a_failed_call_draws_nothing() -> None:
