@@ -300,7 +300,7 @@ def submodules(module: str) -> list[str]:
     """The rows directly below `module`, a path below `tensordsl` ("" for the package itself), by their last name.
 
     >>> submodules("sandbox")
-    ['rng_mrg', 'softsign']
+    ['linalg', 'rng_mrg', 'softsign']
     """
     start = f"{module}." if module else ""
     return [row[len(start) :] for row in ROWS if row.startswith(start) and "." not in row[len(start) :]]

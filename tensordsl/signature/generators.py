@@ -134,7 +134,7 @@ def default_rng(seed: Any = None, name: str | None = None) -> Any:
     >>> rng = default_rng(3)
     >>> next_rng, k = rng.integers(0, 10, size=5)
     >>> k.type, next_rng.type
-    (TensorType(int64, vector), TensorType(uint64, shape=(2,)))
+    (TensorType(int64, shape=(5,)), TensorType(uint64, shape=(2,)))
     """
     if isinstance(seed, GeneratorVariable):
         return seed

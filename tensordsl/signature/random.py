@@ -68,7 +68,7 @@ class RandomStreams:
     >>> draw().shape, bool((draw() == draw()).any())
     ((2, 3), False)
     >>> RandomStreams(seed=1).gamma((2, 3), shape=2.5).type
-    TensorType(float64, matrix)
+    TensorType(float64, shape=(2, 3))
     """
 
     def __init__(self, seed: Any = None, use_cuda: Any = None, no_warn: bool = False) -> None:

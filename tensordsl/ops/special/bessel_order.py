@@ -621,6 +621,6 @@ def kve(v: Any, x: Any) -> Any:
     """exp(x) * kv(v, x), which does not underflow.
 
     >>> kve([0.5, 2.0], 1e4).eval().round(6)
-    array([0.012533, 0.012536])
+    array([0.012533, 0.012535])
     """
     return apply(KVE, as_variable(v), as_variable(x))

@@ -279,6 +279,6 @@ def betaincinv(a: Any, b: Any, p: Any) -> Any:
     """The x with betainc(a, b, x) = p; a and b are positive, p is in [0, 1], else nan.
 
     >>> betaincinv([0.5, 2.0], 2.0, 0.5).eval().round(6)
-    array([0.12061, 0.5    ])
+    array([0.120615, 0.5     ])
     """
     return apply(BETAINCINV, as_variable(a), as_variable(b), as_variable(p))
