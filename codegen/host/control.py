@@ -101,7 +101,7 @@ def some_rounds(e: Emitter, i: p.For, k: p.RoundsKernel, index: str) -> tuple[st
     e.array("bases", "ptr", pointers)
     e.array("bases", "i64", integers, len(pointers))
     told = words + 2 * len(k.checks)
-    e.sizes["bases"] = max(e.sizes["bases"], told + len(k.told))
+    e.sizes["bases"] = max(e.sizes["bases"], told + len(k.told), 1)
     count = e.values[i.count]
     most = e.op(f"add i64 {index}, {k.rounds}")
     is_last = e.op(f"icmp slt i64 {count}, {most}")

@@ -13,6 +13,7 @@ from scans import Scan, scans
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.compile.mode import FAST_RUN
+from tensordsl.ops.control import loop_index, make_loop, parameter_like
 from tensordsl.tensor.shared_randomstreams import RandomStreams
 
 OFF = FAST_RUN.excluding("rounds_in_registers")
@@ -31,6 +32,15 @@ def both(inputs: Sequence[Any], outputs: Any, **kwargs: Any) -> Callable[..., li
         return list(found)
 
     return call
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
+def test_rounds_that_compute_nothing_give_the_start_back(dtype: str) -> None:
+    s, n, index = T.TensorType(dtype, ())("s"), T.lscalar("n"), loop_index()
+    (last,) = make_loop(n, index, [inner := parameter_like(s)], [s], [inner])
+    f = both([s, n], [last, last])
+    for rounds in LENGTHS:
+        assert f(np.asarray(1, dtype), rounds)[0] == 1
 
 
 def power(dtype: str = "float64") -> Callable[..., list[Any]]:
