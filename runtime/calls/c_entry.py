@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.runtime.calls.entry import fill_argument
+from tensordsl.runtime.calls.entry import fill_argument, fill_outputs
 from tensordsl.runtime.loading import elf, library
 from tensordsl.runtime.loading.executable import Executable
 from tensordsl.runtime.loading.late import Compile
@@ -65,9 +65,7 @@ def make_handle(
     for i, (dtype, shape) in enumerate(args):
         fill_argument(desc_at + layouts.DESC_SIZE * i, dtype, shape, extent_at)
         extent_at += 8 * len(shape)
-    for i, (dtype, ndim) in enumerate(outputs):
-        poke(out_at + layouts.OUT_SIZE * i + layouts.OUT_NDIM, ndim, ctypes.c_int32)
-        poke(out_at + layouts.OUT_SIZE * i + layouts.OUT_ITEMSIZE, np.dtype(dtype).itemsize)
+    fill_outputs(out_at, outputs)
     for offset, value in (
         (layouts.CTX_RT, ctypes.addressof(own_table)), (layouts.CTX_KERN, kernel_at), (layouts.CTX_CELLS, cell_at),
         (layouts.CTX_DESC, desc_at), (layouts.CTX_OUTS, out_at), (layouts.CTX_PROGRAM, program),

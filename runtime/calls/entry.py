@@ -128,10 +128,7 @@ def _context(
     for i, (dtype, shape) in enumerate(args):
         fill_argument(desc_at + layouts.DESC_SIZE * i, dtype, shape, extent_at)
         extent_at += 8 * len(shape)
-    for i, (dtype, ndim) in enumerate(outputs):
-        poke(out_at + layouts.OUT_SIZE * i + layouts.OUT_DESCR, id(np.dtype(dtype)))
-        poke(out_at + layouts.OUT_SIZE * i + layouts.OUT_NDIM, ndim, ctypes.c_int32)
-        poke(out_at + layouts.OUT_SIZE * i + layouts.OUT_ITEMSIZE, np.dtype(dtype).itemsize)
+    fill_outputs(out_at, outputs)
     for offset, value in (
         (layouts.CTX_RT, library.table()), (layouts.CTX_KERN, kernel_at), (layouts.CTX_CELLS, cell_at),
         (layouts.CTX_DESC, desc_at),
@@ -158,6 +155,15 @@ def fill_argument(at: int, name: str, shape: Sequence[int | None], extents: int)
         poke(at + layouts.DESC_STATIC, extents)
     for i, extent in enumerate(shape):
         poke(extents + 8 * i, -1 if extent is None else extent)
+
+
+def fill_outputs(at: int, outputs: Sequence[tuple[str, int]]) -> None:
+    """Write the outputs' descriptors: of each its dtype and rank."""
+    for i, (name, ndim) in enumerate(outputs):
+        dtype, place = np.dtype(name), at + layouts.OUT_SIZE * i
+        poke(place + layouts.OUT_DESCR, id(dtype))
+        poke(place + layouts.OUT_NDIM, ndim, ctypes.c_int32)
+        poke(place + layouts.OUT_ITEMSIZE, dtype.itemsize)
 
 
 def _absent(executable: Executable, kernels: Sequence[int]) -> list[int]:

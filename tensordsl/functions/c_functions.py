@@ -18,13 +18,26 @@ import numpy as np
 
 from tensordsl.base.limits import memory_errors
 from tensordsl.base.stacks import COMPILER_STACK_BYTES, with_stack
+from tensordsl.codegen.abi import layouts
 from tensordsl.graph.printing import variable_text
 
 if TYPE_CHECKING:
     from tensordsl.signature.modes import Mode
     from tensordsl.signature.spec import FunctionSpec
 
-ROOM = 15  # the status of a call that has found no room for a result
+_PTR, _INT, _LONG, _DOUBLE = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_double
+STATUS = {  # what a call from C may give
+    0: "the call has succeeded",
+    layouts.ERR_CHECK: "a check of the program has failed",
+    layouts.ERR_OVERFLOW: "a length or a size is too large",
+    layouts.ERR_MEMORY: "there is not enough memory",
+    layouts.ERR_INDEX: "an index is out of bounds",
+    layouts.ERR_INTERNAL: "internal error",
+    layouts.ERR_DEOPTIMISE: "the shared variables have outgrown the program: make the C function again",
+    layouts.ERR_ARGUMENT: "an argument has a wrong length, stride or address",
+    layouts.ERR_ROOM: "a result has no room in its buffer",
+    layouts.ERR_STACK: "the stack of the thread is too small",
+}
 _PTR, _INT, _LONG, _DOUBLE = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_double
 STATUS = {
     0: "the call has succeeded",
@@ -173,9 +186,9 @@ class CFunction:
 
     def text(self, site: int) -> str:
         """What the `site` of a `tensordsl_error` says."""
-        record = (ctypes.c_int64 * 4)(site)
         from tensordsl.runtime.calls.c_entry import symbol  # late: it loads the run time
 
+        record = _words([site])
         text = ctypes.CFUNCTYPE(ctypes.c_char_p, _PTR, _PTR)(symbol("c_text"))
         return (text(ctypes.addressof(record), self._keep[0].address) or b"").decode()
 
@@ -303,13 +316,13 @@ def _call(c: CFunction, arrays: Sequence[Any]) -> list[np.ndarray]:
     lengths, error = [_words([0] * rank) for _, rank in outputs], _words([0] * 4)
     buffers = [np.empty(8, np.uint8) for _ in outputs]
     call: Callable[..., int] = c.prototype(c.address)
-    status = ROOM
-    while status == ROOM:
+    status = layouts.ERR_ROOM
+    while status == layouts.ERR_ROOM:
         pairs = zip(buffers, lengths, strict=True)
         results = _words([n for b, l in pairs for n in (b.ctypes.data, ctypes.addressof(l), b.nbytes)])
         words = _words([n for source in sources for n in source])
         status = call(ctypes.addressof(words), ctypes.addressof(results), ctypes.addressof(error), c.handle)
-        if status == ROOM:
+        if status == layouts.ERR_ROOM:
             buffers[error[2]] = np.empty(error[3], np.uint8)
     if status:
         raise RuntimeError(f"{c.name}: {STATUS.get(status, status)}: {c.text(error[0])} ({error[2]}, {error[3]})")

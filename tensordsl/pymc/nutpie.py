@@ -11,9 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tensordsl.functions.c_functions import CFunction
-from tensordsl.functions.function import function as compiled_function
-from tensordsl.pytensor.conversion import Conversion, Held
-from tensordsl.pytensor.linker import TENSORDSL
+from tensordsl.pytensor.linker import TENSORDSL, compiled_of
 
 
 def compile(  # nutpie's word
@@ -76,14 +74,5 @@ def compile(  # nutpie's word
 
 def _c_function(function: Any, signature: str) -> CFunction:
     """A function of PyTensor's of one vector, as a C function that needs no handle."""
-    fgraph = function.maker.fgraph
-    conversion = Conversion()
-    inputs = [conversion.input(variable) for variable in fgraph.inputs]
-    outputs = conversion.graph(fgraph, inputs)
-    if len(inputs) != 1 or any(isinstance(v, Held) for v in (*inputs, *outputs)):
-        raise ValueError(
-            f"tensordsl.pymc: the model's functions must depend on its parameters alone, not on {inputs[1:]}"
-        )
-    made = compiled_function(inputs, outputs if len(outputs) > 1 else outputs[0])
-    found: CFunction = made.c_function(signature).bound()
+    found: CFunction = compiled_of(function).c_function(signature).bound()
     return found

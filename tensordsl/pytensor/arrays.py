@@ -268,32 +268,18 @@ def _ravel(c: Conversion, node: Any, inputs: list[Any]) -> Any:
 
 
 # -- softmax -----------------------------------------------------------------------------------------------------------
-def _along(x: Any, axis: int | None, function: Any) -> Any:
-    """A function of rows, along any axis, or of all."""
-    if axis is None:
-        return T.reshape(function(T.reshape(x, (1, -1), ndim=2)), x.shape, ndim=x.ndim) if x.ndim != 1 else function(x)
-    return function(x, axis=axis)
-
-
-def _softmax_of(x: Any, axis: int | None = None) -> Any:
-    top = x - T.max(x, axis=axis, keepdims=True)
-    made = T.exp(top)
-    return made / T.sum(made, axis=axis, keepdims=True)
-
-
-def _log_softmax_of(x: Any, axis: int | None = None) -> Any:
-    top = x - T.max(x, axis=axis, keepdims=True)
-    return top - T.log(T.sum(T.exp(top), axis=axis, keepdims=True))
-
-
 @converts("Softmax")
 def _softmax(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return _softmax_of(inputs[0], node.op.axis)
+    if hasattr(node.op, "fgraph"):  # of newer releases, whose axes may be several
+        return c.graph(node.op.fgraph, inputs)
+    return T.special.softmax(inputs[0], axis=node.op.axis)
 
 
 @converts("LogSoftmax")
 def _log_softmax(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return _log_softmax_of(inputs[0], node.op.axis)
+    if hasattr(node.op, "fgraph"):
+        return c.graph(node.op.fgraph, inputs)
+    return T.special.log_softmax(inputs[0], axis=node.op.axis)
 
 
 @converts("SoftmaxGrad")

@@ -26,7 +26,6 @@ def _core(*names: str) -> Callable[[Callable[[Any, list[Any]], Any]], Callable[[
 
 @converts("Blockwise")
 def _blockwise(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    """Of an Op with a graph inside, one matrix at a time where nothing else is known."""
     core = node.op.core_op
     function = CORES.get(type(core).__name__)
     if function is None:
@@ -35,7 +34,7 @@ def _blockwise(c: Conversion, node: Any, inputs: list[Any]) -> Any:
 
 
 # -- products ----------------------------------------------------------------------------------------------------------
-@converts("Dot")
+@converts("Dot", "Dot22")
 def _dot(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return T.dot(*inputs)
 
@@ -53,18 +52,13 @@ def _batched_dot(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return T.batched_dot(*inputs)
 
 
-@converts("Dot22")
-def _dot22(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.dot(*inputs)
-
-
 # -- factorisations and solvers ----------------------------------------------------------------------------------------
 @_core("Cholesky")
 def _cholesky(op: Any, inputs: list[Any]) -> Any:
     return T.linalg.cholesky(inputs[0], lower=op.lower, on_error=getattr(op, "on_error", "nan"))
 
 
-def _vector_or_not(op: Any, a: Any, b: Any, solve: Callable[[Any], Any]) -> Any:
+def _vector_or_not(op: Any, b: Any, solve: Callable[[Any], Any]) -> Any:
     """A solver of matrices, for right-hand sides of `op.b_ndim` axes."""
     if getattr(op, "b_ndim", 2) == 1:
         return T.squeeze(solve(T.shape_padright(b)), axis=-1)
@@ -76,20 +70,20 @@ def _solve_triangular(op: Any, inputs: list[Any]) -> Any:
     a, b = inputs
     trans = getattr(op, "trans", 0)
     options = dict(lower=op.lower, unit_diagonal=op.unit_diagonal, trans=trans)
-    return _vector_or_not(op, a, b, lambda b: T.linalg.solve_triangular(a, b, b_ndim=2, **options))
+    return _vector_or_not(op, b, lambda b: T.linalg.solve_triangular(a, b, b_ndim=2, **options))
 
 
 @_core("Solve")
 def _solve(op: Any, inputs: list[Any]) -> Any:
     a, b = inputs
     options = dict(assume_a=getattr(op, "assume_a", "gen"), lower=getattr(op, "lower", False))
-    return _vector_or_not(op, a, b, lambda b: T.linalg.solve(a, b, b_ndim=2, **options))
+    return _vector_or_not(op, b, lambda b: T.linalg.solve(a, b, b_ndim=2, **options))
 
 
 @_core("CholeskySolve")
 def _cholesky_solve(op: Any, inputs: list[Any]) -> Any:
     c, b = inputs
-    return _vector_or_not(op, c, b, lambda b: T.linalg.cho_solve((c, op.lower), b, b_ndim=2))
+    return _vector_or_not(op, b, lambda b: T.linalg.cho_solve((c, op.lower), b, b_ndim=2))
 
 
 @_core("LU")

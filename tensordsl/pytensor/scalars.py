@@ -1,17 +1,18 @@
 """Elementwise operations: PyTensor's scalar Ops as functions of ours, alone, composed, and over arrays.
 
-Contract  `scalar(conversion, op, inputs, dtype)` -> the result, of the dtype that PyTensor's type says.
+Contract  `scalar(op, inputs, dtype)` -> the result, of the dtype that PyTensor's type says.
 """
 
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
 from tensordsl.pytensor.conversion import Conversion, Missing, T, as_dtype, converts
 
-# Names of scalar Ops -> of our functions, where they differ.
+# Names of scalar Ops -> of functions of `tensordsl.tensor`.
 NAMES = dict(
     Add="add", Mul="mul", Maximum="maximum", Minimum="minimum", AND="and_", OR="or_", XOR="xor", Invert="invert",
     Sub="sub", TrueDiv="true_div", IntDiv="int_div", Mod="mod", Pow="pow", Neg="neg", Abs="abs", Sign="sgn",
@@ -26,6 +27,7 @@ NAMES = dict(
     BetaInc="betainc", BetaIncInv="betaincinv", Deg2Rad="deg2rad", Rad2Deg="rad2deg", Real="real", Imag="imag",
     Conj="conj", Angle="angle", J0="j0", J1="j1", Jv="jv", I0="i0", I1="i1", Iv="iv", Ive="ive", Kve="kve",
     Owens_t="owens_t", Hyp2F1="hyp2f1", GammaU="gammau", GammaL="gammal", Chi2SF="chi2sf",
+    XlogX="xlogx.xlogx", XlogY0="xlogx.xlogy0", Softsign="nnet.softsign",
 )  # fmt: skip
 VARIADIC = {"Add", "Mul", "Maximum", "Minimum", "AND", "OR", "XOR"}
 OWN: dict[str, Callable[..., Any]] = {
@@ -34,9 +36,6 @@ OWN: dict[str, Callable[..., Any]] = {
     "Complex": lambda re, im: T.cast(re, "complex128") + 1j * T.cast(im, "complex128"),
     "ComplexFromPolar": lambda r, t: r * T.exp(1j * T.cast(t, "complex128")),
     "RoundHalfAwayFromZero": lambda x: T.round(x, mode="half_away_from_zero"),
-    "XlogX": lambda x: T.switch(T.eq(x, 0), 0.0, x * T.log(x)),
-    "XlogY0": lambda x, y: T.switch(T.eq(x, 0), 0.0, x * T.log(y)),
-    "Softsign": lambda x: x / (1 + abs(x)),
 }  # fmt: skip
 
 
@@ -44,16 +43,16 @@ def _not_zero(x: Any) -> Any:
     return T.switch(T.eq(x, 0), 1, x)
 
 
-def scalar(c: Conversion, op: Any, inputs: list[Any], dtype: str) -> Any:
+def scalar(op: Any, inputs: list[Any], dtype: str) -> Any:
     """Raises Missing for a scalar Op that we do not have."""
     name = type(op).__name__
     if name == "Cast":
         return as_dtype(inputs[0], dtype)
     if name in OWN:
         return as_dtype(OWN[name](*inputs), dtype)
-    function = getattr(T, NAMES.get(name, " "), None)
-    if function is None:
+    if name not in NAMES:
         raise Missing
+    function = operator.attrgetter(NAMES[name])(T)
     return as_dtype(functools.reduce(function, inputs) if name in VARIADIC else function(*inputs), dtype)
 
 
@@ -76,4 +75,4 @@ def _applied(c: Conversion, op: Any, inputs: list[Any], outputs: Any) -> Any:
         return scalar_loop(c, op, inputs)
     if hasattr(op, "fgraph"):
         return c.graph(op.fgraph, inputs)
-    return scalar(c, op, inputs, outputs[0].type.dtype)
+    return scalar(op, inputs, outputs[0].type.dtype)
