@@ -2,7 +2,7 @@
 
 Contract  a `LibraryCall` with operands of one number of leading axes -> calls of a run: matrices at equal steps, along
           the last leading axis.  A run gives the number of the first matrix that has failed, or -1.
-Why       what is done for a matrix of 3 rows takes a few ns: a run is told everything once.
+Why       a matrix of 3 rows takes a few ns: parameters are passed once for a run of them.
 """
 
 from __future__ import annotations

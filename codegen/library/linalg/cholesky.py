@@ -2,7 +2,7 @@
 
 Contract  L has adjacent elements in one of its axes, and may be A; zeros above the diagonal.  For upper factors the
           caller exchanges the axes of both.
-How       potrf where L is.  To LAPACK, rows are columns: a factor in C order is the upper one of the same matrix, or
+How       potrf, in place.  To LAPACK, rows are columns: a factor in C order is the upper one of the same matrix, or
           the transpose of its lower one (`mirror`).
 """
 

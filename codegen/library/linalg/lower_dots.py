@@ -2,7 +2,7 @@
 
 Contract  the parameters of a small triangular system; rows of A have adjacent elements, as X has.
 When      more rows than small matrices have, and not so many that memory decides.
-Why       eight rows at once read what is known of X once, and a sum of products for each waits for no other.
+Why       eight rows at once read the known elements of X once, and their eight sums do not wait for each other.
 """
 
 from __future__ import annotations

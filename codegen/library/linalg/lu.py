@@ -2,7 +2,8 @@
 
 Contract  as SciPy's: L without its ones and U in one matrix, and int32 rows with which each was exchanged.  A zero on
           U's diagonal does not fail a factor; it fails a solution, as does a pivot that is no row.
-How       getrf on columns, its pivots behind room's head; square factors in C order change places with their transpose.
+How       getrf, with its pivots in the scratch buffer.  It wants columns adjacent: square factors in C order are
+          transposed in place before it and behind it.
 """
 
 from __future__ import annotations

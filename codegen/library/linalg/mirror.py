@@ -3,7 +3,7 @@
 Contract  matrices in C order.  up: the lower triangle of a to the upper one of l, which may be a; down: the upper one
           of l to its lower one, and zeros above the diagonal.
 When      parts of vectors are loaded and stored as fast as complete ones.
-Why       LAPACK factors the lower triangle of columns sooner than the upper one.
+Why       LAPACK factors the lower triangle of a matrix in columns faster than the upper one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Factors of small matrices: Cholesky, and LU with partial pivoting; of one matrix or of many in lanes.
 
-Contract  `cholesky`, `lu`: take room, and give what writes the factorisation of the matrices at some places: it gives
-          which of them fail (a mask, or "").
+Contract  `cholesky`, `lu`: reserve registers or scratch, and return a function that emits the factorisation of the
+          matrices at given addresses, and returns the mask of those that fail, or "".
 How       right-looking: every step updates all that is left, so its operations do not wait for each other.
 Ref       Golub, Van Loan, Matrix Computations, 3.4 and 4.2; LAPACK's potf2 and getf2.
 """

@@ -1,7 +1,7 @@
 """Systems with small factors: triangular ones, and by LU factors; of one matrix or of many in lanes.
 
-Contract  `triangular`, `lu_solve`: take room, and give what writes the solutions of the systems at some places, NaN for
-          those with a zero on the diagonal: it gives which these are.
+Contract  `triangular`, `lu_solve`: reserve registers or scratch, and return a function that emits the solutions of the
+          systems at given addresses, NaN where the diagonal has a zero, and returns the mask of those.
 Ref       Golub, Van Loan, Matrix Computations, 3.1 and 3.4, by columns; LAPACK's trtrs and getrs.
 """
 

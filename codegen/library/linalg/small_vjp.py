@@ -1,7 +1,8 @@
 """The cotangent of a small symmetric matrix from that of its Cholesky factor; of one matrix or of many in lanes.
 
-Contract  `cholesky_vjp`: takes room, and gives what writes the cotangents of the matrices at some places, in the lower
-          triangle, whose elements off the diagonal count for both; `cholesky_vjp_by_rows`: of one matrix, by vectors.
+Contract  `cholesky_vjp`: reserves registers or scratch, and returns a function that emits the cotangents of matrices at
+          given addresses, in the lower triangle, whose elements off the diagonal count for both;
+          `cholesky_vjp_by_rows`: of one matrix, by vectors.
 Ref       S. P. Smith, "Differentiation of the Cholesky algorithm", 1995, whose loops these are, in another order.
 """
 

@@ -3,7 +3,7 @@
 Contract  NumPy's results; matrices that are written have adjacent columns.  What does not converge fails, and so does a
           matrix with NaN or infinities where eigenvalues of any square matrix are wanted.
 How       geqrf and orgqr, gesdd, syevd, geev on a copy, in which columns are adjacent, as NumPy calls them: the same
-          signs.  Behind room's head: integers, then copies and vectors, and what is left is LAPACK's work space.
+          signs.  The scratch buffer has integers, then copies and vectors; the rest is LAPACK's work space.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class _Module:
 
 
 class _Room:
-    """The parts of room, one after the other."""
+    """The parts of the scratch buffer, one after the other."""
 
     def __init__(self, f: Asm, module: _Module) -> None:
         self.f, self.module, self.used = f, module, str(layouts.LINALG_HEAD_BYTES)

@@ -2,7 +2,7 @@
 
 Contract  A and X have adjacent elements in one of their axes; X may be B.  The other half of A is not read, nor is the
           diagonal if it is ones.  A zero on the diagonal fails.
-How       trsm where X is, and trsv for one right-hand side: rows of X are columns to them, so in C order it is solved
+How       trsm, in place, and trsv for one right-hand side: rows of X are columns to them, so in C order it is solved
           from the right.
 """
 

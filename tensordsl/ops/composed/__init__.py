@@ -1,4 +1,4 @@
-"""Composed functions: NumPy's, PyTensor's and the array standard's functions that other functions say whole.
+"""Composed functions: NumPy's, PyTensor's and the array standard's functions that are made of other functions.
 
 Comes in   variables, arrays and numbers; axes and options that are known when the graph is built.
 Goes out   variables, made by the functions of `ops.array`, `ops.math` and `ops.linalg`: there is no row here, so
