@@ -330,5 +330,10 @@ def _is_usable(create: bool) -> bool:
     except OSError:
         _State.usable = False
         return False
+    if not stat.S_ISDIR(status.st_mode):
+        import warnings
+
+        text = f"config.compiledir is {directory!r}, no directory (links are not followed): nothing is kept on disk"
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
     _State.usable = stat.S_ISDIR(status.st_mode) and _is_private(status)
     return _State.usable
