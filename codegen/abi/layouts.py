@@ -401,6 +401,7 @@ POLL, HOLD, DROP, GIVE_BACK = (
     "drop_block",
     "give_back",
 )  # what the other libraries call of the native one
+CACHE_LIMIT = "limit."  # how the names of words begin that have a threshold of the machine's caches (`CacheTuning`)
 TABLE = "run_time_table"  # where the native and the threads' library have the address of the table
 
 # -- the pool of threads: words that threads write lie on cache lines of their own ------------------------------------
