@@ -37,6 +37,7 @@ STATUS = {  # what a call from C may give
     layouts.ERR_ARGUMENT: "an argument has a wrong length, stride or address",
     layouts.ERR_ROOM: "a result has no room in its buffer",
     layouts.ERR_STACK: "the stack of the thread is too small",
+    layouts.ERR_DROPPED: "the C function was dropped: keep its object as long as it is called",
 }
 
 

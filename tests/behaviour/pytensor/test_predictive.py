@@ -35,7 +35,9 @@ def regression() -> Any:
 
 
 def walk() -> Any:
-    return pm.GaussianRandomWalk("walk", mu=0.1, sigma=pm.Exponential("step", 1), init_dist=pm.Normal.dist(0, 5), shape=6)
+    return pm.GaussianRandomWalk(
+        "walk", mu=0.1, sigma=pm.Exponential("step", 1), init_dist=pm.Normal.dist(0, 5), shape=6
+    )
 
 
 FAMILIES = [regression, walk, *MODELS[:4]]
