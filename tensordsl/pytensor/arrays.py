@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.ops.control import loop_index, make_loop, parameter_like
+from tensordsl.graph.variables import Constant
+from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
 from tensordsl.pytensor.conversion import Conversion, Missing, T, as_dtype, converts, number
 from tensordsl.pytensor.objects import Held
 from tensordsl.pytensor.scalars import scalar
 
 
 @converts(
-    "SpecifyShape", "TensorFromScalar", "ScalarFromTensor", "DeepCopyOp", "ViewOp", "CpuContiguous", "Unbroadcast",
+    "TensorFromScalar", "ScalarFromTensor", "DeepCopyOp", "ViewOp", "CpuContiguous", "Unbroadcast",
     "SpecifyAssumptions", "xtensor.TensorFromXTensor", "xtensor.XTensorFromTensor", "xtensor.Rename",
 )  # fmt: skip
 def _same(c: Conversion, node: Any, inputs: list[Any]) -> Any:
@@ -23,10 +24,26 @@ def _same(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return inputs[0]
 
 
+@converts("SpecifyShape")
+def _specified(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    x, *lengths = inputs
+    if isinstance(x, Held):
+        raise Missing
+    known = node.inputs[0].type.shape
+    for k, n in enumerate(lengths):
+        if isinstance(n, Held):  # None
+            continue
+        static = int(n.data) if isinstance(n, Constant) else None
+        if static is None or static != known[k]:
+            wanted = "that is asked for" if static is None else static
+            message = f"SpecifyShape: dim {k} of the input has not the length {wanted}"
+            c.errors[message] = AssertionError
+            x = require(x, T.eq(x.shape[k], n), message)
+    return x
+
+
 @converts("CheckAndRaise", "Assert")
 def _checked(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    from tensordsl.ops.control import require  # late: few graphs have checks
-
     message = node.op.msg or "Assertion failed"
     kind = getattr(node.op, "exc_type", AssertionError)
     c.errors[message] = kind
