@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.llvm.compile import compile_object
