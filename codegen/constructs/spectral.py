@@ -80,7 +80,7 @@ class _Spectral(OfMatrices):
         raise NotImplementedError
 
     def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any]:
-        """How many integers and numbers the function needs as room (`library.linalg.spectral`)."""
+        """How many integers and numbers the function needs in its scratch buffer (`library.linalg.spectral`)."""
         raise NotImplementedError
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:

@@ -41,8 +41,8 @@ def run_params(operands: Operands, sizes: Sequence[str], flags: Sequence[str] = 
         *params,
         *(f"i64 {size}" for size in sizes),
         "i64 count",
-        "ptr room",
-        "i64 room_bytes",
+        "ptr scratch",
+        "i64 scratch_bytes",
         *(f"i1 {flag}" for flag in flags),
     )
 
@@ -52,14 +52,14 @@ def entry_text(
     has_scratch: bool = False, takes_empty: bool = False,
 ) -> str:  # fmt: skip
     """The function that programs call.  sizes: name -> (operand, which of its own axes); flags: values of i1;
-    has_scratch: room is more than its head; takes_empty: runs are for matrices without elements as well.
+    has_scratch: the buffer is more than its head; takes_empty: runs are for matrices without elements as well.
 
-    bases: the operands, the word for failures, room, the run-time table; words: lengths, then strides, of each."""
+    bases: the operands, the word for failures, scratch, the run-time table; words: lengths, then strides, of each."""
     f = Asm("void", symbol, ("ptr bases", "ptr words", "i64 rank"))
     names, first_rank = list(operands), next(iter(operands.values()))
     batch = f.sub("%rank", first_rank)
     places = [f.load("ptr", "%bases", 8 * k) for k in range(len(names))]
-    info, room, rt = (f.load("ptr", "%bases", 8 * (len(names) + k)) for k in range(3))
+    info, scratch, rt = (f.load("ptr", "%bases", 8 * (len(names) + k)) for k in range(3))
     dims, strides, at = {}, {}, "%words"
     for name, rank in operands.items():
         axes = f.add(batch, rank)
@@ -77,10 +77,10 @@ def entry_text(
         axis.next = [f.mul(axis.values[0], f.load("i64", f.gep(leading, axis.index, "i64")))]
     needed = [count, *([] if takes_empty else (s.split()[1] for s in lengths))]
     runs = f.choose(f.all(*(f.gt(n, 0) for n in needed)), axis.values[0], 0)
-    room_bytes = f.load("i64", at) if has_scratch else "0"
+    scratch_bytes = f.load("i64", at) if has_scratch else "0"
     steps = [f.choose(is_batch, f.load("i64", f.gep(strides[name], last, "i64")), 0) for name in names]
     fixed = [[f"i64 {behind(strides[name], axis)}" for axis in range(rank)] for name, rank in operands.items()]
-    start = f.load("i64", room)
+    start = f.load("i64", scratch)
     with f.loop(runs) as loop:
         zeros = [("i64", "0")] * len(names)
         with f.loop(last, ("i64", loop.index), *zeros) as outer:
@@ -98,7 +98,7 @@ def entry_text(
             given += [f"ptr {f.gep(place, offset)}", *strides_of_one, f"i64 {step}"]
         flagged = [f"i1 {flag}" for flag in flags]
         failed = f.call(
-            "i64", f"@{run}", *given, *lengths, f"i64 {count}", f"ptr {room}", f"i64 {room_bytes}", *flagged
+            "i64", f"@{run}", *given, *lengths, f"i64 {count}", f"ptr {scratch}", f"i64 {scratch_bytes}", *flagged
         )
         with f.when(f.ge(failed, 0)):
             number = f.add(f.add(start, f.mul(loop.index, count)), failed)

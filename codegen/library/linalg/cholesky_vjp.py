@@ -75,7 +75,7 @@ class _Blocks:
         self.lead_l, self.lead_o = (fortran.integer(f.sdiv(f"%{x}_row", self.size)) for x in "lo")
         self.one, self.minus = fortran.number("1.0"), fortran.number("-1.0")
         self.rows, self.before, self.below = (fortran.integer(0) for _ in range(3))
-        self.sum = f.gep("%room", layouts.LINALG_HEAD_BYTES)
+        self.sum = f.gep("%scratch", layouts.LINALG_HEAD_BYTES)
 
     def write(self, l: str, o: str, start: str, end: str) -> None:
         f, call = self.f, self.fortran.call

@@ -47,7 +47,7 @@ def factor_text(dtype: str, tuning: Tuning) -> str:
         ld = fortran.integer(f.call("i64", "@llvm.smax.i64", f"i64 {wide}", "i64 %m"))
         least = f.call("i64", "@llvm.smin.i64", "i64 %m", "i64 %n")
         down, along = (f.choose(in_rows, *v) for v in (("%f_column", "%f_row"), ("%f_row", "%f_column")))
-        pivots = f.gep("%room", layouts.LINALG_HEAD_BYTES)
+        pivots = f.gep("%scratch", layouts.LINALG_HEAD_BYTES)
 
         def one(at: Mapping[str, str]) -> str:
             factors = at["f"]

@@ -134,7 +134,7 @@ def _has_masks(tuning: Tuning) -> bool:
 
 
 def _widths(tuning: Tuning) -> Iterator[int]:
-    """Numbers in a row of a matrix whose rows are vectors: the smallest that has room is used."""
+    """Numbers in a row of a matrix whose rows are vectors: the smallest that is long enough is used."""
     width = small_rows.CHUNK
     while width < 2 * tuning.small_matrices.max_rows:
         yield width

@@ -95,7 +95,7 @@ class _Module:
         return ", ".join((f"ptr {at[x]}", *(f"i64 %{x}_{axis}" for axis in axes)))
 
 
-class _Room:
+class _Scratch:
     """The parts of the scratch buffer, one after the other."""
 
     def __init__(self, f: Asm, module: _Module) -> None:
@@ -109,11 +109,11 @@ class _Room:
 
     def rest(self) -> tuple[str, str]:
         """What is left: where, and how many numbers."""
-        left = self.f.sdiv(self.f.sub("%room_bytes", self.used), self.module.size)
-        return self.f.gep("%room", self.used), left
+        left = self.f.sdiv(self.f.sub("%scratch_bytes", self.used), self.module.size)
+        return self.f.gep("%scratch", self.used), left
 
     def _taken(self, size: str) -> str:
-        place = self.f.gep("%room", self.used)
+        place = self.f.gep("%scratch", self.used)
         self.used = self.f.add(self.used, size)
         return place
 
@@ -125,12 +125,12 @@ def _copy(f: Asm, module: _Module, at: Mapping[str, str], to: str, rows: str, co
 
 
 def _qr(module: _Module, f: Asm) -> One:
-    fortran, room, size = Fortran(f, module.dtype), _Room(f, module), module.size
+    fortran, scratch, size = Fortran(f, module.dtype), _Scratch(f, module), module.size
     least = f.call("i64", "@llvm.smin.i64", "i64 %m", "i64 %n")
     columns = f.choose("%complete", "%m", least)  # of Q
     wide = f.call("i64", "@llvm.smax.i64", f"i64 {columns}", "i64 %n")
-    tau, copy = room.numbers(least), room.numbers(f.mul("%m", wide))
-    work, length = room.rest()
+    tau, copy = scratch.numbers(least), scratch.numbers(f.mul("%m", wide))
+    work, length = scratch.rest()
     m, n, k, few, lwork = (fortran.integer(x) for x in ("%m", "%n", columns, least, length))
     lead = fortran.integer(f.call("i64", "@llvm.smax.i64", "i64 %m", "i64 1"))
     is_empty = f.eq(least, 0)
@@ -157,11 +157,11 @@ def _qr(module: _Module, f: Asm) -> One:
 
 
 def _svd(module: _Module, f: Asm) -> One:
-    fortran, room = Fortran(f, module.dtype), _Room(f, module)
+    fortran, scratch = Fortran(f, module.dtype), _Scratch(f, module)
     least = f.call("i64", "@llvm.smin.i64", "i64 %m", "i64 %n")
     of_u, of_v = (f.choose("%full", side, least) for side in ("%m", "%n"))
-    integers, copy = room.integers(f.mul(least, 8)), room.numbers(f.mul("%m", "%n"))
-    work, length = room.rest()
+    integers, copy = scratch.integers(f.mul(least, 8)), scratch.numbers(f.mul("%m", "%n"))
+    work, length = scratch.rest()
     m, n, rows_of_v, lwork = (fortran.integer(x) for x in ("%m", "%n", of_v, length))
     how, is_empty = either(f, "%full", "A", "S"), f.eq(least, 0)
 
@@ -192,10 +192,10 @@ def _svd(module: _Module, f: Asm) -> One:
 
 
 def _svdvals(module: _Module, f: Asm) -> One:
-    fortran, room = Fortran(f, module.dtype), _Room(f, module)
+    fortran, scratch = Fortran(f, module.dtype), _Scratch(f, module)
     least = f.call("i64", "@llvm.smin.i64", "i64 %m", "i64 %n")
-    integers, copy = room.integers(f.mul(least, 8)), room.numbers(f.mul("%m", "%n"))
-    work, length = room.rest()
+    integers, copy = scratch.integers(f.mul(least, 8)), scratch.numbers(f.mul("%m", "%n"))
+    work, length = scratch.rest()
     m, n, lwork, single = (fortran.integer(x) for x in ("%m", "%n", length, "1"))
 
     def one(at: Mapping[str, str]) -> str:
@@ -219,10 +219,10 @@ def _eigvalsh(module: _Module, f: Asm) -> One:
 
 
 def _symmetric(module: _Module, f: Asm, vectors: str) -> One:
-    fortran, room = Fortran(f, module.dtype), _Room(f, module)
+    fortran, scratch = Fortran(f, module.dtype), _Scratch(f, module)
     count = f.add(f.mul("%n", 5), 3)
-    integers, copy = room.integers(count), "" if vectors == "V" else room.numbers(f.mul("%n", "%n"))
-    work, length = room.rest()
+    integers, copy = scratch.integers(count), "" if vectors == "V" else scratch.numbers(f.mul("%n", "%n"))
+    work, length = scratch.rest()
     n, lwork, many = (fortran.integer(x) for x in ("%n", length, count))
     half = either(f, "%lower", "L", "U")
 
@@ -242,12 +242,12 @@ def _symmetric(module: _Module, f: Asm, vectors: str) -> One:
 
 def _eig(module: _Module, f: Asm) -> One:
     """With vectors where the module has them; of a pair of values one's vector is the other's conjugate."""
-    fortran, room, kind, size = Fortran(f, module.dtype), _Room(f, module), module.kind, module.size
+    fortran, scratch, kind, size = Fortran(f, module.dtype), _Scratch(f, module), module.kind, module.size
     has_vectors = "v" in module.operands
     square = f.mul("%n", "%n")
-    real, imag, copy = room.numbers("%n"), room.numbers("%n"), room.numbers(square)
-    vectors = room.numbers(square) if has_vectors else fortran.info
-    work, length = room.rest()
+    real, imag, copy = scratch.numbers("%n"), scratch.numbers("%n"), scratch.numbers(square)
+    vectors = scratch.numbers(square) if has_vectors else fortran.info
+    work, length = scratch.rest()
     n, lwork, single = (fortran.integer(x) for x in ("%n", length, "1"))
     lead, column_bytes = n if has_vectors else single, f.mul("%n", size)
 
