@@ -16,7 +16,7 @@ from tensordsl.codegen.library.alternate_stack import (
     of_table_text,
     on_alternate_stack,
 )
-from tensordsl.codegen.library.linalg.fortran import letters_text
+from tensordsl.codegen.library.linalg.fortran import Number, letters_text
 from tensordsl.codegen.library.signals import POLL, poll
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
 from tensordsl.codegen.target.tuning import Tuning
@@ -168,21 +168,22 @@ def places(x: str) -> list[str]:
 MOVED = ("ptr x", "i64 x_row", "i64 x_column", "ptr y", "i64 y_row", "i64 y_column")
 
 
-def copy_text(kind: str, size: int, tuning: Tuning) -> str:
+def copy_text(of: Number, tuning: Tuning) -> str:
     """y = x, of m rows and n columns; and @copy_triangle: the lower triangle, zeros above it."""
-    return (
-        _copy_row_text(kind, size, tuning.machine.vector_bytes // size) + _copy_text(kind, size) + _triangle_text(kind)
-    )
+    lanes = tuning.machine.vector_bytes // of.size
+    return _copy_row_text(of, lanes) + _copy_text(of.size) + _triangle_text(of)
 
 
-def _copy_row_text(kind: str, size: int, lanes: int) -> str:
+def _copy_row_text(of: Number, lanes: int) -> str:
+    kind, size = of.kind, of.size
     f = Asm("void", "copy_row", ("ptr x", "i64 x_unit", "ptr y", "i64 y_unit", "i64 n"), internal=True)
     adjacent = f.all(f.eq("%x_unit", size), f.eq("%y_unit", size))
     some = f.choose(adjacent, f.and_("%n", -lanes), 0)
-    vector = f"<{lanes} x {kind}>"
+    vector = f"<{lanes * of.parts} x {of.part}>"
     with f.loop(some, step=lanes) as loop:
         x, y = (f.gep(p, loop.index, kind) for p in ("%x", "%y"))
-        f.do(f"store {vector} {f.op(f'load {vector}, ptr {x}, align {size}')}, ptr {y}, align {size}")
+        align = f"align {of.part_size}"
+        f.do(f"store {vector} {f.op(f'load {vector}, ptr {x}, {align}')}, ptr {y}, {align}")
     with f.loop("%n", start=some) as loop:
         x, y = (f.gep(p, f.mul(loop.index, unit)) for p, unit in (("%x", "%x_unit"), ("%y", "%y_unit")))
         f.store(kind, f.load(kind, x), y)
@@ -190,7 +191,7 @@ def _copy_row_text(kind: str, size: int, lanes: int) -> str:
     return f.text
 
 
-def _copy_text(kind: str, size: int) -> str:
+def _copy_text(size: int) -> str:
     """Along the axis in which y's elements are adjacent; none if both are one."""
     f = Asm("void", "copy_matrix", (*MOVED, "i64 m", "i64 n"), internal=True)
     same = f.all(f.compare("eq", "ptr", "%x", "%y"), f.eq("%x_row", "%y_row"), f.eq("%x_column", "%y_column"))
@@ -207,7 +208,7 @@ def _copy_text(kind: str, size: int) -> str:
     return f.text
 
 
-def _triangle_text(kind: str) -> str:
+def _triangle_text(of: Number) -> str:
     f = Asm("void", "copy_triangle", (*MOVED, "i64 n"), internal=True)
     same = f.all(f.compare("eq", "ptr", "%x", "%y"), f.eq("%x_row", "%y_row"), f.eq("%x_column", "%y_column"))
     with f.loop("%n") as row:
@@ -216,26 +217,27 @@ def _triangle_text(kind: str) -> str:
         with f.when(f.negate(same)):
             f.call("void", "@copy_row", f"ptr {x}", "i64 %x_column", f"ptr {y}", "i64 %y_column", f"i64 {length}")
         with f.loop("%n", start=length) as column:
-            f.store(kind, "0.0", f.gep(y, f.mul(column.index, "%y_column")))
+            f.store(of.kind, "zeroinitializer", f.gep(y, f.mul(column.index, "%y_column")))
     f.ret()
     return f.text
 
 
-def identity_text(kind: str) -> str:
+def identity_text(of: Number) -> str:
     """@fill_identity: a square matrix of n rows."""
     f = Asm("void", "fill_identity", ("ptr y", "i64 y_row", "i64 y_column", "i64 n"), internal=True)
     with f.loop("%n") as row, f.loop("%n") as column:
         y = f.gep(f.gep("%y", f.mul(row.index, "%y_row")), f.mul(column.index, "%y_column"))
-        f.store(kind, f.choose(f.eq(row.index, column.index), "1.0", "0.0", kind), y)
+        one = f.choose(f.eq(row.index, column.index), of.constant("1.0"), "zeroinitializer", of.kind)
+        f.store(of.kind, one, y)
     f.ret()
     return f.text
 
 
-def nan_text(kind: str) -> str:
+def nan_text(of: Number, name: str = "fill_nan") -> str:
     """@fill_nan: a matrix that has failed."""
-    f = Asm("void", "fill_nan", ("ptr y", "i64 y_row", "i64 y_column", "i64 m", "i64 n"), internal=True)
+    f = Asm("void", name, ("ptr y", "i64 y_row", "i64 y_column", "i64 m", "i64 n"), internal=True)
     with f.loop("%m") as row, f.loop("%n") as column:
         y = f.gep(f.gep("%y", f.mul(row.index, "%y_row")), f.mul(column.index, "%y_column"))
-        f.store(kind, "0x7FF8000000000000", y)
+        f.store(of.kind, of.nan, y)
     f.ret()
     return f.text

@@ -20,7 +20,7 @@ from tensordsl.codegen.library.linalg.batches import (
     run_params,
     run_text,
 )
-from tensordsl.codegen.library.linalg.fortran import KINDS, Fortran, letter
+from tensordsl.codegen.library.linalg.fortran import NUMBERS, Fortran, letter
 from tensordsl.codegen.library.linalg.small import is_small, small_text
 from tensordsl.codegen.llvm.builder import Asm, passed
 from tensordsl.codegen.target.tuning import Tuning
@@ -34,7 +34,8 @@ SEVERAL = (*(f"{t} {x}{axis}" for x in OPERANDS for t, axis in _AXES), "i64 n", 
 
 def cholesky_vjp_text(dtype: str, tuning: Tuning) -> str:
     """The whole module."""
-    kind, size = KINDS[dtype]
+    of = NUMBERS[dtype]
+    kind, size = of.kind, of.size
     block = tuning.matrices.vjp_block_rows
 
     def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
@@ -55,10 +56,10 @@ def cholesky_vjp_text(dtype: str, tuning: Tuning) -> str:
 
     lanes = tuning.machine.vector_bytes // size
     given = [value for x in OPERANDS for value in places(x)]
-    texts = [copy_text(kind, size, tuning), _columns_text(kind, lanes), _symmetric_text(kind), _singly_text()]
+    texts = [copy_text(of, tuning), _columns_text(kind, lanes), _symmetric_text(kind), _singly_text()]
     texts += [run_text("run", PARAMS, each, OPERANDS, small)]
     texts += [in_pieces_text("run", PARAMS, "several", [*given, "i64 %n"], OPERANDS, tuning)]
-    texts += [small_text("cholesky_vjp", kind, tuning), _several_text(kind, tuning)]
+    texts += [small_text("cholesky_vjp", of, tuning), _several_text(kind, tuning)]
     return module_text(*texts, entry_text(f"cholesky_vjp_{dtype}", "run", OPERANDS, SIZES, (), True))
 
 
