@@ -1,6 +1,6 @@
 """Factors of matrices and systems with them: functions of the library over LAPACK, or host steps without one.
 
-Complex matrices stand in memory as NumPy has them, a real number beside an imaginary one, as LAPACK wants them.
+Complex numbers stand in memory as pairs, with NumPy and with LAPACK.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from tensordsl.codegen.tensor_ir.lower_complex import split_complex
 from tensordsl.codegen.tensor_ir.verify import check, same_shape
 from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import Apply, apply
+from tensordsl.ops.linalg.matrices import nan_of
 from tensordsl.ops.math.complexes import conj
 from tensordsl.ops.table import OPS
 
@@ -108,7 +109,7 @@ def each_matrix(outputs: int, function: Callable[..., Any]) -> Callable[..., Non
                     found = function(*(x[position] for x in inputs))
             except np.linalg.LinAlgError:
                 for y in results:
-                    y[position] = np.nan
+                    y[position] = nan_of(y.dtype)
                 if info < 0:
                     info[...] = number
                 continue

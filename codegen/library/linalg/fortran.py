@@ -7,14 +7,15 @@ Why       one text of a call serves both sizes of integers; what it writes is re
 
 from __future__ import annotations
 
-from tensordsl.base.records import record
+from dataclasses import dataclass
+
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.builder import Asm
 
 LETTERS = "ACGLNRSTUVIO"
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Number:
     """A dtype's elements: LLVM's type and bytes of one, and those of its parts, of which complex numbers have two.
 
@@ -28,6 +29,11 @@ class Number:
     @property
     def parts(self) -> int:
         return self.size // self.part_size
+
+    @property
+    def real(self) -> Number:
+        """That of the parts."""
+        return Number(self.part, self.part_size, self.part, self.part_size)
 
     def constant(self, real: str, imag: str = "0.0") -> str:
         return real if self.parts == 1 else f"[{self.part} {real}, {self.part} {imag}]"

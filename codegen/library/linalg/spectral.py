@@ -3,8 +3,7 @@
 Contract  NumPy's results; matrices that are written have adjacent columns.  What does not converge fails, and so does a
           matrix with NaN or infinities where eigenvalues of any square matrix are wanted.
 How       geqrf and orgqr, gesdd, syevd, geev on a copy, in which columns are adjacent, as NumPy calls them: the same
-          signs.  The scratch buffer has integers, for complex matrices real numbers, then copies and vectors; the rest
-          is LAPACK's work space.
+          signs.  The scratch buffer has integers, real numbers, then copies and vectors; the rest is work space.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from tensordsl.codegen.library.linalg.batches import (
 from tensordsl.codegen.library.linalg.fortran import NUMBERS, Fortran, Number, either, letter
 from tensordsl.codegen.llvm.builder import Asm
 from tensordsl.codegen.target.tuning import Tuning
-from tensordsl.graph.casting import real_of
 
 One = Callable[[Mapping[str, str]], str]
 Operands = Mapping[str, int]
@@ -85,7 +83,7 @@ class _Module:
         params = run_params(self.operands, list(self.sizes), self.flags)
         texts = [copy_text(self.of, self.tuning), nan_text(self.of), identity_text(self.of)]
         texts += [_upper_text(self.of), _finite_text(self.of.part)]
-        texts += [nan_text(NUMBERS[real_of(self.dtype)], "fill_nan_values")]
+        texts += [nan_text(self.of.real, "fill_nan_values")]
         texts.append(run_text("run", params, lambda f: each(self, f), self.operands))
         texts += [
             entry_text(f"{name}_{self.dtype}", "run", self.operands, self.sizes, flags, True, self.takes_empty)
@@ -109,7 +107,7 @@ class _Scratch:
         return self._taken(self.f.mul(count, 8))
 
     def reals(self, *counts: str) -> list[str]:
-        """For so many real numbers beside complex ones, none beside real ones."""
+        """For so many real numbers, which only functions of complex matrices want."""
         if not self.module.is_complex:
             return []
         total = counts[0]
