@@ -235,7 +235,8 @@ SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 
 # -- other steps on whole buffers: what a program's `LibraryCall` may name ---------------------------------------------
 _NOT_COMPLEX = tuple(t for t in DTYPES if not t.startswith("complex"))
-_LINALG = ("float32", "float64")
+_LINALG = ("float32", "float64", "complex64", "complex128")
+_REAL, _WIDE = _LINALG[:2], _LINALG[1::2]
 # function, construct that calls it (`codegen.constructs`), object that has it ({}: of each dtype one), dtypes of its
 # first input, and whether it may overwrite what it reads, line by line
 _CALLS = (
@@ -250,7 +251,7 @@ _CALLS = (
     ("true_positions", "true_positions", "positions", ("bool",), False),
     ("repeated_positions", "repeated_positions", "positions", ("int64",), False),
     ("cholesky", "cholesky", "cholesky_{}", _LINALG, False),
-    ("cholesky_vjp", "cholesky_vjp", "choleskyvjp_{}", _LINALG, False),
+    ("cholesky_vjp", "cholesky_vjp", "choleskyvjp_{}", _REAL, False),
     ("triangular_lower", "solve_triangular", "triangular_{}", _LINALG, False),
     ("triangular_upper", "solve_triangular", "triangular_{}", _LINALG, False),
     ("triangular_unit_lower", "solve_triangular", "triangular_{}", _LINALG, False),
@@ -260,15 +261,15 @@ _CALLS = (
     ("lu_solve_transposed", "lu_solve", "lusolve_{}", _LINALG, False),
     ("qr_reduced", "qr", "qr_{}", _LINALG, False),
     ("qr_complete", "qr", "qr_{}", _LINALG, False),
-    ("svd_reduced", "svd", "svd_{}", _LINALG[1:], False),
-    ("svd_full", "svd", "svd_{}", _LINALG[1:], False),
-    ("svdvals", "svdvals", "svdvals_{}", _LINALG[1:], False),
-    ("eigh_lower", "eigh", "eigh_{}", _LINALG[1:], False),
-    ("eigh_upper", "eigh", "eigh_{}", _LINALG[1:], False),
-    ("eigvalsh_lower", "eigvalsh", "eigvalsh_{}", _LINALG[1:], False),
-    ("eigvalsh_upper", "eigvalsh", "eigvalsh_{}", _LINALG[1:], False),
-    ("eig", "eig", "eig_{}", _LINALG[1:], False),
-    ("eigvals", "eigvals", "eigvals_{}", _LINALG[1:], False),
+    ("svd_reduced", "svd", "svd_{}", _WIDE, False),
+    ("svd_full", "svd", "svd_{}", _WIDE, False),
+    ("svdvals", "svdvals", "svdvals_{}", _WIDE, False),
+    ("eigh_lower", "eigh", "eigh_{}", _WIDE, False),
+    ("eigh_upper", "eigh", "eigh_{}", _WIDE, False),
+    ("eigvalsh_lower", "eigvalsh", "eigvalsh_{}", _WIDE, False),
+    ("eigvalsh_upper", "eigvalsh", "eigvalsh_{}", _WIDE, False),
+    ("eig", "eig", "eig_{}", _WIDE, False),
+    ("eigvals", "eigvals", "eigvals_{}", _WIDE, False),
 )
 LIBRARY_CALLS = {function: dtypes for function, _, _, dtypes, _ in _CALLS}
 CALLERS = {function: construct for function, construct, *_ in _CALLS}
@@ -283,7 +284,8 @@ def library_symbol(function: str, dtype: str) -> str:
 
 # -- LAPACK (`runtime.loading.lapack`): at RT["lapack"] a table: the bytes of its integers, then for each name and dtype
 # the address of a Fortran function, once an object that calls it is loaded -------------------------------------------
-LAPACK_LETTERS = {"float32": "s", "float64": "d"}
+LAPACK_LETTERS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
+_OF_COMPLEX = {"orgqr": "ungqr", "syevd": "heevd"}  # other names of what does the same to complex numbers
 LAPACK_OF = {  # by the first word of an object's name: what it calls, BLAS's functions of triangles too
     "cholesky": ("potrf",), "choleskyvjp": ("trsm", "gemm"), "triangular": ("trsm", "trsv"),
     "lufactor": ("getrf",), "lusolve": ("trsm", "trsv"),
@@ -294,6 +296,17 @@ LAPACK_NAMES = tuple(dict.fromkeys(name for names in LAPACK_OF.values() for name
 _LAPACK_PLACES = [(name, dtype) for name in LAPACK_NAMES for dtype in LAPACK_LETTERS]
 LAPACK = {place: 8 * k for k, place in enumerate(_LAPACK_PLACES, 1)}  # byte offsets
 LAPACK_SIZE = 8 * (1 + len(LAPACK))
+
+
+def lapack_symbol(name: str, dtype: str) -> str:
+    """The plain name of a function for a dtype, by that for real numbers.
+
+    >>> lapack_symbol("syevd", "float64"), lapack_symbol("syevd", "complex64")
+    ('dsyevd', 'cheevd')
+    """
+    return LAPACK_LETTERS[dtype] + (_OF_COMPLEX.get(name, name) if dtype.startswith("complex") else name)
+
+
 LAPACK_BLOCK_COLUMNS = 64  # at most, for each of which its work space has a column
 NO_FAILURE = -1  # in the word for the first matrix that fails
 LINALG_HEAD_BYTES = 64  # before the scratch of a function of matrices: the number of its first matrix
