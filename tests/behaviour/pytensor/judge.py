@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from pytensor import function
 from pytensor.compile.mode import Mode
+from pytensor.link.vm import VMLinker
 
 import tensordsl.pytensor as linked
 
-PYTHON = Mode(linker="vm", optimizer="fast_compile")
+PYTHON = Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer="fast_compile")
 
 
 def equal(one: Any, two: Any) -> None:
