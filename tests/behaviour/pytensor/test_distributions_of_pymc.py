@@ -9,9 +9,7 @@ import pytest
 
 pm = pytest.importorskip("pymc")
 
-from judge import PYTHON  # noqa: E402
-
-import tensordsl.pytensor as linked  # noqa: E402
+from judge import PYTHON, compared, densities  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 W = np.array([[0, 1, 1], [1, 0, 0], [1, 0, 0.0]])
@@ -48,25 +46,6 @@ DISCRETE: dict[str, tuple[dict[str, Any], Any]] = dict(
 )  # fmt: skip
 CONTINUOUS = {name: options for name, options in DISTRIBUTIONS.items() if hasattr(pm, name)}
 LIMITED = {name: pair for name, pair in DISCRETE.items() if hasattr(pm, name)}
-
-
-def densities(model: Any) -> list[Any]:
-    found = []
-    start = np.concatenate([np.ravel(v) for v in model.initial_point().values()])
-    point = start + 0.05 * np.random.default_rng(1).normal(size=start.size)
-    for mode in ("TENSORDSL", PYTHON):
-        f = model.logp_dlogp_function(ravel_inputs=True, mode=mode)
-        f.set_extra_values({})
-        found.append(f(point))
-        if mode == "TENSORDSL":
-            assert linked.python_steps(f._pytensor_function) == ()
-    return found
-
-
-def compared(found: list[Any]) -> None:
-    (one, slope), (two, other) = found
-    np.testing.assert_allclose(one, two, rtol=1e-9)
-    np.testing.assert_allclose(slope, other, rtol=1e-7, atol=1e-9 * max(1.0, np.max(np.abs(other), initial=0)))
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)
