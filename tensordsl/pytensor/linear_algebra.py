@@ -127,16 +127,12 @@ def _slogdet(op: Any, inputs: list[Any]) -> Any:
 
 @_core("Eigh")
 def _eigh(op: Any, inputs: list[Any]) -> Any:
-    if len(inputs) > 1:
-        raise Missing
-    return list(T.linalg.eigh(inputs[0], UPLO=_triangle(op)))
+    return list(T.linalg.eigh(*inputs, UPLO=_triangle(op)))
 
 
 @_core("Eigvalsh")
 def _eigvalsh(op: Any, inputs: list[Any]) -> Any:
-    if len(inputs) > 1:
-        raise Missing
-    return T.linalg.eigvalsh(inputs[0], UPLO=_triangle(op))
+    return T.linalg.eigvalsh(*inputs, UPLO=_triangle(op))
 
 
 def _triangle(op: Any) -> str:
