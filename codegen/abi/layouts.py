@@ -137,7 +137,7 @@ WATCH_SIZE = WATCH_JUMP + JUMP_SIZE
 # The kinds; 0: nothing has failed.  What gives storage, or NULL, gives NULL once something has.
 ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL = range(1, 9)
 ERR_ABSENT, ERR_UNRECORDED, ERR_DEVICE, ERR_DEOPTIMISE, ERR_FORKED = range(9, 14)
-ERR_ARGUMENT, ERR_ROOM, ERR_STACK = range(14, 17)  # of calls from C alone, see `CC_TEXTS`
+ERR_ARGUMENT, ERR_ROOM, ERR_STACK, ERR_DROPPED = range(14, 18)  # of calls from C alone, see `CC_TEXTS`
 # ERR_BUSY is no error: on_error waits for the other call and calls again.  ERR_INDEX: run_nest saw a bad index.
 # ERR_ABSENT is none either: on_error fills in kernels.  A: which, of choice k bit 2k or 2k + 1; B: what k counts from.
 # ERR_OUTGROWN is none: on_error has the function run a program that was made for any lengths, and calls it.
@@ -190,11 +190,12 @@ CF_RESULTS, CF_LIST = 0, 8
 CF_ITEMS = CF_LIST + LIST_ITEMS + 8
 # Of ERR_ARGUMENT A is the argument, B the axis whose length or stride is wrong, or -1: its address.  Of ERR_ROOM A is
 # the result, B the bytes that it has.  ERR_STACK: the thread's stack is too small.
+# ERR_DROPPED: the owner of the handle is gone.
 BAD_LENGTH, FAILED, BAD_GRADIENT, BAD_VALUE = -1, 1, 3, 4  # statuses of nutpie: a negative one ends the sampling
 C_HELPERS = (  # of the run-time table, that are others here
     "new_out", "new_like", "new_list", "pin", "poll", "save_thread", "restore_thread", "release", "fail", "unwatch",
 )  # fmt: skip
-C_CALLS = ("c_call", "c_logp", "c_expand", "c_of_vector", "c_of_number", "c_filter", "c_map", "c_text")
+C_CALLS = ("c_call", "c_logp", "c_expand", "c_of_vector", "c_of_number", "c_filter", "c_map", "c_text", "c_dropped")
 
 # -- environment of a loop over blocks (`codegen.host.blocks`): words -----------------------------------------------
 ENV_FAILED, ENV_SLOTS, ENV_FRAME, ENV_CTX, ENV_GIVEN = range(0, 40, 8)  # has a part failed; bits of slots in use
@@ -414,6 +415,7 @@ POLL, HOLD, DROP, GIVE_BACK = (
     "drop_block",
     "give_back",
 )  # what the other libraries call of the native one
+CACHE_LIMIT = "limit."  # how the names of words begin that have a threshold of the machine's caches (`CacheTuning`)
 TABLE = "run_time_table"  # where the native and the threads' library have the address of the table
 
 # -- the pool of threads: words that threads write lie on cache lines of their own ------------------------------------
