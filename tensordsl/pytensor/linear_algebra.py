@@ -180,9 +180,9 @@ def _slogdet(op: Any, inputs: list[Any]) -> Any:
 @_core("Eigh")
 def _eigh(op: Any, inputs: list[Any]) -> Any:
     a, *more = inputs
-    if more and not isinstance(more[0], Held):
-        return list(_generalised(a, more[0], _triangle(op) == "L"))
-    return list(T.linalg.eigh(a, UPLO=_triangle(op)))
+    if any(isinstance(b, Held) for b in more):  # None
+        more = []
+    return list(T.linalg.eigh(a, *more, lower=_triangle(op) == "L"))
 
 
 @_core("Eigvalsh")
@@ -207,19 +207,9 @@ def _eigh_gradient(c: Conversion, node: Any, inputs: list[Any]) -> Any:
 def _eigvalsh_gradient(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     """Of older releases, for a v = w b v: by the vectors that b is the scalar product of."""
     a, b, gw = inputs
-    w, v = _generalised(a, b, node.op.lower)
+    w, v = T.linalg.eigh(a, b, node.op.lower)
     made = [v @ (gw[:, None] * v.T), -v @ ((gw * w)[:, None] * v.T)]
     return [_of_triangle(g, node.op.lower) for g in made]
-
-
-def _generalised(a: Any, b: Any, lower: bool) -> tuple[Any, Any]:
-    """The w and v with a v = w b v and v.T b v = 1, of the triangles that are read."""
-    factor = T.linalg.cholesky(b if lower else T.matrix_transpose(b), lower=True)
-    whole = T.tril(a) + T.matrix_transpose(T.tril(a, -1)) if lower else T.triu(a) + T.matrix_transpose(T.triu(a, 1))
-    left = T.linalg.solve_triangular(factor, whole, lower=True, b_ndim=2)
-    middle = T.linalg.solve_triangular(factor, T.matrix_transpose(left), lower=True, b_ndim=2)
-    w, u = T.linalg.eigh(middle, UPLO="L" if lower else "U")
-    return w, T.linalg.solve_triangular(factor, u, lower=True, trans=1, b_ndim=2)
 
 
 def _of_triangle(g: Any, lower: bool) -> Any:
