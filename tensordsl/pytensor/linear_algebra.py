@@ -28,9 +28,11 @@ def _core(*names: str) -> Callable[[Callable[[Any, list[Any]], Any]], Callable[[
 def _blockwise(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     core = node.op.core_op
     function = CORES.get(type(core).__name__)
-    if function is None:
+    if function is not None:
+        return function(core, inputs)
+    if node.op.batch_ndim(node):
         raise Missing
-    return function(core, inputs)
+    return c.convert(core.make_node(*node.inputs), inputs)
 
 
 # -- products ----------------------------------------------------------------------------------------------------------
