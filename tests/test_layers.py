@@ -31,6 +31,7 @@ ROOMS: dict[str, str] = {
     "codegen.scalar_ir": "base graph ops",
     "codegen.scalar_ir.math": "base graph ops scalar_ir",
     "codegen.scalar_ir.sampling": "ops scalar_ir",
+    "codegen.scalar_ir.special": "scalar_ir scalar_ir.math",
     "codegen.tensor_ir": "base graph ops abi target",
     "codegen.passes": "base graph ops target scalar_ir tensor_ir",
     "codegen.passes.linalg": "base graph ops tensor_ir passes",
@@ -85,6 +86,7 @@ EXCEPTIONS = {
     ("runtime.interpreter", "codegen.program_ir"): "for type checkers: the instructions that it runs",
     ("runtime.device", "codegen.program_ir"): "for type checkers: the instructions that it runs",
     ("codegen.scalar_ir", "codegen.scalar_ir.sampling"): "late: few programs have loops of one element",
+    ("codegen.scalar_ir", "codegen.scalar_ir.special"): "late: few programs have loops of one element",
     ("signature", "codegen.compiler"): "late: a mode refuses names of no optimisation where it gets them",
 }
 
@@ -94,6 +96,7 @@ EXTRAS = {
     ("tensordsl.runtime.driver.cuda_pycuda", "pycuda"),
     ("tensordsl.functions.c_functions", "scipy"),
     ("tensordsl.ops.linalg.schur", "scipy"),
+    ("tensordsl.pytensor.models", "scipy"),
     ("tensordsl.ops.linalg.equations", "scipy"),
 }
 # Rooms that exist for other libraries: who imports them has these.

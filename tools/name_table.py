@@ -56,7 +56,7 @@ TESTS = {
     "ops.composed": "ops/composed/test_composed.py", "ops.control": "ops/test_control.py",
     "ops.kinds": "ops/test_kinds.py", "ops.linalg.products": "ops/test_vocabulary.py", "ops.linalg": "ops/linalg",
     "ops.math.comparisons": "ops/math/test_comparisons.py", "ops.math.complexes": "ops/math/test_complex.py",
-    "ops.math.gamma": "ops/math/test_gamma.py", "ops.math.gamma_incomplete": "ops/math/test_gamma_incomplete.py",
+    "ops.math.gamma": "ops/math/test_gamma.py", "ops.special.gamma_incomplete": "ops/special/test_gamma_incomplete.py",
     "ops.math.known_scalars": "ops/math/test_known_scalars.py", "ops.math.ufuncs": "ops/composed/test_composed.py",
     "ops.math": "property/test_native.py", "ops.nnet": "ops/test_nnet.py", "ops.special": "ops/special",
     "ops.vectorize": "ops/composed/test_vectorize.py", "tensor": "tensor/test_variables.py",

@@ -157,15 +157,15 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "require": lambda x: control.require(x, T.lscalar(), "wrong"),
     "specify_shape": lambda x: T.specify_shape(x, (3,)),
     "polygamma": lambda x: T.polygamma(2, x),
-    "gammainc": lambda x: T.gammainc(x, x),
-    "gammaincc": lambda x: T.gammaincc(x, x),
+    "gammainc_moment": lambda x: apply(OPS["gammainc_moment"], x, x, j=2),
+    "betainc_moment": lambda x: apply(OPS["betainc_moment"], x, x, x, j=1, k=1),
+    "gammainc_moment_part": lambda x: apply(OPS["gammainc_moment_part"], *[x] * 5),
+    "betainc_moment_part": lambda x: apply(OPS["betainc_moment_part"], *[x] * 8),
     **{
         name: lambda x, name=name: getattr(T, name)(x, x)
         for name in ("betaln", "beta", "poch", "zeta", "expn", "owens_t")
     },
     **{name: lambda x, name=name: getattr(T, name)(x, x) for name in ("jv", "iv", "ive", "kv", "kve")},
-    **{name: lambda x, name=name: getattr(T, name)(x, x) for name in ("gammaincinv", "gammainccinv")},
-    **{name: lambda x, name=name: getattr(T, name)(x, x, x) for name in ("betainc", "betaincinv")},
     "factorial": T.factorial,
     "kve_by_order": lambda x: apply(OPS["kve_by_order"], x, x, moment=1),
     **{name: lambda x, name=name: apply(OPS[name], x, x) for name in ("ive_by_order", "jv_by_order")},

@@ -63,19 +63,20 @@ def in_columns(b: Bufferiser, dims: Sequence[Any], dtype: str) -> Ref:
 def call_on_matrices(
     b: Bufferiser, function: str, inputs: Sequence[Given], outputs: Sequence[Given], scratch_bytes: Any = None
 ) -> Ref:
-    """The call; scratch_bytes: of room behind its head, None if it needs none.  Gives the word for failures."""
+    """The call; scratch_bytes: of the scratch behind its head, None if it needs none.  Gives the word for failures."""
     info = b.allocate((), "int64")
     b.emit(p.StoreScalar(info.ptr, b.name(NO_FAILURE), "int64"))
     has_scratch = scratch_bytes is not None
-    room = b.allocate((ex.add(LINALG_HEAD_BYTES, scratch_bytes),), "uint8") if has_scratch else b.allocate((), "int64")
-    b.emit(p.StoreScalar(room.ptr, b.name(0), "int64"))
+    dims, dtype = ((ex.add(LINALG_HEAD_BYTES, scratch_bytes),), "uint8") if has_scratch else ((), "int64")
+    scratch = b.allocate(dims, dtype)
+    b.emit(p.StoreScalar(scratch.ptr, b.name(0), "int64"))
     operands = _operands(b, [*inputs, *outputs])
     after: list[p.Operand] = [(info.ptr, "int64", (), ())]
-    after.append(b.operand(room.ptr, "uint8", room.dims, (1,)) if has_scratch else (room.ptr, "int64", (), ()))
+    after.append(b.operand(scratch.ptr, "uint8", scratch.dims, (1,)) if has_scratch else (scratch.ptr, "int64", (), ()))
     many = len(inputs)
     b.emit(p.LibraryCall(function, tuple(operands[:many]), (*operands[many:], *after)))
     if has_scratch:
-        b.reuse(room)
+        b.reuse(scratch)
     return info
 
 

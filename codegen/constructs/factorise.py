@@ -1,4 +1,7 @@
-"""Factors of matrices and systems with them: functions of the library over LAPACK, or host steps without one."""
+"""Factors of matrices and systems with them: functions of the library over LAPACK, or host steps without one.
+
+Complex numbers stand in memory as pairs, with NumPy and with LAPACK.
+"""
 
 from __future__ import annotations
 
@@ -28,29 +31,33 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering, loops_of_step
 from tensordsl.codegen.tensor_ir.lower_complex import split_complex
 from tensordsl.codegen.tensor_ir.verify import check, same_shape
-from tensordsl.graph.variables import Apply
+from tensordsl.graph.types import COMPLEX
+from tensordsl.graph.variables import Apply, apply
+from tensordsl.ops.linalg.matrices import nan_of
+from tensordsl.ops.math.complexes import conj
 from tensordsl.ops.table import OPS
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
 
-LAPACK_TYPES = ("float32", "float64")
-
-
-def is_native(low: Lowering, node: Apply) -> bool:
-    """Whether a row has its function: the process has a LAPACK, and operands are of its dtypes."""
-    dtypes = {v.type.dtype for v in node.inputs} - {"int32"}
-    return low.graph.tuning.allows("native_lapack") and dtypes <= {*LAPACK_TYPES}
+REAL_TYPES = ("float32", "float64")
+LAPACK_TYPES = (*REAL_TYPES, *COMPLEX)
 
 
 class OfMatrices(Construct):
-    """A construct over functions of the library; without LAPACK, and for complex numbers, its row's host step."""
+    """A construct over functions of the library; without LAPACK, its row's host step."""
 
     missing: ClassVar[Mapping[str, str]] = {"gpu": "devices have no kernels of factors: the host does the step"}
     attributes: ClassVar[tuple[str, ...]] = ()  # of the row, that the value needs
+    dtypes: ClassVar[tuple[str, ...]] = LAPACK_TYPES  # of its functions
+
+    def is_native(self, low: Lowering, node: Apply) -> bool:
+        """Whether a row has its function: the process has a LAPACK, and operands are of its dtypes."""
+        dtypes = {v.type.dtype for v in node.inputs} - {"int32"}
+        return low.graph.tuning.allows("native_lapack") and dtypes <= {*self.dtypes}
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
-        if not is_native(low, node):
+        if not self.is_native(low, node):
             return low.host(node, operands)
         operands = [low.graph.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
         return self.made(low, node, operands, [v.type.dtype for v in node.outputs])
@@ -102,7 +109,7 @@ def each_matrix(outputs: int, function: Callable[..., Any]) -> Callable[..., Non
                     found = function(*(x[position] for x in inputs))
             except np.linalg.LinAlgError:
                 for y in results:
-                    y[position] = np.nan
+                    y[position] = nan_of(y.dtype)
                 if info < 0:
                     info[...] = number
                 continue
@@ -166,7 +173,7 @@ def _where(b: Bufferiser, v: Value, x: Ref) -> Ref:
 class CholeskyVjp(OfMatrices):
     """cholesky_vjp: the cotangent of the matrix from its lower factor and that of this, in the lower triangle."""
 
-    name = "cholesky_vjp"
+    name, dtypes = "cholesky_vjp", REAL_TYPES
     traits = Traits(is_contiguous=True, stores_operands=True, makes_floats=True, begins_with=1)
     library = {
         name: LibraryFunction(
@@ -180,7 +187,7 @@ class CholeskyVjp(OfMatrices):
         factor, g = v.operands
         check(_is_square(graph, v) and same_shape(graph, factor.shape, v.shape), v, "square matrices")
         check(same_shape(graph, g.shape, v.shape), v, "a cotangent like the factor")
-        check(factor.dtype == g.dtype == v.dtype and v.dtype in LAPACK_TYPES, v, "a dtype of LAPACK")
+        check(factor.dtype == g.dtype == v.dtype and v.dtype in self.dtypes, v, "a dtype of LAPACK")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
         factor, g = (b.ref(o) for o in v.operands)
@@ -192,8 +199,19 @@ class CholeskyVjp(OfMatrices):
         b.finish(v, ref)
 
 
+class _System(OfMatrices):
+    """Systems whose last operand is the right-hand side."""
+
+    def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
+        """With the adjoint of A, x is the conjugate of what solves the transposed system for that of b."""
+        if node.attrs["trans"] != 2 or not self.is_native(low, node):
+            return super().lower_complex(low, node, operands)
+        *others, b = node.inputs
+        return low.run([conj(apply(node.row, *others, conj(b), **{**node.attrs, "trans": 1}))])
+
+
 @register
-class SolveTriangular(OfMatrices):
+class SolveTriangular(_System):
     """solve_triangular(lower, trans, unit_diagonal): A^-1 B for a triangle of A, transposed if trans is not 0."""
 
     name = "solve_triangular"
@@ -260,7 +278,7 @@ class LuFactor(OfMatrices):
 
 
 @register
-class LuSolve(OfMatrices):
+class LuSolve(_System):
     """lu_solve(trans): A^-1 B for the factors and exchanges of A, transposed if trans is not 0."""
 
     name = "lu_solve"

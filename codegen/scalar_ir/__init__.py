@@ -11,7 +11,8 @@ Used by    `fusion` keeps groups as such DAGs; `llvm.emit_scalars` writes them a
            for GPUs, `mlir.scalars` as MLIR.
 Begin with the docstring of `builder`, then `Builder.make` and the table `ARITY` of operations; `math.FUNCTIONS` has the
            elementary functions.
-           Loops of one element, `repeat`, are rows of `repetition`; those for random numbers stand in `sampling`.
+           Loops of one element, `repeat`, are rows of `repetition`; those for random numbers stand in `sampling`,
+           those of special functions in `special`; `terms` gives values Python's operators.
 To add     an operation: a method of `Builder`, its text in `llvm.emit_scalars` (one for the CPU and GPUs) and in
            `mlir.scalars`, its result in `math.interpreter`; an elementary function: docs/adding-a-function.md.
 """

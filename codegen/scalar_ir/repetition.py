@@ -42,9 +42,9 @@ class Repetition:
 @cache
 def repetitions() -> dict[str, Repetition]:
     """All loops, by name."""
-    from tensordsl.codegen.scalar_ir.sampling import REPETITIONS  # late: few programs have one
+    from tensordsl.codegen.scalar_ir import sampling, special  # late: few programs have one
 
-    return {row.name: row for row in REPETITIONS}
+    return {row.name: row for row in (*sampling.REPETITIONS, *special.REPETITIONS)}
 
 
 @record(eq=False)

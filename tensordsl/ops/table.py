@@ -17,13 +17,14 @@ from tensordsl.ops.linalg import (
     systems,
     triangular,
 )
-from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, gamma_incomplete, ufuncs
+from tensordsl.ops.math import comparisons, complexes, elementwise, functions, gamma, ufuncs
 from tensordsl.ops.random import bits, rejection
 from tensordsl.ops.special import (
     bessel,
     bessel_order,
     beta,
     beta_incomplete,
+    gamma_incomplete,
     gamma_inverse,
     hypergeometric,
     integrals,

@@ -6,13 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.pytensor.conversion import Conversion, Held, Missing, T, as_dtype, converts, number
+from tensordsl.ops.control import loop_index, make_loop, parameter_like
+from tensordsl.pytensor.conversion import Conversion, Missing, T, as_dtype, converts, number
+from tensordsl.pytensor.objects import Held
+from tensordsl.pytensor.scalars import scalar
 
 
 @converts(
-    "SpecifyShape", "TensorFromScalar", "ScalarFromTensor", "DeepCopyOp", "ViewOp", "CpuContiguous", "Unbroadcast"
-)
+    "SpecifyShape", "TensorFromScalar", "ScalarFromTensor", "DeepCopyOp", "ViewOp", "CpuContiguous", "Unbroadcast",
+    "SpecifyAssumptions", "xtensor.TensorFromXTensor", "xtensor.XTensorFromTensor", "xtensor.Rename",
+)  # fmt: skip
 def _same(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    """Arrays of a call are its own; objects are copied where PyTensor copies them."""
+    if isinstance(inputs[0], Held):
+        return c.by_python(node, inputs, warns=False)
     return inputs[0]
 
 
@@ -24,13 +31,13 @@ def _checked(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     kind = getattr(node.op, "exc_type", AssertionError)
     c.errors[message] = kind
     value = inputs[0]
-    if isinstance(value, Held):
-        raise Missing
+    if isinstance(value, Held):  # its number exists where the conditions hold
+        value = c.token(value)
     for given, condition in zip(node.inputs[1:], inputs[1:], strict=True):
         if np.all(getattr(given, "data", False)):
             continue
         value = require(value, T.all(condition), message)
-    return value
+    return Held(token=value) if isinstance(inputs[0], Held) else value
 
 
 # -- shapes ------------------------------------------------------------------------------------------------------------
@@ -84,6 +91,8 @@ def _index(node: Any, inputs: list[Any]) -> tuple[Any, ...]:
     """The index of NumPy's form; inputs: its parts."""
     from pytensor.tensor.subtensor import indices_from_subtensor  # late: it is loaded by the graph
 
+    if any(isinstance(v, Held) and not v.is_known for v in inputs):
+        raise Missing
     given = [v.value if isinstance(v, Held) else v for v in inputs]
     listed = getattr(node.op, "idx_list", None)
     if listed is None:  # advanced indices of older releases have their parts as inputs alone
@@ -105,7 +114,8 @@ def _inc_subtensor(c: Conversion, node: Any, inputs: list[Any]) -> Any:
 
 @converts("MakeSlice")
 def _slice(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return Held(slice(*[v.value if isinstance(v, Held) else v for v in inputs]))
+    parts = slice(*[v.value if isinstance(v, Held) else v for v in inputs])
+    return Held(parts, made=lambda: c.by_python(node, inputs, warns=False)[0].token)
 
 
 # -- making ------------------------------------------------------------------------------------------------------------
@@ -192,12 +202,33 @@ def _reduction(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     if op.axis == ():
         return x
     if name not in _REDUCTIONS or (name in ("AND", "OR") and x.dtype != "bool"):
-        raise Missing
+        return _folded(c, node, x)
     if name in ("Sum", "Prod", "Add", "Mul"):
         wide = getattr(op, "acc_dtype", None) or kind.dtype
         return _REDUCTIONS[name](as_dtype(x, kind.dtype) if x.dtype == "bool" else x, axis=op.axis, dtype=kind.dtype,
                                  acc_dtype=wide)  # fmt: skip
     return _REDUCTIONS[name](x, axis=op.axis)
+
+
+def _folded(c: Conversion, node: Any, x: Any) -> Any:
+    """A reduction by any function of two numbers that has an identity: a loop over the axes that it sums up."""
+    op, kind = node.op, node.outputs[0].type
+    start = getattr(op.scalar_op, "identity", None)
+    if start is None:
+        raise Missing
+    axes = range(x.ndim) if op.axis is None else op.axis
+    rest = [k for k in range(x.ndim) if k not in axes]
+    moved = x.dimshuffle(*axes, *rest)
+    count: Any = 1
+    for a in axes:
+        count = count * x.shape[a]
+    lengths = [x.shape[k] for k in rest]
+    rows = T.reshape(moved, [count, *lengths], ndim=1 + len(rest))
+    first = T.alloc(T.constant(np.asarray(start).astype(kind.dtype)), *lengths)
+    index, total = loop_index(), parameter_like(first)
+    following = as_dtype(scalar(op.scalar_op, [total, as_dtype(rows[index], kind.dtype)], kind.dtype), kind.dtype)
+    (found,) = make_loop(count, index, [total], [first], [following], name="reduce")
+    return found
 
 
 @converts("ProdWithoutZeros")
@@ -239,9 +270,7 @@ def _argsort(c: Conversion, node: Any, inputs: list[Any]) -> Any:
 
 @converts("SearchsortedOp")
 def _searchsorted(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    if len(inputs) > 2:
-        raise Missing
-    return T.searchsorted(inputs[0], inputs[1], side=node.op.side)
+    return T.searchsorted(*inputs[:2], side=node.op.side, sorter=inputs[2] if len(inputs) > 2 else None)
 
 
 @converts("Nonzero")
@@ -252,23 +281,38 @@ def _nonzero(c: Conversion, node: Any, inputs: list[Any]) -> Any:
 @converts("Unique")
 def _unique(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     op = node.op
-    if op.return_index or op.return_inverse or op.return_counts or op.axis is not None:
-        raise Missing
-    return T.unique(inputs[0])
+    found = T.unique(inputs[0], op.return_index, op.return_inverse, op.return_counts, op.axis)
+    return list(found) if isinstance(found, list | tuple) else found
 
 
 @converts("UnravelIndex")
 def _unravel(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    if node.op.order != "C":
-        raise Missing
-    return list(T.unravel_index(inputs[0], inputs[1], ndim=len(node.outputs)))
+    return list(T.unravel_index(inputs[0], inputs[1], order=node.op.order, ndim=len(node.outputs)))
 
 
 @converts("RavelMultiIndex")
 def _ravel(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    if node.op.order != "C" or node.op.mode != "raise":
+    if not isinstance(node.op.mode, str):
         raise Missing
-    return T.ravel_multi_index(inputs[:-1], inputs[-1])
+    return T.ravel_multi_index(inputs[:-1], inputs[-1], mode=node.op.mode, order=node.op.order)
+
+
+@converts("PermuteRowElements")
+def _permuted(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.permute_row_elements(*inputs, inverse=node.op.inverse)
+
+
+@converts("Choose")
+def _chosen(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    a, choices = inputs
+    if isinstance(choices, Held):
+        raise Missing
+    return T.choose(a, choices, mode=node.op.mode)
+
+
+@converts("Bartlett")
+def _window(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.bartlett(inputs[0])
 
 
 # -- softmax -----------------------------------------------------------------------------------------------------------

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tensordsl.graph.variables import apply
+from tensordsl.graph.variables import Constant, apply
+from tensordsl.ops.control import loop_index, make_loop
 from tensordsl.ops.linalg.factorise import SWAP_ROWS
-from tensordsl.pytensor.conversion import Conversion, Missing, T, converts
+from tensordsl.pytensor.conversion import Conversion, Missing, T, converter_of, converts, is_own
+from tensordsl.pytensor.objects import Held
 
 CORES: dict[str, Callable[[Any, list[Any]], Any]] = {}  # class of a core Op -> function (op, inputs)
 
@@ -26,13 +28,44 @@ def _core(*names: str) -> Callable[[Callable[[Any, list[Any]], Any]], Callable[[
 
 @converts("Blockwise")
 def _blockwise(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    """Where the core Op has a graph or a converter of single operands alone, a loop over the batch."""
     core = node.op.core_op
-    function = CORES.get(type(core).__name__)
-    if function is not None:
-        return function(core, inputs)
-    if node.op.batch_ndim(node):
+    function = CORES.get(type(core).__name__) if is_own(type(core)) else None
+    try:
+        if function is not None:
+            return function(core, inputs)
+    except Missing:
+        pass
+    if not node.op.batch_ndim(node):
+        return c.convert(core.make_node(*node.inputs), inputs)
+    if function is None and converter_of(core) is None and not hasattr(core, "fgraph"):
         raise Missing
-    return c.convert(core.make_node(*node.inputs), inputs)
+    return _in_turn(c, node, inputs)
+
+
+def _in_turn(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    """The core Op on one batch position after another."""
+    single = node.op._create_dummy_core_node(node.inputs)
+    count = max(x.ndim - v.type.ndim for x, v in zip(inputs, single.inputs, strict=True))
+    if not count or any(isinstance(x, Held) for x in inputs):
+        raise Missing
+    padded = [T.shape_padleft(x, count - (x.ndim - v.type.ndim)) for x, v in zip(inputs, single.inputs, strict=True)]
+    lengths = [next((x.shape[k] for x in padded if not x.broadcastable[k]), 1) for k in range(count)]
+    total: Any = 1
+    for n in lengths:
+        total = total * n
+    total = T.as_tensor_variable(total)
+    index = loop_index()
+    given = []
+    for x, v in zip(padded, single.inputs, strict=True):
+        inner = [x.shape[k] for k in range(count, x.ndim)]
+        whole = T.alloc(x, *lengths, *inner)
+        given.append(c.typed(T.reshape(whole, [total, *inner], ndim=1 + len(inner))[index], v.type))
+    made = [c.typed(v, out.type) for v, out in zip(c.convert(single, given), single.outputs, strict=True)]
+    found = make_loop(total, index, [], [], [], made, name="blockwise")
+    return [
+        T.reshape(v, [*lengths, *[v.shape[k] for k in range(1, v.ndim)]], ndim=count + v.ndim - 1) for v in found
+    ]  # fmt: skip
 
 
 # -- products ----------------------------------------------------------------------------------------------------------
@@ -47,6 +80,25 @@ def _matmul(op: Any, inputs: list[Any]) -> Any:
 
 
 CORES["Dot"] = _matmul
+
+
+@converts("Gemm", "Gemv")
+def _gemm(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    """As BLAS has it: with the factor 0 the old values are not read."""
+    z, alpha, x, y, beta = inputs
+    return T.switch(T.eq(beta, 0), T.zeros_like(z), beta * z) + alpha * T.dot(x, y)
+
+
+@converts("Dot22Scalar")
+def _scaled_dot(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    x, y, factor = inputs
+    return factor * T.dot(x, y)
+
+
+@converts("Ger")
+def _outer_added(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    a, alpha, x, y = inputs
+    return a + alpha * T.outer(x, y)
 
 
 @converts("BatchedDot")
@@ -129,16 +181,52 @@ def _slogdet(op: Any, inputs: list[Any]) -> Any:
 
 @_core("Eigh")
 def _eigh(op: Any, inputs: list[Any]) -> Any:
-    if len(inputs) > 1:
-        raise Missing
-    return list(T.linalg.eigh(inputs[0], UPLO=_triangle(op)))
+    a, *more = inputs
+    if more and not isinstance(more[0], Held):
+        return list(_generalised(a, more[0], _triangle(op) == "L"))
+    return list(T.linalg.eigh(a, UPLO=_triangle(op)))
 
 
 @_core("Eigvalsh")
 def _eigvalsh(op: Any, inputs: list[Any]) -> Any:
-    if len(inputs) > 1:
-        raise Missing
-    return T.linalg.eigvalsh(inputs[0], UPLO=_triangle(op))
+    a, *more = inputs
+    if any(isinstance(b, Held) for b in more):  # None
+        more = []
+    return T.linalg.eigvalsh(a, *more, lower=_triangle(op) == "L")
+
+
+@converts("EighGrad")
+def _eigh_gradient(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    """Of older releases: the gradient by the matrix, of those by eigenvalues w and vectors v."""
+    _, w, v, gw, gv = inputs
+    apart = w[None, :] - w[:, None]
+    inverse = T.switch(T.eq(T.eye(w.shape[0]), 1), 0.0, 1 / apart)
+    g = v @ (v * gw[None, :] + v @ (inverse * (v.T @ gv))).T
+    return _of_triangle(g, node.op.UPLO == "L")
+
+
+@converts("EigvalshGrad")
+def _eigvalsh_gradient(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    """Of older releases, for a v = w b v: by the vectors that b is the scalar product of."""
+    a, b, gw = inputs
+    w, v = _generalised(a, b, node.op.lower)
+    made = [v @ (gw[:, None] * v.T), -v @ ((gw * w)[:, None] * v.T)]
+    return [_of_triangle(g, node.op.lower) for g in made]
+
+
+def _generalised(a: Any, b: Any, lower: bool) -> tuple[Any, Any]:
+    """The w and v with a v = w b v and v.T b v = 1, of the triangles that are read."""
+    factor = T.linalg.cholesky(b if lower else T.matrix_transpose(b), lower=True)
+    whole = T.tril(a) + T.matrix_transpose(T.tril(a, -1)) if lower else T.triu(a) + T.matrix_transpose(T.triu(a, 1))
+    left = T.linalg.solve_triangular(factor, whole, lower=True, b_ndim=2)
+    middle = T.linalg.solve_triangular(factor, T.matrix_transpose(left), lower=True, b_ndim=2)
+    w, u = T.linalg.eigh(middle, UPLO="L" if lower else "U")
+    return w, T.linalg.solve_triangular(factor, u, lower=True, trans=1, b_ndim=2)
+
+
+def _of_triangle(g: Any, lower: bool) -> Any:
+    """The gradient of a symmetric matrix by the elements of the triangle that is read."""
+    return T.tril(g) + T.triu(g, 1).T if lower else T.triu(g) + T.tril(g, -1).T
 
 
 def _triangle(op: Any) -> str:
@@ -180,3 +268,23 @@ def _block_diagonal(op: Any, inputs: list[Any]) -> Any:
 @_core("KroneckerProduct")
 def _kron(op: Any, inputs: list[Any]) -> Any:
     return T.kron(*inputs)
+
+
+@converts("TensorInv")
+def _tensor_inverse(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.linalg.tensorinv(inputs[0], ind=node.op.ind)
+
+
+@converts("TensorSolve")
+def _tensor_solution(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    return T.linalg.tensorsolve(*inputs, axes=node.op.axes)
+
+
+@converts("Lstsq")
+def _least_squares(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    a, b, rcond = inputs
+    is_known = rcond.is_known if isinstance(rcond, Held) else isinstance(rcond, Constant)
+    if not is_known or a.ndim != 2:
+        raise Missing
+    limit = rcond.value if isinstance(rcond, Held) else float(rcond.data)
+    return list(T.linalg.lstsq(a, b, rcond=limit))

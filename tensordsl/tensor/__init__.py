@@ -361,7 +361,6 @@ from tensordsl.ops.math.functions import (
     tanh,
 )
 from tensordsl.ops.math.gamma import gamma, gammaln, polygamma, psi, tri_gamma
-from tensordsl.ops.math.gamma_incomplete import gammainc, gammaincc
 from tensordsl.ops.math.known_scalars import constant_value as get_scalar_constant_value
 from tensordsl.ops.math.known_scalars import extract_constant
 from tensordsl.ops.math.ufuncs import (
@@ -397,6 +396,7 @@ from tensordsl.ops.special.bessel import i0, i0e, i1, i1e, j0, j1, k0, k1, y0, y
 from tensordsl.ops.special.bessel_order import iv, ive, jv, kv, kve
 from tensordsl.ops.special.beta import beta, betaln, factorial, poch
 from tensordsl.ops.special.beta_incomplete import betainc, betaincinv
+from tensordsl.ops.special.gamma_incomplete import gammainc, gammaincc
 from tensordsl.ops.special.gamma_inverse import chi2sf, gammainccinv, gammaincinv, gammal, gammau
 from tensordsl.ops.special.hypergeometric import hyp2f1
 from tensordsl.ops.special.integrals import dawsn, exp1, expn, owens_t

@@ -18,8 +18,8 @@ from tensordsl.ops.math.functions import sigmoid as expit
 from tensordsl.ops.special.integrals import expn as expn
 factorial: Any
 gamma: Any
-from tensordsl.ops.math.gamma_incomplete import gammainc as gammainc
-from tensordsl.ops.math.gamma_incomplete import gammaincc as gammaincc
+from tensordsl.ops.special.gamma_incomplete import gammainc as gammainc
+from tensordsl.ops.special.gamma_incomplete import gammaincc as gammaincc
 from tensordsl.ops.special.gamma_inverse import gammainccinv as gammainccinv
 from tensordsl.ops.special.gamma_inverse import gammaincinv as gammaincinv
 from tensordsl.ops.special.gamma_inverse import gammal as gammal

@@ -13,13 +13,27 @@ from tensordsl.codegen.scalar_ir.builder import ARITY, Builder
 from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 from tensordsl.codegen.scalar_ir.math.interpreter import evaluate as evaluate_scalars
 from tensordsl.graph import Elementwise, Kernel, Movement, Op, OpTypeError, Reduction, apply
-from tensordsl.ops.special import bessel, integrals, lambert, logarithms, normal
+from tensordsl.ops.special import (
+    bessel,
+    beta_incomplete,
+    gamma_incomplete,
+    gamma_inverse,
+    integrals,
+    lambert,
+    logarithms,
+    normal,
+)
 from tensordsl.ops.table import MODULES, OPS
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, SIGNED, TensorType
 
-ELEMENTWISE = [row for row in OPS.values() if isinstance(row.meaning, Elementwise)]
+# Rows that others expand to, with whole numbers and others' results among their operands: those are judged.
+INNER = ("betainc_moment_part", "gammainc_moment_part")
+ELEMENTWISE = [row for row in OPS.values() if isinstance(row.meaning, Elementwise) and row.name not in INNER]
 
-SPECIAL = (bessel, integrals, lambert, logarithms, normal)  # their results are floats
+# Their results are floats.
+LOOPS = (beta_incomplete, gamma_incomplete, gamma_inverse)  # of one element
+SPECIAL = (*LOOPS, bessel, integrals, lambert, logarithms, normal)
+SERIES = {row.name for module in LOOPS for row in module.ROWS}
 
 # Theano's: small integers are exact in float32.
 FLOAT_OF = {
@@ -72,6 +86,8 @@ def signatures(row: Op) -> list[tuple[str, ...]]:
     if row.name == "range_number":
         numbers = ("int8", "uint64", *FLOATS)
         return list(itertools.product(["int64"], numbers, numbers))
+    if row.name in SERIES:
+        return [("float64",) * n, ("float32",) * n, ("int8", *("float64",) * (n - 1)), ("float16",) * n]
     if row.name == "gamma_slope":  # thousands of rounds
         return list(itertools.product(("bool", "int8", "uint64", "float16", "float64"), repeat=2))
     if n > 3:  # counters and a key before parameters
@@ -124,7 +140,8 @@ def samples(dtype: str, row: Op) -> np.ndarray[Any, Any]:
     if dtype in FLOATS:
         low, high = row.domain
         tiny = float(np.finfo(dtype).smallest_normal)
-        special = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 3.0, np.inf, -np.inf, np.nan, tiny, -tiny, 1e30, -1e30]
+        special = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 3.0, np.inf, -np.inf, np.nan]
+        special += [] if row.name in SERIES else [tiny, -tiny, 1e30, -1e30]
         with np.errstate(over="ignore"):
             return np.concatenate([special, random.uniform(low, high, 12)]).astype(dtype)
     info = np.iinfo(dtype)
@@ -136,6 +153,13 @@ def samples(dtype: str, row: Op) -> np.ndarray[Any, Any]:
 def hash_of(text: str) -> int:
     """Of a string, the same in every process."""
     return sum(ord(c) * 31**k for k, c in enumerate(text)) % 2**32
+
+
+def some(arrays: list[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+    """Some combinations of the operands' elements: each element of each operand, and more of the last ones, which are
+    ordinary."""
+    random = np.random.default_rng(len(arrays))
+    return [np.concatenate([random.choice(a, 60), random.choice(a[-10:], 60)]) for a in arrays]
 
 
 def spread(arrays: list[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
@@ -216,7 +240,7 @@ def test_the_scalar_gives_what_the_oracle_gives(row: Op) -> None:
         for attrs in attributes(row):
             if not attrs and wanted_dtype(row, dtypes) is None:
                 continue
-            arrays = spread([samples(t, row) for t in dtypes])
+            arrays = (some if row.name in SERIES else spread)([samples(t, row) for t in dtypes])
             if row.name == "cast":
                 arrays = [within(arrays[0], attrs["dtype"])]
             assert row.oracle is not None

@@ -21,7 +21,7 @@ from tensordsl.codegen.library.linalg.batches import (
     run_params,
     run_text,
 )
-from tensordsl.codegen.library.linalg.fortran import KINDS, Fortran
+from tensordsl.codegen.library.linalg.fortran import NUMBERS, Fortran
 from tensordsl.codegen.library.linalg.small import is_small, small_text
 from tensordsl.codegen.library.linalg.triangular import Triangles, zero_text
 from tensordsl.codegen.llvm.builder import Asm
@@ -37,7 +37,8 @@ SOLVE_PARAMS = run_params(SOLVE, list(SOLVE_SIZES), ("transposed",))
 
 def factor_text(dtype: str, tuning: Tuning) -> str:
     """The whole module."""
-    kind, size = KINDS[dtype]
+    of = NUMBERS[dtype]
+    kind, size = of.kind, of.size
 
     def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
         fortran = Fortran(f, dtype)
@@ -47,7 +48,7 @@ def factor_text(dtype: str, tuning: Tuning) -> str:
         ld = fortran.integer(f.call("i64", "@llvm.smax.i64", f"i64 {wide}", "i64 %m"))
         least = f.call("i64", "@llvm.smin.i64", "i64 %m", "i64 %n")
         down, along = (f.choose(in_rows, *v) for v in (("%f_column", "%f_row"), ("%f_row", "%f_column")))
-        pivots = f.gep("%room", layouts.LINALG_HEAD_BYTES)
+        pivots = f.gep("%scratch", layouts.LINALG_HEAD_BYTES)
 
         def one(at: Mapping[str, str]) -> str:
             factors = at["f"]
@@ -72,8 +73,8 @@ def factor_text(dtype: str, tuning: Tuning) -> str:
     def small(f: Asm) -> str:
         return f.all(is_small(f, tuning, "lu", "%n", "1"), f.eq("%m", "%n"), f.eq("%p_unit", 4))
 
-    code = small_text("lu", kind, tuning)
-    texts = [copy_text(kind, size, tuning), _transpose_text(kind, tuning.matrices.transposed_block)]
+    code = small_text("lu", of, tuning)
+    texts = [copy_text(of, tuning), _transpose_text(kind, tuning.matrices.transposed_block)]
     texts += [run_text("run", FACTOR_PARAMS, each, FACTOR, small if code else None)]
     if code:
         given = [*places("a"), *places("f"), "ptr {p}", "i64 %p_step", "i64 %n"]
@@ -113,7 +114,8 @@ def _transpose_text(kind: str, block: int) -> str:
 
 def solve_text(dtype: str, tuning: Tuning) -> str:
     """The whole module."""
-    kind, size = KINDS[dtype]
+    of = NUMBERS[dtype]
+    kind = of.kind
 
     def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
         triangles = Triangles(f, Fortran(f, dtype), "a", "x")
@@ -148,8 +150,8 @@ def solve_text(dtype: str, tuning: Tuning) -> str:
     def small(f: Asm) -> str:
         return f.all(is_small(f, tuning, "lu", "%n", "%k"), f.eq("%p_unit", 4))
 
-    code = small_text("lu", kind, tuning)
-    texts = [copy_text(kind, size, tuning), nan_text(kind), zero_text(kind), _rows_text(), _exchange_text(kind)]
+    code = small_text("lu", of, tuning)
+    texts = [copy_text(of, tuning), nan_text(of), zero_text(of), _rows_text(), _exchange_text(kind)]
     texts += [run_text("run", SOLVE_PARAMS, each, SOLVE, small if code else None)]
     if code:
         given = [*places("a"), "ptr {p}", "i64 %p_step", *places("b"), *places("x")]

@@ -35,6 +35,7 @@ def c_calls_text(t: Tuning) -> str:
         + "".join(helpers)
         + _call()
         + _text()
+        + _dropped()
         + "".join(calls)
         + METADATA
     )
@@ -207,6 +208,15 @@ def _text() -> str:
     known = f.compare("ult", "i64", site, count)
     texts = f.load("ptr", "%handle", layouts.CC_TEXTS)
     f.ret("ptr", f.op(f"load ptr, ptr {f.gep(texts, f.choose(known, site, count), 'ptr')}"))
+    return f.text
+
+
+def _dropped() -> str:
+    """What a handle runs in the place of its program when that is gone."""
+    f = Asm("ptr", "c_dropped", ("ptr ctx", "ptr frame"))
+    f.store("i64", -1, "%frame", layouts.FR_SITE)
+    _fail_with(f, layouts.ERR_DROPPED, "0", "0")
+    f.ret("ptr", "null")
     return f.text
 
 

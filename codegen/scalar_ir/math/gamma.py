@@ -90,7 +90,7 @@ def _polynomial_in_two_parts(b: Builder, x: Val, table: tuple[float, ...]) -> Pa
     return fast_two_sum(b, b.const(first, x.type), b.mul(x, polynomial(b, x, rest)))
 
 
-def _gammaln_parts(b: Builder, x: Val, tables: str) -> Pair:
+def gammaln_parts(b: Builder, x: Val, tables: str) -> Pair:
     """x > 0.  From 5/2 on: z (log z - 1) + log(2 pi)/2 + STIRLING(1/z^2)/z; below: (u - 2)(u - 1) GAMMALN(u - 2) with
     u = x or, for x < 1, x + 1, and then less log(x)."""
     far, below = b.ge(x, SERIES_MIN_ARGUMENT), b.lt(x, 1.0)
@@ -114,7 +114,7 @@ def _gammaln_parts(b: Builder, x: Val, tables: str) -> Pair:
 
 
 def gammaln(b: Builder, x: Val, tables: str) -> Val:
-    return b.add(*_gammaln_parts(b, x, tables))
+    return b.add(*gammaln_parts(b, x, tables))
 
 
 def slow_gammaln(b: Builder, x: Val) -> Val:
@@ -123,7 +123,7 @@ def slow_gammaln(b: Builder, x: Val) -> Val:
     usual = b.le(a, high)
     tiny = b.lt(a, 1e-30)  # there log |gamma(x)| is -log |x|
     c = b.select(b.and_(usual, b.not_(tiny)), a, 1.5)
-    positive, positive_low = _gammaln_parts(b, c, "float64")
+    positive, positive_low = gammaln_parts(b, c, "float64")
     sin, _ = _sine_cosine_of_pi(b, c)
     pole = b.eq(sin[0], 0.0)
     sin = b.select(pole, 1.0, sin[0]), sin[1]

@@ -30,6 +30,7 @@ from tensordsl.ops.linalg.matrices import (
     half_diagonal,
     matrix_row,
     matrix_shape,
+    nan_of,
     of_lapack,
     product,
     same_batch,
@@ -62,7 +63,7 @@ def numpy_cholesky(a: Any, lower: bool, on_error: str) -> Any:
             except np.linalg.LinAlgError:
                 if on_error == "raise":
                     raise failure("cholesky", position) from None
-                found[position] = np.nan
+                found[position] = nan_of(a.dtype)
     return np.ascontiguousarray(found if lower else np.conj(np.swapaxes(found, -1, -2)))
 
 

@@ -316,6 +316,11 @@ def failure(op: str, position: tuple[int, ...] = ()) -> np.linalg.LinAlgError:
     )
 
 
+def nan_of(dtype: Any) -> Any:
+    """What a matrix that fails has, as with NumPy: NaN in both parts of complex numbers."""
+    return complex(np.nan, np.nan) if np.dtype(dtype).kind == "c" else np.nan
+
+
 def each(op: str, method: Callable[..., Any], *arrays: Any) -> Any:
     """method(*arrays) of batches of matrices; where it fails, the error says on which matrix."""
     try:

@@ -7,7 +7,7 @@ Modules    elementwise       arithmetic, rounding, choices, copies
            comparisons       comparisons, logic of bools and bits
            ufuncs            NumPy's other elementwise functions: signs, remainders, extremes beside nan
            complexes         complex numbers from parts and their parts;   complex_scalars   their functions
-           gamma             the gamma function and its kin;   gamma_incomplete   both sides of gamma distributions
+           gamma             the gamma function and its kin
            scalars           scalar computations of several steps, and oracles that NumPy lacks
            known_scalars     scalars whose value is certain when the graph is built
            stable            equations whose right side is more accurate;   shifts   softmax and logsumexp by hand

@@ -1,9 +1,8 @@
 """The regularised incomplete beta function I_x(a, b), the distribution function of beta distributions, and its inverse.
 
-Method     The continued fraction of DiDonato and Morris, from its end, by a loop; of x beyond a / (a + b) that of 1 -
-           x.  The inverse by Newton's method on log I as a function of log(x / (1 - x)), which is concave, so that it
-           converges from everywhere.
-Derivative by a and b: of the fraction, by the same loop; it can be derived again.
+Method     Loops of one element, `codegen.scalar_ir.special.beta`.
+Derivative by a and b of the fraction; of higher order moments of log t and log(1 - t) over the part of the
+           distribution up to x, which are each other's derivatives.
 Ref        A. DiDonato and A. Morris, "Significant digit computation of the incomplete beta function ratios", ACM TOMS
            18 (1992), equation 9; R. Boik and J. Robinson-Cox, "Derivatives of the incomplete beta function" (1998).
 """
@@ -14,198 +13,85 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from tensordsl.graph.variables import apply
+import numpy as np
+
+from tensordsl.graph.variables import Op, apply
 from tensordsl.ops.array.grids import xlogy
-from tensordsl.ops.array.reduce import any as any_of
-from tensordsl.ops.array.reduce import bound
-from tensordsl.ops.control import loop_index, make_loop, parameter_like
-from tensordsl.ops.math.comparisons import and_, eq, ge, gt, invert, isnan, le, lt, or_
-from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, maximum, minimum, sqr, sqrt, switch
-from tensordsl.ops.math.functions import erfcinv, exp, expm1, log, log1p, sigmoid
-from tensordsl.ops.math.gamma import psi, tri_gamma
+from tensordsl.ops.math.functions import exp, log, log1p
+from tensordsl.ops.math.gamma import polygamma, psi, tri_gamma
+from tensordsl.ops.math.scalars import digamma, numpy_polygamma
 from tensordsl.ops.operands import as_variable
-from tensordsl.ops.special.beta import (
-    STIRLING_FROM,
-    beta,
-    log_beta,
-    python_log_beta,
-    stirling_rest,
-)
-from tensordsl.ops.special.definitions import as_doubles, defined_row
+from tensordsl.ops.special.beta import log_beta, python_log_beta
+from tensordsl.ops.special.chebyshev import loop_row
+from tensordsl.ops.special.definitions import central_moment, constant_like, defined_row, legendre
 from tensordsl.ops.special.logarithms import xlog1py
 
-STEPS, STEPS_PER_ROOT, MOST_STEPS = 40.0, 6.0, 2e5  # of the fraction: also so many for each sqrt(max(a, b))
-NEWTON_STEPS, LONGEST_STEP, MOST_FALL = 60, 60.0, 300.0
-CLOSE = 1e-8  # of a last step, as the error of the next would be its square
 
-
-def _steps(*operands: Any) -> Any:
-    """How many terms the largest parameter needs."""
-    together = operands[0]
-    for x in operands[1:]:
-        together = maximum(together, x)
-    largest = bound(switch(isnan(together), 0.0, clip(together, 0.0, 1e10)), tuple(range(together.type.ndim))).sum()
-    return cast(clip(ceil(STEPS_PER_ROOT * sqrt(largest) + STEPS), 0.0, MOST_STEPS), "int64")
-
-
-def _fraction(a: Any, b: Any, x: Any, y: Any, has_slopes: bool) -> tuple[Any, ...]:
-    """F with I_x(a, b) = x^a y^b / (B(a, b) F), x <= a / (a + b), and dF/da, dF/db.  F_m = beta_m + alpha_(m+1) /
-    F_(m+1) from m = n down to 0."""
-    n = _steps(a, b)
-    k, f, by_a, by_b = loop_index(), *(parameter_like(a) for _ in range(3))
-    m = cast(n - k, "float64")
-    c = a + 2 * m - 1
-    alpha = (a + m - 1) / c * ((a + b + m - 1) / c) * m * (b - m) * sqr(x)
-    d = c - 2  # of beta_(m-1)
-    j = m - 1
-    lam = a * y - b * x
-    e, s = a + 2 * j + 1, lam + 1 + j * (1 + y)
-    middle = switch(eq(j, 0), 0.0, j / switch(eq(j, 0), 1.0, d))
-    partial = j + middle * (b - j) * x + (a + j) / e * s
-    following = partial + alpha / f
-    end = cast(n, "float64")
-    start_e = a + 2 * end + 1
-    start_middle = end / (a + 2 * end - 1)
-    start_s = lam + 1 + end * (1 + y)
-    start = end + start_middle * (b - end) * x + (a + end) / start_e * start_s
-    if not has_slopes:
-        (value,) = make_loop(n, k, [f], [start], [following])
-        return (value,)
-    down = switch(eq(j, 0), 0.0, middle / switch(eq(j, 0), 1.0, d))
-    alpha_a = alpha * (1 / (a + m - 1) + 1 / (a + b + m - 1) - 2 / c)
-    alpha_b = alpha / (a + b + m - 1) + (a + m - 1) / c * ((a + b + m - 1) / c) * m * sqr(x)
-    partial_a = -down * (b - j) * x + (s + (a + j) * y) / e - (a + j) * s / sqr(e)
-    partial_b = middle * x - (a + j) * x / e
-    next_a = partial_a + (alpha_a - alpha / f * by_a) / f
-    next_b = partial_b + (alpha_b - alpha / f * by_b) / f
-    start_a = -start_middle / (a + 2 * end - 1) * (b - end) * x + (start_s + (a + end) * y) / start_e
-    start_a = start_a - (a + end) * start_s / sqr(start_e)
-    start_b = start_middle * x - (a + end) * x / start_e
-    values: tuple[Any, ...] = make_loop(n, k, [f, by_a, by_b], [start, start_a, start_b], [following, next_a, next_b])
-    return values
-
-
-def _excess(u: Any) -> Any:
-    """u - log(1 + u), u > -1, accurate near 0."""
-    is_near = lt(abs_(u), 0.25)
-    v = switch(is_near, u, 0.25)
-    series: Any = (-1.0) ** 27 / 27
-    for k in range(26, 1, -1):
-        series = series * v + (-1.0) ** k / k
-    return switch(is_near, sqr(v) * series, u - log1p(u))
-
-
-def _prefix(a: Any, b: Any, x: Any, y: Any) -> Any:
-    """x^a y^b / B(a, b); for large a and b by the distance from the middle: sqrt(a b / (2 pi (a + b))) exp(-a h(u) - b
-    h(v)), h(u) = u - log(1 + u), u = -d / a, v = d / b, d = a y - b x."""
-    is_large = ge(minimum(a, b), STIRLING_FROM)
-    s, t = maximum(a, STIRLING_FROM), maximum(b, STIRLING_FROM)
-    d = s * y - t * x
-    exponent = -s * _excess(maximum(-d / s, -1.0)) - t * _excess(maximum(d / t, -1.0))
-    rest = stirling_rest(s + t) - stirling_rest(s) - stirling_rest(t)
-    large = sqrt(s / (2 * math.pi) * (t / (s + t))) * exp(exponent + rest)
-    log_y = switch(lt(x, 0.5), log1p(-minimum(x, 0.5)), log(y))
-    log_x = switch(lt(y, 0.5), log1p(-minimum(y, 0.5)), log(x))
-    # Powers where gamma is finite: the errors of logarithms would count.
-    is_small = lt(a + b, 150)
-    p, q = switch(is_small, a, 1.0), switch(is_small, b, 1.0)
-    by_powers = x**p * exp(q * log_y) / beta(p, q)
-    by_logarithms = exp(a * log_x + b * log_y - log_beta(a, b))
-    return switch(is_large, large, switch(is_small, by_powers, by_logarithms))
-
-
-def _sides(a: Any, b: Any, x: Any) -> tuple[Any, ...]:
-    """Operands exchanged where x is beyond the middle: (is_beyond, a, b, x, 1 - x)."""
-    y = 1 - x
-    is_beyond = gt(x * (a + b + 2), a + 1)
-    sides = ((a, b), (b, a), (x, y), (y, x))
-    return is_beyond, *(switch(is_beyond, other, one) for one, other in sides)
-
-
-def _inside(a: Any, b: Any, x: Any) -> tuple[Any, Any, Any, Any]:
-    """(is x within (0, 1), and are a, b positive and finite; operands that are so)."""
-    is_inside = and_(and_(gt(x, 0), lt(x, 1)), and_(and_(gt(a, 0), gt(b, 0)), lt(maximum(a, b), 1e300)))
-    p, q, z = (switch(is_inside, v, 0.5) for v in (a, b, x))
-    return is_inside, maximum(p, 1e-300), maximum(q, 1e-300), z
-
-
-def _build_betainc(a: Any, b: Any, x: Any) -> Any:
-    is_inside, p, q, z = _inside(a, b, x)
-    is_beyond, p, q, z, w = _sides(p, q, z)
-    part = _prefix(p, q, z, w) / _fraction(p, q, z, w, False)[0]
-    value = switch(is_beyond, maximum(1 - part, 0.0), minimum(part, 1.0))
-    # At the ends, and the limits of distributions that are one point.
-    is_zero = or_(eq(x, 0), and_(or_(eq(b, 0), eq(a, math.inf)), lt(x, 1)))
-    is_one = or_(eq(x, 1), and_(or_(eq(a, 0), eq(b, math.inf)), gt(x, 0)))
-    edge = switch(is_zero, 0.0, switch(is_one, 1.0, math.nan))
-    both = or_(and_(eq(a, 0), eq(b, 0)), and_(eq(a, math.inf), eq(b, math.inf)))
-    is_defined = and_(and_(ge(a, 0), ge(b, 0)), and_(and_(ge(x, 0), le(x, 1)), invert(both)))
-    return switch(is_inside, value, switch(is_defined, edge, math.nan))
-
-
-def _betainc_slopes(a: Any, b: Any, x: Any) -> tuple[Any, Any]:
-    """The derivatives by a and b: I (log x + psi(a + b) - psi(a) - F_a / F), and likewise by b."""
-    is_inside, p, q, z = _inside(*as_doubles(a, b, x))
-    is_beyond, p, q, z, w = _sides(p, q, z)
-    f, f_p, f_q = _fraction(p, q, z, w, True)
-    part, total = _prefix(p, q, z, w) / f, psi(p + q)
-    log_z = switch(lt(w, 0.5), log1p(-minimum(w, 0.5)), log(z))
-    log_w = switch(lt(z, 0.5), log1p(-minimum(z, 0.5)), log(w))
-    by_p = part * (log_z + total - psi(p) - f_p / f)
-    by_q = part * (log_w + total - psi(q) - f_q / f)
-    return (
-        switch(is_inside, switch(is_beyond, -by_q, by_p), 0.0),
-        switch(is_inside, switch(is_beyond, -by_p, by_q), 0.0),
-    )
-
-
+# -- derivatives -----------------------------------------------------------------------------------------------------
 def _density(a: Any, b: Any, x: Any) -> Any:
     return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - log_beta(a, b))
 
 
 def _betainc_gradient(g: Any, out: Any, a: Any, b: Any, x: Any) -> Sequence[Any]:
-    by_a, by_b = _betainc_slopes(a, b, x)
-    return g * by_a, g * by_b, g * _density(a, b, x)
-
-
-# -- the inverse -----------------------------------------------------------------------------------------------------
-def _build_betaincinv(a: Any, b: Any, p: Any) -> Any:
-    """x = sigmoid(u) where p is below that of the mean, else 1 - x from 1 - p.  The first u is that of the tail's
-    first term, x^a / (a B(a, b)) = p, or of the normal distribution with the mean and the deviation of u."""
-    is_inside, a_, b_, p_ = _inside(a, b, p)
-    is_upper = gt(p_, apply(BETAINC, a_, b_, a_ / (a_ + b_)))
-    s, t = switch(is_upper, b_, a_), switch(is_upper, a_, b_)
-    q = switch(is_upper, 1 - p_, p_)
-    log_q = log(q)
-    log_x = minimum((log_q + log(s) + log_beta(s, t)) / s, -1e-17)
-    tail = log_x - log(-expm1(log_x))
-    z = erfcinv(2 * q) * math.sqrt(2)
-    normal = psi(s) - psi(t) - z * sqrt(tri_gamma(s) + tri_gamma(t))
-    is_normal = or_(gt(log_x, -0.7), and_(gt(minimum(s, t), 1), gt(q, 1e-10)))
-    first = clip(switch(is_normal, normal, tail), -740.0, 40.0)
-    lowest = log(s / MOST_FALL)  # I, which is like (1 + e^-u)^-s, must not underflow
-    k, u = loop_index(), parameter_like(a)
-    x, y = sigmoid(u), sigmoid(-u)
-    x = maximum(x, 1e-308)
-    value = apply(BETAINC, s, t, x)
-    below = maximum(value, 1e-308)
-    step = (log(below) - log_q) * below / maximum(_prefix(s, t, x, y), 1e-308)
-    floor = minimum(u - minimum(LONGEST_STEP, MOST_FALL / s), lowest)
-    following = clip(maximum(u - maximum(step, -LONGEST_STEP), floor), -740.0, 40.0)
-    moved = any_of(gt(abs_(following - u), CLOSE * (1 + abs_(u))))
-    _, u = make_loop(as_variable(NEWTON_STEPS), k, [u], [first], [following], condition=invert(moved))
-    small = exp(u) / (1 + exp(u))
-    value = switch(is_upper, 1 / (1 + exp(u)), small)
-    edge = switch(eq(p, 0), 0.0, switch(eq(p, 1), 1.0, math.nan))
-    is_edge = and_(gt(minimum(a, b), 0), lt(maximum(a, b), math.inf))
-    return switch(is_inside, value, switch(is_edge, edge, math.nan))
+    return g * apply(BETAINC_BY_A, a, b, x), g * apply(BETAINC_BY_B, a, b, x), g * _density(a, b, x)
 
 
 def _betaincinv_gradient(g: Any, out: Any, a: Any, b: Any, p: Any) -> Sequence[Any]:
     """By the equation I_x(a, b) = p: 1 / density by p, -dI/da / density by a."""
     slope = g / _density(a, b, out)
-    by_a, by_b = _betainc_slopes(a, b, out)
-    return -slope * by_a, -slope * by_b, slope
+    return -slope * apply(BETAINC_BY_A, a, b, out), -slope * apply(BETAINC_BY_B, a, b, out), slope
+
+
+def _means(a: Any, b: Any) -> tuple[Any, Any]:
+    """Of log t and log(1 - t)."""
+    total = psi(a + b)
+    return psi(a) - total, psi(b) - total
+
+
+def _slopes_of_mean(a: Any, b: Any) -> tuple[Any, Any]:
+    """The derivatives of the mean of log t by a and b."""
+    total = tri_gamma(a + b)
+    return tri_gamma(a) - total, -total
+
+
+def _gradient_by_a(g: Any, out: Any, a: Any, b: Any, x: Any) -> Sequence[Any]:
+    value, (by_a, by_b) = apply(BETAINC, a, b, x), _slopes_of_mean(a, b)
+    second = apply(BETAINC_MOMENT, a, b, x, j=2, k=0) - by_a * value
+    mixed = apply(BETAINC_MOMENT, a, b, x, j=1, k=1) - by_b * value
+    return g * second, g * mixed, g * _density(a, b, x) * (log(x) - _means(a, b)[0])
+
+
+def _gradient_by_b(g: Any, out: Any, a: Any, b: Any, x: Any) -> Sequence[Any]:
+    value, (by_b, by_a) = apply(BETAINC, a, b, x), _slopes_of_mean(b, a)
+    second = apply(BETAINC_MOMENT, a, b, x, j=0, k=2) - by_b * value
+    mixed = apply(BETAINC_MOMENT, a, b, x, j=1, k=1) - by_a * value
+    return g * mixed, g * second, g * _density(a, b, x) * (log1p(-x) - _means(a, b)[1])
+
+
+def _moment_gradient(g: Any, out: Any, a: Any, b: Any, x: Any, j: int, k: int) -> Sequence[Any]:
+    """With M_jk the moment: dM_jk/da = M_(j+1)k - j c' M_(j-1)k - k d' M_j(k-1), c and d the means."""
+
+    def moment(j: int, k: int) -> Any:
+        return apply(BETAINC_MOMENT, a, b, x, j=j, k=k) if min(j, k) >= 0 else 0.0
+
+    (c_by_a, mixed), (d_by_b, _) = _slopes_of_mean(a, b), _slopes_of_mean(b, a)
+    by_a = moment(j + 1, k) - j * c_by_a * moment(j - 1, k) - k * mixed * moment(j, k - 1)
+    by_b = moment(j, k + 1) - j * mixed * moment(j - 1, k) - k * d_by_b * moment(j, k - 1)
+    c, d = _means(a, b)
+    factor: Any = _density(a, b, x)
+    for n, difference in ((j, log(x) - c), (k, log1p(-x) - d)):
+        factor = factor * difference**n if n else factor
+    return g * by_a, g * by_b, g * factor
+
+
+def _build_moment(a: Any, b: Any, x: Any, j: int, k: int) -> Any:
+    def cumulant(p: int, q: int) -> Any:
+        n = p + q - 1
+        own: Any = (polygamma(n, a) if q == 0 else 0.0) + (polygamma(n, b) if p == 0 else 0.0)
+        return own - polygamma(n, a + b)
+
+    full = constant_like(central_moment(j, k, cumulant), x)
+    return apply(MOMENT_PART, a, b, x, full, *_means(a, b), constant_like(j, x), constant_like(k, x))
 
 
 # -- oracles ---------------------------------------------------------------------------------------------------------
@@ -257,12 +143,67 @@ def _python_betaincinv(a: float, b: float, p: float) -> float:
     return math.exp(low) / (1 + math.exp(low))
 
 
+def _python_betainc_moment(a: float, b: float, x: float, j: int, k: int) -> float:
+    """By Gauss rules for log(t / (1 - t)), in pieces that grow with the distance from x, on the side of it that is
+    farther from the middle."""
+    if not (0 < a < 1e300 and 0 < b < 1e300 and x > 0) or math.isnan(x):
+        return 0.0
+    psi_a, psi_b, psi_s = map(digamma, (a, b, a + b))
+
+    def cumulant(p: int, q: int) -> float:
+        at_a, at_b, at_s = (float(numpy_polygamma(np.float64(v), p + q - 1)) for v in (a, b, a + b))
+        return (at_a if q == 0 else 0.0) + (at_b if p == 0 else 0.0) - at_s
+
+    full = float(central_moment(j, k, cumulant))
+    if x >= 1:
+        return full
+    return _python_part(a, b, x, full, psi_a - psi_s, psi_b - psi_s, float(j), float(k))
+
+
+def _python_part(a: float, b: float, x: float, full: float, c: float, d: float, j: float, k: float) -> float:
+    if not (0 < a < 1e300 and 0 < b < 1e300 and x > 0) or x >= 1:
+        return full if x >= 1 else 0.0
+    y = 1 - x
+    if x * (a + b + 2) > a + 1:
+        return full - _python_lower_part(b, a, y, x, d, c, k, j)
+    return _python_lower_part(a, b, x, y, c, d, j, k)
+
+
+def _python_lower_part(a: float, b: float, x: float, y: float, c: float, d: float, j: float, k: float) -> float:
+    places, weights = legendre(40)
+    log_x, log_y = (math.log(v) if v < 0.5 else math.log1p(-u) for u, v in ((y, x), (x, y)))
+    ends = (45 - (a + b) * log_y) / a * 2.0 ** np.arange(-60, 1)
+    begins = np.concatenate([[0.0], ends[:-1]])
+    s = begins[:, None] + (ends - begins)[:, None] * places
+    rest = np.log1p(x * np.expm1(-s))
+    height = np.exp(-a * s - (a + b) * rest) * (log_x - s - rest - c) ** int(j) * (log_y - rest - d) ** int(k)
+    total = float(np.sum(height * weights * (ends - begins)[:, None]))
+    exponent = a * log_x + b * log_y - python_log_beta(a, b)
+    return total * math.exp(exponent)
+
+
 # -- rows ------------------------------------------------------------------------------------------------------------
-BETAINC = defined_row("betainc", _build_betainc, _python_betainc, _betainc_gradient, ulp=4096, domain=(0.1, 0.9))
-BETAINCINV = defined_row(
-    "betaincinv", _build_betaincinv, _python_betaincinv, _betaincinv_gradient, ulp=1e5, domain=(0.1, 0.9)
+PLACES: dict[str, Any] = {"domain": (0.1, 0.9)}
+BETAINC = loop_row("betainc", "betainc", _python_betainc, _betainc_gradient, ulp=4096, **PLACES)
+BETAINC_BY_A = loop_row(
+    "betainc_by_a", "betainc_by_a", lambda a, b, x: _python_betainc_moment(a, b, x, 1, 0), _gradient_by_a,
+    ulp=4096, **PLACES,
 )  # fmt: skip
-ROWS = (BETAINC, BETAINCINV)
+BETAINC_BY_B = loop_row(
+    "betainc_by_b", "betainc_by_b", lambda a, b, x: _python_betainc_moment(a, b, x, 0, 1), _gradient_by_b,
+    ulp=4096, **PLACES,
+)  # fmt: skip
+BETAINC_MOMENT = defined_row(
+    "betainc_moment", _build_moment, _python_betainc_moment, _moment_gradient, ulp=65536, **PLACES
+)  # fmt: skip
+MOMENT_PART: Op = loop_row(
+    "betainc_moment_part", "betainc_moment", _python_part, None,
+    no_gradient="its parameters are those of a moment, which has a gradient of its own", ulp=65536, **PLACES,
+)  # fmt: skip
+BETAINCINV = loop_row(
+    "betaincinv", "betaincinv", _python_betaincinv, _betaincinv_gradient, ulp=1e5, **PLACES
+)  # fmt: skip
+ROWS = (BETAINC, BETAINC_BY_A, BETAINC_BY_B, BETAINC_MOMENT, MOMENT_PART, BETAINCINV)
 
 
 def betainc(a: Any, b: Any, x: Any) -> Any:

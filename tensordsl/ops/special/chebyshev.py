@@ -9,6 +9,7 @@ Ref        C. Clenshaw, "A note on the summation of Chebyshev series" (1955).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from tensordsl.graph.casting import float_of, float_of_all
 from tensordsl.graph.variables import Op
 from tensordsl.ops.rows import Gradient, row
+from tensordsl.ops.special.definitions import of_one_dtype
 
 SPLITTER = 134217729.0  # 2^27 + 1: a product with it parts a float in halves (T. Dekker, 1971)
 
@@ -68,6 +70,36 @@ def real_row_of_two(
     """A row of two real operands, whose scalar and oracle see float64."""
     oracle = _of_doubles(numpy)
     return row(name, widened_of_two(scalar), oracle, gradient, dtype=float_of_all, wide=True, **columns)
+
+
+def loop_row(name: str, loop: str, numpy: Callable[..., Any], gradient: Gradient | None, **columns: Any) -> Op:
+    """A row that is a loop of one element, a row of `codegen.scalar_ir.special`, of float64 operands; `numpy`, which
+    has as many, is of Python floats."""
+
+    def scalar(b: Any, *operands: Any) -> Any:
+        wide = (b.cast(x, "float64") for x in operands)
+        return b.cast(b.repeat(loop, b.const(True, "bool"), *wide), operands[0].type)
+
+    def of_two(b: Any, x: Any, y: Any) -> Any:
+        return scalar(b, x, y)
+
+    def of_three(b: Any, x: Any, y: Any, z: Any) -> Any:
+        return scalar(b, x, y, z)
+
+    scalars: dict[int, Callable[..., Any]] = {2: of_two, 3: of_three}
+    with_names = scalars.get(len(signature(numpy).parameters), scalar)
+    derivative = gradient and of_one_dtype(gradient)
+    return row(name, with_names, of_floats(numpy), derivative, dtype=float_of_all, wide=True, **columns)
+
+
+def of_floats(function: Callable[..., float]) -> Callable[..., Any]:
+    """A function of Python floats at each point of arrays, in float64."""
+
+    def oracle(*arrays: Any) -> Any:
+        each = np.frompyfunc(lambda *x: function(*map(float, x)), len(arrays), 1)
+        return np.asarray(each(*arrays)).astype("float64")
+
+    return oracle
 
 
 def _of_doubles(numpy: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ Why        a sum over a constant axis is a reduction that is fused with what it 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import Any
@@ -66,6 +67,28 @@ def of_one_dtype(gradient: Callable[..., Any]) -> Callable[..., Any]:
         return gradient(g, out, *(cast(x, dtype) for x in operands), **attrs)
 
     return of_cast_operands
+
+
+def central_moment(j: int, k: int, cumulant: Callable[[int, int], Any]) -> Any:
+    """The mean of (X - EX)^j (Y - EY)^k from the joint cumulants of X and Y, by the recurrence that gives derivatives
+    of a function from those of its logarithm."""
+    if (j, k) == (0, 0):
+        return 1.0
+    if j == 0:
+        return central_moment(k, 0, lambda p, q: cumulant(q, p))
+    total: Any = 0.0
+    for p in range(j):
+        for q in range(k + 1):
+            if (p, q) == (0, 0) or (j - 1 - p) + (k - q) == 1:  # a first cumulant or moment, which is 0
+                continue
+            count = float(math.comb(j - 1, p) * math.comb(k, q))
+            total = total + count * cumulant(p + 1, q) * central_moment(j - 1 - p, k - q, cumulant)
+    return total
+
+
+def constant_like(value: Any, x: Any) -> Any:
+    """A number, or what is a variable already, in float64 and in the shape of x."""
+    return second(x, constant(float(value), dtype="float64") if isinstance(value, int | float) else value)
 
 
 def by_nodes(*operands: Any) -> list[Any]:

@@ -221,6 +221,24 @@ def test_what_is_called_lives_as_long_as_its_caller() -> None:
     assert call(7, V.ctypes.data) == pytest.approx(V.sum())
 
 
+@pytest.mark.parametrize("signature", ["general", "double(int, double*, void*)", "double(int, double*)"])
+def test_an_address_whose_owner_is_gone_says_so(signature: str) -> None:
+    def made() -> tuple[Any, int]:
+        c = tensordsl.function([x], x.sum()).c_function(signature)
+        return c.prototype(c.address), c.handle
+
+    address, handle = made()
+    gc.collect()
+    if signature != "general":
+        assert np.isnan(address(5, V.ctypes.data, *([handle] if handle else [])))
+        return
+    error, out, five = (ctypes.c_int64 * 4)(), np.zeros(1), (ctypes.c_int64 * 1)(5)
+    args = (ctypes.c_int64 * 3)(V.ctypes.data, ctypes.addressof(five), 0)
+    results = (ctypes.c_int64 * 3)(out.ctypes.data, 0, 8)
+    status = address(*map(ctypes.addressof, (args, results, error)), handle)
+    assert tensordsl.functions.c_functions.STATUS[status].startswith("the C function was dropped") and out[0] == 0
+
+
 def test_a_c_program_calls_it(tmp_path: Path) -> None:
     """The header is what a C compiler takes."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")

@@ -13,6 +13,7 @@ import pytest
 from simulated import SimulatedGroup
 from test_gpu_compile import ASSEMBLED, assemble, needs_ptxas
 from test_gpu_programs import check_group, groups_of
+from test_op_rows import ELEMENTWISE as ROWS
 from test_op_rows import FLOATING, arity, assert_close, samples, signatures, spread, wanted_dtype, within
 
 import tensordsl.tensor as T
@@ -28,7 +29,7 @@ from tensordsl.ops.table import OPS
 from tensordsl.runtime.driver.simulator import ORDERS
 from tensordsl.types import DTYPES
 
-ELEMENTWISE = {name: row for name, row in OPS.items() if isinstance(row.meaning, Elementwise)}
+ELEMENTWISE = {row.name: row for row in ROWS}
 REDUCTIONS = {name: row for name, row in OPS.items() if isinstance(row.meaning, Reduction)}
 MIXED = {("int8", "float32"), ("uint8", "int64"), ("bool", "int16"), ("uint64", "int64"), ("float32", "float64")}
 JUDGED = ORDERS[:3]

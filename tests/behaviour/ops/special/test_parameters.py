@@ -75,6 +75,29 @@ def test_kv_has_derivatives_of_every_order_by_its_order() -> None:
     assert float(tensordsl.function([v, x], third)(1.3, 0.7)) == pytest.approx(wanted, rel=1e-11)
 
 
+@pytest.mark.parametrize(
+    ("function", "exact", "points"),
+    [
+        (T.betainc, CASES["betainc"][1], [(1.3, 2.4, 0.3), (0.2, 5.0, 0.7), (30.0, 4.0, 0.9), (40.0, 60.0, 0.35)]),
+        (T.gammainc, lambda a, x: mp.gammainc(a, 0, x, regularized=True), [(0.3, 0.2), (2.5, 4.0), (50.0, 45.0)]),
+    ],
+)
+def test_derivatives_of_higher_order_are_mpmaths(function: Any, exact: Any, points: Any) -> None:
+    variables = [T.dscalar() for _ in points[0]]
+    firsts = T.grad(function(*variables), variables)
+    seconds = [T.grad(slope, variables) for slope in firsts]
+    third = T.grad(seconds[0][0], variables[0])
+    compiled = tensordsl.function(variables, [*(slope for row in seconds for slope in row), third])
+    for point in points:
+        *found, cube = compiled(*point)
+        with mp.workdps(60):
+            orders = np.eye(len(point), dtype=int)
+            wanted = [mp.diff(exact, point, tuple(map(int, u + v))) for u in orders for v in orders]
+            highest = mp.diff(exact, point, (3, *(0 for _ in point[1:])))
+        np.testing.assert_allclose(found, [float(w) for w in wanted], rtol=1e-9, atol=1e-13)
+        assert cube == pytest.approx(float(highest), rel=1e-9, abs=1e-13)
+
+
 def test_what_has_no_derivative_says_so() -> None:
     v, x = T.dscalar("v"), T.dscalar("x")
     for function in (T.jv, T.iv, T.ive):
