@@ -203,8 +203,8 @@ class Graph:
         if x.op == "move":
             inner = x.attrs["map"]
             return self.move(x.operands[0], [None if a is None else map[a] for a in inner], shape)
-        if x.op == "const" and x.rank == 0 and not shape:
-            return x
+        if x.op == "const" and not shape:  # a number, which lengths may be made of
+            return self.const(x.attrs["data"].reshape(())) if x.rank else x
         if map == tuple(range(x.rank)) and shape == x.shape:
             return x
         map = tuple(None if x.shape[d] == 1 else a for d, a in enumerate(map))
