@@ -39,8 +39,8 @@ values from 1 down to 1e-10 (float32, complex64: 1e-4); for `cholesky`, `cho_sol
 definite. Each number is the largest error over {count} matrices of each of the sizes {sizes},
 and over a batch of them, in units of n eps; behind it stands that of NumPy's function (for LU factors, triangular systems and
 `cho_solve` SciPy's) in the same run. About 1 is what rounding of the operands would do. Up to 32 real rows the library's own
-code is measured, else LAPACK.
-"""
+code is measured, else LAPACK; NumPy computes `solve`, `inv`, `qr` and all below it in float64 or complex128, as the library does those
+below `qr`."""
 COLUMNS = (
     "\n| method | {0} | NumPy | ill-conditioned | NumPy | {1} | NumPy | ill-conditioned | NumPy |\n|---|" + "---|" * 8
 )
