@@ -165,7 +165,9 @@ class Graph:
 
     # row ops
     def map(self, row: Any, *operands: Value, **attrs: Any) -> Value:
-        """Apply an elementwise row; operands are cast to its loop dtypes and broadcast."""
+        """Apply an elementwise row; operands are cast to its loop dtypes and broadcast.  A constant of one element is
+        that number, broadcast: so rules see it, and no kernel loads it."""
+        operands = tuple([self._spread(v) if v.op == "const" and v.rank else v for v in operands])
         dtypes = tuple([v.dtype for v in operands])
         loop, dtype = signature(row, dtypes, attrs)
         if loop != dtypes:
@@ -190,6 +192,10 @@ class Graph:
         rank = max(map(len, shapes))
         aligned = [(1,) * (rank - len(s)) + s for s in shapes]
         return tuple(self.extents.broadcast(dims) for dims in zip(*aligned, strict=True))
+
+    def _spread(self, v: Value) -> Value:
+        data = v.attrs["data"]
+        return self.move(self.const(data.reshape(())), (), v.shape) if data.size == 1 else v
 
     def move(self, x: Value, map: Sequence[int | None], shape: Sequence[Length]) -> Value:
         """The elements of x at other places; see the module's docstring for `map`."""
