@@ -211,9 +211,11 @@ class Graph:
         return self.make("move", (x,), x.dtype, shape, map=map)
 
     def broadcast_to(self, x: Value, shape: Sequence[Length]) -> Value:
-        """x (right-aligned) broadcast to `shape`."""
+        """x (right-aligned) broadcast to `shape`: also along axes that constraints made 1, of which another one may be
+        longer here."""
         lead = len(shape) - x.rank
-        return self.move(x, [None if n == 1 else lead + d for d, n in enumerate(x.shape)], shape)
+        lengths = map(self.extents.find, x.shape)
+        return self.move(x, [None if n == 1 else lead + d for d, n in enumerate(lengths)], shape)
 
     def stretched(self, x: Value, shape: Sequence[Length], is_checked: bool = False) -> Value:
         """x (right-aligned), whose axes are 1 or as long as those of `shape`, which only the run decides.  is_checked:
