@@ -1,4 +1,4 @@
-"""Command line: `python -m benchmarks.pymc [--only MODEL] [--peers numba,jax] [--measures compile,calls,nutpie] ...`."""
+"""Command line: `python -m benchmarks.pymc [--only MODEL] [--peers numba,jax] [--measures compile,calls,...] ...`."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def measure(name: str, peers: Sequence[str], chosen: argparse.Namespace) -> dict
             found["cold"] = {peer: least(answers) for peer, answers in cold.items()}
             found["warm"] = {peer: least(answers) for peer, answers in warm.items()}
         if "calls" in chosen.measures:
-            found |= ask(Path(folder) / "calls", chosen.limit, "calls", name, *peers)
+            full = caches[peers[-1]] if "compile" in chosen.measures else Path(folder) / "calls"
+            found |= ask(full, chosen.limit, "calls", name, *peers)
         if "nutpie" in chosen.measures:
             found["nutpie"] = {
                 peer: ask(Path(folder) / f"nutpie-{peer}", chosen.limit, "nutpie", name, peer, str(chosen.draws))
@@ -111,7 +112,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", default=[], metavar="MODEL", help="or how names begin; repeatable")
     parser.add_argument("--peers", default=",".join(PEERS), help=f"comma-separated, of {', '.join(PEERS)}; none: ''")
     parser.add_argument("--measures", default=",".join(MEASURES), help=f"comma-separated, of {', '.join(MEASURES)}")
-    parser.add_argument("--colds", type=int, default=1, metavar="N", help="compilations with empty caches, of each peer")
+    parser.add_argument("--colds", type=int, default=1, metavar="N", help="compilations with empty caches")
     parser.add_argument("--warms", type=int, default=3, metavar="N", help="with full ones")
     parser.add_argument("--draws", type=int, default=1000, metavar="N", help="of each of two chains of nutpie")
     parser.add_argument("--limit", type=float, default=300, metavar="SECONDS", help="of a process")

@@ -104,13 +104,24 @@ def as_markdown(facts: dict[str, Any]) -> str:
     head = ["model (parameters)"]
     columns = []
     if any("cold" in m for m in models):
-        head += [f"compile, cold, s: {names}", "ours without parts of the library", f"warm, s: {names}", "of it this library, ms"]
+        head += [
+            f"compile, cold, s: {names}",
+            "ours without parts of the library",
+            f"warm, s: {names}",
+            "of it this library, ms",
+        ]
         columns += [
             lambda m: each(m, peers, "cold", "*", "seconds"), lambda m: number(_without_library(m)),
             lambda m: each(m, peers, "warm", "*", "seconds"), lambda m: _own(m, peers),
         ]  # fmt: skip
     if any("calls" in m for m in models):
-        head += [f"bare call, us: {names}", "ratio to Numba", f"whole call, us: {names}", "largest difference", "steps of Python"]
+        head += [
+            f"bare call, us: {names}",
+            "ratio to Numba",
+            f"whole call, us: {names}",
+            "largest difference",
+            "steps of Python",
+        ]
         columns += [
             lambda m: each(m, peers, "calls", "*", "bare", scale=1e6),
             lambda m: number(ratio(m, "numba", "calls", "*", "bare"), 2),
@@ -121,7 +132,8 @@ def as_markdown(facts: dict[str, Any]) -> str:
     if any("nutpie" in m for m in models):
         head += [f"nutpie, cold, with compiling, s: {names}", f"draws per second: {names}"]
         columns += [
-            lambda m: each(m, peers, "nutpie", "*", "seconds"), lambda m: each(m, peers, "nutpie", "*", "draws_per_second"),
+            lambda m: each(m, peers, "nutpie", "*", "seconds"),
+            lambda m: each(m, peers, "nutpie", "*", "draws_per_second"),
         ]  # fmt: skip
     lines = [_versions(facts), "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for m in models:

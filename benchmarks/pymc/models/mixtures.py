@@ -23,9 +23,7 @@ def mixture_of_vectors(data: np.random.Generator) -> Any:
     w, mu = pm.Dirichlet("w", np.ones(2)), pm.Normal("mu", 0, 2, shape=(2, 3))
     parts = []
     for k in range(2):
-        factor, *_ = pm.LKJCholeskyCov(
-            f"factor_{k}", n=3, eta=2.0, sd_dist=pm.HalfNormal.dist(1.0), compute_corr=True
-        )
+        factor, *_ = pm.LKJCholeskyCov(f"factor_{k}", n=3, eta=2.0, sd_dist=pm.HalfNormal.dist(1.0), compute_corr=True)
         parts.append(pm.MvNormal.dist(mu[k], chol=factor))
     return pm.Mixture("y", w=w, comp_dists=parts, observed=data.normal(size=(80, 3)))
 

@@ -10,7 +10,7 @@ import pytest
 
 pm = pytest.importorskip("pymc")
 
-from models import MODELS, hierarchical  # noqa: E402
+from models import MODELS, eight_schools  # noqa: E402
 
 import tensordsl.pytensor as linked  # noqa: E402
 
@@ -44,7 +44,7 @@ def test_nutpie_samples() -> None:
     nutpie = pytest.importorskip("nutpie")
     import tensordsl.pymc
 
-    compiled = tensordsl.pymc.compile(made(hierarchical))
+    compiled = tensordsl.pymc.compile(made(eight_schools))
     options: dict[str, Any] = dict(draws=300, tune=300, chains=2, seed=1, progress_bar=False)
     one, two = (nutpie.sample(compiled, cores=cores, **options).posterior for cores in (1, 2))
     assert one["mu"].shape == (2, 300) and abs(float(one["mu"].mean()) - 4.4) < 1.5
@@ -53,7 +53,7 @@ def test_nutpie_samples() -> None:
 
 def test_predictive_draws_are_those_of_the_seed() -> None:
     """Those by PyTensor's own Python; its Numba draws other Cauchy numbers."""
-    model = made(hierarchical)
+    model = made(eight_schools)
     with model, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         one, two = (
