@@ -149,9 +149,9 @@ def rows() -> dict[str, dict[str, list[str]]]:
     """Module -> how -> names of classes, in order."""
     load()
     found: dict[str, dict[str, list[str]]] = {}
-    for kind in sorted(set(classes()), key=lambda k: (k.__module__, k.__name__)):
+    for kind in sorted(filter(conversion.is_own, set(classes())), key=lambda k: (k.__module__, k.__name__)):
         answer = how(kind)
-        if kind.__module__.split(".")[0] in PACKAGES and answer != "base" and ".link." not in kind.__module__:
+        if answer != "base" and ".link." not in kind.__module__:
             found.setdefault(kind.__module__, {}).setdefault(answer, []).append(kind.__name__)
     return found
 

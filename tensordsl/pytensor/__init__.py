@@ -11,7 +11,7 @@ Modules    linker          the linker, and the mode with the few rewrites that i
            draws           random variables;   optimisation   minima and roots;   models   what PyMC adds
 Uses       the public functions of `tensordsl.tensor`, `custom.callbacks`, `ops.control`.
 Begin with `linker`, then `conversion.Conversion`.
-To add     an operation: a function in the module of its kin, under `@converts` with the name of its class.
+To add     an operation: a row in the table of its kin (`converts_by`), or a function under `@converts`.
 """
 
 try:

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.ops.control import loop_index, make_loop, parameter_like
-from tensordsl.pytensor.conversion import Conversion, Missing, T, as_dtype, converts, number
+from tensordsl.graph.variables import Constant
+from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
+from tensordsl.pytensor.conversion import Conversion, Missing, T, as_dtype, converts, converts_by, number
 from tensordsl.pytensor.objects import Held
 from tensordsl.pytensor.scalars import scalar
 
 
 @converts(
-    "SpecifyShape", "TensorFromScalar", "ScalarFromTensor", "DeepCopyOp", "ViewOp", "CpuContiguous", "Unbroadcast",
+    "TensorFromScalar", "ScalarFromTensor", "DeepCopyOp", "ViewOp", "CpuContiguous", "Unbroadcast",
     "SpecifyAssumptions", "xtensor.TensorFromXTensor", "xtensor.XTensorFromTensor", "xtensor.Rename",
 )  # fmt: skip
 def _same(c: Conversion, node: Any, inputs: list[Any]) -> Any:
@@ -23,10 +24,26 @@ def _same(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return inputs[0]
 
 
+@converts("SpecifyShape")
+def _specified(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    x, *lengths = inputs
+    if isinstance(x, Held):
+        raise Missing
+    known = node.inputs[0].type.shape
+    for k, n in enumerate(lengths):
+        if isinstance(n, Held):  # None
+            continue
+        static = int(n.data) if isinstance(n, Constant) else None
+        if static is None or static != known[k]:
+            wanted = "that is asked for" if static is None else static
+            message = f"SpecifyShape: dim {k} of the input has not the length {wanted}"
+            c.errors[message] = AssertionError
+            x = require(x, T.eq(x.shape[k], n), message)
+    return x
+
+
 @converts("CheckAndRaise", "Assert")
 def _checked(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    from tensordsl.ops.control import require  # late: few graphs have checks
-
     message = node.op.msg or "Assertion failed"
     kind = getattr(node.op, "exc_type", AssertionError)
     c.errors[message] = kind
@@ -76,16 +93,6 @@ def _split_axis(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     )
 
 
-@converts("Shape")
-def _shape(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.shape(inputs[0])
-
-
-@converts("Shape_i")
-def _length(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return inputs[0].shape[node.op.i]
-
-
 # -- indices -----------------------------------------------------------------------------------------------------------
 def _index(node: Any, inputs: list[Any]) -> tuple[Any, ...]:
     """The index of NumPy's form; inputs: its parts."""
@@ -125,30 +132,9 @@ def _vector(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return T.stack([as_dtype(v, dtype) for v in inputs]) if inputs else T.zeros((0,), dtype=dtype)
 
 
-@converts("Alloc")
-def _alloc(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.alloc(inputs[0], *inputs[1:])
-
-
-@converts("AllocEmpty")
-def _empty(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.zeros(inputs, dtype=node.outputs[0].type.dtype)
-
-
-@converts("ARange")
-def _arange(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.arange(*inputs, dtype=node.outputs[0].type.dtype)
-
-
 @converts("Eye")
 def _eye(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return T.eye(inputs[0], inputs[1], number(node.inputs[2]), dtype=node.outputs[0].type.dtype)
-
-
-@converts("ExtractDiag")
-def _diagonal(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    op = node.op
-    return T.diagonal(inputs[0], offset=op.offset, axis1=op.axis1, axis2=op.axis2)
 
 
 # -- joining -----------------------------------------------------------------------------------------------------------
@@ -171,21 +157,6 @@ def _split(c: Conversion, node: Any, inputs: list[Any]) -> Any:
         parts.append(inputs[0][(slice(None),) * int(axis) + (slice(at, end),)])
         at = end
     return parts
-
-
-@converts("Repeat")
-def _repeat(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.repeat(inputs[0], inputs[1], axis=node.op.axis)
-
-
-@converts("FillDiagonal")
-def _fill_diagonal(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.fill_diagonal(*inputs)
-
-
-@converts("FillDiagonalOffset")
-def _fill_diagonal_offset(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.fill_diagonal_offset(*inputs)
 
 
 # -- reductions --------------------------------------------------------------------------------------------------------
@@ -252,11 +223,6 @@ def _argmax(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return T.argmax(T.reshape(moved, [*[x.shape[k] for k in rest], total], ndim=len(rest) + 1), axis=len(rest))
 
 
-@converts("CumOp")
-def _running(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return (T.cumsum if node.op.mode == "add" else T.cumprod)(inputs[0], axis=node.op.axis)
-
-
 # -- order -------------------------------------------------------------------------------------------------------------
 @converts("SortOp")
 def _sort(c: Conversion, node: Any, inputs: list[Any]) -> Any:
@@ -268,16 +234,6 @@ def _argsort(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return T.argsort(inputs[0], axis=number(node.inputs[1]) if len(inputs) > 1 else node.op.axis)
 
 
-@converts("SearchsortedOp")
-def _searchsorted(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.searchsorted(*inputs[:2], side=node.op.side, sorter=inputs[2] if len(inputs) > 2 else None)
-
-
-@converts("Nonzero")
-def _nonzero(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return list(inputs[0].nonzero())
-
-
 @converts("Unique")
 def _unique(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     op = node.op
@@ -287,7 +243,7 @@ def _unique(c: Conversion, node: Any, inputs: list[Any]) -> Any:
 
 @converts("UnravelIndex")
 def _unravel(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return list(T.unravel_index(inputs[0], inputs[1], order=node.op.order, ndim=len(node.outputs)))
+    return T.unravel_index(*inputs, order=node.op.order, ndim=len(node.outputs))
 
 
 @converts("RavelMultiIndex")
@@ -297,22 +253,12 @@ def _ravel(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return T.ravel_multi_index(inputs[:-1], inputs[-1], mode=node.op.mode, order=node.op.order)
 
 
-@converts("PermuteRowElements")
-def _permuted(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.permute_row_elements(*inputs, inverse=node.op.inverse)
-
-
 @converts("Choose")
 def _chosen(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     a, choices = inputs
     if isinstance(choices, Held):
         raise Missing
     return T.choose(a, choices, mode=node.op.mode)
-
-
-@converts("Bartlett")
-def _window(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.bartlett(inputs[0])
 
 
 # -- softmax -----------------------------------------------------------------------------------------------------------
@@ -335,3 +281,24 @@ def _softmax_gradient(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     g, y = inputs
     scaled = g * y
     return scaled - T.sum(scaled, axis=node.op.axis, keepdims=True) * y
+
+
+# -- functions of ours -------------------------------------------------------------------------------------------------
+converts_by(
+    {
+        "Shape": lambda op, x: T.shape(x),
+        "Shape_i": lambda op, x: x.shape[op.i],
+        "Alloc": lambda op, value, *lengths: T.alloc(value, *lengths),
+        "AllocEmpty": lambda op, *lengths: T.zeros(lengths, dtype=op.dtype),
+        "ARange": lambda op, start, stop, step: T.arange(start, stop, step, dtype=op.dtype),
+        "ExtractDiag": lambda op, x: T.diagonal(x, offset=op.offset, axis1=op.axis1, axis2=op.axis2),
+        "Repeat": lambda op, x, counts: T.repeat(x, counts, axis=op.axis),
+        "FillDiagonal": lambda op, x, value: T.fill_diagonal(x, value),
+        "FillDiagonalOffset": lambda op, x, value, offset: T.fill_diagonal_offset(x, value, offset),
+        "CumOp": lambda op, x: (T.cumsum if op.mode == "add" else T.cumprod)(x, axis=op.axis),
+        "SearchsortedOp": lambda op, x, v, sorter=None: T.searchsorted(x, v, side=op.side, sorter=sorter),
+        "Nonzero": lambda op, x: x.nonzero(),
+        "PermuteRowElements": lambda op, x, y: T.permute_row_elements(x, y, inverse=op.inverse),
+        "Bartlett": lambda op, n: T.bartlett(n),
+    }
+)

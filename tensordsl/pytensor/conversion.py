@@ -8,7 +8,7 @@ Why       by name, as PyTensor moves its classes between modules; only of classe
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -38,6 +38,16 @@ def converts(*names: str) -> Callable[[Converter], Converter]:
         return converter
 
     return enter
+
+
+def converts_by(table: Mapping[str, Callable[..., Any]]) -> None:
+    """Converters that need the Op and its operands alone: names of classes -> function (op, *inputs)."""
+
+    def entered(function: Callable[..., Any]) -> Converter:
+        return lambda c, node, inputs: function(node.op, *inputs)
+
+    for names, function in table.items():
+        converts(*names.split())(entered(function))
 
 
 class Missing(NotImplementedError):

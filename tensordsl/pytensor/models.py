@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.pytensor.conversion import Conversion, Missing, T, as_dtype, converts
+from tensordsl.pytensor.conversion import Conversion, Missing, T, as_dtype, converts, converts_by
 
 
 @converts("SplineWrapper")
@@ -37,19 +37,20 @@ def _spline(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return as_dtype(value, dtype)
 
 
-@converts("BatchedDiag")
-def _diagonals(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    (x,) = inputs
+def _diagonals(op: Any, x: Any) -> Any:
     n = T.arange(x.shape[1])
     return T.set_subtensor(T.zeros((x.shape[0], x.shape[1], x.shape[1]), dtype=x.dtype)[:, n, n], x)
 
 
-@converts("LogDet")
-def _log_determinant(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.linalg.slogdet(inputs[0])[1]
-
-
-@converts("PosDefMatrix")
-def _is_positive_definite(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    factor = T.linalg.cholesky(as_dtype(inputs[0], node.inputs[0].type.dtype), on_error="nan")
+def _is_positive_definite(op: Any, a: Any) -> Any:
+    factor = T.linalg.cholesky(a, on_error="nan")
     return T.all(T.eq(factor, factor))
+
+
+converts_by(
+    {
+        "BatchedDiag": _diagonals,
+        "LogDet": lambda op, a: T.linalg.slogdet(a)[1],
+        "PosDefMatrix": _is_positive_definite,
+    }
+)

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Kernel, Op, apply
+from tensordsl.graph.variables import HOST, Dims, Kernel, Op, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.shape import INTEGER_VALUED, as_dim, concatenate, shape_i
 from tensordsl.ops.array.write import set_subtensor
 from tensordsl.ops.control import require
 from tensordsl.ops.linalg.matrices import (
-    HOST,
     adjoint,
     adjoint_flag,
     failure,

@@ -123,7 +123,7 @@ def test_arguments_and_results_that_do_not_fit() -> None:
         0,
     ]
     status, error = call(c, [(at, lengths, None)], [(to, None, 39)])
-    assert c.status[status].startswith("a result has no room") and error[2:] == [0, 40]
+    assert c.status[status].startswith("a result has no room") and error[0] == -1 and error[2:] == [0, 40]
     assert c.status[call(c, [(at, lengths, None)], [(None, None, 40)])[0]].startswith("a result has no room")
     for bad in (
         (at + 4, lengths, None),
