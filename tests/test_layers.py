@@ -95,7 +95,7 @@ THIRD_PARTY = frozenset({"numpy", "llvmlite"})
 EXTRAS = {
     ("tensordsl.runtime.driver.cuda_pycuda", "pycuda"),
     ("tensordsl.functions.c_functions", "scipy"),
-    ("tensordsl.ops.linalg.schur", "scipy"),
+    ("tensordsl.ops.linalg.matrices", "scipy"),
     ("tensordsl.pytensor.models", "scipy"),
     ("tensordsl.ops.linalg.equations", "scipy"),
 }

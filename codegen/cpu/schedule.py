@@ -15,6 +15,7 @@ from typing import Any
 from tensordsl.codegen.fusion.group import Group, LineAlignment, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Val, is_expensive_op, is_function, unwidened
+from tensordsl.codegen.scalar_ir.repetition import repetitions
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import CostTuning, ScheduleTuning, Tuning
 from tensordsl.graph.casting import real_of
@@ -551,11 +552,11 @@ def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> 
 
 
 def _lanes(group: Group, p: Pass, along: str, tuning: Tuning) -> int:
-    """Lanes of a pass: native ones of the widest type, times a factor.
-
-    Expensive functions: 2, as their long chains of operations overlap; 4 where there are many, which are calls, or few
-    of some kinds in short registers.  Reductions: 2 or 4, since the fewer other operations there are, the more
-    accumulators hide the latency of additions.  Each doubling doubles what LLVM has to compile.
+    """Lanes of a pass: native ones of the widest type, times a factor.  Long loops of one element: 1, as all lanes are
+    done when the last one is.  Expensive functions: 2, as their long chains of operations overlap; 4 where there are
+    many, which are calls, or few of some kinds in short registers.  Reductions: 2 or 4, since the fewer other
+    operations there are, the more accumulators hide the latency of additions.  Each doubling doubles what LLVM has to
+    compile.
     """
     t, vector_bytes = tuning.schedule, tuning.machine.vector_bytes
     local = {a for q in group.passes for a in q.local}
@@ -573,7 +574,9 @@ def _lanes(group: Group, p: Pass, along: str, tuning: Tuning) -> int:
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
     expensive = [v.op for v in values if is_function(v)]
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
-    if expensive:
+    if any(v.op == "repeat" and repetitions()[v.attr].is_long for v in values):
+        factor = 1
+    elif expensive:
         few = vector_bytes == 32 and len(expensive) < 3 and CHAINS.issuperset(expensive)
         factor = 4 if few or len(expensive) > t.inline_functions else 2
     elif not p.reduces or operations > 8:

@@ -29,6 +29,7 @@ class Repetition:
     limit    rounds at most, whatever the operands are
     prepare  (builder, *given) -> the operands: what all rounds need, computed once where the operation stands
     start    (builder, *operands) -> the state before the first round
+    is_long  whether it takes many rounds, or long to compile: kernels have no more lanes than registers
     """
 
     name: str
@@ -37,6 +38,7 @@ class Repetition:
     limit: int
     prepare: Callable[..., State] = lambda b, *given: given
     start: Callable[..., State] = lambda b, *operands: ()
+    is_long: bool = False
 
 
 @cache

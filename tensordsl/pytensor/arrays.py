@@ -50,7 +50,9 @@ def _checked(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     value = inputs[0]
     if isinstance(value, Held):  # its number exists where the conditions hold
         value = c.token(value)
-    for condition in inputs[1:]:
+    for given, condition in zip(node.inputs[1:], inputs[1:], strict=True):
+        if np.all(getattr(given, "data", False)):
+            continue
         value = require(value, T.all(condition), message)
     return Held(token=value) if isinstance(inputs[0], Held) else value
 

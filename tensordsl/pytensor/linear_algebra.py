@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tensordsl.graph.variables import Constant, apply
 from tensordsl.ops.control import loop_index, make_loop
 from tensordsl.ops.linalg.factorise import SWAP_ROWS
@@ -25,9 +27,37 @@ def _blockwise(c: Conversion, node: Any, inputs: list[Any]) -> Any:
             return function(core, *inputs)
     except Missing:
         pass
+    if (single := _of_one(c, node, inputs)) is not None:
+        return single
     if function is None and converter_of(core) is None and not hasattr(core, "fgraph"):
         raise Missing
     return _in_turn(c, node, inputs)
+
+
+def _of_one(c: Conversion, node: Any, inputs: list[Any]) -> list[Any] | None:
+    """The core Op where there is no batch, or the same operands at each position of it; else None."""
+    count = node.op.batch_ndim(node)
+    batch = tuple(node.outputs[0].type.shape[:count])
+    singles = [_single(x, count) for x in inputs]
+    if None in batch or any(x is None for x in singles):
+        return None
+    single = node.op._create_dummy_core_node(node.inputs) if count else node.op.core_op.make_node(*node.inputs)
+    made = c.convert(single, singles)
+    if set(batch) <= {1}:
+        return [T.shape_padleft(v, count) if count else v for v in made]
+    return [T.alloc(v, *batch, *[v.shape[k] for k in range(v.ndim)]) for v in made]
+
+
+def _single(x: Any, count: int) -> Any:
+    """x without so many leading axes, along which it is the same; None where it is not, as far as is known."""
+    if isinstance(x, Held):
+        return None
+    if isinstance(x, Constant):
+        rows = x.data.reshape(-1, *x.data.shape[count:])
+        return T.constant(rows[0]) if len(rows) and np.all(rows == rows[:1]) else None
+    if not all(x.broadcastable[:count]):
+        return None
+    return T.squeeze(x, axis=tuple(range(count))) if count else x
 
 
 def _in_turn(c: Conversion, node: Any, inputs: list[Any]) -> Any:
@@ -62,21 +92,27 @@ def _gemm(op: Any, z: Any, alpha: Any, x: Any, y: Any, beta: Any) -> Any:
 
 
 # -- solvers -----------------------------------------------------------------------------------------------------------
-def _of_columns(op: Any, b: Any, solve: Callable[[Any], Any]) -> Any:
-    """A solver of matrices, for right-hand sides of `op.b_ndim` axes."""
-    if getattr(op, "b_ndim", 2) == 1:
-        return T.squeeze(solve(T.shape_padright(b)), axis=-1)
-    return solve(b)
+def _of_columns(op: Any, a: Any, b: Any, solve: Callable[[Any, Any], Any]) -> Any:
+    """A solver of matrices, for right-hand sides of `op.b_ndim` axes; many vectors of one system are one matrix."""
+    if getattr(op, "b_ndim", 2) != 1:
+        return solve(a, b)
+    count = a.ndim - 2
+    if b.ndim == 1 or not all(a.broadcastable[:count]):
+        return T.squeeze(solve(a, T.shape_padright(b)), axis=-1)
+    columns = b if b.ndim == 2 else T.reshape(b, [-1, b.shape[b.ndim - 1]], ndim=2)
+    found = solve(T.squeeze(a, axis=tuple(range(count))) if count else a, columns.T).T
+    found = found if b.ndim == 2 else T.reshape(found, [b.shape[k] for k in range(b.ndim)], ndim=b.ndim)
+    return T.shape_padleft(found, count + 1 - b.ndim) if count + 1 > b.ndim else found
 
 
 def _solve_triangular(op: Any, a: Any, b: Any) -> Any:
     options = dict(lower=op.lower, unit_diagonal=op.unit_diagonal, trans=getattr(op, "trans", 0))
-    return _of_columns(op, b, lambda b: T.linalg.solve_triangular(a, b, b_ndim=2, **options))
+    return _of_columns(op, a, b, lambda a, b: T.linalg.solve_triangular(a, b, b_ndim=2, **options))
 
 
 def _solve(op: Any, a: Any, b: Any) -> Any:
     options = dict(assume_a=getattr(op, "assume_a", "gen"), lower=getattr(op, "lower", False))
-    return _of_columns(op, b, lambda b: T.linalg.solve(a, b, b_ndim=2, **options))
+    return _of_columns(op, a, b, lambda a, b: T.linalg.solve(a, b, b_ndim=2, **options))
 
 
 def _permutation(op: Any, pivots: Any) -> Any:
@@ -100,9 +136,7 @@ def _triangle(op: Any) -> str:
 
 
 def _eigh(op: Any, a: Any, *more: Any) -> Any:
-    if more and not isinstance(more[0], Held):  # None
-        return _generalised(a, more[0], _triangle(op) == "L")
-    return T.linalg.eigh(a, UPLO=_triangle(op))
+    return T.linalg.eigh(a, *[b for b in more if not isinstance(b, Held)], lower=_triangle(op) == "L")  # Held: None
 
 
 def _eigvalsh(op: Any, a: Any, *more: Any) -> Any:
@@ -118,18 +152,8 @@ def _eigh_gradient(op: Any, a: Any, w: Any, v: Any, gw: Any, gv: Any) -> Any:
 
 def _eigvalsh_gradient(op: Any, a: Any, b: Any, gw: Any) -> Any:
     """Of older releases, for a v = w b v: by the vectors that b is the scalar product of."""
-    w, v = _generalised(a, b, op.lower)
+    w, v = T.linalg.eigh(a, b, op.lower)
     return [_of_triangle(g, op.lower) for g in (v @ (gw[:, None] * v.T), -v @ ((gw * w)[:, None] * v.T))]
-
-
-def _generalised(a: Any, b: Any, lower: bool) -> tuple[Any, Any]:
-    """The w and v with a v = w b v and v.T b v = 1, of the triangles that are read."""
-    factor = T.linalg.cholesky(b if lower else T.matrix_transpose(b), lower=True)
-    whole = T.tril(a) + T.matrix_transpose(T.tril(a, -1)) if lower else T.triu(a) + T.matrix_transpose(T.triu(a, 1))
-    left = T.linalg.solve_triangular(factor, whole, lower=True, b_ndim=2)
-    middle = T.linalg.solve_triangular(factor, T.matrix_transpose(left), lower=True, b_ndim=2)
-    w, u = T.linalg.eigh(middle, UPLO="L" if lower else "U")
-    return w, T.linalg.solve_triangular(factor, u, lower=True, trans=1, b_ndim=2)
 
 
 def _of_triangle(g: Any, lower: bool) -> Any:
@@ -156,7 +180,9 @@ CORES: dict[str, Callable[..., Any]] = {
     "Cholesky": lambda op, a: T.linalg.cholesky(a, lower=op.lower, on_error=getattr(op, "on_error", "nan")),
     "SolveTriangular": _solve_triangular,
     "Solve": _solve,
-    "CholeskySolve": lambda op, c, b: _of_columns(op, b, lambda b: T.linalg.cho_solve((c, op.lower), b, b_ndim=2)),
+    "CholeskySolve": lambda op, c, b: _of_columns(
+        op, c, b, lambda c, b: T.linalg.cho_solve((c, op.lower), b, b_ndim=2)
+    ),
     "LU": lambda op, a: T.linalg.lu(a, permute_l=op.permute_l, p_indices=op.p_indices),
     "LUFactor": lambda op, a: T.linalg.lu_factor(a),
     "PivotToPermutations": _permutation,

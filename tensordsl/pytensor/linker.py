@@ -2,7 +2,8 @@
 
 Contract  PyTensor's `JITLinker`: inputs in the order of the graph, results as a sequence.  Containers, updates and
           defaults stay PyTensor's; what is native is one `tensordsl.function`.
-Why       the rewrites left out are those that fuse, write in place or call a BLAS: our passes do that.
+Why       of PyTensor's rewrites only those are asked for whose work our own passes do not do: rewriting is most of what
+          compiling a model takes.
 """
 
 from __future__ import annotations
@@ -19,11 +20,25 @@ from tensordsl.functions.function import function as compiled_function
 from tensordsl.pytensor.conversion import Conversion
 from tensordsl.pytensor.objects import Held, Names
 
-# Rewrites, by their tags: of other backends, and those whose work our own passes do.
+# Rewrites that nobody may add, by their tags: of other backends, and those that fuse, write in place or call a BLAS.
 LEFT_OUT = (
     "cxx_only", "BlasOpt", "fusion", "inplace", "local_careduce_fusion", "scan_save_mem_prealloc", "numba", "jax",
     "pytorch", "mlx",
     "reuse_decomposition_multiple_solves", "scan_split_non_sequence_decomposition_and_solve",
+)  # fmt: skip
+# Equations of which the right side is finite where the left one is not, beyond those of `ops.math.stable`; those that
+# follow find numbers only once constants are folded.  A release without one of these names goes without it.
+STABLE = (
+    "local_1msigmoid", "local_erf_minus_one", "local_erf_neg_minus_one", "local_exp_over_1_plus_exp", "local_expm1",
+    "local_grad_log_erfc_neg", "local_inv_odds_sigmoid", "local_log1p", "local_log1p_plusminus_exp", "local_log_div",
+    "local_log_erfc", "local_log_iv", "local_log_kv", "local_log_prod_to_sum_log", "local_log_sqrt_sqr",
+    "local_mul_switch_sink", "local_odds_sigmoid", "local_one_minus_erf", "local_one_minus_erfc", "local_one_plus_erf",
+    "local_reciprocal_1_plus_exp", "local_sigm_times_exp", "logdiffexp_to_log1mexpdiff", "logmexpm1_to_log1mexp",
+)  # fmt: skip
+CANONICAL = (
+    "canonicalize_db", "merge", "topo_constant_folding",
+    "local_div_switch_sink", "local_mul_switch_sink", "local_sigmoid_logit", "local_odds_sigmoid",
+    "local_inv_odds_sigmoid",
 )  # fmt: skip
 
 
@@ -108,7 +123,10 @@ def compiled_of(function: Any) -> Any:
 register_linker("tensordsl", TensorDSLLinker())
 TENSORDSL = Mode(
     linker="tensordsl",
-    optimizer=RewriteDatabaseQuery(include=["minimum_compile", "fast_run"], exclude=list(LEFT_OUT)),
-)
+    optimizer=RewriteDatabaseQuery(
+        include=["minimum_compile", "stabilize", *CANONICAL], exclude=list(LEFT_OUT),
+        subquery={"stabilize": RewriteDatabaseQuery(include=list(STABLE))},
+    ),
+)  # fmt: skip
 if "TENSORDSL" not in predefined_modes:
     register_mode("TENSORDSL", TENSORDSL)

@@ -10,15 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tensordsl.codegen.scalar_ir.repetition import Repetition
 from tensordsl.codegen.scalar_ir.special import pairs, sums
 from tensordsl.codegen.scalar_ir.special.pairs import STIRLING_FROM, Pair, stirling_rest
-from tensordsl.codegen.scalar_ir.terms import Term, in_terms, repeat, where
+from tensordsl.codegen.scalar_ir.special.rows import loop, once
+from tensordsl.codegen.scalar_ir.terms import Term, repeat, where
 
 State = tuple[Term, ...]
 Step = tuple[State, Term, Term]
 MOST_STEPS = 200_000  # of the fraction: as many as parameters of 1e10 need
-ONCE = 1  # round: a function
 
 
 def _tails(x: Term, y: Term) -> tuple[Pair, Pair]:
@@ -278,23 +277,17 @@ def _betaincinv(number: Term, state: State, a: Term, b: Term, p: Term) -> Step:
 
 REPETITIONS = (
     *pairs.REPETITIONS,
-    Repetition("beta_prefix", "float64", in_terms(_prefix), ONCE),
-    *(
-        Repetition(f"beta_fraction{name}", "float64", in_terms(step), MOST_STEPS, start=in_terms(start))
-        for name, (start, step) in ((f"_by_{by}" if by else "", _fraction(by)) for by in ("", "a", "b"))
-    ),
-    *(
-        Repetition(name, "float64", in_terms(step), ONCE)
-        for name, step in (
-            ("beta_value", _value),
-            ("beta_slope", _slope),
-            ("betainc", _betainc),
-            ("betainc_by_a", _betainc_by_a),
-            ("betainc_by_b", _betainc_by_b),
-            ("betainc_moment", _betainc_moment),
-            ("betaincinv", _betaincinv),
-        )
-    ),
-    Repetition("beta_moment", "float64", in_terms(_moment), sums.NODES, start=in_terms(_start_moment)),
-    Repetition("beta_inverse", "float64", in_terms(_inverse), NEWTON_STEPS, start=in_terms(_start_inverse)),
+    loop("beta_fraction", *_fraction(""), MOST_STEPS),
+    loop("beta_fraction_by_a", *_fraction("a"), MOST_STEPS),
+    loop("beta_fraction_by_b", *_fraction("b"), MOST_STEPS),
+    loop("beta_moment", _start_moment, _moment, sums.NODES),
+    loop("beta_inverse", _start_inverse, _inverse, NEWTON_STEPS),
+    once("beta_prefix", _prefix),
+    once("beta_value", _value),
+    once("beta_slope", _slope),
+    once("betainc", _betainc),
+    once("betainc_by_a", _betainc_by_a),
+    once("betainc_by_b", _betainc_by_b),
+    once("betainc_moment", _betainc_moment),
+    once("betaincinv", _betaincinv),
 )

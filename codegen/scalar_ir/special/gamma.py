@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tensordsl.codegen.scalar_ir.repetition import Repetition
 from tensordsl.codegen.scalar_ir.special import pairs, sums
 from tensordsl.codegen.scalar_ir.special.pairs import STIRLING_FROM, polynomial
+from tensordsl.codegen.scalar_ir.special.rows import loop, once
 from tensordsl.codegen.scalar_ir.special.sums import State
-from tensordsl.codegen.scalar_ir.terms import Term, in_terms, repeat, where
+from tensordsl.codegen.scalar_ir.terms import Term, repeat, where
 
 Step = tuple[State, Term, Term]
 TEMME_FROM = 1e5  # the least a for which two terms of Temme's expansion suffice
@@ -34,7 +34,7 @@ LOG_GAMMA = (  # of log(gamma(1 + a)) / a
     -0.058823978658684582339, 0.055555767627403611102, -0.052631679379616660734, 0.05000004769810169364,
 )  # fmt: skip
 SMALLEST = 1e-290  # parameter of which logarithms of gamma are taken
-MOST_TERMS, ONCE = 10_000, 1  # rounds of sums; of functions
+MOST_TERMS = 10_000  # of sums
 
 
 # -- x^a e^-x / gamma(a) -----------------------------------------------------------------------------------------------
@@ -299,25 +299,20 @@ def _inverse_with_ends(is_upper: bool) -> Callable[..., Step]:
 
 
 REPETITIONS = (
-    *(
-        Repetition(name, "float64", in_terms(step), ONCE)
-        for name, step in (
-            ("gamma_prefix", _prefix), ("gamma_lower", _value(False)), ("gamma_upper", _value(True)),
-            ("gammainc", _with_ends(False)), ("gammaincc", _with_ends(True)), ("gammainc_by_a", _by_a),
-            ("gammainc_moment", _gammainc_moment), ("gammaincinv", _inverse_with_ends(False)),
-            ("gammainccinv", _inverse_with_ends(True)),
-        )
-    ),
-    *(
-        Repetition(name, "float64", in_terms(step), limit, start=in_terms(start))
-        for name, start, step, limit in (
-            ("gamma_series", _start_series, _series(False), MOST_TERMS),
-            ("gamma_series_by_a", _start_series, _series(True), MOST_TERMS),
-            ("gamma_fraction", _start_fraction(False), _fraction(False), MOST_TERMS),
-            ("gamma_fraction_by_a", _start_fraction(True), _fraction(True), MOST_TERMS),
-            ("gamma_rest", _start_rest, _rest, 100),
-            ("gamma_moment", _start_moment, _moment, sums.NODES),
-            ("gamma_inverse", _start_inverse, _inverse, NEWTON_STEPS),
-        )
-    ),
-)  # fmt: skip
+    loop("gamma_series", _start_series, _series(False), MOST_TERMS),
+    loop("gamma_series_by_a", _start_series, _series(True), MOST_TERMS),
+    loop("gamma_fraction", _start_fraction(False), _fraction(False), MOST_TERMS),
+    loop("gamma_fraction_by_a", _start_fraction(True), _fraction(True), MOST_TERMS),
+    loop("gamma_rest", _start_rest, _rest, MOST_TERMS),
+    loop("gamma_moment", _start_moment, _moment, sums.NODES),
+    loop("gamma_inverse", _start_inverse, _inverse, NEWTON_STEPS),
+    once("gamma_prefix", _prefix),
+    once("gamma_lower", _value(False)),
+    once("gamma_upper", _value(True)),
+    once("gammainc", _with_ends(False)),
+    once("gammaincc", _with_ends(True)),
+    once("gammainc_by_a", _by_a),
+    once("gammainc_moment", _gammainc_moment),
+    once("gammaincinv", _inverse_with_ends(False)),
+    once("gammainccinv", _inverse_with_ends(True)),
+)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from tensordsl.codegen.scalar_ir.math.exponential import exp_of_sum
 from tensordsl.codegen.scalar_ir.math.gamma import gammaln_parts
 from tensordsl.codegen.scalar_ir.math.logarithm import precise_log
-from tensordsl.codegen.scalar_ir.repetition import Repetition
-from tensordsl.codegen.scalar_ir.terms import Term, in_terms, where
+from tensordsl.codegen.scalar_ir.special.rows import loop
+from tensordsl.codegen.scalar_ir.terms import Term, where
 
 Pair = tuple[Term, Term]
 LOWEST, HIGHEST = -760.0, 720.0  # exponents beyond give 0 and infinity
@@ -158,4 +158,4 @@ def _rise(number: Term, state: tuple[Term, ...], a: Term, b: Term) -> tuple[tupl
     return (total,), total, k <= 0.0
 
 
-REPETITIONS = (Repetition("psi_rise", "float64", in_terms(_rise), RISE_TERMS, start=in_terms(_start_rise)),)
+REPETITIONS = (loop("psi_rise", _start_rise, _rise, RISE_TERMS),)

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph.variables import Dims, apply
+from tensordsl.graph.variables import HOST, Dims, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.shape import dimshuffle, reshape, shape_i
 from tensordsl.ops.linalg.matrices import (
-    HOST,
     adjoint,
     as_matrices,
     check_square,

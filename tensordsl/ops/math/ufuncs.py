@@ -13,7 +13,7 @@ import numpy as np
 
 from tensordsl.graph.casting import float_of_all, upcast, upcast_min8
 from tensordsl.graph.types import COMPLEX, DISCRETE, FLOATS, INTEGERS, SIGNED
-from tensordsl.graph.variables import Kernel, Op, OpTypeError, apply
+from tensordsl.graph.variables import HOST_OF_REAL, Op, OpTypeError, apply
 from tensordsl.ops.cotangents import ZERO
 from tensordsl.ops.math.comparisons import and_, eq, gt, invert, isinf, isnan, lt, neq, or_, right_shift, xor
 from tensordsl.ops.math.elementwise import abs_, as_real, cast, maximum, minimum, mod, switch, trunc
@@ -51,7 +51,7 @@ def _of_integers(name: str, numpy: Any) -> Op:
         return np.asarray(numpy(np.asarray(x, dtype), np.asarray(y, dtype)))
 
     return Op(
-        name, _integers_alone, broadcast, oracle, Kernel("host", takes_complex=False, calls_python=True),
+        name, _integers_alone, broadcast, oracle, HOST_OF_REAL,
         no_gradient=PIECEWISE, commutative=True,
     )  # fmt: skip
 
