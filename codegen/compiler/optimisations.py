@@ -139,7 +139,7 @@ PROGRAM = (
     Optimisation(
         "native_lapack", "program",
         what="factors of matrices, and systems with them, are computed by functions over the LAPACK that NumPy brings",
-        applies_when="the process has a LAPACK, and matrices are of float32 or float64; else by a step of the host",
+        applies_when="the process has a LAPACK; else by a step of the host",
         why="a step of the host takes the GIL, copies its operands, and takes longer than a small matrix",
         file="codegen/constructs/factorise.py", tests=("test_factorise",), changes=ROUNDING,
     ),

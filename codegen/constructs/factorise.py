@@ -327,7 +327,7 @@ class SwapRows(OfMatrices):
     }
 
     def is_native(self, low: Lowering, node: Apply) -> bool:
-        return node.inputs[0].type.dtype in LIBRARY_CALLS[self.name]
+        return low.graph.tuning.allows("native_lapack") and node.inputs[0].type.dtype in LIBRARY_CALLS[self.name]
 
     def verify(self, graph: Graph, v: Value) -> None:
         b, pivots = v.operands
