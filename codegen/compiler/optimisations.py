@@ -144,6 +144,13 @@ PROGRAM = (
         file="codegen/constructs/factorise.py", tests=("test_factorise",), changes=ROUNDING,
     ),
     Optimisation(
+        "matrices_in_threads", "program",
+        what="threads share the matrices of a batch that LAPACK factors or solves",
+        applies_when="they have more than 32 rows and columns, or as many elements, and fewer than 256",
+        why="the LAPACK uses one thread for a matrix of this size",
+        file="codegen/bufferise/matrices.py", tests=("test_factorise",),
+    ),
+    Optimisation(
         "rounds_in_registers", "program",
         what="loops of short rounds become one kernel, with what they carry in registers",
         applies_when="a round has only elementwise work on scalars and one short axis, whose lanes fit registers where "
