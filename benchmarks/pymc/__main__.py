@@ -1,4 +1,4 @@
-"""Command line: `python -m benchmarks.pymc [--only MODEL] [--peers numba,jax] [--measures compile,calls,nutpie] ...`."""
+"""Command line: `python -m benchmarks.pymc [--only MODEL] [--peers numba,jax] [--measures compile,calls,...] ...`."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def missing(names: Sequence[str]) -> list[str]:
 
 
 def environment(caches: Path) -> dict[str, str]:
-    """Of a worker: its caches, one thread for each library."""
+    """Of a worker: its caches, one thread for each library; bytecode is written, as where packages are installed."""
     flags = ",".join(f for f in (os.environ.get("TENSORDSL_FLAGS", ""), f"compiledir={caches / 'tensordsl'}") if f)
     of_pytensor = os.environ.get("PYTENSOR_FLAGS", "")
     return {
-        **os.environ,
+        **{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
         "PYTHONPATH": os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p),
         "TENSORDSL_FLAGS": flags,
         "PYTENSOR_FLAGS": ",".join(f for f in (of_pytensor, f"base_compiledir={caches / 'pytensor'}") if f),
@@ -83,7 +83,8 @@ def measure(name: str, peers: Sequence[str], chosen: argparse.Namespace) -> dict
             found["cold"] = {peer: least(answers) for peer, answers in cold.items()}
             found["warm"] = {peer: least(answers) for peer, answers in warm.items()}
         if "calls" in chosen.measures:
-            found |= ask(Path(folder) / "calls", chosen.limit, "calls", name, *peers)
+            full = caches[peers[-1]] if "compile" in chosen.measures else Path(folder) / "calls"
+            found |= ask(full, chosen.limit, "calls", name, *peers)
         if "nutpie" in chosen.measures:
             found["nutpie"] = {
                 peer: ask(Path(folder) / f"nutpie-{peer}", chosen.limit, "nutpie", name, peer, str(chosen.draws))
@@ -111,9 +112,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", default=[], metavar="MODEL", help="or how names begin; repeatable")
     parser.add_argument("--peers", default=",".join(PEERS), help=f"comma-separated, of {', '.join(PEERS)}; none: ''")
     parser.add_argument("--measures", default=",".join(MEASURES), help=f"comma-separated, of {', '.join(MEASURES)}")
-    parser.add_argument(
-        "--colds", type=int, default=1, metavar="N", help="compilations with empty caches, of each peer"
-    )
+    parser.add_argument("--colds", type=int, default=1, metavar="N", help="compilations with empty caches")
     parser.add_argument("--warms", type=int, default=3, metavar="N", help="with full ones")
     parser.add_argument("--draws", type=int, default=1000, metavar="N", help="of each of two chains of nutpie")
     parser.add_argument("--limit", type=float, default=300, metavar="SECONDS", help="of a process")
@@ -165,6 +164,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("benchmarks.pymc: nutpie is not installed and left out; pip install nutpie", file=sys.stderr)
             chosen.measures.remove("nutpie")
         facts = {**facts_of_machine(), "peers": [OURS, *peers], "models": []}
+        with tempfile.TemporaryDirectory() as folder:  # not counted: it writes the bytecode of all that is imported
+            for peer in facts["peers"]:
+                ask(Path(folder), chosen.limit, "compile", "eight_schools", peer)
         for k, name in enumerate(names):
             begin = time.perf_counter()
             facts["models"].append(measure(name, facts["peers"], chosen))

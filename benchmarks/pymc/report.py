@@ -132,7 +132,8 @@ def as_markdown(facts: dict[str, Any]) -> str:
     if any("nutpie" in m for m in models):
         head += [f"nutpie, cold, with compiling, s: {names}", f"draws per second: {names}"]
         columns += [
-            lambda m: each(m, peers, "nutpie", "*", "seconds"), lambda m: each(m, peers, "nutpie", "*", "draws_per_second"),
+            lambda m: each(m, peers, "nutpie", "*", "seconds"),
+            lambda m: each(m, peers, "nutpie", "*", "draws_per_second"),
         ]  # fmt: skip
     lines = [_versions(facts), "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for m in models:

@@ -1,8 +1,8 @@
 """One measure of one model in this process: `python -m benchmarks.pymc.worker MEASURE MODEL PEER...` prints JSON.
 
-Measures  compile  CPU seconds from the model to its first value and gradient; of ours also those of this library, and of
-                   its own parts that an empty cache lacks
-          calls    CPU seconds of a call, bare and through PyTensor, of all peers in turn; differences; steps of Python's
+Measures  compile  CPU seconds from the model to its first value and gradient; of ours also those of this library, and
+                   of its own parts that an empty cache lacks
+          calls    CPU seconds of a call, bare and through PyTensor, of all peers in turn; differences; Python's steps
           nutpie   CPU seconds of compiling and of 2 chains, number of draws and of gradients
 """
 
@@ -151,6 +151,7 @@ def measure_calls(name: str, *peers: str) -> dict[str, Any]:
 
 def measure_nutpie(name: str, peer: str, draws: str = "1000", chains: str = "2") -> dict[str, Any]:
     import nutpie
+
     from benchmarks.pymc.models import make
 
     model = make(name)

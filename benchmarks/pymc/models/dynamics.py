@@ -49,9 +49,8 @@ def predators_and_prey(data: np.random.Generator) -> Any:
 
     path = rounds(step, outputs_info=first, non_sequences=[rates], n_steps=times)
     cycle = np.linspace(0, 2 * np.pi * h * times / 10, times)
-    seen = np.stack([30 + 20 * np.sin(cycle), 15 + 10 * np.sin(cycle - 1)], 1) * np.exp(
-        0.1 * data.normal(size=(times, 2))
-    )
+    noise = np.exp(0.1 * data.normal(size=(times, 2)))
+    seen = np.stack([30 + 20 * np.sin(cycle), 15 + 10 * np.sin(cycle - 1)], 1) * noise
     return pm.LogNormal("y", pt.log(path), pm.Exponential("sigma", 2), observed=seen)
 
 
