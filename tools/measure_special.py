@@ -128,6 +128,9 @@ CASES = [
     ),
     Case("jv", mp.besselj, (ORDER, geometric(0.1, 30)), amplitude),
     Case("jv", mp.besselj, (WIDE_ORDER, geometric(1, 100)), amplitude),
+    Case("jv", mp.besselj, (uniform(-5, 0), geometric(0.1, 30)), amplitude),
+    Case("yv", mp.bessely, (ORDER, geometric(0.1, 30)), amplitude),
+    Case("yv", mp.bessely, (WIDE_ORDER, geometric(1, 100)), amplitude),
     *(
         Case(name, f, (order, x))
         for name, f in (
@@ -156,12 +159,15 @@ CASES = [
     Case("factorial", mp.factorial, (uniform(0, 170),)),
     Case("betainc", beta_part, (SMALL, SMALL, UNIT)),
     Case("betainc", beta_part, (LARGE, LARGE, uniform(-4, 4)), None, None, around_the_mean, "x within 4 deviations of the mean"),
+    Case("d betainc / da", slope(beta_part, 0), (LARGE, LARGE, uniform(-4, 4)), None, lambda a, b, x: apply(OPS["betainc_by_a"], a, b, x), around_the_mean, "x within 4 deviations of the mean"),
     Case("d betainc / da", slope(beta_part, 0), (SMALL, SMALL, UNIT), None, lambda a, b, x: T.grad(T.sum(T.betainc(a, b, x)), a)),
     Case("betaincinv", from_start(lambda x, a, b, p: beta_part(a, b, x) - p, scipy.special.betaincinv), (SMALL, SMALL, UNIT)),
     Case("d gammainc / da", slope(gamma_part, 0), (geometric(0.1, 100), uniform(-3, 3)), None, lambda a, x: apply(OPS["gammainc_by_a"], a, x), lambda a, z: (a, a * np.exp(z / np.sqrt(a + 1))), "x near a"),
+    *(Case(name, f, (geometric(0.1, 1000), uniform(-3, 3)), None, None, lambda a, z: (a, a * np.exp(z / np.sqrt(a + 1))), "x near a") for name, f in (("gammainc", gamma_part), ("gammaincc", lambda a, x: mp.gammainc(a, x, regularized=True)))),
     Case("gammaincinv", from_start(lambda x, a, p: gamma_part(a, x) - p, scipy.special.gammaincinv), (SMALL, UNIT)),
     Case("gammainccinv", from_start(lambda x, a, q: gamma_part(a, x) - 1 + q, scipy.special.gammainccinv), (LARGE, UNIT)),
     Case("zeta", mp.zeta, (uniform(1, 20), geometric(0.1, 50))),
+    Case("zeta", mp.zeta, (uniform(-30, 1),)),
     Case("exp1", mp.e1, (geometric(1e-6, 600),)),
     Case("expn", lambda n, x: mp.expint(n, x), (("whole, 1 to 20", lambda rng, n: rng.integers(1, 20, n) * 1.0), geometric(1e-3, 20))),
     Case("dawsn", lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(-x * x) * mp.erfi(x), (geometric(1e-3, 50),)),

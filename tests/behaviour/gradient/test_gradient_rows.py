@@ -40,7 +40,9 @@ RANDOM = (
     "random_log_gamma",
     "random_normal_tail",
 )  # whose operands are a counter and a key before others
-NOT_OF_VECTORS = ("cast", "second", "clip", "range_number", *RANDOM)
+# Without a derivative by the order, or a second one: `OTHERS` has constant orders.
+BY_ARGUMENT = ("iv", "ive", "ive_by_order", "jv", "jv_by_order", "yv")
+NOT_OF_VECTORS = (*BY_ARGUMENT, "cast", "second", "clip", "range_number", *RANDOM)
 ELEMENTWISE = [
     row
     for row in OPS.values()
@@ -146,6 +148,7 @@ OTHERS: list[Case] = [
     ("ive", lambda x: T.ive([0.5, 1.0, -0.3], T.sqr(x) + 0.5), ((3,),)),
     ("ive_by_order", lambda x: apply(OPS["ive_by_order"], T.constant([0.5, 1.0, 2.3]), T.sqr(x) + 0.5), ((3,),)),
     ("jv", lambda x: T.jv([0.5, 1.0, 2.3], T.sqr(x) + 0.5), ((3,),)),
+    ("yv", lambda x: T.yv([0.5, 1.0, -0.3], T.sqr(x) + 0.5), ((3,),)),
     ("jv_by_order", lambda x: apply(OPS["jv_by_order"], T.constant([0.5, 1.0, 2.3]), T.sqr(x) + 0.5), ((3,),)),
     ("hyp2f1", lambda z: T.hyp2f1([0.5, 1.0, -0.3], 1.2, 2.5, T.tanh(z)), ((3,),)),
     (
