@@ -28,8 +28,12 @@ HEAD = f"""{TITLE}
 
 Made by `tools/measure_special.py`: the largest error in {{count}} random operands of each range, in units of the result's last
 place of float64, and SciPy's beside it (a dash: it has none).  *geometric*: as many operands in each power of two.  *of the
-amplitude*: a unit is that of the largest value around.  Errors grow with |log| of a result that is a power of large parameters:
-that of a rounding of the operand does as well.  float32 is the rounded result of float64.
+amplitude*: a unit is that of the largest value around.  float32 is the rounded result of float64.
+
+More than 8 units are left where a rounding of an operand changes the result by as much (`betaincinv` and `gammaincinv` of small
+parameters a: by 1 / a; `iv` and `jv` of negative orders next to zeros; `beta` of large parameters, by their number times the
+logarithm of the result); in `jv` and `yv` of large orders between the series, where Steed's recurrences add up as many roundings
+as the order; in derivatives by the order where two terms cancel; and in `expn` and `hyp2f1`, sums in float64.
 
 | function | operands | max | SciPy |
 |---|---|---|---|"""
@@ -64,9 +68,10 @@ def slope(f: Callable[..., Any], k: int) -> Callable[..., Any]:
     """The derivative by operand k."""
 
     def derivative(*x: Any) -> Any:
-        h = mp.mpf(10) ** -15
-        up, down = ([v + s * h * (j == k) for j, v in enumerate(x)] for s in (1, -1))
-        return (f(*up) - f(*down)) / (2 * h)
+        with mp.workdps(90):  # the slope may be much smaller than the value
+            h = mp.mpf(10) ** -30
+            up, down = ([v + s * h * (j == k) for j, v in enumerate(x)] for s in (1, -1))
+            return (f(*up) - f(*down)) / (2 * h)
 
     return derivative
 

@@ -66,7 +66,7 @@ AT_LEAST_INT8 = {"gcd", "lcm", "int_div", "mod", "pow", "clip"}
 # Numbers by rejection: how many of the first operands are integers, and the result's dtype.
 BY_REJECTION = {
     **dict.fromkeys(("random_gamma", "random_log_gamma", "random_normal_tail", "random_von_mises"), (3, "float64")),
-    "gamma_slope": (0, "float64"),
+    **dict.fromkeys(("gamma_slope", "von_mises_slope", "noncentral"), (0, "float64")),
     "poisson": (3, "int64"), "binomial": (4, "int64"), "random_hypergeometric": (6, "int64"), "random_zeta": (3, "int64"),
 }  # fmt: skip
 

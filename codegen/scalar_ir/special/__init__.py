@@ -12,7 +12,7 @@ To add     a `Repetition` in the module of its kind.  What calls another row by 
 
 from __future__ import annotations
 
-from tensordsl.codegen.scalar_ir.special import bessel, bessel_waves, beta, euclid, gamma, zeta
+from tensordsl.codegen.scalar_ir.special import bessel, bessel_waves, beta, euclid, gamma, von_mises, zeta
 
 REPETITIONS = (
     *beta.REPETITIONS,
@@ -21,4 +21,5 @@ REPETITIONS = (
     *bessel_waves.REPETITIONS,
     *zeta.REPETITIONS,
     *euclid.REPETITIONS,
+    *von_mises.REPETITIONS,
 )

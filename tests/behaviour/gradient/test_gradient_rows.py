@@ -39,6 +39,8 @@ RANDOM = (
     "random_gamma",
     "random_log_gamma",
     "random_normal_tail",
+    "random_von_mises",
+    "noncentral",
 )  # whose operands are a counter and a key before others
 # Without a derivative by the order, or a second one: `OTHERS` has constant orders.
 BY_ARGUMENT = ("iv", "ive", "ive_by_order", "jv", "jv_by_order", "yv")
@@ -142,6 +144,12 @@ OTHERS: list[Case] = [
     ("expn", lambda x: T.expn([1, 2, 3], T.sqr(x) + 0.5), ((3,),)),
     ("owens_t", lambda h, a: T.owens_t(h, a), ((3,), (3,))),
     ("kv", lambda v, x: T.kv(v, T.sqr(x) + 0.5), ((3,), (3,))),
+    (
+        "betainc_moment",
+        lambda x: apply(OPS["betainc_moment"], T.sqr(x) + 0.5, T.exp(x), T.sigmoid(x), j=1, k=1),
+        ((3,),),
+    ),
+    ("gammainc_moment", lambda a, x: apply(OPS["gammainc_moment"], T.exp(a), T.sqr(x) + 0.5, j=2), ((3,), (3,))),
     ("kve", lambda v, x: T.kve(v, T.sqr(x) + 0.5), ((3,), (3,))),
     ("kve_by_order", lambda v, x: apply(OPS["kve_by_order"], v, T.sqr(x) + 0.5, moment=1), ((3,), (3,))),
     ("iv", lambda x: T.iv([0.5, 1.0, -0.3], T.sqr(x) + 0.5), ((3,),)),
