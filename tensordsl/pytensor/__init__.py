@@ -8,6 +8,7 @@ Modules    linker          the linker, and the mode with the few rewrites that i
            scalars         elementwise operations;   arrays   shapes, indices, joins, reductions, sorting
            linear_algebra  products and factorisations;   loops   scan, loops of scalars, branches
            sparse          sparse matrices of known places;   convolutions   of vectors and images
+           tridiagonal     systems of three diagonals
            draws           random variables;   optimisation   minima and roots;   models   what PyMC adds
 Uses       the public functions of `tensordsl.tensor`, `custom.callbacks`, `ops.control`.
 Begin with `linker`, then `conversion.Conversion`.
