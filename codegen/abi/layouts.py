@@ -236,7 +236,7 @@ SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 # -- other steps on whole buffers: what a program's `LibraryCall` may name ---------------------------------------------
 _NOT_COMPLEX = tuple(t for t in DTYPES if not t.startswith("complex"))
 _LINALG = ("float32", "float64", "complex64", "complex128")
-_REAL, _WIDE = _LINALG[:2], _LINALG[1::2]
+_REAL, _WIDE, _SWAPPED = _LINALG[:2], _LINALG[1::2], (*_LINALG, "int64")
 # function, construct that calls it (`codegen.constructs`), object that has it ({}: of each dtype one), dtypes of its
 # first input, and whether it may overwrite what it reads, line by line
 _CALLS = (
@@ -259,6 +259,8 @@ _CALLS = (
     ("lu_factor", "lu_factor", "lufactor_{}", _LINALG, False),
     ("lu_solve", "lu_solve", "lusolve_{}", _LINALG, False),
     ("lu_solve_transposed", "lu_solve", "lusolve_{}", _LINALG, False),
+    ("swap_rows", "swap_rows", "swaprows_{}", _SWAPPED, False),
+    ("swap_rows_back", "swap_rows", "swaprows_{}", _SWAPPED, False),
     ("qr_reduced", "qr", "qr_{}", _LINALG, False),
     ("qr_complete", "qr", "qr_{}", _LINALG, False),
     ("svd_reduced", "svd", "svd_{}", _WIDE, False),

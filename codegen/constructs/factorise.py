@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tensordsl.codegen.abi.layouts import LIBRARY_CALLS
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.matrices import (
     Given,
@@ -307,4 +308,37 @@ class LuSolve(_System):
         function = f"lu_solve{'_transposed' * (v.attrs['trans'] != 0)}"
         info = call_on_matrices(b, function, inputs, [Given(ref, v.dtype)])
         check_failure(b, v, info, "lu_solve: a matrix is singular")
+        b.finish(v, ref)
+
+
+@register
+class SwapRows(OfMatrices):
+    """swap_rows(inverse): rows exchanged by the pivots of LU factors, in their order or from the last one."""
+
+    name = "swap_rows"
+    traits = Traits(has_effects=True, is_contiguous=True, stores_operands=True, begins_with=0)
+    attributes = ("inverse",)
+    library = {
+        f"swap_rows{'_back' * inverse}": LibraryFunction(
+            each_matrix(1, by_row("swap_rows", inverse=inverse)),
+            ObjectWriter("tensordsl.codegen.library.linalg.lu", "swap_text", of_dtype=True),
+        )
+        for inverse in (False, True)
+    }
+
+    def is_native(self, low: Lowering, node: Apply) -> bool:
+        return node.inputs[0].type.dtype in LIBRARY_CALLS[self.name]
+
+    def verify(self, graph: Graph, v: Value) -> None:
+        b, pivots = v.operands
+        check(b.rank >= 2 and b.dtype == v.dtype and same_shape(graph, b.shape, v.shape), v, "a result like B")
+        check(pivots.dtype == "int32" and pivots.rank == b.rank - 1, v, "exchanges for each matrix")
+
+    def bufferise(self, b: Bufferiser, v: Value) -> None:
+        rows, pivots = (b.ref(o) for o in v.operands)
+        ref = _where(b, v, rows)
+        inputs = [Given(rows, v.dtype), Given(pivots, "int32", 1)]
+        function = f"swap_rows{'_back' * v.attrs['inverse']}"
+        info = call_on_matrices(b, function, inputs, [Given(ref, v.dtype)])
+        check_failure(b, v, info, "swap_rows: a pivot is no row")
         b.finish(v, ref)

@@ -203,17 +203,19 @@ class Graph:
         if x.op == "move":
             inner = x.attrs["map"]
             return self.move(x.operands[0], [None if a is None else map[a] for a in inner], shape)
-        if x.op == "const" and x.rank == 0 and not shape:
-            return x
+        if x.op == "const" and not shape:  # a number, which lengths may be made of
+            return self.const(x.attrs["data"].reshape(())) if x.rank else x
         if map == tuple(range(x.rank)) and shape == x.shape:
             return x
         map = tuple(None if x.shape[d] == 1 else a for d, a in enumerate(map))
         return self.make("move", (x,), x.dtype, shape, map=map)
 
     def broadcast_to(self, x: Value, shape: Sequence[Length]) -> Value:
-        """x (right-aligned) broadcast to `shape`."""
+        """x (right-aligned) broadcast to `shape`: also along axes that constraints made 1, of which another one may be
+        longer here."""
         lead = len(shape) - x.rank
-        return self.move(x, [None if n == 1 else lead + d for d, n in enumerate(x.shape)], shape)
+        lengths = map(self.extents.find, x.shape)
+        return self.move(x, [None if n == 1 else lead + d for d, n in enumerate(lengths)], shape)
 
     def stretched(self, x: Value, shape: Sequence[Length], is_checked: bool = False) -> Value:
         """x (right-aligned), whose axes are 1 or as long as those of `shape`, which only the run decides.  is_checked:

@@ -62,18 +62,17 @@ def scalar_loop(c: Conversion, op: Any, inputs: list[Any]) -> list[Any]:
         made = made if is_late is None else [T.switch(is_late, p, v) for v, p in zip(made, carried, strict=True)]
         return list(make_loop(n, index, carried, states, made)[:count])
     *following, done = made
-    start = _like_all(T.constant(True), rest) if shape_of else T.constant(True)
-    ended = parameter_like(T.zeros_like(start))
+    first = _like_all(T.constant(False), rest) if shape_of else T.constant(False)  # also where there is no round
+    ended = parameter_like(first)
     is_kept = ended if is_late is None else T.or_(ended, is_late)
     following = [T.switch(is_kept, old, _as(v, old)) for v, old in zip(following, carried, strict=True)]
     done = as_dtype(done, "bool")
     over = T.or_(ended, done if is_late is None else T.and_(done, T.invert(is_late)))
-    first = T.zeros_like(start)
     found = make_loop(
         n, index, [*carried, ended], [*states, first], [*following, over], condition=T.all(over), name="while"
     )
     _, *finals = found
-    return [*finals[:count], T.switch(T.le(limit, 0), start, finals[count])]
+    return list(finals[: count + 1])
 
 
 def _constants(op: Any) -> int:

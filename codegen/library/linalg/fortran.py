@@ -49,6 +49,7 @@ NUMBERS = {
     "float64": Number("double", 8, "double", 8),
     "complex64": Number("[2 x float]", 8, "float", 4),
     "complex128": Number("[2 x double]", 16, "double", 8),
+    "int64": Number("i64", 8, "i64", 8),  # which are moved
 }
 
 

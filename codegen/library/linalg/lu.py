@@ -1,4 +1,4 @@
-"""LU factors, P L U = A, and systems with them; the modules `lufactor_*` and `lusolve_*`.
+"""LU factors, P L U = A, systems with them, and their exchanges; modules `lufactor_*`, `lusolve_*`, `swaprows_*`.
 
 Contract  as SciPy's: L without its ones and U in one matrix, and int32 rows with which each was exchanged.  A zero on
           U's diagonal does not fail a factor; it fails a solution, as does a pivot that is no row.
@@ -33,6 +33,9 @@ FACTOR_PARAMS = run_params(FACTOR, list(FACTOR_SIZES))
 SOLVE = {"a": 2, "p": 1, "b": 2, "x": 2}
 SOLVE_SIZES = {"n": ("a", 0), "k": ("b", 1)}
 SOLVE_PARAMS = run_params(SOLVE, list(SOLVE_SIZES), ("transposed",))
+SWAP = {"b": 2, "p": 1, "x": 2}
+SWAP_SIZES = {"n": ("b", 0), "k": ("b", 1), "few": ("p", 0)}
+SWAP_PARAMS = run_params(SWAP, list(SWAP_SIZES), ("backwards",))
 
 
 def factor_text(dtype: str, tuning: Tuning) -> str:
@@ -125,7 +128,7 @@ def solve_text(dtype: str, tuning: Tuning) -> str:
             x = f"ptr {at['x']}, i64 %x_row, i64 %x_column"
             pivots = f"ptr {at['p']}", "i64 %p_unit", "i64 %n"
             singular = f.call("i1", "@has_zero", f"ptr {at['a']}", f"i64 {step}", "i64 %n")
-            failed = f.any(singular, f.negate(f.call("i1", "@has_rows", *pivots)))
+            failed = f.any(singular, f.negate(f.call("i1", "@has_rows", *pivots, "i64 %n")))
             bad, good, done = f.label("bad"), f.label("good"), f.label("next")
             f.branch(failed, bad, good)
             f.place(bad)
@@ -164,10 +167,32 @@ def solve_text(dtype: str, tuning: Tuning) -> str:
     return module_text(*texts, *entries)
 
 
+def swap_text(dtype: str, tuning: Tuning) -> str:
+    """The whole module.  A pivot that is no row fails."""
+    of = NUMBERS[dtype]
+
+    def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
+        def one(at: Mapping[str, str]) -> str:
+            b, x = (f"ptr {at[y]}, i64 %{y}_row, i64 %{y}_column" for y in "bx")
+            pivots = f"ptr {at['p']}", "i64 %p_unit", "i64 %few"
+            f.call("void", "@copy_matrix", b, x, "i64 %n", "i64 %k")
+            is_right = f.call("i1", "@has_rows", *pivots, "i64 %n")
+            with f.when(is_right):
+                f.call("void", "@exchange", x, *pivots, "i64 %k", "i1 %backwards")
+            return f.negate(is_right)
+
+        return one
+
+    texts = [copy_text(of, tuning), _rows_text(), _exchange_text(of.kind), run_text("run", SWAP_PARAMS, each, SWAP)]
+    for name, flag in (("swap_rows", "false"), ("swap_rows_back", "true")):
+        texts.append(entry_text(f"{name}_{dtype}", "run", SWAP, SWAP_SIZES, (flag,)))
+    return module_text(*texts)
+
+
 def _rows_text() -> str:
-    """i1: whether all pivots are rows of a matrix of n rows."""
-    f = Asm("i1", "has_rows", ("ptr p", "i64 unit", "i64 n"), internal=True)
-    with f.loop("%n", ("i1", "true")) as loop:
+    """i1: whether some pivots are rows of a matrix of n rows."""
+    f = Asm("i1", "has_rows", ("ptr p", "i64 unit", "i64 count", "i64 n"), internal=True)
+    with f.loop("%count", ("i1", "true")) as loop:
         pivot = f.op(f"zext i32 {f.load('i32', f.gep('%p', f.mul(loop.index, '%unit')))} to i64")
         loop.next = [f.all(loop.values[0], f.lt(pivot, "%n"))]
     f.ret("i1", loop.values[0])

@@ -209,7 +209,7 @@ def numpy_swap_rows(b: Any, pivots: Any, inverse: bool) -> Any:
 
 
 SWAP_ROWS: Op = matrix_row(
-    "swap_rows", lambda b, pivots, inverse: b, _swap_shape, numpy_swap_rows, HOST,
+    "swap_rows", lambda b, pivots, inverse: b, _swap_shape, numpy_swap_rows, Kernel("swap_rows"),
     lambda g, out, b, pivots, inverse: (apply(SWAP_ROWS, g, pivots, inverse=not inverse), None),
 )  # fmt: skip
 

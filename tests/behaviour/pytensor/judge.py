@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from pytensor import function
 from pytensor.compile.mode import Mode
+from pytensor.link.vm import VMLinker
 
 import tensordsl.pytensor as linked
 
-PYTHON = Mode(linker="vm", optimizer="fast_compile")
+PYTHON = Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer="fast_compile")
 
 
 def equal(one: Any, two: Any) -> None:
@@ -44,3 +45,23 @@ def agrees(inputs: Sequence[Any], outputs: Sequence[Any], values: Sequence[Any])
         for one, two in zip(ours(*values), expected, strict=True):
             equal(one, two)
     return set(linked.python_steps(ours))
+
+
+def densities(model: Any) -> list[Any]:
+    """A model's log-density and gradient beside its start, by both modes; ours without steps of Python's."""
+    found = []
+    start = np.concatenate([np.ravel(v) for v in model.initial_point().values()])
+    point = start + 0.05 * np.random.default_rng(1).normal(size=start.size)
+    for mode in ("TENSORDSL", PYTHON):
+        f = model.logp_dlogp_function(ravel_inputs=True, mode=mode)
+        f.set_extra_values({})
+        found.append(f(point))
+        if mode == "TENSORDSL":
+            assert linked.python_steps(f._pytensor_function) == ()
+    return found
+
+
+def compared(found: list[Any]) -> None:
+    (one, slope), (two, other) = found
+    np.testing.assert_allclose(one, two, rtol=1e-9)
+    np.testing.assert_allclose(slope, other, rtol=1e-7, atol=1e-9 * max(1.0, np.max(np.abs(other), initial=0)))

@@ -145,6 +145,24 @@ def test_lu_factors(dtype: str) -> None:
                 close(g(a), 2 * found, dtype)
 
 
+@pytest.mark.parametrize("dtype", [*DTYPES, "int64"])
+@pytest.mark.parametrize("inverse", [True, False])
+def test_exchanges_of_rows(dtype: str, inverse: bool) -> None:
+    rng, x, rows, row = np.random.default_rng(4), batches(dtype), T.imatrix(), OPS["swap_rows"]
+    f, g = (tensordsl.function([x, rows], apply(row, x * k, rows, inverse=inverse)) for k in (1, 2))
+    assert row.oracle is not None and "HostCall" not in kinds([x, rows], [apply(row, x, rows, inverse=inverse)])
+    for m, n, few in ((3, 3, 3), (40, 5, 40), (5, 3, 2), (0, 2, 0), (4, 0, 4)):
+        pivots = np.array([[rng.integers(k, m) for k in range(few)] for _ in range(3)], "int32").reshape(3, few)
+        for layout in LAYOUTS.values():
+            b = layout(rng.integers(-9, 9, (3, m, n)).astype(dtype))
+            want = row.oracle(b, pivots, inverse=inverse)
+            np.testing.assert_array_equal(f(b, pivots), want)
+            np.testing.assert_array_equal(g(b, pivots), 2 * want)
+    for wrong in (-4, 3, 1 << 30):
+        with pytest.raises((np.linalg.LinAlgError, IndexError)):
+            f(np.ones((1, 3, 2), dtype), np.array([[0, 1, wrong]], "int32"))
+
+
 def test_matrices_repeat_along_axes_that_are_broadcast() -> None:
     a, b = T.dmatrix("a"), T.dtensor4("b")
     spread = T.broadcast_to(a, (*b.shape[:2], *a.shape))

@@ -344,3 +344,17 @@ def long_length_that_was_checked(p: Program) -> None:
     t2 = op("subtensor", t0, index=(('slice', None, -1, None), ('slice', None, None, None)))
     t3 = op("sub", t1, t2)
     p.output(t3)
+
+
+def square_written_to_a_row(p: Program) -> None:
+    """A value of (n, n) written to one row: n must be 1, and its other axis stretches along a slice of computed length."""
+    x0 = p.argument(TensorType("float64", (None,)), array("float64", [3.0]))
+    x1 = p.argument(TensorType("int64", ()), array("int64", 2))
+    t0 = op("dimshuffle", x0, order=(0, 'x'))
+    t1 = op("dimshuffle", x0, order=('x', 0))
+    t2 = op("mul", t0, t1)
+    t3 = op("shape_i", t2, axis=0)
+    t4 = op("broadcast_to", constant("float64", 5.0), constant("int64", 2), constant("int64", 4))
+    t5 = op("inc_subtensor", t4, t2, x1, index=(('slice', 0, 1, None), ('slice', None, ('input', 0), None)), set=True)
+    p.output(t3)
+    p.output(t5)
