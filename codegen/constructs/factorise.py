@@ -102,16 +102,17 @@ def each_matrix(outputs: int, function: Callable[..., Any]) -> Callable[..., Non
     first one, where it fails."""
 
     def run(*operands: Any) -> None:
-        *given, info, _ = operands
+        *given, info, scratch = operands
         inputs, results = given[: len(given) - outputs], given[len(given) - outputs :]
-        for number, position in enumerate(np.ndindex(inputs[0].shape[:-2])):
+        first = int(np.atleast_1d(scratch)[:8].view("int64")[0])
+        for number, position in enumerate(np.ndindex(inputs[0].shape[:-2]), first):
             try:
                 with np.errstate(all="ignore"):
                     found = function(*(x[position] for x in inputs))
             except np.linalg.LinAlgError:
                 for y in results:
                     y[position] = nan_of(y.dtype)
-                if info < 0:
+                if info < 0 or number < info:
                     info[...] = number
                 continue
             for y, value in zip(results, found if isinstance(found, tuple) else (found,), strict=True):
@@ -327,7 +328,7 @@ class SwapRows(OfMatrices):
     }
 
     def is_native(self, low: Lowering, node: Apply) -> bool:
-        return node.inputs[0].type.dtype in LIBRARY_CALLS[self.name]
+        return low.graph.tuning.allows("native_lapack") and node.inputs[0].type.dtype in LIBRARY_CALLS[self.name]
 
     def verify(self, graph: Graph, v: Value) -> None:
         b, pivots = v.operands

@@ -287,11 +287,40 @@ def test_small_stacks_and_other_threads(dtype: str) -> None:
         np.testing.assert_allclose(one, np.broadcast_to(np.eye(a.shape[-1]), a.shape), atol=1e-10)
 
 
+@pytest.mark.parametrize("n", [3, 32, 33, 60])
+@pytest.mark.parametrize("count", [1, 3, 4, 37])
+def test_threads_share_matrices(n: int, count: int) -> None:
+    """Every matrix is computed as it is alone, and the first one that fails is named."""
+    x, y, alone = T.dtensor4("x"), T.dtensor4("y"), T.dmatrix("alone")
+    spread = T.broadcast_to(alone, (*y.shape[:2], *alone.shape))
+    outputs = [cholesky(x), triangular(x, y), solve(x, y), *apply(OPS["lu_factor"], x), *T.linalg.eigh(x)]
+    outputs += [*T.linalg.qr(y), *T.linalg.svd(y, full_matrices=False), triangular(spread, y)]
+    mode = tensordsl.compile.get_default_mode()
+    modes = (mode, mode.excluding("matrices_in_threads"))
+    f, g = (tensordsl.function([x, y, alone], outputs, mode=m) for m in modes)
+    rng = np.random.default_rng(n)
+    a, b = positive(rng, "float64", count, 2, n, n), rng.normal(size=(count, 2, n, 40))
+    for given in ((a, b), (a[:, ::-1], b[:, ::-1]), (a[::-1], np.broadcast_to(b[:1], b.shape))):
+        for got, want in zip(f(*given, a[0, 0]), g(*given, a[0, 0]), strict=True):
+            np.testing.assert_array_equal(got, want)
+    with tensordsl.config.change_flags(num_threads=1):
+        for got, want in zip(tensordsl.function([x, y, alone], outputs)(a, b, a[0, 0]), f(a, b, a[0, 0]), strict=True):
+            np.testing.assert_array_equal(got, want)
+    if count > 4:
+        a[5, 1, 0, 0] = a[30, 0, 0, 0] = -1
+        for m in modes:
+            with pytest.raises(np.linalg.LinAlgError, match=r"cholesky: matrix \(5, 1\) of the batch"):
+                tensordsl.function([x], cholesky(x), mode=m)(a)
+        found = tensordsl.function([x], cholesky(x, on_error="nan"))(a)
+        assert np.argwhere(np.isnan(found).all((-1, -2))).tolist() == [[5, 1], [30, 0]]
+
+
 def test_the_plan_runner_gives_the_same() -> None:
     x, y = T.dtensor3("x"), T.dtensor3("y")
     outputs = [cholesky(x, False), triangular(x, y, trans=1, unit=True), solve(x, y), *apply(OPS["lu_factor"], x)]
     rng = np.random.default_rng(7)
-    by_the_plan_runner([x, y], outputs, [positive(rng, "float64", 2, 3, 3), rng.normal(size=(2, 3, 4))])
+    for count, n in ((2, 3), (9, 34)):  # by blocks, too
+        by_the_plan_runner([x, y], outputs, [positive(rng, "float64", count, n, n), rng.normal(size=(count, n, 4))])
 
 
 def test_it_is_exported_as_a_call() -> None:
