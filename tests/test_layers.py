@@ -95,7 +95,8 @@ THIRD_PARTY = frozenset({"numpy", "llvmlite"})
 EXTRAS = {
     ("tensordsl.runtime.driver.cuda_pycuda", "pycuda"),
     ("tensordsl.functions.c_functions", "scipy"),
-    ("tensordsl.ops.linalg.schur", "scipy"),
+    ("tensordsl.ops.linalg.matrices", "scipy"),
+    ("tensordsl.pytensor.models", "scipy"),
     ("tensordsl.ops.linalg.equations", "scipy"),
 }
 # Rooms that exist for other libraries: who imports them has these.

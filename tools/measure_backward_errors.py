@@ -1,11 +1,11 @@
 """Backward errors of the factorisations and solvers, ours beside NumPy's: a table of docs/accuracy.md.
 
-python tools/measure_backward_errors.py         measures, and writes the table between the page's markers (a minute)
+python tools/measure_backward_errors.py         measures, and writes the tables between the page's markers (minutes)
 python tools/measure_backward_errors.py --print  prints it
 
 An error is the largest over the matrices of a kind, in units of n eps: of A = L L' that is |A - L L'| / |A|, of A x = b
-|A x - b| / (|A| |x| + |b|), of Q' Q = I |Q' Q - I|, by Frobenius norms in 80-bit arithmetic (N. Higham: "Accuracy and
-stability of numerical algorithms", 2002, chapters 7, 9, 10 and 19).
+|A x - b| / (|A| |x| + |b|), of Q' Q = I |Q' Q - I|, by Frobenius norms in 80-bit arithmetic, of complex numbers 80 bits
+for each part (N. Higham: "Accuracy and stability of numerical algorithms", 2002, chapters 7, 9, 10 and 19).
 """
 
 from __future__ import annotations
@@ -35,14 +35,15 @@ COUNT = 20  # matrices of each size and kind; of large ones fewer
 HEAD = """## Backward errors of factorisations and solvers
 
 Made by `tools/measure_backward_errors.py` (NumPy {numpy}, SciPy {scipy}). Matrices are of normal numbers, or have singular
-values from 1 down to 1e-10 (float32: 1e-4); for `cholesky` and `eigh` they are positive definite. Each number is the
-largest error over {count} matrices of each of the sizes {sizes}, and over
-a batch of them, in units of n eps; behind it stands that of NumPy's function (for LU factors, triangular systems and
-`cho_solve` SciPy's) in the same run. About 1 is what rounding of the operands would do. Up to 16 rows the library's own
-code is measured, above LAPACK.
-
-| method | float64 | NumPy | ill-conditioned | NumPy | float32 | NumPy | ill-conditioned | NumPy |
-|---|---|---|---|---|---|---|---|---|"""
+values from 1 down to 1e-10 (float32, complex64: 1e-4); for `cholesky`, `cho_solve`, `solve_triangular` and `eigh` they are positive
+definite. Each number is the largest error over {count} matrices of each of the sizes {sizes},
+and over a batch of them, in units of n eps; behind it stands that of NumPy's function (for LU factors, triangular systems and
+`cho_solve` SciPy's) in the same run. About 1 is what rounding of the operands would do. Up to 32 real rows the library's own
+code is measured, else LAPACK; NumPy computes `solve`, `inv`, `qr` and all below it in float64 or complex128, as the library does those
+below `qr`."""
+COLUMNS = (
+    "\n| method | {0} | NumPy | ill-conditioned | NumPy | {1} | NumPy | ill-conditioned | NumPy |\n|---|" + "---|" * 8
+)
 
 
 def size(x: Array) -> Any:
@@ -50,7 +51,11 @@ def size(x: Array) -> Any:
 
 
 def long(x: Array) -> Array:
-    return np.asarray(x, np.longdouble)
+    return np.asarray(x, np.clongdouble if np.iscomplexobj(x) else np.longdouble)
+
+
+def adjoint(x: Array) -> Array:
+    return x.swapaxes(-1, -2).conj()
 
 
 def product(*factors: Array) -> Array:
@@ -69,7 +74,7 @@ def off_solution(a: Array, x: Array, b: Array) -> Any:
 
 
 def off_orthogonal(q: Array) -> Any:
-    return size(product(q.swapaxes(-1, -2), q) - np.eye(q.shape[-1]))
+    return size(product(adjoint(q), q) - np.eye(q.shape[-1]))
 
 
 def permuted(lu: Array, pivots: Array) -> Array:
@@ -98,7 +103,7 @@ def each(function: Callable[..., Any]) -> Callable[..., Any]:
 METHODS: dict[str, tuple[Any, Any, str, Callable[..., Any]]] = {
     "`cholesky`: A = L L'": (
         lambda a, b: [linalg.cholesky(a)], lambda a, b: [np.linalg.cholesky(a)], "definite",
-        lambda a, b, x: off_product(a, x, x.swapaxes(-1, -2)),
+        lambda a, b, x: off_product(a, x, adjoint(x)),
     ),
     "`lu_factor`: A = P L U": (
         lambda a, b: linalg.lu_factor(a), lambda a, b: each(scipy.linalg.lu_factor)(a), "full",
@@ -128,11 +133,15 @@ METHODS: dict[str, tuple[Any, Any, str, Callable[..., Any]]] = {
     ),
     "`eigh`: A V = V w": (
         lambda a, b: linalg.eigh(a), lambda a, b: tuple(np.linalg.eigh(a)), "definite",
-        lambda a, b, w, v: np.maximum(off_product(a, v * w[..., None, :], v.swapaxes(-1, -2)), off_orthogonal(v)),
+        lambda a, b, w, v: np.maximum(off_product(a, v * w[..., None, :], adjoint(v)), off_orthogonal(v)),
     ),
     "`svd`: A = U s V'": (
         lambda a, b: linalg.svd(a, full_matrices=False), lambda a, b: tuple(np.linalg.svd(a, full_matrices=False)),
         "full", lambda a, b, u, s, vh: np.maximum(off_product(a, u * s[..., None, :], vh), off_orthogonal(u)),
+    ),
+    "`eig`: A V = V w": (
+        lambda a, b: linalg.eig(a), lambda a, b: tuple(np.linalg.eig(a)), "full",
+        lambda a, b, w, v: size(product(a, v) - long(v) * long(w)[..., None, :]) / (size(long(a)) * size(long(v))),
     ),
 }  # fmt: skip
 
@@ -141,15 +150,21 @@ def matrices(n: int, dtype: str, is_hard: bool, kind: str) -> Iterator[tuple[Arr
     """Batches of matrices of n rows, and as many right-hand sides: one by one, then together."""
     rng = np.random.default_rng(n)
     count = max(COUNT * 10 // n, 2) if n > 10 else COUNT
-    a = rng.normal(size=(count, n, n))
+    is_complex = dtype.startswith("complex")
+
+    def numbers(*shape: int) -> Array:
+        found: Array = rng.normal(size=shape)
+        return found + 1j * rng.normal(size=shape) if is_complex else found
+
+    a = numbers(count, n, n)
     if is_hard:
-        left, right = (np.linalg.qr(rng.normal(size=(count, n, n)))[0] for _ in range(2))
-        a = left * np.geomspace(1, 1e-4 if dtype == "float32" else 1e-10, n) @ right
+        left, right = (np.linalg.qr(numbers(count, n, n))[0] for _ in range(2))
+        a = left * np.geomspace(1, 1e-4 if dtype in ("float32", "complex64") else 1e-10, n) @ right
     if kind == "definite":
         u, s, _ = np.linalg.svd(a)
-        a = (u * s[:, None, :]) @ u.swapaxes(1, 2)
-        a = (a + a.swapaxes(1, 2)) / 2 + (0 if is_hard else 0.1 * np.eye(n))
-    given = a.astype(dtype), rng.normal(size=(count, n, 2)).astype(dtype)
+        a = (u * s[:, None, :]) @ adjoint(u)
+        a = (a + adjoint(a)) / 2 + (0 if is_hard else 0.1 * np.eye(n))
+    given = a.astype(dtype), numbers(count, n, 2).astype(dtype)
     for k in range(count):
         yield given[0][k : k + 1], given[1][k : k + 1]
     yield given
@@ -176,10 +191,12 @@ def errors(name: str, dtype: str, is_hard: bool) -> tuple[float, float]:
 def table() -> str:
     sizes = ", ".join(map(str, SIZES[:-1])) + f" and {SIZES[-1]}"
     lines = [HEAD.format(numpy=np.__version__, scipy=scipy.__version__, count=f"2 to {COUNT}", sizes=sizes)]
-    for name in METHODS:
-        kinds = [(dtype, is_hard) for dtype in ("float64", "float32") for is_hard in (False, True)]
-        cells = [f"{x:.2f}" for kind in kinds for x in errors(name, *kind)]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for dtypes in (("float64", "float32"), ("complex128", "complex64")):
+        lines.append(COLUMNS.format(*dtypes))
+        for name in METHODS:
+            kinds = [(dtype, is_hard) for dtype in dtypes for is_hard in (False, True)]
+            cells = [f"{x:.2f}" for kind in kinds for x in errors(name, *kind)]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ export PYTHONPATH=.
 functions=tests/behaviour/functions
 state=tests/runtime/calls/test_state.py rows=$functions/test_row_updates.py calls=$functions/test_calls.py
 index=tests/behaviour/ops/array/test_index.py products=tests/codegen/passes/test_fold_gemm.py
-random=$functions/test_random.py
+random=$functions/test_random.py c=$functions/test_c_functions.py
 slice=(
     tests/behaviour/functions/test_held_state.py
     $state::test_an_update_nobody_can_see_is_in_place
@@ -36,6 +36,12 @@ slice=(
     $calls::test_unusual_arrays_give_the_right_result_and_are_never_changed
     $calls::test_an_argument_for_a_state_is_forgotten_if_the_call_fails
     $calls::test_wrong_calls_name_the_input
+    $c::test_it_gives_the_same_bits
+    $c::test_threads_call_at_once
+    $c::test_failures_say_what_is_wrong
+    $c::test_arguments_and_results_that_do_not_fit
+    $c::test_a_density_with_its_gradient
+    $c::test_an_address_whose_owner_is_gone_says_so
 )
 run=(python -m pytest -q -p no:xdist -p no:cacheprovider -p no:faulthandler "${slice[@]}")
 "${run[@]}"

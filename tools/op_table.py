@@ -54,6 +54,7 @@ TITLES = {
     "triangular": "Triangular systems", "factorise": "Factorisations", "solve": "Linear systems, inverses, determinants",
     "spectral": "Eigenvalues and singular values", "inverses": "Pseudo-inverses", "systems": "Least squares",
     "matrix_functions": "Functions of matrices", "equations": "Matrix equations", "schur": "Schur decompositions",
+    "roots": "Square roots and logarithms of matrices",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "complexes": "Complex numbers", "ufuncs": "Signs, divisors, parts of floats",
     "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "rejection": "Random numbers by rejection", "control": "Loops, choices, effects, gradients",
@@ -133,14 +134,14 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     **{name: of_matrix(name, lower=True) for name in ("eigh", "eigvalsh")},
     **{
         name: of_matrix(name)
-        for name in ("lu_factor", "matrix_inverse", "det", "slogdet", "svdvals", "eig", "eigvals", "expm")
+        for name in "lu_factor matrix_inverse det slogdet svdvals eig eigvals expm sqrtm logm".split()
     },
     "pinv": of_matrix("pinv", real_cutoff),
     "lstsq": of_matrix("lstsq", lambda a: a, real_cutoff),
     "solve_sylvester": of_matrix("solve_sylvester", lambda a: a, lambda a: a),
     "solve_discrete_are": of_matrix("solve_discrete_are", lambda a: a, lambda a: a, lambda a: a),
-    "schur": of_matrix("schur", output="real"),
-    "qz": of_matrix("qz", lambda a: a, output="real"),
+    "schur": of_matrix("schur", output="real", sort=None),
+    "qz": of_matrix("qz", lambda a: a, output="real", sort=None),
     "subtensor": lambda x: x[1:],
     "inc_subtensor": lambda x: T.set_subtensor(x[1:], x[0]),
     "take": lambda x: x[T.lvector()],

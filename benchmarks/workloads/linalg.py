@@ -27,7 +27,8 @@ DRAWS = {
     "normal": (), "uniform": (), "gamma": (2.0, 1.0), "beta": (2.0, 3.0), "binomial": (10, 0.3), "poisson": (4.0,),
 }  # fmt: skip
 JITTER = 1e-6  # on the diagonal of a covariance
-TYPE = np.dtype(np.float64)
+CODES = {"f8": "float64", "f4": "float32"}  # of workloads' names
+RTOL = {"f8": 1e-8, "f4": 2e-3}
 
 
 def matrices(operation: str, shape: tuple[int, ...], has_gradient: bool) -> Callable[[], Data]:
@@ -78,35 +79,58 @@ def series() -> Data:
     return random.normal(size=(STEPS, OBSERVED)), a, h, b @ b.T + 0.1 * np.eye(STATES), 0.5 * np.eye(OBSERVED)
 
 
-def single(operation: str, size: str, has_gradient: bool) -> Workload:
+def of_dtype(code: str, make: Callable[[], Data]) -> Callable[[], Data]:
+    """The same data, rounded."""
+    return lambda: tuple(x.astype(CODES[code]) for x in make())
+
+
+def in_words(code: str) -> str:
+    return "" if code == "f8" else f", {CODES[code]}"
+
+
+def single(operation: str, code: str, size: str, has_gradient: bool) -> Workload:
     shape = SIZES[size]
     of = f"n = {size}" if len(shape) == 2 else f"{shape[0]:,} of {shape[1]} x {shape[1]}"
     return Workload(
-        f"q.{operation}{'_grad' * has_gradient}.f8.{size}",
+        f"q.{operation}{'_grad' * has_gradient}.{code}.{size}",
         "call",
-        f"{OPERATIONS[operation]}{', and gradient' * has_gradient}, {of}",
-        matrices(operation, shape, has_gradient),
+        f"{OPERATIONS[operation]}{', and gradient' * has_gradient}, {of}{in_words(code)}",
+        of_dtype(code, matrices(operation, shape, has_gradient)),
         {"": Target(ratio_to_best=1.2)},
         is_slow=size in LEFT_OUT,
-        rtol=1e-8,
+        rtol=RTOL[code],
     )
 
 
-def program(name: str, what: str, make: Callable[[], Data], rtol: float = 1e-8) -> Workload:
-    return Workload(f"s.{name}", "call", what, make, {"": Target(ratio_to_best=1.0)}, rtol=rtol)
+def program(name: str, code: str, size: int, what: str, make: Callable[[], Data]) -> Workload:
+    return Workload(
+        f"s.{name}.{code}.{size}", "call", what + in_words(code), of_dtype(code, make),
+        {"": Target(ratio_to_best=1.0)}, rtol=RTOL[code],
+    )  # fmt: skip
 
 
 WORKLOADS = (
-    *(single(operation, size, g) for operation in OPERATIONS for g in (False, True) for size in SIZES),
     *(
-        program(f"gp.f8.{n}", f"likelihood of a Gaussian process, and gradient, {n} points", gaussian_process(n))
+        single(operation, code, size, g)
+        for code in CODES
+        for operation in OPERATIONS
+        for g in (False, True)
+        for size in SIZES
+    ),
+    *(
+        program("gp", code, n, f"likelihood of a Gaussian process, and gradient, {n} points", gaussian_process(n))
+        for code in CODES
         for n in POINTS
     ),
     *(
-        program(f"mvnormal.f8.{n}", f"log-density of a normal vector of {n}, and gradient", multivariate(n))
+        program("mvnormal", code, n, f"log-density of a normal vector of {n}, and gradient", multivariate(n))
+        for code in CODES
         for n in DIMENSIONS
     ),
-    program("kalman.f8.100", "likelihood by a Kalman filter, 100 steps of 4 states", series),
+    *(
+        program("kalman", code, STEPS, f"likelihood by a Kalman filter, {STEPS} steps of {STATES} states", series)
+        for code in CODES
+    ),
     *(
         Workload(f"r.{name}.f8.1e6", "call", f"1e6 draws, {name}", lambda: (), {"": Target(ratio_to_numpy=0.7)})
         for name in DRAWS

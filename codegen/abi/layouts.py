@@ -137,7 +137,7 @@ WATCH_SIZE = WATCH_JUMP + JUMP_SIZE
 # The kinds; 0: nothing has failed.  What gives storage, or NULL, gives NULL once something has.
 ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL = range(1, 9)
 ERR_ABSENT, ERR_UNRECORDED, ERR_DEVICE, ERR_DEOPTIMISE, ERR_FORKED = range(9, 14)
-ERR_ARGUMENT, ERR_ROOM, ERR_STACK = range(14, 17)  # of calls from C alone, see `CC_TEXTS`
+ERR_ARGUMENT, ERR_ROOM, ERR_STACK, ERR_DROPPED = range(14, 18)  # of calls from C alone, see `CC_TEXTS`
 # ERR_BUSY is no error: on_error waits for the other call and calls again.  ERR_INDEX: run_nest saw a bad index.
 # ERR_ABSENT is none either: on_error fills in kernels.  A: which, of choice k bit 2k or 2k + 1; B: what k counts from.
 # ERR_OUTGROWN is none: on_error has the function run a program that was made for any lengths, and calls it.
@@ -190,11 +190,12 @@ CF_RESULTS, CF_LIST = 0, 8
 CF_ITEMS = CF_LIST + LIST_ITEMS + 8
 # Of ERR_ARGUMENT A is the argument, B the axis whose length or stride is wrong, or -1: its address.  Of ERR_ROOM A is
 # the result, B the bytes that it has.  ERR_STACK: the thread's stack is too small.
+# ERR_DROPPED: the owner of the handle is gone.
 BAD_LENGTH, FAILED, BAD_GRADIENT, BAD_VALUE = -1, 1, 3, 4  # statuses of nutpie: a negative one ends the sampling
 C_HELPERS = (  # of the run-time table, that are others here
     "new_out", "new_like", "new_list", "pin", "poll", "save_thread", "restore_thread", "release", "fail", "unwatch",
 )  # fmt: skip
-C_CALLS = ("c_call", "c_logp", "c_expand", "c_of_vector", "c_of_number", "c_filter", "c_map", "c_text")
+C_CALLS = ("c_call", "c_logp", "c_expand", "c_of_vector", "c_of_number", "c_filter", "c_map", "c_text", "c_dropped")
 
 # -- environment of a loop over blocks (`codegen.host.blocks`): words -----------------------------------------------
 ENV_FAILED, ENV_SLOTS, ENV_FRAME, ENV_CTX, ENV_GIVEN = range(0, 40, 8)  # has a part failed; bits of slots in use
@@ -234,7 +235,8 @@ SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 
 # -- other steps on whole buffers: what a program's `LibraryCall` may name ---------------------------------------------
 _NOT_COMPLEX = tuple(t for t in DTYPES if not t.startswith("complex"))
-_LINALG = ("float32", "float64")
+_LINALG = ("float32", "float64", "complex64", "complex128")
+_REAL, _WIDE, _SWAPPED = _LINALG[:2], _LINALG[1::2], (*_LINALG, "int64")
 # function, construct that calls it (`codegen.constructs`), object that has it ({}: of each dtype one), dtypes of its
 # first input, and whether it may overwrite what it reads, line by line
 _CALLS = (
@@ -249,7 +251,7 @@ _CALLS = (
     ("true_positions", "true_positions", "positions", ("bool",), False),
     ("repeated_positions", "repeated_positions", "positions", ("int64",), False),
     ("cholesky", "cholesky", "cholesky_{}", _LINALG, False),
-    ("cholesky_vjp", "cholesky_vjp", "choleskyvjp_{}", _LINALG, False),
+    ("cholesky_vjp", "cholesky_vjp", "choleskyvjp_{}", _REAL, False),
     ("triangular_lower", "solve_triangular", "triangular_{}", _LINALG, False),
     ("triangular_upper", "solve_triangular", "triangular_{}", _LINALG, False),
     ("triangular_unit_lower", "solve_triangular", "triangular_{}", _LINALG, False),
@@ -257,17 +259,19 @@ _CALLS = (
     ("lu_factor", "lu_factor", "lufactor_{}", _LINALG, False),
     ("lu_solve", "lu_solve", "lusolve_{}", _LINALG, False),
     ("lu_solve_transposed", "lu_solve", "lusolve_{}", _LINALG, False),
+    ("swap_rows", "swap_rows", "swaprows_{}", _SWAPPED, False),
+    ("swap_rows_back", "swap_rows", "swaprows_{}", _SWAPPED, False),
     ("qr_reduced", "qr", "qr_{}", _LINALG, False),
     ("qr_complete", "qr", "qr_{}", _LINALG, False),
-    ("svd_reduced", "svd", "svd_{}", _LINALG[1:], False),
-    ("svd_full", "svd", "svd_{}", _LINALG[1:], False),
-    ("svdvals", "svdvals", "svdvals_{}", _LINALG[1:], False),
-    ("eigh_lower", "eigh", "eigh_{}", _LINALG[1:], False),
-    ("eigh_upper", "eigh", "eigh_{}", _LINALG[1:], False),
-    ("eigvalsh_lower", "eigvalsh", "eigvalsh_{}", _LINALG[1:], False),
-    ("eigvalsh_upper", "eigvalsh", "eigvalsh_{}", _LINALG[1:], False),
-    ("eig", "eig", "eig_{}", _LINALG[1:], False),
-    ("eigvals", "eigvals", "eigvals_{}", _LINALG[1:], False),
+    ("svd_reduced", "svd", "svd_{}", _WIDE, False),
+    ("svd_full", "svd", "svd_{}", _WIDE, False),
+    ("svdvals", "svdvals", "svdvals_{}", _WIDE, False),
+    ("eigh_lower", "eigh", "eigh_{}", _WIDE, False),
+    ("eigh_upper", "eigh", "eigh_{}", _WIDE, False),
+    ("eigvalsh_lower", "eigvalsh", "eigvalsh_{}", _WIDE, False),
+    ("eigvalsh_upper", "eigvalsh", "eigvalsh_{}", _WIDE, False),
+    ("eig", "eig", "eig_{}", _WIDE, False),
+    ("eigvals", "eigvals", "eigvals_{}", _WIDE, False),
 )
 LIBRARY_CALLS = {function: dtypes for function, _, _, dtypes, _ in _CALLS}
 CALLERS = {function: construct for function, construct, *_ in _CALLS}
@@ -282,7 +286,8 @@ def library_symbol(function: str, dtype: str) -> str:
 
 # -- LAPACK (`runtime.loading.lapack`): at RT["lapack"] a table: the bytes of its integers, then for each name and dtype
 # the address of a Fortran function, once an object that calls it is loaded -------------------------------------------
-LAPACK_LETTERS = {"float32": "s", "float64": "d"}
+LAPACK_LETTERS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
+_OF_COMPLEX = {"orgqr": "ungqr", "syevd": "heevd"}  # other names of what does the same to complex numbers
 LAPACK_OF = {  # by the first word of an object's name: what it calls, BLAS's functions of triangles too
     "cholesky": ("potrf",), "choleskyvjp": ("trsm", "gemm"), "triangular": ("trsm", "trsv"),
     "lufactor": ("getrf",), "lusolve": ("trsm", "trsv"),
@@ -293,6 +298,17 @@ LAPACK_NAMES = tuple(dict.fromkeys(name for names in LAPACK_OF.values() for name
 _LAPACK_PLACES = [(name, dtype) for name in LAPACK_NAMES for dtype in LAPACK_LETTERS]
 LAPACK = {place: 8 * k for k, place in enumerate(_LAPACK_PLACES, 1)}  # byte offsets
 LAPACK_SIZE = 8 * (1 + len(LAPACK))
+
+
+def lapack_symbol(name: str, dtype: str) -> str:
+    """The plain name of a function for a dtype, by that for real numbers.
+
+    >>> lapack_symbol("syevd", "float64"), lapack_symbol("syevd", "complex64")
+    ('dsyevd', 'cheevd')
+    """
+    return LAPACK_LETTERS[dtype] + (_OF_COMPLEX.get(name, name) if dtype.startswith("complex") else name)
+
+
 LAPACK_BLOCK_COLUMNS = 64  # at most, for each of which its work space has a column
 NO_FAILURE = -1  # in the word for the first matrix that fails
 LINALG_HEAD_BYTES = 64  # before the scratch of a function of matrices: the number of its first matrix
@@ -401,6 +417,7 @@ POLL, HOLD, DROP, GIVE_BACK = (
     "drop_block",
     "give_back",
 )  # what the other libraries call of the native one
+CACHE_LIMIT = "limit."  # how the names of words begin that have a threshold of the machine's caches (`CacheTuning`)
 TABLE = "run_time_table"  # where the native and the threads' library have the address of the table
 
 # -- the pool of threads: words that threads write lie on cache lines of their own ------------------------------------

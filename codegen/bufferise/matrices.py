@@ -15,10 +15,12 @@ from typing import Any
 from tensordsl.base.records import record
 from tensordsl.codegen.abi.layouts import LINALG_HEAD_BYTES, NO_FAILURE
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
+from tensordsl.codegen.bufferise.row_blocks import block_of, blocks_of, quotient, times
 from tensordsl.codegen.bufferise.steps import results_of
 from tensordsl.codegen.program_ir import instructions as p
-from tensordsl.codegen.program_ir.storage import Ref, contiguous
+from tensordsl.codegen.program_ir.storage import Block, Ref, Scope, contiguous
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.graph import Value
 
@@ -63,24 +65,80 @@ def in_columns(b: Bufferiser, dims: Sequence[Any], dtype: str) -> Ref:
 def call_on_matrices(
     b: Bufferiser, function: str, inputs: Sequence[Given], outputs: Sequence[Given], scratch_bytes: Any = None
 ) -> Ref:
-    """The call; scratch_bytes: of room behind its head, None if it needs none.  Gives the word for failures."""
+    """The call; scratch_bytes: of the scratch behind its head, None if it needs none.  Gives the word for failures.
+
+    Matrices that are neither small nor large are shared among threads: each of them is computed as it would be alone,
+    and the least number of those that fail is kept.
+    """
     info = b.allocate((), "int64")
     b.emit(p.StoreScalar(info.ptr, b.name(NO_FAILURE), "int64"))
+    axes, strides = _leading_axes([*inputs, *outputs])
+    count, others = axes[0] if axes else 1, ex.product(axes[1:])
+    block = _parts(b, inputs[0], count, others) if axes and not b.context else None
     has_scratch = scratch_bytes is not None
-    room = b.allocate((ex.add(LINALG_HEAD_BYTES, scratch_bytes),), "uint8") if has_scratch else b.allocate((), "int64")
-    b.emit(p.StoreScalar(room.ptr, b.name(0), "int64"))
-    operands = _operands(b, [*inputs, *outputs])
-    after: list[p.Operand] = [(info.ptr, "int64", (), ())]
-    after.append(b.operand(room.ptr, "uint8", room.dims, (1,)) if has_scratch else (room.ptr, "int64", (), ()))
-    many = len(inputs)
-    b.emit(p.LibraryCall(function, tuple(operands[:many]), (*operands[many:], *after)))
-    if has_scratch:
-        b.reuse(room)
+    bytes_ = ex.add(LINALG_HEAD_BYTES, scratch_bytes) if has_scratch else ITEMSIZE["int64"]
+    if block is None:
+        scratch = b.allocate((bytes_,), "uint8") if has_scratch else b.allocate((), "int64")
+        _call(b, function, inputs, outputs, axes, strides, (info, scratch.ptr, bytes_), b.name(0))
+    else:
+        each = ex.mul(CACHE_LINE_BYTES, quotient(bytes_, CACHE_LINE_BYTES))
+        scratch = b.allocate((ex.mul(ex.add(block.others, 1), each),), "uint8")
+        b.scopes.append(Scope())
+        mine = times(b, scratch.ptr, block.slot, each)
+        number = block.first
+        if len(axes) > 1:
+            b.emit(p.Mul(number := b.fresh("m"), block.first, b.name(others), b.common_site("overflow")))
+        _call(b, function, inputs, outputs, axes, strides, (info, mine, bytes_), number, block)
+        b.emit(blocks_of(b, block, count, b.close_scope()))
+    if scratch.dims:
+        b.reuse(scratch)
     return info
 
 
-def _operands(b: Bufferiser, given: Sequence[Given]) -> list[p.Operand]:
-    """Leading axes that all operands walk over alike are one."""
+def _parts(b: Bufferiser, given: Given, count: Any, others: Any) -> Block | None:
+    """The tasks of `count` batches of matrices; one where that does not pay."""
+    t = b.tuning.matrices
+    if not b.tuning.allows("matrices_in_threads"):
+        return None
+    elements = ex.product(map(b.find, given.ref.dims[-2:]))
+    is_many = _less(t.share_min_matrices - 1, ex.mul(count, others))
+    pays = ex.product((_less(t.share_min_elements - 1, elements), _less(elements, t.share_max_elements), is_many))
+    if pays == 0:
+        return None
+    some = quotient(count, t.share_max_parts)
+    size = ex.maximum(ex.add(count, ex.mul(pays, ex.sub(some, count))), 1)
+    return block_of(b, count, size, size)
+
+
+def _less(x: Any, y: Any) -> Any:
+    """1 where x < y, else 0."""
+    return ex.floordiv_sign(ex.sub(x, y))
+
+
+def _call(
+    b: Bufferiser, function: str, inputs: Sequence[Given], outputs: Sequence[Given], axes: Sequence[Any],
+    strides: Sequence[Sequence[Any]], after: tuple[Ref, str, Any], number: str, block: Block | None = None,
+) -> None:  # fmt: skip
+    """The call for all matrices, or for those of a block; after: the word for failures, the scratch and its bytes;
+    number: of the first matrix."""
+    info, scratch, bytes_ = after
+    b.emit(p.StoreScalar(scratch, number, "int64"))
+    operands: list[p.Operand] = []
+    for k, g in enumerate((*inputs, *outputs)):
+        dims = (*axes, *g.ref.dims[len(g.ref.dims) - g.rank :])
+        steps = (*(s[k] for s in strides), *g.ref.strides[len(g.ref.dims) - g.rank :])
+        ptr = g.ref.ptr if block is None else b.shifted(block, g.ref, steps[0])
+        lengths = [b.name(n) for n in dims]
+        if block is not None:
+            lengths[0] = block.here
+        operands.append((ptr, g.dtype, tuple(lengths), tuple(map(b.name, steps))))
+    behind = (info.ptr, "int64", (), ()), b.operand(scratch, "uint8", (bytes_,), (1,))
+    many = len(inputs)
+    b.emit(p.LibraryCall(function, tuple(operands[:many]), (*operands[many:], *behind)))
+
+
+def _leading_axes(given: Sequence[Given]) -> tuple[list[Any], list[list[Any]]]:
+    """The lengths of leading axes, those along which all operands walk alike as one, and the strides of each."""
     batch = len(given[0].ref.dims) - given[0].rank
     axes: list[tuple[Any, list[Any]]] = []
     for d in range(batch):
@@ -90,12 +148,7 @@ def _operands(b: Bufferiser, given: Sequence[Given]) -> list[p.Operand]:
         if axes and all(outer == ex.mul(n, inner) for outer, inner in zip(axes[-1][1], strides, strict=True)):
             n = ex.mul(axes.pop()[0], n)
         axes.append((n, strides))
-    result = []
-    for k, g in enumerate(given):
-        dims = (*(n for n, _ in axes), *g.ref.dims[batch:])
-        steps = (*(s[k] for _, s in axes), *g.ref.strides[batch:])
-        result.append(b.operand(g.ref.ptr, g.dtype, dims, steps))
-    return result
+    return [n for n, _ in axes], [strides for _, strides in axes]
 
 
 def used_results(b: Bufferiser, v: Value) -> dict[int, list[Value]]:

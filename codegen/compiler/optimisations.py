@@ -139,9 +139,16 @@ PROGRAM = (
     Optimisation(
         "native_lapack", "program",
         what="factors of matrices, and systems with them, are computed by functions over the LAPACK that NumPy brings",
-        applies_when="the process has a LAPACK, and matrices are of float32 or float64; else by a step of the host",
+        applies_when="the process has a LAPACK; else by a step of the host",
         why="a step of the host takes the GIL, copies its operands, and takes longer than a small matrix",
         file="codegen/constructs/factorise.py", tests=("test_factorise",), changes=ROUNDING,
+    ),
+    Optimisation(
+        "matrices_in_threads", "program",
+        what="threads share the matrices of a batch that LAPACK factors or solves",
+        applies_when="they have more than 32 rows and columns, or as many elements, and fewer than 256",
+        why="the LAPACK uses one thread for a matrix of this size",
+        file="codegen/bufferise/matrices.py", tests=("test_factorise",),
     ),
     Optimisation(
         "rounds_in_registers", "program",

@@ -33,7 +33,7 @@ HOLDS = {
     "loops": "for while",
     "branches": "ifelse",
     "effects": "assert callback host print",
-    "factorise": "cholesky cholesky_vjp solve_triangular lu_factor lu_solve",
+    "factorise": "cholesky cholesky_vjp solve_triangular lu_factor lu_solve swap_rows",
     "spectral": "qr svd svdvals eigh eigvalsh eig eigvals",
 }
 _FILES = {name: file for file, names in HOLDS.items() for name in names.split()}

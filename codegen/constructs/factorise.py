@@ -1,4 +1,7 @@
-"""Factors of matrices and systems with them: functions of the library over LAPACK, or host steps without one."""
+"""Factors of matrices and systems with them: functions of the library over LAPACK, or host steps without one.
+
+Complex numbers stand in memory as pairs, with NumPy and with LAPACK.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tensordsl.codegen.abi.layouts import LIBRARY_CALLS
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.matrices import (
     Given,
@@ -28,29 +32,33 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering, loops_of_step
 from tensordsl.codegen.tensor_ir.lower_complex import split_complex
 from tensordsl.codegen.tensor_ir.verify import check, same_shape
-from tensordsl.graph.variables import Apply
+from tensordsl.graph.types import COMPLEX
+from tensordsl.graph.variables import Apply, apply
+from tensordsl.ops.linalg.matrices import nan_of
+from tensordsl.ops.math.complexes import conj
 from tensordsl.ops.table import OPS
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
 
-LAPACK_TYPES = ("float32", "float64")
-
-
-def is_native(low: Lowering, node: Apply) -> bool:
-    """Whether a row has its function: the process has a LAPACK, and operands are of its dtypes."""
-    dtypes = {v.type.dtype for v in node.inputs} - {"int32"}
-    return low.graph.tuning.allows("native_lapack") and dtypes <= {*LAPACK_TYPES}
+REAL_TYPES = ("float32", "float64")
+LAPACK_TYPES = (*REAL_TYPES, *COMPLEX)
 
 
 class OfMatrices(Construct):
-    """A construct over functions of the library; without LAPACK, and for complex numbers, its row's host step."""
+    """A construct over functions of the library; without LAPACK, its row's host step."""
 
     missing: ClassVar[Mapping[str, str]] = {"gpu": "devices have no kernels of factors: the host does the step"}
     attributes: ClassVar[tuple[str, ...]] = ()  # of the row, that the value needs
+    dtypes: ClassVar[tuple[str, ...]] = LAPACK_TYPES  # of its functions
+
+    def is_native(self, low: Lowering, node: Apply) -> bool:
+        """Whether a row has its function: the process has a LAPACK, and operands are of its dtypes."""
+        dtypes = {v.type.dtype for v in node.inputs} - {"int32"}
+        return low.graph.tuning.allows("native_lapack") and dtypes <= {*self.dtypes}
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
-        if not is_native(low, node):
+        if not self.is_native(low, node):
             return low.host(node, operands)
         operands = [low.graph.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
         return self.made(low, node, operands, [v.type.dtype for v in node.outputs])
@@ -94,16 +102,17 @@ def each_matrix(outputs: int, function: Callable[..., Any]) -> Callable[..., Non
     first one, where it fails."""
 
     def run(*operands: Any) -> None:
-        *given, info, _ = operands
+        *given, info, scratch = operands
         inputs, results = given[: len(given) - outputs], given[len(given) - outputs :]
-        for number, position in enumerate(np.ndindex(inputs[0].shape[:-2])):
+        first = int(np.atleast_1d(scratch)[:8].view("int64")[0])
+        for number, position in enumerate(np.ndindex(inputs[0].shape[:-2]), first):
             try:
                 with np.errstate(all="ignore"):
                     found = function(*(x[position] for x in inputs))
             except np.linalg.LinAlgError:
                 for y in results:
-                    y[position] = np.nan
-                if info < 0:
+                    y[position] = nan_of(y.dtype)
+                if info < 0 or number < info:
                     info[...] = number
                 continue
             for y, value in zip(results, found if isinstance(found, tuple) else (found,), strict=True):
@@ -166,7 +175,7 @@ def _where(b: Bufferiser, v: Value, x: Ref) -> Ref:
 class CholeskyVjp(OfMatrices):
     """cholesky_vjp: the cotangent of the matrix from its lower factor and that of this, in the lower triangle."""
 
-    name = "cholesky_vjp"
+    name, dtypes = "cholesky_vjp", REAL_TYPES
     traits = Traits(is_contiguous=True, stores_operands=True, makes_floats=True, begins_with=1)
     library = {
         name: LibraryFunction(
@@ -180,7 +189,7 @@ class CholeskyVjp(OfMatrices):
         factor, g = v.operands
         check(_is_square(graph, v) and same_shape(graph, factor.shape, v.shape), v, "square matrices")
         check(same_shape(graph, g.shape, v.shape), v, "a cotangent like the factor")
-        check(factor.dtype == g.dtype == v.dtype and v.dtype in LAPACK_TYPES, v, "a dtype of LAPACK")
+        check(factor.dtype == g.dtype == v.dtype and v.dtype in self.dtypes, v, "a dtype of LAPACK")
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
         factor, g = (b.ref(o) for o in v.operands)
@@ -192,8 +201,19 @@ class CholeskyVjp(OfMatrices):
         b.finish(v, ref)
 
 
+class _System(OfMatrices):
+    """Systems whose last operand is the right-hand side."""
+
+    def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
+        """With the adjoint of A, x is the conjugate of what solves the transposed system for that of b."""
+        if node.attrs["trans"] != 2 or not self.is_native(low, node):
+            return super().lower_complex(low, node, operands)
+        *others, b = node.inputs
+        return low.run([conj(apply(node.row, *others, conj(b), **{**node.attrs, "trans": 1}))])
+
+
 @register
-class SolveTriangular(OfMatrices):
+class SolveTriangular(_System):
     """solve_triangular(lower, trans, unit_diagonal): A^-1 B for a triangle of A, transposed if trans is not 0."""
 
     name = "solve_triangular"
@@ -260,7 +280,7 @@ class LuFactor(OfMatrices):
 
 
 @register
-class LuSolve(OfMatrices):
+class LuSolve(_System):
     """lu_solve(trans): A^-1 B for the factors and exchanges of A, transposed if trans is not 0."""
 
     name = "lu_solve"
@@ -289,4 +309,37 @@ class LuSolve(OfMatrices):
         function = f"lu_solve{'_transposed' * (v.attrs['trans'] != 0)}"
         info = call_on_matrices(b, function, inputs, [Given(ref, v.dtype)])
         check_failure(b, v, info, "lu_solve: a matrix is singular")
+        b.finish(v, ref)
+
+
+@register
+class SwapRows(OfMatrices):
+    """swap_rows(inverse): rows exchanged by the pivots of LU factors, in their order or from the last one."""
+
+    name = "swap_rows"
+    traits = Traits(has_effects=True, is_contiguous=True, stores_operands=True, begins_with=0)
+    attributes = ("inverse",)
+    library = {
+        f"swap_rows{'_back' * inverse}": LibraryFunction(
+            each_matrix(1, by_row("swap_rows", inverse=inverse)),
+            ObjectWriter("tensordsl.codegen.library.linalg.lu", "swap_text", of_dtype=True),
+        )
+        for inverse in (False, True)
+    }
+
+    def is_native(self, low: Lowering, node: Apply) -> bool:
+        return low.graph.tuning.allows("native_lapack") and node.inputs[0].type.dtype in LIBRARY_CALLS[self.name]
+
+    def verify(self, graph: Graph, v: Value) -> None:
+        b, pivots = v.operands
+        check(b.rank >= 2 and b.dtype == v.dtype and same_shape(graph, b.shape, v.shape), v, "a result like B")
+        check(pivots.dtype == "int32" and pivots.rank == b.rank - 1, v, "exchanges for each matrix")
+
+    def bufferise(self, b: Bufferiser, v: Value) -> None:
+        rows, pivots = (b.ref(o) for o in v.operands)
+        ref = _where(b, v, rows)
+        inputs = [Given(rows, v.dtype), Given(pivots, "int32", 1)]
+        function = f"swap_rows{'_back' * v.attrs['inverse']}"
+        info = call_on_matrices(b, function, inputs, [Given(ref, v.dtype)])
+        check_failure(b, v, info, "swap_rows: a pivot is no row")
         b.finish(v, ref)

@@ -18,7 +18,7 @@ from tensordsl.codegen.bufferise.matrices import (
     in_columns,
     used_results,
 )
-from tensordsl.codegen.constructs.factorise import LAPACK_TYPES, OfMatrices, by_row, each_matrix, is_native
+from tensordsl.codegen.constructs.factorise import LAPACK_TYPES, OfMatrices, by_row, each_matrix
 from tensordsl.codegen.library.object_writer import ObjectWriter
 from tensordsl.codegen.program_ir.storage import Ref
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
@@ -28,7 +28,7 @@ from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.lower_complex import of_dtype, split_complex
 from tensordsl.codegen.tensor_ir.verify import check
-from tensordsl.graph.casting import complex_of
+from tensordsl.graph.casting import complex_of, real_of
 from tensordsl.graph.types import COMPLEX
 from tensordsl.graph.variables import Apply
 
@@ -51,10 +51,11 @@ class _Spectral(OfMatrices):
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
         """The values in the row's dtypes; complex ones in their parts."""
-        if not is_native(low, node):
+        if not self.is_native(low, node):
             return [split_complex(low, v) for v in low.host(node, operands)]
-        g, dtypes = low.graph, [v.type.dtype for v in node.outputs]
-        found = self.made(low, node, [g.cast(operands[0], "float64")], [WIDE[t] for t in dtypes])
+        g, dtypes, (x,) = low.graph, [v.type.dtype for v in node.outputs], operands
+        wide = of_dtype(g, x, "complex128") if x.dtype in COMPLEX else g.cast(x, "float64")
+        found = self.made(low, node, [wide], [WIDE[t] for t in dtypes])
         return [
             of_dtype(g, split_complex(low, v), t) if t in COMPLEX else g.cast(v, t)
             for v, t in zip(found, dtypes, strict=True)
@@ -79,8 +80,9 @@ class _Spectral(OfMatrices):
         """The dtype and lengths of each result, behind the batch's."""
         raise NotImplementedError
 
-    def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any]:
-        """How many integers and numbers the function needs as room (`library.linalg.spectral`)."""
+    def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any, Any]:
+        """How many integers, real numbers if its own are complex, and numbers the function needs in its scratch buffer
+        (`library.linalg.spectral`)."""
         raise NotImplementedError
 
     def bufferise(self, b: Bufferiser, v: Value) -> None:
@@ -93,8 +95,9 @@ class _Spectral(OfMatrices):
             function, results = self.function_of_values(v), {self.values: results[self.values]}
         for k, (dtype, lengths) in results.items():
             outputs[k] = _new(b, used[k][0] if k in used else None, dtype, (*batch, *lengths), len(lengths))
-        integers, numbers = self.scratch(v, m, n)
-        size = ex.add(ex.mul(8, integers), ex.mul(ITEMSIZE[x.dtype], numbers))
+        integers, reals, numbers = self.scratch(v, m, n)
+        words = ex.add(integers, reals) if x.dtype in COMPLEX else integers
+        size = ex.add(ex.mul(8, words), ex.mul(ITEMSIZE[x.dtype], numbers))
         info = call_on_matrices(b, function, [Given(source, x.dtype)], [*outputs.values()], size)
         if self.failure:
             check_failure(b, v, info, f"{self.name}: {self.failure}")
@@ -116,6 +119,12 @@ def _sum(*terms: Any) -> Any:
     for term in terms:
         total = ex.add(total, term)
     return total
+
+
+def _svd_reals(m: Any, n: Any) -> Any:
+    """For LAPACK's gesdd of complex matrices, with vectors or without."""
+    k = ex.minimum(m, n)
+    return _sum(ex.mul(ex.mul(2, k), _sum(m, n, 4)), ex.mul(5, ex.mul(k, k)))
 
 
 def _blocks(*sides: Any) -> Any:
@@ -141,8 +150,8 @@ class Qr(_Spectral):
         k = m if v.attrs["mode"] == "complete" else ex.minimum(m, n)
         return [(x.dtype, (m, k)), (x.dtype, (k, n))]
 
-    def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any]:
-        return 0, _sum(ex.minimum(m, n), ex.mul(m, ex.maximum(m, n)), _blocks(m, n))
+    def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any, Any]:
+        return 0, 0, _sum(ex.minimum(m, n), ex.mul(m, ex.maximum(m, n)), _blocks(m, n))
 
 
 @register
@@ -168,12 +177,12 @@ class Svd(_Spectral):
         (x,) = v.operands
         m, n = x.shape[-2:]
         k, full = ex.minimum(m, n), v.attrs["full_matrices"]
-        return [(x.dtype, (m, m if full else k)), (x.dtype, (k,)), (x.dtype, (n if full else k, n))]
+        return [(x.dtype, (m, m if full else k)), (real_of(x.dtype), (k,)), (x.dtype, (n if full else k, n))]
 
-    def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any]:
+    def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any, Any]:
         k = ex.minimum(m, n)
         work = _sum(ex.mul(4, ex.mul(k, k)), ex.mul(10, k), m, n)
-        return ex.mul(8, k), _sum(ex.mul(m, n), work, _blocks(m, n))
+        return ex.mul(8, k), _svd_reals(m, n), _sum(ex.mul(m, n), work, _blocks(m, n))
 
 
 @register
@@ -187,9 +196,9 @@ class SvdVals(_Spectral):
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         return [(v.dtype, (v.shape[-1],))]
 
-    def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any]:
+    def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any, Any]:
         k = ex.minimum(m, n)
-        return ex.mul(8, k), _sum(ex.mul(m, n), ex.mul(10, k), m, n, _blocks(m, n))
+        return ex.mul(8, k), _svd_reals(m, n), _sum(ex.mul(m, n), ex.mul(10, k), m, n, _blocks(m, n))
 
 
 class _Symmetric(_Spectral):
@@ -199,9 +208,10 @@ class _Symmetric(_Spectral):
     def function(self, v: Value) -> str:
         return f"{self.name}_{'lower' if v.attrs['lower'] else 'upper'}"
 
-    def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any]:
+    def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any, Any]:
         work = _sum(ex.mul(2, ex.mul(n, n)), ex.mul(6, n), 1, _blocks(n))
-        return ex.add(ex.mul(5, n), 3), _sum(work, ex.mul(n, n))
+        integers = ex.add(ex.mul(5, n), 3)
+        return integers, ex.add(ex.mul(2, ex.mul(n, n)), integers), _sum(work, ex.mul(n, n))
 
 
 @register
@@ -213,7 +223,7 @@ class Eigh(_Symmetric):
 
     def results(self, v: Value) -> list[tuple[str, Lengths]]:
         (x,) = v.operands
-        return [(x.dtype, x.shape[-1:]), (x.dtype, x.shape[-2:])]
+        return [(real_of(x.dtype), x.shape[-1:]), (x.dtype, x.shape[-2:])]
 
     def function_of_values(self, v: Value) -> str:
         return f"eigvalsh_{'lower' if v.attrs['lower'] else 'upper'}"
@@ -235,13 +245,13 @@ class EigValsh(_Symmetric):
 class _General(_Spectral):
     failure = "eigenvalues did not converge, or a matrix is not finite"
 
-    def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any]:
-        return 0, _sum(ex.mul(2, ex.mul(n, n)), ex.mul(6, n), _blocks(n))
+    def scratch(self, v: Value, m: Any, n: Any) -> tuple[Any, Any, Any]:
+        return 0, ex.mul(2, n), _sum(ex.mul(2, ex.mul(n, n)), ex.mul(6, n), _blocks(n))
 
 
 @register
 class Eig(_General):
-    """eig: complex eigenvalues and vectors of real matrices."""
+    """eig: complex eigenvalues and vectors of any square matrices."""
 
     name, values = "eig", 0
     library = {name: _function(2, "eig", 200_000)}
@@ -257,7 +267,7 @@ class Eig(_General):
 
 @register
 class EigVals(_General):
-    """eigvals: complex eigenvalues of real matrices."""
+    """eigvals: complex eigenvalues of any square matrices."""
 
     name = "eigvals"
     library = {name: _function(1, "eigvals", 100_000)}

@@ -15,6 +15,7 @@ from typing import Any
 
 from tensordsl.base.forks import lock
 from tensordsl.base.limits import require_space
+from tensordsl.base.processor import LEVEL_OF
 from tensordsl.codegen.target.machine import is_arm, processor
 
 # Multiplications of 52 bits: LLVM 22 takes them for products of small integers before it parts vectors that are longer
@@ -125,7 +126,7 @@ def _make_target() -> tuple[Any, str, str, dict[int, Any]]:
     cpu, features = processor()
     features = features | dict.fromkeys(UNUSED_FEATURES & features.keys(), False)
     options = {
-        "cpu": cpu,
+        "cpu": LEVEL_OF.get(cpu, cpu),
         "features": ",".join(("+" if is_there else "-") + name for name, is_there in sorted(features.items())),
         "reloc": "pic",
         "codemodel": "small",

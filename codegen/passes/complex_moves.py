@@ -2,6 +2,7 @@
 
 Lowering splits each operation into one on real and one on imaginary parts, which the rules then simplify.  Slices,
 joins, reshapes and writes that are left would access a pair's memory twice: one operation on numbers does it once.
+The two parts of a number in memory are that number: constructs that read it, and results, need no copy.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def move_numbers(graph: Graph, roots: Sequence[Value]) -> list[Value]:
     levels, frozen = _levels(order), frozen_values(graph)
     found = _Pairs(levels, frozen)
     found.search(order)
-    if not found.pairs:
+    if not found.pairs and not any(v.op == "complex" and _number(graph, *v.operands) for v in order):
         return list(roots)
     changed: dict[int, Value] = {}
 
@@ -42,7 +43,7 @@ def move_numbers(graph: Graph, roots: Sequence[Value]) -> list[Value]:
             continue
         w = rebuild(graph, v, new)
         whole = _number(graph, *w.operands) if w.op == "complex" else None
-        w = whole if whole is not None and whole.traits.moves_only else w
+        w = w if whole is None else whole
         if w is not v:
             changed[v.number] = w
     graph.extents.node = None

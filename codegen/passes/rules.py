@@ -26,6 +26,7 @@ from tensordsl.ops.math.elementwise import (
     trunc,
 )
 from tensordsl.ops.math.elementwise import round as rint
+from tensordsl.ops.math.functions import exp
 from tensordsl.ops.math.stable import EQUATIONS
 
 
@@ -65,6 +66,7 @@ def simplify() -> tuple[Rule, ...]:
         Rule("abs(-s) = abs(s)", abs_(-s), abs_(s)),
         Rule("abs(abs(a)) = abs(a)", abs_(abs_(a)), abs_(a)),
         Rule("abs(sqr(x)) = sqr(x)", abs_(sqr(x)), sqr(x)),
+        Rule("abs(exp(x)) = exp(x)", abs_(exp(x)), exp(x)),
         # powers
         Rule("a ** 0 = 1", a**0, 1),
         Rule("a ** 1 = a", a**1, a),

@@ -16,7 +16,7 @@ from tensordsl.codegen.tensor_ir.graph import Value
 from tensordsl.graph.types import FLOATS
 from tensordsl.ops.array.reduce import MAX
 from tensordsl.ops.math.comparisons import LT
-from tensordsl.ops.math.elementwise import ABS, ADD, SUB, SWITCH, TRUE_DIV
+from tensordsl.ops.math.elementwise import ABS, ADD, MUL, SUB, SWITCH, TRUE_DIV
 from tensordsl.ops.math.functions import EXP, LOG
 from tensordsl.ops.rows import PIECEWISE, row
 
@@ -36,11 +36,13 @@ SHARE = row("share", _fraction, np.true_divide, no_gradient=PIECEWISE)
 
 
 def of_exponentials(ctx: Context, v: Value) -> Value | None:
-    """exp(x) / sum(exp(x)), log(softmax(x)) and log(sum(exp(x))) without underflow or overflow."""
+    """exp(x) / sum(exp(x)), with a factor too, log(softmax(x)) and log(sum(exp(x))) without underflow or overflow."""
     if v.op != "map":
         return None
     if v.attrs["row"] is TRUE_DIV:
         return _softmax(ctx, v)
+    if v.attrs["row"] is MUL:
+        return _scaled_softmax(ctx, v)
     if v.attrs["row"] is not LOG:
         return None
     return _log_softmax(ctx, v) or _log_sum_exp(ctx, v)
@@ -67,10 +69,12 @@ def _centred(c: Value, axes: object = None) -> bool:
         return False
     x, m = c.operands
     m, chain = _strip(m)
-    if _is_row(m, SWITCH):  # the maximum, where it is finite (see _log_sum_exp)
-        m = m.operands[1]
-    is_largest = m.op == "reduce" and m.attrs["reducer"].name == "max" and m.operands[0] is x
-    return is_largest and (axes is None or (axes == m.attrs["axes"] and _only_moves(chain)))
+    choices = m.operands[1:] if _is_row(m, SWITCH) else (m,)  # the maximum, where it is finite (see _log_sum_exp)
+    for choice in choices:
+        largest, moves = _strip(choice)
+        if largest.op == "reduce" and largest.attrs["reducer"].name == "max" and largest.operands[0] is x:
+            return axes is None or (axes == largest.attrs["axes"] and _only_moves(chain + moves))
+    return False
 
 
 def _only_moves(chain: list[Value]) -> bool:
@@ -119,6 +123,26 @@ def _softmax(ctx: Context, v: Value) -> Value | None:
     total, m = _centred_sum(ctx, *found)
     ctx.hit("exp(x) / sum(exp(x)) = softmax(x)")
     return fit(g, g.map(TRUE_DIV, g.map(EXP, g.map(SUB, e.operands[0], m)), total), v)
+
+
+def _scaled_softmax(ctx: Context, v: Value) -> Value | None:
+    """exp(x) * (y / sum(exp(x))) = exp(x - m) * (y / sum(exp(x - m))): the derivative of log(sum(exp(x))), by y."""
+    g = ctx.graph
+    for e, quotient in (v.operands, v.operands[::-1]):
+        scale, moves = _strip(quotient)
+        if not _is_row(e, EXP) or not _is_row(scale, TRUE_DIV) or not _only_moves(moves):
+            continue
+        y, s = scale.operands
+        found = _summed_exp(s) if s.shape == scale.shape else None
+        if found is None or _strip(found[0].operands[0])[0] is not e:
+            continue
+        total, m = _centred_sum(ctx, *found)
+        scale = g.map(TRUE_DIV, y, total)
+        for c in reversed(moves):
+            scale, m = g.move(scale, c.attrs["map"], c.shape), g.move(m, c.attrs["map"], c.shape)
+        ctx.hit("exp(x) * (y / sum(exp(x))) = y * softmax(x)")
+        return fit(g, g.map(MUL, g.map(EXP, g.map(SUB, e.operands[0], m)), scale), v)
+    return None
 
 
 def _log_softmax(ctx: Context, v: Value) -> Value | None:

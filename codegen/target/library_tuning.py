@@ -191,6 +191,10 @@ class MatrixTuning:
     vjp_block_rows: int = 32  # of a factor's cotangent, up to which no BLAS is called
     mirror_min_rows: int = 48  # of a matrix whose other triangle is factored (linalg)
     transposed_block: int = 16  # rows and columns that change places together (L1)
+    share_min_elements: int = 1089  # of a matrix of a batch that threads share: smaller ones wait for memory
+    share_max_elements: int = 1 << 16  # of one: the LAPACK's own threads compute larger ones
+    share_min_matrices: int = 4  # of such a batch
+    share_max_parts: int = 16  # each with scratch of its own
 
 
 @record

@@ -1,4 +1,4 @@
-"""The processor that code is compiled for: the host's, or the level that `config.cpu` names.
+"""The processor that code is compiled for: the host's, or the level or family that `config.cpu` names.
 
 Contract  `host` -> a `Machine`, its facts.
 When      something is compiled.
@@ -12,7 +12,7 @@ from functools import cache
 
 from tensordsl.base.config import config
 from tensordsl.base.forks import lock
-from tensordsl.base.processor import LEVELS, cache_sizes
+from tensordsl.base.processor import FEATURES, cache_sizes
 from tensordsl.base.records import record
 
 CACHE_LINE_BYTES = 64
@@ -56,7 +56,7 @@ class Machine:
 
 
 def host() -> Machine:
-    """The processor that `config.cpu` names.  Code of a level runs on many, so nothing is known of their caches."""
+    """The processor that `config.cpu` names.  Of the caches of a level or a family nothing is known."""
     is_known = config.cpu == "native"
     l2_bytes, l3_bytes = _cache_sizes() if is_known else (0, 0)
     return Machine(
@@ -141,5 +141,5 @@ def processor() -> tuple[str, dict[str, bool]]:
         import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
         if config.cpu != "native":
-            return config.cpu, dict.fromkeys(LEVELS[config.cpu], True)
+            return config.cpu, dict.fromkeys(FEATURES[config.cpu], True)
         return str(llvm.get_host_cpu_name()), dict(llvm.get_host_cpu_features())

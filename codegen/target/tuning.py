@@ -350,7 +350,7 @@ class CallTuning:
 class PassTuning:
     """Passes over the tensor IR."""
 
-    fold_max_elements: int = 1024  # of constants (compile)
+    fold_max_elements: int = 16384  # of constants (compile)
     add_sums_min_terms: int = 9  # sums that are added to each other; a kernel has a state for each (peers)
     merge_max_partners: int = 4  # reductions over some axes that one of everything is tried with (compile)
     merge_max_values: int = 200  # (compile)

@@ -165,7 +165,9 @@ class Graph:
 
     # row ops
     def map(self, row: Any, *operands: Value, **attrs: Any) -> Value:
-        """Apply an elementwise row; operands are cast to its loop dtypes and broadcast."""
+        """Apply an elementwise row; operands are cast to its loop dtypes and broadcast.  A constant of one element is
+        that number, broadcast: so rules see it, and no kernel loads it."""
+        operands = tuple([self._spread(v) if v.op == "const" and v.rank else v for v in operands])
         dtypes = tuple([v.dtype for v in operands])
         loop, dtype = signature(row, dtypes, attrs)
         if loop != dtypes:
@@ -191,14 +193,18 @@ class Graph:
         aligned = [(1,) * (rank - len(s)) + s for s in shapes]
         return tuple(self.extents.broadcast(dims) for dims in zip(*aligned, strict=True))
 
+    def _spread(self, v: Value) -> Value:
+        data = v.attrs["data"]
+        return self.move(self.const(data.reshape(())), (), v.shape) if data.size == 1 else v
+
     def move(self, x: Value, map: Sequence[int | None], shape: Sequence[Length]) -> Value:
         """The elements of x at other places; see the module's docstring for `map`."""
         map, shape = tuple(map), tuple(shape)
         if x.op == "move":
             inner = x.attrs["map"]
             return self.move(x.operands[0], [None if a is None else map[a] for a in inner], shape)
-        if x.op == "const" and x.rank == 0 and not shape:
-            return x
+        if x.op == "const" and not shape:  # a number, which lengths may be made of
+            return self.const(x.attrs["data"].reshape(())) if x.rank else x
         if map == tuple(range(x.rank)) and shape == x.shape:
             return x
         map = tuple(None if x.shape[d] == 1 else a for d, a in enumerate(map))

@@ -9,6 +9,7 @@ Why       a call may run while anything happens to the interpreter, so it must r
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,10 +26,22 @@ MAX_ALIGNMENT_BYTES = 8  # of elements: that of a complex number is that of its 
 
 
 class Handle:
-    """What calls from C get the address of.  `keep`: what has to live as long, besides the executable."""
+    """What calls from C get the address of.  `keep`: what has to live as long, besides the executable.
 
-    def __init__(self, address: int, executable: Executable, keep: tuple[Any, ...]) -> None:
+    When it is dropped the words at the address stay, and calls say that it is gone: callers may know the address alone.
+    """
+
+    def __init__(self, address: int, executable: Executable, keep: tuple[Any, ...], words: tuple[Any, ...]) -> None:
         self.address, self.executable, self.keep = address, executable, keep
+        weakref.finalize(self, _end, address, words).atexit = False
+
+
+def _end(address: int, words: tuple[Any, ...]) -> None:
+    poke(address + layouts.CTX_PROGRAM, symbol("c_dropped"))
+    _KEPT.append(words)
+
+
+_KEPT: list[Any] = []  # what calls by addresses of dropped C functions reach; some hundred bytes each
 
 
 def make_handle(
@@ -75,7 +88,7 @@ def make_handle(
         (layouts.CC_ITEMS, item_at),
     ):  # fmt: skip
         poke(start + offset, value)
-    return Handle(start, executable, (words, code, own_table, tuple(strings), tuple(values)))
+    return Handle(start, executable, (code, tuple(values)), (words, own_table, tuple(strings)))
 
 
 def _table() -> Any:
@@ -101,6 +114,7 @@ def symbol(name: str) -> int:
 
 
 def load_entry(code: bytes, name: str) -> tuple[int, Any]:
-    """(the address of a function of an object, what keeps it alive)."""
+    """(the address of a function of an object that calls by a handle inside, and so stays as the handle's words do)."""
     loaded, addresses = elf.load([(code, [name])])
+    _KEPT.append(loaded)
     return addresses[0][0], loaded

@@ -97,6 +97,11 @@ def sources_version(
     return version
 
 
+def sources_digest(directories: Iterable[str | os.PathLike[str]], packages: Iterable[str | os.PathLike[str]]) -> str:
+    """What `sources_version` gives in a process that runs these sources as they are."""
+    return _contents([path for path, *_ in _stamps(directories, packages)])
+
+
 def _stamps(directories: Iterable[str | os.PathLike[str]], packages: Iterable[str | os.PathLike[str]]) -> list[Stamp]:
     found: list[Stamp] = []
     waiting = [(os.fspath(path), True) for path in directories] + [(os.fspath(path), False) for path in packages]
@@ -325,5 +330,10 @@ def _is_usable(create: bool) -> bool:
     except OSError:
         _State.usable = False
         return False
+    if not stat.S_ISDIR(status.st_mode):
+        import warnings
+
+        text = f"config.compiledir is {directory!r}, no directory (links are not followed): nothing is kept on disk"
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
     _State.usable = stat.S_ISDIR(status.st_mode) and _is_private(status)
     return _State.usable

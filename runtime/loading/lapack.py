@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -28,11 +28,14 @@ NAMES = (
     ("{}_", 4),
 )
 SCIPY = "scipy.linalg.cython_lapack", "scipy.linalg.cython_blas"  # their tables of functions: plain names
-KINDS = {"float32": ctypes.c_float, "float64": ctypes.c_double}
+KINDS = {  # of a part, and how many parts a number has
+    "float32": (ctypes.c_float, 1), "float64": (ctypes.c_double, 1),
+    "complex64": (ctypes.c_float, 2), "complex128": (ctypes.c_double, 2),
+}  # fmt: skip
 
 
 class Lapack(NamedTuple):
-    """Where functions are: `address(letter and name)` or 0; `int_size` is 0 if there is no LAPACK that has them all."""
+    """Where functions are: `address(symbol)` or 0; `int_size` is 0 if there is no LAPACK that has them all."""
 
     int_size: int
     address: Callable[[str], int]
@@ -79,12 +82,12 @@ def fill(names: tuple[str, ...]) -> None:
         raise OSError("this process has no LAPACK")
     _Found.table[0] = lapack.int_size
     for name in names:
-        for dtype, letter in layouts.LAPACK_LETTERS.items():
-            _Found.table[layouts.LAPACK[name, dtype] // 8] = lapack.address(letter + name)
+        for dtype in layouts.LAPACK_LETTERS:
+            _Found.table[layouts.LAPACK[name, dtype] // 8] = lapack.address(layouts.lapack_symbol(name, dtype))
 
 
 def _candidates() -> Iterator[Lapack]:
-    wanted = [letter + name for name in layouts.LAPACK_NAMES for letter in layouts.LAPACK_LETTERS.values()]
+    wanted = [layouts.lapack_symbol(name, t) for name in layouts.LAPACK_NAMES for t in layouts.LAPACK_LETTERS]
     for handle in _handles():
         for pattern, size in NAMES:
             if not hasattr(handle, pattern.format("dpotrf")):
@@ -138,16 +141,21 @@ def _works(address: Callable[[str], int], size: int) -> bool:
     guess of the size does no harm.  What it writes over all ones tells the size: 2, the order of the minor that is
     not positive.
     """
-    return all(_fits(address(f"{letter}potrf"), KINDS[t], size) for t, letter in layouts.LAPACK_LETTERS.items())
+    return all(_fits(address(layouts.lapack_symbol("potrf", t)), *KINDS[t], size) for t in layouts.LAPACK_LETTERS)
 
 
-def _fits(potrf: int, kind: Any, size: int) -> bool:
+def _fits(potrf: int, kind: Any, parts: int, size: int) -> bool:
     call = ctypes.CFUNCTYPE(None, ctypes.c_char_p, *[ctypes.c_void_p] * 4, ctypes.c_int64)(potrf)
     n, written = ctypes.c_int64(2), []
-    for given in ((4, 6, 7, 10), (4, 2, 7, 1)):  # columns; the upper triangle is not read
-        a, info = (kind * 4)(*given), ctypes.c_int64(-1)
+    y = parts - 1  # of complex numbers the lower element has an imaginary part, and so does its factor
+    for given in ((4, 6 + 2j * y, 7, 10 + y), (4, 2, 7, 1)):  # columns; the upper triangle is not read
+        a, info = (kind * (4 * parts))(*_parts(given, parts)), ctypes.c_int64(-1)
         call(b"L", ctypes.addressof(n), ctypes.addressof(a), ctypes.addressof(n), ctypes.addressof(info), 1)
         written.append((list(a), info.value))
     (factor, good), (_, bad) = written
     high = 0 if size == 8 else -1 << 32
-    return factor == [2, 3, 7, 1] and (good, bad) == (high, high | 2)
+    return factor == _parts((2, 3 + 1j * y, 7, 1), parts) and (good, bad) == (high, high | 2)
+
+
+def _parts(numbers: Iterable[complex], count: int) -> list[float]:
+    return [part for x in numbers for part in (complex(x).real, complex(x).imag)[:count]]

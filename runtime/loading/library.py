@@ -23,6 +23,7 @@ _NEST = ("nest", *layouts.NEST_PARTS)
 
 class _State:
     compile: Callable[[str], bytes] | None = None
+    limits: Callable[[], Mapping[str, int]] = staticmethod(dict)
     version = ""
     changes: Callable[[str], str] = staticmethod(lambda name: "")
     table = memory.new_table()
@@ -34,9 +35,16 @@ class _State:
     lock = _thread.allocate_lock()
 
 
-def install(compile: Callable[[str], bytes], version: str, changes: Callable[[str], str] = lambda name: "") -> None:
-    """`compile(name)` gives the object file of a library; `version` changes when its result would change."""
+def install(
+    compile: Callable[[str], bytes],
+    version: str,
+    changes: Callable[[str], str] = lambda name: "",
+    limits: Callable[[], Mapping[str, int]] = dict,
+) -> None:
+    """`compile(name)` gives the object file of a library, and `limits()` the thresholds of the machine's caches;
+    `version` changes when their results would change."""
     _State.compile, _State.version, _State.changes = compile, version, staticmethod(changes)
+    _State.limits = staticmethod(limits)
 
 
 def table() -> int:
@@ -158,7 +166,10 @@ def _loaded(name: str, blob: bytes) -> tuple[elf.Code, dict[str, int]]:
     if name in layouts.COMMON.values():
         code, [symbols] = elf.load_globals([blob])
         return code, symbols
-    code, [addresses] = elf.load([(blob, layouts.LIBRARY[name])], known_symbols())
+    known = known_symbols()
+    if name in _NEST:
+        known |= {layouts.CACHE_LIMIT + field: elf.word(limit) for field, limit in _limits().items()}
+    code, [addresses] = elf.load([(blob, layouts.LIBRARY[name])], known)
     return code, dict(zip(layouts.LIBRARY[name], addresses, strict=True))
 
 
@@ -173,6 +184,18 @@ def known_symbols() -> dict[str, bytes]:
         immortalise((_State.cells, _load_missed))
     known = {name: elf.jump(ctypes.addressof(cell)) for name, cell in _State.cells.items()}
     return {**known, "missed": elf.word(table() + layouts.RT["missed"]), layouts.TABLE: elf.word(table())}
+
+
+def _limits() -> Mapping[str, int]:
+    """The thresholds of the machine's caches, from the disk cache, since finding them out takes the compiler."""
+    import json
+
+    key = cache.key("limits", _State.version)
+    found = cache.read(key, json.loads)
+    if found is None:
+        found = _State.limits()
+        cache.put(key, json.dumps(dict(found)).encode())
+    return found
 
 
 def _after_fork() -> None:

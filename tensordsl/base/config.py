@@ -122,9 +122,15 @@ _OPTIONS: tuple[Option, ...] = (
     Option("cxx", "", None, "accepted: no C++ compiler is used"),
     Option("num_threads", 1, None, "most threads that one call may use", least=1),
     Option(
-        "cpu", "native", ("native", "x86-64-v2", "x86-64-v3", "x86-64-v4"),
-        "least processor that functions are compiled for; native: this machine's. To be set before the first function",
+        "cpu", "native",
+        (
+            "native", "x86-64-v2", "x86-64-v3", "x86-64-v4",
+            "haswell", "znver3", "skylake-avx512", "icelake-server", "znver4",
+        ),
+        "least processor that functions are compiled for: a level, or a family by LLVM's name; native: this machine's. "
+        "To be set before the first function",
     ),
+    Option("prebuilt", True, None, "take the library's code from the installation where that has it"),
     Option("compiledir", _cache_directory(), None, "directory of the compiler's disk cache"),
 )  # fmt: skip
 # Theano's warnings of bugs that it once had: accepted, because programs set them.

@@ -16,7 +16,6 @@ INSTEAD: dict[str, str] = {
         ("cholesky", "solve", "svd", "eig", "eigh", "det", "matrix_inverse", "pinv", "qr", "slogdet", "lstsq"),
         _LINEAR_ALGEBRA,
     ),
-    "ordqz": "its eigenvalues are not sorted: tensor.linalg.qz is there",
     **dict.fromkeys(("sparse", "fft", "typed_list"), "neither built nor planned yet"),
     **dict.fromkeys(("neighbours", "ctc"), "neither built nor planned yet"),
     "d3viz": "tensordsl.printing.debugprint prints expressions",

@@ -159,7 +159,8 @@ ROWS: dict[str, dict[str, str]] = {
         "ops.linalg.norms": "cond matrix_norm norm vector_norm",
         "ops.linalg.products": "kron matmul outer tensordot",
         "tensor": "cross vecdot",
-        "ops.linalg.schur": "qz schur",
+        "ops.linalg.roots": "logm sqrtm",
+        "ops.linalg.schur": "ordqz qz schur",
         "ops.linalg.structured": "block_diag circulant diagonal hankel matrix_transpose toeplitz trace",
         "ops.linalg.systems": (
             "cho_solve lstsq lu_solve solve solve_lower_triangular solve_triangular solve_upper_triangular tensorsolve"
@@ -221,7 +222,8 @@ ROWS: dict[str, dict[str, str]] = {
         ),
         "ops.linalg.matrix_functions": "expm",
         "ops.linalg.products": "kron",
-        "ops.linalg.schur": "qz schur",
+        "ops.linalg.roots": "logm sqrtm",
+        "ops.linalg.schur": "ordqz qz schur",
         "ops.linalg.structured": "block_diag",
         "ops.linalg.systems": (
             "cho_solve lu_solve solve_lower_triangular solve_triangular solve_upper_triangular"

@@ -37,20 +37,8 @@ STATUS = {  # what a call from C may give
     layouts.ERR_ARGUMENT: "an argument has a wrong length, stride or address",
     layouts.ERR_ROOM: "a result has no room in its buffer",
     layouts.ERR_STACK: "the stack of the thread is too small",
+    layouts.ERR_DROPPED: "the C function was dropped: keep its object as long as it is called",
 }
-_PTR, _INT, _LONG, _DOUBLE = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_double
-STATUS = {
-    0: "the call has succeeded",
-    2: "a check of the program has failed",
-    3: "a length or a size is too large",
-    4: "there is not enough memory",
-    7: "an index is out of bounds",
-    8: "internal error",
-    12: "the shared variables have outgrown the program: make the C function again",
-    14: "an argument has a wrong length, stride or address",
-    15: "a result has no room in its buffer",
-    16: "the stack of the thread is too small",
-}  # the kinds of `codegen.abi.layouts` ERR_* that a call from C may give
 
 
 class Signature(NamedTuple):

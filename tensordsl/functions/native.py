@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import asdict, field
 from functools import partial
 from struct import pack
 from typing import Any
@@ -52,6 +52,7 @@ class Compiled:
 class _State:
     executables: dict[str, Executable] = {}
     version = ""
+    sources = ""  # the digest of our sources
     directory: Any = ()
     flags: Switches | None = None  # the process's, by which its library is made
     tuning: Any = None  # see `set_tuning`
@@ -330,24 +331,48 @@ def _prepare() -> None:
         _State.directory = directory
     if not _State.version:
         processor.settle()
-        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", *FRONT)]
-        version = __version__ + cache.sources_version(folders, [package], LOADED) + cache.compiler_version()
+        folders, package = _source_folders()
+        _State.sources = cache.sources_version(folders, [package], LOADED)
+        version = __version__ + _State.sources + cache.compiler_version()
         version += _State.tuning.key() if _State.tuning is not None else ""
         version += lapack.key_text()
         flags = _State.flags = switches()
         make = partial(with_stack, COMPILER_STACK_BYTES, _library_object)
-        library.install(make, version, lambda name: flags.of_part(name).text)
+        limits = partial(with_stack, COMPILER_STACK_BYTES, _cache_limits)
+        library.install(make, version, lambda name: flags.of_part(name).text, limits)
         on_change("num_threads", threads.set_threads)
         _State.version = version
 
 
+def _source_folders() -> tuple[list[str], str]:
+    """The folders whose sources decide on what is compiled, and the package, whose own files do."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", *FRONT)], package
+
+
+def sources_digest() -> str:
+    """The digest of these sources as they are on disk."""
+    folders, package = _source_folders()
+    return cache.sources_digest(folders, [package])
+
+
 def _library_object(name: str) -> bytes:
     with forks.lock:
-        from tensordsl.codegen.compiler.library_build import library_objects  # late: the compiler
+        from tensordsl.base.config import config
+        from tensordsl.codegen.compiler import library_build  # late: the compiler
+        from tensordsl.functions import prebuilt
 
-        flags = _State.flags or switches()
-        return library_objects(name, flags.of_part(name).tuned(_State.tuning))
+        flags = (_State.flags or switches()).of_part(name)
+        is_usual = config.prebuilt and config.cpu == "native" and _State.tuning is None and not flags.text
+        found = prebuilt.find(name, _State.sources) if is_usual else None
+        return library_build.library_objects(name, flags.tuned(_State.tuning)) if found is None else found
+
+
+def _cache_limits() -> dict[str, int]:
+    with forks.lock:
+        from tensordsl.codegen.target.tuning import Tuning  # late: the compiler
+
+        return asdict((_State.tuning or Tuning.here()).caches)
 
 
 def _report(compiled: Compiled, spec: Any, start: float) -> Compiled:

@@ -78,6 +78,8 @@ class Kernel:
     calls_python: bool = False
 
 
+HOST = Kernel("host", calls_python=True)  # of a row that has no native code: its oracle is called
+HOST_OF_REAL = Kernel("host", takes_complex=False, calls_python=True)
 Meaning = Elementwise | Reduction | Movement | Expand | Kernel
 
 

@@ -42,7 +42,7 @@ def compile(  # nutpie's word
     absent = [name for name in needed if not hasattr(bridge, name)]
     if absent:
         raise ImportError(f"tensordsl.pymc: this release of nutpie has no {', '.join(absent)} (docs/pymc.md)")
-    model = freeze_dims_and_data(model)
+    model, initial_points = _frozen(model, initial_points, freeze_dims_and_data)
     if default_initialization_strategy == "support_point" and jitter_rvs is None:
         jitter_rvs = set(model.free_RVs)
     initial = bridge._wrap_with_lock(
@@ -70,6 +70,25 @@ def compile(  # nutpie's word
     if more:
         fields["reparameterized_names"] = more[0]
     return bridge.CompiledPyMCModel(**fields)
+
+
+def _frozen(model: Any, initial_points: dict[Any, Any] | None, freeze: Any) -> tuple[Any, dict[Any, Any] | None]:
+    """The model with its data as constants, and the initial points: also those of variables, which PyMC 5 can not copy.
+
+    The model's own are put aside meanwhile, and are back afterwards whatever happens.
+    """
+    own = {variable: value for variable, value in model.rvs_to_initial_values.items() if value is not None}
+    try:
+        return freeze(model), initial_points
+    except NotImplementedError:
+        if not own:
+            raise
+    model.rvs_to_initial_values.update(dict.fromkeys(own))
+    try:
+        frozen = freeze(model)
+    finally:
+        model.rvs_to_initial_values.update(own)
+    return frozen, {**{variable.name: value for variable, value in own.items()}, **(initial_points or {})}
 
 
 def _c_function(function: Any, signature: str) -> CFunction:

@@ -4,29 +4,57 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensordsl.pytensor.conversion import Conversion, Held, Missing, T, as_dtype, converts, number
+import numpy as np
+
+from tensordsl.graph.variables import Constant
+from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
+from tensordsl.pytensor.conversion import Conversion, Missing, T, as_dtype, converts, converts_by, number
+from tensordsl.pytensor.objects import Held
+from tensordsl.pytensor.scalars import scalar
 
 
 @converts(
-    "SpecifyShape", "TensorFromScalar", "ScalarFromTensor", "DeepCopyOp", "ViewOp", "CpuContiguous", "Unbroadcast"
-)
+    "TensorFromScalar", "ScalarFromTensor", "DeepCopyOp", "ViewOp", "CpuContiguous", "Unbroadcast",
+    "SpecifyAssumptions", "xtensor.TensorFromXTensor", "xtensor.XTensorFromTensor", "xtensor.Rename",
+)  # fmt: skip
 def _same(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    """Arrays of a call are its own; objects are copied where PyTensor copies them."""
+    if isinstance(inputs[0], Held):
+        return c.by_python(node, inputs, warns=False)
     return inputs[0]
+
+
+@converts("SpecifyShape")
+def _specified(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    x, *lengths = inputs
+    if isinstance(x, Held):
+        raise Missing
+    known = node.inputs[0].type.shape
+    for k, n in enumerate(lengths):
+        if isinstance(n, Held):  # None
+            continue
+        static = int(n.data) if isinstance(n, Constant) else None
+        if static is None or static != known[k]:
+            wanted = "that is asked for" if static is None else static
+            message = f"SpecifyShape: dim {k} of the input has not the length {wanted}"
+            c.errors[message] = AssertionError
+            x = require(x, T.eq(x.shape[k], n), message)
+    return x
 
 
 @converts("CheckAndRaise", "Assert")
 def _checked(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    from tensordsl.ops.control import require  # late: few graphs have checks
-
     message = node.op.msg or "Assertion failed"
     kind = getattr(node.op, "exc_type", AssertionError)
     c.errors[message] = kind
     value = inputs[0]
-    if isinstance(value, Held):
-        raise Missing
-    for condition in inputs[1:]:
+    if isinstance(value, Held):  # its number exists where the conditions hold
+        value = c.token(value)
+    for given, condition in zip(node.inputs[1:], inputs[1:], strict=True):
+        if np.all(getattr(given, "data", False)):
+            continue
         value = require(value, T.all(condition), message)
-    return value
+    return Held(token=value) if isinstance(inputs[0], Held) else value
 
 
 # -- shapes ------------------------------------------------------------------------------------------------------------
@@ -65,21 +93,13 @@ def _split_axis(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     )
 
 
-@converts("Shape")
-def _shape(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.shape(inputs[0])
-
-
-@converts("Shape_i")
-def _length(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return inputs[0].shape[node.op.i]
-
-
 # -- indices -----------------------------------------------------------------------------------------------------------
 def _index(node: Any, inputs: list[Any]) -> tuple[Any, ...]:
     """The index of NumPy's form; inputs: its parts."""
     from pytensor.tensor.subtensor import indices_from_subtensor  # late: it is loaded by the graph
 
+    if any(isinstance(v, Held) and not v.is_known for v in inputs):
+        raise Missing
     given = [v.value if isinstance(v, Held) else v for v in inputs]
     listed = getattr(node.op, "idx_list", None)
     if listed is None:  # advanced indices of older releases have their parts as inputs alone
@@ -101,7 +121,8 @@ def _inc_subtensor(c: Conversion, node: Any, inputs: list[Any]) -> Any:
 
 @converts("MakeSlice")
 def _slice(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return Held(slice(*[v.value if isinstance(v, Held) else v for v in inputs]))
+    parts = slice(*[v.value if isinstance(v, Held) else v for v in inputs])
+    return Held(parts, made=lambda: c.by_python(node, inputs, warns=False)[0].token)
 
 
 # -- making ------------------------------------------------------------------------------------------------------------
@@ -111,30 +132,9 @@ def _vector(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return T.stack([as_dtype(v, dtype) for v in inputs]) if inputs else T.zeros((0,), dtype=dtype)
 
 
-@converts("Alloc")
-def _alloc(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.alloc(inputs[0], *inputs[1:])
-
-
-@converts("AllocEmpty")
-def _empty(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.zeros(inputs, dtype=node.outputs[0].type.dtype)
-
-
-@converts("ARange")
-def _arange(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.arange(*inputs, dtype=node.outputs[0].type.dtype)
-
-
 @converts("Eye")
 def _eye(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return T.eye(inputs[0], inputs[1], number(node.inputs[2]), dtype=node.outputs[0].type.dtype)
-
-
-@converts("ExtractDiag")
-def _diagonal(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    op = node.op
-    return T.diagonal(inputs[0], offset=op.offset, axis1=op.axis1, axis2=op.axis2)
 
 
 # -- joining -----------------------------------------------------------------------------------------------------------
@@ -159,21 +159,6 @@ def _split(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return parts
 
 
-@converts("Repeat")
-def _repeat(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.repeat(inputs[0], inputs[1], axis=node.op.axis)
-
-
-@converts("FillDiagonal")
-def _fill_diagonal(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.fill_diagonal(*inputs)
-
-
-@converts("FillDiagonalOffset")
-def _fill_diagonal_offset(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return T.fill_diagonal_offset(*inputs)
-
-
 # -- reductions --------------------------------------------------------------------------------------------------------
 _REDUCTIONS = {
     "Sum": T.sum, "Prod": T.prod, "Max": T.max, "Min": T.min, "All": T.all, "Any": T.any, "Add": T.sum, "Mul": T.prod,
@@ -188,12 +173,33 @@ def _reduction(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     if op.axis == ():
         return x
     if name not in _REDUCTIONS or (name in ("AND", "OR") and x.dtype != "bool"):
-        raise Missing
+        return _folded(c, node, x)
     if name in ("Sum", "Prod", "Add", "Mul"):
         wide = getattr(op, "acc_dtype", None) or kind.dtype
         return _REDUCTIONS[name](as_dtype(x, kind.dtype) if x.dtype == "bool" else x, axis=op.axis, dtype=kind.dtype,
                                  acc_dtype=wide)  # fmt: skip
     return _REDUCTIONS[name](x, axis=op.axis)
+
+
+def _folded(c: Conversion, node: Any, x: Any) -> Any:
+    """A reduction by any function of two numbers that has an identity: a loop over the axes that it sums up."""
+    op, kind = node.op, node.outputs[0].type
+    start = getattr(op.scalar_op, "identity", None)
+    if start is None:
+        raise Missing
+    axes = range(x.ndim) if op.axis is None else op.axis
+    rest = [k for k in range(x.ndim) if k not in axes]
+    moved = x.dimshuffle(*axes, *rest)
+    count: Any = 1
+    for a in axes:
+        count = count * x.shape[a]
+    lengths = [x.shape[k] for k in rest]
+    rows = T.reshape(moved, [count, *lengths], ndim=1 + len(rest))
+    first = T.alloc(T.constant(np.asarray(start).astype(kind.dtype)), *lengths)
+    index, total = loop_index(), parameter_like(first)
+    following = as_dtype(scalar(op.scalar_op, [total, as_dtype(rows[index], kind.dtype)], kind.dtype), kind.dtype)
+    (found,) = make_loop(count, index, [total], [first], [following], name="reduce")
+    return found
 
 
 @converts("ProdWithoutZeros")
@@ -217,11 +223,6 @@ def _argmax(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return T.argmax(T.reshape(moved, [*[x.shape[k] for k in rest], total], ndim=len(rest) + 1), axis=len(rest))
 
 
-@converts("CumOp")
-def _running(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return (T.cumsum if node.op.mode == "add" else T.cumprod)(inputs[0], axis=node.op.axis)
-
-
 # -- order -------------------------------------------------------------------------------------------------------------
 @converts("SortOp")
 def _sort(c: Conversion, node: Any, inputs: list[Any]) -> Any:
@@ -233,38 +234,31 @@ def _argsort(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     return T.argsort(inputs[0], axis=number(node.inputs[1]) if len(inputs) > 1 else node.op.axis)
 
 
-@converts("SearchsortedOp")
-def _searchsorted(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    if len(inputs) > 2:
-        raise Missing
-    return T.searchsorted(inputs[0], inputs[1], side=node.op.side)
-
-
-@converts("Nonzero")
-def _nonzero(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    return list(inputs[0].nonzero())
-
-
 @converts("Unique")
 def _unique(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     op = node.op
-    if op.return_index or op.return_inverse or op.return_counts or op.axis is not None:
-        raise Missing
-    return T.unique(inputs[0])
+    found = T.unique(inputs[0], op.return_index, op.return_inverse, op.return_counts, op.axis)
+    return list(found) if isinstance(found, list | tuple) else found
 
 
 @converts("UnravelIndex")
 def _unravel(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    if node.op.order != "C":
-        raise Missing
-    return list(T.unravel_index(inputs[0], inputs[1], ndim=len(node.outputs)))
+    return T.unravel_index(*inputs, order=node.op.order, ndim=len(node.outputs))
 
 
 @converts("RavelMultiIndex")
 def _ravel(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    if node.op.order != "C" or node.op.mode != "raise":
+    if not isinstance(node.op.mode, str):
         raise Missing
-    return T.ravel_multi_index(inputs[:-1], inputs[-1])
+    return T.ravel_multi_index(inputs[:-1], inputs[-1], mode=node.op.mode, order=node.op.order)
+
+
+@converts("Choose")
+def _chosen(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    a, choices = inputs
+    if isinstance(choices, Held):
+        raise Missing
+    return T.choose(a, choices, mode=node.op.mode)
 
 
 # -- softmax -----------------------------------------------------------------------------------------------------------
@@ -287,3 +281,24 @@ def _softmax_gradient(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     g, y = inputs
     scaled = g * y
     return scaled - T.sum(scaled, axis=node.op.axis, keepdims=True) * y
+
+
+# -- functions of ours -------------------------------------------------------------------------------------------------
+converts_by(
+    {
+        "Shape": lambda op, x: T.shape(x),
+        "Shape_i": lambda op, x: x.shape[op.i],
+        "Alloc": lambda op, value, *lengths: T.alloc(value, *lengths),
+        "AllocEmpty": lambda op, *lengths: T.zeros(lengths, dtype=op.dtype),
+        "ARange": lambda op, start, stop, step: T.arange(start, stop, step, dtype=op.dtype),
+        "ExtractDiag": lambda op, x: T.diagonal(x, offset=op.offset, axis1=op.axis1, axis2=op.axis2),
+        "Repeat": lambda op, x, counts: T.repeat(x, counts, axis=op.axis),
+        "FillDiagonal": lambda op, x, value: T.fill_diagonal(x, value),
+        "FillDiagonalOffset": lambda op, x, value, offset: T.fill_diagonal_offset(x, value, offset),
+        "CumOp": lambda op, x: (T.cumsum if op.mode == "add" else T.cumprod)(x, axis=op.axis),
+        "SearchsortedOp": lambda op, x, v, sorter=None: T.searchsorted(x, v, side=op.side, sorter=sorter),
+        "Nonzero": lambda op, x: x.nonzero(),
+        "PermuteRowElements": lambda op, x, y: T.permute_row_elements(x, y, inverse=op.inverse),
+        "Bartlett": lambda op, n: T.bartlett(n),
+    }
+)

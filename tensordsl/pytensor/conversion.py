@@ -8,17 +8,24 @@ Why       by name, as PyTensor moves its classes between modules; only of classe
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 import tensordsl.tensor
 from tensordsl.custom.callbacks import callback
+from tensordsl.pytensor.objects import Held, Names, Objects
 
 T: Any = tensordsl.tensor  # most of its names are found when they are asked for
 Converter = Callable[["Conversion", Any, list[Any]], Any]
 CONVERTERS: dict[str, Converter] = {}
+MODULES = (
+    "arrays", "convolutions", "draws", "linear_algebra", "loops", "models", "optimisation", "scalars", "sparse",
+    "tridiagonal",
+)  # fmt: skip
 _HOMES = ("pytensor.", "pymc.", "pymc_extras.")
 
 
@@ -34,12 +41,14 @@ def converts(*names: str) -> Callable[[Converter], Converter]:
     return enter
 
 
-class Held:
-    """A value that is no tensor: a constant, or what each call puts here.  `token`: a number that exists once the value
-    does; who needs the value takes it, so that steps of Python's run in their order."""
+def converts_by(table: Mapping[str, Callable[..., Any]]) -> None:
+    """Converters that need the Op and its operands alone: names of classes -> function (op, *inputs)."""
 
-    def __init__(self, value: Any = None, token: Any = None) -> None:
-        self.value, self.token = value, token
+    def entered(function: Callable[..., Any]) -> Converter:
+        return lambda c, node, inputs: function(node.op, *inputs)
+
+    for names, function in table.items():
+        converts(*names.split())(entered(function))
 
 
 class Missing(NotImplementedError):
@@ -47,17 +56,21 @@ class Missing(NotImplementedError):
 
 
 class Conversion:
-    """Of one function.  `steps`: names of operations that Python does; `errors`: message -> exception of its checks."""
+    """Of one function.  `steps`: names of operations that Python does; `errors`: message -> exception of its checks;
+    `objects`: what is no tensor."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
         self.errors: dict[str, type[Exception]] = {}
+        self.objects = Objects()
+        self.is_pointwise = False  # within a graph of scalars that stands for one of arrays
+        self._done: dict[Any, tuple[Any, Any]] = {}  # steps: Op and operands -> results, and the operands
 
     def input(self, variable: Any) -> Any:
-        """What stands for an input of PyTensor's."""
+        """What stands for an input of PyTensor's: a number of an object for what is no tensor."""
         kind = variable.type
-        if not hasattr(kind, "dtype"):
-            return Held()
+        if not is_array(kind):
+            return Held(token=T.lscalar(variable.name))
         return T.tensor(dtype=kind.dtype, shape=getattr(kind, "shape", ()), name=variable.name)
 
     def graph(self, fgraph: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -69,19 +82,29 @@ class Conversion:
                 known[out] = self.typed(value, out.type)
         return [self.value(v, known) for v in fgraph.outputs]
 
+    def pointwise(self, fgraph: Any, inputs: Sequence[Any]) -> list[Any]:
+        """A graph of scalars, of arrays.  Raises Missing where a step of Python's would get an array for a number."""
+        before, self.is_pointwise = self.is_pointwise, True
+        try:
+            return self.graph(fgraph, inputs)
+        finally:
+            self.is_pointwise = before
+
     def value(self, variable: Any, known: dict[Any, Any]) -> Any:
         if variable in known:
             return known[variable]
         if not hasattr(variable, "data"):
             raise ValueError(f"tensordsl.pytensor: {variable!r} is neither an input nor computed")
         data = variable.data
-        if not hasattr(variable.type, "dtype"):
+        if not is_array(variable.type):
             return known.setdefault(variable, Held(data))
         made = T.constant(np.asarray(data, variable.type.dtype))
         return known.setdefault(variable, made)
 
     def convert(self, node: Any, inputs: list[Any]) -> list[Any]:
         """The results of an application."""
+        if (numbers := _known(node, inputs)) is not None:
+            return numbers
         converter = converter_of(node.op)
         try:
             if converter is not None:
@@ -96,7 +119,7 @@ class Conversion:
 
     def typed(self, value: Any, kind: Any) -> Any:
         """A value of the dtype of PyTensor's type, with the axes of length 1 that this promises."""
-        if isinstance(value, Held) or not hasattr(kind, "dtype"):
+        if isinstance(value, Held) or not is_array(kind):
             return value
         value = as_dtype(value, kind.dtype)
         axes = [k for k, n in enumerate(getattr(kind, "shape", ())) if n == 1 and not value.broadcastable[k]]
@@ -105,66 +128,127 @@ class Conversion:
     # -- what Python does
     def by_python(self, node: Any, inputs: list[Any], warns: bool = True) -> list[Any]:
         """The results of an application by the Op's own `perform`; warns: once for each operation, by its name."""
+        if self.is_pointwise:
+            raise Missing
         name = name_of(node.op)
-        if not hasattr(node.op, "perform") or any(not _is_known(v.type) for v in (*node.inputs, *node.outputs)):
-            raise NotImplementedError(f"tensordsl.pytensor: {name} of {node.inputs} is not supported")
+        if not has_perform(node.op):
+            kinds = ", ".join(str(v.type) for v in node.inputs)
+            raise NotImplementedError(
+                f"tensordsl.pytensor: {name} of ({kinds}) has neither a native form nor a `perform` of its own; "
+                "compile this function by another mode (docs/pymc.md)"
+            )
+        key = (node.op, *map(_identity, inputs))
+        if key in self._done:  # inner graphs have equal applications
+            return list(self._done[key][0])
         self.steps.append(name)
         if warns and name not in _WARNED:
             _WARNED.add(name)
             warnings.warn(f"tensordsl.pytensor: {name} is done by Python (docs/pymc.md)", stacklevel=2)
-        held = [Held() for v in node.outputs if not hasattr(v.type, "dtype")]
-        places = [k for k, v in enumerate(inputs) if not isinstance(v, Held)]
-        tokens = [v.token for v in inputs if isinstance(v, Held) and v.token is not None]
-        results = [(v.type.dtype, getattr(v.type, "shape", ())) for v in node.outputs if hasattr(v.type, "dtype")]
-        if held:
-            results.append(("int64", ()))
-        step = _Step(node, inputs, places, held)
-        found = callback(step, results, *[inputs[k] for k in places], *tokens, name=name)
-        token = found.pop() if held else None
-        for cell in held:
-            cell.token = token
-        tensors, others = iter(found), iter(held)
-        return [next(tensors) if hasattr(v.type, "dtype") else next(others) for v in node.outputs]
+        if any(not is_array(v.type) for v in node.outputs):
+            self.objects.is_unused = False
+        step = _Step(node, inputs, self.objects)
+        results = [
+            (v.type.dtype, getattr(v.type, "shape", ())) if is_array(v.type) else ("int64", ()) for v in node.outputs
+        ]
+        found = callback(step, results, *[v for v in map(self._given, inputs) if v is not None], name=name)
+        made = [v if is_array(out.type) else Held(token=v) for v, out in zip(found, node.outputs, strict=True)]
+        self._done[key] = made, inputs
+        return list(made)
+
+    @staticmethod
+    def _given(value: Any) -> Any:
+        """What a step takes for an operand: nothing for an object that is known now."""
+        return value.token if isinstance(value, Held) else value
+
+    def token(self, value: Held) -> Any:
+        """The number of an object, as a variable."""
+        return T.constant(np.int64(self.objects.keep(value.value))) if value.token is None else value.token
+
+    def renamed(self, token: Any) -> Held:
+        """The same object under a number of its own: what a round or a loop hands on outlives the steps in it."""
+        objects, names = self.objects, Names()
+        found = callback(lambda n: np.int64(objects.put(objects[int(n)], names)), ("int64", ()), token, name="renamed")
+        return Held(token=found)
 
 
 class _Step:
-    """`perform` of a node as a function of arrays; what is no tensor is read and written where it is held."""
+    """`perform` of a node as a function of arrays; objects are numbers there."""
 
-    def __init__(self, node: Any, inputs: Sequence[Any], places: Sequence[int], held: Sequence[Held]) -> None:
-        self.node, self.places, self.held = node, list(places), list(held)
-        self.others = {k: v for k, v in enumerate(inputs) if isinstance(v, Held)}
+    def __init__(self, node: Any, inputs: Sequence[Any], objects: Objects) -> None:
+        self.node, self.objects = node, objects
+        self.given = [_reader(v.type, value, objects) for v, value in zip(node.inputs, inputs, strict=True)]
+        self.made = [
+            partial(np.asarray, dtype=v.type.dtype) if is_array(v.type) else partial(_put, objects, Names())
+            for v in node.outputs
+        ]
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        given: list[Any] = [None] * len(self.node.inputs)
-        for k, array in zip(self.places, arrays, strict=False):  # tokens come last
-            given[k] = array if hasattr(self.node.inputs[k].type, "shape") else array[()]
-        for k, other in self.others.items():
-            given[k] = other.value
+        rest = iter(arrays)
+        given = [read(rest) for read in self.given]
         storage: list[list[Any]] = [[None] for _ in self.node.outputs]
         self.node.op.perform(self.node, given, storage)
-        found, others = [], iter(self.held)
-        for variable, cell in zip(self.node.outputs, storage, strict=True):
-            if hasattr(variable.type, "dtype"):
-                found.append(np.asarray(cell[0], variable.type.dtype))
-            else:
-                next(others).value = cell[0]
-        return [*found, np.asarray(0, "int64")] if self.held else found
+        return [make(cell[0]) for make, cell in zip(self.made, storage, strict=True)]
+
+
+def _identity(value: Any) -> Any:
+    """Equal for operands that are the same in every call."""
+    if isinstance(value, Held):
+        return ("object", id(value.value)) if value.token is None else id(value.token)
+    data: Any = getattr(value, "data", None)  # of a constant
+    is_short = isinstance(data, np.ndarray) and data.size <= 8
+    return (data.dtype.str, data.shape, data.tobytes()) if is_short else id(value)
+
+
+def _put(objects: Objects, names: Names, value: Any) -> Any:
+    return np.int64(objects.put(value, names))
+
+
+def _reader(kind: Any, value: Any, objects: Objects) -> Callable[[Any], Any]:
+    """A function that takes an operand of `perform` from the arrays of a step."""
+    if isinstance(value, Held):
+        return (lambda rest: value.value) if value.token is None else (lambda rest: objects[int(next(rest))])
+    return (lambda rest: next(rest)[()]) if _is_scalar(kind) else next
 
 
 _WARNED: set[str] = set()  # names of operations that a warning has named
 
 
+def _known(node: Any, inputs: list[Any]) -> list[Any] | None:
+    from tensordsl.pytensor.lengths import known  # late: it uses this module
+
+    return known(node, inputs)
+
+
 def _load() -> None:
-    from tensordsl.pytensor import arrays, draws, linear_algebra, loops, scalars  # noqa: F401  # they enter converters
+    for module in MODULES:
+        import_module(f"tensordsl.pytensor.{module}")  # they enter converters
 
 
 def converter_of(op: Any) -> Converter | None:
     if not CONVERTERS:
         _load()
     for kind in type(op).__mro__:
-        if kind.__name__ in CONVERTERS and kind.__module__.startswith(_HOMES):
-            return CONVERTERS[kind.__name__]
+        found = CONVERTERS.get(key_of(kind)) if is_own(kind) else None
+        if found is not None:
+            return found
     return None
+
+
+def is_own(kind: type) -> bool:
+    """Whether a class is PyTensor's or PyMC's: those of users may have any name."""
+    return kind.__module__.startswith(_HOMES)
+
+
+def key_of(kind: type) -> str:
+    """The name of a class of Ops in `CONVERTERS`: with that of its package for those whose classes are called alike."""
+    package = kind.__module__.split(".")[1]
+    return f"{package}.{kind.__name__}" if package in ("sparse", "xtensor", "typed_list") else kind.__name__
+
+
+def has_perform(op: Any) -> bool:
+    """Whether Python can do an operation."""
+    names = {kind.__name__ for kind in type(op).__mro__}
+    return hasattr(op, "perform") and not names & {"_NoPythonOp", "XOp"}
 
 
 def name_of(op: Any) -> str:
@@ -183,7 +267,11 @@ def number(variable: Any) -> int:
     return int(variable.data)
 
 
-def _is_known(kind: Any) -> bool:
-    """Whether values of a type are tensors, or objects that a step may hold."""
-    name = type(kind).__name__
-    return hasattr(kind, "dtype") and "Sparse" not in name or name in ("RandomGeneratorType", "NoneTypeT", "SliceType")
+def is_array(kind: Any) -> bool:
+    """Whether the values of a type are dense arrays or numbers; of all others, functions here hold the objects."""
+    names = {base.__name__ for base in type(kind).__mro__}
+    return bool(names & {"TensorType", "ScalarType", "XTensorType"}) and "SparseTensorType" not in names
+
+
+def _is_scalar(kind: Any) -> bool:
+    return type(kind).__name__ == "ScalarType"

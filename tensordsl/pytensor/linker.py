@@ -2,7 +2,8 @@
 
 Contract  PyTensor's `JITLinker`: inputs in the order of the graph, results as a sequence.  Containers, updates and
           defaults stay PyTensor's; what is native is one `tensordsl.function`.
-Why       the rewrites left out are those that fuse, write in place or call a BLAS: our passes do that.
+Why       of PyTensor's rewrites only those are asked for whose work our own passes do not do: rewriting is most of what
+          compiling a model takes.
 """
 
 from __future__ import annotations
@@ -10,18 +11,34 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+import numpy as np
 from pytensor.compile.mode import Mode, predefined_modes, register_linker, register_mode
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.basic import JITLinker
 
 from tensordsl.functions.function import function as compiled_function
-from tensordsl.pytensor.conversion import Conversion, Held
+from tensordsl.pytensor.conversion import Conversion
+from tensordsl.pytensor.objects import Held, Names
 
-# Rewrites, by their tags: of other backends, and those whose work our own passes do.
+# Rewrites that nobody may add, by their tags: of other backends, and those that fuse, write in place or call a BLAS.
 LEFT_OUT = (
     "cxx_only", "BlasOpt", "fusion", "inplace", "local_careduce_fusion", "scan_save_mem_prealloc", "numba", "jax",
     "pytorch", "mlx",
     "reuse_decomposition_multiple_solves", "scan_split_non_sequence_decomposition_and_solve",
+)  # fmt: skip
+# Equations of which the right side is finite where the left one is not, beyond those of `ops.math.stable`; those that
+# follow find numbers only once constants are folded.  A release without one of these names goes without it.
+STABLE = (
+    "local_1msigmoid", "local_erf_minus_one", "local_erf_neg_minus_one", "local_exp_over_1_plus_exp", "local_expm1",
+    "local_grad_log_erfc_neg", "local_inv_odds_sigmoid", "local_log1p", "local_log1p_plusminus_exp", "local_log_div",
+    "local_log_erfc", "local_log_iv", "local_log_kv", "local_log_prod_to_sum_log", "local_log_sqrt_sqr",
+    "local_mul_switch_sink", "local_odds_sigmoid", "local_one_minus_erf", "local_one_minus_erfc", "local_one_plus_erf",
+    "local_reciprocal_1_plus_exp", "local_sigm_times_exp", "logdiffexp_to_log1mexpdiff", "logmexpm1_to_log1mexp",
+)  # fmt: skip
+CANONICAL = (
+    "canonicalize_db", "merge", "topo_constant_folding",
+    "local_div_switch_sink", "local_mul_switch_sink", "local_sigmoid_logit", "local_odds_sigmoid",
+    "local_inv_odds_sigmoid",
 )  # fmt: skip
 
 
@@ -46,35 +63,38 @@ def compiled(fgraph: Any) -> Callable[..., Sequence[Any]]:
     conversion = Conversion()
     inputs = [conversion.input(variable) for variable in fgraph.inputs]
     outputs = conversion.graph(fgraph, inputs)
-    given = [v for v in inputs if not isinstance(v, Held)]
-    wanted = [v for v in outputs if not isinstance(v, Held)]
-    tokens = [v.token for v in outputs if isinstance(v, Held) and v.token is not None]
-    function: Any = compiled_function(given, [*wanted, *tokens], on_unused_input="ignore")
+    given = [v.token if isinstance(v, Held) else v for v in inputs]
+    wanted = [conversion.token(v) if isinstance(v, Held) else v for v in outputs]
+    function: Any = compiled_function(given, wanted, on_unused_input="ignore")
     function.python_steps = tuple(conversion.steps)
     function.trust_input = True
-    if len(given) == len(inputs) and len(wanted) == len(outputs) and not conversion.errors:
-        return cast(Callable[..., Sequence[Any]], function)
-    return _Around(function, inputs, outputs, len(wanted), conversion.errors)
+    if not (outputs and conversion.objects.is_unused) or conversion.errors or any(isinstance(v, Held) for v in inputs):
+        return cast(Callable[..., Sequence[Any]], _Around(function, inputs, outputs, conversion))
+    return cast(Callable[..., Sequence[Any]], function)
 
 
 class _Around:
-    """A compiled function whose graph also takes or gives what is no tensor, or raises exceptions of its own."""
+    """A compiled function of a graph that has objects, raises exceptions of its own, or gives nothing."""
 
-    def __init__(self, function: Any, inputs: Sequence[Any], outputs: Sequence[Any], count: int, errors: Any) -> None:
-        self.function, self.inputs, self.outputs, self.count, self.errors = function, inputs, outputs, count, errors
+    def __init__(self, function: Any, inputs: Sequence[Any], outputs: Sequence[Any], conversion: Conversion) -> None:
+        self.function, self.objects, self.errors = function, conversion.objects, conversion.errors
+        self.held_inputs = [(k, Names()) for k, v in enumerate(inputs) if isinstance(v, Held)]
+        self.held_outputs = [k for k, v in enumerate(outputs) if isinstance(v, Held)]
+        self.gives_nothing = not outputs
 
-    def __call__(self, *values: Any) -> list[Any]:
-        given = []
-        for variable, value in zip(self.inputs, values, strict=True):
-            if isinstance(variable, Held):
-                variable.value = value
-            else:
-                given.append(value)
+    def __call__(self, *values: Any) -> list[Any] | None:
+        given = list(values)
+        for k, names in self.held_inputs:
+            given[k] = np.asarray(self.objects.put(given[k], names))
         try:
-            found = iter(self.function(*given)[: self.count])
+            found = list(self.function(*given))
+            for k in self.held_outputs:
+                found[k] = self.objects[int(found[k])]
         except ValueError as error:
             raise self._translated(error) from None
-        return [v.value if isinstance(v, Held) else next(found) for v in self.outputs]
+        finally:
+            self.objects.forget()
+        return None if self.gives_nothing else found  # PyTensor asks for None
 
     def _translated(self, error: ValueError) -> BaseException:
         """The exception that the graph's own check raises."""
@@ -103,7 +123,10 @@ def compiled_of(function: Any) -> Any:
 register_linker("tensordsl", TensorDSLLinker())
 TENSORDSL = Mode(
     linker="tensordsl",
-    optimizer=RewriteDatabaseQuery(include=["minimum_compile", "fast_run"], exclude=list(LEFT_OUT)),
-)
+    optimizer=RewriteDatabaseQuery(
+        include=["minimum_compile", "stabilize", *CANONICAL], exclude=list(LEFT_OUT),
+        subquery={"stabilize": RewriteDatabaseQuery(include=list(STABLE))},
+    ),
+)  # fmt: skip
 if "TENSORDSL" not in predefined_modes:
     register_mode("TENSORDSL", TENSORDSL)

@@ -11,27 +11,42 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.ops.control import ifelse, loop_index, make_loop, parameter_like, require
-from tensordsl.pytensor.conversion import Conversion, Held, Missing, T, as_dtype, converts
+from tensordsl.pytensor.conversion import Conversion, T, as_dtype, converts, is_array
+from tensordsl.pytensor.objects import Held
 
 
 @converts("IfElse")
 def _branch(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    """Of objects it chooses the numbers."""
     condition, *values = inputs
-    if any(isinstance(v, Held) for v in values):
-        raise Missing
     half = len(values) // 2
+    return _either(c, node, condition, values[:half], values[half:])
+
+
+@converts("LazyIfElse")
+def _branch_of_graphs(c: Conversion, node: Any, inputs: list[Any]) -> Any:
+    condition, *given = inputs
+    return _either(c, node, condition, *(c.graph(b.fgraph, given) for b in (node.op.true_branch, node.op.false_branch)))
+
+
+def _either(c: Conversion, node: Any, condition: Any, then: list[Any], orelse: list[Any]) -> list[Any]:
     kinds = [v.type for v in node.outputs]
-    then, orelse = (
-        [c.typed(v, k) for v, k in zip(part, kinds, strict=True)] for part in (values[:half], values[half:])
+    one, two = (
+        [c.token(v) if isinstance(v, Held) else c.typed(v, k) for v, k in zip(part, kinds, strict=True)]
+        for part in (then, orelse)
     )
-    return ifelse(condition, then, orelse)
+    made: Any = ifelse(condition, one, two)
+    found = made if isinstance(made, list | tuple) else [made]
+    return [v if is_array(k) else Held(token=v) for v, k in zip(found, kinds, strict=True)]
 
 
 def scalar_loop(c: Conversion, op: Any, inputs: list[Any]) -> list[Any]:
     """A loop of scalars, at each point of arrays; where it ends early, at each point when that is done."""
-    n, *rest = inputs
-    if n.ndim:
-        raise Missing
+    limit, *rest = inputs
+    if all(limit.broadcastable):
+        n = limit = T.reshape(limit, [], ndim=0) if limit.ndim else limit
+    else:  # as many rounds as the longest has
+        n, rest = T.max(T.join(0, limit.flatten(), T.zeros((1,), dtype=limit.dtype))), [*rest, limit]
     states = rest[: op.nin - 1 - _constants(op)]
     count = len(states)
     shape_of = [v for v in rest if v.ndim]
@@ -39,21 +54,25 @@ def scalar_loop(c: Conversion, op: Any, inputs: list[Any]) -> list[Any]:
         states = [_like_all(v, rest) for v in states]
     index = loop_index()
     carried = [parameter_like(v) for v in states]
-    made = c.graph(op.fgraph, [*carried, *rest[count:]])
+    fixed = rest[count : count + _constants(op)]
+    made = c.pointwise(op.fgraph, [*carried, *fixed])
+    is_late = T.ge(index, limit) if limit.ndim else None
     if not op.is_while:
-        found = make_loop(n, index, carried, states, [_as(v, p) for v, p in zip(made, carried, strict=True)])
-        return list(found[:count])
+        made = [_as(v, p) for v, p in zip(made, carried, strict=True)]
+        made = made if is_late is None else [T.switch(is_late, p, v) for v, p in zip(made, carried, strict=True)]
+        return list(make_loop(n, index, carried, states, made)[:count])
     *following, done = made
-    start = _like_all(T.constant(True), rest) if shape_of else T.constant(True)
-    ended = parameter_like(T.zeros_like(start))
-    following = [T.switch(ended, old, _as(v, old)) for v, old in zip(following, carried, strict=True)]
-    over = T.or_(ended, as_dtype(done, "bool"))
-    first = T.zeros_like(start)
+    first = _like_all(T.constant(False), rest) if shape_of else T.constant(False)  # also where there is no round
+    ended = parameter_like(first)
+    is_kept = ended if is_late is None else T.or_(ended, is_late)
+    following = [T.switch(is_kept, old, _as(v, old)) for v, old in zip(following, carried, strict=True)]
+    done = as_dtype(done, "bool")
+    over = T.or_(ended, done if is_late is None else T.and_(done, T.invert(is_late)))
     found = make_loop(
         n, index, [*carried, ended], [*states, first], [*following, over], condition=T.all(over), name="while"
     )
     _, *finals = found
-    return [*finals[:count], T.switch(T.le(n, 0), start, finals[count])]
+    return list(finals[: count + 1])
 
 
 def _constants(op: Any) -> int:
@@ -79,9 +98,8 @@ def _as(v: Any, like: Any) -> Any:
 
 @converts("Scan")
 def _scan(c: Conversion, node: Any, inputs: list[Any]) -> Any:
-    """Sequences are read at the number of the round; buffers that rounds read and write anywhere are carried."""
-    if any(isinstance(v, Held) for v in inputs) or any(not hasattr(v.type, "dtype") for v in node.op.fgraph.inputs):
-        raise Missing
+    """Sequences are read at the number of the round; buffers that rounds read and write anywhere are carried, and so
+    are the numbers of objects, as of generators."""
     op, info, n = node.op, node.op.info, inputs[0]
     counts = (
         info.n_seqs, len(info.mit_mot_in_slices), len(info.mit_sot_in_slices), len(info.sit_sot_in_slices),
@@ -119,8 +137,13 @@ def _scan(c: Conversion, node: Any, inputs: list[Any]) -> Any:
         starts += values
         histories.append(parameters)
         given += [c.typed(parameters[depth + t], next(kinds).type) for t in taps]
-    others = [parameter_like(_loose(v)) for v in untraced]
-    given += [c.typed(v, next(kinds).type) for v in others]
+    untraced = [c.token(v) if isinstance(v, Held) else _loose(v) for v in untraced]
+    others = [parameter_like(v) for v in untraced]
+    is_held = []
+    for v in others:
+        kind = next(kinds).type
+        is_held.append(not is_array(kind))
+        given.append(Held(token=v) if is_held[-1] else c.typed(v, kind))
     made = c.graph(op.fgraph, [*given, *fixed])
 
     written = sum(map(len, taps_out))
@@ -137,9 +160,11 @@ def _scan(c: Conversion, node: Any, inputs: list[Any]) -> Any:
         following.append(_as(new, b))
     for parameters, new in zip(histories, traced, strict=True):
         following += [*parameters[1:], _as(new, parameters[-1])]
-    following += [_as(v, p) for v, p in zip(last, others, strict=True)]
+    following += [
+        c.renamed(c.token(v)).token if isinstance(v, Held) else _as(v, p) for v, p in zip(last, others, strict=True)
+    ]
     carried = [*whole, *(p for group in histories for p in group), *others]
-    inits = [*map(_loose, buffers), *starts, *map(_loose, untraced)]
+    inits = [*map(_loose, buffers), *starts, *untraced]
     stacks = [*[_as(v, group[-1]) for v, group in zip(traced, histories, strict=True)], *stacked]
     condition = as_dtype(rest[0], "bool") if info.as_while else None
     found = make_loop(n, index, carried, inits, following, stacks, condition=condition, name=op.name or "scan")
@@ -150,7 +175,8 @@ def _scan(c: Conversion, node: Any, inputs: list[Any]) -> Any:
     for b, depth, made_rows in zip((*several, *single), depths, rows[: len(histories)], strict=True):
         results.append(_last_rows(T.concatenate([b[:depth], made_rows]), b.shape[0]))
     results += [_last_rows(made_rows, size) for made_rows, size in zip(rows[len(histories) :], sizes, strict=True)]
-    return [*results, *finals[len(carried) - len(others) :]]
+    untraced = finals[len(carried) - len(others) :]
+    return [*results, *(c.renamed(v) if held else v for v, held in zip(untraced, is_held, strict=True))]
 
 
 def _loose(v: Any) -> Any:

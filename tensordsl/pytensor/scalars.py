@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from tensordsl.pytensor.conversion import Conversion, Missing, T, as_dtype, converts
+from tensordsl.pytensor.conversion import Conversion, Missing, T, as_dtype, converts, is_own
 
 # Names of scalar Ops -> of functions of `tensordsl.tensor`.
 NAMES = dict(
@@ -26,7 +26,8 @@ NAMES = dict(
     GammaInc="gammainc", GammaIncC="gammaincc", GammaIncInv="gammaincinv", GammaIncCInv="gammainccinv",
     BetaInc="betainc", BetaIncInv="betaincinv", Deg2Rad="deg2rad", Rad2Deg="rad2deg", Real="real", Imag="imag",
     Conj="conj", Angle="angle", J0="j0", J1="j1", Jv="jv", I0="i0", I1="i1", Iv="iv", Ive="ive", Kve="kve",
-    Owens_t="owens_t", Hyp2F1="hyp2f1", GammaU="gammau", GammaL="gammal", Chi2SF="chi2sf",
+    NdtriExp="ndtri_exp", I0e="i0e", I1e="i1e", Owens_t="owens_t", Hyp2F1="hyp2f1",
+    GammaU="gammau", GammaL="gammal", Chi2SF="chi2sf",
     XlogX="xlogx.xlogx", XlogY0="xlogx.xlogy0", Softsign="nnet.softsign",
 )  # fmt: skip
 VARIADIC = {"Add", "Mul", "Maximum", "Minimum", "AND", "OR", "XOR"}
@@ -45,7 +46,7 @@ def _not_zero(x: Any) -> Any:
 
 def scalar(op: Any, inputs: list[Any], dtype: str) -> Any:
     """Raises Missing for a scalar Op that we do not have."""
-    name = type(op).__name__
+    name = type(op).__name__ if is_own(type(op)) else ""
     if name == "Cast":
         return as_dtype(inputs[0], dtype)
     if name in OWN:
@@ -68,11 +69,10 @@ def _scalar(c: Conversion, node: Any, inputs: list[Any]) -> Any:
 
 def _applied(c: Conversion, op: Any, inputs: list[Any], outputs: Any) -> Any:
     """A composition has a graph of scalar Ops; its loops are in `loops`."""
-    name = type(op).__name__
-    if name == "ScalarLoop":
+    if any(kind.__name__ == "ScalarLoop" for kind in type(op).__mro__):
         from tensordsl.pytensor.loops import scalar_loop  # late: it uses this module's converters
 
         return scalar_loop(c, op, inputs)
     if hasattr(op, "fgraph"):
-        return c.graph(op.fgraph, inputs)
+        return c.pointwise(op.fgraph, inputs)
     return scalar(op, inputs, outputs[0].type.dtype)

@@ -36,6 +36,9 @@ from tensordsl.ops.linalg.products import outer as outer
 from tensordsl.ops.linalg.products import tensordot as tensordot
 from tensordsl.ops.composed.contractions import cross as cross
 from tensordsl.ops.composed.contractions import vecdot as vecdot
+from tensordsl.ops.linalg.roots import logm as logm
+from tensordsl.ops.linalg.roots import sqrtm as sqrtm
+from tensordsl.ops.linalg.schur import ordqz as ordqz
 from tensordsl.ops.linalg.schur import qz as qz
 from tensordsl.ops.linalg.schur import schur as schur
 from tensordsl.ops.linalg.structured import block_diag as block_diag
@@ -55,4 +58,4 @@ from tensordsl.ops.linalg.systems import solve_upper_triangular as solve_upper_t
 from tensordsl.ops.linalg.systems import tensorsolve as tensorsolve
 from numpy.linalg import LinAlgError as LinAlgError
 
-__all__ = ["LinAlgError", "block_diag", "cho_factor", "cho_solve", "cholesky", "circulant", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "expm", "hankel", "inv", "kron", "logdet", "lstsq", "lu", "lu_factor", "lu_solve", "matmul", "matrix_dot", "matrix_inverse", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "norm", "outer", "pinv", "qr", "qz", "schur", "slogdet", "solve", "solve_continuous_lyapunov", "solve_discrete_are", "solve_discrete_lyapunov", "solve_lower_triangular", "solve_sylvester", "solve_triangular", "solve_upper_triangular", "svd", "svdvals", "tensordot", "tensorinv", "tensorsolve", "toeplitz", "trace", "vecdot", "vector_norm"]
+__all__ = ["LinAlgError", "block_diag", "cho_factor", "cho_solve", "cholesky", "circulant", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "expm", "hankel", "inv", "kron", "logdet", "logm", "lstsq", "lu", "lu_factor", "lu_solve", "matmul", "matrix_dot", "matrix_inverse", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "norm", "ordqz", "outer", "pinv", "qr", "qz", "schur", "slogdet", "solve", "solve_continuous_lyapunov", "solve_discrete_are", "solve_discrete_lyapunov", "solve_lower_triangular", "solve_sylvester", "solve_triangular", "solve_upper_triangular", "sqrtm", "svd", "svdvals", "tensordot", "tensorinv", "tensorsolve", "toeplitz", "trace", "vecdot", "vector_norm"]

@@ -17,6 +17,9 @@ from tensordsl.ops.linalg.equations import solve_discrete_lyapunov as solve_disc
 from tensordsl.ops.linalg.equations import solve_sylvester as solve_sylvester
 from tensordsl.ops.linalg.matrix_functions import expm as expm
 from tensordsl.ops.linalg.products import kron as kron
+from tensordsl.ops.linalg.roots import logm as logm
+from tensordsl.ops.linalg.roots import sqrtm as sqrtm
+from tensordsl.ops.linalg.schur import ordqz as ordqz
 from tensordsl.ops.linalg.schur import qz as qz
 from tensordsl.ops.linalg.schur import schur as schur
 from tensordsl.ops.linalg.structured import block_diag as block_diag
@@ -31,4 +34,4 @@ from tensordsl.ops.linalg.theano_forms import imported_scipy as imported_scipy
 from tensordsl.ops.linalg.theano_forms import solve as solve
 from tensordsl.ops.linalg.theano_forms import solve as solve_symmetric
 
-__all__ = ["Cholesky", "CholeskyGrad", "Eigvalsh", "EigvalshGrad", "Expm", "ExpmGrad", "MATRIX_STRUCTURES", "Solve", "block_diag", "cho_factor", "cho_solve", "cholesky", "eigvalsh", "expm", "imported_scipy", "kron", "lu", "lu_factor", "lu_solve", "qr", "qz", "schur", "solve", "solve_continuous_lyapunov", "solve_discrete_are", "solve_discrete_lyapunov", "solve_lower_triangular", "solve_sylvester", "solve_symmetric", "solve_triangular", "solve_upper_triangular"]
+__all__ = ["Cholesky", "CholeskyGrad", "Eigvalsh", "EigvalshGrad", "Expm", "ExpmGrad", "MATRIX_STRUCTURES", "Solve", "block_diag", "cho_factor", "cho_solve", "cholesky", "eigvalsh", "expm", "imported_scipy", "kron", "logm", "lu", "lu_factor", "lu_solve", "ordqz", "qr", "qz", "schur", "solve", "solve_continuous_lyapunov", "solve_discrete_are", "solve_discrete_lyapunov", "solve_lower_triangular", "solve_sylvester", "solve_symmetric", "solve_triangular", "solve_upper_triangular", "sqrtm"]

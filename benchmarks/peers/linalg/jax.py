@@ -13,7 +13,7 @@ from jax.scipy.linalg import solve_triangular
 
 from benchmarks.peers.linalg import builds
 from benchmarks.workloads.foundation import Build, Call, Data
-from benchmarks.workloads.linalg import DIMENSIONS, DRAWN, DRAWS, JITTER, POINTS, SIZES
+from benchmarks.workloads.linalg import CODES, DIMENSIONS, DRAWN, DRAWS, JITTER, POINTS, SIZES, STEPS
 
 cholesky = partial(jnp.linalg.cholesky, symmetrize_input=False)
 triangular = partial(solve_triangular, lower=True)
@@ -41,7 +41,7 @@ def log_density(factor: Any, rest: Any) -> Any:
 
 def gaussian_process(x: Any, y: Any, length: Any, amplitude: Any, noise: Any) -> Any:
     squares = ((x[:, None] - x[None, :]) * jnp.exp(-length)) ** 2
-    covariance = jnp.exp(2 * amplitude - 0.5 * squares) + (jnp.exp(2 * noise) + JITTER) * jnp.eye(len(x))
+    covariance = jnp.exp(2 * amplitude - 0.5 * squares) + (jnp.exp(2 * noise) + JITTER) * jnp.eye(len(x), dtype=x.dtype)
     return log_density(cholesky(covariance), y)
 
 
@@ -59,7 +59,7 @@ def kalman(y: Any, a: Any, h: Any, q: Any, r: Any) -> Any:
         density = density - 0.5 * white @ white - jnp.sum(jnp.log(jnp.diag(factor)))
         return (mean + gain.T @ white, spread - gain.T @ gain, density), None
 
-    return lax.scan(step, (jnp.zeros(len(a)), jnp.eye(len(a)), 0.0), y)[0][2]
+    return lax.scan(step, (jnp.zeros(len(a), a.dtype), jnp.eye(len(a), dtype=a.dtype), jnp.zeros((), a.dtype)), y)[0][2]
 
 
 def drawing(name: str, _: Data) -> Call:
@@ -89,11 +89,16 @@ def calling(function: Callable[..., Any]) -> Build:
 
 
 BUILD = builds({
-    **{f"q.{name}.f8.{size}": calling(f) for name, f in OPERATIONS.items() for size in SIZES},
-    **{f"q.{name}_grad.f8.{size}": calling(weighted(f)) for name, f in OPERATIONS.items() for size in SIZES},
-    **{f"s.gp.f8.{n}": calling(with_gradients(gaussian_process, (2, 3, 4))) for n in POINTS},
-    **{f"s.mvnormal.f8.{n}": calling(with_gradients(normal_vector, (1, 2))) for n in DIMENSIONS},
-    "s.kalman.f8.100": calling(kalman),
+    **{
+        f"q.{name}{kind}.{code}.{size}": calling(f)
+        for name, operation in OPERATIONS.items()
+        for kind, f in (("", operation), ("_grad", weighted(operation)))
+        for code in CODES
+        for size in SIZES
+    },
+    **{f"s.gp.{code}.{n}": calling(with_gradients(gaussian_process, (2, 3, 4))) for n in POINTS for code in CODES},
+    **{f"s.mvnormal.{code}.{n}": calling(with_gradients(normal_vector, (1, 2))) for n in DIMENSIONS for code in CODES},
+    **{f"s.kalman.{code}.{STEPS}": calling(kalman) for code in CODES},
     **{f"r.{name}.f8.1e6": partial(drawing, name) for name in DRAWS},
     "compile-gp": calling(with_gradients(gaussian_process, (2, 3, 4))),
 })  # fmt: skip

@@ -1,4 +1,5 @@
-"""Explicit loops for small matrices and for triangles, NumPy's functions for larger ones; gradients by hand."""
+"""Explicit loops for small matrices and for triangles, NumPy's functions for larger ones; gradients by hand.  One small
+matrix is a batch of one."""
 
 # mypy: ignore-errors
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 
 from benchmarks.peers.linalg import builds
 from benchmarks.workloads.foundation import Call
-from benchmarks.workloads.linalg import DIMENSIONS, DRAWN, DRAWS, JITTER, POINTS, SIZES
+from benchmarks.workloads.linalg import CODES, DIMENSIONS, DRAWN, DRAWS, JITTER, POINTS, SIZES, STEPS
 
 fast = numba.njit(fastmath=True, cache=True)
 SMALL, SMALL_GRADIENT = 16, 40  # rows up to which loops are faster than calls of LAPACK and the BLAS
@@ -37,12 +38,18 @@ def factorise(a, out):
 
 
 @fast
+def cholesky_batch(a):
+    out = np.empty_like(a)
+    for i in range(len(a)):
+        factorise(a[i], out[i])
+    return out
+
+
+@fast
 def factor_of(a):
     if len(a) > SMALL:
         return np.linalg.cholesky(a)
-    out = np.empty_like(a)
-    factorise(a, out)
-    return out
+    return cholesky_batch(np.expand_dims(a, 0))[0]
 
 
 @fast
@@ -83,14 +90,6 @@ def of_cholesky(factor, w):
 def cholesky_gradient(a, w):
     factor = factor_of(a)
     return (w * factor).sum(), of_cholesky(factor, w)
-
-
-@fast
-def cholesky_batch(a):
-    out = np.empty_like(a)
-    for i in range(len(a)):
-        factorise(a[i], out[i])
-    return out
 
 
 @fast
@@ -152,28 +151,6 @@ def by_transposed_factors(lu, pivots, x):
 
 
 @fast
-def solve(a, b):
-    if len(a) > SMALL:
-        return np.linalg.solve(a, b)
-    lu, pivots, x = a.copy(), np.empty(len(a), np.int64), b.copy()
-    eliminate(lu, pivots)
-    by_factors(lu, pivots, x)
-    return x
-
-
-@fast
-def solve_gradient(a, b, w):
-    if len(a) > SMALL:
-        x, by_b = np.linalg.solve(a, b), np.linalg.solve(a.T.copy(), w)
-    else:
-        lu, pivots, x, by_b = a.copy(), np.empty(len(a), np.int64), b.copy(), w.copy()
-        eliminate(lu, pivots)
-        by_factors(lu, pivots, x)
-        by_transposed_factors(lu, pivots, by_b)
-    return (w * x).sum(), -by_b * x.T, by_b
-
-
-@fast
 def solve_batch(a, b):
     x, lu, pivots = b.copy(), np.empty_like(a[0]), np.empty(a.shape[1], np.int64)
     for i in range(len(a)):
@@ -181,6 +158,13 @@ def solve_batch(a, b):
         eliminate(lu, pivots)
         by_factors(lu, pivots, x[i])
     return x
+
+
+@fast
+def solve(a, b):
+    if len(a) > SMALL:
+        return np.linalg.solve(a, b)
+    return solve_batch(np.expand_dims(a, 0), np.expand_dims(b, 0))[0]
 
 
 @fast
@@ -197,6 +181,15 @@ def solve_batch_gradient(a, b, w):
             for k in range(len(x)):
                 by_a[i, j, k] = -by_b[i, j, 0] * x[k, 0]
     return cost, by_a, by_b
+
+
+@fast
+def solve_gradient(a, b, w):
+    if len(a) > SMALL:
+        x, by_b = np.linalg.solve(a, b), np.linalg.solve(a.T.copy(), w)
+        return (w * x).sum(), -by_b * x.T, by_b
+    cost, by_a, by_b = solve_batch_gradient(np.expand_dims(a, 0), np.expand_dims(b, 0), np.expand_dims(w, 0))
+    return cost, by_a[0], by_b[0]
 
 
 @fast
@@ -218,27 +211,11 @@ def substitute_back(a, x):
 
 
 @fast
-def triangular(a, b):
-    x = b.copy()
-    substitute(a, x)
-    return x
-
-
-@fast
 def lower_product(x, y, out):
     """-x y' below and on the diagonal."""
     for i in range(len(x)):
         for j in range(len(y)):
             out[i, j] = -x[i, 0] * y[j, 0] if j <= i else 0
-
-
-@fast
-def triangular_gradient(a, b, w):
-    x, by_b, by_a = b.copy(), w.copy(), np.empty_like(a)
-    substitute(a, x)
-    substitute_back(a, by_b)
-    lower_product(by_b, x, by_a)
-    return (w * x).sum(), by_a, by_b
 
 
 @fast
@@ -260,6 +237,17 @@ def triangular_batch_gradient(a, b, w):
         for j in range(len(x)):
             cost += w[i, j, 0] * x[j, 0]
     return cost, by_a, by_b
+
+
+@fast
+def triangular(a, b):
+    return triangular_batch(np.expand_dims(a, 0), np.expand_dims(b, 0))[0]
+
+
+@fast
+def triangular_gradient(a, b, w):
+    cost, by_a, by_b = triangular_batch_gradient(np.expand_dims(a, 0), np.expand_dims(b, 0), np.expand_dims(w, 0))
+    return cost, by_a[0], by_b[0]
 
 
 @fast
@@ -301,7 +289,7 @@ def log_density(factor, rest):
 def gaussian_process(x, y, length, amplitude, noise):
     length, amplitude, noise, n = length[()], amplitude[()], noise[()], len(x)
     shrink, scale, variance = math.exp(-2 * length), math.exp(2 * amplitude), math.exp(2 * noise)
-    covariance = np.empty((n, n))
+    covariance = np.empty((n, n), x.dtype)
     for i in range(n):
         for j in range(n):
             covariance[i, j] = scale * math.exp(-0.5 * shrink * (x[i] - x[j]) ** 2)
@@ -327,10 +315,10 @@ def normal_vector(x, mean, covariance):
 @fast
 def kalman(y, a, h, q, r):
     states, observed = len(a), len(h)
-    mean, spread, density = np.zeros(states), np.eye(states), 0.0
-    seen, inner = np.empty((observed, states)), np.empty((observed, observed))
-    rest, factor, before = np.empty(observed), np.empty((observed, observed)), np.empty(states)
-    half = np.empty((states, states))
+    mean, spread, density = np.zeros(states, a.dtype), np.eye(states, dtype=a.dtype), 0.0
+    seen, inner = np.empty((observed, states), a.dtype), np.empty((observed, observed), a.dtype)
+    rest, factor, before = np.empty(observed, a.dtype), np.empty((observed, observed), a.dtype), np.empty_like(mean)
+    half = np.empty_like(spread)
     for t in range(len(y)):
         before[:] = mean
         for i in range(states):
@@ -400,13 +388,14 @@ BATCHES = {
 }  # fmt: skip
 BUILD = builds({
     **{
-        f"q.{name}.f8.{size}": calling((SINGLE if len(shape) == 2 else BATCHES)[name])
+        f"q.{name}.{code}.{size}": calling((SINGLE if len(shape) == 2 else BATCHES)[name])
         for name in SINGLE
+        for code in CODES
         for size, shape in SIZES.items()
     },
-    **{f"s.gp.f8.{n}": calling(gaussian_process) for n in POINTS},
-    **{f"s.mvnormal.f8.{n}": calling(normal_vector) for n in DIMENSIONS},
-    "s.kalman.f8.100": calling(kalman),
+    **{f"s.gp.{code}.{n}": calling(gaussian_process) for n in POINTS for code in CODES},
+    **{f"s.mvnormal.{code}.{n}": calling(normal_vector) for n in DIMENSIONS for code in CODES},
+    **{f"s.kalman.{code}.{STEPS}": calling(kalman) for code in CODES},
     **{f"r.{name}.f8.1e6": partial(drawing, name) for name in DRAWS},
     "compile-gp": calling(gaussian_process),
 })  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.peers.linalg import builds
 from benchmarks.workloads.foundation import Build, Call
-from benchmarks.workloads.linalg import DIMENSIONS, DRAWN, DRAWS, JITTER, POINTS, SIZES
+from benchmarks.workloads.linalg import CODES, DIMENSIONS, DRAWN, DRAWS, JITTER, POINTS, SIZES, STEPS
 
 Array = Any
 
@@ -61,10 +61,10 @@ def gaussian_process(x: Array, y: Array, length: Array, amplitude: Array, noise:
     squares = ((x[:, None] - x[None, :]) * np.exp(-length)) ** 2
     smooth = np.exp(2 * amplitude - 0.5 * squares)
     n, variance = len(x), np.exp(2 * noise)
-    factor = np.linalg.cholesky(smooth + (variance + JITTER) * np.eye(n))
+    factor = np.linalg.cholesky(smooth + (variance + JITTER) * np.eye(n, dtype=x.dtype))
     white = triangular(factor, y)
     weights = triangular(factor, white, True)
-    half = triangular(factor, np.eye(n))
+    half = triangular(factor, np.eye(n, dtype=x.dtype))
     g = 0.5 * (np.outer(weights, weights) - half.T @ half)
     density = -0.5 * white @ white - np.log(np.diag(factor)).sum() - 0.5 * n * np.log(2 * np.pi)
     return density, np.sum(g * smooth * squares), 2 * np.sum(g * smooth), 2 * variance * np.trace(g)
@@ -74,13 +74,13 @@ def normal_vector(x: Array, mean: Array, covariance: Array) -> Array:
     n, factor = len(x), np.linalg.cholesky(covariance)
     white = triangular(factor, x - mean)
     weights = triangular(factor, white, True)
-    half = triangular(factor, np.eye(n))
+    half = triangular(factor, np.eye(n, dtype=x.dtype))
     density = -0.5 * white @ white - np.log(np.diag(factor)).sum() - 0.5 * n * np.log(2 * np.pi)
     return density, weights, 0.5 * (np.outer(weights, weights) - half.T @ half)
 
 
 def kalman(y: Array, a: Array, h: Array, q: Array, r: Array) -> Array:
-    mean, spread, density = np.zeros(len(a)), np.eye(len(a)), 0.0
+    mean, spread, density = np.zeros(len(a), a.dtype), np.eye(len(a), dtype=a.dtype), 0.0
     for row in y:
         mean, spread = a @ mean, a @ spread @ a.T + q
         seen = h @ spread
@@ -107,10 +107,10 @@ SINGLE: dict[str, Callable[..., Any]] = {
     "triangular": triangular, "triangular_grad": triangular_gradient,
 }  # fmt: skip
 BUILD = builds({
-    **{f"q.{name}.f8.{size}": calling(f) for name, f in SINGLE.items() for size in SIZES},
-    **{f"s.gp.f8.{n}": calling(gaussian_process) for n in POINTS},
-    **{f"s.mvnormal.f8.{n}": calling(normal_vector) for n in DIMENSIONS},
-    "s.kalman.f8.100": calling(kalman),
+    **{f"q.{name}.{code}.{size}": calling(f) for name, f in SINGLE.items() for size in SIZES for code in CODES},
+    **{f"s.gp.{code}.{n}": calling(gaussian_process) for n in POINTS for code in CODES},
+    **{f"s.mvnormal.{code}.{n}": calling(normal_vector) for n in DIMENSIONS for code in CODES},
+    **{f"s.kalman.{code}.{STEPS}": calling(kalman) for code in CODES},
     **{f"r.{name}.f8.1e6": partial(drawing, name) for name in DRAWS},
     "compile-gp": calling(gaussian_process),
 })  # fmt: skip

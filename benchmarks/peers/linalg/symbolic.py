@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.peers.linalg import builds
 from benchmarks.workloads.foundation import Build, Call, Data
-from benchmarks.workloads.linalg import DIMENSIONS, DRAWN, DRAWS, JITTER, POINTS, SIZES, TYPE
+from benchmarks.workloads.linalg import CODES, DIMENSIONS, DRAWN, DRAWS, JITTER, POINTS, SIZES, STEPS
 
 if TYPE_CHECKING:
     from benchmarks.peers.symbolic import Language
@@ -68,13 +68,13 @@ def kalman(language: Language, y: Any, a: Any, h: Any, q: Any, r: Any) -> Any:
         density = density - 0.5 * (white**2).sum() - T.log(T.diag(factor)).sum()
         return mean + T.dot(gain.T, white), spread - T.dot(gain.T, gain), density
 
-    start = [T.zeros((a.shape[0],)), T.eye(a.shape[0]), T.as_tensor_variable(np.array(0.0))]
+    start = [T.zeros((a.shape[0],)), T.eye(a.shape[0]), T.as_tensor_variable(np.array(0.0, y.dtype))]
     return language.scan(step, sequences=y, outputs_info=start)[2][-1]
 
 
 def build(language: Language, program: Program, data: Data) -> Call:
     names = "abcde"[: len(data)]
-    with language.change_flags(floatX=TYPE.name):
+    with language.change_flags(floatX=data[0].dtype.name):
         symbols = [language.tensor(n, x.dtype.name, (None,) * x.ndim) for n, x in zip(names, data, strict=True)]
         results = program(language, *symbols)
         f = language.function(symbols, list(results) if isinstance(results, tuple) else results)
@@ -82,7 +82,7 @@ def build(language: Language, program: Program, data: Data) -> Call:
 
 
 def drawing(language: Language, name: str, _: Data) -> Call:
-    with language.change_flags(floatX=TYPE.name):
+    with language.change_flags(floatX="float64"):
         value, updates = language.draw(name, DRAWS[name], DRAWN)
         f = language.function([], value, updates=updates)
     return Call("f()", {"f": f}, is_compared=False)
@@ -90,11 +90,16 @@ def drawing(language: Language, name: str, _: Data) -> Call:
 
 OPERATIONS: dict[str, Program] = {"cholesky": cholesky, "solve": solve, "triangular": triangular}
 PROGRAMS: dict[str, Program] = {
-    **{f"q.{name}.f8.{size}": f for name, f in OPERATIONS.items() for size in SIZES},
-    **{f"q.{name}_grad.f8.{size}": weighted(f) for name, f in OPERATIONS.items() for size in SIZES},
-    **{f"s.gp.f8.{n}": gaussian_process for n in POINTS},
-    **{f"s.mvnormal.f8.{n}": normal_vector for n in DIMENSIONS},
-    "s.kalman.f8.100": kalman,
+    **{
+        f"q.{name}{kind}.{code}.{size}": f
+        for name, operation in OPERATIONS.items()
+        for kind, f in (("", operation), ("_grad", weighted(operation)))
+        for code in CODES
+        for size in SIZES
+    },
+    **{f"s.gp.{code}.{n}": gaussian_process for n in POINTS for code in CODES},
+    **{f"s.mvnormal.{code}.{n}": normal_vector for n in DIMENSIONS for code in CODES},
+    **{f"s.kalman.{code}.{STEPS}": kalman for code in CODES},
     "compile-gp": gaussian_process,
 }
 

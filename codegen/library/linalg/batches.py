@@ -16,7 +16,7 @@ from tensordsl.codegen.library.alternate_stack import (
     of_table_text,
     on_alternate_stack,
 )
-from tensordsl.codegen.library.linalg.fortran import letters_text
+from tensordsl.codegen.library.linalg.fortran import Number, letters_text
 from tensordsl.codegen.library.signals import POLL, poll
 from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
 from tensordsl.codegen.target.tuning import Tuning
@@ -41,8 +41,8 @@ def run_params(operands: Operands, sizes: Sequence[str], flags: Sequence[str] = 
         *params,
         *(f"i64 {size}" for size in sizes),
         "i64 count",
-        "ptr room",
-        "i64 room_bytes",
+        "ptr scratch",
+        "i64 scratch_bytes",
         *(f"i1 {flag}" for flag in flags),
     )
 
@@ -52,14 +52,14 @@ def entry_text(
     has_scratch: bool = False, takes_empty: bool = False,
 ) -> str:  # fmt: skip
     """The function that programs call.  sizes: name -> (operand, which of its own axes); flags: values of i1;
-    has_scratch: room is more than its head; takes_empty: runs are for matrices without elements as well.
+    has_scratch: the buffer is more than its head; takes_empty: runs are for matrices without elements as well.
 
-    bases: the operands, the word for failures, room, the run-time table; words: lengths, then strides, of each."""
+    bases: the operands, the word for failures, scratch, the run-time table; words: lengths, then strides, of each."""
     f = Asm("void", symbol, ("ptr bases", "ptr words", "i64 rank"))
     names, first_rank = list(operands), next(iter(operands.values()))
     batch = f.sub("%rank", first_rank)
     places = [f.load("ptr", "%bases", 8 * k) for k in range(len(names))]
-    info, room, rt = (f.load("ptr", "%bases", 8 * (len(names) + k)) for k in range(3))
+    info, scratch, rt = (f.load("ptr", "%bases", 8 * (len(names) + k)) for k in range(3))
     dims, strides, at = {}, {}, "%words"
     for name, rank in operands.items():
         axes = f.add(batch, rank)
@@ -77,10 +77,10 @@ def entry_text(
         axis.next = [f.mul(axis.values[0], f.load("i64", f.gep(leading, axis.index, "i64")))]
     needed = [count, *([] if takes_empty else (s.split()[1] for s in lengths))]
     runs = f.choose(f.all(*(f.gt(n, 0) for n in needed)), axis.values[0], 0)
-    room_bytes = f.load("i64", at) if has_scratch else "0"
+    scratch_bytes = f.load("i64", at) if has_scratch else "0"
     steps = [f.choose(is_batch, f.load("i64", f.gep(strides[name], last, "i64")), 0) for name in names]
     fixed = [[f"i64 {behind(strides[name], axis)}" for axis in range(rank)] for name, rank in operands.items()]
-    start = f.load("i64", room)
+    start = f.load("i64", scratch)
     with f.loop(runs) as loop:
         zeros = [("i64", "0")] * len(names)
         with f.loop(last, ("i64", loop.index), *zeros) as outer:
@@ -98,7 +98,7 @@ def entry_text(
             given += [f"ptr {f.gep(place, offset)}", *strides_of_one, f"i64 {step}"]
         flagged = [f"i1 {flag}" for flag in flags]
         failed = f.call(
-            "i64", f"@{run}", *given, *lengths, f"i64 {count}", f"ptr {room}", f"i64 {room_bytes}", *flagged
+            "i64", f"@{run}", *given, *lengths, f"i64 {count}", f"ptr {scratch}", f"i64 {scratch_bytes}", *flagged
         )
         with f.when(f.ge(failed, 0)):
             number = f.add(f.add(start, f.mul(loop.index, count)), failed)
@@ -168,21 +168,22 @@ def places(x: str) -> list[str]:
 MOVED = ("ptr x", "i64 x_row", "i64 x_column", "ptr y", "i64 y_row", "i64 y_column")
 
 
-def copy_text(kind: str, size: int, tuning: Tuning) -> str:
+def copy_text(of: Number, tuning: Tuning) -> str:
     """y = x, of m rows and n columns; and @copy_triangle: the lower triangle, zeros above it."""
-    return (
-        _copy_row_text(kind, size, tuning.machine.vector_bytes // size) + _copy_text(kind, size) + _triangle_text(kind)
-    )
+    lanes = tuning.machine.vector_bytes // of.size
+    return _copy_row_text(of, lanes) + _copy_text(of.size) + _triangle_text(of)
 
 
-def _copy_row_text(kind: str, size: int, lanes: int) -> str:
+def _copy_row_text(of: Number, lanes: int) -> str:
+    kind, size = of.kind, of.size
     f = Asm("void", "copy_row", ("ptr x", "i64 x_unit", "ptr y", "i64 y_unit", "i64 n"), internal=True)
     adjacent = f.all(f.eq("%x_unit", size), f.eq("%y_unit", size))
     some = f.choose(adjacent, f.and_("%n", -lanes), 0)
-    vector = f"<{lanes} x {kind}>"
+    vector = f"<{lanes * of.parts} x {of.part}>"
     with f.loop(some, step=lanes) as loop:
         x, y = (f.gep(p, loop.index, kind) for p in ("%x", "%y"))
-        f.do(f"store {vector} {f.op(f'load {vector}, ptr {x}, align {size}')}, ptr {y}, align {size}")
+        align = f"align {of.part_size}"
+        f.do(f"store {vector} {f.op(f'load {vector}, ptr {x}, {align}')}, ptr {y}, {align}")
     with f.loop("%n", start=some) as loop:
         x, y = (f.gep(p, f.mul(loop.index, unit)) for p, unit in (("%x", "%x_unit"), ("%y", "%y_unit")))
         f.store(kind, f.load(kind, x), y)
@@ -190,7 +191,7 @@ def _copy_row_text(kind: str, size: int, lanes: int) -> str:
     return f.text
 
 
-def _copy_text(kind: str, size: int) -> str:
+def _copy_text(size: int) -> str:
     """Along the axis in which y's elements are adjacent; none if both are one."""
     f = Asm("void", "copy_matrix", (*MOVED, "i64 m", "i64 n"), internal=True)
     same = f.all(f.compare("eq", "ptr", "%x", "%y"), f.eq("%x_row", "%y_row"), f.eq("%x_column", "%y_column"))
@@ -207,7 +208,7 @@ def _copy_text(kind: str, size: int) -> str:
     return f.text
 
 
-def _triangle_text(kind: str) -> str:
+def _triangle_text(of: Number) -> str:
     f = Asm("void", "copy_triangle", (*MOVED, "i64 n"), internal=True)
     same = f.all(f.compare("eq", "ptr", "%x", "%y"), f.eq("%x_row", "%y_row"), f.eq("%x_column", "%y_column"))
     with f.loop("%n") as row:
@@ -216,26 +217,27 @@ def _triangle_text(kind: str) -> str:
         with f.when(f.negate(same)):
             f.call("void", "@copy_row", f"ptr {x}", "i64 %x_column", f"ptr {y}", "i64 %y_column", f"i64 {length}")
         with f.loop("%n", start=length) as column:
-            f.store(kind, "0.0", f.gep(y, f.mul(column.index, "%y_column")))
+            f.store(of.kind, "zeroinitializer", f.gep(y, f.mul(column.index, "%y_column")))
     f.ret()
     return f.text
 
 
-def identity_text(kind: str) -> str:
+def identity_text(of: Number) -> str:
     """@fill_identity: a square matrix of n rows."""
     f = Asm("void", "fill_identity", ("ptr y", "i64 y_row", "i64 y_column", "i64 n"), internal=True)
     with f.loop("%n") as row, f.loop("%n") as column:
         y = f.gep(f.gep("%y", f.mul(row.index, "%y_row")), f.mul(column.index, "%y_column"))
-        f.store(kind, f.choose(f.eq(row.index, column.index), "1.0", "0.0", kind), y)
+        one = f.choose(f.eq(row.index, column.index), of.constant("1.0"), "zeroinitializer", of.kind)
+        f.store(of.kind, one, y)
     f.ret()
     return f.text
 
 
-def nan_text(kind: str) -> str:
+def nan_text(of: Number, name: str = "fill_nan") -> str:
     """@fill_nan: a matrix that has failed."""
-    f = Asm("void", "fill_nan", ("ptr y", "i64 y_row", "i64 y_column", "i64 m", "i64 n"), internal=True)
+    f = Asm("void", name, ("ptr y", "i64 y_row", "i64 y_column", "i64 m", "i64 n"), internal=True)
     with f.loop("%m") as row, f.loop("%n") as column:
         y = f.gep(f.gep("%y", f.mul(row.index, "%y_row")), f.mul(column.index, "%y_column"))
-        f.store(kind, "0x7FF8000000000000", y)
+        f.store(of.kind, of.nan, y)
     f.ret()
     return f.text

@@ -20,7 +20,7 @@ from tensordsl.codegen.library.linalg.batches import (
     run_params,
     run_text,
 )
-from tensordsl.codegen.library.linalg.fortran import KINDS, Fortran, either
+from tensordsl.codegen.library.linalg.fortran import NUMBERS, Fortran, either
 from tensordsl.codegen.library.linalg.mirror import mirror_text
 from tensordsl.codegen.library.linalg.small import is_small, small_text
 from tensordsl.codegen.library.linalg.small_values import Lanes
@@ -35,8 +35,10 @@ PARAMS = run_params(OPERANDS, list(SIZES))
 
 def cholesky_text(dtype: str, tuning: Tuning) -> str:
     """The whole module."""
-    kind, size = KINDS[dtype]
-    mirrors = tuning.allows("mirrored_cholesky") and tuning.machine.vector_bytes == CACHE_LINE_BYTES
+    of = NUMBERS[dtype]
+    kind, size = of.kind, of.size
+    is_fast = tuning.allows("mirrored_cholesky") and tuning.machine.vector_bytes == CACHE_LINE_BYTES
+    mirrors = is_fast and of.parts == 1
 
     def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
         fortran = Fortran(f, dtype)
@@ -72,10 +74,10 @@ def cholesky_text(dtype: str, tuning: Tuning) -> str:
         return is_small(f, tuning, "cholesky", "%n", "1")
 
     given = [value for x in OPERANDS for value in places(x)]
-    code = small_text("cholesky", kind, tuning)
+    code = small_text("cholesky", of, tuning)
     texts = [
-        copy_text(kind, size, tuning),
-        nan_text(kind),
+        copy_text(of, tuning),
+        nan_text(of),
         run_text("run", PARAMS, each, OPERANDS, small if code else None),
     ]
     if mirrors:

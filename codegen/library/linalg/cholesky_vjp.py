@@ -20,7 +20,7 @@ from tensordsl.codegen.library.linalg.batches import (
     run_params,
     run_text,
 )
-from tensordsl.codegen.library.linalg.fortran import KINDS, Fortran, letter
+from tensordsl.codegen.library.linalg.fortran import NUMBERS, Fortran, letter
 from tensordsl.codegen.library.linalg.small import is_small, small_text
 from tensordsl.codegen.llvm.builder import Asm, passed
 from tensordsl.codegen.target.tuning import Tuning
@@ -34,7 +34,8 @@ SEVERAL = (*(f"{t} {x}{axis}" for x in OPERANDS for t, axis in _AXES), "i64 n", 
 
 def cholesky_vjp_text(dtype: str, tuning: Tuning) -> str:
     """The whole module."""
-    kind, size = KINDS[dtype]
+    of = NUMBERS[dtype]
+    kind, size = of.kind, of.size
     block = tuning.matrices.vjp_block_rows
 
     def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
@@ -55,10 +56,10 @@ def cholesky_vjp_text(dtype: str, tuning: Tuning) -> str:
 
     lanes = tuning.machine.vector_bytes // size
     given = [value for x in OPERANDS for value in places(x)]
-    texts = [copy_text(kind, size, tuning), _columns_text(kind, lanes), _symmetric_text(kind), _singly_text()]
+    texts = [copy_text(of, tuning), _columns_text(kind, lanes), _symmetric_text(kind), _singly_text()]
     texts += [run_text("run", PARAMS, each, OPERANDS, small)]
     texts += [in_pieces_text("run", PARAMS, "several", [*given, "i64 %n"], OPERANDS, tuning)]
-    texts += [small_text("cholesky_vjp", kind, tuning), _several_text(kind, tuning)]
+    texts += [small_text("cholesky_vjp", of, tuning), _several_text(kind, tuning)]
     return module_text(*texts, entry_text(f"cholesky_vjp_{dtype}", "run", OPERANDS, SIZES, (), True))
 
 
@@ -75,7 +76,7 @@ class _Blocks:
         self.lead_l, self.lead_o = (fortran.integer(f.sdiv(f"%{x}_row", self.size)) for x in "lo")
         self.one, self.minus = fortran.number("1.0"), fortran.number("-1.0")
         self.rows, self.before, self.below = (fortran.integer(0) for _ in range(3))
-        self.sum = f.gep("%room", layouts.LINALG_HEAD_BYTES)
+        self.sum = f.gep("%scratch", layouts.LINALG_HEAD_BYTES)
 
     def write(self, l: str, o: str, start: str, end: str) -> None:
         f, call = self.f, self.fortran.call

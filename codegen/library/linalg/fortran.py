@@ -7,11 +7,50 @@ Why       one text of a call serves both sizes of integers; what it writes is re
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.llvm.builder import Asm
 
 LETTERS = "ACGLNRSTUVIO"
-KINDS = {"float32": ("float", 4), "float64": ("double", 8)}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A dtype's elements: LLVM's type and bytes of one, and those of its parts, of which complex numbers have two.
+
+    These are arrays, whose alignment is that of a part."""
+
+    kind: str
+    size: int
+    part: str
+    part_size: int
+
+    @property
+    def parts(self) -> int:
+        return self.size // self.part_size
+
+    @property
+    def real(self) -> Number:
+        """That of the parts."""
+        return Number(self.part, self.part_size, self.part, self.part_size)
+
+    def constant(self, real: str, imag: str = "0.0") -> str:
+        return real if self.parts == 1 else f"[{self.part} {real}, {self.part} {imag}]"
+
+    @property
+    def nan(self) -> str:
+        return self.constant(NAN, NAN)
+
+
+NAN = "0x7FF8000000000000"
+NUMBERS = {
+    "float32": Number("float", 4, "float", 4),
+    "float64": Number("double", 8, "double", 8),
+    "complex64": Number("[2 x float]", 8, "float", 4),
+    "complex128": Number("[2 x double]", 16, "double", 8),
+    "int64": Number("i64", 8, "i64", 8),  # which are moved
+}
 
 
 def letters_text() -> str:
@@ -33,7 +72,8 @@ class Fortran:
 
     def __init__(self, f: Asm, dtype: str, rt: str = "%rt") -> None:
         self.f, self.dtype = f, dtype
-        self.kind, self.size = KINDS[dtype]
+        self.element = NUMBERS[dtype]
+        self.size = self.element.size
         self.table = f.load("ptr", rt, layouts.RT["lapack"])
         self.int_size = f.load("i64", self.table)
         self.info = self.integer(0)
@@ -45,9 +85,9 @@ class Fortran:
         return word
 
     def number(self, value: str) -> str:
-        """The address of a word with a number of the dtype."""
-        word = self.f.op("alloca double, align 8")
-        self.f.store(self.kind, value, word)
+        """The address of a number of the dtype, from a real one."""
+        word = self.f.op("alloca [2 x double], align 8")
+        self.f.store(self.element.kind, self.element.constant(value), word)
         return word
 
     def call(self, name: str, *arguments: str, texts: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""LU factors, P L U = A, and systems with them; the modules `lufactor_*` and `lusolve_*`.
+"""LU factors, P L U = A, systems with them, and their exchanges; modules `lufactor_*`, `lusolve_*`, `swaprows_*`.
 
 Contract  as SciPy's: L without its ones and U in one matrix, and int32 rows with which each was exchanged.  A zero on
           U's diagonal does not fail a factor; it fails a solution, as does a pivot that is no row.
@@ -21,7 +21,7 @@ from tensordsl.codegen.library.linalg.batches import (
     run_params,
     run_text,
 )
-from tensordsl.codegen.library.linalg.fortran import KINDS, Fortran
+from tensordsl.codegen.library.linalg.fortran import NUMBERS, Fortran
 from tensordsl.codegen.library.linalg.small import is_small, small_text
 from tensordsl.codegen.library.linalg.triangular import Triangles, zero_text
 from tensordsl.codegen.llvm.builder import Asm
@@ -33,11 +33,15 @@ FACTOR_PARAMS = run_params(FACTOR, list(FACTOR_SIZES))
 SOLVE = {"a": 2, "p": 1, "b": 2, "x": 2}
 SOLVE_SIZES = {"n": ("a", 0), "k": ("b", 1)}
 SOLVE_PARAMS = run_params(SOLVE, list(SOLVE_SIZES), ("transposed",))
+SWAP = {"b": 2, "p": 1, "x": 2}
+SWAP_SIZES = {"n": ("b", 0), "k": ("b", 1), "few": ("p", 0)}
+SWAP_PARAMS = run_params(SWAP, list(SWAP_SIZES), ("backwards",))
 
 
 def factor_text(dtype: str, tuning: Tuning) -> str:
     """The whole module."""
-    kind, size = KINDS[dtype]
+    of = NUMBERS[dtype]
+    kind, size = of.kind, of.size
 
     def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
         fortran = Fortran(f, dtype)
@@ -47,7 +51,7 @@ def factor_text(dtype: str, tuning: Tuning) -> str:
         ld = fortran.integer(f.call("i64", "@llvm.smax.i64", f"i64 {wide}", "i64 %m"))
         least = f.call("i64", "@llvm.smin.i64", "i64 %m", "i64 %n")
         down, along = (f.choose(in_rows, *v) for v in (("%f_column", "%f_row"), ("%f_row", "%f_column")))
-        pivots = f.gep("%room", layouts.LINALG_HEAD_BYTES)
+        pivots = f.gep("%scratch", layouts.LINALG_HEAD_BYTES)
 
         def one(at: Mapping[str, str]) -> str:
             factors = at["f"]
@@ -72,8 +76,8 @@ def factor_text(dtype: str, tuning: Tuning) -> str:
     def small(f: Asm) -> str:
         return f.all(is_small(f, tuning, "lu", "%n", "1"), f.eq("%m", "%n"), f.eq("%p_unit", 4))
 
-    code = small_text("lu", kind, tuning)
-    texts = [copy_text(kind, size, tuning), _transpose_text(kind, tuning.matrices.transposed_block)]
+    code = small_text("lu", of, tuning)
+    texts = [copy_text(of, tuning), _transpose_text(kind, tuning.matrices.transposed_block)]
     texts += [run_text("run", FACTOR_PARAMS, each, FACTOR, small if code else None)]
     if code:
         given = [*places("a"), *places("f"), "ptr {p}", "i64 %p_step", "i64 %n"]
@@ -113,7 +117,8 @@ def _transpose_text(kind: str, block: int) -> str:
 
 def solve_text(dtype: str, tuning: Tuning) -> str:
     """The whole module."""
-    kind, size = KINDS[dtype]
+    of = NUMBERS[dtype]
+    kind = of.kind
 
     def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
         triangles = Triangles(f, Fortran(f, dtype), "a", "x")
@@ -123,7 +128,7 @@ def solve_text(dtype: str, tuning: Tuning) -> str:
             x = f"ptr {at['x']}, i64 %x_row, i64 %x_column"
             pivots = f"ptr {at['p']}", "i64 %p_unit", "i64 %n"
             singular = f.call("i1", "@has_zero", f"ptr {at['a']}", f"i64 {step}", "i64 %n")
-            failed = f.any(singular, f.negate(f.call("i1", "@has_rows", *pivots)))
+            failed = f.any(singular, f.negate(f.call("i1", "@has_rows", *pivots, "i64 %n")))
             bad, good, done = f.label("bad"), f.label("good"), f.label("next")
             f.branch(failed, bad, good)
             f.place(bad)
@@ -148,8 +153,8 @@ def solve_text(dtype: str, tuning: Tuning) -> str:
     def small(f: Asm) -> str:
         return f.all(is_small(f, tuning, "lu", "%n", "%k"), f.eq("%p_unit", 4))
 
-    code = small_text("lu", kind, tuning)
-    texts = [copy_text(kind, size, tuning), nan_text(kind), zero_text(kind), _rows_text(), _exchange_text(kind)]
+    code = small_text("lu", of, tuning)
+    texts = [copy_text(of, tuning), nan_text(of), zero_text(of), _rows_text(), _exchange_text(kind)]
     texts += [run_text("run", SOLVE_PARAMS, each, SOLVE, small if code else None)]
     if code:
         given = [*places("a"), "ptr {p}", "i64 %p_step", *places("b"), *places("x")]
@@ -162,10 +167,32 @@ def solve_text(dtype: str, tuning: Tuning) -> str:
     return module_text(*texts, *entries)
 
 
+def swap_text(dtype: str, tuning: Tuning) -> str:
+    """The whole module.  A pivot that is no row fails."""
+    of = NUMBERS[dtype]
+
+    def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
+        def one(at: Mapping[str, str]) -> str:
+            b, x = (f"ptr {at[y]}, i64 %{y}_row, i64 %{y}_column" for y in "bx")
+            pivots = f"ptr {at['p']}", "i64 %p_unit", "i64 %few"
+            f.call("void", "@copy_matrix", b, x, "i64 %n", "i64 %k")
+            is_right = f.call("i1", "@has_rows", *pivots, "i64 %n")
+            with f.when(is_right):
+                f.call("void", "@exchange", x, *pivots, "i64 %k", "i1 %backwards")
+            return f.negate(is_right)
+
+        return one
+
+    texts = [copy_text(of, tuning), _rows_text(), _exchange_text(of.kind), run_text("run", SWAP_PARAMS, each, SWAP)]
+    for name, flag in (("swap_rows", "false"), ("swap_rows_back", "true")):
+        texts.append(entry_text(f"{name}_{dtype}", "run", SWAP, SWAP_SIZES, (flag,)))
+    return module_text(*texts)
+
+
 def _rows_text() -> str:
-    """i1: whether all pivots are rows of a matrix of n rows."""
-    f = Asm("i1", "has_rows", ("ptr p", "i64 unit", "i64 n"), internal=True)
-    with f.loop("%n", ("i1", "true")) as loop:
+    """i1: whether some pivots are rows of a matrix of n rows."""
+    f = Asm("i1", "has_rows", ("ptr p", "i64 unit", "i64 count", "i64 n"), internal=True)
+    with f.loop("%count", ("i1", "true")) as loop:
         pivot = f.op(f"zext i32 {f.load('i32', f.gep('%p', f.mul(loop.index, '%unit')))} to i64")
         loop.next = [f.all(loop.values[0], f.lt(pivot, "%n"))]
     f.ret("i1", loop.values[0])

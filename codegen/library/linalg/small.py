@@ -1,6 +1,6 @@
 """Small matrices: Cholesky and its cotangents, LU, and systems with triangles and with LU factors, without LAPACK.
 
-Contract  `small_text(function, kind, tuning)`: functions for an object of linear algebra, which may call them where
+Contract  `small_text(function, number, tuning)`: functions for an object of linear algebra, which may call them where
           `is_small` holds: of stacks of matrices, any strides in bytes; NaN and a number, else -1, for those that fail.
 Why       a call of LAPACK takes longer than the work; one order of operations in all forms, so the same results.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tensordsl.codegen.library.linalg import lower_dots, small_factors, small_rows, small_solves, small_vjp
+from tensordsl.codegen.library.linalg.fortran import Number
 from tensordsl.codegen.library.linalg.small_factors import Run, Work
 from tensordsl.codegen.library.linalg.small_values import Adjacent, Lanes
 from tensordsl.codegen.library.parallel import named, operands
@@ -104,10 +105,12 @@ def is_triangle_for_dots(f: Asm, tuning: Tuning, size: int) -> str:
     return lower_dots.fits_dots(f, size, tuning.small_matrices.max_dot_rows)
 
 
-def small_text(function: str, kind: str, tuning: Tuning) -> str:
-    """The text of what an object calls: `small_<function>_<kind>`, and `small_lu_solve_<kind>` with "lu"."""
-    if not tuning.allows("small_matrices"):
+def small_text(function: str, of: Number, tuning: Tuning) -> str:
+    """The text of what an object calls: `small_<function>_<kind>`, and `small_lu_solve_<kind>` with "lu"; "" if there
+    is none: of complex numbers."""
+    if not tuning.allows("small_matrices") or of.parts > 1:
         return ""
+    kind = of.kind
     one = Lanes(kind, 1)
     wide = Lanes(kind, min(tuning.machine.vector_bytes // one.item, tuning.small_matrices.max_lanes))
     vectors = (wide, Lanes(kind, small_rows.CHUNK), *(Lanes(kind, n) for n in ADJACENT_COLUMNS))
@@ -134,7 +137,7 @@ def _has_masks(tuning: Tuning) -> bool:
 
 
 def _widths(tuning: Tuning) -> Iterator[int]:
-    """Numbers in a row of a matrix whose rows are vectors: the smallest that has room is used."""
+    """Numbers in a row of a matrix whose rows are vectors: the smallest that is long enough is used."""
     width = small_rows.CHUNK
     while width < 2 * tuning.small_matrices.max_rows:
         yield width

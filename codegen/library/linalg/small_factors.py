@@ -35,7 +35,7 @@ class Work:
         self.walk = Walk(f)
         self.steps: dict[str, Step] = {}  # from matrix to matrix, of operands that have others than their parameter
 
-    def room(self, columns: int = 0) -> Matrix:
+    def scratch(self, columns: int = 0) -> Matrix:
         """For a matrix of n rows, in registers where n is known."""
         if isinstance(self.n, int):
             return Registers()
@@ -55,13 +55,13 @@ class Work:
 
 
 def taken(f: Asm, lanes: Lanes, count: int) -> str:
-    """Room for so many values."""
+    """A buffer for so many values."""
     return f.op(f"alloca [{count} x {lanes.type}], align {max(lanes.bytes, 16)}")
 
 
 def cholesky(work: Work) -> Run:
     f, v, walk, n = work.f, work.lanes, work.walk, work.n
-    m, none = work.room(), v.each_lane("i1", "false")
+    m, none = work.scratch(), v.each_lane("i1", "false")
 
     def column(k: Number, state: list[str]) -> list[str]:
         pivot, below = m.get(k, k), work.after(k)
@@ -95,7 +95,7 @@ def cholesky(work: Work) -> Run:
 
 def lu(work: Work) -> Run:
     f, v, walk, n = work.f, work.lanes, work.walk, work.n
-    m = work.room()
+    m = work.scratch()
 
     def pivot_of(k: Number) -> str:
         """The row of the first largest number of a column, from its diagonal on."""

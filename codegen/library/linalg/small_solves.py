@@ -30,7 +30,7 @@ class Shared:
 
 def triangular(work: Work, is_shared: bool = False) -> Run:
     """By a lower factor: an upper one is that with its axes reversed, a transposed one has its strides exchanged."""
-    x, room = _Solution(work), _room(work, is_shared)
+    x, scratch = _Solution(work), _scratch(work, is_shared)
 
     def run(at: dict[str, str]) -> str:
         f, v, walk = work.f, work.lanes, work.walk
@@ -39,11 +39,11 @@ def triangular(work: Work, is_shared: bool = False) -> Run:
         def diagonal(i: Number) -> str:
             return f.op(f"select i1 %unit, {v.type} {one}, {v.type} {a.get(i, i)}")
 
-        if room is not None:
-            walk.each(0, work.n, lambda i: walk.each(0, i, lambda j: room.set(i, j, a.get(i, j))))
-            walk.each(0, work.n, lambda i: room.set(i, i, diagonal(i)))
-        values = a if room is None else room
-        pivot = diagonal if room is None else lambda i: room.get(i, i)
+        if scratch is not None:
+            walk.each(0, work.n, lambda i: walk.each(0, i, lambda j: scratch.set(i, j, a.get(i, j))))
+            walk.each(0, work.n, lambda i: scratch.set(i, i, diagonal(i)))
+        values = a if scratch is None else scratch
+        pivot = diagonal if scratch is None else lambda i: scratch.get(i, i)
         failed = _zeros(work, pivot)
 
         def column(c: Number) -> None:
@@ -58,14 +58,14 @@ def triangular(work: Work, is_shared: bool = False) -> Run:
 
 
 def lu_solve(work: Work, is_shared: bool = False, is_transposed: bool = False) -> Run:
-    x, room = _Solution(work), _room(work, is_shared)
+    x, scratch = _Solution(work), _scratch(work, is_shared)
 
     def run(at: dict[str, str]) -> str:
         walk, n = work.walk, work.n
         factors = _factor(work, at, "lu", is_shared)
-        if room is not None:
-            walk.each(0, n, lambda i: walk.each(0, n, lambda j: room.set(i, j, factors.get(i, j))))
-            factors = room
+        if scratch is not None:
+            walk.each(0, n, lambda i: walk.each(0, n, lambda j: scratch.set(i, j, factors.get(i, j))))
+            factors = scratch
         failed = _zeros(work, lambda i: factors.get(i, i))
         failed = work.lanes.either(work.f, failed, x.bad_pivots(at, is_shared))
 
@@ -93,9 +93,9 @@ def lu_solve(work: Work, is_shared: bool = False, is_transposed: bool = False) -
     return run
 
 
-def _room(work: Work, is_shared: bool) -> Matrix | None:
+def _scratch(work: Work, is_shared: bool) -> Matrix | None:
     """For the factor, whose numbers several columns read; one of them or of one matrix reads it where it is."""
-    return None if is_shared or (work.lanes.lanes == 1 and isinstance(work.n, str)) else work.room()
+    return None if is_shared or (work.lanes.lanes == 1 and isinstance(work.n, str)) else work.scratch()
 
 
 def _factor(work: Work, at: dict[str, str], name: str, is_shared: bool) -> Matrix:
@@ -116,7 +116,7 @@ class _Solution:
     """A column of all systems."""
 
     def __init__(self, work: Work) -> None:
-        self.work, self.x = work, work.room(1)
+        self.work, self.x = work, work.scratch(1)
 
     def load(self, at: dict[str, str], c: Number) -> None:
         b = self.work.stack(at, "b")

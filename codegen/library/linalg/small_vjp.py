@@ -18,7 +18,7 @@ def cholesky_vjp(work: Work) -> Run:
     F[i, k] = (G[i, k] - sum over j > k of S[j, i] L[j, k]) / L[k, k] for i > k, and on the diagonal half of
     (G[k, k] - sum over j > k of L[j, k] F[j, k]) / L[k, k]."""
     f, v, walk, n = work.f, work.lanes, work.walk, work.n
-    factor, s, last = work.room(), work.room(), walk.minus(n, 1)
+    factor, s, last = work.scratch(), work.scratch(), walk.minus(n, 1)
 
     def column(k: Number) -> None:
         below, pivot = work.after(k), factor.get(k, k)

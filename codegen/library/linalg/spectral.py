@@ -3,7 +3,7 @@
 Contract  NumPy's results; matrices that are written have adjacent columns.  What does not converge fails, and so does a
           matrix with NaN or infinities where eigenvalues of any square matrix are wanted.
 How       geqrf and orgqr, gesdd, syevd, geev on a copy, in which columns are adjacent, as NumPy calls them: the same
-          signs.  The scratch buffer has integers, then copies and vectors; the rest is LAPACK's work space.
+          signs.  The scratch buffer has integers, real numbers, then copies and vectors; the rest is work space.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tensordsl.codegen.library.linalg.batches import (
     run_params,
     run_text,
 )
-from tensordsl.codegen.library.linalg.fortran import KINDS, Fortran, either, letter
+from tensordsl.codegen.library.linalg.fortran import NUMBERS, Fortran, Number, either, letter
 from tensordsl.codegen.llvm.builder import Asm
 from tensordsl.codegen.target.tuning import Tuning
 
@@ -75,13 +75,15 @@ class _Module:
     ) -> None:  # fmt: skip
         self.dtype, self.tuning, self.operands, self.sizes, self.flags = dtype, tuning, operands, sizes, flags
         self.takes_empty = takes_empty
-        self.kind, self.size = KINDS[dtype]
+        self.of = NUMBERS[dtype]
+        self.size, self.is_complex = self.of.size, self.of.parts == 2
 
     def text(self, each: Callable[[_Module, Asm], One], entries: Mapping[str, Sequence[str]]) -> str:
         """entries: flags of each function."""
         params = run_params(self.operands, list(self.sizes), self.flags)
-        texts = [copy_text(self.kind, self.size, self.tuning), nan_text(self.kind), identity_text(self.kind)]
-        texts += [_upper_text(self.kind), _finite_text(self.kind)]
+        texts = [copy_text(self.of, self.tuning), nan_text(self.of), identity_text(self.of)]
+        texts += [_upper_text(self.of), _finite_text(self.of.part)]
+        texts += [nan_text(self.of.real, "fill_nan_values")]
         texts.append(run_text("run", params, lambda f: each(self, f), self.operands))
         texts += [
             entry_text(f"{name}_{self.dtype}", "run", self.operands, self.sizes, flags, True, self.takes_empty)
@@ -95,7 +97,7 @@ class _Module:
         return ", ".join((f"ptr {at[x]}", *(f"i64 %{x}_{axis}" for axis in axes)))
 
 
-class _Room:
+class _Scratch:
     """The parts of the scratch buffer, one after the other."""
 
     def __init__(self, f: Asm, module: _Module) -> None:
@@ -104,16 +106,25 @@ class _Room:
     def integers(self, count: str) -> str:
         return self._taken(self.f.mul(count, 8))
 
+    def reals(self, *counts: str) -> list[str]:
+        """For so many real numbers, which only functions of complex matrices want."""
+        if not self.module.is_complex:
+            return []
+        total = counts[0]
+        for count in counts[1:]:
+            total = self.f.add(total, count)
+        return [self._taken(self.f.mul(total, self.module.of.part_size))]
+
     def numbers(self, count: str) -> str:
         return self._taken(self.f.mul(count, self.module.size))
 
     def rest(self) -> tuple[str, str]:
         """What is left: where, and how many numbers."""
-        left = self.f.sdiv(self.f.sub("%room_bytes", self.used), self.module.size)
-        return self.f.gep("%room", self.used), left
+        left = self.f.sdiv(self.f.sub("%scratch_bytes", self.used), self.module.size)
+        return self.f.gep("%scratch", self.used), left
 
     def _taken(self, size: str) -> str:
-        place = self.f.gep("%room", self.used)
+        place = self.f.gep("%scratch", self.used)
         self.used = self.f.add(self.used, size)
         return place
 
@@ -125,12 +136,12 @@ def _copy(f: Asm, module: _Module, at: Mapping[str, str], to: str, rows: str, co
 
 
 def _qr(module: _Module, f: Asm) -> One:
-    fortran, room, size = Fortran(f, module.dtype), _Room(f, module), module.size
+    fortran, scratch, size = Fortran(f, module.dtype), _Scratch(f, module), module.size
     least = f.call("i64", "@llvm.smin.i64", "i64 %m", "i64 %n")
     columns = f.choose("%complete", "%m", least)  # of Q
     wide = f.call("i64", "@llvm.smax.i64", f"i64 {columns}", "i64 %n")
-    tau, copy = room.numbers(least), room.numbers(f.mul("%m", wide))
-    work, length = room.rest()
+    tau, copy = scratch.numbers(least), scratch.numbers(f.mul("%m", wide))
+    work, length = scratch.rest()
     m, n, k, few, lwork = (fortran.integer(x) for x in ("%m", "%n", columns, least, length))
     lead = fortran.integer(f.call("i64", "@llvm.smax.i64", "i64 %m", "i64 1"))
     is_empty = f.eq(least, 0)
@@ -157,11 +168,12 @@ def _qr(module: _Module, f: Asm) -> One:
 
 
 def _svd(module: _Module, f: Asm) -> One:
-    fortran, room = Fortran(f, module.dtype), _Room(f, module)
+    fortran, scratch = Fortran(f, module.dtype), _Scratch(f, module)
     least = f.call("i64", "@llvm.smin.i64", "i64 %m", "i64 %n")
     of_u, of_v = (f.choose("%full", side, least) for side in ("%m", "%n"))
-    integers, copy = room.integers(f.mul(least, 8)), room.numbers(f.mul("%m", "%n"))
-    work, length = room.rest()
+    integers, reals = scratch.integers(f.mul(least, 8)), scratch.reals(*_svd_reals(f, least))
+    copy = scratch.numbers(f.mul("%m", "%n"))
+    work, length = scratch.rest()
     m, n, rows_of_v, lwork = (fortran.integer(x) for x in ("%m", "%n", of_v, length))
     how, is_empty = either(f, "%full", "A", "S"), f.eq(least, 0)
 
@@ -179,10 +191,10 @@ def _svd(module: _Module, f: Asm) -> One:
         f.place(some)
         _copy(f, module, at, copy, "%m", "%n")
         vectors = at["s"], at["u"], m, at["v"], rows_of_v
-        failed = fortran.checked("gesdd", how, m, n, copy, m, *vectors, work, lwork, integers, texts=1)
+        failed = fortran.checked("gesdd", how, m, n, copy, m, *vectors, work, lwork, *reals, integers, texts=1)
         with f.when(failed):
             f.call("void", "@fill_nan", module.place(at, "u"), "i64 %m", f"i64 {of_u}")
-            f.call("void", "@fill_nan", module.place(at, "s"), "i64 0", f"i64 {least}", "i64 1")
+            f.call("void", "@fill_nan_values", module.place(at, "s"), "i64 0", f"i64 {least}", "i64 1")
             f.call("void", "@fill_nan", module.place(at, "v"), f"i64 {of_v}", "i64 %n")
         end_of_some = f.block
         f.place(done)
@@ -191,20 +203,27 @@ def _svd(module: _Module, f: Asm) -> One:
     return one
 
 
+def _svd_reals(f: Asm, least: str) -> Sequence[str]:
+    """How many complex matrices need."""
+    sides = f.add(f.add("%m", "%n"), 4)
+    return f.mul(f.mul(least, 2), sides), f.mul(f.mul(least, least), 5)
+
+
 def _svdvals(module: _Module, f: Asm) -> One:
-    fortran, room = Fortran(f, module.dtype), _Room(f, module)
+    fortran, scratch = Fortran(f, module.dtype), _Scratch(f, module)
     least = f.call("i64", "@llvm.smin.i64", "i64 %m", "i64 %n")
-    integers, copy = room.integers(f.mul(least, 8)), room.numbers(f.mul("%m", "%n"))
-    work, length = room.rest()
+    integers, reals = scratch.integers(f.mul(least, 8)), scratch.reals(*_svd_reals(f, least))
+    copy = scratch.numbers(f.mul("%m", "%n"))
+    work, length = scratch.rest()
     m, n, lwork, single = (fortran.integer(x) for x in ("%m", "%n", length, "1"))
 
     def one(at: Mapping[str, str]) -> str:
         _copy(f, module, at, copy, "%m", "%n")
         none = fortran.info, single, fortran.info, single  # vectors, which are not written
-        call = ("gesdd", letter("N"), m, n, copy, m, at["s"], *none, work, lwork, integers)
+        call = ("gesdd", letter("N"), m, n, copy, m, at["s"], *none, work, lwork, *reals, integers)
         failed = fortran.checked(*call, texts=1)
         with f.when(failed):
-            f.call("void", "@fill_nan", module.place(at, "s"), "i64 0", f"i64 {least}", "i64 1")
+            f.call("void", "@fill_nan_values", module.place(at, "s"), "i64 0", f"i64 {least}", "i64 1")
         return failed
 
     return one
@@ -219,20 +238,23 @@ def _eigvalsh(module: _Module, f: Asm) -> One:
 
 
 def _symmetric(module: _Module, f: Asm, vectors: str) -> One:
-    fortran, room = Fortran(f, module.dtype), _Room(f, module)
+    fortran, scratch = Fortran(f, module.dtype), _Scratch(f, module)
     count = f.add(f.mul("%n", 5), 3)
-    integers, copy = room.integers(count), "" if vectors == "V" else room.numbers(f.mul("%n", "%n"))
-    work, length = room.rest()
+    of_reals = f.add(f.mul(f.mul("%n", "%n"), 2), count)
+    integers, reals = scratch.integers(count), scratch.reals(of_reals)
+    copy = "" if vectors == "V" else scratch.numbers(f.mul("%n", "%n"))
+    work, length = scratch.rest()
     n, lwork, many = (fortran.integer(x) for x in ("%n", length, count))
+    more = (*reals, fortran.integer(of_reals)) if module.is_complex else ()
     half = either(f, "%lower", "L", "U")
 
     def one(at: Mapping[str, str]) -> str:
         matrix = copy or at["v"]
         _copy(f, module, at, matrix, "%n", "%n")
-        call = ("syevd", letter(vectors), half, n, matrix, n, at["w"], work, lwork, integers, many)
+        call = ("syevd", letter(vectors), half, n, matrix, n, at["w"], work, lwork, *more, integers, many)
         failed = fortran.checked(*call, texts=2)
         with f.when(failed):
-            f.call("void", "@fill_nan", module.place(at, "w"), "i64 0", "i64 %n", "i64 1")
+            f.call("void", "@fill_nan_values", module.place(at, "w"), "i64 0", "i64 %n", "i64 1")
             if vectors == "V":
                 f.call("void", "@fill_nan", module.place(at, "v"), "i64 %n", "i64 %n")
         return failed
@@ -241,40 +263,39 @@ def _symmetric(module: _Module, f: Asm, vectors: str) -> One:
 
 
 def _eig(module: _Module, f: Asm) -> One:
-    """With vectors where the module has them; of a pair of values one's vector is the other's conjugate."""
-    fortran, room, kind, size = Fortran(f, module.dtype), _Room(f, module), module.kind, module.size
-    has_vectors = "v" in module.operands
-    square = f.mul("%n", "%n")
-    real, imag, copy = room.numbers("%n"), room.numbers("%n"), room.numbers(square)
-    vectors = room.numbers(square) if has_vectors else fortran.info
-    work, length = room.rest()
+    """With vectors where the module has them."""
+    fortran, scratch = Fortran(f, module.dtype), _Scratch(f, module)
+    has_vectors, square = "v" in module.operands, f.mul("%n", "%n")
+    reals = scratch.reals(f.mul("%n", 2))
+    copy = scratch.numbers(square)
+    parts = [] if module.is_complex else [scratch.numbers("%n"), scratch.numbers("%n")]
+    pairs = scratch.numbers(square) if parts and has_vectors else ""
+    work, length = scratch.rest()
     n, lwork, single = (fortran.integer(x) for x in ("%n", length, "1"))
-    lead, column_bytes = n if has_vectors else single, f.mul("%n", size)
+    lead, part = n if has_vectors else single, module.of.part_size
 
     def one(at: Mapping[str, str]) -> str:
         run, bad, good, done = f.label("run"), f.label("bad"), f.label("good"), f.label("next")
         _copy(f, module, at, copy, "%n", "%n")
-        f.branch(f.call("i1", "@is_finite", f"ptr {copy}", f"i64 {square}"), run, bad)
+        numbers = f.mul(square, module.of.parts)
+        f.branch(f.call("i1", "@is_finite", f"ptr {copy}", f"i64 {numbers}"), run, bad)
         f.place(run)
         letters = letter("N"), letter("V" if has_vectors else "N")
-        given = (*letters, n, copy, n, real, imag, fortran.info, single, vectors, lead, work, lwork)
+        vectors = pairs or at.get("v", fortran.info)
+        given = (*letters, n, copy, n, *(parts or [at["w"]]), fortran.info, single, vectors, lead, work, lwork, *reals)
         f.branch(fortran.checked("geev", *given, texts=2), bad, good)
         f.place(bad)
-        for part in (0, size):
-            f.call("void", "@fill_nan", f"ptr {f.gep(at['w'], part)}, i64 %w_unit, i64 0", "i64 %n", "i64 1")
+        for offset in (0, part):
+            values = f"ptr {f.gep(at['w'], offset)}, i64 %w_unit, i64 0"
+            f.call("void", "@fill_nan_values", values, "i64 %n", "i64 1")
             if has_vectors:
                 axes = "i64 %v_row, i64 %v_column"
-                f.call("void", "@fill_nan", f"ptr {f.gep(at['v'], part)}, {axes}", "i64 %n", "i64 %n")
+                f.call("void", "@fill_nan_values", f"ptr {f.gep(at['v'], offset)}, {axes}", "i64 %n", "i64 %n")
         end_of_bad = f.block
         f.jump(done)
         f.place(good)
-        with f.loop("%n") as loop:
-            w = f.gep(at["w"], f.mul(loop.index, "%w_unit"))
-            pair = [f.load(kind, f.gep(x, loop.index, kind)) for x in (real, imag)]
-            f.store(kind, pair[0], w)
-            f.store(kind, pair[1], w, size)
-            if has_vectors:
-                _vector(f, module, at["v"], f.gep(vectors, f.mul(loop.index, column_bytes)), loop.index, pair[1])
+        if parts:
+            _pair(f, module, at, parts, pairs)
         end_of_good = f.block
         f.place(done)
         return f.op(f"phi i1 [ true, %{end_of_bad} ], [ false, %{end_of_good} ]")
@@ -282,9 +303,22 @@ def _eig(module: _Module, f: Asm) -> One:
     return one
 
 
+def _pair(f: Asm, module: _Module, at: Mapping[str, str], parts: Sequence[str], vectors: str) -> None:
+    """The complex values and vectors of a real matrix from LAPACK's real numbers."""
+    kind, size = module.of.kind, module.size
+    column_bytes = f.mul("%n", size)
+    with f.loop("%n") as loop:
+        w = f.gep(at["w"], f.mul(loop.index, "%w_unit"))
+        real, imag = (f.load(kind, f.gep(x, loop.index, kind)) for x in parts)
+        f.store(kind, real, w)
+        f.store(kind, imag, w, size)
+        if vectors:
+            _vector(f, module, at["v"], f.gep(vectors, f.mul(loop.index, column_bytes)), loop.index, imag)
+
+
 def _vector(f: Asm, module: _Module, v: str, column: str, number: str, imaginary: str) -> None:
-    """The complex vector of a value, whose column is real; of the second of a pair, it is that before."""
-    kind, size = module.kind, module.size
+    """The complex vector of a value, whose column is real; of the second of a pair, it is the first one's conjugate."""
+    kind, size = module.of.kind, module.size
     is_first, is_second = (f.op(f"fcmp {c} {kind} {imaginary}, 0.0") for c in ("ogt", "olt"))
     one_column = f.mul("%n", size)
     real = f.gep(column, f.choose(is_second, f.sub(0, one_column), 0))
@@ -298,13 +332,13 @@ def _vector(f: Asm, module: _Module, v: str, column: str, number: str, imaginary
         f.store(kind, f.choose(is_complex, y, "0.0", kind), place, size)
 
 
-def _upper_text(kind: str) -> str:
+def _upper_text(of: Number) -> str:
     """@copy_upper: what is on and above the diagonal of m rows and n columns; zeros below it."""
     params = ("ptr x", "i64 x_row", "i64 x_column", "ptr y", "i64 y_row", "i64 y_column", "i64 m", "i64 n")
     f = Asm("void", "copy_upper", params, internal=True)
     with f.loop("%n") as column, f.loop("%m") as row:
         x, y = (f.gep(f.gep(f"%{p}", f.mul(row.index, f"%{p}_row")), f.mul(column.index, f"%{p}_column")) for p in "xy")
-        f.store(kind, f.choose(f.le(row.index, column.index), f.load(kind, x), "0.0", kind), y)
+        f.store(of.kind, f.choose(f.le(row.index, column.index), f.load(of.kind, x), "zeroinitializer", of.kind), y)
     f.ret()
     return f.text
 

@@ -20,7 +20,7 @@ from tensordsl.codegen.library.linalg.batches import (
     run_params,
     run_text,
 )
-from tensordsl.codegen.library.linalg.fortran import KINDS, Fortran, either
+from tensordsl.codegen.library.linalg.fortran import NUMBERS, Fortran, Number, either
 from tensordsl.codegen.library.linalg.small import is_small, is_triangle_for_dots, small_text
 from tensordsl.codegen.llvm.builder import Asm
 from tensordsl.codegen.target.tuning import Tuning
@@ -78,11 +78,13 @@ class Triangles:
         f.place(done)
 
 
-def zero_text(kind: str) -> str:
+def zero_text(of: Number) -> str:
     """i1 @has_zero: on the diagonal of a matrix of n rows, one `step` bytes behind the other."""
     f = Asm("i1", "has_zero", ("ptr a", "i64 step", "i64 n"), internal=True)
     with f.loop("%n", ("i1", "false")) as loop:
-        zero = f.op(f"fcmp oeq {kind} {f.load(kind, f.gep('%a', f.mul(loop.index, '%step')))}, 0.0")
+        place = f.gep("%a", f.mul(loop.index, "%step"))
+        parts = [f.load(of.part, place, k * of.part_size) for k in range(of.parts)]
+        zero = f.all(*(f.op(f"fcmp oeq {of.part} {x}, 0.0") for x in parts))
         loop.next = [f.any(loop.values[0], zero)]
     f.ret("i1", loop.values[0])
     return f.text
@@ -90,7 +92,8 @@ def zero_text(kind: str) -> str:
 
 def triangular_text(dtype: str, tuning: Tuning) -> str:
     """The whole module."""
-    kind, size = KINDS[dtype]
+    of = NUMBERS[dtype]
+    kind, size = of.kind, of.size
 
     def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
         triangles = Triangles(f, Fortran(f, dtype), "a", "x")
@@ -112,8 +115,8 @@ def triangular_text(dtype: str, tuning: Tuning) -> str:
         is_one_column = is_triangle_for_dots(f, tuning, size)
         return f.any(is_small(f, tuning, "triangular", "%n", "%k"), is_one_column)
 
-    code = small_text("triangular", kind, tuning)
-    texts = [copy_text(kind, size, tuning), nan_text(kind), zero_text(kind)]
+    code = small_text("triangular", of, tuning)
+    texts = [copy_text(of, tuning), nan_text(of), zero_text(of)]
     texts += [run_text("run", PARAMS, each, OPERANDS, small if code else None)]
     if code:
         given = [x for name in OPERANDS for x in places(name)]

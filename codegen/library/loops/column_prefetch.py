@@ -29,11 +29,11 @@ def _column_rows_per_call(t: Tuning) -> str:
         loop.next = [c.add(at, c.get(words, Header.AXES)), c.choose(here, 1, same), row, streams]
     _, same, row, streams = loop.values
     bytes_ = c.mul(row, in_all_tasks(c, c.get(c.context(Context.EXTENTS), "%axis")))
-    exceeds = c.ge(bytes_, t.caches.prefetch_rows_min_bytes)
+    exceeds = c.ge(bytes_, c.limit("prefetch_rows_min_bytes"))
     few, several = c.min(c.get("%rows", 0), t.memory.associativity), c.all(exceeds, c.gt(streams, 1))
     rows = c.choose(c.any(c.ne(same, 0), several), few, c.get("%rows", 0))
     once = c.all(exceeds, c.le(c.get(words, Header.COLUMN_READS), 1))
-    c.put(c.choose(once, c.min(rows, t.caches.max_rows_per_batch), rows), "%rows", 0)
+    c.put(c.choose(once, c.min(rows, c.limit("max_rows_per_batch")), rows), "%rows", 0)
     c.put(c.choose(exceeds, FULL_ROW | PREFETCH_NEXT, FULL_ROW), "%flags", 0)
     return c.end()
 

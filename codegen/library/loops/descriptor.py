@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tensordsl.codegen.abi.descriptor import BlocksCode, CallCode, Context, Header, Operand
+from tensordsl.codegen.abi.layouts import CACHE_LIMIT
 from tensordsl.codegen.llvm.builder import Asm
 from tensordsl.codegen.llvm.function import Function
 
@@ -17,6 +18,10 @@ class LoopFunction(Function):
 
     def context(self, word: int) -> str:
         return self.get("%cx", word, "ptr" if word in Context.POINTERS_TO else "i64")
+
+    def limit(self, name: str) -> str:
+        """A field of `CacheTuning`: a word that the loader fills in, so that machines of one kind share this code."""
+        return self.op(f"load i64, ptr @{CACHE_LIMIT}{name}, align 8")
 
     def operand(self, call: str, k: str | int) -> str:
         """The k-th operand of a CALL."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 
 from tensordsl.codegen.abi.descriptor import (
     INTEGER,
@@ -24,7 +25,7 @@ from tensordsl.codegen.abi.descriptor import (
     Operand,
     Stage,
 )
-from tensordsl.codegen.abi.layouts import LIBRARY, NEST_PARTS
+from tensordsl.codegen.abi.layouts import CACHE_LIMIT, LIBRARY, NEST_PARTS
 from tensordsl.codegen.library.alternate_stack import STACK_INTRINSICS
 from tensordsl.codegen.library.loops.align_broadcast import align_broadcast
 from tensordsl.codegen.library.loops.axes import axes_texts
@@ -63,7 +64,8 @@ from tensordsl.codegen.target.tuning import Tuning
 def nest_text(t: Tuning) -> str:
     """All of the library as one module."""
     texts = [text for texts in _objects(t).values() for text in texts()]
-    return _module(without_techniques(texts, t), t)
+    limits = (f"@{CACHE_LIMIT}{f.name} = internal constant i64 {getattr(t.caches, f.name)}\n" for f in fields(t.caches))
+    return _module([*limits, *without_techniques(texts, t)], t)
 
 
 def part_text(part: str, t: Tuning) -> str:
@@ -100,10 +102,16 @@ def _module(texts: Sequence[str], t: Tuning) -> str:
     text = "\n".join(dict.fromkeys(texts))
     shared = "|".join(name for part in ("nest", *NEST_PARTS) for name in LIBRARY[part])
     text = re.sub(rf"^define internal (\w+ @(?:{shared})\()", r"define hidden \1", text, flags=re.MULTILINE)
-    own = {MISSED, *re.findall(r"^define [^@]*@(\w+)", text, re.MULTILINE)}
+    own = {MISSED, *re.findall(r"^(?:define [^@]*)?@([\w.]+)", text, re.MULTILINE)}
     others = sorted({name for name in re.findall(r"@([\w.]+)", text) if name[:5] != "llvm."} - own)
-    declared = "".join(f"declare hidden void @{name}()\n" for name in others)
+    declared = "".join(map(_declared, others))
     return _intrinsics(t.machine) + declared + text + METADATA
+
+
+def _declared(name: str) -> str:
+    if name.startswith(CACHE_LIMIT):
+        return f"@{name} = external hidden constant i64\n"
+    return f"declare hidden void @{name}()\n"
 
 
 def _intrinsics(machine: Machine) -> str:

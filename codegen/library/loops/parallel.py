@@ -100,7 +100,7 @@ def _has_few_rows(c: LoopFunction, t: Tuning, work: str, outer: str, lane: str) 
 def _exceeds_cache(c: LoopFunction, t: Tuning) -> str:
     """Does a launch read more than a core's largest cache holds?"""
     read = c.mul(longest_axis(c, "%D", "%S", "%E"), c.header(Header.INPUTS))
-    return c.ge(read, t.caches.alternate_min_bytes)
+    return c.ge(read, c.limit("alternate_min_bytes"))
 
 
 def _min_ns(c: LoopFunction, t: Tuning, exceeds: str) -> str:
@@ -122,7 +122,7 @@ def _task_count(t: Tuning) -> str:
     fitting = c.sdiv(extent, "%grain")
     even = c.all(c.gt(fitting, 2), c.ne("%grain", "%unit"))
     fitting = c.choose(even, c.and_(fitting, -2), fitting)
-    wanted = tasks_of(c, t, c.udiv(work, each), c.choose(exceeds, t.caches.task_min_ns, t.loops.task_ns))
+    wanted = tasks_of(c, t, c.udiv(work, each), c.choose(exceeds, c.limit("task_min_ns"), t.loops.task_ns))
     most = c.choose(JOB.get(c, "both"), t.tasks.max_tasks, _max_tasks(c, t))
     wanted = c.choose(independent, c.min(wanted, most), wanted)
     wanted = c.max(wanted, c.choose(is_cut_at_will(c), c.udiv(work, t.tasks.poll_task_ns), 0))
@@ -430,14 +430,14 @@ def _reduce_columns(t: Tuning) -> str:
     c.call("void", "@canonicalise_axes", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     rows, n = (_length(c, extents, k) for k in (outer, lane))
     least = c.max(
-        c.mul(n, t.tasks.split_rows_column_bytes), c.mul(c.header(Header.COLUMN_READS), t.caches.split_rows_min_bytes)
+        c.mul(n, t.tasks.split_rows_column_bytes), c.mul(c.header(Header.COLUMN_READS), c.limit("split_rows_min_bytes"))
     )
     longest = longest_axis(c, "%D", strides, extents)
     is_worth = c.any(
-        c.gt(c.header(Header.COLUMN_READS), 1), c.lt(c.mul(longest, n), t.caches.split_rows_max_state_bytes)
+        c.gt(c.header(Header.COLUMN_READS), 1), c.lt(c.mul(longest, n), c.limit("split_rows_max_state_bytes"))
     )
     exceeds = c.all(c.ge(longest, least), is_worth)
-    few = c.lt(n, c.choose(exceeds, t.caches.split_rows_max_columns, 2 * t.tasks.columns))
+    few = c.lt(n, c.choose(exceeds, c.limit("split_rows_max_columns"), 2 * t.tasks.columns))
     many = c.ge(rows, t.loops.shared_rows)
     long = c.ge(c.udiv(_work(c, extents), c.max(rows, 1)), 2 * t.loops.single_thread_task_ratio * t.loops.task_ns)
     by_rows = c.any(many, few)

@@ -299,13 +299,13 @@ def _rows_in_tasks(t: Tuning) -> str:
     inside = c.call("i64", "@points_inside", "ptr %cx", "i64 %first")
     work = c.udiv(c.mul(c.mul(inside, extent), "%price"), 1000)
     tables = (c.get("%cx", place, "ptr") for place in (Context.DESCRIPTOR, Context.STRIDES, Context.EXTENTS))
-    exceeds = c.ge(longest_axis(c, *tables), t.caches.split_rows_min_bytes)
+    exceeds = c.ge(longest_axis(c, *tables), c.limit("split_rows_min_bytes"))
     wanted = c.min(
         tasks_of(
             c,
             t,
             c.udiv(work, t.loops.single_thread_task_ratio),
-            c.choose(exceeds, t.caches.task_min_ns, t.loops.task_ns),
+            c.choose(exceeds, c.limit("task_min_ns"), t.loops.task_ns),
         ),
         t.tasks.max_tasks // t.loops.single_thread_task_ratio,
     )

@@ -44,7 +44,7 @@ def _rows_per_call(t: Tuning) -> str:
     extent, length = c.get(extents, axis), c.max(c.get(extents, lane), 1)
     with c.when(c.le(length, near)):
         size = c.call("i64", "@operand_span", "ptr %cx", f"i64 {axis}")
-        fits = c.any(c.ne(at_any, 0), c.lt(size, t.caches.prefetch_reread_max_bytes))
+        fits = c.any(c.ne(at_any, 0), c.lt(size, c.limit("prefetch_reread_max_bytes")))
         c.note(c.all(c.gt(size, t.memory.prefetch_operand_min_bytes), fits), prefetches)
     ahead = c.ne(c.get(prefetches, 0), 0)
     fitting = c.max(c.sdiv(c.choose(ahead, near, budget), length), 1)

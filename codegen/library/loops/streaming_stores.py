@@ -47,10 +47,10 @@ def is_streamable_text(t: Tuning) -> str:
         moved = c.choose(c.all(is_vector, _is_all(c, c.get(entry, Operand.NUMBER))), size, 0)
         loop.next = [c.add(results, c.choose(written, size, 0)), c.add(every, moved)]
     results, every = (c.mul(bytes_, "%points") for bytes_ in loop.values)
-    least = c.choose(c.ne("%shared", 0), t.caches.stream_threads_min_bytes, t.caches.stream_min_bytes)
+    least = c.choose(c.ne("%shared", 0), c.limit("stream_threads_min_bytes"), c.limit("stream_min_bytes"))
     over = c.all(c.ge(every, least), c.le(c.mul(results, t.memory.stream_min_operand_ratio), every))
     over = c.all(over, c.ne(c.header(Header.STREAMING_STORES), 0))
-    large = "true" if t.forces("streaming_results") else c.any(c.ge(results, t.caches.stream_result_min_bytes), over)
+    large = "true" if t.forces("streaming_results") else c.any(c.ge(results, c.limit("stream_result_min_bytes")), over)
     distinct = c.ne(c.call("i64", "@may_recompute", "ptr %D", "ptr %B"), 0)
     return c.end("i1", c.all(c.all(large, distinct), c.eq(c.get(wrong, 0), 0)))
 

@@ -28,7 +28,10 @@ def traversal_text(t: Tuning) -> str:
     axes = c.header(Header.AXES)
     points = product(c, "%E", axes)
     with c.when(
-        c.any(c.is_null("%rt"), c.lt(points, t.caches.alternate_min_bytes // t.memory.alternate_max_bytes_per_point))
+        c.any(
+            c.is_null("%rt"),
+            c.lt(points, c.udiv(c.limit("alternate_min_bytes"), t.memory.alternate_max_bytes_per_point)),
+        )
     ):
         c.ret("i64", ANY_ORDER)
     inputs = c.header(Header.INPUTS)
@@ -36,7 +39,7 @@ def traversal_text(t: Tuning) -> str:
         total, most, largest, large, written, before = loop.values
         span, address = _span(c, loop.index, axes), c.get("%B", loop.index)
         bit, own = _bit(c, address), c.choose(_overlaps(c, address, before, span), 0, span)
-        is_large = c.ge(span, t.caches.alternate_min_bytes // t.memory.alternate_min_share)
+        is_large = c.ge(span, c.udiv(c.limit("alternate_min_bytes"), t.memory.alternate_min_share))
         total, large = c.add(total, own), c.or_(large, c.choose(is_large, bit, 0))
         written = c.add(written, c.choose(c.ge(loop.index, inputs), own, 0))
         largest = c.choose(c.gt(span, most), bit, largest)
@@ -54,11 +57,7 @@ def traversal_text(t: Tuning) -> str:
     kept = c.and_(orders, c.xor(large, -1))
     following = c.or_(kept, c.choose(c.op(f"xor i1 {is_back}, {is_odd}"), large, 0))
     c.do(f"store atomic i64 {following}, ptr {word} monotonic, align 8")
-    back = (
-        BACKWARD
-        if t.caches.mixed_read_min_bytes == ANY
-        else c.choose(_is_shared_by_two(c, total, t), BACKWARD_SHARED, BACKWARD)
-    )
+    back = c.choose(_is_shared_by_two(c, total, t), BACKWARD_SHARED, BACKWARD)
     return c.end("i64", c.choose(is_back, back, FORWARD))
 
 
@@ -79,7 +78,7 @@ def _is_shared_by_two(c: LoopFunction, total: str, t: Tuning) -> str:
     """Are both of two threads to read all of a launch's operands?  In one of `SELDOM` launches, also of those at one
     place of a program that repeats itself."""
     both = c.cell(0)
-    is_between = c.all(c.ge(total, t.caches.mixed_read_min_bytes), c.lt(total, t.caches.mixed_read_max_bytes))
+    is_between = c.all(c.ge(total, c.limit("mixed_read_min_bytes")), c.lt(total, c.limit("mixed_read_max_bytes")))
     with c.when(c.all(c.op("xor i1 %alone, true"), is_between)):
         pool = c.load("ptr", "%rt", layouts.RT["threads"])
         number = c.op(f"load atomic i64, ptr {c.gep(pool, layouts.TH_GENERATION)} monotonic, align 8")
@@ -93,13 +92,13 @@ def _pays(c: LoopFunction, t: Tuning, points: str, total: str, written: str) -> 
     work = c.udiv(c.mul(points, c.header(Header.NS_PER_1000_POINTS)), 1000)
     is_light = c.le(c.mul(work, t.memory.alternate_min_bytes_per_ns), total)
     is_read = c.lt(c.mul(written, 16), total)
-    least = c.choose(is_read, t.caches.alternate_large_read_min_bytes, t.caches.alternate_large_min_bytes)
-    least = c.choose("%alone", least, c.max(least, t.caches.alternate_large_threads_min_bytes))
-    most = c.choose(is_read, ANY, t.caches.alternate_large_max_bytes)
+    least = c.choose(is_read, c.limit("alternate_large_read_min_bytes"), c.limit("alternate_large_min_bytes"))
+    least = c.choose("%alone", least, c.max(least, c.limit("alternate_large_threads_min_bytes")))
+    most = c.choose(is_read, ANY, c.limit("alternate_large_max_bytes"))
     far = c.all(c.ge(total, least), c.lt(total, most))
-    some = c.all(is_read, c.ge(total, t.caches.alternate_min_bytes), c.lt(total, t.caches.alternate_max_bytes))
+    some = c.all(is_read, c.ge(total, c.limit("alternate_min_bytes")), c.lt(total, c.limit("alternate_max_bytes")))
     in_parts = c.ne(c.header(Header.LEVELS), 0)
-    return c.all(c.any(in_parts, is_light, c.ge(total, t.caches.alternate_large_min_bytes)), c.any(some, far))
+    return c.all(c.any(in_parts, is_light, c.ge(total, c.limit("alternate_large_min_bytes"))), c.any(some, far))
 
 
 def _overlaps(c: LoopFunction, address: str, before: str, span: str) -> str:

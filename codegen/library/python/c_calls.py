@@ -35,6 +35,7 @@ def c_calls_text(t: Tuning) -> str:
         + "".join(helpers)
         + _call()
         + _text()
+        + _dropped()
         + "".join(calls)
         + METADATA
     )
@@ -130,8 +131,10 @@ def _call() -> str:
     _take_arguments(f, frame, strides, count, refused)
     for offset in (
         layouts.FR_KIND, layouts.FR_ARENA, layouts.FR_TSTATE, layouts.FR_PINNED, layouts.FR_POLLED, layouts.FR_DEPTH,
+        layouts.FR_A, layouts.FR_B,
     ):  # fmt: skip
         f.store("i64", 0, frame, offset)
+    f.store("i64", -1, frame, layouts.FR_SITE)  # failures that no site reports
     f.store("ptr", "%results", f.gep(frame, arguments), layouts.CF_RESULTS)
     made = f.call("ptr", f.load("ptr", "%handle", layouts.CTX_PROGRAM), "ptr %handle", f"ptr {frame}")
     with f.when(f.is_null(made), UNLIKELY):
@@ -207,6 +210,14 @@ def _text() -> str:
     known = f.compare("ult", "i64", site, count)
     texts = f.load("ptr", "%handle", layouts.CC_TEXTS)
     f.ret("ptr", f.op(f"load ptr, ptr {f.gep(texts, f.choose(known, site, count), 'ptr')}"))
+    return f.text
+
+
+def _dropped() -> str:
+    """What a handle runs in the place of its program when that is gone."""
+    f = Asm("ptr", "c_dropped", ("ptr ctx", "ptr frame"))
+    _fail_with(f, layouts.ERR_DROPPED, "0", "0")
+    f.ret("ptr", "null")
     return f.text
 
 

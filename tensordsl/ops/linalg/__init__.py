@@ -8,7 +8,8 @@ Modules    products     dot, matmul, tensordot, outer, kron
            factorise    Cholesky, LU, QR
            solve        systems, inverses and determinants by LU factors
            spectral     eigenvalues and singular values
-           decompositions, systems, inverses, norms, matrix_functions, equations, structured, schur: what users call
+           decompositions, systems, inverses, norms, matrix_functions, equations, roots, structured, schur: what
+                        users call
            theano_forms  what Theano's modules have otherwise
 Uses       the other rooms of `ops`, `graph`, `base`.
 Begin with `factorise`, the rows; then `systems`, the functions.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tensordsl.graph.casting import real_of
@@ -16,12 +17,14 @@ from tensordsl.ops.linalg.matrices import (
     adjoint,
     as_matrices,
     as_square,
+    check_square,
     finite,
     flag,
     identity_as,
     lower_of,
     offsets,
     one_of,
+    product,
     strictly_lower_of,
     strictly_upper_of,
     upper_of,
@@ -201,46 +204,73 @@ def _reads_lower(what: str, triangle: Any) -> bool:
     return bool(one_of(what, "UPLO", triangle, ("L", "U", "l", "u")) in ("L", "l"))
 
 
-def eigh(a: Any, UPLO: str = "L") -> EighResult:
+def eigh(a: Any, b: Any = None, lower: bool = True, UPLO: str | None = None, type: int = 1) -> EighResult:
     """(w, V) of Hermitian matrices: the eigenvalues, the smallest first, and in the columns of V the eigenvectors.
 
-    a     (..., n, n); the triangle that UPLO names, "L" or "U", is read
+    a     (..., n, n); its lower triangle is read (or the upper one)
+    b     (..., n, n), Hermitian positive definite: that triangle of it is read.  Or, as NumPy has its second argument,
+          the triangle "L" or "U"
+    type  with b, w and v are those of 1: a v = w b v, 2: a b v = w v, 3: b a v = w v.  Of types 1 and 2 V' b V = 1, of
+          type 3 V' b^-1 V = 1
     Returns real (..., n) and (..., n, n).  The cotangent of a lies in the triangle that is read; by V it is infinite
     where two eigenvalues are equal, unless the cost depends on their common space alone (M. Giles, 2008).
 
     >>> w, v = eigh([[2.0, 1.0], [1.0, 2.0]])
     >>> w.eval()
     array([1., 3.])
+    >>> w, v = eigh([[2.0, 0.0], [0.0, 3.0]], [[1.0, 0.0], [0.0, 4.0]])
+    >>> w.eval()
+    array([0.75, 2.  ])
     """
-    w, v = apply(EIGH, as_square("eigh", a), lower=_reads_lower("eigh", UPLO))
-    return EighResult(w, v)
+    a, b, lower = _hermitian("eigh", a, b, lower, UPLO)
+    if b is None:
+        w, v = apply(EIGH, a, lower=lower)
+        return EighResult(w, v)
+    reduced, vectors = _of_pair("eigh", a, b, lower, type)
+    w, v = apply(EIGH, reduced, lower=lower)
+    return EighResult(w, vectors(v))
 
 
-def eigvalsh(a: Any, b: Any = None, lower: bool = True, UPLO: str | None = None) -> Any:
-    """The eigenvalues of Hermitian matrices, the smallest first: with b, the w with a v = w b v.
-
-    a  (..., n, n); its lower triangle is read (or the upper one)
-    b  (..., n, n), Hermitian positive definite: that triangle of it is read.  Or, as NumPy has its second argument, the
-       triangle "L" or "U"
+def eigvalsh(a: Any, b: Any = None, lower: bool = True, UPLO: str | None = None, type: int = 1) -> Any:
+    """The eigenvalues of Hermitian matrices, the smallest first.  See `eigh`.
 
     >>> eigvalsh([[2.0, 1.0], [1.0, 2.0]]).eval()
     array([1., 3.])
     >>> eigvalsh([[2.0, 0.0], [0.0, 3.0]], [[1.0, 0.0], [0.0, 2.0]]).eval()
     array([1.5, 2. ])
     """
+    a, b, lower = _hermitian("eigvalsh", a, b, lower, UPLO)
+    return apply(EIGVALSH, a if b is None else _of_pair("eigvalsh", a, b, lower, type)[0], lower=lower)
+
+
+def _hermitian(what: str, a: Any, b: Any, lower: Any, triangle: str | None) -> tuple[Any, Any, bool]:
+    """The matrices, and whether their lower triangles are read."""
     if isinstance(b, str):
-        b, UPLO = None, b
-    lower = _reads_lower("eigvalsh", UPLO) if UPLO is not None else flag("eigvalsh", "lower", lower)
+        b, triangle = None, b
+    lower = _reads_lower(what, triangle) if triangle is not None else flag(what, "lower", lower)
     if b is None:
-        return apply(EIGVALSH, as_square("eigvalsh", a), lower=lower)
-    a, b = as_matrices("eigvalsh", a, b)
+        return as_square(what, a), None, lower
+    a, b = as_matrices(what, a, b)
+    check_square(what, a)
+    check_square(what, b)
+    return a, b, lower
+
+
+def _of_pair(what: str, a: Any, b: Any, lower: bool, type: int) -> tuple[Any, Callable[[Any], Any]]:
+    """The Hermitian matrices with the eigenvalues of a pair, and how their eigenvectors become those of the pair."""
+    one_of(what, "type", type, (1, 2, 3))
     factor = apply(CHOLESKY, b, lower=lower, on_error="raise")
-    # With b = L L': the eigenvalues of L^-1 a L'^-1.
-    whole = hermitian_from(a, lower)
-    trans = 0 if lower else 2 if b.type.dtype in COMPLEX else 1
-    half = apply(SOLVE_TRIANGULAR, factor, whole, lower=lower, trans=trans, unit_diagonal=False)
-    reduced = apply(SOLVE_TRIANGULAR, factor, adjoint(half), lower=lower, trans=trans, unit_diagonal=False)
-    return apply(EIGVALSH, reduced, lower=lower)
+    whole, flags = hermitian_from(a, lower), (0, 2 if b.type.dtype in COMPLEX else 1)
+
+    def solved(x: Any, is_adjoint: bool) -> Any:
+        """L^-1 x, or L'^-1 x, where b = L L'."""
+        trans = flags[is_adjoint == lower]
+        return apply(SOLVE_TRIANGULAR, factor, x, lower=lower, trans=trans, unit_diagonal=False)
+
+    if type == 1:
+        return solved(adjoint(solved(whole, False)), False), lambda y: solved(y, True)
+    left = factor if lower else adjoint(factor)
+    return product(adjoint(left), whole, left), lambda y: solved(y, True) if type == 2 else product(left, y)
 
 
 def hermitian_from(a: Any, lower: bool) -> Any:

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph.variables import Dims, apply
+from tensordsl.graph.variables import HOST, Dims, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.shape import dimshuffle, reshape, shape_i
 from tensordsl.ops.linalg.matrices import (
-    HOST,
     adjoint,
     as_matrices,
     check_square,
     identity_as,
     matrix_row,
     matrix_shape,
+    nan_of,
     of_lapack,
     one_of,
     product,
@@ -68,7 +68,7 @@ def _numpy_sylvester(a: Any, b: Any, q: Any) -> Any:
         whole = np.kron(a, np.eye(len(b))) + np.kron(np.eye(len(a)), b.T)
         return np.linalg.solve(whole, q.reshape(-1)).reshape(q.shape)
     if not all(np.isfinite(x).all() for x in (a, b, q)):
-        return np.full_like(q, np.nan)
+        return np.full_like(q, nan_of(q.dtype))
     r, u = scipy.linalg.schur(a)
     s, v = scipy.linalg.schur(b)
     (trsyl,) = scipy.linalg.get_lapack_funcs(("trsyl",), (r, s))

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Kernel, Op, apply
+from tensordsl.graph.variables import HOST, Dims, Kernel, Op, apply
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.shape import INTEGER_VALUED, as_dim, concatenate, shape_i
 from tensordsl.ops.array.write import set_subtensor
 from tensordsl.ops.control import require
 from tensordsl.ops.linalg.matrices import (
-    HOST,
     adjoint,
     adjoint_flag,
     failure,
@@ -30,6 +29,7 @@ from tensordsl.ops.linalg.matrices import (
     half_diagonal,
     matrix_row,
     matrix_shape,
+    nan_of,
     of_lapack,
     product,
     same_batch,
@@ -62,7 +62,7 @@ def numpy_cholesky(a: Any, lower: bool, on_error: str) -> Any:
             except np.linalg.LinAlgError:
                 if on_error == "raise":
                     raise failure("cholesky", position) from None
-                found[position] = np.nan
+                found[position] = nan_of(a.dtype)
     return np.ascontiguousarray(found if lower else np.conj(np.swapaxes(found, -1, -2)))
 
 
@@ -209,7 +209,7 @@ def numpy_swap_rows(b: Any, pivots: Any, inverse: bool) -> Any:
 
 
 SWAP_ROWS: Op = matrix_row(
-    "swap_rows", lambda b, pivots, inverse: b, _swap_shape, numpy_swap_rows, HOST,
+    "swap_rows", lambda b, pivots, inverse: b, _swap_shape, numpy_swap_rows, Kernel("swap_rows"),
     lambda g, out, b, pivots, inverse: (apply(SWAP_ROWS, g, pivots, inverse=not inverse), None),
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tensordsl.graph.casting import upcast
 from tensordsl.graph.types import COMPLEX
-from tensordsl.graph.variables import Dims, Kernel, Meaning, Op, OpShapeError, StaticDims
+from tensordsl.graph.variables import Dims, Meaning, Op, OpShapeError, StaticDims
 from tensordsl.ops.array.arrange import matrix_transpose
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.shape import broadcast_to, dimshuffle, shape_i
@@ -25,7 +25,6 @@ from tensordsl.ops.math.elementwise import abs_, cast, second, switch
 from tensordsl.ops.operands import as_variable, constant
 
 LAPACK_DTYPES = ("float32", "float64", "complex64", "complex128")
-HOST = Kernel("host", calls_python=True)  # the meaning of a row that has no native code: its oracle is called
 _SMALL = frozenset(("bool", "int8", "uint8", "int16", "uint16", "float16"))
 
 
@@ -314,6 +313,35 @@ def failure(op: str, position: tuple[int, ...] = ()) -> np.linalg.LinAlgError:
     return np.linalg.LinAlgError(
         f"{op}: matrix {where if len(position) == 1 else f'({where})'} of the batch {FAILURES[op]}"
     )
+
+
+def of_scipy(what: str, name: str) -> Any:
+    """A function of SciPy's linear algebra, which is an optional part, for the row `what`."""
+    try:
+        import scipy.linalg  # type: ignore[import-untyped]  # it has no stubs
+    except ImportError:
+        raise ImportError(f"{what} is computed by SciPy, which is not installed: pip install scipy") from None
+    return getattr(scipy.linalg, name)
+
+
+def stacked(function: Callable[..., Any], *arrays: Any) -> list[Any]:
+    """Of batches of matrices: the results of function(*matrices), one array or several, stacked."""
+
+    def results(*matrices: Any) -> list[Any]:
+        found = function(*matrices)
+        return list(found) if isinstance(found, list | tuple) else [found]
+
+    batch = arrays[0].shape[:-2]
+    found = [results(*(a[position] for a in arrays)) for position in np.ndindex(batch)]
+    if not found:
+        found = [results(*(np.eye(a.shape[-1], dtype=a.dtype) for a in arrays))]
+        return [np.empty((*batch, *part.shape), part.dtype) for part in found[0]]
+    return [np.stack(parts).reshape(*batch, *parts[0].shape) for parts in zip(*found, strict=True)]
+
+
+def nan_of(dtype: Any) -> Any:
+    """What a matrix that fails has, as with NumPy: NaN in both parts of complex numbers."""
+    return complex(np.nan, np.nan) if np.dtype(dtype).kind == "c" else np.nan
 
 
 def each(op: str, method: Callable[..., Any], *arrays: Any) -> Any:

@@ -172,7 +172,7 @@ OTHERS = frozenset(
 NOT_ANALYTIC = frozenset(
     (
         "abs sgn real imag complex cast ifelse cholesky solve_triangular swap_rows lu_solve solve matrix_inverse det "
-        "svdvals eigvalsh eigvals pinv lstsq expm solve_sylvester"
+        "svdvals eigvalsh eigvals pinv lstsq expm sqrtm logm solve_sylvester"
     ).split()
 )
 

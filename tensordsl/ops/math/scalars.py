@@ -15,12 +15,14 @@ from tensordsl.graph.types import FLOATS, SIGNED
 
 # -- scalars of more than one step -----------------------------------------------------------------------------------
 def power(b: Any, x: Any, y: Any) -> Any:
-    """x ** y.  Small whole exponents known now are products; integer powers wrap, with 1 / x truncated for y < 0."""
+    """x ** y.  Small exponents known now, whole or between two whole numbers, are products; integer powers wrap, with
+    1 / x truncated for y < 0."""
     n = _known(y)
     if x.type in FLOATS:
-        if n in (0.5, -0.5):
+        if n is not None and abs(n) in (0.5, 1.5):
             # pow gives +0 for -0 and inf for -inf where sqrt gives -0 and nan.
             root = b.select(b.eq(x, -math.inf), math.inf, b.add(b.sqrt(x), 0.0))
+            root = root if abs(n) == 0.5 else b.mul(b.abs(x), root)
             return root if n > 0 else b.div(1.0, root)
         if n is not None and n == int(n if math.isfinite(n) else 0) and abs(n) <= 4:
             result = _product(b, x, abs(int(n)))

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph.variables import Kernel, Op, apply
+from tensordsl.graph.variables import HOST_OF_REAL, Op, apply
 from tensordsl.ops.cotangents import Undefined
 from tensordsl.ops.operands import as_variable, broadcast
 from tensordsl.ops.special.definitions import float_of_operands, of_one_dtype
@@ -159,11 +159,11 @@ def _gradient_by_parameter(g: Any, out: Any, a: Any, b: Any, c: Any, z: Any, by:
 
 HYP2F1 = Op(
     "hyp2f1", float_of_operands, broadcast, lambda a, b, c, z: _oracle(None, a, b, c, z),
-    Kernel("host", takes_complex=False, calls_python=True), of_one_dtype(_gradient), ulp=64, domain=(0.1, 0.9),
+    HOST_OF_REAL, of_one_dtype(_gradient), ulp=64, domain=(0.1, 0.9),
 )  # fmt: skip
 HYP2F1_BY_PARAMETER = Op(
     "hyp2f1_by_parameter", float_of_operands, broadcast, lambda a, b, c, z, by: _oracle(by, a, b, c, z),
-    Kernel("host", takes_complex=False, calls_python=True), of_one_dtype(_gradient_by_parameter), ulp=64,
+    HOST_OF_REAL, of_one_dtype(_gradient_by_parameter), ulp=64,
     domain=(0.1, 0.9),
 )  # fmt: skip
 ROWS = (HYP2F1, HYP2F1_BY_PARAMETER)

@@ -123,7 +123,7 @@ def test_arguments_and_results_that_do_not_fit() -> None:
         0,
     ]
     status, error = call(c, [(at, lengths, None)], [(to, None, 39)])
-    assert c.status[status].startswith("a result has no room") and error[2:] == [0, 40]
+    assert c.status[status].startswith("a result has no room") and error[0] == -1 and error[2:] == [0, 40]
     assert c.status[call(c, [(at, lengths, None)], [(None, None, 40)])[0]].startswith("a result has no room")
     for bad in (
         (at + 4, lengths, None),
@@ -219,6 +219,24 @@ def test_what_is_called_lives_as_long_as_its_caller() -> None:
     call = made()
     gc.collect()
     assert call(7, V.ctypes.data) == pytest.approx(V.sum())
+
+
+@pytest.mark.parametrize("signature", ["general", "double(int, double*, void*)", "double(int, double*)"])
+def test_an_address_whose_owner_is_gone_says_so(signature: str) -> None:
+    def made() -> tuple[Any, int]:
+        c = tensordsl.function([x], x.sum()).c_function(signature)
+        return c.prototype(c.address), c.handle
+
+    address, handle = made()
+    gc.collect()
+    if signature != "general":
+        assert np.isnan(address(5, V.ctypes.data, *([handle] if handle else [])))
+        return
+    error, out, five = (ctypes.c_int64 * 4)(), np.zeros(1), (ctypes.c_int64 * 1)(5)
+    args = (ctypes.c_int64 * 3)(V.ctypes.data, ctypes.addressof(five), 0)
+    results = (ctypes.c_int64 * 3)(out.ctypes.data, 0, 8)
+    status = address(*map(ctypes.addressof, (args, results, error)), handle)
+    assert tensordsl.functions.c_functions.STATUS[status].startswith("the C function was dropped") and out[0] == 0
 
 
 def test_a_c_program_calls_it(tmp_path: Path) -> None:

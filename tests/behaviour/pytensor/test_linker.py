@@ -97,6 +97,7 @@ NATIVE = {
     ],
     "determinants": lambda: [pt.linalg.det(A), *pt.linalg.slogdet(DEFINITE), pt.linalg.det(STACK)],
     "spectra": lambda: [pt.linalg.eigh(DEFINITE)[0], pt.linalg.svd(A, compute_uv=False)],
+    "pairs": lambda: [pt.linalg.eigvalsh(DEFINITE, B @ B.T + 5 * pt.eye(5))],
     "branch": lambda: [ifelse(n > 2, x, y), ifelse(n > 5, x, y)],
     "gradients": lambda: pytensor.grad((pt.exp(x) * pt.dot(A, x)).sum() + pt.linalg.cholesky(DEFINITE).sum(), [x, A]),
 }  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 pm = pytest.importorskip("pymc")
 
-from models import MODELS, hierarchical  # noqa: E402
+from models import MODELS, eight_schools  # noqa: E402
 
 import tensordsl.pytensor as linked  # noqa: E402
 
@@ -44,7 +44,7 @@ def test_nutpie_samples() -> None:
     nutpie = pytest.importorskip("nutpie")
     import tensordsl.pymc
 
-    compiled = tensordsl.pymc.compile(made(hierarchical))
+    compiled = tensordsl.pymc.compile(made(eight_schools))
     options: dict[str, Any] = dict(draws=300, tune=300, chains=2, seed=1, progress_bar=False)
     one, two = (nutpie.sample(compiled, cores=cores, **options).posterior for cores in (1, 2))
     assert one["mu"].shape == (2, 300) and abs(float(one["mu"].mean()) - 4.4) < 1.5
@@ -53,7 +53,7 @@ def test_nutpie_samples() -> None:
 
 def test_predictive_draws_are_those_of_the_seed() -> None:
     """Those by PyTensor's own Python; its Numba draws other Cauchy numbers."""
-    model = made(hierarchical)
+    model = made(eight_schools)
     with model, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         one, two = (
@@ -62,3 +62,17 @@ def test_predictive_draws_are_those_of_the_seed() -> None:
         )
     np.testing.assert_allclose(one.prior["mu"], two.prior["mu"])
     np.testing.assert_allclose(one.prior_predictive["y"], two.prior_predictive["y"])
+
+
+def test_nutpie_begins_at_the_initial_values_of_variables() -> None:
+    nutpie = pytest.importorskip("nutpie")
+    import tensordsl.pymc
+
+    with pm.Model() as model:
+        pm.Normal("x", 0, 1, shape=3, transform=pm.distributions.transforms.ordered, initval=[-1.0, 0.0, 5.0])
+    before = dict(model.rvs_to_initial_values)
+    compiled = tensordsl.pymc.compile(model, jitter_rvs=set())
+    assert before == model.rvs_to_initial_values
+    np.testing.assert_allclose(compiled.initial_point_func(1), [-1.0, 0.0, np.log(5.0)])
+    trace = nutpie.sample(compiled, draws=50, tune=50, chains=1, seed=1, progress_bar=False)
+    assert np.all(np.diff(trace.posterior["x"].values, axis=-1) > 0)

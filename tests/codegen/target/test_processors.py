@@ -67,7 +67,15 @@ for n in (0, 1, 2, 3, 5, 8, 9, 17, 33, 64, 100):
 
 
 @pytest.mark.parametrize(
-    "level, facts", [("x86-64-v2", "16 False False"), ("x86-64-v3", "32 True False"), ("x86-64-v4", "64 True True")]
+    "level, facts",
+    [
+        ("x86-64-v2", "16 False False"),
+        ("x86-64-v3", "32 True False"),
+        ("x86-64-v4", "64 True True"),
+        ("znver3", "32 True False"),
+        ("skylake-avx512", "64 True True"),
+        ("znver4", "64 True True"),
+    ],
 )
 def test_a_level_of_this_processor_computes_as_numpy(level, facts):
     done = fresh("-c", VECTORS, cpu=level)

@@ -94,4 +94,4 @@ def test_a_process_has_one_tuning() -> None:
 
 @pytest.mark.parametrize(("group", "name"), NUMBERS, ids=map(".".join, NUMBERS))
 def test_every_field_is_read_by_the_compiler(group: str, name: str) -> None:
-    assert re.search(rf"\.{name}\b", SOURCES), f"nothing reads {group}.{name}"
+    assert re.search(rf"""\.{name}\b|\.limit\("{name}"\)""", SOURCES), f"nothing reads {group}.{name}"

@@ -37,6 +37,13 @@ def test_equal_expressions_are_one_value() -> None:
     assert asserted.outputs[0] is not asserted.outputs[1]  # an effect happens as often as it was asked for
 
 
+def test_a_constant_of_one_element_is_a_number_of_which_lengths_may_be_made() -> None:
+    graph = lowered(X + 1).graph
+    one = graph.const(np.array([[3]]))
+    assert graph.move(one, (None, None), ()) is graph.const(np.array(3))
+    assert graph.move(graph.move(one, (None, 0), (3,)), (None,), ()) is graph.const(np.array(3))
+
+
 def test_constants_are_told_apart_by_their_bits() -> None:
     low = lowered(X + 0.0, X + -0.0, X + 1, X + 1.0, X + np.nan, X + np.nan)
     zero, minus, one, other, nan, again = low.outputs

@@ -43,6 +43,18 @@ def test_no_directory_is_no_cache():
     cache.set_directory(before)
 
 
+def test_a_file_or_a_link_in_the_place_of_the_directory_is_warned_of_once(private, tmp_path):
+    private.write_bytes(b"")
+    with pytest.warns(RuntimeWarning, match="compiledir is .* no directory"):
+        assert cache.get(KEY) is None
+    assert not cache.put(KEY, b"x") and private.read_bytes() == b""
+    private.unlink()
+    private.symlink_to(tmp_path)
+    cache.set_directory(private)
+    with pytest.warns(RuntimeWarning, match="no directory"):
+        assert not cache.put(KEY, b"x")
+
+
 def test_damaged_files_are_not_read(private):
     cache.put(KEY, b"payload" * 10)
     good = file(private).read_bytes()

@@ -25,8 +25,8 @@ def test_it_has_every_function_for_every_dtype(anew: None) -> None:
     found = lapack.find_lapack()
     assert found.int_size in (4, 8)
     for name in layouts.LAPACK_NAMES:
-        for letter in layouts.LAPACK_LETTERS.values():
-            assert found.address(letter + name)
+        for dtype in layouts.LAPACK_LETTERS:
+            assert found.address(layouts.lapack_symbol(name, dtype))
     assert found.pattern == lapack.key_text()
 
 
@@ -59,16 +59,19 @@ def test_one_that_lacks_a_function_is_none(anew: None, monkeypatch: pytest.Monke
 Potrf = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5, ctypes.c_int64)
 
 
-def potrf(kind: Any, size: int, error: float = 0) -> Callable[..., None]:
+def potrf(kind: Any, parts: int, size: int, error: float = 0) -> Callable[..., None]:
     """One by NumPy, with integers of so many bytes."""
     integer = {4: ctypes.c_int32, 8: ctypes.c_int64}[size]
 
     def run(half: int, n: int, a: int, lead: int, info: int, length: int) -> None:
         count = integer.from_address(n).value
-        matrix = np.ctypeslib.as_array((kind * (count * count)).from_address(a)).reshape(count, count).T
+        given = np.ctypeslib.as_array((kind * (count * count * parts)).from_address(a))
+        whole = given.view(f"c{2 * given.itemsize}") if parts == 2 else given
+        matrix = whole.reshape(count, count).T
         lower = np.tril(matrix)
         try:
-            matrix[np.tril_indices(count)] = np.linalg.cholesky(lower + np.tril(lower, -1).T)[np.tril_indices(count)]
+            factor = np.linalg.cholesky(lower + np.tril(lower, -1).conj().T)
+            matrix[np.tril_indices(count)] = factor[np.tril_indices(count)]
             matrix += error
             integer.from_address(info).value = 0
         except np.linalg.LinAlgError:
@@ -79,9 +82,10 @@ def potrf(kind: Any, size: int, error: float = 0) -> Callable[..., None]:
 
 @pytest.mark.parametrize("size", [4, 8])
 def test_the_self_test_finds_the_size_of_integers_and_wrong_results(size: int) -> None:
-    kinds = {"s": ctypes.c_float, "d": ctypes.c_double}
-    for error in (0, 1):
-        functions = {letter: Potrf(potrf(kind, size, error)) for letter, kind in kinds.items()}
-        addresses = {f"{x}potrf": ctypes.cast(f, ctypes.c_void_p).value or 0 for x, f in functions.items()}
-        assert lapack._works(addresses.__getitem__, size) == (not error)
+    for wrong in ("", *lapack.KINDS):
+        functions = {t: Potrf(potrf(*lapack.KINDS[t], size, t == wrong)) for t in lapack.KINDS}
+        addresses = {
+            layouts.lapack_symbol("potrf", t): ctypes.cast(f, ctypes.c_void_p).value or 0 for t, f in functions.items()
+        }
+        assert lapack._works(addresses.__getitem__, size) == (not wrong)
         assert not lapack._works(addresses.__getitem__, 12 - size)

@@ -318,7 +318,7 @@ def _wide_main(t: Tuning) -> str:
         loop.next = [c.add(x, c.choose(is_read, y, 0)) for x, y in zip(loop.values, (size, 1), strict=True)]
     each, streams = loop.values
     bytes_ = c.mul(each, in_all_tasks(c, c.mul("%rows", "%long")))
-    exceeds = c.ge(bytes_, t.caches.prefetch_rows_min_bytes)
+    exceeds = c.ge(bytes_, c.limit("prefetch_rows_min_bytes"))
     several = c.all(exceeds, c.gt(streams, 1))
     flags = c.choose(exceeds, PREFETCH_NEXT, 0)
     at_once = c.choose(several, c.min("%at_once", t.short_rows.wide_streams_per_call), "%at_once")

@@ -72,6 +72,33 @@ def test_only_one_triangle_is_read(dtype: str, lower: bool) -> None:
 
 
 @pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("type", [1, 2, 3])
+def test_eigenvectors_of_pairs(dtype: str, lower: bool, type: int) -> None:
+    a, b = positive(dtype, (2,)) - np.eye(4, dtype=dtype) * 2, positive(dtype, (2,), seed=5)
+    close = 2e-3 if dtype in ("float32", "complex64") else 1e-9
+    want = np.array([scipy.linalg.eigvalsh(x, y, type=type) for x, y in zip(a, b, strict=True)])
+    w, v = evaluated(lambda x, y: LA.eigh(x, y, lower, type=type), a, b)
+    (alone,) = evaluated(lambda x, y: LA.eigvalsh(x, y, lower, type=type), a, b)
+    assert v.dtype == dtype and w.dtype == want.dtype
+    for values in (w, alone):
+        np.testing.assert_allclose(values, want, rtol=close, atol=close * np.abs(want).max())
+    left, right = {1: (a @ v, b @ v), 2: (a @ b @ v, v), 3: (b @ a @ v, v)}[type]
+    np.testing.assert_allclose(left, right * w[:, None, :], atol=close * np.abs(left).max())
+    metric = np.linalg.inv(b) if type == 3 else b
+    np.testing.assert_allclose(adjoint(v) @ metric @ v, np.broadcast_to(np.eye(4), v.shape), atol=close)
+    other = np.triu(np.full((4, 4), np.nan), 1)
+    half = [x + (other if lower else other.T) for x in (a, b)]
+    (found,) = evaluated(lambda x, y: LA.eigh(x, y, lower, type=type)[0], *half)
+    np.testing.assert_allclose(found, w, rtol=close)
+
+
+def test_a_pair_with_a_matrix_that_is_not_positive_is_refused() -> None:
+    with pytest.raises(np.linalg.LinAlgError, match="cholesky: matrix 1 of the batch is not positive definite"):
+        evaluated(LA.eigh, np.stack([np.eye(2)] * 2), np.stack([np.eye(2), -np.eye(2)]))
+
+
+@pytest.mark.parametrize("lower", [True, False])
 @pytest.mark.parametrize("dtype", ["float64", "complex128"])
 def test_generalised_eigenvalues(dtype: str, lower: bool) -> None:
     a, b = positive(dtype, (2,)), positive(dtype, (2,), seed=5)

@@ -122,8 +122,11 @@ def test_what_is_known_is_refused_at_once() -> None:
     ):  # fmt: skip
         with pytest.raises(TypeError):
             wrong()
-    for wrong in (lambda: LA.schur(x, sort="lhp"), lambda: LA.qz(x, x, sort="lhp")):
-        with pytest.raises(NotImplementedError):
+    for wrong in (
+        lambda: LA.schur(x, sort="left"), lambda: LA.qz(x, x, sort=True), lambda: LA.ordqz(x, x, "all"),
+        lambda: LA.eigh(x, x, type=4), lambda: LA.eigvalsh(x, x, type=0),
+    ):  # fmt: skip
+        with pytest.raises(ValueError):
             wrong()
 
 

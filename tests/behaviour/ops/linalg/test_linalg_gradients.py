@@ -47,6 +47,8 @@ COMPLEX: dict[str, Callable[[Any, Any], Any]] = {
     "eig": lambda a, b: (lambda w, v: without_phases(v, w))(*LA.eig(a)), "eigvals": lambda a, b: flat(LA.eigvals(a)),
     "pinv": lambda a, b: flat(LA.pinv(b)), "lstsq": lambda a, b: flat(LA.lstsq(b, a)[0]),
     "expm": lambda a, b: flat(LA.expm(a)),
+    "eigh_pair": lambda a, b: (lambda w, v: without_phases(v, w))(*LA.eigh(a, b @ adjoint(b) + 9 * ONE)),
+    "sqrtm": lambda a, b: flat(LA.sqrtm(a + 9 * ONE)), "logm": lambda a, b: flat(LA.logm(a + 9 * ONE)),
     "sylvester": lambda a, b: flat(LA.solve_sylvester(a + 9 * ONE, a, b @ adjoint(b))),
 }  # fmt: skip
 

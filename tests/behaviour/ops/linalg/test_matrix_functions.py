@@ -9,7 +9,9 @@ import pytest
 import scipy.linalg
 from matrices import DTYPES, adjoint, assert_like, each, evaluated, positive, random_matrices, regular
 
+import tensordsl
 import tensordsl.tensor as T
+from tensordsl.types import TensorType
 
 LA = T.linalg
 
@@ -28,6 +30,53 @@ def test_exponentials_of_special_matrices() -> None:
     assert_like(LA.expm, np.array([[np.e**-700.0]]), np.array([[-700.0]]))
     assert np.isnan(evaluated(LA.expm, np.array([[np.nan, 1], [0, 1]]))[0]).all()
     assert np.isinf(evaluated(LA.expm, np.array([[1e5]]))[0]).all()
+
+
+ROUNDING = {"float32": 6e-8, "float64": 1.1e-16, "complex64": 6e-8, "complex128": 1.1e-16}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [1, 3, 20])
+def test_exponentials_of_all_sizes(dtype: str, n: int) -> None:
+    """Of norms around those at which the order changes, in one batch and each by itself."""
+    sizes = np.array([0, 1e-30, 1e-3, 0.014, 0.016, 0.25, 0.26, 0.42, 0.43, 0.95, 1.88, 2.09, 2.1, 3.9, 5.3, 5.4, 9])
+    a = random_matrices("complex128" if dtype.startswith("complex") else "float64", len(sizes), n, n)
+    a = (a * (sizes / np.abs(a).sum(1).max(1))[:, None, None]).astype(dtype)
+    want = each(scipy.linalg.expm, a.astype("complex128" if dtype.startswith("complex") else "float64"))
+    (whole,) = evaluated(LA.expm, a)
+    assert whole.dtype == dtype
+    x = TensorType(dtype, (None, None))()
+    f = tensordsl.function([x], LA.expm(x))
+    for k, size in enumerate(sizes):
+        for got in (whole[k], f(a[k])):
+            scale = np.abs(want[k]).max(initial=1) * (1 + size) * n
+            np.testing.assert_allclose(got, want[k], rtol=0, atol=20 * ROUNDING[dtype] * scale)
+
+
+def test_exponentials_of_matrices_far_from_normal() -> None:
+    """Their norm would ask for squarings that lose digits."""
+    for large in (1e6, 1e12):
+        (found,) = evaluated(LA.expm, np.array([[1, large], [0, -1]]))
+        np.testing.assert_allclose(found, [[np.e, large * np.sinh(1)], [0, 1 / np.e]], rtol=1e-14)
+    (found,) = evaluated(LA.expm, np.array([[0, 1e250], [0, 0]]))
+    np.testing.assert_allclose(found, [[1, 1e250], [0, 1]])
+    a = np.triu(random_matrices("float64", 20, 20), 1) * 100
+    want, term = np.eye(20), np.eye(20)
+    for k in range(1, 20):
+        term = term @ a / k
+        want = want + term
+    np.testing.assert_allclose(evaluated(LA.expm, a)[0], want, rtol=0, atol=1e-14 * np.abs(want).max())
+
+
+def test_exponentials_of_huge_matrices() -> None:
+    for size in (1e30, 1e170, 1e300):
+        a = np.array([[-size, 1], [1, -size]])
+        (found,) = evaluated(LA.expm, np.stack([a, np.zeros((2, 2))]))
+        np.testing.assert_array_equal(found, [np.zeros((2, 2)), np.eye(2)])
+    rows = np.stack([np.full((2, 2), np.nan), np.array([[np.inf, 0], [0, 0]]), np.eye(2)])
+    (found,) = evaluated(LA.expm, rows)
+    assert np.isnan(found[:2]).all()
+    np.testing.assert_allclose(found[2], np.e * np.eye(2))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -79,19 +128,6 @@ def test_equations_without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_like(LA.solve_sylvester, want, a, b, q)
     with pytest.raises(ImportError, match="schur is computed by SciPy, which is not installed: pip install scipy"):
         evaluated(LA.schur, a)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_schur_factors(dtype: str) -> None:
-    a, b = random_matrices(dtype, 2, 4, 4), random_matrices(dtype, 2, 4, 4, seed=3)
-    close = 1e-3 if dtype in ("float32", "complex64") else 1e-9
-    for output in ("real", "complex"):
-        t, z = evaluated(lambda x, o=output: LA.schur(x, o), a)
-        np.testing.assert_allclose(z @ t @ adjoint(z), a, atol=close)
-        assert t.dtype.kind == ("c" if output == "complex" or np.dtype(dtype).kind == "c" else "f")
-        s, t, q, z = evaluated(lambda x, y, o=output: LA.qz(x, y, o), a, b)
-        np.testing.assert_allclose(q @ s @ adjoint(z), a, atol=close)
-        np.testing.assert_allclose(q @ t @ adjoint(z), b, atol=close)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "float64", "complex64"])

@@ -11,6 +11,7 @@ import pytest
 from polls import KNOWN
 from tuned import tuned
 
+from tensordsl.codegen.library.linalg.fortran import NUMBERS
 from tensordsl.codegen.library.linalg.small import ROUTINES, small_text
 from tensordsl.codegen.llvm.compile import compile_object
 from tensordsl.codegen.target.machine import native_width
@@ -19,7 +20,6 @@ from tensordsl.runtime.loading import elf
 
 linalg = pytest.importorskip("scipy.linalg")
 I, P, B = ctypes.c_int64, ctypes.c_void_p, ctypes.c_bool
-KINDS = {"float64": "double", "float32": "float"}
 FUNCTIONS = {
     "cholesky": ("cholesky",),
     "cholesky_vjp": ("cholesky_vjp",),
@@ -32,10 +32,10 @@ TOLERANCE = {"float64": 1e-9, "float32": 2e-2}
 
 
 @cache
-def built(function: str, kind: str, width: int) -> tuple[object, dict[str, int]]:
+def built(function: str, dtype: str, width: int) -> tuple[object, dict[str, int]]:
     """A build of its own, whose functions can be called from here."""
-    text = small_text(function, kind, tuned(machine={"vector_bytes": width}))
-    names = [f"small_{name}_{kind}" for name in FUNCTIONS[function]]
+    text = small_text(function, NUMBERS[dtype], tuned(machine={"vector_bytes": width}))
+    names = [f"small_{name}_{NUMBERS[dtype].kind}" for name in FUNCTIONS[function]]
     for name in names:
         for result in ("i64", "void"):
             text = text.replace(f"define internal {result} @{name}(", f"define {result} @{name}(")
@@ -54,10 +54,10 @@ class Small:
     """The functions on stacks of NumPy's matrices."""
 
     def __init__(self, width: int, dtype: str) -> None:
-        self.width, self.kind, self.dtype = width, KINDS[dtype], dtype
+        self.width, self.kind, self.dtype = width, NUMBERS[dtype].kind, dtype
 
     def call(self, function: str, name: str, result: Any, *operands: Any) -> Any:
-        address = built(function, self.kind, self.width)[1][f"small_{name}_{self.kind}"]
+        address = built(function, self.dtype, self.width)[1][f"small_{name}_{self.kind}"]
         given = [x for operand in operands for x in (operand if isinstance(operand, tuple) else (operand,))]
         types = [B if isinstance(x, bool) else I for x in given]
         return ctypes.CFUNCTYPE(result, *types)(address)(*given)
