@@ -166,10 +166,8 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
         name: lambda x, name=name: getattr(T, name)(x, x)
         for name in ("betaln", "beta", "poch", "zeta", "expn", "owens_t")
     },
-    **{name: lambda x, name=name: getattr(T, name)(x, x) for name in ("jv", "iv", "ive", "kv", "kve")},
     "factorial": T.factorial,
     "kve_by_order": lambda x: apply(OPS["kve_by_order"], x, x, moment=1),
-    **{name: lambda x, name=name: apply(OPS[name], x, x) for name in ("ive_by_order", "jv_by_order")},
     "hyp2f1": lambda x: T.hyp2f1(x, x, x, x),
     "hyp2f1_by_parameter": lambda x: apply(OPS["hyp2f1_by_parameter"], x, x, x, x, by=0),
     "softmax": T.nnet.softmax,
@@ -189,13 +187,10 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "real": lambda x: T.real(T.zvector()),
     "imag": lambda x: T.imag(T.zvector()),
     "complex": lambda x: T.complex(x, x),
-    "gcd": lambda x: T.gcd(x, x),
-    "lcm": lambda x: T.lcm(x, x),
 }
 OPERANDS = {
     "undefined_grad": ["x"],
     "argsort": ["x"],
-    **dict.fromkeys(("gcd", "lcm"), ["x", "y"]),
     "range_length": ["start", "stop", "step"],
     "philox": ["index", "draw", "key"],
     "poisson": ["words", "mean"],

@@ -47,8 +47,6 @@ STEPS = {
         "Schur",
         "QZ",
         "TRSYL",
-        "LUFactorTridiagonal",
-        "SolveLUFactorTridiagonal",
     ),
     "SciPy's loop over a function that is native": ("MinimizeScalarOp", "RootScalarOp", "MinimizeOp", "RootOp"),
     "SciPy's integrator over a function of PyTensor's": ("DifferentialEquation",),
@@ -78,7 +76,8 @@ FORMS = {  # of native operations: which forms are steps of Python's all the sam
     "Join": "on an axis that the call tells", "Split": "on an axis that the call tells", "Eye": "on a diagonal that the call tells",
     "SortOp": "on an axis that the call tells", "ArgSortOp": "on an axis that the call tells", "Subtensor": "by slices that the call brings",
     "RavelMultiIndex": "with a mode for each axis", "Lstsq": "with a limit that the call tells", "SplineWrapper": "with `ext='raise'`",
-    "Blockwise": "of operations that are steps", "Convolve1d": "of bool", "Convolve2d": "of bool",
+    "Blockwise": "of operations that are steps", "Convolve1d": "of bool", "Convolve2d": "of bool", "LUFactorTridiagonal": "of complex numbers",
+    "SolveLUFactorTridiagonal": "of complex numbers",
 }  # fmt: skip
 KNOWN_PLACES = "of constant places; SciPy's step elsewhere"
 HEAD = """# PyTensor's operations

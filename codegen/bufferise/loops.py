@@ -93,7 +93,8 @@ class _KeptRows:
         for k in self.rows:
             item = self.loop.stacked[k]
             if item not in lasting:
-                self.wants.append((item, b.allocate(item.shape, item.dtype)))
+                shape = self.loop.shapes.get(k, item.shape)  # a round may name its lengths by values of its own
+                self.wants.append((item, b.allocate(shape, item.dtype)))
 
     def store(self, index: str) -> None:
         """Behind the steps of a round."""

@@ -54,6 +54,9 @@ class Term:
     def __rtruediv__(self, other: Any) -> Term:
         return self._with("div", other, True)
 
+    def __mod__(self, other: Any) -> Term:
+        return self._with("mod", other)
+
     def __neg__(self) -> Term:
         return self._of("neg")
 
@@ -77,6 +80,9 @@ class Term:
 
     def __or__(self, other: Term) -> Term:
         return self._with("or_", other)
+
+    def __xor__(self, other: Term) -> Term:
+        return self._with("xor", other)
 
     def __invert__(self) -> Term:
         return self._of("not_")
@@ -119,8 +125,11 @@ def _value(x: Any) -> Any:
 
 
 def where(condition: Term, x: Any, y: Any) -> Term:
-    """x where the condition holds, else y; one of them is a term."""
-    return Term(condition.b, condition.b.select(condition.value, _value(x), _value(y)))
+    """x where the condition holds, else y; two numbers are float64."""
+    b, first, second = condition.b, _value(x), _value(y)
+    if not isinstance(first, Val) and not isinstance(second, Val):
+        second = b.const(second, "float64")
+    return Term(b, b.select(condition.value, first, second))
 
 
 def repeat(name: str, needed: Term, *operands: Term) -> Term:

@@ -209,7 +209,7 @@ ROWS: dict[str, dict[str, str]] = {
             "expit=sigmoid expn factorial gamma gammainc gammaincc gammainccinv gammaincinv gammal gammaln "
             "gammau hyp2f1 i0 i0e i1 i1e iv ive j0 j1 jn=jv jv k0 k1 kl_div kn=kv kv kve lambertw log1mexp "
             "log1pexp=softplus log_ndtr logit logsumexp ndtr ndtri ndtri_exp owens_t poch polygamma psi "
-            "rel_entr sigmoid sinc softplus tri_gamma xlog1py xlogy y0 y1 zeta"
+            "rel_entr sigmoid sinc softplus tri_gamma xlog1py xlogy y0 y1 yn=yv yv zeta"
         ),
         "ops.special.softmax": "log_softmax softmax",
     },

@@ -6,8 +6,10 @@ Modules    linker          the linker, and the mode with the few rewrites that i
            conversion      the walk over a graph; the table of converters; steps of Python's
            objects         what is no tensor: generators, sparse matrices, lists
            scalars         elementwise operations;   arrays   shapes, indices, joins, reductions, sorting
+           lengths         arithmetic of lengths and indices that is known now
            linear_algebra  products and factorisations;   loops   scan, loops of scalars, branches
            sparse          sparse matrices of known places;   convolutions   of vectors and images
+           tridiagonal     systems of three diagonals
            draws           random variables;   optimisation   minima and roots;   models   what PyMC adds
 Uses       the public functions of `tensordsl.tensor`, `custom.callbacks`, `ops.control`.
 Begin with `linker`, then `conversion.Conversion`.

@@ -24,6 +24,7 @@ Converter = Callable[["Conversion", Any, list[Any]], Any]
 CONVERTERS: dict[str, Converter] = {}
 MODULES = (
     "arrays", "convolutions", "draws", "linear_algebra", "loops", "models", "optimisation", "scalars", "sparse",
+    "tridiagonal",
 )  # fmt: skip
 _HOMES = ("pytensor.", "pymc.", "pymc_extras.")
 

@@ -393,7 +393,7 @@ from tensordsl.ops.math.ufuncs import (
 from tensordsl.ops.nnet import logaddexp, to_one_hot
 from tensordsl.ops.operands import constant
 from tensordsl.ops.special.bessel import i0, i0e, i1, i1e, j0, j1, k0, k1, y0, y1
-from tensordsl.ops.special.bessel_order import iv, ive, jv, kv, kve
+from tensordsl.ops.special.bessel_order import iv, ive, jv, kv, kve, yv
 from tensordsl.ops.special.beta import beta, betaln, factorial, poch
 from tensordsl.ops.special.beta_incomplete import betainc, betaincinv
 from tensordsl.ops.special.gamma_incomplete import gammainc, gammaincc

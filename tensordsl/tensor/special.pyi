@@ -64,8 +64,10 @@ from tensordsl.ops.special.logarithms import xlog1py as xlog1py
 from tensordsl.ops.array.grids import xlogy as xlogy
 y0: Any
 y1: Any
+from tensordsl.ops.special.bessel_order import yv as yn
+from tensordsl.ops.special.bessel_order import yv as yv
 from tensordsl.ops.special.zeta import zeta as zeta
 from tensordsl.ops.special.softmax import log_softmax as log_softmax
 from tensordsl.ops.special.softmax import softmax as softmax
 
-__all__ = ["beta", "betainc", "betaincinv", "betaln", "chi2sf", "dawsn", "digamma", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "exp1", "expit", "expn", "factorial", "gamma", "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "gammal", "gammaln", "gammau", "hyp2f1", "i0", "i0e", "i1", "i1e", "iv", "ive", "j0", "j1", "jn", "jv", "k0", "k1", "kl_div", "kn", "kv", "kve", "lambertw", "log1mexp", "log1pexp", "log_ndtr", "log_softmax", "logit", "logsumexp", "ndtr", "ndtri", "ndtri_exp", "owens_t", "poch", "polygamma", "psi", "rel_entr", "sigmoid", "sinc", "softmax", "softplus", "tri_gamma", "xlog1py", "xlogy", "y0", "y1", "zeta"]
+__all__ = ["beta", "betainc", "betaincinv", "betaln", "chi2sf", "dawsn", "digamma", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "exp1", "expit", "expn", "factorial", "gamma", "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "gammal", "gammaln", "gammau", "hyp2f1", "i0", "i0e", "i1", "i1e", "iv", "ive", "j0", "j1", "jn", "jv", "k0", "k1", "kl_div", "kn", "kv", "kve", "lambertw", "log1mexp", "log1pexp", "log_ndtr", "log_softmax", "logit", "logsumexp", "ndtr", "ndtri", "ndtri_exp", "owens_t", "poch", "polygamma", "psi", "rel_entr", "sigmoid", "sinc", "softmax", "softplus", "tri_gamma", "xlog1py", "xlogy", "y0", "y1", "yn", "yv", "zeta"]

@@ -53,6 +53,12 @@ def over(x: Pair, y: Term) -> Pair:
     return q, ((-q).fma(y, x[0]) + x[1]) / y
 
 
+def quotient(x: Pair, y: Pair) -> Pair:
+    q = x[0] / y[0]
+    p, e = two_product(q, y[0])
+    return renewed(q, (((x[0] - p) - e) + x[1] - q * y[1]) / y[0])
+
+
 def renewed(head: Term, tail: Term) -> Pair:
     """The same sum with a small tail."""
     s = head + tail

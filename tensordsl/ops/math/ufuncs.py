@@ -13,14 +13,14 @@ import numpy as np
 
 from tensordsl.graph.casting import float_of_all, upcast, upcast_min8
 from tensordsl.graph.types import COMPLEX, DISCRETE, FLOATS, INTEGERS, SIGNED
-from tensordsl.graph.variables import HOST_OF_REAL, Op, OpTypeError, apply
+from tensordsl.graph.variables import OpTypeError, apply
 from tensordsl.ops.cotangents import ZERO
 from tensordsl.ops.math.comparisons import and_, eq, gt, invert, isinf, isnan, lt, neq, or_, right_shift, xor
 from tensordsl.ops.math.elementwise import abs_, as_real, cast, maximum, minimum, mod, switch, trunc
 from tensordsl.ops.math.elementwise import pow as power
 from tensordsl.ops.math.elementwise import round as rint
 from tensordsl.ops.math.functions import exp2, ldexp, log1p, nextafter
-from tensordsl.ops.operands import as_variable, broadcast, constant, whole_number
+from tensordsl.ops.operands import as_variable, constant, whole_number
 from tensordsl.ops.rows import PIECEWISE, always_bool, float_loop, row
 
 
@@ -45,15 +45,24 @@ def _integers_alone(*dtypes: str) -> str:
     return result
 
 
-def _of_integers(name: str, numpy: Any) -> Op:
-    def oracle(x: Any, y: Any) -> Any:
-        dtype = _integers_alone(str(np.asarray(x).dtype), str(np.asarray(y).dtype))
-        return np.asarray(numpy(np.asarray(x, dtype), np.asarray(y, dtype)))
+def _gcd_parts(b: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+    """The magnitudes of both, unsigned, and their greatest common divisor."""
+    wide = "int64" if x.type in ("int64", "uint64") else "int32"
+    unsigned = f"u{wide}"
+    if x.type in SIGNED:
+        x, y = (b.bitcast(b.abs(b.cast(v, wide)), unsigned) for v in (x, y))
+    x, y = b.cast(x, unsigned), b.cast(y, unsigned)
+    return x, y, b.repeat(f"gcd_{unsigned}", b.const(True, "bool"), x, y)
 
-    return Op(
-        name, _integers_alone, broadcast, oracle, HOST_OF_REAL,
-        no_gradient=PIECEWISE, commutative=True,
-    )  # fmt: skip
+
+def _gcd(b: Any, x: Any, y: Any) -> Any:
+    return b.cast(_gcd_parts(b, x, y)[2], x.type)
+
+
+def _lcm(b: Any, x: Any, y: Any) -> Any:
+    """Where it does not fit its dtype, what is left of it, as NumPy."""
+    u, v, divisor = _gcd_parts(b, x, y)
+    return b.cast(b.mul(b.floordiv(u, b.select(b.eq(divisor, 0), 1, divisor)), v), x.type)
 
 
 SIGNBIT = row(
@@ -71,8 +80,10 @@ EXPONENT = row(
     "exponent", _exponent, _numpy_exponent, None, lambda x: "int32", float_loop,
     no_gradient=PIECEWISE, domain=(0.1, 100),
 )  # fmt: skip
-GCD = _of_integers("gcd", np.gcd)
-LCM = _of_integers("lcm", np.lcm)
+GCD, LCM = (
+    row(name, scalar, numpy, None, _integers_alone, no_gradient=PIECEWISE, commutative=True)
+    for name, scalar, numpy in (("gcd", _gcd, np.gcd), ("lcm", _lcm, np.lcm))
+)
 ROWS = (SIGNBIT, COPYSIGN, EXPONENT, GCD, LCM)
 
 

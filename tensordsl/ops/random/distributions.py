@@ -29,7 +29,7 @@ from tensordsl.ops.array.reduce import all as every
 from tensordsl.ops.array.reduce import max as largest
 from tensordsl.ops.array.reduce import sum as total
 from tensordsl.ops.array.shape import as_dim, as_dims, broadcast_to, dimshuffle, reshape, shape_tuple, transpose
-from tensordsl.ops.control import UNDEFINED_GRAD, loop_index, make_loop, parameter_like, require
+from tensordsl.ops.control import loop_index, make_loop, parameter_like, require
 from tensordsl.ops.linalg.factorise import CHOLESKY
 from tensordsl.ops.linalg.products import dot, matmul
 from tensordsl.ops.math.comparisons import eq, ge, gt, isnan, le, lt
@@ -391,9 +391,9 @@ def _dirichlet(s: Source, dtype: str, alphas: Any) -> Any:
 
 def _noncentral_chisquare(s: Source, dtype: str, df: Any, nonc: Any) -> Any:
     """Chi-square of df and twice a Poisson number of nonc / 2 degrees of freedom.  That number is no smooth function of
-    nonc, whose gradient is therefore undefined rather than 0."""
+    nonc, the distribution function is: `rejection.NONCENTRAL` has that derivative."""
     more = s.part(1).by(rr.POISSON, nonc / 2)
-    return 2 * s.gamma(df / 2 + cast(more, "float64") + 0 * apply(UNDEFINED_GRAD, nonc))
+    return apply(rr.NONCENTRAL, 2 * s.gamma(df / 2 + cast(more, "float64")), df, nonc)
 
 
 def _noncentral_f(s: Source, dtype: str, dfnum: Any, dfden: Any, nonc: Any) -> Any:
@@ -667,7 +667,7 @@ TABLE: tuple[Distribution, ...] = (
         _von_mises,
         (_not_negative("kappa"),),
         method="rejection (Best and Fisher, 1979)",
-        gradient="with respect to mu; undefined for kappa",
+        gradient="with respect to mu; the distribution function held for kappa",
     ),
     Distribution(
         "gamma",
@@ -715,7 +715,7 @@ TABLE: tuple[Distribution, ...] = (
         _noncentral_chisquare,
         (_positive("df"), _not_negative("nonc")),
         method="chi-square of Poisson degrees of freedom",
-        gradient="as chisquare; undefined for nonc",
+        gradient="as chisquare; the distribution function held for nonc",
     ),
     Distribution(
         "f",
@@ -775,7 +775,7 @@ TABLE: tuple[Distribution, ...] = (
         _noncentral_f,
         (_positive("dfnum"), _positive("dfden"), _not_negative("nonc")),
         method="of two chi-square numbers",
-        gradient="as f; undefined for nonc",
+        gradient="as f; the distribution function held for nonc",
     ),
     Distribution(
         "asymmetric_laplace",

@@ -113,6 +113,24 @@ def gamma_slope(shape: Array, log_x: Array) -> Array:
         return np.where((arrays[0] > 0) & ~np.isnan(y), found, np.nan).astype("float64")
 
 
+def von_mises_slope(kappa: Array, ratio: Array, angle: Array) -> Array:
+    """By Gauss' rule, between 0 or pi and the angle as `codegen.scalar_ir.special.von_mises` says."""
+    k, r, theta = (np.asarray(v, "float64")[..., None] for v in np.broadcast_arrays(kappa, ratio, angle))
+    places, weights = np.polynomial.legendre.leggauss(100)
+    with np.errstate(all="ignore"):
+        a = np.abs(theta)
+        is_left = np.cos(a) > r
+        end = np.arccos(np.maximum(np.cos(a) - 45 / k, -1))
+        length = np.where(is_left, -a, np.maximum(end - a, 0))
+        half = length * (places + 1) / 4
+        difference = -2 * np.sin(a + half) * np.sin(half)
+        heights = np.exp(k * difference) * (np.cos(a) - r + difference) * length
+        found = np.sum(heights * weights, axis=-1) / 2 * np.sign(theta[..., 0])
+        return np.where(
+            (k[..., 0] > 0) & (k[..., 0] <= 1e6) & (a[..., 0] <= 3.2) & (np.abs(r[..., 0]) <= 1), found, np.nan
+        )
+
+
 def normal_tail(index: Array, draw: Array, key: Array, low: Array, width: Array) -> Array:
     dims, source, (low, width) = _parts(index, draw, key, low, width)
     valid = (low > 0) & (low < np.inf) & (width >= 0)

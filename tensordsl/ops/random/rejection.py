@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tensordsl.graph.types import COMPLEX, DISCRETE
 from tensordsl.graph.variables import Elementwise, Op, apply
 from tensordsl.ops.array.shape import INTEGER_VALUED
-from tensordsl.ops.math.elementwise import maximum
+from tensordsl.ops.cotangents import ZERO
+from tensordsl.ops.math.comparisons import gt
+from tensordsl.ops.math.elementwise import cast, maximum, switch
 from tensordsl.ops.math.functions import log
 from tensordsl.ops.operands import broadcast
 from tensordsl.ops.random import oracles
@@ -26,7 +30,6 @@ LEAST_SHAPE = 1e-300  # whose reciprocal, times the terms of a series, is finite
 LARGE_SHAPE = 4000.0  # of gamma numbers whose derivative has a formula
 MOST_LOGARITHM = 300.0  # of factors that stay finite in products
 LEAST_GAMMA = 2.0**-1022  # a float whose logarithm is finite
-REJECTION = "a number by rejection is no smooth function of its parameter"
 NAN, INF, ROOT_HALF = float("nan"), float("inf"), 0.5**0.5
 
 
@@ -93,10 +96,26 @@ def _gamma_slope(b: Any, shape: Any, log_x: Any) -> Any:
     return b.select(valid, b.select(is_large, large, b.select(is_far, tail, series)), NAN)
 
 
+def _gamma_slope_gradient(g: Any, out: Any, shape: Any, log_x: Any) -> Any:
+    """Of s = -(dP/da) / (x dP/dx): ds/dlog x = -(log x - psi(a)) - s (a - x), ds/da = -(d2P/da2) / (x dP/dx) - s (log x
+    - psi(a))."""
+    from tensordsl.ops.math.functions import exp  # late: few programs need them
+    from tensordsl.ops.math.gamma import gammaln, psi, tri_gamma
+    from tensordsl.ops.special.gamma_incomplete import GAMMAINC, GAMMAINC_MOMENT
+
+    shape, log_x = cast(shape, "float64"), cast(log_x, "float64")
+    x = exp(log_x)
+    distance, density = log_x - psi(shape), exp(shape * log_x - x - gammaln(shape))
+    second = apply(GAMMAINC_MOMENT, shape, x, j=2) - tri_gamma(shape) * apply(GAMMAINC, shape, x)
+    is_known = gt(density, LEAST_GAMMA)
+    by_shape = switch(is_known, -second / switch(is_known, density, 1.0) - out * distance, 0.0)
+    return g * by_shape, g * (out * (x - shape) - distance)
+
+
 GAMMA_SLOPE = Op(
     "gamma_slope", lambda *dtypes: _real(*dtypes), broadcast, oracles.gamma_slope,
     Elementwise(_gamma_slope, lambda *dtypes: ("float64",) * 2),
-    no_gradient="the second derivative of gamma numbers by their shape is not built",
+    _gamma_slope_gradient,
     ulp=2.0**34,  # terms of the series cancel where x is much larger than the shape
     domain=(0.1, 2.5),
 )  # fmt: skip
@@ -162,9 +181,51 @@ def _von_mises(b: Any, index: Any, draw: Any, key: Any, kappa: Any) -> Any:
     return b.select(valid, b.repeat("von_mises", valid, index, draw, key, kappa), NAN)
 
 
+def _von_mises_gradient(g: Any, out: Any, index: Any, draw: Any, key: Any, kappa: Any) -> Any:
+    from tensordsl.ops.special.bessel import i0e, i1e  # late: few programs need them
+
+    kappa = cast(kappa, "float64")
+    return None, None, None, g * apply(VON_MISES_SLOPE, kappa, i1e(kappa) / i0e(kappa), out)
+
+
 VON_MISES = Op(
     "random_von_mises", _dtype_of("float64"), broadcast, oracles.von_mises, Elementwise(_von_mises, _loop),
-    no_gradient=REJECTION, ulp=256, domain=(0.1, 30.0),
+    _von_mises_gradient, ulp=256, domain=(0.1, 30.0),
+)  # fmt: skip
+
+
+def _slope_of_von_mises(b: Any, kappa: Any, ratio: Any, angle: Any) -> Any:
+    valid = b.and_(b.and_(b.gt(kappa, 0.0), b.le(kappa, 1e6)), b.le(b.abs(ratio), 1.0))
+    valid = b.and_(valid, b.le(b.abs(angle), 3.2))
+    safe = (b.select(valid, x, 0.5) for x in (kappa, ratio, angle))
+    return b.select(valid, b.repeat("von_mises_slope", valid, *safe), NAN)
+
+
+VON_MISES_SLOPE = Op(
+    "von_mises_slope", lambda *dtypes: _real(*dtypes), broadcast, oracles.von_mises_slope,
+    Elementwise(_slope_of_von_mises, lambda *dtypes: ("float64",) * 3),
+    no_gradient="the second derivative of von Mises numbers by kappa is not built", ulp=2.0**26, domain=(0.1, 0.9),
+)  # fmt: skip
+
+
+def _noncentral_gradient(g: Any, out: Any, x: Any, df: Any, nonc: Any) -> Any:
+    """By the noncentrality, the distribution function held: the density of df + 2 degrees of freedom over that of df,
+    which is sqrt(x / nonc) I_v(z) / I_(v - 1)(z), v = df / 2, z = sqrt(x nonc).  df is among what made x."""
+    from tensordsl.ops.math.elementwise import sqrt  # late: few programs need them
+    from tensordsl.ops.special.bessel_order import ive
+
+    df, nonc, y = (cast(v, "float64") for v in (df, nonc, x))
+    z = sqrt(nonc * y)
+    is_plain = gt(z, 1e-8)
+    w = switch(is_plain, z, 1.0)
+    ratio = ive(df / 2, w) / ive(df / 2 - 1, w)
+    return g, ZERO, g * y * switch(is_plain, ratio / w, 1 / df)
+
+
+NONCENTRAL = Op(
+    "noncentral", lambda *dtypes: _real(*dtypes), broadcast,
+    lambda x, df, nonc: np.broadcast_arrays(x, df, nonc)[0].astype("float64"),
+    Elementwise(lambda b, x, df, nonc: x, lambda *dtypes: ("float64",) * 3), _noncentral_gradient,
 )  # fmt: skip
 
 
@@ -236,4 +297,7 @@ ZETA = Op(
     domain=(1.1, 10.0),
 )  # fmt: skip
 
-ROWS = (GAMMA, LOG_GAMMA, GAMMA_SLOPE, NORMAL_TAIL, VON_MISES, POISSON, BINOMIAL, HYPERGEOMETRIC, ZETA)
+ROWS = (
+    GAMMA, LOG_GAMMA, GAMMA_SLOPE, NORMAL_TAIL, VON_MISES, VON_MISES_SLOPE, NONCENTRAL, POISSON, BINOMIAL,
+    HYPERGEOMETRIC, ZETA,
+)  # fmt: skip

@@ -80,13 +80,16 @@ def loop_row(name: str, loop: str, numpy: Callable[..., Any], gradient: Gradient
         wide = (b.cast(x, "float64") for x in operands)
         return b.cast(b.repeat(loop, b.const(True, "bool"), *wide), operands[0].type)
 
+    def of_one(b: Any, x: Any) -> Any:
+        return scalar(b, x)
+
     def of_two(b: Any, x: Any, y: Any) -> Any:
         return scalar(b, x, y)
 
     def of_three(b: Any, x: Any, y: Any, z: Any) -> Any:
         return scalar(b, x, y, z)
 
-    scalars: dict[int, Callable[..., Any]] = {2: of_two, 3: of_three}
+    scalars: dict[int, Callable[..., Any]] = {1: of_one, 2: of_two, 3: of_three}
     with_names = scalars.get(len(signature(numpy).parameters), scalar)
     derivative = gradient and of_one_dtype(gradient)
     return row(name, with_names, of_floats(numpy), derivative, dtype=float_of_all, wide=True, **columns)

@@ -39,8 +39,12 @@ RANDOM = (
     "random_gamma",
     "random_log_gamma",
     "random_normal_tail",
+    "random_von_mises",
+    "noncentral",
 )  # whose operands are a counter and a key before others
-NOT_OF_VECTORS = ("cast", "second", "clip", "range_number", *RANDOM)
+# Without a derivative by the order, or a second one: `OTHERS` has constant orders.
+BY_ARGUMENT = ("iv", "ive", "ive_by_order", "jv", "jv_by_order", "yv")
+NOT_OF_VECTORS = (*BY_ARGUMENT, "cast", "second", "clip", "range_number", *RANDOM)
 ELEMENTWISE = [
     row
     for row in OPS.values()
@@ -140,12 +144,19 @@ OTHERS: list[Case] = [
     ("expn", lambda x: T.expn([1, 2, 3], T.sqr(x) + 0.5), ((3,),)),
     ("owens_t", lambda h, a: T.owens_t(h, a), ((3,), (3,))),
     ("kv", lambda v, x: T.kv(v, T.sqr(x) + 0.5), ((3,), (3,))),
+    (
+        "betainc_moment",
+        lambda x: apply(OPS["betainc_moment"], T.sqr(x) + 0.5, T.exp(x), T.sigmoid(x), j=1, k=1),
+        ((3,),),
+    ),
+    ("gammainc_moment", lambda a, x: apply(OPS["gammainc_moment"], T.exp(a), T.sqr(x) + 0.5, j=2), ((3,), (3,))),
     ("kve", lambda v, x: T.kve(v, T.sqr(x) + 0.5), ((3,), (3,))),
     ("kve_by_order", lambda v, x: apply(OPS["kve_by_order"], v, T.sqr(x) + 0.5, moment=1), ((3,), (3,))),
     ("iv", lambda x: T.iv([0.5, 1.0, -0.3], T.sqr(x) + 0.5), ((3,),)),
     ("ive", lambda x: T.ive([0.5, 1.0, -0.3], T.sqr(x) + 0.5), ((3,),)),
     ("ive_by_order", lambda x: apply(OPS["ive_by_order"], T.constant([0.5, 1.0, 2.3]), T.sqr(x) + 0.5), ((3,),)),
     ("jv", lambda x: T.jv([0.5, 1.0, 2.3], T.sqr(x) + 0.5), ((3,),)),
+    ("yv", lambda x: T.yv([0.5, 1.0, -0.3], T.sqr(x) + 0.5), ((3,),)),
     ("jv_by_order", lambda x: apply(OPS["jv_by_order"], T.constant([0.5, 1.0, 2.3]), T.sqr(x) + 0.5), ((3,),)),
     ("hyp2f1", lambda z: T.hyp2f1([0.5, 1.0, -0.3], 1.2, 2.5, T.tanh(z)), ((3,),)),
     (

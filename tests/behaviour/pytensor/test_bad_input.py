@@ -16,7 +16,7 @@ pm = pytest.importorskip("pymc")
 import pytensor  # noqa: E402
 import pytensor.tensor as pt  # noqa: E402
 from judge import PYTHON, equal  # noqa: E402
-from models import hierarchical  # noqa: E402
+from models import eight_schools  # noqa: E402
 from pytensor import In, Out, function, grad, shared  # noqa: E402
 from pytensor.compile.ops import wrap_py  # noqa: E402
 from pytensor.graph.basic import Apply  # noqa: E402
@@ -181,7 +181,7 @@ def test_densities_that_are_not_finite_have_a_status() -> None:
 
 
 def test_a_wrong_dimension_has_a_status() -> None:
-    _, c = density(hierarchical)
+    _, c = density(eight_schools)
     good = np.zeros(10)
     assert call(c, good)[0] == 0
     for dim in (0, 9, 11):
@@ -191,7 +191,7 @@ def test_a_wrong_dimension_has_a_status() -> None:
 
 def test_a_compiled_model_that_is_gone_has_a_status() -> None:
     def made() -> Any:
-        _, c = density(hierarchical)
+        _, c = density(eight_schools)
         return c.prototype(c.address)
 
     function = made()

@@ -64,6 +64,12 @@ def spline(ext: str) -> list[Any]:
     return [made(x), grad(made(x).sum(), x)]
 
 
+def three_diagonals(a: Any, b: Any) -> list[Any]:
+    """A factor, and its solutions with gradients, which solve transposed systems."""
+    found = pt.linalg.solve(pt.tril(pt.triu(a, -1), 1), b, assume_a="tridiagonal", b_ndim=1)
+    return [found, *grad((found**2).sum(), [a, b])]
+
+
 def of_batches() -> list[Any]:
     """Of operations that take single matrices, over stacks of them."""
     inner = OpFromGraph([A], [pt.linalg.inv(A) @ A.T, A.sum()])
@@ -112,6 +118,8 @@ NATIVE: dict[str, Any] = {
     "a hypergeometric gradient": (
         [x], lambda: [grad(pt.hyp2f1(number(0.5), x + 1, number(2.0), number(0.3)).sum(), x)], [abs(X)],
     ),
+    "three diagonals": ([A, x], lambda: three_diagonals(A, x), [R.normal(size=(6, 6)), R.normal(size=6)]),
+    "stacks of three diagonals": ([S, x], lambda: three_diagonals(S, x)[:1], [R.normal(size=(2, 5, 5)), R.normal(size=5)]),
     "loops of scalars": ([k, x], lambda: [halved(False)(k, x, x + 1)], [np.array([0, 3, 1]), X]),
     "loops that end": ([k, x], lambda: list(halved(True)(k, x, x + 1)), [np.array([0, 3, 9]), X]),
 }  # fmt: skip

@@ -43,6 +43,22 @@ def test_a_list_that_is_given_back_is_another() -> None:
     assert function([several], several, mode="TENSORDSL")(given) is not given
 
 
+@pytest.mark.parametrize("rounds", [1, 2, 3, 5, 8])
+def test_lists_within_rounds(rounds: int) -> None:
+    """Several objects live in a round; in few rounds too, which a compiler might write out."""
+    A, at = pt.dmatrix("A"), [pt.constant(np.int64(k)) for k in range(4)]
+
+    def step(row: Any, before: Any) -> Any:
+        two = lists.make_list([row, before])
+        three = lists.append(two, row * 3)
+        four = lists.append(three, before * 4)
+        return lists.getitem(four, at[3]) + lists.getitem(three, at[2]) + lists.length(four) + lists.length(two)
+
+    start = pt.zeros((2,), dtype="float64")
+    values = scan(step, sequences=A[:rounds], outputs_info=start, return_updates=False)
+    agrees([A], [values, values[-1]], [np.arange(16.0).reshape(8, 2)])
+
+
 @pytest.mark.parametrize("number", [0, 3])
 def test_a_branch_that_is_not_taken_does_not_run(number: int) -> None:
     calls: list[int] = []

@@ -61,7 +61,8 @@ def test_naive_forms_are_stable(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ours, theirs = (function(given, out, mode=mode)(*values) for mode in ("TENSORDSL", OPTIMISED))
-    np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+    finite = np.isfinite(theirs)  # older releases leave some as they are
+    np.testing.assert_allclose(ours[finite], theirs[finite], rtol=1e-9)
     assert not np.isnan(ours).any()
 
 

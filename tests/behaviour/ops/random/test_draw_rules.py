@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import mpmath as mp
 import numpy as np
 import pytest
+import scipy.stats
 from scipy import stats
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.gradient import NullTypeGradError
 from tensordsl.ops.random.distributions import DISTRIBUTIONS, TABLE, Distribution
 from tensordsl.tensor.shared_randomstreams import RandomStreams
 
@@ -272,12 +274,41 @@ def test_mean_gradients_of_what_is_made_of_gamma_numbers() -> None:
     np.testing.assert_allclose(slope, [5 / 36, -1 / 36, -1 / 36], atol=0.005)
 
 
-def test_no_gradient_of_what_is_no_smooth_function() -> None:
-    kappa, nonc = T.dscalars("kappa", "nonc")
-    with pytest.raises(NullTypeGradError, match="a number by rejection is no smooth function"):
-        T.grad(T.sum(RandomStreams(1).vonmises((4,), 0.0, kappa)), kappa)
-    with pytest.raises(NullTypeGradError, match="undefined"):
-        T.grad(T.sum(RandomStreams(1).noncentral_chisquare((4,), 3.0, nonc)), nonc)
+@pytest.mark.parametrize("kappa", [0.3, 2.0, 40.0, 5000.0])
+def test_the_slope_of_von_mises_numbers_holds_their_distribution(kappa: float) -> None:
+    k = T.dscalar("kappa")
+    x = RandomStreams(1).vonmises((6,), 0.0, k)
+    angles, slopes = tensordsl.function([k], [x, T.jacobian(x, k)])(kappa)
+    with mp.workdps(30):
+        for angle, slope in zip(angles.tolist(), slopes.tolist(), strict=True):
+            ratio = mp.besseli(1, kappa) / mp.besseli(0, kappa)
+            places = [0, angle / 2, angle] if mp.cos(angle) > ratio else [math.copysign(math.pi, angle), angle]
+
+            def weighted(t: Any, angle: float = angle, ratio: Any = ratio) -> Any:
+                return mp.exp(kappa * (mp.cos(t) - mp.cos(angle))) * (mp.cos(t) - ratio)
+
+            part = mp.quad(weighted, places)
+            assert slope == pytest.approx(float(-part), rel=1e-9)
+
+
+@pytest.mark.parametrize("nonc", [0.0, 0.7, 30.0])
+@pytest.mark.parametrize("df", [0.8, 3.0, 25.0])
+def test_the_slope_by_noncentrality_is_a_quotient_of_densities(df: float, nonc: float) -> None:
+    v = T.dscalar("nonc")
+    x = RandomStreams(1).noncentral_chisquare((20,), df, v)
+    numbers, slopes = tensordsl.function([v], [x, T.jacobian(x, v)])(nonc)
+    wanted = scipy.stats.ncx2.pdf(numbers, df + 2, nonc) / scipy.stats.ncx2.pdf(numbers, df, nonc)
+    np.testing.assert_allclose(slopes, wanted if nonc else numbers / df, rtol=1e-9)
+
+
+def test_the_second_derivative_of_gamma_numbers_by_their_shape() -> None:
+    """E x = a, E x^2 = a^2 + a, whose second derivatives are 0 and 2."""
+    a = T.dvector("a")
+    x = RandomStreams(5).standard_gamma(None, a)
+    for value, wanted in ((x, 0.0), (T.sqr(x), 2.0)):
+        second = T.grad(T.sum(T.grad(T.sum(value), a)), a)
+        found = tensordsl.function([a], second)(np.full(20_000, 2.5))
+        assert abs(found.mean() - wanted) < 5 * found.std() / len(found) ** 0.5
 
 
 @pytest.mark.usefixtures("on_sim")

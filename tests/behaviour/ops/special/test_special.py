@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import mpmath as mp
 import numpy as np
 import pytest
 import scipy.special
@@ -21,7 +22,7 @@ VALUES: dict[str, tuple[tuple[tuple[float, float], ...], float, float]] = {
     **dict.fromkeys(("i0", "i1", "i0e", "i1e"), (((-40.0, 40.0),), 1e-14, 0)),
     **dict.fromkeys(("k0", "k1"), ((POSITIVE,), 1e-14, 0)),
     **dict.fromkeys(("iv", "ive", "kv", "kve"), (((0.0, 6.0), POSITIVE), 1e-12, 0)),
-    "jv": (((0.0, 6.0), POSITIVE), 1e-11, 1e-14),
+    **dict.fromkeys(("jv", "yv"), (((-6.0, 6.0), POSITIVE), 1e-11, 1e-13)),
     "ndtr": (((-30.0, 8.0),), 1e-12, 0),
     "log_ndtr": (((-30.0, 8.0),), 1e-13, 0),
     "ndtri": ((PROBABILITY,), 1e-14, 0),
@@ -45,10 +46,10 @@ VALUES: dict[str, tuple[tuple[tuple[float, float], ...], float, float]] = {
 }
 # At which both are asked: everything but what is in `OWN`.
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.0, np.inf, -np.inf, np.nan)
-# Where SciPy gives nan for want of a limit, or a number without digits, and we the limit; negative orders of J.
+# Where SciPy gives nan for want of a limit, or a number without digits, and we the limit.
 OWN = {
     **{name: (np.inf, -np.inf) for name in ("j0", "j1", "y0", "i0", "i1", "y1")},
-    **dict.fromkeys(("jv", "iv", "ive", "kv", "kve"), (np.inf, -np.inf, np.nan)),
+    **dict.fromkeys(("jv", "yv", "iv", "ive", "kv", "kve"), (np.inf, -np.inf, np.nan)),
     **dict.fromkeys(("betaln", "poch", "betaincinv", "zeta"), (np.inf, -np.inf, np.nan)),
     "beta": (0.0, -1.0, -3.0, np.inf, -np.inf, np.nan),  # SciPy gives infinities of both signs at poles
     "xlogy": (np.nan,),
@@ -107,8 +108,6 @@ def test_special_values_are_scipys(name: str, mode: Any) -> None:
     count = len(VALUES[name][0])
     skipped = OWN.get(name, ())
     values = [x for x in SPECIAL if not any(x == y or (x != x and y != y) for y in skipped)]
-    if name == "jv":
-        values = [x for x in values if x == round(x)]  # negative orders are whole
     arrays = [np.array(column) for column in zip(*itertools.product(values, repeat=count), strict=True)]
     found = compiled(name, "float64", count, mode)(*arrays)
     with np.errstate(all="ignore"):
@@ -154,6 +153,20 @@ def test_broadcasts() -> None:
     ]  # fmt: skip
     for value, want in zip(found(orders, points), wanted, strict=True):
         np.testing.assert_allclose(value, want, rtol=1e-12)
+
+
+def test_riemanns_zeta_is_scipys() -> None:
+    s = np.concatenate([np.linspace(-40.3, 30.2, 200), np.arange(-12.0, 12.0), [1 - 1e-9, 1 + 1e-9, 1e-300, -1e-300]])
+    s = np.concatenate([s, [-200.5, -300.1, 1e300, np.inf, -np.inf, np.nan]])
+    variable = T.dvector("s")
+    for mode in (None, "REFERENCE"):
+        found = tensordsl.function([variable], T.zeta(variable), mode=mode)(s)
+        np.testing.assert_allclose(found, scipy.special.zeta(s), rtol=1e-13, atol=1e-300)
+    slope = tensordsl.function([variable], T.grad(T.sum(T.zeta(variable)), variable))
+    at = np.array([-20.5, -4.0, -3.0, -0.6, -0.4, 0.0, 0.3, 0.9, 1.1, 3.0, 12.0])
+    with mp.workdps(40):
+        wanted = [float(mp.diff(mp.zeta, mp.mpf(x))) for x in at.tolist()]
+    np.testing.assert_allclose(slope(at), wanted, rtol=1e-12)
 
 
 def test_whole_orders_of_exponential_integrals() -> None:

@@ -78,3 +78,12 @@ def test_a_truncated_gradient_keeps_its_last_rows() -> None:
     )
     assert kept([T.grad(values[-1].sum(), A)], least=1) >= 1
     assert kept([T.grad((values**2).sum(), A)]) == 0  # all rows are read
+
+
+def test_rows_whose_length_only_a_round_tells() -> None:
+    M = T.dmatrix("m")
+    y, _ = tensordsl.scan(lambda r: tensordsl.callback(lambda v: v[:2] * 2, T.dvector, r), sequences=M)
+    f = tensordsl.function([M], y[-2:])
+    given = np.arange(12.0).reshape(4, 3)
+    for n in (1, 2, 4):
+        np.testing.assert_array_equal(f(given[:n]), given[:n, :2][-2:] * 2)
