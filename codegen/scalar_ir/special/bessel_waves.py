@@ -29,6 +29,7 @@ Step = tuple[State, Term, Term]
 MOST_LOST = 34.0  # logarithm of what may cancel in the power series
 SERIES_COUNTS, MOST_TERMS = 2.0**-58, 600  # of the series
 HANKEL_FROM, ORDER_RATIO, HANKEL_TERMS = 25.0, 2.0, 60  # the least x; v^2 / x at most; terms
+LARGEST_RATIO = 8.0  # v^2 / x at most of large x
 TEMME_TO = 2.0  # the largest x of his series
 COUNTS, MOST_STEPS = 2.0**-53, 200_000  # of the fractions
 SMALLEST_PART, MOST_GROWTH = 1e-280, 1e270  # of recurrences
@@ -43,12 +44,17 @@ RECIPROCAL_GAMMA = (
 )  # fmt: skip
 
 
+def _has_hankel(v: Term, x: Term) -> Term:
+    """Does Hankel's series serve?  Of large x, for which fractions take too many steps, for larger orders, too."""
+    return (x >= HANKEL_FROM) & (v * v <= where(x >= MOST_X, LARGEST_RATIO, ORDER_RATIO) * x)
+
+
 def _regions(v: Term, x: Term) -> tuple[Term, Term, Term]:
     """(is the power series, is Hankel's, is Steed's method to be taken)"""
     w = (v * v + x * x).sqrt()
     lost = where(x > v, w - v * ((v + w) / x).call("log"), x * x / (v + 1.0) * 0.5)
     is_near = lost <= MOST_LOST
-    is_far = ~is_near & (x >= HANKEL_FROM) & (v * v <= ORDER_RATIO * x)
+    is_far = ~is_near & _has_hankel(v, x)
     return is_near, is_far, ~is_near & ~is_far & (x < MOST_X)
 
 
@@ -285,7 +291,7 @@ def _j_positive(number: Term, state: State, v: Term, x: Term) -> Step:
 def _y_positive(number: Term, state: State, v: Term, x: Term) -> Step:
     """Y_v(x), v >= 0, x > 0"""
     needed = number.is_(0)
-    is_far = (x >= HANKEL_FROM) & (v * v <= ORDER_RATIO * x)
+    is_far = _has_hankel(v, x)
     is_small = x < TEMME_TO
     is_other = ~is_far & ~is_small & (x < MOST_X)
     far = repeat("bessel_y_hankel", needed & is_far, v, x)
