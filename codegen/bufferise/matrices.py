@@ -74,7 +74,7 @@ def call_on_matrices(
     b.emit(p.StoreScalar(info.ptr, b.name(NO_FAILURE), "int64"))
     axes, strides = _leading_axes([*inputs, *outputs])
     count, others = axes[0] if axes else 1, ex.product(axes[1:])
-    block = _parts(b, inputs[0], count, others) if axes and not b.context else None
+    pays, block = _parts(b, inputs[0], count, others) if axes and not b.context else (0, None)
     has_scratch = scratch_bytes is not None
     bytes_ = ex.add(LINALG_HEAD_BYTES, scratch_bytes) if has_scratch else ITEMSIZE["int64"]
     if block is None:
@@ -83,31 +83,36 @@ def call_on_matrices(
     else:
         each = ex.mul(CACHE_LINE_BYTES, quotient(bytes_, CACHE_LINE_BYTES))
         scratch = b.allocate((ex.mul(ex.add(block.others, 1), each),), "uint8")
+        b.emit(p.Compare(is_shared := b.fresh("q"), "gt", b.name(pays), b.name(0)))
         b.scopes.append(Scope())
+        _call(b, function, inputs, outputs, axes, strides, (info, scratch.ptr, bytes_), b.name(0))
+        alone = b.close_scope()
+        b.scopes += Scope(), Scope()
         mine = times(b, scratch.ptr, block.slot, each)
         number = block.first
         if len(axes) > 1:
             b.emit(p.Mul(number := b.fresh("m"), block.first, b.name(others), b.common_site("overflow")))
         _call(b, function, inputs, outputs, axes, strides, (info, mine, bytes_), number, block)
         b.emit(blocks_of(b, block, count, b.close_scope()))
+        b.emit(p.If(is_shared, b.close_scope(), alone))
     if scratch.dims:
         b.reuse(scratch)
     return info
 
 
-def _parts(b: Bufferiser, given: Given, count: Any, others: Any) -> Block | None:
-    """The tasks of `count` batches of matrices; one where that does not pay."""
+def _parts(b: Bufferiser, given: Given, count: Any, others: Any) -> tuple[Any, Block | None]:
+    """1 if tasks pay of `count` batches of matrices, else 0; and these, one where they do not."""
     t = b.tuning.matrices
     if not b.tuning.allows("matrices_in_threads"):
-        return None
+        return 0, None
     elements = ex.product(map(b.find, given.ref.dims[-2:]))
     is_many = _less(t.share_min_matrices - 1, ex.mul(count, others))
     pays = ex.product((_less(t.share_min_elements - 1, elements), _less(elements, t.share_max_elements), is_many))
     if pays == 0:
-        return None
+        return 0, None
     some = quotient(count, t.share_max_parts)
     size = ex.maximum(ex.add(count, ex.mul(pays, ex.sub(some, count))), 1)
-    return block_of(b, count, size, size)
+    return pays, block_of(b, count, size, size)
 
 
 def _less(x: Any, y: Any) -> Any:

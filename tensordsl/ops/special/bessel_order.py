@@ -173,7 +173,7 @@ def _python_j(v: float, x: float, is_slope: bool = False) -> float:
             terms.append(term)
         return sign * math.fsum(terms) * (math.exp(exponent) if exponent > -745 else 0.0)
     if x > 1e5:
-        return math.nan if not v * v <= 2 * x else sign * _python_hankel(v, x).real
+        return math.nan if not v * v <= 8 * x else sign * _python_hankel(v, x).real
     pieces = 1 + int((x + v) / 60)
     if is_slope:
         head = _integral(lambda t: -t * np.sin(v * t - x * np.sin(t)), math.pi, pieces) / math.pi
@@ -204,7 +204,7 @@ def _python_y(v: float, x: float) -> float:
             return (-1.0 if v % 2 else 1.0) * _python_y(-v, x)
         return -_of_turns(math.sin, v) * _python_j(-v, x) + _of_turns(math.cos, v) * _python_y(-v, x)
     if x > 1e5:
-        return math.nan if not v * v <= 2 * x else _python_hankel(v, x).imag
+        return math.nan if not v * v <= 8 * x else _python_hankel(v, x).imag
     head = _integral(lambda t: np.sin(x * np.sin(t) - v * t), math.pi, 1 + int((x + v) / 60)) / math.pi
     # e^(v t) + e^(-v t) cos(pi v) by the exponent less its largest value
     peak = math.asinh(v / x)
@@ -303,7 +303,7 @@ ROWS = (KVE, KV, KVE_BY_ORDER, K_MOMENT, IVE, IV, IVE_BY_ORDER, JV, JV_BY_ORDER,
 
 def jv(v: Any, x: Any) -> Any:
     """The Bessel function of the first kind of real order v.  Of negative x where the order is whole, else nan; nan
-    too for x >= 1e5 where the order is above sqrt(2 x).
+    too for x >= 1e5 where the order is above sqrt(8 x).
 
     >>> jv([0.5, 2.0], 1.0).eval().round(6)
     array([0.671397, 0.114903])
@@ -313,7 +313,7 @@ def jv(v: Any, x: Any) -> Any:
 
 def yv(v: Any, x: Any) -> Any:
     """The Bessel function of the second kind of real order v; nan for x < 0, -inf at 0; nan too for x >= 1e5 where the
-    order is above sqrt(2 x).
+    order is above sqrt(8 x).
 
     >>> yv([0.5, 2.0], 1.0).eval().round(6)
     array([-0.431099, -1.650683])

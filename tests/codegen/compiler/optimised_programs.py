@@ -363,6 +363,12 @@ def factors() -> Built:
     return [x, y], [factor, apply(OPS["solve"], a, y, trans=0)], []
 
 
+@program([(3, 5, 5)], [(6, 40, 40)])
+def batches_of_factors() -> Built:
+    x = T.dtensor3("x")
+    return [x], [T.linalg.inv(x + 20 * T.eye(x.shape[1])), T.linalg.svdvals(x)], []
+
+
 @program([(5, 5), (5, 2)], [(40, 40), (40, 3)])
 def structures() -> Built:
     """Matrices that are known to be triangular, diagonal, or inverses."""

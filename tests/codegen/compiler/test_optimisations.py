@@ -70,6 +70,7 @@ BY_PROGRAM = {
     "linear_model": "row_blocking in_place_updates fold_products finish_products",
     "attention": "batch_blocking",
     "factors": "native_lapack",
+    "batches_of_factors": "matrices_in_threads",
     "structures": "log_of_determinants solve_for_inverses solve_by_structure factor_by_structure multiply_by_diagonals "
     "sum_diagonals",
     "products": "gemm_epilogues fold_products finish_products",
