@@ -4,6 +4,7 @@ Comes in   float64 parameters and arguments.
 Goes out   `REPETITIONS`: rows that `repetition.repetitions` collects; rows of ops call them by name (`ops.special`).
 Modules    pairs   sums, products, logarithms of numbers as head and tail;   sums   continued fractions and integrals, a
            term in each round;   beta, gamma   incomplete functions, their derivatives by parameters, their inverses
+           zeta    Riemann's;   von_mises   derivatives of von Mises numbers;   euclid   the greatest common divisor
            bessel, bessel_waves  I and K, J and Y of real order;   rows    makers of rows
 Uses       `scalar_ir.terms`, elementary functions.
 Begin with `gamma`.

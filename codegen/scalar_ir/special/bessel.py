@@ -120,7 +120,7 @@ def _k_by_order(number: Term, state: State, v: Term, x: Term, m: Term) -> Step:
 
 
 # -- I -----------------------------------------------------------------------------------------------------------------
-FAR_FROM, FAR_TERMS = 50.0, 60  # the least x of the asymptotic series, for v^2 <= x, and how many terms
+ASYMPTOTIC_FROM, ASYMPTOTIC_TERMS = 50.0, 60  # the least x of the asymptotic series, for v^2 <= x, and how many terms
 SERIES_TO, MOST_TERMS = 1000.0, 4000  # the largest x of the power series, and how many terms
 FIRST_STEPS, STEPS_PER_ROOT, MOST_STEPS = 30.0, 6.5, 100_000  # of the fraction: a few, more for each sqrt(x), at most
 
@@ -167,12 +167,12 @@ def _series_by_order(number: Term, state: State, v: Term, x: Term) -> Step:
     return state, (total * logarithm - slope) * factor, ~(term > total * COUNTS)
 
 
-def _start_far(v: Term, x: Term) -> State:
+def _start_asymptotic(v: Term, x: Term) -> State:
     one, zero = v.constant(1.0), v.constant(0.0)
     return one, one, zero, zero, v * v * 4.0, 1.0 / (x * 8.0)
 
 
-def _far(has_slope: bool) -> Callable[..., Step]:
+def _asymptotic(has_slope: bool) -> Callable[..., Step]:
     def step(number: Term, state: State, v: Term, x: Term) -> Step:
         """I_v(x) e^-x sqrt(2 pi x): the sum of (-1)^k a_k(v) / x^k; or its derivative by v."""
         term, total, term_slope, slope, square, w = state
@@ -216,7 +216,7 @@ def _ratio(has_slope: bool) -> Callable[..., Step]:
 
 def _regions(v: Term, x: Term, series_to: Term) -> tuple[Term, Term]:
     """(is the asymptotic series, is the power series to be taken)"""
-    is_far = (x >= FAR_FROM) & (v * v <= x)
+    is_far = (x >= ASYMPTOTIC_FROM) & (v * v <= x)
     return is_far, ~is_far & (x <= series_to)
 
 
@@ -286,8 +286,8 @@ REPETITIONS = (
     loop("bessel_k", _start_k, _k, MOST_NODES),
     loop("bessel_i_series", _start_series, _series, MOST_TERMS),
     loop("bessel_i_series_by_order", _start_series_by_order, _series_by_order, MOST_TERMS),
-    loop("bessel_i_far", _start_far, _far(False), FAR_TERMS),
-    loop("bessel_i_far_by_order", _start_far, _far(True), FAR_TERMS),
+    loop("bessel_i_far", _start_asymptotic, _asymptotic(False), ASYMPTOTIC_TERMS),
+    loop("bessel_i_far_by_order", _start_asymptotic, _asymptotic(True), ASYMPTOTIC_TERMS),
     loop("bessel_ratio", _start_ratio, _ratio(False), MOST_STEPS),
     loop("bessel_ratio_by_order", _start_ratio, _ratio(True), MOST_STEPS),
     once("bessel_i", _i_positive),

@@ -1,9 +1,8 @@
 """Bessel functions of real order, J and Y, and the derivative of J by the order.
 
-Method     J by its power series in pairs of numbers where e^34 of it cancels at most; J and Y by Hankel's series for x
-           >= 25, v^2 <= 2 x (NIST DLMF 10.17.3), by Temme's series for Y, x < 2, else by Steed's method: fractions of
-           J'/J and p + i q, and recurrences in the order (N. Temme, J. Comput. Phys. 19, 1975; A. Barnett et al., CPC
-           8, 1974).
+Method     J by its power series in pairs of numbers where e^34 of it cancels at most; J and Y by Hankel's series for
+           large x (NIST DLMF 10.17.3), Y for x < 2 by Temme's (J. Comput. Phys. 19, 1975), else both by Steed's method,
+           fractions of J'/J and p + i q, and recurrences in the order (A. Barnett et al., CPC 8, 1974).
 Derivative of both series; else Schläfli's integral on a path on which its integrand falls (G. Watson, 8.31).
 """
 
@@ -33,7 +32,7 @@ HANKEL_FROM, ORDER_RATIO, HANKEL_TERMS = 25.0, 2.0, 60  # the least x; v^2 / x a
 TEMME_TO = 2.0  # the largest x of his series
 COUNTS, MOST_STEPS = 2.0**-53, 200_000  # of the fractions
 SMALLEST_PART, MOST_GROWTH = 1e-280, 1e270  # of recurrences
-FARTHEST = 1e5  # x beyond which fractions would need too many steps
+MOST_X = 1e5  # x beyond which fractions would need too many steps
 # Coefficients of 1 / gamma(1 + u), a power series.
 RECIPROCAL_GAMMA = (
     1.0, 0.5772156649015329, -0.6558780715202539, -0.04200263503409524, 0.16653861138229148, -0.04219773455554433,
@@ -50,7 +49,7 @@ def _regions(v: Term, x: Term) -> tuple[Term, Term, Term]:
     lost = where(x > v, w - v * ((v + w) / x).call("log"), x * x / (v + 1.0) * 0.5)
     is_near = lost <= MOST_LOST
     is_far = ~is_near & (x >= HANKEL_FROM) & (v * v <= ORDER_RATIO * x)
-    return is_near, is_far, ~is_near & ~is_far & (x < FARTHEST)
+    return is_near, is_far, ~is_near & ~is_far & (x < MOST_X)
 
 
 # -- the power series --------------------------------------------------------------------------------------------------
@@ -65,7 +64,7 @@ def _start_series(v: Term, x: Term) -> State:
 
 def _series(has_slope: bool) -> Callable[..., Step]:
     def step(number: Term, state: State, v: Term, x: Term) -> Step:
-        """The sum of (-z)^k / (k! (v + 1) ... (v + k)), z = x^2 / 4, in pairs; or its derivative by v beside that of
+        """The sum of (-z)^k / (k! (v + 1) ... (v + k)), z = x^2 / 4, in pairs; or its derivative by v with that of
         the power and the gamma function."""
         term, total, harmonic, slope, z, factor, logarithm = _grouped(state)
         k = number.cast("float64") + 1.0
@@ -288,7 +287,7 @@ def _y_positive(number: Term, state: State, v: Term, x: Term) -> Step:
     needed = number.is_(0)
     is_far = (x >= HANKEL_FROM) & (v * v <= ORDER_RATIO * x)
     is_small = x < TEMME_TO
-    is_other = ~is_far & ~is_small & (x < FARTHEST)
+    is_other = ~is_far & ~is_small & (x < MOST_X)
     far = repeat("bessel_y_hankel", needed & is_far, v, x)
     steps = (v + 0.5).floor()
     first, second = (

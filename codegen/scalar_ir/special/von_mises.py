@@ -13,7 +13,7 @@ from tensordsl.codegen.scalar_ir.special.rows import loop
 from tensordsl.codegen.scalar_ir.special.sums import FALL, State
 from tensordsl.codegen.scalar_ir.terms import Term, where
 
-NODES, END = 72, 3.2  # of the rule, from -END to END
+NODES, END = 96, 3.2  # of the rule, from -END to END
 STEP_SIZE = 2 * END / (NODES - 1)
 
 

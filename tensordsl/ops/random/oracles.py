@@ -126,7 +126,9 @@ def von_mises_slope(kappa: Array, ratio: Array, angle: Array) -> Array:
         difference = -2 * np.sin(a + half) * np.sin(half)
         heights = np.exp(k * difference) * (np.cos(a) - r + difference) * length
         found = np.sum(heights * weights, axis=-1) / 2 * np.sign(theta[..., 0])
-        return np.where((k[..., 0] > 0) & (a[..., 0] <= 3.2), found, np.nan)
+        return np.where(
+            (k[..., 0] > 0) & (k[..., 0] <= 1e6) & (a[..., 0] <= 3.2) & (np.abs(r[..., 0]) <= 1), found, np.nan
+        )
 
 
 def normal_tail(index: Array, draw: Array, key: Array, low: Array, width: Array) -> Array:
