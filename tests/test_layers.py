@@ -49,7 +49,7 @@ ROOMS: dict[str, str] = {
     "codegen.cpu": "base graph ops abi target scalar_ir tensor_ir fusion program_ir llvm",
     "codegen.variants": "base abi target scalar_ir tensor_ir fusion program_ir cpu",
     "codegen.gpu": "base graph ops abi target scalar_ir scalar_ir.math tensor_ir fusion program_ir llvm cpu",
-    "codegen.rounds": "base graph target scalar_ir fusion program_ir llvm",
+    "codegen.rounds": "base graph abi target scalar_ir fusion program_ir llvm library.linalg",
     "codegen.bufferise": (
         "base graph ops abi target scalar_ir tensor_ir passes fusion program_ir cpu variants gpu rounds"
     ),

@@ -2,7 +2,7 @@
 
 Each is made by `tests/behaviour/loops/random_loops.py` from a seed: a `scan`, a `loop` or a `while_loop` whose step is drawn, against a
 Python loop over NumPy, for 0, 1, 2 and 17 rounds; every third is smooth, and its first and second derivatives are compared
-with differences.  Every fifth runs with one pass or one optimisation left out or forced, too.  Prints every difference with
+with differences.  Every other one has matrices.  Every fifth runs with one pass or one optimisation left out or forced, too.  Prints every difference with
 the program, then a line of counts; the status is 1 if there were differences.
 """
 
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "behaviou
 
 import random_loops  # noqa: E402
 
+WIDTHS = ((3, 1), (3, 1), (1, 5, 9), (2, 16, 17))  # of rows and matrices
 BLOCK = 50  # programs that a process is given at a time
 
 
@@ -40,12 +41,12 @@ def run(seed: int) -> str:
     """The difference of a seed's program; empty if there is none."""
     source = random.Random(seed)
     is_smooth = seed % 3 == 2
-    program = random_loops.drawn(source.randrange, is_smooth)
+    program = random_loops.drawn(source.randrange, is_smooth, has_matrices=seed % 2 == 1)
     options: dict[str, object] = {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            random_loops.check_values(program)
+            random_loops.check_values(program, WIDTHS[seed % len(WIDTHS)])
             if seed % 5 == 0:
                 options = modes_of(seed)
                 random_loops.check_values(program, **options)

@@ -22,6 +22,8 @@ LEFT_OUT = ("8", "100", "1000x8")  # of a quick run
 OPERATIONS = {"cholesky": "Cholesky", "solve": "solve", "triangular": "triangular solve"}
 POINTS, DIMENSIONS = (60, 500), (5, 50)
 STEPS, STATES, OBSERVED = 100, 4, 2
+HIDDEN_STEPS, HIDDEN_STATES = 200, 5
+HIDDEN = f"likelihood of a hidden Markov model, {HIDDEN_STEPS} steps of {HIDDEN_STATES} states"
 DRAWN = 1_000_000
 DRAWS = {
     "normal": (), "uniform": (), "gamma": (2.0, 1.0), "beta": (2.0, 3.0), "binomial": (10, 0.3), "poisson": (4.0,),
@@ -79,6 +81,13 @@ def series() -> Data:
     return random.normal(size=(STEPS, OBSERVED)), a, h, b @ b.T + 0.1 * np.eye(STATES), 0.5 * np.eye(OBSERVED)
 
 
+def hidden() -> Data:
+    """Likelihoods of what is observed in each state; the transitions; where the first step comes from."""
+    random = np.random.default_rng(0)
+    seen, p = random.uniform(size=(HIDDEN_STEPS, HIDDEN_STATES)), random.uniform(size=(HIDDEN_STATES, HIDDEN_STATES))
+    return seen, p / p.sum(1, keepdims=True), np.full(HIDDEN_STATES, 1 / HIDDEN_STATES)
+
+
 def of_dtype(code: str, make: Callable[[], Data]) -> Callable[[], Data]:
     """The same data, rounded."""
     return lambda: tuple(x.astype(CODES[code]) for x in make())
@@ -131,6 +140,9 @@ WORKLOADS = (
         program("kalman", code, STEPS, f"likelihood by a Kalman filter, {STEPS} steps of {STATES} states", series)
         for code in CODES
     ),
+    program("kalman_grad", "f8", STEPS, f"likelihood by a Kalman filter, and gradient, {STEPS} steps", series),
+    program("hmm", "f8", HIDDEN_STEPS, HIDDEN, hidden),
+    program("hmm_grad", "f8", HIDDEN_STEPS, f"{HIDDEN}, and gradient", hidden),
     *(
         Workload(f"r.{name}.f8.1e6", "call", f"1e6 draws, {name}", lambda: (), {"": Target(ratio_to_numpy=0.7)})
         for name in DRAWS

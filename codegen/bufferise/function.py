@@ -215,7 +215,7 @@ class _Function:
         changed = keep_orders(b, [*b.entry.code, *self.storage, *self.body.code]) if keeps_orders else {}
         self.storage, body = ([changed.get(id(i), i) for i in code] for code in (self.storage, self.body.code))
         has_loop = any(isinstance(i, p.For) for i in p.walk_program(body))
-        if has_loop and not b.device and b.tuning.allows("rounds_in_registers"):
+        if has_loop and not b.device:
             body = self._with_kernels(body)
         unpinned = bool(program.n_hosts) or self.late_storage
         # Callbacks may run other calls, and loops may be interrupted: both need the state held, not written in place.

@@ -1,4 +1,4 @@
-"""Groups and schedules as bytes: what a late plan's kernels are made from, for the executable.
+"""Groups and schedules as bytes: what a late plan's kernels are made from, for the executable; or their text.
 
 A flat list of values, operands first, since a group can be deeper than Python's stack.  Equal bytes mean equal kernels.
 """
@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import struct
+import zlib
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
 from tensordsl.codegen.fusion.group import Buffer, Group, LineAlignment, Out, Scatter, Schedule
-from tensordsl.codegen.program_ir.instructions import LaunchPlan
+from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
 from tensordsl.codegen.scalar_ir.builder import Val
 from tensordsl.ops.array.reducers import named_reducer
+
+TEXT = b"text"  # what such bytes begin with
 
 
 def pack_plans(plans: Iterable[LaunchPlan]) -> list[bytes]:
@@ -22,11 +25,28 @@ def pack_plans(plans: Iterable[LaunchPlan]) -> list[bytes]:
     writers: dict[Group, _Writer] = {}
     packed = []
     for plan in plans:
+        if plan.group is None:
+            packed.append(_pack_text(plan.kernels))
+            continue
         if plan.group not in writers:
             writers[plan.group] = _Writer(plan.group)
         key = f", {json.dumps(plan.tuning_key)}" if plan.tuning_key else ""
         packed.append(f"[{writers[plan.group].plan(plan)}, {json.dumps(plan.streams)}{key}]".encode())
     return packed
+
+
+def _pack_text(made: Kernels) -> bytes:
+    """Kernels that are made of no group."""
+    fields = made.symbols, made.texts, sorted(made.declarations), made.widest_load_bytes
+    return TEXT + zlib.compress(json.dumps(fields).encode(), 1)
+
+
+def unpack_text(data: bytes) -> Kernels | None:
+    """The kernels, if they are packed as text."""
+    if not data.startswith(TEXT):
+        return None
+    symbols, texts, declarations, widest = json.loads(zlib.decompress(data[len(TEXT) :]))
+    return Kernels(tuple(symbols), tuple(texts), (), frozenset(declarations), (), False, tuple(widest))
 
 
 def made_from(plan: LaunchPlan) -> str:

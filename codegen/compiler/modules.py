@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tensordsl.base.digests import blake2b
 from tensordsl.codegen.abi.layouts import COMMON_KERNEL, COMMON_PLAN
-from tensordsl.codegen.bufferise.serialise import made_from, unpack_plan
+from tensordsl.codegen.bufferise.serialise import made_from, unpack_plan, unpack_text
 from tensordsl.codegen.cpu.planner import plan
 from tensordsl.codegen.fusion.group import has_run_time_integers
 from tensordsl.codegen.program_ir.instructions import Kernels, LaunchPlan
@@ -90,10 +90,21 @@ def late_kernels(packed: Sequence[bytes]) -> list[Kernels]:
     """The kernels of late plans (`bufferise.serialise.pack_plans`)."""
     result = []
     for k, part in enumerate(packed):
+        text = unpack_text(part)
+        if text is not None:
+            result.append(_renamed(text, f"k{k}"))
+            continue
         group, chosen, streams, key = unpack_plan(part)
         made = plan(group, chosen, f"k{k}", Tuning.from_key(key))
         result.append(replace(made, streams=streams).kernels)
     return result
+
+
+def _renamed(made: Kernels, name: str) -> Kernels:
+    """The same under names that no other plan of a module has."""
+    symbols = tuple(f"{name}_{k}" for k in range(len(made.symbols)))
+    texts = tuple(map(under, made.texts, made.symbols, symbols))
+    return replace(made, symbols=symbols, texts=texts)
 
 
 def only(text: str, symbols: Iterable[str]) -> str:

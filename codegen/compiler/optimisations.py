@@ -159,6 +159,14 @@ PROGRAM = (
         file="codegen/rounds/rewrite.py", tests=("test_short_rounds", "test_rewrite"), changes=ORDER,
     ),
     Optimisation(
+        "rounds_in_memory", "program",
+        what="loops of rounds on small arrays become one kernel: products, factors and systems of small matrices, and "
+        "groups over several axes, one behind the other on the memory that they have",
+        applies_when="lengths are few, and a round has no other steps; not for loops that `rounds_in_registers` takes",
+        why="a product, a factor or a launch of a few elements takes as long as its description",
+        file="codegen/rounds/inline.py", tests=("test_rounds_of_matrices", "test_rewrite"), changes=ORDER,
+    ),
+    Optimisation(
         "gemm_epilogues", "program",
         what="what is computed of a product goes through it block by block, as soon as a block is written",
         applies_when="the launch directly behind a product reads it at its own points alone",

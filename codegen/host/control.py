@@ -17,6 +17,10 @@ from tensordsl.codegen.program_ir.instructions import Instr, Name
 if TYPE_CHECKING:
     from tensordsl.codegen.host.emitter import Emitter, Operand
 
+# Of checks of kernels of rounds that are no comparisons.
+HOLDS = {"index": "zero"}
+ERRORS = {"index": layouts.ERR_INDEX, "product": layouts.ERR_OVERFLOW}
+
 
 def forget(e: Emitter) -> None:
     """A loop begins or ends: the contents of the shared arrays are unknown."""
@@ -114,8 +118,8 @@ def some_rounds(e: Emitter, i: p.For, k: p.RoundsKernel, index: str) -> tuple[st
         e.rounds[-1] = e.op(f"select i1 {bad}, i64 {e.op(f'xor i64 {after}, -1')}, i64 {index}")
     for number, (relation, site) in enumerate(k.checks):
         a, b = (e.load("i64", "%bases", 8 * (words + 2 * number + side)) for side in (0, 1))
-        error = layouts.ERR_OVERFLOW if relation == "product" else layouts.ERR_CHECK
-        demand(e, Condition(layouts.HOLDS[relation], a, b, site, error), bad)
+        holds, error = layouts.HOLDS[HOLDS.get(relation, relation)], ERRORS.get(relation, layouts.ERR_CHECK)
+        demand(e, Condition(holds, a, b, site, error), bad)
     settle(e)
     given = {name: e.load(kind, "%bases", 8 * at) for at, (name, kind) in enumerate(k.told, told)}
     ends = [given[name] if name in given else e.values[following] for name, _, following in i.carried]

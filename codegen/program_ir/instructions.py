@@ -465,8 +465,8 @@ class RoundsKernel:
     plan: its index in `Program.plans`.  Words of P: the values of `pointers` and `integers`; then, written where a
     check fails, both operands of each one; then what carried names, and the loop's `end`, in `told`, each with its
     kind, are behind the rounds: all others go on as behind one round.  checks: (relation, or "product" for one that
-    must not overflow; site).  rounds: how many of them a call may do, for the sake of signals.  when: a name; where it
-    is 0, the body runs.
+    must not overflow, "index" for one that must be in range; site).  rounds: how many of them a call may do, for the
+    sake of signals.  when: a name; where it is 0, the body runs.  is_late: is it compiled when a call needs it?
     """
 
     plan: int
@@ -476,6 +476,7 @@ class RoundsKernel:
     rounds: int
     told: tuple[tuple[Name, str], ...] = ()
     when: Name | None = None
+    is_late: bool = False
 
 
 @record

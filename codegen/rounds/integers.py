@@ -27,6 +27,7 @@ HOLDING = {
     "lt": (0, 1),
     "gt": (1, 0),
     "product": (0, 0),
+    "index": (0, 0),
 }  # some operands
 MULTIPLY = "llvm.smul.with.overflow.i64"
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import Instr, LaunchPlan, Name
+from tensordsl.codegen.rounds import inline
 from tensordsl.codegen.rounds.body import Body, Unfit, read
 from tensordsl.codegen.rounds.kernel import make
 from tensordsl.codegen.rounds.storages import Storages
@@ -60,30 +61,70 @@ def _chosen(
     joined: Callable[[Sequence[Name]], Name],
 ) -> Instr:  # fmt: skip
     """The loop, with a kernel if it fits."""
-    try:
-        body = read(loop, plans, storages, tuning.rounds.max_positions)
-        lanes = None if body.length is None else storages.numbers.get(body.length)
-        made = make(body, loop, f"k{len(plans)}_0", tuning, lanes)
-        conditions = _conditions(body, storages, made.max_lanes, compared)
-    except Unfit:
-        return loop
+    for technique, find in KERNELS.items():
+        if not tuning.allows(technique):
+            continue
+        try:
+            kernel, conditions, make = find(loop, plans, storages, tuning, compared)
+        except Unfit:
+            continue
+        plans.append(
+            LaunchPlan(
+                name=f"k{len(plans)}",
+                operands=(),
+                n_inputs=0,
+                axes=(),
+                extents=(),
+                strides=(),
+                ints=(),
+                may_fail=False,
+                make=make,
+            )  # fmt: skip
+        )
+        return replace(loop, kernel=replace(kernel, when=joined(conditions) if conditions else None))
+    return loop
+
+
+Found = tuple[p.RoundsKernel, list[Name], Callable[[], p.Kernels]]  # the kernel, what a call must bring, its text
+
+
+def _in_registers(
+    loop: p.For, plans: list[LaunchPlan], storages: Storages, tuning: Tuning, compared: Compared
+) -> Found:  # fmt: skip
+    body = read(loop, plans, storages, tuning.rounds.max_positions)
+    lanes = None if body.length is None else storages.numbers.get(body.length)
+    made = make(body, loop, f"k{len(plans)}_0", tuning, lanes)
+    conditions = _conditions(body, storages, made.max_lanes, compared)
     rounds = tuning.rounds.scalar_rounds if body.length is None else tuning.rounds.vector_rounds
-    when = joined(conditions) if conditions else None
-    kernel = p.RoundsKernel(len(plans), made.pointers, made.integers, made.checks, rounds, made.told, when)
-    plans.append(
-        LaunchPlan(
-            name=f"k{len(plans)}",
-            operands=(),
-            n_inputs=0,
-            axes=(),
-            extents=(),
-            strides=(),
-            ints=(),
-            may_fail=False,
-            make=lambda: made.kernels,
-        )  # fmt: skip
+    kernel = p.RoundsKernel(len(plans), made.pointers, made.integers, made.checks, rounds, made.told)
+    return kernel, conditions, lambda: made.kernels
+
+
+def _in_memory(
+    loop: p.For, plans: list[LaunchPlan], storages: Storages, tuning: Tuning, compared: Compared
+) -> Found:  # fmt: skip
+    words = inline.words(loop, plans, storages, tuning)
+    conditions = []
+    for name, most in words.lengths:
+        known = storages.numbers.get(name)
+        if known is None:
+            conditions.append(_known(compared("lt", name, most + 1)))  # lengths are taken for long (`variants.predict`)
+        elif known > most:
+            raise Unfit("long rounds")
+    symbol = f"k{len(plans)}_0"
+    kernel = p.RoundsKernel(
+        len(plans), words.pointers, words.integers, words.checks, tuning.rounds.inline_rounds, words.told, is_late=True
     )
-    return replace(loop, kernel=kernel)
+    return kernel, conditions, lambda: inline.make(loop, words, plans, storages, symbol, tuning)
+
+
+KERNELS = {"rounds_in_registers": _in_registers, "rounds_in_memory": _in_memory}
+
+
+def _known(name: Name | None) -> Name:
+    if name is None:
+        raise Unfit("what only the run can tell")
+    return name
 
 
 def _conditions(body: Body, storages: Storages, max_lanes: int, compared: Compared) -> list[Name]:
@@ -95,8 +136,4 @@ def _conditions(body: Body, storages: Storages, max_lanes: int, compared: Compar
             wanted.append(("le", body.length, max_lanes))
         elif lanes > max_lanes:
             raise Unfit("too many lanes")
-    names = [compared(*w) for w in wanted]
-    known = [name for name in names if name is not None]
-    if len(known) < len(names):
-        raise Unfit("what only the run can tell")
-    return known
+    return [_known(compared(*w)) for w in wanted]

@@ -389,6 +389,12 @@ class RoundTuning:
     max_positions: int = 24  # in which carried addresses may stand to each other (compile)
     scalar_rounds: int = 1 << 14  # of a call, behind which signals are looked for
     vector_rounds: int = 1 << 11
+    inline_vector_bytes: int = 64  # from which on parts of vectors are loaded and stored as fast as whole ones
+    inline_length: int = 16  # of axes of what is computed in memory; a multiple of the lanes
+    inline_narrow_values: int = 16  # of a group that has a text for half a vector, too
+    inline_rows: int = 8  # of matrices that are factorised or solved there
+    inline_block: int = 4  # rows of a product that are computed at once, a power of two
+    inline_rounds: int = 1 << 8
 
 
 @record

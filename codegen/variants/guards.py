@@ -61,6 +61,8 @@ def _launches(code: Sequence[Instr], guards: _Guards) -> Iterator[tuple[int, int
             yield i.plan, guard
         elif isinstance(i, p.For) and i.kernel:
             if i.kernel.when:
+                if i.kernel.is_late:
+                    yield i.kernel.plan, guards.within(guard, i.kernel.when, True)
                 inner = guards.within(guard, i.kernel.when, False)
                 stack.extend((x, inner) for x in reversed(i.body))
         elif isinstance(i, (p.For, p.Blocks)):

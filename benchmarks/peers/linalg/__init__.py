@@ -6,7 +6,8 @@ Goes out   a `BUILD` of each library's module, which its adapter takes in; resul
                                          and the right-hand side
            gp                            the likelihood and its gradients by the three logarithms
            mvnormal                      the density and its gradients by the mean and the covariance
-           kalman                        the likelihood
+           kalman, hmm                   the likelihood; with gradient: and its gradients by the transition and, of
+                                         `kalman`, by what is observed of a state
            draws                         the numbers, which nobody compares
 Modules    numpy, numba  gradients by hand; SciPy's triangular systems; explicit loops for small matrices
            jax           `jax.numpy.linalg`, `jax.scipy.linalg`, `jax.random`

@@ -62,6 +62,15 @@ def kalman(y: Any, a: Any, h: Any, q: Any, r: Any) -> Any:
     return lax.scan(step, (jnp.zeros(len(a), a.dtype), jnp.eye(len(a), dtype=a.dtype), jnp.zeros((), a.dtype)), y)[0][2]
 
 
+def hidden(seen: Any, transition: Any, start: Any) -> Any:
+    def step(state: Any, row: Any) -> Any:
+        share, density = state
+        share = (share @ transition) * row
+        return (share / share.sum(), density + jnp.log(share.sum())), None
+
+    return lax.scan(step, (start, 0.0), seen)[0][1]
+
+
 def drawing(name: str, _: Data) -> Call:
     draw, shape = getattr(jax.random, name), (DRAWN,)
     parameters = DRAWS[name][:1] if name == "gamma" else DRAWS[name]  # of scale one
@@ -99,6 +108,9 @@ BUILD = builds({
     **{f"s.gp.{code}.{n}": calling(with_gradients(gaussian_process, (2, 3, 4))) for n in POINTS for code in CODES},
     **{f"s.mvnormal.{code}.{n}": calling(with_gradients(normal_vector, (1, 2))) for n in DIMENSIONS for code in CODES},
     **{f"s.kalman.{code}.{STEPS}": calling(kalman) for code in CODES},
+    "s.kalman_grad.f8.100": calling(with_gradients(kalman, (1, 2))),
+    "s.hmm.f8.200": calling(hidden),
+    "s.hmm_grad.f8.200": calling(with_gradients(hidden, (1,))),
     **{f"r.{name}.f8.1e6": partial(drawing, name) for name in DRAWS},
     "compile-gp": calling(with_gradients(gaussian_process, (2, 3, 4))),
 })  # fmt: skip

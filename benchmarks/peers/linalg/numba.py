@@ -364,6 +364,204 @@ def kalman(y, a, h, q, r):
     return density
 
 
+@fast
+def multiply(a, b, out):
+    for i in range(len(a)):
+        for j in range(b.shape[1]):
+            total = 0.0
+            for k in range(len(b)):
+                total += a[i, k] * b[k, j]
+            out[i, j] = total
+
+
+@fast
+def invert(a, out):
+    """Gauss and Jordan, of a positive definite matrix; its determinant."""
+    n, determinant = len(a), 1.0
+    out[:] = a
+    for k in range(n):
+        pivot = out[k, k]
+        determinant *= pivot
+        out[k, k] = 1.0
+        for j in range(n):
+            out[k, j] /= pivot
+        for i in range(n):
+            if i != k:
+                factor = out[i, k]
+                out[i, k] = 0.0
+                for j in range(n):
+                    out[i, j] -= factor * out[k, j]
+    return determinant
+
+
+@fast
+def kalman_gradient(y, a, h, q, r):
+    steps, states, observed = len(y), len(a), len(h)
+    means, spreads = np.zeros((steps + 1, states)), np.zeros((steps + 1, states, states))
+    moveds, wides = np.empty((steps, states)), np.empty((steps, states, states))
+    boths, inverses = np.empty((steps, states, observed)), np.empty((steps, observed, observed))
+    rests, whites = np.empty((steps, observed)), np.empty((steps, observed))
+    half, seen = np.empty((states, states)), np.empty((observed, observed))
+    gain = np.empty((states, observed))
+    for i in range(states):
+        spreads[0, i, i] = 1.0
+    density = 0.0
+    for t in range(steps):
+        mean, spread, moved, wide = means[t], spreads[t], moveds[t], wides[t]
+        both, inverse, rest, white = boths[t], inverses[t], rests[t], whites[t]
+        multiply(a, spread, half)
+        multiply(half, a.T, wide)
+        for i in range(states):
+            total = 0.0
+            for j in range(states):
+                total += a[i, j] * mean[j]
+                wide[i, j] += q[i, j]
+            moved[i] = total
+        multiply(wide, h.T, both)
+        multiply(h, both, seen)
+        for i in range(observed):
+            total = y[t, i]
+            for j in range(states):
+                total -= h[i, j] * moved[j]
+            rest[i] = total
+            for j in range(observed):
+                seen[i, j] += r[i, j]
+        density -= 0.5 * math.log(invert(seen, inverse))
+        for i in range(observed):
+            total = 0.0
+            for j in range(observed):
+                total += inverse[i, j] * rest[j]
+            white[i] = total
+            density -= 0.5 * rest[i] * total
+        multiply(both, inverse, gain)
+        for i in range(states):
+            total = moved[i]
+            for k in range(observed):
+                total += both[i, k] * white[k]
+            means[t + 1, i] = total
+            for j in range(states):
+                total = wide[i, j]
+                for k in range(observed):
+                    total -= gain[i, k] * both[j, k]
+                spreads[t + 1, i, j] = total
+    by_a, by_h = np.zeros((states, states)), np.zeros((observed, states))
+    by_mean, by_spread, by_moved = np.zeros(states), np.zeros((states, states)), np.empty(states)
+    by_both, by_wide = np.empty((states, observed)), np.empty((states, states))
+    back, by_rest, by_seen = np.empty(observed), np.empty(observed), np.empty((observed, observed))
+    left, right = np.empty((states, observed)), np.empty((observed, observed))
+    for t in range(steps - 1, -1, -1):
+        both, inverse, rest, white = boths[t], inverses[t], rests[t], whites[t]
+        multiply(by_spread, both, left)
+        for i in range(observed):
+            total = 0.0
+            for k in range(states):
+                total += both[k, i] * by_mean[k]
+            back[i] = total
+        for i in range(observed):
+            for j in range(observed):
+                total = (back[i] - 0.5 * rest[i]) * rest[j]
+                for k in range(states):
+                    total -= both[k, i] * left[k, j]
+                seen[i, j] = total
+        multiply(inverse, seen, right)
+        multiply(right, inverse, by_seen)
+        for i in range(observed):
+            total = -white[i]
+            for j in range(observed):
+                by_seen[i, j] = -by_seen[i, j] - 0.5 * inverse[i, j]
+                total += inverse[i, j] * back[j]
+            by_rest[i] = total
+        for i in range(states):
+            for j in range(observed):
+                total = by_mean[i] * white[j]
+                for k in range(observed):
+                    total += h[k, i] * by_seen[k, j] - 2 * left[i, k] * inverse[k, j]
+                by_both[i, j] = total
+        for i in range(states):
+            total = by_mean[i]
+            for k in range(observed):
+                total -= h[k, i] * by_rest[k]
+            by_moved[i] = total
+            for j in range(states):
+                total = by_spread[i, j]
+                for k in range(observed):
+                    total += 0.5 * (by_both[i, k] * h[k, j] + by_both[j, k] * h[k, i])
+                by_wide[i, j] = total
+        for i in range(observed):
+            for j in range(states):
+                total = -by_rest[i] * moveds[t, j]
+                for k in range(observed):
+                    total += by_seen[i, k] * both[j, k]
+                for k in range(states):
+                    total += by_both[k, i] * wides[t, k, j]
+                by_h[i, j] += total
+        multiply(by_wide, a, half)
+        for i in range(states):
+            for j in range(states):
+                total = by_moved[i] * means[t, j]
+                for k in range(states):
+                    total += 2 * half[i, k] * spreads[t, k, j]
+                by_a[i, j] += total
+        multiply(a.T, half, by_spread)
+        for i in range(states):
+            total = 0.0
+            for k in range(states):
+                total += a[k, i] * by_moved[k]
+            by_mean[i] = total
+    return density, by_a, by_h
+
+
+@fast
+def hidden(seen, transition, start):
+    states, density = len(start), 0.0
+    share, after = start.copy(), np.empty(states)
+    for t in range(len(seen)):
+        total = 0.0
+        for j in range(states):
+            after[j] = 0.0
+            for i in range(states):
+                after[j] += share[i] * transition[i, j]
+            after[j] *= seen[t, j]
+            total += after[j]
+        density += math.log(total)
+        for j in range(states):
+            share[j] = after[j] / total
+    return density
+
+
+@fast
+def hidden_gradient(seen, transition, start):
+    steps, states, density = len(seen), len(start), 0.0
+    shares, totals = np.empty((steps + 1, states)), np.empty(steps)
+    shares[0] = start
+    for t in range(steps):
+        total = 0.0
+        for j in range(states):
+            value = 0.0
+            for i in range(states):
+                value += shares[t, i] * transition[i, j]
+            shares[t + 1, j] = value * seen[t, j]
+            total += shares[t + 1, j]
+        density += math.log(total)
+        totals[t] = total
+        for j in range(states):
+            shares[t + 1, j] /= total
+    g, back, by_transition = np.zeros(states), np.empty(states), np.zeros((states, states))
+    for t in range(steps - 1, -1, -1):
+        common = 1.0
+        for j in range(states):
+            common -= g[j] * shares[t + 1, j]
+        for j in range(states):
+            back[j] = (g[j] + common) / totals[t] * seen[t, j]
+        for i in range(states):
+            total = 0.0
+            for j in range(states):
+                by_transition[i, j] += shares[t, i] * back[j]
+                total += transition[i, j] * back[j]
+            g[i] = total
+    return density, by_transition
+
+
 def drawing(name, _):
     """Numba's own generation of NumPy's streams, an array at once."""
     numbers = ", ".join(map(repr, DRAWS[name] or (0.0, 1.0)))
@@ -396,6 +594,9 @@ BUILD = builds({
     **{f"s.gp.{code}.{n}": calling(gaussian_process) for n in POINTS for code in CODES},
     **{f"s.mvnormal.{code}.{n}": calling(normal_vector) for n in DIMENSIONS for code in CODES},
     **{f"s.kalman.{code}.{STEPS}": calling(kalman) for code in CODES},
+    "s.kalman_grad.f8.100": calling(kalman_gradient),
+    "s.hmm.f8.200": calling(hidden),
+    "s.hmm_grad.f8.200": calling(hidden_gradient),
     **{f"r.{name}.f8.1e6": partial(drawing, name) for name in DRAWS},
     "compile-gp": calling(gaussian_process),
 })  # fmt: skip

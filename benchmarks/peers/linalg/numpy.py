@@ -92,6 +92,57 @@ def kalman(y: Array, a: Array, h: Array, q: Array, r: Array) -> Array:
     return density
 
 
+def kalman_gradient(y: Array, a: Array, h: Array, q: Array, r: Array) -> tuple[Any, ...]:
+    """Backwards through each step in terms of the inverse of what is observed's covariance."""
+    mean, spread, density, steps = np.zeros(len(a)), np.eye(len(a)), 0.0, []
+    for row in y:
+        before, mean, wide = (mean, spread), a @ mean, a @ spread @ a.T + q
+        both = wide @ h.T
+        inverse, rest = np.linalg.inv(h @ both + r), row - h @ mean
+        white = inverse @ rest
+        steps.append((*before, mean, wide, both, inverse, rest, white))
+        density -= 0.5 * (rest @ white - np.log(np.linalg.det(inverse)))
+        mean, spread = mean + both @ white, wide - both @ inverse @ both.T
+    by_a, by_h = np.zeros_like(a), np.zeros_like(h)
+    by_mean, by_spread = np.zeros(len(a)), np.zeros_like(a)
+    for mean, spread, moved, wide, both, inverse, rest, white in reversed(steps):
+        back = both.T @ by_mean
+        by_inverse = -both.T @ by_spread @ both - 0.5 * np.outer(rest, rest) + np.outer(back, rest)
+        by_seen = -inverse @ by_inverse @ inverse - 0.5 * inverse
+        by_both = np.outer(by_mean, white) - 2 * by_spread @ both @ inverse + h.T @ by_seen
+        by_rest = inverse @ back - white
+        by_wide = by_spread + by_both @ h
+        by_wide = 0.5 * (by_wide + by_wide.T)
+        by_h += by_seen @ both.T + by_both.T @ wide - np.outer(by_rest, moved)
+        by_moved = by_mean - h.T @ by_rest
+        by_a += 2 * by_wide @ a @ spread + np.outer(by_moved, mean)
+        by_mean, by_spread = a.T @ by_moved, a.T @ by_wide @ a
+    return density, by_a, by_h
+
+
+def hidden(seen: Array, transition: Array, start: Array) -> Array:
+    share, density = start, 0.0
+    for row in seen:
+        share = (share @ transition) * row
+        density += np.log(share.sum())
+        share = share / share.sum()
+    return density
+
+
+def hidden_gradient(seen: Array, transition: Array, start: Array) -> tuple[Any, ...]:
+    shares, totals = [start], []
+    for row in seen:
+        share = (shares[-1] @ transition) * row
+        totals.append(share.sum())
+        shares.append(share / totals[-1])
+    g, by_transition = np.zeros_like(start), np.zeros_like(transition)
+    for k in range(len(seen) - 1, -1, -1):
+        g = (g - g @ shares[k + 1] + 1) / totals[k] * seen[k]
+        by_transition += np.outer(shares[k], g)
+        g = transition @ g
+    return np.log(totals).sum(), by_transition
+
+
 def drawing(name: str, _: Any) -> Call:
     draw = partial(getattr(np.random.default_rng(0), name), *DRAWS[name], size=DRAWN)
     return Call("draw()", {"draw": draw}, is_compared=False)
@@ -111,6 +162,9 @@ BUILD = builds({
     **{f"s.gp.{code}.{n}": calling(gaussian_process) for n in POINTS for code in CODES},
     **{f"s.mvnormal.{code}.{n}": calling(normal_vector) for n in DIMENSIONS for code in CODES},
     **{f"s.kalman.{code}.{STEPS}": calling(kalman) for code in CODES},
+    "s.kalman_grad.f8.100": calling(kalman_gradient),
+    "s.hmm.f8.200": calling(hidden),
+    "s.hmm_grad.f8.200": calling(hidden_gradient),
     **{f"r.{name}.f8.1e6": partial(drawing, name) for name in DRAWS},
     "compile-gp": calling(gaussian_process),
 })  # fmt: skip

@@ -72,6 +72,26 @@ def kalman(language: Language, y: Any, a: Any, h: Any, q: Any, r: Any) -> Any:
     return language.scan(step, sequences=y, outputs_info=start)[2][-1]
 
 
+def kalman_gradient(language: Language, y: Any, a: Any, h: Any, q: Any, r: Any) -> Any:
+    density = kalman(language, y, a, h, q, r)
+    return density, *language.T.grad(density, [a, h])
+
+
+def hidden(language: Language, seen: Any, transition: Any, start: Any) -> Any:
+    T = language.T
+
+    def step(row: Any, share: Any, density: Any) -> Any:
+        share = T.dot(share, transition) * row
+        return share / share.sum(), density + T.log(share.sum())
+
+    return language.scan(step, sequences=seen, outputs_info=[start, T.as_tensor_variable(np.array(0.0))])[1][-1]
+
+
+def hidden_gradient(language: Language, seen: Any, transition: Any, start: Any) -> Any:
+    density = hidden(language, seen, transition, start)
+    return density, language.T.grad(density, transition)
+
+
 def build(language: Language, program: Program, data: Data) -> Call:
     names = "abcde"[: len(data)]
     with language.change_flags(floatX=data[0].dtype.name):
@@ -100,6 +120,9 @@ PROGRAMS: dict[str, Program] = {
     **{f"s.gp.{code}.{n}": gaussian_process for n in POINTS for code in CODES},
     **{f"s.mvnormal.{code}.{n}": normal_vector for n in DIMENSIONS for code in CODES},
     **{f"s.kalman.{code}.{STEPS}": kalman for code in CODES},
+    "s.kalman_grad.f8.100": kalman_gradient,
+    "s.hmm.f8.200": hidden,
+    "s.hmm_grad.f8.200": hidden_gradient,
     "compile-gp": gaussian_process,
 }
 

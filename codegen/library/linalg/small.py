@@ -131,6 +131,12 @@ def small_text(function: str, of: Number, tuning: Tuning) -> str:
     return "".join(texts)
 
 
+def one_text(routine: Routine, kind: str, most: int) -> tuple[str, str]:
+    """The symbol and the text of the function of single matrices of any length up to `most`, number by number, which
+    needs `Lanes(kind, 1).declarations()`."""
+    return _symbol(routine, kind, "n.1"), _stack(routine, kind, "n.1", Lanes(kind, 1), "%n", most, routine.form)
+
+
 def _has_masks(tuning: Tuning) -> bool:
     """Are parts of vectors loaded and stored as fast as whole ones?"""
     return tuning.machine.vector_bytes == 64

@@ -9,6 +9,7 @@ How       steps are written in groups of `CHUNK`, which leave out what lies befo
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from tensordsl.codegen.library.linalg.small_factors import Run, Work, taken
 from tensordsl.codegen.library.linalg.small_values import NAN, Lanes
@@ -225,7 +226,13 @@ def _move_square(f: Asm, chunk: Lanes, is_taken: bool, c: int, first: str, masks
         chunk.masked_store(f, value, *column)
 
 
-def transposed(f: Asm, chunk: Lanes, rows: list[str]) -> list[str]:
+class Writer(Protocol):
+    """What writes instructions."""
+
+    def op(self, right: str) -> str: ...
+
+
+def transposed(f: Writer, chunk: Lanes, rows: list[str]) -> list[str]:
     """Pairs of rows exchange halves of blocks, of four lanes, of two, of one."""
     for half in (4, 2, 1):
         after = list(rows)
@@ -240,6 +247,6 @@ def transposed(f: Asm, chunk: Lanes, rows: list[str]) -> list[str]:
     return rows
 
 
-def _shuffled(f: Asm, chunk: Lanes, x: str, y: str, lanes: list[int]) -> str:
+def _shuffled(f: Writer, chunk: Lanes, x: str, y: str, lanes: list[int]) -> str:
     numbers = ", ".join(f"i32 {k}" for k in lanes)
     return f.op(f"shufflevector {chunk.type} {x}, {chunk.type} {y}, <{CHUNK} x i32> <{numbers}>")

@@ -1,7 +1,8 @@
 """Random loops as data, drawn from a source of small integers: built symbolically, and run by NumPy in a Python loop.
 
 A program is a `scan`, a `loop` or a `while_loop`, whose rounds may have loops of their own.  Its step is a list of operations on
-values of four kinds, each a scalar or a row: floats, integers, truth values and complex numbers.
+values of four kinds, each a scalar or a row: floats, integers, truth values and complex numbers; and on square matrices
+of floats, whose sides are as long as rows.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ FEW_ROUNDS = (0, 1, 2, 5)  # for float32: rounds may drive neighbours apart
 
 @dataclass(frozen=True)
 class Kind:
-    """What a value is: f, i, b or c, and whether it is a row."""
+    """What a value is: f, i, b or c; 0, 1 or 2 axes: a scalar, a row or a matrix."""
 
     letter: str
-    is_row: bool
+    rank: int
 
     @property
     def dtype(self) -> str:
@@ -39,7 +40,7 @@ class Kind:
 
     def variable(self, name: str, more: int = 0, is_single: bool = False) -> Any:
         dtype = "float32" if is_single and self.letter == "f" else self.dtype
-        return T.TensorType(dtype, (False,) * (self.is_row + more))(name)
+        return T.TensorType(dtype, (False,) * (self.rank + more))(name)
 
     def array(self, r: Any, shape: tuple[int, ...]) -> Any:
         if self.letter == "c":
@@ -49,8 +50,9 @@ class Kind:
         return r.integers(-3, 8, size=shape) if self.letter == "i" else r.integers(0, 2, size=shape).astype(bool)
 
 
-F, I, B, C = (Kind(letter, False) for letter in "fibc")
-FR, IR, BR, CR = (Kind(letter, True) for letter in "fibc")
+F, I, B, C = (Kind(letter, 0) for letter in "fibc")
+FR, IR, BR, CR = (Kind(letter, 1) for letter in "fibc")
+M = Kind("f", 2)
 SCALARS, ROWS = (F, I, B, C), (FR, IR, BR, CR)
 
 
@@ -113,6 +115,38 @@ def _until(w: Any, v: Any, x: Any) -> Any:
     return values[-1]
 
 
+def _linalg(w: Any) -> Any:
+    return np.linalg if w is np else T.linalg
+
+
+def _around(w: Any, a: Any) -> Any:
+    """A matrix with a dominant diagonal."""
+    return w.tanh(a) + 20 * w.eye(a.shape[0], dtype=a.dtype)
+
+
+def _factor(w: Any, a: Any) -> Any:
+    return _linalg(w).cholesky(w.dot(w.tanh(a), w.tanh(a).T) + w.eye(a.shape[0], dtype=a.dtype))
+
+
+def _upper(w: Any, a: Any) -> Any:
+    """An upper factor, by its lower triangle transposed."""
+    return T.linalg.cholesky(_around(w, a) + _around(w, a).T, lower=False) if w is not np else np.linalg.cholesky(
+        _around(w, a) + _around(w, a).T
+    ).T  # fmt: skip
+
+
+def _substituted(w: Any, a: Any, b: Any, lower: bool, trans: int) -> Any:
+    a = _around(w, a)
+    if w is not np:
+        return T.linalg.solve_triangular(a, b, lower=lower, trans=trans)
+    half = np.tril(a) if lower else np.triu(a)
+    return np.linalg.solve(half.T if trans else half, b)
+
+
+def _solved(w: Any, a: Any, b: Any) -> Any:
+    return _linalg(w).solve(_around(w, a), b)
+
+
 def _growing(w: Any, v: Any, i: Any) -> Any:
     """The sum of so many elements of a row."""
     return (v[: i % (v.shape[0] + 1)]).sum()
@@ -135,17 +169,18 @@ OPERATIONS: dict[str, Operation] = {}
 
 
 def _operation(name: str, takes: str, gives: str, apply: Callable[..., Any], is_smooth: bool = True) -> None:
-    """takes, gives: letters, capitals for rows; an `n` for a scalar or a row, of all `n`s the same."""
+    """takes, gives: letters, capitals for rows, M for a matrix; an `n` for a scalar, a row or a matrix, of all `n`s the
+    same."""
 
-    def kind(letter: str, is_row: bool) -> Kind:
+    def kind(letter: str, rank: int) -> Kind:
         if letter in "npqz":  # f, i, b, c
-            return Kind("fibc"["npqz".index(letter)], is_row)
-        return Kind(letter.lower(), letter.isupper())
+            return Kind("fibc"["npqz".index(letter)], rank)
+        return M if letter == "M" else Kind(letter.lower(), int(letter.isupper()))
 
-    forms = (False, True) if set(takes + gives) & set("npqz") else (False,)
-    for is_row in forms:
-        OPERATIONS[f"{name}{'_of_rows' if is_row else ''}"] = Operation(
-            tuple(kind(x, is_row) for x in takes), kind(gives, is_row), apply, is_smooth
+    free = set(takes + gives) & set("npqz")
+    for rank in (0, 1, 2) if free == {"n"} else (0, 1) if free else (0,):
+        OPERATIONS[f"{name}{('', '_of_rows', '_of_matrices')[rank]}"] = Operation(
+            tuple(kind(x, rank) for x in takes), kind(gives, rank), apply, is_smooth
         )
 
 
@@ -214,6 +249,37 @@ _operation("numbers", "ffF", "F", lambda w, x, y, v: v + w.stack([x, y]).sum() +
 _operation("powers", "fi", "f", _powers)
 _operation("recurrence", "Ff", "F", _recurrence)
 _operation("until", "Ff", "f", _until, False)
+_operation("product", "MM", "M", lambda w, a, b: w.dot(a, b))
+_operation("gram", "M", "M", lambda w, a: w.dot(a.T, a))
+_operation("scaled_product", "MMf", "M", lambda w, a, b, x: x * w.dot(a, b.T) + 0.5 * b)
+_operation("times_row", "MF", "F", lambda w, a, v: w.dot(a, v))
+_operation("row_times", "FM", "F", lambda w, v, a: w.dot(v, a))
+_operation("outer_product", "FF", "M", lambda w, v, u: w.outer(v, u))
+_operation("transpose", "M", "M", lambda w, a: a.T)
+_operation("diagonal", "M", "F", lambda w, a: w.diag(a))
+_operation("trace", "M", "f", lambda w, a: w.trace(a))
+_operation("row_of", "Mi", "F", lambda w, a, i: a[i % a.shape[0]])
+_operation("sums", "M", "F", lambda w, a: a.sum(0) - a.sum(1))
+_operation("total", "M", "f", lambda w, a: w.tanh(a).sum())
+_operation(
+    "softmax", "M", "M", lambda w, a: w.exp(a - a.max(1)[:, None]) / w.exp(a - a.max(1)[:, None]).sum(1)[:, None]
+)
+_operation("add_row", "MF", "M", lambda w, a, v: a + v)
+_operation("add_column", "MF", "M", lambda w, a, v: a * v[:, None])
+_operation("inner", "MM", "f", lambda w, a, b: (a * b).sum())
+_operation("set_row", "MiF", "M", lambda w, a, i, v: _put(w, a, i, v, False))
+_operation("triangle", "M", "M", lambda w, a: w.tril(a))
+_operation("factor", "M", "M", _factor)
+_operation("upper", "M", "M", _upper)
+_operation("logdet", "M", "f", lambda w, a: w.log(w.diag(_factor(w, a))).sum())
+_operation("solve", "MM", "M", _solved)
+_operation("solve_row", "MF", "F", _solved)
+_operation("lower_solve", "MM", "M", lambda w, a, b: _substituted(w, a, b, True, 0))
+_operation("lower_solve_row", "MF", "F", lambda w, a, b: _substituted(w, a, b, True, 1))
+_operation("upper_solve", "MM", "M", lambda w, a, b: _substituted(w, a, b, False, 1))
+_operation("upper_solve_row", "MF", "F", lambda w, a, b: _substituted(w, a, b, False, 0))
+_operation("inverse", "M", "M", lambda w, a: _linalg(w).inv(_around(w, a)))
+_operation("determinant", "M", "f", lambda w, a: w.log(_linalg(w).det(_around(w, a))))
 
 
 def _squashed(w: Any, x: Any, letter: str) -> Any:
@@ -400,13 +466,13 @@ class Program:
         for k, s in enumerate(self.sequences):
             more = k % 2 if self.spelling == "scan" else 0
             length = n + max(0, *s.taps) - min(0, *s.taps) + more
-            args.append(s.kind.array(r, (length, *((width,) if s.kind.is_row else ()))))
+            args.append(s.kind.array(r, (length, *(width,) * s.kind.rank)))
         for result in self.results:
             if result.taps is not None:
                 depth = () if result.taps == [-1] else (-min(result.taps),)
-                args.append(result.kind.array(r, (*depth, *((width,) if result.kind.is_row else ()))))
+                args.append(result.kind.array(r, (*depth, *(width,) * result.kind.rank)))
         for kind in self.others:
-            args.append(kind.array(r, (width,) if kind.is_row else ()))
+            args.append(kind.array(r, (width,) * kind.rank))
         return [np.asarray(a, "float32")[()] if self.is_single and k else a for k, a in enumerate(args)]
 
     def expected(self, arguments: list[Any], draws: list[float]) -> tuple[list[Any], float]:
@@ -450,7 +516,7 @@ class Program:
             columns = [column[::-1] for column in found]
         return [
             np.array(column)
-            .reshape(len(column), *((self.width,) if r.kind.is_row else ()))
+            .reshape(len(column), *(self.width,) * r.kind.rank)
             .astype("float32" if self.is_single else r.kind.dtype)
             for column, r in zip(columns, self.results, strict=True)
         ], counter
@@ -458,9 +524,10 @@ class Program:
 
 def _constant(w: Any, kind: Kind, values: dict[Kind, list[Any]], dtype: str) -> Any:
     number = {"f": 0.5, "i": 3, "b": True, "c": 0.5j}[kind.letter]
-    if not kind.is_row:
+    if not kind.rank:
         return np.asarray(number, dtype)[()] if w is np else T.constant(number, dtype=dtype)
     filled = values[FR][0] * 0  # a program with rows has one of floats
+    filled = filled if kind.rank == 1 else w.outer(filled, filled)
     filled = filled if kind.letter == "f" else _cast(w, filled, kind.letter)
     return filled if kind.letter == "b" else filled + (np.asarray(number, kind.dtype) if w is np else number)
 
@@ -476,16 +543,19 @@ READS = {
 }
 
 
-def drawn(choose: Choose, differentiable: bool = False) -> Program:
-    """A program.  differentiable: of floats and smooth operations of them."""
+def drawn(choose: Choose, differentiable: bool = False, has_matrices: bool = False) -> Program:
+    """A program.  differentiable: of floats and smooth operations of them; has_matrices: with matrices, too."""
     spelling = ("scan", "scan", "scan", "loop", "loop", "while")[choose(6)]
     is_loop, is_while = spelling == "loop", spelling == "while"
     is_single = differentiable and choose(4) == 0
     has_rows = choose(3) > 0
+    has_matrices = has_rows and has_matrices
     letters = "f" if differentiable else ("f", "f", "fi", "fib", "fibc", "fic")[choose(6)]
 
     def kind() -> Kind:
-        return Kind(letters[choose(len(letters))], has_rows and choose(3) > 0)
+        letter = letters[choose(len(letters))]
+        rank = int(has_rows and choose(3) > 0)
+        return M if has_matrices and letter == "f" and choose(2) else Kind(letter, rank)
 
     def taps(low: int, high: int) -> list[int]:
         first = low + choose(high - low + 1)
@@ -501,10 +571,15 @@ def drawn(choose: Choose, differentiable: bool = False) -> Program:
     others = [kind() for _ in range(choose(3))]
     if has_rows:  # so that rows have a width
         others.append(FR)
+    if has_matrices:
+        others.append(M)
     if not differentiable and choose(2):
         others.append(I)
     others.append(F)
     names = [name for name, op in OPERATIONS.items() if op.is_smooth or not differentiable]
+    names = [n for n in names if has_matrices or M not in (*OPERATIONS[n].takes, OPERATIONS[n].gives)]
+    if has_matrices:  # half of the operations are on these
+        names += 2 * [n for n in names if M in (*OPERATIONS[n].takes, OPERATIONS[n].gives)]
     if is_single:
         names = [n for n in names if all(k.letter == "f" for k in (*OPERATIONS[n].takes, OPERATIONS[n].gives))]
     elif differentiable:

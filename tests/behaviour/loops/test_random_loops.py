@@ -27,6 +27,18 @@ def test_derivatives_are_those_of_the_rounds(source: Any) -> None:
     check_gradients(drawn(lambda n: source.randrange(n), differentiable=True))
 
 
+@settings(max_examples=FEW)
+@given(st.randoms(use_true_random=False))
+def test_a_loop_over_matrices_is_a_python_loop(source: Any) -> None:
+    check_values(drawn(lambda n: source.randrange(n), has_matrices=True), (3, 17))
+
+
+@settings(max_examples=FEW)
+@given(st.randoms(use_true_random=False))
+def test_derivatives_of_loops_over_matrices_are_those_of_the_rounds(source: Any) -> None:
+    check_gradients(drawn(lambda n: source.randrange(n), differentiable=True, has_matrices=True))
+
+
 ONCE_WRONG = {
     "two stacks of one value, with lengths that rounds find": Program(
         spelling="loop", sequences=[], results=[Result(F, None), Result(F, None)], others=[F, F, F], operations=[],

@@ -1,4 +1,4 @@
-"""Which loops get kernels of their rounds, and which must not; what a program does with them."""
+"""Which loops get kernels of their rounds in registers, and which must not; what a program does with them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from tensordsl.scan_module import until
 
 X, M, A, B, N = T.dvector("x"), T.dmatrix("m"), T.dvector("a"), T.dvector("b"), T.lscalar("n")
 S, ZERO = T.dscalar("s"), T.constant(np.float64(0))
+REGISTERS = Tuning.here().without("rounds_in_memory")
 
 
 def program(outputs: list[Any], tuning: Tuning | None = None) -> Program:
-    return make_program("f", [X, M, A, B, N, S], [], outputs, [], False, tuning=tuning)[1]
+    return make_program("f", [X, M, A, B, N, S], [], outputs, [], False, tuning=tuning or REGISTERS)[1]
 
 
 def loops(*outputs: Any, tuning: Tuning | None = None) -> list[p.For]:
@@ -77,7 +78,7 @@ NOT_FIT = {
 def test_loops_of_short_rounds_have_a_kernel(name: str) -> None:
     for loop in loops(FIT[name]()):
         assert loop.kernel is not None
-    for loop in loops(FIT[name](), tuning=Tuning.here().without("rounds_in_registers")):
+    for loop in loops(FIT[name](), tuning=REGISTERS.without("rounds_in_registers")):
         assert loop.kernel is None
 
 
