@@ -14,7 +14,7 @@ import pytest
 from checkout import ROOT
 from mlir_upstream import AVAILABLE, REASON, Module, verify_many
 from optimised import optimised
-from test_op_rows import ELEMENTWISE, SERIES, arity, attributes, samples, some, spread, within
+from test_op_rows import ELEMENTWISE, INNER, SERIES, arity, attributes, samples, some, spread, within
 
 import tensordsl
 import tensordsl.tensor as T
@@ -44,6 +44,7 @@ REDUCTIONS = [row for row in OPS.values() if isinstance(row.meaning, Reduction)]
 # Upstream's mathematics is libm's, and its float32 functions are off by a few units at places.
 LIBM_ULP = 8.0
 NEAR_ZEROS = ("gammaln", "digamma")  # near their zeros the argument's own rounding changes more than the last place
+VANISHING = {"ive_by_order": 1e-50}  # at order 0 it is exp(-2x) of the function, which may round to 0
 
 
 def loop(x: Any, until: Any = None) -> Any:
@@ -152,6 +153,7 @@ def test_an_elementwise_row_gives_the_oracles_result_at_every_dtype(row: Op) -> 
             units = max(row.ulp, LIBM_ULP) if row.ulp else 0
             size = np.abs(want) if row.name not in NEAR_ZEROS else np.maximum(np.abs(want), 1)
             near = np.abs(got - want) <= units * np.spacing(size)
+        near |= np.abs(got - want) < VANISHING.get(row.name, 0)
         bad = ~(near | (got == want) | (np.isnan(got) & np.isnan(want)))
         at = [np.broadcast_to(a, want.shape)[bad][:4] for a in arrays]
         assert not bad.any(), f"{what}: got {got[bad][:4]}, wanted {want[bad][:4]} at {at}"
@@ -184,7 +186,7 @@ def test_a_reduction_gives_the_oracles_result_at_every_dtype(row: Op) -> None:
 def test_upstream_verifies_every_row_with_a_structured_form() -> None:
     """Elementwise rows and reductions are run above; here are the others.  Nothing is left out."""
     names = {row.name for row in (*ELEMENTWISE, *REDUCTIONS)}
-    assert names | set(OTHERS) | set(HOSTED) == set(OPS) and not set(HOSTED) & (names | set(OTHERS))
+    assert names | set(OTHERS) | set(HOSTED) | set(INNER) == set(OPS) and not set(HOSTED) & (names | set(OTHERS))
     texts = []
     for make in OTHERS.values():
         made = make()
