@@ -69,7 +69,8 @@ def check(i: p.LibraryCall, numbers: Mapping[str, int], equal: Mapping[str, str]
 def lengths(i: p.LibraryCall, tuning: Tuning) -> dict[str, int]:
     """The lengths that have to be few, each with the most that it may be: those of factors have to be fewer."""
     most = {n: tuning.rounds.inline_length for _, _, dims, _ in (*i.inputs, *i.outputs[:-2]) for n in dims}
-    return most | dict.fromkeys(i.inputs[0][2], tuning.rounds.inline_rows)
+    rows = tuning.rounds.inline_lu_rows if i.function.startswith("lu") else tuning.rounds.inline_rows
+    return most | dict.fromkeys(i.inputs[0][2], rows)
 
 
 def write(k: Writer, i: p.LibraryCall) -> None:

@@ -393,6 +393,7 @@ class RoundTuning:
     inline_length: int = 16  # of axes of what is computed in memory; a multiple of the lanes
     inline_narrow_values: int = 16  # of a group that has a text for half a vector, too
     inline_rows: int = 8  # of matrices that are factorised or solved there
+    inline_lu_rows: int = 4  # by LU factors, whose exchanges make longer ones slower than the library's
     inline_block: int = 4  # rows of a product that are computed at once, a power of two
     inline_rounds: int = 1 << 8
 

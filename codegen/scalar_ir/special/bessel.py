@@ -260,8 +260,8 @@ def _i_function(is_scaled: bool) -> Callable[..., Step]:
 
 
 def _i_by_order(number: Term, state: State, v: Term, x: Term) -> Step:
-    """The derivative of e^-x I_v(x), x > 0: of the series where they do not cancel, else of the Wronskian for v >= 0;
-    below of the reflection."""
+    """The derivative of e^-x I_v(x), x > 0: of the series where they do not cancel, else of the Wronskian for v > 0;
+    below of the reflection, by which it is -K_0(x) at v = 0."""
     is_inside = (x > 0.0) & (v * 0.0).is_(0.0)
     u, y = where(is_inside, abs(v), 1.0).min(LARGEST_ORDER), where(is_inside, x, 1.0).max(SMALLEST).min(LARGEST)
     zero, one = y * 0.0, y * 0.0 + 1.0
@@ -269,7 +269,7 @@ def _i_by_order(number: Term, state: State, v: Term, x: Term) -> Step:
     far = repeat("bessel_i_far_by_order", is_inside & is_far, u, y) / (y * (2 * math.pi)).sqrt()
     near = repeat("bessel_i_series_by_order", is_inside & is_near, u, y)
     is_other = is_inside & ~is_far & ~is_near
-    with_k = is_other | (is_inside & (v < 0.0))
+    with_k = is_other | (is_inside & (v <= 0.0))
     k, k_slope = repeat("bessel_k", with_k, u, y, zero, zero), repeat("bessel_k", with_k, u, y, zero, one)
     next_, next_slope = (repeat("bessel_k", is_other, u + 1.0, y, zero, m) for m in (zero, one))
     ratio, ratio_slope = repeat("bessel_ratio", is_other, u, y), repeat("bessel_ratio_by_order", is_other, u, y)
@@ -278,7 +278,7 @@ def _i_by_order(number: Term, state: State, v: Term, x: Term) -> Step:
     positive = where(is_far, far, where(is_near, near, other))
     down = (-2.0 * y).call("exp")
     reflected = 2.0 * cosine_of_pi(u) * (k * down) + (2 / math.pi) * sine_of_pi(u) * (k_slope * down)
-    slope = where(v < 0.0, -(positive + reflected), positive)
+    slope = where(v < 0.0, -(positive + reflected), where(v.is_(0.0), -(k * down), positive))
     return (), where(is_inside, slope, math.nan), number.is_(0)
 
 
