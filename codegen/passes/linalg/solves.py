@@ -9,7 +9,7 @@ N. Higham: "Accuracy and stability of numerical algorithms", 2002, section 14.1,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensordsl.codegen.passes.context import Context
@@ -34,7 +34,7 @@ from tensordsl.ops.array.shape import dimshuffle
 from tensordsl.ops.linalg import factorise, solve, triangular
 
 SOLVES = (LU_SOLVE, SOLVE_TRIANGULAR)
-Solver = Callable[[Value, int], Value]  # of right-hand sides, and whether the matrix is transposed
+Solver = Callable[[Value, int], Value | None]  # of right-hand sides, and whether the matrix is transposed
 
 
 # -- products with inverses --------------------------------------------------------------------------------------------
@@ -54,13 +54,15 @@ def solve_for_inverses(ctx: Context, v: Value) -> Value | None:
         solver = _inverse(ctx, inverse)
         if solver is None:
             continue
-        ctx.hit("b inv(A) = solve(A', b')'" if is_right else "inv(A) b = solve(A, b)")
         columns = other if batch is None else of_each(g, other, batch)
         if other.rank == 1:
             columns = g.move(other, (0,), (other.shape[0], 1))
         elif is_right:
             columns = transposed(g, columns)
         found = solver(columns, int(is_right))
+        if found is None:
+            continue
+        ctx.hit("b inv(A) = solve(A', b')'" if is_right else "inv(A) b = solve(A, b)")
         if other.rank == 1:
             return g.move(found, (0, None), v.shape)
         found = transposed(g, found) if is_right else found
@@ -88,7 +90,15 @@ def _inverse(ctx: Context, v: Value) -> Solver | None:
             break
         v = rhs
 
-    def solver(columns: Value, trans: int) -> Value:
+    def lengths(shape: Sequence[Any]) -> list[Any]:
+        return [g.extents.find(n) for n in shape]
+
+    def solver(columns: Value, trans: int) -> Value | None:
+        """None where lengths are not known to be equal, as of code that a call may leave out."""
+        rows = lengths(columns.shape[:-1])
+        for _, (matrix, *pivots), _ in steps:
+            if any(lengths(shape) != rows for shape in (matrix.shape[:-1], *(p.shape for p in pivots))):
+                return None
         is_transposed = flag != trans
         for step, factors, at in steps if is_transposed else reversed(steps):
             columns = _with(ctx, at, step, factors, columns, is_transposed)
