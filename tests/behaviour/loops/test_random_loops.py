@@ -65,3 +65,15 @@ def test_once_wrong(name: str) -> None:
     check_values(program)
     if program.spelling == "loop":
         check_gradients(program)
+
+
+def test_an_inverse_of_a_computed_matrix_whose_pivots_are_counted_by_the_lesser_length() -> None:
+    rows = Kind("f", 1)
+    program = Program(
+        spelling="scan", sequences=[Sequence(rows, [3]), Sequence(Kind("f", 2), [0])], results=[Result(Kind("f", 2), None)],
+        others=[rows, rows, rows, Kind("f", 2), Kind("f", 0)],
+        operations=[("inverse", [22]), ("sin_of_matrices", [10]), ("transpose", [25]), ("diagonal", [44]), ("recurrence", [12, 45])],
+        picks=[12], reads=["all"], go_backwards=False, has_counter=False, has_draw=False, limit=None, checkpoint=None,
+        truncate=-1, seed=814542997, is_single=True, width=2,
+    )  # fmt: skip
+    check_gradients(program)
