@@ -186,7 +186,7 @@ class _Reader:
             if entry[0] != "extent":
                 raise Unfit("strides as numbers")
             made.ints[entry[1]] = name
-        for key, k in _operands(group).items():
+        for key, k in load_numbers(group).items():
             dtype = plan.operands[k].type
             made.inputs[key] = self.source(self.place(i.operands[k]), (dtype, self.has_lanes(i.strides[k], dtype)))
         number = len(self.body.launches)
@@ -327,7 +327,7 @@ class _Reader:
                 made = body.launches[where[0]]
                 made.needed.add(where[1])
                 loads = (v for v in walk([made.group.outs[where[1]].value]) if v.op == "load")
-                todo += [made.inputs[_key(v)] for v in loads]
+                todo += [made.inputs[load_key(v)] for v in loads]
             elif what == MEMORY:
                 address = str(where)
                 self.body.live.add(address)
@@ -402,15 +402,16 @@ class _Reader:
         return distance + sizes[0] <= behind or behind + sizes[1] <= distance
 
 
-def _operands(group: Group) -> dict[tuple[int, object], int]:
-    """The numbers of its loads, as `cpu.operand_tables` counts them."""
+def load_numbers(group: Group) -> dict[tuple[int, object], int]:
+    """The operand numbers of a group's loads by `load_key`, as `cpu.operand_tables` counts them."""
     numbers: dict[tuple[int, object], int] = {}
     for v in group.scalars:
         if v.op == "load":
-            numbers.setdefault(_key(v), len(numbers))
+            numbers.setdefault(load_key(v), len(numbers))
     return numbers
 
 
-def _key(load: Val) -> tuple[int, object]:
+def load_key(load: Val) -> tuple[int, object]:
+    """What loads of one operand have in common: its buffer and the places in it."""
     buffer, entries = load.attr
     return id(buffer), entries

@@ -16,7 +16,7 @@ from tensordsl.codegen.llvm.emit_scalars import constant, emit, emit_all, llvm_t
 from tensordsl.codegen.llvm.vector_builder import half_lanes, load
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.instructions import LaunchPlan, Name
-from tensordsl.codegen.rounds.body import Unfit
+from tensordsl.codegen.rounds.body import Unfit, load_key, load_numbers
 from tensordsl.codegen.rounds.flow import Operand
 from tensordsl.codegen.rounds.moves import added
 from tensordsl.codegen.rounds.vectors import ONE, Lanes, gather_lanes, load_lanes, store_lanes
@@ -52,28 +52,14 @@ def check(i: p.Launch, plan: LaunchPlan) -> None:
 
 def _check_order(i: p.Launch, plan: LaunchPlan, group: Group) -> None:
     """What a pass overwrites no later one reads."""
-    numbers = _operands(group)
+    numbers = load_numbers(group)
     written: set[Name] = set()
     outs = {id(o): k for k, o in enumerate((*group.outs, *group.scatters), plan.n_inputs)}
     for each in group.passes:
         loads = [v for v in walk(each.roots, ()) if v.op == "load"]
-        if written & {i.operands[numbers[_key(v)]] for v in loads}:
+        if written & {i.operands[numbers[load_key(v)]] for v in loads}:
             raise Unfit("a pass reads what one before it wrote")
         written |= {i.operands[outs[id(o)]] for o in (*each.outs, *each.scatters)}
-
-
-def _operands(group: Group) -> dict[tuple[int, object], int]:
-    """The numbers of its loads, as `cpu.operand_tables` counts them."""
-    numbers: dict[tuple[int, object], int] = {}
-    for v in group.scalars:
-        if v.op == "load":
-            numbers.setdefault(_key(v), len(numbers))
-    return numbers
-
-
-def _key(load: Val) -> tuple[int, object]:
-    buffer, entries = load.attr
-    return id(buffer), entries
 
 
 def write(k: Writer, i: p.Launch, plan: LaunchPlan) -> None:
@@ -92,7 +78,7 @@ class _Nest:
     def __init__(self, k: Writer, i: p.Launch, plan: LaunchPlan, lane: str, width: int) -> None:
         self.k, self.f, self.instruction, self.plan = k, k.body, i, plan
         self.group: Group = plan.group
-        self.numbers = _operands(self.group)
+        self.numbers = load_numbers(self.group)
         self.outs = {id(o): n for n, o in enumerate((*self.group.outs, *self.group.scatters), plan.n_inputs)}
         self.lengths = dict(zip(plan.axes, map(k.number, i.extents), strict=True))
         self.ints = {entry: k.number(name) for entry, name in zip(plan.ints, i.ints, strict=True)}
@@ -264,7 +250,7 @@ class _Nest:
         return step, "" if isinstance(step, int) else self.k.is_equal(stride, ITEMSIZE[dtype])
 
     def load(self, v: Val, lanes: Lanes) -> str:
-        number = self.numbers[_key(v)]
+        number = self.numbers[load_key(v)]
         place = self.address(number)
         stride = self.stride(number) if lanes.width > 1 else None
         if stride is None:
@@ -284,7 +270,7 @@ class _Nest:
     def load_at(self, v: Val, lanes: Lanes, known: Values) -> str:
         """At indices, NumPy's: negative ones count from the end, others fail."""
         f, W, t = self.f, lanes.width, llvm_type("int64", lanes.width)
-        number, (buffer, entries) = self.numbers[_key(v)], v.attr
+        number, (buffer, entries) = self.numbers[load_key(v)], v.attr
         offset = constant(0, "int64", W)
         for d, entry in enumerate(entries):
             if not isinstance(entry, tuple):

@@ -395,7 +395,7 @@ class RoundTuning:
     inline_rows: int = 8  # of matrices that are factorised or solved there
     inline_lu_rows: int = 4  # by LU factors, whose exchanges make longer ones slower than the library's
     inline_block: int = 4  # rows of a product that are computed at once, a power of two
-    inline_rounds: int = 1 << 8
+    inline_rounds: int = 1 << 8  # of a call on memory, behind which signals are looked for
 
 
 @record
