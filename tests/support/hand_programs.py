@@ -452,6 +452,11 @@ def numpy_kernels(name: str, program: Program) -> list[Any]:
 
 
 def native_kernels(name: str, program: Program) -> list[Any]:
+    return kernels_of(program, executable(name, False))
+
+
+def kernels_of(program: Program, made: Any) -> list[Any]:
+    """The kernels of a program's plans for the plan runner.  made: its executable, which must live as long."""
     from tensordsl.codegen.abi import layouts
     from tensordsl.runtime.interpreter import runner
     from tensordsl.runtime.loading import library
@@ -461,7 +466,7 @@ def native_kernels(name: str, program: Program) -> list[Any]:
     nest = peek(library.table() + layouts.RT["run_nest"])
     return [
         runner.native_kernel(launched, addresses, nest)
-        for launched, addresses in zip(program.plans, kernel_addresses(executable(name, False)), strict=True)
+        for launched, addresses in zip(program.plans, kernel_addresses(made), strict=True)
     ]
 
 

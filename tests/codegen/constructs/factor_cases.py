@@ -7,18 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from hand_programs import build, kernel_addresses
+from hand_programs import build, kernels_of
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.tensor_ir.construct import interpret
 from tensordsl.graph.casting import real_of
 from tensordsl.runtime.interpreter import runner
-from tensordsl.runtime.loading import library
-from tensordsl.runtime.loading.layout import peek
 
 REAL = ("float64", "float32")
 DTYPES = (*REAL, "complex128", "complex64")
@@ -96,12 +93,9 @@ def in_threads(f: Callable[..., Any], calls: Sequence[Sequence[Any]]) -> list[An
 def by_the_plan_runner(inputs: list[Any], outputs: list[Any], given: list[Any]) -> None:
     """It gives what a compiled function gives."""
     program = make_program("f", inputs, [], outputs, [], False)[1]
-    library.require("nest")
     executable = build(program)
     code = executable.load()
-    nest = peek(library.table() + layouts.RT["run_nest"])
-    plans = zip(program.plans, kernel_addresses(executable), strict=True)
-    kernels = [runner.native_kernel(plan, addresses, nest) for plan, addresses in plans]
+    kernels = kernels_of(program, executable)
     got = runner.run(program, given, (), kernels, library=interpret)
     for one, other in zip(got, tensordsl.function(inputs, outputs)(*given), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)

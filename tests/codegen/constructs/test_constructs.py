@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_programs import build, kernel_addresses
+from hand_programs import build, kernels_of
 
 import tensordsl
 import tensordsl.tensor as T
@@ -29,8 +29,6 @@ from tensordsl.codegen.tensor_ir.verify import InvalidIR, verify_ir
 from tensordsl.graph.variables import Kernel
 from tensordsl.ops.table import OPS
 from tensordsl.runtime.interpreter import runner
-from tensordsl.runtime.loading import library
-from tensordsl.runtime.loading.layout import peek
 
 ROOT = Path(__file__).resolve().parents[3]
 ALL = constructs.load_all()
@@ -157,12 +155,9 @@ def test_a_new_construct_is_interpreted_and_exported(interleave: Callable[..., A
     verify_ir(lowered.graph, lowered.outputs)
     assert "tensor.insert_slice" in export(lowered)
     program = pipeline.make_program("interleave", [x, y], [], [interleave(x + 1, y)], [], True)[1]
-    library.require("nest")
     executable = build(program)
     code = executable.load()
-    nest = peek(library.table() + layouts.RT["run_nest"])
-    plans = zip(program.plans, kernel_addresses(executable), strict=True)
-    kernels = [runner.native_kernel(plan, addresses, nest) for plan, addresses in plans]
+    kernels = kernels_of(program, executable)
     got = runner.run(program, [np.arange(3.0), np.arange(5.0, 8)], (), kernels)
     np.testing.assert_array_equal(got, [1, 5, 2, 6, 3, 7])
     assert code is not None  # it must live as long

@@ -10,20 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_programs import build, kernel_addresses
+from hand_programs import build, kernels_of
 from tuned import tuned, use
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
 from tensordsl.codegen.compiler import pipeline
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.printer import show
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.runtime.interpreter import runner
-from tensordsl.runtime.loading import library
-from tensordsl.runtime.loading.layout import peek
 
 ROWS = 4
 LENGTHS = (0, 1, 3, 4, 5, 7, 8, 9, 21)
@@ -360,12 +357,9 @@ def test_threads_that_step_at_once_lose_no_step(monkeypatch: pytest.MonkeyPatch)
 # -- the program ---------------------------------------------------------------------------------------------------------
 def runs(made: p.Program, args: list[Any], state: list[Any]) -> tuple[list[Any], list[Any], list[str]]:
     """What the plan runner makes of a program with its own kernels: outputs, state, and the names of what it ran."""
-    library.require("nest")
     executable = build(made)
     code = executable.load()
-    nest = peek(library.table() + layouts.RT["run_nest"])
-    every = zip(made.plans, kernel_addresses(executable), strict=True)
-    kernels = [runner.native_kernel(launched, addresses, nest) for launched, addresses in every]
+    kernels = kernels_of(made, executable)
     storages, log = [runner.Storage(a) for a in state], []
     got = runner.run(made, args, storages, kernels, log=log)
     assert code is not None  # it must live as long
