@@ -9,11 +9,12 @@ Rooms      loops    the interpreter of loop nests, which calls a program's kerne
            sort     sorting, selecting, searching
            arrays   scatter, scans, histograms, positions
            python   the call itself: arguments, arrays, memory, threads, failures
-Here       `parallel`: jobs, whose tasks threads share; `lines`: loops over the lines of two arrays; `blocks` and
-           `large_blocks`: the pool of memory blocks; `signals`: loops poll for signals, and calls end early;
+Here       `parallel`: jobs, whose tasks threads share; `lines`: loops over the lines of two arrays; `polls`: these, and
+           loops that poll, in the kernel language; `blocks` and `large_blocks`: the pool of memory blocks; `signals`:
+           loops poll for signals, and calls end early;
            `alternate_stack`: another stack for what needs much; `object_writer`: by whom an object is written;
            `techniques`: what can be switched off by name.
-Uses       `abi`, `target`, `llvm`.
+Uses       `abi`, `target`, `kernel_ir`, `llvm`.
 Used by    the rooms below this one; `compiler.library_build` and constructs have a row for each object.
 Begin with `abi.layouts.LIBRARY` and `compiler.library_build.WRITERS`, then `arrays.nonzero`, a small object.
 To add     an object: its symbols in `abi.layouts`, a writer in one of the rooms, a row of `WRITERS`, and tests that

@@ -8,7 +8,8 @@ Writers    `builder.Asm` writes functions with loops and conditions, for the lib
            On `Code` stand `emit_scalars` (a DAG; elementary functions are expanded in place or called), `casts`,
            `float16`, `lookup_tables`, `strided_access`, `extremum`, and `clone`, which copies straight-line text for
            several vectors and for the masked end of a row.  `total_integers` is for host programs.
-Uses       `target` for vector widths and instruction sets, `scalar_ir` with `math`.
+           `kernel_text` spells the functions of `kernel_ir`.
+Uses       `kernel_ir`; `target` for vector widths and instruction sets, `scalar_ir` with `math`.
 Used by    every room that writes code: `library`, `cpu`, `gpu`, `host`; `compiler` calls `compile_object`.
 Begin with `builder`, then `emit_scalars.emit_all`; `compile` says which optimisation level is for what.
 To add     the text of a scalar operation: `emit_scalars`; a switch of LLVM: `compile._switches`.  No pass manager

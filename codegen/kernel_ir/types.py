@@ -1,0 +1,135 @@
+"""The types of kernels: integers, floats, addresses, and vectors of these; what a function takes and gives.
+
+Contract  a `Type` is an element and how many lanes of it; one lane is a scalar.  Integers have no sign: ops have.
+          An `array(i32)` is an address whose loads and stores are of i32: a type of the language, a `ptr` in the IR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tensordsl.base.records import record
+
+BITS = {
+    "i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "f16": 16, "f32": 32, "f64": 64, "ptr": 64,
+}  # fmt: skip
+
+
+@record
+class Type:
+    """`lanes` elements.
+
+    >>> f32.of(8), f32.of(8).bytes, i1.bytes
+    (8 x f32, 32, 1)
+    """
+
+    element: str
+    lanes: int = 1
+
+    @property
+    def scalar(self) -> Type:
+        return Type(self.element)
+
+    def of(self, lanes: int) -> Type:
+        """A vector of so many such elements; one lane is the scalar."""
+        return Type(self.element, lanes)
+
+    @property
+    def bits(self) -> int:
+        """Of an element."""
+        return BITS[self.element]
+
+    @property
+    def bytes(self) -> int:
+        """In memory, where an i1 takes a byte."""
+        return self.lanes * max(1, self.bits // 8)
+
+    @property
+    def is_integer(self) -> bool:
+        return self.element[0] == "i"
+
+    @property
+    def is_float(self) -> bool:
+        return self.element[0] == "f"
+
+    @property
+    def is_pointer(self) -> bool:
+        return self.element == "ptr"
+
+    @property
+    def mask(self) -> Type:
+        """Truth of each lane."""
+        return Type("i1", self.lanes)
+
+    def __repr__(self) -> str:
+        return self.element if self.lanes == 1 else f"{self.lanes} x {self.element}"
+
+
+i1, i8, i16, i32, i64, f16, f32, f64, ptr = map(Type, BITS)
+KINDS: dict[str, Type] = {t.element: t for t in (i1, i8, i16, i32, i64, f16, f32, f64, ptr)}
+INTEGER_OF_BYTES = {1: i8, 2: i16, 4: i32, 8: i64}
+
+
+def memory_type(dtype: str) -> Type:
+    """Of an element of a NumPy dtype that is no complex one, in memory: bool is a byte, float16 its 16 bits."""
+    if dtype in ("bool", "float16"):
+        return i8 if dtype == "bool" else i16
+    word, bits = dtype.rstrip("0123456789"), dtype.lstrip("abcdefghijklmnopqrstuvwxyz")
+    return KINDS[("f" if word == "float" else "i") + bits]
+
+
+@record
+class Array:
+    """An address of elements that stand one behind the other; `align`: bytes, of each element's address."""
+
+    element: Type
+    align: int = 0
+
+    def __repr__(self) -> str:
+        return f"array({self.element})"
+
+
+Kind = Type | Array
+
+
+def array(element: Type, align: int = 0) -> Array:
+    return Array(element, align)
+
+
+@record
+class Signature:
+    """What a function is called, takes, and gives (None: nothing).  `is_internal`: only its own module calls it.
+
+    `is_hidden`: it stands in another object of the same library."""
+
+    name: str
+    parameters: tuple[tuple[str, Kind], ...]
+    result: Type | None = None
+    is_internal: bool = True
+    is_hidden: bool = False
+
+    @property
+    def types(self) -> tuple[Type, ...]:
+        return tuple(ptr if isinstance(kind, Array) else kind for _, kind in self.parameters)
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{name}: {kind}" for name, kind in self.parameters)
+        return f"{self.name}({given})" + (f" -> {self.result}" if self.result else "")
+
+
+def signature(
+    name: str,
+    result: Type | None = None,
+    first: Mapping[str, Kind] | None = None,
+    /,
+    *,
+    internal: bool = True,
+    hidden: bool = False,
+    **parameters: Kind,
+) -> Signature:
+    """first: parameters that several functions share, which stand before the others.
+
+    >>> print(signature("total", f64, x=array(f64), count=i64))
+    total(x: array(f64), count: i64) -> f64
+    """
+    return Signature(name, (*(first or {}).items(), *parameters.items()), result, internal, hidden)

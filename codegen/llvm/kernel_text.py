@@ -1,0 +1,348 @@
+"""LLVM's text of kernels: the place where ops of `kernel_ir` are spelled.
+
+Contract  `module_text(module)`: functions, what they declare, tables.  Blocks and phis stand where the structured ops
+          say; instructions stand in the order of the ops.
+When      a library object is written.  Functions are verified first.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+from tensordsl.codegen.kernel_ir.ir import Address, Constant, Function, Module, Op, Region, Table, Value
+from tensordsl.codegen.kernel_ir.types import Signature, Type, i1
+from tensordsl.codegen.kernel_ir.verify import verify
+from tensordsl.codegen.llvm.builder import LIKELY, METADATA, UNLIKELY
+
+ELEMENTS = {"f16": "half", "f32": "float", "f64": "double"}
+INTRINSICS = {
+    "smin": "smin", "smax": "smax", "umin": "umin", "umax": "umax", "ctpop": "ctpop", "fabs": "fabs", "fsqrt": "sqrt",
+    "ftrunc": "trunc", "ffloor": "floor", "fceil": "ceil", "frint": "rint", "fma": "fma", "fmin": "minnum",
+    "fmax": "maxnum", "copysign": "copysign", "keep_rounding": "arithmetic.fence",
+}  # fmt: skip
+REDUCTIONS = {"add": "add", "mul": "mul", "and": "and", "or": "or", "xor": "xor", "smin": "smin", "smax": "smax"}
+_WORD_OF_OFFSET = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
+
+
+def type_text(t: Type) -> str:
+    element = ELEMENTS.get(t.element, t.element)
+    return element if t.lanes == 1 else f"<{t.lanes} x {element}>"
+
+
+def module_text(module: Module, *, with_metadata: bool = True) -> str:
+    """The whole module.  KernelError of a function that is no right kernel."""
+    declared: dict[str, str] = {}
+    defined = {f.signature.name for f in module.functions}
+    bodies = [_Writer(f, declared).text() for f in module.functions]
+    declarations = "".join(text for name, text in declared.items() if name not in defined)
+    return "".join(map(_table, module.tables)) + declarations + "".join(bodies) + (METADATA if with_metadata else "")
+
+
+def function_text(function: Function, declared: dict[str, str]) -> str:
+    """One function; into `declared` what its module has to declare."""
+    return _Writer(function, declared).text()
+
+
+def _table(table: Table) -> str:
+    row = type_text(table.row)
+    rows = ", ".join(f"{row} {_numbers(table.row, numbers)}" for numbers in table.rows)
+    kind = f"[{len(table.rows)} x {row}]"
+    return f"@{table.name} = internal unnamed_addr constant {kind} [{rows}], align {table.align}\n"
+
+
+def _numbers(t: Type, numbers: Iterable[Any]) -> str:
+    texts = [_number(t.scalar, n) for n in numbers]
+    if t.lanes == 1:
+        return texts[0]
+    return f"<{', '.join(f'{type_text(t.scalar)} {n}' for n in texts)}>"
+
+
+def _number(t: Type, number: Any) -> str:
+    """A scalar constant: of a float its exact bits."""
+    if t.is_float:
+        return f"0x{_bits_of_double(float(number)):016X}" if t.element != "f16" else _half(float(number))
+    if t.is_pointer:
+        return "null"
+    if t == i1:
+        return "true" if number else "false"
+    return str(int(number))
+
+
+def _bits_of_double(x: float) -> int:
+    return int(struct.unpack("<Q", struct.pack("<d", x))[0])
+
+
+def _half(x: float) -> str:
+    return f"0xH{struct.unpack('<H', struct.pack('<e', x))[0]:04X}"
+
+
+def _mangled(t: Type) -> str:
+    element = "p0" if t.is_pointer else t.element
+    return element if t.lanes == 1 else f"v{t.lanes}{element}"
+
+
+class _Writer:
+    """The text of one function."""
+
+    def __init__(self, function: Function, declared: dict[str, str]) -> None:
+        verify(function)
+        self.function, self.declared = function, declared
+        self.names: dict[Value, str] = {}
+        self.lines: list[str] = []
+        self.block = "entry"
+        self.count = 0
+        self.loops: list[tuple[str, list[tuple[str, list[str]]]]] = []  # label behind, and (block, values) of breaks
+
+    def text(self) -> str:
+        s = self.function.signature
+        for value in self.function.body.arguments:
+            self.names[value] = "%" + value.hint
+        given = ", ".join(f"{type_text(v.type)} {self.names[v]}" for v in self.function.body.arguments)
+        kind, end = ("internal ", "noinline nounwind") if s.is_internal else ("", "nounwind")
+        result = type_text(s.result) if s.result else "void"
+        self.lines = [f"define {kind}{result} @{s.name}({given}) {end} {{", "entry:"]
+        self.region(self.function.body)
+        return "\n".join(self.lines) + "\n}\n"
+
+    # -- names
+    def fresh(self) -> str:
+        self.count += 1
+        return f"%v{self.count}"
+
+    def label(self, hint: str) -> str:
+        self.count += 1
+        return f"{hint}.{self.count}"
+
+    def of(self, value: Value) -> str:
+        if isinstance(value, Constant):
+            return self.constant(value)
+        return "@" + value.symbol if isinstance(value, Address) else self.names[value]
+
+    def constant(self, value: Constant) -> str:
+        t, number = value.type, value.number
+        if number is None:
+            return "poison"
+        if isinstance(number, tuple):
+            return _numbers(t, number)
+        text = _number(t.scalar, number)
+        return text if t.lanes == 1 else f"splat ({type_text(t.scalar)} {text})"
+
+    def typed(self, value: Value) -> str:
+        return f"{type_text(value.type)} {self.of(value)}"
+
+    def do(self, line: str) -> None:
+        self.lines.append("  " + line)
+
+    def place(self, label: str) -> None:
+        self.lines.append(label + ":")
+        self.block = label
+
+    def declare(self, symbol: str, result: str, parameters: Iterable[str], hidden: bool = False) -> None:
+        kind = "hidden " if hidden else ""
+        self.declared.setdefault(symbol, f"declare {kind}{result} @{symbol}({', '.join(parameters)})\n")
+
+    # -- ops
+    def region(self, region: Region) -> list[str] | None:
+        """The ops of a region; what it yields, None if it does not fall through."""
+        for op in region.ops:
+            if op.name in ("for", "loop", "if"):
+                getattr(self, "_" + op.name)(op)
+            elif op.name == "yield":
+                return [self.of(v) for v in op.operands]
+            elif op.name == "break":
+                label, breaks = self.loops[-1]
+                breaks.append((self.block, [self.of(v) for v in op.operands]))
+                self.do(f"br label %{label}")
+            elif op.name == "return":
+                self.do(f"ret {self.typed(op.operands[0])}" if op.operands else "ret void")
+            elif op.name == "unreachable":
+                self.do("unreachable")
+            else:
+                self.instruction(op)
+        return None
+
+    def instruction(self, op: Op) -> None:
+        if op.name == "store":
+            value, place = op.operands
+            self.do(f"store {self.typed(value)}, ptr {self.of(place)}, align {op.attributes['align']}")
+            return
+        if op.name == "prefetch":
+            a = op.attributes
+            self.declare("llvm.prefetch.p0", "void", ("ptr", "i32", "i32", "i32"))
+            kind = f"i32 {int(a['for_writing'])}, i32 {a['locality']}, i32 1"
+            self.do(f"call void @llvm.prefetch.p0(ptr {self.of(op.operands[0])}, {kind})")
+            return
+        right = self.right(op)
+        if not op.results:
+            self.do(right)
+            return
+        self.names[op.result] = name = self.fresh()
+        self.do(f"{name} = {right}")
+
+    def right(self, op: Op) -> str:
+        """What stands on the right of `name =`."""
+        a, x = op.attributes, [self.of(v) for v in op.operands]
+        t = type_text(op.operands[0].type) if op.operands else ""
+        if op.name in INTRINSICS:
+            return self.intrinsic(INTRINSICS[op.name], op)
+        if op.name in ("cttz", "ctlz"):
+            symbol = f"llvm.{op.name}.{_mangled(op.operands[0].type)}"
+            self.declare(symbol, t, (t, "i1"))
+            return f"call {t} @{symbol}({t} {x[0]}, i1 true)"
+        if op.name in ("icmp", "fcmp"):
+            return f"{op.name} {a['condition']} {t} {x[0]}, {x[1]}"
+        if "to" in a:
+            return f"{op.name} {t} {x[0]} to {type_text(a['to'])}"
+        special = getattr(self, f"_{op.name}", None)
+        if special is not None:
+            return str(special(op, a, x, t))
+        return f"{op.name} {t} {', '.join(x)}"
+
+    def intrinsic(self, word: str, op: Op) -> str:
+        t = type_text(op.result.type)
+        symbol = f"llvm.{word}.{_mangled(op.result.type)}"
+        self.declare(symbol, t, [t] * len(op.operands))
+        return f"call {t} @{symbol}({', '.join(map(self.typed, op.operands))})"
+
+    def _select(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        return f"select {', '.join(map(self.typed, op.operands))}"
+
+    def _offset(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        element = _WORD_OF_OFFSET.get(a["size"], f"[{a['size']} x i8]")
+        return f"getelementptr {element}, ptr {x[0]}, {self.typed(op.operands[1])}"
+
+    def _load(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        return f"load {type_text(a['type'])}, ptr {x[0]}, align {a['align']}"
+
+    def _alloca(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        element = type_text(a["type"])
+        kind = element if a["count"] == 1 else f"[{a['count']} x {element}]"
+        return f"alloca {kind}, align {a['align']}"
+
+    def _splat(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        vector, lanes = type_text(op.result.type), a["lanes"]
+        first = self.fresh()
+        self.do(f"{first} = insertelement {vector} poison, {t} {x[0]}, i32 0")
+        return f"shufflevector {vector} {first}, {vector} poison, <{lanes} x i32> zeroinitializer"
+
+    def _extract(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        return f"extractelement {t} {x[0]}, i64 {a['lane']}"
+
+    def _insert(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        return f"insertelement {t} {x[0]}, {self.typed(op.operands[1])}, i32 {a['lane']}"
+
+    def _shuffle(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        lanes = ", ".join(f"i32 {k}" for k in a["lanes"])
+        return f"shufflevector {t} {x[0]}, {t} {x[1]}, <{len(a['lanes'])} x i32> <{lanes}>"
+
+    def _reduce(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        symbol = f"llvm.vector.reduce.{REDUCTIONS[a['by']]}.{_mangled(op.operands[0].type)}"
+        self.declare(symbol, type_text(op.result.type), (t,))
+        return f"call {type_text(op.result.type)} @{symbol}({t} {x[0]})"
+
+    def _compress(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        symbol, mask = f"llvm.experimental.vector.compress.{_mangled(op.result.type)}", type_text(op.operands[1].type)
+        self.declare(symbol, t, (t, mask, t))
+        return f"call {t} @{symbol}({t} {x[0]}, {mask} {x[1]}, {t} zeroinitializer)"
+
+    def _call(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        s: Signature = a["callee"]
+        result = type_text(s.result) if s.result else "void"
+        self.declare(s.name, result, map(type_text, s.types), s.is_hidden)
+        return f"call {result} @{s.name}({', '.join(map(self.typed, op.operands))})"
+
+    # -- blocks
+    def _for(self, op: Op) -> None:
+        head, body, done = self.label("head"), self.label("body"), self.label("exit")
+        (region,) = op.regions
+        before = self.block
+        self.do(f"br label %{head}")
+        self.place(head)
+        for argument in region.arguments:
+            self.names[argument] = self.fresh()
+        index, *carried = (self.names[v] for v in region.arguments)
+        position, following = len(self.lines), self.fresh()
+        condition = self.fresh()
+        self.do(f"{condition} = icmp slt i64 {index}, {self.of(op.operands[1])}")
+        self.do(f"br i1 {condition}, label %{body}, label %{done}")
+        self.place(body)
+        breaks: list[tuple[str, list[str]]] = []
+        self.loops.append((done, breaks))
+        given = self.region(region)
+        self.loops.pop()
+        phis = [f"{index} = phi i64 [ {self.of(op.operands[0])}, %{before} ]"]
+        phis += [
+            f"{name} = phi {type_text(v.type)} [ {self.of(v)}, %{before} ]"
+            for name, v in zip(carried, op.operands[2:], strict=True)
+        ]
+        if given is not None:
+            self.do(f"{following} = add i64 {index}, {op.attributes['step']}")
+            last = self.block
+            self.do(f"br label %{head}")
+            phis = [f"{phi}, [ {new}, %{last} ]" for phi, new in zip(phis, [following, *given], strict=True)]
+        self.lines[position:position] = [f"  {phi}" for phi in phis]
+        self.place(done)
+        if breaks:
+            self.merge(op.results, [(head, carried), *breaks])
+        else:
+            self.names.update(zip(op.results, carried, strict=True))
+
+    def _loop(self, op: Op) -> None:
+        head, done = self.label("head"), self.label("exit")
+        (region,) = op.regions
+        before = self.block
+        self.do(f"br label %{head}")
+        self.place(head)
+        position = len(self.lines)
+        for argument in region.arguments:
+            self.names[argument] = self.fresh()
+        breaks: list[tuple[str, list[str]]] = []
+        self.loops.append((done, breaks))
+        given = self.region(region)
+        self.loops.pop()
+        last = self.block
+        if given is not None:
+            self.do(f"br label %{head}")
+        self.lines[position:position] = [
+            f"  {self.names[v]} = phi {type_text(v.type)} [ {self.of(first)}, %{before} ]"
+            + (f", [ {given[n]}, %{last} ]" if given is not None else "")
+            for n, (v, first) in enumerate(zip(region.arguments, op.operands, strict=True))
+        ]
+        self.place(done)
+        if breaks:
+            self.merge(op.results, breaks)
+        else:
+            self.do("unreachable")
+            self.place(self.label("never"))
+
+    def _if(self, op: Op) -> None:
+        then, other = op.regions
+        has_other = other.ops[0].name != "yield"
+        yes, done = self.label("then"), self.label("done")
+        no = self.label("else") if has_other else done
+        weights = {None: "", True: f", {LIKELY}", False: f", {UNLIKELY}"}[op.attributes["likely"]]
+        before = self.block
+        self.do(f"br i1 {self.of(op.operands[0])}, label %{yes}, label %{no}{weights}")
+        self.place(yes)
+        sources = []
+        if (given := self.region(then)) is not None:
+            sources.append((self.block, given))
+            self.do(f"br label %{done}")
+        if has_other:
+            self.place(no)
+            if (given := self.region(other)) is not None:
+                sources.append((self.block, given))
+                self.do(f"br label %{done}")
+        else:
+            sources.append((before, [self.of(v) for v in other.ops[0].operands]))
+        self.place(done)
+        if sources:
+            self.merge(op.results, sources)
+
+    def merge(self, results: list[Value], sources: list[tuple[str, list[str]]]) -> None:
+        for n, value in enumerate(results):
+            self.names[value] = name = self.fresh()
+            incoming = ", ".join(f"[ {values[n]}, %{block} ]" for block, values in sources)
+            self.do(f"{name} = phi {type_text(value.type)} {incoming}")

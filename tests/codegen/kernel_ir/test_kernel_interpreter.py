@@ -1,0 +1,237 @@
+"""The checking interpreter: what it finds that a processor does not, and that ops give what compiled code gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from native_kernels import native
+
+from tensordsl.codegen.kernel_ir import ops
+from tensordsl.codegen.kernel_ir.interpret import ARITHMETIC, Machine, MemoryFault
+from tensordsl.codegen.kernel_ir.ir import Module
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import KINDS, Type, array, f16, f32, f64, i8, i16, i32, i64, signature
+
+SHIFTED = signature("shifted", x=array(f64), y=array(f64), count=i64)
+
+
+def fault(body: Any, **given: Any) -> str:
+    machine = Machine(Module([kernel(SHIFTED)(body)]))
+    x = machine.place(np.arange(8.0), **given)
+    y = machine.place(np.zeros(8), is_written=False)
+    with pytest.raises(MemoryFault) as error:
+        machine.run("shifted", x, y, 8)
+    return str(error.value)
+
+
+def test_an_off_by_one_is_found() -> None:
+    def beyond(k: Kernel, x: Pointer, y: Pointer, count: Number) -> None:
+        with k.range(count) as i:
+            y[i] = x[i + 1]
+
+    message = fault(beyond)
+    assert "load of f64 at byte 64 of array 0, which has 64" in message and "test_kernel_interpreter.py" in message
+
+
+def test_a_tail_that_a_vector_overruns_is_found() -> None:
+    def by_threes(k: Kernel, x: Pointer, y: Pointer, count: Number) -> None:
+        with k.range(count, step=3) as i:
+            y[i : i + 3] = x[i : i + 3]
+
+    assert "load of 3 x f64 at byte 48 of array 0, which has 64" in fault(by_threes)
+
+
+def test_a_read_of_what_nobody_wrote_is_found() -> None:
+    def adds(k: Kernel, x: Pointer, y: Pointer, count: Number) -> None:
+        with k.range(count) as i:
+            y[i] = y[i] + x[i]
+
+    assert "nobody wrote byte 0" in fault(adds)
+
+
+def test_a_read_of_storage_of_the_call_is_found() -> None:
+    def scratch(k: Kernel, x: Pointer, y: Pointer, count: Number) -> None:
+        room = k.alloca(f64, 4)
+        room[0] = x[0]
+        y[0] = room[1]
+
+    assert "storage of shifted: nobody wrote byte 8" in fault(scratch)
+
+
+def test_a_misaligned_access_is_found() -> None:
+    def aligned(k: Kernel, x: Pointer, y: Pointer, count: Number) -> None:
+        y.of(f64, 32)[0:4] = x[0:4]
+
+    assert "which is not aligned to 32 bytes" in fault(aligned)
+
+
+def test_an_address_of_nothing_is_found() -> None:
+    def before(k: Kernel, x: Pointer, y: Pointer, count: Number) -> None:
+        y[-1] = 1.0
+
+    assert "store of f64" in fault(before)
+
+
+INTEGERS: list[int] = [0, 1, -1, 5, -7, 100, 127, -128, 63]
+FLOATS = [0.0, -0.0, 1.5, -2.5, 0.5, 1e30, float("inf"), -float("inf"), float("nan"), 3.0, 7e-310, 2.0**60]
+INTEGER_TYPES, FLOAT_TYPES = (i8, i16, i32, i64), (f32, f64)
+DTYPES = {"i8": "i1", "i16": "i2", "i32": "i4", "i64": "i8", "f32": "f4", "f64": "f8"}
+
+
+def both(s: Any, body: Any, given: list[Any], result: Any) -> tuple[Any, Any]:
+    """What a kernel writes, compiled and interpreted."""
+    module = Module([kernel(s)(body)])
+    compiled = result.copy()
+    native(module, s.name)(*given, compiled)
+    machine = Machine(module)
+    place = machine.place(result)
+    machine.run(s.name, *(machine.place(v) for v in given), place)
+    return compiled, machine.array(place, result.dtype)
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("t", [*INTEGER_TYPES, *FLOAT_TYPES], ids=str)
+def test_arithmetic_is_that_of_the_processor(t: Type, lanes: int) -> None:
+    values = np.array(INTEGERS if t.is_integer else FLOATS, DTYPES[t.element])
+    pairs = [(x, y) for x in values for y in values]
+    while len(pairs) % 4:
+        pairs.append(pairs[0])
+    x, y = (np.array([p[n] for p in pairs], values.dtype) for n in (0, 1))
+    names = ops.BINARY if t.is_integer else ops.FLOAT_BINARY
+    for name in names:
+        a, b = x, y
+        if name in ("shl", "ashr", "lshr"):
+            b = y & (t.bits - 1)
+        if name in ("sdiv", "udiv", "srem", "urem"):
+            b = np.where(y == 0, 3, y)
+            a = np.where((x == np.iinfo(x.dtype).min) & (b == -1), 1, x)
+        if name in ("fmin", "fmax"):  # which zero wins is not defined
+            a, b = (np.where(v == 0, 1, v).astype(v.dtype) for v in (a, b))
+
+        def body(k: Kernel, x: Pointer, y: Pointer, out: Pointer, name: str = name) -> None:
+            with k.range(len(pairs), step=lanes) as i:
+                out[i : i + lanes] = k.emit(name, x[i : i + lanes], y[i : i + lanes])
+
+        s = signature("operate", x=array(t), y=array(t), out=array(t))
+        compiled, interpreted = both(s, body, [a, b.astype(x.dtype)], np.zeros(len(pairs), values.dtype))
+        np.testing.assert_array_equal(compiled, interpreted, name)
+
+
+@pytest.mark.parametrize("t", FLOAT_TYPES, ids=str)
+def test_functions_of_one_float(t: Type) -> None:
+    values = np.array([*FLOATS, -3.7, 2.5, 3.5, 1e-3], DTYPES[t.element])
+    for name in (*ops.FLOAT_UNARY, "fma"):
+
+        def body(k: Kernel, x: Pointer, out: Pointer, name: str = name) -> None:
+            with k.range(len(values)) as i:
+                out[i] = k.emit(name, *[x[i]] * (3 if name == "fma" else 1))
+
+        s = signature("operate", x=array(t), out=array(t))
+        compiled, interpreted = both(s, body, [values], np.zeros_like(values))
+        np.testing.assert_array_equal(compiled, interpreted, name)
+
+
+@pytest.mark.parametrize("t", INTEGER_TYPES, ids=str)
+def test_bits_of_integers(t: Type) -> None:
+    values = np.array([v for v in INTEGERS if v], DTYPES[t.element])
+    for name in ops.UNARY:
+
+        def body(k: Kernel, x: Pointer, out: Pointer, name: str = name) -> None:
+            with k.range(len(values)) as i:
+                out[i] = k.emit(name, x[i])
+
+        compiled, interpreted = both(signature("bits", x=array(t), out=array(t)), body, [values], values * 0)
+        np.testing.assert_array_equal(compiled, interpreted, name)
+
+
+@pytest.mark.parametrize("condition", [*ops.CONDITIONS, *ops.FLOAT_CONDITIONS])
+def test_comparisons(condition: str) -> None:
+    t = i8 if condition in ops.CONDITIONS else f64
+    values = np.array(INTEGERS if t == i8 else FLOATS, DTYPES[t.element])
+    pairs = [(x, y) for x in values for y in values]
+    x, y = (np.array([p[n] for p in pairs], values.dtype) for n in (0, 1))
+
+    def body(k: Kernel, x: Pointer, y: Pointer, out: Pointer) -> None:
+        with k.range(len(pairs)) as i:
+            out[i] = k.compare(condition, x[i], y[i]).unsigned(i8)
+
+    s = signature("compare", x=array(t), y=array(t), out=array(i8))
+    compiled, interpreted = both(s, body, [x, y], np.zeros(len(pairs), np.int8))
+    np.testing.assert_array_equal(compiled, interpreted)
+
+
+def test_conversions() -> None:
+    numbers = np.array([0, 1, 5, 100, 127, 3, 2, 9], np.int8)
+    for to in (i16, i32, i64, f32, f64):
+
+        def body(k: Kernel, x: Pointer, out: Pointer, to: Type = to) -> None:
+            out[0:8] = x[0:8].to(to)
+            (out + 8)[0:8] = (-x[0:8]).unsigned(to)
+            with k.range(8) as i:
+                out[i] = out[i].to(f64).to(to)
+
+        s = signature("convert", x=array(i8), out=array(to))
+        compiled, interpreted = both(s, body, [numbers], np.zeros(16, DTYPES[to.element]))
+        np.testing.assert_array_equal(compiled, interpreted)
+
+
+def test_lanes_change_places() -> None:
+    def body(k: Kernel, x: Pointer, out: Pointer) -> None:
+        v, w = x[0:4], x[4:8]
+        out[0:4] = k.shuffle(v, w, [7, 0, 5, 2])
+        out[4:8] = k.joined(k.half(v, 1), k.half(w, 0))
+        out[8:12] = k.emit("compress", v, v > 1)
+        out[12] = k.emit("extract", w, lane=3)
+        out[13:17] = k.emit("insert", v, out[12], lane=1)
+        out[17] = k.emit("reduce", w, by="add")
+        out[18] = (v > 1).bits(Type("i4") if "i4" in KINDS else i8.of(1)).to(i32) if "i4" in KINDS else k.number(4, i32)
+
+    s = signature("lanes", x=array(i32), out=array(i32))
+    compiled, interpreted = both(s, body, [np.arange(8, dtype=np.int32)], np.zeros(19, np.int32))
+    np.testing.assert_array_equal(compiled, interpreted)
+    assert list(compiled[:4]) == [7, 0, 5, 2] and list(compiled[8:12]) == [2, 3, 0, 0]
+
+
+def test_every_op_has_a_value() -> None:
+    here = {
+        "icmp",
+        "fcmp",
+        "select",
+        "offset",
+        *ops.CASTS,
+        "bitcast",
+        "splat",
+        "extract",
+        "insert",
+        "shuffle",
+        "reduce",
+    }
+    here |= {"compress", "load", "store", "alloca", "prefetch", "call", "for", "loop", "if", *ops.ENDS}
+    assert set(ops.ROWS) == here | set(ARITHMETIC)
+
+
+def test_float16_by_integers_and_by_instructions() -> None:
+    """All bit patterns: widened, rounded, narrowed as NumPy does."""
+    from tensordsl.codegen.kernel_ir.float16 import Float16
+
+    bits = np.arange(1 << 16, dtype=np.uint16)
+    for isa in ("", "half"):
+
+        def body(k: Kernel, x: Pointer, wide: Pointer, narrow: Pointer, isa: str = isa) -> None:
+            with k.range(1 << 16) as i:
+                half = Float16(k, isa)
+                value = half.widened(x[i])
+                wide[i] = value
+                narrow[i] = half.narrowed(half.rounded(value * 1.5))
+
+        module = Module([kernel(signature("half", x=array(i16), wide=array(f32), narrow=array(i16)))(body)])
+        wide, narrow = np.zeros(1 << 16, np.float32), np.zeros(1 << 16, np.uint16)
+        native(module, "half")(bits, wide, narrow)
+        with np.errstate(all="ignore"):
+            given = bits.view(np.float16).astype(np.float32)
+            wanted = (given * np.float32(1.5)).astype(np.float16)
+        np.testing.assert_array_equal(wide, given)
+        np.testing.assert_array_equal(narrow.view(np.float16), wanted)
+    assert f16.bits == 16
