@@ -276,9 +276,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given, found = options.measure
         found.write_text(json.dumps(measure(*json.loads(given.read_text()))))
         return
-    from tensordsl.codegen.compiler.optimisations import check_names, optimisations
+    from tensordsl.codegen.compiler.optimisations import known_names, optimisations
 
-    check_names(options.only, are_flags=True)
+    known_names(options.only, "excluding", are_flags=True)
     known = {name: row for name, row in optimisations().items() if not row.is_required}
     rows = table(options.only or [*known, ALL], options.suite, options.workloads, options.quick)
     print("\n".join(text(rows, {name: row.file for name, row in known.items()})))

@@ -257,12 +257,13 @@ class Builder:
             return x
         return self.const(x.attr, "float32") if x.op == "const" else self.cast(x, "float32")
 
-    def repeat(self, name: str, needed: Val, *given: Val) -> Val:
-        """The result of the loop `name` of `scalar_ir.repetition`; 0 where it is not needed."""
-        from tensordsl.codegen.scalar_ir.repetition import repetitions  # late: it stands on this module
+    def repeat(self, name: Any, needed: Val, *given: Val) -> Val:
+        """A result of a loop of `scalar_ir.repetition`, of this name or (text, number of the result); 0 where it is not
+        needed."""
+        from tensordsl.codegen.scalar_ir.repetition import named  # late: it stands on this module
 
-        loop = repetitions()[name]
-        return self.make("repeat", loop.dtype, (needed, *loop.prepare(self, *given)), name)
+        loop, k = named(name)
+        return self.make("repeat", loop.dtypes[k], (needed, *loop.prepare(self, *given)), name)
 
     # complex numbers
     def part(self, x: Val, k: int) -> Val:

@@ -21,6 +21,7 @@ def compile(  # nutpie's word
     initial_points: dict[Any, Any] | None = None,
     jitter_rvs: set[Any] | None = None,
     default_initialization_strategy: str = "support_point",
+    mode: Any = TENSORDSL,
 ) -> Any:
     """A PyMC model for `nutpie.sample`, which then runs its chains in threads, without the interpreter.
 
@@ -28,7 +29,9 @@ def compile(  # nutpie's word
     ----------
     model : a `pymc.Model`.  Its data and dimensions become constants: compile again after `pm.set_data`.
     var_names, initial_points, jitter_rvs, default_initialization_strategy : as of `nutpie.compile_pymc_model`.
+    mode : a mode of PyTensor's with our linker, as `TENSORDSL.including(...)`.
 
+    A point's numbers, and so the draws of a seed, are in the order that the model declares its variables in.
     Raises ImportError where PyMC or nutpie are missing; ValueError for a log-density with a step that Python does, by
     its name.
     """
@@ -52,7 +55,7 @@ def compile(  # nutpie's word
         )
     )  # fmt: skip
     n_dim, n_expanded, logp, expand, initial, shapes, *more = bridge._make_functions(
-        model, mode=TENSORDSL, compute_grad=True, join_expanded=True, pymc_initial_point_fn=initial,
+        model, mode=mode, compute_grad=True, join_expanded=True, pymc_initial_point_fn=initial,
         var_names=var_names,
     )  # fmt: skip
     dims, coords = bridge._prepare_dims_and_coords(model, shapes, *more)
@@ -79,7 +82,7 @@ def _frozen(model: Any, initial_points: dict[Any, Any] | None, freeze: Any) -> t
     """
     own = {variable: value for variable, value in model.rvs_to_initial_values.items() if value is not None}
     try:
-        return freeze(model), initial_points
+        return _ordered(freeze(model), model), initial_points
     except NotImplementedError:
         if not own:
             raise
@@ -88,7 +91,18 @@ def _frozen(model: Any, initial_points: dict[Any, Any] | None, freeze: Any) -> t
         frozen = freeze(model)
     finally:
         model.rvs_to_initial_values.update(own)
-    return frozen, {**{variable.name: value for variable, value in own.items()}, **(initial_points or {})}
+    return _ordered(frozen, model), {
+        **{variable.name: value for variable, value in own.items()},
+        **(initial_points or {}),
+    }
+
+
+def _ordered(frozen: Any, model: Any) -> Any:
+    """The frozen model with its variables in the model's order; PyMC collects them in that of the graph."""
+    for group in ("free_RVs", "deterministics"):
+        places = {variable.name: k for k, variable in enumerate(getattr(model, group))}
+        getattr(frozen, group).sort(key=lambda variable, places=places: places[variable.name])
+    return frozen
 
 
 def _c_function(function: Any, signature: str) -> CFunction:

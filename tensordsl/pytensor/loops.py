@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.ops.control import ifelse, loop_index, make_loop, parameter_like, require
+from tensordsl.ops.scalar_loop import is_elementwise
+from tensordsl.ops.scalar_loop import scalar_loop as elementwise_loop
 from tensordsl.pytensor.conversion import Conversion, T, as_dtype, converts, is_array
 from tensordsl.pytensor.objects import Held
 
@@ -41,38 +43,36 @@ def _either(c: Conversion, node: Any, condition: Any, then: list[Any], orelse: l
 
 
 def scalar_loop(c: Conversion, op: Any, inputs: list[Any]) -> list[Any]:
-    """A loop of scalars, at each point of arrays; where it ends early, at each point when that is done."""
+    """A loop of scalars, at each point of arrays, each with its own number of rounds."""
+    parameters = [T.TensorType(v.dtype, ())() for v in inputs[1:]]
+    made = c.pointwise(op.fgraph, parameters)
+    if not is_elementwise(made):
+        return _together(c, op, inputs)
+    *following, until = made if op.is_while else [*made, None]
+    return list(elementwise_loop(inputs[0], parameters, inputs[1:], following, until))
+
+
+def _together(c: Conversion, op: Any, inputs: list[Any]) -> list[Any]:
+    """The same of a body with operations that are not elementwise here, as series over nodes: all points in common
+    rounds, until all are over; a point that is keeps its values."""
     limit, *rest = inputs
-    if all(limit.broadcastable):
-        n = limit = T.reshape(limit, [], ndim=0) if limit.ndim else limit
-    else:  # as many rounds as the longest has
-        n, rest = T.max(T.join(0, limit.flatten(), T.zeros((1,), dtype=limit.dtype))), [*rest, limit]
-    states = rest[: op.nin - 1 - _constants(op)]
-    count = len(states)
-    shape_of = [v for v in rest if v.ndim]
-    if shape_of:
-        states = [_like_all(v, rest) for v in states]
+    n = T.max(T.join(0, limit.flatten(), T.zeros((1,), dtype=limit.dtype)))
+    count = op.nin - 1 - _constants(op)
+    points = [*rest, limit]
+    states = [_like_all(v, points) for v in rest[:count]]
+    false = _like_all(T.constant(False), points)
     index = loop_index()
-    carried = [parameter_like(v) for v in states]
-    fixed = rest[count : count + _constants(op)]
-    made = c.pointwise(op.fgraph, [*carried, *fixed])
-    is_late = T.ge(index, limit) if limit.ndim else None
-    if not op.is_while:
-        made = [_as(v, p) for v, p in zip(made, carried, strict=True)]
-        made = made if is_late is None else [T.switch(is_late, p, v) for v, p in zip(made, carried, strict=True)]
-        return list(make_loop(n, index, carried, states, made)[:count])
-    *following, done = made
-    first = _like_all(T.constant(False), rest) if shape_of else T.constant(False)  # also where there is no round
-    ended = parameter_like(first)
-    is_kept = ended if is_late is None else T.or_(ended, is_late)
-    following = [T.switch(is_kept, old, _as(v, old)) for v, old in zip(following, carried, strict=True)]
-    done = as_dtype(done, "bool")
-    over = T.or_(ended, done if is_late is None else T.and_(done, T.invert(is_late)))
-    found = make_loop(
-        n, index, [*carried, ended], [*states, first], [*following, over], condition=T.all(over), name="while"
+    carried, was_done = [parameter_like(v) for v in states], parameter_like(false)
+    following = c.pointwise(op.fgraph, [*carried, *rest[count:]])
+    done = as_dtype(following.pop(), "bool") if op.is_while else T.constant(False)
+    is_over = T.or_(T.ge(index, limit), was_done)
+    following = [T.switch(is_over, old, _as(v, old)) for v, old in zip(following, carried, strict=True)]
+    done = _as(T.switch(is_over, was_done, done), was_done)
+    is_last = T.all(T.or_(done, T.ge(index + 1, limit)))
+    _, *finals = make_loop(
+        n, index, [*carried, was_done], [*states, false], [*following, done], condition=is_last, name="while"
     )
-    _, *finals = found
-    return list(finals[: count + 1])
+    return list(finals[: count + bool(op.is_while)])
 
 
 def _constants(op: Any) -> int:

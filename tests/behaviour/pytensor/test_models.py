@@ -76,3 +76,18 @@ def test_nutpie_begins_at_the_initial_values_of_variables() -> None:
     np.testing.assert_allclose(compiled.initial_point_func(1), [-1.0, 0.0, np.log(5.0)])
     trace = nutpie.sample(compiled, draws=50, tune=50, chains=1, seed=1, progress_bar=False)
     assert np.all(np.diff(trace.posterior["x"].values, axis=-1) > 0)
+
+
+def test_a_point_is_in_the_order_of_the_model() -> None:
+    """So that nutpie's options of points, as `init_mean`, and its draws of a seed are those of nutpie's own compilers."""
+    pytest.importorskip("nutpie")
+    import tensordsl.pymc
+
+    with pm.Model() as model:
+        first, second = pm.Normal("first", 0, 1), pm.Normal("second", 0, 1, shape=2)
+        pm.Deterministic("difference", first - second)
+        pm.Deterministic("both", first + second)
+        pm.Normal("y", second.sum(), first**2 + 1, observed=0.3)
+    compiled = tensordsl.pymc.compile(model, initial_points={"first": 1.0, "second": [2.0, 3.0]}, jitter_rvs=set())
+    np.testing.assert_array_equal(compiled.initial_point_func(1), [1.0, 2.0, 3.0])
+    assert list(compiled.shapes) == ["first", "second", "difference", "both"]
