@@ -125,7 +125,8 @@ FR_POLLED = 64  # cycle counter at the last look for signals
 FR_JUMP = 72  # of a pinned call: what `longjmp` takes to end it
 FR_WATCHED = 80  # of a pinned call: 1 while the main thread's watch is this frame
 FR_DEPTH = 88  # how many loops a failed call was in
-FR_ROUNDS, MAX_NAMED_LOOPS = 96, 16  # the round that each of them was in, the outermost first
+FR_OBJECTS = 96  # ptr to the arguments, which a pinned call holds references to; NULL: they are no Python objects
+FR_ROUNDS, MAX_NAMED_LOOPS = 104, 16  # the round that each of them was in, the outermost first
 FR_ARGS = FR_ROUNDS + 8 * MAX_NAMED_LOOPS  # one source per argument
 JUMP_SIZE = 512  # bytes that hold a jump of every C library
 
@@ -395,8 +396,8 @@ _DATA = (
     "np_type", "int_type", "np_new", "holder_type", "pool", "blas_int", "cblas_float64", "cblas_float32",
     "gemv_float64", "gemv_float32", "blas_threads", "lapack", "dead_ctx", "dead_slow", "threads", "np_handler",
     "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "traversals", "alternate_stacks", "main_stack",
-    "main_stack_bytes", "main_thread", "watched", "watch_key", "look_at", "dtypes", "list_type", "tuple_type",
-    *_THREADS,
+    "main_stack_bytes", "main_thread", "watched", "watch_key", "stack_key", "look_at", "dtypes", "list_type",
+    "tuple_type", *_THREADS,
 )  # fmt: skip
 # blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.  lapack: see LAPACK.
 # dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
@@ -405,8 +406,9 @@ _DATA = (
 # have.  traversals: bits of large operands (`loops.traversal_order`).  alternate_stacks: slots of stacks that launches
 # run on (`loops.alternate_stack`), but for those that are called on the main thread's stack, within
 # `main_stack_bytes` of `main_stack`.  main_thread: its identifier; watched: its watch, or NULL.
-# watch_key: of the watches of the pool's threads.  look_at: the cycle count from which those who are watched look for
-# signals; 0: as soon as one has polled for the first time; all ones while nobody is.
+# watch_key: of the watches of the pool's threads; stack_key: of the lowest address of a thread's stack.  look_at: the
+# cycle count from which those who are watched look for signals; 0: as soon as one has polled for the first time; all
+# ones while nobody is.
 
 RT_NAMES = (*HELPERS, *_CPYTHON, *_LIBC, *_DATA)
 RT = {name: 8 * i for i, name in enumerate(RT_NAMES)}  # byte offsets

@@ -8,6 +8,7 @@ first destructive write.  Storage of dead values is reused for the next of the s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from tensordsl.codegen.abi.layouts import USUAL_LENGTHS
@@ -35,8 +36,12 @@ class Bufferiser:
 
     def __init__(
         self, graph: Graph, program: p.Program, regions: dict[Context, Region], tuning: Tuning, device: bool = False,
-        small: Collection[int] = (),
+        small: Collection[int] = (), has_claims: bool = False,
     ) -> None:  # fmt: skip
+        self.has_claims = has_claims  # the program is one for `program_ir.check_storage`
+        self.claimed: dict[str, tuple[str, Scope]] = {}  # addresses -> those of the values computed there, by region
+        self.places_of: dict[str, str] = {}  # names of an address that has claims, and its first one
+        self.rows: dict[tuple[int, str], str] = {}  # values at places -> addresses of rows that many rounds write
         self.graph, self.program, self.regions, self.tuning = graph, program, regions, tuning
         self.device = device  # the groups are a device's, not the CPU's
         self.find: Callable[[Any], Any] = graph.extents.find
@@ -281,17 +286,45 @@ class Bufferiser:
         if not dims and ITEMSIZE[dtype] <= 8:
             dst = self.fresh("s")
             self.entry.code.append(p.Slot(dst))
-            return Ref(dst, (), (), dst)
+            return self.claim(Ref(dst, (), (), dst), dtype, keeps=False)
         size = self.find(ex.mul(ITEMSIZE[dtype], ex.product(dims)))
         free = self.free.get(size)
         if free:
             dst = free.pop()
             self.sizes[dst] = size
-            return Ref(dst, dims, strides, dst)
+            return self.claim(Ref(dst, dims, strides, dst), dtype, keeps=False)
         dst = self.fresh("b")
         if self.reserve(dst, size):
             self.sizes[dst] = size
-        return Ref(dst, dims, strides, dst)
+        return self.claim(Ref(dst, dims, strides, dst), dtype, keeps=False)
+
+    def claim(self, ref: Ref, dtype: str, keeps: bool = True, row: str | None = None, fills: bool = False) -> Ref:
+        """The tensor as that of another value, in programs that have claims; row, fills: see `instructions.Claim`."""
+        if not self.has_claims:
+            return ref
+        dst, dims, strides = self.fresh("v"), tuple(map(self.name, ref.dims)), tuple(map(self.name, ref.strides))
+        self.emit(p.Claim(dst, ref.ptr, dtype, dims, strides, keeps, row, fills))
+        self.claimed[ref.ptr] = dst, self.scopes[-1]
+        self.places_of[dst] = self.place(ref.ptr)
+        return replace(ref, ptr=dst)
+
+    def place(self, ptr: str) -> str:
+        """The one name of an address, whosever it is."""
+        return self.places_of.get(ptr, ptr)
+
+    def write_row(self, v: Value, ref: Ref) -> None:
+        """v, where it is computed at `ref`, is a row of a storage, or all of it, that many rounds write."""
+        self.rows[v.number, self.place(ref.ptr)] = ref.ptr
+
+    def row_of(self, v: Value, ref: Ref) -> str | None:
+        """The address of the row that v is if it is at `ref`."""
+        return self.rows.get((v.number, self.place(ref.ptr)))
+
+    def latest(self, ptr: str) -> str:
+        """The address by which the last value that was computed at `ptr` is reached."""
+        while ptr in self.claimed and self.claimed[ptr][1] in self.scopes:
+            ptr, _ = self.claimed[ptr]
+        return ptr
 
     def reserve(self, dst: str, size: Any) -> bool:
         """Arena storage of `size` bytes; whether it is of the whole call's arena (else it lives in this region)."""
@@ -324,10 +357,14 @@ class Bufferiser:
 
     def finish(self, v: Value, ref: Ref) -> None:
         """v is at `ref`; emits the copies to its other targets."""
-        self.refs[v.number] = ref
+        row = self.row_of(v, ref)
+        is_own = row == ref.ptr and row not in self.claimed  # else branches have given it to values of theirs
+        own = self.refs[v.number] = ref if is_own else self.claim(ref, v.dtype, row=row)
         for target in self.targets.get(v.number, ()):
-            if (other := target()) is not ref:
-                self.copy(ref, other, v.dtype)
+            if (other := target()) is not ref and not (
+                self.has_claims and self.place(other.ptr) == self.place(ref.ptr)
+            ):
+                self.copy(own, other, v.dtype)
 
     def operand(self, ptr: str, dtype: str, dims: Sequence[Any], strides: Sequence[Any]) -> p.Operand:
         """What a `LibraryCall` reads or writes."""
@@ -336,10 +373,13 @@ class Bufferiser:
     def view(self, v: Value, ref: Ref) -> None:
         """v is a view of other storage: copies it to its targets."""
         self.agree_all(ref.dims, v.shape)
-        self.refs[v.number] = ref
+        row = self.row_of(v, ref)
+        ref = self.refs[v.number] = ref if row in (None, ref.ptr) else self.claim(ref, v.dtype, row=row)
         for target in self.targets.get(v.number, ()):
-            if (other := target()).ptr != ref.ptr:
+            if self.place((other := target()).ptr) != self.place(ref.ptr):
                 self.copy(ref, other, v.dtype)
+            elif other.ptr != ref.ptr:
+                self.claimed[other.ptr] = ref.ptr, self.scopes[-1]
 
     # -- launches --------------------------------------------------------------------------------------------------
     def launch(self, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None) -> None:
@@ -480,7 +520,11 @@ class Bufferiser:
         self.pending = waiting
 
     def _is_known(self, number: int) -> bool:
-        return number in self.refs or self.graph.values[number].op in ("arg", "shared", "const")
+        """Whether the value is in memory; a view is as soon as what it shows is."""
+        v = self.graph.values[number]
+        while v.op == "move" and v.number not in self.refs:
+            v = v.operands[0]
+        return v.number in self.refs or v.op in ("arg", "shared", "const")
 
     def _has_atom(self, a: ex.Atom) -> bool:
         return any(("atom", a) in scope.names for scope in self.scopes)
@@ -513,7 +557,9 @@ def run_group(b: Bufferiser, fused: Fused, scattered: Sequence[tuple[Value, Ref]
         by_buffer[id(buffer)] = refs[buffer.value.number]
     for o, ref in zip(fused.group.outs, outs, strict=True):
         by_buffer[id(o.buffer)] = ref
-    for s, (_, ref) in zip(fused.group.scatters, scattered, strict=True):
+    for s, (v, ref) in zip(fused.group.scatters, scattered, strict=True):
+        rows = zip(ref.dims, ref.strides, contiguous(ref.dims, ITEMSIZE[v.dtype]), strict=True)
+        assert all(n == 1 or b.find(step) == b.find(dense) for n, step, dense in rows), f"{v} is not in C order"
         by_buffer[id(s.buffer)] = ref
     group = narrowed(fused.group) if b.tuning.allows("narrow_integers") else fused.group
     b.launch(group, by_buffer, b.node)

@@ -40,7 +40,7 @@ def place_parts(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]
             continue
         for j, (x, _) in parts:
             is_free = x.number in last.get(k, ()) and x.number not in b.targets and x.dtype == v.dtype
-            if is_free and x.number in at and _can_be_placed(steps[at[x.number]], v):
+            if is_free and x.number in at and _can_be_placed(x, steps[at[x.number]], v):
                 b.targets[x.number] = [cache(partial(_place, b, v, j))]  # one place for all users
 
 
@@ -49,10 +49,11 @@ def _lengths(v: Value) -> list[object]:
     return [*bounds, *v.shape, *(n for o in v.operands for n in o.shape)]
 
 
-def _can_be_placed(step: Step, v: Value) -> bool:
-    """A join is not in a slice: its parts may be there before the rest can have been copied."""
+def _can_be_placed(x: Value, step: Step, v: Value) -> bool:
+    """A join is not in a slice: its parts may be there before the rest can have been copied.  What a group adds to at
+    positions lies in C order."""
     if step.value is None:
-        return step.fused is not None
+        return step.fused is not None and x not in step.scatters
     return step.value.traits.fits_any_place or step.value.op == v.op == CONCATENATE
 
 

@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from tensordsl.base.late import Late
+from tensordsl.codegen.abi.layouts import POINTWISE
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.hidden_rows import may_pay
 from tensordsl.codegen.bufferise.output_order import keep_orders
@@ -22,7 +24,6 @@ from tensordsl.codegen.fusion.placement import Context, Region, Step, integer_va
 from tensordsl.codegen.fusion.row_blocking import in_blocks
 from tensordsl.codegen.program_ir import instructions as p
 from tensordsl.codegen.program_ir.storage import Ref, Scope, contiguous
-from tensordsl.codegen.rounds.rewrite import add_kernels
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
@@ -34,19 +35,23 @@ from tensordsl.codegen.variants.guards import names_defined, requires
 from tensordsl.graph.types import TensorType
 
 INTEGERS = frozenset(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64))
+add_kernels = Late("tensordsl.codegen.rounds.rewrite", "add_kernels")
 MAX_ESTIMATED_POINTS = 1 << 40  # of each term of an estimate, so that it fits an int64
 
 
 def build_program(
     name: str, lowered: Lowered, args: Sequence[TensorType], shared: Sequence[TensorType], single: bool,
-    tuning: Tuning, device: bool = False, small: Collection[int] = (),
+    tuning: Tuning, device: bool = False, small: Collection[int] = (), has_claims: bool = False,
 ) -> tuple[p.Program, dict[Context, Region]]:  # fmt: skip
     """The program of a lowered function.  single: it returns its only output itself, not a list; device: its plans are
-    a device's (`codegen.gpu.program`); small: the shared variables that stay in the cache, as far as is known."""
+    a device's (`codegen.gpu.program`); small: the shared variables that stay in the cache, as far as is known;
+    has_claims: it says whose each storage is, for `program_ir.check_storage` alone."""
     roots = [*lowered.outputs, *(v for _, v in lowered.updates)]
-    roots = share_branches(lowered.graph, roots) if tuning.allows("hoist_from_branches") else roots
-    outputs = roots[: len(lowered.outputs)]
-    updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[len(outputs) :], strict=True)]
+    if tuning.allows("hoist_from_branches"):  # loops have what it makes from here on: another program begins with it
+        roots = share_branches(lowered.graph, roots)
+        lowered.outputs = roots[: len(lowered.outputs)]
+        lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[len(lowered.outputs) :], strict=True)]
+    outputs, updates = lowered.outputs, lowered.updates
     program = p.Program(
         name,
         [(t.dtype, t.shape) for t in args],
@@ -56,7 +61,7 @@ def build_program(
         has_epilogues=tuning.allows("gemm_epilogues"),
     )
     regions = plan_regions(lowered.graph, roots)
-    b = Bufferiser(lowered.graph, program, regions, tuning, device, small)
+    b = Bufferiser(lowered.graph, program, regions, tuning, device, small, has_claims)
     steps = [s for r in regions.values() for s in r.steps]
     if any(s.value is not None and not s.value.dtype for s in steps):  # it has results
         computed = [*roots, *(v for s in steps for v in (s.fused.values if s.fused else (s.value,)) if v is not None)]
@@ -211,15 +216,16 @@ class _Function:
         program.n_slots = self.b.n_slots
         left = [c for c in b.pending if not _is_of_loop(b, c)]  # a loop that nothing needs is not there
         assert not left, f"constraints never checked: {left}"
-        keeps_orders = not b.device and b.tuning.allows("output_order")
+        keeps_orders = not (b.device or b.has_claims) and b.tuning.allows("output_order")
         changed = keep_orders(b, [*b.entry.code, *self.storage, *self.body.code]) if keeps_orders else {}
         self.storage, body = ([changed.get(id(i), i) for i in code] for code in (self.storage, self.body.code))
         has_loop = any(isinstance(i, p.For) for i in p.walk_program(body))
-        if has_loop and not b.device:
+        if has_loop and not (b.device or b.has_claims):
             body = self._with_kernels(body)
         unpinned = bool(program.n_hosts) or self.late_storage
-        # Callbacks may run other calls, and loops may be interrupted: both need the state held, not written in place.
-        held = has_loop or bool(program.n_hosts and program.shared)
+        # Callbacks may run other calls and resize arguments, and loops may be interrupted: both need the state and the
+        # arguments held, and nothing written in place.
+        held = has_loop or bool(program.n_hosts)
         prepares = [i for i in self.storage if isinstance(i, p.Prepare)]
         early, late = body[: self.late_at], body[self.late_at :]
         waits = any(i.late for i in prepares) and not (held or unpinned or self.writes_parts)
@@ -232,7 +238,7 @@ class _Function:
         work = b.name(0) if held else "" if unpinned else self._releasable(early, late, is_long if partly else "")
         watched = not b.device and (unpinned or work is None)
         work = work if held else self._magnitude() if watched else work
-        required = [] if b.device else [*self._deoptimise(), *requires(b, body)]
+        required = [] if b.device or b.has_claims else [*self._deoptimise(), *requires(b, body)]
         head = [*b.entry.code, *required]
         if b.arena:
             head.append(p.Arena(tuple(b.arena), b.common_site("memory")))
@@ -258,13 +264,18 @@ class _Function:
     def _with_kernels(self, body: list[p.Instr]) -> list[p.Instr]:
         """Loops of short rounds with kernels of these."""
         b = self.b
+        if not any(isinstance(i, p.For) for i in p.walk_program(body)):
+            return body
         known = names_defined(b.entry.code)
 
         def compared(op: str, x: str, y: int) -> str | None:
             return b.once(b.entry, "q", p.Compare, op, x, b.name(y)) if x in known else None
 
         around = [*b.entry.code, *self.storage, p.Arena(tuple(b.arena), 0)]
-        return add_kernels(body, around, b.program.plans, b.tuning, compared, partial(b.joined, "min"))
+        changed: list[p.Instr] = add_kernels(
+            body, around, b.program.plans, b.tuning, compared, partial(b.joined, "min")
+        )
+        return changed
 
     def _deoptimise(self) -> list[p.Instr]:
         """Stop where a matrix or hidden rows have become large that were not, or indices would not be checked."""
@@ -459,10 +470,10 @@ def _is_safe(fused: Fused, b: Bufferiser) -> bool:
 
 
 def _is_partial(b: Bufferiser, step: Step, k: int, v: Value) -> bool:
-    """Whether the step adds to the shared variable, or writes to parts of it, and reads it nowhere else; or is a
-    product that does not read it."""
+    """Whether the step adds to the shared variable, writes to parts of it or replaces its lines, and reads it nowhere
+    else; or is a product that does not read it."""
     at = v.construct.begins_with(v)
-    if (at is None and v.op != DOT) or b.graph.extents.assumed:
+    if (at is None and v.op != DOT) or b.graph.extents.assumed or not _leaves_no_ruin(v):
         return False
     others = list(v.operands)
     if at is not None:
@@ -471,6 +482,13 @@ def _is_partial(b: Bufferiser, step: Step, k: int, v: Value) -> bool:
             return False
     known = all(known_at_entry(n) for o in others for n in map(b.find, _view_lengths(o)))
     return known and k not in map(base_shared, others)
+
+
+def _leaves_no_ruin(v: Value) -> bool:
+    """Whether a construct may run where the old value lies: it cannot fail, as factorisations can, and reads each point
+    before it writes there."""
+    functions = {v.attrs["function"]} if "function" in v.attrs else {*v.construct.library}
+    return v.op == DOT or v.traits.writes_into or functions <= {*POINTWISE}
 
 
 def _view_lengths(v: Value) -> list[Any]:

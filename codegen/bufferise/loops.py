@@ -9,6 +9,7 @@ Why       a round writes each value once: what is stacked is where the next roun
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tensordsl.base.records import record
@@ -60,9 +61,9 @@ def run_loop(b: Bufferiser, v: Value) -> None:
     for new, param in zip(loop.next, loop.carried, strict=True):
         b.agree_all(tuple(map(b.find, new.shape)), tuple(map(b.find, param.shape)))
     if end is not None:
-        b.emit(p.LoadScalar(end, flag.ptr, "bool"))
-    body = b.close_scope()
-    carried, site = tuple(storage.carried), b.site("loop", b.node_of(v), v.op)
+        b.emit(p.LoadScalar(end, b.latest(flag.ptr), "bool"))
+    carried = tuple((name, start, b.latest(following)) for name, start, following in storage.carried)
+    body, site = b.close_scope(), b.site("loop", b.node_of(v), v.op)
     kinds = ("ptr",) * len(carried)
     b.emit(p.For(index, b.name(v.attrs["count"]), carried, kinds, body, site, end, rounds))
     for r in results:
@@ -87,14 +88,23 @@ class _KeptRows:
         """Takes these stacks out of `stacks`."""
         self.b, self.loop = b, v.attrs["loop"]
         self.rows = {row[0]: row[1:] for row in v.attrs.get("rows", ()) if row[0] in stacks}
-        self.places = {k: b.destination(r, r.dtype, r.shape) for k in self.rows for r in [stacks.pop(k)]}
-        self.wants = []
+        results = {k: stacks.pop(k) for k in self.rows}
+        self.places = {k: b.destination(r, r.dtype, r.shape) for k, r in results.items()}
+        self.wants: list[tuple[Value, Ref]] = []
+        self.items: dict[int, Ref] = {}  # rows that have storage, as what they are views of may be written over
         lasting = {*self.loop.next, *self.loop.carried}
         for k in self.rows:
             item = self.loop.stacked[k]
             if item not in lasting:
-                shape = self.loop.shapes.get(k, item.shape)  # a round may name its lengths by values of its own
-                self.wants.append((item, b.allocate(shape, item.dtype)))
+                shape = results[k].shape[1:]  # a round may name its lengths by values of its own
+                self.items[k] = b.allocate(shape, item.dtype)
+                self.wants.append((item, self.items[k]))
+
+    def item(self, k: int) -> Ref:
+        """Where the row of a round is, behind its steps."""
+        if k not in self.items:
+            return self.b.ref(self.loop.stacked[k])
+        return replace(self.items[k], ptr=self.b.latest(self.items[k].ptr))
 
     def store(self, index: str) -> None:
         """Behind the steps of a round."""
@@ -115,7 +125,7 @@ class _KeptRows:
                 b.emit(p.Arith(both, "min", flags[0], name))
                 flags[0] = both
             b.scopes.append(Scope())
-            b.copy(b.ref(item), _at_index(b, self.places[k], row), item.dtype)
+            b.copy(self.item(k), _at_index(b, self.places[k], row), item.dtype)
             b.emit(p.If(flags[0], b.close_scope(), ()))
 
 
@@ -206,10 +216,13 @@ class _Storage:
         """Begin a round: the values that it has to give, and where."""
         b, loop = self.b, self.loop
         for j, (param, start) in enumerate(zip(loop.carried, self.starts, strict=True)):
-            fixed = self.kept[j].how in ("over", "same")
+            fixed = self.kept[j].how == "same" or (self.kept[j].how == "over" and not b.has_claims)
             self.current.append(start if fixed else Ref(b.fresh("w"), start.dims, start.strides))
             b.refs[param.number] = self.current[j]
         rows = {k: _at_index(b, target, index) for k, target in self.targets.items()}
+        for k, target in self.targets.items():
+            b.write_row(self.stacks[k], target)
+            b.write_row(loop.stacked[k], rows[k])
         wants: list[tuple[Value, Ref]] = []
         for j, (kept, new) in enumerate(zip(self.kept, loop.next, strict=True)):
             if kept.how == "same":
@@ -217,6 +230,9 @@ class _Storage:
             current, start = self.current[j], self.starts[j]
             if kept.how == "over":
                 wants.append((new, current))
+                if b.has_claims:
+                    self.carried.append((current.ptr, start.ptr, current.ptr))
+                    b.places_of[current.ptr] = b.place(start.ptr)
                 continue
             if kept.how == "row":
                 following = rows[kept.which]
@@ -224,10 +240,13 @@ class _Storage:
                 following = self.current[kept.which]
             elif kept.how == "history":
                 following = self._behind(current, loop.carried[j].dtype)
+                b.write_row(new, following)
                 wants.append((new, following))
             else:
                 names = [b.fresh("w") for _ in self.free[j]]
                 following = Ref(names[0], current.dims, current.strides)
+                if b.has_claims:
+                    following = b.claim(following, loop.carried[j].dtype, keeps=False)
                 wants.append((new, following))
                 free = zip(names, self.free[j], [*names[1:], names[0]], strict=True)
                 self.carried += [(name, own.ptr, after) for name, own, after in free]
@@ -237,10 +256,14 @@ class _Storage:
     def finish(self, k: int) -> None:
         """Stack k is complete."""
         r = self.stacks[k]
-        if k not in self.histories:
-            return self.b.finish(r, self.targets[k])
-        row, dims = self.histories[k], tuple(map(self.b.find, r.shape))
-        self.b.view(r, Ref(row.ptr, dims, contiguous(dims, ITEMSIZE[r.dtype]), row.base))
+        row, dims = self.histories.get(k), tuple(map(self.b.find, r.shape))
+        whole = Ref(row.ptr, dims, contiguous(dims, ITEMSIZE[r.dtype]), row.base) if row else self.targets[k]
+        if self.loop.condition is not None:
+            self.b.claim(whole, r.dtype, row=whole.ptr, fills=True)
+        if row:
+            self.b.view(r, whole)
+        else:
+            self.b.finish(r, whole)
 
 
 def _how(b: Bufferiser, loop: Loop, j: int, stacks: Mapping[int, Value], is_over: bool) -> _Kept:

@@ -38,6 +38,7 @@ def run_chain(b: Bufferiser, chain: Chain) -> None:
     for v in chain.values:
         if v.number not in chain.inner:
             b.finish(v, refs[v.number])
+            refs[v.number] = b.refs[v.number]  # for products that are finished later
     for product in sums:
         b.products[product.value.number] = product
         b.reuse(product.others)
@@ -226,7 +227,7 @@ class Product:
     A sum over rows is made in `total` by the first part, in `others` by each other one."""
 
     def __init__(self, b: Bufferiser, block: Block, v: Value, along: int, refs: dict[int, Ref], pays: str) -> None:
-        self.b, self.block, self.value, self.along, self.pays = b, block, v, along, pays
+        self.b, self.block, self.value, self.along, self.pays, self.refs = b, block, v, along, pays, refs
         self.left, self.right = self._operands(refs)
         (_, _, (m, k)), (_, _, (_, n)) = self.left, self.right
         self.item = ITEMSIZE[v.dtype]
@@ -288,7 +289,8 @@ class Product:
         v, sizes = self.value, [self.b.name(n) for n in self.lengths]
         factor = self.b.ref(v.operands[-1]).ptr if "scaled" in v.attrs else None
         decay = self.b.ref(v.operands[3]).ptr if "decays" in v.attrs else None
-        product = self._gemm(sizes, self.left[0].ptr, self.right[0].ptr, to, self.alpha, v.attrs.get("beta", 0.0))
+        (left, _, _), (right, _, _) = self._operands(self.refs)
+        product = self._gemm(sizes, left.ptr, right.ptr, to, self.alpha, v.attrs.get("beta", 0.0))
         return replace(product, factor=factor, decay=decay)
 
     def _gemm(

@@ -43,9 +43,10 @@ def over(b: Bufferiser, v: Value, x: Value, begin: Callable[[Bufferiser, Value, 
     if v.number in b.in_place and v.number not in b.targets:
         return b.ref(x)
     ref = b.destination(v, v.dtype, v.shape)
-    if is_zero(x) or b.ref(x).ptr != ref.ptr:
+    if is_zero(x) or b.place(b.ref(x).ptr) != b.place(ref.ptr):
         begin(b, x, ref)
-    return ref
+        return ref
+    return b.ref(x) if b.has_claims else ref
 
 
 def emit_scatter(b: Bufferiser, v: Value, x: Ref, y: Ref, positions: Sequence[Ref]) -> None:

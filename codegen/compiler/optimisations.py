@@ -1,20 +1,23 @@
 """The table of optimisations: each with a name, a switch, its condition and its reason.
 
-Names -> `Optimisation`s; `check_names` refuses others.  What is off or forced travels as a `Tuning`.  Read by modes,
-`python -m tensordsl.passes` and `benchmarks.ablation`, which measures each by leaving it out.  Tensor passes are in
-`compiler.pipeline`.  Loads no other module of the compiler.
+Names -> `Optimisation`s; `known_names` refuses others and knows Theano's.  What is off or forced travels as a `Tuning`.
+Read by modes, `python -m tensordsl.passes` and `benchmarks.ablation`, which measures each by leaving it out.  Tensor
+passes are in `compiler.pipeline`.  Loads no other module of the compiler.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.base.config import config
+from tensordsl.base.late import Late
 from tensordsl.base.records import record
 from tensordsl.codegen.library.techniques import TECHNIQUES
+from tensordsl.graph.variables import user_level
 
 if TYPE_CHECKING:
     from tensordsl.codegen.target.tuning import Tuning
@@ -236,6 +239,13 @@ LOOPS = (
         file="codegen/tensor_ir/equal_loops.py", tests=("test_equal_loops",),
     ),
     Optimisation(
+        "eager_invariants", "program",
+        what="what a loop reads that no round changes is computed before it, whether there is a round or not",
+        applies_when="always; a call that fails there, though no round needs it, is made again without",
+        why="passes see through the loop, and its results are computed in their places",
+        file="codegen/tensor_ir/lower.py", tests=("test_no_rounds",),
+    ),
+    Optimisation(
         "unroll_loops", "program",
         what="the rounds of a short loop are written out, one behind the other",
         applies_when="they are at most four, of few operations, without effects, branches or loops of their own",
@@ -349,12 +359,26 @@ LIBRARY = tuple(
 )  # fmt: skip
 
 ROWS: Mapping[str, Optimisation] = {row.name: row for row in (*GROUP, *PROGRAM, *LOOPS, *KERNEL, *LIBRARY)}
-# Names of Theano's rewrites and of groups of these, which its programs switch: there is nothing of theirs to switch.
-THEANO = frozenset(
-    "fast_run fast_compile merge canonicalize specialize stabilize uncanonicalize inplace scan gpu gpuarray cse "
-    "ShapeOpt BlasOpt conv_gemm elemwise_fusion".split()
+# Theano's rewrites, and groups of these, that do what some of ours do.
+_FUSION, _IN_PLACE = ("fusion",), ("in_place_updates", "compute_in_place", "written_over")
+THEANO: Mapping[str, tuple[str, ...]] = {
+    "constant_folding": ("fold_constants",), "stabilize": ("stabilise",), "conv_gemm": (), "BlasOpt": (),
+    **dict.fromkeys(("elemwise_fusion", "local_elemwise_fusion", "composite_elemwise_fusion"), _FUSION),
+    **dict.fromkeys(("inplace", "inplace_opt", "inplace_elemwise_opt", "inplace_elemwise_optimizer"), _IN_PLACE),
+    **dict.fromkeys(("local_sum_sum", "local_op_of_op"), ("merge_reductions",)),
+    "local_subtensor_lift": ("sink_slices",),
+    "scan_make_inplace": ("written_over",), "scanOp_make_inplace": ("written_over",),
+    "scan_save_mem": ("keep_rows", "last_round"), "scanOp_save_mem": ("keep_rows", "last_round"),
+    "scan_merge": ("merge_loops", "merge_equal_loops"), "scanOp_merge": ("merge_loops", "merge_equal_loops"),
+    "scanOp_pushout_seqs_ops": ("independent_rounds", "hoist_sequence_work"),
+    "scan_pushout_dot1": ("sum_products_behind",), "scanOp_pushout_output": ("sum_products_behind",),
+}  # fmt: skip
+# Done in every mode that optimises: including them needs no word.
+THEANO_ALWAYS = frozenset(
+    "fast_run fast_compile merge canonicalize specialize uncanonicalize cse ShapeOpt scan None".split()
 )
-THEANO_PREFIXES = ("local_", "gpu_", "gpuarray_", "conv_", "scan_", "inplace_")
+THEANO_OTHERS = frozenset(("gpu", "gpuarray", "dnn", "cudnn", "mkl", "add_no_output_from_inplace"))
+THEANO_PREFIXES = ("local_", "gpu_", "gpuarray_", "conv_", "scan_", "scanOp_", "inplace_")
 
 
 @record
@@ -402,8 +426,8 @@ class Switches:
 def switches(mode: Any = None) -> Switches:
     """What a `tensordsl.signature.modes.Mode` and `config.optimizer_excluding`, `_including` and `_forcing` choose.
     Raises ValueError for names of no optimisation in the flags."""
-    excluded, included = _flag(config.optimizer_excluding), _flag(config.optimizer_including)
-    forced = _flag(config.optimizer_forcing, are_forced=True)
+    excluded, included = _flag(config.optimizer_excluding), _flag(config.optimizer_including, "including")
+    forced = _flag(config.optimizer_forcing, "forcing")
     if mode is not None:
         own = mode.included | mode.forced
         excluded, included, forced = (excluded - own) | mode.excluded, included | mode.included, forced | mode.forced
@@ -412,10 +436,9 @@ def switches(mode: Any = None) -> Switches:
 
 
 @cache
-def _flag(text: str, are_forced: bool = False) -> frozenset[str]:
-    names = frozenset(name.strip() for name in text.split(":") if name.strip())
-    check_names(names, are_forced, are_flags=True)
-    return names
+def _flag(text: str, switch: str = "excluding") -> frozenset[str]:
+    names = dict.fromkeys(name.strip() for name in text.split(":") if name.strip())
+    return known_names(names, switch, are_flags=True)
 
 
 def tensor_passes() -> list[Optimisation]:
@@ -424,7 +447,8 @@ def tensor_passes() -> list[Optimisation]:
 
     rows = []
     for step in (*pipeline.PIPELINE, *pipeline.FINISH):
-        contract = (step.run.__doc__ or "").strip().partition("\n\n")[0]
+        run = step.run.function if isinstance(step.run, Late) else step.run
+        contract = (run.__doc__ or "").strip().partition("\n\n")[0]
         ops = ", ".join(sorted(step.ops))
         rows.append(
             Optimisation(
@@ -433,7 +457,7 @@ def tensor_passes() -> list[Optimisation]:
                 what=" ".join(contract.split()),
                 applies_when=f"there are values of these ops: {ops}" if ops else "always",
                 why=step.reason,
-                file=step.file or step.run.__module__.removeprefix("tensordsl.").replace(".", "/") + ".py",
+                file=step.file or run.__module__.removeprefix("tensordsl.").replace(".", "/") + ".py",
                 tests=("test_pipeline",),
                 changes=ROUNDING,
                 is_required=isinstance(step, pipeline.Pass) and step.required,
@@ -447,31 +471,50 @@ def optimisations() -> dict[str, Optimisation]:
     return {row.name: row for row in (*tensor_passes(), *ROWS.values())}
 
 
-def check_names(names: Iterable[str], are_forced: bool = False, are_flags: bool = False) -> None:
-    """Raises ValueError for names of no optimisation, of some that cannot be forced (`are_forced`), and, but in flags,
-    of those that the library has for the whole process."""
-    known = ROWS
+def known_names(names: Iterable[str], switch: str, are_flags: bool = False) -> frozenset[str]:
+    """The optimisations that names mean: our own, and those that do what a rewrite of Theano's does; one warning names
+    the rewrites that none of ours is like.
+
+    switch: "excluding", "including" or "forcing", which only takes our own.  Raises ValueError for names of no
+    optimisation, of some that cannot be forced, and, but in flags, of those that the library has for the whole process.
+    """
+    own, without_effect = set[str](), list[str]()
     for name in names:
-        if name not in known and not (not are_forced and is_theano_name(name)):
-            known = optimisations()
-        if name in known:
-            row = known[name]
-            if are_forced and not row.is_forcible:
-                possible = ", ".join(sorted(row.name for row in ROWS.values() if row.is_forcible))
-                raise ValueError(f"the optimisation {name!r} cannot be forced; those that can: {possible}")
-            if row.level == "library" and not are_flags:
-                raise ValueError(
-                    f"the optimisation {name!r} is the library's, which a process has one of: "
-                    f"TENSORDSL_FLAGS=optimizer_excluding={name} switches it off for a process"
-                )
-        elif are_forced or not is_theano_name(name):
-            from difflib import get_close_matches  # late: an error
-
-            near = get_close_matches(name, known, 3, 0.5)
-            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise ValueError(f"there is no optimisation {name!r}{hint} (`python -m tensordsl.passes` prints all)")
+        same = (name,) if switch == "forcing" or name in ROWS else _like(name)
+        own.update((name,) if same is None else same)
+        if same == () and not (switch == "including" and name in THEANO_ALWAYS):
+            without_effect.append(name)
+    known = ROWS if own <= ROWS.keys() else optimisations()
+    for name in sorted(own):
+        _check(name, known, switch == "forcing", are_flags)
+    if without_effect:
+        warnings.warn(
+            f"{switch}: without effect in tensordsl: {', '.join(without_effect)} (`python -m tensordsl.passes` prints "
+            "what can be switched)",
+            stacklevel=user_level(),
+        )
+    return frozenset(own)
 
 
-def is_theano_name(name: str) -> bool:
-    """Whether Theano has rewrites of this name, of which there are none here."""
-    return name in THEANO or name.startswith(THEANO_PREFIXES)
+def _like(name: str) -> tuple[str, ...] | None:
+    """Our optimisations that do what Theano's rewrite of this name does; None if Theano has none."""
+    is_theano = name in THEANO_ALWAYS or name in THEANO_OTHERS or name.startswith(THEANO_PREFIXES)
+    return THEANO.get(name, () if is_theano else None)
+
+
+def _check(name: str, known: Mapping[str, Optimisation], is_forced: bool, is_flag: bool) -> None:
+    row = known.get(name)
+    if row is None:
+        from difflib import get_close_matches  # late: an error
+
+        near = get_close_matches(name, known, 3, 0.5)
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(f"there is no optimisation {name!r}{hint} (`python -m tensordsl.passes` prints all)")
+    if is_forced and not row.is_forcible:
+        possible = ", ".join(sorted(row.name for row in ROWS.values() if row.is_forcible))
+        raise ValueError(f"the optimisation {name!r} cannot be forced; those that can: {possible}")
+    if row.level == "library" and not is_flag:
+        raise ValueError(
+            f"the optimisation {name!r} is the library's, which a process has one of: "
+            f"TENSORDSL_FLAGS=optimizer_excluding={name} switches it off for a process"
+        )

@@ -12,6 +12,7 @@ from functools import partial, wraps
 from typing import Any
 
 from tensordsl.base.config import config
+from tensordsl.base.late import Late
 from tensordsl.base.records import kept, record
 from tensordsl.codegen import (
     constructs as constructs,  # registers the constructs, which passes and bufferising look up
@@ -23,6 +24,7 @@ from tensordsl.codegen.bufferise.serialise import pack_plans
 from tensordsl.codegen.compiler.debug import PassReport, Trace, groups_text, plans_text
 from tensordsl.codegen.compiler.modules import Found, common_kernels, loads_forward, module_text, take_common_plan
 from tensordsl.codegen.compiler.optimisations import switches
+from tensordsl.codegen.fusion.placement import lone_rounds
 from tensordsl.codegen.host.emitter import emit_program
 from tensordsl.codegen.llvm import compile as llvm
 from tensordsl.codegen.passes import rules
@@ -32,27 +34,15 @@ from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold_constants import fold_constants
 from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
 from tensordsl.codegen.passes.linalg.determinants import log_of_determinants
-from tensordsl.codegen.passes.linalg.factors import factor_by_structure
-from tensordsl.codegen.passes.linalg.products import multiply_by_diagonals, sum_diagonals
-from tensordsl.codegen.passes.linalg.solves import solve_by_structure, solve_for_inverses
-from tensordsl.codegen.passes.loops.hoist_sequence_work import hoist_sequence_work
-from tensordsl.codegen.passes.loops.independent_rounds import independent_rounds
 from tensordsl.codegen.passes.loops.keep_rows import keep_rows
 from tensordsl.codegen.passes.loops.merge_loops import merge_loops
-from tensordsl.codegen.passes.loops.sum_products_behind import sum_products_behind
 from tensordsl.codegen.passes.merge_reductions import add_sums, merge_reductions, part_totals
-from tensordsl.codegen.passes.nan_guard import guard
 from tensordsl.codegen.passes.narrow_indices import narrow_positions
-from tensordsl.codegen.passes.overlap_add import sum_around
-from tensordsl.codegen.passes.partial_sort import part_of_order, ranks
 from tensordsl.codegen.passes.peel_rolls import part_at_rolls
 from tensordsl.codegen.passes.rewrite_scatters import add_to_given, merge_writes, scatter_to_choice, sum_by_slices
-from tensordsl.codegen.passes.share_rolls import share_rolls
-from tensordsl.codegen.passes.sink_gathers import sink_gathers
-from tensordsl.codegen.passes.sink_slices import last_round, sink_slices
 from tensordsl.codegen.passes.stabilise import divide_once, of_exponentials
 from tensordsl.codegen.passes.unmerge_axes import raise_merges
-from tensordsl.codegen.passes.unroll_pooling import unroll_pools
+from tensordsl.codegen.program_ir.check_storage import check_storage
 from tensordsl.codegen.program_ir.instructions import Program, walk_program
 from tensordsl.codegen.program_ir.printer import show as show_program
 from tensordsl.codegen.program_ir.tables import constant_table, idle_plans, late_plans, libraries, plan_table
@@ -85,9 +75,9 @@ from tensordsl.graph.variables import Variable
 class Pass:
     """One walk over the IR, operands first.
 
-    run(context, value) -> what the value becomes, or None.  `reason`: why the pass stands at its place.  A required
-    pass runs in every mode; needs_users: it needs the number of users of values; ops: what it rewrites (empty: all);
-    file: of its equations, if not that of `run`.
+    run(context, value) -> what the value becomes, or None; `Late` for what few programs have.  `reason`: why the pass
+    stands at its place.  A required pass runs in every mode; needs_users: it needs the number of users of values; ops:
+    what it rewrites (empty: all); file: of its equations, if not that of `run`.
     """
 
     name: str
@@ -128,25 +118,30 @@ PIPELINE = (
         "of a determinant to pieces",
     ),
     Pass(
-        "solve_for_inverses", solve_for_inverses, ops=frozenset((DOT,)), needs_users=True,
+        "solve_for_inverses", Late("tensordsl.codegen.passes.linalg.solves", "solve_for_inverses"),
+        ops=frozenset((DOT,)), needs_users=True,
         reason="after the rules, which bring the user's formulas into their usual forms; before products get sums to "
         "add to",
     ),
     Pass(
-        "solve_by_structure", solve_by_structure, ops=SOLVES, needs_users=True,
+        "solve_by_structure", Late("tensordsl.codegen.passes.linalg.solves", "solve_by_structure"),
+        ops=SOLVES, needs_users=True,
         reason="after solve_for_inverses, which makes solves; before factor_by_structure, to which it leaves only what "
         "determinants read",
     ),
     Pass(
-        "factor_by_structure", factor_by_structure, ops=FACTORS, needs_users=True,
+        "factor_by_structure", Late("tensordsl.codegen.passes.linalg.factors", "factor_by_structure"),
+        ops=FACTORS, needs_users=True,
         reason="after solve_by_structure: what solves need of factors that are products of known ones is gone",
     ),
     Pass(
-        "multiply_by_diagonals", multiply_by_diagonals, ops=frozenset((DOT,)),
+        "multiply_by_diagonals", Late("tensordsl.codegen.passes.linalg.products", "multiply_by_diagonals"),
+        ops=frozenset((DOT,)),
         reason="before fold_products: a product with a diagonal matrix takes no part in sums and chains of products",
     ),
     Pass(
-        "sum_diagonals", sum_diagonals, ops=frozenset(("take",)), needs_users=True,
+        "sum_diagonals", Late("tensordsl.codegen.passes.linalg.products", "sum_diagonals"),
+        ops=frozenset(("take",)), needs_users=True,
         reason="before fold_products, which changes the products that it looks for; before merge_reductions, which "
         "adds up the diagonal of a trace",
     ),
@@ -163,21 +158,25 @@ PIPELINE = (
         reason="after sums of sums are one; before slices move into reductions",
     ),
     Pass(
-        "last_round", last_round, ops=frozenset((SUBTENSOR,)),
+        "last_round", Late("tensordsl.codegen.passes.sink_slices", "last_round"),
+        ops=frozenset((SUBTENSOR,)),
         reason="before loops give work away, which look for results that are read",
     ),
     Pass(
-        "sum_products_behind", sum_products_behind, ops=frozenset(("result",)), needs_users=True,
+        "sum_products_behind", Late("tensordsl.codegen.passes.loops.sum_products_behind", "sum_products_behind"),
+        ops=frozenset(("result",)), needs_users=True,
         reason="after the rules, which look for the user's formulas; before products go in front of the loop: a sum of "
         "products needs no stack of them",
     ),
     Pass(
-        "independent_rounds", independent_rounds, ops=frozenset(("result",)),
+        "independent_rounds", Late("tensordsl.codegen.passes.loops.independent_rounds", "independent_rounds"),
+        ops=frozenset(("result",)),
         reason="after sum_products_behind: a loop without its sums may carry nothing; before products of its rounds go "
         "before it",
     ),
     Pass(
-        "hoist_sequence_work", hoist_sequence_work, ops=frozenset((DOT,)),
+        "hoist_sequence_work", Late("tensordsl.codegen.passes.loops.hoist_sequence_work", "hoist_sequence_work"),
+        ops=frozenset((DOT,)),
         reason="after the rules, which look for the user's formulas; before products get sums to add to",
     ),
     Pass(
@@ -197,7 +196,8 @@ PIPELINE = (
         reason="before what is added to zeros is set",
     ),
     Pass(
-        "sum_around", sum_around, ops=frozenset((INC_SUBTENSOR,)), needs_users=True,
+        "sum_around", Late("tensordsl.codegen.passes.overlap_add", "sum_around"),
+        ops=frozenset((INC_SUBTENSOR,)), needs_users=True,
         reason="after sum_by_slices, so that each slice is added to once; before what is added to zeros is set",
     ),
     Pass(
@@ -205,11 +205,13 @@ PIPELINE = (
         reason="before slices, which move into what is added",
     ),
     Pass(
-        "part_of_order", part_of_order, ops=frozenset((SUBTENSOR,)), needs_users=True,
+        "part_of_order", Late("tensordsl.codegen.passes.partial_sort", "part_of_order"),
+        ops=frozenset((SUBTENSOR,)), needs_users=True,
         reason="after canonicalise, which makes one slice of several",
     ),
     Pass(
-        "ranks", ranks, ops=frozenset((ALONG,)),
+        "ranks", Late("tensordsl.codegen.passes.partial_sort", "ranks"),
+        ops=frozenset((ALONG,)),
         reason="after part_of_order: of an order that is looked at in parts nothing is undone",
     ),
     Pass(
@@ -217,7 +219,8 @@ PIPELINE = (
         reason="after the rules, which look for the user's formulas; before share_rolls, for which a copy is left",
     ),
     Pass(
-        "share_rolls", share_rolls, ops=frozenset((CONCATENATE,)),
+        "share_rolls", Late("tensordsl.codegen.passes.share_rolls", "share_rolls"),
+        ops=frozenset((CONCATENATE,)),
         reason="before slices, which move into what is rolled",
     ),
     Pass(
@@ -225,15 +228,18 @@ PIPELINE = (
         reason="after the rules; before slices, which move into what is computed",
     ),
     Pass(
-        "sink_slices", sink_slices, ops=frozenset((SUBTENSOR, RESHAPE)), needs_users=True,
+        "sink_slices", Late("tensordsl.codegen.passes.sink_slices", "sink_slices"),
+        ops=frozenset((SUBTENSOR, RESHAPE)), needs_users=True,
         reason="after the formulas are known: it takes them apart",
     ),
     Pass(
-        "sink_gathers", sink_gathers, ops=frozenset(("take",)), needs_users=True,
+        "sink_gathers", Late("tensordsl.codegen.passes.sink_gathers", "sink_gathers"),
+        ops=frozenset(("take",)), needs_users=True,
         reason="after sink_slices: a gather of a slice has become one of the sliced",
     ),
     Pass(
-        "unroll_pools", unroll_pools, ops=frozenset(("reduce",)), needs_users=True,
+        "unroll_pools", Late("tensordsl.codegen.passes.unroll_pooling", "unroll_pools"),
+        ops=frozenset(("reduce",)), needs_users=True,
         reason="after sink_slices: what is reduced is final, and its slices stay",
     ),
     Pass(
@@ -361,14 +367,14 @@ def optimise(
     frozen = frozen_values(graph)
     settle_leaves(Context(graph), frozen)
     verify_ir(graph, roots)
-    needed = _Needed(roots)
+    needed = _Needed(graph, roots)
     for step in passes:
         report = PassReport(step.name)
         start = time.perf_counter()
         new = _attempt(step, graph, needed, frozen, report, on_error)
         if report.changed:
             roots = new
-            needed = _Needed(roots)
+            needed = _Needed(graph, roots)
         report.ms = 1e3 * (time.perf_counter() - start)
         if trace is not None:
             trace.passes.append(report)
@@ -378,10 +384,10 @@ def optimise(
 
 
 class _Needed:
-    """The values that `roots` depend on, in order, and analyses of them that several passes share."""
+    """The values that `roots` and checks depend on, in order, and analyses of them that several passes share."""
 
-    def __init__(self, roots: list[Value]) -> None:
-        self.roots, self.order = roots, toposort(roots)
+    def __init__(self, graph: Graph, roots: list[Value]) -> None:
+        self.roots, self.order = roots, toposort([*roots, *lone_rounds(graph, roots)])
         self.ops = {v.op for v in self.order}
 
     @kept
@@ -414,7 +420,8 @@ def _attempt(
         report.error = f"left out: {error!r}"
         return roots
     report.changed = any(a is not b for a, b in zip(new, roots, strict=True)) or any(
-        a is not b for loop, _, results in before for a, b in zip(results, loop.results, strict=True)
+        loop.made is not made_by or any(a is not b for a, b in zip(results, loop.results, strict=True))
+        for loop, made_by, results in before
     )
     return new
 
@@ -440,7 +447,9 @@ def optimise_lowered(lowered: Lowered, mode: Any = None, trace: Trace | None = N
     lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
     for step in chosen_finish(mode):
         if on_cpu or not step.on_cpu:
-            lowered.outputs, lowered.updates = step.run(lowered.graph, lowered.outputs, lowered.updates, on_cpu)
+            rounds = lone_rounds(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
+            made, lowered.updates = step.run(lowered.graph, [*lowered.outputs, *rounds], lowered.updates, on_cpu)
+            lowered.outputs = made[:n]
 
 
 # -- all stages --------------------------------------------------------------------------------------------------------
@@ -473,13 +482,20 @@ def make_program(
     trace.text(3, "IR", lambda: show([*lowered.outputs, *(v for _, v in lowered.updates)]))
     optimise_lowered(lowered, mode, trace, on_cpu=not device)
     if mode is not None and mode.executor == "nan_guard":
-        guard(lowered, mode.settings)
+        Late("tensordsl.codegen.passes.nan_guard", "guard")(lowered, mode.settings)
     trace.phase("optimise")
     program, regions = build_program(
         name, lowered, [v.type for v in inputs], [v.type for v in shared], single, tuning, device, small,
     )  # fmt: skip
     verify(program)
     trace.phase("program")
+    if (config.check_storage or trace.level) and not device:
+        given = [v.type for v in inputs], [v.type for v in shared], single, tuning, device, small
+        claims, _ = build_program(name, lowered, *given, has_claims=True)
+        verify(claims)
+        runs = check_storage(claims)
+        trace.text(4, "storage", lambda: f"checked by {runs} dry runs")
+        trace.phase("storage")
     trace.text(4, "groups", lambda: groups_text(regions))
     trace.text(4, "program", lambda: show_program(program))
     trace.text(4, "plans", lambda: plans_text(program.plans))

@@ -5,7 +5,7 @@ Comes in   a row's application, to be lowered; a value of tensor IR, to be verif
 Goes out   values of tensor IR; program IR, by a `Bufferiser`; MLIR, by a `Writer`; and the traits that passes and
            fusion read.
 Files      what is no step: `sources` (inputs, constants, parameters), `fusible` (map, move, reduce) and `take`, which
-           groups compute, `ranges`, `complex_numbers`; steps on buffers: `dot`, `reshape`, `subtensor`,
+           groups compute, `ranges`, `complex_numbers`, `scalar_loop`; steps on buffers: `dot`, `reshape`, `subtensor`,
            `inc_subtensor`, `concatenate`, `inc_take`; functions of the library: `along`, `searchsorted`, `positions`,
            `factorise`, `spectral`; control: `loops`, `branches`, `effects`.
 Uses       `bufferise` for storage and loops, `mlir` for text, `gpu` for kernels; each only when called.

@@ -48,7 +48,11 @@ class Concatenate(Construct):
             for d, (m, n) in enumerate(zip(source.dims, ref.dims, strict=True)):
                 if d != v.attrs["axis"]:
                     b.agree(n, m, "concatenate: lengths of an axis")
-        moved = [(source, place) for source, place in zip(sources, places, strict=True) if source.ptr != place.ptr]
+        moved = [
+            (source, place)
+            for source, place in zip(sources, places, strict=True)
+            if b.place(source.ptr) != b.place(place.ptr)
+        ]
         is_last = v.attrs["axis"] == v.rank - 1 and ref.strides == contiguous(ref.dims, ITEMSIZE[v.dtype])
         if is_last and len(moved) == len(places) and all(place.dims[-1] == 1 for place in places):
             interleave(b, moved, v.dtype)

@@ -68,7 +68,7 @@ class IncSubtensor(Construct):
         source = b.ref(v.operands[1])
         if not v.attrs["set"]:
             accumulate(b, source, target, v.dtype, is_zero_at(b.graph, v.operands[0], v.attrs["bounds"]))
-        elif source.ptr != target.ptr:
+        elif b.place(source.ptr) != b.place(target.ptr):
             b.copy(source, target, v.dtype)
         b.finish(v, ref)
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.bufferise.loops import run_loop
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import CONSTRUCTS, FOR, WHILE, Construct, Traits, register
+from tensordsl.codegen.tensor_ir.construct import CONSTRUCTS, FOR, IFELSE, WHILE, Construct, Traits, register
 from tensordsl.codegen.tensor_ir.equal_loops import LoweredLoop
 from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value
 from tensordsl.codegen.tensor_ir.indexing import cut
-from tensordsl.codegen.tensor_ir.lower import Lowering
+from tensordsl.codegen.tensor_ir.lower import EAGER_INVARIANTS, Lowering, may_have_no_round
 from tensordsl.codegen.tensor_ir.lower_complex import paired, parts
 from tensordsl.codegen.tensor_ir.verify import check
 from tensordsl.graph.substitute import substitute
 from tensordsl.graph.types import COMPLEX, INTEGERS
 from tensordsl.graph.variables import Apply, Constant, Kernel, Variable, apply, toposort
+from tensordsl.ops import control
 from tensordsl.ops.array.shape import shape_i, stack
-from tensordsl.ops.control import IFELSE
-from tensordsl.ops.math.comparisons import gt
+from tensordsl.ops.math.comparisons import GE, gt
 from tensordsl.ops.operands import constant
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ class _Loop(Construct):
             return _unrolled(low, node, rounds)
         known = low.lowered_loops.find(g, self.name, body, operands) if g.tuning.allows("merge_equal_loops") else None
         if known is not None and (stacks := _with_more(low, body, operands, known)) is not None:
-            return self.results(low, node, known.made, stacks)
+            with _inside(low, body, operands, known.loop, known.made.attrs["count"]):
+                _lengths_are_kept(g, known.loop.next, known.made.operands[1:])
+            return self.results(low, node, known, stacks)
         k = len(body.carried)
         count, inits = operands[0], parts(operands[1 : 1 + k])
         loop = g.new_loop()
@@ -57,36 +59,38 @@ class _Loop(Construct):
         n = g.extents.value(count)
         if g.tuning.allows("index_ranges"):
             g.extents.bound(loop.index.number, [0], [ex.sub(m, 1) for m in ex.if_positive(n)])
-        if not isinstance(n, int):
-            n = ex.maximum(0, n)
+        n = ex.maximum(0, n)
         with _inside(low, body, operands, loop, n) as env:
             results = low.run(body.expressions)
             if body.condition is not None:
                 loop.condition = g.cast(results.pop(), "bool")
             loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(parts(results[:k]), inits, strict=True))
             loop.stacked = tuple(parts(results[k:]))
-            for new, old in zip(loop.next, inits, strict=True):
-                for a, b in zip(new.shape, old.shape, strict=True):
-                    g.extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
+            if not _lengths_are_kept(g, loop.next, inits):
+                g.unchecked_loops.add(loop.number)
         made = g.make(self.name, (count, *inits), "", (), loops=_around(loop, operands), loop=loop, count=n)
         loop.count, loop.made, loop.rounds = count, made, n
-        low.lowered_loops.add(self.name, body, operands, LoweredLoop(loop, made, g.within, body, operands, env))
-        return self.results(low, node, made, range(len(loop.stacked)))
+        lowered = LoweredLoop(loop, made, g.within, body, operands, env)
+        low.lowered_loops.add(self.name, body, operands, lowered)
+        return self.results(low, node, lowered, range(len(loop.stacked)))
 
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         return self.lower(low, node, operands)
 
-    def results(self, low: Lowering, node: Apply, made: Value, stacks: Sequence[int]) -> list[Value]:
+    def results(self, low: Lowering, node: Apply, lowered: LoweredLoop, stacks: Sequence[int]) -> list[Value]:
         """What the row's application gives: the last carried values, then these of what is stacked."""
-        g, loop, inits = low.graph, made.attrs["loop"], made.operands[1:]
+        g, loop, made, shapes = low.graph, lowered.loop, lowered.made, lowered.shapes
+        inits = made.operands[1:]
         finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
-        shapes = loop.shapes  # a stack has one shape, whoever reads it
         new = {k: j for j, k in enumerate(stacks) if k not in shapes}
         shapes.update(
             zip(new, _stacked_shapes(low, node, made, {j: loop.stacked[k] for k, j in new.items()}), strict=True)
         )
         count = made.attrs["count"]
         stacked = [g.result(made, len(inits) + k, loop.stacked[k].dtype, (count, *shapes[k])) for k in stacks]
+        is_outermost = not (g.within or made.loops)
+        if self.name == FOR and is_outermost and may_have_no_round(node, g.tuning.allows(EAGER_INVARIANTS)):
+            finals, stacked = _if_rounds(g, count, finals, stacked, inits)
         return self.outputs(g, node, made, finals, stacked)
 
     def outputs(
@@ -215,12 +219,48 @@ def _unrolled(low: Lowering, node: Apply, rounds: int) -> list[Value]:
     for t in range(rounds):
         now = {**invariants, body.index: constant(t, dtype="int64"), **dict(zip(body.carried, carried, strict=True))}
         results = substitute(body.expressions, now)
-        for new, old in zip(low.run(results[:k]), low.run(carried), strict=True):
-            for a, b in zip(new.shape, old.shape, strict=True):
-                g.extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
+        _lengths_are_kept(g, low.run(results[:k]), low.run(carried))
         carried = results[:k]
         pieces.append(results[k:])
     return low.run([*carried, *(stack(column) for column in zip(*pieces, strict=True))])
+
+
+def _lengths_are_kept(g: Graph, new: Sequence[Value], old: Sequence[Value]) -> bool:
+    """Have what a round hands on be as long as what it got: whether no round has to check it.
+
+    Lengths that are known before the loop are checked there, if a round runs: passes may leave out rounds that no
+    result needs."""
+    extents = g.extents
+    are_kept = True
+    for v, w in zip(new, old, strict=True):
+        for a, b in zip(map(extents.find, v.shape), map(extents.find, w.shape), strict=True):
+            extents.same(a, b, STATE_LENGTHS)
+            if a == b or not extents.conditional:
+                continue
+            if extents.runs is not None and _are_known_before(g, (a, b)):
+                extents.require_if_run(a, b, STATE_LENGTHS)
+            else:
+                are_kept = False
+    return are_kept
+
+
+def _are_known_before(g: Graph, lengths: Sequence[Length]) -> bool:
+    """Whether lengths are known before all loops that are being lowered and may have no round."""
+    return all(k < g.extents.since and not g.values[k].loops for k in ex.named(lengths))
+
+
+STATE_LENGTHS = "a carried value must keep its shape: lengths of an axis"
+
+
+def _if_rounds(
+    g: Graph, count: Length, finals: Sequence[Value], stacked: Sequence[Value], inits: Sequence[Value]
+) -> tuple[list[Value], list[Value]]:
+    """The results of a loop as those of a branch, so that what only rounds need is not computed where there is none."""
+    condition = g.map(GE, g.extent(count), g.const(1, "int64"))
+    nothing = [g.make("undefined", (), v.dtype, v.shape) for v in stacked]
+    branch = g.make(IFELSE, (condition, *finals, *stacked, *inits, *nothing), "", ())
+    made = [g.result(branch, k, v.dtype, v.shape) for k, v in enumerate((*finals, *stacked))]
+    return made[: len(finals)], made[len(finals) :]
 
 
 @contextmanager
@@ -238,13 +278,17 @@ def _inside(low: Lowering, body: Any, operands: Sequence[Value], loop: Loop, n: 
         for variable, value in zip(variables, values, strict=True):
             own[id(variable)] = g.cast(value, variable.type.dtype)
     extents, node_position = g.extents, g.extents.node
-    state = extents.conditional, g.within
+    state = extents.conditional, extents.runs, g.within
     if not (isinstance(n, int) and n > 0):
+        if not extents.conditional:
+            extents.since = loop.index.number
+        if extents.runs is not None:
+            extents.runs = ex.mul(extents.runs, ex.minimum(n, 1)) if _are_known_before(g, (n,)) else None
         extents.conditional, g.within = True, frozenset([loop.number])
     yield own
     extents.node = node_position
     low.env = outer  # another loop may share this body's variables, with parameters of its own
-    (extents.conditional, g.within), extents.fresh = state, []
+    (extents.conditional, extents.runs, g.within), extents.fresh = state, []
 
 
 def _around(loop: Loop, operands: Sequence[Value]) -> frozenset[int]:
@@ -319,7 +363,9 @@ def _in_first_round(lengths: Sequence[Variable], node: Apply) -> Sequence[Variab
     firsts = substitute(lengths, {**replaced, body.index: constant(0, dtype="int64")})
     if isinstance(n, Constant) and n.data > 0:
         return firsts
-    chosen: Sequence[Variable] = apply(IFELSE, gt(n, 0), *firsts, *(constant(0, dtype=v.type.dtype) for v in firsts))
+    chosen: Sequence[Variable] = apply(
+        control.IFELSE, gt(n, 0), *firsts, *(constant(0, dtype=v.type.dtype) for v in firsts)
+    )
     return chosen
 
 

@@ -8,7 +8,6 @@ Why       one function does many rows: a call for each would cost as much as a s
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any, Protocol
 
 from tensordsl.base.records import record
@@ -126,10 +125,9 @@ class Kernel:
         self.tuning = tuning
         self.name, self.form, self.width, self.lane, self.row, self.clamps = name, form, width, lane, row, clamps
         self.entries: dict[tuple[int, int, int], Entry] = {}
-        code = partial(Code, inline=tuning.schedule.inline_functions)
-        self.head, self.before, self.body, self.ends = map(code, "hsve")
-        self.masked, self.close, self.summed, self.after, self.resume, self.final = map(code, "lqutjf")
-        self.others, self.fixed = map(code, "db")
+        self.head, self.before, self.body, self.ends = map(self.code, "hsve")
+        self.masked, self.close, self.summed, self.after, self.resume, self.final = map(self.code, "lqutjf")
+        self.others, self.fixed = map(self.code, "db")
         self.before.block = "row" if self.has_rows or form == COLUMNS else "entry"
         self.body.block, self.close.block, self.after.block = "loop", "close", "after"
         self.resume.block, self.final.block = "partly", "final"
@@ -180,6 +178,11 @@ class Kernel:
         self.wrong = WRONG  # of ROW: was something out of range, in this row or one before?
         self.once: dict[str, str] = {}
 
+    def code(self, prefix: str) -> Code:
+        """Empty code of a block, for registers as the tuning's machine has them."""
+        schedule, machine = self.tuning.schedule, self.tuning.machine
+        return Code(prefix, inline=schedule.inline_functions, vector_bytes=machine.vector_bytes)
+
     @property
     def loops(self) -> bool:
         return self.form in (LANES, COLUMNS)
@@ -188,6 +191,11 @@ class Kernel:
     def overlaps(self) -> bool:
         """True if the last chunk of each row ends with its last complete vector, all of whose lanes count."""
         return self.counts and not self.states
+
+    @property
+    def has_long_registers(self) -> bool:
+        """Are registers as long as cache lines, and do vectors of half of them have all that whole ones have?"""
+        return "avx512" in self.body.isa and self.tuning.machine.vector_bytes >= CACHE_LINE_BYTES
 
     @property
     def has_rows(self) -> bool:
@@ -220,7 +228,7 @@ class Kernel:
 
     def finish_rows(self) -> None:
         """Let the kernel do all of a row, also of one without elements."""
-        self.finishes, self.points = True, Code("o")
+        self.finishes, self.points = True, self.code("o")
         self.points.block = "points"
 
     def guard(self, extents: Sequence[str]) -> None:
@@ -232,7 +240,7 @@ class Kernel:
 
     def use_halves(self, is_light: bool) -> None:
         """Computing in half registers, where the machine prefers that for loops that are bound by memory."""
-        prefers = "halves" in self.body.isa or ("avx512" in self.body.isa and self.tuning.forces("half_registers"))
+        prefers = self.has_long_registers and ("halves" in self.body.isa or self.tuning.forces("half_registers"))
         self.half_registers = is_light and self.form == LANES and prefers and self.tuning.allows("half_registers")
         if self.half_registers:
             self.body.vector_bytes //= 2
@@ -253,7 +261,7 @@ class Kernel:
     def adds_by_halves(self) -> bool:
         """True if sums of short rows take less time in half registers: with AVX-512 half as many loads straddle lines,
         memory gives more on AMD's cores, and less is behind a row's last complete vector."""
-        return "avx512" in self.body.isa and self.tuning.allows("half_registers")
+        return self.has_long_registers and self.tuning.allows("half_registers")
 
     def segment_rows(self) -> None:
         """Let several short rows be taken as one."""
@@ -274,7 +282,7 @@ class Kernel:
         whole = [e for e in self.entries.values() if e.kind == VECTOR and e.add == NO_AREA and e.step == 1]
         whole = [e for e in whole if self.width * e.itemsize % CACHE_LINE_BYTES == 0]
         light = count_lines(self.body.lines) <= self.tuning.kernel.light_body_lines
-        light = light and "avx512" in self.body.isa and not self.half_registers and self.tuning.allows("line_alignment")
+        light = light and self.has_long_registers and not self.half_registers and self.tuning.allows("line_alignment")
         if self.form == LANES and whole and light:
             self.aligned_operand = whole[0]
 

@@ -15,7 +15,7 @@ from typing import Any
 from tensordsl.codegen.fusion.group import Group, LineAlignment, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.fusion.lane_states import kept_in_lanes
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE, LEAVES, Val, is_expensive_op, is_function, unwidened
-from tensordsl.codegen.scalar_ir.repetition import repetitions
+from tensordsl.codegen.scalar_ir.repetition import named
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import CostTuning, ScheduleTuning, Tuning
 from tensordsl.graph.casting import real_of
@@ -574,7 +574,7 @@ def _lanes(group: Group, p: Pass, along: str, tuning: Tuning) -> int:
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
     expensive = [v.op for v in values if is_function(v)]
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
-    if any(v.op == "repeat" and repetitions()[v.attr].is_long for v in values):
+    if any(v.op == "repeat" and named(v.attr)[0].is_long for v in values):
         factor = 1
     elif expensive:
         few = vector_bytes == 32 and len(expensive) < 3 and CHAINS.issuperset(expensive)

@@ -64,7 +64,7 @@ class ShortRows:
     def __init__(self, main: Kernel, one: Kernel, lanes: int) -> None:
         self.main, self.one, self.lanes_in_all = main, one, lanes
         self.states: list[_State] = []
-        self.close, self.final = Code("qs"), Code("zs")
+        self.close, self.final = map(one.code, ("qs", "zs"))
         self.alternating = states_of_short_row(lanes) * lanes // one.width
         self.rows = min(short_rows_at_once(self.final.vector_bytes * one.width // lanes), one.width)
         self.lanes: dict[int, str] = {}  # of `final`: a value of all rows

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.base.records import record
-from tensordsl.codegen.fusion.placement import integer_values, place
+from tensordsl.codegen.fusion.placement import place, with_integers
 from tensordsl.codegen.passes.context import frozen_values
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import IFELSE
-from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, giver, rebuild, toposort
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, dependencies, giver, rebuild
 
 
 @record
@@ -33,12 +33,11 @@ def share_branches(graph: Graph, roots: Sequence[Value]) -> list[Value]:
     roots = list(roots)
     if sum(v.op == IFELSE for v in graph.values) < 2:
         return roots
-    everything = [*roots, *integer_values(graph, toposort(roots))]
-    order = toposort(everything)
+    everything, order = with_integers(graph, roots)
     frozen = frozen_values(graph)
     sides = {n: side for n, side in _sides(everything, order).items() if n not in frozen}
     exits = _exits(everything, order, sides)
-    return _Builder(graph, sides, exits).run(roots) if exits else roots
+    return _Builder(graph, sides, exits).run(everything)[: len(roots)] if exits else roots
 
 
 def _sides(roots: Sequence[Value], order: Sequence[Value]) -> dict[int, Side]:

@@ -145,10 +145,31 @@ def integer_values(graph: Graph, values: Iterable[Value]) -> list[Value]:
         elif "checks" in v.attrs:
             lengths.update([n for c in v.attrs["checks"] for n in (c.a, c.b)])
     named = ex.named(lengths) | ex.named(map(graph.extents.find, lengths))
-    checked = [n for c in graph.extents.constraints for n in (c.a, c.b)]
-    checked_named = ex.named(checked) | ex.named(map(graph.extents.find, checked))
-    named |= {n for n in checked_named if loops >= graph.values[n].loops}  # a loop that nothing needs is not there
+    checked = graph.extents.checked()
+    named |= {n for n in checked if loops >= graph.values[n].loops}  # a loop that nothing needs is not there
     return [graph.values[n] for n in sorted(named)]
+
+
+def with_integers(graph: Graph, roots: Sequence[Value]) -> tuple[list[Value], list[Value]]:
+    """The roots with the integers that lengths and checks need, and all that these depend on, operands first."""
+    everything = list(roots)
+    order = toposort(everything)
+    for _ in range(4):  # integers that lengths depend on may depend on lengths themselves
+        more = [v for v in integer_values(graph, order) if v not in everything]
+        if not more:
+            break
+        everything.extend(more)
+        order = toposort(everything)
+    return everything, order
+
+
+def lone_rounds(graph: Graph, roots: Sequence[Value]) -> list[Value]:
+    """Numbers of rounds that a length or check needs and no root does.  Their loops are run like others: a pass that
+    does not see them leaves them with values that no longer exist."""
+    if all([loop.condition is None for loop in graph.loops]):
+        return []
+    known = set(toposort(roots))
+    return [v for v in with_integers(graph, roots)[0] if v.op == "rounds" and giver(v) not in known]
 
 
 def _measured(graph: Graph, integers: Sequence[Value], order: Sequence[Value]) -> dict[int, list[Value]]:
@@ -175,14 +196,7 @@ def _is_transposed(v: Value) -> bool:
 
 def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
     """All regions that `roots` need, each with its steps in order."""
-    everything = list(roots)
-    order = toposort(everything)
-    for _ in range(4):  # integers that lengths depend on may depend on lengths themselves
-        more = [v for v in integer_values(graph, order) if v not in everything]
-        if not more:
-            break
-        everything.extend(more)
-        order = toposort(everything)
+    everything, order = with_integers(graph, roots)
     context = place(everything, order, measured=_measured(graph, everything[len(roots) :], order))
     members: dict[Context, list[Value]] = {(): []}
     for v in order:

@@ -333,6 +333,9 @@ class Emitter:
     def offset(self, i: p.Offset) -> None:
         self.define(i.dst, self.op(f"getelementptr i8, ptr {self.values[i.base]}, i64 {self.values[i.bytes]}"))
 
+    def claim(self, i: p.Claim) -> None:
+        self.define(i.dst, self.values[i.src])
+
     def select(self, i: p.Select) -> None:
         bit, a, b = self.bit(i.cond), self.values[i.a], self.values[i.b]
         self.define(i.dst, self.op(f"select i1 {bit}, {i.kind} {a}, {i.kind} {b}"))
@@ -635,7 +638,7 @@ EMIT: dict[type[Instr], Callable[[Emitter, Any], None]] = {
     p.Const: Emitter.const, p.Extent: Emitter.extent, p.Stride: Emitter.stride, p.Data: Emitter.address,
     p.BlasThreads: Emitter.blas_threads,
     p.Arith: Emitter.arith, p.Mul: Emitter.mul, p.Compare: Emitter.compare, p.Check: Emitter.check,
-    p.Offset: Emitter.offset, p.Select: Emitter.select, p.LoadScalar: Emitter.load_scalar,
+    p.Offset: Emitter.offset, p.Claim: Emitter.claim, p.Select: Emitter.select, p.LoadScalar: Emitter.load_scalar,
     p.StoreScalar: Emitter.store_scalar, p.Slot: Emitter.slot8, p.Bytes: Emitter.bytes, p.Arena: Emitter.arena,
     p.NewOut: Emitter.new_out, p.NewList: Emitter.new_list, p.Prepare: Emitter.prepare, p.Launch: Emitter.launch,
     p.Require: Emitter.require, p.Deoptimise: Emitter.deoptimise, p.Gemm: gemm, p.Scatter: Emitter.scatter,

@@ -25,25 +25,47 @@ def is_off_main_stack(f: Asm, rt: str, here: str) -> str:
 
 
 def has_stack_text() -> str:
-    """i1: has this thread's stack so many bytes left, or does the system not tell?"""
+    """i1: has this thread's stack so many bytes left, or does the system not tell?
+
+    A thread's own stack ends where it ended before, so one query of the system, which takes a microsecond, is enough
+    for a thread; the main one's limit may change.
+    """
     f = Asm("i1", "has_stack", ("ptr rt", "i64 bytes"), internal=True)
+    here = f.op("alloca i64, align 8")
+    is_main = f.op(f"xor i1 {is_off_main_stack(f, '%rt', here)}, true")
+    with f.when(f.is_null(f.load("ptr", "%rt", layouts.RT["pthread_getattr_np"]))):
+        f.ret("i1", "true")
+    with f.when(f.all(is_main, f.le("%bytes", layouts.MAIN_STACK_RESERVE_BYTES - STACK_RESERVE_BYTES))):
+        f.ret("i1", "true")
+    key = f.load("i32", "%rt", layouts.RT["stack_key"])
+    known = f.call("ptr", f.load("ptr", "%rt", layouts.RT["pthread_getspecific"]), f"i32 {key}")
+    wanted = f.add("%bytes", STACK_RESERVE_BYTES)
+    address = f.op(f"ptrtoint ptr {here} to i64")
+    with f.when(f.all(f.not_null(known), f.negate(is_main))):
+        f.ret("i1", f.ge(f.sub(address, f.op(f"ptrtoint ptr {known} to i64")), wanted))
+    low = f.call("ptr", "@lowest_of_stack", "ptr %rt")
+    with f.when(f.is_null(low)):
+        f.ret("i1", "true")
+    with f.when(f.negate(is_main)):
+        f.call("i32", f.load("ptr", "%rt", layouts.RT["pthread_setspecific"]), f"i32 {key}", f"ptr {low}")
+    f.ret("i1", f.ge(f.sub(address, f.op(f"ptrtoint ptr {low} to i64")), wanted))
+    return _lowest_of_stack() + f.text
+
+
+def _lowest_of_stack() -> str:
+    """ptr: the lowest address of this thread's stack, or NULL."""
+    f = Asm("ptr", "lowest_of_stack", ("ptr rt",), internal=True)
     attributes = f.op(f"alloca i64, i64 {ATTRIBUTES}, align 16")
     low, size = f.op("alloca i64, align 8"), f.op("alloca i64, align 8")
-    is_other = f.load("ptr", "%rt", layouts.RT["pthread_getattr_np"])
-    with f.when(f.is_null(is_other)):
-        f.ret("i1", "true")
-    is_here = f.op(f"xor i1 {is_off_main_stack(f, '%rt', low)}, true")
-    with f.when(f.all(is_here, f.le("%bytes", layouts.MAIN_STACK_RESERVE_BYTES - STACK_RESERVE_BYTES))):
-        f.ret("i1", "true")
     thread = f.call("i64", f.load("ptr", "%rt", layouts.RT["pthread_self"]))
-    status = f.call("i32", is_other, f"i64 {thread}", f"ptr {attributes}")
+    query = f.load("ptr", "%rt", layouts.RT["pthread_getattr_np"])
+    status = f.call("i32", query, f"i64 {thread}", f"ptr {attributes}")
     with f.when(f.compare("ne", "i32", status, 0)):
-        f.ret("i1", "true")
+        f.ret("ptr", "null")
     given = f"ptr {attributes}", f"ptr {low}", f"ptr {size}"
     f.call("i32", f.load("ptr", "%rt", layouts.RT["pthread_attr_getstack"]), *given)
     f.call("i32", f.load("ptr", "%rt", layouts.RT["pthread_attr_destroy"]), f"ptr {attributes}")
-    left = f.sub(f.op(f"ptrtoint ptr {low} to i64"), f.load("i64", low))
-    f.ret("i1", f.ge(left, f.add("%bytes", STACK_RESERVE_BYTES)))
+    f.ret("ptr", f.load("ptr", low))
     return f.text
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
+from typing import Any
 
 from tensordsl.codegen.llvm.casts import bitcast, cast
 from tensordsl.codegen.llvm.lookup_tables import chunks, has_avx512, lookup, lookups_of_two, partners
@@ -78,7 +79,9 @@ def emit_all(code: Code, values: Iterable[Val], env: Env, W: int = 1, leaf: Call
         elif (rest := _tested_remainder(v)) and id(rest.args[0]) in env:
             env[id(v)] = _is_divisible(code, v.op, rest, env[id(rest.args[0])], W)
         elif v.op == "repeat":
-            env[id(v)] = _call_repetition(code, v, [env[id(a)] for a in v.args], W)
+            same = [w for w in todo if w.op == "repeat" and w.args == v.args and _is_same_loop(w.attr, v.attr)]
+            found = _call_repetition(code, same, [env[id(a)] for a in v.args], W)
+            env |= {id(w): x for w, x in zip(same, found, strict=True)}
         elif v.op in ARITY:
             env[id(v)] = _operation(code, v, [env[id(a)] for a in v.args], W)
         else:
@@ -209,24 +212,36 @@ def _fmod_body(code: Code, dtype: str, W: int) -> str:
 # Loops of one element
 
 
-def _call_repetition(code: Code, v: Val, operands: list[str], W: int) -> str:
-    """A call of the function that repeats until all lanes are done."""
-    types = tuple(a.type for a in v.args)
-    symbol = math_symbol(v.attr, v.type, W)
-    text, declarations, functions = _repetition(v.attr, types, symbol, W, code.isa)
+def _is_same_loop(one: Any, two: Any) -> bool:
+    return one == two or (isinstance(one, tuple) and isinstance(two, tuple) and one[0] == two[0])
+
+
+def _call_repetition(code: Code, values: list[Val], operands: list[str], W: int) -> list[str]:
+    """A call of the function that repeats until all lanes are done; values: results of one loop."""
+    types = tuple(a.type for a in values[0].args)
+    loop, _ = repetition.named(values[0].attr)
+    wanted = tuple(repetition.named(v.attr)[1] for v in values)
+    symbol = math_symbol("_".join([loop.name, *map(str, wanted if len(loop.dtypes) > 1 else ())]), loop.dtypes[0], W)
+    text, declarations, functions = _repetition(loop, wanted, types, symbol, W, code.isa)
     code.functions[symbol] = text
     code.functions |= functions
     code.declarations |= declarations
-    given = (f"{llvm_type(t, W)} {x}" for t, x in zip(types, operands, strict=True))
-    return code.call(symbol, llvm_type(v.type, W), *given)
+    given = [f"{llvm_type(t, W)} {x}" for t, x in zip(types, operands, strict=True)]
+    kinds = [llvm_type(v.type, W) for v in values]
+    if len(kinds) == 1:
+        return [code.call(symbol, kinds[0], *given)]
+    whole = f"{{ {', '.join(kinds)} }}"
+    made = code.call(symbol, whole, *given)
+    return [code.op(f"extractvalue {whole} {made}, {k}") for k in range(len(kinds))]
 
 
 @lru_cache(maxsize=64)
 def _repetition(
-    name: str, types: tuple[str, ...], symbol: str, W: int, isa: str
+    loop: repetition.Repetition, wanted: tuple[int, ...], types: tuple[str, ...], symbol: str, W: int, isa: str
 ) -> tuple[str, dict[str, str], dict[str, str]]:
-    code, loop, r = Code(isa=isa), repetition.repetitions()[name], repetition.rounds(name, types)
-    mask, t = llvm_type("bool", W), llvm_type(loop.dtype, W)
+    """The function of the results `wanted`."""
+    code, r = Code(isa=isa), repetition.rounds(loop, types)
+    mask, kinds = llvm_type("bool", W), [llvm_type(loop.dtypes[k], W) for k in wanted]
     given = {id(v): f"%x{k}" for k, v in enumerate(r.operands)}
     first, head, done = code.label("first"), code.label("round"), code.label("done")
     code.do(f"br i1 {code.any('%x0', W)}, label %{first}, label %{done}")
@@ -236,21 +251,24 @@ def _repetition(
     starts, before = [env[id(v)] for v in r.start], code.block
     code.do(f"br label %{head}")
     code.place(head)
-    number, left, old = code.tmp(), code.tmp(), code.tmp()
+    number, left, old = code.tmp(), code.tmp(), [code.tmp() for _ in wanted]
     state, position = [code.tmp() for _ in r.state], len(code.lines)
     env = (
         given
         | {id(v): x for v, x in zip(r.state, state, strict=True)}
         | {id(r.number): splat(code, number, "int64", W)}
     )
-    emit(code, [*r.following, r.result, r.is_last], env, W)
-    found = code.op(f"select {mask} {left}, {t} {env[id(r.result)]}, {t} {old}")
+    results = [r.results[k] for k in wanted]
+    emit(code, [*r.following, *results, r.is_last], env, W)
+    found = [
+        code.op(f"select {mask} {left}, {t} {env[id(v)]}, {t} {x}") for t, v, x in zip(kinds, results, old, strict=True)
+    ]
     going_on = code.op(f"xor {mask} {env[id(r.is_last)]}, {constant(True, 'bool', W)}")
     still = code.op(f"and {mask} {left}, {going_on}")
     following = code.op(f"add i64 {number}, 1")
     more = code.op(f"and i1 {code.any(still, W)}, {code.op(f'icmp ult i64 {following}, {loop.limit}')}")
-    zero = constant(0, loop.dtype, W)
-    carried = [("i64", number, "0", following), (mask, left, "%x0", still), (t, old, zero, found)]
+    zeros = [constant(0, loop.dtypes[k], W) for k in wanted]
+    carried = [("i64", number, "0", following), (mask, left, "%x0", still), *zip(kinds, old, zeros, found, strict=True)]
     carried += [
         (llvm_type(v.type, W), x, y, env[id(z)]) for v, x, y, z in zip(r.state, state, starts, r.following, strict=True)
     ]
@@ -260,11 +278,17 @@ def _repetition(
     code.do(f"br i1 {more}, label %{head}, label %{done}")
     last = code.block
     code.place(done)
-    result = code.op(f"phi {t} [ {zero}, %entry ], [ {found}, %{last} ]")
+    ends = [
+        code.op(f"phi {t} [ {zero}, %entry ], [ {x}, %{last} ]") for t, zero, x in zip(kinds, zeros, found, strict=True)
+    ]
+    whole, result = kinds[0], ends[0]
+    if len(kinds) > 1:
+        whole, result = f"{{ {', '.join(kinds)} }}", "undef"
+        for k, (t, x) in enumerate(zip(kinds, ends, strict=True)):
+            result = code.op(f"insertvalue {whole} {result}, {t} {x}, {k}")
     params = ", ".join(f"{llvm_type(k, W)} %x{n}" for n, k in enumerate(types))
-    text = (
-        f"define internal {t} @{symbol}({params}) noinline nounwind {{\nentry:\n{code.text}\n  ret {t} {result}\n}}\n"
-    )
+    signature = f"define internal {whole} @{symbol}({params}) noinline nounwind"
+    text = f"{signature} {{\nentry:\n{code.text}\n  ret {whole} {result}\n}}\n"
     return text, code.declarations, code.functions
 
 

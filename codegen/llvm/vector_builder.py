@@ -32,17 +32,24 @@ class Code:
     `isa` names what may be used of an instruction set: "avx512" or "avx2" (its own intrinsics), "halves" (half
     registers where loops are bound by memory), "gathers" (where that is as fast as loads), "half" (conversions of
     float16); "" for none, None for what this machine has.
-    `vector_bytes`: bytes of a vector register; `widest_load_bytes`: of the longest vector that is loaded.
+    `vector_bytes`: bytes of a vector register, None for those of `isa`; `widest_load_bytes`: of the longest vector
+    that is loaded.
     """
 
-    def __init__(self, prefix: str = "v", inline: int = MAX_INLINE_FUNCTIONS, isa: str | None = None) -> None:
+    def __init__(
+        self,
+        prefix: str = "v",
+        inline: int = MAX_INLINE_FUNCTIONS,
+        isa: str | None = None,
+        vector_bytes: int | None = None,
+    ) -> None:
         self.lines: list[str] = []
         self.declarations: dict[str, str] = {}
         self.functions: dict[str, str] = {}
         self.inline = inline
         self.block = "entry"
         self.isa = host_isa() if isa is None else isa
-        self.vector_bytes = 64 if "avx512" in self.isa else 32 if "avx2" in self.isa else 16
+        self.vector_bytes = vector_bytes or (64 if "avx512" in self.isa else 32 if "avx2" in self.isa else 16)
         self.widest_load_bytes = 0
         self.vector_loads: dict[str, tuple[str, str, int]] = {}  # by name: (type, pointer, bytes of alignment)
         self.halves: dict[str, str] = {}  # a float16 in a register, which is wide -> its bits

@@ -102,14 +102,15 @@ class Scalars:
     def repeat(self, v: Val, args: list[str]) -> str:
         """A loop of one element (`scalar_ir.repetition`) as `scf.while`: of the number of the round, whether one more
         is needed, the result and the state."""
-        loop, r = repetition.repetitions()[v.attr], repetition.rounds(v.attr, tuple(a.type for a in v.args))
+        loop, k = repetition.named(v.attr)
+        r = repetition.rounds(loop, tuple(a.type for a in v.args))
         given = {id(p): a for p, a in zip(r.operands, args, strict=True)}
         none = lambda v: None  # noqa: E731  all leaves are known
         start = self.emit(r.start, dict(given), none)
-        firsts = [self.constant(0, "int64"), args[0], self.constant(0, loop.dtype), *start]
+        firsts = [self.constant(0, "int64"), args[0], self.constant(0, v.type), *start]
         limit = self.constant(loop.limit, "int64")
         name, self.loops = f"%repeat{self.loops}", self.loops + 1
-        types = [TYPE[t] for t in ("int64", "bool", loop.dtype, *(s.type for s in r.state))]
+        types = [TYPE[t] for t in ("int64", "bool", v.type, *(s.type for s in r.state))]
         before, after = ([f"{name}_{part}{k}" for k in range(len(types))] for part in "ba")
         kinds = ", ".join(types)
         heads = ", ".join(f"{x} = {first}" for x, first in zip(before, firsts, strict=True))
@@ -119,7 +120,7 @@ class Scalars:
         self.put("} do {")
         self.put(f"^bb0({', '.join(f'{x}: {t}' for x, t in zip(after, types, strict=True))}):")
         known = given | {id(r.number): after[0]} | {id(s): x for s, x in zip(r.state, after[3:], strict=True)}
-        *following, result, is_last = self.emit((*r.following, r.result, r.is_last), known, none)
+        *following, result, is_last = self.emit((*r.following, r.results[k], r.is_last), known, none)
         number = self.op(f"arith.addi {after[0]}, {self.constant(1, 'int64')} : i64")
         going_on = self.op(f"arith.xori {is_last}, {self.constant(True, 'bool')} : i1")
         self.put(f"scf.yield {', '.join((number, going_on, result, *following))} : {kinds}")

@@ -6,6 +6,7 @@ Goes out   `instructions.Program`: code (with regions: `For`, `If`, `Blocks`), p
            at first use.
 Rules      `verify` proves them: names, regions, the GIL, and the commit rule, that what may fail comes before what
            destroys state.  Its table `EFFECTS` says what each instruction uses, reads, writes and defines.
+           `check_storage` finds, by dry runs, who reads what nobody wrote, or what was written over.
 Others     `storage` has what a builder knows of a tensor in memory (`Ref`) and of a region (`Scope`); `tables` what a
            program's run time gets with its code, and by which symbols it calls the library;
            `gemm_epilogues` which launches follow a product in its own loops; `printer` prints, `memory_map` tells

@@ -273,6 +273,27 @@ class Prepare(Instr):
     may_fail: ClassVar[bool] = True
 
 
+@record
+class Claim(Instr):
+    """dst = src: the tensor of these dims and byte strides is another value's from here on, and is reached through dst.
+
+    What stands there belongs to the new value if it `keeps` it, and is nobody's otherwise.  Reading it through another
+    name is a fault, which `check_storage` finds; programs for this check alone have claims.  The interpreter
+    poisons what is nobody's.
+
+    row: it is the value that is reached through that address, a row of a storage that many rounds write.  fills: it has
+    what nobody wrote, too: rows of rounds that did not run, of which others may be computed before they are cut."""
+
+    dst: Name
+    src: Name
+    dtype: str
+    dims: tuple[Name, ...]
+    strides: tuple[Name, ...]
+    keeps: bool
+    row: Name | None = None
+    fills: bool = False
+
+
 # -- work -------------------------------------------------------------------------------------------------------------
 @record
 class Launch(Instr):
@@ -541,9 +562,10 @@ class Blocks(Instr):
 # -- state ------------------------------------------------------------------------------------------------------------
 @record
 class Pin(Instr):
-    """If work (ps) > threshold: lock and hold every shared storage of the call, so that others may run: the GIL may be
-    released, or handlers of signals be called.  watched: then one of these may end the call, which keeps the GIL and
-    writes nothing but storage of its own up to `Unwatch`.  (One that releases the GIL is watched meanwhile.)"""
+    """If work (ps) > threshold: lock and hold every shared storage of the call, and hold its arguments, so that others
+    may run: the GIL may be released, or handlers of signals and steps of the user's be called.  watched: then a handler
+    may end the call, which keeps the GIL and writes nothing but storage of its own up to `Unwatch`.  (One that releases
+    the GIL is watched meanwhile.)"""
 
     work: Name
     threshold: int

@@ -98,6 +98,10 @@ SHOW: dict[type[Instr], Callable[[Any], str]] = {
     p.Bytes: lambda i: f"{i.dst} = {len(i.data)} constant bytes",
     p.Arena: lambda i: f"arena {_join(f'{d}: {n} bytes' for d, n in i.items)}",
     p.NewOut: _show_new_out,
+    p.Claim: lambda i: (
+        f"{i.dst} = {i.src}: {i.dtype}[{_join(i.dims)}; {_join(i.strides)}], {'over' if i.keeps else 'anew'}"
+        f"{f', row {i.row}' if i.row else ''}{', filled' if i.fills else ''}"
+    ),
     p.NewList: lambda i: f"list of {i.n} in slot {i.slot}",
     p.Prepare: lambda i: (
         f"{i.dst} = {'fresh' if i.fresh else 'late' if i.late else 'prepare'} shared{i.shared}[{_join(i.dims)}]"

@@ -114,6 +114,11 @@ EFFECTS: dict[type[Instr], Effects] = {
     ),
     p.NewOut: Effects(ints=_new_out_ints, defines=lambda i: (*_ptr(i), *((s, "i64") for s in i.strides))),
     p.NewList: Effects(),
+    p.Claim: Effects(
+        ints=lambda i: (*i.dims, *i.strides),
+        pointers=lambda i: (i.src,) if i.row is None else (i.src, i.row),
+        defines=_ptr,
+    ),
     p.Prepare: Effects(ints=lambda i: i.dims if i.unless is None else (*i.dims, i.unless), defines=_ptr),
     p.Launch: Effects(ints=_launch_ints, reads=lambda i: i.reads, writes=lambda i: i.writes),
     p.Require: Effects(ints=lambda i: tuple(cond for cond, _ in i.choices)),
@@ -149,7 +154,7 @@ NEEDS_GIL = frozenset((p.NewOut, p.NewList, p.Prepare, p.Require, p.Deoptimise, 
 # What threads may do at once, and without the call's frame.
 IN_BLOCKS = frozenset((
     p.Const, p.Arith, p.Mul, p.Compare, p.Check, p.Offset, p.Select, p.LoadScalar, p.StoreScalar, p.Launch, p.Gemm,
-    p.LibraryCall, p.Copy, p.Fill, p.If,
+    p.LibraryCall, p.Copy, p.Fill, p.If, p.Claim,
 ))  # fmt: skip
 TOP_LEVEL = NEEDS_GIL | {p.ReleaseGil, p.AcquireGil, p.Unwatch}
 # These may run other Python code, or must not be undone.
@@ -182,7 +187,8 @@ def verify(program: Program) -> None:
 
     Names are defined before use, once, of the right kind, and local to their region.  What may fail precedes what
     destroys state.  A shared value's old storage is not read after an in-place write, except at the very point written.
-    Python is touched with the GIL only.  Every prepared value is committed.  `Return` is the last instruction.
+    Lengths, strides and addresses of arguments are read before others may run.  Python is touched with the GIL only.
+    Every prepared value is committed.  `Return` is the last instruction.
     """
     _Checker(program).run()
 
@@ -201,6 +207,7 @@ class _Checker:
         self.slots: dict[int, Instr] = {}
         self.lists: dict[int, int] = {}
         self.pinned = False
+        self.pin: p.Pin | None = None
         self.watched = False
         self.gil = True
         self.committed: Instr | None = None
@@ -385,6 +392,8 @@ class _Checker:
         assert isinstance(i, p.Data) or 0 <= i.axis < len(table[number][1]), f"{self.where(i)}: no such axis"
         done = self.committed is not None and kind == "shared"
         assert not done, f"{self.where(i)}: reads shared {number} after the commit"
+        others = self.pin is not None and kind == "arg"
+        assert not others, f"{self.where(i)}: others may have given argument {number} another shape since the pin"
 
     def check_op(self, i: Any) -> None:
         known = ARITH if isinstance(i, p.Arith) else COMPARE
@@ -467,9 +476,7 @@ class _Checker:
         if isinstance(i, p.TakeKept):
             assert isinstance(self.slots.get(i.slot), p.HostCall), f"{self.where(i)}: slot {i.slot} holds no result"
         self.without_late(i)
-        assert self.pinned or not self.program.shared, (
-            f"{self.where(i)}: runs Python code while no shared value is pinned"
-        )
+        assert self.pinned, f"{self.where(i)}: runs Python code while nothing is pinned"
 
     def check_pin(self, i: p.Pin) -> None:
         assert len(i.slots) == len(self.program.shared), f"{self.where(i)}: needs one slot per shared variable"
@@ -481,6 +488,7 @@ class _Checker:
             f"{self.where(i)}: the slots are not consecutive"
         )
         self.pinned = i.threshold < 0  # always, whatever the work
+        self.pin = i
         self.watched = i.watched
 
     def without_late(self, i: Instr, when: Name | None = None) -> None:
@@ -556,4 +564,5 @@ ROOTS: dict[type[Instr], Callable[[_Checker, Any], frozenset[Root]]] = {
     p.Offset: _moved,
     p.Arena: lambda checker, i: frozenset({("local", checker.depth, True)}) if checker.depth else NO_ROOTS,
     p.Select: _selected,
+    p.Claim: lambda checker, i: checker.roots.get(i.src, NO_ROOTS),
 }

@@ -136,7 +136,7 @@ def pack(dtype: str, pitch: int) -> Function:
 @cache
 def substitute(dtype: str, has_lanes: bool) -> Function:
     """x = a^-1 b, row by row of the unknowns; a is a lower triangle, an upper one from its end.  An i1: is there a zero
-    on the diagonal?  As in the library, none is seen if there are no unknowns."""
+    on the diagonal?  None is seen if there are no unknowns."""
     name = f"substitute_{'' if has_lanes else 'one_'}{dtype}"
     f = Function(name, ["i64 n", "i64 k", *matrix("a"), *matrix("b"), *matrix("x"), "i1 unit"], "i1")
     if has_lanes:
@@ -175,6 +175,19 @@ def _unknowns(f: Flow, dtype: str, W: int) -> str:
             rows.next = [f.op(f"or i1 {rows.values[0]}, {is_zero}")]
         columns.next = [rows.values[0]]
     return columns.values[0]
+
+
+@cache
+def is_empty_and_singular(dtype: str) -> Function:
+    """An i1: are there no unknowns, and is there a zero on the diagonal of a?  `substitute` sees the others."""
+    f = Function(f"is_empty_and_singular_{dtype}", ["i64 n", "i64 k", *matrix("a")], "i1")
+    count = f.op(f"select i1 {f.op('icmp eq i64 %k, 0')}, i64 %n, i64 0")
+    with f.loop(count, [("i1", "false")]) as rows:
+        pivot = load(f, _element(f, "a", rows.index, rows.index), dtype)
+        is_zero = f.op(f"fcmp oeq {llvm_type(dtype)} {pivot}, {constant(0.0, dtype)}")
+        rows.next = [f.op(f"or i1 {rows.values[0]}, {is_zero}")]
+    f.ret(rows.values[0])
+    return f
 
 
 @cache

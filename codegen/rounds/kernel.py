@@ -58,9 +58,9 @@ class _Writer:
 
     def __init__(self, body: Body, loop: For, symbol: str, tuning: Tuning, lanes: int | None) -> None:
         self.what, self.end, self.symbol, self.tuning = body, loop.end, symbol, tuning
-        inline = tuning.schedule.inline_functions
+        inline, vector_bytes = tuning.schedule.inline_functions, tuning.machine.vector_bytes
         self.head, self.ends, self.start, self.chunk, self.body, self.after, self.done = (
-            Code(prefix, inline=inline) for prefix in "htscvad"
+            Code(prefix, inline=inline, vector_bytes=vector_bytes) for prefix in "htscvad"
         )
         self.body.block, self.after.block, self.done.block = "round", "after", "done"
         self.words: dict[str, dict[Name, str]] = {"ptr": {}, "i64": {}}
@@ -358,7 +358,7 @@ class _Writer:
         """A carried value, unless it is where it was."""
         kind, age = self.what.kinds[address], self.age(address)
         code = self.after if kind[1] else self.done
-        value = self.value(self.what.states[address])
+        value = self.value(self.what.states.get(address, (MEMORY, address)))  # no state: each round copies it
         place = self.lane_place(code, self.address_behind(code, address), kind)
         if not age:
             self.store(code, value, place, kind)

@@ -26,8 +26,6 @@ def add_kernels(
     joined: Callable[[Sequence[Name]], Name],
 ) -> list[Instr]:  # fmt: skip
     """`code` with kernels, whose plans are appended to `plans`; around: the rest of the program's instructions."""
-    if not any(isinstance(i, p.For) for i in p.walk_program([*code])):
-        return [*code]
     storages = Storages([*around, *code])
     kernels: dict[int, Instr] = {}  # id of a loop -> what it becomes
 

@@ -19,6 +19,7 @@ from tensordsl.codegen.rounds.body import Unfit
 from tensordsl.codegen.rounds.flow import Operand
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.target.tuning import Tuning
+from tensordsl.graph.types import COMPLEX
 
 if TYPE_CHECKING:
     from tensordsl.codegen.rounds.inline import Writer
@@ -53,6 +54,8 @@ def check(i: p.LibraryCall, numbers: Mapping[str, int], equal: Mapping[str, str]
     """equal: of lengths that a round checks to be so the same one."""
     if i.function not in WRITERS:
         raise Unfit(f"{i.function} in a round")
+    if any(dtype in COMPLEX for _, dtype, _, _ in (*i.inputs, *i.outputs)):
+        raise Unfit("matrices of complex numbers")
     pivots = i.outputs[1] if i.function == "lu_factor" else i.inputs[1] if i.function.startswith("lu") else None
     for operand in (*i.inputs, *i.outputs[:-2]):
         if len(operand[2]) != (1 if operand is pivots else 2):
@@ -150,6 +153,8 @@ def _lu_solve(is_transposed: bool, k: Writer, dtype: str, a: Matrix, pivots: Mat
         failed = exchange(b, "false")
         _substitute(k, dtype, a, x, x, True, True)
         failed = f.op(f"or i1 {failed}, {_substitute(k, dtype, a, x, x, False, False)}")
+    symbol = f.has(functions.is_empty_and_singular(dtype))
+    failed = f.op(f"or i1 {failed}, {f.call(symbol, 'i1', f'i64 {n}', f'i64 {columns}', a.operands)}")
     _fill_nan(k, failed, dtype, x)
     return failed
 

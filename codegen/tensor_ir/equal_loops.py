@@ -8,9 +8,11 @@ Why       the gradient of a loop keeps histories by a second loop of its body: f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Any
 
 from tensordsl.base.records import record
+from tensordsl.codegen.tensor_ir.extents import Length
 from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, attrs_key, dependencies
 from tensordsl.graph.variables import Constant, Variable, toposort
 
@@ -18,7 +20,10 @@ from tensordsl.graph.variables import Constant, Variable, toposort
 @record(eq=False)
 class LoweredLoop:
     """A lowered loop, the value that stands for it, and the loop around it that may run zero times; the body and
-    operands that it was lowered from, and what that gave, by ids of the body's variables."""
+    operands that it was lowered from, and what that gave, by ids of the body's variables.
+
+    `shapes`: number of a stack -> the shape of its rows by lengths that are known before the loop; a stack has one
+    shape, whoever reads it."""
 
     loop: Loop
     made: Value
@@ -26,6 +31,7 @@ class LoweredLoop:
     body: Any
     operands: Sequence[Value]
     env: Mapping[int, Value]
+    shapes: dict[int, tuple[Length, ...]] = field(default_factory=dict)
 
 
 class LoweredLoops:
@@ -41,9 +47,12 @@ class LoweredLoops:
         self._loops.setdefault(self._key(row, body, operands), []).append(known)
 
     def find(self, graph: Graph, row: str, body: Any, operands: Sequence[Value]) -> LoweredLoop | None:
-        """A loop of the same rounds, none of whose results the body given needs."""
+        """A loop of the same rounds, none of whose results the body given needs, and which varies with no loop that the
+        operands do not: there it would not be known."""
+        around = graph.within.union(*(v.loops for v in operands))
         for known in self._loops.get(self._key(row, body, operands), ()):
-            if known.within == graph.within and not self._needs(operands, known.made):
+            is_here = known.within == graph.within and known.made.loops <= around
+            if is_here and not self._needs(operands, known.made):
                 return known
         return None
 

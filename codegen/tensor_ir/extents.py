@@ -267,6 +267,8 @@ class Extents:
     def __init__(self) -> None:
         self.constraints: list[Constraint] = []
         self.conditional = False
+        self.runs: Length | None = 1  # 0 in calls that leave out what is lowered, else 1; None: not known at entry
+        self.since = 0  # the number of the first value of what is lowered conditionally, where `runs` is known
         self.assumed: dict[Any, Constraint] = {}
         self.fresh: list[Constraint] = []  # assumed for the application that is being lowered
         self.node: int | None = None  # the user's application that is being lowered
@@ -406,6 +408,11 @@ class Extents:
             self._known.add(key)
             self.constraints.append(Constraint(a, b, what, self.node, relation))
 
+    def checked(self) -> set[int]:
+        """The numbers of the values that constraints are checked with."""
+        lengths = [n for c in self.constraints for n in (c.a, c.b)]
+        return named(lengths) | named(map(self.find, lengths))
+
     def _holds(self, a: Length, b: Length, relation: str) -> bool:
         """Whether a relation follows from the ranges of values."""
         if relation in ("ge", "gt"):
@@ -413,6 +420,14 @@ class Extents:
         if relation not in ("le", "lt", "ge", "gt"):
             return False
         return self.is_never_negative(sub(sub(b, a), int(relation in ("lt", "gt"))))
+
+    def require_if_run(self, a: Length, b: Length, what: str) -> None:
+        """Check that two lengths are equal in calls that run the conditional code that is lowered (`runs`)."""
+        assert self.runs is not None
+        a, b = mul(self.runs, a), mul(self.runs, b)
+        if a != b and (a, b, "eq") not in self._known:
+            self._known.add((a, b, "eq"))
+            self.constraints.append(Constraint(a, b, what, self.node))
 
     def assumption(self, a: Length, b: Length, relation: str = "eq") -> Constraint | None:
         """The assumption about two lengths."""

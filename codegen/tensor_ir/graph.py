@@ -61,7 +61,6 @@ class Loop:
         "node",
         "made",
         "rounds",
-        "shapes",
     )
 
     def __init__(self, number: int) -> None:
@@ -71,7 +70,6 @@ class Loop:
         self.count: Value
         self.made: Value | None = None
         self.rounds: Length = 0
-        self.shapes: dict[int, tuple[Length, ...]] = {}  # of stacked values, as they are known before the loop
         self.carried: tuple[Value, ...] = ()
         self.next: tuple[Value, ...] = ()
         self.stacked: tuple[Value, ...] = ()
@@ -105,6 +103,7 @@ class Graph:
         self.hosts: list[Callable[..., Any]] = []  # callables of effects, by their numbers
         self.host_steps: dict[Any, list[Value]] = {}  # the results of a step by its row, attributes and operands
         self.structures: dict[int, Any] = {}  # value number -> what `passes.linalg.structure` knows of it
+        self.unchecked_loops: set[int] = set()  # numbers of loops of which each round checks that states keep lengths
         self.within: frozenset[int] = _NO_LOOPS  # the loop that is being lowered, if it may run zero times
 
     def make(
@@ -349,6 +348,12 @@ def lengths_of(v: Value) -> Sequence[Length]:
     if v.traits.is_computed:
         return v.shape
     return [*v.shape, *[n for bound in v.attrs.get("bounds", ()) for n in bound[:3]], v.attrs.get("count", 0)]
+
+
+def named_by(v: Value) -> set[int]:
+    """The numbers of the values that its lengths, the length that it gives, and its checks are computed from."""
+    checked = [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)]
+    return ex.named([*lengths_of(v), v.attrs.get("extent", 0), *checked])
 
 
 def dependencies(v: Value) -> tuple[Value, ...]:

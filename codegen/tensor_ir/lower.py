@@ -13,7 +13,7 @@ from typing import Any
 from tensordsl.base.records import record
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import ASSERT, CONSTRUCTS, HOST, IFELSE
+from tensordsl.codegen.tensor_ir.construct import ASSERT, CONSTRUCTS, FOR, HOST, IFELSE
 from tensordsl.codegen.tensor_ir.equal_loops import LoweredLoops
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, attrs_key
 from tensordsl.codegen.tensor_ir.lower_complex import constant_pair, is_complex, lower_complex, split_complex
@@ -109,21 +109,22 @@ class Lowering:
         """Lower everything that `outputs` need and `env` does not have yet; `function`: these nodes, if known."""
         nodes = toposort(outputs, stop=_frontier(outputs, self.env)) if function is None else function
         extents = self.graph.extents
-        outer, around = extents.conditional, extents.node
-        optional = set() if outer else _optional(outputs, nodes)
-        if optional and any(node.row.is_custom for node in nodes if id(node) in optional):
+        outer, runs, around = extents.conditional, extents.runs, extents.node
+        optional = _optional(outputs, nodes, outer or self.graph.tuning.allows(EAGER_INVARIANTS))
+        if optional and not outer and any(node.row.is_custom for node in nodes if id(node) in optional):
             self.branches |= _branches(outputs, nodes)
         for node in nodes:
             extents.node = self.positions.get(id(node), around)
             self.keep_alive.append(node)
             if all([id(v) in self.env for v in node.outputs]):
                 continue
-            extents.conditional = outer or id(node) in optional
+            is_optional = id(node) in optional
+            extents.conditional, extents.runs = outer or is_optional, None if is_optional else runs
             extents.fresh = []
             values = self.apply(node)
             for v, value in zip(node.outputs, values, strict=True):
                 self.env[id(v)] = value
-        extents.conditional, extents.fresh, extents.node = outer, [], around
+        extents.conditional, extents.runs, extents.fresh, extents.node = outer, runs, [], around
         return [self.value(v) for v in outputs]
 
     def apply(self, node: Apply) -> Sequence[Value]:
@@ -292,9 +293,13 @@ def _common(a: Branches, b: Branches) -> Branches:
     return a[:n]
 
 
-def _optional(outputs: Sequence[Variable], nodes: Sequence[Apply]) -> set[int]:
-    """ids of the nodes that only branches of an `ifelse` need: a call may leave them out."""
-    if not any(node.row.name == IFELSE for node in nodes):
+# What a loop reads that no round changes is computed before it, though there may be no round.
+EAGER_INVARIANTS = "eager_invariants"
+
+
+def _optional(outputs: Sequence[Variable], nodes: Sequence[Apply], is_eager: bool = True) -> set[int]:
+    """ids of the nodes that a call may leave out: only branches of an `ifelse` need them, or loops without rounds."""
+    if not any(node.row.name == IFELSE or "body" in node.attrs for node in nodes):
         return set()
     optional = {id(node) for node in nodes}
     stack = list(outputs)
@@ -302,8 +307,26 @@ def _optional(outputs: Sequence[Variable], nodes: Sequence[Apply]) -> set[int]:
         node = stack.pop().owner
         if node is not None and id(node) in optional:
             optional.remove(id(node))
-            stack.extend(node.inputs[:1] if node.row.name == IFELSE else node.inputs)
+            stack.extend(_always_needed(node, is_eager))
     return optional
+
+
+def _always_needed(node: Apply, is_eager: bool) -> Sequence[Variable]:
+    """The operands without which a node has no results."""
+    if node.row.name == IFELSE:
+        return node.inputs[:1]
+    if node.row.name == FOR and may_have_no_round(node, is_eager):
+        return node.inputs[: 1 + len(node.attrs["body"].carried)]
+    return node.inputs
+
+
+def may_have_no_round(node: Apply, is_eager: bool) -> bool:
+    """Whether a `for` is lowered as one that may have no round, with what only its rounds need; none with loops and
+    branches of its own is."""
+    count, body = node.inputs[0], node.attrs["body"]
+    if count.data > 0 if isinstance(count, Constant) else is_eager:
+        return False
+    return not any("body" in n.attrs or n.row.name == IFELSE for n in toposort(body.expressions, stop=body.parameters))
 
 
 def _frontier(outputs: Sequence[Variable], env: MutableMapping[int, Value]) -> list[Variable]:

@@ -135,6 +135,9 @@ def solve_text(dtype: str, tuning: Tuning) -> str:
             f.call("void", "@fill_nan", x, "i64 %n", "i64 %k")
             f.jump(done)
             f.place(good)
+            some = f.label("some")
+            f.branch(f.all(f.gt("%n", 0), f.gt("%k", 0)), some, done)  # LAPACK refuses strides of no elements
+            f.place(some)
             f.call("void", "@copy_matrix", f"ptr {at['b']}, i64 %b_row, i64 %b_column", x, "i64 %n", "i64 %k")
             forward = f.negate("%transposed")
             with f.when(forward):
@@ -161,7 +164,7 @@ def solve_text(dtype: str, tuning: Tuning) -> str:
         given += ["i64 %n", "i64 %k", "i1 %transposed"]
         texts += [code, in_pieces_text("run", SOLVE_PARAMS, f"small_lu_solve_{kind}", given, SOLVE, tuning)]
     entries = [
-        entry_text(f"{name}_{dtype}", "run", SOLVE, SOLVE_SIZES, (flag,))
+        entry_text(f"{name}_{dtype}", "run", SOLVE, SOLVE_SIZES, (flag,), takes_empty=True)
         for name, flag in (("lu_solve", "false"), ("lu_solve_transposed", "true"))
     ]
     return module_text(*texts, *entries)
@@ -185,7 +188,8 @@ def swap_text(dtype: str, tuning: Tuning) -> str:
 
     texts = [copy_text(of, tuning), _rows_text(), _exchange_text(of.kind), run_text("run", SWAP_PARAMS, each, SWAP)]
     for name, flag in (("swap_rows", "false"), ("swap_rows_back", "true")):
-        texts.append(entry_text(f"{name}_{dtype}", "run", SWAP, SWAP_SIZES, (flag,)))
+        # Without exchanges the rows are still copied.
+        texts.append(entry_text(f"{name}_{dtype}", "run", SWAP, SWAP_SIZES, (flag,), takes_empty=True))
     return module_text(*texts)
 
 

@@ -131,7 +131,7 @@ def _call() -> str:
     _take_arguments(f, frame, strides, count, refused)
     for offset in (
         layouts.FR_KIND, layouts.FR_ARENA, layouts.FR_TSTATE, layouts.FR_PINNED, layouts.FR_POLLED, layouts.FR_DEPTH,
-        layouts.FR_A, layouts.FR_B,
+        layouts.FR_A, layouts.FR_B, layouts.FR_OBJECTS,
     ):  # fmt: skip
         f.store("i64", 0, frame, offset)
     f.store("i64", -1, frame, layouts.FR_SITE)  # failures that no site reports

@@ -248,6 +248,8 @@ def _pin() -> str:
     waits is that one's: a thread that calls again at once would never let it in.
 
     The additional reference is what makes `prepare` choose other storage, so that nobody sees a write without the GIL.
+    Arguments are held, too: others who run meanwhile may drop all other references but the caller's borrowed one, and
+    NumPy resizes an array that nobody else refers to.
     """
     f = Asm("i64", "pin", ("ptr ctx", "ptr frame", "i64 site", "ptr slots", "i64 then"))
     count = f.load("i64", "%ctx", layouts.CTX_N_SHARED)
@@ -268,12 +270,22 @@ def _pin() -> str:
         array = f.load("ptr", cell, layouts.CELL_ARRAY)
         incref(f, array)
         f.do(f"store ptr {array}, ptr {f.gep('%slots', loop.index, 'ptr')}")
+    with _arguments(f) as argument:
+        incref(f, argument)
     with f.when(f.eq("%then", layouts.PIN_RELEASE)):
         _save(f)
     with f.when(f.eq("%then", layouts.PIN_WATCH)):
         f.call("void", "@watch", "ptr %frame")
     f.ret("i64", 0)
     return f.text
+
+
+@contextmanager
+def _arguments(f: Asm) -> Iterator[str]:
+    """Each argument of the call, where they are Python's objects."""
+    objects = f.load("ptr", "%frame", layouts.FR_OBJECTS)
+    with f.loop(f.choose(f.is_null(objects), 0, f.load("i64", "%ctx", layouts.CTX_N_ARGS))) as loop:
+        yield f.load("ptr", f.gep(objects, loop.index, "ptr"))
 
 
 # The GIL
@@ -336,6 +348,8 @@ def _release_all() -> str:
         f.store("i64", 0, "%frame", layouts.FR_PINNED)
         with f.loop(f.load("i64", "%ctx", layouts.CTX_N_SHARED)) as loop:
             f.store("i64", 0, _cell(f, loop.index), layouts.CELL_LOCK)
+        with _arguments(f) as argument:
+            f.call("void", "@decref", f"ptr {rt}", f"ptr {argument}")
     with f.when(f.not_null(f.load("ptr", "%frame", layouts.FR_ARENA))):
         f.call("void", "@free_arena", "ptr %ctx", "ptr %frame", "ptr null")
     with f.loop("%n") as loop:

@@ -68,6 +68,7 @@ def _stub(name: str, checks_stack: bool) -> str:
         layouts.FR_KIND, layouts.FR_ARENA, layouts.FR_TSTATE, layouts.FR_PINNED, layouts.FR_POLLED, layouts.FR_DEPTH,
     ):  # fmt: skip
         f.store("i64", 0, frame, offset)
+    f.store("ptr", "%args", frame, layouts.FR_OBJECTS)
     result = f.call("ptr", f.load("ptr", ctx, layouts.CTX_PROGRAM), f"ptr {ctx}", f"ptr {frame}")
     error, success = f.label("error"), f.label("success")
     f.branch(f.compare("eq", "ptr", result, "null"), error, success, UNLIKELY)

@@ -24,27 +24,30 @@ def independent_rounds(ctx: Context, v: Value) -> Value | None:
 def _results(ctx: Context, node: Value) -> dict[int, Value]:
     """The values of the results of a loop, by their numbers, where some of them are computed without it."""
     loop: Loop = node.attrs["loop"]
+    if loop.number in ctx.graph.unchecked_loops and not set(loop.next).isdisjoint(loop.stacked):
+        return {}
     known, first = known_loops(ctx), len(loop.carried)
-    rounds, read = known.rounds[loop.number], known.read.get(loop.number, set())
+    rounds, read = known.rounds[loop.number], known.read.get(loop.number, {})
     alone = Widening(rounds)
-    free = {k: loop.stacked[k - first] for k in sorted(read) if k >= first}
+    free = {k: loop.stacked[k - first] for k in sorted(read) if k >= first and _is_as_long(ctx, loop, k, read[k])}
     axes = {
         k: v
         for k, v in free.items()
         if not any(map(rounds.varies, v.shape)) and alone.of(v) is not None and is_in_proportion(alone, v)
     }
-    left = read - set(axes)
+    left = set(read) - set(axes)
     recurrence = _recurrence(ctx, loop, left)
     axes = {k: v for k, v in axes.items() if v.number not in recurrence}
-    left = read - set(axes)
+    left = set(read) - set(axes)
     behind = {k: taken for k in left & set(free) if (taken := _taken(alone, free[k], recurrence))}
     behind = {k: taken for k, taken in behind.items() if _pays(ctx, alone, free[k], taken)}
     if not axes and not behind:
         return {}
     left -= set(behind)
     stacked = {u.number: u for taken in behind.values() for u in taken}
-    made = remake(ctx.graph, rounds, node, left, [*stacked.values()]) if left or stacked else Remade(node, {}, [])
+    made = Remade(node, {}, [])
     if left or stacked:
+        made = remake(ctx.graph, node, {k: read[k] for k in left}, [*stacked.values()])
         known.behind[made.node.number] = {}
     results = dict(made.results)
     for k, v in axes.items():
@@ -59,6 +62,13 @@ def _results(ctx: Context, node: Value) -> dict[int, Value]:
         assert value is not None
         results[k] = w.guarded(value)
     return results
+
+
+def _is_as_long(ctx: Context, loop: Loop, k: int, result: Value) -> bool:
+    """Whether a row has the lengths of the stack.  Where it is a new state these are the first one's, and only rounds
+    check that they are equal."""
+    find = ctx.graph.extents.find
+    return tuple(map(find, loop.stacked[k - len(loop.carried)].shape)) == tuple(map(find, result.shape[1:]))
 
 
 def _recurrence(ctx: Context, loop: Loop, read: set[int]) -> set[int]:

@@ -15,12 +15,12 @@ from tensordsl.codegen.tensor_ir.graph import Value
 
 @record(eq=False, frozen=False)
 class KnownLoops:
-    """`rounds`: by the number of the loop, of those with more rounds than one; `read`: number of a loop -> which of its
-    results something reads; `behind`: number of a `for` -> what stands for its results, by their numbers, where a pass
-    computes some of them without it."""
+    """`rounds`: by the number of the loop, of those with more rounds than one; `read`: number of a loop -> those of
+    its results that something reads, by their numbers; `behind`: number of a `for` -> what stands for its results, by
+    their numbers, where a pass computes some of them without it."""
 
     rounds: dict[int, Rounds]
-    read: dict[int, set[int]]
+    read: dict[int, dict[int, Value]]
     widenings: dict[tuple[int, bool], Widening] = field(default_factory=dict)
     behind: dict[int, dict[int, Value]] = field(default_factory=dict)
 
@@ -40,11 +40,11 @@ def known_loops(ctx: Context) -> KnownLoops:
     if ctx.loops is None:
         nodes = [v for v in ctx.order if v.op == FOR and v.number not in ctx.frozen]
         rounds = {v.attrs["loop"].number: Rounds(ctx, v) for v in nodes if v.attrs["count"] not in (0, 1)}
-        read: dict[int, set[int]] = {}
+        read: dict[int, dict[int, Value]] = {}
         for v in ctx.order:
             if v.op == "result" and v.operands[0].op == FOR:
                 number = v.operands[0].attrs["loop"].number
-                read.setdefault(number, set()).add(v.attrs["k"])
+                read.setdefault(number, {})[v.attrs["k"]] = v
                 if v.number in ctx.frozen:
                     rounds.pop(number, None)
         ctx.loops = KnownLoops(rounds, read)

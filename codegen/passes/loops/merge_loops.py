@@ -19,7 +19,7 @@ from tensordsl.codegen.passes.loops.remake import needed_carried
 from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import FOR, IFELSE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.extents import Constraint, Extent
-from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, dependencies, lengths_of, rewrite, toposort
+from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, dependencies, named_by, rewrite, toposort
 
 MAX_MERGED = 64  # loops of one function that are looked at in pairs
 
@@ -29,7 +29,8 @@ def merge_loops(graph: Graph, roots: list[Value]) -> list[Value]:
     if not graph.loops:
         return roots
     frozen = frozen_values(graph)
-    roots = _pruned(graph, roots, frozen)
+    while (pruned := _pruned(graph, roots, frozen)) is not None:  # then inner loops have less to give, too
+        roots = pruned
     for _ in range(MAX_MERGED):
         pair = _pair(graph, roots, frozen)
         if pair is None:
@@ -40,8 +41,8 @@ def merge_loops(graph: Graph, roots: list[Value]) -> list[Value]:
 
 
 # -- results that nobody reads -----------------------------------------------------------------------------------------
-def _pruned(graph: Graph, roots: Sequence[Value], frozen: frozenset[int]) -> list[Value]:
-    """The roots, with loops that carry and stack what something reads."""
+def _pruned(graph: Graph, roots: Sequence[Value], frozen: frozenset[int]) -> list[Value] | None:
+    """The roots, with loops that carry and stack what something reads; None where all do."""
     order = toposort(roots)
     read: dict[int, set[int]] = {}
     fixed: set[int] = set()
@@ -54,7 +55,7 @@ def _pruned(graph: Graph, roots: Sequence[Value], frozen: frozenset[int]) -> lis
     plans = {
         v.attrs["loop"].number: plan
         for v in order
-        if v.op == FOR and v.number not in fixed and (plan := _kept(graph, v.attrs["loop"], read.get(v.number, set())))
+        if v.number in read and v.number not in fixed and (plan := _kept(graph, v.attrs["loop"], read[v.number]))
     }
     made: dict[int, tuple[Value, dict[int, int]]] = {}  # by numbers of old loops, as they are when they are rewritten
     new: set[int] = set()
@@ -69,7 +70,7 @@ def _pruned(graph: Graph, roots: Sequence[Value], frozen: frozenset[int]) -> lis
         other, places = made[old.number]
         return graph.result(other, places[v.attrs["k"]], v.dtype, v.shape)
 
-    return rewrite(graph, roots, pruned, frozen, ops=("result",)) if plans else list(roots)
+    return rewrite(graph, roots, pruned, frozen, ops=("result",)) if plans else None
 
 
 def _kept(graph: Graph, loop: Loop, read: set[int]) -> tuple[list[int], list[int]] | None:
@@ -193,9 +194,7 @@ class _Needs:
         return bool(needed & self.bit[first])
 
     def _below(self, v: Value) -> list[Value]:
-        named = ex.named([*lengths_of(v), v.attrs.get("extent", 0)])
-        checks = [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)]
-        return [*dependencies(v), *(self.graph.values[n] for n in named | ex.named(checks) if n != v.number)]
+        return [*dependencies(v), *(self.graph.values[n] for n in named_by(v) if n != v.number)]
 
     def _rows_of(self, node: Value) -> Iterable[tuple[Value, Value]]:
         """The rows at a loop's index of what other loops stack, and these loops."""

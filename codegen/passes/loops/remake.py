@@ -8,13 +8,11 @@ Why       a carried value that nobody reads would still be computed and copied i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tensordsl.base.records import record
-from tensordsl.codegen.passes.loops.positions import Rounds
-from tensordsl.codegen.tensor_ir import extents as ex
 from tensordsl.codegen.tensor_ir.construct import FOR
-from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, dependencies, lengths_of
+from tensordsl.codegen.tensor_ir.graph import Graph, Loop, Value, dependencies, named_by
 
 
 @record
@@ -26,8 +24,8 @@ class Remade:
     stacks: list[Value]
 
 
-def remake(graph: Graph, rounds: Rounds, node: Value, read: Collection[int], stacked: Sequence[Value] = ()) -> Remade:
-    """`node` with those of its results that are `read`, and the stacks of further values."""
+def remake(graph: Graph, node: Value, read: Mapping[int, Value], stacked: Sequence[Value] = ()) -> Remade:
+    """`node` with those of its results that are `read`, by their numbers, and the stacks of further values."""
     old: Loop = node.attrs["loop"]
     first = len(old.carried)
     kept = [k for k in range(len(old.stacked)) if first + k in read]
@@ -38,7 +36,6 @@ def remake(graph: Graph, rounds: Rounds, node: Value, read: Collection[int], sta
     loop.carried = tuple(old.carried[k] for k in carried)
     loop.next = tuple(old.next[k] for k in carried)
     loop.stacked = tuple(collected)
-    loop.shapes = {collected.index(old.stacked[k]): old.shapes[k] for k in kept if k in old.shapes}
     graph.loops[graph.loops.index(old)] = loop
     count, *inits = node.operands
     operands = [count, *(inits[k] for k in carried)]
@@ -47,19 +44,19 @@ def remake(graph: Graph, rounds: Rounds, node: Value, read: Collection[int], sta
     made = graph.make(FOR, operands, "", (), loops=around, loop=loop, count=node.attrs["count"])
     results = {k: graph.result(made, j, loop.carried[j].dtype, loop.carried[j].shape) for j, k in enumerate(carried)}
     n = node.attrs["count"]
-    stacks = {
-        v: graph.result(made, len(carried) + j, v.dtype, (n, *loop.shapes.get(j, v.shape)))
-        for j, v in enumerate(collected)
-    }
+    shapes = {v: (n, *v.shape) for v in stacked}
+    shapes.update({old.stacked[k]: read[first + k].shape for k in kept})  # a round may name lengths by its own values
+    stacks = {v: graph.result(made, len(carried) + j, v.dtype, shapes[v]) for j, v in enumerate(collected)}
     results.update({first + k: stacks[old.stacked[k]] for k in kept})
     return Remade(made, results, [stacks[v] for v in stacked])
 
 
 def needed_carried(graph: Graph, loop: Loop, values: Iterable[Value], also: Collection[int] = ()) -> set[int]:
-    """The carried values that some values of a loop's body depend on, over any number of rounds, and those `also`."""
+    """The carried values that some values of a loop's body depend on, over any number of rounds, or that its rounds are
+    checked with, and those `also`."""
     place = {v.number: k for k, v in enumerate(loop.carried)}
     found = set(also)
-    stack = [*values, *(loop.next[k] for k in found)]
+    stack = [*values, *(graph.values[n] for n in graph.extents.checked()), *(loop.next[k] for k in found)]
     seen: set[int] = set()
     while stack:
         v = stack.pop()
@@ -68,14 +65,8 @@ def needed_carried(graph: Graph, loop: Loop, values: Iterable[Value], also: Coll
         seen.add(v.number)
         k = place.get(v.number)
         if k is None:
-            stack += [*dependencies(v), *(graph.values[n] for n in _named(v))]
+            stack += [*dependencies(v), *(graph.values[n] for n in named_by(v))]
         elif k not in found:
             found.add(k)
             stack.append(loop.next[k])
     return found
-
-
-def _named(v: Value) -> set[int]:
-    """The numbers of the values that its lengths are computed from."""
-    lengths = [*lengths_of(v), v.attrs.get("extent", 0)]
-    return ex.named(lengths + [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)])

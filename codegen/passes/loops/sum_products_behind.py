@@ -7,7 +7,7 @@ Why       gradients of recurrent weights are such sums, and one product reads an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import field
 
 from tensordsl.base.records import record
@@ -37,7 +37,7 @@ def _sums(ctx: Context, node: Value) -> dict[int, Value]:
     """The values of the results of a loop without the sums, by their numbers; none if it has no sums."""
     loop: Loop = node.attrs["loop"]
     known = known_loops(ctx)
-    rounds, read = known.rounds[loop.number], known.read.get(loop.number, set())
+    rounds, read = known.rounds[loop.number], known.read.get(loop.number, {})
     alone = [k for k in sorted(read) if k < len(loop.carried) and _is_alone(ctx, loop, k, read)]
     found = {k: terms for k in alone if (terms := _terms(ctx, loop, k))}
     plan = _Plan(ctx, rounds, node, read, found)
@@ -45,9 +45,9 @@ def _sums(ctx: Context, node: Value) -> dict[int, Value]:
     if not plan.chosen:
         return {}
     ctx.hit("acc + dot(a[t], b[t]) = acc + dot(a, b)")
-    left = read - plan.chosen
+    left = {k: r for k, r in read.items() if k not in plan.chosen}
     stacked = list(plan.stacked.values())
-    made = remake(ctx.graph, rounds, node, left, stacked) if left or stacked else None
+    made = remake(ctx.graph, node, left, stacked) if left or stacked else None
     if made is None:
         results, stacks = {}, list[Value]()
     else:
@@ -62,7 +62,7 @@ def _sums(ctx: Context, node: Value) -> dict[int, Value]:
 
 
 # -- which sums there are ----------------------------------------------------------------------------------------------
-def _is_alone(ctx: Context, loop: Loop, k: int, read: set[int]) -> bool:
+def _is_alone(ctx: Context, loop: Loop, k: int, read: Collection[int]) -> bool:
     """Whether nothing but its own next value reads carried value k in a round."""
     acc, first = loop.carried[k], len(loop.carried)
     dead = [v for j, v in enumerate(loop.stacked) if first + j not in read]
@@ -109,7 +109,7 @@ class _Plan:
     ctx: Context
     rounds: Rounds
     node: Value
-    read: set[int]
+    read: Collection[int]
     terms: dict[int, list[Term]]
     chosen: set[int] = field(default_factory=set)
     stacked: dict[int, Value] = field(default_factory=dict)

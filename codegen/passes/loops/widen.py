@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from tensordsl.base.records import record
 from tensordsl.codegen.passes.loops.positions import Rounds
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import CONCATENATE, DOT, FOR, IFELSE, INC_SUBTENSOR, RESHAPE, SUBTENSOR
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE, DOT, IFELSE, INC_SUBTENSOR, RESHAPE, SUBTENSOR
 from tensordsl.codegen.tensor_ir.extents import Length
-from tensordsl.codegen.tensor_ir.graph import Graph, Value
+from tensordsl.codegen.tensor_ir.graph import Graph, Value, named_by
 from tensordsl.ops.math.comparisons import GE
 from tensordsl.ops.math.elementwise import SUB
 
@@ -87,7 +87,8 @@ class Widening:
         return self.graph.move(v, [0, *range(more + 1, rank + 1)], shape)
 
     def _is_leaf(self, v: Value) -> bool:
-        return self.rounds.loop.number not in v.loops or v.number in self.given or v.op == FOR or v.traits.is_source
+        is_outside = self.rounds.loop.number not in v.loops
+        return is_outside or v.number in self.given or v.traits.is_loop or v.traits.is_source
 
     def _widened(self, v: Value) -> tuple[Value, bool] | None:
         if v.number in self.given:
@@ -96,7 +97,7 @@ class Widening:
             return v, False
         if v is self.rounds.index:
             return self._positions(), True
-        if v.op == FOR or v.traits.is_source or v.traits.has_effects:
+        if v.traits.is_loop or v.traits.is_source or v.traits.has_effects:
             return None
         made = [self._made[o.number] for o in v.operands]
         if any(m is None for m in made) or any(map(self.rounds.varies, v.shape)):
@@ -104,7 +105,8 @@ class Widening:
         operands = [m[0] for m in made if m is not None]
         is_wide = [m[1] for m in made if m is not None]
         if not any(is_wide):  # in the loop alone because it relies on lengths
-            return self._invariant(v, operands), False
+            varies = any([self.rounds.loop.number in self.graph.values[n].loops for n in named_by(v)])
+            return None if varies else (self._invariant(v, operands), False)
         wide = v.construct.widen(self, v, operands, is_wide)
         return None if wide is None else (wide, True)
 
