@@ -45,6 +45,7 @@ __all__ = [
 _NAMES = {
     **dict.fromkeys(("grad", "Lop", "Rop", "subgraph_grad"), "tensordsl.autodiff.gradient"),
     "OpFromGraph": "tensordsl.functions.opfromgraph",
+    "function_dump": "tensordsl.functions.function",
     **dict.fromkeys(("Apply", "Op"), "tensordsl.custom.op"),
     **dict.fromkeys(("as_op", "callback", "wrap_py"), "tensordsl.custom.callbacks"),
     "elementwise": "tensordsl.custom.elementwise",
@@ -75,6 +76,7 @@ _enter(
         # variables are of the classes that carry the operators
         "TensorConstant": "tensordsl.tensor.var:TensorConstant",
         "TensorVariable": "tensordsl.tensor.var:TensorVariable",
+        "connection_pattern": "tensordsl.autodiff.gradient:connection_pattern",
         "cast": "tensordsl.ops.math.elementwise:cast",
         "evaluate": "tensordsl.functions.function:evaluate",  # `x.eval()` compiles
         "function": "tensordsl.functions.function:function",  # so does `verify_grad`

@@ -57,6 +57,26 @@ def _prepared() -> None:
     native._prepare()
 
 
+# Here functions are compiled after a check of their storage (`program_ir.check_storage`), which costs about a third of
+# what these tests take, and would of all others: loops and random programs are those whose storage is hard to get right.
+CHECKED = "behaviour/loops/", "behaviour/property/", "codegen/bufferise/", "codegen/program_ir/", "test_strangers.py"
+
+
+@pytest.fixture(autouse=True)
+def _checks_storage(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Turn `config.check_storage` on for the tests of `CHECKED`, and for processes that they start."""
+    if not request.path.relative_to(TESTS).as_posix().startswith(CHECKED):
+        yield
+        return
+    from tensordsl import config
+
+    flags = os.environ["TENSORDSL_FLAGS"]
+    os.environ["TENSORDSL_FLAGS"] = f"{flags},check_storage=True"
+    with config.change_flags(check_storage=True):
+        yield
+    os.environ["TENSORDSL_FLAGS"] = flags
+
+
 @pytest.fixture
 def fresh_code(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """Code shared with no other test, for constants of the compiler that a test changes; one thread again behind it."""

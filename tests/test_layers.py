@@ -37,14 +37,15 @@ ROOMS: dict[str, str] = {
     "codegen.passes.linalg": "base graph ops tensor_ir passes",
     "codegen.fusion": "base graph ops abi target scalar_ir tensor_ir passes",
     "codegen.passes.loops": "base graph ops tensor_ir passes fusion",
-    "codegen.program_ir": "base abi scalar_ir tensor_ir",
-    "codegen.llvm": "base graph target scalar_ir scalar_ir.math",
-    "codegen.library": "base abi target llvm",
+    "codegen.program_ir": "base abi scalar_ir scalar_ir.math tensor_ir",
+    "codegen.kernel_ir": "base",
+    "codegen.llvm": "base graph target scalar_ir scalar_ir.math kernel_ir",
+    "codegen.library": "base abi target kernel_ir llvm",
     "codegen.library.loops": "base abi target program_ir llvm library",
     "codegen.library.gemm": "abi target program_ir llvm library",
     "codegen.library.sort": "graph abi target scalar_ir llvm library",
     "codegen.library.linalg": "abi target llvm library",
-    "codegen.library.arrays": "graph abi target scalar_ir llvm library library.loops",
+    "codegen.library.arrays": "base graph abi target scalar_ir kernel_ir llvm library",
     "codegen.library.python": "abi target llvm library",
     "codegen.cpu": "base graph ops abi target scalar_ir tensor_ir fusion program_ir llvm",
     "codegen.variants": "base abi target scalar_ir tensor_ir fusion program_ir cpu",
@@ -100,7 +101,7 @@ EXTRAS = {
     ("tensordsl.ops.linalg.equations", "scipy"),
 }
 # Rooms that exist for other libraries: who imports them has these.
-BRIDGES = {"tensordsl.pytensor": {"pytensor"}, "tensordsl.pymc": {"pymc", "nutpie"}}
+BRIDGES = {"tensordsl.pytensor": {"pytensor"}, "tensordsl.pymc": {"pymc", "nutpie", "pytensor"}}
 # Loaded only when something is compiled or run: importing tensordsl must stay cheap.
 LAZY = ("llvmlite", "hypothesis", "scipy", "mpmath", "matplotlib", "pycuda")
 

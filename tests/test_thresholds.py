@@ -10,7 +10,7 @@ CODEGEN = Path(__file__).parents[1] / "codegen"
 # Layouts, coefficients, and the thresholds themselves.
 ELSEWHERE = ("abi/", "scalar_ir/math/", "scalar_ir/special/", "target/tuning.py")
 # The library's and the GPU's have numbers of instructions, tiles and words that their text is written for.
-ALLOWED = {"library": 89, "gpu": 34}
+ALLOWED = {"kernel_ir": 5, "library": 89, "gpu": 34}
 MOST_OF_OTHER_ROOMS = 36
 
 

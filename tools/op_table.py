@@ -57,7 +57,7 @@ TITLES = {
     "roots": "Square roots and logarithms of matrices",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "complexes": "Complex numbers", "ufuncs": "Signs, divisors, parts of floats",
-    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "rejection": "Random numbers by rejection", "control": "Loops, choices, effects, gradients",
+    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "rejection": "Random numbers by rejection", "control": "Loops, choices, effects, gradients", "scalar_loop": "Loops of scalars",
 }  # fmt: skip
 
 NAMESPACES: tuple[tuple[str, ModuleType], ...] = (
@@ -78,7 +78,7 @@ SPELLINGS = {
     "require": "T.choose, T.bincount, T.unravel_index, T.ravel_multi_index",
     "xlogx": "T.xlogx.xlogx", "exponent": "T.frexp",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
-    "while": "tensordsl.while_loop, tensordsl.scan",
+    "while": "tensordsl.while_loop, tensordsl.scan", "scalar_loop": "tensordsl.pytensor",
     **dict.fromkeys(("philox", "poisson", "binomial", "random_gamma", "random_log_gamma", "random_normal_tail", "random_von_mises", "random_hypergeometric", "random_zeta", "gamma_slope"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
 }  # fmt: skip
 
@@ -86,7 +86,7 @@ SPELLINGS = {
 NO_OPERATORS = {"==", "!=", "\\dot"}
 
 ATTRIBUTES = {
-    "axis", "axes", "order", "dtype", "acc_dtype", "ndim", "index", "body", "message", "attrs_names", "set", "lower",
+    "axis", "axes", "order", "dtype", "acc_dtype", "ndim", "index", "body", "loop", "message", "attrs_names", "set", "lower",
     "upper", "multiplier", "part", "kind", "side", "itemsize", "trans", "unit_diagonal", "on_error", "inverse", "mode",
     "full_matrices", "output",
 }  # fmt: skip
@@ -203,6 +203,7 @@ DTYPE_NOTES = {
     "range_number": "the one asked for",
     "for": "those of the loop's body",
     "while": "int64, and those of the loop's body",
+    "scalar_loop": "those of the loop's body",
 }
 SAMPLES = ("bool", "int8", "int64", "float32", "float64")
 

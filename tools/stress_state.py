@@ -61,6 +61,7 @@ class Stress:
         self.errors: list[str] = []
         self.added: list[None] = []  # one for each that was added to `counter`
         self.counter = tensordsl.shared(np.zeros(7), name="counter")
+        self.lock = threading.RLock()
         self.vectors = [tensordsl.shared(np.zeros(n), name=f"v{n}") for n in LENGTHS]
         self.matrix = tensordsl.shared(np.zeros((300, 40)), name="matrix")
         self.add = tensordsl.function([], [], updates=[(self.counter, self.counter + 1)])
@@ -201,12 +202,14 @@ class Stress:
     def new_variable(self, chance: random.Random) -> None:
         """One that moves to where functions use it while it is set."""
         v = tensordsl.shared(np.zeros(30))
-        self.vectors.append(v)
+        with self.lock:
+            self.vectors.append(v)
         try:
             tensordsl.function([], [], updates=[(v, v * 0.5 + 1)])()
             check(v.get_value(), "a new variable")
         finally:
-            self.vectors.remove(v)
+            with self.lock:  # variables compare in Python, so that `remove` is no single step
+                self.vectors.remove(v)
 
     # -- running
     def load(self) -> None:

@@ -293,6 +293,13 @@ class Runner:
     def offset(self, i: p.Offset) -> None:
         self.values[i.dst] = self.values[i.base] + self.values[i.bytes]
 
+    def claim(self, i: p.Claim) -> None:
+        self.values[i.dst] = self.values[i.src]
+        if not i.keeps:  # what stood there is not the new value's
+            dims, strides = ([self.values[n] for n in names] for names in (i.dims, i.strides))
+            size = np.dtype(i.dtype).itemsize
+            array_at(self.values[i.src], "uint8", [*dims, size], [*strides, 1])[...] = POISON
+
     def select(self, i: p.Select) -> None:
         self.values[i.dst] = self.values[i.a if self.values[i.cond] else i.b]
 
@@ -581,7 +588,7 @@ RUN: dict[str, Callable[[Runner, Any], None]] = {
     "StoreScalar": Runner.store_scalar, "Slot": Runner.slot, "Bytes": Runner.bytes, "Arena": Runner.arena,
     "NewOut": Runner.new_out, "NewList": Runner.new_list, "Prepare": Runner.prepare, "Launch": Runner.launch,
     "Require": Runner.proceed, "Deoptimise": Runner.proceed, "Gemm": Runner.gemm, "Scatter": Runner.scatter,
-    "LibraryCall": Runner.library_call,
+    "LibraryCall": Runner.library_call, "Claim": Runner.claim,
     "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call, "TakeKept": Runner.take_result,
     "For": Runner.loop, "Blocks": Runner.in_blocks, "If": Runner.branch,
     "Pin": Runner.pin,  "Unwatch": Runner.unwatch, "ReleaseGil": Runner.release_gil,

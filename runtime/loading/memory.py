@@ -69,7 +69,8 @@ def new_table() -> ctypes.Array[ctypes.c_void_p]:
     table[layouts.RT["alternate_stacks"] // 8] = ctypes.addressof(_alternate_stacks)
     table[layouts.RT["main_stack"] // 8], table[layouts.RT["main_stack_bytes"] // 8] = _main_stack()
     table[layouts.RT["main_thread"] // 8] = threading.main_thread().ident
-    table[layouts.RT["watch_key"] // 8] = _thread_key()
+    for name in ("watch_key", "stack_key"):
+        table[layouts.RT[name] // 8] = _thread_key()
     table[layouts.RT["look_at"] // 8] = -1
     return table
 

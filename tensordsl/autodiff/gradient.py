@@ -11,7 +11,7 @@ import numpy as np
 from tensordsl.autodiff.forward import goes_forward, tangents
 from tensordsl.autodiff.reverse import cotangents, over
 from tensordsl.autodiff.stable_cost import cotangents_of, derived
-from tensordsl.base.errors import RankError, pairs_of
+from tensordsl.base.errors import RankError, flag, pairs_of
 from tensordsl.base.records import record
 from tensordsl.base.upper import upper
 from tensordsl.graph.substitute import substitute
@@ -28,15 +28,16 @@ from tensordsl.ops.control import (
     make_loop,
     parameter_like,
 )
-from tensordsl.ops.cotangents import Undefined, cotangent_dtype, ones_like, zeros_like
+from tensordsl.ops.cotangents import ZERO, Undefined, cotangent_dtype, ones_like, zeros_like
 from tensordsl.ops.kinds import kinds_at
 from tensordsl.ops.operands import as_variable
 
 __all__ = [
     "DisconnectedInputError", "DisconnectedType", "GradientError", "Lop", "NullType", "NullTypeGradError", "Rop",
     "consider_constant", "disconnected_grad", "disconnected_type", "grad", "grad_clip", "grad_not_implemented",
-    "grad_scale", "grad_undefined", "hessian", "hessian_vector_product", "jacobian", "numeric_grad", "subgraph_grad",
-    "undefined_grad", "verify_grad", "zero_grad",
+    "grad_scale", "grad_undefined", "hessian", "hessian_vector_product", "io_connection_pattern", "jacobian",
+    "null_type", "numeric_grad", "pullback", "pushforward", "subgraph_grad", "undefined_grad", "verify_grad",
+    "zero_grad",
 ]  # fmt: skip
 
 
@@ -52,24 +53,60 @@ class GradientError(Exception):
     """`verify_grad` found that the symbolic and the numeric gradient differ."""
 
 
-@record
-class DisconnectedType:
-    """The type of the gradient that `return_disconnected="disconnected"` gives: there is none."""
+class _NoValues:
+    """What the types of gradients that are none have in common: no value is one of theirs."""
+
+    __slots__ = ()
+
+    def filter(self, data: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
+        raise ValueError(f"no values may be assigned to a {type(self).__name__}: it marks a gradient that is none")
+
+    def filter_variable(self, other: Any, allow_convert: bool = True) -> Any:
+        if getattr(other, "type", None) != self:
+            raise TypeError(f"{other!r} is no variable of {self}: it marks a gradient that is none")
+        return other
+
+    def is_valid_value(self, a: Any) -> bool:
+        return False
+
+    def values_eq(self, a: Any, b: Any, force_same_dtype: bool = True) -> bool:
+        raise ValueError(f"{type(self).__name__} has no values to compare")
 
     def __call__(self, name: str | None = None) -> Variable:
         return Variable(self, name=name)  # type: ignore[arg-type]  # such a variable is a marker, it has no tensor type
 
+    make_variable = __call__
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
 
 @record
-class NullType:
-    """The type of the gradient that `null_gradients="return"` gives: it is undefined, `why_null` says why."""
+class DisconnectedType(_NoValues):
+    """The type of the gradient that `return_disconnected="disconnected"` gives: there is none."""
+
+    __str__ = _NoValues.__str__
+
+
+@record(eq=False)
+class NullType(_NoValues):
+    """The type of the gradient that `null_gradients="return"` gives: it is undefined, `why_null` says why.
+
+    All are equal, whatever the reason, as Theano's.
+    """
 
     why_null: str = "(no explanation given)"
 
-    def __call__(self, name: str | None = None) -> Variable:
-        return Variable(self, name=name)  # type: ignore[arg-type]  # see DisconnectedType
+    def __eq__(self, other: object) -> bool:
+        return type(other) is NullType
+
+    def __hash__(self) -> int:
+        return hash(NullType)
+
+    __str__ = _NoValues.__str__
 
 
+null_type = NullType()
 disconnected_type = DisconnectedType()
 
 
@@ -149,7 +186,7 @@ def grad(
     )
 
 
-def _check_option(name: str, value: str, allowed: Sequence[str]) -> None:
+def _check_option(name: str, value: str, allowed: Iterable[str]) -> None:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
@@ -266,6 +303,31 @@ def subgraph_grad(
     return (*result, parts[0][len(wrt) :], parts[1][len(wrt) :]) if details else result
 
 
+def connection_pattern(node: Any) -> list[list[bool]]:
+    """For each operand of an application a list that says of which results a gradient reaches it (it may be 0, or
+    undefined).
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> connection_pattern((x * 2).owner), connection_pattern(disconnected_grad(x).owner)
+    ([[True], [True]], [[False]])
+    """
+    return io_connection_pattern(node.inputs, node.outputs)
+
+
+def io_connection_pattern(inputs: Iterable[Any], outputs: Iterable[Any]) -> list[list[bool]]:
+    """For each input a list that says of which of the outputs a gradient reaches it.
+
+    >>> import tensordsl.tensor as T
+    >>> x, y = T.vectors("x", "y")
+    >>> io_connection_pattern([x, y], [x + y, y.sum()])
+    [[True, False], [True, True]]
+    """
+    wanted, ends = _variables(inputs), _variables(outputs)
+    columns = [cotangents([(v, ones_like(v))], wanted, stop=wanted) for v in ends]
+    return [[column[k] is not None for column in columns] for k in range(len(wanted))]
+
+
 # -- products with Jacobians -----------------------------------------------------------------------------------------
 def Lop(
     f: Any,
@@ -273,6 +335,7 @@ def Lop(
     eval_points: Any,
     consider_constant: Iterable[Any] | None = None,
     disconnected_inputs: str = "raise",
+    return_disconnected: str = "zero",
 ) -> Any:
     """The product from the left of `eval_points` (one per f, of its shape) with the Jacobian of f by wrt.
 
@@ -286,9 +349,48 @@ def Lop(
     seeds = _paired(f, eval_points)
     variables = _variables(wrt)
     found = cotangents(seeds, variables, constant=_variables(consider_constant))
-    results = [_finish(g, v, disconnected_inputs, "zero", "raise") for g, v in zip(found, variables, strict=True)]
+    _check_option("return_disconnected", return_disconnected, _WHERE_DISCONNECTED)
+    results = [
+        _finish(g, v, disconnected_inputs, _WHERE_DISCONNECTED[return_disconnected], "raise")
+        for g, v in zip(found, variables, strict=True)
+    ]
+    if None in results:
+        return _like_wrt(wrt, results)
     again = lambda fs: Lop(fs, variables, eval_points, consider_constant, "ignore")
     return _like_wrt(wrt, derived(results, [v for v, _ in seeds], again))
+
+
+# PyTensor's spellings are taken, too.
+_WHERE_DISCONNECTED = {"zero": "zero", "None": "None", "none": "None", "disconnected": "disconnected"}
+
+
+def pullback(
+    f: Any, wrt: Any, cotangents: Any, consider_constant: Iterable[Any] | None = None,
+    disconnected_inputs: str = "raise", return_disconnected: str = "zero",
+) -> Any:  # fmt: skip
+    """PyTensor's name for `Lop`: what the cotangents, one per f, are as those of `wrt`.
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> pullback(x**2, x, T.ones_like(x)).eval({x: [1, 2]})
+    array([2., 4.])
+    """
+    return Lop(f, wrt, cotangents, consider_constant, disconnected_inputs, return_disconnected)
+
+
+def pushforward(
+    f: Any, wrt: Any, tangents: Any, disconnected_outputs: str = "raise", return_disconnected: str = "zero",
+    use_op_pushforward: bool = False,
+) -> Any:  # fmt: skip
+    """PyTensor's name for `Rop`: what the tangents, one per `wrt`, are as those of f; `use_op_pushforward`: accepted.
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> pushforward(x**2, x, T.ones_like(x)).eval({x: [1, 2]})
+    array([2., 4.])
+    """
+    _check_option("return_disconnected", return_disconnected, _WHERE_DISCONNECTED)
+    return Rop(f, wrt, tangents, disconnected_outputs, _WHERE_DISCONNECTED[return_disconnected])
 
 
 def Rop(
@@ -325,7 +427,10 @@ def _transposed_twice(
     parameters = [parameter_like(v, cotangent_dtype(v)) for v in outputs]
     backward = cotangents(list(zip(outputs, parameters, strict=True)), [v for v, _ in pairs])
     seeds = [(g, p) for g, (_, p) in zip(backward, pairs, strict=True) if isinstance(g, Variable)]
-    results = cotangents(seeds, parameters, stop=parameters)
+    results = [
+        ZERO if g is None and _has_zero_rows(v, p, pairs) else g
+        for g, v, p in zip(cotangents(seeds, parameters, stop=parameters), outputs, parameters, strict=True)
+    ]
     answer = [
         _finish(g, v, disconnected_outputs, return_disconnected, "raise") for g, v in zip(results, outputs, strict=True)
     ]
@@ -333,6 +438,11 @@ def _transposed_twice(
     shapes = {p: zeros_like(v) for p, v in zip(parameters, outputs, strict=True)}
     replaced = iter(substitute([g for g in answer if isinstance(g, Variable)], shapes))
     return [next(replaced) if isinstance(g, Variable) else g for g in answer]
+
+
+def _has_zero_rows(output: Any, parameter: Any, pairs: Sequence[tuple[Any, Any]]) -> bool:
+    """Whether the output is connected to one of the variables of `pairs`, by derivatives that are 0 everywhere."""
+    return any(g is not None for g in cotangents([(output, parameter)], [v for v, _ in pairs]))
 
 
 def _paired(variables: Any, points: Any, what: str = "eval_points") -> list[tuple[Any, Any]]:
@@ -366,12 +476,14 @@ def hessian_vector_product(cost: Any, wrt: Any, p: Any, **options: Any) -> Any:
 
 # -- Jacobians and Hessians ------------------------------------------------------------------------------------------
 def jacobian(
-    expression: Any, wrt: Any, consider_constant: Iterable[Any] | None = None, disconnected_inputs: str = "raise"
-) -> Any:
+    expression: Any, wrt: Any, consider_constant: Iterable[Any] | None = None, disconnected_inputs: str = "raise",
+    vectorize: bool = False,
+) -> Any:  # fmt: skip
     """The Jacobian of a vector (or scalar): for each of `wrt` a variable of shape (n, *wrt.shape).
 
-    Row i is the gradient of element i; the rows are computed one after the other, in a loop.  TypeError if `expression`
-    is no variable, RankError if it has more than one axis.
+    Row i is the gradient of element i; the rows are computed one after the other, in a loop, or with `vectorize` all
+    at once, which takes n times the memory.  TypeError if `expression` is no variable, RankError if it has more than
+    one axis.
 
     >>> import tensordsl.tensor as T
     >>> x = T.vector("x")
@@ -394,6 +506,11 @@ def jacobian(
     from tensordsl.ops.math.elementwise import cast
 
     n, i = shape_i(expression, 0), loop_index()
+    if flag(vectorize, "jacobian"):
+        p = parameter_like(expression, cotangent_dtype(expression))
+        found = cotangents([(expression, p)], variables, constant=_variables(consider_constant))
+        rows = [_finish(g, v, disconnected_inputs, "zero", "raise") for g, v in zip(found, variables, strict=True)]
+        return _like_wrt(wrt, _all_rows(rows, p, n))
     one_hot = cast(eq(arange(n), i), cotangent_dtype(expression))
     found = cotangents([(expression, one_hot)], variables, constant=_variables(consider_constant))
     rows = [_finish(g, v, disconnected_inputs, "zero", "raise") for g, v in zip(found, variables, strict=True)]
@@ -401,6 +518,18 @@ def jacobian(
     return _like_wrt(
         wrt, derived(list(make_loop(n, i, (), (), (), rows, name="the rows of a derivative")), [expression], again)
     )
+
+
+def _all_rows(rows: Sequence[Any], p: Any, n: Any) -> list[Any]:
+    """What the rows, which are linear in the vector p, are for each unit vector of length n."""
+    from tensordsl.ops.array.creation import eye
+    from tensordsl.ops.array.shape import alloc, shape_tuple
+    from tensordsl.ops.vectorize import vectorize_graph
+
+    made = vectorize_graph(list(rows), {p: eye(n, n, dtype=p.type.dtype)})
+    return [
+        m if m.type.ndim > row.type.ndim else alloc(m, n, *shape_tuple(m)) for m, row in zip(made, rows, strict=True)
+    ]
 
 
 def hessian(

@@ -105,8 +105,13 @@ def _lookup(module: ModuleType, row: str) -> Callable[[str], Any]:
             return value
         if name == "__all__":
             return names_of(row)
+        known = tuple(origins)
         if complete and not name.startswith("__") and name not in below:
-            return getattr(import_module(PACKAGE + complete[0]), name)
-        return module_below(module.__name__, name, origins)
+            whole = import_module(PACKAGE + complete[0])
+            try:
+                return getattr(whole, name)
+            except AttributeError:
+                known += tuple(dir(whole))
+        return module_below(module.__name__, name, known)
 
     return __getattr__

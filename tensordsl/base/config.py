@@ -118,6 +118,11 @@ _OPTIONS: tuple[Option, ...] = (
     Option("cast_policy", "custom", ("custom", "numpy+floatX"), "how Python numbers are given a dtype"),
     Option("profile", False, None, "measure every function, and print the profiles at exit"),
     Option("warn_float64", "ignore", ("ignore", "warn", "raise", "pdb"), "when an expression of dtype float64 is made"),
+    Option(
+        "symbolic_truth", "checked", ("checked", "theano"),
+        "checked: bool() of a computed bool variable raises, and operands that `x == 0` made Python bools are told; "
+        "theano: both are silent",
+    ),
     Option("allow_gc", True, None, "accepted: a call keeps no intermediate storage"),
     Option("cxx", "", None, "accepted: no C++ compiler is used"),
     Option("num_threads", 1, None, "most threads that one call may use", least=1),
@@ -130,6 +135,7 @@ _OPTIONS: tuple[Option, ...] = (
         "least processor that functions are compiled for: a level, or a family by LLVM's name; native: this machine's. "
         "To be set before the first function",
     ),
+    Option("check_storage", False, None, "check at some lengths that functions read what they wrote; for tests"),
     Option("prebuilt", True, None, "take the library's code from the installation where that has it"),
     Option("compiledir", _cache_directory(), None, "directory of the compiler's disk cache"),
 )  # fmt: skip
@@ -142,11 +148,15 @@ _OPTIONS += tuple(
         "inc_set_subtensor1", "round", "inc_subtensor1_opt",
     )
 )  # fmt: skip
+_OPTIONS += (Option("unittests.rseed", "666", None, "the seed that programs' own tests may read"),)
 OPTIONS: dict[str, Option] = {option.name: option for option in _OPTIONS}
 
 
 class Config:
-    """The options as attributes; setting one checks the value, an unknown name is an AttributeError."""
+    """The options as attributes; setting one checks the value, an unknown name is an AttributeError.
+
+    Options of Theano's that do nothing here can be read, and set with a warning (`base.theano_options`).
+    """
 
     def __init__(self) -> None:
         # Straight into the instance: reading an option is a plain attribute access.
@@ -155,14 +165,22 @@ class Config:
 
     def __setattr__(self, name: str, value: Any) -> None:
         value = self.checked(name, value)
+        if name not in OPTIONS:
+            warnings.warn(f"config.{name} is an option of Theano's, without effect here", stacklevel=_user_level())
+        self._put(name, value)
+
+    def _put(self, name: str, value: Any) -> None:
         self.__dict__[name] = value
         for notify in _LISTENERS.get(name, ()):
             notify(value)
 
     def checked(self, name: str, value: Any) -> Any:
-        """`value` as the option's type.  Raises AttributeError for unknown options, ValueError for refused values."""
+        """`value` as the option's type; as it is for those of Theano's that do nothing here.  Raises AttributeError for
+        unknown options, ValueError for refused values."""
         option = OPTIONS.get(name)
         if option is None:
+            if name in _without_effect():
+                return value
             raise self._unknown(name)
         value = option.convert(value)
         if name in self._fixed and value != getattr(self, name):
@@ -177,7 +195,10 @@ class Config:
         self._fixed[name] = reason
 
     def __getattr__(self, name: str) -> Any:  # only for names that are no options
-        if any(option.startswith(f"{name}.") for option in OPTIONS):
+        others = _without_effect()
+        if name in others:
+            return others[name]
+        if any(option.startswith(f"{name}.") for option in (*OPTIONS, *others)):
             return Section(self, name)
         raise self._unknown(name)
 
@@ -214,6 +235,21 @@ class Section:
     def __setattr__(self, name: str, value: Any) -> None:
         owner, section = self.__dict__["_place"]
         setattr(owner, f"{section}.{name}", value)
+
+
+def _without_effect() -> dict[str, Any]:
+    """Options of Theano's that do nothing here, with their defaults."""
+    from tensordsl.base.theano_options import without_effect  # late: few programs set one
+
+    return without_effect()
+
+
+def _user_level() -> int:
+    """The `stacklevel` with which a warning, given by the caller of this, shows the user's line."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "tensordsl":
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 # Who wants to know of changes: option -> callbacks(new value).
@@ -254,7 +290,10 @@ class change_flags:
 
     def __exit__(self, *_: object) -> None:
         for name, value in self._kept.pop().items():
-            setattr(config, name, value)
+            if name in OPTIONS:
+                setattr(config, name, value)
+            else:
+                config._put(name, value)  # entering has warned
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)

@@ -16,7 +16,8 @@ INSTEAD: dict[str, str] = {
         ("cholesky", "solve", "svd", "eig", "eigh", "det", "matrix_inverse", "pinv", "qr", "slogdet", "lstsq"),
         _LINEAR_ALGEBRA,
     ),
-    **dict.fromkeys(("sparse", "fft", "typed_list"), "neither built nor planned yet"),
+    **dict.fromkeys(("sparse", "fft"), "neither built nor planned yet"),
+    "typed_list": "Python's own lists of variables hold variables, and T.stack makes a tensor of those of one shape",
     **dict.fromkeys(("neighbours", "ctc"), "neither built nor planned yet"),
     "d3viz": "tensordsl.printing.debugprint prints expressions",
     **dict.fromkeys(("COp", "ExternalCOp", "OpenMPOp", "CLinkerOp", "CLinkerObject", "c_code"), _OPERATIONS),
@@ -24,7 +25,7 @@ INSTEAD: dict[str, str] = {
     **dict.fromkeys(
         ("local_optimizer", "optdb", "register_canonicalize", "register_specialize", "register_stabilize"), _REWRITES
     ),
-    "pydotprint": "tensordsl.printing.debugprint prints expressions",
+    "pydotprint": "tensordsl.printing.debugprint prints expressions as trees, pp as formulas; pictures are not drawn",
     "pkl_utils": "pickle stores variables, expressions and functions",
     # PyTensor's
     **dict.fromkeys(("softmax", "log_softmax"), "it is in T.special, with Theano's axes in T.nnet"),
@@ -49,24 +50,74 @@ def refuse_module(name: str) -> None:
         ...
     ImportError: there is no module tensordsl.sparse: neither built nor planned yet (docs/porting.md)
     """
-    instead = next((INSTEAD[part] for part in name.split(".") if part in INSTEAD), None)
+    from tensordsl.base.foreign_names import ROWS  # late: only errors need it
+
+    instead = next((INSTEAD[part] for part in name.split(".") if part in INSTEAD), ROWS.get(name.rpartition(".")[2]))
     if instead is not None:
         # Not ModuleNotFoundError, which `from package import module` answers with another message.
         raise ImportError(f"there is no module {name}: {instead} (docs/porting.md)", name=name)
 
 
 def missing(module: str, name: str, known: Iterable[str]) -> AttributeError:
-    """The error for `module.name`.  `known`: what the module has.
+    """The error for `module.name`: what there is instead, where the name is here, or which of `known`, what the module
+    has, differs by one slip.  A guess that is wrong misleads: what is only similar is not named.
 
-    >>> str(missing("tensordsl.tensor", "sofmax_", ["softmax", "sqrt"]))
-    "module 'tensordsl.tensor' has no attribute 'sofmax_'; did you mean 'softmax'?"
+    >>> str(missing("tensordsl.tensor", "sqqrt", ["softmax", "sqrt"]))
+    "module 'tensordsl.tensor' has no attribute 'sqqrt'; did you mean 'sqrt'?"
     """
     text = f"module {module!r} has no attribute {name!r}"
-    if name in INSTEAD:
-        return AttributeError(f"{text}: {INSTEAD[name]} (docs/porting.md)")
     if name.startswith("__"):
         return AttributeError(text)
-    from difflib import get_close_matches
+    instead = _instead(module, name)
+    if instead:
+        return AttributeError(f"{text}: {instead} (docs/porting.md)")
+    public = [k for k in dict.fromkeys(known) if not k.startswith("_")]
+    near = [k for k in public if _spelled(k) == _spelled(name)] or [k for k in public if _is_slip(name, k)]
+    return AttributeError(f"{text}; did you mean {near[0]!r}?" if len(near) == 1 else text)
 
-    near = get_close_matches(name, [k for k in known if not k.startswith("_")], n=1, cutoff=0.75)
-    return AttributeError(f"{text}; did you mean {near[0]!r}?" if near else text)
+
+# Modules, below `tensordsl`, that may have what was looked for in another.
+_HOMES = ("tensor", "", "tensor.nnet", "tensor.linalg", "tensor.special", "gradient", "printing", "tensor.random")
+
+
+def _instead(module: str, name: str) -> str:
+    """What to write for a name that is not here; "" if nothing is known of it."""
+    if name in INSTEAD:
+        return INSTEAD[name]
+    from tensordsl.base.foreign_names import ROWS  # late: only errors need it
+
+    own = module.rpartition(".")[2]
+    if name in ROWS and f"T.{own}.{name}" not in ROWS[name]:
+        return ROWS[name]
+    for home in [f"tensordsl.{path}".rstrip(".") for path in _HOMES]:
+        if home != module and name in _names_of(home):
+            return f"it is `{home}.{name}`"
+    import numpy as np  # late, as above
+
+    if callable(getattr(np, name, None)):
+        return f"numpy.{name} works on arrays: before or after a call"
+    return ""
+
+
+def _names_of(home: str) -> frozenset[str]:
+    from importlib import import_module
+
+    module = import_module(home)
+    return frozenset(getattr(module, "__all__", ())) | {
+        name for name, value in vars(module).items() if callable(value) and not name.startswith("_")
+    }
+
+
+def _spelled(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def _is_slip(typed: str, meant: str) -> bool:
+    """Whether one letter is missing, too many, another or exchanged with the next; cases and underscores apart."""
+    a, b = _spelled(typed), _spelled(meant)
+    if min(len(a), len(b)) < 4 or abs(len(a) - len(b)) > 1:
+        return False
+    first = next((k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    rest_a, rest_b = a[first:], b[first:]
+    is_exchanged = rest_a[:2] == rest_b[1::-1] and rest_a[2:] == rest_b[2:]
+    return rest_a[1:] == rest_b or rest_a == rest_b[1:] or rest_a[1:] == rest_b[1:] or is_exchanged

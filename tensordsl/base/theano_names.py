@@ -18,7 +18,7 @@ ROWS: dict[str, dict[str, str]] = {
         "signature.modes": (
             "FAST_COMPILE FAST_RUN REFERENCE DebugMode Mode MonitorMode NanGuardMode get_default_mode get_mode"
         ),
-        "functions.function": "function pfunc=function",
+        "functions.function": "function function_dump pfunc=function",
         "functions.opfromgraph": "OpFromGraph",
         "custom.callbacks": "FromFunctionOp as_op wrap_py",
         "debugging.profiling": "ProfileStats=Profile",
@@ -40,7 +40,7 @@ ROWS: dict[str, dict[str, str]] = {
     "compile.nanguardmode": {"signature.modes": "NanGuardMode"},
     "compile.profiling": {"debugging.profiling": "ProfileStats=Profile"},
     "compile.sharedvalue": {"signature.shared": "Container SharedVariable generic shared shared_constructor"},
-    "compile.function": {"functions.function": "function"},
+    "compile.function": {"functions.function": "function function_dump"},
     "compile.function_module": {"base.errors": "UnusedInputError", "functions.link": "Function"},
     "compile.ops": {
         "tensor": "Rebroadcast Shape SpecifyShape shape shape_i specify_shape", "ops.kinds": "Shape_i",
@@ -65,16 +65,26 @@ ROWS: dict[str, dict[str, str]] = {
     "gof.compilelock": {"base.no_effect": "get_lock release_lock"},
     "gof.fg": {"graph.fgraph": "FunctionGraph MissingInputError"},
     "gof.graph": {
+        "autodiff.gradient": "io_connection_pattern",
         "functions.clone": "clone",
         "compat.walks": "ancestors inputs io_toposort is_same_graph",
         "custom.op": "Apply", "graph.variables": "Constant Variable",
     },
     "gof.link": {"graph.pickling": "Container=SavedContainer"},
+    "gof.null_type": {"autodiff.gradient": "NullType null_type"},
     "gof.op": {"custom.op": "Op PureOp=Op", "debugging.testvalues": "debug_assert get_debug_values get_test_value"},
     "gof.type": {"signature.shared": "Generic=GenericType generic", "graph.types": "Type=TensorType"},
     "gof.utils": {
         "base.errors": "MethodNotDefined", "graph.variables": "scratchpad=SimpleNamespace", "ops.kinds": "hashtype"
     },
+    # PyTensor's.
+    "graph.basic": {
+        "compat.walks": "ancestors equal_computations", "custom.op": "Apply", "graph.variables": "Constant Variable",
+        "functions.clone": "clone_replace",
+    },
+    "graph.op": {"custom.op": "Op"},
+    "graph.replace": {"functions.clone": "clone_replace", "ops.vectorize": "vectorize_graph"},
+    "graph.traversal": {"compat.walks": "ancestors"},
     "ifelse": {"ops.control": "ifelse", "ops.kinds": "IfElse"},
     "misc": {},
     "misc.safe_asarray": {"graph.values": "_asarray=as_array"},
@@ -115,7 +125,14 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "scan_module.scan_views": {"loops.family": "foldl foldr map reduce"},
     "special": {"tensor.special": "*"},
-    "tensor.basic": {"tensor": "*"},
+    "tensor.basic": {
+        "compat.casts": (
+            "_cast_mapping _convert_to_bool _convert_to_complex128 _convert_to_complex64 _convert_to_float16 "
+            "_convert_to_float32 _convert_to_float64 _convert_to_int16 _convert_to_int32 _convert_to_int64 "
+            "_convert_to_int8 _convert_to_uint16 _convert_to_uint32 _convert_to_uint64 _convert_to_uint8"
+        ),
+        "tensor": "*",
+    },
     "tensor.elemwise": {"ops.kinds": "All Any CAReduce CAReduceDtype DimShuffle Elemwise Prod Sum"},
     "tensor.extra_ops": {
         "ops.kinds": (

@@ -14,8 +14,9 @@ True
 From a shell: `python -m tensordsl.compat program.py arguments`.
 
 `__main__` runs a program so, `imports` answers the import system, `flags` reads `THEANO_FLAGS`.
-`base.theano_names` is the table of Theano's modules that only repeat names; `walks`, `loop_graphs` and `scalars` have
-what is not an alias but a small function of its own; `python`, `six` and `moves` are Theano's own `compat`.
+`base.theano_names` is the table of Theano's modules that only repeat names; `walks`, `loop_graphs`, `scalars` and
+`casts` have what is not an alias but a small function of its own; `python`, `six` and `moves` are Theano's own
+`compat`.
 """
 
 from tensordsl.compat.imports import install, uninstall

@@ -95,8 +95,9 @@ def is_installed() -> bool:
 def install() -> None:
     """From now on, `import theano` gives this library; a second call has no effect.
 
-    Flags in the environment variable `THEANO_FLAGS` and in `~/.theanorc` are read (`tensordsl.compat.flags`), but for
-    those that `TENSORDSL_FLAGS` or `~/.tensordslrc` give.  Theano's pickles find classes here by their names there.
+    Truth is as in Theano (`config.symbolic_truth`).  Flags in the environment variable `THEANO_FLAGS` and in
+    `~/.theanorc` are read (`tensordsl.compat.flags`), but for those that `TENSORDSL_FLAGS` or `~/.tensordslrc` give.
+    Theano's pickles find classes here by their names there.
     Raises RuntimeError where another `theano` has been imported.
 
     >>> install()
@@ -117,20 +118,27 @@ def install() -> None:
             f"tensordsl.compat.install: {THEANO} has been imported already ({place}); call install() before the first "
             f"`import theano`, or run the program by `python -m tensordsl.compat program.py`"
         )
-    from tensordsl.compat.flags import read_flags  # late: only this needs it
+    from tensordsl.base.config import config, given_options  # late: only this needs them
+    from tensordsl.compat.flags import read_flags
 
     read_flags()
+    if "symbolic_truth" not in given_options():
+        config.symbolic_truth = "theano"
     sys.meta_path.insert(0, TheanoFinder())
 
 
 def uninstall() -> None:
-    """`import theano` means again what it meant before `install()`; what programs have imported, and options that
-    Theano's flags have set, stay as they are.
+    """`import theano` means again what it meant before `install()`, and `config.symbolic_truth` has its default; what
+    programs have imported, and options that Theano's flags have set, stay as they are.
 
     >>> uninstall()
     """
     if not is_installed():
         return
+    from tensordsl.base.config import OPTIONS, config, given_options  # late, as in `install`
+
+    if "symbolic_truth" not in given_options():
+        config.symbolic_truth = OPTIONS["symbolic_truth"].default
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, TheanoFinder)]
     for name in [name for name in sys.modules if name == THEANO or name.startswith(f"{THEANO}.")]:
         del sys.modules[name]

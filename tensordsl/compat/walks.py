@@ -7,6 +7,7 @@ from typing import Any
 
 from tensordsl.functions.clone import clone
 from tensordsl.graph.variables import Apply, Variable, inputs_of
+from tensordsl.ops.operands import as_variable
 
 __all__ = ["ancestors", "equal_computations", "inputs", "io_toposort", "is_same_graph"]
 
@@ -78,14 +79,21 @@ def is_same_graph(var1: Variable, var2: Variable, givens: Mapping[Any, Any] | No
 
 
 def equal_computations(
-    xs: Iterable[Variable], ys: Iterable[Variable], in_xs: Iterable[Variable] = (), in_ys: Iterable[Variable] = ()
+    xs: Iterable[Any],
+    ys: Iterable[Any],
+    in_xs: Iterable[Variable] | None = None,
+    in_ys: Iterable[Variable] | None = None,
+    strict_dtype: bool = True,
 ) -> bool:
-    """`scan_utils`: whether `xs` compute the same of `in_xs` as `ys` do of `in_ys`.
+    """`scan_utils`: whether `xs` compute the same of `in_xs` as `ys` do of `in_ys`; values count as constants.
+
+    `strict_dtype`: accepted; dtypes are compared.
 
     >>> import tensordsl.tensor as T
     >>> a, b = T.scalars("a", "b")
     >>> equal_computations([a + 1], [b + 1]), equal_computations([a + 1], [b + 1], [a], [b])
     (False, True)
     """
-    xs, ys, replaced = list(xs), list(ys), dict(zip(in_xs, in_ys, strict=True))
+    xs, ys = list(map(as_variable, xs)), list(map(as_variable, ys))
+    replaced = dict(zip(in_xs or (), in_ys or (), strict=True))
     return len(xs) == len(ys) and all(is_same_graph(x, y, replaced) for x, y in zip(xs, ys, strict=True))

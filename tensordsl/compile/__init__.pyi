@@ -19,6 +19,7 @@ from tensordsl.signature.modes import NanGuardMode as NanGuardMode
 from tensordsl.signature.modes import get_default_mode as get_default_mode
 from tensordsl.signature.modes import get_mode as get_mode
 from tensordsl.functions.function import function as function
+from tensordsl.functions.function import function_dump as function_dump
 from tensordsl.functions.function import function as pfunc
 from tensordsl.functions.opfromgraph import OpFromGraph as OpFromGraph
 from tensordsl.custom.callbacks import FromFunctionOp as FromFunctionOp
@@ -46,4 +47,4 @@ from tensordsl.compile import ops as ops
 from tensordsl.compile import profiling as profiling
 from tensordsl.compile import sharedvalue as sharedvalue
 
-__all__ = ["DebugMode", "FAST_COMPILE", "FAST_RUN", "FromFunctionOp", "Function", "In", "Mode", "MonitorMode", "NanGuardMode", "OpFromGraph", "Out", "Param", "ProfileStats", "REFERENCE", "Rebroadcast", "Shape", "Shape_i", "SharedVariable", "SpecifyShape", "SymbolicInput", "SymbolicOutput", "UnusedInputError", "Variable", "as_op", "builders", "config", "debugmode", "function", "function_module", "get_default_mode", "get_mode", "io", "is_same_graph", "mode", "monitormode", "nanguardmode", "ops", "pfunc", "profiling", "shape", "shape_i", "shared", "shared_constructor", "sharedvalue", "specify_shape", "wrap_py"]
+__all__ = ["DebugMode", "FAST_COMPILE", "FAST_RUN", "FromFunctionOp", "Function", "In", "Mode", "MonitorMode", "NanGuardMode", "OpFromGraph", "Out", "Param", "ProfileStats", "REFERENCE", "Rebroadcast", "Shape", "Shape_i", "SharedVariable", "SpecifyShape", "SymbolicInput", "SymbolicOutput", "UnusedInputError", "Variable", "as_op", "builders", "config", "debugmode", "function", "function_dump", "function_module", "get_default_mode", "get_mode", "io", "is_same_graph", "mode", "monitormode", "nanguardmode", "ops", "pfunc", "profiling", "shape", "shape_i", "shared", "shared_constructor", "sharedvalue", "specify_shape", "wrap_py"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from types import MethodType
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -97,11 +98,15 @@ class CustomRow(Op):
     def _gradient(self, g: Any, out: Any, *operands: Variable, types: Types) -> Sequence[Any]:
         outputs = out if isinstance(out, tuple) else (out,)
         arriving = g if isinstance(g, tuple) else (g,)
+        pattern = self.connected(outputs[0].owner)
+        reached = [any(c is not None and one for c, one in zip(arriving, row, strict=True)) for row in pattern]
+        if not any(reached):
+            return [None] * len(operands)
         rule = gradient_rule(self.custom)
         if rule is None:
             lacks = "it was given no vjp" if hasattr(self.custom, "vjp") else "its class has neither grad nor L_op"
             reason = f"{self.print_name} has no gradient: {lacks}"
-            return [Undefined(reason)] * len(operands)
+            return [Undefined(reason) if is_reached else None for is_reached in reached]
         from tensordsl.autodiff.gradient import DisconnectedType  # late: gradients need it, rows do not
 
         marked = [DisconnectedType()() if c is None else c for c in arriving]
@@ -109,7 +114,10 @@ class CustomRow(Op):
         if not isinstance(found, list | tuple) or len(found) != len(operands):
             got = f"{len(found)}" if isinstance(found, list | tuple) else type(found).__name__
             raise ValueError(f"{self.name}: its gradient must be a list of {len(operands)}, one per input, got {got}")
-        return [self._cotangent(k, part, v) for k, (part, v) in enumerate(zip(found, operands, strict=True))]
+        return [
+            self._cotangent(k, part, v) if reached[k] else None
+            for k, (part, v) in enumerate(zip(found, operands, strict=True))
+        ]
 
     def _cotangent(self, k: int, part: Any, operand: Variable) -> Any:
         kind = type(getattr(part, "type", None)).__name__
@@ -125,11 +133,17 @@ class CustomRow(Op):
         return value
 
     def connected(self, node: Apply) -> list[list[bool]]:
-        """For each input whether each output depends on it."""
+        """For each input whether each output depends on it.  Raises ValueError for a pattern of another shape."""
         pattern = getattr(self.custom, "connection_pattern", None)
         if pattern is None:
             return [[True] * len(node.outputs) for _ in node.inputs]
-        return [list(map(bool, row)) for row in pattern(node)]
+        rows = [list(map(bool, row)) for row in pattern(node)]
+        if len(rows) != len(node.inputs) or any(len(row) != len(node.outputs) for row in rows):
+            raise ValueError(
+                f"{self.name}: connection_pattern must give {len(node.inputs)} lists, one per input, of "
+                f"{len(node.outputs)} booleans, one per output, got {rows!r}"
+            )
+        return rows
 
     # -- calls ---------------------------------------------------------------------------------------------------------
     def identity(self) -> Any:
@@ -143,6 +157,12 @@ class CustomRow(Op):
     def caller(self, node: Apply) -> Callable[..., Any]:
         """What computes the results of `node` from arrays of its own: one array, or a sequence of as many as there are
         results."""
+        if isinstance(getattr(self.custom, "perform", None), MethodType) and own(self.custom, "perform") is None:
+            made_at = f"\n  {node.origin}" if node.origin is not None else ""
+            raise NotImplementedError(
+                f"{self.name}: define perform, which computes the results with NumPy; without it only the gradient can "
+                f"be used, where that needs none of the results{made_at}"
+            )
         made: Callable[..., Any] = self.custom._caller(node)
         return made
 
@@ -228,9 +248,10 @@ def _refuse_code(op: Any) -> None:
         raise NotImplementedError(
             f"{what}: params_type is not supported: it hands parameters to C code; read them from self in perform"
         )
-    if own(op, "perform") is None:
-        reason = "it has C code alone, which is not compiled; " if hasattr(type(op), "c_code") else ""
-        raise NotImplementedError(f"{what}: {reason}define perform, which computes the results with NumPy")
+    if own(op, "perform") is None and hasattr(type(op), "c_code"):
+        raise NotImplementedError(
+            f"{what}: it has C code alone, which is not compiled; define perform, which computes the results with NumPy"
+        )
 
 
 def _tangents(node: Apply, points: Sequence[Any]) -> list[Any]:

@@ -365,6 +365,16 @@ def raise_site(
     raise report(error, spec, node, shown, path) from None
 
 
+def is_of_invariants(site: Mapping[str, Any], spec: FunctionSpec) -> bool:
+    """Whether an error is one of what a loop reads that no round changes: without a round it need not be computed."""
+    nodes, index = with_bodies(spec.nodes()), site.get("node")
+    if index is None or not 0 <= index < len(nodes):
+        return False
+    loops = [node for node in nodes if node.row.name == "for" and not isinstance(node.inputs[0], Constant)]
+    invariants = [v for loop in loops for v in loop.inputs[1 + len(loop.attrs["body"].carried) :]]
+    return nodes[index] in toposort(invariants)
+
+
 def _raise_late(
     native: Native,
     spec: FunctionSpec,

@@ -37,6 +37,21 @@ class Profile:
     host_steps: list[str] = field(default_factory=list)
     python: dict[str, tuple[int, float]] = field(default_factory=dict)
 
+    @property
+    def fct_callcount(self) -> int:
+        """`calls`, by Theano's name."""
+        return self.calls
+
+    @property
+    def fct_call_time(self) -> float:
+        """`seconds`, by Theano's name."""
+        return self.seconds
+
+    @property
+    def compile_time(self) -> float:
+        """`build_seconds`, by Theano's name."""
+        return self.build_seconds
+
     def timed(self, run: Run) -> Run:
         """`run`, with each call added to the profile, also if it raises."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from tensordsl.base.errors import ResultShapeError, ResultTypeError
 from tensordsl.base.records import record
 from tensordsl.debugging.reports import Round, report, with_note
-from tensordsl.graph.evaluate import evaluate_node, in_order, run_rounds, taken
+from tensordsl.graph.evaluate import evaluate_node, in_order, operands_of, run_rounds, taken
 from tensordsl.graph.variables import Apply, Constant, Elementwise, Variable, with_bodies
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Tracer:
         if "body" not in node.attrs:
             is_heard = not self.is_silent or (self.asserts and node.row.name == "assert")
             return compute(node, values) if is_heard else compute_silently(node, values)
-        operands = [value_of(v, values) for v in node.inputs]
+        operands = operands_of(node, lambda v: value_of(v, values))
         made = run_rounds(operands[0], operands[1:], node.attrs["body"], self.evaluate(node, rounds))
         return as_outputs(node, made[len(made) - len(node.outputs) :])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -60,7 +61,8 @@ def function(
 
     Parameters
     ----------
-    inputs : a list of variables or `In`s, in the order of the arguments.
+    inputs : a list of variables or `In`s, in the order of the arguments; also (variable, default value) and
+        ((variable, update), default value).
     outputs : a variable or `Out`, a list or dict of them (the function returns the same form), or None (returns []).
     mode : a name or Mode (see `tensordsl.modes`); default: `config.mode`.
     updates : new values of shared variables, as dict or (shared, expression) pairs; all are computed from the old
@@ -68,8 +70,8 @@ def function(
     givens : replacements of variables in the graph, as dict or pairs.
     no_default_updates : True, or a list of shared variables whose `default_update` is ignored.
     name : for messages; default: file and line of this call.
-    rebuild_strict : a replacement in `givens` must have the type of what it replaces; if False only its rank, and what
-        is computed from it has the dtypes that follow.
+    rebuild_strict : a replacement in `givens` must have the type of what it replaces; if False the operations are
+        applied anew to what it is, and have the dtypes and ranks that follow; TypeError where that is impossible.
     allow_input_downcast : True: arguments are converted even if precision is lost; None: only Python floats for scalars
         of `config.floatX`.
     on_unused_input : "raise", "warn" or "ignore"; default: `config.on_unused_input`.
@@ -94,6 +96,7 @@ def function(
         raise TypeError(f"function: name must be a text, got one of type {type(name).__name__}")
     if name is None and origin is not None:
         name = f"{origin.file.replace(chr(92), '/').rpartition('/')[2]}:{origin.line}"
+    inputs = list(map(_as_in, inputs)) if isinstance(inputs, list | tuple) else inputs
     parameters = _parameters(inputs, allow_input_downcast)
     outs, form = _outputs(outputs)
     targets = _updates(updates)
@@ -102,7 +105,7 @@ def function(
     _add_updates(targets, states)
     operands, replaced = _operands(stateful)
     variables, pairs, reached = _resolve(
-        [out.variable for out in outs], targets, {**replacements, **replaced}, no_default_updates, operands
+        [out.variable for out in outs], targets, _together(replacements, replaced), no_default_updates, operands
     )
     variables, pairs, reached = _by_roots(variables, pairs, reached, operands)
     if not rebuild_strict:
@@ -126,6 +129,33 @@ def function(
     return build(spec, chosen, _profile(profile, name or ""))
 
 
+def function_dump(filename: Any, inputs: Sequence[Any], outputs: Any = None, *args: Any, **keywords: Any) -> None:
+    """Write the arguments of a call of `function` to a file, as a pickle, to build that function elsewhere.
+
+    The file holds a dictionary: `function(**dictionary)` builds it.  `extra_tag_to_remove`: accepted; all attributes
+    of `tag` are stored.
+
+    >>> import os, pickle, tempfile
+    >>> import tensordsl.tensor as T
+    >>> x = T.scalar("x")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "square.pkl")
+    ...     function_dump(path, [x], x**2)
+    ...     with open(path, "rb") as file:
+    ...         float(function(**pickle.load(file))(3))
+    9.0
+    """
+    import pickle  # late, as `inspect`: few programs need them
+    from inspect import signature
+
+    keywords.pop("extra_tag_to_remove", None)
+    bound = signature(function).bind(inputs, outputs, *args, **keywords)
+    bound.apply_defaults()
+    given = {name: value for name, value in bound.arguments.items() if name != "device" or value is not None}
+    with open(filename, "wb") as file:
+        pickle.dump(given, file, protocol=-1)
+
+
 def _profile(given: Any, name: str) -> Any:
     if isinstance(given, str | int | None) and not given and (given is not None or not config.profile):
         return None
@@ -142,6 +172,35 @@ def _parameters(inputs: Any, allow_downcast: bool | None) -> list[Parameter]:
             f"got {inputs!r}"
         )
     return [_parameter(given, position, allow_downcast) for position, given in enumerate(inputs)]
+
+
+def _as_in(given: Any) -> Any:
+    """An input in Theano's short forms as an `In`; anything else as it is.
+
+    (variable,), (variable, value) or ((variable, update), value), each also with the name before it, as tuples or
+    lists; an `In` in the place of a variable gets the value and the name.  Raises TypeError.
+    """
+    if not isinstance(given, list | tuple):
+        return given
+    name, *rest = given if given and isinstance(given[0], str) else (None, *given)
+    first, *values = rest or (None,)
+    variable, update = first if isinstance(first, list | tuple) and len(first) == 2 else (first, None)
+    is_pair = variable is not first
+    if not isinstance(variable, Variable | In) or len(values) > 1 or (is_pair and not values):
+        raise TypeError(
+            f"{given!r} is no input of a function; the forms are variable, In(variable, ...), (variable, value), "
+            "((variable, update), value), and these with a name before them"
+        )
+    value = values[0] if values else None
+    if isinstance(value, Variable) and not isinstance(value, SharedVariable):
+        raise TypeError(f"the default value of the input {variable!r} must be a value, not the variable {value!r}")
+    if not isinstance(variable, In):
+        return In(variable, name, value, update)
+    if is_pair:
+        raise TypeError(f"{given!r}: an In has its update by In(variable, update=...)")
+    item = copy(variable)
+    item.name, item.value = item.name if name is None else name, value if values else item.value
+    return item
 
 
 def _parameter(given: Any, position: int, allow_downcast: bool | None) -> Parameter:
@@ -301,7 +360,7 @@ def _replacement(old: Variable, new: Any, strict: bool) -> Variable:
             return constant_of(old.type, convert(new, old.type))
         except TypeError as error:
             raise TypeError(f"{text} a value: {error}") from None
-    if old.type.accepts(new.type) or (not strict and old.type.ndim == new.type.ndim):
+    if old.type.accepts(new.type) or (not strict and isinstance(new.type, TensorType)):
         return new
     raise TypeError(f"{text} {variable_text(new)} of type {new.type}")
 
@@ -344,6 +403,12 @@ def _operands(parameters: Sequence[Parameter]) -> tuple[list[Variable], dict[Var
         else:
             operands.append(variable)
     return operands, replaced
+
+
+def _together(givens: Mapping[Variable, Variable], replaced: Mapping[Variable, Variable]) -> dict[Variable, Variable]:
+    """Both at once: what takes a variable's place may be computed from inputs for which other variables stand."""
+    values = substitute(by_keys([*givens.values()], replaced), replaced)
+    return {**dict(zip(givens, values, strict=True)), **replaced}
 
 
 # -- the graph -------------------------------------------------------------------------------------------------------

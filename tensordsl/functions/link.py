@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
@@ -98,6 +99,9 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
     )
 
 
+EAGER_INVARIANTS = "eager_invariants"  # the optimisation
+
+
 def _parts(compiled: Any, spec: FunctionSpec, mode: Mode, explains: bool = True) -> tuple[Any, Any, list[Any]]:
     """Of the compiled spec: the executable, what reports errors of its sites, and the callables of its host calls."""
     sites = compiled.executable.meta.get("sites", {})
@@ -106,13 +110,24 @@ def _parts(compiled: Any, spec: FunctionSpec, mode: Mode, explains: bool = True)
         native = compile_native(twin, mode, explains=False)
         return lambda arrays: list(native(*arrays))
 
+    again_without: list[Any] = []  # the function that computes in front of loops what rounds need only if one runs
+
     def on_error(error: Any, function: Any, args: tuple[Any, ...]) -> Any:
+        from tensordsl.codegen.compiler.optimisations import switches
         from tensordsl.debugging import checks as debugging  # late: only for errors
 
+        site = site_of(error, sites)
+        is_eager = EAGER_INVARIANTS not in switches(mode).excluded
+        if is_eager and debugging.is_of_invariants(site, spec):
+            if not again_without:
+                with suppress(Exception):  # then this error stands
+                    again_without.append(compile_native(spec, mode.excluding(EAGER_INVARIANTS), explains=explains))
+            if again_without:
+                return again_without[0](*args)
         if not explains:
             raise RuntimeError("a call that is made to explain another one has failed, too")
         arrays = [np.asarray(value, dtype=v.type.dtype) for value, v in zip(args, spec.inputs, strict=True)]
-        debugging.raise_site(site_of(error, sites), error.values, spec, arrays, error.rounds, again)
+        debugging.raise_site(site, error.values, spec, arrays, error.rounds, again)
 
     return compiled.executable, on_error, [explained(step, spec, sites) for step in compiled.hosts]
 

@@ -98,7 +98,21 @@ def small_variables(spec: Any) -> tuple[int, ...]:
     )
 
 
+@contextmanager
+def _paused_collector() -> Iterator[None]:
+    """A compile, and loading the compiler, make many objects and no garbage in cycles: collections would make its time
+    grow with its square."""
+    was_on = gc.isenabled()
+    try:
+        gc.disable()
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 @unwatched()
+@_paused_collector()
 def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str, bool], bytes]) -> Compiled:
     with forks.lock:
         from tensordsl.codegen.compiler import pipeline  # late: a warm start needs neither passes nor emitters
@@ -107,22 +121,21 @@ def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str,
     has_common = "precompiled_kernels" not in switches(mode).excluded
     libraries = [name for dtype, name in layouts.COMMON.items() if dtype in types and has_common]
     common = library.kernels(libraries)
-    with _paused_collector():
-        made = pipeline.compile_graph(
-            spec.name,
-            spec.inputs,
-            spec.shared,
-            spec.outputs,
-            spec.updates,
-            spec.form == "one",
-            mode=mode,
-            kernel_object=kernels,
-            shapes=[variable.storage.shape for variable in spec.shared],
-            small=small,
-            common=common,
-            common_plan=partial(library.plan, common),
-            tuning=tuning_of(mode),
-        )
+    made = pipeline.compile_graph(
+        spec.name,
+        spec.inputs,
+        spec.shared,
+        spec.outputs,
+        spec.updates,
+        spec.form == "one",
+        mode=mode,
+        kernel_object=kernels,
+        shapes=[variable.storage.shape for variable in spec.shared],
+        small=small,
+        common=common,
+        common_plan=partial(library.plan, common),
+        tuning=tuning_of(mode),
+    )
     if any(symbol in common for plan in made.meta["plans"] if plan for symbol in plan[0]):
         made.meta["libraries"] += libraries
     executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants), tuple(made.late))
@@ -147,18 +160,6 @@ def set_tuning(tuning: Any) -> None:
     if _State.version:
         raise RuntimeError("a tuning of the process must be set before its first function is compiled")
     _State.tuning = tuning
-
-
-@contextmanager
-def _paused_collector() -> Iterator[None]:
-    """A compile makes many objects and no garbage in cycles: collections would make its time grow with its square."""
-    was_on = gc.isenabled()
-    try:
-        gc.disable()
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def program_key(spec: Any, mode: Any, target: str = "", small: Sequence[int] = ()) -> str | None:
@@ -356,6 +357,7 @@ def sources_digest() -> str:
     return cache.sources_digest(folders, [package])
 
 
+@_paused_collector()
 def _library_object(name: str) -> bytes:
     with forks.lock:
         from tensordsl.base.config import config

@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any
 
 import tensordsl.base.processor as processor
+from tensordsl.base.config import config
 from tensordsl.base.digests import blake2b
 from tensordsl.codegen.abi.layouts import ABI_VERSION, COMMON, HEAD, LIBRARY
 from tensordsl.codegen.target.machine import Machine, host
@@ -28,20 +29,18 @@ MANIFEST = "objects.json"
 # Facts of a machine that no prebuilt part depends on: thresholds of caches are words that the loader fills in, and
 # kernels that gather have other names.
 _OPEN_FACTS = ("l2_bytes", "l3_bytes", "has_distant_l3", "has_gathers")
-_DTYPES = ("float64", "double")  # of parts for one dtype, but for products and common kernels
-_LEFT_OUT = ("sort", "argsort", "select")  # which are faster with the instructions of the machine itself
+_DTYPES = ("float64", "float32", "int64", "double", "float", "i64")  # of parts for one dtype
 
 
 def names() -> list[str]:
-    """The parts that are prebuilt: those of every call, and of float64 programs."""
+    """The parts that are prebuilt: those of every call, and those of the usual dtypes."""
     return [name for name in LIBRARY if _is_carried(name)]
 
 
 def _is_carried(name: str) -> bool:
     word, _, dtype = name.partition("_")
-    if word in ("native", "threads", "c", "nest", "gemm", "positions") or name in COMMON.values():
-        return True
-    return word not in _LEFT_OUT and dtype.rpartition("_")[2] in _DTYPES
+    is_of_every_call = word in ("native", "threads", "c", "nest", "positions") or name in COMMON.values()
+    return is_of_every_call or dtype.rpartition("_")[2] in _DTYPES
 
 
 def find(name: str, sources: str) -> bytes | None:
@@ -121,13 +120,16 @@ def family_here() -> str | None:
 
 def main(arguments: Sequence[str]) -> None:
     folder, which = arguments
-    if which in FAMILIES:
+    if which == config.cpu:
         from tensordsl.functions.native import sources_digest
 
         build(folder, sources_digest(), which)
         return
     here = family_here()
-    families = FAMILIES if which == "all" else (here,) if here and which == "here" else ()
+    known = {"all": FAMILIES, "here": (here,) if here else (), **{family: (family,) for family in FAMILIES}}
+    if which not in known:
+        sys.exit(f"tensordsl: parts of the library can be prebuilt for {', '.join(known)}, not for {which!r}")
+    families = known[which]
     for family in families:  # each in a process of its own: what code is compiled for is fixed for a process
         print(f"tensordsl: parts of the library for {family}", flush=True)
         flags = ",".join(filter(None, (os.environ.get("TENSORDSL_FLAGS", ""), f"cpu={family}")))

@@ -15,8 +15,9 @@ from tensordsl.gof import compilelock as compilelock
 from tensordsl.gof import fg as fg
 from tensordsl.gof import graph as graph
 from tensordsl.gof import link as link
+from tensordsl.gof import null_type as null_type
 from tensordsl.gof import op as op
 from tensordsl.gof import type as type
 from tensordsl.gof import utils as utils
 
-__all__ = ["Apply", "Constant", "Container", "FunctionGraph", "Generic", "MissingInputError", "Op", "PureOp", "Type", "Variable", "compilelock", "fg", "generic", "graph", "hashtype", "link", "op", "type", "utils"]
+__all__ = ["Apply", "Constant", "Container", "FunctionGraph", "Generic", "MissingInputError", "Op", "PureOp", "Type", "Variable", "compilelock", "fg", "generic", "graph", "hashtype", "link", "null_type", "op", "type", "utils"]

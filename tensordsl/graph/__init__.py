@@ -5,6 +5,7 @@ Goes out   `Variable`s, whose `owner` is an `Apply` of an `Op` (a row) on `Varia
 Modules    types          dtypes and shapes: `TensorType`
            casting        which dtype an operation gives
            variables      Variable, Apply, Op and its columns; walks over graphs (`toposort`, `ancestors`)
+           equality       operands that `x == 0` has made Python's bools
            conversion     a user's value as an array of a type
            values         what a type does with values: constants, comparisons
            evaluate       graphs computed by the oracles of their rows; `reference.evaluate` is the user's way to it

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph.types import TensorType
-from tensordsl.graph.variables import Apply, Constant, Expand, Variable, unwatched
+from tensordsl.graph.variables import Apply, Constant, Expand, Variable, inputs_of, unwatched
 
 
 def evaluate(outputs: Iterable[Variable], values: Mapping[Variable, Any]) -> list[Any]:
@@ -34,7 +34,7 @@ def in_order(
     roots: Iterable[Variable], has: Callable[[Variable], bool], value_of: Callable[[Variable], Any]
 ) -> Iterator[Apply]:
     """The applications that `roots` need, each when its operands have values; the caller evaluates each before the
-    next one.  Of an `ifelse` only the branch taken is needed."""
+    next one.  Of an `ifelse` only the branch taken is needed, of a loop without rounds only what it starts with."""
     stack = [v.owner for v in reversed(list(roots)) if v.owner is not None and not has(v)]
     while stack:
         node = stack[-1]
@@ -50,11 +50,14 @@ def in_order(
 
 
 def _needed(node: Apply, has: Callable[[Variable], bool], value_of: Callable[[Variable], Any]) -> Sequence[Variable]:
-    if node.row.name != "ifelse":
+    if node.row.name != "ifelse" and "body" not in node.attrs:
         return node.inputs
-    condition = node.inputs[0]
-    is_known = has(condition) or condition.owner is None  # a shared variable has a value that is not asked for before
-    return taken(node, value_of(condition)) if is_known else (condition,)
+    first = node.inputs[0]
+    if not has(first) and first.owner is not None:  # a shared variable has a value that is not asked for before
+        return (first,)
+    if node.row.name == "ifelse":
+        return taken(node, value_of(first))
+    return node.inputs if value_of(first) > 0 else node.inputs[: 1 + len(node.attrs["body"].carried)]
 
 
 def taken(node: Apply, condition: Any) -> tuple[Variable, ...]:
@@ -69,7 +72,29 @@ def evaluate_with(node: Apply, value_of: Callable[[Variable], Any]) -> tuple[Any
     if node.row.name == "ifelse":
         values = map(value_of, taken(node, value_of(node.inputs[0])))
         return tuple(np.asarray(x, dtype=v.type.dtype) for x, v in zip(values, node.outputs, strict=True))
-    return evaluate_node(node, map(value_of, node.inputs))
+    return evaluate_node(node, operands_of(node, value_of))
+
+
+def operands_of(node: Apply, value_of: Callable[[Variable], Any]) -> list[Any]:
+    """The arrays of a node's operands; of a loop without rounds, what only these would need has no value (KeyError),
+    and arrays of its shape stand for it."""
+    if "body" not in node.attrs or value_of(node.inputs[0]) > 0:
+        return [value_of(v) for v in node.inputs]
+    first = 1 + len(node.attrs["body"].carried)
+    return [*map(value_of, node.inputs[:first]), *(_value_or_shape(v, value_of) for v in node.inputs[first:])]
+
+
+def _value_or_shape(v: Variable, value_of: Callable[[Variable], Any]) -> Any:
+    """The array of a variable, or one of its shape as far as types tell, else of length 0."""
+    from tensordsl.graph.substitute import substitute  # late: it is needed for this alone
+
+    with suppress(KeyError):
+        return value_of(v)
+    shape = v.type.shape
+    with unwatched(), suppress(TypeError, ValueError, IndexError, KeyError):  # of what would have failed
+        typed: dict[Variable, Variable] = {u: TensorType(u.type.dtype, np.shape(value_of(u)))() for u in inputs_of([v])}
+        shape = substitute([v], typed)[0].type.shape
+    return np.broadcast_to(np.zeros((), v.type.dtype), [d or 0 for d in shape])
 
 
 def evaluate_node(node: Apply, operands: Iterable[Any]) -> tuple[Any, ...]:

@@ -36,7 +36,7 @@ def variable_text(variable: Variable) -> str:
 
 _TITLES = {"cast": "Cast", "reshape": "Reshape", "subtensor": "Subtensor"}
 # Shown otherwise, or noise.
-_QUIET = {"axis", "acc_dtype", "index", "body", "message", "attrs_names", "dtype", "ndim", "types"}
+_QUIET = {"axis", "acc_dtype", "index", "body", "loop", "message", "attrs_names", "dtype", "ndim", "types"}
 
 
 def op_text(node: Apply) -> str:

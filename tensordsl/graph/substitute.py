@@ -8,7 +8,7 @@ from typing import Any
 
 from tensordsl.base.upper import upper
 from tensordsl.graph.casting import accumulator, sum_dtype, upcast
-from tensordsl.graph.variables import Apply, Variable, apply, toposort
+from tensordsl.graph.variables import Apply, Elementwise, OpTypeError, Variable, apply, toposort
 
 
 def substitute(outputs: Iterable[Variable], replacements: Mapping[Any, Any], copy: bool = False) -> list[Any]:
@@ -48,6 +48,8 @@ def reapply(node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] 
     if "types" in node.attrs and any(not a.type.accepts(v.type) for a, v in zip(node.inputs, operands, strict=True)):
         row: Any = node.row  # of a custom operation, which says itself what it gives for operands of other types
         return _like_outputs(node, row.custom.make_node(*operands).outputs)
+    if attrs is None and any(v.type.ndim != old.type.ndim for v, old in zip(operands, node.inputs, strict=True)):
+        attrs = _in_ranks_of(operands, node)
     if "body" in node.attrs and attrs is None:
         operands, attrs = _in_types_of(operands, node)
     if any(v.type.dtype != old.type.dtype for v, old in zip(operands, node.inputs, strict=True)):
@@ -57,9 +59,36 @@ def reapply(node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] 
     return _like_outputs(node, result if isinstance(result, tuple) else (result,))
 
 
+OVER_ALL_AXES = "_over_all_axes"  # in the dictionary of a result: its reduction is over all axes of whatever operand
+_OF_ANY_RANK = frozenset(
+    "argmax argmin consider_constant disconnected_grad dot grad_clip grad_scale inc_take max min reshape take "
+    "undefined_grad zero_grad".split()
+)
+
+
+def _in_ranks_of(operands: Sequence[Variable], node: Apply) -> dict[str, Any]:
+    """The attributes of a node for operands of other ranks, as Theano's op would take them.  Raises OpTypeError where
+    the axes were fixed when the graph was built."""
+    name, rank = node.row.name, operands[0].type.ndim
+    if isinstance(node.row.meaning, Elementwise):
+        return node.attrs
+    if OVER_ALL_AXES in node.outputs[0].__dict__:
+        return {**node.attrs, "axis": tuple(range(rank))}
+    if name in ("subtensor", "inc_subtensor") and rank >= len(node.attrs["index"]):
+        rest = (("slice", None, None, None),) * (rank - len(node.attrs["index"]))
+        return {**node.attrs, "index": (*node.attrs["index"], *rest)}
+    axes = node.attrs.get("axis", node.attrs.get("axes", ()))
+    if name in ("sum", "prod", "all", "any", *_OF_ANY_RANK) and all(axis < rank for axis in axes):
+        return node.attrs
+    wanted, got = (", ".join(str(v.type) for v in given) for given in (node.inputs, operands))
+    raise OpTypeError(f"{name}: its axes were fixed when it was applied to ({wanted}), it cannot take ({got})")
+
+
 def _like_outputs(node: Apply, outputs: tuple[Variable, ...]) -> tuple[Variable, ...]:
     object.__setattr__(outputs[0].owner, "origin", node.origin)
     for old, fresh in zip(node.outputs, outputs, strict=True):
+        if OVER_ALL_AXES in old.__dict__:
+            fresh.__dict__[OVER_ALL_AXES] = True
         fresh.name, fresh.origin = old.name, old.origin
         for key, value in vars(old.tag).items():
             if key != "test_value":  # that one follows the operands

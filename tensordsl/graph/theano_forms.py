@@ -320,6 +320,8 @@ def attribute(op: Op, name: str) -> Any:
     found = _ATTRIBUTES.get(class_of(op), {}).get(name)
     if found is not None:
         return found(op)
+    if name == "connection_pattern":
+        return upper(name)
     node = _node(op)
     if node is not None and name in node.attrs:
         return node.attrs[name]

@@ -116,6 +116,11 @@ class TensorType:
             object.__setattr__(self, name, value)
 
     @property
+    def filter_checks_isfinite(self) -> bool:
+        """False: arguments may hold nan and infinities; the mode NanGuardMode refuses them."""
+        return False
+
+    @property
     def ndim(self) -> int:
         return len(self.shape)
 

@@ -293,12 +293,19 @@ def capture_origin() -> Origin | None:
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        if code.co_filename not in _OUR_FILES:
-            if not code.co_filename.startswith(_OURS):
-                return Origin(code, frame.f_lasti)
-            _OUR_FILES.add(code.co_filename)
+        if code.co_filename not in _OUR_FILES and not is_ours(code.co_filename):
+            return Origin(code, frame.f_lasti)
         frame = frame.f_back  # type: ignore[assignment]  # typeshed has no Optional loop variable here
     return None
+
+
+def is_ours(file: str) -> bool:
+    """Whether a file is one of this library."""
+    if file not in _OUR_FILES:
+        if not file.startswith(_OURS):
+            return False
+        _OUR_FILES.add(file)
+    return True
 
 
 def user_level() -> int:
@@ -307,6 +314,10 @@ def user_level() -> int:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
         level, frame = level + 1, frame.f_back
     return level
+
+
+# The last comparison of a variable by ==, != or `in`, of each code that has made one; by the code's id.
+COMPARED: dict[int, Origin] = {}
 
 
 class Variable:
@@ -325,6 +336,15 @@ class Variable:
         self.type, self.owner, self.index, self.name = type, owner, index, name
         self.tag = SimpleNamespace()
         self.origin: Origin | SavedOrigin | None = owner.origin if owner is not None else capture_origin()
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        frame = sys._getframe(1)
+        COMPARED[id(frame.f_code)] = Origin(frame.f_code, frame.f_lasti)  # for `graph.equality`
+        return NotImplemented
+
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         if self.name:

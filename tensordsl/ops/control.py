@@ -323,6 +323,9 @@ def _assert_shape(d: Dims, x: Any, *conditions: Any, message: str) -> Any:
     return d.shape(x)
 
 
+_REQUIRED = {"check": ValueError, "index": IndexError, "linalg": np.linalg.LinAlgError}
+
+
 def _require_dtype(x: str, condition: str, message: str, kind: str) -> str:
     return x
 
@@ -333,7 +336,7 @@ def _require_shape(d: Dims, x: Any, condition: Any, message: str, kind: str) -> 
 
 def _require_oracle(x: Any, condition: Any, message: str, kind: str) -> Any:
     if not condition:
-        raise (IndexError if kind == "index" else ValueError)(message)
+        raise _REQUIRED[kind](message)
     return x
 
 
@@ -348,7 +351,7 @@ ASSERT = Op(
     use=lambda node: Assert(node.attrs["message"]),
 )  # fmt: skip
 # What other functions check of their operands, at run time: no effect, so it goes where its result is not needed.
-# kind: "check" for a ValueError, "index" for an IndexError.
+# kind: "check" for a ValueError, "index" for an IndexError, "linalg" for a LinAlgError.
 REQUIRE = Op(
     "require", _require_dtype, _require_shape, _require_oracle, Kernel("assert"),
     lambda g, out, x, condition, message, kind: (g, None),
@@ -356,7 +359,8 @@ REQUIRE = Op(
 
 
 def require(x: Any, condition: Any, message: str, kind: str = "check") -> Any:
-    """x; if the condition is false, at run time ValueError (kind "check") or IndexError ("index") with `message`."""
+    """x; if the condition is false, at run time ValueError (kind "check"), IndexError ("index") or LinAlgError
+    ("linalg") with `message`."""
     from tensordsl.ops.array.masks import as_mask  # late: it stands on this table's rows
 
     return apply(REQUIRE, as_variable(x), as_mask(condition), message=message, kind=kind)

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
 from importlib import import_module
-from inspect import isfunction
+from inspect import Parameter as Argument
+from inspect import isfunction, signature
 from typing import Any
 
 import numpy as np
@@ -34,22 +35,83 @@ class OpKind:
     def __init__(self, name: str, members: Iterable[str], make: Callable[..., Function]) -> None:
         self.__name__, self._members, self._make = name, frozenset(members), make
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Function:
+    def __call__(self, *arguments: Any, **keywords: Any) -> KindOp:
         try:
-            return self._make(*arguments, **keywords)
+            function = self._make(*arguments, **keywords)
+            return KindOp(self, function, _named(self._make, arguments, keywords))
         except (TypeError, ValueError, NotImplementedError) as error:
             if self.__name__ not in str(error):
                 error.args = (f"{self.__name__}: {error}",)
             raise
 
     def __instancecheck__(self, op: Any) -> bool:
-        return isinstance(op, Op) and class_of(op) in self._members
+        return (isinstance(op, Op) and class_of(op) in self._members) or getattr(op, "kind", None) is self
 
     def __repr__(self) -> str:
         return f"<kind of ops {self.__name__}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return kind, (self.__name__,)
+
+
+class KindOp:
+    """An op that a program makes of a kind, `T.extra_ops.Unique(True)`: a call gives its results, several as a list.
+
+    Its parameters are attributes; it equals others of the same kind and parameters.
+    """
+
+    __slots__ = ("kind", "function", "parameters")
+
+    def __init__(self, kind: OpKind, function: Function, parameters: dict[str, Any]) -> None:
+        self.kind, self.function, self.parameters = kind, function, parameters
+
+    def __call__(self, *operands: Any, **keywords: Any) -> Any:
+        found = self.function(*operands, **keywords)
+        return list(found) if isinstance(found, tuple) else found
+
+    def __getattr__(self, name: str) -> Any:
+        if name in KindOp.__slots__ or name not in self.parameters:
+            raise AttributeError(f"{self.kind.__name__} has no attribute {name!r}")
+        return self.parameters[name]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KindOp) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
+        return f"{self.kind.__name__}{{{parts}}}" if parts else self.kind.__name__
+
+    __repr__ = __str__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_of, (self.kind, self.parameters)
+
+
+def _made_of(kind: OpKind, parameters: dict[str, Any]) -> KindOp:
+    several = parameters.get("*", ())
+    return kind(*several, **{name: value for name, value in parameters.items() if name != "*"})
+
+
+def _named(make: Callable[..., Function], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of an op by their names, defaults too; those without a name are "*"."""
+    path, names = getattr(make, "of", ("", ()))
+    if not path:
+        bound = signature(make).bind(*arguments, **keywords)
+        bound.apply_defaults()
+        kinds = signature(make).parameters
+        found: dict[str, Any] = {}
+        for name, value in bound.arguments.items():
+            if kinds[name].kind is Argument.VAR_POSITIONAL:
+                found |= {"*": value} if value else {}
+            else:
+                found |= value if kinds[name].kind is Argument.VAR_KEYWORD else {name: value}
+        return found
+    given = {**dict(zip(names, arguments, strict=False)), **keywords}
+    own = signature(_found(path)).parameters
+    return {**{name: own[name].default for name in names if name in own}, **given}
 
 
 class ScalarKind(OpKind):
@@ -137,6 +199,7 @@ def _of(path: str, parameters: str = "", star: bool = False) -> Callable[..., Fu
         function = _found(path)
         return lambda *operands: function(*((operands,) if star else operands), **fixed)
 
+    make.of = (path, [name.lstrip("-") for name in names])  # type: ignore[attr-defined]  # read by `_named`
     return make
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from tensordsl.base.config import config
 from tensordsl.base.upper import upper
 from tensordsl.graph.casting import dtype_name, to_array
+from tensordsl.graph.equality import check_bool
 from tensordsl.graph.types import ALL_DTYPES, MOST_AXES, numpys_name, tensor_type
 from tensordsl.graph.variables import Constant, Dims, Variable
 
@@ -27,6 +28,8 @@ def as_variable(value: Any, name: str | None = None, ndim: int | None = None) ->
 
         variable = stack([as_variable(v) for v in value])
         return variable if ndim is None else _with_rank(variable, ndim)
+    if value.__class__ is bool:
+        check_bool(value)
     variable = constant(value, name)
     return variable if ndim is None or variable.type.ndim == ndim else _with_rank(variable, ndim)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tensordsl.graph.variables import Op
-from tensordsl.ops import control, nnet
+from tensordsl.ops import control, nnet, scalar_loop
 from tensordsl.ops.array import arrange, creation, cumulative, grids, index, masks, reduce, shape, sort
 from tensordsl.ops.linalg import (
     equations,
@@ -78,5 +78,6 @@ MODULES = (
     bits,
     rejection,
     control,
+    scalar_loop,
 )
 OPS: dict[str, Op] = {row.name: row for module in MODULES for row in module.ROWS}

@@ -86,37 +86,41 @@ class Mode:
         """The same mode without some optimisations.
 
         Raises ValueError for names of none, and of those that the library has for the whole process: these are switched
-        by `config.optimizer_excluding`.  Names of Theano's rewrites are accepted; there is nothing to leave out.
+        by `config.optimizer_excluding`.  A name of Theano's rewrites means those of ours that do the same ("inplace",
+        "constant_folding", "fusion", ...); where there are none, it has no effect, and a warning says so.
 
         >>> FAST_RUN.excluding("no_such_thing")
         Traceback (most recent call last):
           ...
         ValueError: there is no optimisation 'no_such_thing' (`python -m tensordsl.passes` prints all)
         """
-        other = self._with(names)
-        other.excluded, other.included = self.excluded | set(names), self.included - set(names)
-        other.forced = self.forced - set(names)
+        own = self._own(names, "excluding")
+        other = self.clone()
+        other.excluded, other.included = self.excluded | own, self.included - own
+        other.forced = self.forced - own
         return other
 
     def including(self, *names: str) -> Mode:
         """The same mode with some optional passes, which it may have left out."""
-        other = self._with(names)
-        other.included, other.excluded = self.included | set(names), self.excluded - set(names)
+        own = self._own(names, "including")
+        other = self.clone()
+        other.included, other.excluded = self.included | own, self.excluded - own
         return other
 
     def forcing(self, *names: str) -> Mode:
         """The same mode with some optimisations wherever they are possible, whether they pay or not: for tests.
 
         Raises ValueError for those that have no such form."""
-        other = self._with(names, are_forced=True)
-        other.forced, other.excluded = self.forced | set(names), self.excluded - set(names)
+        own = self._own(names, "forcing")
+        other = self.clone()
+        other.forced, other.excluded = self.forced | own, self.excluded - own
         return other
 
-    def _with(self, names: Sequence[str], are_forced: bool = False) -> Mode:
-        from tensordsl.codegen.compiler.optimisations import check_names  # late: the table of the compiler
+    @staticmethod
+    def _own(names: Sequence[str], switch: str) -> frozenset[str]:
+        from tensordsl.codegen.compiler.optimisations import known_names  # late: the table of the compiler
 
-        check_names(names, are_forced)
-        return self.clone()
+        return known_names(names, switch)
 
     requiring = including
 

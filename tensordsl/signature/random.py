@@ -27,7 +27,7 @@ from tensordsl.graph.types import INTEGERS
 from tensordsl.ops.array.arrange import permute_row_elements
 from tensordsl.ops.array.cumulative import cumsum
 from tensordsl.ops.array.index import take
-from tensordsl.ops.array.shape import as_dim, as_dims, reshape, shape_i, shape_tuple
+from tensordsl.ops.array.shape import as_dim, reshape, shape_i, shape_tuple
 from tensordsl.ops.array.sort import argsort, searchsorted
 from tensordsl.ops.array.write import set_subtensor
 from tensordsl.ops.control import require
@@ -43,6 +43,7 @@ from tensordsl.ops.random.distributions import (
     Source,
     drawn,
     probabilities,
+    size_dims,
 )
 from tensordsl.signature.shared import TensorSharedVariable, shared
 
@@ -74,6 +75,7 @@ class RandomStreams:
     def __init__(self, seed: Any = None, use_cuda: Any = None, no_warn: bool = False) -> None:
         self.state_updates: list[tuple[TensorSharedVariable, Any]] = []
         self._seed = checked_seed(seed, type(self).__name__)
+        self._seedgen: Any = None
 
     def seed(self, seed: Any = None) -> None:
         """Start all streams again, from another seed."""
@@ -84,6 +86,48 @@ class RandomStreams:
     def updates(self) -> list[tuple[TensorSharedVariable, Any]]:
         """(state, new state) of every draw made so far; a function has them by default."""
         return list(self.state_updates)
+
+    @property
+    def default_instance_seed(self) -> int:
+        """The seed."""
+        return self._seed
+
+    @property
+    def gen_seedgen(self) -> Any:
+        """A NumPy RandomState of the seed, as Theano draws the seeds of its streams from: draws do not depend on it."""
+        if self._seedgen is None:
+            self._seedgen = np.random.RandomState(self._seed % 2**32)
+        return self._seedgen
+
+    def __getitem__(self, item: Any) -> Any:
+        """The value of the state of a draw x, by `streams[x.rng]`.  KeyError for what is none of these streams'."""
+        return self._state(item).get_value()
+
+    def __setitem__(self, item: Any, value: Any) -> None:
+        """Let a draw go on from another state: of another stream, or a NumPy RandomState, which stands for one.
+
+        >>> streams, others = RandomStreams(1), RandomStreams(2)
+        >>> x, y = streams.uniform((2,)), others.uniform((2,))
+        >>> others[y.rng] = streams[x.rng]
+        >>> bool((x.eval() == y.eval()).all())
+        True
+        """
+        self._state(item).set_value(value)
+
+    def _state(self, item: Any) -> TensorSharedVariable:
+        found: TensorSharedVariable | None = next((state for state, _ in self.state_updates if state is item), None)
+        if found is None:
+            raise KeyError(f"{item!r} is no state of a draw of these streams: x.rng is that of the draw x")
+        return found
+
+    def gen(self, op: Any, *args: Any, **keywords: Any) -> Any:
+        """The draw of a function of `raw_random`, or of a `RandomFunction`: op(state, ...) gives (new state, draw).
+
+        >>> from tensordsl.signature.raw_random import normal
+        >>> RandomStreams(1).gen(normal, (3,)).type
+        TensorType(float64, shape=(3,))
+        """
+        return self.by(lambda state: op(state, *args, **keywords)[1])
 
     def _next(self) -> tuple[TensorSharedVariable, Any]:
         k = len(self.state_updates)
@@ -147,7 +191,7 @@ class RandomStreams:
         self, size: Any = (), n: Any = 1, ndim: int | None = None, dtype: Any = "int64", nstreams: Any = None
     ) -> Any:
         """Permutations of 0, ... n - 1, along a last axis behind those of `size`."""
-        dims = as_dims(() if size is None else size, ndim)
+        dims = size_dims(() if size is None else size, ndim, "permutation")
         return self.by(lambda state: cast(orders(state, dims, n), dtype))
 
     def multinomial(
@@ -312,7 +356,7 @@ def chosen(
     if not a.type.ndim and a.type.dtype not in INTEGERS:
         raise TypeError(f"choice: `a` must be an integer or a vector, got {a.type}")
     n = as_dim(a) if not a.type.ndim else as_dim(shape_i(a, axis % a.type.ndim))
-    dims = as_dims(() if size is None else size, ndim)
+    dims = size_dims(() if size is None else size, ndim, "choice")
     p = None if p is None else probabilities("choice", p, n)
     places = _with_replacement(state, dims, n, p) if flag(replace, "choice") else _without(state, dims, n, p)
     return take(a, places, axis=axis) if a.type.ndim else cast(places, dtype)

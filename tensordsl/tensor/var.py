@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.base.config import config
 from tensordsl.base.errors import in_short
 from tensordsl.base.refusals import name_methods
 from tensordsl.base.upper import upper
@@ -18,7 +19,7 @@ from tensordsl.ops.array import sort as order_of
 from tensordsl.ops.linalg import products
 from tensordsl.ops.math import comparisons, complexes, elementwise, functions
 from tensordsl.ops.math.known_scalars import constant_value
-from tensordsl.ops.operands import as_variable
+from tensordsl.ops.operands import as_variable, named_dtype
 
 _WITHOUT_TRUTH = frozenset(
     (comparisons.EQ, comparisons.NEQ, comparisons.LT, comparisons.LE, comparisons.GT, comparisons.GE)
@@ -83,13 +84,20 @@ class TensorOperators:
 
     # fmt: on
     def __bool__(self) -> bool:
-        """True, so that `if variable:` tells a variable from None; a comparison has no truth value yet."""
-        if self.owner is not None and self.owner.row in _WITHOUT_TRUTH:
-            raise TypeError(
-                "Variables do not support boolean operations.\n"
-                "  hint: T.switch or ifelse choose by a symbolic condition; T.and_ and T.or_ combine two"
-            )
-        return True
+        """True, so that `if variable:` tells a variable from None; what is computed, of dtype bool, has no truth yet.
+
+        `config.symbolic_truth = "theano"`: comparisons alone have none.
+        """
+        owner = self.owner
+        if owner is None or (self.type.dtype != "bool" and owner.row not in _WITHOUT_TRUTH):
+            return True
+        if owner.row not in _WITHOUT_TRUTH and config.symbolic_truth == "theano":
+            return True
+        raise TypeError(
+            "Variables do not support boolean operations.\n"
+            "  hint: T.switch or ifelse choose by a symbolic condition; T.and_ and T.or_ combine two, T.invert is "
+            "`not`; Assert checks values at run time; `is None` tells a variable from None"
+        )
 
     # containers
     def __getitem__(self, key: Any) -> Any:
@@ -398,10 +406,34 @@ class TensorConstant(TensorOperators, Constant):
         return f"TensorConstant{{{text if len(text) <= 20 else text[:10] + '..' + text[-10:]}}}"
 
 
-def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None) -> Any:
+def as_tensor_variable(
+    x: Any, name: str | None = None, ndim: int | None = None, dtype: Any = None
+) -> Any:  # fmt: skip
     """x, an array, number, list or variable, as a variable; see `tensordsl.ops.operands.as_variable`.
+
+    dtype: what a value becomes, as by `numpy.asarray(x, dtype)`; a variable must have it already, else TypeError.
 
     >>> as_tensor_variable([[1, 2], [3, 4]]).type
     TensorType(int64, shape=(2, 2))
     """
-    return as_variable(x, name, ndim)
+    if dtype is None:
+        return as_variable(x, name, ndim)
+    dtype = named_dtype(dtype, "as_tensor_variable")
+    if not isinstance(x, Variable) and not _holds_variables(x):
+        return as_variable(np.asarray(x, dtype=dtype), name, ndim)
+    made = as_variable(x, name, ndim)
+    if made.type.dtype != dtype:
+        raise TypeError(f"as_tensor_variable: got {made.type}, wanted dtype {dtype}: T.cast(x, {dtype!r}) converts")
+    return made
+
+
+def _holds_variables(x: Any) -> bool:
+    """Whether a nested sequence has a variable in it."""
+    waiting = [x]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Variable):
+            return True
+        if isinstance(part, list | tuple):
+            waiting += part
+    return False

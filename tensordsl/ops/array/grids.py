@@ -9,9 +9,11 @@ import numpy as np
 
 from tensordsl.base.config import config
 from tensordsl.graph.casting import accumulator, float_of, float_of_all
+from tensordsl.graph.types import INTEGERS
 from tensordsl.graph.variables import Expand, Op, OpTypeError, apply
 from tensordsl.ops.array.creation import arange, zeros
 from tensordsl.ops.array.shape import alloc, as_dim, concatenate, dimshuffle, shape_i
+from tensordsl.ops.control import require
 from tensordsl.ops.math.comparisons import and_, eq, ge, le
 from tensordsl.ops.math.elementwise import cast, maximum, minimum, sub, switch
 from tensordsl.ops.math.elementwise import pow as power
@@ -21,43 +23,61 @@ from tensordsl.ops.operands import as_variable, broadcast, constant, normalise_a
 
 # -- ranges ----------------------------------------------------------------------------------------------------------
 def linspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False, dtype: str | None = None
-) -> Any:
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False, dtype: str | None = None,
+    axis: int = 0,
+) -> Any:  # fmt: skip
     """`num` numbers at equal distances from start to stop; without `endpoint` stop is left out.
 
+    start, stop: tensors that broadcast give so many numbers of each element, along a new `axis` of the result.
     retstep: also give the distance.  The last number is `stop` itself.
 
     >>> linspace(0, 1, 5).eval()
     array([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    >>> linspace([0, 1], [2, 3], 3, axis=-1).eval()
+    array([[0., 1., 2.],
+           [1., 2., 3.]])
     """
     start, stop, num = as_variable(start), as_variable(stop), as_dim(num)
-    if start.type.ndim or stop.type.ndim:
-        raise OpTypeError(f"linspace: wants scalars, got {start.type} and {stop.type}")
     wide = float_of_all(start.type.dtype, stop.type.dtype, "float64")
     start, stop = cast(start, wide), cast(stop, wide)
     gaps = num - 1 if endpoint else num
     step = (stop - start) / cast(gaps, wide)
-    k = arange(num)
+    k = _along_first(num, step.type.ndim)
     inside = switch(eq(gaps, 0), start, start + cast(k, wide) * step)
     result = switch(eq(k, maximum(gaps, 1)), stop, inside)
-    result = result if dtype is None else cast(result, dtype)
+    result = _with_axis(result if dtype is None else cast(result, dtype), axis, "linspace")
     return (result, step) if retstep else result
 
 
+def _along_first(num: Any, rank: int) -> Any:
+    """0, ... num - 1 along the first axis, before `rank` others."""
+    return dimshuffle(arange(num), (0, *("x",) * rank))
+
+
+def _with_axis(x: Any, axis: Any, what: str) -> Any:
+    """x with its first axis at the place `axis`."""
+    place = normalise_axis(axis, x.type.ndim, what)
+    return dimshuffle(x, (*range(1, place + 1), 0, *range(place + 1, x.type.ndim))) if place else x
+
+
 def logspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0, dtype: str | None = None
-) -> Any:
-    """base ** linspace(start, stop, num, endpoint).
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0, dtype: str | None = None,
+    axis: int = 0,
+) -> Any:  # fmt: skip
+    """base ** linspace(start, stop, num, endpoint), along a new `axis` where these are tensors.
 
     >>> logspace(0, 2, 3).eval().round(12)
     array([  1.,  10., 100.])
     """
     result = power(cast(as_variable(base), "float64"), linspace(start, stop, num, endpoint))
-    return result if dtype is None else cast(result, dtype)
+    return _with_axis(result if dtype is None else cast(result, dtype), axis, "logspace")
 
 
-def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: str | None = None) -> Any:
-    """`num` numbers of equal ratios from start to stop, both of one sign; the first and the last are exact.
+def geomspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: str | None = None, axis: int = 0
+) -> Any:
+    """`num` numbers of equal ratios from start to stop, both of one sign, along a new `axis` where these are tensors;
+    the first and the last are exact.
 
     >>> geomspace(1, 8, 4).eval().round(12)
     array([1., 2., 4., 8.])
@@ -65,12 +85,12 @@ def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype
     start, stop, num = as_variable(start), as_variable(stop), as_dim(num)
     start, stop = cast(start, "float64"), cast(stop, "float64")
     sign = switch(ge(start, 0), 1.0, -1.0)
-    k = arange(num)
+    k = _along_first(num, max(start.type.ndim, stop.type.ndim))
     result = sign * logspace(log10(sign * start), log10(sign * stop), num, endpoint)
     result = switch(eq(k, 0), start, result)
     if endpoint:
         result = switch(eq(k, maximum(num - 1, 1)), stop, result)
-    return result if dtype is None else cast(result, dtype)
+    return _with_axis(result if dtype is None else cast(result, dtype), axis, "geomspace")
 
 
 class _Grid:
@@ -207,13 +227,35 @@ def alloc_diag(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 
 def fill_diagonal(a: Any, val: Any) -> Any:
-    """The matrix a with `val` on its main diagonal.
+    """The tensor a with the scalar `val` at a[i, i, ..., i].
+
+    a: a matrix; or of more axes, all of one length, else ValueError, in the call where only that knows.
 
     >>> fill_diagonal([[1, 2], [3, 4]], 0).eval()
     array([[0, 2],
            [3, 0]])
+    >>> fill_diagonal(zeros((2, 2, 2)), 1).eval().ravel()
+    array([1., 0., 0., 0., 0., 0., 0., 1.])
     """
-    return fill_diagonal_offset(a, val, 0)
+    a, val = as_variable(a), as_variable(val)
+    if a.type.ndim < 3:
+        return fill_diagonal_offset(a, val, 0)
+    if val.type.ndim:
+        raise OpTypeError(f"fill_diagonal: wants a tensor and a scalar, got {a.type} and {val.type}")
+    wrong = "fill_diagonal: all axes of a tensor of more than two must have one length"
+    if len(set(a.type.shape) - {None}) > 1:
+        raise ValueError(f"{wrong}, got {a.type}")
+    lengths = [shape_i(a, k) for k in range(a.type.ndim)]
+    if len(set(a.type.shape)) > 1 or None in a.type.shape:
+        for n in lengths[1:]:
+            a = require(a, eq(n, lengths[0]), wrong)
+    first, *others = [
+        dimshuffle(arange(n), ("x",) * k + (0,) + ("x",) * (a.type.ndim - 1 - k)) for k, n in enumerate(lengths)
+    ]
+    hit = eq(others[0], first)
+    for other in others[1:]:
+        hit = and_(hit, eq(other, first))
+    return switch(hit, cast(val, a.type.dtype), a)
 
 
 def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Any:
@@ -223,9 +265,11 @@ def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Any:
     array([[1, 0],
            [3, 4]])
     """
-    a, val = as_variable(a), as_variable(val)
+    a, val, offset = as_variable(a), as_variable(val), as_variable(offset)
     if a.type.ndim != 2 or val.type.ndim:
         raise OpTypeError(f"fill_diagonal: wants a matrix and a scalar, got {a.type} and {val.type}")
+    if offset.type.ndim or offset.type.dtype not in INTEGERS:
+        raise OpTypeError(f"fill_diagonal_offset: the offset must be an integer without axes, got {offset.type}")
     hit = eq(_offsets(shape_i(a, 0), shape_i(a, 1)), offset)
     return switch(hit, cast(val, a.type.dtype), a)
 

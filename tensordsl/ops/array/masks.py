@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph.types import INTEGERS
-from tensordsl.graph.variables import Constant, Dims, Kernel, Op, OpTypeError, Variable, apply
+from tensordsl.graph.variables import Constant, Dims, Elementwise, Kernel, Op, OpTypeError, Variable, apply
 from tensordsl.ops.array.reduce import all, sum
 from tensordsl.ops.array.shape import INTEGER_VALUED, SHAPE_I, as_dim, flatten, shape_i
 from tensordsl.ops.control import require
@@ -128,8 +128,9 @@ def _unravelled(flat: Any, mask: Any) -> tuple[Any, ...]:
     return flat, *reversed(found)
 
 
-def mask_of(positions: Sequence[Any]) -> Any:
-    """The mask if `positions` are just what `mask_positions` gave for it, else None."""
+def mask_of(positions: Sequence[Any], x: Any = None) -> Any:
+    """The mask if `positions` are just what `mask_positions` gave for it, else None; with x only if the mask's axes are
+    known, or checked, to measure what the first ones of x do."""
     ndim = len(positions)
     chain = [positions[0]]  # what remains of the flat positions without the last axes
     while len(chain) < ndim and chain[-1].owner is not None and chain[-1].owner.row is INT_DIV:
@@ -145,7 +146,24 @@ def mask_of(positions: Sequence[Any]) -> Any:
             is_length = divisor is not None and divisor.row is SHAPE_I and divisor.attrs["axis"] == axis
             if not is_length or divisor.inputs[0] is not flat.inputs[0]:
                 return None
-    return flat.inputs[0]
+    mask = flat.inputs[0]
+    is_checked = len(flat.inputs) > 2
+    return mask if x is None or is_checked or _is_elementwise_of(mask, x) else None
+
+
+def _is_elementwise_of(v: Variable, x: Variable) -> bool:
+    """Whether v is computed from x element by element, no axis of x being stretched: then it has the lengths of x."""
+    if x.type.ndim != v.type.ndim or 1 in x.type.shape:
+        return v is x
+    pending, seen = [v], set()
+    while pending:
+        v = pending.pop()
+        if v is x:
+            return True
+        if v not in seen and v.owner is not None and isinstance(v.owner.row.meaning, Elementwise):
+            pending.extend(v.owner.inputs)
+        seen.add(v)
+    return False
 
 
 def nonzero(a: Any, return_matrix: bool = False) -> Any:

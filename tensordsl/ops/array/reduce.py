@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph.casting import accumulator, float_of, real_of, sum_dtype, upcast
+from tensordsl.graph.substitute import OVER_ALL_AXES
 from tensordsl.graph.types import COMPLEX, CONTINUOUS, DISCRETE
 from tensordsl.graph.variables import Dims, Kernel, Op, Reduction, apply
 from tensordsl.ops.array import reducers
@@ -146,12 +147,12 @@ def _sum_like(op: Op, x: Any, axis: Any, dtype: str | None, keepdims: bool, acc_
     dtype = sum_dtype(x.type.dtype) if dtype is None else named_dtype(dtype, op.name)
     if acc_dtype is not None:
         acc_dtype = _wide_enough(named_dtype(acc_dtype, op.name), x.type.dtype)
-    if acc_dtype is None:
-        result = apply(op, x, axis=axes, dtype=dtype, acc_dtype=accumulator(dtype))
-    elif accumulator(dtype) == acc_dtype == "float64":
-        result = cast(apply(op, x, axis=axes, dtype=acc_dtype, acc_dtype=acc_dtype), dtype)
-    else:
-        result = apply(op, x, axis=axes, dtype=dtype, acc_dtype=acc_dtype)
+    is_wide = accumulator(dtype) == acc_dtype == "float64"
+    acc_dtype = accumulator(dtype) if acc_dtype is None else acc_dtype
+    result = apply(op, x, axis=axes, dtype=acc_dtype if is_wide else dtype, acc_dtype=acc_dtype)
+    if axis is None:
+        result.__dict__[OVER_ALL_AXES] = True
+    result = cast(result, dtype) if is_wide else result
     return _expand(result, axes) if keepdims else result
 
 
@@ -169,6 +170,8 @@ def _reduce(op: Op, x: Any, axis: Any, keepdims: bool, **attrs: Any) -> Any:
     x = as_variable(x)
     axes = normalise_axes(axis, x.type.ndim, op.name)
     result = apply(op, x, axis=axes, **attrs)
+    if axis is None and op in (ALL, ANY):  # extremes of a vector are along its axis, in Theano
+        result.__dict__[OVER_ALL_AXES] = True
     return _expand(result, axes) if keepdims else result
 
 
@@ -211,6 +214,15 @@ def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def bound(x: Any, axis: Any) -> Any:
     """The largest element over `axis`, which stays with length 1; the least number where there is none."""
     return _reduce(MAX, x, axis, keepdims=True, initial=True)
+
+
+def largest(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The largest of numbers that are 0 or more, nan if there is one; 0 where there is none."""
+    x = as_variable(x)
+    axes = normalise_axes(axis, x.type.ndim, "largest")
+    top = bound(x, axes)
+    top = switch(lt(top, 0), constant(0, dtype=top.type.dtype), top)
+    return top if keepdims else dimshuffle(top, tuple(k for k in range(x.type.ndim) if k not in axes))
 
 
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -375,6 +387,8 @@ def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def norm(x: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The vector norm over `axis`: (sum |x|^ord)^(1/ord); ord may be inf, -inf or 0 (the number of elements not 0).
 
+    No elements have the norm 0, and with a negative ord none: that is an error.
+
     >>> norm([3.0, 4.0], 2).eval()
     array(5.)
     """
@@ -387,7 +401,7 @@ def norm(x: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
         x = cast(x, "float64")
     size = abs_(x)
     if ord == np.inf:
-        return max(size, axis, keepdims)
+        return largest(size, axis, keepdims)
     if ord == -np.inf:
         return min(size, axis, keepdims)
     if ord == 1:

@@ -21,7 +21,7 @@ from tensordsl.graph.variables import (
     Variable,
     apply,
 )
-from tensordsl.ops.math.elementwise import cast, mul
+from tensordsl.ops.math.elementwise import SECOND, cast, mul
 from tensordsl.ops.operands import as_variable, axis_count, constant, int64, named_dtype, normalise_axis, product
 
 
@@ -212,7 +212,7 @@ def shape(x: Any) -> Any:
     """
     x = as_variable(x)
     if not x.type.ndim:
-        return constant(np.zeros(0, "int64"))
+        return constant(np.zeros(0, "int64")) if isinstance(x, Constant) else apply(BROADCAST_TO, _one_for(x), int64(0))
     return stack([apply(SHAPE_I, x, axis=k) for k in range(x.type.ndim)])
 
 
@@ -229,10 +229,15 @@ def size(x: Any) -> Any:
     array(3)
     """
     x = as_variable(x)
-    total = int64(1) if not x.type.ndim else shape_i(x, 0)
+    total = _one_for(x) if not x.type.ndim else shape_i(x, 0)
     for k in range(1, x.type.ndim):
         total = mul(total, shape_i(x, k))
     return total
+
+
+def _one_for(x: Any) -> Any:
+    """The 0-d int64 1, of a scalar that stays a part of the graph: a function of it takes x as an input."""
+    return int64(1) if isinstance(x, Constant) else apply(SECOND, x, int64(1))
 
 
 def vector_parts(v: Any) -> list[Any] | None:
@@ -286,7 +291,7 @@ def as_dim(n: Any) -> Any:
 def as_dims(shape: Any, ndim: int | None = None) -> list[Any]:
     """The dimensions in `shape`: an int, a 0-d or 1-d integer variable, or a sequence of ints and 0-d variables.
 
-    A vector of unknown length needs `ndim`.
+    A vector of unknown length needs `ndim`, and must have that length: ValueError in the call.
     """
     if isinstance(shape, (int, np.integer)):
         return [int64(int(shape))]
@@ -301,9 +306,14 @@ def as_dims(shape: Any, ndim: int | None = None) -> list[Any]:
     if parts is None:
         if ndim is None:
             raise ValueError(f"the length of the shape {shape!r} must be known: give ndim=, or a tuple of dimensions")
-        from tensordsl.ops.array.index import getitem
+        from tensordsl.ops.array.index import getitem  # late, as the others: they stand on this module
+        from tensordsl.ops.control import require
+        from tensordsl.ops.math.comparisons import eq
 
-        parts = [getitem(shape, k) for k in range(axis_count(ndim, "a shape"))]
+        count = axis_count(ndim, "a shape")
+        fits = eq(shape_i(shape, 0), int64(count))
+        shape = require(shape, fits, f"the vector of a shape of {count} lengths has another length")
+        parts = [getitem(shape, k) for k in range(count)]
     return [as_dim(n) for n in parts]
 
 
@@ -324,13 +334,14 @@ def reshape(x: Any, newshape: Any, ndim: int | None = None) -> Any:
     return apply(RESHAPE, x, *dims, ndim=len(dims))
 
 
-def flatten(x: Any, ndim: int = 1, outdim: int | None = None) -> Any:
-    """x with its last axes merged, so that `ndim` axes remain.
+def flatten(x: Any, ndim: int | None = 1, outdim: int | None = None) -> Any:
+    """x with its last axes merged, so that `ndim` axes (None: one) remain; `outdim`: another name for it.
 
     >>> flatten([[1, 2], [3, 4]]).eval()
     array([1, 2, 3, 4])
     """
-    ndim = axis_count(ndim if outdim is None else outdim, "flatten")
+    wanted = ndim if outdim is None else outdim
+    ndim = 1 if wanted is None else axis_count(wanted, "flatten")
     x = as_variable(x)
     if ndim < 1 or (x.type.ndim and ndim > x.type.ndim):
         raise ValueError(f"flatten: ndim {ndim} is out of range for a tensor with {x.type.ndim} axes")

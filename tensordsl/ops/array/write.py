@@ -137,7 +137,7 @@ def _mask_of(part: Any, base: Any) -> Any:
     axes = node.attrs.get("axes", ())
     if node.row is not TAKE or node.inputs[0] is not base or axes != tuple(range(len(axes))):
         return None
-    mask = mask_of(node.inputs[1:])
+    mask = mask_of(node.inputs[1:], base)
     if mask is None:
         return None
     if any(n == 1 and m != 1 for n, m in zip(mask.type.shape, base.type.shape, strict=False)):

@@ -534,12 +534,19 @@ def is_flat(var: Any, ndim: int = 1) -> bool:
 
 
 def default(x: Any, d: Any) -> Any:
-    """x, or d where x is None.
+    """x, or d where x is None.  Raises TypeError where both are there and differ in type.
 
     >>> default(None, 3).eval()
     array(3, dtype=int8)
     """
-    return as_variable(d if x is None else x)
+    if x is None:
+        return as_variable(d)
+    if isinstance(x, Variable) and not hasattr(x.type, "numpy_dtype"):
+        raise TypeError(f"default: {x!r} is no tensor; a default value of an input is In(x, value=...)")
+    x, d = as_variable(x), as_variable(d)
+    if x.type.dtype != d.type.dtype or x.type.ndim != d.type.ndim:
+        raise TypeError(f"default: both arguments must have the same type, got {x.type} and {d.type}")
+    return x
 
 
 def slice_at_axis(sl: Any, axis: int) -> tuple[Any, ...]:

@@ -21,6 +21,7 @@ from tensordsl.ops.linalg.matrices import (
     finite,
     flag,
     identity_as,
+    kept,
     lower_of,
     offsets,
     one_of,
@@ -33,6 +34,7 @@ from tensordsl.ops.linalg.products import dimshuffle_drop
 from tensordsl.ops.linalg.spectral import EIG, EIGH, EIGVALS, EIGVALSH, SVD, SVDVALS
 from tensordsl.ops.linalg.triangular import SOLVE_TRIANGULAR
 from tensordsl.ops.math.comparisons import eq
+from tensordsl.ops.math.complexes import real
 from tensordsl.ops.math.elementwise import cast, minimum
 
 
@@ -274,10 +276,11 @@ def _of_pair(what: str, a: Any, b: Any, lower: bool, type: int) -> tuple[Any, Ca
 
 
 def hermitian_from(a: Any, lower: bool) -> Any:
-    """The Hermitian matrices of which a triangle is given."""
-    if lower:
-        return lower_of(a) + adjoint(strictly_lower_of(a))
-    return upper_of(a) + adjoint(strictly_upper_of(a))
+    """The Hermitian matrices of which a triangle is given, and the real part of the diagonal."""
+    half = strictly_lower_of(a) if lower else strictly_upper_of(a)
+    if a.type.dtype not in COMPLEX:
+        return (lower_of(a) if lower else upper_of(a)) + adjoint(half)
+    return half + adjoint(half) + kept(cast(real(a), a.type.dtype), eq)
 
 
 def eig(a: Any) -> EigResult:

@@ -10,11 +10,12 @@ from tensordsl.graph.types import DISCRETE
 from tensordsl.graph.variables import OpTypeError, apply
 from tensordsl.ops.array import reduce
 from tensordsl.ops.array.arrange import moveaxis
-from tensordsl.ops.array.shape import dimshuffle, flatten
+from tensordsl.ops.array.shape import dimshuffle, flatten, shape_i
+from tensordsl.ops.control import require
 from tensordsl.ops.linalg.inverses import inv
 from tensordsl.ops.linalg.matrices import as_matrices, flag
 from tensordsl.ops.linalg.spectral import SVDVALS
-from tensordsl.ops.math.comparisons import isnan
+from tensordsl.ops.math.comparisons import gt, isnan
 from tensordsl.ops.math.elementwise import abs_, cast, switch
 from tensordsl.ops.operands import as_variable, constant, normalise_axes
 
@@ -105,13 +106,12 @@ def _of_matrices(what: str, x: Any, axes: tuple[int, ...], ord: Any, keepdims: b
     if ord in (2, -2, "nuc"):
         (a,) = as_matrices("norm", moveaxis(x, axes, (-2, -1)))
         s = apply(SVDVALS, a)
-        function = reduce.sum if ord == "nuc" else reduce.max if ord == 2 else reduce.min
+        function = reduce.sum if ord == "nuc" else reduce.largest if ord == 2 else reduce.min
         found = function(s, axis=s.type.ndim - 1)
-        found = found if found.type.dtype == abs_(x).type.dtype or ord == "nuc" else found
     elif ord in (1, -1, np.inf, -np.inf):
         first, last = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = reduce.sum(abs_(x), axis=first, keepdims=True)
-        found = (reduce.max if ord > 0 else reduce.min)(sums, axis=last, keepdims=True)
+        found = (reduce.largest if ord > 0 else reduce.min)(sums, axis=last, keepdims=True)
         kept = [k for k in range(x.type.ndim) if k not in axes]
         return found if keepdims else dimshuffle(found, kept)
     else:
@@ -127,13 +127,15 @@ def cond(x: Any, p: Any = None) -> Any:
 
     p  None or 2: the largest singular value over the smallest one; -2: the other way round; else norm(x, p) times that
        of the inverse ("fro", "nuc", 1, -1, inf, -inf)
-    A matrix that is singular has inf by singular values, and raises LinAlgError otherwise.
+    A matrix that is singular has inf by singular values, and raises LinAlgError otherwise; so does an empty one.
 
     >>> cond([[1.0, 0.0], [0.0, 4.0]]).eval()
     array(4.)
     """
     p = _order("cond", p)
     (a,) = as_matrices("cond", x)
+    rows, columns = (shape_i(a, a.type.ndim - k) for k in (2, 1))
+    a = require(a, gt(rows * columns, 0), "cond: matrices without elements have no condition number", "linalg")
     if p in (None, 2, -2):
         s = apply(SVDVALS, a)
         last = s.type.ndim - 1

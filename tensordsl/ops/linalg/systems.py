@@ -90,11 +90,12 @@ def solve(
     b           (n,), or (..., n, k); axes before broadcast.  b_ndim=1: (..., n), a batch of vectors
     assume_a    "gen"; "sym", "her": one triangle of a is read; "pos": that of a positive definite matrix, by Cholesky;
                 "diagonal"; "tridiagonal", "banded": as "gen"; "lower triangular", "upper triangular"
-    lower       which triangle "sym", "her" and "pos" read
+    lower       which triangle "sym", "her" and "pos" read; "her" and "pos" read of the diagonal the real part
     transposed  solve a.T x = b
     Returns the shape of b, with the axes of batches, in float32, float64 or complex.  LinAlgError, with the position in
     the batch, where a is singular (a pivot is exactly 0).  check_finite: ValueError for infinite elements and nan.
-    Gradient: that of b solves a' g_b = g by the same factors, that of a is -g_b x' (M. Giles, 2008).
+    Gradient: that of b solves a' g_b = g by the same factors, that of a is -g_b x' (M. Giles, 2008).  Where a triangle
+    is read, that of a lies in it: its elements off the diagonal stand for two.
 
     >>> solve([[2.0, 0.0], [1.0, 4.0]], [2.0, 9.0]).eval()
     array([1., 2.])

@@ -35,7 +35,7 @@ from tensordsl.ops.linalg.products import dot, matmul
 from tensordsl.ops.math.comparisons import eq, ge, gt, isnan, le, lt
 from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, floor, maximum, minimum, mod, mul, sqr, sqrt, switch
 from tensordsl.ops.math.functions import erf, erfinv, exp, expm1, log, log1p, tan
-from tensordsl.ops.operands import as_variable, constant, known_int, named_dtype
+from tensordsl.ops.operands import as_variable, axis_count, constant, known_int, named_dtype
 from tensordsl.ops.random import bits as rb
 from tensordsl.ops.random import rejection as rr
 
@@ -223,14 +223,22 @@ def _short(value: Any) -> str:
 
 def draw_dims(row: Distribution, size: Any, ndim: int | None, variables: Sequence[Any]) -> list[Any]:
     """The dimensions of a draw but for its core: `size`, or those of the parameters together."""
-    if size is not None and not (isinstance(size, (tuple, list)) and not size):
-        return as_dims(size, ndim)
+    if size is not None:
+        return size_dims(size, ndim, row.name)
     together: Any = None
     for parameter, v in zip(row.parameters, variables, strict=True):
         lead = shape_tuple(v)[: v.type.ndim - parameter.core]
         batch = broadcast_to(constant(0, dtype="int8"), lead) if parameter.core else v
         together = batch if together is None else together + batch
     return as_dims(() if together is None else shape_tuple(together))
+
+
+def size_dims(size: Any, ndim: int | None, what: str) -> list[Any]:
+    """The dimensions in the size of a draw, `ndim` many if that is given.  Raises ValueError."""
+    dims = as_dims(size, ndim)
+    if ndim is not None and len(dims) != axis_count(ndim, what):
+        raise ValueError(f"{what}: ndim should be equal to len(size), but ndim is {ndim}, and size has {len(dims)}")
+    return dims
 
 
 def _fitted(row: Distribution, parameter: Parameter, x: Any, dims: Sequence[Any]) -> Any:
@@ -275,6 +283,14 @@ def _sums_to_one(name: str, is_exact: bool) -> Check:
 
 def _counts(name: str) -> Check:
     return Check((name,), f"{name} must be 0 or more", lambda n: n >= 0)
+
+
+def _is_range(low: Any, high: Any) -> Any:
+    width = 1.0 * high - low
+    return (width >= 0) & (width < math.inf)
+
+
+_RANGE = Check(("low", "high"), "low must not be above high, and high - low must be finite", _is_range)
 
 
 # -- draws of a formula ------------------------------------------------------------------------------------------------
@@ -527,7 +543,7 @@ TABLE: tuple[Distribution, ...] = (
         "uniform",
         (P("low", 0.0), P("high", 1.0)),
         _uniform,
-        (Check(("low", "high"), "low must not be above high", lambda low, high: ~(high < low)),),
+        (_RANGE,),
         is_exact=True,
         method="low + (high - low) u",
         gradient=REPARAMETRISED,
@@ -887,7 +903,11 @@ TABLE: tuple[Distribution, ...] = (
         "negative_binomial",
         (P("n"), P("p")),
         _negative_binomial,
-        (_positive("n"), Check(("p",), "p must be a probability above 0", lambda p: (p > 0) & (p <= 1))),
+        (
+            Check(("n",), "n must be more than 0", lambda n: n > 0),
+            Check(("p",), "p must be a probability above 0", lambda p: (p > 0) & (p <= 1)),
+            Check(("n", "p"), "the mean n (1 - p) / p must be below 2^53", lambda n, p: n * ((1 - p) / p) < 2.0**53),
+        ),
         dtype="int64",
         method="Poisson of a gamma number",
         gradient=NO_COUNT,

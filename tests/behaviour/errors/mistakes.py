@@ -13,7 +13,12 @@ import tensordsl.tensor as T
 Mistake = Callable[[], Any]
 
 
-# -- ten mistakes of beginners ---------------------------------------------------------------------------------------
+# -- mistakes of beginners -------------------------------------------------------------------------------------------
+def two_equals_signs() -> None:
+    x = T.vector("x")
+    T.switch(x == 0, 1.0, x)
+
+
 def matrix_product_of_wrong_shapes() -> None:
     A, B = T.matrix("A"), T.matrix("B")
     T.dot(A, B).eval({A: np.zeros((3, 4)), B: np.zeros((5, 6))})
@@ -302,6 +307,7 @@ def differences_for_all_elements() -> None:
 
 
 MISTAKES: tuple[Mistake, ...] = (
+    two_equals_signs,
     matrix_product_of_wrong_shapes, a_vector_of_another_length, a_row_that_was_not_declared_as_one, a_forgotten_input,
     an_input_too_many, inputs_without_a_list, float64_data_for_float32, a_vector_for_a_matrix, the_gradient_of_a_vector,
     a_symbolic_condition_in_an_if, a_shared_variable_as_input, an_update_of_another_dtype, an_update_of_another_pattern,

@@ -1,6 +1,6 @@
 """What users read when they make a mistake: each text stands in texts.txt, to be read and judged as prose.
 
-`python tests/behaviour/errors/test_texts.py` writes the file anew, and docs/mistakes.md, which shows the ten of beginners.
+`python tests/behaviour/errors/test_texts.py` writes the file anew, and docs/mistakes.md, which shows those of beginners.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ FILE = Path(__file__).with_name("texts.txt")
 PAGE = FILE.parents[3] / "docs" / "mistakes.md"
 # The mistakes of beginners: what to do instead.
 REMEDIES = {
+    "two_equals_signs": "`==` and `!=` of variables are Python's, for lists and dictionaries of variables need them: they "
+    "ask whether two are one object, and give False and True at once. `T.eq(x, 0)` and `T.neq(x, 0)` compare values. An "
+    "operand that such a comparison gave is refused where both stand in one expression; elsewhere in the function it is "
+    "a warning, as a bool may be a flag of the program's own, which passes.",
     "matrix_product_of_wrong_shapes": "The message has the names, shapes and values of the operands and the line that "
     "wrote the product. Mend the shapes, or transpose one: `T.dot(A, B.T)`.",
     "a_vector_of_another_length": "Lengths that the types leave open are compared when the function runs. If only one "
@@ -37,7 +41,8 @@ REMEDIES = {
     "the_gradient_of_a_vector": "A gradient is of one number. For all elements at once take the `sum()`; for a matrix of "
     "derivatives `T.jacobian(x**2, x)`.",
     "a_symbolic_condition_in_an_if": "There is no value yet when Python asks. `T.switch(x > 0, a, b)` chooses at each "
-    "point, `ifelse(x > 0, a, b)` computes only one of two.",
+    "point, `ifelse(x > 0, a, b)` computes only one of two. The same holds for `not T.any(m)`, `assert T.all(x > 0)` "
+    "(`Assert` checks when the function runs) and whatever else is computed with dtype bool.",
 }
 RULE = "=" * 100
 LONGEST = 25  # lines
@@ -126,9 +131,9 @@ def test_high_verbosity_shows_the_graph_and_the_memory_of_the_operands() -> None
 
 
 def page() -> str:
-    """docs/mistakes.md: each of the ten mistakes as a program, what it is answered, and what to do."""
+    """docs/mistakes.md: each mistake of beginners as a program, what it is answered, and what to do."""
     parts = [
-        "# Ten mistakes, and what they are answered\n\nMade by `python tests/behaviour/errors/test_texts.py`: programs with one "
+        "# Mistakes, and what they are answered\n\nMade by `python tests/behaviour/errors/test_texts.py`: programs with one "
         "mistake each, the real messages, and what to do. They begin with\n\n```py\nimport numpy as np\n"
         "import tensordsl as theano\nimport tensordsl.tensor as T\n```\n"
     ]

@@ -486,6 +486,8 @@ def test_a_profile_counts_calls_and_shows_compile_phases(mode: str, capsys: pyte
         f("text")
     profile = f.profile
     assert profile.calls == 2 and 0 < profile.fastest <= profile.seconds and state.get_value().tolist() == [2.0] * 3
+    assert profile.fct_callcount == 2 and profile.fct_call_time == profile.seconds  # Theano's names
+    assert profile.compile_time == profile.build_seconds > 0
     assert profile.work["Gemm"] == 1 and {"lower", "optimise", "kernels"} <= set(profile.compile_ms)
     profile.summary()
     text = capsys.readouterr().err

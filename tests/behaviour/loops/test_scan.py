@@ -36,6 +36,13 @@ CASES: dict[str, tuple[Any, Any]] = {
     "a state": (lambda: scan(lambda a, s: s + a, x, d)[0], [2, 4, 7, 11, 16, 22]),
     "symbolic n_steps": (lambda: scan(lambda s: s * 2, outputs_info=d, n_steps=n)[0], [2, 4, 8, 16]),
     "one round": (lambda: scan(lambda s: s * 2, outputs_info=d, n_steps=1)[0], [2]),
+    "too few elements for the taps": (
+        lambda: scan(lambda a, b: a + b, dict(input=x[:1], taps=[-2, 1]))[0], []),
+    "too few elements for the taps, as is known": (
+        lambda: [(r := scan(lambda a, b: d, dict(input=T.zeros((1,)), taps=[-2, 1]))[0]), r.sum(), r.shape[0]],
+        [[], 0, 0]),
+    "a state and too few elements, as is known": (
+        lambda: scan(lambda a, b, s: s + 1, dict(input=T.zeros((0,)), taps=[-2, 1]), d)[0].sum(), 0),
     "no round": (lambda: scan(lambda s: s * 2, outputs_info=d, n_steps=n - 4)[0], []),
     "n_steps of NumPy": (lambda: scan(lambda s: s * 2, outputs_info=d, n_steps=np.int32(3))[0], [2, 4, 8]),
     "backwards": (lambda: scan(lambda a, s: s * 2 + a, x, d, go_backwards=True)[0], [8, 21, 46, 95, 192, 385]),
@@ -97,6 +104,12 @@ def test_a_scan_gives_what_theanos_does(build: Any, expected: Any, mode: str) ->
         np.testing.assert_allclose(one, other)
 
 
+def test_a_sequence_that_the_compiler_knows_to_be_too_short_for_its_taps_has_no_rounds() -> None:
+    values, _ = scan(lambda a, b: d, dict(input=x, taps=[-2, 1]))
+    given = theano.function([d], [values.sum(), values.shape[0]], givens={x: T.zeros((1,))})
+    assert given(3.0) == [0, 0]
+
+
 def test_updates_of_a_step_are_given_back_with_their_last_values() -> None:
     for returned in (lambda a, c: (a * c, {c: c + 1}), lambda a, c: (a * c, [(c, c + 1)])):
         c = _c()
@@ -118,6 +131,18 @@ def test_random_numbers_go_on_from_round_to_round_and_from_call_to_call() -> Non
     again = RandomStreams(5).uniform((2,))
     expected = theano.function([], again)
     np.testing.assert_array_equal(np.concatenate([first, second]), [expected() for _ in range(5)])
+
+
+def test_numbers_drawn_outside_are_new_in_each_round_unless_they_are_given() -> None:
+    streams = RandomStreams(seed=9)
+    z = streams.uniform(())
+    for step, others, is_new in ((lambda k: z + 0 * k, (), True), (lambda k, given: given + 0 * k, (z,), False)):
+        values, updates = scan(step, T.arange(4), non_sequences=list(others))
+        numbers = theano.function([], values, updates=updates)()
+        assert len(updates) == is_new
+        assert len(set(numbers)) == (4 if is_new else 1)
+    _, values = theano.loop(lambda carry, k: (carry, z + 0 * k), T.zeros(()), T.arange(4))
+    assert len(set(theano.function([], values)())) == 1
 
 
 def test_a_chain_with_random_updates_is_differentiated_with_the_same_numbers() -> None:
@@ -279,3 +304,32 @@ def test_where_only_the_last_value_is_read_no_history_is_stored() -> None:
     np.testing.assert_array_equal(last(data, 3), kept(data, 3)[0])
     with pytest.raises(IndexError):
         last(data, 0)
+
+
+def test_equal_rounds_within_a_loop_and_beside_it() -> None:
+    """Both repeat a value five times: that of the first is known in the loop around it alone."""
+    (_, within), _ = scan(lambda s: [s * 2, scan(lambda: s, n_steps=5)[0]], outputs_info=[M, None], n_steps=1)
+    beside, _ = scan(lambda: x, n_steps=5)
+    found = run([within, beside])
+    np.testing.assert_array_equal(found[0], [[VALUES[M]] * 5])
+    np.testing.assert_array_equal(found[1], [X] * 5)
+
+
+def test_what_an_inner_loop_gives_to_nobody_is_not_computed() -> None:
+    """The positions are out of bounds."""
+
+    def outer(a: Any) -> Any:
+        (states, picked), _ = scan(lambda s: [s * a, (s * x)[i + 9]], outputs_info=[x, None], n_steps=n)
+        return [states[-1].sum(), picked.sum()]
+
+    (sums, _), _ = scan(outer, x)
+    np.testing.assert_array_equal(run(sums), X**4 * X.sum())
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 5])
+def test_rounds_that_copy_their_state(rounds: int) -> None:
+    def step(s: Any) -> Any:
+        _, (copies,) = theano.loop(lambda carry, a: ((), (s,)), (), (x,))
+        return copies[-1]
+
+    assert run(scan(step, outputs_info=[d], n_steps=n)[0][-1], values={n: rounds}) == 1

@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -27,7 +28,7 @@ from tensordsl.base.config import config
 from tensordsl.codegen.abi.layouts import LIBRARY
 from tensordsl.codegen.compiler.debug import plans_text
 from tensordsl.codegen.compiler.modules import late_kernels, module_text
-from tensordsl.codegen.compiler.optimisations import LEVELS, ROWS, Optimisation, optimisations, switches
+from tensordsl.codegen.compiler.optimisations import LEVELS, ROWS, THEANO, Optimisation, optimisations, switches
 from tensordsl.codegen.compiler.pipeline import make_program
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.variants.selection import VARIANTS
@@ -77,7 +78,7 @@ BY_PROGRAM = {
     "branches": "hoist_from_branches",
     "three_rounds": "unroll_loops",
     "layers": "merge_loops keep_rows",
-    "recurrences": "merge_equal_loops index_ranges states_in_stacks joint_histories written_over",
+    "recurrences": "eager_invariants merge_equal_loops index_ranges states_in_stacks joint_histories written_over",
     "recurrence": "rounds_in_registers",
     "recurrent_layer": "hoist_sequence_work sum_products_behind",
     "folds": "last_round sum_products_behind independent_rounds",
@@ -183,11 +184,40 @@ def test_wrong_names_are_refused_with_near_ones(switch: Any) -> None:
         switch(FAST_RUN, "line_aligment")
 
 
-def test_theano_names_have_no_effect() -> None:
-    mode = FAST_RUN.excluding("inplace", "local_elemwise_fusion", "stabilise")
-    assert mode.excluded == {"inplace", "local_elemwise_fusion", "stabilise"}
-    with pytest.raises(ValueError, match="there is no optimisation 'inplace'"):
-        FAST_RUN.forcing("inplace")
+@pytest.mark.parametrize(
+    "name, own",
+    [
+        ("inplace", {"in_place_updates", "compute_in_place", "written_over"}), ("constant_folding", {"fold_constants"}),
+        ("local_elemwise_fusion", {"fusion"}), ("fusion", {"fusion"}), ("stabilize", {"stabilise"}),
+        ("scanOp_save_mem", {"keep_rows", "last_round"}), ("scanOp_merge", {"merge_loops", "merge_equal_loops"}),
+        ("scanOp_make_inplace", {"written_over"}),
+    ],
+)  # fmt: skip
+def test_a_theano_rewrite_means_ours_that_do_the_same(name: str, own: set[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert FAST_RUN.excluding(name).excluded == own and FAST_RUN.including(name).included == own
+        with config.change_flags(optimizer_excluding=name):
+            assert switches().excluded == own
+    with pytest.raises(ValueError, match=f"there is no optimisation '{name}'|'fusion' cannot be forced"):
+        FAST_RUN.forcing(name)
+
+
+def test_theano_rewrites_that_none_of_ours_is_like_are_named_by_one_warning() -> None:
+    names = ("local_useless_elemwise", "scanOp_pushout_nonseqs_ops", "merge", "BlasOpt", "gpuarray", "stabilise")
+    with pytest.warns(UserWarning) as caught:
+        mode = FAST_RUN.excluding(*names)
+    assert mode.excluded == {"stabilise"} and len(caught) == 1 and caught[0].filename == __file__
+    assert str(caught[0].message).startswith(f"excluding: without effect in tensordsl: {', '.join(names[:-1])} (")
+    with pytest.warns(UserWarning, match="without effect in tensordsl: local_xyz"):
+        assert FAST_RUN.including("fast_run", "merge", "local_xyz").included == frozenset()
+    flags = config.change_flags(optimizer_excluding="local_one:fold_constants:local_two")
+    with flags, pytest.warns(UserWarning, match="without effect in tensordsl: local_one, local_two") as caught:
+        assert switches().excluded == {"fold_constants"}
+        assert switches().excluded == {"fold_constants"}
+    assert len(caught) == 1
+    for table in THEANO.values():
+        assert set(table) <= set(optimisations())
 
 
 def test_what_cannot_be_forced_says_what_can() -> None:

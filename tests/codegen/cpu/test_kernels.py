@@ -382,6 +382,17 @@ def test_short_rows_are_added_up_in_half_registers_where_whole_loops_are_not(
             assert not by_halves or any(f"load {half}" in t for t in texts)
 
 
+@pytest.mark.parametrize("vector_bytes", [16, 32, 64])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32"])
+def test_short_rows_with_other_registers_than_this_machine_has(dtype: str, vector_bytes: int) -> None:
+    x = T.tensor(dtype=dtype, shape=(None, None))
+    functions = [tensordsl.function([x], y.sum(axis=1), mode=mode(of_width(vector_bytes))) for y in (x, x * 2)]
+    for shape in ((1000, 3), (37, 8), (300, 31), (5, 17), (1, 5), (2, 2)):
+        data = np.random.RandomState(0).randint(-9, 9, shape).astype(dtype)
+        for k, f in enumerate(functions, 1):
+            np.testing.assert_array_equal(f(data), k * data.sum(axis=1))
+
+
 @pytest.mark.parametrize("isa, registers", [("avx512", True), ("avx2", False), ("", False)])
 def test_masks_of_all_rows_are_made_once_where_they_have_registers(
     isa: str, registers: bool, monkeypatch: pytest.MonkeyPatch

@@ -25,6 +25,7 @@ from tensordsl.graph import Kernel, Op, Reduction, apply
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.array.arrange import fitting_mask
 from tensordsl.ops.control import loop_index, make_loop, require
+from tensordsl.ops.scalar_loop import scalar_loop
 from tensordsl.ops.table import OPS
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, TensorType
 
@@ -53,7 +54,7 @@ def loop(x: Any, until: Any = None) -> Any:
     return make_loop(3, i, [carried], [x], following, [carried], condition=condition)[-1]
 
 
-x, A, k, c = T.dvector("x"), T.dmatrix("A"), T.lvector("k"), T.dscalar("c")
+x, A, k, c, s = T.dvector("x"), T.dmatrix("A"), T.lvector("k"), T.dscalar("c"), T.dscalar("s")
 B = TensorType("float64", (None, None, None))("B")
 OTHERS: dict[str, Callable[[], Any]] = {
     "shape_i": lambda: A.shape[1] + 1,
@@ -98,6 +99,7 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "imag": lambda: T.imag(T.complex(A, x) * T.complex(x, A)),
     "for": lambda: loop(x),
     "while": lambda: loop(x, until=2),
+    "scalar_loop": lambda: scalar_loop(k, [s], [x], [s * 2.0 + 1.0], until=s > 3)[0],
     "ifelse": lambda: ifelse(c > 0, x, x * 2),
     "assert": lambda: T.opt.Assert("c is positive")(x, c > 0),
     **{

@@ -257,10 +257,18 @@ REFUSED: dict[str, tuple[str, Callable[[], Program]]] = {
     "returns no list": ("holds no list", lambda: edited(then(), RETURN, p.Return((0,), 2))),
     "GIL": ("touches Python without the GIL", lambda: update(before=(p.ReleaseGil(),))),
     "GIL twice": ("the GIL is held", lambda: then(p.AcquireGil())),
-    "host call": ("runs Python code while no shared value is pinned", lambda: update(before=(HOST,))),
+    "host call": ("runs Python code while nothing is pinned", lambda: update(before=(HOST,))),
     "perhaps pinned": (
-        "runs Python code while no shared value is pinned",
+        "runs Python code while nothing is pinned",
         lambda: update(before=(p.Pin("n", 1000, (2,), 9), HOST)),
+    ),
+    "lengths behind the pin": (
+        "others may have given argument 0 another shape since the pin",
+        lambda: update(before=(PIN, p.Extent("e", ("arg", 0), 0))),
+    ),
+    "strides behind the pin": (
+        "others may have given argument 0 another shape since the pin",
+        lambda: update(before=(PIN, p.Stride("e", ("arg", 0), 0))),
     ),
     "pin late": ("after", lambda: then(p.Pin("n", -1, (2,), 9))),
     "operands": ("1 operands, the plan has 3", lambda: then(p.Launch(0, ("x",), ((),), (), (), ("p0",), 9))),

@@ -81,8 +81,72 @@ def test_widths_known_when_it_runs(mode: str) -> None:
 
 def test_what_is_refused() -> None:
     x = T.matrix("x")
-    for arguments in ((-1,), ((1, 2, 3),), (((1, 2),) * 3,), (1, "mean")):
+    for arguments in ((-1,), ((1, 2, 3),), (((1, 2),) * 3,), (1, "mirror")):
         with pytest.raises(ValueError, match="pad: "):
             T.pad(x, *arguments)
     with pytest.raises(TypeError, match="pad: "):
         T.pad(x, 1.5)
+
+
+OTHERS: list[tuple[str, dict[str, Any]]] = [
+    ("linear_ramp", {}), ("linear_ramp", {"end_values": ((1, 2), (3, -4))}), ("maximum", {"stat_length": 2}),
+    ("maximum", {}), ("minimum", {"stat_length": ((1, 2), (3, 9))}), ("mean", {}), ("mean", {"stat_length": (2, 3)}),
+    ("median", {}), ("median", {"stat_length": 2}), ("reflect", {"reflect_type": "odd"}),
+    ("symmetric", {"reflect_type": "odd"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64"])
+@pytest.mark.parametrize(("mode", "keywords"), OTHERS)
+def test_numpys_other_modes(mode: str, keywords: dict[str, Any], dtype: str) -> None:
+    for shape in ((3, 4), (1, 2), (4, 1)):
+        a, x = (RANDOM.normal(size=shape) * 9).astype(dtype), T.matrix(dtype=dtype)
+        widths = [*WIDTHS, ((7, 5), (9, 8))]
+        results = tensordsl.function([x], [T.pad(x, w, mode=mode, **keywords) for w in widths])(a)
+        for w, got in zip(widths, results, strict=True):
+            want = np.pad(a, w, mode=mode, **keywords)
+            assert got.dtype == want.dtype
+            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("mode", "keywords"), OTHERS)
+def test_other_modes_have_gradients_and_symbolic_widths(mode: str, keywords: dict[str, Any]) -> None:
+    x = np.array([[1.0, 5.0, 2.0], [4.0, 3.0, 9.0]])
+    build = lambda v: T.pad(v, ((1, 2), (2, 1)), mode=mode, **keywords)
+    verify_grad(build, [x])
+    v, n = T.matrix("v"), T.lscalar("n")
+    point = RANDOM.normal(size=x.shape)
+    tangent = tensordsl.Rop(build(v), v, T.constant(point)).eval({v: x})
+    differences = (build(v).eval({v: x + 1e-6 * point}) - build(v).eval({v: x - 1e-6 * point})) / 2e-6
+    np.testing.assert_allclose(tangent, differences, atol=1e-6)
+    f = tensordsl.function([v, n], T.pad(v, ((n, 0), (1, n)), mode=mode, **keywords))
+    for width in (0, 1, 4):
+        np.testing.assert_allclose(f(x, width), np.pad(x, ((width, 0), (1, width)), mode, **keywords))
+    with pytest.raises(ValueError, match="without elements|zero-size"):
+        f(np.zeros((0, 3)), 1)
+
+
+def test_what_other_modes_refuse() -> None:
+    x = T.matrix()
+    with pytest.raises(TypeError, match="function as mode"):
+        T.pad(x, 1, mode=lambda vector, widths, axis, keywords: None)
+    with pytest.raises(ValueError, match="reflect_type"):
+        T.pad(x, 1, mode="reflect", reflect_type="both")
+    with pytest.raises(ValueError, match="stat_length"):
+        T.pad(x, 1, mode="mean", stat_length=0)
+    with pytest.raises(ValueError, match="1 or more"):
+        n = T.lscalar()
+        tensordsl.function([x, n], T.pad(x, 1, mode="mean", stat_length=n))(np.ones((2, 2)), 0)
+
+
+def test_widths_by_axis_and_numpys_function() -> None:
+    a = np.arange(6.0).reshape(2, 3)
+    x = T.matrix()
+    for widths in ({1: 2}, {-1: (1, 2)}, {0: (0, 1), 1: 3}):
+        pairs = [(0, 0), (0, 0)]
+        for axis, pair in widths.items():
+            pairs[axis] = pair if isinstance(pair, tuple) else (pair, pair)
+        np.testing.assert_array_equal(T.pad(x, widths, mode="edge").eval({x: a}), np.pad(a, pairs, "edge"))
+    assert T.pad(x, 1, mode="empty").eval({x: a})[1:-1, 1:-1].tolist() == a.tolist()
+    got = np.pad(x, 1, "linear_ramp", end_values=2).eval({x: a})
+    np.testing.assert_allclose(got, np.pad(a, 1, "linear_ramp", end_values=2))

@@ -7,6 +7,7 @@ import pytest
 import scipy.linalg
 from matrices import BATCHES, DTYPES, adjoint, assert_like, each, evaluated, positive, random_matrices, regular
 
+import tensordsl
 import tensordsl.tensor as T
 
 LA = T.linalg
@@ -134,6 +135,20 @@ def test_any_layout_gives_the_same(function: object) -> None:
         np.testing.assert_array_equal(evaluated(function, other)[0], want[0])
     one = evaluated(function, np.broadcast_to(s[0], (3, 4, 4)))[0]
     np.testing.assert_array_equal(one, np.broadcast_to(want[0][0], one.shape))
+
+
+@pytest.mark.parametrize("shape", [(300, 0), (0, 300)])
+def test_the_permutation_of_no_elements_is_none(shape: tuple[int, int]) -> None:
+    """Rows that nothing exchanges are copied all the same: their storage held something else before."""
+    rows = np.arange(shape[0])
+    x, junk = T.matrix(), T.vector()
+    other = tensordsl.function([junk], T.cumsum(junk) * np.nan)
+    f = tensordsl.function([x], [LA.lu(x, p_indices=True)[0], LA.lu(x)[0]])
+    for _ in range(5):
+        other(np.ones(300))
+        indices, matrix = f(np.zeros(shape))
+        np.testing.assert_array_equal(indices, rows)
+        np.testing.assert_array_equal(matrix, np.eye(shape[0]))
 
 
 def test_matrices_without_elements() -> None:

@@ -38,6 +38,21 @@ def test_the_position_in_the_batch_and_the_line_are_told(mode: Any) -> None:
         f(np.where(np.arange(6).reshape(3, 2, 1, 1) == 5, -1, 1) * np.eye(2))
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("rows", [1, 3, 40])
+def test_a_singular_system_without_columns_is_an_error(rows: int, mode: Any) -> None:
+    """As in NumPy, which factors the matrix first."""
+    right, wrong, nothing = np.eye(rows), np.zeros((rows, rows)), np.zeros((rows, 0))
+    y = T.matrix("y")
+    steps, _ = tensordsl.scan(lambda b: LA.solve(x + b.sum(), b), outputs_info=y, n_steps=6)
+    for build in (LA.solve(x, y), LA.solve(x.T, y), LA.solve(T.stack([x] * 2), y), steps[-1]):
+        f = tensordsl.function([x, y], build, mode=mode)
+        assert f(right, nothing).shape[-2:] == (rows, 0)
+        with pytest.raises(np.linalg.LinAlgError, match="is singular"):
+            f(wrong, nothing)
+    assert evaluated(LA.solve, np.zeros((0, 0)), np.zeros((0, 2)))[0].shape == (0, 2)
+
+
 def test_one_matrix_has_no_position() -> None:
     with pytest.raises(np.linalg.LinAlgError, match="cholesky: the matrix is not positive definite"):
         evaluated(LA.cholesky, -np.eye(3))

@@ -75,6 +75,17 @@ def test_condition_numbers_are_numpys(p: Any) -> None:
         assert_like(LA.cond, np.linalg.cond(np.zeros((2, 2))), np.zeros((2, 2)))
 
 
+@pytest.mark.parametrize("shape", [(0, 0), (0, 2), (2, 0)])
+def test_norms_of_no_elements_are_zero(shape: tuple[int, int]) -> None:
+    x = np.zeros(shape)
+    for ord in (2, 1, np.inf, "fro", "nuc"):
+        assert_like(lambda v, p=ord: LA.norm(v, p), 0.0, x)
+    assert_like(lambda v: LA.norm(v, np.inf), 0.0, x[0] if len(x) else np.zeros(0))
+    for p in (None, -2, 1, "fro"):
+        with pytest.raises(np.linalg.LinAlgError, match="cond: matrices without elements"):
+            evaluated(lambda v, p=p: LA.cond(v, p), x)
+
+
 def test_integers_have_norms_in_float64() -> None:
     x = np.array([[3, -4], [127, 1]], "int8")
     for ord in (None, 1, 2, np.inf, "nuc"):

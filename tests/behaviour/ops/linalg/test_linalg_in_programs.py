@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,52 @@ def test_loops_over_complex_matrices() -> None:
     native, reference = (tensordsl.function([z], outputs, mode=m)(A + 1j * A.T) for m in (None, "REFERENCE"))
     for got, want in zip(native, reference, strict=True):
         np.testing.assert_allclose(got, want)
+
+
+def test_loops_over_complex_matrices_that_a_loop_made() -> None:
+    """A kernel of rounds has the factors of real matrices alone."""
+    z = T.zmatrix("z")
+    halves = tensordsl.scan(lambda p: p / 2, outputs_info=[z], n_steps=3)[0]
+    found = tensordsl.scan(lambda p: LA.inv(LA.cholesky(p)), sequences=[halves])[0]
+    at = positive("complex128", (), 3)
+    want = [np.linalg.inv(np.linalg.cholesky(at / 2**k)) for k in (1, 2, 3)]
+    np.testing.assert_allclose(tensordsl.function([z], found)(at), want, rtol=1e-9, atol=1e-12)
+
+
+# New values of a state that is a matrix, of the old one and another matrix; the error, where that is all zeros.
+OWN_UPDATES: dict[str, Callable[[Any, Any], Any]] = {
+    "cholesky": lambda s, a: LA.cholesky(s + a),
+    "its own factor": lambda s, a: LA.cholesky(s),
+    "a triangular system": lambda s, a: LA.solve_triangular(a, s, lower=True),
+    "a transposed triangle": lambda s, a: LA.solve_triangular(a, s, trans=1, lower=True),
+    "a system": lambda s, a: LA.solve(a, s),
+    "a system by a factor": lambda s, a: LA.cho_solve((a, True), s),
+    "its own system": lambda s, a: LA.solve_triangular(LA.cholesky(s), s, lower=True),
+    "by LU factors": lambda s, a: LA.lu_solve(LA.lu_factor(a), s, trans=1),
+    "rows that change places": lambda s, a: LA.lu(a)[0] @ s,
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+@pytest.mark.parametrize("name", OWN_UPDATES)
+def test_a_state_is_replaced_by_what_is_solved_of_it(name: str, dtype: str) -> None:
+    """No factorisation runs in the state's own storage, as it may fail: then nothing has changed."""
+    start, a = positive(dtype, (), 3), positive(dtype, (), 3, seed=5)
+    x = T.TensorType(dtype, (None, None))("x")
+    state, given = tensordsl.shared(start), T.TensorType(dtype, (None, None))("given")
+    f = tensordsl.function([given], updates=[(state, OWN_UPDATES[name](state, given))], on_unused_input="ignore")
+    plain = tensordsl.function([x, given], OWN_UPDATES[name](x, given), mode="REFERENCE", on_unused_input="ignore")
+    want = start
+    for _ in range(2):
+        f(a)
+        want = plain(want, a)
+        np.testing.assert_allclose(state.get_value(), want, rtol=1e-9, atol=1e-9)
+        if "own" in name:
+            break
+    if "rows" not in name and "own" not in name:
+        with pytest.raises(np.linalg.LinAlgError):
+            f(-1e6 * np.eye(3, dtype=dtype) if name == "cholesky" else 0 * a)
+    np.testing.assert_allclose(state.get_value(), want, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("build", [LA.inv, LA.cholesky, lambda a: LA.solve_sylvester(a, -a, a)])

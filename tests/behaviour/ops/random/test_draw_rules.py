@@ -118,7 +118,10 @@ def test_parameters_are_repeated_as_numpy_repeats_them() -> None:
 
 
 WRONG: tuple[tuple[str, tuple[Any, ...], str], ...] = (
-    ("uniform", (1.0, 0.0), "uniform: low must not be above high, got 1.0, 0.0"),
+    ("uniform", (1.0, 0.0), "uniform: low must not be above high, and high - low must be finite, got 1.0, 0.0"),
+    ("uniform", (float("nan"), 1.0), "high - low must be finite, got nan, 1.0"),
+    ("uniform", (0.0, float("inf")), "high - low must be finite, got 0.0, inf"),
+    ("uniform", (-1e308, 1e308), "high - low must be finite"),
     ("normal", (0.0, -1.0), "normal: scale must be 0 or more, got -1.0"),
     ("exponential", (-1.0,), "exponential: scale must be 0 or more"),
     ("gamma", (-1.0,), "gamma: shape must be 0 or more"),
@@ -153,6 +156,32 @@ def test_wrong_parameters(name: str, parameters: tuple[Any, ...], text: str) -> 
     with pytest.raises(ValueError, match=text.partition(", got")[0]) as caught:
         f(*parameters)
     assert "test_draw_rules.py" in str(caught.value)
+
+
+NUMPYS: dict[str, tuple[Any, ...]] = {
+    "uniform": (0.0, 1.0), "normal": (0.0, 1.0), "lognormal": (0.0, 1.0), "exponential": (1.0,), "gumbel": (0.0, 1.0),
+    "laplace": (0.0, 1.0), "logistic": (0.0, 1.0), "pareto": (2.0,), "power": (2.0,), "rayleigh": (1.0,),
+    "weibull": (2.0,), "triangular": (0.0, 0.5, 1.0), "wald": (1.0, 1.0), "vonmises": (0.0, 1.0), "gamma": (1.0, 1.0),
+    "standard_gamma": (1.0,), "chisquare": (2.0,), "noncentral_chisquare": (2.0, 1.0), "f": (2.0, 3.0),
+    "standard_t": (3.0,), "beta": (1.0, 2.0), "dirichlet": ([1.0, 2.0],), "binomial": (5, 0.5), "poisson": (2.0,),
+    "geometric": (0.5,), "negative_binomial": (3.0, 0.5), "logseries": (0.5,), "zipf": (2.0,),
+    "multinomial": (5, [0.5, 0.5]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMPYS)
+def test_nan_and_infinity_are_refused_where_numpy_refuses_them(name: str) -> None:
+    for k, value in enumerate(NUMPYS[name]):
+        for other in (np.nan, np.inf, -np.inf) if not isinstance(value, int) else ():
+            given: list[Any] = list(NUMPYS[name])
+            given[k] = other if isinstance(value, float) else [other, *value[1:]]
+            try:
+                getattr(np.random.default_rng(1), name)(*given)
+            except (ValueError, OverflowError):
+                with pytest.raises(ValueError):
+                    getattr(RandomStreams(1), name)(None, *given)
+            else:
+                getattr(RandomStreams(1), name)(None, *given)
 
 
 def test_a_failed_call_draws_nothing() -> None:

@@ -64,3 +64,17 @@ def test_values_that_are_stacked_have_one_shape() -> None:
     with pytest.raises(ValueError, match="stacks must have one shape"):
         function(X, 3)
     assert state.get_value() == 3
+
+
+@pytest.mark.parametrize("read", [lambda h: h, lambda h: h[::-1], lambda h: h[:2], lambda h: h.sum(axis=0)])
+def test_a_new_state_of_another_length_that_no_round_reads(read: Any) -> None:
+    """It is refused as any other, though its rows need no loop."""
+    y = T.dvector("y")
+    for h in (
+        scan(lambda s: T.tanh(y), outputs_info=x, n_steps=n)[0],
+        tensordsl.loop(lambda s, _: (T.tanh(y), T.tanh(y)), x, None, n, reverse=True)[1],
+    ):
+        f = tensordsl.function([x, y, n], read(h))
+        np.testing.assert_allclose(f(X[:2], X[:2], 3), read(np.tanh([X[:2]] * 3)))
+        with pytest.raises(ValueError, match="changed its shape"):
+            f(X, X[:2], 3)

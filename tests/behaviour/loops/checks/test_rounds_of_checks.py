@@ -1,0 +1,66 @@
+"""Loops that end early, of which only the number of rounds is needed: for a check of a position, or as a length."""
+
+import numpy as np
+import pytest
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.scan_module import until
+
+x, y, z = T.dmatrix("x"), T.dmatrix("y"), T.dmatrix("z")
+w = T.dvector("w")
+X = np.array([[1.0], [2.0], [3.0], [4.0]])
+
+
+def test_a_loop_of_which_only_the_last_position_is_checked_reads_another_loop() -> None:
+    """The delayed state of the first loop is read by the second one alone, whose own rows nobody needs."""
+    (_, delayed), _ = tensordsl.scan(lambda a, s: [s, s], y, [None, dict(initial=x, taps=[-2])])
+    last = delayed[-1]
+    short, _ = tensordsl.scan(lambda: (last, until(w.sum() > 0)), n_steps=1)
+    states, _ = tensordsl.scan(lambda s: last, outputs_info=[dict(initial=z, taps=[-4])], n_steps=5)
+    cost = (short[-1] ** 2).sum() + (states[-1] ** 2).sum()
+    f = tensordsl.function([x, y, z, w], T.grad(cost, z, disconnected_inputs="ignore"), on_unused_input="ignore")
+    np.testing.assert_array_equal(f(X, X[:1], X, np.ones(1)), np.zeros((4, 1)))
+
+
+def test_the_last_row_of_no_rounds_of_what_another_loop_gave() -> None:
+    (states, products), _ = tensordsl.scan(lambda s: [s, T.dot(s, y)], outputs_info=[x, None], n_steps=5)
+    last = states[-1].T
+
+    def outer():
+        none, _ = tensordsl.scan(lambda: (last, until(last.sum() > 2)), n_steps=0)
+        return [w, none[-1]]
+
+    (rows, _), _ = tensordsl.scan(outer, n_steps=1)
+    f = tensordsl.function([x, y, w], [rows[:2], products])
+    with pytest.raises(IndexError, match="size 0"):
+        f(X[:1], X[:1], np.ones(1))
+
+
+def test_the_length_of_a_loop_in_a_loop_that_hands_its_state_on() -> None:
+    """The inner loop reads the state only for rows that nobody needs."""
+
+    def outer(_, s):
+        (found, _), _ = tensordsl.scan(lambda a: ([w[0], a], until(w.sum() > 3)), sequences=[s])
+        return [s, found.shape[0]]
+
+    (_, lengths), _ = tensordsl.scan(outer, sequences=[x], outputs_info=[w, None])
+    f = tensordsl.function([x, w], lengths)
+    np.testing.assert_array_equal(f(X, np.ones(3)), [3] * 4)
+    np.testing.assert_array_equal(f(X, np.ones(5)), [1] * 4)
+
+
+def test_a_position_in_no_rounds_of_what_reads_a_state_that_nobody_needs() -> None:
+    def outer(_, delayed):
+        def inner(s):
+            shifted = y * 0.5 + delayed
+            (none, _), _ = tensordsl.scan(lambda a: ([a, shifted], until(w.sum() > 2)), [], [w, None], n_steps=0)
+            return [s, none[-1]]
+
+        (states, _), _ = tensordsl.scan(inner, outputs_info=[x, None], n_steps=1)
+        return [states[-1], w]
+
+    (states, _), _ = tensordsl.scan(outer, outputs_info=[None, dict(initial=z, taps=[-3, -1])], n_steps=1)
+    f = tensordsl.function([x, y, z, w], states)
+    with pytest.raises(IndexError, match="size 0"):
+        f(X, X, X, np.ones(1))
