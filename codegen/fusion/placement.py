@@ -94,9 +94,9 @@ def _placed(
         users = [before[u.number] for u in measured.get(v.number, ()) if u.number in before]
         if users:
             context[v.number] = reduce(_common, users)
-        elif not v.loops:
+        elif not _loops(v):
             context[v.number] = ()
-        elif rounds := [(*before[w.number], (FOR, n)) for n, w in loops.items() if n in v.loops and w.number in before]:
+        elif rounds := [(*before[w.number], (FOR, n)) for n, w in loops.items() if n in _loops(v) and w.number in before]:
             context[v.number] = max(rounds, key=len)  # an integer of a round, which only a check may need
     for v in reversed(order):
         own = context.get(v.number, ())
@@ -107,6 +107,11 @@ def _placed(
             known = context.get(o.number)
             context[o.number] = inner if known is None else _common(known, inner)
     return context
+
+
+def _loops(v: Value) -> frozenset[int]:
+    """The loops that v varies with.  A number of rounds varies as its loop does, which a pass may have rebuilt."""
+    return giver(v).loops if v.op == "rounds" else v.loops
 
 
 def _uses(v: Value, here: Context, by_condition: bool = False) -> Iterable[tuple[Value, Context]]:
@@ -146,7 +151,7 @@ def integer_values(graph: Graph, values: Iterable[Value]) -> list[Value]:
             lengths.update([n for c in v.attrs["checks"] for n in (c.a, c.b)])
     named = ex.named(lengths) | ex.named(map(graph.extents.find, lengths))
     checked = graph.extents.checked()
-    named |= {n for n in checked if loops >= graph.values[n].loops}  # a loop that nothing needs is not there
+    named |= {n for n in checked if loops >= _loops(graph.values[n])}  # a loop that nothing needs is not there
     return [graph.values[n] for n in sorted(named)]
 
 

@@ -419,9 +419,10 @@ def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:
         loop.give(list(map(new, loop.results)))
     graph.extents.node = graph.origins.get(v.number)
     operands = tuple(map(new, v.operands))
-    if operands == v.operands:
+    loops = _rebuilt_loops(v, operands)
+    if operands == v.operands and (not v.traits.is_loop or loops == v.loops):
         return v
-    made = graph.like(v, operands, loops=_rebuilt_loops(v, operands))
+    made = graph.like(v, operands, loops=loops)
     if v.traits.is_loop:
         loop.made = made
     return made

@@ -64,3 +64,23 @@ def test_a_position_in_no_rounds_of_what_reads_a_state_that_nobody_needs() -> No
     f = tensordsl.function([x, y, z, w], states)
     with pytest.raises(IndexError, match="size 0"):
         f(X, X, X, np.ones(1))
+
+
+def test_a_number_of_rounds_in_a_loop_whose_body_a_pass_has_rewritten() -> None:
+    """A pass replaces what the innermost loop reads by something that no more varies with the loop around it."""
+
+    def outer(_, delayed):
+        def middle(s):
+            (rows, _), _ = tensordsl.scan(lambda a: [a, s], outputs_info=[w, None], n_steps=5)
+            _, (_, copies) = tensordsl.loop(lambda _, __: ((), (T.dot(rows[0], w), w)), (), None, length=5)
+            shifted = copies * 0.5 + delayed
+            (none, _), _ = tensordsl.scan(lambda a: ([a, shifted], until(w.sum() > 2)), [], [w, None], n_steps=0)
+            return [s, none[-1]]
+
+        (states, _), _ = tensordsl.scan(middle, outputs_info=[x, None], n_steps=1)
+        return [states[-1], w]
+
+    (states, _), _ = tensordsl.scan(outer, outputs_info=[None, dict(initial=z, taps=[-3, -1])], n_steps=1)
+    f = tensordsl.function([x, w, z], states)
+    with pytest.raises(IndexError, match="size 0"):
+        f(X, np.ones(1), X)
