@@ -337,6 +337,7 @@ def _prepare() -> None:
         version = __version__ + _State.sources + cache.compiler_version()
         version += _State.tuning.key() if _State.tuning is not None else ""
         version += lapack.key_text()
+        version += "" if config.prebuilt else "own"  # a machine's own code is kept beside what its installation carries
         flags = _State.flags = switches()
         make = partial(with_stack, COMPILER_STACK_BYTES, _library_object)
         limits = partial(with_stack, COMPILER_STACK_BYTES, _cache_limits)

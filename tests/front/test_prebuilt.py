@@ -121,7 +121,8 @@ def test_a_damaged_object_is_not_taken(found_in):
 def test_a_first_function_takes_prebuilt_parts(folder, tmp_path):
     assert run(USE, str(folder), compiledir=str(tmp_path / "a")) == ""
     assert run(USE, str(folder), compiledir=str(tmp_path / "a")) == ""  # from the disk cache
-    assert run(USE, str(folder), compiledir=str(tmp_path / "b"), prebuilt="False") == "native nest"
+    assert run(USE, str(folder), compiledir=str(tmp_path / "a"), prebuilt="False") == "native nest"
+    assert run(USE, str(folder), compiledir=str(tmp_path / "a"), prebuilt="False") == ""  # its own, kept too
     assert run(USE, str(tmp_path), compiledir=str(tmp_path / "c")) == "native nest"
 
 
