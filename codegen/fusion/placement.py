@@ -96,8 +96,10 @@ def _placed(
             context[v.number] = reduce(_common, users)
         elif not _loops(v):
             context[v.number] = ()
-        elif found := [(*before[w.number], (FOR, n)) for n, w in loops.items() if n in _loops(v) and w.number in before]:
-            context[v.number] = max(found, key=len)  # an integer of a round, which only a check may need
+        else:  # an integer of a round, which only a check may need
+            around = [(n, w) for n, w in loops.items() if n in _loops(v) and w.number in before]
+            if around:
+                context[v.number] = max(((*before[w.number], (FOR, n)) for n, w in around), key=len)
     for v in reversed(order):
         own = context.get(v.number, ())
         while own and own[-1][0] == FOR and own[-1][1] not in v.loops and not v.attrs.get("effect"):
