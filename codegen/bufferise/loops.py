@@ -92,7 +92,8 @@ class _KeptRows:
         self.places = {k: b.destination(r, r.dtype, r.shape) for k, r in results.items()}
         self.wants: list[tuple[Value, Ref]] = []
         self.items: dict[int, Ref] = {}  # rows that have storage, as what they are views of may be written over
-        lasting = {*self.loop.next, *self.loop.carried}
+        # The next of a carried value has a place of its own; a view or a result may lie in what a round writes over.
+        lasting = {*self.loop.carried, *(v for v in self.loop.next if not v.traits.is_view and v.op != "result")}
         for k in self.rows:
             item = self.loop.stacked[k]
             if item not in lasting:

@@ -24,7 +24,7 @@ def written_over(b: Bufferiser, loop: Loop, stacked: Sequence[Value], context: C
     chosen = set()
     for j, (param, new) in enumerate(zip(loop.carried, loop.next, strict=True)):
         others = [*loop.next[:j], *loop.next[j + 1 :], *stacked, *([loop.condition] if loop.condition else [])]
-        bases = {_base(b, v).number for v in others}
+        bases = {_lies_in(b, v).number for v in others}
         if not param.rank or param.number in bases or new in others or not _is_alike(b, param, new):
             continue
         chain = _chain(b, region, context, param, new)
@@ -69,6 +69,15 @@ def _base(b: Bufferiser, v: Value) -> Value:
     while v.op == "move" and v.number not in b.stored_moves:
         v = v.operands[0]
     return v.operands[0] if v.op == "result" else v
+
+
+def _lies_in(b: Bufferiser, v: Value) -> Value:
+    """What v is copied from behind the round's steps; a view that is a step of its own is copied by this step."""
+    while v.op == "move" and v.number not in b.stored_moves:
+        v = _base(b, v)
+        while v.traits.is_view:
+            v = _base(b, v.operands[0])
+    return _base(b, v)
 
 
 def _fits(b: Bufferiser, step: Step, param: Value, new: Value, views: Collection[int]) -> bool:

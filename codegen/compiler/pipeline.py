@@ -24,7 +24,7 @@ from tensordsl.codegen.bufferise.serialise import pack_plans
 from tensordsl.codegen.compiler.debug import PassReport, Trace, groups_text, plans_text
 from tensordsl.codegen.compiler.modules import Found, common_kernels, loads_forward, module_text, take_common_plan
 from tensordsl.codegen.compiler.optimisations import switches
-from tensordsl.codegen.fusion.placement import lone_rounds
+from tensordsl.codegen.fusion.placement import needed_rounds
 from tensordsl.codegen.host.emitter import emit_program
 from tensordsl.codegen.llvm import compile as llvm
 from tensordsl.codegen.passes import rules
@@ -387,7 +387,7 @@ class _Needed:
     """The values that `roots` and checks depend on, in order, and analyses of them that several passes share."""
 
     def __init__(self, graph: Graph, roots: list[Value]) -> None:
-        self.roots, self.order = roots, toposort([*roots, *lone_rounds(graph, roots)])
+        self.roots, self.order = roots, toposort([*roots, *needed_rounds(graph, roots)])
         self.ops = {v.op for v in self.order}
 
     @kept
@@ -447,7 +447,7 @@ def optimise_lowered(lowered: Lowered, mode: Any = None, trace: Trace | None = N
     lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
     for step in chosen_finish(mode):
         if on_cpu or not step.on_cpu:
-            rounds = lone_rounds(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
+            rounds = needed_rounds(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
             made, lowered.updates = step.run(lowered.graph, [*lowered.outputs, *rounds], lowered.updates, on_cpu)
             lowered.outputs = made[:n]
 

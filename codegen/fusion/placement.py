@@ -170,13 +170,12 @@ def with_integers(graph: Graph, roots: Sequence[Value]) -> tuple[list[Value], li
     return everything, order
 
 
-def lone_rounds(graph: Graph, roots: Sequence[Value]) -> list[Value]:
-    """Numbers of rounds that a length or check needs and no root does.  Their loops are run like others: a pass that
-    does not see them leaves them with values that no longer exist."""
+def needed_rounds(graph: Graph, roots: Sequence[Value]) -> list[Value]:
+    """Numbers of rounds that lengths and checks need.  Their loops are run whether or not a root needs them: a pass
+    that does not see them, or takes what showed them away, leaves them with values that no longer exist."""
     if all([loop.condition is None for loop in graph.loops]):
         return []
-    known = set(toposort(roots))
-    return [v for v in with_integers(graph, roots)[0] if v.op == "rounds" and giver(v) not in known]
+    return [v for v in with_integers(graph, roots)[0] if v.op == "rounds"]
 
 
 def _measured(graph: Graph, integers: Sequence[Value], order: Sequence[Value]) -> dict[int, list[Value]]:
