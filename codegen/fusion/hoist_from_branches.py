@@ -95,6 +95,7 @@ class _Builder:
         self.graph, self.sides, self.exits = graph, sides, exits
         self.made: dict[int, Value] = {}
         self.given: dict[int, Value] = {}  # exit -> the result that stands for it outside
+        self.loops = {loop.number: loop.made for loop in graph.loops}  # as they are before they are rebuilt
 
     def run(self, roots: Sequence[Value]) -> list[Value]:
         """By an explicit stack of values and sides."""
@@ -118,7 +119,10 @@ class _Builder:
         if isinstance(item, Side):
             return [self.graph.values[item.condition], *self.exits[item]]
         side = self.sides.get(item.number)
-        return [self.sides[o.number] if self.is_outside(o, side) else o for o in dependencies(item)]
+        needed = dependencies(item)
+        if item.op == "rounds" and (made := self.loops[item.attrs["loop"].number]) is not None:
+            needed = (made,)  # not what was made of it: that would be rebuilt again, and so on for ever
+        return [self.sides[o.number] if self.is_outside(o, side) else o for o in needed]
 
     def is_outside(self, o: Value, side: Side | None) -> bool:
         """Whether o belongs to a side that is not the user's."""

@@ -84,3 +84,22 @@ def test_a_number_of_rounds_in_a_loop_whose_body_a_pass_has_rewritten() -> None:
     f = tensordsl.function([x, w, z], states)
     with pytest.raises(IndexError, match="size 0"):
         f(X, np.ones(1), X)
+
+
+def test_a_number_of_rounds_whose_loop_is_rebuilt_for_branches() -> None:
+    """Both loops may have no round, so that their results are branches; the compile that finds whose error it is did
+    not end."""
+
+    def first(_, b, before, s):
+        return [b, T.nnet.sigmoid(s), s * 0.5 + before]
+
+    (_, rows, _), _ = tensordsl.scan(first, sequences=[x, y], outputs_info=[w, None, w])
+
+    def second(_, s):
+        return s + 0.25, until(s.sum() > 0)
+
+    states, _ = tensordsl.scan(second, sequences=[z], outputs_info=[rows.sum(axis=0)], n_steps=3)
+    cost = (T.cos(states[1]) * states[1]).sum()
+    f = tensordsl.function([x, y, z, w], T.grad(cost, y, disconnected_inputs="ignore"), on_unused_input="ignore")
+    with pytest.raises(IndexError, match="index 1 is out of bounds for axis 0 with size 1"):
+        f(X, X, X, np.ones(1))
