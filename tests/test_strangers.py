@@ -1,6 +1,6 @@
 """tools/strangers: the driver reports and shrinks what fails, the references stand alone, and some programs run.
 
-`TENSORDSL_STRANGERS` is the first seed of the programs that run here, else 0; `.ci/run` sets a fresh one and prints it.
+`TENSORDSL_STRANGERS` is the first seed of the programs that run here, else 0; `.ci/run` runs some of fresh seeds, too.
 """
 
 from __future__ import annotations
