@@ -103,3 +103,20 @@ def test_a_number_of_rounds_whose_loop_is_rebuilt_for_branches() -> None:
     f = tensordsl.function([x, y, z, w], T.grad(cost, y, disconnected_inputs="ignore"), on_unused_input="ignore")
     with pytest.raises(IndexError, match="index 1 is out of bounds for axis 0 with size 1"):
         f(X, X, X, np.ones(1))
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "REFERENCE"])
+def test_a_gradient_where_inner_loops_end_in_different_rounds(mode: str) -> None:
+    """The inner loop ends by the outer state's elements: each backward round needs the state of its own round."""
+    s, t = T.dvector("s"), T.dvector("t")
+
+    def outer(state):
+        rows, _ = tensordsl.scan(lambda: (t, until(state.sum() > 0.9)), n_steps=2)
+        return [rows[-1], rows[-1]]
+
+    (rows, _), _ = tensordsl.scan(outer, outputs_info=[None, s], n_steps=2)
+    for row in (0, 1):
+        f = tensordsl.function([s, t], T.grad((rows[row] ** 2).sum(), t), mode=mode, on_unused_input="ignore")
+        for start in (0.0, 1.0):
+            for value in (0.5, 1.0):
+                np.testing.assert_array_equal(f(np.array([start]), np.array([value])), [2 * value])
