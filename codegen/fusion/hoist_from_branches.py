@@ -37,7 +37,7 @@ def share_branches(graph: Graph, roots: Sequence[Value]) -> list[Value]:
     frozen = frozen_values(graph)
     sides = {n: side for n, side in _sides(everything, order).items() if n not in frozen}
     exits = _exits(everything, order, sides)
-    return _Builder(graph, sides, exits).run(everything)[: len(roots)] if exits else roots
+    return _Builder(graph, order, sides, exits).run(everything)[: len(roots)] if exits else roots
 
 
 def _sides(roots: Sequence[Value], order: Sequence[Value]) -> dict[int, Side]:
@@ -91,11 +91,14 @@ def _can_be_exit(v: Value) -> bool:
 class _Builder:
     """The same values, with those of a side behind an `ifelse` of their own."""
 
-    def __init__(self, graph: Graph, sides: dict[int, Side], exits: dict[Side, list[Value]]) -> None:
+    def __init__(
+        self, graph: Graph, order: Sequence[Value], sides: dict[int, Side], exits: dict[Side, list[Value]]
+    ) -> None:
         self.graph, self.sides, self.exits = graph, sides, exits
         self.made: dict[int, Value] = {}
         self.given: dict[int, Value] = {}  # exit -> the result that stands for it outside
-        self.loops = {loop.number: loop.made for loop in graph.loops}  # as they are before they are rebuilt
+        # The loops of numbers of rounds, as they are before they are rebuilt: a rebuilt one would be rebuilt again.
+        self.loops = {v.number: (giver(v),) for v in order if v.op == "rounds"}
 
     def run(self, roots: Sequence[Value]) -> list[Value]:
         """By an explicit stack of values and sides."""
@@ -119,9 +122,7 @@ class _Builder:
         if isinstance(item, Side):
             return [self.graph.values[item.condition], *self.exits[item]]
         side = self.sides.get(item.number)
-        needed = dependencies(item)
-        if item.op == "rounds" and (made := self.loops[item.attrs["loop"].number]) is not None:
-            needed = (made,)  # not what was made of it: that would be rebuilt again, and so on for ever
+        needed = self.loops.get(item.number) or dependencies(item)
         return [self.sides[o.number] if self.is_outside(o, side) else o for o in needed]
 
     def is_outside(self, o: Value, side: Side | None) -> bool:

@@ -171,8 +171,8 @@ def with_integers(graph: Graph, roots: Sequence[Value]) -> tuple[list[Value], li
 
 
 def needed_rounds(graph: Graph, roots: Sequence[Value]) -> list[Value]:
-    """Numbers of rounds that lengths and checks need.  Their loops are run whether or not a root needs them: a pass
-    that does not see them, or takes what showed them away, leaves them with values that no longer exist."""
+    """Numbers of rounds that lengths and checks need.  Their loops run whether or not a root needs them, so each pass
+    takes them as roots too: a pass that rewrites a loop it has not seen leaves it with values that no longer exist."""
     if all([loop.condition is None for loop in graph.loops]):
         return []
     return [v for v in with_integers(graph, roots)[0] if v.op == "rounds"]

@@ -163,7 +163,7 @@ def _remembered(following: Sequence[Variable], body: LoopBody, arriving: Sequenc
     ragged: set[int] = set()  # ids of values whose shape may vary with the round
     rounds = {id(v) for v in (body.index, *body.carried)}  # ids of what varies with it
     for node in toposort(following, stop=[*body.parameters, *arriving]):
-        # The shape of a ragged value is found from elements of what it is made of.
+        # Where only the shape of an input is read, that of a ragged one still depends on the round's elements.
         used = [v for k, v in enumerate(node.inputs) if id(v) in ragged or not _is_shape_only(node, k)]
         if any(id(v) in backward for v in node.inputs):
             backward.update(id(v) for v in node.outputs)

@@ -87,8 +87,8 @@ def test_a_number_of_rounds_in_a_loop_whose_body_a_pass_has_rewritten() -> None:
 
 
 def test_a_number_of_rounds_whose_loop_is_rebuilt_for_branches() -> None:
-    """Both loops may have no round, so that their results are branches; the compile that finds whose error it is did
-    not end."""
+    """Both loops may have no round, so that their results are branches.  The call fails; the
+    function is compiled again to name the step at fault, and this compile did not end."""
 
     def first(_, b, before, s):
         return [b, T.nnet.sigmoid(s), s * 0.5 + before]
