@@ -22,6 +22,7 @@ from tensordsl.codegen.kernel_ir.types import Type, ptr
 FLOATS: dict[str, Any] = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
 _FORMATS = {"f16": "e", "f32": "f", "f64": "d"}
 _FIRST_ADDRESS, _SPACE = 1 << 20, 1 << 12  # of allocations, in bytes; between two of them nothing may be touched
+_CODE_BYTES = 16  # from a function's address to the next one's; nothing stands there
 
 
 class MemoryFault(Exception):
@@ -65,6 +66,10 @@ class Machine:
         for table in module.tables:
             data = b"".join(_bytes_of(table.row, list(row)) for row in table.rows)
             self.symbols[table.name] = self._allocate(table.name, data, table.align, is_constant=True)
+        self.named: dict[int, str] = {}  # functions by their addresses
+        for n, name in enumerate((*self.functions, *self.externals), 1):
+            self.symbols[name] = n * _CODE_BYTES
+            self.named[n * _CODE_BYTES] = name
 
     # -- memory
     def _allocate(
@@ -139,9 +144,19 @@ class Machine:
 
     # -- functions
     def run(self, name: str, *operands: Any) -> Any:
-        """The result of a function; integers, floats, addresses, lists of lanes."""
+        """The result of a function, a tuple of several; integers, floats, addresses, lists of lanes."""
         with np.errstate(all="ignore"):
             return self._run(self.functions[name], operands)
+
+    def call(self, callee: str | int, operands: Sequence[Any]) -> Any:
+        """Of a function of the module or an external one, by its name or address."""
+        if isinstance(callee, int):
+            if callee not in self.named:
+                raise MemoryFault(f"no function stands at address {callee}")
+            callee = self.named[callee]
+        if callee in self.functions:
+            return self._run(self.functions[callee], operands)
+        return self.externals[callee](*operands)
 
     def _run(self, function: Function, operands: Sequence[Any]) -> Any:
         if len(operands) != len(function.body.arguments):
@@ -154,7 +169,7 @@ class Machine:
         kind, values = frame.region(function.body)
         del self.allocations[kept:], self.addresses[kept:]  # storage of the call
         assert kind == "return"
-        return values[0] if values else None
+        return tuple(values) if len(values) > 1 else values[0] if values else None
 
 
 class _Frame:
@@ -189,7 +204,9 @@ class _Frame:
                 self.values.update(zip(op.results, values, strict=True))
                 continue
             result = self.value(op)
-            if op.results:
+            if len(op.results) > 1:
+                self.values.update(zip(op.results, result, strict=True))
+            elif op.results:
                 self.values[op.result] = result
         raise AssertionError("a region without an end")
 
@@ -228,11 +245,16 @@ class _Frame:
             )
         if name == "prefetch":
             return None
+        if name == "masked_load":
+            return self.masked_load(op, *x)
+        if name == "masked_store":
+            return self.masked_store(op, *x)
+        if name == "atomic_store":
+            return self.machine.store(op, self.function, op.operands[0].type, x[0], x[1], op.operands[0].type.bytes)
         if name == "call":
-            callee = a["callee"]
-            if callee.name in self.machine.functions:
-                return self.machine._run(self.machine.functions[callee.name], x)
-            return self.machine.externals[callee.name](*x)
+            return self.machine.call(a["callee"].name, x)
+        if name == "call_at":
+            return self.machine.call(x[0], x[1:])
         if name == "splat":
             return x * a["lanes"]
         if name == "extract":
@@ -249,19 +271,45 @@ class _Frame:
                 total = ARITHMETIC[a["by"]](op.operands[0].type.scalar, total, v)
             return total
         if name == "compress":
-            kept = [v for v, truth in zip(*x, strict=True) if truth]
-            return kept + [_wrapped(op.result.type.scalar, 0)] * (op.result.type.lanes - len(kept))
+            kept = [v for v, truth in zip(*x[:2], strict=True) if truth]
+            return kept + x[2][len(kept) :]
+        if name == "permute":
+            return [x[0][at % len(x[0])] for at in x[1]]
         if name == "bitcast":
             return _bitcast(op.operands[0].type, a["to"], x[0])
         return self.lanewise(op, x)
+
+    def lanes_of_mask(self, op: Op, t: Type, place: int, mask: list[int]) -> Iterator[tuple[int, int]]:
+        """(number, address) of the lanes that are touched."""
+        align, size = op.attributes["align"], t.scalar.bytes
+        for lane, is_touched in enumerate(mask):
+            if is_touched:
+                address = place + lane * size
+                self.machine.access(op, self.function, op.name, t.scalar, address, min(align, size))
+                yield lane, address
+
+    def masked_load(self, op: Op, place: int, mask: list[int], others: list[Any]) -> list[Any]:
+        t, values = op.result.type, list(others)
+        for lane, address in self.lanes_of_mask(op, t, place, mask):
+            values[lane] = self.machine.load(op, self.function, t.scalar, address, 1)
+        return values
+
+    def masked_store(self, op: Op, values: list[Any], place: int, mask: list[int]) -> None:
+        t = op.operands[0].type
+        for lane, address in self.lanes_of_mask(op, t, place, mask):
+            self.machine.store(op, self.function, t.scalar, values[lane], address, 1)
 
     def lanewise(self, op: Op, x: list[Any]) -> Any:
         name, a, lanes = op.name, op.attributes, op.result.type.lanes
         source, to = op.operands[0].type.scalar, op.result.type.scalar
 
         def one(*operands: Any) -> Any:
-            if name in ("icmp", "fcmp"):
+            if name == "icmp":
                 return int(COMPARISONS[a["condition"]](source, *operands))
+            if name == "fcmp":
+                return int(FLOAT_COMPARISONS[a["condition"]](*operands))
+            if name in ("cttz", "ctlz") and operands[0] == 0 and not a.get("of_zero"):
+                raise ArithmeticError(f"{name} of 0 is not defined")
             if name == "select":
                 return operands[1] if operands[0] else operands[2]
             if name == "offset":
@@ -338,10 +386,6 @@ def _shift(t: Type, by: int) -> int:
     return by
 
 
-def _nan_of(truth: bool) -> Callable[[Type, Any, Any], bool]:
-    return lambda t, x, y: (x != x or y != y) == truth
-
-
 ARITHMETIC: dict[str, Callable[..., Any]] = {
     "add": lambda t, x, y: x + y,
     "sub": lambda t, x, y: x - y,
@@ -391,15 +435,22 @@ COMPARISONS: dict[str, Callable[[Type, Any, Any], bool]] = {
     "ule": lambda t, x, y: _unsigned(t, x) <= _unsigned(t, y),
     "ugt": lambda t, x, y: _unsigned(t, x) > _unsigned(t, y),
     "uge": lambda t, x, y: _unsigned(t, x) >= _unsigned(t, y),
-    "oeq": lambda t, x, y: x == y,
-    "one": lambda t, x, y: x < y or x > y,
-    "olt": lambda t, x, y: x < y,
-    "ole": lambda t, x, y: x <= y,
-    "ogt": lambda t, x, y: x > y,
-    "oge": lambda t, x, y: x >= y,
-    "une": lambda t, x, y: x != y,
-    "uno": _nan_of(True),
-    "ord": _nan_of(False),
+}
+FLOAT_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "oeq": lambda x, y: x == y,
+    "one": lambda x, y: x < y or x > y,
+    "olt": lambda x, y: x < y,
+    "ole": lambda x, y: x <= y,
+    "ogt": lambda x, y: x > y,
+    "oge": lambda x, y: x >= y,
+    "une": lambda x, y: x != y,
+    "uno": lambda x, y: x != x or y != y,
+    "ord": lambda x, y: x == x and y == y,
+    "ult": lambda x, y: not x >= y,
+    "ule": lambda x, y: not x > y,
+    "ugt": lambda x, y: not x <= y,
+    "uge": lambda x, y: not x < y,
+    "ueq": lambda x, y: not (x < y or x > y),
 }
 CONVERSIONS: dict[str, Callable[[Type, Type, Any], Any]] = {
     "zext": lambda s, t, x: _wrapped(t, _unsigned(s, x)),

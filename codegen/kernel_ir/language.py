@@ -352,15 +352,18 @@ class Kernel:
         return Pointer(self, Constant(ptr, 0), Array(i8))
 
     @overload
-    def select(self, condition: Number, x: Pointer, y: Pointer) -> Pointer: ...
+    def select(self, condition: Number, x: Pointer, y: Pointer, *, unpredictable: bool = False) -> Pointer: ...
     @overload
-    def select(self, condition: Number, x: Number | int | float, y: Number | int | float) -> Number: ...
-    def select(self, condition: Number, x: Any, y: Any) -> Any:
-        """x where the condition is true, else y."""
+    def select(
+        self, condition: Number, x: Number | int | float, y: Number | int | float, *, unpredictable: bool = False
+    ) -> Number: ...
+    def select(self, condition: Number, x: Any, y: Any, *, unpredictable: bool = False) -> Any:
+        """x where the condition is true, else y; unpredictable: no branch may be made of it."""
+        attributes: dict[str, Any] = {"unpredictable": True} if unpredictable else {}
         if isinstance(x, Pointer):
-            return Pointer(self, self.op("select", [condition.ir, x.ir, y.ir]).result, x.element)
+            return Pointer(self, self.op("select", [condition.ir, x.ir, y.ir], **attributes).result, x.element)
         like = x if isinstance(x, Expression) else y
-        return self.emit("select", condition, self.number(x, like.type), self.number(y, like.type))
+        return self.emit("select", condition, self.number(x, like.type), self.number(y, like.type), **attributes)
 
     def all(self, *conditions: Number) -> Number:
         result = conditions[0]
@@ -395,6 +398,26 @@ class Kernel:
         other = Number(self, Constant(x.type, None)) if y is None else y
         return self.emit("shuffle", x, other, lanes=tuple(lanes))
 
+    def compress(self, x: Number, mask: Number, rest: Any = None) -> Number:
+        """The lanes of the mask at the front, and behind them lanes of `rest`, of None anything."""
+        return self.emit("compress", x, mask, self._or_anything(rest, x.type))
+
+    def _or_anything(self, value: Any, type: Type) -> Number:
+        return Number(self, Constant(type, None)) if value is None else self.number(value, type)
+
+    def masked_load(self, place: Pointer, mask: Number, others: Any) -> Number:
+        """The lanes of the mask from an address on; of the other lanes `others`, and nothing is read."""
+        t = place.element.element.scalar.of(mask.type.lanes)
+        return self.emit("masked_load", place, mask, self.number(others, t), align=place._align())
+
+    def masked_store(self, place: Pointer, mask: Number, value: Number) -> None:
+        """The lanes of the mask from an address on; nothing is written elsewhere."""
+        self.op("masked_store", [value.ir, place.ir, mask.ir], align=place._align())
+
+    def atomic_store(self, place: Pointer, value: Any, ordering: str = "seq_cst") -> None:
+        number = self.number(value, place.element.element)
+        self.op("atomic_store", [number.ir, place.ir], ordering=ordering)
+
     def half(self, x: Number, k: int) -> Number:
         """The lower (k = 0) or upper half of the lanes."""
         n = x.type.lanes // 2
@@ -417,13 +440,28 @@ class Kernel:
         self.op("prefetch", [place.ir], for_writing=for_writing, locality=locality)
 
     def call(self, callee: Signature | Function, *operands: Any) -> Any:
-        """TypeError if operands are not what the signature says."""
-        s = callee.signature if isinstance(callee, Function) else callee
-        given = [
-            (x if isinstance(x, Expression) else self.number(x, t)).ir for x, t in zip(operands, s.types, strict=False)
-        ] + [x.ir for x in operands[len(s.types) :]]
-        op = self.op("call", given, callee=s)
-        return self.expression(op.result, s.result) if s.result else None
+        """What it gives, a tuple of several; TypeError if operands are not what the signature says."""
+        s = _signature_of(callee)
+        return self._given(self.op("call", self._operands(s, operands), callee=s))
+
+    def call_at(self, place: Pointer, callee: Signature | Function, *operands: Any) -> Any:
+        """Of the function at an address, with the signature of `callee`."""
+        s = _signature_of(callee)
+        return self._given(self.op("call_at", [place.ir, *self._operands(s, operands)], callee=s))
+
+    def address(self, callee: Signature | Function) -> Pointer:
+        """Of a function of this module."""
+        return Pointer(self, Address(_signature_of(callee).name), Array(i8))
+
+    def _operands(self, s: Signature, operands: Sequence[Any]) -> list[Value]:
+        numbers = [
+            x if isinstance(x, Expression) else self.number(x, t) for x, t in zip(operands, s.types, strict=False)
+        ]
+        return [x.ir for x in (*numbers, *operands[len(s.types) :])]
+
+    def _given(self, op: Op) -> Any:
+        results = tuple(self.expression(v, v.type) for v in op.results)
+        return results if len(results) > 1 else results[0] if results else None
 
     def lanes_between(self, start: Any, stop: Any) -> int:
         """How many elements the slice start : stop has, which is known when the kernel is written."""
@@ -529,16 +567,16 @@ class Kernel:
         self._pop(block)
         self._if(op.operands[0], then, block, op.attributes["likely"])
 
-    def ret(self, value: Any = None) -> None:
+    def ret(self, *values: Any) -> None:
         """Return from the function."""
-        result = self.function.signature.result
-        if (result is None) != (value is None):
-            raise TypeError(f"{self.function.signature} returns {result or 'nothing'}")
+        results = self.function.signature.results
+        if len(results) != len(values):
+            raise TypeError(f"{self.function.signature} returns {', '.join(map(str, results)) or 'nothing'}")
         operands = []
-        if result is not None:
-            operands = [(value if isinstance(value, Expression) else self.number(value, result)).ir]
-            if operands[0].type != result:
-                raise TypeError(f"{self.function.signature} does not return {operands[0].type}")
+        for value, result in zip(values, results, strict=True):
+            operands.append((value if isinstance(value, Expression) else self.number(value, result)).ir)
+            if operands[-1].type != result:
+                raise TypeError(f"{self.function.signature} does not return {operands[-1].type}")
         self.op("return", operands)
 
     def unrolled(self, items: Sequence[Item]) -> Sequence[Item]:
@@ -616,6 +654,10 @@ def kernel(signature: Signature) -> Callable[[Callable[..., None]], Function]:
         return k.finish()
 
     return made
+
+
+def _signature_of(callee: Signature | Function) -> Signature:
+    return callee.signature if isinstance(callee, Function) else callee
 
 
 def _where() -> tuple[str, int]:

@@ -10,14 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tensordsl.base.records import record
-from tensordsl.codegen.kernel_ir.types import Signature, Type, i64, ptr
+from tensordsl.codegen.kernel_ir.types import Signature, Type, i32, i64, ptr
 
 Attributes = Mapping[str, Any]
 Check = Callable[[Sequence[Type], Attributes], "tuple[Type, ...]"]
 SIGNED = ("slt", "sle", "sgt", "sge")
 UNSIGNED = ("ult", "ule", "ugt", "uge")
 CONDITIONS = ("eq", "ne", *SIGNED, *UNSIGNED)
-FLOAT_CONDITIONS = ("oeq", "one", "olt", "ole", "ogt", "oge", "une", "uno", "ord")
+FLOAT_CONDITIONS = ("oeq", "one", "olt", "ole", "ogt", "oge", "une", "uno", "ord", "ult", "ule", "ugt", "uge", "ueq")
+ORDERINGS = ("monotonic", "release", "seq_cst")  # of atomic stores
+PERMUTED = (i32.of(8), i64.of(8))  # with AVX2, with AVX-512
 
 
 @record
@@ -148,8 +150,36 @@ def _reduce(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
 
 
 def _compress(types: Sequence[Type], _: Attributes) -> tuple[Type, ...]:
-    _want(len(types) == 2 and types[1] == types[0].mask, "wants a vector and its mask")
+    """Operands: a vector, which of its lanes go to the front, and what stands in the lanes behind these."""
+    _want(len(types) == 3 and types[1] == types[0].mask, "wants a vector, its mask, and another vector")
+    _want(types[2] == types[0], f"can't fill {types[0]} with {types[2]}")
     return (types[0],)
+
+
+def _permute(types: Sequence[Type], _: Attributes) -> tuple[Type, ...]:
+    """Operands: a vector, and for each lane of the result the number of the one that it is."""
+    _want(len(types) == 2 and types[0] == types[1], "wants a vector and as many numbers of lanes, of its type")
+    _want(types[0] in PERMUTED, f"permutes {' or '.join(map(str, PERMUTED))}, not {types[0]}")
+    return (types[0],)
+
+
+def _masked_load(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
+    """Operands: an address, which lanes are read, and what the others are."""
+    _want(len(types) == 3 and types[0] == ptr and types[1] == types[2].mask, "wants an address, a mask and a vector")
+    _align_of(attributes)
+    return (types[2],)
+
+
+def _masked_store(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
+    _want(len(types) == 3 and types[1] == ptr and types[2] == types[0].mask, "wants a vector, an address and a mask")
+    _align_of(attributes)
+    return ()
+
+
+def _atomic_store(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
+    _want(len(types) == 2 and types[1] == ptr and types[0].lanes == 1, "wants a scalar and an address")
+    _want(attributes["ordering"] in ORDERINGS, f"has no ordering {attributes['ordering']}")
+    return ()
 
 
 def _prefetch(types: Sequence[Type], _: Attributes) -> tuple[Type, ...]:
@@ -162,7 +192,13 @@ def _call(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
     for (name, _), wanted, got in zip(callee.parameters, callee.types, types, strict=False):
         _want(wanted == got, f"{callee.name} wants {wanted} for {name}, got {got}")
     _want(len(types) == len(callee.types), f"{callee.name} wants {len(callee.types)} operands, got {len(types)}")
-    return (callee.result,) if callee.result else ()
+    return callee.results
+
+
+def _call_at(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
+    """Operands: the address of a function with the signature `callee`, and its own."""
+    _want(bool(types) and types[0] == ptr, "wants the address of a function")
+    return _call(types[1:], attributes)
 
 
 def _for(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
@@ -228,11 +264,16 @@ ROWS: dict[str, Row] = {
         Row("shuffle", _shuffle),
         Row("reduce", _reduce),
         Row("compress", _compress),
+        Row("permute", _permute),
         Row("load", _load, is_pure=False),
         Row("store", _store, is_pure=False),
+        Row("masked_load", _masked_load, is_pure=False),
+        Row("masked_store", _masked_store, is_pure=False),
+        Row("atomic_store", _atomic_store, is_pure=False),
         Row("alloca", _alloca, is_pure=False),
         Row("prefetch", _prefetch, is_pure=False),
         Row("call", _call, is_pure=False),
+        Row("call_at", _call_at, is_pure=False),
         Row("for", _for, is_pure=False),
         Row("loop", _any, is_pure=False),
         Row("if", _if, is_pure=False),

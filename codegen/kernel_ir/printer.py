@@ -45,8 +45,8 @@ class _Printer:
         given = []
         for value in self.function.body.arguments:
             given.append(f"{self.name(value)}: {value.type}")
-        result = self.function.signature.result
-        self.lines.append(f"{self.function.signature.name}({', '.join(given)})" + (f" -> {result}" if result else ""))
+        results = ", ".join(map(str, self.function.signature.results))
+        self.lines.append(f"{self.function.signature.name}({', '.join(given)})" + (f" -> {results}" if results else ""))
         # A stack of what is still to be written: an op, or a finished line.
         waiting: list[tuple[Op | str, int, Region | None]] = [
             (op, 1, self.function.body) for op in reversed(self.function.body.ops)
@@ -93,8 +93,9 @@ class _Printer:
             ]
         if op.name == "prefetch":
             return [(f"prefetch {self.place(op.operands[0])}", depth, None)]
-        if not op.results:
-            return [(value, depth, None)]
+        if len(op.results) != 1:
+            names = ", ".join(map(self.name, op.results))
+            return [(f"{names} = {value}" if names else value, depth, None)]
         if ROWS[op.name].is_pure and self.uses[op.result] == 1 and region is not None and self.is_used_in(op, region):
             self.names[op.result] = value
             if ROWS[op.name].sign or op.name in ("icmp", "fcmp"):
@@ -125,6 +126,8 @@ class _Printer:
             return f"alloca {a['count']} of {a['type']}, align {a['align']}"
         if op.name == "call":
             return f"{a['callee'].name}({', '.join(map(self.of, op.operands))})"
+        if op.name == "call_at":
+            return f"{a['callee'].name} at {x[0]}({', '.join(map(self.of, op.operands[1:]))})"
         extra = [f"{key}={self.attribute(v)}" for key, v in a.items()]
         return f"{op.name}({', '.join([*map(self.of, op.operands), *extra])})"
 

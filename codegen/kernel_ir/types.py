@@ -6,7 +6,7 @@ Contract  a `Type` is an element and how many lanes of it; one lane is a scalar.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tensordsl.base.records import record
 
@@ -98,13 +98,13 @@ def array(element: Type, align: int = 0) -> Array:
 
 @record
 class Signature:
-    """What a function is called, takes, and gives (None: nothing).  `is_internal`: only its own module calls it.
+    """What a function is called, takes, and gives.  `is_internal`: only its own module calls it.
 
     `is_hidden`: it stands in another object of the same library."""
 
     name: str
     parameters: tuple[tuple[str, Kind], ...]
-    result: Type | None = None
+    results: tuple[Type, ...] = ()
     is_internal: bool = True
     is_hidden: bool = False
 
@@ -112,14 +112,20 @@ class Signature:
     def types(self) -> tuple[Type, ...]:
         return tuple(ptr if isinstance(kind, Array) else kind for _, kind in self.parameters)
 
+    @property
+    def result(self) -> Type | None:
+        """The only one; None if it gives nothing."""
+        assert len(self.results) < 2
+        return self.results[0] if self.results else None
+
     def __str__(self) -> str:
         given = ", ".join(f"{name}: {kind}" for name, kind in self.parameters)
-        return f"{self.name}({given})" + (f" -> {self.result}" if self.result else "")
+        return f"{self.name}({given})" + (f" -> {', '.join(map(str, self.results))}" if self.results else "")
 
 
 def signature(
     name: str,
-    result: Type | None = None,
+    result: Type | Sequence[Type] | None = None,
     first: Mapping[str, Kind] | None = None,
     /,
     *,
@@ -127,9 +133,10 @@ def signature(
     hidden: bool = False,
     **parameters: Kind,
 ) -> Signature:
-    """first: parameters that several functions share, which stand before the others.
+    """result: a type, several, or None; first: parameters that several functions share, which stand before the others.
 
     >>> print(signature("total", f64, x=array(f64), count=i64))
     total(x: array(f64), count: i64) -> f64
     """
-    return Signature(name, (*(first or {}).items(), *parameters.items()), result, internal, hidden)
+    results = (result,) if isinstance(result, Type) else tuple(result or ())
+    return Signature(name, (*(first or {}).items(), *parameters.items()), results, internal, hidden)

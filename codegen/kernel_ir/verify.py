@@ -90,9 +90,9 @@ def _check(function: Function, op: Op, visit: _Visit, seen: set[Value]) -> None:
             raise _error(function, op, "stands in no loop")
         _carried(function, op, visit.loop)
     elif op.name == "return":
-        result = function.signature.result
-        if [v.type for v in op.operands] != ([result] if result else []):
-            raise _error(function, op, f"the function gives {result or 'nothing'}")
+        results = function.signature.results
+        if [v.type for v in op.operands] != list(results):
+            raise _error(function, op, f"the function gives {', '.join(map(str, results)) or 'nothing'}")
 
 
 def _arguments(function: Function, op: Op, types: list[Type]) -> None:

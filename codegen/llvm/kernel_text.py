@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tensordsl.codegen.kernel_ir.ir import Address, Constant, Function, Module, Op, Region, Table, Value
-from tensordsl.codegen.kernel_ir.types import Signature, Type, i1
+from tensordsl.codegen.kernel_ir.types import Signature, Type, i1, i32, i64
 from tensordsl.codegen.kernel_ir.verify import verify
 from tensordsl.codegen.llvm.builder import LIKELY, METADATA, UNLIKELY
 
@@ -23,12 +23,19 @@ INTRINSICS = {
     "fmax": "maxnum", "copysign": "copysign", "keep_rounding": "arithmetic.fence",
 }  # fmt: skip
 REDUCTIONS = {"add": "add", "mul": "mul", "and": "and", "or": "or", "xor": "xor", "smin": "smin", "smax": "smax"}
+PERMUTATIONS = {i32.of(8): "llvm.x86.avx2.permd", i64.of(8): "llvm.x86.avx512.permvar.di.512"}
 _WORD_OF_OFFSET = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
 
 
 def type_text(t: Type) -> str:
     element = ELEMENTS.get(t.element, t.element)
     return element if t.lanes == 1 else f"<{t.lanes} x {element}>"
+
+
+def _result_text(s: Signature) -> str:
+    if len(s.results) > 1:
+        return f"{{{', '.join(map(type_text, s.results))}}}"
+    return type_text(s.results[0]) if s.results else "void"
 
 
 def module_text(module: Module, *, with_metadata: bool = True) -> str:
@@ -101,8 +108,7 @@ class _Writer:
             self.names[value] = "%" + value.hint
         given = ", ".join(f"{type_text(v.type)} {self.names[v]}" for v in self.function.body.arguments)
         kind, end = ("internal ", "noinline nounwind") if s.is_internal else ("", "nounwind")
-        result = type_text(s.result) if s.result else "void"
-        self.lines = [f"define {kind}{result} @{s.name}({given}) {end} {{", "entry:"]
+        self.lines = [f"define {kind}{_result_text(s)} @{s.name}({given}) {end} {{", "entry:"]
         self.region(self.function.body)
         return "\n".join(self.lines) + "\n}\n"
 
@@ -156,12 +162,23 @@ class _Writer:
                 breaks.append((self.block, [self.of(v) for v in op.operands]))
                 self.do(f"br label %{label}")
             elif op.name == "return":
-                self.do(f"ret {self.typed(op.operands[0])}" if op.operands else "ret void")
+                self.ret(op)
             elif op.name == "unreachable":
                 self.do("unreachable")
             else:
                 self.instruction(op)
         return None
+
+    def ret(self, op: Op) -> None:
+        if len(op.operands) < 2:
+            self.do(f"ret {self.typed(op.operands[0])}" if op.operands else "ret void")
+            return
+        t, value = _result_text(self.function.signature), "poison"
+        for n, v in enumerate(op.operands):
+            name = self.fresh()
+            self.do(f"{name} = insertvalue {t} {value}, {self.typed(v)}, {n}")
+            value = name
+        self.do(f"ret {t} {value}")
 
     def instruction(self, op: Op) -> None:
         if op.name == "store":
@@ -178,6 +195,13 @@ class _Writer:
         if not op.results:
             self.do(right)
             return
+        if len(op.results) > 1:
+            both = self.fresh()
+            self.do(f"{both} = {right}")
+            for n, v in enumerate(op.results):
+                self.names[v] = self.fresh()
+                self.do(f"{self.names[v]} = extractvalue {_result_text(op.attributes['callee'])} {both}, {n}")
+            return
         self.names[op.result] = name = self.fresh()
         self.do(f"{name} = {right}")
 
@@ -190,7 +214,7 @@ class _Writer:
         if op.name in ("cttz", "ctlz"):
             symbol = f"llvm.{op.name}.{_mangled(op.operands[0].type)}"
             self.declare(symbol, t, (t, "i1"))
-            return f"call {t} @{symbol}({t} {x[0]}, i1 true)"
+            return f"call {t} @{symbol}({t} {x[0]}, i1 {'false' if a.get('of_zero') else 'true'})"
         if op.name in ("icmp", "fcmp"):
             return f"{op.name} {a['condition']} {t} {x[0]}, {x[1]}"
         if "to" in a:
@@ -207,7 +231,8 @@ class _Writer:
         return f"call {t} @{symbol}({', '.join(map(self.typed, op.operands))})"
 
     def _select(self, op: Op, a: Any, x: list[str], t: str) -> str:
-        return f"select {', '.join(map(self.typed, op.operands))}"
+        hint = ", !unpredictable !{}" if a.get("unpredictable") else ""
+        return f"select {', '.join(map(self.typed, op.operands))}{hint}"
 
     def _offset(self, op: Op, a: Any, x: list[str], t: str) -> str:
         element = _WORD_OF_OFFSET.get(a["size"], f"[{a['size']} x i8]")
@@ -245,13 +270,40 @@ class _Writer:
     def _compress(self, op: Op, a: Any, x: list[str], t: str) -> str:
         symbol, mask = f"llvm.experimental.vector.compress.{_mangled(op.result.type)}", type_text(op.operands[1].type)
         self.declare(symbol, t, (t, mask, t))
-        return f"call {t} @{symbol}({t} {x[0]}, {mask} {x[1]}, {t} zeroinitializer)"
+        return f"call {t} @{symbol}({', '.join(map(self.typed, op.operands))})"
+
+    def _permute(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        symbol = PERMUTATIONS[op.result.type]
+        self.declare(symbol, t, (t, t))
+        return f"call {t} @{symbol}({t} {x[0]}, {t} {x[1]})"
+
+    def _masked_load(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        place, mask, others = map(self.typed, op.operands)
+        symbol, vector, bits = f"llvm.masked.load.{_mangled(op.result.type)}.p0", *self.vector_and_mask(op.result)
+        self.declare(symbol, vector, ("ptr", "i32", bits, vector))
+        return f"call {vector} @{symbol}({place}, i32 {a['align']}, {mask}, {others})"
+
+    def _masked_store(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        value, place, mask = map(self.typed, op.operands)
+        symbol = f"llvm.masked.store.{_mangled(op.operands[0].type)}.p0"
+        vector, bits = self.vector_and_mask(op.operands[0])
+        self.declare(symbol, "void", (vector, "ptr", "i32", bits))
+        return f"call void @{symbol}({value}, {place}, i32 {a['align']}, {mask})"
+
+    def vector_and_mask(self, v: Value) -> tuple[str, str]:
+        return type_text(v.type), type_text(v.type.mask)
+
+    def _atomic_store(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        value, place = map(self.typed, op.operands)
+        return f"store atomic {value}, {place} {a['ordering']}, align {op.operands[0].type.bytes}"
 
     def _call(self, op: Op, a: Any, x: list[str], t: str) -> str:
         s: Signature = a["callee"]
-        result = type_text(s.result) if s.result else "void"
-        self.declare(s.name, result, map(type_text, s.types), s.is_hidden)
-        return f"call {result} @{s.name}({', '.join(map(self.typed, op.operands))})"
+        self.declare(s.name, _result_text(s), map(type_text, s.types), s.is_hidden)
+        return f"call {_result_text(s)} @{s.name}({', '.join(map(self.typed, op.operands))})"
+
+    def _call_at(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        return f"call {_result_text(a['callee'])} {x[0]}({', '.join(map(self.typed, op.operands[1:]))})"
 
     # -- blocks
     def _for(self, op: Op) -> None:

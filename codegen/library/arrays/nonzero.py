@@ -69,7 +69,7 @@ def _kept(k: Kernel, lanes: int, bits: Number, here: Number) -> Number:
     """The positions of the set bits from `here` on, in the first lanes of a vector."""
     if lanes == COMPRESSED_LANES:
         all_of_them = here + k.vector(range(lanes), i64)
-        return k.emit("compress", all_of_them, bits.to(Type(f"i{lanes}")).bits(i1.of(lanes)))
+        return k.compress(all_of_them, bits.to(Type(f"i{lanes}")).bits(i1.of(lanes)), 0)
     return here + k.number(k.table(_positions_of_bits(lanes))[bits], here.type)
 
 

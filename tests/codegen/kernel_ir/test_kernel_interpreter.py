@@ -13,6 +13,7 @@ from tensordsl.codegen.kernel_ir.interpret import ARITHMETIC, Machine, MemoryFau
 from tensordsl.codegen.kernel_ir.ir import Module
 from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
 from tensordsl.codegen.kernel_ir.types import KINDS, Type, array, f16, f32, f64, i8, i16, i32, i64, signature
+from tensordsl.codegen.target.machine import native_width
 
 SHIFTED = signature("shifted", x=array(f64), y=array(f64), count=i64)
 
@@ -146,9 +147,11 @@ def test_bits_of_integers(t: Type) -> None:
         np.testing.assert_array_equal(compiled, interpreted, name)
 
 
-@pytest.mark.parametrize("condition", [*ops.CONDITIONS, *ops.FLOAT_CONDITIONS])
-def test_comparisons(condition: str) -> None:
-    t = i8 if condition in ops.CONDITIONS else f64
+CONDITIONS = [(i8, c) for c in ops.CONDITIONS] + [(f64, c) for c in ops.FLOAT_CONDITIONS]
+
+
+@pytest.mark.parametrize("t, condition", CONDITIONS)
+def test_comparisons(t: Type, condition: str) -> None:
     values = np.array(INTEGERS if t == i8 else FLOATS, DTYPES[t.element])
     pairs = [(x, y) for x in values for y in values]
     x, y = (np.array([p[n] for p in pairs], values.dtype) for n in (0, 1))
@@ -182,7 +185,7 @@ def test_lanes_change_places() -> None:
         v, w = x[0:4], x[4:8]
         out[0:4] = k.shuffle(v, w, [7, 0, 5, 2])
         out[4:8] = k.joined(k.half(v, 1), k.half(w, 0))
-        out[8:12] = k.emit("compress", v, v > 1)
+        out[8:12] = k.compress(v, v > 1, 0)
         out[12] = k.emit("extract", w, lane=3)
         out[13:17] = k.emit("insert", v, out[12], lane=1)
         out[17] = k.emit("reduce", w, by="add")
@@ -192,6 +195,88 @@ def test_lanes_change_places() -> None:
     compiled, interpreted = both(s, body, [np.arange(8, dtype=np.int32)], np.zeros(19, np.int32))
     np.testing.assert_array_equal(compiled, interpreted)
     assert list(compiled[:4]) == [7, 0, 5, 2] and list(compiled[8:12]) == [2, 3, 0, 0]
+
+
+def test_lanes_that_a_mask_leaves_out_are_not_touched() -> None:
+    def body(k: Kernel, x: Pointer, out: Pointer) -> None:
+        limits = k.vector([5, 3, 9, 0], i32)
+        v = k.masked_load(x, limits > 2, -1)
+        k.masked_store(out, limits > 3, v + k.compress(v, limits != 3, v))
+
+    s = signature("masked", x=array(i32), out=array(i32))
+    compiled, interpreted = both(s, body, [np.arange(3, dtype=np.int32)], np.full(3, 7, np.int32))
+    np.testing.assert_array_equal(compiled, interpreted)
+    assert list(compiled) == [0, 7, 1]
+
+
+def test_a_mask_that_goes_too_far_is_found() -> None:
+    def body(k: Kernel, x: Pointer, y: Pointer, count: Number) -> None:
+        k.masked_store(y + 6, k.vector([1, 0, 1, 0], i64) > 0, x[0:4])
+
+    assert "masked_store of f64 at byte 64 of array 1, which has 64" in fault(body)
+
+
+@pytest.mark.parametrize("t", ops.PERMUTED, ids=str)
+def test_lanes_change_places_by_numbers(t: Type) -> None:
+    def body(k: Kernel, x: Pointer, order: Pointer, out: Pointer) -> None:
+        out[0:8] = k.emit("permute", x[0:8], order[0:8])
+
+    s = signature("permuted", x=array(t), order=array(t), out=array(t))
+    order = np.array([7, 0, 0, 5, 2, 1, 6, 3], DTYPES[t.element])
+    module = Module([kernel(s)(body)])
+    machine = Machine(module)
+    x = np.arange(8).astype(order.dtype) * 10
+    places = [machine.place(v) for v in (x, order, x)]
+    machine.run("permuted", *places)
+    np.testing.assert_array_equal(machine.array(places[2], x.dtype), x[order])
+    if t.of(8).bytes <= native_width():
+        out = np.zeros_like(x)
+        native(module, "permuted")(x, order, out)
+        np.testing.assert_array_equal(out, x[order])
+
+
+def test_several_results_and_functions_at_addresses() -> None:
+    divided = signature("divided", (i64, i32), x=i64, y=i64)
+
+    @kernel(divided)
+    def division(k: Kernel, x: Number, y: Number) -> None:
+        k.ret(k.emit("sdiv", x, y), k.emit("srem", x, y).to(i32))
+
+    @kernel(signature("swapped", (i64, i32), x=i64, y=i64))
+    def swapped(k: Kernel, x: Number, y: Number) -> None:
+        k.ret(*k.call(divided, y, x))
+
+    @kernel(signature("both", x=array(i64), out=array(i64), rest=array(i32)))
+    def body(k: Kernel, x: Pointer, out: Pointer, rest: Pointer) -> None:
+        callee = k.select(x[0] < x[1], k.address(swapped), k.address(division))
+        quotient, remainder = k.call_at(callee, divided, x[0], x[1])
+        k.atomic_store(out, quotient)
+        rest[0] = remainder
+
+    module = Module([division, swapped, body])
+    assert str(divided) == "divided(x: i64, y: i64) -> i64, i32"
+    for x in ((7, 45), (45, 7)):
+        out, rest = np.zeros(1, np.int64), np.zeros(1, np.int32)
+        native(module, "both")(np.array(x), out, rest)
+        machine = Machine(module)
+        places = [machine.place(v) for v in (np.array(x), out, rest)]
+        machine.run("both", *places)
+        assert out[0] == machine.array(places[1], out.dtype)[0] == 6
+        assert rest[0] == machine.array(places[2], rest.dtype)[0] == 3
+        assert machine.ran >= {"both", "divided"}
+        with pytest.raises(MemoryFault, match="no function stands at address"):
+            machine.call(places[0], [])
+
+
+def test_the_zeros_before_the_first_one_of_zero() -> None:
+    def body(k: Kernel, x: Pointer, out: Pointer) -> None:
+        for n, name in enumerate(("ctlz", "cttz")):
+            out[n] = k.emit(name, x[0], of_zero=True)
+
+    compiled, interpreted = both(
+        signature("zeros", x=array(i32), out=array(i32)), body, [np.zeros(1, "i4")], np.zeros(2, "i4")
+    )
+    assert list(compiled) == list(interpreted) == [32, 32]
 
 
 def test_every_op_has_a_value() -> None:
@@ -208,7 +293,8 @@ def test_every_op_has_a_value() -> None:
         "shuffle",
         "reduce",
     }
-    here |= {"compress", "load", "store", "alloca", "prefetch", "call", "for", "loop", "if", *ops.ENDS}
+    here |= {"compress", "permute", "load", "store", "masked_load", "masked_store", "atomic_store"}
+    here |= {"alloca", "prefetch", "call", "call_at", "for", "loop", "if", *ops.ENDS}
     assert set(ops.ROWS) == here | set(ARITHMETIC)
 
 
