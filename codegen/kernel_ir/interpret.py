@@ -22,7 +22,6 @@ from tensordsl.codegen.kernel_ir.types import Type, ptr
 FLOATS: dict[str, Any] = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
 _FORMATS = {"f16": "e", "f32": "f", "f64": "d"}
 _FIRST_ADDRESS, _SPACE = 1 << 20, 1 << 12  # of allocations, in bytes; between two of them nothing may be touched
-_CODE_BYTES = 16  # from a function's address to the next one's; nothing stands there
 
 
 class MemoryFault(Exception):
@@ -66,10 +65,9 @@ class Machine:
         for table in module.tables:
             data = b"".join(_bytes_of(table.row, list(row)) for row in table.rows)
             self.symbols[table.name] = self._allocate(table.name, data, table.align, is_constant=True)
-        self.named: dict[int, str] = {}  # functions by their addresses
-        for n, name in enumerate((*self.functions, *self.externals), 1):
-            self.symbols[name] = n * _CODE_BYTES
-            self.named[n * _CODE_BYTES] = name
+        # Functions by their addresses, where nothing can be read.
+        self.named = dict(enumerate((*self.functions, *self.externals), 1))
+        self.symbols |= {name: address for address, name in self.named.items()}
 
     # -- memory
     def _allocate(
