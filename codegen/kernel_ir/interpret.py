@@ -95,6 +95,15 @@ class Machine:
         assert found is not None
         return np.frombuffer(bytes(found.data[address - found.address :]), dtype, count)
 
+    def put(self, address: int, values: Any) -> None:
+        """Write an array, C-contiguous, as a function outside of the module does."""
+        found, data = self._find(address), np.ascontiguousarray(values).tobytes()
+        assert found is not None and not found.is_constant
+        at = address - found.address
+        assert at + len(data) <= len(found.data), f"{len(data)} bytes at byte {at} of {found.name}"
+        found.data[at : at + len(data)] = data
+        found.written[at : at + len(data)] = b"\1" * len(data)
+
     def unwritten(self, address: int) -> int:
         """How many bytes of the allocation nobody has written."""
         found = self._find(address)
@@ -236,6 +245,12 @@ class _Frame:
             return self.machine.load(op, self.function, a["type"], x[0], a["align"])
         if name == "store":
             return self.machine.store(op, self.function, op.operands[0].type, x[0], x[1], a["align"])
+        if name == "atomic_update":
+            t = op.result.type
+            before = self.machine.load(op, self.function, t, x[0], t.bytes)
+            after = x[1] if a["by"] == "xchg" else _wrapped(t, ARITHMETIC[a["by"]](t, before, x[1]))
+            self.machine.store(op, self.function, t, after, x[0], t.bytes)
+            return before
         if name == "alloca":
             size = a["type"].bytes * a["count"]
             return self.machine._allocate(
@@ -466,9 +481,9 @@ CONVERSIONS: dict[str, Callable[[Type, Type, Any], Any]] = {
 
 
 def _to_integer(t: Type, x: Any, low: int, high: int) -> int:
-    if not math.isfinite(x) or not low <= math.trunc(x) < high:
+    if not math.isfinite(x) or not low <= int(x) < high:
         raise ArithmeticError(f"{x} is no {t}: what the processor gives is not defined")
-    return int(_wrapped(t, math.trunc(x)))
+    return int(_wrapped(t, int(x)))
 
 
 def _fma(t: Type, x: Any, y: Any, z: Any) -> Any:

@@ -418,6 +418,10 @@ class Kernel:
         number = self.number(value, place.element.element)
         self.op("atomic_store", [number.ir, place.ir], ordering=ordering)
 
+    def atomic_update(self, by: str, place: Pointer, value: Any, ordering: str = "seq_cst") -> Number:
+        """Change an integer in one step, by one of `ops.ATOMIC`; what it was before."""
+        return self.emit("atomic_update", place, self.number(value, place.element.element), by=by, ordering=ordering)
+
     def half(self, x: Number, k: int) -> Number:
         """The lower (k = 0) or upper half of the lanes."""
         n = x.type.lanes // 2

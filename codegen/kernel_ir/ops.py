@@ -115,6 +115,13 @@ def _store(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
     return ()
 
 
+def _atomic_update(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
+    """The result is what stood at the address before."""
+    _want(len(types) == 2 and types[0] == ptr and types[1].is_integer, "wants an address and an integer")
+    _want(attributes["by"] in ATOMIC, f"has no {attributes['by']}")
+    return (types[1],)
+
+
 def _alloca(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
     _want(not types and attributes["count"] > 0, "wants a number of elements")
     _align_of(attributes)
@@ -228,6 +235,7 @@ _SIGNS = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^",
 _FLOAT_SIGNS = {"fadd": "+", "fsub": "-", "fmul": "*", "fdiv": "/"}
 BINARY = (*_SIGNS, "lshr", "sdiv", "udiv", "srem", "urem", "smin", "smax", "umin", "umax")
 UNARY = ("ctpop", "cttz", "ctlz")
+# contract=True: a product and a sum of it may be computed without rounding between them.
 FLOAT_BINARY = (*_FLOAT_SIGNS, "fmin", "fmax", "copysign")
 FLOAT_UNARY = ("fneg", "fabs", "fsqrt", "ftrunc", "ffloor", "fceil", "frint", "keep_rounding")
 CASTS: dict[str, Check] = {
@@ -243,6 +251,7 @@ CASTS: dict[str, Check] = {
     "ptrtoint": _cast(lambda t: t.is_pointer, 0, lambda t: t.is_integer),
     "inttoptr": _cast(lambda t: t.is_integer, 0, lambda t: t.is_pointer),
 }
+ATOMIC = ("xchg", "add", "sub", "and", "or", "xor", "smin", "smax", "umin", "umax")
 ENDS = ("yield", "break", "return", "unreachable")  # a region's last op is one of these
 ROWS: dict[str, Row] = {
     row.name: row
@@ -270,6 +279,7 @@ ROWS: dict[str, Row] = {
         Row("masked_load", _masked_load, is_pure=False),
         Row("masked_store", _masked_store, is_pure=False),
         Row("atomic_store", _atomic_store, is_pure=False),
+        Row("atomic_update", _atomic_update, is_pure=False),
         Row("alloca", _alloca, is_pure=False),
         Row("prefetch", _prefetch, is_pure=False),
         Row("call", _call, is_pure=False),

@@ -22,8 +22,8 @@ INTRINSICS = {
     "ftrunc": "trunc", "ffloor": "floor", "fceil": "ceil", "frint": "rint", "fma": "fma", "fmin": "minnum",
     "fmax": "maxnum", "copysign": "copysign", "keep_rounding": "arithmetic.fence",
 }  # fmt: skip
-REDUCTIONS = {"add": "add", "mul": "mul", "and": "and", "or": "or", "xor": "xor", "smin": "smin", "smax": "smax"}
 PERMUTATIONS = {i32.of(8): "llvm.x86.avx2.permd", i64.of(8): "llvm.x86.avx512.permvar.di.512"}
+_ATOMIC = {"smin": "min", "smax": "max"}
 _WORD_OF_OFFSET = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
 
 
@@ -222,7 +222,8 @@ class _Writer:
         special = getattr(self, f"_{op.name}", None)
         if special is not None:
             return str(special(op, a, x, t))
-        return f"{op.name} {t} {', '.join(x)}"
+        flag = "contract " if a.get("contract") else ""
+        return f"{op.name} {flag}{t} {', '.join(x)}"
 
     def intrinsic(self, word: str, op: Op) -> str:
         t = type_text(op.result.type)
@@ -263,9 +264,13 @@ class _Writer:
         return f"shufflevector {t} {x[0]}, {t} {x[1]}, <{len(a['lanes'])} x i32> <{lanes}>"
 
     def _reduce(self, op: Op, a: Any, x: list[str], t: str) -> str:
-        symbol = f"llvm.vector.reduce.{REDUCTIONS[a['by']]}.{_mangled(op.operands[0].type)}"
-        self.declare(symbol, type_text(op.result.type), (t,))
-        return f"call {type_text(op.result.type)} @{symbol}({t} {x[0]})"
+        """Floats are added in any order, to 0."""
+        symbol, result = f"llvm.vector.reduce.{a['by']}.{_mangled(op.operands[0].type)}", type_text(op.result.type)
+        if a["by"] == "fadd":
+            self.declare(symbol, result, (result, t))
+            return f"call reassoc {result} @{symbol}({result} 0.0, {t} {x[0]})"
+        self.declare(symbol, result, (t,))
+        return f"call {result} @{symbol}({t} {x[0]})"
 
     def _compress(self, op: Op, a: Any, x: list[str], t: str) -> str:
         symbol, mask = f"llvm.experimental.vector.compress.{_mangled(op.result.type)}", type_text(op.operands[1].type)
@@ -296,6 +301,10 @@ class _Writer:
     def _atomic_store(self, op: Op, a: Any, x: list[str], t: str) -> str:
         value, place = map(self.typed, op.operands)
         return f"store atomic {value}, {place} {a['ordering']}, align {op.operands[0].type.bytes}"
+
+    def _atomic_update(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        place, value = map(self.typed, op.operands)
+        return f"atomicrmw {_ATOMIC.get(a['by'], a['by'])} {place}, {value} {a['ordering']}"
 
     def _call(self, op: Op, a: Any, x: list[str], t: str) -> str:
         s: Signature = a["callee"]

@@ -279,6 +279,46 @@ def test_the_zeros_before_the_first_one_of_zero() -> None:
     assert list(compiled) == list(interpreted) == [32, 32]
 
 
+@pytest.mark.parametrize("by", ops.ATOMIC)
+def test_atomic_steps(by: str) -> None:
+    def body(k: Kernel, x: Pointer, out: Pointer) -> None:
+        out[1] = k.atomic_update(by, out, x[0], "monotonic")
+        out[2] = k.atomic_update(by, out, 5)
+
+    for first in (-3, 12):
+        s = signature("stepped", x=array(i64), out=array(i64))
+        compiled, interpreted = both(s, body, [np.array([first])], np.array([7, 0, 0]))
+        np.testing.assert_array_equal(compiled, interpreted)
+        assert compiled[1] == 7
+
+
+def test_sums_that_may_be_rounded_otherwise() -> None:
+    """Products that may be added before they are rounded, and sums in any order."""
+
+    def body(k: Kernel, x: Pointer, out: Pointer) -> None:
+        product = k.emit("fmul", x[0], x[1], contract=True)
+        out[0] = k.emit("fsub", x[2], product, contract=True)
+        out[1] = k.emit("reduce", x[0:4], by="fadd")
+
+    s = signature("sums", x=array(f64), out=array(f64))
+    compiled, interpreted = both(s, body, [np.array([3.0, 5, 2, 1])], np.zeros(2))
+    np.testing.assert_array_equal(compiled, interpreted)
+    assert list(compiled) == [-13, 11]
+
+
+def test_what_a_function_outside_writes() -> None:
+    @kernel(signature("read", i64, x=array(f32)))
+    def read(k: Kernel, x: Pointer) -> None:
+        k.ret(x[1].to(i64))
+
+    machine = Machine(Module([read]))
+    x = machine.place(np.zeros(2, np.float32), is_written=False)
+    with pytest.raises(MemoryFault, match="nobody wrote"):
+        machine.run("read", x)
+    machine.put(x + 4, np.array([-7.5], np.float32))
+    assert machine.run("read", x) == -7
+
+
 def test_every_op_has_a_value() -> None:
     here = {
         "icmp",
@@ -293,7 +333,7 @@ def test_every_op_has_a_value() -> None:
         "shuffle",
         "reduce",
     }
-    here |= {"compress", "permute", "load", "store", "masked_load", "masked_store", "atomic_store"}
+    here |= {"compress", "permute", "load", "store", "masked_load", "masked_store", "atomic_store", "atomic_update"}
     here |= {"alloca", "prefetch", "call", "call_at", "for", "loop", "if", *ops.ENDS}
     assert set(ops.ROWS) == here | set(ARITHMETIC)
 
