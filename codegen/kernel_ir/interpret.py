@@ -204,7 +204,7 @@ class _Frame:
                 return name, [self.of(v) for v in op.operands]
             if name == "unreachable":
                 raise MemoryFault(f"{self.function.signature.name}: runs where it can't ({op.where})")
-            if name in ("for", "loop", "if"):
+            if name in ("for", "loop", "if", "switch"):
                 kind, values = getattr(self, "_" + name)(op)
                 if kind != "yield":
                     return kind, values
@@ -218,8 +218,10 @@ class _Frame:
         raise AssertionError("a region without an end")
 
     def _for(self, op: Op) -> tuple[str, list[Any]]:
-        start, end, *carried = (self.of(v) for v in op.operands)
-        return self.rounds(op, carried, ([i] for i in range(start, end, op.attributes["step"])))
+        start, end, step, *carried = (self.of(v) for v in op.operands)
+        if step <= 0:
+            raise ArithmeticError(f"{self.function.signature.name}: a loop in steps of {step} ({op.where})")
+        return self.rounds(op, carried, ([i] for i in range(start, end, step)))
 
     def _loop(self, op: Op) -> tuple[str, list[Any]]:
         return self.rounds(op, [self.of(v) for v in op.operands], iter(list, None))
@@ -237,6 +239,11 @@ class _Frame:
 
     def _if(self, op: Op) -> tuple[str, list[Any]]:
         return self.region(op.regions[0 if self.of(op.operands[0]) else 1])
+
+    def _switch(self, op: Op) -> tuple[str, list[Any]]:
+        number, cases = self.of(op.operands[0]), op.attributes["cases"]
+        chosen = next((n for n, case in enumerate(cases) if number in case), len(cases))
+        return self.region(op.regions[chosen])
 
     def value(self, op: Op) -> Any:
         name, a = op.name, op.attributes
@@ -262,6 +269,8 @@ class _Frame:
             return self.masked_load(op, *x)
         if name == "masked_store":
             return self.masked_store(op, *x)
+        if name == "gather":
+            return self.gather(op, *x)
         if name == "atomic_store":
             return self.machine.store(op, self.function, op.operands[0].type, x[0], x[1], op.operands[0].type.bytes)
         if name == "call":
@@ -311,6 +320,11 @@ class _Frame:
         t = op.operands[0].type
         for lane, address in self.lanes_of_mask(op, t, place, mask):
             self.machine.store(op, self.function, t.scalar, values[lane], address, 1)
+
+    def gather(self, op: Op, places: list[int], mask: list[int], others: list[Any]) -> list[Any]:
+        t, align = op.result.type.scalar, op.attributes["align"]
+        lanes = zip(places, mask, others, strict=True)
+        return [self.machine.load(op, self.function, t, p, align) if is_read else x for p, is_read, x in lanes]
 
     def lanewise(self, op: Op, x: list[Any]) -> Any:
         name, a, lanes = op.name, op.attributes, op.result.type.lanes

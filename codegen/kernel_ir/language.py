@@ -187,6 +187,26 @@ class Pointer(Expression):
             return self + (0 if index.start is None else index.start), self.element.element.of(lanes)
         return self + index, self.element.element
 
+    def load(self, lanes: int, mask: Number | None = None) -> Number:
+        """A vector of elements; of those that are not in the mask nothing is read, and 0 stands for them."""
+        if mask is None:
+            return Number(self.k, self[0:lanes].ir)
+        return self.k.masked_load(self, mask, 0)
+
+    def store(self, value: Number, mask: Number | None = None) -> None:
+        """Elements from the lanes of a vector, or from those in the mask."""
+        if mask is None:
+            self[0 : value.type.lanes] = value
+        elif value.type.scalar != self.element.element:
+            raise TypeError(f"{value.type} can't be stored where {self.element.element} stands")
+        else:
+            self.k.masked_store(self, mask, value)
+
+    def gather(self, indices: Number, mask: Number, others: Any = 0) -> Number:
+        """The elements with these indices, of the lanes in the mask; of the other lanes `others`."""
+        t = self.element.element.of(indices.type.lanes)
+        return self.k.emit("gather", self + indices, mask, self.k.number(others, t), align=self._align())
+
     def __getitem__(self, index: Any) -> Any:
         place, t = self._place(index)
         value = self.k.op("load", [place.ir], type=t, align=self._align()).result
@@ -306,6 +326,12 @@ class Kernel:
             self.expression(value, kind)
             for value, (_, kind) in zip(self.function.body.arguments, signature.parameters, strict=True)
         ]
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The parameters by name."""
+        names = (name for name, _ in self.function.signature.parameters)
+        return dict(zip(names, self.parameters, strict=True))
 
     def expression(self, ir: Value, kind: Kind) -> Any:
         if isinstance(kind, Array):
@@ -457,6 +483,16 @@ class Kernel:
         """Of a function of this module."""
         return Pointer(self, Address(_signature_of(callee).name), Array(i8))
 
+    def forward(self, callee: Signature | Function, **others: Any) -> Any:
+        """A call with this function's own parameters of the same names, but for `others`."""
+        s = _signature_of(callee)
+        given = self.given | others
+        if unknown := sorted(others.keys() - dict(s.parameters)):
+            raise TypeError(f"{s} has no {', '.join(unknown)}")
+        if missing := [name for name, _ in s.parameters if name not in given]:
+            raise TypeError(f"{s} gets no {', '.join(missing)}")
+        return self.call(s, *(given[name] for name, _ in s.parameters))
+
     def _operands(self, s: Signature, operands: Sequence[Any]) -> list[Value]:
         numbers = [
             x if isinstance(x, Expression) else self.number(x, t) for x, t in zip(operands, s.types, strict=False)
@@ -524,13 +560,15 @@ class Kernel:
 
     # -- blocks --------------------------------------------------------------------------------------------------------
     @contextmanager
-    def range(self, end: Any, *, start: Any = 0, step: int = 1) -> Iterator[Number]:
-        """for (i = start; i < end; i += step), of i64."""
-        operands = [self.number(start, i64).ir, self.number(end, i64).ir]
+    def range(self, end: Any, *, start: Any = 0, step: Any = 1) -> Iterator[Number]:
+        """for (i = start; i < end; i += step), of i64; steps are positive."""
+        if isinstance(step, int) and step <= 0:
+            raise ValueError(f"a loop in steps of {step}")
+        operands = [self.number(x, i64).ir for x in (start, end, step)]
         index = Value(i64, "i")
         block = self._open(Region([index]), "for")
         yield Number(self, index)
-        self._close_loop(block, operands, step=step)
+        self._close_loop(block, operands)
 
     @contextmanager
     def forever(self) -> Iterator[None]:
@@ -538,6 +576,14 @@ class Kernel:
         block = self._open(Region(), "loop")
         yield
         self._close_loop(block, [])
+
+    @contextmanager
+    def once(self) -> Iterator[None]:
+        """A block that runs once; `k.leave()` within it goes to its end."""
+        with self.forever():
+            yield
+            if not self.blocks[-1].is_closed:
+                self.leave()
 
     def leave(self) -> None:
         """End the innermost loop."""
@@ -571,6 +617,15 @@ class Kernel:
         self._pop(block)
         self._if(op.operands[0], then, block, op.attributes["likely"])
 
+    @contextmanager
+    def switch(self, number: Number) -> Iterator[Cases]:
+        """What runs depends on a number: `with cases.case(1, 2):`, `with cases.default():`."""
+        cases = Cases(self)
+        yield cases
+        default = cases.default_block or _Block(Region())
+        attributes = {"cases": tuple(numbers for numbers, _ in cases.blocks)}
+        self._branches("switch", number.ir, [*(block for _, block in cases.blocks), default], **attributes)
+
     def ret(self, *values: Any) -> None:
         """Return from the function."""
         results = self.function.signature.results
@@ -595,14 +650,17 @@ class Kernel:
         assert self.blocks.pop() is block, "blocks end in the order in which they were opened"
 
     def _if(self, condition: Value, then: _Block, other: _Block, likely: bool | None) -> None:
-        """The op of both blocks; variables that one of them changes become its results."""
-        here, open = self.blocks[-1], [b for b in (then, other) if not b.is_closed]
-        outer = {v: self.read(v) for b in (then, other) for v in b.values if self._is_from_outside(v)}
+        self._branches("if", condition, [then, other], likely=likely)
+
+    def _branches(self, name: str, chosen_by: Value, blocks: Sequence[_Block], **attributes: Any) -> None:
+        """The op of blocks of which one runs; variables that one of them changes become its results."""
+        here, open = self.blocks[-1], [b for b in blocks if not b.is_closed]
+        outer = {v: self.read(v) for b in blocks for v in b.values if self._is_from_outside(v)}
         changed = [v for v, before in outer.items() if any(b.values.get(v, before) is not before for b in open)]
         for block in open:
             block.region.ops.append(Op("yield", [block.values.get(v, outer[v]) for v in changed], where=_where()))
         results = [outer[v].type for v in changed]
-        op = self.op("if", [condition], [then.region, other.region], likely=likely, results=results)
+        op = self.op(name, [chosen_by], [b.region for b in blocks], results=results, **attributes)
         for variable, value in zip(changed, op.results, strict=True):
             here.values[variable] = value
         if not open:
@@ -647,6 +705,30 @@ class Kernel:
         while (further := self._forward.get(value)) is not None:
             value = further
         return value
+
+
+class Cases:
+    """The blocks of a `Kernel.switch`."""
+
+    def __init__(self, k: Kernel) -> None:
+        self.k = k
+        self.blocks: list[tuple[tuple[int, ...], _Block]] = []
+        self.default_block: _Block | None = None
+
+    @contextmanager
+    def case(self, *numbers: int) -> Iterator[None]:
+        """The block for these numbers."""
+        block = self.k._open(Region())
+        yield
+        self.k._pop(block)
+        self.blocks.append((numbers, block))
+
+    @contextmanager
+    def default(self) -> Iterator[None]:
+        """The block for all others; without it nothing runs for them."""
+        self.default_block = self.k._open(Region())
+        yield
+        self.k._pop(self.default_block)
 
 
 def kernel(signature: Signature) -> Callable[[Callable[..., None]], Function]:

@@ -122,6 +122,14 @@ def _atomic_update(types: Sequence[Type], attributes: Attributes) -> tuple[Type,
     return (types[1],)
 
 
+def _gather(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
+    """Operands: an address for each lane, a mask, and a vector for the lanes that are not read."""
+    _want(len(types) == 3 and types[1] == types[2].mask, "wants addresses, a mask, and a vector of the other lanes")
+    _want(types[0] == ptr.of(types[2].lanes), f"wants addresses for {types[2]}, got {types[0]}")
+    _align_of(attributes)
+    return (types[2],)
+
+
 def _alloca(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
     _want(not types and attributes["count"] > 0, "wants a number of elements")
     _align_of(attributes)
@@ -208,10 +216,10 @@ def _call_at(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
     return _call(types[1:], attributes)
 
 
-def _for(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
-    """Operands: start, end, and the first values of what is carried; attribute: step.  Region: index, carried."""
-    _want(len(types) >= 2 and types[0] == types[1] == i64 and attributes["step"] > 0, "wants i64 from, to, and a step")
-    return tuple(types[2:])
+def _for(types: Sequence[Type], _: Attributes) -> tuple[Type, ...]:
+    """Operands: start, end, step, and the first values of what is carried.  Region: index, carried."""
+    _want(list(types[:3]) == [i64] * 3, "wants i64 from, to, and a step")
+    return tuple(types[3:])
 
 
 def _any(types: Sequence[Type], _: Attributes) -> tuple[Type, ...]:
@@ -220,6 +228,14 @@ def _any(types: Sequence[Type], _: Attributes) -> tuple[Type, ...]:
 
 def _if(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
     _want(list(types) == [Type("i1")], "wants one truth value")
+    return tuple(attributes["results"])
+
+
+def _switch(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
+    """Attribute: cases, the numbers that lead to each region; the last region is for all others."""
+    _want(len(types) == 1 and types[0].is_integer and types[0].lanes == 1, "wants one integer")
+    numbers = [n for case in attributes["cases"] for n in case]
+    _want(len(set(numbers)) == len(numbers), f"leads from one number to two regions: {numbers}")
     return tuple(attributes["results"])
 
 
@@ -278,6 +294,7 @@ ROWS: dict[str, Row] = {
         Row("store", _store, is_pure=False),
         Row("masked_load", _masked_load, is_pure=False),
         Row("masked_store", _masked_store, is_pure=False),
+        Row("gather", _gather, is_pure=False),
         Row("atomic_store", _atomic_store, is_pure=False),
         Row("atomic_update", _atomic_update, is_pure=False),
         Row("alloca", _alloca, is_pure=False),
@@ -287,6 +304,7 @@ ROWS: dict[str, Row] = {
         Row("for", _for, is_pure=False),
         Row("loop", _any, is_pure=False),
         Row("if", _if, is_pure=False),
+        Row("switch", _switch, is_pure=False),
         *(Row(name, _nothing, is_pure=False) for name in ENDS),
     )
 }

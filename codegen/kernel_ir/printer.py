@@ -81,6 +81,8 @@ class _Printer:
             return self.loop(op, depth)
         if op.name == "if":
             return self.condition(op, depth)
+        if op.name == "switch":
+            return self.cases(op, depth)
         if op.name == "yield":
             values = ", ".join(map(self.of, op.operands))
             return [(f"yield {values}", depth, None)] if values else []
@@ -141,17 +143,26 @@ class _Printer:
     def loop(self, op: Op, depth: int) -> list[tuple[Op | str, int, Region | None]]:
         (region,) = op.regions
         skipped = 1 if op.name == "for" else 0
-        arguments, first = region.arguments[skipped:], op.operands[2 * skipped :]
+        arguments, first = region.arguments[skipped:], op.operands[3 * skipped :]
         carried = [f"{self.name(v)} = {self.of(x)}" for v, x in zip(arguments, first, strict=True)]
         for value, argument in zip(op.results, arguments, strict=True):
             self.names[value] = self.names[argument]
         head = "loop"
         if op.name == "for":
-            start, end = op.operands[:2]
-            step = f" step {op.attributes['step']}" if op.attributes["step"] != 1 else ""
-            head = f"for {self.name(region.arguments[0])} from {self.of(start)} to {self.of(end)}{step}"
+            start, end, step = map(self.of, op.operands[:3])
+            by = f" step {step}" if step != "1" else ""
+            head = f"for {self.name(region.arguments[0])} from {start} to {end}{by}"
         head += f" with {', '.join(carried)}" if carried else ""
         return [(head + ":", depth, None), *((inner, depth + 1, region) for inner in region.ops)]
+
+    def cases(self, op: Op, depth: int) -> list[tuple[Op | str, int, Region | None]]:
+        names = ", ".join(self.name(v) for v in op.results)
+        head = (f"{names} = " if names else "") + f"switch {self.of(op.operands[0])}:"
+        lines: list[tuple[Op | str, int, Region | None]] = [(head, depth, None)]
+        labels = [f"case {', '.join(map(str, case))}:" for case in op.attributes["cases"]]
+        for label, region in zip([*labels, "default:"], op.regions, strict=True):
+            lines += [(label, depth + 1, None), *((inner, depth + 2, region) for inner in region.ops)]
+        return lines
 
     def condition(self, op: Op, depth: int) -> list[tuple[Op | str, int, Region | None]]:
         then, other = op.regions

@@ -38,13 +38,22 @@ def _result_text(s: Signature) -> str:
     return type_text(s.results[0]) if s.results else "void"
 
 
-def module_text(module: Module, *, with_metadata: bool = True) -> str:
-    """The whole module.  KernelError of a function that is no right kernel."""
+def module_text(module: Module, *, others: str = "", with_metadata: bool = True) -> str:
+    """The whole module.  KernelError of a function that is no right kernel.
+
+    others: the text of functions of the module that are not written in the IR, with what it declares."""
     declared: dict[str, str] = {}
-    defined = {f.signature.name for f in module.functions}
+    defined = {f.signature.name for f in module.functions} | _symbols(others)
     bodies = [_Writer(f, declared).text() for f in module.functions]
     declarations = "".join(text for name, text in declared.items() if name not in defined)
-    return "".join(map(_table, module.tables)) + declarations + "".join(bodies) + (METADATA if with_metadata else "")
+    end = METADATA if with_metadata else ""
+    return "".join([*map(_table, module.tables), declarations, others, *bodies, end])
+
+
+def _symbols(text: str) -> set[str]:
+    """What a text declares or defines."""
+    lines = (line for line in text.splitlines() if line.startswith(("declare ", "define ")))
+    return {line.partition("@")[2].partition("(")[0] for line in lines}
 
 
 def function_text(function: Function, declared: dict[str, str]) -> str:
@@ -153,7 +162,7 @@ class _Writer:
     def region(self, region: Region) -> list[str] | None:
         """The ops of a region; what it yields, None if it does not fall through."""
         for op in region.ops:
-            if op.name in ("for", "loop", "if"):
+            if op.name in ("for", "loop", "if", "switch"):
                 getattr(self, "_" + op.name)(op)
             elif op.name == "yield":
                 return [self.of(v) for v in op.operands]
@@ -295,6 +304,13 @@ class _Writer:
         self.declare(symbol, "void", (vector, "ptr", "i32", bits))
         return f"call void @{symbol}({value}, {place}, i32 {a['align']}, {mask})"
 
+    def _gather(self, op: Op, a: Any, x: list[str], t: str) -> str:
+        places, mask, others = map(self.typed, op.operands)
+        symbol = f"llvm.masked.gather.{_mangled(op.result.type)}.{_mangled(op.operands[0].type)}"
+        vector, bits = self.vector_and_mask(op.result)
+        self.declare(symbol, vector, (t, "i32", bits, vector))
+        return f"call {vector} @{symbol}({places}, i32 {a['align']}, {mask}, {others})"
+
     def vector_and_mask(self, v: Value) -> tuple[str, str]:
         return type_text(v.type), type_text(v.type.mask)
 
@@ -336,10 +352,10 @@ class _Writer:
         phis = [f"{index} = phi i64 [ {self.of(op.operands[0])}, %{before} ]"]
         phis += [
             f"{name} = phi {type_text(v.type)} [ {self.of(v)}, %{before} ]"
-            for name, v in zip(carried, op.operands[2:], strict=True)
+            for name, v in zip(carried, op.operands[3:], strict=True)
         ]
         if given is not None:
-            self.do(f"{following} = add i64 {index}, {op.attributes['step']}")
+            self.do(f"{following} = add i64 {index}, {self.of(op.operands[2])}")
             last = self.block
             self.do(f"br label %{head}")
             phis = [f"{phi}, [ {new}, %{last} ]" for phi, new in zip(phis, [following, *given], strict=True)]
@@ -398,6 +414,22 @@ class _Writer:
                 self.do(f"br label %{done}")
         else:
             sources.append((before, [self.of(v) for v in other.ops[0].operands]))
+        self.place(done)
+        if sources:
+            self.merge(op.results, sources)
+
+    def _switch(self, op: Op) -> None:
+        cases = op.attributes["cases"]
+        *labels, default, done = [self.label("case") for _ in cases] + [self.label("default"), self.label("done")]
+        t = type_text(op.operands[0].type)
+        targets = [f"{t} {n}, label %{x}" for x, case in zip(labels, cases, strict=True) for n in case]
+        self.do(f"switch {t} {self.of(op.operands[0])}, label %{default} [{' '.join(targets)}]")
+        sources = []
+        for label, region in zip([*labels, default], op.regions, strict=True):
+            self.place(label)
+            if (given := self.region(region)) is not None:
+                sources.append((self.block, given))
+                self.do(f"br label %{done}")
         self.place(done)
         if sources:
             self.merge(op.results, sources)

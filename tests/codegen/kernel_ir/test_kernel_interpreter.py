@@ -319,6 +319,21 @@ def test_what_a_function_outside_writes() -> None:
     assert machine.run("read", x) == -7
 
 
+@pytest.mark.parametrize("live", range(5))
+def test_lanes_of_a_mask_are_gathered(live: int) -> None:
+    def body(k: Kernel, x: Pointer, out: Pointer) -> None:
+        lanes = k.vector(range(4), i64)
+        mask = lanes < live
+        out.store(x.load(4, mask) + 1.0, mask)
+        out[live : live + 4] = (x + (live - 1)).gather(lanes * -1, mask)
+
+    s = signature("masked", x=array(f64), out=array(f64))
+    compiled, interpreted = both(s, body, [np.arange(1.0, live + 1)], np.zeros(live + 4))
+    np.testing.assert_array_equal(compiled, interpreted)
+    forwards = np.arange(1.0, live + 1)
+    np.testing.assert_array_equal(compiled, [*forwards + 1, *forwards[::-1], *[0] * (4 - live)])
+
+
 def test_every_op_has_a_value() -> None:
     here = {
         "icmp",
@@ -333,8 +348,18 @@ def test_every_op_has_a_value() -> None:
         "shuffle",
         "reduce",
     }
-    here |= {"compress", "permute", "load", "store", "masked_load", "masked_store", "atomic_store", "atomic_update"}
-    here |= {"alloca", "prefetch", "call", "call_at", "for", "loop", "if", *ops.ENDS}
+    here |= {
+        "compress",
+        "permute",
+        "load",
+        "store",
+        "masked_load",
+        "masked_store",
+        "gather",
+        "atomic_store",
+        "atomic_update",
+    }
+    here |= {"alloca", "prefetch", "call", "call_at", "for", "loop", "if", "switch", *ops.ENDS}
     assert set(ops.ROWS) == here | set(ARITHMETIC)
 
 

@@ -231,3 +231,70 @@ def test_masks_and_selects_of_vectors() -> None:
     x, y = machine.place(given), machine.place(got * 0)
     machine.run("clipped", x, y)
     assert list(got) == list(machine.array(y, np.int32)) == [5, -1, -1, -1, 9, 4]
+
+
+@kernel(signature("walked", i64, x=array(i64), count=i64, step=i64))
+def walked(k: Kernel, x: Any, count: Any, step: Any) -> None:
+    """Steps that are known when it runs, cases, and a block that is left early."""
+    total, large = k.variable(0, i64), k.variable(0, i64)
+    with k.range(count, step=step) as i:
+        with k.switch(x[i]) as cases:
+            with cases.case(1, 2):
+                total += 10
+            with cases.case(3):
+                with k.when(total > 30):
+                    k.ret(-1)
+                total.set(total * 2)
+            with cases.default():
+                large += 1
+        with k.once():
+            with k.when(x[i] < 5):
+                k.leave()
+            large += 100
+    k.ret(total + large * 1000)
+
+
+def test_switches_steps_and_blocks_that_are_left() -> None:
+    def wanted(x: list[int], step: int) -> int:
+        total = large = 0
+        for value in x[::step]:
+            if value in (1, 2):
+                total += 10
+            elif value == 3:
+                if total > 30:
+                    return -1
+                total *= 2
+            else:
+                large += 1
+            large += 100 * (value >= 5)
+        return total + large * 1000
+
+    module = Module([walked])
+    for x in ([1, 3, 2, 9, 0, 3, 5], [1, 2, 1, 2, 3], []):
+        given = np.array(x, np.int64)
+        for step in (1, 2, 3):
+            machine = Machine(module)
+            assert machine.run("walked", machine.place(given), len(x), step) == wanted(x, step)
+            assert native(module, "walked")(given, len(x), step) == wanted(x, step)
+    assert "case 1, 2:" in text(walked) and "step step" in text(walked)
+    with pytest.raises(TypeError, match=r"from one number to two regions: \[1, 1\]"):
+        kernel(signature("twice", x=i64))(_twice)
+
+
+def _twice(k: Kernel, x: Any) -> None:
+    with k.switch(x) as cases:
+        for _ in range(2):
+            with cases.case(1):
+                k.ret()
+
+
+def test_what_a_call_passes_on() -> None:
+    @kernel(signature("outer", i64, x=i64, y=i64))
+    def outer(k: Kernel, x: Any, y: Any) -> None:
+        k.ret(k.forward(signature("inner", i64, y=i64, z=i64), z=x + 1))
+
+    assert Machine(Module([outer]), {"inner": lambda y, z: 10 * y + z}).run("outer", 1, 2) == 22
+    for name, message in (("w", "has no w"), ("y", "gets no z")):
+        with pytest.raises(TypeError, match=message):
+            k = Kernel(signature("outer", i64, x=i64, y=i64))
+            k.forward(signature("inner", i64, y=i64, z=i64), **{name: 1})
