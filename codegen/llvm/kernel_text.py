@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from tensordsl.codegen.kernel_ir.ir import Address, Constant, Function, Module, Op, Region, Table, Value
 from tensordsl.codegen.kernel_ir.types import Signature, Type, i1, i32, i64
@@ -27,6 +28,7 @@ _ATOMIC = {"smin": "min", "smax": "max"}
 _WORD_OF_OFFSET = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
 
 
+@cache
 def type_text(t: Type) -> str:
     element = ELEMENTS.get(t.element, t.element)
     return element if t.lanes == 1 else f"<{t.lanes} x {element}>"
@@ -94,6 +96,7 @@ def _half(x: float) -> str:
     return f"0xH{struct.unpack('<H', struct.pack('<e', x))[0]:04X}"
 
 
+@cache
 def _mangled(t: Type) -> str:
     element = "p0" if t.is_pointer else t.element
     return element if t.lanes == 1 else f"v{t.lanes}{element}"
@@ -131,9 +134,10 @@ class _Writer:
         return f"{hint}.{self.count}"
 
     def of(self, value: Value) -> str:
-        if isinstance(value, Constant):
-            return self.constant(value)
-        return "@" + value.symbol if isinstance(value, Address) else self.names[value]
+        name = self.names.get(value)
+        if name is not None:
+            return name
+        return self.constant(value) if isinstance(value, Constant) else "@" + cast(Address, value).symbol
 
     def constant(self, value: Constant) -> str:
         t, number = value.type, value.number
