@@ -42,7 +42,7 @@ ROOMS: dict[str, str] = {
     "codegen.llvm": "base graph target scalar_ir scalar_ir.math kernel_ir",
     "codegen.library": "base abi target kernel_ir llvm",
     "codegen.library.loops": "base abi target program_ir llvm library",
-    "codegen.library.gemm": "abi target program_ir llvm library",
+    "codegen.library.gemm": "abi target program_ir kernel_ir llvm library",
     "codegen.library.sort": "graph abi target scalar_ir llvm library",
     "codegen.library.linalg": "abi target llvm library",
     "codegen.library.arrays": "base graph abi target scalar_ir kernel_ir llvm library",

@@ -415,6 +415,10 @@ class Kernel:
     def max(self, x: Number, y: Any) -> Number:
         return self.emit("smax", x, self.number(y, x.type))
 
+    def fma(self, x: Number, y: Number, z: Number) -> Number:
+        """x * y + z, rounded once."""
+        return self.emit("fma", x, y, z)
+
     def unsigned(self, name: str, x: Number, y: Any) -> Number:
         """An op on numbers without a sign: "udiv", "urem", "lshr", "umin", "umax", or a condition, "ult" to "uge"."""
         if name in ops.UNSIGNED:
@@ -426,7 +430,10 @@ class Kernel:
         return x if lanes == 1 else self.emit("splat", x, lanes=lanes)
 
     def shuffle(self, x: Number, y: Number | None, lanes: Sequence[int]) -> Number:
-        """Of x, and of y, counted on, the lanes with these numbers."""
+        """Of x, and of y, counted on, the lanes with these numbers; one lane is a scalar."""
+        if len(lanes) == 1:
+            chosen, lane = (x, lanes[0]) if y is None or lanes[0] < x.type.lanes else (y, lanes[0] - x.type.lanes)
+            return chosen if x.type.lanes == 1 else self.emit("extract", chosen, lane=lane)
         other = Number(self, Constant(x.type, None)) if y is None else y
         return self.emit("shuffle", x, other, lanes=tuple(lanes))
 

@@ -35,6 +35,13 @@ def polled_range(k: Kernel, end: Any, *, start: Any = 0, step: int = 1) -> Itera
             k.call(POLL)
 
 
+def poll_each(k: Kernel, index: Number, every: int, step: int = 1) -> None:
+    """Poll in each `every`-th round of a loop that counts in steps, both powers of two."""
+    last = (every - 1) * step
+    with k.when((index & last) == last):
+        k.call(POLL)
+
+
 def walk_signature(name: str, parameters: dict[str, Kind]) -> Signature:
     return signature(f"{name}.walk", None, {**parameters, **AXES})
 

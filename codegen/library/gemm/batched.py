@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, added, duration, element, readable
+from tensordsl.codegen.library.gemm.text import SIZES, Vector, added, duration, element, readable
 from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, share
 from tensordsl.codegen.library.signals import poll
 from tensordsl.codegen.llvm.builder import passed

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.abi import layouts as abi
 from tensordsl.codegen.abi.descriptor import RUN_NEST_PARAMS
+from tensordsl.codegen.kernel_ir.ir import Module
+from tensordsl.codegen.kernel_ir.types import f32, f64
 from tensordsl.codegen.library.alternate_stack import (
     STACK_INTRINSICS,
     alternate_stack_texts,
@@ -23,14 +25,17 @@ from tensordsl.codegen.library.gemm.batched import stack_texts
 from tensordsl.codegen.library.gemm.few_rows import ROWS, few_texts
 from tensordsl.codegen.library.gemm.macro_kernel import share_texts
 from tensordsl.codegen.library.gemm.syrk import MIRRORED, gram_texts, is_gram, is_large
-from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, element, layout, over_vectors, readable, tile_texts
+from tensordsl.codegen.library.gemm.text import SIZES, Vector, element, layout, over_vectors, readable
+from tensordsl.codegen.library.gemm.tiles import tile_functions
 from tensordsl.codegen.library.parallel import Job, operands
 from tensordsl.codegen.library.signals import BLOCKS, POLL, poll, poll_each
-from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
+from tensordsl.codegen.llvm.builder import Asm, passed
 from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.llvm.kernel_text import module_text
 from tensordsl.codegen.program_ir.gemm_epilogues import TILE
 from tensordsl.codegen.target.tuning import Tuning
 
+ELEMENTS = {"float64": f64, "float32": f32}
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 MAX_TILE_TERMS = 8  # the largest m, k (or n) of the tiles
 BLAS_BLOCK_ELEMENTS = 768  # rows or columns of which pieces of a long product are multiples
@@ -48,8 +53,9 @@ def gemm_text(dtype: str, t: Tuning) -> str:
     """The module of one dtype."""
     (kind, size), panels = TYPES[dtype], t.machine.has_panels and t.allows("own_gemm")
     vector = Vector(kind, t.machine.vector_bytes // size, t)
-    bodies = tile_texts(vector)
-    bodies += [_pack(kind), _scale(vector), _triple_loop(kind)]
+    v = ELEMENTS[dtype].of(vector.lanes)
+    functions = tile_functions(v, t)
+    bodies = [_pack(kind), _scale(vector), _triple_loop(kind)]
     bodies += [*share_texts(vector), *few_texts(vector)] if panels else []
     bodies += [
         _blocked(t, kind),
@@ -65,7 +71,8 @@ def gemm_text(dtype: str, t: Tuning) -> str:
     )
     declared += "declare i64 @llvm.smin.i64(i64, i64)\ndeclare i64 @llvm.smax.i64(i64, i64)\n"
     declared += f"declare {kind} @llvm.fabs.f{8 * size}({kind})\n"
-    return vector.declarations() + POLL + BLOCKS + declared + STACK_INTRINSICS + "".join(bodies) + METADATA
+    others = vector.declarations() + POLL + BLOCKS + declared + STACK_INTRINSICS + "".join(bodies)
+    return module_text(Module(functions), others=others)
 
 
 # What the BLAS and its replacement need

@@ -7,7 +7,7 @@ Why       a BLAS packs all of B for these, or reads it once a row.  Here steps o
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, element, over_vectors
+from tensordsl.codegen.library.gemm.text import SIZES, Vector, element, over_vectors
 from tensordsl.codegen.library.signals import poll_each
 from tensordsl.codegen.llvm.function import Function
 

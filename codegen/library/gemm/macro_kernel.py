@@ -12,7 +12,7 @@ from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.blocks import block_text
 from tensordsl.codegen.library.gemm.narrow import narrow_params, narrow_texts, widest
 from tensordsl.codegen.library.gemm.panels import LAST_TILE_VECTORS, TILE_ROWS, TILE_VECTORS, panel_texts
-from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, duration, element
+from tensordsl.codegen.library.gemm.text import SIZES, Vector, duration, element
 from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, share
 from tensordsl.codegen.library.signals import drop, hold, poll
 from tensordsl.codegen.llvm.builder import passed

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.gemm.tiles import SIZES, Vector, element
+from tensordsl.codegen.library.gemm.text import SIZES, Vector, element
 from tensordsl.codegen.library.parallel import named, operands
 from tensordsl.codegen.library.signals import drop, hold, poll
 from tensordsl.codegen.llvm.builder import passed

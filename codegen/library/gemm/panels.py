@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tensordsl.codegen.library.gemm.tiles import Vector, element, over_vectors
+from tensordsl.codegen.library.gemm.text import Vector, element, over_vectors
 from tensordsl.codegen.llvm.builder import Asm
 
 TILE_ROWS = (8, 4, 2, 1)

@@ -8,7 +8,7 @@ Why       half of the sums are computed; of smaller products only what a BLAS su
 from __future__ import annotations
 
 from tensordsl.codegen.library.gemm.panels import store_transposed
-from tensordsl.codegen.library.gemm.tiles import Vector, element
+from tensordsl.codegen.library.gemm.text import Vector, element
 from tensordsl.codegen.library.signals import poll
 from tensordsl.codegen.llvm.builder import Asm, passed
 from tensordsl.codegen.target.tuning import Tuning
