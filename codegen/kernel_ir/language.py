@@ -390,12 +390,12 @@ class Kernel:
         self, condition: Number, x: Number | int | float, y: Number | int | float, *, unpredictable: bool = False
     ) -> Number: ...
     def select(self, condition: Number, x: Any, y: Any, *, unpredictable: bool = False) -> Any:
-        """x where the condition is true, else y; unpredictable: no branch may be made of it."""
+        """x where the condition is true, else y; of two Python integers an i64.  unpredictable: no branch."""
         attributes: dict[str, Any] = {"unpredictable": True} if unpredictable else {}
         if isinstance(x, Pointer):
             return Pointer(self, self.op("select", [condition.ir, x.ir, y.ir], **attributes).result, x.element)
-        like = x if isinstance(x, Expression) else y
-        return self.emit("select", condition, self.number(x, like.type), self.number(y, like.type), **attributes)
+        t = next((v.type for v in (x, y) if isinstance(v, Expression)), i64)
+        return self.emit("select", condition, self.number(x, t), self.number(y, t), **attributes)
 
     def all(self, *conditions: Number) -> Number:
         result = conditions[0]
@@ -418,6 +418,14 @@ class Kernel:
     def fma(self, x: Number, y: Number, z: Number) -> Number:
         """x * y + z, rounded once."""
         return self.emit("fma", x, y, z)
+
+    def quotient(self, x: Number, y: Any) -> Number:
+        """x / y of integers, towards zero as in C."""
+        return self.emit("sdiv", x, self.number(y, x.type))
+
+    def remainder(self, x: Number, y: Any) -> Number:
+        """x - y * quotient(x, y): of the sign of x, as in C."""
+        return self.emit("srem", x, self.number(y, x.type))
 
     def unsigned(self, name: str, x: Number, y: Any) -> Number:
         """An op on numbers without a sign: "udiv", "urem", "lshr", "umin", "umax", or a condition, "ult" to "uge"."""

@@ -24,8 +24,19 @@ from tensordsl.codegen.library.alternate_stack import (
 from tensordsl.codegen.library.gemm.batched import stack_texts
 from tensordsl.codegen.library.gemm.few_rows import ROWS, few_texts
 from tensordsl.codegen.library.gemm.macro_kernel import share_texts
-from tensordsl.codegen.library.gemm.syrk import MIRRORED, gram_texts, is_gram, is_large
-from tensordsl.codegen.library.gemm.text import SIZES, Vector, element, layout, over_vectors, readable
+from tensordsl.codegen.library.gemm.panels import panel_functions
+from tensordsl.codegen.library.gemm.syrk import gram_functions
+from tensordsl.codegen.library.gemm.text import (
+    MIRRORED,
+    SIZES,
+    Vector,
+    element,
+    is_gram,
+    is_large,
+    layout,
+    over_vectors,
+    readable,
+)
 from tensordsl.codegen.library.gemm.tiles import tile_functions
 from tensordsl.codegen.library.parallel import Job, operands
 from tensordsl.codegen.library.signals import BLOCKS, POLL, poll, poll_each
@@ -54,14 +65,13 @@ def gemm_text(dtype: str, t: Tuning) -> str:
     (kind, size), panels = TYPES[dtype], t.machine.has_panels and t.allows("own_gemm")
     vector = Vector(kind, t.machine.vector_bytes // size, t)
     v = ELEMENTS[dtype].of(vector.lanes)
-    functions = tile_functions(v, t)
+    functions = [*tile_functions(v, t), *(panel_functions(v, t) if panels else ()), *gram_functions(v, t)]
     bodies = [_pack(kind), _scale(vector), _triple_loop(kind)]
     bodies += [*share_texts(vector), *few_texts(vector)] if panels else []
     bodies += [
         _blocked(t, kind),
         _gemv(t, kind, dtype),
         *(_blas(t, kind, dtype), *alternate_stack_texts()),
-        *gram_texts(t, kind, dtype, vector.lanes, PARAMS),
         _gemm(vector, dtype, panels),
         _gemm_then(t, kind, dtype, panels),
         *stack_texts(vector, dtype, panels),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.blocks import block_text
 from tensordsl.codegen.library.gemm.narrow import narrow_params, narrow_texts, widest
-from tensordsl.codegen.library.gemm.panels import LAST_TILE_VECTORS, TILE_ROWS, TILE_VECTORS, panel_texts
+from tensordsl.codegen.library.gemm.panels import LAST_TILE_VECTORS, TILE_ROWS, TILE_VECTORS
 from tensordsl.codegen.library.gemm.text import SIZES, Vector, duration, element
 from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, share
 from tensordsl.codegen.library.signals import drop, hold, poll
@@ -40,7 +40,6 @@ def share_texts(v: Vector) -> list[str]:
     what follows it."""
     return [
         block_text(v.tuning),
-        *panel_texts(v),
         _strips(v),
         _product(v),
         *narrow_texts(v),

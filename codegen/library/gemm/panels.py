@@ -8,10 +8,14 @@ Ref       K. Goto and R. van de Geijn, Anatomy of High-Performance Matrix Multip
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from tensordsl.codegen.library.gemm.text import Vector, element, over_vectors
-from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import Kind, Signature, Type, array, i1, i64, signature
+from tensordsl.codegen.library.gemm.tiles import Mask, first_lanes, named, over_vectors
+from tensordsl.codegen.target.tuning import Tuning
 
 TILE_ROWS = (8, 4, 2, 1)
 # Of tiles whose last vector may be half as long: where registers go as two, it takes half the time.
@@ -20,212 +24,224 @@ TILE_VECTORS = 3  # of 4 there are two of 2 (`gemm.macro_kernel`), which no othe
 LAST_TILE_VECTORS, LAST_TILE_ROWS = 4, (6, 4, 2, 1)  # of a product that packs nothing
 
 
-def panel_texts(v: Vector) -> list[str]:
+def panel_functions(v: Type, t: Tuning) -> list[Function]:
     """`pack_panel_<type>`, `pack_strips_<type>` and `block_<type>`, with what they call."""
-    tiles = [_tile(v, rows, wide) for rows in TILE_ROWS for wide in range(1, TILE_VECTORS + 1)]
-    tiles += [_tile(v, rows, wide, halved=True) for rows in HALVED_ROWS for wide in range(1, TILE_VECTORS + 1)]
-    tiles += [_tile(v, rows, LAST_TILE_VECTORS) for rows in LAST_TILE_ROWS]
-    return [halves(v).declarations(), *tiles, _pack_panel(v), _pack_strips(v), _block(v)]
+    tiles = [_tile(v, t, rows, wide) for rows in TILE_ROWS for wide in range(1, TILE_VECTORS + 1)]
+    tiles += [_tile(v, t, rows, wide, halved=True) for rows in HALVED_ROWS for wide in range(1, TILE_VECTORS + 1)]
+    tiles += [_tile(v, t, rows, LAST_TILE_VECTORS) for rows in LAST_TILE_ROWS]
+    return [*tiles, _pack_panel(v), _pack_strips(v), _block(v)]
 
 
-def halves(v: Vector) -> Vector:
-    return Vector(v.kind, v.lanes // 2, v.tuning)
+def _tile_signature(v: Type, rows: int, wide: int, halved: bool) -> Signature:
+    matrix, e = array(v.scalar), v.scalar
+    parameters: dict[str, Kind] = dict(k=i64, a=matrix, rsa=i64, csa=i64, b=matrix, rsb=i64, c=matrix, ldc=i64)
+    return signature(
+        f"{named('tile', v)}_{rows}_{wide}{'h' * halved}", None, parameters, live=i64, alpha=e, add=i1, beta=e
+    )
 
 
-def _tile(v: Vector, rows: int, wide: int, halved: bool = False) -> str:
-    """`rows` rows and `wide` vectors of C, of the last of which, which may be half as long, `live` lanes: (if add)
-    beta C + alpha A B."""
-    params = ("i64 k", "ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc", "i64 live")
-    factors = (f"{v.kind} alpha", "i1 add", f"{v.kind} beta")
-    f = Asm("void", _name(v, rows, wide, halved), (*params, *factors), internal=True)
-    size, vectors = v.align, [v] * (wide - 1) + [halves(v) if halved else v]
-    masks = [""] * (wide - 1) + [vectors[-1].mask(f, "%live")]
-    a = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
-    step_a, step_b = (f.mul(s, size) for s in ("%csa", "%rsb"))
-    shared = f.eq(f.and_(step_b, v.tuning.gemm.same_set_bytes - 1), 0)
-    ahead = f.choose(shared, 0, f.mul(step_b, v.tuning.gemm.prefetch_steps))
-    state = [(u.type, "zeroinitializer") for u in vectors] * rows
-    for r in range(rows):
-        c = element(f, v.kind, "%c", str(r), "%ldc")
-        for j in range(wide):
-            _prefetch(f, v, f.gep(c, j * v.lanes * size), 1)
-    below, adjacent = element(f, v.kind, "%a", str(rows), "%rsa"), f.eq("%csa", 1)
-    along = f.choose(adjacent, rows * size, 0)
-    # The next tile's rows of A are prefetched meanwhile, where they are adjacent and follow these.
-    with f.loop("%k", ("i64", "0"), ("ptr", "%b"), ("ptr", below), *state) as loop:
-        at, b, next_rows, *sums = loop.values
-        _prefetch(f, v, next_rows, 0)
-        for j in range(wide):
-            _prefetch(f, v, f.gep(f.gep(b, ahead), j * v.lanes * size), 0)
-        columns = [*zip(vectors, masks, strict=True)]
-        loaded = [u.load(f, f.gep(b, j * v.lanes * size), m) for j, (u, m) in enumerate(columns)]
-        made = []
+def _tile(v: Type, t: Tuning, rows: int, wide: int, halved: bool = False) -> Function:
+    vectors = [v] * (wide - 1) + [v.of(v.lanes // 2) if halved else v]
+
+    @kernel(_tile_signature(v, rows, wide, halved))
+    def tile(
+        f: Kernel, k: Number, a: Pointer, rsa: Number, csa: Number, b: Pointer, rsb: Number, c: Pointer, ldc: Number,
+        live: Number, alpha: Number, add: Number, beta: Number,
+    ) -> None:  # fmt: skip
+        """`rows` rows and `wide` vectors of C, of the last of which, which may be half as long, `live` lanes: (if add)
+        beta C + alpha A B."""
+        masks: list[Mask] = [*[None] * (wide - 1), first_lanes(f, live, vectors[-1].lanes)]
+
+        def along(row: Pointer) -> Iterator[Pointer]:
+            return (row + j * v.lanes for j in range(wide))
+
+        def prefetch(place: Pointer, *, for_writing: bool = False) -> None:
+            if t.allows("prefetch_blocks"):
+                f.prefetch(place, for_writing=for_writing)
+
+        rows_of_a = [a + r * rsa for r in range(rows)]
+        step_a, step_b = csa * v.scalar.bytes, rsb * v.scalar.bytes
+        shared = (step_b & (t.gemm.same_set_bytes - 1)) == 0
+        ahead = f.select(shared, 0, step_b * t.gemm.prefetch_steps)
         for r in range(rows):
-            ones = _splats(f, vectors, f.load(v.kind, a[r], at))
-            parts = zip(vectors, ones, loaded, sums[r * wide : (r + 1) * wide], strict=True)
-            made += [u.fma(f, one, x, total) for u, one, x, total in parts]
-        loop.next = [f.add(at, step_a), f.gep(b, step_b), f.gep(next_rows, along), *made]
-    scales, sums = [*zip(*(_splats(f, vectors, x) for x in ("%alpha", "%beta")), strict=True)], loop.values[3:]
-    for r in range(rows):
-        c = element(f, v.kind, "%c", str(r), "%ldc")
-        for j, (u, m) in enumerate(columns):
-            _store(f, u, sums[r * wide + j], f.gep(c, j * v.lanes * size), m, scales[j])
-    f.ret()
-    return f.text
+            for place in along(c + r * ldc):
+                prefetch(place, for_writing=True)
+        # The next tile's rows of A are prefetched meanwhile, where they are adjacent and follow these.
+        below = a + rows * rsa
+        along_rows = f.select(csa == 1, rows * v.scalar.bytes, 0)
+        at, panel, next_rows = f.variable(0, i64), f.variable(b), f.variable(below)
+        sums = [[f.variable(0.0, u) for u in vectors] for _ in range(rows)]
+        with f.range(k):
+            term, row_of_b, following = at.value, panel.value, next_rows.value
+            prefetch(following)
+            for place in along(row_of_b.bytes(ahead)):
+                prefetch(place)
+            loaded = [x.load(u.lanes, m) for x, u, m in zip(along(row_of_b), vectors, masks, strict=True)]
+            for row, totals in zip(rows_of_a, sums, strict=True):
+                factors = _splats(f, vectors, row.bytes(term)[0])
+                for total, factor, x in zip(totals, factors, loaded, strict=True):
+                    total.set(f.fma(factor, x, total))
+            at.set(term + step_a)
+            panel.set(row_of_b.bytes(step_b))
+            next_rows.set(following.bytes(along_rows))
+        alphas, betas = _splats(f, vectors, alpha), _splats(f, vectors, beta)
+        for r, totals in enumerate(sums):
+            for j, place in enumerate(along(c + r * ldc)):
+                result = f.variable(alphas[j] * totals[j])
+                with f.when(add):
+                    result.set(betas[j] * place.load(vectors[j].lanes, masks[j]) + result)
+                place.store(result, masks[j])
+
+    return tile
 
 
-def _splats(f: Asm, vectors: Sequence[Vector], scalar: str) -> list[str]:
+def _splats(f: Kernel, vectors: Sequence[Type], scalar: Number) -> list[Number]:
     """In vectors of all types: each by a load, which is a part of the multiplication; of three the last from the
     others'."""
     if len(vectors) < TILE_VECTORS:
-        return [u.splat(f, scalar) for u in vectors]
-    whole, last = vectors[0].splat(f, scalar), vectors[-1]
-    lanes = ", ".join(f"i32 {k}" for k in range(last.lanes))
-    part = f.op(f"shufflevector {vectors[0].type} {whole}, {vectors[0].type} poison, <{last.lanes} x i32> <{lanes}>")
-    return [whole] * (len(vectors) - 1) + [part]
+        return [f.splat(scalar, u.lanes) for u in vectors]
+    first = f.splat(scalar, vectors[0].lanes)
+    return [first] * (len(vectors) - 1) + [f.shuffle(first, None, range(vectors[-1].lanes))]
 
 
-def _name(v: Vector, rows: int, wide: int, halved: bool) -> str:
-    return f"tile_{v.kind}_{rows}_{wide}{'h' * halved}"
+# Packing
 
 
-def _store(f: Asm, v: Vector, total: str, place: str, mask: str, scales: tuple[str, ...]) -> None:
-    alpha, beta = scales
-    x = f.op(f"fmul {v.type} {alpha}, {total}")
-    yes, done, before = f.label("add"), f.label("store"), f.block
-    f.branch("%add", yes, done)
-    f.place(yes)
-    old = f.op(f"fadd {v.type} {f.op(f'fmul {v.type} {beta}, {v.load(f, place, mask)}')}, {x}")
-    f.place(done)
-    v.store(f, f.op(f"phi {v.type} [ {old}, %{yes} ], [ {x}, %{before} ]"), place, mask)
+def pack_panel_signature(v: Type) -> Signature:
+    matrix = array(v.scalar)
+    return signature(
+        named("pack_panel", v), to=matrix, width=i64, b=matrix, k=i64, rsb=i64, csb=i64, live=i64
+    )  # fmt: skip
 
 
-def _prefetch(f: Asm, v: Vector, address: str, writes: int) -> None:
-    if v.tuning.allows("prefetch_blocks"):
-        f.do(f"call void @llvm.prefetch.p0(ptr {address}, i32 {writes}, i32 3, i32 1)")
+def _pack_panel(v: Type) -> Function:
+    @kernel(pack_panel_signature(v))
+    def pack_panel(
+        f: Kernel, to: Pointer, width: Number, b: Pointer, k: Number, rsb: Number, csb: Number, live: Number
+    ) -> None:
+        """to[k, width] = the first `live` columns of B; what is beyond them is not read.
+
+        Adjacent rows are copied by vectors, adjacent columns transposed in squares of vectors."""
+        with f.when(csb == 1):
+            with f.range(k) as p:
+                source, target = b + p * rsb, to + p * width
+
+                def copy(i: Number, mask: Mask) -> None:
+                    (target + i).store((source + i).load(v.lanes, mask), mask)
+
+                over_vectors(f, v.lanes, live, copy)
+            f.ret()
+        transposed, complete = rsb == 1, k & -v.lanes
+        squares = f.select(transposed, live & -v.lanes, 0)
+        with f.range(squares, step=v.lanes) as j, f.range(complete, step=v.lanes) as p:
+            store_transposed(v, b + j * csb + p, csb, to + p * width + j, width)
+        done = f.select(squares > 0, complete, 0)
+        with f.range(live) as j:
+            first = f.select(j < squares, done, 0)
+            _copy_column(f, (first, k), b + j * csb, rsb, to + j, width)
+
+    return pack_panel
 
 
-def _pack_panel(v: Vector) -> str:
-    """to[k, width] = the first `live` columns of B; what is beyond them is not read.
-
-    Adjacent rows are copied by vectors, adjacent columns transposed in squares of vectors."""
-    params = ("ptr to", "i64 width", "ptr b", "i64 k", "i64 rsb", "i64 csb", "i64 live")
-    f = Asm("void", f"pack_panel_{v.kind}", params, internal=True)
-    with f.when(f.eq("%csb", 1)):
-        with f.loop("%k") as p:
-            row, to = element(f, v.kind, "%b", p.index, "%rsb"), element(f, v.kind, "%to", p.index, "%width")
-
-            def copy(i: str, mask: str) -> None:
-                v.store(f, v.load(f, f.gep(row, i, v.kind), mask), f.gep(to, i, v.kind), mask)
-
-            over_vectors(f, v, "%live", copy)
-        f.ret()
-    transposed = f.eq("%rsb", 1)
-    whole = f.and_("%k", -v.lanes)
-    squares = f.choose(transposed, f.and_("%live", -v.lanes), 0)
-    with f.loop(squares, step=v.lanes) as j, f.loop(whole, step=v.lanes) as p:
-        start = f.gep(element(f, v.kind, "%b", j.index, "%csb"), p.index, v.kind)
-        to = f.gep(element(f, v.kind, "%to", p.index, "%width"), j.index, v.kind)
-        store_transposed(f, v, start, "%csb", to, "%width")
-    done = f.choose(f.gt(squares, 0), whole, 0)
-    with f.loop("%live") as j:
-        first = f.choose(f.lt(j.index, squares), done, 0)
-        column, to = element(f, v.kind, "%b", j.index, "%csb"), f.gep("%to", j.index, v.kind)
-        _copy_column(f, v, first, column, "%rsb", to, "%width")
-    f.ret()
-    return f.text
+def pack_strips_signature(v: Type) -> Signature:
+    matrix = array(v.scalar)
+    return signature(named("pack_strips", v), to=matrix, m=i64, k=i64, a=matrix, rsa=i64, csa=i64)
 
 
-def _pack_strips(v: Vector) -> str:
-    """Strips of A: to[i k:] holds rows i to i + r of A as [k, r], for each r of ROWS as often as it fits."""
-    f = Asm("void", f"pack_strips_{v.kind}", ("ptr to", "i64 m", "i64 k", "ptr a", "i64 rsa", "i64 csa"), internal=True)
-    square = Vector(v.kind, TILE_ROWS[0], v.tuning)
-    eights, whole = f.and_("%m", -TILE_ROWS[0]), f.and_("%k", -TILE_ROWS[0])
-    adjacent, transposed = f.eq("%rsa", 1), f.eq("%csa", 1)
-    copied = f.choose(adjacent, eights, 0)
-    along = f.choose(adjacent, "%k", 0)
-    with f.loop(along) as p:  # a row of A' after the other, as they lie in memory
-        row, first = element(f, v.kind, "%a", p.index, "%csa"), element(f, v.kind, "%to", p.index, str(TILE_ROWS[0]))
-        with f.loop(copied, step=TILE_ROWS[0]) as i:
-            square.store(f, square.load(f, f.gep(row, i.index, v.kind)), element(f, v.kind, first, i.index, "%k"))
-    squares = f.choose(f.op(f"xor i1 {adjacent}, true"), eights, 0)
-    done = f.choose(transposed, whole, 0)
-    with f.loop(squares, step=TILE_ROWS[0]) as i:
-        a, to = element(f, v.kind, "%a", i.index, "%rsa"), element(f, v.kind, "%to", i.index, "%k")
-        with f.loop(done, step=TILE_ROWS[0]) as p:
-            start = f.gep(a, p.index, v.kind)
-            store_transposed(
-                f, square, start, "%rsa", element(f, v.kind, to, p.index, str(TILE_ROWS[0])), str(TILE_ROWS[0])
-            )
-        _strip(f, v, a, to, TILE_ROWS[0], done)
-    for rows in TILE_ROWS[1:]:
-        with f.when(f.ne(f.and_("%m", rows), 0)):
-            above = f.and_("%m", -2 * rows)
-            _strip(f, v, element(f, v.kind, "%a", above, "%rsa"), element(f, v.kind, "%to", above, "%k"), rows, "0")
-    f.ret()
-    return f.text
+def _pack_strips(v: Type) -> Function:
+    rows, square = TILE_ROWS[0], v.of(TILE_ROWS[0])
+
+    @kernel(pack_strips_signature(v))
+    def pack_strips(f: Kernel, to: Pointer, m: Number, k: Number, a: Pointer, rsa: Number, csa: Number) -> None:
+        """Strips of A: to[i k:] holds rows i to i + r of A as [k, r], for each r of `TILE_ROWS` as often as it fits."""
+
+        def strip(source: Pointer, target: Pointer, many: int, start: Any) -> None:
+            with f.range(many) as r:
+                _copy_column(f, (start, k), source + r * rsa, csa, target + r, many)
+
+        eights, complete = m & -rows, k & -rows
+        adjacent, transposed = rsa == 1, csa == 1
+        copied, along = f.select(adjacent, eights, 0), f.select(adjacent, k, 0)
+        with f.range(along) as p:  # a row of A' after the other, as they lie in memory
+            source, first = a + p * csa, to + p * rows
+            with f.range(copied, step=rows) as i:
+                copied_rows = (source + i).load(square.lanes)
+                (first + i * k).store(copied_rows)
+        squares, done = f.select(~adjacent, eights, 0), f.select(transposed, complete, 0)
+        with f.range(squares, step=rows) as i:
+            source, target = a + i * rsa, to + i * k
+            with f.range(done, step=rows) as p:
+                store_transposed(square, source + p, rsa, target + p * rows, rows)
+            strip(source, target, rows, done)
+        for many in TILE_ROWS[1:]:
+            with f.when((m & many) != 0):
+                above = m & -2 * many
+                strip(a + above * rsa, to + above * k, many, 0)
+
+    return pack_strips
 
 
-def _strip(f: Asm, v: Vector, a: str, to: str, rows: int, start: str) -> None:
-    with f.loop(str(rows)) as r:
-        row = element(f, v.kind, a, r.index, "%rsa")
-        _copy_column(f, v, start, row, "%csa", f.gep(to, r.index, v.kind), str(rows))
+def _copy_column(
+    f: Kernel, terms: tuple[Any, Number], source: Pointer, step: Number, target: Pointer, width: Any
+) -> None:
+    """target[p width] = source[p step] for p from the first of `terms` to before the last."""
+    with f.range(terms[1], start=terms[0]) as p:
+        (target + p * width)[0] = (source + p * step)[0]
 
 
-def _copy_column(f: Asm, v: Vector, start: str, source: str, step: str, to: str, width: str) -> None:
-    """to[p width] = source[p step] for p from `start` to k."""
-    with f.loop("%k", start=start) as p:
-        x = f.load(v.kind, element(f, v.kind, source, p.index, step))
-        f.store(v.kind, x, element(f, v.kind, to, p.index, width))
-
-
-def store_transposed(f: Asm, v: Vector, source: str, row: str, to: str, width: str) -> None:
+def store_transposed(v: Type, source: Pointer, row: Number, target: Pointer, width: Any) -> None:
     """A square of vectors with leading dimension `row` is stored transposed, with `width`: as often as lanes can be
     halved, row i is interleaved with row i + half."""
-    rows = [v.load(f, element(f, v.kind, source, str(r), row)) for r in range(v.lanes)]
-    half, n = len(rows) // 2, v.lanes
+    f, n = source.k, v.lanes
+    rows = [(source + r * row).load(n) for r in range(n)]
     interleaved = [lane for i in range(n) for lane in (i, n + i)]
     for _ in range(n.bit_length() - 1):
-        made = []
-        for x, y in zip(rows[:half], rows[half:], strict=True):
-            for lanes in (interleaved[:n], interleaved[n:]):
-                mask = ", ".join(f"i32 {lane}" for lane in lanes)
-                made.append(f.op(f"shufflevector {v.type} {x}, {v.type} {y}, <{n} x i32> <{mask}>"))
-        rows = made
+        pairs = zip(rows[: n // 2], rows[n // 2 :], strict=True)
+        rows = [f.shuffle(x, y, lanes) for x, y in pairs for lanes in (interleaved[:n], interleaved[n:])]
     for r, x in enumerate(rows):
-        v.store(f, x, element(f, v.kind, to, str(r), width))
+        (target + r * width).store(x)
 
 
-def _block(v: Vector) -> str:
-    """(If add) beta C + alpha A B for one panel of B: a tile after the other down the rows.  A is strided, or in
-    strips."""
-    params = ("i64 m", "i64 wide", "i64 k", "ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
-    given = (*params, "i64 live", f"{v.kind} alpha", "i1 add", f"{v.kind} beta", "i1 strided")
-    f = Asm("void", f"block_{v.kind}", given, internal=True)
-    down, rsa = (f.choose("%strided", "%rsa", x) for x in ("%k", "1"))
-    columns = {rows: f.choose("%strided", "%csa", rows) for rows in {*TILE_ROWS, *LAST_TILE_ROWS}}
-    cases = {(wide, halved): f.label(f"wide{wide}") for wide in range(1, TILE_VECTORS + 1) for halved in (False, True)}
-    cases[LAST_TILE_VECTORS, False] = f.label(f"wide{LAST_TILE_VECTORS}")
-    few = f.op(f"zext i1 {f.le('%live', v.lanes // 2)} to i64")
-    which = f.add(f.mul("%wide", 2), few)
-    known = {**cases, (LAST_TILE_VECTORS, True): cases[LAST_TILE_VECTORS, False]}
-    targets = " ".join(f"i64 {2 * wide + halved}, label %{x}" for (wide, halved), x in known.items())
-    f.do(f"switch i64 {which}, label %{cases[TILE_VECTORS, False]} [{targets}]")
-    f.closed = True
-    for (wide, halved), label in cases.items():
-        f.place(label)
-        start = "0"
-        for rows in LAST_TILE_ROWS if wide == LAST_TILE_VECTORS else TILE_ROWS:
-            left = f.sub("%m", start)
-            end = f.sub("%m", f.urem(left, rows))
-            with f.loop(end, start=start, step=rows) as i:
-                a, c = element(f, v.kind, "%a", i.index, down), element(f, v.kind, "%c", i.index, "%ldc")
-                name = _name(v, rows, wide, halved and rows in HALVED_ROWS)
-                f.call(
-                    "void", f"@{name}", "i64 %k", f"ptr {a}", f"i64 {rsa}",
-                    f"i64 {columns[rows]}", "ptr %b", "i64 %rsb", f"ptr {c}", "i64 %ldc", "i64 %live",
-                    f"{v.kind} %alpha", "i1 %add", f"{v.kind} %beta",
-                )  # fmt: skip
-            start = end
-        f.ret()
-    return f.text
+# A panel
+
+
+def block_signature(v: Type) -> Signature:
+    matrix, e = array(v.scalar), v.scalar
+    parameters: dict[str, Kind] = dict(
+        m=i64, wide=i64, k=i64, a=matrix, rsa=i64, csa=i64, b=matrix, rsb=i64, c=matrix, ldc=i64
+    )
+    return signature(named("block", v), None, parameters, live=i64, alpha=e, add=i1, beta=e, strided=i1)
+
+
+def _block(v: Type) -> Function:
+    @kernel(block_signature(v))
+    def block(
+        f: Kernel, m: Number, wide: Number, k: Number, a: Pointer, rsa: Number, csa: Number, b: Pointer, rsb: Number,
+        c: Pointer, ldc: Number, live: Number, alpha: Number, add: Number, beta: Number, strided: Number,
+    ) -> None:  # fmt: skip
+        """(If add) beta C + alpha A B for one panel of B, of `wide` vectors: a tile after the other down the rows.  A
+        is strided, or in strips."""
+        down, to_next_row = f.select(strided, rsa, k), f.select(strided, rsa, 1)
+        to_next_term = {rows: f.select(strided, csa, rows) for rows in sorted({*TILE_ROWS, *LAST_TILE_ROWS})}
+
+        def tiles(vectors: int, halved: bool) -> None:
+            start: Any = 0
+            for rows in LAST_TILE_ROWS if vectors == LAST_TILE_VECTORS else TILE_ROWS:
+                left = m - start
+                end = m - f.unsigned("urem", left, rows)
+                s = _tile_signature(v, rows, vectors, halved and rows in HALVED_ROWS)
+                with f.range(end, start=start, step=rows) as i:
+                    f.forward(s, a=a + i * down, c=c + i * ldc, rsa=to_next_row, csa=to_next_term[rows])
+                start = end
+
+        few = (live <= v.lanes // 2).unsigned(i64)
+        with f.switch(wide * 2 + few) as cases:
+            for vectors in range(1, TILE_VECTORS + 1):
+                for halved in (False, True):
+                    is_usual = vectors == TILE_VECTORS and not halved
+                    with cases.default() if is_usual else cases.case(2 * vectors + halved):
+                        tiles(vectors, halved)
+            with cases.case(2 * LAST_TILE_VECTORS, 2 * LAST_TILE_VECTORS + 1):
+                tiles(LAST_TILE_VECTORS, False)
+
+    return block

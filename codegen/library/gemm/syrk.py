@@ -7,90 +7,110 @@ Why       half of the sums are computed; of smaller products only what a BLAS su
 
 from __future__ import annotations
 
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import Signature, Type, array, i64, signature
 from tensordsl.codegen.library.gemm.panels import store_transposed
-from tensordsl.codegen.library.gemm.text import Vector, element
-from tensordsl.codegen.library.signals import poll
-from tensordsl.codegen.llvm.builder import Asm, passed
+from tensordsl.codegen.library.gemm.tiles import gemm_parameters, gemm_signature, named
+from tensordsl.codegen.library.polls import POLL
 from tensordsl.codegen.target.tuning import Tuning
 
 SQUARE_ELEMENTS = 8
-MIRRORED = ("i64 n", "i64 k", "ptr c", "i64 ldc")
 
 
-def gram_texts(t: Tuning, kind: str, dtype: str, lanes: int, params: tuple[str, ...]) -> list[str]:
+def gram_functions(v: Type, t: Tuning) -> list[Function]:
     """`gram_<type>`: C[n, n] = alpha A B, where B is A transposed, by `gemm_<type>`, whose parameters it has;
     `mirror_rest_<type>` and `mirror_all_<type>`: what is copied where sums have been computed twice."""
-    f = Asm("void", f"gram_{kind}", params, internal=True)
-    given = passed(params)
-    some = f.and_(f.sdiv("%n", t.gemm.syrk_max_blocks), -t.gemm.syrk_rows)
-    some = f.op(f"call i64 @llvm.smax.i64(i64 {some}, i64 {t.gemm.syrk_rows})")
-    with f.loop("%n", step=some) as at:
-        rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.sub('%n', at.index)}, i64 {some})")
-        columns, below = f.add(at.index, rows), element(f, kind, "%c", at.index, "%ldc")
-        mine = {"i64 %m": f"i64 {rows}", "i64 %n": f"i64 {columns}", "ptr %c": f"ptr {below}"}
-        mine["ptr %a"] = f"ptr {element(f, kind, '%a', at.index, '%rsa')}"
-        f.call("void", f"@gemm_{dtype}", *(mine.get(x, x) for x in given))
-        _mirror_rows(f, kind, at.index, rows)
-    f.ret()
-    return [_mirror(t, kind), _mirror_rest(t, kind, lanes), _mirror_all(t, kind), f.text]
+    return [_mirror(v), _mirror_rest(v, t), _mirror_all(v, t), _gram(v, t)]
 
 
-def is_gram(f: Asm, add: str) -> str:
-    equal = (("ptr", "%a", "%b"), ("i64", "%rsa", "%csb"), ("i64", "%csa", "%rsb"), ("i64", "%m", "%n"))
-    return f.all(*(f.compare("eq", *x) for x in equal), f.op(f"xor i1 {add}, true"))
+def gram_signature(v: Type) -> Signature:
+    return signature(named("gram", v), None, gemm_parameters(v))
 
 
-def is_large(f: Asm, t: Tuning, rows: int) -> str:
-    least = (("%n", rows), ("%k", t.gemm.syrk_min_terms), (f.mul("%n", "%k"), t.gemm.syrk_min_rows_terms))
-    return f.all(*(f.ge(*x) for x in least))
+def _gram(v: Type, t: Tuning) -> Function:
+    @kernel(gram_signature(v))
+    def gram(f: Kernel, *_: object) -> None:
+        n, a, rsa, c, ldc = (f.given[name] for name in ("n", "a", "rsa", "c", "ldc"))
+        some = f.max(f.quotient(n, t.gemm.syrk_max_blocks) & -t.gemm.syrk_rows, t.gemm.syrk_rows)
+        with f.range(n, step=some) as first:
+            rows = f.min(n - first, some)
+            f.forward(gemm_signature(v), m=rows, n=first + rows, c=c + first * ldc, a=a + first * rsa)
+            _mirror_rows(f, v, first, rows)
+
+    return gram
 
 
-def _mirror_rest(t: Tuning, kind: str, lanes: int) -> str:
-    """Columns behind whole vectors, from the rows that they are."""
-    f = Asm("void", f"mirror_rest_{kind}", MIRRORED, internal=True)
-    rest = f.and_("%n", lanes - 1)
-    with f.when(f.all(f.ge("%k", t.gemm.thin_min_terms), f.le(rest, lanes // 2))):
-        _mirror_rows(f, kind, f.sub("%n", rest), rest)
-    f.ret()
-    return f.text
+def mirror_rest_signature(v: Type) -> Signature:
+    return signature(named("mirror_rest", v), n=i64, k=i64, c=array(v.scalar), ldc=i64)
 
 
-def _mirror_all(t: Tuning, kind: str) -> str:
-    f = Asm("void", f"mirror_all_{kind}", MIRRORED, internal=True)
-    with f.when(f.lt("%k", t.gemm.syrk_min_terms)):  # that would take as long as the product
-        f.ret()
-    with f.loop("%n", step=SQUARE_ELEMENTS) as at:
-        rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.sub('%n', at.index)}, i64 {SQUARE_ELEMENTS})")
-        _mirror_rows(f, kind, at.index, rows)
-        poll(f)
-    f.ret()
-    return f.text
+def _mirror_rest(v: Type, t: Tuning) -> Function:
+    @kernel(mirror_rest_signature(v))
+    def mirror_rest(f: Kernel, n: Number, k: Number, c: Pointer, ldc: Number) -> None:
+        """Columns behind complete vectors, from the rows that they are."""
+        rest = n & (v.lanes - 1)
+        with f.when(f.all(k >= t.gemm.thin_min_terms, rest <= v.lanes // 2)):
+            _mirror_rows(f, v, n - rest, rest)
+
+    return mirror_rest
 
 
-def _mirror_rows(f: Asm, kind: str, first: str, rows: str) -> None:
+def mirror_all_signature(v: Type) -> Signature:
+    return signature(named("mirror_all", v), n=i64, k=i64, c=array(v.scalar), ldc=i64)
+
+
+def _mirror_all(v: Type, t: Tuning) -> Function:
+    @kernel(mirror_all_signature(v))
+    def mirror_all(f: Kernel, n: Number, k: Number, c: Pointer, ldc: Number) -> None:
+        with f.when(k < t.gemm.syrk_min_terms):  # that would take as long as the product
+            f.ret()
+        with f.range(n, step=SQUARE_ELEMENTS) as first:
+            _mirror_rows(f, v, first, f.min(n - first, SQUARE_ELEMENTS))
+            f.call(POLL)
+
+    return mirror_all
+
+
+def _mirror_rows(f: Kernel, v: Type, first: Number, rows: Number) -> None:
     """These rows of C, as far as the diagonal, to the columns that they are."""
-    below, across = element(f, kind, "%c", first, "%ldc"), f.gep("%c", first, kind)
-    f.call("void", f"@mirror_{kind}", f"i64 {rows}", f"i64 {first}", f"ptr {below}", f"ptr {across}", "i64 %ldc")
+    c, ldc = f.given["c"], f.given["ldc"]
+    f.call(_mirror_signature(v), rows, first, c + first * ldc, c + first, ldc)
 
 
-def _mirror(t: Tuning, kind: str) -> str:
-    """to[j, i] = from[i, j] for j < columns + i; `columns` are whole squares, the leading dimension is `ld`."""
-    f = Asm("void", f"mirror_{kind}", ("i64 rows", "i64 columns", "ptr from", "ptr to", "i64 ld"), internal=True)
-    whole = f.and_("%rows", -SQUARE_ELEMENTS)
-    with f.loop("%columns", step=SQUARE_ELEMENTS) as j, f.loop(whole, step=SQUARE_ELEMENTS) as i:
-        source = f.gep(element(f, kind, "%from", i.index, "%ld"), j.index, kind)
-        target = f.gep(element(f, kind, "%to", j.index, "%ld"), i.index, kind)
-        store_transposed(f, Vector(kind, SQUARE_ELEMENTS, t), source, "%ld", target, "%ld")
-    with f.loop("%rows", start=whole) as i, f.loop("%columns") as j:
-        _across(f, kind, "%from", "%to", i.index, j.index, "%ld")
-    square = f.gep("%from", "%columns", kind)
-    with f.loop("%rows") as i, f.loop(i.index) as j:
-        _across(f, kind, square, square, i.index, j.index, "%ld")
-    f.ret()
-    return f.text
+def _mirror_signature(v: Type) -> Signature:
+    matrix = array(v.scalar)
+    return signature(named("mirror", v), rows=i64, columns=i64, source=matrix, target=matrix, ld=i64)
 
 
-def _across(f: Asm, kind: str, source: str, target: str, i: str, j: str, ld: str) -> None:
-    """target[j, i] = source[i, j]"""
-    value = f.load(kind, f.gep(element(f, kind, source, i, ld), j, kind))
-    f.store(kind, value, f.gep(element(f, kind, target, j, ld), i, kind))
+def _mirror(v: Type) -> Function:
+    @kernel(_mirror_signature(v))
+    def mirror(f: Kernel, rows: Number, columns: Number, source: Pointer, target: Pointer, ld: Number) -> None:
+        """target[j, i] = source[i, j] for j < columns + i; `columns` are complete squares, the leading dimension is
+        `ld`."""
+        complete = rows & -SQUARE_ELEMENTS
+        with f.range(columns, step=SQUARE_ELEMENTS) as j, f.range(complete, step=SQUARE_ELEMENTS) as i:
+            store_transposed(v.of(SQUARE_ELEMENTS), source + i * ld + j, ld, target + j * ld + i, ld)
+
+        def across(x: Pointer, y: Pointer, i: Number, j: Number) -> None:
+            """y[j, i] = x[i, j]"""
+            (y + j * ld)[i] = (x + i * ld)[j]
+
+        with f.range(rows, start=complete) as i, f.range(columns) as j:
+            across(source, target, i, j)
+        square = source + columns
+        with f.range(rows) as i, f.range(i) as j:
+            across(square, square, i, j)
+
+    return mirror
+
+
+def is_gram(f: Kernel, add: Number) -> Number:
+    """Is B the transpose of A, and C not added to?"""
+    m, n, a, rsa, csa, b, rsb, csb = (f.given[name] for name in ("m", "n", "a", "rsa", "csa", "b", "rsb", "csb"))
+    return f.all(a == b, rsa == csb, csa == rsb, m == n, ~add)
+
+
+def is_large(f: Kernel, t: Tuning, rows: int) -> Number:
+    n, k = f.given["n"], f.given["k"]
+    return f.all(n >= rows, k >= t.gemm.syrk_min_terms, n * k >= t.gemm.syrk_min_rows_terms)

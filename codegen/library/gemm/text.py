@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from tensordsl.codegen.llvm.builder import Asm
 from tensordsl.codegen.target.tuning import Tuning
 
+MIRRORED = ("i64 n", "i64 k", "ptr c", "i64 ldc")
 SIZES = ("i64 m", "i64 n", "i64 k")
 
 
@@ -118,3 +119,13 @@ def added(f: Asm, v: Vector, sums: Sequence[str], places: Sequence[str], mask: s
     end = f.block
     f.place(done)
     return [f.op(f"phi {v.type} [ {x}, %{end} ], [ {s}, %{before} ]") for x, s in zip(added, sums, strict=True)]
+
+
+def is_gram(f: Asm, add: str) -> str:
+    equal = (("ptr", "%a", "%b"), ("i64", "%rsa", "%csb"), ("i64", "%csa", "%rsb"), ("i64", "%m", "%n"))
+    return f.all(*(f.compare("eq", *x) for x in equal), f.op(f"xor i1 {add}, true"))
+
+
+def is_large(f: Asm, t: Tuning, rows: int) -> str:
+    least = (("%n", rows), ("%k", t.gemm.syrk_min_terms), (f.mul("%n", "%k"), t.gemm.syrk_min_rows_terms))
+    return f.all(*(f.ge(*x) for x in least))
