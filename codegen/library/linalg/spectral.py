@@ -180,7 +180,7 @@ def _svd(module: _Module, f: Asm) -> One:
     def one(at: Mapping[str, str]) -> str:
         before = f.label("given")
         f.place(before)
-        empty, some, done = f.label("empty"), f.label("some"), f.label("next")
+        empty, some, run, bad, good, done = (f.label(x) for x in ("empty", "some", "run", "bad", "good", "next"))
         f.branch(is_empty, empty, some)
         f.place(empty)
         with f.when("%full"):
@@ -190,15 +190,22 @@ def _svd(module: _Module, f: Asm) -> One:
         f.jump(done)
         f.place(some)
         _copy(f, module, at, copy, "%m", "%n")
+        numbers = f.mul(f.mul("%m", "%n"), module.of.parts)  # LAPACK may not end where one of them is infinite
+        f.branch(f.call("i1", "@is_finite", f"ptr {copy}", f"i64 {numbers}"), run, bad)
+        f.place(run)
         vectors = at["s"], at["u"], m, at["v"], rows_of_v
-        failed = fortran.checked("gesdd", how, m, n, copy, m, *vectors, work, lwork, *reals, integers, texts=1)
-        with f.when(failed):
-            f.call("void", "@fill_nan", module.place(at, "u"), "i64 %m", f"i64 {of_u}")
-            f.call("void", "@fill_nan_values", module.place(at, "s"), "i64 0", f"i64 {least}", "i64 1")
-            f.call("void", "@fill_nan", module.place(at, "v"), f"i64 {of_v}", "i64 %n")
-        end_of_some = f.block
+        call = ("gesdd", how, m, n, copy, m, *vectors, work, lwork, *reals, integers)
+        f.branch(fortran.checked(*call, texts=1), bad, good)
+        f.place(bad)
+        f.call("void", "@fill_nan", module.place(at, "u"), "i64 %m", f"i64 {of_u}")
+        f.call("void", "@fill_nan_values", module.place(at, "s"), "i64 0", f"i64 {least}", "i64 1")
+        f.call("void", "@fill_nan", module.place(at, "v"), f"i64 {of_v}", "i64 %n")
+        end_of_bad = f.block
+        f.jump(done)
+        f.place(good)
+        f.jump(done)
         f.place(done)
-        return f.op(f"phi i1 [ false, %{end_of_empty} ], [ {failed}, %{end_of_some} ]")
+        return f.op(f"phi i1 [ false, %{end_of_empty} ], [ true, %{end_of_bad} ], [ false, %{good} ]")
 
     return one
 

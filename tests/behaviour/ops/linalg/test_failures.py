@@ -173,6 +173,20 @@ def test_nan_is_refused_only_if_asked() -> None:
         evaluated(build, np.eye(2), np.ones(2))
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+def test_singular_vectors_of_an_infinite_matrix_are_an_error(dtype: str, mode: Any) -> None:
+    """LAPACK, and so NumPy, may not end with one."""
+    y = T.tensor3("y", dtype=dtype)
+    f = tensordsl.function([y], list(LA.svd(y, full_matrices=False)), mode=mode)
+    for rows, columns in ((1, 1), (7, 7), (9, 4), (40, 40)):
+        given = np.random.default_rng(0).normal(size=(2, rows, columns)).astype(dtype)
+        given[1, rows // 2, 0] = np.inf
+        with pytest.raises(np.linalg.LinAlgError, match="svd: matrix 1 of the batch has a singular value decomp"):
+            f(given)
+        f(given[:1])
+
+
 def test_huge_matrices_end_in_an_error_of_memory() -> None:
     n = T.lscalar()
     f = tensordsl.function([n], LA.cholesky(T.alloc(1.0, n, n)))
