@@ -105,7 +105,8 @@ def symbolic(text: str) -> str:
 
 
 def numeric(text: str) -> str:
-    return re.sub(r"\bX\.", "np.", re.sub(r"\bLA\.", "np.linalg.", text))
+    text = re.sub(r"\bX\.", "np.", re.sub(r"\bLA\.", "np.linalg.", text))
+    return re.sub(r"np\.linalg\.(svd|pinv|lstsq)\(", r"of_finite(np.linalg.\1, ", text)
 
 
 def fill(text: str, operands: tuple[str, ...], results: tuple[str, ...] = ()) -> str:
@@ -117,13 +118,14 @@ def fill(text: str, operands: tuple[str, ...], results: tuple[str, ...] = ()) ->
 
 
 def statement(node: Node, judge: bool, noise: bool = False) -> list[str]:
-    """The lines of one step; `noise` lets the judge pass each result through `noisy`."""
+    """The lines of one step; `noise` lets the judge pass each operand through `noisy.use`, each result through `noisy`."""
     if node.loop is not None:
         return loop_lines(node, node.loop, judge, noise)
     text = numeric(node.judge or node.text) if judge else symbolic(node.text)
     if "{r0}" not in text:
         text = "{r0} = " + text
-    lines = [fill(text, node.operands, node.results)]
+    operands = tuple(f"noisy.use({name})" for name in node.operands) if noise else node.operands
+    lines = [fill(text, operands, node.results)]
     if noise:
         lines += [f"{name} = noisy({name})" for name in node.results]
     return lines
@@ -148,19 +150,27 @@ def loop_lines(node: Node, body: Loop, judge: bool, noise: bool) -> list[str]:
     return lines
 
 
+ARGMAX = "np.argmax"
+
+
 def judge_text(program: Program, noise: bool) -> str:
-    """The function `judge(name=array, ...)` -> (reads, targets of derivatives, updates)."""
+    """The function `judge(name=array, ...)` -> (reads, targets of derivatives, updates).
+
+    With `noise`, an index of the largest number is the numbers, for `compare_index`.
+    """
     names = [i.name for i in program.inputs]
     lines = [f"def judge({', '.join(names)}):"]
     if noise:
         lines += [f"    {name} = noisy({name})" for name in names]
     for k, node in enumerate(program.nodes):
         if noise:
-            lines.append(f"    at[0] = {k}")
+            lines.append(f"    noisy.step = {k}")
         lines += ["    " + line for line in statement(node, True, noise)]
     if noise:
-        lines.append(f"    at[0] = {len(program.nodes)}")
+        lines.append(f"    noisy.step = {len(program.nodes)}")
     reads = [numeric(fill(how, (name,))) for name, how in program.reads]
+    if noise:
+        reads = [read.replace(ARGMAX, "argmax_of") if read.startswith(ARGMAX) else read for read in reads]
     targets = [numeric(fill(d.cost, (d.target,))) for d in program.derivatives]
     news = [name for _, name in program.updates]
     lines.append(f"    return [{', '.join(reads)}], [{', '.join(targets)}], [{', '.join(news)}]")
@@ -228,12 +238,17 @@ def build_text(program: Program, outputs: bool = True) -> list[str]:
 
 
 def draw_lines(program: Program, name: str) -> list[str]:
-    """Lines that compile one draw by itself, of streams with the same seed."""
+    """Lines that compile one draw by itself, of streams with the same seed: `peek` leaves the streams where they are."""
     lines = [line for line in build_text(program) if " = streams." in line or line.startswith("streams = ")]
     alone = [f"{i.name} = {constructor(i, i.name)}" for i in program.inputs if i.role == "argument"]
     listed = ", ".join(i.name for i in program.inputs if i.role == "argument")
     pure = ", no_default_updates=True" if program.derivatives else ""
-    return [*alone, *lines, f'alone = tensordsl.function([{listed}], {name}, on_unused_input="ignore"{pure})']
+    return [
+        *alone,
+        *lines,
+        f'advance = tensordsl.function([{listed}], {name}, on_unused_input="ignore"{pure})',
+        f'peek = tensordsl.function([{listed}], {name}, on_unused_input="ignore", no_default_updates=True)',
+    ]
 
 
 def has_draws(program: Program) -> bool:
@@ -316,36 +331,56 @@ def laid_out(x: np.ndarray, layout: str) -> np.ndarray:
 
 
 class Noise:
-    """What the judge passes its values through: nothing (0), noise of some roundings (1, 2), or a visible shift (3)."""
+    """What the judge passes its values through: nothing (0), noise of some roundings (1, 2), or a visible shift (3).
+
+    4 and 5 are as 1 and 2, and each use of a value has its own noise: `solve(a, a)` of a singular matrix is exact else.
+    """
 
     def __init__(self, kind: int, seed: int) -> None:
         self.kind, self.rng = kind, np.random.default_rng(seed)
+        self.step = 0  # which step of the program is running
+        self.infinite: set[int] = set()  # steps with a result that is not finite
+        self.zero: set[int] = set()  # steps with a result that is 0 throughout
 
     def __call__(self, x: Any) -> Any:
         x = np.asarray(x)
+        if x.dtype.kind in "fc":
+            if not np.isfinite(x).all():
+                self.infinite.add(self.step)
+            if not x.any():
+                self.zero.add(self.step)
+        return self.moved(x)
+
+    def use(self, x: Any) -> Any:
+        return self.moved(x) if self.kind in (4, 5) else x
+
+    def moved(self, x: Any) -> Any:
         if self.kind == 0 or x.dtype.kind not in "fc" or not x.size:
             return x
         eps = np.finfo(x.dtype).eps
         u = self.rng.uniform(-1, 1, x.shape)
         if self.kind == 3:
             return x + 1e-6 * u
-        if self.kind == 1:
+        if self.kind in (1, 4):
             return (x * (1 + 4 * eps * u)).astype(x.dtype)
         finite = abs(x[np.isfinite(x)])
         return (x + 2 * eps * u * (finite.max() if finite.size else 0) * (x != 0)).astype(x.dtype)
 
 
+FIRST_RUNS = (0, 1, 1, 2)
+MORE_RUNS = (1, 2, 4, 5) * 5  # before something is called wrong
+
+
 def judged(program: Program, values: list[np.ndarray], noise: Noise, code: Any = None) -> Any:
     """The judge's (reads, targets, updates), or the exception, with the position of its step."""
-    at = [0]
-    space = {**NAMES, "noisy": noise, "at": at}
+    space = {**NAMES, "noisy": noise, "argmax_of": argmax_of}
     exec(code or compile(judge_text(program, True), "judge", "exec"), space)  # noqa: S102
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return space["judge"](*values)
         except Exception as error:  # what NumPy raises is a part of what it says
-            error.step = at[0]  # type: ignore[attr-defined]
+            error.step = noise.step  # type: ignore[attr-defined]
             return error
 
 
@@ -698,7 +733,7 @@ def check(program: Program) -> str:
         warnings.simplefilter("ignore")
         try:
             space = compiled(build_text(program))
-            alone = [compiled(draw_lines(program, i.name))["alone"] for i in program.inputs if i.role == "draw"]
+            alone = [compiled(draw_lines(program, i.name)) for i in program.inputs if i.role == "draw"]
         except Exception as error:
             return f"refused {first_line(error)}"
         code = compile(judge_text(program, True), "judge", "exec")
@@ -768,36 +803,69 @@ def check_call(program: Program, call: Call, space: Any, alone: list[Any], code:
     results, wrong = run(program, call, space)
     if wrong:
         return wrong, None
-    if isinstance(results, Exception) and alone:  # the streams stay where they were: look at the draws elsewhere
-        alone = [compiled(draw_lines(program, i.name))["alone"] for i in program.inputs if i.role == "draw"]
+    how = "peek" if isinstance(results, Exception) else "advance"  # a call that fails leaves streams where they were
     draws = iter(alone)
     arguments = [v for i, v in zip(program.inputs, values, strict=True) if i.role == "argument"]
     for k, i in enumerate(program.inputs):
         if i.role == "draw":
             try:
-                values[k] = next(draws)(*arguments)
+                values[k] = next(draws)[how](*arguments)
             except Exception as error:
                 return f"draw alone raises {first_line(error)}", None
-    runs = [judged(program, values, Noise(kind, k), code) for k, kind in enumerate((0, 1, 1, 2))]
+    first = Noise(0, 0)
+    runs = [judged(program, values, first, code)]
+    message = ""
+    for kinds in (FIRST_RUNS[1:], MORE_RUNS):
+        runs += [judged(program, values, Noise(kind, k), code) for k, kind in enumerate(kinds, len(runs))]
+        message = verdict(program, call, results, runs, broken_names(program, values, first))
+        if not message:
+            break
     if isinstance(results, Exception):
-        return judge_error(program, call, results, runs), None
-    if isinstance(runs[0], Exception):
-        return judge_no_error(program, call, runs), results
-    if any(isinstance(r, Exception) for r in runs):
-        COUNTS["undecided"] += 1
-        return "", results
-    message = compare_reads(program, call, results, runs)
-    if not message and not call.damage:
-        message = compare_derivatives(program, call, values, results, runs)
+        return message, None
+    if not message and not call.damage and not any(isinstance(r, Exception) for r in runs):
+        message = compare_derivatives(program, call, values, results, first)
     return message, results
 
 
-def judge_error(program: Program, call: Call, error: Exception, runs: list[Any]) -> str:
+def argmax_of(x: np.ndarray) -> np.ndarray:
+    """The numbers of which the index is asked; an error where there are none."""
+    np.argmax(x)
+    return x
+
+
+def broken_names(program: Program, values: list[np.ndarray], noise: Noise) -> set[str]:
+    """Names of values with infinities or nan, and what is made of them."""
+    broken = {i.name for i, v in zip(program.inputs, values, strict=True) if not np.isfinite(v).all()}
+    return reached_from(program, broken, noise.infinite)
+
+
+def reached_from(program: Program, names: set[str], steps: set[int]) -> set[str]:
+    """These names, the results of these steps, and what is made of them."""
+    reached = set(names)
+    for k, node in enumerate(program.nodes):
+        if k in steps or reached.intersection(node.operands):
+            reached.update(node.results)
+    return reached
+
+
+def verdict(program: Program, call: Call, results: Any, runs: list[Any], broken: set[str]) -> str:
+    """What is wrong with results, or with an exception, in the light of the judge's runs; "" if nothing is."""
+    if isinstance(results, Exception):
+        return judge_error(program, call, results, runs, broken)
+    if isinstance(runs[0], Exception):
+        return judge_no_error(program, call, runs, broken)
+    if any(isinstance(r, Exception) for r in runs):
+        COUNTS["undecided"] += 1
+        return ""
+    return compare_reads(program, call, results, runs, broken)
+
+
+def judge_error(program: Program, call: Call, error: Exception, runs: list[Any], broken: set[str]) -> str:
     COUNTS["errors"] += 1
     raised = [r for r in runs if isinstance(r, Exception)]
     linear = isinstance(error, np.linalg.LinAlgError)
     if not raised:
-        if linear and any(what in ("nan", "inf") for _, what in call.damage):
+        if linear and broken:
             return ""
         if linear and program.derivatives:  # a value may be sound where its derivative is none
             values_alone = without_unused(replace(program, derivatives=()))
@@ -806,16 +874,29 @@ def judge_error(program: Program, call: Call, error: Exception, runs: list[Any])
             ):
                 return ""
         return f"raises {first_line(error)}"
-    if isinstance(runs[0], np.linalg.LinAlgError) and not linear and judge_no_error(program, call, runs):
-        return f"raises another {first_line(error)}, NumPy {first_line(runs[0])}"
+    if isinstance(runs[0], np.linalg.LinAlgError) and not linear and judge_no_error(program, call, runs, broken):
+        rest = judged(without_step(program, runs[0].step), call_values(program, call), Noise(0, 0))
+        if not isinstance(rest, type(error)):  # of two errors either may come first
+            return f"raises another {first_line(error)}, NumPy {first_line(runs[0])}"
     return ""
 
 
-def judge_no_error(program: Program, call: Call, runs: list[Any]) -> str:
+def without_step(program: Program, step: int) -> Program:
+    """The program without this step and what is made of it, with the same inputs."""
+    gone = reached_from(program, set(), {step})
+    return replace(
+        program,
+        nodes=tuple(n for n in program.nodes if not gone.intersection(n.results)),
+        reads=tuple(r for r in program.reads if r[0] not in gone),
+        derivatives=tuple(d for d in program.derivatives if d.target not in gone),
+        updates=tuple(u for u in program.updates if u[1] not in gone),
+    )
+
+
+def judge_no_error(program: Program, call: Call, runs: list[Any], broken: set[str]) -> str:
     """NumPy raises, and we don't: right only where nothing reads what NumPy could not compute."""
-    infinite = any(what in ("nan", "inf") for _, what in call.damage)
     no_columns = dict(call.sizes).get("m") == 0  # nothing is solved for, so nothing fails
-    if infinite or no_columns or not all(isinstance(r, np.linalg.LinAlgError) for r in runs):
+    if broken or no_columns or not all(isinstance(r, np.linalg.LinAlgError) for r in runs):
         COUNTS["undecided"] += 1
         return ""
     step = runs[0].step
@@ -851,19 +932,21 @@ def eps_of(x: np.ndarray) -> float:
     return float(np.finfo(x.dtype).eps) if x.dtype.kind in "fc" else 0.0
 
 
-def compare_reads(program: Program, call: Call, results: list[Any], runs: list[Any]) -> str:
+def compare_reads(program: Program, call: Call, results: list[Any], runs: list[Any], broken: set[str]) -> str:
     count = len(program.reads)
     ours = list(results[:count]) + list(results[len(results) - len(program.updates) :] if program.updates else [])
+    names = [name for name, _ in program.reads] + [name for _, name in program.updates]
     labels = [fill(how, (name,)) for name, how in program.reads] + [f"update of {s}" for s, _ in program.updates]
     several = [[*r[0], *r[2]] for r in runs]
     worst = max([np.finfo(i.dtype).eps for i in program.inputs if i.role != "draw"] or [0.0])
     for k, (label, got) in enumerate(zip(labels, ours, strict=True)):
         got = np.asarray(got)
-        if any(what in ("nan", "inf") for _, what in call.damage) and got.dtype.kind in "fc":
+        if names[k] in broken and got.dtype.kind in "fc":
             several_k = [np.where(np.isfinite(got), r[k], np.nan) for r in several if np.shape(r[k]) == got.shape]
         else:
             several_k = [np.asarray(r[k]) for r in several]
-        message = compare(got, several_k, float(worst), dict(call.sizes)) if len(several_k) == len(several) else ""
+        judge = compare_index if numeric(label).startswith(ARGMAX) else compare
+        message = judge(got, several_k, float(worst), dict(call.sizes)) if len(several_k) == len(several) else ""
         if message:
             return f"{message} in {numeric(label)}"
     return ""
@@ -882,22 +965,13 @@ def compare(got: np.ndarray, wanted: list[np.ndarray], worst: float, sizes: dict
             return f"wrong value: {got.ravel()[:4]}, NumPy {base.ravel()[:4]}"
         return ""
     finite = np.all([np.isfinite(w) for w in wanted], axis=0)
-    if not finite.any():
+    tolerance = tolerance_of([w[finite] for w in wanted], worst, sizes)
+    if tolerance is None:
         COUNTS["undecided"] += 1
         return ""
+    COUNTS["judged"] += 1
+    b = base[finite]
     with np.errstate(all="ignore"):
-        b = base[finite]
-        scale = abs(b).max()
-        noise = max(abs(w[finite] - b).max() for w in wanted[1:])
-        tolerance = (
-            64 * max(1, max(sizes.values()) / 4) * noise
-            + 64 * (4 + max(sizes.values())) * max(eps_of(base), worst) * scale
-        )
-        loose = tolerance > (0.1 if worst > 1e-10 else 1e-3) * scale
-        if loose and scale:
-            COUNTS["undecided"] += 1
-            return ""
-        COUNTS["judged"] += 1
         away = abs(got[finite] - b)
     if np.isfinite(away).all() and (away <= tolerance).all():
         return ""
@@ -905,9 +979,43 @@ def compare(got: np.ndarray, wanted: list[np.ndarray], worst: float, sizes: dict
     return f"wrong value: {got[finite][at]} for {b[at]} (tolerance {tolerance:.1e})"
 
 
+def compare_index(got: np.ndarray, wanted: list[np.ndarray], worst: float, sizes: dict[str, int]) -> str:
+    """An index of the largest of a few numbers: where others are as large but for noise, each of them will do."""
+    base = wanted[0]
+    if got.shape or got.dtype != np.int64 or not 0 <= got < len(base):
+        return f"wrong index: {got!r} of {len(base)}"
+    tolerance = tolerance_of(wanted, worst, sizes) if all(np.isfinite(w).all() for w in wanted) else None
+    if tolerance is None:
+        COUNTS["undecided"] += 1
+        return ""
+    COUNTS["judged"] += 1
+    numbers = base.real  # complex numbers are ordered by these first
+    if numbers[got] >= numbers.max() - 2 * tolerance:
+        return ""
+    return f"wrong index: {got}, NumPy {np.argmax(base)} of {base}"
+
+
+def tolerance_of(wanted: list[np.ndarray], worst: float, sizes: dict[str, int]) -> float | None:
+    """How far finite numbers may be off by what reruns with noise gave; None if they are as noisy as large."""
+    base = wanted[0]
+    if not base.size:
+        return None
+    with np.errstate(all="ignore"):
+        scale = abs(base).max()
+        noise = max(abs(w - base).max() for w in wanted[1:])
+        tolerance = (
+            64 * max(1, max(sizes.values()) / 4) * noise
+            + 64 * (4 + max(sizes.values())) * max(eps_of(base), worst) * scale
+        )
+        loose = tolerance > (0.1 if worst > 1e-10 else 1e-3) * scale
+    return None if loose and scale else float(tolerance)
+
+
 def compare_derivatives(
-    program: Program, call: Call, values: list[np.ndarray], results: list[Any], runs: list[Any]
+    program: Program, call: Call, values: list[np.ndarray], results: list[Any], first: Noise
 ) -> str:
+    """Derivatives against differences, but where the value is infinite or zeros make it a kink (norms, roots)."""
+    infinite, kinks = (reached_from(program, set(), steps) for steps in (first.infinite, first.zero))
     position = len(program.reads)
     wide = [v.astype("complex128" if v.dtype.kind == "c" else "float64") for v in values]
     single = any(i.dtype == "float32" for i in program.inputs)
@@ -972,6 +1080,9 @@ def compare_derivatives(
                 continue
             COUNTS["judged"] += 1
             away = abs(got - value)
+        if d.target in infinite or d.target in kinks and np.isnan(away).any():
+            COUNTS["undecided"] += 1
+            continue
         if not (away <= limit).all():
             moved = differences(partial(at, shift=3))
             if moved is None or abs(moved[0] - value).max() > 1e-2 * (1e-3 + abs(value).max()):

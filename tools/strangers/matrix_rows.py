@@ -195,8 +195,8 @@ ROWS: list[Row] = [
     *_rows("Maa -> S", "LA.slogdet({0})[0]", smooth=False, weight=0.5),
     # functions
     *[row for n in (-2, -1, 0, 1, 2, 3) for row in _rows("*Maa -> *Maa", f"LA.matrix_power({{0}}, {n})", weight=0.3)],
-    *_rows("Maa -> Maa", ("linalg.expm({0})", "sl.expm({0})"), ("linalg.expm(-{0}.T)", "sl.expm(-{0}.T)")),
-    *_rows("Maa Va -> Va", ("linalg.expm({0}) @ {1}", "sl.expm({0}) @ {1}"), weight=0.5),
+    *_rows("Maa -> Maa", ("linalg.expm({0})", "expm({0})"), ("linalg.expm(-{0}.T)", "expm(-{0}.T)")),
+    *_rows("Maa Va -> Va", ("linalg.expm({0}) @ {1}", "expm({0}) @ {1}"), weight=0.5),
     # factors
     *_rows("*Maa -> *Maa", "LA.cholesky({0})", weight=4),
     *_rows("Maa -> Maa", ("linalg.cholesky({0}, lower=False)", "cholesky_upper({0})"), "LA.cholesky({0}).T", weight=1),
@@ -237,6 +237,7 @@ ROWS: list[Row] = [
         ("{r0}, {r1}, {r2} = linalg.lu({0})", "{r0}, {r1}, {r2} = lu({0})"),
         label="lu",
         weight=2,
+        selects=True,  # P and L of a triangular factor are identities
     ),
     *_rows("Maa MaK MKb -> Mab", "{0} @ {1} @ {2}", "{0} @ ({1} @ {2})", of="lu"),
     *_rows("Maa Maa Maa Va -> Va", "LA.solve({2}, LA.solve({1}, {0}.T @ {3}))", of="lu"),
@@ -390,6 +391,29 @@ def lu(a):
     return p.real.astype(a.real.dtype), lower, upper
 
 
+def of_finite(method, a, *options, **more):
+    """method(a, ...) by singular vectors; with infinities LAPACK may not end."""
+    if not np.isfinite(a).all():
+        raise np.linalg.LinAlgError("SVD did not converge")
+    return method(a, *options, **more)
+
+
+def expm(a):
+    """The exponential by Taylor's series of a / 2^n and n squarings, in extended precision: SciPy's loses four digits."""
+    wide = a.astype(np.clongdouble if a.dtype.kind == "c" else np.longdouble)
+    size = np.abs(wide).sum(0).max(initial=0)
+    if not np.isfinite(size):
+        return np.full_like(a, np.nan)
+    n = max(0, int(np.ceil(np.log2(size))) + 1) if size else 0
+    total = term = np.eye(len(a), dtype=wide.dtype)
+    for k in range(1, 24):
+        term = term @ wide / 2.0**n / k
+        total = total + term
+    for _ in range(n):
+        total = total @ total
+    return total.astype(a.dtype)
+
+
 def normal_log_density(x, covariance):
     """The log-density of a normal vector with mean 0, by the covariance's own definition."""
     sign, log = np.linalg.slogdet(covariance)
@@ -419,7 +443,18 @@ def loop(step, sequences, state, others, rounds):
 
 HELPERS: dict[str, Callable[..., Any]] = {
     f.__name__: f
-    for f in (transposed, one_triangle, cholesky_upper, cho_solve, lu, normal_log_density, wishart_log_density, loop)
+    for f in (
+        transposed,
+        one_triangle,
+        cholesky_upper,
+        cho_solve,
+        lu,
+        expm,
+        of_finite,
+        normal_log_density,
+        wishart_log_density,
+        loop,
+    )
 }
 NAMES = {"np": np, "sl": sl, "special": special, "stats": stats, **HELPERS}
 

@@ -15,8 +15,7 @@ sys.path.insert(0, str(ROOT))
 from tools.strangers import driver, matrices  # noqa: E402
 from tools.strangers.matrix_rows import ROWS  # noqa: E402
 
-# Behind 0 the judge draws an ill-conditioned matrix of which NumPy finds a factor and we do not.
-FIRST = int(os.environ.get("TENSORDSL_STRANGERS", "5000"))
+FIRST = int(os.environ.get("TENSORDSL_STRANGERS", "0"))
 SECONDS = 10.0
 
 
