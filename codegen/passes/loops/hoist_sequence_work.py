@@ -26,8 +26,8 @@ def hoist_sequence_work(ctx: Context, v: Value) -> Value | None:
         if not is_wide:
             ctx.hit("what stays the same is computed once")
             return w.guarded(value)
-        if not _pays(ctx, w, v):
-            continue
+        if max(value.loops, default=0) > number or not _pays(ctx, w, v):
+            continue  # a loop's product of all rounds of a loop around it would be computed in each of both
         if w.steps[v.number] == {-1}:  # the order of the sequence, in which other loops may walk over it
             w = known.widening(number, is_reversed=True)
             back = w.of(v)

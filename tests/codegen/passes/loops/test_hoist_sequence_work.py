@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from widened import loops, numbers, products, run
+from widened import loops, numbers, products, run, values
 
 import tensordsl
 import tensordsl.tensor as T
@@ -125,6 +125,18 @@ def test_a_loop_in_a_loop() -> None:
     states, _ = tensordsl.scan(outer, x, h)
     assert products([x, h, w], [states])[0] <= 1
     run([x, h, w], [states], *([numbers(n, m, 3), numbers(4), numbers(3, 4)] for n in LENGTHS for m in LENGTHS))
+
+
+def test_what_the_state_of_a_loop_within_enters_is_not_multiplied_for_all_rounds_around() -> None:
+    x, h, w, k = T.matrix("x"), T.vector("h"), T.matrix("w"), T.lscalar("k")
+
+    def outer(a: Any) -> Any:
+        return tensordsl.scan(lambda s: T.tanh(T.dot(s * a, w)), None, h, n_steps=k)[0].sum(0)
+
+    states, _ = tensordsl.scan(outer, x)
+    (product,) = [v for v in values([x, h, w, k], [states]) if v.op == "dot"]
+    assert product.rank == 1
+    run([x, h, w, k], [states], *([numbers(n, 4), numbers(4), numbers(4, 4), 3] for n in LENGTHS))
 
 
 def test_in_a_branch() -> None:
