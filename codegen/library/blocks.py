@@ -7,9 +7,13 @@ Why       slots per size class are exchanged atomically: no lock, so it is safe 
 from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.kernel_ir.types import i64, ptr, signature
 from tensordsl.codegen.library.large_blocks import large_text
 from tensordsl.codegen.llvm.builder import Asm
 from tensordsl.codegen.target.tuning import Tuning
+
+TAKE_BLOCK = signature("take_block", ptr, rt=ptr, bytes=i64)
+GIVE_BLOCK = signature("give_block", rt=ptr, block=ptr)
 
 
 def block_text(t: Tuning) -> str:

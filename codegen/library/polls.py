@@ -18,6 +18,9 @@ from tensordsl.codegen.kernel_ir.types import Kind, Signature, array, i64, ptr, 
 from tensordsl.codegen.library.signals import ROUNDS_BETWEEN_POLLS
 
 POLL = signature(layouts.POLL, internal=False, hidden=True)
+# What a call that ends early gives back: blocks of `library.blocks`, the newest first.
+HOLD = signature(layouts.HOLD, block=ptr, internal=False, hidden=True)
+DROP = signature(layouts.DROP, internal=False, hidden=True)
 AXES: dict[str, Kind] = {"dims": array(i64), "xs": array(i64), "ys": array(i64), "level": i64, "last": i64}
 
 

@@ -7,7 +7,7 @@ Goes out   LLVM text of the objects "gemm_float64" and "gemm_float32" (`dispatch
 How        `dispatch` has the table of conditions: small products go to `tiles`, stacks to `batched`, few columns to
            `narrow`, two or three rows to `few_rows`, a matrix times its own transpose to `syrk`; large ones to our
            panels (`macro_kernel` has the loops, `panels` the micro-kernel), or to the BLAS that NumPy brings, where
-           that is faster.
+           that is faster.  `signatures`: of what several modules call.
 Uses       `library.parallel` for threads, `library.blocks` for packed operands, `llvm`; of `program_ir` the size of
            the blocks of C that an epilogue gets.
 Used by    programs, by `Gemm` instructions; `bufferise` knows by `target.tuning` from which size on threads are woken.

@@ -22,8 +22,9 @@ from tensordsl.codegen.library.alternate_stack import (
     on_alternate_stack,
 )
 from tensordsl.codegen.library.gemm.batched import stack_texts
-from tensordsl.codegen.library.gemm.few_rows import ROWS, few_texts
+from tensordsl.codegen.library.gemm.few_rows import ROWS, few_functions
 from tensordsl.codegen.library.gemm.macro_kernel import share_texts
+from tensordsl.codegen.library.gemm.narrow import narrow_functions
 from tensordsl.codegen.library.gemm.panels import panel_functions
 from tensordsl.codegen.library.gemm.syrk import gram_functions
 from tensordsl.codegen.library.gemm.text import (
@@ -65,9 +66,11 @@ def gemm_text(dtype: str, t: Tuning) -> str:
     (kind, size), panels = TYPES[dtype], t.machine.has_panels and t.allows("own_gemm")
     vector = Vector(kind, t.machine.vector_bytes // size, t)
     v = ELEMENTS[dtype].of(vector.lanes)
-    functions = [*tile_functions(v, t), *(panel_functions(v, t) if panels else ()), *gram_functions(v, t)]
+    functions = [*tile_functions(v, t), *gram_functions(v, t)]
+    if panels:
+        functions += [*panel_functions(v, t), *few_functions(v, t), *narrow_functions(v, t)]
     bodies = [_pack(kind), _scale(vector), _triple_loop(kind)]
-    bodies += [*share_texts(vector), *few_texts(vector)] if panels else []
+    bodies += [*share_texts(vector)] if panels else []
     bodies += [
         _blocked(t, kind),
         _gemv(t, kind, dtype),

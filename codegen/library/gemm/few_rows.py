@@ -7,66 +7,89 @@ Why       a BLAS packs all of B for these, or reads it once a row.  Here steps o
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.gemm.text import SIZES, Vector, element, over_vectors
-from tensordsl.codegen.library.signals import poll_each
-from tensordsl.codegen.llvm.function import Function
+from typing import Any
+
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import Kind, Signature, Type, array, i64, signature
+from tensordsl.codegen.library.gemm.signatures import SIZES, named
+from tensordsl.codegen.library.gemm.tiles import Mask, over_vectors, rows_signature
+from tensordsl.codegen.library.polls import poll_each
+from tensordsl.codegen.target.tuning import Tuning
 
 ROWS = (2, 3)  # of C
-STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
 
 
-def few_texts(v: Vector) -> list[str]:
+def few_functions(v: Type, t: Tuning) -> list[Function]:
     """`few_<type>`: C += alpha A B of m rows (`ROWS`), with B's rows contiguous.  Needs `rows_<type>`."""
-    return [*(_tile(v, m) for m in ROWS), _driver(v)]
+    return [*(_tile(v, m) for m in ROWS), _few(v, t)]
 
 
-def _terms(v: Vector) -> int:
+def _terms(v: Type) -> int:
     """Rows of B at a time: their factors stay in registers, of which there are half as many of half the size."""
     return 8 if v.bytes == 64 else 4
 
 
-def _tile(v: Vector, rows: int) -> str:
-    f = Function("void", f"few_{v.kind}_{rows}", ("i64 n", *STRIDED, f"{v.kind} alpha"), internal=True)
-    kind, terms = v.kind, range(_terms(v))
-    a = [element(f, kind, "%a", str(r), "%rsa") for r in range(rows)]
-    b = [element(f, kind, "%b", str(j), "%rsb") for j in terms]
-    c = [element(f, kind, "%c", str(r), "%ldc") for r in range(rows)]
-    factors = [
-        [v.splat(f, f.op(f"fmul {kind} %alpha, {f.load(kind, element(f, kind, a[r], str(j), '%csa'))}")) for j in terms]
-        for r in range(rows)
-    ]
-
-    def body(i: str, mask: str) -> None:
-        loaded = [v.load(f, f.gep(x, i, kind), mask) for x in b]
-        for of_row, row in zip(factors, c, strict=True):
-            total = f.op(f"fmul {v.type} {of_row[0]}, {loaded[0]}")
-            for factor, x in zip(of_row[1:], loaded[1:], strict=True):
-                total = v.fma(f, factor, x, total)
-            place = f.gep(row, i, kind)
-            v.store(f, f.op(f"fadd {v.type} {v.load(f, place, mask)}, {total}"), place, mask)
-
-    over_vectors(f, v, "%n", body)
-    return f.end()
+def _operands(v: Type) -> dict[str, Kind]:
+    matrix = array(v.scalar)
+    return dict(a=matrix, rsa=i64, csa=i64, b=matrix, rsb=i64, c=matrix, ldc=i64, alpha=v.scalar)
 
 
-def _driver(v: Vector) -> str:
-    kind, terms, block = v.kind, _terms(v), v.tuning.gemm.few_rows_block_bytes // v.align
-    f = Function("void", f"few_{kind}", (*SIZES, *STRIDED, f"{kind} alpha"), internal=True)
-    whole = f.and_("%k", -terms)
-    rest = f.sub("%k", whole)
-    with f.loop("%n", step=block) as j:
-        n = f.min(f.sub("%n", j.index), block)
-        c = f.gep("%c", j.index, kind)
+def few_signature(v: Type) -> Signature:
+    return signature(named("few", v), None, {**SIZES, **_operands(v)})
 
-        def operands(p: str) -> tuple[str, ...]:
-            a, b = element(f, kind, "%a", p, "%csa"), f.gep(element(f, kind, "%b", p, "%rsb"), j.index, kind)
-            given = f"ptr {a}", "i64 %rsa", "i64 %csa", f"ptr {b}", "i64 %rsb", f"ptr {c}", "i64 %ldc"
-            return (*given, f"{kind} %alpha")
 
-        for m in ROWS:
-            with f.when(f.eq("%m", m)), f.loop(whole, step=terms) as p:
-                f.call("void", f"@few_{kind}_{m}", f"i64 {n}", *operands(p.index))
-                poll_each(f, p.index, 64, terms)
-        with f.when(f.gt(rest, 0)):
-            f.call("void", f"@rows_{kind}", "i64 %m", f"i64 {n}", f"i64 {rest}", *operands(whole), "i1 true")
-    return f.end()
+def _tile_signature(v: Type, rows: int) -> Signature:
+    return signature(f"{named('few', v)}_{rows}", None, {"n": i64, **_operands(v)})
+
+
+def _tile(v: Type, rows: int) -> Function:
+    @kernel(_tile_signature(v, rows))
+    def tile(
+        f: Kernel, n: Number, a: Pointer, rsa: Number, csa: Number, b: Pointer, rsb: Number, c: Pointer, ldc: Number,
+        alpha: Number,
+    ) -> None:  # fmt: skip
+        terms = range(_terms(v))
+        rows_of_a = [a + r * rsa for r in range(rows)]
+        rows_of_b = [b + j * rsb for j in terms]
+        rows_of_c = [c + r * ldc for r in range(rows)]
+        factors = [[f.splat(alpha * (row + j * csa)[0], v.lanes) for j in terms] for row in rows_of_a]
+
+        def body(i: Number, mask: Mask) -> None:
+            loaded = [(row + i).load(v.lanes, mask) for row in rows_of_b]
+            for of_row, row in zip(factors, rows_of_c, strict=True):
+                total = of_row[0] * loaded[0]
+                for factor, x in zip(of_row[1:], loaded[1:], strict=True):
+                    total = f.fma(factor, x, total)
+                place = row + i
+                place.store(place.load(v.lanes, mask) + total, mask)
+
+        over_vectors(f, v.lanes, n, body)
+
+    return tile
+
+
+def _few(v: Type, t: Tuning) -> Function:
+    terms, block = _terms(v), t.gemm.few_rows_block_bytes // v.scalar.bytes
+
+    @kernel(few_signature(v))
+    def few(
+        f: Kernel, m: Number, n: Number, k: Number, a: Pointer, rsa: Number, csa: Number, b: Pointer, rsb: Number,
+        c: Pointer, ldc: Number, alpha: Number,
+    ) -> None:  # fmt: skip
+        complete = k & -terms
+        rest = k - complete
+        with f.range(n, step=block) as j:
+            columns, below = f.min(n - j, block), c + j
+
+            def from_term(p: Number) -> dict[str, Any]:
+                return {"n": columns, "a": a + p * csa, "b": b + p * rsb + j, "c": below}
+
+            for rows in ROWS:
+                with f.when(m == rows), f.range(complete, step=terms) as p:
+                    f.forward(_tile_signature(v, rows), **from_term(p))
+                    poll_each(f, p, 64, terms)
+            with f.when(rest > 0):
+                f.forward(rows_signature(v), k=rest, add=True, **from_term(complete))
+
+    return few

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.library.blocks import block_text
-from tensordsl.codegen.library.gemm.narrow import narrow_params, narrow_texts, widest
 from tensordsl.codegen.library.gemm.panels import LAST_TILE_VECTORS, TILE_ROWS, TILE_VECTORS
 from tensordsl.codegen.library.gemm.text import SIZES, Vector, duration, element
 from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, share
@@ -21,6 +20,10 @@ from tensordsl.codegen.llvm.function import Function
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 OPERANDS = (*SIZES, *STRIDED)
 _NARROW = "i1 narrow", "i64 height"  # of the whole product: whether `gemm.narrow` may do it, and its rows
+
+
+def narrow_params(v: Vector) -> list[str]:
+    return ["ptr rt", *SIZES, *STRIDED, f"{v.kind} alpha", "i1 add"]
 
 
 def _job(v: Vector) -> Job:
@@ -42,7 +45,6 @@ def share_texts(v: Vector) -> list[str]:
         block_text(v.tuning),
         _strips(v),
         _product(v),
-        *narrow_texts(v),
         _unpacked_product(v),
         _by_panels(v),
         _part(v),
@@ -289,7 +291,7 @@ def _shared(v: Vector) -> str:
     pool = c.load("ptr", "%rt", layouts.RT["threads"])
     work = duration(c, v, c.mul(c.mul("%m", "%n"), "%k"))
     shared, alone = c.label("share"), c.label("alone")
-    narrow = c.all(c.le("%n", widest(v)), c.op("xor i1 %half, true"))
+    narrow = c.all(c.le("%n", v.lanes * v.tuning.gemm.thin_vectors), c.op("xor i1 %half, true"))
     if_worth(c, v.tuning, pool, work, v.tuning.gemm.parallel_min_ns, shared, alone)
     c.place(alone)
     c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)), f"i1 {narrow}", "i64 %m")

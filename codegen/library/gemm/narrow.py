@@ -7,196 +7,233 @@ Why       lanes run along k, or along the rows of C; columns behind complete vec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.gemm.text import SIZES, Vector, element
-from tensordsl.codegen.library.parallel import named, operands
-from tensordsl.codegen.library.signals import drop, hold, poll
-from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import Kind, Signature, Type, array, i1, i64, ptr, signature
+from tensordsl.codegen.library.blocks import GIVE_BLOCK, TAKE_BLOCK
+from tensordsl.codegen.library.gemm.signatures import SIZES, named, product, scale, strided, triple_loop
+from tensordsl.codegen.library.gemm.tiles import dots_signature
+from tensordsl.codegen.library.polls import DROP, HOLD, POLL
+from tensordsl.codegen.target.tuning import Tuning
 
-STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 
-
-def widest(v: Vector) -> int:
+def widest(v: Type, t: Tuning) -> int:
     """The most columns."""
-    return v.lanes * v.tuning.gemm.thin_vectors
+    return v.lanes * t.gemm.thin_vectors
 
 
-def narrow_texts(v: Vector) -> list[str]:
+def narrow_functions(v: Type, t: Tuning) -> list[Function]:
     """`narrow_<type>` and `plain_<type>`, which need `product_<type>` and `dots_<type>`."""
-    parts = [_columns_of_b(v), _by_dots(v), _add_transposed(v), _transposed(v)]
-    return [*parts, _plain(v), _cut(v), _narrow(v)]
+    parts = [_columns(v), _long_dots(v, t), _add_transposed(v), _transposed(v, t)]
+    return [*parts, _plain(v), _cut(v, t), _narrow(v, t)]
 
 
-def narrow_params(v: Vector) -> list[str]:
-    return ["ptr rt", *SIZES, *STRIDED, f"{v.kind} alpha", "i1 add"]
+def _parameters(v: Type) -> dict[str, Kind]:
+    return dict(rt=ptr, **SIZES, **strided(v), alpha=v.scalar, add=i1)
 
 
-def _columns_of_b(v: Vector) -> str:
-    """to[n, k] = B'"""
-    params = ("ptr to", "i64 n", "i64 k", "ptr b", "i64 rsb", "i64 csb")
-    f = Function("void", f"columns_{v.kind}", params, internal=True)
-    with f.loop("%n") as j:
-        column, to = element(f, v.kind, "%b", j.index, "%csb"), element(f, v.kind, "%to", j.index, "%k")
-        with f.loop("%k", ("ptr", column)) as p:
-            f.store(v.kind, f.load(v.kind, p.values[0]), f.gep(to, p.index, v.kind))
-            p.next = [f.gep(p.values[0], "%rsb", v.kind)]
-    return f.end()
+def narrow_signature(v: Type) -> Signature:
+    """Is it done, as beta C + alpha A B?  `height`: rows of the whole product."""
+    return signature(named("narrow", v), i1, _parameters(v), beta=v.scalar, height=i64)
 
 
-def _room(f: Function, size: str) -> tuple[str, str]:
-    """A block, and its `size` bytes; without memory the function gives false."""
-    block = f.call("ptr", "@take_block", "ptr %rt", f"i64 {size}")
-    with f.when(f.is_null(block)):
-        f.ret("i1", "false")
-    hold(f, block)
-    return block, f.gep(block, layouts.BLOCK_HEAD)
+def plain_signature(v: Type) -> Signature:
+    return signature(named("plain", v), None, _parameters(v))
 
 
-def _leave_room(f: Function, block: str) -> None:
-    drop(f)
-    f.call("void", "@give_block", "ptr %rt", f"ptr {block}")
+def _long_dots_signature(v: Type) -> Signature:
+    return signature(named("long_dots", v), i1, _parameters(v))
 
 
-def _by_dots(v: Vector) -> str:
-    """i1: whether there was memory for the columns of B; if not, nothing is done."""
-    f, kind = Function("i1", f"long_dots_{v.kind}", narrow_params(v), internal=True), v.kind
-    size = f.mul(f.mul("%n", f.min("%k", v.tuning.gemm.thin_block_terms)), v.align)
-    block, columns = _room(f, size)
-    with f.loop("%k", step=v.tuning.gemm.thin_block_terms) as p:
-        k = f.min(f.sub("%k", p.index), v.tuning.gemm.thin_block_terms)
-        a, b = f.gep("%a", p.index, kind), element(f, kind, "%b", p.index, "%rsb")
-        f.call("void", f"@columns_{kind}", f"ptr {columns}", "i64 %n", f"i64 {k}", f"ptr {b}", "i64 %rsb", "i64 %csb")
-        add = f.op(f"or i1 %add, {f.gt(p.index, 0)}")
-        f.call(
-            "void", f"@dots_{kind}", "i64 %m", "i64 %n", f"i64 {k}", f"ptr {a}", "i64 %rsa", f"ptr {columns}",
-            f"i64 {k}", "ptr %c", "i64 %ldc", f"{kind} %alpha", f"i1 {add}",
-        )  # fmt: skip
-        poll(f)
-    _leave_room(f, block)
-    return f.end("i1", "true")
+def _transposed_signature(v: Type) -> Signature:
+    return signature(named("transposed", v), i1, _parameters(v))
 
 
-def _add_transposed(v: Vector) -> str:
-    """C (if add) + T', where T has rows of `width` elements."""
-    params = ("i64 m", "i64 n", "ptr t", "i64 width", "ptr c", "i64 ldc", "i1 add")
-    f = Function("void", f"add_turned_{v.kind}", params, internal=True)
-
-    def columns(adds: bool) -> None:
-        with f.loop("%n") as j:
-            row = element(f, v.kind, "%t", j.index, "%width")
-            with f.loop("%m", ("ptr", f.gep("%c", j.index, v.kind))) as i:
-                x, (at,) = f.load(v.kind, f.gep(row, i.index, v.kind)), i.values
-                f.store(v.kind, f.op(f"fadd {v.kind} {f.load(v.kind, at)}, {x}") if adds else x, at)
-                i.next = [f.gep(at, "%ldc", v.kind)]
-        f.ret()
-
-    with f.when("%add"):
-        columns(True)
-    columns(False)
-    return f.text
+def _cut_signature(v: Type) -> Signature:
+    return signature(named("cut", v), None, _parameters(v))
 
 
-def _transposed(v: Vector) -> str:
-    """i1: whether there was memory; if not, nothing is done."""
-    f, kind = Function("i1", f"turned_{v.kind}", narrow_params(v), internal=True), v.kind
-    width = f.min("%m", v.tuning.gemm.thin_rows)
-    size = f.mul(f.mul("%n", width), v.align)
-    block, t = _room(f, size)
-    with f.loop("%m", step=v.tuning.gemm.thin_rows) as i:
-        m = f.min(f.sub("%m", i.index), v.tuning.gemm.thin_rows)
-        a, c = f.gep("%a", i.index, kind), element(f, kind, "%c", i.index, "%ldc")
-        done = f.call(
-            "i1", f"@product_{kind}", "ptr %rt", "i64 %n", f"i64 {m}", "i64 %k", "ptr %b", "i64 %csb", "i64 %rsb",
-            f"ptr {a}", "i64 %csa", "i64 1", f"ptr {t}", f"i64 {width}", f"{kind} %alpha", "i1 false",
-            f"{kind} 1.0", "ptr null", "i64 0", "i64 0",
-        )  # fmt: skip
-        f.do(f"call void @llvm.assume(i1 {done})")  # few rows need no panels
-        f.call(
-            "void", f"@add_turned_{kind}", f"i64 {m}", "i64 %n", f"ptr {t}", f"i64 {width}", f"ptr {c}", "i64 %ldc",
-            "i1 %add",
-        )  # fmt: skip
-    _leave_room(f, block)
-    return f.end("i1", "true")
+def _columns_signature(v: Type) -> Signature:
+    matrix = array(v.scalar)
+    return signature(named("columns", v), to=matrix, n=i64, k=i64, b=matrix, rsb=i64, csb=i64)
 
 
-def _plain(v: Vector) -> str:
-    """Where there is no memory for anything better."""
-    f = Function("void", f"plain_{v.kind}", narrow_params(v), internal=True)
-    with f.when(f.op("xor i1 %add, true")):
-        f.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{v.kind} 0.0")
-    f.call("void", f"@triple_loop_{v.kind}", *passed((*SIZES, *STRIDED)), f"{v.kind} %alpha")
-    return f.end()
+def _columns(v: Type) -> Function:
+    @kernel(_columns_signature(v))
+    def columns(f: Kernel, to: Pointer, n: Number, k: Number, b: Pointer, rsb: Number, csb: Number) -> None:
+        """to[n, k] = B'"""
+        with f.range(n) as j:
+            source, row = f.variable(b + j * csb), to + j * k
+            with f.range(k) as p:
+                row[p] = source[0]
+                source.set(source + rsb)
+
+    return columns
 
 
-def _or_plain(f: Function, v: Vector, done: str, given: Sequence[str]) -> None:
-    with f.when(f.negate(done)):
-        f.call("void", f"@plain_{v.kind}", *given)
+def _room(f: Kernel, v: Type, elements: Number) -> tuple[Pointer, Pointer]:
+    """A block, and so many elements in it; without memory the function gives false."""
+    block = f.call(TAKE_BLOCK, f.given["rt"], elements * v.scalar.bytes)
+    with f.when(block == f.null):
+        f.ret(False)
+    f.call(HOLD, block)
+    return block, block.bytes(layouts.BLOCK_HEAD).of(v.scalar)
 
 
-def _cut(v: Vector) -> str:
-    """Whole vectors of columns, and the rest of them, of some rows of A while these are in the cache."""
-    f, kind = Function("void", f"cut_{v.kind}", narrow_params(v), internal=True), v.kind
-    rest = f.and_("%n", v.lanes - 1)
-    main, rows = f.sub("%n", rest), f.sdiv(v.tuning.gemm.thin_rows_bytes // v.align, "%k")
-    rows = f.max(f.and_(rows, -v.tuning.gemm.thin_min_rows), v.tuning.gemm.thin_min_rows)
-    with f.loop("%m", step=rows) as i:
-        at_a, at_c = (element(f, kind, f"%{x}", i.index, f"%{s}") for x, s in (("a", "rsa"), ("c", "ldc")))
-        values = named(narrow_params(v)) | {"m": f.min(f.sub("%m", i.index), rows), "a": at_a, "c": at_c}
-        given = operands(narrow_params(v), values | {"n": main})
-        product = f.call("i1", f"@product_{kind}", *given, f"{kind} 1.0", "ptr null", "i64 0", "i64 0")
-        _or_plain(f, v, product, given)
-        places = {"b": element(f, kind, "%b", main, "%csb"), "c": f.gep(at_c, main, kind)}
-        given = operands(narrow_params(v), values | {"n": rest} | places)
-        with f.when(f.eq("%csa", 1)):
-            _or_plain(f, v, f.call("i1", f"@long_dots_{kind}", *given), given)
-        with f.when(f.ne("%csa", 1)):
-            _or_plain(f, v, f.call("i1", f"@turned_{kind}", *given), given)
-    return f.end()
+def _leave_room(f: Kernel, block: Pointer) -> None:
+    f.call(DROP)
+    f.call(GIVE_BLOCK, f.given["rt"], block)
 
 
-def _narrow(v: Vector) -> str:
-    """i1: is it done, as beta C + alpha A B?  `height`: rows of the whole product."""
-    params = narrow_params(v)
-    given, more = passed(params), (f"{v.kind} beta", "i64 height")
-    f = Function("i1", f"narrow_{v.kind}", [*params, *more], internal=True)
-    if not v.tuning.allows("thin_gemm"):
-        return f.end("i1", "false")
+def _long_dots(v: Type, t: Tuning) -> Function:
+    @kernel(_long_dots_signature(v))
+    def long_dots(
+        f: Kernel, rt: Pointer, m: Number, n: Number, k: Number, a: Pointer, rsa: Number, csa: Number, b: Pointer,
+        rsb: Number, csb: Number, c: Pointer, ldc: Number, alpha: Number, add: Number,
+    ) -> None:  # fmt: skip
+        """Whether there was memory for the columns of B; if not, nothing is done."""
+        most = t.gemm.thin_block_terms
+        block, columns = _room(f, v, n * f.min(k, most))
+        with f.range(k, step=most) as p:
+            terms, above, left = f.min(k - p, most), b + p * rsb, a + p
+            f.forward(_columns_signature(v), to=columns, k=terms, b=above)
+            f.forward(dots_signature(v), k=terms, a=left, b=columns, csb=terms, add=add | (p > 0))
+            f.call(POLL)
+        _leave_room(f, block)
+        f.ret(True)
 
-    def pays(*lengths: tuple[int, int]) -> str:
-        return f.any(*(f.all(f.le("%n", n), f.ge("%k", k)) for n, k in lengths))
+    return long_dots
 
-    def begin() -> None:
-        with f.when(f.all("%add", f.op(f"fcmp une {v.kind} %beta, 1.0"))):
-            f.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{v.kind} %beta")
 
-    half, most, by_terms = v.lanes // 2, v.lanes * 3 // 4, f.eq("%csa", 1)
-    by_rows, fills = f.eq("%rsa", 1), f.gt("%height", "%n")
-    with f.when(f.all(by_terms, pays((half, v.tuning.gemm.thin_min_terms), (most, 4 * v.tuning.gemm.thin_min_terms)))):
-        begin()
-        _or_plain(f, v, f.call("i1", f"@long_dots_{v.kind}", *given), given)
-        f.ret("i1", "true")
-    with f.when(
-        f.all(
-            by_rows,
-            fills,
-            pays(
-                (half // 2, 1),
-                (most, v.tuning.gemm.thin_min_terms),
-                (v.lanes * 3 // 2, 2 * v.tuning.gemm.thin_min_terms),
-            ),
-        )
-    ):
-        begin()
-        _or_plain(f, v, f.call("i1", f"@turned_{v.kind}", *given), given)
-        f.ret("i1", "true")
-    rest = f.and_("%n", v.lanes - 1)
-    few = f.all(f.gt(rest, 0), f.le(rest, half), f.gt("%n", v.lanes))
-    few = f.all(few, f.ge("%height", v.lanes))
-    with f.when(f.all(few, f.ge("%k", v.tuning.gemm.thin_min_terms), f.any(by_terms, by_rows))):
-        begin()
-        f.call("void", f"@cut_{v.kind}", *given)
-        f.ret("i1", "true")
-    return f.end("i1", "false")
+def _add_transposed_signature(v: Type) -> Signature:
+    matrix = array(v.scalar)
+    return signature(
+        named("add_transposed", v), m=i64, n=i64, source=matrix, width=i64, c=matrix, ldc=i64, add=i1
+    )  # fmt: skip
+
+
+def _add_transposed(v: Type) -> Function:
+    @kernel(_add_transposed_signature(v))
+    def add_transposed(
+        f: Kernel, m: Number, n: Number, source: Pointer, width: Number, c: Pointer, ldc: Number, add: Number
+    ) -> None:
+        """C (if add) + source', which has rows of `width` elements."""
+
+        def columns(adds: bool) -> None:
+            with f.range(n) as j:
+                row, place = source + j * width, f.variable(c + j)
+                with f.range(m) as i:
+                    x = row[i]
+                    place[0] = place[0] + x if adds else x
+                    place.set(place + ldc)
+
+        with f.when(add):
+            columns(True)
+            f.ret()
+        columns(False)
+
+    return add_transposed
+
+
+def _transposed(v: Type, t: Tuning) -> Function:
+    @kernel(_transposed_signature(v))
+    def transposed(
+        f: Kernel, rt: Pointer, m: Number, n: Number, k: Number, a: Pointer, rsa: Number, csa: Number, b: Pointer,
+        rsb: Number, csb: Number, c: Pointer, ldc: Number, alpha: Number, add: Number,
+    ) -> None:  # fmt: skip
+        """Whether there was memory; if not, nothing is done."""
+        width = f.min(m, t.gemm.thin_rows)
+        block, product_of_both = _room(f, v, n * width)
+        with f.range(m, step=t.gemm.thin_rows) as i:
+            rows, at_a, at_c = f.min(m - i, t.gemm.thin_rows), a + i, c + i * ldc
+            f.forward(  # which is always done: few rows need no panels
+                product(v), m=n, n=rows, a=b, rsa=csb, csa=rsb, b=at_a, rsb=csa, csb=1, c=product_of_both, ldc=width,
+                add=False, beta=1.0, then=f.null, half=False, row=0, column=0,
+            )  # fmt: skip
+            f.forward(_add_transposed_signature(v), m=rows, source=product_of_both, width=width, c=at_c)
+        _leave_room(f, block)
+        f.ret(True)
+
+    return transposed
+
+
+def _plain(v: Type) -> Function:
+    @kernel(plain_signature(v))
+    def plain(f: Kernel, *_: Any) -> None:
+        """Where there is no memory for anything better."""
+        with f.when(~f.given["add"]):
+            f.forward(scale(v), beta=0.0)
+        f.forward(triple_loop(v))
+
+    return plain
+
+
+def _or_plain(f: Kernel, v: Type, s: Signature, operands: dict[str, Any], **more: Any) -> None:
+    """A product by a function that may lack memory."""
+    done = f.forward(s, **operands, **more)
+    with f.when(~done):
+        f.forward(plain_signature(v), **operands)
+
+
+def _cut(v: Type, t: Tuning) -> Function:
+    @kernel(_cut_signature(v))
+    def cut(
+        f: Kernel, rt: Pointer, m: Number, n: Number, k: Number, a: Pointer, rsa: Number, csa: Number, b: Pointer,
+        rsb: Number, csb: Number, c: Pointer, ldc: Number, alpha: Number, add: Number,
+    ) -> None:  # fmt: skip
+        """Complete vectors of columns, and the rest of them, of some rows of A while these are in the cache."""
+        rest = n & (v.lanes - 1)
+        main, some = n - rest, f.quotient(f.number(t.gemm.thin_rows_bytes // v.scalar.bytes, i64), k)
+        some = f.max(some & -t.gemm.thin_min_rows, t.gemm.thin_min_rows)
+        with f.range(m, step=some) as i:
+            at_a, at_c, rows = a + i * rsa, c + i * ldc, f.min(m - i, some)
+            complete = {"m": rows, "n": main, "a": at_a, "c": at_c}
+            _or_plain(f, v, product(v), complete, beta=1.0, then=f.null, half=False, row=0, column=0)
+            others = {"m": rows, "n": rest, "a": at_a, "b": b + main * csb, "c": at_c + main}
+            with f.when(csa == 1):
+                _or_plain(f, v, _long_dots_signature(v), others)
+            with f.when(csa != 1):
+                _or_plain(f, v, _transposed_signature(v), others)
+
+    return cut
+
+
+def _narrow(v: Type, t: Tuning) -> Function:
+    @kernel(narrow_signature(v))
+    def narrow(
+        f: Kernel, rt: Pointer, m: Number, n: Number, k: Number, a: Pointer, rsa: Number, csa: Number, b: Pointer,
+        rsb: Number, csb: Number, c: Pointer, ldc: Number, alpha: Number, add: Number, beta: Number, height: Number,
+    ) -> None:  # fmt: skip
+        if not t.allows("thin_gemm"):
+            f.ret(False)
+            return
+
+        def pays(*lengths: tuple[int, int]) -> Number:
+            return f.any(*(f.all(n <= most, k >= least) for most, least in lengths))
+
+        def scale_c() -> None:
+            with f.when(f.all(add, beta != 1.0)):
+                f.forward(scale(v))
+
+        lanes, least = v.lanes, t.gemm.thin_min_terms
+        half, most, by_terms, by_rows, fills = lanes // 2, lanes * 3 // 4, csa == 1, rsa == 1, height > n
+        with f.when(f.all(by_terms, pays((half, least), (most, 4 * least)))):
+            scale_c()
+            _or_plain(f, v, _long_dots_signature(v), {})
+            f.ret(True)
+        with f.when(f.all(by_rows, fills, pays((half // 2, 1), (most, least), (lanes * 3 // 2, 2 * least)))):
+            scale_c()
+            _or_plain(f, v, _transposed_signature(v), {})
+            f.ret(True)
+        rest = n & (lanes - 1)
+        few = f.all(rest > 0, rest <= half, n > lanes, height >= lanes)
+        with f.when(f.all(few, k >= least, f.any(by_terms, by_rows))):
+            scale_c()
+            f.forward(_cut_signature(v))
+            f.ret(True)
+        f.ret(False)
+
+    return narrow

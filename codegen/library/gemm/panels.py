@@ -14,7 +14,8 @@ from typing import Any
 from tensordsl.codegen.kernel_ir.ir import Function
 from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
 from tensordsl.codegen.kernel_ir.types import Kind, Signature, Type, array, i1, i64, signature
-from tensordsl.codegen.library.gemm.tiles import Mask, first_lanes, named, over_vectors
+from tensordsl.codegen.library.gemm.signatures import named
+from tensordsl.codegen.library.gemm.tiles import Mask, first_lanes, over_vectors
 from tensordsl.codegen.target.tuning import Tuning
 
 TILE_ROWS = (8, 4, 2, 1)

@@ -11,7 +11,7 @@ from tensordsl.codegen.kernel_ir.ir import Function
 from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
 from tensordsl.codegen.kernel_ir.types import Signature, Type, array, i64, signature
 from tensordsl.codegen.library.gemm.panels import store_transposed
-from tensordsl.codegen.library.gemm.tiles import gemm_parameters, gemm_signature, named
+from tensordsl.codegen.library.gemm.signatures import gemm, gemm_parameters, named
 from tensordsl.codegen.library.polls import POLL
 from tensordsl.codegen.target.tuning import Tuning
 
@@ -35,7 +35,7 @@ def _gram(v: Type, t: Tuning) -> Function:
         some = f.max(f.quotient(n, t.gemm.syrk_max_blocks) & -t.gemm.syrk_rows, t.gemm.syrk_rows)
         with f.range(n, step=some) as first:
             rows = f.min(n - first, some)
-            f.forward(gemm_signature(v), m=rows, n=first + rows, c=c + first * ldc, a=a + first * rsa)
+            f.forward(gemm(v), m=rows, n=first + rows, c=c + first * ldc, a=a + first * rsa)
             _mirror_rows(f, v, first, rows)
 
     return gram

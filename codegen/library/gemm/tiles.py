@@ -12,7 +12,8 @@ from typing import Any
 
 from tensordsl.codegen.kernel_ir.ir import Function
 from tensordsl.codegen.kernel_ir.language import Kernel, Number, NumberVariable, Pointer, kernel
-from tensordsl.codegen.kernel_ir.types import Kind, Signature, Type, array, f64, i1, i64, ptr, signature
+from tensordsl.codegen.kernel_ir.types import Kind, Signature, Type, array, i1, i64, signature
+from tensordsl.codegen.library.gemm.signatures import named
 from tensordsl.codegen.library.polls import poll_each
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 from tensordsl.codegen.target.tuning import Tuning
@@ -25,31 +26,8 @@ DOTS = ((4, 4), (4, 2), (4, 1), (1, 4), (1, 1))  # rows x columns
 INDEPENDENT_SUMS = {(4, 1): 2, (1, 4): 2, (1, 1): 8}
 # Those whose vectors begin on cache lines where straddling loads are expensive.
 ALIGNED_DOTS = ((4, 1), (1, 4))
-SIZES: dict[str, Kind] = {"m": i64, "n": i64, "k": i64}
-WORDS = {"f64": "double", "f32": "float"}
-DTYPES = {"f64": "float64", "f32": "float32"}
 Mask = Number | None  # None: all lanes
 Step = Callable[[Any, Mask, Sequence[Number]], list[Number]]  # (number of the first term, mask, sums) -> sums
-
-
-def named(name: str, v: Type) -> str:
-    """The symbol of a function for matrices of the elements of a vector."""
-    return f"{name}_{WORDS[v.element]}"
-
-
-def strided(v: Type) -> dict[str, Kind]:
-    """The operands of a product: of a row, of a column of each the distance to the next, in elements."""
-    matrix = array(v.scalar)
-    return dict(a=matrix, rsa=i64, csa=i64, b=matrix, rsb=i64, csb=i64, c=matrix, ldc=i64)
-
-
-def gemm_parameters(v: Type) -> dict[str, Kind]:
-    """Those of the entry (`abi.layouts.HELPERS`)."""
-    return dict(rt=ptr, **SIZES, **strided(v), alpha=f64, beta=f64, scratch=array(v.scalar))
-
-
-def gemm_signature(v: Type) -> Signature:
-    return signature(f"gemm_{DTYPES[v.element]}", None, gemm_parameters(v), internal=False)
 
 
 def tile_functions(v: Type, t: Tuning) -> list[Function]:

@@ -14,8 +14,9 @@ from tensordsl.codegen.kernel_ir.interpret import Machine
 from tensordsl.codegen.kernel_ir.ir import Function, Module
 from tensordsl.codegen.kernel_ir.types import Type, f32, f64
 from tensordsl.codegen.library.gemm.panels import LAST_TILE_VECTORS, TILE_ROWS, panel_functions
+from tensordsl.codegen.library.gemm.signatures import named
 from tensordsl.codegen.library.gemm.syrk import gram_functions
-from tensordsl.codegen.library.gemm.tiles import named, tile_functions
+from tensordsl.codegen.library.gemm.tiles import tile_functions
 from tensordsl.codegen.target.tuning import Tuning
 
 DTYPES = {"f64": np.float64, "f32": np.float32}
