@@ -130,7 +130,7 @@ PROGRAM = (
         what="new values of shared variables are computed in the storage of the old ones",
         applies_when="the old value is read at the points that are written alone, and nothing that may fail follows",
         why="no second array goes through the caches; writing some rows costs only these rows",
-        file="codegen/bufferise/function.py", tests=("test_function",),
+        file="codegen/bufferise/function.py", tests=("test_function",), changes=ORDER,
     ),
     Optimisation(
         "output_order", "program",
@@ -366,6 +366,7 @@ THEANO: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("elemwise_fusion", "local_elemwise_fusion", "composite_elemwise_fusion"), _FUSION),
     **dict.fromkeys(("inplace", "inplace_opt", "inplace_elemwise_opt", "inplace_elemwise_optimizer"), _IN_PLACE),
     **dict.fromkeys(("local_sum_sum", "local_op_of_op"), ("merge_reductions",)),
+    "local_opt_alloc": ("sum_repeated",), "local_reduce_join": ("reduce_joined",),
     "local_subtensor_lift": ("sink_slices",),
     "scan_make_inplace": ("written_over",), "scanOp_make_inplace": ("written_over",),
     "scan_save_mem": ("keep_rows", "last_round"), "scanOp_save_mem": ("keep_rows", "last_round"),

@@ -36,7 +36,13 @@ from tensordsl.codegen.passes.fold_gemm import finish_products, fold_products
 from tensordsl.codegen.passes.linalg.determinants import log_of_determinants
 from tensordsl.codegen.passes.loops.keep_rows import keep_rows
 from tensordsl.codegen.passes.loops.merge_loops import merge_loops
-from tensordsl.codegen.passes.merge_reductions import add_sums, merge_reductions, part_totals
+from tensordsl.codegen.passes.merge_reductions import (
+    add_sums,
+    merge_reductions,
+    part_totals,
+    reduce_joined,
+    sum_repeated,
+)
 from tensordsl.codegen.passes.narrow_indices import narrow_positions
 from tensordsl.codegen.passes.peel_rolls import part_at_rolls
 from tensordsl.codegen.passes.rewrite_scatters import add_to_given, merge_writes, scatter_to_choice, sum_by_slices
@@ -150,6 +156,14 @@ PIPELINE = (
         reason="after the rules, which look for a softmax's division",
     ),
     Pass(
+        "sum_repeated", sum_repeated, ops=frozenset(("reduce",)),
+        reason="after the rules, which look for sums of exponentials; sums that are left may merge",
+    ),
+    Pass(
+        "reduce_joined", reduce_joined, ops=frozenset(("reduce",)), needs_users=True,
+        reason="after the rules; before slices move into what is joined",
+    ),
+    Pass(
         "merge_reductions", merge_reductions, ops=frozenset(("reduce",)), needs_users=True,
         reason="after the rules, which look for sums of exponentials; before slices move into reductions",
     ),
@@ -259,7 +273,9 @@ MUST_PRECEDE = (
     ("multiply_by_diagonals", "fold_products"), ("sum_diagonals", "fold_products"),
     ("sum_diagonals", "merge_reductions"),
     ("stabilise", "merge_reductions"), ("stabilise", "fold_products"), ("stabilise", "sink_slices"),
-    ("merge_reductions", "add_sums"), ("add_sums", "sink_slices"), ("fold_products", "sink_slices"),
+    ("stabilise", "sum_repeated"), ("sum_repeated", "merge_reductions"), ("stabilise", "reduce_joined"),
+    ("reduce_joined", "sink_slices"), ("merge_reductions", "add_sums"), ("add_sums", "sink_slices"),
+    ("fold_products", "sink_slices"),
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
     ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
     ("canonicalise", "share_rolls"), ("share_rolls", "sink_slices"),

@@ -1,19 +1,79 @@
 """Merging of reductions: reductions of reductions, sums of sums, and total reductions along with those of rows.
 
-So that one loop nest computes what would be several; each rule says how rounding changes.
+So that one loop nest computes what would be several, or none is needed; each rule says how rounding changes.
 """
 
 from __future__ import annotations
 
+import math
 from functools import partial, reduce
 
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
+from tensordsl.codegen.tensor_ir.construct import CONCATENATE
 from tensordsl.codegen.tensor_ir.graph import Value, dependencies
 from tensordsl.graph.types import FLOATS
+from tensordsl.ops.math.elementwise import ADD, MUL
+from tensordsl.ops.table import OPS
 
 MONOIDS = frozenset(("sum", "prod", "max", "min", "any", "all"))
+SUMMED = ("float32", "float64", "int64")
 EXACT_MONOIDS = frozenset(("max", "min", "any", "all"))  # and sums of three dtypes
+
+OF_TWO = {name: OPS[row] for name, row in dict(sum="add", max="maximum", min="minimum", any="or_", all="and_").items()}
+
+
+def sum_repeated(ctx: Context, v: Value) -> Value | None:
+    """sum(x) = n x over axes along which x is one number, such as ones and the gradient of a mean.
+
+    The product is rounded once, the sum may be at each of its steps.  Where n may be 0, x is a positive constant: 0 inf
+    is NaN, and 0 times a negative number is -0."""
+    if not _is_sum(v):
+        return None
+    (x,), axes = v.operands, v.attrs["axes"]
+    if x.op != "move" or x.dtype != v.dtype or v.dtype not in SUMMED:
+        return None
+    (y,) = x.operands
+    repeated = [d for d in axes if d not in x.attrs["map"] and x.shape[d] != 1]
+    lengths = ctx.find([x.shape[d] for d in repeated])
+    is_positive = y.op == "const" and not y.rank and 0 < y.attrs["data"] < math.inf
+    if not repeated or not (is_positive or all(isinstance(n, int) and n > 0 for n in lengths)):
+        return None
+    left = [d for d in range(x.rank) if d not in repeated]
+    once = ctx.graph.move(y, [None if a is None else left.index(a) for a in x.attrs["map"]], [x.shape[d] for d in left])
+    if len(repeated) < len(axes):
+        inner = tuple(left.index(d) for d in axes if d in left)
+        once = ctx.graph.make("reduce", (once,), v.dtype, v.shape, **{**v.attrs, "axes": inner})
+    count = reduce(partial(ctx.graph.map, MUL), map(ctx.graph.extent, lengths))
+    ctx.hit("sum(x) = n x")
+    product = ctx.graph.map(MUL, once, ctx.graph.cast(count, v.dtype))
+    return product if is_positive else _from_zero(ctx, product)
+
+
+def _from_zero(ctx: Context, v: Value) -> Value:
+    """A sum begins with 0, which matters if it is -0."""
+    return ctx.graph.map(ADD, v, ctx.graph.const(0.0, v.dtype)) if v.dtype in FLOATS else v
+
+
+def reduce_joined(ctx: Context, v: Value) -> Value | None:
+    """all([a, b]) = a & b, and other reductions of a few values that are joined for them alone.
+
+    Sums are added in order, as NumPy adds so few."""
+    name, axes = v.attrs["reducer"].name, v.attrs["axes"]
+    if name not in OF_TWO or v.attrs["with_index"]:
+        return None
+    (x,) = v.operands
+    if x.op != CONCATENATE or axes != (x.attrs["axis"],):
+        return None
+    (axis,) = axes
+    if x.dtype != v.dtype or x.dtype not in (*SUMMED, "bool") or len(x.operands) > ctx.tuning.joined_max_elements:
+        return None
+    if not ctx.is_sole(x) or any(o.shape[axis] != 1 for o in x.operands):
+        return None
+    place = [None if d == axis else d - (d > axis) for d in range(x.rank)]
+    ctx.hit("all([a, b]) = a & b")
+    total = reduce(partial(ctx.graph.map, OF_TWO[name]), [ctx.graph.move(o, place, v.shape) for o in x.operands])
+    return _from_zero(ctx, total) if name == "sum" else total
 
 
 def merge_reductions(ctx: Context, v: Value) -> Value | None:
@@ -106,7 +166,7 @@ def part_totals(ctx: Context, v: Value) -> Value | None:
     if v.op != "reduce" or v.rank or v.attrs["with_index"]:
         return None
     name = v.attrs["reducer"].name
-    if name not in EXACT_MONOIDS and (name != "sum" or v.dtype not in ("float32", "float64", "int64")):
+    if name not in EXACT_MONOIDS and (name != "sum" or v.dtype not in SUMMED):
         return None
     (x,) = v.operands
     partners = ctx.partial(x.shape)[: ctx.tuning.merge_max_partners]

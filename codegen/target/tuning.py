@@ -362,6 +362,7 @@ class PassTuning:
     disjoint_max_slices: int = 16  # that were written before (compile)
     peel_max_operations: int = 48  # of a result: each of its pieces has its own (compile)
     unmerge_max_axis_elements: int = 16  # along which something is reduced (corners)
+    joined_max_elements: int = 7  # of a reduction: NumPy adds so few in order
     pool_short_row_elements: int = 8  # (corners)
     pool_max_elements: int = 16
     pool_max_strided_elements: int = 4

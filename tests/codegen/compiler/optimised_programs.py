@@ -131,6 +131,13 @@ def pools() -> Built:
     return [x], [pooled, parts - pooled], []
 
 
+@program([(4, 3)], [(20, 7)])
+def constant_sums() -> Built:
+    x = T.dmatrix()
+    bounds = T.stack([T.all(x < 1e3), x[0, 0] < 1e3])
+    return [x], [T.ones_like(x).sum(axis=0) + x, T.all(bounds)], []
+
+
 @program([(4, 3, 5), (4, 3)], [(20, 7, 9), (20, 7)])
 def labels() -> Built:
     x, at = T.dtensor3(), T.lmatrix()

@@ -51,6 +51,7 @@ BY_PROGRAM = {
     "labels": "fusion collapse_axes sink_gathers",
     "sums_of_sums": "merge_reductions part_totals precompiled_kernels",
     "ten_sums": "add_sums",
+    "constant_sums": "sum_repeated reduce_joined",
     "long_vectors": "streaming_stores half_registers",
     "strided": "strided_operands predicted_variants",
     "joined_columns": "interleaved_outputs",
