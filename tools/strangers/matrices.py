@@ -25,6 +25,7 @@ from tools.strangers.matrix_rows import COSTS, DRAWS, NAMES, READS, ROWS, SELECT
 
 MAX_MAGNITUDE = 1e4
 ROUNDS = 3  # of loops without a sequence
+MAX_SIDE = 300  # of matrices; kron makes long ones
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,9 @@ def fill(text: str, operands: tuple[str, ...], results: tuple[str, ...] = ()) ->
     return text
 
 
+SPECTRAL = re.compile(r"eig|svd|norm\(|cond\(")
+
+
 def statement(node: Node, judge: bool, noise: bool = False) -> list[str]:
     """The lines of one step; `noise` lets the judge pass each operand through `noisy.use`, each result through `noisy`."""
     if node.loop is not None:
@@ -126,6 +130,8 @@ def statement(node: Node, judge: bool, noise: bool = False) -> list[str]:
         text = "{r0} = " + text
     operands = tuple(f"noisy.use({name})" for name in node.operands) if noise else node.operands
     lines = [fill(text, operands, node.results)]
+    if noise and SPECTRAL.search(text):
+        lines.append(f"noisy.spectrum({node.operands[0]})")
     if noise:
         lines += [f"{name} = noisy({name})" for name in node.results]
     return lines
@@ -340,7 +346,7 @@ class Noise:
         self.kind, self.rng = kind, np.random.default_rng(seed)
         self.step = 0  # which step of the program is running
         self.infinite: set[int] = set()  # steps with a result that is not finite
-        self.zero: set[int] = set()  # steps with a result that is 0 throughout
+        self.kinks: set[int] = set()  # steps with a result that is 0 throughout, or with values that coincide
 
     def __call__(self, x: Any) -> Any:
         x = np.asarray(x)
@@ -348,8 +354,18 @@ class Noise:
             if not np.isfinite(x).all():
                 self.infinite.add(self.step)
             if not x.any():
-                self.zero.add(self.step)
+                self.kinks.add(self.step)
         return self.moved(x)
+
+    def spectrum(self, x: Any) -> None:
+        """Note whether eigenvalues or singular values of x coincide."""
+        if self.kind or x.ndim != 2 or not x.size or not np.isfinite(x).all():
+            return
+        found = [np.linalg.svd(x, compute_uv=False)] + [np.linalg.eigvals(x)] * (x.shape[-1] == x.shape[-2])
+        for values in found:
+            distance = abs(values[:, None] - values[None, :]) + np.diag(np.full(len(values), np.inf))
+            if (distance < 1e-8 * abs(values).max()).any():
+                self.kinks.add(self.step)
 
     def use(self, x: Any) -> Any:
         return self.moved(x) if self.kind in (4, 5) else x
@@ -672,6 +688,8 @@ class Draw:
             n = rng.choice([0, 1, 1, 2, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33, 40])
             m = n if rng.random() < 0.2 else rng.choice([0, 1, 2, 3, 5, 8])
             sizes = {"n": n, "m": m, "B": rng.choice([0, 1, 2, 3, 5, 9])}
+            while any(length(d, sizes) > MAX_SIDE for kind in self.types.values() for d in kind.dims):
+                sizes = {name: size // 2 for name, size in sizes.items()}
             damage = []
             if rng.random() < 0.3:
                 i = rng.choice(program.inputs)
@@ -1014,8 +1032,8 @@ def tolerance_of(wanted: list[np.ndarray], worst: float, sizes: dict[str, int]) 
 def compare_derivatives(
     program: Program, call: Call, values: list[np.ndarray], results: list[Any], first: Noise
 ) -> str:
-    """Derivatives against differences, but where the value is infinite or zeros make it a kink (norms, roots)."""
-    infinite, kinks = (reached_from(program, set(), steps) for steps in (first.infinite, first.zero))
+    """Derivatives against differences, but where the value is infinite, or nan stands for a kink (a norm of zeros, equal eigenvalues)."""
+    infinite, kinks = (reached_from(program, set(), steps) for steps in (first.infinite, first.kinks))
     position = len(program.reads)
     wide = [v.astype("complex128" if v.dtype.kind == "c" else "float64") for v in values]
     single = any(i.dtype == "float32" for i in program.inputs)
