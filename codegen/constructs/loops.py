@@ -88,14 +88,12 @@ class _Loop(Construct):
         )
         count = made.attrs["count"]
         stacked = [g.result(made, len(inits) + k, loop.stacked[k].dtype, (count, *shapes[k])) for k in stacks]
-        is_outermost = not (g.within or made.loops)
-        if self.name == FOR and is_outermost and may_have_no_round(node, g.tuning.allows(EAGER_INVARIANTS)):
-            finals, stacked = _if_rounds(g, count, finals, stacked, inits)
         return self.outputs(g, node, made, finals, stacked)
 
     def outputs(
         self, g: Graph, node: Apply, made: Value, finals: Sequence[Value], stacked: Sequence[Value]
     ) -> list[Value]:
+        _, finals, stacked = _if_rounds(g, node, made, (), finals, stacked)
         return paired(g, node.outputs, [*finals, *stacked])
 
     def verify(self, graph: Graph, v: Value) -> None:
@@ -173,7 +171,9 @@ class While(_Loop):
         loop: Loop = made.attrs["loop"]
         rounds = g.make("rounds", (), "int64", (), loops=made.loops, loop=loop, loop_number=loop.number)
         loop.rounds = ex.maximum(0, g.extents.value(rounds))  # as a `for` of so many iterations says it
-        return [rounds, *paired(g, node.outputs[1:], [*finals, *(cut(g, r, loop.rounds) for r in stacked)])]
+        (rounds,), finals, stacked = _if_rounds(g, node, made, (rounds,), finals, stacked)
+        length = ex.maximum(0, g.extents.value(rounds))
+        return [rounds, *paired(g, node.outputs[1:], [*finals, *(cut(g, r, length) for r in stacked)])]
 
 
 # -- few rounds --------------------------------------------------------------------------------------------------------
@@ -253,14 +253,30 @@ STATE_LENGTHS = "a carried value must keep its shape: lengths of an axis"
 
 
 def _if_rounds(
-    g: Graph, count: Length, finals: Sequence[Value], stacked: Sequence[Value], inits: Sequence[Value]
-) -> tuple[list[Value], list[Value]]:
+    g: Graph, node: Apply, made: Value, rounds: Sequence[Value], finals: Sequence[Value], stacked: Sequence[Value]
+) -> tuple[Sequence[Value], Sequence[Value], Sequence[Value]]:
     """The results of a loop as those of a branch, so that what only rounds need is not computed where there is none."""
-    condition = g.map(GE, g.extent(count), g.const(1, "int64"))
+    if not may_have_no_round(node, g.tuning.allows(EAGER_INVARIANTS)):
+        return rounds, finals, stacked
+    thens = (*rounds, *finals, *stacked)
+    none = [g.const(0, "int64") for _ in rounds]
+    if made.attrs["count"] == 0:
+        return none, made.operands[1:], [g.broadcast_to(g.const(0, v.dtype), v.shape) for v in stacked]
     nothing = [g.make("undefined", (), v.dtype, v.shape) for v in stacked]
-    branch = g.make(IFELSE, (condition, *finals, *stacked, *inits, *nothing), "", ())
-    made = [g.result(branch, k, v.dtype, v.shape) for k, v in enumerate((*finals, *stacked))]
-    return made[: len(finals)], made[len(finals) :]
+    branch = g.make(IFELSE, (_has_round(g, made), *thens, *none, *made.operands[1:], *nothing), "", ())
+    results = [g.result(branch, k, v.dtype, v.shape) for k, v in enumerate(thens)]
+    first, last = len(rounds), len(rounds) + len(finals)
+    return results[:first], results[first:last], results[last:]
+
+
+def _has_round(g: Graph, made: Value) -> Value:
+    """Whether a loop has a round.  As many rounds as another loop had are some where that had some: its gradient's
+    branches have one condition with its own."""
+    count = made.operands[0]
+    branch = count.operands[0] if count.op == "result" else count
+    if branch.op == IFELSE and branch.operands[1 + count.attrs["k"]].op == "rounds":
+        return branch.operands[0]
+    return g.map(GE, g.extent(made.attrs["count"]), g.const(1, "int64"))
 
 
 @contextmanager

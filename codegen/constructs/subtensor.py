@@ -153,10 +153,8 @@ def index_bounds(g: Graph, entry: Any, n: Any, ints: Sequence[Value]) -> tuple[A
     if entry[0] == "int":
         k = get(entry[1])
         if isinstance(k, int):
-            if isinstance(n, int) and not -n <= k < n:
-                raise IndexError(f"index {k} is out of bounds for an axis of length {n}")
             start = k if k >= 0 else ex.add(n, k)
-            if not isinstance(n, int):
+            if not (isinstance(n, int) and -n <= k < n):
                 e.require(n, k + 1 if k >= 0 else -k, f"index {k} is out of bounds: the length of the axis", "ge")
             return start, 1, 1, False
         start = _wrap(e, k, n)

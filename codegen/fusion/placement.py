@@ -71,10 +71,12 @@ def place(
     """value number -> context, of toposort(roots).  by_condition: the sides of all `ifelse`s on one condition are one
     context; measured: the values whose lengths are found from an integer, by its number."""
     context: dict[int, Context] = {}
-    for _ in range(4):  # integers that lengths depend on may depend on lengths themselves
+    for _ in range(16):  # lengths are found from integers that depend on lengths: each walk knows more of them
         before, context = context, _placed(roots, order, by_condition, context, measured or {})
         if not measured or context == before:
             break
+    if len(context) < len(order):
+        context = _placed(roots, order, by_condition, context, measured or {}, ())
     return context
 
 
@@ -84,8 +86,9 @@ def _placed(
     by_condition: bool,
     before: Mapping[int, Context],
     measured: Mapping[int, Sequence[Value]],
+    default: Context | None = None,
 ) -> dict[int, Context]:
-    """before: the contexts of those whose lengths are found from others."""
+    """before: the contexts of those whose lengths are found from others; default: of what no other value places."""
     if not any(v.traits.has_regions for v in order):
         return dict.fromkeys([v.number for v in order], ())
     context: dict[int, Context] = {}
@@ -101,7 +104,9 @@ def _placed(
             if around:
                 context[v.number] = max(((*before[w.number], (FOR, n)) for n, w in around), key=len)
     for v in reversed(order):
-        own = context.get(v.number, ())
+        own = context.get(v.number, default)
+        if own is None:
+            continue
         while own and own[-1][0] == FOR and own[-1][1] not in v.loops and not v.attrs.get("effect"):
             own = own[:-1]
         context[v.number] = own

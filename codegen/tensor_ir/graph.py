@@ -400,6 +400,8 @@ def rewrite(
                 break
             extents.node = origins.get(v.number)
             better = rule(w)
+            if better is not None and w.attrs.get("checks") and better.attrs.get("checks"):  # it fails where it did
+                better = graph.like(better, better.operands, loops=w.loops | better.loops)
             if better is None or better is w:
                 break
             w = better
@@ -433,7 +435,8 @@ def _rebuilt_loops(v: Value, operands: tuple[Value, ...]) -> frozenset[int] | No
     if not v.loops and not v.traits.is_loop:
         return None
     if not v.traits.is_loop:
-        own = v.loops.difference(*(o.loops for o in v.operands))
+        may_fail = v.traits.has_effects or v.attrs.get("checks")  # it stays where it was, whatever its operands become
+        own = v.loops if may_fail else v.loops.difference(*(o.loops for o in v.operands))
         return own.union(*(o.loops for o in operands)) if own else None
     loop = v.attrs["loop"]
     inside = (*operands, *loop.results)

@@ -13,7 +13,7 @@ from typing import Any
 from tensordsl.base.records import record
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.codegen.tensor_ir import extents as ex
-from tensordsl.codegen.tensor_ir.construct import ASSERT, CONSTRUCTS, FOR, HOST, IFELSE
+from tensordsl.codegen.tensor_ir.construct import ASSERT, CONSTRUCTS, FOR, HOST, IFELSE, WHILE
 from tensordsl.codegen.tensor_ir.equal_loops import LoweredLoops
 from tensordsl.codegen.tensor_ir.graph import Graph, Value, attrs_key
 from tensordsl.codegen.tensor_ir.lower_complex import constant_pair, is_complex, lower_complex, split_complex
@@ -110,7 +110,7 @@ class Lowering:
         nodes = toposort(outputs, stop=_frontier(outputs, self.env)) if function is None else function
         extents = self.graph.extents
         outer, runs, around = extents.conditional, extents.runs, extents.node
-        optional = _optional(outputs, nodes, outer or self.graph.tuning.allows(EAGER_INVARIANTS))
+        optional = _optional(outputs, nodes, self.graph.tuning.allows(EAGER_INVARIANTS))
         if optional and not outer and any(node.row.is_custom for node in nodes if id(node) in optional):
             self.branches |= _branches(outputs, nodes)
         for node in nodes:
@@ -315,18 +315,15 @@ def _always_needed(node: Apply, is_eager: bool) -> Sequence[Variable]:
     """The operands without which a node has no results."""
     if node.row.name == IFELSE:
         return node.inputs[:1]
-    if node.row.name == FOR and may_have_no_round(node, is_eager):
+    if node.row.name in (FOR, WHILE) and may_have_no_round(node, is_eager):
         return node.inputs[: 1 + len(node.attrs["body"].carried)]
     return node.inputs
 
 
 def may_have_no_round(node: Apply, is_eager: bool) -> bool:
-    """Whether a `for` is lowered as one that may have no round, with what only its rounds need; none with loops and
-    branches of its own is."""
-    count, body = node.inputs[0], node.attrs["body"]
-    if count.data > 0 if isinstance(count, Constant) else is_eager:
-        return False
-    return not any("body" in n.attrs or n.row.name == IFELSE for n in toposort(body.expressions, stop=body.parameters))
+    """Whether a loop is lowered as one that may have no round, with what only its rounds need."""
+    count = node.inputs[0]
+    return not count.data > 0 if isinstance(count, Constant) else not is_eager
 
 
 def _frontier(outputs: Sequence[Variable], env: MutableMapping[int, Value]) -> list[Variable]:

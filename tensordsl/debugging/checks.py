@@ -370,7 +370,7 @@ def is_of_invariants(site: Mapping[str, Any], spec: FunctionSpec) -> bool:
     nodes, index = with_bodies(spec.nodes()), site.get("node")
     if index is None or not 0 <= index < len(nodes):
         return False
-    loops = [node for node in nodes if node.row.name == "for" and not isinstance(node.inputs[0], Constant)]
+    loops = [node for node in nodes if "body" in node.attrs and not isinstance(node.inputs[0], Constant)]
     invariants = [v for loop in loops for v in loop.inputs[1 + len(loop.attrs["body"].carried) :]]
     return nodes[index] in toposort(invariants)
 

@@ -106,7 +106,8 @@ class Widening:
         is_wide = [m[1] for m in made if m is not None]
         if not any(is_wide):  # in the loop alone because it relies on lengths
             varies = any([self.rounds.loop.number in self.graph.values[n].loops for n in named_by(v)])
-            return None if varies else (self._invariant(v, operands), False)
+            may_fail = v.attrs.get("checks") and not self.rounds.always_run
+            return None if varies or may_fail else (self._invariant(v, operands), False)
         wide = v.construct.widen(self, v, operands, is_wide)
         return None if wide is None else (wide, True)
 

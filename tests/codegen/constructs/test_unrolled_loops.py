@@ -57,15 +57,18 @@ def test_rows_and_taps() -> None:
     [
         lambda: states(5),
         lambda: states(N),
-        lambda: states(0),
         lambda: states(3, lambda s: ifelse(s.sum() > 0, s * 2, s)),
         lambda: states(3, lambda s: (s * 2, until(s.sum() > 9))),
         lambda: states(3, lambda s: tensordsl.scan(lambda t: t * 0.5, None, s, n_steps=N)[0][-1]),
     ],
-    ids=["many", "as many as a call says", "none", "branches", "an early end", "loops in them"],
+    ids=["many", "as many as a call says", "branches", "an early end", "loops in them"],
 )
 def test_others_stay_loops(values: Any) -> None:
     assert loops([values()]) >= 1
+
+
+def test_no_rounds_are_no_loop() -> None:
+    assert loops([states(0)]) == 0
 
 
 def test_rounds_with_effects_stay_in_order(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from tensordsl.scan_module import until
 
 x, y, z = T.dmatrix("x"), T.dmatrix("y"), T.dmatrix("z")
 w = T.dvector("w")
+n = T.lscalar("n")
 X = np.array([[1.0], [2.0], [3.0], [4.0]])
 
 
@@ -28,13 +29,13 @@ def test_the_last_row_of_no_rounds_of_what_another_loop_gave() -> None:
     last = states[-1].T
 
     def outer():
-        none, _ = tensordsl.scan(lambda: (last, until(last.sum() > 2)), n_steps=0)
+        none, _ = tensordsl.scan(lambda: (last, until(last.sum() > 2)), n_steps=n)
         return [w, none[-1]]
 
     (rows, _), _ = tensordsl.scan(outer, n_steps=1)
-    f = tensordsl.function([x, y, w], [rows[:2], products])
+    f = tensordsl.function([x, y, w, n], [rows[:2], products])
     with pytest.raises(IndexError, match="size 0"):
-        f(X[:1], X[:1], np.ones(1))
+        f(X[:1], X[:1], np.ones(1), 0)
 
 
 def test_the_length_of_a_loop_in_a_loop_that_hands_its_state_on() -> None:
@@ -54,16 +55,16 @@ def test_a_position_in_no_rounds_of_what_reads_a_state_that_nobody_needs() -> No
     def outer(_, delayed):
         def inner(s):
             shifted = y * 0.5 + delayed
-            (none, _), _ = tensordsl.scan(lambda a: ([a, shifted], until(w.sum() > 2)), [], [w, None], n_steps=0)
+            (none, _), _ = tensordsl.scan(lambda a: ([a, shifted], until(w.sum() > 2)), [], [w, None], n_steps=n)
             return [s, none[-1]]
 
         (states, _), _ = tensordsl.scan(inner, outputs_info=[x, None], n_steps=1)
         return [states[-1], w]
 
     (states, _), _ = tensordsl.scan(outer, outputs_info=[None, dict(initial=z, taps=[-3, -1])], n_steps=1)
-    f = tensordsl.function([x, y, z, w], states)
+    f = tensordsl.function([x, y, z, w, n], states)
     with pytest.raises(IndexError, match="size 0"):
-        f(X, X, X, np.ones(1))
+        f(X, X, X, np.ones(1), 0)
 
 
 def test_a_number_of_rounds_in_a_loop_whose_body_a_pass_has_rewritten() -> None:
@@ -74,16 +75,16 @@ def test_a_number_of_rounds_in_a_loop_whose_body_a_pass_has_rewritten() -> None:
             (rows, _), _ = tensordsl.scan(lambda a: [a, s], outputs_info=[w, None], n_steps=5)
             _, (_, copies) = tensordsl.loop(lambda _, __: ((), (T.dot(rows[0], w), w)), (), None, length=5)
             shifted = copies * 0.5 + delayed
-            (none, _), _ = tensordsl.scan(lambda a: ([a, shifted], until(w.sum() > 2)), [], [w, None], n_steps=0)
+            (none, _), _ = tensordsl.scan(lambda a: ([a, shifted], until(w.sum() > 2)), [], [w, None], n_steps=n)
             return [s, none[-1]]
 
         (states, _), _ = tensordsl.scan(middle, outputs_info=[x, None], n_steps=1)
         return [states[-1], w]
 
     (states, _), _ = tensordsl.scan(outer, outputs_info=[None, dict(initial=z, taps=[-3, -1])], n_steps=1)
-    f = tensordsl.function([x, w, z], states)
+    f = tensordsl.function([x, w, z, n], states)
     with pytest.raises(IndexError, match="size 0"):
-        f(X, np.ones(1), X)
+        f(X, np.ones(1), X, 0)
 
 
 def test_a_number_of_rounds_whose_loop_is_rebuilt_for_branches() -> None:
