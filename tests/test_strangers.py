@@ -137,6 +137,23 @@ def test_the_meaning_of_taps_and_offsets() -> None:
         assert env["r"].tolist() == states[2:]
 
 
+def test_nothing_is_judged_where_rounding_decides_a_condition_or_numbers_overflow() -> None:
+    t = Type("float32", ())
+    for start, op, doubt in ((0.1, "half", ""), (0.3, "half", "tie"), (1e30, "twice", "overflow")):
+        body = (Let("a", op, ("s",), t), Let("c", "greater", ("s",), Type("bool", ()), (0.3,)))
+        loop = Loop("l", "scan", (), (Result("r", t, "a", "x", ("s",), (-1,)),), body, n_steps=1, until="c")
+        reference = loop_judge.Reference(Program((Input("x", t),), (loop,), ("r",), (Call(1, ()),)))
+        rows = reference.run(Call(1, ()), x=np.float32(start))["r"]
+        assert rows.dtype == np.float32
+        assert reference.doubt == doubt
+
+
+def test_dense_programs_are_others() -> None:
+    assert loops.draw(5, dense=True) == loops.draw(5, dense=True) != loops.draw(5)
+    shown = run("tools.strangers.loops", "5", "1", "--show", "--dense").stdout
+    assert shown == f"# seed 5\n{loops.source(loops.draw(5, dense=True))}\n\n"
+
+
 def test_arguments_end_where_a_page_ends() -> None:
     input_ = Input("x", Type("float64", ("n",)))
     value = data(input_, Call(1, (("n", 5),)))

@@ -37,13 +37,14 @@ LEAST_OF_A_KIND = 3  # findings with one message that are shrunk; of further one
 
 
 class Generator(Protocol):
-    """What a module has to have. Two more may be there.
+    """What a module has to have. Three more may be there.
 
+    PROFILES : names of keywords of `draw`, which are options of the command line.
     ENVIRONMENTS : sequence of dictionaries of environment variables; blocks of seeds take them in turn.
     features(program) : words for what occurs in a program, which are counted.
     """
 
-    def draw(self, seed: int) -> Any:
+    def draw(self, seed: int, **profiles: bool) -> Any:
         """The program of a seed, the same in every process."""
 
     def check(self, program: Any) -> str:
@@ -135,7 +136,8 @@ class Worker:
             self.process = None
 
     def ask(self, what: str, value: Any) -> tuple[str, Any]:
-        """The message of a seed's program ("seed") or of a program ("program"), and the words for what occurs."""
+        """The message of a seed's program ("seed", with profiles) or of a program ("program"), and the words for what
+        occurs."""
         try:
             if self.process is None:
                 self.start()
@@ -167,7 +169,7 @@ def serve(module: str, connection: Connection) -> None:
         except EOFError:
             return
         try:
-            program = generator.draw(value) if what == "seed" else value
+            program = generator.draw(value[0], **value[1]) if what == "seed" else value
             answer = generator.check(program), tuple(features(program)) if what == "seed" else ()
         except Exception:
             answer = f"generator: {traceback.format_exc()}", ()
@@ -184,6 +186,7 @@ class Run:
     shrinks: bool = True
     seconds: float | None = None  # no block is begun, and no program, when they are over
     tell: Callable[[Finding], None] = lambda finding: None
+    profiles: dict[str, bool] = dataclasses.field(default_factory=dict)
     done: int = 0
     findings: list[Finding] = dataclasses.field(default_factory=list)
     features: Counter[str] = dataclasses.field(default_factory=Counter)
@@ -258,7 +261,7 @@ class Run:
             for seed in block:
                 if self.is_over():
                     return
-                message, features = worker.ask("seed", seed)
+                message, features = worker.ask("seed", (seed, self.profiles))
                 with self.lock:
                     self.done += 1
                     self.features.update(features)
@@ -276,7 +279,7 @@ class Run:
         if self.shrinks and not is_known and manner_of(message) != "generator":
             worker = Worker(self.module, environment, self.limit)
             try:
-                finding.program = generator.draw(seed)
+                finding.program = generator.draw(seed, **self.profiles)
                 again = worker.check(finding.program)
                 if again:
                     finding.program, finding.message = shrink(finding.program, again, worker.check, generator.smaller)
@@ -307,12 +310,16 @@ def main(module: str, arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--show", action="store_true", help="print the programs and run none")
     parser.add_argument("--features", action="store_true", help="print how often what occurred")
     parser.add_argument("--into", help="a file to which findings are appended, too")
-    options = parser.parse_args(arguments)
     generator: Any = importlib.import_module(module)
+    names = getattr(generator, "PROFILES", ())
+    for name in names:
+        parser.add_argument(f"--{name}", action="store_true", help=f"draw {name} programs")
+    options = parser.parse_args(arguments)
+    profiles = {name: True for name in names if getattr(options, name)}
     seeds = range(options.first, options.first + options.count)
     if options.show:
         for seed in seeds:
-            print(f"# seed {seed}\n{generator.source(generator.draw(seed))}\n")
+            print(f"# seed {seed}\n{generator.source(generator.draw(seed, **profiles))}\n")
         return
 
     def tell(finding: Finding) -> None:
@@ -323,14 +330,14 @@ def main(module: str, arguments: Sequence[str] | None = None) -> None:
         ):
             return  # one more of a known kind: the counts tell of it
         if options.no_shrink:
-            finding.program = generator.draw(finding.seed)
+            finding.program = generator.draw(finding.seed, **profiles)
         text = text_of(generator, finding)
         print(f"\n{text}", flush=True)
         if options.into:
             with open(options.into, "a") as file:
                 file.write(text + "\n")
 
-    run = Run(module, seeds, options.limit, not options.no_shrink, options.seconds, tell)
+    run = Run(module, seeds, options.limit, not options.no_shrink, options.seconds, tell, profiles)
     findings = run.run(options.processes, progress=True)
     if options.features:
         for word, count in sorted(run.features.items()):
@@ -340,7 +347,7 @@ def main(module: str, arguments: Sequence[str] | None = None) -> None:
         by_kind.setdefault(finding.kind, []).append(finding.seed)
     for kind, those in sorted(by_kind.items(), key=lambda item: -len(item[1])):
         print(f"{len(those):6} {kind}: seeds {json.dumps(sorted(those)[:8])}")
-    print(f"{run.line()}from seed {options.first} on")
+    print(f"{run.line()}from seed {options.first} on" + "".join(f", {name}" for name in profiles))
     sys.exit(bool(findings))
 
 

@@ -163,7 +163,7 @@ OPS: dict[str, Op] = {
     "decay": Op("{0} * 0.5 + {1}", lambda x, y: x * 0.5 + y),
     "int_decay": Op("({0} + {1}) % 7", lambda x, y: (x + y) % 7, False),
     "dot": Op("T.dot({0}, {1})", lambda x, y: np.dot(x, y)),
-    "cast": Op('T.cast({0}, "{e0}")', lambda x, dtype: x if dtype == "float32" else x.astype(dtype)),
+    "cast": Op('T.cast({0}, "{e0}")', lambda x, dtype: x.astype(dtype)),
     "sum_first": Op("{0}.sum(axis=0)", lambda x: x.sum(axis=0)),
     "sum_last": Op("{0}.sum(axis=-1)", lambda x: x.sum(axis=-1)),
     "sum_all": Op("{0}.sum()", lambda x: x.sum()),
@@ -277,22 +277,30 @@ def with_draws(program: Program) -> tuple[Program, tuple[str, ...]]:
 # --- meaning ----------------------------------------------------------------------------------------------------------
 
 
+Settle = Callable[[Let, list[Any], Any], Any]
+
+
+def as_it_is(let: Let, operands: list[Any], value: Any) -> Any:
+    return value
+
+
 def evaluate(
-    body: Iterable[Statement], env: Env, length: Callable[[str], int], state: Env, is_inner: bool = False
+    body: Iterable[Statement], env: Env, length: Callable[[str], int], state: Env, settle: Settle = as_it_is
 ) -> None:
-    """Add the values of all statements to `env`; new values of shared variables to `state`."""
+    """Add the values of all statements to `env`, each as `settle` gives it on; new values of shared variables to
+    `state`."""
     for statement in body:
         if isinstance(statement, Let) and statement.op == "uniform":
             env[statement.name] = env[drawn(statement.name)][env[AT]]
         elif isinstance(statement, Let):
             operands = [env[name] for name in statement.operands]
             value = np.asarray(OPS[statement.op].meaning(*operands, *statement.extra))
-            env[statement.name] = value
+            env[statement.name] = settle(statement, operands, value)
         else:
-            evaluate_loop(statement, env, length, state)
+            evaluate_loop(statement, env, length, state, settle)
 
 
-def evaluate_loop(loop: Loop, env: Env, length: Callable[[str], int], state: Env) -> None:
+def evaluate_loop(loop: Loop, env: Env, length: Callable[[str], int], state: Env, settle: Settle) -> None:
     inner = dict(env)
     inner.update({parameter: env[outer] for outer, parameter in loop.given})
     walked, limit = [], None
@@ -335,10 +343,10 @@ def evaluate_loop(loop: Loop, env: Env, length: Callable[[str], int], state: Env
         inner.update(shared)
         inner[AT] = (*env.get(AT, ()), t)
         if loop.form == "while":
-            evaluate(loop.condition, inner, length, state)
+            evaluate(loop.condition, inner, length, state, settle)
             if not inner[loop.until]:
                 break
-        evaluate(loop.body, inner, length, state)
+        evaluate(loop.body, inner, length, state, settle)
         for result in loop.results:
             history[result.name].append(inner[result.value])
         shared.update({name: inner[value] for name, value in loop.updates})
@@ -355,8 +363,7 @@ def evaluate_loop(loop: Loop, env: Env, length: Callable[[str], int], state: Env
         if loop.form == "loop" and loop.is_backwards:
             kept = kept[::-1]
         lengths = [length(name) for name in result.type.dims[1:]]
-        dtype = "float64" if result.type.is_float else result.type.dtype
-        env[result.name] = np.stack(kept) if kept else np.zeros((0, *lengths), dtype)
+        env[result.name] = np.stack(kept) if kept else np.zeros((0, *lengths), result.type.dtype)
 
 
 def data(input_: Input, call: Call) -> Any:
@@ -368,11 +375,6 @@ def data(input_: Input, call: Call) -> Any:
     if input_.type.is_float:
         return np.array(source.uniform(-1, 1, lengths).round(2), input_.type.dtype)
     return np.array(source.randint(0, 5, lengths), input_.type.dtype)
-
-
-def wide(value: Any) -> Any:
-    """float32 as float64: the reference computes with these."""
-    return value.astype("float64") if value.dtype == np.float32 else value
 
 
 # --- text -------------------------------------------------------------------------------------------------------------

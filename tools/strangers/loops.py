@@ -5,7 +5,7 @@ the last k, one, reversed, sliced, at a symbolic position, added up, or not at a
 sequences with offsets and of different lengths, loops that walk over each other's rows or start from them, shared
 variables as starts that are updated from the loop, updates of the step, loops in loops, `until`, going backwards, and
 numbers of rounds from 0 to 30, known or not. Some programs ask for gradients or derivatives in place of values, some
-are compiled without one optimisation. `loop_language` has the reference, `loop_judge` what counts as wrong.
+are compiled without one optimisation. `--dense`: more of loops in loops, `until` and loops without rounds.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ from tools.strangers.loop_language import (
 
 __all__ = ["ENVIRONMENTS", "check", "draw", "features", "smaller", "source"]
 
+PROFILES = ("dense",)
 ENVIRONMENTS = ({}, {"MALLOC_PERTURB_": "165"}, {}, {"MALLOC_PERTURB_": "90"})  # poison for memory of the C library
 
 BASES = ((), ("w",), ("b", "w"))
 ROUNDS = (0, 1, 2, 3, 4, 5, 5, 6, 6, 7, 8, 17, 17, 30)
+FEW_ROUNDS = (0, 0, 0, 1, 2, 5)
 TAPS = ((-2, -1), (-3, -1), (-2,), (-1, -2), (-4, -1), (-3, -2, -1))
 OFFSETS = ((0, 1), (-1, 0), (-1,), (1,), (-2, 0, 1), (2, 0), (-3, -1))
 SLICES = (
@@ -81,8 +83,9 @@ Scope = dict[str, Type]
 class Drawer:
     """What is drawn so far."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, dense: bool = False) -> None:
         self.random = random.Random(seed)
+        self.nested, self.ends, self.round_numbers = (0.2, 0.4, FEW_ROUNDS) if dense else (0.06, 0.12, ROUNDS)
         self.chance = lambda p: self.random.random() < p
         self.pick = self.random.choice
         self.count = 0
@@ -248,7 +251,7 @@ class Drawer:
         n_steps, per_call = self.rounds()
         sequences, row = self.sequences(scope, n_steps is None, per_call, is_scan, depth)
         if n_steps is None and not sequences:
-            n_steps, per_call = self.pick(ROUNDS[1:]), None
+            n_steps, per_call = self.pick(self.round_numbers[1:]), None
         inner: Scope = {p: Type(t.dtype, t.dims[1:]) for s, t in sequences for p in s.parameters}
         states = [self.state(scope, is_scan, depth) for _ in range(self.pick((0, 1, 1, 1, 2, 2, 3, 4)))]
         for r in states:
@@ -267,7 +270,7 @@ class Drawer:
             inner[shared] = self.inputs[-1].type
         body: list[Statement] = []
         for _ in range(self.pick((1, 2, 2, 3, 4, 5, 7))):
-            if depth < 2 and self.chance(0.2 if self.has_draws else 0.06):
+            if depth < 2 and self.chance(0.2 if self.has_draws else self.nested):
                 nested = self.loop(inner, depth + 1, draws)
                 read = self.reads(nested, inner, is_inner=True)
                 body += [nested, *read]
@@ -306,7 +309,7 @@ class Drawer:
             body += body_
             updates = ((shared, value),)
         until = ""
-        if is_scan and self.chance(0.12) and not (depth and self.has_draws):
+        if is_scan and self.chance(self.ends) and not (depth and self.has_draws):
             x = self.pick(
                 [n for n, t in inner.items() if self.is_element(t) and t.dtype != "bool"] or [results[0].value]
             )
@@ -351,9 +354,9 @@ class Drawer:
         if kind < 0.45:
             return None, None
         if kind < 0.75:
-            n = self.pick(ROUNDS)
+            n = self.pick(self.round_numbers)
             return n, [n] * self.calls
-        name = self.integer("count", ROUNDS)
+        name = self.integer("count", self.round_numbers)
         return name, self.numbers[name]
 
     def sequences(
@@ -362,7 +365,7 @@ class Drawer:
         """What a loop walks over, with types, and the name of the number of rounds."""
         found: list[tuple[Sequence, Type]] = []
         dims: list[str] = []
-        common = [self.pick(ROUNDS) for _ in range(self.calls)]
+        common = [self.pick(self.round_numbers) for _ in range(self.calls)]
         for _ in range(self.pick((1, 1, 2, 3)) if is_free else self.pick((0, 0, 1, 2)) * (not self.is_markov)):
             taps = self.pick(OFFSETS) if is_scan and self.chance(0.25) else (0,)
             reach = max(0, *taps, 0) - min(0, *taps, 0)
@@ -411,7 +414,7 @@ class Drawer:
 
     def while_loop(self, scope: Scope) -> Loop:
         name = self.name("l")
-        start, limit = self.integer("count", [0, 1]), self.integer("count", ROUNDS)
+        start, limit = self.integer("count", [0, 1]), self.integer("count", self.round_numbers)
         counter = self.name("s")
         inner: Scope = {counter: Type("int64", ())}
         states = [self.state(scope, False, 1) for _ in range(self.pick((1, 1, 2, 3)))]
@@ -577,9 +580,9 @@ class Drawer:
                 yield r.initial, made.name
 
 
-def draw(seed: int) -> Program:
+def draw(seed: int, dense: bool = False) -> Program:
     """The program of a seed."""
-    return clean(Drawer(seed).program())
+    return clean(Drawer(seed, dense).program())
 
 
 def features(program: Program) -> Iterator[str]:
