@@ -10,6 +10,7 @@ Modules    types      elements and lanes, arrays, signatures
            printer    kernels as a reader would write them
            interpret  runs them one op at a time and checks every access
            dead_code  leaves out what nobody uses
+           structs    named fields in memory
            float16, transposition  helpers that several kernels share
 Uses       nothing above it but records: a kernel knows no program, array library or machine.
 Used by    `library.arrays`; the other rooms that write code move here one by one (docs/decisions/kernel-language.md).

@@ -9,7 +9,8 @@ Rooms      loops    the interpreter of loop nests, which calls a program's kerne
            sort     sorting, selecting, searching
            arrays   scatter, scans, histograms, positions
            python   the call itself: arguments, arrays, memory, threads, failures
-Here       `parallel`: jobs, whose tasks threads share; `lines`: loops over the lines of two arrays; `polls`: these, and
+Here       `parallel`: jobs, whose tasks threads share, and `tasks`, the same in the kernel language; `run_time_table`:
+           its entries, in kernels; `lines`: loops over the lines of two arrays; `polls`: these, and
            loops that poll, in the kernel language; `blocks` and `large_blocks`: the pool of memory blocks; `signals`:
            loops poll for signals, and calls end early;
            `alternate_stack`: another stack for what needs much; `object_writer`: by whom an object is written;

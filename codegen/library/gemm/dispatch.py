@@ -21,9 +21,10 @@ from tensordsl.codegen.library.alternate_stack import (
     of_table_text,
     on_alternate_stack,
 )
+from tensordsl.codegen.library.blocks import block_text
 from tensordsl.codegen.library.gemm.batched import stack_texts
 from tensordsl.codegen.library.gemm.few_rows import ROWS, few_functions
-from tensordsl.codegen.library.gemm.macro_kernel import share_texts
+from tensordsl.codegen.library.gemm.macro_kernel import share_functions
 from tensordsl.codegen.library.gemm.narrow import narrow_functions
 from tensordsl.codegen.library.gemm.panels import panel_functions
 from tensordsl.codegen.library.gemm.syrk import gram_functions
@@ -68,9 +69,9 @@ def gemm_text(dtype: str, t: Tuning) -> str:
     v = ELEMENTS[dtype].of(vector.lanes)
     functions = [*tile_functions(v, t), *gram_functions(v, t)]
     if panels:
-        functions += [*panel_functions(v, t), *few_functions(v, t), *narrow_functions(v, t)]
+        functions += [*panel_functions(v, t), *share_functions(v, t), *few_functions(v, t), *narrow_functions(v, t)]
     bodies = [_pack(kind), _scale(vector), _triple_loop(kind)]
-    bodies += [*share_texts(vector)] if panels else []
+    bodies += [block_text(t)] if panels else []
     bodies += [
         _blocked(t, kind),
         _gemv(t, kind, dtype),

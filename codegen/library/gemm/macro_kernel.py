@@ -8,307 +8,335 @@ Ref       BLIS's five loops: F. Van Zee and R. van de Geijn, BLIS, 2015.
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.blocks import block_text
-from tensordsl.codegen.library.gemm.panels import LAST_TILE_VECTORS, TILE_ROWS, TILE_VECTORS
-from tensordsl.codegen.library.gemm.text import SIZES, Vector, duration, element
-from tensordsl.codegen.library.parallel import Job, if_worth, named, operands, share
-from tensordsl.codegen.library.signals import drop, hold, poll
-from tensordsl.codegen.llvm.builder import passed
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.structs import Fields, Struct
+from tensordsl.codegen.kernel_ir.types import Kind, Signature, Type, array, i1, i64, ptr, signature
+from tensordsl.codegen.library.blocks import GIVE_BLOCK, TAKE_BLOCK
+from tensordsl.codegen.library.gemm.narrow import narrow_signature, plain_signature, widest
+from tensordsl.codegen.library.gemm.panels import (
+    LAST_TILE_VECTORS,
+    TILE_ROWS,
+    TILE_VECTORS,
+    block_signature,
+    pack_panel_signature,
+    pack_strips_signature,
+)
+from tensordsl.codegen.library.gemm.signatures import SIZES, named, product, product_parameters, scale, strided
+from tensordsl.codegen.library.gemm.tiles import duration
+from tensordsl.codegen.library.polls import DROP, HOLD, POLL
+from tensordsl.codegen.library.run_time_table import entry
+from tensordsl.codegen.library.tasks import leave_unless_worth, share, task_signature, wanted_threads
+from tensordsl.codegen.target.tuning import Tuning
 
-STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
-OPERANDS = (*SIZES, *STRIDED)
-_NARROW = "i1 narrow", "i64 height"  # of the whole product: whether `gemm.narrow` may do it, and its rows
-
-
-def narrow_params(v: Vector) -> list[str]:
-    return ["ptr rt", *SIZES, *STRIDED, f"{v.kind} alpha", "i1 add"]
-
-
-def _job(v: Vector) -> Job:
-    """Of a product; rows and columns of a part, parts of a row of parts."""
-    return Job((*_params(v), *_NARROW, "i64 rows", "i64 columns", "i64 across"))
-
-
-def _params(v: Vector) -> list[str]:
-    """C begins at a `row` and a `column` of the whole; `then`, if not null, is a launch on that
-    (`program_ir.gemm_epilogues`); `half`: what is above the diagonal of the whole need not be computed."""
-    scales = f"{v.kind} alpha", "i1 add", f"{v.kind} beta"
-    return ["ptr rt", *OPERANDS, *scales, "ptr then", "i1 half", "i64 row", "i64 column"]
+RUN_TILE = signature("run_tile", rt=ptr, then=ptr, row=i64, column=i64, rows=i64, columns=i64)
 
 
-def share_texts(v: Vector) -> list[str]:
+def share_functions(v: Type, t: Tuning) -> list[Function]:
     """`shared_<type>`: (if add) beta C + alpha A B for any strides of A and B, by several threads if that pays; and
     what follows it."""
-    return [
-        block_text(v.tuning),
-        _strips(v),
-        _product(v),
-        _unpacked_product(v),
-        _by_panels(v),
-        _part(v),
-        _shared(v),
-    ]
+    return [_strips(v, t), _product(v, t), _unpacked(v, t), _by_panels(v), _part(v), _shared(v, t)]
 
 
-def _quotient(c: Function, x: str, y: str | int) -> str:
+def shared_signature(v: Type) -> Signature:
+    return signature(named("shared", v), None, product_parameters(v))
+
+
+def _of_part(v: Type) -> dict[str, Kind]:
+    """narrow: may `gemm.narrow` do it; height: rows of the whole product."""
+    return {**product_parameters(v), "narrow": i1, "height": i64}
+
+
+def _job(v: Type) -> Struct:
+    """Of a product; rows and columns of a part, parts of a row of parts."""
+    return Struct(**_of_part(v), rows=i64, columns=i64, across=i64)
+
+
+def _quotient(f: Kernel, x: Number, y: Any) -> Number:
     """x / y, rounded up."""
-    return c.sdiv(c.sub(c.add(x, y), 1), y)
+    return f.quotient(x + y - 1, y)
 
 
-def _count(c: Function, v: Vector, columns: str) -> str:
-    """How many panels."""
-    return _quotient(c, columns, TILE_VECTORS * v.lanes)
+# Packing
 
 
-def _columns(c: Function, v: Vector, columns: str, panel: str) -> tuple[str, str, str, str]:
-    """(first column, vectors, columns, lanes of the last vector) of a panel: the last 4 vectors are two panels of 2."""
-    vectors, last = _quotient(c, columns, v.lanes), c.sub(_count(c, v, columns), 1)
-    single = c.eq(c.srem(vectors, TILE_VECTORS), 1)
-    two = c.all(single, c.ge(c.add(panel, 1), last), c.gt(last, 0))
-    back = c.as_i64(c.all(two, c.eq(panel, last)))
-    start = c.sub(c.mul(panel, TILE_VECTORS), back)
-    wide = c.choose(two, 2, c.min(c.sub(vectors, start), TILE_VECTORS))
-    first = c.mul(start, v.lanes)
-    some = c.min(c.sub(columns, first), c.mul(wide, v.lanes))
-    return first, wide, some, c.sub(some, c.mul(c.sub(wide, 1), v.lanes))
-
-
-def _unpacked(c: Function, v: Vector, vectors: str, panel: str) -> tuple[str, str, str]:
-    """(first column, vectors, lanes of the last vector) where nothing is packed: the last 4 vectors are one panel."""
-    left = c.sub(vectors, c.mul(panel, TILE_VECTORS))
-    wide = c.choose(c.le(left, LAST_TILE_VECTORS), left, TILE_VECTORS)
-    first = c.mul(panel, TILE_VECTORS * v.lanes)
-    before = c.mul(c.sub(wide, 1), v.lanes)
-    return first, wide, c.min(c.sub(c.sub("%n", first), before), v.lanes)
-
-
-def _strip_columns(c: Function, v: Vector) -> str:
+def _strip_columns(f: Kernel, t: Tuning) -> Number:
     """Columns of C from which packing A pays."""
-    g = v.tuning.gemm
-    return c.choose(c.eq("%csa", 1), g.strip_min_columns, g.strip_min_columns_strided)
+    return f.select(f.given["csa"] == 1, t.gemm.strip_min_columns, t.gemm.strip_min_columns_strided)
 
 
-def _strips(v: Vector) -> str:
-    """A block of the pool with packed rows of A for a product of n columns; null: they are read where they are."""
-    params = ["ptr rt", "i64 m", "i64 n", "i64 k", "ptr a", "i64 rsa", "i64 csa"]
-    c = Function("ptr", f"strips_{v.kind}", params, internal=True)
-    with c.when(c.lt("%n", _strip_columns(c, v))):
-        c.ret("ptr", "null")
-    bytes_ = c.mul(c.mul("%m", "%k"), v.align)
-    block = c.call("ptr", "@take_block", "ptr %rt", f"i64 {bytes_}")
-    with c.when(c.not_null(block)):
-        to = c.gep(block, layouts.BLOCK_HEAD)
-        c.call("void", f"@pack_strips_{v.kind}", f"ptr {to}", "i64 %m", "i64 %k", "ptr %a", "i64 %rsa", "i64 %csa")
-    return c.end("ptr", block)
+def _strips_signature(v: Type) -> Signature:
+    return signature(named("strips", v), ptr, rt=ptr, m=i64, n=i64, k=i64, a=array(v.scalar), rsa=i64, csa=i64)
 
 
-def _product(v: Vector) -> str:
-    """i1: whether there was memory for panels; if not, nothing is done."""
-    c = Function("i1", f"product_{v.kind}", _params(v), internal=True)
-    most = _columns_together(c, v)
-    packs, block = _panel_block(c, v, most)
-    with c.when(packs):
-        hold(c, block)
-    panels, together = c.gep(block, layouts.BLOCK_HEAD), _rows_together(c, v, c.min("%n", most))
-    with (
-        c.loop("%n", step=most) as jc,
-        c.loop("%k", step=v.tuning.gemm.block_terms) as pc,
-        c.loop("%m", step=v.tuning.gemm.block_rows) as ic,
-    ):
-        columns = c.min(c.sub("%n", jc.index), most)
-        k = c.min(c.sub("%k", pc.index), v.tuning.gemm.block_terms)
-        m = c.min(c.sub("%m", ic.index), v.tuning.gemm.block_rows)
-        a = element(c, v.kind, element(c, v.kind, "%a", pc.index, "%csa"), ic.index, "%rsa")
-        b = element(c, v.kind, element(c, v.kind, "%b", pc.index, "%rsb"), jc.index, "%csb")
-        below = element(c, v.kind, c.gep("%c", jc.index, v.kind), ic.index, "%ldc")
-        later, last = (c.gt(pc.index, 0), c.ge(c.add(pc.index, v.tuning.gemm.block_terms), "%k"))
-        adds = c.op(f"or i1 %add, {later}"), c.choose(later, "1.0", "%beta", v.kind)
-        sizes = f"i64 {m}", "i64 %n", f"i64 {k}"
-        strips = c.call("ptr", f"@strips_{v.kind}", "ptr %rt", *sizes, f"ptr {a}", "i64 %rsa", "i64 %csa")
-        strided = c.is_null(strips)
-        rows = c.choose(strided, a, c.gep(strips, layouts.BLOCK_HEAD), "ptr"), below
-        _panels(c, v, (m, columns, k), (ic.index, jc.index), rows, b, panels, (packs, strided), adds)
-        with c.when(c.not_null(strips)):
-            c.call("void", "@give_block", "ptr %rt", f"ptr {strips}")
-        end = c.add(ic.index, m)
-        is_whole = c.any(c.eq(end, "%m"), c.eq(c.srem(end, together), 0))
-        with c.when(c.all(last, is_whole)):
-            first = c.mul(c.sdiv(ic.index, together), together)
-            run_epilogue(c, (first, jc.index), (c.sub(end, first), columns))
-        poll(c)
-    with c.when(packs):
-        drop(c)
-        c.call("void", "@give_block", "ptr %rt", f"ptr {block}")
-    return c.end("i1", "true")
+def _strips(v: Type, t: Tuning) -> Function:
+    @kernel(_strips_signature(v))
+    def strips(f: Kernel, rt: Pointer, m: Number, n: Number, k: Number, a: Pointer, rsa: Number, csa: Number) -> None:
+        """A block of the pool with packed rows of A for a product of n columns; null: they are read where they are."""
+        with f.when(n < _strip_columns(f, t)):
+            f.ret(f.null)
+        block = f.call(TAKE_BLOCK, rt, m * k * v.scalar.bytes)
+        with f.when(block != f.null):
+            f.forward(pack_strips_signature(v), to=block.bytes(layouts.BLOCK_HEAD))
+        f.ret(block)
+
+    return strips
 
 
-def _rows_together(c: Function, v: Vector, columns: str) -> str:
-    """How many rows of C what follows is run on at a time."""
-    blocks = c.sdiv(v.tuning.gemm.epilogue_bytes // (v.tuning.gemm.block_rows * v.align), columns)
-    return c.mul(c.max(blocks, 1), v.tuning.gemm.block_rows)
+def _columns_together(f: Kernel, v: Type, t: Tuning) -> Number:
+    """How many columns of B are packed at a time: complete panels, about as many each time."""
+    n, k, width = f.given["n"], f.given["k"], TILE_VECTORS * v.lanes
+    elements = f.number(t.gemm.packed_bytes // (v.scalar.bytes * width), i64)
+    panels = f.quotient(elements, f.max(f.min(k, t.gemm.block_terms), 1))
+    count = _quotient(f, n, width)
+    parts = _quotient(f, count, f.max(panels, 1))
+    return _quotient(f, count, parts) * width
 
 
-def run_epilogue(c: Function, first: tuple[str | int, str | int], sizes: tuple[str, str]) -> None:
-    """What follows the product, on a block of C that is complete."""
-    with c.when(c.not_null("%then")):
-        row, column = (c.add(f"%{x}", at) for x, at in zip(("row", "column"), first, strict=True))
-        run = c.load("ptr", "%rt", layouts.RT["run_tile"])
-        c.call("void", run, "ptr %rt", "ptr %then", *(f"i64 {x}" for x in (row, column, *sizes)))
-
-
-def _panels(
-    c: Function, v: Vector, sizes: tuple[str, str, str], at: tuple[str, str], rows: tuple[str, str], b: str,
-    panels: str, packing: tuple[str, str], adds: tuple[str, str],
-) -> None:  # fmt: skip
-    """One block of rows over all panels, from the diagonal on if these are `half`; the first one packs a panel."""
-    (m, columns, k), (a, below), (packs, strided) = sizes, rows, packing
-    with c.loop(_count(c, v, columns)) as loop:
-        first, wide, some, live = _columns(c, v, columns, loop.index)
-        start = _diagonal(c, c.add(at[1], first))
-        above = c.max(c.sub(start, at[0]), 0)
-        with c.when(c.lt(above, m)):
-            width = c.mul(wide, v.lanes)
-            source, panel = element(c, v.kind, b, first, "%csb"), element(c, v.kind, panels, first, k)
-            with c.when(c.all(packs, c.ge(start, at[0]))):
-                c.call(
-                    "void", f"@pack_panel_{v.kind}", f"ptr {panel}", f"i64 {width}", f"ptr {source}", f"i64 {k}",
-                    "i64 %rsb", "i64 %csb", f"i64 {some}",
-                )  # fmt: skip
-            used, step = c.choose(packs, panel, source, "ptr"), c.choose(packs, width, "%rsb")
-            here = element(c, v.kind, a, above, c.choose(strided, "%rsa", k))
-            result = c.gep(element(c, v.kind, below, above, "%ldc"), first, v.kind)
-            c.call(
-                "void", f"@block_{v.kind}", f"i64 {c.sub(m, above)}", f"i64 {wide}", f"i64 {k}",
-                f"ptr {here}", "i64 %rsa", "i64 %csa", f"ptr {used}", f"i64 {step}", f"ptr {result}", "i64 %ldc",
-                f"i64 {live}", f"{v.kind} %alpha", f"i1 {adds[0]}", f"{v.kind} {adds[1]}", f"i1 {strided}",
-            )  # fmt: skip
-
-
-def _diagonal(c: Function, column: str) -> str:
-    """The first row, of whole tiles, that a column of C is needed in."""
-    below = c.add(c.sub(column, "%row"), "%column")
-    return c.choose("%half", c.max(c.and_(below, -TILE_ROWS[0]), 0), 0)
-
-
-def _columns_together(c: Function, v: Vector) -> str:
-    """How many columns of B are packed at a time: whole panels, about as many each time."""
-    width = TILE_VECTORS * v.lanes
-    panels = c.sdiv(v.tuning.gemm.packed_bytes // (v.align * width), c.max(c.min("%k", v.tuning.gemm.block_terms), 1))
-    count = _quotient(c, "%n", width)
-    parts = _quotient(c, count, c.max(panels, 1))
-    return c.mul(_quotient(c, count, parts), width)
-
-
-def _panel_block(c: Function, v: Vector, most: str) -> tuple[str, str]:
+def _panel_block(f: Kernel, v: Type, t: Tuning, most: Number) -> tuple[Number, Pointer]:
     """(whether panels of B are packed, the block of the pool for them).  The function ends where there is no memory."""
-    bytes_of_b = c.mul(c.mul("%k", "%n"), v.align)
-    pays = c.all(c.ge("%m", v.tuning.gemm.pack_min_rows), c.gt(bytes_of_b, v.tuning.gemm.pack_min_bytes))
-    packs = c.any(c.ne("%csb", 1), pays)
-    take, go = c.label("take"), c.label("go")
-    before = c.block
-    c.branch(packs, take, go)
-    c.place(take)
-    width = c.and_(c.add(c.min("%n", most), v.lanes - 1), -v.lanes)
-    count = c.mul(width, c.min("%k", v.tuning.gemm.block_terms))
-    taken = c.call("ptr", "@take_block", "ptr %rt", f"i64 {c.mul(count, v.align)}")
-    with c.when(c.is_null(taken)):
-        c.ret("i1", "false")
-    end = c.block
-    c.place(go)
-    return packs, c.op(f"phi ptr [ null, %{before} ], [ {taken}, %{end} ]")
+    m, n, k, csb = (f.given[name] for name in ("m", "n", "k", "csb"))
+    bytes_of_b = k * n * v.scalar.bytes
+    packs = f.any(csb != 1, f.all(m >= t.gemm.pack_min_rows, bytes_of_b > t.gemm.pack_min_bytes))
+    block = f.variable(f.null)
+    with f.when(packs):
+        width = (f.min(n, most) + (v.lanes - 1)) & -v.lanes
+        count = width * f.min(k, t.gemm.block_terms)
+        taken = f.call(TAKE_BLOCK, f.given["rt"], count * v.scalar.bytes)
+        with f.when(taken == f.null):
+            f.ret(False)
+        block.set(taken)
+    return packs, block.value
 
 
-def unpacked_params(v: Vector) -> list[str]:
-    return ["ptr rt", *OPERANDS, f"{v.kind} alpha", "i1 add", f"{v.kind} beta"]
+# By panels of B
 
 
-def _unpacked_product(v: Vector) -> str:
-    """i1: has it done the product, of two vectors of columns and more?  Sums are those of `product`."""
-    c = Function("i1", f"unpacked_{v.kind}", unpacked_params(v), internal=True)
-    size = c.mul(c.mul("%m", "%n"), "%k")
-    bytes_of_b = c.mul(c.mul("%k", "%n"), v.align)
-    unpacked = c.any(c.lt("%m", v.tuning.gemm.pack_min_rows), c.le(bytes_of_b, v.tuning.gemm.pack_min_bytes))
-    strided = c.lt("%n", _strip_columns(c, v))
-    several = c.all(c.gt("%m", v.tuning.gemm.unpacked_min_rows), c.gt("%k", v.tuning.gemm.unpacked_min_rows))
-    rest = c.and_("%n", v.lanes - 1)  # columns that may be a product of their own
-    full = c.any(c.eq(rest, 0), c.gt(rest, v.lanes // 2), c.lt("%k", v.tuning.gemm.thin_min_terms))
-    little = c.lt(duration(c, v, size), v.tuning.gemm.parallel_min_ns)
-    alone = c.any(c.is_null(c.load("ptr", "%rt", layouts.RT["threads"])), little)
-    small = c.all(c.le(size, v.tuning.gemm.unpacked_max), c.le("%k", v.tuning.gemm.block_terms), alone)
-    with c.when(c.negate(c.all(c.eq("%csb", 1), several, full, small, unpacked, strided))):
-        c.ret("i1", "false")
-    vectors = _quotient(c, "%n", v.lanes)
-    with c.loop(c.max(c.sdiv(c.add(vectors, 1), TILE_VECTORS), 1)) as loop:
-        first, wide, live = _unpacked(c, v, vectors, loop.index)
-        b, result = (c.gep(x, first, v.kind) for x in ("%b", "%c"))
-        c.call(
-            "void", f"@block_{v.kind}", "i64 %m", f"i64 {wide}", "i64 %k", "ptr %a", "i64 %rsa", "i64 %csa", f"ptr {b}",
-            "i64 %rsb", f"ptr {result}", "i64 %ldc", f"i64 {live}", f"{v.kind} %alpha", "i1 %add", f"{v.kind} %beta",
-            "i1 true",
-        )  # fmt: skip
-    return c.end("i1", "true")
+class _Panel(NamedTuple):
+    """Its first column, vectors, columns, lanes of the last vector."""
+
+    first: Number
+    wide: Number
+    columns: Number
+    live: Number
 
 
-def _by_panels(v: Vector) -> str:
-    """The product; what lacks memory is done by the plain loop."""
-    c = Function("void", f"by_panels_{v.kind}", [*_params(v), *_NARROW], internal=True)
-    given, beta = passed(narrow_params(v)), f"{v.kind} %beta"
-    with c.when("%narrow"):
-        with c.when(c.call("i1", f"@narrow_{v.kind}", *given, beta, "i64 %height")):
-            run_epilogue(c, (0, 0), ("%m", "%n"))
-            c.ret()
-    with c.when(c.call("i1", f"@product_{v.kind}", *passed(_params(v)))):
-        c.ret()
-    with c.when(c.all("%add", c.op(f"fcmp une {v.kind} %beta, 1.0"))):
-        c.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", beta)
-    c.call("void", f"@plain_{v.kind}", *given)
-    run_epilogue(c, (0, 0), ("%m", "%n"))
-    return c.end()
+def _panel(f: Kernel, v: Type, columns: Number, number: Number) -> _Panel:
+    """A panel of so many columns: the last 4 vectors are two panels of 2."""
+    vectors, last = _quotient(f, columns, v.lanes), _quotient(f, columns, TILE_VECTORS * v.lanes) - 1
+    single = f.remainder(vectors, TILE_VECTORS) == 1
+    two = f.all(single, number + 1 >= last, last > 0)
+    start = number * TILE_VECTORS - f.all(two, number == last).unsigned(i64)
+    wide = f.select(two, 2, f.min(vectors - start, TILE_VECTORS))
+    first = start * v.lanes
+    some = f.min(columns - first, wide * v.lanes)
+    return _Panel(first, wide, some, some - (wide - 1) * v.lanes)
 
 
-def _part(v: Vector) -> str:
-    """A part of a job: rows by panels of C."""
-    c = Function("void", f"part_{v.kind}", ["ptr job", "i64 part"], internal=True)
-    given = _job(v).given(c)
-    across, rows, width = (given[name] for name in ("across", "rows", "columns"))
-    above = c.mul(c.sdiv("%part", across), rows)
-    left = c.mul(c.srem("%part", across), width)
-    given["a"] = element(c, v.kind, given["a"], above, given["rsa"])
-    given["b"] = element(c, v.kind, given["b"], left, given["csb"])
-    given["c"] = c.gep(element(c, v.kind, given["c"], above, given["ldc"]), left, v.kind)
-    given |= {x: c.add(given[x], at) for x, at in (("row", above), ("column", left))}
-    given["m"] = c.min(c.sub(given["m"], above), rows)
-    given["n"] = c.min(c.sub(given["n"], left), width)
-    c.call("void", f"@by_panels_{v.kind}", *operands((*_params(v), *_NARROW), given))
-    return c.end()
+def _unpacked_panel(f: Kernel, v: Type, vectors: Number, number: Number) -> _Panel:
+    """The same where nothing is packed: the last 4 vectors are one panel."""
+    left = vectors - number * TILE_VECTORS
+    wide = f.select(left <= LAST_TILE_VECTORS, left, TILE_VECTORS)
+    first = number * (TILE_VECTORS * v.lanes)
+    before, columns = (wide - 1) * v.lanes, f.given["n"] - first
+    return _Panel(first, wide, columns, f.min(columns - before, v.lanes))
 
 
-def _shared(v: Vector) -> str:
-    """Parts are whole panels of some or of all rows."""
-    c = Function("void", f"shared_{v.kind}", _params(v), internal=True)
-    pool = c.load("ptr", "%rt", layouts.RT["threads"])
-    work = duration(c, v, c.mul(c.mul("%m", "%n"), "%k"))
-    shared, alone = c.label("share"), c.label("alone")
-    narrow = c.all(c.le("%n", v.lanes * v.tuning.gemm.thin_vectors), c.op("xor i1 %half, true"))
-    if_worth(c, v.tuning, pool, work, v.tuning.gemm.parallel_min_ns, shared, alone)
-    c.place(alone)
-    c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)), f"i1 {narrow}", "i64 %m")
-    c.ret()
-    c.place(shared)
-    threads = c.add(c.load("i64", pool, layouts.TH_WANTED), 1)
-    each = c.max(c.min(c.udiv(work, c.mul(threads, v.tuning.gemm.task_ns)), v.tuning.gemm.tasks_per_thread), 1)
-    wanted, vectors = c.mul(threads, each), _quotient(c, "%n", v.lanes)
-    by_rows = c.all(c.ne("%csa", 1), c.ge(c.sdiv("%m", v.tuning.gemm.task_min_rows), wanted))
-    across = c.choose(by_rows, 1, c.min(_quotient(c, vectors, v.tuning.gemm.task_vectors), wanted))
-    columns = c.mul(_quotient(c, vectors, across), v.lanes)
-    across = _quotient(c, "%n", columns)
-    down = c.max(_quotient(c, wanted, across), c.min(c.sdiv("%m", v.tuning.gemm.task_high_rows), 2))
-    rows = c.mul(_quotient(c, _quotient(c, "%m", down), TILE_ROWS[0]), TILE_ROWS[0])
-    rows = c.max(rows, v.tuning.gemm.task_min_rows)
-    sizes = {"narrow": narrow, "height": "%m", "rows": rows, "columns": columns, "across": across}
-    job = _job(v).made(c, named(_params(v)) | sizes)
-    parts = c.mul(across, _quotient(c, "%m", rows))
-    share(c, pool, f"part_{v.kind}", job, parts)
-    return c.end()
+def _product(v: Type, t: Tuning) -> Function:
+    g, room = t.gemm, layouts.BLOCK_HEAD
+
+    @kernel(product(v))
+    def by_blocks(
+        f: Kernel, rt: Pointer, m: Number, n: Number, k: Number, a: Pointer, rsa: Number, csa: Number, b: Pointer,
+        rsb: Number, csb: Number, c: Pointer, ldc: Number, alpha: Number, add: Number, beta: Number, *_: Any,
+    ) -> None:  # fmt: skip
+        most = _columns_together(f, v, t)
+        packs, block = _panel_block(f, v, t, most)
+        with f.when(packs):
+            f.call(HOLD, block)
+        panels, together = block.bytes(room).of(v.scalar), _rows_together(f, v, t, f.min(n, most))
+        with (
+            f.range(n, step=most) as jc,
+            f.range(k, step=g.block_terms) as pc,
+            f.range(m, step=g.block_rows) as ic,
+        ):
+            columns, terms, rows = f.min(n - jc, most), f.min(k - pc, g.block_terms), f.min(m - ic, g.block_rows)
+            at_a, at_b, at_c = a + pc * csa + ic * rsa, b + pc * rsb + jc * csb, c + jc + ic * ldc
+            is_later, is_last = pc > 0, pc + g.block_terms >= k
+            adds, factor = add | is_later, f.select(is_later, 1.0, beta)
+            strips = f.forward(_strips_signature(v), m=rows, k=terms, a=at_a)
+            is_strided = strips == f.null
+            rows_of_a = f.select(is_strided, at_a, strips.bytes(room).of(v.scalar))
+            # One block of rows over all panels, from the diagonal on if these are `half`; the first one packs a panel.
+            with f.range(_quotient(f, columns, TILE_VECTORS * v.lanes)) as number:
+                panel = _panel(f, v, columns, number)
+                start = _diagonal(f, jc + panel.first)
+                above = f.max(start - ic, 0)
+                with f.when(above < rows):
+                    width = panel.wide * v.lanes
+                    source, packed = at_b + panel.first * csb, panels + panel.first * terms
+                    with f.when(f.all(packs, start >= ic)):
+                        f.forward(
+                            pack_panel_signature(v), to=packed, width=width, b=source, k=terms, live=panel.columns
+                        )  # fmt: skip
+                    f.forward(
+                        block_signature(v), m=rows - above, wide=panel.wide, k=terms,
+                        a=rows_of_a + above * f.select(is_strided, rsa, terms), b=f.select(packs, packed, source),
+                        rsb=f.select(packs, width, rsb), c=at_c + above * ldc + panel.first, live=panel.live, add=adds,
+                        beta=factor, strided=is_strided,
+                    )  # fmt: skip
+            with f.when(strips != f.null):
+                f.call(GIVE_BLOCK, rt, strips)
+            end = ic + rows
+            is_complete = f.any(end == m, f.remainder(end, together) == 0)
+            with f.when(f.all(is_last, is_complete)):
+                first = f.quotient(ic, together) * together
+                _run_epilogue(f, (first, jc), (end - first, columns))
+            f.call(POLL)
+        with f.when(packs):
+            f.call(DROP)
+            f.call(GIVE_BLOCK, rt, block)
+        f.ret(True)
+
+    return by_blocks
+
+
+def _diagonal(f: Kernel, column: Number) -> Number:
+    """The first row, of complete tiles, that a column of C is needed in."""
+    below = column - f.given["row"] + f.given["column"]
+    return f.select(f.given["half"], f.max(below & -TILE_ROWS[0], 0), 0)
+
+
+def _rows_together(f: Kernel, v: Type, t: Tuning, columns: Number) -> Number:
+    """How many rows of C what follows is run on at a time."""
+    of_column = f.number(t.gemm.epilogue_bytes // (t.gemm.block_rows * v.scalar.bytes), i64)
+    return f.max(f.quotient(of_column, columns), 1) * t.gemm.block_rows
+
+
+def _run_epilogue(f: Kernel, first: tuple[Any, Any], sizes: tuple[Number, Number]) -> None:
+    """What follows the product, on a block of C that is complete."""
+    rt, then, row, column = (f.given[name] for name in ("rt", "then", "row", "column"))
+    with f.when(then != f.null):
+        places = row + first[0], column + first[1]
+        f.call_at(entry(rt, "run_tile"), RUN_TILE, rt, then, *places, *sizes)
+
+
+def unpacked_signature(v: Type) -> Signature:
+    """Has it done the product, of two vectors of columns and more?  Sums are those of `product`."""
+    scales: dict[str, Kind] = dict(alpha=v.scalar, add=i1, beta=v.scalar)
+    return signature(named("unpacked", v), i1, dict(rt=ptr, **SIZES, **strided(v), **scales))
+
+
+def _unpacked(v: Type, t: Tuning) -> Function:
+    g = t.gemm
+
+    @kernel(unpacked_signature(v))
+    def unpacked(
+        f: Kernel, rt: Pointer, m: Number, n: Number, k: Number, a: Pointer, rsa: Number, csa: Number, b: Pointer,
+        rsb: Number, csb: Number, c: Pointer, ldc: Number, alpha: Number, add: Number, beta: Number,
+    ) -> None:  # fmt: skip
+        size, bytes_of_b = m * n * k, k * n * v.scalar.bytes
+        packs_nothing = f.any(m < g.pack_min_rows, bytes_of_b <= g.pack_min_bytes)
+        is_strided = n < _strip_columns(f, t)
+        several = f.all(m > g.unpacked_min_rows, k > g.unpacked_min_rows)
+        rest = n & (v.lanes - 1)  # columns that may be a product of their own
+        full = f.any(rest == 0, rest > v.lanes // 2, k < g.thin_min_terms)
+        little = duration(v, size) < g.parallel_min_ns
+        alone = f.any(entry(rt, "threads") == f.null, little)
+        small = f.all(size <= g.unpacked_max, k <= g.block_terms, alone)
+        with f.when(~f.all(csb == 1, several, full, small, packs_nothing, is_strided)):
+            f.ret(False)
+        vectors = _quotient(f, n, v.lanes)
+        with f.range(f.max(f.quotient(vectors + 1, TILE_VECTORS), 1)) as number:
+            panel = _unpacked_panel(f, v, vectors, number)
+            f.forward(
+                block_signature(v), wide=panel.wide, b=b + panel.first, c=c + panel.first, live=panel.live, strided=True
+            )  # fmt: skip
+        f.ret(True)
+
+    return unpacked
+
+
+# Parts for threads
+
+
+def _by_panels_signature(v: Type) -> Signature:
+    return signature(named("by_panels", v), None, _of_part(v))
+
+
+def _by_panels(v: Type) -> Function:
+    @kernel(_by_panels_signature(v))
+    def by_panels(f: Kernel, *_: Any) -> None:
+        """The product; what lacks memory is done by the plain loop."""
+        m, n, add, beta = (f.given[name] for name in ("m", "n", "add", "beta"))
+        with f.when(f.given["narrow"]):
+            with f.when(f.forward(narrow_signature(v))):
+                _run_epilogue(f, (0, 0), (m, n))
+                f.ret()
+        with f.when(f.forward(product(v))):
+            f.ret()
+        with f.when(f.all(add, beta != 1.0)):
+            f.forward(scale(v))
+        f.forward(plain_signature(v))
+        _run_epilogue(f, (0, 0), (m, n))
+
+    return by_panels
+
+
+def _part_signature(v: Type) -> Signature:
+    return task_signature(named("part", v))
+
+
+def _part(v: Type) -> Function:
+    @kernel(_part_signature(v))
+    def part(f: Kernel, place: Pointer, i: Number) -> None:
+        """A part of a job: rows by panels of C."""
+        job = Fields(_job(v), place)
+        given = {name: getattr(job, name) for name in _job(v).fields}
+        across, rows, columns = (given.pop(name) for name in ("across", "rows", "columns"))
+        above, left = f.quotient(i, across) * rows, f.remainder(i, across) * columns
+        moved = {
+            "a": given["a"] + above * given["rsa"],
+            "b": given["b"] + left * given["csb"],
+            "c": given["c"] + above * given["ldc"] + left,
+            "row": given["row"] + above,
+            "column": given["column"] + left,
+            "m": f.min(given["m"] - above, rows),
+            "n": f.min(given["n"] - left, columns),
+        }
+        f.forward(_by_panels_signature(v), **(given | moved))
+
+    return part
+
+
+def _shared(v: Type, t: Tuning) -> Function:
+    g = t.gemm
+
+    @kernel(shared_signature(v))
+    def shared(f: Kernel, rt: Pointer, m: Number, n: Number, k: Number, *_: Any) -> None:
+        """Parts are complete panels of some or of all rows."""
+        pool, work = entry(rt, "threads"), duration(v, m * n * k)
+        narrow = f.all(n <= widest(v, t), ~f.given["half"])
+        with f.once():
+            leave_unless_worth(f, t, pool, work, g.parallel_min_ns)
+            threads = wanted_threads(pool)
+            of_thread = f.unsigned("udiv", work, threads * g.task_ns)
+            wanted = threads * f.max(f.min(of_thread, g.tasks_per_thread), 1)
+            vectors = _quotient(f, n, v.lanes)
+            by_rows = f.all(f.given["csa"] != 1, f.quotient(m, g.task_min_rows) >= wanted)
+            across = f.select(by_rows, 1, f.min(_quotient(f, vectors, g.task_vectors), wanted))
+            columns = _quotient(f, vectors, across) * v.lanes
+            across = _quotient(f, n, columns)
+            down = f.max(_quotient(f, wanted, across), f.min(f.quotient(m, g.task_high_rows), 2))
+            rows = _quotient(f, _quotient(f, m, down), TILE_ROWS[0]) * TILE_ROWS[0]
+            rows = f.max(rows, g.task_min_rows)
+            parts = {"narrow": narrow, "height": m, "rows": rows, "columns": columns, "across": across}
+            job = _job(v).made(f, **f.given, **parts)
+            share(f, pool, _part_signature(v), job, across * _quotient(f, m, rows))
+            f.ret()
+        f.forward(_by_panels_signature(v), narrow=narrow, height=m)
+
+    return shared

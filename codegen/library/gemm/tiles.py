@@ -59,6 +59,11 @@ def over_vectors(f: Kernel, lanes: int, count: Number, body: Callable[[Number, M
         body(complete, first_lanes(f, rest, lanes))
 
 
+def duration(v: Type, multiplications: Number) -> Number:
+    """ns that they take, about."""
+    return multiplications.k.unsigned("udiv", multiplications, 256 // v.scalar.bytes)
+
+
 def assign(variables: Sequence[NumberVariable], values: Sequence[Number]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.set(value)
