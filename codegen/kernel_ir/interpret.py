@@ -260,9 +260,10 @@ class _Frame:
             return before
         if name == "alloca":
             size = a["type"].bytes * a["count"]
-            return self.machine._allocate(
-                f"storage of {self.function.signature.name}", bytes(size), a["align"], is_written=False
-            )
+            anything = a.get("anything", False)
+            data = (b"\xff" if anything else b"\0") * size  # of floats, NaN: seen where it is used
+            name = f"storage of {self.function.signature.name}"
+            return self.machine._allocate(name, data, a["align"], is_written=anything)
         if name == "prefetch":
             return None
         if name == "masked_load":

@@ -449,8 +449,12 @@ class Kernel:
         """The lanes of the mask at the front, and behind them lanes of `rest`, of None anything."""
         return self.emit("compress", x, mask, self._or_anything(rest, x.type))
 
+    def anything(self, type: Type) -> Number:
+        """What nobody reads."""
+        return Number(self, Constant(type, None))
+
     def _or_anything(self, value: Any, type: Type) -> Number:
-        return Number(self, Constant(type, None)) if value is None else self.number(value, type)
+        return self.anything(type) if value is None else self.number(value, type)
 
     def masked_load(self, place: Pointer, mask: Number, others: Any) -> Number:
         """The lanes of the mask from an address on; of the other lanes `others`, and nothing is read."""
@@ -478,9 +482,10 @@ class Kernel:
         """The lanes of x and then of y."""
         return self.shuffle(x, y, range(2 * x.type.lanes))
 
-    def alloca(self, element: Type, count: int = 1, align: int = 0) -> Pointer:
-        """Storage of the call."""
-        op = self.op("alloca", [], type=element, count=count, align=align or element.scalar.bytes)
+    def alloca(self, element: Type, count: int = 1, align: int = 0, *, anything: bool = False) -> Pointer:
+        """Storage of the call; anything: what nobody has written is read too, and not used."""
+        attributes: dict[str, Any] = {"anything": True} if anything else {}
+        op = self.op("alloca", [], type=element, count=count, align=align or element.scalar.bytes, **attributes)
         return Pointer(self, op.result, Array(element, align if element.lanes > 1 else 0))
 
     def table(self, table: Table) -> Pointer:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from tensordsl.base.records import record
 
 BITS = {
-    "i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "f16": 16, "f32": 32, "f64": 64, "ptr": 64,
+    "i1": 1, "i2": 2, "i4": 4, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "f16": 16, "f32": 32, "f64": 64, "ptr": 64,
 }  # fmt: skip
 
 
@@ -67,8 +67,8 @@ class Type:
         return self.element if self.lanes == 1 else f"{self.lanes} x {self.element}"
 
 
-i1, i8, i16, i32, i64, f16, f32, f64, ptr = map(Type, BITS)
-KINDS: dict[str, Type] = {t.element: t for t in (i1, i8, i16, i32, i64, f16, f32, f64, ptr)}
+i1, _, _, i8, i16, i32, i64, f16, f32, f64, ptr = map(Type, BITS)  # i2 and i4: the bits of masks
+KINDS: dict[str, Type] = {name: Type(name) for name in BITS}
 INTEGER_OF_BYTES = {1: i8, 2: i16, 4: i32, 8: i64}
 
 

@@ -1,6 +1,7 @@
 """Calls on an alternate stack: threads whose own stack may be small (64 KB) borrow a block of memory as stack.
 
-Contract  `on_alternate_stack` writes a call of an i64 function that calls no Python; free stacks wait in atomic slots.
+Contract  `on_alternate_stack`, in kernels `called_on_stack`: a call of an i64 function that calls no Python; free
+          stacks wait in atomic slots.
 When      the caller is off the main thread's stack, which is large (`loading.memory`), and the callee needs tens of KB.
 Why       launches and the BLAS need that much; programs call Python, so they stay and query the stack that is left.
 """
@@ -10,11 +11,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Expression, Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import Signature, array, i1, i64, ptr, signature
+from tensordsl.codegen.library import run_time_table
 from tensordsl.codegen.library.signals import watch_of_worker
 from tensordsl.codegen.llvm.builder import Asm, passed
 
 ATTRIBUTES = 32  # words of a thread's attributes, at most
 STACK_RESERVE_BYTES = 1 << 14  # left in addition to what a program needs: for functions of the library and the system
+TAKE_STACK = signature("take_stack", ptr, rt=ptr, bytes=i64)
+GIVE_STACK = signature("give_stack", None, rt=ptr, stack=ptr, bytes=i64)
+CALL_ON_STACK = signature("call_on_stack", i64, function=ptr, parameter=ptr, top=ptr, none=i64)
 STACK_INTRINSICS = "declare ptr @llvm.stacksave.p0()\ndeclare void @llvm.stackrestore.p0(ptr)\n"
 
 
@@ -73,6 +81,11 @@ def alternate_stack_texts() -> list[str]:
     return [_take_stack(), _give_stack(), _call_on_stack()]
 
 
+def stack_texts() -> str:
+    """What `called_on_stack` needs, of a module of kernels."""
+    return STACK_INTRINSICS + "".join(alternate_stack_texts())
+
+
 def needs_alternate_stack(f: Asm, rt: str, here: str) -> str:
     """Is `here` on the stack of a thread that has called us, and not the main one's?  The pool's threads have large
     stacks of their own; and they may leave a job by a jump (`library.signals`), which would not give a stack back."""
@@ -119,6 +132,50 @@ def of_table_text(function: str, params: Sequence[str], result: str = "i64") -> 
     given = f.call(result, f"@{function}", *values)
     f.ret("i64", given if result == "i64" else f.op(f"zext {result} {given} to i64"))
     return f.text
+
+
+def needs_stack(k: Kernel, rt: Pointer) -> Number:
+    """`needs_alternate_stack` of this place, in a kernel."""
+    here = k.emit("ptrtoint", k.alloca(i64), to=i64)
+    low, size = (run_time_table.entry(rt, name, i64) for name in ("main_stack", "main_stack_bytes"))
+    answer = k.variable(False, i1)
+    with k.when(k.unsigned("uge", here - low, size)):
+        answer.set(run_time_table.watch_of_worker(k, rt) == k.null)
+    return answer
+
+
+def called_on_stack(k: Kernel, callee: Signature, operands: Sequence[Expression], bytes_: Number | int = 0) -> Number:
+    """`on_alternate_stack`, in a kernel: of a function whose first operand is the run-time table."""
+    table, rt = k.alloca(i64, len(operands), align=16), operands[0]
+    for n, value in enumerate(operands):
+        wide = value.unsigned(i64) if isinstance(value, Number) and value.type == i1 else value
+        (table + n).of(wide.type)[0] = wide
+    of_table, found = _of_table_signature(callee), k.variable(0, i64)
+    stack = k.call(TAKE_STACK, rt, bytes_)
+    with k.when(stack == k.null):
+        found.set(k.call(of_table, table))
+    with k.otherwise():
+        size = k.number(bytes_, i64)
+        top = stack.bytes(k.select(size == 0, layouts.ALTERNATE_STACK_BYTES, size))
+        found.set(k.call(CALL_ON_STACK, k.address(of_table), table, top, 0))
+        k.call(GIVE_STACK, rt, stack, size)
+    return found
+
+
+def _of_table_signature(callee: Signature) -> Signature:
+    return signature(f"{callee.name}_of", i64, table=array(i64))
+
+
+def of_table(callee: Signature) -> Function:
+    """What a function gives for the values in a table, which `called_on_stack` calls."""
+
+    @kernel(_of_table_signature(callee))
+    def called(k: Kernel, table: Pointer) -> None:
+        words = [(table + n).of(i64 if t == i1 else t)[0] for n, t in enumerate(callee.types)]
+        given = [word.to(i1) if t == i1 else word for word, t in zip(words, callee.types, strict=True)]
+        k.ret(k.call(callee, *given).unsigned(i64))
+
+    return called
 
 
 def _slots(f: Asm) -> list[str]:

@@ -61,6 +61,18 @@ def test_a_read_of_storage_of_the_call_is_found() -> None:
     assert "storage of shifted: nobody wrote byte 8" in fault(scratch)
 
 
+def test_storage_that_may_hold_anything_is_no_number() -> None:
+    @kernel(signature("some", f64, x=array(f64), many=i64))
+    def some(k: Kernel, x: Pointer, many: Number) -> None:
+        room = k.alloca(f64, 2, anything=True)
+        room[0] = x[0]
+        k.ret(k.select(many > 1, room[0] + room[1], room[0]))
+
+    machine = Machine(Module([some]))
+    assert machine.run("some", machine.place(np.array([3.0])), 1) == 3
+    assert np.isnan(machine.run("some", machine.place(np.array([3.0])), 2))
+
+
 def test_a_misaligned_access_is_found() -> None:
     def aligned(k: Kernel, x: Pointer, y: Pointer, count: Number) -> None:
         y.of(f64, 32)[0:4] = x[0:4]
