@@ -44,7 +44,7 @@ ROOMS: dict[str, str] = {
     "codegen.library.loops": "base abi target program_ir llvm library",
     "codegen.library.gemm": "abi target program_ir kernel_ir llvm library",
     "codegen.library.sort": "graph abi target scalar_ir llvm library",
-    "codegen.library.linalg": "abi target llvm library",
+    "codegen.library.linalg": "abi target kernel_ir llvm library",
     "codegen.library.arrays": "base graph abi target scalar_ir kernel_ir llvm library",
     "codegen.library.python": "abi target llvm library",
     "codegen.cpu": "base graph ops abi target scalar_ir tensor_ir fusion program_ir llvm",

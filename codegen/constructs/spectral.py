@@ -37,7 +37,7 @@ Lengths = tuple[Any, ...]
 
 
 def _function(results: int, name: str, work_ns: int, **attrs: Any) -> LibraryFunction:
-    writer = ObjectWriter("tensordsl.codegen.library.linalg.spectral", f"{name}_text", of_dtype=True)
+    writer = ObjectWriter("tensordsl.codegen.library.linalg.spectral", "spectral_text", of_name=True)
     return LibraryFunction(each_matrix(results, by_row(name, **attrs)), writer, work_ns)
 
 

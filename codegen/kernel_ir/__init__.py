@@ -13,7 +13,8 @@ Modules    types      elements and lanes, arrays, signatures
            structs    named fields in memory
            float16, transposition  helpers that several kernels share
 Uses       nothing above it but records: a kernel knows no program, array library or machine.
-Used by    `library.arrays`; the other rooms that write code move here one by one (docs/decisions/kernel-language.md).
+Used by    `library.arrays`, `library.linalg`, and files of the other rooms that write code, which move here one by one
+           (docs/decisions/kernel-language.md).
 Begin with `language.Kernel`, then `library.arrays.histogram`.
 To add     an op: docs/kernels.md.
 """

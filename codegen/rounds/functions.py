@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from tensordsl.codegen.library.linalg.small import ROUTINES, one_text
-from tensordsl.codegen.library.linalg.small_rows import transposed
-from tensordsl.codegen.library.linalg.small_values import Lanes as Numbers
+from tensordsl.codegen.library.linalg.fortran import NUMBERS
+from tensordsl.codegen.library.linalg.small import ROUTINES, one_function
+from tensordsl.codegen.library.linalg.small_values import CHUNK
 from tensordsl.codegen.llvm.emit_scalars import constant, llvm_type, load, splat, store
+from tensordsl.codegen.llvm.kernel_text import function_text
 from tensordsl.codegen.rounds.flow import Flow, Function, Operand
 from tensordsl.codegen.rounds.vectors import ONE, Lanes, load_lanes, store_lanes
 from tensordsl.codegen.scalar_ir.builder import ITEMSIZE
 from tensordsl.codegen.target.machine import CACHE_LINE_BYTES
 
-SQUARE = Numbers.CHUNK  # rows and columns that are transposed at once
+SQUARE = CHUNK  # rows and columns that are transposed at once
 NAN = float("nan")
 
 
@@ -111,18 +112,18 @@ def pack(dtype: str, pitch: int) -> Function:
     """A matrix to rows `pitch` bytes behind each other: where its columns are adjacent, by squares of numbers, which
     are zeros behind the ends of its rows."""
     f = Function(f"pack_{dtype}_{pitch}", ["ptr to", *matrix("a"), "i64 rows", "i64 columns"])
-    chunk, item = Numbers("double" if dtype == "float64" else "float", SQUARE), ITEMSIZE[dtype]
+    chunk, item, all_lanes = llvm_type(dtype, SQUARE), ITEMSIZE[dtype], f"<{SQUARE} x i1>"
     with f.when(f.op(f"icmp eq i64 %a_row, {item}")):
         with f.loop("%columns", step=SQUARE) as wide, f.loop("%rows", step=SQUARE) as high:
             mask, columns = f.first_lanes(f.op(f"sub i64 %rows, {high.index}"), SQUARE), []
             for j in range(SQUARE):
                 column = f.add(wide.index, j)
                 is_there = f.op(f"icmp slt i64 {column}, %columns")
-                some = f.op(f"select i1 {is_there}, {chunk.mask} {mask}, {chunk.mask} zeroinitializer")
+                some = f.op(f"select i1 {is_there}, {all_lanes} {mask}, {all_lanes} zeroinitializer")
                 columns.append(load_lanes(f, _element(f, "a", high.index, column), dtype, Lanes(SQUARE, some), item))
-            for j, row in enumerate(transposed(f, chunk, columns)):
+            for j, row in enumerate(_transposed(f, chunk, columns)):
                 offset = f.add(f.times(f.add(high.index, j), pitch), f.times(wide.index, item))
-                f.do(f"store {chunk.type} {row}, ptr {f.at('%to', offset)}, align {item * SQUARE}")
+                f.do(f"store {chunk} {row}, ptr {f.at('%to', offset)}, align {item * SQUARE}")
         f.ret()
         f.place(f.label("dead"))
     with f.loop("%rows") as rows, f.loop("%columns") as each:
@@ -130,6 +131,23 @@ def pack(dtype: str, pitch: int) -> Function:
         store(f, value, f.at("%to", f.add(f.times(rows.index, pitch), f.times(each.index, item))), dtype)
     f.ret()
     return f
+
+
+def _transposed(f: Flow, chunk: str, rows: list[str]) -> list[str]:
+    """Pairs of rows exchange halves of blocks, of four lanes, of two, of one."""
+    for half in (4, 2, 1):
+        after = list(rows)
+        for i in range(SQUARE):
+            if i & half:
+                continue
+            low = [k if not k & half else SQUARE + k - half for k in range(SQUARE)]
+            high = [k + half if not k & half else SQUARE + k for k in range(SQUARE)]
+            pair = f"{chunk} {rows[i]}, {chunk} {rows[i + half]}"
+            for place, lanes in ((i, low), (i + half, high)):
+                numbers = ", ".join(f"i32 {k}" for k in lanes)
+                after[place] = f.op(f"shufflevector {pair}, <{SQUARE} x i32> <{numbers}>")
+        rows = after
+    return rows
 
 
 # -- triangles ---------------------------------------------------------------------------------------------------------
@@ -340,9 +358,14 @@ def exchange(dtype: str, has_lanes: bool) -> Function:
 
 def by_text(f: Flow, function: str, number: int, dtype: str, most: int) -> str:
     """The symbol of a function of the library for one matrix; its text is in the module from here on."""
-    kind = "double" if dtype == "float64" else "float"
-    symbol, text = one_text(ROUTINES[function][number], kind, most)
+    symbol, text, declared = _text(function, number, dtype, most)
     f.functions[symbol] = text
-    for line in [*Numbers(kind, 1).declarations(), "declare i64 @llvm.cttz.i64(i64, i1)"]:
-        f.declarations[line.split("@")[1].split("(")[0]] = line.strip()
+    f.declarations |= declared
     return symbol
+
+
+@cache
+def _text(function: str, number: int, dtype: str, most: int) -> tuple[str, str, dict[str, str]]:
+    made, declared = one_function(ROUTINES[function][number], NUMBERS[dtype], most), dict[str, str]()
+    text = function_text(made, declared)
+    return made.signature.name, text, {name: line.strip() for name, line in declared.items()}

@@ -8,236 +8,311 @@ Why       a matrix of 3 rows takes a few ns: parameters are passed once for a ru
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
 
-from tensordsl.codegen.library.alternate_stack import (
-    STACK_INTRINSICS,
-    alternate_stack_texts,
-    needs_alternate_stack,
-    of_table_text,
-    on_alternate_stack,
-)
-from tensordsl.codegen.library.linalg.fortran import Number, letters_text
-from tensordsl.codegen.library.signals import POLL, poll
-from tensordsl.codegen.llvm.builder import METADATA, Asm, passed
+from tensordsl.codegen.kernel_ir.ir import Function, Module
+from tensordsl.codegen.kernel_ir.language import Expression, Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import Kind, Signature, array, i1, i64, ptr, signature
+from tensordsl.codegen.library.alternate_stack import called_on_stack, needs_stack, of_table, stack_texts
+from tensordsl.codegen.library.linalg.fortran import LETTERS, Element
+from tensordsl.codegen.library.polls import POLL
+from tensordsl.codegen.llvm.kernel_text import module_text
 from tensordsl.codegen.target.tuning import Tuning
 
-Each = Callable[[Asm], Callable[[Mapping[str, str]], str]]
-Operands = Mapping[str, int]  # name -> how many axes of its own each matrix, vector or number has
 AXES = {2: ("row", "column"), 1: ("unit",), 0: ()}
+Given = Any  # the values that a run has, by their names: an `Operand` for each of its operands
+Work = Callable[[Given], "Number | bool"]  # of one matrix: whether it has failed
+Each = Callable[[Kernel, Given], Work]  # what is done before the first matrix; gives what writes the work for each
 
 
-def module_text(*bodies: str) -> str:
-    """A whole module."""
-    declared = "declare i64 @llvm.smin.i64(i64, i64)\ndeclare i64 @llvm.smax.i64(i64, i64)\n"
-    return POLL + STACK_INTRINSICS + declared + letters_text() + "".join((*bodies, *alternate_stack_texts())) + METADATA
+def module(*functions: Function) -> Module:
+    return Module(functions, list(LETTERS.values()))
 
 
-def run_params(operands: Operands, sizes: Sequence[str], flags: Sequence[str] = ()) -> tuple[str, ...]:
-    """Of a run: "type name" of each operand's place, strides of one and step to the next, in bytes."""
-    params = ["ptr rt"]
-    for name, rank in operands.items():
-        params += [f"ptr {name}", *(f"i64 {name}_{axis}" for axis in AXES[rank]), f"i64 {name}_step"]
-    return (
-        *params,
-        *(f"i64 {size}" for size in sizes),
-        "i64 count",
-        "ptr scratch",
-        "i64 scratch_bytes",
-        *(f"i1 {flag}" for flag in flags),
-    )
+def object_text(made: Module) -> str:
+    """With the functions that call on another stack, which are texts."""
+    return module_text(made, others=stack_texts())
 
 
-def entry_text(
-    symbol: str, run: str, operands: Operands, sizes: Mapping[str, tuple[str, int]], flags: Sequence[str] = (),
-    has_scratch: bool = False, takes_empty: bool = False,
-) -> str:  # fmt: skip
-    """The function that programs call.  sizes: name -> (operand, which of its own axes); flags: values of i1;
-    has_scratch: the buffer is more than its head; takes_empty: runs are for matrices without elements as well.
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """Where a matrix, vector or number is, with the steps of its own axes, and to the next one of a run, in bytes."""
 
-    bases: the operands, the word for failures, scratch, the run-time table; words: lengths, then strides, of each."""
-    f = Asm("void", symbol, ("ptr bases", "ptr words", "i64 rank"))
-    names, first_rank = list(operands), next(iter(operands.values()))
-    batch = f.sub("%rank", first_rank)
-    places = [f.load("ptr", "%bases", 8 * k) for k in range(len(names))]
-    info, scratch, rt = (f.load("ptr", "%bases", 8 * (len(names) + k)) for k in range(3))
-    dims, strides, at = {}, {}, "%words"
-    for name, rank in operands.items():
-        axes = f.add(batch, rank)
-        dims[name], strides[name] = at, f.gep(at, axes, "i64")
-        at = f.gep(strides[name], axes, "i64")
+    place: Pointer
+    strides: tuple[Number, ...]
+    step: Number
 
-    def behind(table: str, axis: int) -> str:
-        return f.load("i64", f.gep(table, f.add(batch, axis), "i64"))
+    @property
+    def row(self) -> Number:
+        return self.strides[0]
 
-    lengths = [f"i64 {behind(dims[name], axis)}" for name, axis in sizes.values()]
-    leading, is_batch = dims[names[0]], f.gt(batch, 0)
-    last = f.choose(is_batch, f.sub(batch, 1), 0)
-    count = f.choose(is_batch, f.load("i64", f.gep(leading, last, "i64")), 1)
-    with f.loop(last, ("i64", "1")) as axis:
-        axis.next = [f.mul(axis.values[0], f.load("i64", f.gep(leading, axis.index, "i64")))]
-    needed = [count, *([] if takes_empty else (s.split()[1] for s in lengths))]
-    runs = f.choose(f.all(*(f.gt(n, 0) for n in needed)), axis.values[0], 0)
-    scratch_bytes = f.load("i64", at) if has_scratch else "0"
-    steps = [f.choose(is_batch, f.load("i64", f.gep(strides[name], last, "i64")), 0) for name in names]
-    fixed = [[f"i64 {behind(strides[name], axis)}" for axis in range(rank)] for name, rank in operands.items()]
-    start = f.load("i64", scratch)
-    with f.loop(runs) as loop:
-        zeros = [("i64", "0")] * len(names)
-        with f.loop(last, ("i64", loop.index), *zeros) as outer:
-            axis_here = f.sub(f.sub(last, 1), outer.index)
-            rest, *offsets = outer.values
-            n = f.load("i64", f.gep(leading, axis_here, "i64"))
-            here = f.urem(rest, n)
-            moved = [
-                f.add(offset, f.mul(here, f.load("i64", f.gep(strides[name], axis_here, "i64"))))
-                for name, offset in zip(names, offsets, strict=True)
-            ]
-            outer.next = [f.udiv(rest, n), *moved]
-        given = [f"ptr {rt}"]
-        for place, offset, strides_of_one, step in zip(places, outer.values[1:], fixed, steps, strict=True):
-            given += [f"ptr {f.gep(place, offset)}", *strides_of_one, f"i64 {step}"]
-        flagged = [f"i1 {flag}" for flag in flags]
-        failed = f.call(
-            "i64", f"@{run}", *given, *lengths, f"i64 {count}", f"ptr {scratch}", f"i64 {scratch_bytes}", *flagged
-        )
-        with f.when(f.ge(failed, 0)):
-            number = f.add(f.add(start, f.mul(loop.index, count)), failed)
-            f.op(f"atomicrmw umin ptr {info}, i64 {number} monotonic")
-    f.ret()
-    return f.text
+    @property
+    def column(self) -> Number:
+        return self.strides[1]
+
+    @property
+    def unit(self) -> Number:
+        return self.strides[0]
+
+    @property
+    def words(self) -> tuple[Expression, ...]:
+        """What functions of one matrix take."""
+        return (self.place, *self.strides)
+
+    @property
+    def run(self) -> tuple[Expression, ...]:
+        """What functions of several take."""
+        return (*self.words, self.step)
 
 
-def run_text(
-    name: str, params: Sequence[str], each: Each, operands: Operands, small: Callable[[Asm], str] | None = None
-) -> str:
-    """A run: by `small`, i64, where its condition holds; else one by one on a stack that LAPACK fits.
-
-    each(f) writes what is done before the first matrix, and gives a function that writes the work for one whose
-    operands are at given places: i1, whether it has failed."""
-    f = Asm("i64", name, params, internal=True)
-    if small is not None:
-        is_small = small(f)
-        with f.when(is_small):
-            f.ret("i64", f.call("i64", f"@{name}_small", *passed(params)))
-    with f.when(needs_alternate_stack(f, "%rt", f.op("alloca i64, align 8"))):
-        f.ret("i64", on_alternate_stack(f, f"{name}_here", params))
-    f.ret("i64", f.call("i64", f"@{name}_here", *passed(params)))
-    return _here_text(name, params, each, operands) + of_table_text(f"{name}_here", params) + f.text
+def matrix(*names: str, axes: Sequence[str] = AXES[2]) -> dict[str, Kind]:
+    """The parameters of functions of one matrix."""
+    return {x: kind for name in names for x, kind in ((name, ptr), *((f"{name}_{axis}", i64) for axis in axes))}
 
 
-def _here_text(name: str, params: Sequence[str], each: Each, operands: Operands) -> str:
-    f = Asm("i64", f"{name}_here", params, internal=True)
-    work = each(f)
-    with f.loop("%count", ("i64", "-1"), *(("ptr", f"%{x}") for x in operands)) as loop:
-        first, *places = loop.values
-        failed = work(dict(zip(operands, places, strict=True)))
-        is_first = f.all(failed, f.lt(first, 0))
-        loop.next = [f.choose(is_first, loop.index, first)]
-        loop.next += [f.gep(place, f"%{x}_step") for x, place in zip(operands, places, strict=True)]
-        poll(f)
-    f.ret("i64", loop.values[0])
-    return f.text
+def stack(*names: str) -> dict[str, Kind]:
+    """The parameters of functions of several matrices."""
+    return matrix(*names, axes=(*AXES[2], "step"))
 
 
-def in_pieces_text(
-    name: str, params: Sequence[str], function: str, given: Sequence[str], operands: Operands, tuning: Tuning
-) -> str:
-    """`name`_small: a run by own code, some matrices at a time.  given: the operands of `function` but the last, their
-    number, as "type value", with `{x}` for the place of operand x."""
-    f, most = Asm("i64", f"{name}_small", params, internal=True), tuning.matrices.poll_matrices
-    with f.loop("%count", ("i64", "-1"), *(("ptr", f"%{x}") for x in operands), step=most) as loop:
-        first, *places = loop.values
-        left = f.sub("%count", loop.index)
-        some = f.call("i64", "@llvm.smin.i64", f"i64 {left}", f"i64 {most}")
-        at = dict(zip(operands, places, strict=True))
-        failed = f.call("i64", f"@{function}", *(x.format(**at) for x in given), f"i64 {some}")
-        is_first = f.all(f.ge(failed, 0), f.lt(first, 0))
-        loop.next = [f.choose(is_first, f.add(loop.index, failed), first)]
-        loop.next += [f.gep(at[x], f.mul(some, f"%{x}_step")) for x in operands]
-        poll(f)
-    f.ret("i64", loop.values[0])
-    return f.text
+@dataclass(frozen=True)
+class Small:
+    """Matrices of a run that code of its own takes, some at a time.  operands: of `callee`, before their number."""
+
+    are_small: Callable[[Kernel, Given], Number | bool]
+    callee: Signature
+    operands: Callable[[Given], Sequence[Expression]]
 
 
-def places(x: str) -> list[str]:
-    """Operand x, a matrix, of `in_pieces_text`."""
-    return [f"ptr {{{x}}}", *(f"i64 %{x}_{axis}" for axis in (*AXES[2], "step"))]
+@dataclass(frozen=True)
+class Batch:
+    """operands: how many axes of its own each matrix, vector or number has; sizes: of which operand, and which of its
+    own axes; flags: truth values; takes_empty: runs are for matrices without elements as well; has_scratch: the buffer
+    is more than its head."""
+
+    operands: Mapping[str, int]
+    sizes: Mapping[str, tuple[str, int]]
+    flags: tuple[str, ...] = ()
+    takes_empty: bool = False
+    has_scratch: bool = False
+
+    def signature(self, name: str) -> Signature:
+        """Of a run."""
+        parameters: dict[str, Kind] = {"rt": ptr}
+        for x, rank in self.operands.items():
+            parameters |= matrix(x, axes=(*AXES[rank], "step"))
+        parameters |= dict.fromkeys(self.sizes, i64)
+        parameters |= {"count": i64, "scratch": ptr, "scratch_bytes": i64, **dict.fromkeys(self.flags, i1)}
+        return signature(name, i64, parameters)
+
+    def given(self, values: Sequence[Any]) -> Given:
+        """The parameters of a run by name."""
+        names = [name for name, _ in self.signature("").parameters]
+        found = dict(zip(names, values, strict=True))
+        for x, rank in self.operands.items():
+            strides = tuple(found.pop(f"{x}_{axis}") for axis in AXES[rank])
+            found[x] = Operand(found[x], strides, found.pop(f"{x}_step"))
+        return SimpleNamespace(**found)
+
+    def at(self, given: Given, places: Mapping[str, Pointer]) -> Given:
+        """The same with operands at other places."""
+        moved = {x: replace(getattr(given, x), place=place) for x, place in places.items()}
+        return SimpleNamespace(**vars(given) | moved)
+
+    def entry(self, symbol: str, flags: Sequence[bool] = ()) -> Function:
+        """The function that programs call.
+
+        bases: the operands, the word for failures, scratch, the run-time table; words: lengths, then strides, of each.
+        """
+        names, ranks = list(self.operands), list(self.operands.values())
+
+        @kernel(signature(symbol, internal=False, bases=array(ptr), words=array(i64), rank=i64))
+        def entry(k: Kernel, bases: Pointer, words: Pointer, rank: Number) -> None:
+            batch = rank - ranks[0]
+            places: list[Pointer] = [bases[n] for n in range(len(names))]
+            info, scratch, rt = (bases[len(names) + n] for n in range(3))
+            dims, strides, at = {}, {}, words
+            for name, axes in self.operands.items():
+                length = batch + axes
+                dims[name], strides[name] = at, at + length
+                at = strides[name] + length
+            lengths = [dims[name][batch + axis] for name, axis in self.sizes.values()]
+            leading, is_batch = dims[names[0]], batch > 0
+            last = k.select(is_batch, batch - 1, 0)
+            count = k.select(is_batch, leading[last], 1)
+            many = k.variable(1, i64)
+            with k.range(last) as axis:
+                many.set(many * leading[axis])
+            needed = [count, *([] if self.takes_empty else lengths)]
+            runs = k.select(k.all(*(n > 0 for n in needed)), many, 0)
+            scratch_bytes = at[0] if self.has_scratch else 0
+            steps = [k.select(is_batch, strides[name][last], 0) for name in names]
+            fixed = [[strides[name][batch + axis] for axis in range(axes)] for name, axes in self.operands.items()]
+            start = scratch.of(i64)[0]
+            with k.range(runs) as number:
+                rest, offsets = k.variable(number), [k.variable(0, i64) for _ in names]
+                with k.range(last) as inner:
+                    axis = last - 1 - inner
+                    before = rest.value
+                    n = leading[axis]
+                    here = k.unsigned("urem", before, n)
+                    for name, offset in zip(names, offsets, strict=True):
+                        offset += here * strides[name][axis]
+                    rest.set(k.unsigned("udiv", before, n))
+                given = [rt]
+                for place, offset, strides_of_one, step in zip(places, offsets, fixed, steps, strict=True):
+                    given += [place.bytes(offset), *strides_of_one, step]
+                failed = k.call(self.signature("run"), *given, *lengths, count, scratch, scratch_bytes, *flags)
+                with k.when(failed >= 0):
+                    k.atomic_update("umin", info.of(i64), start + number * count + failed, "monotonic")
+
+        return entry
+
+    def runs(self, each: Each, tuning: Tuning, small: Small | None = None) -> list[Function]:
+        """A run: by code for small matrices where there is some for these; else one by one, on a stack that LAPACK
+        fits."""
+        here = self._here(each)
+
+        @kernel(self.signature("run"))
+        def run(k: Kernel, *given: Any) -> None:
+            if small is not None:
+                with k.when(k.number(small.are_small(k, self.given(given)), i1)):
+                    k.ret(k.call(self.signature("run_small"), *given))
+            with k.when(needs_stack(k, given[0])):
+                k.ret(called_on_stack(k, here.signature, given))
+            k.ret(k.call(here, *given))
+
+        return [here, of_table(here.signature), run, *([self._in_pieces(small, tuning)] if small else [])]
+
+    def _here(self, each: Each) -> Function:
+        @kernel(self.signature("run_here"))
+        def here(k: Kernel, *parameters: Any) -> None:
+            given = self.given(parameters)
+            work = each(k, given)
+            first, places = k.variable(-1, i64), self._places(k, given)
+            with k.range(given.count) as number:
+                before = first.value
+                failed = k.number(work(self.at(given, {x: place.value for x, place in places.items()})), i1)
+                first.set(k.select(failed & (before < 0), number, before))
+                for x, place in places.items():
+                    place.set(place.bytes(getattr(given, x).step))
+                k.call(POLL)
+            k.ret(first)
+
+        return here
+
+    def _in_pieces(self, small: Small, tuning: Tuning) -> Function:
+        most = tuning.matrices.poll_matrices
+
+        @kernel(self.signature("run_small"))
+        def pieces(k: Kernel, *parameters: Any) -> None:
+            given = self.given(parameters)
+            first, places = k.variable(-1, i64), self._places(k, given)
+            with k.range(given.count, step=most) as number:
+                before = first.value
+                some = k.min(given.count - number, most)
+                here = self.at(given, {x: place.value for x, place in places.items()})
+                failed = k.call(small.callee, *small.operands(here), some)
+                first.set(k.select((failed >= 0) & (before < 0), number + failed, before))
+                for x, place in places.items():
+                    place.set(place.bytes(some * getattr(given, x).step))
+                k.call(POLL)
+            k.ret(first)
+
+        return pieces
+
+    def _places(self, k: Kernel, given: Given) -> dict[str, Any]:
+        return {x: k.variable(getattr(given, x).place) for x in self.operands}
 
 
 # -- moves of one matrix -------------------------------------------------------------------------------------------
-MOVED = ("ptr x", "i64 x_row", "i64 x_column", "ptr y", "i64 y_row", "i64 y_column")
+COPY_ROW = signature("copy_row", None, x=ptr, x_unit=i64, y=ptr, y_unit=i64, n=i64)
+COPY_MATRIX = signature("copy_matrix", None, matrix("x", "y"), m=i64, n=i64)
+COPY_TRIANGLE = signature("copy_triangle", None, matrix("x", "y"), n=i64)
+FILL_IDENTITY = signature("fill_identity", None, matrix("y"), n=i64)
+FILL_NAN = signature("fill_nan", None, matrix("y"), m=i64, n=i64)
+FILL_NAN_VALUES = replace(FILL_NAN, name="fill_nan_values")  # of the real numbers of complex matrices
 
 
-def copy_text(of: Number, tuning: Tuning) -> str:
-    """y = x, of m rows and n columns; and @copy_triangle: the lower triangle, zeros above it."""
-    lanes = tuning.machine.vector_bytes // of.size
-    return _copy_row_text(of, lanes) + _copy_text(of.size) + _triangle_text(of)
+def matrix_copies(of: Element, tuning: Tuning) -> list[Function]:
+    """`COPY_MATRIX`: y = x, of m rows and n columns."""
+    return [_copy_row(of, tuning.machine.vector_bytes // of.size), _copy_matrix(of)]
 
 
-def _copy_row_text(of: Number, lanes: int) -> str:
-    kind, size = of.kind, of.size
-    f = Asm("void", "copy_row", ("ptr x", "i64 x_unit", "ptr y", "i64 y_unit", "i64 n"), internal=True)
-    adjacent = f.all(f.eq("%x_unit", size), f.eq("%y_unit", size))
-    some = f.choose(adjacent, f.and_("%n", -lanes), 0)
-    vector = f"<{lanes * of.parts} x {of.part}>"
-    with f.loop(some, step=lanes) as loop:
-        x, y = (f.gep(p, loop.index, kind) for p in ("%x", "%y"))
-        align = f"align {of.part_size}"
-        f.do(f"store {vector} {f.op(f'load {vector}, ptr {x}, {align}')}, ptr {y}, {align}")
-    with f.loop("%n", start=some) as loop:
-        x, y = (f.gep(p, f.mul(loop.index, unit)) for p, unit in (("%x", "%x_unit"), ("%y", "%y_unit")))
-        f.store(kind, f.load(kind, x), y)
-    f.ret()
-    return f.text
+def triangle_copies(of: Element, tuning: Tuning) -> list[Function]:
+    """`COPY_TRIANGLE`: the lower triangle, zeros above it."""
+    return [_copy_row(of, tuning.machine.vector_bytes // of.size), _copy_triangle(of)]
 
 
-def _copy_text(size: int) -> str:
-    """Along the axis in which y's elements are adjacent; none if both are one."""
-    f = Asm("void", "copy_matrix", (*MOVED, "i64 m", "i64 n"), internal=True)
-    same = f.all(f.compare("eq", "ptr", "%x", "%y"), f.eq("%x_row", "%y_row"), f.eq("%x_column", "%y_column"))
-    with f.when(same):
-        f.ret()
-    by_columns = f.all(f.eq("%y_row", size), f.ne("%y_column", size))
-    lines, n = f.choose(by_columns, "%n", "%m"), f.choose(by_columns, "%m", "%n")
-    steps = [f.choose(by_columns, f"%{p}_column", f"%{p}_row") for p in "xy"]
-    units = [f.choose(by_columns, f"%{p}_row", f"%{p}_column") for p in "xy"]
-    with f.loop(lines) as loop:
-        x, y = (f.gep(f"%{p}", f.mul(loop.index, step)) for p, step in zip("xy", steps, strict=True))
-        f.call("void", "@copy_row", f"ptr {x}", f"i64 {units[0]}", f"ptr {y}", f"i64 {units[1]}", f"i64 {n}")
-    f.ret()
-    return f.text
+def _copy_row(of: Element, lanes: int) -> Function:
+    @kernel(COPY_ROW)
+    def copy_row(k: Kernel, x: Pointer, x_unit: Number, y: Pointer, y_unit: Number, n: Number) -> None:
+        some = k.select((x_unit == of.size) & (y_unit == of.size), n & -lanes, 0)
+        with k.range(some, step=lanes) as i:
+            source, to = (p.of(of.part).skip(i, of.parts) for p in (x, y))
+            to[0 : lanes * of.parts] = source[0 : lanes * of.parts]
+        with k.range(n, start=some) as i:
+            source, to = x.bytes(i * x_unit), y.bytes(i * y_unit)
+            of.store(to, of.load(source))
+
+    return copy_row
 
 
-def _triangle_text(of: Number) -> str:
-    f = Asm("void", "copy_triangle", (*MOVED, "i64 n"), internal=True)
-    same = f.all(f.compare("eq", "ptr", "%x", "%y"), f.eq("%x_row", "%y_row"), f.eq("%x_column", "%y_column"))
-    with f.loop("%n") as row:
-        x, y = (f.gep(f"%{p}", f.mul(row.index, f"%{p}_row")) for p in "xy")
-        length = f.add(row.index, 1)
-        with f.when(f.negate(same)):
-            f.call("void", "@copy_row", f"ptr {x}", "i64 %x_column", f"ptr {y}", "i64 %y_column", f"i64 {length}")
-        with f.loop("%n", start=length) as column:
-            f.store(of.kind, "zeroinitializer", f.gep(y, f.mul(column.index, "%y_column")))
-    f.ret()
-    return f.text
+def _copy_matrix(of: Element) -> Function:
+    @kernel(COPY_MATRIX)
+    def copy_matrix(
+        k: Kernel, x: Pointer, x_row: Number, x_column: Number, y: Pointer, y_row: Number, y_column: Number,
+        m: Number, n: Number,
+    ) -> None:  # fmt: skip
+        """Along the axis in which y's elements are adjacent; none if both are one."""
+        with k.when((x == y) & (x_row == y_row) & (x_column == y_column)):
+            k.ret()
+        by_columns = (y_row == of.size) & (y_column != of.size)
+        lines, length = k.select(by_columns, n, m), k.select(by_columns, m, n)
+        x_step, y_step = k.select(by_columns, x_column, x_row), k.select(by_columns, y_column, y_row)
+        x_unit, y_unit = k.select(by_columns, x_row, x_column), k.select(by_columns, y_row, y_column)
+        with k.range(lines) as i:
+            k.call(COPY_ROW, x.bytes(i * x_step), x_unit, y.bytes(i * y_step), y_unit, length)
+
+    return copy_matrix
 
 
-def identity_text(of: Number) -> str:
-    """@fill_identity: a square matrix of n rows."""
-    f = Asm("void", "fill_identity", ("ptr y", "i64 y_row", "i64 y_column", "i64 n"), internal=True)
-    with f.loop("%n") as row, f.loop("%n") as column:
-        y = f.gep(f.gep("%y", f.mul(row.index, "%y_row")), f.mul(column.index, "%y_column"))
-        one = f.choose(f.eq(row.index, column.index), of.constant("1.0"), "zeroinitializer", of.kind)
-        f.store(of.kind, one, y)
-    f.ret()
-    return f.text
+def _copy_triangle(of: Element) -> Function:
+    @kernel(COPY_TRIANGLE)
+    def copy_triangle(
+        k: Kernel, x: Pointer, x_row: Number, x_column: Number, y: Pointer, y_row: Number, y_column: Number, n: Number
+    ) -> None:
+        is_same = (x == y) & (x_row == y_row) & (x_column == y_column)
+        with k.range(n) as i:
+            source, to = x.bytes(i * x_row), y.bytes(i * y_row)
+            length = i + 1
+            with k.when(~is_same):
+                k.call(COPY_ROW, source, x_column, to, y_column, length)
+            with k.range(n, start=length) as j:
+                of.store(to.bytes(j * y_column), of.constant(0.0))
+
+    return copy_triangle
 
 
-def nan_text(of: Number, name: str = "fill_nan") -> str:
-    """@fill_nan: a matrix that has failed."""
-    f = Asm("void", name, ("ptr y", "i64 y_row", "i64 y_column", "i64 m", "i64 n"), internal=True)
-    with f.loop("%m") as row, f.loop("%n") as column:
-        y = f.gep(f.gep("%y", f.mul(row.index, "%y_row")), f.mul(column.index, "%y_column"))
-        f.store(of.kind, of.nan, y)
-    f.ret()
-    return f.text
+def identity(of: Element) -> Function:
+    @kernel(FILL_IDENTITY)
+    def fill_identity(k: Kernel, y: Pointer, y_row: Number, y_column: Number, n: Number) -> None:
+        with k.range(n) as i, k.range(n) as j:
+            place = y.bytes(i * y_row).bytes(j * y_column)
+            is_one, zero = i == j, k.number(0.0, of.part)
+            of.store(place, [k.select(is_one, x, zero) for x in of.constant(1.0)])
+
+    return fill_identity
+
+
+def nans(of: Element, s: Signature = FILL_NAN) -> Function:
+    """A matrix that has failed."""
+
+    @kernel(s)
+    def fill_nan(k: Kernel, y: Pointer, y_row: Number, y_column: Number, m: Number, n: Number) -> None:
+        with k.range(m) as i, k.range(n) as j:
+            of.store(y.bytes(i * y_row).bytes(j * y_column), of.nan)
+
+    return fill_nan

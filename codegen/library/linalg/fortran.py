@@ -7,96 +7,114 @@ Why       one text of a call serves both sizes of integers; what it writes is re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.kernel_ir.ir import Table
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer
+from tensordsl.codegen.kernel_ir.types import Kind, Type, f32, f64, i8, i64, ptr, signature
+from tensordsl.codegen.library.run_time_table import entry
 
-LETTERS = "ACGLNRSTUVIO"
+LETTERS = {x: Table(f"letter_{x}", i8, ((ord(x),),), align=1) for x in "ACGLNRSTUVIO"}  # the texts that are passed
+NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A dtype's elements: LLVM's type and bytes of one, and those of its parts, of which complex numbers have two.
+class Element:
+    """An element of a dtype: one number, or two, of which complex ones consist.
 
     These are arrays, whose alignment is that of a part."""
 
-    kind: str
-    size: int
-    part: str
-    part_size: int
+    part: Type
+    parts: int = 1
 
     @property
-    def parts(self) -> int:
-        return self.size // self.part_size
+    def size(self) -> int:
+        """In bytes."""
+        return self.parts * self.part.bytes
 
     @property
-    def real(self) -> Number:
+    def real(self) -> Element:
         """That of the parts."""
-        return Number(self.part, self.part_size, self.part, self.part_size)
-
-    def constant(self, real: str, imag: str = "0.0") -> str:
-        return real if self.parts == 1 else f"[{self.part} {real}, {self.part} {imag}]"
+        return Element(self.part)
 
     @property
-    def nan(self) -> str:
+    def kind(self) -> str:
+        """A word in names of functions."""
+        return {f32: "float", f64: "double", i64: "i64"}[self.part]
+
+    def load(self, x: Pointer) -> list[Number]:
+        return [x.of(self.part)[n] for n in range(self.parts)]
+
+    def store(self, y: Pointer, values: Sequence[Number | float]) -> None:
+        for n, value in enumerate(values):
+            y.of(self.part)[n] = value
+
+    def constant(self, real: float, imag: float = 0.0) -> list[float]:
+        return [real, imag][: self.parts]
+
+    @property
+    def nan(self) -> list[float]:
         return self.constant(NAN, NAN)
 
 
-NAN = "0x7FF8000000000000"
 NUMBERS = {
-    "float32": Number("float", 4, "float", 4),
-    "float64": Number("double", 8, "double", 8),
-    "complex64": Number("[2 x float]", 8, "float", 4),
-    "complex128": Number("[2 x double]", 16, "double", 8),
-    "int64": Number("i64", 8, "i64", 8),  # which are moved
+    "float32": Element(f32),
+    "float64": Element(f64),
+    "complex64": Element(f32, 2),
+    "complex128": Element(f64, 2),
+    "int64": Element(i64),  # which are moved
 }
 
 
-def letters_text() -> str:
-    """The texts of one letter that are passed."""
-    return "".join(f"@letter_{x} = internal constant i8 {ord(x)}\n" for x in LETTERS)
+def letter(k: Kernel, x: str) -> Pointer:
+    return k.table(LETTERS[x])
 
 
-def letter(x: str) -> str:
-    return f"@letter_{x}"
-
-
-def either(f: Asm, condition: str, x: str, y: str) -> str:
+def either(k: Kernel, condition: Number, x: str, y: str) -> Pointer:
     """One of two letters."""
-    return f.choose(condition, letter(x), letter(y), "ptr")
+    return k.select(condition, letter(k, x), letter(k, y))
+
+
+def quotient(k: Kernel, x: Number, y: int) -> Number:
+    """Towards zero: of bytes, numbers of so many."""
+    return k.emit("sdiv", x, k.number(y, i64))
 
 
 class Fortran:
     """Calls from one function for one dtype; words for arguments are on its stack, so it is made in its entry block."""
 
-    def __init__(self, f: Asm, dtype: str, rt: str = "%rt") -> None:
-        self.f, self.dtype = f, dtype
+    def __init__(self, k: Kernel, dtype: str, rt: Pointer) -> None:
+        self.k, self.dtype = k, dtype
         self.element = NUMBERS[dtype]
         self.size = self.element.size
-        self.table = f.load("ptr", rt, layouts.RT["lapack"])
-        self.int_size = f.load("i64", self.table)
+        self.table = entry(rt, "lapack")
+        self.int_size = self.table.of(i64)[0]
         self.info = self.integer(0)
 
-    def integer(self, value: object) -> str:
+    def integer(self, value: Any) -> Pointer:
         """The address of a word with an integer."""
-        word = self.f.op("alloca i64, align 8")
-        self.f.store("i64", str(value), word)
+        word = self.k.alloca(i64)
+        word[0] = value
         return word
 
-    def number(self, value: str) -> str:
+    def number(self, value: float) -> Pointer:
         """The address of a number of the dtype, from a real one."""
-        word = self.f.op("alloca [2 x double], align 8")
-        self.f.store(self.element.kind, self.element.constant(value), word)
+        word = self.k.alloca(f64, 2)
+        self.element.store(word, self.element.constant(value))
         return word
 
-    def call(self, name: str, *arguments: str, texts: int = 0) -> None:
+    def call(self, name: str, *arguments: Pointer, texts: int = 0) -> None:
         """Call a function; so many of its arguments are texts."""
-        function = self.f.load("ptr", self.table, layouts.LAPACK[name, self.dtype])
-        self.f.call("void", function, *(f"ptr {a}" for a in arguments), *["i64 1"] * texts)
+        function = self.table.bytes(layouts.LAPACK[name, self.dtype]).of(ptr)[0]
+        kinds: dict[str, Kind] = {f"x{n}": ptr for n in range(len(arguments))}
+        kinds |= {f"length{n}": i64 for n in range(texts)}
+        self.k.call_at(function, signature(name, None, kinds), *arguments, *[1] * texts)
 
-    def checked(self, name: str, *arguments: str, texts: int = 0) -> str:
+    def checked(self, name: str, *arguments: Pointer, texts: int = 0) -> Number:
         """i1: whether a function has failed, whose last argument tells."""
-        self.f.store("i64", 0, self.info)
+        self.info[0] = 0
         self.call(name, *arguments, self.info, texts=texts)
-        return self.f.ne(self.f.load("i64", self.info), 0)
+        return self.info[0] != 0  # type: ignore[no-any-return]  # of any type

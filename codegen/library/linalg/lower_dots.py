@@ -7,75 +7,79 @@ Why       eight rows at once read the known elements of X once, and their eight 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
 
-from tensordsl.codegen.library.linalg.small_values import NAN, Lanes
-from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import Kind, i1, i64, signature
+from tensordsl.codegen.library.linalg.fortran import NAN, Element
+from tensordsl.codegen.library.linalg.small_values import CHUNK, fma, less_product
 
-ROWS = Lanes.CHUNK  # at once
-
-
-def fits_dots(f: Asm, size: int, most: int) -> str:
-    """i1: is the system of a run one of these?"""
-    adjacent = f.all(f.eq("%a_column", size), f.eq("%x_row", size))
-    return f.all("%lower", adjacent, f.eq("%k", 1), f.le("%n", most))
-
-
-def dots_text(kind: str, params: Sequence[str]) -> str:
-    one, row = Lanes(kind, 1), Lanes(kind, ROWS)
-    f = Asm("i64", f"lower_by_dots_{kind}", params, internal=True)
-    blocks = f.and_("%n", -ROWS)
-    with f.loop("%count", ("i64", "-1"), *(("ptr", f"%{x}") for x in "abx")) as loop:
-        first, a, b, x = loop.values
-        with f.loop("%n", ("i1", "false")) as i:
-            value = one.load(f, f.gep(b, f.mul(i.index, "%b_row")), "")
-            one.put(f, value, f.gep(x, i.index, kind))
-            pivot = _pivot(f, one, f.gep(a, f.mul(i.index, "%a_row")), i.index)
-            i.next = [f.any(i.values[0], one.compare(f, "oeq", pivot, "0.0"))]
-        failed = i.values[0]
-        with f.loop(blocks, step=ROWS) as i:
-            rows = [f.gep(a, f.mul(f.add(i.index, r), "%a_row")) for r in range(ROWS)]
-            with f.loop(i.index, *[(row.type, "zeroinitializer")] * ROWS, step=ROWS) as j:
-                known = _numbers(f, row, f.gep(x, j.index, kind))
-                j.next = [
-                    row.fma(f, _numbers(f, row, f.gep(place, j.index, kind)), known, total)
-                    for place, total in zip(rows, j.values, strict=True)
-                ]
-            found: list[str] = []
-            for r, total in enumerate(j.values):
-                operands = f"{kind} 0.0, {row.type} {total}"
-                total = f.op(f"call reassoc {kind} @llvm.vector.reduce.fadd.{row.mangled}({operands})")
-                place, line = f.gep(x, f.add(i.index, r), kind), f.gep(rows[r], i.index, kind)
-                value = f.op(f"fsub {kind} {one.get(f, place)}, {total}")
-                for c, earlier in enumerate(found):
-                    value = one.less_product(f, one.get(f, f.gep(line, c, kind)), earlier, value)
-                found.append(one.divide(f, value, _pivot(f, one, line, str(r))))
-                one.put(f, found[-1], place)
-        with f.loop("%n", start=blocks) as i:
-            line, place = f.gep(a, f.mul(i.index, "%a_row")), f.gep(x, i.index, kind)
-            with f.loop(i.index, (kind, one.get(f, place))) as j:
-                number, known = (one.get(f, f.gep(p, j.index, kind)) for p in (line, x))
-                j.next = [one.less_product(f, number, known, j.values[0])]
-            one.put(f, one.divide(f, j.values[0], _pivot(f, one, line, i.index)), place)
-        with f.when(failed), f.loop("%n") as i:
-            one.put(f, NAN, f.gep(x, i.index, kind))
-        is_first = f.all(failed, f.lt(first, 0))
-        following = [f.gep(place, f"%{name}_step") for place, name in ((a, "a"), (b, "b"), (x, "x"))]
-        loop.next = [f.choose(is_first, loop.index, first), *following]
-    f.ret("i64", loop.values[0])
-    return f.text
+ROWS = CHUNK  # at once
 
 
-def declarations(kind: str) -> list[str]:
-    row = Lanes(kind, ROWS)
-    return [f"declare {kind} @llvm.vector.reduce.fadd.{row.mangled}({kind}, {row.type})\n"]
+def fits_dots(k: Kernel, run: Any, size: int, most: int) -> Number:
+    """Is the system of a run one of these?"""
+    is_adjacent = (run.a.column == size) & (run.x.row == size)
+    return run.lower & is_adjacent & (run.k == 1) & (run.n <= most)  # type: ignore[no-any-return]  # of any type
 
 
-def _pivot(f: Asm, one: Lanes, line: str, i: str) -> str:
+def dots_function(of: Element, parameters: Mapping[str, Kind]) -> Function:
+    @kernel(signature(f"lower_by_dots_{of.kind}", i64, parameters))
+    def lower_by_dots(k: Kernel, *values: Any) -> None:
+        given = SimpleNamespace(**dict(zip(parameters, values, strict=True)))
+        first, places = k.variable(-1, i64), [k.variable(x.of(of.part)) for x in (given.a, given.b, given.x)]
+        with k.range(given.count) as number:
+            before, (a, b, x) = first.value, [place.value for place in places]
+            failed = _copied(k, given, a, b, x)
+            _solve(k, given, a, x)
+            with k.when(failed), k.range(given.n) as i:
+                x[i] = NAN
+            first.set(k.select(failed & (before < 0), number, before))
+            for place, here, step in zip(places, (a, b, x), (given.a_step, given.b_step, given.x_step), strict=True):
+                place.set(here.bytes(step))
+        k.ret(first)
+
+    return lower_by_dots
+
+
+def _copied(k: Kernel, given: Any, a: Pointer, b: Pointer, x: Pointer) -> Number:
+    """x = b; is there a zero on the diagonal?"""
+    failed = k.variable(False, i1)
+    with k.range(given.n) as i:
+        x[i] = b.bytes(i * given.b_row)[0]
+        failed |= _pivot(k, given, a.bytes(i * given.a_row), i) == 0.0
+    return failed.value
+
+
+def _solve(k: Kernel, given: Any, a: Pointer, x: Pointer) -> None:
+    blocks, t = given.n & -ROWS, a.element.element
+    with k.range(blocks, step=ROWS) as i:
+        rows = [a.bytes((i + r) * given.a_row) for r in range(ROWS)]
+        totals = [k.variable(0.0, t.of(ROWS)) for _ in rows]
+        with k.range(i, step=ROWS) as j:
+            known = (x + j)[0:ROWS]
+            for row, total in zip(rows, totals, strict=True):
+                total.set(fma((row + j)[0:ROWS], known, total))
+        found: list[Number] = []
+        for r, total in enumerate(totals):
+            sum_of_products = k.emit("reduce", total, by="fadd")
+            place, line = x + (i + r), rows[r] + i
+            value = place[0] - sum_of_products
+            for c, earlier in enumerate(found):
+                value = less_product(line[c], earlier, value)
+            found.append(value / _pivot(k, given, line, r))
+            place[0] = found[-1]
+    with k.range(given.n, start=blocks) as i:
+        line, place = a.bytes(i * given.a_row), x + i
+        value = k.variable(place[0])
+        with k.range(i) as j:
+            value.set(less_product(line[j], x[j], value))
+        place[0] = value / _pivot(k, given, line, i)
+
+
+def _pivot(k: Kernel, given: Any, line: Pointer, i: Number | int) -> Number:
     """On the diagonal; one, where it is that."""
-    value = one.get(f, f.gep(line, i, one.kind))
-    return f.op(f"select i1 %unit, {one.kind} 1.0, {one.kind} {value}")
-
-
-def _numbers(f: Asm, row: Lanes, place: str) -> str:
-    return f.op(f"load {row.type}, ptr {place}, align {row.item}")
+    return k.select(given.unit, 1.0, line[i])

@@ -8,215 +8,219 @@ How       getrf, with its pivots in the scratch buffer.  It wants columns adjace
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from typing import Any
 
 from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.kernel_ir.ir import Function, Module
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import i1, i32, i64, ptr, signature
 from tensordsl.codegen.library.linalg.batches import (
-    copy_text,
-    entry_text,
-    in_pieces_text,
-    module_text,
-    nan_text,
-    places,
-    run_params,
-    run_text,
+    COPY_MATRIX,
+    FILL_NAN,
+    Batch,
+    Given,
+    Small,
+    Work,
+    matrix,
+    matrix_copies,
+    module,
+    nans,
+    object_text,
 )
-from tensordsl.codegen.library.linalg.fortran import NUMBERS, Fortran
-from tensordsl.codegen.library.linalg.small import is_small, small_text
-from tensordsl.codegen.library.linalg.triangular import Triangles, zero_text
-from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.library.linalg.fortran import NUMBERS, Element, Fortran, quotient
+from tensordsl.codegen.library.linalg.small import is_small, small_functions, small_signature
+from tensordsl.codegen.library.linalg.triangular import HAS_ZERO, Triangles, zero_test
 from tensordsl.codegen.target.tuning import Tuning
 
-FACTOR = {"a": 2, "f": 2, "p": 1}
-FACTOR_SIZES = {"m": ("a", 0), "n": ("a", 1)}
-FACTOR_PARAMS = run_params(FACTOR, list(FACTOR_SIZES))
-SOLVE = {"a": 2, "p": 1, "b": 2, "x": 2}
-SOLVE_SIZES = {"n": ("a", 0), "k": ("b", 1)}
-SOLVE_PARAMS = run_params(SOLVE, list(SOLVE_SIZES), ("transposed",))
-SWAP = {"b": 2, "p": 1, "x": 2}
-SWAP_SIZES = {"n": ("b", 0), "k": ("b", 1), "few": ("p", 0)}
-SWAP_PARAMS = run_params(SWAP, list(SWAP_SIZES), ("backwards",))
+FACTOR = Batch({"a": 2, "f": 2, "p": 1}, {"m": ("a", 0), "n": ("a", 1)})
+SOLVE = Batch({"a": 2, "p": 1, "b": 2, "x": 2}, {"n": ("a", 0), "k": ("b", 1)}, ("transposed",), takes_empty=True)
+SWAP = Batch(  # without exchanges the rows are still copied
+    {"b": 2, "p": 1, "x": 2}, {"n": ("b", 0), "k": ("b", 1), "few": ("p", 0)}, ("backwards",), takes_empty=True
+)
+TRANSPOSE = signature("transpose", None, x=ptr, row=i64, n=i64)
+HAS_ROWS = signature("has_rows", i1, p=ptr, unit=i64, count=i64, n=i64)
+EXCHANGE = signature("exchange", None, matrix("x"), p=ptr, unit=i64, n=i64, k=i64, backwards=i1)
 
 
 def factor_text(dtype: str, tuning: Tuning) -> str:
-    """The whole module."""
-    of = NUMBERS[dtype]
-    kind, size = of.kind, of.size
-
-    def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
-        fortran = Fortran(f, dtype)
-        in_rows = f.all(f.eq("%f_column", size), f.ne("%f_row", size))  # of square matrices only
-        wide = f.sdiv(f.choose(in_rows, "%f_row", "%f_column"), size)
-        m, n = fortran.integer("%m"), fortran.integer("%n")
-        ld = fortran.integer(f.call("i64", "@llvm.smax.i64", f"i64 {wide}", "i64 %m"))
-        least = f.call("i64", "@llvm.smin.i64", "i64 %m", "i64 %n")
-        down, along = (f.choose(in_rows, *v) for v in (("%f_column", "%f_row"), ("%f_row", "%f_column")))
-        pivots = f.gep("%scratch", layouts.LINALG_HEAD_BYTES)
-
-        def one(at: Mapping[str, str]) -> str:
-            factors = at["f"]
-            same = f.all(f.compare("eq", "ptr", at["a"], factors), f.eq("%a_row", "%f_row"))
-            turn = f.all(same, in_rows)
-            with f.when(turn):
-                f.call("void", "@transpose", f"ptr {factors}", f"i64 {along}", "i64 %n")
-            with f.when(f.negate(turn)):
-                moved = f"ptr {factors}", f"i64 {down}", f"i64 {along}"
-                f.call("void", "@copy_matrix", f"ptr {at['a']}, i64 %a_row, i64 %a_column", *moved, "i64 %m", "i64 %n")
-            fortran.checked("getrf", m, n, factors, ld, pivots)
-            with f.when(in_rows):
-                f.call("void", "@transpose", f"ptr {factors}", f"i64 {along}", "i64 %n")
-            with f.loop(least) as loop:
-                at_pivot = f.gep(pivots, f.mul(loop.index, fortran.int_size))
-                pivot = f.op(f"load i32, ptr {at_pivot}, align 4")
-                f.store("i32", f.op(f"sub i32 {pivot}, 1"), f.gep(at["p"], f.mul(loop.index, "%p_unit")))
-            return "false"
-
-        return one
-
-    def small(f: Asm) -> str:
-        return f.all(is_small(f, tuning, "lu", "%n", "1"), f.eq("%m", "%n"), f.eq("%p_unit", 4))
-
-    code = small_text("lu", of, tuning)
-    texts = [copy_text(of, tuning), _transpose_text(kind, tuning.matrices.transposed_block)]
-    texts += [run_text("run", FACTOR_PARAMS, each, FACTOR, small if code else None)]
-    if code:
-        given = [*places("a"), *places("f"), "ptr {p}", "i64 %p_step", "i64 %n"]
-        texts += [code, _counted(kind), in_pieces_text("run", FACTOR_PARAMS, "small_factors", given, FACTOR, tuning)]
-    return module_text(*texts, entry_text(f"lu_factor_{dtype}", "run", FACTOR, FACTOR_SIZES))
-
-
-def _counted(kind: str) -> str:
-    """@small_lu, which never fails, as other runs by code code."""
-    params = (
-        "ptr a", "i64 a_row", "i64 a_column", "i64 a_step", "ptr f", "i64 f_row", "i64 f_column", "i64 f_step",
-        "ptr p", "i64 p_step", "i64 n", "i64 count",
-    )  # fmt: skip
-    f = Asm("i64", "small_factors", params, internal=True)
-    f.call("void", f"@small_lu_{kind}", *(f"{t} %{x}" for t, x in map(str.split, params)))
-    f.ret("i64", "-1")
-    return f.text
-
-
-def _transpose_text(kind: str, block: int) -> str:
-    """A square matrix changes places with its transpose, by blocks; a row begins `row` bytes behind the one before."""
-    f = Asm("void", "transpose", ("ptr x", "i64 row", "i64 n"), internal=True)
-    with f.loop("%n", step=block) as high, f.loop("%n", start=high.index, step=block) as wide:
-        ends = [f.call("i64", "@llvm.smin.i64", f"i64 {f.add(x.index, block)}", "i64 %n") for x in (high, wide)]
-        with f.loop(ends[0], start=high.index) as i:
-            right = f.add(i.index, 1)
-            right = f.call("i64", "@llvm.smax.i64", f"i64 {right}", f"i64 {wide.index}")
-            line, down = f.gep("%x", f.mul(i.index, "%row")), f.gep("%x", i.index, kind)
-            with f.loop(ends[1], start=right) as j:
-                upper, lower = f.gep(line, j.index, kind), f.gep(down, f.mul(j.index, "%row"))
-                values = f.load(kind, upper), f.load(kind, lower)
-                f.store(kind, values[1], upper)
-                f.store(kind, values[0], lower)
-    f.ret()
-    return f.text
+    return object_text(factor_module(dtype, tuning))
 
 
 def solve_text(dtype: str, tuning: Tuning) -> str:
-    """The whole module."""
+    return object_text(solve_module(dtype, tuning))
+
+
+def swap_text(dtype: str, tuning: Tuning) -> str:
+    return object_text(swap_module(dtype, tuning))
+
+
+def factor_module(dtype: str, tuning: Tuning) -> Module:
     of = NUMBERS[dtype]
-    kind = of.kind
 
-    def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
-        triangles = Triangles(f, Fortran(f, dtype), "a", "x")
-        step = f.add("%a_row", "%a_column")
+    def each(k: Kernel, run: Given) -> Work:
+        fortran, f = Fortran(k, dtype, run.rt), run.f
+        in_rows = (f.column == of.size) & (f.row != of.size)  # of square matrices only
+        wide = quotient(k, k.select(in_rows, f.row, f.column), of.size)
+        m, n = fortran.integer(run.m), fortran.integer(run.n)
+        lead = fortran.integer(k.max(wide, run.m))
+        least = k.min(run.m, run.n)
+        down, along = k.select(in_rows, f.column, f.row), k.select(in_rows, f.row, f.column)
+        pivots = run.scratch.bytes(layouts.LINALG_HEAD_BYTES)
 
-        def one(at: Mapping[str, str]) -> str:
-            x = f"ptr {at['x']}, i64 %x_row, i64 %x_column"
-            pivots = f"ptr {at['p']}", "i64 %p_unit", "i64 %n"
-            singular = f.call("i1", "@has_zero", f"ptr {at['a']}", f"i64 {step}", "i64 %n")
-            failed = f.any(singular, f.negate(f.call("i1", "@has_rows", *pivots, "i64 %n")))
-            bad, good, done = f.label("bad"), f.label("good"), f.label("next")
-            f.branch(failed, bad, good)
-            f.place(bad)
-            f.call("void", "@fill_nan", x, "i64 %n", "i64 %k")
-            f.jump(done)
-            f.place(good)
-            some = f.label("some")
-            f.branch(f.all(f.gt("%n", 0), f.gt("%k", 0)), some, done)  # LAPACK refuses strides of no elements
-            f.place(some)
-            f.call("void", "@copy_matrix", f"ptr {at['b']}, i64 %b_row, i64 %b_column", x, "i64 %n", "i64 %k")
-            forward = f.negate("%transposed")
-            with f.when(forward):
-                f.call("void", "@exchange", x, *pivots, "i64 %k", "i1 false")
-                triangles.solve(at["a"], at["x"], "true", "false", "true")
-                triangles.solve(at["a"], at["x"], "false", "false", "false")
-            with f.when("%transposed"):
-                triangles.solve(at["a"], at["x"], "false", "true", "false")
-                triangles.solve(at["a"], at["x"], "true", "true", "true")
-                f.call("void", "@exchange", x, *pivots, "i64 %k", "i1 true")
-            f.place(done)
+        def one(here: Given) -> bool:
+            factors = here.f.place
+            in_place = (here.a.place == factors) & (here.a.row == f.row) & in_rows
+            with k.when(in_place):
+                k.call(TRANSPOSE, factors, along, run.n)
+            with k.when(~in_place):
+                k.call(COPY_MATRIX, *here.a.words, factors, down, along, run.m, run.n)
+            fortran.checked("getrf", m, n, factors, lead, pivots)
+            with k.when(in_rows):
+                k.call(TRANSPOSE, factors, along, run.n)
+            with k.range(least) as i:
+                pivot = pivots.bytes(i * fortran.int_size).of(i32)[0]
+                here.p.place.bytes(i * here.p.unit).of(i32)[0] = pivot - 1
+            return False
+
+        return one
+
+    def are_small(k: Kernel, run: Given) -> Any:
+        return is_small(k, tuning, run.n) & (run.m == run.n) & (run.p.unit == i32.bytes)
+
+    def operands(run: Given) -> list[Any]:
+        return [*run.a.run, *run.f.run, run.p.place, run.p.step, run.n]
+
+    code = small_functions("lu", of, tuning)
+    small = Small(are_small, small_signature("lu", of), operands) if code else None
+    return module(
+        *matrix_copies(of, tuning),
+        _transpose(of, tuning.matrices.transposed_block),
+        *FACTOR.runs(each, tuning, small),
+        *code,
+        FACTOR.entry(f"lu_factor_{dtype}"),
+    )
+
+
+def _transpose(of: Element, block: int) -> Function:
+    @kernel(TRANSPOSE)
+    def transpose(k: Kernel, x: Pointer, row: Number, n: Number) -> None:
+        """A square matrix changes places with its transpose, by blocks; a row begins `row` bytes behind the last."""
+        with k.range(n, step=block) as high, k.range(n, start=high, step=block) as wide:
+            end_of_rows, end_of_columns = k.min(high + block, n), k.min(wide + block, n)
+            with k.range(end_of_rows, start=high) as i:
+                right = k.max(i + 1, wide)
+                line, down = x.bytes(i * row), x.of(of.part).skip(i, of.parts)
+                with k.range(end_of_columns, start=right) as j:
+                    _exchange_numbers(of, line.of(of.part).skip(j, of.parts), down.bytes(j * row))
+
+    return transpose
+
+
+def _exchange_numbers(of: Element, x: Pointer, y: Pointer) -> None:
+    first, second = of.load(x), of.load(y)
+    of.store(x, second)
+    of.store(y, first)
+
+
+def solve_module(dtype: str, tuning: Tuning) -> Module:
+    of = NUMBERS[dtype]
+
+    def each(k: Kernel, run: Given) -> Work:
+        triangles = Triangles(k, Fortran(k, dtype, run.rt), run.a, run.x, run.n, run.k)
+        step = run.a.row + run.a.column
+
+        def one(here: Given) -> Number:
+            a, x, pivots = here.a.place, here.x, (here.p.place, here.p.unit, run.n)
+            singular = k.call(HAS_ZERO, a, step, run.n)
+            failed: Number = singular | ~k.call(HAS_ROWS, *pivots, run.n)
+            with k.when(failed):
+                k.call(FILL_NAN, *x.words, run.n, run.k)
+            with k.otherwise(), k.when((run.n > 0) & (run.k > 0)):  # LAPACK refuses strides of no elements
+                k.call(COPY_MATRIX, *here.b.words, *x.words, run.n, run.k)
+                with k.when(~run.transposed):
+                    k.call(EXCHANGE, *x.words, *pivots, run.k, False)
+                    triangles.solve(a, x.place, True, False, True)
+                    triangles.solve(a, x.place, False, False, False)
+                with k.when(run.transposed):
+                    triangles.solve(a, x.place, False, True, False)
+                    triangles.solve(a, x.place, True, True, True)
+                    k.call(EXCHANGE, *x.words, *pivots, run.k, True)
             return failed
 
         return one
 
-    def small(f: Asm) -> str:
-        return f.all(is_small(f, tuning, "lu", "%n", "%k"), f.eq("%p_unit", 4))
+    def are_small(k: Kernel, run: Given) -> Any:
+        return is_small(k, tuning, run.n, run.k) & (run.p.unit == i32.bytes)
 
-    code = small_text("lu", of, tuning)
-    texts = [copy_text(of, tuning), nan_text(of), zero_text(of), _rows_text(), _exchange_text(kind)]
-    texts += [run_text("run", SOLVE_PARAMS, each, SOLVE, small if code else None)]
-    if code:
-        given = [*places("a"), "ptr {p}", "i64 %p_step", *places("b"), *places("x")]
-        given += ["i64 %n", "i64 %k", "i1 %transposed"]
-        texts += [code, in_pieces_text("run", SOLVE_PARAMS, f"small_lu_solve_{kind}", given, SOLVE, tuning)]
-    entries = [
-        entry_text(f"{name}_{dtype}", "run", SOLVE, SOLVE_SIZES, (flag,), takes_empty=True)
-        for name, flag in (("lu_solve", "false"), ("lu_solve_transposed", "true"))
-    ]
-    return module_text(*texts, *entries)
+    def operands(run: Given) -> list[Any]:
+        return [*run.a.run, run.p.place, run.p.step, *run.b.run, *run.x.run, run.n, run.k, run.transposed]
+
+    code = small_functions("lu", of, tuning)
+    small = Small(are_small, small_signature("lu_solve", of), operands) if code else None
+    return module(
+        *matrix_copies(of, tuning),
+        nans(of),
+        zero_test(of),
+        _rows_test(),
+        _exchange(of),
+        *SOLVE.runs(each, tuning, small),
+        *code,
+        SOLVE.entry(f"lu_solve_{dtype}", [False]),
+        SOLVE.entry(f"lu_solve_transposed_{dtype}", [True]),
+    )
 
 
-def swap_text(dtype: str, tuning: Tuning) -> str:
-    """The whole module.  A pivot that is no row fails."""
+def swap_module(dtype: str, tuning: Tuning) -> Module:
+    """A pivot that is no row fails."""
     of = NUMBERS[dtype]
 
-    def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
-        def one(at: Mapping[str, str]) -> str:
-            b, x = (f"ptr {at[y]}, i64 %{y}_row, i64 %{y}_column" for y in "bx")
-            pivots = f"ptr {at['p']}", "i64 %p_unit", "i64 %few"
-            f.call("void", "@copy_matrix", b, x, "i64 %n", "i64 %k")
-            is_right = f.call("i1", "@has_rows", *pivots, "i64 %n")
-            with f.when(is_right):
-                f.call("void", "@exchange", x, *pivots, "i64 %k", "i1 %backwards")
-            return f.negate(is_right)
+    def each(k: Kernel, run: Given) -> Work:
+        def one(here: Given) -> Number:
+            pivots = here.p.place, here.p.unit, run.few
+            k.call(COPY_MATRIX, *here.b.words, *here.x.words, run.n, run.k)
+            is_right: Number = k.call(HAS_ROWS, *pivots, run.n)
+            with k.when(is_right):
+                k.call(EXCHANGE, *here.x.words, *pivots, run.k, run.backwards)
+            return ~is_right
 
         return one
 
-    texts = [copy_text(of, tuning), _rows_text(), _exchange_text(of.kind), run_text("run", SWAP_PARAMS, each, SWAP)]
-    for name, flag in (("swap_rows", "false"), ("swap_rows_back", "true")):
-        # Without exchanges the rows are still copied.
-        texts.append(entry_text(f"{name}_{dtype}", "run", SWAP, SWAP_SIZES, (flag,), takes_empty=True))
-    return module_text(*texts)
+    return module(
+        *matrix_copies(of, tuning),
+        _rows_test(),
+        _exchange(of),
+        *SWAP.runs(each, tuning),
+        SWAP.entry(f"swap_rows_{dtype}", [False]),
+        SWAP.entry(f"swap_rows_back_{dtype}", [True]),
+    )
 
 
-def _rows_text() -> str:
-    """i1: whether some pivots are rows of a matrix of n rows."""
-    f = Asm("i1", "has_rows", ("ptr p", "i64 unit", "i64 count", "i64 n"), internal=True)
-    with f.loop("%count", ("i1", "true")) as loop:
-        pivot = f.op(f"zext i32 {f.load('i32', f.gep('%p', f.mul(loop.index, '%unit')))} to i64")
-        loop.next = [f.all(loop.values[0], f.lt(pivot, "%n"))]
-    f.ret("i1", loop.values[0])
-    return f.text
+def _rows_test() -> Function:
+    @kernel(HAS_ROWS)
+    def has_rows(k: Kernel, p: Pointer, unit: Number, count: Number, n: Number) -> None:
+        """Whether some pivots are rows of a matrix of n rows."""
+        answer = k.variable(True, i1)
+        with k.range(count) as i:
+            answer &= p.bytes(i * unit).of(i32)[0].unsigned(i64) < n
+        k.ret(answer)
+
+    return has_rows
 
 
-def _exchange_text(kind: str) -> str:
-    """Rows change places, in order or from the last one."""
-    params = ("ptr x", "i64 x_row", "i64 x_column", "ptr p", "i64 unit", "i64 n", "i64 k", "i1 backwards")
-    f = Asm("void", "exchange", params, internal=True)
-    with f.loop("%n") as loop:
-        i = f.choose("%backwards", f.sub(f.sub("%n", 1), loop.index), loop.index)
-        pivot = f.op(f"zext i32 {f.load('i32', f.gep('%p', f.mul(i, '%unit')))} to i64")
-        with f.when(f.ne(pivot, i)):
-            rows = [f.gep("%x", f.mul(r, "%x_row")) for r in (i, pivot)]
-            with f.loop("%k") as column:
-                at = f.mul(column.index, "%x_column")
-                first, second = (f.gep(row, at) for row in rows)
-                values = f.load(kind, first), f.load(kind, second)
-                f.store(kind, values[1], first)
-                f.store(kind, values[0], second)
-    f.ret()
-    return f.text
+def _exchange(of: Element) -> Function:
+    @kernel(EXCHANGE)
+    def exchange(
+        k: Kernel, x: Pointer, x_row: Number, x_column: Number, p: Pointer, unit: Number, n: Number, columns: Number,
+        backwards: Number,
+    ) -> None:  # fmt: skip
+        """Rows change places, in order or from the last one."""
+        with k.range(n) as step:
+            i = k.select(backwards, n - 1 - step, step)
+            pivot = p.bytes(i * unit).of(i32)[0].unsigned(i64)
+            with k.when(pivot != i):
+                first, second = x.bytes(i * x_row), x.bytes(pivot * x_row)
+                with k.range(columns) as j:
+                    at = j * x_column
+                    _exchange_numbers(of, first.bytes(at), second.bytes(at))
+
+    return exchange

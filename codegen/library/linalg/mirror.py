@@ -8,59 +8,67 @@ Why       LAPACK factors the lower triangle of a matrix in columns faster than t
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.linalg.small_rows import transposed
-from tensordsl.codegen.library.linalg.small_values import Lanes
-from tensordsl.codegen.llvm.builder import Asm
+from collections.abc import Sequence
+
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.transposition import SIDE, transposed_square
+from tensordsl.codegen.kernel_ir.types import i1, i64, ptr, signature
+from tensordsl.codegen.library.linalg.fortran import Element
+from tensordsl.codegen.library.linalg.small_values import lanes_until
+
+MIRROR_UP = signature("mirror_up", None, a=ptr, a_row=i64, l=ptr, l_row=i64, n=i64)
+MIRROR_DOWN = signature("mirror_down", None, l=ptr, l_row=i64, n=i64)
 
 
-def mirror_text(kind: str) -> str:
-    return _up_text(kind) + _down_text(kind)
+def mirrors(of: Element) -> list[Function]:
+    return [_up(of), _down(of)]
 
 
 class _Squares:
     """Rows and columns from some place on, of a matrix of n rows."""
 
-    def __init__(self, f: Asm, kind: str, base: str, stride: str) -> None:
-        self.f, self.base, self.stride, self.row = f, base, stride, Lanes(kind, Lanes.CHUNK)
+    def __init__(self, k: Kernel, of: Element, base: Pointer, stride: Number, n: Number) -> None:
+        self.k, self.base, self.stride, self.n = k, base.of(of.part), stride, n
 
-    def lines(self, i: str, j: str) -> list[tuple[str, str]]:
+    def lines(self, i: Number, j: Number) -> list[tuple[Pointer, Number]]:
         """Where each row of a square is, and which of its numbers there are."""
-        f, row = self.f, self.row
-        columns, found = row.until(f, f.sub("%n", j)), []
-        for r in range(Lanes.CHUNK):
-            number = f.add(i, r)
-            mask = f.op(f"select i1 {f.lt(number, '%n')}, {row.mask} {columns}, {row.mask} zeroinitializer")
-            found.append((f.gep(f.gep(self.base, f.mul(number, self.stride)), j, row.kind), mask))
+        k, columns, found = self.k, lanes_until(self.k, self.n - j, SIDE), []
+        for r in range(SIDE):
+            number = i + r
+            mask = k.select(number < self.n, columns, k.number(False, i1.of(SIDE)))
+            found.append((self.base.bytes(number * self.stride) + j, mask))
         return found
 
-    def transpose(self, i: str, j: str) -> list[str]:
+    def transpose(self, i: Number, j: Number) -> list[Number]:
         """The columns of a square, as rows."""
-        return transposed(self.f, self.row, [self.row.masked_load(self.f, *line) for line in self.lines(i, j)])
+        return transposed_square(self.k, [self.k.masked_load(*line, 0.0) for line in self.lines(i, j)])
 
-    def put(self, i: str, j: str, values: list[str]) -> None:
+    def put(self, i: Number, j: Number, values: Sequence[Number]) -> None:
         for value, line in zip(values, self.lines(i, j), strict=True):
-            self.row.masked_store(self.f, value, *line)
+            self.k.masked_store(*line, value)
 
 
-def _up_text(kind: str) -> str:
-    f = Asm("void", "mirror_up", ("ptr a", "i64 a_row", "ptr l", "i64 l_row", "i64 n"), internal=True)
-    source, to = _Squares(f, kind, "%a", "%a_row"), _Squares(f, kind, "%l", "%l_row")
-    with f.loop("%n", step=Lanes.CHUNK) as i, f.loop(f.add(i.index, 1), step=Lanes.CHUNK) as j:
-        to.put(j.index, i.index, source.transpose(i.index, j.index))
-    f.ret()
-    return f.text
+def _up(of: Element) -> Function:
+    @kernel(MIRROR_UP)
+    def mirror_up(k: Kernel, a: Pointer, a_row: Number, l: Pointer, l_row: Number, n: Number) -> None:
+        source, to = _Squares(k, of, a, a_row, n), _Squares(k, of, l, l_row, n)
+        with k.range(n, step=SIDE) as i, k.range(i + 1, step=SIDE) as j:
+            to.put(j, i, source.transpose(i, j))
+
+    return mirror_up
 
 
-def _down_text(kind: str) -> str:
-    f = Asm("void", "mirror_down", ("ptr l", "i64 l_row", "i64 n"), internal=True)
-    squares = _Squares(f, kind, "%l", "%l_row")
-    row, zero = squares.row, squares.row.constant("0.0")
-    with f.loop("%n", step=Lanes.CHUNK) as i, f.loop(f.add(i.index, 1), step=Lanes.CHUNK) as j:
-        values, before = [], f.sub(i.index, j.index)
-        for r, value in enumerate(squares.transpose(j.index, i.index)):
-            values.append(row.choose(f, row.until(f, f.add(before, r + 1)), value, zero))
-        with f.when(f.gt(before, 0)):
-            squares.put(j.index, i.index, [zero] * Lanes.CHUNK)
-        squares.put(i.index, j.index, values)
-    f.ret()
-    return f.text
+def _down(of: Element) -> Function:
+    @kernel(MIRROR_DOWN)
+    def mirror_down(k: Kernel, l: Pointer, l_row: Number, n: Number) -> None:
+        squares, zero = _Squares(k, of, l, l_row, n), k.number(0.0, of.part.of(SIDE))
+        with k.range(n, step=SIDE) as i, k.range(i + 1, step=SIDE) as j:
+            values, before = [], i - j
+            for r, value in enumerate(squares.transpose(j, i)):
+                values.append(k.select(lanes_until(k, before + (r + 1), SIDE), value, zero))
+            with k.when(before > 0):
+                squares.put(j, i, [zero] * SIDE)
+            squares.put(i, j, values)
+
+    return mirror_down

@@ -1,30 +1,30 @@
 """Small matrices: Cholesky and its cotangents, LU, and systems with triangles and with LU factors, without LAPACK.
 
-Contract  `small_text(function, number, tuning)`: functions for an object of linear algebra, which may call them where
+Contract  `small_functions(function, element, tuning)`: those for an object of linear algebra, which may call them where
           `is_small` holds: of stacks of matrices, any strides in bytes; NaN and a number, else -1, for those that fail.
 Why       a call of LAPACK takes longer than the work; one order of operations in all forms, so the same results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, kernel
+from tensordsl.codegen.kernel_ir.types import Kind, Signature, i1, i64, ptr, signature
 from tensordsl.codegen.library.linalg import lower_dots, small_factors, small_rows, small_solves, small_vjp
-from tensordsl.codegen.library.linalg.fortran import Number
+from tensordsl.codegen.library.linalg.batches import stack
+from tensordsl.codegen.library.linalg.fortran import Element
 from tensordsl.codegen.library.linalg.small_factors import Run, Work
-from tensordsl.codegen.library.linalg.small_values import Adjacent, Lanes
-from tensordsl.codegen.library.parallel import named, operands
-from tensordsl.codegen.llvm.builder import Asm, passed
+from tensordsl.codegen.library.linalg.small_values import CHUNK, Adjacent, Lanes, lanes_until
 from tensordsl.codegen.target.tuning import Tuning
 
-ADJACENT_COLUMNS = Lanes.CHUNK, 2 * Lanes.CHUNK  # in lanes, of few and of many columns that are adjacent in memory
+ADJACENT_COLUMNS = CHUNK, 2 * CHUNK  # in lanes, of few and of many columns that are adjacent in memory
 Form = Callable[[Work], Run]
-
-
-def _axes(*names: str) -> tuple[str, ...]:
-    return tuple(x for name in names for x in (f"ptr {name}", *(f"i64 {name}_{a}" for a in ("row", "column", "step"))))
+Values = Mapping[str, Any]  # of parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,23 @@ class Routine:
     shared      of several columns of one system, in lanes, or None: it has no columns"""
 
     name: str
-    params: tuple[str, ...]
+    parameters: Mapping[str, Kind]
     steps: Mapping[str, str]
     form: Form
     by_rows: Callable[[int], Form] | None = None
     shared: Form | None = None
 
+    def signature(self, of: Element, form: str = "") -> Signature:
+        return signature(f"small_{self.name}_{of.kind}{f'.{form}' * bool(form)}", i64, self.parameters)
 
-_PIVOTS = ("ptr pivots", "i64 p_step")
-_END = ("i64 n", "i64 count")
-_LU = (*_axes("a", "lu"), *_PIVOTS, *_END)
-_TRIANGULAR = (*_axes("a", "b", "x"), "i64 n", "i64 k", "i1 lower", "i1 unit", "i64 count")
-_LU_SOLVE = (*_axes("lu"), *_PIVOTS, *_axes("b", "x"), "i64 n", "i64 k", "i1 trans", "i64 count")
+    def named(self, values: Sequence[Any]) -> dict[str, Any]:
+        return dict(zip(self.parameters, values, strict=True))
+
+
+_PIVOTS: Mapping[str, Kind] = {"pivots": ptr, "p_step": i64}
+_COUNTED: Mapping[str, Kind] = {"n": i64, "count": i64}
+_TRIANGULAR = {**stack("a", "b", "x"), "n": i64, "k": i64, "lower": i1, "unit": i1, "count": i64}
+_LU_SOLVE = {**stack("lu"), **_PIVOTS, **stack("b", "x"), "n": i64, "k": i64, "trans": i1, "count": i64}
 _OF_LU_SOLVE = {"lu": "lu_step", "pivots": "p_step", "b": "b_step", "x": "x_step"}
 
 
@@ -62,13 +67,13 @@ def _lu_solve(is_transposed: bool) -> Routine:
 ROUTINES: Mapping[str, tuple[Routine, ...]] = {
     "cholesky": (
         Routine(
-            "cholesky", (*_axes("a", "l"), *_END), {"a": "a_step", "l": "l_step"}, small_factors.cholesky,
+            "cholesky", {**stack("a", "l"), **_COUNTED}, {"a": "a_step", "l": "l_step"}, small_factors.cholesky,
             by_rows=lambda width: partial(small_rows.cholesky, width=width),
         ),
     ),
     "cholesky_vjp": (
         Routine(
-            "cholesky_vjp", (*_axes("l", "g", "o"), *_END), {"l": "l_step", "g": "g_step", "o": "o_step"},
+            "cholesky_vjp", {**stack("l", "g", "o"), **_COUNTED}, {"l": "l_step", "g": "g_step", "o": "o_step"},
             small_vjp.cholesky_vjp,
             by_rows=lambda width: partial(small_vjp.cholesky_vjp_by_rows, width=width),
         ),
@@ -81,7 +86,7 @@ ROUTINES: Mapping[str, tuple[Routine, ...]] = {
     ),
     "lu": (
         Routine(
-            "lu_factor", _LU, {"a": "a_step", "lu": "lu_step", "pivots": "p_step"},
+            "lu", {**stack("a", "lu"), **_PIVOTS, **_COUNTED}, {"a": "a_step", "lu": "lu_step", "pivots": "p_step"},
             small_factors.lu, by_rows=lambda width: partial(small_rows.lu, width=width),
         ),
         _lu_solve(False),
@@ -90,235 +95,240 @@ ROUTINES: Mapping[str, tuple[Routine, ...]] = {
 }  # fmt: skip
 
 
-def is_small(f: Asm, tuning: Tuning, function: str, n: str, k: str) -> str:
-    """i1: is a matrix of n rows, and k right-hand sides, one for `small_text`'s functions?"""
+def is_small(k: Kernel, tuning: Tuning, n: Number, columns: Number | None = None) -> Number:
+    """Is a matrix of n rows, and so many right-hand sides, one for `small_functions`?"""
     if not tuning.allows("small_matrices"):
-        return "false"
-    is_few = f.le(n, tuning.small_matrices.max_rows)
-    return is_few if k == "1" else f.all(is_few, f.le(k, tuning.small_matrices.max_columns))
+        return k.number(False, i1)
+    is_few = n <= tuning.small_matrices.max_rows
+    return is_few if columns is None else is_few & (columns <= tuning.small_matrices.max_columns)
 
 
-def is_triangle_for_dots(f: Asm, tuning: Tuning, size: int) -> str:
-    """i1: is the system with a larger triangle, whose elements have so many bytes, for `small_text`'s function too?"""
+def is_triangle_for_dots(k: Kernel, tuning: Tuning, run: Any, size: int) -> Number:
+    """Is the system with a larger triangle, whose elements have so many bytes, for `small_functions` too?"""
     if not tuning.allows("small_matrices"):
-        return "false"
-    return lower_dots.fits_dots(f, size, tuning.small_matrices.max_dot_rows)
+        return k.number(False, i1)
+    return lower_dots.fits_dots(k, run, size, tuning.small_matrices.max_dot_rows)
 
 
-def small_text(function: str, of: Number, tuning: Tuning) -> str:
-    """The text of what an object calls: `small_<function>_<kind>`, and `small_lu_solve_<kind>` with "lu"; "" if there
-    is none: of complex numbers."""
+def small_signature(name: str, of: Element) -> Signature:
+    """Of what an object calls: by the name of one of `ROUTINES`, or "triangular", or "lu_solve"."""
+    parameters = {"triangular": _TRIANGULAR, "lu_solve": _LU_SOLVE}.get(name)
+    return signature(f"small_{name}_{of.kind}", i64, parameters or ROUTINES[name][0].parameters)
+
+
+def small_functions(function: str, of: Element, tuning: Tuning) -> list[Function]:
+    """What an object calls by `small_signature`, and what that needs; none of complex numbers."""
     if not tuning.allows("small_matrices") or of.parts > 1:
-        return ""
-    kind = of.kind
-    one = Lanes(kind, 1)
-    wide = Lanes(kind, min(tuning.machine.vector_bytes // one.item, tuning.small_matrices.max_lanes))
-    vectors = (wide, Lanes(kind, small_rows.CHUNK), *(Lanes(kind, n) for n in ADJACENT_COLUMNS))
-    used = {lanes.mangled: lanes for lanes in vectors}.values()
-    texts = [line for lanes in used for line in (*lanes.declarations(), *lanes.masked_declarations())]
-    texts += ["declare i64 @llvm.cttz.i64(i64, i1)\n", *one.declarations()]
-    has_masks = _has_masks(tuning)
+        return []
+    wide = min(tuning.machine.vector_bytes // of.size, tuning.small_matrices.max_lanes)
+    found = []
     if any(routine.by_rows for routine in ROUTINES[function]):
-        texts += [small_rows.copies_text(kind, width, has_masks) for width in _widths(tuning)]
+        for width in _widths(tuning):
+            found += small_rows.copies(of, width, _has_masks(tuning))
     for routine in ROUTINES[function]:
-        texts += _forms(routine, kind, wide, tuning)
-        texts.append(_all_matrices(routine, kind, wide, tuning))
+        found += [*_forms(routine, of, wide, tuning), *_all_matrices(routine, of, wide, tuning)]
     if function == "triangular":
-        texts += [*lower_dots.declarations(kind), lower_dots.dots_text(kind, _TRIANGULAR)]
-        texts.append(_triangular(kind, tuning))
+        found += [lower_dots.dots_function(of, _TRIANGULAR), _triangular(of, tuning)]
     if function == "lu":
-        texts.append(_lu_solves(kind))
-    return "".join(texts)
+        found.append(_lu_solves(of))
+    return found
 
 
-def one_text(routine: Routine, kind: str, most: int) -> tuple[str, str]:
-    """The symbol and the text of the function of single matrices of any length up to `most`, number by number, which
-    needs `Lanes(kind, 1).declarations()`."""
-    return _symbol(routine, kind, "n.1"), _stack(routine, kind, "n.1", Lanes(kind, 1), "%n", most, routine.form)
+def one_function(routine: Routine, of: Element, most: int) -> Function:
+    """Of single matrices of any length up to `most`, number by number."""
+    return _stack(routine, of, "n.1", 1, None, most, routine.form)
 
 
 def _has_masks(tuning: Tuning) -> bool:
-    """Are parts of vectors loaded and stored as fast as whole ones?"""
+    """Are parts of vectors loaded and stored as fast as complete ones?"""
     return tuning.machine.vector_bytes == 64
 
 
 def _widths(tuning: Tuning) -> Iterator[int]:
     """Numbers in a row of a matrix whose rows are vectors: the smallest that is long enough is used."""
-    width = small_rows.CHUNK
+    width = CHUNK
     while width < 2 * tuning.small_matrices.max_rows:
         yield width
         width *= 2
 
 
-def _symbol(routine: Routine, kind: str, form: str) -> str:
-    return f"small_{routine.name}_{kind}{f'.{form}' * bool(form)}"
-
-
-def _forms(routine: Routine, kind: str, wide: Lanes, tuning: Tuning) -> Iterator[str]:
-    limits, one = tuning.small_matrices, Lanes(kind, 1)
+def _forms(routine: Routine, of: Element, wide: int, tuning: Tuning) -> Iterator[Function]:
+    limits = tuning.small_matrices
     for n in range(2, limits.max_unrolled_rows + 1):
-        for lanes in (one, wide):
-            yield _stack(routine, kind, f"{n}.{lanes.lanes}", lanes, n, n, routine.form)
-    yield _stack(routine, kind, f"n.{wide.lanes}", wide, "%n", limits.max_lane_rows, routine.form)
+        for lanes in (1, wide):
+            yield _stack(routine, of, f"{n}.{lanes}", lanes, n, n, routine.form)
+    yield _stack(routine, of, f"n.{wide}", wide, None, limits.max_lane_rows, routine.form)
     if routine.by_rows is None:
-        yield _stack(routine, kind, "n.1", one, "%n", limits.max_rows, routine.form)
+        yield one_function(routine, of, limits.max_rows)
     else:
         for width in _widths(tuning):
-            yield _stack(routine, kind, f"rows.{width}", one, "%n", limits.max_rows, routine.by_rows(width))
+            yield _stack(routine, of, f"rows.{width}", 1, None, limits.max_rows, routine.by_rows(width))
     if routine.shared is not None:
-        yield _stack(routine, kind, "shared", wide, "%n", limits.max_rows, routine.shared, ("b", "x"))
+        yield _stack(routine, of, "shared", wide, None, limits.max_rows, routine.shared, ("b", "x"))
         for n in ADJACENT_COLUMNS if _has_masks(tuning) else ():
-            name = f"adjacent.{n}"
-            yield _stack(routine, kind, name, Lanes(kind, n), "%n", limits.max_rows, routine.shared, ("b", "x"), True)
+            yield _stack(routine, of, f"adjacent.{n}", n, None, limits.max_rows, routine.shared, ("b", "x"), True)
 
 
 def _stack(
-    routine: Routine, kind: str, name: str, lanes: Lanes, n: int | str, most: int, form: Form,
+    routine: Routine, of: Element, name: str, lanes: int, n: int | None, most: int, form: Form,
     ends: tuple[str, ...] = (), is_adjacent: bool = False,
-) -> str:  # fmt: skip
-    """All matrices, `lanes` at once.  Their count is a multiple of it, or lanes behind the last repeat it, of those
-    operands that `ends` names; the others have no step.  is_adjacent: those are adjacent in memory."""
-    f = Asm("i64", _symbol(routine, kind, name), routine.params, internal=True)
-    work = Work(f, lanes, n, most)
-    run = form(work)
-    carried = [("i64", "-1"), *(("ptr", f"%{x}") for x in routine.steps)]
-    with f.loop("%count", *carried, step=lanes.lanes) as loop:
-        first, *places = loop.values
-        is_there: list[str] = []
-        if is_adjacent:
-            work.steps |= dict.fromkeys(ends, Adjacent(lanes.until(f, f.sub("%count", loop.index))))
-        elif ends:
-            is_there = [f.lt(f.add(loop.index, lane), "%count") for lane in range(1, lanes.lanes)]
-        for x in ends if is_there else ():
-            step = f"%{routine.steps[x]}"
-            work.steps[x] = [f.choose(is_one, step, 0) for is_one in is_there]
-        failed = run(dict(zip(routine.steps, places, strict=True)))
-        if failed:
-            is_first = f.all(lanes.any(f, failed), f.eq(first, -1))
-            first = f.choose(is_first, f.add(loop.index, lanes.first(f, failed)), first)
-        following = [
-            f.gep(place, f.mul(f"%{step}", lanes.lanes))
-            for place, step in zip(places, routine.steps.values(), strict=True)
-        ]
-        loop.next = [first, *following]
-    f.ret("i64", loop.values[0])
-    return f.text
+) -> Function:  # fmt: skip
+    """All matrices of n rows, a parameter if that is None, `lanes` at once.  Their count is a multiple of it, or lanes
+    behind the last repeat it, of those operands that `ends` names; the others have no step.  is_adjacent: those are
+    adjacent in memory."""
+
+    @kernel(routine.signature(of, name))
+    def stacked(k: Kernel, *values: Any) -> None:
+        given, v = routine.named(values), Lanes(k, of.part, lanes)
+        count = given["count"]
+        work = Work(k, given, v, given["n"] if n is None else n, most)
+        run = form(work)
+        first, places = k.variable(-1, i64), {x: k.variable(given[x]) for x in routine.steps}
+        with k.range(count, step=lanes) as number:
+            before, here = first.value, {x: place.value for x, place in places.items()}
+            if is_adjacent:
+                work.steps |= dict.fromkeys(ends, Adjacent(lanes_until(k, count - number, lanes)))
+            elif ends:
+                is_one = [number + lane < count for lane in range(1, lanes)]
+                for x in ends:
+                    work.steps[x] = [k.select(truth, given[routine.steps[x]], 0) for truth in is_one]
+            failed = run(here)
+            if failed is not None:
+                is_first = v.any(failed) & (before == -1)
+                first.set(k.select(is_first, number + v.first(failed), before))
+            for x, step in routine.steps.items():
+                places[x].set(here[x].bytes(given[step] * lanes))
+        k.ret(first)
+
+    return stacked
 
 
-def _all_matrices(routine: Routine, kind: str, wide: Lanes, tuning: Tuning) -> str:
-    """Whole vectors of matrices in lanes, then the others; or whole vectors of one system's columns."""
+def _all_matrices(routine: Routine, of: Element, wide: int, tuning: Tuning) -> Iterator[Function]:
+    """Complete vectors of matrices in lanes, then the others; or complete vectors of one system's columns."""
     limits = tuning.small_matrices
-    f = Asm("i64", _symbol(routine, kind, ""), routine.params, internal=True)
-    some, single = f.label("some"), f.label("single")
-    f.branch(f.ge("%count", wide.lanes), some, single)
-    f.place(some)
-    blocks, done = f.and_("%count", -wide.lanes), f.label("done")
-    f.branch(f.le("%n", limits.max_lane_rows), done, single)
-    f.place(done)
-    first = _by_length(
-        f, routine, kind, named(routine.params) | {"count": blocks}, f"n.{wide.lanes}", wide.lanes, tuning
-    )
-    with f.when(f.eq(blocks, "%count")):
-        f.ret("i64", first)
-    rest = {x: f.gep(f"%{x}", f.mul(blocks, f"%{step}")) for x, step in routine.steps.items()}
-    given = named(routine.params) | rest | {"count": f.sub("%count", blocks)}
-    second = f.call("i64", f"@{_symbol(routine, kind, 'singly')}", *operands(routine.params, given))
-    behind = f.choose(f.lt(second, 0), -1, f.add(second, blocks))
-    f.ret("i64", f.choose(f.lt(first, 0), behind, first))
-    f.place(single)
-    text = ""
+    singly, columns = (routine.signature(of, form) for form in ("singly", "columns"))
+
+    @kernel(routine.signature(of))
+    def all_matrices(k: Kernel, *values: Any) -> None:
+        given = routine.named(values)
+        n, count = given["n"], given["count"]
+        with k.when(count >= wide):
+            blocks = count & -wide
+            with k.when(n <= limits.max_lane_rows):
+                first = _by_length(k, routine, of, given | {"count": blocks}, f"n.{wide}", wide, tuning)
+                with k.when(blocks == count):
+                    k.ret(first)
+                rest = {x: given[x].bytes(blocks * given[step]) for x, step in routine.steps.items()}
+                second = k.call(singly, *(given | rest | {"count": count - blocks}).values())
+                behind = k.select(second < 0, k.number(-1, i64), second + blocks)
+                k.ret(k.select(first < 0, behind, first))
+        if routine.shared is not None:
+            with k.when(given["k"] >= limits.min_columns):
+                k.ret(_each(k, routine, given, columns))
+        k.ret(k.call(singly, *values))
+
+    yield all_matrices
+    yield _singly(routine, of, tuning)
     if routine.shared is not None:
-        text = _columns(routine, kind, tuning)
-        with f.when(f.ge("%k", limits.min_columns)):
-            with f.loop("%count", ("i64", "-1"), *(("ptr", f"%{x}") for x in routine.steps)) as loop:
-                first, *places = loop.values
-                given = named(routine.params) | dict(zip(routine.steps, places, strict=True))
-                failed = f.call("i64", f"@{_symbol(routine, kind, 'columns')}", *operands(routine.params, given))
-                is_first = f.all(f.ge(failed, 0), f.lt(first, 0))
-                following = [f.gep(x, f"%{step}") for x, step in zip(places, routine.steps.values(), strict=True)]
-                loop.next = [f.choose(is_first, loop.index, first), *following]
-            f.ret("i64", loop.values[0])
-    f.ret("i64", f.call("i64", f"@{_symbol(routine, kind, 'singly')}", *passed(routine.params)))
-    return f.text + _singly(routine, kind, tuning) + text
+        yield _columns(routine, of, tuning)
 
 
-def _columns(routine: Routine, kind: str, tuning: Tuning) -> str:
+def _each(k: Kernel, routine: Routine, given: Values, callee: Signature) -> Number:
+    """The number of the first matrix for which the callee does not give -1."""
+    first, places = k.variable(-1, i64), {x: k.variable(given[x]) for x in routine.steps}
+    with k.range(given["count"]) as number:
+        before, here = first.value, {x: place.value for x, place in places.items()}
+        failed = k.call(callee, *(dict(given) | here).values())
+        first.set(k.select((failed >= 0) & (before < 0), number, before))
+        for x, step in routine.steps.items():
+            places[x].set(here[x].bytes(given[step]))
+    return first.value
+
+
+def _columns(routine: Routine, of: Element, tuning: Tuning) -> Function:
     """Of one system, in lanes."""
-    f = Asm("i64", _symbol(routine, kind, "columns"), routine.params, internal=True)
-    steps = {step: "0" for step in routine.steps.values()} | {"b_step": "%b_column", "x_step": "%x_column"}
-    given = operands(routine.params, named(routine.params) | steps | {"k": "1", "count": "%k"})
 
-    def give(form: str) -> None:
-        first = f.call("i64", f"@{_symbol(routine, kind, form)}", *given)
-        f.ret("i64", f.choose(f.lt(first, 0), -1, 0))
+    @kernel(routine.signature(of, "columns"))
+    def columns(k: Kernel, *values: Any) -> None:
+        given = routine.named(values)
+        steps = {step: 0 for step in routine.steps.values()}
+        steps |= {"b_step": given["b_column"], "x_step": given["x_column"], "k": 1, "count": given["k"]}
 
-    item = Lanes(kind, 1).item
-    few, many = ADJACENT_COLUMNS
-    if _has_masks(tuning):
-        with f.when(f.all(f.eq("%b_column", item), f.eq("%x_column", item))):
-            with f.when(f.le("%k", few)):
-                give(f"adjacent.{few}")
-            give(f"adjacent.{many}")
-    give("shared")
-    return f.text
+        def give(form: str) -> None:
+            first = k.call(routine.signature(of, form), *(given | steps).values())
+            k.ret(k.select(first < 0, k.number(-1, i64), 0))
+
+        few, many = ADJACENT_COLUMNS
+        if _has_masks(tuning):
+            with k.when((given["b_column"] == of.size) & (given["x_column"] == of.size)):
+                with k.when(given["k"] <= few):
+                    give(f"adjacent.{few}")
+                give(f"adjacent.{many}")
+        give("shared")
+
+    return columns
 
 
-def _singly(routine: Routine, kind: str, tuning: Tuning) -> str:
+def _singly(routine: Routine, of: Element, tuning: Tuning) -> Function:
     """One matrix after the other."""
-    f = Asm("i64", _symbol(routine, kind, "singly"), routine.params, internal=True)
-    given = named(routine.params)
-    if routine.by_rows is None:
-        f.ret("i64", _by_length(f, routine, kind, given, "n.1", 1, tuning))
-        return f.text
-    narrow, *others = _widths(tuning)
-    for width in reversed(others):
-        with f.when(f.gt("%n", width // 2)):
-            f.ret("i64", f.call("i64", f"@{_symbol(routine, kind, f'rows.{width}')}", *passed(routine.params)))
-    f.ret("i64", _by_length(f, routine, kind, given, f"rows.{narrow}", 1, tuning))
-    return f.text
+
+    @kernel(routine.signature(of, "singly"))
+    def singly(k: Kernel, *values: Any) -> None:
+        given = routine.named(values)
+        if routine.by_rows is None:
+            k.ret(_by_length(k, routine, of, given, "n.1", 1, tuning))
+            return
+        narrow, *others = _widths(tuning)
+        for width in reversed(others):
+            with k.when(given["n"] > width // 2):
+                k.ret(k.call(routine.signature(of, f"rows.{width}"), *values))
+        k.ret(_by_length(k, routine, of, given, f"rows.{narrow}", 1, tuning))
+
+    return singly
 
 
 def _by_length(
-    f: Asm, routine: Routine, kind: str, given: Mapping[str, str], other: str, lanes: int, tuning: Tuning
-) -> str:
+    k: Kernel, routine: Routine, of: Element, given: Values, other: str, lanes: int, tuning: Tuning
+) -> Number:
     """The call of the form of matrices of n rows, `other` where none is of these alone."""
-    cases = {str(n): f.label(f"n{n}") for n in range(2, tuning.small_matrices.max_unrolled_rows + 1)}
-    general, done = f.label("general"), f.label("done")
-    f.do(f"switch i64 %n, label %{general} [{' '.join(f'i64 {n}, label %{x}' for n, x in cases.items())}]")
-    f.closed = True
-    found = []
-    for form, label in [*((f"{n}.{lanes}", x) for n, x in cases.items()), (other, general)]:
-        f.place(label)
-        found.append(f.call("i64", f"@{_symbol(routine, kind, form)}", *operands(routine.params, given)))
-        found[-1] = f"[ {found[-1]}, %{f.block} ]"
-        f.jump(done)
-    f.place(done)
-    return f.op(f"phi i64 {', '.join(found)}")
+    found = k.variable(-1, i64)
+    with k.switch(given["n"]) as cases:
+        for n in range(2, tuning.small_matrices.max_unrolled_rows + 1):
+            with cases.case(n):
+                found.set(k.call(routine.signature(of, f"{n}.{lanes}"), *given.values()))
+        with cases.default():
+            found.set(k.call(routine.signature(of, other), *given.values()))
+    return found.value
 
 
-def _triangular(kind: str, tuning: Tuning) -> str:
+def _triangular(of: Element, tuning: Tuning) -> Function:
     """An upper factor is a lower one from its end."""
-    f = Asm("i64", f"small_triangular_{kind}", _TRIANGULAR, internal=True)
-    with f.when(f.gt("%n", tuning.small_matrices.max_rows)):
-        f.ret("i64", f.call("i64", f"@lower_by_dots_{kind}", *passed(_TRIANGULAR)))
-    with f.when("%lower"):
-        f.ret("i64", f.call("i64", f"@small_lower_{kind}", *passed(_TRIANGULAR)))
-    last = f.sub("%n", 1)
-    given = named(_TRIANGULAR) | {
-        name: f.gep(f"%{name}", f.mul(last, row))
-        for name, row in (("a", f.add("%a_row", "%a_column")), ("b", "%b_row"), ("x", "%x_row"))
-    }
-    given |= {stride: f.sub(0, f"%{stride}") for stride in ("a_row", "a_column", "b_row", "x_row")}
-    f.ret("i64", f.call("i64", f"@small_lower_{kind}", *operands(_TRIANGULAR, given)))
-    return f.text
+    (routine,) = ROUTINES["triangular"]
+    lower, dots = routine.signature(of), signature(f"lower_by_dots_{of.kind}", i64, _TRIANGULAR)
+
+    @kernel(small_signature("triangular", of))
+    def triangular(k: Kernel, *values: Any) -> None:
+        given = routine.named(values)
+        with k.when(given["n"] > tuning.small_matrices.max_rows):
+            k.ret(k.call(dots, *values))
+        with k.when(given["lower"]):
+            k.ret(k.call(lower, *values))
+        last = given["n"] - 1
+        steps = {"a": given["a_row"] + given["a_column"], "b": given["b_row"], "x": given["x_row"]}
+        reversed_ = {x: given[x].bytes(last * step) for x, step in steps.items()}
+        reversed_ |= {stride: -given[stride] for stride in ("a_row", "a_column", "b_row", "x_row")}
+        k.ret(k.call(lower, *(given | reversed_).values()))
+
+    return triangular
 
 
-def _lu_solves(kind: str) -> str:
-    factor = Asm("void", f"small_lu_{kind}", _LU, internal=True)
-    factor.call("i64", f"@small_lu_factor_{kind}", *passed(_LU))
-    factor.ret()
-    f = Asm("i64", f"small_lu_solve_{kind}", _LU_SOLVE, internal=True)
-    with f.when("%trans"):
-        f.ret("i64", f.call("i64", f"@small_lu_solve_transposed_{kind}", *passed(_LU_SOLVE)))
-    f.ret("i64", f.call("i64", f"@small_lu_solve_plain_{kind}", *passed(_LU_SOLVE)))
-    return factor.text + f.text
+def _lu_solves(of: Element) -> Function:
+    _, plain, transposed = (routine.signature(of) for routine in ROUTINES["lu"])
+
+    @kernel(small_signature("lu_solve", of))
+    def lu_solve(k: Kernel, *values: Any) -> None:
+        with k.when(dict(zip(_LU_SOLVE, values, strict=True))["trans"]):
+            k.ret(k.call(transposed, *values))
+        k.ret(k.call(plain, *values))
+
+    return lu_solve

@@ -1,154 +1,156 @@
 """Factors of small matrices: Cholesky, and LU with partial pivoting; of one matrix or of many in lanes.
 
 Contract  `cholesky`, `lu`: reserve registers or scratch, and return a function that emits the factorisation of the
-          matrices at given addresses, and returns the mask of those that fail, or "".
+          matrices at given addresses, and returns the mask of those that fail, or None.
 How       right-looking: every step updates all that is left, so its operations do not wait for each other.
 Ref       Golub, Van Loan, Matrix Computations, 3.4 and 4.2; LAPACK's potf2 and getf2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer
+from tensordsl.codegen.kernel_ir.types import Type, i32
+from tensordsl.codegen.library.linalg.fortran import NAN
 from tensordsl.codegen.library.linalg.small_values import (
-    NAN,
+    Index,
     Lanes,
     Matrix,
-    Number,
     Registers,
     Scratch,
     Step,
     Strided,
-    Walk,
+    fma,
+    over,
+    plus,
 )
-from tensordsl.codegen.llvm.builder import Asm
 
-Run = Callable[[dict[str, str]], str]  # places of operands by name -> which matrices fail
+At = Mapping[str, Pointer]  # places of operands by name
+Run = Callable[[At], "Number | None"]  # -> which matrices fail
 
 
 class Work:
-    """What one form of a function is written with: the function, lanes, the matrices' length n, and the most it can
-    be."""
+    """What one form of a function is written with: its parameters by name, lanes, the matrices' length n, and the most
+    it can be."""
 
-    def __init__(self, f: Asm, lanes: Lanes, n: Number, most: int) -> None:
-        self.f, self.lanes, self.n, self.most = f, lanes, n, most
-        self.walk = Walk(f)
+    def __init__(self, k: Kernel, given: Mapping[str, Any], lanes: Lanes, n: Index, most: int) -> None:
+        self.k, self.given, self.lanes, self.n, self.most = k, given, lanes, n, most
         self.steps: dict[str, Step] = {}  # from matrix to matrix, of operands that have others than their parameter
+
+    @property
+    def rows(self) -> Number:
+        """n as a value."""
+        assert isinstance(self.n, Number)
+        return self.n
 
     def scratch(self, columns: int = 0) -> Matrix:
         """For a matrix of n rows, in registers where n is known."""
         if isinstance(self.n, int):
             return Registers()
         columns = columns or self.most
-        return Scratch(self.walk, self.lanes, taken(self.f, self.lanes, self.most * columns), columns)
+        return Scratch(reserved(self.k, self.lanes.type, self.most * columns), columns)
 
-    def stack(self, at: dict[str, str], name: str) -> Strided:
+    def stack(self, at: At, name: str) -> Strided:
         """The matrices of an operand."""
-        step = self.steps.get(name, f"%{name}_step")
-        return Strided(self.walk, self.lanes, at[name], f"%{name}_row", f"%{name}_column", step)
+        step = self.steps[name] if name in self.steps else self.given[f"{name}_step"]
+        return Strided(self.lanes, at[name], self.given[f"{name}_row"], self.given[f"{name}_column"], step)
 
-    def after(self, i: Number) -> Number:
-        return self.walk.plus(i, 1)
+    def over(self, start: Index, stop: Index) -> Iterator[Index]:
+        return over(self.k, start, stop)
 
-    def failing(self, mask: str, value: str) -> str:
-        return self.lanes.choose(self.f, mask, self.lanes.constant(NAN), value)
+    def failing(self, mask: Number, value: Number | float) -> Number:
+        return self.k.select(mask, NAN, self.k.number(value, self.lanes.type))
 
 
-def taken(f: Asm, lanes: Lanes, count: int) -> str:
-    """A buffer for so many values."""
-    return f.op(f"alloca [{count} x {lanes.type}], align {max(lanes.bytes, 16)}")
+def reserved(k: Kernel, t: Type, count: int, *, anything: bool = False) -> Pointer:
+    """A buffer for so many values; anything: of which some are read and not used that nobody has written."""
+    return k.alloca(t, count, align=max(t.bytes, 16), anything=anything).of(t, t.bytes)
 
 
 def cholesky(work: Work) -> Run:
-    f, v, walk, n = work.f, work.lanes, work.walk, work.n
-    m, none = work.scratch(), v.each_lane("i1", "false")
+    k, n, m = work.k, work.n, work.scratch()
 
-    def column(k: Number, state: list[str]) -> list[str]:
-        pivot, below = m.get(k, k), work.after(k)
-        failed = v.compare(f, "ole", pivot, v.constant("0.0"))
-        root = v.unary(f, "sqrt", pivot)
-        m.set(k, k, root)
-        walk.each(below, n, lambda i: m.set(i, k, v.divide(f, m.get(i, k), root)))
+    def step(c: Index) -> Number:
+        pivot, below = m[c, c], plus(c, 1)
+        failed = pivot <= 0.0
+        root = k.emit("fsqrt", pivot)
+        m[c, c] = root
+        for i in work.over(below, n):
+            m[i, c] = m[i, c] / root
+        for i in work.over(below, n):
+            left = -m[i, c]
+            for j in work.over(below, plus(i, 1)):
+                m[i, j] = fma(left, m[j, c], m[i, j])
+        return failed
 
-        def update(i: Number) -> None:
-            left = f.op(f"fneg {v.type} {m.get(i, k)}")
-            walk.each(below, work.after(i), lambda j: m.set(i, j, v.fma(f, left, m.get(j, k), m.get(i, j))))
-
-        walk.each(below, n, update)
-        return [v.either(f, state[0], failed)]
-
-    def run(at: dict[str, str]) -> str:
+    def run(at: At) -> Number:
         a, out = work.stack(at, "a"), work.stack(at, "l")
-        walk.each(0, n, lambda i: walk.each(0, work.after(i), lambda j: m.set(i, j, a.get(i, j))))
-        (failed,) = walk.fold(0, n, [(v.mask, none)], column)
-        zero = work.failing(failed, v.constant("0.0"))
-
-        def give(i: Number) -> None:
-            walk.each(0, work.after(i), lambda j: out.set(i, j, work.failing(failed, m.get(i, j))))
-            walk.each(work.after(i), n, lambda j: out.set(i, j, zero))
-
-        walk.each(0, n, give)
+        for i in work.over(0, n):
+            for j in work.over(0, plus(i, 1)):
+                m[i, j] = a[i, j]
+        failed = k.variable(work.lanes.none)
+        for c in work.over(0, n):
+            failed |= step(c)
+        zero = work.failing(failed, 0.0)
+        for i in work.over(0, n):
+            for j in work.over(0, plus(i, 1)):
+                out[i, j] = work.failing(failed, m[i, j])
+            for j in work.over(plus(i, 1), n):
+                out[i, j] = zero
         return failed
 
     return run
 
 
 def lu(work: Work) -> Run:
-    f, v, walk, n = work.f, work.lanes, work.walk, work.n
-    m = work.scratch()
+    k, v, n, m = work.k, work.lanes, work.n, work.scratch()
 
-    def pivot_of(k: Number) -> str:
+    def pivot_of(c: Index) -> Number:
         """The row of the first largest number of a column, from its diagonal on."""
+        best, row = k.variable(k.emit("fabs", m[c, c])), k.variable(v.places(c))
+        for i in work.over(plus(c, 1), n):
+            size, largest = k.emit("fabs", m[i, c]), best.value
+            is_larger = size > largest
+            best.set(k.select(is_larger, size, largest))
+            row.set(k.select(is_larger, v.places(i), row))
+        return row.value
 
-        def larger(i: Number, best: list[str]) -> list[str]:
-            size = v.unary(f, "fabs", m.get(i, k))
-            is_larger = v.compare(f, "ogt", size, best[0])
-            return [v.choose(f, is_larger, size, best[0]), v.choose(f, is_larger, v.places(f, i), best[1], v.integer)]
-
-        first = (v.type, v.unary(f, "fabs", m.get(k, k))), (v.integer, v.places(f, k))
-        return walk.fold(work.after(k), n, first, larger)[1]
-
-    def exchange(k: Number, pivot: str) -> None:
+    def exchange(c: Index, pivot: Number) -> None:
         """Each lane has a pivot of its own: rows are chosen by masks."""
+        for j in work.over(0, n):
+            old = m[c, j]
+            chosen = k.variable(old)
+            for i in work.over(plus(c, 1), n):
+                value, is_pivot = m[i, j], pivot == v.places(i)
+                m[i, j] = k.select(is_pivot, old, value)
+                chosen.set(k.select(is_pivot, value, chosen))
+            m[c, j] = chosen.value
 
-        def of_column(j: Number) -> None:
-            old = m.get(k, j)
+    def step(c: Index, pivots: Pointer) -> None:
+        pivot, below = pivot_of(c), plus(c, 1)
+        v.store_place(pivot, pivots.of(i32) + c, work.given["p_step"])
+        exchange(c, pivot)
+        value = m[c, c]
+        is_zero = value == 0.0
+        for i in work.over(below, n):
+            old = m[i, c]
+            factor = k.select(is_zero, old, old / value)
+            m[i, c] = factor
+            left = -factor
+            for j in work.over(below, n):
+                m[i, j] = fma(left, m[c, j], m[i, j])
 
-            def row(i: Number, state: list[str]) -> list[str]:
-                value, is_pivot = m.get(i, j), is_row(f, v, pivot, i)
-                m.set(i, j, v.choose(f, is_pivot, old, value))
-                return [v.choose(f, is_pivot, value, state[0])]
-
-            m.set(k, j, walk.fold(work.after(k), n, [(v.type, old)], row)[0])
-
-        walk.each(0, n, of_column)
-
-    def step(k: Number, pivots: str) -> None:
-        pivot, below = pivot_of(k), work.after(k)
-        v.store_place(f, pivot, f.gep(pivots, k, "i32"), "%p_step")
-        exchange(k, pivot)
-        value = m.get(k, k)
-        is_zero = v.compare(f, "oeq", value, v.constant("0.0"))
-
-        def eliminate(i: Number) -> None:
-            old = m.get(i, k)
-            factor = v.choose(f, is_zero, old, v.divide(f, old, value))
-            m.set(i, k, factor)
-            left = f.op(f"fneg {v.type} {factor}")
-            walk.each(below, n, lambda j: m.set(i, j, v.fma(f, left, m.get(k, j), m.get(i, j))))
-
-        walk.each(below, n, eliminate)
-
-    def run(at: dict[str, str]) -> str:
+    def run(at: At) -> None:
         a, out = work.stack(at, "a"), work.stack(at, "lu")
-        walk.each(0, n, lambda i: walk.each(0, n, lambda j: m.set(i, j, a.get(i, j))))
-        walk.each(0, n, lambda k: step(k, at["pivots"]))
-        walk.each(0, n, lambda i: walk.each(0, n, lambda j: out.set(i, j, m.get(i, j))))
-        return ""
+        for i in work.over(0, n):
+            for j in work.over(0, n):
+                m[i, j] = a[i, j]
+        for c in work.over(0, n):
+            step(c, at["pivots"])
+        for i in work.over(0, n):
+            for j in work.over(0, n):
+                out[i, j] = m[i, j]
 
     return run
-
-
-def is_row(f: Asm, v: Lanes, pivot: str, i: Number) -> str:
-    """In which lanes the pivot's row is i."""
-    return f.op(f"icmp eq {v.integer} {pivot}, {v.places(f, i)}")

@@ -1,252 +1,225 @@
 """Factors of one small matrix, its rows as vectors: Cholesky, and LU with partial pivoting.
 
-Contract  `cholesky`, `lu`: as of `small_factors`, of one matrix with at most `width` rows; `copies_text`: what they
-          call to copy a matrix to rows in scratch and back.
+Contract  `cholesky`, `lu`: as of `small_factors`, of one matrix with at most `width` rows; `copies`: what they call to
+          copy a matrix to rows in scratch and back.
 Why       one matrix fills lanes with its columns; operations on a number are those of the other forms, in their order.
 How       steps are written in groups of `CHUNK`, which leave out what lies before their diagonal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
-from tensordsl.codegen.library.linalg.small_factors import Run, Work, taken
-from tensordsl.codegen.library.linalg.small_values import NAN, Lanes
-from tensordsl.codegen.llvm.builder import Asm
-
-CHUNK = Lanes.CHUNK
-COPY = ("ptr rows", "ptr a", "i64 row", "i64 column", "i64 n")
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.transposition import transposed_square
+from tensordsl.codegen.kernel_ir.types import Signature, i1, i32, i64, ptr, signature
+from tensordsl.codegen.library.linalg.fortran import NAN, Element
+from tensordsl.codegen.library.linalg.small_factors import At, Run, Work, reserved
+from tensordsl.codegen.library.linalg.small_values import CHUNK, fma, lanes_before, lanes_until, less_product
 
 
 def cholesky(work: Work, width: int) -> Run:
     """The upper factor in rows: row i of the lower one is its column i."""
-    f, v, n = work.f, work.lanes, str(work.n)
-    m = Rows(work, width)
+    k, n, m = work.k, work.rows, Rows(work, width)
 
-    def step(k: str, state: list[str], first: int) -> list[str]:
-        """The next pivot is computed for itself too, as everything waits for it."""
-        failed, pivot = state
-        is_bad, below = v.compare(f, "ole", pivot, "0.0"), f.add(k, 1)
-        root = v.unary(f, "sqrt", pivot)
-        following = v.divide(f, m.number(k, below), root)
-        following = v.less_product(f, following, following, m.number(below, below))
-        divisor = m.chunk.splat(f, root)
-        upper = [m.chunk.divide(f, x, divisor) for x in m.get(k, first)]
-        m.set(k, upper, first)
-        m.set_number(k, k, root)
-        with f.loop(n, start=below) as rows:
-            left = m.chunk.splat(f, f.op(f"fneg {v.type} {m.number(k, rows.index)}"))
-            old = m.get(rows.index, first)
-            m.set(rows.index, [m.chunk.fma(f, left, x, y) for x, y in zip(upper, old, strict=True)], first)
-        return [v.either(f, failed, is_bad), following]
+    def step(c: Number, pivot: Number, first: int) -> tuple[Number, Number]:
+        """Has it failed, and the next pivot, which is computed for itself too, as everything waits for it."""
+        is_bad, below = pivot <= 0.0, c + 1
+        root = k.emit("fsqrt", pivot)
+        following = m.number(c, below) / root
+        following = less_product(following, following, m.number(below, below))
+        divisor = k.splat(root, CHUNK)
+        upper = [x / divisor for x in m.get(c, first)]
+        m.set(c, upper, first)
+        m.set_number(c, c, root)
+        with k.range(n, start=below) as i:
+            left = k.splat(-m.number(c, i), CHUNK)
+            m.set(i, [fma(left, x, y) for x, y in zip(upper, m.get(i, first), strict=True)], first)
+        return is_bad, following
 
-    def run(at: dict[str, str]) -> str:
-        m.take(at["a"], "%a_column", "%a_row")
-        failed, _ = _steps(f, width, n, [("i1", "false"), (v.type, m.number("0", "0"))], step)
-        kept = f.op(f"select i1 {failed}, {v.type} {NAN}, {v.type} 0.0")
-        other = m.chunk.splat(f, kept)
-        failing = m.chunk.splat(f, failed, "i1")
-        with f.loop(n) as rows:
+    def run(at: At) -> Number:
+        m.take(at["a"], work.given["a_column"], work.given["a_row"])
+        failed, pivot = k.variable(False, i1), k.variable(m.number(0, 0))
+        for c, group in m.steps():
+            before = failed.value
+            is_bad, following = step(c, pivot.value, group)
+            failed.set(before | is_bad)
+            pivot.set(following)
+        other = k.splat(k.select(failed, k.number(NAN, work.lanes.type), 0.0), CHUNK)
+        failing = k.splat(failed, CHUNK)
+        with k.range(n) as i:
             values = []
-            for c, x in enumerate(m.get(rows.index, 0)):
-                is_upper = f.op(f"xor {m.chunk.mask} {failing}, {m.is_from(c, rows.index)}")
-                is_upper = f.op(f"and {m.chunk.mask} {is_upper}, {m.is_from(c, rows.index)}")
-                values.append(m.chunk.choose(f, is_upper, x, other))
-            m.set(rows.index, values, 0)
-        m.give(at["l"], "%l_column", "%l_row")
+            for chunk, x in enumerate(m.get(i, 0)):
+                is_upper = m.is_from(chunk, i)
+                values.append(k.select((failing ^ is_upper) & is_upper, x, other))
+            m.set(i, values, 0)
+        m.give(at["l"], work.given["l_column"], work.given["l_row"])
         return failed
 
     return run
 
 
 def lu(work: Work, width: int) -> Run:
-    f, v, n = work.f, work.lanes, str(work.n)
-    m = Rows(work, width)
+    k, n, m = work.k, work.rows, Rows(work, width)
 
-    def step(k: str, state: list[str], group: int) -> list[str]:
-        below = f.add(k, 1)
-        with f.loop(n, (v.type, v.unary(f, "fabs", m.number(k, k))), ("i64", k), start=below) as rows:
-            size = v.unary(f, "fabs", m.number(rows.index, k))
-            is_larger = v.compare(f, "ogt", size, rows.values[0])
-            rows.next = [v.choose(f, is_larger, size, rows.values[0]), f.choose(is_larger, rows.index, rows.values[1])]
-        pivot, place = rows.values[1], f.gep(state[0], k, "i32")
-        f.do(f"store i32 {f.op(f'trunc i64 {pivot} to i32')}, ptr {place}, align 4")
-        upper, old = m.get(pivot, 0), m.get(k, 0)
+    def step(c: Number, pivots: Pointer, group: int) -> None:
+        below = c + 1
+        best, row = k.variable(k.emit("fabs", m.number(c, c))), k.variable(c)
+        with k.range(n, start=below) as i:
+            size, largest = k.emit("fabs", m.number(i, c)), best.value
+            is_larger = size > largest
+            best.set(k.select(is_larger, size, largest))
+            row.set(k.select(is_larger, i, row))
+        pivot = row.value
+        (pivots.of(i32) + c)[0] = pivot.to(i32)
+        upper, old = m.get(pivot, 0), m.get(c, 0)
         m.set(pivot, old, 0)
-        m.set(k, upper, 0)
-        value, upper = m.number(k, k), upper[group:]
-        is_zero, is_behind = v.compare(f, "oeq", value, "0.0"), m.is_from(group, below)
-        with f.loop(n, start=below) as rows:
-            number = m.number(rows.index, k)
-            factor = v.choose(f, is_zero, number, v.divide(f, number, value))
-            left = m.chunk.splat(f, f.op(f"fneg {v.type} {factor}"))
-            before = m.get(rows.index, group)
-            after = [m.chunk.fma(f, left, x, y) for x, y in zip(upper, before, strict=True)]
-            after[0] = m.chunk.choose(f, is_behind, after[0], before[0])
-            m.set(rows.index, after, group)
-            m.set_number(rows.index, k, factor)
-        return state
+        m.set(c, upper, 0)
+        value, upper = m.number(c, c), upper[group:]
+        is_zero, is_behind = value == 0.0, m.is_from(group, below)
+        with k.range(n, start=below) as i:
+            number = m.number(i, c)
+            factor = k.select(is_zero, number, number / value)
+            left = k.splat(-factor, CHUNK)
+            before = m.get(i, group)
+            after = [fma(left, x, y) for x, y in zip(upper, before, strict=True)]
+            after[0] = k.select(is_behind, after[0], before[0])
+            m.set(i, after, group)
+            m.set_number(i, c, factor)
 
-    def run(at: dict[str, str]) -> str:
-        m.take(at["a"], "%a_row", "%a_column")
-        _steps(f, width, n, [("ptr", at["pivots"])], step)
-        m.give(at["lu"], "%lu_row", "%lu_column")
-        return ""
+    def run(at: At) -> None:
+        m.take(at["a"], work.given["a_row"], work.given["a_column"])
+        for c, group in m.steps():
+            step(c, at["pivots"], group)
+        m.give(at["lu"], work.given["lu_row"], work.given["lu_column"])
 
     return run
 
 
-def _steps(
-    f: Asm, width: int, n: str, state: list[tuple[str, str]], step: Callable[[str, list[str], int], list[str]]
-) -> list[str]:
-    """All steps, those of each chunk of the diagonal with a text of their own."""
-    for group in range(width // CHUNK):
-        end = f.choose(f.lt(n, CHUNK * (group + 1)), n, CHUNK * (group + 1))
-        with f.loop(end, *state, start=CHUNK * group) as loop:
-            loop.next = step(loop.index, loop.values, group)
-        state = [(kind, value) for (kind, _), value in zip(state, loop.values, strict=True)]
-    return [value for _, value in state]
-
-
 class Rows:
-    """A matrix in memory of its own, whose rows are chunks; one more is there to be read."""
+    """A matrix in memory of its own, whose rows are chunks; lanes behind their ends, and one row more, are read too."""
 
     def __init__(self, work: Work, width: int) -> None:
-        self.f, self.one, self.chunk = work.f, work.lanes, Lanes(work.lanes.kind, CHUNK)
-        self.width, self.n, self.count = width, str(work.n), width // CHUNK
-        self.base = taken(work.f, self.chunk, (width + 1) * self.count)
+        self.k, self.number_type = work.k, work.lanes.number
+        self.width, self.n, self.count = width, work.rows, width // CHUNK
+        self.base = reserved(work.k, self.number_type.of(CHUNK), (width + 1) * self.count, anything=True)
 
-    def place(self, i: str) -> str:
-        return self.f.gep(self.base, i, f"[{self.count} x {self.chunk.type}]")
+    def end(self, group: int) -> Number:
+        """Behind the last row of a chunk of them."""
+        return self.k.select(self.n < CHUNK * (group + 1), self.n, CHUNK * (group + 1))
 
-    def get(self, i: str, first: int) -> list[str]:
+    def steps(self) -> Iterator[tuple[Number, int]]:
+        """All rows, those of each chunk of the diagonal by a loop of their own."""
+        for group in range(self.count):
+            with self.k.range(self.end(group), start=CHUNK * group) as c:
+                yield c, group
+
+    def row(self, i: Number | int) -> Pointer:
+        return self.base.skip(i, self.count)
+
+    def get(self, i: Number, first: int) -> list[Number]:
         """A row's chunks from `first` on."""
-        place = self.place(i)
-        return [self.chunk.get(self.f, self.f.gep(place, c, self.chunk.type)) for c in range(first, self.count)]
+        row = self.row(i)
+        return [row[c] for c in range(first, self.count)]
 
-    def set(self, i: str, values: list[str], first: int) -> None:
-        place = self.place(i)
+    def set(self, i: Number, values: Sequence[Number], first: int) -> None:
+        row = self.row(i)
         for c, value in enumerate(values, first):
-            self.chunk.put(self.f, value, self.f.gep(place, c, self.chunk.type))
+            row[c] = value
 
-    def number(self, i: str, j: str) -> str:
-        return self.one.get(self.f, self.f.gep(self.place(i), j, self.one.kind))
+    def number(self, i: Number | int, j: Number | int) -> Number:
+        return self.row(i).of(self.number_type)[j]  # type: ignore[no-any-return]  # of any type
 
-    def set_number(self, i: str, j: str, value: str) -> None:
-        self.one.put(self.f, value, self.f.gep(self.place(i), j, self.one.kind))
+    def set_number(self, i: Number, j: Number, value: Number) -> None:
+        self.row(i).of(self.number_type)[j] = value
 
-    def is_from(self, c: int, k: str) -> str:
-        """The columns of a chunk from k on."""
-        return _compared(self.f, "sge", c, k)
+    def is_from(self, chunk: int, column: Number) -> Number:
+        """The columns of a chunk from one on."""
+        columns = self.k.vector(range(CHUNK * chunk, CHUNK * (chunk + 1)), i64)
+        return columns >= self.k.splat(column, CHUNK)
 
-    def take(self, a: str, row: str, column: str) -> None:
+    def take(self, a: Pointer, row: Number, column: Number) -> None:
         """Copy a matrix."""
         self._copy("take", a, row, column)
 
-    def give(self, a: str, row: str, column: str) -> None:
+    def give(self, a: Pointer, row: Number, column: Number) -> None:
         self._copy("give", a, row, column)
 
-    def _copy(self, name: str, a: str, row: str, column: str) -> None:
-        operands = f"ptr {self.base}", f"ptr {a}", f"i64 {row}", f"i64 {column}", f"i64 {self.n}"
-        self.f.call("void", f"@{_copy_name(name, self.one.kind, self.width)}", *operands)
-
-
-def _compared(f: Asm, condition: str, c: int, k: str) -> str:
-    wide = f"<{CHUNK} x i64>"
-    one = f.op(f"insertelement {wide} poison, i64 {k}, i64 0")
-    same = f.op(f"shufflevector {wide} {one}, {wide} poison, <{CHUNK} x i32> zeroinitializer")
-    numbers = ", ".join(f"i64 {CHUNK * c + i}" for i in range(CHUNK))
-    return f.op(f"icmp {condition} {wide} <{numbers}>, {same}")
+    def _copy(self, name: str, a: Pointer, row: Number, column: Number) -> None:
+        self.k.call(_copy_signature(name, Element(self.number_type), self.width), self.base, a, row, column, self.n)
 
 
 # Copies between memory with any strides and rows
 
 
-def _copy_name(name: str, kind: str, width: int) -> str:
-    return f"{name}_rows_{kind}.{width}"
+def _copy_signature(name: str, of: Element, width: int) -> Signature:
+    return signature(f"{name}_rows_{of.kind}.{width}", None, rows=ptr, a=ptr, row=i64, column=i64, n=i64)
 
 
-def copies_text(kind: str, width: int, has_masks: bool) -> str:
-    """has_masks: parts of vectors are loaded and stored as fast as whole ones."""
-    return "".join(_copy_text(kind, width, is_taken, has_masks) for is_taken in (True, False))
+def copies(of: Element, width: int, has_masks: bool) -> list[Function]:
+    """has_masks: parts of vectors are loaded and stored as fast as complete ones."""
+    return [_copy(of, width, is_taken, has_masks) for is_taken in (True, False)]
 
 
-def _copy_text(kind: str, width: int, is_taken: bool, has_masks: bool) -> str:
-    f = Asm("void", _copy_name("take" if is_taken else "give", kind, width), COPY, internal=True)
-    chunk, one, count = Lanes(kind, CHUNK), Lanes(kind, 1), width // CHUNK
-    row_type = f"[{count} x {chunk.type}]"
+def _copy(of: Element, width: int, is_taken: bool, has_masks: bool) -> Function:
+    count, chunk = width // CHUNK, of.part.of(CHUNK)
 
-    def move(c: int, place: str, address: str, mask: str) -> None:
+    def move(k: Kernel, place: Pointer, address: Pointer, mask: Number) -> None:
         if is_taken:
-            chunk.put(f, chunk.masked_load(f, address, mask), place)
+            place[0] = k.masked_load(address, mask, 0.0)
         else:
-            chunk.masked_store(f, chunk.get(f, place), address, mask)
+            k.masked_store(address, mask, place[0])
 
-    if has_masks:
-        masks = [_compared(f, "slt", c, "%n") for c in range(count)]
-        with f.when(f.eq("%column", chunk.item)):
-            with f.loop("%n") as i:
-                place, address = f.gep("%rows", i.index, row_type), f.gep("%a", f.mul(i.index, "%row"))
-                for c in range(count):
-                    move(c, f.gep(place, c, chunk.type), f.gep(address, CHUNK * c, kind), masks[c])
-            f.ret()
-        with f.when(f.eq("%row", chunk.item)):
-            for c in range(count):  # columns of the matrix, rows of its transpose
-                with f.when(f.gt("%n", CHUNK * c)), f.loop("%n", step=CHUNK) as i:
-                    _move_square(f, chunk, is_taken, c, i.index, masks, row_type)
-            f.ret()
-    with f.loop("%n") as i:
-        place, start = f.gep("%rows", i.index, row_type), f.gep("%a", f.mul(i.index, "%row"))
-        with f.loop("%n", ("ptr", start)) as j:
-            (address,), mine = j.values, f.gep(place, j.index, kind)
-            if is_taken:
-                one.put(f, one.load(f, address, ""), mine)
-            else:
-                one.store(f, one.get(f, mine), address, "")
-            j.next = [f.gep(address, "%column")]
-    f.ret()
-    return f.text
+    def by_rows(k: Kernel, rows: Pointer, a: Pointer, row: Number, n: Number, masks: Sequence[Number]) -> None:
+        with k.range(n) as i:
+            place, address = rows.skip(i, count), a.bytes(i * row)
+            for c in range(count):
+                move(k, place + c, address + CHUNK * c, masks[c])
+
+    def by_columns(k: Kernel, rows: Pointer, a: Pointer, column: Number, n: Number) -> None:
+        """Columns of the matrix are rows of its transpose."""
+        for c in range(count):
+            with k.when(n > CHUNK * c), k.range(n, step=CHUNK) as i:
+                _move_square(k, rows, a, column, n, c, i, count, is_taken)
+
+    @kernel(_copy_signature("take" if is_taken else "give", of, width))
+    def copy(k: Kernel, rows: Pointer, a: Pointer, row: Number, column: Number, n: Number) -> None:
+        rows, a = rows.of(chunk, chunk.bytes), a.of(of.part)
+        if has_masks:
+            masks = [lanes_before(k, CHUNK * c, n, CHUNK) for c in range(count)]
+            with k.when(column == of.size):
+                by_rows(k, rows, a, row, n, masks)
+                k.ret()
+            with k.when(row == of.size):
+                by_columns(k, rows, a, column, n)
+                k.ret()
+        with k.range(n) as i:
+            place, address = rows.skip(i, count).of(of.part), k.variable(a.bytes(i * row))
+            with k.range(n) as j:
+                here, number = address.value, place + j
+                if is_taken:
+                    number[0] = here[0]
+                else:
+                    here[0] = number[0]
+                address.set(here.bytes(column))
+
+    return copy
 
 
-def _move_square(f: Asm, chunk: Lanes, is_taken: bool, c: int, first: str, masks: list[str], row_type: str) -> None:
+def _move_square(
+    k: Kernel, rows: Pointer, a: Pointer, column: Number, n: Number, c: int, first: Number, count: int, is_taken: bool
+) -> None:
     """Rows `first` to first + 7 and columns 8 c to 8 c + 7, of which rows are adjacent in memory."""
-    is_row = _compared(f, "slt", 0, f.sub("%n", first))
-    columns = []
-    for j in range(CHUNK):
-        number = CHUNK * c + j
-        mask = f.op(f"select i1 {f.gt('%n', number)}, {chunk.mask} {is_row}, {chunk.mask} zeroinitializer")
-        columns.append((f.gep(f.gep("%a", f.mul("%column", number)), first, chunk.kind), mask))
-    places = [f.gep(f.gep("%rows", f.add(first, i), row_type), c, chunk.type) for i in range(CHUNK)]
+    is_row, columns = lanes_until(k, n - first, CHUNK), []
+    for j in range(CHUNK * c, CHUNK * (c + 1)):
+        mask = k.select(n > j, is_row, k.number(False, i1.of(CHUNK)))
+        columns.append((a.bytes(column * j) + first, mask))
+    places = [rows.skip(first + i, count) + c for i in range(CHUNK)]
     if is_taken:
-        for value, place in zip(transposed(f, chunk, [chunk.masked_load(f, *x) for x in columns]), places, strict=True):
-            chunk.put(f, value, place)
+        values = transposed_square(k, [k.masked_load(*x, 0.0) for x in columns])
+        for value, place in zip(values, places, strict=True):
+            place[0] = value
         return
-    for value, column in zip(transposed(f, chunk, [chunk.get(f, x) for x in places]), columns, strict=True):
-        chunk.masked_store(f, value, *column)
-
-
-class Writer(Protocol):
-    """What writes instructions."""
-
-    def op(self, right: str) -> str: ...
-
-
-def transposed(f: Writer, chunk: Lanes, rows: list[str]) -> list[str]:
-    """Pairs of rows exchange halves of blocks, of four lanes, of two, of one."""
-    for half in (4, 2, 1):
-        after = list(rows)
-        for i in range(CHUNK):
-            if i & half:
-                continue
-            x, y = rows[i], rows[i + half]
-            low = [k if not k & half else CHUNK + k - half for k in range(CHUNK)]
-            high = [k + half if not k & half else CHUNK + k for k in range(CHUNK)]
-            after[i], after[i + half] = (_shuffled(f, chunk, x, y, lanes) for lanes in (low, high))
-        rows = after
-    return rows
-
-
-def _shuffled(f: Writer, chunk: Lanes, x: str, y: str, lanes: list[int]) -> str:
-    numbers = ", ".join(f"i32 {k}" for k in lanes)
-    return f.op(f"shufflevector {chunk.type} {x}, {chunk.type} {y}, <{CHUNK} x i32> <{numbers}>")
+    for value, line in zip(transposed_square(k, [place[0] for place in places]), columns, strict=True):
+        k.masked_store(*line, value)

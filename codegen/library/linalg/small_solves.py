@@ -9,22 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.library.linalg.small_factors import Run, Work, is_row
-from tensordsl.codegen.library.linalg.small_values import Lanes, Matrix, Number, Registers, Strided
+from tensordsl.codegen.kernel_ir.language import Number, Pointer
+from tensordsl.codegen.kernel_ir.types import i32, i64
+from tensordsl.codegen.library.linalg.small_factors import At, Run, Work
+from tensordsl.codegen.library.linalg.small_values import Index, Lanes, Matrix, Registers, Strided, fma, plus
 
 
 class Shared:
     """One matrix for all lanes."""
 
-    def __init__(self, work: Work, at: str, name: str) -> None:
-        self.f, self.lanes = work.f, work.lanes
-        one = Lanes(work.lanes.kind, 1)
-        self.one = Strided(work.walk, one, at, f"%{name}_row", f"%{name}_column", f"%{name}_step")
+    def __init__(self, work: Work, at: At, name: str) -> None:
+        self.k, self.lanes, given = work.k, work.lanes.lanes, work.given
+        one = Lanes(work.k, work.lanes.number, 1)
+        self.one = Strided(one, at[name], given[f"{name}_row"], given[f"{name}_column"], given[f"{name}_step"])
 
-    def get(self, i: Number, j: Number) -> str:
-        return self.lanes.splat(self.f, self.one.get(i, j))
+    def __getitem__(self, place: tuple[Index, Index]) -> Number:
+        return self.k.splat(self.one[place], self.lanes)
 
-    def set(self, i: Number, j: Number, value: str) -> None:
+    def __setitem__(self, place: tuple[Index, Index], value: Number) -> None:
         raise NotImplementedError
 
 
@@ -32,26 +34,25 @@ def triangular(work: Work, is_shared: bool = False) -> Run:
     """By a lower factor: an upper one is that with its axes reversed, a transposed one has its strides exchanged."""
     x, scratch = _Solution(work), _scratch(work, is_shared)
 
-    def run(at: dict[str, str]) -> str:
-        f, v, walk = work.f, work.lanes, work.walk
-        a, one = _factor(work, at, "a", is_shared), v.constant("1.0")
+    def run(at: At) -> Number:
+        a = _factor(work, at, "a", is_shared)
 
-        def diagonal(i: Number) -> str:
-            return f.op(f"select i1 %unit, {v.type} {one}, {v.type} {a.get(i, i)}")
+        def diagonal(i: Index) -> Number:
+            return work.k.select(work.given["unit"], 1.0, a[i, i])
 
         if scratch is not None:
-            walk.each(0, work.n, lambda i: walk.each(0, i, lambda j: scratch.set(i, j, a.get(i, j))))
-            walk.each(0, work.n, lambda i: scratch.set(i, i, diagonal(i)))
+            for i in work.over(0, work.n):
+                for j in work.over(0, i):
+                    scratch[i, j] = a[i, j]
+            for i in work.over(0, work.n):
+                scratch[i, i] = diagonal(i)
         values = a if scratch is None else scratch
-        pivot = diagonal if scratch is None else lambda i: scratch.get(i, i)
+        pivot = diagonal if scratch is None else lambda i: scratch[i, i]
         failed = _zeros(work, pivot)
-
-        def column(c: Number) -> None:
+        for c in work.over(0, work.given["k"]):
             x.load(at, c)
-            x.substitute(lambda i: i, values.get, pivot)
+            x.substitute(lambda i: i, lambda i, j: values[i, j], pivot)
             x.store(at, c, failed)
-
-        walk.each(0, "%k", column)
         return failed
 
     return run
@@ -60,34 +61,32 @@ def triangular(work: Work, is_shared: bool = False) -> Run:
 def lu_solve(work: Work, is_shared: bool = False, is_transposed: bool = False) -> Run:
     x, scratch = _Solution(work), _scratch(work, is_shared)
 
-    def run(at: dict[str, str]) -> str:
-        walk, n = work.walk, work.n
-        factors = _factor(work, at, "lu", is_shared)
+    def run(at: At) -> Number:
+        n, factors = work.n, _factor(work, at, "lu", is_shared)
         if scratch is not None:
-            walk.each(0, n, lambda i: walk.each(0, n, lambda j: scratch.set(i, j, factors.get(i, j))))
+            for i in work.over(0, n):
+                for j in work.over(0, n):
+                    scratch[i, j] = factors[i, j]
             factors = scratch
-        failed = _zeros(work, lambda i: factors.get(i, i))
-        failed = work.lanes.either(work.f, failed, x.bad_pivots(at, is_shared))
+        failed = _zeros(work, lambda i: factors[i, i])
+        failed = failed | x.bad_pivots(at, is_shared)
 
-        def reverse(i: Number) -> Number:
-            return walk.minus(walk.minus(n, 1), i)
+        def reverse(i: Index) -> Index:
+            return n - 1 - i
 
-        def pivot(i: Number) -> str:
-            return factors.get(i, i)
-
-        def column(c: Number) -> None:
+        for c in work.over(0, work.given["k"]):
             x.load(at, c)
             if is_transposed:
-                x.substitute(lambda i: i, lambda i, j: factors.get(j, i), pivot)
-                x.substitute(reverse, lambda i, j: factors.get(j, i), None)
-                walk.each(0, n, lambda i: x.exchange(at, reverse(i), is_shared))
+                x.substitute(lambda i: i, lambda i, j: factors[j, i], lambda i: factors[i, i])
+                x.substitute(reverse, lambda i, j: factors[j, i], None)
+                for i in work.over(0, n):
+                    x.exchange(at, reverse(i), is_shared)
             else:
-                walk.each(0, n, lambda i: x.exchange(at, i, is_shared))
-                x.substitute(lambda i: i, factors.get, None)
-                x.substitute(reverse, factors.get, pivot)
+                for i in work.over(0, n):
+                    x.exchange(at, i, is_shared)
+                x.substitute(lambda i: i, lambda i, j: factors[i, j], None)
+                x.substitute(reverse, lambda i, j: factors[i, j], lambda i: factors[i, i])
             x.store(at, c, failed)
-
-        walk.each(0, "%k", column)
         return failed
 
     return run
@@ -95,21 +94,19 @@ def lu_solve(work: Work, is_shared: bool = False, is_transposed: bool = False) -
 
 def _scratch(work: Work, is_shared: bool) -> Matrix | None:
     """For the factor, whose numbers several columns read; one of them or of one matrix reads it where it is."""
-    return None if is_shared or (work.lanes.lanes == 1 and isinstance(work.n, str)) else work.scratch()
+    return None if is_shared or (work.lanes.lanes == 1 and isinstance(work.n, Number)) else work.scratch()
 
 
-def _factor(work: Work, at: dict[str, str], name: str, is_shared: bool) -> Matrix:
-    return Shared(work, at[name], name) if is_shared else work.stack(at, name)
+def _factor(work: Work, at: At, name: str, is_shared: bool) -> Matrix:
+    return Shared(work, at, name) if is_shared else work.stack(at, name)
 
 
-def _zeros(work: Work, diagonal: Callable[[Number], str]) -> str:
+def _zeros(work: Work, diagonal: Callable[[Index], Number]) -> Number:
     """Where a number of the diagonal is zero."""
-    f, v = work.f, work.lanes
-
-    def is_zero(i: Number, state: list[str]) -> list[str]:
-        return [v.either(f, state[0], v.compare(f, "oeq", diagonal(i), v.constant("0.0")))]
-
-    return work.walk.fold(0, work.n, [(v.mask, v.each_lane("i1", "false"))], is_zero)[0]
+    found = work.k.variable(work.lanes.none)
+    for i in work.over(0, work.n):
+        found |= diagonal(i) == 0.0
+    return found.value
 
 
 class _Solution:
@@ -118,68 +115,67 @@ class _Solution:
     def __init__(self, work: Work) -> None:
         self.work, self.x = work, work.scratch(1)
 
-    def load(self, at: dict[str, str], c: Number) -> None:
+    def load(self, at: At, c: Index) -> None:
         b = self.work.stack(at, "b")
-        self.work.walk.each(0, self.work.n, lambda i: self.x.set(i, 0, b.get(i, c)))
+        for i in self.work.over(0, self.work.n):
+            self.x[i, 0] = b[i, c]
 
-    def store(self, at: dict[str, str], c: Number, failed: str) -> None:
+    def store(self, at: At, c: Index, failed: Number) -> None:
         out, work = self.work.stack(at, "x"), self.work
-        work.walk.each(0, work.n, lambda i: out.set(i, c, work.failing(failed, self.x.get(i, 0))))
+        for i in work.over(0, work.n):
+            out[i, c] = work.failing(failed, self.x[i, 0])
 
     def substitute(
-        self, order: Callable[[Number], Number], factor: Callable[[Number, Number], str],
-        pivot: Callable[[Number], str] | None,
+        self, order: Callable[[Index], Index], factor: Callable[[Index, Index], Number],
+        pivot: Callable[[Index], Number] | None,
     ) -> None:  # fmt: skip
         """Solve for the unknowns in an order; a pivot of None is one."""
-        f, v, walk, x = self.work.f, self.work.lanes, self.work.walk, self.x
-
-        def unknown(k: Number) -> None:
-            j = order(k)
+        work, x = self.work, self.x
+        for step in work.over(0, work.n):
+            j = order(step)
             if pivot is not None:
-                x.set(j, 0, v.divide(f, x.get(j, 0), pivot(j)))
-            known = f.op(f"fneg {v.type} {x.get(j, 0)}")
+                x[j, 0] = x[j, 0] / pivot(j)
+            known = -x[j, 0]
+            for following in work.over(plus(step, 1), work.n):
+                i = order(following)
+                x[i, 0] = fma(factor(i, j), known, x[i, 0])
 
-            def subtract(m: Number) -> None:
-                i = order(m)
-                x.set(i, 0, v.fma(f, factor(i, j), known, x.get(i, 0)))
-
-            walk.each(walk.plus(k, 1), self.work.n, subtract)
-
-        walk.each(0, self.work.n, unknown)
-
-    def exchange(self, at: dict[str, str], k: Number, is_shared: bool) -> None:
-        """x[k] and x[pivots[k]]; a pivot that is no row exchanges nothing."""
-        f, v, walk, x, n = self.work.f, self.work.lanes, self.work.walk, self.x, self.work.n
+    def exchange(self, at: At, c: Index, is_shared: bool) -> None:
+        """x[c] and x[pivots[c]]; a pivot that is no row exchanges nothing."""
+        work, v, x, k = self.work, self.work.lanes, self.x, self.work.k
         if isinstance(x, Registers) or not (is_shared or v.lanes == 1):
-            pivot, old = v.load_place(f, f.gep(at["pivots"], k, "i32"), "%p_step"), x.get(k, 0)
-
-            def row(i: Number, state: list[str]) -> list[str]:
-                value, is_pivot = x.get(i, 0), is_row(f, v, pivot, i)
-                x.set(i, 0, v.choose(f, is_pivot, old, value))
-                return [v.choose(f, is_pivot, value, state[0])]
-
-            x.set(k, 0, walk.fold(walk.plus(k, 1), n, [(v.type, old)], row)[0])
+            pivot, old = self.pivots(at, c), x[c, 0]
+            chosen = k.variable(old)
+            for i in work.over(plus(c, 1), work.n):
+                value, is_pivot = x[i, 0], pivot == v.places(i)
+                x[i, 0] = k.select(is_pivot, old, value)
+                chosen.set(k.select(is_pivot, value, chosen))
+            x[c, 0] = chosen.value
             return
-        given = self.shared_pivot(at, k)
-        row_of = f.choose(f.compare("ult", "i64", given, n), given, k)
-        mine, other = x.get(k, 0), x.get(row_of, 0)
-        x.set(row_of, 0, mine)
-        x.set(k, 0, other)
+        given = self.shared_pivot(at, c)
+        row = k.select(k.unsigned("ult", given, work.n), given, k.number(c, i64))
+        mine, other = x[c, 0], x[row, 0]
+        x[row, 0] = mine
+        x[c, 0] = other
 
-    def shared_pivot(self, at: dict[str, str], k: Number) -> str:
+    def pivot_address(self, at: At, c: Index) -> Pointer:
+        return at["pivots"].of(i32) + c
+
+    def pivots(self, at: At, c: Index) -> Number:
+        """Of each lane."""
+        return self.work.lanes.load_place(self.pivot_address(at, c), self.work.given["p_step"])
+
+    def shared_pivot(self, at: At, c: Index) -> Number:
         """Of all lanes one."""
-        f = self.work.f
-        return f.op(f"sext i32 {f.load('i32', f.gep(at['pivots'], k, 'i32'))} to i64")
+        return self.pivot_address(at, c)[0].to(i64)  # type: ignore[no-any-return]  # of any type
 
-    def bad_pivots(self, at: dict[str, str], is_shared: bool) -> str:
+    def bad_pivots(self, at: At, is_shared: bool) -> Number:
         """Where a pivot is no row."""
-        f, v, n = self.work.f, self.work.lanes, self.work.n
-
-        def is_bad(k: Number, state: list[str]) -> list[str]:
+        work, k, v = self.work, self.work.k, self.work.lanes
+        found = k.variable(v.none)
+        for c in work.over(0, work.n):
             if is_shared:
-                one = f.compare("uge", "i64", self.shared_pivot(at, k), n)
-                return [v.either(f, state[0], v.splat(f, one, "i1"))]
-            pivots = v.load_place(f, f.gep(at["pivots"], k, "i32"), "%p_step")
-            return [v.either(f, state[0], f.op(f"icmp uge {v.integer} {pivots}, {v.places(f, n)}"))]
-
-        return self.work.walk.fold(0, n, [(v.mask, v.each_lane("i1", "false"))], is_bad)[0]
+                found |= k.splat(k.unsigned("uge", self.shared_pivot(at, c), work.n), v.lanes)
+            else:
+                found |= k.unsigned("uge", self.pivots(at, c), v.places(work.n))
+        return found.value

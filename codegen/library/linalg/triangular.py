@@ -8,119 +8,120 @@ How       trsm, in place, and trsv for one right-hand side: rows of X are column
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from typing import Any
 
+from tensordsl.codegen.kernel_ir.ir import Function, Module
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import i1, i64, ptr, signature
 from tensordsl.codegen.library.linalg.batches import (
-    copy_text,
-    entry_text,
-    in_pieces_text,
-    module_text,
-    nan_text,
-    places,
-    run_params,
-    run_text,
+    COPY_MATRIX,
+    FILL_NAN,
+    Batch,
+    Given,
+    Operand,
+    Small,
+    Work,
+    matrix_copies,
+    module,
+    nans,
+    object_text,
 )
-from tensordsl.codegen.library.linalg.fortran import NUMBERS, Fortran, Number, either
-from tensordsl.codegen.library.linalg.small import is_small, is_triangle_for_dots, small_text
-from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.library.linalg.fortran import NUMBERS, Element, Fortran, either, quotient
+from tensordsl.codegen.library.linalg.small import is_small, is_triangle_for_dots, small_functions, small_signature
 from tensordsl.codegen.target.tuning import Tuning
 
-OPERANDS = {"a": 2, "b": 2, "x": 2}
-SIZES = {"n": ("a", 0), "k": ("b", 1)}
-FLAGS = ("lower", "unit")
-PARAMS = run_params(OPERANDS, list(SIZES), FLAGS)
+BATCH = Batch({"a": 2, "b": 2, "x": 2}, {"n": ("a", 0), "k": ("b", 1)}, ("lower", "unit"))
 FUNCTIONS = {
-    "triangular_lower": ("true", "false"), "triangular_upper": ("false", "false"),
-    "triangular_unit_lower": ("true", "true"), "triangular_unit_upper": ("false", "true"),
+    "triangular_lower": (True, False), "triangular_upper": (False, False),
+    "triangular_unit_lower": (True, True), "triangular_unit_upper": (False, True),
 }  # fmt: skip
+HAS_ZERO = signature("has_zero", i1, a=ptr, step=i64, n=i64)
 
 
 class Triangles:
     """Systems with the triangles of a matrix at steps that are the same for all matrices of a run: `solve` writes one.
     Made in a function's entry block, as `Fortran` is."""
 
-    def __init__(self, f: Asm, fortran: Fortran, a: str, x: str, n: str = "%n", k: str = "%k") -> None:
-        self.f, self.fortran, self.x, self.k = f, fortran, x, k
+    def __init__(self, k: Kernel, fortran: Fortran, a: Operand, x: Operand, rows: Number, columns: Number) -> None:
+        self.k, self.fortran, self.count = k, fortran, columns
         size = fortran.size
+        self.a_in_rows = a.column == size
+        lda = k.max(quotient(k, k.select(self.a_in_rows, a.row, a.column), size), rows)
+        self.x_in_rows = x.column == size
+        ldx = quotient(k, k.select(self.x_in_rows, x.row, x.column), size)
+        ldx = k.max(ldx, k.select(self.x_in_rows, columns, rows))
+        step = k.max(quotient(k, x.row, size), 1)
+        self.n, self.lda, self.ldx, self.step = (fortran.integer(v) for v in (rows, lda, ldx, step))
+        self.rows = fortran.integer(k.select(self.x_in_rows, columns, rows))
+        self.columns = fortran.integer(k.select(self.x_in_rows, rows, columns))
+        self.one = fortran.number(1.0)
+        self.side = either(k, self.x_in_rows, "R", "L")
 
-        def lead(name: str, length: str) -> tuple[str, str]:
-            in_rows = f.eq(f"%{name}_column", size)
-            wide = f.sdiv(f.choose(in_rows, f"%{name}_row", f"%{name}_column"), size)
-            return in_rows, f.call("i64", "@llvm.smax.i64", f"i64 {wide}", f"i64 {length}")
-
-        self.a_in_rows, lda = lead(a, n)
-        self.x_in_rows = f.eq(f"%{x}_column", size)
-        ldx = f.sdiv(f.choose(self.x_in_rows, f"%{x}_row", f"%{x}_column"), size)
-        ldx = f.call("i64", "@llvm.smax.i64", f"i64 {ldx}", f"i64 {f.choose(self.x_in_rows, k, n)}")
-        step = f.sdiv(f"%{x}_row", size)
-        step = f.call("i64", "@llvm.smax.i64", f"i64 {step}", "i64 1")
-        self.n, self.lda, self.ldx, self.step = (fortran.integer(v) for v in (n, lda, ldx, step))
-        self.rows, self.columns = (fortran.integer(f.choose(self.x_in_rows, *v)) for v in ((k, n), (n, k)))
-        self.one = fortran.number("1.0")
-        self.side = either(f, self.x_in_rows, "R", "L")
-
-    def solve(self, a: str, x: str, lower: str, transposed: str, unit: str) -> None:
-        """x = T^-1 x, where T is a half of a matrix, or that transposed; flags are i1."""
-        f = self.f
-        half = either(f, f.op(f"xor i1 {lower}, {self.a_in_rows}"), "L", "U")
-        diagonal = either(f, unit, "U", "N")
-        is_transposed = f.op(f"xor i1 {transposed}, {self.a_in_rows}")  # of what LAPACK sees
-        one, many, done = f.label("one"), f.label("many"), f.label("solved")
-        f.branch(f.eq(self.k, 1), one, many)
-        f.place(one)
-        how = half, either(f, is_transposed, "T", "N"), diagonal
-        self.fortran.call("trsv", *how, self.n, a, self.lda, x, self.step, texts=3)
-        f.jump(done)
-        f.place(many)
-        from_right = f.op(f"xor i1 {is_transposed}, {self.x_in_rows}")
-        sided = self.side, half, either(f, from_right, "T", "N"), diagonal
-        self.fortran.call("trsm", *sided, self.rows, self.columns, self.one, a, self.lda, x, self.ldx, texts=4)
-        f.place(done)
+    def solve(
+        self, a: Pointer, x: Pointer, lower: Number | bool, transposed: Number | bool, unit: Number | bool
+    ) -> None:
+        """x = T^-1 x, where T is a half of a matrix, or that transposed."""
+        k = self.k
+        half = either(k, k.number(lower, i1) ^ self.a_in_rows, "L", "U")
+        diagonal = either(k, k.number(unit, i1), "U", "N")
+        is_transposed = k.number(transposed, i1) ^ self.a_in_rows  # of what LAPACK sees
+        with k.when(self.count == 1):
+            form = half, either(k, is_transposed, "T", "N"), diagonal
+            self.fortran.call("trsv", *form, self.n, a, self.lda, x, self.step, texts=3)
+        with k.otherwise():
+            from_right = is_transposed ^ self.x_in_rows
+            sided = self.side, half, either(k, from_right, "T", "N"), diagonal
+            self.fortran.call("trsm", *sided, self.rows, self.columns, self.one, a, self.lda, x, self.ldx, texts=4)
 
 
-def zero_text(of: Number) -> str:
-    """i1 @has_zero: on the diagonal of a matrix of n rows, one `step` bytes behind the other."""
-    f = Asm("i1", "has_zero", ("ptr a", "i64 step", "i64 n"), internal=True)
-    with f.loop("%n", ("i1", "false")) as loop:
-        place = f.gep("%a", f.mul(loop.index, "%step"))
-        parts = [f.load(of.part, place, k * of.part_size) for k in range(of.parts)]
-        zero = f.all(*(f.op(f"fcmp oeq {of.part} {x}, 0.0") for x in parts))
-        loop.next = [f.any(loop.values[0], zero)]
-    f.ret("i1", loop.values[0])
-    return f.text
+def zero_test(of: Element) -> Function:
+    @kernel(HAS_ZERO)
+    def has_zero(k: Kernel, a: Pointer, step: Number, n: Number) -> None:
+        """On the diagonal of a matrix of n rows, one `step` bytes behind the other."""
+        found = k.variable(False, i1)
+        with k.range(n) as i:
+            found |= k.all(*(part == 0.0 for part in of.load(a.bytes(i * step))))
+        k.ret(found)
+
+    return has_zero
 
 
 def triangular_text(dtype: str, tuning: Tuning) -> str:
-    """The whole module."""
+    return object_text(triangular_module(dtype, tuning))
+
+
+def triangular_module(dtype: str, tuning: Tuning) -> Module:
     of = NUMBERS[dtype]
-    kind, size = of.kind, of.size
 
-    def each(f: Asm) -> Callable[[Mapping[str, str]], str]:
-        triangles = Triangles(f, Fortran(f, dtype), "a", "x")
-        step = f.add("%a_row", "%a_column")
-        rows = f.choose("%unit", 0, "%n")
+    def each(k: Kernel, run: Given) -> Work:
+        triangles = Triangles(k, Fortran(k, dtype, run.rt), run.a, run.x, run.n, run.k)
+        step = run.a.row + run.a.column
+        rows = k.select(run.unit, 0, run.n)
 
-        def one(at: Mapping[str, str]) -> str:
-            moved = (f"ptr {at[x]}, i64 %{x}_row, i64 %{x}_column" for x in "bx")
-            failed = f.call("i1", "@has_zero", f"ptr {at['a']}", f"i64 {step}", f"i64 {rows}")
-            f.call("void", "@copy_matrix", *moved, "i64 %n", "i64 %k")
-            triangles.solve(at["a"], at["x"], "%lower", "false", "%unit")
-            with f.when(failed):
-                f.call("void", "@fill_nan", f"ptr {at['x']}, i64 %x_row, i64 %x_column, i64 %n, i64 %k")
+        def one(here: Given) -> Number:
+            failed: Number = k.call(HAS_ZERO, here.a.place, step, rows)
+            k.call(COPY_MATRIX, *here.b.words, *here.x.words, run.n, run.k)
+            triangles.solve(here.a.place, here.x.place, run.lower, False, run.unit)
+            with k.when(failed):
+                k.call(FILL_NAN, *here.x.words, run.n, run.k)
             return failed
 
         return one
 
-    def small(f: Asm) -> str:
-        is_one_column = is_triangle_for_dots(f, tuning, size)
-        return f.any(is_small(f, tuning, "triangular", "%n", "%k"), is_one_column)
+    def are_small(k: Kernel, run: Given) -> Number:
+        is_for_dots = is_triangle_for_dots(k, tuning, run, of.size)
+        return is_small(k, tuning, run.n, run.k) | is_for_dots
 
-    code = small_text("triangular", of, tuning)
-    texts = [copy_text(of, tuning), nan_text(of), zero_text(of)]
-    texts += [run_text("run", PARAMS, each, OPERANDS, small if code else None)]
-    if code:
-        given = [x for name in OPERANDS for x in places(name)]
-        given += ["i64 %n", "i64 %k", "i1 %lower", "i1 %unit"]
-        texts += [code, in_pieces_text("run", PARAMS, f"small_triangular_{kind}", given, OPERANDS, tuning)]
-    entries = [entry_text(f"{name}_{dtype}", "run", OPERANDS, SIZES, flags) for name, flags in FUNCTIONS.items()]
-    return module_text(*texts, *entries)
+    def operands(run: Given) -> list[Any]:
+        return [*run.a.run, *run.b.run, *run.x.run, run.n, run.k, run.lower, run.unit]
+
+    code = small_functions("triangular", of, tuning)
+    small = Small(are_small, small_signature("triangular", of), operands) if code else None
+    return module(
+        *matrix_copies(of, tuning),
+        nans(of),
+        zero_test(of),
+        *BATCH.runs(each, tuning, small),
+        *code,
+        *(BATCH.entry(f"{name}_{dtype}", flags) for name, flags in FUNCTIONS.items()),
+    )

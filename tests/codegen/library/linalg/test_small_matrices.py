@@ -11,9 +11,11 @@ import pytest
 from polls import KNOWN
 from tuned import tuned
 
+from tensordsl.codegen.kernel_ir.ir import Module
 from tensordsl.codegen.library.linalg.fortran import NUMBERS
-from tensordsl.codegen.library.linalg.small import ROUTINES, small_text
+from tensordsl.codegen.library.linalg.small import ROUTINES, small_functions
 from tensordsl.codegen.llvm.compile import compile_object
+from tensordsl.codegen.llvm.kernel_text import module_text
 from tensordsl.codegen.target.machine import native_width
 from tensordsl.ops.linalg.factorise import numpy_cholesky_vjp
 from tensordsl.runtime.loading import elf
@@ -34,7 +36,8 @@ TOLERANCE = {"float64": 1e-9, "float32": 2e-2}
 @cache
 def built(function: str, dtype: str, width: int) -> tuple[object, dict[str, int]]:
     """A build of its own, whose functions can be called from here."""
-    text = small_text(function, NUMBERS[dtype], tuned(machine={"vector_bytes": width}))
+    tuning = tuned(machine={"vector_bytes": width})
+    text = module_text(Module(small_functions(function, NUMBERS[dtype], tuning)))
     names = [f"small_{name}_{NUMBERS[dtype].kind}" for name in FUNCTIONS[function]]
     for name in names:
         for result in ("i64", "void"):
@@ -322,4 +325,4 @@ def test_singular_factors(small: Small) -> None:
 
 def test_switched_off() -> None:
     off = tuned(off=["small_matrices"])
-    assert all(small_text(function, "double", off) == "" for function in ROUTINES)
+    assert not any(small_functions(function, NUMBERS["float64"], off) for function in ROUTINES)
