@@ -113,10 +113,14 @@ def _known(ctx: Context) -> Known:
             pairs.add(found.operands[0].number)
         if found.name in (LU_SOLVE, SOLVE_TRIANGULAR):
             solved.add(tuple(o.number for o in found.operands))
+    read: dict[int, set[int]] = {}  # the results of each `lu_factor` that something reads
     for v in ctx.order:
         found = application(g, v) if v.dtype and v.op == "result" else None
-        if found is not None and found.name == LU_FACTOR and found.k == 0:
-            shown = shown or not _hides(ctx, v, readers)
+        if found is not None and found.name == LU_FACTOR:
+            hides = _hides_pivots if found.k else _hides
+            shown = shown or not hides(ctx, v, readers)
+            read.setdefault(found.node.number, set()).add(found.k)
+    shown = shown or any(0 not in results for results in read.values())  # pivots alone: a user's sign of these
     return Known(readers, factors, frozenset(pairs), frozenset(solved), shown)
 
 
@@ -136,6 +140,35 @@ def _hides(ctx: Context, factors: Value, readers: Mapping[int, list[Value]]) -> 
             elif not (is_gather and r.operands[1].op == "iota") and (found is None or found.name != LU_SOLVE):
                 return False
     return True
+
+
+def _hides_pivots(ctx: Context, pivots: Value, readers: Mapping[int, list[Value]]) -> bool:
+    """Whether only solves and signs of determinants read the pivots, which hold for any factors of the matrix."""
+    stack = [pivots]
+    while stack:
+        v = stack.pop()
+        read = readers.get(v.number, [])
+        if len(read) < ctx.users.get(v.number, 1):
+            return False
+        for r in read:
+            found = application(ctx.graph, r)
+            if r.op == "move":
+                stack.append(r)
+            elif not _is_sign(r, readers) and (found is None or found.name != LU_SOLVE):
+                return False
+    return True
+
+
+def _is_sign(moved: Value, readers: Mapping[int, list[Value]]) -> bool:
+    """Whether what reads the comparison is a product of +-1: the sign of a determinant."""
+    for chosen in readers.get(moved.number, []):
+        if not _is_map(chosen, "switch") or any(r.op != "reduce" for r in readers.get(chosen.number, [])):
+            return False
+    return _is_map(moved, "neq")
+
+
+def _is_map(v: Value, row: str) -> bool:
+    return v.op == "map" and v.attrs["row"].name == row
 
 
 def express(ctx: Context, v: Value, build: Callable[..., Any], *operands: Value) -> Value:

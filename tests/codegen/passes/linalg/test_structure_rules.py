@@ -356,6 +356,30 @@ def test_no_elements() -> None:
         np.testing.assert_array_equal(got, want)
 
 
+PIVOTED = np.array([[0.02, 0.1, 0.1], [0.1, 2, 1], [0.1, 1, 3]])  # elimination of its Cholesky factor moves rows
+
+
+@pytest.mark.parametrize("chosen", [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize("make", [cholesky, lambda x: T.dot(cholesky(x), cholesky(x).T), T.tril, T.triu], ids=range(4))
+def test_each_subset_of_an_elimination(make: Any, chosen: tuple[int, ...]) -> None:
+    """Rules for triangular factors move no rows; whoever reads the permutation alone sees the rows move."""
+    x = T.dmatrix("x")
+    parts = [T.linalg.lu(make(x))[k] for k in chosen]
+    f, g = (tensordsl.function([x], parts, mode=mode) for mode in (FAST_RUN, FAST_RUN.excluding(*RULES)))
+    for got, want in zip(f(PIVOTED), g(PIVOTED), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
+
+
+def test_pivots_alone() -> None:
+    x = T.dmatrix("x")
+    pivots = lu_factor(cholesky(x))[1]
+    moved = T.neq(pivots, T.arange(pivots.shape[0], dtype="int32"))
+    outputs = [pivots, T.prod(T.switch(moved, -1, 1))]
+    for output in outputs:
+        f, g = (tensordsl.function([x], output, mode=mode) for mode in (FAST_RUN, FAST_RUN.excluding(*RULES)))
+        np.testing.assert_array_equal(f(PIVOTED), g(PIVOTED))
+
+
 def test_errors_of_host_steps_name_the_users_line() -> None:
     x = T.dmatrix("x")
     value = T.linalg.solve(T.tril(x), x)  # the line
