@@ -22,9 +22,9 @@ from tensordsl.codegen.target.machine import is_arm, processor
 # than a register, and ends the process where it has to part one.
 UNUSED_FEATURES = frozenset(("avx512ifma", "avxifma"))
 # Passes of code generation before and after instruction selection that find nothing in kernels, or what makes no
-# difference to their speed.
+# difference to their speed.  All of them run by default: a switch is reset to "false".
 SKIPPED_PASSES = (
-    "disable-lsr", "disable-cgp", "disable-select-optimize", "disable-constant-hoisting",
+    "disable-lsr", "disable-cgp", "disable-constant-hoisting",
     "disable-machine-sink", "disable-machine-cse", "disable-copyprop",
     "disable-tail-duplicate", "disable-early-taildup", "disable-early-ifcvt",
 )  # fmt: skip

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +20,7 @@ from tensordsl.codegen.llvm import compile as target
 from tensordsl.codegen.target import machine
 
 V = T.dvector("v")
+ROOT = Path(__file__).resolve().parents[3]
 
 LOOP = """
 define void @fill(ptr %p, i64 %n) {
@@ -51,6 +55,43 @@ def test_switches_hold_for_kernels_alone():
     with pytest.raises(ZeroDivisionError), target._with_switches(target._switches()):
         raise ZeroDivisionError
     assert plainly() == before
+
+
+CHAIN = """
+define double @chain(ptr %p, i64 %n, double %a) {
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %s = phi double [ 0.0, %entry ], [ %x, %loop ]
+  %at = getelementptr i64, ptr %p, i64 %i
+  %v = load i64, ptr %at
+  %is_less = icmp slt i64 %v, %i
+  %b = fdiv double %s, %a
+  %c = fdiv double %b, %a
+  %d = fdiv double %c, %a
+  %x = select i1 %is_less, double %d, double %s
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %n
+  br i1 %more, label %loop, label %done
+done:
+  ret double %x
+}
+"""
+
+IN_BOTH_ORDERS = """
+from tensordsl.codegen.llvm.compile import compile_object
+from tests.codegen.llvm.test_compile import CHAIN, LOOP
+before = [compile_object(text, level) for text in (CHAIN, LOOP) for level in (0, 2)]
+kernels = [compile_object(text, 1, forward=forward) for text in (CHAIN, LOOP) for forward in (False, True)]
+assert [compile_object(text, level) for text in (CHAIN, LOOP) for level in (0, 2)] == before
+assert [compile_object(text, 1, forward=forward) for text in (CHAIN, LOOP) for forward in (False, True)] == kernels
+"""
+
+
+def test_objects_do_not_depend_on_what_was_compiled_before():
+    """A process of its own: in this one kernels were compiled.  By default LLVM leaves the select of CHAIN as it is."""
+    subprocess.run([sys.executable, "-c", IN_BOTH_ORDERS], check=True, cwd=ROOT)
 
 
 def test_an_llvm_that_may_not_know_the_switches_is_not_told_of_them(monkeypatch):
