@@ -160,3 +160,21 @@ def test_arguments_end_where_a_page_ends() -> None:
     placed = loop_judge.ends().put(0, value)
     assert np.array_equal(placed, value)
     assert (placed.ctypes.data + placed.nbytes) % 4096 == 0
+
+
+def test_a_position_in_an_axis_whose_known_length_it_exceeds_may_be_refused_where_it_is_written() -> None:
+    assert [loop_judge.known_length(dim) for dim in ("5", "5[1:]", "5[1:][::-2]", "0", "m3", "5[from_at i1]")] == [
+        5, 4, 2, 0, None, None,
+    ]  # fmt: skip
+    t, rows = Type("float64", ()), Type("float64", ("0",))
+    for position, length, is_expected in ((0, "0", True), (-2, "2", False), (2, "2", True)):
+        inner = Loop("k", "scan", (), (Result("q", Type("float64", (length,)), "x"),), (), n_steps=int(length))
+        body = (inner, Let("a", "row", ("q",), t, (position,)))
+        program = Program(
+            (Input("x", t),),
+            (Loop("l", "scan", (), (Result("r", rows, "a"),), body, n_steps=0),),
+            ("r",),
+            (Call(1, ()),),
+        )
+        assert loop_judge.has_position_in_nothing(program) == is_expected
+        assert loop_judge.check(program) == ""

@@ -366,13 +366,27 @@ def raise_site(
 
 
 def is_of_invariants(site: Mapping[str, Any], spec: FunctionSpec) -> bool:
-    """Whether an error is one of what a loop reads that no round changes: without a round it need not be computed."""
+    """Whether an error is one of what a loop reads that no round changes: without a round it need not be computed.
+
+    That is what the graph has before a loop that may have no round, and what stands in one and failed outside of it."""
     nodes, index = with_bodies(spec.nodes()), site.get("node")
     if index is None or not 0 <= index < len(nodes):
         return False
-    loops = [node for node in nodes if "body" in node.attrs and not isinstance(node.inputs[0], Constant)]
-    invariants = [v for loop in loops for v in loop.inputs[1 + len(loop.attrs["body"].carried) :]]
-    return nodes[index] in toposort(invariants)
+    around = {nodes[k] for k in site.get("loops", ()) if k is not None}
+    for loop in nodes:
+        if "body" not in loop.attrs or loop in around or has_known_rounds(loop):
+            continue
+        body = loop.attrs["body"]
+        before = toposort(loop.inputs[1 + len(body.carried) :])
+        if nodes[index] in with_bodies([*before, *toposort(body.expressions, stop=body.parameters)]):
+            return True
+    return False
+
+
+def has_known_rounds(loop: Apply) -> bool:
+    """Whether each call runs a round of a loop that it comes to."""
+    count = loop.inputs[0]
+    return isinstance(count, Constant) and bool(count.data > 0)
 
 
 def _raise_late(

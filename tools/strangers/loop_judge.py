@@ -37,6 +37,7 @@ from tools.strangers.loop_language import (
     names_of,
     program_text,
     reads_of,
+    slice_of,
     walk,
     with_draws,
 )
@@ -136,7 +137,9 @@ def check(program: Program) -> str:
         try:
             exec(compile(program_text(program), "program.py", "exec"), names)
         except Exception as error:
-            is_expected = isinstance(error, (IndexError, ValueError)) and raises_somewhere(program)
+            is_expected = isinstance(error, (IndexError, ValueError)) and (
+                raises_somewhere(program) or (isinstance(error, IndexError) and has_position_in_nothing(program))
+            )
             return "" if is_expected else f"refused by {first_line(error)}"
         judge = Judge(program, names)
         if any(map(has_draws, program.body)):
@@ -161,6 +164,30 @@ def raises_somewhere(program: Program) -> bool:
         except (IndexError, ValueError):
             return True
     return False
+
+
+def has_position_in_nothing(program: Program) -> bool:
+    """Whether a constant position is read of an axis whose known length it exceeds: that is told where it is written,
+    whether or not a round comes to it."""
+    known = types(program)
+    for each in walk(program.body):
+        if isinstance(each, Let) and each.op in ("row", "rows", "element"):
+            length = known_length(known[each.operands[0]].dims[0])
+            positions = each.extra if each.op == "rows" else each.extra[:1]
+            if length is not None and any(not -length <= at < length for at in positions):
+                return True
+    return False
+
+
+def known_length(dim: str) -> int | None:
+    """The length of an axis that is called "5", "5[1:]", "5[1:][::-1]", ...; None where it follows from a call."""
+    first, *slices = dim.split("[")
+    if not first.isdigit() or not all(part[:-1].strip("-:0123456789") == "" for part in slices):
+        return None
+    rows = range(int(first))
+    for part in slices:
+        rows = rows[slice_of(part[:-1])]
+    return len(rows)
 
 
 class Judge:

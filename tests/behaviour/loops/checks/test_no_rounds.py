@@ -189,3 +189,51 @@ def test_numbers_of_rounds_of_numbers_of_rounds(mode: Any) -> None:
 
     f = tensordsl.function([x, h], nested(2, h, h), mode=mode)
     np.testing.assert_allclose(f(np.ones((2, 1)), np.ones(1)), [13.21875])
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+def test_rounds_of_a_loop_that_no_outer_round_needs(mode: Any) -> None:
+    """The loop over s is computed before the outer one, as no round changes it; an inner position fails in its rounds."""
+
+    def over_s() -> Any:
+        return scan(lambda _, state: scan(lambda c: c * 2, outputs_info=state, n_steps=m)[0][-1], s, h)[0][-1]
+
+    rows, _ = scan(over_s, n_steps=n)
+    f = tensordsl.function([h, s, n, m], rows, mode=mode)
+    assert f(H, H, 0, 0).shape[0] == 0
+    np.testing.assert_array_equal(f(H, np.ones(1), 2, 1), [2 * H, 2 * H])
+    with pytest.raises(IndexError, match="out of bounds"):
+        f(H, H, 1, 0)
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+def test_a_known_number_of_rounds_in_a_loop_that_is_known_to_have_none(mode: Any) -> None:
+    """A pass writes out the rounds that are known, of which the position fails, before the outer loop."""
+    x, y = T.dmatrix("x"), T.dscalar("y")
+
+    def last_but_one(state: Any) -> Any:
+        return [scan(lambda _: y, state)[0][:-1][-1], h]
+
+    def step(row: Any) -> Any:
+        (kept, _), _ = scan(last_but_one, outputs_info=[None, s], n_steps=1)
+        return [kept, row]
+
+    (_, rows), _ = scan(step, x, n_steps=0)
+    f = tensordsl.function([h, s, x, y], rows, mode=mode, on_unused_input="ignore")
+    assert f(H[:1], H[:1], np.ones((1, 1)), 3).shape[0] == 0
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+def test_an_inner_loop_of_which_no_outer_round_changes_more_than_the_number_of_rounds(mode: Any) -> None:
+    """All rows of a matrix are of one length, so the compiler sees that the inner loop is the same in all rounds."""
+    x = T.dmatrix("x")
+
+    def over(row: Any) -> Any:
+        return scan(lambda _, state: scan(lambda c: c * 2, outputs_info=state, n_steps=m)[0][-1], row, h)[0][-1]
+
+    rows, _ = scan(over, x)
+    f = tensordsl.function([h, x, m], rows, mode=mode)
+    assert f(H, np.zeros((0, 1)), 0).shape[0] == 0
+    np.testing.assert_array_equal(f(H, np.ones((2, 1)), 1), [2 * H, 2 * H])
+    with pytest.raises(IndexError, match="out of bounds"):
+        f(H, np.ones((1, 1)), 0)
