@@ -26,6 +26,7 @@ from tensordsl.ops.linalg.matrices import (
     matrix_shape,
     of_lapack,
     product,
+    require_finite,
 )
 from tensordsl.ops.linalg.solve import DET, MATRIX_INVERSE, SLOGDET
 from tensordsl.ops.linalg.spectral import SVD, SVDVALS
@@ -86,8 +87,8 @@ def _pinv_gradient(g: Any, out: Any, a: Any, rcond: Any) -> Sequence[Any]:
 
 
 PINV = matrix_row(
-    "pinv", _pinv_dtype, _pinv_shape, lambda a, rcond: np.linalg.pinv(a, float(rcond)), Expand(_build_pinv),
-    _pinv_gradient,
+    "pinv", _pinv_dtype, _pinv_shape, lambda a, rcond: np.linalg.pinv(require_finite(a), float(rcond)),
+    Expand(_build_pinv), _pinv_gradient,
 )  # fmt: skip
 ROWS = (PINV,)
 

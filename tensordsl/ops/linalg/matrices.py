@@ -96,6 +96,13 @@ def matrix_row(
     return Op(name, dtype, shape, checked(shape, oracle), meaning, gradient, no_gradient, ulp=64)
 
 
+def require_finite(x: Any) -> Any:
+    """x; LinAlgError where an element is not finite: LAPACK's singular vectors may not end there."""
+    if not np.isfinite(x).all():
+        raise np.linalg.LinAlgError("SVD did not converge")
+    return x
+
+
 # -- operands --------------------------------------------------------------------------------------------------------
 def as_matrices(what: str, *operands: Any, names: str = "a b c d") -> list[Any]:
     """The operands as variables of one dtype of LAPACK, all with the same axes of batches."""

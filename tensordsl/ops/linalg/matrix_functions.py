@@ -14,7 +14,7 @@ from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.reduce import any as some
 from tensordsl.ops.array.reduce import bound, sum
 from tensordsl.ops.array.shape import concatenate, dimshuffle, shape_i
-from tensordsl.ops.control import ifelse, loop_index, make_loop, parameter_like
+from tensordsl.ops.control import ZERO_GRAD, ifelse, loop_index, make_loop, parameter_like
 from tensordsl.ops.linalg.inverses import inv
 from tensordsl.ops.linalg.matrices import (
     adjoint,
@@ -32,7 +32,7 @@ from tensordsl.ops.linalg.matrices import (
 from tensordsl.ops.linalg.products import dot, matmul
 from tensordsl.ops.linalg.solve import SOLVE
 from tensordsl.ops.math.comparisons import gt, isfinite, isnan, le, lt
-from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, maximum, minimum, second, switch
+from tensordsl.ops.math.elementwise import abs_, cast, ceil, clip, floor, maximum, minimum, second, switch
 from tensordsl.ops.math.elementwise import pow as power
 from tensordsl.ops.math.functions import exp2, log2
 from tensordsl.ops.operands import as_variable, constant, whole_number
@@ -177,12 +177,22 @@ def _for_rounding(a: Any, halvings: Any, m: int) -> Any:
 
 def by_triangular_blocks(row: Any, a: Any, g: Any) -> Any:
     """The cotangent of a from that of a function of it, a row: the block above the diagonal of the function of
-    [[a', g], [0, a']]."""
+    [[a', g], [0, a']].  It is linear in g, which is scaled by a power of two to a norm below 2: the norm of a larger
+    one, not that of a', would decide how often the function halves the whole, and roundings would grow with it."""
     dual, rank, n = adjoint(a), a.type.ndim, shape_i(a, a.type.ndim - 1)
     nothing = second(a, constant(0, dtype=a.type.dtype))
-    above = concatenate([dual, g], axis=rank - 1)
+    exponent = _exponent(g)
+    above = concatenate([dual, g * _power_of_two(-exponent, g.type.dtype)], axis=rank - 1)
     whole = concatenate([above, concatenate([nothing, dual], axis=rank - 1)], axis=rank - 2)
-    return getitem(apply(row, whole), (..., slice(None, n), slice(n, None)))
+    block = getitem(apply(row, whole), (..., slice(None, n), slice(n, None)))
+    return block * _power_of_two(exponent, g.type.dtype)
+
+
+def _exponent(g: Any) -> Any:
+    """For each matrix that of its 1-norm, a constant for gradients; 0 for norms below 1, and such as are not finite."""
+    size = _largest(sum(abs_(apply(ZERO_GRAD, g)), axis=g.type.ndim - 2, keepdims=True))
+    zero = constant(0, dtype=size.type.dtype)
+    return switch(isfinite(size), maximum(floor(log2(size)), zero), zero)
 
 
 def _expm_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:

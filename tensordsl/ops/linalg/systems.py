@@ -31,6 +31,7 @@ from tensordsl.ops.linalg.matrices import (
     of_lapack,
     one_of,
     product,
+    require_finite,
     same_batch,
     strictly_lower_of,
     strictly_upper_of,
@@ -238,7 +239,7 @@ def _lstsq_dtype(a: str, b: str, rcond: str) -> str:
 def numpy_lstsq(a: Any, b: Any, rcond: Any) -> Any:
     found = np.zeros((*a.shape[:-2], a.shape[-1], b.shape[-1]), a.dtype)
     for position in np.ndindex(a.shape[:-2]):
-        found[position] = np.linalg.lstsq(a[position], b[position], float(rcond))[0]
+        found[position] = np.linalg.lstsq(require_finite(a[position]), b[position], float(rcond))[0]
     return found
 
 

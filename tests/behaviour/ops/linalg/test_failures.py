@@ -39,6 +39,18 @@ def test_the_position_in_the_batch_and_the_line_are_told(mode: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("damage", [np.inf, -np.inf])
+def test_singular_vectors_of_infinite_matrices_end(damage: float, mode: Any) -> None:
+    """So do the NumPy functions by which modes compute, and messages find the operation: LAPACK's may not."""
+    bad = np.eye(5) + np.arange(25).reshape(5, 5) % 7
+    bad[2, 3] = damage
+    for build in (LA.pinv(x), LA.lstsq(x, x)[0], LA.svd(x)[0]):
+        f = tensordsl.function([x], build, mode=mode)
+        with pytest.raises(np.linalg.LinAlgError):
+            f(bad)
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("rows", [1, 3, 40])
 def test_a_singular_system_without_columns_is_an_error(rows: int, mode: Any) -> None:
     """As in NumPy, which factors the matrix first."""

@@ -124,6 +124,26 @@ def test_gradients_of_a_gaussian_process(dtype: str) -> None:
         np.testing.assert_allclose(g, h, rtol=close, atol=close)
 
 
+def test_large_cotangents_of_the_exponential() -> None:
+    """det(expm(x)) = exp(trace(x)): the norm of a cotangent must not decide how the exponential scales its matrix."""
+    a = positive("float64", ())
+    y = T.dmatrix("y")
+
+    def build(x: Any, y: Any) -> Any:
+        gradient = T.grad(LA.det(LA.expm(x)), x)
+        return [gradient, T.grad(T.sum(gradient * y), x)]
+
+    x = T.dmatrix("x")
+    f = tensordsl.function([x, y], build(x, y))
+    direction = np.arange(a.size).reshape(a.shape) - 7.0
+    first, second = f(a, direction)
+    want = np.exp(np.trace(a)) * np.eye(len(a))
+    np.testing.assert_allclose(first, want, atol=1e-12 * want.max())
+    np.testing.assert_allclose(second, want * np.trace(direction), atol=1e-11 * want.max() * np.trace(direction))
+    zero, none = f(0 * a, 0 * direction)
+    np.testing.assert_allclose([zero, none], [np.eye(len(a)), 0 * a], atol=1e-14)
+
+
 def test_batches_have_the_gradients_of_their_matrices() -> None:
     s = positive("float64", (3,))
     for build in (
