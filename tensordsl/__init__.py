@@ -46,6 +46,7 @@ _NAMES = {
     **dict.fromkeys(("grad", "Lop", "Rop", "subgraph_grad"), "tensordsl.autodiff.gradient"),
     "OpFromGraph": "tensordsl.functions.opfromgraph",
     "function_dump": "tensordsl.functions.function",
+    **dict.fromkeys(("evaluate", "re_evaluate", "validate"), "tensordsl.functions.formulas"),
     **dict.fromkeys(("Apply", "Op"), "tensordsl.custom.op"),
     **dict.fromkeys(("as_op", "callback", "wrap_py"), "tensordsl.custom.callbacks"),
     "elementwise": "tensordsl.custom.elementwise",
