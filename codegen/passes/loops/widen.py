@@ -184,7 +184,7 @@ class Widening:
 
 def is_in_proportion(w: Widening, v: Value) -> bool:
     """Whether what has to be stored to compute v for all rounds is known to be no more than `widen_max_growth` times v
-    itself and what it is computed of.  What fusion groups compute is not stored."""
+    itself and what it is computed of.  What fusion groups compute is not stored, but where a reshape reads it."""
     number, find = w.rounds.loop.number, w.graph.extents.find
     stored: list[Value] = []
     read = [ex.mul(w.count, ex.product(v.shape))]
@@ -196,6 +196,8 @@ def is_in_proportion(w: Widening, v: Value) -> bool:
             read.append(ex.mul(w.count, size) if u.number in w.given else size)
             continue
         if u is not v and not (u.traits.is_fusible or u.traits.is_view or u.traits.is_source):
+            stored.append(u)
+        if u.op == RESHAPE and number in u.operands[0].loops and u.operands[0].traits.is_fusible:
             stored.append(u)
         for o in u.operands:
             if o.number not in seen:

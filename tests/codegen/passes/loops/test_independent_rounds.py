@@ -84,6 +84,18 @@ def test_memory_stays_in_proportion() -> None:
     run([x, y], [results], [numbers(3, 100), numbers(100, 100)])
 
 
+def test_what_a_reshape_reads_is_stored() -> None:
+    """The rows of this Jacobian are n^2 numbers, each made of a unit vector of n^4, which has to lie in memory."""
+    x = T.matrix("x")
+    jacobian = tensordsl.gradient.jacobian(T.kron(x, x).reshape((-1,)), x)
+    assert loops([x], [jacobian])
+    a = numbers(3, 3)
+    ((found,),) = run([x], [jacobian], [a])
+    unit = np.eye(9).reshape(9, 3, 3)
+    wanted = np.stack([(np.kron(e, a) + np.kron(a, e)).ravel() for e in unit], axis=1)
+    np.testing.assert_allclose(found.reshape(81, 9), wanted, rtol=1e-12)
+
+
 def test_an_output_layer_is_one_product_behind_the_loop() -> None:
     x, h, u, v = T.tensor3("x"), T.matrix("h"), T.matrix("u"), T.matrix("v")
 
