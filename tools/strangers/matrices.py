@@ -336,6 +336,9 @@ def laid_out(x: np.ndarray, layout: str) -> np.ndarray:
     return x
 
 
+ILL_EIGENVECTORS = 1e6  # the condition of a matrix of eigenvectors, by which a gradient is divided twice
+
+
 class Noise:
     """What the judge passes its values through: nothing (0), noise of some roundings (1, 2), or a visible shift (3).
 
@@ -347,6 +350,8 @@ class Noise:
         self.step = 0  # which step of the program is running
         self.infinite: set[int] = set()  # steps with a result that is not finite
         self.kinks: set[int] = set()  # steps with a result that is 0 throughout, or with values that coincide
+        self.seeks_singular = False  # whether operands are looked at, which takes time
+        self.is_singular = False  # whether an operand was singular but for rounding, or had such eigenvectors
 
     def __call__(self, x: Any) -> Any:
         x = np.asarray(x)
@@ -362,12 +367,17 @@ class Noise:
         if self.kind or x.ndim != 2 or not x.size or not np.isfinite(x).all():
             return
         found = [np.linalg.svd(x, compute_uv=False)] + [np.linalg.eigvals(x)] * (x.shape[-1] == x.shape[-2])
+        if self.seeks_singular and x.shape[-1] == x.shape[-2]:
+            self.is_singular |= bool(np.linalg.cond(np.linalg.eig(x)[1]) > ILL_EIGENVECTORS)
         for values in found:
             distance = abs(values[:, None] - values[None, :]) + np.diag(np.full(len(values), np.inf))
             if (distance < 1e-8 * abs(values).max()).any():
                 self.kinks.add(self.step)
 
     def use(self, x: Any) -> Any:
+        if self.seeks_singular and x.ndim > 1 and x.shape[-1] == x.shape[-2] and x.size and np.isfinite(x).all():
+            sizes = np.linalg.svd(x, compute_uv=False)
+            self.is_singular |= bool((sizes[..., -1] <= 100 * np.finfo(x.dtype).eps * sizes[..., 0]).any())
         return self.moved(x) if self.kind in (4, 5) else x
 
     def moved(self, x: Any) -> Any:
@@ -790,9 +800,11 @@ def call_directions(program: Program, call: Call) -> dict[str, np.ndarray]:
     return {i.name: numbers(replace(i, data="any"), dict(call.sizes), call.seed + 1) for i in directions(program)}
 
 
-def run(program: Program, call: Call, space: dict[str, Any]) -> tuple[Any, str]:
+def run(program: Program, call: Call, space: dict[str, Any], noise: Noise | None = None) -> tuple[Any, str]:
     """Our results, or the exception; and what the call has done that it must not."""
     values = call_values(program, call)
+    if noise is not None:
+        values = [noise.moved(v) for v in values]
     arguments = []
     for i, value in zip(program.inputs, values, strict=True):
         if i.role == "shared":
@@ -841,7 +853,7 @@ def check_call(program: Program, call: Call, space: Any, alone: list[Any], code:
     if isinstance(results, Exception):
         return message, None
     if not message and not call.damage and not any(isinstance(r, Exception) for r in runs):
-        message = compare_derivatives(program, call, values, results, first)
+        message = compare_derivatives(program, call, values, results, first, space)
     return message, results
 
 
@@ -883,7 +895,7 @@ def judge_error(program: Program, call: Call, error: Exception, runs: list[Any],
     raised = [r for r in runs if isinstance(r, Exception)]
     linear = isinstance(error, np.linalg.LinAlgError)
     if not raised:
-        if linear and broken:
+        if linear and (broken or is_singular(program, call)):
             return ""
         if linear and program.derivatives:  # a value may be sound where its derivative is none
             values_alone = without_unused(replace(program, derivatives=()))
@@ -897,6 +909,14 @@ def judge_error(program: Program, call: Call, error: Exception, runs: list[Any],
         if not isinstance(rest, type(error)):  # of two errors either may come first
             return f"raises another {first_line(error)}, NumPy {first_line(runs[0])}"
     return ""
+
+
+def is_singular(program: Program, call: Call) -> bool:
+    """Whether a step has an operand that is singular but for rounding, which decides then whether a pivot is 0."""
+    watch = Noise(0, 0)
+    watch.seeks_singular = True
+    judged(program, call_values(program, call), watch)
+    return watch.is_singular
 
 
 def without_step(program: Program, step: int) -> Program:
@@ -934,7 +954,8 @@ def judge_no_error(program: Program, call: Call, runs: list[Any], broken: set[st
 
 def is_documented(program: Program, step: int) -> bool:
     """Whether the step is an inverse that something solves for: docs/linear-algebra.md says that it raises nothing."""
-    texts = [program.nodes[step].text] + [
+    loop = program.nodes[step].loop
+    texts = [" ".join(inner.text for inner in loop.body) if loop else program.nodes[step].text] + [
         node.text for node in program.nodes[step + 1 :] if set(program.nodes[step].results) & set(node.operands)
     ]
     inverses = ("inv(", "matrix_inverse(", "matrix_power(")
@@ -1030,9 +1051,10 @@ def tolerance_of(wanted: list[np.ndarray], worst: float, sizes: dict[str, int]) 
 
 
 def compare_derivatives(
-    program: Program, call: Call, values: list[np.ndarray], results: list[Any], first: Noise
+    program: Program, call: Call, values: list[np.ndarray], results: list[Any], first: Noise, space: dict[str, Any]
 ) -> str:
-    """Derivatives against differences, but where the value is infinite, or nan stands for a kink (a norm of zeros, equal eigenvalues)."""
+    """Derivatives against differences, but where the value is infinite, or nan stands for a kink (a norm of zeros, equal
+    eigenvalues), and where the derivative of something ill conditioned moves as far when inputs move by a rounding."""
     infinite, kinks = (reached_from(program, set(), steps) for steps in (first.infinite, first.kinks))
     position = len(program.reads)
     wide = [v.astype("complex128" if v.dtype.kind == "c" else "float64") for v in values]
@@ -1077,15 +1099,7 @@ def compare_derivatives(
             if p.shape != expected:
                 return f"wrong shape of {d.kind}: {p.shape} for {expected}"
         with np.errstate(all="ignore"):
-            if d.kind in ("grad", "second"):
-                products = [(p * deltas[name]).astype("float64") for name, p in zip(d.wrt, arrays, strict=True)]
-                got = np.asarray(sum(p.sum() for p in products))
-                size = float(sum(abs(p).sum() for p in products))
-            elif d.kind == "rop":
-                got, size = arrays[0], float(abs(value).max()) if value.size else 0.0
-            else:
-                got = np.tensordot(arrays[0], deltas[d.wrt[0]], deltas[d.wrt[0]].ndim).reshape(value.shape)
-                size = float(abs(value).max()) if value.size else 0.0
+            got, size = along(d, arrays, deltas, value)
             if np.isnan(size) or np.isinf(size):
                 size = 0.0
             limit = (
@@ -1106,12 +1120,53 @@ def compare_derivatives(
             if moved is None or abs(moved[0] - value).max() > 1e-2 * (1e-3 + abs(value).max()):
                 COUNTS["undecided"] += 1  # a step between has no derivative here
                 continue
+            if single and abs(value).max() > 1e-3 * np.finfo("float32").max:
+                COUNTS["undecided"] += 1  # what it is made of overflows
+                continue
+            is_ill = single or is_singular(program, call)
+            if (
+                is_ill
+                and (away <= 8 * unsteadiness(program, call, space, d, deltas, value, position - len(parts), got)).all()
+            ):
+                COUNTS["undecided"] += 1
+                continue
             j = int(np.argmax(np.where(np.isnan(away), np.inf, away)))
             return (
                 f"wrong {d.kind}: {np.ravel(got)[j]} along a direction,"
                 f" differences {np.ravel(value)[j]} (tolerance {limit:.1e}) of {numeric(fill(d.cost, (d.target,)))}"
             )
     return ""
+
+
+def along(
+    d: Derivative, arrays: list[np.ndarray], deltas: dict[str, np.ndarray], value: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """The derivative along the direction, and how large what it is the sum of is."""
+    if d.kind in ("grad", "second"):
+        products = [(p * deltas[name]).astype("float64") for name, p in zip(d.wrt, arrays, strict=True)]
+        return np.asarray(sum(p.sum() for p in products)), float(sum(abs(p).sum() for p in products))
+    size = float(abs(value).max()) if value.size else 0.0
+    if d.kind == "rop":
+        return arrays[0], size
+    return np.tensordot(arrays[0], deltas[d.wrt[0]], deltas[d.wrt[0]].ndim).reshape(value.shape), size
+
+
+def unsteadiness(
+    program: Program, call: Call, space: dict[str, Any], d: Derivative, deltas: dict[str, np.ndarray],
+    value: np.ndarray, position: int, got: np.ndarray,
+) -> float:  # fmt: skip
+    """How much the derivative along the direction changes when the inputs move by roundings, at most.
+
+    A wrong formula is as wrong for all of these.
+    """
+    most = 0.0
+    for k in range(4):
+        results = run(program, call, space, Noise(1, k))[0]
+        if not isinstance(results, Exception):
+            parts = [np.asarray(r) for r in results[position : position + (len(d.wrt) if d.kind == "grad" else 1)]]
+            with np.errstate(all="ignore"):
+                most = max(most, float(abs(along(d, parts, deltas, value)[0] - got).max(initial=0.0)))
+    return most
 
 
 def difference(at: Any, delta: dict[str, np.ndarray]) -> tuple[np.ndarray, float] | None:
