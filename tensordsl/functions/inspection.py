@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import keyword
+from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.base.records import record
@@ -28,6 +31,32 @@ class Containers:
 
     def __contains__(self, key: Any) -> bool:
         return bool(key in self.function)
+
+
+def signature_of(spec: FunctionSpec) -> inspect.Signature:
+    """The parameters of a call as Python's functions have them: the type of each as its annotation.
+
+    An input without a name that Python could write, or with one that another has, is given by position alone, and so
+    are those before it.  A default before an input that a call must give is none.
+    """
+    inputs = [p for p in spec.parameters if not p.implicit]
+    names = [p.name if p.name and p.name.isidentifier() and not keyword.iskeyword(p.name) else "" for p in inputs]
+    unnamed = [k for k, name in enumerate(names) if not name or names.count(name) > 1]
+    by_position = max(unnamed, default=-1) + 1
+    must = [k for k, p in enumerate(inputs) if p.is_required or p.default is None]
+    made = []
+    for k, p in enumerate(inputs):
+        value: Any = inspect.Parameter.empty if k <= max(must, default=-1) else p.default
+        kind = inspect.Parameter.POSITIONAL_ONLY if k < by_position else inspect.Parameter.POSITIONAL_OR_KEYWORD
+        name = _distinct(f"input{k}", names) if k in unnamed else names[k]
+        made.append(inspect.Parameter(name, kind, default=value, annotation=p.variable.type))
+    return inspect.Signature(made)
+
+
+def _distinct(name: str, others: Sequence[str]) -> str:
+    while name in others:
+        name += "_"
+    return name
 
 
 def places(spec: FunctionSpec) -> list[tuple[Variable, Parameter | SharedVariable]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,7 +15,7 @@ from tensordsl.base.errors import ResultShapeError, ResultTypeError, in_short
 from tensordsl.base.forks import lock
 from tensordsl.base.limits import memory_errors
 from tensordsl.base.stacks import COMPILER_STACK_BYTES, with_stack
-from tensordsl.functions.inspection import Containers, Maker, container_of, holder, places
+from tensordsl.functions.inspection import Containers, Maker, container_of, holder, places, signature_of
 from tensordsl.graph.conversion import convert
 from tensordsl.graph.printing import variable_text
 from tensordsl.graph.substitute import substitute
@@ -199,6 +200,7 @@ def with_methods(native: Any, spec: FunctionSpec, mode: Mode) -> Any:
                 setattr(kind, name, method)
         kind._has_methods = True  # last: another thread may come in between, or an interrupt
     native.spec, native.mode, native.name, native.trust_input = spec, mode, spec.name, False
+    native.__name__ = native.__qualname__ = spec.name
     native.profile = None
     return native
 
@@ -213,6 +215,11 @@ class FunctionMethods:
 
     def __repr__(self) -> str:
         return f"<tensordsl function {self.name!r}>"
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """What a call takes, for `inspect.signature` and what asks it, such as `scipy.optimize.curve_fit`."""
+        return signature_of(self.spec)
 
     @property
     def maker(self) -> Maker:
@@ -377,6 +384,7 @@ class Function(FunctionMethods):
 
     def __init__(self, spec: FunctionSpec, mode: Mode, run: Run, profile: Profile | None = None) -> None:
         self.spec, self.mode, self.name, self.run, self.profile = spec, mode, spec.name, run, profile
+        self.__name__ = self.__qualname__ = spec.name
         self.trust_input = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

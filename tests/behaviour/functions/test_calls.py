@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import pickle
 import warnings
 from typing import Any
 
@@ -536,3 +539,46 @@ def test_large_constants_lie_beside_the_code_and_survive_the_disk_cache() -> Non
     again = type(executable).from_bytes(executable.to_bytes())
     assert again.constants == executable.constants and max(map(len, again.constants)) == table.nbytes
     assert len(executable.program) < 30_000
+
+
+# -- what Python's tools ask -------------------------------------------------------------------------------------------
+def test_the_signature_of_a_function() -> None:
+    x, a, b = T.dvector("x"), T.dscalar("a"), T.dscalar("b")
+    kinds = "(x: TensorType(float64, vector), a: TensorType(float64, scalar)"
+    for mode in ("FAST_RUN", "REFERENCE"):
+        f = theano.function([x, a], x * a, mode=mode, name="line")
+        assert str(inspect.signature(f)) == f"{kinds})"
+        assert f.__name__ == f.__qualname__ == functools.wraps(f)(lambda: 0).__name__ == "line"
+        inspect.signature(f).bind(1, a=2)
+        with pytest.raises(TypeError, match="missing"):
+            inspect.signature(f).bind(1)
+        assert inspect.signature(pickle.loads(pickle.dumps(f))) == inspect.signature(f)
+    f = theano.function([x, theano.In(a, value=2.0), theano.In(b, value=1.0)], x * a * b)
+    assert inspect.signature(f).parameters["a"].default == 2 and inspect.signature(f).parameters["b"].default == 1
+    f = theano.function([x, theano.In(a, value=2.0), b], x * a * b)  # as Python has none: a default before an argument
+    assert inspect.signature(f).parameters["a"].default is inspect.Parameter.empty
+    f = theano.function([x, theano.In(a, value=theano.shared(1.0), implicit=True)], x * a)
+    assert list(inspect.signature(f).parameters) == ["x"]
+
+
+def test_inputs_whose_names_python_could_not_write() -> None:
+    x, twin = T.dscalar("x"), T.dscalar("x")
+    nameless, word, last = T.dscalar(), T.dscalar("lambda"), T.dscalar("input0")
+    f = theano.function([nameless, word, last], nameless + 2 * word + 3 * last)
+    signature = inspect.signature(f)
+    assert [(p.name, p.kind.name) for p in signature.parameters.values()] == [
+        ("input0_", "POSITIONAL_ONLY"), ("input1", "POSITIONAL_ONLY"), ("input0", "POSITIONAL_OR_KEYWORD"),
+    ]  # fmt: skip
+    given = signature.bind(1, 2, input0=3)
+    assert f(*given.args, **given.kwargs) == 14
+    f = theano.function([x, twin], x - twin)
+    assert {p.kind.name for p in inspect.signature(f).parameters.values()} == {"POSITIONAL_ONLY"}
+
+
+def test_a_curve_is_fitted() -> None:
+    optimize = pytest.importorskip("scipy.optimize")
+    x, a, b = T.dvector("x"), T.dscalar("a"), T.dscalar("b")
+    f = theano.function([x, a, b], a * T.exp(-b * x))
+    points = np.linspace(0, 4, 50)
+    found, _ = optimize.curve_fit(f, points, f(points, 2.5, 1.3))
+    np.testing.assert_allclose(found, [2.5, 1.3], rtol=1e-6)
