@@ -132,7 +132,8 @@ class _MissingModules:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """The names that are for users, those included that are loaded at first use."""
+    return sorted({*__all__, *_NAMES, *_MODULES, *(name for name in globals() if name.startswith("__"))})
 
 
 def _follow(option: str, module: str, function: str) -> None:

@@ -487,3 +487,11 @@ def __getattr__(name: str) -> Any:
     from tensordsl.base.aliases import module_below  # late: the table is loaded at the first name that is not here
 
     return module_below(__name__, name, (*globals(), *_LATE, "shared"))
+
+
+def __dir__() -> list[str]:
+    """The names that are for users, those included that are loaded at first use."""
+    from tensordsl.base.aliases import submodules  # late, as above
+
+    here = (name for name in globals() if not name.startswith("_") or name.startswith("__"))
+    return sorted({*here, *_LATE, *submodules("tensor"), "shared"} - {"Any", "CONSTRUCTORS", "annotations"})
