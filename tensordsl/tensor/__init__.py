@@ -491,7 +491,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The names that are for users, those included that are loaded at first use."""
-    from tensordsl.base.aliases import submodules  # late, as above
+    from tensordsl.base.theano_names import submodules  # late, as above
 
     here = (name for name in globals() if not name.startswith("_") or name.startswith("__"))
     return sorted({*here, *_LATE, *submodules("tensor"), "shared"} - {"Any", "CONSTRUCTORS", "annotations"})
