@@ -177,8 +177,9 @@ def _for_rounding(a: Any, halvings: Any, m: int) -> Any:
 
 def by_triangular_blocks(row: Any, a: Any, g: Any) -> Any:
     """The cotangent of a from that of a function of it, a row: the block above the diagonal of the function of
-    [[a', g], [0, a']].  It is linear in g, which is scaled by a power of two to a norm below 2: the norm of a larger
-    one, not that of a', would decide how often the function halves the whole, and roundings would grow with it."""
+    [[a', g], [0, a']].  It is linear in g, which is scaled by a power of two to a norm of 1 to 2: that of a larger one,
+    not of a', would decide how often the function halves the whole, and its derivatives by g dwarf those by a' for a
+    smaller one; roundings would grow with either."""
     dual, rank, n = adjoint(a), a.type.ndim, shape_i(a, a.type.ndim - 1)
     nothing = second(a, constant(0, dtype=a.type.dtype))
     exponent = _exponent(g)
@@ -189,10 +190,10 @@ def by_triangular_blocks(row: Any, a: Any, g: Any) -> Any:
 
 
 def _exponent(g: Any) -> Any:
-    """For each matrix that of its 1-norm, a constant for gradients; 0 for norms below 1, and such as are not finite."""
+    """For each matrix that of its 1-norm, a constant for gradients; 0 for zeros, and norms that are not finite."""
     size = _largest(sum(abs_(apply(ZERO_GRAD, g)), axis=g.type.ndim - 2, keepdims=True))
-    zero = constant(0, dtype=size.type.dtype)
-    return switch(isfinite(size), maximum(floor(log2(size)), zero), zero)
+    zero, least = (constant(n, dtype=size.type.dtype) for n in (0, np.finfo(size.type.dtype).minexp))
+    return switch(isfinite(size) & gt(size, zero), maximum(floor(log2(size)), least), zero)
 
 
 def _expm_gradient(g: Any, out: Any, a: Any) -> Sequence[Any]:

@@ -144,6 +144,23 @@ def test_large_cotangents_of_the_exponential() -> None:
     np.testing.assert_allclose([zero, none], [np.eye(len(a)), 0 * a], atol=1e-14)
 
 
+@pytest.mark.parametrize("function", [LA.expm, LA.logm, LA.sqrtm])
+def test_derivatives_are_linear_in_tiny_and_huge_cotangents(function: Callable[..., Any]) -> None:
+    x, c, d = T.dmatrix("x"), T.dmatrix("c"), T.dmatrix("d")
+    y = function(x)
+    gradient = T.grad(T.sum(y * c), x)
+    outputs = [gradient, T.grad(T.sum(gradient * d), x), tensordsl.Rop(y, x, d)]
+    f = tensordsl.function([x, c, d], outputs, on_unused_input="ignore")
+    a, p, q = random_matrices("float64", 3, 4, 4) * 0.2
+    a = a + 3 * np.eye(len(a))
+    wanted = f(a, p, q)
+    for scale in (1e-300, 1e-12, 1e12, 1e300):
+        for of_p, of_q in ((scale, 1.0), (1.0, scale)):
+            found = f(a, p * of_p, q * of_q)
+            for got, want, by in zip(found, wanted, (of_p, of_p * of_q, of_q), strict=True):
+                np.testing.assert_allclose(got, want * by, atol=1e-12 * abs(want).max() * by)
+
+
 def test_batches_have_the_gradients_of_their_matrices() -> None:
     s = positive("float64", (3,))
     for build in (
