@@ -75,7 +75,8 @@ def _numpy_sylvester(a: Any, b: Any, q: Any) -> Any:
     y, scale, info = trsyl(r, s, np.conj(u.T) @ q @ v)
     if info:  # eigenvalues so close that it changed them
         raise np.linalg.LinAlgError
-    return (scale * (u @ y @ np.conj(v.T))).astype(q.dtype)
+    # r y + y s = scale u' q v, with a scale below 1 where y would overflow
+    return (u @ y @ np.conj(v.T) / scale).astype(q.dtype)
 
 
 def _sylvester_gradient(g: Any, out: Any, a: Any, b: Any, q: Any) -> Sequence[Any]:

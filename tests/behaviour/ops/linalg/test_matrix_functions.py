@@ -121,6 +121,14 @@ def test_equations_are_solved(dtype: str) -> None:
         assert_like(LA.solve_discrete_are, want, a, q, s, r)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e290, 1e300])
+def test_equations_of_huge_and_tiny_right_hand_sides(scale: float) -> None:
+    """LAPACK solves for a fraction of these, which it tells; SciPy's own function multiplies by it."""
+    a, b, q = regular("float64"), regular("float64", seed=2), regular("float64", seed=3)
+    one, other = (evaluated(LA.solve_sylvester, a, b, x)[0] for x in (q, q * scale))
+    np.testing.assert_allclose(other / scale, one, rtol=1e-12)
+
+
 def test_equations_without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b, q = regular("float64", (), 3), positive("float64", (), 2), random_matrices("float64", 3, 2)
     want = scipy.linalg.solve_sylvester(a, b, q)
