@@ -49,7 +49,7 @@ TITLES = {
     "normal": "The normal distribution", "logarithms": "Logarithms, entropies, sinc", "beta": "Beta functions, factorials",
     "beta_incomplete": "The incomplete beta function", "gamma_inverse": "Inverses of incomplete gamma functions",
     "zeta": "Zeta functions", "integrals": "Integrals", "lambert": "Lambert's W", "bessel": "Bessel functions of the orders 0 and 1",
-    "bessel_order": "Bessel functions of real order", "hypergeometric": "Hypergeometric functions",
+    "bessel_order": "Bessel functions of real order", "hypergeometric": "Hypergeometric functions", "rows": "Convolutions",
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "products": "Products",
     "triangular": "Triangular systems", "factorise": "Factorisations", "solve": "Linear systems, inverses, determinants",
     "spectral": "Eigenvalues and singular values", "inverses": "Pseudo-inverses", "systems": "Least squares",
@@ -70,6 +70,9 @@ SPELLINGS = {
     "shape_i": "x.shape[axis]", "broadcast_to": "T.alloc, T.zeros, T.ones, T.full, T.broadcast_to",
     "subtensor": "x[i], x[1:], x[..., ::-1]", "inc_subtensor": "T.set_subtensor(x[...], y), T.inc_subtensor(x[...], y)",
     "take": "x[integers], T.take", "inc_take": "T.set_subtensor(x[integers], y), T.inc_subtensor(x[integers], y)",
+    "conv": "T.nnet.conv2d, T.nnet.conv3d, T.nnet.causal_conv1d",
+    "conv_inputs": "T.nnet.conv2d_transpose, T.nnet.conv2d_grad_wrt_inputs, T.nnet.conv3d_grad_wrt_inputs",
+    "conv_weights": "T.nnet.conv2d_grad_wrt_weights, T.nnet.conv3d_grad_wrt_weights",
     "lu_factor": "T.linalg.lu_factor, T.linalg.lu", "swap_rows": "T.linalg.lu", "qr_raw": "T.linalg.qr", "column_order": "T.linalg.qr",
     "matrix_inverse": "T.linalg.inv, T.nlinalg.matrix_inverse",
     "true_positions": "x[mask], T.nonzero, T.flatnonzero, T.compress", "repeated_positions": "T.repeat(x, counts)",
@@ -102,6 +105,17 @@ def of_matrix(name: str, *others: Callable[[Any], Any], **attrs: Any) -> Callabl
     return example
 
 
+def of_convolution(name: str) -> Callable[[Any], Any]:
+    """A convolution of vectors with themselves, or its gradients."""
+    attrs: dict[str, Any] = {"strides": (1,), "dilation": (1,), "padding": "half", "groups": 1, "flip": False}
+
+    def example(x: Any) -> Any:
+        a = x.dimshuffle("x", "x", 0)
+        return apply(OPS[name], a, a, *([T.shape_i(x, 0)] if name != "conv" else []), **attrs)
+
+    return example
+
+
 def real_cutoff(a: Any) -> Any:
     return a[0, 0]
 
@@ -121,6 +135,7 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "concatenate": lambda x: T.concatenate([x, x]),
     **{name: getattr(T, name) for name in ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")},
     "dot": lambda x: T.dot(x, x),
+    **{name: of_convolution(name) for name in ("conv", "conv_inputs", "conv_weights")},
     "solve_triangular": of_matrix("solve_triangular", lambda a: a, lower=True, trans=0, unit_diagonal=False),
     "cholesky": of_matrix("cholesky", lower=True, on_error="raise"),
     "cholesky_vjp": of_matrix("cholesky_vjp", lambda a: a),

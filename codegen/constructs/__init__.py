@@ -6,8 +6,8 @@ Goes out   values of tensor IR; program IR, by a `Bufferiser`; MLIR, by a `Write
            fusion read.
 Files      what is no step: `sources` (inputs, constants, parameters), `fusible` (map, move, reduce) and `take`, which
            groups compute, `ranges`, `complex_numbers`, `scalar_loop`; steps on buffers: `dot`, `reshape`, `subtensor`,
-           `inc_subtensor`, `concatenate`, `inc_take`; functions of the library: `along`, `searchsorted`, `positions`,
-           `factorise`, `spectral`; control: `loops`, `branches`, `effects`.
+           `inc_subtensor`, `concatenate`, `inc_take`; functions of the library: `along`, `searchsorted`,
+           `positions`, `factorise`, `spectral`; `conv`, products of windows; control: `loops`, `branches`, `effects`.
 Uses       `bufferise` for storage and loops, `mlir` for text, `gpu` for kernels; each only when called.
 Used by    `compiler`, which loads this package; all others reach constructs by `tensor_ir.construct.CONSTRUCTS`.
 Begin with `searchsorted`, a complete one, and docs/adding-a-construct.md.
@@ -28,12 +28,13 @@ HOLDS = {
     "fusible": "map move reduce broadcast_to fold",
     "ranges": "extent iota shape_i arange",
     "complex_numbers": "complex real imag part pairs",
-    "inc_take": "inc_take in_bounds",
+    "take": "take inc_take in_bounds",
     "positions": "true_positions repeated_positions",
     "loops": "for while",
     "branches": "ifelse",
     "effects": "assert callback host print",
     "factorise": "cholesky cholesky_vjp solve_triangular lu_factor lu_solve swap_rows",
+    "conv": "conv conv_inputs conv_weights",
     "spectral": "qr svd svdvals eigh eigvalsh eig eigvals",
 }
 _FILES = {name: file for file, names in HOLDS.items() for name in names.split()}

@@ -120,7 +120,10 @@ _ROWS: Mapping[str, str] = {
     "it is `T.linalg.svd`": "svd_lowrank",
     "it is `T.linalg.inv(T.dot(L, L.T))`": "cholesky_inverse",
     "it is `T.swapaxes(x, -1, -2).conj()`": "adjoint",
-    "convolutions and pooling are not built yet": "conv1d conv_transpose conv_general_dilated max_pool avg_pool",
+    "it is `T.nnet.causal_conv1d`, or `T.nnet.conv2d` with rows of length 1": "conv1d",
+    "it is `T.nnet.conv2d_transpose`": "conv_transpose",
+    "it is `T.nnet.conv2d`, or `conv3d`": "conv_general_dilated",
+    "pooling is not built yet": "max_pool avg_pool",
     "neither built nor planned yet": "ifft rfft irfft fft2 ifft2 fftn ifftn stft istft",
     # arithmetic and reductions
     "it is `T.clip`": "clamp clamp_min clamp_max clip_by_value",

@@ -197,7 +197,18 @@ ROWS: dict[str, dict[str, str]] = {
         "ops.linalg.systems": "tensorsolve",
         "ops.linalg.theano_forms": "diag eig eigh qr svd trace",
     },
+    "tensor.nnet.abstract_conv": {
+        "ops.conv.functions": (
+            "abstract_conv2d=conv2d causal_conv1d conv2d conv2d_grad_wrt_inputs conv2d_grad_wrt_weights conv3d "
+            "conv3d_grad_wrt_inputs conv3d_grad_wrt_weights separable_conv2d separable_conv3d"
+        ),
+        "ops.conv.shapes": (
+            "border_mode_to_pad check_conv_gradinputs_shape get_conv_gradinputs_shape get_conv_gradinputs_shape_1axis "
+            "get_conv_gradweights_shape get_conv_gradweights_shape_1axis get_conv_output_shape get_conv_shape_1axis"
+        ),
+    },
     "tensor.nnet.bn": {"tensor.nnet": "batch_normalization batch_normalization_test batch_normalization_train"},
+    "tensor.nnet.conv3d2d": {"ops.conv.functions": "conv3d=conv3d_of_frames"},
     "tensor.nnet.nnet": {"tensor.nnet": "*"},
     "tensor.nnet.sigm": {
         "compat.scalars": "ScalarSigmoid ScalarSoftplus",

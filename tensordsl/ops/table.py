@@ -5,6 +5,7 @@ from __future__ import annotations
 from tensordsl.graph.variables import Op
 from tensordsl.ops import control, nnet, scalar_loop
 from tensordsl.ops.array import arrange, creation, cumulative, grids, index, masks, reduce, shape, sort
+from tensordsl.ops.conv import rows as conv_rows
 from tensordsl.ops.linalg import (
     equations,
     factorise,
@@ -75,6 +76,7 @@ MODULES = (
     complexes,
     sort,
     nnet,
+    conv_rows,
     bits,
     rejection,
     control,

@@ -115,6 +115,18 @@ OTHERS: list[Case] = [
     ("require", lambda x: require(x, T.all(x < 99), "too large") * x, ((3,),)),
     ("mask_shape", lambda x: fitting_mask(x > 0, x) * x, ((3,),)),
     ("specify_shape", lambda x: T.specify_shape(x, (2, None)), ((2, 3),)),
+    ("conv", lambda x, y: T.nnet.conv2d(x, y, subsample=(1, 2), border_mode="half"), ((2, 2, 4, 5), (3, 2, 2, 3))),
+    ("conv", lambda x, y: T.nnet.causal_conv1d(x, y, (4, 1, 2), num_groups=2), ((2, 2, 4), (4, 1, 2))),
+    (
+        "conv_inputs",
+        lambda x, y: T.nnet.conv2d_transpose(x, y, (2, 2, 4, 5), input_dilation=(1, 2), border_mode=(0, (1, 1))),
+        ((2, 3, 3, 3), (3, 2, 2, 3)),
+    ),
+    (
+        "conv_weights",
+        lambda x, y: T.nnet.conv2d_grad_wrt_weights(x, y, (3, 2, 2, 3), subsample=(1, 2), filter_dilation=(2, 1)),
+        ((2, 2, 4, 5), (2, 3, 2, 2)),
+    ),
     ("batched_dot", lambda x, y: T.batched_dot(x, y), ((2, 2, 3), (2, 3, 2))),
     ("batched_dot", lambda x, y: T.matmul(x, y), ((2, 2), (2, 2, 1))),
     ("concatenate", lambda x: T.roll(x, 2, axis=1)[1:] * T.diff(T.roll(x, 1), axis=0), ((2, 3),)),
