@@ -12,14 +12,22 @@ import numpy as np
 from tensordsl.base.errors import ResultShapeError, ResultTypeError
 from tensordsl.base.records import record
 from tensordsl.debugging.reports import Round, report, with_note
-from tensordsl.graph.evaluate import evaluate_node, in_order, operands_of, run_rounds, taken
+from tensordsl.graph.evaluate import (
+    Failed,
+    always_needed,
+    evaluate_node,
+    in_order,
+    operands_of,
+    run_rounds,
+    taken,
+)
 from tensordsl.graph.variables import Apply, Constant, Elementwise, Variable, with_bodies
 
 if TYPE_CHECKING:
     from tensordsl.signature.spec import FunctionSpec
 
 Array = np.ndarray[Any, Any]
-Values = dict[Variable, Array]
+Values = dict[Variable, Any]  # arrays, or Failed
 Rounds = Sequence[Round]
 # Called around each node with its position, itself, the arrays of its operands (and results), and the rounds of the
 # loops that it is in.
@@ -45,26 +53,40 @@ class Tracer:
     asserts: bool = False  # also where it is silent
 
     def run(self, roots: Sequence[Variable], values: Values, rounds: Rounds, until: Apply | None = None) -> None:
-        """Add to `values` what the roots need, but not what `until` gives."""
+        """Add to `values` what the roots need, but not what `until` gives.
+
+        What fails is an error at once if the roots need it in any case.  Else it is `Failed`, and an error where it is
+        read: by an inner loop or branch, in a round."""
         roots = until.inputs if until is not None else roots
+        ends = always_needed(until) if until is not None else roots
         for node in in_order(roots, lambda v: has(v, values), lambda v: value_of(v, values)):
-            operands = [value_of(v, values) for v in node.inputs if has(v, values)]
+            operands = [value_of(v, values) for v in node.inputs if has(v, values) and not is_failed(v, values)]
             index = self.position.get(id(node), -1)
             if rounds:
                 self.budget -= 1
                 if self.budget < 0:
                     raise Unfinished
+            failed = failed_operand(node, values)
             try:
-                if self.before is not None:
-                    self.before(index, node, operands, rounds)
-                results = self.explained(node, values, operands, rounds)
-                values.update(zip(node.outputs, results, strict=True))
-                if self.after is not None:
-                    self.after(index, node, operands, results, rounds)
-            except (Reported, Unfinished):
+                if failed is None:
+                    if self.before is not None:
+                        self.before(index, node, operands, rounds)
+                    results = self.explained(node, values, operands, rounds)
+                    values.update(zip(node.outputs, results, strict=True))
+                    if self.after is not None:
+                        self.after(index, node, operands, results, rounds)
+            except Unfinished:
                 raise
+            except Reported as reported:
+                if reported.is_at_once:
+                    raise
+                failed = Failed(reported)
             except Exception as error:  # of what is called around the node: no loop around it shall explain it
-                raise Reported(error) from error.__cause__
+                raise Reported(error, is_at_once=True) from error.__cause__
+            if failed is not None:
+                if is_needed(node, ends):
+                    raise failed.error
+                values.update(dict.fromkeys(node.outputs, failed))
 
     def explained(self, node: Apply, values: Values, operands: list[Array], rounds: Rounds) -> list[Array]:
         try:
@@ -90,7 +112,11 @@ class Tracer:
         def evaluate(results: Sequence[Variable], known: Any) -> list[Array]:
             own = as_arrays(known)
             self.run(results, own, (*rounds, Round(loop, next(number))))
-            return [value_of(v, own) for v in results]
+            arrays = [value_of(v, own) for v in results]
+            for array in arrays:
+                if isinstance(array, Failed):
+                    raise array.error
+            return arrays
 
         return evaluate
 
@@ -119,9 +145,9 @@ class Tracer:
 class Reported(Exception):
     """Carries the error to be raised for a node through the loops around it."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: Exception, is_at_once: bool = False) -> None:
         super().__init__(str(error))
-        self.error = error
+        self.error, self.is_at_once = error, is_at_once
 
 
 def trace(
@@ -163,7 +189,7 @@ def trace(
 
 
 def as_arrays(known: Any) -> Values:
-    return {v: np.asarray(array) for v, array in known.items()}
+    return {v: array if isinstance(array, Failed) else np.asarray(array) for v, array in known.items()}
 
 
 def as_outputs(node: Apply, results: Sequence[Any]) -> list[Array]:
@@ -173,6 +199,33 @@ def as_outputs(node: Apply, results: Sequence[Any]) -> list[Array]:
 
 def has(variable: Variable, values: Values) -> bool:
     return variable in values or isinstance(variable, Constant)
+
+
+def is_failed(variable: Variable, values: Values) -> bool:
+    return isinstance(values.get(variable), Failed)
+
+
+def failed_operand(node: Apply, values: Values) -> Failed | None:
+    """The first of the operands that a node cannot do without which has failed."""
+    needed = always_needed(node)
+    found = next((values[v] for v in needed if is_failed(v, values)), None)
+    if found is None and node.row.name == "ifelse":
+        found = next((values[v] for v in taken(node, value_of(needed[0], values)) if is_failed(v, values)), None)
+    return found
+
+
+def is_needed(node: Apply, ends: Sequence[Variable]) -> bool:
+    """Whether `ends` need a node whatever branches are taken and rounds are run."""
+    seen: set[int] = set()
+    stack = [v.owner for v in ends]
+    while stack:
+        user = stack.pop()
+        if user is node:
+            return True
+        if user is not None and id(user) not in seen:
+            seen.add(id(user))
+            stack += [v.owner for v in always_needed(user)]
+    return False
 
 
 def value_of(variable: Variable, values: Values) -> Array:

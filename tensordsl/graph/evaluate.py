@@ -8,8 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.base.records import record
 from tensordsl.graph.types import TensorType
 from tensordsl.graph.variables import Apply, Constant, Expand, Variable, inputs_of, unwatched
+
+
+@record
+class Failed:
+    """Stands for a value whose computation has failed, where it may be that nothing needs it: a loop is given what only
+    its inner loops and branches read."""
+
+    error: Exception
 
 
 def evaluate(outputs: Iterable[Variable], values: Mapping[Variable, Any]) -> list[Any]:
@@ -55,9 +64,19 @@ def _needed(node: Apply, has: Callable[[Variable], bool], value_of: Callable[[Va
     first = node.inputs[0]
     if not has(first) and first.owner is not None:  # a shared variable has a value that is not asked for before
         return (first,)
+    value = value_of(first)
+    if isinstance(value, Failed):
+        return (first,)
     if node.row.name == "ifelse":
-        return taken(node, value_of(first))
-    return node.inputs if value_of(first) > 0 else node.inputs[: 1 + len(node.attrs["body"].carried)]
+        return taken(node, value)
+    return node.inputs if value > 0 else always_needed(node)
+
+
+def always_needed(node: Apply) -> Sequence[Variable]:
+    """The operands without which a node has no results: of an `ifelse` the condition, of a loop what it starts with."""
+    if node.row.name == "ifelse":
+        return node.inputs[:1]
+    return node.inputs[: 1 + len(node.attrs["body"].carried)] if "body" in node.attrs else node.inputs
 
 
 def taken(node: Apply, condition: Any) -> tuple[Variable, ...]:
@@ -89,7 +108,9 @@ def _value_or_shape(v: Variable, value_of: Callable[[Variable], Any]) -> Any:
     from tensordsl.graph.substitute import substitute  # late: it is needed for this alone
 
     with suppress(KeyError):
-        return value_of(v)
+        value = value_of(v)
+        if not isinstance(value, Failed):
+            return value
     shape = v.type.shape
     with unwatched(), suppress(TypeError, ValueError, IndexError, KeyError):  # of what would have failed
         typed: dict[Variable, Variable] = {u: TensorType(u.type.dtype, np.shape(value_of(u)))() for u in inputs_of([v])}

@@ -104,7 +104,6 @@ LOOPS: dict[str, Callable[[Any], Callable[[Any], Any]]] = {  # of a number of ro
     "while_loop": counted,
     "a branch": lambda k: lambda start: ifelse(k > 0, scaled(start), start),
 }  # fmt: skip
-COMPILED = ["FAST_RUN", "FAST_COMPILE", FAST_RUN.excluding("eager_invariants")]
 
 
 def outer(inner: Callable[[Any], Any]) -> Any:
@@ -112,7 +111,7 @@ def outer(inner: Callable[[Any], Any]) -> Any:
     return tensordsl.loop(lambda c, _: (inner(c), ()), h, None, n)[0]
 
 
-@pytest.mark.parametrize("mode", COMPILED, ids=str)
+@pytest.mark.parametrize("mode", MODES, ids=str)
 @pytest.mark.parametrize("make", LOOPS.values(), ids=LOOPS)
 def test_only_a_round_of_an_inner_loop_fails(make: Callable[[Any], Callable[[Any], Any]], mode: Any) -> None:
     f = tensordsl.function([h, s, n, m], outer(make(m)), mode=mode)
@@ -124,7 +123,7 @@ def test_only_a_round_of_an_inner_loop_fails(make: Callable[[Any], Callable[[Any
     np.testing.assert_array_equal(f(H, np.ones(1), 1, 0), H)
 
 
-@pytest.mark.parametrize("mode", COMPILED, ids=str)
+@pytest.mark.parametrize("mode", MODES, ids=str)
 @pytest.mark.parametrize("make", [LOOPS[k] for k in ("scan", "scan with until", "while_loop")])
 def test_only_a_round_fails_of_loops_of_all_kinds(make: Callable[[Any], Callable[[Any], Any]], mode: Any) -> None:
     f = tensordsl.function([h, s, n], make(n)(h), mode=mode)
@@ -133,7 +132,7 @@ def test_only_a_round_fails_of_loops_of_all_kinds(make: Callable[[Any], Callable
         f(H, np.zeros(0), 1)
 
 
-@pytest.mark.parametrize("mode", COMPILED, ids=str)
+@pytest.mark.parametrize("mode", MODES, ids=str)
 def test_a_position_in_an_inner_loop_that_never_has_a_round(mode: Any) -> None:
     """The position cannot be read, but no round of the outer loop does."""
 
@@ -149,7 +148,7 @@ def test_a_position_in_an_inner_loop_that_never_has_a_round(mode: Any) -> None:
     np.testing.assert_array_equal(g(H[:0], H), np.zeros((0, 2)))
 
 
-@pytest.mark.parametrize("mode", COMPILED, ids=str)
+@pytest.mark.parametrize("mode", MODES, ids=str)
 def test_gradients_without_rounds_of_a_loop_that_ends_early(mode: Any) -> None:
     """The loop backwards has the rounds that were, so that both are branches of one condition."""
     states, _ = scan(lambda c: (scaled(c), until(c.sum() > 99)), outputs_info=h, n_steps=n)
@@ -158,7 +157,7 @@ def test_gradients_without_rounds_of_a_loop_that_ends_early(mode: Any) -> None:
     np.testing.assert_allclose(f(H, np.array([1.0, 3]), 1), [18, 36])
 
 
-@pytest.mark.parametrize("mode", COMPILED, ids=str)
+@pytest.mark.parametrize("mode", MODES, ids=str)
 def test_a_position_in_an_inner_loop_whose_rows_no_round_changes(mode: Any) -> None:
     """The inner loop's rows are all s, so that a pass makes its element of s before the outer loop."""
 
@@ -174,7 +173,7 @@ def test_a_position_in_an_inner_loop_whose_rows_no_round_changes(mode: Any) -> N
         f(H, H, 1)
 
 
-@pytest.mark.parametrize("mode", COMPILED, ids=str)
+@pytest.mark.parametrize("mode", MODES, ids=str)
 def test_numbers_of_rounds_of_numbers_of_rounds(mode: Any) -> None:
     """Each loop ends early, and the next one has as many rounds: which region a length belongs to follows from others."""
     x = T.dmatrix("x")
