@@ -42,7 +42,8 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
 
 def last_round(ctx: Context, v: Value) -> Value | None:
     """stacked[-1] = carried, where a loop stacks what it hands on: if nothing else reads the stack, it is not stored.
-    That there is a last round is checked where the slice was lowered."""
+    That there is a last round is checked where the slice was lowered, but perhaps behind the loop: without a round the
+    carried value is the initial one, whose lengths may differ from those of rows."""
     x, find = v.operands[0], ctx.graph.extents.find
     if (x.op != "result" and not _is_cut(ctx, x)) or v.attrs["checks"]:
         return None
@@ -54,8 +55,9 @@ def last_round(ctx: Context, v: Value) -> Value | None:
     k, first = x.attrs["k"] - len(loop.carried), v.attrs["bounds"][0]
     if k < 0 or len(v.operands) > 1 or first[3] or find(first[0]) != find(ex.sub(length, 1)):
         return None
-    for j, following in enumerate(loop.next):
-        if following is loop.stacked[k]:
+    row = tuple(map(find, x.shape[1:]))
+    for j, (following, param) in enumerate(zip(loop.next, loop.carried, strict=True)):
+        if following is loop.stacked[k] and tuple(map(find, param.shape)) == row:
             ctx.hit("stacked[-1] = carried")
             last = ctx.graph.result(x.operands[0], j, x.dtype, x.shape[1:])
             return sliced(ctx, last, v.attrs["bounds"][1:], (), v.shape)

@@ -13,6 +13,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl import scan
 from tensordsl.ifelse import ifelse
+from tensordsl.scan_module import until
 
 x, s, w, n = T.dmatrix("x"), T.dvector("s"), T.lvector("w"), T.lscalar("n")
 X = np.arange(12.0).reshape(3, 4)
@@ -93,3 +94,21 @@ NOT_RUN = {
 def test_loops_that_are_not_run_check_nothing(build: Callable[[], Any], mode: str) -> None:
     function = tensordsl.function([x, s, n], build(), mode=mode, on_unused_input="ignore")
     np.testing.assert_array_equal(function(X, np.zeros(6), 0), X[0] * 2)
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_the_last_row_is_as_long_as_the_state_that_has_it(is_kept: bool) -> None:
+    """Two states go on with one value: without a round they have other lengths, and no row of one is read as the other's."""
+
+    def step(_: Any, a: Any, b: Any) -> Any:
+        return ([a, a] if is_kept else [b * 2, b * 2]), until(a.sum() > 9)
+
+    (first, second), _ = scan(step, x, [s, dict(initial=w * 1.0, taps=[-1])])
+    last = (first if is_kept else second)[-1]
+    with tensordsl.config.change_flags(check_storage=True):
+        f = tensordsl.function([x, s, w], last)
+    with pytest.raises(IndexError, match="out of bounds"):
+        f(X[:0], np.ones(1), np.ones(1000, "int64"))
+    with pytest.raises(IndexError, match="out of bounds"):
+        f(X[:0], np.ones(1000), np.ones(1, "int64"))
+    np.testing.assert_array_equal(f(X[:1], np.ones(2), np.ones(2, "int64")), np.full(2, 1.0 if is_kept else 2.0))
